@@ -1,0 +1,60 @@
+// Package format implements how bytes look: log formats and the fields of
+// their lines, dates, and the files that hushpipe prints for people.
+package format
+
+// Kind says what a span of a line holds, as far as its treatment goes.
+type Kind uint8
+
+const (
+	// Plain is a verified number, time stamp or fixed word, or a value that the
+	// server itself set (%A, and %v of a named or given format): it is copied.
+	Plain Kind = iota
+	// Text is anything else: an address in it is replaced at its position.
+	Text
+	// Client is the client's address or host name (%h, %a, X-Real-IP), perhaps
+	// with a port.
+	Client
+	// ClientList is a comma-separated list of them (X-Forwarded-For).
+	ClientList
+	// Forwarded is the value of a Forwarded header (RFC 7239).
+	Forwarded
+	// Request is a request line (%r), or only its target.
+	Request
+	// URL is a URL or a part of one with a query (%q, Referer), or a message
+	// that may quote one.
+	URL
+	// UserAgent is a User-Agent value: text in which Name/1.2.3.4 is a version.
+	UserAgent
+)
+
+// Field is one span of a line, line[Start:End]. Bytes of the line that no
+// field covers are literals of the format and hold nothing of the client's.
+type Field struct {
+	Kind       Kind
+	Bare       bool // an unquoted JSON value: a replacement brings its own quotes
+	Start, End int
+}
+
+// Line is what a Parser found in one line. It is reused from line to line and
+// valid until the next one, like the line itself.
+type Line struct {
+	Fields []Field // by position, not overlapping
+	Client int     // index in Fields of the client who is counted, -1 for none
+	Day    Day     // the date of the line's time stamp, in its own zone
+	HasDay bool    // false: no readable time stamp
+	Status int     // final status, 0 for none
+	Target []byte  // request target ("/path?query"), decoded from JSON, nil for none
+}
+
+// Parser finds the fields of a line. Parse reports false for a line that does
+// not have the format from its first byte to its last; out then holds nothing
+// of use. The line comes without its newline. A Parser keeps scratch memory
+// and serves one goroutine.
+type Parser interface {
+	Parse(line []byte, out *Line) bool
+}
+
+func (l *Line) reset() {
+	l.Fields = l.Fields[:0]
+	l.Client, l.HasDay, l.Status, l.Target = -1, false, 0, nil
+}
