@@ -103,3 +103,16 @@ func daysIn(year, month int) int {
 	}
 	return 31
 }
+
+// TimeStamp returns the date and the length of the well-formed time stamp that
+// b begins with, or the length 0: the shapes of mod_log_config, of the error
+// log and of ISO 8601, in a line of no known format.
+func TimeStamp(b []byte) (Day, int) {
+	if len(b) == 0 || b[0]-'0' > 9 {
+		return parseTime(b, time.UTC)
+	}
+	if d, ok := parseCLF(b); ok {
+		return d, clfLen
+	}
+	return parseISO(b)
+}

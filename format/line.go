@@ -58,3 +58,7 @@ func (l *Line) reset() {
 	l.Fields = l.Fields[:0]
 	l.Client, l.HasDay, l.Status, l.Target = -1, false, 0, nil
 }
+
+func (l *Line) add(k Kind, start, end int) {
+	l.Fields = append(l.Fields, Field{Kind: k, Start: start, End: end})
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/filter/store"
+	"hushpipe/format"
+)
+
+// filterFlags is the command line of filter.
+type filterFlags struct {
+	dir      string
+	format   string
+	ip       string
+	keep     string
+	keys     string
+	rooms    []string
+	roomURL  []string
+	roomHash string
+	countV6  int
+	redact   string
+	jsonKeys []string
+	stdout   bool
+	check    bool
+}
+
+func (o *filterFlags) define(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: auto, combined, common, vhost_combined,\nvhost_common, json, error, or an Apache LogFormat string\n")
+	flags.StringVar(&o.ip, "ip", "ipcrypt", "what becomes of an address: `MODE` ipcrypt, pfx (keeps common\nprefixes), mask or mask=V4BITS/V6BITS, drop, keep\n")
+	flags.StringVar(&o.keep, "keep", store.DefaultKeep.String(), "`DAYS` that lines and keys are kept, today included\n")
+	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` for the day keys (default DIR/keys)\n")
+	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+strings.ReplaceAll(rooms.Presets(), ", none", ",\nnone")+"; repeatable\n")
+	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or\n'/ows?layers={room}'; repeatable")
+	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR\n")
+	flags.IntVar(&o.countV6, "count-v6", 128, "prefix `LENGTH` that counts as one IPv6 client\n")
+	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "query parameters, `NAME,NAME…`, whose values are struck out\n")
+	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,\nstatus=KEY")
+	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing;\nDIR is optional and only read")
+	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
+}
+
+// job is what the flags of filter ask for.
+type job struct {
+	filter   filter.Config
+	store    store.Config
+	errorLog bool
+}
+
+// job checks the flags. Each error names its flag and says what to give.
+func (o *filterFlags) job(say *messages) (*job, error) {
+	if o.dir == "" && !o.stdout {
+		return nil, usage("no DIR given: name the directory for the daily files, or use --stdout")
+	}
+	j := &job{errorLog: o.format == "error"}
+	var keys []string
+	for _, list := range o.jsonKeys {
+		keys = append(keys, strings.Split(list, ",")...)
+	}
+	var err error
+	if j.filter.Parser, err = format.New(o.format, time.Local, keys); err != nil {
+		return nil, usage("--format: %w", err)
+	}
+	if j.filter.Mode, err = pseudonym.ParseMode(o.ip); err != nil {
+		return nil, usage("--ip: %w", err)
+	}
+	if j.store.Keep, err = rotate.ParseKeep(o.keep); err != nil {
+		return nil, usage("--%w", err)
+	}
+	if j.filter.Redact, err = filter.NewRedact(o.redact); err != nil {
+		return nil, usage("--%w", err)
+	}
+	presets := o.rooms
+	if len(o.roomURL) > 0 && slices.Equal(presets, []string{"none"}) {
+		presets = nil
+	}
+	counting := !slices.Equal(presets, []string{"none"}) && !j.errorLog
+	matcher, err := rooms.NewMatcher(presets, o.roomURL)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	if counting {
+		j.filter.Rooms = matcher
+	}
+	if o.countV6 < 1 || o.countV6 > 128 {
+		return nil, usage("--count-v6 %d: give a prefix length from 1 to 128", o.countV6)
+	}
+	if o.roomHash != "sha1" && o.roomHash != "hmac" {
+		return nil, usage("--room-hash %q: give sha1 or hmac", o.roomHash)
+	}
+	j.filter.CountV6 = o.countV6
+	j.filter.Limits = rooms.DefaultLimits
+	j.store.Path, j.store.Keys = o.dir, o.keys
+	j.store.Limits = rooms.DefaultLimits
+	j.store.Counting = counting
+	j.store.Secret = counting && o.roomHash == "hmac"
+	j.store.Settings = o.settings(j.filter.Mode, counting)
+	j.store.Now = time.Now
+	j.store.Say = say.about
+	return j, nil
+}
+
+// settings is what journals record: how pseudonyms and counts are made.
+func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
+	if !counting {
+		return fmt.Sprintf("ip=%s;%s", mode, store.NoRooms)
+	}
+	urls := ""
+	if len(o.roomURL) > 0 {
+		urls = fmt.Sprintf("room-url=%x;", sha256.Sum256([]byte(strings.Join(o.roomURL, "\n"))))
+	}
+	return fmt.Sprintf("ip=%s;rooms=%s;%sroom-hash=%s;count-v6=%d;", mode, strings.Join(o.rooms, ","), urls, o.roomHash, o.countV6)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"hushpipe/format"
+)
+
+// messages is all that the program says on stderr, which Apache appends to its
+// error log: one line each, "hushpipe: …", at most once a minute on one topic.
+// Nobody waits for stderr: where it is stuck, messages are dropped.
+type messages struct {
+	lines chan string
+	done  chan struct{}
+
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+func newMessages(w io.Writer) *messages {
+	m := &messages{lines: make(chan string, 64), done: make(chan struct{}), said: map[string]time.Time{}}
+	go func() {
+		defer close(m.done)
+		for line := range m.lines {
+			io.WriteString(w, line)
+		}
+	}()
+	return m
+}
+
+// close waits a second for what is still to be said.
+func (m *messages) close() {
+	close(m.lines)
+	select {
+	case <-m.done:
+	case <-time.After(time.Second):
+	}
+}
+
+// about says a line unless the topic came up within the last minute.
+func (m *messages) about(topic, line string) {
+	m.mu.Lock()
+	now := time.Now()
+	last, known := m.said[topic]
+	fresh := known && now.Sub(last) < time.Minute
+	if !fresh {
+		if len(m.said) > 1000 {
+			clear(m.said)
+		}
+		m.said[topic] = now
+	}
+	m.mu.Unlock()
+	if !fresh {
+		m.sayf("%s", line)
+	}
+}
+
+func (m *messages) sayf(text string, args ...any) {
+	line := strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")
+	select {
+	case m.lines <- "hushpipe: " + line + "\n":
+	default:
+	}
+}
+
+// exitCode says why a command failed and returns what the process exits with.
+func (m *messages) exitCode(err error) int {
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errSaid):
+		return exitFault
+	case errors.As(err, &wrong):
+		m.sayf("%v", err)
+		var bad *format.FormatError
+		if errors.As(err, &bad) {
+			m.caret(bad)
+		}
+		return exitUsage
+	}
+	m.sayf("%v", err)
+	return exitFault
+}
+
+// caret shows the place in a LogFormat string.
+func (m *messages) caret(bad *format.FormatError) {
+	shown := []byte(bad.Format)
+	for i, c := range shown {
+		if c < ' ' || c > '~' {
+			shown[i] = '?'
+		}
+	}
+	m.lines <- "    " + string(shown) + "\n"
+	m.lines <- strings.Repeat(" ", 4+bad.Column-1) + "^\n"
+}
+
+func usage(text string, args ...any) error { return usageError{fmt.Errorf(text, args...)} }

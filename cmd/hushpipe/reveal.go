@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/store"
+	"hushpipe/format"
+)
+
+func revealCommand(say *messages) *cobra.Command {
+	r := &revealer{say: say, ciphers: map[format.Day]*pseudonym.Cipher{}}
+	cmd := &cobra.Command{
+		Use:   "reveal [flags] DIR [PSEUDONYM…]",
+		Short: "Turn pseudonyms back into addresses, while the day's key lives",
+		Long: `Turn pseudonyms back into addresses, for handling an incident: those given as
+arguments, or those in whole lines on stdin. The day is that of the line, of
+--day, or of the file that holds the pseudonym; its key must still live. Each
+use is noted in DIR/reveal.log: when, by whom, how many.`,
+		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
+  grep wp-login /var/log/hushpipe/access.log | hushpipe reveal /var/log/hushpipe`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if r.date != "" {
+				if _, err := dayFlag(r.date); err != nil {
+					return err
+				}
+			}
+			if r.mode != "" {
+				mode, err := pseudonym.ParseMode(r.mode)
+				if err != nil {
+					return usage("--ip: %w", err)
+				}
+				if !mode.Reversible() {
+					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
+				}
+			}
+			var err error
+			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.about); err != nil {
+				return err
+			}
+			defer r.keys.Close()
+			r.out = bufio.NewWriter(cmd.OutOrStdout())
+			if len(args) > 1 {
+				err = r.arguments(args[1:])
+			} else {
+				err = r.lines(cmd.InOrStdin())
+			}
+			return errors.Join(err, r.out.Flush())
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&r.date, "day", "", "`DATE` of the pseudonyms, as 2026-11-22")
+	cmd.Flags().StringVar(&r.mode, "ip", "", "`MODE` that made them: ipcrypt or pfx (default as journals record it,\nelse ipcrypt)")
+	cmd.Flags().StringVar(&r.keyDir, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	return cmd
+}
+
+// revealer turns pseudonyms back.
+type revealer struct {
+	date, mode, keyDir string
+
+	say     *messages
+	keys    *store.Ciphers
+	out     *bufio.Writer
+	ciphers map[format.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
+	failed  bool
+}
+
+// arguments reveals single pseudonyms, one address a line. Nothing is printed
+// before the use is noted.
+func (r *revealer) arguments(args []string) error {
+	var text []byte
+	n := 0
+	for i, arg := range args {
+		p, ok := pseudonym.ParseAddr([]byte(arg))
+		if !ok {
+			return usage("argument %d is no pseudonym: give an address as it stands in the log", i+1)
+		}
+		day, err := r.dayOf(arg)
+		if err != nil {
+			return fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		cipher := r.cipher(day)
+		if cipher == nil {
+			r.failed = true
+			continue
+		}
+		addr, ok := cipher.Reveal(p)
+		if !ok {
+			r.say.sayf("argument %d stands for a host name or another text, which cannot be turned back", i+1)
+			r.failed = true
+			continue
+		}
+		text = append(addr.AppendTo(text), '\n')
+		n++
+	}
+	return r.print(text, n)
+}
+
+func (r *revealer) dayOf(arg string) (format.Day, error) {
+	if r.date != "" {
+		return dayFlag(r.date)
+	}
+	return r.keys.FindDay([]byte(arg))
+}
+
+// lines reveals whole lines.
+func (r *revealer) lines(in io.Reader) error {
+	const chunk = 1 << 20
+	scan := bufio.NewReaderSize(in, chunk)
+	var text []byte
+	total := 0
+	for {
+		line, err := scan.ReadBytes('\n')
+		day, dated := filter.StampDay(line)
+		if r.date != "" {
+			day, _ = dayFlag(r.date)
+			dated = true
+		}
+		var cipher *pseudonym.Cipher
+		if dated {
+			cipher = r.cipher(day)
+		} else if len(line) > 0 {
+			r.say.about("undated", "a line has no readable time and is left as it is: give --day")
+			r.failed = true
+		}
+		if cipher == nil {
+			text = append(text, line...)
+		} else {
+			var n int
+			text, n = filter.AppendRevealed(text, line, cipher)
+			total += n
+		}
+		if len(text) > chunk || err != nil {
+			if perr := r.print(text, total); perr != nil {
+				return perr
+			}
+			text, total = text[:0], 0
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read stdin: %w", bare(err))
+		}
+	}
+	if r.failed {
+		return errSaid
+	}
+	return nil
+}
+
+// print notes the use, and only then writes out what was revealed.
+func (r *revealer) print(text []byte, n int) error {
+	if n > 0 {
+		note := fmt.Sprintf("%s uid=%d revealed=%d", time.Now().UTC().Format(time.RFC3339), os.Getuid(), n)
+		if err := r.keys.Note(note); err != nil {
+			return fmt.Errorf("nothing is revealed that cannot be noted: %w", err)
+		}
+	}
+	if _, err := r.out.Write(text); err != nil {
+		return fmt.Errorf("write to stdout: %w", bare(err))
+	}
+	if r.failed && n == 0 {
+		return errSaid
+	}
+	return nil
+}
+
+// cipher returns the cipher of day, or nil where there is none; then it has
+// said why.
+func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
+	if c, known := r.ciphers[day]; known {
+		return c
+	}
+	c, err := r.open(day)
+	if err != nil {
+		r.say.sayf("%v", err)
+		r.failed = true
+	}
+	r.ciphers[day] = c
+	return c
+}
+
+func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
+	key, err := r.keys.Key(day)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the key of %s is gone: its pseudonyms cannot be turned back by anybody", day)
+	}
+	if err != nil {
+		return nil, err
+	}
+	recorded, sure, err := r.keys.Mode(day, key)
+	if r.mode != "" {
+		recorded, err = r.mode, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !sure {
+		r.say.sayf("some lines of %s were written under another key, which is gone: for their pseudonyms the address shown is wrong", day)
+	}
+	if recorded == "" {
+		recorded = pseudonym.Mode{}.String()
+	}
+	mode, err := pseudonym.ParseMode(recorded)
+	if err != nil {
+		return nil, err
+	}
+	if !mode.Reversible() {
+		return nil, fmt.Errorf("the addresses of %s were written with --ip %s, which cannot be turned back", day, mode)
+	}
+	return pseudonym.New(key, mode), nil
+}

@@ -1,0 +1,69 @@
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/format"
+)
+
+// Batch is what one read of the input became. It is used again and again: its
+// buffers keep their memory.
+type Batch struct {
+	Parts []Part // one for each day, or a single one
+	seq   uint64 // tells one use from the next
+	held  int    // its size, as the queue counts it
+}
+
+// Part is a batch's share of one day.
+type Part struct {
+	Day     format.Day
+	KeyID   [8]byte // of the key that lines and records were made under
+	Lines   []byte  // whole lines
+	Records []byte  // new pairs of room and address, for the journal
+
+	written int  // bytes of Lines that are on the disk
+	counted bool // Records were taken
+}
+
+// Reset empties the batch for its next use.
+func (b *Batch) Reset() {
+	b.Parts = b.Parts[:0]
+	b.seq++
+}
+
+// part returns the part for d's lines.
+func (b *Batch) part(d *day, single bool) *Part {
+	switch {
+	case d.batch == b && d.seq == b.seq:
+	case single && len(b.Parts) > 0:
+		d.batch, d.seq, d.part = b, b.seq, 0
+	default:
+		d.batch, d.seq, d.part = b, b.seq, len(b.Parts)
+		if len(b.Parts) < cap(b.Parts) {
+			b.Parts = b.Parts[:d.part+1]
+		} else {
+			b.Parts = append(b.Parts, Part{})
+		}
+		p := &b.Parts[d.part]
+		*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0]}
+	}
+	return &b.Parts[d.part]
+}
+
+// size is the memory that the batch holds, in bytes.
+func (b *Batch) size() (n int) {
+	for _, p := range b.Parts[:cap(b.Parts)] {
+		n += cap(p.Lines) + cap(p.Records)
+	}
+	return n
+}
+
+// lines counts the lines that are not written yet.
+func (b *Batch) lines() (n int) {
+	for i := range b.Parts {
+		n += bytes.Count(b.Parts[i].Lines[b.Parts[i].written:], newline)
+	}
+	return n
+}
+
+var newline = []byte{'\n'}

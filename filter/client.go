@@ -1,0 +1,125 @@
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/filter/pseudonym"
+)
+
+// client is who a client field names: an address, or a host name's stand-in.
+type client struct {
+	addr pseudonym.Addr
+	ok   bool // false: nobody, as "-"
+}
+
+// appendClient appends the pseudonym of a client field: an address, with or
+// without brackets, port and zone, or a host name. Anything that is no address
+// counts as a name and is never passed through; "-" and nothing stay.
+func (g *guard) appendClient(dst, v []byte) ([]byte, client) {
+	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
+		return append(dst, v...), client{}
+	}
+	if a, ok := pseudonym.ParseAddr(bareAddr(v)); ok {
+		return g.cipher.AppendAddr(dst, a), client{a, true}
+	}
+	return g.cipher.AppendName(dst, v), client{g.cipher.NameAddr(v), true}
+}
+
+// bareAddr strips what may stand around an address in a header: brackets and a
+// port, "[2001:db8::1]:443" and "192.0.2.1:443" (RFC 7239, section 6), and an
+// IPv6 zone (RFC 4007, section 11).
+func bareAddr(v []byte) []byte {
+	if v[0] == '[' {
+		if end := bytes.IndexByte(v, ']'); end > 0 && (end == len(v)-1 || isPort(v[end+1:])) {
+			v = v[1:end]
+		}
+	} else if at := bytes.IndexByte(v, ':'); at > 0 && isPort(v[at:]) {
+		v = v[:at]
+	}
+	if zone := bytes.IndexByte(v, '%'); zone > 0 && bytes.IndexByte(v[:zone], ':') >= 0 {
+		v = v[:zone]
+	}
+	return v
+}
+
+// isPort reports whether v is a colon and digits.
+func isPort(v []byte) bool {
+	for _, c := range v[1:] {
+		if class[c]&inDigit == 0 {
+			return false
+		}
+	}
+	return v[0] == ':'
+}
+
+// appendClientList appends a comma-separated list of client fields, as
+// X-Forwarded-For has; the first of them is the client.
+func (g *guard) appendClientList(dst, v []byte) ([]byte, client) {
+	var first, c client
+	for n := 0; ; n++ {
+		comma := bytes.IndexByte(v, ',')
+		elem := v
+		if comma >= 0 {
+			elem = v[:comma]
+		}
+		dst, c = g.appendElement(dst, elem)
+		if n == 0 {
+			first = c
+		}
+		if comma < 0 {
+			return dst, first
+		}
+		dst = append(dst, ',')
+		v = v[comma+1:]
+	}
+}
+
+// appendElement appends one client field with the blanks and quotes around it;
+// in a log a quote inside a field is written \" (httpd, server/util.c,
+// ap_escape_logitem).
+func (g *guard) appendElement(dst, elem []byte) ([]byte, client) {
+	start, end := 0, len(elem)
+	for start < end && isWrapping(elem[start]) {
+		start++
+	}
+	for start < end && isWrapping(elem[end-1]) {
+		end--
+	}
+	dst = append(dst, elem[:start]...)
+	dst, c := g.appendClient(dst, elem[start:end])
+	return append(dst, elem[end:]...), c
+}
+
+func isWrapping(c byte) bool { return c == ' ' || c == '\t' || c == '"' || c == '\\' }
+
+// appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
+// parameters are client fields, the others text. The first for= is the client.
+func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
+	var first, c client
+	for {
+		end := bytes.IndexAny(v, ";,")
+		pair := v
+		if end >= 0 {
+			pair = v[:end]
+		}
+		eq := bytes.IndexByte(pair, '=')
+		name := bytes.TrimLeft(pair[:max(eq, 0)], " \t")
+		isFor := bytes.EqualFold(name, forName)
+		if isFor || bytes.EqualFold(name, byName) {
+			dst = append(dst, pair[:eq+1]...)
+			dst, c = g.appendElement(dst, pair[eq+1:])
+			if isFor && !first.ok {
+				first = c
+			}
+		} else {
+			dst = g.appendURL(dst, pair, len(pair), r, plainText)
+		}
+		if end < 0 {
+			return dst, first
+		}
+		dst = append(dst, v[end])
+		v = v[end+1:]
+	}
+}
+
+var forName, byName = []byte("for"), []byte("by")

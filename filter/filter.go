@@ -1,0 +1,289 @@
+// Package filter implements what happens to a log line between the web server
+// and the disk: its addresses become pseudonyms, its secrets are struck out,
+// its room is counted, and it is sorted to its day. It fails closed: what it
+// does not understand it replaces.
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// Fate is what becomes of a line, by its day.
+type Fate uint8
+
+const (
+	Keep   Fate = iota // written to the file of the day that it bears
+	Adjust             // written to today's: no readable time, or dated after tomorrow
+	Expire             // past the retention: counted in memory, not written
+)
+
+// Calendar knows the days. Its methods may be called while a Sink works.
+type Calendar interface {
+	// Place says to which day a line with that date goes; dated is false for a
+	// line with no readable time stamp.
+	Place(date format.Day, dated bool) (format.Day, Fate)
+	// Key returns the day's key; for an expired day a throw-away one, always
+	// the same.
+	Key(day format.Day, fate Fate) *pseudonym.Key
+	// Epoch changes when an earlier answer may no longer hold; it is never 0.
+	Epoch() uint64
+	// Hasher makes the hashes of room names; nil while its secret is out of
+	// reach, and then nothing is counted.
+	Hasher() *rooms.Hasher
+}
+
+// Config is what shapes the treatment of a line.
+type Config struct {
+	Parser  format.Parser
+	Mode    pseudonym.Mode
+	Redact  *Redact
+	Rooms   *rooms.Matcher // nil: no rooms are counted
+	Limits  rooms.Limits
+	CountV6 int  // prefix length that counts as one IPv6 client, 1…128
+	Single  bool // one stream for all days, in the order of input, expired or not
+}
+
+// Stats counts lines since the start.
+type Stats struct {
+	Lines     uint64 // treated
+	Malformed uint64 // of these, in no known format
+	Adjusted  uint64 // of these, with no readable time or dated after tomorrow: written to today
+	Expired   uint64 // of these, past the retention: not written
+	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
+	Failed    uint64 // not treated because of an error in hushpipe: left out
+	Overflow  uint64 // pairs of room and address not counted, past the bound
+}
+
+// Filter treats lines. It serves one goroutine.
+type Filter struct {
+	cfg   Config
+	cal   Calendar
+	stats Stats
+	guard guard
+	line  format.Line
+	match rooms.Match
+
+	hasher *rooms.Hasher // nil: no rooms are counted
+
+	epoch uint64
+	dates map[format.Day]slot // by the date that lines bear
+	last  slot                // of the line before
+	none  slot                // of lines without a date
+	days  map[format.Day]*day // by the day that lines go to
+	void  Part                // takes the lines of expired days
+}
+
+// slot says where lines of one date go.
+type slot struct {
+	date format.Day
+	fate Fate
+	day  *day // nil: not asked yet
+}
+
+// day is what the lines of one day need.
+type day struct {
+	day    format.Day
+	keyID  [8]byte
+	cipher *pseudonym.Cipher // nil: to be made
+	counts *rooms.Counts
+	batch  *Batch // the last one with lines of this day,
+	seq    uint64 // in which of its uses,
+	part   int    // and at which index
+}
+
+// New returns a Filter for lines of cal's days.
+func New(cfg Config, cal Calendar) *Filter {
+	return &Filter{cfg: cfg, cal: cal, dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
+}
+
+// Stats returns the counts so far.
+func (f *Filter) Stats() Stats {
+	s := f.stats
+	for _, d := range f.days {
+		s.Overflow += d.counts.Overflow()
+	}
+	return s
+}
+
+// Expired returns the room counts of the expired days that were seen.
+func (f *Filter) Expired() map[format.Day][]rooms.Room {
+	sums := map[format.Day][]rooms.Room{}
+	for _, s := range f.dates {
+		if s.fate == Expire {
+			sums[s.day.day] = s.day.counts.Summary()
+		}
+	}
+	return sums
+}
+
+// treat appends one line, without its newline, to its day's part of b.
+func (f *Filter) treat(b *Batch, line []byte) {
+	f.stats.Lines++
+	known := len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line)
+	if !known {
+		f.stats.Malformed++
+		if len(line) > maxLine {
+			f.stats.Cut++
+			line = cutLine(line)
+		}
+		f.line.Day, f.line.HasDay = StampDay(line)
+	}
+	s := f.slot(f.line.Day, f.line.HasDay)
+	d, part := s.day, &f.void
+	switch s.fate {
+	case Expire:
+		f.stats.Expired++
+		part.Lines = part.Lines[:0]
+		part.Records = part.Records[:0]
+	case Adjust:
+		f.stats.Adjusted++
+		fallthrough
+	default:
+		part = b.part(d, f.cfg.Single)
+	}
+	if d.cipher == nil {
+		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
+	}
+	f.guard.cipher = d.cipher
+	var who client
+	if known {
+		part.Lines, who = f.appendLine(part.Lines, line)
+	} else {
+		part.Lines = f.guard.appendURL(part.Lines, line, len(line), f.cfg.Redact, brokenText)
+	}
+	part.Lines = append(part.Lines, '\n')
+	if known && f.hasher != nil && who.ok && f.line.Target != nil &&
+		f.cfg.Rooms.Match(f.line.Target, f.line.Status, &f.match) {
+		f.count(part, d, who)
+	}
+}
+
+// appendLine appends a line of a known format, field by field, and returns the
+// client who is counted.
+func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
+	g := &f.guard
+	var counted client
+	at := 0
+	for i := range f.line.Fields {
+		field := &f.line.Fields[i]
+		dst = append(dst, line[at:field.Start]...)
+		at = field.End
+		text := line[field.Start:field.End]
+		var who client
+		switch field.Kind {
+		case format.Plain:
+			dst = append(dst, text...)
+		case format.Client:
+			if field.Bare {
+				dst = append(dst, '"')
+			}
+			dst, who = g.appendClient(dst, text)
+			if field.Bare {
+				dst = append(dst, '"')
+			}
+		case format.ClientList:
+			dst, who = g.appendClientList(dst, text)
+		case format.Forwarded:
+			dst, who = g.appendForwarded(dst, text, f.cfg.Redact)
+		case format.Request:
+			dst = g.appendURL(dst, text, requestEnd(text), f.cfg.Redact, plainText)
+		case format.URL:
+			dst = g.appendURL(dst, text, len(text), f.cfg.Redact, plainText)
+		case format.UserAgent:
+			dst = g.appendText(dst, text, agentText)
+		default:
+			dst = g.appendText(dst, text, plainText)
+		}
+		if i == f.line.Client {
+			counted = who
+		}
+	}
+	return append(dst, line[at:]...), counted
+}
+
+// requestEnd returns where the target of a request line ends: at its protocol.
+func requestEnd(line []byte) int {
+	if at := bytes.LastIndexByte(line, ' '); at >= 0 && bytes.HasPrefix(line[at:], protocol) {
+		return at
+	}
+	return len(line)
+}
+
+var protocol = []byte(" HTTP/")
+
+// count notes that who used the room of the current match.
+func (f *Filter) count(p *Part, d *day, who client) {
+	hash := f.hasher.Sum(&f.match)
+	fp := d.cipher.Fingerprint(hash, who.addr.Prefix6(f.cfg.CountV6))
+	if d.counts.Add(hash, fp) {
+		p.Records = rooms.AppendRecord(p.Records, hash, fp)
+	}
+}
+
+// slot returns where a line goes. Most lines bear the date of the line before.
+func (f *Filter) slot(date format.Day, dated bool) slot {
+	if dated && f.last.day != nil && f.last.date == date {
+		return f.last
+	}
+	if !dated {
+		if f.none.day == nil {
+			f.none = f.place(date, false)
+		}
+		return f.none
+	}
+	s, known := f.dates[date]
+	if !known {
+		s = f.place(date, true)
+		f.dates[date] = s
+	}
+	f.last = s
+	return s
+}
+
+// manyDays is more days than are open at a time; only archives have more.
+const manyDays = 32
+
+func (f *Filter) place(date format.Day, dated bool) slot {
+	to, fate := f.cal.Place(date, dated)
+	key := f.cal.Key(to, fate)
+	d := f.days[to]
+	if d == nil || d.keyID != key.ID() {
+		if len(f.days)%manyDays == manyDays-1 {
+			for _, other := range f.days {
+				other.cipher = nil // and its cache of up to 2 MiB; made anew if needed
+			}
+		}
+		d = &day{day: to, keyID: key.ID(), counts: rooms.NewCounts(f.cfg.Limits)}
+		f.days[to] = d
+	}
+	return slot{date: date, fate: fate, day: d}
+}
+
+// renew asks the calendar anew once its answers may have changed: at midnight,
+// or when a key could be read at last. Days that are still open go on; those
+// that expired while lines of them came in are in the journals already.
+func (f *Filter) renew() {
+	epoch := f.cal.Epoch()
+	if epoch == f.epoch {
+		return
+	}
+	f.epoch = epoch
+	if f.cfg.Rooms != nil {
+		f.hasher = f.cal.Hasher()
+	}
+	f.last, f.none = slot{}, slot{}
+	for date, s := range f.dates {
+		if s.fate == Expire {
+			continue
+		}
+		delete(f.dates, date)
+		if to, fate := f.cal.Place(s.day.day, true); fate == Expire || to != s.day.day {
+			f.stats.Overflow += s.day.counts.Overflow()
+			delete(f.days, s.day.day)
+		}
+	}
+}

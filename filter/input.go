@@ -1,0 +1,70 @@
+package filter
+
+import (
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Input reads a descriptor and can be told to stop while it waits for bytes,
+// which a plain read of a pipe cannot. The descriptor stays as it is: its
+// flags belong to the web server as well.
+type Input struct {
+	fd       int
+	wakeR    *os.File
+	wakeW    *os.File
+	deadline atomic.Int64 // Unix ns, 0 for none
+}
+
+// NewInput returns an Input that reads f.
+func NewInput(f *os.File) (*Input, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	return &Input{fd: int(f.Fd()), wakeR: r, wakeW: w}, nil
+}
+
+// Stop makes Read report the end of the input, at once for 0, else when there
+// is nothing left to read or drain has passed.
+func (in *Input) Stop(drain time.Duration) {
+	in.deadline.Store(time.Now().Add(drain).UnixNano())
+	in.wakeW.Write([]byte{0})
+}
+
+// Read reads into p what there is, and waits for at least one byte.
+func (in *Input) Read(p []byte) (int, error) {
+	fds := []unix.PollFd{{Fd: int32(in.fd), Events: unix.POLLIN}, {Fd: int32(in.wakeR.Fd()), Events: unix.POLLIN}}
+	for {
+		wait := -1
+		if end := in.deadline.Load(); end != 0 {
+			if time.Now().UnixNano() >= end {
+				return 0, io.EOF
+			}
+			wait = 0
+			fds = fds[:1]
+		}
+		n, err := unix.Poll(fds, wait)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, os.NewSyscallError("poll", err)
+		case n == 0:
+			return 0, io.EOF
+		case fds[0].Revents != 0:
+			n, err := unix.Read(in.fd, p)
+			switch {
+			case err == unix.EINTR || err == unix.EAGAIN:
+			case err != nil:
+				return 0, os.NewSyscallError("read", err)
+			case n == 0:
+				return 0, io.EOF
+			default:
+				return n, nil
+			}
+		}
+	}
+}

@@ -1,0 +1,123 @@
+// Package journal implements append-only files of checksummed frames of opaque
+// bytes: writing them, and reading back whatever of them is intact.
+//
+// A file is a header and then frames, integers big-endian, checksums CRC-32C:
+//
+//	header  "HPJ"  version  key id  length  settings  checksum
+//	          3       1        8       1     length       4     bytes
+//
+//	frame   F1 A7  length  checksum  payload
+//	          2       4        4     length    bytes
+//
+// The header's checksum covers all of it that stands before, in every version;
+// a frame's covers its length and its payload. A length is 1 to MaxPayload.
+//
+// No frame depends on another one. Where bytes are no frame (a torn write, a
+// flipped bit, a second header), the reader searches on from the byte after
+// them for the next two bytes F1 A7 that begin a frame whose checksum holds,
+// so damage costs the frames that it touches and no others. The price: a frame
+// that stood inside the payload of a damaged one would be taken for a frame of
+// the file, so payloads must not be of a client's choosing.
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+)
+
+const (
+	version    = 1
+	headerBase = 3 + 1 + 8 + 1 // up to the settings
+	frameBase  = 2 + 4 + 4     // up to the payload
+
+	// MaxPayload is the length of the longest payload of a frame. It bounds
+	// the reader's memory, and its work where it searches.
+	MaxPayload = 64 << 10
+
+	// MaxSettings is the length of the longest settings of a header.
+	MaxSettings = 255
+)
+
+const (
+	magic      = "HPJ"
+	frameMagic = "\xf1\xa7"
+)
+
+// ErrVersion is returned for a file whose header is intact and of a version
+// that this program does not read.
+var ErrVersion = errors.New("journal has another version")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func appendHeader(dst []byte, keyID [8]byte, settings []byte) []byte {
+	start := len(dst)
+	dst = append(dst, magic...)
+	dst = append(dst, version)
+	dst = append(dst, keyID[:]...)
+	dst = append(dst, byte(len(settings)))
+	dst = append(dst, settings...)
+	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+func appendFrame(dst, payload []byte) []byte {
+	dst = append(dst, frameMagic...)
+	start := len(dst)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
+	dst = binary.BigEndian.AppendUint32(dst, frameChecksum(dst[start:], payload))
+	return append(dst, payload...)
+}
+
+func frameChecksum(length, payload []byte) uint32 {
+	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, payload)
+}
+
+// part is what the bytes at one position turn out to be.
+type part int
+
+const (
+	whole   part = iota
+	invalid      // not what was looked for
+	cut          // its beginning, as far as the bytes go
+)
+
+// parseHeader returns the length of the header that b begins with. It is whole
+// in another version too.
+func parseHeader(b []byte) (int, part) {
+	if n := min(len(b), len(magic)); string(b[:n]) != magic[:n] {
+		return 0, invalid
+	}
+	if len(b) < headerBase {
+		return 0, cut
+	}
+	end := headerBase + int(b[headerBase-1])
+	if len(b) < end+4 {
+		return 0, cut
+	}
+	if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+		return 0, invalid
+	}
+	return end + 4, whole
+}
+
+// parseFrame returns the payload of the frame that b begins with.
+func parseFrame(b []byte) ([]byte, part) {
+	if n := min(len(b), len(frameMagic)); string(b[:n]) != frameMagic[:n] {
+		return nil, invalid
+	}
+	if len(b) < 6 {
+		return nil, cut
+	}
+	size := binary.BigEndian.Uint32(b[2:])
+	if size == 0 || size > MaxPayload {
+		return nil, invalid
+	}
+	if len(b) < frameBase+int(size) {
+		return nil, cut
+	}
+	payload := b[frameBase : frameBase+int(size)]
+	if binary.BigEndian.Uint32(b[6:]) != frameChecksum(b[2:6], payload) {
+		return nil, invalid
+	}
+	return payload, whole
+}

@@ -1,0 +1,135 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Info is what a reading of a journal found out.
+type Info struct {
+	HeaderOK bool // header read and intact: KeyID and Settings are valid
+	KeyID    [8]byte
+	Settings []byte
+
+	Frames int   // frames delivered
+	Offset int64 // end of the last of them, or of the header: where a next Read goes on
+
+	// Damaged counts the places that had to be skipped: bytes before a frame
+	// that are no frame, an unreadable header, and bytes at the end that no
+	// later write can complete. Those at the end lie behind Offset, so the next
+	// Read from there counts them again.
+	Damaged int
+
+	// Torn says that the file ends within a header or a frame, which is normal
+	// while a writer is active or after it was killed.
+	Torn bool
+}
+
+// bufferSize holds the longest frame and makes moving its rest rare.
+const bufferSize = 4 * (frameBase + MaxPayload)
+
+// Read calls fn with the payload of each intact frame from offset off on, in
+// the order of the file; a payload is valid until fn returns. With off 0 it
+// begins with the header; where that is damaged, the frames are delivered
+// nevertheless, with HeaderOK false. With the Offset of an earlier Info it
+// delivers what was appended since. A file of another version gives ErrVersion
+// and no frame. An error of fn or of r ends the reading and is returned with
+// what was read up to there. It uses a few hundred KiB, however long the file.
+func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error) {
+	s := scanner{r: r, next: off, buf: make([]byte, 0, bufferSize)}
+	info := Info{Offset: off}
+	gap := false // bytes since Offset were skipped
+	if off == 0 {
+		if err := s.fill(headerBase + MaxSettings + 4); err != nil {
+			return info, err
+		}
+		n, part := parseHeader(s.rest())
+		switch {
+		case part == whole && s.rest()[len(magic)] != version:
+			return info, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, s.rest()[len(magic)], version)
+		case part == whole:
+			info.HeaderOK = true
+			copy(info.KeyID[:], s.rest()[len(magic)+1:])
+			info.Settings = bytes.Clone(s.rest()[headerBase : n-4])
+			s.skip(n)
+			info.Offset = s.offset()
+		default:
+			gap = true
+			info.Torn = part == cut
+		}
+	}
+	for {
+		if err := s.fill(frameBase + MaxPayload); err != nil {
+			return info, err
+		}
+		if len(s.rest()) == 0 {
+			break
+		}
+		payload, part := parseFrame(s.rest())
+		if part != whole {
+			if !gap {
+				gap, info.Torn = true, part == cut
+			}
+			s.seek()
+			continue
+		}
+		if gap {
+			info.Damaged++
+		}
+		gap, info.Torn = false, false
+		if err := fn(payload); err != nil {
+			return info, fmt.Errorf("replay journal frame at offset %d: %w", s.offset(), err)
+		}
+		s.skip(frameBase + len(payload))
+		info.Frames++
+		info.Offset = s.offset()
+	}
+	if gap && !info.Torn {
+		info.Damaged++
+	}
+	return info, nil
+}
+
+// scanner is a window on the file that moves forward.
+type scanner struct {
+	r    io.ReaderAt
+	next int64 // offset of the byte after buf
+	buf  []byte
+	pos  int // of buf: all before it is done
+	eof  bool
+}
+
+func (s *scanner) rest() []byte  { return s.buf[s.pos:] }
+func (s *scanner) offset() int64 { return s.next - int64(len(s.rest())) }
+func (s *scanner) skip(n int)    { s.pos += n }
+
+// fill makes rest at least n bytes long, or as long as the file allows.
+func (s *scanner) fill(n int) error {
+	for len(s.rest()) < n && !s.eof {
+		if cap(s.buf)-s.pos < n {
+			s.buf = s.buf[:copy(s.buf, s.rest())]
+			s.pos = 0
+		}
+		m, err := s.r.ReadAt(s.buf[len(s.buf):cap(s.buf)], s.next)
+		s.buf = s.buf[:len(s.buf)+m]
+		s.next += int64(m)
+		if errors.Is(err, io.EOF) {
+			s.eof = true
+		} else if err != nil {
+			return fmt.Errorf("read journal at offset %d: %w", s.next, err)
+		}
+	}
+	return nil
+}
+
+// seek skips at least one byte, up to where the next frame may begin.
+func (s *scanner) seek() {
+	s.skip(1)
+	if i := bytes.IndexByte(s.rest(), frameMagic[0]); i >= 0 {
+		s.skip(i)
+	} else {
+		s.skip(len(s.rest()))
+	}
+}

@@ -1,0 +1,89 @@
+package filter
+
+import (
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// A malformed line fits no format: garbage, a line of another log, or two long
+// lines that were written into each other, which can cut an address in two.
+// Nothing in it can be trusted to be what it seems, so every run of hexadecimal
+// digits, dots and colons with two separators is replaced, well-formed time
+// stamps apart.
+
+// appendBroken appends a text of a malformed line.
+func (g *guard) appendBroken(dst, text []byte) []byte {
+	kept := 0
+	for s := (runs{text: text}); s.next(); {
+		g.run = g.run[:0]
+		for i := s.start; i < s.end; {
+			c, w := unescape(text[i:])
+			g.run = append(g.run, c)
+			i += w
+		}
+		dst = append(dst, text[kept:s.start]...)
+		if a, ok := pseudonym.ParseAddr(g.run); ok {
+			dst = g.cipher.AppendAddr(dst, a)
+		} else {
+			dst = g.cipher.AppendName(dst, g.run)
+		}
+		kept = s.end
+	}
+	return append(dst, text[kept:]...)
+}
+
+// StampDay returns the date of the first well-formed time stamp of a malformed
+// line.
+func StampDay(line []byte) (day format.Day, ok bool) {
+	s := runs{text: line}
+	for !s.stamped && s.next() {
+	}
+	return s.day, s.stamped
+}
+
+// runs finds the runs of a text that have two separators, escapes included,
+// and on its way the date of the first time stamp.
+type runs struct {
+	text       []byte
+	start, end int // the run is text[start:end]
+
+	stamped bool
+	day     format.Day
+}
+
+func (s *runs) next() bool {
+	for i := s.end; i < len(s.text); {
+		if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
+			if !s.stamped {
+				s.day, s.stamped = day, true
+			}
+			i += n
+			continue
+		}
+		start, seps := i, 0
+		for i < len(s.text) {
+			c, w := unescape(s.text[i:])
+			if class[c]&(inHex|inSep) == 0 {
+				if start == i {
+					i += w
+				}
+				break
+			}
+			if class[c]&inSep != 0 {
+				seps++
+			}
+			i += w
+		}
+		if seps >= 2 {
+			s.start, s.end = start, i
+			return true
+		}
+	}
+	s.end = len(s.text)
+	return false
+}
+
+// inRun reports whether the byte at i, if there is one, could go on a run.
+func (s *runs) inRun(i int) bool {
+	return i >= 0 && i < len(s.text) && class[s.text[i]]&(inHex|inSep) != 0
+}

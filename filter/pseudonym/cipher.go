@@ -1,0 +1,139 @@
+// Package pseudonym implements the pseudonyms of IP addresses and host names
+// under the key of a day: ipcrypt-deterministic and ipcrypt-pfx of
+// draft-denis-ipcrypt, truncation, and keyed hashes for names and for counting.
+package pseudonym
+
+import (
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// Cipher makes the pseudonyms of one day. Within the day one address has one
+// pseudonym, in every process with the day's key. It serves one goroutine.
+//
+// The pseudonym of a host name lies in 100::/64, the discard prefix of RFC
+// 6666, from which no client can call. A pseudonym of an address lies there by
+// chance: with ipcrypt one among 2^64, with pfx those of one /64 among 2^64.
+// Such a one passes for a host name, and Reveal refuses it.
+type Cipher struct {
+	mode  Mode
+	perm  permutation // nil for a mode that is not reversible
+	cache cache
+
+	count   cipher.Block
+	in, out [16]byte
+
+	name  hash.Hash // HMAC-SHA-256
+	chunk [sha256.BlockSize]byte
+	sum   [sha256.Size]byte
+}
+
+// New returns the Cipher of the day that has the key. It keeps no reference to
+// the key.
+func New(key *Key, mode Mode) *Cipher {
+	c := &Cipher{
+		mode:  mode,
+		count: newAES(key.expand(labelCount, 16)),
+		name:  hmac.New(sha256.New, key.expand(labelName, sha256.Size)),
+	}
+	switch mode.kind {
+	case ipcrypt:
+		c.perm = newDeterministic(key.expand(labelDeterministic, 16))
+	case pfx:
+		c.perm = newPrefixPreserving(key.expand(labelPfx, 32))
+	}
+	return c
+}
+
+// Format writes the mode alone, for every verb: the cache holds addresses.
+func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
+
+// AppendAddr appends what the mode makes of the address: an address as text (at
+// most 39 bytes), for mask the first of its network, for drop "-".
+func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
+	switch c.mode.kind {
+	case mask:
+		if a.Is4() {
+			return a.prefix(96 + int(c.mode.bits4)).AppendTo(dst)
+		}
+		return a.prefix(int(c.mode.bits6)).AppendTo(dst)
+	case drop:
+		return append(dst, '-')
+	case keep:
+		return a.AppendTo(dst)
+	}
+	e := c.cache.find(a)
+	if e.len == 0 {
+		e.len = uint8(len(c.perm.encrypt(a).AppendTo(e.text[:0])))
+	}
+	return append(dst, e.text[:e.len]...)
+}
+
+// AppendName appends what the mode makes of a client that is no address: "-"
+// for drop, the name itself for keep, otherwise the text of NameAddr.
+func (c *Cipher) AppendName(dst, name []byte) []byte {
+	switch c.mode.kind {
+	case drop:
+		return append(dst, '-')
+	case keep:
+		return append(dst, name...)
+	}
+	return c.NameAddr(name).AppendTo(dst)
+}
+
+// NameAddr returns the pseudonym of a host name, or of any other bytes, in
+// every mode: 100:: and 64 bits of a keyed hash. Upper and lower case of ASCII
+// letters are the same name (RFC 4343).
+func (c *Cipher) NameAddr(name []byte) Addr {
+	c.name.Reset()
+	for len(name) > 0 {
+		n := copy(c.chunk[:], name)
+		name = name[n:]
+		for i, b := range c.chunk[:n] {
+			if 'A' <= b && b <= 'Z' {
+				c.chunk[i] = b + 'a' - 'A'
+			}
+		}
+		c.name.Write(c.chunk[:n])
+	}
+	a := Addr{0: 0x01}
+	copy(a[8:], c.name.Sum(c.sum[:0]))
+	return a
+}
+
+// isName reports whether a lies in 100::/64.
+func (a Addr) isName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<48 }
+
+// Fingerprint returns what tells clients of rooms apart: a pseudorandom
+// function of the room's hash and the true address, or the NameAddr of a
+// client that has none. The mode does not matter.
+//
+// It is the CBC-MAC of two AES-128 blocks, always two, as CBC-MAC needs. The
+// last 4 bytes of the room's hash are left out: a chance collision of 128 bits
+// is far rarer than one of the 64 that come out, and making one on purpose
+// costs 2^64 hashes, more than a collision of the whole SHA-1 does.
+func (c *Cipher) Fingerprint(room *[20]byte, a Addr) uint64 {
+	copy(c.in[:], room[:16])
+	c.count.Encrypt(c.out[:], c.in[:])
+	for i := range c.in {
+		c.in[i] = c.out[i] ^ a[i]
+	}
+	c.count.Encrypt(c.out[:], c.in[:])
+	return binary.BigEndian.Uint64(c.out[:])
+}
+
+// Reveal returns the address behind a pseudonym. It is false for a pseudonym
+// in 100::/64, as a hash has no inverse, and in a mode that is not reversible.
+// Nothing tells whether a was made under this key: any other address, or one
+// of another day, gives somebody else's address.
+func (c *Cipher) Reveal(a Addr) (Addr, bool) {
+	if c.perm == nil || a.isName() {
+		return Addr{}, false
+	}
+	return c.perm.decrypt(a), true
+}

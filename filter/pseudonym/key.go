@@ -1,0 +1,48 @@
+package pseudonym
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
+
+// The info strings of HKDF-Expand, one per use of the day's key. The first two
+// are those of draft-denis-ipcrypt, section 8.4.
+const (
+	labelDeterministic = "ipcrypt-deterministic"
+	labelPfx           = "ipcrypt-pfx"
+	labelName          = "hushpipe-name"
+	labelCount         = "hushpipe-count"
+	labelKeyID         = "hushpipe-key-id"
+)
+
+// Key is the key of one day: 32 bytes from a cryptographic random source.
+// fmt, log and the text encoders print it as Key(secret). As fmt cannot call
+// the methods of an unexported field, a struct holds a *Key, not a Key.
+type Key [32]byte
+
+// ID returns what names the key in public. It tells nothing about the bytes.
+func (k *Key) ID() [8]byte { return [8]byte(k.expand(labelKeyID, 8)) }
+
+// expand derives the sub-key of n bytes for one use. The key is uniformly
+// random, so it is a PRK as it stands and needs no HKDF-Extract (RFC 5869,
+// section 3.3).
+func (k *Key) expand(label string, n int) []byte {
+	sub, err := hkdf.Expand(sha256.New, k[:], label, n)
+	if err != nil {
+		panic(err) // only for n > 255*32
+	}
+	return sub
+}
+
+const secret = "Key(secret)"
+
+// String returns "Key(secret)".
+func (Key) String() string { return secret }
+
+// Format writes "Key(secret)" for every verb, as %x would ask String for bytes.
+func (Key) Format(s fmt.State, _ rune) { io.WriteString(s, secret) }
+
+// MarshalText returns "Key(secret)": encoding/json and log/slog ask for it.
+func (Key) MarshalText() ([]byte, error) { return []byte(secret), nil }

@@ -1,0 +1,69 @@
+package pseudonym
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+type kind uint8
+
+const (
+	ipcrypt kind = iota
+	pfx
+	mask
+	drop
+	keep
+)
+
+// Mode says what becomes of an address. The zero Mode is ipcrypt.
+type Mode struct {
+	kind         kind
+	bits4, bits6 uint8 // of mask: how many leading bits are kept
+}
+
+// defaultMask drops the last octet of IPv4 and keeps of IPv6 the /48 that a
+// site is given (RFC 6177), as web analytics commonly do.
+var defaultMask = Mode{kind: mask, bits4: 24, bits6: 48}
+
+var errMode = errors.New("unknown address mode: choose ipcrypt, pfx, mask (the same as mask=24/48), " +
+	"mask=BITS4/BITS6 (0-32 and 0-128 bits kept), drop or keep")
+
+// ParseMode reads what String writes, and "mask" for mask=24/48.
+func ParseMode(s string) (Mode, error) {
+	switch s {
+	case "ipcrypt":
+		return Mode{kind: ipcrypt}, nil
+	case "pfx":
+		return Mode{kind: pfx}, nil
+	case "mask":
+		return defaultMask, nil
+	case "drop":
+		return Mode{kind: drop}, nil
+	case "keep":
+		return Mode{kind: keep}, nil
+	}
+	kept, ok := strings.CutPrefix(s, "mask=")
+	if !ok {
+		return Mode{}, errMode
+	}
+	s4, s6, _ := strings.Cut(kept, "/")
+	bits4, err4 := strconv.ParseUint(s4, 10, 8)
+	bits6, err6 := strconv.ParseUint(s6, 10, 8)
+	if err4 != nil || err6 != nil || bits4 > 32 || bits6 > 128 {
+		return Mode{}, errMode
+	}
+	return Mode{kind: mask, bits4: uint8(bits4), bits6: uint8(bits6)}, nil
+}
+
+// String returns the mode as ParseMode reads it, the bits of a mask spelled out.
+func (m Mode) String() string {
+	if m.kind == mask {
+		return fmt.Sprintf("mask=%d/%d", m.bits4, m.bits6)
+	}
+	return [...]string{ipcrypt: "ipcrypt", pfx: "pfx", drop: "drop", keep: "keep"}[m.kind]
+}
+
+// Reversible reports whether Reveal finds the address behind a pseudonym.
+func (m Mode) Reversible() bool { return m.kind == ipcrypt || m.kind == pfx }

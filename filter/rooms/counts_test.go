@@ -1,0 +1,220 @@
+package rooms
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func roomHash(i int) *[20]byte {
+	var h [20]byte
+	copy(h[:], fmt.Sprintf("%020d", i))
+	return &h
+}
+
+// TestCountsAgainstMap adds random pairs, many of them twice, and compares with
+// a plain map after each order of magnitude.
+func TestCountsAgainstMap(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	c := NewCounts(DefaultLimits)
+	sets := map[[20]byte]map[uint64]bool{}
+	seen := map[uint64]int{0: 0, 1: 0}
+	known := []uint64{0, 1 << 56, 1<<64 - 1} // extremes, then whatever came
+	for i := range 200_000 {
+		fp := rnd.Uint64()
+		if i < 3 || i%3 == 0 {
+			fp = known[rnd.IntN(len(known))]
+		}
+		room, ok := seen[fp] // a fingerprint is one of a room
+		if !ok {
+			room = int(fp % 500)
+			seen[fp] = room
+			known = append(known, fp)
+		}
+		h := roomHash(room)
+		if sets[*h] == nil {
+			sets[*h] = map[uint64]bool{}
+		}
+		require.Equal(t, !sets[*h][fp], c.Add(h, fp), "%d: %x", i, fp)
+		sets[*h][fp] = true
+		if i%50_000 == 0 || i == 199_999 {
+			var want []Room
+			for hash, fps := range sets {
+				want = append(want, Room{hash, uint64(len(fps))})
+			}
+			slices.SortFunc(want, func(a, b Room) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+			require.Equal(t, want, c.Summary())
+		}
+	}
+	assert.Zero(t, c.Overflow())
+}
+
+func TestEmptyCounts(t *testing.T) {
+	c := NewCounts(DefaultLimits)
+	assert.Empty(t, c.Summary())
+	assert.Zero(t, c.Overflow())
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	kept := make([]*Counts, 100)
+	for i := range kept {
+		kept[i] = NewCounts(DefaultLimits)
+	}
+	runtime.ReadMemStats(&after)
+	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/uint64(len(kept)), uint64(10<<10))
+	runtime.KeepAlive(kept)
+}
+
+// TestCollidingFingerprints fills one shard with fingerprints that all want
+// the same slot.
+func TestCollidingFingerprints(t *testing.T) {
+	c := NewCounts(DefaultLimits)
+	for i := range uint64(1000) {
+		require.True(t, c.Add(roomHash(1), i<<40))
+	}
+	for i := range uint64(1000) {
+		require.False(t, c.Add(roomHash(1), i<<40))
+	}
+	assert.Equal(t, []Room{{*roomHash(1), 1000}}, c.Summary())
+}
+
+func TestLimits(t *testing.T) {
+	t.Run("rooms", func(t *testing.T) {
+		c := NewCounts(Limits{Rooms: 2, Pairs: 100})
+		assert.True(t, c.Add(roomHash(1), 11))
+		assert.True(t, c.Add(roomHash(2), 21))
+		assert.False(t, c.Add(roomHash(3), 31), "one room too many")
+		assert.False(t, c.Add(roomHash(3), 31), "and again")
+		assert.True(t, c.Add(roomHash(1), 12), "a known room goes on")
+		assert.Equal(t, []Room{{*roomHash(1), 2}, {*roomHash(2), 1}}, c.Summary())
+		assert.EqualValues(t, 2, c.Overflow())
+	})
+	t.Run("pairs", func(t *testing.T) {
+		c := NewCounts(Limits{Rooms: 100, Pairs: 2})
+		assert.True(t, c.Add(roomHash(1), 11))
+		assert.True(t, c.Add(roomHash(1), 12))
+		assert.False(t, c.Add(roomHash(1), 13))
+		assert.False(t, c.Add(roomHash(2), 21))
+		assert.False(t, c.Add(roomHash(1), 11), "known, so no overflow")
+		assert.Equal(t, []Room{{*roomHash(1), 2}}, c.Summary())
+		assert.EqualValues(t, 2, c.Overflow())
+	})
+	t.Run("a million invented rooms", func(t *testing.T) {
+		c := NewCounts(Limits{Rooms: 1000, Pairs: 100_000})
+		rnd := rand.New(rand.NewPCG(3, 4))
+		for i := range 1_000_000 {
+			var h [20]byte
+			h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16)
+			c.Add(&h, rnd.Uint64())
+		}
+		assert.Len(t, c.Summary(), 1000)
+		assert.EqualValues(t, 999_000, c.Overflow())
+	})
+}
+
+func TestRecords(t *testing.T) {
+	payload := AppendRecord(nil, roomHash(1), 0x0102030405060708)
+	assert.Equal(t, "00000000000000000001\x01\x02\x03\x04\x05\x06\x07\x08", string(payload))
+	assert.Len(t, payload, RecordSize)
+	payload = AppendRecord(payload, roomHash(1), 12)
+	payload = AppendRecord(payload, roomHash(2), 21)
+
+	c := NewCounts(DefaultLimits)
+	for range 2 { // any number of times
+		require.NoError(t, c.Apply(payload))
+		assert.Equal(t, []Room{{*roomHash(1), 2}, {*roomHash(2), 1}}, c.Summary())
+	}
+	assert.False(t, c.Add(roomHash(2), 21))
+	assert.EqualError(t, c.Apply(append(payload, 1)), "payload of 85 bytes is not made of records of 28")
+}
+
+func TestAddDoesNotAllocate(t *testing.T) {
+	c := NewCounts(DefaultLimits)
+	rnd := rand.New(rand.NewPCG(5, 6))
+	fps := make([]uint64, 10_000)
+	for i := range fps {
+		fps[i] = rnd.Uint64()
+		c.Add(roomHash(i%10), fps[i])
+	}
+	h, added, i := roomHash(3), 0, 0
+	assert.Zero(t, testing.AllocsPerRun(1000, func() {
+		if c.Add(h, fps[i%len(fps)]) {
+			added++
+		}
+		i++
+	}))
+	assert.Zero(t, added)
+	assert.Len(t, c.Summary(), 10)
+}
+
+// BenchmarkAdd fills a day up to a number of pairs in 2,000 rooms: ns/pair is
+// the mean, max-pause-ms the longest single Add, B/pair what the pairs take.
+//
+//	go test ./filter/rooms -run '^$' -bench Add -benchtime 1x
+func BenchmarkAdd(b *testing.B) {
+	for _, pairs := range []int{100_000, 10_000_000} {
+		b.Run(fmt.Sprintf("pairs=%dk", pairs/1000), func(b *testing.B) {
+			hashes := make([]*[20]byte, 2000)
+			for i := range hashes {
+				hashes[i] = roomHash(i)
+			}
+			var longest, total time.Duration
+			var slots int
+			for b.Loop() {
+				c := NewCounts(DefaultLimits)
+				rnd := rand.New(rand.NewPCG(7, 8))
+				added := 0
+				begin := time.Now()
+				last := begin
+				for i := range pairs {
+					if c.Add(hashes[i%len(hashes)], rnd.Uint64()) {
+						added++
+					}
+					now := time.Now()
+					longest = max(longest, now.Sub(last))
+					last = now
+				}
+				total += last.Sub(begin)
+				require.Equal(b, pairs, added)
+				slots = 0
+				for i := range c.shards {
+					slots += len(c.shards[i].slots)
+				}
+			}
+			b.ReportMetric(float64(longest.Microseconds())/1000, "max-pause-ms")
+			b.ReportMetric(float64(total.Nanoseconds())/float64(b.N*pairs), "ns/pair")
+			b.ReportMetric(float64(8*slots)/float64(pairs), "B/pair")
+		})
+	}
+}
+
+// BenchmarkAddKnown is the steady state: a pair that was there before.
+func BenchmarkAddKnown(b *testing.B) {
+	for _, pairs := range []int{1000, 1_000_000} {
+		b.Run(fmt.Sprintf("pairs=%dk", pairs/1000), func(b *testing.B) {
+			c := NewCounts(DefaultLimits)
+			rnd := rand.New(rand.NewPCG(7, 8))
+			fps := make([]uint64, pairs)
+			for i := range fps {
+				fps[i] = rnd.Uint64()
+				require.True(b, c.Add(roomHash(1), fps[i]))
+			}
+			h := roomHash(1)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				c.Add(h, fps[i])
+				if i++; i == pairs {
+					i = 0
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,220 @@
+// Package rooms implements the counting of rooms: which request targets name
+// one, under which canonical name and hash it counts, and how many different
+// addresses (as fingerprints of room and address) it had in a day.
+package rooms
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// Match is what a Matcher found in a request target: spans of it, still as the
+// log spells them, valid as long as the target is.
+type Match struct {
+	Tenant   []byte // nil: none; else it is part of the name, as tenant/room
+	Room     []byte
+	KeepCase bool // the room's name is not lower-cased
+}
+
+// Matcher finds the room in request targets. It does not change and may serve
+// several goroutines.
+type Matcher struct {
+	patterns []pattern
+	pathOnly bool // a pattern matches without a query
+}
+
+// NewMatcher compiles presets (see Presets; "none" alone for no preset) and
+// patterns like /call/{room}, /call/{room}.html or /ows?layers={room}. A target
+// that fits several takes the first. The error is a *PresetError or a
+// *PatternError.
+func NewMatcher(presets, patterns []string) (*Matcher, error) {
+	m := &Matcher{}
+	for _, name := range presets {
+		ps, ok := presetPatterns[name]
+		if !ok || name == none && len(presets) > 1 {
+			return nil, &PresetError{Preset: name}
+		}
+		m.patterns = append(m.patterns, ps...)
+	}
+	for _, text := range patterns {
+		p, err := parsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		m.patterns = append(m.patterns, p)
+	}
+	m.pathOnly = slices.ContainsFunc(m.patterns, func(p pattern) bool { return p.param == "" })
+	return m, nil
+}
+
+// Match reports whether target ("/path?query" or "http://host/path?query",
+// a fragment ignored) names a room, and sets out to it. A status of 400 and
+// above is no use of a room; 0 stands for an unknown status and counts.
+//
+// The path is compared byte for byte, as sent: Apache merges slashes and
+// resolves dots before it serves a path, but no client of a room spells it so.
+func (m *Matcher) Match(target []byte, status int, out *Match) bool {
+	if status >= 400 || len(target) == 0 {
+		return false
+	}
+	query := bytes.IndexByte(target, '?')
+	if query < 0 && !m.pathOnly {
+		return false
+	}
+	return m.match(target, query, out)
+}
+
+func (m *Matcher) match(target []byte, query int, out *Match) bool {
+	path := target
+	var args []byte
+	hasArgs := query >= 0
+	if hasArgs {
+		path, args = target[:query], target[query+1:]
+	}
+	// A browser sends no fragment, but a log can hold anything.
+	if i := bytes.IndexByte(path, '#'); i >= 0 {
+		path, hasArgs = path[:i], false
+	} else if i := bytes.IndexByte(args, '#'); i >= 0 {
+		args = args[:i]
+	}
+	if len(path) == 0 {
+		return false
+	}
+	if path[0] != '/' {
+		// absolute-form, RFC 9112 section 3.2.2
+		i := bytes.Index(path, []byte("://"))
+		if i <= 0 || i > len("https") {
+			return false
+		}
+		path = path[i+3:]
+		if i = bytes.IndexByte(path, '/'); i < 0 {
+			return false
+		}
+		path = path[i:]
+	}
+	for i := range m.patterns {
+		p := &m.patterns[i]
+		if p.param != "" && !hasArgs {
+			continue
+		}
+		if tenant, room := p.find(path, args); room != nil {
+			*out = Match{Tenant: tenant, Room: room, KeepCase: p.keepCase}
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the spans of a room, not empty, and of its tenant, or nil. The
+// path is not empty.
+func (p *pattern) find(path, args []byte) (tenant, room []byte) {
+	if p.param != "" {
+		n := len(path) - len(p.prefix)
+		if n < 0 || string(path[n:]) != p.prefix {
+			return nil, nil
+		}
+		if n > 0 {
+			if tenant = segment(path[1:n]); tenant == nil || !p.tenant {
+				return nil, nil
+			}
+		}
+		return tenant, value(args, p.param)
+	}
+	if room = p.inPath(path); room != nil || !p.tenant {
+		return nil, room
+	}
+	n := bytes.IndexByte(path[1:], '/') + 1
+	if n == 0 {
+		return nil, nil
+	}
+	if tenant = segment(path[1:n]); tenant == nil || p.skips(tenant) {
+		return nil, nil
+	}
+	return tenant, p.inPath(path[n:])
+}
+
+// inPath returns the room between prefix and suffix, or nil.
+func (p *pattern) inPath(path []byte) []byte {
+	if len(path) < len(p.prefix) || string(path[:len(p.prefix)]) != p.prefix {
+		return nil
+	}
+	room := path[len(p.prefix):]
+	if p.rest {
+		if i := bytes.IndexByte(room, '/'); i >= 0 {
+			room = room[:i]
+		}
+	}
+	n := len(room) - len(p.suffix)
+	if n < 0 || string(room[n:]) != p.suffix {
+		return nil
+	}
+	room = segment(room[:n])
+	if room == nil || p.skips(room) {
+		return nil
+	}
+	return room
+}
+
+// segment returns s, or nil where it is not one segment of a path, or one that
+// is empty or a step within the path.
+func segment(s []byte) []byte {
+	if len(s) == 0 || string(s) == "." || string(s) == ".." || bytes.IndexByte(s, '/') >= 0 {
+		return nil
+	}
+	return s
+}
+
+// skips reports whether segment is a page or a file of the application itself.
+func (p *pattern) skips(segment []byte) bool {
+	if p.reserved == nil {
+		return false
+	}
+	if isFile(segment) {
+		return true
+	}
+	_, ok := p.reserved[string(segment)]
+	return ok
+}
+
+// isFile reports a name with a dot and an extension of up to five letters and
+// digits, at least one of them a letter, so that a room v1.2 stays a room.
+func isFile(name []byte) bool {
+	dot := bytes.LastIndexByte(name, '.')
+	ext := name[dot+1:]
+	if dot < 0 || len(ext) > 5 {
+		return false
+	}
+	letter := false
+	for _, c := range ext {
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+			letter = true
+		case c < '0' || '9' < c:
+			return false
+		}
+	}
+	return letter
+}
+
+// value returns the first value of a parameter, not empty, or nil.
+func value(args []byte, param string) []byte {
+	for len(args) > 0 {
+		arg := args
+		if i := bytes.IndexByte(args, '&'); i >= 0 {
+			arg, args = args[:i], args[i+1:]
+		} else {
+			args = nil
+		}
+		if n := len(param); len(arg) > n && arg[n] == '=' && string(arg[:n]) == param {
+			if len(arg) == n+1 {
+				return nil
+			}
+			return arg[n+1:]
+		}
+	}
+	return nil
+}
+
+// Presets lists the names that NewMatcher knows, for usage texts.
+func Presets() string { return strings.Join(presetNames, ", ") }

@@ -1,0 +1,139 @@
+package rooms
+
+import (
+	"fmt"
+	"strings"
+)
+
+// pattern is one shape of a target that names a room: in the path, between
+// prefix and suffix, or as the value of a query parameter of the path prefix.
+type pattern struct {
+	prefix, suffix string
+	param          string // query parameter, "" where the path holds the room
+	tenant         bool   // one more segment may stand before
+	rest           bool   // more segments may follow the room
+	keepCase       bool
+	reserved       map[string]struct{} // names of the application, files too; nil: every name is a room
+}
+
+const none = "none"
+
+var presetNames = []string{"jitsi", "jitsi-pages", "greenlight", "nextcloud-talk", "etherpad", none}
+
+var presetPatterns = map[string][]pattern{
+	// What lib-jitsi-meet asks for, room and all, in a conference: BOSH,
+	// websocket, the request to the focus, and the keep-alive of the websocket.
+	"jitsi": {
+		{prefix: "/xmpp-websocket", param: "room", tenant: true},
+		{prefix: "/http-bind", param: "room", tenant: true},
+		{prefix: "/conference-request/v1", param: "room", tenant: true},
+		{prefix: "/_unlock", param: "room", tenant: true},
+	},
+	"jitsi-pages": {
+		{prefix: "/", tenant: true, reserved: jitsiReserved},
+	},
+	// Version 3 has /rooms, version 2 lives under /b with its other pages.
+	"greenlight": {
+		{prefix: "/rooms/"},
+		{prefix: "/rooms/", suffix: "/join"},
+		{prefix: "/b/", rest: true, reserved: greenlightReserved},
+	},
+	"nextcloud-talk": {
+		{prefix: "/call/"},
+		{prefix: "/index.php/call/"},
+	},
+	// Etherpad tells Pad and pad apart.
+	"etherpad": {
+		{prefix: "/p/", keepCase: true},
+	},
+	none: {},
+}
+
+// jitsiReserved are the first and last path segments that jitsi-meet's and
+// docker-jitsi-meet's web server configurations serve themselves; files such as
+// config.js are known by their extension.
+var jitsiReserved = set(`.well-known _api _load-test _unlock colibri-relay-ws
+	colibri-ws conference-request connection_optimization css etherpad fonts
+	http-bind images lang libs load-test rtc-visualizer rtcstats-ws socket.io
+	sounds static transcripts xmpp-websocket`)
+
+// greenlightReserved are the routes of Greenlight 2 that stand beside its
+// rooms (config/routes.rb).
+var greenlightReserved = set(`401 404 500 account_activations admins assets auth
+	cable health_check ldap_signin password_resets rails room rooms signin
+	signup terms themes u users`)
+
+func set(words string) map[string]struct{} {
+	s := map[string]struct{}{}
+	for _, w := range strings.Fields(words) {
+		s[w] = struct{}{}
+	}
+	return s
+}
+
+// PresetError reports a preset that is not known, or "none" beside others.
+type PresetError struct{ Preset string }
+
+func (e *PresetError) Error() string {
+	if e.Preset == none {
+		return "room preset none excludes all others: give it alone"
+	}
+	return fmt.Sprintf("unknown room preset %q: use %s", e.Preset, Presets())
+}
+
+// PatternError reports a room URL pattern that cannot be used.
+type PatternError struct {
+	Pattern string
+	Column  int // of the first wrong byte, from 1
+	Reason  string
+}
+
+func (e *PatternError) Error() string {
+	return fmt.Sprintf("room url pattern %q, column %d: %s", e.Pattern, e.Column, e.Reason)
+}
+
+const placeholder = "{room}"
+
+// parsePattern reads a pattern of the operator: a path, literal but for one
+// {room} within a segment, or a path and one parameter with {room} as its value.
+func parsePattern(text string) (pattern, error) {
+	fail := func(i int, reason string) (pattern, error) {
+		return pattern{}, &PatternError{Pattern: text, Column: i + 1, Reason: reason}
+	}
+	if !strings.HasPrefix(text, "/") {
+		return fail(0, "begin with the path's slash, as in /call/{room}")
+	}
+	at := strings.Index(text, placeholder)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case i == at:
+			i += len(placeholder) - 1
+		case c == '{' && strings.HasPrefix(text[i:], placeholder):
+			return fail(i, "write {room} once")
+		case c == '{' || c == '}':
+			return fail(i, "the only placeholder is {room}")
+		case c == '*':
+			return fail(i, "there is no wildcard: the rest of the path is literal")
+		case c == '#' || c <= ' ' || c >= 0x7f:
+			return fail(i, "no request target holds this character as such")
+		}
+	}
+	if at < 0 {
+		return fail(len(text), "say where the room stands, as in /call/{room}")
+	}
+	query := strings.IndexByte(text, '?')
+	if query < 0 {
+		return pattern{prefix: text[:at], suffix: text[at+len(placeholder):]}, nil
+	}
+	if at < query {
+		return fail(query, "a room in the path goes with any query: end before the question mark")
+	}
+	if end := at + len(placeholder); text[at-1] != '=' || end < len(text) {
+		return fail(at, "{room} is the whole of a value, the last one, as in /ows?layers={room}")
+	}
+	param := text[query+1 : at-1]
+	if i := strings.IndexAny(param, "&=?"); i >= 0 || param == "" {
+		return fail(query+1+max(i, 0), "name one parameter, as in /ows?layers={room}")
+	}
+	return pattern{prefix: text[:query], param: param}, nil
+}

@@ -1,0 +1,489 @@
+package rotate
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
+)
+
+// childEnv makes the test binary do one job on a directory and end.
+const childEnv = "ROTATE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(childEnv); job != "" {
+		if err := child(job, os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func child(job string, args []string) error {
+	d, err := Open(args[0], Options{Create: true})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin) // the start shot
+	switch job {
+	case "append":
+		// Batches of one to seven lines, of lengths that show any mixing.
+		for i := 0; i < 300; {
+			var batch strings.Builder
+			for range 1 + i%7 {
+				fmt.Fprintf(&batch, "%s %d %s\n", args[1], i, strings.Repeat(args[1], i*37%5000))
+				i++
+			}
+			if n, err := d.Append(day("2026-11-22")+format.Day(i%2), []byte(batch.String())); err != nil || n != batch.Len() {
+				return fmt.Errorf("appended %d of %d: %v", n, batch.Len(), err)
+			}
+		}
+	case "key":
+		key, err := d.Key(day("2026-11-22"))
+		fmt.Printf("%x\n", key)
+		return err
+	case "keep":
+		keep, err := ParseKeep(args[1])
+		if err != nil {
+			return err
+		}
+		return d.RecordKeep(keep)
+	case "doubt":
+		now, err := time.Parse(time.RFC3339, args[1])
+		if err != nil {
+			return err
+		}
+		p := d.Purge(now, 14, false)
+		fmt.Println(!p.Window.DoubtUntil.IsZero(), len(p.Deleted))
+		return errors.Join(p.Errs...)
+	}
+	return nil
+}
+
+// children runs the job in a process for each of args, all let go at once, and
+// returns what each printed.
+func children(t *testing.T, job, dir string, args ...string) []string {
+	t.Helper()
+	var cmds []*exec.Cmd
+	var outs []*bufio.Reader
+	var shots []io.Closer
+	for _, arg := range args {
+		cmd := exec.Command(os.Args[0], dir, arg)
+		cmd.Env = append(os.Environ(), childEnv+"="+job)
+		cmd.Stderr = os.Stderr
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		out := bufio.NewReader(stdout)
+		line, err := out.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "ready\n", line)
+		cmds, outs, shots = append(cmds, cmd), append(outs, out), append(shots, stdin)
+	}
+	for _, shot := range shots {
+		shot.Close()
+	}
+	var said []string
+	for i, cmd := range cmds {
+		out, err := io.ReadAll(outs[i])
+		require.NoError(t, err)
+		require.NoError(t, cmd.Wait())
+		said = append(said, strings.TrimSpace(string(out)))
+	}
+	return said
+}
+
+func day(s string) format.Day {
+	d, ok := format.ParseDay(s)
+	if !ok {
+		panic(s)
+	}
+	return d
+}
+
+// notes collects what a Dir says.
+type notes []string
+
+func (n *notes) add(msg string) { *n = append(*n, msg) }
+
+func openTest(t *testing.T, path string, o Options) (*Dir, *notes) {
+	t.Helper()
+	said := &notes{}
+	o.Create, o.Notify = true, said.add
+	d, err := Open(path, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return d, said
+}
+
+func newDir(t *testing.T) (*Dir, *notes) {
+	t.Helper()
+	return openTest(t, filepath.Join(t.TempDir(), "log"), Options{})
+}
+
+func put(t *testing.T, d *Dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(d.path, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func read(t *testing.T, d *Dir, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(d.path, name))
+	require.NoError(t, err)
+	return string(b)
+}
+
+// tree returns the files below DIR, without those that are always there.
+func tree(t *testing.T, d *Dir) (names []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(d.path, path)
+		if !e.IsDir() && name != clockName && e.Name() != cacheTagName {
+			names = append(names, name)
+		}
+		return err
+	}))
+	return names
+}
+
+// useAll makes a file of every kind.
+func useAll(t *testing.T, d *Dir) {
+	t.Helper()
+	_, err := d.Append(day("2026-11-22"), []byte("line\n"))
+	require.NoError(t, err)
+	_, err = d.Key(day("2026-11-22"))
+	require.NoError(t, err)
+	_, err = d.Secret("rooms.secret")
+	require.NoError(t, err)
+	require.NoError(t, d.RecordKeep(14))
+	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte("2 x\n")))
+	f, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+}
+
+func at(s string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04", s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestModesDoNotDependOnTheUmask(t *testing.T) {
+	want := map[string]fs.FileMode{
+		".":                          fs.ModeDir | 0o750,
+		"access-2026-11-22.log":      0o640,
+		"access.log":                 fs.ModeSymlink | 0o777,
+		"clock":                      0o640,
+		"rooms.secret":               0o600,
+		"rooms":                      fs.ModeDir | 0o750,
+		"rooms/rooms-2026-11-22.log": 0o640,
+		"keys":                       fs.ModeDir | 0o750,
+		"keys/2026-11-22.key":        0o600,
+		"keys/keep":                  0o640,
+		"keys/CACHEDIR.TAG":          0o640,
+		"journal":                    fs.ModeDir | 0o750,
+		"journal/2026-11-22.1":       0o600,
+		"journal/CACHEDIR.TAG":       0o640,
+	}
+	for _, umask := range []int{0o022, 0o077, 0o000} {
+		t.Run(fmt.Sprintf("umask=%03o", umask), func(t *testing.T) {
+			defer syscall.Umask(syscall.Umask(umask))
+			d, said := newDir(t)
+			useAll(t, d)
+			got := map[string]fs.FileMode{}
+			require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
+				require.NoError(t, err)
+				name, _ := filepath.Rel(d.path, path)
+				st, err := os.Lstat(path)
+				got[name] = st.Mode()
+				return err
+			}))
+			assert.Equal(t, want, got)
+			assert.Empty(t, *said)
+			assert.True(t, strings.HasPrefix(read(t, d, "keys/CACHEDIR.TAG"),
+				"Signature: 8a477f597d28d172789f06886806bc55"))
+		})
+	}
+}
+
+func TestGroupSetgidAndTightenedModesStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.Mkdir(path, 0o750))
+	group := os.Getegid()
+	if os.Geteuid() == 0 {
+		group = 12345 // any will do
+	}
+	require.NoError(t, os.Chown(path, -1, group))
+	require.NoError(t, os.Chmod(path, fs.ModeSetgid|0o770))
+	d, _ := openTest(t, path, Options{})
+	useAll(t, d)
+
+	groupOf := func(name string) int {
+		st, err := os.Lstat(filepath.Join(path, name))
+		require.NoError(t, err)
+		return int(st.Sys().(*syscall.Stat_t).Gid)
+	}
+	modeOf := func(name string) fs.FileMode {
+		st, err := os.Lstat(filepath.Join(path, name))
+		require.NoError(t, err)
+		return st.Mode()
+	}
+	assert.Equal(t, fs.ModeDir|fs.ModeSetgid|0o770, modeOf("."))
+	for _, sub := range []string{keys, Journal, Rooms} {
+		assert.Equal(t, fs.ModeDir|fs.ModeSetgid|0o750, modeOf(sub), sub)
+	}
+	for _, name := range append(tree(t, d), ".", keys, Journal, Rooms) {
+		assert.Equal(t, group, groupOf(name), name)
+	}
+
+	// A file that is replaced keeps what its owner did to it, without setgid too.
+	room := "rooms/rooms-2026-11-22.log"
+	require.NoError(t, os.Chmod(filepath.Join(path, Rooms), 0o750))
+	require.NoError(t, os.Chmod(filepath.Join(path, room), 0o600))
+	require.NoError(t, os.Chown(filepath.Join(path, Rooms), -1, os.Getegid()))
+	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte("3 x\n")))
+	assert.Equal(t, fs.FileMode(0o600), modeOf(room))
+	assert.Equal(t, group, groupOf(room))
+}
+
+func TestOpen(t *testing.T) {
+	tmp := t.TempDir()
+	_, err := Open(filepath.Join(tmp, "log"), Options{})
+	assert.ErrorIs(t, err, fs.ErrNotExist, "without Create")
+	assert.NoDirExists(t, filepath.Join(tmp, "log"))
+	_, err = Open(filepath.Join(tmp, "no/log"), Options{Create: true})
+	assert.ErrorIs(t, err, fs.ErrNotExist, "parents are not made")
+
+	file := filepath.Join(tmp, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = Open(file, Options{Create: true})
+	assert.EqualError(t, err, "open "+file+": not a directory")
+
+	d, _ := openTest(t, filepath.Join(tmp, "real"), Options{})
+	useAll(t, d)
+	link := filepath.Join(tmp, "link")
+	require.NoError(t, os.Symlink(d.path, link))
+	viaLink, _ := openTest(t, link, Options{})
+	got, err := viaLink.ReadKey(day("2026-11-22"))
+	require.NoError(t, err, "DIR itself may be a link")
+	key, err := d.ReadKey(day("2026-11-22"))
+	require.NoError(t, err)
+	assert.Equal(t, key, got)
+}
+
+func TestWithoutCreateNothingIsMade(t *testing.T) {
+	path := t.TempDir()
+	d, err := Open(path, Options{})
+	require.NoError(t, err)
+	defer d.Close()
+	_, err = d.Append(day("2026-11-22"), []byte("line\n"))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = d.Key(day("2026-11-22"))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = d.LockRooms(false)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	keep, err := d.Keep()
+	assert.NoError(t, err)
+	assert.Zero(t, keep)
+	names, err := d.Names(Journal)
+	assert.NoError(t, err)
+	assert.Empty(t, names)
+	assert.Empty(t, tree(t, d))
+}
+
+func TestKeysApart(t *testing.T) {
+	tmp := t.TempDir()
+	apart := filepath.Join(tmp, "apart")
+	require.NoError(t, os.Symlink(filepath.Join(tmp, "disk"), apart))
+	d, _ := openTest(t, filepath.Join(tmp, "log"), Options{Keys: apart})
+	_, err := d.Key(day("2026-11-22"))
+	require.Error(t, err, "the link leads nowhere yet")
+	require.NoError(t, os.Mkdir(filepath.Join(tmp, "disk"), 0o700))
+	_, err = d.Key(day("2026-11-22"))
+	require.NoError(t, err, "and is used as soon as it leads somewhere")
+	assert.FileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
+	assert.FileExists(t, filepath.Join(tmp, "disk/CACHEDIR.TAG"))
+	assert.NoDirExists(t, filepath.Join(d.path, keys))
+	require.Len(t, d.Purge(at("2026-12-06 12:00"), 14, true).Deleted, 1)
+	assert.NoFileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
+}
+
+// What somebody who may write DIR can plant under a name: it is refused by
+// name, not followed, not waited for, and left as it is.
+func TestPlanted(t *testing.T) {
+	uses := []struct {
+		name string
+		use  func(*Dir) error
+	}{
+		{"access-2026-11-22.log", func(d *Dir) error { _, err := d.Append(day("2026-11-22"), []byte("line\n")); return err }},
+		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
+		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.ReadKey(day("2026-11-22")); return err }},
+		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.PutKey(day("2026-11-22"), [32]byte{}); return err }},
+		{"keys/keep", func(d *Dir) error { return d.RecordKeep(14) }},
+		{"keys/keep", func(d *Dir) error { _, err := d.Keep(); return err }},
+		{"rooms.secret", func(d *Dir) error { _, err := d.Secret("rooms.secret"); return err }},
+		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { return d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil) }},
+		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { _, err := d.ReadFile(Rooms, "rooms-2026-11-22.log"); return err }},
+		{"journal/2026-11-22.1", func(d *Dir) error { _, err := d.OpenFile(Journal, "2026-11-22.1", os.O_RDONLY); return err }},
+		{"journal/2026-11-22.1", func(d *Dir) error {
+			_, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
+			return err
+		}},
+		{"clock", func(d *Dir) error { return errors.Join(d.Purge(at("2026-11-22 12:00"), 14, false).Errs...) }},
+		{"keys", func(d *Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
+		{"journal", func(d *Dir) error { _, err := d.Names(Journal); return err }},
+		{"rooms", func(d *Dir) error { _, err := d.LockRooms(true); return err }},
+	}
+	plants := []struct {
+		what  string
+		plant func(path, victim string) error
+	}{
+		{"a symbolic link", func(path, victim string) error { return os.Symlink(victim, path) }},
+		{"a symbolic link", func(path, victim string) error { return os.Symlink("nowhere", path) }},
+		{"no", func(path, _ string) error { return unix.Mkfifo(path, 0o600) }},
+	}
+	for i, u := range uses {
+		for k, p := range plants {
+			t.Run(fmt.Sprintf("%d/%s/%d", i, u.name, k), func(t *testing.T) {
+				d, _ := newDir(t)
+				victim := filepath.Join(t.TempDir(), "victim")
+				if filepath.Dir(u.name) == "." && !strings.Contains(u.name, ".") && u.name != "clock" {
+					require.NoError(t, os.Mkdir(victim, 0o700))
+				} else {
+					require.NoError(t, os.WriteFile(victim, []byte("0123456789abcdef0123456789abcdef"), 0o644))
+				}
+				path := filepath.Join(d.path, u.name)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+				require.NoError(t, p.plant(path, victim))
+				before, err := os.Lstat(path)
+				require.NoError(t, err)
+				victimBefore, err := os.Stat(victim)
+				require.NoError(t, err)
+
+				err = u.use(d)
+				require.Error(t, err)
+				assert.Contains(t, err.Error(), path+": is "+p.what)
+				assert.NotContains(t, err.Error(), "\n")
+				assert.Equal(t, 1, strings.Count(err.Error(), d.path), "one file, named once")
+
+				after, err := os.Lstat(path)
+				require.NoError(t, err)
+				assert.True(t, os.SameFile(before, after))
+				victimAfter, err := os.Stat(victim)
+				require.NoError(t, err)
+				assert.Equal(t, victimBefore, victimAfter)
+			})
+		}
+	}
+}
+
+func TestMovedAndRemoved(t *testing.T) {
+	d, _ := newDir(t)
+	useAll(t, d)
+	assert.False(t, d.Moved())
+	require.NoError(t, os.Rename(d.path, d.path+".away"))
+	assert.True(t, d.Moved())
+	require.NoError(t, os.Mkdir(d.path, 0o750))
+	assert.True(t, d.Moved(), "another directory in its place")
+
+	_, err := d.Append(day("2026-11-22"), []byte("more\n"))
+	require.NoError(t, err)
+	_, err = d.Key(day("2026-11-23"))
+	require.NoError(t, err)
+	got, err := os.ReadFile(d.path + ".away/access-2026-11-22.log")
+	require.NoError(t, err)
+	assert.Equal(t, "line\nmore\n", string(got))
+	assert.FileExists(t, d.path+".away/keys/2026-11-23.key")
+	assert.Empty(t, tree(t, d), "nothing goes to the new one")
+
+	require.NoError(t, os.RemoveAll(d.path+".away"))
+	_, err = d.Append(day("2026-11-22"), []byte("more\n"))
+	assert.ErrorIs(t, err, ErrRemoved)
+	_, err = d.Key(day("2026-11-22"))
+	assert.ErrorIs(t, err, ErrRemoved)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	require.NotEmpty(t, p.Errs)
+	assert.ErrorIs(t, p.Errs[0], ErrRemoved)
+}
+
+func TestDirectoriesInItAreMadeAgain(t *testing.T) {
+	d, _ := newDir(t)
+	useAll(t, d)
+	for _, sub := range []string{keys, Journal, Rooms} {
+		require.NoError(t, os.RemoveAll(filepath.Join(d.path, sub)))
+	}
+	useAll(t, d)
+}
+
+func TestReplaceFile(t *testing.T) {
+	d, _ := newDir(t)
+	for i := range 3 {
+		want := strings.Repeat("2 x\n", 3-i)
+		require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte(want)))
+		got, err := d.ReadFile(Rooms, "rooms-2026-11-22.log")
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got))
+	}
+	names, err := d.Names(Rooms)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"rooms-2026-11-22.log"}, names)
+	require.NoError(t, d.Remove(Rooms, names[0]))
+	assert.ErrorIs(t, d.Remove(Rooms, names[0]), fs.ErrNotExist)
+}
+
+func TestLockRooms(t *testing.T) {
+	d, _ := newDir(t)
+	other, _ := openTest(t, d.path, Options{})
+	unlock, err := d.LockRooms(true)
+	require.NoError(t, err)
+	_, err = other.LockRooms(false)
+	assert.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil), "under the lock")
+	unlock()
+	unlock, err = other.LockRooms(false)
+	require.NoError(t, err)
+	unlock()
+}
+
+// TestLinkNoReplace holds the portable renameNoReplace to the same as the one of
+// this system.
+func TestLinkNoReplace(t *testing.T) {
+	for i, rename := range []func(int, string, string) error{renameNoReplace, linkNoReplace} {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			d, _ := newDir(t)
+			put(t, d, "a", "a")
+			put(t, d, "b", "b")
+			assert.ErrorIs(t, rename(d.fd, "a", "b"), fs.ErrExist)
+			assert.Equal(t, "b", read(t, d, "b"))
+			require.NoError(t, rename(d.fd, "a", "c"))
+			assert.Equal(t, []string{"b", "c"}, tree(t, d))
+			assert.ErrorIs(t, rename(d.fd, "a", "d"), fs.ErrNotExist)
+		})
+	}
+}

@@ -1,0 +1,289 @@
+package rotate
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrRemoved is returned where the directory held no longer exists: Open it
+	// anew.
+	ErrRemoved = errors.New("its directory was removed: make it again")
+
+	errSymlink   = errors.New("is a symbolic link: remove it")
+	errIrregular = errors.New("is no regular file: remove it")
+	errNoDir     = errors.New("is no directory: remove it")
+)
+
+const (
+	fileMode   = 0o640
+	secretMode = 0o600
+	dirMode    = 0o750
+)
+
+// again repeats a call that a signal broke off, as package os does.
+func again(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func openat(at int, name string, flag int, mode uint32) (fd int, err error) {
+	err = again(func() error {
+		fd, err = unix.Openat(at, name, flag|unix.O_CLOEXEC, mode)
+		return err
+	})
+	return fd, err
+}
+
+func flock(fd, how int) error {
+	return again(func() error { return unix.Flock(fd, how) })
+}
+
+// lstat does not follow a link that name is.
+func lstat(at int, name string, st *unix.Stat_t) error {
+	return again(func() error { return unix.Fstatat(at, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+}
+
+func fstat(fd int, st *unix.Stat_t) error {
+	return again(func() error { return unix.Fstat(fd, st) })
+}
+
+func fileType(st *unix.Stat_t) uint32 { return uint32(st.Mode) & unix.S_IFMT }
+
+// refusal says what is wrong with a file that is not of the type wanted.
+func refusal(st *unix.Stat_t, want uint32) error {
+	switch got := fileType(st); {
+	case got == want:
+		return nil
+	case got == unix.S_IFLNK:
+		return errSymlink
+	case want == unix.S_IFDIR:
+		return errNoDir
+	}
+	return errIrregular
+}
+
+// openFile opens a regular file in the directory at, and nothing else: a link
+// is not followed, and O_NONBLOCK lets a FIFO be seen for what it is instead of
+// being waited for. A file that this call makes gets mode, whatever the umask;
+// the mode of one that exists is left alone.
+func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
+	flag |= unix.O_NOFOLLOW | unix.O_NONBLOCK
+	exclusive := flag&unix.O_EXCL != 0
+	created := false
+	// Opening and making are two steps, to tell whose the mode is. They miss one
+	// another where the file comes and goes between them.
+	for range 8 {
+		if !exclusive {
+			fd, err = openat(at, name, flag&^unix.O_CREAT, 0)
+			if err != unix.ENOENT || flag&unix.O_CREAT == 0 {
+				break
+			}
+		}
+		fd, err = openat(at, name, flag|unix.O_EXCL, mode)
+		created = err == nil
+		if exclusive || err != unix.EEXIST {
+			break
+		}
+	}
+	var st unix.Stat_t
+	if err != nil {
+		if err == unix.ENOENT && flag&unix.O_CREAT != 0 {
+			return -1, ErrRemoved
+		}
+		// The number for a link is ELOOP here and EMLINK there, for a FIFO ENXIO.
+		if lstat(at, name, &st) == nil {
+			if refused := refusal(&st, unix.S_IFREG); refused != nil {
+				return -1, refused
+			}
+		}
+		return -1, err
+	}
+	if err = fstat(fd, &st); err == nil {
+		err = refusal(&st, unix.S_IFREG)
+	}
+	if err == nil && created && uint32(st.Mode)&0o777 != mode {
+		err = again(func() error { return unix.Fchmod(fd, mode) })
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, false)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With
+// create it makes one that is missing, but not its parents.
+func openDir(at int, name string, follow int, create bool) (int, error) {
+	unmade := error(unix.EEXIST)
+	if create {
+		unmade = again(func() error { return unix.Mkdirat(at, name, dirMode) })
+	}
+	var st unix.Stat_t
+	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
+	if err == unix.ENOENT && unmade != nil && unmade != unix.EEXIST {
+		err = unmade // a read-only disk, say, matters only here
+		if err == unix.ENOENT && at != unix.AT_FDCWD {
+			err = ErrRemoved
+		}
+	}
+	if err != nil {
+		if follow != 0 && lstat(at, name, &st) == nil {
+			if refused := refusal(&st, unix.S_IFDIR); refused != nil {
+				return -1, refused
+			}
+		}
+		return -1, err
+	}
+	if unmade != nil {
+		return fd, nil
+	}
+	if err = fstat(fd, &st); err == nil {
+		// A directory made in one with setgid has it too, and chmod would drop it.
+		mode := dirMode | uint32(st.Mode)&unix.S_ISGID
+		err = again(func() error { return unix.Fchmod(fd, mode) })
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// tempPrefix begins the names of files in the making; 16 hexadecimal digits
+// follow.
+const tempPrefix = ".hushpipe-"
+
+func tempName() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return tempPrefix + hex.EncodeToString(b[:])
+}
+
+func isTemp(name string) bool {
+	digits, ok := strings.CutPrefix(name, tempPrefix)
+	if !ok || len(digits) != 16 {
+		return false
+	}
+	_, err := hex.DecodeString(digits)
+	return err == nil
+}
+
+// writeTemp makes a temporary file with data in it, synced to disk. It stays
+// locked until it is closed: so sweep tells a leftover from a file in the
+// making. One that is swept between its making and its lock is lost, and the
+// rename fails with ENOENT.
+func writeTemp(at int, data []byte, mode uint32) (name string, f *os.File, err error) {
+	name = tempName()
+	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
+	if err != nil {
+		return "", nil, err
+	}
+	f = os.NewFile(uintptr(fd), name)
+	err = flock(fd, unix.LOCK_EX)
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil {
+		err = f.Sync() // on darwin this is more than fsync(2)
+	}
+	if err != nil {
+		f.Close()
+		remove(at, name)
+		return "", nil, bare(err)
+	}
+	return name, f, nil
+}
+
+// replaceFile puts data in the place of the file name, at once and durably, or
+// leaves it as it was. The new file keeps the old one's group, and whatever
+// its owner took away from mode.
+func replaceFile(at int, name string, data []byte, mode uint32) error {
+	var old unix.Stat_t
+	gid := -1
+	switch err := lstat(at, name, &old); err {
+	case nil:
+		if err := refusal(&old, unix.S_IFREG); err != nil {
+			return err
+		}
+		mode &= uint32(old.Mode)
+		gid = int(old.Gid)
+	case unix.ENOENT:
+	default:
+		return err
+	}
+	temp, f, err := writeTemp(at, data, mode)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if gid >= 0 {
+		// Without the right to give it that group it has ours, which sees less.
+		_ = unix.Fchown(int(f.Fd()), -1, gid)
+	}
+	if err := again(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
+		remove(at, temp)
+		return err
+	}
+	return syncDir(at)
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(fd int) error {
+	err := again(func() error { return unix.Fsync(fd) })
+	if err == unix.EINVAL {
+		return nil // a file system that cannot do this for directories
+	}
+	return err
+}
+
+// linkNoReplace renames a file to a name that must be free, on any Unix.
+func linkNoReplace(at int, from, to string) error {
+	err := again(func() error { return unix.Linkat(at, from, at, to, 0) })
+	if err == nil {
+		err = remove(at, from)
+	}
+	return err
+}
+
+func remove(at int, name string) error {
+	return again(func() error { return unix.Unlinkat(at, name, 0) })
+}
+
+// sweep removes the temporary file name if no process is making it any more.
+func sweep(at int, name string) (removed bool, err error) {
+	fd, err := openFile(at, name, unix.O_RDONLY, 0)
+	switch {
+	case err == nil:
+		defer unix.Close(fd)
+		if flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+			return false, nil
+		}
+	case err != errSymlink: // one for access.log lives for microseconds
+		return false, err
+	}
+	err = remove(at, name)
+	return err == nil, err
+}
+
+// bare strips the name that package os adds: the caller names the file that it
+// was asked for.
+func bare(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,237 @@
+package rotate
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// fill makes the files of the days from first to last.
+func fill(t *testing.T, d *Dir, first, last string) {
+	t.Helper()
+	for day, end := day(first), day(last); day <= end; day++ {
+		put(t, d, logName(day), "line\n")
+		put(t, d, "keys/"+keyName(day), "0123456789abcdef0123456789abcdef")
+		put(t, d, "journal/"+day.String()+".1", "journal")
+		put(t, d, "rooms/rooms-"+day.String()+".log", "2 x\n")
+	}
+}
+
+// days returns the first and last day of the files that are left in sub.
+func days(t *testing.T, d *Dir, sub, prefix string) (first, last string, n int) {
+	t.Helper()
+	names, err := d.Names(sub)
+	require.NoError(t, err)
+	for _, name := range names {
+		if day, ok := datedName(name, prefix); ok {
+			if n == 0 {
+				first = day.String()
+			}
+			last = day.String()
+			n++
+		}
+	}
+	return first, last, n
+}
+
+func TestPurgeKeepsTheRetention(t *testing.T) {
+	tests := []struct {
+		name        string
+		now         string
+		keep        Retention
+		first, last string
+		n           int
+	}{
+		{"14 days", "2026-11-22 12:00", 14, "2026-11-09", "2026-11-23", 15},
+		{"at the day change", "2026-11-22 00:00", 14, "2026-11-09", "2026-11-23", 15},
+		{"before it", "2026-11-21 23:59", 14, "2026-11-08", "2026-11-23", 16},
+		{"one day", "2026-11-22 12:00", 1, "2026-11-22", "2026-11-23", 2},
+		{"more than there is", "2026-11-22 12:00", 90, "2026-11-01", "2026-11-23", 23},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, said := newDir(t)
+			fill(t, d, "2026-11-01", "2026-11-23")
+			p := d.Purge(at(tt.now), tt.keep, false)
+			require.Empty(t, p.Errs)
+			assert.Len(t, p.Deleted, 3*(23-tt.n))
+			for sub, prefix := range map[string]string{"": logPrefix, keys: "", Journal: ""} {
+				first, last, n := days(t, d, sub, prefix)
+				assert.Equal(t, tt.first, first, sub)
+				assert.Equal(t, tt.last, last, sub)
+				assert.Equal(t, tt.n, n, sub)
+			}
+			_, _, n := days(t, d, Rooms, "rooms-")
+			assert.Equal(t, 23, n, "rooms are kept for good")
+			assert.Empty(t, *said)
+			assert.Empty(t, d.Purge(at(tt.now), tt.keep, false).Deleted, "nothing twice")
+		})
+	}
+}
+
+func TestPurgeOverLeapDayAndYearEnd(t *testing.T) {
+	for now, first := range map[string]string{
+		"2028-03-01 12:00": "2028-02-17", "2026-03-01 12:00": "2026-02-16", "2027-01-05 12:00": "2026-12-23",
+	} {
+		d, _ := newDir(t)
+		fill(t, d, (day(now[:10]) - 30).String(), now[:10])
+		require.Empty(t, d.Purge(at(now), 14, false).Errs)
+		got, _, n := days(t, d, "", logPrefix)
+		assert.Equal(t, first, got, now)
+		assert.Equal(t, 14, n, now)
+	}
+}
+
+func TestTheZoneOfNowDecidesToday(t *testing.T) {
+	for _, zone := range []struct {
+		hours int
+		today string
+	}{{-12, "2026-11-21"}, {0, "2026-11-22"}, {14, "2026-11-23"}} {
+		d, _ := newDir(t)
+		fill(t, d, "2026-11-01", "2026-11-22")
+		now := at("2026-11-22 11:00").In(time.FixedZone("", zone.hours*3600))
+		p := d.Purge(now, 14, false)
+		require.Empty(t, p.Errs)
+		assert.Equal(t, zone.today, p.Window.Today.String())
+		first, _, _ := days(t, d, "", logPrefix)
+		assert.Equal(t, (day(zone.today) - 13).String(), first)
+	}
+}
+
+// The name decides, never the time of the last change.
+func TestPurgeByNameNotByMtime(t *testing.T) {
+	for _, mtime := range []time.Time{at("2000-01-01 00:00"), at("2026-11-22 12:00"), at("2099-01-01 00:00")} {
+		d, _ := newDir(t)
+		fill(t, d, "2026-11-01", "2026-11-22")
+		for _, name := range tree(t, d) {
+			require.NoError(t, os.Chtimes(filepath.Join(d.path, name), mtime, mtime))
+		}
+		require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+		first, _, n := days(t, d, "", logPrefix)
+		assert.Equal(t, "2026-11-09", first)
+		assert.Equal(t, 14, n)
+	}
+}
+
+func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
+	deleted := []string{
+		"keys/2026-01-01.key", "keys/2026-01-01.key.bak",
+		"access-2026-01-01.log", "access-2026-01-01.log.gz", "access-2026-01-01.log.1", "access-2026-01-01.json",
+		"journal/2026-01-01.1234.journal", "journal/2026-01-01.1234.damaged",
+	}
+	kept := []string{
+		"access-2026-01-01", "access-2026-01-01.", "access-2026-01-01log", "access-2026-13-01.log",
+		"access-2026-1-1.log", "access-20260101.log", "access-.log", "my-access-2026-01-01.log",
+		"access.log.1", "error-2026-01-01.log", "reveal.log", "2026-01-01.key", "2026-01-01.log",
+		"keys/notes.txt", "keys/x2026-01-01.key", "journal/README",
+		"rooms/rooms-2026-01-01.log", "rooms/2026-01-01.txt", "rooms/access-2026-01-01.log",
+		"other/access-2026-01-01.log", ".hushpipe-", ".hushpipe-1234", ".hushpipe-xxxxxxxxxxxxxxxx",
+	}
+	d, _ := newDir(t)
+	for _, name := range append(slices.Clone(kept), deleted...) {
+		put(t, d, name, "content\n")
+	}
+	put(t, d, today, "line\n")
+	kept = append(kept, today)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	require.Empty(t, p.Errs)
+	assert.ElementsMatch(t, deleted, p.Deleted)
+	assert.ElementsMatch(t, kept, tree(t, d))
+	order := func(sub string) int { return slices.IndexFunc(p.Deleted, func(s string) bool { return s[:4] == sub }) }
+	assert.Less(t, order("keys"), order("acce"), "keys go first")
+	assert.Less(t, order("acce"), order("jour"))
+}
+
+func TestPurgeDeletesAPlantedLinkNotItsTarget(t *testing.T) {
+	d, _ := newDir(t)
+	put(t, d, today, "line\n")
+	victim := filepath.Join(t.TempDir(), "victim")
+	require.NoError(t, os.WriteFile(victim, nil, 0o600))
+	require.NoError(t, os.Symlink(victim, filepath.Join(d.path, "access-2026-01-01.log")))
+	assert.Equal(t, []string{"access-2026-01-01.log"}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
+	assert.FileExists(t, victim)
+}
+
+func TestPurgeGoesOnPastAnError(t *testing.T) {
+	d, _ := newDir(t)
+	fill(t, d, "2026-11-01", "2026-11-22")
+	require.NoError(t, os.Mkdir(filepath.Join(d.path, "access-2026-10-01.d"), 0o750))
+	require.NoError(t, os.RemoveAll(filepath.Join(d.path, keys)))
+	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.path, keys)))
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	require.NotEmpty(t, p.Errs)
+	for _, err := range p.Errs {
+		assert.NotContains(t, err.Error(), "\n")
+	}
+	first, _, n := days(t, d, "", logPrefix)
+	assert.Equal(t, "2026-10-01", first, "the directory that cannot be unlinked")
+	assert.Equal(t, 15, n)
+}
+
+func TestLeftoversAreSwept(t *testing.T) {
+	d, _ := newDir(t)
+	useAll(t, d)
+	before := tree(t, d)
+	for _, sub := range []string{"", keys, Journal, Rooms} {
+		put(t, d, filepath.Join(sub, tempName()), "of a process that crashed")
+	}
+	require.NoError(t, os.Symlink(today, filepath.Join(d.path, tempName())))
+	// One that a process is making right now stays.
+	name, f, err := writeTemp(d.fd, []byte("data"), fileMode)
+	require.NoError(t, err)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	assert.Empty(t, p.Errs)
+	assert.Len(t, p.Deleted, 5)
+	assert.ElementsMatch(t, append(before, name), tree(t, d))
+	f.Close()
+	assert.Equal(t, []string{name}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
+}
+
+func TestKeysLiveAsLongAsTheirDirectoryRecords(t *testing.T) {
+	d, _ := newDir(t)
+	fill(t, d, "2026-10-01", "2026-11-22")
+	require.NoError(t, d.RecordKeep(30))
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 7, false).Errs)
+	for sub, want := range map[string]string{"": "2026-11-16", Journal: "2026-11-16", keys: "2026-10-24"} {
+		prefix := ""
+		if sub == "" {
+			prefix = logPrefix
+		}
+		first, _, _ := days(t, d, sub, prefix)
+		assert.Equal(t, want, first, sub)
+	}
+	put(t, d, "keys/keep", "?")
+	p := d.Purge(at("2026-11-22 12:00"), 1, false)
+	assert.Len(t, p.Errs, 1)
+	first, _, _ := days(t, d, keys, "")
+	assert.Equal(t, "2026-10-24", first, "no key goes while the record cannot be read")
+	first, _, _ = days(t, d, "", logPrefix)
+	assert.Equal(t, "2026-11-22", first, "lines do")
+}
+
+// A deleted file that is held open would keep its lines on the disk.
+func TestPurgeLetsGoOfDeletedFiles(t *testing.T) {
+	d, _ := newDir(t)
+	appendTest(t, d, "2026-11-09", "line\n")
+	fd := d.open[0].fd
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+	var st unix.Stat_t
+	assert.ErrorIs(t, unix.Fstat(fd, &st), unix.EBADF)
+	appendTest(t, d, "2026-11-09", "line\n")
+}
+
+func TestFilesAheadAreSaid(t *testing.T) {
+	d, _ := newDir(t)
+	for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24", "2099-01-01"} {
+		put(t, d, logName(day(date)), "line\n")
+	}
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	assert.Equal(t, []string{"access-2026-11-24.log", "access-2099-01-01.log"}, p.Ahead)
+	assert.Empty(t, p.Deleted)
+}

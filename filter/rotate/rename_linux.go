@@ -1,0 +1,14 @@
+package rotate
+
+import "golang.org/x/sys/unix"
+
+// renameNoReplace renames a file to a name that must be free (EEXIST).
+func renameNoReplace(at int, from, to string) error {
+	err := again(func() error {
+		return unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
+	})
+	if err == unix.EINVAL || err == unix.ENOSYS { // a file system or a kernel without it
+		return linkNoReplace(at, from, to)
+	}
+	return err
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package rotate
+
+// renameNoReplace renames a file to a name that must be free (EEXIST).
+func renameNoReplace(at int, from, to string) error { return linkNoReplace(at, from, to) }

@@ -1,0 +1,179 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+// secretName is the file in DIR with the secret of --room-hash hmac.
+const secretName = "room-secret"
+
+// Place says to which day a line goes. Between two purges the window follows
+// the clock across midnight; a larger step waits for the next purge, which
+// tells a jump of the clock from the passing of time.
+func (s *Store) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
+	w := *s.window.Load()
+	today := format.DayOf(s.cfg.Now())
+	if today == w.Today+1 && w.DoubtUntil.IsZero() {
+		w.First++
+	}
+	w.Today = today
+	to, placement := w.Place(date, dated)
+	switch placement {
+	case rotate.DayExpired:
+		return to, filter.Expire
+	case rotate.DayAdjusted:
+		return to, filter.Adjust
+	}
+	return to, filter.Keep
+}
+
+// Epoch changes with the date and with each purge and each key that turns out
+// to be another.
+func (s *Store) Epoch() uint64 {
+	return uint64(format.DayOf(s.cfg.Now()))<<32 | s.turn.Load()
+}
+
+// Hasher makes the hashes of room names, nil while the secret for that cannot
+// be read.
+func (s *Store) Hasher() *rooms.Hasher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasher
+}
+
+// Key returns the day's key. Those of today and tomorrow, and all that are on
+// disk, are in memory before they are asked for; any other is waited for a
+// moment. Where the disk does not answer, the key is one in memory, which is
+// brought to the disk later unless another has come there first.
+func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
+	s.mu.Lock()
+	key := s.keys[day]
+	s.mu.Unlock()
+	if key != nil {
+		return key
+	}
+	if fate != filter.Expire {
+		if key = s.fetchKey(day); key != nil {
+			return s.setKey(day, key, false)
+		}
+		s.cfg.Say("key", fmt.Sprintf("%s: the key of %s cannot be read or written; one in memory is used", s.cfg.Path, day))
+	}
+	key = new(pseudonym.Key)
+	rand.Read(key[:])
+	return s.setKey(day, key, fate != filter.Expire)
+}
+
+// setKey notes a key, unless there is one by now, and returns the one noted.
+func (s *Store) setKey(day format.Day, key *pseudonym.Key, unsure bool) *pseudonym.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.keys[day]; known != nil {
+		return known
+	}
+	s.keys[day] = key
+	if unsure {
+		s.unsure[day] = true
+	}
+	return key
+}
+
+func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
+	dir := s.dir.Load()
+	if dir == nil {
+		return nil
+	}
+	answer := make(chan *pseudonym.Key, 1)
+	go func() {
+		key, err := dir.Key(day)
+		if err != nil {
+			s.cfg.Say("key-file", err.Error())
+			answer <- nil
+			return
+		}
+		answer <- (*pseudonym.Key)(&key)
+	}()
+	select {
+	case key := <-answer:
+		return key
+	case <-time.After(keyPatience):
+		return nil
+	}
+}
+
+// loadKeys reads the keys of the open days.
+func (s *Store) loadKeys(dir *rotate.Dir) {
+	w := s.window.Load()
+	for day := w.First; day <= w.Today+1; day++ {
+		key, err := dir.ReadKey(day)
+		if err == nil {
+			s.setKey(day, (*pseudonym.Key)(&key), false)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			s.cfg.Say("key-file", err.Error())
+		}
+	}
+}
+
+// saveKeys brings the keys that are in memory only to the disk, makes those of
+// today and tomorrow, and reads the secret of the room hashes. Where another
+// process has made a day's key meanwhile, that one is used from now on.
+func (s *Store) saveKeys(dir *rotate.Dir) {
+	if s.cfg.Secret && s.Hasher() == nil {
+		secret, err := dir.Secret(secretName)
+		if err != nil {
+			s.cfg.Say("secret", err.Error()+"; rooms are not counted")
+		} else {
+			s.mu.Lock()
+			s.hasher = rooms.NewHasher(secret[:])
+			s.mu.Unlock()
+			s.turn.Add(1)
+		}
+	}
+	s.mu.Lock()
+	unsure := map[format.Day]pseudonym.Key{}
+	for day := range s.unsure {
+		unsure[day] = *s.keys[day]
+	}
+	s.mu.Unlock()
+	for day, key := range unsure {
+		stored, err := dir.PutKey(day, key)
+		if err != nil {
+			s.cfg.Say("key-file", err.Error())
+			continue
+		}
+		s.mu.Lock()
+		delete(s.unsure, day)
+		if stored != key {
+			s.keys[day] = (*pseudonym.Key)(&stored)
+		}
+		s.mu.Unlock()
+		if stored != key {
+			s.cfg.Say("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", s.cfg.Path, day))
+			s.turn.Add(1)
+		}
+	}
+	today := format.DayOf(s.cfg.Now())
+	for day := today; day <= today+1; day++ {
+		s.mu.Lock()
+		known := s.keys[day] != nil
+		s.mu.Unlock()
+		if known {
+			continue
+		}
+		key, err := dir.Key(day)
+		if err != nil {
+			s.cfg.Say("key-file", err.Error())
+			continue
+		}
+		s.setKey(day, (*pseudonym.Key)(&key), false)
+	}
+}

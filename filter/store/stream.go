@@ -1,0 +1,54 @@
+package store
+
+import (
+	"crypto/rand"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// Stream is the calendar of lines that go to a pipe: every line is kept, under
+// the key of its day where that lives, else under a throw-away one. Nothing is
+// counted.
+type Stream struct {
+	Keys *Ciphers // nil: no DIR
+	Now  func() time.Time
+
+	thrown map[format.Day]*pseudonym.Key
+}
+
+// Place leaves a line on the day that it bears.
+func (s *Stream) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
+	if !dated {
+		return format.DayOf(s.Now()), filter.Adjust
+	}
+	return date, filter.Keep
+}
+
+// Key returns the day's key.
+func (s *Stream) Key(day format.Day, _ filter.Fate) *pseudonym.Key {
+	if key := s.thrown[day]; key != nil {
+		return key
+	}
+	if s.Keys != nil {
+		if key, err := s.Keys.Key(day); err == nil {
+			return key
+		}
+	}
+	if s.thrown == nil {
+		s.thrown = map[format.Day]*pseudonym.Key{}
+	}
+	key := new(pseudonym.Key)
+	rand.Read(key[:])
+	s.thrown[day] = key
+	return key
+}
+
+// Epoch never changes.
+func (s *Stream) Epoch() uint64 { return 1 }
+
+// Hasher is nil: nothing is counted.
+func (s *Stream) Hasher() *rooms.Hasher { return nil }

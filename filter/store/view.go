@@ -1,0 +1,215 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// Counts is what is known of one day's rooms.
+type Counts struct {
+	Rooms      []roomfile.Entry
+	UpperBound bool     // counted under several keys: an address may be in twice
+	Damaged    []string // journals in which something had to be skipped
+}
+
+// ReadCounts returns the counts of a day as they stand now: from its journals,
+// and for a day that has none any more from its room file. The error is
+// fs.ErrNotExist for a day of which nothing is known. It writes nothing.
+func ReadCounts(path string, day format.Day) (Counts, error) {
+	dir, err := rotate.Open(path, rotate.Options{})
+	if err != nil {
+		return Counts{}, err
+	}
+	defer dir.Close()
+	u := newUnion(rooms.DefaultLimits)
+	if err := u.follow(dir, day); err != nil {
+		return Counts{}, err
+	}
+	// The file is read last, so that it is not behind the journals.
+	text, err := dir.ReadFile(rotate.Rooms, roomfile.Name(day))
+	if errors.Is(err, fs.ErrNotExist) && len(u.read) > 0 {
+		err = nil
+	}
+	if err != nil {
+		return Counts{}, err
+	}
+	had, err := roomfile.Parse(text)
+	if err != nil {
+		err = fmt.Errorf("rooms/%s: %w", roomfile.Name(day), err)
+	}
+	return Counts{
+		Rooms:      roomfile.Merge(had, entries(u.counts.Summary())),
+		UpperBound: len(u.keys) > 1,
+		Damaged:    u.damaged,
+	}, err
+}
+
+// Purge deletes what has outlived the retention, now; keep 0 is the longest
+// retention that DIR records. The room files of all days are brought up to date
+// first.
+func Purge(cfg Config, force bool) (rotate.Purged, error) {
+	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys,
+		Notify: func(msg string) { cfg.Say(msg, msg) }})
+	if err != nil {
+		return rotate.Purged{}, err
+	}
+	defer dir.Close()
+	if cfg.Keep == 0 {
+		if cfg.Keep, err = dir.Keep(); err != nil {
+			return rotate.Purged{}, err
+		}
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = DefaultKeep
+	}
+	s := &Store{cfg: cfg, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
+	today := format.DayOf(cfg.Now())
+	s.window.Store(&rotate.Window{First: today - format.Day(cfg.Keep) + 1, Today: today})
+	if names, err := dir.Names(rotate.Journal); err == nil && len(names) > 0 && !s.rebuild(dir) {
+		return rotate.Purged{}, errors.New("the room files could not be brought up to date; nothing was deleted")
+	}
+	p := dir.Purge(cfg.Now(), cfg.Keep, force)
+	return p, errors.Join(p.Errs...)
+}
+
+// DefaultKeep is the retention where none is given.
+const DefaultKeep rotate.Retention = 14
+
+// Ciphers opens the keys of days that live, for reading them only: of a DIR,
+// of a key directory, or of none.
+type Ciphers struct {
+	dir  *rotate.Dir
+	path string
+}
+
+// OpenCiphers opens DIR at path, with its key directory keys or "".
+func OpenCiphers(path, keys string, say func(topic, line string)) (*Ciphers, error) {
+	dir, err := rotate.Open(path, rotate.Options{Keys: keys, Notify: func(msg string) { say(msg, msg) }})
+	if err != nil {
+		return nil, err
+	}
+	return &Ciphers{dir, path}, nil
+}
+
+// Key returns the key of day, or fs.ErrNotExist.
+func (c *Ciphers) Key(day format.Day) (*pseudonym.Key, error) {
+	key, err := c.dir.ReadKey(day)
+	if err != nil {
+		return nil, err
+	}
+	return (*pseudonym.Key)(&key), nil
+}
+
+// Mode returns what the journals of day say of the pseudonyms' mode and keys:
+// whether they were all made in one mode, and under the key that lives.
+func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
+	u := newUnion(rooms.DefaultLimits)
+	if err := u.follow(c.dir, day); err != nil {
+		return "", false, err
+	}
+	sure = true
+	for id := range u.keys {
+		sure = sure && id == key.ID()
+	}
+	for settings := range u.settings {
+		ip, _, _ := strings.Cut(strings.TrimPrefix(settings, "ip="), ";")
+		if mode != "" && mode != ip {
+			return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes: say which with --ip", c.path, day)
+		}
+		mode = ip
+	}
+	return mode, sure, nil
+}
+
+// FindDay returns the day whose file holds a text that stands alone there.
+func (c *Ciphers) FindDay(text []byte) (format.Day, error) {
+	names, err := c.dir.Names("")
+	if err != nil {
+		return 0, err
+	}
+	var found []format.Day
+	for _, name := range names {
+		date, ok := strings.CutPrefix(name, "access-")
+		day, ok2 := format.ParseDay(strings.TrimSuffix(date, ".log"))
+		if !ok || !ok2 || !strings.HasSuffix(date, ".log") {
+			continue
+		}
+		has, err := c.holds(name, text)
+		if err != nil {
+			return 0, err
+		}
+		if has {
+			found = append(found, day)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return 0, fmt.Errorf("%s: no day's file holds it: say which day with --day", c.path)
+	case 1:
+		return found[0], nil
+	}
+	return 0, fmt.Errorf("%s: the files of several days hold it: say which day with --day", c.path)
+}
+
+func (c *Ciphers) holds(name string, text []byte) (bool, error) {
+	f, err := c.dir.OpenFile("", name, os.O_RDONLY)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	buf := make([]byte, 1<<20)
+	held := 0
+	for {
+		n, err := f.Read(buf[held:])
+		data := buf[:held+n]
+		for at := 0; ; {
+			i := bytes.Index(data[at:], text)
+			if i < 0 {
+				break
+			}
+			at += i
+			end := at + len(text)
+			if end == len(data) && err == nil {
+				break // what follows is not read yet
+			}
+			if (at == 0 || !inAddr(data[at-1])) && (end == len(data) || !inAddr(data[end])) {
+				return true, nil
+			}
+			at = end
+		}
+		if err != nil {
+			return false, nil // the end
+		}
+		held = copy(buf, data[max(0, len(data)-len(text)-1):])
+	}
+}
+
+func inAddr(c byte) bool {
+	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// Note appends a line to DIR/reveal.log.
+func (c *Ciphers) Note(line string) error {
+	f, err := c.dir.OpenFile("", "reveal.log", os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(line + "\n"); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// Close ends the use of DIR.
+func (c *Ciphers) Close() error { return c.dir.Close() }

@@ -1,0 +1,75 @@
+package format
+
+import (
+	"bytes"
+	"time"
+)
+
+// Auto is a Parser that tells the format of each line from the line alone:
+// JSON, the error log, or one of combined and common with or without the
+// virtual host before it. The virtual host is text here: it might be an address
+// of a format that is not known.
+type Auto struct {
+	json     Parser
+	errorLog ErrorLog
+	// by virtual host (none, name, name and port), common or combined
+	access [3][2]*LogFormat
+}
+
+func newAuto(loc *time.Location, jsonKeys []string) (*Auto, error) {
+	json, err := NewJSON(loc, jsonKeys)
+	if err != nil {
+		return nil, err
+	}
+	a := &Auto{json: json}
+	for i, host := range []string{"", "%v ", "%v:%p "} {
+		for j, format := range []string{commonFormat, combinedFormat} {
+			p, err := Compile(host+format, loc)
+			if err != nil {
+				return nil, err
+			}
+			for _, f := range p.own {
+				p.fields[f].Kind = Text
+			}
+			p.own = nil
+			a.access[i][j] = p
+		}
+	}
+	return a, nil
+}
+
+// Parse implements Parser.
+func (a *Auto) Parse(line []byte, out *Line) bool {
+	if len(line) > 0 && line[0] == '{' {
+		return a.json.Parse(line, out)
+	}
+	if len(line) > 0 && line[0] == '[' && a.errorLog.Parse(line, out) {
+		return true
+	}
+	tail := 0
+	if bytes.HasSuffix(line, []byte(`"`)) || bytes.HasSuffix(line, []byte("\"\r")) {
+		tail = 1
+	}
+	return a.access[virtualHost(line)][tail].Parse(line, out) || a.access[0][tail].Parse(line, out)
+}
+
+// virtualHost tells from the first two words whether the line begins with
+// %v (1), %v:%p (2) or none of them (0). Without a virtual host the second word
+// is the identity, which nobody asks for: "-".
+func virtualHost(line []byte) int {
+	i := bytes.IndexByte(line, ' ')
+	if i < 0 || bytes.HasPrefix(line[i:], identless) {
+		return 0
+	}
+	// Of an IPv6 address, the end is not taken for a port: what remained would
+	// be no address any more.
+	name := line[:i]
+	colon := bytes.LastIndexByte(name, ':')
+	if colon < 0 || colon != bytes.IndexByte(name, ':') && name[colon-1] != ']' {
+		return 1
+	}
+	if _, ok := number(name[colon+1:]); !ok {
+		return 1
+	}
+	return 2
+}

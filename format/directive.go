@@ -1,0 +1,118 @@
+package format
+
+import "strings"
+
+// directive is one %… of a LogFormat string.
+type directive struct {
+	name        string // its letter, or ^ and two letters
+	arg         string // between the braces
+	original    bool   // <
+	final       bool   // >
+	conditional bool   // a list of status codes: '-' where it is not met
+}
+
+// add appends the elements of d, which stands at c.src[at]. A directive of a
+// module that is not known here is text.
+func (c *compiler) add(d directive, at int) error {
+	e := element{op: opLoose, kind: Text, dash: d.conditional}
+	switch d.name {
+	case "a", "h":
+		e.kind = Client
+		trust := trustPeer
+		if d.arg != "c" {
+			trust = trustClient
+		}
+		c.client(c.value(e), trust)
+		return nil
+	case "A":
+		e.op, e.kind, e.dash = opAddress, Plain, true
+		c.p.own = append(c.p.own, c.value(e))
+		return nil
+	case "v":
+		e.kind = Plain
+		c.p.own = append(c.p.own, c.value(e))
+		return nil
+	case "t":
+		return c.time(d, at)
+	case "s":
+		e.op, e.kind = opNumber, Plain
+		if f := c.value(e); c.p.status < 0 || d.final {
+			c.p.status = f
+		}
+		return nil
+	case "r":
+		e.kind = Request
+		if f := c.value(e); !c.full {
+			c.p.target, c.full = f, true
+		}
+		return nil
+	case "U":
+		e.kind = URL
+		if f := c.value(e); c.p.target < 0 {
+			c.p.target = f
+		}
+		return nil
+	case "q":
+		e.kind = URL
+		c.p.query = c.value(e)
+		return nil
+	case "b", "B", "D", "I", "O", "S", "k", "^FB", "^FU":
+		e.op, e.kind = opNumber, Plain
+	case "p", "P", "T":
+		// Another argument is logged as it is (mod_log_config.c, "bogus format").
+		switch strings.ToLower(d.arg) {
+		case "", "canonical", "local", "remote", "pid", "tid", "s", "ms", "us":
+			e.op, e.kind = opNumber, Plain
+		}
+	case "X":
+		e.op, e.kind, e.dash = opConnState, Plain, true
+	case "l", "m", "H", "L":
+		e.op, e.dash = opToken, false
+	case "u":
+		e.user = true
+	case "i", "o", "n", "e", "x", "c", "^ti", "^to":
+		e.kind = namedKind(d.arg)
+		if f := c.value(e); isClient(e.kind) {
+			c.client(f, trustHeader)
+		}
+		return nil
+	}
+	c.value(e)
+	return nil
+}
+
+// How good a field is as the client who is counted. %a and %h are the client
+// that mod_remoteip made out, their {c} forms may be a proxy, and a header can
+// be made up.
+const (
+	trustHeader = 1 + iota
+	trustPeer
+	trustClient
+)
+
+func (c *compiler) client(field, trust int) {
+	if trust > c.trust {
+		c.p.client, c.trust = field, trust
+	}
+}
+
+// namedKind is the kind of a header, also under the name that CGI gives it
+// (HTTP_USER_AGENT), or of a variable of mod_ssl or the environment.
+func namedKind(name string) Kind {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	switch strings.TrimPrefix(name, "http-") {
+	case "x-forwarded-for":
+		return ClientList
+	case "forwarded":
+		return Forwarded
+	case "x-real-ip", "cf-connecting-ip", "true-client-ip", "remote-addr", "remote-host":
+		return Client
+	case "referer", "request-uri", "query-string":
+		return URL
+	case "the-request":
+		return Request
+	case "user-agent":
+		return UserAgent
+	}
+	return Text
+}

@@ -1,0 +1,134 @@
+package format
+
+import "bytes"
+
+// ErrorLog is the Parser of httpd's error log in the default ErrorLogFormat
+// (server/log.c),
+//
+//	[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34] (111)Connection refused: [client 192.0.2.1:5678] AH00957: …, referer: …
+//
+// and of that of httpd 2.2,
+//
+//	[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] …
+//
+// A line goes without a client where the message is none of a request's. Lines
+// of other shapes, such as those of a CGI program, do not match.
+type ErrorLog struct{}
+
+// Parse implements Parser.
+func (*ErrorLog) Parse(line []byte, out *Line) bool {
+	out.reset()
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	if len(line) == 0 || line[0] != '[' {
+		return false
+	}
+	day, n := parseCtime(line[1:])
+	pos := 1 + n
+	if n == 0 || pos >= len(line) || line[pos] != ']' {
+		return false
+	}
+	out.Day, out.HasDay = day, true
+	out.add(Plain, 1, pos)
+	pos++
+
+	end := bracket(line, pos, isLevel)
+	if end < 0 {
+		return false
+	}
+	out.add(Plain, pos+2, end)
+	pos = end + 1
+	numbered := false // 2.4: the client's port is logged
+	if end := bracket(line, pos, isPID); end >= 0 {
+		out.add(Plain, pos+2, end)
+		pos, numbered = end+1, true
+	}
+	if pos == len(line) {
+		return true
+	}
+	if line[pos] != ' ' {
+		return false
+	}
+	pos++
+
+	// Between the process and the client stand the source file (LogLevel debug)
+	// and the error's text, each with a colon behind it.
+	for _, open := range [...]string{"[client ", "[remote "} {
+		i := bytes.Index(line[pos:], []byte(open))
+		if i < 0 || i > 0 && !bytes.HasSuffix(line[:pos+i], []byte(": ")) {
+			continue
+		}
+		start := pos + i + len(open)
+		n := bytes.IndexByte(line[start:], ']')
+		if n < 0 {
+			continue
+		}
+		if i > 0 {
+			out.add(URL, pos, pos+i)
+		}
+		out.Client = len(out.Fields)
+		if p := portColon(line[start:start+n], numbered); p >= 0 {
+			out.add(Client, start, start+p)
+			out.add(Plain, start+p+1, start+n)
+		} else {
+			out.add(Client, start, start+n)
+		}
+		pos = start + n + 1
+		break
+	}
+	out.add(URL, pos, len(line))
+	return true
+}
+
+// bracket returns where the " […]" at pos ends whose content ok accepts: the
+// position of its closing bracket, -1 for none.
+func bracket(line []byte, pos int, ok func([]byte) bool) int {
+	if !bytes.HasPrefix(line[pos:], []byte(" [")) {
+		return -1
+	}
+	n := bytes.IndexByte(line[pos:], ']')
+	if n < 0 || !ok(line[pos+2:pos+n]) {
+		return -1
+	}
+	return pos + n
+}
+
+// isLevel accepts "error" and "proxy_http:trace1".
+func isLevel(b []byte) bool {
+	for _, c := range b {
+		if (c < 'a' || c > 'z') && c-'0' > 9 && c != '_' && c != ':' && c != '-' {
+			return false
+		}
+	}
+	return len(b) > 0 && !looksLikeAddress(b)
+}
+
+// isPID accepts "pid 12" and "pid 12:tid 34".
+func isPID(b []byte) bool {
+	b, ok := bytes.CutPrefix(b, []byte("pid "))
+	pid, tid, both := bytes.Cut(b, []byte(":tid "))
+	return ok && allDigits(pid) && (!both || allDigits(tid))
+}
+
+// portColon returns the position of the colon before the port in what follows
+// "client ", -1 for no port. httpd puts no brackets around IPv6; 2.2 logs no port.
+func portColon(b []byte, numbered bool) int {
+	i := bytes.LastIndexByte(b, ':')
+	if i < 1 || len(b)-i > len(":65535") || !allDigits(b[i+1:]) {
+		return -1
+	}
+	if bytes.IndexByte(b, ':') < i && (!numbered || b[i-1] == ':' && (i < 2 || b[i-2] != ':')) {
+		return -1
+	}
+	return i
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return len(b) > 0 && len(b) <= maxDigits
+}

@@ -1,0 +1,71 @@
+package format
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestErrorLog(t *testing.T) {
+	const head = `[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34]`
+	fields := []string{"plain:Sun Nov 22 06:46:00.123456 2026", "plain:proxy:error", "plain:pid 12:tid 34"}
+	for _, tt := range []struct {
+		name, line string
+		fields     []string // after those of head; nil: no match
+	}{
+		{"IPv4", head + ` [client 192.0.2.1:5678] AH01234: a`, []string{"client:192.0.2.1", "plain:5678", "url: AH01234: a"}},
+		{"IPv6", head + ` [client 2001:db8::1:5678] a`, []string{"client:2001:db8::1", "plain:5678", "url: a"}},
+		{"IPv6 that ends in colons", head + ` [client 2001:db8:::5678] a`, []string{"client:2001:db8::", "plain:5678", "url: a"}},
+		{"remote", head + ` [remote 192.0.2.1:5678] a`, []string{"client:192.0.2.1", "plain:5678", "url: a"}},
+		{"error text", head + ` (111)Connection refused: [client 192.0.2.1:5678] a`,
+			[]string{"url:(111)Connection refused: ", "client:192.0.2.1", "plain:5678", "url: a"}},
+		{"source file", head + ` core.c(12): [client 192.0.2.1:5678] a`, []string{"url:core.c(12): ", "client:192.0.2.1", "plain:5678", "url: a"}},
+		{"referer", head + ` [client 192.0.2.1:5678] a, referer: http://192.0.2.2/`,
+			[]string{"client:192.0.2.1", "plain:5678", "url: a, referer: http://192.0.2.2/"}},
+		{"no client", head + ` AH00489: Apache/2.4 configured -- resuming`, []string{"url:AH00489: Apache/2.4 configured -- resuming"}},
+		{"client in a message", head + ` said [client 192.0.2.1:5678] a`, []string{"url:said [client 192.0.2.1:5678] a"}},
+		{"no message", head, []string{}},
+		{"host name", head + ` [client a.example:5678] b`, []string{"client:a.example", "plain:5678", "url: b"}},
+		{"no port", head + ` [client 192.0.2.1] a`, []string{"client:192.0.2.1", "url: a"}},
+		{"no end of the client", head + ` [client 192.0.2.1`, []string{"url:[client 192.0.2.1"}},
+		{"carriage return", head + " a\r", []string{"url:a"}},
+		{"no space", head + `a`, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out Line
+			ok := newParser(t, "error").Parse([]byte(tt.line), &out)
+			require.Equal(t, tt.fields != nil, ok)
+			if !ok {
+				return
+			}
+			assert.Equal(t, append(fields[:3:3], tt.fields...), spell([]byte(tt.line), out.Fields))
+			assert.Equal(t, "2026-11-22", out.Day.String())
+			if out.Client >= 0 {
+				assert.Equal(t, Client, out.Fields[out.Client].Kind)
+			}
+		})
+	}
+
+	// httpd 2.2 logs no port.
+	for _, tt := range []struct {
+		line   string
+		fields []string // nil: no match
+	}{
+		{`[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] a`, []string{"plain:Sun Nov 22 06:46:00 2026", "plain:error", "client:192.0.2.1", "url: a"}},
+		{`[Sun Nov 22 06:46:00 2026] [error] [client 2001:db8::1:5678] a`, []string{"plain:Sun Nov 22 06:46:00 2026", "plain:error", "client:2001:db8::1:5678", "url: a"}},
+		{`[Sun Nov 22 06:46:00 2026] [notice] caught SIGTERM`, []string{"plain:Sun Nov 22 06:46:00 2026", "plain:notice", "url:caught SIGTERM"}},
+		{`[Sun Nov 22 06:46:00 2026] [192.0.2.1] a`, nil},
+		{`[Sun Nov 22 06:46:00 2026]`, nil},
+		{`[Sun Nov 31 06:46:00 2026] [error] a`, nil},
+		{`sh: 1: nonsense: not found`, nil},
+		{``, nil},
+	} {
+		var out Line
+		ok := newParser(t, "error").Parse([]byte(tt.line), &out)
+		require.Equal(t, tt.fields != nil, ok, tt.line)
+		if ok {
+			assert.Equal(t, tt.fields, spell([]byte(tt.line), out.Fields))
+		}
+	}
+}

@@ -1,0 +1,337 @@
+package format
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/valyala/fastjson"
+)
+
+// JSON is the Parser of lines that are one JSON object each, as Apache writes
+// them with a LogFormat made of JSON, nginx with escape=json, and Caddy. It
+// finds values by their keys, at any depth. All strings become fields, keys
+// too; numbers only where an address is expected.
+//
+// fastjson decodes and judges a copy of the line. The spans come from the line
+// itself, so that what nobody replaces keeps its bytes: Apache escapes by rules
+// of its own (server/util.c, ap_escape_logitem), and \xc3 is no JSON. Where the
+// two readings differ, the line is malformed.
+type JSON struct {
+	loc    *time.Location
+	keys   map[string]key
+	parser fastjson.Parser
+	member func(name []byte, v *fastjson.Value) // j.visit, bound once
+	tokens []jsonToken
+	name   []byte
+	target []byte
+	grown  bool // the last line was a long one
+
+	// The line at hand.
+	line     []byte
+	out      *Line
+	rest     []jsonToken // not yet seen by fastjson
+	differ   bool
+	header   bool // inside an object of headers
+	rank     [useTime + 1]uint8
+	query    []byte
+	fromLine bool // out.Target is from a full request line
+}
+
+// unranked is the rank of what no value has told yet.
+const unranked = 255
+
+// maxJSONKept is the length of a line whose scratch memory is kept. fastjson
+// makes an 80-byte value of every two bytes such as "1,".
+const maxJSONKept = 64 << 10
+
+// NewJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
+// further keys and win over the built-in ones; ROLE is client, request, status
+// or time. A number as time stamp, an epoch, has its date in loc.
+func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
+	all, err := withUserKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	j := &JSON{loc: loc, keys: all}
+	j.member = j.visit
+	return j, nil
+}
+
+// Parse implements Parser.
+func (j *JSON) Parse(line []byte, out *Line) bool {
+	out.reset()
+	if j.grown {
+		j.parser, j.tokens = fastjson.Parser{}, nil
+	}
+	j.grown = len(line) > maxJSONKept
+
+	var ok bool
+	if j.tokens, ok = appendJSONTokens(j.tokens[:0], line); !ok {
+		return false
+	}
+	v, err := j.parser.ParseBytes(line)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return false
+	}
+	j.line, j.out, j.rest = line, out, j.tokens
+	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
+	for i := range j.rank {
+		j.rank[i] = unranked
+	}
+	j.value(v, key{})
+	if j.differ || len(j.rest) > 0 {
+		return false
+	}
+	j.finishTarget()
+	return true
+}
+
+// visit is called for each member of an object.
+func (j *JSON) visit(name []byte, v *fastjson.Value) {
+	t, ok := j.take('"', name)
+	if !ok {
+		return
+	}
+	j.emit(Text, t)
+	var httpPrefix bool
+	j.name, httpPrefix = appendKeyName(j.name[:0], name)
+	k, ok := j.keys[string(j.name)]
+	if !ok {
+		k.kind = Text
+	}
+	if k.rank != rankUser {
+		// Headers are the client's: none of them is the line's time or status.
+		if k.use == useClient && (httpPrefix || j.header) {
+			k.rank = max(k.rank, rankHeader)
+		} else if j.header {
+			k.use = useNone
+		}
+	}
+	outer := j.header
+	j.header = outer || bytes.HasSuffix(j.name, []byte("headers"))
+	j.value(v, k)
+	j.header = outer
+}
+
+// value takes the tokens of v, the value of a key k or an element of it.
+func (j *JSON) value(v *fastjson.Value, k key) {
+	switch v.Type() {
+	case fastjson.TypeObject:
+		v.GetObject().Visit(j.member)
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			j.value(e, k)
+		}
+	case fastjson.TypeString:
+		s := v.GetStringBytes()
+		if t, ok := j.take('"', s); ok {
+			j.str(s, k, t)
+		}
+	case fastjson.TypeNumber:
+		if t, ok := j.take('0', nil); ok {
+			j.number(k, t)
+		}
+	case fastjson.TypeTrue:
+		j.literal('t', k)
+	case fastjson.TypeFalse:
+		j.literal('f', k)
+	case fastjson.TypeNull:
+		j.take('n', nil)
+	}
+}
+
+// take returns the next token, which must be of the given kind and, if a
+// string, decode to s. Decoding only shortens: equal lengths are equal bytes.
+func (j *JSON) take(kind byte, s []byte) (jsonToken, bool) {
+	if j.differ || len(j.rest) == 0 || j.rest[0].kind != kind {
+		j.differ = true
+		return jsonToken{}, false
+	}
+	t := j.rest[0]
+	j.rest = j.rest[1:]
+	if kind != '"' {
+		return t, true
+	}
+	raw := j.line[t.start:t.end]
+	if len(s) == len(raw) {
+		j.differ = !bytes.Equal(s, raw)
+	} else {
+		j.differ = len(s) > len(raw) || bytes.IndexByte(raw, '\\') < 0
+	}
+	return t, !j.differ
+}
+
+// emit adds the field of a string.
+func (j *JSON) emit(kind Kind, t jsonToken) {
+	if t.start < t.end {
+		j.out.add(kind, t.start, t.end)
+	}
+}
+
+// str adds a string value, s when decoded, and what it tells.
+func (j *JSON) str(s []byte, k key, t jsonToken) {
+	switch said := len(s) > 0 && string(s) != "-"; k.use {
+	case useClient:
+		if said && j.better(k) {
+			j.out.Client = len(j.out.Fields)
+		}
+	case useTarget:
+		j.setTarget(s, k)
+	case useQuery:
+		if said && j.better(k) {
+			j.query = s
+		}
+	default:
+		// Told from end to end, and without escapes, it holds no address.
+		if n := j.setNumeric(s, k); n > 0 && n == t.end-t.start {
+			k.kind = Plain
+		}
+	}
+	j.emit(k.kind, t)
+}
+
+// number adds a number where an address was expected: 3232235777 is
+// 192.168.1.1.
+func (j *JSON) number(k key, t jsonToken) {
+	j.setNumeric(j.line[t.start:t.end], k)
+	if isClient(k.kind) {
+		if k.use == useClient && j.better(k) {
+			j.out.Client = len(j.out.Fields)
+		}
+		j.emitBare(t)
+	}
+}
+
+// literal takes true or false, which are no address either, but whatever is not
+// understood in the place of one is replaced.
+func (j *JSON) literal(kind byte, k key) {
+	if t, ok := j.take(kind, nil); ok && isClient(k.kind) {
+		j.emitBare(t)
+	}
+}
+
+func (j *JSON) emitBare(t jsonToken) {
+	j.out.Fields = append(j.out.Fields, Field{Kind: Client, Bare: true, Start: t.start, End: t.end})
+}
+
+// setNumeric takes a status or a time stamp and returns how many bytes of s
+// it is, 0 for none.
+func (j *JSON) setNumeric(s []byte, k key) int {
+	switch k.use {
+	case useStatus:
+		n, ok := number(s)
+		if !ok || len(s) != 3 || n < 100 {
+			return 0
+		}
+		if j.better(k) {
+			j.out.Status = n
+		}
+		return 3
+	case useTime:
+		d, n := parseTime(s, j.loc)
+		if n > 0 && j.better(k) {
+			j.out.Day, j.out.HasDay = d, true
+		}
+		return n
+	}
+	return 0
+}
+
+// setTarget takes a request line or what is a target by itself. A request line
+// beats the rest, then what has a query beats what has none.
+func (j *JSON) setTarget(s []byte, k key) {
+	target, full := requestTarget(s)
+	if target == nil {
+		return
+	}
+	switch {
+	case k.rank == rankUser:
+	case full:
+		k.rank = 1
+	case bytes.IndexByte(target, '?') >= 0:
+		k.rank += 1
+	default:
+		k.rank += 10
+	}
+	if j.better(k) {
+		j.out.Target, j.fromLine = target, full
+	}
+}
+
+// requestTarget returns the target of a request line (RFC 9112, section 3, and
+// HTTP/0.9, which has no version), or s itself where that is a target, and
+// whether it was a line. It returns nil for anything else, such as - or TLS
+// sent to a plain port.
+func requestTarget(s []byte) (target []byte, full bool) {
+	if len(s) > 0 && s[0] == '/' {
+		return s, false
+	}
+	if i := bytes.IndexByte(s, ' ') + 1; i > 1 {
+		if end := bytes.LastIndex(s, []byte(" HTTP/")); end > i {
+			return s[i:end], true
+		}
+		if i < len(s) && s[i] == '/' {
+			return s[i:], true
+		}
+	}
+	if bytes.Contains(s, []byte("://")) {
+		return s, false
+	}
+	return nil, false
+}
+
+// finishTarget gives the target the query that stands under a key of its own
+// ("uri":"%U","query":"%q"), and the bytes that httpd wrote as \xhh, which
+// fastjson leaves as they are. A real backslash before xhh cannot be told from
+// it any more, and only ever changes the sender's own target.
+func (j *JSON) finishTarget() {
+	t := j.out.Target
+	join := t != nil && !j.fromLine && j.query != nil && bytes.IndexByte(t, '?') < 0
+	if !join && bytes.IndexByte(t, '\\') < 0 {
+		return
+	}
+	j.target = appendUnhexed(j.target[:0], t)
+	if join {
+		if j.query[0] != '?' {
+			j.target = append(j.target, '?')
+		}
+		j.target = appendUnhexed(j.target, j.query)
+	}
+	j.out.Target = j.target
+}
+
+// appendUnhexed appends s with \xhh replaced by the byte.
+func appendUnhexed(dst, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) && s[i+1] == 'x' {
+			hi, lo := hexDigit(s[i+2]), hexDigit(s[i+3])
+			if hi < 16 && lo < 16 {
+				dst = append(dst, hi<<4|lo)
+				i += 3
+				continue
+			}
+		}
+		dst = append(dst, s[i])
+	}
+	return dst
+}
+
+// hexDigit is the value of c, 255 for no hex digit.
+func hexDigit(c byte) byte {
+	switch {
+	case c-'0' <= 9:
+		return c - '0'
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}
+
+// better reports whether k is the best so far of its use, and notes it.
+func (j *JSON) better(k key) bool {
+	if k.rank >= j.rank[k.use] {
+		return false
+	}
+	j.rank[k.use] = k.rank
+	return true
+}

@@ -1,0 +1,153 @@
+package format
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// use is what a JSON value says about its line, apart from its Kind.
+type use uint8
+
+const (
+	useNone use = iota
+	useClient
+	useTarget
+	useQuery
+	useStatus
+	useTime
+)
+
+// key is the meaning of a JSON key. Of several keys with one use, the lowest
+// rank speaks for the line, and the first of equals.
+type key struct {
+	kind Kind
+	use  use
+	rank uint8
+}
+
+// Ranks of useClient. What a client can put into a header itself stands behind
+// what the server knows, and a server that was told which proxies to trust
+// says the result in client_ip (Caddy: request.client_ip).
+const (
+	rankUser = iota
+	rankClient
+	rankRemote
+	rankHeader
+	rankList
+)
+
+// jsonKeys are the keys of published Apache and nginx formats and of Caddy, as
+// appendKeyName spells them.
+var jsonKeys = map[string]key{
+	"client":         {Client, useClient, rankClient},
+	"clientip":       {Client, useClient, rankClient},
+	"clientaddr":     {Client, useClient, rankClient},
+	"clientaddress":  {Client, useClient, rankClient},
+	"clienthost":     {Client, useClient, rankClient},
+	"remote":         {Client, useClient, rankRemote},
+	"remoteip":       {Client, useClient, rankRemote},
+	"remoteaddr":     {Client, useClient, rankRemote},
+	"remoteaddress":  {Client, useClient, rankRemote},
+	"remotehost":     {Client, useClient, rankRemote},
+	"ip":             {Client, useClient, rankRemote},
+	"ipaddress":      {Client, useClient, rankRemote},
+	"addr":           {Client, useClient, rankRemote},
+	"xrealip":        {Client, useClient, rankHeader},
+	"cfconnectingip": {Client, useClient, rankHeader},
+	"trueclientip":   {Client, useClient, rankHeader},
+	"xforwardedfor":  {ClientList, useClient, rankList},
+	"forwardedfor":   {ClientList, useClient, rankList},
+	"xff":            {ClientList, useClient, rankList},
+	"forwarded":      {Forwarded, useNone, 0},
+
+	"request":     {Request, useTarget, 1},
+	"requestline": {Request, useTarget, 1},
+	"requesturi":  {Request, useTarget, 1},
+	"uri":         {Request, useTarget, 2},
+	"url":         {Request, useTarget, 2},
+	"target":      {Request, useTarget, 2},
+	"path":        {Request, useTarget, 3},
+	"query":       {URL, useQuery, 1},
+	"querystring": {URL, useQuery, 1},
+	"args":        {URL, useQuery, 1},
+
+	"referer":   {URL, useNone, 0},
+	"referrer":  {URL, useNone, 0},
+	"location":  {URL, useNone, 0},
+	"message":   {URL, useNone, 0},
+	"msg":       {URL, useNone, 0},
+	"useragent": {UserAgent, useNone, 0},
+	"agent":     {UserAgent, useNone, 0},
+
+	"status":       {Text, useStatus, 1},
+	"statuscode":   {Text, useStatus, 1},
+	"responsecode": {Text, useStatus, 2},
+	"response":     {Text, useStatus, 2},
+	"code":         {Text, useStatus, 3},
+
+	"time":        {Text, useTime, 1},
+	"ts":          {Text, useTime, 1},
+	"timestamp":   {Text, useTime, 1},
+	"timelocal":   {Text, useTime, 1},
+	"timeiso8601": {Text, useTime, 1},
+	"datetime":    {Text, useTime, 1},
+	"date":        {Text, useTime, 1},
+	"msec":        {Text, useTime, 1},
+	"starttime":   {Text, useTime, 1},
+}
+
+// withUserKeys returns jsonKeys and entries as in "client=srcaddr".
+func withUserKeys(entries []string) (map[string]key, error) {
+	all := maps.Clone(jsonKeys)
+	for _, e := range entries {
+		role, name, _ := strings.Cut(e, "=")
+		b, _ := appendKeyName(nil, []byte(name))
+		if len(b) == 0 {
+			return nil, fmt.Errorf("json key %q: want ROLE=KEY, ROLE being client, request, status or time", e)
+		}
+		var k key
+		switch role {
+		case "client":
+			k = key{Client, useClient, rankUser}
+			// A header that is known to hold a list still does.
+			if old := all[string(b)]; old.kind == ClientList {
+				k.kind = ClientList
+			}
+		case "request":
+			k = key{Request, useTarget, rankUser}
+		case "status":
+			k = key{Text, useStatus, rankUser}
+		case "time":
+			k = key{Text, useTime, rankUser}
+		default:
+			return nil, fmt.Errorf("json key %q: no role %q: want client, request, status or time", e, role)
+		}
+		all[string(b)] = k
+	}
+	return all, nil
+}
+
+// appendKeyName appends name in the spelling of jsonKeys: lower case, without
+// _, -, . and without the leading @ of Logstash or the http_ by which nginx
+// names request headers. header reports that http_.
+func appendKeyName(dst, name []byte) (_ []byte, header bool) {
+	if len(name) > 0 && name[0] == '@' {
+		name = name[1:]
+	}
+	if len(name) > 5 && strings.EqualFold(string(name[:4]), "http") && isKeySeparator(name[4]) {
+		name, header = name[5:], true
+	}
+	for _, c := range name {
+		switch {
+		case isKeySeparator(c):
+		case c >= 'A' && c <= 'Z':
+			dst = append(dst, c+'a'-'A')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst, header
+}
+
+func isKeySeparator(c byte) bool { return c == '_' || c == '-' || c == '.' }

@@ -1,0 +1,296 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// FormatError says where a LogFormat string cannot be understood. Column
+// counts bytes from 1.
+type FormatError struct {
+	Format string
+	Column int
+	Reason string
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("log format, column %d: %s", e.Column, e.Reason)
+}
+
+// LogFormat is an Apache LogFormat string compiled into a plan. It is a Parser.
+//
+// httpd escapes every value that a client can choose (server/util.c,
+// ap_escape_logitem): no value holds an unescaped quote, the two of an empty
+// %u apart. So the unescaped quotes of a line are those of the format, one by
+// one, and cut plan and line into the same segments. Inside a segment, the
+// elements whose shape is known are matched from the right end, then from the
+// left end, and the others share what remains: the time stamp that a client
+// writes into its user name thereby loses against the real one behind it.
+//
+// Matching is linear in the length of the line: nothing is tried twice.
+type LogFormat struct {
+	segments []segment
+	fields   []Field // what Parse appends, without the positions
+	own      []int   // fields that hold an address of the server's own
+	recipe   [2]recipe
+	loc      *time.Location
+
+	client, status, target, query int // fields, -1 for none
+
+	// Scratch.
+	date    [2]date // begin and end of the request
+	clf     clfReader
+	decoded []byte // target
+}
+
+// A segment reaches from the end of the one before it to the next quote that
+// belongs to the format.
+type segment struct {
+	elems []element
+	// elems[:left] are matched from the left, elems[right:] from the right;
+	// elems[left] and elems[right-1] are loose, where there are such.
+	left, right int
+	single      int    // the field of a lone loose element, else -1
+	users       int    // how many %u can bring two quotes of their own
+	term        []byte // literal that ends the segment, nil at the end of the line
+	quote       int    // where in term its first quote stands
+	last        bool
+}
+
+// Compile reads a LogFormat string as httpd's mod_log_config does, taking both
+// the text of a configuration file (\" for a quote) and the bare text. loc is
+// the zone in which an epoch time is dated. An error is a *FormatError.
+func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
+	c := compiler{src: logFormat, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1}}
+	if err := c.scan(); err != nil {
+		return nil, err
+	}
+	c.link()
+	return c.p, nil
+}
+
+type compiler struct {
+	src   string
+	p     *LogFormat
+	elems []element
+	trust int  // in the client found so far
+	full  bool // the target is that of a request line, which has the query
+}
+
+func (c *compiler) fail(at int, reason string) error {
+	return &FormatError{Format: c.src, Column: at + 1, Reason: reason}
+}
+
+func (c *compiler) scan() error {
+	src := strings.TrimSuffix(strings.TrimSuffix(c.src, "\n"), `\n`) // httpd ends the line itself
+	if src == "" {
+		return c.fail(0, "the format is empty")
+	}
+	for i := 0; i < len(src); {
+		switch ch := src[i]; {
+		case ch == '%' && i+1 < len(src) && src[i+1] == '%':
+			c.literal('%')
+			i += 2
+		case ch == '%':
+			n, err := c.directive(src, i)
+			if err != nil {
+				return err
+			}
+			i += n
+		default:
+			ch, n := unescape(src[i:])
+			if ch == '\n' {
+				return c.fail(i, "a newline inside the format: a line is one line")
+			}
+			if ch == '"' && c.endsIn('\\') {
+				return c.fail(i, "a backslash before a quote cannot be told from an escaped quote")
+			}
+			c.literal(ch)
+			i += n
+		}
+	}
+	if len(c.p.fields) == 0 {
+		return c.fail(0, "no directive such as %h in the format")
+	}
+	return nil
+}
+
+// unescape reads one byte of literal text. An unknown escape stays as it is
+// (mod_log_config.c, parse_log_misc_string); \" is the configuration file's.
+func unescape(s string) (byte, int) {
+	if s[0] == '\\' && len(s) > 1 {
+		switch s[1] {
+		case '\\', '"':
+			return s[1], 2
+		case 'n':
+			return '\n', 2
+		case 'r':
+			return '\r', 2
+		case 't':
+			return '\t', 2
+		}
+	}
+	return s[0], 1
+}
+
+func (c *compiler) literal(ch byte) {
+	if n := len(c.elems); n > 0 && c.elems[n-1].op == opLiteral {
+		c.elems[n-1].lit = append(c.elems[n-1].lit, ch)
+		return
+	}
+	c.elems = append(c.elems, element{op: opLiteral, lit: []byte{ch}, field: -1})
+}
+
+// endsIn reports whether the last element is a literal that ends in ch.
+func (c *compiler) endsIn(ch byte) bool {
+	n := len(c.elems)
+	return n > 0 && c.elems[n-1].op == opLiteral && bytes.HasSuffix(c.elems[n-1].lit, []byte{ch})
+}
+
+// directive reads the directive at src[i] and returns its length. Modifiers
+// and the argument may stand in any order (mod_log_config.c, parse_log_item).
+func (c *compiler) directive(src string, i int) (int, error) {
+	d := directive{}
+	for j := i + 1; j < len(src); {
+		switch ch := src[j]; {
+		case ch == '<':
+			d.original = true
+			j++
+		case ch == '>':
+			d.final = true
+			j++
+		case ch == '!' || ch == ',':
+			j++
+		case ch-'0' <= 9:
+			d.conditional = true
+			j++
+		case ch == '{':
+			n := strings.IndexByte(src[j:], '}')
+			if n < 0 {
+				return 0, c.fail(j, "no } closes this {")
+			}
+			d.arg = src[j+1 : j+n]
+			j += n + 1
+		case ch == '^' && j+2 < len(src):
+			d.name = src[j : j+3]
+			return j + 3 - i, c.add(d, i)
+		default:
+			d.name = src[j : j+1]
+			return j + 1 - i, c.add(d, i)
+		}
+	}
+	return 0, c.fail(i, "the format ends inside a directive (a percent sign is %%)")
+}
+
+// value appends a field of one element.
+func (c *compiler) value(e element) int {
+	e.field, e.opens, e.closes = len(c.p.fields), true, true
+	c.p.fields = append(c.p.fields, Field{Kind: e.kind})
+	c.elems = append(c.elems, e)
+	return e.field
+}
+
+// joined is the kind that treats a field of two values the most carefully.
+func joined(a, b Kind) Kind {
+	switch {
+	case a == b:
+		return a
+	case isClient(a) || isClient(b):
+		return Client
+	case a == URL || b == URL || a == Request || b == Request:
+		return URL
+	}
+	return Text
+}
+
+func isClient(k Kind) bool { return k == Client || k == ClientList || k == Forwarded }
+
+// link settles what depends on neighbours and cuts the elements into segments.
+func (c *compiler) link() {
+	for i := range c.elems {
+		e := &c.elems[i]
+		atStart := i == 0 || c.elems[i-1].op == opLiteral
+		spaceBefore := i == 0 || bytes.HasSuffix(c.elems[i-1].lit, []byte(" ")) || bytes.HasSuffix(c.elems[i-1].lit, []byte(`"`))
+		spaceAfter := i+1 == len(c.elems) || bytes.HasPrefix(c.elems[i+1].lit, []byte(" ")) || bytes.HasPrefix(c.elems[i+1].lit, []byte(`"`))
+		switch e.op {
+		case opToken:
+			if !spaceBefore || !spaceAfter {
+				e.op = opLoose
+			}
+		case opNumber:
+			e.signed = atStart && (i == 0 || !bytes.HasSuffix(c.elems[i-1].lit, []byte("-")))
+			for k := i + 1; k < len(c.elems) && c.elems[k].op == opDigits; k++ {
+				e.reserve += c.elems[k].max
+			}
+		}
+	}
+	for i := 1; i < len(c.elems); i++ {
+		if a, b := &c.elems[i-1], &c.elems[i]; a.op == opLoose && b.op == opLoose {
+			c.join(a, b)
+		}
+	}
+
+	s := segment{}
+	for _, e := range c.elems {
+		q := bytes.IndexByte(e.lit, '"')
+		if q < 0 {
+			s.elems = append(s.elems, e)
+			continue
+		}
+		s.term, s.quote = e.lit, q
+		c.p.segments = append(c.p.segments, s.linked())
+		s = segment{}
+	}
+	if len(s.elems) > 0 {
+		c.p.segments = append(c.p.segments, s.linked())
+	}
+	c.p.segments[len(c.p.segments)-1].last = true
+	c.p.recipe = recipes(c.elems)
+	if c.full || c.p.query == c.p.target {
+		c.p.query = -1
+	}
+}
+
+// join treats two neighbours that nothing separates as one value: b will get
+// the bytes of both.
+func (c *compiler) join(a, b *element) {
+	b.kind = joined(a.kind, b.kind)
+	c.p.fields[b.field].Kind = b.kind
+	for _, role := range []*int{&c.p.client, &c.p.target} {
+		if *role == a.field {
+			*role = b.field
+		}
+	}
+}
+
+func (s segment) linked() segment {
+	first, prev := -1, -1
+	for i := range s.elems {
+		e := &s.elems[i]
+		if e.user {
+			s.users++
+		}
+		if e.op != opLoose {
+			continue
+		}
+		if first < 0 {
+			first = i
+		} else {
+			s.elems[prev].next = i
+		}
+		prev = i
+		e.host = e.kind == Client && i+3 < len(s.elems) && s.elems[i+2].op == opToken &&
+			string(s.elems[i+1].lit) == " " && string(s.elems[i+3].lit) == " "
+	}
+	s.left, s.right = first, prev+1
+	if first < 0 {
+		s.left, s.right = len(s.elems), len(s.elems)
+	}
+	s.single = -1
+	if len(s.elems) == 1 && first == 0 {
+		s.single = s.elems[0].field
+	}
+	return s
+}

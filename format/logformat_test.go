@@ -1,0 +1,207 @@
+package format
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func compile(t testing.TB, logFormat string) *LogFormat {
+	p, err := Compile(logFormat, time.UTC)
+	require.NoError(t, err)
+	return p
+}
+
+// TestLogFormat shows one line per directive or oddity.
+func TestLogFormat(t *testing.T) {
+	for _, tt := range []struct {
+		name, format, line string
+		fields             []string // nil: no match
+	}{
+		// Directives.
+		{"addresses", `%a %{c}a %h %{c}h %A`, `192.0.2.1 192.0.2.2 a.example b.example 203.0.113.1`,
+			[]string{"client:192.0.2.1", "client:192.0.2.2", "client:a.example", "client:b.example", "plain:203.0.113.1"}},
+		{"numbers", `%B %b %D %I %O %S %k %s %>s %<s %p %{remote}p %P %{tid}P %T %{us}T %^FB`, `0 - 1 2 3 4 5 200 404 301 443 5678 12 34 0 -7 -`,
+			[]string{"plain:0", "plain:-", "plain:1", "plain:2", "plain:3", "plain:4", "plain:5", "plain:200", "plain:404", "plain:301", "plain:443",
+				"plain:5678", "plain:12", "plain:34", "plain:0", "plain:-7", "plain:-"}},
+		{"a number is verified", `%h %b`, `192.0.2.1 12x`, nil},
+		{"a number has at most 20 digits", `%h %b`, `192.0.2.1 123456789012345678901`, nil},
+		{"connection state", `%h%X`, `192.0.2.1+`, []string{"client:192.0.2.1", "plain:+"}},
+		{"text", `%f|%l|%m|%H|%R|%L|%u|%V`, `/srv/a b|-|GET|HTTP/1.1|proxy:x|aZ+/|joe|b.example`,
+			[]string{"text:/srv/a b", "text:-", "text:GET", "text:HTTP/1.1", "text:proxy:x", "text:aZ+/", "text:joe", "text:b.example"}},
+		{"named", `%{Foo}i,%{Foo}o,%{foo}C,%{foo}e,%{foo}n,%{SSL_PROTOCOL}x,%{cipher}c,%{Foo}^ti,%{Foo}^to`, `a,b,c,d,e,f,g,h,i`,
+			[]string{"text:a", "text:b", "text:c", "text:d", "text:e", "text:f", "text:g", "text:h", "text:i"}},
+		{"headers with addresses", `%{X-Forwarded-For}i|%{forwarded}i|%{X-REAL-IP}i|%{HTTP_CF_CONNECTING_IP}e|%{True-Client-IP}n|%{REMOTE_ADDR}x`,
+			`10.0.0.1, 192.0.2.1|for=192.0.2.1|192.0.2.2|192.0.2.3|192.0.2.4|192.0.2.5`,
+			[]string{"list:10.0.0.1, 192.0.2.1", "forwarded:for=192.0.2.1", "client:192.0.2.2", "client:192.0.2.3", "client:192.0.2.4", "client:192.0.2.5"}},
+		{"url and agent", `"%{Referer}i" "%{User-agent}i" "%U" "%q"`, `"http://a.example/" "curl/8.5.0" "/a b" "?c=d"`,
+			[]string{"url:http://a.example/", "agent:curl/8.5.0", "url:/a b", "url:?c=d"}},
+		{"unknown directive", `%h %Z %{x}Y %{foo}p`, `192.0.2.1 a b foo`, []string{"client:192.0.2.1", "text:a", "text:b", "text:foo"}},
+		{"percent", `100%% %h`, `100% 192.0.2.1`, []string{"client:192.0.2.1"}},
+
+		// Modifiers.
+		{"status list", `%!200,304{Referer}i %400,501{User-agent}i %{X}>i %<{Y}i`, `- curl a b`, []string{"url:-", "agent:curl", "text:a", "text:b"}},
+		{"a condition that is not met", `%h %400t`, `192.0.2.1 -`, []string{"client:192.0.2.1", "plain:-"}},
+		{"a condition that is met", `%h %400t`, `192.0.2.1 [22/Nov/2026:06:46:00 +0000]`, []string{"client:192.0.2.1", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+
+		// Escapes.
+		{"escapes of the format", `%h\t\"%r\"\\%u\n`, "192.0.2.1\t\"GET / HTTP/1.1\"\\joe", []string{"client:192.0.2.1", "request:GET / HTTP/1.1", "text:joe"}},
+		{"unknown escape", `\q%h`, `\q192.0.2.1`, []string{"client:192.0.2.1"}},
+		{"escapes of a value", `"%{User-agent}i" %b`, `"a\"b\\" 5`, []string{`agent:a\"b\\`, "plain:5"}},
+		{"a quote that no client can write", `"%{User-agent}i" %b`, `"a\\"b" 5`, nil},
+		{"empty values", `"%{Foo}i" %q|%b`, `"" |0`, []string{"text:", "url:", "plain:0"}},
+		{"carriage return", `%h "%{User-agent}i"`, "192.0.2.1 \"curl\"\r", []string{"client:192.0.2.1", "agent:curl"}},
+
+		// Separation.
+		{"nothing between two values", `%u%{Foo}i %h%u`, `ab 192.0.2.1`, []string{"text:", "text:ab", "client:", "client:192.0.2.1"}},
+		{"path and query", `%m %U%q %H`, `GET /a b?c=d HTTP/1.1`, []string{"text:GET", "url:", "url:/a b?c=d", "text:HTTP/1.1"}},
+		{"loose in a row", `%{Referer}i -> %U -> %h`, `http://a/ -> /b -> 192.0.2.1`, []string{"url:http://a/", "url:/b", "client:192.0.2.1"}},
+		{"rest of the line", `%h %{Foo}i`, `192.0.2.1 a "b"`, nil},
+		{"json", `{"ip":"%a","user":"%u","request":"%r","status":%>s}`, `{"ip":"192.0.2.1","user":"-","request":"GET /\"a\" HTTP/1.1","status":200}`,
+			[]string{"client:192.0.2.1", "text:-", `request:GET /\"a\" HTTP/1.1`, "plain:200"}},
+		{"half a line", `%h %l %u %t "%r" %>s %b`, `192.0.2.1 - - [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1" 200`, nil},
+		{"a line and a half", `%h %b`, `192.0.2.1 5 `, nil},
+		{"empty line", `%h %b`, ``, nil},
+
+		// Users and hosts with spaces.
+		{"user with spaces", `%h %l %u %t "%r"`, `192.0.2.1 - joe the user [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1"`,
+			[]string{"client:192.0.2.1", "text:-", "text:joe the user", "plain:[22/Nov/2026:06:46:00 +0000]", "request:GET / HTTP/1.1"}},
+		{"user who forges a time", `%h %l %u %t "%r"`, `192.0.2.1 - x [01/Jan/2000:00:00:00 +0000] \"GET / [22/Nov/2026:06:46:00 +0000] "-"`,
+			[]string{"client:192.0.2.1", "text:-", `text:x [01/Jan/2000:00:00:00 +0000] \"GET /`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
+		{"empty user", `%h %l %u %t "%r"`, `192.0.2.1 - "" [22/Nov/2026:06:46:00 +0000] "-"`,
+			[]string{"client:192.0.2.1", "text:-", `text:""`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
+		{"empty user at the end", `%h %u`, `192.0.2.1 ""`, []string{"client:192.0.2.1", `text:""`}},
+		{"empty user in quotes", `"%h" "%u"`, `"192.0.2.1" """"`, []string{"client:192.0.2.1", `text:""`}},
+		{"host with spaces", `%h %l %u %t`, `evil host - joe [22/Nov/2026:06:46:00 +0000]`,
+			[]string{"client:evil host", "text:-", "text:joe", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"host without identity", `%h %l %u %t`, `a.example - x - y [22/Nov/2026:06:46:00 +0000]`,
+			[]string{"client:a.example", "text:-", "text:x - y", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"address with identity", `%h %l %u`, `192.0.2.1 ident x - y`, []string{"client:192.0.2.1", "text:ident", "text:x - y"}},
+		{"virtual host", `%v:%p %h %l %u`, `[::1]:443 2001:db8::1 - -`, []string{"plain:[::1]", "plain:443", "client:2001:db8::1", "text:-", "text:-"}},
+		{"a client that would be taken for the server", `%v:%p %h %l %u`, `2001:db8::80 - john doe`, nil},
+		{"another", `%A %h %l %u`, `192.0.2.1 - john doe`, nil},
+
+		// Times.
+		{"pieces of a time", `%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t %h`, `22/Nov/2026:06:46:00.123 +0100 192.0.2.1`,
+			[]string{"plain:22/Nov/2026:06:46:00", "plain:123", "plain:+0100", "client:192.0.2.1"}},
+		{"literals around a time", `%u %{[%F %T]}t`, `joe [2026-11-22 06:46:00]`, []string{"text:joe", "plain:2026-11-22 06:46:00"}},
+		{"epoch with its fraction", `%{sec}t%{usec_frac}t %h`, `1795330000123456 192.0.2.1`, []string{"plain:1795330000", "plain:123456", "client:192.0.2.1"}},
+		{"a time is verified", `%h %t`, `192.0.2.1 [31/Feb/2026:06:46:00 +0000]`, nil},
+		{"strftime that is not known", `%h %{%Q}t`, `192.0.2.1 x`, []string{"client:192.0.2.1", "text:x"}},
+		{"a time between two values", `%u %t %U`, `joe [22/Nov/2026:06:46:00 +0000] /a [01/Jan/2000:00:00:00 +0000] b`,
+			[]string{"text:joe", "plain:[22/Nov/2026:06:46:00 +0000]", "url:/a [01/Jan/2000:00:00:00 +0000] b"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out Line
+			ok := compile(t, tt.format).Parse([]byte(tt.line), &out)
+			require.Equal(t, tt.fields != nil, ok)
+			if ok {
+				assert.Equal(t, tt.fields, spell([]byte(tt.line), out.Fields))
+			}
+		})
+	}
+}
+
+// TestLogFormatLine shows what a line tells beside its fields.
+func TestLogFormatLine(t *testing.T) {
+	const none = "none"
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		format, line, client, day, target string
+		status                            int
+	}{
+		{`%h %t "%r" %>s`, `192.0.2.1 [22/Nov/2026:23:59:59 -0500] "GET /a?b=c HTTP/1.1" 200`, "192.0.2.1", "2026-11-22", "/a?b=c", 200},
+		{`%t`, `[29/Feb/2024:00:00:00 +1400]`, none, "2024-02-29", none, 0},
+
+		// Request lines.
+		{`"%r"`, `"-"`, none, none, none, 0},
+		{`"%r"`, `"\x16\x03\x01"`, none, none, none, 0},
+		{`"%r"`, `"GET /a"`, none, none, "/a", 0},
+		{`"%r"`, `"GET /a b HTTP/1.0"`, none, none, "/a b", 0},
+		{`"%r"`, `"GET / HTTP/ HTTP/1.1"`, none, none, "/ HTTP/", 0},
+		{`"%r"`, `"GET http://a.example/b HTTP/2.0"`, none, none, "http://a.example/b", 0},
+		{`"%r"`, `"GET /k\xc3\xbcche\t\"\\ HTTP/1.1"`, none, none, "/küche\t\"\\", 0},
+		{`%U%q`, `/a?b=c`, none, none, "/a?b=c", 0},
+		{`"%U" "%q"`, `"/a" "?b=c"`, none, none, "/a?b=c", 0},
+		{`"%U" "%q"`, `"/a" ""`, none, none, "/a", 0},
+		{`%U "%r"`, `/a "GET /a?b=c HTTP/1.1"`, none, none, "/a?b=c", 0},
+		{`%U`, `-`, none, none, none, 0},
+
+		// The client who is counted.
+		{`%{X-Forwarded-For}i|%{c}a|%h`, `192.0.2.1|192.0.2.2|192.0.2.3`, "192.0.2.3", none, none, 0},
+		{`%{X-Forwarded-For}i|%{c}h`, `192.0.2.1|192.0.2.2`, "192.0.2.2", none, none, 0},
+		{`%{X-Real-IP}i|%{X-Forwarded-For}i`, `192.0.2.1|192.0.2.2`, "192.0.2.1", none, none, 0},
+
+		// Status.
+		{`%s %>s %s`, `301 200 404`, none, none, none, 200},
+		{`%h %s`, `192.0.2.1 301`, "192.0.2.1", none, none, 301},
+		{`%>s`, `-`, none, none, none, 0},
+
+		// Times. The day is the one on which the request began.
+		{`%{end}t %{begin}t`, `[23/Nov/2026:00:00:01 +0000] [22/Nov/2026:23:59:59 +0000]`, none, "2026-11-22", none, 0},
+		{`%{end:%F}t`, `2026-11-23`, none, "2026-11-23", none, 0},
+		{`%{end:%F}t %{begin:msec}t`, `2026-11-23 1795330000123`, none, "2026-11-22", none, 0},
+		{`%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t`, `22/Nov/2026:06:46:00.123 +0100`, none, "2026-11-22", none, 0},
+		{`%{%A, %-d %B %y %I:%M %p %Z}t`, `Sunday, 2 November 69 06:46 AM CET`, none, "1969-11-02", none, 0},
+		{`%{%e.%m.%C%y}t`, ` 2.11.2026`, none, "2026-11-02", none, 0},
+		{`%{%c}t`, `Sun Nov  2 06:46:00 2026`, none, "2026-11-02", none, 0},
+		{`%{%Y %j}t`, `2024 366`, none, "2024-12-31", none, 0},
+		{`%{%Y %j}t`, `2026 366`, none, none, none, 0},
+		{`%{%F}t`, `2026-02-30`, none, none, none, 0},
+		{`%{%T}t`, `06:46:00`, none, none, none, 0},
+		{`%{sec}t`, `1795388399`, none, "2026-11-22", none, 0},
+		{`%{sec}t`, `1795388400`, none, "2026-11-23", none, 0},
+		{`%{usec}t`, `1795388399999999`, none, "2026-11-22", none, 0},
+		{`%{%s}t`, `0`, none, none, none, 0},
+		{`%400{sec}t`, `-`, none, none, none, 0},
+		{`%400t`, `-`, none, none, none, 0},
+	} {
+		t.Run(tt.format, func(t *testing.T) {
+			p, err := Compile(tt.format, berlin)
+			require.NoError(t, err)
+			line := []byte(tt.line)
+			var out Line
+			require.True(t, p.Parse(line, &out))
+			client, day, target := none, none, none
+			if out.Client >= 0 {
+				f := out.Fields[out.Client]
+				client = string(line[f.Start:f.End])
+			}
+			if out.HasDay {
+				day = out.Day.String()
+			}
+			if out.Target != nil {
+				target = string(out.Target)
+			}
+			assert.Equal(t, []any{tt.client, tt.day, tt.target, tt.status}, []any{client, day, target, out.Status})
+		})
+	}
+}
+
+func TestFormatError(t *testing.T) {
+	for _, tt := range []struct {
+		format string
+		column int
+		reason string
+	}{
+		{"", 1, "the format is empty"},
+		{`\n`, 1, "the format is empty"},
+		{"combined", 1, "no directive such as %h in the format"},
+		{"100%% x", 1, "no directive such as %h in the format"},
+		{`%h %`, 4, "the format ends inside a directive (a percent sign is %%)"},
+		{`%h %>`, 4, "the format ends inside a directive (a percent sign is %%)"},
+		{`%h %{x}`, 4, "the format ends inside a directive (a percent sign is %%)"},
+		{`%h %{Referer`, 5, "no } closes this {"},
+		{`%h\n%u`, 3, "a newline inside the format: a line is one line"},
+		{"%h\n%u", 3, "a newline inside the format: a line is one line"},
+		{`%h %{%F%n}t`, 4, "a newline inside the format: a line is one line"},
+		{`%h \\\"%r\\\"`, 6, "a backslash before a quote cannot be told from an escaped quote"},
+	} {
+		_, err := Compile(tt.format, time.UTC)
+		assert.Equal(t, &FormatError{Format: tt.format, Column: tt.column, Reason: tt.reason}, err, tt.format)
+	}
+	assert.EqualError(t, &FormatError{"%h %", 4, "why"}, "log format, column 4: why")
+}

@@ -1,0 +1,317 @@
+package format
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Parse implements Parser. A carriage return at the end of the line is left
+// out of the fields.
+func (p *LogFormat) Parse(line []byte, out *Line) bool {
+	out.reset()
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	out.Fields = append(out.Fields, p.fields...)
+	p.date[0].ok, p.date[1].ok = false, false
+	pos := 0
+	for i := range p.segments {
+		if pos = p.segment(&p.segments[i], line, pos, out.Fields); pos < 0 {
+			return false
+		}
+	}
+	return p.finish(line, out)
+}
+
+// finish reads what Line tells beside the fields.
+func (p *LogFormat) finish(line []byte, out *Line) bool {
+	if out.Client = p.client; p.client >= 0 && len(p.own) > 0 && !p.ownBelieved(line, out.Fields) {
+		return false
+	}
+	for end := range p.recipe {
+		if out.Day, out.HasDay = p.recipe[end].day(&p.date[end], p.loc); out.HasDay {
+			break
+		}
+	}
+	if p.status >= 0 {
+		if f := &out.Fields[p.status]; f.End-f.Start == 3 {
+			out.Status, _ = number(line[f.Start:f.End])
+		}
+	}
+	if p.target >= 0 {
+		out.Target = p.requestTarget(line, out.Fields)
+	}
+	return true
+}
+
+// ownBelieved reports whether what looks like an address in %A or %v can be
+// the server's own. Where the field of the client holds none, the line is more
+// likely one of another format, and the address the client's.
+func (p *LogFormat) ownBelieved(line []byte, f []Field) bool {
+	for _, i := range p.own {
+		if looksLikeAddress(line[f[i].Start:f[i].End]) {
+			c := f[p.client]
+			return looksLikeAddress(line[c.Start:c.End])
+		}
+	}
+	return true
+}
+
+// looksLikeAddress reports whether b has nothing but the characters of an
+// address and at least two separators.
+func looksLikeAddress(b []byte) bool {
+	seps := 0
+	for _, c := range b {
+		switch {
+		case c == '.' || c == ':':
+			seps++
+		case c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f' || c == '[' || c == ']':
+		default:
+			return false
+		}
+	}
+	return seps >= 2
+}
+
+// requestTarget decodes the request target, adding a query that was logged apart.
+func (p *LogFormat) requestTarget(line []byte, f []Field) []byte {
+	span := f[p.target]
+	t, _ := requestTarget(line[span.Start:span.End])
+	query := []byte(nil)
+	if p.query >= 0 {
+		query = line[f[p.query].Start:f[p.query].End]
+	}
+	if t == nil || len(query) == 0 && bytes.IndexByte(t, '\\') < 0 {
+		return t
+	}
+	p.decoded = appendUnescaped(p.decoded[:0], t)
+	if len(query) > 1 {
+		p.decoded = appendUnescaped(p.decoded, query)
+	}
+	return p.decoded
+}
+
+// appendUnescaped appends what httpd wrote as s (server/util.c,
+// ap_escape_logitem).
+func appendUnescaped(dst, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			dst = append(dst, s[i])
+			continue
+		}
+		i++
+		switch k := strings.IndexByte("btnvfr", s[i]); {
+		case k >= 0:
+			dst = append(dst, "\b\t\n\v\f\r"[k])
+		case s[i] == 'x' && i+2 < len(s) && hexDigit(s[i+1]) < 16 && hexDigit(s[i+2]) < 16:
+			dst = append(dst, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
+			i += 2
+		default:
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+// segment matches line from pos and returns where the segment ends, -1 for no
+// match. An empty user is logged as two quotes (mod_log_config.c,
+// log_remote_user), which are skipped when the segment cannot end at the first.
+func (p *LogFormat) segment(s *segment, line []byte, pos int, f []Field) int {
+	from := pos
+	for empty := 0; ; empty++ {
+		q := nextQuote(line, from, pos)
+		hi, end := q-s.quote, q-s.quote+len(s.term)
+		if s.term == nil && q < 0 {
+			hi, end = len(line), len(line)
+		}
+		if (q < 0) == (s.term == nil) && hi >= pos && (!s.last || end == len(line)) && hasPrefix(line[hi:], s.term) &&
+			p.match(s, line, pos, hi, f) && s.emptyUsers(line, f) == empty {
+			return end
+		}
+		if empty == s.users || q < 0 || q+1 >= len(line) || line[q+1] != '"' {
+			return -1
+		}
+		from = q + 2
+	}
+}
+
+// emptyUsers counts the users logged as "".
+func (s *segment) emptyUsers(line []byte, f []Field) int {
+	n := 0
+	for i := 0; i < len(s.elems) && s.users > 0; i++ {
+		if e := &s.elems[i]; e.user && string(line[f[e.field].Start:f[e.field].End]) == `""` {
+			n++
+		}
+	}
+	return n
+}
+
+// nextQuote returns the first quote in line[from:] without an odd number of
+// backslashes before it; the backslashes are counted no further back than start.
+func nextQuote(line []byte, from, start int) int {
+	for {
+		i := bytes.IndexByte(line[from:], '"')
+		if i < 0 {
+			return -1
+		}
+		q := from + i
+		k := q
+		for k > start && line[k-1] == '\\' {
+			k--
+		}
+		if (q-k)&1 == 0 {
+			return q
+		}
+		from = q + 1
+	}
+}
+
+// match matches the elements of s to line[lo:hi], all of it.
+func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
+	if s.single >= 0 {
+		f[s.single].Start, f[s.single].End = lo, hi
+		return true
+	}
+	if hi = p.backward(s.elems[s.right:], line, lo, hi, f); hi < 0 {
+		return false
+	}
+	if lo = p.forward(s.elems[:s.left], line, lo, hi, f); lo < 0 {
+		return false
+	}
+	if s.left == len(s.elems) {
+		return lo == hi
+	}
+	// What is between two loose elements is taken where it first occurs: if the
+	// rest matches anywhere, it matches from there.
+	i := s.left
+	for s.elems[i].next > 0 {
+		e := &s.elems[i]
+		group := s.elems[i+1 : e.next]
+		at, end := p.find(group, line, lo, hi, f)
+		if at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], identless) && !looksLikeAddress(line[lo:at]) {
+			if k := bytes.Index(line[lo:hi], identless); k >= 0 {
+				at, end = p.find(group, line, lo+k, hi, f)
+			}
+		}
+		if at < 0 {
+			return false
+		}
+		f[e.field].Start, f[e.field].End = lo, at
+		lo, i = end, e.next
+	}
+	e := &s.elems[i]
+	f[e.field].Start, f[e.field].End = lo, hi
+	return lo <= hi
+}
+
+// identless ends a host name, which DNS lets contain spaces: what follows is
+// the identity of RFC 1413, which nobody asks for any more.
+var identless = []byte(" - ")
+
+// find returns where elems first match inside line[lo:hi], and where that ends.
+func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (at, end int) {
+	for at = lo; at <= hi; at++ {
+		if len(elems) > 0 && elems[0].op == opLiteral {
+			k := bytes.Index(line[at:hi], elems[0].lit)
+			if k < 0 {
+				break
+			}
+			at += k
+		}
+		if end = p.forward(elems, line, at, hi, f); end >= 0 {
+			return at, end
+		}
+	}
+	return -1, -1
+}
+
+// forward matches elems, none of them loose, at line[lo:hi] and returns where
+// the match ends, -1 for none.
+func (p *LogFormat) forward(elems []element, line []byte, lo, hi int, f []Field) int {
+	for i := range elems {
+		e := &elems[i]
+		if e.op == opLiteral {
+			if !hasPrefix(line[lo:hi], e.lit) {
+				return -1
+			}
+			lo += len(e.lit)
+			continue
+		}
+		n := e.prefix(line[lo:hi], &p.clf)
+		if n < 0 {
+			return -1
+		}
+		p.take(e, line, lo, lo+n, f)
+		lo += n
+	}
+	return lo
+}
+
+// backward matches elems, none of them loose, so that they end at line[hi] and
+// returns where they begin, -1 for no match.
+func (p *LogFormat) backward(elems []element, line []byte, lo, hi int, f []Field) int {
+	for i := len(elems) - 1; i >= 0; i-- {
+		e := &elems[i]
+		if e.op == opLiteral {
+			if !hasSuffix(line[lo:hi], e.lit) {
+				return -1
+			}
+			hi -= len(e.lit)
+			continue
+		}
+		n := e.suffix(line[lo:hi], &p.clf)
+		if n < 0 {
+			return -1
+		}
+		p.take(e, line, hi-n, hi, f)
+		hi -= n
+	}
+	return hi
+}
+
+// hasPrefix and hasSuffix spare the call to compare a byte: most literals are a space.
+func hasPrefix(b, lit []byte) bool {
+	return len(b) >= len(lit) && (len(lit) == 0 || b[0] == lit[0]) && (len(lit) <= 1 || string(b[:len(lit)]) == string(lit))
+}
+
+func hasSuffix(b, lit []byte) bool {
+	n := len(b) - len(lit)
+	return n >= 0 && b[n] == lit[0] && (len(lit) == 1 || string(b[n:]) == string(lit))
+}
+
+// take notes the span of an element and what it tells about the date.
+func (p *LogFormat) take(e *element, line []byte, start, end int, f []Field) {
+	if e.opens {
+		f[e.field].Start = start
+	}
+	if e.closes {
+		f[e.field].End = end
+	}
+	if e.part == partNone {
+		return
+	}
+	d := &p.date[e.end]
+	b := line[start:end]
+	switch e.op {
+	case opCLF:
+		if len(b) > 1 {
+			var day Day
+			day, d.ok = p.clf.parse(b[1:])
+			d.part[partDay] = int64(day)
+		}
+	case opName:
+		for i, name := range e.names {
+			if name == string(b) {
+				d.part[e.part] = int64(i + 1)
+			}
+		}
+	default:
+		v := int64(0)
+		for _, c := range b {
+			if c-'0' <= 9 && v < 1e17 {
+				v = v*10 + int64(c-'0')
+			}
+		}
+		d.part[e.part] = v
+	}
+}

@@ -1,0 +1,165 @@
+// Package roomfile implements the daily room file: one line COUNT SHA1(ROOM)
+// for each room, sorted by hash, kept for good.
+//
+//	56 374935dec0d3632a284e67bb45036fd1a0591724
+//	5 d8dd82b4a3161d0eac8543b4867c2758533643b5
+//
+// COUNT is the number of different addresses that used the room that day,
+// decimal, at least 1; the hash is 40 lower-case hex digits. An empty file is a
+// day without rooms. The format is that of published archives: it has no header
+// and no room for one.
+package roomfile
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hushpipe/format"
+)
+
+// Entry is one line. Entries of one file are sorted by hash, each hash once.
+type Entry struct {
+	Hash  [20]byte
+	Count uint64
+}
+
+const prefix, suffix = "rooms-", ".log"
+
+// Name returns the name of a day's file, rooms-2026-11-22.log.
+func Name(day format.Day) string { return prefix + day.String() + suffix }
+
+// DayOf returns the day of a file by its name without directories, and false
+// for any other name.
+func DayOf(name string) (format.Day, bool) {
+	s, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return 0, false
+	}
+	if s, ok = strings.CutSuffix(s, suffix); !ok {
+		return 0, false
+	}
+	return format.ParseDay(s)
+}
+
+// Append appends the lines of entries.
+func Append(dst []byte, entries []Entry) []byte {
+	for i := range entries {
+		dst = strconv.AppendUint(dst, entries[i].Count, 10)
+		dst = append(dst, ' ')
+		dst = hex.AppendEncode(dst, entries[i].Hash[:])
+		dst = append(dst, '\n')
+	}
+	return dst
+}
+
+// LineError tells what is wrong with a line, never what it says.
+type LineError struct {
+	Line   int // from 1
+	Reason string
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+
+// maxLineErrors bounds what a file of another kind makes of a message.
+const maxLineErrors = 10
+
+// Parse reads a file. A carriage return before a newline, a missing last
+// newline and lines in another order are accepted. For each other flaw the
+// error holds a *LineError, up to ten, and the entries are those of the lines
+// that are whole; of two with one hash the larger counts.
+func Parse(b []byte) ([]Entry, error) {
+	type numbered struct {
+		Entry
+		line int
+	}
+	var (
+		read []numbered
+		errs []error
+		more int
+	)
+	fail := func(line int, reason string) {
+		if len(errs) == maxLineErrors {
+			more++
+			return
+		}
+		errs = append(errs, &LineError{line, reason})
+	}
+	for n := 1; len(b) > 0; n++ {
+		var line []byte
+		line, b, _ = bytes.Cut(b, []byte("\n"))
+		e, reason := parseLine(bytes.TrimSuffix(line, []byte("\r")))
+		if reason != "" {
+			fail(n, reason)
+			continue
+		}
+		read = append(read, numbered{e, n})
+	}
+	// By line where hashes are equal, so that the error names the second.
+	slices.SortFunc(read, func(a, b numbered) int {
+		return cmp.Or(bytes.Compare(a.Hash[:], b.Hash[:]), a.line-b.line)
+	})
+	var entries []Entry
+	for _, r := range read {
+		if last := len(entries) - 1; last >= 0 && entries[last].Hash == r.Hash {
+			fail(r.line, "a hash that stood before")
+			entries[last].Count = max(entries[last].Count, r.Count)
+			continue
+		}
+		entries = append(entries, r.Entry)
+	}
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("and %d more", more))
+	}
+	return entries, errors.Join(errs...)
+}
+
+// parseLine returns an entry, or what is wrong with the line.
+func parseLine(line []byte) (e Entry, reason string) {
+	count, hash, ok := bytes.Cut(line, []byte(" "))
+	if !ok {
+		return e, "not COUNT HASH"
+	}
+	// ParseUint takes 007 for 7; the file knows one spelling.
+	if len(count) == 0 || count[0] < '1' || count[0] > '9' {
+		return e, "the count is no number from 1"
+	}
+	n, err := strconv.ParseUint(string(count), 10, 64)
+	if err != nil {
+		if errors.Is(err, strconv.ErrRange) {
+			return e, "the count is beyond 64 bits"
+		}
+		return e, "the count is no number from 1"
+	}
+	if len(hash) != 2*len(e.Hash) {
+		return e, "the hash has not 40 digits"
+	}
+	if _, err := hex.Decode(e.Hash[:], hash); err != nil || bytes.ContainsAny(hash, "ABCDEF") {
+		return e, "the hash has other signs than 0-9 and a-f"
+	}
+	e.Count = n
+	return e, ""
+}
+
+// Merge returns the entries of a and b, both sorted by hash, each hash with the
+// larger of its counts: a room file never shrinks.
+func Merge(a, b []Entry) []Entry {
+	out := make([]Entry, 0, max(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		switch c := bytes.Compare(a[0].Hash[:], b[0].Hash[:]); {
+		case c < 0:
+			out, a = append(out, a[0]), a[1:]
+		case c > 0:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out = append(out, Entry{a[0].Hash, max(a[0].Count, b[0].Count)})
+			a, b = a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
