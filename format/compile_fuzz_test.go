@@ -98,7 +98,7 @@ func (e *element) random(r *rand.Rand) string {
 		for range r.IntN(4) {
 			v += pick("x", "y", "-", `\"`, `\\`, `\xfe`, `\n`)
 		}
-		if e.op == opToken {
+		if e.op == opToken || e.user {
 			v += "z"
 		}
 		return v

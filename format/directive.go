@@ -67,7 +67,7 @@ func (c *compiler) add(d directive, at int) error {
 	case "X":
 		e.op, e.kind, e.dash = opConnState, Plain, true
 	case "l", "m", "H", "L":
-		e.op, e.dash = opToken, false
+		e.op = opToken
 	case "u":
 		e.user = true
 	case "i", "o", "n", "e", "x", "c", "^ti", "^to":

@@ -187,6 +187,7 @@ func (c *compiler) directive(src string, i int) (int, error) {
 // value appends a field of one element.
 func (c *compiler) value(e element) int {
 	e.field, e.opens, e.closes = len(c.p.fields), true, true
+	e.dash = e.dash && e.op != opNumber && e.op != opToken // these hold it anyway
 	c.p.fields = append(c.p.fields, Field{Kind: e.kind})
 	c.elems = append(c.elems, e)
 	return e.field
@@ -257,6 +258,7 @@ func (c *compiler) link() {
 // the bytes of both.
 func (c *compiler) join(a, b *element) {
 	b.kind = joined(a.kind, b.kind)
+	a.user, b.user = false, false
 	c.p.fields[b.field].Kind = b.kind
 	for _, role := range []*int{&c.p.client, &c.p.target} {
 		if *role == a.field {

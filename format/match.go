@@ -76,7 +76,10 @@ func looksLikeAddress(b []byte) bool {
 // requestTarget decodes the request target, adding a query that was logged apart.
 func (p *LogFormat) requestTarget(line []byte, f []Field) []byte {
 	span := f[p.target]
-	t, _ := requestTarget(line[span.Start:span.End])
+	t, ok := usualTarget(line[span.Start:span.End])
+	if !ok {
+		t, _ = requestTarget(line[span.Start:span.End])
+	}
 	query := []byte(nil)
 	if p.query >= 0 {
 		query = line[f[p.query].Start:f[p.query].End]
@@ -89,6 +92,20 @@ func (p *LogFormat) requestTarget(line []byte, f []Field) []byte {
 		p.decoded = appendUnescaped(p.decoded, query)
 	}
 	return p.decoded
+}
+
+// usualTarget is requestTarget for a request line that ends in a version and
+// has no other space than the two around its target.
+func usualTarget(r []byte) ([]byte, bool) {
+	n := len(r) - len(" HTTP/1.1")
+	if n < 0 || string(r[n:n+6]) != " HTTP/" {
+		return nil, false
+	}
+	i := bytes.IndexByte(r[:n], ' ') + 1
+	if i <= 1 || i == n || r[0] == '/' {
+		return nil, false
+	}
+	return r[i:n], true
 }
 
 // appendUnescaped appends what httpd wrote as s (server/util.c,
@@ -125,7 +142,7 @@ func (p *LogFormat) segment(s *segment, line []byte, pos int, f []Field) int {
 			hi, end = len(line), len(line)
 		}
 		if (q < 0) == (s.term == nil) && hi >= pos && (!s.last || end == len(line)) && hasPrefix(line[hi:], s.term) &&
-			p.match(s, line, pos, hi, f) && s.emptyUsers(line, f) == empty {
+			p.match(s, line, pos, hi, f) && (s.users == 0 || s.emptyUsers(line, f) == empty) {
 			return end
 		}
 		if empty == s.users || q < 0 || q+1 >= len(line) || line[q+1] != '"' {
@@ -135,12 +152,18 @@ func (p *LogFormat) segment(s *segment, line []byte, pos int, f []Field) int {
 	}
 }
 
-// emptyUsers counts the users logged as "".
+// emptyUsers counts the users logged as "". It returns -1 where one has no
+// bytes at all, which httpd never writes.
 func (s *segment) emptyUsers(line []byte, f []Field) int {
 	n := 0
-	for i := 0; i < len(s.elems) && s.users > 0; i++ {
-		if e := &s.elems[i]; e.user && string(line[f[e.field].Start:f[e.field].End]) == `""` {
-			n++
+	for i := range s.elems {
+		if e := &s.elems[i]; e.user {
+			switch string(line[f[e.field].Start:f[e.field].End]) {
+			case "":
+				return -1
+			case `""`:
+				n++
+			}
 		}
 	}
 	return n
@@ -155,6 +178,9 @@ func nextQuote(line []byte, from, start int) int {
 			return -1
 		}
 		q := from + i
+		if q == start || line[q-1] != '\\' {
+			return q
+		}
 		k := q
 		for k > start && line[k-1] == '\\' {
 			k--
@@ -295,9 +321,7 @@ func (p *LogFormat) take(e *element, line []byte, start, end int, f []Field) {
 	switch e.op {
 	case opCLF:
 		if len(b) > 1 {
-			var day Day
-			day, d.ok = p.clf.parse(b[1:])
-			d.part[partDay] = int64(day)
+			d.part[partDay], d.ok = int64(p.clf.day), true // the one just matched
 		}
 	case opName:
 		for i, name := range e.names {

@@ -85,17 +85,34 @@ var (
 	refPlain = regexp.MustCompile(`(?s)^(.*?)() ([^ ]+) (.*)$`)
 	refPort  = regexp.MustCompile(`(?s)^(.*?):` + refNumber + ` (.*)$`)
 	refName  = regexp.MustCompile(`(?s)^(.*?) (.*)$`)
+	refAddr  = regexp.MustCompile(`^[0-9A-Fa-f.:\[\]]*$`)
+
+	refPatterns = map[string][2]*regexp.Regexp{}
 )
 
-// reference finds the values of a named format by regular expressions.
-func reference(format, line string) ([]string, bool) {
-	pattern := refCommon
+func init() {
+	for _, format := range []string{"combined", "common", "vhost_combined", "vhost_common"} {
+		refPatterns[format] = [2]*regexp.Regexp{
+			refPattern(format, refValue),
+			refPattern(format, `((?:[^"\\]|\\.)* "")`), // an empty user
+		}
+	}
+}
+
+// refPattern is the pattern of a line whose part before the time matches before.
+func refPattern(format, before string) *regexp.Regexp {
+	pattern := before + refCommon
 	if strings.HasSuffix(format, "combined") {
 		pattern += refTail
 	}
+	return regexp.MustCompile(`(?s)^` + pattern + `$`)
+}
+
+// reference finds the values of a named format by regular expressions.
+func reference(format, line string) ([]string, bool) {
 	line = strings.TrimSuffix(line, "\r")
-	for _, before := range []string{refValue, `((?:[^"\\]|\\.)* "")`} { // an empty user in the second
-		m := regexp.MustCompile(`(?s)^` + before + pattern + `$`).FindStringSubmatch(line)
+	for i, pattern := range refPatterns[format] {
+		m := pattern.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
@@ -103,7 +120,7 @@ func reference(format, line string) ([]string, bool) {
 			return nil, false
 		}
 		fields, ok := refPeer(format, m[1])
-		if !ok || (before != refValue) != (fields[len(fields)-1] == `""`) {
+		if !ok || (i == 1) != (fields[len(fields)-1] == `""`) {
 			continue
 		}
 		return append(fields, m[2:]...), true
@@ -139,11 +156,11 @@ func refPeer(format, s string) (fields []string, ok bool) {
 	if len(fields) > 0 && refAddress(fields[0]) && !refAddress(host) {
 		return nil, false
 	}
-	return append(fields, host, ident, user), true
+	return append(fields, host, ident, user), user != ""
 }
 
 func refAddress(s string) bool {
-	return regexp.MustCompile(`^[0-9A-Fa-f.:\[\]]*$`).MatchString(s) && strings.Count(s, ".")+strings.Count(s, ":") >= 2
+	return refAddr.MatchString(s) && strings.Count(s, ".")+strings.Count(s, ":") >= 2
 }
 
 func FuzzNamed(f *testing.F) {
@@ -165,7 +182,7 @@ func FuzzNamed(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	parsers := map[string]Parser{}
-	for _, format := range []string{"combined", "common", "vhost_combined", "vhost_common"} {
+	for format := range refPatterns {
 		parsers[format] = newParser(f, format)
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	bufferSize = 64 << 20 // bytes of lines that wait for a disk
-	patience   = 5 * time.Second
-	drain      = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
+	bufferSize    = 64 << 20 // bytes of lines that wait for a disk
+	closePatience = 5 * time.Second
+	drain         = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
 )
 
 func filterCommand(stdin *os.File, say *messages) *cobra.Command {
@@ -66,7 +66,7 @@ func filterToDir(job *job, stdin *os.File, say *messages) error {
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
 	runErr := f.Run(in, q)
-	q.Close(patience)
+	q.Close(closePatience)
 
 	lost := summary(f.Stats(), q.Dropped(), say)
 	for _, err := range []error{runErr, s.Expired(f.Expired()), s.Close()} {

@@ -36,17 +36,18 @@ type filterFlags struct {
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: auto, combined, common, vhost_combined,\nvhost_common, json, error, or an Apache LogFormat string\n")
-	flags.StringVar(&o.ip, "ip", "ipcrypt", "what becomes of an address: `MODE` ipcrypt, pfx (keeps common\nprefixes), mask or mask=V4BITS/V6BITS, drop, keep\n")
-	flags.StringVar(&o.keep, "keep", store.DefaultKeep.String(), "`DAYS` that lines and keys are kept, today included\n")
-	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` for the day keys (default DIR/keys)\n")
-	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+strings.ReplaceAll(rooms.Presets(), ", none", ",\nnone")+"; repeatable\n")
-	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or\n'/ows?layers={room}'; repeatable")
-	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR\n")
-	flags.IntVar(&o.countV6, "count-v6", 128, "prefix `LENGTH` that counts as one IPv6 client\n")
-	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "query parameters, `NAME,NAME…`, whose values are struck out\n")
-	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,\nstatus=KEY")
-	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing;\nDIR is optional and only read")
+	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: auto, combined, common, vhost_combined, vhost_common, json, error, or an Apache LogFormat string")
+	flags.StringVar(&o.ip, "ip", "ipcrypt", "`MODE` in which addresses are replaced: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
+	flags.StringVar(&o.keep, "keep", store.DefaultKeep.String(), "`DAYS` that lines and keys are kept, today included")
+	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+rooms.Presets()+"; repeatable")
+	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or '/ows?layers={room}'; repeatable")
+	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR")
+	flags.IntVar(&o.countV6, "count-v6", 128, "`BITS` of an IPv6 address that tell one client from another")
+	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "`NAMES` of query parameters whose values are struck out, separated by commas (default "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+")")
+	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
+	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
+	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
 }
 
@@ -80,12 +81,8 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if j.filter.Redact, err = filter.NewRedact(o.redact); err != nil {
 		return nil, usage("--%w", err)
 	}
-	presets := o.rooms
-	if len(o.roomURL) > 0 && slices.Equal(presets, []string{"none"}) {
-		presets = nil
-	}
-	counting := !slices.Equal(presets, []string{"none"}) && !j.errorLog
-	matcher, err := rooms.NewMatcher(presets, o.roomURL)
+	counting := !j.errorLog && (len(o.roomURL) > 0 || !slices.Equal(o.rooms, []string{"none"}))
+	matcher, err := rooms.NewMatcher(o.rooms, o.roomURL)
 	if err != nil {
 		return nil, usage("%w", err)
 	}

@@ -55,17 +55,13 @@ func NewMatcher(presets, patterns []string) (*Matcher, error) {
 // The path is compared byte for byte, as sent: Apache merges slashes and
 // resolves dots before it serves a path, but no client of a room spells it so.
 func (m *Matcher) Match(target []byte, status int, out *Match) bool {
-	if status >= 400 || len(target) == 0 {
+	if status >= 400 {
 		return false
 	}
 	query := bytes.IndexByte(target, '?')
 	if query < 0 && !m.pathOnly {
 		return false
 	}
-	return m.match(target, query, out)
-}
-
-func (m *Matcher) match(target []byte, query int, out *Match) bool {
 	path := target
 	var args []byte
 	hasArgs := query >= 0

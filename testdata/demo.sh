@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs hushpipe on a sample log as if it had been written today, and shows what
+# is left of it. Writes to the directory given, or to a new one below /tmp.
+set -eu
+cd "$(dirname "$0")/.."
+out=${1:-$(mktemp -d)}
+mkdir -p "$out"
+go build -o "$out/hushpipe" ./cmd/hushpipe
+
+# The dates of the sample are old: lines past the retention are not written.
+today=$(LC_ALL=C date +%d/%b/%Y)
+sed "s|\[[0-9][0-9]/[A-Z][a-z][a-z]/[0-9]*:|[$today:|" testdata/httpd/combined.log >"$out/sample.log"
+
+"$out/hushpipe" filter "$out/log" <"$out/sample.log"
+
+echo "What Apache wrote (3 of $(wc -l <"$out/sample.log") lines):"
+grep -i room=standup "$out/sample.log" | head -n 3
+echo
+echo "What is on the disk ($out/log/access.log):"
+grep -i room=standup "$out/log/access.log" | head -n 3
+echo
+echo "How many addresses used each room today ($out/log/rooms/):"
+"$out/hushpipe" rooms "$out/log" | sort -rn | head -n 5
+echo
+room=standup
+hash=$(printf %s "$room" | sha1sum | cut -d' ' -f1)
+echo "One room by its name: printf %s $room | sha1sum"
+grep "$hash" "$out/log/rooms/rooms-$(date +%F).log"
