@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,8 +98,12 @@ func (q *Queue) Put(b *Batch) error {
 	q.mu.Lock()
 	q.filled = append(q.filled, b)
 	q.held += b.held
+	waiting := len(q.filled)
 	q.mu.Unlock()
 	signal(q.wake)
+	if waiting > 1 {
+		runtime.Gosched() // on one core, the writer's turn comes now
+	}
 	return nil
 }
 

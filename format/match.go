@@ -94,8 +94,7 @@ func (p *LogFormat) requestTarget(line []byte, f []Field) []byte {
 	return p.decoded
 }
 
-// usualTarget is requestTarget for a request line that ends in a version and
-// has no other space than the two around its target.
+// usualTarget is requestTarget where the request line ends in a version.
 func usualTarget(r []byte) ([]byte, bool) {
 	n := len(r) - len(" HTTP/1.1")
 	if n < 0 || string(r[n:n+6]) != " HTTP/" {

@@ -21,7 +21,7 @@ func roomsCommand(say *messages) *cobra.Command {
 		Long: `Print how many different addresses used each room on a day, one line
 COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 		Example: `  hushpipe rooms /var/log/hushpipe
-  hushpipe rooms /var/log/hushpipe | grep $(printf %s petersroom | sha1sum | cut -d' ' -f1)`,
+  hushpipe rooms --day 2026-11-21 /var/log/hushpipe`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			day, err := dayFlag(date)

@@ -27,12 +27,17 @@ func Check(cfg Config) error {
 		keys = filepath.Join(cfg.Path, "keys")
 	}
 	errs := []error{writable(cfg.Path)}
-	for _, path := range []string{keys, filepath.Join(cfg.Path, rotate.Journal), filepath.Join(cfg.Path, rotate.Rooms)} {
-		if err := writable(path); !errors.Is(err, fs.ErrNotExist) {
+	for _, sub := range []string{rotate.Journal, rotate.Rooms} {
+		if _, err := dir.Names(sub); err != nil { // a planted link, say
 			errs = append(errs, err)
-		} else if path == cfg.Keys {
-			errs = append(errs, writable(filepath.Dir(filepath.Clean(path))))
+		} else if err := writable(filepath.Join(cfg.Path, sub)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
+	}
+	if err := writable(keys); !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	} else if cfg.Keys != "" {
+		errs = append(errs, writable(filepath.Dir(filepath.Clean(keys))))
 	}
 	if _, err := dir.ReadKey(format.DayOf(cfg.Now())); !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)

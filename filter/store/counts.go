@@ -214,6 +214,12 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day) error {
 		u = newUnion(s.cfg.Limits)
 		s.unions[day] = u
 	}
+	if err := u.follow(dir, day); err != nil {
+		s.cfg.Say("journal-read", err.Error())
+	}
+	if !s.counts(u) {
+		return nil
+	}
 	unlock, err := dir.LockRooms(true)
 	if err != nil {
 		return err
@@ -229,20 +235,22 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day) error {
 	if len(u.settings) > 1 {
 		s.cfg.Say("settings", fmt.Sprintf("%s: the settings changed on %s; its room counts mix both", s.cfg.Path, day))
 	}
-	if !s.counts(u) {
-		return nil
-	}
 	return writeRooms(dir, day, u.counts.Summary(), s.cfg.Say)
 }
 
 // counts reports whether some process counted rooms on the union's day.
 func (s *Store) counts(u *union) bool {
+	return u.counted() || len(u.settings) == 0 && s.cfg.Counting
+}
+
+// counted reports whether one of the journals says that rooms were counted.
+func (u *union) counted() bool {
 	for settings := range u.settings {
 		if !strings.Contains(settings, NoRooms) {
 			return true
 		}
 	}
-	return len(u.settings) == 0 && s.cfg.Counting
+	return false
 }
 
 // NoRooms stands in the settings of a process that counts no rooms.

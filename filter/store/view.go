@@ -37,7 +37,7 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 	}
 	// The file is read last, so that it is not behind the journals.
 	text, err := dir.ReadFile(rotate.Rooms, roomfile.Name(day))
-	if errors.Is(err, fs.ErrNotExist) && len(u.read) > 0 {
+	if errors.Is(err, fs.ErrNotExist) && u.counted() {
 		err = nil
 	}
 	if err != nil {
