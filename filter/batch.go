@@ -50,6 +50,20 @@ func (b *Batch) part(d *day, single bool) *Part {
 	return &b.Parts[d.part]
 }
 
+// records returns a batch of b's records alone, nil where there are none.
+func (b *Batch) records() *Batch {
+	var r *Batch
+	for i := range b.Parts {
+		if p := &b.Parts[i]; len(p.Records) > 0 {
+			if r == nil {
+				r = &Batch{}
+			}
+			r.Parts = append(r.Parts, Part{Day: p.Day, KeyID: p.KeyID, Records: bytes.Clone(p.Records)})
+		}
+	}
+	return r
+}
+
 // size is the memory that the batch holds, in bytes.
 func (b *Batch) size() (n int) {
 	for _, p := range b.Parts[:cap(b.Parts)] {

@@ -93,7 +93,8 @@ func (g *guard) appendElement(dst, elem []byte) ([]byte, client) {
 func isWrapping(c byte) bool { return c == ' ' || c == '\t' || c == '"' || c == '\\' }
 
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
-// parameters are client fields, the others text. The first for= is the client.
+// parameters are client fields, and so is what has no name; the others are
+// text. The first for= is the client.
 func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
 	var first, c client
 	for {
@@ -103,16 +104,16 @@ func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
 			pair = v[:end]
 		}
 		eq := bytes.IndexByte(pair, '=')
-		name := bytes.TrimLeft(pair[:max(eq, 0)], " \t")
+		name := bytes.Trim(pair[:max(eq, 0)], " \t")
 		isFor := bytes.EqualFold(name, forName)
-		if isFor || bytes.EqualFold(name, byName) {
+		if isFor || bytes.EqualFold(name, byName) || eq < 0 {
 			dst = append(dst, pair[:eq+1]...)
 			dst, c = g.appendElement(dst, pair[eq+1:])
 			if isFor && !first.ok {
 				first = c
 			}
 		} else {
-			dst = g.appendURL(dst, pair, len(pair), r, plainText)
+			dst = g.appendURL(dst, pair, r, plainText, true)
 		}
 		if end < 0 {
 			return dst, first

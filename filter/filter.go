@@ -5,8 +5,6 @@
 package filter
 
 import (
-	"bytes"
-
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -86,13 +84,14 @@ type slot struct {
 
 // day is what the lines of one day need.
 type day struct {
-	day    format.Day
-	keyID  [8]byte
-	cipher *pseudonym.Cipher // nil: to be made
-	counts *rooms.Counts
-	batch  *Batch // the last one with lines of this day,
-	seq    uint64 // in which of its uses,
-	part   int    // and at which index
+	day     format.Day
+	expired bool // since its first line
+	keyID   [8]byte
+	cipher  *pseudonym.Cipher // nil: to be made
+	counts  *rooms.Counts
+	batch   *Batch // the last one with lines of this day,
+	seq     uint64 // in which of its uses,
+	part    int    // and at which index
 }
 
 // New returns a Filter for lines of cal's days.
@@ -112,9 +111,9 @@ func (f *Filter) Stats() Stats {
 // Expired returns the room counts of the expired days that were seen.
 func (f *Filter) Expired() map[format.Day][]rooms.Room {
 	sums := map[format.Day][]rooms.Room{}
-	for _, s := range f.dates {
-		if s.fate == Expire {
-			sums[s.day.day] = s.day.counts.Summary()
+	for _, d := range f.days {
+		if d.expired {
+			sums[d.day] = d.counts.Summary()
 		}
 	}
 	return sums
@@ -153,7 +152,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	if known {
 		part.Lines, who = f.appendLine(part.Lines, line)
 	} else {
-		part.Lines = f.guard.appendURL(part.Lines, line, len(line), f.cfg.Redact, brokenText)
+		part.Lines = f.guard.appendURL(part.Lines, line, f.cfg.Redact, brokenText, true)
 	}
 	part.Lines = append(part.Lines, '\n')
 	if known && f.hasher != nil && who.ok && f.line.Target != nil &&
@@ -190,9 +189,9 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 		case format.Forwarded:
 			dst, who = g.appendForwarded(dst, text, f.cfg.Redact)
 		case format.Request:
-			dst = g.appendURL(dst, text, requestEnd(text), f.cfg.Redact, plainText)
+			dst = g.appendRequest(dst, text, f.cfg.Redact)
 		case format.URL:
-			dst = g.appendURL(dst, text, len(text), f.cfg.Redact, plainText)
+			dst = g.appendURL(dst, text, f.cfg.Redact, plainText, isProse(text))
 		case format.UserAgent:
 			dst = g.appendText(dst, text, agentText)
 		default:
@@ -204,16 +203,6 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 	}
 	return append(dst, line[at:]...), counted
 }
-
-// requestEnd returns where the target of a request line ends: at its protocol.
-func requestEnd(line []byte) int {
-	if at := bytes.LastIndexByte(line, ' '); at >= 0 && bytes.HasPrefix(line[at:], protocol) {
-		return at
-	}
-	return len(line)
-}
-
-var protocol = []byte(" HTTP/")
 
 // count notes that who used the room of the current match.
 func (f *Filter) count(p *Part, d *day, who client) {
@@ -252,12 +241,13 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 	key := f.cal.Key(to, fate)
 	d := f.days[to]
 	if d == nil || d.keyID != key.ID() {
+		f.forget(d)
 		if len(f.days)%manyDays == manyDays-1 {
 			for _, other := range f.days {
 				other.cipher = nil // and its cache of up to 2 MiB; made anew if needed
 			}
 		}
-		d = &day{day: to, keyID: key.ID(), counts: rooms.NewCounts(f.cfg.Limits)}
+		d = &day{day: to, expired: fate == Expire, keyID: key.ID(), counts: rooms.NewCounts(f.cfg.Limits)}
 		f.days[to] = d
 	}
 	return slot{date: date, fate: fate, day: d}
@@ -277,13 +267,21 @@ func (f *Filter) renew() {
 	}
 	f.last, f.none = slot{}, slot{}
 	for date, s := range f.dates {
-		if s.fate == Expire {
-			continue
+		if !s.day.expired {
+			delete(f.dates, date)
 		}
-		delete(f.dates, date)
-		if to, fate := f.cal.Place(s.day.day, true); fate == Expire || to != s.day.day {
-			f.stats.Overflow += s.day.counts.Overflow()
-			delete(f.days, s.day.day)
+	}
+	for _, d := range f.days {
+		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day) {
+			f.forget(d)
 		}
+	}
+}
+
+// forget lets go of a day, nil for none, but for its part in the Stats.
+func (f *Filter) forget(d *day) {
+	if d != nil {
+		f.stats.Overflow += d.counts.Overflow()
+		delete(f.days, d.day)
 	}
 }

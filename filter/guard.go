@@ -259,7 +259,8 @@ func findAddr(run []byte) found {
 	if a, ok := pseudonym.ParseAddr(core); ok {
 		return found{start, end, a, true}
 	}
-	if colons >= 7 || bytes.Contains(core, doubleColon) {
+	// An IPv6 address, its last two groups dotted perhaps, and more beside it.
+	if colons >= 7 || colons == 6 && bytes.Count(core, dot) >= 3 || bytes.Contains(core, doubleColon) {
 		return found{start, end, pseudonym.Addr{}, false}
 	}
 	return findDotted(run, start, end)

@@ -15,12 +15,7 @@ import (
 func (g *guard) appendBroken(dst, text []byte) []byte {
 	kept := 0
 	for s := (runs{text: text}); s.next(); {
-		g.run = g.run[:0]
-		for i := s.start; i < s.end; {
-			c, w := unescape(text[i:])
-			g.run = append(g.run, c)
-			i += w
-		}
+		g.decode(text, s.start, s.end)
 		dst = append(dst, text[kept:s.start]...)
 		if a, ok := pseudonym.ParseAddr(g.run); ok {
 			dst = g.cipher.AppendAddr(dst, a)
@@ -30,6 +25,17 @@ func (g *guard) appendBroken(dst, text []byte) []byte {
 		kept = s.end
 	}
 	return append(dst, text[kept:]...)
+}
+
+// decode takes text[start:end] into g.run and g.pos.
+func (g *guard) decode(text []byte, start, end int) {
+	g.run, g.pos = g.run[:0], g.pos[:0]
+	for i := start; i < end; {
+		c, w := unescape(text[i:])
+		g.run, g.pos = append(g.run, c), append(g.pos, i)
+		i += w
+	}
+	g.pos = append(g.pos, end)
 }
 
 // StampDay returns the date of the first well-formed time stamp of a malformed

@@ -44,13 +44,15 @@ type Queue struct {
 	empty  []*Batch
 	held   int // bytes in filled, and in the batch that is being written
 	closed bool
+	// abandoned tells the writer that what is left was counted as dropped.
+	abandoned bool
 
 	wake  chan struct{} // the reader put something
 	space chan struct{} // the writer took something
 	done  chan struct{} // the writer has ended
 
 	refused atomic.Bool  // the last write failed
-	since   atomic.Int64 // when the write under way began, monotonic ns; 0 for none
+	since   atomic.Int64 // when the call of sink under way began, monotonic ns; 0 for none
 	dropped atomic.Uint64
 	start   time.Time
 }
@@ -83,17 +85,16 @@ func (q *Queue) Put(b *Batch) error {
 	b.held = b.size()
 	for !q.fits(b) {
 		if q.refused.Load() || q.hangs() {
-			q.dropped.Add(uint64(b.lines()))
-			for i := range b.Parts { // the records are few, and the counts need them
-				b.Parts[i].Lines = nil
-			}
-			b.held = b.size()
+			b = q.drop(b)
 			break
 		}
 		select {
 		case <-q.space:
 		case <-time.After(stall / 2):
 		}
+	}
+	if b == nil {
+		return nil
 	}
 	q.mu.Lock()
 	q.filled = append(q.filled, b)
@@ -105,6 +106,28 @@ func (q *Queue) Put(b *Batch) error {
 		runtime.Gosched() // on one core, the writer's turn comes now
 	}
 	return nil
+}
+
+// drop counts the lines of b as lost and returns a batch of its records, nil
+// for none: the counts need them, and they are few.
+func (q *Queue) drop(b *Batch) *Batch {
+	q.dropped.Add(uint64(b.lines()))
+	records := b.records()
+	if records != nil {
+		records.held = records.size()
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.recycle(b)
+	return records
+}
+
+// recycle keeps an empty batch for Get. The caller holds q.mu.
+func (q *Queue) recycle(b *Batch) {
+	if len(q.empty) < spare {
+		b.Reset()
+		q.empty = append(q.empty, b)
+	}
 }
 
 func (q *Queue) fits(b *Batch) bool {
@@ -136,6 +159,7 @@ func (q *Queue) Close(patience time.Duration) {
 				for _, b := range q.filled {
 					q.dropped.Add(uint64(b.lines()))
 				}
+				q.abandoned = true
 				return
 			}
 		}
@@ -154,50 +178,70 @@ func (q *Queue) write() {
 	defer close(q.done)
 	due := time.NewTimer(0)
 	for {
-		ok, end := q.drain()
-		if end {
-			return
+		select {
+		case <-due.C: // also while there is always something to write
+			due.Reset(q.tick())
+		default:
 		}
 		wake, again := q.wake, (<-chan time.Time)(nil)
-		if !ok { // trying with each new batch would be no use
+		switch q.writeNext() {
+		case wrote:
+			continue
+		case ended:
+			return
+		case failed: // trying with each new batch would be no use
 			wake, again = nil, time.After(retry)
 		}
 		select {
 		case <-wake:
 		case <-again:
 		case <-due.C:
-			due.Reset(q.sink.Tick())
+			due.Reset(q.tick())
 		}
 	}
 }
 
-// drain writes what there is. It reports whether the disk took it, and whether
-// nothing more will come.
-func (q *Queue) drain() (ok, end bool) {
-	for {
-		q.mu.Lock()
-		if len(q.filled) == 0 {
-			defer q.mu.Unlock()
-			return true, q.closed
-		}
-		b := q.filled[0]
-		q.mu.Unlock()
+// What came of writing the next batch.
+type outcome uint8
 
-		ok := q.writeBatch(b)
-		q.refused.Store(!ok)
-		if !ok {
-			return false, false
+const (
+	wrote  outcome = iota
+	idle           // there is none
+	failed         // the disk did not take all of it
+	ended          // there is none, and none will come
+)
+
+func (q *Queue) writeNext() outcome {
+	q.mu.Lock()
+	if len(q.filled) == 0 {
+		defer q.mu.Unlock()
+		if q.closed {
+			return ended
 		}
-		q.mu.Lock()
-		q.filled = append(q.filled[:0], q.filled[1:]...)
-		q.held -= b.held
-		if len(q.empty) < spare {
-			b.Reset()
-			q.empty = append(q.empty, b)
-		}
-		q.mu.Unlock()
-		signal(q.space)
+		return idle
 	}
+	b := q.filled[0]
+	q.mu.Unlock()
+
+	ok := q.writeBatch(b)
+	q.refused.Store(!ok)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.abandoned:
+		return ended
+	case !ok:
+		return failed
+	}
+	if q.filled[0] = nil; len(q.filled) == 1 {
+		q.filled = q.filled[:0]
+	} else {
+		q.filled = q.filled[1:]
+	}
+	q.held -= b.held
+	q.recycle(b)
+	signal(q.space)
+	return wrote
 }
 
 // writeBatch writes what is left of b, each day's lines before their records:
@@ -206,18 +250,32 @@ func (q *Queue) writeBatch(b *Batch) bool {
 	for i := range b.Parts {
 		p := &b.Parts[i]
 		for p.written < len(p.Lines) {
-			q.since.Store(int64(time.Since(q.start)))
+			q.begin()
 			n, err := q.sink.Append(p.Day, p.Lines[p.written:])
-			q.since.Store(0)
+			q.end()
+			q.mu.Lock() // Close looks at it
 			p.written += n
+			q.mu.Unlock()
 			if err != nil {
 				return false
 			}
 		}
 		if !p.counted {
+			q.begin()
 			q.sink.Count(p.Day, p.KeyID, p.Records)
+			q.end()
 			p.counted = true
 		}
 	}
 	return true
 }
+
+func (q *Queue) tick() time.Duration {
+	q.begin()
+	defer q.end()
+	return q.sink.Tick()
+}
+
+// begin and end stand around each call of the sink, for hangs to see.
+func (q *Queue) begin() { q.since.Store(int64(time.Since(q.start))) }
+func (q *Queue) end()   { q.since.Store(0) }

@@ -14,7 +14,6 @@ const DefaultRedact = "token,jwt,access_token,auth,password,passwd,pwd,key,secre
 // compare without case, and after percent-decoding.
 type Redact struct {
 	names map[string]bool
-	long  int // length of the longest name
 }
 
 // NewRedact returns the set of the names in a comma-separated list. The empty
@@ -30,7 +29,6 @@ func NewRedact(list string) (*Redact, error) {
 			return nil, fmt.Errorf("redact %q: give plain parameter names, separated by commas", name)
 		}
 		r.names[name] = true
-		r.long = max(r.long, len(name))
 	}
 	return r, nil
 }
@@ -38,25 +36,44 @@ func NewRedact(list string) (*Redact, error) {
 // redacted stands in place of a value.
 const redacted = "-"
 
+// appendRequest appends a request line, or only its target. What stands before
+// the protocol is all target: a broken client sends blanks in it, unencoded.
+func (g *guard) appendRequest(dst, line []byte, r *Redact) []byte {
+	end := len(line)
+	if at := bytes.LastIndexByte(line, ' '); at >= 0 && bytes.HasPrefix(line[at:], protocol) {
+		end = at
+	}
+	dst = g.appendURL(dst, line[:end], r, plainText, false)
+	return g.appendText(dst, line[end:], plainText)
+}
+
+var protocol = []byte(" HTTP/")
+
+// isProse reports whether a text is a message with a URL in it, and not a URL.
+func isProse(text []byte) bool {
+	blank := bytes.IndexByte(text, ' ')
+	return blank >= 0 && bytes.IndexByte(text[:blank], '=') < 0
+}
+
 // appendURL appends a text that holds URLs: the values of the redacted
-// parameters are replaced, and what is left goes through the leak guard. end
-// is where the URL of a request line ends; blanks before it are part of a
-// value, as a broken client may send them.
-func (g *guard) appendURL(dst, text []byte, end int, r *Redact, as care) []byte {
+// parameters are replaced, and what is left goes through the leak guard. In
+// prose a value ends at a blank or a quote.
+func (g *guard) appendURL(dst, text []byte, r *Redact, as care, prose bool) []byte {
 	kept := 0
-	for i := 0; i < end; {
-		eq, width := nextEqual(text[i:end])
+	for i := 0; i < len(text); {
+		eq, width := nextEqual(text[i:])
 		if eq < 0 {
 			break
 		}
 		name := nameBefore(text[kept : i+eq])
+		depth := escapeDepth(text[i+eq:], width)
 		i += eq + width
 		if !g.isRedacted(name, r) {
 			continue
 		}
 		dst = g.appendText(dst, text[kept:i], as)
 		dst = append(dst, redacted...)
-		i += valueEnd(text[i:end], end < len(text))
+		i += valueEnd(text[i:], depth, prose)
 		kept = i
 	}
 	return g.appendText(dst, text[kept:], as)
@@ -78,45 +95,73 @@ func nextEqual(text []byte) (at, width int) {
 	return -1, 0
 }
 
+// escapeDepth compares how often a delimiter was percent-encoded: %26 is no
+// delimiter for a name that ends in a plain '='. A \u0026 of JSON is plain.
+func escapeDepth(text []byte, width int) int {
+	if text[0] == '\\' {
+		return 1
+	}
+	return width
+}
+
 // nameBefore returns the parameter name that text ends with: what follows the
-// last separator.
+// last byte that no name holds.
 func nameBefore(text []byte) []byte {
 	for i := len(text) - 1; i >= 0; i-- {
-		switch text[i] {
-		case '?', '&', ';', '#', '=', '/', ' ', '"', ',':
-			return text[i+1:]
+		switch c := text[i]; c {
 		case '%', '\\':
-			if c, w := unescape(text[i:]); w > 1 {
-				switch c {
-				case '?', '&', ';', '#', '=', '/', ' ', '"', ',':
+			if d, w := unescape(text[i:]); w > 1 {
+				if endsName(d) {
 					return text[i+w:]
 				}
+			} else if c == '\\' {
+				return text[min(i+escapeLen(text[:i]), len(text)):]
+			}
+		default:
+			if endsName(c) {
+				return text[i+1:]
 			}
 		}
 	}
 	return text
 }
 
-// valueEnd returns the length of the value that text begins with. Inside a
-// request line only '&' ends it; elsewhere blanks and quotes do, too.
-func valueEnd(text []byte, request bool) int {
+// escapeLen is the length of what a backslash behind text belongs to: of an
+// escape such as \n, two bytes, or of the second backslash of \\, one.
+func escapeLen(text []byte) int {
+	before := len(text) - len(bytes.TrimRight(text, `\`))
+	return 2 - before%2
+}
+
+func endsName(c byte) bool {
+	switch c {
+	case '?', '&', ';', '#', '=', '/', ' ', '"', '\'', ',', ':', '(', '<', '{':
+		return true
+	}
+	return false
+}
+
+// valueEnd returns the length of the value that text begins with, its '='
+// being encoded to depth.
+func valueEnd(text []byte, depth int, prose bool) int {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '&':
 			return i
 		case ' ', '"':
-			if !request {
+			if prose {
 				return i
 			}
 		case '%', '\\':
-			c, w := unescape(text[i:])
-			if c == '&' && w > 1 || !request && w == 1 && bytes.HasPrefix(text[i:], escapedQuote) {
+			d, w := unescape(text[i:])
+			if d == '&' && w > 1 && escapeDepth(text[i:], w) <= depth ||
+				prose && bytes.HasPrefix(text[i:], escapedQuote) {
 				return i
 			}
-			i += w - 1
 			if c == '\\' && w == 1 {
-				i++ // the escaped byte belongs to the value
+				w = 2 // the escaped byte belongs to the value
 			}
+			i += w - 1
 		}
 	}
 	return len(text)
@@ -126,9 +171,6 @@ var escapedQuote = []byte(`\"`)
 
 // isRedacted looks a raw name up. In name[sub] and name[] each part counts.
 func (g *guard) isRedacted(name []byte, r *Redact) bool {
-	if len(name) == 0 || len(name) > 16*(r.long+2) {
-		return false // even with every byte encoded twice, too long
-	}
 	g.low = g.low[:0]
 	for i := 0; i < len(name); {
 		c, w := unescape(name[i:])

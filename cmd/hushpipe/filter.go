@@ -33,6 +33,9 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// Before anything else: httpd sends the first of these 15 ms after the start.
+			signals := make(chan os.Signal, 4)
+			signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
@@ -40,14 +43,14 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 			if err != nil {
 				return err
 			}
-			unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // keys are in memory
 			switch {
 			case o.check:
 				return check(job, cmd.OutOrStdout())
 			case o.stdout:
+				signal.Reset() // in a pipe of a shell they mean what they always mean
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
-			return filterToDir(job, stdin, say)
+			return filterToDir(job, stdin, signals, say)
 		},
 	}
 	o.define(cmd.Flags())
@@ -55,13 +58,13 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 }
 
 // filterToDir is the main job.
-func filterToDir(job *job, stdin *os.File, say *messages) error {
+func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messages) error {
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	in, err := filter.NewInput(stdin)
 	if err != nil {
 		return fmt.Errorf("read stdin: %w", err)
 	}
-	interrupted := onSignals(in, job.errorLog)
+	interrupted := obey(signals, in, job.errorLog)
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
@@ -85,12 +88,10 @@ func filterToDir(job *job, stdin *os.File, say *messages) error {
 	return nil
 }
 
-// onSignals makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
+// obey makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
 // children still write to the pipe, and closes it when the last is gone. An
 // error log has no children to wait for. SIGINT ends the reading at once.
-func onSignals(in *filter.Input, errorLog bool) (interrupted func() bool) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+func obey(signals <-chan os.Signal, in *filter.Input, errorLog bool) (interrupted func() bool) {
 	ended := make(chan struct{})
 	go func() {
 		for sig := range signals {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // Exit codes.
@@ -24,6 +25,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program. Everything that it says goes through messages.
 func run(args []string, stdin *os.File, stdout io.Writer, stderr io.Writer) int {
+	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // keys and addresses are in memory
 	say := newMessages(stderr)
 	defer say.close()
 	root := &cobra.Command{

@@ -137,3 +137,7 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 	}
 	return c.perm.decrypt(a), true
 }
+
+// Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
+// that has a chance of one among 2^96.
+func (c *Cipher) Keeps4() bool { return c.mode.kind != ipcrypt }

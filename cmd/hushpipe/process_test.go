@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// logger is a hushpipe filter as httpd runs it: stdin is a pipe, stderr goes to
+// a log.
+type logger struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	said  *lockedBuffer
+}
+
+func startLogger(t *testing.T, args ...string) *logger {
+	t.Helper()
+	l := &logger{t: t, said: &lockedBuffer{}}
+	l.cmd = exec.Command(hushpipeBinary(t), append([]string{"filter"}, args...)...)
+	l.cmd.Stderr = l.said
+	var err error
+	l.stdin, err = l.cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, l.cmd.Start())
+	t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
+	return l
+}
+
+// write writes one line of now from a client.
+func (l *logger) write(client, target string) {
+	l.t.Helper()
+	_, err := fmt.Fprintf(l.stdin, "%s - - [%s] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+		client, time.Now().Format("02/Jan/2006:15:04:05 -0700"), target)
+	require.NoError(l.t, err)
+}
+
+// end closes the pipe and returns the exit status.
+func (l *logger) end() int {
+	l.t.Helper()
+	l.stdin.Close()
+	return l.wait()
+}
+
+func (l *logger) wait() int {
+	l.t.Helper()
+	l.cmd.Wait()
+	return l.cmd.ProcessState.ExitCode()
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// written returns the lines in DIR's newest file.
+func written(dir string) string {
+	text, _ := os.ReadFile(filepath.Join(dir, "access.log"))
+	return string(text)
+}
+
+// A line is visible as soon as it is written, and SIGTERM and SIGHUP, which
+// httpd sends while its children still write, change nothing.
+func TestTermGoesOnToTheEnd(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/before")
+	await(t, func() bool { return strings.Contains(written(dir), "/before") }, "the first line")
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM} {
+		require.NoError(t, l.cmd.Process.Signal(sig))
+		l.write("192.0.2.1", "/after")
+	}
+	await(t, func() bool { return strings.Count(written(dir), "/after") == 3 }, "the lines after the signals")
+	l.write("192.0.2.1", "/last")
+	require.Equal(t, 0, l.end())
+	require.Contains(t, written(dir), "/last")
+	require.Empty(t, l.said.String())
+}
+
+// SIGINT, from a terminal, ends at once and says that there may have been more.
+func TestInterrupt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	await(t, func() bool { return strings.Contains(written(dir), "room=a") }, "the line")
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 1, l.wait())
+	require.Equal(t, "hushpipe: interrupted: the input was not read to its end\n", l.said.String())
+	files, err := filepath.Glob(dir + "/rooms/rooms-*.log")
+	require.NoError(t, err)
+	require.Len(t, files, 1, "the room counts are written")
+}
+
+// httpd keeps no read end of an ErrorLog pipe and kills its logger 3 s after
+// SIGTERM: there it drains the pipe and ends.
+func TestErrorLogEndsOnTerm(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, "--format", "error", dir)
+	stamp := time.Now().Format("Mon Jan 02 15:04:05.000000 2006")
+	for i := range 1000 {
+		fmt.Fprintf(l.stdin, "[%s] [core:error] [pid 1:tid 2] [client 192.0.2.1:%d] AH00037: denied\n", stamp, 1024+i)
+	}
+	began := time.Now()
+	await(t, func() bool { return written(dir) != "" }, "the signal handlers of the process")
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 0, l.wait())
+	require.Less(t, time.Since(began), 3*time.Second)
+	require.Equal(t, 1000, strings.Count(written(dir), "\n"))
+	require.NotContains(t, written(dir), "192.0.2.1")
+}
+
+// A DIR that cannot be made or written does not end the process: httpd would
+// hang. Lines wait, and are written once it can be.
+func TestUnusableDirectory(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "missing")
+	dir := filepath.Join(base, "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/one?from=192.0.2.1")
+	await(t, func() bool { return l.said.String() != "" }, "the message")
+	require.Contains(t, l.said.String(), "hushpipe: open "+dir+": no such file or directory; lines wait in memory\n")
+	l.write("192.0.2.1", "/two")
+
+	require.NoError(t, os.Mkdir(base, 0o755))
+	await(t, func() bool { return strings.Contains(written(dir), "/two") }, "the lines that waited")
+	l.write("192.0.2.1", "/three")
+	require.Equal(t, 0, l.end())
+	text := written(dir)
+	require.Equal(t, 3, strings.Count(text, "\n"))
+	require.NotContains(t, text, "192.0.2.1")
+	clients := map[string]bool{}
+	for line := range strings.Lines(text) {
+		clients[strings.Fields(line)[0]] = true
+	}
+	require.Len(t, clients, 1, "the pseudonym of the key in memory is that of the key on disk")
+	require.Contains(t, l.said.String(), "lines are written again")
+
+	out, err := exec.Command(hushpipeBinary(t), "reveal", dir, strings.Fields(text)[0]).Output()
+	require.NoError(t, err)
+	require.Equal(t, "192.0.2.1\n", string(out))
+}
+
+// Where the directory never becomes usable, the loss is counted and said.
+func TestNeverUsableDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing", "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/one")
+	l.write("192.0.2.1", "/two")
+	require.Equal(t, 1, l.end())
+	require.Contains(t, l.said.String(), "hushpipe: 2 lines were lost: the disk did not take them in time\n")
+	require.NotContains(t, l.said.String(), "192.0.2.1")
+}
+
+// httpd starts each logger twice and ends the first right away: whatever it
+// has done by then, the second works on the same directory.
+func TestTwoStarts(t *testing.T) {
+	for range 20 {
+		dir := filepath.Join(t.TempDir(), "log")
+		first, second := startLogger(t, dir), startLogger(t, dir)
+		require.NoError(t, first.cmd.Process.Signal(syscall.SIGTERM))
+		second.write("192.0.2.1", "/second")
+		if first.end() == 0 { // else the signal came before the program ran
+			require.Empty(t, first.said.String())
+		}
+		third := startLogger(t, dir)
+		third.write("192.0.2.1", "/third")
+		require.Equal(t, 0, second.end())
+		require.Equal(t, 0, third.end())
+		require.Empty(t, second.said.String()+third.said.String())
+
+		lines := strings.Split(strings.TrimSpace(written(dir)), "\n")
+		require.Len(t, lines, 2)
+		require.Equal(t, strings.Fields(lines[0])[0], strings.Fields(lines[1])[0], "both use one key")
+	}
+}

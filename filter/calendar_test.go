@@ -1,0 +1,151 @@
+package filter
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// today is the date of the recorded logs.
+var today = format.NewDay(2026, 11, 22)
+
+// calendar is a Calendar with a fixed date and computable keys.
+type calendar struct {
+	first  format.Day // lines of earlier days expire
+	epoch  uint64
+	hasher *rooms.Hasher
+}
+
+func newCalendar() *calendar {
+	return &calendar{first: today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
+}
+
+func (c *calendar) Place(date format.Day, dated bool) (format.Day, Fate) {
+	switch {
+	case !dated || date > today+1:
+		return today, Adjust
+	case date < c.first:
+		return date, Expire
+	}
+	return date, Keep
+}
+
+func (c *calendar) Key(day format.Day, _ Fate) *pseudonym.Key { return testKey(day) }
+func (c *calendar) Epoch() uint64                             { return c.epoch }
+func (c *calendar) Hasher() *rooms.Hasher                     { return c.hasher }
+
+func testKey(day format.Day) *pseudonym.Key {
+	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
+}
+
+func testCipher(t testing.TB, mode string) *pseudonym.Cipher {
+	m, err := pseudonym.ParseMode(mode)
+	require.NoError(t, err)
+	return pseudonym.New(testKey(today), m)
+}
+
+// expand writes out the pseudonyms of a text: {192.0.2.1} is that of the
+// address, {name:host} that of a host name or of any other bytes.
+func expand(t testing.TB, c *pseudonym.Cipher, text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(s string) string {
+		s = s[1 : len(s)-1]
+		if name, ok := strings.CutPrefix(s, "name:"); ok {
+			return string(c.AppendName(nil, []byte(name)))
+		}
+		a, ok := pseudonym.ParseAddr([]byte(s))
+		require.True(t, ok, "no address: %s", s)
+		return string(c.AppendAddr(nil, a))
+	})
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}"]+\}`)
+
+func newConfig(t testing.TB, formatSpec string) Config {
+	parser, err := format.New(formatSpec, time.UTC, nil)
+	require.NoError(t, err)
+	redact, err := NewRedact(DefaultRedact)
+	require.NoError(t, err)
+	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
+	require.NoError(t, err)
+	return Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: rooms.DefaultLimits, CountV6: 128}
+}
+
+// collector is an Output that keeps everything: for each day its lines and its
+// records, and how many batches there were.
+type collector struct {
+	batch   Batch
+	lines   map[format.Day]string
+	records map[format.Day]string
+	puts    int
+}
+
+func (c *collector) Get() *Batch {
+	c.batch.Reset()
+	return &c.batch
+}
+
+func (c *collector) Put(b *Batch) error {
+	if c.lines == nil {
+		c.lines, c.records = map[format.Day]string{}, map[format.Day]string{}
+	}
+	c.puts++
+	for _, p := range b.Parts {
+		c.lines[p.Day] += string(p.Lines)
+		c.records[p.Day] += string(p.Records)
+	}
+	return nil
+}
+
+// treated returns what becomes of a log whose lines all go to one stream.
+func treated(t testing.TB, cfg Config, cal *calendar, log string) (string, Stats) {
+	cfg.Single = true
+	f := New(cfg, cal)
+	var out bytes.Buffer
+	require.NoError(t, f.Run(strings.NewReader(log), &stream{w: &out}))
+	return out.String(), f.Stats()
+}
+
+// stream is an Output that joins all parts.
+type stream struct {
+	w     *bytes.Buffer
+	batch Batch
+}
+
+func (s *stream) Get() *Batch {
+	s.batch.Reset()
+	return &s.batch
+}
+
+func (s *stream) Put(b *Batch) error {
+	for _, p := range b.Parts {
+		s.w.Write(p.Lines)
+	}
+	return nil
+}
+
+// testLogs returns the recorded logs by file name.
+func testLogs(t testing.TB) map[string]string {
+	logs := map[string]string{}
+	for _, pattern := range []string{"../testdata/httpd/*.log", "../testdata/elastic/*.log"} {
+		names, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, names, pattern)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			require.NotEmpty(t, text)
+			logs[filepath.Base(name)] = string(text)
+		}
+	}
+	return logs
+}

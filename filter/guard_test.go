@@ -1,0 +1,286 @@
+package filter
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"hushpipe/filter/pseudonym"
+)
+
+func TestGuard(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"path", "GET /whois/192.0.2.1/now HTTP/1.1", "GET /whois/{192.0.2.1}/now HTTP/1.1"},
+		{"query", "/?ip=192.0.2.1&v6=2001:db8::1", "/?ip={192.0.2.1}&v6={2001:db8::1}"},
+		{"query, encoded", "/?v6=2001%3adb8%3A%3A1&ip=192%2E0%2e2.1&x", "/?v6={2001:db8::1}&ip={192.0.2.1}&x"},
+		{"query, encoded twice", "/?u=%252F2001%253Adb8%253A%253A1%2526", "/?u=%252F{2001:db8::1}%2526"},
+		{"digits encoded", "/?%31%39%32.0.2.1", "/?{192.0.2.1}"},
+		{"JSON escapes", `a\u003a192\u002e0.2.1`, `a\u003a{192.0.2.1}`},
+		{"referrer's host", "http://192.0.2.1:8080/x", "http://{192.0.2.1}:8080/x"},
+		{"referrer's host, IPv6", "https://[2001:db8::1]:8443/", "https://[{2001:db8::1}]:8443/"},
+		{"cookie", "ip=192.0.2.1; peer=2001:DB8::1; n=1", "ip={192.0.2.1}; peer={2001:db8::1}; n=1"},
+		{"several", "192.0.2.1,192.0.2.2 2001:db8::1", "{192.0.2.1},{192.0.2.2} {2001:db8::1}"},
+		{"one and the same", "192.0.2.1 ::ffff:192.0.2.1 ::FFFF:c000:201", "{192.0.2.1} {192.0.2.1} {192.0.2.1}"},
+		{"dotted end", "64:ff9b::192.0.2.1 1:2:3:4:5:6:1.2.3.4", "{64:ff9b::192.0.2.1} {1:2:3:4:5:6:1.2.3.4}"},
+		{"zone", "fe80::1%eth0", "{fe80::1}%eth0"},
+		{"upper case, expanded", "2001:0DB8:0:0:0:0:0:1", "{2001:db8::1}"},
+
+		{"port", "192.0.2.1:443", "{192.0.2.1}:443"},
+		{"trailing dot", "by 192.0.2.1. And 2001:db8::1.", "by {192.0.2.1}. And {2001:db8::1}."},
+		{"trailing colon", "192.0.2.1: no; 2001:db8::1: no", "{192.0.2.1}: no; {2001:db8::1}: no"},
+		{"between colons", "client:192.0.2.1:80", "client:{192.0.2.1}:80"},
+		{"behind a hexadecimal word", "Face:192.0.2.1 a192.0.2.1f", "Face:{192.0.2.1} a{192.0.2.1}f"},
+		{"two in a run", "192.0.2.1:192.0.2.2", "{192.0.2.1}:{192.0.2.2}"},
+		{"behind a letter", "x192.0.2.1 v2001:db8::1", "x{192.0.2.1} v{2001:db8::1}"},
+		{"behind an escape", "%20192.0.2.1 \\n192.0.2.1", "%20{192.0.2.1} \\n{192.0.2.1}"},
+
+		{"by position, not by text", "11.2.3.45 1.2.3.4", "{11.2.3.45} {1.2.3.4}"},
+		{"five numbers", "1.2.3.4.5", "{name:1.2.3.4.5}"},
+		{"leading zeros", "192.000.002.001", "{name:192.000.002.001}"},
+		{"digits glued to an end", "192.0.2.1234 1192.0.2.1", "{name:192.0.2.1234} {name:1192.0.2.1}"},
+		{"nine groups", "2001:db8:0:0:0:0:0:1:443", "{name:2001:db8:0:0:0:0:0:1:443}"},
+		{"port behind ::", "::ffff:192.0.2.1:80", "{name:::ffff:192.0.2.1:80}"},
+		{"digits glued to ::", "abc2001:db8::1 2001:db8::1ffff", "{name:abc2001:db8::1} {name:2001:db8::1ffff}"},
+		{"number behind a dotted end", "1:2:3:4:5:6:1.2.3.4.5", "{name:1:2:3:4:5:6:1.2.3.4.5}"},
+		{"two double colons", "2001::db8::1", "{name:2001::db8::1}"},
+		{"percent sign that encodes nothing", "5%20.1.2.3", "5%{20.1.2.3}"},
+
+		{"three numbers", "jquery-3.7.1.js 10.0.19045", "jquery-3.7.1.js 10.0.19045"},
+		{"time", "at 12:34:56", "at 12:34:56"},
+		{"MAC address", "00:1b:44:11:3a:b7", "00:1b:44:11:3a:b7"},
+		{"dots", "a...b 1..2..3..4", "a...b 1..2..3..4"},
+		{"nobody", ":: ::: []", ":: ::: []"},
+		{"loopback", "::1 127.0.0.1", "{::1} {127.0.0.1}"},
+		{"number too large in the middle", "1.300.1.2", "1.300.1.2"},
+		// It reads as an address, so it is replaced: better this than the reverse.
+		{"word with a double colon", "std::vector", "st{d::}vector"},
+		{"empty", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := testCipher(t, "ipcrypt")
+			g := guard{cipher: c}
+			want := expand(t, c, test.want)
+			assert.Equal(t, want, string(g.appendText(nil, []byte(test.text), plainText)))
+			assert.Equal(t, "before"+want, string(g.appendText([]byte("before"), []byte(test.text), agentText)))
+		})
+	}
+}
+
+func TestGuardUserAgent(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"version", "Mozilla/5.0 (X11; Linux) Chrome/124.0.0.0 Safari/537.36", "Mozilla/5.0 (X11; Linux) Chrome/124.0.0.0 Safari/537.36"},
+		{"version alone", "curl/8.5.0.1", "curl/8.5.0.1"},
+		{"in brackets", "(Teams/1.2.3.4; like;Foo_x/1.2.3.4)", "(Teams/1.2.3.4; like;Foo_x/1.2.3.4)"},
+		{"other escapes beside it", "100%20 Chrome/124.0.0.0", "100%20 Chrome/124.0.0.0"},
+		{"address as a word", "probe for 192.0.2.1", "probe for {192.0.2.1}"},
+		{"no name before the slash", "/192.0.2.1 (/192.0.2.1)", "/{192.0.2.1} (/{192.0.2.1})"},
+		{"URL", "bot (+http://a.b/192.0.2.1)", "bot (+http://a.b/{192.0.2.1})"},
+		{"URL with the address as its host", "bot (+http://192.0.2.1/)", "bot (+http://{192.0.2.1}/)"},
+		{"name begins with a digit", "1a/192.0.2.1", "1a/{192.0.2.1}"},
+		{"IPv6 is no version", "Name/2001:db8::1", "Name/{2001:db8::1}"},
+		{"port behind it is no version", "Name/192.0.2.1:80", "Name/{192.0.2.1}:80"},
+		{"letter behind it is no version", "Name/192.0.2.1a", "Name/{192.0.2.1}a"},
+		{"escaped is no version", "Name/192%2E0.2.1", "Name/{192.0.2.1}"},
+		{"version and address", "Chrome/124.0.0.0 for 124.0.0.0", "Chrome/124.0.0.0 for {124.0.0.0}"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := testCipher(t, "ipcrypt")
+			g := guard{cipher: c}
+			assert.Equal(t, expand(t, c, test.want), string(g.appendText(nil, []byte(test.text), agentText)))
+		})
+	}
+	c := testCipher(t, "ipcrypt")
+	g := guard{cipher: c}
+	assert.Equal(t, expand(t, c, "Chrome/{124.0.0.0}"), string(g.appendText(nil, []byte("Chrome/124.0.0.0"), plainText)),
+		"outside of a user agent nothing is a version")
+}
+
+// refRaw is appendRaw said by regular expressions and package netip.
+func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
+	var out []byte
+	at := 0
+	for _, span := range refRun.FindAllIndex(text, -1) {
+		run := text[span[0]:span[1]]
+		out = append(out, text[at:span[0]]...)
+		at = span[1]
+		if as == agentText && refNumbers.Match(run) && refProduct.Match(text[:span[0]]) {
+			out = append(out, run...)
+			continue
+		}
+		out = append(out, refReplace(c, run)...)
+	}
+	return append(out, text[at:]...)
+}
+
+var (
+	refRun     = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
+	refNumbers = regexp.MustCompile(`^[0-9.]+$`)
+	refProduct = regexp.MustCompile(`(?:^|[ (;,])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
+	refTrim    = regexp.MustCompile(`(?s)^((?:\.|:[^:.0-9A-Fa-f]|:(?:\b|\.))*)(.*)$`)
+	refRow     = regexp.MustCompile(`[0-9][0-9.]*`)
+	refQuad    = regexp.MustCompile(`[0-9]\.M\.M\.[0-9]`)
+)
+
+func init() {
+	const octet = `(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})`
+	refQuad = regexp.MustCompile(strings.ReplaceAll(refQuad.String(), "M", octet))
+}
+
+func refAddr(s string) (pseudonym.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a.As16(), err == nil
+}
+
+func refReplace(c *pseudonym.Cipher, run []byte) []byte {
+	s := string(run)
+	core, lead, trail := s, "", ""
+	for strings.HasPrefix(core, ".") || len(core) > 1 && core[0] == ':' && core[1] != ':' {
+		lead, core = lead+core[:1], core[1:]
+	}
+	for strings.HasSuffix(core, ".") || len(core) > 1 && core[len(core)-1] == ':' && core[len(core)-2] != ':' {
+		trail, core = core[len(core)-1:]+trail, core[:len(core)-1]
+	}
+	colons := strings.Count(core, ":")
+	var out []byte
+	switch a, ok := refAddr(core); {
+	case strings.Trim(core, ":") == "":
+		return run
+	case ok:
+		out = c.AppendAddr(nil, a)
+	case colons >= 7, colons == 6 && strings.Count(core, ".") >= 3, strings.Contains(core, "::"):
+		out = c.AppendName(nil, []byte(core))
+	default:
+		out = refRow.ReplaceAllFunc([]byte(core), func(row []byte) []byte {
+			quad := strings.TrimRight(string(row), ".")
+			dots := row[len(quad):]
+			if a, ok := refAddr(quad); ok {
+				return append(c.AppendAddr(nil, a), dots...)
+			}
+			if refQuad.MatchString(quad) {
+				return append(c.AppendName(nil, []byte(quad)), dots...)
+			}
+			return row
+		})
+	}
+	return []byte(lead + string(out) + trail)
+}
+
+// FuzzGuard puts an address, in one of many spellings, into a text. It must
+// not be found in what comes out, neither as it stands nor decoded, also where
+// its neighbours make something else of it; and the guard equals its reference.
+func FuzzGuard(f *testing.F) {
+	for _, log := range testLogs(f) {
+		for i, line := range strings.SplitAfter(log, "\n") {
+			if i%40 == 0 {
+				f.Add(line, uint16(i), []byte("\x20\x01\x0d\xb8\x00\x00\x00\x01"), uint8(i), i%80 == 0)
+				f.Add(line, uint16(2*i), []byte{192, 0, 2, 1}, uint8(i/40), i%80 == 0)
+			}
+		}
+	}
+	for i, text := range []string{"%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", "Name/", "::", "1:2:3:4:5:6:"} {
+		f.Add(text, uint16(len(text)), []byte{1, 2, 3, 4}, uint8(i), false)
+		f.Add(text, uint16(len(text)), []byte{0x20, 1, 5: 7}, uint8(i), true)
+		f.Add(text, uint16(0), []byte{0x20, 1, 5: 7}, uint8(i), true)
+	}
+	full, gone := testCipher(f, "ipcrypt"), testCipher(f, "drop")
+	f.Fuzz(func(t *testing.T, text string, at uint16, bits []byte, spelling uint8, agent bool) {
+		if len(text) > 1000 {
+			return // the search below is quadratic
+		}
+		addr := netip.AddrFrom4([4]byte(append(bits, 0, 0, 0, 0)))
+		if len(bits) > 4 {
+			addr = netip.AddrFrom16([16]byte(append(bits, make([]byte, 16)...))).Unmap()
+		}
+		k := int(at) % (len(text) + 1)
+		in := []byte(text[:k] + spell(addr, spelling) + text[k:])
+		as := plainText
+		if agent {
+			as = agentText
+		}
+
+		g := guard{cipher: full}
+		assert.Equal(t, string(refRaw(full, in, as)), string(g.appendRaw(nil, in, as)), "%q", in)
+
+		if addr.IsUnspecified() {
+			return // it stays as ::
+		}
+		g = guard{cipher: gone}
+		out := g.appendText(nil, in, as)
+		for _, reading := range [][]byte{out, decoded(out)} {
+			for _, run := range refRun.FindAllIndex(reading, -1) {
+				s := reading[run[0]:run[1]]
+				if agent && refNumbers.Match(s) && refProduct.Match(reading[:run[0]]) {
+					continue
+				}
+				if holds(s, addr) {
+					t.Fatalf("%s is left of %q: %q", addr, in, out)
+				}
+			}
+		}
+	})
+}
+
+// spell writes an address in one of the ways that clients do.
+func spell(a netip.Addr, n uint8) string {
+	s := a.String()
+	switch n % 4 {
+	case 1:
+		s = a.StringExpanded()
+	case 2:
+		s = netip.AddrFrom16(a.As16()).String()
+	case 3:
+		if b := a.As16(); a.Is6() {
+			s = netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint32(b[:12:12], 0xc0000201))).String()
+		}
+	}
+	if n>>2&1 == 1 {
+		s = strings.ToUpper(s)
+	}
+	escapes := map[uint8][2]string{1: {"%3A", "%2E"}, 2: {"%3a", "%2e"}, 3: {"%253A", "%252E"}, 4: {`\u003a`, `\u002E`}}
+	if e, ok := escapes[n>>3%8]; ok {
+		s = strings.NewReplacer(":", e[0], ".", e[1]).Replace(s)
+	}
+	return s
+}
+
+func decoded(text []byte) (out []byte) {
+	for len(text) > 0 {
+		c, w := unescape(text)
+		out, text = append(out, c), text[w:]
+	}
+	return out
+}
+
+// holds reports whether any part of a run reads as the address.
+func holds(run []byte, a netip.Addr) bool {
+	for i := range run {
+		for k := i + 2; k <= min(len(run), i+45); k++ {
+			if b, err := netip.ParseAddr(string(run[i:k])); err == nil && b.Unmap() == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestUnescape(t *testing.T) {
+	for text, want := range map[string]struct {
+		c     byte
+		width int
+	}{
+		"%3A": {':', 3}, "%3a1": {':', 3}, "%253A": {':', 5}, "%25252E": {'.', 7}, `\u002e`: {'.', 6},
+		"%": {'%', 1}, "%3": {'%', 1}, "%zz": {'%', 1}, "%25": {'%', 3}, "%2": {'%', 1}, `\u012e`: {'\\', 1}, `\"`: {'\\', 1}, "a": {'a', 1},
+	} {
+		c, width := unescape([]byte(text))
+		assert.Equal(t, want, struct {
+			c     byte
+			width int
+		}{c, width}, text)
+	}
+	_ = bytes.MinRead
+}
