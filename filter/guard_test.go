@@ -1,8 +1,7 @@
 package filter
 
 import (
-	"bytes"
-	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -121,7 +120,6 @@ var (
 	refRun     = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
 	refNumbers = regexp.MustCompile(`^[0-9.]+$`)
 	refProduct = regexp.MustCompile(`(?:^|[ (;,])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
-	refTrim    = regexp.MustCompile(`(?s)^((?:\.|:[^:.0-9A-Fa-f]|:(?:\b|\.))*)(.*)$`)
 	refRow     = regexp.MustCompile(`[0-9][0-9.]*`)
 	refQuad    = regexp.MustCompile(`[0-9]\.M\.M\.[0-9]`)
 )
@@ -235,7 +233,7 @@ func spell(a netip.Addr, n uint8) string {
 		s = netip.AddrFrom16(a.As16()).String()
 	case 3:
 		if b := a.As16(); a.Is6() {
-			s = netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint32(b[:12:12], 0xc0000201))).String()
+			s = fmt.Sprintf("%x:%x:%x:%x:%x:%x:%d.%d.%d.%d", b[:2], b[2:4], b[4:6], b[6:8], b[8:10], b[10:12], b[12], b[13], b[14], b[15])
 		}
 	}
 	if n>>2&1 == 1 {
@@ -274,7 +272,7 @@ func TestUnescape(t *testing.T) {
 		width int
 	}{
 		"%3A": {':', 3}, "%3a1": {':', 3}, "%253A": {':', 5}, "%25252E": {'.', 7}, `\u002e`: {'.', 6},
-		"%": {'%', 1}, "%3": {'%', 1}, "%zz": {'%', 1}, "%25": {'%', 3}, "%2": {'%', 1}, `\u012e`: {'\\', 1}, `\"`: {'\\', 1}, "a": {'a', 1},
+		"%": {'%', 1}, "%3": {'%', 1}, "%zz": {'%', 1}, "%25": {'%', 1}, "%2": {'%', 1}, `\u012e`: {'\\', 1}, `\"`: {'\\', 1}, "a": {'a', 1},
 	} {
 		c, width := unescape([]byte(text))
 		assert.Equal(t, want, struct {
@@ -282,5 +280,4 @@ func TestUnescape(t *testing.T) {
 			width int
 		}{c, width}, text)
 	}
-	_ = bytes.MinRead
 }

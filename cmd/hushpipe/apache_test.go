@@ -79,6 +79,52 @@ func TestApache(t *testing.T) {
 	assert.Equal(t, "access-"+dayOf(raw[len(raw)-1])+".log", filepath.Base(newest))
 }
 
+// TestApacheFormats puts hushpipe behind logs of other formats, the error log
+// among them, all of one httpd.
+func TestApacheFormats(t *testing.T) {
+	base := t.TempDir()
+	mine := `%v:%p %a %l %u %t \"%r\" %>s %O %{X-Forwarded-For}i`
+	directives := []string{remoteIP, combined, vhostCombined, common, jsonFormat, `LogFormat "` + mine + `" mine`, "CustomLog raw.log combined"}
+	flags := map[string]string{"combined": "", "vhost_combined": "", "common": "", "json": "", "mine": "--format '" + mine + "' "}
+	for name, flag := range flags {
+		directives = append(directives, fmt.Sprintf(`CustomLog "|%s filter %s%s" %s`, hushpipeBinary(t), flag, filepath.Join(base, name), name))
+	}
+	directives = append(directives, fmt.Sprintf("<VirtualHost *>\nLogLevel core:info\nErrorLog \"|%s filter --format error %s\"\n</VirtualHost>",
+		hushpipeBinary(t), filepath.Join(base, "error")))
+	h := startHTTPD(t, directives...)
+	tr := &traffic{h: h, answered: map[string]bool{}}
+	stop, busy := make(chan struct{}), sync.WaitGroup{}
+	for i, src := range []string{"127.0.0.4", "127.0.0.5", "::1"} {
+		busy.Go(func() { tr.browse(i, src, stop) })
+	}
+	tr.await(t, 100)
+	close(stop)
+	busy.Wait()
+	for _, r := range oddRequests {
+		h.raw("127.0.0.6", r)
+	}
+	errors := filepath.Join(base, "error")
+	await(t, func() bool { return strings.Contains(written(errors), "client denied") }, "the error log is not written")
+	h.Stop()
+	require.NotContains(t, h.ErrorLog(), "hushpipe:", "every line fits its format, and nothing is said")
+
+	raw := lines(t, filepath.Join(h.Root, "raw.log"))
+	assertNoAddressBelow(t, base, clients(t, raw))
+	for name := range flags {
+		total := 0
+		for _, day := range glob(t, filepath.Join(base, name, "access-????-??-??.log")) {
+			total += len(lines(t, day))
+		}
+		assert.Equal(t, len(raw), total, "lines in %s", name)
+		assertRooms(t, raw, filepath.Join(base, name))
+	}
+	for _, line := range lines(t, filepath.Join(errors, "access.log")) {
+		if strings.Contains(line, "client denied") {
+			require.Regexp(t, `\[client [0-9a-f:]+:\d+\] AH01630: client denied`, line)
+		}
+	}
+}
+
 // traffic makes requests whose ids tell them apart in the logs.
 type traffic struct {
 	h        *httpd

@@ -75,9 +75,6 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-const jsonFormat = `LogFormat "{\"time\":\"%{%Y-%m-%dT%H:%M:%S%z}t\",\"remote_ip\":\"%a\",\"host\":\"%v\",` +
-	`\"request\":\"%r\",\"status\":\"%>s\",\"bytes\":\"%B\",\"referer\":\"%{Referer}i\",\"user_agent\":\"%{User-Agent}i\"}" json`
-
 func vhost(name string) string {
 	return fmt.Sprintf("<VirtualHost *>\nServerName %s:443\n</VirtualHost>", name)
 }

@@ -25,6 +25,9 @@ const (
 	vhostCombined = `LogFormat "%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" vhost_combined`
 	common        = `LogFormat "%h %l %u %t \"%r\" %>s %O" common`
 
+	jsonFormat = `LogFormat "{\"time\":\"%{%Y-%m-%dT%H:%M:%S%z}t\",\"remote_ip\":\"%a\",\"host\":\"%v\",` +
+		`\"request\":\"%r\",\"status\":\"%>s\",\"bytes\":\"%B\",\"referer\":\"%{Referer}i\",\"user_agent\":\"%{User-Agent}i\"}" json`
+
 	// remoteIP lets a request's X-Forwarded-For header set its client address,
 	// in %h and %a and in the error log.
 	remoteIP = `LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so

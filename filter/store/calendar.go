@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"hushpipe/filter"
@@ -16,6 +17,9 @@ import (
 
 // secretName is the file in DIR with the secret of --room-hash hmac.
 const secretName = "room-secret"
+
+// keyDir is where the keys lie, in DIR or elsewhere.
+const keyDir = "keys"
 
 // Place says to which day a line goes. Between two purges the window follows
 // the clock across midnight; a larger step waits for the next purge, which
@@ -56,21 +60,28 @@ func (s *Store) Hasher() *rooms.Hasher {
 // moment. Where the disk does not answer, the key is one in memory, which is
 // brought to the disk later unless another has come there first.
 func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
+	known := s.keys
+	if fate == filter.Expire {
+		known = s.thrown
+	}
 	s.mu.Lock()
-	key := s.keys[day]
+	key := known[day]
 	s.mu.Unlock()
 	if key != nil {
 		return key
 	}
-	if fate != filter.Expire {
-		if key = s.fetchKey(day); key != nil {
-			return s.setKey(day, key, false)
-		}
-		s.cfg.Say("key", fmt.Sprintf("%s: the key of %s cannot be read or written; one in memory is used", s.cfg.Path, day))
-	}
 	key = new(pseudonym.Key)
 	rand.Read(key[:])
-	return s.setKey(day, key, fate != filter.Expire)
+	if fate == filter.Expire {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.thrown[day] = key
+		return key
+	}
+	if stored := s.fetchKey(day, *key); stored != nil {
+		return s.setKey(day, stored, false)
+	}
+	return s.setKey(day, key, true)
 }
 
 // setKey notes a key, unless there is one by now, and returns the one noted.
@@ -87,16 +98,30 @@ func (s *Store) setKey(day format.Day, key *pseudonym.Key, unsure bool) *pseudon
 	return key
 }
 
-func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
-	dir := s.dir.Load()
-	if dir == nil {
-		return nil
-	}
+// fetchKey returns the key of day from the disk, or nil. Where there is none,
+// fresh becomes it, also if that takes longer than fetchKey waits: then it is
+// the key in memory that comes to the disk.
+func (s *Store) fetchKey(day format.Day, fresh pseudonym.Key) *pseudonym.Key {
+	// The key of a day that a clock just put forward has brought would vouch for
+	// that clock, as the day's lines would: it waits until they are written.
+	vouches := day > s.window.Load().Today+1
 	answer := make(chan *pseudonym.Key, 1)
 	go func() {
-		key, err := dir.Key(day)
+		s.inUse.RLock()
+		defer s.inUse.RUnlock()
+		dir := s.dir.Load()
+		if dir == nil {
+			answer <- nil
+			return
+		}
+		key, err := dir.ReadKey(day)
+		if errors.Is(err, fs.ErrNotExist) && !vouches {
+			key, err = dir.PutKey(day, fresh)
+		}
 		if err != nil {
-			s.cfg.Say("key-file", err.Error())
+			if !vouches {
+				s.cfg.Say("key-file", err.Error()+"; a key in memory is used")
+			}
 			answer <- nil
 			return
 		}
@@ -106,14 +131,20 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 	case key := <-answer:
 		return key
 	case <-time.After(keyPatience):
+		s.cfg.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; one in memory is used", s.cfg.Path, day))
 		return nil
 	}
 }
 
-// loadKeys reads the keys of the open days.
+// loadKeys reads the keys that are on the disk.
 func (s *Store) loadKeys(dir *rotate.Dir) {
-	w := s.window.Load()
-	for day := w.First; day <= w.Today+1; day++ {
+	names, _ := dir.Names(keyDir) // an error comes up again where keys are saved
+	for _, name := range names {
+		date, ok := strings.CutSuffix(name, ".key")
+		day, dated := format.ParseDay(date)
+		if !ok || !dated {
+			continue
+		}
 		key, err := dir.ReadKey(day)
 		if err == nil {
 			s.setKey(day, (*pseudonym.Key)(&key), false)
@@ -123,20 +154,28 @@ func (s *Store) loadKeys(dir *rotate.Dir) {
 	}
 }
 
+// readSecret reads the secret of the room hashes, if there is to be one.
+func (s *Store) readSecret(dir *rotate.Dir) {
+	if !s.cfg.Secret {
+		return
+	}
+	secret, err := dir.Secret(secretName)
+	if err != nil {
+		s.cfg.Say("secret", err.Error()+"; rooms are not counted")
+		return
+	}
+	s.mu.Lock()
+	s.hasher = rooms.NewHasher(secret[:])
+	s.mu.Unlock()
+	s.turn.Add(1)
+}
+
 // saveKeys brings the keys that are in memory only to the disk, makes those of
 // today and tomorrow, and reads the secret of the room hashes. Where another
 // process has made a day's key meanwhile, that one is used from now on.
 func (s *Store) saveKeys(dir *rotate.Dir) {
-	if s.cfg.Secret && s.Hasher() == nil {
-		secret, err := dir.Secret(secretName)
-		if err != nil {
-			s.cfg.Say("secret", err.Error()+"; rooms are not counted")
-		} else {
-			s.mu.Lock()
-			s.hasher = rooms.NewHasher(secret[:])
-			s.mu.Unlock()
-			s.turn.Add(1)
-		}
+	if s.Hasher() == nil {
+		s.readSecret(dir)
 	}
 	s.mu.Lock()
 	unsure := map[format.Day]pseudonym.Key{}

@@ -2,47 +2,90 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
+	"hushpipe/format/roomfile"
 )
 
 // Check tells whether a Store could work on cfg.Path. It changes nothing: a
 // DIR that is missing must be one that can be made.
 func Check(cfg Config) error {
-	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
-	if errors.Is(err, fs.ErrNotExist) {
-		return writable(filepath.Dir(filepath.Clean(cfg.Path)))
+	var errs []error
+	if cfg.Keys != "" {
+		errs = append(errs, writableOrNew(cfg.Keys))
 	}
-	if err != nil {
-		return err
+	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys})
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(append(errs, writableOrNew(cfg.Path))...)
+	} else if err != nil {
+		return errors.Join(append(errs, err)...)
 	}
 	defer dir.Close()
-	keys := cfg.Keys
-	if keys == "" {
-		keys = filepath.Join(cfg.Path, "keys")
-	}
-	errs := []error{writable(cfg.Path)}
-	for _, sub := range []string{rotate.Journal, rotate.Rooms} {
-		if _, err := dir.Names(sub); err != nil { // a planted link, say
-			errs = append(errs, err)
-		} else if err := writable(filepath.Join(cfg.Path, sub)); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	if err := writable(keys); !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
-	} else if cfg.Keys != "" {
-		errs = append(errs, writable(filepath.Dir(filepath.Clean(keys))))
-	}
-	if _, err := dir.ReadKey(format.DayOf(cfg.Now())); !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
+	errs = append(errs, writable(cfg.Path))
+	today := format.DayOf(cfg.Now())
+	for _, place := range []struct{ sub, name string }{
+		{"", "access-" + today.String() + ".log"},
+		{"", secretName},
+		{keyDir, today.String() + ".key"},
+		{rotate.Rooms, roomfile.Name(today)},
+		{rotate.Journal, ""},
+	} {
+		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
 	}
 	return errors.Join(errs...)
+}
+
+// checkPlace looks at a directory in DIR and at a file in it, where they exist.
+func checkPlace(dir *rotate.Dir, cfg Config, sub, name string) error {
+	if _, err := dir.Names(sub); err != nil { // a planted link, say
+		return err
+	}
+	path := filepath.Join(cfg.Path, sub)
+	if sub != keyDir || cfg.Keys == "" {
+		if err := writable(path); err != nil {
+			return ifExists(err)
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	f, err := dir.OpenFile(sub, name, os.O_RDWR)
+	if err != nil {
+		return ifExists(err)
+	}
+	defer f.Close()
+	// Dir would put the mode of a key right when it reads it.
+	if st, err := f.Stat(); err == nil && st.Size() != keySize && (sub == keyDir || name == secretName && cfg.Secret) {
+		return fmt.Errorf("%s: does not hold %d bytes: remove it, a new one is made then", f.Name(), keySize)
+	}
+	return nil
+}
+
+const keySize = int64(len(pseudonym.Key{}))
+
+func ifExists(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// writableOrNew is writable, or for a directory that is missing, of the one
+// that it would be made in.
+func writableOrNew(path string) error {
+	err := writable(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = writable(filepath.Dir(filepath.Clean(path)))
+	}
+	return err
 }
 
 // writable reports why files cannot be made in the directory at path.

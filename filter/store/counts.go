@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"hushpipe/filter/journal"
@@ -34,13 +36,23 @@ type ownJournal struct {
 	name    string
 	writer  *journal.Writer
 	pending []byte // records that are not in the file yet
+	lost    bool   // the name leads to the file no more
 }
+
+// maxJournals bounds the files that are open: an archive can have many days.
+const maxJournals = 64
 
 // Count takes the records of lines that are written.
 func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if day < s.window.Load().First {
+		return // Append has said that the lines came too late
+	}
 	id := journalID{day, keyID}
 	j := s.journals[id]
 	if j == nil {
+		s.closeIdle()
 		j = &ownJournal{}
 		s.journals[id] = j
 		s.dirty[day] = true
@@ -61,6 +73,9 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 func (s *Store) flushJournals(dir *rotate.Dir) error {
 	var errs []error
 	for id, j := range s.journals {
+		if j.lost = j.isLost(dir); j.lost {
+			s.dirty[id.day] = true
+		}
 		if err := s.flush(dir, id, j); err != nil {
 			s.cfg.Say("journal", err.Error()+"; room counts wait in memory")
 			errs = append(errs, err)
@@ -71,21 +86,10 @@ func (s *Store) flushJournals(dir *rotate.Dir) error {
 
 // flush makes the journal if there is none, and appends what is pending.
 func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
-	if j.writer == nil {
-		var random [8]byte
-		rand.Read(random[:])
-		name := id.day.String() + "." + hex.EncodeToString(random[:]) + journalSuffix
-		file, err := dir.OpenFile(rotate.Journal, name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND)
-		if err != nil {
+	if j.writer == nil || j.lost {
+		if err := s.begin(dir, id, j); err != nil {
 			return err
 		}
-		w, err := journal.NewWriter(file, id.keyID, []byte(s.cfg.Settings))
-		if err != nil {
-			file.Close()
-			dir.Remove(rotate.Journal, name)
-			return err
-		}
-		j.file, j.name, j.writer = file, name, w
 	}
 	const most = journal.MaxPayload / rooms.RecordSize * rooms.RecordSize
 	for len(j.pending) > 0 {
@@ -98,14 +102,69 @@ func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	return nil
 }
 
-func (s *Store) closeJournals() {
-	for _, j := range s.journals {
-		if j.file != nil {
-			j.file.Close()
-		}
-		j.file, j.writer = nil, nil
+// begin makes the file of a journal. What stands in one that was deleted is
+// still within reach, and is written to the next.
+func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
+	var random [8]byte
+	rand.Read(random[:])
+	name := id.day.String() + "." + hex.EncodeToString(random[:]) + journalSuffix
+	file, err := dir.OpenFile(rotate.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+	if err != nil {
+		return err
 	}
-	clear(s.unions)
+	w, err := journal.NewWriter(file, id.keyID, []byte(s.cfg.Settings))
+	if err == nil && j.lost {
+		_, readErr := journal.Read(j.file, 0, func(payload []byte) error {
+			err = w.Append(payload)
+			return err
+		})
+		if err == nil && readErr != nil {
+			s.cfg.Say("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
+		}
+	}
+	if err != nil {
+		file.Close()
+		dir.Remove(rotate.Journal, name)
+		return err
+	}
+	j.close()
+	j.file, j.name, j.writer, j.lost = file, name, w, false
+	return nil
+}
+
+// isLost reports whether the journal was deleted, or moved away.
+func (j *ownJournal) isLost(dir *rotate.Dir) bool {
+	if j.file == nil {
+		return false
+	}
+	f, err := dir.OpenFile(rotate.Journal, j.name, os.O_RDONLY)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved)
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	held, err2 := j.file.Stat()
+	return err == nil && err2 == nil && !os.SameFile(there, held)
+}
+
+func (j *ownJournal) close() {
+	if j.file != nil {
+		j.file.Close()
+	}
+}
+
+// closeIdle makes room for one more journal, where there are many. A day that
+// comes again begins another one.
+func (s *Store) closeIdle() {
+	if len(s.journals) < maxJournals {
+		return
+	}
+	for id, j := range s.journals {
+		if len(j.pending) == 0 && !s.near(id.day) {
+			j.close()
+			delete(s.journals, id)
+		}
+	}
 }
 
 // union is what the journals of one day hold together, and how far each has
@@ -148,6 +207,9 @@ func (u *union) followOne(dir *rotate.Dir, name string) error {
 	}
 	defer f.Close()
 	from := u.read[name]
+	if st, err := f.Stat(); err == nil && st.Size() < from {
+		from = 0 // cut short by somebody: what is in it now is new
+	}
 	info, err := journal.Read(f, from, u.counts.Apply)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
@@ -171,71 +233,96 @@ func journalDay(name string) (format.Day, bool) {
 	return format.ParseDay(name[:10])
 }
 
-// rebuild marks every day that has journals, lines or keys left by earlier
-// processes, and brings their room files up to date: a server stop can kill a
-// logger before its last write.
-func (s *Store) rebuild(dir *rotate.Dir) bool {
+const (
+	anyDay  format.Day = math.MinInt32
+	lastDay format.Day = math.MaxInt32
+)
+
+// mark notes the days from first to last that have journals: a process that
+// was killed may have left their room files behind.
+func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
 	names, err := dir.Names(rotate.Journal)
 	if err != nil {
 		s.cfg.Say("rebuild", err.Error())
 		return false
 	}
 	for _, name := range names {
-		if day, ok := journalDay(name); ok {
+		if day, ok := journalDay(name); ok && first <= day && day <= last {
 			s.dirty[day] = true
 		}
 	}
-	return s.refresh(dir) == nil
+	return true
 }
 
-// refresh renews the room files of the days that changed.
-func (s *Store) refresh(dir *rotate.Dir) error {
+// refresh renews the room files of the days that changed. A day of which
+// something could not be read or written stays marked. Without wait, so does
+// one whose room file another process is at.
+func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
 	var errs []error
+	s.busy = false
 	for day := range s.dirty {
-		if err := s.refreshDay(dir, day); err != nil {
+		err := s.refreshDay(dir, day, wait)
+		switch {
+		case err == nil:
+			delete(s.dirty, day)
+		case errors.Is(err, rotate.ErrLocked):
+			s.busy = true
+		default:
 			s.cfg.Say("rooms", err.Error())
 			errs = append(errs, err)
-			continue
 		}
-		delete(s.dirty, day)
-		if today := s.window.Load().Today; day < today-1 || day > today+1 {
+		s.dropUnions()
+	}
+	return errors.Join(errs...)
+}
+
+// dropUnions forgets the unions of days that no more lines are expected for.
+// One that is not in the room file yet may have lost its journals to a purge.
+func (s *Store) dropUnions() {
+	for day := range s.unions {
+		if !s.near(day) && !s.dirty[day] {
 			delete(s.unions, day)
 		}
 	}
-	return errors.Join(errs...)
+}
+
+// near reports whether lines of day are expected: late ones, and those of
+// zones that are ahead.
+func (s *Store) near(day format.Day) bool {
+	today := s.window.Load().Today
+	return today-1 <= day && day <= today+1
 }
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of
 // what it holds and what the journals hold, under one lock: of two processes
 // the later one has read the journals of both.
-func (s *Store) refreshDay(dir *rotate.Dir, day format.Day) error {
+func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
 	u := s.unions[day]
 	if u == nil {
 		u = newUnion(s.cfg.Limits)
 		s.unions[day] = u
 	}
-	if err := u.follow(dir, day); err != nil {
-		s.cfg.Say("journal-read", err.Error())
+	u.damaged = u.damaged[:0]
+	// Most is read before the lock, which is then held for a moment only.
+	if err := u.follow(dir, day); !s.counts(u) {
+		return err
 	}
-	if !s.counts(u) {
-		return nil
-	}
-	unlock, err := dir.LockRooms(true)
+	unlock, err := dir.LockRooms(wait)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := u.follow(dir, day); err != nil {
-		s.cfg.Say("journal-read", err.Error())
-	}
+	err = u.follow(dir, day)
 	for _, name := range u.damaged {
 		s.cfg.Say("damaged "+name, name+": damaged in part; what is intact is counted")
 	}
-	u.damaged = nil
 	if len(u.settings) > 1 {
 		s.cfg.Say("settings", fmt.Sprintf("%s: the settings changed on %s; its room counts mix both", s.cfg.Path, day))
 	}
-	return writeRooms(dir, day, u.counts.Summary(), s.cfg.Say)
+	if n := u.counts.Overflow(); n > 0 {
+		s.cfg.Say("overflow", fmt.Sprintf("%s: the journals of %s hold too many rooms or addresses; not all are counted", s.cfg.Path, day))
+	}
+	return errors.Join(err, s.writeRooms(dir, day, u.counts.Summary()))
 }
 
 // counts reports whether some process counted rooms on the union's day.
@@ -257,7 +344,7 @@ func (u *union) counted() bool {
 const NoRooms = "rooms=none;"
 
 // writeRooms merges the counts of a day into its room file.
-func writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room, say func(topic, line string)) error {
+func (s *Store) writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room) error {
 	name := roomfile.Name(day)
 	old, err := dir.ReadFile(rotate.Rooms, name)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -266,7 +353,8 @@ func writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room, say func(
 	}
 	had, err := roomfile.Parse(old)
 	if err != nil {
-		say("roomfile", fmt.Sprintf("rooms/%s: %v; kept aside as %s.damaged", name, firstLine(err), name))
+		path := filepath.Join(s.cfg.Path, rotate.Rooms, name)
+		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s.damaged", path, firstLine(err), name))
 		if err := dir.ReplaceFile(rotate.Rooms, name+".damaged", old); err != nil {
 			return err
 		}
@@ -295,9 +383,15 @@ func firstLine(err error) string {
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
 func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
-	dir := s.dir.Load()
-	if dir == nil || !s.cfg.Counting || len(days) == 0 {
+	s.work.Lock()
+	defer s.work.Unlock()
+	// Without a hasher nothing was counted, which is not the same as zero.
+	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
+	}
+	dir := s.usable()
+	if dir == nil {
+		return s.openErr
 	}
 	unlock, err := dir.LockRooms(true)
 	if err != nil {
@@ -311,7 +405,7 @@ func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
 			left++
 			continue
 		}
-		if err := writeRooms(dir, day, counted, s.cfg.Say); err != nil {
+		if err := s.writeRooms(dir, day, counted); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -22,6 +22,12 @@ const (
 	// keyPatience is how long the reader waits for a key that it meets for the
 	// first time, before it goes on with one in memory.
 	keyPatience = 50 * time.Millisecond
+	// startPatience is how long Open waits until DIR is in order. A first key
+	// takes a few fsyncs.
+	startPatience = time.Second
+	// retryOpen is how soon DIR, or a lock that another process has, is tried
+	// again.
+	retryOpen = time.Second
 )
 
 // Config is what a Store needs to know.
@@ -35,8 +41,8 @@ type Config struct {
 	Settings string // what shapes pseudonyms and counts; recorded in journals
 	Now      func() time.Time
 
-	// Say takes one line for the operator. A topic is said again at most once
-	// a minute.
+	// Say takes one line for the operator, from any goroutine. A topic is said
+	// again at most once a minute.
 	Say func(topic, line string)
 }
 
@@ -48,19 +54,24 @@ type Config struct {
 type Store struct {
 	cfg   Config
 	dir   atomic.Pointer[rotate.Dir] // nil while it cannot be opened
-	broke atomic.Bool                // lines were refused
+	inUse sync.RWMutex               // held for reading where dir is used by the reader's side
 
 	window atomic.Pointer[rotate.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	keys   map[format.Day]*pseudonym.Key
-	unsure map[format.Day]bool // their keys are in memory only
+	thrown map[format.Day]*pseudonym.Key // throw-away keys of expired days
+	unsure map[format.Day]bool           // their keys are in memory only
 	hasher *rooms.Hasher
 
+	work     sync.Mutex // guards what follows: Open may still be at work
+	openErr  error      // why there is no dir
+	broke    bool       // lines were refused
 	journals map[journalID]*ownJournal
 	unions   map[format.Day]*union
 	dirty    map[format.Day]bool // days whose room file may be behind
+	busy     bool                // another process had the lock of the room files
 	rebuilt  bool                // what earlier processes left has been counted
 
 	purged, refreshed time.Time
@@ -69,39 +80,64 @@ type Store struct {
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
 func Open(cfg Config) *Store {
-	s := &Store{cfg: cfg,
-		keys: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
-		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
-	today := format.DayOf(cfg.Now())
-	s.window.Store(&rotate.Window{First: today - format.Day(cfg.Keep) + 1, Today: today})
-	s.turn.Store(1)
+	s := newStore(cfg)
 	if !cfg.Secret {
 		s.hasher = rooms.NewHasher(nil)
 	}
-	s.Tick()
+	// The reader has to begin, also where the disk hangs or much is to be
+	// rebuilt.
+	ready := make(chan struct{})
+	go func() {
+		s.Tick()
+		close(ready)
+	}()
+	select {
+	case <-ready:
+	case <-time.After(startPatience):
+	}
 	return s
 }
 
+func newStore(cfg Config) *Store {
+	s := &Store{cfg: cfg,
+		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
+		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
+	today := format.DayOf(cfg.Now())
+	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
+	s.turn.Store(1)
+	return s
+}
+
+// firstDay is the oldest day that is kept when it is today.
+func (s *Store) firstDay(today format.Day) format.Day { return today - format.Day(s.cfg.Keep) + 1 }
+
 // Append writes whole lines to the file of day, see rotate.Dir.Append.
 func (s *Store) Append(day format.Day, lines []byte) (int, error) {
-	dir := s.dir.Load()
+	s.work.Lock()
+	defer s.work.Unlock()
+	dir := s.usable()
 	if dir == nil {
-		if dir = s.open(); dir == nil {
-			s.broke.Store(true)
-			return 0, rotate.ErrRemoved
-		}
+		s.broke = true
+		return 0, s.openErr
+	}
+	// The file of a day that only a clock just put forward can know would vouch
+	// for that clock, so it is questioned before the file is there.
+	if day > s.window.Load().Today+1 {
+		s.purge(dir, s.cfg.Now())
+		s.saveKeys(dir)
 	}
 	n, err := dir.Append(day, lines)
 	switch {
 	case err == nil:
-		if s.broke.Swap(false) {
+		if s.broke {
+			s.broke = false
 			s.cfg.Say("recovered", fmt.Sprintf("%s: lines are written again", s.cfg.Path))
 		}
 	case errors.Is(err, rotate.ErrExpired):
 		s.cfg.Say("expired", fmt.Sprintf("%s: lines of %s waited until their day had outlived the retention and are left out", s.cfg.Path, day))
 		return len(lines), nil
 	default:
-		s.broke.Store(true)
+		s.broke = true
 		s.cfg.Say("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, rotate.ErrRemoved) || dir.Moved() {
 			s.reopen(dir)
@@ -114,35 +150,42 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 // once a minute, and purges at each day change and hourly. It returns when to
 // come again.
 func (s *Store) Tick() time.Duration {
-	dir := s.dir.Load()
-	if dir == nil {
-		dir = s.open()
-	}
+	s.work.Lock()
+	defer s.work.Unlock()
+	dir := s.usable()
 	if dir == nil {
 		return retryOpen
 	}
 	now := s.cfg.Now()
 	today := format.DayOf(now)
-	if !s.rebuilt {
-		s.rebuilt = s.rebuild(dir)
+	purging := due(now, s.purged, time.Hour) || today != s.purgedOn
+	switch {
+	case !s.rebuilt:
+		s.rebuilt = s.mark(dir, anyDay, lastDay)
+	case purging: // a process may have been killed since
+		s.mark(dir, today-1, today+1)
 	}
-	newDay := today != s.purgedOn
-	if due(now, s.refreshed, minute) || newDay {
+	if purging || s.busy || due(now, s.refreshed, minute) {
 		s.refreshed = now
-		s.flushJournals(dir)
-		s.refresh(dir)
+		err := errors.Join(s.flushJournals(dir), s.refresh(dir, false))
+		if errors.Is(err, rotate.ErrRemoved) {
+			if dir = s.reopen(dir); dir == nil {
+				return retryOpen
+			}
+		}
 		if dir.Moved() {
 			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
 		}
 	}
-	if due(now, s.purged, time.Hour) || newDay {
+	if purging {
 		s.purge(dir, now)
 	}
 	s.saveKeys(dir)
+	if s.busy {
+		return retryOpen
+	}
 	return minute
 }
-
-const retryOpen = time.Second
 
 // due reports whether something is to be done that was done at last; a clock
 // that was put back makes it due, too.
@@ -154,59 +197,77 @@ func due(now, last time.Time, every time.Duration) bool {
 // Close brings the room files up to date. It reports whether something is left
 // that did not reach the disk.
 func (s *Store) Close() error {
-	dir := s.dir.Load()
+	s.work.Lock()
+	defer s.work.Unlock()
+	dir := s.usable()
 	if dir == nil {
-		return rotate.ErrRemoved
+		return s.openErr
 	}
+	s.saveKeys(dir)
 	err := s.flushJournals(dir)
-	err = errors.Join(err, s.refresh(dir))
+	err = errors.Join(err, s.refresh(dir, true))
 	for _, j := range s.journals {
-		j.file.Close()
+		j.close()
 	}
 	return errors.Join(err, dir.Close())
 }
 
-// open opens DIR, and purges it before anything else is done there.
+// usable returns DIR, opened now if need be, or nil.
+func (s *Store) usable() *rotate.Dir {
+	if dir := s.dir.Load(); dir != nil {
+		return dir
+	}
+	return s.open()
+}
+
+// open opens DIR and purges it before a line is written there.
 func (s *Store) open() *rotate.Dir {
 	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Keys: s.cfg.Keys, Create: true,
 		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
 	if err != nil {
+		s.openErr = err
 		s.cfg.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
+	s.loadKeys(dir)
+	s.dir.Store(dir)
 	if err := dir.RecordKeep(s.cfg.Keep); err != nil {
 		s.cfg.Say("keep", err.Error())
 	}
-	s.dir.Store(dir)
-	s.rebuilt = s.rebuild(dir)
 	s.purge(dir, s.cfg.Now())
-	s.loadKeys(dir)
 	s.saveKeys(dir)
 	return dir
 }
 
-// reopen is for a DIR that was deleted: what it held is gone, the next one is
-// made anew.
-func (s *Store) reopen(old *rotate.Dir) {
-	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Keys: s.cfg.Keys, Create: true,
-		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
-	if err != nil {
-		return
+// reopen is for a DIR that was deleted, or that refuses lines after another
+// took its place: the next one is made if need be, and gets the keys and the
+// journals of this process.
+func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
+	dir := s.open()
+	if dir == nil {
+		return nil
 	}
-	s.closeJournals()
 	s.mu.Lock()
 	for day := range s.keys {
 		s.unsure[day] = true
 	}
 	s.mu.Unlock()
-	s.dir.Store(dir)
-	old.Close()
+	s.readSecret(dir)
 	s.saveKeys(dir)
+	s.flushJournals(dir)
+	go func() {
+		s.inUse.Lock()
+		defer s.inUse.Unlock()
+		old.Close()
+	}()
+	return dir
 }
 
 // purge deletes what is past the retention, in memory as well, and sets the
-// window that lines are placed by.
+// window that lines are placed by. What expires is counted first.
 func (s *Store) purge(dir *rotate.Dir, now time.Time) {
+	s.mark(dir, anyDay, s.firstDay(format.DayOf(now))-1)
+	s.refresh(dir, false)
 	p := dir.Purge(now, s.cfg.Keep, false)
 	for _, err := range p.Errs {
 		s.cfg.Say("purge", err.Error())
@@ -226,14 +287,10 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 	s.mu.Unlock()
 	for id, j := range s.journals {
 		if id.day < p.Window.First {
-			j.file.Close()
+			j.close()
 			delete(s.journals, id)
 		}
 	}
-	for day := range s.unions {
-		if day < p.Window.First || day > p.Window.Today+1 {
-			delete(s.unions, day)
-		}
-	}
+	s.dropUnions()
 	s.turn.Add(1)
 }

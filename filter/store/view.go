@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -58,7 +59,12 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 // retention that DIR records. The room files of all days are brought up to date
 // first.
 func Purge(cfg Config, force bool) (rotate.Purged, error) {
-	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys,
+	dir, err := rotate.Open(cfg.Path, rotate.Options{}) // DIR itself is not made
+	if err != nil {
+		return rotate.Purged{}, err
+	}
+	dir.Close()
+	dir, err = rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Create: true,
 		Notify: func(msg string) { cfg.Say(msg, msg) }})
 	if err != nil {
 		return rotate.Purged{}, err
@@ -72,14 +78,14 @@ func Purge(cfg Config, force bool) (rotate.Purged, error) {
 	if cfg.Keep == 0 {
 		cfg.Keep = DefaultKeep
 	}
-	s := &Store{cfg: cfg, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
-	today := format.DayOf(cfg.Now())
-	s.window.Store(&rotate.Window{First: today - format.Day(cfg.Keep) + 1, Today: today})
-	if names, err := dir.Names(rotate.Journal); err == nil && len(names) > 0 && !s.rebuild(dir) {
-		return rotate.Purged{}, errors.New("the room files could not be brought up to date; nothing was deleted")
-	}
+	s := newStore(cfg)
+	s.mark(dir, anyDay, lastDay)
+	err = s.refresh(dir, true)
 	p := dir.Purge(cfg.Now(), cfg.Keep, force)
-	return p, errors.Join(p.Errs...)
+	if err != nil { // a full disk, say, that has room now
+		err = s.refresh(dir, true)
+	}
+	return p, errors.Join(append(p.Errs, err)...)
 }
 
 // DefaultKeep is the retention where none is given.
@@ -169,7 +175,7 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 	defer f.Close()
 	buf := make([]byte, 1<<20)
 	held := 0
-	for {
+	for start := true; ; {
 		n, err := f.Read(buf[held:])
 		data := buf[:held+n]
 		for at := 0; ; {
@@ -182,15 +188,20 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 			if end == len(data) && err == nil {
 				break // what follows is not read yet
 			}
-			if (at == 0 || !inAddr(data[at-1])) && (end == len(data) || !inAddr(data[end])) {
+			// Where the byte before is not here, the last round has judged.
+			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && (end == len(data) || !inAddr(data[end])) {
 				return true, nil
 			}
 			at = end
 		}
-		if err != nil {
-			return false, nil // the end
+		if err == io.EOF {
+			return false, nil
+		} else if err != nil {
+			return false, err
 		}
-		held = copy(buf, data[max(0, len(data)-len(text)-1):])
+		rest := max(0, len(data)-len(text)-1)
+		start = start && rest == 0
+		held = copy(buf, data[rest:])
 	}
 }
 

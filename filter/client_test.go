@@ -1,0 +1,121 @@
+package filter
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"hushpipe/filter/pseudonym"
+)
+
+func TestClient(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"192.0.2.1", "{192.0.2.1}"},
+		{"192.0.2.1:443", "{192.0.2.1}"},
+		{"192.0.2.1:", "{192.0.2.1}"},
+		{"2001:DB8::1", "{2001:db8::1}"},
+		{"[2001:db8::1]", "{2001:db8::1}"},
+		{"[2001:db8::1]:443", "{2001:db8::1}"},
+		{"[192.0.2.1]", "{192.0.2.1}"},
+		{"fe80::1%eth0", "{fe80::1}"},
+		{"[fe80::1%25eth0]:443", "{fe80::1}"},
+		{"::ffff:192.0.2.1", "{192.0.2.1}"},
+		{"::", "{::}"},
+
+		{"host.example.org", "{name:host.example.org}"},
+		{"Host.EXAMPLE.org", "{name:host.example.org}"},
+		{"unknown", "{name:unknown}"},
+		{"_hidden", "{name:_hidden}"},
+		{"host:443", "{name:host:443}"},
+		{"192.0.2.1.5", "{name:192.0.2.1.5}"},
+		{"192.0.2.1, 192.0.2.2", "{name:192.0.2.1, 192.0.2.2}"},
+		{"192.0.2.1%eth0", "{name:192.0.2.1%eth0}"},
+		{"192.0.2.1:http", "{name:192.0.2.1:http}"},
+		{"[2001:db8::1", "{name:[2001:db8::1}"},
+		{"[]", "{name:[]}"},
+		{"[]:1", "{name:[]:1}"},
+		{"%", "{name:%}"},
+		{":", "{name::}"},
+		{" ", "{name: }"},
+		{"--", "{name:--}"},
+		{"\x00\xff", "{name:\x00\xff}"},
+
+		{"-", "-"},
+		{"", ""},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g := guard{cipher: c}
+		got, who := g.appendClient([]byte("x "), []byte(test.text))
+		assert.Equal(t, "x "+expand(t, c, test.want), string(got), test.text)
+		assert.Equal(t, test.text != "" && test.text != "-", who.ok, test.text)
+	}
+}
+
+// One client counts once, however it was written.
+func TestClientCounted(t *testing.T) {
+	g := guard{cipher: testCipher(t, "mask=0/0")}
+	address := func(text string) pseudonym.Addr {
+		_, who := g.appendClient(nil, []byte(text))
+		return who.addr
+	}
+	assert.Equal(t, address("192.0.2.1"), address("::ffff:192.0.2.1"))
+	assert.Equal(t, address("[2001:db8::1]:80"), address("2001:DB8:0::1"))
+	assert.Equal(t, address("host"), address("HOST"))
+	assert.NotEqual(t, address("192.0.2.1"), address("192.0.2.2"))
+	assert.NotEqual(t, address("host"), address("host2"))
+}
+
+func TestClientList(t *testing.T) {
+	for _, test := range []struct{ text, want, first string }{
+		{"192.0.2.1", "{192.0.2.1}", "192.0.2.1"},
+		{"192.0.2.1, 2001:db8::1,192.0.2.2", "{192.0.2.1}, {2001:db8::1},{192.0.2.2}", "192.0.2.1"},
+		{"192.0.2.1:80, [2001:db8::1]:80", "{192.0.2.1}, {2001:db8::1}", "192.0.2.1"},
+		{` 192.0.2.1 , \"2001:db8::1\"`, ` {192.0.2.1} , \"{2001:db8::1}\"`, "192.0.2.1"},
+		{"unknown, 192.0.2.1", "{name:unknown}, {192.0.2.1}", ""},
+		{"-, 192.0.2.1", "-, {192.0.2.1}", ""},
+		{",192.0.2.1,", ",{192.0.2.1},", ""},
+		{"10.1.2.3 192.0.2.1", "{name:10.1.2.3 192.0.2.1}", ""},
+		{"-", "-", ""},
+		{"", "", ""},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g := guard{cipher: c}
+		got, who := g.appendClientList(nil, []byte(test.text))
+		assert.Equal(t, expand(t, c, test.want), string(got), test.text)
+		if test.first != "" {
+			want, _ := pseudonym.ParseAddr([]byte(test.first))
+			assert.Equal(t, client{want, true}, who, test.text)
+		}
+	}
+}
+
+func TestForwarded(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"for=192.0.2.1", "for={192.0.2.1}"},
+		{`for=\"[2001:db8::1]:4711\"`, `for=\"{2001:db8::1}\"`},
+		{`For="[2001:db8::1]"; Proto=https;BY=192.0.2.2`, `For="{2001:db8::1}"; Proto=https;BY={192.0.2.2}`},
+		{"for=192.0.2.1, for=192.0.2.2:80;by=_proxy", "for={192.0.2.1}, for={192.0.2.2};by={name:_proxy}"},
+		{"for=unknown, for=_mdn", "for={name:unknown}, for={name:_mdn}"},
+		{"for = host", "for = {name:host}"},
+		{"host=192.0.2.1:80;proto=http", "host={192.0.2.1}:80;proto=http"},
+		{"host=www.example.org;token=abc", "host=www.example.org;token=-"},
+		{"192.0.2.1", "{192.0.2.1}"},
+		{"gateway, for=192.0.2.1", "{name:gateway}, for={192.0.2.1}"},
+		{"for=", "for="},
+		{";,", ";,"},
+		{"-", "-"},
+		{"", ""},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g := guard{cipher: c}
+		got, _ := g.appendForwarded(nil, []byte(test.text), defaultRedact(t))
+		assert.Equal(t, expand(t, c, test.want), string(got), test.text)
+	}
+
+	g := guard{cipher: testCipher(t, "ipcrypt")}
+	_, who := g.appendForwarded(nil, []byte("by=192.0.2.9;for=192.0.2.1, for=192.0.2.2"), defaultRedact(t))
+	want, _ := pseudonym.ParseAddr([]byte("192.0.2.1"))
+	assert.Equal(t, client{want, true}, who)
+	_, who = g.appendForwarded(nil, []byte("by=192.0.2.9"), defaultRedact(t))
+	assert.False(t, who.ok)
+}
