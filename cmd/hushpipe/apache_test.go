@@ -125,6 +125,37 @@ func TestApacheFormats(t *testing.T) {
 	}
 }
 
+// TestReadmeApache runs the README's directives as they stand there, other
+// paths apart.
+func TestReadmeApache(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	base := t.TempDir()
+	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/", base+"/")
+	directives := []string{combined}
+	for _, block := range regexp.MustCompile("(?s)```apache\n(.*?)```").FindAllSubmatch(text, -1) {
+		for directive := range strings.Lines(paths.Replace(string(block[1]))) {
+			if strings.HasPrefix(directive, "ErrorLog") { // the main one is the harness's
+				directive = "<VirtualHost *>\nLogLevel info\n" + directive + "</VirtualHost>\n"
+			}
+			directives = append(directives, directive)
+		}
+	}
+	require.GreaterOrEqual(t, len(directives), 4)
+	h := startHTTPD(t, directives...)
+	h.raw("127.0.0.6", "GET /denied/ HTTP/1.0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
+	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error"} {
+		await(t, func() bool { return strings.Contains(written(filepath.Join(base, name)), "/denied/") }, name+" does not write")
+	}
+	h.Stop()
+	require.NotContains(t, h.ErrorLog(), "hushpipe:")
+	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error"} {
+		text := written(filepath.Join(base, name))
+		require.NotContains(t, text, "127.0.0.6", name)
+		require.NotContains(t, text, "192.0.2.1", name)
+	}
+}
+
 // traffic makes requests whose ids tell them apart in the logs.
 type traffic struct {
 	h        *httpd
