@@ -46,8 +46,11 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 	if len(line) > 0 && line[0] == '[' && a.errorLog.Parse(line, out) {
 		return true
 	}
-	tail := 0
-	if bytes.HasSuffix(line, []byte(`"`)) || bytes.HasSuffix(line, []byte("\"\r")) {
+	tail, end := 0, len(line)
+	if end > 0 && line[end-1] == '\r' {
+		end--
+	}
+	if end > 0 && line[end-1] == '"' {
 		tail = 1
 	}
 	return a.access[virtualHost(line)][tail].Parse(line, out) || a.access[0][tail].Parse(line, out)
@@ -58,7 +61,7 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 // is the identity, which nobody asks for: "-".
 func virtualHost(line []byte) int {
 	i := bytes.IndexByte(line, ' ')
-	if i < 0 || bytes.HasPrefix(line[i:], identless) {
+	if i < 0 || bytes.HasPrefix(line[i:], []byte(identless)) {
 		return 0
 	}
 	// Of an IPv6 address, the end is not taken for a port: what remained would

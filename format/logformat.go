@@ -29,13 +29,15 @@ func (e *FormatError) Error() string {
 // left end, and the others share what remains: the time stamp that a client
 // writes into its user name thereby loses against the real one behind it.
 //
-// Matching is linear in the length of the line: nothing is tried twice.
+// Matching is linear in the length of the line: nothing is tried twice, but for
+// a line of a usual format that matchUsual gives up on.
 type LogFormat struct {
 	segments []segment
 	fields   []Field // what Parse appends, without the positions
 	own      []int   // fields that hold an address of the server's own
 	recipe   [2]recipe
 	loc      *time.Location
+	usual    usual
 
 	client, status, target, query int // fields, -1 for none
 
@@ -249,6 +251,7 @@ func (c *compiler) link() {
 	}
 	c.p.segments[len(c.p.segments)-1].last = true
 	c.p.recipe = recipes(c.elems)
+	c.p.usual = usualOf(c.elems)
 	if c.full || c.p.query == c.p.target {
 		c.p.query = -1
 	}

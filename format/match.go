@@ -14,6 +14,9 @@ func (p *LogFormat) Parse(line []byte, out *Line) bool {
 	}
 	out.Fields = append(out.Fields, p.fields...)
 	p.date[0].ok, p.date[1].ok = false, false
+	if p.usual != unusual && p.matchUsual(line, out.Fields) {
+		return p.finish(line, out)
+	}
 	pos := 0
 	for i := range p.segments {
 		if pos = p.segment(&p.segments[i], line, pos, out.Fields); pos < 0 {
@@ -213,8 +216,8 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 		e := &s.elems[i]
 		group := s.elems[i+1 : e.next]
 		at, end := p.find(group, line, lo, hi, f)
-		if at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], identless) && !looksLikeAddress(line[lo:at]) {
-			if k := bytes.Index(line[lo:hi], identless); k >= 0 {
+		if at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {
+			if k := bytes.Index(line[lo:hi], []byte(identless)); k >= 0 {
 				at, end = p.find(group, line, lo+k, hi, f)
 			}
 		}
@@ -231,7 +234,7 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 
 // identless ends a host name, which DNS lets contain spaces: what follows is
 // the identity of RFC 1413, which nobody asks for any more.
-var identless = []byte(" - ")
+const identless = " - "
 
 // find returns where elems first match inside line[lo:hi], and where that ends.
 func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (at, end int) {

@@ -1,0 +1,231 @@
+package format
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// usualFormats are matched by matchUsual where a line allows it.
+var usualFormats = map[string]usual{
+	"combined":       usualHost,
+	"common":         usualHost,
+	"vhost_combined": usualPort,
+	"vhost_common":   usualName,
+	// Debian's vhost_combined, as it stands in the configuration file.
+	`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:     usualPort,
+	`%a %l %u %t "%r" %s %B "%{User-agent}i"`:                                usualHost,
+	`%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b "%{Referer}i" "%{a}i" "%f"`: usualName,
+}
+
+func TestUsualFormats(t *testing.T) {
+	for format, want := range usualFormats {
+		assert.Equal(t, want, newParser(t, format).(*LogFormat).usual, format)
+	}
+	for _, format := range []string{
+		`%h`,
+		`%h %u %t "%r" %>s %b`,
+		`%h %l %u %400t "%r" %>s %b`,
+		`%h %l %u %{end}t "%r" %>s %b`,
+		`%h %l %u %{%d/%b/%Y}t "%r" %>s %b`,
+		`%h %l %l %t "%r" %>s %b`,
+		`%h %l %{x}i %t "%r" %>s %b`,
+		`%h %l %u %t "%u" %>s %b`,
+		`%h %l %u %t "%r" %>s %b "%u"`,
+		`%h %l %u %t "%r" %>s %{sec}t`,
+		`%h %l %u %t "%r" %>s %b %D`,
+		`%h %l %u %t "%r" %>s %b "%b"`,
+		`%h %l %u %t "%r" %>s %b "%{x}i`,
+		`%h  %l %u %t "%r" %>s %b`,
+		`%u %h %l %u %t "%r" %>s %b`,
+		`%v:%p:%h %l %u %t "%r" %>s %b`,
+		`x%h %l %u %t "%r" %>s %b`,
+		`%%f %%l %%u %%t "%%f" %%b %%b %h`,
+	} {
+		assert.Equal(t, unusual, newParser(t, format).(*LogFormat).usual, format)
+	}
+}
+
+// TestUsualLines: all lines of the real log go the short way, and most of those
+// that were made to be unusual.
+func TestUsualLines(t *testing.T) {
+	for _, tt := range []struct {
+		format string
+		lines  [][]byte
+		least  float64
+	}{
+		{"combined", sampleLines(t), 1},
+		{"combined", httpdLines(t, "combined.log"), 0.75},
+		{"common", httpdLines(t, "common.log"), 0.75},
+		{"vhost_combined", httpdLines(t, "vhost_combined.log"), 0.75},
+	} {
+		p := newParser(t, tt.format).(*LogFormat)
+		n := 0
+		for _, line := range tt.lines {
+			if p.matchUsual(line, slices.Clone(p.fields)) {
+				n++
+			}
+		}
+		assert.GreaterOrEqual(t, float64(n)/float64(len(tt.lines)), tt.least, tt.format)
+	}
+}
+
+// bySegments is p without matchUsual, the plain reference of what it does.
+func bySegments(p Parser) Parser {
+	switch p := p.(type) {
+	case *LogFormat:
+		reference := *p
+		reference.usual, reference.decoded = unusual, nil
+		return &reference
+	case *Auto:
+		reference := *p
+		for i := range reference.access {
+			for j, format := range reference.access[i] {
+				reference.access[i][j] = bySegments(format).(*LogFormat)
+			}
+		}
+		return &reference
+	}
+	panic("not a parser of text lines")
+}
+
+// usualPair is a parser and its reference.
+type usualPair struct {
+	format      string
+	fast, plain Parser
+}
+
+func usualPairs(t testing.TB) (pairs []usualPair) {
+	for format := range usualFormats {
+		p := newParser(t, format)
+		pairs = append(pairs, usualPair{format, p, bySegments(p)})
+	}
+	p := newParser(t, "auto")
+	return append(pairs, usualPair{"auto", p, bySegments(p)})
+}
+
+// requireEqual parses line both ways.
+func (p *usualPair) requireEqual(t *testing.T, line []byte) {
+	var got, want Line
+	ok := p.plain.Parse(line, &want)
+	if p.fast.Parse(line, &got) != ok {
+		require.Equal(t, ok, !ok, "%s: %q", p.format, line)
+	}
+	if ok && !(slices.Equal(want.Fields, got.Fields) && want.Client == got.Client && want.Day == got.Day && want.HasDay == got.HasDay &&
+		want.Status == got.Status && (want.Target == nil) == (got.Target == nil) && bytes.Equal(want.Target, got.Target)) {
+		require.Equal(t, want, got, "%s: %q", p.format, line)
+	}
+}
+
+// testdataLines returns the lines of all logs in testdata, and some that no
+// server wrote.
+func testdataLines(t testing.TB) (lines [][]byte) {
+	for _, s := range []string{
+		`192.0.2.1 - - ` + stamp + ` "-" 408 12345678901234567890 "-" "-"`,
+		`192.0.2.1 - - ` + stamp + ` "-" 408 123456789012345678901 "-" "-"`,
+		`192.0.2.1 - - ` + stamp + ` "" 200 -5`,
+		`a:12345678901234567890 192.0.2.1 - - ` + stamp + ` "-" 408 - "" ""`,
+		`a:123456789012345678901 192.0.2.1 - - ` + stamp + ` "-" 408 - "" ""`,
+		`a:-1 192.0.2.1 - - ` + stamp + ` "-" 408 - "\\" "\\\""`,
+		`:80  - - ` + stamp + ` "-" 408 - "-" "-"`,
+		` - - ` + stamp + ` "-" 408 -`,
+		` - ` + stamp + ` "-" 408 -`,
+		stamp + ` "-" 408 -`,
+		`a b - - - ` + stamp + ` "" ` + stamp + ` "-" 408 -`,
+	} {
+		lines = append(lines, []byte(s))
+	}
+	files, err := filepath.Glob("../testdata/*/*.log")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		lines = append(lines, bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))...)
+	}
+	return lines
+}
+
+// The bytes that hold a line together.
+const significant = ` "\-[]:/0a.` + "\r"
+
+// TestUsualEqualsSegments parses each log line, and lines with a few bytes of
+// it replaced, taken out, put in or moved.
+func TestUsualEqualsSegments(t *testing.T) {
+	pairs := usualPairs(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	var edited []byte
+	for _, line := range testdataLines(t) {
+		for i := range pairs {
+			pairs[i].requireEqual(t, line)
+		}
+		for range 8 {
+			edited = append(edited[:0], line...)
+			for range 1 + r.IntN(3) {
+				edited = edit(edited, r)
+			}
+			for i := range pairs {
+				pairs[i].requireEqual(t, edited)
+			}
+		}
+	}
+}
+
+func edit(line []byte, r *rand.Rand) []byte {
+	at := r.IntN(len(line) + 1)
+	if r.IntN(2) == 0 { // what separates fields, more often than what is inside
+		at += max(0, bytes.IndexAny(line[at:], ` "[]\`))
+	}
+	next, to := min(at+1, len(line)), min(at+r.IntN(30), len(line))
+	c := significant[r.IntN(len(significant))]
+	switch r.IntN(4) {
+	case 0:
+		return slices.Insert(line, at, c)
+	case 1:
+		return slices.Delete(line, at, next)
+	case 2:
+		return slices.Insert(line, at, line[at:to]...)
+	}
+	return slices.Replace(line, at, next, c)
+}
+
+// TestUsualEqualsSegmentsAtEachByte puts each significant byte at each place.
+func TestUsualEqualsSegmentsAtEachByte(t *testing.T) {
+	pairs := usualPairs(t)
+	for _, s := range benchLines {
+		line := []byte(s)
+		for at := range len(line) + 1 {
+			for _, c := range []byte(significant) {
+				inserted := slices.Insert(slices.Clone(line), at, c)
+				replaced := slices.Clone(line[:min(at+1, len(line))])
+				replaced[len(replaced)-1] = c
+				for i := range pairs {
+					pairs[i].requireEqual(t, inserted)
+					pairs[i].requireEqual(t, append(replaced, line[len(replaced):]...))
+					pairs[i].requireEqual(t, line[:at])
+				}
+			}
+		}
+	}
+}
+
+func FuzzUsual(f *testing.F) {
+	for _, line := range testdataLines(f) {
+		f.Add(line)
+	}
+	for _, line := range benchLines {
+		f.Add([]byte(line))
+	}
+	pairs := usualPairs(f)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		for i := range pairs {
+			pairs[i].requireEqual(t, line)
+		}
+	})
+}
