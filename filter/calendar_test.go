@@ -21,7 +21,8 @@ var today = format.NewDay(2026, 11, 22)
 
 // calendar is a Calendar with a fixed date and computable keys.
 type calendar struct {
-	first  format.Day // lines of earlier days expire
+	first  format.Day     // lines of earlier days expire
+	key    *pseudonym.Key // nil: each day has its own
 	epoch  uint64
 	hasher *rooms.Hasher
 }
@@ -40,9 +41,15 @@ func (c *calendar) Place(date format.Day, dated bool) (format.Day, Fate) {
 	return date, Keep
 }
 
-func (c *calendar) Key(day format.Day, _ Fate) *pseudonym.Key { return testKey(day) }
-func (c *calendar) Epoch() uint64                             { return c.epoch }
-func (c *calendar) Hasher() *rooms.Hasher                     { return c.hasher }
+func (c *calendar) Key(day format.Day, _ Fate) *pseudonym.Key {
+	if c.key != nil {
+		return c.key
+	}
+	return testKey(day)
+}
+
+func (c *calendar) Epoch() uint64         { return c.epoch }
+func (c *calendar) Hasher() *rooms.Hasher { return c.hasher }
 
 func testKey(day format.Day) *pseudonym.Key {
 	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}

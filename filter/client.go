@@ -19,7 +19,11 @@ func (g *guard) appendClient(dst, v []byte) ([]byte, client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), client{}
 	}
-	if a, ok := pseudonym.ParseAddr(bareAddr(v)); ok {
+	a, ok := pseudonym.ParseAddr(v)
+	if !ok {
+		a, ok = pseudonym.ParseAddr(bareAddr(v))
+	}
+	if ok {
 		return g.cipher.AppendAddr(dst, a), client{a, true}
 	}
 	return g.cipher.AppendName(dst, v), client{g.cipher.NameAddr(v), true}
@@ -113,7 +117,7 @@ func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
 				first = c
 			}
 		} else {
-			dst = g.appendURL(dst, pair, r, plainText, true)
+			dst = g.appendRedacted(dst, pair, r, plainText, true)
 		}
 		if end < 0 {
 			return dst, first

@@ -152,7 +152,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	if known {
 		part.Lines, who = f.appendLine(part.Lines, line)
 	} else {
-		part.Lines = f.guard.appendURL(part.Lines, line, f.cfg.Redact, brokenText, true)
+		part.Lines = f.guard.appendRedacted(part.Lines, line, f.cfg.Redact, brokenText, true)
 	}
 	part.Lines = append(part.Lines, '\n')
 	if known && f.hasher != nil && who.ok && f.line.Target != nil &&
@@ -169,13 +169,14 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 	at := 0
 	for i := range f.line.Fields {
 		field := &f.line.Fields[i]
+		if field.Kind == format.Plain {
+			continue // it goes with the next literal
+		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
 		text := line[field.Start:field.End]
 		var who client
 		switch field.Kind {
-		case format.Plain:
-			dst = append(dst, text...)
 		case format.Client:
 			if field.Bare {
 				dst = append(dst, '"')
@@ -191,7 +192,7 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 		case format.Request:
 			dst = g.appendRequest(dst, text, f.cfg.Redact)
 		case format.URL:
-			dst = g.appendURL(dst, text, f.cfg.Redact, plainText, isProse(text))
+			dst = g.appendURL(dst, text, f.cfg.Redact)
 		case format.UserAgent:
 			dst = g.appendText(dst, text, agentText)
 		default:

@@ -58,40 +58,75 @@ const (
 
 // appendText appends text with its addresses replaced.
 func (g *guard) appendText(dst, text []byte, as care) []byte {
-	switch {
-	case as == brokenText:
+	if as == brokenText {
 		return g.appendBroken(dst, text)
-	case bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0:
+	}
+	at := nextStop(text, 0, stopRun|stopEscape)
+	if bytes.IndexByte(text[at:], '%') >= 0 || bytes.IndexByte(text[at:], '\\') >= 0 {
 		return g.appendEscaped(dst, text, as)
 	}
-	return g.appendRaw(dst, text, as)
+	return g.appendFrom(dst, text, as, at)
+}
+
+// What nextStop can stop at. While it reads a run, it counts its dots in the
+// lowest four bits and its colons in the next, so that the third dot and the
+// second colon each set the highest bit of their four.
+const (
+	stopRun    = 8 | 8<<4 // enough separators for an address
+	stopEscape = 1 << 8
+	stopEqual  = 1 << 9
+	noRun      = 8 - 3 | (8-2)<<4
+)
+
+// steps says for each byte which bits of the state stay (the upper half) and
+// what is added (the lower half).
+var steps = func() (t [256]uint32) {
+	for c := range t {
+		t[c] = noRun
+		if class[c]&(inHex|inSep) != 0 {
+			t[c] = 0xffff << 16
+		}
+	}
+	t['.'] += 1
+	t[':'] += 1 << 4
+	t['%'] += stopEscape
+	t['\\'] += stopEscape
+	t['='] += stopEqual
+	return t
+}()
+
+// nextStop returns where in text[from:] it first meets one of stops, len(text)
+// for nowhere. Most texts have none: there is no branch to mispredict.
+func nextStop(text []byte, from int, stops uint32) int {
+	state := uint32(noRun)
+	for i := from; i < len(text); i++ {
+		step := steps[text[i]]
+		state = state&(step>>16) + step&0xffff
+		if state&stops != 0 {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // appendRaw is appendText for a text in which every byte means itself.
 func (g *guard) appendRaw(dst, text []byte, as care) []byte {
-	if bytes.Count(text, dot) < 3 && bytes.Count(text, colon) < 2 {
-		return append(dst, text...) // too few separators for any address
-	}
+	return g.appendFrom(dst, text, as, nextStop(text, 0, stopRun))
+}
+
+// appendFrom is appendRaw for a text with its first stop at i.
+func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 	kept := 0
-	for i := 0; i < len(text); {
-		if class[text[i]]&inSep == 0 {
-			i++
-			continue
-		}
-		start, end, dots, colons := i, i, 0, 0
-		for start > kept && class[text[start-1]]&inHex != 0 {
+	for ; i < len(text); i = nextStop(text, i, stopRun) {
+		start, end := i, i
+		for start > kept && class[text[start-1]]&(inHex|inSep) != 0 {
 			start--
 		}
-		for ; end < len(text) && class[text[end]]&(inHex|inSep) != 0; end++ {
-			switch text[end] {
-			case '.':
-				dots++
-			case ':':
-				colons++
-			}
+		for end < len(text) && class[text[end]]&(inHex|inSep) != 0 {
+			end++
 		}
 		i = end
-		if dots < 3 && colons < 2 || as == agentText && colons == 0 && isVersion(text, start, end) {
+		if as == agentText && isVersion(text, start, end) {
 			continue
 		}
 		for start < end {
@@ -140,7 +175,7 @@ func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
 			i += width
 		}
 		g.pos = append(g.pos, i)
-		if dots < 3 && colons < 2 || as == agentText && !escapes && colons == 0 && isVersion(text, raw, i) {
+		if dots < 3 && colons < 2 || as == agentText && !escapes && isVersion(text, raw, i) {
 			continue
 		}
 		for from := 0; from < len(g.run); {
@@ -167,6 +202,13 @@ func (g *guard) appendFound(dst, run []byte, a found) []byte {
 // unescape returns the byte that text begins with and how many bytes of text
 // it takes. %XX may itself be percent-encoded, as in %252E for a dot.
 func unescape(text []byte) (c byte, width int) {
+	if c = text[0]; c != '%' && c != '\\' {
+		return c, 1
+	}
+	return unescapeLong(text)
+}
+
+func unescapeLong(text []byte) (c byte, width int) {
 	switch text[0] {
 	case '%':
 		k := 1
@@ -204,8 +246,8 @@ func hexVal(c byte) byte {
 
 // isVersion reports whether text[start:end], digits and dots, is the version of
 // a product in a user agent, as in Chrome/124.0.0.0 (RFC 9110, 10.1.5): right
-// behind a name and a slash, the name behind a blank or an opening bracket, so
-// that the path of a URL is none.
+// behind a name and a slash, the name behind a blank, a quote or an opening
+// bracket, so that the path of a URL is none.
 func isVersion(text []byte, start, end int) bool {
 	for _, c := range text[start:end] {
 		if class[c]&inDigit == 0 && c != '.' {
@@ -227,7 +269,7 @@ func isVersion(text []byte, start, end int) bool {
 		return true
 	}
 	switch text[name-1] {
-	case ' ', '(', ';', ',':
+	case ' ', '(', ';', ',', '"':
 		return true
 	}
 	return false

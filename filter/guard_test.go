@@ -119,7 +119,7 @@ func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
 var (
 	refRun     = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
 	refNumbers = regexp.MustCompile(`^[0-9.]+$`)
-	refProduct = regexp.MustCompile(`(?:^|[ (;,])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
+	refProduct = regexp.MustCompile(`(?:^|[ (;,"])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
 	refRow     = regexp.MustCompile(`[0-9][0-9.]*`)
 	refQuad    = regexp.MustCompile(`[0-9]\.M\.M\.[0-9]`)
 )

@@ -13,7 +13,8 @@ import (
 // which a plain read of a pipe cannot. The descriptor stays as it is: its
 // flags belong to the web server as well.
 type Input struct {
-	file     *os.File
+	fd       int
+	file     *os.File // which the collector would else close
 	wakeR    *os.File
 	wakeW    *os.File
 	deadline atomic.Int64 // Unix ns, 0 for none
@@ -25,7 +26,7 @@ func NewInput(f *os.File) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Input{file: f, wakeR: r, wakeW: w}, nil
+	return &Input{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}, nil
 }
 
 // Stop makes Read report the end of the input, at once for 0, else when there
@@ -37,7 +38,7 @@ func (in *Input) Stop(drain time.Duration) {
 
 // Read reads into p what there is, and waits for at least one byte.
 func (in *Input) Read(p []byte) (int, error) {
-	fds := []unix.PollFd{{Fd: int32(in.file.Fd()), Events: unix.POLLIN}, {Fd: int32(in.wakeR.Fd()), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(in.fd), Events: unix.POLLIN}, {Fd: int32(in.wakeR.Fd()), Events: unix.POLLIN}}
 	for {
 		wait := -1
 		if end := in.deadline.Load(); end != 0 {
@@ -55,7 +56,7 @@ func (in *Input) Read(p []byte) (int, error) {
 		case n == 0:
 			return 0, io.EOF
 		case fds[0].Revents != 0:
-			n, err := unix.Read(int(in.file.Fd()), p)
+			n, err := unix.Read(in.fd, p)
 			switch {
 			case err == unix.EINTR || err == unix.EAGAIN:
 			case err != nil:

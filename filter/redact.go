@@ -39,15 +39,26 @@ const redacted = "-"
 // appendRequest appends a request line, or only its target. What stands before
 // the protocol is all target: a broken client sends blanks in it, unencoded.
 func (g *guard) appendRequest(dst, line []byte, r *Redact) []byte {
+	if nextStop(line, 0, stopRun|stopEscape|stopEqual) == len(line) {
+		return append(dst, line...)
+	}
 	end := len(line)
 	if at := bytes.LastIndexByte(line, ' '); at >= 0 && bytes.HasPrefix(line[at:], protocol) {
 		end = at
 	}
-	dst = g.appendURL(dst, line[:end], r, plainText, false)
+	dst = g.appendRedacted(dst, line[:end], r, plainText, false)
 	return g.appendText(dst, line[end:], plainText)
 }
 
 var protocol = []byte(" HTTP/")
+
+// appendURL appends a URL, or a message that may quote some.
+func (g *guard) appendURL(dst, text []byte, r *Redact) []byte {
+	if nextStop(text, 0, stopRun|stopEscape|stopEqual) == len(text) {
+		return append(dst, text...)
+	}
+	return g.appendRedacted(dst, text, r, plainText, isProse(text))
+}
 
 // isProse reports whether a text is a message with a URL in it, and not a URL.
 func isProse(text []byte) bool {
@@ -55,10 +66,10 @@ func isProse(text []byte) bool {
 	return blank >= 0 && bytes.IndexByte(text[:blank], '=') < 0
 }
 
-// appendURL appends a text that holds URLs: the values of the redacted
-// parameters are replaced, and what is left goes through the leak guard. In
-// prose a value ends at a blank or a quote.
-func (g *guard) appendURL(dst, text []byte, r *Redact, as care, prose bool) []byte {
+// appendRedacted replaces the values of the redacted parameters, and passes
+// what is left through the leak guard. In prose a value ends at a blank or a
+// quote.
+func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool) []byte {
 	kept := 0
 	for i := 0; i < len(text); {
 		eq, width := nextEqual(text[i:])

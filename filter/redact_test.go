@@ -54,7 +54,7 @@ func TestRedactURL(t *testing.T) {
 			g, r := guard{cipher: c}, defaultRedact(t)
 			want := expand(t, c, test.want)
 			url := func(text string) string {
-				return string(g.appendURL(nil, []byte(text), r, plainText, isProse([]byte(text))))
+				return string(g.appendURL(nil, []byte(text), r))
 			}
 			request := func(text string) string { return string(g.appendRequest(nil, []byte(text), r)) }
 			assert.Equal(t, want, url(test.text), "a URL")
@@ -64,7 +64,7 @@ func TestRedactURL(t *testing.T) {
 	}
 	for _, name := range strings.Split(DefaultRedact, ",") {
 		g, r := guard{}, defaultRedact(t)
-		assert.Equal(t, "?"+name+"=-&a=1", string(g.appendURL(nil, []byte("?"+name+"=abc&a=1"), r, plainText, false)))
+		assert.Equal(t, "?"+name+"=-&a=1", string(g.appendURL(nil, []byte("?"+name+"=abc&a=1"), r)))
 	}
 }
 
@@ -98,7 +98,7 @@ func TestRedactMessage(t *testing.T) {
 		c := testCipher(t, "ipcrypt")
 		g, r := guard{cipher: c}, defaultRedact(t)
 		text := []byte(test.text)
-		assert.Equal(t, expand(t, c, test.want), string(g.appendURL(nil, text, r, plainText, isProse(text))), test.text)
+		assert.Equal(t, expand(t, c, test.want), string(g.appendURL(nil, text, r)), test.text)
 	}
 }
 
@@ -106,11 +106,11 @@ func TestNewRedact(t *testing.T) {
 	r, err := NewRedact(" Code , ,x-y")
 	require.NoError(t, err)
 	g := guard{}
-	assert.Equal(t, "?code=-&X-Y=-&token=a", string(g.appendURL(nil, []byte("?code=a&X-Y=a&token=a"), r, plainText, false)))
+	assert.Equal(t, "?code=-&X-Y=-&token=a", string(g.appendURL(nil, []byte("?code=a&X-Y=a&token=a"), r)))
 
 	r, err = NewRedact("")
 	require.NoError(t, err)
-	assert.Equal(t, "?token=a&=b", string(g.appendURL(nil, []byte("?token=a&=b"), r, plainText, false)))
+	assert.Equal(t, "?token=a&=b", string(g.appendURL(nil, []byte("?token=a&=b"), r)))
 
 	for _, list := range []string{"a=b", "a,b&c", "a b"} {
 		_, err = NewRedact(list)

@@ -45,7 +45,7 @@ func AppendRevealed(dst, line []byte, c *pseudonym.Cipher) ([]byte, int) {
 func findPseudonym(run []byte) found {
 	a := findAddr(run)
 	if a.end > 0 && !a.exact {
-		if colon := bytes.LastIndexByte(run[:a.end], ':'); colon > 0 {
+		if colon := bytes.LastIndexByte(run[:a.end], ':'); colon > 0 && isPort(run[colon:a.end]) {
 			if b := findAddr(run[:colon]); b.exact {
 				return b
 			}

@@ -44,8 +44,8 @@ const maxJournals = 64
 
 // Count takes the records of lines that are written.
 func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
-	s.work.Lock()
-	defer s.work.Unlock()
+	s.lock()
+	defer s.unlock()
 	if day < s.window.Load().First {
 		return // Append has said that the lines came too late
 	}
@@ -55,12 +55,10 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 		s.closeIdle()
 		j = &ownJournal{}
 		s.journals[id] = j
-		s.dirty[day] = true
 	}
 	if len(records) == 0 && j.writer != nil {
 		return
 	}
-	s.dirty[day] = true
 	j.pending = append(j.pending, records...)
 	if dir := s.dir.Load(); dir != nil {
 		if err := s.flush(dir, id, j); err != nil {
@@ -73,9 +71,7 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 func (s *Store) flushJournals(dir *rotate.Dir) error {
 	var errs []error
 	for id, j := range s.journals {
-		if j.lost = j.isLost(dir); j.lost {
-			s.dirty[id.day] = true
-		}
+		j.lost = j.isLost(dir)
 		if err := s.flush(dir, id, j); err != nil {
 			s.cfg.Say("journal", err.Error()+"; room counts wait in memory")
 			errs = append(errs, err)
@@ -98,6 +94,7 @@ func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
 			return err
 		}
 		j.pending = j.pending[:copy(j.pending, j.pending[n:])]
+		s.dirty[id.day] = true
 	}
 	return nil
 }
@@ -129,6 +126,7 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	}
 	j.close()
 	j.file, j.name, j.writer, j.lost = file, name, w, false
+	s.dirty[id.day] = true
 	return nil
 }
 
@@ -327,7 +325,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
 
 // counts reports whether some process counted rooms on the union's day.
 func (s *Store) counts(u *union) bool {
-	return u.counted() || len(u.settings) == 0 && s.cfg.Counting
+	return u.counted() || len(u.settings) == 0 && len(u.read) > 0 && s.cfg.Counting
 }
 
 // counted reports whether one of the journals says that rooms were counted.
@@ -383,12 +381,14 @@ func firstLine(err error) string {
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
 func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
-	s.work.Lock()
-	defer s.work.Unlock()
 	// Without a hasher nothing was counted, which is not the same as zero.
 	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
 	}
+	if err := s.lockSoon(); err != nil {
+		return err
+	}
+	defer s.unlock()
 	dir := s.usable()
 	if dir == nil {
 		return s.openErr

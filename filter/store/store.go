@@ -22,9 +22,9 @@ const (
 	// keyPatience is how long the reader waits for a key that it meets for the
 	// first time, before it goes on with one in memory.
 	keyPatience = 50 * time.Millisecond
-	// startPatience is how long Open waits until DIR is in order. A first key
-	// takes a few fsyncs.
-	startPatience = time.Second
+	// patience is how long Open and Close wait for a disk that does not answer.
+	// A first key takes a few fsyncs.
+	patience = time.Second
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
@@ -65,9 +65,9 @@ type Store struct {
 	unsure map[format.Day]bool           // their keys are in memory only
 	hasher *rooms.Hasher
 
-	work     sync.Mutex // guards what follows: Open may still be at work
-	openErr  error      // why there is no dir
-	broke    bool       // lines were refused
+	work     chan struct{} // full while a method uses what follows
+	openErr  error         // why there is no dir
+	broke    bool          // lines were refused
 	journals map[journalID]*ownJournal
 	unions   map[format.Day]*union
 	dirty    map[format.Day]bool // days whose room file may be behind
@@ -93,13 +93,13 @@ func Open(cfg Config) *Store {
 	}()
 	select {
 	case <-ready:
-	case <-time.After(startPatience):
+	case <-time.After(patience):
 	}
 	return s
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{cfg: cfg,
+	s := &Store{cfg: cfg, work: make(chan struct{}, 1),
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
 		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
 	today := format.DayOf(cfg.Now())
@@ -113,8 +113,8 @@ func (s *Store) firstDay(today format.Day) format.Day { return today - format.Da
 
 // Append writes whole lines to the file of day, see rotate.Dir.Append.
 func (s *Store) Append(day format.Day, lines []byte) (int, error) {
-	s.work.Lock()
-	defer s.work.Unlock()
+	s.lock()
+	defer s.unlock()
 	dir := s.usable()
 	if dir == nil {
 		s.broke = true
@@ -150,8 +150,8 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 // once a minute, and purges at each day change and hourly. It returns when to
 // come again.
 func (s *Store) Tick() time.Duration {
-	s.work.Lock()
-	defer s.work.Unlock()
+	s.lock()
+	defer s.unlock()
 	dir := s.usable()
 	if dir == nil {
 		return retryOpen
@@ -197,8 +197,10 @@ func due(now, last time.Time, every time.Duration) bool {
 // Close brings the room files up to date. It reports whether something is left
 // that did not reach the disk.
 func (s *Store) Close() error {
-	s.work.Lock()
-	defer s.work.Unlock()
+	if err := s.lockSoon(); err != nil {
+		return err
+	}
+	defer s.unlock()
 	dir := s.usable()
 	if dir == nil {
 		return s.openErr
@@ -210,6 +212,21 @@ func (s *Store) Close() error {
 		j.close()
 	}
 	return errors.Join(err, dir.Close())
+}
+
+// lock waits until no other method works on the disk: Open may still, and when
+// the process ends the one that waits for a disk that hangs.
+func (s *Store) lock() { s.work <- struct{}{} }
+
+func (s *Store) unlock() { <-s.work }
+
+func (s *Store) lockSoon() error {
+	select {
+	case s.work <- struct{}{}:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", s.cfg.Path)
+	}
 }
 
 // usable returns DIR, opened now if need be, or nil.
@@ -255,6 +272,7 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 	s.readSecret(dir)
 	s.saveKeys(dir)
 	s.flushJournals(dir)
+	s.refresh(dir, false)
 	go func() {
 		s.inUse.Lock()
 		defer s.inUse.Unlock()
@@ -291,6 +309,5 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 			delete(s.journals, id)
 		}
 	}
-	s.dropUnions()
 	s.turn.Add(1)
 }

@@ -1,0 +1,265 @@
+package filter
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+const (
+	combinedLine = `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r&ip=2001:db8::1&token=abc HTTP/1.1" 200 5 "http://192.0.2.2/" "Chrome/124.0.0.0 for 1.2.3.4.5"`
+	jsonLine     = `{"time":"2026-11-22T07:23:55+0000","remote_ip":3232235777,"x_forwarded_for":"192.0.2.1, host","request":"GET /?v=%5B2001%3Adb8::1%5D HTTP/1.1"}`
+	errorLine    = `[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client 2001:db8::1:443] AH1: from 192.0.2.1, referer: http://192.0.2.2/?sid=abc`
+)
+
+func TestModes(t *testing.T) {
+	log := combinedLine + "\n" + jsonLine + "\n" + errorLine + "\n"
+	for _, test := range []struct{ mode, want string }{
+		{"mask=8/16", `192.0.0.0 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r&ip=2001::&token=- HTTP/1.1" 200 5 "http://192.0.0.0/" "Chrome/124.0.0.0 for {name:1.2.3.4.5}"
+{"time":"2026-11-22T07:23:55+0000","remote_ip":"{name:3232235777}","x_forwarded_for":"192.0.0.0, {name:host}","request":"GET /?v=%5B2001::%5D HTTP/1.1"}
+[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client 2001:::443] AH1: from 192.0.0.0, referer: http://192.0.0.0/?sid=-
+`},
+		{"drop", `- - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r&ip=-&token=- HTTP/1.1" 200 5 "http://-/" "Chrome/124.0.0.0 for -"
+{"time":"2026-11-22T07:23:55+0000","remote_ip":"-","x_forwarded_for":"-, -","request":"GET /?v=%5B-%5D HTTP/1.1"}
+[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client -:443] AH1: from -, referer: http://-/?sid=-
+`},
+		{"keep", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r&ip=2001:db8::1&token=- HTTP/1.1" 200 5 "http://192.0.2.2/" "Chrome/124.0.0.0 for 1.2.3.4.5"
+{"time":"2026-11-22T07:23:55+0000","remote_ip":"3232235777","x_forwarded_for":"192.0.2.1, host","request":"GET /?v=%5B2001:db8::1%5D HTTP/1.1"}
+[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client 2001:db8::1:443] AH1: from 192.0.2.1, referer: http://192.0.2.2/?sid=-
+`},
+		{"ipcrypt", pseudonymised},
+		{"pfx", pseudonymised},
+	} {
+		t.Run(test.mode, func(t *testing.T) {
+			cfg := newConfig(t, "auto")
+			cfg.Mode, _ = pseudonym.ParseMode(test.mode)
+			got, stats := treated(t, cfg, newCalendar(), log)
+			assert.Equal(t, expand(t, testCipher(t, test.mode), test.want), got)
+			assert.Equal(t, Stats{Lines: 3}, stats)
+		})
+	}
+}
+
+const pseudonymised = `{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r&ip={2001:db8::1}&token=- HTTP/1.1" 200 5 "http://{192.0.2.2}/" "Chrome/124.0.0.0 for {name:1.2.3.4.5}"
+{"time":"2026-11-22T07:23:55+0000","remote_ip":"{name:3232235777}","x_forwarded_for":"{192.0.2.1}, {name:host}","request":"GET /?v=%5B{2001:db8::1}%5D HTTP/1.1"}
+[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client {2001:db8::1}:443] AH1: from {192.0.2.1}, referer: http://{192.0.2.2}/?sid=-
+`
+
+// What bad input gets: a line is always written, what it was is counted, and no
+// address gets through.
+func TestBadInput(t *testing.T) {
+	const (
+		rest     = ` - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5` + "\n"
+		noDate   = ` - - [22/Nov/2026] "GET / HTTP/1.1" 200 5` + "\n"
+		caddy    = `{"ts":1795332235.1,"request":{"remote_ip":"192.0.2.1","uri":"/?token=a"},"status":200}`
+		longText = 1<<20 - 200
+	)
+	long := strings.Repeat("x", longText)
+	for _, test := range []struct {
+		name, format, log, want string
+		stats                   Stats
+	}{
+		{"NUL bytes", "common", "\x00 192.0.2.1\x00192.0.2.2\n", "\x00 {192.0.2.1}\x00{192.0.2.2}\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+		{"NUL bytes in a field", "common", "192.0.2.1 - \x00192.0.2.2" + rest[4:], "{192.0.2.1} - \x00{192.0.2.2}" + rest[4:],
+			Stats{Lines: 1}},
+		{"invalid UTF-8", "common", "\xff192.0.2.1\xc3" + rest, "{name:\xff192.0.2.1\xc3}" + rest,
+			Stats{Lines: 1}},
+		{"invalid UTF-8, malformed", "auto", "{\xff\"192.0.2.1\xc3\n", "{\xff\"{192.0.2.1}\xc3\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+		{"long line without a newline", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /` + long + ` HTTP/1.1" 200 5`,
+			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /` + long + ` HTTP/1.1" 200 5` + "\n",
+			Stats{Lines: 1}},
+		{"line longer than 1 MiB", "common", "192.0.2.1 " + strings.Repeat("x ", 1<<19) + "192.0.2.2\n192.0.2.3" + rest,
+			"{192.0.2.1} " + strings.Repeat("x ", 1<<19)[10:] + "\n{192.0.2.3}" + rest,
+			Stats{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
+		{"longer than 1 MiB, cut in an address", "common", strings.Repeat("x", 1<<20-5) + "%192.0.2.2\n" + "192.0.2.3" + rest,
+			strings.Repeat("x", 1<<20-5) + "\n{192.0.2.3}" + rest,
+			Stats{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
+		{"much longer than 1 MiB, without a newline", "common", "192.0.2.1 " + strings.Repeat("x ", 3<<20) + "192.0.2.2",
+			"{192.0.2.1} " + strings.Repeat("x ", 1<<19)[10:] + "\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1, Cut: 1}},
+		{"no last newline", "common", "192.0.2.1" + strings.TrimSuffix(rest, "\n"), "{192.0.2.1}" + rest,
+			Stats{Lines: 1}},
+		{"CRLF", "common", "192.0.2.1" + strings.TrimSuffix(rest, "\n") + "\r\n", "{192.0.2.1}" + strings.TrimSuffix(rest, "\n") + "\r\n",
+			Stats{Lines: 1}},
+		{"CRLF, JSON", "auto", `{"ip":"192.0.2.1","time":"2026-11-22"}` + "\r\n", `{"ip":"{192.0.2.1}","time":"2026-11-22"}` + "\r\n",
+			Stats{Lines: 1}},
+		{"empty line", "common", "\n\n192.0.2.1" + rest, "\n\n{192.0.2.1}" + rest,
+			Stats{Lines: 3, Malformed: 2, Adjusted: 2}},
+		{"no input", "common", "", "", Stats{}},
+		{"host name as client", "common", "Host.example.org" + rest, "{name:host.example.org}" + rest,
+			Stats{Lines: 1}},
+		{"- as client", "common", "-" + rest, "-" + rest,
+			Stats{Lines: 1}},
+		{"no request", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "-" 408 -` + "\n", `{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "-" 408 -` + "\n",
+			Stats{Lines: 1}},
+		{"TLS for a request", "auto", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "\x16\x03\x01 192.0.2.2" 400 5` + "\n",
+			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "\x16\x03\x01 {192.0.2.2}" 400 5` + "\n",
+			Stats{Lines: 1}},
+		{"no readable time", "common", "192.0.2.1" + noDate, "{192.0.2.1}" + noDate,
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+		{"number for a client", "auto", `{"ip":3221225985,"client":true,"remote_host":null,"time":"2026-11-22"}` + "\n",
+			`{"ip":"{name:3221225985}","client":"{name:true}","remote_host":null,"time":"2026-11-22"}` + "\n",
+			Stats{Lines: 1}},
+		{"JSON cut in half", "auto", caddy[:60] + "\n", `{"ts"{name::1795332235.1},"request":{"remote_ip":"{192.0.2.1}","uri":` + "\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+		{"line of another format", "error", "192.0.2.1" + rest, "{192.0.2.1}" + rest,
+			Stats{Lines: 1, Malformed: 1}},
+		{"secret in a malformed line", "error", `x "GET /?token=abc HTTP/1.1" 200` + "\n", `x "GET /?token=- HTTP/1.1" 200` + "\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+		{"two lines, an address cut", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /192.0192.0.2.2` + rest + ".2.3" + rest[42:],
+			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /{name:192.0192.0.2.2}` + rest + "{name:.2.3}" + rest[42:],
+			Stats{Lines: 2, Malformed: 2, Adjusted: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, stats := treated(t, newConfig(t, test.format), newCalendar(), test.log)
+			if want := expand(t, testCipher(t, "ipcrypt"), test.want); got != want { // assert prints too much of 1 MiB
+				assert.Equal(t, shortened(want), shortened(got))
+				assert.Fail(t, "the output differs")
+			}
+			assert.Equal(t, test.stats, stats)
+		})
+	}
+	t.Run("JSON cut anywhere", func(t *testing.T) {
+		cfg := newConfig(t, "auto")
+		for k := range caddy {
+			got, stats := treated(t, cfg, newCalendar(), caddy[:k]+"\n")
+			assert.NotContains(t, got, "192.0.2", k)
+			assert.Equal(t, 1, strings.Count(got, "\n"), k)
+			assert.EqualValues(t, 1, stats.Malformed, k)
+		}
+	})
+	t.Run("two lines written into each other", func(t *testing.T) {
+		cfg := newConfig(t, "auto")
+		a := `192.0.2.123 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "for 192.0.2.123"`
+		b := `2001:db8::abcd` + a[len("192.0.2.123"):]
+		for k := range a {
+			got, stats := treated(t, cfg, newCalendar(), a[:k]+b+"\n"+a[k:]+"\n")
+			for _, run := range refRun.FindAllString(got, -1) {
+				assert.False(t, holds([]byte(run), netip.MustParseAddr("192.0.2.123")), got)
+				assert.False(t, holds([]byte(run), netip.MustParseAddr("2001:db8::abcd")), got)
+			}
+			assert.EqualValues(t, 2, stats.Lines)
+		}
+	})
+}
+
+func shortened(s string) string {
+	if len(s) > 400 {
+		return s[:200] + " … " + s[len(s)-200:]
+	}
+	return s
+}
+
+// TestDays shows to which day a line goes, and what is counted of it.
+func TestDays(t *testing.T) {
+	at := func(date string) string {
+		return `192.0.2.1 - - [` + date + `:07:23:55 +0000] "GET /http-bind?room=r HTTP/1.1" 200 5` + "\n"
+	}
+	f := New(newConfig(t, "auto"), newCalendar())
+	var out collector
+	require.NoError(t, f.Run(strings.NewReader(at("22/Nov/2026")+at("21/Nov/2026")+at("22/Nov/2026")+at("23/Nov/2026")+
+		at("01/Jan/1970")+at("01/Jan/1970")+at("09/Nov/2026")+at("08/Nov/2026")+at("31/Dec/2099")+at("24/Nov/2026")+"garbage\n"), &out))
+	lines := map[format.Day]int{}
+	for day, text := range out.lines {
+		lines[day] = strings.Count(text, "\n")
+		assert.Len(t, out.records[day], rooms.RecordSize, "one client in one room on %s", day)
+	}
+	assert.Equal(t, map[format.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
+	assert.Equal(t, Stats{Lines: 11, Malformed: 1, Adjusted: 3, Expired: 3}, f.Stats())
+
+	expired := f.Expired()
+	require.Len(t, expired, 2)
+	for _, day := range []format.Day{0, today - 14} {
+		require.Len(t, expired[day], 1)
+		assert.EqualValues(t, 1, expired[day][0].Count)
+	}
+
+	a, _, _ := strings.Cut(out.lines[today], " ")
+	b, _, _ := strings.Cut(out.lines[today-1], " ")
+	assert.NotEqual(t, a, b, "each day has its key")
+}
+
+// TestMidnight: once the calendar has moved on, the same dates go elsewhere.
+func TestMidnight(t *testing.T) {
+	cal := newCalendar()
+	f := New(newConfig(t, "common"), cal)
+	line := `192.0.2.1 - - [09/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r HTTP/1.1" 200 5` + "\n"
+	var out collector
+	run := func() {
+		require.NoError(t, f.Run(strings.NewReader(line), &out))
+	}
+	run()
+	run()
+	assert.Len(t, out.records[today-13], rooms.RecordSize, "known already")
+	cal.first++
+	run()
+	assert.EqualValues(t, 0, f.Stats().Expired, "not before the epoch says so")
+	cal.epoch++
+	run()
+	assert.EqualValues(t, 1, f.Stats().Expired)
+	assert.Len(t, f.Expired(), 1)
+	cal.epoch++
+	run()
+	assert.EqualValues(t, 2, f.Stats().Expired)
+	assert.EqualValues(t, 1, f.Expired()[today-13][0].Count, "an expired day stays")
+	assert.Equal(t, 3, strings.Count(out.lines[today-13], "\n"))
+}
+
+func TestRooms(t *testing.T) {
+	line := func(client, target, status string) string {
+		return client + ` - - [22/Nov/2026:07:23:55 +0000] "GET ` + target + ` HTTP/1.1" ` + status + " 5\n"
+	}
+	log := line("192.0.2.1", "/http-bind?room=a", "200") +
+		line("192.0.2.2", "/http-bind?room=A", "200") +
+		line("192.0.2.2", "/http-bind?room=a&token=x", "200") +
+		line("::ffff:192.0.2.2", "/http-bind?room=%61", "200") +
+		line("Host", "/http-bind?room=a", "200") +
+		line("host", "/http-bind?room=a", "200") +
+		line("2001:db8::1", "/http-bind?room=b", "200") +
+		line("2001:db8::2", "/http-bind?room=b", "200") +
+		line("192.0.2.3", "/http-bind?room=a", "404") +
+		line("-", "/http-bind?room=a", "200") +
+		line("192.0.2.3", "/", "200")
+	counts := func(cfg Config) (n []uint64) {
+		f := New(cfg, newCalendar())
+		var out collector
+		require.NoError(t, f.Run(strings.NewReader(log), &out))
+		c := rooms.NewCounts(rooms.DefaultLimits)
+		require.NoError(t, c.Apply([]byte(out.records[today])))
+		for _, r := range c.Summary() {
+			n = append(n, r.Count)
+		}
+		return n
+	}
+	cfg := newConfig(t, "common")
+	assert.ElementsMatch(t, []uint64{3, 2}, counts(cfg))
+	cfg.CountV6 = 64
+	assert.ElementsMatch(t, []uint64{3, 1}, counts(cfg), "one household")
+	cfg.Mode, _ = pseudonym.ParseMode("drop")
+	assert.ElementsMatch(t, []uint64{3, 1}, counts(cfg), "whatever the mode")
+	cfg.Rooms = nil
+	assert.Empty(t, counts(cfg))
+
+	cfg = newConfig(t, "common")
+	cfg.Limits.Pairs = 1
+	f := New(cfg, newCalendar())
+	require.NoError(t, f.Run(strings.NewReader(log), new(collector)))
+	assert.EqualValues(t, 7, f.Stats().Overflow, "lines of pairs that were not counted")
+
+	cal := newCalendar()
+	cal.hasher = nil
+	f = New(newConfig(t, "common"), cal)
+	var out collector
+	require.NoError(t, f.Run(strings.NewReader(log), &out))
+	assert.Empty(t, out.records[today], "no secret, no hashes")
+	assert.Equal(t, 11, strings.Count(out.lines[today], "\n"))
+}

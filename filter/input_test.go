@@ -1,0 +1,87 @@
+package filter
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func newPipe(t *testing.T) (*Input, *os.File) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	in, err := NewInput(r)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+	})
+	return in, w
+}
+
+func TestInput(t *testing.T) {
+	in, w := newPipe(t)
+	w.WriteString("one")
+	buf := make([]byte, 100)
+	n, err := in.Read(buf)
+	require.NoError(t, err)
+	assert.Equal(t, "one", string(buf[:n]))
+	w.WriteString("two")
+	w.Close()
+	rest, err := io.ReadAll(in)
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(rest))
+}
+
+func TestInputStop(t *testing.T) {
+	in, w := newPipe(t)
+	ended := make(chan error)
+	reading := make(chan struct{})
+	go func() {
+		close(reading)
+		_, err := in.Read(make([]byte, 1))
+		ended <- err
+	}()
+	<-reading
+	in.Stop(0)
+	assert.Equal(t, io.EOF, <-ended, "a read that waits ends")
+	w.WriteString("late")
+	_, err := in.Read(make([]byte, 1))
+	assert.Equal(t, io.EOF, err, "at once")
+}
+
+func TestInputStopDrained(t *testing.T) {
+	in, w := newPipe(t)
+	w.WriteString(strings.Repeat("x", 5000))
+	in.Stop(time.Hour)
+	rest, err := io.ReadAll(in)
+	require.NoError(t, err)
+	assert.Len(t, rest, 5000, "what is there is read")
+
+	in, w = newPipe(t)
+	ended := make(chan error)
+	go func() {
+		_, err := in.Read(make([]byte, 1))
+		ended <- err
+	}()
+	in.Stop(time.Hour)
+	assert.Equal(t, io.EOF, <-ended, "nothing is there")
+}
+
+func TestInputFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "access.log")
+	require.NoError(t, os.WriteFile(name, []byte(strings.Repeat("line\n", 1000)), 0o600))
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	in, err := NewInput(file)
+	require.NoError(t, err)
+	text, err := io.ReadAll(in)
+	require.NoError(t, err)
+	assert.Len(t, text, 5000)
+}

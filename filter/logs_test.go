@@ -1,0 +1,114 @@
+package filter
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+)
+
+// everyDay is a calendar on which the recorded logs of all years are kept,
+// under one key.
+func everyDay() *calendar {
+	cal := newCalendar()
+	cal.first = 0
+	cal.key = testKey(today)
+	return cal
+}
+
+func formatOf(log string) string {
+	if log == "apache-combined-2015.log" {
+		return "combined"
+	}
+	return strings.TrimSuffix(log, ".log")
+}
+
+// TestLogs holds the treatment of the recorded logs, under their own format and
+// under auto, against regular expressions.
+func TestLogs(t *testing.T) {
+	c := testCipher(t, "ipcrypt")
+	for name, log := range testLogs(t) {
+		for _, spec := range []string{formatOf(name), "auto"} {
+			t.Run(name+"/"+spec, func(t *testing.T) {
+				got, stats := treated(t, newConfig(t, spec), everyDay(), log)
+				in, out := strings.SplitAfter(log, "\n"), strings.SplitAfter(got, "\n")
+				require.Len(t, out, len(in))
+				for i, line := range in {
+					require.Equal(t, refLine(c, name, line), out[i], "line %d", i+1)
+				}
+				assert.Equal(t, Stats{Lines: uint64(len(in) - 1)}, stats)
+			})
+		}
+	}
+}
+
+var (
+	refSecret = regexp.MustCompile(`([?&](?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)=)[^& "]*`)
+	// What is passed by: time stamps, and escapes that part an address from
+	// what stands before it.
+	refPassed = regexp.MustCompile(stampPattern.String() + `|%(?:2[0-9a-dA-D]|3[b-fB-F])`)
+	refPeer   = regexp.MustCompile(`^(.*?\[client )([^\]]*)(:\d+\].*)$`)
+)
+
+func refLine(c *pseudonym.Cipher, log, line string) string {
+	line = refSecret.ReplaceAllString(line, "${1}-")
+	if log == "error.log" {
+		if m := refPeer.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+			return refText(c, m[1], plainText) + refText(c, m[2], plainText) + refText(c, m[3], plainText) + "\n"
+		}
+	}
+	agent := len(line)
+	if i := strings.LastIndex(line, `"user_agent":"`); i >= 0 {
+		agent = i + len(`"user_agent":"`)
+	} else if i := strings.LastIndex(line, `" "`); i >= 0 {
+		agent = i + len(`" "`)
+	}
+	return refText(c, line[:agent], plainText) + refText(c, line[agent:], agentText)
+}
+
+func refText(c *pseudonym.Cipher, text string, as care) (out string) {
+	at := 0
+	for _, span := range refPassed.FindAllStringIndex(text, -1) {
+		out += string(refRaw(c, []byte(text[at:span[0]]), as)) + text[span[0]:span[1]]
+		at = span[1]
+	}
+	return out + string(refRaw(c, []byte(text[at:]), as))
+}
+
+// TestWrongFormat: whatever --format says, no address gets through.
+func TestWrongFormat(t *testing.T) {
+	for name, log := range testLogs(t) {
+		log = log[:strings.LastIndexByte(log[:min(len(log), 64<<10)], '\n')+1]
+		known := map[netip.Addr]bool{}
+		for _, run := range refRun.FindAllString(log, -1) {
+			if a, err := netip.ParseAddr(strings.Trim(run, ".")); err == nil {
+				known[a] = true
+			}
+		}
+		require.Greater(t, len(known), 20)
+		for _, spec := range []string{"auto", "common", "combined", "vhost_common", "vhost_combined", "json", "error",
+			`%l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%l %u %t "%r" %>s %b`, `%r`, `%u %h`, `%{x}n`,
+			`%A %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%h %A %t "%r" %>s %b`} {
+			t.Run(name+"/"+spec, func(t *testing.T) {
+				got, stats := treated(t, newConfig(t, spec), everyDay(), log)
+				assert.EqualValues(t, strings.Count(log, "\n"), stats.Lines)
+				for _, span := range refRun.FindAllStringIndex(got, -1) {
+					run, before := got[span[0]:span[1]], got[max(0, span[0]-100):span[0]]
+					if refNumbers.MatchString(run) && refProduct.MatchString(before) {
+						continue
+					}
+					for core := run; core != ""; core = core[:max(0, strings.LastIndexByte(core, ':'))] { // ports
+						if a, err := netip.ParseAddr(strings.Trim(core, ".")); err == nil {
+							require.False(t, known[a], "%s%s", before, run)
+						}
+					}
+				}
+			})
+		}
+	}
+}

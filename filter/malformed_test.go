@@ -1,0 +1,95 @@
+package filter
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"hushpipe/format"
+)
+
+func TestMalformedText(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"no address", "no address"},
+		{"192.0.2.1", "{192.0.2.1}"},
+		{"2001:DB8::1 ", "{2001:db8::1} "},
+		{"192.0.2.1:80", "{name:192.0.2.1:80}"},
+		{"192.0.2", "{name:192.0.2}"},
+		{"2.192", "2.192"},
+		{"db8::", "{db8::}"},
+		{"2001:db8:", "{name:2001:db8:}"},
+		{":1:", "{name::1:}"},
+		{"2001%3Adb8%3a1", "{name:2001:db8:1}"},
+		{`192\u002e0\u002e2`, `{name:192.0.2}`},
+		{"12:34:56", "{name:12:34:56}"},
+		{"std::vector", "st{d::}vector"},
+		{"Chrome/124.0.0.0", "Chrome/{124.0.0.0}"},
+		{"[22/Nov/2026:07:23:55 +0000] 192.0.2.1", "[22/Nov/2026:07:23:55 +0000] {192.0.2.1}"},
+		{"[Sun Nov 22 07:23:55.054538 2026] 192.0.2.1", "[Sun Nov 22 07:23:55.054538 2026] {192.0.2.1}"},
+		{`"2026-11-22T07:23:55.123+01:00" 192.0.2.1`, `"2026-11-22T07:23:55.123+01:00" {192.0.2.1}`},
+		{"32/Nov/2026:07:23:55 +0000", "32/Nov/{name:2026:07:23:55} +0000"},
+		{"1.2.22/Nov/2026:07:23:55 +0000", "{name:1.2.22}/Nov/{name:2026:07:23:55} +0000"},
+		{"2026-11-22T07:23:55.123.4", "2026-11-22T{name:07:23:55.123.4}"},
+		{"2026-11-22T07:23:55:db8", "2026-11-22T{name:07:23:55:db8}"},
+		{"", ""},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g := guard{cipher: c}
+		assert.Equal(t, expand(t, c, test.want), string(g.appendText(nil, []byte(test.text), brokenText)), test.text)
+	}
+}
+
+func TestStampDay(t *testing.T) {
+	for text, want := range map[string]string{
+		"x [22/Nov/2026:07:23:55 +0000] [23/Nov/2026:07:23:55 +0000]": "2026-11-22",
+		"192.0.2.1 2026-11-22 07:23:55,1":                             "2026-11-22",
+		"[Sun Nov 22 07:23:55 2026] x":                                "2026-11-22",
+		"31/Feb/2026:07:23:55 +0000 2026-11-22":                       "2026-11-22",
+		"1795330000.123":                                              "",
+		"x":                                                           "",
+		"":                                                            "",
+	} {
+		day, ok := StampDay([]byte(text))
+		wantDay, wantOK := format.ParseDay(want)
+		assert.Equal(t, wantOK, ok, text)
+		assert.Equal(t, wantDay, day, text)
+	}
+}
+
+// FuzzMalformed looks for what is left: no run with two separators, and so no
+// address and no piece of one that anybody could tell, but time stamps. What
+// is no part of a run stays.
+func FuzzMalformed(f *testing.F) {
+	for _, log := range testLogs(f) {
+		for i, line := range strings.SplitAfter(log, "\n") {
+			if i%40 == 0 {
+				f.Add(line)
+				f.Add(line[len(line)/2:] + line[:len(line)/2])
+			}
+		}
+	}
+	f.Add(`%2e%252e\u003a::%25..`)
+	c := testCipher(f, "drop")
+	f.Fuzz(func(t *testing.T, text string) {
+		g := guard{cipher: c}
+		out := g.appendText(nil, []byte(text), brokenText)
+		rest := stampPattern.ReplaceAllString(string(decoded(out)), "-")
+		for _, run := range refRun.FindAllString(rest, -1) {
+			if strings.Count(run, ".")+strings.Count(run, ":") > 1 {
+				t.Fatalf("%q is left of %q: %q", run, text, out)
+			}
+		}
+		assert.Equal(t, unrun(decoded([]byte(text))), unrun(decoded(out)), "%q", text)
+	})
+}
+
+var stampPattern = regexp.MustCompile(`\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}|` +
+	`\d{4}([-/])\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?( ?[+-]\d\d:?\d\d)?|` +
+	`(Sun|Mon|Tue|Wed|Thu|Fri|Sat) [A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d([.,]\d+)? \d{4}`)
+
+// unrun leaves of a text what can be neither an address nor its replacement.
+func unrun(text []byte) string {
+	return regexp.MustCompile(`[0-9A-Fa-f.:-]+`).ReplaceAllString(string(text), "")
+}

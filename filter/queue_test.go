@@ -1,0 +1,289 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
+)
+
+var errRefused = errors.New("refused")
+
+// sink is a Sink that notes what it is told. take says how many bytes of the
+// lines it takes; nil: all.
+type sink struct {
+	take  func(lines []byte) (int, error)
+	count func()
+	tick  func() time.Duration
+
+	mu     sync.Mutex
+	lines  string
+	events []string
+}
+
+func (s *sink) Append(day format.Day, lines []byte) (int, error) {
+	n, err := len(lines), error(nil)
+	if s.take != nil {
+		n, err = s.take(lines)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines += string(lines[:n])
+	s.events = append(s.events, fmt.Sprintf("%d %s", day, lines[:n]))
+	return n, err
+}
+
+func (s *sink) Count(day format.Day, _ [8]byte, records []byte) {
+	if s.count != nil {
+		s.count()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, fmt.Sprintf("%d count %s", day, records))
+}
+
+func (s *sink) Tick() time.Duration {
+	if s.tick != nil {
+		return s.tick()
+	}
+	return time.Hour
+}
+
+func (s *sink) written() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines
+}
+
+func (s *sink) counted(records string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if strings.HasSuffix(e, "count "+records) {
+			return true
+		}
+	}
+	return false
+}
+
+// put puts a batch of one day.
+func put(t *testing.T, q *Queue, lines, records string) {
+	b := q.Get()
+	require.Empty(t, b.Parts)
+	b.Parts = append(b.Parts, Part{Day: 1, Lines: []byte(lines), Records: []byte(records)})
+	require.NoError(t, q.Put(b))
+}
+
+func TestQueueOrder(t *testing.T) {
+	s := &sink{}
+	q := NewQueue(s, 1<<20)
+	var want []string
+	for i := range 50 {
+		b := q.Get()
+		for day := range 2 {
+			lines, records := fmt.Sprintf("line %d\n", i), fmt.Sprintf("record %d", i)
+			b.Parts = append(b.Parts, Part{Day: format.Day(day), Lines: []byte(lines), Records: []byte(records)})
+			want = append(want, fmt.Sprintf("%d %s", day, lines), fmt.Sprintf("%d count %s", day, records))
+		}
+		require.NoError(t, q.Put(b))
+	}
+	q.Close(time.Hour)
+	assert.Equal(t, want, s.events, "each day's lines before its records")
+	assert.Zero(t, q.Dropped())
+	assert.LessOrEqual(t, len(q.empty), spare)
+	assert.Zero(t, q.held)
+}
+
+func TestQueueRefused(t *testing.T) {
+	calls := 0
+	s := &sink{take: func(lines []byte) (int, error) {
+		if calls++; calls == 1 {
+			return 3, errRefused
+		}
+		return len(lines), nil
+	}}
+	q := NewQueue(s, 1<<20)
+	put(t, q, "one\n", "r")
+	put(t, q, "two\n", "")
+	q.Close(time.Hour)
+	assert.Equal(t, []string{"1 one", "1 \n", "1 count r", "1 two\n", "1 count "}, s.events, "only what is left is offered again")
+	assert.Zero(t, q.Dropped())
+}
+
+// TestQueueFull: while the sink refuses, what finds no room is dropped and
+// counted; the records are not. Nothing is kept of a batch that has none.
+func TestQueueFull(t *testing.T) {
+	refuse, refused := make(chan error), make(chan struct{}, 1)
+	s := &sink{take: func(lines []byte) (int, error) {
+		signal(refused)
+		if err := <-refuse; err != nil {
+			return 0, err
+		}
+		return len(lines), nil
+	}}
+	q := NewQueue(s, 100)
+	put(t, q, strings.Repeat("x", 59)+"\n", "first")
+	<-refused
+	refuse <- errRefused
+	for !q.refused.Load() {
+		q.Get() // yields
+	}
+	for range 1000 {
+		put(t, q, strings.Repeat("y\n", 30), "")
+	}
+	put(t, q, strings.Repeat("z\n", 30), "last")
+	assert.EqualValues(t, 30_030, q.Dropped())
+	assert.Len(t, q.filled, 2)
+	assert.LessOrEqual(t, q.held, 200)
+
+	close(refuse)
+	q.Close(time.Hour)
+	assert.Equal(t, strings.Repeat("x", 59)+"\n", s.written())
+	assert.True(t, s.counted("last"), "the counts need what was dropped as well")
+}
+
+// TestQueueSlow: while the sink takes lines, the reader waits.
+func TestQueueSlow(t *testing.T) {
+	step := make(chan struct{})
+	s := &sink{take: func(lines []byte) (int, error) {
+		<-step
+		return min(len(lines), 10), nil
+	}}
+	q := NewQueue(s, 100)
+	go func() {
+		for {
+			select {
+			case step <- struct{}{}:
+			case <-q.done:
+				return
+			}
+		}
+	}()
+	want := ""
+	for i := range 100 {
+		line := fmt.Sprintf("line number %02d, 30 bytes long\n", i)
+		want += line
+		put(t, q, line, "")
+		q.mu.Lock()
+		assert.LessOrEqual(t, q.held, 100)
+		q.mu.Unlock()
+	}
+	q.Close(time.Hour)
+	assert.Equal(t, want, s.written())
+	assert.Zero(t, q.Dropped())
+}
+
+// TestQueueHanging: where a call of the sink does not return, the reader goes
+// on, and so does the sink, by itself, once it does.
+func TestQueueHanging(t *testing.T) {
+	for _, call := range []string{"append", "count", "tick"} {
+		t.Run(call, func(t *testing.T) {
+			release, hanging := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			hang := func() {
+				once.Do(func() { close(hanging) })
+				<-release
+			}
+			s := &sink{}
+			switch call {
+			case "append":
+				s.take = func(lines []byte) (int, error) {
+					hang()
+					return len(lines), nil
+				}
+			case "count":
+				s.count = hang
+			case "tick":
+				s.tick = func() time.Duration {
+					hang()
+					return time.Hour
+				}
+			}
+			q := NewQueue(s, 1000)
+			put(t, q, strings.Repeat("x\n", 400), "")
+			<-hanging
+			begun := time.Now()
+			for range 20 {
+				put(t, q, strings.Repeat("y\n", 400), "")
+			}
+			assert.Less(t, time.Since(begun), 20*stall, "only the first has to wait, to see that it hangs")
+			dropped := q.Dropped()
+			assert.Greater(t, dropped, uint64(0))
+
+			close(release)
+			for len(q.Get().Parts) == 0 && q.since.Load() != 0 {
+			}
+			for range 20 { // room again
+				put(t, q, "z\n", "")
+			}
+			q.Close(time.Hour)
+			assert.EqualValues(t, 21*400+20, int(q.Dropped())+strings.Count(s.written(), "\n"), "written or counted as lost")
+			assert.True(t, strings.HasSuffix(s.written(), "z\n"))
+		})
+	}
+}
+
+// TestQueueTick: what is due is done also while there is always more to write.
+func TestQueueTick(t *testing.T) {
+	ticks, writing, release := 0, make(chan struct{}, 10), make(chan struct{})
+	s := &sink{}
+	s.tick = func() time.Duration {
+		ticks++
+		return 1
+	}
+	var seen []int
+	s.take = func(lines []byte) (int, error) {
+		seen = append(seen, ticks)
+		writing <- struct{}{}
+		<-release
+		return len(lines), nil
+	}
+	q := NewQueue(s, 1<<20)
+	put(t, q, "a\n", "")
+	<-writing
+	put(t, q, "b\n", "")
+	put(t, q, "c\n", "")
+	close(release)
+	q.Close(time.Hour)
+	require.Len(t, seen, 3)
+	assert.Less(t, seen[0], seen[1])
+	assert.Less(t, seen[1], seen[2])
+}
+
+func TestQueueClose(t *testing.T) {
+	t.Run("refusing", func(t *testing.T) {
+		s := &sink{take: func([]byte) (int, error) { return 2, errRefused }}
+		q := NewQueue(s, 1<<20)
+		put(t, q, "a\nb\nc\nd\ne\nf\n", "")
+		put(t, q, "g\n", "")
+		q.Close(stall)
+		assert.EqualValues(t, 7, int(q.Dropped())+strings.Count(s.written(), "\n"))
+		<-q.done
+		assert.Less(t, strings.Count(s.written(), "\n"), 6)
+	})
+	t.Run("hanging", func(t *testing.T) {
+		release := make(chan struct{})
+		s := &sink{take: func(lines []byte) (int, error) {
+			<-release
+			return len(lines), nil
+		}}
+		q := NewQueue(s, 1<<20)
+		put(t, q, "a\nb\n", "")
+		put(t, q, "c\n", "")
+		q.Close(2 * stall)
+		assert.EqualValues(t, 3, q.Dropped())
+		close(release)
+		<-q.done
+		assert.Equal(t, "a\nb\n", s.written(), "what was given up is not begun")
+	})
+	t.Run("nothing to do", func(t *testing.T) {
+		NewQueue(&sink{}, 1).Close(0)
+	})
+}

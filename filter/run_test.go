@@ -1,0 +1,163 @@
+package filter
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
+)
+
+// TestRunReads: how the input is cut into reads does not matter.
+func TestRunReads(t *testing.T) {
+	log := testLogs(t)["combined.log"]
+	log = strings.TrimSuffix(log[:strings.Index(log, "192.0.2.247")+3000], "\n")
+	want, wantStats := treated(t, newConfig(t, "combined"), newCalendar(), log)
+	for name, wrap := range map[string]func(io.Reader) io.Reader{
+		"one byte": iotest.OneByteReader, "half": iotest.HalfReader, "data with the error": iotest.DataErrReader,
+	} {
+		f := New(newConfig(t, "combined"), newCalendar())
+		var out collector
+		require.NoError(t, f.Run(wrap(strings.NewReader(log)), &out), name)
+		assert.Equal(t, want, out.lines[today], name)
+		assert.Equal(t, wantStats, f.Stats(), name)
+	}
+	two := log[:600]
+	want, _ = treated(t, newConfig(t, "combined"), newCalendar(), two)
+	for k := range two {
+		f := New(newConfig(t, "combined"), newCalendar())
+		var out collector
+		require.NoError(t, f.Run(io.MultiReader(strings.NewReader(two[:k]), strings.NewReader(two[k:])), &out))
+		assert.Equal(t, want, out.lines[today], k)
+	}
+}
+
+// script is a Reader that returns one piece a Read, and looks at what has come
+// out before each.
+type script struct {
+	pieces []string
+	before func(read int)
+	read   int
+}
+
+func (s *script) Read(p []byte) (int, error) {
+	s.before(s.read)
+	if s.read == len(s.pieces) {
+		return 0, io.EOF
+	}
+	n := copy(p, s.pieces[s.read])
+	s.pieces[s.read] = s.pieces[s.read][n:]
+	if s.pieces[s.read] == "" {
+		s.read++
+	}
+	return n, nil
+}
+
+// TestNothingHeldBack: when the reader waits, all whole lines have gone out.
+func TestNothingHeldBack(t *testing.T) {
+	var out collector
+	f := New(newConfig(t, "common"), newCalendar())
+	want := []string{"", "a\n", "a\n", "a\nb\nc\n", "a\nb\nc\nd\n", "a\nb\nc\nd\n"}
+	reads := 0
+	in := &script{pieces: []string{"a\n", "b", "\nc\n", "d\n", "e"}, before: func(read int) {
+		assert.Equal(t, want[read], out.lines[today])
+		reads++
+	}}
+	require.NoError(t, f.Run(in, &out))
+	assert.Equal(t, 6, reads)
+	assert.Equal(t, "a\nb\nc\nd\ne\n", out.lines[today], "the last line gets its newline")
+}
+
+func TestRunErrors(t *testing.T) {
+	boom := errors.New("boom")
+	var out collector
+	f := New(newConfig(t, "common"), newCalendar())
+	err := f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(boom)), &out)
+	assert.ErrorIs(t, err, boom)
+	assert.EqualError(t, err, "read the log: boom")
+	assert.Equal(t, "a\nb\n", out.lines[today], "what was read is not lost")
+
+	f = New(newConfig(t, "common"), newCalendar())
+	assert.Equal(t, boom, f.Run(strings.NewReader("a\n"), &refusing{err: boom}))
+}
+
+type refusing struct {
+	collector
+	err error
+}
+
+func (r *refusing) Put(*Batch) error { return r.err }
+
+// TestRunLongLines: lines of many sizes, at the border of what is read at once
+// and of what a line may have.
+func TestRunLongLines(t *testing.T) {
+	for _, size := range []int{readSize - 1, readSize, readSize + 1, maxLine - 1, maxLine, maxLine + 1, 3 * maxLine} {
+		kept := min(size, maxLine)
+		log := "short\n" + strings.Repeat("x", size) + "\nshort\n" + strings.Repeat("y", size)
+		want := "short\n" + strings.Repeat("x", kept) + "\nshort\n" + strings.Repeat("y", kept) + "\n"
+		for _, in := range []io.Reader{strings.NewReader(log), iotest.HalfReader(strings.NewReader(log))} {
+			f := New(newConfig(t, "common"), newCalendar())
+			var out collector
+			require.NoError(t, f.Run(in, &out))
+			if out.lines[today] != want {
+				assert.Equal(t, shortened(want), shortened(out.lines[today]))
+				assert.Fail(t, "the output differs", "%d: %d bytes, want %d", size, len(out.lines[today]), len(want))
+			}
+			cut := uint64(0)
+			if size > maxLine {
+				cut = 2
+			}
+			assert.Equal(t, cut, f.Stats().Cut, size)
+			assert.EqualValues(t, 4, f.Stats().Lines, size)
+		}
+	}
+}
+
+// brittle is a Parser that panics on some lines.
+type brittle struct{ format.Parser }
+
+func (b brittle) Parse(line []byte, out *format.Line) bool {
+	if bytes.Contains(line, []byte("panic")) {
+		panic("a line's content must not be printed")
+	}
+	return b.Parser.Parse(line, out)
+}
+
+// TestPanic: a line that brings the program down is left out; it would come
+// again with the next process.
+func TestPanic(t *testing.T) {
+	cfg := newConfig(t, "auto")
+	cfg.Parser = brittle{cfg.Parser}
+	for log, want := range map[string]string{
+		combinedLine + "\npanic\n" + combinedLine: strings.Repeat(strings.SplitAfter(pseudonymised, "\n")[0], 2),
+		"panic\npanic\na\n":                       "a\n",
+		"a\npanic":                                "a\n",
+		"panic\n":                                 "",
+	} {
+		got, stats := treated(t, cfg, newCalendar(), log)
+		assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), want), got, log)
+		assert.EqualValues(t, strings.Count(log, "panic"), stats.Failed, log)
+	}
+}
+
+func TestCutLine(t *testing.T) {
+	long := strings.Repeat("x", maxLine)
+	for tail, want := range map[string]string{
+		"":           "",
+		"192.0.2.":   "",
+		"/192.0":     "/",
+		"2001:db8%3": "",
+		`y\u00`:      "y",
+		" ":          " ",
+	} {
+		head := long[:maxLine-len(tail)]
+		assert.Equal(t, want, string(cutLine([]byte(head + tail + "1")))[len(head):], tail)
+	}
+	assert.Empty(t, cutLine([]byte(strings.Repeat("1", maxLine+1))))
+}

@@ -1,0 +1,377 @@
+package store
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+func (b *bed) key(day format.Day) string { return b.read(keyDir, day.String()+".key") }
+
+func TestKeys(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	keyNames := func(days ...format.Day) (names []string) {
+		for _, d := range days {
+			names = append(names, d.String()+".key")
+		}
+		return names
+	}
+	assert.Equal(t, keyNames(today, today+1), b.names(keyDir), "there before they are asked for")
+	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
+	late := s.Key(today-3, filter.Keep)
+	assert.Equal(t, keyNames(today-3, today, today+1), b.names(keyDir))
+
+	other := b.open()
+	assert.Equal(t, late, other.Key(today-3, filter.Keep), "shared by all processes")
+	assert.Equal(t, s.Key(today+1, filter.Keep), other.Key(today+1, filter.Keep))
+
+	b.pass(s, 13*time.Hour)
+	assert.Equal(t, keyNames(today-3, today, today+1, today+2), b.names(keyDir))
+	b.pass(s, 10*24*time.Hour)
+	assert.NotContains(t, b.names(keyDir), (today-3).String()+".key")
+	assert.NotContains(t, s.keys, today-3, "nor in memory")
+	assert.Contains(t, s.keys, today)
+	assert.Empty(t, b.heard())
+}
+
+// The key that is in memory until the disk can take it becomes that of the
+// file.
+func TestKeyInMemory(t *testing.T) {
+	spoiled := func(t *testing.T) (*bed, *Store) {
+		b := newBed(t)
+		require.NoError(t, os.Mkdir(b.dir, 0o750))
+		require.NoError(t, os.WriteFile(b.path(keyDir), nil, 0o640))
+		s := b.open()
+		assert.Contains(t, b.heard(), b.path(keyDir)+": is no directory: remove it")
+		return b, s
+	}
+	t.Run("comes to the disk", func(t *testing.T) {
+		b, s := spoiled(t)
+		f := b.newFilter(s)
+		b.feed(f, s, users(today, "a", 1, 2))
+		key := s.Key(today, filter.Keep)
+		require.NoError(t, os.Remove(b.path(keyDir)))
+		b.pass(s, time.Minute)
+		assert.Equal(t, string(key[:]), b.key(today))
+		b.feed(f, s, users(today, "a", 1, 3))
+		require.NoError(t, s.Close())
+		assert.Equal(t, "3 a\n", b.rooms(today))
+		assert.False(t, b.counts(today).UpperBound)
+	})
+	t.Run("comes to the disk at the end", func(t *testing.T) {
+		b, s := spoiled(t)
+		key := s.Key(today, filter.Keep)
+		require.NoError(t, os.Remove(b.path(keyDir)))
+		require.NoError(t, s.Close())
+		assert.Equal(t, string(key[:]), b.key(today))
+	})
+	t.Run("gives way to one made meanwhile", func(t *testing.T) {
+		b, s := spoiled(t)
+		f := b.newFilter(s)
+		b.feed(f, s, users(today, "a", 1, 2))
+		mine := s.Key(today, filter.Keep)
+		require.NoError(t, os.Remove(b.path(keyDir)))
+		other := b.open()
+		b.heard()
+		epoch := s.Epoch()
+		b.pass(s, time.Minute)
+		assert.NotEqual(t, epoch, s.Epoch(), "the filter asks anew")
+		assert.Equal(t, other.Key(today, filter.Keep), s.Key(today, filter.Keep))
+		assert.NotEqual(t, mine, s.Key(today, filter.Keep))
+		assert.Contains(t, b.heard(), "another process made the key of 2026-11-22 first; pseudonyms of that day made before cannot be revealed")
+		b.feed(f, s, users(today, "a", 1, 2))
+		require.NoError(t, s.Close())
+		assert.True(t, b.counts(today).UpperBound)
+		pseudonym := strings.Fields(b.read(logFile(today)))[0]
+		assert.NotContains(t, b.read(logFile(today))[len(pseudonym):], pseudonym)
+	})
+}
+
+func TestKeysElsewhere(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "keys")
+	b.process(users(today, "a", 1, 2))
+	assert.NoDirExists(t, b.path(keyDir))
+	assert.FileExists(t, filepath.Join(b.cfg.Keys, today.String()+".key"))
+
+	// DIR itself can be lost: the keys are the same.
+	require.NoError(t, os.RemoveAll(b.dir))
+	b.process(users(today, "a", 1, 2))
+	c, err := OpenCiphers(b.dir, b.cfg.Keys, b.cfg.Say)
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.Key(today)
+	assert.NoError(t, err)
+
+	b.cfg.Keys += "/none/keys"
+	s := b.open()
+	assert.Contains(t, b.heard(), b.cfg.Keys)
+	key := s.Key(today, filter.Keep)
+	require.NoError(t, os.MkdirAll(filepath.Dir(b.cfg.Keys), 0o750))
+	b.pass(s, time.Minute)
+	text, err := os.ReadFile(filepath.Join(b.cfg.Keys, today.String()+".key"))
+	require.NoError(t, err)
+	assert.Equal(t, string(key[:]), string(text))
+	require.NoError(t, s.Close())
+}
+
+func TestDamagedKey(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, os.MkdirAll(b.path(keyDir), 0o750))
+	path := b.path(keyDir, today.String()+".key")
+	require.NoError(t, os.WriteFile(path, []byte("short"), 0o600))
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 2))
+	said := b.heard()
+	assert.Contains(t, said, path+": does not hold 32 bytes")
+	assert.NotContains(t, said, "short")
+	assert.Equal(t, 2, b.lines(today))
+	require.NoError(t, os.Remove(path))
+	b.pass(s, time.Minute)
+	assert.Len(t, b.key(today), 32)
+	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
+	require.NoError(t, s.Close())
+}
+
+// Where the disk, or a lock, keeps Open waiting, the reader begins all the same,
+// with the keys that are there.
+func TestOpenWaitsForNobody(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 1))
+	at, err := os.Open(b.path(keyDir))
+	require.NoError(t, err)
+	require.NoError(t, unix.Flock(int(at.Fd()), unix.LOCK_EX))
+	s := b.open()
+	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
+	day, fate := s.Place(today, true)
+	assert.Equal(t, today, day)
+	assert.Equal(t, filter.Keep, fate)
+	require.NoError(t, at.Close())
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 2))
+	b.pass(s, time.Minute)
+	assert.Equal(t, "2 a\n", b.rooms(today))
+	assert.False(t, b.counts(today).UpperBound)
+
+	s.lock() // as an Append that does not come back
+	assert.ErrorContains(t, s.Close(), "the disk does not answer")
+}
+
+func TestClockJumps(t *testing.T) {
+	const days = 24 * time.Hour
+	start := func(t *testing.T) (*bed, *Store, *filter.Filter) {
+		b := newBed(t)
+		s := b.open()
+		f := b.newFilter(s)
+		b.feed(f, s, users(today-13, "a", 1, 1)+users(today-1, "a", 1, 1)+users(today, "a", 1, 1))
+		b.pass(s, 2*time.Hour)
+		return b, s, f
+	}
+	before := span(today-13, today-13)
+	before = append(before, span(today-1, today)...)
+
+	t.Run("15 days ahead and back", func(t *testing.T) {
+		b, s, f := start(t)
+		keys := b.names(keyDir)
+		b.pass(s, time.Second)
+		b.set(b.cfg.Now().Add(15 * days))
+		// Lines bear the new time before anything else notices it.
+		b.feed(f, s, users(today+15, "b", 1, 1))
+		b.feed(f, s, users(today, "a", 2, 2)+users(today-13, "a", 2, 2))
+		s.Tick()
+		assert.Contains(t, b.heard(), "the clock is far ahead of the last time seen; nothing is deleted before 2026-12-07T")
+		b.pass(s, 30*time.Minute)
+		assert.Subset(t, b.logDays(), before)
+		assert.Subset(t, b.names(keyDir), keys)
+		assert.Equal(t, 2, b.lines(today), "the real days are open")
+		assert.Equal(t, 2, b.lines(today-13))
+
+		b.process(users(today, "a", 3, 3)) // also across a restart
+		assert.Subset(t, b.names(keyDir), keys)
+
+		b.set(noon.Add(3 * time.Hour))
+		b.heard()
+		s.Tick()
+		b.feed(f, s, users(today, "a", 4, 4)+users(today+15, "a", 9, 9))
+		b.pass(s, time.Hour)
+		assert.Empty(t, b.heard())
+		assert.Equal(t, "5 a\n", b.rooms(today))
+		assert.Equal(t, 5, b.lines(today))
+		assert.False(t, b.counts(today).UpperBound)
+		b.pass(s, 12*time.Hour)
+		assert.NotContains(t, b.logDays(), today-13, "days expire as ever")
+		assert.Contains(t, b.logDays(), today-1)
+	})
+	t.Run("15 days ahead for good", func(t *testing.T) {
+		b, s, f := start(t)
+		b.set(b.cfg.Now().Add(15 * days))
+		b.feed(f, s, users(today+15, "b", 1, 1))
+		s.Tick()
+		b.pass(s, 59*time.Minute)
+		assert.Subset(t, b.logDays(), before)
+		b.pass(s, time.Hour)
+		assert.Equal(t, []format.Day{today + 15}, b.logDays())
+		assert.Equal(t, "1 a\n", b.rooms(today))
+	})
+	t.Run("keys alone vouch for nothing", func(t *testing.T) {
+		b := newBed(t)
+		b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "keys")
+		s := b.open()
+		b.pass(s, 2*time.Hour)
+		require.NoError(t, os.Remove(b.path("clock")))
+		b.set(b.cfg.Now().Add(15 * days))
+		s.Key(today+15, filter.Keep)
+		s.Key(today+16, filter.Keep)
+		s.Tick()
+		assert.FileExists(t, filepath.Join(b.cfg.Keys, today.String()+".key"))
+	})
+	t.Run("an hour back", func(t *testing.T) {
+		b, s, f := start(t)
+		b.set(noon.Add(time.Hour))
+		s.Tick()
+		b.feed(f, s, users(today, "a", 2, 2))
+		b.pass(s, time.Minute)
+		assert.Equal(t, before, b.logDays())
+		assert.Equal(t, "2 a\n", b.rooms(today))
+		assert.Empty(t, b.heard())
+	})
+	t.Run("back over midnight", func(t *testing.T) {
+		b, s, f := start(t)
+		b.set(noon.Add(-13 * time.Hour))
+		s.Tick()
+		b.feed(f, s, users(today, "a", 2, 2)+users(today-1, "a", 2, 2)+users(today-14, "a", 1, 1))
+		assert.Equal(t, append([]format.Day{today - 14}, before...), b.logDays())
+		b.pass(s, 2*time.Hour)
+		assert.Equal(t, before, b.logDays())
+		assert.Empty(t, b.heard())
+	})
+	t.Run("a day ahead", func(t *testing.T) {
+		b, s, f := start(t)
+		b.set(b.cfg.Now().Add(days))
+		b.feed(f, s, users(today+1, "a", 1, 1))
+		s.Tick()
+		assert.Equal(t, []format.Day{today - 1, today, today + 1}, b.logDays())
+		assert.Empty(t, b.heard())
+	})
+	t.Run("three days asleep", func(t *testing.T) {
+		b, s, f := start(t)
+		b.set(b.cfg.Now().Add(3 * days))
+		b.feed(f, s, users(today+3, "a", 1, 1))
+		b.pass(s, 50*time.Minute)
+		assert.Contains(t, b.logDays(), today-13)
+		b.pass(s, time.Hour)
+		assert.Equal(t, []format.Day{today - 1, today, today + 3}, b.logDays())
+		b.heard()
+	})
+}
+
+// The window follows the clock over midnight before the purge does.
+func TestPlaceAtMidnight(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	epoch := s.Epoch()
+	assert.NotZero(t, epoch)
+	b.set(noon.Add(12 * time.Hour))
+	assert.NotEqual(t, epoch, s.Epoch())
+	for _, tt := range []struct {
+		date, day format.Day
+		dated     bool
+		fate      filter.Fate
+	}{
+		{today - 13, today - 13, true, filter.Expire},
+		{today - 12, today - 12, true, filter.Keep},
+		{today + 1, today + 1, true, filter.Keep},
+		{today + 2, today + 2, true, filter.Keep},
+		{today + 3, today + 1, true, filter.Adjust},
+		{0, today + 1, false, filter.Adjust},
+	} {
+		day, fate := s.Place(tt.date, tt.dated)
+		assert.Equal(t, tt.day, day, tt)
+		assert.Equal(t, tt.fate, fate, tt)
+	}
+}
+
+func TestSecret(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Secret = true
+	b.process(users(today, "a", 1, 3))
+	secret := b.read(secretName)
+	require.Len(t, secret, 32)
+	info, err := os.Stat(b.path(secretName))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+
+	mac := hmac.New(sha1.New, []byte(secret))
+	mac.Write([]byte("a"))
+	want := string(roomfile.Append(nil, []roomfile.Entry{{Hash: [20]byte(mac.Sum(nil)), Count: 3}}))
+	assert.Equal(t, want, b.rooms(today))
+
+	b.process(users(today, "a", 1, 3))
+	assert.Equal(t, secret, b.read(secretName), "made once")
+	assert.Equal(t, want, b.rooms(today))
+	assert.Empty(t, b.heard())
+}
+
+func TestUnreadableSecret(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Secret = true
+	require.NoError(t, os.Mkdir(b.dir, 0o750))
+	require.NoError(t, os.WriteFile(b.path(secretName), []byte("short"), 0o600))
+	s := b.open()
+	f := b.newFilter(s)
+	assert.Nil(t, s.Hasher())
+	b.feed(f, s, users(today, "a", 1, 3)+users(today-20, "a", 1, 3))
+	assert.Contains(t, b.heard(), b.path(secretName)+": does not hold 32 bytes: remove it, a new key is made then; rooms are not counted")
+	assert.Equal(t, 3, b.lines(today))
+	require.NoError(t, s.Expired(f.Expired()))
+	assert.Equal(t, none, b.rooms(today-20), "not counted is not zero")
+
+	require.NoError(t, os.Remove(b.path(secretName)))
+	epoch := s.Epoch()
+	b.pass(s, time.Minute)
+	assert.NotEqual(t, epoch, s.Epoch())
+	b.feed(f, s, users(today, "a", 1, 3))
+	require.NoError(t, s.Close())
+	assert.True(t, strings.HasPrefix(b.rooms(today), "3 "))
+	assert.NotEqual(t, "3 a\n", b.rooms(today))
+}
+
+func TestStream(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today-2, "a", 1, 1))
+	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
+	require.NoError(t, err)
+	defer c.Close()
+	keys := b.names(keyDir)
+	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now}, "without": {Now: b.cfg.Now}} {
+		t.Run(name, func(t *testing.T) {
+			for _, day := range []format.Day{today - 400, today - 2, today, today + 400} {
+				to, fate := s.Place(day, true)
+				assert.Equal(t, day, to, "whatever its age")
+				assert.Equal(t, filter.Keep, fate)
+			}
+			to, fate := s.Place(0, false)
+			assert.Equal(t, today, to)
+			assert.Equal(t, filter.Adjust, fate)
+			assert.Nil(t, s.Hasher())
+			assert.NotZero(t, s.Epoch())
+			old := s.Key(today-400, filter.Keep)
+			assert.Same(t, old, s.Key(today-400, filter.Keep), "the same all day")
+			assert.NotEqual(t, old.ID(), s.Key(today-399, filter.Keep).ID())
+			assert.Equal(t, s.Keys != nil, string(s.Key(today-2, filter.Keep)[:]) == b.key(today-2), "the key that lives")
+		})
+	}
+	assert.Equal(t, keys, b.names(keyDir), "nothing is made")
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/format/roomfile"
+)
+
+func TestCheck(t *testing.T) {
+	file := func(parts ...string) func(b *bed) {
+		return func(b *bed) {
+			path := b.path(parts...)
+			require.NoError(b, os.MkdirAll(filepath.Dir(path), 0o750))
+			require.NoError(b, os.WriteFile(path, []byte("what"), 0o644))
+		}
+	}
+	link := func(parts ...string) func(b *bed) {
+		return func(b *bed) {
+			path := b.path(parts...)
+			require.NoError(b, os.RemoveAll(path))
+			require.NoError(b, os.MkdirAll(filepath.Dir(path), 0o750))
+			require.NoError(b, os.Symlink(b.TempDir(), path))
+		}
+	}
+	keysAt := func(path string) func(b *bed) {
+		return func(b *bed) { b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), path) }
+	}
+	for _, tt := range []struct {
+		name string
+		make func(b *bed)
+		want string // in the error, "" for none
+	}{
+		{"a missing DIR", func(b *bed) {}, ""},
+		{"an empty DIR", func(b *bed) { require.NoError(b, os.Mkdir(b.dir, 0o750)) }, ""},
+		{"a DIR in use", func(b *bed) { b.process(users(today, "a", 1, 1)) }, ""},
+		{"a DIR in use, with a loose key", func(b *bed) {
+			b.process(users(today, "a", 1, 1))
+			require.NoError(b, os.Chmod(b.path(keyDir, today.String()+".key"), 0o644))
+		}, ""},
+		{"DIR is a link", func(b *bed) { require.NoError(b, os.Symlink(b.TempDir(), b.dir)) }, ""},
+		{"missing keys elsewhere", keysAt("keys"), ""},
+		{"keys elsewhere is a link", func(b *bed) {
+			keysAt("keys")(b)
+			require.NoError(b, os.Symlink(b.TempDir(), b.cfg.Keys))
+		}, ""},
+		{"a secret that is not used", file(secretName), ""},
+
+		{"a missing parent", func(b *bed) { b.cfg.Path += "/x/log" }, "log/x: no such file or directory"},
+		{"DIR is a file", file(), "log: not a directory"},
+		{"DIR lies in a file", func(b *bed) { file()(b); b.cfg.Path += "/x" }, "not a directory"},
+		{"keys is a file", file(keyDir), "keys: is no directory: remove it"},
+		{"keys is a link", link(keyDir), "keys: is a symbolic link: remove it"},
+		{"journal is a link", link(rotate.Journal), "journal: is a symbolic link: remove it"},
+		{"rooms is a link", link(rotate.Rooms), "rooms: is a symbolic link: remove it"},
+		{"today's log is a link", link(logFile(today)), "access-2026-11-22.log: is a symbolic link: remove it"},
+		{"today's room file is a link", link(rotate.Rooms, roomfile.Name(today)), "rooms-2026-11-22.log: is a symbolic link"},
+		{"today's key is a link", link(keyDir, today.String()+".key"), "2026-11-22.key: is a symbolic link"},
+		{"today's key has another size", file(keyDir, today.String()+".key"), "2026-11-22.key: does not hold 32 bytes: remove it"},
+		{"the secret has another size", func(b *bed) { b.cfg.Secret = true; file(secretName)(b) }, "room-secret: does not hold 32 bytes"},
+		{"the parent of the keys is missing", keysAt("none/keys"), "none: no such file or directory"},
+		{"the keys elsewhere are a file", func(b *bed) { file()(b); keysAt("log")(b); b.cfg.Path = b.TempDir() }, "log: not a directory"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			tt.make(b)
+			b.heard()
+			before := tree(t, filepath.Dir(b.dir))
+			err := Check(b.cfg)
+			assert.Equal(t, before, tree(t, filepath.Dir(b.dir)), "it changes nothing")
+			if tt.want == "" {
+				assert.NoError(t, err)
+			} else {
+				assert.ErrorContains(t, err, tt.want)
+				assert.NotContains(t, err.Error(), "what")
+			}
+			assert.Empty(t, b.heard())
+
+			// It is right in what it says.
+			s := b.open()
+			b.feedOnce(s)
+			assert.Equal(t, tt.want == "", s.Close() == nil && b.quiet(), b.heard())
+		})
+	}
+}
+
+// feedOnce writes a line and a record, if DIR takes them.
+func (b *bed) feedOnce(s *Store) {
+	key := s.Key(today, 0)
+	if _, err := s.Append(today, []byte("x\n")); err == nil {
+		s.Count(today, key.ID(), record("a", 1))
+	}
+}
+
+// quiet reports whether nothing was said but what was put right.
+func (b *bed) quiet() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range b.said {
+		if !assert.ObjectsAreEqual(line, b.path(keyDir, today.String()+".key")+": others could read this key (mode 0644): set to 0600") {
+			return false
+		}
+	}
+	return true
+}
+
+// tree describes all that lies below root.
+func tree(t *testing.T, root string) (all []string) {
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := d.Info()
+		require.NoError(t, err)
+		all = append(all, fmt.Sprint(path, info.Mode(), info.Size(), info.ModTime()))
+		return nil
+	}))
+	return all
+}

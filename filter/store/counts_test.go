@@ -1,0 +1,494 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// Whatever was deleted, restarted or late: the room file holds the union of all
+// that was counted.
+func TestRoomFileNeverShrinks(t *testing.T) {
+	journals := func(b *bed) []string {
+		paths, err := filepath.Glob(b.path(rotate.Journal, "*"+journalSuffix))
+		require.NoError(b, err)
+		require.NotEmpty(b, paths)
+		return paths
+	}
+	for _, tt := range []struct {
+		name   string
+		before func(b *bed) // after a process that saw 1…3 in a, 1 in b
+		next   string       // what the next process reads
+		want   string
+	}{
+		{"a restart with the same pairs", nil, users(today, "a", 1, 3), "3 a\n1 b\n"},
+		{"a restart with new pairs", nil, users(today, "a", 3, 5) + users(today, "c", 1, 1), "1 c\n5 a\n1 b\n"},
+		{"a restart without a line", nil, "", "3 a\n1 b\n"},
+		{"a room file that knows more", func(b *bed) {
+			text := strings.ReplaceAll(b.read("rooms", roomfile.Name(today)), "3 ", "40 ")
+			require.NoError(b, os.WriteFile(b.path("rooms", roomfile.Name(today)), []byte(text), 0o640))
+		}, users(today, "a", 1, 9) + users(today, "b", 1, 7), "40 a\n7 b\n"},
+		{"journals deleted", func(b *bed) {
+			require.NoError(b, os.RemoveAll(b.path(rotate.Journal)))
+		}, users(today, "a", 9, 9) + users(today, "b", 2, 3), "3 a\n2 b\n"},
+		{"room file deleted", func(b *bed) {
+			require.NoError(b, os.Remove(b.path("rooms", roomfile.Name(today))))
+		}, "", "3 a\n1 b\n"},
+		{"rooms deleted", func(b *bed) {
+			require.NoError(b, os.RemoveAll(b.path("rooms")))
+		}, users(today, "a", 4, 4), "4 a\n1 b\n"},
+		{"lines deleted", func(b *bed) {
+			require.NoError(b, os.Remove(b.path(logFile(today))))
+		}, users(today, "a", 4, 4), "4 a\n1 b\n"},
+		{"a torn frame at the end of a journal", func(b *bed) {
+			for _, path := range journals(b) {
+				f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+				require.NoError(b, err)
+				f.WriteString("\xf1\xa7\x00\x00\x01\x00torn")
+				require.NoError(b, f.Close())
+			}
+		}, users(today, "a", 4, 4), "4 a\n1 b\n"},
+		{"an empty journal", func(b *bed) {
+			require.NoError(b, os.WriteFile(b.path(rotate.Journal, today.String()+".0123456789abcdef.journal"), nil, 0o600))
+		}, users(today, "a", 4, 4), "4 a\n1 b\n"},
+		{"files of other names", func(b *bed) {
+			for _, name := range []string{"x.journal", today.String() + ".x", ".journal", today.String()} {
+				require.NoError(b, os.WriteFile(b.path(rotate.Journal, name), []byte("HPJ"), 0o600))
+			}
+		}, users(today, "a", 4, 4), "4 a\n1 b\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			b.process(users(today, "a", 1, 3) + users(today, "b", 1, 1))
+			require.Equal(t, "3 a\n1 b\n", b.rooms(today))
+			if tt.before != nil {
+				tt.before(b)
+			}
+			b.process(tt.next)
+			assert.Equal(t, tt.want, b.rooms(today))
+			assert.Equal(t, tt.want, b.counts(today).String())
+			assert.False(t, b.counts(today).UpperBound)
+			assert.Empty(t, b.heard())
+		})
+	}
+}
+
+// What a kill -9 leaves, between any two steps, and what the process that comes
+// next makes of it: it reads again what was not taken out of the pipe.
+func TestKilledBetweenTwoSteps(t *testing.T) {
+	batch := users(today, "a", 1, 3)
+	for _, tt := range []struct {
+		name  string
+		until func(b *bed, s *Store, f *filter.Filter)
+		again string
+		lines int
+	}{
+		{"before the lines", func(b *bed, s *Store, f *filter.Filter) {}, batch, 3},
+		{"before the journal", func(b *bed, s *Store, f *filter.Filter) {
+			require.NoError(b, f.Run(strings.NewReader(batch), appendOnly{&sink{t: b, s: s}}))
+		}, batch, 6},
+		{"before the batch is taken out of the pipe", func(b *bed, s *Store, f *filter.Filter) {
+			b.feed(f, s, batch)
+		}, batch, 6},
+		{"before the room file", func(b *bed, s *Store, f *filter.Filter) {
+			b.feed(f, s, batch)
+		}, "", 3},
+		{"within the next line", func(b *bed, s *Store, f *filter.Filter) {
+			b.feed(f, s, batch)
+			log, err := os.OpenFile(b.path(logFile(today)), os.O_WRONLY|os.O_APPEND, 0)
+			require.NoError(b, err)
+			log.WriteString("unfinish")
+			require.NoError(b, log.Close())
+		}, users(today, "a", 3, 3), 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			s := b.open()
+			tt.until(b, s, b.newFilter(s))
+			b.process(tt.again)
+			assert.Equal(t, "3 a\n", b.rooms(today))
+			assert.Equal(t, tt.lines, b.lines(today))
+		})
+	}
+}
+
+// appendOnly is killed before it counts.
+type appendOnly struct{ *sink }
+
+func (k appendOnly) Put(b *filter.Batch) error {
+	for _, p := range b.Parts {
+		_, err := k.s.Append(p.Day, p.Lines)
+		require.NoError(k.t, err)
+	}
+	return nil
+}
+
+// Two processes at once are the normal case.
+func TestExactUnion(t *testing.T) {
+	b := newBed(t)
+	s1, s2 := b.open(), b.open()
+	f1, f2 := b.newFilter(s1), b.newFilter(s2)
+	assert.Equal(t, s1.Key(today, filter.Keep).ID(), s2.Key(today, filter.Keep).ID())
+	b.feed(f1, s1, users(today, "a", 1, 6))
+	b.feed(f2, s2, users(today, "a", 4, 9)+users(today, "b", 1, 1))
+	assert.Equal(t, "9 a\n1 b\n", b.counts(today).String())
+	assert.Equal(t, none, b.rooms(today))
+	b.pass(s1, time.Minute)
+	assert.Equal(t, "9 a\n1 b\n", b.rooms(today))
+	b.feed(f1, s1, users(today, "a", 10, 11)+users(today-1, "a", 1, 2))
+	s2.Tick()
+	b.feed(f2, s2, users(today-1, "a", 2, 3))
+	b.pass(s2, time.Minute)
+	s1.Tick()
+	assert.Equal(t, "11 a\n1 b\n", b.rooms(today))
+	assert.Equal(t, "3 a\n", b.rooms(today-1))
+	require.NoError(t, s1.Close())
+	b.feed(f2, s2, users(today, "a", 12, 12))
+	require.NoError(t, s2.Close())
+	assert.Equal(t, "12 a\n1 b\n", b.rooms(today))
+	assert.Equal(t, 6+7+2+1, b.lines(today))
+	assert.Empty(t, b.heard())
+}
+
+// A process that is killed while another runs on does not lose its last counts,
+// not even where the day expires before any restart.
+func TestKilledBesideAnother(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today-10, "a", 1, 2))
+	s1, s2 := b.open(), b.open()
+	b.feed(b.newFilter(s2), s2, users(today, "a", 1, 3)+users(today-10, "a", 3, 4)) // and is killed
+	b.pass(s1, time.Hour)
+	assert.Equal(t, "3 a\n", b.rooms(today))
+	b.pass(s1, 5*24*time.Hour)
+	assert.Equal(t, "4 a\n", b.rooms(today-10))
+}
+
+func TestDayWithoutRooms(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, strings.ReplaceAll(users(today, "a", 1, 1), "room=", "x="))
+	assert.Empty(t, b.counts(today).Rooms)
+	b.pass(s, time.Minute)
+	assert.Equal(t, "", b.rooms(today), "zero is not the same as no data")
+	assert.Equal(t, []string{roomfile.Name(today)}, b.names("rooms"))
+	_, err := ReadCounts(b.dir, today-1)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = ReadCounts(b.dir+"x", today)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestRoomsAreNotCounted(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.process(strings.ReplaceAll(users(today, "a", 1, 2), "room=", "x="))
+	assert.NoDirExists(t, b.path("rooms"))
+	_, err := ReadCounts(b.dir, today)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+
+	// A process that counts nothing keeps up what another has counted.
+	b.cfg.Counting, b.cfg.Settings = true, "rooms=jitsi;"
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 2)) // and is killed
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.process("")
+	assert.Equal(t, "2 a\n", b.rooms(today))
+}
+
+func TestDamagedRoomFile(t *testing.T) {
+	for _, tt := range []struct{ name, spoil, want string }{
+		{"a line that is none", "garbage\n", "4 a\n7 b\n"},
+		{"cut in a line", "12", "4 a\n7 b\n"},
+		{"a hash twice", fmt.Sprintf("5 %x\n", [20]byte{}) + fmt.Sprintf("6 %x\n", [20]byte{}), "6 " + strings.Repeat("0", 40) + "\n4 a\n7 b\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			b.process(users(today, "a", 1, 2) + users(today, "b", 1, 7))
+			path := b.path("rooms", roomfile.Name(today))
+			damaged := b.read("rooms", roomfile.Name(today)) + tt.spoil
+			require.NoError(t, os.WriteFile(path, []byte(damaged), 0o640))
+			b.process(users(today, "a", 3, 4))
+			assert.Equal(t, tt.want, b.rooms(today))
+			assert.Equal(t, damaged, b.read("rooms", roomfile.Name(today)+".damaged"))
+			assert.Contains(t, b.heard(), path+": line ")
+		})
+	}
+}
+
+func TestDamagedJournal(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	for i := 1; i <= 4; i++ { // a frame each
+		b.feed(f, s, users(today, "a", i, i))
+	}
+	name := b.names(rotate.Journal)[0]
+	text := []byte(b.read(rotate.Journal, name))
+	text[len(text)-50] ^= 1 // in the last frame but one
+	require.NoError(t, os.WriteFile(b.path(rotate.Journal, name), text, 0o600))
+	c := b.counts(today)
+	assert.Equal(t, "3 a\n", c.String())
+	assert.Equal(t, []string{b.path(rotate.Journal, name)}, c.Damaged)
+
+	b.process(users(today, "b", 1, 1))
+	assert.Equal(t, "3 a\n1 b\n", b.rooms(today))
+	assert.Contains(t, b.heard(), name+": damaged in part; what is intact is counted")
+}
+
+// A journal that somebody cuts short takes nothing away from a process that has
+// read it, and what is written after that counts.
+func TestJournalCutShort(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 4))
+	b.pass(s, time.Minute)
+	require.NoError(t, os.Truncate(b.path(rotate.Journal, b.names(rotate.Journal)[0]), 0))
+	b.feed(f, s, users(today, "a", 5, 5))
+	b.pass(s, time.Minute)
+	assert.Equal(t, "5 a\n", b.rooms(today))
+	b.heard()
+}
+
+// One that cannot be read is said, and tried again; the others count.
+func TestUnreadableJournal(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(b *bed, path string)
+		said string
+	}{
+		{"a link", func(b *bed, path string) { require.NoError(b, os.Symlink("/dev/zero", path)) }, "symbolic link"},
+		{"a directory", func(b *bed, path string) { require.NoError(b, os.Mkdir(path, 0o750)) }, "no regular file"},
+		{"of another version", func(b *bed, path string) {
+			header := []byte("HPJ\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+			header = binary.BigEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
+			require.NoError(b, os.WriteFile(path, header, 0o600))
+		}, "journal has another version: 2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			require.NoError(t, os.MkdirAll(b.path(rotate.Journal), 0o750))
+			path := b.path(rotate.Journal, today.String()+".0.journal")
+			tt.make(b, path)
+			s := b.open()
+			b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
+			b.pass(s, time.Minute)
+			assert.Equal(t, "4 a\n", b.rooms(today))
+			said := b.heard()
+			assert.Contains(t, said, path)
+			assert.Contains(t, said, tt.said)
+			require.NoError(t, os.RemoveAll(path))
+			b.pass(s, time.Minute)
+			require.NoError(t, s.Close())
+			assert.Empty(t, b.heard())
+		})
+	}
+}
+
+// What could not be read at first counts when it can, without a new line.
+func TestJournalComesBack(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-5, "a", 1, 4)) // and is killed
+	path := b.path(rotate.Journal, b.names(rotate.Journal)[0])
+	require.NoError(t, os.Rename(path, path+"x"))
+	require.NoError(t, os.Mkdir(path, 0o750))
+	s = b.open()
+	assert.Contains(t, b.heard(), path+": is no regular file")
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Rename(path+"x", path))
+	b.pass(s, time.Minute)
+	assert.Equal(t, "4 a\n", b.rooms(today-5))
+	assert.Empty(t, b.heard())
+}
+
+// Records wait in memory while their journal cannot be written.
+func TestJournalCannotBeWritten(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, os.Mkdir(b.dir, 0o750))
+	require.NoError(t, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 4))
+	assert.Contains(t, b.heard(), "; room counts wait in memory")
+	require.NoError(t, os.Remove(b.path(rotate.Journal)))
+	b.pass(s, time.Minute)
+	assert.Equal(t, "4 a\n", b.rooms(today))
+	require.NoError(t, s.Close())
+}
+
+// Where the room file cannot be written before its journals expire, what they
+// held is still known when it can.
+func TestRoomFileWaits(t *testing.T) {
+	spoil := func(b *bed) {
+		require.NoError(b, os.RemoveAll(b.path("rooms")))
+		require.NoError(b, os.WriteFile(b.path("rooms"), nil, 0o640))
+	}
+	t.Run("in a process", func(t *testing.T) {
+		b := newBed(t)
+		s := b.open()
+		b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
+		spoil(b)
+		b.pass(s, 15*24*time.Hour)
+		assert.Empty(t, b.names(rotate.Journal))
+		assert.Contains(t, b.heard(), b.path("rooms"))
+		require.NoError(t, os.Remove(b.path("rooms")))
+		b.pass(s, time.Minute)
+		assert.Equal(t, "4 a\n", b.rooms(today))
+		assert.LessOrEqual(t, len(s.unions), 3)
+		require.NoError(t, s.Close())
+	})
+	t.Run("purge deletes nevertheless", func(t *testing.T) {
+		b := newBed(t)
+		b.process(users(today, "a", 1, 4))
+		spoil(b)
+		b.set(noon.AddDate(0, 0, 14))
+		p, err := Purge(b.cfg, true)
+		assert.ErrorContains(t, err, b.path("rooms"))
+		assert.Contains(t, p.Deleted, logFile(today))
+		b.heard()
+	})
+	t.Run("purge makes it possible", func(t *testing.T) {
+		b := newBed(t)
+		s := b.open()
+		b.feed(b.newFilter(s), s, users(today, "a", 1, 4)) // and is killed
+		require.NoError(t, os.Symlink("/dev/full", b.path(rotate.Journal, today.String()+".0.journal")))
+		b.set(noon.AddDate(0, 0, 14))
+		_, err := Purge(b.cfg, true)
+		require.NoError(t, err)
+		assert.Contains(t, b.heard(), "is a symbolic link")
+		assert.Equal(t, "4 a\n", b.rooms(today))
+	})
+}
+
+// Another process that stops while it has the lock stops nobody.
+func TestLockOfTheRoomFiles(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
+	other, err := rotate.Open(b.dir, rotate.Options{Create: true})
+	require.NoError(t, err)
+	defer other.Close()
+	unlock, err := other.LockRooms(true)
+	require.NoError(t, err)
+	b.set(noon.Add(time.Minute))
+	assert.Equal(t, retryOpen, s.Tick())
+	assert.Equal(t, none, b.rooms(today))
+	unlock()
+	b.set(noon.Add(time.Minute + time.Second))
+	assert.Equal(t, minute, s.Tick())
+	assert.Equal(t, "4 a\n", b.rooms(today))
+	assert.Empty(t, b.heard())
+}
+
+func TestPurgeRebuilds(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 4)+users(today-1, "b", 1, 2)+users(today+1, "c", 1, 1)) // and is killed
+	b.set(noon.AddDate(0, 0, 14))
+	b.cfg.Keep, b.cfg.Counting, b.cfg.Settings = 0, false, "" // as the command has it
+	p, err := Purge(b.cfg, true)
+	require.NoError(t, err)
+	assert.Equal(t, "2 b\n", b.rooms(today-1), "expired in this purge")
+	assert.Equal(t, "4 a\n", b.rooms(today), "expired in this purge")
+	assert.Equal(t, "1 c\n", b.rooms(today+1))
+	assert.Equal(t, []string{logFile(today + 1)}, b.names(""))
+	assert.Len(t, p.Deleted, 2+2+2)
+	assert.Empty(t, b.heard())
+
+	require.NoError(t, os.RemoveAll(b.path("rooms")))
+	_, err = Purge(b.cfg, false)
+	require.NoError(t, err)
+	assert.Equal(t, "1 c\n", b.rooms(today+1))
+
+	b.cfg.Path += "x"
+	_, err = Purge(b.cfg, false)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.NoDirExists(t, b.cfg.Path)
+}
+
+// The retention of purge is the longest one in use, or the one given.
+func TestPurgeKeep(t *testing.T) {
+	for _, tt := range []struct {
+		recorded, given rotate.Retention
+		oldest          format.Day
+	}{
+		{0, 0, today - 13},
+		{30, 0, today - 20},
+		{7, 0, today - 6},
+		{30, 7, today - 6},
+	} {
+		b := newBed(t)
+		b.cfg.Keep = max(tt.recorded, 30)
+		b.process(users(today-20, "a", 1, 1) + users(today-13, "a", 1, 1) + users(today-6, "a", 1, 1))
+		require.NoError(t, os.WriteFile(b.path(keyDir, "keep"), []byte(tt.recorded.String()+"\n"), 0o640))
+		if tt.recorded == 0 {
+			require.NoError(t, os.Remove(b.path(keyDir, "keep")))
+		}
+		b.cfg.Keep = tt.given
+		_, err := Purge(b.cfg, false)
+		require.NoError(t, err)
+		assert.Equal(t, tt.oldest, b.logDays()[0])
+	}
+}
+
+func TestUpperBound(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 2))
+	assert.False(t, b.counts(today).UpperBound)
+	require.NoError(t, os.Remove(b.path(keyDir, today.String()+".key")))
+	b.process(users(today, "a", 1, 2))
+	assert.True(t, b.counts(today).UpperBound)
+	assert.Equal(t, "4 a\n", b.rooms(today))
+}
+
+func TestSettingsChange(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 2))
+	b.cfg.Settings = "ip=ipcrypt;rooms=jitsi,etherpad;"
+	b.process(users(today, "a", 1, 2))
+	assert.Contains(t, b.heard(), "the settings changed on 2026-11-22; its room counts mix both")
+}
+
+// Past the bound a pair is not counted, also where it is the sum of what two
+// processes have that is past it; that is said.
+func TestLimits(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Limits = rooms.Limits{Rooms: 10, Pairs: 5}
+	b.process(users(today, "a", 1, 4))
+	assert.Empty(t, b.heard())
+	b.process(users(today, "a", 5, 8))
+	assert.Contains(t, b.heard(), "the journals of 2026-11-22 hold too many rooms or addresses; not all are counted")
+	assert.Equal(t, "5 a\n", b.rooms(today))
+}
+
+// What the command shows while the filter runs is what the file becomes.
+func TestCountsAsTheyStandNow(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	for i := range 8 {
+		b.feed(f, s, users(today, "a", 1, 1+i)+users(today, "b", 1, 1+i/2))
+		now := b.counts(today).String()
+		assert.Equal(t, fmt.Sprintf("%d a\n%d b\n", 1+i, 1+i/2), now)
+		b.pass(s, time.Minute)
+		assert.Equal(t, now, b.rooms(today))
+	}
+	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
+	assert.Equal(t, "8 a\n4 b\n", b.counts(today).String())
+}

@@ -1,0 +1,599 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// noon is when the tests begin, on the day that they call today.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+var today = format.DayOf(noon)
+
+// bed is a DIR with a clock, and what was said about it.
+type bed struct {
+	*testing.T
+	cfg Config
+	dir string
+
+	mu   sync.Mutex
+	now  time.Time
+	said []string
+}
+
+func newBed(t *testing.T) *bed {
+	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "log"), now: noon}
+	b.cfg = Config{
+		Path: b.dir, Keep: DefaultKeep, Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;",
+		Now: func() time.Time {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.now
+		},
+		Say: func(topic, line string) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.said = append(b.said, line)
+		},
+	}
+	// Each message names a file or DIR, and none tells anything of a line.
+	t.Cleanup(func() {
+		for _, line := range b.said {
+			assert.Contains(t, line, filepath.Dir(b.dir))
+			assert.NotRegexp(t, `192\.0\.2|2001:db8|GET|room=|%!`, line)
+			assert.Equal(t, strings.ToLower(line[:1]), line[:1])
+		}
+	})
+	return b
+}
+
+// open opens a Store that is not closed unless the test does: it may have been
+// killed.
+func (b *bed) open() *Store { return Open(b.cfg) }
+
+// pass lets time go by, in steps of a minute as Tick wants it, up to an hour in
+// one.
+func (b *bed) pass(s *Store, d time.Duration) {
+	for d > 0 {
+		step := min(d, time.Hour)
+		b.set(b.cfg.Now().Add(step))
+		s.Tick()
+		d -= step
+	}
+}
+
+func (b *bed) set(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = t
+}
+
+// heard returns what was said since the last call.
+func (b *bed) heard() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	text := strings.Join(b.said, "\n")
+	b.said = b.said[:0]
+	return text
+}
+
+// line is one of the combined format, in which addr uses room on day.
+func line(day format.Day, addr, room string) string {
+	y, m, d := day.Date()
+	return fmt.Sprintf("%s - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=%s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+		addr, d, time.Month(m).String()[:3], y, room)
+}
+
+// users are lines of addresses from..to of a test network.
+func users(day format.Day, room string, from, to int) string {
+	var text strings.Builder
+	for i := from; i <= to; i++ {
+		text.WriteString(line(day, fmt.Sprintf("192.0.2.%d", i), room))
+	}
+	return text.String()
+}
+
+// sink hands batches on as filter.Queue does, but at once.
+type sink struct {
+	t     testing.TB
+	s     *Store
+	batch filter.Batch
+}
+
+func (k *sink) Get() *filter.Batch { k.batch.Reset(); return &k.batch }
+
+func (k *sink) Put(b *filter.Batch) error {
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		n, err := k.s.Append(p.Day, p.Lines)
+		for tries := 0; err != nil && tries < 4; tries++ {
+			p.Lines = p.Lines[n:]
+			n, err = k.s.Append(p.Day, p.Lines)
+		}
+		require.NoError(k.t, err)
+		k.s.Count(p.Day, p.KeyID, p.Records)
+	}
+	return nil
+}
+
+// newFilter returns a filter as that of a process.
+func (b *bed) newFilter(cal filter.Calendar) *filter.Filter {
+	parser, err := format.New("auto", time.UTC, nil)
+	require.NoError(b, err)
+	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
+	require.NoError(b, err)
+	redact, err := filter.NewRedact(filter.DefaultRedact)
+	require.NoError(b, err)
+	return filter.New(filter.Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: b.cfg.Limits, CountV6: 128}, cal)
+}
+
+// feed brings lines to the Store through a filter.
+func (b *bed) feed(f *filter.Filter, s *Store, text string) {
+	require.NoError(b, f.Run(strings.NewReader(text), &sink{t: b, s: s}))
+}
+
+// process is one run of the program.
+func (b *bed) process(text string) {
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, text)
+	require.NoError(b, s.Expired(f.Expired()))
+	require.NoError(b, s.Close())
+}
+
+func (b *bed) path(parts ...string) string {
+	return filepath.Join(append([]string{b.dir}, parts...)...)
+}
+
+// names lists a directory of DIR without what is neither lines, keys, nor
+// counts.
+func (b *bed) names(sub string) []string {
+	entries, err := os.ReadDir(b.path(sub))
+	if !os.IsNotExist(err) {
+		require.NoError(b, err)
+	}
+	dated := regexp.MustCompile(`\d{4}-\d\d-\d\d`)
+	names := []string{}
+	for _, e := range entries {
+		if dated.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func (b *bed) read(parts ...string) string {
+	text, err := os.ReadFile(b.path(parts...))
+	if os.IsNotExist(err) {
+		return none
+	}
+	require.NoError(b, err)
+	return string(text)
+}
+
+const none = "(no file)"
+
+func logFile(day format.Day) string { return "access-" + day.String() + ".log" }
+
+func (b *bed) lines(day format.Day) int { return strings.Count(b.read(logFile(day)), "\n") }
+
+// rooms returns a room file with its hashes turned back to names.
+func (b *bed) rooms(day format.Day) string {
+	return named(b.read("rooms", roomfile.Name(day)))
+}
+
+func named(text string) string {
+	for _, room := range []string{"a", "b", "c"} {
+		text = strings.ReplaceAll(text, fmt.Sprintf("%x", sha1.Sum([]byte(room))), room)
+	}
+	return text
+}
+
+// now returns the counts as the command rooms shows them.
+func (b *bed) counts(day format.Day) Counts {
+	c, err := ReadCounts(b.dir, day)
+	require.NoError(b, err)
+	return c
+}
+
+func (c Counts) String() string { return named(string(roomfile.Append(nil, c.Rooms))) }
+
+func (b *bed) logDays() (days []format.Day) {
+	for _, name := range b.names("") {
+		day, ok := format.ParseDay(name[len("access-") : len("access-")+10])
+		require.True(b, ok, name)
+		days = append(days, day)
+	}
+	return days
+}
+
+func span(first, last format.Day) (days []format.Day) {
+	for d := first; d <= last; d++ {
+		days = append(days, d)
+	}
+	return days
+}
+
+func TestLineGoesToItsDay(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		date    format.Day
+		want    format.Day
+		expired bool
+	}{
+		{"today", today, today, false},
+		{"yesterday, a websocket that closes late", today - 1, today - 1, false},
+		{"the first day of 14", today - 13, today - 13, false},
+		{"older than the retention", today - 14, today - 14, true},
+		{"of 1970", 0, 0, true},
+		{"tomorrow, in a zone that is ahead", today + 1, today + 1, false},
+		{"after tomorrow", today + 2, today, false},
+		{"of 2099", format.NewDay(2099, 1, 1), today, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			b.process(users(tt.date, "a", 1, 2))
+			assert.Equal(t, "2 a\n", b.rooms(tt.want))
+			if tt.expired {
+				assert.Empty(t, b.names(""))
+				assert.Empty(t, b.names(rotate.Journal))
+				assert.NotContains(t, b.names(keyDir), tt.want.String()+".key")
+				return
+			}
+			assert.Equal(t, []string{logFile(tt.want)}, b.names(""))
+			assert.Equal(t, 2, b.lines(tt.want))
+			assert.Equal(t, []string{roomfile.Name(tt.want)}, b.names(rotate.Rooms))
+			assert.Contains(t, b.names(keyDir), tt.want.String()+".key")
+			assert.NotContains(t, b.read(logFile(tt.want)), "192.0.2.")
+		})
+	}
+	t.Run("without a time", func(t *testing.T) {
+		b := newBed(t)
+		b.process("192.0.2.1 garbage\n")
+		assert.Equal(t, 1, b.lines(today))
+		assert.Equal(t, "", b.rooms(today), "a day with lines and no room gets an empty file")
+	})
+}
+
+func TestDayStaysOpenAsLongAsItsKeyLives(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 1))
+	first := strings.Fields(b.read(logFile(today)))[0]
+	for age := 1; age <= 13; age++ {
+		b.pass(s, 24*time.Hour)
+		b.feed(f, s, users(today, "a", 1, age+1))
+		assert.Contains(t, b.read(logFile(today)), "\n"+first, "one address, one pseudonym")
+		s.Tick()
+		b.pass(s, time.Minute)
+		assert.Equal(t, fmt.Sprintf("%d a\n", age+1), b.rooms(today))
+	}
+	assert.FileExists(t, b.path(keyDir, today.String()+".key"))
+	b.pass(s, 24*time.Hour)
+	b.feed(f, s, users(today, "a", 1, 20))
+	assert.EqualValues(t, 20, f.Stats().Expired)
+	b.pass(s, time.Hour)
+	require.NoError(t, s.Expired(f.Expired()))
+	require.NoError(t, s.Close())
+	assert.NoFileExists(t, b.path(keyDir, today.String()+".key"))
+	assert.NoFileExists(t, b.path(logFile(today)))
+	assert.Empty(t, b.names(rotate.Journal))
+	assert.Equal(t, "14 a\n", b.rooms(today), "what was counted with the lines stays")
+	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
+}
+
+func TestExpiredRoomsOnlyWhereNoneWereCounted(t *testing.T) {
+	b := newBed(t)
+	old := today - 20
+	b.process(users(old, "a", 1, 3) + users(old, "a", 1, 2) + users(old-1, "b", 1, 1))
+	assert.Equal(t, "3 a\n", b.rooms(old))
+	assert.Equal(t, "1 b\n", b.rooms(old-1))
+	assert.Empty(t, b.heard())
+
+	b.process(users(old, "a", 1, 9) + users(old-2, "c", 1, 1))
+	assert.Equal(t, "3 a\n", b.rooms(old))
+	assert.Equal(t, "1 c\n", b.rooms(old-2))
+	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
+
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.process(users(old-3, "c", 1, 1))
+	assert.Equal(t, none, b.rooms(old-3))
+}
+
+func TestThrowAwayKey(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	key := s.Key(today-14, filter.Expire)
+	b.pass(s, 26*time.Hour)
+	assert.Same(t, key, s.Key(today-14, filter.Expire), "the same as long as the process lives")
+
+	open := s.Key(today, filter.Keep)
+	assert.NotEqual(t, open.ID(), s.Key(today, filter.Expire).ID(), "also while the day's own is still there")
+	assert.Same(t, open, s.Key(today, filter.Keep))
+}
+
+// With 14d, the files of today and the 13 days before exist, and tomorrow's;
+// never more. What the files' times say does not matter.
+func TestExactlyTheDaysOfTheRetention(t *testing.T) {
+	for _, keep := range []rotate.Retention{1, 2, 14} {
+		t.Run(keep.String(), func(t *testing.T) {
+			b := newBed(t)
+			b.cfg.Keep = keep
+			s := b.open()
+			f := b.newFilter(s)
+			for d := today; d < today+20; d++ {
+				b.feed(f, s, users(d-1, "a", 1, 1)+users(d, "a", 1, 2)+users(d+1, "b", 1, 1))
+				if d > today {
+					require.NoError(t, os.Chtimes(b.path(logFile(d)), noon.AddDate(-9, 0, 0), noon.AddDate(-9, 0, 0)))
+				}
+				b.pass(s, 23*time.Hour) // to an hour before the next noon, over midnight
+				b.pass(s, time.Hour)
+				first := max(today-1, d+1-format.Day(keep)+1)
+				if keep == 1 {
+					first = max(today, d+1)
+				}
+				assert.Equal(t, span(first, d+1), b.logDays())
+				require.LessOrEqual(t, len(s.unions), 4)
+				require.LessOrEqual(t, len(s.journals), int(keep)+2)
+			}
+			last := today + 20
+			assert.Equal(t, len(span(last-format.Day(keep)+1, last+1)), len(b.names(keyDir)))
+			assert.Len(t, b.names(rotate.Rooms), 21+min(1, int(keep)-1), "room files are kept for good")
+		})
+	}
+}
+
+func TestPurgeNeedsNoInput(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 3))
+	b.set(noon.AddDate(0, 0, 13))
+	s := b.open()
+	assert.FileExists(t, b.path(logFile(today)))
+
+	b.set(noon.AddDate(0, 0, 13).Add(12*time.Hour + time.Second))
+	assert.Positive(t, s.Tick())
+	assert.NoFileExists(t, b.path(logFile(today)), "at the day change")
+	assert.NotContains(t, b.names(keyDir), today.String()+".key")
+	assert.Empty(t, b.names(rotate.Journal))
+	assert.Equal(t, "3 a\n", b.rooms(today))
+
+	old := b.path("access-2026-11-01.log.gz")
+	require.NoError(t, os.WriteFile(old, nil, 0o640))
+	b.pass(s, 59*time.Minute)
+	assert.FileExists(t, old)
+	b.pass(s, time.Minute)
+	assert.NoFileExists(t, old, "hourly")
+
+	require.NoError(t, os.WriteFile(old, nil, 0o640))
+	b.open()
+	assert.NoFileExists(t, old, "at start")
+}
+
+// What waited in memory until its day was purged is not brought back.
+func TestLinesThatWaitedTooLong(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	key := s.Key(today-13, filter.Keep)
+	b.pass(s, 24*time.Hour)
+	b.heard()
+	n, err := s.Append(today-13, []byte("x\n"))
+	assert.NoError(t, err)
+	assert.Equal(t, 2, n)
+	s.Count(today-13, key.ID(), record("a", 1))
+	require.NoError(t, s.Close())
+	assert.Contains(t, b.heard(), "had outlived the retention and are left out")
+	assert.Empty(t, b.names(""))
+	assert.Empty(t, b.names(rotate.Journal))
+	assert.Equal(t, none, b.rooms(today-13))
+}
+
+func TestUnusableDir(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		spoil, mend func(b *bed)
+	}{
+		{"the parent is missing",
+			func(b *bed) { b.dir += "/x"; b.cfg.Path = b.dir },
+			func(b *bed) { require.NoError(b, os.Mkdir(filepath.Dir(b.dir), 0o750)) }},
+		{"a file lies there",
+			func(b *bed) { require.NoError(b, os.WriteFile(b.dir, nil, 0o640)) },
+			func(b *bed) { require.NoError(b, os.Remove(b.dir)) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			base := filepath.Dir(b.dir)
+			tt.spoil(b)
+			topics := map[string]bool{}
+			say := b.cfg.Say
+			b.cfg.Say = func(topic, line string) {
+				b.mu.Lock()
+				topics[topic] = true
+				b.mu.Unlock()
+				say(topic, line)
+			}
+			s := b.open()
+			key := *s.Key(today, filter.Keep)
+			assert.Equal(t, filter.Keep, second(s.Place(today-13, true)))
+			assert.Equal(t, filter.Expire, second(s.Place(today-14, true)))
+			n, err := s.Append(today, []byte("x\n"))
+			assert.Error(t, err, "the queue keeps the lines")
+			assert.Zero(t, n)
+			s.Count(today, key.ID(), record("a", 1))
+			assert.LessOrEqual(t, s.Tick(), time.Second)
+			assert.Contains(t, b.heard(), "; lines wait in memory")
+			before := len(topics)
+			s.Append(today, []byte("x\n"))
+			s.Tick()
+			assert.Len(t, topics, before, "what is said again has the same topic")
+			assert.Error(t, s.Expired(map[format.Day][]rooms.Room{today - 20: nil}))
+
+			tt.mend(b)
+			n, err = s.Append(today, []byte("x\n"))
+			assert.NoError(t, err)
+			assert.Equal(t, 2, n)
+			assert.Contains(t, b.heard(), "lines are written again")
+			stored, err := os.ReadFile(b.path(keyDir, today.String()+".key"))
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(key[:], stored), "the key in memory came to the disk")
+			assert.Equal(t, key.ID(), s.Key(today, filter.Keep).ID())
+			require.NoError(t, s.Close())
+			assert.Equal(t, "1 a\n", b.rooms(today))
+			b.dir = filepath.Join(base, "x")
+		})
+	}
+	t.Run("to the end", func(t *testing.T) {
+		b := newBed(t)
+		require.NoError(t, os.WriteFile(b.dir, nil, 0o640))
+		s := b.open()
+		assert.ErrorContains(t, s.Close(), b.dir)
+	})
+}
+
+func second[A, B any](_ A, b B) B { return b }
+
+func TestDirIsDeleted(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		delete func(b *bed)
+	}{
+		{"all of it", func(b *bed) { require.NoError(b, os.RemoveAll(b.dir)) }},
+		{"the journals", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(rotate.Journal))) }},
+		{"the journals moved aside", func(b *bed) {
+			for _, name := range b.names(rotate.Journal) {
+				require.NoError(b, os.Rename(b.path(rotate.Journal, name), filepath.Dir(b.dir)+"/"+name))
+			}
+		}},
+		{"the room files", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(rotate.Rooms))) }},
+		{"rooms and journals", func(b *bed) {
+			require.NoError(b, os.RemoveAll(b.path(rotate.Rooms)))
+			require.NoError(b, os.RemoveAll(b.path(rotate.Journal)))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			s := b.open()
+			f := b.newFilter(s)
+			b.feed(f, s, users(today, "a", 1, 3)+users(today-5, "b", 1, 2))
+			b.pass(s, time.Minute)
+			b.feed(f, s, users(today, "a", 4, 4))
+			tt.delete(b)
+			b.feed(f, s, users(today, "a", 4, 6)+users(today-5, "b", 3, 3))
+			b.pass(s, time.Minute)
+			assert.Equal(t, "6 a\n", b.rooms(today))
+			assert.Equal(t, "3 b\n", b.rooms(today-5))
+			assert.Equal(t, "6 a\n", b.counts(today).String())
+			assert.Len(t, b.names(rotate.Journal), 2)
+			assert.False(t, b.counts(today).UpperBound, "still the same key")
+
+			// The process that comes next goes on with these counts.
+			b.process(users(today, "a", 6, 7) + users(today-5, "b", 3, 4))
+			assert.Equal(t, "7 a\n", b.rooms(today))
+			assert.Equal(t, "4 b\n", b.rooms(today-5))
+		})
+	}
+	t.Run("without input", func(t *testing.T) {
+		b := newBed(t)
+		s := b.open()
+		b.feed(b.newFilter(s), s, users(today, "a", 1, 3))
+		require.NoError(t, os.RemoveAll(b.dir))
+		b.pass(s, 2*time.Minute)
+		assert.Equal(t, "3 a\n", b.rooms(today))
+		assert.Contains(t, b.names(keyDir), today.String()+".key")
+		assert.FileExists(t, b.path(keyDir, "keep"))
+	})
+	t.Run("with the secret", func(t *testing.T) {
+		b := newBed(t)
+		b.cfg.Secret = true
+		s := b.open()
+		f := b.newFilter(s)
+		b.feed(f, s, users(today, "a", 1, 1))
+		require.NoError(t, os.RemoveAll(b.dir))
+		b.feed(f, s, users(today, "a", 1, 1))
+		secret := b.read(secretName)
+		assert.Len(t, secret, 32)
+		m := rooms.Match{Room: []byte("a")}
+		assert.Equal(t, *rooms.NewHasher([]byte(secret)).Sum(&m), *s.Hasher().Sum(&m))
+	})
+}
+
+func TestDirIsRenamed(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 1))
+	require.NoError(t, os.Rename(b.dir, b.dir+"-moved"))
+	b.feed(f, s, users(today, "a", 2, 2))
+	b.pass(s, time.Minute)
+	assert.Contains(t, b.heard(), "was renamed or replaced; lines still go to the directory that was there before")
+	assert.NoDirExists(t, b.dir)
+	b.dir += "-moved"
+	assert.Equal(t, 2, b.lines(today))
+	assert.Equal(t, "2 a\n", b.rooms(today))
+	require.NoError(t, s.Close())
+}
+
+// An archive has more days than files may be open.
+func TestManyDays(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 36500
+	var text strings.Builder
+	const days = 3 * maxJournals
+	for round := range 2 {
+		for d := format.Day(0); d < days; d++ {
+			text.WriteString(users(today-d, "a", 1+round, 2+round))
+		}
+	}
+	s := b.open()
+	f := b.newFilter(s)
+	for chunk := range strings.Lines(text.String()) {
+		b.feed(f, s, chunk)
+		require.LessOrEqual(t, len(s.journals), maxJournals+3)
+	}
+	require.NoError(t, s.Close())
+	for d := format.Day(0); d < days; d++ {
+		assert.Equal(t, "3 a\n", b.rooms(today-d))
+	}
+	assert.LessOrEqual(t, len(s.unions), 3)
+}
+
+// Through the queue, with its own goroutine: what the race detector watches.
+func TestBehindTheQueue(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	q := filter.NewQueue(s, 1<<20)
+	for i := range 20 {
+		require.NoError(t, f.Run(strings.NewReader(users(today-format.Day(i), "a", 1, 10)), q))
+		b.set(noon.Add(time.Duration(i) * 20 * time.Minute))
+	}
+	q.Close(time.Minute)
+	require.NoError(t, s.Expired(f.Expired()))
+	require.NoError(t, s.Close())
+	for i := range format.Day(20) {
+		assert.Equal(t, "10 a\n", b.rooms(today-i))
+	}
+	assert.Len(t, b.names(""), 14)
+}
+
+func record(room string, fp uint64) []byte {
+	hash := sha1.Sum([]byte(room))
+	return rooms.AppendRecord(nil, &hash, fp<<32|fp)
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/format"
+)
+
+// ciphers opens the keys of a DIR that has these files of lines.
+func (b *bed) ciphers(files map[format.Day]string) *Ciphers {
+	require.NoError(b, os.MkdirAll(b.dir, 0o750))
+	for day, text := range files {
+		require.NoError(b, os.WriteFile(b.path(logFile(day)), []byte(text), 0o640))
+	}
+	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
+	require.NoError(b, err)
+	b.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestFindDay(t *testing.T) {
+	for _, tt := range []struct {
+		name, text, file string
+		found            bool
+	}{
+		{"at the beginning", "1.2.3.4", "1.2.3.4 - -\n", true},
+		{"in a line", "1.2.3.4", "x [client 1.2.3.4] y\n", true},
+		{"at the end", "1.2.3.4", "x 1.2.3.4", true},
+		{"all there is", "1.2.3.4", "1.2.3.4", true},
+		{"all there is, and a newline", "1.2.3.4", "1.2.3.4\n", true},
+		{"quoted", "2001:db8::1", `{"ip":"2001:db8::1"}`, true},
+		{"after another that holds it", "1.2.3.4", "11.2.3.4 1.2.3.45 1.2.3.4 x\n", true},
+		{"twice", "1.2.3.4", "1.2.3.4\n1.2.3.4\n", true},
+		{"not there", "1.2.3.4", "x\n", false},
+		{"in an empty file", "1.2.3.4", "", false},
+		{"as the end of another", "1.2.3.4", "x 11.2.3.4 y\n", false},
+		{"as the beginning of another", "1.2.3.4", "x 1.2.3.45 y\n", false},
+		{"as a part of an IPv6 address", "2001:db8::1", "2001:db8::1:2\n", false},
+		{"as a part in hexadecimal", "2001:db8::1", "2001:db8::1A\n", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			c := b.ciphers(map[format.Day]string{today: tt.file, today - 1: "other\n"})
+			day, err := c.FindDay([]byte(tt.text))
+			if tt.found {
+				require.NoError(t, err)
+				assert.Equal(t, today, day)
+			} else {
+				require.ErrorContains(t, err, b.dir+": no day's file holds it: say which day with --day")
+				assert.NotContains(t, err.Error(), tt.text)
+			}
+		})
+	}
+	t.Run("several days", func(t *testing.T) {
+		b := newBed(t)
+		c := b.ciphers(map[format.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
+		_, err := c.FindDay([]byte("1.2.3.4"))
+		require.ErrorContains(t, err, b.dir+": the files of several days hold it: say which day with --day")
+	})
+	t.Run("other files", func(t *testing.T) {
+		b := newBed(t)
+		c := b.ciphers(nil)
+		for _, name := range []string{"access.log", "access-2026-11-22.log.1", "access-2026-13-22.log", "reveal.log"} {
+			require.NoError(t, os.WriteFile(b.path(name), []byte("1.2.3.4\n"), 0o640))
+		}
+		_, err := c.FindDay([]byte("1.2.3.4"))
+		assert.Error(t, err)
+	})
+	t.Run("a link", func(t *testing.T) {
+		b := newBed(t)
+		c := b.ciphers(nil)
+		require.NoError(t, os.Symlink("/dev/zero", b.path(logFile(today))))
+		_, err := c.FindDay([]byte("1.2.3.4"))
+		assert.ErrorContains(t, err, "symbolic link")
+	})
+}
+
+// At each place around the border of what is read at once.
+func TestFindDayAcrossReads(t *testing.T) {
+	const text = "1.2.3.4"
+	b := newBed(t)
+	c := b.ciphers(nil)
+	const border = 1 << 20
+	for at := border - 10; at <= border+2; at++ {
+		for _, around := range []struct {
+			before, after string
+			found         bool
+		}{{" ", " ", true}, {"9", " ", false}, {" ", "9", false}, {" ", "", true}, {"9", "", false}} {
+			file := bytes.Repeat([]byte("x"), at-1)
+			file = append(append(append(file, around.before...), text...), around.after...)
+			require.NoError(t, os.WriteFile(b.path(logFile(today)), file, 0o640))
+			found, err := c.holds(logFile(today), []byte(text))
+			require.NoError(t, err)
+			assert.Equal(t, around.found, found, "at %d in %q and %q", at, around.before, around.after)
+		}
+	}
+}
+
+func TestMode(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	key := s.Key(today, filter.Keep)
+	c := b.ciphers(nil)
+	check := func(day format.Day, mode string, sure bool) {
+		t.Helper()
+		got, gotSure, err := c.Mode(day, key)
+		require.NoError(t, err)
+		assert.Equal(t, mode, got)
+		assert.Equal(t, sure, gotSure)
+	}
+	check(today, "", true)
+	s.Count(today, key.ID(), record("a", 1))
+	check(today, "ipcrypt", true)
+	check(today-1, "", true)
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.process(users(today, "a", 1, 1))
+	check(today, "ipcrypt", true)
+
+	s.Count(today, [8]byte{1}, record("a", 1))
+	check(today, "ipcrypt", false)
+
+	b.cfg.Settings = "ip=pfx;rooms=jitsi;"
+	b.process(users(today, "a", 1, 1))
+	_, _, err := c.Mode(today, key)
+	assert.ErrorContains(t, err, b.dir+": the pseudonyms of 2026-11-22 were made in several modes: say which with --ip")
+}
+
+func TestCiphersKey(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 1))
+	c := b.ciphers(nil)
+	key, err := c.Key(today)
+	require.NoError(t, err)
+	assert.Equal(t, b.key(today), string(key[:]))
+	_, err = c.Key(today - 1)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.NoFileExists(t, b.path(keyDir, (today-1).String()+".key"), "it reads only")
+	_, err = OpenCiphers(b.dir+"x", "", b.cfg.Say)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestNote(t *testing.T) {
+	b := newBed(t)
+	c := b.ciphers(nil)
+	require.NoError(t, c.Note("one"))
+	require.NoError(t, c.Note("two"))
+	assert.Equal(t, "one\ntwo\n", b.read("reveal.log"))
+	info, err := os.Stat(b.path("reveal.log"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o640), info.Mode())
+
+	require.NoError(t, os.Remove(b.path("reveal.log")))
+	target := b.path("target")
+	require.NoError(t, os.Symlink(target, b.path("reveal.log")))
+	err = c.Note("three")
+	assert.ErrorContains(t, err, b.path("reveal.log")+": is a symbolic link: remove it")
+	assert.False(t, strings.Contains(err.Error(), "three"))
+	assert.NoFileExists(t, target)
+}
