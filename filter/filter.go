@@ -5,6 +5,8 @@
 package filter
 
 import (
+	"bytes"
+
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -64,6 +66,7 @@ type Filter struct {
 	guard guard
 	line  format.Line
 	match rooms.Match
+	clean cleanTexts
 
 	hasher *rooms.Hasher // nil: no rooms are counted
 
@@ -96,7 +99,7 @@ type day struct {
 
 // New returns a Filter for lines of cal's days.
 func New(cfg Config, cal Calendar) *Filter {
-	return &Filter{cfg: cfg, cal: cal, dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
+	return &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
 }
 
 // Stats returns the counts so far.
@@ -172,9 +175,14 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 		if field.Kind == format.Plain {
 			continue // it goes with the next literal
 		}
+		text := line[field.Start:field.End]
+		slot, sum := f.clean.slot(field.Kind, text)
+		if slot != nil && slot.holds(sum, text) {
+			continue // it goes as well
+		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
-		text := line[field.Start:field.End]
+		start := len(dst)
 		var who client
 		switch field.Kind {
 		case format.Client:
@@ -197,6 +205,9 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 			dst = g.appendText(dst, text, agentText)
 		default:
 			dst = g.appendText(dst, text, plainText)
+		}
+		if slot != nil && bytes.Equal(dst[start:], text) {
+			slot.put(sum, text)
 		}
 		if i == f.line.Client {
 			counted = who

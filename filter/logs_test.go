@@ -33,13 +33,18 @@ func formatOf(log string) string {
 func TestLogs(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	for name, log := range testLogs(t) {
+		in := strings.SplitAfter(log, "\n")
+		want := make([]string, len(in))
+		for i, line := range in {
+			want[i] = refLine(c, name, line)
+		}
 		for _, spec := range []string{formatOf(name), "auto"} {
 			t.Run(name+"/"+spec, func(t *testing.T) {
 				got, stats := treated(t, newConfig(t, spec), everyDay(), log)
-				in, out := strings.SplitAfter(log, "\n"), strings.SplitAfter(got, "\n")
+				out := strings.SplitAfter(got, "\n")
 				require.Len(t, out, len(in))
-				for i, line := range in {
-					require.Equal(t, refLine(c, name, line), out[i], "line %d", i+1)
+				for i := range in {
+					require.Equal(t, want[i], out[i], "line %d", i+1)
 				}
 				assert.Equal(t, Stats{Lines: uint64(len(in) - 1)}, stats)
 			})
@@ -83,14 +88,14 @@ func refText(c *pseudonym.Cipher, text string, as care) (out string) {
 // TestWrongFormat: whatever --format says, no address gets through.
 func TestWrongFormat(t *testing.T) {
 	for name, log := range testLogs(t) {
-		log = log[:strings.LastIndexByte(log[:min(len(log), 64<<10)], '\n')+1]
+		log = log[:strings.LastIndexByte(log[:min(len(log), 12<<10)], '\n')+1]
 		known := map[netip.Addr]bool{}
 		for _, run := range refRun.FindAllString(log, -1) {
 			if a, err := netip.ParseAddr(strings.Trim(run, ".")); err == nil {
 				known[a] = true
 			}
 		}
-		require.Greater(t, len(known), 20)
+		require.Greater(t, len(known), 10)
 		for _, spec := range []string{"auto", "common", "combined", "vhost_common", "vhost_combined", "json", "error",
 			`%l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%l %u %t "%r" %>s %b`, `%r`, `%u %h`, `%{x}n`,
 			`%A %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%h %A %t "%r" %>s %b`} {

@@ -59,12 +59,14 @@ type runs struct {
 
 func (s *runs) next() bool {
 	for i := s.end; i < len(s.text); {
-		if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
-			if !s.stamped {
-				s.day, s.stamped = day, true
+		if beginsStamp(s.text[i]) {
+			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
+				if !s.stamped {
+					s.day, s.stamped = day, true
+				}
+				i += n
+				continue
 			}
-			i += n
-			continue
 		}
 		start, seps := i, 0
 		for i < len(s.text) {
@@ -87,6 +89,15 @@ func (s *runs) next() bool {
 	}
 	s.end = len(s.text)
 	return false
+}
+
+// beginsStamp reports whether c is a digit or begins the name of a weekday.
+func beginsStamp(c byte) bool {
+	switch c {
+	case 'S', 'M', 'T', 'W', 'F':
+		return true
+	}
+	return class[c]&inDigit != 0
 }
 
 // inRun reports whether the byte at i, if there is one, could go on a run.

@@ -9,8 +9,6 @@ const (
 	// Plain is a verified number, time stamp or fixed word, or a value that the
 	// server itself set (%A, and %v of a named or given format): it is copied.
 	Plain Kind = iota
-	// Text is anything else: an address in it is replaced at its position.
-	Text
 	// Client is the client's address or host name (%h, %a, X-Real-IP), perhaps
 	// with a port.
 	Client
@@ -18,6 +16,9 @@ const (
 	ClientList
 	// Forwarded is the value of a Forwarded header (RFC 7239).
 	Forwarded
+	// Text and the kinds behind it seldom hold an address; one that stands in
+	// them is replaced at its position.
+	Text
 	// Request is a request line (%r), or only its target.
 	Request
 	// URL is a URL or a part of one with a query (%q, Referer), or a message

@@ -70,18 +70,25 @@ func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
 	if key != nil {
 		return key
 	}
-	key = new(pseudonym.Key)
-	rand.Read(key[:])
 	if fate == filter.Expire {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.thrown[day] = key
-		return key
+		return s.freshKey(s.thrown, day)
 	}
-	if stored := s.fetchKey(day, *key); stored != nil {
-		return s.setKey(day, stored, false)
+	if key = s.fetchKey(day); key != nil {
+		return s.setKey(day, key, false)
 	}
-	return s.setKey(day, key, true)
+	return s.setKey(day, s.freshKey(s.fresh, day), true)
+}
+
+// freshKey returns a random key for day, the same whoever asks first: one that
+// is still on its way to the disk can be used.
+func (s *Store) freshKey(keys map[format.Day]*pseudonym.Key, day format.Day) *pseudonym.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if keys[day] == nil {
+		keys[day] = new(pseudonym.Key)
+		rand.Read(keys[day][:])
+	}
+	return keys[day]
 }
 
 // setKey notes a key, unless there is one by now, and returns the one noted.
@@ -92,16 +99,17 @@ func (s *Store) setKey(day format.Day, key *pseudonym.Key, unsure bool) *pseudon
 		return known
 	}
 	s.keys[day] = key
+	delete(s.fresh, day)
 	if unsure {
 		s.unsure[day] = true
 	}
 	return key
 }
 
-// fetchKey returns the key of day from the disk, or nil. Where there is none,
-// fresh becomes it, also if that takes longer than fetchKey waits: then it is
-// the key in memory that comes to the disk.
-func (s *Store) fetchKey(day format.Day, fresh pseudonym.Key) *pseudonym.Key {
+// fetchKey returns the key of day from the disk, or nil where it does not come
+// in time. If there is none the fresh key becomes it, sooner or later.
+func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
+	fresh := s.freshKey(s.fresh, day)
 	// The key of a day that a clock just put forward has brought would vouch for
 	// that clock, as the day's lines would: it waits until they are written.
 	vouches := day > s.window.Load().Today+1
@@ -116,7 +124,7 @@ func (s *Store) fetchKey(day format.Day, fresh pseudonym.Key) *pseudonym.Key {
 		}
 		key, err := dir.ReadKey(day)
 		if errors.Is(err, fs.ErrNotExist) && !vouches {
-			key, err = dir.PutKey(day, fresh)
+			key, err = dir.PutKey(day, *fresh)
 		}
 		if err != nil {
 			if !vouches {
@@ -130,7 +138,7 @@ func (s *Store) fetchKey(day format.Day, fresh pseudonym.Key) *pseudonym.Key {
 	select {
 	case key := <-answer:
 		return key
-	case <-time.After(keyPatience):
+	case <-time.After(s.keyPatience):
 		s.cfg.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; one in memory is used", s.cfg.Path, day))
 		return nil
 	}
@@ -208,7 +216,10 @@ func (s *Store) saveKeys(dir *rotate.Dir) {
 		if known {
 			continue
 		}
-		key, err := dir.Key(day)
+		key, err := dir.ReadKey(day)
+		if errors.Is(err, fs.ErrNotExist) {
+			key, err = dir.PutKey(day, *s.freshKey(s.fresh, day))
+		}
 		if err != nil {
 			s.cfg.Say("key-file", err.Error())
 			continue

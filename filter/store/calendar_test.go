@@ -33,6 +33,7 @@ func TestKeys(t *testing.T) {
 	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
 	late := s.Key(today-3, filter.Keep)
 	assert.Equal(t, keyNames(today-3, today, today+1), b.names(keyDir))
+	assert.Equal(t, b.key(today-3), string(late[:]))
 
 	other := b.open()
 	assert.Equal(t, late, other.Key(today-3, filter.Keep), "shared by all processes")
@@ -146,16 +147,32 @@ func TestDamagedKey(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// Where the disk, or a lock, keeps Open waiting, the reader begins all the same,
-// with the keys that are there.
+// A key that does not come in time is used all the same, and is the one that
+// the disk gets.
+func TestSlowKey(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	s.keyPatience = 0
+	days := span(today-13, today)
+	for _, day := range days {
+		s.Key(day, filter.Keep)
+	}
+	b.pass(s, time.Minute)
+	for _, day := range days {
+		assert.Equal(t, b.key(day), string(s.Key(day, filter.Keep)[:]))
+	}
+	assert.NotContains(t, b.heard(), "another process")
+}
+
+// Where the disk, or a lock, keeps Open waiting, the reader begins all the same.
 func TestOpenWaitsForNobody(t *testing.T) {
 	b := newBed(t)
-	b.process(users(today, "a", 1, 1))
+	require.NoError(t, os.MkdirAll(b.path(keyDir), 0o750))
 	at, err := os.Open(b.path(keyDir))
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(at.Fd()), unix.LOCK_EX))
-	s := b.open()
-	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
+	s := openWithin(0, b.cfg)
+	key := s.Key(today, filter.Keep)
 	day, fate := s.Place(today, true)
 	assert.Equal(t, today, day)
 	assert.Equal(t, filter.Keep, fate)
@@ -164,6 +181,8 @@ func TestOpenWaitsForNobody(t *testing.T) {
 	b.pass(s, time.Minute)
 	assert.Equal(t, "2 a\n", b.rooms(today))
 	assert.False(t, b.counts(today).UpperBound)
+	assert.Equal(t, b.key(today), string(key[:]))
+	assert.NotContains(t, b.heard(), "another process")
 
 	s.lock() // as an Append that does not come back
 	assert.ErrorContains(t, s.Close(), "the disk does not answer")

@@ -186,6 +186,10 @@ func TestDayWithoutRooms(t *testing.T) {
 	b.pass(s, time.Minute)
 	assert.Equal(t, "", b.rooms(today), "zero is not the same as no data")
 	assert.Equal(t, []string{roomfile.Name(today)}, b.names("rooms"))
+
+	s.dirty[today-1] = true // its journals were deleted meanwhile
+	b.pass(s, time.Minute)
+	assert.Equal(t, none, b.rooms(today-1))
 	_, err := ReadCounts(b.dir, today-1)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = ReadCounts(b.dir+"x", today)

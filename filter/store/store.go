@@ -59,9 +59,12 @@ type Store struct {
 	window atomic.Pointer[rotate.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
+	keyPatience time.Duration
+
 	mu     sync.Mutex // guards what follows
 	keys   map[format.Day]*pseudonym.Key
 	thrown map[format.Day]*pseudonym.Key // throw-away keys of expired days
+	fresh  map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
 	unsure map[format.Day]bool           // their keys are in memory only
 	hasher *rooms.Hasher
 
@@ -79,7 +82,9 @@ type Store struct {
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
-func Open(cfg Config) *Store {
+func Open(cfg Config) *Store { return openWithin(patience, cfg) }
+
+func openWithin(patience time.Duration, cfg Config) *Store {
 	s := newStore(cfg)
 	if !cfg.Secret {
 		s.hasher = rooms.NewHasher(nil)
@@ -100,7 +105,8 @@ func Open(cfg Config) *Store {
 
 func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg, work: make(chan struct{}, 1),
-		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
+		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
+		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
 		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
 	today := format.DayOf(cfg.Now())
 	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
