@@ -76,6 +76,8 @@ type Filter struct {
 	none  slot                // of lines without a date
 	days  map[format.Day]*day // by the day that lines go to
 	void  Part                // takes the lines of expired days
+
+	excess *day // stands for expired days past maxDays; nil: there is none
 }
 
 // slot says where lines of one date go.
@@ -107,6 +109,9 @@ func (f *Filter) Stats() Stats {
 	s := f.stats
 	for _, d := range f.days {
 		s.Overflow += d.counts.Overflow()
+	}
+	if f.excess != nil {
+		s.Overflow += f.excess.counts.Overflow()
 	}
 	return s
 }
@@ -238,6 +243,9 @@ func (f *Filter) slot(date format.Day, dated bool) slot {
 	}
 	s, known := f.dates[date]
 	if !known {
+		if len(f.dates) == maxDays {
+			clear(f.dates)
+		}
 		s = f.place(date, true)
 		f.dates[date] = s
 	}
@@ -245,8 +253,13 @@ func (f *Filter) slot(date format.Day, dated bool) slot {
 	return s
 }
 
-// manyDays is more days than are open at a time; only archives have more.
-const manyDays = 32
+const (
+	// manyDays is more days than are open at a time; only archives have more.
+	manyDays = 32
+	// maxDays bounds the memory that dates take. An archive of eleven years has
+	// as many; the rooms of further expired days are not counted.
+	maxDays = 4096
+)
 
 func (f *Filter) place(date format.Day, dated bool) slot {
 	to, fate := f.cal.Place(date, dated)
@@ -254,6 +267,16 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 	d := f.days[to]
 	if d == nil || d.keyID != key.ID() {
 		f.forget(d)
+		if len(f.days) >= maxDays {
+			if f.cfg.Single {
+				clear(f.days) // the calendar keeps the keys
+			} else if fate == Expire {
+				if f.excess == nil {
+					f.excess = &day{day: to, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
+				}
+				return slot{date: date, fate: fate, day: f.excess}
+			}
+		}
 		if len(f.days)%manyDays == manyDays-1 {
 			for _, other := range f.days {
 				other.cipher = nil // and its cache of up to 2 MiB; made anew if needed
@@ -278,11 +301,7 @@ func (f *Filter) renew() {
 		f.hasher = f.cal.Hasher()
 	}
 	f.last, f.none = slot{}, slot{}
-	for date, s := range f.dates {
-		if !s.day.expired {
-			delete(f.dates, date)
-		}
-	}
+	clear(f.dates)
 	for _, d := range f.days {
 		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day) {
 			f.forget(d)

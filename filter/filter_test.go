@@ -1,9 +1,11 @@
 package filter
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -262,4 +264,29 @@ func TestRooms(t *testing.T) {
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
 	assert.Empty(t, out.records[today], "no secret, no hashes")
 	assert.Equal(t, 11, strings.Count(out.lines[today], "\n"))
+}
+
+// Archives of more dates than anybody has keep no more days in memory.
+func TestManyDates(t *testing.T) {
+	var log strings.Builder
+	for day := range format.Day(maxDays + 100) {
+		y, m, d := day.Date()
+		fmt.Fprintf(&log, "192.0.2.1 - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5\n", d, time.Month(m).String()[:3], y)
+	}
+	for _, single := range []bool{false, true} {
+		cfg := newConfig(t, "common")
+		cfg.Single = single
+		cal := newCalendar()
+		if single {
+			cal = everyDay()
+		}
+		f := New(cfg, cal)
+		require.NoError(t, f.Run(strings.NewReader(log.String()), &collector{}))
+		require.LessOrEqual(t, len(f.days), maxDays)
+		require.LessOrEqual(t, len(f.dates), maxDays)
+		if !single {
+			require.EqualValues(t, 100, f.Stats().Overflow)
+			require.Len(t, f.Expired(), maxDays)
+		}
+	}
 }

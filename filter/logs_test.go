@@ -98,7 +98,8 @@ func TestWrongFormat(t *testing.T) {
 		require.Greater(t, len(known), 10)
 		for _, spec := range []string{"auto", "common", "combined", "vhost_common", "vhost_combined", "json", "error",
 			`%l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%l %u %t "%r" %>s %b`, `%r`, `%u %h`, `%{x}n`,
-			`%A %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%h %A %t "%r" %>s %b`} {
+			`%A %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`, `%h %A %t "%r" %>s %b`,
+			`%v %l %u %t "%r" %>s %b`, `%A %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`} {
 			t.Run(name+"/"+spec, func(t *testing.T) {
 				got, stats := treated(t, newConfig(t, spec), everyDay(), log)
 				assert.EqualValues(t, strings.Count(log, "\n"), stats.Lines)

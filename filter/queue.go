@@ -142,8 +142,10 @@ func (q *Queue) hangs() bool {
 }
 
 // Close waits until everything is written; where the disk refuses or hangs,
-// only as long as patience, and what is left then is counted as dropped.
-func (q *Queue) Close(patience time.Duration) {
+// only as long as patience, and what is left then is counted as dropped. It
+// reports whether the writer has ended; if not, a call of the Sink hangs, and
+// no other may be made.
+func (q *Queue) Close(patience time.Duration) bool {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
@@ -151,19 +153,29 @@ func (q *Queue) Close(patience time.Duration) {
 	for {
 		select {
 		case <-q.done:
-			return
+			return true
 		case <-time.After(patience):
 			if q.refused.Load() || q.hangs() {
-				q.mu.Lock()
-				defer q.mu.Unlock()
-				for _, b := range q.filled {
-					q.dropped.Add(uint64(b.lines()))
+				q.abandon()
+				select {
+				case <-q.done:
+					return true
+				case <-time.After(2 * retry):
+					return false
 				}
-				q.abandoned = true
-				return
 			}
 		}
 	}
+}
+
+// abandon counts what is left as dropped.
+func (q *Queue) abandon() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.filled {
+		q.dropped.Add(uint64(b.lines()))
+	}
+	q.abandoned = true
 }
 
 func signal(c chan struct{}) {
@@ -213,11 +225,12 @@ const (
 
 func (q *Queue) writeNext() outcome {
 	q.mu.Lock()
-	if len(q.filled) == 0 {
-		defer q.mu.Unlock()
-		if q.closed {
-			return ended
-		}
+	switch none := len(q.filled) == 0; {
+	case q.abandoned || none && q.closed:
+		q.mu.Unlock()
+		return ended
+	case none:
+		q.mu.Unlock()
 		return idle
 	}
 	b := q.filled[0]

@@ -28,10 +28,7 @@ func newAuto(loc *time.Location, jsonKeys []string) (*Auto, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, f := range p.own {
-				p.fields[f].Kind = Text
-			}
-			p.own = nil
+			p.distrustOwn()
 			a.access[i][j] = p
 		}
 	}

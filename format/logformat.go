@@ -251,6 +251,9 @@ func (c *compiler) link() {
 	}
 	c.p.segments[len(c.p.segments)-1].last = true
 	c.p.recipe = recipes(c.elems)
+	if c.p.client < 0 { // nothing says that an address there is not the client's
+		c.p.distrustOwn()
+	}
 	c.p.usual = usualOf(c.elems)
 	if c.full || c.p.query == c.p.target {
 		c.p.query = -1

@@ -60,6 +60,14 @@ func (p *LogFormat) ownBelieved(line []byte, f []Field) bool {
 	return true
 }
 
+// distrustOwn makes text of %A and %v.
+func (p *LogFormat) distrustOwn() {
+	for _, f := range p.own {
+		p.fields[f].Kind = Text
+	}
+	p.own = nil
+}
+
 // looksLikeAddress reports whether b has nothing but the characters of an
 // address and at least two separators.
 func looksLikeAddress(b []byte) bool {

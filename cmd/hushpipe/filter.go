@@ -69,10 +69,14 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
 	runErr := f.Run(in, q)
-	q.Close(closePatience)
-
+	errs := []error{runErr}
+	if q.Close(closePatience) {
+		errs = append(errs, s.Expired(f.Expired()), s.Close())
+	} else {
+		errs = append(errs, fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", job.store.Path))
+	}
 	lost := summary(f.Stats(), q.Dropped(), say)
-	for _, err := range []error{runErr, s.Expired(f.Expired()), s.Close()} {
+	for _, err := range errs {
 		if err != nil {
 			say.sayf("%v", err)
 			lost = true

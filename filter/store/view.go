@@ -173,6 +173,7 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
+	const behind = len(":65535 ") // what has to be seen to judge a match
 	buf := make([]byte, 1<<20)
 	held := 0
 	for start := true; ; {
@@ -185,11 +186,11 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 			}
 			at += i
 			end := at + len(text)
-			if end == len(data) && err == nil {
+			if len(data)-end < behind && err == nil {
 				break // what follows is not read yet
 			}
 			// Where the byte before is not here, the last round has judged.
-			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && (end == len(data) || !inAddr(data[end])) {
+			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && !inAddr(afterPort(data[end:])) {
 				return true, nil
 			}
 			at = end
@@ -199,10 +200,22 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 		} else if err != nil {
 			return false, err
 		}
-		rest := max(0, len(data)-len(text)-1)
+		rest := max(0, len(data)-len(text)-behind-1)
 		start = start && rest == 0
 		held = copy(buf, data[rest:])
 	}
+}
+
+// afterPort returns the byte behind a port, as the error log has one, that
+// text may begin with; 0 at the end.
+func afterPort(text []byte) byte {
+	if len(text) > 0 && text[0] == ':' {
+		text = bytes.TrimLeft(text[1:], "0123456789")
+	}
+	if len(text) == 0 {
+		return 0
+	}
+	return text[0]
 }
 
 func inAddr(c byte) bool {

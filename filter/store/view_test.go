@@ -89,11 +89,12 @@ func TestFindDayAcrossReads(t *testing.T) {
 	b := newBed(t)
 	c := b.ciphers(nil)
 	const border = 1 << 20
-	for at := border - 10; at <= border+2; at++ {
+	for at := border - 20; at <= border+2; at++ {
 		for _, around := range []struct {
 			before, after string
 			found         bool
-		}{{" ", " ", true}, {"9", " ", false}, {" ", "9", false}, {" ", "", true}, {"9", "", false}} {
+		}{{" ", " ", true}, {"9", " ", false}, {" ", "9", false}, {" ", "", true}, {"9", "", false},
+			{" ", ":65535]", true}, {" ", ":65535:", false}, {" ", ":", true}} {
 			file := bytes.Repeat([]byte("x"), at-1)
 			file = append(append(append(file, around.before...), text...), around.after...)
 			require.NoError(t, os.WriteFile(b.path(logFile(today)), file, 0o640))
