@@ -190,7 +190,7 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 				break // what follows is not read yet
 			}
 			// Where the byte before is not here, the last round has judged.
-			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && !inAddr(afterPort(data[end:])) {
+			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && !inAddr(follower(text, data[end:])) {
 				return true, nil
 			}
 			at = end
@@ -206,16 +206,17 @@ func (c *Ciphers) holds(name string, text []byte) (bool, error) {
 	}
 }
 
-// afterPort returns the byte behind a port, as the error log has one, that
-// text may begin with; 0 at the end.
-func afterPort(text []byte) byte {
-	if len(text) > 0 && text[0] == ':' {
-		text = bytes.TrimLeft(text[1:], "0123456789")
+// follower returns the byte that follows an address, behind its port if there
+// is one, as in the error log; 0 at the end. Behind a shortened IPv6 address
+// nobody can tell a port from a part of it.
+func follower(addr, rest []byte) byte {
+	if bytes.HasPrefix(rest, []byte{':'}) && !bytes.Contains(addr, []byte("::")) {
+		rest = bytes.TrimLeft(rest[1:], "0123456789")
 	}
-	if len(text) == 0 {
+	if len(rest) == 0 {
 		return 0
 	}
-	return text[0]
+	return rest[0]
 }
 
 func inAddr(c byte) bool {

@@ -44,6 +44,7 @@ func TestFindDay(t *testing.T) {
 		{"as the end of another", "1.2.3.4", "x 11.2.3.4 y\n", false},
 		{"as the beginning of another", "1.2.3.4", "x 1.2.3.45 y\n", false},
 		{"as a part of an IPv6 address", "2001:db8::1", "2001:db8::1:2\n", false},
+		{"before a port", "1:2:3:4:5:6:7:8", "[client 1:2:3:4:5:6:7:8:443]\n", true},
 		{"as a part in hexadecimal", "2001:db8::1", "2001:db8::1A\n", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
