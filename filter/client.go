@@ -19,12 +19,12 @@ func (g *guard) appendClient(dst, v []byte) ([]byte, client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), client{}
 	}
-	a, ok := pseudonym.ParseAddr(v)
+	dst, a, ok := g.cipher.AppendText(dst, v)
 	if !ok {
-		a, ok = pseudonym.ParseAddr(bareAddr(v))
+		dst, a, ok = g.cipher.AppendText(dst, bareAddr(v))
 	}
 	if ok {
-		return g.cipher.AppendAddr(dst, a), client{a, true}
+		return dst, client{a, true}
 	}
 	return g.cipher.AppendName(dst, v), client{g.cipher.NameAddr(v), true}
 }

@@ -6,6 +6,7 @@ package filter
 
 import (
 	"bytes"
+	"sync"
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -77,6 +78,9 @@ type Filter struct {
 	days  map[format.Day]*day // by the day that lines go to
 	void  Part                // takes the lines of expired days
 
+	mu     sync.Mutex
+	shared Stats // for Snapshot
+
 	excess *day // stands for expired days past maxDays; nil: there is none
 }
 
@@ -93,10 +97,17 @@ type day struct {
 	expired bool // since its first line
 	keyID   [8]byte
 	cipher  *pseudonym.Cipher // nil: to be made
-	counts  *rooms.Counts
+	counts  *rooms.Counts     // nil: no room yet
 	batch   *Batch // the last one with lines of this day,
 	seq     uint64 // in which of its uses,
 	part    int    // and at which index
+}
+
+func (d *day) overflow() uint64 {
+	if d.counts == nil {
+		return 0
+	}
+	return d.counts.Overflow()
 }
 
 // New returns a Filter for lines of cal's days.
@@ -108,12 +119,28 @@ func New(cfg Config, cal Calendar) *Filter {
 func (f *Filter) Stats() Stats {
 	s := f.stats
 	for _, d := range f.days {
-		s.Overflow += d.counts.Overflow()
+		s.Overflow += d.overflow()
 	}
 	if f.excess != nil {
-		s.Overflow += f.excess.counts.Overflow()
+		s.Overflow += f.excess.overflow()
 	}
 	return s
+}
+
+// Snapshot returns the counts as of the last batch. It may be called from any
+// goroutine.
+func (f *Filter) Snapshot() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shared
+}
+
+// share makes the counts so far known to Snapshot.
+func (f *Filter) share() {
+	s := f.Stats()
+	f.mu.Lock()
+	f.shared = s
+	f.mu.Unlock()
 }
 
 // Expired returns the room counts of the expired days that were seen.
@@ -121,7 +148,10 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 	sums := map[format.Day][]rooms.Room{}
 	for _, d := range f.days {
 		if d.expired {
-			sums[d.day] = d.counts.Summary()
+			sums[d.day] = nil
+			if d.counts != nil {
+				sums[d.day] = d.counts.Summary()
+			}
 		}
 	}
 	return sums
@@ -138,6 +168,10 @@ func (f *Filter) treat(b *Batch, line []byte) {
 			line = cutLine(line)
 		}
 		f.line.Day, f.line.HasDay = StampDay(line)
+		if _, fate := f.cal.Place(f.line.Day, f.line.HasDay); fate == Expire {
+			f.stats.Expired++
+			return // its date proves nothing: that day gets no room file
+		}
 	}
 	s := f.slot(f.line.Day, f.line.HasDay)
 	d, part := s.day, &f.void
@@ -181,6 +215,9 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 			continue // it goes with the next literal
 		}
 		text := line[field.Start:field.End]
+		if len(text) == 1 && text[0] == '-' {
+			continue
+		}
 		slot, sum := f.clean.slot(field.Kind, text)
 		if slot != nil && slot.holds(sum, text) {
 			continue // it goes as well
@@ -223,6 +260,9 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 
 // count notes that who used the room of the current match.
 func (f *Filter) count(p *Part, d *day, who client) {
+	if d.counts == nil {
+		d.counts = rooms.NewCounts(f.cfg.Limits)
+	}
 	hash := f.hasher.Sum(&f.match)
 	fp := d.cipher.Fingerprint(hash, who.addr.Prefix6(f.cfg.CountV6))
 	if d.counts.Add(hash, fp) {
@@ -282,7 +322,7 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 				other.cipher = nil // and its cache of up to 2 MiB; made anew if needed
 			}
 		}
-		d = &day{day: to, expired: fate == Expire, keyID: key.ID(), counts: rooms.NewCounts(f.cfg.Limits)}
+		d = &day{day: to, expired: fate == Expire, keyID: key.ID()}
 		f.days[to] = d
 	}
 	return slot{date: date, fate: fate, day: d}
@@ -312,7 +352,7 @@ func (f *Filter) renew() {
 // forget lets go of a day, nil for none, but for its part in the Stats.
 func (f *Filter) forget(d *day) {
 	if d != nil {
-		f.stats.Overflow += d.counts.Overflow()
+		f.stats.Overflow += d.overflow()
 		delete(f.days, d.day)
 	}
 }

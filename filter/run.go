@@ -54,6 +54,7 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 			b := out.Get()
 			f.renew()
 			f.treatLines(b, lines)
+			f.share()
 			if err := out.Put(b); err != nil {
 				return err
 			}

@@ -1,61 +1,45 @@
 package pseudonym
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "github.com/cespare/xxhash/v2"
 
 const (
-	minSets = 128   // 16 KiB
-	maxSets = 16384 // 2 MiB
+	minEntries = 256     // 24 KiB
+	maxEntries = 1 << 15 // 3 MiB
 )
 
-// entry is a pseudonym's text, one cache line long.
+// entry is an address as a log spells it, and its pseudonym.
 type entry struct {
 	addr Addr
-	len  uint8 // 0 in an unused entry
+	n, m uint8 // lengths; n is 0 in an unused entry
 	text [maxText]byte
-	_    [64 - 16 - 1 - maxText]byte
+	out  [maxText]byte
 }
 
-// cache remembers the pseudonyms of recent addresses. It is two-way
-// set-associative, and each set has its latest used entry first. It grows by
-// doubling while addresses displace each other. A larger table starts empty,
-// so that growing never holds up a line: what is lost is computed again.
-// The hash is no secret: who fills one set on purpose makes us compute, as new
-// addresses do anyway.
+// cache remembers the pseudonyms of recent addresses, each by its spelling, at
+// the one place that its hash gives. It grows by doubling while addresses
+// displace each other. A larger table starts empty, so that growing never holds
+// up a line: what is lost is computed again. The hash is no secret: who fills
+// one place on purpose makes us compute, as new addresses do anyway.
 type cache struct {
-	sets      [][2]entry // a power of two, none before the first use
-	displaced int        // entries overwritten since the last growth
+	entries   []entry // a power of two, none before the first use
+	displaced int     // entries overwritten since the last growth
 }
 
-func mix(a *Addr) uint64 {
-	// Two arbitrary odd numbers: the fractions of pi.
-	hi, lo := bits.Mul64(
-		binary.LittleEndian.Uint64(a[:8])^0x243f6a8885a308d3,
-		binary.LittleEndian.Uint64(a[8:])^0x13198a2e03707345)
-	return hi ^ lo
-}
-
-// find returns the entry of a, for the caller to fill in where its len is 0.
-// It is valid until the next call.
-func (c *cache) find(a Addr) *entry {
-	if c.displaced >= len(c.sets) && len(c.sets) < maxSets {
-		c.sets = make([][2]entry, max(minSets, 2*len(c.sets)))
+// find returns the place of a spelling, at most maxText bytes long, and whether
+// the entry there is its own. It is valid until the next call.
+func (c *cache) find(text []byte) (e *entry, hit bool) {
+	if 2*c.displaced >= len(c.entries) && len(c.entries) < maxEntries {
+		c.entries = make([]entry, max(minEntries, 2*len(c.entries)))
 		c.displaced = 0
 	}
-	set := &c.sets[mix(&a)&uint64(len(c.sets)-1)]
-	switch {
-	case set[0].len > 0 && set[0].addr == a:
-		return &set[0]
-	case set[1].len > 0 && set[1].addr == a:
-		set[0], set[1] = set[1], set[0]
-		return &set[0]
-	}
-	if set[1].len > 0 {
+	e = &c.entries[xxhash.Sum64(text)&uint64(len(c.entries)-1)]
+	return e, string(e.text[:e.n]) == string(text)
+}
+
+// put fills the place that find gave for text.
+func (c *cache) put(e *entry, text []byte, a Addr, out []byte) {
+	if e.n > 0 {
 		c.displaced++
 	}
-	set[1] = set[0]
-	set[0].addr, set[0].len = a, 0
-	return &set[0]
+	e.addr, e.n, e.m = a, uint8(copy(e.text[:], text)), uint8(copy(e.out[:], out))
 }

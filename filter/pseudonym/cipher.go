@@ -53,8 +53,31 @@ func New(key *Key, mode Mode) *Cipher {
 // Format writes the mode alone, for every verb: the cache holds addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
+// AppendText appends what the mode makes of an address as text spells it, in
+// the forms of ParseAddr, and returns the address too. For any other text it
+// appends nothing, and ok is false.
+func (c *Cipher) AppendText(dst, text []byte) (out []byte, a Addr, ok bool) {
+	if c.perm == nil || len(text) > maxText || len(text) == 0 {
+		if a, ok = ParseAddr(text); ok {
+			dst = c.AppendAddr(dst, a)
+		}
+		return dst, a, ok
+	}
+	e, hit := c.cache.find(text)
+	if hit {
+		return append(dst, e.out[:e.m]...), e.addr, true
+	}
+	if a, ok = ParseAddr(text); ok {
+		start := len(dst)
+		dst = c.AppendAddr(dst, a)
+		c.cache.put(e, text, a, dst[start:])
+	}
+	return dst, a, ok
+}
+
 // AppendAddr appends what the mode makes of the address: an address as text (at
-// most 39 bytes), for mask the first of its network, for drop "-".
+// most 39 bytes), for mask the first of its network, for drop "-". It works it
+// out each time; AppendText remembers.
 func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	switch c.mode.kind {
 	case mask:
@@ -67,11 +90,7 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	case keep:
 		return a.AppendTo(dst)
 	}
-	e := c.cache.find(a)
-	if e.len == 0 {
-		e.len = uint8(len(c.perm.encrypt(a).AppendTo(e.text[:0])))
-	}
-	return append(dst, e.text[:e.len]...)
+	return c.perm.encrypt(a).AppendTo(dst)
 }
 
 // AppendName appends what the mode makes of a client that is no address: "-"

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -144,10 +143,10 @@ func TestFingerprint(t *testing.T) {
 func TestCache(t *testing.T) {
 	k := testKey()
 	c := New(k, Mode{kind: ipcrypt})
-	require.Nil(t, c.cache.sets) // a day without lines takes no memory
+	require.Nil(t, c.cache.entries) // a day without lines takes no memory
 	rnd := rand.New(rand.NewPCG(1, 2))
 	addrs := make([]Addr, 200_000)
-	want := make([]string, len(addrs))
+	want, texts := make([]string, len(addrs)), make([][]byte, len(addrs))
 	for i := range addrs {
 		if i%3 == 0 {
 			binary.BigEndian.PutUint64(addrs[i][:8], rnd.Uint64())
@@ -156,17 +155,21 @@ func TestCache(t *testing.T) {
 			addrs[i] = testAddr4(uint32(i))
 		}
 		want[i] = string(c.perm.encrypt(addrs[i]).AppendTo(nil))
+		texts[i] = addrs[i].AppendTo(nil)
 	}
 	require.Equal(t, plainPseudonym(t, k, addrs[7]), want[7])
 	var dst []byte
 	check := func(i int) {
-		dst = c.AppendAddr(dst[:0], addrs[i])
-		if string(dst) != want[i] {
+		var a Addr
+		var ok bool
+		dst, a, ok = c.AppendText(dst[:0], texts[i])
+		if !ok || a != addrs[i] || string(dst) != want[i] {
 			require.Equal(t, want[i], string(dst), "address %d", i)
+			require.Equal(t, addrs[i], a)
 		}
 	}
 	check(0)
-	require.Len(t, c.cache.sets, minSets)
+	require.Len(t, c.cache.entries, minEntries)
 	for range 3 {
 		for i := range 20_000 {
 			check(i)
@@ -178,19 +181,28 @@ func TestCache(t *testing.T) {
 			check(rnd.IntN(100)) // and some often
 		}
 	}
-	require.Len(t, c.cache.sets, maxSets)
+	require.Len(t, c.cache.entries, maxEntries)
 }
 
-// The zero address is an address, not an unused entry.
-func TestCacheZeroAddr(t *testing.T) {
-	c := New(testKey(), Mode{kind: ipcrypt})
-	for range 2 {
-		require.Equal(t, plainPseudonym(t, testKey(), Addr{}), string(c.AppendAddr(nil, Addr{})))
+// AppendText takes what ParseAddr takes, in every mode, cached or not.
+func TestAppendText(t *testing.T) {
+	for _, m := range []string{"ipcrypt", "pfx", "mask=20/44", "drop", "keep"} {
+		c := New(testKey(), mode(t, m))
+		for range 2 {
+			for _, s := range []string{"0.0.0.0", "::", "192.0.2.1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::ffff:192.0.2.1",
+				"0000:0000:0000:0000:0000:ffff:255.255.255.255"} {
+				out, a, ok := c.AppendText([]byte("x"), []byte(s))
+				require.True(t, ok, s)
+				require.Equal(t, addr(t, s), a, s)
+				require.Equal(t, string(c.AppendAddr([]byte("x"), a)), string(out), s)
+			}
+			for _, s := range []string{"", "-", "host", "192.0.2.1:80", "[::1]", "1.2.3.4.5", strings.Repeat("1", 200)} {
+				out, _, ok := c.AppendText([]byte("x"), []byte(s))
+				require.False(t, ok, s)
+				require.Equal(t, "x", string(out), s)
+			}
+		}
 	}
-}
-
-func TestEntryIsOneCacheLine(t *testing.T) {
-	require.EqualValues(t, 64, unsafe.Sizeof(entry{}))
 }
 
 func TestCipherIsNotPrinted(t *testing.T) {
@@ -233,36 +245,47 @@ func TestCipherAllocs(t *testing.T) {
 	}
 	// Nor when every address is new.
 	c := New(testKey(), Mode{kind: ipcrypt})
+	var text []byte
 	for i := range uint32(200_000) {
-		dst = c.AppendAddr(dst[:0], testAddr4(i))
+		text = testAddr4(i).AppendTo(text[:0])
+		dst, _, _ = c.AppendText(dst[:0], text)
 	}
 	i := uint32(1 << 20)
-	require.Zero(t, testing.AllocsPerRun(1000, func() { i++; dst = c.AppendAddr(dst[:0], testAddr4(i)) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		i++
+		text = testAddr4(i).AppendTo(text[:0])
+		dst, _, _ = c.AppendText(dst[:0], text)
+	}))
 	require.Equal(t, plainPseudonym(t, testKey(), testAddr4(i)), string(dst))
 }
 
-// go test -run - -bench AppendAddr ./filter/pseudonym
-func BenchmarkAppendAddr(b *testing.B) {
+// go test -run - -bench Append ./filter/pseudonym
+func BenchmarkAppendText(b *testing.B) {
 	for _, m := range []string{"ipcrypt", "pfx"} {
 		for _, clients := range []int{1, 1000, 20_000} {
 			b.Run(fmt.Sprintf("mode=%s/cached=true/clients=%d", m, clients), func(b *testing.B) {
 				c := New(testKey(), mode(b, m))
 				addrs := zipfAddrs(clients)
+				texts := make([][]byte, len(addrs))
 				var dst []byte
-				for _, a := range addrs {
-					dst = c.AppendAddr(dst[:0], a)
+				for i, a := range addrs {
+					texts[i] = a.AppendTo(nil)
+					dst, _, _ = c.AppendText(dst[:0], texts[i])
 				}
-				require.Equal(b, string(New(testKey(), c.mode).AppendAddr(nil, addrs[len(addrs)-1])), string(dst))
+				require.Equal(b, string(c.AppendAddr(nil, addrs[len(addrs)-1])), string(dst))
 				b.SetBytes(16)
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
-					dst = c.AppendAddr(dst[:0], addrs[i&(len(addrs)-1)])
+					dst, _, _ = c.AppendText(dst[:0], texts[i&(len(addrs)-1)])
 					i++
 				}
 			})
 		}
 	}
+}
+
+func BenchmarkAppendAddr(b *testing.B) {
 	for _, m := range []string{"mask", "keep"} {
 		for _, s := range []string{"198.51.100.23", "2001:db8:4a5:17:8c3e:91f:fe02:b7d4"} {
 			family := 6
