@@ -38,3 +38,35 @@ func TestCleanTexts(t *testing.T) {
 	put(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen)))
 	require.True(t, known(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen))))
 }
+
+// What is known of a request's room holds for equal targets only.
+func TestCleanRooms(t *testing.T) {
+	c := newCleanTexts()
+	text := []byte("GET /http-bind?room=a HTTP/1.1")
+	s, sum := c.slot(format.Request, text)
+	s.put(sum, text)
+	hash := &[20]byte{1, 2, 3}
+	known := func(target string) (*[20]byte, bool) { return s.roomIn([]byte(target)) }
+
+	_, ok := known("/http-bind?room=a")
+	require.False(t, ok)
+	s.putRoom([]byte("/http-bind?room=b"), hash)
+	_, ok = known("/http-bind?room=b")
+	require.False(t, ok, "a target from elsewhere is not noted")
+
+	s.putRoom([]byte("/http-bind?room=a"), hash)
+	got, ok := known("/http-bind?room=a")
+	require.True(t, ok)
+	require.Equal(t, hash, got)
+	_, ok = known("/http-bind?room=")
+	require.False(t, ok)
+
+	s.putRoom([]byte("/http-bind?room=a"), nil)
+	got, ok = known("/http-bind?room=a")
+	require.True(t, ok)
+	require.Nil(t, got)
+
+	s.put(sum, text)
+	_, ok = known("/http-bind?room=a")
+	require.False(t, ok, "a new text is unknown again")
+}

@@ -83,18 +83,45 @@ func (g *guard) appendClientList(dst, v []byte) ([]byte, client) {
 // ap_escape_logitem).
 func (g *guard) appendElement(dst, elem []byte) ([]byte, client) {
 	start, end := 0, len(elem)
-	for start < end && isWrapping(elem[start]) {
-		start++
+	for n := 1; start < end && n > 0; start += n {
+		n = wrapping(elem[start:end])
 	}
-	for start < end && isWrapping(elem[end-1]) {
-		end--
+	for n := 1; start < end && n > 0; end -= n {
+		n = wrappingEnd(elem[start:end])
 	}
 	dst = append(dst, elem[:start]...)
 	dst, c := g.appendClient(dst, elem[start:end])
 	return append(dst, elem[end:]...), c
 }
 
-func isWrapping(c byte) bool { return c == ' ' || c == '\t' || c == '"' || c == '\\' }
+// wrapping returns the length of the blank or quote that v begins with, 0 for
+// none. A backslash before anything else is part of an escape, which must not
+// be cut.
+func wrapping(v []byte) int {
+	switch {
+	case v[0] == ' ', v[0] == '\t', v[0] == '"':
+		return 1
+	case bytes.HasPrefix(v, escapedQuote):
+		return len(escapedQuote)
+	}
+	return 0
+}
+
+// wrappingEnd is wrapping for the end of v.
+func wrappingEnd(v []byte) int {
+	switch n := len(v) - 1; v[n] {
+	case ' ', '\t':
+		return 1
+	case '"':
+		if escapeLen(v[:n]) == 1 { // the second byte of an escape
+			return len(escapedQuote)
+		}
+		return 1
+	}
+	return 0
+}
+
+var escapedQuote = []byte(`\"`)
 
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
 // parameters are client fields, and so is what has no name; the others are
@@ -117,7 +144,7 @@ func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
 				first = c
 			}
 		} else {
-			dst = g.appendRedacted(dst, pair, r, plainText, true)
+			dst = g.appendRedacted(dst, pair, r, plainText, false)
 		}
 		if end < 0 {
 			return dst, first

@@ -68,6 +68,7 @@ type Filter struct {
 	line  format.Line
 	match rooms.Match
 	clean cleanTexts
+	seen  *cleanText // the request of the current line, nil where it is new
 
 	hasher *rooms.Hasher // nil: no rooms are counted
 
@@ -98,9 +99,9 @@ type day struct {
 	keyID   [8]byte
 	cipher  *pseudonym.Cipher // nil: to be made
 	counts  *rooms.Counts     // nil: no room yet
-	batch   *Batch // the last one with lines of this day,
-	seq     uint64 // in which of its uses,
-	part    int    // and at which index
+	batch   *Batch            // the last one with lines of this day,
+	seq     uint64            // in which of its uses,
+	part    int               // and at which index
 }
 
 func (d *day) overflow() uint64 {
@@ -160,7 +161,7 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 // treat appends one line, without its newline, to its day's part of b.
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
-	known := len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line)
+	known := len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line) && !straddles(line, f.line.Fields)
 	if !known {
 		f.stats.Malformed++
 		if len(line) > maxLine {
@@ -191,15 +192,17 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 	f.guard.cipher = d.cipher
 	var who client
+	lines := part.Lines
 	if known {
-		part.Lines, who = f.appendLine(part.Lines, line)
+		lines, who = f.appendLine(lines, line)
 	} else {
-		part.Lines = f.guard.appendRedacted(part.Lines, line, f.cfg.Redact, brokenText, true)
+		lines = f.guard.appendRedacted(lines, line, f.cfg.Redact, brokenText, true)
 	}
-	part.Lines = append(part.Lines, '\n')
-	if known && f.hasher != nil && who.ok && f.line.Target != nil &&
-		f.cfg.Rooms.Match(f.line.Target, f.line.Status, &f.match) {
-		f.count(part, d, who)
+	part.Lines = append(lines, '\n')
+	if known && f.hasher != nil && who.ok && f.line.Target != nil && f.line.Status < 400 {
+		if hash := f.room(); hash != nil {
+			f.count(part, d, hash, who)
+		}
 	}
 }
 
@@ -207,6 +210,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 // client who is counted.
 func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 	g := &f.guard
+	f.seen = nil
 	var counted client
 	at := 0
 	for i := range f.line.Fields {
@@ -220,6 +224,9 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 		}
 		slot, sum := f.clean.slot(field.Kind, text)
 		if slot != nil && slot.holds(sum, text) {
+			if field.Kind == format.Request {
+				f.seen = slot
+			}
 			continue // it goes as well
 		}
 		dst = append(dst, line[at:field.Start]...)
@@ -258,15 +265,31 @@ func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
 	return append(dst, line[at:]...), counted
 }
 
-// count notes that who used the room of the current match.
-func (f *Filter) count(p *Part, d *day, who client) {
+// room returns the hash of the room that the current line's target names, valid
+// until the next line; nil for none.
+func (f *Filter) room() (hash *[20]byte) {
+	if f.seen != nil {
+		if hash, known := f.seen.roomIn(f.line.Target); known {
+			return hash
+		}
+	}
+	if f.cfg.Rooms.Match(f.line.Target, f.line.Status, &f.match) {
+		hash = f.hasher.Sum(&f.match)
+	}
+	if f.seen != nil {
+		f.seen.putRoom(f.line.Target, hash)
+	}
+	return hash
+}
+
+// count notes that who used a room.
+func (f *Filter) count(p *Part, d *day, room *[20]byte, who client) {
 	if d.counts == nil {
 		d.counts = rooms.NewCounts(f.cfg.Limits)
 	}
-	hash := f.hasher.Sum(&f.match)
-	fp := d.cipher.Fingerprint(hash, who.addr.Prefix6(f.cfg.CountV6))
-	if d.counts.Add(hash, fp) {
-		p.Records = rooms.AppendRecord(p.Records, hash, fp)
+	fp := d.cipher.Fingerprint(room, who.addr.Prefix6(f.cfg.CountV6))
+	if d.counts.Add(room, fp) {
+		p.Records = rooms.AppendRecord(p.Records, room, fp)
 	}
 }
 
@@ -338,7 +361,9 @@ func (f *Filter) renew() {
 	}
 	f.epoch = epoch
 	if f.cfg.Rooms != nil {
-		f.hasher = f.cal.Hasher()
+		if h := f.cal.Hasher(); h != f.hasher {
+			f.hasher, f.clean = h, newCleanTexts() // with the hashes of the old one
+		}
 	}
 	f.last, f.none = slot{}, slot{}
 	clear(f.dates)

@@ -129,15 +129,11 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 		if as == agentText && isVersion(text, start, end) {
 			continue
 		}
-		for start < end {
-			a := findAddr(text[start:end])
-			if a.end == 0 {
-				break
-			}
-			dst = append(dst, text[kept:start+a.start]...)
-			dst = g.appendFound(dst, text[start+a.start:start+a.end], a)
-			start += a.end
-			kept = start
+		run := text[start:end]
+		for a := findAddr(run); a.end > 0; a = nextAddr(run, a.end) {
+			dst = append(dst, text[kept:escapeStart(text, start+a.start)]...)
+			dst = g.appendFound(dst, run[a.start:a.end], a)
+			kept = start + a.end
 		}
 	}
 	return append(dst, text[kept:]...)
@@ -178,15 +174,10 @@ func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
 		if dots < 3 && colons < 2 || as == agentText && !escapes && isVersion(text, raw, i) {
 			continue
 		}
-		for from := 0; from < len(g.run); {
-			a := findAddr(g.run[from:])
-			if a.end == 0 {
-				break
-			}
-			dst = g.appendRaw(dst, text[kept:g.pos[from+a.start]], as)
-			dst = g.appendFound(dst, g.run[from+a.start:from+a.end], a)
-			from += a.end
-			kept = g.pos[from]
+		for a := findAddr(g.run); a.end > 0; a = nextAddr(g.run, a.end) {
+			dst = g.appendRaw(dst, text[kept:escapeStart(text, g.pos[a.start])], as)
+			dst = g.appendFound(dst, g.run[a.start:a.end], a)
+			kept = g.pos[a.end]
 		}
 	}
 	return g.appendRaw(dst, text[kept:], as)
@@ -199,32 +190,94 @@ func (g *guard) appendFound(dst, run []byte, a found) []byte {
 	return g.cipher.AppendName(dst, run)
 }
 
+// escapeStart returns where the replacing of an address at text[at:] begins:
+// there, or where an escape with a backslash begins that would lose its end, as
+// the \b of \b::1, the \xc3 of \xc3::1 or the \u005D of \u005D::.
+func escapeStart(text []byte, at int) int {
+	i := at
+	for i > 0 && at-i < len("00D") && class[text[i-1]]&inHex != 0 {
+		i--
+	}
+	switch {
+	case i >= 2 && (text[i-1] == 'u' || text[i-1] == 'x' && at-i < len("c3")) && text[i-2] == '\\':
+		i -= 2
+	case at >= 1 && text[at-1] == '\\':
+		i = at - 1
+	default:
+		return at
+	}
+	if escapeLen(text[:i]) == 1 {
+		return at
+	}
+	return i
+}
+
+// escapeLen is the length of what a backslash behind text belongs to: of an
+// escape such as \n, two bytes, or of the second backslash of \\, one.
+func escapeLen(text []byte) int {
+	before := len(text) - len(bytes.TrimRight(text, `\`))
+	return 2 - before%2
+}
+
 // unescape returns the byte that text begins with and how many bytes of text
-// it takes. %XX may itself be percent-encoded, as in %252E for a dot.
+// it takes, see unescapeLong.
 func unescape(text []byte) (c byte, width int) {
 	if c = text[0]; c != '%' && c != '\\' {
 		return c, 1
 	}
-	return unescapeLong(text)
+	c, width, _ = unescapeLong(text)
+	return c, width
 }
 
-func unescapeLong(text []byte) (c byte, width int) {
-	switch text[0] {
-	case '%':
-		k := 1
-		for k+2 <= len(text) && text[k] == '2' && text[k+1] == '5' {
-			k += 2
+// unescapeLong decodes %XX and the \u00XX of JSON. What comes out may be part
+// of a further %XX, as in %252E, %25%32%45 and %2\u0045 for a dot; layers says
+// how often it was percent-encoded, 0 for what was not.
+func unescapeLong(text []byte) (c byte, width, layers int) {
+	c, width = text[0], 1
+	if c == '\\' {
+		c, width = unescapeOne(text)
+	}
+	if c != '%' {
+		return c, width, 0
+	}
+	for k := width; k < len(text); {
+		hi, n, deepHi := unescapeDigit(text[k:])
+		if k += n; k >= len(text) {
+			break
 		}
-		if k+2 <= len(text) {
-			if h, ok := unhex(text[k], text[k+1]); ok {
-				return h, k + 2
-			}
+		lo, n, deepLo := unescapeDigit(text[k:])
+		k += n
+		h, ok := unhex(hi, lo)
+		if !ok {
+			break
 		}
-	case '\\':
-		if len(text) >= 6 && text[1] == 'u' && text[2] == '0' && text[3] == '0' {
-			if h, ok := unhex(text[4], text[5]); ok {
-				return h, 6
-			}
+		layers = max(layers, deepHi, deepLo) + 1
+		if h != '%' {
+			return h, k, layers
+		}
+	}
+	return c, width, 0
+}
+
+// unescapeDigit reads a digit of %XX, which may be an escape itself.
+func unescapeDigit(text []byte) (c byte, width, layers int) {
+	c, width = unescapeOne(text)
+	if text[0] == '%' && width > 1 {
+		layers = 1
+	}
+	return c, width, layers
+}
+
+// unescapeOne decodes one escape, once.
+func unescapeOne(text []byte) (c byte, width int) {
+	switch {
+	case text[0] == '%' && len(text) >= 3:
+		if h, ok := unhex(text[1], text[2]); ok {
+			return h, 3
+		}
+	case text[0] == '\\' && len(text) >= 6 && text[1] == 'u' && text[2] == '0' && text[3] == '0':
+		if h, ok := unhex(text[4], text[5]); ok {
+			return h, 6
 		}
 	}
 	return text[0], 1
@@ -309,6 +362,12 @@ func findAddr(run []byte) found {
 }
 
 var doubleColon = []byte("::")
+
+// nextAddr returns the next address of a run, behind one that ends at from. An
+// IPv6 address takes its whole run, so that only dotted quads follow.
+func nextAddr(run []byte, from int) found {
+	return findDotted(run, from, len(run))
+}
 
 // findDotted looks for dotted quads in run[start:end], which holds no IPv6
 // address. Digits and dots stand between colons and letters.

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -20,6 +21,10 @@ func TestGuard(t *testing.T) {
 		{"query, encoded twice", "/?u=%252F2001%253Adb8%253A%253A1%2526", "/?u=%252F{2001:db8::1}%2526"},
 		{"digits encoded", "/?%31%39%32.0.2.1", "/?{192.0.2.1}"},
 		{"JSON escapes", `a\u003a192\u002e0.2.1`, `a\u003a{192.0.2.1}`},
+		{"escapes inside of escapes", `/?v6=2001%3\u0041db8%\u0033A%3A1&ip=192%25%32%450.2%2%451 1.2.3\u00252E4`, "/?v6={2001:db8::1}&ip={192.0.2.1} {1.2.3.4}"},
+		{"escape of JSON before it", `[\u005D:: \u00e4::1 a\\u0061::1`, `[{5d::} \u00e4{::1} a{a::1}`},
+		{"escape of httpd before it", `\xc3::1 \xc31.2.3.4 \x411.2.3.4 \b::1 \f1.2.3.4`, `{c3::1} {31.2.3.4} {name:411.2.3.4} {b::1} \f{1.2.3.4}`},
+		{"escaped backslash before it", `\\b::1 \\xc3::1 \\192.0.2.1`, `\\{b::1} \\x{c3::1} \\{192.0.2.1}`},
 		{"referrer's host", "http://192.0.2.1:8080/x", "http://{192.0.2.1}:8080/x"},
 		{"referrer's host, IPv6", "https://[2001:db8::1]:8443/", "https://[{2001:db8::1}]:8443/"},
 		{"cookie", "ip=192.0.2.1; peer=2001:DB8::1; n=1", "ip={192.0.2.1}; peer={2001:db8::1}; n=1"},
@@ -111,10 +116,18 @@ func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
 			out = append(out, run...)
 			continue
 		}
-		out = append(out, refReplace(c, run)...)
+		for i, piece := range bytes.Split(refReplace(c, run), []byte("<")) {
+			if i > 0 {
+				out = out[:len(out)-len(refEscape.FindSubmatch(out)[1])]
+			}
+			out = append(out, piece...)
+		}
 	}
 	return append(out, text[at:]...)
 }
+
+// refEscape finds the escape that a text leaves unfinished.
+var refEscape = regexp.MustCompile(`(?s)^(?:[^\\]|\\.)*?(|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?)$`)
 
 var (
 	refRun     = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
@@ -134,6 +147,7 @@ func refAddr(s string) (pseudonym.Addr, bool) {
 	return a.As16(), err == nil
 }
 
+// refReplace puts a "<" before each pseudonym.
 func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	s := string(run)
 	core, lead, trail := s, "", ""
@@ -149,18 +163,18 @@ func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	case strings.Trim(core, ":") == "":
 		return run
 	case ok:
-		out = c.AppendAddr(nil, a)
+		out = c.AppendAddr([]byte("<"), a)
 	case colons >= 7, colons == 6 && strings.Count(core, ".") >= 3, strings.Contains(core, "::"):
-		out = c.AppendName(nil, []byte(core))
+		out = c.AppendName([]byte("<"), []byte(core))
 	default:
 		out = refRow.ReplaceAllFunc([]byte(core), func(row []byte) []byte {
 			quad := strings.TrimRight(string(row), ".")
 			dots := row[len(quad):]
 			if a, ok := refAddr(quad); ok {
-				return append(c.AppendAddr(nil, a), dots...)
+				return append(c.AppendAddr([]byte("<"), a), dots...)
 			}
 			if refQuad.MatchString(quad) {
-				return append(c.AppendName(nil, []byte(quad)), dots...)
+				return append(c.AppendName([]byte("<"), []byte(quad)), dots...)
 			}
 			return row
 		})
@@ -180,7 +194,7 @@ func FuzzGuard(f *testing.F) {
 			}
 		}
 	}
-	for i, text := range []string{"%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", "Name/", "::", "1:2:3:4:5:6:"} {
+	for i, text := range []string{"%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", `\x`, `\\x`, `\\u00`, `\`, `%\u00`, "Name/", "::", "1:2:3:4:5:6:"} {
 		f.Add(text, uint16(len(text)), []byte{1, 2, 3, 4}, uint8(i), false)
 		f.Add(text, uint16(len(text)), []byte{0x20, 1, 5: 7}, uint8(i), true)
 		f.Add(text, uint16(0), []byte{0x20, 1, 5: 7}, uint8(i), true)
@@ -239,7 +253,8 @@ func spell(a netip.Addr, n uint8) string {
 	if n>>2&1 == 1 {
 		s = strings.ToUpper(s)
 	}
-	escapes := map[uint8][2]string{1: {"%3A", "%2E"}, 2: {"%3a", "%2e"}, 3: {"%253A", "%252E"}, 4: {`\u003a`, `\u002E`}}
+	escapes := map[uint8][2]string{1: {"%3A", "%2E"}, 2: {"%3a", "%2e"}, 3: {"%253A", "%252E"}, 4: {`\u003a`, `\u002E`},
+		5: {"%25%33%41", "%2%45"}, 6: {`%3\u0041`, `%\u0032E`}, 7: {`\u00253A`, `%2\u0035%32%45`}}
 	if e, ok := escapes[n>>3%8]; ok {
 		s = strings.NewReplacer(":", e[0], ".", e[1]).Replace(s)
 	}
@@ -272,6 +287,8 @@ func TestUnescape(t *testing.T) {
 		width int
 	}{
 		"%3A": {':', 3}, "%3a1": {':', 3}, "%253A": {':', 5}, "%25252E": {'.', 7}, `\u002e`: {'.', 6},
+		"%25%32%45": {'.', 9}, "%%32%45": {'.', 7}, "%25%2%45": {'%', 1}, "%252%45": {'.', 7}, `%3\u0041`: {':', 8}, `\u00253a`: {':', 8},
+		`%25\u0032E`: {'.', 10}, `\u0025`: {'%', 6}, `\u0025z`: {'%', 6}, "%25%32": {'%', 1}, "%%2532E": {'%', 1},
 		"%": {'%', 1}, "%3": {'%', 1}, "%zz": {'%', 1}, "%25": {'%', 1}, "%2": {'%', 1}, `\u012e`: {'\\', 1}, `\"`: {'\\', 1}, "a": {'a', 1},
 	} {
 		c, width := unescape([]byte(text))
@@ -279,5 +296,49 @@ func TestUnescape(t *testing.T) {
 			c     byte
 			width int
 		}{c, width}, text)
+	}
+}
+
+func TestEscapeLayers(t *testing.T) {
+	for text, want := range map[string]int{
+		"=": 0, "=ab": 0, `\u003d`: 0, "%3D": 1, `%3\u0044`: 1, `\u00253D`: 1, "%253D": 2, "%%33D": 2, "%25%33%44": 2, "%25253D": 3, "%25": 0,
+	} {
+		assert.Equal(t, want, escapeLayers([]byte(text)), text)
+	}
+}
+
+// Each text is one run, or one name, of 1 MiB: if anything looked over the rest
+// of it for each address in it, this would take minutes.
+func TestGuardLongTexts(t *testing.T) {
+	const size = 1 << 20
+	for _, test := range []struct{ text, want string }{
+		{"1.2.3.4a", "{1.2.3.4}a"},
+		{"a1.2.3.4", "a{1.2.3.4}"},
+		{"1.2.3.4%61", "{1.2.3.4}%61"},
+		{"%31.2.3.4a", "{1.2.3.4}a"},
+		{"1.2.3.4.a.", "{1.2.3.4}.a."},
+		{`1.2.3.4\u0061`, `{1.2.3.4}\u0061`},
+		{"/1.2.3.4", "/{1.2.3.4}"},
+		{`\\`, `\\`},
+		{"%25", "%25"},
+		{"%32%35", "%32%35"},
+		{"a=", "a="},
+		{"%3D", "%3D"},
+		{".", "."},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g, r := guard{cipher: c}, defaultRedact(t)
+		n := size / len(test.text)
+		text, want := []byte(strings.Repeat(test.text, n)), strings.Repeat(expand(t, c, test.want), n)
+		for name, got := range map[string][]byte{
+			"text":    g.appendText(nil, text, plainText),
+			"agent":   g.appendText(nil, text, agentText),
+			"request": g.appendRequest(nil, text, r),
+			"url":     g.appendURL(nil, text, r),
+		} {
+			if string(got) != want { // too long to print
+				t.Errorf("%s, as %s", test.text, name)
+			}
+		}
 	}
 }

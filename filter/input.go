@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -18,7 +19,12 @@ type Input struct {
 	wakeR    *os.File
 	wakeW    *os.File
 	deadline atomic.Int64 // Unix ns, 0 for none
+	stopped  atomic.Bool
 }
+
+// ErrStopped ends an input that was stopped at once: what follows is still to
+// be read, by another process perhaps.
+var ErrStopped = errors.New("stopped before the end of the input")
 
 // NewInput returns an Input that reads f.
 func NewInput(f *os.File) (*Input, error) {
@@ -29,9 +35,12 @@ func NewInput(f *os.File) (*Input, error) {
 	return &Input{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}, nil
 }
 
-// Stop makes Read report the end of the input, at once for 0, else when there
-// is nothing left to read or drain has passed.
+// Stop ends the reading: for 0 Read returns ErrStopped at once, else io.EOF when
+// there is nothing left to read or drain has passed.
 func (in *Input) Stop(drain time.Duration) {
+	if drain == 0 {
+		in.stopped.Store(true)
+	}
 	in.deadline.Store(time.Now().Add(drain).UnixNano())
 	in.wakeW.Write([]byte{0})
 }
@@ -41,6 +50,9 @@ func (in *Input) Read(p []byte) (int, error) {
 	fds := []unix.PollFd{{Fd: int32(in.fd), Events: unix.POLLIN}, {Fd: int32(in.wakeR.Fd()), Events: unix.POLLIN}}
 	for {
 		wait := -1
+		if in.stopped.Load() {
+			return 0, ErrStopped
+		}
 		if end := in.deadline.Load(); end != 0 {
 			if time.Now().UnixNano() >= end {
 				return 0, io.EOF
@@ -52,7 +64,7 @@ func (in *Input) Read(p []byte) (int, error) {
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
-			return 0, os.NewSyscallError("poll", err)
+			return 0, in.fault("poll", err)
 		case n == 0:
 			return 0, io.EOF
 		case fds[0].Revents != 0:
@@ -60,7 +72,7 @@ func (in *Input) Read(p []byte) (int, error) {
 			switch {
 			case err == unix.EINTR || err == unix.EAGAIN:
 			case err != nil:
-				return 0, os.NewSyscallError("read", err)
+				return 0, in.fault("read", err)
 			case n == 0:
 				return 0, io.EOF
 			default:
@@ -68,4 +80,9 @@ func (in *Input) Read(p []byte) (int, error) {
 			}
 		}
 	}
+}
+
+// fault is an error as a read of the file returns it.
+func (in *Input) fault(op string, err error) error {
+	return &os.PathError{Op: op, Path: in.file.Name(), Err: err}
 }

@@ -49,10 +49,10 @@ func TestInputStop(t *testing.T) {
 	}()
 	<-reading
 	in.Stop(0)
-	assert.Equal(t, io.EOF, <-ended, "a read that waits ends")
+	assert.Equal(t, ErrStopped, <-ended, "a read that waits ends")
 	w.WriteString("late")
 	_, err := in.Read(make([]byte, 1))
-	assert.Equal(t, io.EOF, err, "at once")
+	assert.Equal(t, ErrStopped, err, "at once")
 }
 
 func TestInputStopDrained(t *testing.T) {
@@ -84,4 +84,14 @@ func TestInputFile(t *testing.T) {
 	text, err := io.ReadAll(in)
 	require.NoError(t, err)
 	assert.Len(t, text, 5000)
+}
+
+func TestInputFault(t *testing.T) {
+	dir, err := os.Open(t.TempDir())
+	require.NoError(t, err)
+	defer dir.Close()
+	in, err := NewInput(dir)
+	require.NoError(t, err)
+	_, err = in.Read(make([]byte, 1))
+	assert.EqualError(t, err, "read "+dir.Name()+": is a directory")
 }

@@ -38,17 +38,17 @@ func (g *guard) decode(text []byte, start, end int) {
 	g.pos = append(g.pos, end)
 }
 
-// StampDay returns the date of the first well-formed time stamp of a malformed
-// line.
+// StampDay returns the newest date of all well-formed time stamps of a malformed
+// line: an old one that a client made up cannot make the line expire.
 func StampDay(line []byte) (day format.Day, ok bool) {
 	s := runs{text: line}
-	for !s.stamped && s.next() {
+	for s.next() {
 	}
 	return s.day, s.stamped
 }
 
 // runs finds the runs of a text that have two separators, escapes included,
-// and on its way the date of the first time stamp.
+// and on its way the newest date of a time stamp.
 type runs struct {
 	text       []byte
 	start, end int // the run is text[start:end]
@@ -61,7 +61,7 @@ func (s *runs) next() bool {
 	for i := s.end; i < len(s.text); {
 		if beginsStamp(s.text[i]) {
 			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
-				if !s.stamped {
+				if !s.stamped || day > s.day {
 					s.day, s.stamped = day, true
 				}
 				i += n

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -142,29 +143,32 @@ func (q *Queue) hangs() bool {
 }
 
 // Close waits until everything is written; where the disk refuses or hangs,
-// only as long as patience, and what is left then is counted as dropped. It
-// reports whether the writer has ended; if not, a call of the Sink hangs, and
-// no other may be made.
-func (q *Queue) Close(patience time.Duration) bool {
+// only until ctx ends, and what is left then is counted as dropped. It reports
+// whether the writer has ended; if not, a call of the Sink hangs, and no other
+// may be made.
+func (q *Queue) Close(ctx context.Context) bool {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	signal(q.wake)
-	for {
+	select {
+	case <-q.done:
+		return true
+	case <-ctx.Done():
+	}
+	for !q.refused.Load() && !q.hangs() {
 		select {
 		case <-q.done:
 			return true
-		case <-time.After(patience):
-			if q.refused.Load() || q.hangs() {
-				q.abandon()
-				select {
-				case <-q.done:
-					return true
-				case <-time.After(2 * retry):
-					return false
-				}
-			}
+		case <-time.After(stall):
 		}
+	}
+	q.abandon()
+	select {
+	case <-q.done:
+		return true
+	case <-time.After(2 * retry):
+		return false
 	}
 }
 

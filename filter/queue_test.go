@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,6 +82,12 @@ func put(t *testing.T, q *Queue, lines, records string) {
 	require.NoError(t, q.Put(b))
 }
 
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func TestQueueOrder(t *testing.T) {
 	s := &sink{}
 	q := NewQueue(s, 1<<20)
@@ -94,7 +101,7 @@ func TestQueueOrder(t *testing.T) {
 		}
 		require.NoError(t, q.Put(b))
 	}
-	q.Close(time.Hour)
+	q.Close(context.Background())
 	assert.Equal(t, want, s.events, "each day's lines before its records")
 	assert.Zero(t, q.Dropped())
 	assert.LessOrEqual(t, len(q.empty), spare)
@@ -112,7 +119,7 @@ func TestQueueRefused(t *testing.T) {
 	q := NewQueue(s, 1<<20)
 	put(t, q, "one\n", "r")
 	put(t, q, "two\n", "")
-	q.Close(time.Hour)
+	q.Close(context.Background())
 	assert.Equal(t, []string{"1 one", "1 \n", "1 count r", "1 two\n", "1 count "}, s.events, "only what is left is offered again")
 	assert.Zero(t, q.Dropped())
 }
@@ -144,7 +151,7 @@ func TestQueueFull(t *testing.T) {
 	assert.LessOrEqual(t, q.held, 200)
 
 	close(refuse)
-	q.Close(time.Hour)
+	q.Close(context.Background())
 	assert.Equal(t, strings.Repeat("x", 59)+"\n", s.written())
 	assert.True(t, s.counted("last"), "the counts need what was dropped as well")
 }
@@ -175,7 +182,7 @@ func TestQueueSlow(t *testing.T) {
 		assert.LessOrEqual(t, q.held, 100)
 		q.mu.Unlock()
 	}
-	q.Close(time.Hour)
+	q.Close(context.Background())
 	assert.Equal(t, want, s.written())
 	assert.Zero(t, q.Dropped())
 }
@@ -223,7 +230,7 @@ func TestQueueHanging(t *testing.T) {
 			for range 20 { // room again
 				put(t, q, "z\n", "")
 			}
-			q.Close(time.Hour)
+			q.Close(context.Background())
 			assert.EqualValues(t, 21*400+20, int(q.Dropped())+strings.Count(s.written(), "\n"), "written or counted as lost")
 			assert.True(t, strings.HasSuffix(s.written(), "z\n"))
 		})
@@ -251,7 +258,7 @@ func TestQueueTick(t *testing.T) {
 	put(t, q, "b\n", "")
 	put(t, q, "c\n", "")
 	close(release)
-	q.Close(time.Hour)
+	q.Close(context.Background())
 	require.Len(t, seen, 3)
 	assert.Less(t, seen[0], seen[1])
 	assert.Less(t, seen[1], seen[2])
@@ -263,7 +270,7 @@ func TestQueueClose(t *testing.T) {
 		q := NewQueue(s, 1<<20)
 		put(t, q, "a\nb\nc\nd\ne\nf\n", "")
 		put(t, q, "g\n", "")
-		q.Close(stall)
+		q.Close(within(t, stall))
 		assert.EqualValues(t, 7, int(q.Dropped())+strings.Count(s.written(), "\n"))
 		<-q.done
 		assert.Less(t, strings.Count(s.written(), "\n"), 6)
@@ -277,13 +284,20 @@ func TestQueueClose(t *testing.T) {
 		q := NewQueue(s, 1<<20)
 		put(t, q, "a\nb\n", "")
 		put(t, q, "c\n", "")
-		q.Close(2 * stall)
+		q.Close(within(t, 2*stall))
 		assert.EqualValues(t, 3, q.Dropped())
 		close(release)
 		<-q.done
 		assert.Equal(t, "a\nb\n", s.written(), "what was given up is not begun")
 	})
+	t.Run("working", func(t *testing.T) {
+		s := &sink{take: func(lines []byte) (int, error) { return 1, nil }}
+		q := NewQueue(s, 1<<20)
+		put(t, q, strings.Repeat("x", 10_000)+"\n", "")
+		assert.True(t, q.Close(within(t, 0)))
+		assert.Zero(t, q.Dropped(), "a disk that takes lines is waited for")
+	})
 	t.Run("nothing to do", func(t *testing.T) {
-		NewQueue(&sink{}, 1).Close(0)
+		assert.True(t, NewQueue(&sink{}, 1).Close(context.Background()))
 	})
 }

@@ -60,15 +60,18 @@ func (g *guard) appendURL(dst, text []byte, r *Redact) []byte {
 	return g.appendRedacted(dst, text, r, plainText, isProse(text))
 }
 
-// isProse reports whether a text is a message with a URL in it, and not a URL.
+// isProse reports whether a text is a message that may quote a URL, and not a
+// URL: its first word has nothing of one.
 func isProse(text []byte) bool {
-	blank := bytes.IndexByte(text, ' ')
-	return blank >= 0 && bytes.IndexByte(text[:blank], '=') < 0
+	word, _, more := bytes.Cut(bytes.TrimLeft(text, " \"'\\"), blank)
+	return more && !bytes.ContainsAny(word, "/?=#")
 }
 
+var blank = []byte{' '}
+
 // appendRedacted replaces the values of the redacted parameters, and passes
-// what is left through the leak guard. In prose a value ends at a blank or a
-// quote.
+// what is left through the leak guard. A value ends at the next parameter, in
+// prose at a blank or a quote as well.
 func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool) []byte {
 	kept := 0
 	for i := 0; i < len(text); {
@@ -77,14 +80,14 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 			break
 		}
 		name := nameBefore(text[kept : i+eq])
-		depth := escapeDepth(text[i+eq:], width)
+		layers := escapeLayers(text[i+eq:])
 		i += eq + width
 		if !g.isRedacted(name, r) {
 			continue
 		}
 		dst = g.appendText(dst, text[kept:i], as)
 		dst = append(dst, redacted...)
-		i += valueEnd(text[i:], depth, prose)
+		i += valueEnd(text[i:], layers, prose)
 		kept = i
 	}
 	return g.appendText(dst, text[kept:], as)
@@ -106,13 +109,11 @@ func nextEqual(text []byte) (at, width int) {
 	return -1, 0
 }
 
-// escapeDepth compares how often a delimiter was percent-encoded: %26 is no
-// delimiter for a name that ends in a plain '='. A \u0026 of JSON is plain.
-func escapeDepth(text []byte, width int) int {
-	if text[0] == '\\' {
-		return 1
-	}
-	return width
+// escapeLayers is how often the byte that text begins with was percent-encoded:
+// %26 is no delimiter for a name that ends in a plain '='.
+func escapeLayers(text []byte) int {
+	_, _, layers := unescapeLong(text)
+	return layers
 }
 
 // nameBefore returns the parameter name that text ends with: what follows the
@@ -137,13 +138,6 @@ func nameBefore(text []byte) []byte {
 	return text
 }
 
-// escapeLen is the length of what a backslash behind text belongs to: of an
-// escape such as \n, two bytes, or of the second backslash of \\, one.
-func escapeLen(text []byte) int {
-	before := len(text) - len(bytes.TrimRight(text, `\`))
-	return 2 - before%2
-}
-
 func endsName(c byte) bool {
 	switch c {
 	case '?', '&', ';', '#', '=', '/', ' ', '"', '\'', ',', ':', '(', '<', '{':
@@ -153,9 +147,10 @@ func endsName(c byte) bool {
 }
 
 // valueEnd returns the length of the value that text begins with, its '='
-// being encoded to depth.
-func valueEnd(text []byte, depth int, prose bool) int {
-	for i := 0; i < len(text); i++ {
+// being percent-encoded as often as layers says. A quote right behind the '='
+// is part of the value, and so is all up to its partner.
+func valueEnd(text []byte, layers int, prose bool) int {
+	for i := quotedLen(text); i < len(text); i++ {
 		switch c := text[i]; c {
 		case '&':
 			return i
@@ -164,8 +159,8 @@ func valueEnd(text []byte, depth int, prose bool) int {
 				return i
 			}
 		case '%', '\\':
-			d, w := unescape(text[i:])
-			if d == '&' && w > 1 && escapeDepth(text[i:], w) <= depth ||
+			d, w, n := unescapeLong(text[i:])
+			if d == '&' && w > 1 && n <= layers ||
 				prose && bytes.HasPrefix(text[i:], escapedQuote) {
 				return i
 			}
@@ -178,7 +173,29 @@ func valueEnd(text []byte, depth int, prose bool) int {
 	return len(text)
 }
 
-var escapedQuote = []byte(`\"`)
+// quotedLen returns the length of the quoted string that text begins with: 0
+// for none, len(text) for one that does not end. A quote's partner is written
+// as the quote itself is, with as many backslashes.
+func quotedLen(text []byte) int {
+	n := 0
+	for n < len(text) && text[n] == '\\' {
+		n++
+	}
+	if n == len(text) || text[n] != '"' && text[n] != '\'' {
+		return 0
+	}
+	n++
+	for i := n; ; {
+		k := bytes.Index(text[i:], text[:n])
+		if k < 0 {
+			return len(text)
+		}
+		i += k + n
+		if text[i-n-1] != '\\' {
+			return i
+		}
+	}
+}
 
 // isRedacted looks a raw name up. In name[sub] and name[] each part counts.
 func (g *guard) isRedacted(name []byte, r *Redact) bool {

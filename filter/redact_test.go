@@ -30,7 +30,14 @@ func TestRedactURL(t *testing.T) {
 		{"JSON escape", `/x?a=1\u0026token=abc\u0026b=2`, `/x?a=1\u0026token=-\u0026b=2`},
 		{"JSON escape of =", `/x?token\u003dabc\u0026b=2`, `/x?token\u003d-\u0026b=2`},
 		{"value with quotes", `/x?token=a\"b\\&b=2`, `/x?token=-&b=2`},
+		{"value that begins with a quote", `/x?token="abc`, "/x?token=-"},
+		{"value that begins with an escaped quote", `/x?token=\"abc`, "/x?token=-"},
+		{"value in quotes", `/x?token=\"a b&c\\\"d\"&b=2`, "/x?token=-&b=2"},
+		{"value that begins with quotes", `/x?token=""a b&b=2`, "/x?token=-&b=2"},
+		{"value that begins with a backslash", `/x?token=\\a&b=2`, "/x?token=-&b=2"},
+		{"escape inside an escape", `/x?a=%26token%3\u0044abc%2526def%26b`, `/x?a=%26token%3\u0044-%26b`},
 		{"value with a blank", "/x?token=a b&b=2", "/x?token=-&b=2"},
+		{"value of hexadecimal digits with an encoded delimiter", "/x?token=abcd%26def&b=2", "/x?token=-&b=2"},
 		{"value with encoded delimiters", "/x?token=a%26b%3Dc%2526&b=2", "/x?token=-&b=2"},
 		{"URL in a value", "/x?next=%2Fy%3Ftoken%3Dabc", "/x?next=%2Fy%3Ftoken%3D-"},
 		{"URL in a value, more behind it", "/x?next=%2Fy%3Ftoken%3Dabc%26b%3D2&c=3", "/x?next=%2Fy%3Ftoken%3D-%26b%3D2&c=3"},
@@ -93,12 +100,33 @@ func TestRedactMessage(t *testing.T) {
 		{"a 'token=abc' (key=def) <sid=ghi", "a 'token=- (key=- <sid=-"},
 		{`a line\ntoken=abc b`, `a line\ntoken=- b`},
 		{`a backslash\\ntoken=abc b`, `a backslash\\ntoken=abc b`},
+		{`AH1: /x?token="abc`, "AH1: /x?token=-"},
+		{`AH1: /x?token=\"abc def\" and`, "AH1: /x?token=- and"},
+		{`AH1: /x?token='abc "def' and`, "AH1: /x?token=- and"},
+		{`AH1: /x?token=""abc def`, "AH1: /x?token=- def"},
 		{"user: 192.0.2.1 token=192.0.2.1 192.0.2.1", "user: {192.0.2.1} token=- {192.0.2.1}"},
 	} {
 		c := testCipher(t, "ipcrypt")
 		g, r := guard{cipher: c}, defaultRedact(t)
 		text := []byte(test.text)
 		assert.Equal(t, expand(t, c, test.want), string(g.appendURL(nil, text, r)), test.text)
+	}
+}
+
+// In what begins like a URL a blank belongs to the value.
+func TestRedactURLWithBlanks(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"http://x/a b?password=my SECRET", "http://x/a b?password=-"},
+		{"http://x/a b?password=my SECRET&b=c d", "http://x/a b?password=-&b=c d"},
+		{`http://x/a b?password=my \"SECRET`, "http://x/a b?password=-"},
+		{"/a b?password=my SECRET", "/a b?password=-"},
+		{"? b&password=my SECRET", "? b&password=-"},
+		{` \"http://x/a b?password=my SECRET`, ` \"http://x/a b?password=-`},
+		{"x.org/a b?password=my SECRET", "x.org/a b?password=-"},
+		{"password=my SECRET", "password=-"},
+	} {
+		g, r := guard{}, defaultRedact(t)
+		assert.Equal(t, test.want, string(g.appendURL(nil, []byte(test.text), r)), test.text)
 	}
 }
 

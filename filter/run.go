@@ -3,14 +3,13 @@ package filter
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 )
 
 const (
-	// readSize is what one read asks for, a pipe of Linux's default size four
-	// times over.
-	readSize = 256 << 10
+	// readSize is what one read asks for: a pipe of Linux's default size. What
+	// it becomes still fits a processor's cache when it is written.
+	readSize = 64 << 10
 	// maxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
 	// and the header fields, each byte escaped to four.
 	maxLine = 1 << 20
@@ -26,7 +25,8 @@ type Output interface {
 
 // Run treats the lines of in until its end and hands them to out, a batch for
 // each read: when in has nothing more to say, nothing is held back but the
-// beginning of a line. The last line needs no newline, and gets one.
+// beginning of a line. The last line needs no newline, and gets one; that of an
+// input that was stopped (ErrStopped) is left alone, since its end may follow.
 func (f *Filter) Run(in io.Reader, out Output) error {
 	buf := make([]byte, readSize)
 	held := 0      // bytes of a line whose end is not read yet
@@ -47,7 +47,7 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 		if len(rest) > maxLine {
 			inCut = true
 		}
-		if len(rest) > 0 && (inCut || err != nil) {
+		if len(rest) > 0 && (inCut || err != nil && !errors.Is(err, ErrStopped)) {
 			lines, rest = append(data, '\n'), nil
 		}
 		if len(lines) > 0 {
@@ -63,7 +63,7 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("read the log: %w", err)
+			return err // it names the input
 		}
 		if held == len(buf) {
 			buf = append(buf, make([]byte, len(buf))...)

@@ -79,9 +79,14 @@ func TestRunErrors(t *testing.T) {
 	var out collector
 	f := New(newConfig(t, "common"), newCalendar())
 	err := f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(boom)), &out)
-	assert.ErrorIs(t, err, boom)
-	assert.EqualError(t, err, "read the log: boom")
+	assert.Equal(t, boom, err)
 	assert.Equal(t, "a\nb\n", out.lines[today], "what was read is not lost")
+
+	out = collector{}
+	f = New(newConfig(t, "common"), newCalendar())
+	assert.Equal(t, ErrStopped, f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(ErrStopped)), &out))
+	assert.Equal(t, "a\n", out.lines[today], "the next process may read the end of b")
+	assert.EqualValues(t, 1, f.Stats().Lines)
 
 	f = New(newConfig(t, "common"), newCalendar())
 	assert.Equal(t, boom, f.Run(strings.NewReader("a\n"), &refusing{err: boom}))

@@ -7,8 +7,8 @@ import (
 
 // Auto is a Parser that tells the format of each line from the line alone:
 // JSON, the error log, or one of combined and common with or without the
-// virtual host before it. The virtual host is text here: it might be an address
-// of a format that is not known.
+// virtual host before it. The virtual host is not exempt from treatment here: it
+// might be an address of a format that is not known.
 type Auto struct {
 	json     Parser
 	errorLog ErrorLog
@@ -50,7 +50,15 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 	if end > 0 && line[end-1] == '"' {
 		tail = 1
 	}
-	return a.access[virtualHost(line)][tail].Parse(line, out) || a.access[0][tail].Parse(line, out)
+	host := virtualHost(line)
+	if !a.access[host][tail].Parse(line, out) {
+		return host > 0 && a.access[0][tail].Parse(line, out)
+	}
+	// Of two host names, either can be the client's.
+	if client := &out.Fields[out.Client]; host == 1 && !looksLikeAddress(line[client.Start:client.End]) {
+		out.Fields[0].Kind = Client
+	}
+	return true
 }
 
 // virtualHost tells from the first two words whether the line begins with

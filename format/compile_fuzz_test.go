@@ -15,7 +15,7 @@ func FuzzCompile(f *testing.F) {
 	for _, format := range []string{
 		combinedFormat, vhostCombinedFormat, vhostCommonFormat, commonFormat,
 		`%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t %h "%u" %X`, `%{%c %Z}t|%{end:%F}t|%{usec}t|%A|%U %H`, `{"a":"%h",["%v"]:%D}`,
-		`%!200,304{Referer}>i %{x}`, `%{%Q}t%^FB%{Foo}^ti\n`, `%%%u%{Foo}i\t\q`, `"%u" "%<u", %e`,
+		`%!200,304{Referer}>i %{x}`, `%{%Q}t%^FB%{Foo}^ti\n`, `%%%u%{Foo}i\t\q`, `%{X-Forwarded-For}i %h %l %u %t %r %v`, `"%u" "%<u", %e`,
 	} {
 		f.Add(format, []byte(benchLines["combined"]), uint64(1))
 	}
@@ -91,7 +91,11 @@ func (e *element) random(r *rand.Rand) string {
 	switch e.op {
 	case opLoose, opToken:
 		switch {
-		case e.kind == Client:
+		case e.own:
+			return pick("www.example.org", "*.a.example")
+		case e.op == opToken && e.kind == Client: // what anything else is behind a list, is not sure
+			return "-"
+		case isClient(e.kind):
 			return pick("192.0.2.1", "2001:db8::1")
 		case e.user && r.IntN(3) == 0:
 			return `""`

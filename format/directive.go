@@ -25,13 +25,9 @@ func (c *compiler) add(d directive, at int) error {
 		c.client(c.value(e), trust)
 		return nil
 	case "A":
-		e.op, e.kind, e.dash = opAddress, Plain, true
-		c.p.own = append(c.p.own, c.value(e))
-		return nil
+		e.op, e.kind, e.dash, e.own = opAddress, Plain, true, true
 	case "v":
-		e.kind = Plain
-		c.p.own = append(c.p.own, c.value(e))
-		return nil
+		e.kind, e.own = Plain, true
 	case "t":
 		return c.time(d, at)
 	case "s":
@@ -66,7 +62,11 @@ func (c *compiler) add(d directive, at int) error {
 		}
 	case "X":
 		e.op, e.kind, e.dash = opConnState, Plain, true
-	case "l", "m", "H", "L":
+	case "l":
+		// The name of the client, where a line has one more word before it than
+		// the format says.
+		e.op, e.kind = opToken, Client
+	case "m", "H", "L":
 		e.op = opToken
 	case "u":
 		e.user = true

@@ -28,8 +28,12 @@ type element struct {
 	dash     bool // '-' may stand for the value
 	signed   bool // opNumber: a '-' before it is its own
 	user     bool
-	host     bool // %h before " %l ": see LogFormat.host
-	next     int  // loose: index of the next loose element in the segment, 0 for none
+	own      bool     // a value that the server itself sets
+	next     int      // loose: index of the next loose element in the segment, 0 for none
+	host     bool     // loose: a client before " %l "
+	list     bool     // loose: a list of clients before a blank
+	words    int      // list: how many fields are between it and %l, -1 where no %l follows
+	dated    *element // loose: one of the elements before next that spells a date
 	min, max int
 	reserve  int // opNumber: digits of the elements that follow at once
 	pad      bool

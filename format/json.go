@@ -22,6 +22,7 @@ type JSON struct {
 	parser fastjson.Parser
 	member func(name []byte, v *fastjson.Value) // j.visit, bound once
 	tokens []jsonToken
+	mended []byte // a line of httpd's, as JSON
 	name   []byte
 	target []byte
 	grown  bool // the last line was a long one
@@ -46,7 +47,8 @@ const maxJSONKept = 64 << 10
 
 // NewJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
 // further keys and win over the built-in ones; ROLE is client, request, status
-// or time. A number as time stamp, an epoch, has its date in loc.
+// or time. A number as time stamp, an epoch, has its date in loc. An error is a
+// *JSONKeyError.
 func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
 	all, err := withUserKeys(keys)
 	if err != nil {
@@ -61,15 +63,20 @@ func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
 func (j *JSON) Parse(line []byte, out *Line) bool {
 	out.reset()
 	if j.grown {
-		j.parser, j.tokens = fastjson.Parser{}, nil
+		j.parser, j.tokens, j.mended = fastjson.Parser{}, nil, nil
 	}
 	j.grown = len(line) > maxJSONKept
 
-	var ok bool
-	if j.tokens, ok = appendJSONTokens(j.tokens[:0], line); !ok {
+	var odd, ok bool
+	if j.tokens, odd, ok = appendJSONTokens(j.tokens[:0], line); !ok {
 		return false
 	}
-	v, err := j.parser.ParseBytes(line)
+	text := line
+	if odd {
+		j.mended = appendMended(j.mended[:0], line, j.tokens)
+		text = j.mended
+	}
+	v, err := j.parser.ParseBytes(text)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return false
 	}
@@ -128,7 +135,7 @@ func (j *JSON) value(v *fastjson.Value, k key) {
 			j.str(s, k, t)
 		}
 	case fastjson.TypeNumber:
-		if t, ok := j.take('0', nil); ok {
+		if t, ok := j.take('0', nil); ok && !t.isDash(j.line) {
 			j.number(k, t)
 		}
 	case fastjson.TypeTrue:

@@ -97,6 +97,14 @@ var jsonKeys = map[string]key{
 	"starttime":   {Text, useTime, 1},
 }
 
+// JSONKeyError says which entry of further JSON keys cannot be understood.
+type JSONKeyError struct {
+	Entry  string
+	Reason string
+}
+
+func (e *JSONKeyError) Error() string { return fmt.Sprintf("json key %q: %s", e.Entry, e.Reason) }
+
 // withUserKeys returns jsonKeys and entries as in "client=srcaddr".
 func withUserKeys(entries []string) (map[string]key, error) {
 	all := maps.Clone(jsonKeys)
@@ -104,7 +112,7 @@ func withUserKeys(entries []string) (map[string]key, error) {
 		role, name, _ := strings.Cut(e, "=")
 		b, _ := appendKeyName(nil, []byte(name))
 		if len(b) == 0 {
-			return nil, fmt.Errorf("json key %q: want ROLE=KEY, ROLE being client, request, status or time", e)
+			return nil, &JSONKeyError{e, "want ROLE=KEY, ROLE being client, request, status or time"}
 		}
 		var k key
 		switch role {
@@ -121,7 +129,7 @@ func withUserKeys(entries []string) (map[string]key, error) {
 		case "time":
 			k = key{Text, useTime, rankUser}
 		default:
-			return nil, fmt.Errorf("json key %q: no role %q: want client, request, status or time", e, role)
+			return nil, &JSONKeyError{e, fmt.Sprintf("no role %q: want client, request, status or time", role)}
 		}
 		all[string(b)] = k
 	}

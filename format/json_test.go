@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -141,6 +142,12 @@ func TestJSONFields(t *testing.T) {
 		{`{"status":"404 1.2.3.4"}`, "text:status text:404 1.2.3.4"},
 
 		{`{"ms":012}`, "text:ms"},
+
+		// What httpd writes and JSON does not know.
+		{`{"bytes":-}`, "text:bytes"},
+		{`{"bytes":- ,"ip":-,"a":[-,- ]}`, "text:bytes text:ip text:a"},
+		{`{"user":""""}`, "text:user"},
+		{`{"user":"""" ,"ip":"""","a":["""","b"]}`, "text:user text:ip text:a text:b"},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
 			var out Line
@@ -154,10 +161,12 @@ func TestJSONMalformed(t *testing.T) {
 	for _, line := range []string{
 		``, ` `, `null`, `1`, `"a"`, `[]`, `[{}]`, `{`, `}`, `{}}`, `{]`, `{} {}`, `{},`, `{}x`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":[1,]}`,
 		`{"a" "b"}`, `{"a":"b" "c":"d"}`, `{"a":"b""c":"d"}`, `{"a":"b\"}`, `{a:1}`, `{"a":'b'}`, `{"a":tru}`, `{"a":truefalse}`,
-		`{"ip":1.2.3.4}`, `{"ip":1.2.3}`, `{"ip":2001:db8::1}`, `{"a":1-2}`, `{"a":1e}`, `{"a":1.}`, `{"a":.5}`, `{"a":+1}`, `{"a":-}`,
+		`{"ip":1.2.3.4}`, `{"ip":1.2.3}`, `{"ip":2001:db8::1}`, `{"a":1-2}`, `{"a":1e}`, `{"a":1.}`, `{"a":.5}`, `{"a":+1}`, `{"a":- 1}`, `{"a":--}`, `{"a":-"b"}`, `{"a":-:1}`, `{-}`, `{-:1}`, `-`, `{"a":-`,
+		`{"a":""}"}`, `{"a":"""}`, `{"a":"""""}`, `{"a":""""b}`, `{"a":"" ""}`, `{"a":"b""""}`, `{"""":1}`, `{"""" :1}`, `{""""}`, `{"a":""""`,
 		`{"a":nan}`, `{"a":-inf}`, `{"a":0x1}`, "{\"a\":1\x00}", "\xef\xbb\xbf{}",
 		`{"a":` + strings.Repeat("[", maxJSONDepth) + strings.Repeat("]", maxJSONDepth) + `}`,
 		strings.Repeat(`{"a":`, 1<<20),
+		`{"a":[` + strings.Repeat("1,", maxJSONTokens) + `1]}`, `{"a":[` + strings.Repeat("{},", maxJSONTokens) + `1]}`,
 	} {
 		t.Run(line[:min(len(line), 40)], func(t *testing.T) {
 			var out Line
@@ -282,6 +291,7 @@ func TestJSONUserKeys(t *testing.T) {
 		if tt.err == "" {
 			assert.NoError(t, err)
 		} else {
+			assert.IsType(t, &JSONKeyError{}, err)
 			assert.EqualError(t, err, tt.err)
 		}
 	}
@@ -300,10 +310,13 @@ func TestJSONUserKeys(t *testing.T) {
 func TestJSONLongLine(t *testing.T) {
 	j := newJSON(t)
 	var out Line
-	require.True(t, j.Parse([]byte(`{"a":[`+strings.Repeat("1,", maxJSONKept)+`1],"uri":"/b"}`), &out))
+	const most = maxJSONTokens - 100
+	require.True(t, j.Parse([]byte(`{"a":[`+strings.Repeat("12, ", most)+`-],"uri":"/b"}`), &out))
+	require.Greater(t, cap(j.tokens), most)
 	require.Equal(t, "/b", string(out.Target))
 	require.True(t, j.Parse([]byte(jsonLines["nginx"]), &out))
 	assert.Less(t, cap(j.tokens), 1000)
+	assert.Zero(t, cap(j.mended))
 }
 
 // httpdLines returns the lines of a log in testdata that httpd wrote.
@@ -332,7 +345,9 @@ func TestJSONAgainstCombined(t *testing.T) {
 }
 
 func TestJSONAllocs(t *testing.T) {
-	for source, s := range jsonLines {
+	lines := maps.Clone(jsonLines)
+	lines["apache, odd"] = `{"ip":"192.0.2.1","user":"""","bytes":-,"request":"GET /a HTTP/1.1"}`
+	for source, s := range lines {
 		j, line := newJSON(t), []byte(s)
 		var out, want Line
 		require.True(t, newJSON(t).Parse(line, &want))
@@ -361,10 +376,11 @@ func FuzzJSON(f *testing.F) {
 	for _, line := range []string{
 		`{"a":[{"b":"\u00e9\ud83d\ude00\ud83d\\\"\/"},1e5,true,null]}`, `{"ip":1,"xff":[true,"a"]}`, `{"uri":"/\xc3","query":"a"}`,
 		"{\"a\":\"\xff\x00\"}", `{"b":012}`, `{"ip":1.2.3.4}`,
+		`{"user":"""","bytes":-,"a":["""" ,- ]}`,
 	} {
 		f.Add([]byte(line))
 	}
-	number := regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+	number := regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$|^-$`)
 	j := newJSON(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var out Line

@@ -11,46 +11,87 @@ type jsonToken struct {
 // maxJSONDepth bounds the nesting. Caddy needs 4.
 const maxJSONDepth = 32
 
+// maxJSONTokens bounds scalars, objects and arrays. fastjson makes a kilobyte of
+// every "1,".
+const maxJSONTokens = 20_000
+
 // appendJSONTokens appends the scalars of line and reports false where line
-// cannot be JSON: cut in half, nested too deeply, or not made of tokens. What
-// stands between the tokens is for fastjson to judge. It never sees some of
-// what it would mishandle: it takes 1.2.3.4 for a number, and it copies the
-// rest of the line into its error message at each of up to 300 levels.
+// cannot be JSON: cut in half, nested too deeply, not made of tokens, or of too
+// many. What stands between the tokens is for fastjson to judge. It never sees
+// some of what it would mishandle: it takes 1.2.3.4 for a number, and it copies
+// the rest of the line into its error message at each of up to 300 levels.
 //
-// Numbers may have leading zeros, as in an unquoted %{msec_frac}t.
-func appendJSONTokens(dst []jsonToken, line []byte) ([]jsonToken, bool) {
-	depth := 0
+// Numbers may have leading zeros, as in an unquoted %{msec_frac}t. Two values
+// that httpd writes (mod_log_config.c) are no JSON but taken, and reported as
+// odd: the - of an unquoted %b, as a number, and in "%u" the two quotes of an
+// empty user, as an empty string at the first of them.
+func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool) {
+	depth, containers := 0, 0
 	for i := 0; i < len(line); {
+		if len(dst)+containers > maxJSONTokens {
+			return dst, odd, false
+		}
 		n := 1
 		switch c := line[i]; c {
 		case ' ', '\t', '\r', '\n', ',', ':':
 		case '{', '[':
+			containers++
 			if depth++; depth > maxJSONDepth {
-				return dst, false
+				return dst, odd, false
 			}
 		case '}', ']':
 			depth--
 		case '"':
 			end := closingQuote(line, i+1)
 			if end < 0 {
-				return dst, false
+				return dst, odd, false
 			}
 			dst = append(dst, jsonToken{'"', i + 1, end})
 			n = end + 1 - i
+			if n == 2 && bytes.HasPrefix(line[i+2:], []byte(`""`)) && endsJSONValue(line[i+4:]) {
+				n, odd = 4, true
+			}
 		case 't', 'f', 'n':
 			if n = jsonLiteral(line[i:]); n == 0 {
-				return dst, false
+				return dst, odd, false
 			}
 			dst = append(dst, jsonToken{c, i, i + n})
 		default:
 			if n = jsonNumber(line[i:]); n == 0 {
-				return dst, false
+				if c != '-' || !endsJSONValue(line[i+1:]) {
+					return dst, odd, false
+				}
+				n, odd = 1, true
 			}
 			dst = append(dst, jsonToken{'0', i, i + n})
 		}
 		i += n
 	}
-	return dst, depth == 0
+	return dst, odd, depth == 0
+}
+
+// endsJSONValue reports whether a value can end before b.
+func endsJSONValue(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t")
+	return len(b) > 0 && (b[0] == ',' || b[0] == '}' || b[0] == ']')
+}
+
+func (t jsonToken) isDash(line []byte) bool {
+	return t.end-t.start == 1 && line[t.start] == '-' && t.kind == '0'
+}
+
+// appendMended appends line, byte for byte, with JSON in the place of its odd
+// tokens.
+func appendMended(dst, line []byte, tokens []jsonToken) []byte {
+	dst = append(dst, line...)
+	for _, t := range tokens {
+		if t.isDash(line) {
+			dst[t.start] = '0'
+		} else if t.kind == '"' && t.start == t.end && t.end+1 < len(line) && line[t.end+1] == '"' {
+			copy(dst[t.end+1:], "  ")
+		}
+	}
+	return dst
 }
 
 // closingQuote returns the index of the quote that ends the string at i, -1

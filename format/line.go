@@ -7,10 +7,12 @@ type Kind uint8
 
 const (
 	// Plain is a verified number, time stamp or fixed word, or a value that the
-	// server itself set (%A, and %v of a named or given format): it is copied.
+	// server itself set (%A and %v of a named or given format, where a client
+	// cannot bring other bytes into their place): it is copied.
 	Plain Kind = iota
 	// Client is the client's address or host name (%h, %a, X-Real-IP), perhaps
-	// with a port.
+	// with a port, or stands where a line has it that is not quite of the format
+	// (%l).
 	Client
 	// ClientList is a comma-separated list of them (X-Forwarded-For).
 	ClientList
@@ -21,8 +23,8 @@ const (
 	Text
 	// Request is a request line (%r), or only its target.
 	Request
-	// URL is a URL or a part of one with a query (%q, Referer), or a message
-	// that may quote one.
+	// URL is a URL or a part of one with a query (%q, Referer), a message that
+	// may quote one, or a %v that is not believed.
 	URL
 	// UserAgent is a User-Agent value: text in which Name/1.2.3.4 is a version.
 	UserAgent

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,11 +31,12 @@ func (e *FormatError) Error() string {
 // writes into its user name thereby loses against the real one behind it.
 //
 // Matching is linear in the length of the line: nothing is tried twice, but for
-// a line of a usual format that matchUsual gives up on.
+// a line of a usual format that matchUsual gives up on, and for one whose better
+// places (see middle) leave no match.
 type LogFormat struct {
 	segments []segment
 	fields   []Field // what Parse appends, without the positions
-	own      []int   // fields that hold an address of the server's own
+	own      []int   // fields with a value that the server itself sets
 	recipe   [2]recipe
 	loc      *time.Location
 	usual    usual
@@ -55,6 +57,7 @@ type segment struct {
 	// elems[left] and elems[right-1] are loose, where there are such.
 	left, right int
 	single      int    // the field of a lone loose element, else -1
+	choosy      bool   // for a loose element, the first match may not be the best
 	users       int    // how many %u can bring two quotes of their own
 	term        []byte // literal that ends the segment, nil at the end of the line
 	quote       int    // where in term its first quote stands
@@ -222,6 +225,10 @@ func (c *compiler) link() {
 			if !spaceBefore || !spaceAfter {
 				e.op = opLoose
 			}
+		case opAddress: // greedy: %A:%p
+			if i+1 < len(c.elems) && c.elems[i+1].op == opLiteral && isAddressByte(c.elems[i+1].lit[0]) {
+				e.op = opLoose
+			}
 		case opNumber:
 			e.signed = atStart && (i == 0 || !bytes.HasSuffix(c.elems[i-1].lit, []byte("-")))
 			for k := i + 1; k < len(c.elems) && c.elems[k].op == opDigits; k++ {
@@ -251,6 +258,17 @@ func (c *compiler) link() {
 	}
 	c.p.segments[len(c.p.segments)-1].last = true
 	c.p.recipe = recipes(c.elems)
+	for _, s := range c.p.segments {
+		for i, e := range s.elems {
+			if !e.own {
+				continue
+			}
+			c.p.own = append(c.p.own, e.field)
+			if !s.anchors(i) {
+				c.p.fields[e.field].Kind = URL
+			}
+		}
+	}
 	if c.p.client < 0 { // nothing says that an address there is not the client's
 		c.p.distrustOwn()
 	}
@@ -265,6 +283,7 @@ func (c *compiler) link() {
 func (c *compiler) join(a, b *element) {
 	b.kind = joined(a.kind, b.kind)
 	a.user, b.user = false, false
+	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
 	for _, role := range []*int{&c.p.client, &c.p.target} {
 		if *role == a.field {
@@ -289,8 +308,25 @@ func (s segment) linked() segment {
 			s.elems[prev].next = i
 		}
 		prev = i
-		e.host = e.kind == Client && i+3 < len(s.elems) && s.elems[i+2].op == opToken &&
-			string(s.elems[i+1].lit) == " " && string(s.elems[i+3].lit) == " "
+		e.host = e.kind == Client && s.isWord(i+2, opToken)
+		if (e.kind == ClientList || e.kind == Forwarded) && i+1 < len(s.elems) && bytes.HasPrefix(s.elems[i+1].lit, []byte(" ")) {
+			e.list, e.words = true, -1
+			if s.isIdentity(i + 2) {
+				e.words = 0
+			} else if s.isWord(i+2, opLoose) && s.isIdentity(i+4) {
+				e.words = 1
+			}
+		}
+	}
+	for i := first; i >= 0 && i < prev; i = s.elems[i].next {
+		e := &s.elems[i]
+		for k := i + 1; k < e.next; k++ {
+			switch s.elems[k].part {
+			case partDay, partYear, partYY:
+				e.dated = &s.elems[k]
+			}
+		}
+		s.choosy = s.choosy || e.host || e.list || e.dated != nil
 	}
 	s.left, s.right = first, prev+1
 	if first < 0 {
@@ -302,3 +338,27 @@ func (s segment) linked() segment {
 	}
 	return s
 }
+
+// isWord reports whether the element i is of a kind and between two blanks.
+func (s *segment) isWord(i int, o op) bool {
+	return i+1 < len(s.elems) && s.elems[i].op == o && string(s.elems[i-1].lit) == " " && string(s.elems[i+1].lit) == " "
+}
+
+func (s *segment) isIdentity(i int) bool { return s.isWord(i, opToken) && s.elems[i].kind == Client }
+
+// anchors reports whether no client can shift the element i to bytes of its
+// own: none chooses what is before it in the segment or, if it is matched from
+// the end, what is behind it.
+func (s *segment) anchors(i int) bool {
+	before, after := s.elems[:i], s.elems[i+1:]
+	if s.elems[i].op == opLoose {
+		return !slices.ContainsFunc(before, element.isClients)
+	}
+	if i > 0 && before[i-1].isClients() || len(after) > 0 && after[0].isClients() {
+		return false // nothing separates them
+	}
+	return !slices.ContainsFunc(before, element.isClients) || i >= s.right && !slices.ContainsFunc(after, element.isClients)
+}
+
+// isClients reports whether a client may choose the bytes of e, and how many.
+func (e element) isClients() bool { return !e.own && (e.op == opLoose || e.op == opToken) }

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestLogFormat(t *testing.T) {
 		{"a number has at most 20 digits", `%h %b`, `192.0.2.1 123456789012345678901`, nil},
 		{"connection state", `%h%X`, `192.0.2.1+`, []string{"client:192.0.2.1", "plain:+"}},
 		{"text", `%f|%l|%m|%H|%R|%L|%u|%V`, `/srv/a b|-|GET|HTTP/1.1|proxy:x|aZ+/|joe|b.example`,
-			[]string{"text:/srv/a b", "text:-", "text:GET", "text:HTTP/1.1", "text:proxy:x", "text:aZ+/", "text:joe", "text:b.example"}},
+			[]string{"text:/srv/a b", "client:-", "text:GET", "text:HTTP/1.1", "text:proxy:x", "text:aZ+/", "text:joe", "text:b.example"}},
 		{"named", `%{Foo}i,%{Foo}o,%{foo}C,%{foo}e,%{foo}n,%{SSL_PROTOCOL}x,%{cipher}c,%{Foo}^ti,%{Foo}^to`, `a,b,c,d,e,f,g,h,i`,
 			[]string{"text:a", "text:b", "text:c", "text:d", "text:e", "text:f", "text:g", "text:h", "text:i"}},
 		{"headers with addresses", `%{X-Forwarded-For}i|%{forwarded}i|%{X-REAL-IP}i|%{HTTP_CF_CONNECTING_IP}e|%{True-Client-IP}n|%{REMOTE_ADDR}x`,
@@ -67,21 +68,72 @@ func TestLogFormat(t *testing.T) {
 
 		// Users and hosts with spaces.
 		{"user with spaces", `%h %l %u %t "%r"`, `192.0.2.1 - joe the user [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1"`,
-			[]string{"client:192.0.2.1", "text:-", "text:joe the user", "plain:[22/Nov/2026:06:46:00 +0000]", "request:GET / HTTP/1.1"}},
+			[]string{"client:192.0.2.1", "client:-", "text:joe the user", "plain:[22/Nov/2026:06:46:00 +0000]", "request:GET / HTTP/1.1"}},
 		{"user who forges a time", `%h %l %u %t "%r"`, `192.0.2.1 - x [01/Jan/2000:00:00:00 +0000] \"GET / [22/Nov/2026:06:46:00 +0000] "-"`,
-			[]string{"client:192.0.2.1", "text:-", `text:x [01/Jan/2000:00:00:00 +0000] \"GET /`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
+			[]string{"client:192.0.2.1", "client:-", `text:x [01/Jan/2000:00:00:00 +0000] \"GET /`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
 		{"empty user", `%h %l %u %t "%r"`, `192.0.2.1 - "" [22/Nov/2026:06:46:00 +0000] "-"`,
-			[]string{"client:192.0.2.1", "text:-", `text:""`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
+			[]string{"client:192.0.2.1", "client:-", `text:""`, "plain:[22/Nov/2026:06:46:00 +0000]", "request:-"}},
 		{"empty user at the end", `%h %u`, `192.0.2.1 ""`, []string{"client:192.0.2.1", `text:""`}},
 		{"empty user in quotes", `"%h" "%u"`, `"192.0.2.1" """"`, []string{"client:192.0.2.1", `text:""`}},
 		{"host with spaces", `%h %l %u %t`, `evil host - joe [22/Nov/2026:06:46:00 +0000]`,
-			[]string{"client:evil host", "text:-", "text:joe", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+			[]string{"client:evil host", "client:-", "text:joe", "plain:[22/Nov/2026:06:46:00 +0000]"}},
 		{"host without identity", `%h %l %u %t`, `a.example - x - y [22/Nov/2026:06:46:00 +0000]`,
-			[]string{"client:a.example", "text:-", "text:x - y", "plain:[22/Nov/2026:06:46:00 +0000]"}},
-		{"address with identity", `%h %l %u`, `192.0.2.1 ident x - y`, []string{"client:192.0.2.1", "text:ident", "text:x - y"}},
-		{"virtual host", `%v:%p %h %l %u`, `[::1]:443 2001:db8::1 - -`, []string{"plain:[::1]", "plain:443", "client:2001:db8::1", "text:-", "text:-"}},
-		{"a client that would be taken for the server", `%v:%p %h %l %u`, `2001:db8::80 - john doe`, nil},
-		{"another", `%A %h %l %u`, `192.0.2.1 - john doe`, nil},
+			[]string{"client:a.example", "client:-", "text:x - y", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"address with identity", `%h %l %u`, `192.0.2.1 ident x - y`, []string{"client:192.0.2.1", "client:ident", "text:x - y"}},
+		{"virtual host", `%v:%p %h %l %u`, `[::1]:443 2001:db8::1 - -`, []string{"plain:[::1]", "plain:443", "client:2001:db8::1", "client:-", "text:-"}},
+		{"host as identity", `%h %l %u`, `203.0.113.1:443 a.example - -`, []string{"client:203.0.113.1:443", "client:a.example", "text:- -"}},
+
+		// Unquoted lists.
+		{"list", `%{X-Forwarded-For}i %l %u`, `192.0.2.1, a.example - -`, []string{"list:192.0.2.1, a.example", "client:-", "text:-"}},
+		{"list before a host", `%{X-Forwarded-For}i %h %l %u`, `192.0.2.1 192.0.2.2, a.example b.example - -`,
+			[]string{"list:192.0.2.1 192.0.2.2, a.example", "client:b.example", "client:-", "text:-"}},
+		{"list of one", `%{X-Forwarded-For}i %h %l %u`, `- 192.0.2.1 - x - y`, []string{"list:-", "client:192.0.2.1", "client:-", "text:x - y"}},
+		{"list before a host with identity", `%{X-Forwarded-For}i %h %l %u`, `192.0.2.1, a.example 192.0.2.2 ident joe`,
+			[]string{"list:192.0.2.1, a.example", "client:192.0.2.2", "client:ident", "text:joe"}},
+		{"list behind a host", `%h %{Forwarded}i %l %u`, `192.0.2.1 for=192.0.2.2, for=a.example - -`,
+			[]string{"client:192.0.2.1", "forwarded:for=192.0.2.2, for=a.example", "client:-", "text:-"}},
+		{"list before text", `%{X-Forwarded-For}i %u %t`, `192.0.2.1, a.example joe doe [22/Nov/2026:06:46:00 +0000]`,
+			[]string{"list:192.0.2.1, a.example", "text:joe doe", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"list that ends in a comma", `%{X-Forwarded-For}i %u`, `192.0.2.1, joe`, []string{"list:192.0.2.1,", "text:joe"}},
+
+		// The server's own values are exempt where no client can take their place.
+		{"own address between clients", `%h %A %u`, `192.0.2.1 203.0.113.1 joe`, []string{"client:192.0.2.1", "url:203.0.113.1", "text:joe"}},
+		{"own name behind a list", `%h %{X-Forwarded-For}i %v %l %u %t`, `10.0.0.1 203.0.113.9, 198.51.100.4 www.example.org - - [22/Nov/2026:06:46:00 +0000]`,
+			[]string{"client:10.0.0.1", "list:203.0.113.9, 198.51.100.4", "url:www.example.org", "client:-", "text:-", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"own address behind a list", `%h %{X-Forwarded-For}i %A %u`, `10.0.0.1 203.0.113.9, 198.51.100.4 10.0.0.2 joe`,
+			[]string{"client:10.0.0.1", "list:203.0.113.9, 198.51.100.4", "url:10.0.0.2", "text:joe"}},
+		{"own name behind a user", `%h %l %u %v %t`, `192.0.2.1 - a 203.0.113.9 www.example.org [22/Nov/2026:06:46:00 +0000]`,
+			[]string{"client:192.0.2.1", "client:-", "text:a", "url:203.0.113.9 www.example.org", "plain:[22/Nov/2026:06:46:00 +0000]"}},
+		{"own name behind a header", `%h "%r" %{User-Agent}i %v`, `192.0.2.1 "-" curl 203.0.113.9 www.example.org`,
+			[]string{"client:192.0.2.1", "request:-", "agent:curl", "url:203.0.113.9 www.example.org"}},
+		{"own name behind a word", `%h "%r" %m %v`, `192.0.2.1 "-" GET www.example.org`, []string{"client:192.0.2.1", "request:-", "text:GET", "url:www.example.org"}},
+		{"own name behind a request", `%h "%r" %>s %v %U`, `192.0.2.1 "-" 200 203.0.113.1 /a`,
+			[]string{"client:192.0.2.1", "request:-", "plain:200", "plain:203.0.113.1", "url:/a"}},
+		{"own address at the end", `%h %U %A %D`, `192.0.2.1 /a 203.0.113.1 203.0.113.2 5`,
+			[]string{"client:192.0.2.1", "url:/a 203.0.113.1", "plain:203.0.113.2", "plain:5"}},
+		{"own address next to a client's value", `%h "%U%A"`, `192.0.2.1 "/a 203.0.113.1"`, []string{"client:192.0.2.1", "url:/a ", "url:203.0.113.1"}},
+		{"own address before a client's value", `%h "%A%U"`, `192.0.2.1 "203.0.113.1/a"`, []string{"client:192.0.2.1", "url:203.0.113.1", "url:/a"}},
+		{"own address before a port", `%A:%p %v %h`, `2001:db8::1:80 www.example.org 192.0.2.1`,
+			[]string{"plain:2001:db8::1", "plain:80", "plain:www.example.org", "client:192.0.2.1"}},
+		{"own name without a client", `%v %u`, `203.0.113.1 joe`, []string{"url:203.0.113.1", "text:joe"}},
+		{"own name in the client", `%v%h`, `192.0.2.1`, []string{"plain:", "client:192.0.2.1"}},
+
+		// And where they look like it.
+		{"a name with anything in it", `%v:%p %h %l %u`, `idle?ip=203.0.113.9&y=1 Hwww.example.org:443 10.0.0.1 - -`,
+			[]string{"url:idle?ip=203.0.113.9&y=1 Hwww.example.org", "plain:443", "client:10.0.0.1", "client:-", "text:-"}},
+		{"a long name", `%v %h`, strings.Repeat("a", 256) + ` 192.0.2.1`, []string{"url:" + strings.Repeat("a", 256), "client:192.0.2.1"}},
+		{"a wildcard", `%v %h`, `*.a-b_c.example 192.0.2.1`, []string{"plain:*.a-b_c.example", "client:192.0.2.1"}},
+		{"own address and a host name", `%v:%p %h %l %u`, `203.0.113.1:443 a.example - -`,
+			[]string{"url:203.0.113.1", "plain:443", "client:a.example", "client:-", "text:-"}},
+		{"own IPv6 address and a host name", `%v:%p %h %l %u`, `[2001:db8::1]:443 a.example - -`,
+			[]string{"url:[2001:db8::1]", "plain:443", "client:a.example", "client:-", "text:-"}},
+		{"own name and a host name", `%v %h`, `www.example.org a.example`, []string{"plain:www.example.org", "client:a.example"}},
+		{"a client that would be taken for the server", `%A %h %l %u`, `192.0.2.1 - john doe`,
+			[]string{"url:192.0.2.1", "client:-", "client:john", "text:doe"}},
+		{"a client that would be cut", `%v:%p %h %l %u`, `2001:db8::80 - john doe`, nil},
+		{"a short one", `%v:%p %h %l %u`, `2001::80 - john doe`, nil},
+		{"one behind a client's value", `%h %u %v:%p %U`, `192.0.2.1 joe 2001::80 /a`, nil},
+		{"one behind other bytes", `%v:%p %h %l %u`, `x 2001::80 - john doe`, nil},
 
 		// Times.
 		{"pieces of a time", `%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t %h`, `22/Nov/2026:06:46:00.123 +0100 192.0.2.1`,
@@ -92,6 +144,13 @@ func TestLogFormat(t *testing.T) {
 		{"strftime that is not known", `%h %{%Q}t`, `192.0.2.1 x`, []string{"client:192.0.2.1", "text:x"}},
 		{"a time between two values", `%u %t %U`, `joe [22/Nov/2026:06:46:00 +0000] /a [01/Jan/2000:00:00:00 +0000] b`,
 			[]string{"text:joe", "plain:[22/Nov/2026:06:46:00 +0000]", "url:/a [01/Jan/2000:00:00:00 +0000] b"}},
+		{"a forged time between two values", `%h %l %u %t %r %>s %b`, `192.0.2.1 - x [01/Jan/2000:00:00:00 +0000] y [22/Nov/2026:06:46:00 +0000] GET / HTTP/1.1 200 5`,
+			[]string{"client:192.0.2.1", "client:-", "text:x [01/Jan/2000:00:00:00 +0000] y", "plain:[22/Nov/2026:06:46:00 +0000]",
+				"request:GET / HTTP/1.1", "plain:200", "plain:5"}},
+		{"a forged date between two values", `%h %u %{%Y-%m-%d}t %u`, `192.0.2.1 x 2000-01-01 2026-11-22 2000-01-01 y`,
+			[]string{"client:192.0.2.1", "text:x 2000-01-01", "plain:2026-11-22", "text:2000-01-01 y"}},
+		{"a forged date that leaves no match", `%u %t %U %D %f`, `joe [22/Nov/2026:06:46:00 +0000] /a 5 /b [23/Nov/2026:06:46:00 +0000] c`,
+			[]string{"text:joe", "plain:[22/Nov/2026:06:46:00 +0000]", "url:/a", "plain:5", "text:/b [23/Nov/2026:06:46:00 +0000] c"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out Line
@@ -113,6 +172,8 @@ func TestLogFormatLine(t *testing.T) {
 		format, line, client, day, target string
 		status                            int
 	}{
+		{`%h %l %u %t %r %>s %b`, `192.0.2.1 - x [01/Jan/2000:00:00:00 +0000] [22/Nov/2026:06:46:00 +0000] GET / HTTP/1.1 200 5`, "192.0.2.1", "2026-11-22", "/", 200},
+		{`%l %u`, `192.0.2.1 -`, none, none, none, 0},
 		{`%h %t "%r" %>s`, `192.0.2.1 [22/Nov/2026:23:59:59 -0500] "GET /a?b=c HTTP/1.1" 200`, "192.0.2.1", "2026-11-22", "/a?b=c", 200},
 		{`%t`, `[29/Feb/2024:00:00:00 +1400]`, none, "2024-02-29", none, 0},
 

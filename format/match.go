@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"math"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func (p *LogFormat) Parse(line []byte, out *Line) bool {
 
 // finish reads what Line tells beside the fields.
 func (p *LogFormat) finish(line []byte, out *Line) bool {
-	if out.Client = p.client; p.client >= 0 && len(p.own) > 0 && !p.ownBelieved(line, out.Fields) {
+	if out.Client = p.client; len(p.own) > 0 && !p.exemptOwn(line, out.Fields) {
 		return false
 	}
 	for end := range p.recipe {
@@ -47,26 +48,63 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 	return true
 }
 
-// ownBelieved reports whether what looks like an address in %A or %v can be
-// the server's own. Where the field of the client holds none, the line is more
-// likely one of another format, and the address the client's.
-func (p *LogFormat) ownBelieved(line []byte, f []Field) bool {
+// exemptOwn decides which of the server's own values this line may keep as they
+// are; the others are treated like a URL, which covers all that a line of
+// another format, or the rest of an interleaved one, can have in their place. An
+// address is believed to be the server's only beside one of the client. It
+// reports false where %v:%p may have cut an IPv6 address, which would not be
+// known as one any more.
+func (p *LogFormat) exemptOwn(line []byte, f []Field) bool {
 	for _, i := range p.own {
-		if looksLikeAddress(line[f[i].Start:f[i].End]) {
-			c := f[p.client]
-			return looksLikeAddress(line[c.Start:c.End])
+		own := &f[i]
+		v := line[own.Start:own.End]
+		isCut := own.End < len(line) && line[own.End] == ':' && endsUnbracketed(v)
+		if own.Kind == Plain && isServerName(v) && (!isCut && !looksLikeAddress(v) || p.knowsClient(line, f)) {
+			continue
 		}
+		if isCut {
+			return false
+		}
+		own.Kind = URL
 	}
 	return true
 }
 
-// distrustOwn makes text of %A and %v.
+// knowsClient reports whether the line has an address in the field of the client.
+func (p *LogFormat) knowsClient(line []byte, f []Field) bool {
+	return p.client >= 0 && looksLikeAddress(line[f[p.client].Start:f[p.client].End])
+}
+
+// endsUnbracketed reports whether the last word of v has a colon and no
+// brackets around it.
+func endsUnbracketed(v []byte) bool {
+	return bytes.LastIndexByte(v, ':') > bytes.LastIndexByte(v, ' ') && v[len(v)-1] != ']'
+}
+
+// distrustOwn exempts none of the server's own values.
 func (p *LogFormat) distrustOwn() {
 	for _, f := range p.own {
-		p.fields[f].Kind = Text
+		p.fields[f].Kind = URL
 	}
-	p.own = nil
 }
+
+// isServerName reports whether v can be a ServerName: a host name, perhaps with
+// a wildcard, or an address.
+func isServerName(v []byte) bool {
+	for _, c := range v {
+		if !serverNameBytes[c] {
+			return false
+		}
+	}
+	return len(v) <= 255 // RFC 1035, section 2.3.4
+}
+
+var serverNameBytes = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("._:[]*-", byte(c)) >= 0
+	}
+	return set
+}()
 
 // looksLikeAddress reports whether b has nothing but the characters of an
 // address and at least two separators.
@@ -217,17 +255,30 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 	if s.left == len(s.elems) {
 		return lo == hi
 	}
-	// What is between two loose elements is taken where it first occurs: if the
-	// rest matches anywhere, it matches from there.
+	return s.choosy && p.middle(s, line, lo, hi, f, true) || p.middle(s, line, lo, hi, f, false)
+}
+
+// middle matches the loose elements, and what is between them, to line[lo:hi].
+// What is between two of them is taken where it first occurs: if the rest
+// matches anywhere, it matches from there. Where the first place is one that a
+// client can choose, choosy looks for a better one.
+func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, choosy bool) bool {
 	i := s.left
 	for s.elems[i].next > 0 {
 		e := &s.elems[i]
 		group := s.elems[i+1 : e.next]
-		at, end := p.find(group, line, lo, hi, f)
-		if at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {
+		from := lo
+		if choosy && e.list {
+			from += e.listEnd(line[lo:hi])
+		}
+		at, end := p.find(group, line, from, hi, f)
+		if choosy && at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {
 			if k := bytes.Index(line[lo:hi], []byte(identless)); k >= 0 {
 				at, end = p.find(group, line, lo+k, hi, f)
 			}
+		}
+		if choosy && at >= 0 && e.dated != nil {
+			at, end = p.findNewest(e.dated, group, line, at, hi, f)
 		}
 		if at < 0 {
 			return false
@@ -243,6 +294,49 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 // identless ends a host name, which DNS lets contain spaces: what follows is
 // the identity of RFC 1413, which nobody asks for any more.
 const identless = " - "
+
+// listEnd returns where in b a list of addresses seems to end, which has blanks
+// behind its commas and whatever else a client puts into the header: at the
+// identity, or so many words before it, else at the first blank that no comma
+// precedes. It returns 0 for no such place.
+func (e *element) listEnd(b []byte) int {
+	if e.words >= 0 {
+		skip := 0
+		if e.words > 0 {
+			skip = bytes.IndexByte(b, ' ') + 1
+		}
+		if k := bytes.Index(b[skip:], []byte(identless)); k >= 0 {
+			if e.words == 0 {
+				return k
+			}
+			return bytes.LastIndexByte(b[:skip+k], ' ')
+		}
+	}
+	for at := 0; ; at++ {
+		k := bytes.IndexByte(b[at:], ' ')
+		if k < 0 {
+			return 0
+		}
+		if at += k; at == 0 || b[at-1] != ',' {
+			return at
+		}
+	}
+}
+
+// findNewest is find for elems with a date in them, of which the newest is
+// taken: with an old one in its user name, a client would have its line deleted.
+// The first match is at line[at].
+func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at, hi int, f []Field) (int, int) {
+	newest, best := Day(math.MinInt32), at
+	for next := at; ; next++ {
+		if next, _ = p.find(elems, line, next, hi, f); next < 0 {
+			return p.find(elems, line, best, hi, f)
+		}
+		if d, ok := p.recipe[dated.end].day(&p.date[dated.end], p.loc); ok && d > newest {
+			newest, best = d, next
+		}
+	}
+}
 
 // find returns where elems first match inside line[lo:hi], and where that ends.
 func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (at, end int) {

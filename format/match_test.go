@@ -43,11 +43,12 @@ func TestHostileLines(t *testing.T) {
 	for _, format := range []string{
 		"auto", "combined", "common", "vhost_combined", "vhost_common", "error",
 		`%u%t%U%b%v:%p %h%A`, `%U %m %H %l %L %U`, `"%u""%U""%q"`, `%u %{%d/%b/%Y}t %U %s %f`, `%U 1%b2 %f%{%s}t%{msec_frac}t%f`,
+		`%h %l %u %t %r %>s %b`, `%u%t%U%t%f %D %f`, `%{X-Forwarded-For}i %h %l %u`, `%{X-Forwarded-For}i %u %{%d/%b/%Y}t %{Forwarded}i %f`,
 	} {
 		p := newParser(t, format)
 		for _, unit := range []string{
 			"1", " ", `"`, `\`, `\"`, `""`, "[", "a ", " 1", ":1 ", "- ", " - ", "1:", "[22/Nov/2026:06:46:00 +0000]", "[22/Nov/2026:06:46:00 +0000] ",
-			`[22/Nov/2026:06:46:00 +0000] "`, "22/Nov/2026 ", "22/Nov/", "1.", "[client ", ": [client ",
+			`[22/Nov/2026:06:46:00 +0000] "`, "22/Nov/2026 ", "22/Nov/", "1.", ", ", "[client ", ": [client ",
 		} {
 			body := strings.Repeat(unit, size/len(unit))
 			for _, line := range []string{
@@ -82,10 +83,12 @@ const (
 )
 
 var (
-	refPlain = regexp.MustCompile(`(?s)^(.*?)() ([^ ]+) (.*)$`)
-	refPort  = regexp.MustCompile(`(?s)^(.*?):` + refNumber + ` (.*)$`)
-	refName  = regexp.MustCompile(`(?s)^(.*?) (.*)$`)
-	refAddr  = regexp.MustCompile(`^[0-9A-Fa-f.:\[\]]*$`)
+	refPlain       = regexp.MustCompile(`(?s)^(.*?)() ([^ ]+) (.*)$`)
+	refPort        = regexp.MustCompile(`(?s)^(.*?):` + refNumber + ` (.*)$`)
+	refName        = regexp.MustCompile(`(?s)^(.*?) (.*)$`)
+	refServer      = regexp.MustCompile(`^[0-9A-Za-z._:\[\]*-]{0,255}$`)
+	refUnbracketed = regexp.MustCompile(`:[^ ]*[^] ]$|:$`)
+	refAddr        = regexp.MustCompile(`^[0-9A-Fa-f.:\[\]]*$`)
 
 	refPatterns = map[string][2]*regexp.Regexp{}
 )
@@ -153,7 +156,7 @@ func refPeer(format, s string) (fields []string, ok bool) {
 			host, ident, user = h, "-", u
 		}
 	}
-	if len(fields) > 0 && refAddress(fields[0]) && !refAddress(host) {
+	if format == "vhost_combined" && refUnbracketed.MatchString(fields[0]) && !(refAddress(host) && refServer.MatchString(fields[0])) {
 		return nil, false
 	}
 	return append(fields, host, ident, user), user != ""

@@ -50,7 +50,7 @@ func outline(elems []element) string {
 			b.WriteString("%u")
 		case e.op == opLoose:
 			b.WriteString("%f")
-		case e.op == opToken:
+		case e.op == opToken && e.kind == Client:
 			b.WriteString("%l")
 		case e.op == opNumber && e.opens && e.closes && e.part == partNone:
 			b.WriteString("%b")

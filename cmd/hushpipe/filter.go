@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +18,17 @@ import (
 )
 
 const (
-	bufferSize    = 64 << 20 // bytes of lines that wait for a disk
-	closePatience = 5 * time.Second
-	drain         = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
+	bufferSize = 64 << 20    // bytes of lines that wait for a disk
+	drain      = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
+
+	// oneSignal is how soon a signal is the same once more: timeout(1) sends it to
+	// the process and to its group.
+	oneSignal = 200 * time.Millisecond
+
+	// How long the end of the input waits for a disk that refuses or hangs. Each
+	// reload of Apache ends an input: what a full disk does not take then would
+	// be thrown away. It is short where somebody waits for the end.
+	longWait, shortWait = 10 * time.Minute, 5 * time.Second
 )
 
 func filterCommand(stdin *os.File, say *messages) *cobra.Command {
@@ -31,7 +41,7 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Before anything else: httpd sends the first of these 15 ms after the start.
 			signals := make(chan os.Signal, 4)
@@ -43,11 +53,16 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 			if err != nil {
 				return err
 			}
-			switch {
-			case o.check:
-				return check(job, cmd.OutOrStdout())
-			case o.stdout:
-				signal.Reset() // in a pipe of a shell they mean what they always mean
+			if o.check || o.stdout {
+				signal.Reset() // there they mean what they always mean
+			}
+			if o.check {
+				return check(o, job, cmd.OutOrStdout(), say)
+			}
+			if isClosed(stdin) {
+				return errors.New("stdin is closed: pipe the log into hushpipe")
+			}
+			if o.stdout {
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
 			return filterToDir(job, stdin, signals, say)
@@ -64,26 +79,30 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	if err != nil {
 		return fmt.Errorf("read stdin: %w", err)
 	}
-	interrupted := obey(signals, in, job.errorLog)
+	asked := obey(signals, in, job.errorLog)
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
-	runErr := f.Run(in, q)
-	errs := []error{runErr}
-	if q.Close(closePatience) {
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	stop := watch(minute.C, job.store.Path, f, q, say)
+	err = f.Run(in, q)
+	interrupted := errors.Is(err, filter.ErrStopped)
+	errs := []error{err}
+	if interrupted {
+		errs[0] = errors.New("interrupted: the input was not read to its end")
+	}
+	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(stdin))
+	defer cancel()
+	if q.Close(ctx) {
 		errs = append(errs, s.Expired(f.Expired()), s.Close())
 	} else {
 		errs = append(errs, fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", job.store.Path))
 	}
-	lost := summary(f.Stats(), q.Dropped(), say)
-	for _, err := range errs {
-		if err != nil {
-			say.sayf("%v", err)
-			lost = true
-		}
-	}
-	if interrupted() {
-		say.sayf("interrupted: the input was not read to its end")
+	stop()
+	lost := summary(f.Stats(), q.Dropped(), job.filter.Rooms != nil, say)
+	if err := errors.Join(errs...); err != nil {
+		say.fault(err)
 		lost = true
 	}
 	if lost {
@@ -92,58 +111,45 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	return nil
 }
 
+// requests are what signals have asked for.
+type requests struct {
+	interrupt context.Context // ends with SIGINT
+	drained   atomic.Bool     // an error log was told to end
+}
+
 // obey makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
 // children still write to the pipe, and closes it when the last is gone. An
-// error log has no children to wait for. SIGINT ends the reading at once.
-func obey(signals <-chan os.Signal, in *filter.Input, errorLog bool) (interrupted func() bool) {
-	ended := make(chan struct{})
+// error log has no children to wait for. SIGINT ends the reading at once, a
+// second one the process.
+func obey(signals <-chan os.Signal, in *filter.Input, errorLog bool) *requests {
+	interrupt, cancel := context.WithCancel(context.Background())
+	asked := &requests{interrupt: interrupt}
 	go func() {
 		for sig := range signals {
 			switch {
 			case sig == unix.SIGINT:
-				close(ended)
+				time.AfterFunc(oneSignal, func() { signal.Reset(unix.SIGINT) })
 				in.Stop(0)
-				return
+				cancel()
 			case errorLog && sig == unix.SIGTERM:
+				asked.drained.Store(true)
 				in.Stop(drain)
 			}
 		}
 	}()
-	return func() bool {
-		select {
-		case <-ended:
-			return true
-		default:
-			return false
-		}
-	}
+	return asked
 }
 
-// summary says what was not as it should be, and reports whether lines were
-// lost.
-func summary(s filter.Stats, dropped uint64, say *messages) (lost bool) {
-	if s.Malformed > 0 {
-		say.sayf("%d of %d lines fit no known format; what could be an address in them was replaced; see --format", s.Malformed, s.Lines)
+// untilGivenUp bounds the wait for the disk; SIGINT after the end of the input
+// ends it.
+func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, context.CancelFunc) {
+	switch {
+	case interrupted:
+		return context.WithTimeout(context.Background(), shortWait)
+	case terminal || r.drained.Load():
+		return context.WithTimeout(r.interrupt, shortWait)
 	}
-	if s.Cut > 0 {
-		say.sayf("%d lines were longer than 1 MiB; their ends are left out", s.Cut)
-	}
-	if s.Expired > 0 {
-		say.sayf("%d of %d lines have outlived the retention; their rooms were counted, they were not written", s.Expired, s.Lines)
-	}
-	if s.Adjusted > 0 {
-		say.sayf("%d of %d lines have no readable time or are dated after tomorrow; they were written to today's file", s.Adjusted, s.Lines)
-	}
-	if s.Overflow > 0 {
-		say.sayf("rooms were not counted in %d lines: too many rooms or addresses in a day", s.Overflow)
-	}
-	if s.Failed > 0 {
-		say.sayf("%d lines were left out because of an error in hushpipe; please report it", s.Failed)
-	}
-	if dropped > 0 {
-		say.sayf("%d lines were lost: the disk did not take them in time", dropped)
-	}
-	return s.Cut+s.Failed+s.Overflow+dropped > 0
+	return context.WithTimeout(r.interrupt, longWait)
 }
 
 // filterToStdout writes the lines in the order of the input, whatever their
@@ -161,7 +167,7 @@ func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) e
 	job.filter.Single, job.filter.Rooms = true, nil
 	f := filter.New(job.filter, calendar)
 	err := f.Run(stdin, &directOutput{w: stdout})
-	lost := summary(f.Stats(), 0, say)
+	lost := summary(f.Stats(), 0, false, say)
 	if err == nil && lost {
 		err = errSaid
 	}
@@ -182,27 +188,26 @@ func (d *directOutput) Get() *filter.Batch {
 func (d *directOutput) Put(b *filter.Batch) error {
 	for i := range b.Parts {
 		if _, err := d.w.Write(b.Parts[i].Lines); err != nil {
-			return fmt.Errorf("write to stdout: %w", bare(err))
+			return err
 		}
 	}
 	return nil
 }
 
-// bare strips the name that package os puts into an error.
-func bare(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
 // check is filter --check: the flags were good, what about DIR?
-func check(job *job, stdout io.Writer) error {
-	if job.store.Path != "" {
-		if err := store.Check(job.store); err != nil {
-			return usageError{err}
+func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
+	var err error
+	switch {
+	case !o.stdout:
+		err = store.Check(job.store)
+	case job.store.Path != "":
+		var keys *store.Ciphers
+		if keys, err = store.OpenCiphers(job.store.Path, job.store.Keys, say.about); err == nil {
+			err = keys.Close()
 		}
+	}
+	if err != nil {
+		return usageError{err}
 	}
 	fmt.Fprintln(stdout, "hushpipe: flags and directory are good")
 	return nil

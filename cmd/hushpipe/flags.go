@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ type filterFlags struct {
 	rooms    []string
 	roomURL  []string
 	roomHash string
-	countV6  int
+	countV6  prefixLen
 	redact   string
 	jsonKeys []string
 	stdout   bool
@@ -43,13 +45,29 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+rooms.Presets()+"; repeatable")
 	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or '/ows?layers={room}'; repeatable")
 	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR")
-	flags.IntVar(&o.countV6, "count-v6", 128, "`BITS` of an IPv6 address that tell one client from another")
+	o.countV6 = 128
+	flags.Var(&o.countV6, "count-v6", "`BITS` of an IPv6 address that tell one client from another")
 	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "`NAMES` of query parameters whose values are struck out, separated by commas (default "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+")")
 	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
 }
+
+// prefixLen is a number of leading bits of an IPv6 address.
+type prefixLen int
+
+func (p *prefixLen) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 128 {
+		return errors.New("give a prefix length from 1 to 128")
+	}
+	*p = prefixLen(n)
+	return nil
+}
+
+func (p *prefixLen) String() string { return strconv.Itoa(int(*p)) }
+func (p *prefixLen) Type() string   { return "int" }
 
 // job is what the flags of filter ask for.
 type job struct {
@@ -63,6 +81,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if o.dir == "" && !o.stdout {
 		return nil, usage("no DIR given: name the directory for the daily files, or use --stdout")
 	}
+	if o.dir == "" && o.keys != "" {
+		return nil, usage("--keys: with --stdout it needs a DIR as well, whose keys they are")
+	}
 	j := &job{errorLog: o.format == "error"}
 	var keys []string
 	for _, list := range o.jsonKeys {
@@ -70,7 +91,11 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	}
 	var err error
 	if j.filter.Parser, err = format.New(o.format, time.Local, keys); err != nil {
-		return nil, usage("--format: %w", err)
+		flag := "--format"
+		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
+			flag = "--json-keys"
+		}
+		return nil, usage("%s: %w", flag, err)
 	}
 	if j.filter.Mode, err = pseudonym.ParseMode(o.ip); err != nil {
 		return nil, usage("--ip: %w", err)
@@ -84,18 +109,19 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	counting := !j.errorLog && (len(o.roomURL) > 0 || !slices.Equal(o.rooms, []string{"none"}))
 	matcher, err := rooms.NewMatcher(o.rooms, o.roomURL)
 	if err != nil {
-		return nil, usage("%w", err)
+		flag := "--rooms"
+		if badURL := (*rooms.PatternError)(nil); errors.As(err, &badURL) {
+			flag = "--room-url"
+		}
+		return nil, usage("%s: %w", flag, err)
 	}
 	if counting {
 		j.filter.Rooms = matcher
 	}
-	if o.countV6 < 1 || o.countV6 > 128 {
-		return nil, usage("--count-v6 %d: give a prefix length from 1 to 128", o.countV6)
-	}
 	if o.roomHash != "sha1" && o.roomHash != "hmac" {
 		return nil, usage("--room-hash %q: give sha1 or hmac", o.roomHash)
 	}
-	j.filter.CountV6 = o.countV6
+	j.filter.CountV6 = int(o.countV6)
 	j.filter.Limits = rooms.DefaultLimits
 	j.store.Path, j.store.Keys = o.dir, o.keys
 	j.store.Limits = rooms.DefaultLimits
@@ -113,8 +139,11 @@ func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 		return fmt.Sprintf("ip=%s;%s", mode, store.NoRooms)
 	}
 	urls := ""
-	if len(o.roomURL) > 0 {
-		urls = fmt.Sprintf("room-url=%x;", sha256.Sum256([]byte(strings.Join(o.roomURL, "\n"))))
+	if !slices.Equal(o.rooms, []string{"none"}) {
+		urls = "rooms=" + strings.Join(o.rooms, ",") + ";"
 	}
-	return fmt.Sprintf("ip=%s;rooms=%s;%sroom-hash=%s;count-v6=%d;", mode, strings.Join(o.rooms, ","), urls, o.roomHash, o.countV6)
+	if len(o.roomURL) > 0 {
+		urls += fmt.Sprintf("room-url=%x;", sha256.Sum256([]byte(strings.Join(o.roomURL, "\n"))))
+	}
+	return fmt.Sprintf("ip=%s;%sroom-hash=%s;count-v6=%d;", mode, urls, o.roomHash, o.countV6)
 }

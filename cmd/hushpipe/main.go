@@ -5,12 +5,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +27,7 @@ const (
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program. Everything that it says goes through messages.
-func run(args []string, stdin *os.File, stdout io.Writer, stderr io.Writer) int {
+func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // keys and addresses are in memory
 	say := newMessages(stderr)
 	defer say.close()
@@ -34,16 +37,26 @@ func run(args []string, stdin *os.File, stdout io.Writer, stderr io.Writer) int 
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Version:       version(),
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("unknown command %q; see 'hushpipe --help'", args[0])
+			}
 			return usage("no command given; see 'hushpipe --help'")
 		},
 	}
+	root.SetVersionTemplate("hushpipe {{.Version}}\n")
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	out := &output{file: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		var bad *pflag.InvalidValueError
+		if errors.As(err, &bad) {
+			return usage("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)))
+		}
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
@@ -51,11 +64,12 @@ func run(args []string, stdin *os.File, stdout io.Writer, stderr io.Writer) int 
 	root.AddCommand(
 		filterCommand(stdin, say),
 		roomsCommand(say),
-		revealCommand(say),
+		revealCommand(stdin, say),
 		purgeCommand(say),
 		versionCommand(),
 	)
-	return say.exitCode(root.Execute())
+	err := root.Execute()
+	return say.exitCode(errors.Join(err, out.err))
 }
 
 const rootHelp = `hushpipe stands behind Apache's CustomLog, replaces every client address by a
@@ -73,11 +87,26 @@ func (e usageError) Unwrap() error { return e.error }
 // errSaid ends a command that has said already what was wrong.
 var errSaid = errors.New("")
 
-// usageArgs makes the errors of cobra's argument checks usage errors.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+// reason is why a flag does not take a value; package strconv says it of true
+// and false, the only other values that are no text.
+func reason(err error) error {
+	var syntax *strconv.NumError
+	if errors.As(err, &syntax) {
+		return errors.New("give true or false")
+	}
+	return err
+}
+
+// arguments checks how many there are; the first is DIR.
+func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usage("%v; see '%s --help'", err, cmd.CommandPath())
+		switch {
+		case len(args) < least:
+			return usage("no DIR given; see '%s --help'", cmd.CommandPath())
+		case len(args) > most && most == 0:
+			return usage("too many arguments: there is none; see '%s --help'", cmd.CommandPath())
+		case len(args) > most:
+			return usage("too many arguments: give one DIR; see '%s --help'", cmd.CommandPath())
 		}
 		return nil
 	}
@@ -87,14 +116,14 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			version := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-			}
-			cmd.Println("hushpipe", version)
-			return nil
-		},
+		Args:  arguments(0, 0),
+		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hushpipe", version()) },
 	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

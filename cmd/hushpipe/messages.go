@@ -18,8 +18,9 @@ type messages struct {
 	lines chan string
 	done  chan struct{}
 
-	mu   sync.Mutex
-	said map[string]time.Time
+	mu     sync.Mutex
+	said   map[string]time.Time
+	closed bool
 }
 
 func newMessages(w io.Writer) *messages {
@@ -35,7 +36,10 @@ func newMessages(w io.Writer) *messages {
 
 // close waits a second for what is still to be said.
 func (m *messages) close() {
+	m.mu.Lock()
+	m.closed = true // a call of a hanging disk may still have something to say
 	close(m.lines)
+	m.mu.Unlock()
 	select {
 	case <-m.done:
 	case <-time.After(time.Second):
@@ -62,30 +66,43 @@ func (m *messages) about(topic, line string) {
 
 func (m *messages) sayf(text string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return
+	}
 	select {
 	case m.lines <- "hushpipe: " + line + "\n":
 	default:
 	}
 }
 
+// fault says an error, joined ones line by line and none of them twice.
+func (m *messages) fault(err error) {
+	said := map[string]bool{"": true} // as errSaid
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !said[line] {
+			said[line] = true
+			m.sayf("%s", line)
+		}
+	}
+}
+
 // exitCode says why a command failed and returns what the process exits with.
 func (m *messages) exitCode(err error) int {
-	var wrong usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.Is(err, errSaid):
-		return exitFault
-	case errors.As(err, &wrong):
-		m.sayf("%v", err)
-		var bad *format.FormatError
-		if errors.As(err, &bad) {
-			m.caret(bad)
-		}
-		return exitUsage
 	}
-	m.sayf("%v", err)
-	return exitFault
+	m.fault(err)
+	var wrong usageError
+	if !errors.As(err, &wrong) {
+		return exitFault
+	}
+	var bad *format.FormatError
+	if errors.As(err, &bad) {
+		m.caret(bad)
+	}
+	return exitUsage
 }
 
 // caret shows the place in a LogFormat string.

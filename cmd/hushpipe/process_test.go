@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -107,11 +108,49 @@ func TestInterrupt(t *testing.T) {
 	l.write("192.0.2.1", "/http-bind?room=a")
 	await(t, func() bool { return strings.Contains(written(dir), "room=a") }, "the line")
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
+	l.cmd.Process.Signal(syscall.SIGINT) // as timeout(1) does
 	require.Equal(t, 1, l.wait())
 	require.Equal(t, "hushpipe: interrupted: the input was not read to its end\n", l.said.String())
 	files, err := filepath.Glob(dir + "/rooms/rooms-*.log")
 	require.NoError(t, err)
 	require.Len(t, files, 1, "the room counts are written")
+}
+
+// The beginning of a line that SIGINT cuts off is no line: the rest may come to
+// the next process.
+func TestInterruptInLine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	io.WriteString(l.stdin, "192.0.2.1 - - \nhalf a li")
+	await(t, func() bool { return strings.Contains(written(dir), "- -") }, "the line")
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 1, l.wait())
+	require.NotContains(t, written(dir), "half")
+	require.Contains(t, l.said.String(), "hushpipe: 1 of 1 line in no known format")
+}
+
+// A second SIGINT ends the process at once, whatever it waits for.
+func TestSecondInterrupt(t *testing.T) {
+	l := startLogger(t, filepath.Join(t.TempDir(), "missing", "log"))
+	l.write("192.0.2.1", "/one")
+	await(t, func() bool { return strings.Contains(l.said.String(), "lines wait in memory") }, "the message")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.wait()
+	}()
+	began := time.Now()
+	await(t, func() bool {
+		l.cmd.Process.Signal(syscall.SIGINT)
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	}, "the end")
+	require.Less(t, time.Since(began), shortWait)
+	require.Equal(t, syscall.SIGINT, l.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 }
 
 // httpd keeps no read end of an ErrorLog pipe and kills its logger 3 s after
@@ -162,15 +201,56 @@ func TestUnusableDirectory(t *testing.T) {
 	require.Equal(t, "192.0.2.1\n", string(out))
 }
 
-// Where the directory never becomes usable, the loss is counted and said.
+// Where the directory never becomes usable, the loss is counted and said. The
+// end of the input waits for it, until SIGINT.
 func TestNeverUsableDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing", "log")
 	l := startLogger(t, dir)
 	l.write("192.0.2.1", "/one")
 	l.write("192.0.2.1", "/two")
-	require.Equal(t, 1, l.end())
-	require.Contains(t, l.said.String(), "hushpipe: 2 lines were lost: the disk did not take them in time\n")
+	await(t, func() bool { return strings.Contains(l.said.String(), "lines wait in memory") }, "the message")
+	l.stdin.Close()
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 1, l.wait())
+	require.Contains(t, l.said.String(), "hushpipe: 2 lines lost: the disk was full or did not answer\n")
 	require.NotContains(t, l.said.String(), "192.0.2.1")
+}
+
+// TestEndWaitsForDisk: a disk that is full at the end of the input gets time to
+// have room again, and then nothing is lost.
+func TestEndWaitsForDisk(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "missing")
+	dir := filepath.Join(base, "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/one")
+	await(t, func() bool { return strings.Contains(l.said.String(), "lines wait in memory") }, "the message")
+	l.stdin.Close()
+	require.NoError(t, os.Mkdir(base, 0o755))
+	require.Equal(t, 0, l.wait())
+	require.Contains(t, written(dir), "/one")
+}
+
+func TestUntilGivenUp(t *testing.T) {
+	for _, c := range []struct {
+		interrupted, terminal, drained bool
+		want                           time.Duration
+	}{
+		{want: longWait},
+		{interrupted: true, want: shortWait},
+		{terminal: true, want: shortWait},
+		{drained: true, want: shortWait},
+	} {
+		interrupt, cancel := context.WithCancel(t.Context())
+		asked := &requests{interrupt: interrupt}
+		asked.drained.Store(c.drained)
+		ctx, cancel2 := asked.untilGivenUp(c.interrupted, c.terminal)
+		end, bounded := ctx.Deadline()
+		require.True(t, bounded)
+		require.WithinDuration(t, time.Now().Add(c.want), end, time.Second, "%+v", c)
+		cancel()
+		require.Equal(t, c.interrupted, ctx.Err() == nil, "%+v: an interrupt after the end of the input", c)
+		cancel2()
+	}
 }
 
 // httpd starts each logger twice and ends the first right away: whatever it
@@ -194,4 +274,30 @@ func TestTwoStarts(t *testing.T) {
 		require.Len(t, lines, 2)
 		require.Equal(t, strings.Fields(lines[0])[0], strings.Fields(lines[1])[0], "both use one key")
 	}
+}
+
+// TestRevealFollows: what "tail -f" writes is revealed while it waits for more.
+func TestRevealFollows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/one")
+	require.Equal(t, 0, l.end())
+
+	cmd := exec.Command(hushpipeBinary(t), "reveal", dir)
+	out := &lockedBuffer{}
+	cmd.Stdout = out
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	for n := range 2 {
+		io.WriteString(in, written(dir)+"[half")
+		await(t, func() bool { return strings.Count(out.String(), "192.0.2.1 - - ") == n+1 }, "the line")
+		io.WriteString(in, "\n")
+	}
+	in.Close()
+	cmd.Wait()
+	notes, err := os.ReadFile(filepath.Join(dir, "reveal.log"))
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(notes), "revealed=1\n"), "%s", notes)
 }

@@ -20,7 +20,7 @@ func purgeCommand(say *messages) *cobra.Command {
 		Long: `Delete the lines, keys and journals that have outlived the retention. A running
 filter does this by itself; purge is for a server that is off or silent.`,
 		Example: `  hushpipe purge /var/log/hushpipe`,
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.DefaultLimits, Now: time.Now, Say: say.about}
 			if keep != "" {

@@ -2,11 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +21,7 @@ import (
 	"hushpipe/format"
 )
 
-func revealCommand(say *messages) *cobra.Command {
+func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 	r := &revealer{say: say, ciphers: map[format.Day]*pseudonym.Cipher{}}
 	cmd := &cobra.Command{
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
@@ -28,7 +32,7 @@ arguments, or those in whole lines on stdin. The day is that of the line, of
 use is noted in DIR/reveal.log: when, by whom, how many.`,
 		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
   grep wp-login /var/log/hushpipe/access.log | hushpipe reveal /var/log/hushpipe`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.date != "" {
 				if _, err := dayFlag(r.date); err != nil {
@@ -49,29 +53,32 @@ use is noted in DIR/reveal.log: when, by whom, how many.`,
 				return err
 			}
 			defer r.keys.Close()
-			r.out = bufio.NewWriter(cmd.OutOrStdout())
+			r.path, r.out = args[0], cmd.OutOrStdout()
 			if len(args) > 1 {
 				err = r.arguments(args[1:])
 			} else {
-				err = r.lines(cmd.InOrStdin())
+				err = r.lines(stdin)
 			}
-			return errors.Join(err, r.out.Flush())
+			if err == nil && r.failed {
+				err = errSaid
+			}
+			return err
 		},
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&r.date, "day", "", "`DATE` of the pseudonyms, as 2026-11-22")
-	cmd.Flags().StringVar(&r.mode, "ip", "", "`MODE` that made them: ipcrypt or pfx (default as journals record it,\nelse ipcrypt)")
+	cmd.Flags().StringVar(&r.mode, "ip", "", "`MODE` that made them: ipcrypt or pfx (default as journals record it, else ipcrypt)")
 	cmd.Flags().StringVar(&r.keyDir, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
 	return cmd
 }
 
 // revealer turns pseudonyms back.
 type revealer struct {
-	date, mode, keyDir string
+	path, date, mode, keyDir string
 
 	say     *messages
 	keys    *store.Ciphers
-	out     *bufio.Writer
+	out     io.Writer
 	ciphers map[format.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
 	failed  bool
 }
@@ -86,7 +93,7 @@ func (r *revealer) arguments(args []string) error {
 		if !ok {
 			return usage("argument %d is no pseudonym: give an address as it stands in the log", i+1)
 		}
-		day, err := r.dayOf(arg)
+		day, err := r.dayOf(p.AppendTo(nil))
 		if err != nil {
 			return fmt.Errorf("argument %d: %w", i+1, err)
 		}
@@ -107,16 +114,20 @@ func (r *revealer) arguments(args []string) error {
 	return r.print(text, n)
 }
 
-func (r *revealer) dayOf(arg string) (format.Day, error) {
+func (r *revealer) dayOf(p []byte) (format.Day, error) {
 	if r.date != "" {
 		return dayFlag(r.date)
 	}
-	return r.keys.FindDay([]byte(arg))
+	return r.keys.FindDay(p)
 }
 
-// lines reveals whole lines.
-func (r *revealer) lines(in io.Reader) error {
-	const chunk = 1 << 20
+// lines reveals whole lines. Each chunk is noted once, and what a "tail -f"
+// wrote when it falls silent.
+func (r *revealer) lines(in *os.File) error {
+	const (
+		chunk = 1 << 20
+		pause = 100 * time.Millisecond
+	)
 	scan := bufio.NewReaderSize(in, chunk)
 	var text []byte
 	total := 0
@@ -141,7 +152,7 @@ func (r *revealer) lines(in io.Reader) error {
 			text, n = filter.AppendRevealed(text, line, cipher)
 			total += n
 		}
-		if len(text) > chunk || err != nil {
+		if len(text) > chunk || err != nil || !holdsLine(scan) && silent(in, pause) {
 			if perr := r.print(text, total); perr != nil {
 				return perr
 			}
@@ -151,13 +162,16 @@ func (r *revealer) lines(in io.Reader) error {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("read stdin: %w", bare(err))
+			return err
 		}
 	}
-	if r.failed {
-		return errSaid
-	}
 	return nil
+}
+
+// holdsLine reports whether the next line needs no reading.
+func holdsLine(r *bufio.Reader) bool {
+	buffered, _ := r.Peek(r.Buffered())
+	return bytes.IndexByte(buffered, '\n') >= 0
 }
 
 // print notes the use, and only then writes out what was revealed.
@@ -168,13 +182,8 @@ func (r *revealer) print(text []byte, n int) error {
 			return fmt.Errorf("nothing is revealed that cannot be noted: %w", err)
 		}
 	}
-	if _, err := r.out.Write(text); err != nil {
-		return fmt.Errorf("write to stdout: %w", bare(err))
-	}
-	if r.failed && n == 0 {
-		return errSaid
-	}
-	return nil
+	_, err := r.out.Write(text)
+	return err
 }
 
 // cipher returns the cipher of day, or nil where there is none; then it has
@@ -195,14 +204,18 @@ func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
 func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
 	key, err := r.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the key of %s is gone: its pseudonyms cannot be turned back by anybody", day)
+		return nil, fmt.Errorf("no key of %s in %s: it is gone, or --keys is missing or wrong", day, cmp.Or(r.keyDir, filepath.Join(r.path, "keys")))
 	}
 	if err != nil {
 		return nil, err
 	}
 	recorded, sure, err := r.keys.Mode(day, key)
-	if r.mode != "" {
+	switch {
+	case r.mode == "":
+	case err != nil || recorded == "": // several modes, or none
 		recorded, err = r.mode, nil
+	case recorded != r.mode:
+		return nil, fmt.Errorf("the pseudonyms of %s were made with --ip %s, not %s", day, recorded, r.mode)
 	}
 	if err != nil {
 		return nil, err

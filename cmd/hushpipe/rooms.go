@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func roomsCommand(say *messages) *cobra.Command {
 COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 		Example: `  hushpipe rooms /var/log/hushpipe
   hushpipe rooms --day 2026-11-21 /var/log/hushpipe`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			day, err := dayFlag(date)
 			if err != nil {
@@ -30,6 +31,9 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			}
 			counts, err := store.ReadCounts(args[0], day)
 			if errors.Is(err, fs.ErrNotExist) {
+				if _, err := os.Stat(args[0]); err != nil {
+					return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", args[0])
+				}
 				return fmt.Errorf("%s: nothing is known of %s", args[0], day)
 			}
 			if err != nil && counts.Rooms == nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Match is what a Matcher found in a request target: spans of it, still as the
-// log spells them, valid as long as the target is.
+// Match is what a Matcher found in a request target: spans of it, still
+// percent-encoded, valid as long as the target is.
 type Match struct {
 	Tenant   []byte // nil: none; else it is part of the name, as tenant/room
 	Room     []byte
@@ -48,8 +48,8 @@ func NewMatcher(presets, patterns []string) (*Matcher, error) {
 	return m, nil
 }
 
-// Match reports whether target ("/path?query" or "http://host/path?query",
-// a fragment ignored) names a room, and sets out to it. A status of 400 and
+// Match reports whether target ("/path?query" or "http://host/path?query" as
+// the client sent it, a fragment ignored) names a room, and sets out to it. A status of 400 and
 // above is no use of a room; 0 stands for an unknown status and counts.
 //
 // The path is compared byte for byte, as sent: Apache merges slashes and

@@ -11,10 +11,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxName is the length of the longest decoded name that is still normalised.
-// No server of rooms takes longer ones; they are hashed as they are.
-const maxName = 1024
-
 const (
 	maxSpellings = 8192 // remembered by a Hasher: 3 MiB at most, usually a third of it
 	maxSpelling  = 256  // bytes; a longer one is worked out each time
@@ -76,7 +72,7 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	h.hash.Sum(h.sum[:0])
 	switch {
 	case len(h.spelling) > maxSpelling:
-		h.spelling, h.name = nil, nil // they can be as long as a line
+		h.spelling, h.name, h.folded = nil, nil, nil // they can be as long as a line
 	case len(h.known) == maxSpellings:
 		clear(h.known) // invented names; the others are soon back
 		fallthrough
@@ -86,10 +82,10 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	return &h.sum
 }
 
-// appendName appends the canonical form of a name as a log spells it.
+// appendName appends the canonical form of a name as a request target has it.
 func (h *Hasher) appendName(dst, raw []byte, keepCase bool) []byte {
 	start := len(dst)
-	dst = appendUnescaped(dst, raw)
+	dst = append(dst, raw...)
 	for range 3 {
 		n := len(dst)
 		dst = dst[:start+percentDecode(dst[start:])]
@@ -97,16 +93,14 @@ func (h *Hasher) appendName(dst, raw []byte, keepCase bool) []byte {
 			break
 		}
 	}
-	if len(dst)-start > maxName || isFolded(dst[start:], keepCase) {
+	if isFolded(dst[start:], keepCase) {
 		return dst
 	}
 	h.folded = norm.NFKC.Append(h.folded[:0], dst[start:]...)
-	if !keepCase {
-		// Lower-casing can undo the form: J and a caron are one character as
-		// small letters only.
-		h.folded = norm.NFKC.Append(h.folded[:0], h.lower.Bytes(h.folded)...)
+	if keepCase {
+		return append(dst[:start], h.folded...)
 	}
-	return append(dst[:start], h.folded...)
+	return append(dst[:start], h.lower.Bytes(h.folded)...)
 }
 
 // isFolded reports whether name is ASCII and needs no change.
@@ -117,43 +111,6 @@ func isFolded(name []byte, keepCase bool) bool {
 		}
 	}
 	return true
-}
-
-// appendUnescaped appends raw without the escapes of httpd's log, which are
-// those of ap_escape_logitem in server/util.c: \xhh, \", \\ and those of C.
-func appendUnescaped(dst, raw []byte) []byte {
-	for {
-		i := bytes.IndexByte(raw, '\\')
-		if i < 0 || i+1 == len(raw) {
-			return append(dst, raw...)
-		}
-		dst = append(dst, raw[:i]...)
-		c, n := raw[i+1], 2
-		switch c {
-		case '"', '\\':
-		case 'b':
-			c = '\b'
-		case 'n':
-			c = '\n'
-		case 'r':
-			c = '\r'
-		case 't':
-			c = '\t'
-		case 'v':
-			c = '\v'
-		case 'x':
-			var ok bool
-			if c, ok = hexByte(raw[i+2:]); ok {
-				n = 4
-				break
-			}
-			fallthrough
-		default:
-			c, n = '\\', 1
-		}
-		dst = append(dst, c)
-		raw = raw[i+n:]
-	}
 }
 
 // percentDecode decodes each %hh of b once, in place, and returns the new

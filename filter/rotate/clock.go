@@ -20,15 +20,22 @@ const (
 var errClock = errors.New("is no clock file")
 
 // clock decides whether a clock that shows a later time is believed. Its file
-// in DIR, shared by all processes, has up to three lines:
+// in DIR, shared by all processes, has up to four lines:
 //
 //	seen 2026-11-22T10:00:00Z      the last time that was believed
 //	doubt 2026-12-07T10:00:00Z     while in doubt: since when, by the clock doubted
-//	checked 2026-12-07T10:20:00Z   the last time that was doubted
+//	again 2026-12-20T10:30:00Z     since when anew, after another leap
+//	checked 2026-12-20T10:50:00Z   the last time that was doubted
+//
+// A doubt lasts for an hour of steady time: another leap within it begins the
+// hour anew. That happens once only, for a leap cannot be told from a time in
+// which nobody looked: where purge runs weekly and nothing else does, each visit
+// is a leap, and the third of them must be believed or nothing would ever be
+// deleted. A clock that goes back begins another doubt.
 //
 // A file that is missing or damaged counts as one that has seen nothing.
 type clock struct {
-	seen, doubt, checked time.Time
+	seen, doubt, again, checked time.Time
 }
 
 // check takes in the time and reports whether it is in doubt. newest is the
@@ -41,17 +48,19 @@ func (c *clock) check(now, newest time.Time, force bool) (doubt bool) {
 		trusted = newest
 	}
 	if force || trusted.IsZero() || now.Sub(trusted) <= leap {
-		c.seen, c.doubt = now, time.Time{}
+		c.seen, c.doubt, c.again = now, time.Time{}, time.Time{}
 		if force || !now.Before(c.checked) {
 			c.checked = time.Time{}
 		}
 		return false
 	}
-	steady := !now.Before(c.checked) && now.Sub(c.checked) <= leap
-	if c.doubt.IsZero() || !steady {
-		c.doubt = now
-	}
-	if now.Sub(c.doubt) >= wait {
+	leapt := now.Sub(c.checked) > leap
+	switch {
+	case c.doubt.IsZero() || now.Before(c.checked):
+		c.doubt, c.again = now, time.Time{}
+	case leapt && c.again.IsZero():
+		c.again = now
+	case leapt || !now.Before(c.until()):
 		*c = clock{seen: now}
 		return false
 	}
@@ -59,11 +68,19 @@ func (c *clock) check(now, newest time.Time, force bool) (doubt bool) {
 	return true
 }
 
+// until is when the doubt ends, if the clock goes on steadily.
+func (c *clock) until() time.Time {
+	if c.again.IsZero() {
+		return c.doubt.Add(wait)
+	}
+	return c.again.Add(wait)
+}
+
 func (c *clock) appendTo(dst []byte) []byte {
 	for _, line := range []struct {
 		word string
 		t    time.Time
-	}{{"seen ", c.seen}, {"doubt ", c.doubt}, {"checked ", c.checked}} {
+	}{{"seen ", c.seen}, {"doubt ", c.doubt}, {"again ", c.again}, {"checked ", c.checked}} {
 		if !line.t.IsZero() {
 			dst = append(dst, line.word...)
 			dst = line.t.UTC().AppendFormat(dst, time.RFC3339)
@@ -84,6 +101,8 @@ func parseClock(text []byte) (c clock, err error) {
 			c.seen = t
 		case word == "doubt":
 			c.doubt = t
+		case word == "again":
+			c.again = t
 		case word == "checked":
 			c.checked = t
 		default:

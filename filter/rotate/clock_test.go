@@ -87,6 +87,38 @@ func TestClock(t *testing.T) {
 			{now: "2026-12-20 11:29", left: 14, doubt: true},
 			{now: "2026-12-20 11:30", left: 0},
 		}},
+		{"a second jump begins the hour anew, across midnight too", []step{
+			{now: "2026-11-22 10:00", left: 14},
+			{now: "2026-12-07 23:50", left: 14, doubt: true},
+			{now: "2026-12-20 23:55", left: 14, doubt: true},
+			{now: "2026-12-21 00:50", left: 14, doubt: true},
+			{now: "2026-12-21 00:55", left: 0},
+		}},
+		{"jumps to and fro are never believed", []step{
+			{now: "2026-11-22 10:00", left: 14},
+			{now: "2026-12-20 10:00", left: 14, doubt: true},
+			{now: "2027-01-20 10:01", left: 14, doubt: true},
+			{now: "2026-12-20 10:02", left: 14, doubt: true},
+			{now: "2027-01-20 10:03", left: 14, doubt: true},
+			{now: "2026-11-22 10:04", left: 14},
+			{now: "2026-12-20 10:05", left: 14, doubt: true},
+			{now: "2027-01-20 10:06", left: 14, doubt: true},
+		}},
+		{"purged weekly only", []step{
+			{now: "2026-11-22 10:00", left: 14},
+			{now: "2026-11-29 10:00", left: 14, doubt: true},
+			{now: "2026-12-06 10:00", left: 14, doubt: true},
+			{now: "2026-12-13 10:00", left: 0, lines: "2026-12-13"},
+			{now: "2026-12-20 10:00", left: 1, doubt: true},
+			{now: "2026-12-27 10:00", left: 1, doubt: true},
+			{now: "2027-01-03 10:00", left: 0},
+		}},
+		{"purged every second day only", []step{
+			{now: "2026-11-22 10:00", left: 14},
+			{now: "2026-11-24 10:00", left: 14, doubt: true},
+			{now: "2026-11-26 10:00", left: 14, doubt: true},
+			{now: "2026-11-28 10:00", left: 8},
+		}},
 		{"a jump back within the doubt begins it anew", []step{
 			{now: "2026-11-22 10:00", left: 14},
 			{now: "2026-12-20 10:00", left: 14, doubt: true},
@@ -178,6 +210,10 @@ func TestClockFile(t *testing.T) {
 	d.Purge(at("2026-12-07 10:20").Add(time.Millisecond), 14, false)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nchecked 2026-12-07T10:20:00Z\n",
 		read(t, d, clockName))
+	w := d.Purge(at("2026-12-20 10:00"), 14, false).Window
+	assert.Equal(t, at("2026-12-20 11:00"), w.DoubtUntil)
+	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nagain 2026-12-20T10:00:00Z\nchecked 2026-12-20T10:00:00Z\n",
+		read(t, d, clockName))
 	assert.Empty(t, *said)
 }
 
@@ -233,6 +269,7 @@ func TestEmptyDirFollowsTheClock(t *testing.T) {
 
 func FuzzParseClock(f *testing.F) {
 	f.Add([]byte("seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nchecked 2026-12-07T10:20:00Z\n"))
+	f.Add([]byte("doubt 2026-12-07T10:00:00Z\nagain 2026-12-20T10:00:00Z\n"))
 	f.Add([]byte("seen 2026-11-22T10:00:00+01:00"))
 	f.Add([]byte(""))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -242,7 +279,7 @@ func FuzzParseClock(f *testing.F) {
 		}
 		again, err := parseClock(c.appendTo(nil))
 		require.NoError(t, err)
-		for _, pair := range [][2]time.Time{{c.seen, again.seen}, {c.doubt, again.doubt}, {c.checked, again.checked}} {
+		for _, pair := range [][2]time.Time{{c.seen, again.seen}, {c.doubt, again.doubt}, {c.again, again.again}, {c.checked, again.checked}} {
 			require.True(t, pair[0].Truncate(time.Second).Equal(pair[1]), "%s", text)
 		}
 	})

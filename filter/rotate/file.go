@@ -19,6 +19,7 @@ var (
 	errSymlink   = errors.New("is a symbolic link: remove it")
 	errIrregular = errors.New("is no regular file: remove it")
 	errNoDir     = errors.New("is no directory: remove it")
+	errIsDir     = errors.New("is a directory: remove it")
 )
 
 const (
@@ -224,21 +225,33 @@ func replaceFile(at int, name string, data []byte, mode uint32) error {
 	default:
 		return err
 	}
-	temp, f, err := writeTemp(at, data, mode)
+	err := error(unix.ENOENT)
+	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
+		var temp string
+		var f *os.File
+		temp, f, err = writeTemp(at, data, mode)
+		if err != nil {
+			return err
+		}
+		if gid >= 0 {
+			// Without the right to give it that group it has ours, which sees less.
+			_ = unix.Fchown(int(f.Fd()), -1, gid)
+		}
+		err = again(func() error { return unix.Renameat(at, temp, at, name) })
+		if err != nil {
+			remove(at, temp)
+		}
+		f.Close()
+	}
 	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if gid >= 0 {
-		// Without the right to give it that group it has ours, which sees less.
-		_ = unix.Fchown(int(f.Fd()), -1, gid)
-	}
-	if err := again(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
-		remove(at, temp)
 		return err
 	}
 	return syncDir(at)
 }
+
+// maxSwept bounds how often a temporary file is made again that another
+// process's start has swept.
+const maxSwept = 8
 
 // syncDir makes the names in a directory durable.
 func syncDir(fd int) error {
@@ -262,17 +275,21 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
-// sweep removes the temporary file name if no process is making it any more.
+// sweep removes the temporary file name if no process is making it any more. at
+// is an opening of the directory that holds no lock.
 func sweep(at int, name string) (removed bool, err error) {
 	fd, err := openFile(at, name, unix.O_RDONLY, 0)
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		defer unix.Close(fd)
-		if flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
-			return false, nil
-		}
-	case err != errSymlink: // one for access.log lives for microseconds
+	case errSymlink: // updateLink makes it under the lock of the directory
+		fd = at
+		defer flock(at, unix.LOCK_UN)
+	default:
 		return false, err
+	}
+	if flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return false, nil
 	}
 	err = remove(at, name)
 	return err == nil, err

@@ -89,7 +89,7 @@ func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err
 		return stored, err
 	}
 	defer unix.Close(at)
-	for range 8 {
+	for range maxSwept {
 		var temp string
 		var f *os.File
 		temp, f, err = writeTemp(at, secret[:], secretMode)
@@ -135,6 +135,16 @@ func (d *Dir) Keep() (Retention, error) {
 }
 
 var errKeep = errors.New("is no retention: write one, as in 14d")
+
+// CheckKeep says it where the key directory records a longer retention than
+// keep: its keys outlive the lines.
+func (d *Dir) CheckKeep(keep Retention) error {
+	recorded, err := d.Keep()
+	if err == nil && keep < recorded {
+		d.say(keys, keepName, "records %s: keys live that long, lines older than %s are deleted; write %s into it to delete keys sooner", recorded, keep, keep)
+	}
+	return err
+}
 
 // RecordKeep records keep in the key directory if nothing longer is there.
 func (d *Dir) RecordKeep(keep Retention) error {

@@ -114,6 +114,19 @@ func TestKeepIsTheLongest(t *testing.T) {
 	assert.Len(t, *said, 1)
 }
 
+func TestKeysThatOutliveTheLinesAreSaid(t *testing.T) {
+	d, said := newDir(t)
+	require.NoError(t, d.CheckKeep(14), "nothing is recorded")
+	require.NoError(t, d.RecordKeep(30))
+	require.NoError(t, d.CheckKeep(30))
+	assert.Empty(t, *said)
+	require.NoError(t, d.CheckKeep(14))
+	assert.Equal(t, notes{filepath.Join(d.path, "keys/keep") +
+		": records 30d: keys live that long, lines older than 14d are deleted; write 14d into it to delete keys sooner"}, *said)
+	put(t, d, "keys/keep", "forever\n")
+	assert.ErrorContains(t, d.CheckKeep(14), "is no retention: write one, as in 14d")
+}
+
 func TestKeepRace(t *testing.T) {
 	d, _ := newDir(t)
 	children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d")

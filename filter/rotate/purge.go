@@ -47,7 +47,7 @@ func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
 	}
 	first := p.Window.First
 	if doubt {
-		p.Window.DoubtUntil = c.doubt.Add(wait).In(now.Location())
+		p.Window.DoubtUntil = c.until().In(now.Location())
 		p.Window.First = keep.first(format.DayOf(c.seen.In(now.Location())))
 		first, keysFirst = never, never
 	}
@@ -98,6 +98,10 @@ func (d *Dir) purge(p *Purged, sub, prefix string, first format.Day) {
 		case removed:
 			p.Deleted = append(p.Deleted, strings.TrimPrefix(sub+"/"+name, "/"))
 		case err != nil && err != unix.ENOENT: // another process was faster
+			var st unix.Stat_t // the number for a directory is EISDIR here and EPERM there
+			if lstat(at, name, &st) == nil && fileType(&st) == unix.S_IFDIR {
+				err = errIsDir
+			}
 			p.Errs = append(p.Errs, d.fault("delete", sub, name, err))
 		}
 		err = nil

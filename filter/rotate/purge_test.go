@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,9 +167,12 @@ func TestPurgeGoesOnPastAnError(t *testing.T) {
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.path, keys)))
 	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	require.NotEmpty(t, p.Errs)
+	said := ""
 	for _, err := range p.Errs {
 		assert.NotContains(t, err.Error(), "\n")
+		said += err.Error() + "\n"
 	}
+	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.d")+": is a directory: remove it\n")
 	first, _, n := days(t, d, "", logPrefix)
 	assert.Equal(t, "2026-10-01", first, "the directory that cannot be unlinked")
 	assert.Equal(t, 15, n)
@@ -191,6 +195,34 @@ func TestLeftoversAreSwept(t *testing.T) {
 	assert.ElementsMatch(t, append(before, name), tree(t, d))
 	f.Close()
 	assert.Equal(t, []string{name}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
+}
+
+// A start can take a file that another process has made, and not locked yet,
+// for a leftover.
+func TestSweptInTheMaking(t *testing.T) {
+	d, _ := newDir(t)
+	put(t, d, today, "line\n")
+	other, _ := openTest(t, d.path, Options{})
+	stop, stopped := make(chan struct{}), make(chan []error)
+	go func() {
+		var errs []error
+		for {
+			select {
+			case <-stop:
+				stopped <- errs
+				return
+			default:
+				errs = append(errs, other.Purge(at("2026-11-22 12:00"), 14, false).Errs...)
+			}
+		}
+	}()
+	var errs []error
+	for range 200 {
+		errs = append(errs, d.ReplaceFile("", "a", nil), os.RemoveAll(filepath.Join(d.path, linkName)), d.updateLink(day("2026-11-22")))
+	}
+	close(stop)
+	assert.NoError(t, errors.Join(append(errs, <-stopped...)...))
+	assert.ElementsMatch(t, []string{linkName, today, "a"}, tree(t, d), "no temporary file stays")
 }
 
 func TestKeysLiveAsLongAsTheirDirectoryRecords(t *testing.T) {

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -162,28 +164,61 @@ func (s *Store) loadKeys(dir *rotate.Dir) {
 	}
 }
 
+// missKeys notes the keys that are in memory and whose files have gone: what
+// bears them could not be revealed, and the next process would make others. A
+// key past the retention leaves memory before its file does.
+func (s *Store) missKeys(dir *rotate.Dir) {
+	names, err := dir.Names(keyDir)
+	if err != nil {
+		return // it comes up again where keys are saved
+	}
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	gone := 0
+	s.mu.Lock()
+	for day := range s.keys {
+		if !s.unsure[day] && !there[day.String()+".key"] {
+			s.unsure[day] = true
+			gone++
+		}
+	}
+	s.mu.Unlock()
+	if gone > 0 {
+		s.cfg.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; they are put back", s.keyPath(), gone))
+	}
+}
+
+// keyPath is the path of the key directory.
+func (s *Store) keyPath() string { return cmp.Or(s.cfg.Keys, filepath.Join(s.cfg.Path, keyDir)) }
+
 // readSecret reads the secret of the room hashes, if there is to be one.
-func (s *Store) readSecret(dir *rotate.Dir) {
+func (s *Store) readSecret(dir *rotate.Dir) error {
 	if !s.cfg.Secret {
-		return
+		return nil
 	}
 	secret, err := dir.Secret(secretName)
 	if err != nil {
-		s.cfg.Say("secret", err.Error()+"; rooms are not counted")
-		return
+		err = fmt.Errorf("%w; rooms are not counted", err)
+		s.cfg.Say("secret", err.Error())
+		return err
 	}
 	s.mu.Lock()
 	s.hasher = rooms.NewHasher(secret[:])
 	s.mu.Unlock()
 	s.turn.Add(1)
+	return nil
 }
 
 // saveKeys brings the keys that are in memory only to the disk, makes those of
 // today and tomorrow, and reads the secret of the room hashes. Where another
-// process has made a day's key meanwhile, that one is used from now on.
-func (s *Store) saveKeys(dir *rotate.Dir) {
+// process has made a day's key meanwhile, that one is used from now on. The
+// error is about keys that have been used, and about the secret.
+func (s *Store) saveKeys(dir *rotate.Dir) error {
+	var errs []error
 	if s.Hasher() == nil {
-		s.readSecret(dir)
+		errs = append(errs, s.readSecret(dir))
 	}
 	s.mu.Lock()
 	unsure := map[format.Day]pseudonym.Key{}
@@ -195,6 +230,8 @@ func (s *Store) saveKeys(dir *rotate.Dir) {
 		stored, err := dir.PutKey(day, key)
 		if err != nil {
 			s.cfg.Say("key-file", err.Error())
+			path := filepath.Join(s.keyPath(), day.String()+".key")
+			errs = append(errs, fmt.Errorf("%s: was not written, its pseudonyms cannot be revealed: %w", path, err))
 			continue
 		}
 		s.mu.Lock()
@@ -226,4 +263,5 @@ func (s *Store) saveKeys(dir *rotate.Dir) {
 		}
 		s.setKey(day, (*pseudonym.Key)(&key), false)
 	}
+	return join(errs...)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/hmac"
 	"crypto/sha1"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -367,6 +368,67 @@ func TestUnreadableSecret(t *testing.T) {
 	assert.NotEqual(t, "3 a\n", b.rooms(today))
 }
 
+// No room file says that a day had no rooms where nobody could look for them.
+func TestNoRoomFileWithoutTheSecret(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Secret = true
+	require.NoError(t, os.Mkdir(b.dir, 0o750))
+	require.NoError(t, os.WriteFile(b.path(secretName), []byte("short"), 0o600))
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 3))
+	b.pass(s, time.Minute)
+	assert.Equal(t, none, b.rooms(today))
+	assert.ErrorContains(t, s.Close(), b.path(secretName)+": does not hold 32 bytes: remove it, a new key is made then; rooms are not counted")
+	assert.Equal(t, none, b.rooms(today))
+	_, err := ReadCounts(b.dir, today)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+
+	// Nor does the process that comes next, for lines that it has not seen.
+	require.NoError(t, os.Remove(b.path(secretName)))
+	b.process("")
+	assert.Equal(t, none, b.rooms(today))
+	b.process(users(today, "a", 1, 2))
+	assert.Contains(t, b.heard(), "the settings changed on 2026-11-22; its room counts mix both")
+	assert.True(t, strings.HasPrefix(b.rooms(today), "2 "))
+}
+
+func TestKeyThatReachedNoDisk(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "none", "keys")
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 1))
+	assert.ErrorContains(t, s.Close(), filepath.Join(b.cfg.Keys, today.String()+".key")+": was not written, its pseudonyms cannot be revealed: open "+b.cfg.Keys+": no such file or directory")
+}
+
+// The files are made again from what is in memory.
+func TestKeysAreDeleted(t *testing.T) {
+	for _, name := range []string{"", today.String() + ".key"} {
+		b := newBed(t)
+		s := b.open()
+		f := b.newFilter(s)
+		b.feed(f, s, users(today, "a", 1, 1)+users(today-13, "a", 1, 1))
+		keys := []string{b.key(today), b.key(today - 13), b.key(today + 1)}
+		require.NoError(t, os.RemoveAll(b.path(keyDir, name)))
+		b.pass(s, time.Minute)
+		assert.Equal(t, keys, []string{b.key(today), b.key(today - 13), b.key(today + 1)})
+		assert.Regexp(t, "^"+b.path(keyDir)+": (3|1) keys of days that are kept were deleted; they are put back$", b.heard())
+
+		require.NoError(t, os.RemoveAll(b.path(keyDir, name)))
+		require.NoError(t, s.Close())
+		assert.Equal(t, keys, []string{b.key(today), b.key(today - 13), b.key(today + 1)})
+		b.heard()
+
+		// A key that a purge deletes stays deleted.
+		s = b.open()
+		b.pass(s, 12*time.Hour)
+		assert.Equal(t, none, b.key(today-13))
+		assert.Equal(t, keys[0], b.key(today))
+		require.NoError(t, s.Close())
+		assert.Empty(t, b.heard())
+	}
+}
+
 func TestStream(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today-2, "a", 1, 1))
@@ -393,4 +455,10 @@ func TestStream(t *testing.T) {
 		})
 	}
 	assert.Equal(t, keys, b.names(keyDir), "nothing is made")
+	assert.Empty(t, b.heard(), "nor said")
+
+	require.NoError(t, os.WriteFile(b.path(keyDir, today.String()+".key"), []byte("short"), 0o600))
+	s := &Stream{Keys: c, Now: b.cfg.Now}
+	assert.Same(t, s.Key(today, filter.Keep), s.Key(today, filter.Keep))
+	assert.Equal(t, "read "+b.path(keyDir, today.String()+".key")+": does not hold 32 bytes: remove it, a new key is made then; a key that is thrown away is used", b.heard())
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -15,18 +16,19 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Check tells whether a Store could work on cfg.Path. It changes nothing: a
-// DIR that is missing must be one that can be made.
+// Check tells whether a Store could work on cfg.Path, and says what it would
+// say of the retention. It changes nothing: a DIR that is missing must be one
+// that can be made.
 func Check(cfg Config) error {
 	var errs []error
 	if cfg.Keys != "" {
 		errs = append(errs, writableOrNew(cfg.Keys))
 	}
-	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys})
+	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(append(errs, writableOrNew(cfg.Path))...)
+		return join(append(errs, writableOrNew(cfg.Path))...)
 	} else if err != nil {
-		return errors.Join(append(errs, err)...)
+		return join(append(errs, err)...)
 	}
 	defer dir.Close()
 	errs = append(errs, writable(cfg.Path))
@@ -34,13 +36,26 @@ func Check(cfg Config) error {
 	for _, place := range []struct{ sub, name string }{
 		{"", "access-" + today.String() + ".log"},
 		{"", secretName},
+		{"", "clock"},
+		{"", revealLog},
 		{keyDir, today.String() + ".key"},
+		{keyDir, "keep"},
 		{rotate.Rooms, roomfile.Name(today)},
 		{rotate.Journal, ""},
 	} {
 		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
 	}
-	return errors.Join(errs...)
+	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckKeep(cfg.Keep))
+	return join(errs...)
+}
+
+// checkLink reports why the link to the newest file could not be made.
+func checkLink(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().Type() != fs.ModeSymlink {
+		return fmt.Errorf("%s: is no symbolic link: move it away", path)
+	}
+	return ifExists(err)
 }
 
 // checkPlace looks at a directory in DIR and at a file in it, where they exist.
@@ -63,7 +78,7 @@ func checkPlace(dir *rotate.Dir, cfg Config, sub, name string) error {
 	}
 	defer f.Close()
 	// Dir would put the mode of a key right when it reads it.
-	if st, err := f.Stat(); err == nil && st.Size() != keySize && (sub == keyDir || name == secretName && cfg.Secret) {
+	if st, err := f.Stat(); err == nil && st.Size() != keySize && (strings.HasSuffix(name, ".key") || name == secretName && cfg.Secret) {
 		return fmt.Errorf("%s: does not hold %d bytes: remove it, a new one is made then", f.Name(), keySize)
 	}
 	return nil

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/rotate"
 	"hushpipe/format/roomfile"
@@ -28,6 +30,15 @@ func TestCheck(t *testing.T) {
 			require.NoError(b, os.RemoveAll(path))
 			require.NoError(b, os.MkdirAll(filepath.Dir(path), 0o750))
 			require.NoError(b, os.Symlink(b.TempDir(), path))
+		}
+	}
+	dir := func(parts ...string) func(b *bed) {
+		return func(b *bed) { require.NoError(b, os.MkdirAll(b.path(parts...), 0o750)) }
+	}
+	fifo := func(name string) func(b *bed) {
+		return func(b *bed) {
+			dir()(b)
+			require.NoError(b, unix.Mkfifo(b.path(name), 0o600))
 		}
 	}
 	keysAt := func(path string) func(b *bed) {
@@ -53,6 +64,12 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"a secret that is not used", file(secretName), ""},
 
+		{"the clock is a link", link("clock"), "clock: is a symbolic link: remove it"},
+		{"the clock is a FIFO", fifo("clock"), "clock: is no regular file: remove it"},
+		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; dir(secretName)(b) }, "room-secret: is no regular file: remove it"},
+		{"the recorded retention is a link", link(keyDir, "keep"), "keep: is a symbolic link: remove it"},
+		{"the recorded retention is none", file(keyDir, "keep"), "keep: is no retention: write one, as in 14d"},
+		{"the newest file's link is a file", file("access.log"), "access.log: is no symbolic link: move it away"},
 		{"a missing parent", func(b *bed) { b.cfg.Path += "/x/log" }, "log/x: no such file or directory"},
 		{"DIR is a file", file(), "log: not a directory"},
 		{"DIR lies in a file", func(b *bed) { file()(b); b.cfg.Path += "/x" }, "not a directory"},
@@ -89,6 +106,38 @@ func TestCheck(t *testing.T) {
 			assert.Equal(t, tt.want == "", s.Close() == nil && b.quiet(), b.heard())
 		})
 	}
+}
+
+// The Store does not use it, reveal does.
+func TestCheckReveal(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, os.MkdirAll(b.path(revealLog), 0o750))
+	assert.ErrorContains(t, Check(b.cfg), b.path(revealLog)+": is no regular file: remove it")
+}
+
+// Without it, a purge would delete by a shorter retention.
+func TestKeepIsRecordedLater(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, os.MkdirAll(b.path(keyDir, "keep"), 0o750))
+	b.cfg.Keep = 30
+	s := b.open()
+	assert.Contains(t, b.heard(), b.path(keyDir, "keep"))
+	b.pass(s, time.Minute)
+	require.NoError(t, os.Remove(b.path(keyDir, "keep")))
+	b.pass(s, time.Minute)
+	assert.Equal(t, "30d\n", b.read(keyDir, "keep"))
+	b.heard()
+	require.NoError(t, s.Close())
+
+	b.cfg.Keep = 14
+	s = b.open()
+	want := b.path(keyDir, "keep") + ": records 30d: keys live that long, lines older than 14d are deleted; write 14d into it to delete keys sooner"
+	assert.Equal(t, want, b.heard())
+	b.pass(s, 3*time.Hour)
+	assert.Empty(t, b.heard(), "said once")
+	require.NoError(t, s.Close())
+	require.NoError(t, Check(b.cfg))
+	assert.Equal(t, want, b.heard())
 }
 
 // feedOnce writes a line and a record, if DIR takes them.

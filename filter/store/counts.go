@@ -26,13 +26,18 @@ import (
 const journalSuffix = ".journal"
 
 type journalID struct {
-	day   format.Day
-	keyID [8]byte
+	day      format.Day
+	keyID    [8]byte
+	counting bool // its lines have been searched for rooms
 }
+
+// journalFile appends to a file that is closed, its File nil, while no lines
+// come for it.
+type journalFile struct{ *os.File }
 
 // ownJournal is one that this process writes.
 type ownJournal struct {
-	file    *os.File
+	file    *journalFile
 	name    string
 	writer  *journal.Writer
 	pending []byte // records that are not in the file yet
@@ -49,11 +54,11 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	if day < s.window.Load().First {
 		return // Append has said that the lines came too late
 	}
-	id := journalID{day, keyID}
+	// Without the secret nothing has been counted, which is not the same as zero.
+	id := journalID{day, keyID, len(records) > 0 || s.Hasher() != nil}
 	j := s.journals[id]
 	if j == nil {
-		s.closeIdle()
-		j = &ownJournal{}
+		j = &ownJournal{file: &journalFile{}}
 		s.journals[id] = j
 	}
 	if len(records) == 0 && j.writer != nil {
@@ -77,11 +82,16 @@ func (s *Store) flushJournals(dir *rotate.Dir) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // flush makes the journal if there is none, and appends what is pending.
 func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
+	if j.writer != nil && j.file.File == nil && len(j.pending) > 0 {
+		if err := s.openAgain(dir, j); err != nil {
+			return err
+		}
+	}
 	if j.writer == nil || j.lost {
 		if err := s.begin(dir, id, j); err != nil {
 			return err
@@ -109,8 +119,14 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	if err != nil {
 		return err
 	}
-	w, err := journal.NewWriter(file, id.keyID, []byte(s.cfg.Settings))
-	if err == nil && j.lost {
+	settings := s.cfg.Settings
+	if !id.counting {
+		ip, _, _ := strings.Cut(settings, ";")
+		settings = ip + ";" + NoRooms
+	}
+	next := &journalFile{file}
+	w, err := journal.NewWriter(next, id.keyID, []byte(settings))
+	if err == nil && j.lost && j.file.File != nil {
 		_, readErr := journal.Read(j.file, 0, func(payload []byte) error {
 			err = w.Append(payload)
 			return err
@@ -124,16 +140,35 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 		dir.Remove(rotate.Journal, name)
 		return err
 	}
-	j.close()
-	j.file, j.name, j.writer, j.lost = file, name, w, false
+	s.closeJournal(j)
+	s.closeIdle()
+	s.opened++
+	j.file, j.name, j.writer, j.lost = next, name, w, false
 	s.dirty[id.day] = true
+	return nil
+}
+
+// openAgain opens the file of a journal that closeIdle closed, and notes it if
+// the file is not there any more.
+func (s *Store) openAgain(dir *rotate.Dir, j *ownJournal) error {
+	s.closeIdle()
+	file, err := dir.OpenFile(rotate.Journal, j.name, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved) {
+		j.lost = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.opened++
+	j.file.File = file
 	return nil
 }
 
 // isLost reports whether the journal was deleted, or moved away.
 func (j *ownJournal) isLost(dir *rotate.Dir) bool {
-	if j.file == nil {
-		return false
+	if j.file.File == nil {
+		return j.lost
 	}
 	f, err := dir.OpenFile(rotate.Journal, j.name, os.O_RDONLY)
 	if err != nil {
@@ -145,22 +180,22 @@ func (j *ownJournal) isLost(dir *rotate.Dir) bool {
 	return err == nil && err2 == nil && !os.SameFile(there, held)
 }
 
-func (j *ownJournal) close() {
-	if j.file != nil {
+func (s *Store) closeJournal(j *ownJournal) {
+	if j.file.File != nil {
 		j.file.Close()
+		j.file.File = nil
+		s.opened--
 	}
 }
 
-// closeIdle makes room for one more journal, where there are many. A day that
-// comes again begins another one.
+// closeIdle makes room for one more open file, where there are many.
 func (s *Store) closeIdle() {
-	if len(s.journals) < maxJournals {
+	if s.opened < maxJournals {
 		return
 	}
 	for id, j := range s.journals {
 		if len(j.pending) == 0 && !s.near(id.day) {
-			j.close()
-			delete(s.journals, id)
+			s.closeJournal(j)
 		}
 	}
 }
@@ -180,22 +215,27 @@ func newUnion(limits rooms.Limits) *union {
 		keys: map[[8]byte]bool{}, settings: map[string]bool{}}
 }
 
-// follow reads what the journals of day have got since the last time.
-func (u *union) follow(dir *rotate.Dir, day format.Day) error {
-	names, err := dir.Names(rotate.Journal)
-	if err != nil {
-		return err
+// journalNames lists the journals of each day.
+func journalNames(dir *rotate.Dir) (map[format.Day][]string, error) {
+	all, err := dir.Names(rotate.Journal)
+	names := map[format.Day][]string{}
+	for _, name := range all {
+		if day, ok := journalDay(name); ok {
+			names[day] = append(names[day], name)
+		}
 	}
+	return names, err
+}
+
+// follow reads what the journals of a day have got since the last time.
+func (u *union) follow(dir *rotate.Dir, names []string) error {
 	var errs []error
 	for _, name := range names {
-		if d, ok := journalDay(name); !ok || d != day {
-			continue
-		}
 		if err := u.followOne(dir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 func (u *union) followOne(dir *rotate.Dir, name string) error {
@@ -239,13 +279,13 @@ const (
 // mark notes the days from first to last that have journals: a process that
 // was killed may have left their room files behind.
 func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
-	names, err := dir.Names(rotate.Journal)
+	names, err := journalNames(dir)
 	if err != nil {
-		s.cfg.Say("rebuild", err.Error())
+		s.cfg.Say("journal", err.Error())
 		return false
 	}
-	for _, name := range names {
-		if day, ok := journalDay(name); ok && first <= day && day <= last {
+	for day := range names {
+		if first <= day && day <= last {
 			s.dirty[day] = true
 		}
 	}
@@ -256,10 +296,20 @@ func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
 // something could not be read or written stays marked. Without wait, so does
 // one whose room file another process is at.
 func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
-	var errs []error
 	s.busy = false
+	if len(s.dirty) == 0 {
+		return nil
+	}
+	// What this process has to say is in its journals before it lists them: of
+	// two processes the one that lists later sees the journals of both.
+	names, err := journalNames(dir)
+	if err != nil {
+		s.cfg.Say("journal", err.Error())
+		return err
+	}
+	var errs []error
 	for day := range s.dirty {
-		err := s.refreshDay(dir, day, wait)
+		err := s.refreshDay(dir, day, names[day], wait)
 		switch {
 		case err == nil:
 			delete(s.dirty, day)
@@ -271,7 +321,7 @@ func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
 		}
 		s.dropUnions()
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // dropUnions forgets the unions of days that no more lines are expected for.
@@ -292,9 +342,8 @@ func (s *Store) near(day format.Day) bool {
 }
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of
-// what it holds and what the journals hold, under one lock: of two processes
-// the later one has read the journals of both.
-func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
+// what it holds and what its journals hold, under one lock.
+func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait bool) error {
 	u := s.unions[day]
 	if u == nil {
 		u = newUnion(s.cfg.Limits)
@@ -302,7 +351,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
 	}
 	u.damaged = u.damaged[:0]
 	// Most is read before the lock, which is then held for a moment only.
-	if err := u.follow(dir, day); !s.counts(u) {
+	if err := u.follow(dir, names); !s.counts(u) {
 		return err
 	}
 	unlock, err := dir.LockRooms(wait)
@@ -310,7 +359,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
 		return err
 	}
 	defer unlock()
-	err = u.follow(dir, day)
+	err = u.follow(dir, names)
 	for _, name := range u.damaged {
 		s.cfg.Say("damaged "+name, name+": damaged in part; what is intact is counted")
 	}
@@ -320,7 +369,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, wait bool) error {
 	if n := u.counts.Overflow(); n > 0 {
 		s.cfg.Say("overflow", fmt.Sprintf("%s: the journals of %s hold too many rooms or addresses; not all are counted", s.cfg.Path, day))
 	}
-	return errors.Join(err, s.writeRooms(dir, day, u.counts.Summary()))
+	return join(err, s.writeRooms(dir, day, u.counts.Summary()))
 }
 
 // counts reports whether some process counted rooms on the union's day.
@@ -331,14 +380,14 @@ func (s *Store) counts(u *union) bool {
 // counted reports whether one of the journals says that rooms were counted.
 func (u *union) counted() bool {
 	for settings := range u.settings {
-		if !strings.Contains(settings, NoRooms) {
+		if !strings.HasSuffix(settings, NoRooms) {
 			return true
 		}
 	}
 	return false
 }
 
-// NoRooms stands in the settings of a process that counts no rooms.
+// NoRooms ends the settings of a process that counts no rooms.
 const NoRooms = "rooms=none;"
 
 // writeRooms merges the counts of a day into its room file.
@@ -412,5 +461,5 @@ func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
 	if left > 0 {
 		s.cfg.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have a room file already; it was left alone", s.cfg.Path, left))
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -210,6 +211,14 @@ func TestRoomsAreNotCounted(t *testing.T) {
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 2)) // and is killed
 	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
 	b.process("")
+	assert.Equal(t, "2 a\n", b.rooms(today))
+}
+
+// A name in the middle of the settings is no word about counting.
+func TestOnlyTheEndOfTheSettingsSaysThatNothingIsCounted(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Settings = "ip=ipcrypt;rooms=none;room-url=12ab;room-hash=sha1;"
+	b.process(users(today, "a", 1, 2))
 	assert.Equal(t, "2 a\n", b.rooms(today))
 }
 
@@ -445,10 +454,54 @@ func TestPurgeKeep(t *testing.T) {
 			require.NoError(t, os.Remove(b.path(keyDir, "keep")))
 		}
 		b.cfg.Keep = tt.given
+		b.heard()
 		_, err := Purge(b.cfg, false)
 		require.NoError(t, err)
 		assert.Equal(t, tt.oldest, b.logDays()[0])
+		said := b.heard()
+		assert.Equal(t, tt.given > 0 && tt.given < tt.recorded,
+			strings.Contains(said, b.path(keyDir, "keep")+": records 30d: keys live that long, lines older than 7d are deleted"), said)
 	}
+}
+
+func TestPurgeWithoutTheKeys(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "keys")
+	b.cfg.Keep = 30
+	b.process(users(today-20, "a", 1, 1))
+	b.cfg.Keep = 0
+	keys := b.cfg.Keys
+	for _, wrong := range []string{"", b.dir + "-x"} {
+		b.cfg.Keys = wrong
+		_, err := Purge(b.cfg, false)
+		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(keyDir))+": give --keys")
+		assert.FileExists(t, b.path(logFile(today-20)), "the retention is not known")
+		assert.NoDirExists(t, cmp.Or(wrong, b.path(keyDir)))
+	}
+	b.cfg.Keys = keys
+	_, err := Purge(b.cfg, false)
+	assert.NoError(t, err)
+
+	b.dir += "-empty"
+	b.cfg.Path, b.cfg.Keys = b.dir, ""
+	require.NoError(t, os.Mkdir(b.dir, 0o750))
+	_, err = Purge(b.cfg, false)
+	assert.NoError(t, err, "nothing there that would need keys")
+}
+
+// What several things failed of is said once.
+func TestOneFaultIsOneMessage(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 1))
+	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
+	require.NoError(t, os.Symlink(b.TempDir(), b.path(rotate.Journal)))
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 1)+users(today-1, "a", 1, 1))
+	for _, err := range []error{s.Close(), second(Purge(b.cfg, false))} {
+		assert.Equal(t, 1, strings.Count(err.Error(), "symbolic link"), err)
+		assert.NotContains(t, err.Error(), "\n")
+	}
+	assert.NotRegexp(t, "(?m)symbolic link.*symbolic link", b.heard())
 }
 
 func TestUpperBound(t *testing.T) {
@@ -495,4 +548,21 @@ func TestCountsAsTheyStandNow(t *testing.T) {
 	}
 	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
 	assert.Equal(t, "8 a\n4 b\n", b.counts(today).String())
+}
+
+func TestIdleJournalIsDeleted(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-5, "a", 1, 2))
+	b.pass(s, time.Minute)
+	s.opened += maxJournals
+	s.closeIdle()
+	s.opened -= maxJournals
+	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
+	b.feed(f, s, users(today-5, "a", 3, 5)+users(today-5, "b", 1, 1))
+	require.NoError(t, s.Close())
+	assert.Equal(t, "3 a\n1 b\n", b.rooms(today-5), "as if another process went on")
+	assert.Len(t, b.names(rotate.Journal), 1)
+	assert.Empty(t, b.heard())
 }

@@ -71,7 +71,9 @@ type Store struct {
 	work     chan struct{} // full while a method uses what follows
 	openErr  error         // why there is no dir
 	broke    bool          // lines were refused
+	recorded bool          // the retention is in the key directory
 	journals map[journalID]*ownJournal
+	opened   int // of the journals' files
 	unions   map[format.Day]*union
 	dirty    map[format.Day]bool // days whose room file may be behind
 	busy     bool                // another process had the lock of the room files
@@ -162,6 +164,9 @@ func (s *Store) Tick() time.Duration {
 	if dir == nil {
 		return retryOpen
 	}
+	if !s.recorded {
+		s.recordKeep(dir)
+	}
 	now := s.cfg.Now()
 	today := format.DayOf(now)
 	purging := due(now, s.purged, time.Hour) || today != s.purgedOn
@@ -171,9 +176,10 @@ func (s *Store) Tick() time.Duration {
 	case purging: // a process may have been killed since
 		s.mark(dir, today-1, today+1)
 	}
-	if purging || s.busy || due(now, s.refreshed, minute) {
+	looking := purging || due(now, s.refreshed, minute)
+	if looking || s.busy {
 		s.refreshed = now
-		err := errors.Join(s.flushJournals(dir), s.refresh(dir, false))
+		err := join(s.flushJournals(dir), s.refresh(dir, false))
 		if errors.Is(err, rotate.ErrRemoved) {
 			if dir = s.reopen(dir); dir == nil {
 				return retryOpen
@@ -186,7 +192,12 @@ func (s *Store) Tick() time.Duration {
 	if purging {
 		s.purge(dir, now)
 	}
-	s.saveKeys(dir)
+	if looking { // after the purge, which may come first in another process
+		s.missKeys(dir)
+	}
+	if err := s.saveKeys(dir); errors.Is(err, rotate.ErrRemoved) {
+		s.reopen(dir)
+	}
 	if s.busy {
 		return retryOpen
 	}
@@ -201,7 +212,7 @@ func due(now, last time.Time, every time.Duration) bool {
 }
 
 // Close brings the room files up to date. It reports whether something is left
-// that did not reach the disk.
+// that did not reach the disk, or was not counted for want of the secret.
 func (s *Store) Close() error {
 	if err := s.lockSoon(); err != nil {
 		return err
@@ -211,13 +222,16 @@ func (s *Store) Close() error {
 	if dir == nil {
 		return s.openErr
 	}
-	s.saveKeys(dir)
-	err := s.flushJournals(dir)
-	err = errors.Join(err, s.refresh(dir, true))
-	for _, j := range s.journals {
-		j.close()
+	if !dir.Moved() {
+		s.missKeys(dir)
 	}
-	return errors.Join(err, dir.Close())
+	err := s.saveKeys(dir)
+	err = join(err, s.flushJournals(dir))
+	err = join(err, s.refresh(dir, true))
+	for _, j := range s.journals {
+		s.closeJournal(j)
+	}
+	return join(err, dir.Close())
 }
 
 // lock waits until no other method works on the disk: Open may still, and when
@@ -254,12 +268,23 @@ func (s *Store) open() *rotate.Dir {
 	}
 	s.loadKeys(dir)
 	s.dir.Store(dir)
-	if err := dir.RecordKeep(s.cfg.Keep); err != nil {
-		s.cfg.Say("keep", err.Error())
-	}
+	s.recordKeep(dir)
 	s.purge(dir, s.cfg.Now())
 	s.saveKeys(dir)
 	return dir
+}
+
+// recordKeep records the retention, without which a purge by another process
+// would delete by its own.
+func (s *Store) recordKeep(dir *rotate.Dir) {
+	err := dir.RecordKeep(s.cfg.Keep)
+	if err == nil {
+		err = dir.CheckKeep(s.cfg.Keep)
+	}
+	if err != nil {
+		s.cfg.Say("keep", err.Error())
+	}
+	s.recorded = err == nil
 }
 
 // reopen is for a DIR that was deleted, or that refuses lines after another
@@ -311,7 +336,7 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 	s.mu.Unlock()
 	for id, j := range s.journals {
 		if id.day < p.Window.First {
-			j.close()
+			s.closeJournal(j)
 			delete(s.journals, id)
 		}
 	}

@@ -2,6 +2,8 @@ package store
 
 import (
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"time"
 
 	"hushpipe/filter"
@@ -34,8 +36,12 @@ func (s *Stream) Key(day format.Day, _ filter.Fate) *pseudonym.Key {
 		return key
 	}
 	if s.Keys != nil {
-		if key, err := s.Keys.Key(day); err == nil {
+		key, err := s.Keys.Key(day)
+		if err == nil {
 			return key
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.Keys.say("key-file", err.Error()+"; a key that is thrown away is used")
 		}
 	}
 	if s.thrown == nil {

@@ -2,11 +2,13 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"hushpipe/filter/pseudonym"
@@ -33,7 +35,11 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 	}
 	defer dir.Close()
 	u := newUnion(rooms.DefaultLimits)
-	if err := u.follow(dir, day); err != nil {
+	names, err := journalNames(dir)
+	if err != nil {
+		return Counts{}, err
+	}
+	if err := u.follow(dir, names[day]); err != nil {
 		return Counts{}, err
 	}
 	// The file is read last, so that it is not behind the journals.
@@ -57,7 +63,8 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 
 // Purge deletes what has outlived the retention, now; keep 0 is the longest
 // retention that DIR records. The room files of all days are brought up to date
-// first.
+// first. Where the keys are not, it deletes nothing: the retention is recorded
+// there.
 func Purge(cfg Config, force bool) (rotate.Purged, error) {
 	dir, err := rotate.Open(cfg.Path, rotate.Options{}) // DIR itself is not made
 	if err != nil {
@@ -70,14 +77,17 @@ func Purge(cfg Config, force bool) (rotate.Purged, error) {
 		return rotate.Purged{}, err
 	}
 	defer dir.Close()
+	if err := keysMissing(dir, cfg); err != nil {
+		return rotate.Purged{}, err
+	}
 	if cfg.Keep == 0 {
-		if cfg.Keep, err = dir.Keep(); err != nil {
+		recorded, err := dir.Keep()
+		if err != nil {
 			return rotate.Purged{}, err
 		}
+		cfg.Keep = cmp.Or(recorded, DefaultKeep)
 	}
-	if cfg.Keep == 0 {
-		cfg.Keep = DefaultKeep
-	}
+	_ = dir.CheckKeep(cfg.Keep) // an error comes up again where keys are deleted
 	s := newStore(cfg)
 	s.mark(dir, anyDay, lastDay)
 	err = s.refresh(dir, true)
@@ -85,7 +95,34 @@ func Purge(cfg Config, force bool) (rotate.Purged, error) {
 	if err != nil { // a full disk, say, that has room now
 		err = s.refresh(dir, true)
 	}
-	return p, errors.Join(append(p.Errs, err)...)
+	return p, join(append(p.Errs, err)...)
+}
+
+// keysMissing returns an error for a DIR that has lines and no key directory.
+func keysMissing(dir *rotate.Dir, cfg Config) error {
+	path := cmp.Or(cfg.Keys, filepath.Join(cfg.Path, keyDir))
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // any other error comes up again
+	}
+	names, err := dir.Names("")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := logDay(name); ok {
+			return fmt.Errorf("%s: no key directory at %s: give --keys", cfg.Path, path)
+		}
+	}
+	return nil
+}
+
+// logDay returns the day of a file of lines by its name.
+func logDay(name string) (format.Day, bool) {
+	date, ok := strings.CutPrefix(name, "access-")
+	if date, ok2 := strings.CutSuffix(date, ".log"); ok && ok2 {
+		return format.ParseDay(date)
+	}
+	return 0, false
 }
 
 // DefaultKeep is the retention where none is given.
@@ -96,6 +133,7 @@ const DefaultKeep rotate.Retention = 14
 type Ciphers struct {
 	dir  *rotate.Dir
 	path string
+	say  func(topic, line string)
 }
 
 // OpenCiphers opens DIR at path, with its key directory keys or "".
@@ -104,7 +142,7 @@ func OpenCiphers(path, keys string, say func(topic, line string)) (*Ciphers, err
 	if err != nil {
 		return nil, err
 	}
-	return &Ciphers{dir, path}, nil
+	return &Ciphers{dir, path, say}, nil
 }
 
 // Key returns the key of day, or fs.ErrNotExist.
@@ -120,7 +158,11 @@ func (c *Ciphers) Key(day format.Day) (*pseudonym.Key, error) {
 // whether they were all made in one mode, and under the key that lives.
 func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
 	u := newUnion(rooms.DefaultLimits)
-	if err := u.follow(c.dir, day); err != nil {
+	names, err := journalNames(c.dir)
+	if err != nil {
+		return "", false, err
+	}
+	if err := u.follow(c.dir, names[day]); err != nil {
 		return "", false, err
 	}
 	sure = true
@@ -145,9 +187,8 @@ func (c *Ciphers) FindDay(text []byte) (format.Day, error) {
 	}
 	var found []format.Day
 	for _, name := range names {
-		date, ok := strings.CutPrefix(name, "access-")
-		day, ok2 := format.ParseDay(strings.TrimSuffix(date, ".log"))
-		if !ok || !ok2 || !strings.HasSuffix(date, ".log") {
+		day, ok := logDay(name)
+		if !ok {
 			continue
 		}
 		has, err := c.holds(name, text)
@@ -223,9 +264,11 @@ func inAddr(c byte) bool {
 	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
+const revealLog = "reveal.log"
+
 // Note appends a line to DIR/reveal.log.
 func (c *Ciphers) Note(line string) error {
-	f, err := c.dir.OpenFile("", "reveal.log", os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	f, err := c.dir.OpenFile("", revealLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// output is stdout. Its errors say so. The first is kept: run returns it, so
+// that only who has more to do needs to look at what Write returns.
+type output struct {
+	file *os.File
+	err  error
+}
+
+func (o *output) Write(p []byte) (n int, err error) {
+	if isClosed(o.file) {
+		err = errClosed
+	} else {
+		n, err = o.file.Write(p)
+	}
+	if err != nil {
+		err = fmt.Errorf("write to stdout: %w", bare(err))
+		if o.err == nil {
+			o.err = err
+		}
+	}
+	return n, err
+}
+
+var errClosed = errors.New("it is closed")
+
+// bare strips the name that package os puts into an error.
+func bare(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// isClosed reports whether a standard stream was closed at the start. The
+// runtime has put /dev/null in its place then, for reading and writing
+// (runtime/fds_unix.go), where a redirection opens it for one of the two.
+func isClosed(f *os.File) bool {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_ACCMODE != unix.O_RDWR {
+		return false
+	}
+	st, err := f.Stat()
+	null, err2 := os.Stat(os.DevNull)
+	return err == nil && err2 == nil && os.SameFile(st, null)
+}
+
+// isTerminal reports whether somebody may sit there; /dev/null passes for it.
+func isTerminal(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// silent reports whether nothing comes from f within a time.
+func silent(f *os.File, within time.Duration) bool {
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, int(within.Milliseconds()))
+	return n == 0 || err != nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"hushpipe/filter"
+)
+
+// summary says at the end what was not as it should be, and reports whether
+// lines were lost.
+func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost bool) {
+	if s.Malformed > 0 {
+		say.sayf("%s", malformed(s))
+	}
+	if s.Cut > 0 {
+		say.sayf("%s longer than 1 MiB; the end is left out", plural(s.Cut))
+	}
+	if s.Expired > 0 {
+		counted := ""
+		if counting {
+			counted = "; their rooms are counted"
+		}
+		say.sayf("%d of %s past the retention: not written%s", s.Expired, plural(s.Lines), counted)
+	}
+	if s.Adjusted > 0 {
+		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, plural(s.Lines))
+	}
+	if s.Overflow > 0 {
+		say.sayf("rooms not counted in %s: too many rooms or addresses in a day", plural(s.Overflow))
+	}
+	if s.Failed > 0 {
+		say.sayf("%s left out because of an error in hushpipe; please report it", plural(s.Failed))
+	}
+	if dropped > 0 {
+		say.sayf("%s lost: the disk was full or did not answer", plural(dropped))
+	}
+	return s.Cut+s.Failed+s.Overflow+dropped > 0
+}
+
+func malformed(s filter.Stats) string {
+	return fmt.Sprintf("%d of %s in no known format; what could be an address there was replaced; see --format", s.Malformed, plural(s.Lines))
+}
+
+func plural(n uint64) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
+}
+
+// losses is what was said before the end: behind Apache that may be weeks away.
+type losses struct {
+	dir           string
+	dropped       uint64
+	malformed     uint64
+	malformedTime time.Time
+}
+
+const malformedEvery = time.Hour
+
+// news returns what is to be said of counts that have grown since the last call.
+func (l *losses) news(s filter.Stats, dropped uint64, now time.Time) (said []string) {
+	if dropped > l.dropped {
+		l.dropped = dropped
+		said = append(said, fmt.Sprintf("%s lost so far, the buffer is full: free space on %s or make it writable", plural(dropped), l.dir))
+	}
+	if s.Malformed > l.malformed && now.Sub(l.malformedTime) >= malformedEvery {
+		l.malformed, l.malformedTime = s.Malformed, now
+		said = append(said, malformed(s))
+	}
+	return said
+}
+
+// watch says at each tick what is being lost, until stop is called.
+func watch(tick <-chan time.Time, dir string, f *filter.Filter, q *filter.Queue, say *messages) (stop func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		l := losses{dir: dir}
+		for {
+			select {
+			case now := <-tick:
+				for _, line := range l.news(f.Snapshot(), q.Dropped(), now) {
+					say.sayf("%s", line)
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter"
+	"hushpipe/filter/store"
+	"hushpipe/format"
+)
+
+// TestLosses: what is lost is said while it happens, once for each minute in
+// which it grows; malformed lines once an hour.
+func TestLosses(t *testing.T) {
+	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	l := losses{dir: "log"}
+	for _, step := range []struct {
+		minute             int
+		malformed, dropped uint64
+		want               []string
+	}{
+		{1, 0, 0, nil},
+		{2, 1, 0, []string{"1 of 1000 lines in no known format; what could be an address there was replaced; see --format"}},
+		{3, 7, 1, []string{"1 line lost so far, the buffer is full: free space on log or make it writable"}},
+		{4, 7, 1, nil},
+		{5, 7, 300, []string{"300 lines lost so far, the buffer is full: free space on log or make it writable"}},
+		{61, 8, 300, nil},
+		{62, 8, 300, []string{"8 of 1000 lines in no known format; what could be an address there was replaced; see --format"}},
+		{200, 8, 300, nil},
+	} {
+		now := begin.Add(time.Duration(step.minute) * time.Minute)
+		s := filter.Stats{Lines: 1000, Malformed: step.malformed}
+		assert.Equal(t, step.want, l.news(s, step.dropped, now), "minute %d", step.minute)
+	}
+}
+
+// full is a disk that takes nothing.
+type full struct{}
+
+func (full) Append(format.Day, []byte) (int, error) { return 0, unix.ENOSPC }
+func (full) Count(format.Day, [8]byte, []byte)      {}
+func (full) Tick() time.Duration                    { return time.Hour }
+
+// TestWatch: the loss is said while the input goes on.
+func TestWatch(t *testing.T) {
+	job, err := (&filterFlags{format: "common", ip: "drop", keep: "14d", rooms: []string{"none"}, roomHash: "sha1", stdout: true}).job(nil)
+	require.NoError(t, err)
+	f := filter.New(job.filter, &store.Stream{Now: time.Now})
+	q := filter.NewQueue(full{}, 1)
+	in, log, err := os.Pipe()
+	require.NoError(t, err)
+	said := &lockedBuffer{}
+	say := newMessages(said)
+	tick := make(chan time.Time)
+	stop := watch(tick, "log", f, q, say)
+	ran := make(chan error)
+	go func() { ran <- f.Run(in, q) }()
+
+	await(t, func() bool {
+		io.WriteString(log, "192.0.2.1 broken\n")
+		return q.Dropped() > 0
+	}, "the loss")
+	tick <- time.Now()
+	await(t, func() bool {
+		return strings.Contains(said.String(), "lost so far, the buffer is full: free space on log")
+	}, "the message")
+	require.Contains(t, said.String(), "in no known format")
+	require.NotContains(t, said.String(), "192.0.2.1")
+	log.Close()
+	require.NoError(t, <-ran)
+	stop()
+	say.close()
+	say.sayf("what a hanging disk says after the end")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	q.Close(ctx)
+}

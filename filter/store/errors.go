@@ -1,0 +1,40 @@
+package store
+
+import (
+	"slices"
+	"strings"
+)
+
+// faults is several errors in one line.
+type faults []error
+
+// join is errors.Join for messages: in one line, and what several things failed
+// of is said once.
+func join(errs ...error) error {
+	var all faults
+	for _, err := range errs {
+		parts, ok := err.(faults)
+		if !ok {
+			parts = faults{err}
+		}
+		for _, err := range parts {
+			if err != nil && !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() }) {
+				all = append(all, err)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+func (f faults) Error() string {
+	texts := make([]string, len(f))
+	for i, err := range f {
+		texts[i] = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (f faults) Unwrap() []error { return f }
