@@ -12,25 +12,21 @@ func straddles(line []byte, fields []format.Field) bool {
 			continue
 		}
 		_, from := openEnds(line, &fields[i-1])
-		parts := 0 // fields with bytes in line[from:], not counting literals
-		if from < fields[i-1].End {
-			parts++
-		}
+		// What the fields bring to the run line[from:], literals not counted: how
+		// many have a part in it, and how many separators are theirs.
+		parts, seps := contribution(line[from:fields[i-1].End])
 		for {
 			f := &fields[i]
 			head, tail := openEnds(line, f)
-			if head > f.Start {
-				parts++
-			}
+			n, m := contribution(line[f.Start:head])
+			parts, seps = parts+n, seps+m
 			more := i+1 < len(fields) && joined(line, f, &fields[i+1])
 			if head < f.End || !more {
-				if parts >= 2 && holdsAddr(line[from:head]) {
+				if (parts >= 2 || seps >= 2) && holdsAddr(line[from:head]) {
 					return true
 				}
-				from, parts = tail, 0
-				if tail < f.End {
-					parts++
-				}
+				from = tail
+				parts, seps = contribution(line[tail:f.End])
 			}
 			if !more {
 				break
@@ -39,6 +35,17 @@ func straddles(line []byte, fields []format.Field) bool {
 		}
 	}
 	return false
+}
+
+// contribution counts a field's part of a run, and the separators in it.
+func contribution(part []byte) (parts, seps int) {
+	for _, c := range part {
+		parts = 1
+		if class[c]&inSep != 0 {
+			seps++
+		}
+	}
+	return parts, seps
 }
 
 // joined reports whether a run can go on from one field into the next.
@@ -51,9 +58,8 @@ func joined(line []byte, l, r *format.Field) bool {
 	return !isClient(l.Kind) && !isClient(r.Kind)
 }
 
-func isClient(k format.Kind) bool {
-	return k == format.Client || k == format.ClientList || k == format.Forwarded
-}
+// isClient reports whether all of a field is replaced; of Forwarded, parts are.
+func isClient(k format.Kind) bool { return k == format.Client || k == format.ClientList }
 
 // openEnds returns where the run at the beginning of a field ends and where the
 // one at its end begins, both without the addresses in them. Of a field that is

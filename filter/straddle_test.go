@@ -56,6 +56,7 @@ func TestStraddles(t *testing.T) {
 		{"both sides hold one", "<192.0.2.1>:<192.0.2.2>", false},
 		{"with a client", "(2001:db8:)<:1>", false},
 		{"with a client behind", "<2001:db8:>:(1)", false},
+		{"one field's address but for a colon of the format", "<?>:<:ffff:bdb:e405=>", true},
 		{"one field and literals", "<e.org>::<80>", false},
 		{"host and port", "<meet.example.org>:<443>", false},
 		{"cut by a blank", "<192.0> <2.1>", false},
@@ -136,7 +137,8 @@ func FuzzStraddles(f *testing.F) {
 
 // refStraddles is straddles byte by byte: what belongs to a client, to an
 // address inside one field, or to no run between fields, cuts the line; a piece
-// with two fields' bytes in it must hold no address.
+// with the bytes of two fields in it, or two separators of one, must hold no
+// address.
 func refStraddles(line []byte, fields []format.Field) bool {
 	if len(fields) == 0 {
 		return false
@@ -181,13 +183,15 @@ func refStraddles(line []byte, fields []format.Field) bool {
 			if i < first+span[1] && !cut[i] {
 				continue
 			}
-			owners := map[int]bool{}
-			for _, n := range owner[from:i] {
+			owners, seps, literal := map[int]bool{}, 0, false
+			for k, n := range owner[from:i] {
 				if n >= 0 {
 					owners[n] = true
+					seps += strings.Count(".:", string(line[from+k:from+k+1]))
 				}
+				literal = literal || n < 0
 			}
-			if len(owners) >= 2 && findAddr(line[from:i]).end > 0 {
+			if (len(owners) >= 2 || literal && seps >= 2) && findAddr(line[from:i]).end > 0 {
 				return true
 			}
 			from = i
