@@ -1,15 +1,25 @@
 package filter
 
-import "hushpipe/format"
+import (
+	"bytes"
+
+	"hushpipe/format"
+)
 
 // straddles reports whether an address stands over the border of two or more
 // fields, so that none of them holds it by itself: the sign of a line read with
 // a wrong format, as 2001:db8::1 under %v:%p. Fields of clients are replaced
 // whole and take no part, and neither does an address inside one field.
+//
+// An address with escapes in it straddles also where one field would hold it
+// alone: who reads the escapes another way may see it end elsewhere.
 func straddles(line []byte, fields []format.Field) bool {
 	for i := 1; i < len(fields); i++ {
 		if !joined(line, &fields[i-1], &fields[i]) {
 			continue
+		}
+		if escapedOver(line[fields[i-1].Start:fields[i].End], fields[i-1].End-fields[i-1].Start) {
+			return true
 		}
 		_, from := openEnds(line, &fields[i-1])
 		// What the fields bring to the run line[from:], literals not counted: how
@@ -31,7 +41,41 @@ func straddles(line []byte, fields []format.Field) bool {
 			if !more {
 				break
 			}
+			if escapedOver(line[f.Start:fields[i+1].End], f.End-f.Start) {
+				return true
+			}
 			i++
+		}
+	}
+	return false
+}
+
+// escapedOver reports whether a run with escapes in it goes over the border of
+// two fields, which is at text[border], and holds an address.
+func escapedOver(text []byte, border int) bool {
+	if bytes.IndexByte(text, '%') < 0 && bytes.IndexByte(text, '\\') < 0 {
+		return false
+	}
+	var run [256]byte // of a longer one, the first bytes
+	for i := 0; i < len(text) && i <= border; {
+		start, n, escapes := i, 0, false
+		for i < len(text) {
+			c, width := unescape(text[i:])
+			if class[c]&(inHex|inSep) == 0 {
+				if start == i {
+					i += width
+				}
+				break
+			}
+			if n < len(run) {
+				run[n] = c
+				n++
+			}
+			escapes = escapes || width > 1
+			i += width
+		}
+		if escapes && start < border && i > border && holdsAddr(run[:n]) {
+			return true
 		}
 	}
 	return false
