@@ -73,6 +73,7 @@ func FuzzMalformed(f *testing.F) {
 		}
 	}
 	f.Add(`%2e%252e\u003a::%25..`)
+	f.Add("0000-01- 1 00:00:00")
 	c := testCipher(f, "drop")
 	f.Fuzz(func(t *testing.T, text string) {
 		g := guard{cipher: c}

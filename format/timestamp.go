@@ -2,13 +2,6 @@ package format
 
 import "time"
 
-// parseDay returns the date of the time stamp at the start of b, as parseTime
-// reads it.
-func parseDay(b []byte, loc *time.Location) (Day, bool) {
-	d, n := parseTime(b, loc)
-	return d, n > 0
-}
-
 // parseTime reads the time stamp at the start of b and returns its date and
 // its length in bytes, 0 for none. It knows
 //
@@ -116,7 +109,11 @@ func parseCtime(b []byte) (Day, int) {
 	if len(b) < n+5 || b[n] != ' ' {
 		return 0, 0
 	}
-	d, ok := dateOf(b[n+1:n+5], monthOf(b[4:7]), b[8:10])
+	mday := b[8:10]
+	if mday[0] == ' ' {
+		mday = mday[1:]
+	}
+	d, ok := dateOf(b[n+1:n+5], monthOf(b[4:7]), mday)
 	if !ok {
 		return 0, 0
 	}
@@ -207,12 +204,8 @@ func digits4(b []byte) bool {
 	return b[0]-'0' <= 9 && b[1]-'0' <= 9 && b[2]-'0' <= 9 && b[3]-'0' <= 9
 }
 
-// dateOf is the Day of numbers as they stand in a line; an mday may be padded
-// with a space.
+// dateOf is the Day of numbers as they stand in a line.
 func dateOf(year []byte, month int, mday []byte) (Day, bool) {
-	if mday[0] == ' ' {
-		mday = mday[1:]
-	}
 	y, ok := number(year)
 	d, ok2 := number(mday)
 	if !ok || !ok2 {

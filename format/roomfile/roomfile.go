@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"hushpipe/format"
 )
@@ -29,23 +28,8 @@ type Entry struct {
 	Count uint64
 }
 
-const prefix, suffix = "rooms-", ".log"
-
 // Name returns the name of a day's file, rooms-2026-11-22.log.
-func Name(day format.Day) string { return prefix + day.String() + suffix }
-
-// DayOf returns the day of a file by its name without directories, and false
-// for any other name.
-func DayOf(name string) (format.Day, bool) {
-	s, ok := strings.CutPrefix(name, prefix)
-	if !ok {
-		return 0, false
-	}
-	if s, ok = strings.CutSuffix(s, suffix); !ok {
-		return 0, false
-	}
-	return format.ParseDay(s)
-}
+func Name(day format.Day) string { return "rooms-" + day.String() + ".log" }
 
 // Append appends the lines of entries.
 func Append(dst []byte, entries []Entry) []byte {
