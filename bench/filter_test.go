@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -45,7 +48,7 @@ func BenchmarkFilter(b *testing.B) {
 						b.StopTimer()
 						dir := ramDir(b)
 						b.StartTimer()
-						filterLog(b, dir, mode, log)
+						filterLog(b, dir, mode, bytes.NewReader(log))
 						b.StopTimer()
 						if !verified {
 							verify(b, dir, lines)
@@ -61,8 +64,55 @@ func BenchmarkFilter(b *testing.B) {
 	}
 }
 
+// BenchmarkPipe is the main job behind a pipe that cat(1) fills from memory.
+// commit=true is how Apache's pipe is read: each batch is left in it until it is
+// written. commit=false reads it plainly.
+//
+//	go test ./bench -run '^$' -bench Pipe/ -benchtime 5x
+func BenchmarkPipe(b *testing.B) {
+	const lines = 1_000_000
+	log := generated(b, "combined", lines)
+	src := filepath.Join(ramDir(b), "log")
+	defer os.RemoveAll(filepath.Dir(src))
+	require.NoError(b, os.WriteFile(src, log, 0o600))
+	for _, commit := range []bool{false, true} {
+		b.Run(fmt.Sprintf("commit=%t", commit), func(b *testing.B) {
+			b.SetBytes(int64(len(log)))
+			b.ReportAllocs()
+			verified := false
+			for b.Loop() {
+				b.StopTimer()
+				dir := ramDir(b)
+				r, w, err := os.Pipe()
+				require.NoError(b, err)
+				cat := exec.Command("cat", src)
+				cat.Stdout = w
+				var in io.Reader = struct{ io.Reader }{r}
+				if commit {
+					in, err = filter.NewInput(r)
+					require.NoError(b, err)
+				}
+				b.StartTimer()
+				require.NoError(b, cat.Start())
+				w.Close()
+				filterLog(b, dir, "ipcrypt", in)
+				b.StopTimer()
+				r.Close()
+				require.NoError(b, cat.Wait())
+				if !verified {
+					verify(b, dir, lines)
+					verified = true
+				}
+				require.NoError(b, os.RemoveAll(dir))
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+		})
+	}
+}
+
 // filterLog runs the main job.
-func filterLog(b *testing.B, dir, mode string, log []byte) {
+func filterLog(b *testing.B, dir, mode string, log io.Reader) {
 	parser, err := format.New("auto", time.UTC, nil)
 	require.NoError(b, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
@@ -79,7 +129,7 @@ func filterLog(b *testing.B, dir, mode string, log []byte) {
 		Parser: parser, Mode: ip, Redact: redact, Rooms: matcher, Limits: rooms.DefaultLimits, CountV6: 128,
 	}, s)
 	q := filter.NewQueue(s, 64<<20)
-	require.NoError(b, f.Run(bytes.NewReader(log), q))
+	require.NoError(b, f.Run(log, q))
 	ctx, cancel := context.WithTimeout(b.Context(), time.Second)
 	defer cancel()
 	require.True(b, q.Close(ctx))

@@ -101,6 +101,8 @@ func (c *collector) Get() *Batch {
 	return &c.batch
 }
 
+func (c *collector) Wait() {}
+
 func (c *collector) Put(b *Batch) error {
 	if c.lines == nil {
 		c.lines, c.records = map[format.Day]string{}, map[format.Day]string{}
@@ -132,6 +134,8 @@ func (s *stream) Get() *Batch {
 	s.batch.Reset()
 	return &s.batch
 }
+
+func (s *stream) Wait() {}
 
 func (s *stream) Put(b *Batch) error {
 	for _, p := range b.Parts {

@@ -10,10 +10,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Input reads a descriptor and can be told to stop while it waits for bytes,
-// which a plain read of a pipe cannot. The descriptor stays as it is: its
-// flags belong to the web server as well.
-type Input struct {
+// Input is the log, as it comes. It can be told to stop while it waits for
+// bytes, which a plain read of a pipe cannot. The descriptor stays as it is:
+// its flags belong to the web server as well.
+type Input interface {
+	// Read reads into p what there is, and waits for at least one byte.
+	io.Reader
+	// Stop ends the reading: for 0 Read returns ErrStopped at once, else io.EOF
+	// when there is nothing left to read or drain has passed. Any goroutine may
+	// call it.
+	Stop(drain time.Duration)
+}
+
+// ErrStopped ends an input that was stopped at once: what follows is still to
+// be read, by another process perhaps.
+var ErrStopped = errors.New("stopped before the end of the input")
+
+// NewInput returns the Input that reads f: for a pipe one that is a Keeper as
+// well, where the system can do that.
+func NewInput(f *os.File) (Input, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	in := &plainInput{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}
+	if pipe := newPipeInput(in); pipe != nil {
+		return pipe, nil
+	}
+	return in, nil
+}
+
+// plainInput takes what it reads.
+type plainInput struct {
 	fd       int
 	file     *os.File // which the collector would else close
 	wakeR    *os.File
@@ -22,22 +50,7 @@ type Input struct {
 	stopped  atomic.Bool
 }
 
-// ErrStopped ends an input that was stopped at once: what follows is still to
-// be read, by another process perhaps.
-var ErrStopped = errors.New("stopped before the end of the input")
-
-// NewInput returns an Input that reads f.
-func NewInput(f *os.File) (*Input, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	return &Input{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}, nil
-}
-
-// Stop ends the reading: for 0 Read returns ErrStopped at once, else io.EOF when
-// there is nothing left to read or drain has passed.
-func (in *Input) Stop(drain time.Duration) {
+func (in *plainInput) Stop(drain time.Duration) {
 	if drain == 0 {
 		in.stopped.Store(true)
 	}
@@ -45,18 +58,28 @@ func (in *Input) Stop(drain time.Duration) {
 	in.wakeW.Write([]byte{0})
 }
 
-// Read reads into p what there is, and waits for at least one byte.
-func (in *Input) Read(p []byte) (int, error) {
+// ended returns why nothing more is to be read, and else whether to read only
+// what is there already.
+func (in *plainInput) ended() (draining bool, err error) {
+	if in.stopped.Load() {
+		return false, ErrStopped
+	}
+	end := in.deadline.Load()
+	if end != 0 && time.Now().UnixNano() >= end {
+		return true, io.EOF
+	}
+	return end != 0, nil
+}
+
+func (in *plainInput) Read(p []byte) (int, error) {
 	fds := []unix.PollFd{{Fd: int32(in.fd), Events: unix.POLLIN}, {Fd: int32(in.wakeR.Fd()), Events: unix.POLLIN}}
 	for {
 		wait := -1
-		if in.stopped.Load() {
-			return 0, ErrStopped
+		draining, err := in.ended()
+		if err != nil {
+			return 0, err
 		}
-		if end := in.deadline.Load(); end != 0 {
-			if time.Now().UnixNano() >= end {
-				return 0, io.EOF
-			}
+		if draining {
 			wait = 0
 			fds = fds[:1]
 		}
@@ -83,6 +106,6 @@ func (in *Input) Read(p []byte) (int, error) {
 }
 
 // fault is an error as a read of the file returns it.
-func (in *Input) fault(op string, err error) error {
+func (in *plainInput) fault(op string, err error) error {
 	return &os.PathError{Op: op, Path: in.file.Name(), Err: err}
 }

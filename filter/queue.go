@@ -49,8 +49,10 @@ type Queue struct {
 	abandoned bool
 
 	wake  chan struct{} // the reader put something
-	space chan struct{} // the writer took something
+	space chan struct{} // the writer took something, or could not
 	done  chan struct{} // the writer has ended
+
+	patience *time.Timer // of Wait
 
 	refused atomic.Bool  // the last write failed
 	since   atomic.Int64 // when the call of sink under way began, monotonic ns; 0 for none
@@ -60,7 +62,7 @@ type Queue struct {
 
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
-	q := &Queue{sink: sink, bound: bound, start: time.Now(),
+	q := &Queue{sink: sink, bound: bound, start: time.Now(), patience: time.NewTimer(0),
 		wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
@@ -107,6 +109,26 @@ func (q *Queue) Put(b *Batch) error {
 		runtime.Gosched() // on one core, the writer's turn comes now
 	}
 	return nil
+}
+
+// Wait returns when everything is written, and where the disk refuses or hangs:
+// within 50 ms, and at once while it goes on so. What is not written then is lost
+// if the process is killed.
+func (q *Queue) Wait() {
+	q.patience.Reset(stall)
+	for !q.isEmpty() && !q.refused.Load() && !q.hangs() {
+		select {
+		case <-q.space:
+		case <-q.patience.C:
+			return
+		}
+	}
+}
+
+func (q *Queue) isEmpty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.filled) == 0
 }
 
 // drop counts the lines of b as lost and returns a batch of its records, nil
@@ -248,6 +270,7 @@ func (q *Queue) writeNext() outcome {
 	case q.abandoned:
 		return ended
 	case !ok:
+		signal(q.space)
 		return failed
 	}
 	if q.filled[0] = nil; len(q.filled) == 1 {

@@ -301,3 +301,75 @@ func TestQueueClose(t *testing.T) {
 		assert.True(t, NewQueue(&sink{}, 1).Close(context.Background()))
 	})
 }
+
+// TestQueueWait: the reader commits what is written, and goes on where it will
+// not be soon.
+func TestQueueWait(t *testing.T) {
+	t.Run("written", func(t *testing.T) {
+		s := &sink{}
+		q := NewQueue(s, 1<<20)
+		q.Wait()
+		for i := range 100 {
+			put(t, q, "a\n", fmt.Sprint(i))
+			q.Wait()
+			require.Len(t, s.written(), 2*(i+1))
+			require.True(t, s.counted(fmt.Sprint(i)), "its records as well")
+		}
+		q.Close(context.Background())
+	})
+	t.Run("refused", func(t *testing.T) {
+		s := &sink{take: func([]byte) (int, error) { return 0, errRefused }}
+		q := NewQueue(s, 1<<20)
+		put(t, q, "a\n", "")
+		q.Wait()
+		begun := time.Now()
+		for range 100 {
+			put(t, q, "a\n", "")
+			q.Wait()
+		}
+		assert.Less(t, time.Since(begun), 50*stall)
+		q.Close(within(t, 0))
+		assert.EqualValues(t, 101, q.Dropped())
+	})
+	t.Run("hanging", func(t *testing.T) {
+		release := make(chan struct{})
+		s := &sink{take: func(lines []byte) (int, error) {
+			<-release
+			return len(lines), nil
+		}}
+		q := NewQueue(s, 1<<20)
+		begun := time.Now()
+		for range 100 {
+			put(t, q, "a\n", "")
+			q.Wait()
+		}
+		assert.Less(t, time.Since(begun), 50*stall, "only the first is waited for")
+		close(release)
+		q.Close(context.Background())
+		assert.Len(t, s.written(), 200)
+	})
+	t.Run("slow", func(t *testing.T) {
+		release := make(chan struct{})
+		s := &sink{take: func(lines []byte) (int, error) {
+			<-release
+			return 1, nil // a byte at a time: no call hangs
+		}}
+		q := NewQueue(s, 1<<20)
+		put(t, q, strings.Repeat("a", 100)+"\n", "")
+		go func() {
+			for {
+				select {
+				case release <- struct{}{}:
+					<-time.After(stall / 10)
+				case <-q.done:
+					return
+				}
+			}
+		}()
+		begun := time.Now()
+		q.Wait()
+		assert.Less(t, time.Since(begun), 10*stall)
+		assert.Less(t, len(s.written()), 101)
+		q.Close(within(t, 0))
+	})
+}

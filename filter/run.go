@@ -21,18 +21,71 @@ type Output interface {
 	Get() *Batch
 	// Put takes the batch back, filled. An error ends the run.
 	Put(*Batch) error
+	// Wait returns when all batches that were put are written, and at once where
+	// that cannot be waited for.
+	Wait()
+}
+
+// Keeper is an input that keeps what was read until it is committed, for
+// another process to read it where this one is killed.
+type Keeper interface {
+	io.Reader
+	// Fresh reports whether Read has bytes to return now. Where it has not, what
+	// is due has to be committed before the next Read.
+	Fresh() bool
+	// Commit lets go of the first n bytes that were read and not committed yet.
+	Commit(n int) error
 }
 
 // Run treats the lines of in until its end and hands them to out, a batch for
 // each read: when in has nothing more to say, nothing is held back but the
 // beginning of a line. The last line needs no newline, and gets one; that of an
 // input that was stopped (ErrStopped) is left alone, since its end may follow.
+//
+// Of a Keeper the lines of a batch are committed once it is written: while one
+// batch is being written, only the next one is read and treated.
 func (f *Filter) Run(in io.Reader, out Output) error {
+	last := uncommitted{out: out}
+	last.in, _ = in.(Keeper)
+	err := f.run(in, out, &last)
+	if unkept := last.commit(); unkept != nil {
+		err = errors.Join(err, unkept)
+	}
+	return err
+}
+
+// uncommitted is what was read of a Keeper and is not committed yet.
+type uncommitted struct {
+	in   Keeper // nil: the input keeps nothing
+	out  Output
+	read int // bytes
+	put  int // of these, those that were put: whole lines
+}
+
+// commit waits for what was put.
+func (u *uncommitted) commit() error {
+	if u.in == nil || u.put == 0 {
+		return nil
+	}
+	u.out.Wait()
+	n := u.put
+	u.read -= n
+	u.put = 0
+	return u.in.Commit(n)
+}
+
+func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 	buf := make([]byte, readSize)
 	held := 0      // bytes of a line whose end is not read yet
 	inCut := false // what comes next belongs to a line that is longer than maxLine
 	for {
+		if last.put > 0 && last.in != nil && !last.in.Fresh() {
+			if err := last.commit(); err != nil {
+				return err
+			}
+		}
 		n, err := in.Read(buf[held:])
+		last.read += n
 		data := buf[:held+n]
 		if inCut {
 			end := bytes.IndexByte(data, '\n')
@@ -55,11 +108,15 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 			f.renew()
 			f.treatLines(b, lines)
 			f.share()
+			if err := last.commit(); err != nil {
+				return err
+			}
 			if err := out.Put(b); err != nil {
 				return err
 			}
 		}
 		held = copy(buf, rest)
+		last.put = last.read - held
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {

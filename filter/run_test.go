@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -165,4 +166,98 @@ func TestCutLine(t *testing.T) {
 		assert.Equal(t, want, string(cutLine([]byte(head + tail + "1")))[len(head):], tail)
 	}
 	assert.Empty(t, cutLine([]byte(strings.Repeat("1", maxLine+1))))
+}
+
+// keeper is a Keeper of pieces: Read returns one of them, and Fresh is true
+// where fresh says so.
+type keeper struct {
+	pieces []string
+	fresh  func(read int) bool
+	read   int
+	log    *[]string
+}
+
+func (k *keeper) Fresh() bool { return k.fresh(k.read) }
+
+func (k *keeper) Read(p []byte) (int, error) {
+	if k.read == len(k.pieces) {
+		return 0, io.EOF
+	}
+	k.read++
+	*k.log = append(*k.log, "read")
+	return copy(p, k.pieces[k.read-1]), nil
+}
+
+func (k *keeper) Commit(n int) error {
+	*k.log = append(*k.log, fmt.Sprint("commit ", n))
+	return nil
+}
+
+// logged is an Output that notes what is asked of it.
+type logged struct {
+	collector
+	log *[]string
+}
+
+func (l *logged) Put(b *Batch) error {
+	*l.log = append(*l.log, fmt.Sprintf("put %q", b.Parts[0].Lines))
+	return nil
+}
+
+func (l *logged) Wait() { *l.log = append(*l.log, "wait") }
+
+// TestRunCommits: a batch is committed once it is written, and before the next
+// one is put, so that a kill makes one batch stand twice at most. Nothing is
+// waited for as long as there is more to read.
+func TestRunCommits(t *testing.T) {
+	always := func(int) bool { return true }
+	never := func(int) bool { return false }
+	for _, tt := range []struct {
+		name   string
+		pieces []string
+		fresh  func(int) bool
+		want   []string
+	}{
+		{"one after the other", []string{"a\n", "bb\n"}, never,
+			[]string{"read", `put "a\n"`, "wait", "commit 2", "read", `put "bb\n"`, "wait", "commit 3"}},
+		{"read while the last one is written", []string{"a\n", "bb\n"}, always,
+			[]string{"read", `put "a\n"`, "read", "wait", "commit 2", `put "bb\n"`, "wait", "commit 3"}},
+		{"whole lines only", []string{"a\nb", "b", "b\n"}, always,
+			[]string{"read", `put "a\n"`, "read", "read", "wait", "commit 2", `put "bbb\n"`, "wait", "commit 4"}},
+		{"the end of the input", []string{"a\nb"}, never,
+			[]string{"read", `put "a\n"`, "wait", "commit 2", `put "b\n"`, "wait", "commit 1"}},
+		{"no line", []string{"a"}, always, []string{"read", `put "a\n"`, "wait", "commit 1"}},
+		{"nothing", nil, always, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log []string
+			f := New(newConfig(t, "common"), newCalendar())
+			require.NoError(t, f.Run(&keeper{pieces: tt.pieces, fresh: tt.fresh, log: &log}, &logged{log: &log}))
+			assert.Equal(t, tt.want, log)
+		})
+	}
+}
+
+// TestRunCommitsAll: also what is left out of a line that is too long.
+func TestRunCommitsAll(t *testing.T) {
+	var log []string
+	var pieces []string
+	total := 0
+	for range 100 {
+		pieces = append(pieces, strings.Repeat("x", readSize/2))
+		total += readSize / 2
+	}
+	pieces = append(pieces, "end\nnext\n")
+	total += len("end\nnext\n")
+	f := New(newConfig(t, "common"), newCalendar())
+	in := &keeper{pieces: pieces, fresh: func(int) bool { return false }, log: &log}
+	require.NoError(t, f.Run(in, &logged{log: &log}))
+	committed := 0
+	for _, entry := range log {
+		var n int
+		if _, err := fmt.Sscanf(entry, "commit %d", &n); err == nil {
+			committed += n
+		}
+	}
+	assert.Equal(t, total, committed)
 }

@@ -121,7 +121,7 @@ type requests struct {
 // children still write to the pipe, and closes it when the last is gone. An
 // error log has no children to wait for. SIGINT ends the reading at once, a
 // second one the process.
-func obey(signals <-chan os.Signal, in *filter.Input, errorLog bool) *requests {
+func obey(signals <-chan os.Signal, in filter.Input, errorLog bool) *requests {
 	interrupt, cancel := context.WithCancel(context.Background())
 	asked := &requests{interrupt: interrupt}
 	go func() {
@@ -193,6 +193,8 @@ func (d *directOutput) Put(b *filter.Batch) error {
 	}
 	return nil
 }
+
+func (d *directOutput) Wait() {}
 
 // check is filter --check: the flags were good, what about DIR?
 func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {

@@ -123,6 +123,8 @@ type sink struct {
 
 func (k *sink) Get() *filter.Batch { k.batch.Reset(); return &k.batch }
 
+func (k *sink) Wait() {}
+
 func (k *sink) Put(b *filter.Batch) error {
 	for i := range b.Parts {
 		p := &b.Parts[i]

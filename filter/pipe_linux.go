@@ -1,0 +1,218 @@
+package filter
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeSize is what the web server's pipe is enlarged to, as far as the system
+// lets us (pipe-max-size, pipe(7)): what is not written yet stays in it, and the
+// server must find room for what comes meanwhile.
+const pipeSize = 1 << 20
+
+// pipeInput is a Keeper. What it reads it has copied by tee(2) into a pipe of
+// its own, which costs references to pages and no bytes; the original stays
+// until it is committed. So a kill loses nothing: the process that comes next on
+// the same pipe finds what was not committed.
+//
+// A line that is longer than the own pipe, which is half as large as the other
+// one, is taken out while it is read, since its end finds no room: of such a
+// line a kill loses what had come.
+type pipeInput struct {
+	*plainInput
+	own    [2]int // read end and write end
+	null   int    // /dev/null
+	epoll  int
+	events [2]unix.EpollEvent // scratch of wait
+
+	kept  int  // bytes at the head of the pipe that were copied
+	fresh int  // of these, those that stand in the own pipe and were not read yet
+	taken int  // bytes that were read and taken out before their Commit
+	full  bool // the own pipe can hold no more than what is kept
+	hup   bool // nobody can write to the pipe any more
+}
+
+// newPipeInput returns nil for what is no pipe, and where a pipe cannot be
+// looked into.
+func newPipeInput(plain *plainInput) Input {
+	size, err := unix.FcntlInt(uintptr(plain.fd), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		return nil
+	}
+	if size < pipeSize {
+		// Without the right to all of it, a smaller pipe will do.
+		if larger, err := unix.FcntlInt(uintptr(plain.fd), unix.F_SETPIPE_SZ, pipeSize); err == nil {
+			size = larger
+		}
+	}
+	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, null: -1, epoll: -1}
+	if !in.open(size) {
+		for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
+			if fd >= 0 {
+				unix.Close(fd)
+			}
+		}
+		return nil
+	}
+	return in
+}
+
+func (in *pipeInput) open(size int) bool {
+	if unix.Pipe2(in.own[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
+		return false
+	}
+	if size < 2*os.Getpagesize() {
+		return false // no half of it holds anything
+	}
+	// Half of the pages: full before the other one is.
+	own, err := unix.FcntlInt(uintptr(in.own[1]), unix.F_SETPIPE_SZ, size/2)
+	if err != nil || own > size/2 {
+		return false
+	}
+	if in.null, err = unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0); err != nil {
+		return false
+	}
+	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return false
+	}
+	// Edge-triggered: the half line that stands in the pipe is no event.
+	err = unix.EpollCtl(in.epoll, unix.EPOLL_CTL_ADD, in.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: 0})
+	if err != nil {
+		return false
+	}
+	err = unix.EpollCtl(in.epoll, unix.EPOLL_CTL_ADD, int(in.wakeR.Fd()), &unix.EpollEvent{Events: unix.EPOLLIN, Fd: 1})
+	if err != nil {
+		return false
+	}
+	_, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK)
+	return err == nil
+}
+
+// Read returns what has come since the last one.
+func (in *pipeInput) Read(p []byte) (int, error) {
+	for again := time.Millisecond; ; again = min(2*again, time.Second) {
+		draining, err := in.ended()
+		if err != nil {
+			return 0, err
+		}
+		ok, err := in.look()
+		switch {
+		case err != nil:
+			return 0, err
+		case ok:
+			return in.readOwn(p)
+		case in.full:
+			if err := in.take(); err != nil {
+				return 0, err
+			}
+			continue
+		case in.hup || draining:
+			return 0, io.EOF
+		}
+		if err := in.wait(again); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Fresh leaves errors to Read.
+func (in *pipeInput) Fresh() bool {
+	ok, err := in.look()
+	return ok || err != nil
+}
+
+// Commit takes whole lines out of the pipe.
+func (in *pipeInput) Commit(n int) error {
+	before := min(n, in.taken)
+	in.taken -= before
+	in.kept -= n - before
+	return in.discard(in.fd, n-before)
+}
+
+// look copies what has come since the last time, and reports whether there is
+// anything to read. It waits for nothing.
+func (in *pipeInput) look() (bool, error) {
+	in.full = false
+	if in.fresh > 0 {
+		return true, nil
+	}
+	there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
+	if err != nil {
+		return false, in.fault("look into", err)
+	}
+	if there <= in.kept {
+		return false, nil
+	}
+	// What is kept is copied once more: tee(2) begins at the head.
+	n, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
+	if err != nil {
+		return false, in.fault("tee", err)
+	}
+	if err := in.discard(in.own[0], min(int(n), in.kept)); err != nil {
+		return false, err
+	}
+	if int(n) <= in.kept {
+		in.full = true
+		return false, nil
+	}
+	in.fresh = int(n) - in.kept
+	in.kept = int(n)
+	return true, nil
+}
+
+func (in *pipeInput) readOwn(p []byte) (int, error) {
+	n, err := unix.Read(in.own[0], p[:min(len(p), in.fresh)])
+	if err != nil {
+		return 0, in.fault("read", err)
+	}
+	in.fresh -= n
+	return n, nil
+}
+
+// take moves what is kept into memory: it was read.
+func (in *pipeInput) take() error {
+	n := in.kept
+	in.taken += n
+	in.kept = 0
+	return in.discard(in.fd, n)
+}
+
+// discard takes n bytes out of a pipe that has them.
+func (in *pipeInput) discard(fd, n int) error {
+	for n > 0 {
+		m, err := unix.Splice(fd, nil, in.null, nil, n, unix.SPLICE_F_NONBLOCK)
+		switch {
+		case err == unix.EINTR:
+		case err != nil: // EAGAIN: somebody else reads this pipe
+			return in.fault("commit", err)
+		default:
+			n -= int(m)
+		}
+	}
+	return nil
+}
+
+// wait returns when something was written to the pipe, when its last writer has
+// gone, or when Stop was called. A writer that fills what a commit has freed, and
+// has more to write, tells nobody as long as the pipe was not empty (pipe_write
+// in Linux, fs/pipe.c): so with half a line there, wait returns again after a
+// time.
+func (in *pipeInput) wait(again time.Duration) error {
+	timeout := -1
+	if in.kept > 0 {
+		timeout = int(again.Milliseconds())
+	}
+	n, err := unix.EpollWait(in.epoll, in.events[:], timeout)
+	if err != nil && err != unix.EINTR {
+		return in.fault("wait for", err)
+	}
+	for _, e := range in.events[:max(n, 0)] {
+		if e.Fd == 0 && e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			in.hup = true
+		}
+	}
+	return nil
+}

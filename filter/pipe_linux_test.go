@@ -1,0 +1,244 @@
+package filter
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func plain(in Input) Input {
+	if pipe, ok := in.(*pipeInput); ok {
+		return pipe.plainInput
+	}
+	return in
+}
+
+// newPipe returns a pipe of size bytes, and a function that begins to read it as
+// a new process does.
+func newPipe(t testing.TB, size int) (w *os.File, begin func() *pipeInput) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+	})
+	got, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, size)
+	require.NoError(t, err)
+	require.Equal(t, size, got)
+	return w, func() *pipeInput {
+		wakeR, wakeW, err := os.Pipe()
+		require.NoError(t, err)
+		in := &pipeInput{plainInput: &plainInput{fd: int(r.Fd()), file: r, wakeR: wakeR, wakeW: wakeW}}
+		require.True(t, in.open(size))
+		t.Cleanup(func() {
+			for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
+				unix.Close(fd)
+			}
+		})
+		return in
+	}
+}
+
+func read(t testing.TB, in *pipeInput, size int) string {
+	buf := make([]byte, size)
+	n, err := in.Read(buf)
+	require.NoError(t, err)
+	return string(buf[:n])
+}
+
+func TestPipeIsEnlarged(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	defer w.Close()
+	in, err := NewInput(r)
+	require.NoError(t, err)
+	require.Implements(t, (*Keeper)(nil), in)
+	size, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+	require.NoError(t, err)
+	assert.Equal(t, pipeSize, size)
+}
+
+// TestPipeKeeps: what was not committed is there for the next process.
+func TestPipeKeeps(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	w.WriteString("one\ntwo\nthr")
+	in := begin()
+	assert.Equal(t, "one\ntwo\nthr", read(t, in, 100))
+	assert.False(t, in.Fresh())
+	require.NoError(t, in.Commit(4))
+	w.WriteString("ee\nfour\n")
+	assert.True(t, in.Fresh())
+	assert.Equal(t, "ee\nf", read(t, in, 4), "what was read comes once")
+
+	next := begin()
+	assert.Equal(t, "two\nthree\nfour\n", read(t, next, 100))
+	require.NoError(t, next.Commit(len("two\nthree\n")))
+	w.Close()
+	last := begin()
+	assert.Equal(t, "four\n", read(t, last, 100))
+	require.NoError(t, last.Commit(5))
+	_, err := last.Read(make([]byte, 1))
+	assert.Equal(t, io.EOF, err)
+}
+
+// TestPipeEndsInLine: the last line may have no newline.
+func TestPipeEndsInLine(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	w.WriteString("one\ntw")
+	w.Close()
+	in := begin()
+	f := New(newConfig(t, "common"), newCalendar())
+	var out collector
+	require.NoError(t, f.Run(in, &out))
+	assert.Equal(t, "one\ntw\n", out.lines[today])
+	assert.Zero(t, in.kept, "it is committed")
+}
+
+// TestPipeLongLine: a line that finds no room in the pipe is moved out of it,
+// however its bytes lie in the pipe's pages.
+func TestPipeLongLine(t *testing.T) {
+	line := strings.Repeat("x", 300_000) + "\n"
+	text := []byte(line[:1000])
+	defer runtime.KeepAlive(text) // its page stands in the pipe
+	for _, size := range []int{1 << 13, 1 << 16, 1 << 20} {
+		for name, write := range map[string]func(w *os.File){
+			"at once": func(w *os.File) { io.WriteString(w, line) },
+			"pages of a byte": func(w *os.File) {
+				for i := range text {
+					_, err := unix.Vmsplice(int(w.Fd()), []unix.Iovec{{Base: &text[i], Len: 1}}, 0)
+					require.NoError(t, err)
+				}
+				io.WriteString(w, line[1000:])
+			},
+		} {
+			t.Run(fmt.Sprintf("size=%d/%s", size, name), func(t *testing.T) {
+				w, begin := newPipe(t, size)
+				go func() {
+					io.WriteString(w, "short\n")
+					write(w)
+					io.WriteString(w, "short\n")
+					w.Close()
+				}()
+				f := New(newConfig(t, "common"), newCalendar())
+				var out collector
+				in := begin()
+				require.NoError(t, f.Run(in, &out))
+				assert.Equal(t, "short\n"+line+"short\n", out.lines[today])
+				assert.Zero(t, in.kept+in.taken+in.fresh)
+			})
+		}
+	}
+}
+
+// TestPipeRandom: whatever is written, read and committed, and however often the
+// reading begins anew, the bytes come in order, and those that were not
+// committed come again.
+func TestPipeRandom(t *testing.T) {
+	for seed := range uint64(30) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		size := 1 << (13 + rnd.IntN(5))
+		text := make([]byte, 1<<18)
+		for i := range text {
+			text[i] = "abcdefghi\n"[rnd.IntN(10)]
+		}
+		w, begin := newPipe(t, size)
+		go func() {
+			rest := text
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			for len(rest) > 0 {
+				n := min(1+rnd.IntN(3000), len(rest))
+				w.Write(rest[:n])
+				rest = rest[n:]
+			}
+			w.Close()
+		}()
+		in := begin()
+		read, committed := 0, 0
+		for {
+			if rnd.IntN(4) > 0 || !in.Fresh() {
+				n := rnd.IntN(read - committed + 1)
+				if !in.Fresh() {
+					n = read - committed
+				}
+				require.NoError(t, in.Commit(n))
+				committed += n
+			}
+			if rnd.IntN(8) == 0 && in.taken == 0 {
+				in, read = begin(), committed
+			}
+			buf := make([]byte, 1+rnd.IntN(size))
+			n, err := in.Read(buf)
+			if err == io.EOF {
+				break
+			}
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(text[read:read+n], buf[:n]), "seed %d at %d", seed, read)
+			read += n
+		}
+		require.Equal(t, len(text), read, "seed %d", seed)
+	}
+}
+
+// TestPipeIsIdle: half a line in the pipe is no reason to look again and again.
+func TestPipeIsIdle(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	in := begin()
+	w.WriteString("half a li")
+	assert.Equal(t, "half a li", read(t, in, 100))
+	// Whatever has happened up to now is one event at most.
+	for range 2 {
+		n, err := unix.EpollWait(in.epoll, in.events[:], 0)
+		require.NoError(t, err)
+		if n == 0 {
+			break
+		}
+	}
+	n, err := unix.EpollWait(in.epoll, in.events[:], 0)
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	w.WriteString("ne\n")
+	n, err = unix.EpollWait(in.epoll, in.events[:], int(time.Minute.Milliseconds()))
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+}
+
+// TestPipeOtherReader: two readers of one pipe get an error instead of waiting
+// for bytes that are gone.
+func TestPipeOtherReader(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	w.WriteString("one\n")
+	in, other := begin(), begin()
+	read(t, in, 100)
+	read(t, other, 100)
+	require.NoError(t, other.Commit(4))
+	assert.ErrorIs(t, in.Commit(4), unix.EAGAIN)
+}
+
+func TestPipeAllocs(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	in := begin()
+	buf := make([]byte, 100)
+	text := []byte("one\n")
+	allocs := testing.AllocsPerRun(100, func() {
+		w.Write(text)
+		n, err := in.Read(buf)
+		if err == nil && n == len(text) && !in.Fresh() {
+			err = in.Commit(n)
+		}
+		if err != nil || string(buf[:n]) != "one\n" {
+			panic("not read")
+		}
+	})
+	assert.Zero(t, allocs)
+}
