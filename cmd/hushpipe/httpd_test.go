@@ -65,11 +65,26 @@ type httpd struct {
 // CustomLog unless the directives have one.
 func startHTTPD(t *testing.T, directives ...string) *httpd {
 	t.Helper()
-	bin := apache(t)
+	h := newHTTPD(t)
+	h.populate(directives)
+	h.start("-f", filepath.Join(h.Root, "httpd.conf"))
+	return h
+}
+
+// newHTTPD returns a server that has no configuration yet, and does not run.
+func newHTTPD(t *testing.T) *httpd {
+	t.Helper()
 	h := &httpd{t: t, Root: t.TempDir(), port: freePort(t), ended: make(chan struct{})}
 	h.URL = "http://localhost:" + h.port
-	h.populate(directives)
+	return h
+}
 
+// start starts httpd with further arguments, and returns when it accepts
+// connections.
+func (h *httpd) start(args ...string) {
+	t := h.t
+	t.Helper()
+	bin := apache(t)
 	stderr, err := os.Create(filepath.Join(h.Root, "stderr.log"))
 	require.NoError(t, err)
 	defer stderr.Close()
@@ -78,7 +93,7 @@ func startHTTPD(t *testing.T, directives ...string) *httpd {
 	alive, inherited, err := os.Pipe()
 	require.NoError(t, err)
 
-	h.cmd = exec.Command(bin, "-D", "FOREGROUND", "-f", filepath.Join(h.Root, "httpd.conf"))
+	h.cmd = exec.Command(bin, append([]string{"-D", "FOREGROUND"}, args...)...)
 	h.cmd.Stdout, h.cmd.Stderr = stderr, stderr
 	h.cmd.ExtraFiles = []*os.File{inherited}
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -93,7 +108,6 @@ func startHTTPD(t *testing.T, directives ...string) *httpd {
 		h.cmd.Wait()
 	}()
 	h.awaitStarts(1)
-	return h
 }
 
 // apache returns the path of the server, or ends the test.

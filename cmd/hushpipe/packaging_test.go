@@ -1,0 +1,374 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	purgeService = "packaging/systemd/hushpipe-purge@.service"
+	purgeTimer   = "packaging/systemd/hushpipe-purge@.timer"
+	apacheDropIn = "packaging/systemd/apache2.service.d/hushpipe.conf"
+	apacheConf   = "packaging/apache2/hushpipe.conf"
+)
+
+// unit is a systemd unit file: section → key → values, in their order.
+type unit map[string]map[string][]string
+
+func readUnit(t *testing.T, name string) unit {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	u := unit{}
+	var section map[string][]string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			section = map[string][]string{}
+			u[strings.TrimSuffix(name, "]")] = section
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		require.True(t, ok && section != nil && value != "" && key == strings.TrimSpace(key), "%s: %s", name, line)
+		section[key] = append(section[key], value)
+	}
+	return u
+}
+
+// command splits a command line as systemd does (systemd.service(5), "Command
+// lines"), and puts dir in the place of %f.
+func command(line, dir string) []string {
+	var args []string
+	for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.TrimPrefix(line, "-"), -1) {
+		args = append(args, strings.NewReplacer("%f", dir, "$$", "$").Replace(strings.Trim(arg, "'")))
+	}
+	return args
+}
+
+// TestUnitsVerify asks systemd itself where it is there; the other tests do what
+// the units say.
+func TestUnitsVerify(t *testing.T) {
+	service, timer, dropIn := readUnit(t, purgeService), readUnit(t, purgeTimer), readUnit(t, apacheDropIn)
+	assert.Equal(t, []string{"oneshot"}, service["Service"]["Type"])
+	assert.Equal(t, []string{"yes"}, timer["Timer"]["Persistent"])
+	assert.Equal(t, []string{"timers.target"}, timer["Install"]["WantedBy"])
+	assert.Len(t, dropIn["Service"]["ExecStopPost"], 1)
+
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Log("systemd-analyze is missing: the units are only parsed and run")
+		return
+	}
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	program := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t))
+	texts := map[string]string{}
+	for _, name := range []string{purgeService, purgeTimer, apacheDropIn} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		texts[name] = program.Replace(string(text))
+	}
+	apache := debianUnit
+	if text, err := os.ReadFile("/lib/systemd/system/apache2.service"); err == nil {
+		apache = string(text)
+		assert.Contains(t, apache, "KillMode=mixed", "what the drop-in is for")
+	}
+	put("apache2.service.d/hushpipe.conf", texts[apacheDropIn])
+	units := []string{
+		put("hushpipe-purge@.service", texts[purgeService]),
+		put("hushpipe-purge@var-log-hushpipe.service", texts[purgeService]),
+		put("hushpipe-purge@srv-two\\x20words.timer", texts[purgeTimer]),
+		put("apache2.service", apache),
+	}
+	out, err := exec.Command(analyze, append([]string{"verify"}, units...)...).CombinedOutput()
+	assert.NoError(t, err)
+	assert.Empty(t, string(out))
+	out, err = exec.Command(analyze, "calendar", timer["Timer"]["OnCalendar"][0]).CombinedOutput()
+	assert.NoError(t, err, "%s", out)
+}
+
+// debianUnit stands for Debian's apache2.service where the package has none.
+const debianUnit = `[Service]
+Type=forking
+ExecStart=/usr/sbin/apachectl start
+ExecStop=/usr/sbin/apachectl graceful-stop
+KillMode=mixed
+`
+
+// TestPurgeUnit runs the command of the unit with no more than the privileges
+// that it leaves to root, on a DIR of root's and on one of another user.
+func TestPurgeUnit(t *testing.T) {
+	service := readUnit(t, purgeService)["Service"]
+	for _, tt := range []struct {
+		name     string
+		uid, gid int
+	}{{"root", 0, 0}, {"of a group", 0, 4}, {"of another user", 12345, 4}} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "two words")
+			require.NoError(t, os.Mkdir(dir, 0o750))
+			if os.Getuid() == 0 {
+				require.NoError(t, os.Chown(dir, tt.uid, tt.gid))
+				require.NoError(t, os.Chmod(dir, 0o750|os.ModeSetgid))
+			}
+			l := startLogger(t, dir)
+			l.write("192.0.2.1", "/http-bind?room=a")
+			require.Equal(t, 0, l.end())
+			yesterday, old := time.Now().AddDate(0, 0, -1).Format(time.DateOnly), time.Now().AddDate(0, 0, -20).Format(time.DateOnly)
+			for _, day := range []string{yesterday, old} {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "access-"+day+".log"), nil, 0o640))
+			}
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, "rooms")), "it is made again")
+
+			args := command(service["ExecStart"][0], dir)
+			require.Equal(t, "/usr/bin/hushpipe", args[0])
+			args[0] = hushpipeBinary(t)
+			if os.Getuid() == 0 {
+				bounding := "-all"
+				for _, name := range strings.Fields(service["CapabilityBoundingSet"][0]) {
+					bounding += ",+" + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
+				}
+				args = append([]string{"setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set", bounding}, args...)
+			}
+			out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.Equal(t, "deleted access-"+old+".log\n", string(out))
+			require.FileExists(t, filepath.Join(dir, "access-"+yesterday+".log"))
+			if os.Getuid() == 0 {
+				info, err := os.Stat(filepath.Join(dir, "rooms"))
+				require.NoError(t, err)
+				require.Equal(t, os.ModeDir|os.ModeSetgid|0o750, info.Mode())
+				require.EqualValues(t, tt.gid, info.Sys().(*syscall.Stat_t).Gid)
+			}
+		})
+	}
+}
+
+// debianHTTPD returns a server with a copy of Debian's configuration, in which
+// the snippet is enabled, or edited.
+func debianHTTPD(t *testing.T, edit func(snippet string) string) (h *httpd, dir string) {
+	t.Helper()
+	h = newHTTPD(t)
+	dir = filepath.Join(t.TempDir(), "hushpipe")
+	require.NoError(t, os.Chmod(filepath.Dir(h.Root), 0o755))
+	require.NoError(t, os.CopyFS(h.Root, os.DirFS("/etc/apache2")))
+	require.NoError(t, os.RemoveAll(filepath.Join(h.Root, "sites-enabled")))
+	text, err := os.ReadFile(apacheConf)
+	require.NoError(t, err)
+	snippet := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/hushpipe", dir).Replace(string(text))
+	for name, text := range map[string]string{
+		"ports.conf":                   "Listen 127.0.0.1:" + h.port + "\nListen [::1]:" + h.port + "\nServerName localhost\n",
+		"sites-enabled/one.conf":       "<VirtualHost *:" + h.port + ">\nServerName one.example.org\n</VirtualHost>\n",
+		"sites-enabled/two.conf":       "<VirtualHost *:" + h.port + ">\nServerName two.example.org\n</VirtualHost>\n",
+		"conf-available/hushpipe.conf": edit(snippet),
+	} {
+		path := filepath.Join(h.Root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	h.conf("hushpipe", true)
+	h.conf("other-vhosts-access-log", true)
+	for name, value := range map[string]string{
+		"CONFDIR": h.Root, "RUN_USER": "www-data", "RUN_GROUP": "www-data", "PID_FILE": h.Root + "/httpd.pid",
+		"RUN_DIR": h.Root, "LOCK_DIR": h.Root, "LOG_DIR": h.Root, "ENVVARS": "/dev/null", // not the machine's
+	} {
+		t.Setenv("APACHE_"+name, value)
+	}
+	return h, dir
+}
+
+// conf is a2enconf and a2disconf, which keep their state outside of the
+// configuration.
+func (h *httpd) conf(name string, enabled bool) {
+	h.t.Helper()
+	link := filepath.Join(h.Root, "conf-enabled", name+".conf")
+	os.Remove(link)
+	if enabled {
+		require.NoError(h.t, os.Symlink("../conf-available/"+name+".conf", link))
+	}
+}
+
+// TestApacheConfSnippet loads the snippet into Debian's configuration: beside
+// other-vhosts-access-log it is refused, and without that no raw address
+// reaches a log.
+func TestApacheConfSnippet(t *testing.T) {
+	apache(t)
+	h, dir := debianHTTPD(t, func(snippet string) string { return snippet })
+	configtest := func() (string, error) {
+		out, err := exec.Command("apache2ctl", "-t").CombinedOutput()
+		return string(out), err
+	}
+	out, err := configtest()
+	require.Error(t, err)
+	require.Contains(t, out, "a2disconf other-vhosts-access-log")
+	h.conf("other-vhosts-access-log", false)
+	out, err = configtest()
+	require.NoError(t, err, out)
+	require.Contains(t, out, "Syntax OK")
+
+	h.start("-d", h.Root)
+	h.visitHosts(dir)
+	h.Stop()
+	require.Contains(t, written(dir), "two.example.org:")
+	require.NotContains(t, h.ErrorLog(), "hushpipe:")
+	assertNoAddressBelow(t, dir, map[netip.Addr]bool{netip.MustParseAddr("127.0.0.6"): true})
+	require.NotContains(t, h.logged(), "127.0.0.6")
+	require.NotContains(t, h.logged(), "/visited")
+}
+
+// TestNoSnippetDisablesAnother is why the snippet refuses, and does not try: of
+// two CustomLogs of the server, httpd writes to both.
+func TestNoSnippetDisablesAnother(t *testing.T) {
+	apache(t)
+	h, dir := debianHTTPD(t, func(snippet string) string {
+		return regexp.MustCompile(`(?s)<IfFile.*</IfFile>`).ReplaceAllString(snippet, "")
+	})
+	h.start("-d", h.Root)
+	h.visitHosts(dir)
+	h.Stop()
+	require.Contains(t, h.logged(), "127.0.0.6")
+}
+
+// visitHosts makes a request of each virtual host, and awaits their lines in dir.
+func (h *httpd) visitHosts(dir string) {
+	h.t.Helper()
+	for _, host := range []string{"one", "two"} {
+		h.raw("127.0.0.6", "GET /visited HTTP/1.1\r\nHost: "+host+".example.org\r\nConnection: close\r\n\r\n")
+	}
+	await(h.t, func() bool { return strings.Count(written(dir), "/visited") == 2 }, "the virtual hosts are not logged")
+}
+
+// logged returns what httpd itself has written to its log directory.
+func (h *httpd) logged() (text string) {
+	h.t.Helper()
+	names, err := filepath.Glob(filepath.Join(h.Root, "*.log"))
+	require.NoError(h.t, err)
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		require.NoError(h.t, err)
+		text += string(content)
+	}
+	return text
+}
+
+// TestServerStop does to httpd what systemd does at "systemctl stop" under
+// Debian's unit, whose KillMode is mixed, while the logger is behind: SIGTERM to
+// the main process, SIGKILL to the rest as soon as that has ended. With the
+// drop-in the logger finishes first. SIGSTOP would not hold it up: the end of the
+// main process orphans its process group, which is then continued (_exit(2)).
+func TestServerStop(t *testing.T) {
+	const visits = 100
+	dropIn := readUnit(t, apacheDropIn)["Service"]["ExecStopPost"][0]
+	for _, tt := range []struct {
+		name    string
+		dropIn  bool
+		written int
+	}{{"Debian's unit loses what is in the pipe", false, 0}, {"with the drop-in", true, visits}} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			h := startHTTPD(t, combined, fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
+			logger := h.logger(dir)
+			day, err := os.Open(filepath.Join(dir, "access.log"))
+			require.NoError(t, err)
+			defer day.Close()
+			require.NoError(t, syscall.Flock(int(day.Fd()), syscall.LOCK_EX)) // it has to wait, as for a busy disk
+			for i := range visits {
+				h.raw("127.0.0."+strconv.Itoa(i+1), "GET /?id=r"+strconv.Itoa(i)+" HTTP/1.0\r\n\r\n")
+			}
+			main := h.cmd.Process.Pid
+			require.NoError(t, syscall.Kill(main, syscall.SIGWINCH)) // ExecStop: apachectl graceful-stop
+			require.NoError(t, syscall.Kill(main, syscall.SIGTERM))
+			await(t, func() bool { return stat(main, "State") == "Z (zombie)" }, "the end of httpd's main process")
+			if tt.dropIn {
+				post := stopPost(dropIn, logger, main, "exited")
+				require.NoError(t, post.Start())
+				require.NoError(t, day.Close())
+				require.NoError(t, post.Wait(), "it waited for a logger that ended in time")
+			}
+			syscall.Kill(-main, syscall.SIGKILL)
+			<-h.ended
+			require.Equal(t, tt.written, strings.Count(written(dir), "GET /?id=r"))
+		})
+	}
+}
+
+// TestServerCrash: httpd's children survive its main process and keep the pipe
+// open. Waiting for the logger would only keep the server from its restart.
+func TestServerCrash(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	h := startHTTPD(t, combined, fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
+	main, logger := h.cmd.Process.Pid, h.logger(dir)
+	require.NoError(t, h.cmd.Process.Kill())
+	await(t, func() bool { return stat(main, "State") == "Z (zombie)" }, "the end of httpd's main process")
+	post := stopPost(readUnit(t, apacheDropIn)["Service"]["ExecStopPost"][0], logger, main, "killed")
+	require.NoError(t, post.Start())
+	require.Error(t, post.Wait())
+	require.NoError(t, syscall.Kill(logger, 0), "it did not wait for the logger")
+}
+
+// stopPost returns the drop-in's command, as it is when main has ended in a way
+// that systemd.exec(5) calls code. The loggers of one server are waited for, and
+// as children of the process that has taken them over: under systemd, PID 1.
+func stopPost(line string, logger, main int, code string) *exec.Cmd {
+	args := command(line, "")
+	args[len(args)-1] = strings.Replace(args[len(args)-1], "-P 1 ", fmt.Sprintf("-P %s -g %d ", stat(logger, "PPid"), main), 1)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "EXIT_CODE="+code)
+	return cmd
+}
+
+// logger returns the process id of the only piped logger, which writes to dir,
+// when that of httpd's first run through its configuration has ended.
+func (h *httpd) logger(dir string) (pid int) {
+	h.t.Helper()
+	h.raw("127.0.0.6", "GET /first HTTP/1.0\r\n\r\n")
+	await(h.t, func() bool { return strings.Contains(written(dir), "/first") }, "the logger does not write")
+	await(h.t, func() bool {
+		out, _ := exec.Command("pgrep", "-P", strconv.Itoa(h.cmd.Process.Pid), "-x", "hushpipe").Output()
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(out)))
+		return pid > 0
+	}, "there is no single logger")
+	return pid
+}
+
+// stat returns a field of a process's status file (proc_pid_status(5)).
+func stat(pid int, field string) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// TestReadmePackaging: what the README tells to install is there.
+func TestReadmePackaging(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	files := regexp.MustCompile(`cmd/hushpipe/(packaging/\S+)`).FindAllStringSubmatch(string(text), -1)
+	var named []string
+	for _, f := range files {
+		named = append(named, f[1])
+	}
+	require.Subset(t, named, []string{purgeService, purgeTimer, apacheDropIn, apacheConf})
+}
