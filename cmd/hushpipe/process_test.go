@@ -276,6 +276,29 @@ func TestTwoStarts(t *testing.T) {
 	}
 }
 
+// TestTimeZone: today, to which a line without a time goes, is that of the
+// variable TZ; a line with a time stays in the day that it spells.
+func TestTimeZone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	now := time.Now().UTC()
+	lines := map[string]int{}
+	for _, name := range []string{"Pacific/Kiritimati", "Etc/GMT+12", "UTC"} {
+		zone, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		t.Setenv("TZ", name)
+		l := startLogger(t, dir)
+		fmt.Fprintf(l.stdin, "no time\n192.0.2.1 - - [%s] \"GET / HTTP/1.1\" 200 5\n", now.Format("02/Jan/2006:15:04:05 -0700"))
+		require.Equal(t, 0, l.end())
+		lines[now.In(zone).Format(time.DateOnly)]++
+		lines[now.Format(time.DateOnly)]++
+	}
+	for date, n := range lines {
+		text, err := os.ReadFile(filepath.Join(dir, "access-"+date+".log"))
+		require.NoError(t, err)
+		require.Equal(t, n, strings.Count(string(text), "\n"), date)
+	}
+}
+
 // TestRevealFollows: what "tail -f" writes is revealed while it waits for more.
 func TestRevealFollows(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")

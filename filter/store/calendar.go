@@ -129,7 +129,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 			key, err = dir.PutKey(day, *fresh)
 		}
 		if err != nil {
-			if !vouches {
+			if !vouches && !errors.Is(err, rotate.ErrExpired) { // it was open when it was placed
 				s.cfg.Say("key-file", err.Error()+"; a key in memory is used")
 			}
 			answer <- nil
@@ -172,14 +172,27 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 	if err != nil {
 		return // it comes up again where keys are saved
 	}
-	there := map[string]bool{}
+	lines, err := dir.Names("")
+	if err != nil {
+		return
+	}
+	there, hasLines := map[string]bool{}, map[format.Day]bool{}
 	for _, name := range names {
 		there[name] = true
 	}
+	for _, name := range lines {
+		if day, ok := logDay(name); ok {
+			hasLines[day] = true
+		}
+	}
+	// A process whose time zone is ahead, by up to two dates, has deleted a day
+	// already, if its lines have gone as well.
+	ahead := s.firstDay(format.DayOf(s.cfg.Now()) + 2)
 	gone := 0
 	s.mu.Lock()
 	for day := range s.keys {
-		if !s.unsure[day] && !there[day.String()+".key"] {
+		purged := day < ahead && !hasLines[day]
+		if !s.unsure[day] && !there[day.String()+".key"] && !purged {
 			s.unsure[day] = true
 			gone++
 		}
@@ -228,6 +241,13 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 	s.mu.Unlock()
 	for day, key := range unsure {
 		stored, err := dir.PutKey(day, key)
+		if errors.Is(err, rotate.ErrExpired) { // while it was asked for; its lines are left out
+			s.mu.Lock()
+			delete(s.keys, day)
+			delete(s.unsure, day)
+			s.mu.Unlock()
+			continue
+		}
 		if err != nil {
 			s.cfg.Say("key-file", err.Error())
 			path := filepath.Join(s.keyPath(), day.String()+".key")

@@ -1,0 +1,358 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/format"
+)
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	loc, err := time.LoadLocation(name)
+	require.NoError(t, err)
+	return loc
+}
+
+// stamped is a line as httpd writes it at that moment, in that time zone.
+func stamped(now time.Time, room string) string {
+	return fmt.Sprintf("192.0.2.1 - - [%s] \"GET /http-bind?room=%s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+		now.Format("02/Jan/2006:15:04:05 -0700"), room)
+}
+
+// onePseudonym asserts that a day's file holds n lines of one client.
+func (b *bed) onePseudonym(day format.Day, n int) {
+	b.Helper()
+	text := b.read(logFile(day))
+	first, _, _ := strings.Cut(text, " ")
+	assert.Equal(b, n, strings.Count(text, "\n"), "lines of %s", day)
+	assert.Equal(b, n, strings.Count("\n"+text, "\n"+first+" "), "one address, one pseudonym, all %s", day)
+}
+
+// TestHours lets a server write a line each hour, and holds what is on disk
+// against what the calendar says: each line stands in the file of the day that it
+// spells, for exactly as many days as are kept, whatever an hour is called. The
+// day changes where the zone's clock says so, be that at 1 o'clock.
+func TestHours(t *testing.T) {
+	for _, tt := range []struct {
+		name, zone, from string
+		hours            map[string]int // of some days, in their order
+	}{
+		{"to summer time", "Europe/Berlin", "2027-03-27", map[string]int{"2027-03-27": 24, "2027-03-28": 23, "2027-03-29": 24}},
+		{"from summer time", "Europe/Berlin", "2026-10-24", map[string]int{"2026-10-24": 24, "2026-10-25": 25, "2026-10-26": 24}},
+		{"there is no midnight", "Africa/Cairo", "2026-04-23", map[string]int{"2026-04-23": 24, "2026-04-24": 23}},
+		{"midnight comes twice", "Africa/Cairo", "2026-10-28", map[string]int{"2026-10-28": 24, "2026-10-29": 25, "2026-10-30": 24}},
+		{"a day is left out", "Pacific/Apia", "2011-12-28", map[string]int{"2011-12-29": 24, "2011-12-30": 0, "2011-12-31": 24}},
+		{"a day comes twice", "Pacific/Kwajalein", "1969-09-29", map[string]int{"1969-09-29": 24, "1969-09-30": 47}},
+		{"a leap day", "UTC", "2028-02-28", map[string]int{"2028-02-28": 24, "2028-02-29": 24, "2028-03-01": 24}},
+		{"no leap day", "UTC", "2026-02-27", map[string]int{"2026-02-28": 24, "2026-03-01": 24}},
+		{"a year's end", "Asia/Kathmandu", "2026-12-31", map[string]int{"2026-12-31": 24, "2027-01-01": 24}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			b.cfg.Keep = 2
+			loc := zone(t, tt.zone)
+			now, err := time.ParseInLocation(time.DateOnly, tt.from, loc)
+			require.NoError(t, err)
+			b.set(now)
+			s := b.open()
+			f := b.newFilter(s)
+			hours := map[format.Day]int{}
+			for range 76 {
+				b.feed(f, s, stamped(now, "a"))
+				hours[format.DayOf(now)]++
+				now = now.Add(time.Hour).In(loc)
+				b.set(now)
+				s.Tick()
+				today := format.DayOf(now)
+				for day, n := range hours {
+					if day > today-2 {
+						b.onePseudonym(day, n)
+						continue
+					}
+					assert.Equal(t, none, b.read(logFile(day)), "at %s", now)
+					assert.NotContains(t, b.names(keyDir), day.String()+".key")
+				}
+			}
+			for date, n := range tt.hours {
+				day, _ := format.ParseDay(date)
+				assert.Equal(t, n, hours[day], date)
+				if n > 0 {
+					assert.Equal(t, "1 a\n", b.rooms(day))
+				} else {
+					assert.Equal(t, none, b.rooms(day), "it had no lines")
+				}
+			}
+			assert.Empty(t, b.heard())
+		})
+	}
+}
+
+// TestZoneChange restarts the server under other time zones. Lines stay in the
+// days that they spell, and what a day further east has deleted does not come
+// back further west.
+func TestZoneChange(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 2
+	now := noon
+	expired := format.Day(0)
+	want := map[format.Day]int{}
+	for _, name := range []string{"UTC", "Pacific/Kiritimati", "Etc/GMT+12", "UTC", "Etc/GMT+12", "Pacific/Kiritimati"} {
+		loc := zone(t, name)
+		b.set(now.In(loc))
+		s := b.open()
+		f := b.newFilter(s)
+		for range 12 {
+			now = now.Add(time.Hour).In(loc)
+			b.set(now)
+			s.Tick()
+			b.feed(f, s, stamped(now, "a"))
+			today := format.DayOf(now)
+			expired = max(expired, today-2)
+			want[today]++
+			for day, n := range want {
+				if day > expired {
+					b.onePseudonym(day, n)
+				} else {
+					assert.Equal(t, none, b.read(logFile(day)), "%s at %s", day, now)
+				}
+			}
+		}
+		require.NoError(t, s.Close())
+	}
+	assert.Empty(t, b.heard())
+}
+
+// TestTwoZones: after a change of the time zone and a graceful restart, the old
+// process goes on in the old one. The one further east deletes first; lines of
+// days that both keep are whole.
+func TestTwoZones(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 2
+	type process struct {
+		loc *time.Location
+		s   *Store
+		f   *filter.Filter
+	}
+	var both []process
+	for _, name := range []string{"Pacific/Auckland", "America/Los_Angeles"} {
+		p := process{loc: zone(t, name)}
+		b.set(noon.In(p.loc))
+		p.s = b.open()
+		p.f = b.newFilter(p.s)
+		both = append(both, p)
+	}
+	want := map[format.Day]int{}
+	for hour := range 4 * 24 {
+		now := noon.Add(time.Duration(hour) * time.Hour)
+		for _, p := range both {
+			b.set(now.In(p.loc))
+			p.s.Tick()
+			b.feed(p.f, p.s, stamped(b.cfg.Now(), "a"))
+			want[format.DayOf(b.cfg.Now())]++
+		}
+		east, west := format.DayOf(now.In(both[0].loc)), format.DayOf(now.In(both[1].loc))
+		for day, n := range want {
+			switch {
+			case day > east-2:
+				b.onePseudonym(day, n)
+			case day <= west-2:
+				assert.Equal(t, none, b.read(logFile(day)), "%s at %s", day, now)
+				assert.Equal(t, none, b.key(day), "%s at %s", day, now)
+			}
+			assert.False(t, b.rooms(day) != none && b.rooms(day) != "1 a\n", "%s: %s", day, b.rooms(day))
+		}
+	}
+	for _, p := range both {
+		require.NoError(t, p.s.Close())
+	}
+	assert.Empty(t, b.heard())
+}
+
+// TestMidnightInABatch: what a batch has been told before midnight holds for it,
+// but nothing expired comes back.
+func TestMidnightInABatch(t *testing.T) {
+	midnight := noon.Add(12 * time.Hour)
+	late := midnight.Add(-time.Second)
+	oldest := today - 13
+	start := func(t *testing.T) (*bed, *Store, *filter.Filter) {
+		b := newBed(t)
+		b.set(late)
+		s := b.open()
+		return b, s, b.newFilter(s)
+	}
+	// held writes what a filter made of lines once then has been called.
+	held := func(b *bed, f *filter.Filter, s *Store, text string, then func()) {
+		require.NoError(b, f.Run(strings.NewReader(text), &lateSink{sink{t: b, s: s}, then}))
+	}
+	pass := func(b *bed, s *Store) func() {
+		return func() {
+			b.set(midnight)
+			s.Tick()
+		}
+	}
+	t.Run("between the treatment and the writing", func(t *testing.T) {
+		b, s, f := start(t)
+		held(b, f, s, line(today, "192.0.2.1", "a")+"no time\n"+users(today-12, "a", 1, 2)+users(oldest, "a", 1, 3), pass(b, s))
+		require.NoError(t, s.Close())
+		assert.Equal(t, 2, b.lines(today), "the line without a time, too: it was read then")
+		assert.Equal(t, "1 a\n", b.rooms(today))
+		assert.Equal(t, "2 a\n", b.rooms(today-12))
+		assert.Equal(t, []format.Day{today - 12, today}, b.logDays())
+		assert.NotContains(t, b.names(keyDir), oldest.String()+".key")
+		assert.Contains(t, b.heard(), "had outlived the retention and are left out")
+	})
+	t.Run("a machine asleep for three weeks between the treatment and the writing", func(t *testing.T) {
+		b, s, f := start(t)
+		held(b, f, s, users(today, "a", 1, 2)+users(oldest, "a", 1, 3), func() { b.set(late.AddDate(0, 0, 21)) })
+		s.Tick()
+		assert.Equal(t, []format.Day{oldest, today}, b.logDays(), "nothing is deleted yet")
+		assert.Contains(t, b.heard(), "nothing is deleted before")
+		b.pass(s, time.Hour)
+		require.NoError(t, s.Close())
+		assert.Empty(t, b.logDays())
+		assert.Equal(t, "2 a\n", b.rooms(today))
+		assert.Equal(t, "3 a\n", b.rooms(oldest))
+	})
+	t.Run("between two batches", func(t *testing.T) {
+		b, s, f := start(t)
+		text := "no time\n" + users(today+1, "a", 1, 1) + users(oldest, "a", 1, 1)
+		b.feed(f, s, text)
+		b.set(midnight)
+		b.feed(f, s, text)
+		s.Tick()
+		b.feed(f, s, text)
+		assert.EqualValues(t, 2, f.Stats().Expired)
+		assert.EqualValues(t, 9, f.Stats().Lines)
+		assert.Equal(t, 1, b.lines(today))
+		assert.Equal(t, 2+3, b.lines(today+1), "without a time, and with its own")
+		assert.Equal(t, []format.Day{today, today + 1}, b.logDays())
+		assert.Empty(t, b.heard())
+	})
+	t.Run("between two lines", func(t *testing.T) {
+		b, s, _ := start(t)
+		cal := &steppingCalendar{Store: s, at: 2, step: func() { b.set(midnight) }}
+		f := b.newFilter(cal)
+		// The second date that it asks for is that of the third line.
+		b.feed(f, s, "no time\n"+users(today, "a", 1, 1)+users(today+1, "a", 1, 1)+"no time\n"+users(today, "a", 1, 2)+users(today+2, "a", 1, 1))
+		assert.Equal(t, 2+3, b.lines(today))
+		assert.Equal(t, 1, b.lines(today+1))
+		assert.Equal(t, 1, b.lines(today+2), "tomorrow")
+		require.NoError(t, s.Close())
+		assert.Equal(t, "2 a\n", b.rooms(today))
+		assert.Empty(t, b.heard())
+	})
+	t.Run("between a line's day and its key", func(t *testing.T) {
+		b, s, _ := start(t)
+		cal := &steppingCalendar{Store: s, at: 1, step: pass(b, s)}
+		f := b.newFilter(cal)
+		b.feed(f, s, users(oldest, "a", 1, 3))
+		assert.NotContains(t, b.names(keyDir), oldest.String()+".key", "nor is it made again")
+		assert.Regexp(t, "^.* lines of 2026-11-09 waited until their day had outlived the retention and are left out$", b.heard())
+		b.pass(s, 3*time.Minute)
+		require.NoError(t, s.Close(), "nothing is missing that should be there")
+		assert.Empty(t, b.heard())
+		assert.Empty(t, b.names(""))
+	})
+}
+
+// lateSink writes a batch when then has come back.
+type lateSink struct {
+	sink
+	then func()
+}
+
+func (k *lateSink) Put(b *filter.Batch) error {
+	k.then()
+	return k.sink.Put(b)
+}
+
+// steppingCalendar makes a step when it has been asked for at places.
+type steppingCalendar struct {
+	*Store
+	asked, at int
+	step      func()
+}
+
+func (c *steppingCalendar) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
+	to, fate := c.Store.Place(date, dated)
+	if c.asked++; c.asked == c.at {
+		c.step()
+	}
+	return to, fate
+}
+
+// TestPurgeOfAWrongClock: neither hushpipe purge nor a restart believes a clock
+// that is days ahead, and what they leave is there when it is right again.
+func TestPurgeOfAWrongClock(t *testing.T) {
+	const days = 24 * time.Hour
+	for _, ahead := range []time.Duration{2 * days, 15 * days, 400 * days} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			b := newBed(t)
+			b.process(users(today-13, "a", 1, 1) + users(today, "a", 1, 2))
+			keys, logs := b.names(keyDir), b.logDays()
+			for _, minutes := range []int{1, 20, 59} {
+				b.set(noon.Add(ahead + time.Duration(minutes)*time.Minute))
+				p, err := Purge(b.cfg, false)
+				require.NoError(t, err)
+				assert.WithinDuration(t, noon.Add(ahead+61*time.Minute), p.Window.DoubtUntil, time.Second)
+				assert.Empty(t, p.Deleted)
+				b.process(stamped(b.cfg.Now(), "b"))
+			}
+			assert.Contains(t, b.heard(), "nothing is deleted before")
+			assert.Subset(t, b.names(keyDir), keys)
+			assert.Subset(t, b.logDays(), logs)
+
+			b.set(noon.Add(2 * time.Hour))
+			p, err := Purge(b.cfg, false)
+			require.NoError(t, err)
+			assert.Zero(t, p.Window.DoubtUntil)
+			assert.Empty(t, p.Deleted)
+			b.process(users(today-13, "a", 1, 1) + users(today, "a", 1, 3))
+			b.onePseudonym(today-13, 2)
+			assert.Equal(t, 5, b.lines(today))
+			assert.Equal(t, "3 a\n", b.rooms(today))
+			assert.False(t, b.counts(today).UpperBound)
+			assert.Empty(t, b.heard())
+		})
+	}
+}
+
+// TestClockBehind: files of the real day are tomorrow's, or later, while the
+// clock is behind; they are left alone, and gone on with when it is right again.
+func TestClockBehind(t *testing.T) {
+	for _, behind := range []time.Duration{time.Hour, 24 * time.Hour, 15 * 24 * time.Hour, noon.Sub(time.Unix(0, 0))} {
+		t.Run(behind.String(), func(t *testing.T) {
+			b := newBed(t)
+			s := b.open()
+			f := b.newFilter(s)
+			b.feed(f, s, stamped(noon, "a")+users(today-13, "a", 1, 1))
+			wrong := noon.Add(-behind)
+			b.set(wrong)
+			b.feed(f, s, stamped(wrong, "b"))
+			b.pass(s, 2*time.Hour)
+			b.process(stamped(b.cfg.Now(), "b"))
+			assert.Contains(t, b.logDays(), today)
+			assert.Contains(t, b.logDays(), today-13)
+
+			b.set(noon.Add(2*time.Hour + time.Minute))
+			b.feed(f, s, stamped(b.cfg.Now(), "a"))
+			b.pass(s, time.Hour)
+			require.NoError(t, s.Close())
+			assert.NotContains(t, b.rooms(today), "2", "one client")
+			assert.Contains(t, b.rooms(today), "1 a\n")
+			assert.GreaterOrEqual(t, b.lines(today), 2)
+			for _, day := range b.logDays() {
+				assert.True(t, today-13 <= day && day <= today+1, day)
+				assert.Contains(t, b.names(keyDir), day.String()+".key")
+			}
+			assert.Empty(t, b.heard())
+		})
+	}
+}
