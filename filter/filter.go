@@ -52,6 +52,7 @@ type Config struct {
 type Stats struct {
 	Lines     uint64 // treated
 	Malformed uint64 // of these, in no known format
+	Late      uint64 // of these, written to the file of a day before today
 	Adjusted  uint64 // of these, with no readable time or dated after tomorrow: written to today
 	Expired   uint64 // of these, past the retention: not written
 	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
@@ -89,6 +90,7 @@ type Filter struct {
 type slot struct {
 	date format.Day
 	fate Fate
+	late bool // they go to a day before today
 	day  *day // nil: not asked yet
 }
 
@@ -176,6 +178,9 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 	s := f.slot(f.line.Day, f.line.HasDay)
 	d, part := s.day, &f.void
+	if s.late {
+		f.stats.Late++
+	}
 	switch s.fate {
 	case Expire:
 		f.stats.Expired++
@@ -348,7 +353,8 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 		d = &day{day: to, expired: fate == Expire, keyID: key.ID()}
 		f.days[to] = d
 	}
-	return slot{date: date, fate: fate, day: d}
+	today, _ := f.cal.Place(0, false)
+	return slot{date: date, fate: fate, late: fate == Keep && to < today, day: d}
 }
 
 // renew asks the calendar anew once its answers may have changed: at midnight,

@@ -176,7 +176,7 @@ func TestDays(t *testing.T) {
 		assert.Len(t, out.records[day], rooms.RecordSize, "one client in one room on %s", day)
 	}
 	assert.Equal(t, map[format.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
-	assert.Equal(t, Stats{Lines: 11, Malformed: 1, Adjusted: 3, Expired: 3}, f.Stats())
+	assert.Equal(t, Stats{Lines: 11, Malformed: 1, Late: 2, Adjusted: 3, Expired: 3}, f.Stats())
 
 	expired := f.Expired()
 	require.Len(t, expired, 2)

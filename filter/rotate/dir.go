@@ -23,6 +23,7 @@ import (
 const (
 	Rooms   = "rooms"   // kept for good
 	Journal = "journal" // files named DATE.*, deleted with their day
+	Status  = "status"  // what processes say of themselves
 
 	keys = "keys"
 )
@@ -185,6 +186,12 @@ func (d *Dir) Remove(sub, name string) error {
 // ErrLocked. A process that ends gives it up.
 func (d *Dir) LockRooms(wait bool) (unlock func(), err error) {
 	return d.lock(Rooms, wait)
+}
+
+// LockStatus takes the lock under which the records of ended processes are added
+// up, as LockRooms does.
+func (d *Dir) LockStatus(wait bool) (unlock func(), err error) {
+	return d.lock(Status, wait)
 }
 
 func (d *Dir) lock(sub string, wait bool) (unlock func(), err error) {

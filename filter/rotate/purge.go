@@ -58,6 +58,7 @@ func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
 	d.purge(&p, "", logPrefix, first)
 	d.purge(&p, Journal, "", first)
 	d.purge(&p, Rooms, "", never)
+	d.purge(&p, Status, "", never)
 	for _, name := range names {
 		if day, ok := datedName(name, logPrefix); ok && day > today+1 {
 			p.Ahead = append(p.Ahead, name)
@@ -106,6 +107,18 @@ func (d *Dir) purge(p *Purged, sub, prefix string, first format.Day) {
 		}
 		err = nil
 	}
+}
+
+// FileDay returns the day that Purge takes a file of sub to belong to: it deletes
+// the file when that day is past the retention.
+func FileDay(sub, name string) (format.Day, bool) {
+	switch sub {
+	case "":
+		return datedName(name, logPrefix)
+	case keys, Journal:
+		return datedName(name, "")
+	}
+	return 0, false
 }
 
 // datedName returns the day of a name like access-2026-11-22.log: after prefix
