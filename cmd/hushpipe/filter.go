@@ -83,6 +83,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
+	s.Observe(f.Snapshot, q.Dropped)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	stop := watch(minute.C, job.store.Path, f, q, say)

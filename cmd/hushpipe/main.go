@@ -66,6 +66,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		roomsCommand(say),
 		revealCommand(stdin, say),
 		purgeCommand(say),
+		statusCommand(),
 		versionCommand(),
 	)
 	err := root.Execute()

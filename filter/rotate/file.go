@@ -173,7 +173,8 @@ func tempName() string {
 	return tempPrefix + hex.EncodeToString(b[:])
 }
 
-func isTemp(name string) bool {
+// IsTemp reports whether name is that of a file in the making.
+func IsTemp(name string) bool {
 	digits, ok := strings.CutPrefix(name, tempPrefix)
 	if !ok || len(digits) != 16 {
 		return false

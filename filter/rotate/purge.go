@@ -92,7 +92,7 @@ func (d *Dir) purge(p *Purged, sub, prefix string, first format.Day) {
 		if day, ok := datedName(name, prefix); ok && day < first {
 			err = remove(at, name)
 			removed = err == nil
-		} else if isTemp(name) {
+		} else if IsTemp(name) {
 			removed, err = sweep(at, name)
 		}
 		switch {

@@ -204,7 +204,9 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 }
 
 // keyPath is the path of the key directory.
-func (s *Store) keyPath() string { return cmp.Or(s.cfg.Keys, filepath.Join(s.cfg.Path, keyDir)) }
+func (s *Store) keyPath() string { return keyPath(s.cfg.Path, s.cfg.Keys) }
+
+func keyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, keyDir)) }
 
 // readSecret reads the secret of the room hashes, if there is to be one.
 func (s *Store) readSecret(dir *rotate.Dir) error {

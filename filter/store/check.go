@@ -34,7 +34,7 @@ func Check(cfg Config) error {
 	errs = append(errs, writable(cfg.Path))
 	today := format.DayOf(cfg.Now())
 	for _, place := range []struct{ sub, name string }{
-		{"", "access-" + today.String() + ".log"},
+		{"", logName(today)},
 		{"", secretName},
 		{"", "clock"},
 		{"", revealLog},

@@ -40,6 +40,12 @@ type Config struct {
 	Secret   bool   // room hashes are made under a secret
 	Settings string // what shapes pseudonyms and counts; recorded in journals
 	Now      func() time.Time
+	// Replays tells that the input is a pipe in which a batch stands until it is
+	// written: after a kill the next process may write it a second time.
+	Replays  bool
+	Version  string // hushpipe's; this and the next two are recorded for status
+	IP       string // what becomes of addresses
+	Confined string // how the process is confined, or why not
 
 	// Say takes one line for the operator, from any goroutine. A topic is said
 	// again at most once a minute.
@@ -81,6 +87,14 @@ type Store struct {
 
 	purged, refreshed time.Time
 	purgedOn          format.Day
+
+	own      own
+	suspect  bool   // a process was killed just before this one started
+	appended bool   // lines were written
+	repeated uint64 // batches written a second time
+
+	observed atomic.Pointer[observed]
+	fault    atomic.Pointer[Fault]
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
@@ -110,6 +124,7 @@ func newStore(cfg Config) *Store {
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
 		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
 		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
+	s.cfg.Say = s.keeping(cfg.Say)
 	today := format.DayOf(cfg.Now())
 	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
 	s.turn.Store(1)
@@ -134,7 +149,15 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		s.purge(dir, s.cfg.Now())
 		s.saveKeys(dir)
 	}
+	repeated := !s.appended && s.suspect && s.cfg.Replays && isRepeated(dir, day, lines)
 	n, err := dir.Append(day, lines)
+	if n > 0 && !s.appended {
+		s.appended = true
+		if repeated {
+			s.repeated++
+			s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
+		}
+	}
 	switch {
 	case err == nil:
 		if s.broke {
@@ -194,6 +217,7 @@ func (s *Store) Tick() time.Duration {
 	}
 	if looking { // after the purge, which may come first in another process
 		s.missKeys(dir)
+		s.status(dir, now, purging)
 	}
 	if err := s.saveKeys(dir); errors.Is(err, rotate.ErrRemoved) {
 		s.reopen(dir)
@@ -231,6 +255,7 @@ func (s *Store) Close() error {
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
+	s.endRecord(dir)
 	return join(err, dir.Close())
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"hushpipe/filter/pseudonym"
@@ -100,7 +99,7 @@ func Purge(cfg Config, force bool) (rotate.Purged, error) {
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
 func keysMissing(dir *rotate.Dir, cfg Config) error {
-	path := cmp.Or(cfg.Keys, filepath.Join(cfg.Path, keyDir))
+	path := keyPath(cfg.Path, cfg.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // any other error comes up again
 	}
@@ -124,6 +123,8 @@ func logDay(name string) (format.Day, bool) {
 	}
 	return 0, false
 }
+
+func logName(day format.Day) string { return "access-" + day.String() + ".log" }
 
 // DefaultKeep is the retention where none is given.
 const DefaultKeep rotate.Retention = 14

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter/store"
+)
+
+func statusCommand() *cobra.Command {
+	var asJSON bool
+	var keys string
+	cmd := &cobra.Command{
+		Use:   "status [flags] DIR",
+		Short: "Show what is on disk, how old, and what was lost or malformed",
+		Long: `Show what is on disk and how old it is, which processes write there, and what
+they counted: lines, malformed, late, expired, dropped ones. It ends with
+whether the promise holds; exit 1 where it is broken. It changes nothing.`,
+		Example: `  hushpipe status /var/log/hushpipe
+  hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
+		Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := store.ReadStatus(args[0], keys, time.Now())
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", args[0])
+			} else if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				enc := json.NewEncoder(out)
+				enc.SetIndent("", "  ")
+				enc.SetEscapeHTML(false)
+				enc.Encode(s) // out keeps its error
+			} else {
+				out.Write(appendStatus(nil, s))
+			}
+			if n := len(s.Broken); n > 0 {
+				return fmt.Errorf("%s: the promise is broken in %s", args[0], several(uint64(n), "place"))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON, for other programs")
+	cmd.Flags().StringVar(&keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	return cmd
+}
+
+const (
+	// screen is how many columns the text takes, long paths apart.
+	screen = 80
+	// shownDays is for how many days the counters stand in rows of their own.
+	shownDays = 7
+)
+
+// appendStatus draws s for people.
+func appendStatus(dst []byte, s store.Status) []byte {
+	d := &drawing{dst}
+	d.linef("%s: lines and keys are kept for %s", s.Dir, s.Keep)
+	d.days(s)
+	d.counts(s)
+	d.processes(s)
+	if e := s.LastError; e.Text != "" {
+		d.linef("")
+		d.linef("last error: %s", e.Time.Format(time.DateTime))
+		d.linef("  %s", e.Text)
+	}
+	d.findings(s)
+	// File names and records may be anybody's, and the terminal obeys.
+	return bytes.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, d.text)
+}
+
+// drawing is text in the making.
+type drawing struct{ text []byte }
+
+func (d *drawing) linef(text string, args ...any) { d.text = fmt.Appendf(d.text, text+"\n", args...) }
+
+// table draws rows below an empty line, each column as wide as its widest cell;
+// the first row are the heads. align has l or r for each column.
+func (d *drawing) table(align string, rows [][]string) {
+	widths := make([]int, len(align))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if align[i] == 'r' {
+				line += pad + cell + "  "
+			} else {
+				line += cell + pad + "  "
+			}
+		}
+		d.linef("%s", strings.TrimRight(line, " "))
+	}
+}
+
+// days draws what lies on disk.
+func (d *drawing) days(s store.Status) {
+	d.linef("")
+	if len(s.Days) == 0 {
+		d.linef("no day is on disk")
+		return
+	}
+	rows := [][]string{{"DAY", "LOG", "KEY", "JOURNALS", "SIZE"}}
+	var logs, journals int64
+	for _, day := range s.Days {
+		key := "no"
+		if day.Key {
+			key = "yes"
+		}
+		rows = append(rows, []string{day.Day, size(day.LogBytes), key, strconv.Itoa(day.Journals), size(day.JournalBytes)})
+		logs += day.LogBytes
+		journals += day.JournalBytes
+	}
+	rows = append(rows, []string{"all", size(logs), "", "", size(journals)})
+	d.table("lrlrr", rows)
+	if s.Oldest != "" {
+		d.linef("")
+		d.linef("oldest line: %s", s.Oldest)
+	}
+}
+
+// counts draws the counters: the newest days one by one, and their sum.
+func (d *drawing) counts(s store.Status) {
+	if len(s.Counts) == 0 {
+		return
+	}
+	row := func(name string, c store.Counters) []string {
+		cells := []string{name}
+		for _, n := range []uint64{c.Lines, c.Malformed, c.Late, c.Expired, c.Dropped, c.Repeated, c.Overflow} {
+			cells = append(cells, grouped(n))
+		}
+		return cells
+	}
+	rows := [][]string{{"COUNTED", "LINES", "MALFORMED", "LATE", "EXPIRED", "DROPPED", "TWICE", "OVERFLOW"}}
+	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
+		rows = append(rows, row(c.Day, c.Counters))
+	}
+	rows = append(rows, row("all", s.Total))
+	d.linef("")
+	d.table("lrrrrrrr", rows)
+}
+
+// processes draws the live ones, and says how the others ended.
+func (d *drawing) processes(s store.Status) {
+	d.linef("")
+	if len(s.Processes) == 0 {
+		d.linef("no process writes here now")
+	} else {
+		rows := [][]string{{"PROCESS", "STARTED", "COUNTED", "KEEP", "IP"}}
+		var versions, confined []string
+		for _, p := range s.Processes {
+			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
+			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), p.Keep, p.IP})
+			versions = append(versions, p.Version)
+			confined = append(confined, cmp.Or(p.Confined, "not confined"))
+		}
+		d.table("lllll", rows)
+		d.linef("")
+		d.linef("hushpipe %s; %s", different(versions), different(confined))
+	}
+	if t := s.Total; t.Ended+t.Killed > 0 {
+		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
+	}
+}
+
+// findings says whether the promise holds, and what is wrong.
+func (d *drawing) findings(s store.Status) {
+	list := func(head string, findings []store.Finding) {
+		if len(findings) > 0 {
+			d.linef("")
+			d.linef("%s", head)
+			for _, f := range findings {
+				line := fmt.Sprintf("  %s: %s", f.File, f.What)
+				if with := line + ": " + f.Do; utf8.RuneCountInString(with) <= screen {
+					line = with
+				} else {
+					line += ":\n    " + f.Do
+				}
+				d.linef("%s", line)
+			}
+		}
+	}
+	list("to know:", s.Notes)
+	list("the promise is broken:", s.Broken)
+	if len(s.Broken) == 0 {
+		d.linef("")
+		d.linef("the promise holds")
+	}
+}
+
+// different are the values that occur, each once.
+func different(values []string) string {
+	slices.Sort(values)
+	return strings.Join(slices.Compact(values), "; ")
+}
+
+// several is a number of things.
+func several(n uint64, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "s"):
+		return fmt.Sprintf("%d %ses", n, thing)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// grouped is a number that can be read: 1,234,567.
+func grouped(n uint64) string {
+	text := strconv.FormatUint(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// size is a number of bytes that can be read: 12.3 MiB.
+func size(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n)/1024, 0
+	for f >= 1023.95 {
+		f /= 1024
+		unit++
+	}
+	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
+}
+
+// ago is how long something is past.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h ago", int(d.Hours()))
+}

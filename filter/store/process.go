@@ -1,0 +1,493 @@
+package store
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+// Each process keeps a record of itself in DIR/status, ID.json, and for its
+// whole life a lock on ID.lock: so a live process is told from one that ended.
+// A number would not do, the kernel gives it out again. The records of
+// processes that ended are added up in ended.json and deleted. There is no
+// ID.json without its ID.lock.
+const (
+	recordSuffix = ".json"
+	lockSuffix   = ".lock"
+	endedName    = "ended.json"
+
+	// maxRecord bounds what is read of a record: 31 days take about 8 KiB.
+	maxRecord = 1 << 20
+	// countedDays is for how many days counters are kept, apart by day.
+	countedDays = 31
+	// faultSize bounds the last error in a record, in bytes.
+	faultSize = 400
+)
+
+// Counters count lines, if not said otherwise.
+type Counters struct {
+	Lines     uint64 `json:"lines"`     // treated
+	Malformed uint64 `json:"malformed"` // in no known format
+	Late      uint64 `json:"late"`      // written to the file of a day before
+	Adjusted  uint64 `json:"adjusted"`  // with no readable time or dated after tomorrow
+	Expired   uint64 `json:"expired"`   // past the retention, not written
+	Cut       uint64 `json:"cut"`       // longer than 1 MiB, the end is left out
+	Failed    uint64 `json:"failed"`    // left out because of an error in hushpipe
+	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
+	Overflow  uint64 `json:"overflow"`  // pairs of room and address not counted
+
+	Repeated uint64 `json:"duplicated_batches"` // written a second time after a kill
+	Ended    uint64 `json:"processes_ended"`
+	Killed   uint64 `json:"processes_killed"` // ended without a last record
+}
+
+func (c *Counters) all() [12]*uint64 {
+	return [...]*uint64{&c.Lines, &c.Malformed, &c.Late, &c.Adjusted, &c.Expired, &c.Cut, &c.Failed, &c.Dropped,
+		&c.Overflow, &c.Repeated, &c.Ended, &c.Killed}
+}
+
+func (c Counters) plus(o Counters) Counters {
+	other := o.all()
+	for i, n := range c.all() {
+		*n += *other[i]
+	}
+	return c
+}
+
+func (c Counters) minus(o Counters) Counters {
+	other := o.all()
+	for i, n := range c.all() {
+		*n -= *other[i]
+	}
+	return c
+}
+
+// Fault is the last message about one.
+type Fault struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
+}
+
+// Process is what a process says of itself.
+type Process struct {
+	PID      int       `json:"pid"`
+	Version  string    `json:"version"`
+	IP       string    `json:"ip"`       // --ip
+	Keep     string    `json:"keep"`     // --keep
+	Confined string    `json:"confined"` // how, or why not
+	Started  time.Time `json:"started"`
+	Written  time.Time `json:"written"` // when the record was
+}
+
+// processRecord is the file of a process.
+type processRecord struct {
+	Process
+	Ended     bool                `json:"ended"`
+	LastError Fault               `json:"last_error,omitzero"`
+	Days      map[string]Counters `json:"days"` // by the date on which they were counted
+}
+
+// totals is ended.json.
+type totals struct {
+	// Folded are the records that are in Days and whose files may still be
+	// there: a crash between writing this file and deleting theirs counts
+	// nothing twice.
+	Folded    []string            `json:"folded"`
+	LastKill  time.Time           `json:"last_kill,omitzero"` // when it was found out
+	LastError Fault               `json:"last_error,omitzero"`
+	Days      map[string]Counters `json:"days"`
+}
+
+// add takes in the record of a process that ended, once.
+func (t *totals) add(id string, r processRecord, now time.Time) {
+	if slices.Contains(t.Folded, id) {
+		return
+	}
+	t.Folded = append(t.Folded, id)
+	if t.Days == nil {
+		t.Days = map[string]Counters{}
+	}
+	for day, c := range r.Days {
+		t.Days[day] = t.Days[day].plus(c)
+	}
+	if r.Written.IsZero() {
+		r.Written = now // it cannot be read
+	}
+	ended := Counters{Ended: 1}
+	if !r.Ended {
+		ended = Counters{Killed: 1}
+		t.LastKill = now
+	}
+	day := format.DayOf(r.Written).String()
+	t.Days[day] = t.Days[day].plus(ended)
+	forgetDays(t.Days)
+	if r.LastError.Time.After(t.LastError.Time) {
+		t.LastError = r.LastError
+	}
+}
+
+// forgetDays leaves the newest days. It counts them, since the clock may be
+// wrong.
+func forgetDays(days map[string]Counters) {
+	if excess := len(days) - countedDays; excess > 0 {
+		for _, day := range slices.Sorted(maps.Keys(days))[:excess] {
+			delete(days, day)
+		}
+	}
+}
+
+// own is the record of this process.
+type own struct {
+	processRecord
+	id      string
+	lock    *os.File // nil: it has no place in DIR yet
+	counted Counters // what is in Days
+}
+
+// Observe tells the Store where the counts of this process come from. Both
+// functions may be called from any goroutine.
+func (s *Store) Observe(stats func() filter.Stats, dropped func() uint64) {
+	s.observed.Store(&observed{stats, dropped})
+}
+
+type observed struct {
+	stats   func() filter.Stats
+	dropped func() uint64
+}
+
+func (s *Store) counters() Counters {
+	c := Counters{Repeated: s.repeated}
+	if o := s.observed.Load(); o != nil {
+		f := o.stats()
+		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
+		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
+	}
+	return c
+}
+
+// keeping returns a Say that keeps the line as the last error, unless it is good
+// news.
+func (s *Store) keeping(say func(topic, line string)) func(topic, line string) {
+	return func(topic, line string) {
+		if topic != "recovered" && topic != "expired-rooms" {
+			s.fault.Store(&Fault{s.cfg.Now().Truncate(time.Second), line[:min(len(line), faultSize)]})
+		}
+		say(topic, line)
+	}
+}
+
+// writeRecord brings what there is to say of this process to DIR.
+func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
+	o := &s.own
+	today := format.DayOf(now).String()
+	if o.Days == nil {
+		o.Process = Process{PID: os.Getpid(), Version: s.cfg.Version, IP: s.cfg.IP, Keep: s.cfg.Keep.String(),
+			Confined: s.cfg.Confined, Started: now.Truncate(time.Second)}
+		o.Days = map[string]Counters{}
+	}
+	c := s.counters()
+	o.Days[today] = o.Days[today].plus(c.minus(o.counted))
+	o.counted = c
+	forgetDays(o.Days)
+	o.Written = now.Truncate(time.Second)
+	if f := s.fault.Load(); f != nil {
+		o.LastError = *f
+	}
+	if o.lock == nil || !leadsTo(dir, rotate.Status, o.id+lockSuffix, o.lock) {
+		if err := o.register(dir); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(&o.processRecord)
+	if err != nil {
+		return err
+	}
+	return dir.ReplaceFile(rotate.Status, o.id+recordSuffix, append(text, '\n'))
+}
+
+// register takes a place in DIR/status.
+func (o *own) register(dir *rotate.Dir) error {
+	o.release()
+	for range 8 {
+		var random [8]byte
+		rand.Read(random[:])
+		id := hex.EncodeToString(random[:])
+		f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return err
+		}
+		// Between the two calls another process may have taken it for one whose
+		// owner is gone.
+		if tryLock(f, unix.LOCK_EX) && leadsTo(dir, rotate.Status, id+lockSuffix, f) {
+			o.id, o.lock = id, f
+			return nil
+		}
+		dir.Remove(rotate.Status, id+lockSuffix)
+		f.Close()
+	}
+	return errNoPlace
+}
+
+var errNoPlace = errors.New(rotate.Status + ": other processes have every lock that is made")
+
+func (o *own) release() {
+	if o.lock != nil {
+		o.lock.Close()
+		o.lock = nil
+	}
+}
+
+func tryLock(f *os.File, how int) bool {
+	for {
+		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != unix.EINTR {
+			return err == nil
+		}
+	}
+}
+
+// leadsTo reports whether a name in DIR leads to the file held. It does not
+// know where that cannot be told, and says yes.
+func leadsTo(dir *rotate.Dir, sub, name string, held *os.File) bool {
+	f, err := dir.OpenFile(sub, name, os.O_RDONLY)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, rotate.ErrRemoved)
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	here, err2 := held.Stat()
+	return err == nil && err2 == nil && os.SameFile(there, here)
+}
+
+// status does what is due in DIR/status once a minute; fold says whether the
+// records of processes that ended are looked at as well, as at the start.
+func (s *Store) status(dir *rotate.Dir, now time.Time, fold bool) {
+	if s.own.Days == nil {
+		s.suspect = killedLately(dir, now)
+		fold = true
+	}
+	err := s.writeRecord(dir, now)
+	if fold {
+		err = join(err, s.fold(dir, now))
+	}
+	s.sayStatus(err)
+}
+
+// endRecord is the last word of this process.
+func (s *Store) endRecord(dir *rotate.Dir) {
+	s.own.Ended = true
+	now := s.cfg.Now()
+	err := s.writeRecord(dir, now)
+	s.own.release()
+	s.sayStatus(join(err, s.fold(dir, now)))
+}
+
+func (s *Store) sayStatus(err error) {
+	if err != nil {
+		s.cfg.Say("status", fmt.Sprintf("%s: %v; what status shows is behind", s.cfg.Path, err))
+	}
+}
+
+// found is a record in DIR/status.
+type found struct {
+	id     string
+	record processRecord
+	live   bool
+	folded bool
+	err    error // why the record cannot be read
+}
+
+// gone reports whether the record is to be folded.
+func (r found) gone() bool {
+	return !r.live && !r.folded && (r.err == nil || errors.Is(r.err, errRecord))
+}
+
+// findRecords reads DIR/status.
+func findRecords(dir *rotate.Dir) (t totals, list []found, err error) {
+	names, err := dir.Names(rotate.Status)
+	if err != nil {
+		return t, nil, err
+	}
+	for _, name := range names {
+		id, ok := strings.CutSuffix(name, recordSuffix)
+		if !ok || name == endedName {
+			continue
+		}
+		// In this order: the record of a process that has ended is its last.
+		live, err := isLive(dir, id)
+		if err != nil {
+			return t, nil, err
+		}
+		r := found{id: id, live: live}
+		r.err = readJSON(dir, name, &r.record)
+		if errors.Is(r.err, fs.ErrNotExist) {
+			continue
+		} else if r.err != nil {
+			r.record = processRecord{}
+		}
+		list = append(list, r)
+	}
+	if err = ifExists(readJSON(dir, endedName, &t)); err != nil {
+		t = totals{}
+	}
+	for i := range list {
+		list[i].folded = slices.Contains(t.Folded, list[i].id)
+	}
+	return t, list, err
+}
+
+var errRecord = errors.New("is no record of hushpipe")
+
+func readJSON(dir *rotate.Dir, name string, to any) error {
+	f, err := dir.OpenFile(rotate.Status, name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	if err == nil && json.Unmarshal(text, to) != nil {
+		err = fmt.Errorf("%s: %w", f.Name(), errRecord) // package json would quote what is in it
+	}
+	return err
+}
+
+// isLive reports whether the process with that record runs.
+func isLive(dir *rotate.Dir, id string) (bool, error) {
+	f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return !tryLock(f, unix.LOCK_SH), nil
+}
+
+// fold adds the records of processes that ended to ended.json and deletes them.
+// Where another process is at it, there is nothing to do.
+func (s *Store) fold(dir *rotate.Dir, now time.Time) error {
+	unlock, err := dir.LockStatus(false)
+	if errors.Is(err, rotate.ErrLocked) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer unlock()
+	t, list, err := findRecords(dir)
+	changed := errors.Is(err, errRecord)
+	if changed {
+		s.cfg.Say("ended", err.Error()+"; the counts of ended processes begin anew")
+	} else if err != nil {
+		return err
+	}
+	t.Folded = slices.DeleteFunc(t.Folded, func(id string) bool {
+		return !slices.ContainsFunc(list, func(r found) bool { return r.id == id })
+	})
+	for _, r := range list {
+		if r.gone() {
+			t.add(r.id, r.record, now)
+			changed = true
+		}
+	}
+	if changed {
+		text, err := json.Marshal(&t)
+		if err == nil {
+			err = dir.ReplaceFile(rotate.Status, endedName, append(text, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return removeEnded(dir, t.Folded)
+}
+
+// removeEnded deletes the files of records that are folded, and locks whose
+// process was killed before it had a record. The caller has the lock.
+func removeEnded(dir *rotate.Dir, folded []string) error {
+	names, err := dir.Names(rotate.Status)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range folded {
+		errs = append(errs, removeUnlocked(dir, id, true))
+	}
+	for _, name := range names {
+		if id, ok := strings.CutSuffix(name, lockSuffix); ok && !slices.Contains(names, id+recordSuffix) {
+			errs = append(errs, removeUnlocked(dir, id, false))
+		}
+	}
+	return join(errs...)
+}
+
+// removeUnlocked deletes the files of a process that is gone: both once its
+// record is folded, else its lock if there is no record.
+func removeUnlocked(dir *rotate.Dir, id string, folded bool) error {
+	f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDONLY)
+	switch {
+	case err == nil:
+		defer f.Close()
+		// Held until it is deleted: a process that has just made it sees then that
+		// it has to make another.
+		if !tryLock(f, unix.LOCK_EX) {
+			return nil
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if folded {
+		if err := ifExists(dir.Remove(rotate.Status, id+recordSuffix)); err != nil {
+			return err
+		}
+	} else if f, err := dir.OpenFile(rotate.Status, id+recordSuffix, os.O_RDONLY); err == nil {
+		return f.Close() // it has one by now: the next fold's
+	}
+	return ifExists(dir.Remove(rotate.Status, id+lockSuffix))
+}
+
+// killedLately reports whether a process on DIR was killed within the last
+// minute, for all that is known.
+func killedLately(dir *rotate.Dir, now time.Time) bool {
+	t, list, err := findRecords(dir)
+	return err == nil && (now.Sub(t.LastKill) < minute ||
+		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
+}
+
+// tailSize is how far back a batch is looked for: the largest one, and what
+// other processes may have written behind it.
+const tailSize = 128 << 10
+
+// isRepeated reports whether the first of these lines stands at the end of the
+// day's file already. Pseudonyms are the same each time, so a batch that a
+// killed process wrote and did not commit looks the same when it comes again.
+func isRepeated(dir *rotate.Dir, day format.Day, lines []byte) bool {
+	f, err := dir.OpenFile("", logName(day), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	from := max(0, st.Size()-tailSize)
+	tail, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
+	line := lines[:bytes.IndexByte(lines, '\n')+1]
+	return err == nil && (from == 0 && bytes.HasPrefix(tail, line) || bytes.Contains(tail, append([]byte{'\n'}, line...)))
+}

@@ -1,0 +1,364 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+const (
+	// purgeGrace is how long after midnight what expired then may still be there:
+	// a process comes round once a minute.
+	purgeGrace = 2 * time.Minute
+	// silence is how old the record of a live process may be.
+	silence = 5 * time.Minute
+	// inTheMaking is how old a temporary file may be.
+	inTheMaking = 2 * time.Hour
+)
+
+// Status is what is on disk, and what happened to the lines.
+type Status struct {
+	Dir       string        `json:"dir"`
+	Time      time.Time     `json:"time"`
+	Keep      string        `json:"keep"`             // the longest retention recorded
+	Oldest    string        `json:"oldest,omitempty"` // date of the oldest line
+	Days      []DayFiles    `json:"days"`             // oldest first
+	Counts    []DayCounters `json:"counts"`           // of 31 days at most, oldest first
+	Total     Counters      `json:"total"`            // of Counts
+	Processes []Process     `json:"processes"`        // live ones
+	LastError Fault         `json:"last_error,omitzero"`
+	Broken    []Finding     `json:"broken"` // what breaks the promise
+	Notes     []Finding     `json:"notes"`  // what does not, and should be known
+}
+
+// DayFiles is what lies on disk of a day.
+type DayFiles struct {
+	Day          string `json:"day"`
+	LogBytes     int64  `json:"log_bytes"` // with copies that bear the date
+	Key          bool   `json:"key"`
+	Journals     int    `json:"journals"`
+	JournalBytes int64  `json:"journal_bytes"`
+}
+
+// DayCounters is what was counted on a day, whatever day the lines are of.
+type DayCounters struct {
+	Day string `json:"day"`
+	Counters
+}
+
+// Finding is something that is not as it should be.
+type Finding struct {
+	File string `json:"file"`
+	What string `json:"what"`
+	Do   string `json:"do"`
+}
+
+// survey makes a Status.
+type survey struct {
+	Status
+	now   time.Time
+	first format.Day // the oldest that is kept
+	today format.Day
+	keys  string // "": in DIR
+	days  map[format.Day]*DayFiles
+}
+
+// ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
+// writes nothing, and waits for no other process.
+func ReadStatus(path, keys string, now time.Time) (Status, error) {
+	dir, err := rotate.Open(path, rotate.Options{Keys: keys})
+	if err != nil {
+		return Status{}, err
+	}
+	defer dir.Close()
+	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
+		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
+			Processes: []Process{}, Broken: []Finding{}, Notes: []Finding{}}}
+	keep, err := dir.Keep()
+	if err != nil {
+		v.broken(filepath.Join(keyPath(path, keys), "keep"), "tells no retention, so that no key is deleted", "write one into it, as in 14d")
+	}
+	keep = cmp.Or(keep, DefaultKeep)
+	v.Keep = keep.String()
+	v.first = format.DayOf(now.Add(-purgeGrace)) - format.Day(keep) + 1
+
+	if err := v.walk(path, ""); err != nil {
+		return Status{}, err
+	}
+	subs := []struct{ path, sub string }{
+		{keyPath(path, keys), keyDir}, {filepath.Join(path, rotate.Journal), rotate.Journal},
+		{filepath.Join(path, rotate.Rooms), rotate.Rooms}, {filepath.Join(path, rotate.Status), rotate.Status}}
+	if keys != "" { // keys that were there before would be forgotten
+		subs = append(subs, struct{ path, sub string }{filepath.Join(path, keyDir), keyDir})
+	}
+	for _, d := range subs {
+		err := v.walk(d.path, d.sub)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if d.path == keyPath(path, keys) && len(v.days) > 0 {
+				v.broken(d.path, "there is no key directory: whether keys are deleted cannot be told", "give --keys")
+			}
+		case err != nil:
+			return Status{}, err
+		}
+	}
+	for _, day := range slices.Sorted(maps.Keys(v.days)) {
+		d := *v.days[day]
+		if v.Oldest == "" && d.LogBytes > 0 {
+			v.Oldest = d.Day
+		}
+		v.Days = append(v.Days, d)
+	}
+	if err := v.processes(dir); err != nil {
+		return Status{}, err
+	}
+	v.verdictOfCounts()
+	return v.Status, nil
+}
+
+func (v *survey) broken(file, what, do string) {
+	v.Broken = append(v.Broken, Finding{file, what, do})
+}
+
+func (v *survey) note(file, what, do string) {
+	v.Notes = append(v.Notes, Finding{file, what, do})
+}
+
+func (v *survey) day(day format.Day) *DayFiles {
+	if v.days[day] == nil {
+		v.days[day] = &DayFiles{Day: day.String()}
+	}
+	return v.days[day]
+}
+
+// walk looks at a directory and at all files in it.
+func (v *survey) walk(path, sub string) error {
+	stat := os.Lstat
+	if path == v.Dir || path == v.keys { // these may be links
+		stat = os.Stat
+	}
+	info, err := stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		v.broken(path, "is no directory", "remove it")
+		return nil
+	}
+	if info.Mode()&0o002 != 0 {
+		v.broken(path, "everybody can write there", "chmod o-w "+path)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil {
+			v.file(path, sub, info)
+		} else if !errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+			return err
+		}
+	}
+	return nil
+}
+
+// ours are the names in DIR, and in the directories below it, that bear no day.
+var ours = map[string][]string{
+	"":     {linkName, "clock", secretName, revealLog, keyDir, rotate.Journal, rotate.Rooms, rotate.Status},
+	keyDir: {"keep", cacheTagName}, rotate.Journal: {cacheTagName},
+}
+
+const (
+	linkName     = "access.log"
+	cacheTagName = "CACHEDIR.TAG"
+)
+
+// file looks at one file.
+func (v *survey) file(at, sub string, info fs.FileInfo) {
+	name, path := info.Name(), filepath.Join(at, info.Name())
+	day, dated := rotate.FileDay(sub, name)
+	temp := rotate.IsTemp(name)
+	tagged := slices.Contains(ours[sub], name)
+	switch {
+	case sub == "" && name == linkName:
+		if info.Mode().Type() != fs.ModeSymlink {
+			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
+		}
+		return
+	case sub == "" && tagged && info.IsDir():
+		return // it has its own turn
+	case !dated && !temp && !tagged && (sub == "" || sub == keyDir || sub == rotate.Journal):
+		v.note(path, "is not hushpipe's, which will not delete it", "see whether it holds lines or a key")
+		return
+	case !info.Mode().IsRegular():
+		if !temp { // a link is made under such a name
+			v.broken(path, "is no regular file", "remove it")
+		}
+		return
+	}
+	if dated {
+		v.day(day).add(sub, name, info.Size())
+	}
+	// What is to be deleted needs no other mode.
+	switch {
+	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
+		v.broken(path, "was left by a process that was killed", v.purge(at))
+		return
+	case dated && day < v.first:
+		v.broken(path, fmt.Sprintf("is older than %s", v.Keep), v.purge(at))
+		return
+	case dated && day > v.today+1:
+		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted once that day is past the retention")
+	}
+	secret := sub == rotate.Journal && dated || sub == keyDir && !tagged || sub == "" && name == secretName
+	mode := info.Mode().Perm()
+	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
+		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path))
+	}
+	if sub == keyDir && secret && links(info) > 1 {
+		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one")
+	}
+}
+
+// add takes in a file of the day.
+func (d *DayFiles) add(sub, name string, size int64) {
+	switch sub {
+	case "":
+		d.LogBytes += size
+	case keyDir:
+		d.Key = d.Key || name == d.Day+".key"
+	case rotate.Journal:
+		d.Journals++
+		d.JournalBytes += size
+	}
+}
+
+// forbidden are the bits of a mode that give away what the file holds.
+func forbidden(sub string, dated, secret bool) fs.FileMode {
+	switch {
+	case secret:
+		return 0o077
+	case sub == "" && dated:
+		return 0o007
+	}
+	return 0o002
+}
+
+// purge is the command that deletes what has expired at a place. Keys that lie
+// in DIR although others do not are its own.
+func (v *survey) purge(at string) string {
+	if v.keys == "" || at == filepath.Join(v.Dir, keyDir) {
+		return "hushpipe purge " + v.Dir
+	}
+	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)
+}
+
+func links(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
+}
+
+// processes looks at what processes say of themselves.
+func (v *survey) processes(dir *rotate.Dir) error {
+	t, list, err := settledRecords(dir)
+	if errors.Is(err, errRecord) {
+		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "cannot be read", "the counts of ended processes begin anew by themselves")
+	} else if err != nil {
+		return err
+	}
+	for _, r := range list {
+		switch {
+		case r.gone():
+			t.add(r.id, r.record, v.now)
+		case r.live:
+			v.live(r, &t)
+		}
+	}
+	slices.SortFunc(v.Processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
+	v.LastError = t.LastError
+	forgetDays(t.Days)
+	for _, date := range slices.Sorted(maps.Keys(t.Days)) {
+		if _, ok := format.ParseDay(date); ok {
+			v.Counts = append(v.Counts, DayCounters{date, t.Days[date]})
+			v.Total = v.Total.plus(t.Days[date])
+		}
+	}
+	return nil
+}
+
+// settledRecords is findRecords at a moment when nothing is folded.
+func settledRecords(dir *rotate.Dir) (t totals, list []found, err error) {
+	for range 8 {
+		var again totals
+		t, list, err = findRecords(dir)
+		if err != nil {
+			return t, list, err
+		}
+		err = readJSON(dir, endedName, &again)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && slices.Equal(t.Folded, again.Folded) {
+			return t, list, nil
+		}
+	}
+	return t, list, err
+}
+
+// live looks at the record of a process that runs.
+func (v *survey) live(r found, t *totals) {
+	file := filepath.Join(v.Dir, rotate.Status, r.id+recordSuffix)
+	if r.err != nil {
+		v.note(file, "cannot be read", "its process writes it anew within a minute")
+		return
+	}
+	p := r.record.Process
+	v.Processes = append(v.Processes, p)
+	if t.Days == nil {
+		t.Days = map[string]Counters{}
+	}
+	for day, c := range r.record.Days {
+		t.Days[day] = t.Days[day].plus(c)
+	}
+	if r.record.LastError.Time.After(t.LastError.Time) {
+		t.LastError = r.record.LastError
+	}
+	if p.IP == "keep" {
+		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "take --ip keep away from it")
+	}
+	if v.now.Sub(p.Written) > silence {
+		v.note(v.Dir, fmt.Sprintf("process %d has not been heard of since %s", p.PID, p.Written.Format(time.DateTime)), "see whether the disk answers")
+	}
+	if p.Keep != v.Keep {
+		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and keys live for %s", p.PID, p.Keep, v.Keep), "see --keep in the README")
+	}
+}
+
+// verdictOfCounts says what was lost: that has been said, so the promise holds.
+func (v *survey) verdictOfCounts() {
+	c := v.Total
+	for _, loss := range []struct {
+		n    uint64
+		what string
+	}{
+		{c.Dropped, "lines lost: the disk was full or did not answer"},
+		{c.Cut, "lines longer than 1 MiB, without their end"},
+		{c.Failed, "lines left out because of an error in hushpipe"},
+		{c.Overflow, "pairs of room and address not counted: too many in a day"},
+		{c.Repeated, "batches of lines written twice after a kill"},
+	} {
+		if loss.n > 0 {
+			v.note(v.Dir, fmt.Sprintf("since %s: %d %s", v.Counts[0].Day, loss.n, loss.what), "see the web server's error log")
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/rotate"
+)
+
+// TestStatusDays: what lies on disk of each day.
+func TestStatusDays(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 3)+users(today-2, "b", 1, 1))
+	require.NoError(t, s.Close())
+	require.NoError(t, os.WriteFile(b.path("access-2026-11-20.log.gz"), make([]byte, 1000), 0o640))
+	st := b.status()
+	size := func(name string) int64 {
+		info, err := os.Stat(b.path(name))
+		require.NoError(t, err)
+		return info.Size()
+	}
+	assert.Equal(t, "2026-11-20", st.Oldest)
+	require.Len(t, st.Days, 3)
+	assert.Equal(t, size("access-2026-11-20.log")+1000, st.Days[0].LogBytes)
+	assert.Equal(t, size("access-2026-11-22.log"), st.Days[1].LogBytes)
+	for i, want := range []DayFiles{
+		{Day: "2026-11-20", Key: true, Journals: 1}, {Day: "2026-11-22", Key: true, Journals: 1}, {Day: "2026-11-23", Key: true}} {
+		st.Days[i].LogBytes, st.Days[i].JournalBytes = 0, 0
+		assert.Equal(t, want, st.Days[i])
+	}
+	assert.Equal(t, Counters{Ended: 1}, st.Total)
+	assert.Empty(t, st.Broken)
+	assert.Empty(t, st.Notes)
+}
+
+// TestPromise: what breaks the promise, what is only to be known, and what to
+// do about it. {} stands for DIR.
+func TestPromise(t *testing.T) {
+	touch := func(name string, mode os.FileMode) func(b *bed) {
+		return func(b *bed) {
+			require.NoError(b, os.MkdirAll(filepath.Dir(b.path(name)), 0o750))
+			require.NoError(b, os.WriteFile(b.path(name), []byte("x"), mode))
+			require.NoError(b, os.Chmod(b.path(name), mode))
+		}
+	}
+	chmod := func(name string, mode os.FileMode) func(b *bed) {
+		return func(b *bed) { require.NoError(b, os.Chmod(b.path(name), mode)) }
+	}
+	for _, c := range []struct {
+		name          string
+		do            func(b *bed)
+		broken, notes string // file: what: do
+	}{
+		{"nothing", func(*bed) {}, "", ""},
+		{"the oldest day that is kept", touch("access-2026-11-09.log", 0o640), "", ""},
+		{"a log past the retention", touch("access-2026-11-08.log", 0o640),
+			"{}/access-2026-11-08.log: is older than 14d: hushpipe purge {}", ""},
+		{"a copy of one", touch("access-2026-01-01.log.gz", 0o644),
+			"{}/access-2026-01-01.log.gz: is older than 14d: hushpipe purge {}", ""},
+		{"a key past the retention", touch("keys/2026-11-08.key", 0o600),
+			"{}/keys/2026-11-08.key: is older than 14d: hushpipe purge {}", ""},
+		{"a journal past the retention", touch("journal/2026-11-08.0011223344556677.journal", 0o600),
+			"{}/journal/2026-11-08.0011223344556677.journal: is older than 14d: hushpipe purge {}", ""},
+		{"a room file is kept for good", touch("rooms/rooms-2020-01-01.log", 0o644), "", ""},
+		{"a key that others can read", chmod("keys/2026-11-22.key", 0o640),
+			"{}/keys/2026-11-22.key: others have access to it (mode 0640): chmod 0600 {}/keys/2026-11-22.key", ""},
+		{"a secret that others can read", touch("room-secret", 0o604),
+			"{}/room-secret: others have access to it (mode 0604): chmod 0600 {}/room-secret", ""},
+		{"a journal that others can read", touch("journal/2026-11-22.0011223344556677.journal", 0o644),
+			"{}/journal/2026-11-22.0011223344556677.journal: others have access to it (mode 0644): chmod 0600 {}/journal/2026-11-22.0011223344556677.journal", ""},
+		{"lines that everybody can read", touch("access-2026-11-22.log", 0o644),
+			"{}/access-2026-11-22.log: others have access to it (mode 0644): chmod 0640 {}/access-2026-11-22.log", ""},
+		{"a clock that everybody can set", chmod("clock", 0o646),
+			"{}/clock: others have access to it (mode 0646): chmod 0644 {}/clock", ""},
+		{"DIR that everybody can write", chmod("", 0o777),
+			"{}: everybody can write there: chmod o-w {}", ""},
+		{"keys that everybody can write", chmod("keys", 0o777),
+			"{}/keys: everybody can write there: chmod o-w {}/keys", ""},
+		{"a second name of a key", func(b *bed) {
+			require.NoError(b, os.Link(b.path("keys", "2026-11-22.key"), filepath.Join(b.TempDir(), "copy")))
+		}, "{}/keys/2026-11-22.key: has a hard link elsewhere, which outlives its day: delete that one", ""},
+		{"a link in place of a log", func(b *bed) { require.NoError(b, os.Symlink("/etc/passwd", b.path("access-2026-11-22.log"))) },
+			"{}/access-2026-11-22.log: is no regular file: remove it", ""},
+		{"a FIFO in place of a key", func(b *bed) { require.NoError(b, unix.Mkfifo(b.path("keys/2026-11-20.key"), 0o600)) },
+			"{}/keys/2026-11-20.key: is no regular file: remove it", ""},
+		{"a file in place of the link", touch("access.log", 0o640),
+			"{}/access.log: is no symbolic link: what is in it is not deleted: move it away", ""},
+		{"no retention recorded", touch("keys/keep", 0o640),
+			"{}/keys/keep: tells no retention, so that no key is deleted: write one into it, as in 14d", ""},
+		{"a temporary file of a crash", func(b *bed) {
+			touch("keys/.hushpipe-0011223344556677", 0o600)(b)
+			old := noon.Add(-3 * time.Hour)
+			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), old, old))
+		}, "{}/keys/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}", ""},
+		{"a file of somebody else's", touch("error.log", 0o644),
+			"", "{}/error.log: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+		{"a day to come", touch("access-2027-01-01.log", 0o640),
+			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted once that day is past the retention"},
+		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
+			fmt.Sprintf("{}: process %d writes addresses in clear: take --ip keep away from it", os.Getpid()), ""},
+		{"a process that is not heard of", func(b *bed) { b.open(); b.set(noon.Add(6 * time.Minute)) },
+			"", fmt.Sprintf("{}: process %d has not been heard of since 2026-11-22 12:00:00: see whether the disk answers", os.Getpid())},
+		{"a shorter retention", func(b *bed) { b.cfg.Keep = 7; b.open(); b.heard() },
+			"", fmt.Sprintf("{}: process %d keeps lines for 7d, and keys live for 14d: see --keep in the README", os.Getpid())},
+		{"lost lines", func(b *bed) { s := b.open(); counting(s, 9, 2); b.pass(s, time.Minute) },
+			"", "{}: since 2026-11-22: 2 lines lost: the disk was full or did not answer: see the web server's error log"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBed(t)
+			require.NoError(t, b.open().Close())
+			c.do(b)
+			st := b.status()
+			text := func(list []Finding) string {
+				var lines []string
+				for _, f := range list {
+					lines = append(lines, strings.ReplaceAll(f.File+": "+f.What+": "+f.Do, b.dir, "{}"))
+				}
+				return strings.Join(lines, "\n")
+			}
+			assert.Equal(t, c.broken, text(st.Broken))
+			assert.Equal(t, c.notes, text(st.Notes))
+			if strings.Contains(c.broken, "hushpipe purge") {
+				_, err := Purge(b.cfg, false)
+				require.NoError(t, err)
+				assert.Empty(t, b.status().Broken, "purge puts it right")
+			}
+			b.heard()
+		})
+	}
+}
+
+// TestPurgeGrace: what expires at midnight may be there until a process has
+// come round.
+func TestPurgeGrace(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, b.open().Close())
+	require.NoError(t, os.WriteFile(b.path("access-2026-11-09.log"), nil, 0o640))
+	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	b.set(midnight.Add(purgeGrace - time.Second))
+	assert.Empty(t, b.status().Broken)
+	b.set(midnight.Add(purgeGrace))
+	assert.Len(t, b.status().Broken, 1)
+}
+
+// TestStatusKeysElsewhere: other keys than DIR's are looked at where they are,
+// and those that lie in DIR from before are not forgotten.
+func TestStatusKeysElsewhere(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, b.open().Close())
+	keys := filepath.Join(t.TempDir(), "keys")
+	b.cfg.Keys = keys
+	b.set(noon.AddDate(0, 0, 20))
+	s := b.open()
+	b.heard() // the clock leaps
+	b.set(noon.AddDate(0, 0, 20).Add(time.Hour))
+	s.Tick()
+	require.NoError(t, s.Close())
+	st := b.status()
+	var files []string
+	for _, f := range st.Broken {
+		files = append(files, f.File)
+		assert.Equal(t, "hushpipe purge "+b.dir, f.Do)
+	}
+	assert.Equal(t, []string{b.path("keys", "2026-11-22.key"), b.path("keys", "2026-11-23.key")}, files)
+
+	require.NoError(t, os.RemoveAll(b.path("keys")))
+	require.NoError(t, os.WriteFile(b.path("access-2026-12-12.log"), nil, 0o640))
+	assert.Empty(t, b.status().Broken)
+	b.cfg.Keys = ""
+	st = b.status()
+	require.Len(t, st.Broken, 1)
+	assert.Equal(t, "give --keys", st.Broken[0].Do)
+	b.heard()
+}
+
+// TestStatusWritesNothing: not even a mode is put right.
+func TestStatusWritesNothing(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 1))
+	key := b.path("keys", today.String()+".key")
+	require.NoError(t, os.Chmod(key, 0o644))
+	old := noon.Add(-time.Hour)
+	for _, sub := range []string{"", "keys", rotate.Status, rotate.Journal} {
+		require.NoError(t, os.Chtimes(b.path(sub), old, old))
+	}
+	b.status()
+	for _, sub := range []string{"", "keys", rotate.Status, rotate.Journal} {
+		info, err := os.Stat(b.path(sub))
+		require.NoError(t, err)
+		assert.True(t, info.ModTime().Equal(old), "%s", sub)
+	}
+	info, err := os.Stat(key)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o644), info.Mode())
+	b.heard()
+}
