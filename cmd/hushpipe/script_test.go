@@ -28,6 +28,7 @@ func TestScript(t *testing.T) {
 			today := time.Now()
 			env.Setenv("TODAY", today.Format(time.DateOnly))
 			env.Setenv("YESTERDAY", today.AddDate(0, 0, -1).Format(time.DateOnly))
+			env.Setenv("TOMORROW", today.AddDate(0, 0, 1).Format(time.DateOnly))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

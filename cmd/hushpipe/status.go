@@ -76,7 +76,7 @@ func appendStatus(dst []byte, s store.Status) []byte {
 	if e := s.LastError; e.Text != "" {
 		d.linef("")
 		d.linef("last error: %s", e.Time.Format(time.DateTime))
-		d.linef("  %s", e.Text)
+		d.wrapped(e.Text)
 	}
 	d.findings(s)
 	// File names and records may be anybody's, and the terminal obeys.
@@ -92,6 +92,19 @@ func appendStatus(dst []byte, s store.Status) []byte {
 type drawing struct{ text []byte }
 
 func (d *drawing) linef(text string, args ...any) { d.text = fmt.Appendf(d.text, text+"\n", args...) }
+
+// wrapped draws a text in lines that are indented.
+func (d *drawing) wrapped(text string) {
+	line := " "
+	for word := range strings.FieldsSeq(text) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > screen && line != " " {
+			d.linef("%s", line)
+			line = " "
+		}
+		line += " " + word
+	}
+	d.linef("%s", line)
+}
 
 // table draws rows below an empty line, each column as wide as its widest cell;
 // the first row are the heads. align has l or r for each column.
@@ -158,7 +171,7 @@ func (d *drawing) counts(s store.Status) {
 	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
 		rows = append(rows, row(c.Day, c.Counters))
 	}
-	rows = append(rows, row("all", s.Total))
+	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), s.Total))
 	d.linef("")
 	d.table("lrrrrrrr", rows)
 }
@@ -175,11 +188,12 @@ func (d *drawing) processes(s store.Status) {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
 			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), p.Keep, p.IP})
 			versions = append(versions, p.Version)
-			confined = append(confined, cmp.Or(p.Confined, "not confined"))
+			confined = append(confined, cmp.Or(p.Confined, "no"))
 		}
 		d.table("lllll", rows)
 		d.linef("")
-		d.linef("hushpipe %s; %s", different(versions), different(confined))
+		d.linef("version:  %s", different(versions))
+		d.linef("confined: %s", different(confined))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
 		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
