@@ -80,6 +80,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 		return fmt.Errorf("read stdin: %w", err)
 	}
 	asked := obey(signals, in, job.errorLog)
+	_, job.store.Replays = in.(filter.Keeper)
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +84,121 @@ func TestHumanNumbers(t *testing.T) {
 	}
 	assert.Equal(t, []string{"1 process", "2 processes", "1 place", "2 places"},
 		[]string{several(1, "process"), several(2, "process"), several(1, "place"), several(2, "place")})
+}
+
+// status is what hushpipe status --json says of dir, and how it exits.
+func statusOf(t *testing.T, dir string) (s store.Status, exit int) {
+	t.Helper()
+	cmd := exec.Command(hushpipeBinary(t), "status", "--json", dir)
+	out, err := cmd.Output()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	require.NoError(t, json.Unmarshal(out, &s), "%s", out)
+	return s, cmd.ProcessState.ExitCode()
+}
+
+// TestStatusOfProcesses: live ones are told from those that ended and those
+// that were killed.
+func TestStatusOfProcesses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	var loggers []*logger
+	for range 3 {
+		l := startLogger(t, dir)
+		l.write("192.0.2.1", "/")
+		loggers = append(loggers, l)
+	}
+	await(t, func() bool {
+		s, exit := statusOf(t, dir)
+		return exit == 0 && len(s.Processes) == 3 && strings.Count(written(dir), "\n") == 3
+	}, "the processes")
+	s, _ := statusOf(t, dir)
+	for _, p := range s.Processes {
+		assert.Equal(t, "ipcrypt", p.IP)
+		assert.Equal(t, "14d", p.Keep)
+		assert.True(t, slices.ContainsFunc(loggers, func(l *logger) bool { return l.cmd.Process.Pid == p.PID }))
+	}
+	require.Equal(t, 0, loggers[0].end())
+	loggers[1].cmd.Process.Kill()
+	loggers[1].wait()
+	s, exit := statusOf(t, dir)
+	assert.Equal(t, 0, exit)
+	require.Len(t, s.Processes, 1)
+	assert.Equal(t, loggers[2].cmd.Process.Pid, s.Processes[0].PID)
+	assert.EqualValues(t, 1, s.Total.Ended)
+	assert.EqualValues(t, 1, s.Total.Killed)
+
+	require.Equal(t, 0, loggers[2].end())
+	s, _ = statusOf(t, dir)
+	assert.Empty(t, s.Processes)
+	assert.EqualValues(t, 2, s.Total.Lines, "those of the killed one since its last record are not known")
+	assert.EqualValues(t, 2, s.Total.Ended)
+	assert.EqualValues(t, 1, s.Total.Killed)
+	files, err := os.ReadDir(filepath.Join(dir, "status"))
+	require.NoError(t, err)
+	assert.Len(t, files, 1)
+}
+
+// TestStatusOfKills kills loggers one after the other on one pipe, while it is
+// written to: each is counted, and so is each batch that stands twice.
+func TestStatusOfKills(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only on Linux does the pipe keep what is not written")
+	}
+	const kills = 10
+	dir := filepath.Join(t.TempDir(), "log")
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	start := func() *logger {
+		l := &logger{t: t, said: &lockedBuffer{}}
+		l.cmd = exec.Command(hushpipeBinary(t), "filter", dir)
+		l.cmd.Stdin, l.cmd.Stderr = r, l.said
+		require.NoError(t, l.cmd.Start())
+		t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
+		return l
+	}
+	stop, ended := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { w.Close(); ended <- n }()
+		for ; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			fmt.Fprintf(w, "192.0.2.1 - - [%s] \"GET /id-%d HTTP/1.1\" 200 5\n", time.Now().Format("02/Jan/2006:15:04:05 -0700"), n)
+		}
+	}()
+	for range kills {
+		l := start()
+		size := len(written(dir))
+		await(t, func() bool { return len(written(dir)) > size }, "lines")
+		l.cmd.Process.Kill()
+		l.wait()
+	}
+	l := start()
+	close(stop)
+	n := <-ended
+	r.Close()
+	require.Equal(t, 0, l.wait())
+
+	times := map[string]int{}
+	for line := range strings.Lines(written(dir)) {
+		times[strings.Fields(line)[6]]++
+	}
+	require.Len(t, times, n, "no line is lost")
+	twice := 0 // runs of lines that stand twice
+	for i := range n {
+		if times[fmt.Sprintf("/id-%d", i)] > 1 && (i == 0 || times[fmt.Sprintf("/id-%d", i-1)] == 1) {
+			twice++
+		}
+	}
+	s, exit := statusOf(t, dir)
+	assert.Equal(t, 0, exit)
+	assert.EqualValues(t, kills, s.Total.Killed)
+	assert.EqualValues(t, 1, s.Total.Ended)
+	t.Logf("%d lines, %d batches twice, %d counted", n, twice, s.Total.Repeated)
+	assert.GreaterOrEqual(t, int(s.Total.Repeated), twice)
+	assert.LessOrEqual(t, int(s.Total.Repeated), kills)
 }

@@ -469,9 +469,9 @@ func killedLately(dir *rotate.Dir, now time.Time) bool {
 		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
 }
 
-// tailSize is how far back a batch is looked for: the largest one, and what
-// other processes may have written behind it.
-const tailSize = 128 << 10
+// tailSize is how far back a batch is looked for: the largest one, of 64 KiB
+// before it was treated, and what other processes may have written behind it.
+const tailSize = 256 << 10
 
 // isRepeated reports whether the first of these lines stands at the end of the
 // day's file already. Pseudonyms are the same each time, so a batch that a
@@ -490,4 +490,12 @@ func isRepeated(dir *rotate.Dir, day format.Day, lines []byte) bool {
 	tail, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
 	line := lines[:bytes.IndexByte(lines, '\n')+1]
 	return err == nil && (from == 0 && bytes.HasPrefix(tail, line) || bytes.Contains(tail, append([]byte{'\n'}, line...)))
+}
+
+// noteRepeated counts a batch that is about to be written a second time. The
+// count goes to the disk at once: who was killed once is soon killed again.
+func (s *Store) noteRepeated(dir *rotate.Dir, day format.Day) {
+	s.repeated++
+	s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
+	s.status(dir, s.cfg.Now(), false)
 }

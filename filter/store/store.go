@@ -149,15 +149,13 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		s.purge(dir, s.cfg.Now())
 		s.saveKeys(dir)
 	}
-	repeated := !s.appended && s.suspect && s.cfg.Replays && isRepeated(dir, day, lines)
-	n, err := dir.Append(day, lines)
-	if n > 0 && !s.appended {
+	if !s.appended {
 		s.appended = true
-		if repeated {
-			s.repeated++
-			s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
+		if s.suspect && s.cfg.Replays && isRepeated(dir, day, lines) {
+			s.noteRepeated(dir, day)
 		}
 	}
+	n, err := dir.Append(day, lines)
 	switch {
 	case err == nil:
 		if s.broke {
