@@ -97,16 +97,23 @@ func TestPromise(t *testing.T) {
 		{"no retention recorded", touch("keys/keep", 0o640),
 			"{}/keys/keep: tells no retention, so that no key is deleted: write one into it, as in 14d", ""},
 		{"a temporary file of a crash", func(b *bed) {
-			touch("keys/.hushpipe-0011223344556677", 0o600)(b)
-			old := noon.Add(-3 * time.Hour)
-			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), old, old))
-		}, "{}/keys/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}", ""},
+			for _, sub := range []string{"keys/", "status/"} {
+				touch(sub+".hushpipe-0011223344556677", 0o600)(b)
+				old := noon.Add(-3 * time.Hour)
+				require.NoError(b, os.Chtimes(b.path(sub+".hushpipe-0011223344556677"), old, old))
+			}
+		}, "{}/keys/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}\n" +
+			"{}/status/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}", ""},
 		{"a file of somebody else's", touch("error.log", 0o644),
 			"", "{}/error.log: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
 		{"a day to come", touch("access-2027-01-01.log", 0o640),
 			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted once that day is past the retention"},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: take --ip keep away from it", os.Getpid()), ""},
+		{"a temporary file in the making", func(b *bed) {
+			touch("keys/.hushpipe-0011223344556677", 0o600)(b)
+			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), noon, noon))
+		}, "", ""},
 		{"a process that is not heard of", func(b *bed) { b.open(); b.set(noon.Add(6 * time.Minute)) },
 			"", fmt.Sprintf("{}: process %d has not been heard of since 2026-11-22 12:00:00: see whether the disk answers", os.Getpid())},
 		{"a shorter retention", func(b *bed) { b.cfg.Keep = 7; b.open(); b.heard() },
