@@ -94,14 +94,15 @@ func bracket(line []byte, pos int, ok func([]byte) bool) int {
 	return pos + n
 }
 
-// isLevel accepts "error" and "proxy_http:trace1".
+// isLevel accepts "error" and "proxy_http:trace1". With more colons it could hold
+// an IPv6 address.
 func isLevel(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && c-'0' > 9 && c != '_' && c != ':' && c != '-' {
 			return false
 		}
 	}
-	return len(b) > 0 && !looksLikeAddress(b)
+	return len(b) > 0 && bytes.Count(b, []byte(":")) <= 1
 }
 
 // isPID accepts "pid 12" and "pid 12:tid 34".

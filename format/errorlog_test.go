@@ -56,6 +56,7 @@ func TestErrorLog(t *testing.T) {
 		{`[Sun Nov 22 06:46:00 2026] [error] [client 2001:db8::1:5678] a`, []string{"plain:Sun Nov 22 06:46:00 2026", "plain:error", "client:2001:db8::1:5678", "url: a"}},
 		{`[Sun Nov 22 06:46:00 2026] [notice] caught SIGTERM`, []string{"plain:Sun Nov 22 06:46:00 2026", "plain:notice", "url:caught SIGTERM"}},
 		{`[Sun Nov 22 06:46:00 2026] [192.0.2.1] a`, nil},
+		{`[Sun Nov 22 06:46:00 2026] [core:in::db8:1fo] a`, nil},
 		{`[Sun Nov 22 06:46:00 2026]`, nil},
 		{`[Sun Nov 31 06:46:00 2026] [error] a`, nil},
 		{`sh: 1: nonsense: not found`, nil},
