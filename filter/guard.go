@@ -42,9 +42,15 @@ var class = func() (t [256]uint8) {
 type guard struct {
 	cipher *pseudonym.Cipher
 
-	run []byte // a run with its escapes decoded
-	pos []int  // for each byte of run, and its end, the offset in the text
-	low []byte // scratch for the redacted names
+	decodedRun
+	spare decodedRun // takes its place in a second reading
+	low   []byte     // scratch for the redacted names
+}
+
+// decodedRun is a run without its escapes.
+type decodedRun struct {
+	run []byte
+	pos []int // for each byte of run, and its end, the offset in the text
 }
 
 // care says how closely the guard looks.
@@ -63,7 +69,7 @@ func (g *guard) appendText(dst, text []byte, as care) []byte {
 	}
 	at := nextStop(text, 0, stopRun|stopEscape)
 	if bytes.IndexByte(text[at:], '%') >= 0 || bytes.IndexByte(text[at:], '\\') >= 0 {
-		return g.appendEscaped(dst, text, as)
+		return g.appendEscaped(dst, text, as, false)
 	}
 	return g.appendFrom(dst, text, as, at)
 }
@@ -143,11 +149,14 @@ var dot, colon = []byte{'.'}, []byte{':'}
 
 // appendEscaped is appendText for a text with %XX or \u00XX escapes. It reads
 // them as the bytes that they stand for; what it keeps is read once more as it
-// is written, since a percent sign may also be just that.
-func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
-	kept := 0
+// is written, since a percent sign may also be just that. Where one escape has a
+// part in another, what it keeps is read with each decoded once, too: in
+// %2%37.0.2.1 some see %27, and some 7.0.2.1 or 27.0.2.1.
+func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
+	kept, nested := 0, false
 	for i := 0; i < len(text); {
-		c, width := unescape(text[i:])
+		c, width := unescapeAs(text[i:], once)
+		nested = nested || width > 3 && isNested(text[i:i+width])
 		if class[c]&(inHex|inSep) == 0 {
 			i += width
 			continue
@@ -156,7 +165,7 @@ func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
 		g.run, g.pos = g.run[:0], g.pos[:0]
 		dots, colons, escapes := 0, 0, false
 		for i < len(text) {
-			c, width = unescape(text[i:])
+			c, width = unescapeAs(text[i:], once)
 			if class[c]&(inHex|inSep) == 0 {
 				break
 			}
@@ -167,6 +176,7 @@ func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
 				colons++
 			}
 			escapes = escapes || width > 1
+			nested = nested || width > 3 && isNested(text[i:i+width])
 			g.run, g.pos = append(g.run, c), append(g.pos, i)
 			i += width
 		}
@@ -175,12 +185,28 @@ func (g *guard) appendEscaped(dst, text []byte, as care) []byte {
 			continue
 		}
 		for a := findAddr(g.run); a.end > 0; a = nextAddr(g.run, a.end) {
-			dst = g.appendRaw(dst, text[kept:escapeStart(text, g.pos[a.start])], as)
+			dst = g.appendKept(dst, text[kept:escapeStart(text, g.pos[a.start])], as, nested)
 			dst = g.appendFound(dst, g.run[a.start:a.end], a)
 			kept = g.pos[a.end]
 		}
 	}
-	return g.appendRaw(dst, text[kept:], as)
+	return g.appendKept(dst, text[kept:], as, nested)
+}
+
+// appendKept appends what a reading of escapes left of a text.
+func (g *guard) appendKept(dst, text []byte, as care, nested bool) []byte {
+	if !nested {
+		return g.appendRaw(dst, text, as)
+	}
+	g.decodedRun, g.spare = g.spare, g.decodedRun
+	dst = g.appendEscaped(dst, text, as, true)
+	g.decodedRun, g.spare = g.spare, g.decodedRun
+	return dst
+}
+
+// isNested reports whether an escape has another one inside.
+func isNested(escape []byte) bool {
+	return bytes.IndexByte(escape[1:], '%') >= 0 || bytes.IndexByte(escape[1:], '\\') >= 0
 }
 
 func (g *guard) appendFound(dst, run []byte, a found) []byte {
@@ -227,6 +253,14 @@ func unescape(text []byte) (c byte, width int) {
 	}
 	c, width, _ = unescapeLong(text)
 	return c, width
+}
+
+// unescapeAs is unescape, or unescapeOne.
+func unescapeAs(text []byte, once bool) (c byte, width int) {
+	if once {
+		return unescapeOne(text)
+	}
+	return unescape(text)
 }
 
 // unescapeLong decodes %XX and the \u00XX of JSON. What comes out may be part

@@ -22,6 +22,7 @@ func TestGuard(t *testing.T) {
 		{"digits encoded", "/?%31%39%32.0.2.1", "/?{192.0.2.1}"},
 		{"JSON escapes", `a\u003a192\u002e0.2.1`, `a\u003a{192.0.2.1}`},
 		{"escapes inside of escapes", `/?v6=2001%3\u0041db8%\u0033A%3A1&ip=192%25%32%450.2%2%451 1.2.3\u00252E4`, "/?v6={2001:db8::1}&ip={192.0.2.1} {1.2.3.4}"},
+		{"escapes that begin in others", "&%2%37.231.189%2E68 %A%30.0.0.%31x %2%37%2E0.2.1", "&%{27.231.189.68} %A{0.0.0.1}x %{27.0.2.1}"},
 		{"escape of JSON before it", `[\u005D:: \u00e4::1 a\\u0061::1`, `[{5d::} \u00e4{::1} a{a::1}`},
 		{"escape of httpd before it", `\xc3::1 \xc31.2.3.4 \x411.2.3.4 \b::1 \f1.2.3.4`, `{c3::1} {31.2.3.4} {name:411.2.3.4} {b::1} \f{1.2.3.4}`},
 		{"escaped backslash before it", `\\b::1 \\xc3::1 \\192.0.2.1`, `\\{b::1} \\x{c3::1} \\{192.0.2.1}`},
