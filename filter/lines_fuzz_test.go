@@ -1,0 +1,440 @@
+package filter
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// lineSpecs are the formats that FuzzLines treats lines by. In one with a value
+// of the server's own, own says where that stands in a line; lines are some of
+// the format beside those in testdata.
+var lineSpecs = []struct {
+	format string
+	own    *regexp.Regexp
+	lines  string
+}{
+	{format: "auto"},
+	{format: "combined"},
+	{format: "common"},
+	{format: "vhost_combined", own: ownName},
+	{format: "vhost_common", own: regexp.MustCompile(`^(?<own>[^ ]+) (?<client>[^ ]+) `)},
+	{format: "json"},
+	{format: "error"},
+	{format: `%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b`, lines: `192.0.2.1 2001:db8::1, 192.0.2.2:80, unknown - mary ann [22/Nov/2026:07:23:55 +0000] "GET /?sid=a&b=c HTTP/1.1" 200 5`},
+	{format: `%a %{Forwarded}i %t "%r" %>s`, lines: `192.0.2.1 for=192.0.2.2;host=a.example.org, for=\"[2001:db8::1]:80\" [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200`},
+	{format: `%{%Y-%m-%d %H:%M:%S}t %a "%{X-Forwarded-For}i" %u "%U%q" %>s %O %{ms}T`, lines: `2026-11-22 07:23:55 2001:db8::1 "192.0.2.1,192.0.2.2" "" "/a?b=c&token=d" 200 512 3`},
+	{format: `%{sec}t.%{msec_frac}t|%{X-Real-IP}i|%{Host}i|%{Cookie}i|%f`, lines: `1795332235.123|192.0.2.1|www.example.org|a=b; c=192.0.2.1|/var/www/x.html`},
+	{format: `%v:%p %a %l %u %t "%r" %>s %O %{X-Forwarded-For}i`, own: ownName, lines: `10.0.0.1:443 192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 192.0.2.2, 192.0.2.3`},
+	{format: `%h %A %t "%r" %>s %b`, own: regexp.MustCompile(`^(?<client>[^ ]+) (?<own>[^ ]+) \[`), lines: `192.0.2.1 10.0.0.1 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5`},
+	{format: `%t %u %r %{X-A}i.%{X-B}i:%p`, lines: `[22/Nov/2026:07:23:55 +0000] mary GET /a HTTP/1.1 10.1.b:443`},
+	{format: `{"t":"%{%FT%T%z}t","ip":"%a","r":"%r","agent":"%{User-Agent}i","xff":"%{X-Forwarded-For}i","n":%D}`,
+		lines: `{"t":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","r":"GET / HTTP/1.1","agent":"A/1.2.3.4 \"b\"","xff":"192.0.2.2","n":17}`},
+}
+
+var ownName = regexp.MustCompile(`^(?<own>[^ ]+):[-0-9]+ (?<client>[^ ]+) `)
+
+// FuzzLines treats a log, into which addresses in many spellings are planted,
+// by each format, in reads of any size, and asks of what comes out:
+//
+//   - as many lines, none of which made the program fail, and the same ones
+//     whatever the reads were and whatever stood before;
+//   - no address, as netip reads it, in any part of a run of [0-9A-Fa-f.:], in
+//     the text as it stands and decoded once, twice and so on, but for what the
+//     server itself said (%A, %v) and Name/1.2.3.4 in a user agent; in a malformed
+//     line, no run with two separators, time stamps apart;
+//   - all other bytes as they were, in order (see survives);
+//   - in each mode the same text around the pseudonyms, and no address of the
+//     input in the place of one, nor one that has bits past the mask.
+func FuzzLines(f *testing.F) {
+	var seeds []string
+	logs := testLogs(f)
+	for _, name := range []string{"combined.log", "common.log", "vhost_combined.log", "json.log", "error.log", "apache-combined-2015.log"} {
+		require.Contains(f, logs, name)
+		lines := strings.SplitAfter(logs[name], "\n")
+		for i := 0; i+3 < len(lines); i += 60 {
+			seeds = append(seeds, strings.Join(lines[i:i+3], ""))
+		}
+	}
+	for i, spec := range lineSpecs {
+		f.Add(uint8(i), uint8(i), spec.lines+"\n"+spec.lines, []byte("\x07\x30\x11\x22\x33\x44\x00\x07\x55\x66\x77\x88\x99\xaa\xbb"))
+	}
+	for i, seed := range seeds {
+		f.Add(uint8(i), uint8(i/7), seed, []byte{byte(i), byte(3 * i), 0, byte(5 * i), byte(7 * i), byte(11 * i), 50, byte(13 * i)})
+	}
+	modes := []string{"ipcrypt", "pfx", "mask=8/16", "mask=0/0", "keep"}
+	configs := make([]Config, len(lineSpecs))
+	for i, spec := range lineSpecs {
+		configs[i] = newConfig(f, spec.format)
+		configs[i].Single = true
+	}
+	f.Fuzz(func(t *testing.T, spec, mode uint8, log string, plan []byte) {
+		if len(log) > 4000 || len(plan) > 60 {
+			return // the search for what is left is slow
+		}
+		s := lineSpecs[int(spec)%len(lineSpecs)]
+		r := rand.New(rand.NewPCG(uint64(spec), uint64(len(plan))))
+		log = planted(log, plan, r)
+
+		cfg := configs[int(spec)%len(lineSpecs)]
+		cfg.Mode, _ = pseudonym.ParseMode("drop")
+		cal := everyDay()
+		cal.first = math.MinInt32 // none is so old that it goes
+		run := func(cfg Config, in io.Reader) ([]string, Stats) {
+			f := New(cfg, cal)
+			var out bytes.Buffer
+			require.NoError(t, f.Run(in, &stream{w: &out}))
+			return slices.Collect(strings.Lines(out.String())), f.Stats()
+		}
+		in := slices.Collect(strings.Lines(log))
+		out, stats := run(cfg, &shortReads{in: log, r: r})
+		require.Len(t, out, len(in))
+		require.Equal(t, Stats{Lines: uint64(len(in)), Malformed: stats.Malformed, Adjusted: stats.Adjusted}, stats)
+
+		cfg.Rooms = nil // they change no line
+		one := New(cfg, cal)
+		for i, line := range in {
+			line = strings.TrimSuffix(line, "\n")
+			var alone bytes.Buffer
+			was := one.Stats().Malformed
+			require.NoError(t, one.Run(strings.NewReader(line+"\n"), &stream{w: &alone}))
+			require.Equal(t, alone.String(), out[i], "%q", line)
+			known := one.Stats().Malformed == was
+
+			var parsed format.Line
+			var fields []format.Field
+			if known {
+				require.True(t, cfg.Parser.Parse([]byte(line), &parsed))
+				fields = parsed.Fields
+			}
+			got := strings.TrimSuffix(out[i], "\n")
+			if left := leftOver(line, got, fields, known, s.own); left != "" {
+				t.Fatalf("%s: %q is left of\n%q:\n%q", s.format, left, line, got)
+			}
+			if !survives(line, got, fields, known) {
+				t.Fatalf("%s: more than the addresses is lost of\n%q:\n%q", s.format, line, got)
+			}
+		}
+
+		cfg.Mode, _ = pseudonym.ParseMode(modes[int(mode)%len(modes)])
+		other, otherStats := run(cfg, strings.NewReader(log))
+		require.Len(t, other, len(in))
+		require.Equal(t, stats, otherStats)
+		if strings.HasPrefix(cfg.Mode.String(), "keep") {
+			return // what stands for an address can hold anything
+		}
+		given := addressesIn(log)
+		for i := range out {
+			if glued.MatchString(out[i]) {
+				continue // where one pseudonym ends and the next begins is not sure
+			}
+			m := skeleton(out[i]).FindStringSubmatch(latin1(other[i]))
+			require.NotNil(t, m, "%s: %q, but in mode drop %q", cfg.Mode, other[i], out[i])
+			for _, found := range m[1:] {
+				if found == "-" {
+					continue
+				}
+				a, err := netip.ParseAddr(found)
+				require.NoError(t, err, other[i])
+				if cfg.Mode.Reversible() {
+					require.NotContains(t, given, a.Unmap(), "%q", log)
+				} else {
+					require.True(t, isMasked(a, cfg.Mode.String()), "%s: %s", cfg.Mode, a)
+				}
+			}
+		}
+	})
+}
+
+// shortReads is a Reader that returns its text in pieces of all sizes.
+type shortReads struct {
+	in string
+	r  *rand.Rand
+}
+
+func (s *shortReads) Read(p []byte) (int, error) {
+	if s.in == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, s.in[:min(len(s.in), 1+s.r.IntN(200))])
+	s.in = s.in[n:]
+	return n, nil
+}
+
+// planted puts addresses into a log, one for each four bytes of the plan: where
+// (two bytes), which and how it is written.
+func planted(log string, plan []byte, r *rand.Rand) string {
+	for ; len(plan) >= 4; plan = plan[4:] {
+		at := (int(plan[0])<<8 | int(plan[1])) % (len(log) + 1)
+		r := rand.New(rand.NewPCG(uint64(plan[2]), uint64(plan[3])))
+		var b [16]byte
+		for i := range b {
+			if b[i] = byte(r.Uint32()); r.IntN(3) == 0 {
+				b[i] = 0
+			}
+		}
+		a := netip.AddrFrom16(b)
+		if plan[2]&1 == 0 {
+			a = netip.AddrFrom4([4]byte(b[:4]))
+		}
+		s := spell(a, plan[2]>>1&7) // without escapes
+		switch plan[2] >> 4 {
+		case 0:
+			s = "[" + s + "]:" + strconv.Itoa(int(plan[3]))
+		case 1:
+			s += ":" + strconv.Itoa(int(plan[3]))
+		case 2:
+			s += "%eth0"
+		case 3:
+			s += "%25eth0"
+		case 4:
+			s = fmt.Sprintf("%03d.%03d.%02d.%d", b[0], b[1], b[2], b[3])
+		case 5:
+			s = s[:r.IntN(len(s))] // cut
+		case 6:
+			s = s[r.IntN(len(s)):]
+		case 7:
+			s = fmt.Sprintf("::ffff:%x:%x", b[:2], b[2:4])
+		case 8, 9, 10, 11: // some of its bytes escaped
+			escapes := []string{"%%%02x", "%%%02X", "%%25%02X", `\u00%02x`}
+			escaped := ""
+			for _, c := range []byte(s) {
+				if r.IntN(3) == 0 {
+					escaped += fmt.Sprintf(escapes[r.IntN(int(plan[2]>>4)-7)], c)
+				} else {
+					escaped += string(rune(c))
+				}
+			}
+			s = escaped
+		}
+		log = log[:at] + s + log[at:]
+	}
+	return log
+}
+
+// leftOver returns an address that the treatment of a line left in it, in mode
+// drop, where there should be none.
+func leftOver(line, out string, fields []format.Field, known bool, own *regexp.Regexp) string {
+	versions := map[string]int{}
+	if known {
+		if own != nil {
+			out = withoutOwn(line, out, own)
+		}
+		for _, f := range fields {
+			if f.Kind == format.UserAgent {
+				for _, m := range agentVersion.FindAllStringSubmatch(line[f.Start:f.End], -1) {
+					versions[m[1]]++
+				}
+			}
+		}
+	} else {
+		out = stampPattern.ReplaceAllString(out, "-")
+	}
+	for reading := out; ; {
+		seen := map[string]int{}
+		for _, span := range refRun.FindAllStringIndex(reading, -1) {
+			run, before := reading[span[0]:span[1]], reading[:span[0]]
+			if !known && strings.Count(run, ".")+strings.Count(run, ":") > 1 {
+				return run
+			}
+			if seen[run] < versions[run] && refProduct.MatchString(before) {
+				seen[run]++
+				continue
+			}
+			if a := addressIn(run); a != "" {
+				return a
+			}
+		}
+		next := anyEscape.ReplaceAllStringFunc(reading, func(e string) string {
+			c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
+			return string([]byte{byte(c)})
+		})
+		if next == reading {
+			return ""
+		}
+		reading = next
+	}
+}
+
+var (
+	anyEscape    = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}`)
+	agentVersion = regexp.MustCompile(`(?:^|[ (;,"])[A-Za-z_.+-][A-Za-z0-9_.+-]*/([0-9.]+)`)
+)
+
+// withoutOwn cuts the server's own value out of what became of a line. An
+// address is the server's only beside one of the client.
+func withoutOwn(line, out string, own *regexp.Regexp) string {
+	in, now := own.FindStringSubmatch(line), own.FindStringSubmatchIndex(out)
+	if in == nil || now == nil {
+		return out
+	}
+	name, client := in[own.SubexpIndex("own")], in[own.SubexpIndex("client")]
+	start, end := now[2*own.SubexpIndex("own")], now[2*own.SubexpIndex("own")+1]
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && !regexp.MustCompile(`^[][0-9A-Fa-f]*[.:][][0-9A-Fa-f]*[.:][][0-9A-Fa-f.:]*$`).MatchString(client) {
+		return out
+	}
+	if out[start:end] != name {
+		return out
+	}
+	return out[:start] + out[end:]
+}
+
+// addressIn returns a part of a run that netip takes for an address, "" for
+// none. The unspecified address is nobody's.
+func addressIn(run string) string {
+	for i := range run {
+		for k := i + 2; k <= min(len(run), i+45); k++ {
+			if a, err := netip.ParseAddr(run[i:k]); err == nil && !a.IsUnspecified() {
+				return run[i:k]
+			}
+		}
+	}
+	return ""
+}
+
+func addressesIn(log string) map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for _, run := range refRun.FindAllString(log, -1) {
+		if a, err := netip.ParseAddr(run); err == nil {
+			all[a.Unmap()] = true
+		}
+	}
+	return all
+}
+
+// survives reports whether out is line with a "-" in the place of some of what
+// may be replaced, and all other bytes as they were. What may be is said
+// generously: clients, the values of redacted parameters, and stretches of the
+// bytes that addresses and escapes are made of, with two that separate.
+func survives(line, out string, fields []format.Field, known bool) bool {
+	may, may0 := make([]bool, len(line)+1), make([]bool, len(line)+1)
+	quotes := make([]bool, len(line)+1)
+	if !known {
+		fields = []format.Field{{Kind: format.URL, End: len(line)}}
+	}
+	for _, f := range fields {
+		text := line[f.Start:f.End]
+		switch f.Kind {
+		case format.Plain:
+			continue
+		case format.Client, format.ClientList, format.Forwarded:
+			for i := range len(text) {
+				may[f.Start+i] = f.Kind != format.ClientList || text[i] != ','
+			}
+			quotes[f.Start], quotes[f.End] = f.Bare, f.Bare
+			if f.Kind != format.Forwarded {
+				continue
+			}
+		}
+		for _, span := range addressBytes.FindAllStringIndex(text, -1) {
+			if len(strings.Trim(text[span[0]:span[1]], "0123456789abcdefABCDEFux")) == 0 {
+				continue
+			}
+			for i := span[0]; i < span[1]; i++ {
+				may[f.Start+i] = true
+			}
+		}
+		if f.Kind == format.Text || f.Kind == format.UserAgent {
+			continue
+		}
+		for i := range len(text) {
+			if c := text[i] | 0x20; c == '=' || c == 'd' {
+				if !secretName.MatchString(decodedFully(text[:i+1])) {
+					continue
+				}
+				may0[f.Start+i+1] = true
+				end := len(text)
+				if n := strings.IndexByte(text[i+1:], '&'); n >= 0 && !strings.HasPrefix(strings.TrimLeft(text[i+1:], `\`), `"`) && !strings.HasPrefix(strings.TrimLeft(text[i+1:], `\`), `'`) {
+					end = i + 1 + n
+				}
+				for k := i + 1; k < end; k++ {
+					may[f.Start+k] = true
+				}
+			}
+		}
+	}
+	at := []int{0} // where in line what stands before k may have come from
+	for k := 0; k < len(out) && len(at) > 0; k++ {
+		var next []int
+		for _, i := range at {
+			if i < len(line) && line[i] == out[k] {
+				next = append(next, i+1)
+			}
+			if quotes[i] && out[k] == '"' {
+				next = append(next, i)
+			}
+			if out[k] != '-' {
+				continue
+			}
+			if may0[i] {
+				next = append(next, i)
+			}
+			for j := i; j < len(line) && may[j]; j++ {
+				next = append(next, j+1)
+			}
+		}
+		slices.Sort(next)
+		at = slices.Compact(next)
+	}
+	return slices.Contains(at, len(line))
+}
+
+var (
+	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
+	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
+)
+
+func decodedFully(s string) string {
+	for {
+		next := anyEscape.ReplaceAllStringFunc(s, func(e string) string {
+			c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
+			return string([]byte{byte(c)})
+		})
+		if next == s {
+			return s
+		}
+		s = next
+	}
+}
+
+var glued = regexp.MustCompile(`-[0-9a-f.:]*-`)
+
+// skeleton matches what a line of mode drop is in other modes.
+func skeleton(line string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(latin1(line)), "-", "(-|[0-9a-f.:]+)") + "$")
+}
+
+// latin1 makes a character of each byte: a regexp must be UTF-8.
+func latin1(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		b.WriteRune(rune(c))
+	}
+	return b.String()
+}
+
+// isMasked reports whether a has no more bits than the mask leaves, or stands
+// for a name.
+func isMasked(a netip.Addr, mode string) bool {
+	var bits4, bits6 int
+	fmt.Sscanf(mode, "mask=%d/%d", &bits4, &bits6)
+	bits := bits6
+	if a.Is4() {
+		bits = bits4
+	}
+	p, _ := a.Prefix(bits)
+	return p.Addr() == a || netip.MustParsePrefix("100::/64").Contains(a)
+}
