@@ -2,7 +2,9 @@ package rooms
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
 )
 
 var longName = strings.Repeat("x", 70000)
@@ -370,6 +375,75 @@ func reference(preset, target string) string {
 		}
 	}
 	return ""
+}
+
+// FuzzRoomURL holds a pattern of the operator's, and the hash of the room that it
+// finds, against package net/url, wherever that takes the target and keeps its
+// bytes.
+func FuzzRoomURL(f *testing.F) {
+	for pattern, targets := range map[string][]string{
+		"/call/{room}":        {"/call/a", "/call/B%25c3%2584r?x=1#y", "https://h:443/call/a%2Fb", "/call/%EF%AC%83+"},
+		"/talk-{room}.html":   {"/talk-a.html", "/talk-.html"},
+		"/{room}/live":        {"/a/live", "/../live", "/a/b/live"},
+		"/ows?layers={room}":  {"/ows?service=WMS&layers=Roads,rivers", "/ows?layers=&layers=a", "/ows"},
+		"/ows?a%20b={room}":   {"/ows?a%20b=1", "/ows?a b=1"},
+		"/ows?layers={room}x": {"/ows?layers=ax"},
+	} {
+		for _, target := range targets {
+			f.Add(pattern, target)
+		}
+	}
+	f.Fuzz(func(t *testing.T, pattern, target string) {
+		m, err := NewMatcher(nil, []string{pattern})
+		if err != nil {
+			var typed *PatternError
+			require.ErrorAs(t, err, &typed)
+			require.GreaterOrEqual(t, typed.Column, 1)
+			require.LessOrEqual(t, typed.Column, len(pattern)+1)
+			return
+		}
+		var out Match
+		found := m.Match([]byte(target), 200, &out)
+		u, err := url.Parse(target)
+		if err != nil || u.String() != target || u.Opaque != "" || u.Path == "" || !strings.HasPrefix(target, "/") && u.Scheme == "" || len(u.Scheme) > 5 {
+			return
+		}
+		path := u.EscapedPath()
+		if u.Scheme == "" {
+			path, _, _ = strings.Cut(target, "?") // with two slashes it names a host to net/url
+			path, _, _ = strings.Cut(path, "#")
+		}
+		room := ""
+		wantPath, wantQuery, inQuery := strings.Cut(pattern, "?")
+		if inQuery {
+			param := strings.TrimSuffix(wantQuery, placeholder)
+			for arg := range strings.SplitSeq(u.RawQuery, "&") {
+				if v, ok := strings.CutPrefix(arg, param); ok && path == wantPath {
+					room = v
+					break
+				}
+			}
+		} else {
+			before, after, _ := strings.Cut(pattern, placeholder)
+			if rest, ok := strings.CutPrefix(path, before); ok {
+				if v, ok := strings.CutSuffix(rest, after); ok && !strings.Contains(v, "/") && v != "." && v != ".." {
+					room = v
+				}
+			}
+		}
+		require.Equal(t, room != "", found, "%s in %q", pattern, target)
+		if !found {
+			return
+		}
+		require.Equal(t, room, string(out.Room))
+		for range 3 {
+			if room, err = url.PathUnescape(room); err != nil {
+				return // what is no escape stays, see FuzzName
+			}
+		}
+		room = cases.Lower(language.Und).String(norm.NFKC.String(room))
+		require.Equal(t, sha1.Sum([]byte(room)), *NewHasher(nil).Sum(&out))
+	})
 }
 
 func isEndpoint(segs []string) bool {
