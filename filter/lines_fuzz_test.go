@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/netip"
@@ -22,11 +23,7 @@ import (
 // lineSpecs are the formats that FuzzLines treats lines by. In one with a value
 // of the server's own, own says where that stands in a line; lines are some of
 // the format beside those in testdata.
-var lineSpecs = []struct {
-	format string
-	own    *regexp.Regexp
-	lines  string
-}{
+var lineSpecs = []lineSpec{
 	{format: "auto"},
 	{format: "combined"},
 	{format: "common"},
@@ -40,12 +37,18 @@ var lineSpecs = []struct {
 	{format: `%{sec}t.%{msec_frac}t|%{X-Real-IP}i|%{Host}i|%{Cookie}i|%f`, lines: `1795332235.123|192.0.2.1|www.example.org|a=b; c=192.0.2.1|/var/www/x.html`},
 	{format: `%v:%p %a %l %u %t "%r" %>s %O %{X-Forwarded-For}i`, own: ownName, lines: `10.0.0.1:443 192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 192.0.2.2, 192.0.2.3`},
 	{format: `%h %A %t "%r" %>s %b`, own: regexp.MustCompile(`^(?<client>[^ ]+) (?<own>[^ ]+) \[`), lines: `192.0.2.1 10.0.0.1 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5`},
-	{format: `%t %u %r %{X-A}i.%{X-B}i:%p`, lines: `[22/Nov/2026:07:23:55 +0000] mary GET /a HTTP/1.1 10.1.b:443`},
+	{format: `%t %{X-A}i.%{X-B}i:%p %u %r`, lines: `[22/Nov/2026:07:23:55 +0000] a:b.1.:443 mary GET /a HTTP/1.1`},
 	{format: `{"t":"%{%FT%T%z}t","ip":"%a","r":"%r","agent":"%{User-Agent}i","xff":"%{X-Forwarded-For}i","n":%D}`,
 		lines: `{"t":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","r":"GET / HTTP/1.1","agent":"A/1.2.3.4 \"b\"","xff":"192.0.2.2","n":17}`},
 }
 
 var ownName = regexp.MustCompile(`^(?<own>[^ ]+):[-0-9]+ (?<client>[^ ]+) `)
+
+type lineSpec struct {
+	format string
+	own    *regexp.Regexp
+	lines  string
+}
 
 // FuzzLines treats a log, into which addresses in many spellings are planted,
 // by each format, in reads of any size, and asks of what comes out:
@@ -59,23 +62,35 @@ var ownName = regexp.MustCompile(`^(?<own>[^ ]+):[-0-9]+ (?<client>[^ ]+) `)
 //   - all other bytes as they were, in order (see survives);
 //   - in each mode the same text around the pseudonyms, and no address of the
 //     input in the place of one, nor one that has bits past the mask.
+//
+// It does not ask for the pieces of an address that two lines written into each
+// other cut apart, where the result fits a format again: nothing tells them from
+// any other number.
 func FuzzLines(f *testing.F) {
-	var seeds []string
+	plan := func(i int) []byte {
+		return []byte{byte(i), byte(3 * i), 0, byte(5 * i), byte(7 * i), byte(11 * i), 50, byte(13 * i)}
+	}
+	n := 0
 	logs := testLogs(f)
-	for _, name := range []string{"combined.log", "common.log", "vhost_combined.log", "json.log", "error.log", "apache-combined-2015.log"} {
-		require.Contains(f, logs, name)
+	for _, name := range slices.Sorted(maps.Keys(logs)) {
 		lines := strings.SplitAfter(logs[name], "\n")
-		for i := 0; i+3 < len(lines); i += 60 {
-			seeds = append(seeds, strings.Join(lines[i:i+3], ""))
+		for i := 0; i+3 < len(lines); i += len(lines) / 6 {
+			seed := strings.Join(lines[i:i+3], "")
+			f.Add(uint8(slices.IndexFunc(lineSpecs, func(s lineSpec) bool { return s.format == formatOf(name) })), uint8(i), seed, plan(i))
+			f.Add(uint8(n), uint8(i), seed, plan(n))
+			n++
 		}
 	}
 	for i, spec := range lineSpecs {
-		f.Add(uint8(i), uint8(i), spec.lines+"\n"+spec.lines, []byte("\x07\x30\x11\x22\x33\x44\x00\x07\x55\x66\x77\x88\x99\xaa\xbb"))
+		f.Add(uint8(i), uint8(i), spec.lines+"\n"+spec.lines, plan(i))
 	}
-	for i, seed := range seeds {
-		f.Add(uint8(i), uint8(i/7), seed, []byte{byte(i), byte(3 * i), 0, byte(5 * i), byte(7 * i), byte(11 * i), 50, byte(13 * i)})
+	drop, err := pseudonym.ParseMode("drop")
+	require.NoError(f, err)
+	modes := make([]pseudonym.Mode, 5)
+	for i, name := range []string{"ipcrypt", "pfx", "mask=8/16", "mask=0/0", "keep"} {
+		modes[i], err = pseudonym.ParseMode(name)
+		require.NoError(f, err)
 	}
-	modes := []string{"ipcrypt", "pfx", "mask=8/16", "mask=0/0", "keep"}
 	configs := make([]Config, len(lineSpecs))
 	for i, spec := range lineSpecs {
 		configs[i] = newConfig(f, spec.format)
@@ -90,7 +105,7 @@ func FuzzLines(f *testing.F) {
 		log = planted(log, plan, r)
 
 		cfg := configs[int(spec)%len(lineSpecs)]
-		cfg.Mode, _ = pseudonym.ParseMode("drop")
+		cfg.Mode = drop
 		cal := everyDay()
 		cal.first = math.MinInt32 // none is so old that it goes
 		run := func(cfg Config, in io.Reader) ([]string, Stats) {
@@ -129,11 +144,11 @@ func FuzzLines(f *testing.F) {
 			}
 		}
 
-		cfg.Mode, _ = pseudonym.ParseMode(modes[int(mode)%len(modes)])
+		cfg.Mode = modes[int(mode)%len(modes)]
 		other, otherStats := run(cfg, strings.NewReader(log))
 		require.Len(t, other, len(in))
 		require.Equal(t, stats, otherStats)
-		if strings.HasPrefix(cfg.Mode.String(), "keep") {
+		if cfg.Mode.String() == "keep" {
 			return // what stands for an address can hold anything
 		}
 		given := addressesIn(log)
@@ -149,10 +164,10 @@ func FuzzLines(f *testing.F) {
 				}
 				a, err := netip.ParseAddr(found)
 				require.NoError(t, err, other[i])
-				if cfg.Mode.Reversible() {
-					require.NotContains(t, given, a.Unmap(), "%q", log)
-				} else {
+				if !cfg.Mode.Reversible() {
 					require.True(t, isMasked(a, cfg.Mode.String()), "%s: %s", cfg.Mode, a)
+				} else if a.Is6() { // of IPv4 there are so few that pfx may give one that is there
+					require.NotContains(t, given, a, "%q", log)
 				}
 			}
 		}
@@ -258,15 +273,20 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 				return a
 			}
 		}
-		next := anyEscape.ReplaceAllStringFunc(reading, func(e string) string {
-			c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
-			return string([]byte{byte(c)})
-		})
+		next := decodedOnce(reading)
 		if next == reading {
 			return ""
 		}
 		reading = next
 	}
+}
+
+// decodedOnce decodes each escape from left to right, as one decoder does.
+func decodedOnce(s string) string {
+	return anyEscape.ReplaceAllStringFunc(s, func(e string) string {
+		c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
+		return string([]byte{byte(c)})
+	})
 }
 
 var (
@@ -283,7 +303,7 @@ func withoutOwn(line, out string, own *regexp.Regexp) string {
 	}
 	name, client := in[own.SubexpIndex("own")], in[own.SubexpIndex("client")]
 	start, end := now[2*own.SubexpIndex("own")], now[2*own.SubexpIndex("own")+1]
-	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && !regexp.MustCompile(`^[][0-9A-Fa-f]*[.:][][0-9A-Fa-f]*[.:][][0-9A-Fa-f.:]*$`).MatchString(client) {
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && !likeAddress.MatchString(client) {
 		return out
 	}
 	if out[start:end] != name {
@@ -291,6 +311,8 @@ func withoutOwn(line, out string, own *regexp.Regexp) string {
 	}
 	return out[:start] + out[end:]
 }
+
+var likeAddress = regexp.MustCompile(`^[][0-9A-Fa-f]*[.:][][0-9A-Fa-f]*[.:][][0-9A-Fa-f.:]*$`)
 
 // addressIn returns a part of a run that netip takes for an address, "" for
 // none. The unspecified address is nobody's.
@@ -309,7 +331,7 @@ func addressesIn(log string) map[netip.Addr]bool {
 	all := map[netip.Addr]bool{}
 	for _, run := range refRun.FindAllString(log, -1) {
 		if a, err := netip.ParseAddr(run); err == nil {
-			all[a.Unmap()] = true
+			all[a] = true
 		}
 	}
 	return all
@@ -320,8 +342,7 @@ func addressesIn(log string) map[netip.Addr]bool {
 // generously: clients, the values of redacted parameters, and stretches of the
 // bytes that addresses and escapes are made of, with two that separate.
 func survives(line, out string, fields []format.Field, known bool) bool {
-	may, may0 := make([]bool, len(line)+1), make([]bool, len(line)+1)
-	quotes := make([]bool, len(line)+1)
+	mayGo, mayBeEmpty, mayBeQuoted := make([]bool, len(line)+1), make([]bool, len(line)+1), make([]bool, len(line)+1)
 	if !known {
 		fields = []format.Field{{Kind: format.URL, End: len(line)}}
 	}
@@ -332,9 +353,9 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 			continue
 		case format.Client, format.ClientList, format.Forwarded:
 			for i := range len(text) {
-				may[f.Start+i] = f.Kind != format.ClientList || text[i] != ','
+				mayGo[f.Start+i] = f.Kind != format.ClientList || text[i] != ','
 			}
-			quotes[f.Start], quotes[f.End] = f.Bare, f.Bare
+			mayBeQuoted[f.Start], mayBeQuoted[f.End] = f.Bare, f.Bare
 			if f.Kind != format.Forwarded {
 				continue
 			}
@@ -344,25 +365,23 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 				continue
 			}
 			for i := span[0]; i < span[1]; i++ {
-				may[f.Start+i] = true
+				mayGo[f.Start+i] = true
 			}
 		}
 		if f.Kind == format.Text || f.Kind == format.UserAgent {
 			continue
 		}
 		for i := range len(text) {
-			if c := text[i] | 0x20; c == '=' || c == 'd' {
-				if !secretName.MatchString(decodedFully(text[:i+1])) {
-					continue
-				}
-				may0[f.Start+i+1] = true
-				end := len(text)
-				if n := strings.IndexByte(text[i+1:], '&'); n >= 0 && !strings.HasPrefix(strings.TrimLeft(text[i+1:], `\`), `"`) && !strings.HasPrefix(strings.TrimLeft(text[i+1:], `\`), `'`) {
-					end = i + 1 + n
-				}
-				for k := i + 1; k < end; k++ {
-					may[f.Start+k] = true
-				}
+			if c := text[i] | 0x20; text[i] != '=' && c != 'd' || !secretName.MatchString(decodedFully(text[:i+1])) {
+				continue // no '=' and not the end of %3D
+			}
+			mayBeEmpty[f.Start+i+1] = true
+			end := len(text)
+			if n := strings.IndexByte(text[i+1:], '&'); n >= 0 && !quoted.MatchString(text[i+1:]) {
+				end = i + 1 + n
+			}
+			for k := i + 1; k < end; k++ {
+				mayGo[f.Start+k] = true
 			}
 		}
 	}
@@ -373,16 +392,16 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 			if i < len(line) && line[i] == out[k] {
 				next = append(next, i+1)
 			}
-			if quotes[i] && out[k] == '"' {
+			if mayBeQuoted[i] && out[k] == '"' {
 				next = append(next, i)
 			}
 			if out[k] != '-' {
 				continue
 			}
-			if may0[i] {
+			if mayBeEmpty[i] {
 				next = append(next, i)
 			}
-			for j := i; j < len(line) && may[j]; j++ {
+			for j := i; j < len(line) && mayGo[j]; j++ {
 				next = append(next, j+1)
 			}
 		}
@@ -393,21 +412,16 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 }
 
 var (
+	quoted       = regexp.MustCompile(`^\\*["']`)
 	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
 	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
 )
 
 func decodedFully(s string) string {
-	for {
-		next := anyEscape.ReplaceAllStringFunc(s, func(e string) string {
-			c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
-			return string([]byte{byte(c)})
-		})
-		if next == s {
-			return s
-		}
+	for next := decodedOnce(s); next != s; next = decodedOnce(s) {
 		s = next
 	}
+	return s
 }
 
 var glued = regexp.MustCompile(`-[0-9a-f.:]*-`)
