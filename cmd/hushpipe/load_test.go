@@ -1,0 +1,420 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// loadLog returns the directives that a load needs, and pipe the log of its
+// requests to hushpipe.
+func loadLog(program, dir string, flags ...string) string {
+	return strings.Join([]string{remoteIP, combined,
+		"RedirectMatch 204 ^/load/http-bind$", // an answer without a CGI script's costs
+		"RedirectMatch 204 ^/control$",
+		fmt.Sprintf(`CustomLog "|%s filter %s %s" combined "expr=%%{REQUEST_URI} != '/control'"`,
+			program, strings.Join(flags, " "), dir)}, "\n")
+}
+
+// load is a client that asks httpd for rooms, from several addresses and over
+// several connections, and keeps what came of each request. Their ids are l0,
+// l1, … Every request but one in a hundred goes out at the rate's pace; httpd
+// gets the next of a connection only after the last was answered.
+//
+// httpd answers a request before it logs it, so a log that is held up shows in
+// the next request of the same connection, or in the connection's end. One more
+// connection asks for what is not logged: its longest wait is the machine's own.
+type load struct {
+	h       *httpd
+	began   time.Time
+	stopped chan struct{}
+	busy    sync.WaitGroup // connections that go on until stop
+	held    sync.WaitGroup // held requests
+
+	mu      sync.Mutex
+	asked   []asked
+	answers int
+	control time.Duration // longest wait for what is not logged
+}
+
+// asked is a request.
+type asked struct {
+	room   string
+	client netip.Addr
+	at     time.Time
+	status int           // of the answer; 0 while there is none, or where it was cut
+	wait   time.Duration // until the whole answer was there; 0 for a held one
+}
+
+const (
+	loadConns   = 6   // half of them are kept alive
+	loadClients = 40  // addresses told of by a proxy
+	roomAfter   = 100 // requests until there is a new room: counts grow all the time
+)
+
+// startLoad begins to send rate requests a second.
+func startLoad(h *httpd, rate int) *load {
+	l := &load{h: h, began: time.Now(), stopped: make(chan struct{})}
+	pace := time.Second * loadConns / time.Duration(rate)
+	for i := range loadConns {
+		l.busy.Go(func() { l.send(fmt.Sprintf("127.0.2.%d", i+1), i%2 == 0, pace) })
+	}
+	l.busy.Go(func() { l.sendControl(20 * time.Millisecond) })
+	h.t.Cleanup(l.stop)
+	return l
+}
+
+// stop ends the load and waits for its last answers; held requests go on.
+func (l *load) stop() {
+	l.mu.Lock()
+	select {
+	case <-l.stopped:
+	default:
+		close(l.stopped)
+	}
+	l.mu.Unlock()
+	l.busy.Wait()
+}
+
+// await returns when n more requests were answered.
+func (l *load) await(n int) {
+	l.h.t.Helper()
+	n += l.answered()
+	await(l.h.t, func() bool { return l.answered() >= n }, "httpd does not answer")
+}
+
+func (l *load) answered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answers
+}
+
+// hold begins a request that goes on until h.release(name), and returns when
+// httpd has begun to answer it.
+func (l *load) hold(name string) {
+	l.h.t.Helper()
+	client := netip.MustParseAddr("127.0.3.1")
+	id, room := l.ask(client)
+	conn, err := l.h.dial(context.Background(), client.String())
+	require.NoError(l.h.t, err)
+	fmt.Fprintf(conn, "GET /load/xmpp-websocket?room=%s&id=l%d&hold=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", room, id, name)
+	in := bufio.NewReader(conn)
+	conn.SetReadDeadline(time.Now().Add(patience))
+	_, err = in.Peek(1)
+	require.NoError(l.h.t, err)
+	conn.SetReadDeadline(time.Time{})
+	l.held.Go(func() {
+		defer conn.Close()
+		if status, _, err := readAnswer(in); err == nil {
+			l.answer(id, status, 0)
+		}
+	})
+}
+
+// send sends requests from src until the load is stopped.
+func (l *load) send(src string, keepAlive bool, pace time.Duration) {
+	c := &loadConn{l: l, src: src, keepAlive: keepAlive}
+	defer c.close()
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-l.stopped:
+			return
+		case <-tick.C:
+		}
+		client, header := netip.MustParseAddr(src), ""
+		if n%8 != 0 {
+			client = netip.MustParseAddr(fmt.Sprintf("2001:db8:77::%x", 1+(n*loadConns+int(src[len(src)-1]))%loadClients))
+			header = fmt.Sprintf("X-Forwarded-For: %s\r\nReferer: http://[%s]/\r\n", client, client)
+		}
+		id, room := l.ask(client)
+		began := time.Now()
+		status, _ := c.request(fmt.Sprintf("/load/http-bind?room=%s&id=l%d&from=%s", room, id, client), header)
+		l.answer(id, status, time.Since(began))
+	}
+}
+
+// sendControl sends requests that are not logged.
+func (l *load) sendControl(pace time.Duration) {
+	c := &loadConn{l: l, src: "127.0.2.100", keepAlive: true}
+	defer c.close()
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stopped:
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		c.request("/control", "")
+		l.mu.Lock()
+		l.control = max(l.control, time.Since(began))
+		l.mu.Unlock()
+	}
+}
+
+// ask makes up a request.
+func (l *load) ask(client netip.Addr) (id int, room string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id = len(l.asked)
+	room = fmt.Sprintf("Room%d", id/roomAfter)
+	l.asked = append(l.asked, asked{room: room, client: client, at: time.Now()})
+	return id, room
+}
+
+func (l *load) answer(id, status int, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[id].status, l.asked[id].wait = status, wait
+	if status != 0 {
+		l.answers++
+	}
+}
+
+// loadConn is a connection. It sends nothing twice, which net/http does where
+// the server closes an idle connection: one id is one request.
+type loadConn struct {
+	l         *load
+	src       string
+	keepAlive bool
+	conn      net.Conn
+	in        *bufio.Reader
+}
+
+// request returns the status of the answer, 0 where it was cut.
+func (c *loadConn) request(target, header string) (status int, err error) {
+	if c.conn == nil {
+		if c.conn, err = c.l.h.dial(context.Background(), c.src); err != nil {
+			c.conn = nil
+			return 0, err
+		}
+		c.in = bufio.NewReader(c.conn)
+	}
+	if !c.keepAlive {
+		header += "Connection: close\r\n"
+	}
+	c.conn.SetDeadline(time.Now().Add(patience))
+	end := true
+	if _, err = fmt.Fprintf(c.conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n", target, header); err == nil {
+		status, end, err = readAnswer(c.in)
+	}
+	if end || err != nil {
+		if err == nil {
+			io.Copy(io.Discard, c.conn) // httpd closes it when the request is logged
+		}
+		c.close()
+	}
+	return status, err
+}
+
+func (c *loadConn) close() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// readAnswer reads a whole answer; end says that the connection ends with it.
+func readAnswer(in *bufio.Reader) (status int, end bool, err error) {
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return 0, true, err
+	}
+	defer resp.Body.Close()
+	if _, err = io.Copy(io.Discard, resp.Body); err != nil {
+		return 0, true, err
+	}
+	return resp.StatusCode, resp.Close, nil
+}
+
+// tally is a load held against DIR.
+type tally struct {
+	Sent       int
+	Answered   int
+	Found      int // different ids in the files
+	Lost       int // answered, and not in the files
+	Duplicated int // lines of an id that stood there already
+	// Repeats counts runs of duplicated lines next to each other: a batch that is
+	// written a second time is one of them.
+	Repeats int
+	// LongestRepeat is the most bytes in one of these.
+	LongestRepeat int
+	Longest       time.Duration // wait for an answer
+	Control       time.Duration // longest wait for what is not logged
+}
+
+func (c tally) String() string {
+	return fmt.Sprintf("%d lines sent, %d answered, %d found, %d lost, %d duplicated in %d runs of at most %d bytes, longest wait %s (of what is not logged %s)",
+		c.Sent, c.Answered, c.Found, c.Lost, c.Duplicated, c.Repeats, c.LongestRepeat,
+		c.Longest.Round(time.Millisecond), c.Control.Round(time.Millisecond))
+}
+
+// finish ends load and server and holds what was answered against DIR: no
+// address stands there, and the room files have the exact number of clients.
+// What is lost or duplicated is for the caller to judge. A request without an
+// answer may have been logged or not. Held requests are to be released before.
+func (l *load) finish(t *testing.T, dir string) tally {
+	t.Helper()
+	l.stop()
+	l.held.Wait()
+	l.settle(dir)
+	l.h.Stop()
+
+	c, days := l.count(t, dir)
+	addrs := map[netip.Addr]bool{}
+	for _, a := range l.asked {
+		addrs[a.client] = true
+	}
+	assertNoAddressBelow(t, dir, addrs)
+	for day, rooms := range days {
+		got, err := os.ReadFile(filepath.Join(dir, "rooms", "rooms-"+day+".log"))
+		require.NoError(t, err)
+		assert.Equal(t, roomLines(rooms), string(got), "rooms of %s", day)
+	}
+	return c
+}
+
+// settle waits until DIR has all that was answered, or nothing new for a while:
+// httpd logs after it has answered, and its stop would cut that off.
+func (l *load) settle(dir string) {
+	l.h.t.Helper()
+	var last int64
+	quiet := time.Now()
+	await(l.h.t, func() bool {
+		found, size := map[string]bool{}, int64(0)
+		names, _ := filepath.Glob(filepath.Join(dir, "access-????-??-??.log"))
+		for _, name := range names {
+			data, _ := os.ReadFile(name)
+			size += int64(len(data))
+			for _, m := range idParam.FindAllSubmatch(data, -1) {
+				found[string(m[1])] = true
+			}
+		}
+		if size != last {
+			last, quiet = size, time.Now()
+		}
+		return l.missing(found) == 0 || time.Since(quiet) > patience/4
+	}, "the files do not come to rest")
+}
+
+// missing counts the answered requests that are not in found.
+func (l *load) missing(found map[string]bool) (n int) {
+	for id, a := range l.asked {
+		if a.status != 0 && !found["l"+strconv.Itoa(id)] {
+			n++
+		}
+	}
+	return n
+}
+
+// count reads all day files. It also returns the clients of each day's rooms:
+// those of the lines found, and of lines that are lost though answered, which
+// count all the same.
+func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
+	t.Helper()
+	c := tally{Sent: len(l.asked), Control: l.control}
+	days, found := map[string]roomClients{}, map[string]bool{}
+	add := func(day string, a asked, status int) {
+		if days[day] == nil {
+			days[day] = roomClients{}
+		}
+		if status < 400 {
+			days[day].add("load/"+strings.ToLower(a.room), a.client)
+		}
+	}
+	for _, name := range glob(t, filepath.Join(dir, "access-????-??-??.log")) {
+		run := 0
+		for _, line := range lines(t, name) {
+			m := loadLine.FindStringSubmatch(line)
+			require.NotNil(t, m, "no line of the load: %s", line)
+			id, _ := strconv.Atoi(m[1])
+			status, _ := strconv.Atoi(m[2])
+			if !found["l"+m[1]] {
+				found["l"+m[1]] = true
+				add(dayOf(line), l.asked[id], status)
+				run = 0
+				continue
+			}
+			if run == 0 {
+				c.Repeats++
+			}
+			run += len(line) + 1
+			c.Duplicated++
+			c.LongestRepeat = max(c.LongestRepeat, run)
+		}
+	}
+	c.Found, c.Lost = len(found), l.missing(found)
+	for id, a := range l.asked {
+		c.Longest = max(c.Longest, a.wait)
+		if a.status != 0 {
+			c.Answered++
+			if !found["l"+strconv.Itoa(id)] {
+				add(a.at.Format(time.DateOnly), a, a.status)
+			}
+		}
+	}
+	return c, days
+}
+
+// roomClients are the clients of a day's rooms.
+type roomClients map[string]map[netip.Addr]bool
+
+func (r roomClients) add(room string, client netip.Addr) {
+	if r[room] == nil {
+		r[room] = map[netip.Addr]bool{}
+	}
+	r[room][client] = true
+}
+
+// roomLines are the lines of the room file.
+func roomLines(rooms roomClients) string {
+	all := make([]string, 0, len(rooms))
+	for room, clients := range rooms {
+		all = append(all, fmt.Sprintf("%x %d", sha1.Sum([]byte(room)), len(clients)))
+	}
+	slices.Sort(all)
+	var text strings.Builder
+	for _, line := range all {
+		hash, n, _ := strings.Cut(line, " ")
+		fmt.Fprintf(&text, "%s %s\n", n, hash)
+	}
+	return text.String()
+}
+
+var loadLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "\S+ /load/\S*[?&]id=l(\d+)\S* HTTP/1\.1" (\d{3}) `)
+
+// TestLoad: without any fault everything is there once.
+func TestLoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))
+	l := startLoad(h, 500)
+	l.hold("one")
+	l.await(1000)
+	h.release("one")
+	c := l.finish(t, dir)
+	t.Log(c)
+	require.Zero(t, c.Lost)
+	require.Zero(t, c.Duplicated)
+	require.GreaterOrEqual(t, c.Answered, 1000)
+	require.NotContains(t, h.ErrorLog(), "hushpipe:")
+}
