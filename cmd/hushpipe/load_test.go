@@ -128,6 +128,16 @@ func (l *load) hold(name string) {
 	})
 }
 
+// heldAnswers counts the held requests that were answered.
+func (l *load) heldAnswers() (n int) {
+	for _, a := range l.asked {
+		if a.status == http.StatusOK {
+			n++
+		}
+	}
+	return n
+}
+
 // send sends requests from src until the load is stopped.
 func (l *load) send(src string, keepAlive bool, pace time.Duration) {
 	c := &loadConn{l: l, src: src, keepAlive: keepAlive}

@@ -28,23 +28,24 @@ type logger struct {
 
 func startLogger(t *testing.T, args ...string) *logger {
 	t.Helper()
-	l := &logger{t: t, said: &lockedBuffer{}}
-	l.cmd = exec.Command(hushpipeBinary(t), append([]string{"filter"}, args...)...)
-	l.cmd.Stderr = l.said
-	var err error
-	l.stdin, err = l.cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, l.cmd.Start())
-	t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
+	p := openPipe(t)
+	l := p.startLogger(hushpipeBinary(t), args...)
+	p.r.Close()
+	l.stdin = p.w
 	return l
 }
 
 // write writes one line of now from a client.
 func (l *logger) write(client, target string) {
 	l.t.Helper()
-	_, err := fmt.Fprintf(l.stdin, "%s - - [%s] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
-		client, time.Now().Format("02/Jan/2006:15:04:05 -0700"), target)
+	_, err := io.WriteString(l.stdin, logLine(client, target))
 	require.NoError(l.t, err)
+}
+
+// logLine returns a line of now.
+func logLine(client, target string) string {
+	return fmt.Sprintf("%s - - [%s] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+		client, time.Now().Format("02/Jan/2006:15:04:05 -0700"), target)
 }
 
 // end closes the pipe and returns the exit status.

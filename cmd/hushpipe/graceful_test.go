@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestGracefulRestarts: the load goes on through 20 graceful restarts in 12 s,
+// with requests held from the first and from later ones to the end.
+func TestGracefulRestarts(t *testing.T) {
+	const restarts, every = 20, 600 * time.Millisecond
+	dir := filepath.Join(t.TempDir(), "log")
+	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))
+	l := startLoad(h, 500)
+	l.hold("first")
+	l.await(100)
+	first := loggers(t, dir)
+	require.Len(t, first, 1)
+
+	began := time.Now()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := range restarts {
+		h.Graceful()
+		if n == 2 || n == 7 {
+			l.hold("later")
+		}
+		<-tick.C
+	}
+	require.Contains(t, loggers(t, dir), first[0], "the logger of the held request goes on")
+	t.Logf("%d graceful restarts in %s", restarts, time.Since(began).Round(time.Millisecond))
+	l.await(100)
+	h.release("first")
+	h.release("later")
+
+	c := l.finish(t, dir)
+	t.Log(c)
+	require.Zero(t, c.Lost)
+	require.Zero(t, c.Duplicated)
+	require.Equal(t, 3, l.heldAnswers())
+	require.NotContains(t, h.ErrorLog(), "hushpipe:")
+}
+
+// TestTermAtStart: SIGTERM within 15 ms of the start, twice, either ends a
+// process that has read nothing, as it has no signal handlers yet, or means
+// nothing. Where httpd starts the next on the same pipe, it finds all lines, and
+// everything in DIR to work.
+func TestTermAtStart(t *testing.T) {
+	program, ended := hushpipeBinary(t), 0
+	for delay := time.Duration(0); delay <= 15*time.Millisecond; delay += time.Millisecond {
+		const waiting = 100
+		dir := filepath.Join(t.TempDir(), "log")
+		p := openPipe(t)
+		for n := range waiting {
+			p.write("192.0.2.1", fmt.Sprintf("/?id=l%d", n))
+		}
+		l := p.startLogger(program, dir)
+		respawn := func() {
+			if l.dead() {
+				require.Empty(t, l.said.String())
+				l = p.startLogger(program, dir)
+				ended++
+			}
+		}
+		for range 2 {
+			time.Sleep(delay) // the moment is what is tested
+			require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
+			time.Sleep(delay)
+			respawn()
+		}
+		await(t, func() bool {
+			respawn()
+			return strings.Count(written(dir), "\n") >= waiting
+		}, "the lines")
+		p.write("192.0.2.1", "/?id=l100")
+		p.close()
+		require.Equal(t, 0, l.wait())
+		require.Empty(t, l.said.String())
+
+		text := lines(t, filepath.Join(dir, "access.log"))
+		require.Len(t, text, waiting+1, "after %s", delay)
+		require.Len(t, ids(text), waiting+1, "after %s", delay)
+		for _, line := range text {
+			require.Equal(t, strings.Fields(text[0])[0], strings.Fields(line)[0], "all processes use one key")
+		}
+	}
+	t.Logf("%d of 32 signals ended a process", ended)
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pipe is a pipe as httpd makes it for a logger: both ends stay open, so that
+// what a logger leaves unread is there for the next.
+type pipe struct {
+	t    *testing.T
+	r, w *os.File
+}
+
+func openPipe(t *testing.T) *pipe {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return &pipe{t: t, r: r, w: w}
+}
+
+// startLogger starts a logger that reads the pipe.
+func (p *pipe) startLogger(program string, args ...string) *logger {
+	p.t.Helper()
+	l := &logger{t: p.t, said: &lockedBuffer{}}
+	l.cmd = exec.Command(program, append([]string{"filter"}, args...)...)
+	l.cmd.Stdin, l.cmd.Stderr = p.r, l.said
+	require.NoError(p.t, l.cmd.Start())
+	p.t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
+	return l
+}
+
+func (p *pipe) write(client, target string) {
+	p.t.Helper()
+	_, err := io.WriteString(p.w, logLine(client, target))
+	require.NoError(p.t, err)
+}
+
+func (p *pipe) close() {
+	p.r.Close()
+	p.w.Close()
+}
+
+// kill is kill -9.
+func (l *logger) kill() {
+	l.t.Helper()
+	require.NoError(l.t, l.cmd.Process.Kill())
+	l.cmd.Wait()
+}
+
+// dead reports whether the process has ended.
+func (l *logger) dead() bool { return procStat(l.t, l.cmd.Process.Pid)[0] == "Z" }
+
+// cpu returns the time that the process has run for, in ticks of 10 ms.
+func (l *logger) cpu() int {
+	f := procStat(l.t, l.cmd.Process.Pid)
+	user, err := strconv.Atoi(f[11])
+	require.NoError(l.t, err)
+	system, err := strconv.Atoi(f[12])
+	require.NoError(l.t, err)
+	return user + system
+}
+
+// procStat returns the fields of /proc/PID/stat from the state, field 3 of
+// proc_pid_stat(5), on.
+func procStat(t *testing.T, pid int) []string {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+}
+
+// loggers returns the process ids of the loggers of dir, the newest last.
+func loggers(t *testing.T, dir string) []int {
+	t.Helper()
+	type process struct{ pid, start int }
+	var found []process
+	for _, name := range glob(t, "/proc/[0-9]*/cmdline") {
+		args, _ := os.ReadFile(name) // it may be gone
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if a := strings.Split(string(args), "\x00"); len(a) > 2 && a[1] == "filter" && slices.Contains(a, dir) {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			if err != nil {
+				continue
+			}
+			start, _ := strconv.Atoi(strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[19])
+			found = append(found, process{pid, start})
+		}
+	}
+	slices.SortFunc(found, func(a, b process) int {
+		if a.start != b.start {
+			return a.start - b.start
+		}
+		return a.pid - b.pid // started in one tick
+	})
+	pids := make([]int, len(found))
+	for i, p := range found {
+		pids[i] = p.pid
+	}
+	return pids
+}
+
+// killLogger kills the newest logger of dir and returns when httpd, which looks
+// for dead children once a second, has started the next.
+func killLogger(t *testing.T, dir string) {
+	t.Helper()
+	all := loggers(t, dir)
+	require.NotEmpty(t, all)
+	pid := all[len(all)-1]
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	await(t, func() bool {
+		now := loggers(t, dir)
+		return len(now) == len(all) && !slices.Contains(now, pid)
+	}, "httpd does not start the logger again")
+}
+
+// TestKillUnderHTTPD kills the logger at random moments under load: right after
+// its start, when it has a full pipe to read, and later.
+func TestKillUnderHTTPD(t *testing.T) {
+	const kills = 20
+	dir := filepath.Join(t.TempDir(), "log")
+	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))
+	l := startLoad(h, 300)
+	l.await(50)
+	for n := range kills {
+		delay := rand.N(10 * time.Millisecond)
+		if n%2 == 0 {
+			delay = rand.N(300 * time.Millisecond)
+		}
+		time.Sleep(delay) // the moment is what is tested
+		killLogger(t, dir)
+	}
+	l.await(50)
+	c := l.finish(t, dir)
+	t.Logf("%d kills: %s", kills, c)
+	require.Zero(t, c.Lost)
+	require.LessOrEqual(t, c.Repeats, kills)
+	require.LessOrEqual(t, c.LongestRepeat, longestBatch)
+}
+
+// longestBatch is a full pipe as it is written: pseudonyms are longer than
+// addresses, no line in these tests becomes more than twice as long.
+const longestBatch = 2 * 64 << 10
+
+// TestKillInFullPipe kills the logger again and again while the pipe is always
+// full, so that each kill meets it at work.
+func TestKillInFullPipe(t *testing.T) {
+	const kills = 60
+	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), openPipe(t)
+	stop, sent, days := make(chan struct{}), make(chan int), map[string]roomClients{}
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-stop:
+				sent <- n
+				return
+			default:
+			}
+			room, client := fmt.Sprintf("room%d", n/1000), netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", 1+n%199))
+			line := logLine(client.String(), fmt.Sprintf("/http-bind?room=%s&id=l%d", room, n))
+			day := dayOf(line)
+			if days[day] == nil {
+				days[day] = roomClients{}
+			}
+			days[day].add(room, client)
+			if _, err := io.WriteString(p.w, line); err != nil {
+				panic(err)
+			}
+		}
+	}()
+	for range kills {
+		l := p.startLogger(program, dir)
+		time.Sleep(rand.N(40 * time.Millisecond)) // the moment is what is tested
+		l.kill()
+	}
+	l := p.startLogger(program, dir)
+	close(stop)
+	total := <-sent
+	p.close()
+	require.Equal(t, 0, l.wait())
+	require.Empty(t, l.said.String())
+
+	found, duplicated, repeats := map[string]bool{}, 0, 0
+	for _, name := range glob(t, filepath.Join(dir, "access-????-??-??.log")) {
+		inRun := false
+		for _, line := range lines(t, name) {
+			m := killLine.FindStringSubmatch(line)
+			require.NotNil(t, m, "no whole line: %q", line)
+			if !found[m[1]] {
+				found[m[1]], inRun = true, false
+				continue
+			}
+			if duplicated++; !inRun {
+				repeats++
+			}
+			inRun = true
+		}
+	}
+	t.Logf("%d kills: %d lines sent, %d found, %d duplicated in %d runs", kills, total, len(found), duplicated, repeats)
+	require.Equal(t, total, len(found))
+	require.LessOrEqual(t, repeats, kills)
+	for day, rooms := range days {
+		got, err := os.ReadFile(filepath.Join(dir, "rooms", "rooms-"+day+".log"))
+		require.NoError(t, err)
+		require.Equal(t, roomLines(rooms), string(got))
+	}
+}
+
+var killLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?room=room\d+&id=l(\d+) HTTP/1\.1" 200 5 "-" "-"$`)
+
+// TestHalfLineSurvivesKill: the beginning of a line stays in the pipe until its
+// end comes, whoever reads it then.
+func TestHalfLineSurvivesKill(t *testing.T) {
+	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), openPipe(t)
+	line := logLine("192.0.2.1", "/?id=l2")
+	l := p.startLogger(program, dir)
+	p.write("192.0.2.1", "/?id=l1")
+	for i := range 3 {
+		io.WriteString(p.w, line[i*20:i*20+20])
+		await(t, func() bool { return strings.Contains(written(dir), "id=l1 ") }, "the whole line")
+		time.Sleep(20 * time.Millisecond) // for the half, of which nothing is to be seen
+		l.kill()
+		l = p.startLogger(program, dir)
+	}
+	io.WriteString(p.w, line[60:])
+	await(t, func() bool { return strings.Contains(written(dir), "id=l2 ") }, "the other line")
+	p.close()
+	require.Equal(t, 0, l.wait())
+	require.Empty(t, l.said.String())
+	require.Equal(t, 1, strings.Count(written(dir), "id=l2 "))
+	for _, text := range lines(t, filepath.Join(dir, "access.log")) {
+		_, rest, _ := strings.Cut(text, " ")
+		_, want, _ := strings.Cut(line, " ")
+		require.Equal(t, strings.TrimSpace(want), strings.Replace(rest, "id=l1 ", "id=l2 ", 1))
+	}
+}
+
+// TestIdle: a logger that waits for the rest of a line does not run.
+func TestIdle(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	for i, half := range []string{"", "half", " a line", strings.Repeat("x", 5000)} {
+		l.write("192.0.2.1", fmt.Sprintf("/?id=l%d", i))
+		await(t, func() bool { return strings.Contains(written(dir), fmt.Sprintf("id=l%d ", i)) }, "the whole line")
+		io.WriteString(l.stdin, half)
+		time.Sleep(100 * time.Millisecond)
+		before := l.cpu()
+		time.Sleep(time.Second)
+		require.LessOrEqual(t, l.cpu()-before, 1, "ticks of 10 ms in a second with %d bytes in the pipe", len(half))
+		io.WriteString(l.stdin, "\n")
+	}
+	require.Equal(t, 0, l.end())
+}
+
+// TestLineLongerThanPipe: it arrives whole, and what comes after it too.
+func TestLineLongerThanPipe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	sizes := []int{30 << 10, 64<<10 - 60, 64 << 10, 200_000, 900_000}
+	for i, size := range sizes {
+		l.write("192.0.2.1", fmt.Sprintf("/?id=l%d&fill=%s", i, strings.Repeat("x", size)))
+		l.write("192.0.2.1", "/short")
+	}
+	await(t, func() bool { return strings.Count(written(dir), "/short ") == len(sizes) }, "the last line")
+	require.Equal(t, 0, l.end())
+	require.Empty(t, l.said.String())
+	text := lines(t, filepath.Join(dir, "access.log"))
+	require.Len(t, text, 2*len(sizes))
+	for i, size := range sizes {
+		require.Contains(t, text[2*i], fmt.Sprintf(`"GET /?id=l%d&fill=%s HTTP/1.1" 200 5 "-" "-"`, i, strings.Repeat("x", size)))
+	}
+}
