@@ -125,8 +125,7 @@ func killLogger(t *testing.T, dir string) {
 	pid := all[len(all)-1]
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 	await(t, func() bool {
-		now := loggers(t, dir)
-		return len(now) == len(all) && !slices.Contains(now, pid)
+		return slices.ContainsFunc(loggers(t, dir), func(pid int) bool { return !slices.Contains(all, pid) })
 	}, "httpd does not start the logger again")
 }
 

@@ -106,6 +106,23 @@ func (l *load) answered() int {
 	return l.answers
 }
 
+// sent returns how many requests were sent: the next one's id.
+func (l *load) sent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.asked)
+}
+
+// longestSince returns the longest wait for an answer from the request id on.
+func (l *load) longestSince(id int) (longest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.asked[id:] {
+		longest = max(longest, a.wait)
+	}
+	return longest
+}
+
 // hold begins a request that goes on until h.release(name), and returns when
 // httpd has begun to answer it.
 func (l *load) hold(name string) {
@@ -342,7 +359,7 @@ func (l *load) missing(found map[string]bool) (n int) {
 // count all the same.
 func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 	t.Helper()
-	c := tally{Sent: len(l.asked), Control: l.control}
+	c := tally{Sent: len(l.asked), Longest: l.longestSince(0), Control: l.control}
 	days, found := map[string]roomClients{}, map[string]bool{}
 	add := func(day string, a asked, status int) {
 		if days[day] == nil {
@@ -375,7 +392,6 @@ func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 	}
 	c.Found, c.Lost = len(found), l.missing(found)
 	for id, a := range l.asked {
-		c.Longest = max(c.Longest, a.wait)
 		if a.status != 0 {
 			c.Answered++
 			if !found["l"+strconv.Itoa(id)] {
