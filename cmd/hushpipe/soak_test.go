@@ -47,10 +47,18 @@ var soakFaults = []soakFault{
 		s.l.held.Wait()
 		require.NoError(s.t, os.Remove(filepath.Join(s.h.Root, "hold", "soak")))
 	}},
-	{"logger killed", (*soak).kill},
+	{"logger killed", func(s *soak) { s.kill(nil) }},
+	{"logger killed at work", func(s *soak) { s.kill(s.l.atWork) }},
 	{"logger killed twice", func(s *soak) {
-		s.kill()
-		s.kill()
+		s.kill(nil)
+		s.kill(nil)
+	}},
+	{"logger stopped for a second", func(s *soak) {
+		all := loggers(s.t, s.dir)
+		pid := all[len(all)-1]
+		require.NoError(s.t, unix.Kill(pid, unix.SIGSTOP))
+		time.Sleep(time.Second)
+		require.NoError(s.t, unix.Kill(pid, unix.SIGCONT))
 	}},
 	{"disk full", func(s *soak) {
 		s.fill()
@@ -71,8 +79,8 @@ var soakFaults = []soakFault{
 	}},
 }
 
-func (s *soak) kill() {
-	killLogger(s.t, s.dir)
+func (s *soak) kill(moment func(pid int)) {
+	killLogger(s.t, s.dir, moment)
 	s.kills++
 }
 
@@ -162,6 +170,5 @@ func TestSoak(t *testing.T) {
 	w.Flush()
 	t.Logf("%s\n%s%s", took, table.String(), c)
 	require.Zero(t, c.Lost)
-	require.LessOrEqual(t, c.Repeats, s.kills)
-	require.LessOrEqual(t, c.LongestRepeat, longestBatch)
+	c.Duplicated.requireOneBatchEach(t, s.kills)
 }
