@@ -141,14 +141,24 @@ func killLogger(t *testing.T, dir string, moment func(pid int)) {
 	}, "httpd does not start the logger again")
 }
 
-// atWork is a moment at which a logger that was stopped has just begun to read
-// what 100 requests have left.
-func (l *load) atWork(pid int) {
-	l.h.t.Helper()
-	require.NoError(l.h.t, syscall.Kill(pid, syscall.SIGSTOP))
-	l.await(100)
-	require.NoError(l.h.t, syscall.Kill(pid, syscall.SIGCONT))
-	for end := time.Now().Add(rand.N(500 * time.Microsecond)); time.Now().Before(end); {
+// atWork is a moment at which the logger of dir, stopped until then, has written
+// some of what 100 requests have left, and perhaps not taken it out of the pipe.
+func (l *load) atWork(dir string) func(pid int) {
+	return func(pid int) {
+		l.h.t.Helper()
+		require.NoError(l.h.t, syscall.Kill(pid, syscall.SIGSTOP))
+		log, err := os.Open(filepath.Join(dir, "access.log"))
+		require.NoError(l.h.t, err)
+		defer log.Close()
+		before, err := log.Seek(0, io.SeekEnd)
+		require.NoError(l.h.t, err)
+		l.await(100)
+		require.NoError(l.h.t, syscall.Kill(pid, syscall.SIGCONT))
+		for end := time.Now().Add(patience); time.Now().Before(end); {
+			if now, _ := log.Seek(0, io.SeekEnd); now > before {
+				return
+			}
+		}
 	}
 }
 
@@ -169,7 +179,7 @@ func TestKillUnderHTTPD(t *testing.T) {
 			time.Sleep(rand.N(10 * time.Millisecond))
 			killLogger(t, dir, nil)
 		default:
-			killLogger(t, dir, l.atWork)
+			killLogger(t, dir, l.atWork(dir))
 		}
 	}
 	l.await(50)

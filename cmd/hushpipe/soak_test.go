@@ -48,7 +48,7 @@ var soakFaults = []soakFault{
 		require.NoError(s.t, os.Remove(filepath.Join(s.h.Root, "hold", "soak")))
 	}},
 	{"logger killed", func(s *soak) { s.kill(nil) }},
-	{"logger killed at work", func(s *soak) { s.kill(s.l.atWork) }},
+	{"logger killed at work", func(s *soak) { s.kill(s.l.atWork(s.dir)) }},
 	{"logger killed twice", func(s *soak) {
 		s.kill(nil)
 		s.kill(nil)
