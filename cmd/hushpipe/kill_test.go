@@ -228,17 +228,17 @@ func TestKillAtWork(t *testing.T) {
 	require.Equal(t, 0, l.wait())
 	require.Empty(t, l.said.String())
 
-	again := duplicates{}
+	read := newReading()
 	for _, name := range glob(t, filepath.Join(dir, "access-????-??-??.log")) {
 		for _, line := range lines(t, name) {
 			m := killLine.FindStringSubmatch(line)
 			require.NotNil(t, m, "no whole line: %q", line)
-			again.add(m[1], line)
+			read.add(m[1], line)
 		}
 	}
-	t.Logf("%d kills: %d lines sent, %d found, %s", kills, total, len(again.found), again)
-	require.Equal(t, total, len(again.found))
-	again.requireOneBatchEach(t, kills)
+	t.Logf("%d kills: %d lines sent, %d found, %s", kills, total, len(read.found), read.again)
+	require.Equal(t, total, len(read.found))
+	read.again.requireOneBatchEach(t, kills)
 	for day, rooms := range days {
 		got, err := os.ReadFile(filepath.Join(dir, "rooms", "rooms-"+day+".log"))
 		require.NoError(t, err)

@@ -296,31 +296,35 @@ type duplicates struct {
 	Lines   int
 	Runs    int // of such lines next to each other: a batch that is written again is one
 	Longest int // bytes of a run
-	found   map[string]bool
-	run     map[string]bool // the ids of the run that goes on; two kills can leave two runs on end
-	size    int             // its bytes
 }
 
+// reading finds duplicates line by line.
+type reading struct {
+	found map[string]bool
+	again duplicates
+	run   map[string]bool // ids of the run that goes on: after two kills there can be two on end
+	size  int             // its bytes
+}
+
+func newReading() *reading { return &reading{found: map[string]bool{}, run: map[string]bool{}} }
+
 // add takes the next line of a file.
-func (d *duplicates) add(id, line string) {
-	if d.found == nil {
-		d.found, d.run = map[string]bool{}, map[string]bool{}
+func (r *reading) add(id, line string) {
+	if !r.found[id] || r.run[id] {
+		clear(r.run)
+		r.size = 0
 	}
-	if !d.found[id] || d.run[id] {
-		clear(d.run)
-		d.size = 0
-	}
-	if !d.found[id] {
-		d.found[id] = true
+	if !r.found[id] {
+		r.found[id] = true
 		return
 	}
-	if len(d.run) == 0 {
-		d.Runs++
+	if len(r.run) == 0 {
+		r.again.Runs++
 	}
-	d.Lines++
-	d.run[id] = true
-	d.size += len(line) + 1
-	d.Longest = max(d.Longest, d.size)
+	r.again.Lines++
+	r.run[id] = true
+	r.size += len(line) + 1
+	r.again.Longest = max(r.again.Longest, r.size)
 }
 
 func (d duplicates) String() string {
@@ -403,7 +407,7 @@ func (l *load) missing(found map[string]bool) (n int) {
 func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 	t.Helper()
 	c := tally{Sent: len(l.asked), Longest: l.longestSince(0), Control: l.control}
-	days := map[string]roomClients{}
+	days, read := map[string]roomClients{}, newReading()
 	add := func(day string, a asked, status int) {
 		if days[day] == nil {
 			days[day] = roomClients{}
@@ -418,16 +422,15 @@ func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 			require.NotNil(t, m, "no line of the load: %s", line)
 			id, _ := strconv.Atoi(m[1])
 			status, _ := strconv.Atoi(m[2])
-			c.Duplicated.add("l"+m[1], line)
+			read.add("l"+m[1], line)
 			add(dayOf(line), l.asked[id], status)
 		}
 	}
-	found := c.Duplicated.found
-	c.Found, c.Lost = len(found), l.missing(found)
+	c.Found, c.Lost, c.Duplicated = len(read.found), l.missing(read.found), read.again
 	for id, a := range l.asked {
 		if a.status != 0 {
 			c.Answered++
-			if !found["l"+strconv.Itoa(id)] {
+			if !read.found["l"+strconv.Itoa(id)] {
 				add(a.at.Format(time.DateOnly), a, a.status)
 			}
 		}
@@ -473,7 +476,7 @@ func TestLoad(t *testing.T) {
 	c := l.finish(t, dir)
 	t.Log(c)
 	require.Zero(t, c.Lost)
-	require.Zero(t, c.Duplicated.Lines)
+	require.Zero(t, c.Duplicated)
 	require.GreaterOrEqual(t, c.Answered, 1000)
 	require.NotContains(t, h.ErrorLog(), "hushpipe:")
 }
