@@ -43,6 +43,7 @@ func TestGracefulRestarts(t *testing.T) {
 	t.Log(c)
 	require.Zero(t, c.Lost)
 	require.Zero(t, c.Duplicated)
+	c.requireNoStall(t)
 	require.Equal(t, 3, l.heldAnswers())
 	require.NotContains(t, h.ErrorLog(), "hushpipe:")
 }

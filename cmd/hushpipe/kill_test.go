@@ -187,6 +187,7 @@ func TestKillUnderHTTPD(t *testing.T) {
 	t.Logf("%d kills: %s", kills, c)
 	require.Zero(t, c.Lost)
 	c.Duplicated.requireOneBatchEach(t, kills)
+	c.requireNoStall(t)
 }
 
 // TestKillAtWork kills the logger again and again while there is always more to

@@ -291,6 +291,13 @@ func (c tally) String() string {
 		c.Longest.Round(time.Millisecond), c.Control.Round(time.Millisecond))
 }
 
+// requireNoStall fails the test where a client waited for the log longer than
+// the machine, and a connection that has to be made again, explain.
+func (c tally) requireNoStall(t *testing.T) {
+	t.Helper()
+	require.Less(t, c.Longest, c.Control+2*time.Second)
+}
+
 // duplicates are the lines that stood in the files already.
 type duplicates struct {
 	Lines   int

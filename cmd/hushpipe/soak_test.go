@@ -171,4 +171,5 @@ func TestSoak(t *testing.T) {
 	t.Logf("%s\n%s%s", took, table.String(), c)
 	require.Zero(t, c.Lost)
 	c.Duplicated.requireOneBatchEach(t, s.kills)
+	c.requireNoStall(t)
 }
