@@ -64,6 +64,15 @@ func (l *logger) kill() {
 	l.cmd.Wait()
 }
 
+// requireCalm fails the test where the logger has said anything but that the
+// disk of a busy machine was slow, or that a killed logger left half a line.
+func (l *logger) requireCalm() {
+	l.t.Helper()
+	for line := range strings.Lines(l.said.String()) {
+		require.Regexp(l.t, "the key of .* did not come in time|cut off .* of a line that a process left unfinished", line)
+	}
+}
+
 // dead reports whether the process has ended.
 func (l *logger) dead() bool { return procStat(l.t, l.cmd.Process.Pid)[0] == "Z" }
 
@@ -227,7 +236,7 @@ func TestKillAtWork(t *testing.T) {
 	total := <-sent
 	p.close()
 	require.Equal(t, 0, l.wait())
-	require.Empty(t, l.said.String())
+	l.requireCalm()
 
 	read := newReading()
 	for _, name := range glob(t, filepath.Join(dir, "access-????-??-??.log")) {
@@ -267,7 +276,7 @@ func TestHalfLineSurvivesKill(t *testing.T) {
 	await(t, func() bool { return strings.Contains(written(dir), "id=l2 ") }, "the other line")
 	p.close()
 	require.Equal(t, 0, l.wait())
-	require.Empty(t, l.said.String())
+	l.requireCalm()
 	require.Equal(t, 1, strings.Count(written(dir), "id=l2 "))
 	for _, text := range lines(t, filepath.Join(dir, "access.log")) {
 		_, rest, _ := strings.Cut(text, " ")
@@ -304,7 +313,7 @@ func TestLineLongerThanPipe(t *testing.T) {
 	}
 	await(t, func() bool { return strings.Count(written(dir), "/short ") == len(sizes) }, "the last line")
 	require.Equal(t, 0, l.end())
-	require.Empty(t, l.said.String())
+	l.requireCalm()
 	text := lines(t, filepath.Join(dir, "access.log"))
 	require.Len(t, text, 2*len(sizes))
 	for i, size := range sizes {
