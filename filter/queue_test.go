@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"hushpipe/format"
 )
@@ -372,4 +374,83 @@ func TestQueueWait(t *testing.T) {
 		assert.Less(t, len(s.written()), 101)
 		q.Close(within(t, 0))
 	})
+}
+
+// TestQueueFaults: whatever a disk does for 10 s, the reader, which puts a
+// batch every 10 ms and waits for it, is never held up for longer than stall;
+// when it is over, all is written that had room, in its order, and the rest is
+// counted.
+func TestQueueFaults(t *testing.T) {
+	const long = 10 * time.Second
+	enough, little := 1<<20, 10_000
+	refusing := func(fault error) func([]byte) (int, error) {
+		return func([]byte) (int, error) { return 0, fault }
+	}
+	for _, tt := range []struct {
+		name  string
+		bound int
+		take  func(lines []byte) (int, error) // while the fault lasts
+	}{
+		{"no space", enough, refusing(unix.ENOSPC)},
+		{"no space, buffer full", little, refusing(unix.ENOSPC)},
+		{"quota", enough, refusing(unix.EDQUOT)},
+		{"input/output error", enough, refusing(unix.EIO)},
+		{"read-only", enough, refusing(unix.EROFS)},
+		{"short writes", enough, func(lines []byte) (int, error) {
+			return strings.IndexByte(string(lines), '\n') + 1, unix.EIO
+		}},
+		{"hanging", enough, func(lines []byte) (int, error) {
+			time.Sleep(long)
+			return len(lines), nil
+		}},
+		{"hanging, buffer full", little, func(lines []byte) (int, error) {
+			time.Sleep(long)
+			return len(lines), nil
+		}},
+		{"hanging, then refusing", enough, func([]byte) (int, error) {
+			time.Sleep(long)
+			return 0, unix.EIO
+		}},
+		{"slow", little, func(lines []byte) (int, error) {
+			time.Sleep(stall * 3 / 4)
+			return len(lines), nil
+		}},
+		{"slower, buffer full", little, func(lines []byte) (int, error) {
+			time.Sleep(stall * 4)
+			return len(lines), nil
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := &sink{take: func(lines []byte) (int, error) {
+					if at := time.Since(began); at >= time.Second && at < time.Second+long {
+						return tt.take(lines)
+					}
+					return len(lines), nil
+				}}
+				q := NewQueue(s, tt.bound)
+				want, dropped := []string{}, 0
+				var longest time.Duration
+				for i := 0; time.Since(began) < long+5*time.Second; i++ {
+					lines := fmt.Sprintf("%d first\n%d %s\n", i, i, strings.Repeat("x", 100))
+					putting, had := time.Now(), q.Dropped()
+					put(t, q, lines, "")
+					q.Wait()
+					longest = max(longest, time.Since(putting))
+					if q.Dropped() == had {
+						want = append(want, lines)
+					} else {
+						dropped++
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				assert.LessOrEqual(t, longest, stall)
+				assert.Equal(t, strings.Join(want, ""), s.written(), "all is written without the end of the input")
+				assert.EqualValues(t, 2*dropped, q.Dropped())
+				assert.Equal(t, strings.Contains(tt.name, "buffer full"), dropped > 0, "%d dropped", dropped)
+				assert.True(t, q.Close(t.Context()))
+			})
+		})
+	}
 }
