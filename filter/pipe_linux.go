@@ -216,3 +216,12 @@ func (in *pipeInput) wait(again time.Duration) error {
 	}
 	return nil
 }
+
+// Waiting returns how many bytes stand in a pipe, as far as the system tells.
+func Waiting(f *os.File) int {
+	n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -130,7 +130,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 		}
 		if err != nil {
 			if !vouches && !errors.Is(err, rotate.ErrExpired) { // it was open when it was placed
-				s.cfg.Say("key-file", err.Error()+"; a key in memory is used")
+				s.fault("key-file", err, "; a key in memory is used")
 			}
 			answer <- nil
 			return
@@ -159,7 +159,7 @@ func (s *Store) loadKeys(dir *rotate.Dir) {
 		if err == nil {
 			s.setKey(day, (*pseudonym.Key)(&key), false)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			s.cfg.Say("key-file", err.Error())
+			s.fault("key-file", err, "")
 		}
 	}
 }
@@ -251,7 +251,7 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 			continue
 		}
 		if err != nil {
-			s.cfg.Say("key-file", err.Error())
+			s.fault("key-file", err, "")
 			path := filepath.Join(s.keyPath(), day.String()+".key")
 			errs = append(errs, fmt.Errorf("%s: was not written, its pseudonyms cannot be revealed: %w", path, err))
 			continue
@@ -280,7 +280,7 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 			key, err = dir.PutKey(day, *s.freshKey(s.fresh, day))
 		}
 		if err != nil {
-			s.cfg.Say("key-file", err.Error())
+			s.fault("key-file", err, "")
 			continue
 		}
 		s.setKey(day, (*pseudonym.Key)(&key), false)

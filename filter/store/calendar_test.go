@@ -172,7 +172,8 @@ func TestOpenWaitsForNobody(t *testing.T) {
 	at, err := os.Open(b.path(keyDir))
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(at.Fd()), unix.LOCK_EX))
-	s := openWithin(0, b.cfg)
+	b.cfg.Urgent = func() bool { return true }
+	s := openWithin(time.Minute, b.cfg)
 	key := s.Key(today, filter.Keep)
 	day, fate := s.Place(today, true)
 	assert.Equal(t, today, day)

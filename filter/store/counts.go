@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -34,6 +35,21 @@ type journalID struct {
 // journalFile appends to a file that is closed, its File nil, while no lines
 // come for it.
 type journalFile struct{ *os.File }
+
+// Write leaves nothing of a frame of which the disk took only a part: it is
+// written again, and readers would take the part for damage.
+func (f *journalFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	if err != nil && n > 0 {
+		end, seekErr := f.Seek(0, io.SeekCurrent)
+		st, statErr := f.Stat()
+		// Else somebody else writes to it, too.
+		if seekErr == nil && statErr == nil && st.Size() == end && f.Truncate(end-int64(n)) == nil {
+			n = 0
+		}
+	}
+	return n, err
+}
 
 // ownJournal is one that this process writes.
 type ownJournal struct {
@@ -67,7 +83,7 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	j.pending = append(j.pending, records...)
 	if dir := s.dir.Load(); dir != nil {
 		if err := s.flush(dir, id, j); err != nil {
-			s.cfg.Say("journal", err.Error()+"; room counts wait in memory")
+			s.fault("journal", err, "; room counts wait in memory")
 		}
 	}
 }
@@ -78,7 +94,7 @@ func (s *Store) flushJournals(dir *rotate.Dir) error {
 	for id, j := range s.journals {
 		j.lost = j.isLost(dir)
 		if err := s.flush(dir, id, j); err != nil {
-			s.cfg.Say("journal", err.Error()+"; room counts wait in memory")
+			s.fault("journal", err, "; room counts wait in memory")
 			errs = append(errs, err)
 		}
 	}
@@ -281,7 +297,7 @@ const (
 func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
 	names, err := journalNames(dir)
 	if err != nil {
-		s.cfg.Say("journal", err.Error())
+		s.fault("journal", err, "")
 		return false
 	}
 	for day := range names {
@@ -304,7 +320,7 @@ func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
 	// two processes the one that lists later sees the journals of both.
 	names, err := journalNames(dir)
 	if err != nil {
-		s.cfg.Say("journal", err.Error())
+		s.fault("journal", err, "")
 		return err
 	}
 	var errs []error
@@ -316,7 +332,7 @@ func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
 		case errors.Is(err, rotate.ErrLocked):
 			s.busy = true
 		default:
-			s.cfg.Say("rooms", err.Error())
+			s.fault("rooms", err, "")
 			errs = append(errs, err)
 		}
 		s.dropUnions()

@@ -1,9 +1,29 @@
 package store
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"syscall"
 )
+
+// fault says an error. What ails a disk shows on many files at once: it is said
+// of one of them, and of none while lines are refused for it, which Append says.
+func (s *Store) fault(topic string, err error, outcome string) {
+	if number := cause(err); number != 0 {
+		if uintptr(number) == s.ails.Load() {
+			return
+		}
+		topic = number.Error()
+	}
+	s.cfg.Say(topic, err.Error()+outcome)
+}
+
+// cause is the error number behind err, 0 where there is none.
+func cause(err error) (number syscall.Errno) {
+	errors.As(err, &number)
+	return number
+}
 
 // faults is several errors in one line.
 type faults []error

@@ -25,6 +25,8 @@ const (
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
 	patience = time.Second
+	// glance is how often Open looks whether the input can wait.
+	glance = 5 * time.Millisecond
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
@@ -46,6 +48,10 @@ type Config struct {
 	Version  string // hushpipe's; this and the next two are recorded for status
 	IP       string // what becomes of addresses
 	Confined string // how the process is confined, or why not
+
+	// Urgent tells whether the input has to be read now; nil: never. Until then
+	// Open waits for keys from the disk, at most a second.
+	Urgent func() bool
 
 	// Say takes one line for the operator, from any goroutine. A topic is said
 	// again at most once a minute.
@@ -74,10 +80,11 @@ type Store struct {
 	unsure map[format.Day]bool           // their keys are in memory only
 	hasher *rooms.Hasher
 
-	work     chan struct{} // full while a method uses what follows
-	openErr  error         // why there is no dir
-	broke    bool          // lines were refused
-	recorded bool          // the retention is in the key directory
+	work     chan struct{}  // full while a method uses what follows
+	openErr  error          // why there is no dir
+	broke    bool           // lines were refused
+	ails     atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
+	recorded bool           // the retention is in the key directory
 	journals map[journalID]*ownJournal
 	opened   int // of the journals' files
 	unions   map[format.Day]*union
@@ -112,11 +119,21 @@ func openWithin(patience time.Duration, cfg Config) *Store {
 		s.Tick()
 		close(ready)
 	}()
-	select {
-	case <-ready:
-	case <-time.After(patience):
+	look := time.NewTicker(glance)
+	defer look.Stop()
+	end := time.After(patience)
+	for {
+		select {
+		case <-ready:
+			return s
+		case <-end:
+			return s
+		case <-look.C:
+			if cfg.Urgent != nil && cfg.Urgent() {
+				return s
+			}
+		}
 	}
-	return s
 }
 
 func newStore(cfg Config) *Store {
@@ -160,6 +177,7 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	case err == nil:
 		if s.broke {
 			s.broke = false
+			s.ails.Store(0)
 			s.cfg.Say("recovered", fmt.Sprintf("%s: lines are written again", s.cfg.Path))
 		}
 	case errors.Is(err, rotate.ErrExpired):
@@ -167,6 +185,7 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		return len(lines), nil
 	default:
 		s.broke = true
+		s.ails.Store(uintptr(cause(err)))
 		s.cfg.Say("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, rotate.ErrRemoved) || dir.Moved() {
 			s.reopen(dir)
@@ -286,10 +305,14 @@ func (s *Store) open() *rotate.Dir {
 		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
 	if err != nil {
 		s.openErr = err
+		s.ails.Store(uintptr(cause(err)))
 		s.cfg.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
 	s.loadKeys(dir)
+	if s.Hasher() == nil {
+		s.readSecret(dir) // lines that are read before it has come are not counted
+	}
 	s.dir.Store(dir)
 	s.recordKeep(dir)
 	s.purge(dir, s.cfg.Now())
@@ -305,7 +328,7 @@ func (s *Store) recordKeep(dir *rotate.Dir) {
 		err = dir.CheckKeep(s.cfg.Keep)
 	}
 	if err != nil {
-		s.cfg.Say("keep", err.Error())
+		s.fault("keep", err, "")
 	}
 	s.recorded = err == nil
 }
@@ -342,7 +365,7 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 	s.refresh(dir, false)
 	p := dir.Purge(now, s.cfg.Keep, false)
 	for _, err := range p.Errs {
-		s.cfg.Say("purge", err.Error())
+		s.fault("purge", err, "")
 	}
 	if !p.Window.DoubtUntil.IsZero() {
 		s.cfg.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, p.Window.DoubtUntil.Format(time.RFC3339)))
