@@ -1,0 +1,300 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
+)
+
+// disk is a DIR on file systems of its own, so that each can fail alone: DIR
+// lies on one, and so do its directories of journals, room files and keys.
+type disk struct {
+	t     *testing.T
+	mount string // where the first one is mounted, for loggers
+	dir   string // DIR, on it
+	home  string // another mount of the same, which stays
+	name  string // what DIR is called at the moment
+
+	held []*os.File // open files whose locks the test has
+}
+
+// newDisk mounts a disk that has room, for a fault.
+func newDisk(t *testing.T, f fault) *disk {
+	d := bareDisk(t, "64m")
+	require.NoError(t, os.Mkdir(d.dir, 0o750))
+	if f.whole {
+		return d
+	}
+	for _, sub := range parts[1:] {
+		require.NoError(t, os.Mkdir(d.path(sub), 0o750))
+		mountTmpfs(t, d.path(sub), "64m")
+	}
+	d.attach()
+	return d
+}
+
+// bareDisk mounts a single file system, on which there is no DIR yet.
+func bareDisk(t *testing.T, size string) *disk {
+	base := t.TempDir()
+	d := &disk{t: t, mount: base + "/mount", home: base + "/home", name: "log"}
+	d.dir = filepath.Join(d.mount, "log")
+	require.NoError(t, os.Mkdir(d.mount, 0o755))
+	require.NoError(t, os.Mkdir(d.home, 0o755))
+	needRoot(t)
+	mountTmpfs(t, d.home, size)
+	d.attach()
+	return d
+}
+
+// parts are the directories of DIR that are disks of their own.
+var parts = []string{"", "journal", "rooms", "keys"}
+
+// path is the path of a file of DIR that also holds while the disk is unmounted.
+func (d *disk) path(name string) string { return filepath.Join(d.home, d.name, name) }
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("only root can mount a file system")
+	}
+	t.Skip("only root can mount a file system")
+}
+
+func mountTmpfs(t *testing.T, path, size string) {
+	t.Helper()
+	// Private: else what is unmounted at one path is so at the other as well.
+	require.NoError(t, unix.Mount("none", path, "tmpfs", 0, "mode=755,size="+size))
+	require.NoError(t, unix.Mount("", path, "", unix.MS_PRIVATE, ""))
+	t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+	// A size of nothing would mean one without bound.
+	require.NoError(t, os.WriteFile(filepath.Join(path, "lost+found"), []byte("x"), 0o600))
+}
+
+// attach mounts what lies at home for the loggers; detach undoes it as
+// "umount -l" does.
+func (d *disk) attach() {
+	require.NoError(d.t, unix.Mount(d.home, d.mount, "", unix.MS_BIND|unix.MS_REC, ""))
+	require.NoError(d.t, unix.Mount("", d.mount, "", unix.MS_PRIVATE|unix.MS_REC, ""))
+	d.t.Cleanup(func() { unix.Unmount(d.mount, unix.MNT_DETACH) })
+}
+
+func (d *disk) detach() { require.NoError(d.t, unix.Unmount(d.mount, unix.MNT_DETACH)) }
+
+// remount changes an option of a part's file system.
+func (d *disk) remount(sub, option string) {
+	require.NoError(d.t, remount(d.partition(sub), option))
+}
+
+func remount(path, option string) error {
+	return unix.Mount("none", path, "", unix.MS_REMOUNT, option)
+}
+
+// partition is where the file system of a part is mounted.
+func (d *disk) partition(sub string) string {
+	if sub == "" {
+		return d.home
+	}
+	return d.path(sub)
+}
+
+// fill leaves no free block in the file system of a part. Another may have
+// taken a block meanwhile; then the size asked for is too small.
+func (d *disk) fill(sub string) {
+	await(d.t, func() bool {
+		var st unix.Statfs_t
+		require.NoError(d.t, unix.Statfs(d.partition(sub), &st))
+		return remount(d.partition(sub), sizeOption(st)) == nil
+	}, "the disk cannot be made smaller")
+}
+
+func sizeOption(st unix.Statfs_t) string {
+	return "nr_blocks=" + itoa(st.Blocks-st.Bfree)
+}
+
+// fillInodes leaves no room for another file in any part.
+func (d *disk) fillInodes() {
+	for _, sub := range parts {
+		await(d.t, func() bool {
+			var st unix.Statfs_t
+			require.NoError(d.t, unix.Statfs(d.partition(sub), &st))
+			return remount(d.partition(sub), "nr_inodes="+itoa(st.Files-st.Ffree)) == nil
+		}, "the disk cannot be given fewer inodes")
+	}
+}
+
+// rename renames DIR.
+func (d *disk) rename(to string) {
+	from := d.path("")
+	d.name = to
+	require.NoError(d.t, os.Rename(from, d.path("")))
+}
+
+// hold takes the lock of a file or directory of DIR, as another process does
+// that hangs with it.
+func (d *disk) hold(name string, flag int) {
+	f, err := os.OpenFile(d.path(name), flag, 0o640)
+	require.NoError(d.t, err)
+	require.NoError(d.t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+	d.held = append(d.held, f)
+	d.t.Cleanup(func() { f.Close() })
+}
+
+func (d *disk) letGo() {
+	for _, f := range d.held {
+		f.Close()
+	}
+	d.held = nil
+}
+
+// chattr sets attributes of DIR's files, as chattr(1) does.
+func (d *disk) chattr(change string, names ...string) {
+	for _, name := range names {
+		out, err := exec.Command("chattr", change, d.path(name)).CombinedOutput()
+		require.NoError(d.t, err, "%s", out)
+	}
+}
+
+// fault is what can happen to a disk below a running logger. inject and repair
+// can be called in turn, any number of times; neither takes away what is
+// written.
+type fault struct {
+	name           string
+	inject, repair func(*disk)
+	// keeps: the open files go on, only what is opened by name fails.
+	keeps bool
+	// started: there must be a logger that has DIR open.
+	started bool
+	// whole: DIR is to be one file system.
+	whole bool
+}
+
+// faults are those that a disk of newDisk can have.
+var faults = []fault{
+	{name: "full",
+		inject: func(d *disk) { each(d.fill) },
+		repair: func(d *disk) { each(d.enlarge) }},
+	{name: "full for lines",
+		inject: func(d *disk) { d.fill("") },
+		repair: func(d *disk) { d.enlarge("") }},
+	{name: "full for journals", keeps: true,
+		inject: func(d *disk) { d.fill("journal") },
+		repair: func(d *disk) { d.enlarge("journal") }},
+	{name: "full for room files", keeps: true,
+		inject: func(d *disk) { d.fill("rooms") },
+		repair: func(d *disk) { d.enlarge("rooms") }},
+	{name: "full for keys", keeps: true,
+		inject: func(d *disk) { d.fill("keys") },
+		repair: func(d *disk) { d.enlarge("keys") }},
+	{name: "no inodes",
+		inject: (*disk).fillInodes,
+		repair: func(d *disk) { each(func(sub string) { d.remount(sub, "nr_inodes=10000") }) }},
+	{name: "keys and room files read-only", keeps: true,
+		inject: func(d *disk) { d.readOnly("keys", true); d.readOnly("rooms", true) },
+		repair: func(d *disk) { d.readOnly("keys", false); d.readOnly("rooms", false) }},
+	{name: "immutable", // also for root, which no mode stops
+		inject: func(d *disk) { d.chattr("+i", parts...) },
+		repair: func(d *disk) { d.chattr("-i", parts...) }},
+	{name: "renamed", keeps: true, started: true,
+		inject: func(d *disk) { d.rename("away") },
+		repair: func(d *disk) { d.rename("log") }},
+	{name: "a file in its place",
+		inject: func(d *disk) {
+			d.rename("away")
+			require.NoError(d.t, os.WriteFile(d.dir, nil, 0o600))
+		},
+		repair: func(d *disk) {
+			require.NoError(d.t, os.Remove(d.dir))
+			d.rename("log")
+		}},
+	{name: "unmounted", keeps: true, started: true, whole: true,
+		inject: (*disk).detach,
+		repair: (*disk).attach},
+	{name: "DIR locked",
+		inject: func(d *disk) { d.hold("", os.O_RDONLY) },
+		repair: (*disk).letGo},
+	{name: "lines locked",
+		inject: func(d *disk) {
+			for _, name := range days() {
+				d.hold("access-"+name+".log", os.O_RDWR|os.O_CREATE)
+			}
+		},
+		repair: (*disk).letGo},
+	{name: "room files locked", keeps: true,
+		inject: func(d *disk) { d.hold("rooms", os.O_RDONLY) },
+		repair: (*disk).letGo},
+	{name: "keys locked",
+		inject: func(d *disk) { d.hold("keys", os.O_RDONLY) },
+		repair: (*disk).letGo},
+}
+
+func each(do func(sub string)) {
+	for _, sub := range parts {
+		do(sub)
+	}
+}
+
+func (d *disk) enlarge(sub string) { d.remount(sub, "size=64m") }
+
+func (d *disk) readOnly(sub string, on bool) {
+	var flag uintptr
+	if on {
+		flag = unix.MS_RDONLY
+	}
+	// A process that just then has a file open for writing makes it busy.
+	await(d.t, func() bool {
+		return unix.Mount("none", d.partition(sub), "", unix.MS_REMOUNT|flag, "") == nil
+	}, "the disk cannot be made read-only")
+}
+
+// days are today and tomorrow, as in file names.
+func days() []string {
+	today := format.DayOf(now())
+	return []string{today.String(), (today + 1).String()}
+}
+
+// loopDisk mounts an ext4, which can freeze and break under open files.
+func loopDisk(t *testing.T) *disk {
+	needRoot(t)
+	base := t.TempDir()
+	d := &disk{t: t, mount: base + "/mount", home: base + "/mount", name: "log"}
+	d.dir = filepath.Join(d.mount, "log")
+	require.NoError(t, os.Mkdir(d.mount, 0o755))
+	image := base + "/image"
+	f, err := os.Create(image)
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(32<<20))
+	require.NoError(t, f.Close())
+	command(t, "mkfs.ext4", "-q", image)
+	command(t, "mount", "-o", "loop,errors=remount-ro", image, d.mount)
+	t.Cleanup(func() { exec.Command("umount", "-l", d.mount).Run() })
+	return d
+}
+
+func command(t *testing.T, name string, args ...string) {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// copyOf returns what stands in a file.
+func copyOf(t *testing.T, path string) string {
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return ""
+	}
+	require.NoError(t, err)
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	require.NoError(t, err)
+	return string(text)
+}

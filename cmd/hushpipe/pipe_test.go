@@ -1,0 +1,298 @@
+package main
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// maxWait is how long one write into Apache's pipe may take.
+const maxWait = 100 * time.Millisecond
+
+// pipeLoad writes lines into the pipe of a logger as the children of httpd do, a
+// write(2) for each into a pipe of 64 KiB, and keeps account of them. Lines
+// have numbers, from 0.
+type pipeLoad struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	said   *lockedBuffer
+	pipe   *os.File
+	pace   *time.Ticker // nil: as fast as the pipe takes them
+	ahead  atomic.Int64 // days that lines are dated after today
+	quit   chan struct{}
+	ended  sync.WaitGroup
+	rivals time.Duration // how late this machine woke a goroutine, at most
+
+	mu      sync.Mutex
+	sent    []format.Day // of each line
+	longest time.Duration
+}
+
+// perTick lines each 2 ms are 8 MB/s: a reader that stops is felt after 130 ms,
+// also where it has enlarged the pipe to 1 MiB.
+const perTick = 8
+
+var filler = strings.Repeat("x", 1800)
+
+// startPipe starts cmd, a logger, and the lines.
+func startPipe(t *testing.T, cmd *exec.Cmd, paced bool) *pipeLoad {
+	t.Helper()
+	var fds [2]int
+	require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC)) // it blocks, as httpd's does
+	in := os.NewFile(uintptr(fds[0]), "pipe")
+	s := &pipeLoad{t: t, cmd: cmd, said: &lockedBuffer{}, pipe: os.NewFile(uintptr(fds[1]), "pipe"), quit: make(chan struct{})}
+	if paced {
+		s.pace = time.NewTicker(2 * time.Millisecond)
+	}
+	cmd.Stdin = in
+	if cmd.Stderr == nil {
+		cmd.Stderr = s.said
+	}
+	require.NoError(t, cmd.Start())
+	in.Close()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	s.ended.Go(s.write)
+	s.ended.Go(s.watch)
+	return s
+}
+
+func filterCmd(t *testing.T, args ...string) *exec.Cmd {
+	return exec.Command(hushpipeBinary(t), append([]string{"filter"}, args...)...)
+}
+
+func (s *pipeLoad) write() {
+	var line []byte
+	for id := 0; ; id++ {
+		if s.pace != nil && id%perTick == 0 {
+			select {
+			case <-s.quit:
+				return
+			case <-s.pace.C:
+			}
+		}
+		select {
+		case <-s.quit:
+			return
+		default:
+		}
+		stamp := now().AddDate(0, 0, int(s.ahead.Load()))
+		line = s.appendLine(line[:0], id, stamp)
+		s.mu.Lock()
+		s.sent = append(s.sent, format.DayOf(stamp))
+		s.mu.Unlock()
+		began := time.Now()
+		_, err := s.pipe.Write(line)
+		took := time.Since(began)
+		s.mu.Lock()
+		s.longest = max(s.longest, took)
+		s.mu.Unlock()
+		if err != nil {
+			s.t.Errorf("write line %d: %v", id, err)
+			return
+		}
+	}
+}
+
+// watch measures how late this machine is for those who wait for nothing but a
+// processor: so late can a write be as well.
+func (s *pipeLoad) watch() {
+	const step = 2 * time.Millisecond
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		s.rivals = max(s.rivals, time.Since(last)-step)
+		s.mu.Unlock()
+		last = time.Now()
+	}
+}
+
+const pipeRooms = 7
+
+func clientNo(id int) string {
+	if id%2 == 0 {
+		return "198.51.100." + strconv.Itoa(id%250)
+	}
+	return "2001:db8::" + strconv.FormatInt(int64(id%9000), 16)
+}
+
+func (s *pipeLoad) appendLine(dst []byte, id int, stamp time.Time) []byte {
+	client := clientNo(id)
+	return fmt.Appendf(dst, "%s - - [%s] \"GET /http-bind?room=room%d&id=%d&from=%s HTTP/1.1\" 200 5 \"https://%s/%s\" \"Mozilla/5.0 (X11)\"\n",
+		client, stamp.Format("02/Jan/2006:15:04:05 -0700"), id%pipeRooms, id, client, refererHost(client), filler)
+}
+
+func refererHost(client string) string {
+	if strings.Contains(client, ":") {
+		return "[" + client + "]"
+	}
+	return client
+}
+
+var pipeLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?room=room\d&id=(\d+)&from=[0-9a-f:]+ HTTP/1\.1" 200 5 "https://\[?[0-9a-f:]+\]?/x*" "Mozilla/5\.0 \(X11\)"$`)
+
+// lines returns how many were sent.
+func (s *pipeLoad) lines() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sent)
+}
+
+// waited is the longest time that a write took.
+func (s *pipeLoad) waited() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.longest
+}
+
+// stop ends the lines, and the input of the logger.
+func (s *pipeLoad) stop() {
+	s.t.Helper()
+	close(s.quit)
+	s.ended.Wait()
+	s.pipe.Close()
+	assert.Less(s.t, s.longest, maxWait+s.rivals, "longest write into the pipe; this machine was late by %s", s.rivals)
+}
+
+// end waits for the end of the logger as well and returns its exit status.
+func (s *pipeLoad) end() int {
+	s.t.Helper()
+	s.stop()
+	s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// passes waits until some more lines are in the pipe.
+func (s *pipeLoad) passes(d time.Duration) {
+	s.t.Helper()
+	until := time.Now().Add(d)
+	n := s.lines()
+	await(s.t, func() bool { return time.Now().After(until) && s.lines() >= n+100 }, "the pipe takes no lines")
+}
+
+// onDisk returns how often each line is in the log files of DIR. Each must
+// stand there whole, on its day.
+func (s *pipeLoad) onDisk(dir string) (found []int) {
+	s.t.Helper()
+	found = make([]int, s.lines())
+	names, err := filepath.Glob(dir + "/access-*.log")
+	require.NoError(s.t, err)
+	require.NotEmpty(s.t, names)
+	for _, name := range names {
+		text := copyOf(s.t, name)
+		if text != "" {
+			require.Equal(s.t, "\n", text[len(text)-1:], "%s ends within a line", name)
+		}
+		for line := range strings.Lines(text) {
+			m := pipeLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+			require.NotNil(s.t, m, "no whole line in %s: %q", name, line)
+			id, err := strconv.Atoi(m[1])
+			require.NoError(s.t, err)
+			require.Less(s.t, id, len(found))
+			require.Contains(s.t, name, s.sent[id].String())
+			found[id]++
+		}
+	}
+	return found
+}
+
+// checkAll checks that each line is on the disk once, and what checkCounts and
+// checkClean do.
+func (s *pipeLoad) checkAll(dir string) {
+	s.t.Helper()
+	lost, double := 0, 0
+	for _, n := range s.onDisk(dir) {
+		if n == 0 {
+			lost++
+		} else if n > 1 {
+			double++
+		}
+	}
+	require.Zero(s.t, lost, "lines lost of %d; %s", s.lines(), s.said)
+	require.Zero(s.t, double, "lines twice of %d; %s", s.lines(), s.said)
+	s.checkCounts(dir)
+	s.checkClean(dir)
+}
+
+// checkCounts checks that the room files hold what was sent, no more and no
+// less.
+func (s *pipeLoad) checkCounts(dir string) {
+	s.t.Helper()
+	pairs := map[format.Day]map[int]map[string]bool{}
+	for id, day := range s.sent {
+		if pairs[day] == nil {
+			pairs[day] = map[int]map[string]bool{}
+		}
+		if pairs[day][id%pipeRooms] == nil {
+			pairs[day][id%pipeRooms] = map[string]bool{}
+		}
+		pairs[day][id%pipeRooms][clientNo(id)] = true
+	}
+	for day, rooms := range pairs {
+		want := map[string]int{}
+		for room, clients := range rooms {
+			hash := sha1.Sum(fmt.Appendf(nil, "room%d", room))
+			want[hex.EncodeToString(hash[:])] = len(clients)
+		}
+		entries, err := roomfile.Parse([]byte(copyOf(s.t, filepath.Join(dir, "rooms", roomfile.Name(day)))))
+		require.NoError(s.t, err)
+		got := map[string]int{}
+		for _, e := range entries {
+			got[hex.EncodeToString(e.Hash[:])] = int(e.Count)
+		}
+		require.Equal(s.t, want, got, "rooms of %s; %s", day, s.said)
+	}
+}
+
+// checkClean checks that no client's address stands in a file below a
+// directory or in a message.
+func (s *pipeLoad) checkClean(dir string) {
+	s.t.Helper()
+	files := 0
+	require.NoError(s.t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			files++
+			requireNoClient(s.t, path, copyOf(s.t, path))
+		}
+		return err
+	}))
+	require.NotZero(s.t, files)
+	requireNoClient(s.t, "stderr", s.said.String())
+}
+
+func requireNoClient(t *testing.T, where, text string) {
+	t.Helper()
+	for _, net := range []string{"198.51.100.", "2001:db8:"} {
+		if i := strings.Index(text, net); i >= 0 {
+			t.Fatalf("%s holds the address of a client: %q", where, text[max(0, i-50):min(len(text), i+50)])
+		}
+	}
+}
+
+func now() time.Time { return time.Now() }
+
+func itoa[N ~int | ~int64 | ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }
