@@ -1,13 +1,19 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // TestFaults: whatever befalls the disk, at the start, under way, or when a new
@@ -49,7 +55,8 @@ func TestFaults(t *testing.T) {
 			require.Equal(t, 0, s.end(), "%s", s.said)
 			t.Logf("%d lines, longest write %s, this machine late by %s; said:\n%s", s.lines(), s.longest, s.rivals, s.said)
 			s.checkAll(d.path(""))
-			assert.Less(t, strings.Count(s.said.String(), "\n"), 10, "%s", s.said)
+			assert.LessOrEqual(t, strings.Count(s.said.String(), "\n"), 3, "one fault is said once, and what waits for it:\n%s", s.said)
+			assert.NotContains(t, s.said.String(), "damaged")
 		})
 	}
 }
@@ -85,5 +92,191 @@ func (k keptFiles) stand(d *disk) {
 	for day, text := range k.text {
 		require.True(k.t, strings.HasPrefix(copyOf(k.t, d.path("access-"+day+".log")), text),
 			"what was written on %s was touched", day)
+	}
+}
+
+// TestDiskFillsUp: a disk of 1 MiB that holds everything fills up with lines, is
+// enlarged, fills up again, and has DIR made on it while it is full.
+func TestDiskFillsUp(t *testing.T) {
+	for _, start := range []string{"empty", "full"} {
+		t.Run("at the start="+start, func(t *testing.T) {
+			d := bareDisk(t, "1m")
+			if start == "full" {
+				d.fill("")
+			}
+			s := startPipe(t, filterCmd(t, d.dir), true)
+			full := func() bool { return strings.Contains(s.said.String(), "no space left") }
+			await(t, full, "the disk is not full")
+			s.passes(300 * time.Millisecond)
+			before := s.kept(d)
+			d.remount("", "size=8m")
+			await(t, func() bool { return strings.Contains(s.said.String(), "lines are written again") }, "the lines are not written")
+			before.stand(d)
+			await(t, func() bool {
+				var st unix.Statfs_t
+				require.NoError(t, unix.Statfs(d.home, &st))
+				return st.Bfree == 0
+			}, "the disk is not full again")
+			before = s.kept(d)
+			s.passes(300 * time.Millisecond)
+			before.stand(d)
+			d.enlarge("")
+			require.Equal(t, 0, s.end(), "%s", s.said)
+			before.stand(d)
+			s.checkAll(d.path(""))
+			require.FileExists(t, d.path("keys/"+days()[0]+".key"))
+		})
+	}
+}
+
+// TestBufferOverflows: what a disk that stays full leaves no room for is
+// counted and said, and nothing else is lost.
+func TestBufferOverflows(t *testing.T) {
+	d := bareDisk(t, "1m")
+	s := startPipe(t, filterCmd(t, d.dir), false)
+	await(t, func() bool { return s.lines() > (bufferSize+8<<20)/len(filler) }, "the buffer is not full")
+	d.remount("", "size=200m")
+	await(t, func() bool { return strings.Contains(s.said.String(), "lines are written again") }, "the lines are not written")
+	s.passes(50 * time.Millisecond)
+	require.Equal(t, 1, s.end())
+
+	lost := 0
+	for id, n := range s.onDisk(d.dir) {
+		require.LessOrEqual(t, n, 1, "line %d", id)
+		lost += 1 - n
+	}
+	require.NotZero(t, lost)
+	require.Less(t, lost, s.lines()/2)
+	require.Contains(t, s.said.String(), fmt.Sprintf("hushpipe: %d lines lost: the disk was full or did not answer\n", lost))
+	s.checkCounts(d.dir) // also of lines that were lost: their rooms were used
+	s.checkClean(d.dir)
+}
+
+// TestFrozenDisk: a disk on which every write hangs, as a snapshot or a network
+// file system makes it, does not stop the reading.
+func TestFrozenDisk(t *testing.T) {
+	const FIFREEZE, FITHAW = 0xc0045877, 0xc0045878 // linux/fs.h
+	d := loopDisk(t)
+	at, err := os.Open(d.mount)
+	require.NoError(t, err)
+	defer at.Close()
+	// Nobody else can thaw it: a test that is killed must not leave it so.
+	watchdog := exec.Command("sh", "-c", `sleep 60; fsfreeze -u "$0"`, d.mount)
+	watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, watchdog.Start())
+	thaw := func() error { return unix.IoctlSetInt(int(at.Fd()), FITHAW, 0) }
+	t.Cleanup(func() {
+		thaw()
+		syscall.Kill(-watchdog.Process.Pid, syscall.SIGKILL)
+		watchdog.Wait()
+	})
+
+	s := startPipe(t, filterCmd(t, d.dir), true)
+	s.passes(200 * time.Millisecond)
+	s.written(d)
+	before := s.kept(d)
+	require.NoError(t, unix.IoctlSetInt(int(at.Fd()), FIFREEZE, 0))
+	s.passes(time.Second)
+	require.NoError(t, thaw())
+	s.written(d)
+	before.stand(d)
+	require.Equal(t, 0, s.end(), "%s", s.said)
+	s.checkAll(d.dir)
+}
+
+// TestDiskTurnsReadOnly: ext4 does that under open files when it finds an
+// error, and it takes another mount to end it. The lines that waited go to what
+// is mounted then.
+func TestDiskTurnsReadOnly(t *testing.T) {
+	d := loopDisk(t)
+	s := startPipe(t, filterCmd(t, d.dir), true)
+	s.passes(200 * time.Millisecond)
+	s.written(d)
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(d.mount, &st))
+	device := "loop" + strconv.Itoa(int(unix.Minor(st.Dev)))
+	old, err := os.Open(d.dir)
+	require.NoError(t, err)
+	defer old.Close()
+	require.NoError(t, os.WriteFile("/sys/fs/ext4/"+device+"/trigger_fs_error", []byte("1"), 0))
+	s.passes(500 * time.Millisecond)
+	require.Contains(t, s.said.String(), "read-only file system; lines wait in memory")
+
+	require.NoError(t, unix.Unmount(d.mount, unix.MNT_DETACH))
+	mountTmpfs(t, d.mount, "64m")
+	s.written(d)
+	require.Equal(t, 0, s.end(), "%s", s.said)
+
+	first, second := s.onDisk(fmt.Sprintf("/proc/self/fd/%d", old.Fd())), s.onDisk(d.dir)
+	for id := range first {
+		require.Equal(t, 1, first[id]+second[id], "line %d", id)
+	}
+	s.checkCounts(d.dir)
+	s.checkClean(fmt.Sprintf("/proc/self/fd/%d/", old.Fd()))
+	s.checkClean(d.dir)
+}
+
+// TestDeviceInPlaceOfFile: a log, key or room file that is /dev/full is refused
+// like all that is no regular file; a stderr that is does not matter.
+func TestDeviceInPlaceOfFile(t *testing.T) {
+	for _, name := range []string{"access-" + days()[0] + ".log", "keys/" + days()[0] + ".key", "rooms/rooms-" + days()[0] + ".log",
+		"keys", "journal", "rooms", "clock", "access.log"} {
+		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
+			d := bareDisk(t, "64m")
+			require.NoError(t, os.MkdirAll(filepath.Dir(d.path(name)), 0o750))
+			const deviceFull = 1<<8 | 7 // null(4) has a sibling, full(4)
+			require.NoError(t, unix.Mknod(d.path(name), unix.S_IFCHR|0o666, deviceFull))
+			cmd := filterCmd(t, d.dir)
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			require.NoError(t, err)
+			defer full.Close()
+			cmd.Stderr = full
+			s := startPipe(t, cmd, true)
+			s.passes(300 * time.Millisecond)
+			require.NoError(t, os.Remove(d.path(name)))
+			s.written(d)
+			require.Equal(t, 0, s.end())
+			s.checkAll(d.path(""))
+		})
+	}
+}
+
+// TestForbiddenDirectory: a logger that is not root loses DIR, and its
+// directories, to a chmod, and gets them back.
+func TestForbiddenDirectory(t *testing.T) {
+	for _, name := range append(parts, "access-"+days()[0]+".log") {
+		t.Run("name="+name, func(t *testing.T) {
+			d := bareDisk(t, "64m")
+			const nobody = 65534
+			for _, sub := range parts {
+				require.NoError(t, os.Mkdir(d.path(sub), 0o750))
+				require.NoError(t, os.Chown(d.path(sub), nobody, nobody))
+			}
+			for dir := d.dir; dir != os.TempDir(); dir = filepath.Dir(dir) {
+				require.NoError(t, os.Chmod(dir, 0o755))
+			}
+			cmd := filterCmd(t, d.dir)
+			for dir := filepath.Dir(cmd.Path); dir != os.TempDir(); dir = filepath.Dir(dir) {
+				require.NoError(t, os.Chmod(dir, 0o755))
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+			s := startPipe(t, cmd, true)
+			s.passes(200 * time.Millisecond)
+			s.written(d)
+			before := s.kept(d)
+			for ahead := range int64(2) {
+				st, err := os.Stat(d.path(name))
+				require.NoError(t, err)
+				require.NoError(t, os.Chmod(d.path(name), 0))
+				s.ahead.Store(ahead)
+				s.passes(300 * time.Millisecond)
+				before.stand(d)
+				require.NoError(t, os.Chmod(d.path(name), st.Mode().Perm()))
+				s.written(d)
+			}
+			require.Equal(t, 0, s.end(), "%s", s.said)
+			before.stand(d)
+			s.checkAll(d.path(""))
+		})
 	}
 }
