@@ -280,3 +280,36 @@ func TestForbiddenDirectory(t *testing.T) {
 		})
 	}
 }
+
+// TestFaultsBehindHTTPD: no client of a real httpd notices that the disk of its
+// log is full, hangs, or has gone, and each request that was answered is in the
+// log.
+func TestFaultsBehindHTTPD(t *testing.T) {
+	d := newDisk(t, fault{})
+	// Lines of just under 4096 bytes: in the time that a fault lasts they would
+	// fill a pipe of 1 MiB.
+	long := strings.Repeat("x", 3600)
+	log := loadLog(hushpipeBinary(t), d.dir)
+	require.Contains(t, log, "%{User-Agent}i")
+	h := startHTTPD(t, strings.ReplaceAll(log, "%{User-Agent}i", long))
+	l := startLoad(h, 500)
+	l.await(100)
+	for _, f := range faults {
+		switch f.name {
+		case "full", "lines locked", "DIR locked", "renamed":
+		default:
+			continue
+		}
+		first := l.sent()
+		f.inject(d)
+		l.await(2 << 20 / len(long))
+		f.repair(d)
+		l.await(50)
+		t.Logf("%s: longest wait %s", f.name, l.longestSince(first))
+	}
+	c := l.finish(t, d.dir)
+	t.Log(c)
+	require.Zero(t, c.Lost)
+	require.Zero(t, c.Duplicated)
+	require.Less(t, c.Longest, maxWait+c.Control, "longest wait of a client")
+}

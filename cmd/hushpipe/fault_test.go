@@ -151,6 +151,11 @@ func (d *disk) hold(name string, flag int) {
 
 func (d *disk) letGo() {
 	for _, f := range d.held {
+		st, err := f.Stat()
+		require.NoError(d.t, err)
+		if st.Mode().IsRegular() && st.Size() == 0 {
+			os.Remove(f.Name()) // hold has made it, and nobody could write to it
+		}
 		f.Close()
 	}
 	d.held = nil
