@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -312,4 +313,41 @@ func TestFaultsBehindHTTPD(t *testing.T) {
 	require.Zero(t, c.Lost)
 	require.Zero(t, c.Duplicated)
 	require.Less(t, c.Longest, maxWait+c.Control, "longest wait of a client")
+}
+
+// TestEndIsBounded: a process that hangs with a lock does not keep another one
+// from ending. What it could not count, the next one does.
+func TestEndIsBounded(t *testing.T) {
+	for _, name := range []string{"room files locked", "lines locked", "keys locked"} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			d := newDisk(t, fault{})
+			s := startPipe(t, filterCmd(t, d.dir), true)
+			s.passes(100 * time.Millisecond)
+			f := faults[slices.IndexFunc(faults, func(f fault) bool { return f.name == name })]
+			f.inject(d)
+			s.passes(100 * time.Millisecond)
+			s.stop()
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
+			began := time.Now()
+			s.cmd.Wait()
+			require.Less(t, time.Since(began), shortWait+3*oneMoment)
+			f.repair(d)
+
+			if name != "keys locked" { // which have been made: nobody waits for it
+				require.Equal(t, 1, s.cmd.ProcessState.ExitCode())
+				require.Contains(t, s.said.String(), "the disk does not answer")
+			}
+			next := exec.Command(s.cmd.Path, "filter", d.dir)
+			require.NoError(t, next.Run())
+			if name != "lines locked" {
+				s.checkAll(d.dir)
+				return
+			}
+			lost := 0
+			for _, n := range s.onDisk(d.dir) {
+				lost += 1 - n
+			}
+			require.Contains(t, s.said.String(), plural(uint64(lost))+" lost")
+		})
+	}
 }

@@ -14,7 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
+	"hushpipe/format"
 )
 
 const (
@@ -25,6 +27,9 @@ const (
 	// oneSignal is how soon a signal is the same once more: timeout(1) sends it to
 	// the process and to its group.
 	oneSignal = 200 * time.Millisecond
+
+	// oneMoment is enough for a disk that works.
+	oneMoment = time.Second
 
 	// How long the end of the input waits for a disk that refuses or hangs. Each
 	// reload of Apache ends an input: what a full disk does not take then would
@@ -99,7 +104,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(stdin))
 	defer cancel()
 	if q.Close(ctx) {
-		errs = append(errs, s.Expired(f.Expired()), s.Close())
+		errs = append(errs, closeWithin(ctx, job.store.Path, s, f.Expired()))
 	} else {
 		errs = append(errs, fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", job.store.Path))
 	}
@@ -113,6 +118,24 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 		return errSaid
 	}
 	return nil
+}
+
+// closeWithin closes s, which waits for the lock of another process, perhaps
+// one that hangs. After the end of ctx it gets another moment.
+func closeWithin(ctx context.Context, dir string, s *store.Store, expired map[format.Day][]rooms.Room) error {
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(s.Expired(expired), s.Close()) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(oneMoment):
+		return fmt.Errorf("%s: the disk does not answer, or another process has the lock of the room files; the next start brings them up to date", dir)
+	}
 }
 
 // requests are what signals have asked for.

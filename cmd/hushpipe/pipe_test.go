@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -169,11 +170,12 @@ func (s *pipeLoad) waited() time.Duration {
 	return s.longest
 }
 
-// stop ends the lines, and the input of the logger.
+// stop ends the lines, and when all are read the input of the logger.
 func (s *pipeLoad) stop() {
 	s.t.Helper()
 	close(s.quit)
 	s.ended.Wait()
+	await(s.t, func() bool { return filter.Waiting(s.pipe) == 0 }, "the pipe is not read to its end")
 	s.pipe.Close()
 	assert.Less(s.t, s.longest, maxWait+s.rivals, "longest write into the pipe; this machine was late by %s", s.rivals)
 }

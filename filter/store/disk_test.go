@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+// TestFaultAtTheDayChange: what a new day needs cannot be made when it begins;
+// its lines, pseudonyms and counts are whole once it can.
+func TestFaultAtTheDayChange(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		path []string
+		dir  bool // a directory lies there, else a file
+	}{
+		{"the log", []string{logFile(today + 1)}, true},
+		{"the keys", []string{keyDir}, false},
+		{"the day's key", []string{keyDir, (today + 2).String() + ".key"}, true},
+		{"the journals", []string{rotate.Journal}, false},
+		{"the room files", []string{rotate.Rooms}, false},
+		{"the clock", []string{"clock"}, true},
+		{"the link", []string{"access.log"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			s := b.open()
+			f, q := b.newFilter(s), filter.NewQueue(s, 1<<20)
+			run := func(day format.Day, from, to int) {
+				require.NoError(t, f.Run(strings.NewReader(users(day, "a", from, to)), q))
+			}
+			run(today, 1, 2)
+			require.Eventually(t, func() bool { return b.lines(today) == 2 }, time.Minute, time.Millisecond)
+
+			spoilt := b.path(tt.path...)
+			_, err := os.Lstat(spoilt)
+			was := err == nil
+			if was {
+				require.NoError(t, os.Rename(spoilt, spoilt+".away"))
+			}
+			if tt.dir {
+				require.NoError(t, os.MkdirAll(spoilt, 0o750))
+			} else {
+				require.NoError(t, os.WriteFile(spoilt, nil, 0o600))
+			}
+			for range 2 {
+				b.set(b.cfg.Now().Add(24 * time.Hour))
+				s.Tick()
+				day := format.DayOf(b.cfg.Now())
+				run(day, 1, 3)
+				run(day-1, 3, 4) // late ones
+			}
+			require.NoError(t, os.RemoveAll(spoilt))
+			if was {
+				require.NoError(t, os.Rename(spoilt+".away", spoilt))
+			}
+			b.pass(s, 2*time.Minute)
+			run(today+2, 4, 5)
+			assert.True(t, q.Close(context.Background()))
+			assert.Zero(t, q.Dropped())
+			require.NoError(t, s.Close())
+			assert.Contains(t, b.heard(), spoilt)
+			for day, n := range map[format.Day]int{today: 4, today + 1: 5, today + 2: 5} {
+				assert.Equal(t, n, b.lines(day), day)
+				assert.False(t, b.counts(day).UpperBound, "%s: one key", day)
+			}
+			assert.Equal(t, "4 a\n", b.rooms(today))
+			assert.Equal(t, "4 a\n", b.rooms(today+1))
+			assert.Equal(t, "5 a\n", b.rooms(today+2))
+			assert.Equal(t, b.key(today+1), string(s.Key(today+1, filter.Keep)[:]))
+			assert.NotContains(t, b.read(logFile(today+1)), "192.0.2.")
+		})
+	}
+}
+
+// TestPartOfAFrame: a full disk takes a part of a frame, and keeps none of it.
+func TestPartOfAFrame(t *testing.T) {
+	if os.Getuid() != 0 || runtime.GOOS != "linux" {
+		require.NotEqual(t, "true", os.Getenv("CI"))
+		t.Skip("only root can mount a tmpfs, on Linux")
+	}
+	disk := t.TempDir()
+	out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8k", "none", disk).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	defer exec.Command("umount", "-l", disk).Run()
+	file, err := os.OpenFile(filepath.Join(disk, "journal"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	require.NoError(t, err)
+	defer file.Close()
+	j := journalFile{file}
+	_, err = j.Write(make([]byte, 3000))
+	require.NoError(t, err)
+	n, err := j.Write(make([]byte, 8000))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	assert.Zero(t, n)
+	n, err = j.Write(make([]byte, 5000))
+	assert.Equal(t, 5000, n)
+	require.NoError(t, err)
+	st, err := file.Stat()
+	require.NoError(t, err)
+	assert.EqualValues(t, 8000, st.Size())
+}
