@@ -217,11 +217,13 @@ func (in *pipeInput) wait(again time.Duration) error {
 	return nil
 }
 
-// Waiting returns how many bytes stand in a pipe, as far as the system tells.
-func Waiting(f *os.File) int {
-	n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
+// HalfFull reports whether a pipe has room for no more than it holds, as far as
+// the system tells: whoever writes to it will soon have to wait.
+func HalfFull(f *os.File) bool {
+	size, err := unix.FcntlInt(f.Fd(), unix.F_GETPIPE_SZ, 0)
 	if err != nil {
-		return 0
+		return false
 	}
-	return n
+	there, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
+	return err == nil && there >= size/2
 }

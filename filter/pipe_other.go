@@ -7,5 +7,6 @@ import "os"
 // newPipeInput returns nil: only Linux can look into a pipe, with tee(2).
 func newPipeInput(*plainInput) Input { return nil }
 
-// Waiting returns how many bytes stand in a pipe, as far as the system tells.
-func Waiting(*os.File) int { return 0 }
+// HalfFull reports whether a pipe has room for no more than it holds, as far as
+// the system tells.
+func HalfFull(*os.File) bool { return false }

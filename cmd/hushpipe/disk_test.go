@@ -203,7 +203,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	s.passes(500 * time.Millisecond)
 	require.Contains(t, s.said.String(), "read-only file system; lines wait in memory")
 
-	require.NoError(t, unix.Unmount(d.mount, unix.MNT_DETACH))
+	// In one step: between two, DIR would be made below the mount point.
 	mountTmpfs(t, d.mount, "64m")
 	s.written(d)
 	require.Equal(t, 0, s.end(), "%s", s.said)
@@ -312,7 +312,7 @@ func TestFaultsBehindHTTPD(t *testing.T) {
 	t.Log(c)
 	require.Zero(t, c.Lost)
 	require.Zero(t, c.Duplicated)
-	require.Less(t, c.Longest, maxWait+c.Control, "longest wait of a client")
+	require.Less(t, c.Longest, max(maxWait, 3*c.Control), "longest wait of a client")
 }
 
 // TestEndIsBounded: a process that hangs with a lock does not keep another one

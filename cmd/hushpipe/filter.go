@@ -21,7 +21,6 @@ import (
 
 const (
 	bufferSize = 64 << 20    // bytes of lines that wait for a disk
-	urgent     = 32 << 10    // bytes in the pipe: half of what the smallest holds, pipe(7)
 	drain      = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
 
 	// oneSignal is how soon a signal is the same once more: timeout(1) sends it to
@@ -87,7 +86,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	}
 	asked := obey(signals, in, job.errorLog)
 	_, job.store.Replays = in.(filter.Keeper)
-	job.store.Urgent = func() bool { return filter.Waiting(stdin) > urgent }
+	job.store.Urgent = func() bool { return filter.HalfFull(stdin) }
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
