@@ -54,7 +54,7 @@ func TestFaults(t *testing.T) {
 			before.stand(d)
 
 			require.Equal(t, 0, s.end(), "%s", s.said)
-			t.Logf("%d lines, longest write %s, this machine late by %s; said:\n%s", s.lines(), s.longest, s.rivals, s.said)
+			t.Logf("%d lines, longest write %s, into the pipe of a cat %s; said:\n%s", s.lines(), s.longest, s.control, s.said)
 			s.checkAll(d.path(""))
 			assert.LessOrEqual(t, strings.Count(s.said.String(), "\n"), 3, "one fault is said once, and what waits for it:\n%s", s.said)
 			assert.NotContains(t, s.said.String(), "damaged")
@@ -147,7 +147,7 @@ func TestBufferOverflows(t *testing.T) {
 		lost += 1 - n
 	}
 	require.NotZero(t, lost)
-	require.Less(t, lost, s.lines()/2)
+	require.Greater(t, (s.lines()-lost)*len(filler), bufferSize/2, "bytes that were kept")
 	require.Contains(t, s.said.String(), fmt.Sprintf("hushpipe: %d lines lost: the disk was full or did not answer\n", lost))
 	s.checkCounts(d.dir) // also of lines that were lost: their rooms were used
 	s.checkClean(d.dir)
