@@ -279,13 +279,13 @@ func loopDisk(t *testing.T) *disk {
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(32<<20))
 	require.NoError(t, f.Close())
-	command(t, "mkfs.ext4", "-q", image)
-	command(t, "mount", "-o", "loop,errors=remount-ro", image, d.mount)
+	runTool(t, "mkfs.ext4", "-q", image)
+	runTool(t, "mount", "-o", "loop,errors=remount-ro", image, d.mount)
 	t.Cleanup(func() { exec.Command("umount", "-l", d.mount).Run() })
 	return d
 }
 
-func command(t *testing.T, name string, args ...string) {
+func runTool(t *testing.T, name string, args ...string) {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
