@@ -186,7 +186,7 @@ func (s *Store) counters() Counters {
 func (s *Store) keeping(say func(topic, line string)) func(topic, line string) {
 	return func(topic, line string) {
 		if topic != "recovered" && topic != "expired-rooms" {
-			s.fault.Store(&Fault{s.cfg.Now().Truncate(time.Second), line[:min(len(line), faultSize)]})
+			s.lastFault.Store(&Fault{s.cfg.Now().Truncate(time.Second), line[:min(len(line), faultSize)]})
 		}
 		say(topic, line)
 	}
@@ -206,7 +206,7 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	o.counted = c
 	forgetDays(o.Days)
 	o.Written = now.Truncate(time.Second)
-	if f := s.fault.Load(); f != nil {
+	if f := s.lastFault.Load(); f != nil {
 		o.LastError = *f
 	}
 	if o.lock == nil || !leadsTo(dir, rotate.Status, o.id+lockSuffix, o.lock) {

@@ -100,8 +100,8 @@ type Store struct {
 	appended bool   // lines were written
 	repeated uint64 // batches written a second time
 
-	observed atomic.Pointer[observed]
-	fault    atomic.Pointer[Fault]
+	observed  atomic.Pointer[observed]
+	lastFault atomic.Pointer[Fault]
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
