@@ -67,6 +67,15 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 			if isClosed(stdin) {
 				return errors.New("stdin is closed: pipe the log into hushpipe")
 			}
+			if job.account != nil {
+				if err := store.HandOver(job.store, job.account.uid, job.account.gid, false); err != nil {
+					say.fault(err)
+				}
+				if err := job.account.become(); err != nil {
+					return err
+				}
+			}
+			job.store.Confined = confine(o.dir, o.keys)
 			if o.stdout {
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
@@ -228,6 +237,9 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	switch {
 	case !o.stdout:
 		err = store.Check(job.store)
+		if job.account != nil {
+			err = errors.Join(err, job.account.check(job.store))
+		}
 	case job.store.Path != "":
 		var keys *store.Ciphers
 		if keys, err = store.OpenCiphers(job.store.Path, job.store.Keys, say.about); err == nil {

@@ -33,6 +33,7 @@ type filterFlags struct {
 	redact   string
 	jsonKeys []string
 	stdout   bool
+	user     string
 	check    bool
 }
 
@@ -51,6 +52,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
+	flags.StringVar(&o.user, "user", "", "`NAME` of the user to become in place of root, who gets DIR and KEYDIR")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
 }
 
@@ -74,6 +76,7 @@ type job struct {
 	filter   filter.Config
 	store    store.Config
 	errorLog bool
+	account  *account // to become; nil: the process stays what it is
 }
 
 // job checks the flags. Each error names its flag and says what to give.
@@ -83,6 +86,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	}
 	if o.dir == "" && o.keys != "" {
 		return nil, usage("--keys: with --stdout it needs a DIR as well, whose keys they are")
+	}
+	if o.user != "" && o.stdout {
+		return nil, usage("--user: with --stdout nothing is written to DIR; run hushpipe as that user instead")
 	}
 	j := &job{errorLog: o.format == "error"}
 	var keys []string
@@ -120,6 +126,11 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	}
 	if o.roomHash != "sha1" && o.roomHash != "hmac" {
 		return nil, usage("--room-hash %q: give sha1 or hmac", o.roomHash)
+	}
+	if o.user != "" {
+		if j.account, err = findAccount(o.user); err != nil {
+			return nil, err
+		}
 	}
 	j.filter.CountV6 = int(o.countV6)
 	j.filter.Limits = rooms.DefaultLimits

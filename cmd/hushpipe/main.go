@@ -24,11 +24,13 @@ const (
 	exitUsage = 2
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, messagesOnly(os.Stderr))) }
 
 // run is the whole program. Everything that it says goes through messages.
 func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
-	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // keys and addresses are in memory
+	// Keys and addresses are in memory.
+	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	hideMemory()
 	say := newMessages(stderr)
 	defer say.close()
 	root := &cobra.Command{

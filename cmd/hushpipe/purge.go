@@ -29,6 +29,7 @@ filter does this by itself; purge is for a server that is off or silent.`,
 					return usage("--%w", err)
 				}
 			}
+			confine(args[0], keys)
 			purged, err := store.Purge(cfg, force)
 			for _, name := range purged.Deleted {
 				fmt.Fprintln(cmd.OutOrStdout(), "deleted", name)

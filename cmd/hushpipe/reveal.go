@@ -48,6 +48,7 @@ use is noted in DIR/reveal.log: when, by whom, how many.`,
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
+			confine(args[0], r.keyDir)
 			var err error
 			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.about); err != nil {
 				return err

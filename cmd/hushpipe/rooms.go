@@ -29,6 +29,7 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			if err != nil {
 				return err
 			}
+			confine(args[0], "")
 			counts, err := store.ReadCounts(args[0], day)
 			if errors.Is(err, fs.ErrNotExist) {
 				if _, err := os.Stat(args[0]); err != nil {

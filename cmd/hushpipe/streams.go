@@ -67,3 +67,21 @@ func silent(f *os.File, within time.Duration) bool {
 	n, err := unix.Poll(fds, int(within.Milliseconds()))
 	return n == 0 || err != nil
 }
+
+// messagesOnly returns stderr under another number and takes it from the Go
+// runtime, which writes the arguments of functions and the registers to
+// descriptor 2 when a process crashes: addresses and keys may be among them. No
+// value of GOTRACEBACK leaves them out of a fatal signal or a runtime throw
+// (gotraceback in runtime/runtime1.go).
+func messagesOnly(stderr *os.File) *os.File {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return stderr
+	}
+	defer null.Close()
+	fd, err := unix.FcntlInt(stderr.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil || unix.Dup2(int(null.Fd()), int(stderr.Fd())) != nil {
+		return stderr
+	}
+	return os.NewFile(uintptr(fd), stderr.Name())
+}

@@ -28,6 +28,9 @@ const (
 	keys = "keys"
 )
 
+// directories are all of them.
+var directories = []string{"", keys, Rooms, Journal}
+
 // cacheTag keeps a directory out of backups, https://bford.info/cachedir/.
 const (
 	cacheTagName = "CACHEDIR.TAG"

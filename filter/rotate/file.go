@@ -20,6 +20,7 @@ var (
 	errIrregular = errors.New("is no regular file: remove it")
 	errNoDir     = errors.New("is no directory: remove it")
 	errIsDir     = errors.New("is a directory: remove it")
+	errLinked    = errors.New("has another name (a hard link), and others can write its directory: remove it")
 )
 
 const (
@@ -75,8 +76,10 @@ func refusal(st *unix.Stat_t, want uint32) error {
 
 // openFile opens a regular file in the directory at, and nothing else: a link
 // is not followed, and O_NONBLOCK lets a FIFO be seen for what it is instead of
-// being waited for. A file that this call makes gets mode, whatever the umask;
-// the mode of one that exists is left alone.
+// being waited for. A file that this call makes gets mode, whatever the umask,
+// and the owner of its directory if root makes it; one that exists is left as it
+// is. One with a second name is refused where others than its user and root
+// could have given it this one; elsewhere backup tools make such names.
 func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	flag |= unix.O_NOFOLLOW | unix.O_NONBLOCK
 	exclusive := flag&unix.O_EXCL != 0
@@ -111,6 +114,12 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	}
 	if err = fstat(fd, &st); err == nil {
 		err = refusal(&st, unix.S_IFREG)
+	}
+	if err == nil && st.Nlink > 1 && othersWrite(at) {
+		err = errLinked
+	}
+	if err == nil && created {
+		giveToOwner(at, fd)
 	}
 	if err == nil && created && uint32(st.Mode)&0o777 != mode {
 		err = again(func() error { return unix.Fchmod(fd, mode) })
@@ -151,8 +160,12 @@ func openDir(at int, name string, follow int, create bool) (int, error) {
 	if unmade != nil {
 		return fd, nil
 	}
-	if err = fstat(fd, &st); err == nil {
-		// A directory made in one with setgid has it too, and chmod would drop it.
+	if at != unix.AT_FDCWD {
+		giveToOwner(at, fd)
+	}
+	// A directory made in one with setgid has it too, and chmod would drop it: by
+	// the mode given, and where the process is not in the group, chmod(2).
+	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != dirMode {
 		mode := dirMode | uint32(st.Mode)&unix.S_ISGID
 		err = again(func() error { return unix.Fchmod(fd, mode) })
 	}

@@ -76,6 +76,7 @@ func (d *Dir) readSecret(sub, name string) (secret [32]byte, err error) {
 			outcome = "set it to 0600 by hand"
 		}
 		d.say(sub, name, "others could read this key (mode %04o): %s", mode, outcome)
+		d.markExposed(sub, name)
 	}
 	if _, err := io.ReadFull(f, secret[:]); err != nil {
 		return [32]byte{}, d.fault("read", sub, name, bare(err))

@@ -31,6 +31,9 @@ type Purged struct {
 func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
 	today := format.DayOf(now)
 	p := Purged{Window: Window{First: keep.first(today), Today: today}}
+	if err := d.CheckOpen(); err != nil {
+		d.notify(err.Error())
+	}
 
 	names, err := d.Names("")
 	if err != nil {

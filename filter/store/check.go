@@ -45,7 +45,7 @@ func Check(cfg Config) error {
 	} {
 		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
 	}
-	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckKeep(cfg.Keep))
+	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckOpen(), dir.CheckKeep(cfg.Keep))
 	return join(errs...)
 }
 

@@ -41,6 +41,7 @@ type Config struct {
 	Counting bool   // rooms are counted: days get a room file
 	Secret   bool   // room hashes are made under a secret
 	Settings string // what shapes pseudonyms and counts; recorded in journals
+	Confined string // how the process is confined, or why not; recorded for status
 	Now      func() time.Time
 	// Replays tells that the input is a pipe in which a batch stands until it is
 	// written: after a kill the next process may write it a second time.

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/store"
+)
+
+// account is the user that a process started by root becomes.
+type account struct {
+	name     string
+	uid, gid int
+	groups   []int
+}
+
+// findAccount looks up --user. It is nil where the process is that user
+// already.
+func findAccount(name string) (*account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, usage("--user %q: no such user; make one with adduser --system --group %s", name, name)
+	}
+	a := &account{name: name}
+	ids, err := u.GroupIds()
+	if err == nil {
+		a.uid, err = strconv.Atoi(u.Uid)
+	}
+	if err == nil {
+		a.gid, err = strconv.Atoi(u.Gid)
+	}
+	for _, id := range ids {
+		if n, err := strconv.Atoi(id); err == nil {
+			a.groups = append(a.groups, n)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, usage("--user %q: its groups cannot be looked up: %w", name, err)
+	case a.uid == 0:
+		return nil, usage("--user %q: that is root; name the user to become instead of it", name)
+	case os.Getuid() == a.uid && os.Geteuid() == a.uid:
+		return nil, nil
+	case os.Geteuid() != 0:
+		return nil, usage("--user %q: only root can become another user; leave it out", name)
+	}
+	return a, nil
+}
+
+// become gives up root for good, in all threads.
+func (a *account) become() error {
+	// With this the modes of new files are right as they are made: who is not in
+	// the group of a file loses its setgid bit by chmod(2).
+	unix.Umask(0o027)
+	err := syscall.Setgroups(a.groups)
+	if err == nil {
+		err = syscall.Setgid(a.gid)
+	}
+	if err == nil {
+		err = syscall.Setuid(a.uid)
+	}
+	if err != nil {
+		return usage("--user %q: cannot become that user: %w", a.name, err)
+	}
+	hideMemory() // the kernel undoes it when the user changes, prctl(2)
+	// A capability kept by securebits, say, would be a way back.
+	if os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid ||
+		syscall.Setuid(0) == nil || a.gid != 0 && syscall.Setgid(0) == nil {
+		return usage("--user %q: root could be taken back: start hushpipe with no capabilities or securebits kept", a.name)
+	}
+	return nil
+}
+
+// check is --check for --user: it tells what handing over would fail at,
+// and whether the user could reach the directories. The process is that user
+// then.
+func (a *account) check(cfg store.Config) error {
+	errs := []error{store.HandOver(cfg, a.uid, a.gid, true)}
+	if err := a.become(); err != nil {
+		return err
+	}
+	for _, path := range []string{cfg.Path, cfg.Keys} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrPermission) {
+			errs = append(errs, fmt.Errorf("%s: cannot be reached by %s: let it search (chmod o+x) the directories above", path, a.name))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,252 @@
+package rotate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// othersBits are the permissions by which others than the owner make names
+	// in a directory; its sticky bit keeps nobody from making one.
+	othersBits = unix.S_IWGRP | unix.S_IWOTH
+
+	exposedSuffix = ".exposed"
+)
+
+var (
+	errForeign  = errors.New("its directory holds files that are not hushpipe's: give it a directory of its own, or chown that to the user yourself")
+	errNotGiven = errors.New("others could have put it there: remove it, or chown it to the user yourself")
+	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys: chmod o-w it")
+	errUnquiet  = errors.New("files come and go: try again")
+)
+
+// othersWrite reports whether anybody but the process's user and root can make
+// names in the directory at.
+func othersWrite(at int) bool {
+	var st unix.Stat_t
+	return fstat(at, &st) != nil || isOthers(&st)
+}
+
+func isOthers(st *unix.Stat_t) bool {
+	return st.Uid != 0 && int(st.Uid) != os.Geteuid() || uint32(st.Mode)&othersBits != 0
+}
+
+// giveToOwner gives what root has just made in the directory at to the owner of
+// that. At a reload a logger with --user and one without work side by side, and
+// the files of both must be of use to both. The owner is looked up after the
+// file is there: HandOver changes it first and lists the files then, so that one
+// of the two sees the other. Where root may not do this, in a container, the
+// file stays root's.
+func giveToOwner(at, fd int) {
+	var st unix.Stat_t
+	if os.Geteuid() == 0 && fstat(at, &st) == nil && st.Uid != 0 {
+		_ = unix.Fchown(fd, int(st.Uid), -1)
+	}
+}
+
+// CheckOpen returns an error for the directories that everybody can write.
+func (d *Dir) CheckOpen() error {
+	for _, sub := range directories {
+		at, err := d.openSub(sub, false)
+		if err != nil {
+			continue // it comes up where the directory is used
+		}
+		var st unix.Stat_t
+		err = fstat(at, &st)
+		unix.Close(at)
+		if err == nil && uint32(st.Mode)&unix.S_IWOTH != 0 {
+			return d.fault("check", sub, "", errOpen)
+		}
+	}
+	return nil
+}
+
+// markExposed notes beside a key, or another secret, that others could read it:
+// as an empty file that is deleted with its day.
+func (d *Dir) markExposed(sub, name string) {
+	f, err := d.OpenFile(sub, name+exposedSuffix, os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		d.notify(err.Error())
+		return
+	}
+	f.Close()
+}
+
+// Exposed returns the paths below DIR of the secrets that live and that others
+// could once read, such as keys/2026-11-22.key. Keys in another directory have
+// the same names.
+func (d *Dir) Exposed() (paths []string, err error) {
+	for _, sub := range []string{"", keys} {
+		names, err := d.Names(sub)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if secret, ok := strings.CutSuffix(name, exposedSuffix); ok {
+				paths = append(paths, strings.TrimPrefix(sub+"/"+secret, "/"))
+			}
+		}
+	}
+	return paths, nil
+}
+
+// HandOver gives DIR and what hushpipe has made in it to the user uid, and what
+// has root's group to the group gid: any other stays, as does a setgid bit. more
+// names files of DIR itself that are not this package's. With dry it only tells
+// what would go wrong.
+//
+// It is for root, and hostile hands may work in the same directories meanwhile.
+// Everything is opened as any other file here, with no link followed, and given
+// away by its descriptor. A directory that root alone could write until now is
+// given away with all of hushpipe's files, but not if there are others in it:
+// whoever has a directory can replace them. Of one that belongs to another user
+// already, say the one of an earlier --user, only that user's own files are.
+func (d *Dir) HandOver(uid, gid int, more []string, dry bool) error {
+	var errs []error
+	for _, sub := range directories {
+		h := handOver{d: d, sub: sub, more: more, uid: uid, gid: gid, dry: dry}
+		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// handOver is the work on one directory.
+type handOver struct {
+	d        *Dir
+	sub      string
+	more     []string
+	uid, gid int
+	dry      bool
+
+	at    int
+	was   unix.Stat_t // the directory, before it was given away
+	given bool        // in this round
+}
+
+func (h *handOver) directory() error {
+	var err error
+	// The user may not be able to make a key directory that lies elsewhere.
+	if h.at, err = h.d.openSub(h.sub, h.sub == keys && !h.dry); err != nil {
+		return err
+	}
+	defer unix.Close(h.at)
+	if err = fstat(h.at, &h.was); err != nil {
+		return h.d.fault("chown", h.sub, "", err)
+	}
+	names, err := h.d.Names(h.sub)
+	if err != nil {
+		return err
+	}
+	if int(h.was.Uid) != h.uid {
+		for _, name := range names {
+			if !h.own(name) {
+				return h.d.fault("chown", h.sub, name, errForeign)
+			}
+		}
+		if err = h.give(h.at, &h.was); err != nil {
+			return h.d.fault("chown", h.sub, "", err)
+		}
+	}
+	// A root process that made a file before it could see the new owner has
+	// renamed it, it may be, since the names were listed.
+	for range 8 {
+		h.given = false
+		var errs []error
+		if names, err = h.d.Names(h.sub); err != nil {
+			return err
+		}
+		for _, name := range names {
+			if h.own(name) {
+				errs = append(errs, h.d.fault("chown", h.sub, name, h.file(name)))
+			}
+		}
+		if err = errors.Join(errs...); err != nil || !h.given || h.dry {
+			return err
+		}
+	}
+	return h.d.fault("chown", h.sub, "", errUnquiet)
+}
+
+func (h *handOver) file(name string) error {
+	var st unix.Stat_t
+	if err := lstat(h.at, name, &st); err == unix.ENOENT {
+		h.given = true // renamed meanwhile: list again
+		return nil
+	} else if err != nil {
+		return err
+	}
+	switch {
+	case h.sub == "" && slices.Contains(directories, name):
+		return nil // has its own turn
+	case h.sub == "" && name == linkName, isTemp(name) && fileType(&st) == unix.S_IFLNK:
+		return nil // to replace a link it takes the directory
+	}
+	fd, err := openFile(h.at, name, unix.O_RDONLY, 0)
+	if err == unix.ENOENT {
+		h.given = true
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := fstat(fd, &st); err != nil {
+		return err
+	}
+	switch {
+	case int(st.Uid) == h.uid:
+		return nil
+	case !isOthers(&h.was):
+	case st.Uid == h.was.Uid && st.Uid != 0 && st.Nlink == 1:
+	default:
+		return errNotGiven
+	}
+	return h.give(fd, &st)
+}
+
+// give gives away what is open at fd.
+func (h *handOver) give(fd int, st *unix.Stat_t) error {
+	if h.dry {
+		return nil
+	}
+	gid := -1
+	if st.Gid == 0 {
+		gid = h.gid
+	}
+	h.given = true
+	return unix.Fchown(fd, h.uid, gid)
+}
+
+// own reports whether a file in the directory bears one of hushpipe's names.
+func (h *handOver) own(name string) bool {
+	name = strings.TrimSuffix(name, exposedSuffix)
+	if isTemp(name) || name == cacheTagName {
+		return true
+	}
+	prefix := ""
+	switch h.sub {
+	case "":
+		switch name {
+		case linkName, clockName:
+			return true
+		}
+		if slices.Contains(directories, name) || slices.Contains(h.more, name) {
+			return true
+		}
+		prefix = logPrefix
+	case keys:
+		if name == keepName {
+			return true
+		}
+	case Rooms:
+		prefix = "rooms-"
+	}
+	_, dated := datedName(name, prefix)
+	return dated
+}
