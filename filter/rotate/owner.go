@@ -22,7 +22,6 @@ var (
 	errForeign  = errors.New("its directory holds files that are not hushpipe's: give it a directory of its own, or chown that to the user yourself")
 	errNotGiven = errors.New("others could have put it there: remove it, or chown it to the user yourself")
 	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys: chmod o-w it")
-	errUnquiet  = errors.New("files come and go: try again")
 )
 
 // othersWrite reports whether anybody but the process's user and root can make
@@ -108,7 +107,9 @@ func (d *Dir) Exposed() (paths []string, err error) {
 // already, say the one of an earlier --user, only that user's own files are.
 func (d *Dir) HandOver(uid, gid int, more []string, dry bool) error {
 	var errs []error
-	for _, sub := range directories {
+	// DIR comes last, and the directories in it are made: a root process that
+	// makes one in a DIR of the user has files in it before the user has it.
+	for _, sub := range slices.Backward(directories) {
 		h := handOver{d: d, sub: sub, more: more, uid: uid, gid: gid, dry: dry}
 		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
@@ -125,15 +126,13 @@ type handOver struct {
 	uid, gid int
 	dry      bool
 
-	at    int
-	was   unix.Stat_t // the directory, before it was given away
-	given bool        // in this round
+	at  int
+	was unix.Stat_t // the directory, before it was given away
 }
 
 func (h *handOver) directory() error {
 	var err error
-	// The user may not be able to make a key directory that lies elsewhere.
-	if h.at, err = h.d.openSub(h.sub, h.sub == keys && !h.dry); err != nil {
+	if h.at, err = h.d.openSub(h.sub, !h.dry); err != nil {
 		return err
 	}
 	defer unix.Close(h.at)
@@ -144,70 +143,81 @@ func (h *handOver) directory() error {
 	if err != nil {
 		return err
 	}
-	if int(h.was.Uid) != h.uid {
-		for _, name := range names {
-			if !h.own(name) {
-				return h.d.fault("chown", h.sub, name, errForeign)
-			}
-		}
-		if err = h.give(h.at, &h.was); err != nil {
-			return h.d.fault("chown", h.sub, "", err)
+	if int(h.was.Uid) == h.uid {
+		return h.files(names)
+	}
+	for _, name := range names {
+		if !h.own(name) {
+			return h.d.fault("chown", h.sub, name, errForeign)
 		}
 	}
-	// A root process that made a file before it could see the new owner has
-	// renamed it, it may be, since the names were listed.
-	for range 8 {
-		h.given = false
-		var errs []error
-		if names, err = h.d.Names(h.sub); err != nil {
-			return err
-		}
-		for _, name := range names {
-			if h.own(name) {
-				errs = append(errs, h.d.fault("chown", h.sub, name, h.file(name)))
-			}
-		}
-		if err = errors.Join(errs...); err != nil || !h.given || h.dry {
-			return err
-		}
-	}
-	return h.d.fault("chown", h.sub, "", errUnquiet)
-}
-
-func (h *handOver) file(name string) error {
-	var st unix.Stat_t
-	if err := lstat(h.at, name, &st); err == unix.ENOENT {
-		h.given = true // renamed meanwhile: list again
-		return nil
-	} else if err != nil {
+	if err := h.files(names); err != nil {
 		return err
 	}
+	if err = h.give(h.at, &h.was); err != nil {
+		return h.d.fault("chown", h.sub, "", err)
+	}
+	// What a root process made before it could see the new owner may be renamed
+	// between a listing and its use, once.
+	for range 2 {
+		if names, err = h.d.Names(h.sub); err == nil {
+			err = h.files(names)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *handOver) files(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if h.own(name) {
+			errs = append(errs, h.d.fault("chown", h.sub, name, h.file(name)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// file gives away one file. One that is gone by now is none.
+func (h *handOver) file(name string) error {
+	var st unix.Stat_t
+	if err := lstat(h.at, name, &st); err != nil {
+		return ifGone(err)
+	}
 	switch {
+	case int(st.Uid) == h.uid && fileType(&st) == unix.S_IFREG:
+		return nil
 	case h.sub == "" && slices.Contains(directories, name):
 		return nil // has its own turn
 	case h.sub == "" && name == linkName, isTemp(name) && fileType(&st) == unix.S_IFLNK:
 		return nil // to replace a link it takes the directory
+	case isTemp(name) && int(h.was.Uid) == h.uid:
+		return nil // root is making it, and will give it away
 	}
 	fd, err := openFile(h.at, name, unix.O_RDONLY, 0)
-	if err == unix.ENOENT {
-		h.given = true
-		return nil
-	} else if err != nil {
-		return err
+	if err != nil {
+		return ifGone(err)
 	}
 	defer unix.Close(fd)
 	if err := fstat(fd, &st); err != nil {
 		return err
 	}
 	switch {
-	case int(st.Uid) == h.uid:
-		return nil
 	case !isOthers(&h.was):
 	case st.Uid == h.was.Uid && st.Uid != 0 && st.Nlink == 1:
 	default:
 		return errNotGiven
 	}
 	return h.give(fd, &st)
+}
+
+func ifGone(err error) error {
+	if err == unix.ENOENT {
+		return nil
+	}
+	return err
 }
 
 // give gives away what is open at fd.
@@ -219,7 +229,6 @@ func (h *handOver) give(fd int, st *unix.Stat_t) error {
 	if st.Gid == 0 {
 		gid = h.gid
 	}
-	h.given = true
 	return unix.Fchown(fd, h.uid, gid)
 }
 

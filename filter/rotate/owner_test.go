@@ -1,0 +1,258 @@
+package rotate
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
+)
+
+// Any user and group but root; none of them needs to exist.
+const (
+	userID, groupID   = 4242, 4243
+	otherID, otherGID = 4244, 4245
+)
+
+// asRoot is for tests that give files away.
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI runs as root")
+		t.Skip("only root can give files away")
+	}
+}
+
+// owners returns "uid:gid mode" of everything in DIR, DIR itself as ".".
+func owners(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		name, _ := filepath.Rel(dir, path)
+		all[name] = owner(t, path)
+		return nil
+	}))
+	return all
+}
+
+func owner(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Lstat(path)
+	require.NoError(t, err)
+	st := info.Sys().(*syscall.Stat_t)
+	return strings.Join([]string{id(st.Uid) + ":" + id(st.Gid), info.Mode().String()}, " ")
+}
+
+func id(n uint32) string {
+	return map[uint32]string{0: "root", userID: "user", groupID: "group", otherID: "other", otherGID: "adm"}[n]
+}
+
+// TestHardLinks: a second name is refused where others could have given it.
+func TestHardLinks(t *testing.T) {
+	asRoot(t)
+	const name = "2026-11-22.1"
+	for _, c := range []struct {
+		mode    fs.FileMode
+		uid     int
+		refused bool
+	}{
+		{0o750, 0, false},
+		{0o755, 0, false},
+		{0o770, 0, true},
+		{0o757, 0, true},
+		{0o777 | fs.ModeSticky, 0, true}, // sticky: anybody can make a name all the same
+		{0o750, otherID, true},
+	} {
+		d, _ := newDir(t)
+		path := put(t, d, filepath.Join(Journal, name), "kept")
+		require.NoError(t, os.Link(path, filepath.Join(t.TempDir(), "backup")))
+		require.NoError(t, os.Chmod(filepath.Dir(path), c.mode))
+		require.NoError(t, os.Chown(filepath.Dir(path), c.uid, -1))
+		for _, flag := range []int{os.O_RDONLY, os.O_RDWR | os.O_APPEND, os.O_WRONLY | os.O_CREATE} {
+			f, err := d.OpenFile(Journal, name, flag)
+			if c.refused {
+				assert.ErrorIs(t, err, errLinked, "%v %d", c.mode, c.uid)
+			} else if assert.NoError(t, err, "%v %d", c.mode, c.uid) {
+				f.Close()
+			}
+		}
+		assert.NoError(t, d.Remove(Journal, name), "it can be deleted with its day")
+	}
+}
+
+func TestRootGivesToOwner(t *testing.T) {
+	asRoot(t)
+	path := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.Mkdir(path, 0o750))
+	require.NoError(t, os.Chown(path, userID, otherGID))
+	require.NoError(t, os.Chmod(path, 0o750|fs.ModeSetgid))
+	d, _ := openTest(t, path, Options{})
+	useAll(t, d)
+	d.markExposed(keys, "2026-11-22.key")
+	for name, got := range owners(t, path) {
+		if name != linkName {
+			assert.Contains(t, got, "user:adm ", name)
+		}
+		if strings.HasPrefix(got[len("user:adm "):], "d") {
+			assert.Equal(t, "user:adm dgrwxr-x---", got, name)
+		}
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	asRoot(t)
+	base := t.TempDir()
+	path, keyDir := filepath.Join(base, "log"), filepath.Join(base, "keys")
+	d, _ := openTest(t, path, Options{Keys: keyDir})
+	useAll(t, d)
+	put(t, d, "access-2026-11-21.log.gz", "an operator's tool made it")
+	put(t, d, ".hushpipe-0123456789abcdef", "in the making")
+	require.NoError(t, os.Chown(filepath.Join(path, Rooms), 0, otherGID))
+	require.NoError(t, os.Chmod(filepath.Join(path, Rooms), 0o750|fs.ModeSetgid))
+	require.NoError(t, os.Link(filepath.Join(path, "access-2026-11-22.log"), filepath.Join(base, "backup")))
+	before := owners(t, base)
+
+	require.NoError(t, d.HandOver(userID, groupID, []string{"rooms.secret"}, true))
+	assert.Equal(t, before, owners(t, base), "dry")
+	require.NoError(t, d.HandOver(userID, groupID, []string{"rooms.secret"}, false))
+	after := owners(t, base)
+	for name, was := range before {
+		want := strings.Replace(strings.Replace(was, "root:", "user:", 1), ":root", ":group", 1)
+		if name == "." || name == "log/access.log" {
+			want = was
+		}
+		assert.Equal(t, want, after[name], name)
+	}
+	assert.Equal(t, "user:adm dgrwxr-x---", after["log/rooms"])
+
+	require.NoError(t, d.HandOver(userID, groupID, []string{"rooms.secret"}, false))
+	assert.Equal(t, after, owners(t, base), "once more")
+	require.NoError(t, os.Remove(filepath.Join(base, "backup")))
+	require.NoError(t, d.HandOver(otherID, groupID, []string{"rooms.secret"}, false))
+	for name, got := range owners(t, base) {
+		if name != "." && name != "log/access.log" {
+			assert.Contains(t, got, "other:", "another user: %s", name)
+		}
+	}
+}
+
+// TestHandOverPlanted: what others put into a directory is never given away.
+func TestHandOverPlanted(t *testing.T) {
+	asRoot(t)
+	for _, c := range []struct {
+		name  string
+		where string
+		plant func(path, victim string) error
+		owner int // of the directory
+		err   string
+	}{
+		{"symlink", "clock", func(path, victim string) error { return os.Symlink(victim, path) }, 0, "is a symbolic link"},
+		{"FIFO", "keys/2026-11-22.key", func(path, _ string) error { return unix.Mkfifo(path, 0o600) }, 0, "is no regular file"},
+		{"symlink for a directory", "rooms", func(path, victim string) error { return os.Symlink(filepath.Dir(victim), path) }, 0, "is a symbolic link"},
+		{"somebody's file", "passwd", func(path, victim string) error { return os.WriteFile(path, nil, 0o600) }, 0, "not hushpipe's"},
+		{"hard link", "journal/2026-11-22.x", func(path, victim string) error { return os.Link(victim, path) }, userID, "has another name"},
+		{"hard link, first name gone", "journal/2026-11-22.x", func(path, victim string) error { return os.Rename(victim, path) }, userID, "others could have put it there"},
+		{"hard link of another owner", "journal/2026-11-22.x", func(path, victim string) error { return os.Link(victim, path) }, otherID, "has another name"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			base := t.TempDir()
+			victim := filepath.Join(base, "victim")
+			require.NoError(t, os.WriteFile(victim, []byte("secret"), 0o600))
+			d, _ := openTest(t, filepath.Join(base, "log"), Options{})
+			require.NoError(t, os.Chown(d.path, c.owner, -1))
+			path := filepath.Join(d.path, c.where)
+			if dir := filepath.Dir(path); dir != d.path {
+				require.NoError(t, os.Mkdir(dir, 0o750))
+				require.NoError(t, os.Chown(dir, c.owner, -1))
+			}
+			require.NoError(t, c.plant(path, victim))
+			for _, dry := range []bool{true, false} {
+				assert.ErrorContains(t, d.HandOver(userID, groupID, nil, dry), c.err)
+			}
+			assert.Contains(t, owner(t, path), "root:root")
+			if _, err := os.Lstat(victim); err == nil {
+				assert.Contains(t, owner(t, victim), "root:root")
+			}
+		})
+	}
+}
+
+// TestHandOverWhileRootWrites: a root process that makes files meanwhile, as an
+// old logger does during a reload, leaves none that the user cannot read.
+func TestHandOverWhileRootWrites(t *testing.T) {
+	asRoot(t)
+	for range 20 {
+		d, _ := newDir(t)
+		old, _ := openTest(t, d.path, Options{})
+		var writers sync.WaitGroup
+		for i := range 4 {
+			writers.Go(func() {
+				for n := range 10 {
+					_, err := old.Key(day("2026-11-22") + format.Day(10*i+n))
+					assert.NoError(t, err)
+					assert.NoError(t, old.ReplaceFile("", clockName, nil))
+				}
+			})
+		}
+		err := d.HandOver(userID, groupID, nil, false)
+		writers.Wait()
+		require.NoError(t, err)
+		for name, got := range owners(t, d.path) {
+			if name != linkName {
+				assert.Contains(t, got, "user:", name)
+			}
+		}
+	}
+}
+
+func TestCheckOpen(t *testing.T) {
+	d, said := newDir(t)
+	useAll(t, d)
+	require.NoError(t, d.CheckOpen())
+	for _, sub := range directories {
+		path := filepath.Join(d.path, sub)
+		require.NoError(t, os.Chmod(path, 0o777))
+		want := "check " + path + ": everybody can write this directory"
+		assert.ErrorContains(t, d.CheckOpen(), want)
+		*said = nil
+		d.Purge(at("2026-11-22 12:00"), 14, false)
+		require.Len(t, *said, 1)
+		assert.Contains(t, (*said)[0], want)
+		require.NoError(t, os.Chmod(path, 0o770))
+	}
+	require.NoError(t, d.CheckOpen(), "the group is the operator's choice")
+}
+
+// TestExposed: that others could read a key is known as long as it lives.
+func TestExposed(t *testing.T) {
+	d, _ := newDir(t)
+	useAll(t, d)
+	paths, err := d.Exposed()
+	require.NoError(t, err)
+	assert.Empty(t, paths)
+	for _, name := range []string{"keys/2026-11-22.key", "rooms.secret"} {
+		require.NoError(t, os.Chmod(filepath.Join(d.path, name), 0o644))
+	}
+	for range 2 {
+		_, err = d.Key(day("2026-11-22"))
+		require.NoError(t, err)
+		_, err = d.Secret("rooms.secret")
+		require.NoError(t, err)
+		paths, err = d.Exposed()
+		require.NoError(t, err)
+		assert.Equal(t, []string{"rooms.secret", "keys/2026-11-22.key"}, paths)
+	}
+	d.Purge(at("2026-12-06 12:00"), 14, true)
+	paths, err = d.Exposed()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"rooms.secret"}, paths)
+}
