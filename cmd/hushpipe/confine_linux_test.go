@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// withLandlock skips where there is none.
+func withLandlock(t *testing.T) {
+	t.Helper()
+	_, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI has a kernel with landlock")
+		t.Skip("this kernel has no landlock")
+	}
+}
+
+// probe confines itself to DIR and KEYDIR and prints what it cannot do then.
+func probe() {
+	dir, keys, port := os.Args[1], os.Args[2], os.Args[3]
+	fmt.Println(confine(dir, keys))
+	try := func(what string, err error) {
+		if err != nil {
+			fmt.Println(what)
+		}
+	}
+	write := func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }
+	read := func(path string) error { _, err := os.ReadFile(path); return err }
+	above := filepath.Dir(dir)
+	try("write to DIR", write(dir+"/a"))
+	try("rename in DIR", os.Rename(dir+"/a", dir+"/b"))
+	try("link in DIR", os.Link(dir+"/b", dir+"/c"))
+	try("symlink in DIR", os.Symlink("c", dir+"/d"))
+	try("read in DIR", read(dir+"/d"))
+	try("truncate in DIR", os.Truncate(dir+"/c", 0))
+	try("make a directory", os.Mkdir(dir+"/sub", 0o700))
+	try("delete", os.Remove(dir+"/b"))
+	try("write to KEYDIR", write(keys+"/a"))
+	try("write to /dev/null", write(os.DevNull))
+	try("use another DIR in its place", errors.Join(os.Mkdir(dir+"-new", 0o700), write(dir+"-new/a")))
+
+	try("make a FIFO", unix.Mkfifo(dir+"/fifo", 0o600))
+	try("write beside KEYDIR", write(filepath.Dir(keys)+"/a"))
+	try("read /etc/passwd", read("/etc/passwd"))
+	try("list /", func() error { _, err := os.ReadDir("/"); return err }())
+	try("move out of DIR", os.Rename(dir+"/a", above+"/a"))
+	try("execute", exec.Command("/bin/true").Run())
+	// Not net.Dial: its sockets are MPTCP ones, and the ban is on TCP.
+	try("connect", func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		var number int
+		fmt.Sscan(port, &number)
+		return unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: number})
+	}())
+	try("signal another process", unix.Kill(os.Getppid(), 0))
+}
+
+func TestConfine(t *testing.T) {
+	withLandlock(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	dir, keys := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.Mkdir(keys, 0o700))
+	cmd := exec.Command(os.Args[0])
+	cmd.Args = []string{"probe", dir, keys, port}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	said, failed, _ := strings.Cut(string(out), "\n")
+	assert.Regexp(t, `^confined by landlock, ABI \d+$`, said)
+	var abi int
+	fmt.Sscanf(said, "confined by landlock, ABI %d", &abi)
+	want := "make a FIFO\nwrite beside KEYDIR\nread /etc/passwd\nlist /\nmove out of DIR\nexecute\n"
+	if abi >= 4 {
+		want += "connect\n"
+	}
+	if abi >= 6 {
+		want += "signal another process\n"
+	}
+	assert.Equal(t, want, failed)
+}
+
+func TestReach(t *testing.T) {
+	withLandlock(t)
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	dir := filepath.Join(base, "log")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	for _, c := range []struct {
+		dir, keys string
+		want      []string
+		err       string
+	}{
+		{"", "", nil, ""},
+		{dir, "", []string{dir, base}, ""},
+		{link, "", []string{dir, base}, ""},
+		{base + "/new", "", []string{base}, ""},
+		{base + "/no/such/log", "", []string{base}, ""},
+		{"/tmp", "", []string{"/tmp"}, ""},
+		{"/tmp", dir, []string{"/tmp", dir}, ""},
+		{"/tmp", base + "/keys", []string{"/tmp", base}, ""},
+		{"/no-such-directory/log", "", nil, "/no-such-directory/log: no directory above it exists"},
+	} {
+		got, err := reach(c.dir, c.keys)
+		assert.Equal(t, c.want, got, "%s %s", c.dir, c.keys)
+		if c.err != "" {
+			assert.EqualError(t, err, c.err)
+		} else {
+			assert.NoError(t, err)
+		}
+	}
+}
+
+// A confined process uses a DIR again that was deleted and made anew, and one
+// that something is mounted over, but not what lies elsewhere.
+func TestConfinedToDirectory(t *testing.T) {
+	withLandlock(t)
+	asRoot(t) // to whom nothing but landlock denies anything
+	base, elsewhere := t.TempDir(), t.TempDir()
+	dir := filepath.Join(base, "log")
+	l := startLogger(t, dir)
+	line := func(target string) {
+		l.write("192.0.2.1", target)
+		await(t, func() bool { return strings.Contains(written(dir), target) }, target)
+	}
+	line("/one")
+	for _, value := range status(t, l.cmd.Process.Pid, "NoNewPrivs") {
+		require.Equal(t, "1", value)
+	}
+	require.NoError(t, os.RemoveAll(dir))
+	line("/two")
+	require.NoError(t, os.RemoveAll(dir))
+	require.NoError(t, os.Symlink(elsewhere, dir))
+	l.write("192.0.2.1", "/three")
+	await(t, func() bool { return strings.Contains(l.said.String(), "open "+dir+": permission denied") }, "the refusal")
+	require.NoError(t, os.Remove(dir))
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"))
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	line("/four")
+	require.Contains(t, written(dir), "/three", "the line that waited")
+	require.Equal(t, 0, l.end())
+	names, err := os.ReadDir(elsewhere)
+	require.NoError(t, err)
+	require.Empty(t, names)
+}
+
+// What crashes leaves no core and tells nothing of what was in memory, whatever
+// the environment asks for.
+func TestCrashTellsNothing(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGTRAP} {
+		base := t.TempDir()
+		dir := filepath.Join(base, "log")
+		cmd := exec.Command("sh", "-c", `ulimit -c unlimited; exec "$0" "$@"`, hushpipeBinary(t), "filter", dir)
+		cmd.Dir = base
+		cmd.Env = append(os.Environ(), "GOTRACEBACK=crash")
+		said := &lockedBuffer{}
+		cmd.Stderr = said
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		l := &logger{t: t, cmd: cmd, stdin: stdin, said: said}
+		l.write("192.0.2.1", "/http-bind?room=a")
+		await(t, func() bool { return strings.Contains(written(dir), "room=a") }, "the line")
+		require.NoError(t, cmd.Process.Signal(sig))
+		require.NotZero(t, l.wait())
+		assert.Empty(t, said.String(), sig)
+		assert.False(t, cmd.ProcessState.Sys().(syscall.WaitStatus).CoreDump(), sig)
+		names, err := filepath.Glob(base + "/*core*")
+		require.NoError(t, err)
+		assert.Empty(t, names, sig)
+	}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// nobody is a user of every system.
+const nobody = "nobody"
+
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI runs as root")
+		t.Skip("only root can become another user")
+	}
+}
+
+// openTo makes a directory that others can search, and returns the path of a
+// DIR in it that does not exist.
+func openTo(t *testing.T) (dir string) {
+	t.Helper()
+	base := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(base), 0o755))
+	require.NoError(t, os.Chmod(base, 0o755))
+	return filepath.Join(base, "log")
+}
+
+// requireOwner holds everything below dir to its owner; who owns a link means
+// nothing.
+func requireOwner(t *testing.T, name, dir string) {
+	t.Helper()
+	u, err := user.Lookup(name)
+	require.NoError(t, err)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.Type() == fs.ModeSymlink {
+			return err
+		}
+		info, err := e.Info()
+		require.NoError(t, err)
+		assert.Equal(t, u.Uid, strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid)), path)
+		return nil
+	}))
+}
+
+// status returns a field of /proc/PID/task/TID/status of all threads.
+func status(t *testing.T, pid int, field string) (values []string) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // a thread may have ended
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, field+":"); ok {
+				values = append(values, strings.TrimSpace(value))
+			}
+		}
+	}
+	return values
+}
+
+// A reload of Apache brings in --user: the old logger goes on as root, writes to
+// the same DIR and makes files there, and a third starts as root again.
+func TestUser(t *testing.T) {
+	asRoot(t)
+	dir := openTo(t)
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	const adm = 4 // Debian's base-passwd; any group does
+	require.NoError(t, os.Chown(dir, 0, adm))
+	require.NoError(t, os.Chmod(dir, 0o750|fs.ModeSetgid))
+	shown := func(target string) func() bool {
+		return func() bool { return strings.Contains(written(dir), target) }
+	}
+
+	root := startLogger(t, dir)
+	root.write("192.0.2.1", "/http-bind?room=a")
+	await(t, shown("room=a"), "the line of root")
+	dropped := startLogger(t, "--user", nobody, dir)
+	dropped.write("192.0.2.1", "/http-bind?room=b")
+	await(t, shown("room=b"), "the line of nobody")
+	requireOwner(t, nobody, dir)
+
+	u, err := user.Lookup(nobody)
+	require.NoError(t, err)
+	for field, want := range map[string]string{
+		"Uid": strings.Repeat(u.Uid+"\t", 3) + u.Uid, "Gid": strings.Repeat(u.Gid+"\t", 3) + u.Gid,
+		"Groups": u.Gid, "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "NoNewPrivs": "1",
+	} {
+		for _, got := range status(t, dropped.cmd.Process.Pid, field) {
+			assert.Equal(t, want, got, field)
+		}
+	}
+	// Which a process of the same user cannot read where dumping is off, proc(5).
+	memory, err := os.Stat(fmt.Sprintf("/proc/%d/mem", dropped.cmd.Process.Pid))
+	require.NoError(t, err)
+	assert.Zero(t, memory.Sys().(*syscall.Stat_t).Uid)
+
+	// Old keys and journals are deleted, so that root makes the next.
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "journal")))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "keys")))
+	later := startLogger(t, dir)
+	later.write("192.0.2.1", "/http-bind?room=b")
+	later.write("192.0.2.2", "/http-bind?room=c")
+	await(t, shown("room=c"), "the line of root")
+	root.write("192.0.2.2", "/http-bind?room=b")
+	require.Equal(t, 0, root.end())
+	require.Equal(t, 0, later.end())
+	requireOwner(t, nobody, dir)
+
+	// What root made is of use.
+	last := startLogger(t, "--user", nobody, dir)
+	last.write("192.0.2.2", "/http-bind?room=d")
+	require.Equal(t, 0, last.end())
+	require.Equal(t, 0, dropped.end())
+	requireOwner(t, nobody, dir)
+	assert.NotContains(t, root.said.String()+later.said.String()+last.said.String()+dropped.said.String(), "denied")
+	out, err := exec.Command(hushpipeBinary(t), "rooms", dir).Output()
+	require.NoError(t, err)
+	assert.Equal(t, 4, strings.Count(string(out), "\n"), "%s", out)
+
+	for _, sub := range []string{"", "rooms", "keys", "journal"} {
+		info, err := os.Stat(filepath.Join(dir, sub))
+		require.NoError(t, err)
+		assert.Equal(t, fs.ModeDir|fs.ModeSetgid|0o750, info.Mode(), sub)
+		assert.EqualValues(t, adm, info.Sys().(*syscall.Stat_t).Gid, sub)
+	}
+}
+
+// DIR and a key directory that are missing are made before root is given up.
+func TestUserMakesDirectories(t *testing.T) {
+	asRoot(t)
+	dir := openTo(t)
+	keys := filepath.Join(openTo(t), "../keys")
+	l := startLogger(t, "--user", nobody, "--keys", keys, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	require.Equal(t, 0, l.end())
+	require.Empty(t, l.said.String())
+	require.Contains(t, written(dir), "room=a")
+	requireOwner(t, nobody, dir)
+	requireOwner(t, nobody, keys)
+	files, err := filepath.Glob(keys + "/*.key")
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+}
+
+func TestUserCheck(t *testing.T) {
+	asRoot(t)
+	check := func(dir string) (string, int) {
+		cmd := exec.Command(hushpipeBinary(t), "filter", "--check", "--user", nobody, dir)
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	dir := openTo(t)
+	out, code := check(dir)
+	assert.Equal(t, "hushpipe: flags and directory are good\n", out)
+	assert.Zero(t, code)
+	assert.NoDirExists(t, dir)
+
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	require.NoError(t, os.WriteFile(dir+"/clock", nil, 0o640))
+	_, code = check(dir)
+	assert.Zero(t, code)
+	requireOwner(t, "root", dir)
+
+	require.NoError(t, os.WriteFile(dir+"/syslog", nil, 0o640))
+	out, code = check(dir)
+	assert.Contains(t, out, "chown "+dir+"/syslog: its directory holds files that are not hushpipe's")
+	assert.Equal(t, 2, code)
+	require.NoError(t, os.Remove(dir+"/syslog"))
+
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
+	out, code = check(dir)
+	assert.Equal(t, "hushpipe: "+dir+": cannot be reached by nobody: let it search (chmod o+x) the directories above\n", out)
+	assert.Equal(t, 2, code)
+}
+
+// Who is no root cannot become anybody, and need not become who he is.
+func TestUserIsNotRoot(t *testing.T) {
+	asRoot(t)
+	u, err := user.Lookup(nobody)
+	require.NoError(t, err)
+	uid, err := strconv.Atoi(u.Uid)
+	require.NoError(t, err)
+	bin := hushpipeBinary(t)
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(bin)), 0o755))
+	for name, want := range map[string]string{
+		nobody: "",
+		"root": "hushpipe: --user \"root\": that is root; name the user to become instead of it\n",
+		"bin":  "hushpipe: --user \"bin\": only root can become another user; leave it out\n",
+	} {
+		dir := openTo(t)
+		require.NoError(t, os.Mkdir(dir, 0o750))
+		require.NoError(t, os.Chown(dir, uid, -1))
+		cmd := exec.Command(bin, "filter", "--user", name, dir)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+		out, _ := cmd.CombinedOutput()
+		assert.Equal(t, want, string(out), name)
+		assert.Equal(t, want == "", cmd.ProcessState.ExitCode() == 0, name)
+	}
+}
+
+// A logger that may not change its user, in a container, does not go on as root.
+func TestUserWithoutTheRight(t *testing.T) {
+	asRoot(t)
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Fatal("setpriv is missing: apt-get install util-linux")
+	}
+	dir := openTo(t)
+	cmd := exec.Command("setpriv", "--bounding-set", "-setuid", hushpipeBinary(t), "filter", "--user", nobody, dir)
+	out, _ := cmd.CombinedOutput()
+	assert.Equal(t, "hushpipe: --user \"nobody\": cannot become that user: operation not permitted\n", string(out))
+	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+	// Where capabilities outlive a change of the user, there is a way back.
+	cmd = exec.Command("setpriv", "--securebits", "+no_setuid_fixup", hushpipeBinary(t), "filter", "--user", nobody, dir)
+	out, _ = cmd.CombinedOutput()
+	assert.Contains(t, string(out), "root could be taken back")
+	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+}
