@@ -126,12 +126,13 @@ func TestApacheFormats(t *testing.T) {
 }
 
 // TestReadmeApache runs the README's directives as they stand there, other
-// paths apart.
+// paths and another user apart. Two of them share a directory, one as root.
 func TestReadmeApache(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	base := t.TempDir()
-	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/", base+"/")
+	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/", base+"/",
+		"--user hushpipe", "--user "+anotherUser(t))
 	directives := []string{combined}
 	for _, block := range regexp.MustCompile("(?s)```apache\n(.*?)```").FindAllSubmatch(text, -1) {
 		for directive := range strings.Lines(paths.Replace(string(block[1]))) {
@@ -149,6 +150,7 @@ func TestReadmeApache(t *testing.T) {
 	}
 	h.Stop()
 	require.NotContains(t, h.ErrorLog(), "hushpipe:")
+	requireOwner(t, anotherUser(t), filepath.Join(base, "hushpipe"))
 	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error"} {
 		text := written(filepath.Join(base, name))
 		require.NotContains(t, text, "127.0.0.6", name)

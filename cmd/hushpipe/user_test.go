@@ -19,6 +19,17 @@ import (
 // nobody is a user of every system.
 const nobody = "nobody"
 
+// anotherUser is one that the process can become.
+func anotherUser(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return nobody
+	}
+	me, err := user.Current()
+	require.NoError(t, err)
+	return me.Username
+}
+
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
