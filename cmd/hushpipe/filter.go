@@ -68,6 +68,8 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 				return errors.New("stdin is closed: pipe the log into hushpipe")
 			}
 			if job.account != nil {
+				// A disk that hangs is waited for: a thread that is stuck in it could not
+				// change its user, and the others would wait for that.
 				if err := store.HandOver(job.store, job.account.uid, job.account.gid, false); err != nil {
 					say.fault(err)
 				}
