@@ -37,8 +37,10 @@ func confine(dir, keys string) string {
 	switch {
 	case errno == unix.EOPNOTSUPP:
 		return "not confined: landlock is switched off in this kernel"
-	case errno != 0:
+	case errno == unix.ENOSYS:
 		return "not confined: this kernel has no landlock"
+	case errno != 0: // a filter of system calls, it may be
+		return "not confined: landlock: " + errno.Error()
 	}
 	type answer struct {
 		paths []string
