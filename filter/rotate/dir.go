@@ -29,7 +29,7 @@ const (
 )
 
 // directories are all of them.
-var directories = []string{"", keys, Rooms, Journal}
+var directories = []string{"", keys, Rooms, Journal, Status}
 
 // cacheTag keeps a directory out of backups, https://bford.info/cachedir/.
 const (

@@ -180,6 +180,7 @@ func useAll(t *testing.T, d *Dir) {
 	require.NoError(t, err)
 	require.NoError(t, d.RecordKeep(14))
 	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte("2 x\n")))
+	require.NoError(t, d.ReplaceFile(Status, "0011223344556677.json", []byte("{}\n")))
 	f, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
@@ -196,20 +197,22 @@ func at(s string) time.Time {
 
 func TestModesDoNotDependOnTheUmask(t *testing.T) {
 	want := map[string]fs.FileMode{
-		".":                          fs.ModeDir | 0o750,
-		"access-2026-11-22.log":      0o640,
-		"access.log":                 fs.ModeSymlink | 0o777,
-		"clock":                      0o640,
-		"rooms.secret":               0o600,
-		"rooms":                      fs.ModeDir | 0o750,
-		"rooms/rooms-2026-11-22.log": 0o640,
-		"keys":                       fs.ModeDir | 0o750,
-		"keys/2026-11-22.key":        0o600,
-		"keys/keep":                  0o640,
-		"keys/CACHEDIR.TAG":          0o640,
-		"journal":                    fs.ModeDir | 0o750,
-		"journal/2026-11-22.1":       0o600,
-		"journal/CACHEDIR.TAG":       0o640,
+		".":                            fs.ModeDir | 0o750,
+		"access-2026-11-22.log":        0o640,
+		"access.log":                   fs.ModeSymlink | 0o777,
+		"clock":                        0o640,
+		"rooms.secret":                 0o600,
+		"rooms":                        fs.ModeDir | 0o750,
+		"rooms/rooms-2026-11-22.log":   0o640,
+		"status":                       fs.ModeDir | 0o750,
+		"status/0011223344556677.json": 0o640,
+		"keys":                         fs.ModeDir | 0o750,
+		"keys/2026-11-22.key":          0o600,
+		"keys/keep":                    0o640,
+		"keys/CACHEDIR.TAG":            0o640,
+		"journal":                      fs.ModeDir | 0o750,
+		"journal/2026-11-22.1":         0o600,
+		"journal/CACHEDIR.TAG":         0o640,
 	}
 	for _, umask := range []int{0o022, 0o077, 0o000} {
 		t.Run(fmt.Sprintf("umask=%03o", umask), func(t *testing.T) {

@@ -105,7 +105,10 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 			return -1, ErrRemoved
 		}
 		// The number for a link is ELOOP here and EMLINK there, for a FIFO ENXIO.
-		if lstat(at, name, &st) == nil {
+		switch gone := lstat(at, name, &st); {
+		case gone == unix.ENOENT && (err == unix.ELOOP || err == unix.EMLINK):
+			return -1, gone // the link was renamed meanwhile, as updateLink does
+		case gone == nil:
 			if refused := refusal(&st, unix.S_IFREG); refused != nil {
 				return -1, refused
 			}

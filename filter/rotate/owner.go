@@ -15,7 +15,8 @@ const (
 	// in a directory; its sticky bit keeps nobody from making one.
 	othersBits = unix.S_IWGRP | unix.S_IWOTH
 
-	exposedSuffix = ".exposed"
+	// ExposedSuffix is what markExposed adds to the name of a secret.
+	ExposedSuffix = ".exposed"
 )
 
 var (
@@ -68,30 +69,12 @@ func (d *Dir) CheckOpen() error {
 // markExposed notes beside a key, or another secret, that others could read it:
 // as an empty file that is deleted with its day.
 func (d *Dir) markExposed(sub, name string) {
-	f, err := d.OpenFile(sub, name+exposedSuffix, os.O_WRONLY|os.O_CREATE)
+	f, err := d.OpenFile(sub, name+ExposedSuffix, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		d.notify(err.Error())
 		return
 	}
 	f.Close()
-}
-
-// Exposed returns the paths below DIR of the secrets that live and that others
-// could once read, such as keys/2026-11-22.key. Keys in another directory have
-// the same names.
-func (d *Dir) Exposed() (paths []string, err error) {
-	for _, sub := range []string{"", keys} {
-		names, err := d.Names(sub)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			if secret, ok := strings.CutSuffix(name, exposedSuffix); ok {
-				paths = append(paths, strings.TrimPrefix(sub+"/"+secret, "/"))
-			}
-		}
-	}
-	return paths, nil
 }
 
 // HandOver gives DIR and what hushpipe has made in it to the user uid, and what
@@ -191,9 +174,9 @@ func (h *handOver) file(name string) error {
 		return nil
 	case h.sub == "" && slices.Contains(directories, name):
 		return nil // has its own turn
-	case h.sub == "" && name == linkName, isTemp(name) && fileType(&st) == unix.S_IFLNK:
+	case h.sub == "" && name == linkName, IsTemp(name) && fileType(&st) == unix.S_IFLNK:
 		return nil // to replace a link it takes the directory
-	case isTemp(name) && int(h.was.Uid) == h.uid:
+	case IsTemp(name) && int(h.was.Uid) == h.uid:
 		return nil // root is making it, and will give it away
 	}
 	fd, err := openFile(h.at, name, unix.O_RDONLY, 0)
@@ -234,8 +217,8 @@ func (h *handOver) give(fd int, st *unix.Stat_t) error {
 
 // own reports whether a file in the directory bears one of hushpipe's names.
 func (h *handOver) own(name string) bool {
-	name = strings.TrimSuffix(name, exposedSuffix)
-	if isTemp(name) || name == cacheTagName {
+	name = strings.TrimSuffix(name, ExposedSuffix)
+	if IsTemp(name) || name == cacheTagName {
 		return true
 	}
 	prefix := ""
@@ -255,6 +238,8 @@ func (h *handOver) own(name string) bool {
 		}
 	case Rooms:
 		prefix = "rooms-"
+	case Status:
+		return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".lock")
 	}
 	_, dated := datedName(name, prefix)
 	return dated

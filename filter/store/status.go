@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -190,6 +191,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	day, dated := rotate.FileDay(sub, name)
 	temp := rotate.IsTemp(name)
 	tagged := slices.Contains(ours[sub], name)
+	if secret, exposed := strings.CutSuffix(path, rotate.ExposedSuffix); exposed {
+		v.broken(secret, "could be read by others before its mode was put right", "take it as known, and remove "+path)
+		return
+	}
 	switch {
 	case sub == "" && name == linkName:
 		if info.Mode().Type() != fs.ModeSymlink {

@@ -73,6 +73,8 @@ func TestPromise(t *testing.T) {
 		{"a room file is kept for good", touch("rooms/rooms-2020-01-01.log", 0o644), "", ""},
 		{"a key that others can read", chmod("keys/2026-11-22.key", 0o640),
 			"{}/keys/2026-11-22.key: others have access to it (mode 0640): chmod 0600 {}/keys/2026-11-22.key", ""},
+		{"a key that others could read", touch("keys/2026-11-22.key.exposed", 0o640),
+			"{}/keys/2026-11-22.key: could be read by others before its mode was put right: take it as known, and remove {}/keys/2026-11-22.key.exposed", ""},
 		{"a secret that others can read", touch("room-secret", 0o604),
 			"{}/room-secret: others have access to it (mode 0604): chmod 0600 {}/room-secret", ""},
 		{"a journal that others can read", touch("journal/2026-11-22.0011223344556677.journal", 0o644),

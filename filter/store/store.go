@@ -45,10 +45,9 @@ type Config struct {
 	Now      func() time.Time
 	// Replays tells that the input is a pipe in which a batch stands until it is
 	// written: after a kill the next process may write it a second time.
-	Replays  bool
-	Version  string // hushpipe's; this and the next two are recorded for status
-	IP       string // what becomes of addresses
-	Confined string // how the process is confined, or why not
+	Replays bool
+	Version string // hushpipe's; this and the next two are recorded for status
+	IP      string // what becomes of addresses
 
 	// Urgent tells whether the input has to be read now; nil: never. Until then
 	// Open waits for keys from the disk, at most a second.
