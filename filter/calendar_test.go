@@ -101,7 +101,7 @@ func (c *collector) Get() *Batch {
 	return &c.batch
 }
 
-func (c *collector) Wait() {}
+func (c *collector) Wait(func() bool) {}
 
 func (c *collector) Put(b *Batch) error {
 	if c.lines == nil {
@@ -135,7 +135,7 @@ func (s *stream) Get() *Batch {
 	return &s.batch
 }
 
-func (s *stream) Wait() {}
+func (s *stream) Wait(func() bool) {}
 
 func (s *stream) Put(b *Batch) error {
 	for _, p := range b.Parts {

@@ -124,6 +124,18 @@ func (in *pipeInput) Fresh() bool {
 	return ok || err != nil
 }
 
+// Patient reports that the pipe is less than half full, and has a writer.
+func (in *pipeInput) Patient() bool {
+	if draining, err := in.ended(); draining || err != nil {
+		return false
+	}
+	fds := [1]unix.PollFd{{Fd: int32(in.fd)}}
+	if _, err := unix.Poll(fds[:], 0); err != nil || fds[0].Revents != 0 {
+		return false // POLLHUP needs no asking, poll(2)
+	}
+	return !HalfFull(in.file)
+}
+
 // Commit takes whole lines out of the pipe.
 func (in *pipeInput) Commit(n int) error {
 	before := min(n, in.taken)
@@ -217,13 +229,15 @@ func (in *pipeInput) wait(again time.Duration) error {
 	return nil
 }
 
-// HalfFull reports whether a pipe has room for no more than it holds, as far as
-// the system tells: whoever writes to it will soon have to wait.
+// HalfFull reports whether a pipe may have room for no more than it holds, as far
+// as the system tells: whoever writes to it will soon have to wait. A quarter of
+// the bytes can take half of the pages, since a line that does not fit into the
+// last one begins another (pipe_write in Linux, fs/pipe.c).
 func HalfFull(f *os.File) bool {
 	size, err := unix.FcntlInt(f.Fd(), unix.F_GETPIPE_SZ, 0)
 	if err != nil {
 		return false
 	}
 	there, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
-	return err == nil && there >= size/2
+	return err == nil && there >= size/4
 }

@@ -92,6 +92,33 @@ func TestPipeKeeps(t *testing.T) {
 	assert.Equal(t, io.EOF, err)
 }
 
+// TestPipePatient: what is read can stay as long as the writer has room, and
+// somebody will read it again.
+func TestPipePatient(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	in := begin()
+	assert.True(t, in.Patient())
+	line := strings.Repeat("x", 2100) + "\n" // a page of its own
+	for range 7 {
+		io.WriteString(w, line)
+	}
+	assert.True(t, in.Patient())
+	for range 2 {
+		io.WriteString(w, line)
+	}
+	assert.False(t, in.Patient(), "of 16 pages 9 are in use")
+	read(t, in, 1<<16)
+	require.NoError(t, in.Commit(9*len(line)))
+	assert.True(t, in.Patient())
+	in.Stop(time.Hour)
+	assert.False(t, in.Patient(), "stopped")
+
+	w, begin = newPipe(t, 1<<16)
+	in = begin()
+	w.Close()
+	assert.False(t, in.Patient(), "no writer, and no next reader")
+}
+
 // TestPipeEndsInLine: the last line may have no newline.
 func TestPipeEndsInLine(t *testing.T) {
 	w, begin := newPipe(t, 1<<16)

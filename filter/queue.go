@@ -111,16 +111,21 @@ func (q *Queue) Put(b *Batch) error {
 	return nil
 }
 
-// Wait returns when everything is written, and where the disk refuses or hangs:
-// within 50 ms, and at once while it goes on so. What is not written then is lost
-// if the process is killed.
-func (q *Queue) Wait() {
+// Wait returns when everything is written. Where the disk refuses or hangs it
+// waits no longer than patient says, which it asks at once and every 50 ms; of a
+// disk that takes lines, after 50 ms. What is not written then is lost if the
+// process is killed.
+func (q *Queue) Wait(patient func() bool) {
 	q.patience.Reset(stall)
-	for !q.isEmpty() && !q.refused.Load() && !q.hangs() {
+	for late := false; !q.isEmpty(); {
+		if (late || q.refused.Load() || q.hangs()) && !patient() {
+			return
+		}
 		select {
 		case <-q.space:
 		case <-q.patience.C:
-			return
+			late = true
+			q.patience.Reset(stall)
 		}
 	}
 }

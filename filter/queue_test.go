@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,16 +305,18 @@ func TestQueueClose(t *testing.T) {
 	})
 }
 
+func impatient() bool { return false }
+
 // TestQueueWait: the reader commits what is written, and goes on where it will
 // not be soon.
 func TestQueueWait(t *testing.T) {
 	t.Run("written", func(t *testing.T) {
 		s := &sink{}
 		q := NewQueue(s, 1<<20)
-		q.Wait()
+		q.Wait(impatient)
 		for i := range 100 {
 			put(t, q, "a\n", fmt.Sprint(i))
-			q.Wait()
+			q.Wait(impatient)
 			require.Len(t, s.written(), 2*(i+1))
 			require.True(t, s.counted(fmt.Sprint(i)), "its records as well")
 		}
@@ -323,15 +326,32 @@ func TestQueueWait(t *testing.T) {
 		s := &sink{take: func([]byte) (int, error) { return 0, errRefused }}
 		q := NewQueue(s, 1<<20)
 		put(t, q, "a\n", "")
-		q.Wait()
+		q.Wait(impatient)
 		begun := time.Now()
 		for range 100 {
 			put(t, q, "a\n", "")
-			q.Wait()
+			q.Wait(impatient)
 		}
 		assert.Less(t, time.Since(begun), 50*stall)
 		q.Close(within(t, 0))
 		assert.EqualValues(t, 101, q.Dropped())
+	})
+	t.Run("patient", func(t *testing.T) {
+		var n atomic.Int32
+		s := &sink{take: func(lines []byte) (int, error) {
+			if n.Load() < 3 {
+				return 0, errRefused
+			}
+			return len(lines), nil
+		}}
+		q := NewQueue(s, 1<<20)
+		put(t, q, "a\n", "")
+		q.Wait(func() bool {
+			n.Add(1)
+			return true
+		})
+		assert.Equal(t, "a\n", s.written(), "a disk that takes lines again is waited for")
+		q.Close(context.Background())
 	})
 	t.Run("hanging", func(t *testing.T) {
 		release := make(chan struct{})
@@ -343,7 +363,7 @@ func TestQueueWait(t *testing.T) {
 		begun := time.Now()
 		for range 100 {
 			put(t, q, "a\n", "")
-			q.Wait()
+			q.Wait(impatient)
 		}
 		assert.Less(t, time.Since(begun), 50*stall, "only the first is waited for")
 		close(release)
@@ -369,7 +389,7 @@ func TestQueueWait(t *testing.T) {
 			}
 		}()
 		begun := time.Now()
-		q.Wait()
+		q.Wait(impatient)
 		assert.Less(t, time.Since(begun), 10*stall)
 		assert.Less(t, len(s.written()), 101)
 		q.Close(within(t, 0))
@@ -436,7 +456,7 @@ func TestQueueFaults(t *testing.T) {
 					lines := fmt.Sprintf("%d first\n%d %s\n", i, i, strings.Repeat("x", 100))
 					putting, had := time.Now(), q.Dropped()
 					put(t, q, lines, "")
-					q.Wait()
+					q.Wait(impatient)
 					longest = max(longest, time.Since(putting))
 					all += time.Since(putting)
 					if q.Dropped() == had {

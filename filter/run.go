@@ -21,9 +21,9 @@ type Output interface {
 	Get() *Batch
 	// Put takes the batch back, filled. An error ends the run.
 	Put(*Batch) error
-	// Wait returns when all batches that were put are written, and at once where
-	// that cannot be waited for.
-	Wait()
+	// Wait returns when all batches that were put are written. Where that takes
+	// too long, it goes on for as long as patient says.
+	Wait(patient func() bool)
 }
 
 // Keeper is an input that keeps what was read until it is committed, for
@@ -33,6 +33,9 @@ type Keeper interface {
 	// Fresh reports whether Read has bytes to return now. Where it has not, what
 	// is due has to be committed before the next Read.
 	Fresh() bool
+	// Patient reports whether what was put can go on waiting for its Commit: there
+	// is room for what comes meanwhile, and somebody to read it again.
+	Patient() bool
 	// Commit lets go of the first n bytes that were read and not committed yet.
 	Commit(n int) error
 }
@@ -46,7 +49,9 @@ type Keeper interface {
 // batch is being written, only the next one is read and treated.
 func (f *Filter) Run(in io.Reader, out Output) error {
 	last := uncommitted{out: out}
-	last.in, _ = in.(Keeper)
+	if keeper, ok := in.(Keeper); ok {
+		last.in, last.patient = keeper, keeper.Patient
+	}
 	err := f.run(in, out, &last)
 	if unkept := last.commit(); unkept != nil {
 		err = errors.Join(err, unkept)
@@ -56,10 +61,11 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 
 // uncommitted is what was read of a Keeper and is not committed yet.
 type uncommitted struct {
-	in   Keeper // nil: the input keeps nothing
-	out  Output
-	read int // bytes
-	put  int // of these, those that were put: whole lines
+	in      Keeper // nil: the input keeps nothing
+	patient func() bool
+	out     Output
+	read    int // bytes
+	put     int // of these, those that were put: whole lines
 }
 
 // commit waits for what was put.
@@ -67,7 +73,7 @@ func (u *uncommitted) commit() error {
 	if u.in == nil || u.put == 0 {
 		return nil
 	}
-	u.out.Wait()
+	u.out.Wait(u.patient)
 	n := u.put
 	u.read -= n
 	u.put = 0

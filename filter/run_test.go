@@ -177,6 +177,8 @@ type keeper struct {
 	log    *[]string
 }
 
+func (k *keeper) Patient() bool { return true }
+
 func (k *keeper) Fresh() bool { return k.fresh(k.read) }
 
 func (k *keeper) Read(p []byte) (int, error) {
@@ -204,7 +206,7 @@ func (l *logged) Put(b *Batch) error {
 	return nil
 }
 
-func (l *logged) Wait() { *l.log = append(*l.log, "wait") }
+func (l *logged) Wait(func() bool) { *l.log = append(*l.log, "wait") }
 
 // TestRunCommits: a batch is committed once it is written, and before the next
 // one is put, so that a kill makes one batch stand twice at most. Nothing is

@@ -231,7 +231,7 @@ func (d *directOutput) Put(b *filter.Batch) error {
 	return nil
 }
 
-func (d *directOutput) Wait() {}
+func (d *directOutput) Wait(func() bool) {}
 
 // check is filter --check: the flags were good, what about DIR?
 func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {

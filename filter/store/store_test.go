@@ -123,7 +123,7 @@ type sink struct {
 
 func (k *sink) Get() *filter.Batch { k.batch.Reset(); return &k.batch }
 
-func (k *sink) Wait() {}
+func (k *sink) Wait(func() bool) {}
 
 func (k *sink) Put(b *filter.Batch) error {
 	for i := range b.Parts {
