@@ -29,7 +29,8 @@ import (
 const (
 	version    = 1
 	headerBase = 3 + 1 + 8 + 1 // up to the settings
-	frameBase  = 2 + 4 + 4     // up to the payload
+	maxHeader  = headerBase + MaxSettings + 4
+	frameBase  = 2 + 4 + 4 // up to the payload
 
 	// MaxPayload is the length of the longest payload of a frame. It bounds
 	// the reader's memory, and its work where it searches.

@@ -42,23 +42,10 @@ func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error)
 	info := Info{Offset: off}
 	gap := false // bytes since Offset were skipped
 	if off == 0 {
-		if err := s.fill(headerBase + MaxSettings + 4); err != nil {
+		if err := s.header(&info); err != nil {
 			return info, err
 		}
-		n, part := parseHeader(s.rest())
-		switch {
-		case part == whole && s.rest()[len(magic)] != version:
-			return info, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, s.rest()[len(magic)], version)
-		case part == whole:
-			info.HeaderOK = true
-			copy(info.KeyID[:], s.rest()[len(magic)+1:])
-			info.Settings = bytes.Clone(s.rest()[headerBase : n-4])
-			s.skip(n)
-			info.Offset = s.offset()
-		default:
-			gap = true
-			info.Torn = part == cut
-		}
+		gap = !info.HeaderOK
 	}
 	for {
 		if err := s.fill(frameBase + MaxPayload); err != nil {
@@ -92,6 +79,15 @@ func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error)
 	return info, nil
 }
 
+// ReadHeader is Read of the header alone: it looks at no frame, and counts no
+// damage.
+func ReadHeader(r io.ReaderAt) (Info, error) {
+	s := scanner{r: r, buf: make([]byte, 0, maxHeader)}
+	var info Info
+	err := s.header(&info)
+	return info, err
+}
+
 // scanner is a window on the file that moves forward.
 type scanner struct {
 	r    io.ReaderAt
@@ -104,6 +100,28 @@ type scanner struct {
 func (s *scanner) rest() []byte  { return s.buf[s.pos:] }
 func (s *scanner) offset() int64 { return s.next - int64(len(s.rest())) }
 func (s *scanner) skip(n int)    { s.pos += n }
+
+// header reads the header, and leaves the window where it is if that is
+// damaged.
+func (s *scanner) header(info *Info) error {
+	if err := s.fill(maxHeader); err != nil {
+		return err
+	}
+	n, part := parseHeader(s.rest())
+	if part != whole {
+		info.Torn = part == cut
+		return nil
+	}
+	if v := s.rest()[len(magic)]; v != version {
+		return fmt.Errorf("%w: %d, this program reads %d", ErrVersion, v, version)
+	}
+	info.HeaderOK = true
+	copy(info.KeyID[:], s.rest()[len(magic)+1:])
+	info.Settings = bytes.Clone(s.rest()[headerBase : n-4])
+	s.skip(n)
+	info.Offset = s.offset()
+	return nil
+}
 
 // fill makes rest at least n bytes long, or as long as the file allows.
 func (s *scanner) fill(n int) error {

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"bytes"
+	"math"
 	"slices"
 )
 
@@ -14,6 +15,9 @@ type Limits struct {
 // DefaultLimits keep a day below about 150 MiB: a room costs 35 to 70 bytes,
 // a pair 11 to 22 and at this limit 11.
 var DefaultLimits = Limits{Rooms: 200_000, Pairs: 12_000_000}
+
+// NoLimits are for reading what others have bounded.
+var NoLimits = Limits{Rooms: math.MaxInt, Pairs: math.MaxInt}
 
 // Counts is the exact distinct state of one day: for each room, how many
 // different addresses it had. It knows an address only as the fingerprint of

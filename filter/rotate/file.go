@@ -204,6 +204,14 @@ func IsTemp(name string) bool {
 // making. One that is swept between its making and its lock is lost, and the
 // rename fails with ENOENT.
 func writeTemp(at int, data []byte, mode uint32) (name string, f *os.File, err error) {
+	return fillTemp(at, mode, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// fillTemp is writeTemp for data that fill writes.
+func fillTemp(at int, mode uint32, fill func(*os.File) error) (name string, f *os.File, err error) {
 	name = tempName()
 	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
@@ -212,7 +220,7 @@ func writeTemp(at int, data []byte, mode uint32) (name string, f *os.File, err e
 	f = os.NewFile(uintptr(fd), name)
 	err = flock(fd, unix.LOCK_EX)
 	if err == nil {
-		_, err = f.Write(data)
+		err = fill(f)
 	}
 	if err == nil {
 		err = f.Sync() // on darwin this is more than fsync(2)

@@ -22,7 +22,7 @@ type Purged struct {
 
 // Purge deletes what is past the retention keep at the time now: the keys, so
 // that copies of the lines become unreadable first, then the lines, then the
-// journals. The date in a file's name decides, in now's time zone; a key lives
+// journals and what was kept aside as damaged. The date in a file's name decides, in now's time zone; a key lives
 // as long as the longest retention that its directory records.
 //
 // Call it at start, hourly, and before lines are placed in a new day: the
@@ -57,11 +57,11 @@ func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
 	d.first.Store(int32(p.Window.First))
 	d.today.Store(int32(today))
 
-	d.purge(&p, keys, "", keysFirst)
-	d.purge(&p, "", logPrefix, first)
-	d.purge(&p, Journal, "", first)
-	d.purge(&p, Rooms, "", never)
-	d.purge(&p, Status, "", never)
+	d.purge(&p, keys, "", "", keysFirst)
+	d.purge(&p, "", logPrefix, "", first)
+	d.purge(&p, Journal, "", "", first)
+	d.purge(&p, Rooms, roomsPrefix, DamagedSuffix, first)
+	d.purge(&p, Status, "", "", never)
 	for _, name := range names {
 		if day, ok := datedName(name, logPrefix); ok && day > today+1 {
 			p.Ahead = append(p.Ahead, name)
@@ -74,9 +74,15 @@ func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
 // never is a first day under which nothing is past the retention.
 const never format.Day = math.MinInt32
 
+// DamagedSuffix ends the names of what was kept aside because not all of it
+// could be read. It is deleted with its day, also where the file itself is not.
+const DamagedSuffix = ".damaged"
+
+const roomsPrefix = "rooms-"
+
 // purge deletes the files of sub that are named for a day before first, and
 // temporary files that crashed processes left.
-func (d *Dir) purge(p *Purged, sub, prefix string, first format.Day) {
+func (d *Dir) purge(p *Purged, sub, prefix, suffix string, first format.Day) {
 	names, err := d.Names(sub)
 	if err != nil {
 		p.Errs = append(p.Errs, err)
@@ -92,7 +98,7 @@ func (d *Dir) purge(p *Purged, sub, prefix string, first format.Day) {
 	defer unix.Close(at)
 	for _, name := range names {
 		removed := false
-		if day, ok := datedName(name, prefix); ok && day < first {
+		if day, ok := datedName(name, prefix); ok && day < first && strings.HasSuffix(name, suffix) {
 			err = remove(at, name)
 			removed = err == nil
 		} else if IsTemp(name) {
@@ -120,6 +126,10 @@ func FileDay(sub, name string) (format.Day, bool) {
 		return datedName(name, logPrefix)
 	case keys, Journal:
 		return datedName(name, "")
+	case Rooms:
+		if strings.HasSuffix(name, DamagedSuffix) {
+			return datedName(name, roomsPrefix)
+		}
 	}
 	return 0, false
 }

@@ -124,14 +124,16 @@ func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 	deleted := []string{
 		"keys/2026-01-01.key", "keys/2026-01-01.key.bak",
 		"access-2026-01-01.log", "access-2026-01-01.log.gz", "access-2026-01-01.log.1", "access-2026-01-01.json",
-		"journal/2026-01-01.1234.journal", "journal/2026-01-01.1234.damaged",
+		"journal/2026-01-01.1234.journal", "journal/2026-01-01.1234.journal.damaged",
+		"rooms/rooms-2026-01-01.log.damaged",
 	}
 	kept := []string{
 		"access-2026-01-01", "access-2026-01-01.", "access-2026-01-01log", "access-2026-13-01.log",
 		"access-2026-1-1.log", "access-20260101.log", "access-.log", "my-access-2026-01-01.log",
 		"access.log.1", "error-2026-01-01.log", "reveal.log", "2026-01-01.key", "2026-01-01.log",
 		"keys/notes.txt", "keys/x2026-01-01.key", "journal/README",
-		"rooms/rooms-2026-01-01.log", "rooms/2026-01-01.txt", "rooms/access-2026-01-01.log",
+		"rooms/rooms-2026-01-01.log", "rooms/rooms-2026-01-01.log.gz", "rooms/2026-01-01.txt", "rooms/rooms-2026-11-22.log.damaged",
+		"rooms/access-2026-01-01.log",
 		"other/access-2026-01-01.log", ".hushpipe-", ".hushpipe-1234", ".hushpipe-xxxxxxxxxxxxxxxx",
 	}
 	d, _ := newDir(t)

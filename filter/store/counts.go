@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hushpipe/filter/journal"
@@ -21,8 +22,9 @@ import (
 )
 
 // Each process writes the pairs of room and address that are new to it to a
-// journal of its own for each day and key, DATE.RANDOM.journal. The room file
-// is the union of all journals of its day.
+// journal of its own for each day and key, DATE.RANDOM.journal, which it keeps
+// locked while it is open. The room file is the union of all journals of its
+// day.
 
 const journalSuffix = ".journal"
 
@@ -128,10 +130,7 @@ func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
 // begin makes the file of a journal. What stands in one that was deleted is
 // still within reach, and is written to the next.
 func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
-	var random [8]byte
-	rand.Read(random[:])
-	name := id.day.String() + "." + hex.EncodeToString(random[:]) + journalSuffix
-	file, err := dir.OpenFile(rotate.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+	name, file, err := createJournal(dir, id.day)
 	if err != nil {
 		return err
 	}
@@ -164,12 +163,31 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	return nil
 }
 
+func journalName(day format.Day) string {
+	var random [8]byte
+	rand.Read(random[:])
+	return day.String() + "." + hex.EncodeToString(random[:]) + journalSuffix
+}
+
+// createJournal makes an empty journal. A process that folds can take it for
+// that of an ended one before it is locked; then another is made.
+func createJournal(dir *rotate.Dir, day format.Day) (name string, file *os.File, err error) {
+	for range 8 {
+		name = journalName(day)
+		file, err = dir.OpenOwned(rotate.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		if !errors.Is(err, rotate.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return name, file, err
+}
+
 // openAgain opens the file of a journal that closeIdle closed, and notes it if
-// the file is not there any more.
+// the file is not there any more, or about to be folded.
 func (s *Store) openAgain(dir *rotate.Dir, j *ownJournal) error {
 	s.closeIdle()
-	file, err := dir.OpenFile(rotate.Journal, j.name, os.O_RDWR|os.O_APPEND)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved) {
+	file, err := dir.OpenOwned(rotate.Journal, j.name, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved) || errors.Is(err, rotate.ErrLocked) {
 		j.lost = true
 		return nil
 	}
@@ -219,21 +237,30 @@ func (s *Store) closeIdle() {
 // union is what the journals of one day hold together, and how far each has
 // been read.
 type union struct {
+	day      format.Day
 	counts   *rooms.Counts
 	read     map[string]int64
 	keys     map[[8]byte]bool
 	settings map[string]bool
-	damaged  []string // journals in which something had to be skipped
+	flawed   map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
 }
 
-func newUnion(limits rooms.Limits) *union {
-	return &union{counts: rooms.NewCounts(limits), read: map[string]int64{},
-		keys: map[[8]byte]bool{}, settings: map[string]bool{}}
+func newUnion(day format.Day, limits rooms.Limits) *union {
+	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
+		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}}
 }
 
-// journalNames lists the journals of each day.
+// journalNames lists the journals of each day. A listing that is made while a
+// process folds can miss both what is folded and what it becomes; of two that
+// are equal, the first has missed nothing.
 func journalNames(dir *rotate.Dir) (map[format.Day][]string, error) {
 	all, err := dir.Names(rotate.Journal)
+	for range 8 {
+		before := all
+		if all, err = dir.Names(rotate.Journal); slices.Equal(all, before) {
+			break
+		}
+	}
 	names := map[format.Day][]string{}
 	for _, name := range all {
 		if day, ok := journalDay(name); ok {
@@ -243,13 +270,29 @@ func journalNames(dir *rotate.Dir) (map[format.Day][]string, error) {
 	return names, err
 }
 
-// follow reads what the journals of a day have got since the last time.
+// follow reads what the journals of the day have got since the last time. names
+// may be out of date: where one has gone, they are listed anew.
 func (u *union) follow(dir *rotate.Dir, names []string) error {
 	var errs []error
-	for _, name := range names {
-		if err := u.followOne(dir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
+	for range 8 {
+		errs = errs[:0]
+		gone := false
+		for _, name := range names {
+			err := u.followOne(dir, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+			} else if err != nil {
+				errs = append(errs, err)
+			}
 		}
+		if !gone {
+			break
+		}
+		listed, err := journalNames(dir)
+		if err != nil {
+			return join(append(errs, err)...)
+		}
+		names = listed[u.day]
 	}
 	return join(errs...)
 }
@@ -264,19 +307,40 @@ func (u *union) followOne(dir *rotate.Dir, name string) error {
 	if st, err := f.Stat(); err == nil && st.Size() < from {
 		from = 0 // cut short by somebody: what is in it now is new
 	}
-	info, err := journal.Read(f, from, u.counts.Apply)
+	foreign := 0
+	info, err := journal.Read(f, from, func(payload []byte) error {
+		if u.counts.Apply(payload) != nil {
+			foreign++
+		}
+		return nil
+	})
+	if errors.Is(err, journal.ErrVersion) {
+		u.read[name] = 0
+		u.flawed[name] = err.Error() + "; it is not counted"
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	if from == 0 && info.HeaderOK {
+	if from == 0 && info.HeaderOK && originOf(info) != (origin{}) {
 		u.keys[info.KeyID] = true
 		u.settings[string(info.Settings)] = true
 	}
 	u.read[name] = info.Offset
-	if info.Damaged > 0 {
-		u.damaged = append(u.damaged, f.Name())
+	switch {
+	case foreign > 0 || isDamaged(info, from):
+		u.flawed[name] = "damaged in part; what is intact is counted"
+	case info.Torn && u.flawed[name] == "":
+		u.flawed[name] = ""
 	}
 	return nil
+}
+
+// isDamaged reports whether something in a journal, read from that offset on,
+// is no journal. One that ends within a frame is not damaged: a kill leaves it
+// so.
+func isDamaged(info journal.Info, from int64) bool {
+	return info.Damaged > 0 || from == 0 && !info.HeaderOK && !info.Torn
 }
 
 // journalDay returns the day of a journal by its name.
@@ -362,10 +426,9 @@ func (s *Store) near(day format.Day) bool {
 func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait bool) error {
 	u := s.unions[day]
 	if u == nil {
-		u = newUnion(s.cfg.Limits)
+		u = newUnion(day, s.cfg.Limits)
 		s.unions[day] = u
 	}
-	u.damaged = u.damaged[:0]
 	// Most is read before the lock, which is then held for a moment only.
 	if err := u.follow(dir, names); !s.counts(u) {
 		return err
@@ -376,9 +439,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait
 	}
 	defer unlock()
 	err = u.follow(dir, names)
-	for _, name := range u.damaged {
-		s.cfg.Say("damaged "+name, name+": damaged in part; what is intact is counted")
-	}
+	s.noteFlaws(u)
 	if len(u.settings) > 1 {
 		s.cfg.Say("settings", fmt.Sprintf("%s: the settings changed on %s; its room counts mix both", s.cfg.Path, day))
 	}
@@ -417,8 +478,8 @@ func (s *Store) writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room
 	had, err := roomfile.Parse(old)
 	if err != nil {
 		path := filepath.Join(s.cfg.Path, rotate.Rooms, name)
-		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s.damaged", path, firstLine(err), name))
-		if err := dir.ReplaceFile(rotate.Rooms, name+".damaged", old); err != nil {
+		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s", path, firstLine(err), name+rotate.DamagedSuffix))
+		if err := dir.ReplaceFile(rotate.Rooms, name+rotate.DamagedSuffix, old); err != nil {
 			return err
 		}
 	}

@@ -91,9 +91,10 @@ type Store struct {
 	dirty    map[format.Day]bool // days whose room file may be behind
 	busy     bool                // another process had the lock of the room files
 	rebuilt  bool                // what earlier processes left has been counted
+	flawed   map[string]string   // what was said of journals of which not all could be read
 
-	purged, refreshed time.Time
-	purgedOn          format.Day
+	purged, refreshed, folded time.Time
+	purgedOn                  format.Day
 
 	own      own
 	suspect  bool   // a process was killed just before this one started
@@ -140,7 +141,8 @@ func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg, work: make(chan struct{}, 1),
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
 		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
-		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{}}
+		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{},
+		flawed: map[string]string{}}
 	s.cfg.Say = s.keeping(cfg.Say)
 	today := format.DayOf(cfg.Now())
 	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
@@ -195,7 +197,8 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 }
 
 // Tick does what is due: it opens DIR if that failed, renews the room files
-// once a minute, and purges at each day change and hourly. It returns when to
+// once a minute, purges at each day change and hourly, and folds the journals of
+// ended processes. It returns when to
 // come again.
 func (s *Store) Tick() time.Duration {
 	s.lock()
@@ -231,6 +234,10 @@ func (s *Store) Tick() time.Duration {
 	}
 	if purging {
 		s.purge(dir, now)
+	}
+	if s.rebuilt && due(now, s.folded, time.Hour) {
+		s.folded = now
+		s.foldJournals(dir)
 	}
 	if looking { // after the purge, which may come first in another process
 		s.missKeys(dir)

@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
@@ -21,7 +23,7 @@ import (
 type Counts struct {
 	Rooms      []roomfile.Entry
 	UpperBound bool     // counted under several keys: an address may be in twice
-	Damaged    []string // journals in which something had to be skipped
+	Damaged    []string // journals in which something had to be skipped, also those kept aside
 }
 
 // ReadCounts returns the counts of a day as they stand now: from its journals,
@@ -33,12 +35,17 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 		return Counts{}, err
 	}
 	defer dir.Close()
-	u := newUnion(rooms.DefaultLimits)
+	// What was written under larger limits has to be read, too.
+	u := newUnion(day, rooms.NoLimits)
 	names, err := journalNames(dir)
 	if err != nil {
 		return Counts{}, err
 	}
 	if err := u.follow(dir, names[day]); err != nil {
+		return Counts{}, err
+	}
+	damaged, err := u.damaged(dir, path)
+	if err != nil {
 		return Counts{}, err
 	}
 	// The file is read last, so that it is not behind the journals.
@@ -56,8 +63,36 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 	return Counts{
 		Rooms:      roomfile.Merge(had, entries(u.counts.Summary())),
 		UpperBound: len(u.keys) > 1,
-		Damaged:    u.damaged,
+		Damaged:    damaged,
 	}, err
+}
+
+// damaged returns the paths of the day's journals in which something had to be
+// skipped, also of those that were kept aside. One that ends within a frame is
+// none.
+func (u *union) damaged(dir *rotate.Dir, path string) ([]string, error) {
+	names, err := dir.Names(rotate.Journal)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, name := range names {
+		kept, aside := strings.CutSuffix(name, rotate.DamagedSuffix)
+		damaged := u.flawed[name] != ""
+		if day, ok := journalDay(kept); ok && aside && day == u.day {
+			f, err := dir.OpenFile(rotate.Journal, name, os.O_RDONLY)
+			if err != nil {
+				continue // deleted, or not what hushpipe kept
+			}
+			info, err := journal.Read(f, 0, func([]byte) error { return nil })
+			damaged = err != nil || isDamaged(info, 0)
+			f.Close()
+		}
+		if damaged {
+			paths = append(paths, filepath.Join(path, rotate.Journal, name))
+		}
+	}
+	return paths, nil
 }
 
 // Purge deletes what has outlived the retention, now; keep 0 is the longest
@@ -94,7 +129,7 @@ func Purge(cfg Config, force bool) (rotate.Purged, error) {
 	if err != nil { // a full disk, say, that has room now
 		err = s.refresh(dir, true)
 	}
-	return p, join(append(p.Errs, err)...)
+	return p, join(append(p.Errs, err, s.foldJournals(dir))...)
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
@@ -158,7 +193,7 @@ func (c *Ciphers) Key(day format.Day) (*pseudonym.Key, error) {
 // Mode returns what the journals of day say of the pseudonyms' mode and keys:
 // whether they were all made in one mode, and under the key that lives.
 func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
-	u := newUnion(rooms.DefaultLimits)
+	u := newUnion(day, rooms.Limits{})
 	names, err := journalNames(c.dir)
 	if err != nil {
 		return "", false, err

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"hushpipe/filter/journal"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+// The journals of processes that have ended are folded: those of one day and
+// origin become one. It is on the disk before its parts are deleted, and a
+// journal may be read any number of times, so a crash in between leaves more
+// files and the same counts. What could not be read of a part is kept aside,
+// with the whole of it, as NAME.damaged.
+
+// origin is what a journal's header says of its records; none is known where
+// that is damaged, and a header without an origin stands for that.
+type origin struct {
+	keyID    [8]byte
+	settings string
+}
+
+func originOf(info journal.Info) origin {
+	if !info.HeaderOK {
+		return origin{}
+	}
+	return origin{info.KeyID, string(info.Settings)}
+}
+
+// part is the journal of a process that has ended, locked until it is closed.
+type part struct {
+	*os.File
+	name string
+	size int64
+	why  string // not all of it could be read
+}
+
+const (
+	// largePart is the size from which it matters how often a journal is
+	// copied: at each fold of a larger one, a quarter has to come in.
+	largePart = 1 << 20
+	// maxParts bounds the files that are open while folding.
+	maxParts = 64
+)
+
+// foldJournals folds the journals of all days that are kept.
+func (s *Store) foldJournals(dir *rotate.Dir) error {
+	names, err := journalNames(dir)
+	errs := []error{err}
+	first := s.window.Load().First
+	for name := range s.flawed {
+		day, _ := journalDay(name)
+		if slices.Contains(names[day], name) {
+			continue
+		}
+		delete(s.flawed, name)
+		if u := s.unions[day]; u != nil {
+			delete(u.flawed, name)
+		}
+	}
+	for day, all := range names {
+		if day < first {
+			continue // about to be deleted
+		}
+		for some := range slices.Chunk(all, maxParts) {
+			errs = append(errs, s.foldDay(dir, day, some))
+		}
+	}
+	if err := join(errs...); err != nil {
+		s.cfg.Say("fold", err.Error())
+		return err
+	}
+	return nil
+}
+
+// foldDay folds those of a day's journals whose writers have ended.
+func (s *Store) foldDay(dir *rotate.Dir, day format.Day, names []string) error {
+	if len(names) < 2 && !slices.ContainsFunc(names, s.isFlawed) {
+		return nil
+	}
+	parts := map[origin][]*part{}
+	defer func() {
+		for _, list := range parts {
+			for _, p := range list {
+				p.Close()
+			}
+		}
+	}()
+	var errs []error
+	for _, name := range names {
+		f, err := dir.OpenOwned(rotate.Journal, name, os.O_RDWR)
+		if err != nil {
+			continue // its writer lives, or the reading for the room file says why
+		}
+		p := &part{File: f, name: name}
+		if st, err := f.Stat(); err == nil {
+			p.size = st.Size()
+		}
+		info, err := journal.ReadHeader(f)
+		switch from := originOf(info); {
+		case errors.Is(err, journal.ErrVersion):
+			errs = append(errs, s.keepAside(dir, p, err.Error()))
+			p.Close()
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", f.Name(), err))
+			p.Close()
+		default:
+			parts[from] = append(parts[from], p)
+		}
+	}
+	for from, list := range parts {
+		if list = s.worthwhile(list); len(list) > 0 {
+			errs = append(errs, s.foldParts(dir, day, from, list))
+		}
+	}
+	return join(errs...)
+}
+
+// isFlawed reports whether not all of a journal could be read.
+func (s *Store) isFlawed(name string) bool {
+	_, flawed := s.flawed[name]
+	return flawed
+}
+
+// worthwhile returns the parts that are to be folded now: not a large one for
+// the sake of a few small ones, and not a single one that is intact.
+func (s *Store) worthwhile(parts []*part) []*part {
+	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.size, b.size) })
+	var sum int64
+	for _, p := range parts {
+		sum += p.size
+	}
+	for len(parts) > 0 {
+		last := parts[len(parts)-1]
+		rest := sum - last.size
+		if s.isFlawed(last.name) || last.size < largePart || last.size <= 4*rest {
+			break
+		}
+		parts, sum = parts[:len(parts)-1], rest
+	}
+	if len(parts) == 1 && !s.isFlawed(parts[0].name) {
+		return nil
+	}
+	return parts
+}
+
+// errNothing says that there is nothing to fold.
+var errNothing = errors.New("no record can be read")
+
+// foldParts makes one journal of several, and deletes them.
+func (s *Store) foldParts(dir *rotate.Dir, day format.Day, from origin, parts []*part) error {
+	err := dir.CreateFile(rotate.Journal, journalName(day), func(f *os.File) error {
+		w, err := journal.NewWriter(f, from.keyID, []byte(from.settings))
+		if err != nil {
+			return err
+		}
+		frames := 0
+		var records []byte
+		for _, p := range parts {
+			foreign := 0
+			info, err := journal.Read(p, 0, func(payload []byte) error {
+				switch {
+				case len(payload)%rooms.RecordSize != 0:
+					foreign++
+					return nil
+				case len(records)+len(payload) > journal.MaxPayload:
+					if err := w.Append(records); err != nil {
+						return err
+					}
+					records = records[:0]
+				}
+				records = append(records, payload...)
+				frames++
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Name(), err)
+			}
+			switch {
+			case p.size == 0:
+			case foreign > 0 || isDamaged(info, 0):
+				p.why = "damaged in part; what is intact is counted"
+			case info.Torn:
+				p.why = "ends within a frame, as after a kill; what is whole is counted"
+			}
+		}
+		if frames == 0 && from == (origin{}) {
+			return errNothing
+		}
+		if len(records) > 0 {
+			return w.Append(records)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errNothing) {
+		return err
+	}
+	var errs []error
+	for _, p := range parts {
+		if p.why != "" {
+			err = s.keepAside(dir, p, p.why)
+		} else {
+			err = dir.Remove(rotate.Journal, p.name)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return join(errs...)
+}
+
+// keepAside takes a file out of the journals, for somebody to look at.
+func (s *Store) keepAside(dir *rotate.Dir, p *part, why string) error {
+	to := p.name + rotate.DamagedSuffix
+	if err := dir.Rename(rotate.Journal, p.name, to); err != nil {
+		return err
+	}
+	s.cfg.Say("aside "+p.name, fmt.Sprintf("%s: %s; kept aside as %s", p.Name(), why, to))
+	return nil
+}
+
+// noteFlaws says which journals are damaged, once for each, and remembers them
+// for foldJournals.
+func (s *Store) noteFlaws(u *union) {
+	for name, why := range u.flawed {
+		if why != s.flawed[name] {
+			s.cfg.Say("damaged "+name, filepath.Join(s.cfg.Path, rotate.Journal, name)+": "+why)
+		}
+		s.flawed[name] = why
+	}
+}
