@@ -295,6 +295,8 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte, who client) {
 	fp := d.cipher.Fingerprint(room, who.addr.Prefix6(f.cfg.CountV6))
 	if d.counts.Add(room, fp) {
 		p.Records = rooms.AppendRecord(p.Records, room, fp)
+	} else {
+		p.Records = d.counts.AppendOverflow(p.Records)
 	}
 }
 
@@ -358,8 +360,9 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 }
 
 // renew asks the calendar anew once its answers may have changed: at midnight,
-// or when a key could be read at last. Days that are still open go on; those
-// that expired while lines of them came in are in the journals already.
+// or when a key could be read at last. Days of which lines are expected go on;
+// what is known of earlier ones is in the journals already, and a pair that
+// comes again may be written there again.
 func (f *Filter) renew() {
 	epoch := f.cal.Epoch()
 	if epoch == f.epoch {
@@ -373,8 +376,9 @@ func (f *Filter) renew() {
 	}
 	f.last, f.none = slot{}, slot{}
 	clear(f.dates)
+	today, _ := f.cal.Place(0, false)
 	for _, d := range f.days {
-		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day) {
+		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day || d.day < today-1) {
 			f.forget(d)
 		}
 	}

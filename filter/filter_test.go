@@ -256,6 +256,12 @@ func TestRooms(t *testing.T) {
 	f := New(cfg, newCalendar())
 	require.NoError(t, f.Run(strings.NewReader(log), new(collector)))
 	assert.EqualValues(t, 7, f.Stats().Overflow, "lines of pairs that were not counted")
+	var bounded collector
+	require.NoError(t, New(cfg, newCalendar()).Run(strings.NewReader(log), &bounded))
+	recorded := rooms.NewCounts(rooms.NoLimits)
+	require.NoError(t, recorded.Apply([]byte(bounded.records[today])))
+	assert.EqualValues(t, 7, recorded.Recorded())
+	assert.Len(t, recorded.Summary(), 1)
 
 	cal := newCalendar()
 	cal.hasher = nil
@@ -289,4 +295,25 @@ func TestManyDates(t *testing.T) {
 			require.Len(t, f.Expired(), maxDays)
 		}
 	}
+}
+
+// What a process that runs for weeks knows of earlier days is in the journals;
+// only those of which lines are expected, and expired ones, stay in memory.
+func TestEarlierDaysAreForgotten(t *testing.T) {
+	cal := newCalendar()
+	f := New(newConfig(t, "common"), cal)
+	log := func(day format.Day) *strings.Reader {
+		y, m, d := day.Date()
+		return strings.NewReader(fmt.Sprintf("192.0.2.1 - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5\n", d, time.Month(m).String()[:3], y))
+	}
+	var out collector
+	for day := today - 20; day <= today+1; day++ {
+		require.NoError(t, f.Run(log(day), &out))
+	}
+	assert.Len(t, f.days, 22)
+	cal.epoch++
+	require.NoError(t, f.Run(log(today-5), &out))
+	assert.Len(t, f.days, 7+3+1, "expired, near, and the last")
+	assert.Len(t, out.records[today-5], 2*rooms.RecordSize, "again in the journal, which is a set")
+	assert.Len(t, f.Expired(), 7)
 }

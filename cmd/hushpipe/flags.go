@@ -30,6 +30,8 @@ type filterFlags struct {
 	roomURL  []string
 	roomHash string
 	countV6  prefixLen
+	maxRooms atLeastOne
+	maxPairs atLeastOne
 	redact   string
 	jsonKeys []string
 	stdout   bool
@@ -48,6 +50,9 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR")
 	o.countV6 = 128
 	flags.Var(&o.countV6, "count-v6", "`BITS` of an IPv6 address that tell one client from another")
+	o.maxRooms, o.maxPairs = atLeastOne(rooms.DefaultLimits.Rooms), atLeastOne(rooms.DefaultLimits.Pairs)
+	flags.Var(&o.maxRooms, "max-rooms", "`NUMBER` of rooms that are counted a day")
+	flags.Var(&o.maxPairs, "max-pairs", "`NUMBER` of pairs of room and address that are counted a day")
 	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "`NAMES` of query parameters whose values are struck out, separated by commas (default "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+")")
 	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
@@ -70,6 +75,21 @@ func (p *prefixLen) Set(text string) error {
 
 func (p *prefixLen) String() string { return strconv.Itoa(int(*p)) }
 func (p *prefixLen) Type() string   { return "int" }
+
+// atLeastOne is a number from 1.
+type atLeastOne int
+
+func (a *atLeastOne) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("give a number from 1")
+	}
+	*a = atLeastOne(n)
+	return nil
+}
+
+func (a *atLeastOne) String() string { return strconv.Itoa(int(*a)) }
+func (a *atLeastOne) Type() string   { return "int" }
 
 // job is what the flags of filter ask for.
 type job struct {
@@ -133,9 +153,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		}
 	}
 	j.filter.CountV6 = int(o.countV6)
-	j.filter.Limits = rooms.DefaultLimits
+	j.filter.Limits = rooms.Limits{Rooms: int(o.maxRooms), Pairs: int(o.maxPairs)}
 	j.store.Path, j.store.Keys = o.dir, o.keys
-	j.store.Limits = rooms.DefaultLimits
+	j.store.Limits = j.filter.Limits
 	j.store.Counting = counting
 	j.store.Secret = counting && o.roomHash == "hmac"
 	j.store.Settings = o.settings(j.filter.Mode, counting)

@@ -22,7 +22,7 @@ filter does this by itself; purge is for a server that is off or silent.`,
 		Example: `  hushpipe purge /var/log/hushpipe`,
 		Args:    arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.DefaultLimits, Now: time.Now, Say: say.about}
+			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: time.Now, Say: say.about}
 			if keep != "" {
 				var err error
 				if cfg.Keep, err = rotate.ParseKeep(keep); err != nil {

@@ -47,7 +47,10 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			if counts.UpperBound {
 				say.sayf("%s was counted under several keys: an address may be counted more than once", day)
 			}
-			if err == nil && len(counts.Damaged) > 0 {
+			if counts.Overflow > 0 {
+				say.sayf("%s: rooms not counted in at least %s: too many rooms or addresses; see --max-rooms and --max-pairs of filter", day, plural(counts.Overflow))
+			}
+			if err == nil && (len(counts.Damaged) > 0 || counts.Overflow > 0) {
 				err = errSaid
 			}
 			return err

@@ -30,8 +30,9 @@ type Counts struct {
 	limits   Limits
 	rooms    map[[20]byte]uint64
 	pairs    int
-	overflow uint64
-	shards   [256]shard // by the highest byte of the fingerprint
+	overflow overflow
+	recorded map[overflowID]uint64 // the overflow that records tell of
+	shards   [256]shard            // by the highest byte of the fingerprint
 }
 
 // NewCounts returns an empty Counts.
@@ -51,7 +52,7 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 	}
 	n := c.rooms[*hash]
 	if c.pairs >= c.limits.Pairs || n == 0 && len(c.rooms) >= c.limits.Rooms {
-		c.overflow++
+		c.overflow.n++
 		return false
 	}
 	s.insert(fp)
@@ -62,7 +63,16 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 
 // Overflow returns how often Add met a pair that was new and not counted, which
 // may be one pair several times.
-func (c *Counts) Overflow() uint64 { return c.overflow }
+func (c *Counts) Overflow() uint64 { return c.overflow.n }
+
+// Recorded returns the overflow of other Counts, as their records tell it.
+func (c *Counts) Recorded() uint64 {
+	var sum uint64
+	for _, n := range c.recorded {
+		sum += n
+	}
+	return sum
+}
 
 // Room is one line of a day's summary.
 type Room struct {

@@ -218,3 +218,38 @@ func BenchmarkAddKnown(b *testing.B) {
 		})
 	}
 }
+
+// What was left out is recorded: each of the first times, then when it has
+// grown by a 64th. Counts that read the records know it, however often they do.
+func TestOverflowRecords(t *testing.T) {
+	c := NewCounts(Limits{Rooms: 1, Pairs: 1})
+	var records []byte
+	for i := range uint64(100_000) {
+		if c.Add(roomHash(1), i+1) {
+			records = AppendRecord(records, roomHash(1), i+1)
+		} else {
+			records = c.AppendOverflow(records)
+		}
+	}
+	assert.EqualValues(t, 99_999, c.Overflow())
+	assert.Less(t, len(records)/RecordSize, 64+64*12)
+
+	reader := NewCounts(NoLimits)
+	const some = 40 * RecordSize
+	require.NoError(t, reader.Apply(records[:some]))
+	assert.EqualValues(t, 39, reader.Recorded())
+	for range 2 {
+		require.NoError(t, reader.Apply(records))
+		require.NoError(t, reader.Apply(records[:some]))
+		assert.InEpsilon(t, 99_999, reader.Recorded(), 1.0/64)
+	}
+	once := reader.Recorded()
+	assert.Equal(t, []Room{{*roomHash(1), 1}}, reader.Summary())
+	assert.Zero(t, reader.Overflow())
+
+	other := NewCounts(Limits{})
+	other.Add(roomHash(1), 1)
+	require.NoError(t, reader.Apply(other.AppendOverflow(nil)))
+	assert.Equal(t, once+1, reader.Recorded(), "each process has its own")
+	assert.Empty(t, NewCounts(NoLimits).AppendOverflow(nil))
+}

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 )
@@ -16,6 +17,37 @@ func AppendRecord(dst []byte, hash *[20]byte, fp uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, hash[:]...), fp)
 }
 
+// A record whose hash begins with 12 zero bytes, which no name can be found
+// for, tells of pairs that were not counted: the other 8 are the overflowID of
+// the Counts that left them out, and how often it did by then stands in place
+// of the fingerprint. Of several with one id the largest holds.
+var overflowMark [12]byte
+
+type overflowID [8]byte
+
+// overflow is how often Add met a pair that was not counted.
+type overflow struct {
+	n    uint64
+	next uint64 // a larger n is recorded
+	id   overflowID
+}
+
+// AppendOverflow appends the record of the Overflow, if that has grown enough
+// since the last one: each of the first 64, then by a 64th, so that whoever
+// provokes it does not fill the disk.
+func (c *Counts) AppendOverflow(dst []byte) []byte {
+	o := &c.overflow
+	if o.n <= o.next {
+		return dst
+	}
+	if o.next == 0 {
+		rand.Read(o.id[:])
+	}
+	o.next = o.n + o.n/64
+	dst = append(append(dst, overflowMark[:]...), o.id[:]...)
+	return binary.BigEndian.AppendUint64(dst, o.n)
+}
+
 // Apply adds the records of a payload. One that is not made of whole records
 // is refused, and none of it is added.
 func (c *Counts) Apply(payload []byte) error {
@@ -23,7 +55,16 @@ func (c *Counts) Apply(payload []byte) error {
 		return fmt.Errorf("payload of %d bytes is not made of records of %d", len(payload), RecordSize)
 	}
 	for ; len(payload) > 0; payload = payload[RecordSize:] {
-		c.Add((*[20]byte)(payload), binary.BigEndian.Uint64(payload[20:]))
+		n := binary.BigEndian.Uint64(payload[20:])
+		if [12]byte(payload) == overflowMark {
+			id := overflowID(payload[12:])
+			if c.recorded == nil {
+				c.recorded = map[overflowID]uint64{}
+			}
+			c.recorded[id] = max(c.recorded[id], n)
+			continue
+		}
+		c.Add((*[20]byte)(payload), n)
 	}
 	return nil
 }

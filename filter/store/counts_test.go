@@ -570,3 +570,23 @@ func TestIdleJournalIsDeleted(t *testing.T) {
 	assert.Len(t, b.names(rotate.Journal), 1)
 	assert.Empty(t, b.heard())
 }
+
+// What the bounds of ended processes left out is known from their journals,
+// also of killed ones and when those are folded. Who reads has no bound.
+func TestOverflowIsRecorded(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Limits = rooms.Limits{Rooms: 10, Pairs: 5}
+	for range 3 {
+		b.killed(users(today, "a", 1, 8))
+	}
+	b.killed(users(today, "b", 1, 5))
+	for range 2 {
+		c := b.counts(today)
+		assert.EqualValues(t, 9, c.Overflow)
+		assert.Equal(t, "5 a\n5 b\n", c.String())
+		b.cfg.Limits = rooms.NoLimits // as purge has it
+		b.purge()
+		assert.Len(t, b.journals(today), 1)
+	}
+	assert.Equal(t, "5 a\n5 b\n", b.rooms(today))
+}

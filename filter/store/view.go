@@ -23,6 +23,7 @@ import (
 type Counts struct {
 	Rooms      []roomfile.Entry
 	UpperBound bool     // counted under several keys: an address may be in twice
+	Overflow   uint64   // at least so many lines had a new pair of room and address that a bound left out
 	Damaged    []string // journals in which something had to be skipped, also those kept aside
 }
 
@@ -63,6 +64,7 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 	return Counts{
 		Rooms:      roomfile.Merge(had, entries(u.counts.Summary())),
 		UpperBound: len(u.keys) > 1,
+		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,
 	}, err
 }
