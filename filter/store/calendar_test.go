@@ -173,7 +173,7 @@ func TestOpenWaitsForNobody(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(at.Fd()), unix.LOCK_EX))
 	b.cfg.Urgent = func() bool { return true }
-	s := openWithin(time.Minute, b.cfg)
+	s := openWithin(time.Minute, time.Minute, b.cfg)
 	key := s.Key(today, filter.Keep)
 	day, fate := s.Place(today, true)
 	assert.Equal(t, today, day)

@@ -90,10 +90,15 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	}
 }
 
-// flushJournals writes what waits.
+// flushJournals writes what waits, but for days that are past the retention.
 func (s *Store) flushJournals(dir *rotate.Dir) error {
 	var errs []error
 	for id, j := range s.journals {
+		if id.day < s.window.Load().First {
+			s.closeJournal(j)
+			delete(s.journals, id)
+			continue
+		}
 		j.lost = j.isLost(dir)
 		if err := s.flush(dir, id, j); err != nil {
 			s.fault("journal", err, "; room counts wait in memory")
@@ -122,7 +127,7 @@ func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
 			return err
 		}
 		j.pending = j.pending[:copy(j.pending, j.pending[n:])]
-		s.dirty[id.day] = true
+		s.markDay(id.day)
 	}
 	return nil
 }
@@ -159,7 +164,7 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	s.closeIdle()
 	s.opened++
 	j.file, j.name, j.writer, j.lost = next, name, w, false
-	s.dirty[id.day] = true
+	s.markDay(id.day)
 	return nil
 }
 
@@ -366,47 +371,66 @@ func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
 	}
 	for day := range names {
 		if first <= day && day <= last {
-			s.dirty[day] = true
+			s.markDay(day)
 		}
 	}
 	return true
 }
 
+// markDay notes that a day's room file may be behind.
+func (s *Store) markDay(day format.Day) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty[day] = true
+}
+
+// takeDirty returns the days whose room file may be behind, which are then
+// marked no more.
+func (s *Store) takeDirty() map[format.Day]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	days := s.dirty
+	s.dirty = map[format.Day]bool{}
+	return days
+}
+
 // refresh renews the room files of the days that changed. A day of which
 // something could not be read or written stays marked. Without wait, so does
-// one whose room file another process is at.
+// one whose room file another process is at, and then the error is ErrLocked.
 func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
-	s.busy = false
-	if len(s.dirty) == 0 {
+	days := s.takeDirty()
+	if len(days) == 0 {
 		return nil
 	}
-	// What this process has to say is in its journals before it lists them: of
-	// two processes the one that lists later sees the journals of both.
 	names, err := journalNames(dir)
 	if err != nil {
+		for day := range days {
+			s.markDay(day)
+		}
 		s.fault("journal", err, "")
 		return err
 	}
 	var errs []error
-	for day := range s.dirty {
-		err := s.refreshDay(dir, day, names[day], wait)
-		switch {
-		case err == nil:
-			delete(s.dirty, day)
-		case errors.Is(err, rotate.ErrLocked):
-			s.busy = true
-		default:
-			s.fault("rooms", err, "")
+	for day := range days {
+		if err := s.refreshDay(dir, day, names[day], wait); err != nil {
+			s.markDay(day)
+			if !errors.Is(err, rotate.ErrLocked) {
+				s.fault("rooms", err, "")
+			}
 			errs = append(errs, err)
+		} else if !s.near(day) {
+			delete(s.unions, day) // an archive has many
 		}
-		s.dropUnions()
 	}
+	s.dropUnions()
 	return join(errs...)
 }
 
 // dropUnions forgets the unions of days that no more lines are expected for.
 // One that is not in the room file yet may have lost its journals to a purge.
 func (s *Store) dropUnions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for day := range s.unions {
 		if !s.near(day) && !s.dirty[day] {
 			delete(s.unions, day)

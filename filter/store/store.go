@@ -25,11 +25,16 @@ const (
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
 	patience = time.Second
+	// roundAtClose is how long Close waits for a round under way.
+	roundAtClose = time.Minute
 	// glance is how often Open looks whether the input can wait.
 	glance = 5 * time.Millisecond
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
+	// roundPatience is how long Tick waits for a round: the counts of a usual
+	// day take less, and lines must not wait longer.
+	roundPatience = 10 * time.Millisecond
 )
 
 // Config is what a Store needs to know.
@@ -71,9 +76,10 @@ type Store struct {
 	window atomic.Pointer[rotate.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
-	keyPatience time.Duration
+	keyPatience, roundPatience time.Duration
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex          // guards what follows
+	dirty  map[format.Day]bool // days whose room file may be behind
 	keys   map[format.Day]*pseudonym.Key
 	thrown map[format.Day]*pseudonym.Key // throw-away keys of expired days
 	fresh  map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
@@ -86,15 +92,16 @@ type Store struct {
 	ails     atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
 	recorded bool           // the retention is in the key directory
 	journals map[journalID]*ownJournal
-	opened   int // of the journals' files
-	unions   map[format.Day]*union
-	dirty    map[format.Day]bool // days whose room file may be behind
-	busy     bool                // another process had the lock of the room files
-	rebuilt  bool                // what earlier processes left has been counted
-	flawed   map[string]string   // what was said of journals of which not all could be read
+	opened   int            // of the journals' files
+	round    chan roundDone // of the round under way, nil for none
+	last     roundDone
 
 	purged, refreshed, folded time.Time
 	purgedOn                  format.Day
+
+	counting chan struct{} // full while somebody uses what follows
+	unions   map[format.Day]*union
+	flawed   map[string]string // what was said of journals of which not all could be read
 
 	own      own
 	suspect  bool   // a process was killed just before this one started
@@ -106,10 +113,11 @@ type Store struct {
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
-func Open(cfg Config) *Store { return openWithin(patience, cfg) }
+func Open(cfg Config) *Store { return openWithin(patience, roundPatience, cfg) }
 
-func openWithin(patience time.Duration, cfg Config) *Store {
+func openWithin(patience, roundPatience time.Duration, cfg Config) *Store {
 	s := newStore(cfg)
+	s.roundPatience = roundPatience
 	if !cfg.Secret {
 		s.hasher = rooms.NewHasher(nil)
 	}
@@ -141,8 +149,8 @@ func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg, work: make(chan struct{}, 1),
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
 		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
-		journals: map[journalID]*ownJournal{}, unions: map[format.Day]*union{}, dirty: map[format.Day]bool{},
-		flawed: map[string]string{}}
+		journals: map[journalID]*ownJournal{}, dirty: map[format.Day]bool{},
+		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
 	s.cfg.Say = s.keeping(cfg.Say)
 	today := format.DayOf(cfg.Now())
 	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
@@ -165,7 +173,7 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	// The file of a day that only a clock just put forward can know would vouch
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
-		s.purge(dir, s.cfg.Now())
+		s.purgeNow(dir)
 		s.saveKeys(dir)
 	}
 	if !s.appended {
@@ -196,10 +204,9 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	return n, err
 }
 
-// Tick does what is due: it opens DIR if that failed, renews the room files
-// once a minute, purges at each day change and hourly, and folds the journals of
-// ended processes. It returns when to
-// come again.
+// Tick does what is due: it opens DIR if that failed, and starts a round (see
+// there) once a minute, which goes on while lines are written. It returns when
+// to come again.
 func (s *Store) Tick() time.Duration {
 	s.lock()
 	defer s.unlock()
@@ -212,44 +219,95 @@ func (s *Store) Tick() time.Duration {
 	}
 	now := s.cfg.Now()
 	today := format.DayOf(now)
-	purging := due(now, s.purged, time.Hour) || today != s.purgedOn
-	switch {
-	case !s.rebuilt:
-		s.rebuilt = s.mark(dir, anyDay, lastDay)
-	case purging: // a process may have been killed since
-		s.mark(dir, today-1, today+1)
-	}
-	looking := purging || due(now, s.refreshed, minute)
-	if looking || s.busy {
+	r := round{dir: dir, now: now, all: !s.last.rebuilt}
+	r.purge = due(now, s.purged, time.Hour) || today != s.purgedOn
+	if s.round == nil && (r.purge || s.last.busy || due(now, s.refreshed, minute)) {
+		r.fold = due(now, s.folded, time.Hour)
 		s.refreshed = now
-		err := join(s.flushJournals(dir), s.refresh(dir, false))
-		if errors.Is(err, rotate.ErrRemoved) {
-			if dir = s.reopen(dir); dir == nil {
-				return retryOpen
-			}
+		if r.purge {
+			s.purged, s.purgedOn = now, today
 		}
+		if r.fold {
+			s.folded = now
+		}
+		// What this process has to say is in its journals before they are listed:
+		// of two processes the one that lists later sees the journals of both.
+		flushed := s.flushJournals(dir)
+		s.round = make(chan roundDone, 1)
+		go func(done chan<- roundDone) {
+			d := s.run(r)
+			d.err = join(flushed, d.err)
+			done <- d
+		}(s.round)
+		s.status(dir, now, r.purge)
 		if dir.Moved() {
 			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
 		}
 	}
-	if purging {
-		s.purge(dir, now)
+	if !s.awaitRound(s.roundPatience) {
+		return retryOpen
 	}
-	if s.rebuilt && due(now, s.folded, time.Hour) {
-		s.folded = now
-		s.foldJournals(dir)
-	}
-	if looking { // after the purge, which may come first in another process
-		s.missKeys(dir)
-		s.status(dir, now, purging)
-	}
-	if err := s.saveKeys(dir); errors.Is(err, rotate.ErrRemoved) {
+	if errors.Is(s.last.err, rotate.ErrRemoved) {
+		s.last.err = nil
 		s.reopen(dir)
 	}
-	if s.busy {
+	if s.last.busy {
 		return retryOpen
 	}
 	return minute
+}
+
+// awaitRound reports whether no round is under way any more.
+func (s *Store) awaitRound(patience time.Duration) bool {
+	if s.round == nil {
+		return true
+	}
+	select {
+	case s.last = <-s.round:
+		s.round = nil
+		return true
+	case <-time.After(patience):
+		return false
+	}
+}
+
+// round is what has to be done once a minute, beside the writing of lines: to
+// read the journals of millions of pairs, and to write a large room file, takes
+// seconds.
+type round struct {
+	dir              *rotate.Dir
+	now              time.Time
+	all, purge, fold bool // all: what earlier processes left is to be counted
+}
+
+type roundDone struct {
+	err     error
+	busy    bool // another process had the lock of the room files
+	rebuilt bool // what earlier processes left has been counted
+}
+
+func (s *Store) run(r round) roundDone {
+	s.counting <- struct{}{}
+	defer func() { <-s.counting }()
+	done := roundDone{rebuilt: true}
+	today := format.DayOf(r.now)
+	switch {
+	case r.all:
+		done.rebuilt = s.mark(r.dir, anyDay, lastDay)
+	case r.purge: // a process may have been killed since
+		s.mark(r.dir, today-1, today+1)
+	}
+	err := s.refresh(r.dir, false)
+	done.busy = errors.Is(err, rotate.ErrLocked)
+	if r.purge {
+		s.purge(r.dir, r.now)
+	}
+	if r.fold {
+		s.foldJournals(r.dir)
+	}
+	s.missKeys(r.dir) // after the purge, which may come first in another process
+	done.err = join(err, s.saveKeys(r.dir))
+	return done
 }
 
 // due reports whether something is to be done that was done at last; a clock
@@ -266,6 +324,9 @@ func (s *Store) Close() error {
 		return err
 	}
 	defer s.unlock()
+	if !s.awaitRound(roundAtClose) {
+		return errSlow(s.cfg.Path)
+	}
 	dir := s.usable()
 	if dir == nil {
 		return s.openErr
@@ -294,8 +355,12 @@ func (s *Store) lockSoon() error {
 	case s.work <- struct{}{}:
 		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", s.cfg.Path)
+		return errSlow(s.cfg.Path)
 	}
+}
+
+func errSlow(path string) error {
+	return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", path)
 }
 
 // usable returns DIR, opened now if need be, or nil.
@@ -322,7 +387,7 @@ func (s *Store) open() *rotate.Dir {
 	}
 	s.dir.Store(dir)
 	s.recordKeep(dir)
-	s.purge(dir, s.cfg.Now())
+	s.purgeNow(dir)
 	s.saveKeys(dir)
 	return dir
 }
@@ -356,13 +421,26 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 	s.readSecret(dir)
 	s.saveKeys(dir)
 	s.flushJournals(dir)
+	s.counting <- struct{}{}
 	s.refresh(dir, false)
+	<-s.counting
 	go func() {
+		s.counting <- struct{}{} // a round may use it
+		defer func() { <-s.counting }()
 		s.inUse.Lock()
 		defer s.inUse.Unlock()
 		old.Close()
 	}()
 	return dir
+}
+
+// purgeNow is for what cannot wait for the next round.
+func (s *Store) purgeNow(dir *rotate.Dir) {
+	s.counting <- struct{}{}
+	defer func() { <-s.counting }()
+	now := s.cfg.Now()
+	s.purged, s.purgedOn = now, format.DayOf(now)
+	s.purge(dir, now)
 }
 
 // purge deletes what is past the retention, in memory as well, and sets the
@@ -377,7 +455,6 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 	if !p.Window.DoubtUntil.IsZero() {
 		s.cfg.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, p.Window.DoubtUntil.Format(time.RFC3339)))
 	}
-	s.purged, s.purgedOn = now, format.DayOf(now)
 	s.window.Store(&p.Window)
 	s.mu.Lock()
 	for day := range s.keys {
@@ -387,11 +464,5 @@ func (s *Store) purge(dir *rotate.Dir, now time.Time) {
 		}
 	}
 	s.mu.Unlock()
-	for id, j := range s.journals {
-		if id.day < p.Window.First {
-			s.closeJournal(j)
-			delete(s.journals, id)
-		}
-	}
 	s.turn.Add(1)
 }

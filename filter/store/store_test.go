@@ -67,7 +67,7 @@ func newBed(t *testing.T) *bed {
 // open opens a Store that is not closed unless the test does: it may have been
 // killed. It waits also for a slow machine.
 func (b *bed) open() *Store {
-	s := openWithin(time.Minute, b.cfg)
+	s := openWithin(time.Minute, time.Minute, b.cfg)
 	s.keyPatience = time.Minute
 	return s
 }
@@ -605,4 +605,26 @@ func TestBehindTheQueue(t *testing.T) {
 func record(room string, fp uint64) []byte {
 	hash := sha1.Sum([]byte(room))
 	return rooms.AppendRecord(nil, &hash, fp<<32|fp)
+}
+
+// Lines go on while a round takes its time: here it waits for a disk.
+func TestRoundHoldsUpNoLine(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 2))
+	s.roundPatience = 0
+	s.counting <- struct{}{} // as a round that does not come back
+	b.set(noon.Add(time.Minute))
+	assert.Equal(t, retryOpen, s.Tick())
+	b.feed(f, s, users(today, "a", 3, 4))
+	b.set(noon.Add(3 * time.Hour))
+	assert.Equal(t, retryOpen, s.Tick(), "not another one")
+	assert.Equal(t, 4, b.lines(today))
+	assert.Equal(t, none, b.rooms(today))
+	<-s.counting
+	s.roundPatience = time.Minute
+	assert.Equal(t, minute, s.Tick())
+	assert.Equal(t, "4 a\n", b.rooms(today))
+	require.NoError(t, s.Close())
 }
