@@ -12,8 +12,9 @@ type Limits struct {
 	Pairs int // different pairs of room and address
 }
 
-// DefaultLimits keep a day below about 150 MiB: a room costs 35 to 70 bytes,
-// a pair 11 to 22 and at this limit 11.
+// DefaultLimits keep a Counts below about 150 MiB: a room costs 35 to 70 bytes,
+// a pair 11 to 22 and at this limit 11. A process has two of them for a day, its
+// own and the union of all.
 var DefaultLimits = Limits{Rooms: 200_000, Pairs: 12_000_000}
 
 // NoLimits are for reading what others have bounded.

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -117,6 +118,49 @@ func TestLimits(t *testing.T) {
 		assert.Len(t, c.Summary(), 1000)
 		assert.EqualValues(t, 999_000, c.Overflow())
 	})
+}
+
+// What strangers invent is bounded, by the default limits too.
+func TestBoundedMemory(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		rooms, pairs int
+		counted, mib int
+	}{
+		{"a million invented rooms", 1_000_000, 1_000_000, 200_000, 32},
+		{"ten million addresses", 2000, 10_000_000, 10_000_000, 160},
+		{"a room with a million members", 1, 1_000_000, 1_000_000, 32},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := heap()
+			c := NewCounts(DefaultLimits)
+			rnd := rand.New(rand.NewPCG(9, 10))
+			var hash [20]byte
+			counted := 0
+			for i := range tt.pairs {
+				binary.BigEndian.PutUint64(hash[:], uint64(i%tt.rooms)*0x9e3779b97f4a7c15)
+				if c.Add(&hash, rnd.Uint64()) {
+					counted++
+				}
+			}
+			assert.Equal(t, tt.counted, counted)
+			assert.EqualValues(t, tt.pairs-tt.counted, c.Overflow())
+			assert.Less(t, int(heap()-before)>>20, tt.mib)
+			// One call of Add moves no more than one shard.
+			for i := range c.shards {
+				require.LessOrEqual(t, len(c.shards[i].slots), 1<<16)
+			}
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func TestRecords(t *testing.T) {
