@@ -376,8 +376,8 @@ func (f *Filter) renew() {
 	}
 	f.last, f.none = slot{}, slot{}
 	clear(f.dates)
-	today, _ := f.cal.Place(0, false)
 	for _, d := range f.days {
+		today, _ := f.cal.Place(0, false)
 		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day || d.day < today-1) {
 			f.forget(d)
 		}
