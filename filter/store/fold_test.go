@@ -472,6 +472,11 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 	assert.Equal(t, []string{b.path(rotate.Journal, name+rotate.DamagedSuffix)}, b.counts(today).Damaged, "rooms goes on to say it")
 	assert.Equal(t, "5 a\n", b.counts(today).String())
 	assert.Empty(t, b.heard())
+	status, err := ReadStatus(b.dir, "", b.cfg.Now())
+	require.NoError(t, err)
+	assert.Empty(t, status.Broken)
+	require.Len(t, status.Notes, 1)
+	assert.Equal(t, b.path(rotate.Journal, name+rotate.DamagedSuffix), status.Notes[0].File)
 }
 
 // What was kept aside goes with its day.

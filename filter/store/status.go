@@ -223,6 +223,8 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case dated && day < v.first:
 		v.broken(path, fmt.Sprintf("is older than %s", v.Keep), v.purge(at))
 		return
+	case dated && strings.HasSuffix(name, rotate.DamagedSuffix):
+		v.note(path, "was kept aside, since not all of it could be read", "what was intact is counted; it is deleted with its day")
 	case dated && day > v.today+1:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted once that day is past the retention")
 	}
@@ -244,6 +246,9 @@ func (d *DayFiles) add(sub, name string, size int64) {
 	case keyDir:
 		d.Key = d.Key || name == d.Day+".key"
 	case rotate.Journal:
+		if strings.HasSuffix(name, rotate.DamagedSuffix) {
+			return
+		}
 		d.Journals++
 		d.JournalBytes += size
 	}
