@@ -75,7 +75,7 @@ func (s *Store) foldJournals(dir *rotate.Dir) error {
 		}
 	}
 	if err := join(errs...); err != nil {
-		s.cfg.Say("fold", err.Error())
+		s.fault("fold", err, "; journals stay as they are")
 		return err
 	}
 	return nil
