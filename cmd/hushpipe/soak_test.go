@@ -9,114 +9,114 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
-var soakFor = flag.Duration("soak", 0, "how long TestSoak goes on; 0 for each fault once")
+var soakFor = flag.Duration("soak", 0, "how long TestSoak goes on; 0 for a short round")
 
-// soak is an httpd under load whose logger writes to a tmpfs.
+// soak is an httpd under load.
 type soak struct {
-	t     *testing.T
-	h     *httpd
-	l     *load
-	fs    string // the tmpfs
-	dir   string
-	kills int
+	t *testing.T
+	h *httpd
+	l *load
+	d *disk
+
+	restarts, kills, faults int
 }
 
-// soakFault is one thing that can go wrong. inject returns when it is over and
-// the newest logger runs; lines may still wait in memory.
+// soakFault is something that goes wrong. inject returns when it is over;
+// lines may still wait in memory then.
 type soakFault struct {
 	name   string
 	inject func(s *soak)
 }
 
-// soakFaults are what TestSoak chooses from; none of them may lose a line.
-var soakFaults = []soakFault{
-	{"graceful restart", func(s *soak) { s.h.Graceful() }},
-	{"graceful restarts with a request held", func(s *soak) {
+// processFaults befall the server and its loggers.
+var processFaults = []soakFault{
+	{"graceful restart", (*soak).restart},
+	{"two graceful restarts while a request is held", func(s *soak) {
 		s.l.hold("soak")
-		s.h.Graceful()
+		s.restart()
 		s.l.await(20)
-		s.h.Graceful()
+		s.restart()
 		s.h.release("soak")
 		s.l.held.Wait()
 		require.NoError(s.t, os.Remove(filepath.Join(s.h.Root, "hold", "soak")))
 	}},
 	{"logger killed", func(s *soak) { s.kill(nil) }},
-	{"logger killed at work", func(s *soak) { s.kill(s.l.atWork(s.dir)) }},
+	{"logger killed at work", func(s *soak) { s.kill(s.l.atWork(s.d.dir)) }},
 	{"logger killed twice", func(s *soak) {
 		s.kill(nil)
 		s.kill(nil)
 	}},
 	{"logger stopped for a second", func(s *soak) {
-		all := loggers(s.t, s.dir)
+		all := loggers(s.t, s.d.dir)
 		pid := all[len(all)-1]
 		require.NoError(s.t, unix.Kill(pid, unix.SIGSTOP))
 		time.Sleep(time.Second)
 		require.NoError(s.t, unix.Kill(pid, unix.SIGCONT))
+		s.faults++
 	}},
-	{"disk full", func(s *soak) {
-		s.fill()
-		s.l.await(100)
-		s.empty()
-	}},
-	{"graceful restart with the disk full", func(s *soak) {
-		s.fill()
-		s.l.await(50)
-		s.h.Graceful()
-		s.l.await(50)
-		s.empty()
-	}},
-	{"directory renamed and back", func(s *soak) {
-		require.NoError(s.t, os.Rename(s.dir, s.dir+".away"))
-		s.l.await(100)
-		require.NoError(s.t, os.Rename(s.dir+".away", s.dir))
-	}},
+}
+
+// diskFaults are those that a disk of separate parts can have. In every second
+// one of them a logger begins while the disk is broken, and another ends; not
+// where it could not find the day's key: it would count under one of its own,
+// and the day's numbers would be an upper bound.
+func diskFaults() (all []soakFault) {
+	for _, f := range faults {
+		if f.whole {
+			continue
+		}
+		all = append(all, soakFault{"disk: " + f.name, func(s *soak) {
+			f.inject(s.d)
+			s.l.await(50)
+			if _, err := os.Stat(filepath.Join(s.d.dir, "keys")); err == nil && s.faults%2 == 0 {
+				s.restart()
+				s.l.await(50)
+			}
+			f.repair(s.d)
+			s.faults++
+		}})
+	}
+	return all
+}
+
+func (s *soak) restart() {
+	s.h.Graceful()
+	s.restarts++
 }
 
 func (s *soak) kill(moment func(pid int)) {
-	killLogger(s.t, s.dir, moment)
+	killLogger(s.t, s.d.dir, moment)
 	s.kills++
 }
 
-// fill leaves no room on the tmpfs.
-func (s *soak) fill() {
-	f, err := os.Create(filepath.Join(s.fs, "ballast"))
-	require.NoError(s.t, err)
-	defer f.Close()
-	for zeros := make([]byte, 1<<20); ; {
-		if _, err := f.Write(zeros); err != nil {
-			require.ErrorIs(s.t, err, unix.ENOSPC)
-			return
-		}
+// awaitCalm returns when nothing waits in memory, so that the next fault may be
+// a kill. Lines are written in the order in which they came, and the pairs that
+// wait for the journal when there are more.
+func (s *soak) awaitCalm() {
+	for range 2 {
+		now := s.l.sent()
+		await(s.t, func() bool {
+			for id := range ids(strings.Split(s.tail(), "\n")) {
+				var n int
+				if fmt.Sscanf(id, "l%d", &n); n >= now {
+					return true
+				}
+			}
+			return false
+		}, "lines are not written")
+		s.l.await(20)
 	}
 }
 
-func (s *soak) empty() { require.NoError(s.t, os.Remove(filepath.Join(s.fs, "ballast"))) }
-
-// awaitCalm returns when nothing waits in memory, so that the next fault may be
-// a kill: a line of a request that began just now is in the file.
-func (s *soak) awaitCalm() {
-	now := s.l.sent()
-	await(s.t, func() bool {
-		for id := range ids(strings.Split(tail(s.dir), "\n")) {
-			var n int
-			if fmt.Sscanf(id, "l%d", &n); n > now {
-				return true
-			}
-		}
-		return false
-	}, "lines are not written")
-}
-
 // tail returns the end of DIR's newest file.
-func tail(dir string) string {
-	f, err := os.Open(filepath.Join(dir, "access.log"))
+func (s *soak) tail() string {
+	f, err := os.Open(s.d.path("access.log"))
 	if err != nil {
 		return ""
 	}
@@ -132,43 +132,42 @@ func tail(dir string) string {
 //
 //	go test ./cmd/hushpipe -run TestSoak -soak 10m -timeout 0 -v
 //
-// Without the flag it is a short round of each fault once.
+// Without the flag it is each process fault once; TestFaults has the disk's.
 func TestSoak(t *testing.T) {
-	s := &soak{t: t, fs: t.TempDir()}
-	size := fmt.Sprintf("size=%dm", 32+8*int(soakFor.Minutes())) // twice what the load fills
-	require.NoError(t, unix.Mount("tmpfs", s.fs, "tmpfs", 0, size), "a tmpfs needs root")
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(s.fs, unix.MNT_DETACH)) })
-	s.dir = filepath.Join(s.fs, "log")
-	s.h = startHTTPD(t, loadLog(hushpipeBinary(t), s.dir))
-	s.l = startLoad(s.h, 250)
+	all, rate := processFaults, 250
+	if *soakFor > 0 {
+		all = append(all, diskFaults()...)
+		rate = min(rate, int(200_000/soakFor.Seconds())) // the disk has room for more
+	}
+	s := &soak{t: t, d: newDisk(t, fault{})}
+	s.h = startHTTPD(t, loadLog(hushpipeBinary(t), s.d.dir))
+	s.l = startLoad(s.h, rate)
 	s.l.await(50)
 
 	began := time.Now()
-	injected := make([]int, len(soakFaults))
-	longest := make([]time.Duration, len(soakFaults))
-	for n := 0; n < len(soakFaults) || time.Since(began) < *soakFor; n++ {
+	times, longest := make([]int, len(all)), make([]time.Duration, len(all))
+	for n := 0; n < len(all) || time.Since(began) < *soakFor; n++ {
 		i := n
-		if n >= len(soakFaults) {
-			i = rand.N(len(soakFaults))
-			time.Sleep(rand.N(500 * time.Millisecond)) // the moment is what is tested
+		if n >= len(all) {
+			i = rand.N(len(all))
+			time.Sleep(rand.N(300 * time.Millisecond)) // the moment is what is tested
 		}
 		first := s.l.sent()
-		soakFaults[i].inject(s)
+		all[i].inject(s)
 		s.awaitCalm()
-		injected[i]++
+		times[i]++
 		longest[i] = max(longest[i], s.l.longestSince(first))
 	}
-	took := time.Since(began).Round(time.Second)
-	c := s.l.finish(t, s.dir)
+	took := time.Since(began)
+	c := s.l.finish(t, s.d.dir)
 
 	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 1, ' ', tabwriter.Debug)
-	fmt.Fprintln(w, "| fault\t times\t longest wait of a client\t")
-	for i, fault := range soakFaults {
-		fmt.Fprintf(w, "| %s\t %d\t %s\t\n", fault.name, injected[i], longest[i].Round(time.Millisecond))
+	for i, f := range all {
+		fmt.Fprintf(&table, "| %s | %d | %d ms |\n", f.name, times[i], longest[i].Milliseconds())
 	}
-	w.Flush()
-	t.Logf("%s\n%s%s", took, table.String(), c)
+	t.Logf("%s\n| fault | times | longest wait of a client |\n| --- | --- | --- |\n%s"+
+		"%d graceful restarts, %d kills, %d other faults: %s",
+		took.Round(time.Second), table.String(), s.restarts, s.kills, s.faults, c)
 	require.Zero(t, c.Lost)
 	c.Duplicated.requireOneBatchEach(t, s.kills)
 	c.requireNoStall(t)
