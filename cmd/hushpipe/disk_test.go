@@ -203,8 +203,10 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	s.passes(500 * time.Millisecond)
 	require.Contains(t, s.said.String(), "read-only file system; lines wait in memory")
 
-	// In one step: between two, DIR would be made below the mount point.
-	mountTmpfs(t, d.mount, "64m")
+	// In one step: between two, DIR would be made below the mount point. And on DIR
+	// itself: a logger that is confined has no right to what is mounted above the
+	// directory that DIR lies in.
+	mountTmpfs(t, d.dir, "64m")
 	s.written(d)
 	require.Equal(t, 0, s.end(), "%s", s.said)
 

@@ -34,8 +34,9 @@ type pipeLoad struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	said  *lockedBuffer
-	pipe  *os.File
-	cat   *os.File     // another pipe, which cat reads
+	in    *os.File     // the read end of the pipe, which the logger has as well
+	pipe  *os.File     // its write end
+	cat   *os.File     // that of another pipe, which cat reads
 	pace  *time.Ticker // nil: as fast as the pipe takes them
 	ahead atomic.Int64 // days that lines are dated after today
 	quit  chan struct{}
@@ -63,27 +64,27 @@ func startPipe(t *testing.T, cmd *exec.Cmd, paced bool) *pipeLoad {
 	if cmd.Stderr == nil {
 		cmd.Stderr = s.said
 	}
-	s.pipe = startReader(t, cmd)
-	s.cat = startReader(t, exec.Command("cat"))
+	s.in, s.pipe = startReader(t, cmd)
+	_, s.cat = startReader(t, exec.Command("cat"))
 	s.ended.Go(s.write)
 	return s
 }
 
-// startReader starts a process that reads a pipe, which is returned.
-func startReader(t *testing.T, cmd *exec.Cmd) *os.File {
+// startReader starts a process that reads a pipe, whose ends are returned.
+func startReader(t *testing.T, cmd *exec.Cmd) (in, out *os.File) {
 	t.Helper()
 	var fds [2]int
 	require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC)) // it blocks, as httpd's does
-	in, out := os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
+	in, out = os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
 	cmd.Stdin = in
 	require.NoError(t, cmd.Start())
-	in.Close()
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
+		in.Close()
 		out.Close()
 	})
-	return out
+	return in, out
 }
 
 func filterCmd(t *testing.T, args ...string) *exec.Cmd {
@@ -163,17 +164,17 @@ func (s *pipeLoad) waited() time.Duration {
 	return s.longest
 }
 
-// stop ends the lines, and when all are read the input of the logger.
+// stop ends the lines, and returns when the logger has read all of them.
 func (s *pipeLoad) stop() {
 	s.t.Helper()
 	close(s.quit)
 	s.ended.Wait()
-	await(s.t, func() bool {
-		n, err := unix.IoctlGetInt(int(s.pipe.Fd()), unix.TIOCINQ)
-		return err == nil && n == 0
-	}, "the pipe is not read to its end")
 	s.pipe.Close()
 	s.cat.Close()
+	await(s.t, func() bool {
+		n, err := unix.IoctlGetInt(int(s.in.Fd()), unix.TIOCINQ)
+		return err == nil && n == 0
+	}, "the pipe is not read to its end")
 	assert.Less(s.t, s.longest, max(maxWait, 2*s.control), "longest write into the pipe; that into the pipe of a cat %s", s.control)
 }
 

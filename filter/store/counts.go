@@ -79,7 +79,7 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 		j = &ownJournal{file: &journalFile{}}
 		s.journals[id] = j
 	}
-	if len(records) == 0 && j.writer != nil {
+	if len(records) == 0 && j.writer != nil && len(j.pending) == 0 {
 		return
 	}
 	j.pending = append(j.pending, records...)

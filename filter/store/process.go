@@ -172,7 +172,7 @@ type observed struct {
 }
 
 func (s *Store) counters() Counters {
-	c := Counters{Repeated: s.repeated}
+	c := Counters{Repeated: s.repeated.Load()}
 	if o := s.observed.Load(); o != nil {
 		f := o.stats()
 		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
@@ -194,6 +194,8 @@ func (s *Store) keeping(say func(topic, line string)) func(topic, line string) {
 
 // writeRecord brings what there is to say of this process to DIR.
 func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	o := &s.own
 	today := format.DayOf(now).String()
 	if o.Days == nil {
@@ -275,12 +277,8 @@ func leadsTo(dir *rotate.Dir, sub, name string, held *os.File) bool {
 }
 
 // status does what is due in DIR/status once a minute; fold says whether the
-// records of processes that ended are looked at as well, as at the start.
+// records of processes that ended are looked at as well.
 func (s *Store) status(dir *rotate.Dir, now time.Time, fold bool) {
-	if s.own.Days == nil {
-		s.suspect = killedLately(dir, now)
-		fold = true
-	}
 	err := s.writeRecord(dir, now)
 	if fold {
 		err = join(err, s.fold(dir, now))
@@ -299,7 +297,7 @@ func (s *Store) endRecord(dir *rotate.Dir) {
 
 func (s *Store) sayStatus(err error) {
 	if err != nil {
-		s.cfg.Say("status", fmt.Sprintf("%s: %v; what status shows is behind", s.cfg.Path, err))
+		s.fault("status", err, "; what status shows is behind")
 	}
 }
 
@@ -495,7 +493,7 @@ func isRepeated(dir *rotate.Dir, day format.Day, lines []byte) bool {
 // noteRepeated counts a batch that is about to be written a second time. The
 // count goes to the disk at once: who was killed once is soon killed again.
 func (s *Store) noteRepeated(dir *rotate.Dir, day format.Day) {
-	s.repeated++
+	s.repeated.Add(1)
 	s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
 	s.status(dir, s.cfg.Now(), false)
 }

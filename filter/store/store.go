@@ -103,10 +103,11 @@ type Store struct {
 	unions   map[format.Day]*union
 	flawed   map[string]string // what was said of journals of which not all could be read
 
-	own      own
-	suspect  bool   // a process was killed just before this one started
-	appended bool   // lines were written
-	repeated uint64 // batches written a second time
+	recording sync.Mutex // guards own, and its file
+	own       own
+	suspect   bool          // a process was killed just before this one started
+	appended  bool          // lines were written
+	repeated  atomic.Uint64 // batches written a second time
 
 	observed  atomic.Pointer[observed]
 	lastFault atomic.Pointer[Fault]
@@ -239,7 +240,6 @@ func (s *Store) Tick() time.Duration {
 			d.err = join(flushed, d.err)
 			done <- d
 		}(s.round)
-		s.status(dir, now, r.purge)
 		if dir.Moved() {
 			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
 		}
@@ -297,6 +297,7 @@ func (s *Store) run(r round) roundDone {
 	case r.purge: // a process may have been killed since
 		s.mark(r.dir, today-1, today+1)
 	}
+	s.status(r.dir, r.now, r.all || r.purge)
 	err := s.refresh(r.dir, false)
 	done.busy = errors.Is(err, rotate.ErrLocked)
 	if r.purge {
@@ -386,6 +387,7 @@ func (s *Store) open() *rotate.Dir {
 		s.readSecret(dir) // lines that are read before it has come are not counted
 	}
 	s.dir.Store(dir)
+	s.suspect = killedLately(dir, s.cfg.Now())
 	s.recordKeep(dir)
 	s.purgeNow(dir)
 	s.saveKeys(dir)
