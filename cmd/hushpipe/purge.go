@@ -30,6 +30,9 @@ filter does this by itself; purge is for a server that is off or silent.`,
 				}
 			}
 			confine(args[0], keys)
+			if err := store.CheckUsed(args[0]); err != nil {
+				return err
+			}
 			purged, err := store.Purge(cfg, force)
 			for _, name := range purged.Deleted {
 				fmt.Fprintln(cmd.OutOrStdout(), "deleted", name)

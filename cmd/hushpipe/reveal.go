@@ -49,7 +49,10 @@ use is noted in DIR/reveal.log: when, by whom, how many.`,
 				}
 			}
 			confine(args[0], r.keyDir)
-			var err error
+			err := store.CheckUsed(args[0])
+			if err != nil {
+				return err
+			}
 			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.about); err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,11 +29,11 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 				return err
 			}
 			confine(args[0], "")
+			if err := store.CheckUsed(args[0]); err != nil {
+				return err
+			}
 			counts, err := store.ReadCounts(args[0], day)
 			if errors.Is(err, fs.ErrNotExist) {
-				if _, err := os.Stat(args[0]); err != nil {
-					return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", args[0])
-				}
 				return fmt.Errorf("%s: nothing is known of %s", args[0], day)
 			}
 			if err != nil && counts.Rooms == nil {

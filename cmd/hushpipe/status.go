@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,10 +30,11 @@ whether the promise holds; exit 1 where it is broken. It changes nothing.`,
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := store.CheckUsed(args[0]); err != nil {
+				return err
+			}
 			s, err := store.ReadStatus(args[0], keys, time.Now())
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", args[0])
-			} else if err != nil {
+			if err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
@@ -182,18 +181,18 @@ func (d *drawing) processes(s store.Status) {
 	if len(s.Processes) == 0 {
 		d.linef("no process writes here now")
 	} else {
-		rows := [][]string{{"PROCESS", "STARTED", "COUNTED", "KEEP", "IP"}}
+		rows := [][]string{{"PROCESS", "STARTED", "LAST COUNT", "KEEP", "IP"}}
 		var versions, confined []string
 		for _, p := range s.Processes {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
 			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), p.Keep, p.IP})
 			versions = append(versions, p.Version)
-			confined = append(confined, cmp.Or(p.Confined, "no"))
+			confined = append(confined, cmp.Or(p.Confined, "not confined"))
 		}
 		d.table("lllll", rows)
 		d.linef("")
-		d.linef("version:  %s", different(versions))
-		d.linef("confined: %s", different(confined))
+		d.linef("version %s", different(versions))
+		d.linef("%s", different(confined))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
 		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)

@@ -31,9 +31,9 @@ func busyDir() store.Status {
 			{Day: "2026-11-22", LogBytes: 1000, Key: true, Journals: 12, JournalBytes: 1023},
 			{Day: "2026-11-23", Key: true}},
 		Processes: []store.Process{
-			{PID: 4194304, Version: "v1.2.3", IP: "mask=20/44", Keep: "36500d", Confined: "no: this kernel has no landlock",
+			{PID: 4194304, Version: "v1.2.3", IP: "mask=20/44", Keep: "36500d", Confined: "not confined: this kernel has no landlock",
 				Started: statusTime.Add(-50 * time.Hour), Written: statusTime.Add(-7 * time.Minute)},
-			{PID: 123, Version: "v1.2.4", IP: "ipcrypt", Keep: "14d", Confined: "landlock, ABI 6",
+			{PID: 123, Version: "v1.2.4", IP: "ipcrypt", Keep: "14d", Confined: "confined by landlock, ABI 6",
 				Started: statusTime.Add(-time.Hour), Written: statusTime.Add(-12 * time.Second)}},
 		LastError: store.Fault{Time: statusTime.Add(-time.Hour), Text: "write " + dir + "/access-2026-11-22.log: no space left on device; lines wait in memory"},
 		Broken: []store.Finding{
@@ -108,9 +108,10 @@ func TestStatusOfProcesses(t *testing.T) {
 		l.write("192.0.2.1", "/")
 		loggers = append(loggers, l)
 	}
+	await(t, func() bool { return strings.Count(written(dir), "\n") == 3 }, "the lines")
 	await(t, func() bool {
 		s, exit := statusOf(t, dir)
-		return exit == 0 && len(s.Processes) == 3 && strings.Count(written(dir), "\n") == 3
+		return exit == 0 && len(s.Processes) == 3
 	}, "the processes")
 	s, _ := statusOf(t, dir)
 	for _, p := range s.Processes {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"hushpipe/filter/journal"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
@@ -120,6 +122,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
+	v.clear(dir)
 	if err := v.processes(dir); err != nil {
 		return Status{}, err
 	}
@@ -272,6 +275,27 @@ func (v *survey) purge(at string) string {
 		return "hushpipe purge " + v.Dir
 	}
 	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)
+}
+
+// clear looks for days whose addresses were kept: the headers of journals tell,
+// also when the process has ended.
+func (v *survey) clear(dir *rotate.Dir) {
+	names, _ := journalNames(dir) // what is wrong there has been said
+	for _, day := range v.Days {
+		date, _ := format.ParseDay(day.Day)
+		kept := func(name string) bool {
+			f, err := dir.OpenFile(rotate.Journal, name, os.O_RDONLY)
+			if err != nil {
+				return false // deleted meanwhile, or has been said
+			}
+			defer f.Close()
+			info, _ := journal.ReadHeader(f)
+			return bytes.HasPrefix(info.Settings, []byte("ip=keep;"))
+		}
+		if day.LogBytes > 0 && slices.ContainsFunc(names[date], kept) {
+			v.broken(filepath.Join(v.Dir, logName(date)), "holds addresses in clear, by --ip keep", "delete it and its copies")
+		}
+	}
 }
 
 func links(info fs.FileInfo) uint64 {

@@ -112,6 +112,12 @@ func TestPromise(t *testing.T) {
 			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted once that day is past the retention"},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: take --ip keep away from it", os.Getpid()), ""},
+		{"addresses in clear, of a process that ended", func(b *bed) {
+			b.cfg.Settings = "ip=keep;" + NoRooms
+			b.process(users(today, "a", 1, 1))
+			b.cfg.Settings = "ip=ipcrypt;" + NoRooms
+			b.process(users(today-1, "a", 1, 1))
+		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip keep: delete it and its copies", ""},
 		{"a temporary file in the making", func(b *bed) {
 			touch("keys/.hushpipe-0011223344556677", 0o600)(b)
 			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), noon, noon))

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hushpipe/filter/journal"
@@ -18,6 +19,24 @@ import (
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
+
+// CheckUsed returns an error for a path that is no DIR which a Store has
+// written to. It is mistyped, as a rule, and would look like one where all is
+// well.
+func CheckUsed(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", path)
+	} else if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, dated := logDay(e.Name()); dated || e.Name() != linkName && slices.Contains(ours[""], e.Name()) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: hushpipe has written nothing here: give the DIR that hushpipe filter writes to", path)
+}
 
 // Counts is what is known of one day's rooms.
 type Counts struct {
