@@ -36,7 +36,7 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%s: nothing is known of %s", args[0], day)
 			}
-			if err != nil && counts.Rooms == nil {
+			if err != nil {
 				return err
 			}
 			cmd.OutOrStdout().Write(roomfile.Append(nil, counts.Rooms))
@@ -49,10 +49,10 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			if counts.Overflow > 0 {
 				say.sayf("%s: rooms not counted in at least %s: too many rooms or addresses; see --max-rooms and --max-pairs of filter", day, plural(counts.Overflow))
 			}
-			if err == nil && (len(counts.Damaged) > 0 || counts.Overflow > 0) {
-				err = errSaid
+			if len(counts.Damaged) > 0 || counts.Overflow > 0 {
+				return errSaid
 			}
-			return err
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&date, "day", "", "`DATE` of the day, as 2026-11-22 (default today)")

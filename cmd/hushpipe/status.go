@@ -206,11 +206,14 @@ func (d *drawing) findings(s store.Status) {
 			d.linef("")
 			d.linef("%s", head)
 			for _, f := range findings {
-				line := fmt.Sprintf("  %s: %s", f.File, f.What)
-				if with := line + ": " + f.Do; utf8.RuneCountInString(with) <= screen {
-					line = with
-				} else {
-					line += ":\n    " + f.Do
+				line := "  " + f.File
+				for _, part := range []string{f.What, f.Do} {
+					last := line[strings.LastIndexByte(line, '\n')+1:]
+					if utf8.RuneCountInString(last+": "+part) <= screen {
+						line += ": " + part
+					} else {
+						line += ":\n    " + part
+					}
 				}
 				d.linef("%s", line)
 			}

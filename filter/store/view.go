@@ -43,7 +43,7 @@ type Counts struct {
 	Rooms      []roomfile.Entry
 	UpperBound bool     // counted under several keys: an address may be in twice
 	Overflow   uint64   // at least so many lines had a new pair of room and address that a bound left out
-	Damaged    []string // journals in which something had to be skipped, also those kept aside
+	Damaged    []string // room file and journals in which something had to be skipped, also journals kept aside
 }
 
 // ReadCounts returns the counts of a day as they stand now: from its journals,
@@ -78,14 +78,14 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 	}
 	had, err := roomfile.Parse(text)
 	if err != nil {
-		err = fmt.Errorf("rooms/%s: %w", roomfile.Name(day), err)
+		damaged = append(damaged, filepath.Join(path, rotate.Rooms, roomfile.Name(day)))
 	}
 	return Counts{
 		Rooms:      roomfile.Merge(had, entries(u.counts.Summary())),
 		UpperBound: len(u.keys) > 1,
 		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,
-	}, err
+	}, nil
 }
 
 // damaged returns the paths of the day's journals in which something had to be
