@@ -30,6 +30,7 @@ whether the promise holds; exit 1 where it is broken. It changes nothing.`,
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			confine(args[0], keys)
 			if err := store.CheckUsed(args[0]); err != nil {
 				return err
 			}
