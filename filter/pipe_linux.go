@@ -19,8 +19,8 @@ const pipeSize = 1 << 20
 // the same pipe finds what was not committed.
 //
 // A line that is longer than the own pipe, which is half as large as the other
-// one, is taken out while it is read, since its end finds no room: of such a
-// line a kill loses what had come.
+// one at most, is taken out while it is read, since its end finds no room: of
+// such a line a kill loses what had come.
 type pipeInput struct {
 	*plainInput
 	own    [2]int // read end and write end
@@ -67,8 +67,10 @@ func (in *pipeInput) open(size int) bool {
 	if size < 2*os.Getpagesize() {
 		return false // no half of it holds anything
 	}
-	// Half of the pages: full before the other one is.
-	own, err := unix.FcntlInt(uintptr(in.own[1]), unix.F_SETPIPE_SZ, size/2)
+	// Half of the pages: full before the other one is. Whose user has many pipes
+	// (pipe-user-pages-soft, pipe(7)) may have to do with less.
+	unix.FcntlInt(uintptr(in.own[1]), unix.F_SETPIPE_SZ, size/2)
+	own, err := unix.FcntlInt(uintptr(in.own[1]), unix.F_GETPIPE_SZ, 0)
 	if err != nil || own > size/2 {
 		return false
 	}

@@ -69,6 +69,46 @@ func TestPipeIsEnlarged(t *testing.T) {
 	assert.Equal(t, pipeSize, size)
 }
 
+// TestPipeOfPoorUser: a user who has used up pipe-user-pages-soft (pipe(7)) gets
+// small pipes, and loses nothing by that.
+func TestPipeOfPoorUser(t *testing.T) {
+	w, begin := newPipe(t, 1<<16)
+	line := strings.Repeat("x", 20_000) + "\n"
+	done := make(chan struct{})
+	go func() { // on a thread of its own, which ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		if os.Getuid() == 0 {
+			const uid = 65533 // nobody's but this test's
+			_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
+			if !assert.Zero(t, errno) {
+				return
+			}
+		}
+		for size := 1 << 20; size > 2*os.Getpagesize(); {
+			r, w, err := os.Pipe()
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer r.Close()
+			defer w.Close()
+			unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 1<<20)
+			size, _ = unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+		}
+		in := begin()
+		own, _ := unix.FcntlInt(uintptr(in.own[0]), unix.F_GETPIPE_SZ, 0)
+		assert.Equal(t, 2*os.Getpagesize(), own)
+		go func() {
+			io.WriteString(w, "one\n"+line+"two\n")
+			w.Close()
+		}()
+		var out collector
+		assert.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(in, &out))
+		assert.Equal(t, "one\n"+line+"two\n", out.lines[today])
+	}()
+	<-done
+}
+
 // TestPipeKeeps: what was not committed is there for the next process.
 func TestPipeKeeps(t *testing.T) {
 	w, begin := newPipe(t, 1<<16)
