@@ -20,15 +20,14 @@ import (
 const (
 	minute = time.Minute
 	// keyPatience is how long the reader waits for a key that it meets for the
-	// first time, before it goes on with one in memory.
+	// first time, and for those that Open reads while its input cannot wait,
+	// before it goes on with one in memory.
 	keyPatience = 50 * time.Millisecond
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
 	patience = time.Second
 	// roundAtClose is how long Close waits for a round under way.
 	roundAtClose = time.Minute
-	// glance is how often Open looks whether the input can wait.
-	glance = 5 * time.Millisecond
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
@@ -55,7 +54,8 @@ type Config struct {
 	IP      string // what becomes of addresses
 
 	// Urgent tells whether the input has to be read now; nil: never. Until then
-	// Open waits for keys from the disk, at most a second.
+	// Open waits for keys from the disk, 50 ms at least and a second at most: what
+	// is read before they have come cannot be counted with what was there.
 	Urgent func() bool
 
 	// Say takes one line for the operator, from any goroutine. A topic is said
@@ -129,7 +129,7 @@ func openWithin(patience, roundPatience time.Duration, cfg Config) *Store {
 		s.Tick()
 		close(ready)
 	}()
-	look := time.NewTicker(glance)
+	look := time.NewTicker(s.keyPatience)
 	defer look.Stop()
 	end := time.After(patience)
 	for {
