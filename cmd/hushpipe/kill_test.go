@@ -320,3 +320,31 @@ func TestLineLongerThanPipe(t *testing.T) {
 		require.Contains(t, text[2*i], fmt.Sprintf(`"GET /?id=l%d&fill=%s HTTP/1.1" 200 5 "-" "-"`, i, strings.Repeat("x", size)))
 	}
 }
+
+// TestKillBeforeFullDisk: lines that a full disk refuses stay in the pipe, as
+// long as it has room, for whoever reads it then.
+func TestKillBeforeFullDisk(t *testing.T) {
+	const waiting = 200
+	d, p := bareDisk(t, "1m"), openPipe(t)
+	d.fill("")
+	for n := range waiting {
+		p.write("192.0.2.1", fmt.Sprintf("/http-bind?room=a&id=l%d", n))
+		if n%(waiting/4) > 0 {
+			continue
+		}
+		l := p.startLogger(hushpipeBinary(t), d.dir)
+		await(t, func() bool { return strings.Contains(l.said.String(), "no space left") }, "the disk is not full")
+		time.Sleep(100 * time.Millisecond) // more than a write may take
+		l.kill()
+	}
+	d.enlarge("")
+	l := p.startLogger(hushpipeBinary(t), d.dir)
+	p.close()
+	require.Equal(t, 0, l.wait())
+	text := lines(t, d.path("access.log"))
+	require.Equal(t, waiting, len(text))
+	require.Equal(t, waiting, len(ids(text)))
+	clients, err := os.ReadFile(glob(t, d.path("rooms/rooms-*.log"))[0])
+	require.NoError(t, err)
+	require.Equal(t, roomLines(roomClients{"a": {netip.MustParseAddr("192.0.2.1"): true}}), string(clients))
+}
