@@ -25,20 +25,22 @@ var NoLimits = Limits{Rooms: math.MaxInt, Pairs: math.MaxInt}
 // the pair of room and address, 64 bits that look random. It serves one
 // goroutine; empty, it takes less than 10 KiB.
 //
-// The pairs lie in shards that grow each on its own, so that no call of Add
-// has to move more than a 256th of them.
+// The pairs lie in shards that grow, and split, each on its own (extendible
+// hashing, Fagin et al. 1979), so that no call of Add has to move more than one.
+// Shards all fill up at about the same time: it has to be a small one.
 type Counts struct {
 	limits   Limits
 	rooms    map[[20]byte]uint64
 	pairs    int
 	overflow overflow
 	recorded map[overflowID]uint64 // the overflow that records tell of
-	shards   [256]shard            // by the highest byte of the fingerprint
+	shards   []*shard              // by the highest depth bits of the fingerprint, many to one
+	depth    int
 }
 
 // NewCounts returns an empty Counts.
 func NewCounts(limits Limits) *Counts {
-	return &Counts{limits: limits, rooms: map[[20]byte]uint64{}}
+	return &Counts{limits: limits, rooms: map[[20]byte]uint64{}, shards: []*shard{{}}}
 }
 
 // Add counts the pair with fingerprint fp for the room with this hash, and
@@ -47,8 +49,7 @@ func NewCounts(limits Limits) *Counts {
 func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 	// 0 marks a free slot. Two pairs in 2^64 become one by this.
 	fp = max(fp, 1)
-	s := &c.shards[fp>>56]
-	if s.has(fp) {
+	if c.shards[fp>>(64-c.depth)].has(fp) {
 		return false
 	}
 	n := c.rooms[*hash]
@@ -56,7 +57,7 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 		c.overflow.n++
 		return false
 	}
-	s.insert(fp)
+	c.insert(fp)
 	c.pairs++
 	c.rooms[*hash] = n + 1
 	return true
@@ -91,13 +92,57 @@ func (c *Counts) Summary() []Room {
 	return rooms
 }
 
-// shard is a set of fingerprints: a hash table with linear probing, its
-// length 0 or a power of two, at most three quarters full. Fingerprints look
-// random, so their low bits serve as the hash.
+const (
+	// splitSize is how many slots a shard has when it splits: moving it takes
+	// about 50 µs.
+	splitSize = 4096
+	// maxDepth bounds how often shards split. For 100 million fingerprints it is
+	// enough; of some that do not look random it saves the memory.
+	maxDepth = 16
+)
+
+// insert adds a fingerprint that is not there.
+func (c *Counts) insert(fp uint64) {
+	s := c.shards[fp>>(64-c.depth)]
+	for s.isFull() {
+		if len(s.slots) < splitSize || s.depth == maxDepth {
+			s.resize(max(8, 2*len(s.slots)))
+		} else {
+			c.split(s, fp)
+			s = c.shards[fp>>(64-c.depth)]
+		}
+	}
+	s.place(fp)
+}
+
+// split takes half of s, the shard of fp, to a new one.
+func (c *Counts) split(s *shard, fp uint64) {
+	if s.depth == c.depth {
+		twice := make([]*shard, 0, 2*len(c.shards))
+		for _, other := range c.shards {
+			twice = append(twice, other, other)
+		}
+		c.shards = twice
+		c.depth++
+	}
+	places := 1 << (c.depth - s.depth) // that s has
+	first := int(fp>>(64-c.depth)) &^ (places - 1)
+	high := s.half()
+	for i := first + places/2; i < first+places; i++ {
+		c.shards[i] = high
+	}
+}
+
+// shard is a set of fingerprints that share their highest depth bits: a hash
+// table with linear probing, its length 0 or a power of two, at most three
+// quarters full. Fingerprints look random, so their low bits serve as the hash.
 type shard struct {
 	slots []uint64
 	n     int
+	depth int
 }
+
+func (s *shard) isFull() bool { return 4*(s.n+1) > 3*len(s.slots) }
 
 func (s *shard) has(fp uint64) bool {
 	mask := uint64(len(s.slots)) - 1
@@ -112,21 +157,37 @@ func (s *shard) has(fp uint64) bool {
 	return false
 }
 
-// insert adds a fingerprint that is not in the set.
-func (s *shard) insert(fp uint64) {
-	if 4*(s.n+1) > 3*len(s.slots) {
-		old := s.slots
-		s.slots = make([]uint64, max(8, 2*len(old)))
-		for _, fp := range old {
-			if fp != 0 {
-				s.place(fp)
-			}
+// half moves the fingerprints whose next bit is set to a new shard.
+func (s *shard) half() *shard {
+	var old [splitSize]uint64
+	copy(old[:], s.slots)
+	clear(s.slots)
+	s.n = 0
+	high := &shard{slots: make([]uint64, splitSize), depth: s.depth + 1}
+	for _, fp := range old {
+		switch {
+		case fp == 0:
+		case fp<<s.depth>>63 == 0:
+			s.place(fp)
+		default:
+			high.place(fp)
 		}
 	}
-	s.place(fp)
-	s.n++
+	s.depth++
+	return high
 }
 
+func (s *shard) resize(size int) {
+	old := s.slots
+	s.slots, s.n = make([]uint64, size), 0
+	for _, fp := range old {
+		if fp != 0 {
+			s.place(fp)
+		}
+	}
+}
+
+// place adds a fingerprint that is not in the set, and for which it has room.
 func (s *shard) place(fp uint64) {
 	mask := uint64(len(s.slots)) - 1
 	i := fp & mask
@@ -134,4 +195,5 @@ func (s *shard) place(fp uint64) {
 		i = (i + 1) & mask
 	}
 	s.slots[i] = fp
+	s.n++
 }

@@ -73,17 +73,31 @@ func TestEmptyCounts(t *testing.T) {
 	runtime.KeepAlive(kept)
 }
 
-// TestCollidingFingerprints fills one shard with fingerprints that all want
-// the same slot.
-func TestCollidingFingerprints(t *testing.T) {
-	c := NewCounts(DefaultLimits)
-	for i := range uint64(1000) {
-		require.True(t, c.Add(roomHash(1), i<<40))
+// Fingerprints that do not look random cost time, but are counted, and do not
+// make shards without end.
+func TestFingerprintsThatAreAlike(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		n    uint64
+		fp   func(i uint64) uint64
+	}{
+		{"all want the same slot", 1000, func(i uint64) uint64 { return i << 40 }},
+		{"all belong to the first shard", 20_000, func(i uint64) uint64 { return i }},
+		{"all belong to the last shard", 20_000, func(i uint64) uint64 { return ^i }},
+		{"all to one after many splits", 20_000, func(i uint64) uint64 { return 1<<48 | i }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := NewCounts(DefaultLimits)
+			for i := range tt.n {
+				require.True(t, c.Add(roomHash(1), tt.fp(1+i)))
+			}
+			for i := range tt.n {
+				require.False(t, c.Add(roomHash(1), tt.fp(1+i)))
+			}
+			assert.Equal(t, []Room{{*roomHash(1), tt.n}}, c.Summary())
+			assert.LessOrEqual(t, len(c.shards), 1<<maxDepth)
+		})
 	}
-	for i := range uint64(1000) {
-		require.False(t, c.Add(roomHash(1), i<<40))
-	}
-	assert.Equal(t, []Room{{*roomHash(1), 1000}}, c.Summary())
 }
 
 func TestLimits(t *testing.T) {
@@ -136,8 +150,12 @@ func TestBoundedMemory(t *testing.T) {
 			c := NewCounts(DefaultLimits)
 			rnd := rand.New(rand.NewPCG(9, 10))
 			var hash [20]byte
-			counted := 0
+			counted, slots, largest := 0, 0, 0
 			for i := range tt.pairs {
+				if i%batch == 0 {
+					largest = max(largest, c.slots()-slots)
+					slots = c.slots()
+				}
 				binary.BigEndian.PutUint64(hash[:], uint64(i%tt.rooms)*0x9e3779b97f4a7c15)
 				if c.Add(&hash, rnd.Uint64()) {
 					counted++
@@ -146,13 +164,29 @@ func TestBoundedMemory(t *testing.T) {
 			assert.Equal(t, tt.counted, counted)
 			assert.EqualValues(t, tt.pairs-tt.counted, c.Overflow())
 			assert.Less(t, int(heap()-before)>>20, tt.mib)
-			// One call of Add moves no more than one shard.
-			for i := range c.shards {
-				require.LessOrEqual(t, len(c.shards[i].slots), 1<<16)
+			// A call of Add moves no more than one shard, and a batch, where all come to
+			// the same size at about the same time, some of them.
+			for _, s := range c.shards {
+				require.LessOrEqual(t, len(s.slots), splitSize)
 			}
+			assert.LessOrEqual(t, largest, 1<<16)
 			runtime.KeepAlive(c)
 		})
 	}
+}
+
+// batch is how many lines the filter reads at once, at most.
+const batch = 600
+
+func (c *Counts) slots() (n int) {
+	var last *shard
+	for _, s := range c.shards {
+		if s != last {
+			n += len(s.slots)
+		}
+		last = s
+	}
+	return n
 }
 
 // heap returns the bytes that are in use.
@@ -228,9 +262,7 @@ func BenchmarkAdd(b *testing.B) {
 				total += last.Sub(begin)
 				require.Equal(b, pairs, added)
 				slots = 0
-				for i := range c.shards {
-					slots += len(c.shards[i].slots)
-				}
+				slots = c.slots()
 			}
 			b.ReportMetric(float64(longest.Microseconds())/1000, "max-pause-ms")
 			b.ReportMetric(float64(total.Nanoseconds())/float64(b.N*pairs), "ns/pair")
