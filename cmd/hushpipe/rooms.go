@@ -49,7 +49,7 @@ COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
 			if counts.Overflow > 0 {
 				say.sayf("%s: rooms not counted in at least %s: too many rooms or addresses; see --max-rooms and --max-pairs of filter", day, plural(counts.Overflow))
 			}
-			if len(counts.Damaged) > 0 || counts.Overflow > 0 {
+			if len(counts.Damaged) > 0 || counts.UpperBound || counts.Overflow > 0 {
 				return errSaid
 			}
 			return nil

@@ -248,11 +248,12 @@ type union struct {
 	keys     map[[8]byte]bool
 	settings map[string]bool
 	flawed   map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
+	said     map[string]bool   // what is wrong with the counts as a whole, by topic
 }
 
 func newUnion(day format.Day, limits rooms.Limits) *union {
 	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
-		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}}
+		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, said: map[string]bool{}}
 }
 
 // journalNames lists the journals of each day. A listing that is made while a
@@ -464,11 +465,19 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait
 	defer unlock()
 	err = u.follow(dir, names)
 	s.noteFlaws(u)
-	if len(u.settings) > 1 {
-		s.cfg.Say("settings", fmt.Sprintf("%s: the settings changed on %s; its room counts mix both", s.cfg.Path, day))
-	}
-	if n := u.counts.Overflow(); n > 0 {
-		s.cfg.Say("overflow", fmt.Sprintf("%s: the journals of %s hold too many rooms or addresses; not all are counted", s.cfg.Path, day))
+	for _, flaw := range []struct {
+		is    bool
+		topic string
+		text  string
+	}{
+		{len(u.settings) > 1, "settings", "%s: the settings changed on %s; its room counts mix both"},
+		{len(u.keys) > 1, "keys", "%s: the rooms of %s were counted under several keys; an address may be counted more than once"},
+		{u.counts.Overflow() > 0, "overflow", "%s: the journals of %s hold too many rooms or addresses; not all are counted"},
+	} {
+		if flaw.is && !u.said[flaw.topic] {
+			u.said[flaw.topic] = true
+			s.cfg.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
+		}
 	}
 	return join(err, s.writeRooms(dir, day, u.counts.Summary()))
 }

@@ -516,6 +516,22 @@ func TestUpperBound(t *testing.T) {
 	b.process(users(today, "a", 1, 2))
 	assert.True(t, b.counts(today).UpperBound)
 	assert.Equal(t, "4 a\n", b.rooms(today))
+	assert.Contains(t, b.heard(), "the rooms of 2026-11-22 were counted under several keys; an address may be counted more than once")
+}
+
+// What is wrong with a day's counts as a whole stays so, and is said once.
+func TestSaidOnceOfADay(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 2))
+	b.cfg.Settings = "ip=ipcrypt;rooms=jitsi,etherpad;"
+	s := b.open()
+	f := b.newFilter(s)
+	for i := range 5 {
+		b.feed(f, s, users(today, "a", 3+i, 3+i))
+		b.pass(s, time.Minute)
+	}
+	require.NoError(t, s.Close())
+	assert.Equal(t, 1, strings.Count(b.heard(), "the settings changed"))
 }
 
 func TestSettingsChange(t *testing.T) {
