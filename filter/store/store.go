@@ -26,8 +26,6 @@ const (
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
 	patience = time.Second
-	// roundAtClose is how long Close waits for a round under way.
-	roundAtClose = time.Minute
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
@@ -92,9 +90,9 @@ type Store struct {
 	ails     atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
 	recorded bool           // the retention is in the key directory
 	journals map[journalID]*ownJournal
-	opened   int            // of the journals' files
-	round    chan roundDone // of the round under way, nil for none
-	last     roundDone
+	opened   int           // of the journals' files
+	round    chan struct{} // closed when the round under way has ended, nil for none
+	last     roundDone     // of the round before, or the one that has ended
 
 	purged, refreshed, folded time.Time
 	purgedOn                  format.Day
@@ -220,10 +218,9 @@ func (s *Store) Tick() time.Duration {
 	}
 	now := s.cfg.Now()
 	today := format.DayOf(now)
-	r := round{dir: dir, now: now, all: !s.last.rebuilt}
-	r.purge = due(now, s.purged, time.Hour) || today != s.purgedOn
-	if s.round == nil && (r.purge || s.last.busy || due(now, s.refreshed, minute)) {
-		r.fold = due(now, s.folded, time.Hour)
+	purge := due(now, s.purged, time.Hour) || today != s.purgedOn
+	if s.round == nil && (purge || s.last.busy || due(now, s.refreshed, minute)) {
+		r := round{dir: dir, now: now, all: !s.last.rebuilt, purge: purge, fold: due(now, s.folded, time.Hour)}
 		s.refreshed = now
 		if r.purge {
 			s.purged, s.purgedOn = now, today
@@ -234,11 +231,11 @@ func (s *Store) Tick() time.Duration {
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
 		flushed := s.flushJournals(dir)
-		s.round = make(chan roundDone, 1)
-		go func(done chan<- roundDone) {
-			d := s.run(r)
-			d.err = join(flushed, d.err)
-			done <- d
+		s.round = make(chan struct{})
+		go func(ended chan<- struct{}) {
+			s.last = s.run(r)
+			s.last.err = join(flushed, s.last.err)
+			close(ended)
 		}(s.round)
 		if dir.Moved() {
 			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
@@ -263,7 +260,7 @@ func (s *Store) awaitRound(patience time.Duration) bool {
 		return true
 	}
 	select {
-	case s.last = <-s.round:
+	case <-s.round:
 		s.round = nil
 		return true
 	case <-time.After(patience):
@@ -319,25 +316,26 @@ func due(now, last time.Time, every time.Duration) bool {
 }
 
 // Close brings the room files up to date. It reports whether something is left
-// that did not reach the disk, or was not counted for want of the secret.
+// that did not reach the disk, or was not counted for want of the secret. It
+// waits for a round under way, for the lock of the room files and for the disk:
+// the caller bounds that.
 func (s *Store) Close() error {
 	if err := s.lockSoon(); err != nil {
 		return err
 	}
 	defer s.unlock()
-	if !s.awaitRound(roundAtClose) {
-		return errSlow(s.cfg.Path)
-	}
 	dir := s.usable()
 	if dir == nil {
 		return s.openErr
 	}
+	flushed := s.flushJournals(dir) // the next process reads them, should the round hang
+	if s.round != nil {
+		<-s.round
+	}
 	if !dir.Moved() {
 		s.missKeys(dir)
 	}
-	err := s.saveKeys(dir)
-	err = join(err, s.flushJournals(dir))
-	err = join(err, s.refresh(dir, true))
+	err := join(s.saveKeys(dir), flushed, s.refresh(dir, true))
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
@@ -426,9 +424,11 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 	s.counting <- struct{}{}
 	s.refresh(dir, false)
 	<-s.counting
+	under := s.round
 	go func() {
-		s.counting <- struct{}{} // a round may use it
-		defer func() { <-s.counting }()
+		if under != nil {
+			<-under // it uses the old one
+		}
 		s.inUse.Lock()
 		defer s.inUse.Unlock()
 		old.Close()

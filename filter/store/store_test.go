@@ -628,3 +628,50 @@ func TestRoundHoldsUpNoLine(t *testing.T) {
 	assert.Equal(t, "4 a\n", b.rooms(today))
 	require.NoError(t, s.Close())
 }
+
+// What the last journals did not take reaches the disk at the end also where a
+// round hangs: the next process counts it.
+func TestRoundHangsAtTheEnd(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today, "a", 1, 2))
+	require.NoError(t, os.Rename(b.path("journal"), b.path("away")))
+	require.NoError(t, os.WriteFile(b.path("journal"), nil, 0o600))
+	b.feed(f, s, users(today-1, "a", 1, 3))
+	require.NoError(t, os.Remove(b.path("journal")))
+	require.NoError(t, os.Rename(b.path("away"), b.path("journal")))
+	s.roundPatience = 0
+	s.counting <- struct{}{}
+	b.set(noon.Add(time.Minute))
+	require.Equal(t, retryOpen, s.Tick())
+	b.feed(f, s, users(today, "b", 1, 1))
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	require.Eventually(t, func() bool { return b.counts(today-1).String() == "3 a\n" }, 10*time.Second, time.Millisecond)
+	<-s.counting
+	require.NoError(t, <-closed)
+	assert.Equal(t, "2 a\n1 b\n", b.rooms(today))
+	assert.Equal(t, "3 a\n", b.rooms(today-1))
+	b.heard()
+}
+
+// A DIR that was replaced stays open for the round that uses it.
+func TestRoundOfADirThatWasReplaced(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	old := s.dir.Load()
+	s.roundPatience = 0
+	s.counting <- struct{}{}
+	b.set(noon.Add(time.Minute))
+	require.Equal(t, retryOpen, s.Tick())
+	require.NoError(t, os.RemoveAll(b.dir))
+	<-s.counting
+	b.feed(f, s, users(today, "a", 1, 2))
+	<-s.round
+	assert.NotSame(t, old, s.dir.Load())
+	require.NoError(t, s.Close())
+	assert.Equal(t, "2 a\n", b.rooms(today))
+	b.heard()
+}
