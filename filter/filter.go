@@ -57,7 +57,7 @@ type Stats struct {
 	Expired   uint64 // of these, past the retention: not written
 	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 // not treated because of an error in hushpipe: left out
-	Overflow  uint64 // pairs of room and address not counted, past the bound
+	Overflow  uint64 // whose pair of room and address was not counted, past the bound
 }
 
 // Filter treats lines. It serves one goroutine.

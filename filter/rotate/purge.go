@@ -22,8 +22,9 @@ type Purged struct {
 
 // Purge deletes what is past the retention keep at the time now: the keys, so
 // that copies of the lines become unreadable first, then the lines, then the
-// journals and what was kept aside as damaged. The date in a file's name decides, in now's time zone; a key lives
-// as long as the longest retention that its directory records.
+// journals and what was kept aside as damaged. The date in a file's name decides,
+// in now's time zone; a key lives as long as the longest retention that its
+// directory records.
 //
 // Call it at start, hourly, and before lines are placed in a new day: the
 // Window that it returns is the one to place them by. While the clock is in

@@ -50,7 +50,7 @@ type Counters struct {
 	Cut       uint64 `json:"cut"`       // longer than 1 MiB, the end is left out
 	Failed    uint64 `json:"failed"`    // left out because of an error in hushpipe
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
-	Overflow  uint64 `json:"overflow"`  // pairs of room and address not counted
+	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted
 
 	Repeated uint64 `json:"duplicated_batches"` // written a second time after a kill
 	Ended    uint64 `json:"processes_ended"`
@@ -281,7 +281,7 @@ func leadsTo(dir *rotate.Dir, sub, name string, held *os.File) bool {
 func (s *Store) status(dir *rotate.Dir, now time.Time, fold bool) {
 	err := s.writeRecord(dir, now)
 	if fold {
-		err = join(err, s.fold(dir, now))
+		err = join(err, s.foldRecords(dir, now))
 	}
 	s.sayStatus(err)
 }
@@ -292,7 +292,7 @@ func (s *Store) endRecord(dir *rotate.Dir) {
 	now := s.cfg.Now()
 	err := s.writeRecord(dir, now)
 	s.own.release()
-	s.sayStatus(join(err, s.fold(dir, now)))
+	s.sayStatus(join(err, s.foldRecords(dir, now)))
 }
 
 func (s *Store) sayStatus(err error) {
@@ -307,7 +307,7 @@ type found struct {
 	record processRecord
 	live   bool
 	folded bool
-	err    error // why the record cannot be read
+	err    error // why the record, or its lock, cannot be read
 }
 
 // gone reports whether the record is to be folded.
@@ -327,12 +327,10 @@ func findRecords(dir *rotate.Dir) (t totals, list []found, err error) {
 			continue
 		}
 		// In this order: the record of a process that has ended is its last.
-		live, err := isLive(dir, id)
-		if err != nil {
-			return t, nil, err
+		r := found{id: id}
+		if r.live, r.err = isLive(dir, id); r.err == nil {
+			r.err = readJSON(dir, name, &r.record)
 		}
-		r := found{id: id, live: live}
-		r.err = readJSON(dir, name, &r.record)
 		if errors.Is(r.err, fs.ErrNotExist) {
 			continue
 		} else if r.err != nil {
@@ -377,9 +375,9 @@ func isLive(dir *rotate.Dir, id string) (bool, error) {
 	return !tryLock(f, unix.LOCK_SH), nil
 }
 
-// fold adds the records of processes that ended to ended.json and deletes them.
+// foldRecords adds the records of processes that ended to ended.json and deletes them.
 // Where another process is at it, there is nothing to do.
-func (s *Store) fold(dir *rotate.Dir, now time.Time) error {
+func (s *Store) foldRecords(dir *rotate.Dir, now time.Time) error {
 	unlock, err := dir.LockStatus(false)
 	if errors.Is(err, rotate.ErrLocked) {
 		return nil

@@ -140,7 +140,7 @@ func TestFoldCrash(t *testing.T) {
 				require.NoError(t, err)
 				files[name] = text
 			}
-			require.NoError(t, newStore(b.cfg).fold(b.rotateDir(), noon))
+			require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
 			require.Equal(t, []string{endedName}, b.statusNames())
 			ended, err := os.ReadFile(filepath.Join(dir, endedName))
 			require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestFoldCrash(t *testing.T) {
 			want := Counters{Lines: 7, Late: 1, Killed: 1}
 			assert.Equal(t, want, b.status().Total)
 			for range 2 {
-				require.NoError(t, newStore(b.cfg).fold(b.rotateDir(), noon))
+				require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
 				assert.Equal(t, []string{endedName}, b.statusNames())
 				assert.Equal(t, want, b.status().Total)
 			}
@@ -188,7 +188,7 @@ func TestManyFold(t *testing.T) {
 				}
 				counting(s, 1, 0)
 				assert.NoError(t, s.writeRecord(dir, noon))
-				assert.NoError(t, s.fold(dir, noon))
+				assert.NoError(t, s.foldRecords(dir, noon))
 				if i%2 == 0 {
 					kill(s)
 				} else {
@@ -203,7 +203,7 @@ func TestManyFold(t *testing.T) {
 		assert.LessOrEqual(t, st.Total.Lines, uint64(40))
 	}
 	wg.Wait()
-	require.NoError(t, newStore(b.cfg).fold(b.rotateDir(), noon))
+	require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
 	assert.Equal(t, Counters{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
 	assert.Equal(t, []string{endedName}, b.statusNames())
 	assert.Empty(t, b.heard())
@@ -245,6 +245,34 @@ func TestBrokenRecords(t *testing.T) {
 	st = b.status()
 	assert.Empty(t, st.Notes)
 	assert.EqualValues(t, 1, st.Total.Killed, "the other one, whatever it was")
+}
+
+// TestPlantedInStatus: nothing in DIR/status keeps status from showing the rest,
+// or the records of other processes from being added up.
+func TestPlantedInStatus(t *testing.T) {
+	for _, name := range []string{"0123456789abcdef.lock", "0123456789abcdef.json", endedName} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.process(users(today, "a", 1, 2))
+			live := b.open()
+			require.NoError(t, os.WriteFile(b.path(rotate.Status, "0123456789abcdef.json"), []byte("{}"), 0o640))
+			os.Remove(b.path(rotate.Status, name))
+			require.NoError(t, os.Symlink("/etc/passwd", b.path(rotate.Status, name)))
+			for range 2 {
+				st := b.status()
+				assert.Len(t, st.Processes, 1)
+				assert.Len(t, st.Days, 2)
+				assert.Contains(t, st.Broken, Finding{b.path(rotate.Status, name), "is no regular file", "remove it"})
+				b.pass(live, time.Hour)
+			}
+			require.NoError(t, os.Remove(b.path(rotate.Status, name)))
+			b.pass(live, time.Hour)
+			assert.Empty(t, b.status().Broken)
+			assert.Positive(t, b.status().Total.Ended+b.status().Total.Killed)
+			require.NoError(t, live.Close())
+			b.heard()
+		})
+	}
 }
 
 // TestLastError: the last message about a fault is in the record, good news is

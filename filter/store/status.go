@@ -311,7 +311,7 @@ func (v *survey) processes(dir *rotate.Dir) error {
 	if errors.Is(err, errRecord) {
 		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "cannot be read", "the counts of ended processes begin anew by themselves")
 	} else if err != nil {
-		return err
+		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "the counts of ended processes are not known", err.Error())
 	}
 	for _, r := range list {
 		switch {
@@ -319,6 +319,8 @@ func (v *survey) processes(dir *rotate.Dir) error {
 			t.add(r.id, r.record, v.now)
 		case r.live:
 			v.live(r, &t)
+		case errors.Is(r.err, fs.ErrPermission): // what is broken otherwise, walk has seen
+			v.note(filepath.Join(v.Dir, rotate.Status, r.id+recordSuffix), "what it counted is not known", r.err.Error())
 		}
 	}
 	slices.SortFunc(v.Processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
@@ -388,7 +390,7 @@ func (v *survey) verdictOfCounts() {
 		{c.Dropped, "lines lost: the disk was full or did not answer"},
 		{c.Cut, "lines longer than 1 MiB, without their end"},
 		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Overflow, "pairs of room and address not counted: too many in a day"},
+		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day"},
 		{c.Repeated, "batches of lines written twice after a kill"},
 	} {
 		if loss.n > 0 {
