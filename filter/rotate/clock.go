@@ -15,6 +15,9 @@ const (
 	// long a doubt lasts.
 	leap = 36 * time.Hour
 	wait = time.Hour
+
+	// renewal is how old the last time seen may be in the file.
+	renewal = time.Hour
 )
 
 var errClock = errors.New("is no clock file")
@@ -129,7 +132,11 @@ func (d *Dir) checkClock(now, newest time.Time, force bool) (c clock, doubt bool
 			d.say("", clockName, "not used: %v", bare(err))
 		}
 	}
+	was := c
 	doubt = c.check(now, newest, force)
+	if since := now.Sub(was.seen); c == (clock{seen: now}) && was == (clock{seen: was.seen}) && since >= 0 && since < renewal {
+		return c, false, nil // a start has no time for a write that waits for the disk
+	}
 	err = d.ReplaceFile("", clockName, c.appendTo(nil))
 	d.unsaved = nil
 	if err != nil {

@@ -284,3 +284,23 @@ func FuzzParseClock(f *testing.F) {
 		}
 	})
 }
+
+// TestClockIsRenewedHourly: a start writes no file that the disk may be slow to
+// take, if the last time seen is less than an hour ago.
+func TestClockIsRenewedHourly(t *testing.T) {
+	d, _ := newDir(t)
+	seen := func() string {
+		text, err := d.ReadFile("", clockName)
+		require.NoError(t, err)
+		return string(text)
+	}
+	for _, c := range []struct{ now, seen string }{
+		{"2026-11-22 12:00", "seen 2026-11-22T12:00:00Z\n"},
+		{"2026-11-22 12:59", "seen 2026-11-22T12:00:00Z\n"},
+		{"2026-11-22 13:00", "seen 2026-11-22T13:00:00Z\n"},
+		{"2026-11-22 12:30", "seen 2026-11-22T12:30:00Z\n"}, // put back
+	} {
+		require.Empty(t, d.Purge(at(c.now), 14, false).Errs)
+		assert.Equal(t, c.seen, seen(), c.now)
+	}
+}

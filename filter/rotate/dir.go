@@ -164,14 +164,15 @@ func (d *Dir) ReadFile(sub, name string) ([]byte, error) {
 }
 
 // ReplaceFile puts data in the place of a file of sub: a crash leaves the old
-// file or the new one, on disk, never a part.
+// file or the new one, on disk, never a part. A power cut may do away with a file
+// of Status: it is written while lines wait, and says nothing that must survive.
 func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(at)
-	return d.fault("replace", sub, name, replaceFile(at, name, data, modeIn(sub)))
+	return d.fault("replace", sub, name, replaceFile(at, name, data, modeIn(sub), sub != Status))
 }
 
 // Remove deletes a file of sub.

@@ -199,19 +199,19 @@ func IsTemp(name string) bool {
 	return err == nil
 }
 
-// writeTemp makes a temporary file with data in it, synced to disk. It stays
-// locked until it is closed: so sweep tells a leftover from a file in the
+// writeTemp makes a temporary file with data in it, durable if it is to survive
+// a power cut. It stays locked until it is closed: so sweep tells a leftover from a file in the
 // making. One that is swept between its making and its lock is lost, and the
 // rename fails with ENOENT.
-func writeTemp(at int, data []byte, mode uint32) (name string, f *os.File, err error) {
-	return fillTemp(at, mode, func(f *os.File) error {
+func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *os.File, err error) {
+	return fillTemp(at, mode, durable, func(f *os.File) error {
 		_, err := f.Write(data)
 		return err
 	})
 }
 
 // fillTemp is writeTemp for data that fill writes.
-func fillTemp(at int, mode uint32, fill func(*os.File) error) (name string, f *os.File, err error) {
+func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (name string, f *os.File, err error) {
 	name = tempName()
 	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
@@ -222,7 +222,7 @@ func fillTemp(at int, mode uint32, fill func(*os.File) error) (name string, f *o
 	if err == nil {
 		err = fill(f)
 	}
-	if err == nil {
+	if err == nil && durable {
 		err = f.Sync() // on darwin this is more than fsync(2)
 	}
 	if err != nil {
@@ -233,10 +233,10 @@ func fillTemp(at int, mode uint32, fill func(*os.File) error) (name string, f *o
 	return name, f, nil
 }
 
-// replaceFile puts data in the place of the file name, at once and durably, or
-// leaves it as it was. The new file keeps the old one's group, and whatever
+// replaceFile puts data in the place of the file name, at once, or leaves it as
+// it was; durable is as in writeTemp. The new file keeps the old one's group, and whatever
 // its owner took away from mode.
-func replaceFile(at int, name string, data []byte, mode uint32) error {
+func replaceFile(at int, name string, data []byte, mode uint32, durable bool) error {
 	var old unix.Stat_t
 	gid := -1
 	switch err := lstat(at, name, &old); err {
@@ -254,7 +254,7 @@ func replaceFile(at int, name string, data []byte, mode uint32) error {
 	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
 		var temp string
 		var f *os.File
-		temp, f, err = writeTemp(at, data, mode)
+		temp, f, err = writeTemp(at, data, mode, durable)
 		if err != nil {
 			return err
 		}
@@ -268,7 +268,7 @@ func replaceFile(at int, name string, data []byte, mode uint32) error {
 		}
 		f.Close()
 	}
-	if err != nil {
+	if err != nil || !durable {
 		return err
 	}
 	return syncDir(at)

@@ -93,7 +93,7 @@ func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err
 	for range maxSwept {
 		var temp string
 		var f *os.File
-		temp, f, err = writeTemp(at, secret[:], secretMode)
+		temp, f, err = writeTemp(at, secret[:], secretMode, true)
 		if err != nil {
 			break
 		}

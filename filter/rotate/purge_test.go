@@ -189,7 +189,7 @@ func TestLeftoversAreSwept(t *testing.T) {
 	}
 	require.NoError(t, os.Symlink(today, filepath.Join(d.path, tempName())))
 	// One that a process is making right now stays.
-	name, f, err := writeTemp(d.fd, []byte("data"), fileMode)
+	name, f, err := writeTemp(d.fd, []byte("data"), fileMode, true)
 	require.NoError(t, err)
 	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	assert.Empty(t, p.Errs)
