@@ -22,6 +22,7 @@ const (
 var (
 	errForeign  = errors.New("its directory holds files that are not hushpipe's: give it a directory of its own, or chown that to the user yourself")
 	errNotGiven = errors.New("others could have put it there: remove it, or chown it to the user yourself")
+	errThrough  = errors.New("the path leads there by a symbolic link that others could have made: name the directory itself")
 	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys: chmod o-w it")
 )
 
@@ -87,8 +88,17 @@ func (d *Dir) markExposed(sub, name string) {
 // away by its descriptor. A directory that root alone could write until now is
 // given away with all of hushpipe's files, but not if there are others in it:
 // whoever has a directory can replace them. Of one that belongs to another user
-// already, say the one of an earlier --user, only that user's own files are.
+// already, say the one of an earlier --user, only that user's own files are. One
+// that a link leads to is not given away if others could have made the link.
 func (d *Dir) HandOver(uid, gid int, more []string, dry bool) error {
+	var st unix.Stat_t
+	err := fstat(d.fd, &st)
+	if err == nil && int(st.Uid) != uid {
+		err = reached(d.path, &st)
+	}
+	if err != nil {
+		return d.fault("chown", "", "", err)
+	}
 	var errs []error
 	// DIR comes last, and the directories in it are made: a root process that
 	// makes one in a DIR of the user has files in it before the user has it.
@@ -129,6 +139,11 @@ func (h *handOver) directory() error {
 	if int(h.was.Uid) == h.uid {
 		return h.files(names)
 	}
+	if h.sub == keys && h.d.keys != "" {
+		if err := reached(h.d.keys, &h.was); err != nil {
+			return h.d.fault("chown", h.sub, "", err)
+		}
+	}
 	for _, name := range names {
 		if !h.own(name) {
 			return h.d.fault("chown", h.sub, name, errForeign)
@@ -149,6 +164,48 @@ func (h *handOver) directory() error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// reached returns an error where a path leads to the directory that was opened by
+// it through a link that others than root could have made: to an empty directory
+// in /etc, say, or to one of backups named by day.
+func reached(path string, opened *unix.Stat_t) error {
+	const directory = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
+	at, err := openat(unix.AT_FDCWD, ".", directory, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { unix.Close(at) }()
+	for rest, links := path, 0; rest != ""; {
+		name := "/"
+		if rest[0] != '/' {
+			name, rest, _ = strings.Cut(rest, "/")
+		}
+		rest = strings.TrimLeft(rest, "/")
+		next, err := openat(at, name, directory, 0)
+		if err == nil {
+			unix.Close(at)
+			at = next
+			continue
+		}
+		var target [4096]byte
+		n, noLink := unix.Readlinkat(at, name, target[:])
+		switch links++; {
+		case noLink != nil:
+			return err
+		case othersWrite(at) || links > 40: // Linux's bound, path_resolution(7)
+			return errThrough
+		}
+		rest = string(target[:n]) + "/" + rest
+	}
+	var st unix.Stat_t
+	if err := fstat(at, &st); err != nil {
+		return err
+	}
+	if st.Dev != opened.Dev || st.Ino != opened.Ino {
+		return errThrough // it was replaced meanwhile
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -183,6 +184,59 @@ func TestHandOverPlanted(t *testing.T) {
 				assert.Contains(t, owner(t, victim), "root:root")
 			}
 		})
+	}
+}
+
+// TestHandOverThroughLinks: a link that others could have made gives away nothing
+// that it leads to.
+func TestHandOverThroughLinks(t *testing.T) {
+	asRoot(t)
+	for _, c := range []struct {
+		name    string
+		mode    fs.FileMode // of the directory with the link
+		uid     int
+		refused bool
+	}{
+		{"root's", 0o755, 0, false},
+		{"the user's", 0o755, userID, true},
+		{"a group's", 0o775, 0, true},
+		{"everybody's", 0o777 | fs.ModeSticky, 0, true},
+	} {
+		for _, path := range []string{"own/absolute", "own/relative/", "own/up/empty", "./own//twice", "BASE/own/absolute"} {
+			for _, isKeys := range []bool{false, true} {
+				what := []any{"%s %s %v", c.name, path, isKeys}
+				base := t.TempDir()
+				t.Chdir(base)
+				require.NoError(t, os.Mkdir("empty", 0o750))
+				require.NoError(t, os.Mkdir("own", 0o750))
+				for link, target := range map[string]string{"absolute": base + "/empty", "relative": "../empty", "up": "..", "twice": "up/empty"} {
+					require.NoError(t, os.Symlink(target, "own/"+link))
+				}
+				require.NoError(t, os.Chown("own", c.uid, -1))
+				require.NoError(t, os.Chmod("own", c.mode))
+				dir, keyDir := strings.Replace(path, "BASE", base, 1), ""
+				if isKeys {
+					dir, keyDir = "log", dir
+				}
+				d, _ := openTest(t, dir, Options{Keys: keyDir})
+				for _, dry := range []bool{true, false} {
+					err := d.HandOver(userID, groupID, nil, dry)
+					if c.refused {
+						assert.ErrorIs(t, err, errThrough, what...)
+					} else {
+						assert.NoError(t, err, what...)
+					}
+				}
+				names, err := os.ReadDir("empty")
+				require.NoError(t, err)
+				if c.refused {
+					assert.Contains(t, owner(t, "empty"), "root:root", what...)
+					assert.Empty(t, slices.DeleteFunc(names, func(e fs.DirEntry) bool { return e.Name() == cacheTagName }), what...)
+				} else {
+					assert.Contains(t, owner(t, "empty"), "user:group", what...)
+				}
+			}
+		}
 	}
 }
 
