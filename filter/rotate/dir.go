@@ -153,14 +153,23 @@ func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), d.pathOf(sub, name)), nil
 }
 
-// ReadFile returns what is in a regular file of sub.
+// ReadFile returns what is in a regular file of sub. One that is far larger than
+// hushpipe makes it, put there to fill the memory, is an error.
 func (d *Dir) ReadFile(sub, name string) ([]byte, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	most := int64(4 << 10)
+	if sub == Rooms {
+		most = 1 << 30
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if int64(len(data)) > most {
+		return nil, d.fault("read", sub, name, errTooLarge)
+	}
+	return data, err
 }
 
 // ReplaceFile puts data in the place of a file of sub: a crash leaves the old

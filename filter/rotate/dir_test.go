@@ -490,3 +490,20 @@ func TestLinkNoReplace(t *testing.T) {
 		})
 	}
 }
+
+// TestTooLarge: a file that would fill the memory is not read, a clock is made
+// anew.
+func TestTooLarge(t *testing.T) {
+	d, said := newDir(t)
+	useAll(t, d)
+	for _, name := range []string{clockName, "keys/" + keepName, "rooms/rooms-2026-11-22.log"} {
+		require.NoError(t, os.Truncate(filepath.Join(d.path, name), 1<<40))
+	}
+	_, err := d.Keep()
+	assert.ErrorIs(t, err, errTooLarge)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	require.Len(t, p.Errs, 1)
+	assert.ErrorIs(t, p.Errs[0], errTooLarge)
+	assert.Contains(t, (*said)[0], "clock: not used: is too large")
+	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", read(t, d, clockName))
+}

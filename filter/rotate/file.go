@@ -20,6 +20,7 @@ var (
 	errIrregular = errors.New("is no regular file: remove it")
 	errNoDir     = errors.New("is no directory: remove it")
 	errIsDir     = errors.New("is a directory: remove it")
+	errTooLarge  = errors.New("is too large to be hushpipe's: remove it")
 	errLinked    = errors.New("has another name (a hard link), and others can write its directory: remove it")
 )
 

@@ -77,11 +77,20 @@ func (d *Dir) readSecret(sub, name string) (secret [32]byte, err error) {
 		}
 		d.say(sub, name, "others could read this key (mode %04o): %s", mode, outcome)
 		d.markExposed(sub, name)
+	} else if d.create && d.foreign(&st) {
+		d.say(sub, name, "belongs to another user (%d), who can read this key: see who can write its directory", st.Uid)
+		d.markExposed(sub, name)
 	}
 	if _, err := io.ReadFull(f, secret[:]); err != nil {
 		return [32]byte{}, d.fault("read", sub, name, bare(err))
 	}
 	return secret, nil
+}
+
+// foreign reports whether a file belongs to a user that has no part in DIR.
+func (d *Dir) foreign(st *unix.Stat_t) bool {
+	var dir unix.Stat_t
+	return st.Uid != 0 && int(st.Uid) != os.Geteuid() && (fstat(d.fd, &dir) != nil || st.Uid != dir.Uid)
 }
 
 func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err error) {

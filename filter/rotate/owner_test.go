@@ -312,3 +312,29 @@ func TestExposed(t *testing.T) {
 	d.Purge(at("2026-12-06 12:00"), 14, true)
 	assert.Equal(t, []string{"rooms.secret.exposed"}, marks())
 }
+
+// TestForeignKey: a key that another user put there is known to him.
+func TestForeignKey(t *testing.T) {
+	asRoot(t)
+	for owner, exposed := range map[int]bool{0: false, userID: false, otherID: true} {
+		d, said := newDir(t)
+		require.NoError(t, os.Chown(d.path, userID, -1))
+		path := put(t, d, "keys/2026-11-22.key", strings.Repeat("k", 32))
+		require.NoError(t, os.Chown(path, owner, -1))
+		reader, err := Open(d.path, Options{})
+		require.NoError(t, err)
+		defer reader.Close()
+		_, err = reader.ReadKey(day("2026-11-22"))
+		require.NoError(t, err)
+		assert.NoFileExists(t, path+ExposedSuffix, "who reads only tells nothing")
+		_, err = d.ReadKey(day("2026-11-22"))
+		require.NoError(t, err)
+		if exposed {
+			assert.FileExists(t, path+ExposedSuffix)
+			assert.Contains(t, (*said)[0], "belongs to another user (4244)")
+		} else {
+			assert.NoFileExists(t, path+ExposedSuffix)
+			assert.Empty(t, *said)
+		}
+	}
+}
