@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"hushpipe/format"
 )
@@ -65,7 +66,7 @@ func (m *messages) about(topic, line string) {
 }
 
 func (m *messages) sayf(text string, args ...any) {
-	line := strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")
+	line := strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; "))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -75,6 +76,15 @@ func (m *messages) sayf(text string, args ...any) {
 	case m.lines <- "hushpipe: " + line + "\n":
 	default:
 	}
+}
+
+// printable is for text with file names and records in it: those may be anybody's,
+// and a terminal obeys them.
+func printable(r rune) rune {
+	if r == '\n' || unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // fault says an error, joined ones line by line and none of them twice.

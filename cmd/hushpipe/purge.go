@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ filter does this by itself; purge is for a server that is off or silent.`,
 			}
 			purged, err := store.Purge(cfg, force)
 			for _, name := range purged.Deleted {
-				fmt.Fprintln(cmd.OutOrStdout(), "deleted", name)
+				fmt.Fprintln(cmd.OutOrStdout(), "deleted", strings.Map(printable, name))
 			}
 			if err != nil {
 				return err

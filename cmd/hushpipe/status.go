@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -79,13 +78,7 @@ func appendStatus(dst []byte, s store.Status) []byte {
 		d.wrapped(e.Text)
 	}
 	d.findings(s)
-	// File names and records may be anybody's, and the terminal obeys.
-	return bytes.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, d.text)
+	return bytes.Map(printable, d.text)
 }
 
 // drawing is text in the making.

@@ -75,6 +75,9 @@ func silent(f *os.File, within time.Duration) bool {
 // (gotraceback in runtime/runtime1.go).
 func messagesOnly(stderr *os.File) *os.File {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil { // in a chroot, say
+		null, err = os.Open("/") // takes no write either
+	}
 	if err != nil {
 		return stderr
 	}

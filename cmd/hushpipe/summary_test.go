@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -82,4 +83,14 @@ func TestWatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.Close(ctx)
+}
+
+// TestMessagesPrintable: the name of a file that somebody planted gives the
+// terminal no orders.
+func TestMessagesPrintable(t *testing.T) {
+	said := &lockedBuffer{}
+	say := newMessages(said)
+	say.fault(errors.New("chown x\x1b]0;y\a\r: no\nchown ü: no"))
+	say.close()
+	require.Equal(t, "hushpipe: chown x?]0;y??: no\nhushpipe: chown ü: no\n", said.String())
 }
