@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,40 +67,6 @@ func probe() {
 		return unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: number})
 	}())
 	try("signal another process", unix.Kill(os.Getppid(), 0))
-}
-
-// TestReadersAreConfined: so are the commands that only look. What they print
-// waits in a full pipe while their state is read.
-func TestReadersAreConfined(t *testing.T) {
-	withLandlock(t)
-	dir := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "rooms"), 0o750))
-	text := "1 86f7e437faa5a7fce15d1ddcb9eaeaea377667b8\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-2026-11-22.log"), []byte(text), 0o640))
-	for _, args := range [][]string{{"status", dir}, {"rooms", "--day", "2026-11-22", dir}} {
-		t.Run(args[0], func(t *testing.T) {
-			full, out, err := os.Pipe()
-			require.NoError(t, err)
-			defer full.Close()
-			size, err := unix.FcntlInt(out.Fd(), unix.F_GETPIPE_SZ, 0)
-			require.NoError(t, err)
-			_, err = out.Write(make([]byte, size))
-			require.NoError(t, err)
-			cmd := exec.Command(hushpipeBinary(t), args...)
-			cmd.Stdout = out
-			require.NoError(t, cmd.Start())
-			defer func() {
-				cmd.Process.Kill()
-				cmd.Wait()
-			}()
-			out.Close()
-			// Who restricts itself by landlock gives up new privileges first.
-			assert.Eventually(t, func() bool {
-				state, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-				return err == nil && strings.Contains(string(state), "NoNewPrivs:\t1")
-			}, 10*time.Second, time.Millisecond)
-		})
-	}
 }
 
 func TestConfine(t *testing.T) {
