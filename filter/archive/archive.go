@@ -1,0 +1,245 @@
+// Package archive implements the reading of log files one behind the other:
+// plain ones and compressed ones, several ahead of their turn.
+package archive
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+)
+
+const (
+	// BlockSize is how many bytes a Block has at most. They still fit a
+	// processor's cache when they are treated, and what they become as well.
+	BlockSize = 256 << 10
+	// headroom is what a Block has in front for the beginning of its first line.
+	headroom = 32 << 10
+	// spare is how many used blocks are kept for the next ones.
+	spare = 64
+)
+
+// File is one file of an archive.
+type File struct {
+	name string
+	file *os.File
+	size int64
+	kind kind // of a regular file
+}
+
+// Open opens the file at path, "-" for stdin. It refuses a regular file of a
+// compression that it cannot read.
+func Open(path string, stdin *os.File) (*File, error) {
+	f := &File{name: path, file: stdin, size: -1}
+	if path == "-" {
+		f.name = "stdin"
+	} else {
+		var err error
+		if f.file, err = os.Open(path); err != nil {
+			return nil, err
+		}
+	}
+	st, err := f.file.Stat()
+	switch {
+	case err != nil:
+	case st.IsDir():
+		err = errors.New("is a directory: name its files")
+	case st.Mode().IsRegular():
+		f.size = st.Size()
+		magic := make([]byte, magicSize)
+		n, _ := f.file.ReadAt(magic, 0) // an error comes up again
+		f.kind, err = kindOf(magic[:n])
+	}
+	if err != nil {
+		f.Close()
+		return nil, f.fault(err)
+	}
+	return f, nil
+}
+
+// Name is the path, or "stdin".
+func (f *File) Name() string { return f.name }
+
+// Size is the length of a regular file; of anything else, which can be read only
+// once, it is -1.
+func (f *File) Size() int64 { return f.size }
+
+// Stat is that of the open file.
+func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
+
+// Rewind goes back to the beginning of a regular file.
+func (f *File) Rewind() error {
+	_, err := f.file.Seek(0, io.SeekStart)
+	return err
+}
+
+// Close ends the use of the file.
+func (f *File) Close() error { return f.file.Close() }
+
+// fault names the file in an error, once.
+func (f *File) fault(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	if err == io.ErrUnexpectedEOF {
+		err = errors.New("its end is missing") // as the decoders say it
+	}
+	return &fs.PathError{Op: "read", Path: f.name, Err: err}
+}
+
+// Block is a piece of a file.
+type Block struct {
+	buf        []byte
+	start, end int
+	// Err is why what was read of the file ends here; it names the file.
+	Err error
+}
+
+// Bytes is what the block holds.
+func (b *Block) Bytes() []byte { return b.buf[b.start:b.end] }
+
+// Prepend puts text in front of what the block holds.
+func (b *Block) Prepend(text []byte) {
+	if len(text) > b.start {
+		buf := make([]byte, len(text)+len(b.Bytes())+1)
+		b.end = len(text) + copy(buf[len(text):], b.Bytes())
+		b.buf, b.start = buf, len(text)
+	}
+	b.start -= len(text)
+	copy(b.buf[b.start:], text)
+}
+
+// Reader reads files one behind the other. Its methods may be called from
+// several goroutines, Next from one of them.
+type Reader struct {
+	ctx     context.Context
+	Close   func()           // ends the reading; any goroutine may call it
+	files   chan chan *Block // those that are read, in order
+	current chan *Block      // nil: the next one's turn
+	free    chan *Block
+	read    atomic.Int64
+}
+
+// NewReader returns a Reader of the files, and begins to read them, each in a
+// goroutine, up to ahead of them at a time.
+func NewReader(files []*File, ahead int) *Reader {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &Reader{ctx: ctx, Close: cancel, files: make(chan chan *Block, ahead), free: make(chan *Block, spare)}
+	go func() {
+		defer close(r.files)
+		turns := make(chan struct{}, ahead)
+		for _, f := range files {
+			blocks := make(chan *Block, f.kind.ahead())
+			select {
+			case r.files <- blocks:
+			case <-ctx.Done():
+				return
+			}
+			// A small file can have been read long before its blocks' turn comes.
+			select {
+			case turns <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			go func() {
+				r.readFile(f, blocks)
+				close(blocks)
+				<-turns
+			}()
+		}
+	}()
+	return r
+}
+
+// Next returns the next block. The error is io.EOF behind the last one, and
+// context.Canceled after Close.
+func (r *Reader) Next() (*Block, error) {
+	for {
+		if r.current == nil {
+			select {
+			case blocks, more := <-r.files:
+				if !more && r.ctx.Err() == nil {
+					return nil, io.EOF
+				}
+				r.current = blocks
+			case <-r.ctx.Done():
+			}
+		}
+		select {
+		case b, more := <-r.current:
+			if more {
+				return b, nil
+			}
+			r.current = nil
+		case <-r.ctx.Done():
+		}
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Free takes back a block whose bytes are used no more.
+func (r *Reader) Free(b *Block) {
+	if len(b.buf) != bufSize {
+		return // it had a long line
+	}
+	select {
+	case r.free <- b:
+	default:
+	}
+}
+
+// bufSize has room for a newline that is added.
+const bufSize = headroom + BlockSize + 1
+
+func (r *Reader) block() *Block {
+	select {
+	case b := <-r.free:
+		*b = Block{buf: b.buf, start: headroom, end: headroom}
+		return b
+	default:
+		return &Block{buf: make([]byte, bufSize), start: headroom, end: headroom}
+	}
+}
+
+// Progress returns how many bytes of the files have been read, as they lie on
+// the disk.
+func (r *Reader) Progress() int64 { return r.read.Load() }
+
+// counted counts what is read.
+type counted struct {
+	from io.Reader
+	n    *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// readFile reads one file to its end.
+func (r *Reader) readFile(f *File, blocks chan<- *Block) {
+	src, stop, err := newDecoder(counted{f.file, &r.read})
+	defer stop()
+	for ended := false; !ended; {
+		b := r.block()
+		for err == nil && b.end < headroom+BlockSize {
+			var n int
+			n, err = src.Read(b.buf[b.end : headroom+BlockSize])
+			b.end += n
+		}
+		if ended = err != nil; ended && err != io.EOF {
+			b.Err = f.fault(err)
+		}
+		select {
+		case blocks <- b:
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}

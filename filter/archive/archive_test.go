@@ -1,0 +1,210 @@
+package archive
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func gzipOf(t *testing.T, text string) string {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	io.WriteString(w, text)
+	require.NoError(t, w.Close())
+	return out.String()
+}
+
+func zstdOf(t *testing.T, text string, options ...zstd.EOption) string {
+	w, err := zstd.NewWriter(nil, options...)
+	require.NoError(t, err)
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
+// save writes a file and opens it.
+func save(t *testing.T, name, data string) (*File, error) {
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(data), 0o600))
+	return Open(path, nil)
+}
+
+// readAll returns what a Reader reads, and the error of each file that has one.
+func readAll(t *testing.T, r *Reader) (text string, faults []string) {
+	var all strings.Builder
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return all.String(), faults
+		}
+		require.NoError(t, err)
+		all.Write(b.Bytes())
+		if b.Err != nil {
+			faults = append(faults, filepath.Base(b.Err.Error()))
+		}
+		r.Free(b)
+	}
+}
+
+// long is more than is read ahead of a plain file, and no block long.
+var long = func() string {
+	rnd, b := rand.New(rand.NewPCG(1, 1)), make([]byte, 5*BlockSize/2)
+	for i := range b {
+		b[i] = "0123456789 abcdefghijklm\n"[rnd.IntN(25)]
+	}
+	return string(b)
+}()
+
+// TestKinds: how a file is compressed is told by what is in it.
+func TestKinds(t *testing.T) {
+	skippable := "\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"
+	for _, test := range []struct{ name, data, want string }{
+		{"empty", "", ""},
+		{"short", "a", "a"},
+		{"log", long, long},
+		{"misnamed.gz", "192.0.2.1 - -\n", "192.0.2.1 - -\n"},
+		{"gzip.log", gzipOf(t, long), long},
+		{"two members", gzipOf(t, "a\nb") + gzipOf(t, "") + gzipOf(t, "c\n"), "a\nbc\n"},
+		{"zstd.log", zstdOf(t, long), long},
+		{"two frames", zstdOf(t, "a\n") + skippable + zstdOf(t, "b\n"), "a\nb\n"},
+		{"skippable frame first", skippable + zstdOf(t, "a\n"), "a\n"},
+		{"largest window", zstdOf(t, long, zstd.WithWindowSize(maxWindow)), long},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, err := save(t, test.name, test.data)
+			require.NoError(t, err)
+			defer f.Close()
+			assert.EqualValues(t, len(test.data), f.Size())
+			for range 2 {
+				r := NewReader([]*File{f}, 1)
+				got, faults := readAll(t, r)
+				assert.True(t, test.want == got, "the text differs")
+				assert.Empty(t, faults)
+				assert.EqualValues(t, len(test.data), r.Progress())
+				require.NoError(t, f.Rewind())
+			}
+
+			// The same from a pipe.
+			in, w, err := os.Pipe()
+			require.NoError(t, err)
+			go func() {
+				io.WriteString(w, test.data)
+				w.Close()
+			}()
+			f, err = Open("-", in)
+			require.NoError(t, err)
+			defer f.Close()
+			assert.EqualValues(t, -1, f.Size())
+			got, faults := readAll(t, NewReader([]*File{f}, 1))
+			assert.True(t, test.want == got, "the text differs")
+			assert.Empty(t, faults)
+		})
+	}
+}
+
+// TestRefused: what cannot be read is said before anything is.
+func TestRefused(t *testing.T) {
+	for magic, program := range map[string]string{
+		"\xfd7zXZ\x00\x00": "xzcat", "BZh91AY&SY\x00": "bzcat", "\x04\x22\x4d\x18d": "lz4cat", "\x1f\x9d\x90": "zcat",
+	} {
+		_, err := save(t, "log", magic)
+		require.ErrorContains(t, err, "/log: is compressed in a way that is not known: pipe what "+program+" makes of it into '-'")
+	}
+	_, err := Open(t.TempDir(), nil)
+	require.ErrorContains(t, err, ": is a directory: name its files")
+	_, err = Open("missing", nil)
+	require.EqualError(t, err, "open missing: no such file or directory")
+}
+
+// TestFaults: a file that is damaged gives what is before the damage, and an
+// error that names it; the next one follows.
+func TestFaults(t *testing.T) {
+	gz, zst := gzipOf(t, long), zstdOf(t, long)
+	wide := "\x28\xb5\x2f\xfd\x00\xa8" // RFC 8878, section 3.1.1.1.2: 2^31 bytes
+	for _, test := range []struct{ name, data, want, fault string }{
+		{"cut.gz", gz[:len(gz)-1], long, "its end is missing"},
+		{"half.gz", gz[:len(gz)/2], "", "its end is missing"},
+		{"header.gz", gz[:3], "", "its end is missing"},
+		{"checksum.gz", gz[:len(gz)-8] + "12345678", long, "gzip: invalid checksum"},
+		{"garbage.gz", gz + "garbage", long, "its end is missing"},
+		{"cut.zst", zst[:len(zst)/2], "", "its end is missing"},
+		{"header.zst", zst[:4], "", "its end is missing"},
+		{"garbage.zst", zst + "garbage", long, "invalid input: magic number mismatch"},
+		{"window.zst", wide, "", "window size exceeded"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, err := save(t, test.name, test.data)
+			require.NoError(t, err)
+			next, err := save(t, "next", "next")
+			require.NoError(t, err)
+			defer f.Close()
+			defer next.Close()
+			got, faults := readAll(t, NewReader([]*File{f, next}, 2))
+			assert.Equal(t, []string{test.name + ": " + test.fault}, faults)
+			before, found := strings.CutSuffix(got, "next")
+			assert.True(t, found)
+			assert.True(t, strings.HasPrefix(long, before))
+			assert.True(t, strings.HasPrefix(before, test.want))
+		})
+	}
+}
+
+// TestOrder: files are read ahead, and come in the order given.
+func TestOrder(t *testing.T) {
+	var files []*File
+	want := ""
+	for i := range 40 {
+		text := strings.Repeat(string(rune('a'+i)), i*10_000)
+		want += text
+		if i%2 == 0 {
+			text = gzipOf(t, text)
+		}
+		f, err := save(t, "log", text)
+		require.NoError(t, err)
+		defer f.Close()
+		files = append(files, f)
+	}
+	for _, ahead := range []int{1, 2, 7} {
+		got, faults := readAll(t, NewReader(files, ahead))
+		assert.True(t, want == got, ahead)
+		assert.Empty(t, faults)
+		for _, f := range files {
+			require.NoError(t, f.Rewind())
+		}
+	}
+}
+
+// TestClose ends Next also where nothing comes.
+func TestClose(t *testing.T) {
+	in, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close()
+	f, err := Open("-", in)
+	require.NoError(t, err)
+	r := NewReader([]*File{f, f}, 1)
+	r.Close()
+	_, err = r.Next()
+	require.Error(t, err)
+}
+
+// TestPrepend: the beginning of a line finds room in front, however long it is.
+func TestPrepend(t *testing.T) {
+	r := NewReader(nil, 1)
+	for _, n := range []int{0, 1, headroom, headroom + 1, 3 * BlockSize} {
+		b := r.block()
+		b.end += copy(b.buf[b.start:], "the end")
+		text := strings.Repeat("x", n)
+		b.Prepend([]byte(text))
+		assert.True(t, text+"the end" == string(b.Bytes()), n)
+		assert.Greater(t, cap(b.Bytes()), len(b.Bytes()), "a newline fits")
+		r.Free(b)
+	}
+	assert.Len(t, r.block().buf, bufSize)
+}

@@ -1,0 +1,89 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// kind is how a file is compressed. It is told by the file's first bytes: a
+// name says nothing of what a rotation script made of it, and no log line begins
+// with such bytes.
+type kind uint8
+
+const (
+	plain   kind = iota
+	gzipped      // RFC 1952, section 2.3.1
+	zstded       // RFC 8878, sections 3.1.1 and 3.1.2
+)
+
+// magicSize is how many bytes tell the kind.
+const magicSize = 10
+
+// others are kinds that cannot be read, by what reads them.
+var others = []struct{ magic, program string }{
+	{"\xfd7zXZ\x00", "xzcat"},
+	{"BZh91AY&SY", "bzcat"},
+	{"\x04\x22\x4d\x18", "lz4cat"},
+	{"\x1f\x9d", "zcat"}, // of compress(1)
+}
+
+func kindOf(magic []byte) (kind, error) {
+	has := func(s string) bool { return bytes.HasPrefix(magic, []byte(s)) }
+	switch {
+	case has("\x1f\x8b"):
+		return gzipped, nil
+	case has("\x28\xb5\x2f\xfd"), len(magic) >= 4 && magic[0]&0xf0 == 0x50 && string(magic[1:4]) == "\x2a\x4d\x18":
+		return zstded, nil
+	}
+	for _, o := range others {
+		if has(o.magic) {
+			return plain, fmt.Errorf("is compressed in a way that is not known: pipe what %s makes of it into '-'", o.program)
+		}
+	}
+	return plain, nil
+}
+
+// ahead is how many blocks are read ahead of such a file. What is only copied
+// stays in a processor's cache if it is little.
+func (k kind) ahead() int {
+	if k == plain {
+		return 2
+	}
+	return 64
+}
+
+const (
+	packedSize = 64 << 10 // of one read of a compressed file
+	// maxWindow bounds the memory that a zstd frame can ask for, by what zstd(1)
+	// allows without --long.
+	maxWindow = 128 << 20
+)
+
+// newDecoder returns what reads the plain text of a file, until stop is called.
+func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
+	in := bufio.NewReaderSize(file, packedSize)
+	stop = func() {}
+	magic, _ := in.Peek(magicSize) // an error comes up again
+	k, err := kindOf(magic)
+	if err != nil {
+		return nil, stop, err
+	}
+	switch k {
+	case gzipped:
+		text, err = gzip.NewReader(in)
+	case zstded:
+		var d *zstd.Decoder
+		d, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err == nil {
+			text, stop = d, d.Close
+		}
+	default:
+		text = in
+	}
+	return text, stop, err
+}
