@@ -17,6 +17,7 @@ type Batch struct {
 // Part is a batch's share of one day.
 type Part struct {
 	Day     format.Day
+	Expired bool    // only with Config.Untold: it has no lines
 	KeyID   [8]byte // of the key that lines and records were made under
 	Lines   []byte  // whole lines
 	Records []byte  // new pairs of room and address, for the journal

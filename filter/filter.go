@@ -46,6 +46,10 @@ type Config struct {
 	Limits  rooms.Limits
 	CountV6 int  // prefix length that counts as one IPv6 client, 1…128
 	Single  bool // one stream for all days, in the order of input, expired or not
+
+	// Untold leaves it to a tally to tell which pairs of room and address are
+	// new: every pair becomes a record, those of expired days in a part too.
+	Untold bool
 }
 
 // Stats counts lines since the start.
@@ -60,6 +64,14 @@ type Stats struct {
 	Overflow  uint64 // whose pair of room and address was not counted, past the bound
 }
 
+func (s Stats) plus(o Stats) Stats {
+	return Stats{
+		Lines: s.Lines + o.Lines, Malformed: s.Malformed + o.Malformed, Late: s.Late + o.Late,
+		Adjusted: s.Adjusted + o.Adjusted, Expired: s.Expired + o.Expired, Cut: s.Cut + o.Cut,
+		Failed: s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
+	}
+}
+
 // Filter treats lines. It serves one goroutine.
 type Filter struct {
 	cfg   Config
@@ -72,6 +84,7 @@ type Filter struct {
 	seen  *cleanText // the request of the current line, nil where it is new
 
 	hasher *rooms.Hasher // nil: no rooms are counted
+	source *rooms.Hasher // the calendar's, which hasher is a clone of
 
 	epoch uint64
 	dates map[format.Day]slot // by the date that lines bear
@@ -160,17 +173,26 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 	return sums
 }
 
+// parse finds the fields of a line, or at least its date. What is left of a line
+// that is too long is returned.
+func (f *Filter) parse(line []byte) (known bool, kept []byte) {
+	if len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line) && !straddles(line, f.line.Fields) {
+		return true, line
+	}
+	if len(line) > maxLine {
+		f.stats.Cut++
+		line = cutLine(line)
+	}
+	f.line.Day, f.line.HasDay = StampDay(line)
+	return false, line
+}
+
 // treat appends one line, without its newline, to its day's part of b.
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
-	known := len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line) && !straddles(line, f.line.Fields)
+	known, line := f.parse(line)
 	if !known {
 		f.stats.Malformed++
-		if len(line) > maxLine {
-			f.stats.Cut++
-			line = cutLine(line)
-		}
-		f.line.Day, f.line.HasDay = StampDay(line)
 		if _, fate := f.cal.Place(f.line.Day, f.line.HasDay); fate == Expire {
 			f.stats.Expired++
 			return // its date proves nothing: that day gets no room file
@@ -186,6 +208,9 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
 		part.Records = part.Records[:0]
+		if f.cfg.Untold {
+			b.part(d, false).Expired = true
+		}
 	case Adjust:
 		f.stats.Adjusted++
 		fallthrough
@@ -206,6 +231,9 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	part.Lines = append(lines, '\n')
 	if known && f.hasher != nil && who.ok && f.line.Target != nil && f.line.Status < 400 {
 		if hash := f.room(); hash != nil {
+			if f.cfg.Untold {
+				part = b.part(d, false) // also of an expired day
+			}
 			f.count(part, d, hash, who)
 		}
 	}
@@ -289,15 +317,15 @@ func (f *Filter) room() (hash *[20]byte) {
 
 // count notes that who used a room.
 func (f *Filter) count(p *Part, d *day, room *[20]byte, who client) {
+	fp := d.cipher.Fingerprint(room, who.addr.Prefix6(f.cfg.CountV6))
+	if f.cfg.Untold {
+		p.Records = rooms.AppendRecord(p.Records, room, fp)
+		return
+	}
 	if d.counts == nil {
 		d.counts = rooms.NewCounts(f.cfg.Limits)
 	}
-	fp := d.cipher.Fingerprint(room, who.addr.Prefix6(f.cfg.CountV6))
-	if d.counts.Add(room, fp) {
-		p.Records = rooms.AppendRecord(p.Records, room, fp)
-	} else {
-		p.Records = d.counts.AppendOverflow(p.Records)
-	}
+	p.Records = d.counts.AppendNew(p.Records, room, fp)
 }
 
 // slot returns where a line goes. Most lines bear the date of the line before.
@@ -338,7 +366,7 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 	if d == nil || d.keyID != key.ID() {
 		f.forget(d)
 		if len(f.days) >= maxDays {
-			if f.cfg.Single {
+			if f.cfg.Single || f.cfg.Untold {
 				clear(f.days) // the calendar keeps the keys
 			} else if fate == Expire {
 				if f.excess == nil {
@@ -370,8 +398,11 @@ func (f *Filter) renew() {
 	}
 	f.epoch = epoch
 	if f.cfg.Rooms != nil {
-		if h := f.cal.Hasher(); h != f.hasher {
-			f.hasher, f.clean = h, newCleanTexts() // with the hashes of the old one
+		if h := f.cal.Hasher(); h != f.source {
+			f.source, f.hasher, f.clean = h, nil, newCleanTexts() // with the hashes of the old one
+			if h != nil {
+				f.hasher = h.Clone()
+			}
 		}
 	}
 	f.last, f.none = slot{}, slot{}

@@ -82,8 +82,8 @@ func (u *uncommitted) commit() error {
 
 func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 	buf := make([]byte, readSize)
-	held := 0      // bytes of a line whose end is not read yet
-	inCut := false // what comes next belongs to a line that is longer than maxLine
+	held := 0 // bytes of a line whose end is not read yet
+	var c cutter
 	for {
 		if last.put > 0 && last.in != nil && !last.in.Fresh() {
 			if err := last.commit(); err != nil {
@@ -92,23 +92,7 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 		}
 		n, err := in.Read(buf[held:])
 		last.read += n
-		data := buf[:held+n]
-		if inCut {
-			end := bytes.IndexByte(data, '\n')
-			inCut = end < 0
-			if inCut {
-				end = len(data) - 1
-			}
-			data = data[end+1:]
-		}
-		end := bytes.LastIndexByte(data, '\n') + 1
-		lines, rest := data[:end], data[end:]
-		if len(rest) > maxLine {
-			inCut = true
-		}
-		if len(rest) > 0 && (inCut || err != nil && !errors.Is(err, ErrStopped)) {
-			lines, rest = append(data, '\n'), nil
-		}
+		lines, rest := c.cut(buf[:held+n], err != nil && !errors.Is(err, ErrStopped))
 		if len(lines) > 0 {
 			b := out.Get()
 			f.renew()
@@ -134,6 +118,33 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 			buf = append(make([]byte, 0, readSize), buf[:held]...)[:readSize]
 		}
 	}
+}
+
+// cutter cuts what is read into whole lines. Of a line that is longer than
+// maxLine it leaves out what comes after the read in which that shows.
+type cutter struct {
+	inCut bool // what comes next belongs to such a line
+}
+
+// cut returns the whole lines that data begins with, and the rest, with which
+// the data of the next call begins. The last line gets its newline, which may
+// be written behind data.
+func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
+	if c.inCut {
+		end := bytes.IndexByte(data, '\n')
+		c.inCut = end < 0 && !last
+		if end < 0 {
+			end = len(data) - 1
+		}
+		data = data[end+1:]
+	}
+	end := bytes.LastIndexByte(data, '\n') + 1
+	lines, rest = data[:end], data[end:]
+	if len(rest) > 0 && (last || len(rest) > maxLine) {
+		c.inCut = !last
+		lines, rest = append(data, '\n'), nil
+	}
+	return lines, rest
 }
 
 // treatLines treats whole lines. A line that makes the program panic is left

@@ -26,6 +26,8 @@ const (
 // nothing changes, since lib-jitsi-meet encodes twice. A plus sign stays: it is
 // no space in encodeURIComponent. Bytes that are not UTF-8 stay as they are.
 type Hasher struct {
+	secret []byte // nil: none
+
 	hash  hash.Hash
 	lower cases.Caser
 	known map[string][sha1.Size]byte // by spelling
@@ -39,6 +41,8 @@ type Hasher struct {
 // nil.
 func NewHasher(secret []byte) *Hasher {
 	h := &Hasher{
+		secret: secret,
+
 		hash:  sha1.New(),
 		lower: cases.Lower(language.Und),
 		known: map[string][sha1.Size]byte{},
@@ -48,6 +52,10 @@ func NewHasher(secret []byte) *Hasher {
 	}
 	return h
 }
+
+// Clone returns a Hasher that makes the same hashes, for another goroutine. It
+// may be called from any, at any time.
+func (h *Hasher) Clone() *Hasher { return NewHasher(h.secret) }
 
 // Sum returns the hash of the room's canonical name, valid until the next
 // call. It allocates nothing for a spelling that it remembers.

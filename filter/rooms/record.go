@@ -48,6 +48,16 @@ func (c *Counts) AppendOverflow(dst []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, o.n)
 }
 
+// AppendNew counts a pair, see Add, and appends what the journal has to know of
+// it: its record if it is new, nothing if it is not, AppendOverflow's past a
+// limit.
+func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
+	if c.Add(hash, fp) {
+		return AppendRecord(dst, hash, fp)
+	}
+	return c.AppendOverflow(dst)
+}
+
 // Apply adds the records of a payload. One that is not made of whole records
 // is refused, and none of it is added.
 func (c *Counts) Apply(payload []byte) error {

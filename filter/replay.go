@@ -1,0 +1,220 @@
+package filter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"hushpipe/filter/archive"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// Replay treats the lines of archives on several processors. What comes out is
+// what one Filter makes of the same bytes, in the same order.
+//
+// One goroutine cuts what is read into chunks of whole lines, each worker has a
+// Filter, and Run puts together what they make: which pairs of room and address
+// are new is told there, in the order of the input. At most 2 chunks for each
+// worker are under way.
+type Replay struct {
+	workers []*Filter
+	tally   *tally
+
+	mu    sync.Mutex // guards stats
+	stats Stats
+}
+
+// NewReplay returns a Replay with a worker for each of the parsers, which take
+// the place of cfg's.
+func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
+	r := &Replay{tally: newTally(cfg.Limits)}
+	for _, p := range parsers {
+		cfg.Parser, cfg.Untold = p, true
+		r.workers = append(r.workers, New(cfg, cal))
+	}
+	return r
+}
+
+// Stats returns the counts so far, of lines that were put. It may be called from
+// any goroutine.
+func (r *Replay) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stats
+}
+
+// Expired returns the room counts of the expired days that were seen.
+func (r *Replay) Expired() map[format.Day][]rooms.Room { return r.tally.Expired() }
+
+// Run treats the lines of in until its end, and hands them to out. Files are
+// joined as they are: the last line of one that has no newline goes on in the
+// next, unless the file could not be read to its end. What ails files is
+// returned at the end; an error of out, or the end of ctx, ends the run, and
+// what was put until then is a beginning of the input.
+func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error {
+	return r.run(ctx, in, func(f *Filter, c *chunk) {
+		c.batch = out.Get()
+		f.renew()
+		f.stats = Stats{}
+		f.treatLines(c.batch, c.lines)
+		c.stats = f.stats
+	}, func(c *chunk) error {
+		r.tally.take(c.batch)
+		r.mu.Lock()
+		r.stats = r.stats.plus(c.stats)
+		r.stats.Overflow = r.tally.Overflow()
+		r.mu.Unlock()
+		return out.Put(c.batch)
+	})
+}
+
+// Days looks through the lines of in for the days that Run would bring them to,
+// and returns the error of the first one that clash has one for. It is asked
+// for each day at least once.
+func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(format.Day, Fate) error) error {
+	return r.run(ctx, in, func(f *Filter, c *chunk) {
+		c.days = f.findDays(c.days[:0], c.lines)
+	}, func(c *chunk) error {
+		for _, p := range c.days {
+			if err := clash(p.day, p.fate); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// chunk is some lines on their way.
+type chunk struct {
+	block *archive.Block
+	lines []byte // in block
+	done  chan struct{}
+
+	batch *Batch
+	stats Stats
+	days  []placed
+}
+
+// run has each chunk worked on by one of the workers, and then collected in
+// order by the caller's goroutine.
+func (r *Replay) run(ctx context.Context, in *archive.Reader, work func(*Filter, *chunk), collect func(*chunk) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(ctx, in.Close)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	under := 2 * len(r.workers)
+	todo, ordered, free := make(chan *chunk, under), make(chan *chunk, under), make(chan *chunk, under)
+	for range under {
+		free <- &chunk{done: make(chan struct{}, 1)}
+	}
+	var faults error // of the input
+	running.Go(func() {
+		defer close(ordered)
+		defer close(todo)
+		faults = cutAll(ctx, in, free, func(c *chunk) {
+			todo <- c
+			ordered <- c
+		})
+	})
+	for _, f := range r.workers {
+		running.Go(func() {
+			for c := range todo {
+				if ctx.Err() == nil {
+					work(f, c)
+				}
+				c.done <- struct{}{}
+			}
+		})
+	}
+	for c := range ordered {
+		<-c.done
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := collect(c); err != nil {
+			return err
+		}
+		in.Free(c.block)
+		free <- c
+	}
+	return faults
+}
+
+// cutAll cuts what is read into chunks. It returns what ails the files.
+func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send func(*chunk)) error {
+	var faults []error
+	var cut cutter
+	var rest []byte // of the last line, on its way to the next block
+	for {
+		b, err := in.Next()
+		ended := err != nil
+		if ended {
+			b = &archive.Block{}
+		}
+		b.Prepend(rest)
+		if b.Err != nil {
+			faults = append(faults, b.Err)
+		}
+		lines, next := cut.cut(b.Bytes(), ended || b.Err != nil)
+		rest = append(rest[:0], next...)
+		if len(lines) == 0 {
+			in.Free(b)
+		} else {
+			select {
+			case c := <-free:
+				c.block, c.lines = b, lines
+				send(c)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err == io.EOF {
+			return errors.Join(faults...)
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// placed says where lines of one date go.
+type placed struct {
+	date  format.Day
+	dated bool
+	day   format.Day
+	fate  Fate
+}
+
+// findDays appends the days that lines go to, or whose rooms they count for,
+// each seldom more than once.
+func (f *Filter) findDays(dst []placed, lines []byte) []placed {
+	var last placed
+	for at := 0; at < len(lines); {
+		end := at + bytes.IndexByte(lines[at:], '\n')
+		p, ok := f.findDay(lines[at:end], last)
+		at = end + 1
+		if ok && (len(dst) == 0 || dst[len(dst)-1] != p) {
+			dst = append(dst, p)
+		}
+		last = p
+	}
+	return dst
+}
+
+// findDay says where a line goes. It is false for one that leaves no trace.
+func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false // as treatSome has it
+		}
+	}()
+	known, _ := f.parse(line)
+	if p = last; p.day == 0 || p.date != f.line.Day || p.dated != f.line.HasDay {
+		p = placed{date: f.line.Day, dated: f.line.HasDay}
+		p.day, p.fate = f.cal.Place(p.date, p.dated)
+	}
+	return p, known || p.fate != Expire
+}

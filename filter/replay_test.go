@@ -1,0 +1,238 @@
+package filter
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/archive"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// openFiles writes texts to files, every second one compressed, and opens them.
+func openFiles(t testing.TB, texts ...string) []*archive.File {
+	var files []*archive.File
+	dir := t.TempDir()
+	for i, text := range texts {
+		data := []byte(text)
+		switch i % 4 {
+		case 1:
+			var out bytes.Buffer
+			w := gzip.NewWriter(&out)
+			w.Write(data)
+			require.NoError(t, w.Close())
+			data = out.Bytes()
+		case 3:
+			w, err := zstd.NewWriter(nil)
+			require.NoError(t, err)
+			data = w.EncodeAll(data, nil)
+		}
+		path := filepath.Join(dir, fmt.Sprint(i))
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		f, err := archive.Open(path, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { f.Close() })
+		files = append(files, f)
+	}
+	return files
+}
+
+// newReplay returns a Replay with workers.
+func newReplay(t testing.TB, cfg Config, spec string, workers int, cal Calendar) *Replay {
+	parsers := []format.Parser{}
+	for range workers {
+		parsers = append(parsers, newConfig(t, spec).Parser)
+	}
+	return NewReplay(cfg, parsers, cal)
+}
+
+// batches is a collector that can take several batches at a time.
+type batches struct{ collector }
+
+func (b *batches) Get() *Batch { return &Batch{} }
+
+// manyDaysLog is a log of several days, two of them past the retention, with
+// rooms, clients, lines in no format, empty ones, and one of 600 KiB.
+func manyDaysLog(lines int) string {
+	var b strings.Builder
+	for i := range lines {
+		date := []string{"22/Nov/2026", "21/Nov/2026", "20/Nov/2026", "17/May/2015", "18/May/2015", "01/Dec/2026"}[i*i%31%6]
+		switch {
+		case i%97 == 0:
+			fmt.Fprintf(&b, "half a line of 192.0.2.%d\n", i%250)
+		case i%101 == 0:
+			b.WriteString("\n")
+		case i == lines/2:
+			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("x", 600<<10))
+		default:
+			fmt.Fprintf(&b, "192.0.%d.%d - - [%s:10:00:00 +0000] \"GET /http-bind?room=room%d&n=%d HTTP/1.1\" 200 5\n", i%7, i%253, date, i%41, i)
+		}
+	}
+	return b.String()
+}
+
+// TestReplayIsFilter: whatever the number of workers, and however the log is
+// cut into files, what comes out is what one Filter makes of it.
+func TestReplayIsFilter(t *testing.T) {
+	log := manyDaysLog(12_000)
+	third := len(log) / 3
+	cuts := []string{log[:third], log[third : 2*third], "", log[2*third : 2*third+5], log[2*third+5 : len(log)-1]}
+	cfg := newConfig(t, "auto")
+	cfg.Limits = rooms.Limits{Rooms: 30, Pairs: 3000}
+	f := New(cfg, newCalendar())
+	var want collector
+	require.NoError(t, f.Run(strings.NewReader(log[:len(log)-1]), &want))
+	require.NotZero(t, f.Stats().Overflow)
+	require.NotZero(t, f.Stats().Expired)
+	require.NotZero(t, f.Stats().Adjusted)
+	require.Len(t, f.Expired(), 2)
+	for _, workers := range []int{1, 2, 7} {
+		t.Run(fmt.Sprint("workers=", workers), func(t *testing.T) {
+			r := newReplay(t, cfg, "auto", workers, newCalendar())
+			var out batches
+			require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, cuts...), 2), &out))
+			assert.Equal(t, f.Stats(), r.Stats())
+			assert.Equal(t, f.Expired(), r.Expired())
+			assert.Equal(t, len(want.lines), len(out.lines))
+			for day, lines := range want.lines {
+				if lines != out.lines[day] {
+					assert.Equal(t, shortened(lines), shortened(out.lines[day]), day)
+					assert.Fail(t, "the lines differ", day)
+				}
+				assert.Equal(t, pairs(want.records[day]), pairs(out.records[day]), day)
+			}
+		})
+	}
+}
+
+// pairs are the records but for those of Overflow, which bear a random number.
+func pairs(records string) (list []string) {
+	for ; len(records) > 0; records = records[rooms.RecordSize:] {
+		if !strings.HasPrefix(records, strings.Repeat("\x00", 12)) {
+			list = append(list, records[:rooms.RecordSize])
+		}
+	}
+	return list
+}
+
+// TestReplayDays: the days that lines go to are known beforehand.
+func TestReplayDays(t *testing.T) {
+	log := manyDaysLog(3000)
+	found := map[format.Day]Fate{}
+	r := newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
+	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), func(day format.Day, fate Fate) error {
+		if old, ok := found[day]; !ok || old == Adjust {
+			found[day] = fate
+		}
+		return nil
+	}))
+	assert.Equal(t, map[format.Day]Fate{today: Keep, today - 1: Keep, today - 2: Keep,
+		format.NewDay(2015, 5, 17): Expire, format.NewDay(2015, 5, 18): Expire}, found)
+
+	// The date of a line in no format proves nothing.
+	boom := errors.New("boom")
+	clash := func(day format.Day, fate Fate) error { return boom }
+	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
+	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, "half [17/May/2015:10:00:00 +0000]\n"), 2), clash))
+	assert.Equal(t, boom, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), clash))
+}
+
+// TestReplayFaults: what a file holds before its fault is treated, its last line
+// ends there, and the other files go on.
+func TestReplayFaults(t *testing.T) {
+	files := openFiles(t, "a\nb", "c\nd\n"+strings.Repeat("x", 10), "e\n", "f\n")
+	st, err := files[1].Stat()
+	require.NoError(t, err)
+	path := files[1].Name()
+	require.NoError(t, os.Truncate(path, st.Size()-8)) // gzip's checksum and size
+	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+	var out batches
+	err = r.Run(t.Context(), archive.NewReader(files, 2), &out)
+	require.EqualError(t, err, "read "+path+": its end is missing")
+	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[today])
+}
+
+// TestReplayEnds: an error of the output and the end of the context end it, and
+// what was put is a beginning of the input.
+func TestReplayEnds(t *testing.T) {
+	boom := errors.New("boom")
+	log := manyDaysLog(12_000)
+	r := newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
+	assert.Equal(t, boom, r.Run(t.Context(), archive.NewReader(openFiles(t, log), 2), failing{&batches{}, boom}))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	rd, wr, err := os.Pipe()
+	require.NoError(t, err)
+	defer wr.Close()
+	stdin, err := archive.Open("-", rd)
+	require.NoError(t, err)
+	files := append(openFiles(t, "a\n", log+"c\n"), stdin) // which never ends
+	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
+	out := &canceling{cancel: cancel}
+	assert.Equal(t, context.Canceled, r.Run(ctx, archive.NewReader(files, 2), out))
+	assert.Equal(t, uint64(strings.Count(strings.Join(out.all, ""), "\n")), r.Stats().Lines-r.Stats().Expired)
+	assert.Equal(t, 1, out.puts)
+}
+
+// failing is an Output that takes nothing.
+type failing struct {
+	*batches
+	err error
+}
+
+func (f failing) Put(*Batch) error { return f.err }
+
+// canceling is an Output that ends the run.
+type canceling struct {
+	batches
+	cancel func()
+	all    []string
+}
+
+func (c *canceling) Put(b *Batch) error {
+	c.cancel()
+	for _, p := range b.Parts {
+		c.all = append(c.all, string(p.Lines))
+	}
+	return c.batches.Put(b)
+}
+
+// TestReplayPanics: a line that makes the program panic is left out.
+func TestReplayPanics(t *testing.T) {
+	cfg := newConfig(t, "common")
+	r := NewReplay(cfg, []format.Parser{brittle{cfg.Parser}, brittle{newConfig(t, "common").Parser}}, newCalendar())
+	var out batches
+	require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, "a\npanic\nb\n"), 2), &out))
+	assert.Equal(t, "a\nb\n", out.lines[today])
+	assert.EqualValues(t, 1, r.Stats().Failed)
+}
+
+// TestUntoldAllocs: a worker and the tally allocate nothing for a line.
+func TestUntoldAllocs(t *testing.T) {
+	cfg := newConfig(t, "auto")
+	cfg.Untold = true
+	f, sums := New(cfg, newCalendar()), newTally(cfg.Limits)
+	log, b := []byte(manyDaysLog(500)), &Batch{}
+	treat := func() {
+		b.Reset()
+		f.renew()
+		f.treatLines(b, log)
+		sums.take(b)
+	}
+	treat()
+	treat()
+	assert.Zero(t, testing.AllocsPerRun(20, treat))
+	assert.Len(t, b.Parts, 3)
+	assert.Len(t, sums.Expired(), 2)
+}

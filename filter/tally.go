@@ -1,0 +1,100 @@
+package filter
+
+import (
+	"encoding/binary"
+
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// tally tells which of the pairs are new that several Filters met, in the order
+// of the input, as one Filter does for itself (see Config.Untold).
+type tally struct {
+	limits   rooms.Limits
+	open     map[dayKey]*rooms.Counts
+	expired  map[format.Day]*rooms.Counts
+	excess   *rooms.Counts // stands for expired days past maxDays
+	overflow uint64        // of what was forgotten
+}
+
+type dayKey struct {
+	day   format.Day
+	keyID [8]byte
+}
+
+func newTally(limits rooms.Limits) *tally {
+	return &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{},
+		excess: rooms.NewCounts(rooms.Limits{})}
+}
+
+// take leaves in b the records that belong in journals, and no expired day.
+func (t *tally) take(b *Batch) {
+	kept := 0
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		if len(p.Records) > 0 || p.Expired {
+			c := t.counts(p)
+			pairs := p.Records
+			p.Records = p.Records[:0] // each pair becomes one record at most
+			for ; len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
+				hash := [20]byte(pairs)
+				p.Records = c.AppendNew(p.Records, &hash, binary.BigEndian.Uint64(pairs[20:]))
+			}
+		}
+		if !p.Expired {
+			b.Parts[kept], b.Parts[i] = b.Parts[i], b.Parts[kept]
+			kept++
+		}
+	}
+	b.Parts = b.Parts[:kept]
+}
+
+func (t *tally) counts(p *Part) *rooms.Counts {
+	if p.Expired {
+		c := t.expired[p.Day]
+		if c == nil {
+			if len(t.expired) >= maxDays {
+				return t.excess
+			}
+			c = rooms.NewCounts(t.limits)
+			t.expired[p.Day] = c
+		}
+		return c
+	}
+	key := dayKey{p.Day, p.KeyID}
+	c := t.open[key]
+	if c == nil {
+		// What is known of a day is in its journal, and a pair that comes again may
+		// be written there again.
+		if len(t.open) >= manyDays {
+			for _, c := range t.open {
+				t.overflow += c.Overflow()
+			}
+			clear(t.open)
+		}
+		c = rooms.NewCounts(t.limits)
+		t.open[key] = c
+	}
+	return c
+}
+
+// Overflow is that of the Stats.
+func (t *tally) Overflow() uint64 {
+	n := t.overflow + t.excess.Overflow()
+	for _, c := range t.open {
+		n += c.Overflow()
+	}
+	for _, c := range t.expired {
+		n += c.Overflow()
+	}
+	return n
+}
+
+// Expired returns the room counts of the expired days.
+func (t *tally) Expired() map[format.Day][]rooms.Room {
+	sums := map[format.Day][]rooms.Room{}
+	for day, c := range t.expired {
+		sums[day] = c.Summary()
+	}
+	return sums
+}
