@@ -54,6 +54,9 @@ type Queue struct {
 
 	patience *time.Timer // of Wait
 
+	// patient says how long Put waits for a disk that refuses or hangs.
+	patient func() bool
+
 	refused atomic.Bool  // the last write failed
 	since   atomic.Int64 // when the call of sink under way began, monotonic ns; 0 for none
 	dropped atomic.Uint64
@@ -63,10 +66,14 @@ type Queue struct {
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
 	q := &Queue{sink: sink, bound: bound, start: time.Now(), patience: time.NewTimer(0),
-		wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
+		patient: func() bool { return false }, wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
 }
+
+// BePatient makes Put wait for a disk that refuses or hangs for as long as
+// patient says, which it asks every 25 ms. It comes before the first Put.
+func (q *Queue) BePatient(patient func() bool) { q.patient = patient }
 
 // Dropped returns how many lines found no room.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
@@ -87,7 +94,7 @@ func (q *Queue) Get() *Batch {
 func (q *Queue) Put(b *Batch) error {
 	b.held = b.size()
 	for !q.fits(b) {
-		if q.refused.Load() || q.hangs() {
+		if (q.refused.Load() || q.hangs()) && !q.patient() {
 			b = q.drop(b)
 			break
 		}

@@ -478,3 +478,46 @@ func TestQueueFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestPatientPut: an archive waits for a disk that refuses, however long, until
+// it is told to end.
+func TestPatientPut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var refuses, patient atomic.Bool
+		s := &sink{take: func(lines []byte) (int, error) {
+			if refuses.Load() {
+				return 0, errRefused
+			}
+			return len(lines), nil
+		}}
+		q := NewQueue(s, 10)
+		q.BePatient(patient.Load)
+		refuses.Store(true)
+		patient.Store(true)
+		put(t, q, "the first\n", "")
+		second := make(chan struct{})
+		go func() {
+			put(t, q, "the second\n", "")
+			close(second)
+		}()
+		time.Sleep(time.Hour)
+		select {
+		case <-second:
+			require.Fail(t, "it did not wait")
+		default:
+		}
+		refuses.Store(false)
+		<-second
+		synctest.Wait()
+		require.Equal(t, "the first\nthe second\n", s.written())
+
+		refuses.Store(true)
+		put(t, q, "the third\n", "")
+		time.AfterFunc(time.Hour, func() { patient.Store(false) })
+		put(t, q, "the fourth\n", "")
+		require.EqualValues(t, 1, q.Dropped())
+		refuses.Store(false)
+		require.True(t, q.Close(t.Context()))
+		require.Equal(t, "the first\nthe second\nthe third\n", s.written())
+	})
+}
