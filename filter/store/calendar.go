@@ -75,6 +75,14 @@ func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
 	if fate == filter.Expire {
 		return s.freshKey(s.thrown, day)
 	}
+	s.fetching.Lock() // of several that ask, one makes the key
+	defer s.fetching.Unlock()
+	s.mu.Lock()
+	key = known[day]
+	s.mu.Unlock()
+	if key != nil {
+		return key
+	}
 	if key = s.fetchKey(day); key != nil {
 		return s.setKey(day, key, false)
 	}

@@ -539,7 +539,13 @@ func firstLine(err error) string {
 // Expired makes the room files of days past the retention, of which lines came
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
-func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
+func (s *Store) Expired(days map[format.Day][]rooms.Room) error { return s.countExpired(days, false) }
+
+// Recount is Expired for counts that are made of all lines of those days: they
+// take the place of what is there.
+func (s *Store) Recount(days map[format.Day][]rooms.Room) error { return s.countExpired(days, true) }
+
+func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error {
 	// Without a hasher nothing was counted, which is not the same as zero.
 	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
@@ -560,11 +566,12 @@ func (s *Store) Expired(days map[format.Day][]rooms.Room) error {
 	var errs []error
 	left := 0
 	for day, counted := range days {
-		if _, err := dir.ReadFile(rotate.Rooms, roomfile.Name(day)); !errors.Is(err, fs.ErrNotExist) {
+		name := roomfile.Name(day)
+		if _, err := dir.ReadFile(rotate.Rooms, name); !errors.Is(err, fs.ErrNotExist) && !anew {
 			left++
 			continue
 		}
-		if err := s.writeRooms(dir, day, counted); err != nil {
+		if err := dir.ReplaceFile(rotate.Rooms, name, roomfile.Append(nil, entries(counted))); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -64,8 +64,8 @@ type Config struct {
 // Store is DIR. It is always usable: while DIR is not, it hands out keys from
 // memory and refuses lines, and it recovers by itself.
 //
-// Place, Key, Epoch and Hasher may be called from the reader's goroutine, all
-// other methods from one other.
+// Place, Key, Epoch and Hasher may be called from the goroutines that treat
+// lines, all other methods from one other.
 type Store struct {
 	cfg   Config
 	dir   atomic.Pointer[rotate.Dir] // nil while it cannot be opened
@@ -75,6 +75,8 @@ type Store struct {
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
 	keyPatience, roundPatience time.Duration
+
+	fetching sync.Mutex // held while a key is asked for that is not in memory
 
 	mu     sync.Mutex          // guards what follows
 	dirty  map[format.Day]bool // days whose room file may be behind

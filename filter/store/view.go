@@ -172,8 +172,13 @@ func keysMissing(dir *rotate.Dir, cfg Config) error {
 }
 
 // logDay returns the day of a file of lines by its name.
-func logDay(name string) (format.Day, bool) {
-	date, ok := strings.CutPrefix(name, "access-")
+func logDay(name string) (format.Day, bool) { return dayIn(name, "access-") }
+
+// roomsDay returns the day of a room file by its name.
+func roomsDay(name string) (format.Day, bool) { return dayIn(name, "rooms-") }
+
+func dayIn(name, prefix string) (format.Day, bool) {
+	date, ok := strings.CutPrefix(name, prefix)
 	if date, ok2 := strings.CutSuffix(date, ".log"); ok && ok2 {
 		return format.ParseDay(date)
 	}

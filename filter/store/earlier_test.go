@@ -1,0 +1,116 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+func TestEarlier(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "rooms"), 0o750))
+	for _, name := range []string{"access-2026-11-22.log", "access-2026-11-20.log.gz", "access.log",
+		"rooms/rooms-2026-11-22.log", "rooms/rooms-2015-05-17.log", "rooms/rooms-2015-05-18.log.damaged"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o640))
+	}
+	e, err := FindEarlier(dir)
+	require.NoError(t, err)
+	now, old := format.NewDay(2026, 11, 22), format.NewDay(2015, 5, 17)
+	assert.Equal(t, map[format.Day]bool{now: true, old: true}, e.Days())
+	assert.Equal(t, filepath.Join(dir, "access-2026-11-22.log"), e.Lines(now))
+	assert.Equal(t, filepath.Join(dir, "rooms", "rooms-2026-11-22.log"), e.Rooms(now))
+	assert.Equal(t, "", e.Lines(old))
+	assert.Equal(t, filepath.Join(dir, "rooms", "rooms-2015-05-17.log"), e.Rooms(old))
+	assert.Equal(t, "", e.Rooms(old+1))
+
+	e, err = FindEarlier(filepath.Join(dir, "missing"))
+	require.NoError(t, err)
+	assert.Empty(t, e.Days())
+	_, err = FindEarlier(filepath.Join(dir, "access.log"))
+	require.Error(t, err)
+}
+
+// TestForecast places lines as the Store does, and touches no disk.
+func TestForecast(t *testing.T) {
+	cfg := earlierConfig(t)
+	c := Forecast(cfg)
+	today := format.DayOf(cfg.Now())
+	for date, want := range map[format.Day]filter.Fate{today + 2: filter.Adjust, today + 1: filter.Keep,
+		today - 13: filter.Keep, today - 14: filter.Expire} {
+		_, fate := c.Place(date, true)
+		assert.Equal(t, want, fate, date)
+	}
+	require.NoDirExists(t, cfg.Path)
+}
+
+func earlierConfig(t *testing.T) Config {
+	return Config{Path: filepath.Join(t.TempDir(), "log"), Keep: DefaultKeep, Limits: rooms.DefaultLimits, Counting: true,
+		Now: time.Now, Say: func(topic, line string) { t.Log(line) }}
+}
+
+// TestRecount: counts of expired days that are made anew take the place of what
+// was there, also where they are smaller.
+func TestRecount(t *testing.T) {
+	cfg := earlierConfig(t)
+	s := Open(cfg)
+	day := format.NewDay(2015, 5, 17)
+	path := filepath.Join(cfg.Path, "rooms", "rooms-2015-05-17.log")
+	read := func() string {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return string(text)
+	}
+	count := func(n uint64) map[format.Day][]rooms.Room {
+		return map[format.Day][]rooms.Room{day: {{Hash: [20]byte{1}, Count: n}}}
+	}
+	const hash = " 0100000000000000000000000000000000000000\n"
+	require.NoError(t, s.Expired(count(3)))
+	require.Equal(t, "3"+hash, read())
+	require.NoError(t, s.Expired(count(2)))
+	require.Equal(t, "3"+hash, read())
+	require.NoError(t, s.Recount(count(2)))
+	require.Equal(t, "2"+hash, read())
+	require.NoError(t, s.Recount(map[format.Day][]rooms.Room{day: nil}))
+	require.Empty(t, read())
+	require.NoError(t, s.Close())
+}
+
+// TestManyReaders: goroutines that ask for a day's key at the same time get the
+// same, and it is the one on the disk.
+func TestManyReaders(t *testing.T) {
+	cfg := earlierConfig(t)
+	s := Open(cfg)
+	today := format.DayOf(cfg.Now())
+	keys := make([][20]*pseudonym.Key, 8)
+	var wait sync.WaitGroup
+	for i := range keys {
+		wait.Go(func() {
+			s.Epoch()
+			s.Hasher().Clone()
+			for age := range keys[i] {
+				day, fate := s.Place(today-format.Day(age), true)
+				keys[i][age] = s.Key(day, fate)
+			}
+		})
+	}
+	wait.Wait()
+	for i := range keys {
+		assert.Equal(t, keys[0], keys[i])
+	}
+	require.NoError(t, s.Close())
+	for age := range 14 {
+		text, err := os.ReadFile(filepath.Join(cfg.Path, "keys", (today - format.Day(age)).String()+".key"))
+		require.NoError(t, err)
+		assert.Equal(t, keys[0][age][:], text)
+	}
+}
