@@ -14,9 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
-	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
-	"hushpipe/format"
 )
 
 const (
@@ -65,7 +63,7 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 				return check(o, job, cmd.OutOrStdout(), say)
 			}
 			if isClosed(stdin) {
-				return errors.New("stdin is closed: pipe the log into hushpipe")
+				return errNoStdin
 			}
 			if job.account != nil {
 				// A disk that hangs is waited for: a thread that is stuck in it could not
@@ -85,6 +83,7 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 		},
 	}
 	o.define(cmd.Flags())
+	o.defineLive(cmd.Flags())
 	return cmd
 }
 
@@ -114,13 +113,26 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(stdin))
 	defer cancel()
 	if q.Close(ctx) {
-		errs = append(errs, closeWithin(ctx, job.store.Path, s, f.Expired()))
+		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
+			return errors.Join(s.Expired(f.Expired()), s.Close())
+		}))
 	} else {
-		errs = append(errs, fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", job.store.Path))
+		errs = append(errs, errNoAnswer(job.store.Path))
 	}
 	stop()
-	lost := summary(f.Stats(), q.Dropped(), job.filter.Rooms != nil, say)
-	if err := errors.Join(errs...); err != nil {
+	return conclude(f.Stats(), q.Dropped(), job.filter.Rooms != nil, errors.Join(errs...), say)
+}
+
+var errNoStdin = errors.New("stdin is closed: pipe the log into hushpipe")
+
+func errNoAnswer(dir string) error {
+	return fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", dir)
+}
+
+// conclude says what there is to say at the end.
+func conclude(stats filter.Stats, dropped uint64, counting bool, err error, say *messages) error {
+	lost := summary(stats, dropped, counting, say)
+	if err != nil {
 		say.fault(err)
 		lost = true
 	}
@@ -130,11 +142,11 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	return nil
 }
 
-// closeWithin closes s, which waits for the lock of another process, perhaps
-// one that hangs. After the end of ctx it gets another moment.
-func closeWithin(ctx context.Context, dir string, s *store.Store, expired map[format.Day][]rooms.Room) error {
+// closeWithin closes the store, which waits for the lock of another process,
+// perhaps one that hangs. After the end of ctx it gets another moment.
+func closeWithin(ctx context.Context, dir string, closeStore func() error) error {
 	closed := make(chan error, 1)
-	go func() { closed <- errors.Join(s.Expired(expired), s.Close()) }()
+	go func() { closed <- closeStore() }()
 	select {
 	case err := <-closed:
 		return err

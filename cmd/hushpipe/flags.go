@@ -19,7 +19,7 @@ import (
 	"hushpipe/format"
 )
 
-// filterFlags is the command line of filter.
+// filterFlags is the command line of filter, and most of that of replay.
 type filterFlags struct {
 	dir      string
 	format   string
@@ -56,6 +56,10 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "`NAMES` of query parameters whose values are struck out, separated by commas (default "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+")")
 	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
+}
+
+// defineLive defines what only filter has.
+func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
 	flags.StringVar(&o.user, "user", "", "`NAME` of the user to become in place of root, who gets DIR and KEYDIR")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
@@ -111,17 +115,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		return nil, usage("--user: with --stdout nothing is written to DIR; run hushpipe as that user instead")
 	}
 	j := &job{errorLog: o.format == "error"}
-	var keys []string
-	for _, list := range o.jsonKeys {
-		keys = append(keys, strings.Split(list, ",")...)
-	}
 	var err error
-	if j.filter.Parser, err = format.New(o.format, time.Local, keys); err != nil {
-		flag := "--format"
-		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
-			flag = "--json-keys"
-		}
-		return nil, usage("%s: %w", flag, err)
+	if j.filter.Parser, err = o.parser(); err != nil {
+		return nil, err
 	}
 	if j.filter.Mode, err = pseudonym.ParseMode(o.ip); err != nil {
 		return nil, usage("--ip: %w", err)
@@ -163,6 +159,23 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Now = time.Now
 	j.store.Say = say.about
 	return j, nil
+}
+
+// parser returns a parser of the lines. It serves one goroutine.
+func (o *filterFlags) parser() (format.Parser, error) {
+	var keys []string
+	for _, list := range o.jsonKeys {
+		keys = append(keys, strings.Split(list, ",")...)
+	}
+	p, err := format.New(o.format, time.Local, keys)
+	if err != nil {
+		flag := "--format"
+		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
+			flag = "--json-keys"
+		}
+		return nil, usage("%s: %w", flag, err)
+	}
+	return p, nil
 }
 
 // settings is what journals record: how pseudonyms and counts are made.

@@ -65,6 +65,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		filterCommand(stdin, say),
+		replayCommand(stdin, say),
 		roomsCommand(say),
 		revealCommand(stdin, say),
 		purgeCommand(say),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -22,10 +23,16 @@ type messages struct {
 	mu     sync.Mutex
 	said   map[string]time.Time
 	closed bool
+
+	terminal *os.File // stderr, if it is one
+	bar      bool     // a progress bar stands in its last line
 }
 
 func newMessages(w io.Writer) *messages {
 	m := &messages{lines: make(chan string, 64), done: make(chan struct{}), said: map[string]time.Time{}}
+	if f, ok := w.(*os.File); ok && hasWidth(f) {
+		m.terminal = f
+	}
 	go func() {
 		defer close(m.done)
 		for line := range m.lines {
@@ -66,14 +73,24 @@ func (m *messages) about(topic, line string) {
 }
 
 func (m *messages) sayf(text string, args ...any) {
-	line := strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; "))
+	line := "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "
+", "; ")) + "
+"
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.bar {
+		line = clearLine + line
+	}
+	m.send(line)
+}
+
+// send takes what is to be written. The caller holds m.mu.
+func (m *messages) send(text string) {
 	if m.closed {
 		return
 	}
 	select {
-	case m.lines <- "hushpipe: " + line + "\n":
+	case m.lines <- text:
 	default:
 	}
 }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/archive"
+)
+
+// clearLine empties the line of a terminal that the cursor is in.
+const clearLine = "\r\033[K"
+
+// drawEvery is how often a progress bar is drawn.
+const drawEvery = 250 * time.Millisecond
+
+// progress draws how far in has got with the files, and how many lines a second
+// that are, until stop is called; only on a terminal.
+func (m *messages) progress(what string, files []*archive.File, in *archive.Reader, lines func() uint64) (stop func()) {
+	if m.terminal == nil {
+		return func() {}
+	}
+	total := int64(0)
+	for _, f := range files {
+		if f.Size() < 0 {
+			total = -1 // nobody knows
+			break
+		}
+		total += f.Size()
+	}
+	bar := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(barWriter{m}),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowTotalBytes(true),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionUseANSICodes(true),
+		progressbar.OptionSetDescription(what))
+	bar.StartWithoutRender()
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		start := time.Now()
+		tick := time.NewTicker(drawEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				if lines != nil {
+					bar.Describe(fmt.Sprintf("%s, %.0f lines/s", what, float64(lines())/now.Sub(start).Seconds()))
+				}
+				bar.Set64(in.Progress())
+			case <-quit:
+				m.clearBar()
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
+}
+
+// barWriter takes what a progress bar draws.
+type barWriter struct{ m *messages }
+
+func (b barWriter) Write(p []byte) (int, error) {
+	b.m.mu.Lock()
+	defer b.m.mu.Unlock()
+	b.m.bar = true
+	b.m.send(string(p))
+	return len(p), nil
+}
+
+func (m *messages) clearBar() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bar = false
+	m.send(clearLine)
+}
+
+// hasWidth reports whether f is a terminal.
+func hasWidth(f *os.File) bool {
+	_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter"
+	"hushpipe/filter/archive"
+	"hushpipe/filter/store"
+	"hushpipe/format"
+)
+
+// replayFlags is the command line of replay.
+type replayFlags struct {
+	filterFlags
+	paths  []string
+	append bool
+	force  bool
+}
+
+func replayCommand(stdin *os.File, say *messages) *cobra.Command {
+	o := &replayFlags{}
+	cmd := &cobra.Command{
+		Use:   "replay [flags] DIR FILE…",
+		Short: "Take archived logs to daily files in DIR, on all processors",
+		Long: `Take archived logs to daily files in DIR, as filter does with the files one
+behind the other: plain ones and those of gzip and zstd; '-' is stdin. Days past
+the retention are counted, not written. A day that DIR has already is refused.`,
+		Example: `  hushpipe replay --keep 3650d /srv/archive access.log.2.gz access.log.1
+  ssh www cat /var/log/access.log | hushpipe replay /srv/archive -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return usage("no FILE given: name the logs, or '-' for stdin; see '%s --help'", cmd.CommandPath())
+			}
+			return arguments(1, len(args))(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.dir, o.paths = args[0], args[1:]
+			job, err := o.job(say)
+			if err != nil {
+				return err
+			}
+			files, err := o.open(stdin)
+			if err != nil {
+				return err
+			}
+			job.store.Confined = confine(o.dir, o.keys)
+			return o.replay(job, files, say)
+		},
+	}
+	o.define(cmd.Flags())
+	cmd.Flags().BoolVar(&o.append, "append", false, "add to the days that DIR has already; leave the room files of expired ones as they are")
+	cmd.Flags().BoolVar(&o.force, "force", false, "count expired days anew that DIR has a room file of")
+	return cmd
+}
+
+// open opens the files, before anything else is done.
+func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
+	var files []*archive.File
+	for i, path := range o.paths {
+		if path == "-" && slices.Contains(o.paths[:i], "-") {
+			return nil, usage("stdin ('-') is named twice")
+		}
+		if path == "-" && isClosed(stdin) {
+			return nil, errNoStdin
+		}
+		f, err := archive.Open(path, stdin)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+		if path != "-" && isIn(path, o.dir) {
+			return nil, fmt.Errorf("%s: lies in DIR, where lines are written to: its addresses are pseudonyms already", path)
+		}
+	}
+	return files, nil
+}
+
+// isIn reports whether the file at path lies in dir, links followed.
+func isIn(path, dir string) bool {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false // a pipe as /dev/fd/63
+	}
+	above, err := os.Stat(filepath.Dir(path))
+	at, err2 := os.Stat(dir)
+	return err == nil && err2 == nil && os.SameFile(above, at)
+}
+
+// replay is the whole of it.
+func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) error {
+	ctx := interruptible()
+	if err := store.Check(job.store); err != nil {
+		return err
+	}
+	parsers := []format.Parser{job.filter.Parser}
+	for len(parsers) < runtime.GOMAXPROCS(0) {
+		p, err := o.parser()
+		if err != nil {
+			return err
+		}
+		parsers = append(parsers, p)
+	}
+	if err := o.refuse(ctx, job, parsers, files, say); err != nil {
+		return err
+	}
+	s := store.Open(job.store)
+	q := filter.NewQueue(s, bufferSize)
+	q.BePatient(func() bool { return ctx.Err() == nil })
+	r := filter.NewReplay(job.filter, parsers, s)
+	s.Observe(r.Stats, q.Dropped)
+	in := archive.NewReader(files, len(parsers))
+	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
+	err := r.Run(ctx, in, q)
+	interrupted := errors.Is(err, context.Canceled)
+	expired, wait := r.Expired(), ctx
+	if interrupted {
+		expired = nil // what is counted in part cannot be added to
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(context.Background(), shortWait)
+		defer cancel()
+	}
+	errs := []error{err}
+	if q.Close(wait) {
+		errs = append(errs, closeWithin(wait, job.store.Path, func() error {
+			count := s.Expired
+			if o.force {
+				count = s.Recount
+			}
+			return errors.Join(count(expired), s.Close())
+		}))
+	} else {
+		errs = append(errs, errNoAnswer(job.store.Path))
+	}
+	stop()
+	if interrupted {
+		errs[0] = o.goOn(r, q.Dropped())
+	}
+	return conclude(r.Stats(), q.Dropped(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
+}
+
+// interruptible returns a context that ends with the first signal; the second
+// ends the process.
+func interruptible() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	go func() {
+		<-signals
+		cancel()
+		time.Sleep(oneSignal)
+		signal.Reset()
+	}()
+	return ctx
+}
+
+// goOn is the error of a run that was interrupted: what was read until then is
+// written, and nothing of what follows.
+func (o *replayFlags) goOn(r *filter.Replay, dropped uint64) error {
+	lines := r.Stats().Lines
+	switch {
+	case lines == 0:
+		return errors.New("interrupted: nothing is written")
+	case dropped > 0:
+		return fmt.Errorf("interrupted: not all that was read is written; delete what is new in %s and begin again", o.dir)
+	case len(r.Expired()) > 0:
+		return fmt.Errorf("interrupted after %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", plural(lines), o.dir)
+	}
+	return fmt.Errorf("interrupted after %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", plural(lines), lines+1, o.dir)
+}
+
+// refuse returns an error if the lines go to days that DIR has already. To know
+// that, they are looked through before anything is written.
+func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, say *messages) error {
+	earlier, err := store.FindEarlier(o.dir)
+	if err != nil {
+		return err
+	}
+	clash := func(day format.Day, fate filter.Fate) error {
+		lines, rooms := earlier.Lines(day), earlier.Rooms(day)
+		if job.filter.Rooms == nil {
+			rooms = ""
+		}
+		switch path := cmp.Or(lines, rooms); {
+		case fate == filter.Expire && rooms != "" && !o.force && !o.append:
+			return &exists{rooms, "--force counts that day anew, from these files alone; --append leaves it as it is"}
+		case fate != filter.Expire && path != "" && !o.append:
+			return &exists{path, "delete what an interrupted replay left, or take another DIR; --append adds to it"}
+		}
+		return nil
+	}
+	calendar := store.Forecast(job.store)
+	possible := false
+	for day := range earlier.Days() {
+		possible = possible || clash(calendar.Place(day, true)) != nil
+	}
+	if !possible {
+		return nil
+	}
+	for _, f := range files {
+		if f.Size() < 0 {
+			return fmt.Errorf("%s: its days are not known before they are written, and %s has days already: give another DIR, or --append to add to them", f.Name(), o.dir)
+		}
+	}
+	in := archive.NewReader(files, len(parsers))
+	defer say.progress("looking for days", files, in, nil)()
+	switch err := filter.NewReplay(job.filter, parsers, calendar).Days(ctx, in, clash); {
+	case errors.As(err, new(*exists)):
+		return err
+	case ctx.Err() != nil:
+		return errors.New("interrupted: nothing is written")
+	}
+	for _, f := range files { // what ails one comes up again
+		if err := f.Rewind(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exists refuses a day.
+type exists struct{ path, advice string }
+
+func (e *exists) Error() string { return e.path + ": is from before: " + e.advice }

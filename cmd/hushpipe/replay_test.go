@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// archived returns lines of seven days up to today and of two past the
+// retention, with rooms, clients and user agents, some of them in no format.
+func archived(lines int) string {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	ages := []int{6, 5, 4, 3, 2, 1, 0, 100, 101}
+	var b strings.Builder
+	for i := range lines {
+		day := now().AddDate(0, 0, -ages[(i*len(ages)/lines+rnd.IntN(2))%len(ages)])
+		switch rnd.IntN(50) {
+		case 0:
+			fmt.Fprintf(&b, "192.0.2.%d and %s\n", i%250, strings.Repeat("x", rnd.IntN(3000)))
+		default:
+			fmt.Fprintf(&b, "%s - - [%s:10:00:00 +0000] \"GET /http-bind?room=room%d&id=%d HTTP/1.1\" 200 5 \"-\" \"agent %d\"\n",
+				clientNo(rnd.IntN(3000)), day.Format("02/Jan/2006"), rnd.IntN(200), i, rnd.IntN(20))
+		}
+	}
+	return b.String()
+}
+
+// keyedDir returns a DIR whose keys are known, so that pseudonyms are.
+func keyedDir(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "keys"), 0o750))
+	for age := -1; age < 14; age++ {
+		day := now().AddDate(0, 0, -age).Format(time.DateOnly)
+		key := strings.Repeat(day, 4)[:32]
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "keys", day+".key"), []byte(key), 0o600))
+	}
+	return dir
+}
+
+// filesIn returns what is in DIR, but for the names and frames of journals, the
+// time last seen, and what processes record of themselves.
+func filesIn(t *testing.T, dir string) map[string]string {
+	files := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "journal" || name == "status"):
+			return filepath.SkipDir
+		case d.Type().IsRegular() && name != "clock":
+			files[name] = copyOf(t, path)
+		}
+		return nil
+	}))
+	return files
+}
+
+// TestReplayIsFilter: replay makes of archives, byte for byte, what filter makes
+// of them one behind the other, on any number of processors.
+func TestReplayIsFilter(t *testing.T) {
+	log := archived(20_000)
+	fifth := len(log) / 5
+	part := func(i int) []byte { return []byte(log[i*fifth : min(len(log), (i+1)*fifth)]) } // some end within a line
+	in := t.TempDir()
+	save := func(name string, data []byte) string {
+		path := filepath.Join(in, name)
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		return path
+	}
+	z, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	files := []string{save("plain", part(0)), save("gzip", gzipped(t, part(1))), "-",
+		save("zstd", z.EncodeAll(part(3), nil)), save("rest.gz", part(4)), save("end", []byte(log[5*fifth:]))}
+
+	want := keyedDir(t)
+	said := runOn(t, strings.NewReader(log), hushpipeBinary(t), "filter", want)
+	require.Contains(t, said, "past the retention: not written; their rooms are counted")
+	require.Contains(t, said, "in no known format")
+	wantFiles := filesIn(t, want)
+	require.Equal(t, 7+(7+2)+15+2, len(wantFiles), "lines, room files, keys, their retention and cache tag")
+
+	for _, workers := range []int{1, 2, 7} {
+		t.Run(fmt.Sprint("workers=", workers), func(t *testing.T) {
+			dir := keyedDir(t)
+			t.Setenv("GOMAXPROCS", fmt.Sprint(workers))
+			args := append([]string{"replay", dir}, files...)
+			assert.Equal(t, said, runOn(t, bytes.NewReader(part(2)), hushpipeBinary(t), args...))
+			got := filesIn(t, dir)
+			for name, text := range wantFiles {
+				assert.True(t, text == got[name], "%s differs", name)
+			}
+			assert.Equal(t, len(wantFiles), len(got))
+		})
+	}
+}
+
+func gzipped(t *testing.T, data []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(data)
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
+// runOn runs a program that must succeed and returns what it says.
+func runOn(t *testing.T, stdin io.Reader, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = stdin
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	return string(said)
+}
+
+// TestReplayDamagedFile: what is read of a damaged file is written, the other
+// files go on, and the fault is named.
+func TestReplayDamagedFile(t *testing.T) {
+	in, dir := t.TempDir(), filepath.Join(t.TempDir(), "log")
+	bad, good := filepath.Join(in, "bad"), filepath.Join(in, "good")
+	data := gzipped(t, []byte(logLine("192.0.2.1", "/before")+"192.0.2.1 cut"))
+	require.NoError(t, os.WriteFile(bad, data[:len(data)-8], 0o600)) // without its checksum and size
+	require.NoError(t, os.WriteFile(good, []byte(logLine("192.0.2.1", "/after")), 0o600))
+	cmd := exec.Command(hushpipeBinary(t), "replay", dir, bad, good)
+	said, _ := cmd.CombinedOutput()
+	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	require.Contains(t, string(said), "hushpipe: read "+bad+": its end is missing\n")
+	text := written(dir)
+	require.Equal(t, 3, strings.Count(text, "\n"))
+	require.Regexp(t, `(?s)GET /before .*cut\n.*GET /after `, text)
+}
+
+// startReplay runs replay with a pipe as its stdin.
+func startReplay(t *testing.T, args ...string) *logger {
+	t.Helper()
+	p := openPipe(t)
+	l := &logger{t: t, said: &lockedBuffer{}, stdin: p.w}
+	l.cmd = exec.Command(hushpipeBinary(t), append([]string{"replay"}, args...)...)
+	l.cmd.Stdin, l.cmd.Stderr = p.r, l.said
+	require.NoError(t, l.cmd.Start())
+	t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
+	p.r.Close()
+	return l
+}
+
+// amidReplay runs replay on a log that does not end, and returns once some of it
+// is written.
+func amidReplay(t *testing.T, dir, log string) *logger {
+	l := startReplay(t, dir, "-")
+	_, err := io.WriteString(l.stdin, log)
+	require.NoError(t, err)
+	await(t, func() bool { return written(dir) != "" }, "lines are written")
+	return l
+}
+
+// TestReplayInterrupted: SIGINT leaves whole lines and says how to go on; what
+// comes of that is what one run would have made.
+func TestReplayInterrupted(t *testing.T) {
+	log := oneDay(20_000)
+	want, dir := keyedDir(t), keyedDir(t)
+	runOn(t, strings.NewReader(log), hushpipeBinary(t), "filter", want)
+	l := amidReplay(t, dir, log)
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
+	require.Equal(t, 1, l.wait())
+	m := regexp.MustCompile(`^hushpipe: interrupted after (\d+) lines, which are written; to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
+		regexp.QuoteMeta(dir) + ` -'\n$`).FindStringSubmatch(l.said.String())
+	require.NotNil(t, m, "%s", l.said)
+	require.Equal(t, m[1], fmt.Sprint(strings.Count(written(dir), "\n")))
+
+	tail := exec.Command("tail", "-n", "+"+m[2])
+	tail.Stdin = strings.NewReader(log)
+	rest, err := tail.Output()
+	require.NoError(t, err)
+	runOn(t, bytes.NewReader(rest), hushpipeBinary(t), "replay", "--append", dir, "-")
+	require.Equal(t, filesIn(t, want), filesIn(t, dir))
+}
+
+// oneDay returns lines of today.
+func oneDay(lines int) string {
+	var b strings.Builder
+	for i := range lines {
+		b.WriteString(logLine(clientNo(i%1000), fmt.Sprintf("/http-bind?room=room%d&id=%d", i%300, i)))
+	}
+	return b.String()
+}
+
+// TestReplayKilled: what a replay left that was killed is refused by the next.
+func TestReplayKilled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	amidReplay(t, dir, oneDay(20_000)).kill()
+	before := written(dir)
+	again := filepath.Join(t.TempDir(), "again")
+	require.NoError(t, os.WriteFile(again, []byte(oneDay(1)), 0o600))
+	cmd := exec.Command(hushpipeBinary(t), "replay", dir, again)
+	said, _ := cmd.CombinedOutput()
+	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	require.Regexp(t, `^hushpipe: .*/access-.*\.log: is from before: delete what an interrupted replay left, or take another DIR; --append adds to it\n$`, string(said))
+	require.Equal(t, before, written(dir))
+}
+
+// TestReplayFullDisk: an archive is patient: it waits for room, however much is
+// still to come, and loses nothing.
+func TestReplayFullDisk(t *testing.T) {
+	d := bareDisk(t, "1m")
+	log := oneDay(20_000)
+	log = strings.Repeat(log, 1+(bufferSize+(8<<20))/len(log))
+	path := filepath.Join(t.TempDir(), "in.log")
+	require.NoError(t, os.WriteFile(path, []byte(log), 0o600))
+	l := startReplay(t, d.dir, path)
+	await(t, func() bool { return strings.Contains(l.said.String(), "no space left") }, "the disk is not full")
+	time.Sleep(500 * time.Millisecond) // in which a live log would begin to lose lines
+	require.NoError(t, unix.Kill(l.cmd.Process.Pid, 0))
+	d.remount("", "size=200m")
+	require.Equal(t, 0, l.wait(), "%s", l.said)
+	require.Equal(t, strings.Count(log, "\n"), strings.Count(written(d.dir), "\n"))
+}
+
+// TestReplayProgress: on a terminal there is a bar, which messages do not run
+// into, and which is gone in the end.
+func TestReplayProgress(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	defer master.Close()
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	terminal, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	said := &lockedBuffer{}
+	go io.Copy(said, master)
+
+	dir := filepath.Join(t.TempDir(), "log")
+	stdin, w, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(hushpipeBinary(t), "replay", dir, "-")
+	cmd.Stdin, cmd.Stderr = stdin, terminal
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	io.WriteString(w, oneDay(5000)+"garbage\n")
+	await(t, func() bool { return strings.Contains(said.String(), "lines/s") }, "the bar")
+	require.NoError(t, w.Close())
+	require.NoError(t, cmd.Wait())
+	await(t, func() bool { return strings.HasSuffix(said.String(), "taken as today's\r\n") }, "the last message")
+	require.Regexp(t, `\r\x1b\[Khushpipe: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: [^\r]*\r\n$`, said.String())
+}
