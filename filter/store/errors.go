@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"syscall"
@@ -49,10 +50,17 @@ func join(errs ...error) error {
 	return all
 }
 
+// shownFaults bounds a message: the days of an archive can be thousands.
+const shownFaults = 8
+
 func (f faults) Error() string {
-	texts := make([]string, len(f))
-	for i, err := range f {
+	shown := f[:min(len(f), shownFaults)]
+	texts := make([]string, len(shown))
+	for i, err := range shown {
 		texts[i] = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if more := len(f) - len(shown); more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, "; ")
 }
