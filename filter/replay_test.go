@@ -63,7 +63,8 @@ type batches struct{ collector }
 func (b *batches) Get() *Batch { return &Batch{} }
 
 // manyDaysLog is a log of several days, two of them past the retention, with
-// rooms, clients, lines in no format, empty ones, and one of 600 KiB.
+// rooms, clients, lines in no format, empty ones, one of 600 KiB, and one that is
+// too long.
 func manyDaysLog(lines int) string {
 	var b strings.Builder
 	for i := range lines {
@@ -75,6 +76,8 @@ func manyDaysLog(lines int) string {
 			b.WriteString("\n")
 		case i == lines/2:
 			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("x", 600<<10))
+		case i == lines/3:
+			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("y ", maxLine))
 		default:
 			fmt.Fprintf(&b, "192.0.%d.%d - - [%s:10:00:00 +0000] \"GET /http-bind?room=room%d&n=%d HTTP/1.1\" 200 5\n", i%7, i%253, date, i%41, i)
 		}
@@ -94,6 +97,7 @@ func TestReplayIsFilter(t *testing.T) {
 	var want collector
 	require.NoError(t, f.Run(strings.NewReader(log[:len(log)-1]), &want))
 	require.NotZero(t, f.Stats().Overflow)
+	require.NotZero(t, f.Stats().Cut)
 	require.NotZero(t, f.Stats().Expired)
 	require.NotZero(t, f.Stats().Adjusted)
 	require.Len(t, f.Expired(), 2)
