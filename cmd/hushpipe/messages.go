@@ -73,9 +73,7 @@ func (m *messages) about(topic, line string) {
 }
 
 func (m *messages) sayf(text string, args ...any) {
-	line := "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "
-", "; ")) + "
-"
+	line := "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")) + "\n"
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bar {

@@ -109,7 +109,7 @@ func TestManyReaders(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	for age := range 14 {
-		text, err := os.ReadFile(filepath.Join(cfg.Path, "keys", (today - format.Day(age)).String()+".key"))
+		text, err := os.ReadFile(filepath.Join(cfg.Path, "keys", (today-format.Day(age)).String()+".key"))
 		require.NoError(t, err)
 		assert.Equal(t, keys[0][age][:], text)
 	}
