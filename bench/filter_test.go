@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,47 +23,100 @@ import (
 	"hushpipe/format"
 )
 
+var large = flag.Bool("large", false, "benchmarks have a million lines, ten where that tells more; takes 8 GB of memory")
+
+// setup is one way to run the main job.
+type setup struct {
+	traffic
+	logFormat string // hushpipe's --format
+	ip        string
+	cores     int
+}
+
 // BenchmarkFilter is the main job end to end, from bytes in memory to a tmpfs:
-// format auto, rooms counted, 20,000 clients, 2,000 rooms. One iteration is a
-// log of a million lines (200,000 of the other formats). cores=1 bounds the program to one core, reader and
-// writer taking turns.
+// how its cost grows along each axis, the others being those of usual. heap-MiB
+// is what the process holds on to afterwards.
 //
-//	go test ./bench -run '^$' -bench Filter/ -benchtime 5x
+//	go test ./bench -run '^$' -bench Filter/ -benchtime 5x -large
 func BenchmarkFilter(b *testing.B) {
-	for _, kind := range []string{"combined", "vhost_combined", "json"} {
-		lines := 1_000_000
-		if kind != "combined" {
-			lines = 200_000
-		}
-		log := generated(b, kind, lines)
-		for _, mode := range []string{"ipcrypt", "pfx", "mask"} {
-			if kind != "combined" && mode != "ipcrypt" {
-				continue
-			}
-			for _, cores := range []int{1, 2} {
-				b.Run(fmt.Sprintf("format=%s/ip=%s/cores=%d", kind, mode, cores), func(b *testing.B) {
-					defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-					b.SetBytes(int64(len(log)))
-					b.ReportAllocs()
-					verified := false
-					for b.Loop() {
-						b.StopTimer()
-						dir := ramDir(b)
-						b.StartTimer()
-						filterLog(b, dir, mode, bytes.NewReader(log))
-						b.StopTimer()
-						if !verified {
-							verify(b, dir, lines)
-							verified = true
-						}
-						require.NoError(b, os.RemoveAll(dir))
-						b.StartTimer()
-					}
-					b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
-				})
-			}
-		}
+	million, ten := 100_000, 100_000
+	if *large {
+		million, ten = 1_000_000, 10_000_000
 	}
+	usual := setup{traffic{Seed: 1, Lines: million, Day: logNow(), Format: "combined", Clients: 20_000, Rooms: 2_000}, "auto", "ipcrypt", 1}
+	run := func(axis string, value any, change func(*setup)) {
+		s := usual
+		change(&s)
+		b.Run(fmt.Sprintf("%s=%v", axis, value), func(b *testing.B) { benchmark(b, s) })
+	}
+	for _, n := range slices.Compact([]int{million, ten}) {
+		run("lines", n, func(s *setup) { s.Lines = n })
+	}
+	for _, n := range upTo(ten, 1_000, 100_000, 10_000_000) {
+		run("clients", n, func(s *setup) { s.Lines, s.Clients, s.Even = ten, n, true })
+	}
+	for _, n := range upTo(million, 10, 1_000, 1_000_000) {
+		run("rooms", n, func(s *setup) { s.Lines, s.Clients, s.Rooms, s.Even = ten, million, n, true })
+	}
+	run("length", 100, func(s *setup) { s.Format = "common" })
+	run("length", 250, func(*setup) {})
+	run("length", 4096, func(s *setup) { s.Lines, s.Length = s.Lines/4, 4096 })
+	for _, format := range []string{"auto", "combined", "custom", "json"} {
+		run("format", format, func(s *setup) {
+			s.logFormat = format
+			switch format {
+			case "custom":
+				s.Format, s.logFormat = format, customFormat
+			case "json":
+				s.Format = format
+			}
+		})
+	}
+	for _, ip := range []string{"ipcrypt", "pfx", "mask"} {
+		run("ip", ip, func(s *setup) { s.ip = ip })
+	}
+	for _, cores := range []int{1, 2} {
+		run("cores", cores, func(s *setup) { s.cores = cores })
+	}
+}
+
+func upTo(bound int, sizes ...int) []int {
+	return slices.DeleteFunc(sizes, func(n int) bool { return n > bound })
+}
+
+func benchmark(b *testing.B, s setup) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(s.cores))
+	log := generated(b, s.traffic)
+	b.SetBytes(int64(len(log)))
+	b.ReportAllocs()
+	before := heap()
+	var held uint64
+	for b.Loop() {
+		b.StopTimer()
+		dir := tempDir(b)
+		b.StartTimer()
+		j := filterLog(b, dir, s, bytes.NewReader(log))
+		b.StopTimer()
+		if held == 0 {
+			held = heap() - before
+			verify(b, dir, s.traffic)
+		}
+		runtime.KeepAlive(j)
+		require.NoError(b, os.RemoveAll(dir))
+		b.StartTimer()
+	}
+	lines := float64(s.Lines) * float64(b.N)
+	b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/lines, "ns/line")
+	b.ReportMetric(float64(held)/(1<<20), "heap-MiB")
+}
+
+// heap returns how many bytes are in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // BenchmarkPipe is the main job behind a pipe that cat(1) fills from memory.
@@ -71,8 +126,9 @@ func BenchmarkFilter(b *testing.B) {
 //	go test ./bench -run '^$' -bench Pipe/ -benchtime 5x
 func BenchmarkPipe(b *testing.B) {
 	const lines = 1_000_000
-	log := generated(b, "combined", lines)
-	src := filepath.Join(ramDir(b), "log")
+	s := setup{traffic{Seed: 1, Lines: lines, Day: logNow(), Format: "combined", Clients: 20_000, Rooms: 2_000}, "auto", "ipcrypt", 0}
+	log := generated(b, s.traffic)
+	src := filepath.Join(tempDir(b), "log")
 	defer os.RemoveAll(filepath.Dir(src))
 	require.NoError(b, os.WriteFile(src, log, 0o600))
 	for _, commit := range []bool{false, true} {
@@ -82,7 +138,7 @@ func BenchmarkPipe(b *testing.B) {
 			verified := false
 			for b.Loop() {
 				b.StopTimer()
-				dir := ramDir(b)
+				dir := tempDir(b)
 				r, w, err := os.Pipe()
 				require.NoError(b, err)
 				cat := exec.Command("cat", src)
@@ -95,12 +151,12 @@ func BenchmarkPipe(b *testing.B) {
 				b.StartTimer()
 				require.NoError(b, cat.Start())
 				w.Close()
-				filterLog(b, dir, "ipcrypt", in)
+				filterLog(b, dir, s, in)
 				b.StopTimer()
 				r.Close()
 				require.NoError(b, cat.Wait())
 				if !verified {
-					verify(b, dir, lines)
+					verify(b, dir, s.traffic)
 					verified = true
 				}
 				require.NoError(b, os.RemoveAll(dir))
@@ -111,62 +167,78 @@ func BenchmarkPipe(b *testing.B) {
 	}
 }
 
-// filterLog runs the main job.
-func filterLog(b *testing.B, dir, mode string, log io.Reader) {
-	parser, err := format.New("auto", time.UTC, nil)
-	require.NoError(b, err)
+// job is the main job, put together.
+type job struct {
+	filter *filter.Filter
+	store  *store.Store
+	queue  *filter.Queue
+}
+
+func newJob(tb testing.TB, dir string, s setup) job {
+	parser, err := format.New(s.logFormat, time.UTC, nil)
+	require.NoError(tb, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	redact, err := filter.NewRedact(filter.DefaultRedact)
-	require.NoError(b, err)
-	ip, err := pseudonym.ParseMode(mode)
-	require.NoError(b, err)
-	s := store.Open(store.Config{
-		Path: dir, Keep: store.DefaultKeep, Limits: rooms.DefaultLimits, Counting: true, Now: logNow,
-		Say: func(topic, line string) { b.Error(line) },
+	require.NoError(tb, err)
+	ip, err := pseudonym.ParseMode(s.ip)
+	require.NoError(tb, err)
+	limits := rooms.DefaultLimits
+	limits.Rooms = max(limits.Rooms, s.Rooms)
+	st := store.Open(store.Config{
+		Path: dir, Keep: store.DefaultKeep, Limits: limits, Counting: true, Now: logNow,
+		Say: func(topic, line string) { tb.Error(line) },
 	})
 	f := filter.New(filter.Config{
-		Parser: parser, Mode: ip, Redact: redact, Rooms: matcher, Limits: rooms.DefaultLimits, CountV6: 128,
-	}, s)
-	q := filter.NewQueue(s, 64<<20)
-	require.NoError(b, f.Run(log, q))
-	ctx, cancel := context.WithTimeout(b.Context(), time.Second)
-	defer cancel()
-	require.True(b, q.Close(ctx))
-	require.NoError(b, s.Close())
+		Parser: parser, Mode: ip, Redact: redact, Rooms: matcher, Limits: limits, CountV6: 128,
+	}, st)
+	return job{f, st, filter.NewQueue(st, 64<<20)}
+}
 
-	stats := f.Stats()
-	require.Zero(b, stats.Malformed+stats.Adjusted+stats.Expired+stats.Overflow+q.Dropped())
+// close makes sure that everything is written and counted.
+func (j job) close(tb testing.TB) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	require.True(tb, j.queue.Close(ctx))
+	require.NoError(tb, j.store.Close())
+
+	stats := j.filter.Stats()
+	require.Zero(tb, stats.Malformed+stats.Adjusted+stats.Expired+stats.Overflow+j.queue.Dropped())
+}
+
+// filterLog runs the main job.
+func filterLog(tb testing.TB, dir string, s setup, log io.Reader) job {
+	j := newJob(tb, dir, s)
+	require.NoError(tb, j.filter.Run(log, j.queue))
+	j.close(tb)
+	return j
 }
 
 // verify checks what the main job left.
-func verify(b *testing.B, dir string, lines int) {
-	written, err := os.ReadFile(dir + "/access.log")
-	require.NoError(b, err)
-	require.Equal(b, lines, bytes.Count(written, []byte{'\n'}))
+func verify(tb testing.TB, dir string, tr traffic) {
+	lines, err := countLines(dir + "/access.log")
+	require.NoError(tb, err)
+	require.Equal(tb, tr.Lines, lines)
 	counts, err := store.ReadCounts(dir, format.DayOf(logNow()))
-	require.NoError(b, err)
-	require.Greater(b, len(counts.Rooms), 1000)
+	require.NoError(tb, err)
+	require.Greater(tb, len(counts.Rooms), tr.Rooms/5)
 }
 
 // logNow is the noon of the day that generated logs are of.
 func logNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
-func generated(tb testing.TB, kind string, lines int) (log []byte) {
-	g, err := newGenerator(traffic{Seed: 1, Lines: lines, Day: logNow(), Format: kind, Clients: 20_000, Rooms: 2_000})
+func generated(tb testing.TB, tr traffic) []byte {
+	g, err := newGenerator(tr)
 	require.NoError(tb, err)
-	for range lines {
+	log := make([]byte, 0, tr.Lines*max(260, tr.Length+1))
+	for range tr.Lines {
 		log = g.AppendLine(log)
 	}
 	return log
 }
 
-// ramDir is a temporary directory in memory, where the system has one.
-func ramDir(tb testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "hushpipe")
-	if err != nil {
-		dir, err = os.MkdirTemp("", "hushpipe")
-	}
+func tempDir(tb testing.TB) string {
+	dir, err := ramDir()
 	require.NoError(tb, err)
 	return dir
 }

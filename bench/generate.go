@@ -1,5 +1,3 @@
-// Package main implements the generator of seeded access logs with which
-// hushpipe is measured.
 package main
 
 import (
@@ -7,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,9 +14,11 @@ type traffic struct {
 	Seed    uint64
 	Lines   int       // spread evenly over the day, ≥ 1
 	Day     time.Time // its date and zone are those of every line
-	Format  string    // combined, vhost_combined or json
+	Format  string    // a key of renderers
 	Clients int       // different addresses, ≥ 100; 35 % of them, and of the lines, IPv6
 	Rooms   int       // different conference rooms, ≥ 1
+	Even    bool      // all clients and rooms are equally busy
+	Length  int       // requests are padded up to so many bytes a line
 }
 
 // generator writes the access log of a conference server and its web site line
@@ -27,18 +28,42 @@ type generator struct {
 	rnd      *rand.Rand
 	v4, v6   pool
 	rooms    []string // percent-encoded
-	anyRoom  *rand.Zipf
+	anyRoom  ranks
 	midnight time.Time
 	step     time.Duration
 	lines    int // that have been written
+	total    int
+	even     bool
+	length   int
+	padding  string
 	render   func(dst []byte, e *entry) []byte
 	entry    entry // scratch
+}
+
+// ranks draws from a pool: *rand.Zipf, or even.
+type ranks interface{ Uint64() uint64 }
+
+// even draws all ranks below n equally often.
+type even struct {
+	rnd *rand.Rand
+	n   uint64
+}
+
+func (e even) Uint64() uint64 { return e.rnd.Uint64N(e.n) }
+
+// newRanks returns the ranks of a pool of n; the larger v, the closer together
+// its busiest are.
+func (g *generator) newRanks(v float64, n int) ranks {
+	if g.even {
+		return even{g.rnd, uint64(n)}
+	}
+	return rand.NewZipf(g.rnd, 1.1, v, uint64(n-1))
 }
 
 // pool is the clients of one address family, the busiest first.
 type pool struct {
 	clients []client
-	zipf    *rand.Zipf
+	ranks   ranks
 }
 
 type client struct {
@@ -50,7 +75,8 @@ type client struct {
 // entry is one line before it is rendered.
 type entry struct {
 	host, addr            string
-	method, target, param string // the request's target is target + param
+	method, target, param string // the request's target is target + param + padName + pad
+	padName, pad          string
 	referer, room         string // and the referrer is referer + room; "-" for none
 	agent                 string
 	time                  time.Time
@@ -60,7 +86,7 @@ type entry struct {
 func newGenerator(tr traffic) (*generator, error) {
 	render, ok := renderers[tr.Format]
 	if !ok {
-		return nil, fmt.Errorf("unknown format %q: use combined, vhost_combined or json", tr.Format)
+		return nil, fmt.Errorf("unknown format %q: use combined, vhost_combined, common, custom or json", tr.Format)
 	}
 	if tr.Lines < 1 || tr.Clients < 100 || tr.Rooms < 1 {
 		return nil, fmt.Errorf("traffic is too small: at least 1 line, 100 clients and 1 room")
@@ -70,11 +96,15 @@ func newGenerator(tr traffic) (*generator, error) {
 	g := &generator{
 		rnd:      rnd,
 		rooms:    roomNames(tr.Rooms),
-		anyRoom:  rand.NewZipf(rnd, 1.1, 4, uint64(tr.Rooms-1)),
 		midnight: time.Date(y, m, d, 0, 0, 0, 0, tr.Day.Location()),
 		step:     24 * time.Hour / time.Duration(tr.Lines),
+		total:    tr.Lines,
+		even:     tr.Even,
+		length:   tr.Length,
+		padding:  padding(rnd, tr.Length),
 		render:   render,
 	}
+	g.anyRoom = g.newRanks(4, tr.Rooms)
 	v6 := tr.Clients * 35 / 100
 	g.v4 = g.newPool(tr.Clients-v6, randomV4)
 	g.v6 = g.newPool(v6, randomV6())
@@ -82,7 +112,7 @@ func newGenerator(tr traffic) (*generator, error) {
 }
 
 func (g *generator) newPool(n int, addr func(*rand.Rand) netip.Addr) pool {
-	p := pool{zipf: rand.NewZipf(g.rnd, 1.1, 20, uint64(n-1))}
+	p := pool{ranks: g.newRanks(20, n)}
 	seen := make(map[netip.Addr]bool, n)
 	for len(p.clients) < n {
 		a := addr(g.rnd)
@@ -158,7 +188,7 @@ func (g *generator) AppendLine(dst []byte) []byte {
 	if g.rnd.IntN(100) < 35 {
 		p = &g.v6
 	}
-	rank := int(p.zipf.Uint64())
+	rank := int(p.ranks.Uint64())
 	c := &p.clients[rank]
 	e.addr, e.agent = c.addr, c.agent
 	switch n := g.rnd.IntN(100); {
@@ -175,7 +205,34 @@ func (g *generator) AppendLine(dst []byte) []byte {
 		e.addr = p.clients[len(p.clients)-1-rank%100].addr
 		g.bot(e)
 	}
-	return append(g.render(dst, e), '\n')
+	start := len(dst)
+	dst = g.render(dst, e)
+	if missing := g.length - (len(dst) - start); missing > 0 {
+		g.pad(e, missing)
+		dst = g.render(dst[:start], e)
+	}
+	return append(dst, '\n')
+}
+
+// pad makes the line n bytes longer: browsers carry tokens and states along.
+func (g *generator) pad(e *entry, n int) {
+	e.padName = "?state="
+	if strings.Contains(e.target, "?") {
+		e.padName = "&state="
+	}
+	n = max(0, n-len(e.padName))
+	start := g.rnd.IntN(len(g.padding) - n)
+	e.pad = g.padding[start : start+n]
+}
+
+// padding returns letters to take pads of lines of length bytes from.
+func padding(rnd *rand.Rand, length int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	b := make([]byte, 2*length)
+	for i := range b {
+		b[i] = letters[rnd.IntN(len(letters))]
+	}
+	return string(b)
 }
 
 // room returns one of the client's rooms, now and then somebody else's.
@@ -237,24 +294,45 @@ func (g *generator) bot(e *entry) {
 	}
 }
 
+// customFormat is a LogFormat that no web server comes with.
+const customFormat = `%t %v %h %D "%r" %>s %B "%{User-agent}i"`
+
 // None of the values holds a byte that httpd would escape.
 var renderers = map[string]func(dst []byte, e *entry) []byte{
 	"combined": appendCombined,
+	"common":   appendCommon,
 	"vhost_combined": func(dst []byte, e *entry) []byte {
 		dst = append(dst, e.host...)
 		return appendCombined(append(dst, ":443 "...), e)
 	},
-	"json": appendJSON,
+	"custom": appendCustom,
+	"json":   appendJSON,
 }
 
 func appendCombined(dst []byte, e *entry) []byte {
-	dst = append(dst, e.addr...)
-	dst = e.time.AppendFormat(append(dst, " - - ["...), "02/Jan/2006:15:04:05 -0700")
+	dst = appendAll(appendCommon(dst, e), ` "`, e.referer, e.room, `" "`, e.agent)
+	return append(dst, '"')
+}
+
+func appendCommon(dst []byte, e *entry) []byte {
+	dst = appendAll(dst, e.addr, " - - [")
+	dst = e.time.AppendFormat(dst, clf)
 	dst = appendRequest(append(dst, `] "`...), e)
 	dst = strconv.AppendInt(append(dst, `" `...), int64(e.status), 10)
+	return strconv.AppendInt(append(dst, ' '), int64(e.bytes), 10)
+}
+
+// clf is the time of the common log format.
+const clf = "02/Jan/2006:15:04:05 -0700"
+
+func appendCustom(dst []byte, e *entry) []byte {
+	dst = e.time.AppendFormat(append(dst, '['), clf)
+	dst = appendAll(dst, "] ", e.host, " ", e.addr, " ")
+	dst = strconv.AppendInt(dst, int64(200+3*e.bytes), 10)
+	dst = appendRequest(append(dst, ` "`...), e)
+	dst = strconv.AppendInt(append(dst, `" `...), int64(e.status), 10)
 	dst = strconv.AppendInt(append(dst, ' '), int64(e.bytes), 10)
-	dst = appendAll(dst, ` "`, e.referer, e.room, `" "`, e.agent)
-	return append(dst, '"')
+	return append(appendAll(dst, ` "`, e.agent), '"')
 }
 
 func appendJSON(dst []byte, e *entry) []byte {
@@ -268,7 +346,7 @@ func appendJSON(dst []byte, e *entry) []byte {
 }
 
 func appendRequest(dst []byte, e *entry) []byte {
-	return appendAll(dst, e.method, " ", e.target, e.param, " HTTP/1.1")
+	return appendAll(dst, e.method, " ", e.target, e.param, e.padName, e.pad, " HTTP/1.1")
 }
 
 func appendAll(dst []byte, parts ...string) []byte {

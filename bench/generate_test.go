@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
 )
 
 func testTraffic() traffic {
@@ -93,8 +95,41 @@ func TestFormats(t *testing.T) {
 	}
 
 	tr.Format = "common"
-	_, err := newGenerator(tr)
+	for i, line := range strings.Split(strings.TrimSuffix(generate(t, tr), "\n"), "\n") {
+		require.True(t, strings.HasPrefix(combined[i], line+` "`), line)
+	}
+
+	tr.Format = "custom"
+	parser, err := format.New(customFormat, time.UTC, nil)
+	require.NoError(t, err)
+	for _, line := range strings.Split(strings.TrimSuffix(generate(t, tr), "\n"), "\n") {
+		var parsed format.Line
+		require.True(t, parser.Parse([]byte(line), &parsed), line)
+	}
+
+	tr.Format = "clf"
+	_, err = newGenerator(tr)
 	assert.ErrorContains(t, err, "unknown format")
+}
+
+func TestEven(t *testing.T) {
+	tr := testTraffic()
+	tr.Even = true
+	perClient := map[string]int{}
+	for line := range strings.Lines(generate(t, tr)) {
+		addr, _, _ := strings.Cut(line, " ")
+		perClient[addr]++
+	}
+	assert.Greater(t, len(perClient), 11_000, "of 20,000 draws of 20,000 clients, 1-1/e are different")
+}
+
+func TestLength(t *testing.T) {
+	tr := testTraffic()
+	tr.Lines, tr.Length = 500, 4096
+	for line := range strings.Lines(generate(t, tr)) {
+		require.Regexp(t, combinedLine, strings.TrimSuffix(line, "\n"))
+		require.Len(t, line, tr.Length+1)
+	}
 }
 
 func TestAppendLineDoesNotAllocate(t *testing.T) {

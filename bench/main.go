@@ -1,49 +1,97 @@
+// Package main implements the measuring of hushpipe: a generator of seeded
+// access logs, benchmarks, and a comparison with the tools of its field.
 package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"time"
 )
+
+const usage = `usage: go run ./bench [-lines N] [-rounds N]    compare hushpipe with the rivals installed
+       go run ./bench cost                     run the benchmarks, chart them in bench/cost.svg
+       go run ./bench generate [flags]         print an access log
+`
+
+// errUsage has been said already.
+var errUsage = errors.New("usage")
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run prints a generated log.
 func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	lines := flags.Int("lines", 1_000_000, "")
+	rounds := flags.Int("rounds", 5, "")
+	if flags.Parse(args) != nil {
+		return 2
+	}
+	var err error
+	switch flags.Arg(0) {
+	case "":
+		err = compare(ctx, *lines, *rounds, stdout, stderr)
+	case "cost":
+		err = cost(ctx, "bench/cost.svg", stderr)
+	case "generate":
+		err = generateLog(flags.Args()[1:], stdout, stderr)
+	default:
+		flags.Usage()
+		err = errUsage
+	}
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	default:
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return 1
+	}
+}
+
+// generateLog prints a generated log.
+func generateLog(args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench generate", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	lines := flags.Int("lines", 1_000_000, "number of lines")
 	seed := flags.Uint64("seed", 1, "equal seeds give equal logs")
-	format := flags.String("format", "combined", "combined, vhost_combined or json")
-	date := flags.String("date", "today", "date of the lines as in 2026-11-22, or today, in UTC")
-	if err := flags.Parse(args); err != nil {
-		return 2
+	format := flags.String("format", "combined", "combined, vhost_combined, common, custom or json")
+	date := flags.String("date", time.Now().UTC().Format(time.DateOnly), "date of the lines, in UTC")
+	if flags.Parse(args) != nil {
+		return errUsage
 	}
-	day := time.Now().UTC()
-	if *date != "today" {
-		var err error
-		if day, err = time.Parse(time.DateOnly, *date); err != nil {
-			fmt.Fprintf(stderr, "bench: wrong date: write it as in 2026-11-22\n")
-			return 2
-		}
+	day, err := time.Parse(time.DateOnly, *date)
+	if err != nil {
+		fmt.Fprintf(stderr, "bench: wrong date: write it as in 2026-11-22\n")
+		return errUsage
 	}
 	g, err := newGenerator(traffic{Seed: *seed, Lines: *lines, Day: day, Format: *format, Clients: 20_000, Rooms: 2_000})
 	if err != nil {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
-		return 2
+		return errUsage
 	}
-	w := bufio.NewWriterSize(stdout, 1<<16)
-	for range *lines {
+	return g.write(stdout)
+}
+
+// write prints all lines.
+func (g *generator) write(to io.Writer) error {
+	w := bufio.NewWriterSize(to, 1<<16)
+	for g.lines < g.total {
 		w.Write(g.AppendLine(w.AvailableBuffer()))
 	}
 	if err := w.Flush(); err != nil {
-		fmt.Fprintf(stderr, "bench: write log: %v\n", err)
-		return 1
+		return fmt.Errorf("write log: %w", err)
 	}
-	return 0
+	return nil
 }

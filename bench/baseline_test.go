@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter"
+)
+
+var update = flag.Bool("update", false, "write the instructions a line into baseline.txt")
+
+// tolerance is by how much the instructions a line may grow. Runs differ by one
+// percent: keys and the seeds of maps are random.
+const tolerance = 1.10
+
+// watched are the ways to run the main job whose cost must not grow.
+func watched() map[string]setup {
+	of := func(format, logFormat, ip string) setup {
+		return setup{traffic{Seed: 1, Lines: 20_000, Day: logNow(), Format: format, Clients: 1_000, Rooms: 200}, logFormat, ip, 1}
+	}
+	return map[string]setup{
+		"combined": of("combined", "auto", "ipcrypt"),
+		"pfx":      of("combined", "auto", "pfx"),
+		"custom":   of("custom", customFormat, "ipcrypt"),
+		"json":     of("json", "auto", "ipcrypt"),
+	}
+}
+
+// A line whose client and room are known costs no allocation, from the input to
+// the files. A batch of 250 lines costs one, the name of its file for fstatat, and
+// more where it has to wait for the disk; here none waits.
+func TestNoAllocations(t *testing.T) {
+	for name, s := range watched() {
+		t.Run(name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			log := generated(t, s.traffic)
+			dir := tempDir(t)
+			defer os.RemoveAll(dir)
+			j := newJob(t, dir, s)
+			var mallocs uint64
+			for range 2 {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				require.NoError(t, j.filter.Run(paced{bytes.NewReader(log), j.queue}, j.queue))
+				runtime.ReadMemStats(&after)
+				mallocs = after.Mallocs - before.Mallocs
+			}
+			j.close(t)
+			written, err := countLines(dir + "/access.log")
+			require.NoError(t, err)
+			require.Equal(t, 2*s.Lines, written)
+			assert.Less(t, mallocs, uint64(s.Lines/100), "in %d lines", s.Lines)
+		})
+	}
+}
+
+// paced is read when all that was read before is written.
+type paced struct {
+	io.Reader
+	queue *filter.Queue
+}
+
+func (p paced) Read(b []byte) (int, error) {
+	p.queue.Wait(func() bool { return true })
+	return p.Reader.Read(b)
+}
+
+// Instructions a line may not grow by more than tolerance against baseline.txt:
+// in user space, of the whole program on one core without garbage collection, as
+// callgrind counts them. Start and end are left out by the difference of two runs.
+//
+// After a change that is worth its cost, or that saves some:
+//
+//	go test ./bench -run TestInstructions -update
+func TestInstructions(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("the baseline is of Linux on amd64")
+	}
+	if _, err := exec.LookPath("valgrind"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("valgrind is missing: apt-get install valgrind")
+		}
+		t.Skip("valgrind is missing: apt-get install valgrind")
+	}
+	program := filepath.Join(t.TempDir(), "hushpipe")
+	build := exec.Command("go", "build", "-o", program, "hushpipe/cmd/hushpipe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	base := baseline()
+	for name, s := range watched() {
+		t.Run(name, func(t *testing.T) {
+			if !*update {
+				t.Parallel()
+			}
+			s.Day = time.Now() // for the program to take the lines for today's
+			log := generated(t, s.traffic)
+			some := 0
+			for range s.Lines / 4 {
+				some += bytes.IndexByte(log[some:], '\n') + 1
+			}
+			count := func(log []byte) int {
+				return countInstructions(t, log, program, "filter", "--format", s.logFormat, "--ip", s.ip)
+			}
+			got := float64(count(log)-count(log[:some])) / float64(s.Lines-s.Lines/4)
+			key := "instructions/" + name
+			if *update {
+				updateBaseline(t, key, got)
+				return
+			}
+			ratio := got / base[key]
+			t.Logf("%.0f instructions a line, %.3f of the baseline", got, ratio)
+			assert.Less(t, ratio, tolerance, "%.0f instructions a line, the baseline has %.0f", got, base[key])
+		})
+	}
+}
+
+var collected = regexp.MustCompile(`Collected : (\d+)`)
+
+// countInstructions runs a program on the log under callgrind.
+func countInstructions(t *testing.T, log []byte, argv ...string) int {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "log")
+	require.NoError(t, os.WriteFile(input, log, 0o600))
+	stdin, err := os.Open(input)
+	require.NoError(t, err)
+	defer stdin.Close()
+	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+	cmd.Args = append(append(cmd.Args, argv...), filepath.Join(dir, "out"))
+	// The signals that Go preempts with make callgrind fail an assertion.
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
+	cmd.Stdin = stdin
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(said))
+	lines, err := countLines(filepath.Join(dir, "out/access.log"))
+	require.NoError(t, err)
+	require.Equal(t, bytes.Count(log, []byte{'\n'}), lines)
+	m := collected.FindSubmatch(said)
+	require.NotNil(t, m, string(said))
+	n, err := strconv.Atoi(string(m[1]))
+	require.NoError(t, err)
+	return n
+}
+
+// updateBaseline replaces the value of one key, or adds it.
+func updateBaseline(t *testing.T, key string, value float64) {
+	text, err := os.ReadFile("baseline.txt")
+	require.NoError(t, err)
+	line := fmt.Sprintf("%s %.0f", key, value)
+	old := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(key) + ` .*$`)
+	if old.Match(text) {
+		text = old.ReplaceAllLiteral(text, []byte(line))
+	} else {
+		text = append(text, line+"\n"...)
+	}
+	require.NoError(t, os.WriteFile("baseline.txt", text, 0o644))
+}

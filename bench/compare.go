@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// result is what was measured of one program.
+type result struct {
+	program
+	version string
+	runs    []measurement
+	// partner are the runs of hushpipe right before each of these; nil for
+	// hushpipe itself.
+	partner []measurement
+}
+
+// compare measures hushpipe and the rivals installed, and prints a table. An
+// error tells of what the baseline asks for and was not reached.
+func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) error {
+	if rounds < 1 {
+		return errors.New("at least 1 round")
+	}
+	dir, err := ramDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	us, version, err := build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	log, size, err := writeLog(dir, lines)
+	if err != nil {
+		return err
+	}
+	have, missing := installed()
+	own := result{program: us, version: version}
+	results := make([]result, len(have))
+	run := func(p program) (measurement, error) {
+		return measureChecked(ctx, p, log, lines, filepath.Join(dir, "run"))
+	}
+	if _, err := run(us); err != nil { // warms up
+		return err
+	}
+	for round := range rounds {
+		fmt.Fprintf(stderr, "bench: round %d of %d\n", round+1, rounds)
+		for i, p := range have {
+			a, err := run(us)
+			if err != nil {
+				return err
+			}
+			b, err := run(p)
+			if err != nil {
+				return err
+			}
+			own.runs = append(own.runs, a)
+			results[i].program = p
+			results[i].runs = append(results[i].runs, b)
+			results[i].partner = append(results[i].partner, a)
+		}
+	}
+	for i := range results {
+		results[i].version = results[i].program.version()
+	}
+	t := table{lines: lines, bytes: size, rounds: rounds, machine: machine(), must: baseline(),
+		results: append([]result{own}, results...), missing: missing}
+	return t.print(stdout)
+}
+
+// build builds hushpipe into dir.
+func build(ctx context.Context, dir string) (p program, version string, err error) {
+	path := filepath.Join(dir, "hushpipe")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "hushpipe/cmd/hushpipe").CombinedOutput(); err != nil {
+		return p, "", fmt.Errorf("build hushpipe: %w: %s", err, out)
+	}
+	out, err := exec.CommandContext(ctx, path, "version").Output()
+	if err != nil {
+		return p, "", fmt.Errorf("start hushpipe: %w", err)
+	}
+	return hushpipe(path), strings.TrimPrefix(strings.TrimSpace(string(out)), "hushpipe "), nil
+}
+
+// writeLog writes a log of today, whose lines hushpipe does not take for late.
+func writeLog(dir string, lines int) (path string, size int64, err error) {
+	g, err := newGenerator(traffic{Seed: 1, Lines: lines, Day: time.Now(), Format: "combined", Clients: 20_000, Rooms: 2_000})
+	if err != nil {
+		return "", 0, err
+	}
+	path = filepath.Join(dir, "log")
+	file, err := os.Create(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer file.Close()
+	if err := g.write(file); err != nil {
+		return "", 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return "", 0, err
+	}
+	return path, info.Size(), nil
+}
+
+// measureChecked measures one run in dir, which it makes and removes, and makes
+// sure that all lines came out.
+func measureChecked(ctx context.Context, p program, log string, lines int, dir string) (measurement, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return measurement{}, err
+	}
+	defer os.RemoveAll(dir)
+	m, err := measure(ctx, p, log, dir)
+	if err != nil {
+		return m, err
+	}
+	if p.lines == "" {
+		return m, nil
+	}
+	n := 0
+	for _, glob := range strings.Fields(p.lines) {
+		names, err := fs.Glob(os.DirFS(dir), glob)
+		if err != nil {
+			return m, err
+		}
+		for _, name := range names {
+			some, err := countLines(filepath.Join(dir, name))
+			if err != nil {
+				return m, err
+			}
+			n += some
+		}
+	}
+	if n != lines {
+		return m, fmt.Errorf("%s wrote %d of %d lines", p.name, n, lines)
+	}
+	return m, nil
+}
+
+func countLines(path string) (n int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, 1<<16)
+	for {
+		switch _, err := r.ReadSlice('\n'); {
+		case err == nil:
+			n++
+		case err == io.EOF:
+			return n, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return n, err
+		}
+	}
+}
+
+// ramDir makes a temporary directory in memory, where the system has one.
+func ramDir() (string, error) {
+	if dir, err := os.MkdirTemp("/dev/shm", "hushpipe"); err == nil {
+		return dir, nil
+	}
+	return os.MkdirTemp("", "hushpipe")
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is a comparison, as Markdown.
+type table struct {
+	lines   int
+	bytes   int64 // of the log
+	rounds  int
+	machine string
+	must    map[string]float64
+	results []result // hushpipe first
+	missing []program
+}
+
+// print writes the table. The error names what falls short of the baseline.
+func (t table) print(w io.Writer) error {
+	rows := [][]string{{"program", "what it does", "MB/s", "lines/s", "CPU s/GB", "peak MiB",
+		"hushpipe's speed / its", "must be", "hushpipe's CPU / its", "must be"}}
+	var short []string
+	versions := []string{runtime.Version()}
+	for _, r := range t.results {
+		versions = append(versions, r.name+" "+r.version)
+		row := []string{r.name, r.does,
+			fmt.Sprintf("%.0f", middle(r.runs, t.throughput)/1e6),
+			thousands(round(middle(r.runs, t.throughput) / float64(t.bytes) * float64(t.lines))),
+			fmt.Sprintf("%.2f", middle(r.runs, t.cost)),
+			fmt.Sprintf("%.1f", middle(r.runs, func(m measurement) float64 { return float64(m.peak) / (1 << 20) }))}
+		for _, kind := range []string{"speed", "cpu"} {
+			ratio := r.ratios(kind)
+			bound, bounded := t.must[kind+"/"+r.name]
+			must := ""
+			if bounded {
+				sign := map[string]string{"speed": "≥", "cpu": "≤"}[kind]
+				must = fmt.Sprintf("%s %g", sign, bound)
+				if got := median(ratio); kind == "speed" && got < bound || kind == "cpu" && got > bound {
+					short = append(short, fmt.Sprintf("%s/%s is %.2f, must be %s", kind, r.name, got, must))
+				}
+			}
+			row = append(row, spread(ratio), must)
+		}
+		rows = append(rows, row)
+	}
+	var b strings.Builder
+	for i, row := range align(rows) {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(&b, "|%s\n", strings.Repeat(" --- |", len(row)))
+		}
+	}
+	fmt.Fprintf(&b, "\n`cat log | program` of %s lines, %.0f MB, into a tmpfs; medians of %d rounds of hushpipe and each rival in\nturn, ratios of neighbours: median (min to max). CPU and peak resident memory are the program's, without cat's.\n",
+		thousands(t.lines), float64(t.bytes)/1e6, t.rounds)
+	fmt.Fprintf(&b, "\n%s, %d cores\n%s\n", t.machine, runtime.NumCPU(), strings.Join(versions, ", "))
+	for _, p := range t.missing {
+		fmt.Fprintf(&b, "%s is missing: apt-get install %s\n", p.name, p.pkg)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	if short != nil {
+		return fmt.Errorf("falls short: %s", strings.Join(short, "; "))
+	}
+	return nil
+}
+
+// throughput is in bytes a second.
+func (t table) throughput(m measurement) float64 { return float64(t.bytes) / m.wall.Seconds() }
+
+// cost is in seconds of CPU time a GB.
+func (t table) cost(m measurement) float64 { return m.cpu.Seconds() / float64(t.bytes) * 1e9 }
+
+// ratios returns hushpipe's speed, or CPU time, as multiples of r's.
+func (r result) ratios(kind string) []float64 {
+	var out []float64
+	for i, us := range r.partner {
+		if kind == "speed" {
+			out = append(out, r.runs[i].wall.Seconds()/us.wall.Seconds())
+		} else {
+			out = append(out, us.cpu.Seconds()/r.runs[i].cpu.Seconds())
+		}
+	}
+	return out
+}
+
+func spread(v []float64) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(v), slices.Min(v), slices.Max(v))
+}
+
+func middle(runs []measurement, of func(measurement) float64) float64 {
+	v := make([]float64, len(runs))
+	for i, m := range runs {
+		v[i] = of(m)
+	}
+	return median(v)
+}
+
+// median returns that of v, which is not empty.
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
+
+// round keeps three digits.
+func round(v float64) int {
+	unit := 1
+	for v/float64(unit) >= 1000 {
+		unit *= 10
+	}
+	return int(v/float64(unit)+0.5) * unit
+}
+
+// thousands returns n with commas between groups of three digits.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// align pads the cells of each column to one width.
+func align(rows [][]string) [][]string {
+	for col := range rows[0] {
+		width := 0
+		for _, row := range rows {
+			width = max(width, utf8.RuneCountInString(row[col]))
+		}
+		for _, row := range rows {
+			row[col] += strings.Repeat(" ", width-utf8.RuneCountInString(row[col]))
+		}
+	}
+	return rows
+}
