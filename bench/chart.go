@@ -34,12 +34,14 @@ text { fill: #1f2328 } .dim { fill: #59636e } .time { fill: #0969da } .memory { 
 <rect class="memory" x="{{$.MemoryX}}" y="{{.Top}}" width="{{printf "%.1f" .Memory}}" height="12" rx="2"/><text x="{{printf "%.1f" .MemoryEnd}}" y="{{.Y}}">{{.MiB}}</text>
 {{- end}}
 {{- end}}
-<text class="dim" x="0" y="{{.Foot}}">{{html .Machine}}. All else: 1,000,000 combined lines of 250 bytes, 20,000 clients, 2,000 rooms,</text>
-<text class="dim" x="0" y="{{.Foot2}}">format auto, ipcrypt, one core; clients and rooms: 10,000,000 lines, rooms: 1,000,000 clients.</text>
+{{- range .Notes}}
+<text class="dim" x="0" y="{{.Y}}">{{html .Text}}</text>
+{{- end}}
 </svg>
 `))
 
-// drawChart writes an SVG of bars, which are as long as costs are high.
+// drawChart writes an SVG of bars, to one scale for each axis: a cost that does
+// not grow has bars of one length.
 func drawChart(w io.Writer, all []costs, machine string) error {
 	const labelX, timeX, memoryX, bar, row = 112, 120, 450, 250, 18
 	type bars struct {
@@ -52,17 +54,15 @@ func drawChart(w io.Writer, all []costs, machine string) error {
 		Y     int
 		Rows  []bars
 	}
-	var maxNS, maxMemory float64
-	for _, c := range all {
-		for _, r := range c.rows {
-			maxNS, maxMemory = max(maxNS, r.ns), max(maxMemory, r.memory)
-		}
-	}
 	var groups []group
 	y := 16
 	for _, c := range all {
 		y += row + 10
 		g := group{Title: axes[c.axis], Y: y}
+		var maxNS, maxMemory float64
+		for _, r := range c.rows {
+			maxNS, maxMemory = max(maxNS, r.ns), max(maxMemory, r.memory)
+		}
 		for _, r := range c.rows {
 			y += row
 			time, memory := bar*r.ns/maxNS, bar*r.memory/maxMemory
@@ -73,8 +73,22 @@ func drawChart(w io.Writer, all []costs, machine string) error {
 		}
 		groups = append(groups, g)
 	}
+	type note struct {
+		Y    int
+		Text string
+	}
+	var notes []note
+	y += 14
+	for _, text := range []string{
+		"Bars are to scale within a group. If not said otherwise: 1,000,000 combined lines of 250 bytes, 20,000 clients",
+		"and 2,000 rooms by Zipf's law, format auto, ipcrypt, one core. Clients and rooms: 10,000,000 lines; rooms: 1,000,000 clients.",
+		machine,
+	} {
+		y += row
+		notes = append(notes, note{y, text})
+	}
 	return chartTemplate.Execute(w, map[string]any{
-		"Width": 760, "Height": y + 60, "LabelX": labelX, "TimeX": timeX, "MemoryX": memoryX,
-		"Axes": groups, "Foot": y + 32, "Foot2": y + 50, "Machine": machine,
+		"Width": 760, "Height": y + 10, "LabelX": labelX, "TimeX": timeX, "MemoryX": memoryX,
+		"Axes": groups, "Notes": notes,
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,8 +35,8 @@ type setup struct {
 }
 
 // BenchmarkFilter is the main job end to end, from bytes in memory to a tmpfs:
-// how its cost grows along each axis, the others being those of usual. heap-MiB
-// is what the process holds on to afterwards.
+// how its cost grows along each axis, the others being those of usual. ns/line
+// and lines/s are of the fastest run, heap-MiB is what is held on to after one.
 //
 //	go test ./bench -run '^$' -bench Filter/ -benchtime 5x -large
 func BenchmarkFilter(b *testing.B) {
@@ -91,11 +92,14 @@ func benchmark(b *testing.B, s setup) {
 	b.ReportAllocs()
 	before := heap()
 	var held uint64
+	fastest := time.Duration(math.MaxInt64)
 	for b.Loop() {
 		b.StopTimer()
 		dir := tempDir(b)
 		b.StartTimer()
+		start := time.Now()
 		j := filterLog(b, dir, s, bytes.NewReader(log))
+		fastest = min(fastest, time.Since(start))
 		b.StopTimer()
 		if held == 0 {
 			held = heap() - before
@@ -105,9 +109,8 @@ func benchmark(b *testing.B, s setup) {
 		require.NoError(b, os.RemoveAll(dir))
 		b.StartTimer()
 	}
-	lines := float64(s.Lines) * float64(b.N)
-	b.ReportMetric(lines/b.Elapsed().Seconds(), "lines/s")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/lines, "ns/line")
+	b.ReportMetric(float64(s.Lines)/fastest.Seconds(), "lines/s")
+	b.ReportMetric(float64(fastest.Nanoseconds())/float64(s.Lines), "ns/line")
 	b.ReportMetric(float64(held)/(1<<20), "heap-MiB")
 }
 
