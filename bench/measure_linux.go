@@ -67,16 +67,16 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	if err != nil {
 		return measurement{}, fmt.Errorf("start shell: %w", err)
 	}
+	line := make([]byte, 16)
+	n, _ := pidOut.Read(line)
+	shell.Wait() // before anything is fed: it would reap what has ended
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(line[:n])))
+	if err != nil {
+		return measurement{}, fmt.Errorf("start %s: the shell names no process", p.name)
+	}
 	catErr := cat.Start()
 	in.Close()
 	feed.Close()
-	line := make([]byte, 16)
-	n, _ := pidOut.Read(line)
-	shellErr := shell.Wait()
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(line[:n])))
-	if err != nil {
-		return measurement{}, fmt.Errorf("start %s: %w", p.name, shellErr)
-	}
 	var status unix.WaitStatus
 	var used unix.Rusage
 	for {
@@ -91,9 +91,7 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	switch {
 	case ctx.Err() != nil:
 		return measurement{}, ctx.Err()
-	case err != nil:
-		return measurement{}, fmt.Errorf("wait for %s: %w", p.name, err)
-	case !status.Exited() || status.ExitStatus() != p.exit:
+	case err != nil || !status.Exited() || status.ExitStatus() != p.exit:
 		said, _ := os.ReadFile(stderr.Name())
 		return measurement{}, fmt.Errorf("%s failed (%#x): %s", p.name, int(status), bytes.TrimSpace(said))
 	case catErr != nil:
