@@ -114,6 +114,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	defer cancel()
 	if q.Close(ctx) {
 		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
+			s.Settle(ctx)
 			return errors.Join(s.Expired(f.Expired()), s.Close())
 		}))
 	} else {

@@ -231,6 +231,27 @@ func TestEndWaitsForDisk(t *testing.T) {
 	require.Contains(t, written(dir), "/one")
 }
 
+// TestEndWaitsForJournal: so does the journal, and then nobody is missing from
+// the room counts.
+func TestEndWaitsForJournal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	journal := filepath.Join(dir, "journal")
+	require.NoError(t, os.WriteFile(journal, nil, 0o640))
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	await(t, func() bool { return strings.Contains(written(dir), "room=a") && l.said.String() != "" }, "the line and the message")
+	l.stdin.Close()
+	require.NoError(t, os.Remove(journal))
+	require.Equal(t, 0, l.wait())
+	rooms, err := filepath.Glob(filepath.Join(dir, "rooms", "rooms-*.log"))
+	require.NoError(t, err)
+	require.Len(t, rooms, 1)
+	text, err := os.ReadFile(rooms[0])
+	require.NoError(t, err)
+	require.Regexp(t, "^1 [0-9a-f]{40}\n$", string(text))
+}
+
 func TestUntilGivenUp(t *testing.T) {
 	for _, c := range []struct {
 		interrupted, terminal, drained bool

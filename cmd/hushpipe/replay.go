@@ -134,6 +134,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	errs := []error{err}
 	if q.Close(wait) {
 		errs = append(errs, closeWithin(wait, job.store.Path, func() error {
+			s.Settle(wait)
 			count := s.Expired
 			if o.force {
 				count = s.Recount

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -346,6 +347,24 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	b.pass(s, time.Minute)
 	assert.Equal(t, "4 a\n", b.rooms(today))
 	require.NoError(t, s.Close())
+}
+
+// At the end, too, they wait, as lines do.
+func TestJournalCannotBeWrittenAtTheEnd(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, os.Mkdir(b.dir, 0o750))
+	require.NoError(t, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
+	b.heard()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Settle(ctx) // tries, and gives up
+	assert.Contains(t, b.heard(), "; room counts wait in memory")
+	require.NoError(t, os.Remove(b.path(rotate.Journal)))
+	s.Settle(ctx)
+	require.NoError(t, s.Close())
+	assert.Equal(t, "4 a\n", b.rooms(today))
 }
 
 // Where the room file cannot be written before its journals expire, what they

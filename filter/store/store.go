@@ -5,6 +5,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -315,6 +316,24 @@ func (s *Store) run(r round) roundDone {
 func due(now, last time.Time, every time.Duration) bool {
 	since := now.Sub(last)
 	return since >= every || since < 0
+}
+
+// Settle waits until the journals have all that was counted, or until ctx ends:
+// where only they are refused, their records are all that still waits in memory.
+func (s *Store) Settle(ctx context.Context) {
+	for s.lockSoon() == nil {
+		dir := s.usable()
+		settled := dir != nil && s.flushJournals(dir) == nil
+		s.unlock()
+		if settled {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryOpen):
+		}
+	}
 }
 
 // Close brings the room files up to date. It reports whether something is left
