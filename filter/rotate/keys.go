@@ -19,17 +19,6 @@ const keepName = "keep"
 
 var errKeySize = errors.New("does not hold 32 bytes: remove it, a new key is made then")
 
-// Key returns the key of day, and makes one if there is none: of the processes
-// that try at once, all get the same.
-func (d *Dir) Key(day format.Day) ([32]byte, error) {
-	key, err := d.ReadKey(day)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
-	}
-	rand.Read(key[:])
-	return d.PutKey(day, key)
-}
-
 // ReadKey returns the key of day, or an error that is fs.ErrNotExist.
 func (d *Dir) ReadKey(day format.Day) ([32]byte, error) {
 	return d.readSecret(keys, keyName(day))

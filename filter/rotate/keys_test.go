@@ -1,6 +1,8 @@
 package rotate
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,7 +12,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
 )
+
+// Key reads the key of day, and makes one if there is none.
+func (d *Dir) Key(day format.Day) ([32]byte, error) {
+	key, err := d.ReadKey(day)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	rand.Read(key[:])
+	return d.PutKey(day, key)
+}
 
 func TestKey(t *testing.T) {
 	d, said := newDir(t)
