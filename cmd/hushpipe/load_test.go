@@ -427,9 +427,16 @@ func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 		for _, line := range lines(t, name) {
 			m := loadLine.FindStringSubmatch(line)
 			require.NotNil(t, m, "no line of the load: %s", line)
-			id, _ := strconv.Atoi(m[1])
-			status, _ := strconv.Atoi(m[2])
-			read.add("l"+m[1], line)
+			id, _ := strconv.Atoi(m[2])
+			status, _ := strconv.Atoi(m[3])
+			read.add("l"+m[2], line)
+			if m[1] == "" {
+				// Threads of a new child share a time that one of them is still writing
+				// (mod_log_config.c, log_request_time): once in some hundred thousand
+				// lines %t is empty, and the line malformed.
+				t.Logf("httpd wrote no time: %s", line)
+				continue
+			}
 			add(dayOf(line), l.asked[id], status)
 		}
 	}
@@ -470,7 +477,7 @@ func roomLines(rooms roomClients) string {
 	return text.String()
 }
 
-var loadLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "\S+ /load/\S*[?&]id=l(\d+)\S* HTTP/1\.1" (\d{3}) `)
+var loadLine = regexp.MustCompile(`^[0-9a-f:]+ - - (\[[^]]+\])? "\S+ /load/\S*[?&]id=l(\d+)\S* HTTP/1\.1" (\d{3}) `)
 
 // TestLoad: without any fault everything is there once.
 func TestLoad(t *testing.T) {
