@@ -23,10 +23,11 @@ const (
 
 // File is one file of an archive.
 type File struct {
-	name string
-	file *os.File
-	size int64
-	kind kind // of a regular file
+	name  string
+	file  *os.File
+	start int64 // of a regular file: a program before this one may have read of stdin
+	size  int64 // from start
+	kind  kind  // of a regular file
 }
 
 // Open opens the file at path, "-" for stdin. It refuses a regular file of a
@@ -47,9 +48,12 @@ func Open(path string, stdin *os.File) (*File, error) {
 	case st.IsDir():
 		err = errors.New("is a directory: name its files")
 	case st.Mode().IsRegular():
-		f.size = st.Size()
+		if f.start, err = f.file.Seek(0, io.SeekCurrent); err != nil {
+			break
+		}
+		f.size = max(st.Size()-f.start, 0)
 		magic := make([]byte, magicSize)
-		n, _ := f.file.ReadAt(magic, 0) // an error comes up again
+		n, _ := f.file.ReadAt(magic, f.start) // an error comes up again
 		f.kind, err = kindOf(magic[:n])
 	}
 	if err != nil {
@@ -62,16 +66,16 @@ func Open(path string, stdin *os.File) (*File, error) {
 // Name is the path, or "stdin".
 func (f *File) Name() string { return f.name }
 
-// Size is the length of a regular file; of anything else, which can be read only
-// once, it is -1.
+// Size is how long a regular file is from where it stood when it was opened; of
+// anything else, which can be read only once, it is -1.
 func (f *File) Size() int64 { return f.size }
 
 // Stat is that of the open file.
 func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
 
-// Rewind goes back to the beginning of a regular file.
+// Rewind goes back to where a regular file stood when it was opened.
 func (f *File) Rewind() error {
-	_, err := f.file.Seek(0, io.SeekStart)
+	_, err := f.file.Seek(f.start, io.SeekStart)
 	return err
 }
 

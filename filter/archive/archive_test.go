@@ -109,6 +109,29 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// TestStandsWithin: of a file of which another program has read the beginning,
+// as of stdin, the rest is read, also a second time.
+func TestStandsWithin(t *testing.T) {
+	for _, rest := range []string{"b\n", gzipOf(t, "b\n"), ""} {
+		file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		require.NoError(t, err)
+		_, err = file.WriteString("a\n" + rest)
+		require.NoError(t, err)
+		_, err = file.Seek(2, io.SeekStart)
+		require.NoError(t, err)
+		f, err := Open("-", file)
+		require.NoError(t, err)
+		defer f.Close()
+		assert.EqualValues(t, len(rest), f.Size())
+		for range 2 {
+			got, faults := readAll(t, NewReader([]*File{f}, 1))
+			assert.True(t, got == "b\n" || rest == "" && got == "", got)
+			assert.Empty(t, faults)
+			require.NoError(t, f.Rewind())
+		}
+	}
+}
+
 // TestRefused: what cannot be read is said before anything is.
 func TestRefused(t *testing.T) {
 	for magic, program := range map[string]string{
