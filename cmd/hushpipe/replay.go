@@ -136,7 +136,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 		errs = append(errs, closeWithin(wait, job.store.Path, func() error {
 			s.Settle(wait)
 			count := s.Expired
-			if o.force {
+			if o.force && err == nil { // else not all lines were counted
 				count = s.Recount
 			}
 			return errors.Join(count(expired), s.Close())
@@ -152,11 +152,14 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 }
 
 // interruptible returns a context that ends with the first signal; the second
-// ends the process.
+// ends the process. nohup(1) has SIGHUP ignored.
 func interruptible() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(signals, unix.SIGHUP)
+	}
 	go func() {
 		<-signals
 		cancel()
@@ -189,7 +192,7 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 		return err
 	}
 	clash := func(day format.Day, fate filter.Fate) error {
-		lines, rooms := earlier.Lines(day), earlier.Rooms(day)
+		lines, rooms := earlier.Lines(day), earlier.Counts(day)
 		if job.filter.Rooms == nil {
 			rooms = ""
 		}

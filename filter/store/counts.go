@@ -542,7 +542,8 @@ func firstLine(err error) string {
 func (s *Store) Expired(days map[format.Day][]rooms.Room) error { return s.countExpired(days, false) }
 
 // Recount is Expired for counts that are made of all lines of those days: they
-// take the place of what is there.
+// take the place of what is there. Of a day that has expired since Open earlier
+// lines were written, and counted in its journal.
 func (s *Store) Recount(days map[format.Day][]rooms.Room) error { return s.countExpired(days, true) }
 
 func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error {
@@ -567,7 +568,7 @@ func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error 
 	left := 0
 	for day, counted := range days {
 		name := roomfile.Name(day)
-		if _, err := dir.ReadFile(rotate.Rooms, name); !errors.Is(err, fs.ErrNotExist) && !anew {
+		if _, err := dir.ReadFile(rotate.Rooms, name); !errors.Is(err, fs.ErrNotExist) && !(anew && day < s.began) {
 			left++
 			continue
 		}

@@ -9,19 +9,15 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
-// Earlier is what lay in DIR before.
-type Earlier struct {
-	path         string
-	lines, rooms map[format.Day]bool
-}
+// Earlier is what lay in DIR before: paths, by their days.
+type Earlier struct{ lines, counts map[format.Day]string }
 
 // FindEarlier looks for the lines and room counts of earlier processes in the
 // DIR at path, which may be missing. It writes nothing.
 func FindEarlier(path string) (*Earlier, error) {
-	e := &Earlier{path, map[format.Day]bool{}, map[format.Day]bool{}}
+	e := &Earlier{map[format.Day]string{}, map[format.Day]string{}}
 	dir, err := rotate.Open(path, rotate.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil
@@ -29,49 +25,41 @@ func FindEarlier(path string) (*Earlier, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	lines, err := dir.Names("")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range lines {
-		if day, ok := logDay(name); ok {
-			e.lines[day] = true
+	for _, look := range []struct {
+		sub   string
+		day   func(name string) (format.Day, bool)
+		found map[format.Day]string
+	}{
+		{rotate.Journal, journalDay, e.counts}, // room files are made of them
+		{rotate.Rooms, roomsDay, e.counts},
+		{"", logDay, e.lines},
+	} {
+		names, err := dir.Names(look.sub)
+		if err != nil {
+			return nil, err
 		}
-	}
-	counts, err := dir.Names(rotate.Rooms)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range counts {
-		if day, ok := roomsDay(name); ok {
-			e.rooms[day] = true
+		for _, name := range names {
+			if day, ok := look.day(name); ok {
+				look.found[day] = filepath.Join(path, look.sub, name)
+			}
 		}
 	}
 	return e, nil
 }
 
 // Days returns the days of which there is something.
-func (e *Earlier) Days() map[format.Day]bool {
+func (e *Earlier) Days() map[format.Day]string {
 	all := maps.Clone(e.lines)
-	maps.Copy(all, e.rooms)
+	maps.Copy(all, e.counts)
 	return all
 }
 
 // Lines returns the path of the day's lines, "" where there were none.
-func (e *Earlier) Lines(day format.Day) string {
-	if !e.lines[day] {
-		return ""
-	}
-	return filepath.Join(e.path, logName(day))
-}
+func (e *Earlier) Lines(day format.Day) string { return e.lines[day] }
 
-// Rooms returns the path of the day's room file, "" where there was none.
-func (e *Earlier) Rooms(day format.Day) string {
-	if !e.rooms[day] {
-		return ""
-	}
-	return filepath.Join(e.path, rotate.Rooms, roomfile.Name(day))
-}
+// Counts returns the path of the day's room file, else of a journal, "" where
+// there was none.
+func (e *Earlier) Counts(day format.Day) string { return e.counts[day] }
 
 // Forecast places lines as a Store of cfg will, going by the clock alone. It
 // touches no disk.

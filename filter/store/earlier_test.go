@@ -1,9 +1,12 @@
 package store
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,19 +22,23 @@ import (
 func TestEarlier(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "rooms"), 0o750))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "journal"), 0o750))
 	for _, name := range []string{"access-2026-11-22.log", "access-2026-11-20.log.gz", "access.log",
-		"rooms/rooms-2026-11-22.log", "rooms/rooms-2015-05-17.log", "rooms/rooms-2015-05-18.log.damaged"} {
+		"rooms/rooms-2026-11-22.log", "rooms/rooms-2015-05-17.log", "rooms/rooms-2015-05-18.log.damaged",
+		"journal/2026-11-22.a.journal", "journal/2026-11-21.a.journal", "journal/2026-11-20.a.journal.damaged"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o640))
 	}
 	e, err := FindEarlier(dir)
 	require.NoError(t, err)
+	at := func(name string) string { return filepath.Join(dir, name) }
 	now, old := format.NewDay(2026, 11, 22), format.NewDay(2015, 5, 17)
-	assert.Equal(t, map[format.Day]bool{now: true, old: true}, e.Days())
-	assert.Equal(t, filepath.Join(dir, "access-2026-11-22.log"), e.Lines(now))
-	assert.Equal(t, filepath.Join(dir, "rooms", "rooms-2026-11-22.log"), e.Rooms(now))
-	assert.Equal(t, "", e.Lines(old))
-	assert.Equal(t, filepath.Join(dir, "rooms", "rooms-2015-05-17.log"), e.Rooms(old))
-	assert.Equal(t, "", e.Rooms(old+1))
+	assert.Equal(t, []format.Day{old, now - 1, now}, slices.Sorted(maps.Keys(e.Days())))
+	assert.Equal(t, at("access-2026-11-22.log"), e.Lines(now))
+	assert.Equal(t, at("rooms/rooms-2026-11-22.log"), e.Counts(now))
+	assert.Equal(t, "", e.Lines(now-1))
+	assert.Equal(t, at("journal/2026-11-21.a.journal"), e.Counts(now-1), "its room file was deleted, and will come back")
+	assert.Equal(t, at("rooms/rooms-2015-05-17.log"), e.Counts(old))
+	assert.Equal(t, "", e.Counts(old+1))
 
 	e, err = FindEarlier(filepath.Join(dir, "missing"))
 	require.NoError(t, err)
@@ -82,6 +89,26 @@ func TestRecount(t *testing.T) {
 	require.Equal(t, "2"+hash, read())
 	require.NoError(t, s.Recount(map[format.Day][]rooms.Room{day: nil}))
 	require.Empty(t, read())
+	require.NoError(t, s.Close())
+}
+
+// TestRecountAcrossMidnight: a day that expires during the run is counted in
+// part only, so its room file is left alone.
+func TestRecountAcrossMidnight(t *testing.T) {
+	cfg := earlierConfig(t)
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	cfg.Now = func() time.Time { return time.Unix(0, clock.Load()) }
+	s := Open(cfg)
+	day := format.DayOf(cfg.Now()) - 13
+	path := filepath.Join(cfg.Path, "rooms", "rooms-"+day.String()+".log")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+	require.NoError(t, os.WriteFile(path, []byte("3 0100000000000000000000000000000000000000\n"), 0o640))
+	clock.Add(int64(24 * time.Hour))
+	require.NoError(t, s.Recount(map[format.Day][]rooms.Room{day: nil}))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, text)
 	require.NoError(t, s.Close())
 }
 

@@ -72,6 +72,7 @@ type Store struct {
 	dir   atomic.Pointer[rotate.Dir] // nil while it cannot be opened
 	inUse sync.RWMutex               // held for reading where dir is used by the reader's side
 
+	began  format.Day // the oldest day that was kept then
 	window atomic.Pointer[rotate.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
@@ -155,7 +156,8 @@ func newStore(cfg Config) *Store {
 		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
 	s.cfg.Say = s.keeping(cfg.Say)
 	today := format.DayOf(cfg.Now())
-	s.window.Store(&rotate.Window{First: s.firstDay(today), Today: today})
+	s.began = s.firstDay(today)
+	s.window.Store(&rotate.Window{First: s.began, Today: today})
 	s.turn.Store(1)
 	return s
 }
