@@ -14,6 +14,10 @@ import (
 // clearLine empties the line of a terminal that the cursor is in.
 const clearLine = "\r\033[K"
 
+// Around a bar, the terminal does not wrap (DECAWM): in a narrow one the end
+// is out of sight, where else each drawing would leave a line behind.
+const noWrap, wrap = "\033[?7l", "\033[?7h"
+
 // drawEvery is how often a progress bar is drawn.
 const drawEvery = 250 * time.Millisecond
 
@@ -72,7 +76,7 @@ func (b barWriter) Write(p []byte) (int, error) {
 	b.m.mu.Lock()
 	defer b.m.mu.Unlock()
 	b.m.bar = true
-	b.m.send(string(p))
+	b.m.send(noWrap + string(p) + wrap)
 	return len(p), nil
 }
 

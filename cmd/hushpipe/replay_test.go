@@ -200,6 +200,24 @@ func oneDay(lines int) string {
 	return b.String()
 }
 
+// TestReplayOutlives: nohup(1) keeps it from ending with its terminal.
+func TestReplayOutlives(t *testing.T) {
+	p := openPipe(t)
+	dir := filepath.Join(t.TempDir(), "log")
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$@"`, "sh", hushpipeBinary(t), "replay", dir, "-")
+	cmd.Stdin = p.r
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	p.r.Close()
+	io.WriteString(p.w, oneDay(20_000))
+	await(t, func() bool { return written(dir) != "" }, "lines are written")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	io.WriteString(p.w, oneDay(20_000))
+	require.NoError(t, p.w.Close())
+	require.NoError(t, cmd.Wait())
+	require.Equal(t, 40_000, strings.Count(written(dir), "\n"))
+}
+
 // TestReplayKilled: what a replay left that was killed is refused by the next.
 func TestReplayKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
@@ -257,5 +275,6 @@ func TestReplayProgress(t *testing.T) {
 	require.NoError(t, w.Close())
 	require.NoError(t, cmd.Wait())
 	await(t, func() bool { return strings.HasSuffix(said.String(), "taken as today's\r\n") }, "the last message")
+	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
 	require.Regexp(t, `\r\x1b\[Khushpipe: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: [^\r]*\r\n$`, said.String())
 }
