@@ -79,12 +79,30 @@ func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		if twin := twinOf(f, files); twin != nil {
+			return nil, usage("%s: is the same as %s, and can be read only once", f.Name(), twin.Name())
+		}
 		files = append(files, f)
 		if path != "-" && isIn(path, o.dir) {
 			return nil, fmt.Errorf("%s: lies in DIR, where lines are written to: its addresses are pseudonyms already", path)
 		}
 	}
 	return files, nil
+}
+
+// twinOf returns the file before f, if any, that is the same pipe, as stdin and
+// /dev/stdin are: two readers would tear its lines.
+func twinOf(f *archive.File, before []*archive.File) *archive.File {
+	if f.Size() >= 0 {
+		return nil
+	}
+	st, err := f.Stat()
+	for _, other := range before {
+		if at, err2 := other.Stat(); err == nil && err2 == nil && os.SameFile(st, at) {
+			return other
+		}
+	}
+	return nil
 }
 
 // isIn reports whether the file at path lies in dir, links followed.
