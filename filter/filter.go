@@ -407,8 +407,11 @@ func (f *Filter) renew() {
 	}
 	f.last, f.none = slot{}, slot{}
 	clear(f.dates)
+	if len(f.days) == 0 {
+		return
+	}
+	today, _ := f.cal.Place(0, false)
 	for _, d := range f.days {
-		today, _ := f.cal.Place(0, false)
 		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day || d.day < today-1) {
 			f.forget(d)
 		}
