@@ -61,6 +61,26 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 	return true
 }
 
+// Glance implements Glancer.
+func (a *Auto) Glance(line []byte, out *Line) bool {
+	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
+		return false
+	}
+	tail := 0
+	if line[len(line)-1] == '"' {
+		tail = 1
+	}
+	if a.access[0][tail].Glance(line, out) {
+		return true
+	}
+	host := virtualHost(line)
+	if host == 0 || !a.access[host][tail].Glance(line, out) {
+		return false
+	}
+	client := &out.Fields[out.Client]
+	return looksLikeAddress(line[client.Start:client.End]) // else Parse has to tell whose name it is
+}
+
 // virtualHost tells from the first two words whether the line begins with
 // %v (1), %v:%p (2) or none of them (0). Without a virtual host the second word
 // is the identity, which nobody asks for: "-".

@@ -24,7 +24,6 @@ type JSON struct {
 	tokens []jsonToken
 	mended []byte // a line of httpd's, as JSON
 	name   []byte
-	target []byte
 	grown  bool // the last line was a long one
 
 	// The line at hand.
@@ -40,10 +39,6 @@ type JSON struct {
 
 // unranked is the rank of what no value has told yet.
 const unranked = 255
-
-// maxJSONKept is the length of a line whose scratch memory is kept. fastjson
-// makes an 80-byte value of every two bytes such as "1,".
-const maxJSONKept = 64 << 10
 
 // NewJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
 // further keys and win over the built-in ones; ROLE is client, request, status
@@ -65,7 +60,8 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	if j.grown {
 		j.parser, j.tokens, j.mended = fastjson.Parser{}, nil, nil
 	}
-	j.grown = len(line) > maxJSONKept
+	// fastjson makes an 80-byte value of every two bytes such as "1,".
+	j.grown = len(line) > maxKept
 
 	var odd, ok bool
 	if j.tokens, odd, ok = appendJSONTokens(j.tokens[:0], line); !ok {
@@ -287,28 +283,37 @@ func requestTarget(s []byte) (target []byte, full bool) {
 	return nil, false
 }
 
+// AppendTarget appends the target of a request line as httpd writes it, nothing
+// where there is none.
+func AppendTarget(dst, request []byte) []byte {
+	target, _ := requestTarget(request)
+	return appendUnescaped(dst, target)
+}
+
 // finishTarget gives the target the query that stands under a key of its own
 // ("uri":"%U","query":"%q"), and the bytes that httpd wrote as \xhh, which
 // fastjson leaves as they are. A real backslash before xhh cannot be told from
 // it any more, and only ever changes the sender's own target.
 func (j *JSON) finishTarget() {
 	t := j.out.Target
-	join := t != nil && !j.fromLine && j.query != nil && bytes.IndexByte(t, '?') < 0
-	if !join && bytes.IndexByte(t, '\\') < 0 {
+	if t == nil {
 		return
 	}
-	j.target = appendUnhexed(j.target[:0], t)
-	if join {
+	decoded := appendUnhexed(j.out.decoded[:0], t) // fastjson's memory serves the next line
+	if !j.fromLine && j.query != nil && bytes.IndexByte(t, '?') < 0 {
 		if j.query[0] != '?' {
-			j.target = append(j.target, '?')
+			decoded = append(decoded, '?')
 		}
-		j.target = appendUnhexed(j.target, j.query)
+		decoded = appendUnhexed(decoded, j.query)
 	}
-	j.out.Target = j.target
+	j.out.Target, j.out.decoded = decoded, decoded
 }
 
 // appendUnhexed appends s with \xhh replaced by the byte.
 func appendUnhexed(dst, s []byte) []byte {
+	if bytes.IndexByte(s, '\\') < 0 {
+		return append(dst, s...)
+	}
 	for i := 0; i < len(s); i++ {
 		if s[i] == '\\' && i+3 < len(s) && s[i+1] == 'x' {
 			hi, lo := hexDigit(s[i+2]), hexDigit(s[i+3])

@@ -38,8 +38,8 @@ type Field struct {
 	Start, End int
 }
 
-// Line is what a Parser found in one line. It is reused from line to line and
-// valid until the next one, like the line itself.
+// Line is what a Parser found in one line. It may be reused for another one, and
+// is valid as long as the line itself.
 type Line struct {
 	Fields []Field // by position, not overlapping
 	Client int     // index in Fields of the client who is counted, -1 for none
@@ -47,6 +47,11 @@ type Line struct {
 	HasDay bool    // false: no readable time stamp
 	Status int     // final status, 0 for none
 	Target []byte  // request target ("/path?query"), decoded from JSON, nil for none
+	// Request is the index of a request line that alone tells the target, which is
+	// to be had from AppendTarget; -1 for none. Only Glance sets it.
+	Request int
+
+	decoded []byte // what Target is in where the line has it otherwise
 }
 
 // Parser finds the fields of a line. Parse reports false for a line that does
@@ -57,9 +62,25 @@ type Parser interface {
 	Parse(line []byte, out *Line) bool
 }
 
+// Glancer is a Parser with a short way for the lines that are usual.
+type Glancer interface {
+	Parser
+	// Glance is Parse, but that it leaves out the fields that need no treatment:
+	// the Plain ones, and virtual hosts in which there is no address. No address
+	// stands over the border of two fields. It reports false for any line that it
+	// is not meant for.
+	Glance(line []byte, out *Line) bool
+}
+
+// maxKept bounds the scratch memory that is kept from one line to the next.
+const maxKept = 64 << 10
+
 func (l *Line) reset() {
 	l.Fields = l.Fields[:0]
-	l.Client, l.HasDay, l.Status, l.Target = -1, false, 0, nil
+	l.Client, l.HasDay, l.Status, l.Target, l.Request = -1, false, 0, nil, -1
+	if cap(l.decoded) > maxKept {
+		l.decoded = nil
+	}
 }
 
 func (l *Line) add(k Kind, start, end int) {

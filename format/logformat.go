@@ -31,8 +31,7 @@ func (e *FormatError) Error() string {
 // writes into its user name thereby loses against the real one behind it.
 //
 // Matching is linear in the length of the line: nothing is tried twice, but for
-// a line of a usual format that matchUsual gives up on, and for one whose better
-// places (see middle) leave no match.
+// a line whose better places (see middle) leave no match.
 type LogFormat struct {
 	segments []segment
 	fields   []Field // what Parse appends, without the positions
@@ -44,9 +43,8 @@ type LogFormat struct {
 	client, status, target, query int // fields, -1 for none
 
 	// Scratch.
-	date    [2]date // begin and end of the request
-	clf     clfReader
-	decoded []byte // target
+	date [2]date // begin and end of the request
+	clf  clfReader
 }
 
 // A segment reaches from the end of the one before it to the next quote that
@@ -272,10 +270,10 @@ func (c *compiler) link() {
 	if c.p.client < 0 { // nothing says that an address there is not the client's
 		c.p.distrustOwn()
 	}
-	c.p.usual = usualOf(c.elems)
 	if c.full || c.p.query == c.p.target {
 		c.p.query = -1
 	}
+	c.p.findUsual(c.elems)
 }
 
 // join treats two neighbours that nothing separates as one value: b will get

@@ -9,15 +9,12 @@ import (
 // Parse implements Parser. A carriage return at the end of the line is left
 // out of the fields.
 func (p *LogFormat) Parse(line []byte, out *Line) bool {
-	out.reset()
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}
+	out.reset()
 	out.Fields = append(out.Fields, p.fields...)
 	p.date[0].ok, p.date[1].ok = false, false
-	if p.usual != unusual && p.matchUsual(line, out.Fields) {
-		return p.finish(line, out)
-	}
 	pos := 0
 	for i := range p.segments {
 		if pos = p.segment(&p.segments[i], line, pos, out.Fields); pos < 0 {
@@ -43,7 +40,7 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 		}
 	}
 	if p.target >= 0 {
-		out.Target = p.requestTarget(line, out.Fields)
+		p.setTarget(line, out)
 	}
 	return true
 }
@@ -122,38 +119,22 @@ func looksLikeAddress(b []byte) bool {
 	return seps >= 2
 }
 
-// requestTarget decodes the request target, adding a query that was logged apart.
-func (p *LogFormat) requestTarget(line []byte, f []Field) []byte {
-	span := f[p.target]
-	t, ok := usualTarget(line[span.Start:span.End])
-	if !ok {
-		t, _ = requestTarget(line[span.Start:span.End])
-	}
+// setTarget decodes the request target, adding a query that was logged apart.
+func (p *LogFormat) setTarget(line []byte, out *Line) {
+	f := out.Fields
+	t, _ := requestTarget(line[f[p.target].Start:f[p.target].End])
 	query := []byte(nil)
 	if p.query >= 0 {
 		query = line[f[p.query].Start:f[p.query].End]
 	}
-	if t == nil || len(query) == 0 && bytes.IndexByte(t, '\\') < 0 {
-		return t
+	if out.Target = t; t == nil || len(query) == 0 && bytes.IndexByte(t, '\\') < 0 {
+		return
 	}
-	p.decoded = appendUnescaped(p.decoded[:0], t)
+	decoded := appendUnescaped(out.decoded[:0], t)
 	if len(query) > 1 {
-		p.decoded = appendUnescaped(p.decoded, query)
+		decoded = appendUnescaped(decoded, query)
 	}
-	return p.decoded
-}
-
-// usualTarget is requestTarget where the request line ends in a version.
-func usualTarget(r []byte) ([]byte, bool) {
-	n := len(r) - len(" HTTP/1.1")
-	if n < 0 || string(r[n:n+6]) != " HTTP/" {
-		return nil, false
-	}
-	i := bytes.IndexByte(r[:n], ' ') + 1
-	if i <= 1 || i == n || r[0] == '/' {
-		return nil, false
-	}
-	return r[i:n], true
+	out.Target, out.decoded = decoded, decoded
 }
 
 // appendUnescaped appends what httpd wrote as s (server/util.c,

@@ -206,18 +206,6 @@ func FuzzNamed(f *testing.F) {
 	})
 }
 
-func FuzzUsualTarget(f *testing.F) {
-	for _, line := range []string{"GET / HTTP/1.1", "GET /a b HTTP/2.0", "GET  HTTP/1.1", "/ HTTP/1.1", " / HTTP/1.1", "GET x HTTP/ HTTP/", " HTTP/1.1"} {
-		f.Add([]byte(line))
-	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		if got, ok := usualTarget(line); ok {
-			want, _ := requestTarget(line)
-			require.Equal(t, want, got)
-		}
-	})
-}
-
 func TestParseAllocs(t *testing.T) {
 	for format, line := range benchLines {
 		for _, spec := range []string{format, "auto"} {

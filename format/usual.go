@@ -2,40 +2,53 @@ package format
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
-// usual tells the formats of the shape of the named ones,
+// usual is what the formats of the shape of the named ones have of their own,
 //
 //	[%v[:%p] ]%h %l %u %t "%r" %>s %b[ "%{Referer}i" "%{User-Agent}i" …]
-//
-// Their usual lines are matched in one pass that knows what comes next, without
-// asking element by element.
-type usual uint8
+type usual struct {
+	begin   usualBegin
+	fields  []Field // from the client's on
+	client  int     // which of them is counted
+	status  int     // which of the two numbers is the final status, -1 for none
+	request bool    // the request line tells the target
+}
+
+type usualBegin uint8
 
 const (
-	unusual   usual = iota
-	usualHost       // begins with %h
-	usualName       // with %v %h
-	usualPort       // with %v:%p %h
+	unusual   usualBegin = iota
+	usualHost            // %h
+	usualName            // %v %h
+	usualPort            // %v:%p %h
 )
 
-// usualOf recognises a format by its elements, whatever their names: %O is
-// matched like %b, and one header like another.
-func usualOf(elems []element) usual {
+// findUsual recognises a usual format by its elements, whatever their names: %O
+// is matched like %b, and one header like another.
+func (p *LogFormat) findUsual(elems []element) {
 	begin, headers, ok := strings.Cut(outline(elems), `%f %l %u %t "%f" %b %b`)
 	if !ok || strings.ReplaceAll(headers, ` "%f"`, "") != "" {
-		return unusual
+		return
 	}
+	var own []int
+	var u usual
+	host := 0
 	switch begin {
 	case "":
-		return usualHost
+		u.begin = usualHost
 	case "%f ":
-		return usualName
+		u.begin, own, host = usualName, []int{0}, 1
 	case "%f:%b ":
-		return usualPort
+		u.begin, own, host = usualPort, []int{0}, 2
 	}
-	return unusual
+	u.fields = p.fields[host:]
+	u.client, u.status, u.request = p.client-host, max(p.status-host-usualNumber, -1), p.target-host == usualRequest
+	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= usualHeader) && (u.request || p.target < 0) && p.query < 0 {
+		p.usual = u
+	}
 }
 
 // outline writes elements as a LogFormat string, with one directive for all
@@ -63,14 +76,21 @@ func outline(elems []element) string {
 	return b.String()
 }
 
-// usualFields counts those of %h %l %u %t "%r" %>s %b.
-const usualFields = 7
+// The places of the fields that Glance looks for, from the client's on.
+const (
+	usualUser    = 2
+	usualRequest = 4
+	usualNumber  = 5 // the first of two
+	usualHeader  = 7
+)
 
-// matchUsual sets the spans of a usual line, or reports false for a line that
-// the segments have to decide on: one with a space in the client's name, an
-// identity, an escaped quote, an empty user, or of another format. What it does
-// match, it matches as they do, byte for byte.
-func (p *LogFormat) matchUsual(line []byte, f []Field) bool {
+// Glance implements Glancer. The line has no identity, no escaped quote, and no
+// empty user.
+func (p *LogFormat) Glance(line []byte, out *Line) bool {
+	u := &p.usual
+	if u.begin == unusual {
+		return false
+	}
 	// No user name holds a quote that is not escaped, so that the time before
 	// the first quote is the server's, whatever a client wrote before it.
 	quote := bytes.IndexByte(line, '"')
@@ -78,52 +98,57 @@ func (p *LogFormat) matchUsual(line []byte, f []Field) bool {
 	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' || !isBracketedCLF(line[stamp:quote-1], &p.clf) {
 		return false
 	}
-
-	words, pos := line[:stamp-1], 0 // all that stands before the time
-	switch p.usual {
-	case usualPort:
-		n := bytes.IndexByte(words, ':')
-		end := numberEnd(words, n+1)
-		if n < 0 || end < 0 || end == len(words) || words[end] != ' ' {
+	words, host := line[:stamp-1], 0 // all that stands before the time
+	if u.begin != usualHost {
+		if host = u.hostStart(words); host < 0 {
 			return false
 		}
-		f[0].Start, f[0].End = 0, n
-		f[1].Start, f[1].End = n+1, end
-		f, pos = f[2:], end+1
-	case usualName:
-		n := bytes.IndexByte(words, ' ')
-		if n < 0 {
-			return false
-		}
-		f[0].Start, f[0].End = 0, n
-		f, pos = f[1:], n+1
 	}
-	host := pos
-	n := bytes.IndexByte(words[host:], ' ')
-	hostEnd := host + n
+	hostEnd := host + bytes.IndexByte(words[host:], ' ')
 	user := hostEnd + len(identless)
-	if n < 0 || user >= len(words) || string(words[hostEnd:user]) != identless {
+	if hostEnd < host || user >= len(words) || string(words[hostEnd:user]) != identless {
 		return false
 	}
-
 	request := quote + 1
 	requestEnd := valueEnd(line, request)
-	status := requestEnd + len(`" `)
-	if requestEnd < 0 || status > len(line) || line[status-1] != ' ' {
+	number := requestEnd + len(`" `)
+	if requestEnd < 0 || number > len(line) || line[number-1] != ' ' {
 		return false
 	}
-	statusEnd := numberEnd(line, status)
-	if statusEnd < 0 || statusEnd == len(line) || line[statusEnd] != ' ' {
+	middle := numberEnd(line, number)
+	if middle < 0 || middle == len(line) || line[middle] != ' ' {
 		return false
 	}
-	size := statusEnd + 1
-	sizeEnd := numberEnd(line, size)
-	if sizeEnd < 0 {
+	end := numberEnd(line, middle+1)
+	if end < 0 {
 		return false
 	}
-	end := sizeEnd
-	headers := f[usualFields:]
-	for i := range headers {
+	switch u.status {
+	case 0:
+		out.Status = statusOf(line[number:middle])
+	case 1:
+		out.Status = statusOf(line[middle+1 : end])
+	default:
+		out.Status = 0
+	}
+
+	if cap(out.Fields) < len(u.fields) {
+		out.Fields = make([]Field, len(u.fields))
+	}
+	fields, n := out.Fields[:len(u.fields)], 1
+	fields[0] = Field{Kind: u.fields[0].Kind, Start: host, End: hostEnd}
+	if words[user] != '-' || user+1 != len(words) {
+		fields[n] = Field{Kind: u.fields[usualUser].Kind, Start: user, End: len(words)}
+		n++
+	}
+	out.Request = -1
+	if u.request {
+		out.Request = n
+	}
+	fields[n] = Field{Kind: u.fields[usualRequest].Kind, Start: request, End: requestEnd}
+	n++
+	out.Client = 0
+	for i := usualHeader; i < len(u.fields); i++ {
 		value := end + len(` "`)
 		if value > len(line) || line[value-2] != ' ' || line[value-1] != '"' {
 			return false
@@ -131,23 +156,54 @@ func (p *LogFormat) matchUsual(line []byte, f []Field) bool {
 		if end = valueEnd(line, value); end < 0 {
 			return false
 		}
-		headers[i].Start, headers[i].End = value, end
+		if i == u.client {
+			out.Client = n
+		}
+		fields[n] = Field{Kind: u.fields[i].Kind, Start: value, End: end}
+		n++
 		end++
 	}
-	if end != len(line) {
-		return false
-	}
+	out.Fields = fields[:n]
+	out.Day, out.HasDay, out.Target = p.clf.day, true, nil
+	return end == len(line)
+}
 
-	f = f[:usualFields]
-	f[0].Start, f[0].End = host, hostEnd
-	f[1].Start, f[1].End = hostEnd+1, user-1
-	f[2].Start, f[2].End = user, len(words)
-	f[3].Start, f[3].End = stamp, quote-1
-	f[4].Start, f[4].End = request, requestEnd
-	f[5].Start, f[5].End = status, statusEnd
-	f[6].Start, f[6].End = size, sizeEnd
-	p.date[0].part[partDay], p.date[0].ok = int64(p.clf.day), true
-	return true
+// hostStart returns where the client stands behind the virtual host, -1 for
+// nowhere, or behind one that may need treatment.
+func (u *usual) hostStart(words []byte) int {
+	sep, start := byte(' '), 0
+	if u.begin == usualPort {
+		sep = ':'
+	}
+	n := bytes.IndexByte(words, sep)
+	if n < 0 || !isPlainName(words[:n]) {
+		return -1
+	}
+	if start = n + 1; u.begin == usualPort {
+		if start = numberEnd(words, start); start < 0 || start == len(words) || words[start] != ' ' {
+			return -1
+		}
+		start++
+	}
+	return start
+}
+
+// isPlainName reports whether v is a host name that holds no address, whatever
+// follows it: it has no colon, and a dotted quad has four numbers.
+func isPlainName(v []byte) bool {
+	dots, digits := 0, false
+	for _, c := range v {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_':
+		case c == '.':
+			dots++
+		case c-'0' <= 9:
+			digits = true
+		default:
+			return false
+		}
+	}
+	return dots <= 2 || !digits
 }
 
 // numberEnd returns where the number, or the '-' for none, at line[pos:] ends,
@@ -164,6 +220,14 @@ func numberEnd(line []byte, pos int) int {
 		return -1
 	}
 	return end
+}
+
+// statusOf returns the value of a number of three digits, 0 for others.
+func statusOf(b []byte) int {
+	if len(b) != 3 {
+		return 0
+	}
+	return int(b[0]-'0')*100 + int(b[1]-'0')*10 + int(b[2]-'0')
 }
 
 // valueEnd returns where the value at line[pos:] ends, the position of a quote,
