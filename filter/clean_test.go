@@ -9,32 +9,32 @@ import (
 	"hushpipe/format"
 )
 
-// What a slot holds is told by all bytes and by the kind; a text that takes a
-// slot over is the only one there.
+// A text is known by all of its bytes and by its kind, and only those are that
+// were put last.
 func TestCleanTexts(t *testing.T) {
 	c := newCleanTexts()
 	known := func(kind format.Kind, text string) bool {
-		s, sum := c.slot(kind, []byte(text))
-		return s != nil && s.holds(sum, []byte(text))
+		sum := textSum(kind, []byte(text))
+		return sum != 0 && c.find([]byte(text), sum) != nil
 	}
-	put := func(kind format.Kind, text string) {
-		s, sum := c.slot(kind, []byte(text))
-		s.put(sum, []byte(text))
-	}
+	put := func(kind format.Kind, text string) { c.put([]byte(text), textSum(kind, []byte(text))) }
 	require.False(t, known(format.URL, "https://example.org/"))
 	put(format.URL, "https://example.org/")
 	require.True(t, known(format.URL, "https://example.org/"))
 	require.False(t, known(format.UserAgent, "https://example.org/"), "another kind is treated otherwise")
 
-	s, sum := c.slot(format.URL, []byte("https://example.org/"))
-	require.False(t, s.holds(sum, []byte("https://example.com/")), "an equal hash is not enough")
+	sum := textSum(format.URL, []byte("https://example.org/"))
+	require.Nil(t, c.find([]byte("https://example.com/"), sum), "an equal hash is not enough")
+	for _, other := range []string{"https://example.com/", "https://example.net/"} {
+		require.True(t, known(format.URL, "https://example.org/"), "a set has two places")
+		c.put([]byte(other), sum)
+	}
+	require.False(t, known(format.URL, "https://example.org/"))
 
 	for _, kind := range []format.Kind{format.Plain, format.Client, format.ClientList, format.Forwarded} {
-		s, _ := c.slot(kind, []byte("client.example.org"))
-		require.Nil(t, s, "clients are never remembered")
+		require.Zero(t, textSum(kind, []byte("client.example.org")), "clients are never remembered")
 	}
-	s, _ = c.slot(format.URL, bytes.Repeat([]byte{'a'}, cleanLen+1))
-	require.Nil(t, s)
+	require.Zero(t, textSum(format.URL, bytes.Repeat([]byte{'a'}, cleanLen+1)))
 	put(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen)))
 	require.True(t, known(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen))))
 }
@@ -43,30 +43,29 @@ func TestCleanTexts(t *testing.T) {
 func TestCleanRooms(t *testing.T) {
 	c := newCleanTexts()
 	text := []byte("GET /http-bind?room=a HTTP/1.1")
-	s, sum := c.slot(format.Request, text)
-	s.put(sum, text)
+	s := c.put(text, textSum(format.Request, text))
 	hash := &[20]byte{1, 2, 3}
 	known := func(target string) (*[20]byte, bool) { return s.roomIn([]byte(target)) }
 
 	_, ok := known("/http-bind?room=a")
 	require.False(t, ok)
-	s.putRoom([]byte("/http-bind?room=b"), hash)
+	s.putRoom([]byte("/http-bind?room=b"), hash, false)
 	_, ok = known("/http-bind?room=b")
 	require.False(t, ok, "a target from elsewhere is not noted")
 
-	s.putRoom([]byte("/http-bind?room=a"), hash)
+	s.putRoom([]byte("/http-bind?room=a"), hash, false)
 	got, ok := known("/http-bind?room=a")
 	require.True(t, ok)
 	require.Equal(t, hash, got)
 	_, ok = known("/http-bind?room=")
 	require.False(t, ok)
 
-	s.putRoom([]byte("/http-bind?room=a"), nil)
+	s.putRoom([]byte("/http-bind?room=a"), nil, false)
 	got, ok = known("/http-bind?room=a")
 	require.True(t, ok)
 	require.Nil(t, got)
 
-	s.put(sum, text)
+	s = c.put(text, textSum(format.Request, text))
 	_, ok = known("/http-bind?room=a")
 	require.False(t, ok, "a new text is unknown again")
 }

@@ -6,27 +6,25 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// client is who a client field names: an address, or a host name's stand-in.
-type client struct {
-	addr pseudonym.Addr
-	ok   bool // false: nobody, as "-"
-}
-
 // appendClient appends the pseudonym of a client field: an address, with or
 // without brackets, port and zone, or a host name. Anything that is no address
-// counts as a name and is never passed through; "-" and nothing stay.
-func (g *guard) appendClient(dst, v []byte) ([]byte, client) {
+// counts as a name and is never passed through; "-" and nothing stay. sum is the
+// pseudonym.Sum of v. It returns who it is, nil for nobody, valid until the next
+// call.
+func (g *guard) appendClient(dst, v []byte, sum uint64) ([]byte, *pseudonym.Known) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
-		return append(dst, v...), client{}
+		return append(dst, v...), nil
 	}
-	dst, a, ok := g.cipher.AppendText(dst, v)
-	if !ok {
-		dst, a, ok = g.cipher.AppendText(dst, bareAddr(v))
+	dst, who := g.cipher.AppendText(dst, v, sum)
+	if who == nil {
+		bare := bareAddr(v)
+		dst, who = g.cipher.AppendText(dst, bare, pseudonym.Sum(bare))
 	}
-	if ok {
-		return dst, client{a, true}
+	if who == nil {
+		g.named = pseudonym.Known{Addr: g.cipher.NameAddr(v)}
+		return g.cipher.AppendName(dst, v), &g.named
 	}
-	return g.cipher.AppendName(dst, v), client{g.cipher.NameAddr(v), true}
+	return dst, who
 }
 
 // bareAddr strips what may stand around an address in a header: brackets and a
@@ -58,8 +56,8 @@ func isPort(v []byte) bool {
 
 // appendClientList appends a comma-separated list of client fields, as
 // X-Forwarded-For has; the first of them is the client.
-func (g *guard) appendClientList(dst, v []byte) ([]byte, client) {
-	var first, c client
+func (g *guard) appendClientList(dst, v []byte) ([]byte, *pseudonym.Known) {
+	var first, c *pseudonym.Known
 	for n := 0; ; n++ {
 		comma := bytes.IndexByte(v, ',')
 		elem := v
@@ -67,8 +65,9 @@ func (g *guard) appendClientList(dst, v []byte) ([]byte, client) {
 			elem = v[:comma]
 		}
 		dst, c = g.appendElement(dst, elem)
-		if n == 0 {
-			first = c
+		if n == 0 && c != nil {
+			g.first = *c
+			first = &g.first
 		}
 		if comma < 0 {
 			return dst, first
@@ -81,7 +80,7 @@ func (g *guard) appendClientList(dst, v []byte) ([]byte, client) {
 // appendElement appends one client field with the blanks and quotes around it;
 // in a log a quote inside a field is written \" (httpd, server/util.c,
 // ap_escape_logitem).
-func (g *guard) appendElement(dst, elem []byte) ([]byte, client) {
+func (g *guard) appendElement(dst, elem []byte) ([]byte, *pseudonym.Known) {
 	start, end := 0, len(elem)
 	for n := 1; start < end && n > 0; start += n {
 		n = wrapping(elem[start:end])
@@ -90,7 +89,7 @@ func (g *guard) appendElement(dst, elem []byte) ([]byte, client) {
 		n = wrappingEnd(elem[start:end])
 	}
 	dst = append(dst, elem[:start]...)
-	dst, c := g.appendClient(dst, elem[start:end])
+	dst, c := g.appendClient(dst, elem[start:end], pseudonym.Sum(elem[start:end]))
 	return append(dst, elem[end:]...), c
 }
 
@@ -126,8 +125,8 @@ var escapedQuote = []byte(`\"`)
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
 // parameters are client fields, and so is what has no name; the others are
 // text. The first for= is the client.
-func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
-	var first, c client
+func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, *pseudonym.Known) {
+	var first, c *pseudonym.Known
 	for {
 		end := bytes.IndexAny(v, ";,")
 		pair := v
@@ -140,8 +139,9 @@ func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, client) {
 		if isFor || bytes.EqualFold(name, byName) || eq < 0 {
 			dst = append(dst, pair[:eq+1]...)
 			dst, c = g.appendElement(dst, pair[eq+1:])
-			if isFor && !first.ok {
-				first = c
+			if isFor && first == nil && c != nil {
+				g.first = *c
+				first = &g.first
 			}
 		} else {
 			dst = g.appendRedacted(dst, pair, r, plainText, false)

@@ -6,6 +6,8 @@ package filter
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"sync"
 
 	"hushpipe/filter/pseudonym"
@@ -74,14 +76,20 @@ func (s Stats) plus(o Stats) Stats {
 
 // Filter treats lines. It serves one goroutine.
 type Filter struct {
-	cfg   Config
-	cal   Calendar
-	stats Stats
-	guard guard
-	line  format.Line
-	match rooms.Match
-	clean cleanTexts
-	seen  *cleanText // the request of the current line, nil where it is new
+	cfg     Config
+	cal     Calendar
+	stats   Stats
+	guard   guard
+	match   rooms.Match
+	clean   cleanTexts
+	ahead   lookahead
+	glancer format.Glancer // the parser, where it is one
+	target  []byte         // scratch
+
+	// Who is counted by the current line, nil for nobody; who may be another
+	// address's later in the line.
+	who  *pseudonym.Known
+	addr pseudonym.Addr
 
 	hasher *rooms.Hasher // nil: no rooms are counted
 	source *rooms.Hasher // the calendar's, which hasher is a clone of
@@ -128,7 +136,9 @@ func (d *day) overflow() uint64 {
 
 // New returns a Filter for lines of cal's days.
 func New(cfg Config, cal Calendar) *Filter {
-	return &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
+	f := &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
+	f.glancer, _ = cfg.Parser.(format.Glancer)
+	return f
 }
 
 // Stats returns the counts so far.
@@ -175,30 +185,30 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 
 // parse finds the fields of a line, or at least its date. What is left of a line
 // that is too long is returned.
-func (f *Filter) parse(line []byte) (known bool, kept []byte) {
-	if len(line) <= maxLine && f.cfg.Parser.Parse(line, &f.line) && !straddles(line, f.line.Fields) {
+func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
+	if len(line) <= maxLine && (f.glancer != nil && f.glancer.Glance(line, out) ||
+		f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields)) {
 		return true, line
 	}
 	if len(line) > maxLine {
 		f.stats.Cut++
 		line = cutLine(line)
 	}
-	f.line.Day, f.line.HasDay = StampDay(line)
+	out.Day, out.HasDay = StampDay(line)
 	return false, line
 }
 
-// treat appends one line, without its newline, to its day's part of b.
-func (f *Filter) treat(b *Batch, line []byte) {
+// treat appends one line to its day's part of b.
+func (f *Filter) treat(b *Batch, l *parsed) {
 	f.stats.Lines++
-	known, line := f.parse(line)
-	if !known {
+	if !l.known {
 		f.stats.Malformed++
-		if _, fate := f.cal.Place(f.line.Day, f.line.HasDay); fate == Expire {
+		if _, fate := f.cal.Place(l.Day, l.HasDay); fate == Expire {
 			f.stats.Expired++
 			return // its date proves nothing: that day gets no room file
 		}
 	}
-	s := f.slot(f.line.Day, f.line.HasDay)
+	s := f.slot(l.Day, l.HasDay)
 	d, part := s.day, &f.void
 	if s.late {
 		f.stats.Late++
@@ -221,111 +231,168 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
-	var who client
-	lines := part.Lines
-	if known {
-		lines, who = f.appendLine(lines, line)
-	} else {
-		lines = f.guard.appendRedacted(lines, line, f.cfg.Redact, brokenText, true)
+	if !l.known {
+		part.Lines = append(f.guard.appendRedacted(part.Lines, l.text, f.cfg.Redact, brokenText, true), '\n')
+		return
 	}
+	lines, request := f.appendLine(part.Lines, l)
 	part.Lines = append(lines, '\n')
-	if known && f.hasher != nil && who.ok && f.line.Target != nil && f.line.Status < 400 {
-		if hash := f.room(); hash != nil {
+	if f.hasher != nil && f.who != nil && l.Status < 400 {
+		if hash := f.room(l, request); hash != nil {
 			if f.cfg.Untold {
 				part = b.part(d, false) // also of an expired day
 			}
-			f.count(part, d, hash, who)
+			f.count(part, d, hash)
 		}
 	}
 }
 
-// appendLine appends a line of a known format, field by field, and returns the
-// client who is counted.
-func (f *Filter) appendLine(dst, line []byte) ([]byte, client) {
-	g := &f.guard
-	f.seen = nil
-	var counted client
+// appendLine appends a line of a known format, field by field, and notes who is
+// counted. It returns what is known of the request, nil for nothing.
+func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText) {
+	line, sums := l.text, l.sums
+	f.who = nil
 	at := 0
-	for i := range f.line.Fields {
-		field := &f.line.Fields[i]
-		if field.Kind == format.Plain {
-			continue // it goes with the next literal
-		}
+	for i := range l.Fields {
+		field := &l.Fields[i]
 		text := line[field.Start:field.End]
-		if len(text) == 1 && text[0] == '-' {
+		sum := sums[i]
+		if field.Kind == format.Client {
+			dst = append(dst, line[at:field.Start]...)
+			at = field.End
+			dst = f.appendClient(dst, field, text, sum, i == l.Client)
 			continue
 		}
-		slot, sum := f.clean.slot(field.Kind, text)
-		if slot != nil && slot.holds(sum, text) {
-			if field.Kind == format.Request {
-				f.seen = slot
+		if sum != 0 {
+			if t := f.clean.find(text, sum); t != nil {
+				if field.Kind == format.Request {
+					request = t
+				}
+				continue // it goes with the next literal
 			}
+		}
+		if field.Kind == format.Plain || len(text) == 1 && text[0] == '-' {
 			continue // it goes as well
 		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
 		start := len(dst)
-		var who client
-		switch field.Kind {
-		case format.Client:
-			if field.Bare {
-				dst = append(dst, '"')
+		dst = f.appendField(dst, field, text, i == l.Client)
+		if sum != 0 && bytes.Equal(dst[start:], text) {
+			if set := f.clean.set(sum); request == &set[0] || request == &set[1] {
+				request = nil // it has to make room
 			}
-			dst, who = g.appendClient(dst, text)
-			if field.Bare {
-				dst = append(dst, '"')
+			if t := f.clean.put(text, sum); field.Kind == format.Request {
+				request = t
 			}
-		case format.ClientList:
-			dst, who = g.appendClientList(dst, text)
-		case format.Forwarded:
-			dst, who = g.appendForwarded(dst, text, f.cfg.Redact)
-		case format.Request:
-			dst = g.appendRequest(dst, text, f.cfg.Redact)
-		case format.URL:
-			dst = g.appendURL(dst, text, f.cfg.Redact)
-		case format.UserAgent:
-			dst = g.appendText(dst, text, agentText)
-		default:
-			dst = g.appendText(dst, text, plainText)
-		}
-		if slot != nil && bytes.Equal(dst[start:], text) {
-			slot.put(sum, text)
-		}
-		if i == f.line.Client {
-			counted = who
 		}
 	}
-	return append(dst, line[at:]...), counted
+	return append(dst, line[at:]...), request
 }
 
-// room returns the hash of the room that the current line's target names, valid
-// until the next line; nil for none.
-func (f *Filter) room() (hash *[20]byte) {
-	if f.seen != nil {
-		if hash, known := f.seen.roomIn(f.line.Target); known {
+// appendClient appends a field that holds one client.
+func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, sum uint64, counted bool) []byte {
+	if field.Bare {
+		dst = append(dst, '"')
+	}
+	dst, who := f.guard.appendClient(dst, text, sum)
+	if field.Bare {
+		dst = append(dst, '"')
+	}
+	if counted {
+		f.counts(who)
+	}
+	return dst
+}
+
+// appendField appends a field of another kind.
+func (f *Filter) appendField(dst []byte, field *format.Field, text []byte, counted bool) []byte {
+	g := &f.guard
+	var who *pseudonym.Known
+	switch field.Kind {
+	case format.ClientList:
+		dst, who = g.appendClientList(dst, text)
+	case format.Forwarded:
+		dst, who = g.appendForwarded(dst, text, f.cfg.Redact)
+	case format.Request:
+		return g.appendRequest(dst, text, f.cfg.Redact)
+	case format.URL:
+		return g.appendURL(dst, text, f.cfg.Redact)
+	case format.UserAgent:
+		return g.appendText(dst, text, agentText)
+	default:
+		return g.appendText(dst, text, plainText)
+	}
+	if counted {
+		f.counts(who)
+	}
+	return dst
+}
+
+// counts notes who is counted by the current line, nil for nobody.
+func (f *Filter) counts(who *pseudonym.Known) {
+	if f.who = who; who != nil {
+		f.addr = who.Addr
+	}
+}
+
+// room returns the hash of the room that a line's target names, valid until the
+// next call; nil for none. request is what is known of the request line.
+func (f *Filter) room(l *parsed, request *cleanText) (hash *[20]byte) {
+	target := l.Target
+	if l.Request >= 0 {
+		if request != nil && request.alone {
+			return request.hashOf()
+		}
+		r := &l.Fields[l.Request]
+		f.target = format.AppendTarget(f.target[:0], l.text[r.Start:r.End])
+		target = f.target
+	}
+	if len(target) == 0 {
+		return nil
+	}
+	if request != nil {
+		if hash, known := request.roomIn(target); known {
+			request.alone = l.Request >= 0
 			return hash
 		}
 	}
-	if f.cfg.Rooms.Match(f.line.Target, f.line.Status, &f.match) {
+	if f.cfg.Rooms.Match(target, l.Status, &f.match) {
 		hash = f.hasher.Sum(&f.match)
 	}
-	if f.seen != nil {
-		f.seen.putRoom(f.line.Target, hash)
+	if request != nil {
+		request.putRoom(target, hash, l.Request >= 0)
 	}
 	return hash
 }
 
-// count notes that who used a room.
-func (f *Filter) count(p *Part, d *day, room *[20]byte, who client) {
-	fp := d.cipher.Fingerprint(room, who.addr.Prefix6(f.cfg.CountV6))
+// count notes that the current line's client used a room.
+func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	if f.cfg.Untold {
-		p.Records = rooms.AppendRecord(p.Records, room, fp)
+		p.Records = rooms.AppendRecord(p.Records, room, f.fingerprint(d, room))
+		return
+	}
+	// The rooms of a client are few, and most of its lines are of one that was
+	// counted just before.
+	key := max(binary.LittleEndian.Uint64(room[:]), 1)
+	noted := f.who.Addr == f.addr // else the entry is another's by now
+	if noted && slices.Contains(f.who.Notes[:], key) {
 		return
 	}
 	if d.counts == nil {
 		d.counts = rooms.NewCounts(f.cfg.Limits)
 	}
-	p.Records = d.counts.AppendNew(p.Records, room, fp)
+	before := d.counts.Overflow()
+	p.Records = d.counts.AppendNew(p.Records, room, f.fingerprint(d, room))
+	if noted && d.counts.Overflow() == before {
+		notes := &f.who.Notes
+		copy(notes[1:], notes[:])
+		notes[0] = key
+	}
+}
+
+func (f *Filter) fingerprint(d *day, room *[20]byte) uint64 {
+	return d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
 }
 
 // slot returns where a line goes. Most lines bear the date of the line before.
@@ -377,7 +444,7 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 		}
 		if len(f.days)%manyDays == manyDays-1 {
 			for _, other := range f.days {
-				other.cipher = nil // and its cache of up to 2 MiB; made anew if needed
+				other.cipher = nil // and its cache of up to 4 MiB; made anew if needed
 			}
 		}
 		d = &day{day: to, expired: fate == Expire, keyID: key.ID()}

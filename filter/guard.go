@@ -41,6 +41,8 @@ var class = func() (t [256]uint8) {
 // guard rewrites the texts of one line under one day's cipher.
 type guard struct {
 	cipher *pseudonym.Cipher
+	named  pseudonym.Known // the last client by a host name
+	first  pseudonym.Known // the first one in a list
 
 	decodedRun
 	spare decodedRun // takes its place in a second reading

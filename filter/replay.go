@@ -211,9 +211,10 @@ func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 			ok = false // as treatSome has it
 		}
 	}()
-	known, _ := f.parse(line)
-	if p = last; p.day == 0 || p.date != f.line.Day || p.dated != f.line.HasDay {
-		p = placed{date: f.line.Day, dated: f.line.HasDay}
+	l := &f.ahead.lines[0].Line
+	known, _ := f.parse(line, l)
+	if p = last; p.day == 0 || p.date != l.Day || p.dated != l.HasDay {
+		p = placed{date: l.Day, dated: l.HasDay}
 		p.day, p.fate = f.cal.Place(p.date, p.dated)
 	}
 	return p, known || p.fate != Expire

@@ -150,7 +150,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 // treatLines treats whole lines. A line that makes the program panic is left
 // out and counted; it must not end the process and come back with the next.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
-	for len(lines) > 0 {
+	for len(lines) > 0 || !f.ahead.isEmpty() {
 		lines = f.treatSome(b, lines)
 	}
 }
@@ -162,13 +162,21 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			f.stats.Failed++
 		}
 	}()
-	for len(rest) > 0 {
-		end := bytes.IndexByte(rest, '\n')
-		line := rest[:end]
-		rest = rest[end+1:]
-		f.treat(b, line)
+	for {
+		for !f.ahead.isEmpty() {
+			f.treat(b, f.ahead.next())
+		}
+		f.ahead.reset()
+		for len(rest) > 0 && !f.ahead.isFull() {
+			end := bytes.IndexByte(rest, '\n')
+			line := rest[:end]
+			rest = rest[end+1:]
+			f.lookAt(line)
+		}
+		if f.ahead.isEmpty() {
+			return rest
+		}
 	}
-	return rest
 }
 
 // cutLine returns the beginning of a line that is longer than maxLine. What

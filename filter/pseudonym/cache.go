@@ -1,45 +1,95 @@
 package pseudonym
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"github.com/cespare/xxhash/v2"
 
-const (
-	minEntries = 256     // 24 KiB
-	maxEntries = 1 << 15 // 3 MiB
+	"hushpipe/filter/prefetch"
 )
 
-// entry is an address as a log spells it, and its pseudonym.
-type entry struct {
-	addr Addr
+const (
+	minEntries = 256     // 32 KiB
+	maxEntries = 1 << 15 // 4 MiB
+)
+
+// Known is an address as a log spells it, and what the mode makes of it. It
+// fills two cache lines.
+type Known struct {
+	Addr Addr
+	// Notes are the caller's, zero at first. They are forgotten with the rest.
+	Notes [4]uint64
+
 	n, m uint8 // lengths; n is 0 in an unused entry
 	text [maxText]byte
 	out  [maxText]byte
 }
 
+func (k *Known) set(text []byte, a Addr, out []byte) {
+	*k = Known{Addr: a, n: uint8(len(text)), m: uint8(len(out))}
+	copy(k.text[:], text)
+	copy(k.out[:], out)
+}
+
+// Sum is the hash of an address as text, for AppendText and Touch. It is no
+// secret: who has many addresses share a place makes us compute, as new ones do.
+func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
+
 // cache remembers the pseudonyms of recent addresses, each by its spelling, at
-// the one place that its hash gives. It grows by doubling while addresses
-// displace each other. A larger table starts empty, so that growing never holds
-// up a line: what is lost is computed again. The hash is no secret: who fills
-// one place on purpose makes us compute, as new addresses do anyway.
+// one of the two places that its hash gives, the latest at the first one. It
+// grows by doubling while addresses displace each other.
 type cache struct {
-	entries   []entry // a power of two, none before the first use
-	displaced int     // entries overwritten since the last growth
+	sets      [][2]Known // as many as a power of two, none before the first use
+	displaced int        // entries overwritten since the last growth
 }
 
-// find returns the place of a spelling, at most maxText bytes long, and whether
-// the entry there is its own. It is valid until the next call.
-func (c *cache) find(text []byte) (e *entry, hit bool) {
-	if 2*c.displaced >= len(c.entries) && len(c.entries) < maxEntries {
-		c.entries = make([]entry, max(minEntries, 2*len(c.entries)))
-		c.displaced = 0
+func (c *cache) set(sum uint64) *[2]Known { return &c.sets[sum&uint64(len(c.sets)-1)] }
+
+// find returns the entry of a spelling, nil for none.
+func (c *cache) find(text []byte, sum uint64) *Known {
+	if len(c.sets) == 0 {
+		return nil
 	}
-	e = &c.entries[xxhash.Sum64(text)&uint64(len(c.entries)-1)]
-	return e, string(e.text[:e.n]) == string(text)
+	set := c.set(sum)
+	if k := &set[0]; string(k.text[:k.n]) == string(text) {
+		return k
+	}
+	if k := &set[1]; string(k.text[:k.n]) == string(text) {
+		return k
+	}
+	return nil
 }
 
-// put fills the place that find gave for text.
-func (c *cache) put(e *entry, text []byte, a Addr, out []byte) {
-	if e.n > 0 {
+// put makes an entry for a spelling that find does not find, at most maxText
+// bytes long. What find and put returned before may be another's now.
+func (c *cache) put(text []byte, sum uint64, a Addr, out []byte) *Known {
+	if c.displaced >= len(c.sets) && 2*len(c.sets) < maxEntries {
+		c.grow()
+	}
+	set := c.set(sum)
+	if set[1].n > 0 {
 		c.displaced++
 	}
-	e.addr, e.n, e.m = a, uint8(copy(e.text[:], text)), uint8(copy(e.out[:], out))
+	set[1] = set[0]
+	set[0].set(text, a, out)
+	return &set[0]
+}
+
+// grow takes less than a millisecond.
+func (c *cache) grow() {
+	old := c.sets
+	c.sets = make([][2]Known, max(minEntries/2, 2*len(old)))
+	c.displaced = 0
+	for i := range old {
+		for j := range old[i] {
+			if k := &old[i][j]; k.n > 0 {
+				c.set(Sum(k.text[:k.n]))[j] = *k // its neighbour lies at the other place, if not in another set
+			}
+		}
+	}
+}
+
+// Prefetch has what is known of the address with this Sum brought near.
+func (c *Cipher) Prefetch(sum uint64) {
+	if len(c.cache.sets) > 0 {
+		prefetch.Pair(c.cache.set(sum))
+	}
 }

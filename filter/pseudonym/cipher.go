@@ -24,6 +24,7 @@ type Cipher struct {
 	mode  Mode
 	perm  permutation // nil for a mode that is not reversible
 	cache cache
+	long  Known // what AppendText returned of a text that is too long for the cache
 
 	count   cipher.Block
 	in, out [16]byte
@@ -54,25 +55,23 @@ func New(key *Key, mode Mode) *Cipher {
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
 // AppendText appends what the mode makes of an address as text spells it, in
-// the forms of ParseAddr, and returns the address too. For any other text it
-// appends nothing, and ok is false.
-func (c *Cipher) AppendText(dst, text []byte) (out []byte, a Addr, ok bool) {
-	if c.perm == nil || len(text) > maxText || len(text) == 0 {
-		if a, ok = ParseAddr(text); ok {
-			dst = c.AppendAddr(dst, a)
-		}
-		return dst, a, ok
+// the forms of ParseAddr. What is known of it is valid until the next call, nil
+// for any other text, of which nothing is appended. sum is the Sum of text.
+func (c *Cipher) AppendText(dst, text []byte, sum uint64) ([]byte, *Known) {
+	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
+		return append(dst, k.out[:k.m]...), k
 	}
-	e, hit := c.cache.find(text)
-	if hit {
-		return append(dst, e.out[:e.m]...), e.addr, true
+	a, ok := ParseAddr(text)
+	if !ok {
+		return dst, nil
 	}
-	if a, ok = ParseAddr(text); ok {
-		start := len(dst)
-		dst = c.AppendAddr(dst, a)
-		c.cache.put(e, text, a, dst[start:])
+	start := len(dst)
+	dst = c.AppendAddr(dst, a)
+	if len(text) > maxText {
+		c.long = Known{Addr: a}
+		return dst, &c.long
 	}
-	return dst, a, ok
+	return dst, c.cache.put(text, sum, a, dst[start:])
 }
 
 // AppendAddr appends what the mode makes of the address: an address as text (at

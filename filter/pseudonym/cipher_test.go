@@ -143,7 +143,7 @@ func TestFingerprint(t *testing.T) {
 func TestCache(t *testing.T) {
 	k := testKey()
 	c := New(k, Mode{kind: ipcrypt})
-	require.Nil(t, c.cache.entries) // a day without lines takes no memory
+	require.Nil(t, c.cache.sets) // a day without lines takes no memory
 	rnd := rand.New(rand.NewPCG(1, 2))
 	addrs := make([]Addr, 200_000)
 	want, texts := make([]string, len(addrs)), make([][]byte, len(addrs))
@@ -160,16 +160,18 @@ func TestCache(t *testing.T) {
 	require.Equal(t, plainPseudonym(t, k, addrs[7]), want[7])
 	var dst []byte
 	check := func(i int) {
-		var a Addr
-		var ok bool
-		dst, a, ok = c.AppendText(dst[:0], texts[i])
-		if !ok || a != addrs[i] || string(dst) != want[i] {
+		var k *Known
+		dst, k = c.AppendText(dst[:0], texts[i], Sum(texts[i]))
+		if k == nil || k.Addr != addrs[i] || string(dst) != want[i] || k.Notes[0] != 0 && k.Notes[0] != uint64(i) {
+			require.NotNil(t, k)
 			require.Equal(t, want[i], string(dst), "address %d", i)
-			require.Equal(t, addrs[i], a)
+			require.Equal(t, addrs[i], k.Addr)
+			require.Equal(t, uint64(i), k.Notes[0])
 		}
+		k.Notes[0] = uint64(i)
 	}
 	check(0)
-	require.Len(t, c.cache.entries, minEntries)
+	require.Len(t, c.cache.sets, minEntries/2)
 	for range 3 {
 		for i := range 20_000 {
 			check(i)
@@ -181,7 +183,7 @@ func TestCache(t *testing.T) {
 			check(rnd.IntN(100)) // and some often
 		}
 	}
-	require.Len(t, c.cache.entries, maxEntries)
+	require.Len(t, c.cache.sets, maxEntries/2)
 }
 
 // AppendText takes what ParseAddr takes, in every mode, cached or not.
@@ -191,14 +193,14 @@ func TestAppendText(t *testing.T) {
 		for range 2 {
 			for _, s := range []string{"0.0.0.0", "::", "192.0.2.1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::ffff:192.0.2.1",
 				"0000:0000:0000:0000:0000:ffff:255.255.255.255"} {
-				out, a, ok := c.AppendText([]byte("x"), []byte(s))
-				require.True(t, ok, s)
-				require.Equal(t, addr(t, s), a, s)
-				require.Equal(t, string(c.AppendAddr([]byte("x"), a)), string(out), s)
+				out, k := c.AppendText([]byte("x"), []byte(s), Sum([]byte(s)))
+				require.NotNil(t, k, s)
+				require.Equal(t, addr(t, s), k.Addr, s)
+				require.Equal(t, string(c.AppendAddr([]byte("x"), k.Addr)), string(out), s)
 			}
 			for _, s := range []string{"", "-", "host", "192.0.2.1:80", "[::1]", "1.2.3.4.5", strings.Repeat("1", 200)} {
-				out, _, ok := c.AppendText([]byte("x"), []byte(s))
-				require.False(t, ok, s)
+				out, k := c.AppendText([]byte("x"), []byte(s), Sum([]byte(s)))
+				require.Nil(t, k, s)
 				require.Equal(t, "x", string(out), s)
 			}
 		}
@@ -248,13 +250,13 @@ func TestCipherAllocs(t *testing.T) {
 	var text []byte
 	for i := range uint32(200_000) {
 		text = testAddr4(i).AppendTo(text[:0])
-		dst, _, _ = c.AppendText(dst[:0], text)
+		dst, _ = c.AppendText(dst[:0], text, Sum(text))
 	}
 	i := uint32(1 << 20)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		i++
 		text = testAddr4(i).AppendTo(text[:0])
-		dst, _, _ = c.AppendText(dst[:0], text)
+		dst, _ = c.AppendText(dst[:0], text, Sum(text))
 	}))
 	require.Equal(t, plainPseudonym(t, testKey(), testAddr4(i)), string(dst))
 }
@@ -270,14 +272,15 @@ func BenchmarkAppendText(b *testing.B) {
 				var dst []byte
 				for i, a := range addrs {
 					texts[i] = a.AppendTo(nil)
-					dst, _, _ = c.AppendText(dst[:0], texts[i])
+					dst, _ = c.AppendText(dst[:0], texts[i], Sum(texts[i]))
 				}
 				require.Equal(b, string(c.AppendAddr(nil, addrs[len(addrs)-1])), string(dst))
 				b.SetBytes(16)
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
-					dst, _, _ = c.AppendText(dst[:0], texts[i&(len(addrs)-1)])
+					text := texts[i&(len(addrs)-1)]
+					dst, _ = c.AppendText(dst[:0], text, Sum(text))
 					i++
 				}
 			})

@@ -1,0 +1,58 @@
+package filter
+
+import (
+	"hushpipe/filter/prefetch"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// lookahead holds the lines that come next. What is known of their parts lies
+// anywhere in some megabytes: a processor that is told of it some lines ahead
+// need not wait for it line by line.
+type lookahead struct {
+	lines   [8]parsed
+	n       int // that were looked at
+	treated int // of these
+}
+
+// parsed is a line and what can be told from it alone.
+type parsed struct {
+	text  []byte // without its newline, or what is left of a line that is too long
+	known bool   // its format is
+	format.Line
+	sums []uint64 // of the fields: pseudonym.Sum of a client, textSum of others
+}
+
+func (a *lookahead) isEmpty() bool { return a.treated == a.n }
+func (a *lookahead) isFull() bool  { return a.n == len(a.lines) }
+func (a *lookahead) reset()        { a.n, a.treated = 0, 0 }
+
+// next returns the next line. It is treated, whatever comes of it.
+func (a *lookahead) next() *parsed {
+	a.treated++
+	return &a.lines[a.treated-1]
+}
+
+// lookAt parses a line, and adds it to those ahead.
+func (f *Filter) lookAt(line []byte) {
+	l := &f.ahead.lines[f.ahead.n]
+	l.known, l.text = f.parse(line, &l.Line)
+	l.sums = l.sums[:0]
+	if l.known {
+		for i := range l.Fields {
+			field := &l.Fields[i]
+			text := line[field.Start:field.End]
+			var sum uint64
+			if field.Kind == format.Client {
+				sum = pseudonym.Sum(text)
+				if d := f.last.day; d != nil && d.cipher != nil {
+					d.cipher.Prefetch(sum)
+				}
+			} else if sum = textSum(field.Kind, text); sum != 0 {
+				prefetch.Pair(f.clean.set(sum))
+			}
+			l.sums = append(l.sums, sum)
+		}
+	}
+	f.ahead.n++
+}
