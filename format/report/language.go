@@ -1,0 +1,153 @@
+package report
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/message/catalog"
+	"golang.org/x/text/number"
+
+	"hushpipe/format"
+)
+
+// Language writes words, numbers and dates as its readers do. It is for one
+// goroutine at a time.
+type Language struct {
+	tag     language.Tag
+	printer *message.Printer
+	*calendar
+}
+
+// calendar holds names by CLDR, which golang.org/x/text has no functions for.
+type calendar struct {
+	months   [12]string
+	weekdays [7]string // from Sunday, as in time.Weekday
+	short    int       // letters of a weekday's short form
+	date     func(year, month, mday int) string
+	week     string // fmt: week, year
+}
+
+var calendars = map[language.Tag]*calendar{
+	language.English: {
+		months: [12]string{"January", "February", "March", "April", "May", "June",
+			"July", "August", "September", "October", "November", "December"},
+		weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+		short:    3,
+		// The order of en-GB: that of en, which is en-US, is read wrongly in Europe.
+		date: func(y, m, d int) string {
+			return fmt.Sprintf("%d %s %d", d, time.Month(m).String()[:3], y)
+		},
+		week: "%[2]d-W%02[1]d",
+	},
+	language.German: {
+		months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni",
+			"Juli", "August", "September", "Oktober", "November", "Dezember"},
+		weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
+		short:    2,
+		date:     dotted,
+		week:     "KW %d %d",
+	},
+	norwegian: {
+		months: [12]string{"januar", "februar", "mars", "april", "mai", "juni",
+			"juli", "august", "september", "oktober", "november", "desember"},
+		weekdays: [7]string{"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"},
+		short:    3,
+		date:     dotted,
+		week:     "uke %d %d",
+	},
+}
+
+// norwegian is Bokmål: x/text has the numbers of nb, not of no.
+var norwegian = language.MustParse("nb")
+
+func dotted(y, m, d int) string { return fmt.Sprintf("%02d.%02d.%d", d, m, y) }
+
+// NewLanguage returns the language of a tag: en, de or no (also nb and nn),
+// with or without a region, as in de-AT or de_AT.UTF-8. For the tag "" it is
+// that of the environment, and English for what is not known there.
+func NewLanguage(tag string) (*Language, error) {
+	if tag != "" {
+		t, ok := languageTag(tag)
+		if !ok {
+			return nil, fmt.Errorf("language %q is not known: en, de, no", tag)
+		}
+		return newLanguage(t), nil
+	}
+	// As gettext does: the first that is set and not empty decides.
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if tag = os.Getenv(name); tag != "" {
+			break
+		}
+	}
+	t, _ := languageTag(tag)
+	return newLanguage(t), nil
+}
+
+// languageTag returns English for what is not known.
+func languageTag(tag string) (_ language.Tag, known bool) {
+	if end := strings.IndexAny(tag, "-_.@"); end >= 0 {
+		tag = tag[:end]
+	}
+	switch strings.ToLower(tag) {
+	case "en":
+		return language.English, true
+	case "de":
+		return language.German, true
+	case "no", "nb", "nn":
+		return norwegian, true
+	}
+	return language.English, false
+}
+
+func newLanguage(t language.Tag) *Language {
+	words := catalog.NewBuilder(catalog.Fallback(language.English))
+	for key, w := range translations {
+		words.SetString(language.German, key, w.de)
+		words.SetString(norwegian, key, w.no)
+	}
+	return &Language{t, message.NewPrinter(t, message.Catalog(words)), calendars[t]}
+}
+
+// Tag returns the language by BCP 47, as HTML's lang attribute takes it.
+func (l *Language) Tag() string { return l.tag.String() }
+
+// Text returns words by their English form, a format as fmt's; the numbers
+// among args are written as Number does.
+func (l *Language) Text(key string, args ...any) string { return l.printer.Sprintf(key, args...) }
+
+// Number returns n with separators between thousands.
+func (l *Language) Number(n uint64) string { return l.printer.Sprint(number.Decimal(n)) }
+
+// Decimal returns x with one digit after the decimal separator.
+func (l *Language) Decimal(x float64) string {
+	return l.printer.Sprint(number.Decimal(x, number.Scale(1)))
+}
+
+// Date returns a day as in 22 Nov 2026 or 22.11.2026.
+func (l *Language) Date(d format.Day) string { return l.date(d.Date()) }
+
+// Month returns the name of a month.
+func (l *Language) Month(m time.Month) string { return l.months[m-1] }
+
+// Weekday returns the name of a day of the week.
+func (l *Language) Weekday(d time.Weekday) string { return l.weekdays[d] }
+
+// Step returns the name of a step: its date, week, month or year, also where
+// the period cuts it.
+func (l *Language) Step(s Step, by By) string {
+	y, m, d := s.From.Date()
+	switch by {
+	case ByWeek:
+		year, week := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).ISOWeek()
+		return fmt.Sprintf(l.week, week, year)
+	case ByMonth:
+		return fmt.Sprintf("%s %d", l.Month(time.Month(m)), y)
+	case ByYear:
+		return fmt.Sprint(y)
+	}
+	return l.Date(s.From)
+}

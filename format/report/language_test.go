@@ -1,0 +1,98 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
+)
+
+func TestNewLanguage(t *testing.T) {
+	for tag, want := range map[string]string{
+		"en": "en", "en-GB": "en", "EN_us.UTF-8": "en",
+		"de": "de", "de_AT": "de", "de_DE.UTF-8@euro": "de",
+		"no": "nb", "nb": "nb", "nn": "nb", "nb_NO.UTF-8": "nb",
+	} {
+		l, err := NewLanguage(tag)
+		require.NoError(t, err, tag)
+		assert.Equal(t, want, l.Tag(), tag)
+	}
+	for _, tag := range []string{"fr", "C", "deutsch", "-", "e"} {
+		_, err := NewLanguage(tag)
+		assert.EqualError(t, err, `language "`+tag+`" is not known: en, de, no`)
+	}
+}
+
+func TestLanguageOfTheEnvironment(t *testing.T) {
+	for _, tt := range []struct{ all, messages, lang, want string }{
+		{"", "", "", "en"},
+		{"", "", "de_DE.UTF-8", "de"},
+		{"", "nb_NO.UTF-8", "de_DE.UTF-8", "nb"},
+		{"C.UTF-8", "nb_NO", "de_DE", "en"},
+		{"POSIX", "", "de_DE", "en"},
+		{"", "fr_FR.UTF-8", "de_DE", "en"},
+		{"de", "nb_NO", "", "de"},
+	} {
+		t.Setenv("LC_ALL", tt.all)
+		t.Setenv("LC_MESSAGES", tt.messages)
+		t.Setenv("LANG", tt.lang)
+		l, err := NewLanguage("")
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, l.Tag(), "%+v", tt)
+	}
+}
+
+func TestLanguageForms(t *testing.T) {
+	step := Step{From: format.NewDay(2027, 1, 2), To: format.NewDay(2027, 1, 3)}
+	for tag, want := range map[string][]string{
+		"en": {"0", "1,234,567", "1,234.5", "0.0", "2 Jan 2027", "2 Jan 2027", "2026-W53", "January 2027", "2027", "January", "Saturday"},
+		"de": {"0", "1.234.567", "1.234,5", "0,0", "02.01.2027", "02.01.2027", "KW 53 2026", "Januar 2027", "2027", "Januar", "Samstag"},
+		"no": {"0", "1\u00a0234\u00a0567", "1\u00a0234,5", "0,0", "02.01.2027", "02.01.2027", "uke 53 2026", "januar 2027", "2027", "januar", "lørdag"},
+	} {
+		l, err := NewLanguage(tag)
+		require.NoError(t, err)
+		assert.Equal(t, want, []string{l.Number(0), l.Number(1234567), l.Decimal(1234.5), l.Decimal(0), l.Date(step.From),
+			l.Step(step, ByDay), l.Step(step, ByWeek), l.Step(step, ByMonth), l.Step(step, ByYear),
+			l.Month(time.January), l.Weekday(time.Saturday)}, tag)
+	}
+}
+
+func TestTextWithNumbers(t *testing.T) {
+	l, err := NewLanguage("de")
+	require.NoError(t, err)
+	assert.Equal(t, "1.200 von 1.461 Tagen haben Daten", l.Text("%d of %d days have data", 1200, 1461))
+}
+
+// Every text that is asked for has its words in each language, with the same
+// arguments, and none is left that nobody asks for.
+func TestTranslations(t *testing.T) {
+	verbs := regexp.MustCompile(`%[^ ]`)
+	for key, w := range translations {
+		for _, text := range []string{w.de, w.no} {
+			assert.NotEmpty(t, text, key)
+			assert.Equal(t, verbs.FindAllString(key, -1), verbs.FindAllString(text, -1), key)
+		}
+	}
+
+	asked := regexp.MustCompile(`(?:\.Text\(|\btext )"([^"]+)"`)
+	used := map[string]bool{}
+	for _, glob := range []string{"*.go", "page/*.html", "../../cmd/hushpipe/report*.go"} {
+		files, err := filepath.Glob(glob)
+		require.NoError(t, err)
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			for _, m := range asked.FindAllSubmatch(text, -1) {
+				used[string(m[1])] = true
+				assert.Contains(t, translations, string(m[1]), name)
+			}
+		}
+	}
+	_ = used
+}
