@@ -127,6 +127,11 @@ func (l *Language) Decimal(x float64) string {
 	return l.printer.Sprint(number.Decimal(x, number.Scale(1)))
 }
 
+// Percent returns a share, 0…1, with one digit after the decimal separator.
+func (l *Language) Percent(share float64) string {
+	return l.printer.Sprint(number.Percent(share, number.Scale(1)))
+}
+
 // Date returns a day as in 22 Nov 2026 or 22.11.2026.
 func (l *Language) Date(d format.Day) string { return l.date(d.Date()) }
 

@@ -1,0 +1,257 @@
+(() => {
+  'use strict';
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const { steps, words } = data;
+  const first = steps[0].from, last = steps[steps.length - 1].to;
+  const middles = steps.map(s => (s.from + s.to) / 2);
+  const root = document.documentElement;
+  const number = new Intl.NumberFormat(data.lang);
+  const color = name => getComputedStyle(root).getPropertyValue('--' + name);
+  const el = (parent, name, className, text) => {
+    const e = parent.appendChild(document.createElement(name));
+    if (className) e.className = className;
+    if (text !== undefined) e.textContent = text;
+    return e;
+  };
+
+  // Days count from 1970-01-01.
+  const date = day => {
+    const d = new Date(day * 864e5);
+    return { y: d.getUTCFullYear(), m: d.getUTCMonth(), d: d.getUTCDate(), weekday: d.getUTCDay() };
+  };
+  const short = m => data.months[m].slice(0, 3);
+
+  // Labels of the time axis, the finest kind that has room: each step, the
+  // steps that a week, month, quarter or year begins in, every fifth year …
+  const before = i => i ? date(steps[i].from - 1) : { y: -1, m: -1 };
+  const begins = {
+    week: i => date(steps[i].from).weekday === 1,
+    month: i => date(steps[i].to - 1).m !== before(i).m,
+    quarter: i => begins.month(i) && date(steps[i].to - 1).m % 3 === 0,
+    year: i => date(steps[i].to - 1).y !== before(i).y,
+    years: i => begins.year(i) && date(steps[i].to - 1).y % 5 === 0,
+    decades: i => begins.year(i) && date(steps[i].to - 1).y % 20 === 0,
+  };
+  const kinds = [[() => true, 0], ...(data.by ? [] : [[begins.week, 0]]),
+    [begins.month, 1], [begins.quarter, 1], [begins.year, 2], [begins.years, 2], [begins.decades, 2]];
+  const label = (i, kind) => {
+    const { y, m, d } = date(kind ? steps[i].to - 1 : steps[i].from);
+    if (kind === 2 || data.by === 3) return String(y);
+    if (kind === 1 || data.by === 2) return short(m);
+    if (data.by === 1) return steps[i].label;
+    return data.lang === 'en' ? d + ' ' + short(m) : d + '. ' + short(m);
+  };
+  const axis = u => {
+    const { min, max } = u.scales.x, width = u.bbox.width / devicePixelRatio;
+    const visible = middles.map((_, i) => i).filter(i => middles[i] >= min && middles[i] <= max);
+    let ticks, kind;
+    for (const [is, k] of kinds) {
+      ticks = visible.filter(is);
+      kind = k;
+      const room = kind === 1 || data.by === 2 ? 36 : data.by === 1 && !kind ? 96 : 56;
+      if (ticks.length * room <= width) break;
+    }
+    let year;
+    return ticks.map(i => {
+      const { y } = date(steps[i].to - 1), again = y === year || kind === 2 || data.by === 3 || data.by === 1 && !kind;
+      year = y;
+      return { at: kind ? steps[i].from : middles[i], text: label(i, kind) + (again ? '' : '\n' + y) };
+    });
+  };
+
+  // Each step is drawn as wide as it is long, with a gap between where there is
+  // room; a slim column stands in front of another.
+  const columns = (base, slim) => (u, series, i0, i1) => {
+    const path = new Path2D(), values = u.data[series], dpr = devicePixelRatio;
+    for (let i = Math.max(0, i0 - 1); i <= Math.min(steps.length - 1, i1 + 1); i++) {
+      if (values[i] == null) continue;
+      let x0 = u.valToPos(steps[i].from, 'x', true), x1 = u.valToPos(steps[i].to, 'x', true);
+      const room = (x1 - x0) / dpr;
+      if (room > 3) {
+        const gap = Math.min(room * 0.1, 6) * dpr;
+        x0 += gap; x1 -= gap;
+        const widest = 96 * dpr;
+        if (x1 - x0 > widest) { x0 = (x0 + x1 - widest) / 2; x1 = x0 + widest; }
+        if (slim && room > 8) { const inset = (x1 - x0) / 5; x0 += inset; x1 -= inset; }
+      }
+      const y0 = u.valToPos(base(i), 'y', true), y1 = u.valToPos(values[i], 'y', true);
+      path.rect(x0, y1, x1 - x0, y0 - y1);
+    }
+    return { fill: path, stroke: null, clip: null, band: null, gaps: null, flags: 0 };
+  };
+
+  const hatch = (ctx, stroke) => {
+    const tile = document.createElement('canvas'), size = Math.round(8 * devicePixelRatio);
+    tile.width = tile.height = size;
+    const t = tile.getContext('2d');
+    t.strokeStyle = stroke;
+    t.lineWidth = devicePixelRatio;
+    for (const o of [-size, 0, size]) { t.moveTo(o, size); t.lineTo(o + size, 0); }
+    t.stroke();
+    return ctx.createPattern(tile, 'repeat');
+  };
+  const drawGaps = u => {
+    if (!data.gaps) return;
+    const { left, top, width, height } = u.bbox;
+    u.ctx.save();
+    u.ctx.fillStyle = hatch(u.ctx, color('hatch'));
+    for (const [from, to] of data.gaps) {
+      const x0 = Math.max(left, u.valToPos(from, 'x', true)), x1 = Math.min(left + width, u.valToPos(to, 'x', true));
+      if (x1 > x0) u.ctx.fillRect(x0, top, Math.max(1, x1 - x0), height);
+    }
+    u.ctx.restore();
+  };
+
+  const tooltip = parent => {
+    const tip = el(parent, 'div', 'tip');
+    tip.hidden = true;
+    tip.setAttribute('aria-hidden', 'true');
+    return (x, y) => {
+      tip.hidden = x == null;
+      if (tip.hidden) return tip;
+      const w = tip.offsetWidth, most = parent.clientWidth - w;
+      tip.style.left = Math.max(0, Math.min(most, x + 14 + w > parent.clientWidth ? x - w - 14 : x + 14)) + 'px';
+      tip.style.top = Math.max(0, y) + 'px';
+      return tip;
+    };
+  };
+
+  const charts = [];
+  const sync = uPlot.sync('charts');
+  // chart draws series of {label, values, color, mark}, each column from 0 or,
+  // stacked, from the series below.
+  const chart = (id, series, stacked, height) => {
+    const box = document.getElementById(id);
+    const legend = el(box, 'div', 'legend');
+    // The plot is in the tab order, the legend's buttons are no part of an image.
+    box.before(legend);
+    const shown = series.map(() => true);
+    const order = [...series.keys()]; // of legend and tooltip: what stands in front first
+    if (!stacked) order.reverse();
+    const sums = () => {
+      const top = steps.map(() => 0);
+      return series.map((s, k) => s.values.map((v, i) => {
+        if (v == null || !stacked) return v;
+        if (shown[k]) top[i] += v;
+        return top[i];
+      }));
+    };
+    const bottom = k => i => stacked && shown[k] ? u.data[k + 1][i] - series[k].values[i] : 0;
+    const show = tooltip(box);
+    const size = () => ({ width: root.classList.contains('printing') ? 680 : box.clientWidth, height: height() });
+    const u = new uPlot({
+      ...size(),
+      padding: [8, 18, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { setScale: true, x: true, y: false }, sync: { key: 'charts' } },
+      scales: {
+        x: { time: false, range: (_, min, max) => min === middles[0] && max === middles[middles.length - 1] ? [first, last] : [min, max] },
+        y: { range: (_, min, max) => [0, max > 0 ? max * 1.06 : 1] },
+      },
+      axes: [
+        {
+          stroke: () => color('muted'), font: '12px system-ui, sans-serif', size: 46, gap: 6,
+          grid: { show: false }, ticks: { stroke: () => color('line'), width: 1, size: 4 },
+          splits: u => axis(u).map(t => t.at),
+          values: u => axis(u).map(t => t.text),
+        },
+        {
+          stroke: () => color('muted'), font: '12px system-ui, sans-serif', gap: 6,
+          size: (u, values) => 14 + 7 * Math.max(2, ...(values || []).map(v => v.length)),
+          incrs: [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9].flatMap(n => [n, 2 * n, 5 * n]),
+          grid: { stroke: () => color('line'), width: 1 }, ticks: { show: false },
+          values: (_, splits) => splits.map(v => number.format(v)),
+        },
+      ],
+      series: [{}, ...series.map((s, k) => ({
+        label: s.label, fill: () => color(s.color), stroke: null, width: 0, points: { show: false }, paths: columns(bottom(k), s.slim),
+      }))],
+      hooks: {
+        drawClear: [drawGaps],
+        setCursor: [u => {
+          const { idx, left } = u.cursor;
+          if (idx == null || left < 0) { show(null); return; }
+          const tip = show(0, 0);
+          tip.replaceChildren();
+          el(tip, 'b', '', steps[idx].label);
+          if (steps[idx].conferences === null) el(tip, 'div', '', words.noData);
+          else {
+            order.filter(k => shown[k]).forEach(k => {
+              const s = series[k];
+              const row = el(tip, 'div');
+              el(row, 'i', s.mark);
+              el(row, 'span', '', s.label);
+              el(row, 'span', '', number.format(s.values[idx]));
+            });
+            if (steps[idx].missing) el(tip, 'div', '', words.missing + ': ' + number.format(steps[idx].missing));
+          }
+          show(u.over.offsetLeft + left, 8);
+          if (document.activeElement === box) {
+            document.getElementById('said').textContent = [...tip.children].map(row => [...row.childNodes].map(n => n.textContent).join(' ').trim()).join(', ');
+          }
+        }],
+      },
+    }, [middles, ...sums()], box);
+
+    order.forEach(k => {
+      const s = series[k];
+      const button = el(legend, 'button');
+      button.type = 'button';
+      button.setAttribute('aria-pressed', 'true');
+      el(button, 'i', s.mark);
+      el(button, 'span', '', s.label);
+      button.addEventListener('click', () => {
+        shown[k] = !shown[k];
+        button.setAttribute('aria-pressed', shown[k]);
+        u.batch(() => { u.setData([middles, ...sums()], false); u.setSeries(k + 1, { show: shown[k] }); u.redraw(true, true); });
+      });
+    });
+    if (data.gaps) {
+      const mark = el(legend, 'span');
+      el(mark, 'i', 'gap');
+      el(mark, 'span', '', words.noData);
+    }
+
+    box.addEventListener('keydown', e => {
+      const at = u.cursor.left < 0 ? null : u.cursor.idx;
+      const to = { ArrowLeft: at === null ? steps.length - 1 : at - 1, ArrowRight: at === null ? 0 : at + 1, Home: 0, End: steps.length - 1 }[e.key];
+      if (to === undefined && e.key !== 'Escape') return;
+      e.preventDefault();
+      if (e.key === 'Escape') { u.setScale('x', { min: middles[0], max: middles[middles.length - 1] }); u.setCursor({ left: -10, top: -10 }); return; }
+      const i = Math.max(0, Math.min(steps.length - 1, to));
+      u.setCursor({ left: u.valToPos(middles[i], 'x'), top: 10 });
+    });
+    box.addEventListener('blur', () => u.setCursor({ left: -10, top: -10 }));
+    const fit = () => u.setSize(size());
+    new ResizeObserver(() => { if (box.clientWidth !== u.width) fit(); }).observe(box);
+    charts.push({ u, fit });
+  };
+
+  const narrow = matchMedia('(max-width: 36rem)');
+  chart('chart-time', [
+    { label: words.participants, values: steps.map(s => s.participants), color: 'second', mark: 'c1' },
+    { label: words.conferences, values: steps.map(s => s.conferences), color: 'first', mark: 'c0', slim: true },
+  ], false, () => narrow.matches ? 240 : 320);
+  chart('chart-sizes', data.classes.map((c, k) => (
+    { label: c, values: steps.map(s => s.sizes && s.sizes[k]), color: 's' + k, mark: 's' + k }
+  )), true, () => 240);
+
+  const map = document.querySelector('.map');
+  const wrap = map.parentElement;
+  wrap.style.position = 'relative';
+  const showCell = tooltip(wrap);
+  map.addEventListener('pointerover', e => {
+    const cell = e.target.closest('[data-tip]');
+    if (!cell) { showCell(null); return; }
+    showCell(0, 0).textContent = cell.dataset.tip;
+    showCell(cell.offsetLeft + cell.offsetWidth, map.offsetTop + cell.offsetTop - 34);
+  });
+  map.addEventListener('pointerleave', () => showCell(null));
+
+  const redraw = () => charts.forEach(({ u }) => u.redraw(false));
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+  // A canvas is printed as it stands: on paper it is light and fits the page.
+  const printing = on => () => { root.classList.toggle('printing', on); charts.forEach(({ fit }) => fit()); redraw(); };
+  addEventListener('beforeprint', printing(true));
+  addEventListener('afterprint', printing(false));
+})();
