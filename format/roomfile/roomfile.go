@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -57,7 +58,11 @@ const maxLineErrors = 10
 // newline and lines in another order are accepted. For each other flaw the
 // error holds a *LineError, up to ten, and the entries are those of the lines
 // that are whole; of two with one hash the larger counts.
-func Parse(b []byte) ([]Entry, error) {
+func Parse(b []byte) ([]Entry, error) { return ParseUpTo(b, math.MaxUint64) }
+
+// ParseUpTo is Parse for files of anybody's, in which a count beyond most is
+// one more flaw.
+func ParseUpTo(b []byte, most uint64) ([]Entry, error) {
 	type numbered struct {
 		Entry
 		line int
@@ -78,6 +83,9 @@ func Parse(b []byte) ([]Entry, error) {
 		var line []byte
 		line, b, _ = bytes.Cut(b, []byte("\n"))
 		e, reason := parseLine(bytes.TrimSuffix(line, []byte("\r")))
+		if reason == "" && e.Count > most {
+			reason = "the count is beyond " + strconv.FormatUint(most, 10)
+		}
 		if reason != "" {
 			fail(n, reason)
 			continue

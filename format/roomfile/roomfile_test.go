@@ -78,6 +78,15 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseUpTo(t *testing.T) {
+	entries, err := ParseUpTo([]byte(published), 56)
+	require.NoError(t, err)
+	assert.Len(t, entries, 2)
+	entries, err = ParseUpTo([]byte(published), 55)
+	assert.EqualError(t, err, "line 1: the count is beyond 55")
+	assert.Equal(t, "5 "+hash+"\n", string(Append(nil, entries)))
+}
+
 func TestParseErrors(t *testing.T) {
 	_, err := Parse([]byte(strings.Repeat("192.0.2.1\n", 13)))
 	var line *LineError
