@@ -2,7 +2,11 @@
 // as text, CSV, JSON, Markdown and as a page.
 package report
 
-import "hushpipe/format"
+import (
+	"fmt"
+
+	"hushpipe/format"
+)
 
 // By is the length of one step of a report.
 type By int
@@ -13,6 +17,21 @@ const (
 	ByMonth
 	ByYear
 )
+
+var byNames = [...]string{"day", "week", "month", "year"}
+
+// ParseBy reads day, week, month or year.
+func ParseBy(name string) (By, error) {
+	for by, known := range byNames {
+		if name == known {
+			return By(by), nil
+		}
+	}
+	return 0, fmt.Errorf("step %q is not known: give day, week, month or year", name)
+}
+
+// String returns day, week, month or year.
+func (by By) String() string { return byNames[by] }
 
 // Report is what is known of a period. A conference is a room on a day, used
 // from at least Min addresses; its participants are these addresses.
@@ -38,11 +57,12 @@ type Step struct {
 type Figures struct {
 	Known        int // days that have a file, an empty one as well
 	Missing      int // days that have none: a gap, never a zero
+	Partial      int // of Known: days that one of several sources has no readable file of, though it has earlier and later ones
 	Conferences  uint64
 	Participants uint64
 	Mean, Median float64 // participants of a conference; 0 without one
 	Largest      uint64
-	Sizes        [len(SizeClasses)]uint64 // conferences by class
+	Sizes        [len(SizeClasses)]uint64 // conferences by class; with Min 1, those of one participant are in none
 }
 
 // Recurrence is how many rooms held a conference on so many days.

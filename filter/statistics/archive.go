@@ -1,0 +1,210 @@
+// Package statistics implements the figures of a period, taken from room files.
+package statistics
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"hushpipe/filter/archive"
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+const (
+	// maxCount is a count beyond any sense: a room with a billion addresses. Sums
+	// of such counts fit 64 bits up to 18 billion lines.
+	maxCount = 1_000_000_000
+	// maxSize bounds the memory for one file, at five million rooms.
+	maxSize = 256 << 20
+)
+
+// Archive is what was found of room files: of each stream, which is one server
+// or one log, one file a day.
+type Archive struct {
+	streams []*stream
+	fault   func(error)
+}
+
+// stream is one directory, or all files that were named one by one.
+type stream struct {
+	path        string // "" for files named one by one
+	files       map[format.Day][]string
+	first, last format.Day // of files; first is after last where there is none
+}
+
+func newStream(path string) *stream {
+	return &stream{path: path, files: map[format.Day][]string{}, first: LastDay, last: FirstDay}
+}
+
+// Find looks for the room files of paths: each directory, searched with all
+// below it, is a stream of its own; plain files are one stream together. Files
+// are named by their day; in a directory others are passed over, and symbolic
+// links among them are not followed. Find reads no file. What is wrong is told
+// to fault, here and by the methods: one line each, with the file.
+func Find(paths []string, fault func(error)) *Archive {
+	a := &Archive{fault: fault}
+	single := newStream("")
+	seen := map[identity]string{}
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		switch {
+		case err != nil:
+			fault(named(path, err))
+		case st.IsDir():
+			s := newStream(path)
+			a.streams = append(a.streams, s)
+			a.walk(s, seen)
+		default:
+			a.add(single, path, st, true, seen)
+		}
+	}
+	if len(single.files) > 0 {
+		a.streams = append(a.streams, single)
+	}
+	return a
+}
+
+// identity tells a file that is found twice. Programs that save space give one
+// file the names of several days, where these are empty, say.
+type identity struct {
+	dev, ino uint64
+	day      format.Day
+}
+
+func (a *Archive) walk(s *stream, seen map[identity]string) {
+	// With the slash a link that the path itself is gets followed.
+	filepath.WalkDir(s.path+"/", func(path string, d fs.DirEntry, err error) error {
+		hidden := strings.HasPrefix(filepath.Base(path), ".") && d != nil && path != s.path+"/"
+		switch {
+		case err != nil:
+			a.fault(named(path, err))
+		case hidden && d.IsDir():
+			return fs.SkipDir
+		case hidden, d.IsDir(), strings.HasSuffix(path, rotate.DamagedSuffix):
+			// files in the making, and what was kept aside
+		default:
+			st, err := d.Info()
+			if err != nil {
+				a.fault(named(path, err))
+				break
+			}
+			a.add(s, path, st, false, seen)
+		}
+		return nil
+	})
+}
+
+// add takes a file into a stream. One that was asked for must have a date.
+func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen map[identity]string) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	day, dated, err := dayOf(abs)
+	switch {
+	case err == nil && !dated && asked:
+		err = errors.New("its name has no date: name it as 2026-11-22.txt")
+	case err == nil && dated && st.Mode().Type() == fs.ModeSymlink:
+		err = errors.New("is a symbolic link: name what it leads to")
+	case err == nil && dated && !st.Mode().IsRegular():
+		err = errors.New("is no regular file")
+	}
+	if err != nil {
+		a.fault(named(path, err))
+		return
+	}
+	if !dated {
+		return
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		id := identity{uint64(sys.Dev), uint64(sys.Ino), day}
+		if other, twice := seen[id]; twice {
+			a.fault(fmt.Errorf("%s: is the same file as %s; it is read once", path, other))
+			return
+		}
+		seen[id] = path
+	}
+	s.files[day] = append(s.files[day], path)
+	s.first, s.last = min(s.first, day), max(s.last, day)
+}
+
+// Span returns the first and the last day that has a file; ok is false where
+// there is none.
+func (a *Archive) Span() (first, last format.Day, ok bool) {
+	first, last = LastDay, FirstDay
+	for _, s := range a.streams {
+		first, last = min(first, s.first), max(last, s.last)
+	}
+	return first, last, first <= last
+}
+
+// read returns the entries of a stream's day, sorted by hash; known is false
+// for a day without a file that could be read. Of several files each hash gets
+// the largest of its counts, as in a room file that is written anew.
+func (a *Archive) read(s *stream, day format.Day) (entries []roomfile.Entry, known bool) {
+	paths := s.files[day]
+	for i, path := range paths {
+		if i > 0 {
+			a.fault(fmt.Errorf("%s: is a second file of %s, beside %s; each room counts once, with the larger count", path, day, paths[0]))
+		}
+		text, err := readFile(path)
+		if err != nil {
+			a.fault(named(path, err))
+			continue
+		}
+		read, err := roomfile.ParseUpTo(text, maxCount)
+		if err != nil {
+			// One error for each line.
+			for flaw := range strings.SplitSeq(err.Error(), "\n") {
+				a.fault(fmt.Errorf("%s: %s", path, flaw))
+			}
+		}
+		if known {
+			read = roomfile.Merge(entries, read)
+		}
+		entries, known = read, true
+	}
+	return entries, known
+}
+
+// readFile returns what is in a file, plain or compressed.
+func readFile(path string) ([]byte, error) {
+	f, err := archive.Open(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := archive.NewReader([]*archive.File{f}, 1)
+	defer r.Close()
+	var text []byte
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return text, nil
+		}
+		if err = cmp.Or(err, b.Err); err != nil {
+			return nil, err
+		}
+		if text = append(text, b.Bytes()...); len(text) > maxSize {
+			return nil, fmt.Errorf("is larger than %d MiB", maxSize>>20)
+		}
+		r.Free(b)
+	}
+}
+
+// named puts the path before an error that may have it already.
+func named(path string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return fmt.Errorf("%s: %w", filepath.Clean(path), err)
+}

@@ -1,0 +1,184 @@
+package statistics
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"hushpipe/format"
+	"hushpipe/format/report"
+)
+
+// Report computes the figures of the days from first to last, both included, in
+// steps of by. Conferences are the rooms of each day that have a count of least
+// or more, 1 or above. One hash in two streams on a day is two conferences: two
+// servers know nothing of each other's rooms. Among the recurring rooms it is
+// one room on one day, since a room can move from server to server.
+func (a *Archive) Report(first, last format.Day, by report.By, least uint64) *report.Report {
+	r := &report.Report{From: first, To: last, By: by, Min: least}
+	for _, s := range a.streams {
+		if s.path != "" && !s.has(first, last) {
+			a.fault(fmt.Errorf("%s: no room file of a day from %s to %s", s.path, first, last))
+		}
+	}
+	rooms := map[[20]byte]appearances{}
+	total, step := newTally(), newTally()
+	begin := first
+	for day := first; day <= last; day++ {
+		t := a.tally(day, least, rooms)
+		r.Days = append(r.Days, report.Step{From: day, To: day, Figures: t.figures()})
+		total.merge(t)
+		step.merge(t)
+		if day == last || stepOf(day+1, by) != stepOf(day, by) {
+			r.Steps = append(r.Steps, report.Step{From: begin, To: day, Figures: step.figures()})
+			begin, step = day+1, newTally()
+		}
+	}
+	r.Total = total.figures()
+	r.Recurring = recurrences(rooms)
+	return r
+}
+
+// has reports whether the stream has a file of the period.
+func (s *stream) has(first, last format.Day) bool {
+	for day := range s.files {
+		if first <= day && day <= last {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether the stream has files of days before and after, though
+// none of this day.
+func (s *stream) lacks(day format.Day) bool {
+	return len(s.files[day]) == 0 && s.first < day && day < s.last
+}
+
+// stepOf numbers the steps.
+func stepOf(day format.Day, by report.By) int {
+	year, month, _ := day.Date()
+	switch by {
+	case report.ByWeek:
+		return int(day+3) / 7 // 1970-01-01 was a Thursday
+	case report.ByMonth:
+		return year*12 + month
+	case report.ByYear:
+		return year
+	}
+	return int(day)
+}
+
+// appearances is on how many days a room held a conference.
+type appearances struct {
+	last format.Day
+	days int
+}
+
+func recurrences(rooms map[[20]byte]appearances) []report.Recurrence {
+	by := map[int]uint64{}
+	for _, seen := range rooms {
+		by[seen.days]++
+	}
+	var list []report.Recurrence
+	for _, days := range slices.Sorted(maps.Keys(by)) {
+		list = append(list, report.Recurrence{Days: days, Rooms: by[days]})
+	}
+	return list
+}
+
+// tally is how many conferences of each size there were.
+type tally struct {
+	sizes                   map[uint64]uint64
+	known, missing, partial int
+}
+
+func newTally() *tally { return &tally{sizes: map[uint64]uint64{}} }
+
+// tally reads one day.
+func (a *Archive) tally(day format.Day, least uint64, rooms map[[20]byte]appearances) *tally {
+	t := newTally()
+	read := 0
+	for _, s := range a.streams {
+		entries, ok := a.read(s, day)
+		switch {
+		case ok:
+			read++
+		case len(s.files[day]) > 0 || s.lacks(day):
+			t.partial = 1
+		}
+		for _, e := range entries {
+			if e.Count < least {
+				continue
+			}
+			t.sizes[e.Count]++
+			if seen := rooms[e.Hash]; seen.days == 0 || seen.last != day {
+				rooms[e.Hash] = appearances{day, seen.days + 1}
+			}
+		}
+	}
+	if t.known = min(read, 1); t.known == 0 {
+		t.missing, t.partial = 1, 0
+	}
+	return t
+}
+
+func (t *tally) merge(other *tally) {
+	t.known += other.known
+	t.missing += other.missing
+	t.partial += other.partial
+	for size, n := range other.sizes {
+		t.sizes[size] += n
+	}
+}
+
+func (t *tally) figures() report.Figures {
+	f := report.Figures{Known: t.known, Missing: t.missing, Partial: t.partial}
+	sizes := slices.Sorted(maps.Keys(t.sizes))
+	for _, size := range sizes {
+		n := t.sizes[size]
+		f.Conferences += n
+		f.Participants += n * size
+		f.Largest = size
+		for i, class := range report.SizeClasses {
+			if class.From <= size && (size <= class.To || class.To == 0) {
+				f.Sizes[i] += n
+			}
+		}
+	}
+	if f.Conferences == 0 {
+		return f
+	}
+	f.Mean = float64(f.Participants) / float64(f.Conferences)
+	// Of an even number, the median is the mean of the two in the middle.
+	low, high := t.nth(sizes, (f.Conferences-1)/2), t.nth(sizes, f.Conferences/2)
+	f.Median = float64(low+high) / 2
+	return f
+}
+
+// nth returns the size of the conference that has n smaller ones before it, in
+// the order of sizes.
+func (t *tally) nth(sizes []uint64, n uint64) uint64 {
+	i := slices.IndexFunc(sizes, func(size uint64) bool {
+		if n < t.sizes[size] {
+			return true
+		}
+		n -= t.sizes[size]
+		return false
+	})
+	return sizes[i]
+}
+
+// Covering returns the step for a period where none is asked for: short enough
+// to show a rhythm, and not more of them than a screen or two can hold.
+func Covering(first, last format.Day) report.By {
+	switch days := last - first + 1; {
+	case days <= 31:
+		return report.ByDay
+	case days <= 184:
+		return report.ByWeek
+	case days <= 5*366:
+		return report.ByMonth
+	}
+	return report.ByYear
+}

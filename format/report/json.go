@@ -1,0 +1,93 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+)
+
+// JSON writes the report as one object. Its fields, which are added to, but not
+// renamed or dropped:
+//
+//	from, to       dates as 2026-11-22, both included
+//	by             the length of a step: day, week, month or year
+//	min            from how many participants on it is a conference
+//	size_classes   participants of each class, "from" and "to" included; the last has no "to"
+//	total          the figures of all of the period
+//	steps          objects with "from", "to" and the figures of each step
+//	recurring      objects: "rooms" held conferences on exactly so many "days"
+//
+// The figures:
+//
+//	known_days     days that have data
+//	missing_days   days that have none
+//	partial_days   known days of which one of several sources has none
+//	conferences, participants
+//	mean, median   participants of a conference; 0 without one
+//	largest        participants of the largest conference
+//	sizes          conferences in each of size_classes
+//
+// Where there is no known day, those from conferences on are null.
+func JSON(w io.Writer, r *Report) error {
+	type class struct {
+		From uint64  `json:"from"`
+		To   *uint64 `json:"to,omitempty"`
+	}
+	type recurrence struct {
+		Days  int    `json:"days"`
+		Rooms uint64 `json:"rooms"`
+	}
+	type step struct {
+		From string `json:"from"`
+		To   string `json:"to"`
+		figures
+	}
+	object := struct {
+		From      string       `json:"from"`
+		To        string       `json:"to"`
+		By        string       `json:"by"`
+		Min       uint64       `json:"min"`
+		Classes   []class      `json:"size_classes"`
+		Total     figures      `json:"total"`
+		Steps     []step       `json:"steps"`
+		Recurring []recurrence `json:"recurring"`
+	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Min: r.Min,
+		Total: figuresOf(r.Total), Recurring: []recurrence{}}
+	for _, c := range SizeClasses {
+		one := class{From: c.From}
+		if c.To > 0 {
+			one.To = &c.To
+		}
+		object.Classes = append(object.Classes, one)
+	}
+	for _, s := range r.Steps {
+		object.Steps = append(object.Steps, step{s.From.String(), s.To.String(), figuresOf(s.Figures)})
+	}
+	for _, again := range r.Recurring {
+		object.Recurring = append(object.Recurring, recurrence(again))
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(object)
+}
+
+// figures are nil from Conferences on where nothing is known.
+type figures struct {
+	Known        int      `json:"known_days"`
+	Missing      int      `json:"missing_days"`
+	Partial      int      `json:"partial_days"`
+	Conferences  *uint64  `json:"conferences"`
+	Participants *uint64  `json:"participants"`
+	Mean         *float64 `json:"mean"`
+	Median       *float64 `json:"median"`
+	Largest      *uint64  `json:"largest"`
+	Sizes        []uint64 `json:"sizes"`
+}
+
+func figuresOf(f Figures) figures {
+	out := figures{Known: f.Known, Missing: f.Missing, Partial: f.Partial}
+	if f.Known > 0 {
+		out.Conferences, out.Participants, out.Largest = &f.Conferences, &f.Participants, &f.Largest
+		out.Mean, out.Median, out.Sizes = &f.Mean, &f.Median, f.Sizes[:]
+	}
+	return out
+}
