@@ -32,6 +32,37 @@ const lookup = time.Second
 // files would be none at all. Without a key directory the keys stay in memory,
 // and no line is lost: it has the right to itself only.
 func confine(dir, keys string) string {
+	return restrict(func() ([]landlock.Rule, error) {
+		paths, err := reach(dir, keys)
+		return []landlock.Rule{landlock.PathAccess(work, paths...)}, err
+	})
+}
+
+// confineReader leaves the process the files and directories at paths, to be
+// read, and of others only those of one directory, "" for none, to work on.
+func confineReader(paths []string, dir string) string {
+	return restrict(func() ([]landlock.Rule, error) {
+		var rules []landlock.Rule
+		for _, path := range paths {
+			st, err := os.Stat(path)
+			if err != nil {
+				continue // comes up again
+			}
+			var rights landlock.AccessFSSet = llsys.AccessFSReadFile
+			if st.IsDir() { // elsewhere this right is an error
+				rights |= llsys.AccessFSReadDir
+			}
+			rules = append(rules, landlock.PathAccess(rights, path))
+		}
+		if dir != "" {
+			rules = append(rules, landlock.PathAccess(work, dir))
+		}
+		return rules, nil
+	})
+}
+
+// restrict is confine for the rules that find returns.
+func restrict(find func() ([]landlock.Rule, error)) string {
 	time.Now().Zone() // reads the zone's file before that is out of reach
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch {
@@ -43,13 +74,13 @@ func confine(dir, keys string) string {
 		return "not confined: landlock: " + errno.Error()
 	}
 	type answer struct {
-		paths []string
+		rules []landlock.Rule
 		err   error
 	}
 	found := make(chan answer, 1)
 	go func() {
-		paths, err := reach(dir, keys)
-		found <- answer{paths, err}
+		rules, err := find()
+		found <- answer{rules, err}
 	}()
 	var a answer
 	select {
@@ -60,10 +91,8 @@ func confine(dir, keys string) string {
 	if a.err != nil {
 		return "not confined: " + a.err.Error()
 	}
-	err := landlock.V11.BestEffort().Restrict(
-		landlock.PathAccess(work, a.paths...),
-		landlock.PathAccess(llsys.AccessFSReadFile|llsys.AccessFSWriteFile, os.DevNull),
-	)
+	err := landlock.V11.BestEffort().Restrict(append(a.rules,
+		landlock.PathAccess(llsys.AccessFSReadFile|llsys.AccessFSWriteFile, os.DevNull))...)
 	if err != nil {
 		return "not confined: " + err.Error()
 	}

@@ -67,6 +67,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		filterCommand(stdin, say),
 		replayCommand(stdin, say),
 		roomsCommand(say),
+		reportCommand(stdout, say),
 		revealCommand(stdin, say),
 		purgeCommand(say),
 		statusCommand(),

@@ -73,13 +73,21 @@ func (m *messages) about(topic, line string) {
 }
 
 func (m *messages) sayf(text string, args ...any) {
-	line := "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")) + "\n"
+	line := message(text, args...)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bar {
 		line = clearLine + line
 	}
 	m.send(line)
+}
+
+// list says one line of many, of which none may be dropped: it waits for
+// stderr, as only a command may that keeps nobody waiting.
+func (m *messages) list(text string, args ...any) { m.lines <- message(text, args...) }
+
+func message(text string, args ...any) string {
+	return "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")) + "\n"
 }
 
 // send takes what is to be written. The caller holds m.mu.

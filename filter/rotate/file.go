@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ var (
 const (
 	fileMode   = 0o640
 	secretMode = 0o600
+	publicMode = 0o644
 	dirMode    = 0o750
 )
 
@@ -232,6 +234,21 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 		return "", nil, bare(err)
 	}
 	return name, f, nil
+}
+
+// Publish puts data in the place of the file at path, as ReplaceFile does,
+// outside of DIR and for everybody to read: mode 0644, or that of the old file
+// where it allows less.
+func Publish(path string, data []byte) error {
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
+	if err == nil {
+		defer unix.Close(at)
+		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
 }
 
 // replaceFile puts data in the place of the file name, at once, or leaves it as

@@ -39,7 +39,7 @@ func JSON(w io.Writer, r *Report) error {
 	type step struct {
 		From string `json:"from"`
 		To   string `json:"to"`
-		figures
+		jsonFigures
 	}
 	object := struct {
 		From      string       `json:"from"`
@@ -47,11 +47,11 @@ func JSON(w io.Writer, r *Report) error {
 		By        string       `json:"by"`
 		Min       uint64       `json:"min"`
 		Classes   []class      `json:"size_classes"`
-		Total     figures      `json:"total"`
+		Total     jsonFigures  `json:"total"`
 		Steps     []step       `json:"steps"`
 		Recurring []recurrence `json:"recurring"`
 	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Min: r.Min,
-		Total: figuresOf(r.Total), Recurring: []recurrence{}}
+		Total: asJSON(r.Total), Recurring: []recurrence{}}
 	for _, c := range SizeClasses {
 		one := class{From: c.From}
 		if c.To > 0 {
@@ -60,7 +60,7 @@ func JSON(w io.Writer, r *Report) error {
 		object.Classes = append(object.Classes, one)
 	}
 	for _, s := range r.Steps {
-		object.Steps = append(object.Steps, step{s.From.String(), s.To.String(), figuresOf(s.Figures)})
+		object.Steps = append(object.Steps, step{s.From.String(), s.To.String(), asJSON(s.Figures)})
 	}
 	for _, again := range r.Recurring {
 		object.Recurring = append(object.Recurring, recurrence(again))
@@ -70,8 +70,8 @@ func JSON(w io.Writer, r *Report) error {
 	return enc.Encode(object)
 }
 
-// figures are nil from Conferences on where nothing is known.
-type figures struct {
+// jsonFigures are nil from Conferences on where nothing is known.
+type jsonFigures struct {
 	Known        int      `json:"known_days"`
 	Missing      int      `json:"missing_days"`
 	Partial      int      `json:"partial_days"`
@@ -83,8 +83,8 @@ type figures struct {
 	Sizes        []uint64 `json:"sizes"`
 }
 
-func figuresOf(f Figures) figures {
-	out := figures{Known: f.Known, Missing: f.Missing, Partial: f.Partial}
+func asJSON(f Figures) jsonFigures {
+	out := jsonFigures{Known: f.Known, Missing: f.Missing, Partial: f.Partial}
 	if f.Known > 0 {
 		out.Conferences, out.Participants, out.Largest = &f.Conferences, &f.Participants, &f.Largest
 		out.Mean, out.Median, out.Sizes = &f.Mean, &f.Median, f.Sizes[:]

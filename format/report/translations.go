@@ -63,4 +63,11 @@ var translations = map[string]struct{ de, no string }{
 	"cannot be found here: the figures come from daily files that hold one number and a hash for each room. No address, no name and no hash is in this page, and it loads nothing from any server.": {
 		"sind hier nicht zu finden: Die Zahlen stammen aus täglichen Dateien, in denen für jeden Raum eine Zahl und ein Hash stehen. Auf dieser Seite stehen keine Adresse, kein Name und kein Hash, und sie lädt nichts von einem Server.",
 		"finnes ikke her: Tallene kommer fra daglige filer som har ett tall og en hash for hvert rom. På denne siden står ingen adresse, ikke noe navn og ingen hash, og den henter ingenting fra noen server."},
+
+	"Period":                    {"Zeitraum", "Periode"},
+	"Mean":                      {"Mittel", "Gjennomsnitt"},
+	"Median":                    {"Median", "Median"},
+	"Days with data":            {"Tage mit Daten", "Dager med data"},
+	"Days with incomplete data": {"Tage mit unvollständigen Daten", "Dager med ufullstendige data"},
+	"Days with a conference":    {"Tage mit einer Konferenz", "Dager med konferanse"},
 }

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/filter/statistics"
+	"hushpipe/filter/store"
+	"hushpipe/format"
+	"hushpipe/format/report"
+)
+
+// reportFlags is the command line of report.
+type reportFlags struct {
+	from, to, month, last string
+	by                    string
+	least                 atLeastOne
+	csv, json, markdown   bool
+	html                  string
+	language              string
+	strict                bool
+}
+
+func reportCommand(stdout *os.File, say *messages) *cobra.Command {
+	o := &reportFlags{least: 2}
+	cmd := &cobra.Command{
+		Use:   "report [flags] DIR|FILE…",
+		Short: "Show figures over a period: table, chart, CSV, JSON, Markdown, page",
+		Long: `Show how many conferences there were in a period, and how many participants:
+from the room files of DIRs, and from files in the same form, COUNT SHA1(ROOM),
+one a day, whose names hold the date, as 2026-11-22, 20261122, 22.11.2026 or
+2026/11/22. Each directory is a source of its own; files that are named one by
+one are one source together.
+
+A room on a day is a conference, and the addresses that used it are its
+participants; rooms with fewer than --min are dropped. A day without a file is
+a gap, an empty file is a day without a conference. Days that are not over are
+left out: 'hushpipe rooms' shows them. Late lines can still raise the figures
+of days whose keys live.`,
+		Example: `  hushpipe report /var/log/hushpipe
+  hushpipe report --month 2026-03 --by day /var/log/hushpipe /srv/meet-usage
+  hushpipe report --last 365d --html /var/www/html/usage.html /var/log/hushpipe`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("no DIR or FILE given; see '%s --help'", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, group := range [][]string{{"from", "month", "last"}, {"to", "month", "last"}, {"csv", "json", "markdown", "html"}} {
+				if err := exclusive(cmd.Flags(), group); err != nil {
+					return err
+				}
+			}
+			return o.report(args, cmd.OutOrStdout(), stdout, format.DayOf(time.Now()), say)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.from, "from", "", "`DATE` of the first day, as 2026-01-01 (default the first that has a file)")
+	flags.StringVar(&o.to, "to", "", "`DATE` of the last day (default the last that has a file)")
+	flags.StringVar(&o.month, "month", "", "`MONTH` that is the period, as 2026-03")
+	flags.StringVar(&o.last, "last", "", "`DAYS` up to yesterday that are the period, as 30d")
+	flags.StringVar(&o.by, "by", "", "`STEP` of the table: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
+	flags.Var(&o.least, "min", "`NUMBER` of participants from which on it is a conference")
+	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
+	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
+	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
+	flags.StringVar(&o.html, "html", "", "write a page with charts to `FILE`, readable for everybody, whole or not at all")
+	flags.StringVar(&o.language, "lang", "", "`LANGUAGE` of text, Markdown and page: en, de or no (default by the environment)")
+	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
+	return cmd
+}
+
+// exclusive refuses two flags of a group.
+func exclusive(flags *pflag.FlagSet, group []string) error {
+	var given []string
+	for _, name := range group {
+		if flags.Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return usage("%s exclude each other: give one of them", strings.Join(given, " and "))
+	}
+	return nil
+}
+
+// report is the whole of it.
+func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today format.Day, say *messages) error {
+	asked, err := o.period(today, say)
+	if err != nil {
+		return err
+	}
+	var by report.By
+	if o.by != "" {
+		if by, err = report.ParseBy(o.by); err != nil {
+			return usage("--by: %w", err)
+		}
+	}
+	language, err := report.NewLanguage(o.language)
+	if err != nil {
+		return usage("--lang: %w", err)
+	}
+	paths, dir := roomPaths(args), ""
+	if o.html != "" {
+		dir = filepath.Dir(o.html)
+	}
+	confineReader(paths, dir)
+
+	faults := uint64(0)
+	archive := statistics.Find(paths, func(err error) {
+		say.list("%v", err)
+		faults++
+	})
+	first, last, found := archive.Span()
+	if !found && (asked.from == nil || asked.to == nil) {
+		return errors.New("no room file found: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
+	}
+	if asked.from != nil {
+		first = *asked.from
+	}
+	if last = min(last, today-1); asked.to != nil {
+		last = *asked.to
+	}
+	if first > last {
+		return fmt.Errorf("no room file of a day that is over, from %s on", first)
+	}
+	if o.by == "" {
+		by = statistics.Covering(first, last)
+	}
+	r := archive.Report(first, last, by, uint64(o.least))
+	if faults > 0 && o.strict {
+		return fmt.Errorf("%s: with --strict nothing is reported", several(faults, "fault"))
+	}
+	if err := o.write(r, language, out, stdout); err != nil {
+		return err
+	}
+	if faults > 0 {
+		return errSaid
+	}
+	return nil
+}
+
+// period is what the flags ask for; nil is up to the files.
+type period struct{ from, to *format.Day }
+
+// period reads the flags. Days from today on are cut off: what is counted still
+// would be published as if it were all.
+func (o *reportFlags) period(today format.Day, say *messages) (p period, err error) {
+	given, yesterday := "", today-1
+	switch {
+	case o.month != "":
+		given = "--month " + o.month
+		first, ok := format.ParseDay(o.month + "-01")
+		if !ok || !reportable(first) {
+			return p, usage("--month %q: give a month from 1970 to 2099, as 2026-03", o.month)
+		}
+		year, month, _ := first.Date()
+		last := format.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
+		p = period{&first, &last}
+	case o.last != "":
+		days, err := strconv.ParseUint(strings.TrimSuffix(o.last, "d"), 10, 31)
+		if err != nil || days == 0 {
+			return p, usage("--last %q: give a number of days, as 30d", o.last)
+		}
+		first := max(statistics.FirstDay, today-format.Day(days))
+		p = period{&first, &yesterday}
+	default:
+		for _, flag := range []struct {
+			name, date string
+			day        **format.Day
+		}{{"--from", o.from, &p.from}, {"--to", o.to, &p.to}} {
+			if flag.date == "" {
+				continue
+			}
+			given += flag.name + " " + flag.date + " "
+			day, ok := format.ParseDay(flag.date)
+			if !ok || !reportable(day) {
+				return p, usage("%s %q: give a date from 1970 to 2099, as 2026-11-22", flag.name, flag.date)
+			}
+			*flag.day = &day
+		}
+		given = strings.TrimSpace(given)
+	}
+	switch {
+	case p.from != nil && p.to != nil && *p.from > *p.to:
+		return p, usage("%s: the period ends before it begins", given)
+	case p.from != nil && *p.from > yesterday:
+		return p, usage("%s: none of these days is over", given)
+	case p.to != nil && *p.to > yesterday:
+		say.sayf("%s: the period ends on %s: later days are not over", given, yesterday)
+		p.to = &yesterday
+	}
+	return p, nil
+}
+
+func reportable(day format.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
+
+// roomPaths returns what is read: of a DIR the room files, since names with a
+// date are those of its lines as well.
+func roomPaths(args []string) []string {
+	paths := slices.Clone(args)
+	for i, path := range args {
+		if store.CheckUsed(path) == nil {
+			paths[i] = filepath.Join(path, rotate.Rooms)
+		}
+	}
+	return paths
+}
+
+// write writes the report to stdout, or to the FILE of --html.
+func (o *reportFlags) write(r *report.Report, l *report.Language, out io.Writer, stdout *os.File) error {
+	var b bytes.Buffer
+	var err error
+	switch {
+	case o.csv:
+		err = report.CSV(&b, r)
+	case o.json:
+		err = report.JSON(&b, r)
+	case o.markdown:
+		err = report.Markdown(&b, r, l)
+	case o.html != "":
+		if err = report.HTML(&b, r, l); err == nil {
+			// It is made to be published.
+			return rotate.Publish(o.html, b.Bytes())
+		}
+	default:
+		err = report.Text(&b, r, l, screenOf(stdout))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b.Bytes())
+	return err
+}
+
+// screenOf returns what text on f is written for. Colour is for a terminal, and
+// not where NO_COLOR is set (https://no-color.org) or the terminal has none.
+func screenOf(f *os.File) report.Screen {
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return report.Screen{Width: screen}
+	}
+	s := report.Screen{Width: int(size.Col), Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	if s.Width == 0 { // a serial line does not know
+		s.Width = screen
+	}
+	return s
+}

@@ -1,0 +1,34 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Markdown writes tables as GitHub and most others read them,
+// https://github.github.com/gfm/#tables-extension-.
+func Markdown(w io.Writer, r *Report, l *Language) error {
+	out := bufio.NewWriter(w)
+	markdownTable(out, summary(r, l))
+	fmt.Fprintln(out)
+	markdownTable(out, stepRows(r, l, columns(r, l)))
+	if r.Total.Known > 0 {
+		fmt.Fprintln(out)
+		markdownTable(out, classRows(l.Text("Size of conferences"), l.Text("Conferences"), r.Total.Sizes, l))
+		fmt.Fprintln(out)
+		markdownTable(out, classRows(l.Text("Conferences on n days"), l.Text("Rooms"), recurring(r), l))
+	}
+	return out.Flush()
+}
+
+// markdownTable writes rows, the first of which are the heads.
+func markdownTable(out io.Writer, rows [][]string) {
+	for i, row := range rows {
+		fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")
+		if i == 0 {
+			fmt.Fprintln(out, "| --- |"+strings.Repeat(" ---: |", len(row)-1))
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// column is one of the columns that text and Markdown show for each step.
+type column struct {
+	name string
+	cell func(Figures) string
+	// needless is the order in which a narrow terminal goes without; 0 is never.
+	needless int
+}
+
+// dash stands for a figure of which nothing is known.
+const dash = "–"
+
+// columns returns those of a report.
+func columns(r *Report, l *Language) []column {
+	known := func(cell func(Figures) string) func(Figures) string {
+		return func(f Figures) string {
+			if f.Known == 0 {
+				return dash
+			}
+			return cell(f)
+		}
+	}
+	list := []column{
+		{l.Text("Conferences"), known(func(f Figures) string { return l.Number(f.Conferences) }), 0},
+		{l.Text("Participants"), known(func(f Figures) string { return l.Number(f.Participants) }), 0},
+		{l.Text("Mean"), known(func(f Figures) string { return l.Decimal(f.Mean) }), 2},
+		{l.Text("Median"), known(func(f Figures) string { return l.Decimal(f.Median) }), 1},
+		{l.Text("Largest"), known(func(f Figures) string { return l.Number(f.Largest) }), 3},
+	}
+	if r.Total.Missing > 0 && r.By != ByDay {
+		list = append(list, column{l.Text("Days"), func(f Figures) string {
+			return l.Number(uint64(f.Known)) + "/" + l.Number(uint64(f.Known+f.Missing))
+		}, 0})
+	}
+	return list
+}
+
+// summary returns what is said of the whole period, as names and values.
+func summary(r *Report, l *Language) [][]string {
+	rows := [][]string{{l.Text("Period"), l.Date(r.From) + " – " + l.Date(r.To)}}
+	for _, c := range columns(r, l)[:5] {
+		rows = append(rows, []string{c.name, c.cell(r.Total)})
+	}
+	rows = append(rows, []string{l.Text("Days with data"), l.Number(uint64(r.Total.Known))})
+	if r.Total.Missing > 0 {
+		rows = append(rows, []string{l.Text("Days without data"), l.Number(uint64(r.Total.Missing))})
+	}
+	if r.Total.Partial > 0 {
+		rows = append(rows, []string{l.Text("Days with incomplete data"), l.Number(uint64(r.Total.Partial))})
+	}
+	return rows
+}
+
+// stepRows returns a row for each step, below one of heads.
+func stepRows(r *Report, l *Language, shown []column) [][]string {
+	head := []string{l.Text([...]string{"Day", "Week", "Month", "Year"}[r.By])}
+	for _, c := range shown {
+		head = append(head, c.name)
+	}
+	rows := [][]string{head}
+	for _, step := range r.Steps {
+		row := []string{l.Step(step, r.By)}
+		for _, c := range shown {
+			row = append(row, c.cell(step.Figures))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// classRows returns a row for each class, below one of heads.
+func classRows(title, what string, counts [len(SizeClasses)]uint64, l *Language) [][]string {
+	rows := [][]string{{title, what}}
+	for i, c := range SizeClasses {
+		rows = append(rows, []string{c.label(l), l.Number(counts[i])})
+	}
+	return rows
+}
+
+// label is the class as in 3–5 or 51+.
+func (c SizeClass) label(l *Language) string {
+	switch c.To {
+	case 0:
+		return l.Number(c.From) + "+"
+	case c.From:
+		return l.Number(c.From)
+	}
+	return l.Number(c.From) + "–" + l.Number(c.To)
+}
+
+// recurring returns how many rooms held conferences on so many days, by the
+// classes of sizes; in none of them are rooms of one day, which do not recur.
+func recurring(r *Report) (rooms [len(SizeClasses)]uint64) {
+	for _, again := range r.Recurring {
+		for i, c := range SizeClasses {
+			if days := uint64(again.Days); c.From <= days && (days <= c.To || c.To == 0) {
+				rooms[i] += again.Rooms
+			}
+		}
+	}
+	return rooms
+}
+
+// width is how many columns of a terminal a text takes: no letter of these
+// languages takes two, and none is put together from several.
+func width(text string) int { return utf8.RuneCountInString(text) }
+
+// aligned returns rows as lines, the first column flush left, the others right.
+func aligned(rows [][]string) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], width(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for n, row := range rows {
+		cells := slices.Clone(row)
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-width(cell))
+			if i == 0 {
+				cells[i] += pad
+			} else {
+				cells[i] = pad + cell
+			}
+		}
+		lines[n] = strings.Join(cells, "  ")
+	}
+	return lines
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Screen is what text is written for.
+type Screen struct {
+	Width int  // columns
+	Color bool // by the escape sequences of ECMA-48, section 8.3.117
+}
+
+// What text is painted with.
+const (
+	bold  = "\x1b[1m"
+	faint = "\x1b[2m"
+	cyan  = "\x1b[36m"
+	reset = "\x1b[0m"
+)
+
+func (s Screen) paint(how, text string) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	return how + text + reset
+}
+
+// Text writes tables and bar charts for a terminal.
+func Text(w io.Writer, r *Report, l *Language, s Screen) error {
+	out := bufio.NewWriter(w)
+	for _, row := range aligned(summary(r, l)) {
+		fmt.Fprintln(out, row)
+	}
+	s.steps(out, r, l)
+	if r.Total.Known > 0 {
+		s.classes(out, l.Text("Size of conferences"), l.Text("Conferences"), r.Total.Sizes, l)
+		s.classes(out, l.Text("Conferences on n days"), l.Text("Rooms"), recurring(r), l)
+	}
+	return out.Flush()
+}
+
+// steps draws the table of steps, each with a bar for its participants.
+func (s Screen) steps(out io.Writer, r *Report, l *Language) {
+	shown := columns(r, l)
+	var lines []string
+	for {
+		lines = aligned(stepRows(r, l, shown))
+		if width(lines[0])+2+leastBar <= s.Width || !narrower(&shown) {
+			break
+		}
+	}
+	values := make([]uint64, len(r.Steps))
+	for i, step := range r.Steps {
+		values[i] = step.Participants
+	}
+	room := s.Width - width(lines[0]) - 2
+	bars := s.bars(values, room)
+	head := s.paint(bold, lines[0])
+	if title := l.Text("Participants"); width(title) <= room {
+		head += "  " + s.paint(bold, title)
+	}
+	fmt.Fprintln(out)
+	fmt.Fprintln(out, head)
+	for i, step := range r.Steps {
+		line, bar := lines[i+1], ""
+		switch {
+		case step.Known == 0:
+			line = s.paint(faint, line)
+			if bars != nil {
+				bar = s.paint(faint, l.Text("no data"))
+			}
+		case bars != nil:
+			bar = s.paint(cyan, bars[i])
+		}
+		fmt.Fprintln(out, strings.TrimRight(line+"  "+bar, " "))
+	}
+}
+
+// narrower takes away the most needless column, if there is one.
+func narrower(shown *[]column) bool {
+	most := -1
+	for i, c := range *shown {
+		if c.needless > 0 && (most < 0 || c.needless < (*shown)[most].needless) {
+			most = i
+		}
+	}
+	if most >= 0 {
+		*shown = slices.Delete(*shown, most, most+1)
+	}
+	return most >= 0
+}
+
+// classes draws one bar for each class.
+func (s Screen) classes(out io.Writer, title, what string, counts [len(SizeClasses)]uint64, l *Language) {
+	lines := aligned(classRows(title, what, counts, l))
+	bars := s.bars(counts[:], s.Width-width(lines[0])-2)
+	fmt.Fprintln(out)
+	fmt.Fprintln(out, s.paint(bold, lines[0]))
+	for i, line := range lines[1:] {
+		if bars != nil {
+			line += "  " + s.paint(cyan, bars[i])
+		}
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
+	}
+}
+
+// A bar is longer than least columns, where there is any, and not longer than
+// most: on a wide terminal the eye loses the line.
+const leastBar, mostBar = 8, 60
+
+// eighths are parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
+var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
+
+// bars draws values to one scale, in so many columns; nil where they are too few.
+func (s Screen) bars(values []uint64, columns int) []string {
+	if columns < leastBar {
+		return nil
+	}
+	largest := max(1, slices.Max(values))
+	bars := make([]string, len(values))
+	for i, v := range values {
+		n := int(math.Round(float64(v) / float64(largest) * float64(8*min(columns, mostBar))))
+		if v > 0 {
+			n = max(n, 1)
+		}
+		bars[i] = strings.Repeat("█", n/8) + eighths[n%8]
+	}
+	return bars
+}
