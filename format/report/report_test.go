@@ -85,7 +85,7 @@ func TestGolden(t *testing.T) {
 // No line is wider than the terminal, once it has room for what is needed.
 func TestTextWidth(t *testing.T) {
 	for _, tag := range []string{"en", "de", "no"} {
-		for columns := 64; columns <= 200; columns++ {
+		for columns := 68; columns <= 200; columns++ {
 			var b bytes.Buffer
 			require.NoError(t, Text(&b, someReport(), languageOf(t, tag), Screen{Width: columns}))
 			for line := range strings.Lines(b.String()) {
@@ -99,9 +99,9 @@ func TestTextWidth(t *testing.T) {
 // Bars have one scale, and what is not zero is seen.
 func TestBars(t *testing.T) {
 	s := Screen{}
-	assert.Equal(t, []string{"", "▏", "████", "████████"}, s.bars([]uint64{0, 1, 500, 1000}, 8))
-	assert.Equal(t, []string{"", ""}, s.bars([]uint64{0, 0}, 8))
-	assert.Nil(t, s.bars([]uint64{1}, 7))
+	assert.Equal(t, []string{"", "▏", "██████", "████████████"}, s.bars([]uint64{0, 1, 500, 1000}, 12))
+	assert.Equal(t, []string{"", ""}, s.bars([]uint64{0, 0}, 12))
+	assert.Nil(t, s.bars([]uint64{1}, 11))
 	assert.Equal(t, mostBar, utf8.RuneCountInString(s.bars([]uint64{math.MaxUint64}, 1000)[0]))
 }
 

@@ -109,9 +109,9 @@ func (s Screen) classes(out io.Writer, title, what string, counts [len(SizeClass
 	}
 }
 
-// A bar is longer than least columns, where there is any, and not longer than
-// most: on a wide terminal the eye loses the line.
-const leastBar, mostBar = 8, 60
+// leastBar has room for "no data" in each language; mostBar is where on a wide
+// terminal the eye loses the line.
+const leastBar, mostBar = 12, 60
 
 // eighths are parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
 var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
