@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"io"
 	"math"
@@ -83,38 +82,12 @@ func bars(labels []string, counts []uint64) []bar {
 	return list
 }
 
-func classLabels(classes []SizeClass) []string {
-	labels := make([]string, len(classes))
-	for i, c := range classes {
-		switch c.To {
-		case 0:
-			labels[i] = fmt.Sprintf("%d+", c.From)
-		case c.From:
-			labels[i] = fmt.Sprint(c.From)
-		default:
-			labels[i] = fmt.Sprintf("%d–%d", c.From, c.To)
-		}
-	}
-	return labels
-}
-
 // Sizes returns the conferences of the period by size class.
 func (p *page) Sizes() []bar { return bars(classLabels(SizeClasses[:]), p.Total.Sizes[:]) }
 
-// recurrenceClasses are the lines of the table of recurring rooms.
-var recurrenceClasses = []SizeClass{{1, 1}, {2, 2}, {3, 5}, {6, 10}, {11, 20}, {21, 50}, {51, 0}}
-
 // Recurrences returns the rooms of the period by the days that they were used on.
 func (p *page) Recurrences() []bar {
-	counts := make([]uint64, len(recurrenceClasses))
-	for _, r := range p.Recurring {
-		for i, c := range recurrenceClasses {
-			if n := uint64(r.Days); n >= c.From && (n <= c.To || c.To == 0) {
-				counts[i] += r.Rooms
-			}
-		}
-	}
-	return bars(classLabels(recurrenceClasses), counts)
+	return bars(classLabels(recurrenceClasses), recurring(p.Report))
 }
 
 // RoomsUsed returns how many rooms there were, and those of several days.
@@ -199,25 +172,10 @@ func (p *page) ShortWeekday(d time.Weekday) string {
 }
 
 // StepHead returns the head of the column of steps.
-func (p *page) StepHead() string {
-	switch p.By {
-	case ByWeek:
-		return p.Text("Week")
-	case ByMonth:
-		return p.Text("Month")
-	case ByYear:
-		return p.Text("Year")
-	}
-	return p.Text("Day")
-}
+func (p *page) StepHead() string { return stepHead(p.By, p.Language) }
 
 // Span returns the period in words.
-func (p *page) Span() string {
-	if p.From == p.To {
-		return p.Date(p.From)
-	}
-	return p.Date(p.From) + " – " + p.Date(p.To)
-}
+func (p *page) Span() string { return span(p.Report, p.Language) }
 
 // StepName is Language.Step by the report's steps.
 func (p *page) StepName(s Step) string { return p.Step(s, p.By) }

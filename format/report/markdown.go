@@ -16,9 +16,9 @@ func Markdown(w io.Writer, r *Report, l *Language) error {
 	markdownTable(out, stepRows(r, l, columns(r, l)))
 	if r.Total.Known > 0 {
 		fmt.Fprintln(out)
-		markdownTable(out, classRows(l.Text("Size of conferences"), l.Text("Conferences"), r.Total.Sizes, l))
+		markdownTable(out, sizeRows(r, l))
 		fmt.Fprintln(out)
-		markdownTable(out, classRows(l.Text("Conferences on n days"), l.Text("Rooms"), recurring(r), l))
+		markdownTable(out, recurrenceRows(r, l))
 	}
 	return out.Flush()
 }

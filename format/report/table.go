@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -44,7 +45,7 @@ func columns(r *Report, l *Language) []column {
 
 // summary returns what is said of the whole period, as names and values.
 func summary(r *Report, l *Language) [][]string {
-	rows := [][]string{{l.Text("Period"), l.Date(r.From) + " – " + l.Date(r.To)}}
+	rows := [][]string{{l.Text("Period"), span(r, l)}}
 	for _, c := range columns(r, l)[:5] {
 		rows = append(rows, []string{c.name, c.cell(r.Total)})
 	}
@@ -60,7 +61,7 @@ func summary(r *Report, l *Language) [][]string {
 
 // stepRows returns a row for each step, below one of heads.
 func stepRows(r *Report, l *Language, shown []column) [][]string {
-	head := []string{l.Text([...]string{"Day", "Week", "Month", "Year"}[r.By])}
+	head := []string{stepHead(r.By, l)}
 	for _, c := range shown {
 		head = append(head, c.name)
 	}
@@ -75,32 +76,70 @@ func stepRows(r *Report, l *Language, shown []column) [][]string {
 	return rows
 }
 
-// classRows returns a row for each class, below one of heads.
-func classRows(title, what string, counts [len(SizeClasses)]uint64, l *Language) [][]string {
+// stepHead is the head of the column of steps.
+func stepHead(by By, l *Language) string {
+	switch by {
+	case ByWeek:
+		return l.Text("Week")
+	case ByMonth:
+		return l.Text("Month")
+	case ByYear:
+		return l.Text("Year")
+	}
+	return l.Text("Day")
+}
+
+// span is the period in words.
+func span(r *Report, l *Language) string {
+	if r.From == r.To {
+		return l.Date(r.From)
+	}
+	return l.Date(r.From) + " – " + l.Date(r.To)
+}
+
+// sizeRows returns a row for each class of sizes, below one of heads.
+func sizeRows(r *Report, l *Language) [][]string {
+	return classRows(l.Text("Size of conferences"), l.Text("Conferences"), SizeClasses[:], r.Total.Sizes[:], l)
+}
+
+// recurrenceRows returns the same for the days on which rooms were used.
+func recurrenceRows(r *Report, l *Language) [][]string {
+	return classRows(l.Text("Days with a conference"), l.Text("Rooms"), recurrenceClasses, recurring(r), l)
+}
+
+func classRows(title, what string, classes []SizeClass, counts []uint64, l *Language) [][]string {
 	rows := [][]string{{title, what}}
-	for i, c := range SizeClasses {
-		rows = append(rows, []string{c.label(l), l.Number(counts[i])})
+	for i, label := range classLabels(classes) {
+		rows = append(rows, []string{label, l.Number(counts[i])})
 	}
 	return rows
 }
 
-// label is the class as in 3–5 or 51+.
-func (c SizeClass) label(l *Language) string {
-	switch c.To {
-	case 0:
-		return l.Number(c.From) + "+"
-	case c.From:
-		return l.Number(c.From)
+// classLabels returns classes as in 3–5 or 51+.
+func classLabels(classes []SizeClass) []string {
+	labels := make([]string, len(classes))
+	for i, c := range classes {
+		switch c.To {
+		case 0:
+			labels[i] = fmt.Sprintf("%d+", c.From)
+		case c.From:
+			labels[i] = fmt.Sprint(c.From)
+		default:
+			labels[i] = fmt.Sprintf("%d–%d", c.From, c.To)
+		}
 	}
-	return l.Number(c.From) + "–" + l.Number(c.To)
+	return labels
 }
 
-// recurring returns how many rooms held conferences on so many days, by the
-// classes of sizes; in none of them are rooms of one day, which do not recur.
-func recurring(r *Report) (rooms [len(SizeClasses)]uint64) {
+// recurrenceClasses are classes of days.
+var recurrenceClasses = []SizeClass{{1, 1}, {2, 2}, {3, 5}, {6, 10}, {11, 20}, {21, 50}, {51, 0}}
+
+// recurring returns how many rooms held conferences on so many days.
+func recurring(r *Report) []uint64 {
+	rooms := make([]uint64, len(recurrenceClasses))
 	for _, again := range r.Recurring {
-		for i, c := range SizeClasses {
-			if days := uint64(again.Days); c.From <= days && (days <= c.To || c.To == 0) {
+		for i, c := range recurrenceClasses {
+			if n := uint64(again.Days); n >= c.From && (n <= c.To || c.To == 0) {
 				rooms[i] += again.Rooms
 			}
 		}

@@ -38,8 +38,8 @@ func Text(w io.Writer, r *Report, l *Language, s Screen) error {
 	}
 	s.steps(out, r, l)
 	if r.Total.Known > 0 {
-		s.classes(out, l.Text("Size of conferences"), l.Text("Conferences"), r.Total.Sizes, l)
-		s.classes(out, l.Text("Conferences on n days"), l.Text("Rooms"), recurring(r), l)
+		s.classes(out, sizeRows(r, l), r.Total.Sizes[:])
+		s.classes(out, recurrenceRows(r, l), recurring(r))
 	}
 	return out.Flush()
 }
@@ -96,9 +96,9 @@ func narrower(shown *[]column) bool {
 }
 
 // classes draws one bar for each class.
-func (s Screen) classes(out io.Writer, title, what string, counts [len(SizeClasses)]uint64, l *Language) {
-	lines := aligned(classRows(title, what, counts, l))
-	bars := s.bars(counts[:], s.Width-width(lines[0])-2)
+func (s Screen) classes(out io.Writer, rows [][]string, counts []uint64) {
+	lines := aligned(rows)
+	bars := s.bars(counts, s.Width-width(lines[0])-2)
 	fmt.Fprintln(out)
 	fmt.Fprintln(out, s.paint(bold, lines[0]))
 	for i, line := range lines[1:] {
