@@ -209,6 +209,9 @@ func (p *page) Int(n int) uint64 { return uint64(n) }
 
 // Peak says in words what the chart over time shows.
 func (p *page) Peak() string {
+	if p.Total.Known == 0 {
+		return p.Text("Nothing is known of this period.")
+	}
 	best := -1
 	for i, s := range p.Steps {
 		if s.Conferences > 0 && (best < 0 || s.Conferences > p.Steps[best].Conferences) {

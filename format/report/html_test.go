@@ -13,10 +13,12 @@ import (
 func sample(from, to format.Day, by By, gap func(format.Day) bool) *Report {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := &Report{From: from, To: to, By: by, Min: 2}
-	var all, part []uint64
+	var all []uint64
+	var parts [][]uint64 // by step
 	used := map[int]int{}
 	for day := from; day <= to; day++ {
 		s := Step{From: day, To: day}
+		var counts []uint64
 		if gap(day) {
 			s.Missing = 1
 		} else {
@@ -28,27 +30,28 @@ func sample(from, to format.Day, by By, gap func(format.Day) bool) *Report {
 			if _, m, _ := day.Date(); m == 7 {
 				conferences /= 2
 			}
-			counts := make([]uint64, conferences)
+			counts = make([]uint64, conferences)
 			for i := range counts {
 				counts[i] = 2 + uint64(min(random.ExpFloat64()*5, 90))
 				used[int(random.ExpFloat64()*60)]++
 			}
 			s.Figures = figures(s.Figures, counts)
 			all = append(all, counts...)
-			part = append(part, counts...)
 		}
 		r.Days = append(r.Days, s)
-
 		if n := len(r.Steps); n == 0 || begins(day, by) {
-			part = part[max(0, len(part)-int(s.Conferences)):]
-			r.Steps = append(r.Steps, Step{From: day})
+			r.Steps, parts = append(r.Steps, Step{From: day}), append(parts, nil)
 		}
-		step := &r.Steps[len(r.Steps)-1]
+		last := len(r.Steps) - 1
+		parts[last] = append(parts[last], counts...)
+		step := &r.Steps[last]
 		step.To, step.Known, step.Missing = day, step.Known+s.Known, step.Missing+s.Missing
-		step.Figures = figures(step.Figures, part)
 		r.Total.Known, r.Total.Missing = r.Total.Known+s.Known, r.Total.Missing+s.Missing
 	}
 	r.Total = figures(r.Total, all)
+	for i, counts := range parts {
+		r.Steps[i].Figures = figures(r.Steps[i].Figures, counts)
+	}
 	rooms := map[int]uint64{}
 	for _, days := range used {
 		rooms[days]++

@@ -32,8 +32,8 @@
     years: i => begins.year(i) && date(steps[i].to - 1).y % 5 === 0,
     decades: i => begins.year(i) && date(steps[i].to - 1).y % 20 === 0,
   };
-  const kinds = [[() => true, 0], ...(data.by ? [] : [[begins.week, 0]]),
-    [begins.month, 1], [begins.quarter, 1], [begins.year, 2], [begins.years, 2], [begins.decades, 2]];
+  const kinds = [[() => true, 0], ...(data.by === 0 ? [[begins.week, 0]] : []), ...(data.by === 3 ? [] : [[begins.month, 1], [begins.quarter, 1]]),
+    [begins.year, 2], [begins.years, 2], [begins.decades, 2]];
   const label = (i, kind) => {
     const { y, m, d } = date(kind ? steps[i].to - 1 : steps[i].from);
     if (kind === 2 || data.by === 3) return String(y);
@@ -42,7 +42,7 @@
     return data.lang === 'en' ? d + ' ' + short(m) : d + '. ' + short(m);
   };
   const axis = u => {
-    const { min, max } = u.scales.x, width = u.bbox.width / devicePixelRatio;
+    const { min, max } = u.scales.x, width = u.width - 64; // about that of the plot, which may be laid out later
     const visible = middles.map((_, i) => i).filter(i => middles[i] >= min && middles[i] <= max);
     let ticks, kind;
     for (const [is, k] of kinds) {
@@ -116,6 +116,7 @@
     };
   };
 
+  const printing = () => root.classList.contains('printing');
   const charts = [];
   const sync = uPlot.sync('charts');
   // chart draws series of {label, values, color, mark}, each column from 0 or,
@@ -138,14 +139,15 @@
     };
     const bottom = k => i => stacked && shown[k] ? u.data[k + 1][i] - series[k].values[i] : 0;
     const show = tooltip(box);
-    const size = () => ({ width: root.classList.contains('printing') ? 680 : box.clientWidth, height: height() });
+    const size = () => ({ width: printing() ? 680 : box.clientWidth, height: height() });
     const u = new uPlot({
       ...size(),
       padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { setScale: true, x: true, y: false }, sync: { key: 'charts' } },
       scales: {
-        x: { time: false, range: (_, min, max) => min === middles[0] && max === middles[middles.length - 1] ? [first, last] : [min, max] },
+        // All is from the first day's begin to the last one's end, not from middle to middle.
+        x: { time: false, range: (_, min, max) => steps.length === 1 || min === middles[0] && max === middles[middles.length - 1] ? [first, last] : [min, max] },
         y: { range: (_, min, max) => [0, max > 0 ? max * 1.06 : 1] },
       },
       axes: [
@@ -231,10 +233,10 @@
   chart('chart-time', [
     { label: words.participants, values: steps.map(s => s.participants), color: 'second', mark: 'c1' },
     { label: words.conferences, values: steps.map(s => s.conferences), color: 'first', mark: 'c0', slim: true },
-  ], false, () => narrow.matches ? 240 : 320);
+  ], false, () => narrow.matches || printing() ? 240 : 320);
   chart('chart-sizes', data.classes.map((c, k) => (
     { label: c, values: steps.map(s => s.sizes && s.sizes[k]), color: 's' + k, mark: 's' + k }
-  )), true, () => 240);
+  )), true, () => printing() ? 200 : 240);
 
   const map = document.querySelector('.map');
   const wrap = map.parentElement;
@@ -251,7 +253,7 @@
   const redraw = () => charts.forEach(({ u }) => u.redraw(false));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
   // A canvas is printed as it stands: on paper it is light and fits the page.
-  const printing = on => () => { root.classList.toggle('printing', on); charts.forEach(({ fit }) => fit()); redraw(); };
-  addEventListener('beforeprint', printing(true));
-  addEventListener('afterprint', printing(false));
+  const print = on => () => { root.classList.toggle('printing', on); charts.forEach(({ fit }) => fit()); redraw(); };
+  addEventListener('beforeprint', print(true));
+  addEventListener('afterprint', print(false));
 })();

@@ -1,0 +1,438 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
+)
+
+// patience is for a machine under load; nothing waits that long when all is well.
+const patience = time.Minute
+
+// chromium starts a browser that ends with the test.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil && testing.Short() && os.Getenv("CI") != "true" {
+		t.Skip("chromium is missing, and -short does without it")
+	}
+	require.NoError(t, err, "apt-get install chromium")
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox, // Chromium's does not run as root
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.WSURLReadTimeout(patience),
+		chromedp.Flag("hide-scrollbars", true), // as on a phone: they take no room
+		chromedp.Flag("lang", "en"),
+	)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx))
+	t.Cleanup(func() { assert.NoError(t, chromedp.Cancel(ctx)) })
+	return ctx
+}
+
+type action = chromedp.Action[chromedp.Void]
+
+// tab shows one page and hears what it asks for and complains about.
+type tab struct {
+	*testing.T
+	ctx  context.Context
+	file string
+
+	mu         sync.Mutex
+	requests   []string
+	complaints []string
+}
+
+// open shows a report on a screen of 1100 by 900, and fails at the end if the
+// page asked for anything or the console has a word.
+func open(t *testing.T, browser context.Context, r *Report, lang string, first ...action) *tab {
+	t.Helper()
+	l, err := NewLanguage(lang)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, HTML(&text, r, l))
+	return openFile(t, browser, text.Bytes(), first...)
+}
+
+func openFile(t *testing.T, browser context.Context, text []byte, first ...action) *tab {
+	t.Helper()
+	b := openQuietly(t, browser, text, first...)
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		assert.Equal(t, []string{"file://" + b.file}, b.requests, "nothing but the page itself is asked for")
+		assert.Empty(t, b.complaints, "console")
+	})
+	return b
+}
+
+func openQuietly(t *testing.T, browser context.Context, text []byte, first ...action) *tab {
+	t.Helper()
+	b := &tab{T: t, file: filepath.Join(t.TempDir(), "report.html")}
+	require.NoError(t, os.WriteFile(b.file, text, 0o600))
+
+	ctx, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, patience)
+	t.Cleanup(cancel)
+	b.ctx = ctx
+	require.NoError(t, chromedp.Listen(ctx, func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			if !strings.HasPrefix(e.Request.URL, "data:") {
+				b.requests = append(b.requests, e.Request.URL)
+			}
+		case *log.EventEntryAdded:
+			b.complaints = append(b.complaints, e.Entry.Text)
+		case *runtime.EventExceptionThrown:
+			b.complaints = append(b.complaints, e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			b.complaints = append(b.complaints, string(e.Type))
+		}
+	}))
+	b.do(chromedp.EmulateViewport(1100, 900))
+	b.do(first...)
+	b.do(chromedp.Navigate("file://" + b.file))
+	b.until("the charts are drawn", `document.querySelectorAll('canvas').length === 2`)
+	return b
+}
+
+func (b *tab) do(actions ...action) {
+	b.Helper()
+	require.NoError(b, chromedp.Do(b.ctx, actions...))
+}
+
+// eval returns the value of an expression of JavaScript.
+func eval[V any](b *tab, expression string) V {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[V](expression))
+	require.NoError(b, err)
+	return v
+}
+
+// until asks in the page, since chromedp.Poll needs eval, which the page's
+// policy forbids.
+func (b *tab) until(what, condition string) {
+	b.Helper()
+	require.Eventually(b, func() bool {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
+		return err == nil && ok
+	}, patience, 10*time.Millisecond, what)
+}
+
+// picture keeps a screenshot of the whole page, for go test -artifacts.
+func (b *tab) picture(name string) {
+	b.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	require.NoError(b, err)
+	require.NoError(b, os.WriteFile(filepath.Join(b.ArtifactDir(), name+".png"), png, 0o600))
+}
+
+// pixels counts those of a chart that have the colour of a custom property.
+func (b *tab) pixels(chart, property string) int {
+	b.Helper()
+	return eval[int](b, fmt.Sprintf(pixels, chart, property))
+}
+
+const pixels = `(() => {
+  const canvas = document.querySelector('#%s canvas');
+  const hex = getComputedStyle(document.documentElement).getPropertyValue('--%s').trim();
+  const rgb = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+  let n = 0;
+  for (let i = 0; i < data.length; i += 4) n += rgb.every((v, k) => data[i + k] === v) && data[i + 3] === 255;
+  return n;
+})()`
+
+// hover moves the mouse over a chart, to a part of its width.
+func (b *tab) hover(chart string, part float64) {
+	b.Helper()
+	x, y := b.at(chart, part)
+	b.do(chromedp.MouseEvent(chromedp.MouseMoved, x, y))
+}
+
+func (b *tab) at(chart string, part float64) (x, y float64) {
+	b.Helper()
+	box := eval[struct{ X, Y, Width, Height float64 }](b, fmt.Sprintf(`(() => { const e = document.querySelector('#%s .u-over'); e.scrollIntoView({ block: 'center' }); return e.getBoundingClientRect().toJSON(); })()`, chart))
+	return box.X + part*box.Width, box.Y + box.Height/2
+}
+
+const tip = `document.querySelector('#chart-time .tip').innerText.replaceAll('\n', '|')`
+
+func day(year, month, mday int) format.Day { return format.NewDay(year, month, mday) }
+
+// aWeekMissing is a gap for sample.
+func aWeekMissing(d format.Day) bool { return d >= day(2026, 2, 9) && d <= day(2026, 2, 15) }
+
+func noGap(format.Day) bool { return false }
+
+func TestPageInABrowser(t *testing.T) {
+	browser := chromium(t)
+	quarter := sample(day(2026, 1, 1), day(2026, 3, 31), ByDay, aWeekMissing)
+	year := sample(day(2026, 1, 1), day(2026, 12, 31), ByMonth, aWeekMissing)
+
+	t.Run("the charts are drawn", func(t *testing.T) {
+		b := open(t, browser, quarter, "en")
+		for chart, properties := range map[string][]string{
+			"chart-time":  {"first", "second"},
+			"chart-sizes": {"s0", "s1", "s2", "s3"},
+		} {
+			for _, p := range properties {
+				assert.Greater(t, b.pixels(chart, p), 500, "%s %s", chart, p)
+			}
+		}
+		b.picture("quarter")
+	})
+
+	t.Run("a tooltip has the figures of the step", func(t *testing.T) {
+		b := open(t, browser, year, "de")
+		b.hover("chart-time", 0.5/12)
+		l, _ := NewLanguage("de")
+		january := year.Steps[0]
+		b.until("January", tip+` === 'Januar 2026|Konferenzen|`+l.Number(january.Conferences)+`|Teilnehmende|`+l.Number(january.Participants)+`'`)
+		b.hover("chart-time", 1.5/12)
+		b.until("February, not whole", tip+`.endsWith('|Tage ohne Daten: 7')`)
+		assert.Contains(t, eval[string](b, `document.querySelector('#chart-sizes .tip').innerText`), "Februar 2026", "the other chart follows")
+		b.picture("tooltip")
+		b.do(chromedp.MouseEvent(chromedp.MouseMoved, 1, 1))
+		b.until("it goes", `document.querySelector('.tip').hidden`)
+	})
+
+	t.Run("a gap is no zero", func(t *testing.T) {
+		r := sample(day(2026, 2, 13), day(2026, 2, 18), ByDay, aWeekMissing)
+		r.Steps[4].Figures = Figures{Known: 1}
+		r.Days[4].Figures = Figures{Known: 1}
+		b := open(t, browser, r, "en")
+		b.hover("chart-time", 2.5/6)
+		b.until("a day without a file", tip+` === '15 Feb 2026|no data'`)
+		b.hover("chart-time", 4.5/6)
+		b.until("a day without a conference", tip+` === '17 Feb 2026|Conferences|0|Participants|0'`)
+		assert.Contains(t, eval[string](b, `document.querySelector('.steps').innerText`), "15 Feb 2026\tno data\t1\n16 Feb 2026")
+		assert.Greater(t, b.pixels("chart-time", "hatch"), 50)
+		b.picture("gaps")
+	})
+
+	t.Run("arrow keys say the figures", func(t *testing.T) {
+		b := open(t, browser, year, "no")
+		b.do(chromedp.Focus(chromedp.CSS("#chart-time")), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
+		b.until("February", `document.getElementById('said').textContent.startsWith('februar 2026, Konferanser ')`)
+		b.do(chromedp.KeyEvent(kb.End))
+		b.until("December", `document.getElementById('said').textContent.startsWith('desember 2026, Konferanser ')`)
+	})
+
+	t.Run("a series goes and comes", func(t *testing.T) {
+		b := open(t, browser, quarter, "en")
+		var drawn, less string
+		const image = `document.querySelector('#chart-time canvas').toDataURL()`
+		drawn = eval[string](b, image)
+		b.do(chromedp.Click(`//button[span="Participants"]`))
+		b.until("it is gone", `!document.querySelector('#time ~ .legend [aria-pressed=false]') === false`)
+		b.until("the rest is drawn anew", image+` !== '`+drawn+`'`)
+		assert.Zero(t, b.pixels("chart-time", "second"))
+		assert.Greater(t, b.pixels("chart-time", "first"), 5000, "the scale follows")
+		less = eval[string](b, image)
+		assert.NotEqual(t, drawn, less)
+		b.hover("chart-time", 0.1)
+		b.until("no participants in the tooltip", tip+`.split('|').length === 3`)
+		b.do(chromedp.Click(`//button[span="Participants"]`))
+		b.until("as before", image+` === '`+drawn+`'`)
+	})
+
+	t.Run("a range is magnified by dragging", func(t *testing.T) {
+		b := open(t, browser, quarter, "en")
+		const image = `document.querySelector('#chart-time canvas').toDataURL()`
+		drawn := eval[string](b, image)
+		x0, y := b.at("chart-time", 0.1)
+		x1, _ := b.at("chart-time", 0.3)
+		b.do(chromedp.MouseEvent(chromedp.MousePressed, x0, y, leftButton),
+			chromedp.MouseEvent(chromedp.MouseMoved, x1, y, leftButton),
+			chromedp.MouseEvent(chromedp.MouseReleased, x1, y, leftButton))
+		b.until("magnified", image+` !== '`+drawn+`'`)
+		b.do(chromedp.MouseClickXY(x1, y, chromedp.ClickCount(2)))
+		b.until("all again", image+` === '`+drawn+`'`)
+	})
+
+	t.Run("dark", func(t *testing.T) {
+		b := open(t, browser, year, "en")
+		light := eval[string](b, `getComputedStyle(document.body).backgroundColor`)
+		columns := b.pixels("chart-time", "second")
+		b.do(dark)
+		b.until("the page is dark", `getComputedStyle(document.body).backgroundColor !== '`+light+`'`)
+		b.until("the charts as well", fmt.Sprintf(pixels, "chart-time", "second")+fmt.Sprintf(` === %d`, columns))
+		b.picture("dark")
+		assert.Empty(t, b.faint())
+	})
+
+	t.Run("light has contrast", func(t *testing.T) {
+		b := open(t, browser, year, "en")
+		assert.Empty(t, b.faint())
+	})
+
+	t.Run("a phone scrolls one way", func(t *testing.T) {
+		for _, lang := range []string{"en", "de", "no"} {
+			b := open(t, browser, year, lang, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+			assert.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 360, lang)
+			assert.Greater(t, b.pixels("chart-time", "second"), 5000)
+			b.picture("phone-" + lang)
+		}
+	})
+
+	t.Run("paper is light", func(t *testing.T) {
+		b := open(t, browser, year, "en", dark)
+		eval[chromedp.Void](b, `addEventListener('beforeprint', () => queueMicrotask(() => {
+			window.printed = { light: getComputedStyle(document.documentElement).getPropertyValue('--second'),
+				columns: `+fmt.Sprintf(pixels, "chart-time", "second")+`, width: document.querySelector('canvas').clientWidth };
+		}))`)
+		pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4), chromedp.PDFPrintBackground()))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "print.pdf"), pdf, 0o600))
+		assert.True(t, bytes.HasPrefix(pdf, []byte("%PDF-")))
+		assert.Greater(t, len(pdf), 50_000)
+		printed := eval[struct {
+			Light          string
+			Columns, Width int
+		}](b, `window.printed`)
+		assert.Equal(t, "#5b9fab", strings.TrimSpace(printed.Light))
+		assert.Greater(t, printed.Columns, 5000)
+		assert.LessOrEqual(t, printed.Width, 680)
+		b.until("the screen is dark again", `getComputedStyle(document.documentElement).getPropertyValue('--second').trim() === '#3f8493'`)
+	})
+
+	t.Run("names are those of CLDR, which the browser has", func(t *testing.T) {
+		for _, lang := range []string{"en", "de", "no"} {
+			b := open(t, browser, year, lang)
+			l, _ := NewLanguage(lang)
+			months := eval[[]string](b, `[...Array(12).keys()].map(m => new Intl.DateTimeFormat('`+lang+`', { month: 'long', timeZone: 'UTC' }).format(Date.UTC(2026, m, 1)))`)
+			weekdays := eval[[]string](b, `[...Array(7).keys()].map(d => new Intl.DateTimeFormat('`+lang+`', { weekday: 'long', timeZone: 'UTC' }).format(Date.UTC(2026, 10, 22 + d)))`)
+			assert.Equal(t, months, l.months[:])
+			assert.Equal(t, weekdays, l.weekdays[:])
+		}
+	})
+
+	t.Run("any period", func(t *testing.T) {
+		all := func(format.Day) bool { return true }
+		empty := sample(day(2026, 5, 1), day(2026, 5, 3), ByDay, noGap)
+		empty.Recurring, empty.Total = nil, Figures{Known: 3}
+		for i := range empty.Steps {
+			empty.Steps[i].Figures, empty.Days[i].Figures = Figures{Known: 1}, Figures{Known: 1}
+		}
+		for name, r := range map[string]*Report{
+			"one-day":             sample(day(2026, 2, 6), day(2026, 2, 6), ByDay, noGap),
+			"three-days":          sample(day(2026, 2, 7), day(2026, 2, 9), ByDay, aWeekMissing),
+			"no-file":             sample(day(2026, 2, 9), day(2026, 2, 15), ByDay, all),
+			"no-conference":       empty,
+			"a-year-by-week":      sample(day(2026, 1, 1), day(2026, 12, 31), ByWeek, aWeekMissing),
+			"five-years-by-day":   sample(day(2022, 1, 1), day(2026, 12, 31), ByDay, aWeekMissing),
+			"five-years-by-month": sample(day(2022, 1, 1), day(2026, 12, 31), ByMonth, aWeekMissing),
+			"forty-years":         sample(day(1987, 1, 1), day(2026, 12, 31), ByYear, aWeekMissing),
+		} {
+			b := open(t, browser, r, "en")
+			if name == "one-day" || name == "no-file" || name == "five-years-by-day" {
+				b.picture(name)
+			}
+			assert.Equal(t, r.Total.Conferences > 0, b.pixels("chart-time", "second") > 0, name)
+			if r.Total.Known == 0 {
+				assert.Equal(t, "–", eval[string](b, `document.querySelector('.first dd').textContent`))
+			}
+		}
+	})
+
+	t.Run("the policy lets nothing in or out", func(t *testing.T) {
+		var asked atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+		defer server.Close()
+		l, _ := NewLanguage("en")
+		var text bytes.Buffer
+		require.NoError(t, HTML(&text, year, l))
+		b := openQuietly(t, browser, bytes.Replace(text.Bytes(), []byte("<header>"), []byte(`<header><script>window.injected = true</script>
+			<img src="`+server.URL+`" onerror="window.injected = true"><b id="styled" style="color: red">x</b>`), 1))
+		assert.Equal(t, "no", eval[string](b, `window.injected ? 'yes' : 'no'`))
+		assert.NotEqual(t, "rgb(255, 0, 0)", eval[string](b, `getComputedStyle(document.getElementById('styled')).color`))
+		assert.Zero(t, asked.Load())
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		assert.GreaterOrEqual(t, len(b.complaints), 4, "each is said")
+	})
+}
+
+// dark is what a reader asks for who prefers it.
+var dark = chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+	return err
+})
+
+// leftButton is held down.
+func leftButton(p *input.DispatchMouseEventParams) { p.Button, p.ClickCount = input.MouseButtonLeft, 1 }
+
+// faint returns the texts with less contrast than 4.5 to 1, as in
+// https://www.w3.org/TR/WCAG22/#contrast-minimum.
+func (b *tab) faint() []string {
+	b.Helper()
+	return eval[[]string](b, `(() => {
+  const rgb = text => text.match(/[\d.]+/g).map(Number);
+  const light = c => [0.2126, 0.7152, 0.0722].reduce((sum, w, i) => sum + w * ((v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)(c[i] / 255)), 0);
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] === 1) return c; } return [255, 255, 255]; };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const faint = [];
+  while (texts.nextNode()) {
+    const e = texts.currentNode.parentElement, text = texts.currentNode.textContent.trim();
+    if (!text || !e.checkVisibility() || e.closest('.hidden, script')) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) faint.push(text);
+  }
+  return faint;
+})()`)
+}
+
+// The data of the page is JSON whatever is in it, and ends no script.
+func TestPageData(t *testing.T) {
+	r := sample(day(2026, 2, 1), day(2026, 2, 20), ByDay, aWeekMissing)
+	l, err := NewLanguage("de")
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, HTML(&text, r, l))
+	_, rest, ok := strings.Cut(text.String(), `<script id="data" type="application/json">`)
+	require.True(t, ok)
+	blob, _, ok := strings.Cut(rest, "</script>")
+	require.True(t, ok)
+	var data pageData
+	require.NoError(t, json.Unmarshal([]byte(blob), &data))
+	assert.Equal(t, [][2]int{{int(day(2026, 2, 9)), int(day(2026, 2, 16))}}, data.Gaps)
+	assert.Len(t, data.Steps, 20)
+	assert.Nil(t, data.Steps[8].Conferences)
+	assert.Equal(t, r.Steps[0].Conferences, *data.Steps[0].Conferences)
+}
