@@ -117,7 +117,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	}
 	paths, dir := roomPaths(args), ""
 	if o.html != "" {
-		dir = filepath.Dir(o.html)
+		dir = filepath.Dir(filepath.Clean(o.html))
 	}
 	confineReader(paths, dir)
 

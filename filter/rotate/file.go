@@ -17,12 +17,13 @@ var (
 	// anew.
 	ErrRemoved = errors.New("its directory was removed: make it again")
 
-	errSymlink   = errors.New("is a symbolic link: remove it")
-	errIrregular = errors.New("is no regular file: remove it")
-	errNoDir     = errors.New("is no directory: remove it")
-	errIsDir     = errors.New("is a directory: remove it")
-	errTooLarge  = errors.New("is too large to be hushpipe's: remove it")
-	errLinked    = errors.New("has another name (a hard link), and others can write its directory: remove it")
+	errSymlink     = errors.New("is a symbolic link: remove it")
+	errIrregular   = errors.New("is no regular file: remove it")
+	errNoDir       = errors.New("is no directory: remove it")
+	errIsDir       = errors.New("is a directory: remove it")
+	errUnpublished = errors.New("is no regular file: name another")
+	errTooLarge    = errors.New("is too large to be hushpipe's: remove it")
+	errLinked      = errors.New("has another name (a hard link), and others can write its directory: remove it")
 )
 
 const (
@@ -240,10 +241,14 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 // outside of DIR and for everybody to read: mode 0644, or that of the old file
 // where it allows less.
 func Publish(path string, data []byte) error {
+	path = filepath.Clean(path) // DIR/ is DIR
 	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
 	if err == nil {
 		defer unix.Close(at)
 		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
+	}
+	if err == errSymlink || err == errIrregular {
+		err = errUnpublished // it is not hushpipe's to say what is to be removed
 	}
 	if err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}
