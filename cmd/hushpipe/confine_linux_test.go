@@ -97,6 +97,52 @@ func TestConfine(t *testing.T) {
 	assert.Equal(t, want, failed)
 }
 
+// reader confines itself to reading a file and a directory and to working on
+// another directory, and prints what it cannot do then.
+func reader() {
+	file, dir, out := os.Args[1], os.Args[2], os.Args[3]
+	fmt.Println(confineReader([]string{file, dir, dir + "/nothing"}, out))
+	try := func(what string, err error) {
+		if err != nil {
+			fmt.Println(what)
+		}
+	}
+	read := func(path string) error { _, err := os.ReadFile(path); return err }
+	list := func(path string) error { _, err := os.ReadDir(path); return err }
+	write := func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }
+	try("read the file", read(file))
+	try("list the directory", list(dir))
+	try("read in the directory", read(dir+"/a"))
+	try("make the page", errors.Join(write(out+"/b"), os.Rename(out+"/b", out+"/a"), read(out+"/a")))
+
+	try("write to the file", write(file))
+	try("read beside the file", read(filepath.Dir(file)+"/beside"))
+	try("write to the directory", write(dir+"/b"))
+	try("remove in the directory", os.Remove(dir+"/a"))
+	try("read /etc/passwd", read("/etc/passwd"))
+	try("execute", exec.Command("/bin/true").Run())
+}
+
+func TestConfineReader(t *testing.T) {
+	withLandlock(t)
+	files, dir, out := t.TempDir(), t.TempDir(), t.TempDir()
+	for _, path := range []string{files + "/a", files + "/beside", dir + "/a"} {
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Args = []string{"reader", files + "/a", dir, out}
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	assert.Regexp(t, `^confined by landlock, ABI \d+
+write to the file
+read beside the file
+write to the directory
+remove in the directory
+read /etc/passwd
+execute
+$`, string(said))
+}
+
 func TestReach(t *testing.T) {
 	withLandlock(t)
 	base, err := filepath.EvalSymlinks(t.TempDir())

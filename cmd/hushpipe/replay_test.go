@@ -249,20 +249,26 @@ func TestReplayFullDisk(t *testing.T) {
 	require.Equal(t, strings.Count(log, "\n"), strings.Count(written(d.dir), "\n"))
 }
 
-// TestReplayProgress: on a terminal there is a bar, which messages do not run
-// into, and which is gone in the end.
-func TestReplayProgress(t *testing.T) {
+// openTerminal returns a terminal and what programs write to it.
+func openTerminal(t *testing.T) (*os.File, *lockedBuffer) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(t, err)
-	defer master.Close()
+	t.Cleanup(func() { master.Close() })
 	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
 	require.NoError(t, err)
 	terminal, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	require.NoError(t, err)
+	t.Cleanup(func() { terminal.Close() })
 	said := &lockedBuffer{}
 	go io.Copy(said, master)
+	return terminal, said
+}
 
+// TestReplayProgress: on a terminal there is a bar, which messages do not run
+// into, and which is gone in the end.
+func TestReplayProgress(t *testing.T) {
+	terminal, said := openTerminal(t)
 	dir := filepath.Join(t.TempDir(), "log")
 	stdin, w, err := os.Pipe()
 	require.NoError(t, err)

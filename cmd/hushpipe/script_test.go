@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader})
 }
 
 // TestScript runs the command line as people do. The scripts lie in

@@ -22,8 +22,8 @@ const (
 	// maxCount is a count beyond any sense: a room with a billion addresses. Sums
 	// of such counts fit 64 bits up to 18 billion lines.
 	maxCount = 1_000_000_000
-	// maxSize bounds the memory for one file, at five million rooms.
-	maxSize = 256 << 20
+	// maxSize bounds the memory for one file, at 1.3 million rooms.
+	maxSize = 64 << 20
 )
 
 // Archive is what was found of room files: of each stream, which is one server

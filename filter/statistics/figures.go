@@ -72,17 +72,17 @@ func stepOf(day format.Day, by report.By) int {
 // appearances is on how many days a room held a conference.
 type appearances struct {
 	last format.Day
-	days int
+	days int32
 }
 
 func recurrences(rooms map[[20]byte]appearances) []report.Recurrence {
-	by := map[int]uint64{}
+	by := map[int32]uint64{}
 	for _, seen := range rooms {
 		by[seen.days]++
 	}
 	var list []report.Recurrence
 	for _, days := range slices.Sorted(maps.Keys(by)) {
-		list = append(list, report.Recurrence{Days: days, Rooms: by[days]})
+		list = append(list, report.Recurrence{Days: int(days), Rooms: by[days]})
 	}
 	return list
 }

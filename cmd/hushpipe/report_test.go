@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
+)
+
+// Days that are not over are in no period.
+func TestPeriod(t *testing.T) {
+	today := format.NewDay(2026, 3, 15)
+	for _, tt := range []struct {
+		o    reportFlags
+		want string // from and to, where they are given
+		said string
+		err  string
+	}{
+		{o: reportFlags{}, want: "- -"},
+		{o: reportFlags{last: "30d"}, want: "2026-02-13 2026-03-14"},
+		{o: reportFlags{last: "1"}, want: "2026-03-14 2026-03-14"},
+		{o: reportFlags{last: "365000d"}, want: "1970-01-01 2026-03-14"},
+		{o: reportFlags{month: "2026-02"}, want: "2026-02-01 2026-02-28"},
+		{o: reportFlags{month: "2024-02"}, want: "2024-02-01 2024-02-29"},
+		{o: reportFlags{month: "2025-12"}, want: "2025-12-01 2025-12-31"},
+		{o: reportFlags{month: "2026-03"}, want: "2026-03-01 2026-03-14", said: "--month 2026-03: the period ends on 2026-03-14: later days are not over"},
+		{o: reportFlags{month: "2026-04"}, err: "--month 2026-04: none of these days is over"},
+		{o: reportFlags{from: "2026-01-01"}, want: "2026-01-01 -"},
+		{o: reportFlags{to: "2026-01-01"}, want: "- 2026-01-01"},
+		{o: reportFlags{from: "2026-01-01", to: "2026-03-14"}, want: "2026-01-01 2026-03-14"},
+		{o: reportFlags{from: "2026-03-14", to: "2026-03-15"}, want: "2026-03-14 2026-03-14", said: "--from 2026-03-14 --to 2026-03-15: the period ends on 2026-03-14: later days are not over"},
+		{o: reportFlags{from: "2026-03-15"}, err: "--from 2026-03-15: none of these days is over"},
+		{o: reportFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins"},
+	} {
+		var stderr bytes.Buffer
+		say := newMessages(&stderr)
+		p, err := tt.o.period(today, say)
+		say.close()
+		if tt.err != "" {
+			var wrong usageError
+			assert.ErrorAs(t, err, &wrong)
+			assert.EqualError(t, err, tt.err)
+			continue
+		}
+		require.NoError(t, err)
+		spelled := func(d *format.Day) string {
+			if d == nil {
+				return "-"
+			}
+			return d.String()
+		}
+		assert.Equal(t, tt.want, spelled(p.from)+" "+spelled(p.to))
+		assert.Equal(t, tt.said, strings.TrimSpace(strings.TrimPrefix(stderr.String(), "hushpipe: ")))
+	}
+}
+
+// On a terminal, the report is as wide as it is, and in colour unless somebody
+// does not want it.
+func TestReportTerminal(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		columns uint16
+		env     string
+		color   bool
+	}{
+		{"wide", 120, "", true},
+		{"narrow", 70, "", true},
+		{"of no known width", 0, "", true},
+		{"NO_COLOR", 100, "NO_COLOR=1", false},
+		{"NO_COLOR that is empty", 100, "NO_COLOR=", true},
+		{"dumb", 100, "TERM=dumb", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			terminal, shown := openTerminal(t)
+			require.NoError(t, unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: tt.columns}))
+			cmd := exec.Command(hushpipeBinary(t), "report", "--lang", "en", "../../testdata/meet-usage")
+			cmd.Env = append(os.Environ(), "NO_COLOR=", "TERM=xterm", tt.env)
+			cmd.Stdout = terminal
+			require.NoError(t, cmd.Run())
+			await(t, func() bool {
+				return strings.HasSuffix(shown.String(), "\r\n") && strings.Count(shown.String(), "51+") == 2
+			}, "the report")
+			text := shown.String()
+			assert.Equal(t, tt.color, strings.Contains(text, "\x1b[36m█"))
+			assert.Equal(t, tt.color, strings.Contains(text, "\x1b"))
+			widest := 0
+			plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[36m", "", "\r\n", "\n").Replace(text)
+			for line := range strings.SplitSeq(plain, "\n") {
+				widest = max(widest, utf8.RuneCountInString(line))
+			}
+			columns := cmp.Or(int(tt.columns), screen)
+			assert.LessOrEqual(t, widest, columns)
+			assert.Greater(t, widest, min(columns-10, 80))
+		})
+	}
+}
