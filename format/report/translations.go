@@ -24,6 +24,9 @@ var translations = map[string]struct{ de, no string }{
 	"The others are gaps, not zeros: what was on them is not known.": {
 		"Die anderen sind Lücken, keine Nullen: Was an ihnen war, ist nicht bekannt.",
 		"De andre er hull, ikke nuller: Det er ikke kjent hva som skjedde da."},
+	"On %d days a part of the data is missing: their figures are too low.": {
+		"An %d Tagen fehlt ein Teil der Daten: Ihre Zahlen sind zu niedrig.",
+		"På %d dager mangler en del av dataene: Tallene deres er for lave."},
 	"Conferences and participants":                   {"Konferenzen und Teilnehmende", "Konferanser og deltakere"},
 	"Nothing is known of this period.":               {"Von diesem Zeitraum ist nichts bekannt.", "Ingenting er kjent om denne perioden."},
 	"There was no conference.":                       {"Es gab keine Konferenz.", "Det var ingen konferanse."},

@@ -23,39 +23,42 @@
 
   // Labels of the time axis, the finest kind that has room: each step, the
   // steps that a week, month, quarter or year begins in, every fifth year …
-  const before = i => i ? date(steps[i].from - 1) : { y: -1, m: -1 };
-  const begins = {
-    week: i => date(steps[i].from).weekday === 1,
-    month: i => date(steps[i].to - 1).m !== before(i).m,
-    quarter: i => begins.month(i) && date(steps[i].to - 1).m % 3 === 0,
-    year: i => date(steps[i].to - 1).y !== before(i).y,
-    years: i => begins.year(i) && date(steps[i].to - 1).y % 5 === 0,
-    decades: i => begins.year(i) && date(steps[i].to - 1).y % 20 === 0,
+  const begin = steps.map(s => date(s.from)), end = steps.map(s => date(s.to - 1)), before = steps.map(s => date(s.from - 1));
+  const starts = {
+    step: () => true,
+    week: i => begin[i].weekday === 1,
+    month: i => end[i].m !== before[i].m || end[i].y !== before[i].y,
+    quarter: i => starts.month(i) && end[i].m % 3 === 0,
+    year: i => end[i].y !== before[i].y,
+    years: i => starts.year(i) && end[i].y % 5 === 0,
+    decades: i => starts.year(i) && end[i].y % 20 === 0,
   };
-  const kinds = [[() => true, 0], ...(data.by === 0 ? [[begins.week, 0]] : []), ...(data.by === 3 ? [] : [[begins.month, 1], [begins.quarter, 1]]),
-    [begins.year, 2], [begins.years, 2], [begins.decades, 2]];
-  const label = (i, kind) => {
-    const { y, m, d } = date(kind ? steps[i].to - 1 : steps[i].from);
-    if (kind === 2 || data.by === 3) return String(y);
-    if (kind === 1 || data.by === 2) return short(m);
+  // By the step: those of a day, a week, a month, a year.
+  const kinds = [['step', 'week', 'month', 'quarter'], ['step', 'month', 'quarter'], ['step', 'quarter'], ['step']][data.by]
+    .concat(data.by === 3 ? [] : ['year'], ['years', 'decades'])
+    .map(kind => ({ kind, at: middles.map((_, i) => i).filter(starts[kind]) }));
+  const label = (i, form) => {
+    const { d, m } = begin[i];
+    if (form === 'year' || data.by === 3) return String(end[i].y);
+    if (form === 'month' || data.by === 2) return short(end[i].m);
     if (data.by === 1) return steps[i].label;
     return data.lang === 'en' ? d + ' ' + short(m) : d + '. ' + short(m);
   };
   const axis = u => {
     const { min, max } = u.scales.x, width = u.width - 64; // about that of the plot, which may be laid out later
-    const visible = middles.map((_, i) => i).filter(i => middles[i] >= min && middles[i] <= max);
-    let ticks, kind;
-    for (const [is, k] of kinds) {
-      ticks = visible.filter(is);
-      kind = k;
-      const room = kind === 1 || data.by === 2 ? 36 : data.by === 1 && !kind ? 96 : 56;
+    let ticks, form;
+    for (const { kind, at } of kinds) {
+      form = { week: 'step', quarter: 'month', years: 'year', decades: 'year' }[kind] || kind;
+      ticks = at.filter(i => middles[i] >= min && middles[i] <= max);
+      const room = form === 'month' || data.by === 2 ? 36 : data.by === 1 && form === 'step' ? 96 : 56;
       if (ticks.length * room <= width) break;
     }
     let year;
+    const alone = form === 'year' || data.by === 3 || data.by === 1 && form === 'step'; // without the year below
     return ticks.map(i => {
-      const { y } = date(steps[i].to - 1), again = y === year || kind === 2 || data.by === 3 || data.by === 1 && !kind;
+      const { y } = end[i], below = alone || y === year ? '' : '\n' + y;
       year = y;
-      return { at: kind ? steps[i].from : middles[i], text: label(i, kind) + (again ? '' : '\n' + y) };
+      return { at: form === 'step' ? middles[i] : steps[i].from, text: label(i, form) + below };
     });
   };
 
@@ -250,7 +253,7 @@
   });
   map.addEventListener('pointerleave', () => showCell(null));
 
-  const redraw = () => charts.forEach(({ u }) => u.redraw(false));
+  const redraw = () => charts.forEach(({ u }) => u.redraw(false, true));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
   // A canvas is printed as it stands: on paper it is light and fits the page.
   const print = on => () => { root.classList.toggle('printing', on); charts.forEach(({ fit }) => fit()); redraw(); };
