@@ -38,7 +38,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	o := &reportFlags{least: 2}
 	cmd := &cobra.Command{
 		Use:   "report [flags] DIR|FILE…",
-		Short: "Show figures over a period: table, chart, CSV, JSON, Markdown, page",
+		Short: "Show the figures of a period: table, chart, data or page",
 		Long: `Show how many conferences there were in a period, and how many participants:
 from the room files of DIRs, and from files in the same form, COUNT SHA1(ROOM),
 one a day, whose names hold the date, as 2026-11-22, 20261122, 22.11.2026 or

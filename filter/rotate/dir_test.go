@@ -460,6 +460,34 @@ func TestReplaceFile(t *testing.T) {
 	assert.ErrorIs(t, d.Remove(Rooms, names[0]), fs.ErrNotExist)
 }
 
+func TestPublish(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "usage.html")
+	mode := func() fs.FileMode {
+		st, err := os.Stat(path)
+		require.NoError(t, err)
+		return st.Mode()
+	}
+	old := unix.Umask(0o077)
+	defer unix.Umask(old)
+	require.NoError(t, Publish(path, []byte("one")))
+	assert.Equal(t, fs.FileMode(0o644), mode())
+	require.NoError(t, os.Chmod(path, 0o640))
+	require.NoError(t, Publish(path, []byte("two")))
+	assert.Equal(t, fs.FileMode(0o640), mode(), "what its owner took away stays away")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(text))
+
+	require.NoError(t, os.Symlink("usage.html", dir+"/link"))
+	assert.EqualError(t, Publish(dir+"/link", nil), "write "+dir+"/link: is no regular file: name another")
+	assert.EqualError(t, Publish(dir+"/", nil), "write "+dir+": is no regular file: name another")
+	assert.ErrorIs(t, Publish(dir+"/nowhere/usage.html", nil), fs.ErrNotExist)
+	names, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, names, 2, "no temporary file is left")
+}
+
 func TestLockRooms(t *testing.T) {
 	d, _ := newDir(t)
 	other, _ := openTest(t, d.path, Options{})
