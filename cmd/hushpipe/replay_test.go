@@ -249,26 +249,13 @@ func TestReplayFullDisk(t *testing.T) {
 	require.Equal(t, strings.Count(log, "\n"), strings.Count(written(d.dir), "\n"))
 }
 
-// openTerminal returns a terminal and what programs write to it.
-func openTerminal(t *testing.T) (*os.File, *lockedBuffer) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { master.Close() })
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	terminal, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { terminal.Close() })
-	said := &lockedBuffer{}
-	go io.Copy(said, master)
-	return terminal, said
-}
-
 // TestReplayProgress: on a terminal there is a bar, which messages do not run
 // into, and which is gone in the end.
 func TestReplayProgress(t *testing.T) {
-	terminal, said := openTerminal(t)
+	master, terminal := openTerminal(t)
+	said := &lockedBuffer{}
+	go io.Copy(said, master)
+
 	dir := filepath.Join(t.TempDir(), "log")
 	stdin, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -283,4 +270,18 @@ func TestReplayProgress(t *testing.T) {
 	await(t, func() bool { return strings.HasSuffix(said.String(), "taken as today's\r\n") }, "the last message")
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
 	require.Regexp(t, `\r\x1b\[Khushpipe: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: [^\r]*\r\n$`, said.String())
+}
+
+// openTerminal returns both ends of a terminal.
+func openTerminal(t *testing.T) (master, terminal *os.File) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { master.Close() })
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	terminal, err = os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { terminal.Close() })
+	return master, terminal
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -80,7 +81,9 @@ func TestReportTerminal(t *testing.T) {
 		{"dumb", 100, "TERM=dumb", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			terminal, shown := openTerminal(t)
+			master, terminal := openTerminal(t)
+			shown := &lockedBuffer{}
+			go io.Copy(shown, master)
 			require.NoError(t, unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: tt.columns}))
 			cmd := exec.Command(hushpipeBinary(t), "report", "--lang", "en", "../../testdata/meet-usage")
 			cmd.Env = append(os.Environ(), "NO_COLOR=", "TERM=xterm", tt.env)

@@ -52,13 +52,18 @@ func newStream(path string) *stream {
 func Find(paths []string, fault func(error)) *Archive {
 	a := &Archive{fault: fault}
 	single := newStream("")
-	seen := map[identity]string{}
+	seen, dirs := map[identity]string{}, map[string]fs.FileInfo{}
 	for _, path := range paths {
 		st, err := os.Stat(path)
 		switch {
 		case err != nil:
 			fault(named(path, err))
 		case st.IsDir():
+			if other := twin(st, dirs); other != "" {
+				fault(fmt.Errorf("%s: is the same directory as %s; it is read once", path, other))
+				continue
+			}
+			dirs[path] = st
 			s := newStream(path)
 			a.streams = append(a.streams, s)
 			a.walk(s, seen)
@@ -70,6 +75,16 @@ func Find(paths []string, fault func(error)) *Archive {
 		a.streams = append(a.streams, single)
 	}
 	return a
+}
+
+// twin returns the path of a directory that is the same, or "".
+func twin(st fs.FileInfo, dirs map[string]fs.FileInfo) string {
+	for path, other := range dirs {
+		if os.SameFile(st, other) {
+			return path
+		}
+	}
+	return ""
 }
 
 // identity tells a file that is found twice. Programs that save space give one

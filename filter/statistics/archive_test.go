@@ -172,6 +172,7 @@ func TestFaults(t *testing.T) {
 		"two files for one day": {map[string]string{"a/2026-11-01.txt": a5 + b56, "a/rooms-2026-11-01.log": a2 + "3" + c1[1:]}, []string{"a"},
 			[]string{"a/rooms-2026-11-01.log: is a second file of 2026-11-01, beside a/2026-11-01.txt; each room counts once, with the larger count"}, 64},
 		"a file twice":             {map[string]string{"a/20261101": a5}, []string{"a", "a/20261101"}, []string{"a/20261101: is the same file as a/20261101; it is read once"}, 5},
+		"a directory twice":        {map[string]string{"a/20261101": a5}, []string{"a", "a/../a"}, []string{"a: is the same directory as a; it is read once"}, 5},
 		"no such path":             {map[string]string{"a/20261101": a5}, []string{"b", "a"}, []string{"b: no such file or directory"}, 5},
 		"no day in the period":     {map[string]string{"a/20261101": a5, "b/20261005": a5}, []string{"a", "b"}, []string{"b: no room file of a day from 2026-11-01 to 2026-11-04"}, 5},
 		"no day at all":            {map[string]string{"a/20261101": a5, "b/README": ""}, []string{"a", "b"}, []string{"b: no room file of a day from 2026-11-01 to 2026-11-04"}, 5},
