@@ -18,31 +18,45 @@ import (
 const work = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
 	llsys.AccessFSMakeReg | llsys.AccessFSMakeDir | llsys.AccessFSMakeSym | llsys.AccessFSRemoveFile
 
+// replace is what replacing a file takes, in a directory that is not ours.
+const replace = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
+	llsys.AccessFSMakeReg | llsys.AccessFSRemoveFile
+
 // lookup bounds the wait for the paths; a disk that hangs must not hold up the
 // reader. restrict stops all threads, so none may be stuck in one by then.
 const lookup = time.Second
 
 // confine leaves the process no files but those that it works on, no network,
 // and no way to gain rights, by landlock(7). dir is DIR and keys the key
-// directory, each "" for none. The answer is for status: what is in force, or
-// why nothing is.
+// directory, each "" for none; of a shared file its directory is left. The answer
+// is for status: what is in force, or why nothing is.
 //
 // DIR may be deleted, replaced or mounted over and is used again then, so the
 // right to it is one to the directory that it lies in; that to the root of all
 // files would be none at all. Without a key directory the keys stay in memory,
 // and no line is lost: it has the right to itself only.
-func confine(dir, keys string) string {
+func confine(dir, keys string, shared ...string) string {
 	return restrict(func() ([]landlock.Rule, error) {
 		paths, err := reach(dir, keys)
-		return []landlock.Rule{landlock.PathAccess(work, paths...)}, err
+		return []landlock.Rule{landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders(shared)...)}, err
 	})
 }
 
+// folders returns the directories of files that are shared, those that exist.
+func folders(shared []string) (paths []string) {
+	for _, file := range shared {
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(file)); file != "" && err == nil && folder != "/" {
+			paths = append(paths, folder)
+		}
+	}
+	return paths
+}
+
 // confineReader leaves the process the files and directories at paths, to be
-// read, and of others only those of one directory, "" for none, to work on.
-func confineReader(paths []string, dir string) string {
+// read, and of others only what replacing a shared file takes, "" for none.
+func confineReader(paths []string, shared string) string {
 	return restrict(func() ([]landlock.Rule, error) {
-		var rules []landlock.Rule
+		rules := []landlock.Rule{landlock.PathAccess(replace, folders([]string{shared})...)}
 		for _, path := range paths {
 			st, err := os.Stat(path)
 			if err != nil {
@@ -53,9 +67,6 @@ func confineReader(paths []string, dir string) string {
 				rights |= llsys.AccessFSReadDir
 			}
 			rules = append(rules, landlock.PathAccess(rights, path))
-		}
-		if dir != "" {
-			rules = append(rules, landlock.PathAccess(work, dir))
 		}
 		return rules, nil
 	})

@@ -101,7 +101,7 @@ func TestConfine(t *testing.T) {
 // another directory, and prints what it cannot do then.
 func reader() {
 	file, dir, out := os.Args[1], os.Args[2], os.Args[3]
-	fmt.Println(confineReader([]string{file, dir, dir + "/nothing"}, out))
+	fmt.Println(confineReader([]string{file, dir, dir + "/nothing"}, out+"/page"))
 	try := func(what string, err error) {
 		if err != nil {
 			fmt.Println(what)
@@ -115,6 +115,7 @@ func reader() {
 	try("read in the directory", read(dir+"/a"))
 	try("make the page", errors.Join(write(out+"/b"), os.Rename(out+"/b", out+"/a"), read(out+"/a")))
 
+	try("make a directory", os.Mkdir(out+"/sub", 0o700))
 	try("write to the file", write(file))
 	try("read beside the file", read(filepath.Dir(file)+"/beside"))
 	try("write to the directory", write(dir+"/b"))
@@ -134,6 +135,7 @@ func TestConfineReader(t *testing.T) {
 	said, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", said)
 	assert.Regexp(t, `^confined by landlock, ABI \d+
+make a directory
 write to the file
 read beside the file
 write to the directory

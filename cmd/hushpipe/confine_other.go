@@ -3,10 +3,12 @@
 package main
 
 // confine is for Linux only.
-func confine(dir, keys string) string { return "not confined: only Linux has landlock" }
+func confine(dir, keys string, shared ...string) string {
+	return "not confined: only Linux has landlock"
+}
 
 // confineReader is for Linux only.
-func confineReader(paths []string, dir string) string { return confine("", "") }
+func confineReader(paths []string, shared string) string { return confine("", "") }
 
 // hideMemory has nothing to do: without a core file the memory is hidden.
 func hideMemory() {}

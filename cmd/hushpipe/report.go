@@ -115,11 +115,11 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if err != nil {
 		return usage("--lang: %w", err)
 	}
-	paths, dir := roomPaths(args), ""
+	paths := roomPaths(args)
 	if o.html != "" {
-		dir = filepath.Dir(filepath.Clean(o.html))
+		o.html = filepath.Clean(o.html) // DIR/ is DIR
 	}
-	confineReader(paths, dir)
+	confineReader(paths, o.html)
 
 	faults := uint64(0)
 	archive := statistics.Find(paths, func(err error) {

@@ -241,7 +241,6 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 // outside of DIR and for everybody to read: mode 0644, or that of the old file
 // where it allows less.
 func Publish(path string, data []byte) error {
-	path = filepath.Clean(path) // DIR/ is DIR
 	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
 	if err == nil {
 		defer unix.Close(at)
