@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,7 +116,10 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if err != nil {
 		return usage("--lang: %w", err)
 	}
-	paths := roomPaths(args)
+	paths, err := roomPaths(args)
+	if err != nil {
+		return err
+	}
 	if o.html != "" {
 		o.html = filepath.Clean(o.html) // DIR/ is DIR
 	}
@@ -211,15 +215,19 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 func reportable(day format.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
 
 // roomPaths returns what is read: of a DIR the room files, since names with a
-// date are those of its lines as well.
-func roomPaths(args []string) []string {
+// date are those of its lines as well. As everywhere in DIR, no link is followed.
+func roomPaths(args []string) ([]string, error) {
 	paths := slices.Clone(args)
 	for i, path := range args {
-		if store.CheckUsed(path) == nil {
-			paths[i] = filepath.Join(path, rotate.Rooms)
+		if store.CheckUsed(path) != nil {
+			continue // an archive, or nothing: that comes up again
+		}
+		paths[i] = filepath.Join(path, rotate.Rooms)
+		if st, err := os.Lstat(paths[i]); err == nil && st.Mode().Type() == fs.ModeSymlink {
+			return nil, fmt.Errorf("%s: is a symbolic link: remove it", paths[i])
 		}
 	}
-	return paths
+	return paths, nil
 }
 
 // write writes the report to stdout, or to the FILE of --html.
