@@ -38,7 +38,7 @@ import (
 var update = flag.Bool("update", false, "write the README's picture of a report")
 
 // patience is for a machine under load; nothing waits that long when all is well.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // chromium starts a browser that ends with the test.
 func chromium(t *testing.T) context.Context {
