@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,49 +17,150 @@ import (
 )
 
 func roomsCommand(say *messages) *cobra.Command {
-	var date string
+	o := &roomsFlags{say: say}
 	cmd := &cobra.Command{
 		Use:   "rooms [flags] DIR",
 		Short: "Print the room counts of a day, as they stand now",
 		Long: `Print how many different addresses used each room on a day, one line
-COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.`,
+COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.
+
+With --watch the largest rooms stand on the terminal, and are drawn anew every
+two seconds until Ctrl-C; at midnight the next day begins. Where stdout is no
+terminal, --watch needs --json: one object a line, the first at once, another
+whenever a count has changed.`,
 		Example: `  hushpipe rooms /var/log/hushpipe
-  hushpipe rooms --day 2026-11-21 /var/log/hushpipe`,
+  hushpipe rooms --day 2026-11-21 /var/log/hushpipe
+  hushpipe rooms --watch /var/log/hushpipe
+  hushpipe rooms --json /var/log/hushpipe | jq .participants`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			day, err := dayFlag(date)
-			if err != nil {
-				return err
-			}
-			confine(args[0], "")
-			if err := store.CheckUsed(args[0]); err != nil {
-				return err
-			}
-			counts, err := store.ReadCounts(args[0], day)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("%s: nothing is known of %s", args[0], day)
-			}
-			if err != nil {
-				return err
-			}
-			cmd.OutOrStdout().Write(roomfile.Append(nil, counts.Rooms))
-			for _, name := range counts.Damaged {
-				say.sayf("%s: damaged in part; what is intact is counted", name)
-			}
-			if counts.UpperBound {
-				say.sayf("%s was counted under several keys: an address may be counted more than once", day)
-			}
-			if counts.Overflow > 0 {
-				say.sayf("%s: rooms not counted in at least %s: too many rooms or addresses; see --max-rooms and --max-pairs of filter", day, plural(counts.Overflow))
-			}
-			if len(counts.Damaged) > 0 || counts.UpperBound || counts.Overflow > 0 {
-				return errSaid
-			}
-			return nil
+			o.dir, o.out = args[0], cmd.OutOrStdout().(*output)
+			return o.run()
 		},
 	}
-	cmd.Flags().StringVar(&date, "day", "", "`DATE` of the day, as 2026-11-22 (default today)")
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&o.date, "day", "", "`DATE` of the day, as 2026-11-22 (default today)")
+	cmd.Flags().BoolVar(&o.watch, "watch", false, "go on, and draw the counts on the terminal every two seconds")
+	cmd.Flags().BoolVar(&o.json, "json", false, "write one JSON object a line, for other programs")
 	return cmd
+}
+
+// roomsFlags is the command line of rooms.
+type roomsFlags struct {
+	dir   string
+	date  string
+	watch bool
+	json  bool
+	out   *output
+	say   *messages
+}
+
+func (o *roomsFlags) run() error {
+	day, err := dayFlag(o.date)
+	if err != nil {
+		return err
+	}
+	if o.watch && !o.json && (!hasWidth(o.out.file) || os.Getenv("TERM") == "dumb") {
+		return usage("--watch: stdout is no terminal that can be drawn on; give --json as well, or leave --watch out")
+	}
+	confine(o.dir, "")
+	if err := store.CheckUsed(o.dir); err != nil {
+		return err
+	}
+	if o.watch {
+		return o.follow()
+	}
+	counts, err := store.ReadCounts(o.dir, day)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: nothing is known of %s", o.dir, day)
+	}
+	if err != nil {
+		return err
+	}
+	if o.json {
+		o.writeJSON(roomCounts{Counts: counts, day: day, time: time.Now()})
+	} else {
+		o.out.Write(roomfile.Append(nil, counts.Rooms))
+	}
+	return o.conclude(day, counts)
+}
+
+// conclude says what is wrong with counts.
+func (o *roomsFlags) conclude(day format.Day, counts store.Counts) error {
+	flaws := flawsOf(day, counts)
+	for _, line := range flaws {
+		o.say.sayf("%s", line)
+	}
+	if len(flaws) > 0 {
+		return errSaid
+	}
+	return nil
+}
+
+func flawsOf(day format.Day, counts store.Counts) (flaws []string) {
+	for _, name := range counts.Damaged {
+		flaws = append(flaws, name+": damaged in part; what is intact is counted")
+	}
+	if counts.UpperBound {
+		flaws = append(flaws, fmt.Sprintf("%s was counted under several keys: an address may be counted more than once", day))
+	}
+	if counts.Overflow > 0 {
+		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses; see --max-rooms and --max-pairs of filter", day, plural(counts.Overflow)))
+	}
+	return flaws
+}
+
+// roomCounts is what is shown of a day.
+type roomCounts struct {
+	store.Counts
+	day  format.Day
+	time time.Time // when it was read
+}
+
+// leastUsers makes a room a conference: one address alone was testing.
+const leastUsers = 2
+
+// totals returns how many rooms were conferences, and their participants.
+func (c roomCounts) totals() (conferences, participants uint64) {
+	for _, room := range c.Rooms {
+		if room.Count >= leastUsers {
+			conferences++
+			participants += room.Count
+		}
+	}
+	return conferences, participants
+}
+
+// roomsJSON is the object that --json writes. The README documents it.
+type roomsJSON struct {
+	Dir          string      `json:"dir"`
+	Time         time.Time   `json:"time"`
+	Day          string      `json:"day"`
+	Rooms        int         `json:"rooms"`
+	Conferences  uint64      `json:"conferences"`
+	Participants uint64      `json:"participants"`
+	Counts       []countJSON `json:"counts"` // sorted by hash
+	UpperBound   bool        `json:"upper_bound"`
+	Overflow     uint64      `json:"overflow"`
+	Damaged      []string    `json:"damaged"`
+}
+
+type countJSON struct {
+	Hash  string `json:"hash"`
+	Count uint64 `json:"count"`
+}
+
+func (o *roomsFlags) writeJSON(c roomCounts) {
+	conferences, participants := c.totals()
+	object := roomsJSON{Dir: o.dir, Time: c.time.Truncate(time.Second), Day: c.day.String(), Rooms: len(c.Rooms),
+		Conferences: conferences, Participants: participants, Counts: make([]countJSON, len(c.Rooms)),
+		UpperBound: c.UpperBound, Overflow: c.Overflow, Damaged: append([]string{}, c.Damaged...)}
+	for i, room := range c.Rooms {
+		object.Counts[i] = countJSON{hex.EncodeToString(room.Hash[:]), room.Count}
+	}
+	enc := json.NewEncoder(o.out)
+	enc.SetEscapeHTML(false)
+	enc.Encode(object) // out keeps its error
 }
 
 // dayFlag reads --day; the default is today.

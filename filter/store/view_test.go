@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -166,4 +167,38 @@ func TestNote(t *testing.T) {
 	assert.ErrorContains(t, err, b.path("reveal.log")+": is a symbolic link: remove it")
 	assert.False(t, strings.Contains(err.Error(), "three"))
 	assert.NoFileExists(t, target)
+}
+
+// TestCountsReader: what is read in pieces is what is read at once, whatever
+// becomes of the journals between the pieces.
+func TestCountsReader(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	r := NewCountsReader(b.dir, today)
+	defer r.Close()
+	same := func(what string) {
+		t.Helper()
+		got, err := r.Read()
+		require.NoError(t, err, what)
+		require.Equal(t, b.counts(today), got, what)
+	}
+	_, err := r.Read()
+	require.ErrorIs(t, err, fs.ErrNotExist, "nothing is known of the day")
+
+	b.feed(f, s, users(today, "a", 1, 3))
+	same("lines came")
+	b.feed(f, s, users(today, "a", 3, 9)+users(today, "b", 1, 1))
+	same("more of them")
+	b.process(users(today, "a", 20, 25))
+	same("another process ended")
+	require.NoError(t, s.Close())
+	b.pass(b.open(), time.Hour)
+	same("journals were folded")
+	require.NoError(t, os.WriteFile(b.path("rooms", "rooms-"+today.String()+".log"), []byte("x\n"), 0o640))
+	same("the room file is damaged")
+	require.NoError(t, os.Rename(b.dir, b.dir+".old"))
+	b.process(users(today, "c", 1, 2))
+	same("another DIR took its place")
+	require.Equal(t, "2 c\n", b.counts(today).String())
 }

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/store"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// watchEvery is how often rooms --watch looks for new counts.
+const watchEvery = 2 * time.Second
+
+// follow is rooms --watch, until a signal ends it.
+func (o *roomsFlags) follow() error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	draws := !o.json
+	s := &display{out: o.out, utf8: isUTF8()}
+	if draws {
+		signal.Notify(signals, unix.SIGWINCH, unix.SIGTSTP, unix.SIGCONT)
+		s.enter()
+		defer s.leave()
+	}
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	w := &roomsWatch{roomsFlags: o}
+	defer w.close()
+	changed, err := w.read(time.Now())
+	for {
+		if err != nil {
+			return err
+		}
+		switch {
+		case draws:
+			s.draw(o.dir, w.seen, w.known)
+		case changed:
+			o.writeJSON(w.seen)
+		}
+		if o.out.err != nil {
+			return nil // run returns it
+		}
+		select {
+		case now := <-tick.C:
+			changed, err = w.read(now)
+		case sig := <-signals:
+			changed = false
+			switch sig {
+			case unix.SIGWINCH:
+			case unix.SIGTSTP: // the shell gets the terminal as it was
+				s.leave()
+				unix.Kill(os.Getpid(), unix.SIGSTOP)
+			case unix.SIGCONT:
+				s.enter()
+			default:
+				if draws {
+					s.leave()
+				}
+				return o.conclude(w.seen.day, w.seen.Counts)
+			}
+		}
+	}
+}
+
+// roomsWatch reads the counts of a day, and of the next when it has come.
+type roomsWatch struct {
+	*roomsFlags
+	reader *store.CountsReader // nil: not asked yet
+	seen   roomCounts
+	known  bool // anything of that day
+}
+
+// read reports whether the counts are not those of the last time.
+func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
+	day := format.DayOf(now)
+	if w.date != "" {
+		if day, err = dayFlag(w.date); err != nil {
+			return false, err
+		}
+	}
+	if w.reader == nil || w.seen.day != day {
+		w.close()
+		w.reader, w.known = store.NewCountsReader(w.dir, day), false
+	}
+	counts, err := w.reader.Read()
+	before, was := w.seen, w.known
+	w.seen, w.known = roomCounts{counts, day, now}, err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return w.known && !(was && reflect.DeepEqual(before.Counts, counts)), err
+}
+
+func (w *roomsWatch) close() {
+	if w.reader != nil {
+		w.reader.Close()
+	}
+}
+
+// display draws on a terminal. The sequences are those of ECMA-48 and of xterm's
+// private modes, which every terminal of today and the Linux console know or
+// ignore.
+type display struct {
+	out  *output
+	utf8 bool
+	on   bool
+}
+
+const (
+	enterScreen = "\033[?1049h\033[?25l" + noWrap // a screen of its own, no cursor
+	leaveScreen = wrap + "\033[?25h\033[?1049l"
+	home        = "\033[H"
+	clearRight  = "\033[K"
+	clearBelow  = "\033[J"
+)
+
+func (s *display) enter() {
+	if !s.on {
+		s.on = true
+		s.out.Write([]byte(enterScreen))
+	}
+}
+
+func (s *display) leave() {
+	if s.on {
+		s.on = false
+		s.out.Write([]byte(leaveScreen))
+	}
+}
+
+// draw fills the terminal in one write, without clearing it first: nothing
+// flickers.
+func (s *display) draw(dir string, c roomCounts, known bool) {
+	if !s.on {
+		return
+	}
+	width, height := 80, 24
+	if size, err := unix.IoctlGetWinsize(int(s.out.file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+		width, height = int(size.Col), int(size.Row)
+	}
+	text := home
+	for i, line := range displayLines(dir, c, known, width, height, s.utf8) {
+		if i > 0 {
+			text += "\r\n"
+		}
+		text += line + clearRight
+	}
+	s.out.Write([]byte(text + clearBelow))
+}
+
+// displayLines returns what is drawn of c, at most height lines of at most width
+// columns: the largest rooms first.
+func displayLines(dir string, c roomCounts, known bool, width, height int, utf8 bool) []string {
+	conferences, participants := c.totals()
+	when := c.time.Format(time.DateTime)
+	if date := c.day.String(); !strings.HasPrefix(when, date) {
+		when = date + " as of " + when
+	}
+	lines := []string{
+		when + "  " + strings.Map(printable, strings.ReplaceAll(dir, "\n", "?")),
+		fmt.Sprintf("%s: %s of %d or more, %s", several(uint64(len(c.Rooms)), "room"),
+			several(conferences, "conference"), leastUsers, several(participants, "participant")),
+		"",
+	}
+	if !known {
+		lines[1] = "nothing is known of this day yet"
+	}
+	foot := flawsOf(c.day, c.Counts)
+	shown := len(c.Rooms)
+	if left := height - len(lines) - len(foot); shown > left {
+		shown = max(0, left-1)
+		foot = append([]string{"and " + several(uint64(len(c.Rooms)-shown), "more room")}, foot...)
+	}
+	lines = append(append(lines, tableOf(c, shown, width, utf8)...), foot...)
+	lines = lines[:min(len(lines), height)]
+	for i, line := range lines {
+		if runes := []rune(line); len(runes) > width {
+			lines[i] = string(runes[:width])
+		}
+	}
+	return lines
+}
+
+// tableOf draws the largest rooms, each with a bar as long as its count.
+func tableOf(c roomCounts, shown, width int, utf8 bool) (lines []string) {
+	if shown == 0 {
+		return nil
+	}
+	sorted := slices.Clone(c.Rooms)
+	slices.SortStableFunc(sorted, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
+	most := sorted[0].Count
+	digits := len(grouped(most))
+	space := width - digits - len("  ") - 40 - len("  ")
+	for _, room := range sorted[:shown] {
+		line := fmt.Sprintf("%*s  %x", digits, grouped(room.Count), room.Hash)
+		if space > 0 {
+			line += "  " + bar(room.Count, most, space, utf8)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// bar is a bar of at most width columns, for most. What is not 0 can be seen.
+func bar(n, most uint64, width int, utf8 bool) string {
+	if !utf8 {
+		return strings.Repeat("#", max(1, int(float64(n)/float64(most)*float64(width))))
+	}
+	eighths := max(1, int(float64(n)/float64(most)*float64(8*width)))
+	text := strings.Repeat("█", eighths/8)
+	if part := eighths % 8; part > 0 {
+		text += string(rune('█' + 8 - part)) // U+2588 is full, U+258F one eighth
+	}
+	return text
+}
+
+// isUTF8 reports whether the locale's characters are those of UTF-8, setlocale(3).
+func isUTF8() bool {
+	locale := strings.ToUpper(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
+	return strings.Contains(locale, "UTF-8") || strings.Contains(locale, "UTF8")
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/store"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// TestDisplay: what is drawn fits the terminal, the largest rooms first.
+func TestDisplay(t *testing.T) {
+	now := time.Date(2026, 11, 22, 14, 5, 31, 0, time.UTC)
+	day := format.DayOf(now)
+	rooms := []roomfile.Entry{{Hash: [20]byte{1}, Count: 1}, {Hash: [20]byte{2}, Count: 1234}, {Hash: [20]byte{3}, Count: 617}, {Hash: [20]byte{4}, Count: 3}}
+	flaws := store.Counts{Rooms: rooms, UpperBound: true}
+	for _, tt := range []struct {
+		name          string
+		counts        store.Counts
+		day           format.Day
+		known, utf8   bool
+		width, height int
+		want          string
+	}{
+		{"roomy", store.Counts{Rooms: rooms}, day, true, true, 59, 24, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+4 rooms: 3 conferences of 2 or more, 1854 participants
+
+1,234  0200000000000000000000000000000000000000  ██████████
+  617  0300000000000000000000000000000000000000  █████
+    3  0400000000000000000000000000000000000000  ▏
+    1  0100000000000000000000000000000000000000  ▏`},
+		{"no UTF-8", store.Counts{Rooms: rooms[1:]}, day, true, false, 59, 24, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+3 rooms: 3 conferences of 2 or more, 1854 participants
+
+1,234  0200000000000000000000000000000000000000  ##########
+  617  0300000000000000000000000000000000000000  #####
+    3  0400000000000000000000000000000000000000  #`},
+		{"low and narrow", store.Counts{Rooms: rooms}, day, true, true, 30, 6, `
+2026-11-22 14:05:31  /var/log/
+4 rooms: 3 conferences of 2 or
+
+1,234  02000000000000000000000
+  617  03000000000000000000000
+and 2 more rooms`},
+		{"exactly", store.Counts{Rooms: rooms}, day, true, true, 47, 7, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+4 rooms: 3 conferences of 2 or more, 1854 parti
+
+1,234  0200000000000000000000000000000000000000
+  617  0300000000000000000000000000000000000000
+    3  0400000000000000000000000000000000000000
+    1  0100000000000000000000000000000000000000`},
+		{"flawed", flaws, day, true, true, 60, 7, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+4 rooms: 3 conferences of 2 or more, 1854 participants
+
+1,234  0200000000000000000000000000000000000000  ███████████
+  617  0300000000000000000000000000000000000000  █████▌
+and 2 more rooms
+2026-11-22 was counted under several keys: an address may be`},
+		{"tiny", store.Counts{Rooms: rooms}, day, true, true, 10, 2, `
+2026-11-22
+4 rooms: 3`},
+		{"no room", store.Counts{}, day, true, true, 80, 24, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+0 rooms: 0 conferences of 2 or more, 0 participants
+`},
+		{"another day, of which nothing is known", store.Counts{}, day - 1, false, true, 80, 24, `
+2026-11-21 as of 2026-11-22 14:05:31  /var/log/hushpipe?[2J
+nothing is known of this day yet
+`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			lines := displayLines("/var/log/hushpipe\033[2J", roomCounts{tt.counts, tt.day, now}, tt.known, tt.width, tt.height, tt.utf8)
+			assert.Equal(t, strings.TrimPrefix(tt.want, "\n"), strings.Join(lines, "\n"))
+		})
+	}
+}
+
+// TestWatchTerminal watches the counts grow on a terminal, as somebody who sits there:
+// it follows its size, and is left as it was.
+func TestWatchTerminal(t *testing.T) {
+	dir := t.TempDir()
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	settled := func(room string) func() bool {
+		return func() bool {
+			out, _ := exec.Command(hushpipeBinary(t), "rooms", dir).Output()
+			return strings.Contains(string(out), room)
+		}
+	}
+	await(t, settled("1 86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"), "the first line is counted")
+
+	for i, end := range []string{"Ctrl-C", "SIGTERM"} {
+		t.Run(end, func(t *testing.T) {
+			master, terminal := openTerminal(t)
+			resize := func(width, height uint16) {
+				require.NoError(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width}))
+			}
+			resize(80, 24)
+			before, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+			require.NoError(t, err)
+			shown := &lockedBuffer{}
+			go io.Copy(shown, master)
+			cmd := exec.Command(hushpipeBinary(t), "rooms", "--watch", dir)
+			cmd.Env = append(os.Environ(), "TERM=xterm", "LC_ALL=C.UTF-8")
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			require.NoError(t, cmd.Start())
+			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			last := func() string {
+				_, text, _ := strings.Cut(shown.String(), enterScreen)
+				return text[strings.LastIndex(text, home)+1:]
+			}
+			await(t, func() bool { return strings.Contains(last(), " of 2 or more") && strings.Contains(last(), "████████") }, "the first picture")
+			resize(20, 24)
+			await(t, func() bool { return !strings.Contains(last(), "█") && strings.Contains(last(), clearBelow) }, "the size is followed")
+			l.write("192.0.2.2", "/http-bind?room="+end)
+			await(t, func() bool { return strings.Contains(last(), fmt.Sprint(2+i, " rooms:")) }, "a line that came is counted")
+			if end == "Ctrl-C" {
+				io.WriteString(master, "\x03")
+			} else {
+				cmd.Process.Signal(unix.SIGTERM)
+			}
+			require.NoError(t, cmd.Wait())
+			await(t, func() bool { return strings.HasSuffix(shown.String(), leaveScreen) }, "the terminal gets its own screen and cursor back")
+			after, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+			require.NoError(t, err)
+			require.Equal(t, before, after)
+		})
+	}
+	require.Equal(t, 0, l.end())
+}
+
+// TestWatchJSON: the first object at once, another for each change.
+func TestWatchJSON(t *testing.T) {
+	dir := t.TempDir()
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	await(t, func() bool { return exec.Command(hushpipeBinary(t), "rooms", dir).Run() == nil }, "the first line is counted")
+	cmd := exec.Command(hushpipeBinary(t), "rooms", "--watch", "--json", dir)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	objects := json.NewDecoder(out)
+	var got roomsJSON
+	require.NoError(t, objects.Decode(&got))
+	require.Equal(t, 1, got.Rooms)
+	require.Zero(t, got.Participants)
+	l.write("192.0.2.2", "/http-bind?room=a")
+	require.NoError(t, objects.Decode(&got))
+	require.Equal(t, []countJSON{{"86f7e437faa5a7fce15d1ddcb9eaeaea377667b8", 2}}, got.Counts)
+	require.EqualValues(t, 2, got.Participants)
+	require.NoError(t, cmd.Process.Signal(unix.SIGINT))
+	require.ErrorIs(t, objects.Decode(&got), io.EOF, "nothing has changed since")
+	require.NoError(t, cmd.Wait())
+	require.Equal(t, 0, l.end())
+}
+
+// TestWatchMidnight: the next day begins when it comes, and with nothing.
+func TestWatchMidnight(t *testing.T) {
+	dir := t.TempDir()
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	require.Equal(t, 0, l.end())
+	now := time.Now()
+	w := &roomsWatch{roomsFlags: &roomsFlags{dir: dir}}
+	defer w.close()
+	for i, step := range []struct {
+		at             time.Time
+		changed, known bool
+		rooms          int
+	}{{now, true, true, 1}, {now, false, true, 1}, {now.AddDate(0, 0, 1), false, false, 0}, {now, true, true, 1}} {
+		changed, err := w.read(step.at)
+		require.NoError(t, err)
+		require.Equal(t, step.changed, changed, i)
+		require.Equal(t, step.known, w.known, i)
+		require.Len(t, w.seen.Rooms, step.rooms, i)
+	}
+}
