@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -103,6 +104,7 @@ type Filter struct {
 
 	mu     sync.Mutex
 	shared Stats // for Snapshot
+	read   atomic.Uint64
 
 	excess *day // stands for expired days past maxDays; nil: there is none
 }
@@ -160,6 +162,9 @@ func (f *Filter) Snapshot() Stats {
 	defer f.mu.Unlock()
 	return f.shared
 }
+
+// Read returns how many bytes Run has read. It may be called from any goroutine.
+func (f *Filter) Read() uint64 { return f.read.Load() }
 
 // share makes the counts so far known to Snapshot.
 func (f *Filter) share() {

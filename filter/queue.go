@@ -78,6 +78,13 @@ func (q *Queue) BePatient(patient func() bool) { q.patient = patient }
 // Dropped returns how many lines found no room.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
 
+// Held returns how many bytes wait to be written.
+func (q *Queue) Held() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held
+}
+
 // Get returns an empty batch.
 func (q *Queue) Get() *Batch {
 	q.mu.Lock()

@@ -92,6 +92,7 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 		}
 		n, err := in.Read(buf[held:])
 		last.read += n
+		f.read.Add(uint64(n))
 		lines, rest := c.cut(buf[:held+n], err != nil && !errors.Is(err, ErrStopped))
 		if len(lines) > 0 {
 			b := out.Get()

@@ -75,7 +75,7 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 					return err
 				}
 			}
-			job.store.Confined = confine(o.dir, o.keys)
+			job.store.Confined = confine(o.dir, o.keys, o.metrics)
 			if o.stdout {
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
@@ -104,6 +104,12 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	stop := watch(minute.C, job.store.Path, f, q, say)
+	quarter := time.NewTicker(metricsEvery)
+	defer quarter.Stop()
+	started := time.Now()
+	stopMetrics := job.metrics.run(quarter.C, func() figures {
+		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started}
+	})
 	err = f.Run(in, q)
 	interrupted := errors.Is(err, filter.ErrStopped)
 	errs := []error{err}
@@ -121,6 +127,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 		errs = append(errs, errNoAnswer(job.store.Path))
 	}
 	stop()
+	stopMetrics()
 	return conclude(f.Stats(), q.Dropped(), job.filter.Rooms != nil, errors.Join(errs...), say)
 }
 
@@ -254,6 +261,9 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 		err = store.Check(job.store)
 		if job.account != nil {
 			err = errors.Join(err, job.account.check(job.store))
+		}
+		if job.metrics != nil {
+			err = errors.Join(err, job.metrics.check())
 		}
 	case job.store.Path != "":
 		var keys *store.Ciphers

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ type filterFlags struct {
 	jsonKeys []string
 	stdout   bool
 	user     string
+	metrics  string
 	check    bool
 }
 
@@ -62,6 +64,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
 	flags.StringVar(&o.user, "user", "", "`NAME` of the user to become in place of root, who gets DIR and KEYDIR")
+	flags.StringVar(&o.metrics, "metrics", "", "`FILE` of figures, written every 15 s for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
 }
 
@@ -100,7 +103,8 @@ type job struct {
 	filter   filter.Config
 	store    store.Config
 	errorLog bool
-	account  *account // to become; nil: the process stays what it is
+	metrics  *metricsFile // nil: none
+	account  *account     // to become; nil: the process stays what it is
 }
 
 // job checks the flags. Each error names its flag and says what to give.
@@ -148,6 +152,11 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 			return nil, err
 		}
 	}
+	if o.metrics != "" {
+		if j.metrics, err = o.metricsFile(say); err != nil {
+			return nil, err
+		}
+	}
 	j.filter.CountV6 = int(o.countV6)
 	j.filter.Limits = rooms.Limits{Rooms: int(o.maxRooms), Pairs: int(o.maxPairs)}
 	j.store.Path, j.store.Keys = o.dir, o.keys
@@ -159,6 +168,20 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Now = time.Now
 	j.store.Say = say.about
 	return j, nil
+}
+
+// metricsFile checks --metrics.
+func (o *filterFlags) metricsFile(say *messages) (*metricsFile, error) {
+	if filepath.Ext(o.metrics) != ".prom" {
+		return nil, usage("--metrics %q: give a name that ends in .prom: node_exporter reads no other", o.metrics)
+	}
+	if o.stdout {
+		return nil, usage("--metrics: with --stdout nothing is written to DIR; leave one of them out")
+	}
+	m := &metricsFile{path: o.metrics, say: say}
+	var err error
+	m.dir, err = filepath.Abs(o.dir)
+	return m, err
 }
 
 // parser returns a parser of the lines. It serves one goroutine.

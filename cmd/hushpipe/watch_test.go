@@ -126,7 +126,9 @@ func TestWatchTerminal(t *testing.T) {
 				_, text, _ := strings.Cut(shown.String(), enterScreen)
 				return text[strings.LastIndex(text, home)+1:]
 			}
-			await(t, func() bool { return strings.Contains(last(), " of 2 or more") && strings.Contains(last(), "████████") }, "the first picture")
+			await(t, func() bool {
+				return strings.Contains(last(), " of 2 or more") && strings.Contains(last(), "████████")
+			}, "the first picture")
 			resize(20, 24)
 			await(t, func() bool { return !strings.Contains(last(), "█") && strings.Contains(last(), clearBelow) }, "the size is followed")
 			l.write("192.0.2.2", "/http-bind?room="+end)

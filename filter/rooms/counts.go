@@ -63,6 +63,9 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 	return true
 }
 
+// Size returns how many rooms and pairs are counted.
+func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
+
 // Overflow returns how often Add met a pair that was new and not counted, which
 // may be one pair several times.
 func (c *Counts) Overflow() uint64 { return c.overflow.n }

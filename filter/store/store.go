@@ -113,6 +113,8 @@ type Store struct {
 
 	observed  atomic.Pointer[observed]
 	lastFault atomic.Pointer[Fault]
+	noticed   atomic.Pointer[noticed]
+	wrote     atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
@@ -187,6 +189,9 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		}
 	}
 	n, err := dir.Append(day, lines)
+	if n > 0 {
+		s.wrote.Store(s.cfg.Now().Unix())
+	}
 	switch {
 	case err == nil:
 		if s.broke {
@@ -308,6 +313,7 @@ func (s *Store) run(r round) roundDone {
 	if r.fold {
 		s.foldJournals(r.dir)
 	}
+	s.notice(r.dir)
 	s.missKeys(r.dir) // after the purge, which may come first in another process
 	done.err = join(err, s.saveKeys(r.dir))
 	return done
@@ -359,6 +365,7 @@ func (s *Store) Close() error {
 		s.missKeys(dir)
 	}
 	err := join(s.saveKeys(dir), flushed, s.refresh(dir, true))
+	s.notice(dir)
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/filter/store"
+	"hushpipe/format/metrics"
+)
+
+// metricsEvery is how often --metrics is written: as often as Prometheus looks,
+// where nobody says otherwise.
+const metricsEvery = 15 * time.Second
+
+// figures is all that --metrics tells.
+type figures struct {
+	store.Figures
+	version   string
+	read      uint64 // bytes
+	counting  bool   // rooms
+	buffered  int    // bytes
+	retention rotate.Retention
+	started   time.Time
+}
+
+// metricsOf returns what there is to tell. A time that is not known is 0.
+func metricsOf(dir string, f figures) []metrics.Metric {
+	label := metrics.Labels("dir", dir)
+	var list []metrics.Metric
+	counter := func(name string, value uint64, help string) {
+		list = append(list, metrics.Metric{Name: name, Type: metrics.Counter, Help: help, Labels: label, Value: float64(value)})
+	}
+	gauge := func(name string, value float64, help string) {
+		list = append(list, metrics.Metric{Name: name, Type: metrics.Gauge, Help: help, Labels: label, Value: value})
+	}
+	moment := func(name string, value time.Time, help string) {
+		seconds := 0.0 // not known
+		if !value.IsZero() {
+			seconds = float64(value.UnixMilli()) / 1000
+		}
+		gauge(name, seconds, help)
+	}
+	gauge("hushpipe_build_info", 1, "Version of hushpipe, always 1.")
+	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
+	moment(startTime, f.started, "When the newest process on DIR started.")
+	counter("hushpipe_lines_total", f.Lines, "Lines that were treated.")
+	counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
+	counter("hushpipe_malformed_lines_total", f.Malformed, "Lines in no known format.")
+	counter("hushpipe_late_lines_total", f.Late, "Lines written to the file of a day before.")
+	counter("hushpipe_adjusted_lines_total", f.Adjusted, "Lines with no readable time or dated after tomorrow, written to today's file.")
+	counter("hushpipe_expired_lines_total", f.Expired, "Lines past the retention, not written.")
+	counter("hushpipe_cut_lines_total", f.Cut, "Lines longer than 1 MiB, of which the end was left out.")
+	counter("hushpipe_failed_lines_total", f.Failed, "Lines lost because of an error in hushpipe.")
+	counter("hushpipe_dropped_lines_total", f.Dropped, "Lines lost because the buffer was full.")
+	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted, past a bound.")
+	counter("hushpipe_duplicated_batches_total", f.Repeated, "Batches of lines that stand twice after a kill.")
+	if f.counting {
+		gauge("hushpipe_rooms", float64(f.Rooms), "Rooms used today.")
+		gauge("hushpipe_pairs", float64(f.Pairs), "Pairs of room and address counted today.")
+	}
+	gauge("hushpipe_buffer_bytes", float64(f.buffered), "Bytes of lines that wait in memory for the disk.")
+	gauge("hushpipe_buffer_size_bytes", bufferSize, "Bytes of lines that can wait in memory.")
+	moment("hushpipe_oldest_day_timestamp_seconds", f.Oldest, "When the oldest day began of which there are lines.")
+	gauge("hushpipe_retention_seconds", float64(f.retention)*24*60*60, "How long lines are kept.")
+	moment(lastWrite, f.LastWrite, "When lines were written last.")
+	return list
+}
+
+const (
+	startTime = "hushpipe_start_time_seconds"
+	lastWrite = "hushpipe_last_write_timestamp_seconds"
+)
+
+// metricsFile is the file of --metrics. Processes on one DIR, as there are after
+// each reload of Apache, share it: each adds what it has counted since it wrote
+// last, so that counters only grow, and the newest tells the rest.
+type metricsFile struct {
+	path string
+	dir  string // absolute
+	say  *messages
+	told map[string]float64 // what of this process is in the file, by counter
+}
+
+// run writes the file at once, at each tick, and when stop is called, which does
+// not wait for a disk that hangs. Without a file it does nothing.
+func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func()) {
+	if m == nil {
+		return func() {}
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for more := true; ; {
+			if err := m.write(now()); err != nil {
+				m.say.about("metrics", "--metrics: "+err.Error())
+			}
+			if !more {
+				return
+			}
+			select {
+			case <-tick:
+			case <-quit:
+				more = false
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		select {
+		case <-ended:
+		case <-time.After(2 * oneMoment):
+			m.say.sayf("--metrics: %s: the disk does not answer; the last figures are not in it", m.path)
+		}
+	}
+}
+
+// write brings the file up to date.
+func (m *metricsFile) write(f figures) error {
+	now := metricsOf(m.dir, f)
+	err := m.update(func(old map[string]metrics.Metric) []byte {
+		return metrics.Append(nil, m.merge(old, now, f.started))
+	})
+	if err != nil {
+		return err
+	}
+	m.told = map[string]float64{}
+	for _, metric := range now {
+		m.told[metric.Name] = metric.Value
+	}
+	return nil
+}
+
+// update replaces the file by what change makes of it.
+func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) error {
+	var err error
+	for began := time.Now(); ; time.Sleep(oneMoment / 50) {
+		err = rotate.Update(m.path, func(text []byte) ([]byte, error) {
+			old, err := metrics.Parse(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w: remove it, or give another name", m.path, err)
+			}
+			for _, metric := range old {
+				if own := metrics.Labels("dir", m.dir); metric.Labels != own && !strings.HasPrefix(metric.Labels, own+",") {
+					return nil, fmt.Errorf("%s: is that of another DIR: give each DIR a file of its own", m.path)
+				}
+			}
+			return change(old), nil
+		})
+		if !errors.Is(err, rotate.ErrLocked) || time.Since(began) > oneMoment {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w: make the directory before hushpipe starts", err)
+	case errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w: let hushpipe's user write the directory; it must be there when hushpipe starts", err)
+	}
+	return err
+}
+
+// merge returns what the file is to hold.
+func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric, started time.Time) []metrics.Metric {
+	start := old[startTime].Value
+	newer := start > float64(started.UnixMilli())/1000 && start <= float64(time.Now().UnixMilli())/1000
+	var list []metrics.Metric
+	for _, metric := range now {
+		before, known := old[metric.Name]
+		switch {
+		case metric.Type == metrics.Counter && known:
+			metric.Value += before.Value - m.told[metric.Name]
+		case metric.Type == metrics.Counter: // the file is new, or somebody has deleted it
+		case metric.Name == lastWrite:
+			metric.Value = max(metric.Value, before.Value)
+		case newer && !known:
+			continue
+		case newer:
+			metric.Value, metric.Labels = before.Value, before.Labels
+		}
+		if metric.Value != 0 || !strings.HasSuffix(metric.Name, "_timestamp_seconds") {
+			list = append(list, metric)
+		}
+	}
+	return list
+}
+
+// check tells what keeps the file from being written.
+func (m *metricsFile) check() error {
+	if err := m.update(func(map[string]metrics.Metric) []byte { return nil }); err != nil {
+		return fmt.Errorf("--metrics: %w", err)
+	}
+	folder := filepath.Dir(m.path)
+	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("--metrics: %s: %w: let hushpipe's user write it", folder, err)
+	}
+	return nil
+}

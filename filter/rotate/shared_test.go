@@ -1,0 +1,71 @@
+package rotate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestUpdate(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	path := filepath.Join(t.TempDir(), "x.prom")
+	add := func(old []byte) ([]byte, error) { return append(old, 'x'), nil }
+	for _, want := range []string{"x", "xx"} {
+		require.NoError(t, Update(path, add))
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+		st, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o644), st.Mode(), "whoever wants to can read it")
+	}
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, Update(path, func([]byte) ([]byte, error) { return nil, nil }))
+	wrong := errors.New("wrong")
+	require.ErrorIs(t, Update(path, func([]byte) ([]byte, error) { return []byte("y"), wrong }), wrong)
+	require.ErrorIs(t, Update(path, func([]byte) ([]byte, error) { return []byte("y"), Update(path, add) }), ErrLocked)
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(before, after), "it was left alone")
+	names, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, names, 1, "nothing is left behind")
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		plant func(path string) error
+		want  string
+	}{
+		{"link", func(path string) error { return os.Symlink("victim", path) }, "is a symbolic link"},
+		{"dangling link", func(path string) error { return os.Symlink("nowhere", path) }, "is a symbolic link"},
+		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o644) }, "is no regular file"},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o755) }, "is no regular file"},
+		{"large file", func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("x", 65<<10)), 0o644) }, "is too large"},
+		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, "no such file or directory"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			base := t.TempDir()
+			victim := filepath.Join(base, "victim")
+			require.NoError(t, os.WriteFile(victim, []byte("mine"), 0o600))
+			path := filepath.Join(base, "folder", "x.prom")
+			require.NoError(t, os.Mkdir(filepath.Dir(path), 0o755))
+			require.NoError(t, tt.plant(path))
+			err := Update(path, func([]byte) ([]byte, error) { return []byte("x"), nil })
+			require.ErrorContains(t, err, tt.want)
+			assert.Contains(t, err.Error(), filepath.Dir(path))
+			got, err := os.ReadFile(victim)
+			require.NoError(t, err)
+			require.Equal(t, "mine", string(got))
+		})
+	}
+}

@@ -1,0 +1,82 @@
+// Package metrics implements the part of Prometheus' text exposition format that
+// hushpipe writes for node_exporter's textfile collector,
+// https://prometheus.io/docs/instrumenting/exposition_formats/.
+//
+//	# HELP hushpipe_lines_total Lines that were treated.
+//	# TYPE hushpipe_lines_total counter
+//	hushpipe_lines_total{dir="/var/log/hushpipe"} 1234
+package metrics
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Type is what the values of a metric do.
+type Type string
+
+const (
+	Counter Type = "counter" // they only grow
+	Gauge   Type = "gauge"
+)
+
+// Metric is a metric with one value.
+type Metric struct {
+	Name   string
+	Type   Type
+	Help   string // one line
+	Labels string // as Labels returns them
+	Value  float64
+}
+
+// Labels writes labels: names and values in turn.
+func Labels(pairs ...string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+	var text strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteString(pairs[i] + `="` + escape.Replace(strings.ToValidUTF8(pairs[i+1], "\uFFFD")) + `"`)
+	}
+	return text.String()
+}
+
+// Append appends the text of metrics.
+func Append(dst []byte, list []Metric) []byte {
+	for i := range list {
+		m := &list[i]
+		dst = append(dst, "# HELP "+m.Name+" "+m.Help+"\n# TYPE "+m.Name+" "+string(m.Type)+"\n"+m.Name+"{"+m.Labels+"} "...)
+		dst = strconv.AppendFloat(dst, m.Value, 'f', -1, 64) // exact up to 2^53
+		dst = append(dst, '\n')
+	}
+	return dst
+}
+
+// ErrFormat is returned by Parse for what Append has not written.
+var ErrFormat = errors.New("is not hushpipe's")
+
+// Parse reads what Append wrote, but for types and helps. The metrics are by
+// name.
+func Parse(text []byte) (map[string]Metric, error) {
+	list := map[string]Metric{}
+	for line := range bytes.Lines(text) {
+		if line[0] == '#' {
+			continue
+		}
+		name, rest, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), "{")
+		end := strings.LastIndex(rest, "} ")
+		if !ok || end < 0 || !strings.HasPrefix(name, "hushpipe_") {
+			return nil, ErrFormat
+		}
+		value, err := strconv.ParseFloat(rest[end+len("} "):], 64)
+		if err != nil || !(value >= 0 && value <= math.MaxFloat64) { // nor NaN
+			return nil, ErrFormat
+		}
+		list[name] = Metric{Name: name, Labels: rest[:end], Value: value}
+	}
+	return list, nil
+}
