@@ -33,14 +33,29 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	hideMemory()
 	say := newMessages(stderr)
 	defer say.close()
+	root := rootCommand(stdin, stdout, say)
+	out := &output{file: stdout}
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(out)
+	root.SetErr(stderr)
+	err := root.Execute()
+	return say.exitCode(errors.Join(err, out.err))
+}
+
+// rootCommand returns all commands.
+func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
+	cobra.EnableCommandSorting = false // what is used most comes first
 	root := &cobra.Command{
-		Use:           "hushpipe",
-		Short:         "Pseudonymise, rotate and count a web server's log as it is written",
-		Long:          rootHelp,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       version(),
-		Args:          cobra.ArbitraryArgs,
+		Use:                   "hushpipe COMMAND",
+		Short:                 "Pseudonymise, rotate and count a web server's log as it is written",
+		Long:                  rootHelp,
+		Example:               rootExample,
+		SilenceErrors:         true,
+		DisableFlagsInUseLine: true,
+		SilenceUsage:          true,
+		Version:               version(),
+		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("unknown command %q; see 'hushpipe --help'", args[0])
@@ -49,11 +64,6 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		},
 	}
 	root.SetVersionTemplate("hushpipe {{.Version}}\n")
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	out := &output{file: stdout}
-	root.SetOut(out)
-	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var bad *pflag.InvalidValueError
 		if errors.As(err, &bad) {
@@ -61,7 +71,8 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		}
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		filterCommand(stdin, say),
@@ -73,16 +84,58 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		statusCommand(),
 		versionCommand(),
 	)
-	err := root.Execute()
-	return say.exitCode(errors.Join(err, out.err))
+	completed(root)
+	return root
 }
 
 const rootHelp = `hushpipe stands behind Apache's CustomLog, replaces every client address by a
 pseudonym before anything reaches a disk, keeps the lines in daily files that
 are deleted after 14 days together with the day's key, and counts how many
-different addresses used each conference room that day.
+different addresses used each conference room that day.`
 
-  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined`
+const rootExample = `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
+  hushpipe status /var/log/hushpipe`
+
+// usageTemplate is what cobra prints, in 80 columns and with less to read.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+'{{.CommandPath}} COMMAND --help' tells more.{{end}}
+`
+
+// helpCommand is cobra's, but for its answer to what is no command.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			for _, c := range cmd.Root().Commands() {
+				if len(args) == 0 && c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun) {
+					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("no help on %q: there is no such command; see 'hushpipe --help'", strings.Join(args, " "))
+			}
+			about.InitDefaultHelpFlag() // cobra does so where a command runs
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+	}
+}
 
 // usageError is a command line that cannot be carried out.
 type usageError struct{ error }

@@ -31,7 +31,7 @@ arguments, or those in whole lines on stdin. The day is that of the line, of
 --day, or of the file that holds the pseudonym; its key must still live. Each
 use is noted in DIR/reveal.log: when, by whom, how many.`,
 		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
-  grep wp-login /var/log/hushpipe/access.log | hushpipe reveal /var/log/hushpipe`,
+  grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.date != "" {
