@@ -77,7 +77,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.AddCommand(
 		filterCommand(stdin, say),
 		replayCommand(stdin, say),
-		roomsCommand(say),
+		roomsCommand(stdout, say),
 		reportCommand(stdout, say),
 		revealCommand(stdin, say),
 		purgeCommand(say),

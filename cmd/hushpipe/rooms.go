@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -16,8 +17,8 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-func roomsCommand(say *messages) *cobra.Command {
-	o := &roomsFlags{say: say}
+func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
+	o := &roomsFlags{stdout: stdout, say: say}
 	cmd := &cobra.Command{
 		Use:   "rooms [flags] DIR",
 		Short: "Print the room counts of a day, as they stand now",
@@ -34,7 +35,7 @@ whenever a count has changed.`,
   hushpipe rooms --json /var/log/hushpipe | jq .participants`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.dir, o.out = args[0], cmd.OutOrStdout().(*output)
+			o.dir, o.out = args[0], cmd.OutOrStdout()
 			return o.run()
 		},
 	}
@@ -51,8 +52,10 @@ type roomsFlags struct {
 	date  string
 	watch bool
 	json  bool
-	out   *output
-	say   *messages
+
+	out    io.Writer
+	stdout *os.File // which out writes to
+	say    *messages
 }
 
 func (o *roomsFlags) run() error {
@@ -60,7 +63,7 @@ func (o *roomsFlags) run() error {
 	if err != nil {
 		return err
 	}
-	if o.watch && !o.json && (!hasWidth(o.out.file) || os.Getenv("TERM") == "dumb") {
+	if o.watch && !o.json && (!hasWidth(o.stdout) || os.Getenv("TERM") == "dumb") {
 		return usage("--watch: stdout is no terminal that can be drawn on; give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")
@@ -78,7 +81,7 @@ func (o *roomsFlags) run() error {
 		return err
 	}
 	if o.json {
-		o.writeJSON(roomCounts{Counts: counts, day: day, time: time.Now()})
+		o.writeJSON(roomCounts{Counts: counts, day: day, time: time.Now()}) // out keeps its error
 	} else {
 		o.out.Write(roomfile.Append(nil, counts.Rooms))
 	}
@@ -150,7 +153,7 @@ type countJSON struct {
 	Count uint64 `json:"count"`
 }
 
-func (o *roomsFlags) writeJSON(c roomCounts) {
+func (o *roomsFlags) writeJSON(c roomCounts) error {
 	conferences, participants := c.totals()
 	object := roomsJSON{Dir: o.dir, Time: c.time.Truncate(time.Second), Day: c.day.String(), Rooms: len(c.Rooms),
 		Conferences: conferences, Participants: participants, Counts: make([]countJSON, len(c.Rooms)),
@@ -160,7 +163,7 @@ func (o *roomsFlags) writeJSON(c roomCounts) {
 	}
 	enc := json.NewEncoder(o.out)
 	enc.SetEscapeHTML(false)
-	enc.Encode(object) // out keeps its error
+	return enc.Encode(object)
 }
 
 // dayFlag reads --day; the default is today.

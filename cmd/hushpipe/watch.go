@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -25,9 +26,12 @@ const watchEvery = 2 * time.Second
 // follow is rooms --watch, until a signal ends it.
 func (o *roomsFlags) follow() error {
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
+	if !signal.Ignored(unix.SIGHUP) { // nohup(1)
+		signal.Notify(signals, unix.SIGHUP)
+	}
 	draws := !o.json
-	s := &display{out: o.out, utf8: isUTF8()}
+	s := &display{out: o.out, terminal: o.stdout, utf8: isUTF8()}
 	if draws {
 		signal.Notify(signals, unix.SIGWINCH, unix.SIGTSTP, unix.SIGCONT)
 		s.enter()
@@ -44,12 +48,12 @@ func (o *roomsFlags) follow() error {
 		}
 		switch {
 		case draws:
-			s.draw(o.dir, w.seen, w.known)
+			err = s.draw(o.dir, w.seen, w.known)
 		case changed:
-			o.writeJSON(w.seen)
+			err = o.writeJSON(w.seen)
 		}
-		if o.out.err != nil {
-			return nil // run returns it
+		if err != nil {
+			return nil // out keeps it
 		}
 		select {
 		case now := <-tick.C:
@@ -112,9 +116,10 @@ func (w *roomsWatch) close() {
 // private modes, which every terminal of today and the Linux console know or
 // ignore.
 type display struct {
-	out  *output
-	utf8 bool
-	on   bool
+	out      io.Writer
+	terminal *os.File // which out writes to
+	utf8     bool
+	on       bool
 }
 
 const (
@@ -141,12 +146,12 @@ func (s *display) leave() {
 
 // draw fills the terminal in one write, without clearing it first: nothing
 // flickers.
-func (s *display) draw(dir string, c roomCounts, known bool) {
+func (s *display) draw(dir string, c roomCounts, known bool) error {
 	if !s.on {
-		return
+		return nil
 	}
 	width, height := 80, 24
-	if size, err := unix.IoctlGetWinsize(int(s.out.file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+	if size, err := unix.IoctlGetWinsize(int(s.terminal.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
 		width, height = int(size.Col), int(size.Row)
 	}
 	text := home
@@ -156,7 +161,8 @@ func (s *display) draw(dir string, c roomCounts, known bool) {
 		}
 		text += line + clearRight
 	}
-	s.out.Write([]byte(text + clearBelow))
+	_, err := s.out.Write([]byte(text + clearBelow))
+	return err
 }
 
 // displayLines returns what is drawn of c, at most height lines of at most width
