@@ -237,27 +237,9 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 	return name, f, nil
 }
 
-// Publish puts data in the place of the file at path, as ReplaceFile does,
-// outside of DIR and for everybody to read: mode 0644, or that of the old file
-// where it allows less.
-func Publish(path string, data []byte) error {
-	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
-	if err == nil {
-		defer unix.Close(at)
-		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
-	}
-	if err == errSymlink || err == errIrregular {
-		err = errUnpublished // it is not hushpipe's to say what is to be removed
-	}
-	if err != nil {
-		return &fs.PathError{Op: "write", Path: path, Err: err}
-	}
-	return nil
-}
-
 // replaceFile puts data in the place of the file name, at once, or leaves it as
-// it was; durable is as in writeTemp. The new file keeps the old one's group, and whatever
-// its owner took away from mode.
+// it was; durable is as in writeTemp. The
+// new file keeps the old one's group, and whatever its owner took away from mode.
 func replaceFile(at int, name string, data []byte, mode uint32, durable bool) error {
 	var old unix.Stat_t
 	gid := -1

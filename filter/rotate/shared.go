@@ -10,6 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Publish puts data in the place of the file at path, as ReplaceFile does,
+// outside of DIR and for everybody to read: mode 0644, or that of the old file
+// where it allows less.
+func Publish(path string, data []byte) error {
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
+	if err == nil {
+		defer unix.Close(at)
+		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
+	}
+	if err == errSymlink || err == errIrregular {
+		err = errUnpublished // it is not hushpipe's to say what is to be removed
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
 // Update replaces a file outside DIR, in a directory that other programs read,
 // by what change makes of it; old is nil for one that is not there, and nil as an
 // answer leaves it. Everybody can read the file. Reading it and replacing it, by
@@ -44,10 +62,8 @@ func update(at int, name string, change func([]byte) ([]byte, error)) error {
 	if err != nil || data == nil {
 		return err
 	}
-	return replaceFile(at, name, data, sharedMode, false)
+	return replaceFile(at, name, data, publicMode, false)
 }
-
-const sharedMode = 0o644
 
 func readShared(at int, name string) ([]byte, error) {
 	fd, err := openFile(at, name, os.O_RDONLY, 0)
