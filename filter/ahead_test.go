@@ -43,6 +43,9 @@ func TestKnownLines(t *testing.T) {
 		assert.Len(t, slices.Compact(slices.Sorted(slices.Values(gotRecords))), len(gotRecords), format)
 
 		for i, line := range all {
+			if i%50 > 0 && i < len(all)-len(steady)-200 {
+				continue // a new filter for each line takes long
+			}
 			fresh := New(newConfig(t, format), cal)
 			fresh.glancer = nil
 			alone, _ := treatOne(fresh, line, nil, nil)

@@ -51,7 +51,8 @@ type Config struct {
 	Single  bool // one stream for all days, in the order of input, expired or not
 
 	// Untold leaves it to a tally to tell which pairs of room and address are
-	// new: every pair becomes a record, those of expired days in a part too.
+	// new: a pair becomes a record, perhaps again and again, those of expired days
+	// in a part too.
 	Untold bool
 }
 
@@ -101,6 +102,7 @@ type Filter struct {
 	none  slot                // of lines without a date
 	days  map[format.Day]*day // by the day that lines go to
 	void  Part                // takes the lines of expired days
+	ample *atomic.Bool        // the tally has room for every pair that is under way
 
 	mu     sync.Mutex
 	shared Stats // for Snapshot
@@ -373,31 +375,30 @@ func (f *Filter) room(l *parsed, request *cleanText) (hash *[20]byte) {
 
 // count notes that the current line's client used a room.
 func (f *Filter) count(p *Part, d *day, room *[20]byte) {
-	if f.cfg.Untold {
-		p.Records = rooms.AppendRecord(p.Records, room, f.fingerprint(d, room))
-		return
-	}
 	// The rooms of a client are few, and most of its lines are of one that was
 	// counted just before.
 	key := max(binary.LittleEndian.Uint64(room[:]), 1)
-	noted := f.who.Addr == f.addr // else the entry is another's by now
-	if noted && slices.Contains(f.who.Notes[:], key) {
+	note := f.who.Addr == f.addr // else the entry is another's by now
+	if note && slices.Contains(f.who.Notes[:], key) {
 		return
 	}
-	if d.counts == nil {
-		d.counts = rooms.NewCounts(f.cfg.Limits)
+	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
+	if f.cfg.Untold {
+		p.Records = rooms.AppendRecord(p.Records, room, fp)
+		note = note && f.ample.Load()
+	} else {
+		if d.counts == nil {
+			d.counts = rooms.NewCounts(f.cfg.Limits)
+		}
+		before := d.counts.Overflow()
+		p.Records = d.counts.AppendNew(p.Records, room, fp)
+		note = note && d.counts.Overflow() == before // what is left out is told each time
 	}
-	before := d.counts.Overflow()
-	p.Records = d.counts.AppendNew(p.Records, room, f.fingerprint(d, room))
-	if noted && d.counts.Overflow() == before {
+	if note {
 		notes := &f.who.Notes
 		copy(notes[1:], notes[:])
 		notes[0] = key
 	}
-}
-
-func (f *Filter) fingerprint(d *day, room *[20]byte) uint64 {
-	return d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
 }
 
 // slot returns where a line goes. Most lines bear the date of the line before.

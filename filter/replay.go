@@ -17,8 +17,7 @@ import (
 //
 // One goroutine cuts what is read into chunks of whole lines, each worker has a
 // Filter, and Run puts together what they make: which pairs of room and address
-// are new is told there, in the order of the input. At most 2 chunks for each
-// worker are under way.
+// are new is told there, in the order of the input.
 type Replay struct {
 	workers []*Filter
 	tally   *tally
@@ -27,13 +26,18 @@ type Replay struct {
 	stats Stats
 }
 
+// chunksAWorker is how many chunks of lines are under way for each worker.
+const chunksAWorker = 2
+
 // NewReplay returns a Replay with a worker for each of the parsers, which take
 // the place of cfg's.
 func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
-	r := &Replay{tally: newTally(cfg.Limits)}
+	r := &Replay{tally: newTally(cfg.Limits, chunksAWorker*len(parsers))}
 	for _, p := range parsers {
 		cfg.Parser, cfg.Untold = p, true
-		r.workers = append(r.workers, New(cfg, cal))
+		f := New(cfg, cal)
+		f.ample = &r.tally.ample
+		r.workers = append(r.workers, f)
 	}
 	return r
 }
@@ -106,7 +110,7 @@ func (r *Replay) run(ctx context.Context, in *archive.Reader, work func(*Filter,
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	under := 2 * len(r.workers)
+	under := chunksAWorker * len(r.workers)
 	todo, ordered, free := make(chan *chunk, under), make(chan *chunk, under), make(chan *chunk, under)
 	for range under {
 		free <- &chunk{done: make(chan struct{}, 1)}

@@ -91,18 +91,24 @@ func TestReplayIsFilter(t *testing.T) {
 	log := manyDaysLog(12_000)
 	third := len(log) / 3
 	cuts := []string{log[:third], log[third : 2*third], "", log[2*third : 2*third+5], log[2*third+5 : len(log)-1]}
+	for _, limits := range []rooms.Limits{{Rooms: 30, Pairs: 3000}, rooms.DefaultLimits} {
+		testReplayIsFilter(t, log, cuts, limits)
+	}
+}
+
+func testReplayIsFilter(t *testing.T, log string, cuts []string, limits rooms.Limits) {
 	cfg := newConfig(t, "auto")
-	cfg.Limits = rooms.Limits{Rooms: 30, Pairs: 3000}
+	cfg.Limits = limits
 	f := New(cfg, newCalendar())
 	var want collector
 	require.NoError(t, f.Run(strings.NewReader(log[:len(log)-1]), &want))
-	require.NotZero(t, f.Stats().Overflow)
+	require.Equal(t, limits == rooms.DefaultLimits, f.Stats().Overflow == 0)
 	require.NotZero(t, f.Stats().Cut)
 	require.NotZero(t, f.Stats().Expired)
 	require.NotZero(t, f.Stats().Adjusted)
 	require.Len(t, f.Expired(), 2)
 	for _, workers := range []int{1, 2, 7} {
-		t.Run(fmt.Sprint("workers=", workers), func(t *testing.T) {
+		t.Run(fmt.Sprintf("rooms=%d/workers=%d", limits.Rooms, workers), func(t *testing.T) {
 			r := newReplay(t, cfg, "auto", workers, newCalendar())
 			var out batches
 			require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, cuts...), 2), &out))
@@ -226,7 +232,8 @@ func TestReplayPanics(t *testing.T) {
 func TestUntoldAllocs(t *testing.T) {
 	cfg := newConfig(t, "auto")
 	cfg.Untold = true
-	f, sums := New(cfg, newCalendar()), newTally(cfg.Limits)
+	f, sums := New(cfg, newCalendar()), newTally(cfg.Limits, 1)
+	f.ample = &sums.ample
 	log, b := []byte(manyDaysLog(500)), &Batch{}
 	treat := func() {
 		b.Reset()

@@ -2,7 +2,9 @@ package filter
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
+	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 )
@@ -15,6 +17,11 @@ type tally struct {
 	expired  map[format.Day]*rooms.Counts
 	excess   *rooms.Counts // stands for expired days past maxDays
 	overflow uint64        // of what was forgotten
+
+	// ample tells that each pair that is under way will be counted, so that none
+	// needs to come twice: no day has come near to a limit.
+	ample    atomic.Bool
+	underWay int // pairs, at most
 }
 
 type dayKey struct {
@@ -22,9 +29,18 @@ type dayKey struct {
 	keyID [8]byte
 }
 
-func newTally(limits rooms.Limits) *tally {
-	return &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{},
+// newTally returns a tally of what is in up to so many chunks at a time.
+func newTally(limits rooms.Limits, chunks int) *tally {
+	t := &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{},
 		excess: rooms.NewCounts(rooms.Limits{})}
+	const shortest = len("::1 /a?room=b\n")
+	t.underWay = chunks * archive.BlockSize / shortest
+	t.ample.Store(t.isAmple(0, 0))
+	return t
+}
+
+func (t *tally) isAmple(rooms, pairs int) bool {
+	return rooms+t.underWay <= t.limits.Rooms && pairs+t.underWay <= t.limits.Pairs
 }
 
 // take leaves in b the records that belong in journals, and no expired day.
@@ -39,6 +55,9 @@ func (t *tally) take(b *Batch) {
 			for ; len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
 				hash := [20]byte(pairs)
 				p.Records = c.AppendNew(p.Records, &hash, binary.BigEndian.Uint64(pairs[20:]))
+			}
+			if t.ample.Load() && (c == t.excess || !t.isAmple(c.Size())) {
+				t.ample.Store(false)
 			}
 		}
 		if !p.Expired {

@@ -261,35 +261,6 @@ func (j *JSON) setTarget(s []byte, k key) {
 	}
 }
 
-// requestTarget returns the target of a request line (RFC 9112, section 3, and
-// HTTP/0.9, which has no version), or s itself where that is a target, and
-// whether it was a line. It returns nil for anything else, such as - or TLS
-// sent to a plain port.
-func requestTarget(s []byte) (target []byte, full bool) {
-	if len(s) > 0 && s[0] == '/' {
-		return s, false
-	}
-	if i := bytes.IndexByte(s, ' ') + 1; i > 1 {
-		if end := bytes.LastIndex(s, []byte(" HTTP/")); end > i {
-			return s[i:end], true
-		}
-		if i < len(s) && s[i] == '/' {
-			return s[i:], true
-		}
-	}
-	if bytes.Contains(s, []byte("://")) {
-		return s, false
-	}
-	return nil, false
-}
-
-// AppendTarget appends the target of a request line as httpd writes it, nothing
-// where there is none.
-func AppendTarget(dst, request []byte) []byte {
-	target, _ := requestTarget(request)
-	return appendUnescaped(dst, target)
-}
-
 // finishTarget gives the target the query that stands under a key of its own
 // ("uri":"%U","query":"%q"), and the bytes that httpd wrote as \xhh, which
 // fastjson leaves as they are. A real backslash before xhh cannot be told from

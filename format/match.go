@@ -137,28 +137,6 @@ func (p *LogFormat) setTarget(line []byte, out *Line) {
 	out.Target, out.decoded = decoded, decoded
 }
 
-// appendUnescaped appends what httpd wrote as s (server/util.c,
-// ap_escape_logitem).
-func appendUnescaped(dst, s []byte) []byte {
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			dst = append(dst, s[i])
-			continue
-		}
-		i++
-		switch k := strings.IndexByte("btnvfr", s[i]); {
-		case k >= 0:
-			dst = append(dst, "\b\t\n\v\f\r"[k])
-		case s[i] == 'x' && i+2 < len(s) && hexDigit(s[i+1]) < 16 && hexDigit(s[i+2]) < 16:
-			dst = append(dst, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
-			i += 2
-		default:
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
-}
-
 // segment matches line from pos and returns where the segment ends, -1 for no
 // match. An empty user is logged as two quotes (mod_log_config.c,
 // log_remote_user), which are skipped when the segment cannot end at the first.

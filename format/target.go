@@ -1,0 +1,67 @@
+package format
+
+import (
+	"bytes"
+	"strings"
+)
+
+// AppendTarget appends the target of a request line as httpd writes it, nothing
+// where there is none.
+func AppendTarget(dst, request []byte) []byte {
+	target, _ := requestTarget(request)
+	return appendUnescaped(dst, target)
+}
+
+// requestTarget returns the target of a request line (RFC 9112, section 3, and
+// HTTP/0.9, which has no version), or s itself where that is a target, and
+// whether it was a line. It returns nil for anything else, such as - or TLS
+// sent to a plain port.
+func requestTarget(s []byte) (target []byte, full bool) {
+	if len(s) > 0 && s[0] == '/' {
+		return s, false
+	}
+	if i := bytes.IndexByte(s, ' ') + 1; i > 1 {
+		if end := protocolStart(s); end > i {
+			return s[i:end], true
+		}
+		if i < len(s) && s[i] == '/' {
+			return s[i:], true
+		}
+	}
+	if bytes.Contains(s, []byte("://")) {
+		return s, false
+	}
+	return nil, false
+}
+
+// protocolStart returns where the last " HTTP/" of s begins, -1 for none. In
+// most request lines only the version follows.
+func protocolStart(s []byte) int {
+	const protocol = " HTTP/"
+	if n := len(s) - len(" HTTP/1.1"); n >= 0 && string(s[n:n+len(protocol)]) == protocol {
+		return n
+	}
+	return bytes.LastIndex(s, []byte(protocol))
+}
+
+// appendUnescaped appends what httpd wrote as s (server/util.c,
+// ap_escape_logitem).
+func appendUnescaped(dst, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			dst = append(dst, s[i])
+			continue
+		}
+		i++
+		switch k := strings.IndexByte("btnvfr", s[i]); {
+		case k >= 0:
+			dst = append(dst, "\b\t\n\v\f\r"[k])
+		case s[i] == 'x' && i+2 < len(s) && hexDigit(s[i+1]) < 16 && hexDigit(s[i+2]) < 16:
+			dst = append(dst, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
+			i += 2
+		default:
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
