@@ -19,13 +19,22 @@ type result struct {
 	program
 	version string
 	runs    []measurement
-	// partner are the runs of hushpipe right before each of these; nil for
-	// hushpipe itself.
+	// partner are the runs of ours right before each of these; nil for ours.
 	partner []measurement
 }
 
-// compare measures hushpipe and the rivals installed, and prints a table. An
-// error tells of what the baseline asks for and was not reached.
+// comparison runs programs in turn, on one log.
+type comparison struct {
+	dir     string // in memory
+	lines   int
+	rounds  int
+	version string // hushpipe's
+	stderr  io.Writer
+}
+
+// compare measures hushpipe and the rivals installed, and prints a table each of
+// the main job, of archives and of compressed ones. An error tells of what the
+// baseline asks for and was not reached.
 func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) error {
 	if rounds < 1 {
 		return errors.New("at least 1 round")
@@ -35,7 +44,7 @@ func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) e
 		return err
 	}
 	defer os.RemoveAll(dir)
-	us, version, err := build(ctx, dir)
+	path, version, err := build(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -43,25 +52,52 @@ func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	packed := log + ".gz"
+	if out, err := exec.CommandContext(ctx, "gzip", "--keep", "--fast", log).CombinedOutput(); err != nil {
+		return fmt.Errorf("gzip: %w: %s", err, out)
+	}
 	have, missing := installed()
-	own := result{program: us, version: version}
-	results := make([]result, len(have))
+	c := comparison{dir, lines, rounds, version, stderr}
+	t := table{lines: lines, bytes: size, rounds: rounds, machine: machine(), must: baseline(), missing: missing}
+	live := hushpipe(path)
+	for _, part := range []struct {
+		own    program
+		rivals []program
+		log    string
+	}{
+		{live, have, log},
+		{replay(path, log), append(only(have, "rotatelogs"), live), log},
+		{replayGzip(path, packed), []program{zcat(packed)}, log},
+	} {
+		results, err := c.run(ctx, part.own, part.rivals, part.log)
+		if err != nil {
+			return err
+		}
+		t.parts = append(t.parts, results)
+	}
+	return t.print(stdout)
+}
+
+// run measures ours and each rival in turn, ours first in the results.
+func (c comparison) run(ctx context.Context, ours program, rivals []program, log string) ([]result, error) {
+	own := result{program: ours, version: c.version}
+	results := make([]result, len(rivals))
 	run := func(p program) (measurement, error) {
-		return measureChecked(ctx, p, log, lines, filepath.Join(dir, "run"))
+		return measureChecked(ctx, p, log, c.lines, filepath.Join(c.dir, "run"))
 	}
-	if _, err := run(us); err != nil { // warms up
-		return err
+	if _, err := run(ours); err != nil { // warms up
+		return nil, err
 	}
-	for round := range rounds {
-		fmt.Fprintf(stderr, "bench: round %d of %d\n", round+1, rounds)
-		for i, p := range have {
-			a, err := run(us)
+	for round := range c.rounds {
+		fmt.Fprintf(c.stderr, "bench: %s, round %d of %d\n", ours.name, round+1, c.rounds)
+		for i, p := range rivals {
+			a, err := run(ours)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			b, err := run(p)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			own.runs = append(own.runs, a)
 			results[i].program = p
@@ -70,24 +106,24 @@ func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) e
 		}
 	}
 	for i := range results {
-		results[i].version = results[i].program.version()
+		if results[i].version = results[i].program.version(); results[i].pkg == "" {
+			results[i].version = c.version
+		}
 	}
-	t := table{lines: lines, bytes: size, rounds: rounds, machine: machine(), must: baseline(),
-		results: append([]result{own}, results...), missing: missing}
-	return t.print(stdout)
+	return append([]result{own}, results...), nil
 }
 
 // build builds hushpipe into dir.
-func build(ctx context.Context, dir string) (p program, version string, err error) {
-	path := filepath.Join(dir, "hushpipe")
+func build(ctx context.Context, dir string) (path, version string, err error) {
+	path = filepath.Join(dir, "hushpipe")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "hushpipe/cmd/hushpipe").CombinedOutput(); err != nil {
-		return p, "", fmt.Errorf("build hushpipe: %w: %s", err, out)
+		return "", "", fmt.Errorf("build hushpipe: %w: %s", err, out)
 	}
 	out, err := exec.CommandContext(ctx, path, "version").Output()
 	if err != nil {
-		return p, "", fmt.Errorf("start hushpipe: %w", err)
+		return "", "", fmt.Errorf("start hushpipe: %w", err)
 	}
-	return hushpipe(path), strings.TrimPrefix(strings.TrimSpace(string(out)), "hushpipe "), nil
+	return path, strings.TrimPrefix(strings.TrimSpace(string(out)), "hushpipe "), nil
 }
 
 // writeLog writes a log of today, whose lines hushpipe does not take for late.

@@ -104,5 +104,5 @@ func TestCompare(t *testing.T) {
 	}
 	assert.Contains(t, out.String(), "\n| hushpipe ")
 	assert.Contains(t, out.String(), "\n| cat ")
-	assert.Contains(t, out.String(), "of 1,000 lines")
+	assert.Contains(t, out.String(), ": 1,000 lines")
 }

@@ -21,8 +21,8 @@ type measurement struct {
 	peak int64         // resident bytes
 }
 
-// measure runs `cat log | p` in the directory dir, which is empty. What cat
-// takes is part of the time, and of nothing else.
+// measure runs `cat log | p`, or p alone if it is unfed, in the directory dir,
+// which is empty. What cat takes is part of the time, and of nothing else.
 //
 // A process that is forked takes the peak of its parent's memory over, across
 // its exec (exec_mmap in Linux's fs/exec.c), and ours is larger than that of
@@ -58,6 +58,9 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	defer pidOut.Close()
 	shell.Dir, shell.Stdin, shell.Stdout, shell.Stderr, shell.ExtraFiles = dir, in, stdout, stderr, []*os.File{pidIn}
 	shell.Env = append(os.Environ(), "LC_ALL=C") // as Apache's start scripts have it
+	if p.unfed {
+		log = os.DevNull
+	}
 	cat := exec.CommandContext(ctx, "cat", log)
 	cat.Stdout = feed
 

@@ -2,16 +2,19 @@ package main
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 )
 
-// program is hushpipe or a rival: something to pipe a log into.
+// program is hushpipe or a rival: something to pipe a log into, or that reads one.
 type program struct {
 	name string
 	does string
 	pkg  string // Debian's
-	// argv is run in an empty directory, and reads the log from stdin.
-	argv []string
+	// argv is run in an empty directory. It reads the log from stdin, where cat(1)
+	// feeds it, if it does not name it.
+	argv  []string
+	unfed bool
 	// lines are the files that the log's lines are in afterwards, as a glob or
 	// several; stdout is a file of this name. Empty: what is left is no lines.
 	lines string
@@ -50,6 +53,27 @@ var rivals = []program{
 func hushpipe(path string) program {
 	return program{name: "hushpipe", does: "pseudonymises, counts, daily files",
 		argv: []string{path, "filter", "log"}, lines: "log/access-*.log"}
+}
+
+// replay is hushpipe at that path, for archives.
+func replay(path, log string) program {
+	return program{name: "replay", does: "the same, of a file", argv: []string{path, "replay", "log", log}, unfed: true, lines: "log/access-*.log"}
+}
+
+// replayGzip is replay of a compressed log.
+func replayGzip(path, log string) program {
+	p := replay(path, log)
+	p.name, p.does = "replay-gzip", "the same, of a gzip file"
+	return p
+}
+
+func zcat(log string) program {
+	return program{name: "zcat", does: "unpacks", pkg: "gzip", argv: []string{"zcat", log}, unfed: true, lines: "stdout"}
+}
+
+// only returns those of the programs that have the name.
+func only(all []program, name string) []program {
+	return slices.DeleteFunc(slices.Clone(all), func(p program) bool { return p.name != name })
 }
 
 // installed parts the rivals in those that this machine has and the others.

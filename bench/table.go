@@ -17,48 +17,27 @@ type table struct {
 	rounds  int
 	machine string
 	must    map[string]float64
-	results []result // hushpipe first
+	parts   [][]result // ours first in each
 	missing []program
 }
 
-// print writes the table. The error names what falls short of the baseline.
+// print writes a table for each part. The error names what falls short of the
+// baseline.
 func (t table) print(w io.Writer) error {
-	rows := [][]string{{"program", "what it does", "MB/s", "lines/s", "CPU s/GB", "peak MiB",
-		"hushpipe's speed / its", "must be", "hushpipe's CPU / its", "must be"}}
+	var b strings.Builder
 	var short []string
 	versions := []string{runtime.Version()}
-	for _, r := range t.results {
-		versions = append(versions, r.name+" "+r.version)
-		row := []string{r.name, r.does,
-			fmt.Sprintf("%.0f", middle(r.runs, t.throughput)/1e6),
-			thousands(round(middle(r.runs, t.throughput) / float64(t.bytes) * float64(t.lines))),
-			fmt.Sprintf("%.2f", middle(r.runs, t.cost)),
-			fmt.Sprintf("%.1f", middle(r.runs, func(m measurement) float64 { return float64(m.peak) / (1 << 20) }))}
-		for _, kind := range []string{"speed", "cpu"} {
-			ratio := r.ratios(kind)
-			bound, bounded := t.must[kind+"/"+r.name]
-			must := ""
-			if bounded {
-				sign := map[string]string{"speed": "≥", "cpu": "≤"}[kind]
-				must = fmt.Sprintf("%s %g", sign, bound)
-				if got := median(ratio); kind == "speed" && got < bound || kind == "cpu" && got > bound {
-					short = append(short, fmt.Sprintf("%s/%s is %.2f, must be %s", kind, r.name, got, must))
-				}
+	for _, part := range t.parts {
+		short = append(short, t.printPart(&b, part)...)
+		for _, r := range part {
+			if v := r.name + " " + r.version; r.pkg != "" || r.name == t.parts[0][0].name {
+				versions = append(versions, v)
 			}
-			row = append(row, spread(ratio), must)
-		}
-		rows = append(rows, row)
-	}
-	var b strings.Builder
-	for i, row := range align(rows) {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(&b, "|%s\n", strings.Repeat(" --- |", len(row)))
 		}
 	}
-	fmt.Fprintf(&b, "\n`cat log | program` of %s lines, %.0f MB, into a tmpfs; medians of %d rounds of hushpipe and each rival in\nturn, ratios of neighbours: median (min to max). CPU and peak resident memory are the program's, without cat's.\n",
+	fmt.Fprintf(&b, "`cat log | program`, or `program log` of replay and zcat: %s lines, %.0f MB, into a tmpfs; medians of %d\nrounds of ours and each rival in turn, ratios of neighbours: median (min to max). CPU and peak resident memory are the\nprogram's, without cat's.\n",
 		thousands(t.lines), float64(t.bytes)/1e6, t.rounds)
-	fmt.Fprintf(&b, "\n%s, %d cores\n%s\n", t.machine, runtime.NumCPU(), strings.Join(versions, ", "))
+	fmt.Fprintf(&b, "\n%s, %d cores\n%s\n", t.machine, runtime.NumCPU(), strings.Join(unique(versions), ", "))
 	for _, p := range t.missing {
 		fmt.Fprintf(&b, "%s is missing: apt-get install %s\n", p.name, p.pkg)
 	}
@@ -71,13 +50,63 @@ func (t table) print(w io.Writer) error {
 	return nil
 }
 
+// printPart returns what falls short.
+func (t table) printPart(b *strings.Builder, part []result) (short []string) {
+	own := part[0].name
+	rows := [][]string{{"program", "what it does", "MB/s", "lines/s", "CPU s/GB", "peak MiB",
+		own + "'s speed / its", "must be", own + "'s CPU / its", "must be"}}
+	for _, r := range part {
+		row := []string{r.name, r.does,
+			fmt.Sprintf("%.0f", middle(r.runs, t.throughput)/1e6),
+			thousands(round(middle(r.runs, t.throughput) / float64(t.bytes) * float64(t.lines))),
+			fmt.Sprintf("%.2f", middle(r.runs, t.cost)),
+			fmt.Sprintf("%.1f", middle(r.runs, func(m measurement) float64 { return float64(m.peak) / (1 << 20) }))}
+		for _, kind := range []string{"speed", "cpu"} {
+			ratio := r.ratios(kind)
+			key := kind + "/" + r.name
+			if own != t.parts[0][0].name {
+				key = kind + "/" + own + "/" + r.name
+			}
+			bound, bounded := t.must[key]
+			must := ""
+			if bounded {
+				sign := map[string]string{"speed": "≥", "cpu": "≤"}[kind]
+				must = fmt.Sprintf("%s %g", sign, bound)
+				if got := median(ratio); kind == "speed" && got < bound || kind == "cpu" && got > bound {
+					short = append(short, fmt.Sprintf("%s is %.2f, must be %s", key, got, must))
+				}
+			}
+			row = append(row, spread(ratio), must)
+		}
+		rows = append(rows, row)
+	}
+	for i, row := range align(rows) {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(b, "|%s\n", strings.Repeat(" --- |", len(row)))
+		}
+	}
+	b.WriteString("\n")
+	return short
+}
+
+// unique leaves out what stood before.
+func unique(list []string) (out []string) {
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // throughput is in bytes a second.
 func (t table) throughput(m measurement) float64 { return float64(t.bytes) / m.wall.Seconds() }
 
 // cost is in seconds of CPU time a GB.
 func (t table) cost(m measurement) float64 { return m.cpu.Seconds() / float64(t.bytes) * 1e9 }
 
-// ratios returns hushpipe's speed, or CPU time, as multiples of r's.
+// ratios returns our speed, or CPU time, as multiples of r's.
 func (r result) ratios(kind string) []float64 {
 	var out []float64
 	for i, us := range r.partner {
