@@ -66,6 +66,11 @@ of days whose keys live.`,
 					return err
 				}
 			}
+			for _, name := range []string{"from", "to", "month", "last", "by", "html"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return usage("--%s is empty", name)
+				}
+			}
 			return o.report(args, cmd.OutOrStdout(), stdout, format.DayOf(time.Now()), say)
 		},
 	}
@@ -80,7 +85,7 @@ of days whose keys live.`,
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
-	flags.StringVar(&o.html, "html", "", "write a page with charts to `FILE`, readable for everybody, whole or not at all")
+	flags.StringVar(&o.html, "html", "", "write a page with charts to `FILE`, readable for everybody, whole or not at all; - is stdout")
 	flags.StringVar(&o.language, "lang", "", "`LANGUAGE` of text, Markdown and page: en, de or no (default by the environment)")
 	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
 	return cmd
@@ -120,10 +125,14 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if err != nil {
 		return err
 	}
-	if o.html != "" {
-		o.html = filepath.Clean(o.html) // DIR/ is DIR
+	file := ""
+	if o.html != "" && o.html != "-" {
+		file = filepath.Clean(o.html) // DIR/ is DIR
+		if err := checkPage(file); err != nil {
+			return err
+		}
 	}
-	confineReader(paths, o.html)
+	confineReader(paths, file)
 
 	faults := uint64(0)
 	archive := statistics.Find(paths, func(err error) {
@@ -150,7 +159,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if faults > 0 && o.strict {
 		return fmt.Errorf("%s: with --strict nothing is reported", several(faults, "fault"))
 	}
-	if err := o.write(r, language, out, stdout); err != nil {
+	if err := o.write(r, language, file, out, stdout); err != nil {
 		return err
 	}
 	if faults > 0 {
@@ -230,8 +239,26 @@ func roomPaths(args []string) ([]string, error) {
 	return paths, nil
 }
 
-// write writes the report to stdout, or to the FILE of --html.
-func (o *reportFlags) write(r *report.Report, l *report.Language, out io.Writer, stdout *os.File) error {
+// checkPage refuses to replace a file that is no page: the room files and lines
+// that lie beside it exist once, and a slip of the hand is soon made.
+func checkPage(path string) error {
+	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
+		return nil // that comes up again
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, len(report.PageHead))
+	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), report.PageHead) {
+		return fmt.Errorf("%s: is there and is no HTML page: name another file, or remove it", path)
+	}
+	return nil
+}
+
+// write writes the report to stdout, or a page to file.
+func (o *reportFlags) write(r *report.Report, l *report.Language, file string, out io.Writer, stdout *os.File) error {
 	var b bytes.Buffer
 	var err error
 	switch {
@@ -242,9 +269,9 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, out io.Writer,
 	case o.markdown:
 		err = report.Markdown(&b, r, l)
 	case o.html != "":
-		if err = report.HTML(&b, r, l); err == nil {
+		if err = report.HTML(&b, r, l); err == nil && file != "" {
 			// It is made to be published.
-			return rotate.Publish(o.html, b.Bytes())
+			return rotate.Publish(file, b.Bytes())
 		}
 	default:
 		err = report.Text(&b, r, l, screenOf(stdout))

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// PageHead is what a page begins with.
+const PageHead = "<!doctype html>"
+
 //go:embed page
 var pageFiles embed.FS
 
