@@ -138,7 +138,7 @@ func TestRefused(t *testing.T) {
 		"\xfd7zXZ\x00\x00": "xzcat", "BZh91AY&SY\x00": "bzcat", "\x04\x22\x4d\x18d": "lz4cat", "\x1f\x9d\x90": "zcat",
 	} {
 		_, err := save(t, "log", magic)
-		require.ErrorContains(t, err, "/log: is compressed in a way that is not known: pipe what "+program+" makes of it into '-'")
+		require.ErrorContains(t, err, "/log: is compressed in a way that is not known: unpack it with "+program)
 	}
 	_, err := Open(t.TempDir(), nil)
 	require.ErrorContains(t, err, ": is a directory: name its files")

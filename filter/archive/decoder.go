@@ -42,7 +42,7 @@ func kindOf(magic []byte) (kind, error) {
 	}
 	for _, o := range others {
 		if has(o.magic) {
-			return plain, fmt.Errorf("is compressed in a way that is not known: pipe what %s makes of it into '-'", o.program)
+			return plain, fmt.Errorf("is compressed in a way that is not known: unpack it with %s", o.program)
 		}
 	}
 	return plain, nil
