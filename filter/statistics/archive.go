@@ -46,8 +46,8 @@ func newStream(path string) *stream {
 
 // Find looks for the room files of paths: each directory, searched with all
 // below it, is a stream of its own; plain files are one stream together. Files
-// are named by their day; in a directory others are passed over, and symbolic
-// links among them are not followed. Find reads no file. What is wrong is told
+// are named by their day; in a directory others are passed over, and no symbolic
+// link is followed. Find reads no file. What is wrong is told
 // to fault, here and by the methods: one line each, with the file.
 func Find(paths []string, fault func(error)) *Archive {
 	a := &Archive{fault: fault}
@@ -105,6 +105,8 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 			return fs.SkipDir
 		case hidden, d.IsDir(), strings.HasSuffix(path, rotate.DamagedSuffix):
 			// files in the making, and what was kept aside
+		case d.Type() == fs.ModeSymlink && (yearFolder.MatchString(d.Name()) || monthFolder.MatchString(d.Name())):
+			a.fault(fmt.Errorf("%s: %w", path, errLink)) // a year would be gone without a word
 		default:
 			st, err := d.Info()
 			if err != nil {
@@ -117,6 +119,8 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 	})
 }
 
+var errLink = errors.New("is a symbolic link: name what it leads to")
+
 // add takes a file into a stream. One that was asked for must have a date.
 func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen map[identity]string) {
 	abs, err := filepath.Abs(path)
@@ -128,7 +132,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	case err == nil && !dated && asked:
 		err = errors.New("its name has no date: name it as 2026-11-22.txt")
 	case err == nil && dated && st.Mode().Type() == fs.ModeSymlink:
-		err = errors.New("is a symbolic link: name what it leads to")
+		err = errLink
 	case err == nil && dated && !st.Mode().IsRegular():
 		err = errors.New("is no regular file")
 	}

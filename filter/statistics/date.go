@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"hushpipe/format"
@@ -36,7 +38,11 @@ var dates = []struct {
 	{regexp.MustCompile(before + `((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})` + behind), 1, 2, 3},
 	// With dots the day comes first, in German and in Norwegian.
 	{regexp.MustCompile(before + `([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})` + behind), 3, 2, 1},
+	// As date +%d%b%Y writes it where cron runs it, in the C locale.
+	{regexp.MustCompile(before + `([0-9]{1,2})[-_. ]?(?i:(` + strings.Join(months[1:], "|") + `))[-_. ]?([0-9]{4})` + behind), 3, 2, 1},
 }
+
+var months = [...]string{1: "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 
 // ambiguous is a date that begins with the day in some countries and with the
 // month in others.
@@ -96,8 +102,11 @@ func dayOf(path string) (day format.Day, dated bool, err error) {
 	return day, true, nil
 }
 
-// dayFrom checks digits.
+// dayFrom checks digits, and a month's name.
 func dayFrom(year, month, mday string) (format.Day, bool) {
+	if n := slices.Index(months[:], strings.ToLower(month)); n > 0 {
+		month = strconv.Itoa(n)
+	}
 	pad := func(s string) string { return strings.Repeat("0", 2-len(s)) + s }
 	day, ok := format.ParseDay(year + "-" + pad(month) + "-" + pad(mday))
 	return day, ok && FirstDay <= day && day <= LastDay

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,8 @@ func TestDayOf(t *testing.T) {
 		{"2026.11.22.txt", "2026-11-22", nil},
 		{"22.11.2026.txt", "2026-11-22", nil},
 		{"2.1.2026", "2026-01-02", nil},
+		{"22Nov2026.txt", "2026-11-22", nil},
+		{"meet-2-jan-2026", "2026-01-02", nil},
 		{"meet-usage-2026-11-22.txt", "2026-11-22", nil},
 		{"meet-usage-2026-11-22T23-59.txt", "2026-11-22", nil},
 		{"meet2026-11-22_000001.txt", "2026-11-22", nil},
@@ -51,6 +54,7 @@ func TestDayOf(t *testing.T) {
 		{"202611220000.txt", "", nil},
 		{"374935dec0d3632a284e67bb45036fd1a0591724", "", nil},
 		{"22.11.26.txt", "", nil},
+		{"22Now2026.txt", "", nil},
 		{"192.0.2.1.txt", "", nil},
 		{"2026-11_22.txt", "", nil},
 
@@ -61,6 +65,7 @@ func TestDayOf(t *testing.T) {
 		{"1969-12-31.txt", "", errNoDay},
 		{"2100-01-01.txt", "", errNoDay},
 		{"31.2.2026.txt", "", errNoDay},
+		{"31Feb2026.txt", "", errNoDay},
 		{"/srv/2026/02/30.log", "", errNoDay},
 		{"2026-11-01_2026-11-22.txt", "", errTwoDays},
 		{"20261101-20261122.txt", "", errTwoDays},
@@ -113,7 +118,7 @@ func spellings(day format.Day) []string {
 		"%[1]d%02[2]d%02[3]d", "%02[3]d.%02[2]d.%[1]d"} {
 		forms = append(forms, fmt.Sprintf(layout, y, m, d))
 	}
-	return forms
+	return append(forms, fmt.Sprintf("%d%.3s%d", d, time.Month(m), y), fmt.Sprintf("%02d-%.3s-%d", d, time.Month(m), y))
 }
 
 // spells is what dayOf should be, without regard to what stands around a date.
@@ -122,7 +127,7 @@ func spells(path string, day format.Day) bool {
 	name := filepath.Base(path)
 	forms := append(spellings(day), fmt.Sprintf("%d-%d-%d", y, m, d), fmt.Sprintf("%d-%02d-%d", y, m, d), fmt.Sprintf("%d-%d-%02d", y, m, d))
 	for _, sep := range []string{"_", "."} {
-		for _, form := range forms[5:8] {
+		for _, form := range forms[len(spellings(day)):][:3] {
 			forms = append(forms, strings.ReplaceAll(form, "-", sep))
 		}
 	}
@@ -131,6 +136,11 @@ func spells(path string, day format.Day) bool {
 		if strings.Contains(name, form) {
 			return true
 		}
+	}
+	// A month's name has signs around it or none, in letters of either case.
+	named := strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	if strings.Contains(named, strings.ToLower(fmt.Sprintf("%d%.3s%d", d, time.Month(m), y))) {
+		return true
 	}
 	above := filepath.Dir(path)
 	folder := filepath.Base(above)
