@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -68,29 +69,27 @@ type bar struct {
 	Share  float64 // 0…1, of all
 }
 
-func bars(labels []string, counts []uint64) []bar {
-	var largest, sum uint64
-	for _, n := range counts {
-		largest = max(largest, n)
-		sum += n
-	}
+func bars(labels []string, counts []uint64, all uint64) []bar {
+	largest := slices.Max(counts)
 	list := make([]bar, len(counts))
 	for i, n := range counts {
 		list[i] = bar{labels[i], n, 0, 0}
 		if n > 0 {
 			list[i].Length = math.Round(1000*float64(n)/float64(largest)) / 10
-			list[i].Share = float64(n) / float64(sum)
+			list[i].Share = float64(n) / float64(all)
 		}
 	}
 	return list
 }
 
 // Sizes returns the conferences of the period by size class.
-func (p *page) Sizes() []bar { return bars(classLabels(SizeClasses[:]), p.Total.Sizes[:]) }
+func (p *page) Sizes() []bar {
+	return bars(classLabels(SizeClasses[:]), p.Total.Sizes[:], p.Total.Conferences)
+}
 
 // Recurrences returns the rooms of the period by the days that they were used on.
 func (p *page) Recurrences() []bar {
-	return bars(classLabels(recurrenceClasses), recurring(p.Report))
+	return bars(classLabels(recurrenceClasses), recurring(p.Report), p.RoomsUsed().All)
 }
 
 // RoomsUsed returns how many rooms there were, and those of several days.
@@ -225,7 +224,7 @@ func (p *page) Peak() string {
 		return p.Text("There was no conference.")
 	}
 	s := p.Steps[best]
-	return p.Text("Most conferences: %s, %d with %d participants.", p.StepName(s), s.Conferences, s.Participants)
+	return p.Text("Most conferences: %d with %d participants (%s).", s.Conferences, s.Participants, p.StepName(s))
 }
 
 // pageData is what page.js draws.

@@ -49,7 +49,7 @@ var calendars = map[language.Tag]*calendar{
 		weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		short:    2,
 		date:     dotted,
-		week:     "KW %d %d",
+		week:     "KW %d/%d",
 	},
 	norwegian: {
 		months: [12]string{"januar", "februar", "mars", "april", "mai", "juni",

@@ -53,7 +53,7 @@ func TestLanguageForms(t *testing.T) {
 	step := Step{From: format.NewDay(2027, 1, 2), To: format.NewDay(2027, 1, 3)}
 	for tag, want := range map[string][]string{
 		"en": {"0", "1,234,567", "1,234.5", "0.0", "17.3%", "2 Jan 2027", "2 Jan 2027", "2026-W53", "January 2027", "2027", "January", "Saturday"},
-		"de": {"0", "1.234.567", "1.234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "KW 53 2026", "Januar 2027", "2027", "Januar", "Samstag"},
+		"de": {"0", "1.234.567", "1.234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "KW 53/2026", "Januar 2027", "2027", "Januar", "Samstag"},
 		"no": {"0", "1\u00a0234\u00a0567", "1\u00a0234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "uke 53 2026", "januar 2027", "2027", "januar", "lørdag"},
 	} {
 		l, err := NewLanguage(tag)
@@ -67,7 +67,7 @@ func TestLanguageForms(t *testing.T) {
 func TestTextWithNumbers(t *testing.T) {
 	l, err := NewLanguage("de")
 	require.NoError(t, err)
-	assert.Equal(t, "1.200 von 1.461 Tagen haben Daten.", l.Text("%d of %d days have data.", 1200, 1461))
+	assert.Equal(t, "Tage mit Daten: 1.200 von 1.461.", l.Text("Days with data: %d of %d.", 1200, 1461))
 }
 
 // Every text that is asked for has its words in each language, with the same
