@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,9 +174,16 @@ func (b *tab) pixels(chart, property string) int {
 	return eval[int](b, fmt.Sprintf(pixels, chart, property))
 }
 
+// pixelsBelow is pixels of the part below the columns, where the labels are.
+func (b *tab) pixelsBelow(chart, property string) int {
+	b.Helper()
+	return eval[int](b, fmt.Sprintf(strings.Replace(pixels, "i = 0;", `i = 4 * canvas.width * Math.round(
+    (document.querySelector('#%[1]s .u-over').offsetTop + document.querySelector('#%[1]s .u-over').offsetHeight + 4) * devicePixelRatio);`, 1), chart, property))
+}
+
 const pixels = `(() => {
-  const canvas = document.querySelector('#%s canvas');
-  const hex = getComputedStyle(document.documentElement).getPropertyValue('--%s').trim();
+  const canvas = document.querySelector('#%[1]s canvas');
+  const hex = getComputedStyle(document.documentElement).getPropertyValue('--%[2]s').trim();
   const rgb = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
   copy.drawImage(canvas, 0, 0);
@@ -220,6 +229,7 @@ func TestPageInABrowser(t *testing.T) {
 			for _, p := range properties {
 				assert.Greater(t, b.pixels(chart, p), 500, "%s %s", chart, p)
 			}
+			assert.Greater(t, b.pixelsBelow(chart, "muted"), 20, "%s has labels", chart)
 		}
 		b.picture("quarter")
 	})
@@ -290,6 +300,46 @@ func TestPageInABrowser(t *testing.T) {
 		b.until("magnified", image+` !== '`+drawn+`'`)
 		b.do(chromedp.MouseClickXY(x1, y, chromedp.ClickCount(2)))
 		b.until("all again", image+` === '`+drawn+`'`)
+	})
+
+	t.Run("bars and heat map have the figures", func(t *testing.T) {
+		b := open(t, browser, year, "en")
+		type bar struct{ N, Width float64 }
+		bars := eval[[]bar](b, `[...document.querySelectorAll('.bars tbody tr')].map(row => ({
+			n: Number(row.cells[1].innerText.replaceAll(',', '')), width: row.querySelector('rect').getBoundingClientRect().width / row.querySelector('svg').getBoundingClientRect().width }))`)
+		require.Len(t, bars, len(SizeClasses)+len(recurrenceClasses))
+		for _, table := range [][]bar{bars[:len(SizeClasses)], bars[len(SizeClasses):]} {
+			most := slices.MaxFunc(table, func(a, b bar) int { return cmp.Compare(a.N, b.N) })
+			for _, bar := range table {
+				assert.InDelta(t, bar.N/most.N, bar.Width, 0.01)
+			}
+		}
+		cells := eval[[]struct {
+			Mean  float64
+			Shade string
+		}](b, `[...document.querySelectorAll('.map tbody td')].map(cell => ({ mean: Number(cell.innerText), shade: getComputedStyle(cell).backgroundColor }))`)
+		require.Len(t, cells, 12*7)
+		for _, a := range cells {
+			for _, b := range cells {
+				if a.Mean > b.Mean+3 { // more than a step
+					assert.NotEqual(t, a.Shade, b.Shade, "%v and %v", a.Mean, b.Mean)
+				}
+			}
+		}
+		box := eval[struct{ X, Y float64 }](b, `(() => { const e = document.querySelector('.map [data-tip]'); e.scrollIntoView({ block: 'center' }); return e.getBoundingClientRect().toJSON(); })()`)
+		b.do(chromedp.MouseEvent(chromedp.MouseMoved, box.X+5, box.Y+5))
+		b.until("its days", `document.querySelector('.map ~ .tip:not([hidden])')?.innerText === 'Monday, January; Days with data: 4'`)
+		tip := eval[struct{ X, Y float64 }](b, `document.querySelector('.map ~ .tip').getBoundingClientRect().toJSON()`)
+		assert.InDelta(t, box.X, tip.X, 150, "beside the cell")
+		assert.InDelta(t, box.Y, tip.Y, 50)
+		assert.Contains(t, eval[string](b, `document.body.innerText`), "are network addresses, not people.")
+	})
+
+	t.Run("the charts follow the window", func(t *testing.T) {
+		b := open(t, browser, year, "en")
+		b.do(chromedp.EmulateViewport(640, 900))
+		b.until("narrower", `[...document.querySelectorAll('canvas')].every(c => c.clientWidth === c.closest('.chart').clientWidth)`)
+		assert.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 640)
 	})
 
 	t.Run("dark", func(t *testing.T) {
