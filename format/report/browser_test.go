@@ -420,7 +420,7 @@ func TestPageInABrowser(t *testing.T) {
 		} {
 
 			b := open(t, browser, r, "en")
-			if name == "one-day" || name == "no-file" || name == "five-years-by-day" {
+			if name == "one-day" || name == "no-file" {
 				b.picture(name)
 			}
 			assert.Equal(t, r.Total.Conferences > 0, b.pixels("chart-time", "second") > 0, name)

@@ -46,13 +46,17 @@ func Text(w io.Writer, r *Report, l *Language, s Screen) error {
 
 // steps draws the table of steps, each with a bar for its participants.
 func (s Screen) steps(out io.Writer, r *Report, l *Language) {
-	shown := columns(r, l)
 	var lines []string
-	for {
-		lines = aligned(stepRows(r, l, shown))
-		if width(lines[0])+2+leastBar <= s.Width || !narrower(&shown) {
-			break
+	fit := func(room int) bool {
+		for shown := columns(r, l); ; {
+			lines = aligned(stepRows(r, l, shown))
+			if fits := width(lines[0]) <= room; fits || !narrower(&shown) {
+				return fits
+			}
 		}
+	}
+	if !fit(s.Width - 2 - leastBar) {
+		fit(s.Width) // without bars there is room for more figures
 	}
 	values := make([]uint64, len(r.Steps))
 	for i, step := range r.Steps {
