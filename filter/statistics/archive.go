@@ -166,7 +166,7 @@ func (a *Archive) Span() (first, last format.Day, ok bool) {
 }
 
 // read returns the entries of a stream's day, sorted by hash; known is false
-// for a day without a file that could be read. Of several files each hash gets
+// for a day without a file of which anything could be read. Of several files each hash gets
 // the largest of its counts, as in a room file that is written anew.
 func (a *Archive) read(s *stream, day format.Day) (entries []roomfile.Entry, known bool) {
 	paths := s.files[day]
@@ -184,6 +184,9 @@ func (a *Archive) read(s *stream, day format.Day) (entries []roomfile.Entry, kno
 			// One error for each line.
 			for flaw := range strings.SplitSeq(err.Error(), "\n") {
 				a.fault(fmt.Errorf("%s: %s", path, flaw))
+			}
+			if len(read) == 0 {
+				continue // a file of another kind is no day without a conference
 			}
 		}
 		if known {

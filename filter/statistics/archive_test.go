@@ -224,6 +224,16 @@ func TestNoPlainFile(t *testing.T) {
 	assert.Equal(t, uint64(56), r.Total.Participants)
 }
 
+// A file of another kind, and one whose lines are all damaged, are gaps as well.
+func TestNoRoomFile(t *testing.T) {
+	r, faults := read(write(t, map[string]string{"20261101": "<html>\n", "20261102": "", "20261103": "0" + a5[1:], "20261104": a5 + "x"}),
+		report.ByDay, 2, "", "", "")
+	assert.Len(t, faults, 3)
+	for i, known := range []int{0, 1, 0, 1} {
+		assert.Equal(t, known, r.Days[i].Known, r.Days[i].From)
+	}
+}
+
 func TestCompressed(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
