@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -63,7 +64,7 @@ func (o *roomsFlags) run() error {
 	if err != nil {
 		return err
 	}
-	if o.watch && !o.json && (!hasWidth(o.stdout) || os.Getenv("TERM") == "dumb") {
+	if o.watch && !o.json && (!hasWidth(o.stdout) || cmp.Or(os.Getenv("TERM"), "dumb") == "dumb") {
 		return usage("--watch: stdout is no terminal that can be drawn on; give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")

@@ -68,6 +68,14 @@ func silent(f *os.File, within time.Duration) bool {
 	return n == 0 || err != nil
 }
 
+// hasNoReader reports whether f is a pipe, or a terminal, that nobody reads any
+// more.
+func hasNoReader(f *os.File) bool {
+	fds := []unix.PollFd{{Fd: int32(f.Fd())}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+}
+
 // messagesOnly returns stderr under another number and takes it from the Go
 // runtime, which writes the arguments of functions and the registers to
 // descriptor 2 when a process crashes: addresses and keys may be among them. No

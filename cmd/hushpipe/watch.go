@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +33,6 @@ func (o *roomsFlags) follow() error {
 	s := &display{out: o.out, terminal: o.stdout, utf8: isUTF8()}
 	if draws {
 		signal.Notify(signals, unix.SIGWINCH, unix.SIGTSTP, unix.SIGCONT)
-		s.enter()
 		defer s.leave()
 	}
 	tick := time.NewTicker(watchEvery)
@@ -48,7 +46,7 @@ func (o *roomsFlags) follow() error {
 		}
 		switch {
 		case draws:
-			err = s.draw(o.dir, w.seen, w.known)
+			err = s.draw(o.dir, w.seen, w.unknown)
 		case changed:
 			err = o.writeJSON(w.seen)
 		}
@@ -57,6 +55,9 @@ func (o *roomsFlags) follow() error {
 		}
 		select {
 		case now := <-tick.C:
+			if hasNoReader(o.stdout) {
+				return nil
+			}
 			changed, err = w.read(now)
 		case sig := <-signals:
 			changed = false
@@ -64,9 +65,10 @@ func (o *roomsFlags) follow() error {
 			case unix.SIGWINCH:
 			case unix.SIGTSTP: // the shell gets the terminal as it was
 				s.leave()
+				s.stopped = true // another thread may be it first
 				unix.Kill(os.Getpid(), unix.SIGSTOP)
 			case unix.SIGCONT:
-				s.enter()
+				s.stopped = false
 			default:
 				if draws {
 					s.leave()
@@ -80,9 +82,9 @@ func (o *roomsFlags) follow() error {
 // roomsWatch reads the counts of a day, and of the next when it has come.
 type roomsWatch struct {
 	*roomsFlags
-	reader *store.CountsReader // nil: not asked yet
-	seen   roomCounts
-	known  bool // anything of that day
+	reader  *store.CountsReader // nil: not asked yet
+	seen    roomCounts
+	unknown string // why nothing is known of that day, or ""
 }
 
 // read reports whether the counts are not those of the last time.
@@ -95,15 +97,20 @@ func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	}
 	if w.reader == nil || w.seen.day != day {
 		w.close()
-		w.reader, w.known = store.NewCountsReader(w.dir, day), false
+		w.reader, w.unknown = store.NewCountsReader(w.dir, day), "not read yet"
 	}
 	counts, err := w.reader.Read()
-	before, was := w.seen, w.known
-	w.seen, w.known = roomCounts{counts, day, now}, err == nil
+	before, was := w.seen.Counts, w.unknown == ""
+	w.seen, w.unknown = roomCounts{counts, day, now}, ""
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		w.unknown = "nothing is known of this day yet"
+		if err := store.CheckUsed(w.dir); err != nil { // it was there at the start
+			w.unknown = err.Error()
+		}
+		return false, nil
 	}
-	return w.known && !(was && reflect.DeepEqual(before.Counts, counts)), err
+	return !was || !slices.Equal(before.Rooms, counts.Rooms) || !slices.Equal(before.Damaged, counts.Damaged) ||
+		before.UpperBound != counts.UpperBound || before.Overflow != counts.Overflow, err
 }
 
 func (w *roomsWatch) close() {
@@ -120,6 +127,7 @@ type display struct {
 	terminal *os.File // which out writes to
 	utf8     bool
 	on       bool
+	stopped  bool
 }
 
 const (
@@ -146,41 +154,43 @@ func (s *display) leave() {
 
 // draw fills the terminal in one write, without clearing it first: nothing
 // flickers.
-func (s *display) draw(dir string, c roomCounts, known bool) error {
-	if !s.on {
-		return nil
+func (s *display) draw(dir string, c roomCounts, unknown string) error {
+	front, err := unix.IoctlGetInt(int(s.terminal.Fd()), unix.TIOCGPGRP)
+	if s.stopped || err == nil && front != unix.Getpgrp() {
+		return nil // the terminal is the shell's
 	}
+	s.enter()
 	width, height := 80, 24
 	if size, err := unix.IoctlGetWinsize(int(s.terminal.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
 		width, height = int(size.Col), int(size.Row)
 	}
 	text := home
-	for i, line := range displayLines(dir, c, known, width, height, s.utf8) {
+	for i, line := range displayLines(dir, c, unknown, width, height, s.utf8) {
 		if i > 0 {
 			text += "\r\n"
 		}
 		text += line + clearRight
 	}
-	_, err := s.out.Write([]byte(text + clearBelow))
+	_, err = s.out.Write([]byte(text + clearBelow))
 	return err
 }
 
 // displayLines returns what is drawn of c, at most height lines of at most width
 // columns: the largest rooms first.
-func displayLines(dir string, c roomCounts, known bool, width, height int, utf8 bool) []string {
+func displayLines(dir string, c roomCounts, unknown string, width, height int, utf8 bool) []string {
 	conferences, participants := c.totals()
 	when := c.time.Format(time.DateTime)
 	if date := c.day.String(); !strings.HasPrefix(when, date) {
 		when = date + " as of " + when
 	}
 	lines := []string{
-		when + "  " + strings.Map(printable, strings.ReplaceAll(dir, "\n", "?")),
+		when + "  " + dir,
 		fmt.Sprintf("%s: %s of %d or more, %s", several(uint64(len(c.Rooms)), "room"),
 			several(conferences, "conference"), leastUsers, several(participants, "participant")),
 		"",
 	}
-	if !known {
-		lines[1] = "nothing is known of this day yet"
+	if unknown != "" {
+		lines[1] = unknown
 	}
 	foot := flawsOf(c.day, c.Counts)
 	shown := len(c.Rooms)
@@ -191,9 +201,8 @@ func displayLines(dir string, c roomCounts, known bool, width, height int, utf8 
 	lines = append(append(lines, tableOf(c, shown, width, utf8)...), foot...)
 	lines = lines[:min(len(lines), height)]
 	for i, line := range lines {
-		if runes := []rune(line); len(runes) > width {
-			lines[i] = string(runes[:width])
-		}
+		runes := []rune(strings.Map(printable, strings.ReplaceAll(line, "\n", "?")))
+		lines[i] = string(runes[:min(len(runes), width)])
 	}
 	return lines
 }

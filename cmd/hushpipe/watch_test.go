@@ -30,11 +30,12 @@ func TestDisplay(t *testing.T) {
 		name          string
 		counts        store.Counts
 		day           format.Day
-		known, utf8   bool
+		unknown       string
+		utf8          bool
 		width, height int
 		want          string
 	}{
-		{"roomy", store.Counts{Rooms: rooms}, day, true, true, 59, 24, `
+		{"roomy", store.Counts{Rooms: rooms}, day, "", true, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 4 rooms: 3 conferences of 2 or more, 1854 participants
 
@@ -42,21 +43,21 @@ func TestDisplay(t *testing.T) {
   617  0300000000000000000000000000000000000000  █████
     3  0400000000000000000000000000000000000000  ▏
     1  0100000000000000000000000000000000000000  ▏`},
-		{"no UTF-8", store.Counts{Rooms: rooms[1:]}, day, true, false, 59, 24, `
+		{"no UTF-8", store.Counts{Rooms: rooms[1:]}, day, "", false, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 3 rooms: 3 conferences of 2 or more, 1854 participants
 
 1,234  0200000000000000000000000000000000000000  ##########
   617  0300000000000000000000000000000000000000  #####
     3  0400000000000000000000000000000000000000  #`},
-		{"low and narrow", store.Counts{Rooms: rooms}, day, true, true, 30, 6, `
+		{"low and narrow", store.Counts{Rooms: rooms}, day, "", true, 30, 6, `
 2026-11-22 14:05:31  /var/log/
 4 rooms: 3 conferences of 2 or
 
 1,234  02000000000000000000000
   617  03000000000000000000000
 and 2 more rooms`},
-		{"exactly", store.Counts{Rooms: rooms}, day, true, true, 47, 7, `
+		{"exactly", store.Counts{Rooms: rooms}, day, "", true, 47, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 4 rooms: 3 conferences of 2 or more, 1854 parti
 
@@ -64,7 +65,7 @@ and 2 more rooms`},
   617  0300000000000000000000000000000000000000
     3  0400000000000000000000000000000000000000
     1  0100000000000000000000000000000000000000`},
-		{"flawed", flaws, day, true, true, 60, 7, `
+		{"flawed", flaws, day, "", true, 60, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 4 rooms: 3 conferences of 2 or more, 1854 participants
 
@@ -72,20 +73,25 @@ and 2 more rooms`},
   617  0300000000000000000000000000000000000000  █████▌
 and 2 more rooms
 2026-11-22 was counted under several keys: an address may be`},
-		{"tiny", store.Counts{Rooms: rooms}, day, true, true, 10, 2, `
+		{"tiny", store.Counts{Rooms: rooms}, day, "", true, 10, 2, `
 2026-11-22
 4 rooms: 3`},
-		{"no room", store.Counts{}, day, true, true, 80, 24, `
+		{"no room", store.Counts{}, day, "", true, 80, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 0 rooms: 0 conferences of 2 or more, 0 participants
 `},
-		{"another day, of which nothing is known", store.Counts{}, day - 1, false, true, 80, 24, `
+		{"in a file's name", store.Counts{Damaged: []string{"/x\033[2J\n\u009b/journal/2026-11-22.1"}}, day, "/x\033[2J does not exist", true, 80, 24, `
+2026-11-22 14:05:31  /var/log/hushpipe?[2J
+/x?[2J does not exist
+
+/x?[2J??/journal/2026-11-22.1: damaged in part; what is intact is counted`},
+		{"another day, of which nothing is known", store.Counts{}, day - 1, "nothing is known of this day yet", true, 80, 24, `
 2026-11-21 as of 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 nothing is known of this day yet
 `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lines := displayLines("/var/log/hushpipe\033[2J", roomCounts{tt.counts, tt.day, now}, tt.known, tt.width, tt.height, tt.utf8)
+			lines := displayLines("/var/log/hushpipe\033[2J", roomCounts{tt.counts, tt.day, now}, tt.unknown, tt.width, tt.height, tt.utf8)
 			assert.Equal(t, strings.TrimPrefix(tt.want, "\n"), strings.Join(lines, "\n"))
 		})
 	}
@@ -148,6 +154,48 @@ func TestWatchTerminal(t *testing.T) {
 	require.Equal(t, 0, l.end())
 }
 
+// TestWatchBackground: the terminal is the shell's until it brings the process to
+// the foreground.
+func TestWatchBackground(t *testing.T) {
+	dir := t.TempDir()
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	require.Equal(t, 0, l.end())
+	master, terminal := openTerminal(t)
+	shown := &lockedBuffer{}
+	go io.Copy(shown, master)
+	cmd := exec.Command("sh", "-c", `set -m; "$0" rooms --watch "$1" & sleep 1; echo "before: $1"; fg; echo "after: $?"`, hushpipeBinary(t), dir)
+	cmd.Env = append(os.Environ(), "TERM=xterm")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	await(t, func() bool { return strings.Contains(shown.String(), "1 room: ") }, "it draws in the foreground")
+	before, _, _ := strings.Cut(shown.String(), enterScreen)
+	require.Contains(t, before, "before: "+dir)
+	io.WriteString(master, "\x1a") // Ctrl-Z; fg returns, and so does the shell
+	await(t, func() bool { return strings.Contains(shown.String(), "after: ") }, "it stops")
+	_, after, _ := strings.Cut(shown.String(), leaveScreen)
+	require.Contains(t, after, "after: ")
+}
+
+// TestWatchNoReader: it ends soon after its reader, whether or not there is
+// something to write.
+func TestWatchNoReader(t *testing.T) {
+	dir := t.TempDir()
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	require.Equal(t, 0, l.end())
+	cmd := exec.Command(hushpipeBinary(t), "rooms", "--watch", "--json", dir)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill() })
+	require.NoError(t, json.NewDecoder(out).Decode(&roomsJSON{}))
+	require.NoError(t, out.Close())
+	require.NoError(t, cmd.Wait())
+}
+
 // TestWatchJSON: the first object at once, another for each change.
 func TestWatchJSON(t *testing.T) {
 	dir := t.TempDir()
@@ -174,7 +222,8 @@ func TestWatchJSON(t *testing.T) {
 	require.Equal(t, 0, l.end())
 }
 
-// TestWatchMidnight: the next day begins when it comes, and with nothing.
+// TestWatchMidnight: the next day begins when it comes, and with nothing; a DIR
+// that is gone is said.
 func TestWatchMidnight(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)
@@ -191,7 +240,18 @@ func TestWatchMidnight(t *testing.T) {
 		changed, err := w.read(step.at)
 		require.NoError(t, err)
 		require.Equal(t, step.changed, changed, i)
-		require.Equal(t, step.known, w.known, i)
+		require.Equal(t, step.known, w.unknown == "", i)
 		require.Len(t, w.seen.Rooms, step.rooms, i)
 	}
+
+	require.NoError(t, os.Rename(dir, dir+".away"))
+	changed, err := w.read(now)
+	require.NoError(t, err, "it may come again")
+	require.False(t, changed)
+	require.Contains(t, w.unknown, "does not exist")
+	require.NoError(t, os.Rename(dir+".away", dir))
+	changed, err = w.read(now)
+	require.NoError(t, err)
+	require.True(t, changed)
+	require.Empty(t, w.unknown)
 }

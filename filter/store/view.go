@@ -40,10 +40,10 @@ func CheckUsed(path string) error {
 
 // Counts is what is known of one day's rooms.
 type Counts struct {
-	Rooms      []roomfile.Entry
-	UpperBound bool     // counted under several keys: an address may be in twice
-	Overflow   uint64   // at least so many lines had a new pair of room and address that a bound left out
-	Damaged    []string // room file and journals in which something had to be skipped, also journals kept aside
+	Rooms      []roomfile.Entry // not to be changed: a CountsReader returns them again
+	UpperBound bool             // counted under several keys: an address may be in twice
+	Overflow   uint64           // at least so many lines had a new pair of room and address that a bound left out
+	Damaged    []string         // room file and journals in which something had to be skipped, also journals kept aside
 }
 
 // ReadCounts returns the counts of a day as they stand now: from its journals,
@@ -65,7 +65,9 @@ type CountsReader struct {
 	union *union
 	text  []byte // of the room file
 	had   []roomfile.Entry
-	wrong error // why not all of text could be read
+	wrong error            // why not all of text could be read
+	rooms []roomfile.Entry // of had, and of so many pairs
+	pairs int
 }
 
 // NewCountsReader returns a reader of the counts of a day in the DIR at path.
@@ -107,15 +109,19 @@ func (r *CountsReader) Read() (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	if !bytes.Equal(text, r.text) {
-		r.text = text
-		r.had, r.wrong = roomfile.Parse(text)
+	_, pairs := u.counts.Size() // no pair is ever taken out
+	if same := bytes.Equal(text, r.text); !same || pairs != r.pairs {
+		if !same {
+			r.text = text
+			r.had, r.wrong = roomfile.Parse(text)
+		}
+		r.rooms, r.pairs = roomfile.Merge(r.had, entries(u.counts.Summary())), pairs
 	}
 	if r.wrong != nil {
 		damaged = append(damaged, filepath.Join(r.path, rotate.Rooms, roomfile.Name(r.day)))
 	}
 	return Counts{
-		Rooms:      roomfile.Merge(r.had, entries(u.counts.Summary())),
+		Rooms:      r.rooms,
 		UpperBound: len(u.keys) > 1,
 		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,
