@@ -26,10 +26,11 @@ func withLandlock(t *testing.T) {
 	}
 }
 
-// probe confines itself to DIR and KEYDIR and prints what it cannot do then.
+// probe confines itself to DIR, KEYDIR and the directory of --metrics and prints
+// what it cannot do then.
 func probe() {
-	dir, keys, port := os.Args[1], os.Args[2], os.Args[3]
-	fmt.Println(confine(dir, keys))
+	dir, keys, folder, port := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
+	fmt.Println(confine(dir, keys, folder+"/x.prom"))
 	try := func(what string, err error) {
 		if err != nil {
 			fmt.Println(what)
@@ -47,11 +48,15 @@ func probe() {
 	try("make a directory", os.Mkdir(dir+"/sub", 0o700))
 	try("delete", os.Remove(dir+"/b"))
 	try("write to KEYDIR", write(keys+"/a"))
+	try("replace the metrics", errors.Join(write(folder+"/a"), os.Rename(folder+"/a", folder+"/x.prom"), read(folder+"/x.prom")))
 	try("write to /dev/null", write(os.DevNull))
 	try("use another DIR in its place", errors.Join(os.Mkdir(dir+"-new", 0o700), write(dir+"-new/a")))
 
 	try("make a FIFO", unix.Mkfifo(dir+"/fifo", 0o600))
 	try("write beside KEYDIR", write(filepath.Dir(keys)+"/a"))
+	try("write beside the metrics' directory", write(filepath.Dir(folder)+"/a"))
+	try("make a directory beside the metrics", os.Mkdir(folder+"/sub", 0o700))
+	try("move a line to the metrics", os.Rename(dir+"/c", folder+"/c"))
 	try("read /etc/passwd", read("/etc/passwd"))
 	try("list /", func() error { _, err := os.ReadDir("/"); return err }())
 	try("move out of DIR", os.Rename(dir+"/a", above+"/a"))
@@ -76,18 +81,19 @@ func TestConfine(t *testing.T) {
 	defer listener.Close()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
-	dir, keys := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "keys")
-	require.NoError(t, os.Mkdir(dir, 0o700))
-	require.NoError(t, os.Mkdir(keys, 0o700))
+	dir, keys, folder := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "node-exporter")
+	for _, path := range []string{dir, keys, folder} {
+		require.NoError(t, os.Mkdir(path, 0o700))
+	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Args = []string{"probe", dir, keys, port}
+	cmd.Args = []string{"probe", dir, keys, folder, port}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	said, failed, _ := strings.Cut(string(out), "\n")
 	assert.Regexp(t, `^confined by landlock, ABI \d+$`, said)
 	var abi int
 	fmt.Sscanf(said, "confined by landlock, ABI %d", &abi)
-	want := "make a FIFO\nwrite beside KEYDIR\nread /etc/passwd\nlist /\nmove out of DIR\nexecute\n"
+	want := "make a FIFO\nwrite beside KEYDIR\nwrite beside the metrics' directory\nmake a directory beside the metrics\nmove a line to the metrics\nread /etc/passwd\nlist /\nmove out of DIR\nexecute\n"
 	if abi >= 4 {
 		want += "connect\n"
 	}

@@ -91,7 +91,10 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 const rootHelp = `hushpipe stands behind Apache's CustomLog, replaces every client address by a
 pseudonym before anything reaches a disk, keeps the lines in daily files that
 are deleted after 14 days together with the day's key, and counts how many
-different addresses used each conference room that day.`
+different addresses used each conference room that day.
+
+Exit status: 0 done; 1 something was lost, is wrong or could not be done, said
+on stderr; 2 usage.`
 
 const rootExample = `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe status /var/log/hushpipe`
@@ -115,8 +118,9 @@ Flags:
 // helpCommand is cobra's, but for its answer to what is no command.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Explain a command",
+		Use:                   "help [COMMAND]",
+		Short:                 "Explain a command",
+		DisableFlagsInUseLine: true,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
 			for _, c := range cmd.Root().Commands() {
 				if len(args) == 0 && c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun) {
@@ -172,10 +176,11 @@ func arguments(least, most int) cobra.PositionalArgs {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  arguments(0, 0),
-		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hushpipe", version()) },
+		Use:                   "version",
+		Short:                 "Print the version",
+		Args:                  arguments(0, 0),
+		DisableFlagsInUseLine: true,
+		Run:                   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hushpipe", version()) },
 	}
 }
 

@@ -116,7 +116,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		select {
 		case <-ended:
 		case <-time.After(2 * oneMoment):
-			m.say.sayf("--metrics: %s: the disk does not answer; the last figures are not in it", m.path)
+			m.say.sayf("--metrics: %s: it could not be written in time; the last figures are not in it", m.path)
 		}
 	}
 }
