@@ -349,7 +349,7 @@ func TestEndIsBounded(t *testing.T) {
 			for _, n := range s.onDisk(d.dir) {
 				lost += 1 - n
 			}
-			require.Contains(t, s.said.String(), plural(uint64(lost))+" lost")
+			require.Contains(t, s.said.String(), several(uint64(lost), "line")+" lost")
 		})
 	}
 }

@@ -197,9 +197,9 @@ func (o *replayFlags) goOn(r *filter.Replay, dropped uint64) error {
 	case dropped > 0:
 		return fmt.Errorf("interrupted: not all that was read is written; delete what is new in %s and begin again", o.dir)
 	case len(r.Expired()) > 0:
-		return fmt.Errorf("interrupted after %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", plural(lines), o.dir)
+		return fmt.Errorf("interrupted after %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", several(lines, "line"), o.dir)
 	}
-	return fmt.Errorf("interrupted after %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", plural(lines), lines+1, o.dir)
+	return fmt.Errorf("interrupted after %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", several(lines, "line"), lines+1, o.dir)
 }
 
 // refuse returns an error if the lines go to days that DIR has already. To know

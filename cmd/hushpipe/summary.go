@@ -14,39 +14,32 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 		say.sayf("%s", malformed(s))
 	}
 	if s.Cut > 0 {
-		say.sayf("%s longer than 1 MiB; the end is left out", plural(s.Cut))
+		say.sayf("%s longer than 1 MiB; the end is left out", several(s.Cut, "line"))
 	}
 	if s.Expired > 0 {
 		counted := ""
 		if counting {
 			counted = "; their rooms are counted"
 		}
-		say.sayf("%d of %s past the retention: not written%s", s.Expired, plural(s.Lines), counted)
+		say.sayf("%d of %s past the retention: not written%s", s.Expired, several(s.Lines, "line"), counted)
 	}
 	if s.Adjusted > 0 {
-		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, plural(s.Lines))
+		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
 	}
 	if s.Overflow > 0 {
-		say.sayf("rooms not counted in %s: too many rooms or addresses in a day; see --max-rooms and --max-pairs", plural(s.Overflow))
+		say.sayf("rooms not counted in %s: too many rooms or addresses in a day; see --max-rooms and --max-pairs", several(s.Overflow, "line"))
 	}
 	if s.Failed > 0 {
-		say.sayf("%s left out because of an error in hushpipe; please report it", plural(s.Failed))
+		say.sayf("%s left out because of an error in hushpipe; please report it", several(s.Failed, "line"))
 	}
 	if dropped > 0 {
-		say.sayf("%s lost: the disk was full or did not answer", plural(dropped))
+		say.sayf("%s lost: the disk was full or did not answer", several(dropped, "line"))
 	}
 	return s.Cut+s.Failed+s.Overflow+dropped > 0
 }
 
 func malformed(s filter.Stats) string {
-	return fmt.Sprintf("%d of %s in no known format; what could be an address there was replaced; see --format", s.Malformed, plural(s.Lines))
-}
-
-func plural(n uint64) string {
-	if n == 1 {
-		return "1 line"
-	}
-	return fmt.Sprintf("%d lines", n)
+	return fmt.Sprintf("%d of %s in no known format; what could be an address there was replaced; see --format", s.Malformed, several(s.Lines, "line"))
 }
 
 // losses is what was said before the end: behind Apache that may be weeks away.
@@ -63,7 +56,7 @@ const malformedEvery = time.Hour
 func (l *losses) news(s filter.Stats, dropped uint64, now time.Time) (said []string) {
 	if dropped > l.dropped {
 		l.dropped = dropped
-		said = append(said, fmt.Sprintf("%s lost so far, the buffer is full: free space on %s or make it writable", plural(dropped), l.dir))
+		said = append(said, fmt.Sprintf("%s lost so far, the buffer is full: free space on %s or make it writable", several(dropped, "line"), l.dir))
 	}
 	if s.Malformed > l.malformed && now.Sub(l.malformedTime) >= malformedEvery {
 		l.malformed, l.malformedTime = s.Malformed, now
