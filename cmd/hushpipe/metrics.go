@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,7 +31,8 @@ type figures struct {
 	started   time.Time
 }
 
-// metricsOf returns what there is to tell. A time that is not known is 0.
+// metricsOf returns what there is to tell: 0 for a time that there is none of, NaN
+// for what this process does not know yet.
 func metricsOf(dir string, f figures) []metrics.Metric {
 	label := metrics.Labels("dir", dir)
 	var list []metrics.Metric
@@ -40,16 +42,15 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	gauge := func(name string, value float64, help string) {
 		list = append(list, metrics.Metric{Name: name, Type: metrics.Gauge, Help: help, Labels: label, Value: value})
 	}
-	moment := func(name string, value time.Time, help string) {
-		seconds := 0.0 // not known
-		if !value.IsZero() {
-			seconds = float64(value.UnixMilli()) / 1000
+	seen := func(value float64) float64 {
+		if !f.Seen {
+			return math.NaN()
 		}
-		gauge(name, seconds, help)
+		return value
 	}
 	gauge("hushpipe_build_info", 1, "Version of hushpipe, always 1.")
 	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
-	moment(startTime, f.started, "When the newest process on DIR started.")
+	gauge(startTime, seconds(f.started), "When the newest process on DIR started.")
 	counter("hushpipe_lines_total", f.Lines, "Lines that were treated.")
 	counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
 	counter("hushpipe_malformed_lines_total", f.Malformed, "Lines in no known format.")
@@ -62,15 +63,23 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted, past a bound.")
 	counter("hushpipe_duplicated_batches_total", f.Repeated, "Batches of lines that stand twice after a kill.")
 	if f.counting {
-		gauge("hushpipe_rooms", float64(f.Rooms), "Rooms used today.")
-		gauge("hushpipe_pairs", float64(f.Pairs), "Pairs of room and address counted today.")
+		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")
+		gauge("hushpipe_pairs", seen(float64(f.Pairs)), "Pairs of room and address counted today.")
 	}
 	gauge("hushpipe_buffer_bytes", float64(f.buffered), "Bytes of lines that wait in memory for the disk.")
 	gauge("hushpipe_buffer_size_bytes", bufferSize, "Bytes of lines that can wait in memory.")
-	moment("hushpipe_oldest_day_timestamp_seconds", f.Oldest, "When the oldest day began of which there are lines.")
+	gauge("hushpipe_oldest_day_timestamp_seconds", seen(seconds(f.Oldest)), "When the oldest day began of which there are lines.")
 	gauge("hushpipe_retention_seconds", float64(f.retention)*24*60*60, "How long lines are kept.")
-	moment(lastWrite, f.LastWrite, "When lines were written last.")
+	gauge(lastWrite, seconds(f.LastWrite), "When lines were written last.")
 	return list
+}
+
+// seconds since 1970, or 0 for the zero Time.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
 }
 
 const (
@@ -169,19 +178,20 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 // merge returns what the file is to hold.
 func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric, started time.Time) []metrics.Metric {
 	start := old[startTime].Value
-	newer := start > float64(started.UnixMilli())/1000 && start <= float64(time.Now().UnixMilli())/1000
+	newer := start > seconds(started) && start <= seconds(time.Now())
 	var list []metrics.Metric
 	for _, metric := range now {
 		before, known := old[metric.Name]
+		others := newer || math.IsNaN(metric.Value)
 		switch {
 		case metric.Type == metrics.Counter && known:
 			metric.Value += before.Value - m.told[metric.Name]
 		case metric.Type == metrics.Counter: // the file is new, or somebody has deleted it
 		case metric.Name == lastWrite:
 			metric.Value = max(metric.Value, before.Value)
-		case newer && !known:
+		case others && !known:
 			continue
-		case newer:
+		case others:
 			metric.Value, metric.Labels = before.Value, before.Labels
 		}
 		if metric.Value != 0 || !strings.HasSuffix(metric.Name, "_timestamp_seconds") {

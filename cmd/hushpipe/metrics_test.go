@@ -25,7 +25,7 @@ var someFigures = figures{
 	Figures: store.Figures{
 		Counters: store.Counters{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
 			Dropped: 7, Overflow: 8, Repeated: 9},
-		Rooms: 10, Pairs: 11, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
+		Seen: true, Rooms: 10, Pairs: 11, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
 	version: "v1.0.0", read: 250_000, counting: true, buffered: 12, retention: 14, started: time.UnixMilli(1795350000_250),
 }
 
@@ -174,6 +174,33 @@ func TestMetricsTurns(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, young.write(*youngHas))
 	require.EqualValues(t, youngHas.Lines, readMetrics(t, path)["lines_total"], "a counter that begins anew begins with what this process has counted")
+}
+
+// TestMetricsNotSeen: a process that still reads a large DIR, as after a reload,
+// tells of no rooms, and not that there were none.
+func TestMetricsNotSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.prom")
+	now := time.Now()
+	write := func(started time.Time, f store.Figures) map[string]float64 {
+		m := &metricsFile{path: path, dir: "/d"}
+		require.NoError(t, m.write(figures{Figures: f, counting: true, started: started}))
+		return readMetrics(t, path)
+	}
+	got := write(now.Add(-time.Hour), store.Figures{})
+	require.Contains(t, got, "buffer_bytes")
+	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
+		require.NotContains(t, got, name)
+	}
+	before := write(now.Add(-time.Minute), store.Figures{Seen: true, Rooms: 5, Pairs: 6, Oldest: now})
+	require.EqualValues(t, 5, before["rooms"])
+	got = write(now, store.Figures{})
+	require.Greater(t, got["start_time_seconds"], before["start_time_seconds"])
+	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
+		require.Equal(t, before[name], got[name], name)
+	}
+	got = write(now, store.Figures{Seen: true})
+	require.Zero(t, got["rooms"])
+	require.NotContains(t, got, "oldest_day_timestamp_seconds", "there is none any more")
 }
 
 // TestMetricsFaults: a file that cannot be written is said, holds up nothing, and

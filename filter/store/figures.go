@@ -10,8 +10,9 @@ import (
 // Figures are what a Store knows of DIR without waiting for its disk.
 type Figures struct {
 	Counters               // of this process
-	Rooms, Pairs int       // of today, by all processes on DIR, as of the last round
-	Oldest       time.Time // midnight at which the oldest day with lines began, as of the last round; zero for none
+	Seen         bool      // there was a round, which tells Rooms, Pairs and Oldest
+	Rooms, Pairs int       // of today, by all processes on DIR
+	Oldest       time.Time // midnight at which the oldest day with lines began; zero for none
 	LastWrite    time.Time // of lines, by this process; zero for never
 }
 
@@ -29,7 +30,7 @@ func (s *Store) Figures() Figures {
 		f.LastWrite = time.Unix(at, 0)
 	}
 	if n := s.noticed.Load(); n != nil {
-		f.Oldest = n.oldest
+		f.Seen, f.Oldest = true, n.oldest
 		if n.today == format.DayOf(s.cfg.Now()) {
 			f.Rooms, f.Pairs = n.rooms, n.pairs
 		}
