@@ -9,7 +9,7 @@ import (
 const (
 	// readSize is what one read asks for: a pipe of Linux's default size. What
 	// it becomes still fits a processor's cache when it is written.
-	readSize = 256 << 10
+	readSize = 64 << 10
 	// maxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
 	// and the header fields, each byte escaped to four.
 	maxLine = 1 << 20
