@@ -90,7 +90,7 @@ type Store struct {
 
 	work     chan struct{}  // full while a method uses what follows
 	openErr  error          // why there is no dir
-	broke    bool           // lines were refused
+	broke    bool           // lines are refused, as was said
 	ails     atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
 	recorded bool           // the retention is in the key directory
 	journals map[journalID]*ownJournal
@@ -173,7 +173,6 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	defer s.unlock()
 	dir := s.usable()
 	if dir == nil {
-		s.broke = true
 		return 0, s.openErr
 	}
 	// The file of a day that only a clock just put forward can know would vouch
@@ -405,7 +404,7 @@ func (s *Store) open() *rotate.Dir {
 	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Keys: s.cfg.Keys, Create: true,
 		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
 	if err != nil {
-		s.openErr = err
+		s.openErr, s.broke = err, true
 		s.ails.Store(uintptr(cause(err)))
 		s.cfg.Say("open", err.Error()+"; lines wait in memory")
 		return nil
