@@ -12,6 +12,11 @@ type Batch struct {
 	Parts []Part // one for each day, or a single one
 	seq   uint64 // tells one use from the next
 	held  int    // its size, as the queue counts it
+
+	// What it was made of is to be committed once it is written.
+	source *uncommitted // nil: of no Keeper
+	group  uint64
+	input  int // bytes
 }
 
 // Part is a batch's share of one day.
@@ -30,6 +35,7 @@ type Part struct {
 func (b *Batch) Reset() {
 	b.Parts = b.Parts[:0]
 	b.seq++
+	b.source = nil
 }
 
 // part returns the part for d's lines.

@@ -3,6 +3,7 @@ package filter
 import (
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,11 +29,13 @@ type pipeInput struct {
 	epoll  int
 	events [2]unix.EpollEvent // scratch of wait
 
-	kept  int  // bytes at the head of the pipe that were copied
-	fresh int  // of these, those that stand in the own pipe and were not read yet
-	taken int  // bytes that were read and taken out before their Commit
+	fresh int  // bytes that stand in the own pipe and were not read yet
 	full  bool // the own pipe can hold no more than what is kept
 	hup   bool // nobody can write to the pipe any more
+
+	mu    sync.Mutex // guards what follows, and the head of the pipe
+	kept  int        // bytes there that were copied, fresh ones included
+	taken int        // bytes that were read and taken out before their Commit
 }
 
 // newPipeInput returns nil for what is no pipe, and where a pipe cannot be
@@ -138,8 +141,10 @@ func (in *pipeInput) Patient() bool {
 	return !HalfFull(in.file)
 }
 
-// Commit takes whole lines out of the pipe.
+// Commit takes whole lines out of the pipe. Another goroutine may call it.
 func (in *pipeInput) Commit(n int) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	before := min(n, in.taken)
 	in.taken -= before
 	in.kept -= n - before
@@ -153,6 +158,8 @@ func (in *pipeInput) look() (bool, error) {
 	if in.fresh > 0 {
 		return true, nil
 	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
 	if err != nil {
 		return false, in.fault("look into", err)
@@ -188,6 +195,8 @@ func (in *pipeInput) readOwn(p []byte) (int, error) {
 
 // take moves what is kept into memory: it was read.
 func (in *pipeInput) take() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	n := in.kept
 	in.taken += n
 	in.kept = 0
@@ -209,6 +218,12 @@ func (in *pipeInput) discard(fd, n int) error {
 	return nil
 }
 
+func (in *pipeInput) keeps() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.kept > 0
+}
+
 // wait returns when something was written to the pipe, when its last writer has
 // gone, or when Stop was called. A writer that fills what a commit has freed, and
 // has more to write, tells nobody as long as the pipe was not empty (pipe_write
@@ -216,7 +231,7 @@ func (in *pipeInput) discard(fd, n int) error {
 // time.
 func (in *pipeInput) wait(again time.Duration) error {
 	timeout := -1
-	if in.kept > 0 {
+	if in.keeps() {
 		timeout = int(again.Milliseconds())
 	}
 	n, err := unix.EpollWait(in.epoll, in.events[:], timeout)

@@ -2,6 +2,8 @@ package filter
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
 )
 
 func plain(in Input) Input {
@@ -308,4 +312,54 @@ func TestPipeAllocs(t *testing.T) {
 		}
 	})
 	assert.Zero(t, allocs)
+}
+
+// moody is a Sink that takes its time, or refuses, now and then.
+type moody struct {
+	rnd  *rand.Rand
+	took bytes.Buffer
+}
+
+func (m *moody) Append(_ format.Day, lines []byte) (int, error) {
+	switch m.rnd.IntN(40) {
+	case 0:
+		time.Sleep(stall * 3 / 2)
+	case 1:
+		n := m.rnd.IntN(len(lines))
+		m.took.Write(lines[:n])
+		return n, errors.New("refused")
+	}
+	return m.took.Write(lines)
+}
+
+func (m *moody) Count(format.Day, [8]byte, []byte) {}
+func (m *moody) Tick() time.Duration               { return time.Minute }
+
+// TestPipeToMoodyDisk: through a pipe and the queue, whatever the disk does, all
+// lines come once and in order, and nothing is left in the pipe.
+func TestPipeToMoodyDisk(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var text bytes.Buffer
+	for text.Len() < 8<<20 {
+		text.WriteString("abcdefghijklmnopqrstuvwxyz"[:rnd.IntN(27)])
+		if rnd.IntN(8) == 0 {
+			text.WriteByte('\n')
+		}
+	}
+	text.WriteByte('\n')
+	w, begin := newPipe(t, 1<<20)
+	go func() {
+		w.Write(text.Bytes())
+		w.Close()
+	}()
+	sink := &moody{rnd: rnd}
+	q := NewQueue(sink, 64<<20)
+	in := begin()
+	require.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(in, q))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.True(t, q.Close(ctx))
+	assert.Zero(t, q.Dropped())
+	assert.True(t, bytes.Equal(text.Bytes(), sink.took.Bytes()))
+	assert.Zero(t, in.kept+in.taken+in.fresh)
 }

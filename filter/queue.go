@@ -15,8 +15,9 @@ const (
 	stall = 50 * time.Millisecond
 	// retry is how soon a refused write is tried again.
 	retry = 250 * time.Millisecond
-	// spare is how many empty batches are kept for the next reads.
-	spare = 4
+	// spare is how many empty batches are kept: those of one read that are being
+	// written, and of the next one.
+	spare = 2 * (readSize/batchSize + 1)
 )
 
 // Sink takes what is treated to the disk. All its methods are called from one
@@ -119,7 +120,7 @@ func (q *Queue) Put(b *Batch) error {
 	waiting := len(q.filled)
 	q.mu.Unlock()
 	signal(q.wake)
-	if waiting > 1 {
+	if waiting > spare {
 		runtime.Gosched() // on one core, the writer's turn comes now
 	}
 	return nil
@@ -282,6 +283,9 @@ func (q *Queue) writeNext() outcome {
 	q.mu.Unlock()
 
 	ok := q.writeBatch(b)
+	if ok && b.source != nil {
+		b.source.written(b) // before Wait sees that it is
+	}
 	q.refused.Store(!ok)
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -57,11 +57,6 @@ func newReplay(t testing.TB, cfg Config, spec string, workers int, cal Calendar)
 	return NewReplay(cfg, parsers, cal)
 }
 
-// batches is a collector that can take several batches at a time.
-type batches struct{ collector }
-
-func (b *batches) Get() *Batch { return &Batch{} }
-
 // manyDaysLog is a log of several days, two of them past the retention, with
 // rooms, clients, lines in no format, empty ones, one of 600 KiB, and one that is
 // too long.
@@ -110,7 +105,7 @@ func testReplayIsFilter(t *testing.T, log string, cuts []string, limits rooms.Li
 	for _, workers := range []int{1, 2, 7} {
 		t.Run(fmt.Sprintf("rooms=%d/workers=%d", limits.Rooms, workers), func(t *testing.T) {
 			r := newReplay(t, cfg, "auto", workers, newCalendar())
-			var out batches
+			var out collector
 			require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, cuts...), 2), &out))
 			assert.Equal(t, f.Stats(), r.Stats())
 			assert.Equal(t, f.Expired(), r.Expired())
@@ -167,7 +162,7 @@ func TestReplayFaults(t *testing.T) {
 	path := files[1].Name()
 	require.NoError(t, os.Truncate(path, st.Size()-8)) // gzip's checksum and size
 	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
-	var out batches
+	var out collector
 	err = r.Run(t.Context(), archive.NewReader(files, 2), &out)
 	require.EqualError(t, err, "read "+path+": its end is missing")
 	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[today])
@@ -179,7 +174,7 @@ func TestReplayEnds(t *testing.T) {
 	boom := errors.New("boom")
 	log := manyDaysLog(12_000)
 	r := newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
-	assert.Equal(t, boom, r.Run(t.Context(), archive.NewReader(openFiles(t, log), 2), failing{&batches{}, boom}))
+	assert.Equal(t, boom, r.Run(t.Context(), archive.NewReader(openFiles(t, log), 2), failing{&collector{}, boom}))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	rd, wr, err := os.Pipe()
@@ -197,7 +192,7 @@ func TestReplayEnds(t *testing.T) {
 
 // failing is an Output that takes nothing.
 type failing struct {
-	*batches
+	*collector
 	err error
 }
 
@@ -205,7 +200,7 @@ func (f failing) Put(*Batch) error { return f.err }
 
 // canceling is an Output that ends the run.
 type canceling struct {
-	batches
+	collector
 	cancel func()
 	all    []string
 }
@@ -215,14 +210,14 @@ func (c *canceling) Put(b *Batch) error {
 	for _, p := range b.Parts {
 		c.all = append(c.all, string(p.Lines))
 	}
-	return c.batches.Put(b)
+	return c.collector.Put(b)
 }
 
 // TestReplayPanics: a line that makes the program panic is left out.
 func TestReplayPanics(t *testing.T) {
 	cfg := newConfig(t, "common")
 	r := NewReplay(cfg, []format.Parser{brittle{cfg.Parser}, brittle{newConfig(t, "common").Parser}}, newCalendar())
-	var out batches
+	var out collector
 	require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, "a\npanic\nb\n"), 2), &out))
 	assert.Equal(t, "a\nb\n", out.lines[today])
 	assert.EqualValues(t, 1, r.Stats().Failed)

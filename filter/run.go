@@ -7,9 +7,12 @@ import (
 )
 
 const (
-	// readSize is what one read asks for: a pipe of Linux's default size. What
-	// it becomes still fits a processor's cache when it is written.
-	readSize = 64 << 10
+	// readSize is what one read asks for. What it becomes still fits a processor's
+	// cache when it is written.
+	readSize = 256 << 10
+	// batchSize is what a batch is made of, at most, but for a longer line: after a
+	// kill, one batch can stand twice.
+	batchSize = 64 << 10
 	// maxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
 	// and the header fields, each byte escaped to four.
 	maxLine = 1 << 20
@@ -17,9 +20,10 @@ const (
 
 // Output takes treated batches.
 type Output interface {
-	// Get returns an empty batch.
+	// Get returns an empty batch. Of a Keeper, several are filled before the first
+	// of them is put.
 	Get() *Batch
-	// Put takes the batch back, filled. An error ends the run.
+	// Put takes a batch back, filled. An error ends the run.
 	Put(*Batch) error
 	// Wait returns when all batches that were put are written. Where that takes
 	// too long, it goes on for as long as patient says.
@@ -36,17 +40,18 @@ type Keeper interface {
 	// Patient reports whether what was put can go on waiting for its Commit: there
 	// is room for what comes meanwhile, and somebody to read it again.
 	Patient() bool
-	// Commit lets go of the first n bytes that were read and not committed yet.
+	// Commit lets go of the first n bytes that were read and not committed yet. It
+	// may be called while another method is.
 	Commit(n int) error
 }
 
-// Run treats the lines of in until its end and hands them to out, a batch for
-// each read: when in has nothing more to say, nothing is held back but the
-// beginning of a line. The last line needs no newline, and gets one; that of an
-// input that was stopped (ErrStopped) is left alone, since its end may follow.
+// Run treats the lines of in until its end and hands them to out, in one batch or
+// several for each read: when in has nothing more to say, nothing is held back but
+// the beginning of a line. The last line needs no newline, and gets one; that of
+// an input that was stopped (ErrStopped) is left alone, since its end may follow.
 //
-// Of a Keeper the lines of a batch are committed once it is written: while one
-// batch is being written, only the next one is read and treated.
+// Of a Keeper the lines of a batch are committed once it is written: while the
+// batches of one read are being written, only the next one is read and treated.
 func (f *Filter) Run(in io.Reader, out Output) error {
 	last := uncommitted{out: out}
 	if keeper, ok := in.(Keeper); ok {
@@ -59,33 +64,13 @@ func (f *Filter) Run(in io.Reader, out Output) error {
 	return err
 }
 
-// uncommitted is what was read of a Keeper and is not committed yet.
-type uncommitted struct {
-	in      Keeper // nil: the input keeps nothing
-	patient func() bool
-	out     Output
-	read    int // bytes
-	put     int // of these, those that were put: whole lines
-}
-
-// commit waits for what was put.
-func (u *uncommitted) commit() error {
-	if u.in == nil || u.put == 0 {
-		return nil
-	}
-	u.out.Wait(u.patient)
-	n := u.put
-	u.read -= n
-	u.put = 0
-	return u.in.Commit(n)
-}
-
 func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 	buf := make([]byte, readSize)
 	held := 0 // bytes of a line whose end is not read yet
 	var c cutter
+	var batches []*Batch
 	for {
-		if last.put > 0 && last.in != nil && !last.in.Fresh() {
+		if !last.isEmpty() && !last.in.Fresh() {
 			if err := last.commit(); err != nil {
 				return err
 			}
@@ -94,20 +79,32 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 		last.read += n
 		f.read.Add(uint64(n))
 		lines, rest := c.cut(buf[:held+n], err != nil && !errors.Is(err, ErrStopped))
-		if len(lines) > 0 {
+		for len(lines) > 0 {
 			b := out.Get()
 			f.renew()
-			f.treatLines(b, lines)
+			n := len(lines)
+			if last.in != nil {
+				n = batchLen(lines)
+			}
+			f.treatLines(b, lines[:n])
+			lines = lines[n:]
+			b.input = n
+			batches = append(batches, b)
+		}
+		if len(batches) > 0 {
 			f.share()
 			if err := last.commit(); err != nil {
 				return err
 			}
+		}
+		held = copy(buf, rest)
+		last.put(batches, held)
+		for _, b := range batches {
 			if err := out.Put(b); err != nil {
 				return err
 			}
 		}
-		held = copy(buf, rest)
-		last.put = last.read - held
+		batches = batches[:0]
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
@@ -119,6 +116,17 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 			buf = append(make([]byte, 0, readSize), buf[:held]...)[:readSize]
 		}
 	}
+}
+
+// batchLen returns how many bytes of whole lines make a batch.
+func batchLen(lines []byte) int {
+	if len(lines) <= batchSize {
+		return len(lines)
+	}
+	if end := bytes.LastIndexByte(lines[:batchSize], '\n'); end >= 0 {
+		return end + 1
+	}
+	return batchSize + bytes.IndexByte(lines[batchSize:], '\n') + 1
 }
 
 // cutter cuts what is read into whole lines. Of a line that is longer than

@@ -1,0 +1,67 @@
+package filter
+
+import "sync"
+
+// uncommitted is what was read of a Keeper and is not committed yet. The reader
+// puts the batches of one read at a time; the writer commits each of them as soon
+// as it is written, and the reader what is left, before it puts more.
+type uncommitted struct {
+	in      Keeper // nil: the input keeps nothing
+	patient func() bool
+	out     Output
+	read    int // bytes that are not due
+
+	mu    sync.Mutex // guards what follows, and each Commit
+	due   int        // bytes of whole lines that were put
+	group uint64     // tells the batches that were put last from earlier ones
+	err   error      // of the writer's Commit
+}
+
+// isEmpty reports that nothing is due.
+func (u *uncommitted) isEmpty() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.due == 0 && u.err == nil
+}
+
+// put makes all that was read due, but for the held bytes at its end, and takes
+// note of the batches that were made of it.
+func (u *uncommitted) put(batches []*Batch, held int) {
+	if u.in == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.due, u.read = u.due+u.read-held, held
+	for _, b := range batches {
+		b.source, b.group = u, u.group
+	}
+}
+
+// written commits a batch, unless the reader did not wait for it.
+func (u *uncommitted) written(b *Batch) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if b.group == u.group && u.err == nil {
+		n := min(b.input, u.due) // the last line may have got its newline here
+		u.due -= n
+		u.err = u.in.Commit(n)
+	}
+}
+
+// commit waits for what was put, and commits what the writer has not.
+func (u *uncommitted) commit() error {
+	if u.in == nil || u.isEmpty() {
+		return nil
+	}
+	u.out.Wait(u.patient)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := u.due
+	u.due = 0
+	u.group++
+	if u.err != nil || n == 0 {
+		return u.err
+	}
+	return u.in.Commit(n)
+}

@@ -1,0 +1,80 @@
+package filter
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// ledger is a Keeper that counts.
+type ledger struct {
+	read, committed int
+	commits         []int
+	err             error
+}
+
+func (l *ledger) Fresh() bool              { return true }
+func (l *ledger) Patient() bool            { return false }
+func (l *ledger) Read([]byte) (int, error) { panic("not asked for") }
+
+func (l *ledger) Commit(n int) error {
+	l.commits = append(l.commits, n)
+	if l.committed += n; l.committed > l.read {
+		return errors.New("more than was read")
+	}
+	return l.err
+}
+
+// waiting is an Output whose Wait does what a writer does meanwhile.
+type waiting struct {
+	collector
+	meanwhile func()
+}
+
+func (w *waiting) Wait(func() bool) { w.meanwhile() }
+
+// TestUncommitted: what is written is committed at once, batch by batch; what is
+// not, before the next read's batches are put, and not a second time when it is
+// written after all.
+func TestUncommitted(t *testing.T) {
+	l, out := &ledger{}, &waiting{}
+	u := &uncommitted{in: l, out: out}
+	batch := func(n int) *Batch { return &Batch{input: n} }
+
+	l.read, u.read = 100, 100
+	a, b, c := batch(40), batch(30), batch(20)
+	u.put([]*Batch{a, b, c}, 10) // and half a line of ten bytes
+	u.written(a)
+	assert.Equal(t, []int{40}, l.commits)
+	out.meanwhile = func() { u.written(b) }
+	require.NoError(t, u.commit())
+	assert.Equal(t, []int{40, 30, 20}, l.commits, "the disk hangs, and the reader cannot wait")
+	assert.True(t, u.isEmpty())
+	u.written(c)
+	assert.Equal(t, []int{40, 30, 20}, l.commits, "late")
+
+	l.read, u.read = 110, u.read+10
+	d := batch(20) // with the newline that the last line had not
+	u.put([]*Batch{d}, 0)
+	u.written(d)
+	assert.Equal(t, []int{40, 30, 20, 20}, l.commits)
+	assert.True(t, u.isEmpty())
+
+	l.read, u.read = 1000, u.read+890
+	u.put(nil, 100) // the end of a line that was too long
+	assert.False(t, u.isEmpty())
+	out.meanwhile = func() {}
+	require.NoError(t, u.commit())
+	assert.Equal(t, 900, l.committed)
+
+	e := batch(100)
+	l.err = errors.New("gone")
+	u.put([]*Batch{e}, 0)
+	u.written(e)
+	assert.False(t, u.isEmpty())
+	assert.Equal(t, l.err, u.commit(), "the reader tells of the writer's error")
+
+	require.NoError(t, (&uncommitted{}).commit())
+}
