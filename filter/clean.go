@@ -22,6 +22,7 @@ func newCleanTexts() cleanTexts { return cleanTexts{make([][2]cleanText, cleanSe
 
 const (
 	cleanSets = 4096
+	minClean  = 8   // shorter ones are not worth it
 	cleanLen  = 224 // a text and what is known of it fill four cache lines
 )
 
@@ -53,13 +54,13 @@ var textSeed = maphash.MakeSeed()
 // textSum is the hash of a text of a kind, 0 for clients, and for a text that is
 // too long, or too short to be worth it.
 func textSum(kind format.Kind, text []byte) uint64 {
-	if kind < format.Text || len(text) > cleanLen || len(text) < 8 {
+	if kind < format.Text || uint(len(text)-minClean) > cleanLen-minClean {
 		return 0
 	}
-	return max(maphash.Bytes(textSeed, text)+uint64(kind), 1)
+	return maphash.Bytes(textSeed, text)<<4 | uint64(kind)
 }
 
-func (c *cleanTexts) set(sum uint64) *[2]cleanText { return &c.sets[sum%cleanSets] }
+func (c *cleanTexts) set(sum uint64) *[2]cleanText { return &c.sets[sum>>4%cleanSets] }
 
 // find returns what is known of the text that has a textSum, nil for nothing.
 func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {

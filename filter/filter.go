@@ -215,7 +215,10 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 			return // its date proves nothing: that day gets no room file
 		}
 	}
-	s := f.slot(l.Day, l.HasDay)
+	s := f.last // most lines bear the date of the line before
+	if s.day == nil || s.date != l.Day || !l.HasDay {
+		s = f.slot(l.Day, l.HasDay)
+	}
 	d, part := s.day, &f.void
 	if s.late {
 		f.stats.Late++
@@ -265,9 +268,14 @@ func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText
 		text := line[field.Start:field.End]
 		sum := sums[i]
 		if field.Kind == format.Client {
-			dst = append(dst, line[at:field.Start]...)
+			if field.Start > at {
+				dst = append(dst, line[at:field.Start]...)
+			}
 			at = field.End
-			dst = f.appendClient(dst, field, text, sum, i == l.Client)
+			var who *pseudonym.Known
+			if dst, who = f.appendClient(dst, field, text, sum); i == l.Client {
+				f.counts(who)
+			}
 			continue
 		}
 		if sum != 0 {
@@ -298,18 +306,12 @@ func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText
 }
 
 // appendClient appends a field that holds one client.
-func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, sum uint64, counted bool) []byte {
-	if field.Bare {
-		dst = append(dst, '"')
+func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, sum uint64) ([]byte, *pseudonym.Known) {
+	if !field.Bare {
+		return f.guard.appendClient(dst, text, sum)
 	}
-	dst, who := f.guard.appendClient(dst, text, sum)
-	if field.Bare {
-		dst = append(dst, '"')
-	}
-	if counted {
-		f.counts(who)
-	}
-	return dst
+	dst, who := f.guard.appendClient(append(dst, '"'), text, sum)
+	return append(dst, '"'), who
 }
 
 // appendField appends a field of another kind.
@@ -401,11 +403,8 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	}
 }
 
-// slot returns where a line goes. Most lines bear the date of the line before.
+// slot returns where a line goes.
 func (f *Filter) slot(date format.Day, dated bool) slot {
-	if dated && f.last.day != nil && f.last.date == date {
-		return f.last
-	}
 	if !dated {
 		if f.none.day == nil {
 			f.none = f.place(date, false)

@@ -213,10 +213,15 @@ func isZone(b []byte) bool {
 	return (b[0] == '+' || b[0] == '-') && digits4(b[1:5])
 }
 
+// isBracketedCLF tells whether b begins with a time in brackets, and has clf
+// remember it.
 func isBracketedCLF(b []byte, clf *clfReader) bool {
 	if b[0] != '[' || b[clfLen+1] != ']' {
 		return false
 	}
-	_, ok := clf.parse(b[1:])
-	return ok
+	if _, ok := clf.parse(b[1:]); !ok {
+		return false
+	}
+	clf.last = [len(clf.last)]byte(b)
+	return true
 }

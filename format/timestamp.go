@@ -52,33 +52,26 @@ func hasCLFShape(b []byte) bool {
 		b[20] == ' ' && isZone(b[21:26])
 }
 
-// clfReader is parseCLF that remembers the last time: neighbouring lines mostly
-// share it, or the date at least.
+// clfReader is parseCLF that remembers the last date: neighbouring lines mostly
+// share it.
 type clfReader struct {
-	text [clfLen]byte
+	text [len("22/Nov/2026")]byte
 	day  Day
+	last [1 + clfLen + 1]byte // the last time in brackets, see isBracketedCLF
 }
 
 func (c *clfReader) parse(b []byte) (Day, bool) {
-	if len(b) < clfLen {
-		return 0, false
-	}
-	text := (*[clfLen]byte)(b)
-	if *text == c.text {
-		return c.day, true
-	}
 	if !hasCLFShape(b) {
 		return 0, false
 	}
-	const date = len("22/Nov/2026")
-	if [date]byte(b) != [date]byte(c.text[:]) {
+	text := [len(c.text)]byte(b)
+	if text != c.text {
 		day, ok := parseCLF(b)
 		if !ok {
 			return 0, false
 		}
-		c.day = day
+		c.text, c.day = text, day
 	}
-	c.text = *text
 	return c.day, true
 }
 

@@ -95,7 +95,8 @@ func (p *LogFormat) Glance(line []byte, out *Line) bool {
 	// the first quote is the server's, whatever a client wrote before it.
 	quote := bytes.IndexByte(line, '"')
 	stamp := quote - len("[22/Nov/2026:06:46:00 +0000] ")
-	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' || !isBracketedCLF(line[stamp:quote-1], &p.clf) {
+	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' ||
+		string(line[stamp:quote-1]) != string(p.clf.last[:]) && !isBracketedCLF(line[stamp:quote-1], &p.clf) {
 		return false
 	}
 	words, host := line[:stamp-1], 0 // all that stands before the time
@@ -231,11 +232,12 @@ func statusOf(b []byte) int {
 }
 
 // valueEnd returns where the value at line[pos:] ends, the position of a quote,
-// or -1 where there is none or where only nextQuote can tell it from an escaped one.
+// or -1 where there is none or where only nextQuote can tell it from an escaped
+// one. Before the value stands a quote, too.
 func valueEnd(line []byte, pos int) int {
-	n := bytes.IndexByte(line[pos:], '"')
-	if n < 0 || n > 0 && line[pos+n-1] == '\\' {
+	end := pos + bytes.IndexByte(line[pos:], '"')
+	if end < pos || line[end-1] == '\\' {
 		return -1
 	}
-	return pos + n
+	return end
 }
