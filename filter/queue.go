@@ -120,7 +120,7 @@ func (q *Queue) Put(b *Batch) error {
 	waiting := len(q.filled)
 	q.mu.Unlock()
 	signal(q.wake)
-	if waiting > spare {
+	if waiting >= spare {
 		runtime.Gosched() // on one core, the writer's turn comes now
 	}
 	return nil
