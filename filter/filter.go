@@ -86,7 +86,7 @@ type Filter struct {
 	clean   cleanTexts
 	ahead   lookahead
 	glancer format.Glancer // the parser, where it is one
-	target  []byte         // scratch
+	scratch []byte         // of format.Target
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
@@ -354,8 +354,7 @@ func (f *Filter) room(l *parsed, request *cleanText) (hash *[20]byte) {
 			return request.hashOf()
 		}
 		r := &l.Fields[l.Request]
-		f.target = format.AppendTarget(f.target[:0], l.text[r.Start:r.End])
-		target = f.target
+		target, f.scratch = format.Target(l.text[r.Start:r.End], f.scratch)
 	}
 	if len(target) == 0 {
 		return nil

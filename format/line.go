@@ -48,7 +48,7 @@ type Line struct {
 	Status int     // final status, 0 for none
 	Target []byte  // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
-	// to be had from AppendTarget; -1 for none. Only Glance sets it.
+	// to be had from Target; -1 for none. Only Glance sets it.
 	Request int
 
 	decoded []byte // what Target is in where the line has it otherwise

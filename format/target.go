@@ -5,11 +5,16 @@ import (
 	"strings"
 )
 
-// AppendTarget appends the target of a request line as httpd writes it, nothing
-// where there is none.
-func AppendTarget(dst, request []byte) []byte {
-	target, _ := requestTarget(request)
-	return appendUnescaped(dst, target)
+// Target returns the target of a request line as httpd writes it, nil where there
+// is none: a part of the line, or decoded into scratch, which is returned for the
+// next call.
+func Target(request, scratch []byte) (target, kept []byte) {
+	target, _ = requestTarget(request)
+	if bytes.IndexByte(target, '\\') < 0 {
+		return target, scratch
+	}
+	scratch = appendUnescaped(scratch[:0], target)
+	return scratch, scratch
 }
 
 // requestTarget returns the target of a request line (RFC 9112, section 3, and

@@ -113,7 +113,7 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	if got.Request >= 0 {
 		require.Nil(t, target)
 		f := got.Fields[got.Request]
-		target = AppendTarget(nil, line[f.Start:f.End])
+		target, _ = Target(line[f.Start:f.End], nil)
 	}
 	if !(slices.Equal(treated, others) && client(&want) == client(&got) && want.Day == got.Day && want.HasDay == got.HasDay &&
 		want.Status == got.Status && bytes.Equal(want.Target, target)) {
