@@ -44,6 +44,7 @@ func TestMatch(t *testing.T) {
 		{"jitsi", "/xmpp-websocket?room=team#part", "team"},
 		{"jitsi", "http://meet.example/http-bind?room=team", "team"},
 		{"jitsi", "https://meet.example:443/acme/http-bind?room=team", "acme team"},
+		{"jitsi", "a:/http-bind?room=team", ""}, // names no host: RFC 9110, section 4.2
 		{"jitsi", "wss://meet.example/xmpp-websocket?room=team", "team"},
 		{"jitsi", "/xmpp-websocket", ""},
 		{"jitsi", "/xmpp-websocket?", ""},
@@ -382,7 +383,7 @@ func reference(preset, target string) string {
 // bytes.
 func FuzzRoomURL(f *testing.F) {
 	for pattern, targets := range map[string][]string{
-		"/call/{room}":        {"/call/a", "/call/B%25c3%2584r?x=1#y", "https://h:443/call/a%2Fb", "/call/%EF%AC%83+"},
+		"/call/{room}":        {"/call/a", "/call/B%25c3%2584r?x=1#y", "https://h:443/call/a%2Fb", "a:/call/0", "/call/%EF%AC%83+"},
 		"/talk-{room}.html":   {"/talk-a.html", "/talk-.html"},
 		"/{room}/live":        {"/a/live", "/../live", "/a/b/live"},
 		"/ows?layers={room}":  {"/ows?service=WMS&layers=Roads,rivers", "/ows?layers=&layers=a", "/ows"},
@@ -405,7 +406,8 @@ func FuzzRoomURL(f *testing.F) {
 		var out Match
 		found := m.Match([]byte(target), 200, &out)
 		u, err := url.Parse(target)
-		if err != nil || u.String() != target || u.Opaque != "" || u.Path == "" || !strings.HasPrefix(target, "/") && u.Scheme == "" || len(u.Scheme) > 5 {
+		if err != nil || u.String() != target || u.Opaque != "" || u.Path == "" || len(u.Scheme) > 5 ||
+			!strings.HasPrefix(target, "/") && !strings.HasPrefix(target, u.Scheme+"://") { // a:/call/b names no host
 			return
 		}
 		path := u.EscapedPath()
