@@ -155,6 +155,9 @@ func (q *Queue) isEmpty() bool {
 // for none: the counts need them, and they are few.
 func (q *Queue) drop(b *Batch) *Batch {
 	q.dropped.Add(uint64(b.lines()))
+	if b.source != nil {
+		b.source.dropped()
+	}
 	records := b.records()
 	if records != nil {
 		records.held = records.size()

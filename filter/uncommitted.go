@@ -32,10 +32,20 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.due, u.read = u.due+u.read-held, held
+	more := u.read - held
+	u.due, u.read = u.due+more, held
+	if len(batches) == 0 {
+		return
+	}
 	for _, b := range batches {
 		b.source, b.group = u, u.group
+		more -= b.input
 	}
+	// Each Commit ends with a line: a process that comes next begins with one. What
+	// was left out of a line that is too long stands before the first line; the
+	// newline that the last one got here does not stand in the input.
+	batches[0].input += max(more, 0)
+	batches[len(batches)-1].input += min(more, 0)
 }
 
 // written commits a batch, unless the reader did not wait for it.
@@ -43,10 +53,17 @@ func (u *uncommitted) written(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if b.group == u.group && u.err == nil {
-		n := min(b.input, u.due) // the last line may have got its newline here
-		u.due -= n
-		u.err = u.in.Commit(n)
+		u.due -= b.input
+		u.err = u.in.Commit(b.input)
 	}
+}
+
+// dropped leaves it to the reader to commit what is due: what the writer commits
+// has no gaps.
+func (u *uncommitted) dropped() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.group++
 }
 
 // commit waits for what was put, and commits what the writer has not.

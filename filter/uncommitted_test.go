@@ -56,13 +56,30 @@ func TestUncommitted(t *testing.T) {
 	assert.Equal(t, []int{40, 30, 20}, l.commits, "late")
 
 	l.read, u.read = 110, u.read+10
-	d := batch(20) // with the newline that the last line had not
+	d := batch(21) // with the newline that the last line had not
 	u.put([]*Batch{d}, 0)
 	u.written(d)
 	assert.Equal(t, []int{40, 30, 20, 20}, l.commits)
 	assert.True(t, u.isEmpty())
 
-	l.read, u.read = 1000, u.read+890
+	l.read, u.read = 210, u.read+100
+	f, g := batch(30), batch(50)
+	u.put([]*Batch{f, g}, 0) // behind twenty bytes of a line that was too long
+	u.written(f)
+	u.written(g)
+	assert.Equal(t, []int{40, 30, 20, 20, 50, 50}, l.commits, "each ends with a line")
+	require.NoError(t, u.commit())
+
+	l.read, u.read = 300, u.read+90
+	h, i := batch(40), batch(50)
+	u.put([]*Batch{h, i}, 0)
+	u.dropped() // h: i is not the first in the pipe
+	u.written(i)
+	assert.Equal(t, 210, l.committed)
+	require.NoError(t, u.commit())
+	assert.Equal(t, 300, l.committed)
+
+	l.read, u.read = 1000, u.read+700
 	u.put(nil, 100) // the end of a line that was too long
 	assert.False(t, u.isEmpty())
 	out.meanwhile = func() {}

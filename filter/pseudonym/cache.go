@@ -29,8 +29,8 @@ func (k *Known) set(text []byte, a Addr, out []byte) {
 	copy(k.out[:], out)
 }
 
-// Sum is the hash of an address as text, for AppendText and Touch. It is no
-// secret: who has many addresses share a place makes us compute, as new ones do.
+// Sum is the hash of an address as text, for AppendText and Prefetch. It is
+// no secret: who has many addresses share a place makes us compute, as new ones do.
 func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
 
 // cache remembers the pseudonyms of recent addresses, each by its spelling, at
