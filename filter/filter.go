@@ -85,6 +85,7 @@ type Filter struct {
 	match   rooms.Match
 	clean   cleanTexts
 	ahead   lookahead
+	marks   format.Marks   // of the line that is looked at
 	glancer format.Glancer // the parser, where it is one
 	scratch []byte         // of format.Target
 
@@ -193,7 +194,7 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 // parse finds the fields of a line, or at least its date. What is left of a line
 // that is too long is returned.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
-	if len(line) <= maxLine && (f.glancer != nil && f.glancer.Glance(line, out) ||
+	if len(line) <= maxLine && (f.glancer != nil && f.glancer.Glance(line, &f.marks, out) ||
 		f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields)) {
 		return true, line
 	}

@@ -177,9 +177,8 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 		}
 		f.ahead.reset()
 		for len(rest) > 0 && !f.ahead.isFull() {
-			end := bytes.IndexByte(rest, '\n')
-			line := rest[:end]
-			rest = rest[end+1:]
+			var line []byte
+			line, rest = f.marks.Cut(rest)
 			f.lookAt(line)
 		}
 		if f.ahead.isEmpty() {

@@ -62,19 +62,19 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 }
 
 // Glance implements Glancer.
-func (a *Auto) Glance(line []byte, out *Line) bool {
+func (a *Auto) Glance(line []byte, m *Marks, out *Line) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
 		return false
 	}
 	tail := 0
-	if line[len(line)-1] == '"' {
+	if m.n > 2 {
 		tail = 1
 	}
-	if a.access[0][tail].Glance(line, out) {
+	if a.access[0][tail].Glance(line, m, out) {
 		return true
 	}
 	host := virtualHost(line)
-	if host == 0 || !a.access[host][tail].Glance(line, out) {
+	if host == 0 || !a.access[host][tail].Glance(line, m, out) {
 		return false
 	}
 	client := &out.Fields[out.Client]

@@ -1,6 +1,9 @@
 package format
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 type op uint8
 
@@ -224,4 +227,13 @@ func isBracketedCLF(b []byte, clf *clfReader) bool {
 	}
 	clf.last = [len(clf.last)]byte(b)
 	return true
+}
+
+// isAsLast tells whether b begins with the time in brackets that is remembered.
+func isAsLast(b []byte, clf *clfReader) bool {
+	x, y := (*[len(clf.last)]byte)(b), &clf.last // which four words cover
+	return binary.LittleEndian.Uint64(x[20:]) == binary.LittleEndian.Uint64(y[20:]) &&
+		binary.LittleEndian.Uint64(x[12:]) == binary.LittleEndian.Uint64(y[12:]) &&
+		binary.LittleEndian.Uint64(x[8:]) == binary.LittleEndian.Uint64(y[8:]) &&
+		binary.LittleEndian.Uint64(x[:]) == binary.LittleEndian.Uint64(y[:])
 }

@@ -69,7 +69,7 @@ type Glancer interface {
 	// the Plain ones, and virtual hosts in which there is no address. No address
 	// stands over the border of two fields. It reports false for any line that it
 	// is not meant for.
-	Glance(line []byte, out *Line) bool
+	Glance(line []byte, m *Marks, out *Line) bool
 }
 
 // maxKept bounds the scratch memory that is kept from one line to the next.

@@ -15,6 +15,7 @@ type usual struct {
 	client  int     // which of them is counted
 	status  int     // which of the two numbers is the final status, -1 for none
 	request bool    // the request line tells the target
+	quotes  int     // in a line
 }
 
 type usualBegin uint8
@@ -47,6 +48,7 @@ func (p *LogFormat) findUsual(elems []element) {
 	u.fields = p.fields[host:]
 	u.client, u.status, u.request = p.client-host, max(p.status-host-usualNumber, -1), p.target-host == usualRequest
 	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= usualHeader) && (u.request || p.target < 0) && p.query < 0 {
+		u.quotes = 2 * (1 + len(u.fields) - usualHeader)
 		p.usual = u
 	}
 }
@@ -86,42 +88,42 @@ const (
 
 // Glance implements Glancer. The line has no identity, no escaped quote, and no
 // empty user.
-func (p *LogFormat) Glance(line []byte, out *Line) bool {
+func (p *LogFormat) Glance(line []byte, m *Marks, out *Line) bool {
 	u := &p.usual
-	if u.begin == unusual {
+	if u.begin == unusual || m.n != u.quotes {
 		return false
 	}
 	// No user name holds a quote that is not escaped, so that the time before
 	// the first quote is the server's, whatever a client wrote before it.
-	quote := bytes.IndexByte(line, '"')
+	quotes := m.quotes[:]
+	quote := int(quotes[0])
 	stamp := quote - len("[22/Nov/2026:06:46:00 +0000] ")
 	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' ||
-		string(line[stamp:quote-1]) != string(p.clf.last[:]) && !isBracketedCLF(line[stamp:quote-1], &p.clf) {
+		!isAsLast(line[stamp:], &p.clf) && !isBracketedCLF(line[stamp:quote-1], &p.clf) {
 		return false
 	}
-	words, host := line[:stamp-1], 0 // all that stands before the time
-	if u.begin != usualHost {
-		if host = u.hostStart(words); host < 0 {
+	host, hostEnd, user := 0, m.blank, stamp-len("- ")
+	if u.begin != usualHost || hostEnd+len(identless) != user {
+		if host, hostEnd = u.findHost(line[:stamp-1]); hostEnd < 0 {
 			return false
 		}
+		user = hostEnd + len(identless)
 	}
-	hostEnd := host + bytes.IndexByte(words[host:], ' ')
-	user := hostEnd + len(identless)
-	if hostEnd < host || user >= len(words) || string(words[hostEnd:user]) != identless {
+	if string(line[hostEnd:user]) != identless {
 		return false
 	}
-	request := quote + 1
-	requestEnd := valueEnd(line, request)
+	// `"GET / HTTP/1.1" 200 12`, and what ends the line or begins a header
+	request, requestEnd := quote+1, int(quotes[1])
+	end := len(line)
+	if u.quotes > 2 {
+		end = int(quotes[2]) - 1
+	}
 	number := requestEnd + len(`" `)
-	if requestEnd < 0 || number > len(line) || line[number-1] != ' ' {
+	if number >= end || line[requestEnd-1] == '\\' || line[number-1] != ' ' {
 		return false
 	}
 	middle := numberEnd(line, number)
-	if middle < 0 || middle == len(line) || line[middle] != ' ' {
-		return false
-	}
-	end := numberEnd(line, middle+1)
-	if end < 0 {
+	if middle < 0 || middle >= end || line[middle] != ' ' || numberEnd(line, middle+1) != end {
 		return false
 	}
 	switch u.status {
@@ -138,8 +140,8 @@ func (p *LogFormat) Glance(line []byte, out *Line) bool {
 	}
 	fields, n := out.Fields[:len(u.fields)], 1
 	fields[0] = Field{Kind: u.fields[0].Kind, Start: host, End: hostEnd}
-	if words[user] != '-' || user+1 != len(words) {
-		fields[n] = Field{Kind: u.fields[usualUser].Kind, Start: user, End: len(words)}
+	if line[user] != '-' || user+len("- ") != stamp {
+		fields[n] = Field{Kind: u.fields[usualUser].Kind, Start: user, End: stamp - 1}
 		n++
 	}
 	out.Request = -1
@@ -150,11 +152,12 @@ func (p *LogFormat) Glance(line []byte, out *Line) bool {
 	n++
 	out.Client = 0
 	for i := usualHeader; i < len(u.fields); i++ {
-		value := end + len(` "`)
-		if value > len(line) || line[value-2] != ' ' || line[value-1] != '"' {
+		quotes = quotes[2:]
+		value := int(quotes[0]) + 1
+		if end+len(` "`) != value || line[end] != ' ' {
 			return false
 		}
-		if end = valueEnd(line, value); end < 0 {
+		if end = int(quotes[1]); line[end-1] == '\\' {
 			return false
 		}
 		if i == u.client {
@@ -167,6 +170,21 @@ func (p *LogFormat) Glance(line []byte, out *Line) bool {
 	out.Fields = fields[:n]
 	out.Day, out.HasDay, out.Target = p.clf.day, true, nil
 	return end == len(line)
+}
+
+// findHost returns where the client stands in all that comes before the time,
+// behind the virtual host; -1 for nowhere, or behind one that may need treatment.
+func (u *usual) findHost(words []byte) (host, end int) {
+	if u.begin != usualHost {
+		if host = u.hostStart(words); host < 0 {
+			return -1, -1
+		}
+	}
+	end = host + bytes.IndexByte(words[host:], ' ')
+	if end < host || end+len(identless) >= len(words) {
+		return -1, -1
+	}
+	return host, end
 }
 
 // hostStart returns where the client stands behind the virtual host, -1 for
@@ -229,15 +247,4 @@ func statusOf(b []byte) int {
 		return 0
 	}
 	return int(b[0]-'0')*100 + int(b[1]-'0')*10 + int(b[2]-'0')
-}
-
-// valueEnd returns where the value at line[pos:] ends, the position of a quote,
-// or -1 where there is none or where only nextQuote can tell it from an escaped
-// one. Before the value stands a quote, too.
-func valueEnd(line []byte, pos int) int {
-	end := pos + bytes.IndexByte(line[pos:], '"')
-	if end < pos || line[end-1] == '\\' {
-		return -1
-	}
-	return end
 }

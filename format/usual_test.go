@@ -71,7 +71,7 @@ func TestUsualLines(t *testing.T) {
 		p := newParser(t, tt.format).(*LogFormat)
 		n := 0
 		for _, line := range tt.lines {
-			if p.Glance(line, &Line{}) {
+			if p.Glance(line, newMarks(line), &Line{}) {
 				n++
 			}
 		}
@@ -95,7 +95,7 @@ func glancers(t testing.TB) (all []glancer) {
 // requireEqual reads line both ways.
 func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	var got, want Line
-	if !p.Glance(line, &got) {
+	if !p.Glance(line, newMarks(line), &got) {
 		return
 	}
 	if !p.Parse(line, &want) {
