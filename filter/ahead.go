@@ -49,7 +49,7 @@ func (f *Filter) lookAt(line []byte) {
 					d.cipher.Prefetch(sum)
 				}
 			} else if sum = textSum(field.Kind, text); sum != 0 {
-				prefetch.Pair(f.clean.set(sum))
+				prefetch.Lines(f.clean.at(f.clean.first(sum)))
 			}
 			l.sums = append(l.sums, sum)
 		}

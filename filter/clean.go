@@ -13,27 +13,33 @@ import (
 // known only if all of its bytes are equal; whoever invents texts that share
 // their places only brings back the long way.
 //
-// A text has two places, side by side, the latest at the first one.
+// The oldest text makes room for a new one. Where it lies stands in the index, at
+// one of two places that its hash gives.
 type cleanTexts struct {
-	sets [][2]cleanText
+	index *[cleanIndex]uint16
+	texts *[cleanMax]cleanText
+	next  uint16 // the oldest text
 }
 
-func newCleanTexts() cleanTexts { return cleanTexts{make([][2]cleanText, cleanSets)} }
+func newCleanTexts() cleanTexts {
+	return cleanTexts{new([cleanIndex]uint16), new([cleanMax]cleanText), 0}
+}
 
 const (
-	cleanSets = 4096
-	minClean  = 8   // shorter ones are not worth it
-	cleanLen  = 224 // a text and what is known of it fill four cache lines
+	cleanMax   = 1 << 13
+	cleanIndex = 1 << 16 // few texts share a place
+	minClean   = 8       // shorter ones are not worth it
+	cleanLen   = 223     // a text and what is known of it fill four cache lines
 )
 
 type cleanText struct {
 	sum   uint64 // 0: no text
+	hash  [20]byte
 	len   uint8
 	room  roomOf
 	alone bool  // room is what the text as a request line names
 	at    uint8 // of a request, text[at:at+n] is the target that room tells of
 	n     uint8
-	hash  [20]byte
 	text  [cleanLen]byte
 }
 
@@ -60,26 +66,37 @@ func textSum(kind format.Kind, text []byte) uint64 {
 	return maphash.Bytes(textSeed, text)<<4 | uint64(kind)
 }
 
-func (c *cleanTexts) set(sum uint64) *[2]cleanText { return &c.sets[sum>>4%cleanSets] }
+// first and second return the places of a text in the index.
+func (c *cleanTexts) first(sum uint64) *uint16  { return &c.index[sum>>4%cleanIndex] }
+func (c *cleanTexts) second(sum uint64) *uint16 { return &c.index[sum>>24%cleanIndex] }
+
+// at returns what the index tells of.
+func (c *cleanTexts) at(place *uint16) *cleanText { return &c.texts[*place%cleanMax] }
 
 // find returns what is known of the text that has a textSum, nil for nothing.
 func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {
-	set := c.set(sum)
-	if t := &set[0]; t.sum == sum && string(t.text[:t.len]) == string(text) {
-		return t
+	t := c.at(c.first(sum))
+	if t.sum != sum {
+		if t = c.at(c.second(sum)); t.sum != sum {
+			return nil
+		}
 	}
-	if t := &set[1]; t.sum == sum && string(t.text[:t.len]) == string(text) {
-		return t
+	if string(t.text[:t.len]) != string(text) {
+		return nil
 	}
-	return nil
+	return t
 }
 
 // put makes a text known that find does not find. What find and put returned
 // before may be another's now.
 func (c *cleanTexts) put(text []byte, sum uint64) *cleanText {
-	set := c.set(sum)
-	set[1] = set[0]
-	t := &set[0]
+	place := c.first(sum)
+	if t := c.at(place); t.sum != 0 && c.first(t.sum) == place {
+		place = c.second(sum) // the first one is taken
+	}
+	*place = c.next
+	t := &c.texts[c.next]
+	c.next = (c.next + 1) % cleanMax
 	t.sum, t.len, t.room, t.alone = sum, uint8(copy(t.text[:], text)), roomUnknown, false
 	return t
 }

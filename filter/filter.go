@@ -295,10 +295,11 @@ func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText
 		start := len(dst)
 		dst = f.appendField(dst, field, text, i == l.Client)
 		if sum != 0 && bytes.Equal(dst[start:], text) {
-			if set := f.clean.set(sum); request == &set[0] || request == &set[1] {
-				request = nil // it has to make room
+			t := f.clean.put(text, sum)
+			if request == t {
+				request = nil // it had to make room
 			}
-			if t := f.clean.put(text, sum); field.Kind == format.Request {
+			if field.Kind == format.Request {
 				request = t
 			}
 		}

@@ -6,11 +6,9 @@ package prefetch
 
 import "unsafe"
 
-// Pair has the beginnings of both halves, 128 bytes each, brought near. It waits
-// for nothing, and does no more than a processor does by itself when it guesses.
-func Pair[T any](p *[2]T) { lines(unsafe.Pointer(p), unsafe.Pointer(&p[1])) }
+// Lines has the first 128 bytes at p, two cache lines, brought near. It waits for
+// nothing, and does no more than a processor does by itself when it guesses.
+func Lines[T any](p *T) { lines(unsafe.Pointer(p)) }
 
-// lines prefetches two cache lines at a and two at b.
-//
 //go:noescape
-func lines(a, b unsafe.Pointer)
+func lines(p unsafe.Pointer)

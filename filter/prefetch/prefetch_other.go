@@ -2,5 +2,5 @@
 
 package prefetch
 
-// Pair does nothing here.
-func Pair[T any](*[2]T) {}
+// Lines does nothing here.
+func Lines[T any](*T) {}

@@ -90,6 +90,8 @@ func (c *cache) grow() {
 // Prefetch has what is known of the address with this Sum brought near.
 func (c *Cipher) Prefetch(sum uint64) {
 	if len(c.cache.sets) > 0 {
-		prefetch.Pair(c.cache.set(sum))
+		set := c.cache.set(sum)
+		prefetch.Lines(&set[0])
+		prefetch.Lines(&set[1])
 	}
 }
