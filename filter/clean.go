@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 
+	"hushpipe/filter/short"
 	"hushpipe/format"
 )
 
@@ -81,7 +82,7 @@ func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {
 			return nil
 		}
 	}
-	if string(t.text[:t.len]) != string(text) {
+	if !short.Equal(t.text[:t.len], text) {
 		return nil
 	}
 	return t

@@ -1,9 +1,6 @@
 package format
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 type op uint8
 
@@ -225,15 +222,6 @@ func isBracketedCLF(b []byte, clf *clfReader) bool {
 	if _, ok := clf.parse(b[1:]); !ok {
 		return false
 	}
-	clf.last = [len(clf.last)]byte(b)
+	clf.last = [bracketedCLF]byte(b)
 	return true
-}
-
-// isAsLast tells whether b begins with the time in brackets that is remembered.
-func isAsLast(b []byte, clf *clfReader) bool {
-	x, y := (*[len(clf.last)]byte)(b), &clf.last // which four words cover
-	return binary.LittleEndian.Uint64(x[20:]) == binary.LittleEndian.Uint64(y[20:]) &&
-		binary.LittleEndian.Uint64(x[12:]) == binary.LittleEndian.Uint64(y[12:]) &&
-		binary.LittleEndian.Uint64(x[8:]) == binary.LittleEndian.Uint64(y[8:]) &&
-		binary.LittleEndian.Uint64(x[:]) == binary.LittleEndian.Uint64(y[:])
 }

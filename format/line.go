@@ -38,6 +38,10 @@ type Field struct {
 	Start, End int
 }
 
+func (f *Field) set(k Kind, start, end int) {
+	f.Kind, f.Bare, f.Start, f.End = k, false, start, end
+}
+
 // Line is what a Parser found in one line. It may be reused for another one, and
 // is valid as long as the line itself.
 type Line struct {

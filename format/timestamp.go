@@ -38,6 +38,9 @@ func parseTime(b []byte, loc *time.Location) (Day, int) {
 // clfLen is the length of 22/Nov/2026:06:46:00 +0000.
 const clfLen = 26
 
+// bracketedCLF is the length of [22/Nov/2026:06:46:00 +0000].
+const bracketedCLF = 1 + clfLen + 1
+
 // parseCLF checks every byte of the time that %t writes between brackets.
 func parseCLF(b []byte) (Day, bool) {
 	if !hasCLFShape(b) {
@@ -57,7 +60,7 @@ func hasCLFShape(b []byte) bool {
 type clfReader struct {
 	text [len("22/Nov/2026")]byte
 	day  Day
-	last [1 + clfLen + 1]byte // the last time in brackets, see isBracketedCLF
+	last [bracketedCLF]byte // the last time in brackets, see isBracketedCLF
 }
 
 func (c *clfReader) parse(b []byte) (Day, bool) {

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,7 @@ type usual struct {
 	status  int     // which of the two numbers is the final status, -1 for none
 	request bool    // the request line tells the target
 	quotes  int     // in a line
+	headers []Kind  // of the values behind the numbers
 }
 
 type usualBegin uint8
@@ -48,7 +50,10 @@ func (p *LogFormat) findUsual(elems []element) {
 	u.fields = p.fields[host:]
 	u.client, u.status, u.request = p.client-host, max(p.status-host-usualNumber, -1), p.target-host == usualRequest
 	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= usualHeader) && (u.request || p.target < 0) && p.query < 0 {
-		u.quotes = 2 * (1 + len(u.fields) - usualHeader)
+		for _, f := range u.fields[usualHeader:] {
+			u.headers = append(u.headers, f.Kind)
+		}
+		u.quotes = 2 * (1 + len(u.headers))
 		p.usual = u
 	}
 }
@@ -93,38 +98,31 @@ func (p *LogFormat) Glance(line []byte, m *Marks, out *Line) bool {
 	if u.begin == unusual || m.n != u.quotes {
 		return false
 	}
-	// No user name holds a quote that is not escaped, so that the time before
-	// the first quote is the server's, whatever a client wrote before it.
-	quotes := m.quotes[:]
+	quotes := &m.quotes
 	quote := int(quotes[0])
-	stamp := quote - len("[22/Nov/2026:06:46:00 +0000] ")
-	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' ||
-		!isAsLast(line[stamp:], &p.clf) && !isBracketedCLF(line[stamp:quote-1], &p.clf) {
-		return false
-	}
-	host, hostEnd, user := 0, m.blank, stamp-len("- ")
-	if u.begin != usualHost || hostEnd+len(identless) != user {
-		if host, hostEnd = u.findHost(line[:stamp-1]); hostEnd < 0 {
+	host, hostEnd := 0, quote-usualHead
+	user, userEnd := hostEnd+len(identless), hostEnd+len(" - -")
+	if hostEnd <= 0 || hostEnd != m.blank || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
+		if host, hostEnd, userEnd = p.findHost(line, quote); hostEnd < 0 {
 			return false
 		}
 		user = hostEnd + len(identless)
 	}
-	if string(line[hostEnd:user]) != identless {
-		return false
-	}
 	// `"GET / HTTP/1.1" 200 12`, and what ends the line or begins a header
-	request, requestEnd := quote+1, int(quotes[1])
-	end := len(line)
-	if u.quotes > 2 {
+	requestEnd, end := int(quotes[1]), len(line)
+	if len(u.headers) > 0 {
 		end = int(quotes[2]) - 1
 	}
 	number := requestEnd + len(`" `)
 	if number >= end || line[requestEnd-1] == '\\' || line[number-1] != ' ' {
 		return false
 	}
-	middle := numberEnd(line, number)
-	if middle < 0 || middle >= end || line[middle] != ' ' || numberEnd(line, middle+1) != end {
-		return false
+	middle := number + len("200")
+	if middle+1 >= end || line[middle] != ' ' || !isNumber(line[:middle], number) || !isNumber(line[:end], middle+1) {
+		middle = numberEnd(line, number)
+		if middle < 0 || middle >= end || line[middle] != ' ' || numberEnd(line, middle+1) != end {
+			return false
+		}
 	}
 	switch u.status {
 	case 0:
@@ -139,31 +137,30 @@ func (p *LogFormat) Glance(line []byte, m *Marks, out *Line) bool {
 		out.Fields = make([]Field, len(u.fields))
 	}
 	fields, n := out.Fields[:len(u.fields)], 1
-	fields[0] = Field{Kind: u.fields[0].Kind, Start: host, End: hostEnd}
-	if line[user] != '-' || user+len("- ") != stamp {
-		fields[n] = Field{Kind: u.fields[usualUser].Kind, Start: user, End: stamp - 1}
+	fields[0].set(u.fields[0].Kind, host, hostEnd)
+	if userEnd != user+1 || line[user] != '-' {
+		fields[n].set(u.fields[usualUser].Kind, user, userEnd)
 		n++
 	}
 	out.Request = -1
 	if u.request {
 		out.Request = n
 	}
-	fields[n] = Field{Kind: u.fields[usualRequest].Kind, Start: request, End: requestEnd}
+	fields[n].set(u.fields[usualRequest].Kind, quote+1, requestEnd)
 	n++
 	out.Client = 0
-	for i := usualHeader; i < len(u.fields); i++ {
-		quotes = quotes[2:]
-		value := int(quotes[0]) + 1
+	for i, kind := range u.headers {
+		value := int(quotes[2+2*i]) + 1
 		if end+len(` "`) != value || line[end] != ' ' {
 			return false
 		}
-		if end = int(quotes[1]); line[end-1] == '\\' {
+		if end = int(quotes[3+2*i]); line[end-1] == '\\' {
 			return false
 		}
-		if i == u.client {
+		if i+usualHeader == u.client {
 			out.Client = n
 		}
-		fields[n] = Field{Kind: u.fields[i].Kind, Start: value, End: end}
+		fields[n].set(kind, value, end)
 		n++
 		end++
 	}
@@ -172,19 +169,45 @@ func (p *LogFormat) Glance(line []byte, m *Marks, out *Line) bool {
 	return end == len(line)
 }
 
-// findHost returns where the client stands in all that comes before the time,
-// behind the virtual host; -1 for nowhere, or behind one that may need treatment.
-func (u *usual) findHost(words []byte) (host, end int) {
-	if u.begin != usualHost {
-		if host = u.hostStart(words); host < 0 {
-			return -1, -1
+// usualHead is the length of ` - - [22/Nov/2026:06:46:00 +0000] `.
+const usualHead = len(" - - ") + bracketedCLF + len(" ")
+
+// isUsualHead tells whether b is that, with the time that is remembered.
+func (c *clfReader) isUsualHead(b *[usualHead]byte) bool {
+	const dashes = ' ' | '-'<<8 | ' '<<16 | '-'<<24
+	return binary.LittleEndian.Uint32(b[:]) == dashes && b[4] == ' ' && b[usualHead-1] == ' ' && c.isLast((*[bracketedCLF]byte)(b[5:]))
+}
+
+// isLast tells whether b is the time in brackets that is remembered.
+func (c *clfReader) isLast(b *[bracketedCLF]byte) bool {
+	// Four words cover it.
+	return binary.LittleEndian.Uint64(b[20:]) == binary.LittleEndian.Uint64(c.last[20:]) &&
+		binary.LittleEndian.Uint64(b[12:]) == binary.LittleEndian.Uint64(c.last[12:]) &&
+		binary.LittleEndian.Uint64(b[8:]) == binary.LittleEndian.Uint64(c.last[8:]) &&
+		binary.LittleEndian.Uint64(b[:]) == binary.LittleEndian.Uint64(c.last[:])
+}
+
+// findHost returns where the client and the user stand in what comes before the
+// first quote, behind the virtual host; hostEnd is -1 for nowhere, or behind one
+// that may need treatment.
+func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int) {
+	// No user name holds a quote that is not escaped, so that the time before the
+	// first quote is the server's, whatever a client wrote before it.
+	stamp := quote - bracketedCLF - len(" ")
+	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' || !isBracketedCLF(line[stamp:], &p.clf) {
+		return -1, -1, -1
+	}
+	words := line[:stamp-1]
+	if p.usual.begin != usualHost {
+		if host = p.usual.hostStart(words); host < 0 {
+			return -1, -1, -1
 		}
 	}
-	end = host + bytes.IndexByte(words[host:], ' ')
-	if end < host || end+len(identless) >= len(words) {
-		return -1, -1
+	hostEnd = host + bytes.IndexByte(words[host:], ' ')
+	if user := hostEnd + len(identless); hostEnd < host || user >= len(words) || string(words[hostEnd:user]) != identless {
+		return -1, -1, -1
 	}
-	return host, end
+	return host, hostEnd, len(words)
 }
 
 // hostStart returns where the client stands behind the virtual host, -1 for
@@ -239,6 +262,19 @@ func numberEnd(line []byte, pos int) int {
 		return -1
 	}
 	return end
+}
+
+// isNumber reports whether line[pos:] is a number of one to eight digits, eight
+// bytes or more from the beginning of the line.
+func isNumber(line []byte, pos int) bool {
+	n := len(line) - pos
+	if n < 1 || n > 8 || len(line) < 8 {
+		return false
+	}
+	// Of digits, the upper four bits are those of '0', and the lower ones no more
+	// than 9: adding 0x76 sets no highest bit.
+	v := (binary.LittleEndian.Uint64(line[len(line)-8:]) ^ 0x3030303030303030) >> (64 - 8*n)
+	return (v+0x7676767676767676|v)&0x8080808080808080 == 0
 }
 
 // statusOf returns the value of a number of three digits, 0 for others.

@@ -1,7 +1,9 @@
 package pseudonym
 
 import (
-	"github.com/cespare/xxhash/v2"
+	"slices"
+
+	"hash/maphash"
 
 	"hushpipe/filter/prefetch"
 )
@@ -23,15 +25,26 @@ type Known struct {
 	out  [maxText]byte
 }
 
+// appendTo copies all of the field: a copy of a known length needs no branch.
+func (k *Known) appendTo(dst []byte) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, maxText)
+	*(*[maxText]byte)(dst[n : n+maxText]) = k.out
+	return dst[:n+int(k.m)]
+}
+
 func (k *Known) set(text []byte, a Addr, out []byte) {
 	*k = Known{Addr: a, n: uint8(len(text)), m: uint8(len(out))}
 	copy(k.text[:], text)
 	copy(k.out[:], out)
 }
 
+// sumSeed makes the hash of one process useless for another's.
+var sumSeed = maphash.MakeSeed()
+
 // Sum is the hash of an address as text, for AppendText and Prefetch. It is
 // no secret: who has many addresses share a place makes us compute, as new ones do.
-func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
+func Sum(text []byte) uint64 { return maphash.Bytes(sumSeed, text) }
 
 // cache remembers the pseudonyms of recent addresses, each by its spelling, at
 // one of the two places that its hash gives, the latest at the first one. It

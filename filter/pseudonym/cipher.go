@@ -59,7 +59,7 @@ func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mod
 // for any other text, of which nothing is appended. sum is the Sum of text.
 func (c *Cipher) AppendText(dst, text []byte, sum uint64) ([]byte, *Known) {
 	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
-		return append(dst, k.out[:k.m]...), k
+		return k.appendTo(dst), k
 	}
 	a, ok := ParseAddr(text)
 	if !ok {
