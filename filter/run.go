@@ -50,8 +50,8 @@ type Keeper interface {
 // the beginning of a line. The last line needs no newline, and gets one; that of
 // an input that was stopped (ErrStopped) is left alone, since its end may follow.
 //
-// Of a Keeper the lines of a batch are committed once it is written: while the
-// batches of one read are being written, only the next one is read and treated.
+// Of a Keeper the lines of a batch are committed once it is written. Meanwhile more
+// is read, as long as the Keeper has bytes to return.
 func (f *Filter) Run(in io.Reader, out Output) error {
 	last := uncommitted{out: out}
 	if keeper, ok := in.(Keeper); ok {
@@ -93,7 +93,7 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 		}
 		if len(batches) > 0 {
 			f.share()
-			if err := last.commit(); err != nil {
+			if err := last.settle(); err != nil {
 				return err
 			}
 		}

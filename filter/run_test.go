@@ -195,22 +195,49 @@ func (k *keeper) Commit(n int) error {
 	return nil
 }
 
-// logged is an Output that notes what is asked of it.
+// logged is an Output that notes what is asked of it. Its writer commits as that
+// of a Queue does.
 type logged struct {
 	collector
-	log *[]string
+	log     *[]string
+	writer  writer
+	batches []*Batch // that are not written
 }
+
+// writer says when batches are written.
+type writer uint8
+
+const (
+	atOnce writer = iota
+	inTime        // once they are waited for
+	late
+)
 
 func (l *logged) Put(b *Batch) error {
 	*l.log = append(*l.log, fmt.Sprintf("put %q", b.Parts[0].Lines))
+	if l.batches = append(l.batches, b); l.writer == atOnce {
+		l.write()
+	}
 	return nil
 }
 
-func (l *logged) Wait(func() bool) { *l.log = append(*l.log, "wait") }
+func (l *logged) write() {
+	for _, b := range l.batches {
+		b.source.written(b)
+	}
+	l.batches = nil
+}
 
-// TestRunCommits: a batch is committed once it is written, and before the next
-// one is put, so that a kill makes one batch stand twice at most. Nothing is
-// waited for as long as there is more to read.
+func (l *logged) Wait(func() bool) {
+	*l.log = append(*l.log, "wait")
+	if l.writer == inTime {
+		l.write()
+	}
+}
+
+// TestRunCommits: the writer commits each batch once it is written, so that a
+// kill makes one batch stand twice at most. It is not waited for as long as there
+// is more to read; else the reader commits what it has not, however late it is.
 func TestRunCommits(t *testing.T) {
 	always := func(int) bool { return true }
 	never := func(int) bool { return false }
@@ -218,23 +245,30 @@ func TestRunCommits(t *testing.T) {
 		name   string
 		pieces []string
 		fresh  func(int) bool
+		writer writer
 		want   []string
 	}{
-		{"one after the other", []string{"a\n", "bb\n"}, never,
+		{"one after the other", []string{"a\n", "bb\n"}, never, atOnce,
+			[]string{"read", `put "a\n"`, "commit 2", "read", `put "bb\n"`, "commit 3"}},
+		{"waited for", []string{"a\n", "bb\n"}, never, inTime,
 			[]string{"read", `put "a\n"`, "wait", "commit 2", "read", `put "bb\n"`, "wait", "commit 3"}},
-		{"read while the last one is written", []string{"a\n", "bb\n"}, always,
-			[]string{"read", `put "a\n"`, "read", "wait", "commit 2", `put "bb\n"`, "wait", "commit 3"}},
-		{"whole lines only", []string{"a\nb", "b", "b\n"}, always,
-			[]string{"read", `put "a\n"`, "read", "read", "wait", "commit 2", `put "bbb\n"`, "wait", "commit 4"}},
-		{"the end of the input", []string{"a\nb"}, never,
+		{"waited for in vain", []string{"a\n", "bb\n"}, never, late,
+			[]string{"read", `put "a\n"`, "wait", "commit 2", "read", `put "bb\n"`, "wait", "commit 3"}},
+		{"read while earlier ones are written", []string{"a\n", "bb\n", "ccc\n"}, always, inTime,
+			[]string{"read", `put "a\n"`, "read", `put "bb\n"`, "read", `put "ccc\n"`, "wait", "commit 2", "commit 3", "commit 4"}},
+		{"read until there is no more", []string{"a\n", "bb\n", "ccc\n"}, func(read int) bool { return read != 2 }, late,
+			[]string{"read", `put "a\n"`, "read", `put "bb\n"`, "wait", "commit 5", "read", `put "ccc\n"`, "wait", "commit 4"}},
+		{"whole lines only", []string{"a\nb", "b", "b\n"}, always, atOnce,
+			[]string{"read", `put "a\n"`, "commit 2", "read", "read", `put "bbb\n"`, "commit 4"}},
+		{"the end of the input", []string{"a\nb"}, never, inTime,
 			[]string{"read", `put "a\n"`, "wait", "commit 2", `put "b\n"`, "wait", "commit 1"}},
-		{"no line", []string{"a"}, always, []string{"read", `put "a\n"`, "wait", "commit 1"}},
-		{"nothing", nil, always, nil},
+		{"no line", []string{"a"}, always, inTime, []string{"read", `put "a\n"`, "wait", "commit 1"}},
+		{"nothing", nil, always, inTime, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log []string
 			f := New(newConfig(t, "common"), newCalendar())
-			require.NoError(t, f.Run(&keeper{pieces: tt.pieces, fresh: tt.fresh, log: &log}, &logged{log: &log}))
+			require.NoError(t, f.Run(&keeper{pieces: tt.pieces, fresh: tt.fresh, log: &log}, &logged{log: &log, writer: tt.writer}))
 			assert.Equal(t, tt.want, log)
 		})
 	}
@@ -251,15 +285,20 @@ func TestRunCommitsAll(t *testing.T) {
 	}
 	pieces = append(pieces, "end\nnext\n")
 	total += len("end\nnext\n")
-	f := New(newConfig(t, "common"), newCalendar())
-	in := &keeper{pieces: pieces, fresh: func(int) bool { return false }, log: &log}
-	require.NoError(t, f.Run(in, &logged{log: &log}))
-	committed := 0
-	for _, entry := range log {
-		var n int
-		if _, err := fmt.Sscanf(entry, "commit %d", &n); err == nil {
-			committed += n
+	for _, fresh := range []bool{false, true} {
+		for _, writer := range []writer{atOnce, inTime, late} {
+			log = nil
+			f := New(newConfig(t, "common"), newCalendar())
+			in := &keeper{pieces: pieces, fresh: func(int) bool { return fresh }, log: &log}
+			require.NoError(t, f.Run(in, &logged{log: &log, writer: writer}))
+			committed := 0
+			for _, entry := range log {
+				var n int
+				if _, err := fmt.Sscanf(entry, "commit %d", &n); err == nil {
+					committed += n
+				}
+			}
+			assert.Equal(t, total, committed)
 		}
 	}
-	assert.Equal(t, total, committed)
 }

@@ -36,8 +36,8 @@ type waiting struct {
 func (w *waiting) Wait(func() bool) { w.meanwhile() }
 
 // TestUncommitted: what is written is committed at once, batch by batch; what is
-// not, before the next read's batches are put, and not a second time when it is
-// written after all.
+// not, when the reader can wait no more, and not a second time when it is written
+// after all.
 func TestUncommitted(t *testing.T) {
 	l, out := &ledger{}, &waiting{}
 	u := &uncommitted{in: l, out: out}
@@ -76,8 +76,12 @@ func TestUncommitted(t *testing.T) {
 	u.dropped() // h: i is not the first in the pipe
 	u.written(i)
 	assert.Equal(t, 210, l.committed)
-	require.NoError(t, u.commit())
+	require.NoError(t, u.settle())
 	assert.Equal(t, 300, l.committed)
+	waits := out.meanwhile
+	out.meanwhile = func() { t.Error("nothing to wait for") }
+	require.NoError(t, u.settle())
+	out.meanwhile = waits
 
 	l.read, u.read = 1000, u.read+700
 	u.put(nil, 100) // the end of a line that was too long
@@ -85,6 +89,17 @@ func TestUncommitted(t *testing.T) {
 	out.meanwhile = func() {}
 	require.NoError(t, u.commit())
 	assert.Equal(t, 900, l.committed)
+
+	l.read, u.read = 1300, u.read+300
+	u.put(nil, 150)
+	j, k := batch(40), batch(110)
+	u.put([]*Batch{j}, 110)
+	u.put([]*Batch{k}, 0)
+	u.written(j)
+	assert.Equal(t, 1000-100+250+40, l.committed, "with what was left out before it")
+	u.written(k)
+	assert.Equal(t, 1300, l.committed)
+	assert.True(t, u.isEmpty())
 
 	e := batch(100)
 	l.err = errors.New("gone")
