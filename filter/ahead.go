@@ -20,7 +20,13 @@ type parsed struct {
 	text  []byte // without its newline, or what is left of a line that is too long
 	known bool   // its format is
 	format.Line
-	sums []uint64 // of the fields: pseudonym.Sum of a client, textSum of others
+	parts []part // of the fields
+}
+
+// part is what can be told of a field.
+type part struct {
+	text []byte
+	sum  uint64 // pseudonym.Sum of a client, textSum of others
 }
 
 func (a *lookahead) isEmpty() bool { return a.treated == a.n }
@@ -37,21 +43,22 @@ func (a *lookahead) next() *parsed {
 func (f *Filter) lookAt(line []byte) {
 	l := &f.ahead.lines[f.ahead.n]
 	l.known, l.text = f.parse(line, &l.Line)
-	l.sums = l.sums[:0]
 	if l.known {
-		for i := range l.Fields {
-			field := &l.Fields[i]
-			text := line[field.Start:field.End]
-			var sum uint64
+		if cap(l.parts) < len(l.Fields) {
+			l.parts = make([]part, len(l.Fields))
+		}
+		l.parts = l.parts[:len(l.Fields)]
+		for i := range l.parts {
+			field, p := &l.Fields[i], &l.parts[i]
+			p.text = line[field.Start:field.End]
 			if field.Kind == format.Client {
-				sum = pseudonym.Sum(text)
+				p.sum = pseudonym.Sum(p.text)
 				if d := f.last.day; d != nil && d.cipher != nil {
-					d.cipher.Prefetch(sum)
+					d.cipher.Prefetch(p.sum)
 				}
-			} else if sum = textSum(field.Kind, text); sum != 0 {
-				prefetch.Lines(f.clean.at(f.clean.first(sum)))
+			} else if p.sum = textSum(field.Kind, p.text); p.sum != 0 {
+				prefetch.Lines(f.clean.at(f.clean.first(p.sum)))
 			}
-			l.sums = append(l.sums, sum)
 		}
 	}
 	f.ahead.n++

@@ -247,7 +247,7 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 		return
 	}
 	lines, request := f.appendLine(part.Lines, l)
-	part.Lines = append(lines, '\n')
+	part.Lines = lines
 	if f.hasher != nil && f.who != nil && l.Status < 400 {
 		if hash := f.room(l, request); hash != nil {
 			if f.cfg.Untold {
@@ -258,16 +258,14 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 	}
 }
 
-// appendLine appends a line of a known format, field by field, and notes who is
-// counted. It returns what is known of the request, nil for nothing.
+// appendLine appends a line of a known format with its newline, field by field,
+// and notes who is counted. It returns what is known of the request, nil for
+// nothing.
 func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText) {
-	line, sums := l.text, l.sums
 	f.who = nil
-	at := 0
-	for i := range l.Fields {
-		field := &l.Fields[i]
-		text := line[field.Start:field.End]
-		sum := sums[i]
+	line, fields, at := l.text[:len(l.text)+1], l.Fields, 0
+	for i := range l.parts[:len(fields)] {
+		field, text, sum := &fields[i], l.parts[i].text, l.parts[i].sum
 		if field.Kind == format.Client {
 			if field.Start > at {
 				dst = append(dst, line[at:field.Start]...)

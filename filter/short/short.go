@@ -1,16 +1,16 @@
 // Package short compares texts.
 package short
 
+import "unsafe"
+
 // Equal reports whether a and b are equal.
 func Equal(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	if uint(len(a)-8) > 256-8 {
+	n := len(a)
+	if uint(n-8) > 256-8 {
 		return string(a) == string(b)
 	}
-	return equal(a, b)
+	return n == len(b) && equal(unsafe.SliceData(a), unsafe.SliceData(b), n)
 }
 
 //go:noescape
-func equal(a, b []byte) bool
+func equal(a, b *byte, n int) bool

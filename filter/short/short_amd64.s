@@ -7,11 +7,11 @@
 	PCMPEQB X1, X2   \
 	PAND    X2, X0
 
-// func equal(a, b []byte) bool
-TEXT ·equal(SB), NOSPLIT, $0-49
-	MOVQ a_base+0(FP), SI
-	MOVQ b_base+24(FP), DI
-	MOVQ a_len+8(FP), CX
+// func equal(a, b *byte, n int) bool
+TEXT ·equal(SB), NOSPLIT, $0-25
+	MOVQ a+0(FP), SI
+	MOVQ b+8(FP), DI
+	MOVQ n+16(FP), CX
 	CMPQ CX, $16
 	JB   upto15
 	MOVOU (SI), X0
@@ -41,7 +41,7 @@ TEXT ·equal(SB), NOSPLIT, $0-49
 done:
 	PMOVMSKB X0, AX
 	CMPL AX, $0xffff
-	SETEQ ret+48(FP)
+	SETEQ ret+24(FP)
 	RET
 upto15:
 	MOVQ (SI), AX
@@ -49,5 +49,5 @@ upto15:
 	MOVQ -8(SI)(CX*1), BX
 	XORQ -8(DI)(CX*1), BX
 	ORQ  BX, AX
-	SETEQ ret+48(FP)
+	SETEQ ret+24(FP)
 	RET
