@@ -11,6 +11,7 @@ import (
 type Batch struct {
 	Parts []Part // one for each day, or a single one
 	seq   uint64 // tells one use from the next
+	room  int    // bytes that the lines may take
 	held  int    // its size, as the queue counts it
 
 	// What it was made of is to be committed once it is written.
@@ -53,6 +54,9 @@ func (b *Batch) part(d *day, single bool) *Part {
 		}
 		p := &b.Parts[d.part]
 		*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0]}
+		if p.Lines == nil && d.part == 0 {
+			p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
+		}
 	}
 	return &b.Parts[d.part]
 }

@@ -159,6 +159,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 // treatLines treats whole lines. A line that makes the program panic is left
 // out and counted; it must not end the process and come back with the next.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
+	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
 	for len(lines) > 0 || !f.ahead.isEmpty() {
 		lines = f.treatSome(b, lines)
 	}
