@@ -1,9 +1,9 @@
 package filter
 
 import (
-	"hushpipe/filter/prefetch"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
+	"hushpipe/format/machine"
 )
 
 // lookahead holds the lines that come next. What is known of their parts lies
@@ -57,7 +57,7 @@ func (f *Filter) lookAt(line []byte) {
 					d.cipher.Prefetch(p.sum)
 				}
 			} else if p.sum = textSum(field.Kind, p.text); p.sum != 0 {
-				prefetch.Lines(f.clean.at(f.clean.first(p.sum)))
+				machine.Prefetch(f.clean.at(f.clean.first(p.sum)))
 			}
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"hash/maphash"
 
-	"hushpipe/filter/short"
 	"hushpipe/format"
+	"hushpipe/format/machine"
 )
 
 // Most texts come again and again: the user agent of a browser, the request of
@@ -82,7 +82,7 @@ func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {
 			return nil
 		}
 	}
-	if !short.Equal(t.text[:t.len], text) {
+	if !machine.Equal(t.text[:t.len], text) {
 		return nil
 	}
 	return t

@@ -14,6 +14,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/machine"
 )
 
 // Fate is what becomes of a line, by its day.
@@ -85,7 +86,7 @@ type Filter struct {
 	match   rooms.Match
 	clean   cleanTexts
 	ahead   lookahead
-	marks   format.Marks   // of the line that is looked at
+	marks   machine.Marks  // of the line that is looked at
 	glancer format.Glancer // the parser, where it is one
 	scratch []byte         // of format.Target
 

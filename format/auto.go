@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"time"
+
+	"hushpipe/format/machine"
 )
 
 // Auto is a Parser that tells the format of each line from the line alone:
@@ -62,12 +64,12 @@ func (a *Auto) Parse(line []byte, out *Line) bool {
 }
 
 // Glance implements Glancer.
-func (a *Auto) Glance(line []byte, m *Marks, out *Line) bool {
+func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
 		return false
 	}
 	tail := 0
-	if m.n > 2 {
+	if m.N > 2 {
 		tail = 1
 	}
 	if a.access[0][tail].Glance(line, m, out) {

@@ -2,6 +2,8 @@
 // their lines, dates, and the files that hushpipe prints for people.
 package format
 
+import "hushpipe/format/machine"
+
 // Kind says what a span of a line holds, as far as its treatment goes.
 type Kind uint8
 
@@ -73,7 +75,7 @@ type Glancer interface {
 	// the Plain ones, and virtual hosts in which there is no address. No address
 	// stands over the border of two fields. It reports false for any line that it
 	// is not meant for.
-	Glance(line []byte, m *Marks, out *Line) bool
+	Glance(line []byte, m *machine.Marks, out *Line) bool
 }
 
 // maxKept bounds the scratch memory that is kept from one line to the next.

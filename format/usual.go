@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"hushpipe/format/machine"
 )
 
 // usual is what the formats of the shape of the named ones have of their own,
@@ -93,16 +95,16 @@ const (
 
 // Glance implements Glancer. The line has no identity, no escaped quote, and no
 // empty user.
-func (p *LogFormat) Glance(line []byte, m *Marks, out *Line) bool {
+func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	u := &p.usual
-	if u.begin == unusual || m.n != u.quotes {
+	if u.begin == unusual || m.N != u.quotes {
 		return false
 	}
-	quotes := &m.quotes
+	quotes := &m.Quotes
 	quote := int(quotes[0])
 	host, hostEnd := 0, quote-usualHead
 	user, userEnd := hostEnd+len(identless), hostEnd+len(" - -")
-	if hostEnd <= 0 || hostEnd != m.blank || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
+	if hostEnd <= 0 || hostEnd != m.Blank || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
 		if host, hostEnd, userEnd = p.findHost(line, quote); hostEnd < 0 {
 			return false
 		}

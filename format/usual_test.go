@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/machine"
 )
 
 // usualFormats have a Glance that most of their lines are meant for.
@@ -71,7 +74,7 @@ func TestUsualLines(t *testing.T) {
 		p := newParser(t, tt.format).(*LogFormat)
 		n := 0
 		for _, line := range tt.lines {
-			if p.Glance(line, newMarks(line), &Line{}) {
+			if glance(p, line, &Line{}) {
 				n++
 			}
 		}
@@ -92,10 +95,17 @@ func glancers(t testing.TB) (all []glancer) {
 	return append(all, glancer{"auto", newParser(t, "auto").(Glancer)})
 }
 
+func glance(p Glancer, line []byte, out *Line) bool {
+	var m machine.Marks
+	next := "\n" + strings.Repeat("x", 64) + "\n" // the vectors' way needs more than the line
+	first, _ := m.Cut(append(line[:len(line):len(line)], next...))
+	return len(first) == len(line) && p.Glance(line, &m, out)
+}
+
 // requireEqual reads line both ways.
 func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	var got, want Line
-	if !p.Glance(line, newMarks(line), &got) {
+	if !glance(p, line, &got) {
 		return
 	}
 	if !p.Parse(line, &want) {

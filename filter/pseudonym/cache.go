@@ -1,11 +1,10 @@
 package pseudonym
 
 import (
+	"hash/maphash"
 	"slices"
 
-	"hash/maphash"
-
-	"hushpipe/filter/prefetch"
+	"hushpipe/format/machine"
 )
 
 const (
@@ -104,7 +103,7 @@ func (c *cache) grow() {
 func (c *Cipher) Prefetch(sum uint64) {
 	if len(c.cache.sets) > 0 {
 		set := c.cache.set(sum)
-		prefetch.Lines(&set[0])
-		prefetch.Lines(&set[1])
+		machine.Prefetch(&set[0])
+		machine.Prefetch(&set[1])
 	}
 }

@@ -14,7 +14,7 @@
 #define STORE(more, done) \
 	POPCNTQ AX, R12           \
 	ADDQ    R9, R12           \
-	CMPQ    R12, $const_maxQuotes \
+	CMPQ    R12, $const_MaxQuotes \
 	JGT     none              \
 	NEXT(0)                   \
 	NEXT(4)                   \
@@ -36,7 +36,7 @@ TEXT ·findMarks(SB), NOSPLIT, $0-40
 	MOVQ         data_base+0(FP), SI
 	MOVQ         data_len+8(FP), DX
 	MOVQ         m+24(FP), R8
-	LEAQ         Marks_quotes(R8), DI
+	LEAQ         Marks_Quotes(R8), DI
 	XORQ         CX, CX               // where the 64 bytes begin
 	XORQ         R9, R9               // quotes so far
 	SUBQ         $64, DX              // the last CX
@@ -96,8 +96,8 @@ last:
 	CMOVQEQ BX, AX
 	CMPQ   AX, R10
 	CMOVQGT BX, AX           // it is the next line's
-	MOVQ   AX, Marks_blank(R8)
-	MOVQ   R9, Marks_n(R8)
+	MOVQ   AX, Marks_Blank(R8)
+	MOVQ   R9, Marks_N(R8)
 	VZEROUPPER
 	MOVQ   R10, ret+32(FP)
 	RET

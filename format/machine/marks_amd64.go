@@ -1,4 +1,4 @@
-package format
+package machine
 
 import "golang.org/x/sys/cpu"
 

@@ -1,5 +1,5 @@
 //go:build !amd64
 
-package format
+package machine
 
 func (m *Marks) find([]byte) int { return -1 }

@@ -1,6 +1,0 @@
-//go:build !amd64 && !arm64
-
-package prefetch
-
-// Lines does nothing here.
-func Lines[T any](*T) {}

@@ -1,0 +1,98 @@
+package machine
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func (m *Marks) found() []int32 { return m.Quotes[:min(m.N, MaxQuotes)] }
+
+func TestMarks(t *testing.T) {
+	for _, tt := range []struct {
+		line   string
+		blank  int
+		n      int
+		quotes []int32
+	}{
+		{``, -1, 0, nil},
+		{`"`, -1, 1, []int32{0}},
+		{`192.0.2.1 - - "GET /" "-"`, 9, 4, []int32{14, 20, 22, 24}},
+		{strings.Repeat("x", 63) + " ", 63, 0, nil},
+		{strings.Repeat("x", 64) + " ", -1, 0, nil},
+		{strings.Repeat("x", 200) + `"` + strings.Repeat("x", 200) + `"`, -1, 2, []int32{200, 401}},
+		{strings.Repeat(`"`, MaxQuotes), -1, MaxQuotes, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+		{strings.Repeat(`"`, MaxQuotes+1), -1, MaxQuotes + 1, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+	} {
+		for _, rest := range []string{"", "\"\n", strings.Repeat("\" \n", 80)} {
+			var m Marks
+			line, after := m.Cut([]byte(tt.line + "\n" + rest))
+			assert.Equal(t, tt.line, string(line))
+			assert.Equal(t, rest, string(after))
+			assert.Equal(t, tt.blank, m.Blank, tt.line)
+			assert.Equal(t, tt.n, m.N, tt.line)
+			assert.True(t, slices.Equal(tt.quotes, m.found()), tt.line)
+		}
+	}
+}
+
+// FuzzMarks holds the fast way equal to the plain one.
+func FuzzMarks(f *testing.F) {
+	log, err := os.ReadFile("../../testdata/httpd/combined.log")
+	require.NoError(f, err)
+	for line := range bytes.Lines(log) {
+		f.Add(append(line[:len(line):len(line)], line...))
+	}
+	f.Add(bytes.Repeat([]byte(`"-" `), 40))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		data = append(data, '\n')
+		var got, want Marks
+		end := got.find(data)
+		if end < 0 {
+			return
+		}
+		require.Equal(t, want.findPlain(data), end)
+		require.Equal(t, want.Blank, got.Blank)
+		require.Equal(t, want.N, got.N)
+		require.Equal(t, want.found(), got.found())
+	})
+}
+
+// TestEqual: texts of all lengths that differ in one bit, or nowhere, wherever
+// they stand.
+func TestEqual(t *testing.T) {
+	text := make([]byte, 300)
+	for i := range text {
+		text[i] = byte(i * 7)
+	}
+	for n := range 270 {
+		a := text[:n]
+		b := append(bytes.Repeat([]byte{'x'}, n%17), a...)[n%17:]
+		require.True(t, Equal(a, b), n)
+		require.False(t, Equal(a, text[:n+1]), n)
+		require.False(t, Equal(text[:n+1], a), n)
+		for i := range b {
+			b[i] ^= 1 << (i % 8)
+			require.False(t, Equal(a, b), "%d bytes that differ in byte %d", n, i)
+			b[i] = a[i]
+		}
+	}
+}
+
+func FuzzEqual(f *testing.F) {
+	f.Add([]byte("https://meet.example.org/a"), []byte("https://meet.example.org/b"))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		require.Equal(t, bytes.Equal(a, b), Equal(a, b))
+		require.True(t, Equal(a, bytes.Clone(a)))
+	})
+}
+
+func TestPrefetch(t *testing.T) {
+	Prefetch[int](nil) // no address is wrong
+	Prefetch(new([100]byte))
+}

@@ -1,0 +1,43 @@
+// Package machine holds what is written for the processor and not in Go: to look
+// at many bytes at once, and to tell what will be read. The plain way stands
+// beside it.
+package machine
+
+import "bytes"
+
+// Marks are where the first blank and the quotes of a line stand. They are found
+// in one pass with the line's end.
+type Marks struct {
+	Blank  int                  // -1 for not in the first 64 bytes
+	N      int                  // quotes, MaxQuotes+1 for more
+	Quotes [MaxQuotes + 4]int32 // the first N
+}
+
+// MaxQuotes is enough for a request line and seven headers.
+const MaxQuotes = 16
+
+// Cut returns the first line of data, which has a newline, and what follows it.
+func (m *Marks) Cut(data []byte) (line, rest []byte) {
+	end := m.find(data)
+	if end < 0 {
+		end = m.findPlain(data)
+	}
+	return data[:end], data[end+1:]
+}
+
+// findPlain returns where the first line of data ends.
+func (m *Marks) findPlain(data []byte) int {
+	end := bytes.IndexByte(data, '\n')
+	line := data[:end]
+	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
+	m.N = 0
+	for at := 0; m.N <= MaxQuotes; m.N++ {
+		next := bytes.IndexByte(line[at:], '"')
+		if next < 0 {
+			break
+		}
+		m.Quotes[m.N] = int32(at + next)
+		at += next + 1
+	}
+	return end
+}
