@@ -1,8 +1,9 @@
 package pseudonym
 
 import (
-	"hash/maphash"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"hushpipe/format/machine"
 )
@@ -38,12 +39,9 @@ func (k *Known) set(text []byte, a Addr, out []byte) {
 	copy(k.out[:], out)
 }
 
-// sumSeed makes the hash of one process useless for another's.
-var sumSeed = maphash.MakeSeed()
-
 // Sum is the hash of an address as text, for AppendText and Prefetch. It is
 // no secret: who has many addresses share a place makes us compute, as new ones do.
-func Sum(text []byte) uint64 { return maphash.Bytes(sumSeed, text) }
+func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
 
 // cache remembers the pseudonyms of recent addresses, each by its spelling, at
 // one of the two places that its hash gives, the latest at the first one. It
