@@ -56,6 +56,8 @@ func (f *Filter) lookAt(line []byte) {
 				if d := f.last.day; d != nil && d.cipher != nil {
 					d.cipher.Prefetch(p.sum)
 				}
+			} else if field.Kind == format.UserAgent {
+				p.sum = 0 // it is seldom asked for
 			} else if p.sum = textSum(field.Kind, p.text); p.sum != 0 {
 				machine.Prefetch(f.clean.at(f.clean.first(p.sum)))
 			}

@@ -30,11 +30,12 @@ const (
 	cleanMax   = 1 << 13
 	cleanIndex = 1 << 16 // few texts share a place
 	minClean   = 8       // shorter ones are not worth it
-	cleanLen   = 223     // a text and what is known of it fill four cache lines
+	cleanLen   = 220     // a text and what is known of it fill four cache lines
 )
 
 type cleanText struct {
 	sum   uint64 // 0: no text
+	place uint16 // where it lies
 	hash  [20]byte
 	len   uint8
 	room  roomOf
@@ -88,6 +89,15 @@ func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {
 	return t
 }
 
+// isAt reports whether a text of a kind lies at a place.
+func (c *cleanTexts) isAt(place uint16, kind format.Kind, text []byte) bool {
+	t := &c.texts[place%cleanMax]
+	return t.kind() == kind && machine.Equal(t.text[:t.len], text)
+}
+
+// kind is the kind that the text was put as.
+func (t *cleanText) kind() format.Kind { return format.Kind(t.sum & 15) }
+
 // put makes a text known that find does not find. What find and put returned
 // before may be another's now.
 func (c *cleanTexts) put(text []byte, sum uint64) *cleanText {
@@ -97,6 +107,7 @@ func (c *cleanTexts) put(text []byte, sum uint64) *cleanText {
 	}
 	*place = c.next
 	t := &c.texts[c.next]
+	t.place = c.next
 	c.next = (c.next + 1) % cleanMax
 	t.sum, t.len, t.room, t.alone = sum, uint8(copy(t.text[:], text)), roomUnknown, false
 	return t

@@ -92,8 +92,9 @@ type Filter struct {
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
-	who  *pseudonym.Known
-	addr pseudonym.Addr
+	who     *pseudonym.Known
+	addr    pseudonym.Addr
+	request *cleanText // what is known of its request, nil for nothing
 
 	hasher *rooms.Hasher // nil: no rooms are counted
 	source *rooms.Hasher // the calendar's, which hasher is a clone of
@@ -247,10 +248,9 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 		part.Lines = append(f.guard.appendRedacted(part.Lines, l.text, f.cfg.Redact, brokenText, true), '\n')
 		return
 	}
-	lines, request := f.appendLine(part.Lines, l)
-	part.Lines = lines
+	part.Lines = f.appendLine(part.Lines, l)
 	if f.hasher != nil && f.who != nil && l.Status < 400 {
-		if hash := f.room(l, request); hash != nil {
+		if hash := f.room(l); hash != nil {
 			if f.cfg.Untold {
 				part = b.part(d, false) // also of an expired day
 			}
@@ -260,10 +260,9 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 }
 
 // appendLine appends a line of a known format with its newline, field by field,
-// and notes who is counted. It returns what is known of the request, nil for
-// nothing.
-func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText) {
-	f.who = nil
+// and notes who is counted, and what is known of the request.
+func (f *Filter) appendLine(dst []byte, l *parsed) []byte {
+	f.who, f.request = nil, nil
 	line, fields, at := l.text[:len(l.text)+1], l.Fields, 0
 	for i := range l.parts[:len(fields)] {
 		field, text, sum := &fields[i], l.parts[i].text, l.parts[i].sum
@@ -278,16 +277,20 @@ func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText
 			}
 			continue
 		}
+		if field.Kind == format.UserAgent {
+			if f.who != nil && f.clean.isAt(f.who.Agent, field.Kind, text) {
+				continue // it goes with the next literal
+			}
+			sum = textSum(field.Kind, text)
+		}
 		if sum != 0 {
 			if t := f.clean.find(text, sum); t != nil {
-				if field.Kind == format.Request {
-					request = t
-				}
-				continue // it goes with the next literal
+				f.note(t)
+				continue // it goes as well
 			}
 		}
 		if field.Kind == format.Plain || len(text) == 1 && text[0] == '-' {
-			continue // it goes as well
+			continue // and so does it
 		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
@@ -295,15 +298,26 @@ func (f *Filter) appendLine(dst []byte, l *parsed) (_ []byte, request *cleanText
 		dst = f.appendField(dst, field, text, i == l.Client)
 		if sum != 0 && bytes.Equal(dst[start:], text) {
 			t := f.clean.put(text, sum)
-			if request == t {
-				request = nil // it had to make room
+			if f.request == t {
+				f.request = nil // it had to make room
 			}
-			if field.Kind == format.Request {
-				request = t
-			}
+			f.note(t)
 		}
 	}
-	return append(dst, line[at:]...), request
+	return append(dst, line[at:]...)
+}
+
+// note notes where a text of the line lies: the request for its room, and the user
+// agent of a client, which sends the same one the next time.
+func (f *Filter) note(t *cleanText) {
+	switch t.kind() {
+	case format.Request:
+		f.request = t
+	case format.UserAgent:
+		if f.who != nil {
+			f.who.Agent = t.place
+		}
+	}
 }
 
 // appendClient appends a field that holds one client.
@@ -347,9 +361,9 @@ func (f *Filter) counts(who *pseudonym.Known) {
 }
 
 // room returns the hash of the room that a line's target names, valid until the
-// next call; nil for none. request is what is known of the request line.
-func (f *Filter) room(l *parsed, request *cleanText) (hash *[20]byte) {
-	target := l.Target
+// next call; nil for none.
+func (f *Filter) room(l *parsed) (hash *[20]byte) {
+	target, request := l.Target, f.request
 	if l.Request >= 0 {
 		if request != nil && request.alone {
 			return request.hashOf()

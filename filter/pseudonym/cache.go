@@ -17,8 +17,10 @@ const (
 // fills two cache lines.
 type Known struct {
 	Addr Addr
-	// Notes are the caller's, zero at first. They are forgotten with the rest.
-	Notes [4]uint64
+	// Notes and Agent are the caller's, zero at first. They are forgotten with the
+	// rest.
+	Notes [3]uint64
+	Agent uint16
 
 	n, m uint8 // lengths; n is 0 in an unused entry
 	text [maxText]byte
