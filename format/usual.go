@@ -53,6 +53,9 @@ func (p *LogFormat) findUsual(elems []element) {
 	u.client, u.status, u.request = p.client-host, max(p.status-host-usualNumber, -1), p.target-host == usualRequest
 	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= usualHeader) && (u.request || p.target < 0) && p.query < 0 {
 		for _, f := range u.fields[usualHeader:] {
+			if f.Kind == Request {
+				return // whose target is not that of the line
+			}
 			u.headers = append(u.headers, f.Kind)
 		}
 		u.quotes = 2 * (1 + len(u.headers))

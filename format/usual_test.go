@@ -36,6 +36,7 @@ func TestUsualFormats(t *testing.T) {
 		`%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b`,
 		`%h %l %u %t "%r" %>s %b "%v"`,
 		`%h %l %u %t "%U" %>s %b "%q"`,
+		`%h %l %u %t "%r" %>s %b "%{THE_REQUEST}e"`,
 		`%h %u %t "%r" %>s %b`,
 		`%h %l %u %400t "%r" %>s %b`,
 		`%h %l %u %{end}t "%r" %>s %b`,
