@@ -64,6 +64,7 @@ func TestBadInput(t *testing.T) {
 		longText = 1<<20 - 200
 	)
 	long := strings.Repeat("x", longText)
+	nuls := strings.Repeat("\x00", len("[22/Nov/2026:07:23:55 +0000]"))
 	for _, test := range []struct {
 		name, format, log, want string
 		stats                   Stats
@@ -72,6 +73,8 @@ func TestBadInput(t *testing.T) {
 			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"NUL bytes in a field", "common", "192.0.2.1 - \x00192.0.2.2" + rest[4:], "{192.0.2.1} - \x00{192.0.2.2}" + rest[4:],
 			Stats{Lines: 1}},
+		{"NUL bytes for a time", "common", "192.0.2.1 - - " + nuls + ` "GET / HTTP/1.1" 200 5` + "\n", "{192.0.2.1} - - " + nuls + ` "GET / HTTP/1.1" 200 5` + "\n",
+			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"invalid UTF-8", "common", "\xff192.0.2.1\xc3" + rest, "{name:\xff192.0.2.1\xc3}" + rest,
 			Stats{Lines: 1}},
 		{"invalid UTF-8, malformed", "auto", "{\xff\"192.0.2.1\xc3\n", "{\xff\"{192.0.2.1}\xc3\n",

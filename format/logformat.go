@@ -67,6 +67,7 @@ type segment struct {
 // the zone in which an epoch time is dated. An error is a *FormatError.
 func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 	c := compiler{src: logFormat, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1}}
+	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
