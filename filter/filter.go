@@ -193,8 +193,8 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 	return sums
 }
 
-// parse finds the fields of a line, or at least its date. What is left of a line
-// that is too long is returned.
+// parse finds the fields of the line that marks.Cut returned, or at least its
+// date. What is left of a line that is too long is returned.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
 	if len(line) <= maxLine && (f.glancer != nil && f.glancer.Glance(line, &f.marks, out) ||
 		f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields)) {

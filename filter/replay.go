@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -196,10 +195,10 @@ type placed struct {
 // each seldom more than once.
 func (f *Filter) findDays(dst []placed, lines []byte) []placed {
 	var last placed
-	for at := 0; at < len(lines); {
-		end := at + bytes.IndexByte(lines[at:], '\n')
-		p, ok := f.findDay(lines[at:end], last)
-		at = end + 1
+	for len(lines) > 0 {
+		var line []byte
+		line, lines = f.marks.Cut(lines)
+		p, ok := f.findDay(line, last)
 		if ok && (len(dst) == 0 || dst[len(dst)-1] != p) {
 			dst = append(dst, p)
 		}

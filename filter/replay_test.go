@@ -153,6 +153,15 @@ func TestReplayDays(t *testing.T) {
 	assert.Equal(t, boom, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), clash))
 }
 
+// TestFindDays: the days of lines do not depend on what was read before.
+func TestFindDays(t *testing.T) {
+	f := New(newConfig(t, "auto"), newCalendar())
+	treatOne(f, combinedLine+"\n", nil, nil)
+	short := "192.0.2.1 - - " + `[21/Nov/2026:07:23:55 +0000] "" 200 5 "" ""` + "\n"
+	want := []placed{{today - 1, true, today - 1, Keep}, {today, true, today, Keep}}
+	assert.Equal(t, want, f.findDays(nil, []byte(short+combinedLine+"\n")))
+}
+
 // TestReplayFaults: what a file holds before its fault is treated, its last line
 // ends there, and the other files go on.
 func TestReplayFaults(t *testing.T) {
