@@ -83,6 +83,27 @@ func TestUsualLines(t *testing.T) {
 	}
 }
 
+// TestIsNumber puts each byte at each place among low and high digits.
+func TestIsNumber(t *testing.T) {
+	for _, digit := range []byte("09") {
+		for n := range 10 {
+			line := append([]byte("x\xff\x00 200 "), bytes.Repeat([]byte{digit}, n)...)
+			pos := len(line) - n
+			assert.Equal(t, n > 0 && n <= 8, isNumber(line, pos), n)
+			for at := pos; at < len(line); at++ {
+				for c := range 256 {
+					line[at] = byte(c)
+					if isNumber(line, pos) && (c == '-' || numberEnd(line, pos) != len(line)) {
+						require.Fail(t, "no number", "%q", line[pos:])
+					}
+				}
+				line[at] = digit
+			}
+		}
+	}
+	assert.False(t, isNumber([]byte("1234567"), 0), "less than a word")
+}
+
 // glancer is a parser, whose Parse is the plain reference of its Glance.
 type glancer struct {
 	format string
