@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +53,50 @@ func TestKnownLines(t *testing.T) {
 			alone, _ := treatOne(fresh, line, nil, nil)
 			require.Equal(t, alone[0], got[i], "%s: %s", format, line)
 		}
+	}
+}
+
+// The same holds while texts make room for others all the time, which are the
+// same bytes as a request and as a header, clean and not.
+func TestForgottenLines(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	header := func() string {
+		switch r.IntN(5) {
+		case 0:
+			return fmt.Sprintf("Chrome/124.0.%d.1", r.IntN(256)) // clean as a user agent alone
+		case 1:
+			return fmt.Sprintf("GET /http-bind?room=r%d HTTP/1.1", r.IntN(30))
+		case 2:
+			return fmt.Sprintf("for 192.0.2.%d", r.IntN(256))
+		case 3:
+			return strings.Repeat("x", r.IntN(cleanLen+20))
+		}
+		return fmt.Sprintf("Mozilla/%d", r.IntN(2*cleanMax))
+	}
+	for _, format := range []string{"auto", "combined", `%h %l %u %t "%r" %>s %b "%{THE_REQUEST}e" "%{User-Agent}i"`} {
+		cal := everyDay()
+		known, plain := New(newConfig(t, format), cal), New(newConfig(t, format), cal)
+		plain.glancer = nil
+		for n := range 1500 {
+			var log strings.Builder
+			for range 1 + r.IntN(40) {
+				request := header()
+				if r.IntN(2) == 0 {
+					request = fmt.Sprintf("GET /http-bind?room=r%d&x=%d HTTP/1.1", r.IntN(30), r.IntN(2*cleanMax))
+				}
+				fmt.Fprintf(&log, "192.0.%d.%d - - [%d/Nov/2026:07:23:55 +0000] \"%s\" %d 5 \"%s\" \"%s\"\n",
+					r.IntN(4), r.IntN(256), 20+r.IntN(3), request, 200+204*r.IntN(2), header(), header())
+			}
+			got, gotRecords := treatOne(known, log.String(), nil, nil)
+			want, wantRecords := treatOne(plain, log.String(), nil, nil)
+			require.Equal(t, want, got, format)
+			require.Equal(t, wantRecords, gotRecords, format)
+			if n%100 == 0 {
+				fresh, _ := treatOne(New(newConfig(t, format), cal), log.String(), nil, nil)
+				require.Equal(t, fresh, got, format)
+			}
+		}
+		assert.Equal(t, plain.Stats(), known.Stats(), format)
 	}
 }
 
