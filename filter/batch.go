@@ -16,8 +16,8 @@ type Batch struct {
 
 	// What it was made of is to be committed once it is written.
 	source *uncommitted // nil: of no Keeper
-	group  uint64
-	input  int // bytes
+	number uint64       // of those that were put
+	input  int          // bytes
 }
 
 // Part is a batch's share of one day.

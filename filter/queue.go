@@ -15,8 +15,7 @@ const (
 	stall = 50 * time.Millisecond
 	// retry is how soon a refused write is tried again.
 	retry = 250 * time.Millisecond
-	// spare is how many empty batches are kept: those of one read that are being
-	// written, and of the next one.
+	// spare is how many empty batches are kept: those of two reads.
 	spare = 2 * (readSize/batchSize + 1)
 )
 
@@ -156,7 +155,7 @@ func (q *Queue) isEmpty() bool {
 func (q *Queue) drop(b *Batch) *Batch {
 	q.dropped.Add(uint64(b.lines()))
 	if b.source != nil {
-		b.source.dropped()
+		b.source.dropped(b)
 	}
 	records := b.records()
 	if records != nil {

@@ -14,8 +14,9 @@ type uncommitted struct {
 	mu    sync.Mutex // guards what follows, and each Commit
 	due   int        // bytes of whole lines that were put
 	loose int        // of these, bytes at the end that are no batch's
-	group uint64     // tells the batches that the writer commits from earlier ones
-	gap   bool       // there is a batch that will not be written before later ones
+	last  uint64     // number of the batch that was put last
+	done  uint64     // of the last one that the reader committed: the writer commits later ones
+	gap   uint64     // of the first one that was dropped, 0 for none: it commits earlier ones
 	err   error      // of the writer's Commit
 }
 
@@ -41,7 +42,8 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 		return
 	}
 	for _, b := range batches {
-		b.source, b.group = u, u.group
+		u.last++
+		b.source, b.number = u, u.last
 		u.loose -= b.input
 	}
 	// Each Commit ends with a line: a process that comes next begins with one. What
@@ -52,30 +54,32 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 	u.loose = 0
 }
 
-// written commits a batch, unless the reader did not wait for it.
+// written commits a batch, unless the reader did not wait for it, or an earlier one
+// was dropped: what the writer commits has no gaps.
 func (u *uncommitted) written(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if b.group == u.group && u.err == nil {
+	if b.number > u.done && (u.gap == 0 || b.number < u.gap) && u.err == nil {
 		u.due -= b.input
 		u.err = u.in.Commit(b.input)
 	}
 }
 
-// dropped leaves it to the reader to commit what is due: what the writer commits
-// has no gaps.
-func (u *uncommitted) dropped() {
+// dropped leaves it to the reader to commit a batch and what was put with it behind
+// it. Those before it may still wait: each of them is committed once it is written.
+func (u *uncommitted) dropped(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.group++
-	u.gap = true
+	if u.gap == 0 {
+		u.gap = b.number
+	}
 }
 
 // settle commits what is due where the writer cannot go on with it, before more is
 // put.
 func (u *uncommitted) settle() error {
 	u.mu.Lock()
-	stuck := u.gap || u.err != nil
+	stuck := u.gap > 0 || u.err != nil
 	u.mu.Unlock()
 	if !stuck {
 		return nil
@@ -92,10 +96,10 @@ func (u *uncommitted) commit() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	n := u.due
-	u.due, u.loose, u.gap = 0, 0, false
-	u.group++
-	if u.err != nil || n == 0 {
-		return u.err
+	u.due, u.loose, u.done, u.gap = 0, 0, u.last, 0
+	if err := u.err; err != nil || n == 0 {
+		u.err = nil // it is told once
+		return err
 	}
 	return u.in.Commit(n)
 }

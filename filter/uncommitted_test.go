@@ -71,11 +71,14 @@ func TestUncommitted(t *testing.T) {
 	require.NoError(t, u.commit())
 
 	l.read, u.read = 300, u.read+90
-	h, i := batch(40), batch(50)
+	y, h, i := batch(10), batch(40), batch(40)
+	u.put([]*Batch{y}, 80)
 	u.put([]*Batch{h, i}, 0)
-	u.dropped() // h: i is not the first in the pipe
+	u.dropped(h)
+	u.written(y)
+	assert.Equal(t, 220, l.committed, "it was put before")
 	u.written(i)
-	assert.Equal(t, 210, l.committed)
+	assert.Equal(t, 220, l.committed, "it is not the first in the pipe")
 	require.NoError(t, u.settle())
 	assert.Equal(t, 300, l.committed)
 	waits := out.meanwhile
@@ -107,6 +110,7 @@ func TestUncommitted(t *testing.T) {
 	u.written(e)
 	assert.False(t, u.isEmpty())
 	assert.Equal(t, l.err, u.commit(), "the reader tells of the writer's error")
+	require.NoError(t, u.commit(), "once")
 
 	require.NoError(t, (&uncommitted{}).commit())
 }
