@@ -10,7 +10,7 @@ import (
 
 const (
 	minEntries = 256     // 32 KiB
-	maxEntries = 1 << 15 // 4 MiB
+	maxEntries = 1 << 15 // 4 MiB, as many as a place in the index can tell
 )
 
 // Known is an address as a log spells it, and what the mode makes of it. It
@@ -45,26 +45,30 @@ func (k *Known) set(text []byte, a Addr, out []byte) {
 // no secret: who has many addresses share a place makes us compute, as new ones do.
 func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
 
-// cache remembers the pseudonyms of recent addresses, each by its spelling, at
-// one of the two places that its hash gives, the latest at the first one. It
-// grows by doubling while addresses displace each other.
+// cache remembers the pseudonyms of recent addresses, each by its spelling. It
+// grows by doubling until the oldest entry makes room for a new one. Where an entry
+// lies stands in the index, at one of two places that its hash gives.
 type cache struct {
-	sets      [][2]Known // as many as a power of two, none before the first use
-	displaced int        // entries overwritten since the last growth
+	known []Known  // as many as a power of two, none before the first use
+	index []uint16 // indexFactor times as many
+	next  int      // the entry to be used next
 }
 
-func (c *cache) set(sum uint64) *[2]Known { return &c.sets[sum&uint64(len(c.sets)-1)] }
+// indexFactor has few entries share a place.
+const indexFactor = 4
+
+func (c *cache) first(sum uint64) *uint16  { return &c.index[sum&uint64(len(c.index)-1)] }
+func (c *cache) second(sum uint64) *uint16 { return &c.index[sum>>32&uint64(len(c.index)-1)] }
 
 // find returns the entry of a spelling, nil for none.
 func (c *cache) find(text []byte, sum uint64) *Known {
-	if len(c.sets) == 0 {
+	if len(c.known) == 0 {
 		return nil
 	}
-	set := c.set(sum)
-	if k := &set[0]; string(k.text[:k.n]) == string(text) {
+	if k := &c.known[*c.first(sum)]; string(k.text[:k.n]) == string(text) {
 		return k
 	}
-	if k := &set[1]; string(k.text[:k.n]) == string(text) {
+	if k := &c.known[*c.second(sum)]; string(k.text[:k.n]) == string(text) {
 		return k
 	}
 	return nil
@@ -73,37 +77,42 @@ func (c *cache) find(text []byte, sum uint64) *Known {
 // put makes an entry for a spelling that find does not find, at most maxText
 // bytes long. What find and put returned before may be another's now.
 func (c *cache) put(text []byte, sum uint64, a Addr, out []byte) *Known {
-	if c.displaced >= len(c.sets) && 2*len(c.sets) < maxEntries {
-		c.grow()
+	if c.next == len(c.known) {
+		if c.next = 0; len(c.known) < maxEntries {
+			c.grow()
+		}
 	}
-	set := c.set(sum)
-	if set[1].n > 0 {
-		c.displaced++
+	*c.place(sum) = uint16(c.next)
+	k := &c.known[c.next]
+	c.next++
+	k.set(text, a, out)
+	return k
+}
+
+// place returns the place for a new entry.
+func (c *cache) place(sum uint64) *uint16 {
+	p := c.first(sum)
+	if k := &c.known[*p]; k.n > 0 && c.first(Sum(k.text[:k.n])) == p {
+		return c.second(sum) // the first one is taken
 	}
-	set[1] = set[0]
-	set[0].set(text, a, out)
-	return &set[0]
+	return p
 }
 
 // grow takes less than a millisecond.
 func (c *cache) grow() {
-	old := c.sets
-	c.sets = make([][2]Known, max(minEntries/2, 2*len(old)))
-	c.displaced = 0
+	old := c.known
+	c.known = make([]Known, max(minEntries, 2*len(old)))
+	c.index = make([]uint16, indexFactor*len(c.known))
 	for i := range old {
-		for j := range old[i] {
-			if k := &old[i][j]; k.n > 0 {
-				c.set(Sum(k.text[:k.n]))[j] = *k // its neighbour lies at the other place, if not in another set
-			}
-		}
+		c.known[i] = old[i]
+		*c.place(Sum(old[i].text[:old[i].n])) = uint16(i)
 	}
+	c.next = len(old)
 }
 
 // Prefetch has what is known of the address with this Sum brought near.
 func (c *Cipher) Prefetch(sum uint64) {
-	if len(c.cache.sets) > 0 {
-		set := c.cache.set(sum)
-		machine.Prefetch(&set[0])
-		machine.Prefetch(&set[1])
+	if c := &c.cache; len(c.known) > 0 {
+		machine.Prefetch(&c.known[*c.first(sum)])
 	}
 }
