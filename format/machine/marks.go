@@ -9,7 +9,7 @@ import "bytes"
 // in one pass with the line's end.
 type Marks struct {
 	Blank  int                  // -1 for not in the first 64 bytes
-	N      int                  // quotes, MaxQuotes+1 for more
+	N      int                  // quotes, MaxQuotes+1 for more; then Blank is not told
 	Quotes [MaxQuotes + 4]int32 // the first N
 }
 
@@ -19,11 +19,21 @@ const MaxQuotes = 16
 // Cut returns the first line of data, which has a newline, and what follows it.
 func (m *Marks) Cut(data []byte) (line, rest []byte) {
 	end := m.find(data)
-	if end < 0 {
+	switch end {
+	case isNearEnd:
 		end = m.findPlain(data)
+	case hasMany:
+		m.N = MaxQuotes + 1
+		end = bytes.IndexByte(data, '\n')
 	}
 	return data[:end], data[end+1:]
 }
+
+// What find returns where it cannot tell where the line ends.
+const (
+	isNearEnd = -1
+	hasMany   = -2 // quotes
+)
 
 // findPlain returns where the first line of data ends.
 func (m *Marks) findPlain(data []byte) int {

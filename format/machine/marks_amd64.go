@@ -4,11 +4,11 @@ import "golang.org/x/sys/cpu"
 
 var hasVectors = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
 
-// find is findPlain, 64 bytes at a time. It returns -1 where it cannot tell: for
-// what stands within 64 bytes of the end of data, and for many quotes.
+// find is findPlain, 64 bytes at a time. It cannot tell of what stands within 64
+// bytes of the end of data.
 func (m *Marks) find(data []byte) int {
 	if !hasVectors {
-		return -1
+		return isNearEnd
 	}
 	return findMarks(data, m)
 }

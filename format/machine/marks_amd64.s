@@ -15,7 +15,7 @@
 	POPCNTQ AX, R12           \
 	ADDQ    R9, R12           \
 	CMPQ    R12, $const_MaxQuotes \
-	JGT     none              \
+	JGT     many              \
 	NEXT(0)                   \
 	NEXT(4)                   \
 	NEXT(8)                   \
@@ -82,7 +82,12 @@ block:
 
 none:
 	VZEROUPPER
-	MOVQ $-1, ret+32(FP)
+	MOVQ $const_isNearEnd, ret+32(FP)
+	RET
+
+many:
+	VZEROUPPER
+	MOVQ $const_hasMany, ret+32(FP)
 	RET
 
 last:
