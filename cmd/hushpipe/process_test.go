@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // logger is a hushpipe filter as httpd runs it: stdin is a pipe, stderr goes to
@@ -210,7 +211,14 @@ func TestNeverUsableDirectory(t *testing.T) {
 	l.write("192.0.2.1", "/one")
 	l.write("192.0.2.1", "/two")
 	await(t, func() bool { return strings.Contains(l.said.String(), "lines wait in memory") }, "the message")
+	stdin, err := os.Open(fmt.Sprintf("/proc/%d/fd/0", l.cmd.Process.Pid))
+	require.NoError(t, err)
+	defer stdin.Close()
 	l.stdin.Close()
+	await(t, func() bool {
+		there, err := unix.IoctlGetInt(int(stdin.Fd()), unix.TIOCINQ)
+		return err == nil && there == 0
+	}, "the lines to be taken out of the pipe, which nobody will read again")
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
 	require.Contains(t, l.said.String(), "hushpipe: 2 lines lost: the disk was full or did not answer\n")
