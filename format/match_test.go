@@ -77,6 +77,7 @@ func newParser(t testing.TB, spec string) Parser {
 const (
 	refTime   = `(\[\d\d/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60) [+-]\d{4}\])`
 	refValue  = `((?:[^"\\]|\\.)*)`
+	refBefore = `((?:[^"\\]|\\.)*\\?)` // a backslash at its end escapes no quote
 	refNumber = `(-?\d{1,20}|-)`
 	refCommon = ` ` + refTime + ` "` + refValue + `" ` + refNumber + ` ` + refNumber
 	refTail   = ` "` + refValue + `" "` + refValue + `"`
@@ -96,7 +97,7 @@ var (
 func init() {
 	for _, format := range []string{"combined", "common", "vhost_combined", "vhost_common"} {
 		refPatterns[format] = [2]*regexp.Regexp{
-			refPattern(format, refValue),
+			refPattern(format, refBefore),
 			refPattern(format, `((?:[^"\\]|\\.)* "")`), // an empty user
 		}
 	}
@@ -181,6 +182,7 @@ func FuzzNamed(f *testing.F) {
 		`[::1]:443 2001:db8::1 ident a b [29/Feb/2024:06:46:00 +0000] "GET / HTTP/1.1" 200 5`,
 		`2001:db8::80 - john doe [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1" 200 5`,
 		`a  - "" [30/Feb/2026:06:46:00 +0000] "" - -` + "\r",
+		` 0 \ [01/May/2026:06:46:00 +0000] "" 0 0`,
 		`a - - [ 1/May/2026:06:46:00 +0000] "" 0 0`, // mod_log_config.c pads with a zero
 	} {
 		f.Add([]byte(s))
