@@ -85,8 +85,8 @@ type Filter struct {
 	guard   guard
 	match   rooms.Match
 	clean   cleanTexts
-	ahead   lookahead
-	marks   machine.Marks  // of the line that is looked at
+	line    format.Line    // that is treated
+	marks   machine.Marks  // of it
 	glancer format.Glancer // the parser, where it is one
 	scratch []byte         // of format.Target
 
@@ -209,9 +209,11 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 }
 
 // treat appends one line to its day's part of b.
-func (f *Filter) treat(b *Batch, l *parsed) {
+func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
-	if !l.known {
+	l := &f.line
+	known, line := f.parse(line, l)
+	if !known {
 		f.stats.Malformed++
 		if _, fate := f.cal.Place(l.Day, l.HasDay); fate == Expire {
 			f.stats.Expired++
@@ -244,13 +246,13 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
-	if !l.known {
-		part.Lines = append(f.guard.appendRedacted(part.Lines, l.text, f.cfg.Redact, brokenText, true), '\n')
+	if !known {
+		part.Lines = append(f.guard.appendRedacted(part.Lines, line, f.cfg.Redact, brokenText, true), '\n')
 		return
 	}
-	part.Lines = f.appendLine(part.Lines, l)
+	part.Lines = f.appendLine(part.Lines, line)
 	if f.hasher != nil && f.who != nil && l.Status < 400 {
-		if hash := f.room(l); hash != nil {
+		if hash := f.room(line); hash != nil {
 			if f.cfg.Untold {
 				part = b.part(d, false) // also of an expired day
 			}
@@ -261,41 +263,45 @@ func (f *Filter) treat(b *Batch, l *parsed) {
 
 // appendLine appends a line of a known format with its newline, field by field,
 // and notes who is counted, and what is known of the request.
-func (f *Filter) appendLine(dst []byte, l *parsed) []byte {
+func (f *Filter) appendLine(dst, line []byte) []byte {
 	f.who, f.request = nil, nil
-	line, fields, at := l.text[:len(l.text)+1], l.Fields, 0
-	for i := range l.parts[:len(fields)] {
-		field, text, sum := &fields[i], l.parts[i].text, l.parts[i].sum
-		if field.Kind == format.Client {
+	line, at := line[:len(line)+1], 0
+	fields, counted := f.line.Fields, f.line.Client
+	for i := range fields {
+		field := &fields[i]
+		text := line[field.Start:field.End]
+		switch field.Kind {
+		case format.Plain:
+			continue // it goes with the next literal
+		case format.Client:
 			if field.Start > at {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
 			var who *pseudonym.Known
-			if dst, who = f.appendClient(dst, field, text, sum); i == l.Client {
+			if dst, who = f.appendClient(dst, field, text); i == counted {
 				f.counts(who)
 			}
 			continue
-		}
-		if field.Kind == format.UserAgent {
-			if f.who != nil && f.clean.isAt(f.who.Agent, field.Kind, text) {
-				continue // it goes with the next literal
-			}
-			sum = textSum(field.Kind, text)
-		}
-		if sum != 0 {
-			if t := f.clean.find(text, sum); t != nil {
-				f.note(t)
+		case format.UserAgent:
+			if f.who != nil && f.clean.isAt(f.who.Agent, format.UserAgent, text) {
 				continue // it goes as well
 			}
 		}
-		if field.Kind == format.Plain || len(text) == 1 && text[0] == '-' {
+		if len(text) == 1 && text[0] == '-' {
 			continue // and so does it
+		}
+		sum := textSum(field.Kind, text)
+		if sum != 0 {
+			if t := f.clean.find(text, sum); t != nil {
+				f.note(t)
+				continue
+			}
 		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
 		start := len(dst)
-		dst = f.appendField(dst, field, text, i == l.Client)
+		dst = f.appendField(dst, field, text, i == counted)
 		if sum != 0 && bytes.Equal(dst[start:], text) {
 			t := f.clean.put(text, sum)
 			if f.request == t {
@@ -321,7 +327,8 @@ func (f *Filter) note(t *cleanText) {
 }
 
 // appendClient appends a field that holds one client.
-func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, sum uint64) ([]byte, *pseudonym.Known) {
+func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte) ([]byte, *pseudonym.Known) {
+	sum := pseudonym.Sum(text)
 	if !field.Bare {
 		return f.guard.appendClient(dst, text, sum)
 	}
@@ -362,14 +369,15 @@ func (f *Filter) counts(who *pseudonym.Known) {
 
 // room returns the hash of the room that a line's target names, valid until the
 // next call; nil for none.
-func (f *Filter) room(l *parsed) (hash *[20]byte) {
+func (f *Filter) room(line []byte) (hash *[20]byte) {
+	l := &f.line
 	target, request := l.Target, f.request
 	if l.Request >= 0 {
 		if request != nil && request.alone {
 			return request.hashOf()
 		}
 		r := &l.Fields[l.Request]
-		target, f.scratch = format.Target(l.text[r.Start:r.End], f.scratch)
+		target, f.scratch = format.Target(line[r.Start:r.End], f.scratch)
 	}
 	if len(target) == 0 {
 		return nil

@@ -214,7 +214,7 @@ func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 			ok = false // as treatSome has it
 		}
 	}()
-	l := &f.ahead.lines[0].Line
+	l := &f.line
 	known, _ := f.parse(line, l)
 	if p = last; p.day == 0 || p.date != l.Day || p.dated != l.HasDay {
 		p = placed{date: l.Day, dated: l.HasDay}

@@ -160,7 +160,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 // out and counted; it must not end the process and come back with the next.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
 	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
-	for len(lines) > 0 || !f.ahead.isEmpty() {
+	for len(lines) > 0 {
 		lines = f.treatSome(b, lines)
 	}
 }
@@ -172,20 +172,12 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			f.stats.Failed++
 		}
 	}()
-	for {
-		for !f.ahead.isEmpty() {
-			f.treat(b, f.ahead.next())
-		}
-		f.ahead.reset()
-		for len(rest) > 0 && !f.ahead.isFull() {
-			var line []byte
-			line, rest = f.marks.Cut(rest)
-			f.lookAt(line)
-		}
-		if f.ahead.isEmpty() {
-			return rest
-		}
+	for len(rest) > 0 {
+		var line []byte
+		line, rest = f.marks.Cut(rest)
+		f.treat(b, line)
 	}
+	return rest
 }
 
 // cutLine returns the beginning of a line that is longer than maxLine. What
