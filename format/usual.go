@@ -183,13 +183,17 @@ func (c *clfReader) isUsualHead(b *[usualHead]byte) bool {
 	return binary.LittleEndian.Uint32(b[:]) == dashes && b[4] == ' ' && b[usualHead-1] == ' ' && c.isLast((*[bracketedCLF]byte)(b[5:]))
 }
 
-// isLast tells whether b is the time in brackets that is remembered.
+// isLast tells whether b is the time in brackets that is remembered, perhaps
+// another second of its minute.
 func (c *clfReader) isLast(b *[bracketedCLF]byte) bool {
-	// Four words cover it.
-	return binary.LittleEndian.Uint64(b[20:]) == binary.LittleEndian.Uint64(c.last[20:]) &&
-		binary.LittleEndian.Uint64(b[12:]) == binary.LittleEndian.Uint64(c.last[12:]) &&
+	const seconds = len("[22/Nov/2026:06:46:")
+	// Four words cover it. One ends with the tens, one begins with the ones.
+	const tens, ones = seconds - 7, seconds + 1
+	return (binary.LittleEndian.Uint64(b[ones:])^binary.LittleEndian.Uint64(c.last[ones:]))>>8 == 0 &&
+		(binary.LittleEndian.Uint64(b[tens:])^binary.LittleEndian.Uint64(c.last[tens:]))<<8 == 0 &&
 		binary.LittleEndian.Uint64(b[8:]) == binary.LittleEndian.Uint64(c.last[8:]) &&
-		binary.LittleEndian.Uint64(b[:]) == binary.LittleEndian.Uint64(c.last[:])
+		binary.LittleEndian.Uint64(b[:]) == binary.LittleEndian.Uint64(c.last[:]) &&
+		b[seconds]-'0' <= 5 && b[seconds+1]-'0' <= 9
 }
 
 // findHost returns where the client and the user stand in what comes before the
