@@ -41,11 +41,17 @@ func (b *Batch) Reset() {
 
 // part returns the part for d's lines.
 func (b *Batch) part(d *day, single bool) *Part {
-	switch {
-	case d.batch == b && d.seq == b.seq:
-	case single && len(b.Parts) > 0:
+	if d.batch != b || d.seq != b.seq {
+		b.take(d, single)
+	}
+	return &b.Parts[d.part]
+}
+
+// take finds the part for d's lines, or begins one.
+func (b *Batch) take(d *day, single bool) {
+	if single && len(b.Parts) > 0 {
 		d.batch, d.seq, d.part = b, b.seq, 0
-	default:
+	} else {
 		d.batch, d.seq, d.part = b, b.seq, len(b.Parts)
 		if len(b.Parts) < cap(b.Parts) {
 			b.Parts = b.Parts[:d.part+1]
@@ -58,7 +64,6 @@ func (b *Batch) part(d *day, single bool) *Part {
 			p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
 		}
 	}
-	return &b.Parts[d.part]
 }
 
 // records returns a batch of b's records alone, nil where there are none.

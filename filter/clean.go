@@ -75,18 +75,17 @@ func (c *cleanTexts) second(sum uint64) *uint16 { return &c.index[sum>>24%cleanI
 // at returns what the index tells of.
 func (c *cleanTexts) at(place *uint16) *cleanText { return &c.texts[*place%cleanMax] }
 
-// find returns what is known of the text that has a textSum, nil for nothing.
-func (c *cleanTexts) find(text []byte, sum uint64) *cleanText {
+// find returns what is known of a text of a kind, nil for nothing, and its textSum.
+func (c *cleanTexts) find(kind format.Kind, text []byte) (*cleanText, uint64) {
+	sum := textSum(kind, text)
 	t := c.at(c.first(sum))
 	if t.sum != sum {
-		if t = c.at(c.second(sum)); t.sum != sum {
-			return nil
-		}
+		t = c.at(c.second(sum))
 	}
-	if !machine.Equal(t.text[:t.len], text) {
-		return nil
+	if t.sum != sum || sum == 0 || !machine.Equal(t.text[:t.len], text) {
+		return nil, sum
 	}
-	return t
+	return t, sum
 }
 
 // isAt reports whether a text of a kind lies at a place.

@@ -8,17 +8,15 @@ import (
 
 // appendClient appends the pseudonym of a client field: an address, with or
 // without brackets, port and zone, or a host name. Anything that is no address
-// counts as a name and is never passed through; "-" and nothing stay. sum is the
-// pseudonym.Sum of v. It returns who it is, nil for nobody, valid until the next
-// call.
-func (g *guard) appendClient(dst, v []byte, sum uint64) ([]byte, *pseudonym.Known) {
+// counts as a name and is never passed through; "-" and nothing stay. It returns
+// who it is, nil for nobody, valid until the next call.
+func (g *guard) appendClient(dst, v []byte) ([]byte, *pseudonym.Known) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
 	}
-	dst, who := g.cipher.AppendText(dst, v, sum)
+	dst, who := g.cipher.AppendText(dst, v)
 	if who == nil {
-		bare := bareAddr(v)
-		dst, who = g.cipher.AppendText(dst, bare, pseudonym.Sum(bare))
+		dst, who = g.cipher.AppendText(dst, bareAddr(v))
 	}
 	if who == nil {
 		g.named = pseudonym.Known{Addr: g.cipher.NameAddr(v)}
@@ -89,7 +87,7 @@ func (g *guard) appendElement(dst, elem []byte) ([]byte, *pseudonym.Known) {
 		n = wrappingEnd(elem[start:end])
 	}
 	dst = append(dst, elem[:start]...)
-	dst, c := g.appendClient(dst, elem[start:end], pseudonym.Sum(elem[start:end]))
+	dst, c := g.appendClient(dst, elem[start:end])
 	return append(dst, elem[end:]...), c
 }
 

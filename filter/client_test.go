@@ -45,7 +45,7 @@ func TestClient(t *testing.T) {
 	} {
 		c := testCipher(t, "ipcrypt")
 		g := guard{cipher: c}
-		got, who := g.appendClient([]byte("x "), []byte(test.text), pseudonym.Sum([]byte(test.text)))
+		got, who := g.appendClient([]byte("x "), []byte(test.text))
 		assert.Equal(t, "x "+expand(t, c, test.want), string(got), test.text)
 		assert.Equal(t, test.text != "" && test.text != "-", who != nil, test.text)
 	}
@@ -55,7 +55,7 @@ func TestClient(t *testing.T) {
 func TestClientCounted(t *testing.T) {
 	g := guard{cipher: testCipher(t, "mask=0/0")}
 	address := func(text string) pseudonym.Addr {
-		_, who := g.appendClient(nil, []byte(text), pseudonym.Sum([]byte(text)))
+		_, who := g.appendClient(nil, []byte(text))
 		return who.Addr
 	}
 	assert.Equal(t, address("192.0.2.1"), address("::ffff:192.0.2.1"))

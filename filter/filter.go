@@ -7,7 +7,6 @@ package filter
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -193,11 +192,15 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 	return sums
 }
 
-// parse finds the fields of the line that marks.Cut returned, or at least its
-// date. What is left of a line that is too long is returned.
+// glance finds the fields of the line that marks.Cut returned, if it is a usual one.
+func (f *Filter) glance(line []byte, out *format.Line) bool {
+	return f.glancer != nil && len(line) <= maxLine && f.glancer.Glance(line, &f.marks, out)
+}
+
+// parse finds the fields of a line, or at least its date. What is left of a line
+// that is too long is returned.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
-	if len(line) <= maxLine && (f.glancer != nil && f.glancer.Glance(line, &f.marks, out) ||
-		f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields)) {
+	if len(line) <= maxLine && f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields) {
 		return true, line
 	}
 	if len(line) > maxLine {
@@ -212,7 +215,10 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
 	l := &f.line
-	known, line := f.parse(line, l)
+	known := f.glance(line, l)
+	if !known {
+		known, line = f.parse(line, l)
+	}
 	if !known {
 		f.stats.Malformed++
 		if _, fate := f.cal.Place(l.Day, l.HasDay); fate == Expire {
@@ -278,8 +284,13 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
-			var who *pseudonym.Known
-			if dst, who = f.appendClient(dst, field, text); i == counted {
+			who := f.guard.cipher.Find(text)
+			if who != nil && !field.Bare {
+				dst = who.AppendTo(dst)
+			} else {
+				dst, who = f.appendClient(dst, field, text)
+			}
+			if i == counted {
 				f.counts(who)
 			}
 			continue
@@ -291,12 +302,10 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 		if len(text) == 1 && text[0] == '-' {
 			continue // and so does it
 		}
-		sum := textSum(field.Kind, text)
-		if sum != 0 {
-			if t := f.clean.find(text, sum); t != nil {
-				f.note(t)
-				continue
-			}
+		t, sum := f.clean.find(field.Kind, text)
+		if t != nil {
+			f.note(t)
+			continue
 		}
 		dst = append(dst, line[at:field.Start]...)
 		at = field.End
@@ -328,11 +337,10 @@ func (f *Filter) note(t *cleanText) {
 
 // appendClient appends a field that holds one client.
 func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte) ([]byte, *pseudonym.Known) {
-	sum := pseudonym.Sum(text)
 	if !field.Bare {
-		return f.guard.appendClient(dst, text, sum)
+		return f.guard.appendClient(dst, text)
 	}
-	dst, who := f.guard.appendClient(append(dst, '"'), text, sum)
+	dst, who := f.guard.appendClient(append(dst, '"'), text)
 	return append(dst, '"'), who
 }
 
@@ -403,7 +411,7 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	// counted just before.
 	key := max(binary.LittleEndian.Uint64(room[:]), 1)
 	note := f.who.Addr == f.addr // else the entry is another's by now
-	if note && slices.Contains(f.who.Notes[:], key) {
+	if notes := &f.who.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return
 	}
 	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))

@@ -215,7 +215,10 @@ func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 		}
 	}()
 	l := &f.line
-	known, _ := f.parse(line, l)
+	known := f.glance(line, l)
+	if !known {
+		known, _ = f.parse(line, l)
+	}
 	if p = last; p.day == 0 || p.date != l.Day || p.dated != l.HasDay {
 		p = placed{date: l.Day, dated: l.HasDay}
 		p.day, p.fate = f.cal.Place(p.date, p.dated)

@@ -27,8 +27,9 @@ type Known struct {
 	out  [maxText]byte
 }
 
-// appendTo copies all of the field: a copy of a known length needs no branch.
-func (k *Known) appendTo(dst []byte) []byte {
+// AppendTo appends what the mode makes of the address.
+func (k *Known) AppendTo(dst []byte) []byte {
+	// All of the field is copied: a copy of a known length needs no branch.
 	n := len(dst)
 	dst = slices.Grow(dst, maxText)
 	*(*[maxText]byte)(dst[n : n+maxText]) = k.out
@@ -41,9 +42,19 @@ func (k *Known) set(text []byte, a Addr, out []byte) {
 	copy(k.out[:], out)
 }
 
-// Sum is the hash of an address as text, for AppendText and Prefetch. It is
-// no secret: who has many addresses share a place makes us compute, as new ones do.
-func Sum(text []byte) uint64 { return xxhash.Sum64(text) }
+// sumOf is the hash of an address as text. It is no secret: who has many addresses
+// share a place makes us compute, as new ones do.
+func sumOf(text []byte) uint64 {
+	// The first and the last eight bytes are all of an IPv4 address. For as many bytes
+	// each time, the hash has no branches that nobody can predict.
+	if n := len(text); n >= 8 && n <= 16 {
+		var b [16]byte
+		copy(b[:8], text)
+		copy(b[8:], text[n-8:])
+		return xxhash.Sum64(b[:])
+	}
+	return xxhash.Sum64(text)
+}
 
 // cache remembers the pseudonyms of recent addresses, each by its spelling. It
 // grows by doubling until the oldest entry makes room for a new one. Where an entry
@@ -61,14 +72,15 @@ func (c *cache) first(sum uint64) *uint16  { return &c.index[sum&uint64(len(c.in
 func (c *cache) second(sum uint64) *uint16 { return &c.index[sum>>32&uint64(len(c.index)-1)] }
 
 // find returns the entry of a spelling, nil for none.
-func (c *cache) find(text []byte, sum uint64) *Known {
+func (c *cache) find(text []byte) *Known {
 	if len(c.known) == 0 {
 		return nil
 	}
-	if k := &c.known[*c.first(sum)]; string(k.text[:k.n]) == string(text) {
+	sum := sumOf(text)
+	if k := &c.known[*c.first(sum)]; machine.Equal(k.text[:k.n], text) {
 		return k
 	}
-	if k := &c.known[*c.second(sum)]; string(k.text[:k.n]) == string(text) {
+	if k := &c.known[*c.second(sum)]; machine.Equal(k.text[:k.n], text) {
 		return k
 	}
 	return nil
@@ -76,13 +88,13 @@ func (c *cache) find(text []byte, sum uint64) *Known {
 
 // put makes an entry for a spelling that find does not find, at most maxText
 // bytes long. What find and put returned before may be another's now.
-func (c *cache) put(text []byte, sum uint64, a Addr, out []byte) *Known {
+func (c *cache) put(text []byte, a Addr, out []byte) *Known {
 	if c.next == len(c.known) {
 		if c.next = 0; len(c.known) < maxEntries {
 			c.grow()
 		}
 	}
-	*c.place(sum) = uint16(c.next)
+	*c.place(sumOf(text)) = uint16(c.next)
 	k := &c.known[c.next]
 	c.next++
 	k.set(text, a, out)
@@ -92,7 +104,7 @@ func (c *cache) put(text []byte, sum uint64, a Addr, out []byte) *Known {
 // place returns the place for a new entry.
 func (c *cache) place(sum uint64) *uint16 {
 	p := c.first(sum)
-	if k := &c.known[*p]; k.n > 0 && c.first(Sum(k.text[:k.n])) == p {
+	if k := &c.known[*p]; k.n > 0 && c.first(sumOf(k.text[:k.n])) == p {
 		return c.second(sum) // the first one is taken
 	}
 	return p
@@ -105,14 +117,7 @@ func (c *cache) grow() {
 	c.index = make([]uint16, indexFactor*len(c.known))
 	for i := range old {
 		c.known[i] = old[i]
-		*c.place(Sum(old[i].text[:old[i].n])) = uint16(i)
+		*c.place(sumOf(old[i].text[:old[i].n])) = uint16(i)
 	}
 	c.next = len(old)
-}
-
-// Prefetch has what is known of the address with this Sum brought near.
-func (c *Cipher) Prefetch(sum uint64) {
-	if c := &c.cache; len(c.known) > 0 {
-		machine.Prefetch(&c.known[*c.first(sum)])
-	}
 }

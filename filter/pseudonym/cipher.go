@@ -54,12 +54,22 @@ func New(key *Key, mode Mode) *Cipher {
 // Format writes the mode alone, for every verb: the cache holds addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
+// Find returns what is known of an address as text spells it, nil for an address
+// that was not appended lately, and for any other text. It is valid until the next
+// call of AppendText.
+func (c *Cipher) Find(text []byte) *Known {
+	if k := c.cache.find(text); k != nil && k.n > 0 {
+		return k
+	}
+	return nil
+}
+
 // AppendText appends what the mode makes of an address as text spells it, in
 // the forms of ParseAddr. What is known of it is valid until the next call, nil
-// for any other text, of which nothing is appended. sum is the Sum of text.
-func (c *Cipher) AppendText(dst, text []byte, sum uint64) ([]byte, *Known) {
-	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
-		return k.appendTo(dst), k
+// for any other text, of which nothing is appended.
+func (c *Cipher) AppendText(dst, text []byte) ([]byte, *Known) {
+	if k := c.Find(text); k != nil {
+		return k.AppendTo(dst), k
 	}
 	a, ok := ParseAddr(text)
 	if !ok {
@@ -71,7 +81,7 @@ func (c *Cipher) AppendText(dst, text []byte, sum uint64) ([]byte, *Known) {
 		c.long = Known{Addr: a}
 		return dst, &c.long
 	}
-	return dst, c.cache.put(text, sum, a, dst[start:])
+	return dst, c.cache.put(text, a, dst[start:])
 }
 
 // AppendAddr appends what the mode makes of the address: an address as text (at

@@ -161,7 +161,7 @@ func TestCache(t *testing.T) {
 	var dst []byte
 	check := func(i int) {
 		var k *Known
-		dst, k = c.AppendText(dst[:0], texts[i], Sum(texts[i]))
+		dst, k = c.AppendText(dst[:0], texts[i])
 		if k == nil || k.Addr != addrs[i] || string(dst) != want[i] || k.Notes[0] != 0 && k.Notes[0] != uint64(i) {
 			require.NotNil(t, k)
 			require.Equal(t, want[i], string(dst), "address %d", i)
@@ -193,13 +193,13 @@ func TestAppendText(t *testing.T) {
 		for range 2 {
 			for _, s := range []string{"0.0.0.0", "::", "192.0.2.1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::ffff:192.0.2.1",
 				"0000:0000:0000:0000:0000:ffff:255.255.255.255"} {
-				out, k := c.AppendText([]byte("x"), []byte(s), Sum([]byte(s)))
+				out, k := c.AppendText([]byte("x"), []byte(s))
 				require.NotNil(t, k, s)
 				require.Equal(t, addr(t, s), k.Addr, s)
 				require.Equal(t, string(c.AppendAddr([]byte("x"), k.Addr)), string(out), s)
 			}
 			for _, s := range []string{"", "-", "host", "192.0.2.1:80", "[::1]", "1.2.3.4.5", strings.Repeat("1", 200)} {
-				out, k := c.AppendText([]byte("x"), []byte(s), Sum([]byte(s)))
+				out, k := c.AppendText([]byte("x"), []byte(s))
 				require.Nil(t, k, s)
 				require.Equal(t, "x", string(out), s)
 			}
@@ -250,13 +250,13 @@ func TestCipherAllocs(t *testing.T) {
 	var text []byte
 	for i := range uint32(200_000) {
 		text = testAddr4(i).AppendTo(text[:0])
-		dst, _ = c.AppendText(dst[:0], text, Sum(text))
+		dst, _ = c.AppendText(dst[:0], text)
 	}
 	i := uint32(1 << 20)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		i++
 		text = testAddr4(i).AppendTo(text[:0])
-		dst, _ = c.AppendText(dst[:0], text, Sum(text))
+		dst, _ = c.AppendText(dst[:0], text)
 	}))
 	require.Equal(t, plainPseudonym(t, testKey(), testAddr4(i)), string(dst))
 }
@@ -272,7 +272,7 @@ func BenchmarkAppendText(b *testing.B) {
 				var dst []byte
 				for i, a := range addrs {
 					texts[i] = a.AppendTo(nil)
-					dst, _ = c.AppendText(dst[:0], texts[i], Sum(texts[i]))
+					dst, _ = c.AppendText(dst[:0], texts[i])
 				}
 				require.Equal(b, string(c.AppendAddr(nil, addrs[len(addrs)-1])), string(dst))
 				b.SetBytes(16)
@@ -280,7 +280,7 @@ func BenchmarkAppendText(b *testing.B) {
 				i := 0
 				for b.Loop() {
 					text := texts[i&(len(addrs)-1)]
-					dst, _ = c.AppendText(dst[:0], text, Sum(text))
+					dst, _ = c.AppendText(dst[:0], text)
 					i++
 				}
 			})

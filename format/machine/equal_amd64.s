@@ -7,14 +7,14 @@
 	PCMPEQB X1, X2 \
 	PAND    X2, X0
 
-// func equal(a, b *byte, n int) bool
+// func equal(a, b []byte) bool
 //
-// Both texts are compared from their ends to their middle, where what is compared
-// overlaps. SSE2 is part of every amd64.
-TEXT ·equal(SB), NOSPLIT, $0-25
-	MOVQ    a+0(FP), SI
-	MOVQ    b+8(FP), DI
-	MOVQ    n+16(FP), CX
+// Texts of up to 256 bytes are compared from their ends to their middle, where what
+// is compared overlaps. SSE2 is part of every amd64.
+TEXT ·equal(SB), NOSPLIT, $0-49
+	MOVQ    a_base+0(FP), SI
+	MOVQ    a_len+8(FP), CX
+	MOVQ    b_base+24(FP), DI
 	CMPQ    CX, $16
 	JLT     upTo15
 	MOVOU   (SI), X0
@@ -33,6 +33,8 @@ TEXT ·equal(SB), NOSPLIT, $0-25
 	BOTH(-48(SI)(CX*1), -48(DI)(CX*1))
 	CMPQ    CX, $128
 	JLE     done
+	CMPQ    CX, $256
+	JGT     long
 	BOTH(64(SI), 64(DI))
 	BOTH(80(SI), 80(DI))
 	BOTH(96(SI), 96(DI))
@@ -45,14 +47,45 @@ TEXT ·equal(SB), NOSPLIT, $0-25
 done:
 	PMOVMSKB X0, AX
 	CMPL     AX, $0xffff
-	SETEQ    ret+24(FP)
+	SETEQ    ret+48(FP)
 	RET
 
 upTo15:
+	CMPQ  CX, $8
+	JLT   upTo7
 	MOVQ  (SI), AX
 	XORQ  (DI), AX
 	MOVQ  -8(SI)(CX*1), BX
 	XORQ  -8(DI)(CX*1), BX
 	ORQ   BX, AX
-	SETEQ ret+24(FP)
+	SETEQ ret+48(FP)
+	RET
+
+upTo7:
+	TESTQ CX, CX
+	JZ    same
+	MOVB  -1(SI)(CX*1), AX
+	CMPB  AX, -1(DI)(CX*1)
+	JNE   differ
+	DECQ  CX
+	JMP   upTo7
+
+long:
+	// The last 16 bytes were compared.
+	BOTH((SI), (DI))
+	PMOVMSKB X0, AX
+	CMPL     AX, $0xffff
+	JNE      differ
+	ADDQ     $16, SI
+	ADDQ     $16, DI
+	SUBQ     $16, CX
+	CMPQ     CX, $16
+	JGT      long
+
+same:
+	MOVB $1, ret+48(FP)
+	RET
+
+differ:
+	MOVB $0, ret+48(FP)
 	RET

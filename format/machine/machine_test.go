@@ -98,8 +98,3 @@ func FuzzEqual(f *testing.F) {
 		require.True(t, Equal(a, bytes.Clone(a)))
 	})
 }
-
-func TestPrefetch(t *testing.T) {
-	Prefetch[int](nil) // no address is wrong
-	Prefetch(new([100]byte))
-}

@@ -1,6 +1,5 @@
-// Package machine holds what is written for the processor and not in Go: to look
-// at many bytes at once, and to tell what will be read. The plain way stands
-// beside it.
+// Package machine holds what is written for the processor and not in Go, to look
+// at many bytes at once. The plain way stands beside it.
 package machine
 
 import "bytes"
