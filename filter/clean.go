@@ -36,13 +36,13 @@ const (
 type cleanText struct {
 	sum   uint64 // 0: no text
 	place uint16 // where it lies
-	hash  [20]byte
 	len   uint8
 	room  roomOf
 	alone bool  // room is what the text as a request line names
 	at    uint8 // of a request, text[at:at+n] is the target that room tells of
 	n     uint8
-	text  [cleanLen]byte
+	text  [cleanLen]byte // most end in the first of the cache lines
+	hash  [20]byte
 }
 
 // roomOf says what a slot knows of the room in a request.
