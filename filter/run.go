@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"time"
 )
 
 const (
 	// readSize is what one read asks for. What it becomes still fits a processor's
 	// cache when it is written.
 	readSize = 256 << 10
+	// away is how long it may take to treat what was read, before a read asks for
+	// less: meanwhile the web server's pipe fills.
+	away = 2 * time.Millisecond
 	// batchSize is what a batch is made of, at most, but for a longer line: after a
 	// kill, one batch can stand twice.
 	batchSize = 64 << 10
@@ -69,13 +73,15 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 	held := 0 // bytes of a line whose end is not read yet
 	var c cutter
 	var batches []*Batch
+	size := readSize
 	for {
 		if !last.isEmpty() && !last.in.Fresh() {
 			if err := last.commit(); err != nil {
 				return err
 			}
 		}
-		n, err := in.Read(buf[held:])
+		n, err := in.Read(buf[held:min(held+size, len(buf))])
+		start := time.Now()
 		last.read += n
 		f.read.Add(uint64(n))
 		lines, rest := c.cut(buf[:held+n], err != nil && !errors.Is(err, ErrStopped))
@@ -90,6 +96,11 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 			lines = lines[n:]
 			b.input = n
 			batches = append(batches, b)
+		}
+		if took := time.Since(start); took > away {
+			size = max(size/2, batchSize)
+		} else if took < away/3 {
+			size = min(2*size, readSize)
 		}
 		if len(batches) > 0 {
 			f.share()
