@@ -103,7 +103,7 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	return measurement{
 		wall: wall,
 		cpu:  time.Duration(used.Utime.Nano() + used.Stime.Nano()),
-		peak: used.Maxrss << 10,
+		peak: int64(used.Maxrss) << 10, // of 32 bits there and 64 here
 	}, nil
 }
 

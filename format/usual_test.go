@@ -245,6 +245,25 @@ func TestGlanceEqualsParseAtEachByte(t *testing.T) {
 	}
 }
 
+// TestGlanceOtherSeconds: the time of the line before is known whatever its
+// seconds, as far as they are some.
+func TestGlanceOtherSeconds(t *testing.T) {
+	const before, after = `192.0.2.1 - - [22/Nov/2026:06:46:`, ` +0000] "GET / HTTP/1.1" 200 5`
+	known, plain := newParser(t, "common"), newParser(t, "common")
+	for _, last := range []string{"00", "59", "60"} {
+		var out Line
+		require.True(t, known.Parse([]byte(before+last+after), &out))
+		for tens := range 256 {
+			for ones := range 256 {
+				line := []byte(before + string([]byte{byte(tens), byte(ones)}) + after)
+				if glance(known.(Glancer), line, &out) {
+					require.True(t, plain.Parse(line, &out), "%q", line)
+				}
+			}
+		}
+	}
+}
+
 func FuzzGlance(f *testing.F) {
 	for _, line := range testdataLines(f) {
 		f.Add(line)

@@ -186,6 +186,22 @@ func TestCache(t *testing.T) {
 	require.Len(t, c.cache.known, maxEntries)
 }
 
+// An equal hash is not enough: of eight to sixteen bytes it is made of the first
+// eight and the last eight.
+func TestFindByAllBytes(t *testing.T) {
+	c := New(testKey(), mode(t, "ipcrypt"))
+	text := []byte("11.11.11.11")
+	_, k := c.AppendText(nil, text)
+	require.NotNil(t, k)
+	require.Same(t, k, c.Find(text))
+	for _, other := range []string{"11.11.11", "11.11.11.11.11"} {
+		require.Equal(t, sumOf(text), sumOf([]byte(other)))
+		require.Nil(t, c.Find([]byte(other)))
+		_, k := c.AppendText(nil, []byte(other))
+		require.Nil(t, k, other)
+	}
+}
+
 // AppendText takes what ParseAddr takes, in every mode, cached or not.
 func TestAppendText(t *testing.T) {
 	for _, m := range []string{"ipcrypt", "pfx", "mask=20/44", "drop", "keep"} {

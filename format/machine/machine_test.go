@@ -73,11 +73,11 @@ func FuzzMarks(f *testing.F) {
 // TestEqual: texts of all lengths that differ in one bit, or nowhere, wherever
 // they stand.
 func TestEqual(t *testing.T) {
-	text := make([]byte, 300)
+	text := make([]byte, 600)
 	for i := range text {
 		text[i] = byte(i * 7)
 	}
-	for n := range 270 {
+	for n := range 560 {
 		a := text[:n]
 		b := append(bytes.Repeat([]byte{'x'}, n%17), a...)[n%17:]
 		require.True(t, Equal(a, b), n)
