@@ -12,7 +12,7 @@ const (
 	// cache when it is written.
 	readSize = 256 << 10
 	// away is how long it may take to treat what was read, before a read asks for
-	// less: meanwhile the web server's pipe fills.
+	// less, as the first one does: meanwhile the web server's pipe fills.
 	away = 2 * time.Millisecond
 	// batchSize is what a batch is made of, at most, but for a longer line: after a
 	// kill, one batch can stand twice.
@@ -73,7 +73,7 @@ func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
 	held := 0 // bytes of a line whose end is not read yet
 	var c cutter
 	var batches []*Batch
-	size := readSize
+	size := batchSize
 	for {
 		if !last.isEmpty() && !last.in.Fresh() {
 			if err := last.commit(); err != nil {
