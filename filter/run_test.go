@@ -171,6 +171,7 @@ func TestCutLine(t *testing.T) {
 // keeper is a Keeper of pieces: Read returns one of them, and Fresh is true
 // where fresh says so.
 type keeper struct {
+	rest   string // of the piece that is read
 	pieces []string
 	fresh  func(read int) bool
 	read   int
@@ -182,12 +183,17 @@ func (k *keeper) Patient() bool { return true }
 func (k *keeper) Fresh() bool { return k.fresh(k.read) }
 
 func (k *keeper) Read(p []byte) (int, error) {
-	if k.read == len(k.pieces) {
-		return 0, io.EOF
+	if k.rest == "" {
+		if k.read == len(k.pieces) {
+			return 0, io.EOF
+		}
+		k.rest = k.pieces[k.read]
+		k.read++
+		*k.log = append(*k.log, "read")
 	}
-	k.read++
-	*k.log = append(*k.log, "read")
-	return copy(p, k.pieces[k.read-1]), nil
+	n := copy(p, k.rest)
+	k.rest = k.rest[n:]
+	return n, nil
 }
 
 func (k *keeper) Commit(n int) error {
