@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -308,3 +310,41 @@ func TestRunCommitsAll(t *testing.T) {
 		}
 	}
 }
+
+// TestRunReadsLessOfWhatIsCostly: the first read is small, and the next ones are as
+// large as their lines are cheap.
+func TestRunReadsLessOfWhatIsCostly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := newConfig(t, "common")
+		slow := &slowParser{Parser: cfg.Parser}
+		cfg.Parser = slow
+		var asked []int
+		in := readerFunc(func(p []byte) (int, error) {
+			asked = append(asked, len(p))
+			if len(asked) == 4 {
+				slow.took = away + time.Millisecond
+			}
+			if len(asked) == 8 {
+				return 0, io.EOF
+			}
+			return copy(p, "line\n"), nil
+		})
+		require.NoError(t, New(cfg, newCalendar()).Run(in, &collector{}))
+		assert.Equal(t, []int{batchSize, 2 * batchSize, readSize, readSize, readSize / 2, batchSize, batchSize, batchSize}, asked)
+	})
+}
+
+// slowParser takes its time for each line.
+type slowParser struct {
+	format.Parser
+	took time.Duration
+}
+
+func (p *slowParser) Parse(line []byte, out *format.Line) bool {
+	time.Sleep(p.took) // of the bubble's clock
+	return p.Parser.Parse(line, out)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
