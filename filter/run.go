@@ -183,9 +183,13 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			f.stats.Failed++
 		}
 	}()
+	f.marks.Begin(rest)
 	for len(rest) > 0 {
 		var line []byte
 		line, rest = f.marks.Cut(rest)
+		if c := f.guard.cipher; c != nil {
+			c.Near(f.marks.Next.Sum) // the client's after this one
+		}
 		f.treat(b, line)
 	}
 	return rest

@@ -4,19 +4,24 @@ package machine
 
 import "bytes"
 
-// Marks are where the first blank and the quotes of a line stand. They are found
-// in one pass with the line's end.
+// Marks are what is found of a line while it is cut off.
 type Marks struct {
-	Blank  int                  // -1 for not in the first 64 bytes
-	N      int                  // quotes, MaxQuotes+1 for more; then Blank is not told
+	First  Word                 // of the line
+	Next   Word                 // the first one of the line behind it
+	N      int                  // quotes, MaxQuotes+1 for more
 	Quotes [MaxQuotes + 4]int32 // the first N
 }
 
 // MaxQuotes is enough for a request line and seven headers.
 const MaxQuotes = 16
 
-// Cut returns the first line of data, which has a newline, and what follows it.
+// Begin comes before the first Cut of data.
+func (m *Marks) Begin(data []byte) { m.Next.find(data) }
+
+// Cut returns the first line of data, which has a newline, and what follows it: the
+// data of the next Cut.
 func (m *Marks) Cut(data []byte) (line, rest []byte) {
+	m.First = m.Next
 	end := m.find(data)
 	switch end {
 	case isNearEnd:
@@ -25,7 +30,9 @@ func (m *Marks) Cut(data []byte) (line, rest []byte) {
 		m.N = MaxQuotes + 1
 		end = bytes.IndexByte(data, '\n')
 	}
-	return data[:end], data[end+1:]
+	line, rest = data[:end], data[end+1:]
+	m.Next.find(rest)
+	return line, rest
 }
 
 // What find returns where it cannot tell where the line ends.
@@ -38,7 +45,6 @@ const (
 func (m *Marks) findPlain(data []byte) int {
 	end := bytes.IndexByte(data, '\n')
 	line := data[:end]
-	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
 	m.N = 0
 	for at := 0; m.N <= MaxQuotes; m.N++ {
 		next := bytes.IndexByte(line[at:], '"')

@@ -1,0 +1,11 @@
+//go:build !amd64
+
+package machine
+
+// Sum is a hash of a text, for this process alone.
+func Sum(text []byte) uint64 { return sumPlain(text) }
+
+func (w *Word) find(data []byte) { w.findPlain(data) }
+
+// Near does nothing here.
+func Near(*byte) {}
