@@ -32,8 +32,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
-	lines := flags.Int("lines", 1_000_000, "")
-	rounds := flags.Int("rounds", 5, "")
+	lines := flags.Int("lines", 4_000_000, "")
+	rounds := flags.Int("rounds", 3, "")
 	if flags.Parse(args) != nil {
 		return 2
 	}
