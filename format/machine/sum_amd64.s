@@ -44,8 +44,9 @@ TEXT ·findWord(SB), NOSPLIT, $0-40
 // sumText leaves in X0 the sum of the CX bytes at SI under the seed at DI. It
 // changes AX, BX, DX, SI and X1 besides.
 //
-// Each 16 bytes are the key of a round of AES. The last ones overlap those before
-// them; two more rounds spread them over the result.
+// Each 16 bytes are the key of a round of AES. One more round stands between them:
+// after a single one, those that follow could cancel what differs. The last ones
+// overlap those before them; two more rounds spread them over the result.
 TEXT sumText<>(SB), NOSPLIT, $0-0
 	VMOVQ CX, X0
 	VPXOR (DI), X0, X0
@@ -55,6 +56,7 @@ TEXT sumText<>(SB), NOSPLIT, $0-0
 
 block:
 	VAESENC (SI), X0, X0
+	VAESENC 16(DI), X0, X0
 	ADDQ    $16, SI
 	CMPQ    SI, DX
 	JCS     block

@@ -2,7 +2,7 @@
 
 package machine
 
-// Sum is a hash of a text, for this process alone.
+// Sum is a hash of a text.
 func Sum(text []byte) uint64 { return sumPlain(text) }
 
 func (w *Word) find(data []byte) { w.findPlain(data) }
