@@ -188,7 +188,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 		var line []byte
 		line, rest = f.marks.Cut(rest)
 		if c := f.guard.cipher; c != nil {
-			c.Near(f.marks.Next.Sum) // the client's after this one
+			c.Near(f.marks.Next.Sum) // what is known of the next client
 		}
 		f.treat(b, line)
 	}
