@@ -284,7 +284,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
-			who := f.guard.cipher.Find(text, f.clientSum(field, text))
+			who := f.guard.cipher.Find(text)
 			if who != nil && !field.Bare {
 				dst = who.AppendTo(dst)
 			} else {
@@ -320,15 +320,6 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 		}
 	}
 	return append(dst, line[at:]...)
-}
-
-// clientSum returns the machine.Sum of a field's text. That of a line's first word is
-// known.
-func (f *Filter) clientSum(field *format.Field, text []byte) uint64 {
-	if first := &f.marks.First; field.Start == 0 && field.End == first.N {
-		return first.Sum
-	}
-	return machine.Sum(text)
 }
 
 // note notes where a text of the line lies: the request for its room, and the user

@@ -195,7 +195,6 @@ type placed struct {
 // each seldom more than once.
 func (f *Filter) findDays(dst []placed, lines []byte) []placed {
 	var last placed
-	f.marks.Begin(lines)
 	for len(lines) > 0 {
 		var line []byte
 		line, lines = f.marks.Cut(lines)

@@ -183,13 +183,9 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			f.stats.Failed++
 		}
 	}()
-	f.marks.Begin(rest)
 	for len(rest) > 0 {
 		var line []byte
 		line, rest = f.marks.Cut(rest)
-		if c := f.guard.cipher; c != nil {
-			c.Near(f.marks.Next.Sum) // what is known of the next client
-		}
 		f.treat(b, line)
 	}
 	return rest

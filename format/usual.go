@@ -107,7 +107,7 @@ func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	quote := int(quotes[0])
 	host, hostEnd := 0, quote-usualHead
 	user, userEnd := hostEnd+len(identless), hostEnd+len(" - -")
-	if hostEnd <= 0 || hostEnd != m.First.N || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
+	if hostEnd <= 0 || hostEnd != m.Blank || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
 		if host, hostEnd, userEnd = p.findHost(line, quote); hostEnd < 0 {
 			return false
 		}

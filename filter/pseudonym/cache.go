@@ -1,7 +1,11 @@
 package pseudonym
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"hushpipe/format/machine"
 )
@@ -40,10 +44,22 @@ func (k *Known) set(text []byte, a Addr, out []byte) {
 	copy(k.out[:], out)
 }
 
+// sumOf is the hash of an address as text. It is no secret: who has many addresses
+// share a place makes us compute, as new ones do.
+func sumOf(text []byte) uint64 {
+	// The first and the last eight bytes are all of an IPv4 address. Multiplied, as
+	// wyhash does it, they need no branches that nobody can predict.
+	if n := len(text); n >= 8 && n <= 16 {
+		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+		high, low := bits.Mul64(first^0xa0761d6478bd642f, last^0xe7037ed1a0b428db)
+		return high ^ low
+	}
+	return xxhash.Sum64(text)
+}
+
 // cache remembers the pseudonyms of recent addresses, each by its spelling. It
 // grows by doubling until the oldest entry makes room for a new one. Where an entry
-// lies stands in the index, at one of two places that the machine.Sum of the spelling
-// gives.
+// lies stands in the index, at one of two places that its hash gives.
 type cache struct {
 	known []Known  // as many as a power of two, none before the first use
 	index []uint16 // indexFactor times as many
@@ -56,18 +72,12 @@ const indexFactor = 4
 func (c *cache) first(sum uint64) *uint16  { return &c.index[sum&uint64(len(c.index)-1)] }
 func (c *cache) second(sum uint64) *uint16 { return &c.index[sum>>32&uint64(len(c.index)-1)] }
 
-// near has the entry of a spelling with that sum fetched from the memory.
-func (c *cache) near(sum uint64) {
-	if len(c.known) > 0 {
-		machine.Near(&c.known[*c.first(sum)].n)
-	}
-}
-
-// find returns the entry of a spelling with that sum, nil for none.
-func (c *cache) find(text []byte, sum uint64) *Known {
+// find returns the entry of a spelling, nil for none.
+func (c *cache) find(text []byte) *Known {
 	if len(c.known) == 0 {
 		return nil
 	}
+	sum := sumOf(text)
 	if k := &c.known[*c.first(sum)]; machine.Equal(k.text[:k.n], text) {
 		return k
 	}
@@ -85,7 +95,7 @@ func (c *cache) put(text []byte, a Addr, out []byte) *Known {
 			c.grow()
 		}
 	}
-	*c.place(machine.Sum(text)) = uint16(c.next)
+	*c.place(sumOf(text)) = uint16(c.next)
 	k := &c.known[c.next]
 	c.next++
 	k.set(text, a, out)
@@ -95,7 +105,7 @@ func (c *cache) put(text []byte, a Addr, out []byte) *Known {
 // place returns the place for a new entry.
 func (c *cache) place(sum uint64) *uint16 {
 	p := c.first(sum)
-	if k := &c.known[*p]; k.n > 0 && c.first(machine.Sum(k.text[:k.n])) == p {
+	if k := &c.known[*p]; k.n > 0 && c.first(sumOf(k.text[:k.n])) == p {
 		return c.second(sum) // the first one is taken
 	}
 	return p
@@ -108,7 +118,7 @@ func (c *cache) grow() {
 	c.index = make([]uint16, indexFactor*len(c.known))
 	for i := range old {
 		c.known[i] = old[i]
-		*c.place(machine.Sum(old[i].text[:old[i].n])) = uint16(i)
+		*c.place(sumOf(old[i].text[:old[i].n])) = uint16(i)
 	}
 	c.next = len(old)
 }

@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-
-	"hushpipe/format/machine"
 )
 
 // Cipher makes the pseudonyms of one day. Within the day one address has one
@@ -56,15 +54,11 @@ func New(key *Key, mode Mode) *Cipher {
 // Format writes the mode alone, for every verb: the cache holds addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
-// Near has what Find may return for a text with that machine.Sum fetched from the
-// memory, while something else is done.
-func (c *Cipher) Near(sum uint64) { c.cache.near(sum) }
-
 // Find returns what is known of an address as text spells it, nil for an address
 // that was not appended lately, and for any other text. It is valid until the next
-// call of AppendText. sum is the machine.Sum of text.
-func (c *Cipher) Find(text []byte, sum uint64) *Known {
-	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
+// call of AppendText.
+func (c *Cipher) Find(text []byte) *Known {
+	if k := c.cache.find(text); k != nil && k.n > 0 {
 		return k
 	}
 	return nil
@@ -74,7 +68,7 @@ func (c *Cipher) Find(text []byte, sum uint64) *Known {
 // the forms of ParseAddr. What is known of it is valid until the next call, nil
 // for any other text, of which nothing is appended.
 func (c *Cipher) AppendText(dst, text []byte) ([]byte, *Known) {
-	if k := c.Find(text, machine.Sum(text)); k != nil {
+	if k := c.Find(text); k != nil {
 		return k.AppendTo(dst), k
 	}
 	a, ok := ParseAddr(text)

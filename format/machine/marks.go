@@ -4,24 +4,19 @@ package machine
 
 import "bytes"
 
-// Marks are what is found of a line while it is cut off.
+// Marks are where the first blank and the quotes of a line stand. They are found
+// in one pass with the line's end.
 type Marks struct {
-	First  Word                 // of the line
-	Next   Word                 // the first one of the line behind it
-	N      int                  // quotes, MaxQuotes+1 for more
+	Blank  int                  // -1 for not in the first 64 bytes
+	N      int                  // quotes, MaxQuotes+1 for more; then Blank is not told
 	Quotes [MaxQuotes + 4]int32 // the first N
 }
 
 // MaxQuotes is enough for a request line and seven headers.
 const MaxQuotes = 16
 
-// Begin comes before the first Cut of data.
-func (m *Marks) Begin(data []byte) { m.Next.find(data) }
-
-// Cut returns the first line of data, which has a newline, and what follows it: the
-// data of the next Cut.
+// Cut returns the first line of data, which has a newline, and what follows it.
 func (m *Marks) Cut(data []byte) (line, rest []byte) {
-	m.First = m.Next
 	end := m.find(data)
 	switch end {
 	case isNearEnd:
@@ -30,9 +25,7 @@ func (m *Marks) Cut(data []byte) (line, rest []byte) {
 		m.N = MaxQuotes + 1
 		end = bytes.IndexByte(data, '\n')
 	}
-	line, rest = data[:end], data[end+1:]
-	m.Next.find(rest)
-	return line, rest
+	return data[:end], data[end+1:]
 }
 
 // What find returns where it cannot tell where the line ends.
@@ -45,6 +38,7 @@ const (
 func (m *Marks) findPlain(data []byte) int {
 	end := bytes.IndexByte(data, '\n')
 	line := data[:end]
+	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
 	m.N = 0
 	for at := 0; m.N <= MaxQuotes; m.N++ {
 		next := bytes.IndexByte(line[at:], '"')

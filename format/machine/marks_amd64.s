@@ -41,12 +41,22 @@ TEXT ·findMarks(SB), NOSPLIT, $0-40
 	XORQ         R9, R9               // quotes so far
 	SUBQ         $64, DX              // the last CX
 	JLT          none
+	MOVL         $0x20, AX
+	VMOVD        AX, X2
+	VPBROADCASTB X2, Y2
 	MOVL         $0x22, AX
 	VMOVD        AX, X0
 	VPBROADCASTB X0, Y0
 	MOVL         $0x0a, AX
 	VMOVD        AX, X1
 	VPBROADCASTB X1, Y1
+
+	VPCMPEQB  (SI), Y2, Y3
+	VPCMPEQB  32(SI), Y2, Y4
+	VPMOVMSKB Y3, R13
+	VPMOVMSKB Y4, AX
+	SHLQ      $32, AX
+	ORQ       AX, R13       // blanks of the first 64 bytes
 
 block:
 	VMOVDQU   (SI)(CX*1), Y2
@@ -85,6 +95,13 @@ last:
 	BZHIQ  R10, AX, AX       // without those of the next line
 	STORE(more2, done2)
 	ADDQ   CX, R10           // where the line ends
+	TZCNTQ R13, AX           // 64 for no blank
+	MOVQ   $-1, BX
+	CMPQ   AX, $64
+	CMOVQEQ BX, AX
+	CMPQ   AX, R10
+	CMOVQGT BX, AX           // it is the next line's
+	MOVQ   AX, Marks_Blank(R8)
 	MOVQ   R9, Marks_N(R8)
 	VZEROUPPER
 	MOVQ   R10, ret+32(FP)
