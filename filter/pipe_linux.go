@@ -77,7 +77,7 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil || own > size/2 {
 		return false
 	}
-	if in.null, err = unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0); err != nil {
+	if in.null = openNull(); in.null < 0 {
 		return false
 	}
 	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -94,6 +94,21 @@ func (in *pipeInput) open(size int) bool {
 	}
 	_, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK)
 	return err == nil
+}
+
+// openNull opens the null device, and returns -1 where there is none: a file may
+// stand in its place, which would keep each line that is written to it.
+func openNull() int {
+	fd, err := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || uint64(st.Rdev) != unix.Mkdev(1, 3) {
+		unix.Close(fd)
+		return -1
+	}
+	return fd
 }
 
 // Read returns what has come since the last one.

@@ -245,19 +245,24 @@ func TestCommandsConfined(t *testing.T) {
 }
 
 // What crashes leaves no core and tells nothing of what was in memory, whatever
-// the environment asks for.
+// the environment asks for, and whatever /dev/null is.
 func TestCrashTellsNothing(t *testing.T) {
-	const noNull = syscall.Signal(0) // stands for SIGQUIT where there is no /dev/null
-	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGTRAP, noNull} {
+	for _, test := range []struct {
+		sig  syscall.Signal
+		null string // commands that take /dev/null away
+	}{
+		{syscall.SIGQUIT, ""}, {syscall.SIGABRT, ""}, {syscall.SIGSEGV, ""}, {syscall.SIGTRAP, ""},
+		{syscall.SIGQUIT, "mount -t tmpfs none /dev; "},
+		{syscall.SIGQUIT, "touch file; mount --bind file /dev/null; "},
+		{syscall.SIGQUIT, "mkfifo fifo; mount --bind fifo /dev/null; "},
+	} {
 		base := t.TempDir()
-		dir := filepath.Join(base, "log")
-		start := []string{"sh", "-c", `ulimit -c unlimited; exec "$0" "$@"`, hushpipeBinary(t), "filter", dir}
-		if sig == noNull {
+		dir, sig := filepath.Join(base, "log"), test.sig
+		start := []string{"sh", "-c", test.null + `ulimit -c unlimited; exec "$0" "$@"`, hushpipeBinary(t), "filter", dir}
+		if test.null != "" {
 			if os.Geteuid() != 0 {
 				continue
 			}
-			sig = syscall.SIGQUIT
-			start[2] = "mount -t tmpfs none /dev; " + start[2]
 			start = append([]string{"unshare", "--mount"}, start...)
 		}
 		cmd := exec.Command(start[0], start[1:]...)
@@ -278,5 +283,8 @@ func TestCrashTellsNothing(t *testing.T) {
 		names, err := filepath.Glob(base + "/*core*")
 		require.NoError(t, err)
 		assert.Empty(t, names, sig)
+		if null, err := os.ReadFile(filepath.Join(base, "file")); err == nil {
+			assert.Empty(t, string(null))
+		}
 	}
 }

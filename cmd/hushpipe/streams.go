@@ -82,16 +82,13 @@ func hasNoReader(f *os.File) bool {
 // value of GOTRACEBACK leaves them out of a fatal signal or a runtime throw
 // (gotraceback in runtime/runtime1.go).
 func messagesOnly(stderr *os.File) *os.File {
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil { // in a chroot, say
-		null, err = os.Open("/") // takes no write either
-	}
+	sink, err := os.Open("/") // takes no write; a file may stand in the place of /dev/null
 	if err != nil {
 		return stderr
 	}
-	defer null.Close()
+	defer sink.Close()
 	fd, err := unix.FcntlInt(stderr.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil || unix.Dup2(int(null.Fd()), int(stderr.Fd())) != nil {
+	if err != nil || unix.Dup2(int(sink.Fd()), int(stderr.Fd())) != nil {
 		return stderr
 	}
 	return os.NewFile(uintptr(fd), stderr.Name())
