@@ -298,6 +298,10 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 			if f.who != nil && f.clean.isAt(f.who.Agent, format.UserAgent, text) {
 				continue // it goes as well
 			}
+		case format.URL, format.Text:
+			if machine.IsSimple(text) {
+				continue // the guard would stop nowhere, see nextStop
+			}
 		}
 		if len(text) == 1 && text[0] == '-' {
 			continue // and so does it

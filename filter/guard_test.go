@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/format/machine"
 )
 
 func TestGuard(t *testing.T) {
@@ -234,6 +236,24 @@ func FuzzGuard(f *testing.F) {
 					t.Fatalf("%s is left of %q: %q", addr, in, out)
 				}
 			}
+		}
+	})
+}
+
+// FuzzSimpleTexts: a text that is passed over as a simple one is what the guard would
+// make of it.
+func FuzzSimpleTexts(f *testing.F) {
+	for _, text := range []string{"https://meet.example.org/Standup", "https://a.example.org:443/", "GET /a HTTP/1.1 fe80:", "\"a\" b.c d:e f.0"} {
+		f.Add([]byte(text))
+	}
+	redact, err := NewRedact(DefaultRedact)
+	require.NoError(f, err)
+	g := guard{cipher: testCipher(f, "drop")}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if machine.IsSimple(text) {
+			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape|stopEqual))
+			require.Equal(t, string(text), string(g.appendURL(nil, text, redact)))
+			require.Equal(t, string(text), string(g.appendText(nil, text, plainText)))
 		}
 	})
 }

@@ -98,3 +98,48 @@ func FuzzEqual(f *testing.F) {
 		require.True(t, Equal(a, bytes.Clone(a)))
 	})
 }
+
+func TestIsSimple(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"https://meet.example.org/Standup", true},
+		{"https://meet.example.org:8443/Standup", false},
+		{"https://www.meet.example.org/Standup", false},
+		{"https://example.org/?room=a", false},
+		{"https://example.org/%41bcdefghij", false},
+		{`https://example.org/\x41bcdefghij`, false},
+		{"https://[2001:db8::1]/a/b/c/d", false},
+		{"https://192.0.2.1/a/b/c/d/e/f", false},
+		{"", false},
+	} {
+		assert.Equal(t, tt.want && hasVectors, IsSimple([]byte(tt.text)), tt.text)
+	}
+
+	// Each byte counts once, wherever it stands in a text of any length.
+	for n := 16; n < 200 && hasVectors; n++ {
+		for at := range n {
+			for _, few := range []struct {
+				c   byte
+				few int
+			}{{'.', 2}, {':', 1}, {'%', 0}, {'\\', 0}, {'=', 0}} {
+				text := bytes.Repeat([]byte{'x'}, n)
+				for i := range few.few + 1 {
+					require.True(t, IsSimple(text), "%q", text)
+					text[(at+7*i)%n] = few.c
+				}
+				require.Equal(t, isSimplePlain(text), IsSimple(text), "%q", text)
+			}
+		}
+	}
+}
+
+// FuzzIsSimple holds the fast way equal to the plain one.
+func FuzzIsSimple(f *testing.F) {
+	f.Add([]byte("https://meet.example.org/Standup"))
+	f.Add([]byte("192.0.2.1 2001:db8::1 %31=b\\x41"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		require.Equal(t, len(text) >= 16 && hasVectors && isSimplePlain(text), IsSimple(text))
+	})
+}

@@ -1,0 +1,8 @@
+package machine
+
+import "bytes"
+
+// isSimplePlain is IsSimple for a text of any length.
+func isSimplePlain(text []byte) bool {
+	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && !bytes.ContainsAny(text, `%\=`)
+}

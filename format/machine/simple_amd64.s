@@ -1,0 +1,88 @@
+#include "textflag.h"
+
+#define ALL(name, bytes) \
+	DATA  name<>+0(SB)/8, $bytes  \
+	DATA  name<>+8(SB)/8, $bytes  \
+	DATA  name<>+16(SB)/8, $bytes \
+	DATA  name<>+24(SB)/8, $bytes \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
+ALL(dots, 0x2e2e2e2e2e2e2e2e)
+ALL(colons, 0x3a3a3a3a3a3a3a3a)
+ALL(percents, 0x2525252525252525)
+ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
+ALL(equals, 0x3d3d3d3d3d3d3d3d)
+
+// LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, and
+// adds to R7 where they are one of the others.
+#define LOOK(R0, R1, R7) \
+	VPCMPEQB  dots<>(SB), R0, R1        \
+	VPMOVMSKB R1, AX                    \
+	VPCMPEQB  colons<>(SB), R0, R1      \
+	VPMOVMSKB R1, BX                    \
+	VPCMPEQB  percents<>(SB), R0, R1    \
+	VPOR      R1, R7, R7                \
+	VPCMPEQB  backslashes<>(SB), R0, R1 \
+	VPOR      R1, R7, R7                \
+	VPCMPEQB  equals<>(SB), R0, R1      \
+	VPOR      R1, R7, R7
+
+// COUNT adds those in AX and BX to R8 and R9.
+#define COUNT \
+	POPCNTL AX, AX \
+	POPCNTL BX, BX \
+	ADDQ    AX, R8 \
+	ADDQ    BX, R9
+
+// func isSimple(text []byte) bool
+//
+// The last block overlaps the one before, whose bytes are counted once.
+TEXT ·isSimple(SB), NOSPLIT, $0-25
+	MOVQ  text_base+0(FP), SI
+	MOVQ  text_len+8(FP), CX
+	XORL  R8, R8                // dots
+	XORL  R9, R9                // colons
+	VPXOR X7, X7, X7
+	LEAQ  -32(SI)(CX*1), DX     // the last block
+	SUBQ  $32, CX
+	JLT   upTo31
+
+block:
+	VMOVDQU (SI), Y0
+	LOOK(Y0, Y1, Y7)
+	COUNT
+	ADDQ    $32, SI
+	SUBQ    $32, CX
+	JGE     block
+	VMOVDQU (DX), Y0
+	LOOK(Y0, Y1, Y7)
+	NEGQ    CX                  // how far it overlaps, 1 to 32
+	SHRXQ   CX, AX, AX
+	SHRXQ   CX, BX, BX
+	COUNT
+
+done:
+	XORL    CX, CX
+	VPTEST  Y7, Y7
+	SETEQ   CX
+	CMPQ    R8, $3
+	SETCS   AX
+	ANDL    AX, CX
+	CMPQ    R9, $2
+	SETCS   AX
+	ANDL    AX, CX
+	MOVB    CX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+upTo31:
+	VMOVDQU (SI), X0
+	LOOK(X0, X1, X7)
+	COUNT
+	VMOVDQU 16(DX), X0
+	LOOK(X0, X1, X7)
+	NEGQ    CX                  // how far it overlaps, 1 to 16
+	SHRXQ   CX, AX, AX
+	SHRXQ   CX, BX, BX
+	COUNT
+	JMP     done
