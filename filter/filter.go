@@ -299,7 +299,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				continue // it goes as well
 			}
 		case format.URL, format.Text:
-			if machine.IsSimple(text) {
+			if machine.IsSimple(text, '=') {
 				continue // the guard would stop nowhere, see nextStop
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/format/machine"
 )
 
 // The leak guard replaces every address that stands in a text, at its
@@ -68,6 +69,9 @@ const (
 func (g *guard) appendText(dst, text []byte, as care) []byte {
 	if as == brokenText {
 		return g.appendBroken(dst, text)
+	}
+	if machine.IsSimple(text, '%') {
+		return append(dst, text...) // there is no stop
 	}
 	at := nextStop(text, 0, stopRun|stopEscape)
 	if bytes.IndexByte(text[at:], '%') >= 0 || bytes.IndexByte(text[at:], '\\') >= 0 {

@@ -250,10 +250,12 @@ func FuzzSimpleTexts(f *testing.F) {
 	require.NoError(f, err)
 	g := guard{cipher: testCipher(f, "drop")}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if machine.IsSimple(text) {
+		if machine.IsSimple(text, '%') {
+			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape))
+		}
+		if machine.IsSimple(text, '=') {
 			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape|stopEqual))
 			require.Equal(t, string(text), string(g.appendURL(nil, text, redact)))
-			require.Equal(t, string(text), string(g.appendText(nil, text, plainText)))
 		}
 	})
 }

@@ -73,9 +73,9 @@ var blank = []byte{' '}
 // what is left through the leak guard. A value ends at the next parameter, in
 // prose at a blank or a quote as well.
 func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool) []byte {
-	kept := 0
+	kept, escaped := 0, bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
 	for i := 0; i < len(text); {
-		eq, width := nextEqual(text[i:])
+		eq, width := nextEqual(text[i:], escaped)
 		if eq < 0 {
 			break
 		}
@@ -94,8 +94,12 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 }
 
 // nextEqual finds the next '=', plain or percent-encoded (a URL in a value of
-// another has its own parameters), and how many bytes it takes.
-func nextEqual(text []byte) (at, width int) {
+// another has its own parameters), and how many bytes it takes. escaped tells
+// whether there may be escapes.
+func nextEqual(text []byte, escaped bool) (at, width int) {
+	if !escaped {
+		return bytes.IndexByte(text, '='), 1
+	}
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '=':

@@ -11,11 +11,10 @@ ALL(dots, 0x2e2e2e2e2e2e2e2e)
 ALL(colons, 0x3a3a3a3a3a3a3a3a)
 ALL(percents, 0x2525252525252525)
 ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
-ALL(equals, 0x3d3d3d3d3d3d3d3d)
 
 // LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, and
-// adds to R7 where they are one of the others.
-#define LOOK(R0, R1, R7) \
+// adds to R7 where they are one of the others, or in R6.
+#define LOOK(R0, R1, R6, R7) \
 	VPCMPEQB  dots<>(SB), R0, R1        \
 	VPMOVMSKB R1, AX                    \
 	VPCMPEQB  colons<>(SB), R0, R1      \
@@ -24,7 +23,7 @@ ALL(equals, 0x3d3d3d3d3d3d3d3d)
 	VPOR      R1, R7, R7                \
 	VPCMPEQB  backslashes<>(SB), R0, R1 \
 	VPOR      R1, R7, R7                \
-	VPCMPEQB  equals<>(SB), R0, R1      \
+	VPCMPEQB  R6, R0, R1                \
 	VPOR      R1, R7, R7
 
 // COUNT adds those in AX and BX to R8 and R9.
@@ -34,28 +33,31 @@ ALL(equals, 0x3d3d3d3d3d3d3d3d)
 	ADDQ    AX, R8 \
 	ADDQ    BX, R9
 
-// func isSimple(text []byte) bool
+// func isSimple(text []byte, other byte) bool
 //
 // The last block overlaps the one before, whose bytes are counted once.
-TEXT ·isSimple(SB), NOSPLIT, $0-25
+TEXT ·isSimple(SB), NOSPLIT, $0-33
 	MOVQ  text_base+0(FP), SI
 	MOVQ  text_len+8(FP), CX
 	XORL  R8, R8                // dots
 	XORL  R9, R9                // colons
 	VPXOR X7, X7, X7
+	MOVBLZX      other+24(FP), AX
+	VMOVD        AX, X6
+	VPBROADCASTB X6, Y6
 	LEAQ  -32(SI)(CX*1), DX     // the last block
 	SUBQ  $32, CX
 	JLT   upTo31
 
 block:
 	VMOVDQU (SI), Y0
-	LOOK(Y0, Y1, Y7)
+	LOOK(Y0, Y1, Y6, Y7)
 	COUNT
 	ADDQ    $32, SI
 	SUBQ    $32, CX
 	JGE     block
 	VMOVDQU (DX), Y0
-	LOOK(Y0, Y1, Y7)
+	LOOK(Y0, Y1, Y6, Y7)
 	NEGQ    CX                  // how far it overlaps, 1 to 32
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
@@ -71,16 +73,16 @@ done:
 	CMPQ    R9, $2
 	SETCS   AX
 	ANDL    AX, CX
-	MOVB    CX, ret+24(FP)
+	MOVB    CX, ret+32(FP)
 	VZEROUPPER
 	RET
 
 upTo31:
 	VMOVDQU (SI), X0
-	LOOK(X0, X1, X7)
+	LOOK(X0, X1, X6, X7)
 	COUNT
 	VMOVDQU 16(DX), X0
-	LOOK(X0, X1, X7)
+	LOOK(X0, X1, X6, X7)
 	NEGQ    CX                  // how far it overlaps, 1 to 16
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
