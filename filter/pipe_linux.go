@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -33,10 +34,15 @@ type pipeInput struct {
 	full  bool // the own pipe can hold no more than what is kept
 	hup   bool // nobody can write to the pipe any more
 
-	mu    sync.Mutex // guards what follows, and the head of the pipe
-	kept  int        // bytes there that were copied, fresh ones included
-	taken int        // bytes that were read and taken out before their Commit
+	mu     sync.Mutex // guards what follows, and the head of the pipe
+	kept   int        // bytes there that were copied, fresh ones included
+	taken  int        // bytes that were read and taken out before their Commit
+	shared bool       // somebody else has taken bytes out
 }
+
+// errShared ends the reading: what a Commit takes out could be bytes that nobody has
+// read.
+var errShared = errors.New("another process reads from this pipe; end one of them")
 
 // newPipeInput returns nil for what is no pipe, and where a pipe cannot be
 // looked into.
@@ -92,7 +98,11 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil {
 		return false
 	}
-	_, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK)
+	// A filter of system calls, as containers have one, answers in any case.
+	if _, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK); err != nil {
+		return false
+	}
+	_, err = unix.Splice(in.fd, nil, in.null, nil, 0, unix.SPLICE_F_NONBLOCK)
 	return err == nil
 }
 
@@ -160,6 +170,9 @@ func (in *pipeInput) Patient() bool {
 func (in *pipeInput) Commit(n int) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.shared {
+		return nil // Read tells it
+	}
 	before := min(n, in.taken)
 	in.taken -= before
 	in.kept -= n - before
@@ -179,7 +192,10 @@ func (in *pipeInput) look() (bool, error) {
 	if err != nil {
 		return false, in.fault("look into", err)
 	}
-	if there <= in.kept {
+	if in.shared = in.shared || there < in.kept; in.shared {
+		return false, in.fault("look into", errShared)
+	}
+	if there == in.kept {
 		return false, nil
 	}
 	// What is kept is copied once more: tee(2) begins at the head.
@@ -218,13 +234,16 @@ func (in *pipeInput) take() error {
 	return in.discard(in.fd, n)
 }
 
-// discard takes n bytes out of a pipe that has them.
+// discard takes n bytes out of a pipe that has them. The caller holds in.mu.
 func (in *pipeInput) discard(fd, n int) error {
 	for n > 0 {
 		m, err := unix.Splice(fd, nil, in.null, nil, n, unix.SPLICE_F_NONBLOCK)
 		switch {
 		case err == unix.EINTR:
-		case err != nil: // EAGAIN: somebody else reads this pipe
+		case err == unix.EAGAIN || err == nil && m == 0: // it is empty
+			in.shared = true
+			return in.fault("commit", errShared)
+		case err != nil:
 			return in.fault("commit", err)
 		default:
 			n -= int(m)

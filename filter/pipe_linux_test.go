@@ -285,15 +285,35 @@ func TestPipeIsIdle(t *testing.T) {
 }
 
 // TestPipeOtherReader: two readers of one pipe get an error instead of waiting
-// for bytes that are gone.
+// for bytes that are gone, and leave alone what nobody has read.
 func TestPipeOtherReader(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	w.WriteString("one\n")
-	in, other := begin(), begin()
-	read(t, in, 100)
-	read(t, other, 100)
-	require.NoError(t, other.Commit(4))
-	assert.ErrorIs(t, in.Commit(4), unix.EAGAIN)
+	for name, then := range map[string]func(t *testing.T, w *os.File, in *pipeInput){
+		"nothing": func(t *testing.T, _ *os.File, in *pipeInput) { require.ErrorIs(t, in.Commit(4), errShared) },
+		"the end": func(t *testing.T, w *os.File, in *pipeInput) {
+			w.Close()
+			require.ErrorIs(t, in.Commit(4), errShared)
+		},
+		"a shorter line": func(t *testing.T, w *os.File, in *pipeInput) {
+			w.WriteString("2\n")
+			_, err := in.Read(make([]byte, 100))
+			require.ErrorIs(t, err, errShared)
+			there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
+			require.NoError(t, err)
+			require.Equal(t, 2, there)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, begin := newPipe(t, 1<<16)
+			w.WriteString("one\n")
+			in, other := begin(), begin()
+			read(t, in, 100)
+			read(t, other, 100)
+			require.NoError(t, other.Commit(4))
+			then(t, w, in)
+			require.True(t, in.shared)
+			require.NoError(t, in.Commit(4))
+		})
+	}
 }
 
 func TestPipeAllocs(t *testing.T) {

@@ -24,7 +24,14 @@ const (
 	exitUsage = 2
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, messagesOnly(os.Stderr))) }
+func main() {
+	stderr, err := messagesOnly(os.Stderr)
+	if err != nil { // too many open files, say
+		fmt.Fprintln(os.Stderr, "hushpipe: take crash reports from stderr:", err)
+		os.Exit(exitFault)
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, stderr))
+}
 
 // run is the whole program. Everything that it says goes through messages.
 func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {

@@ -81,15 +81,18 @@ func hasNoReader(f *os.File) bool {
 // descriptor 2 when a process crashes: addresses and keys may be among them. No
 // value of GOTRACEBACK leaves them out of a fatal signal or a runtime throw
 // (gotraceback in runtime/runtime1.go).
-func messagesOnly(stderr *os.File) *os.File {
-	sink, err := os.Open("/") // takes no write; a file may stand in the place of /dev/null
+func messagesOnly(stderr *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(stderr.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
-		return stderr
+		return nil, err
+	}
+	// The end of a pipe that is read from takes no write. A file may stand in the
+	// place of /dev/null.
+	sink, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
 	}
 	defer sink.Close()
-	fd, err := unix.FcntlInt(stderr.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil || unix.Dup2(int(sink.Fd()), int(stderr.Fd())) != nil {
-		return stderr
-	}
-	return os.NewFile(uintptr(fd), stderr.Name())
+	defer w.Close()
+	return os.NewFile(uintptr(fd), stderr.Name()), unix.Dup2(int(sink.Fd()), int(stderr.Fd()))
 }

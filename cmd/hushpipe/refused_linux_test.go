@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// refusing becomes a program that the kernel refuses a system call, as a filter of
+// a container or of systemd does.
+func refusing() {
+	number, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	runtime.LockOSThread()
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the system call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(number), Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		panic(err)
+	}
+	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0); err != nil {
+		panic(err)
+	}
+	panic(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
+}
+
+// Without a system call that looking into a pipe takes, lines are read as they
+// come.
+func TestRefusedSystemCalls(t *testing.T) {
+	for name, number := range map[string]int{
+		"tee": unix.SYS_TEE, "splice": unix.SYS_SPLICE, "landlock": unix.SYS_LANDLOCK_CREATE_RULESET, "prctl": unix.SYS_PRCTL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			cmd := exec.Command(os.Args[0])
+			cmd.Args = []string{"refusing", fmt.Sprint(number), hushpipeBinary(t), "filter", dir}
+			said := &lockedBuffer{}
+			cmd.Stderr = said
+			stdin, err := cmd.StdinPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			l := &logger{t: t, cmd: cmd, stdin: stdin, said: said}
+			for _, room := range []string{"a", "b", "c"} {
+				l.write("192.0.2.1", "/http-bind?room="+room)
+				await(t, func() bool { return strings.Contains(written(dir), "room="+room) }, "the line")
+			}
+			require.NoError(t, stdin.Close())
+			require.Zero(t, l.wait(), said)
+			assert.Equal(t, 3, strings.Count(written(dir), "\n"))
+			assert.Empty(t, said.String())
+		})
+	}
+}
+
+// Who may open too few files to be rid of crash reports treats no line.
+func TestCrashWithFewFiles(t *testing.T) {
+	read := 0
+	for n := 5; n < 14; n++ {
+		cmd := exec.Command("sh", "-c", `ulimit -n $0; exec "$@"`, fmt.Sprint(n), hushpipeBinary(t), "filter", "--stdout")
+		var out, said lockedBuffer
+		cmd.Stdout, cmd.Stderr = &out, &said
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		ended := make(chan struct{})
+		go func() {
+			cmd.Wait()
+			close(ended)
+		}()
+		stdin.Write([]byte(logLine("192.0.2.1", "/")))
+		await(t, func() bool {
+			select {
+			case <-ended:
+				return true
+			default:
+				return out.String() != ""
+			}
+		}, "the line")
+		cmd.Process.Signal(unix.SIGQUIT)
+		<-ended
+		if out.String() != "" {
+			read++
+			assert.Empty(t, said.String(), "%d files", n)
+		}
+	}
+	assert.NotZero(t, read)
+}
