@@ -49,9 +49,9 @@ func probe() {
 	try("delete", os.Remove(dir+"/b"))
 	try("write to KEYDIR", write(keys+"/a"))
 	try("replace the metrics", errors.Join(write(folder+"/a"), os.Rename(folder+"/a", folder+"/x.prom"), read(folder+"/x.prom")))
-	try("write to /dev/null", write(os.DevNull))
 	try("use another DIR in its place", errors.Join(os.Mkdir(dir+"-new", 0o700), write(dir+"-new/a")))
 
+	try("write to /dev/null", write(os.DevNull))
 	try("make a FIFO", unix.Mkfifo(dir+"/fifo", 0o600))
 	try("write beside KEYDIR", write(filepath.Dir(keys)+"/a"))
 	try("write beside the metrics' directory", write(filepath.Dir(folder)+"/a"))
@@ -93,7 +93,7 @@ func TestConfine(t *testing.T) {
 	assert.Regexp(t, `^confined by landlock, ABI \d+$`, said)
 	var abi int
 	fmt.Sscanf(said, "confined by landlock, ABI %d", &abi)
-	want := "make a FIFO\nwrite beside KEYDIR\nwrite beside the metrics' directory\nmake a directory beside the metrics\nmove a line to the metrics\nread /etc/passwd\nlist /\nmove out of DIR\nexecute\n"
+	want := "write to /dev/null\nmake a FIFO\nwrite beside KEYDIR\nwrite beside the metrics' directory\nmake a directory beside the metrics\nmove a line to the metrics\nread /etc/passwd\nlist /\nmove out of DIR\nexecute\n"
 	if abi >= 4 {
 		want += "connect\n"
 	}

@@ -75,11 +75,19 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 					return err
 				}
 			}
-			job.store.Confined = confine(o.dir, o.keys, o.metrics)
 			if o.stdout {
+				job.store.Confined = confine(o.dir, o.keys, o.metrics)
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
-			return filterToDir(job, stdin, signals, say)
+			if holds(o.dir, stdin) {
+				return fmt.Errorf("stdin: %w", errOwnOutput)
+			}
+			in, err := filter.NewInput(stdin)
+			if err != nil {
+				return fmt.Errorf("read stdin: %w", err)
+			}
+			job.store.Confined = confine(o.dir, o.keys, o.metrics)
+			return filterToDir(job, stdin, in, signals, say)
 		},
 	}
 	o.define(cmd.Flags())
@@ -88,12 +96,8 @@ the lines to daily files in DIR. Keys, journals and room counts lie there too.`,
 }
 
 // filterToDir is the main job.
-func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messages) error {
+func filterToDir(job *job, stdin *os.File, in filter.Input, signals <-chan os.Signal, say *messages) error {
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	in, err := filter.NewInput(stdin)
-	if err != nil {
-		return fmt.Errorf("read stdin: %w", err)
-	}
 	asked := obey(signals, in, job.errorLog)
 	_, job.store.Replays = in.(filter.Keeper)
 	job.store.Urgent = func() bool { return filter.HalfFull(stdin) }
@@ -110,7 +114,7 @@ func filterToDir(job *job, stdin *os.File, signals <-chan os.Signal, say *messag
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
 		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started}
 	})
-	err = f.Run(in, q)
+	err := f.Run(in, q)
 	interrupted := errors.Is(err, filter.ErrStopped)
 	errs := []error{err}
 	if interrupted {

@@ -83,8 +83,8 @@ func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 			return nil, usage("%s: is the same as %s, and can be read only once", f.Name(), twin.Name())
 		}
 		files = append(files, f)
-		if path != "-" && isIn(path, o.dir) {
-			return nil, fmt.Errorf("%s: lies in DIR, where lines are written to: its addresses are pseudonyms already", path)
+		if path != "-" && isIn(path, o.dir) || path == "-" && holds(o.dir, stdin) {
+			return nil, fmt.Errorf("%s: %w", f.Name(), errOwnOutput)
 		}
 	}
 	return files, nil
@@ -103,6 +103,23 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 		}
 	}
 	return nil
+}
+
+var errOwnOutput = errors.New("lies in DIR, where lines are written to: its addresses are pseudonyms already")
+
+// holds reports whether an open file is one of those in dir.
+func holds(dir string, f *os.File) bool {
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return false
+	}
+	entries, _ := os.ReadDir(dir) // comes up again
+	for _, e := range entries {
+		if at, err := e.Info(); err == nil && os.SameFile(st, at) {
+			return true
+		}
+	}
+	return false
 }
 
 // isIn reports whether the file at path lies in dir, links followed.
