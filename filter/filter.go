@@ -300,7 +300,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 			}
 		case format.URL, format.Text:
 			if machine.IsSimple(text, '=') {
-				continue // the guard would stop nowhere, see nextStop
+				continue // no run has more than all of it: nextStop finds nothing
 			}
 		}
 		if len(text) == 1 && text[0] == '-' {

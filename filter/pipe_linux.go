@@ -26,7 +26,8 @@ const pipeSize = 1 << 20
 type pipeInput struct {
 	*plainInput
 	own    [2]int // read end and write end
-	null   int    // /dev/null
+	null   int    // /dev/null, -1 for none
+	bin    []byte // takes its place
 	epoll  int
 	events [2]unix.EpollEvent // scratch of wait
 
@@ -83,9 +84,7 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil || own > size/2 {
 		return false
 	}
-	if in.null = openNull(); in.null < 0 {
-		return false
-	}
+	in.null = openNull()
 	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return false
 	}
@@ -98,12 +97,18 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil {
 		return false
 	}
-	// A filter of system calls, as containers have one, answers in any case.
+	// To copy nothing does nothing, but a container may refuse it.
 	if _, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK); err != nil {
 		return false
 	}
-	_, err = unix.Splice(in.fd, nil, in.null, nil, 0, unix.SPLICE_F_NONBLOCK)
-	return err == nil
+	if _, err = unix.Splice(in.fd, nil, in.null, nil, 0, unix.SPLICE_F_NONBLOCK); in.null >= 0 && err != nil {
+		unix.Close(in.null)
+		in.null = -1
+	}
+	if in.null < 0 {
+		in.bin = make([]byte, 64<<10)
+	}
+	return true
 }
 
 // openNull opens the null device, and returns -1 where there is none: a file may
@@ -173,6 +178,9 @@ func (in *pipeInput) Commit(n int) error {
 	if in.shared {
 		return nil // Read tells it
 	}
+	if _, err := in.there(); err != nil {
+		return err
+	}
 	before := min(n, in.taken)
 	in.taken -= before
 	in.kept -= n - before
@@ -188,18 +196,15 @@ func (in *pipeInput) look() (bool, error) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
-	if err != nil {
-		return false, in.fault("look into", err)
-	}
-	if in.shared = in.shared || there < in.kept; in.shared {
-		return false, in.fault("look into", errShared)
-	}
-	if there == in.kept {
-		return false, nil
+	there, err := in.there()
+	if err != nil || there == in.kept {
+		return false, err
 	}
 	// What is kept is copied once more: tee(2) begins at the head.
 	n, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
+	if err == unix.EAGAIN { // it is empty
+		in.shared, err = true, errShared
+	}
 	if err != nil {
 		return false, in.fault("tee", err)
 	}
@@ -215,6 +220,19 @@ func (in *pipeInput) look() (bool, error) {
 	return true, nil
 }
 
+// there returns how many bytes stand in the pipe: what is kept, and more perhaps.
+// The caller holds in.mu.
+func (in *pipeInput) there() (int, error) {
+	n, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
+	if err == nil && (in.shared || n < in.kept) {
+		in.shared, err = true, errShared
+	}
+	if err != nil {
+		return 0, in.fault("look into", err)
+	}
+	return n, nil
+}
+
 func (in *pipeInput) readOwn(p []byte) (int, error) {
 	n, err := unix.Read(in.own[0], p[:min(len(p), in.fresh)])
 	if err != nil {
@@ -228,6 +246,9 @@ func (in *pipeInput) readOwn(p []byte) (int, error) {
 func (in *pipeInput) take() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if _, err := in.there(); err != nil {
+		return err
+	}
 	n := in.kept
 	in.taken += n
 	in.kept = 0
@@ -237,7 +258,7 @@ func (in *pipeInput) take() error {
 // discard takes n bytes out of a pipe that has them. The caller holds in.mu.
 func (in *pipeInput) discard(fd, n int) error {
 	for n > 0 {
-		m, err := unix.Splice(fd, nil, in.null, nil, n, unix.SPLICE_F_NONBLOCK)
+		m, err := in.drop(fd, n)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN || err == nil && m == 0: // it is empty
@@ -246,10 +267,19 @@ func (in *pipeInput) discard(fd, n int) error {
 		case err != nil:
 			return in.fault("commit", err)
 		default:
-			n -= int(m)
+			n -= m
 		}
 	}
 	return nil
+}
+
+// drop takes up to n bytes out.
+func (in *pipeInput) drop(fd, n int) (int, error) {
+	if in.null < 0 {
+		return unix.Read(fd, in.bin[:min(n, len(in.bin))])
+	}
+	m, err := unix.Splice(fd, nil, in.null, nil, n, unix.SPLICE_F_NONBLOCK)
+	return int(m), err
 }
 
 func (in *pipeInput) keeps() bool {

@@ -289,6 +289,13 @@ func TestPipeIsIdle(t *testing.T) {
 func TestPipeOtherReader(t *testing.T) {
 	for name, then := range map[string]func(t *testing.T, w *os.File, in *pipeInput){
 		"nothing": func(t *testing.T, _ *os.File, in *pipeInput) { require.ErrorIs(t, in.Commit(4), errShared) },
+		"a shorter line, when it commits": func(t *testing.T, w *os.File, in *pipeInput) {
+			w.WriteString("2\n")
+			require.ErrorIs(t, in.Commit(4), errShared)
+			there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
+			require.NoError(t, err)
+			require.Equal(t, 2, there)
+		},
 		"the end": func(t *testing.T, w *os.File, in *pipeInput) {
 			w.Close()
 			require.ErrorIs(t, in.Commit(4), errShared)
@@ -314,6 +321,26 @@ func TestPipeOtherReader(t *testing.T) {
 			require.NoError(t, in.Commit(4))
 		})
 	}
+}
+
+// TestPipeWithoutNull: without a null device, what is committed goes to memory.
+func TestPipeWithoutNull(t *testing.T) {
+	w, begin := newPipe(t, 1<<20)
+	text := strings.Repeat("a line of some length\n", 20_000)
+	w.WriteString(text)
+	in := begin()
+	unix.Close(in.null)
+	in.null, in.bin = -1, make([]byte, 1000)
+	got := ""
+	for len(got) < len(text) {
+		chunk := read(t, in, len(text)/3)
+		require.NoError(t, in.Commit(len(chunk)))
+		got += chunk
+	}
+	require.Equal(t, text, got)
+	there, err := in.there()
+	require.NoError(t, err)
+	require.Zero(t, there)
 }
 
 func TestPipeAllocs(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 func main() {
 	stderr, err := messagesOnly(os.Stderr)
 	if err != nil { // too many open files, say
-		fmt.Fprintln(os.Stderr, "hushpipe: take crash reports from stderr:", err)
+		fmt.Fprintln(os.Stderr, "hushpipe: cannot keep crash reports off stderr:", err)
 		os.Exit(exitFault)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, stderr))

@@ -41,8 +41,8 @@ func refusing() {
 	panic(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
 }
 
-// Without a system call that looking into a pipe takes, lines are read as they
-// come.
+// Without a system call that the main job likes to have, lines are written all the
+// same.
 func TestRefusedSystemCalls(t *testing.T) {
 	for name, number := range map[string]int{
 		"tee": unix.SYS_TEE, "splice": unix.SYS_SPLICE, "landlock": unix.SYS_LANDLOCK_CREATE_RULESET, "prctl": unix.SYS_PRCTL,
@@ -64,7 +64,7 @@ func TestRefusedSystemCalls(t *testing.T) {
 			require.NoError(t, stdin.Close())
 			require.Zero(t, l.wait(), said)
 			assert.Equal(t, 3, strings.Count(written(dir), "\n"))
-			assert.Empty(t, said.String())
+			assert.NotContains(t, said.String(), "not permitted")
 		})
 	}
 }

@@ -105,7 +105,7 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 	return nil
 }
 
-var errOwnOutput = errors.New("lies in DIR, where lines are written to: its addresses are pseudonyms already")
+var errOwnOutput = errors.New("lies in DIR, where lines are written to: move it elsewhere")
 
 // holds reports whether an open file is one of those in dir.
 func holds(dir string, f *os.File) bool {
@@ -113,7 +113,7 @@ func holds(dir string, f *os.File) bool {
 	if err != nil || !st.Mode().IsRegular() {
 		return false
 	}
-	entries, _ := os.ReadDir(dir) // comes up again
+	entries, _ := os.ReadDir(dir) // what cannot be read is told where it is written to
 	for _, e := range entries {
 		if at, err := e.Info(); err == nil && os.SameFile(st, at) {
 			return true

@@ -86,13 +86,13 @@ func messagesOnly(stderr *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The end of a pipe that is read from takes no write. A file may stand in the
+	// A write to the reading end of a pipe is refused (EBADF). A file may stand in the
 	// place of /dev/null.
-	sink, w, err := os.Pipe()
-	if err != nil {
+	var p [2]int
+	if err := unix.Pipe(p[:]); err != nil {
 		return nil, err
 	}
-	defer sink.Close()
-	defer w.Close()
-	return os.NewFile(uintptr(fd), stderr.Name()), unix.Dup2(int(sink.Fd()), int(stderr.Fd()))
+	defer unix.Close(p[0])
+	defer unix.Close(p[1])
+	return os.NewFile(uintptr(fd), stderr.Name()), unix.Dup2(p[0], int(stderr.Fd()))
 }
