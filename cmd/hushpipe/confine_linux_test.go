@@ -268,17 +268,12 @@ func TestCrashTellsNothing(t *testing.T) {
 		cmd := exec.Command(start[0], start[1:]...)
 		cmd.Dir = base
 		cmd.Env = append(os.Environ(), "GOTRACEBACK=crash")
-		said := &lockedBuffer{}
-		cmd.Stderr = said
-		stdin, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		l := &logger{t: t, cmd: cmd, stdin: stdin, said: said}
+		l := startCommand(t, cmd)
 		l.write("192.0.2.1", "/http-bind?room=a")
 		await(t, func() bool { return strings.Contains(written(dir), "room=a") }, "the line")
 		require.NoError(t, cmd.Process.Signal(sig))
 		require.NotZero(t, l.wait())
-		assert.Empty(t, said.String(), sig)
+		assert.Empty(t, l.said.String(), sig)
 		assert.False(t, cmd.ProcessState.Sys().(syscall.WaitStatus).CoreDump(), sig)
 		names, err := filepath.Glob(base + "/*core*")
 		require.NoError(t, err)

@@ -36,6 +36,18 @@ func startLogger(t *testing.T, args ...string) *logger {
 	return l
 }
 
+// startCommand starts a logger in a way of its own.
+func startCommand(t *testing.T, cmd *exec.Cmd) *logger {
+	t.Helper()
+	l := &logger{t: t, cmd: cmd, said: &lockedBuffer{}}
+	cmd.Stderr = l.said
+	var err error
+	l.stdin, err = cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	return l
+}
+
 // write writes one line of now from a client.
 func (l *logger) write(client, target string) {
 	l.t.Helper()

@@ -37,17 +37,17 @@ ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
 //
 // The last block overlaps the one before, whose bytes are counted once.
 TEXT ·isSimple(SB), NOSPLIT, $0-33
-	MOVQ  text_base+0(FP), SI
-	MOVQ  text_len+8(FP), CX
-	XORL  R8, R8                // dots
-	XORL  R9, R9                // colons
-	VPXOR X7, X7, X7
+	MOVQ         text_base+0(FP), SI
+	MOVQ         text_len+8(FP), CX
+	XORL         R8, R8             // dots
+	XORL         R9, R9             // colons
+	VPXOR        X7, X7, X7
 	MOVBLZX      other+24(FP), AX
 	VMOVD        AX, X6
 	VPBROADCASTB X6, Y6
-	LEAQ  -32(SI)(CX*1), DX     // the last block
-	SUBQ  $32, CX
-	JLT   upTo31
+	LEAQ         -32(SI)(CX*1), DX  // the last block
+	SUBQ         $32, CX
+	JLT          upTo31
 
 block:
 	VMOVDQU (SI), Y0
