@@ -2,7 +2,6 @@ package filter
 
 import (
 	"bytes"
-	"hash/maphash"
 
 	"hushpipe/format"
 	"hushpipe/format/machine"
@@ -54,18 +53,13 @@ const (
 	roomSome // hash is its
 )
 
-// textSeed makes the hash of one process useless for another's. The hash is
-// that of the standard library, which AES instructions make: it takes half the
-// time of xxhash for a text of 30 to 200 bytes.
-var textSeed = maphash.MakeSeed()
-
 // textSum is the hash of a text of a kind, 0 for clients, and for a text that is
 // too long, or too short to be worth it.
 func textSum(kind format.Kind, text []byte) uint64 {
 	if kind < format.Text || uint(len(text)-minClean) > cleanLen-minClean {
 		return 0
 	}
-	return maphash.Bytes(textSeed, text)<<4 | uint64(kind)
+	return machine.Sum(text)<<4 | uint64(kind)
 }
 
 // first and second return the places of a text in the index.

@@ -88,6 +88,8 @@ type Filter struct {
 	marks   machine.Marks  // of it
 	glancer format.Glancer // the parser, where it is one
 	scratch []byte         // of format.Target
+	client  ahead          // the line's
+	next    ahead          // the next line's
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
@@ -284,7 +286,11 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
-			who := f.guard.cipher.Find(text)
+			sum := f.client.sum
+			if field.Start > 0 || field.End != f.client.end {
+				sum = machine.Sum(text)
+			}
+			who := f.guard.cipher.Find(text, sum)
 			if who != nil && !field.Bare {
 				dst = who.AppendTo(dst)
 			} else {

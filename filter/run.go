@@ -178,6 +178,7 @@ func (f *Filter) treatLines(b *Batch, lines []byte) {
 
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	rest = lines
+	f.next.end = 0 // of other lines
 	defer func() {
 		if recover() != nil {
 			f.stats.Failed++
@@ -186,6 +187,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	for len(rest) > 0 {
 		var line []byte
 		line, rest = f.marks.Cut(rest)
+		f.lookAhead(rest)
 		f.treat(b, line)
 	}
 	return rest

@@ -1,11 +1,7 @@
 package pseudonym
 
 import (
-	"encoding/binary"
-	"math/bits"
 	"slices"
-
-	"github.com/cespare/xxhash/v2"
 
 	"hushpipe/format/machine"
 )
@@ -24,9 +20,8 @@ type Known struct {
 	Notes [3]uint64
 	Agent uint16
 
-	n, m uint8 // lengths; n is 0 in an unused entry
-	text [maxText]byte
-	out  [maxText]byte
+	n, m uint8 // lengths of text and out; n is 0 in an unused entry
+	both [2 * maxText]byte
 }
 
 // AppendTo appends what the mode makes of the address.
@@ -34,27 +29,18 @@ func (k *Known) AppendTo(dst []byte) []byte {
 	// All of the field is copied: a copy of a known length needs no branch.
 	n := len(dst)
 	dst = slices.Grow(dst, maxText)
-	*(*[maxText]byte)(dst[n : n+maxText]) = k.out
+	out := [maxText]byte(k.both[maxText:])
+	*(*[maxText]byte)(dst[n : n+maxText]) = out
 	return dst[:n+int(k.m)]
 }
 
+// text is how the log spells it.
+func (k *Known) text() []byte { return k.both[:k.n] }
+
 func (k *Known) set(text []byte, a Addr, out []byte) {
 	*k = Known{Addr: a, n: uint8(len(text)), m: uint8(len(out))}
-	copy(k.text[:], text)
-	copy(k.out[:], out)
-}
-
-// sumOf is the hash of an address as text. It is no secret: who has many addresses
-// share a place makes us compute, as new ones do.
-func sumOf(text []byte) uint64 {
-	// The first and the last eight bytes are all of an IPv4 address. Multiplied, as
-	// wyhash does it, they need no branches that nobody can predict.
-	if n := len(text); n >= 8 && n <= 16 {
-		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
-		high, low := bits.Mul64(first^0xa0761d6478bd642f, last^0xe7037ed1a0b428db)
-		return high ^ low
-	}
-	return xxhash.Sum64(text)
+	copy(k.both[:maxText], text)
+	copy(k.both[maxText:], out)
 }
 
 // cache remembers the pseudonyms of recent addresses, each by its spelling. It
@@ -72,16 +58,31 @@ const indexFactor = 4
 func (c *cache) first(sum uint64) *uint16  { return &c.index[sum&uint64(len(c.index)-1)] }
 func (c *cache) second(sum uint64) *uint16 { return &c.index[sum>>32&uint64(len(c.index)-1)] }
 
+// expect brings near where the index tells of a spelling, by its machine.Sum.
+func (c *cache) expect(sum uint64) {
+	if len(c.known) > 0 {
+		machine.Near(c.first(sum))
+	}
+}
+
+// near brings near the entry of a spelling that was expected.
+func (c *cache) near(sum uint64) {
+	if len(c.known) > 0 {
+		k := &c.known[*c.first(sum)]
+		machine.Near(&k.Addr)
+		machine.Near(&k.both[len(k.both)-1])
+	}
+}
+
 // find returns the entry of a spelling, nil for none.
-func (c *cache) find(text []byte) *Known {
-	if len(c.known) == 0 {
+func (c *cache) find(text []byte, sum uint64) *Known {
+	if len(c.known) == 0 || len(text) > maxText {
 		return nil
 	}
-	sum := sumOf(text)
-	if k := &c.known[*c.first(sum)]; machine.Equal(k.text[:k.n], text) {
+	if k := &c.known[*c.first(sum)]; machine.Equal(k.text(), text) {
 		return k
 	}
-	if k := &c.known[*c.second(sum)]; machine.Equal(k.text[:k.n], text) {
+	if k := &c.known[*c.second(sum)]; machine.Equal(k.text(), text) {
 		return k
 	}
 	return nil
@@ -95,7 +96,7 @@ func (c *cache) put(text []byte, a Addr, out []byte) *Known {
 			c.grow()
 		}
 	}
-	*c.place(sumOf(text)) = uint16(c.next)
+	*c.place(machine.Sum(text)) = uint16(c.next)
 	k := &c.known[c.next]
 	c.next++
 	k.set(text, a, out)
@@ -105,7 +106,7 @@ func (c *cache) put(text []byte, a Addr, out []byte) *Known {
 // place returns the place for a new entry.
 func (c *cache) place(sum uint64) *uint16 {
 	p := c.first(sum)
-	if k := &c.known[*p]; k.n > 0 && c.first(sumOf(k.text[:k.n])) == p {
+	if k := &c.known[*p]; k.n > 0 && c.first(machine.Sum(k.text())) == p {
 		return c.second(sum) // the first one is taken
 	}
 	return p
@@ -118,7 +119,7 @@ func (c *cache) grow() {
 	c.index = make([]uint16, indexFactor*len(c.known))
 	for i := range old {
 		c.known[i] = old[i]
-		*c.place(sumOf(old[i].text[:old[i].n])) = uint16(i)
+		*c.place(machine.Sum(old[i].text())) = uint16(i)
 	}
 	c.next = len(old)
 }

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+
+	"hushpipe/format/machine"
 )
 
 // Cipher makes the pseudonyms of one day. Within the day one address has one
@@ -54,11 +56,18 @@ func New(key *Key, mode Mode) *Cipher {
 // Format writes the mode alone, for every verb: the cache holds addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
-// Find returns what is known of an address as text spells it, nil for an address
-// that was not appended lately, and for any other text. It is valid until the next
+// Expect tells that Near will be called with a spelling's machine.Sum, and some time
+// after that Find. The two bring near what Find will look at, as machine.Near does.
+func (c *Cipher) Expect(sum uint64) { c.cache.expect(sum) }
+
+// Near follows Expect.
+func (c *Cipher) Near(sum uint64) { c.cache.near(sum) }
+
+// Find returns what is known of an address as text spells it, by the machine.Sum of
+// the text; nil for an address that was not appended lately, and for any other text. It is valid until the next
 // call of AppendText.
-func (c *Cipher) Find(text []byte) *Known {
-	if k := c.cache.find(text); k != nil && k.n > 0 {
+func (c *Cipher) Find(text []byte, sum uint64) *Known {
+	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
 		return k
 	}
 	return nil
@@ -68,7 +77,7 @@ func (c *Cipher) Find(text []byte) *Known {
 // the forms of ParseAddr. What is known of it is valid until the next call, nil
 // for any other text, of which nothing is appended.
 func (c *Cipher) AppendText(dst, text []byte) ([]byte, *Known) {
-	if k := c.Find(text); k != nil {
+	if k := c.Find(text, machine.Sum(text)); k != nil {
 		return k.AppendTo(dst), k
 	}
 	a, ok := ParseAddr(text)

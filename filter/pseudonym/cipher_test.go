@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/machine"
 )
 
 func mode(tb testing.TB, s string) Mode {
@@ -186,19 +188,19 @@ func TestCache(t *testing.T) {
 	require.Len(t, c.cache.known, maxEntries)
 }
 
-// An equal hash is not enough: of eight to sixteen bytes it is made of the first
-// eight and the last eight.
+// An equal hash is not enough.
 func TestFindByAllBytes(t *testing.T) {
 	c := New(testKey(), mode(t, "ipcrypt"))
 	text := []byte("11.11.11.11")
+	sum := machine.Sum(text)
+	require.Nil(t, c.Find(text, sum))
 	_, k := c.AppendText(nil, text)
 	require.NotNil(t, k)
-	require.Same(t, k, c.Find(text))
-	for _, other := range []string{"11.11.11", "11.11.11.11.11"} {
-		require.Equal(t, sumOf(text), sumOf([]byte(other)))
-		require.Nil(t, c.Find([]byte(other)))
+	require.Same(t, k, c.Find(text, sum))
+	for _, other := range []string{"", "11.11.11", "11.11.11.12", "11.11.11.11.11", "11.11.11.11" + strings.Repeat("\x00", 50)} {
+		require.Nil(t, c.Find([]byte(other), sum), other)
 		_, k := c.AppendText(nil, []byte(other))
-		require.Nil(t, k, other)
+		require.True(t, k == nil || k.Addr != addr(t, "11.11.11.11"), other)
 	}
 }
 

@@ -43,6 +43,30 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// TestMarksAhead: of a usual line, with enough behind it.
+func TestMarksAhead(t *testing.T) {
+	line := `192.0.2.1 - - "GET /" "-"` + "\n"
+	enough := strings.Repeat("x", 320) + "\n"
+	for _, tt := range []struct {
+		data  string
+		ahead int
+	}{
+		{line + line + enough, 9},
+		{line + " " + enough, 0},
+		{line + strings.Repeat("x", 63) + " " + enough, 63},
+		{line + strings.Repeat("x", 64) + " " + enough, -1},
+		{line + line, -1},
+		{enough + line + line + enough, -1},
+	} {
+		m := Marks{Ahead: 7}
+		m.Cut([]byte(tt.data))
+		if !hasVectors {
+			tt.ahead = -1
+		}
+		assert.Equal(t, tt.ahead, m.Ahead, tt.data)
+	}
+}
+
 // FuzzMarks holds the fast way equal to the plain one.
 func FuzzMarks(f *testing.F) {
 	log, err := os.ReadFile("../../testdata/httpd/combined.log")
@@ -51,6 +75,7 @@ func FuzzMarks(f *testing.F) {
 		f.Add(append(line[:len(line):len(line)], line...))
 	}
 	f.Add(bytes.Repeat([]byte(`"-" `), 40))
+	f.Add(bytes.Repeat(append(log[:bytes.IndexByte(log, '\n')+1:len(log)], '"', '\n'), 9))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = append(data, '\n')
 		var got, want Marks
@@ -66,27 +91,33 @@ func FuzzMarks(f *testing.F) {
 		require.Equal(t, wantEnd, end)
 		require.Equal(t, want.Blank, got.Blank)
 		require.Equal(t, want.N, got.N)
+		if got.Ahead >= 0 {
+			require.Equal(t, bytes.IndexByte(data[end+1:], ' '), got.Ahead)
+		}
 		require.Equal(t, want.found(), got.found())
 	})
 }
 
 // TestEqual: texts of all lengths that differ in one bit, or nowhere, wherever
-// they stand.
+// they stand, and whatever stands behind them.
 func TestEqual(t *testing.T) {
 	text := make([]byte, 600)
 	for i := range text {
 		text[i] = byte(i * 7)
 	}
 	for n := range 560 {
-		a := text[:n]
-		b := append(bytes.Repeat([]byte{'x'}, n%17), a...)[n%17:]
-		require.True(t, Equal(a, b), n)
-		require.False(t, Equal(a, text[:n+1]), n)
-		require.False(t, Equal(text[:n+1], a), n)
-		for i := range b {
-			b[i] ^= 1 << (i % 8)
-			require.False(t, Equal(a, b), "%d bytes that differ in byte %d", n, i)
-			b[i] = a[i]
+		for _, behind := range []int{0, 1, 100} {
+			a := text[:n:min(n+100-behind, len(text))]
+			b := append(bytes.Repeat([]byte{'x'}, n%17), a...)
+			b = append(b, bytes.Repeat([]byte{'y'}, behind)...)[n%17:][:n]
+			require.True(t, Equal(a, b), n)
+			require.False(t, Equal(a, text[:n+1]), n)
+			require.False(t, Equal(text[:n+1], a), n)
+			for i := range b {
+				b[i] ^= 1 << (i % 8)
+				require.False(t, Equal(a, b), "%d bytes that differ in byte %d", n, i)
+				b[i] = a[i]
+			}
 		}
 	}
 }
@@ -97,6 +128,31 @@ func FuzzEqual(f *testing.F) {
 		require.Equal(t, bytes.Equal(a, b), Equal(a, b))
 		require.True(t, Equal(a, bytes.Clone(a)))
 	})
+}
+
+// TestSum: the hash of a text of any length is made of each of its bits, and of
+// nothing that stands around it.
+func TestSum(t *testing.T) {
+	for n := range 100 {
+		text := make([]byte, n)
+		for i := range text {
+			text[i] = byte(i * 7)
+		}
+		want := Sum(slices.Clip(text))
+		for _, behind := range []int{1, 10, 63, 64, 100} {
+			long := append(bytes.Repeat([]byte{'x'}, n%17), text...)
+			long = append(long, bytes.Repeat([]byte{'y'}, behind)...)
+			require.Equal(t, want, Sum(long[n%17:][:n]), "%d bytes with %d behind", n, behind)
+		}
+		seen := map[uint64]bool{want: true}
+		for i := range 8 * n {
+			text[i/8] ^= 1 << (i % 8)
+			sum := Sum(text)
+			require.False(t, seen[sum], "%d bytes, bit %d", n, i)
+			seen[sum] = true
+			text[i/8] ^= 1 << (i % 8)
+		}
+	}
 }
 
 func TestIsSimple(t *testing.T) {
@@ -112,24 +168,33 @@ func TestIsSimple(t *testing.T) {
 		{`https://example.org/\x41bcdefghij`, false},
 		{"https://[2001:db8::1]/a/b/c/d", false},
 		{"https://192.0.2.1/a/b/c/d/e/f", false},
+		{"-", false},
 		{"", false},
 	} {
-		assert.Equal(t, tt.want && hasVectors, IsSimple([]byte(tt.text), '='), tt.text)
+		text := slices.Clip([]byte(tt.text))
+		assert.Equal(t, tt.want && hasVectors, IsSimple(text, '='), tt.text)
+		short := tt.text == "-" || tt.text == "" // more stands behind them in a line
+		assert.Equal(t, (tt.want || short) && hasVectors, IsSimple(append(text, strings.Repeat("=", 70)...)[:len(text)], '='), tt.text)
 	}
 
-	// Each byte counts once, wherever it stands in a text of any length.
-	for n := 16; n < 200 && hasVectors; n++ {
+	// Each byte counts once, wherever it stands in a text of any length, and
+	// whatever stands behind it.
+	for n := 1; n < 200 && hasVectors; n++ {
 		for at := range n {
 			for _, few := range []struct {
 				c   byte
 				few int
 			}{{'.', 2}, {':', 1}, {'%', 0}, {'\\', 0}, {'=', 0}} {
-				text := bytes.Repeat([]byte{'x'}, n)
+				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::%%%%%\\\\\\\\======"+strings.Repeat(".", 64)...)[:n]
+				alone := bytes.Clone(text)[:n:n]
 				for i := range few.few + 1 {
 					require.True(t, IsSimple(text, '='), "%q", text)
+					require.Equal(t, n >= 16, IsSimple(alone, '='), "%q", text)
 					text[(at+7*i)%n] = few.c
+					alone[(at+7*i)%n] = few.c
 				}
 				require.Equal(t, isSimplePlain(text, '='), IsSimple(text, '='), "%q", text)
+				require.Equal(t, n >= 16 && isSimplePlain(text, '='), IsSimple(alone, '='), "%q", text)
 			}
 		}
 	}
@@ -141,6 +206,9 @@ func FuzzIsSimple(f *testing.F) {
 	f.Add([]byte("https://meet.example.org/Standup?a=b"), byte('%'))
 	f.Add([]byte("192.0.2.1 2001:db8::1 %31=b\\x41"), byte('='))
 	f.Fuzz(func(t *testing.T, text []byte, other byte) {
-		require.Equal(t, len(text) >= 16 && hasVectors && isSimplePlain(text, other), IsSimple(text, other))
+		alone := append(make([]byte, 0, len(text)), text...)
+		require.Equal(t, len(text) >= 16 && hasVectors && isSimplePlain(text, other), IsSimple(alone, other))
+		line := append(append(make([]byte, 0, len(text)+64), text...), '.', ':', other, '%', '\\')[:len(text)]
+		require.Equal(t, hasVectors && isSimplePlain(text, other), IsSimple(line, other))
 	})
 }

@@ -8,6 +8,7 @@ import "bytes"
 // in one pass with the line's end.
 type Marks struct {
 	Blank  int                  // -1 for not in the first 64 bytes
+	Ahead  int                  // the first blank of what follows the line, -1 for not told
 	N      int                  // quotes, MaxQuotes+1 for more; then Blank is not told
 	Quotes [MaxQuotes + 4]int32 // the first N
 }
@@ -22,7 +23,7 @@ func (m *Marks) Cut(data []byte) (line, rest []byte) {
 	case isNearEnd:
 		end = m.findPlain(data)
 	case hasMany:
-		m.N = MaxQuotes + 1
+		m.Ahead, m.N = -1, MaxQuotes+1
 		end = bytes.IndexByte(data, '\n')
 	}
 	return data[:end], data[end+1:]
@@ -39,7 +40,7 @@ func (m *Marks) findPlain(data []byte) int {
 	end := bytes.IndexByte(data, '\n')
 	line := data[:end]
 	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
-	m.N = 0
+	m.Ahead, m.N = -1, 0
 	for at := 0; m.N <= MaxQuotes; m.N++ {
 		next := bytes.IndexByte(line[at:], '"')
 		if next < 0 {

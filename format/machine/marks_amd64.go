@@ -2,7 +2,7 @@ package machine
 
 import "golang.org/x/sys/cpu"
 
-var hasVectors = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
+var hasVectors = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT && cpu.X86.HasAES
 
 // find is findPlain, 64 bytes at a time. It cannot tell of what stands within 64
 // bytes of the end of data.

@@ -31,19 +31,75 @@ more:                         \
 done:                         \
 	MOVQ    R12, R9
 
+// LOOK leaves in R10 where newlines stand in the 64 bytes from CX, in AX quotes.
+#define LOOK \
+	VMOVDQU   (SI)(CX*1), Y2   \
+	VMOVDQU   32(SI)(CX*1), Y3 \
+	VPCMPEQB  Y1, Y2, Y4       \
+	VPCMPEQB  Y1, Y3, Y5       \
+	VPMOVMSKB Y4, R10          \
+	VPMOVMSKB Y5, R11          \
+	SHLQ      $32, R11         \
+	ORQ       R11, R10         \
+	VPCMPEQB  Y0, Y2, Y4       \
+	VPCMPEQB  Y0, Y3, Y5       \
+	VPMOVMSKB Y4, AX           \
+	VPMOVMSKB Y5, R11          \
+	SHLQ      $32, R11         \
+	ORQ       R11, AX
+
+// BLANK leaves in to where the first blank of the 64 bytes at from stands, -1 for
+// none.
+#define BLANK(from, from32, to) \
+	VPCMPEQB  from, Y6, Y3   \
+	VPCMPEQB  from32, Y6, Y4 \
+	VPMOVMSKB Y3, to         \
+	VPMOVMSKB Y4, AX         \
+	SHLQ      $32, AX        \
+	ORQ       AX, to         \
+	MOVQ      $-1, BX        \
+	TZCNTQ    to, to         \
+	CMOVQCS   BX, to
+
+// USUAL does it for the next 64 bytes of a line that may have ended before: R14 is
+// all ones until it has, R12 then tells where. Of five quotes or more it tells nothing.
+#define USUAL \
+	LOOK                 \
+	BLSMSKQ R10, BX      \
+	ANDQ    R14, BX      \
+	ANDQ    BX, AX       \
+	TZCNTQ  R10, BX      \
+	ADDQ    CX, BX       \
+	ANDQ    R14, R10     \
+	CMOVQNE BX, R12      \
+	CMOVQNE R8, R14      \
+	POPCNTQ AX, R11      \
+	NEXT(0)              \
+	NEXT(4)              \
+	NEXT(8)              \
+	NEXT(12)             \
+	TESTQ   AX, AX       \
+	JNZ     again        \
+	ADDQ    R11, R9      \
+	ADDQ    $64, CX
+
 // func findMarks(data []byte, m *Marks) int
+//
+// A line of up to 320 bytes is looked through without a branch, since nobody can
+// predict how long it is.
 TEXT ·findMarks(SB), NOSPLIT, $0-40
 	MOVQ         data_base+0(FP), SI
 	MOVQ         data_len+8(FP), DX
-	MOVQ         m+24(FP), R8
-	LEAQ         Marks_Quotes(R8), DI
-	XORQ         CX, CX               // where the 64 bytes begin
-	XORQ         R9, R9               // quotes so far
+	MOVQ         m+24(FP), DI
+	LEAQ         Marks_Quotes(DI), DI
+	XORL         CX, CX               // where the 64 bytes begin
+	XORL         R9, R9               // quotes so far
+	MOVQ         $-1, R13             // Marks.Ahead
 	SUBQ         $64, DX              // the last CX
 	JLT          none
 	MOVL         $0x20, AX
-	VMOVD        AX, X2
-	VPBROADCASTB X2, Y2
+	VMOVD        AX, X6
+	VPBROADCASTB X6, Y6
 	MOVL         $0x22, AX
 	VMOVD        AX, X0
 	VPBROADCASTB X0, Y0
@@ -51,34 +107,37 @@ TEXT ·findMarks(SB), NOSPLIT, $0-40
 	VMOVD        AX, X1
 	VPBROADCASTB X1, Y1
 
-	VPCMPEQB  (SI), Y2, Y3
-	VPCMPEQB  32(SI), Y2, Y4
-	VPMOVMSKB Y3, R13
-	VPMOVMSKB Y4, AX
-	SHLQ      $32, AX
-	ORQ       AX, R13       // blanks of the first 64 bytes
+	CMPQ DX, $(4*64)
+	JLT  block
+	XORL R8, R8
+	MOVQ $-1, R14
+	USUAL
+	USUAL
+	USUAL
+	USUAL
+	USUAL
+	TESTQ R14, R14
+	JNZ  again
+	CMPQ R9, $const_MaxQuotes
+	JGT  many
+	LEAQ 1(R12), BX
+	CMPQ BX, DX
+	JGT  end
+	BLANK((SI)(BX*1), 32(SI)(BX*1), R13)
+	JMP  end
+
+again:
+	XORL CX, CX
+	XORL R9, R9
 
 block:
-	VMOVDQU   (SI)(CX*1), Y2
-	VMOVDQU   32(SI)(CX*1), Y3
-	VPCMPEQB  Y1, Y2, Y4
-	VPCMPEQB  Y1, Y3, Y5
-	VPMOVMSKB Y4, R10
-	VPMOVMSKB Y5, R11
-	SHLQ      $32, R11
-	ORQ       R11, R10      // newlines
-	VPCMPEQB  Y0, Y2, Y4
-	VPCMPEQB  Y0, Y3, Y5
-	VPMOVMSKB Y4, AX
-	VPMOVMSKB Y5, R11
-	SHLQ      $32, R11
-	ORQ       R11, AX       // quotes
-	TESTQ     R10, R10
-	JNZ       last
+	LOOK
+	TESTQ R10, R10
+	JNZ   last
 	STORE(more, done)
-	ADDQ      $64, CX
-	CMPQ      CX, DX
-	JLE       block
+	ADDQ  $64, CX
+	CMPQ  CX, DX
+	JLE   block
 
 none:
 	VZEROUPPER
@@ -93,16 +152,19 @@ many:
 last:
 	TZCNTQ R10, R10
 	BZHIQ  R10, AX, AX       // without those of the next line
+	MOVQ   CX, R14
 	STORE(more2, done2)
-	ADDQ   CX, R10           // where the line ends
-	TZCNTQ R13, AX           // 64 for no blank
-	MOVQ   $-1, BX
-	CMPQ   AX, $64
-	CMOVQEQ BX, AX
-	CMPQ   AX, R10
-	CMOVQGT BX, AX           // it is the next line's
-	MOVQ   AX, Marks_Blank(R8)
-	MOVQ   R9, Marks_N(R8)
+	LEAQ   (R14)(R10*1), R12
+
+end:
+	// R12 is where the line ends.
+	BLANK((SI), 32(SI), R10)
+	CMPQ    R10, R12
+	CMOVQGT BX, R10          // it is the next line's
+	MOVQ    m+24(FP), R8
+	MOVQ    R10, Marks_Blank(R8)
+	MOVQ    R13, Marks_Ahead(R8)
+	MOVQ    R9, Marks_N(R8)
 	VZEROUPPER
-	MOVQ   R10, ret+32(FP)
+	MOVQ    R12, ret+32(FP)
 	RET

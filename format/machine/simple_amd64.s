@@ -33,18 +33,57 @@ ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
 	ADDQ    AX, R8 \
 	ADDQ    BX, R9
 
+// MASK leaves in to which bits of X0 and X1 are set, of the CX bytes of a text.
+#define MASK(Y0, Y1, to) \
+	VPMOVMSKB Y0, to    \
+	VPMOVMSKB Y1, DX    \
+	SHLQ      $32, DX   \
+	ORQ       DX, to    \
+	BZHIQ     CX, to, to
+
 // func isSimple(text []byte, other byte) bool
 //
-// The last block overlaps the one before, whose bytes are counted once.
+// Up to 64 bytes are looked at with what stands behind them, if there is enough.
+// Else the last block overlaps the one before, whose bytes are counted once.
 TEXT ·isSimple(SB), NOSPLIT, $0-33
 	MOVQ         text_base+0(FP), SI
 	MOVQ         text_len+8(FP), CX
-	XORL         R8, R8             // dots
-	XORL         R9, R9             // colons
-	VPXOR        X7, X7, X7
 	MOVBLZX      other+24(FP), AX
 	VMOVD        AX, X6
 	VPBROADCASTB X6, Y6
+	CMPQ         CX, $64
+	JGT          blocks
+	CMPQ         text_cap+16(FP), $64
+	JLT          blocks
+	VMOVDQU      (SI), Y0
+	VMOVDQU      32(SI), Y1
+	VPCMPEQB     dots<>(SB), Y0, Y2
+	VPCMPEQB     dots<>(SB), Y1, Y3
+	MASK(Y2, Y3, R8)
+	POPCNTQ      R8, R8
+	VPCMPEQB     colons<>(SB), Y0, Y2
+	VPCMPEQB     colons<>(SB), Y1, Y3
+	MASK(Y2, Y3, R9)
+	POPCNTQ      R9, R9
+	VPCMPEQB     percents<>(SB), Y0, Y2
+	VPCMPEQB     percents<>(SB), Y1, Y3
+	VPCMPEQB     backslashes<>(SB), Y0, Y4
+	VPCMPEQB     backslashes<>(SB), Y1, Y5
+	VPOR         Y4, Y2, Y2
+	VPOR         Y5, Y3, Y3
+	VPCMPEQB     Y6, Y0, Y4
+	VPCMPEQB     Y6, Y1, Y5
+	VPOR         Y4, Y2, Y2
+	VPOR         Y5, Y3, Y3
+	MASK(Y2, Y3, AX)
+	XORL         CX, CX
+	TESTQ        AX, AX
+	JMP          told
+
+blocks:
+	XORL         R8, R8             // dots
+	XORL         R9, R9             // colons
+	VPXOR        X7, X7, X7
 	LEAQ         -32(SI)(CX*1), DX  // the last block
 	SUBQ         $32, CX
 	JLT          upTo31
@@ -66,6 +105,8 @@ block:
 done:
 	XORL    CX, CX
 	VPTEST  Y7, Y7
+
+told:
 	SETEQ   CX
 	CMPQ    R8, $3
 	SETCS   AX
@@ -78,6 +119,8 @@ done:
 	RET
 
 upTo31:
+	CMPQ    CX, $-16
+	JLT     upTo15
 	VMOVDQU (SI), X0
 	LOOK(X0, X1, X6, X7)
 	COUNT
@@ -88,3 +131,8 @@ upTo31:
 	SHRXQ   CX, BX, BX
 	COUNT
 	JMP     done
+
+upTo15:
+	MOVB $0, ret+32(FP)
+	VZEROUPPER
+	RET

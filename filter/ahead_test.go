@@ -1,0 +1,56 @@
+package filter
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/machine"
+)
+
+// TestLookAhead: lines that follow each other become what each one becomes alone,
+// whatever they begin with.
+func TestLookAhead(t *testing.T) {
+	var lines []string
+	for _, name := range []string{"combined", "common", "vhost_combined", "json"} {
+		log, err := os.ReadFile("../testdata/httpd/" + name + ".log")
+		require.NoError(t, err)
+		lines = slices.AppendSeq(lines, strings.Lines(string(log)))
+	}
+	usual := combinedLine + "\n"
+	for _, odd := range []string{"", " ", "192.0.2.1", " 192.0.2.1", "192.0.2.1x", "192.0.2.1 192.0.2.1", "2001:db8::1", "host", strings.Repeat("x", 63), strings.Repeat("x", 64)} {
+		lines = append(lines, odd+" "+usual, odd+"\n", usual, strings.Replace(usual, "192.0.2.1", odd, 1), usual)
+	}
+	cfg := newConfig(t, "auto")
+	lines = slices.Concat(lines, lines)
+	var want []string
+	alone := New(cfg, newCalendar())
+	for _, line := range lines {
+		want, _ = treatOne(alone, line, want, nil)
+	}
+	got, _ := treated(t, cfg, newCalendar(), strings.Join(lines, ""))
+	for i, line := range slices.Collect(strings.Lines(got)) {
+		require.Equal(t, want[i], line, "of %q", lines[i])
+	}
+}
+
+// TestLookAheadTells: what is told of a line is what its client is found by.
+func TestLookAheadTells(t *testing.T) {
+	f := New(newConfig(t, "auto"), newCalendar())
+	f.guard.cipher = testCipher(t, "ipcrypt")
+	rest := []byte(strings.Repeat(combinedLine+"\n", 5))
+	want := ahead{}
+	for range 3 {
+		_, rest = f.marks.Cut(rest)
+		f.lookAhead(rest)
+		assert.Equal(t, want, f.client)
+		if f.marks.Ahead >= 0 { // else by the line itself, on a processor without vectors
+			want = ahead{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
+		}
+		assert.Equal(t, want.end, f.next.end)
+	}
+}

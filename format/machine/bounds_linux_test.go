@@ -1,0 +1,45 @@
+package machine
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// beforeNothing returns bytes behind which there is no memory.
+func beforeNothing(t *testing.T, b []byte) []byte {
+	size := unix.Getpagesize()
+	mem, err := unix.Mmap(-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unix.Munmap(mem)) })
+	require.NoError(t, unix.Mprotect(mem[size:], unix.PROT_NONE))
+	end := mem[size-len(b) : size : size]
+	copy(end, b)
+	return end
+}
+
+// TestBounds: nothing is read that lies behind a slice.
+func TestBounds(t *testing.T) {
+	a, b := beforeNothing(t, make([]byte, 700)), beforeNothing(t, make([]byte, 700))
+	for n := range 700 {
+		for behind := range min(70, n) {
+			from := 700 - n
+			text := a[from : 700-behind]
+			require.True(t, Equal(text, b[from:700-behind]))
+			require.Equal(t, Sum(bytes.Clone(text)), Sum(text))
+			require.Equal(t, (len(text) >= 16 || cap(text) >= 64) && hasVectors, IsSimple(text, '='))
+		}
+	}
+	line := `192.0.2.1 - - "GET /" "-"` + "\n"
+	for n := range 700 {
+		data := []byte(strings.Repeat(line, 30)[:n] + "\n")
+		data = beforeNothing(t, data)
+		for len(data) > 0 {
+			var m Marks
+			_, data = m.Cut(data)
+		}
+	}
+}

@@ -1,0 +1,4 @@
+package machine
+
+//go:noescape
+func near(p *byte)

@@ -1,0 +1,39 @@
+package machine
+
+// width is how many bytes are looked at together of a text that has no more: what
+// stands behind it in the same slice is looked at and left out. A branch on the
+// length of a text could not be predicted.
+const width = 64
+
+// Sum returns the hash of a text, on each kind of processor another one. It is no
+// secret: who makes texts with one hash only makes their user compare them.
+func Sum(text []byte) uint64 {
+	if len(text) <= width && hasVectors {
+		if cap(text) >= width {
+			return sum(text)
+		}
+		return sumAlone(text)
+	}
+	return sumPlain(text)
+}
+
+// sumAlone is sum for a text that has less behind it.
+func sumAlone(text []byte) uint64 {
+	return sum(append(make([]byte, 0, width), text...))
+}
+
+// sum is for a text of at most width bytes, and a capacity of as many.
+//
+//go:noescape
+func sum(text []byte) uint64
+
+// Equal reports whether a and b are equal. For the texts of a log it takes half the
+// time of the standard library's way, whose last bytes are compared in a loop.
+func Equal(a, b []byte) bool {
+	return len(a) == len(b) && (hasVectors && equal(a, b) || !hasVectors && string(a) == string(b))
+}
+
+// equal is for texts of one length.
+//
+//go:noescape
+func equal(a, b []byte) bool
