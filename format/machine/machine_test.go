@@ -133,7 +133,7 @@ func FuzzEqual(f *testing.F) {
 // TestSum: the hash of a text of any length is made of each of its bits, and of
 // nothing that stands around it.
 func TestSum(t *testing.T) {
-	for n := range 100 {
+	for n := range 300 {
 		text := make([]byte, n)
 		for i := range text {
 			text[i] = byte(i * 7)

@@ -2,5 +2,5 @@ package machine
 
 import "github.com/cespare/xxhash/v2"
 
-// sumPlain is Sum without vectors, and of a long text.
+// sumPlain is Sum without vectors.
 func sumPlain(text []byte) uint64 { return xxhash.Sum64(text) }

@@ -8,21 +8,21 @@ const width = 64
 // Sum returns the hash of a text, on each kind of processor another one. It is no
 // secret: who makes texts with one hash only makes their user compare them.
 func Sum(text []byte) uint64 {
-	if len(text) <= width && hasVectors {
-		if cap(text) >= width {
-			return sum(text)
-		}
+	switch {
+	case !hasVectors:
+		return sumPlain(text)
+	case cap(text) < width:
 		return sumAlone(text)
 	}
-	return sumPlain(text)
+	return sum(text)
 }
 
-// sumAlone is sum for a text that has less behind it.
+// sumAlone is sum for a text with less behind it.
 func sumAlone(text []byte) uint64 {
 	return sum(append(make([]byte, 0, width), text...))
 }
 
-// sum is for a text of at most width bytes, and a capacity of as many.
+// sum is for a text of a capacity of width.
 //
 //go:noescape
 func sum(text []byte) uint64

@@ -19,12 +19,26 @@ DATA  keep<>+112(SB)/8, $0
 DATA  keep<>+120(SB)/8, $0
 GLOBL keep<>(SB), RODATA|NOPTR, $128
 
+// ROUND mixes the 64 bytes at p into X0 to X3.
+#define ROUND(p) \
+	VAESENC (p), X0, X0   \
+	VAESENC 16(p), X1, X1 \
+	VAESENC 32(p), X2, X2 \
+	VAESENC 48(p), X3, X3 \
+	VAESENC X0, X0, X0    \
+	VAESENC X1, X1, X1    \
+	VAESENC X2, X2, X2    \
+	VAESENC X3, X3, X3
+
 // func sum(text []byte) uint64
 //
-// Two rounds of AES or more mix each byte with all others.
+// Two rounds of AES or more mix each byte with all others. Of a text of more than 64
+// bytes the last 64 overlap those before.
 TEXT ·sum(SB), NOSPLIT, $0-32
 	MOVQ    text_base+0(FP), SI
 	MOVQ    text_len+8(FP), CX
+	CMPQ    CX, $64
+	JGT     over64
 	LEAQ    keep<>+64(SB), DX
 	SUBQ    CX, DX
 	VMOVDQU (DX), X0
@@ -35,6 +49,8 @@ TEXT ·sum(SB), NOSPLIT, $0-32
 	VPAND   16(SI), X1, X1
 	VPAND   32(SI), X2, X2
 	VPAND   48(SI), X3, X3
+
+mix:
 	VAESENC X1, X0, X0
 	VAESENC X2, X0, X0
 	VAESENC X3, X0, X0
@@ -42,6 +58,24 @@ TEXT ·sum(SB), NOSPLIT, $0-32
 	VAESENC X0, X0, X0
 	VMOVQ   X0, ret+24(FP)
 	RET
+
+over64:
+	VMOVDQU (SI), X0
+	VMOVDQU 16(SI), X1
+	VMOVDQU 32(SI), X2
+	VMOVDQU 48(SI), X3
+	LEAQ    -64(SI)(CX*1), DX
+
+next:
+	ADDQ $64, SI
+	CMPQ SI, DX
+	JGE  last
+	ROUND(SI)
+	JMP  next
+
+last:
+	ROUND(DX)
+	JMP mix
 
 // DIFFER leaves in to where 64 bytes differ.
 #define DIFFER(a, a32, b, b32, to) \
