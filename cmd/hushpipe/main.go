@@ -4,6 +4,7 @@
 package main
 
 import (
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			return usage("no command given; see 'hushpipe --help'")
 		},
 	}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return checkCrypto() }
 	root.SetVersionTemplate("hushpipe {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var bad *pflag.InvalidValueError
@@ -93,6 +95,15 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	)
 	completed(root)
 	return root
+}
+
+// checkCrypto fails where the system or the environment forbids what keys and room
+// files are made of.
+func checkCrypto() error {
+	if fips140.Enforced() {
+		return errors.New("GODEBUG=fips140=only forbids SHA-1, by which rooms are named; set fips140=on")
+	}
+	return checkRandom()
 }
 
 const rootHelp = `hushpipe stands behind Apache's CustomLog, replaces every client address by a

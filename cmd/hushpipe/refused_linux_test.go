@@ -42,17 +42,20 @@ func refusing() {
 	panic(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
 }
 
+// refused returns what makes the command of a program that the kernel refuses a
+// system call.
+func refused(number int) func(...string) *exec.Cmd {
+	return func(args ...string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Args = append([]string{"refusing", fmt.Sprint(number)}, args...)
+		return cmd
+	}
+}
+
 // Without a system call that the main job likes to have, or a null device, lines are
 // written all the same. What is not written yet stays in the pipe, where a kill
 // leaves it alone; without tee(2) alone it does not.
 func TestNoLineNeedsThem(t *testing.T) {
-	refused := func(number int) func(...string) *exec.Cmd {
-		return func(args ...string) *exec.Cmd {
-			cmd := exec.Command(os.Args[0])
-			cmd.Args = append([]string{"refusing", fmt.Sprint(number)}, args...)
-			return cmd
-		}
-	}
 	for name, test := range map[string]struct {
 		command func(...string) *exec.Cmd
 		takes   bool // out of the pipe what it reads
@@ -129,4 +132,31 @@ func TestCrashWithFewFiles(t *testing.T) {
 		}
 	}
 	assert.NotZero(t, read)
+}
+
+// Where no keys or no names of rooms can be made, no line is taken, and it is said.
+func TestCryptoRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		command func(...string) *exec.Cmd
+		said    string
+	}{
+		"getrandom": {refused(unix.SYS_GETRANDOM), "hushpipe: get random bytes for keys: operation not permitted; allow the system call getrandom\n"},
+		"SHA-1": {func(args ...string) *exec.Cmd {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+			return cmd
+		}, "hushpipe: GODEBUG=fips140=only forbids SHA-1, by which rooms are named; set fips140=on\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			cmd := test.command(hushpipeBinary(t), "filter", dir)
+			cmd.Stdin = strings.NewReader(logLine("192.0.2.1", "/http-bind?room=a"))
+			said, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
+			assert.Equal(t, exitFault, exit.ExitCode())
+			assert.Equal(t, test.said, string(said))
+			assert.NoDirExists(t, dir)
+		})
+	}
 }
