@@ -74,7 +74,7 @@ func (c *cache) near(sum uint64) {
 	}
 }
 
-// find returns the entry of a spelling, nil for none.
+// find returns the entry of a spelling, by its machine.Sum; nil for none.
 func (c *cache) find(text []byte, sum uint64) *Known {
 	if len(c.known) == 0 || len(text) > maxText {
 		return nil

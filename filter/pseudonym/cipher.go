@@ -64,8 +64,8 @@ func (c *Cipher) Expect(sum uint64) { c.cache.expect(sum) }
 func (c *Cipher) Near(sum uint64) { c.cache.near(sum) }
 
 // Find returns what is known of an address as text spells it, by the machine.Sum of
-// the text; nil for an address that was not appended lately, and for any other text. It is valid until the next
-// call of AppendText.
+// the text; nil for an address that was not appended lately, and for any other text.
+// It is valid until the next call of AppendText.
 func (c *Cipher) Find(text []byte, sum uint64) *Known {
 	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
 		return k
