@@ -207,19 +207,23 @@ func TestFoldBesideReaders(t *testing.T) {
 		readers.Go(func() {
 			last := 0
 			for {
+				ended := false
+				select {
+				case <-stop:
+					ended = true // before this reading
+				default:
+				}
 				c, err := ReadCounts(b.dir, today)
 				assert.NoError(t, err)
 				var n int
 				fmt.Sscan(string(roomfile.Append(nil, c.Rooms)), &n)
 				assert.GreaterOrEqual(t, n, last)
 				last = n
-				select {
-				case <-stop:
+				if ended {
 					assert.Equal(t, 1+rounds, last)
 					return
-				default:
-					require.NoError(t, os.RemoveAll(b.path("rooms", roomfile.Name(today))))
 				}
+				require.NoError(t, os.RemoveAll(b.path("rooms", roomfile.Name(today))))
 			}
 		})
 	}
