@@ -25,15 +25,17 @@ func TestLookAhead(t *testing.T) {
 	for _, odd := range []string{"", " ", "192.0.2.1", " 192.0.2.1", "192.0.2.1x", "192.0.2.1 192.0.2.1", "2001:db8::1", "host", strings.Repeat("x", 63), strings.Repeat("x", 64)} {
 		lines = append(lines, odd+" "+usual, odd+"\n", usual, strings.Replace(usual, "192.0.2.1", odd, 1), usual)
 	}
-	cfg := newConfig(t, "auto")
 	lines = slices.Concat(lines, lines)
+	cfg := newConfig(t, "auto")
 	var want []string
 	alone := New(cfg, newCalendar())
 	for _, line := range lines {
 		want, _ = treatOne(alone, line, want, nil)
 	}
 	got, _ := treated(t, cfg, newCalendar(), strings.Join(lines, ""))
-	for i, line := range slices.Collect(strings.Lines(got)) {
+	together := slices.Collect(strings.Lines(got))
+	require.Len(t, together, len(want))
+	for i, line := range together {
 		require.Equal(t, want[i], line, "of %q", lines[i])
 	}
 }

@@ -88,8 +88,8 @@ type Filter struct {
 	marks   machine.Marks  // of it
 	glancer format.Glancer // the parser, where it is one
 	scratch []byte         // of format.Target
-	client  ahead          // the line's
-	next    ahead          // the next line's
+	client  ahead          // of the line
+	next    ahead          // of the one behind it
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
