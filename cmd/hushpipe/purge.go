@@ -41,7 +41,7 @@ filter does this by itself; purge is for a server that is off or silent.`,
 			if err != nil {
 				return err
 			}
-			if until := purged.Window.DoubtUntil; !until.IsZero() {
+			if until := purged.DoubtUntil; !until.IsZero() {
 				return fmt.Errorf("%s: the clock is far ahead of the last time seen, nothing was deleted; wait until %s, or give --force if the clock is right", args[0], until.Format(time.RFC3339))
 			}
 			return nil

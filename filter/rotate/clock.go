@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,32 +116,122 @@ func parseClock(text []byte) (c clock, err error) {
 	return c, nil
 }
 
-// checkClock is check on the clock file. What it returns holds also where the
-// file could not be written; then the Dir remembers.
-func (d *Dir) checkClock(now, newest time.Time, force bool) (c clock, doubt bool, err error) {
+// evidence is what DIR tells of the time.
+type evidence struct {
+	names  []string // in DIR
+	clock  clock    // zero where the file is missing or damaged
+	newest time.Time
+	err    error // nothing is known
+}
+
+func (d *Dir) evidence(zone *time.Location) (e evidence) {
+	if e.names, e.err = d.Names(""); e.err != nil {
+		return e
+	}
+	text, err := d.ReadFile("", clockName)
+	if err == nil {
+		e.clock, err = parseClock(text)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.say("", clockName, "not used: %v", bare(err))
+	}
+	e.newest = newest(e.names, logPrefix, zone)
+	return e
+}
+
+// newest returns the latest time that dated files vouch for, zero for none. A day
+// counts from its beginning: of the times that its file can be from, that one
+// shreds no key too early.
+func newest(names []string, prefix string, zone *time.Location) time.Time {
+	last := never
+	for _, name := range names {
+		if day, ok := datedName(name, prefix); ok {
+			last = max(last, day)
+		}
+	}
+	if last == never {
+		return time.Time{}
+	}
+	year, month, mday := last.Date()
+	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, zone)
+}
+
+// checkClock is check with what DIR tells of the time, and brings the outcome to
+// the clock file. It holds also where the file could not be written; then the Dir
+// remembers it, as where the disk does not answer.
+func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt bool, err error) {
 	now = now.Truncate(time.Second) // as the file has it
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.unsaved != nil {
-		c = *d.unsaved
-	} else {
-		text, err := d.ReadFile("", clockName)
-		if err == nil {
-			c, err = parseClock(text)
+	e, answered := Within(d, &d.clocks.reading, func() evidence { return d.evidence(now.Location()) })
+	if !answered {
+		e = evidence{err: d.fault("read", "", clockName, errNoAnswer)}
+	}
+	d.clocks.Lock()
+	was := e.clock
+	if d.clocks.unsaved || e.err != nil {
+		was = d.clocks.last
+	}
+	d.clocks.Unlock()
+	// Without lines the keys vouch for the time, which another DIR may share.
+	if e.err == nil && e.newest.IsZero() {
+		names, _ := Within(d, &d.clocks.reading, func() []string {
+			names, _ := d.Names(keys) // an error is reported where they are deleted
+			return names
+		})
+		e.newest = newest(names, "", now.Location())
+	}
+	if e.err != nil && was == (clock{}) && !force {
+		// Nothing is known of the time yet: a clock that is far ahead would shred keys.
+		return e, clock{seen: now, doubt: now}, true, e.err
+	}
+	c = was
+	doubt = c.check(now, e.newest, force)
+	d.clocks.Lock()
+	d.clocks.last = c
+	saved := !d.clocks.unsaved && e.err == nil
+	d.clocks.Unlock()
+	if since := now.Sub(was.seen); saved && c == (clock{seen: now}) && was == (clock{seen: was.seen}) && since >= 0 && since < renewal {
+		return e, c, doubt, nil // a start has no time for a write that waits for the disk
+	}
+	text := c.appendTo(nil)
+	err, answered = Within(d, &d.clocks.writing, func() error { return d.ReplaceFile("", clockName, text) })
+	if !answered {
+		err = d.fault("write", "", clockName, errNoAnswer)
+	}
+	d.clocks.Lock()
+	d.clocks.unsaved = err != nil
+	d.clocks.Unlock()
+	return e, c, doubt, errors.Join(e.err, err)
+}
+
+// diskPatience bounds the wait for a disk that does not answer.
+const diskPatience = time.Second
+
+var errNoAnswer = errors.New("the disk does not answer")
+
+// Within runs do beside the caller, and waits for it for a second. It reports false
+// where do has not come back, or an earlier one that busy guards. do may go on when
+// the caller has not waited for it: DIR stays open meanwhile.
+func Within[T any](d *Dir, busy *atomic.Bool, do func() T) (answer T, answered bool) {
+	done, ok := d.Use()
+	if !ok || !busy.CompareAndSwap(false, true) {
+		if ok {
+			done()
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			d.say("", clockName, "not used: %v", bare(err))
-		}
+		return answer, false
 	}
-	was := c
-	doubt = c.check(now, newest, force)
-	if since := now.Sub(was.seen); c == (clock{seen: now}) && was == (clock{seen: was.seen}) && since >= 0 && since < renewal {
-		return c, false, nil // a start has no time for a write that waits for the disk
+	answers := make(chan T, 1)
+	go func() {
+		defer done()
+		answer := do()
+		busy.Store(false)
+		answers <- answer
+	}()
+	timeout := time.NewTimer(diskPatience)
+	defer timeout.Stop()
+	select {
+	case answer = <-answers:
+		return answer, true
+	case <-timeout.C:
+		return answer, false
 	}
-	err = d.ReplaceFile("", clockName, c.appendTo(nil))
-	d.unsaved = nil
-	if err != nil {
-		d.unsaved = &c
-	}
-	return c, doubt, err
 }

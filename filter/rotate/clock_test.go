@@ -149,7 +149,7 @@ func TestClock(t *testing.T) {
 			fill(t, first, "2026-11-09", "2026-11-22")
 			for _, s := range tt.steps {
 				d, said := openTest(t, path, Options{})
-				p := d.Purge(at(s.now), 14, s.force)
+				p := purge(d, at(s.now), 14, s.force)
 				require.Empty(t, p.Errs, s.now)
 				assert.Equal(t, s.doubt, !p.Window.DoubtUntil.IsZero(), s.now)
 				if s.doubt {
@@ -173,8 +173,8 @@ func TestClock(t *testing.T) {
 // that was believed: the lines of the real days may still come.
 func TestPlaceInDoubt(t *testing.T) {
 	d, _ := newDir(t)
-	require.Empty(t, d.Purge(at("2026-11-22 10:00"), 14, false).Errs)
-	w := d.Purge(at("2026-12-07 10:00"), 14, false).Window
+	require.Empty(t, purge(d, at("2026-11-22 10:00"), 14, false).Errs)
+	w := purge(d, at("2026-12-07 10:00"), 14, false).Window
 	assert.Equal(t, Window{First: day("2026-11-09"), Today: day("2026-12-07"), DoubtUntil: at("2026-12-07 11:00")}, w)
 	for date, want := range map[string]Placement{
 		"2026-11-08": DayExpired, "2026-11-09": DayOpen, "2026-11-22": DayOpen, "2026-12-07": DayOpen,
@@ -204,13 +204,13 @@ func TestDoubtAcrossProcesses(t *testing.T) {
 func TestClockFile(t *testing.T) {
 	d, said := newDir(t)
 	put(t, d, today, "line\n")
-	d.Purge(at("2026-11-22 10:00"), 14, false)
+	purge(d, at("2026-11-22 10:00"), 14, false)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\n", read(t, d, clockName))
-	d.Purge(at("2026-12-07 10:00"), 14, false)
-	d.Purge(at("2026-12-07 10:20").Add(time.Millisecond), 14, false)
+	purge(d, at("2026-12-07 10:00"), 14, false)
+	purge(d, at("2026-12-07 10:20").Add(time.Millisecond), 14, false)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nchecked 2026-12-07T10:20:00Z\n",
 		read(t, d, clockName))
-	w := d.Purge(at("2026-12-20 10:00"), 14, false).Window
+	w := purge(d, at("2026-12-20 10:00"), 14, false).Window
 	assert.Equal(t, at("2026-12-20 11:00"), w.DoubtUntil)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nagain 2026-12-20T10:00:00Z\nchecked 2026-12-20T10:00:00Z\n",
 		read(t, d, clockName))
@@ -222,7 +222,7 @@ func TestClockFileDamaged(t *testing.T) {
 		d, said := newDir(t)
 		fill(t, d, "2026-11-09", "2026-11-22")
 		path := put(t, d, clockName, text)
-		p := d.Purge(at("2026-12-13 10:00"), 14, false)
+		p := purge(d, at("2026-12-13 10:00"), 14, false)
 		assert.Empty(t, p.Errs)
 		assert.False(t, p.Window.DoubtUntil.IsZero(), "the newest line speaks")
 		if text != "" {
@@ -238,14 +238,14 @@ func TestDoubtEndsWithoutAClockFile(t *testing.T) {
 	d, _ := newDir(t)
 	fill(t, d, "2026-11-09", "2026-11-22")
 	require.NoError(t, unix.Mkfifo(filepath.Join(d.path, clockName), 0o600))
-	p := d.Purge(at("2026-12-13 10:00"), 14, false)
+	p := purge(d, at("2026-12-13 10:00"), 14, false)
 	assert.Len(t, p.Errs, 1)
 	assert.Empty(t, p.Deleted)
-	p = d.Purge(at("2026-12-13 11:00"), 14, false)
+	p = purge(d, at("2026-12-13 11:00"), 14, false)
 	assert.Len(t, p.Errs, 1)
 	assert.Len(t, p.Deleted, 42)
 	require.NoError(t, os.Remove(filepath.Join(d.path, clockName)))
-	assert.Empty(t, d.Purge(at("2026-12-13 12:00"), 14, false).Errs)
+	assert.Empty(t, purge(d, at("2026-12-13 12:00"), 14, false).Errs)
 	assert.Equal(t, "seen 2026-12-13T12:00:00Z\n", read(t, d, clockName))
 }
 
@@ -254,16 +254,16 @@ func TestSharedKeysVouchForTheTime(t *testing.T) {
 	old, _ := newDir(t)
 	fill(t, old, "2026-11-09", "2026-11-22")
 	d, _ := openTest(t, filepath.Join(t.TempDir(), "new"), Options{Keys: filepath.Join(old.path, keys)})
-	p := d.Purge(at("2026-12-13 10:00"), 14, false)
+	p := purge(d, at("2026-12-13 10:00"), 14, false)
 	assert.False(t, p.Window.DoubtUntil.IsZero())
 	assert.Empty(t, p.Deleted)
-	assert.Len(t, d.Purge(at("2026-12-13 11:00"), 14, false).Deleted, 14)
+	assert.Len(t, purge(d, at("2026-12-13 11:00"), 14, false).Deleted, 14)
 }
 
 // With nothing to compare it to, the clock is believed.
 func TestEmptyDirFollowsTheClock(t *testing.T) {
 	d, _ := newDir(t)
-	w := d.Purge(at("2026-11-22 10:00"), 14, false).Window
+	w := purge(d, at("2026-11-22 10:00"), 14, false).Window
 	assert.Equal(t, Window{First: day("2026-11-09"), Today: day("2026-11-22")}, w)
 }
 
@@ -300,7 +300,7 @@ func TestClockIsRenewedHourly(t *testing.T) {
 		{"2026-11-22 13:00", "seen 2026-11-22T13:00:00Z\n"},
 		{"2026-11-22 12:30", "seen 2026-11-22T12:30:00Z\n"}, // put back
 	} {
-		require.Empty(t, d.Purge(at(c.now), 14, false).Errs)
+		require.Empty(t, purge(d, at(c.now), 14, false).Errs)
 		assert.Equal(t, c.seen, seen(), c.now)
 	}
 }

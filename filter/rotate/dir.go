@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -24,12 +25,13 @@ const (
 	Rooms   = "rooms"   // kept for good
 	Journal = "journal" // files named DATE.*, deleted with their day
 	Status  = "status"  // what processes say of themselves
+	Erased  = "erased"  // files named DATE: days that were deleted on purpose
 
 	keys = "keys"
 )
 
 // directories are all of them.
-var directories = []string{"", keys, Rooms, Journal, Status}
+var directories = []string{"", Locks, keyLocks, keys, Rooms, Journal, Status, Erased}
 
 // cacheTag keeps a directory out of backups, https://bford.info/cachedir/.
 const (
@@ -38,7 +40,7 @@ const (
 		"# hushpipe deletes these files with their day: a copy would outlive it.\n"
 )
 
-// ErrLocked is returned by LockRooms where another process has the lock.
+// ErrLocked is returned where another process has a lock.
 var ErrLocked = errors.New("locked by another process")
 
 // Options are the settings of a Dir.
@@ -61,8 +63,10 @@ type Options struct {
 // symbolic link, access.log apart; DIR and the path of the key directory may be
 // links.
 //
-// All methods may be called from any goroutine. All of them wait for the disk,
-// and Append, LockRooms and RecordKeep for locks that other processes hold.
+// All methods may be called from any goroutine. All of them wait for the disk.
+// Append, LockRooms and those that take in a rule wait for locks that other
+// processes hold, a second at most; Judge and those that delete wait for none, nor
+// for a call of another method.
 type Dir struct {
 	path   string
 	keys   string // "": DIR/keys
@@ -70,40 +74,84 @@ type Dir struct {
 	notify func(string)
 	fd     int
 
-	// first and today are those of the last Purge.
+	users atomic.Int64 // those of fd: the Dir until Close, and calls under way
+
+	// first is the oldest day whose files are kept, and today the date, as of the
+	// last Judge.
 	first, today atomic.Int32
 
-	mu       sync.Mutex // guards what follows
-	open     []dayFile  // the last used first
-	tail     []byte     // scratch of lineEnd
-	linkSaid bool
-	unsaved  *clock // what could not be written to the clock file
+	earlier atomic.Bool // processes of an earlier version may be at work
+
+	clocks struct {
+		sync.Mutex
+		last             clock // as of the last Judge
+		unsaved          bool  // it could not be written to the clock file
+		reading, writing atomic.Bool
+	}
+
+	appending    sync.Mutex // held by Append
+	lines        lockFile
+	earlierStuck bool   // somebody holds the locks of day files
+	lockSaid     bool   // that there is no lock of the lines
+	tail         []byte // scratch of lineEnd
+	linkSaid     bool
+
+	mu   sync.Mutex // guards open, for moments only
+	open []*dayFile // the last used first
 
 	write func(fd int, p []byte) (int, error)
 }
 
 // Open opens the directory at path.
 func Open(path string, o Options) (*Dir, error) {
-	fd, err := openDir(unix.AT_FDCWD, path, 0, o.Create)
+	fd, err := openDir(unix.AT_FDCWD, path, 0, o.Create, dirMode)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
+	return held(fd, path, o), nil
+}
+
+func held(fd int, path string, o Options) *Dir {
 	d := &Dir{
 		path: path, keys: o.Keys, create: o.Create, notify: o.Notify, fd: fd,
-		tail: make([]byte, 4096), write: unix.Write,
+		tail: make([]byte, 4096), write: unix.Write, lines: lockFile{fd: -1},
 	}
+	d.users.Store(1)
+	d.earlier.Store(true)
 	if d.notify == nil {
 		d.notify = func(string) {}
 	}
 	d.first.Store(math.MinInt32)
 	d.today.Store(math.MaxInt32 - 1)
-	return d, nil
+	return d
 }
 
-// Close closes DIR and its day files. No other method may be called after it,
-// or run meanwhile.
+// Close closes DIR and its day files, once those who Use it are done. No method
+// may be called after it by anybody else, nor run meanwhile.
 func (d *Dir) Close() error {
 	d.closeDays()
+	d.lines.close()
+	return d.done()
+}
+
+// Use keeps DIR open until done is called, also beyond Close. It reports false
+// where DIR is closed.
+func (d *Dir) Use() (done func(), ok bool) {
+	for {
+		n := d.users.Load()
+		if n == 0 {
+			return nil, false
+		}
+		if d.users.CompareAndSwap(n, n+1) {
+			return func() { d.done() }, true
+		}
+	}
+}
+
+func (d *Dir) done() error {
+	if d.users.Add(-1) > 0 {
+		return nil
+	}
 	return unix.Close(d.fd)
 }
 
@@ -138,7 +186,8 @@ func (d *Dir) Names(sub string) ([]string, error) {
 }
 
 // OpenFile opens a regular file of sub, with the flags of package os. A file
-// that it makes gets mode 0640, or 0600 in Journal, whatever the umask. name
+// that it makes gets mode 0640, or 0600 where it is nobody else's business,
+// whatever the umask. name
 // has no slash.
 func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
 	at, err := d.openSub(sub, flag&os.O_CREATE != 0)
@@ -146,7 +195,7 @@ func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	defer unix.Close(at)
-	fd, err := openFile(at, name, flag, modeIn(sub))
+	fd, err := openFile(at, name, flag, modeIn(sub, name))
 	if err != nil {
 		return nil, d.fault("open", sub, name, err)
 	}
@@ -181,7 +230,7 @@ func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
 		return err
 	}
 	defer unix.Close(at)
-	return d.fault("replace", sub, name, replaceFile(at, name, data, modeIn(sub), sub != Status))
+	return d.fault("replace", sub, name, replaceFile(at, name, data, modeIn(sub, name), sub != Status))
 }
 
 // Remove deletes a file of sub.
@@ -194,36 +243,29 @@ func (d *Dir) Remove(sub, name string) error {
 	return d.fault("remove", sub, name, remove(at, name))
 }
 
-// LockRooms takes the lock under which journals are read and room files
-// replaced. Where another holds it, LockRooms waits, or without wait returns
-// ErrLocked. A process that ends gives it up.
-func (d *Dir) LockRooms(wait bool) (unlock func(), err error) {
-	return d.lock(Rooms, wait)
-}
-
-// LockStatus takes the lock under which the records of ended processes are added
-// up, as LockRooms does.
-func (d *Dir) LockStatus(wait bool) (unlock func(), err error) {
-	return d.lock(Status, wait)
-}
-
-func (d *Dir) lock(sub string, wait bool) (unlock func(), err error) {
-	at, err := d.openSub(sub, true)
+// Nested returns the directories below DIR that are none of its own.
+func (d *Dir) Nested() (names []string, err error) {
+	all, err := d.Names("")
 	if err != nil {
 		return nil, err
 	}
-	how := unix.LOCK_EX
-	if !wait {
-		how |= unix.LOCK_NB
-	}
-	if err := flock(at, how); err != nil {
-		unix.Close(at)
-		if err == unix.EWOULDBLOCK {
-			err = ErrLocked
+	for _, name := range all {
+		var st unix.Stat_t
+		if !slices.Contains(directories, name) && lstat(d.fd, name, &st) == nil && fileType(&st) == unix.S_IFDIR {
+			names = append(names, name)
 		}
-		return nil, d.fault("lock", sub, "", err)
 	}
-	return func() { unix.Close(at) }, nil
+	return names, nil
+}
+
+// OpenNested opens a directory of DIR as a DIR of its own. It follows no link, and
+// makes none that is missing.
+func (d *Dir) OpenNested(name string) (*Dir, error) {
+	fd, err := openDir(d.fd, name, unix.O_NOFOLLOW, false, dirMode)
+	if err != nil {
+		return nil, d.fault("open", "", name, err)
+	}
+	return held(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
 }
 
 // openSub opens a directory of DIR anew: a lock or a place in a listing belongs
@@ -234,17 +276,45 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	var err error
 	switch {
 	case sub == "":
-		fd, err = openDir(d.fd, ".", unix.O_NOFOLLOW, false)
+		fd, err = openDir(d.fd, ".", unix.O_NOFOLLOW, false, dirMode)
 	case sub == keys && d.keys != "":
-		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create)
+		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
+	case sub == Locks:
+		fd, err = openLocks(d.fd, create)
+	case sub == keyLocks:
+		var at int
+		if at, err = d.openSub(keys, create); err != nil {
+			return -1, err
+		}
+		fd, err = openLocks(at, create)
+		unix.Close(at)
 	default:
-		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create)
+		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, dirMode)
 	}
 	if err != nil {
 		return -1, d.fault("open", sub, "", err)
 	}
 	if create && (sub == keys || sub == Journal) {
 		tag(fd)
+	}
+	return fd, nil
+}
+
+// openLocks opens the directory of locks in the directory at, and shuts others out
+// of it.
+func openLocks(at int, create bool) (int, error) {
+	fd, err := openDir(at, Locks, unix.O_NOFOLLOW, create, locksMode)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	err = fstat(fd, &st)
+	if err == nil && uint32(st.Mode)&0o777&^locksMode != 0 && create {
+		err = again(func() error { return unix.Fchmod(fd, locksMode) })
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
 	}
 	return fd, nil
 }
@@ -261,16 +331,22 @@ func tag(at int) {
 	unix.Close(fd)
 }
 
-func modeIn(sub string) uint32 {
-	if sub == Journal {
+// modeIn is the mode of a file in sub. The locks by which processes show that they
+// live are nobody else's to hold.
+func modeIn(sub, name string) uint32 {
+	if sub == Journal || sub == Locks || sub == keyLocks || sub == Status && strings.HasSuffix(name, LockSuffix) {
 		return secretMode
 	}
 	return fileMode
 }
 
+// LockSuffix ends the names in Status of files that a process holds the lock of
+// for as long as it lives.
+const LockSuffix = ".lock"
+
 func (d *Dir) pathOf(sub, name string) string {
-	if sub == keys && d.keys != "" {
-		return filepath.Join(d.keys, name)
+	if rest, ok := strings.CutPrefix(sub, keys); ok && d.keys != "" {
+		return filepath.Join(d.keys, rest, name)
 	}
 	return filepath.Join(d.path, sub, name)
 }
@@ -287,5 +363,5 @@ func (d *Dir) say(sub, name, text string, args ...any) {
 	d.notify(d.pathOf(sub, name) + ": " + fmt.Sprintf(text, args...))
 }
 
-// expired tells whether a day was past the retention at the last Purge.
+// expired tells whether a day was past the retention at the last Judge.
 func (d *Dir) expired(day format.Day) bool { return int32(day) < d.first.Load() }

@@ -65,13 +65,16 @@ func child(job string, args []string) error {
 		if err != nil {
 			return err
 		}
-		return d.RecordKeep(keep)
+		lease, rule, err := d.TakeLease(OfKeys, keep, 0)
+		defer lease.Release()
+		fmt.Println(rule)
+		return err
 	case "doubt":
 		now, err := time.Parse(time.RFC3339, args[1])
 		if err != nil {
 			return err
 		}
-		p := d.Purge(now, 14, false)
+		p := purge(d, now, 14, false)
 		fmt.Println(!p.Window.DoubtUntil.IsZero(), len(p.Deleted))
 		return errors.Join(p.Errs...)
 	}
@@ -121,6 +124,28 @@ func day(s string) format.Day {
 	return d
 }
 
+// purged is what a purge did.
+type purged struct {
+	Purged
+	Verdict
+}
+
+// purge judges the time and deletes everything that is past the retention, which
+// its rule has as well.
+func purge(d *Dir, now time.Time, keep Retention, force bool) (p purged) {
+	var err error
+	p.Verdict, err = d.Judge(now, keep, force)
+	if err != nil {
+		p.Errs = append(p.Errs, err)
+	}
+	for _, kind := range Kinds {
+		done := d.Delete(kind, p.First(keep))
+		p.Deleted = append(p.Deleted, done.Deleted...)
+		p.Errs = append(p.Errs, done.Errs...)
+	}
+	return p
+}
+
 // notes collects what a Dir says.
 type notes []string
 
@@ -161,7 +186,7 @@ func tree(t *testing.T, d *Dir) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(d.path, path)
-		if !e.IsDir() && name != clockName && e.Name() != cacheTagName {
+		if !e.IsDir() && name != clockName && e.Name() != cacheTagName && filepath.Base(filepath.Dir(path)) != Locks {
 			names = append(names, name)
 		}
 		return err
@@ -178,13 +203,17 @@ func useAll(t *testing.T, d *Dir) {
 	require.NoError(t, err)
 	_, err = d.Secret("rooms.secret")
 	require.NoError(t, err)
-	require.NoError(t, d.RecordKeep(14))
+	for _, of := range []Ruled{OfLines, OfKeys} {
+		lease, _, err := d.TakeLease(of, 14, 0)
+		require.NoError(t, err)
+		lease.Release()
+	}
 	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte("2 x\n")))
 	require.NoError(t, d.ReplaceFile(Status, "0011223344556677.json", []byte("{}\n")))
 	f, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
 }
 
 func at(s string) time.Time {
@@ -202,6 +231,9 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 		"access.log":                   fs.ModeSymlink | 0o777,
 		"clock":                        0o640,
 		"rooms.secret":                 0o600,
+		".lock":                        fs.ModeDir | 0o700,
+		"keep":                         0o640,
+		"keys/.lock":                   fs.ModeDir | 0o700,
 		"rooms":                        fs.ModeDir | 0o750,
 		"rooms/rooms-2026-11-22.log":   0o640,
 		"status":                       fs.ModeDir | 0o750,
@@ -224,7 +256,9 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 				require.NoError(t, err)
 				name, _ := filepath.Rel(d.path, path)
 				st, err := os.Lstat(path)
-				got[name] = st.Mode()
+				if filepath.Base(filepath.Dir(path)) != Locks {
+					got[name] = st.Mode()
+				}
 				return err
 			}))
 			assert.Equal(t, want, got)
@@ -309,9 +343,9 @@ func TestWithoutCreateNothingIsMade(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = d.Key(day("2026-11-22"))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = d.LockRooms(false)
+	_, err = d.LockRooms(0)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	keep, err := d.Keep()
+	keep, err := d.Rule(OfKeys)
 	assert.NoError(t, err)
 	assert.Zero(t, keep)
 	names, err := d.Names(Journal)
@@ -333,7 +367,7 @@ func TestKeysApart(t *testing.T) {
 	assert.FileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
 	assert.FileExists(t, filepath.Join(tmp, "disk/CACHEDIR.TAG"))
 	assert.NoDirExists(t, filepath.Join(d.path, keys))
-	require.Len(t, d.Purge(at("2026-12-06 12:00"), 14, true).Deleted, 1)
+	require.Len(t, purge(d, at("2026-12-06 12:00"), 14, true).Deleted, 1)
 	assert.NoFileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
 }
 
@@ -348,8 +382,8 @@ func TestPlanted(t *testing.T) {
 		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
 		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.ReadKey(day("2026-11-22")); return err }},
 		{"keys/2026-11-22.key", func(d *Dir) error { _, err := d.PutKey(day("2026-11-22"), [32]byte{}); return err }},
-		{"keys/keep", func(d *Dir) error { return d.RecordKeep(14) }},
-		{"keys/keep", func(d *Dir) error { _, err := d.Keep(); return err }},
+		{"keys/keep", func(d *Dir) error { l, _, err := d.TakeLease(OfKeys, 14, 0); l.Release(); return err }},
+		{"keys/keep", func(d *Dir) error { _, err := d.Rule(OfKeys); return err }},
 		{"rooms.secret", func(d *Dir) error { _, err := d.Secret("rooms.secret"); return err }},
 		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { return d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil) }},
 		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { _, err := d.ReadFile(Rooms, "rooms-2026-11-22.log"); return err }},
@@ -358,10 +392,13 @@ func TestPlanted(t *testing.T) {
 			_, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 			return err
 		}},
-		{"clock", func(d *Dir) error { return errors.Join(d.Purge(at("2026-11-22 12:00"), 14, false).Errs...) }},
+		{"clock", func(d *Dir) error { return errors.Join(purge(d, at("2026-11-22 12:00"), 14, false).Errs...) }},
 		{"keys", func(d *Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
 		{"journal", func(d *Dir) error { _, err := d.Names(Journal); return err }},
-		{"rooms", func(d *Dir) error { _, err := d.LockRooms(true); return err }},
+		{"rooms", func(d *Dir) error { _, err := d.Names(Rooms); return err }},
+		{".lock", func(d *Dir) error { _, err := d.openLock(Locks, roomsLock); return err }},
+		{".lock/rooms", func(d *Dir) error { _, err := d.openLock(Locks, roomsLock); return err }},
+		{"keys/.lock/keep", func(d *Dir) error { _, err := d.openLock(keyLocks, ruleLock); return err }},
 	}
 	plants := []struct {
 		what  string
@@ -376,7 +413,7 @@ func TestPlanted(t *testing.T) {
 			t.Run(fmt.Sprintf("%d/%s/%d", i, u.name, k), func(t *testing.T) {
 				d, _ := newDir(t)
 				victim := filepath.Join(t.TempDir(), "victim")
-				if filepath.Dir(u.name) == "." && !strings.Contains(u.name, ".") && u.name != "clock" {
+				if filepath.Dir(u.name) == "." && (u.name == Locks || !strings.Contains(u.name, ".")) && u.name != "clock" {
 					require.NoError(t, os.Mkdir(victim, 0o700))
 				} else {
 					require.NoError(t, os.WriteFile(victim, []byte("0123456789abcdef0123456789abcdef"), 0o644))
@@ -430,7 +467,7 @@ func TestMovedAndRemoved(t *testing.T) {
 	assert.ErrorIs(t, err, ErrRemoved)
 	_, err = d.Key(day("2026-11-22"))
 	assert.ErrorIs(t, err, ErrRemoved)
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
 	require.NotEmpty(t, p.Errs)
 	assert.ErrorIs(t, p.Errs[0], ErrRemoved)
 }
@@ -491,13 +528,13 @@ func TestPublish(t *testing.T) {
 func TestLockRooms(t *testing.T) {
 	d, _ := newDir(t)
 	other, _ := openTest(t, d.path, Options{})
-	unlock, err := d.LockRooms(true)
+	unlock, err := d.LockRooms(time.Minute)
 	require.NoError(t, err)
-	_, err = other.LockRooms(false)
+	_, err = other.LockRooms(0)
 	assert.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil), "under the lock")
 	unlock()
-	unlock, err = other.LockRooms(false)
+	unlock, err = other.LockRooms(0)
 	require.NoError(t, err)
 	unlock()
 }
@@ -527,11 +564,10 @@ func TestTooLarge(t *testing.T) {
 	for _, name := range []string{clockName, "keys/" + keepName, "rooms/rooms-2026-11-22.log"} {
 		require.NoError(t, os.Truncate(filepath.Join(d.path, name), 1<<40))
 	}
-	_, err := d.Keep()
+	_, err := d.Rule(OfKeys)
 	assert.ErrorIs(t, err, errTooLarge)
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
-	require.Len(t, p.Errs, 1)
-	assert.ErrorIs(t, p.Errs[0], errTooLarge)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	require.Empty(t, p.Errs)
 	assert.Contains(t, (*said)[0], "clock: not used: is too large")
 	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", read(t, d, clockName))
 }

@@ -30,6 +30,7 @@ const (
 	secretMode = 0o600
 	publicMode = 0o644
 	dirMode    = 0o750
+	locksMode  = 0o700
 )
 
 // again repeats a call that a signal broke off, as package os does.
@@ -141,11 +142,11 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 }
 
 // openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With
-// create it makes one that is missing, but not its parents.
-func openDir(at int, name string, follow int, create bool) (int, error) {
+// create it makes one that is missing, of that mode, but not its parents.
+func openDir(at int, name string, follow int, create bool, perm uint32) (int, error) {
 	unmade := error(unix.EEXIST)
 	if create {
-		unmade = again(func() error { return unix.Mkdirat(at, name, dirMode) })
+		unmade = again(func() error { return unix.Mkdirat(at, name, perm) })
 	}
 	var st unix.Stat_t
 	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
@@ -171,8 +172,8 @@ func openDir(at int, name string, follow int, create bool) (int, error) {
 	}
 	// A directory made in one with setgid has it too, and chmod would drop it: by
 	// the mode given, and where the process is not in the group, chmod(2).
-	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != dirMode {
-		mode := dirMode | uint32(st.Mode)&unix.S_ISGID
+	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != perm {
+		mode := perm | uint32(st.Mode)&unix.S_ISGID
 		err = again(func() error { return unix.Fchmod(fd, mode) })
 	}
 	if err != nil {
@@ -186,10 +187,13 @@ func openDir(at int, name string, follow int, create bool) (int, error) {
 // follow.
 const tempPrefix = ".hushpipe-"
 
-func tempName() string {
+func tempName() string { return tempPrefix + randomHex() }
+
+// randomHex returns 16 random hexadecimal digits.
+func randomHex() string {
 	var b [8]byte
 	rand.Read(b[:])
-	return tempPrefix + hex.EncodeToString(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // IsTemp reports whether name is that of a file in the making.
@@ -203,9 +207,10 @@ func IsTemp(name string) bool {
 }
 
 // writeTemp makes a temporary file with data in it, durable if it is to survive
-// a power cut. It stays locked until it is closed: so sweep tells a leftover from a file in the
-// making. One that is swept between its making and its lock is lost, and the
-// rename fails with ENOENT.
+// a power cut. It stays locked until it is closed: so sweep tells a leftover from a
+// file in the making. Until it is locked nobody else may open it, so that nobody
+// else can hold its lock. One that is swept between its making and its lock is
+// lost, and the rename fails with ENOENT.
 func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *os.File, err error) {
 	return fillTemp(at, mode, durable, func(f *os.File) error {
 		_, err := f.Write(data)
@@ -216,12 +221,18 @@ func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *
 // fillTemp is writeTemp for data that fill writes.
 func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (name string, f *os.File, err error) {
 	name = tempName()
-	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
+	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, secretMode)
 	if err != nil {
 		return "", nil, err
 	}
 	f = os.NewFile(uintptr(fd), name)
-	err = flock(fd, unix.LOCK_EX)
+	err = flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		err = unix.ENOENT // it is being swept
+	}
+	if err == nil && mode != secretMode {
+		err = again(func() error { return unix.Fchmod(fd, mode) })
+	}
 	if err == nil {
 		err = fill(f)
 	}
@@ -257,8 +268,9 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
 		var temp string
 		var f *os.File
-		temp, f, err = writeTemp(at, data, mode, durable)
-		if err != nil {
+		if temp, f, err = writeTemp(at, data, mode, durable); err == unix.ENOENT {
+			continue // swept
+		} else if err != nil {
 			return err
 		}
 		if gid >= 0 {
@@ -303,23 +315,30 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
-// sweep removes the temporary file name if no process is making it any more. at
-// is an opening of the directory that holds no lock.
-func sweep(at int, name string) (removed bool, err error) {
+// sweep removes the temporary file name of sub if no process is making it any more.
+// at is an opening of that directory.
+func (d *Dir) sweep(at int, sub, name string) (removed bool, err error) {
 	fd, err := openFile(at, name, unix.O_RDONLY, 0)
 	switch err {
 	case nil:
 		defer unix.Close(fd)
-	case errSymlink: // updateLink makes it under the lock of the directory
-		fd = at
-		defer flock(at, unix.LOCK_UN)
+		if taken, _ := take(fd, 0); !taken {
+			return false, nil
+		}
+	case errSymlink: // updateLink makes it under a lock
+		unlock, err := d.acquire(Locks, linkLock, "", 0)
+		if err != nil {
+			return false, nil
+		}
+		defer unlock()
 	default:
 		return false, err
 	}
-	if flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return false, nil
+	if sub == keys { // it may hold a key
+		err = shred(at, name)
+	} else {
+		err = remove(at, name)
 	}
-	err = remove(at, name)
 	return err == nil, err
 }
 

@@ -6,18 +6,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"hushpipe/format"
 )
 
-// keepName is the file in the key directory that records the longest
-// retention, as in "14d\n".
-const keepName = "keep"
-
-var errKeySize = errors.New("does not hold 32 bytes: remove it, a new key is made then")
+var (
+	errKeySize  = errors.New("does not hold 32 bytes: remove it, a new key is made then")
+	errShredded = errors.New("was overwritten, to be deleted: remove it")
+)
 
 // ReadKey returns the key of day, or an error that is fs.ErrNotExist.
 func (d *Dir) ReadKey(day format.Day) ([32]byte, error) {
@@ -44,7 +42,9 @@ func (d *Dir) Secret(name string) ([32]byte, error) {
 	return d.putSecret("", name, secret)
 }
 
-func keyName(day format.Day) string { return day.String() + ".key" }
+const keySuffix = ".key"
+
+func keyName(day format.Day) string { return day.String() + keySuffix }
 
 func (d *Dir) readSecret(sub, name string) (secret [32]byte, err error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
@@ -73,8 +73,34 @@ func (d *Dir) readSecret(sub, name string) (secret [32]byte, err error) {
 	if _, err := io.ReadFull(f, secret[:]); err != nil {
 		return [32]byte{}, d.fault("read", sub, name, bare(err))
 	}
+	if secret == ([32]byte{}) {
+		return secret, d.fault("read", sub, name, errShredded)
+	}
 	return secret, nil
 }
+
+// shred overwrites a secret on the disk and removes it. What cannot be overwritten
+// is removed all the same; a file system that writes elsewhere, as a copy-on-write
+// one does, keeps the old bytes until it uses their place again.
+func shred(at int, name string) error {
+	// Not openFile: another name, a hard link, is no reason to spare the bytes.
+	fd, err := openat(at, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err == nil {
+		var st unix.Stat_t
+		if fstat(fd, &st) == nil && fileType(&st) == unix.S_IFREG && st.Size <= maxSecret {
+			zeros := make([]byte, st.Size)
+			if _, err := unix.Pwrite(fd, zeros, 0); err == nil {
+				_ = again(func() error { return unix.Fsync(fd) })
+			}
+		}
+		unix.Close(fd)
+	}
+	return remove(at, name)
+}
+
+// maxSecret bounds what is overwritten: a key has 32 bytes, and what somebody put
+// in its place may have any number.
+const maxSecret = 1 << 20
 
 // foreign reports whether a file belongs to a user that has no part in DIR.
 func (d *Dir) foreign(st *unix.Stat_t) bool {
@@ -91,8 +117,9 @@ func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err
 	for range maxSwept {
 		var temp string
 		var f *os.File
-		temp, f, err = writeTemp(at, secret[:], secretMode, true)
-		if err != nil {
+		if temp, f, err = writeTemp(at, secret[:], secretMode, true); err == unix.ENOENT {
+			continue // swept
+		} else if err != nil {
 			break
 		}
 		err = renameNoReplace(at, temp, name)
@@ -114,52 +141,4 @@ func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err
 		}
 	}
 	return stored, d.fault("create", sub, name, bare(err))
-}
-
-// Keep returns the longest retention that the key directory records, 0 for
-// none.
-func (d *Dir) Keep() (Retention, error) {
-	text, err := d.ReadFile(keys, keepName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	keep, err := ParseKeep(strings.TrimSuffix(string(text), "\n"))
-	if err != nil {
-		return 0, d.fault("read", keys, keepName, errKeep)
-	}
-	return keep, nil
-}
-
-var errKeep = errors.New("is no retention: write one, as in 14d")
-
-// CheckKeep says it where the key directory records a longer retention than
-// keep: its keys outlive the lines.
-func (d *Dir) CheckKeep(keep Retention) error {
-	recorded, err := d.Keep()
-	if err == nil && keep < recorded {
-		d.say(keys, keepName, "records %s: keys live that long, lines older than %s are deleted; write %s into it to delete keys sooner", recorded, keep, keep)
-	}
-	return err
-}
-
-// RecordKeep records keep in the key directory if nothing longer is there.
-func (d *Dir) RecordKeep(keep Retention) error {
-	unlock, err := d.lock(keys, true)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	recorded, err := d.Keep()
-	if errors.Is(err, errKeep) {
-		d.say(keys, keepName, "was no retention, %s is written over it", keep)
-	} else if err != nil {
-		return err
-	}
-	if keep <= recorded {
-		return nil
-	}
-	return d.ReplaceFile(keys, keepName, []byte(keep.String()+"\n"))
 }

@@ -64,7 +64,7 @@ func TestSecret(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, secret, again)
 	assert.Equal(t, string(secret[:]), read(t, d, "rooms.secret"))
-	assert.Empty(t, d.Purge(at("2099-01-01 00:00"), 1, true).Deleted)
+	assert.Empty(t, purge(d, at("2099-01-01 00:00"), 1, true).Deleted)
 }
 
 func TestKeyExposed(t *testing.T) {
@@ -106,43 +106,28 @@ func TestKeyRace(t *testing.T) {
 	assert.Equal(t, []string{"keys/2026-11-22.key"}, tree(t, d), "no temporary file stays")
 }
 
-func TestKeepIsTheLongest(t *testing.T) {
-	d, said := newDir(t)
-	keep, err := d.Keep()
-	require.NoError(t, err)
-	assert.Zero(t, keep)
-	for _, step := range []struct{ record, want Retention }{{14, 14}, {7, 14}, {30, 30}, {14, 30}} {
-		require.NoError(t, d.RecordKeep(step.record))
-		keep, err := d.Keep()
-		require.NoError(t, err)
-		assert.Equal(t, step.want, keep)
-	}
-	assert.Equal(t, "30d\n", read(t, d, "keys/keep"))
-	assert.Empty(t, *said)
-
-	path := put(t, d, "keys/keep", "forever\n")
-	_, err = d.Keep()
-	assert.EqualError(t, err, "read "+path+": is no retention: write one, as in 14d")
-	require.NoError(t, d.RecordKeep(14))
-	assert.Equal(t, "14d\n", read(t, d, "keys/keep"))
-	assert.Len(t, *said, 1)
-}
-
-func TestKeysThatOutliveTheLinesAreSaid(t *testing.T) {
-	d, said := newDir(t)
-	require.NoError(t, d.CheckKeep(14), "nothing is recorded")
-	require.NoError(t, d.RecordKeep(30))
-	require.NoError(t, d.CheckKeep(30))
-	assert.Empty(t, *said)
-	require.NoError(t, d.CheckKeep(14))
-	assert.Equal(t, notes{filepath.Join(d.path, "keys/keep") +
-		": records 30d: keys live that long, lines older than 14d are deleted; write 14d into it to delete keys sooner"}, *said)
-	put(t, d, "keys/keep", "forever\n")
-	assert.ErrorContains(t, d.CheckKeep(14), "is no retention: write one, as in 14d")
-}
-
-func TestKeepRace(t *testing.T) {
+// The bytes of a key that is deleted are gone from the disk, not only its name:
+// another name of the file shows it.
+func TestKeyIsOverwritten(t *testing.T) {
 	d, _ := newDir(t)
-	children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d")
-	assert.Equal(t, "90d\n", read(t, d, "keys/keep"))
+	path := put(t, d, "keys/2026-11-08.key", "0123456789abcdef0123456789abcdef")
+	elsewhere := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Link(path, elsewhere))
+	temp := put(t, d, "keys/"+tempName(), "0123456789abcdef0123456789abcdef")
+	elsewhere2 := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Link(temp, elsewhere2))
+	foreign := put(t, d, "keys/2026-11-08.tar.gz", "a backup")
+	p := d.Delete(Keys, day("2026-11-09"))
+	require.Empty(t, p.Errs)
+	for _, path := range []string{elsewhere, elsewhere2} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, make([]byte, 32), text)
+	}
+	assert.Equal(t, "a backup", read(t, d, "keys/"+filepath.Base(foreign)), "no key")
+
+	// A crash between the two steps leaves zeros, which are no key.
+	put(t, d, "keys/2026-11-22.key", string(make([]byte, 32)))
+	_, err := d.ReadKey(day("2026-11-22"))
+	assert.ErrorIs(t, err, errShredded)
 }

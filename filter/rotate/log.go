@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -31,38 +32,55 @@ type dayFile struct {
 	fd   int
 	// Dev and Ino tell whether the name still leads to the file.
 	id unix.Stat_t
+
+	locked bool // Append has its lock
+	inUse  bool // Append is at it; guarded by Dir.mu, as what follows
+	close  bool // it is to be closed as soon as Append is done
 }
 
 // Append adds whole lines, each with its newline, to the log file of day. They
-// stand together: the file is locked against other processes meanwhile.
+// stand together: other processes are locked out meanwhile, or, where another has
+// the lock for more than a second, the lines are written in one call, which is
+// whole by itself (write(2) with O_APPEND).
 //
 // n counts the bytes in the file when Append returns. It is less than
 // len(lines) only where err says why, always ends behind a whole line, and
 // what follows it is not in the file: the caller goes on with lines[n:]. Lines
 // survive the end of the process, not a power cut.
 //
-// An unfinished last line, left by a writer that was killed, is cut off first.
-// Nothing else that is in the file is ever taken away.
+// An unfinished last line, left by a writer that was killed, is cut off first by
+// who has the lock. Nothing else that is in the file is ever taken away.
 func (d *Dir) Append(day format.Day, lines []byte) (n int, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.appending.Lock()
+	defer d.appending.Unlock()
 	if d.expired(day) {
 		return 0, d.fault("write", "", logName(day), ErrExpired)
 	}
-	f, size, err := d.lockDay(day)
+	locked := d.lockLines()
+	defer d.unlockLines(locked)
+	f, size, alone, err := d.lockDay(day, locked)
+	if f != nil {
+		defer d.putBack(f)
+	}
 	if err != nil {
 		return 0, d.fault("write", "", logName(day), err)
 	}
-	defer flock(f.fd, unix.LOCK_UN)
-
-	end, err := lineEnd(f.fd, size, d.tail)
-	if err == nil && end < size {
-		if err = truncate(f.fd, end); err == nil {
-			d.say("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
+	if d.expired(day) { // since then: the file may have been made again
+		if size == 0 {
+			remove(d.fd, f.name)
 		}
+		return 0, d.fault("write", "", f.name, ErrExpired)
 	}
-	if err != nil {
-		return 0, d.fault("repair", "", f.name, err)
+	end := size
+	if alone {
+		if end, err = lineEnd(f.fd, size, d.tail); err == nil && end < size {
+			if err = truncate(f.fd, end); err == nil {
+				d.say("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
+			}
+		}
+		if err != nil {
+			return 0, d.fault("repair", "", f.name, err)
+		}
 	}
 	n, err = d.writeAll(f.fd, lines)
 	if err == nil {
@@ -72,10 +90,37 @@ func (d *Dir) Append(day format.Day, lines []byte) (n int, err error) {
 	var st unix.Stat_t
 	// A size that is not ours to explain means a writer without the lock: then
 	// the half line stays for the next Append to judge.
-	if whole < n && fstat(f.fd, &st) == nil && st.Size == end+int64(n) {
+	if whole < n && alone && fstat(f.fd, &st) == nil && st.Size == end+int64(n) {
 		_ = truncate(f.fd, end+int64(whole))
 	}
 	return whole, d.fault("write", "", f.name, err)
+}
+
+// lockLines takes the lock of the lines. It reports false where another process has
+// it for longer than a second, and from then on at once, until it is free again.
+func (d *Dir) lockLines() bool {
+	l := &d.lines
+	if err := l.open(d, Locks, linesLock); err != nil {
+		if !d.lockSaid {
+			d.lockSaid = true
+			d.notify(err.Error() + "; lines are written without it")
+		}
+		return false
+	}
+	d.lockSaid = false
+	patience := lockPatience
+	if l.stuck {
+		patience = 0
+	}
+	taken, err := take(l.fd, patience)
+	l.stuck = !taken
+	return taken && err == nil
+}
+
+func (d *Dir) unlockLines(locked bool) {
+	if locked {
+		flock(d.lines.fd, unix.LOCK_UN)
+	}
 }
 
 func (d *Dir) writeAll(fd int, p []byte) (n int, err error) {
@@ -95,78 +140,122 @@ func (d *Dir) writeAll(fd int, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// lockDay returns the log file of day, locked, and its size.
-func (d *Dir) lockDay(day format.Day) (f dayFile, size int64, err error) {
+// lockDay returns the log file of day and its size. alone reports whether no other
+// process writes to it: d has the lock of the lines, and that of the file where
+// processes of an earlier version may be at work. The caller puts the file back.
+func (d *Dir) lockDay(day format.Day, locked bool) (f *dayFile, size int64, alone bool, err error) {
 	for range 8 {
-		f, err = d.dayFile(day)
-		if err != nil {
-			return f, 0, err
+		if f, err = d.dayFile(day); err != nil {
+			return nil, 0, false, err
 		}
-		if err = flock(f.fd, unix.LOCK_EX); err != nil {
-			return f, 0, err
+		alone = locked
+		if !locked || d.earlier.Load() {
+			patience := earlierPatience
+			if d.earlierStuck {
+				patience = 0
+			}
+			taken, err := take(f.fd, patience)
+			d.earlierStuck = !taken && err == nil
+			f.locked = taken && err == nil
+			alone = f.locked
 		}
 		// By name, because a file can be moved away as well as deleted, and its
-		// lines would then be out of the reach of Purge.
+		// lines would then be out of the reach of a purge.
 		var st unix.Stat_t
 		err = lstat(d.fd, f.name, &st)
 		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
-			return f, st.Size, nil
+			return f, st.Size, alone, nil
 		}
 		if err != nil && err != unix.ENOENT {
-			flock(f.fd, unix.LOCK_UN)
-			return f, 0, err
+			return f, 0, false, err
 		}
-		unix.Close(f.fd) // and its lock
-		d.open = d.open[:copy(d.open, d.open[1:])]
+		d.mu.Lock()
+		f.close = true
+		d.mu.Unlock()
+		d.putBack(f) // closes it, and gives up its lock
 	}
-	return f, 0, errChanging
+	return nil, 0, false, errChanging
 }
 
-// dayFile returns the open file of day, which is then the first in d.open.
-func (d *Dir) dayFile(day format.Day) (dayFile, error) {
+// dayFile returns the open file of day for Append to use.
+func (d *Dir) dayFile(day format.Day) (*dayFile, error) {
+	d.mu.Lock()
 	for i, f := range d.open {
 		if f.day == day {
 			copy(d.open[1:i+1], d.open[:i])
 			d.open[0] = f
+			f.inUse = true
+			d.mu.Unlock()
 			return f, nil
 		}
 	}
-	f := dayFile{day: day, name: logName(day)}
+	d.mu.Unlock()
+	f := &dayFile{day: day, name: logName(day), inUse: true}
 	flag := unix.O_RDWR | unix.O_APPEND
 	if d.create {
 		flag |= unix.O_CREAT
 	}
 	fd, err := openFile(d.fd, f.name, flag, fileMode)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	f.fd = fd
 	if err := fstat(fd, &f.id); err != nil {
 		unix.Close(fd)
-		return f, err
+		return nil, err
 	}
 	if err := d.updateLink(day); err != nil && !d.linkSaid {
 		d.linkSaid = true
 		d.notify(err.Error())
 	}
+	var last *dayFile
+	d.mu.Lock()
 	if len(d.open) == maxOpen {
-		unix.Close(d.open[maxOpen-1].fd)
+		last = d.open[maxOpen-1]
 		d.open = d.open[:maxOpen-1]
 	}
-	d.open = append(d.open, dayFile{})
-	copy(d.open[1:], d.open)
-	d.open[0] = f
+	d.open = slices.Insert(d.open, 0, f)
+	d.mu.Unlock()
+	if last != nil {
+		unix.Close(last.fd)
+	}
 	return f, nil
 }
 
-// closeDays closes all day files, so that deleted ones leave the disk.
-func (d *Dir) closeDays() {
+// putBack ends the use of a day file.
+func (d *Dir) putBack(f *dayFile) {
+	if f.locked {
+		f.locked = false
+		flock(f.fd, unix.LOCK_UN)
+	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, f := range d.open {
+	f.inUse = false
+	ended := f.close
+	if ended {
+		d.open = slices.DeleteFunc(d.open, func(g *dayFile) bool { return g == f })
+	}
+	d.mu.Unlock()
+	if ended {
 		unix.Close(f.fd)
 	}
-	d.open = d.open[:0]
+}
+
+// closeDays closes all day files, so that deleted ones leave the disk. One that
+// Append is at, which may hang, is closed when that is done.
+func (d *Dir) closeDays() {
+	var idle []*dayFile
+	d.mu.Lock()
+	d.open = slices.DeleteFunc(d.open, func(f *dayFile) bool {
+		f.close = f.inUse
+		if !f.inUse {
+			idle = append(idle, f)
+		}
+		return !f.inUse
+	})
+	d.mu.Unlock()
+	for _, f := range idle {
+		unix.Close(f.fd)
+	}
 }
 
 // lineEnd returns the offset behind the last newline of a file, reading
@@ -205,7 +294,7 @@ func logName(day format.Day) string { return logPrefix + day.String() + ".log" }
 // points to. A target that does not exist, or is dated after tomorrow by a clock
 // that was wrong, is not newer than anything.
 func (d *Dir) updateLink(day format.Day) error {
-	unlock, err := d.lock("", true)
+	unlock, err := d.acquire(Locks, linkLock, "", lockPatience)
 	if err != nil {
 		return err
 	}

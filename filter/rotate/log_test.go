@@ -170,7 +170,7 @@ func TestAppendFollowsTheName(t *testing.T) {
 
 func TestAppendMakesNoExpiredDayAgain(t *testing.T) {
 	d, _ := newDir(t)
-	require.Empty(t, d.Purge(at("2026-11-22 00:00"), 14, false).Errs)
+	require.Empty(t, purge(d, at("2026-11-22 00:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-09", "the oldest day\n")
 	n, err := d.Append(day("2026-11-08"), []byte("too old\n"))
 	assert.ErrorIs(t, err, ErrExpired)
@@ -206,14 +206,14 @@ func TestLinkLeadsToTheNewest(t *testing.T) {
 	// A clock that was ahead has made a file that the next weeks do not catch up.
 	appendTest(t, d, "2027-01-01", "wrong\n")
 	assert.Equal(t, "access-2027-01-01.log", link())
-	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-22", "right\n")
 	assert.Equal(t, today, link())
 	assert.Empty(t, *said)
 
 	require.NoError(t, os.Remove(filepath.Join(d.path, linkName)))
 	require.NoError(t, os.Symlink("somebody's idea", filepath.Join(d.path, linkName)))
-	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-22", "line\n")
 	assert.Equal(t, today, link())
 }

@@ -47,7 +47,9 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
 		var temp string
 		var f *os.File
-		if temp, f, err = fillTemp(at, modeIn(sub), true, fill); err != nil {
+		if temp, f, err = fillTemp(at, modeIn(sub, name), true, fill); err == unix.ENOENT {
+			continue // swept
+		} else if err != nil {
 			break
 		}
 		if err = again(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
 )
 
 const (
@@ -124,8 +126,11 @@ type handOver struct {
 }
 
 func (h *handOver) directory() error {
+	if err := h.reached(); err != nil {
+		return h.d.fault("chown", keys, "", err)
+	}
 	var err error
-	if h.at, err = h.d.openSub(h.sub, !h.dry); err != nil {
+	if h.at, err = h.d.openSub(h.sub, !h.dry && h.sub != Erased); err != nil {
 		return err
 	}
 	defer unix.Close(h.at)
@@ -138,11 +143,6 @@ func (h *handOver) directory() error {
 	}
 	if int(h.was.Uid) == h.uid {
 		return h.files(names)
-	}
-	if h.sub == keys && h.d.keys != "" {
-		if err := reached(h.d.keys, &h.was); err != nil {
-			return h.d.fault("chown", h.sub, "", err)
-		}
 	}
 	for _, name := range names {
 		if !h.own(name) {
@@ -166,6 +166,24 @@ func (h *handOver) directory() error {
 		}
 	}
 	return nil
+}
+
+// reached looks how the path of another key directory leads there, unless that is
+// the user's already.
+func (h *handOver) reached() error {
+	if h.d.keys == "" || h.sub != keys && h.sub != keyLocks {
+		return nil
+	}
+	at, err := h.d.openSub(keys, false)
+	if err != nil {
+		return nil // it is to be made, or the work on it says why
+	}
+	defer unix.Close(at)
+	var st unix.Stat_t
+	if err := fstat(at, &st); err != nil || int(st.Uid) == h.uid {
+		return err
+	}
+	return reached(h.d.keys, &st)
 }
 
 // reached returns an error where a path leads to the directory that was opened by
@@ -229,7 +247,7 @@ func (h *handOver) file(name string) error {
 	switch {
 	case int(st.Uid) == h.uid && fileType(&st) == unix.S_IFREG:
 		return nil
-	case h.sub == "" && slices.Contains(directories, name):
+	case h.sub == "" && slices.Contains(directories, name), h.sub == keys && name == Locks:
 		return nil // has its own turn
 	case h.sub == "" && name == linkName, IsTemp(name) && fileType(&st) == unix.S_IFLNK:
 		return nil // to replace a link it takes the directory
@@ -282,7 +300,7 @@ func (h *handOver) own(name string) bool {
 	switch h.sub {
 	case "":
 		switch name {
-		case linkName, clockName:
+		case linkName, clockName, keepName:
 			return true
 		}
 		if slices.Contains(directories, name) || slices.Contains(h.more, name) {
@@ -290,13 +308,18 @@ func (h *handOver) own(name string) bool {
 		}
 		prefix = logPrefix
 	case keys:
-		if name == keepName {
+		if name == keepName || name == Locks {
 			return true
 		}
+	case Locks, keyLocks:
+		return isLock(name)
+	case Erased:
+		_, dated := format.ParseDay(name)
+		return dated
 	case Rooms:
 		prefix = "rooms-"
 	case Status:
-		return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, ".lock")
+		return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, LockSuffix)
 	}
 	_, dated := datedName(name, prefix)
 	return dated

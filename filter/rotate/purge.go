@@ -12,63 +12,98 @@ import (
 	"hushpipe/format"
 )
 
-// Purged is what a Purge did.
+// Purged is what was deleted.
 type Purged struct {
-	Window  Window
 	Deleted []string // paths below DIR, or below the parent of another key directory
-	Ahead   []string // log files dated after tomorrow: a clock was wrong, they stay
 	Errs    []error  // what could not be done
 }
 
-// Purge deletes what is past the retention keep at the time now: the keys, so
-// that copies of the lines become unreadable first, then the lines, then the
-// journals and what was kept aside as damaged. The date in a file's name decides,
-// in now's time zone; a key lives as long as the longest retention that its
-// directory records.
+// Verdict is what the time of day means for DIR.
+type Verdict struct {
+	// Window is the one to place lines by. While the clock is in doubt
+	// (Window.DoubtUntil) nothing expires.
+	Window Window
+	Ahead  []string // log files dated after tomorrow: a clock was wrong, they stay
+}
+
+// First is the oldest day that a rule keeps.
+func (v Verdict) First(rule Retention) format.Day {
+	if !v.Window.DoubtUntil.IsZero() {
+		return never
+	}
+	return rule.first(v.Window.Today)
+}
+
+// Judge tells which days are open at the time now, in now's time zone, to lines
+// that are kept for keep. It believes a clock, or not, by the last time seen and
+// the newest line; force believes it. From then on Append and PutKey refuse days
+// before the window.
 //
-// Call it at start, hourly, and before lines are placed in a new day: the
-// Window that it returns is the one to place them by. While the clock is in
-// doubt (Window.DoubtUntil) nothing expires; force believes it.
-func (d *Dir) Purge(now time.Time, keep Retention, force bool) Purged {
+// Call it at start, hourly, and before lines are placed in a new day. It waits for
+// a disk that does not answer for three seconds at most, and then judges by what it
+// knew before.
+func (d *Dir) Judge(now time.Time, keep Retention, force bool) (Verdict, error) {
 	today := format.DayOf(now)
-	p := Purged{Window: Window{First: keep.first(today), Today: today}}
-	if err := d.CheckOpen(); err != nil {
-		d.notify(err.Error())
-	}
-
-	names, err := d.Names("")
-	if err != nil {
-		p.Errs = append(p.Errs, err)
-		return p // nothing is known of the time
-	}
-	c, doubt, err := d.checkClock(now, d.newest(names, now.Location()), force)
-	if err != nil {
-		p.Errs = append(p.Errs, err)
-	}
-	keysFirst, err := d.keysFirst(today, keep)
-	if err != nil {
-		p.Errs = append(p.Errs, err)
-	}
-	first := p.Window.First
+	v := Verdict{Window: Window{First: keep.first(today), Today: today}}
+	e, c, doubt, err := d.checkClock(now, force)
 	if doubt {
-		p.Window.DoubtUntil = c.until().In(now.Location())
-		p.Window.First = keep.first(format.DayOf(c.seen.In(now.Location())))
-		first, keysFirst = never, never
+		v.Window.DoubtUntil = c.until().In(now.Location())
+		v.Window.First = keep.first(format.DayOf(c.seen.In(now.Location())))
 	}
-	d.first.Store(int32(p.Window.First))
-	d.today.Store(int32(today))
-
-	d.purge(&p, keys, "", "", keysFirst)
-	d.purge(&p, "", logPrefix, "", first)
-	d.purge(&p, Journal, "", "", first)
-	d.purge(&p, Rooms, roomsPrefix, DamagedSuffix, first)
-	d.purge(&p, Status, "", "", never)
-	for _, name := range names {
+	for _, name := range e.names {
 		if day, ok := datedName(name, logPrefix); ok && day > today+1 {
-			p.Ahead = append(p.Ahead, name)
+			v.Ahead = append(v.Ahead, name)
 		}
 	}
-	d.closeDays()
+	d.first.Store(int32(v.Window.First))
+	d.today.Store(int32(today))
+	return v, err
+}
+
+// Kind is what is deleted together, each kind apart from the others: they may lie
+// on different disks, of which one hangs.
+type Kind uint8
+
+const (
+	// Keys are the keys of the days: without them copies of the lines are
+	// unreadable.
+	Keys Kind = iota
+	// Lines are the log files.
+	Lines
+	// Journals are those of the days.
+	Journals
+	// Leftovers are damaged files that were kept aside, and temporary files that
+	// crashed processes left.
+	Leftovers
+)
+
+// Kinds are all of them, the most urgent first.
+var Kinds = []Kind{Keys, Lines, Journals, Leftovers}
+
+func (k Kind) String() string {
+	return [...]string{"keys", "lines", "journals", "leftovers"}[k]
+}
+
+// Delete deletes the files of one kind that are dated before first. The date in a
+// file's name decides. It takes no lock that anybody else could hold.
+func (d *Dir) Delete(kind Kind, first format.Day) Purged {
+	var p Purged
+	switch kind {
+	case Keys:
+		d.delete(&p, keys, first)
+	case Lines:
+		d.delete(&p, "", first)
+		d.closeDays()
+	case Journals:
+		d.delete(&p, Journal, first)
+	case Leftovers:
+		if err := d.CheckOpen(); err != nil {
+			d.notify(err.Error())
+		}
+		d.delete(&p, Rooms, first)
+		d.delete(&p, Status, first)
+		d.delete(&p, Erased, first)
+	}
 	return p
 }
 
@@ -81,9 +116,27 @@ const DamagedSuffix = ".damaged"
 
 const roomsPrefix = "rooms-"
 
-// purge deletes the files of sub that are named for a day before first, and
-// temporary files that crashed processes left.
-func (d *Dir) purge(p *Purged, sub, prefix, suffix string, first format.Day) {
+// DeleteDay deletes the key, the lines and the journals of one day, and leaves a
+// mark, for the processes that live, to forget them. Damaged files that were kept
+// aside go, too.
+func (d *Dir) DeleteDay(day format.Day) (p Purged) {
+	if err := d.ReplaceFile(Erased, day.String(), nil); err != nil {
+		p.Errs = append(p.Errs, err)
+	}
+	for _, sub := range []string{keys, "", Journal, Rooms} {
+		d.deleteIf(&p, sub, func(of format.Day) bool { return of == day })
+	}
+	d.closeDays()
+	return p
+}
+
+// delete deletes the files of sub that belong to a day before first, and
+// temporary files that crashed processes left. A key is overwritten first.
+func (d *Dir) delete(p *Purged, sub string, first format.Day) {
+	d.deleteIf(p, sub, func(day format.Day) bool { return day < first })
+}
+
+func (d *Dir) deleteIf(p *Purged, sub string, gone func(format.Day) bool) {
 	names, err := d.Names(sub)
 	if err != nil {
 		p.Errs = append(p.Errs, err)
@@ -99,11 +152,15 @@ func (d *Dir) purge(p *Purged, sub, prefix, suffix string, first format.Day) {
 	defer unix.Close(at)
 	for _, name := range names {
 		removed := false
-		if day, ok := datedName(name, prefix); ok && day < first && strings.HasSuffix(name, suffix) {
-			err = remove(at, name)
+		if day, ok := FileDay(sub, name); ok && gone(day) {
+			if sub == keys {
+				err = shred(at, name)
+			} else {
+				err = remove(at, name)
+			}
 			removed = err == nil
 		} else if IsTemp(name) {
-			removed, err = sweep(at, name)
+			removed, err = d.sweep(at, sub, name)
 		}
 		switch {
 		case removed:
@@ -119,18 +176,23 @@ func (d *Dir) purge(p *Purged, sub, prefix, suffix string, first format.Day) {
 	}
 }
 
-// FileDay returns the day that Purge takes a file of sub to belong to: it deletes
-// the file when that day is past the retention.
+// FileDay returns the day that a file of sub belongs to: it is deleted when that day
+// is past the retention.
 func FileDay(sub, name string) (format.Day, bool) {
 	switch sub {
 	case "":
 		return datedName(name, logPrefix)
-	case keys, Journal:
+	case keys:
+		day, ok := datedName(name, "")
+		return day, ok && strings.HasPrefix(name[len("2026-11-22"):], keySuffix)
+	case Journal:
 		return datedName(name, "")
 	case Rooms:
 		if strings.HasSuffix(name, DamagedSuffix) {
 			return datedName(name, roomsPrefix)
 		}
+	case Erased:
+		return format.ParseDay(name)
 	}
 	return 0, false
 }
@@ -144,39 +206,4 @@ func datedName(name, prefix string) (format.Day, bool) {
 		return 0, false
 	}
 	return format.ParseDay(rest[:10])
-}
-
-// keysFirst is the oldest day whose key lives. It deletes no key where the
-// record cannot be read: that is said, and can be put right.
-func (d *Dir) keysFirst(today format.Day, keep Retention) (format.Day, error) {
-	recorded, err := d.Keep()
-	if err != nil {
-		return never, err
-	}
-	return max(keep, recorded).first(today), nil
-}
-
-// newest returns the latest time that the lines in DIR vouch for, or without
-// lines the keys, which another DIR may share. A day counts from its beginning:
-// of the times that its file can be from, that one shreds no key too early.
-func (d *Dir) newest(names []string, zone *time.Location) time.Time {
-	last := never
-	for _, name := range names {
-		if day, ok := datedName(name, logPrefix); ok {
-			last = max(last, day)
-		}
-	}
-	if last == never {
-		names, _ = d.Names(keys) // an error comes up again where they are deleted
-		for _, name := range names {
-			if day, ok := datedName(name, ""); ok {
-				last = max(last, day)
-			}
-		}
-	}
-	if last == never {
-		return time.Time{}
-	}
-	year, month, mday := last.Date()
-	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, zone)
 }

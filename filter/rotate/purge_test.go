@@ -59,7 +59,7 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d, said := newDir(t)
 			fill(t, d, "2026-11-01", "2026-11-23")
-			p := d.Purge(at(tt.now), tt.keep, false)
+			p := purge(d, at(tt.now), tt.keep, false)
 			require.Empty(t, p.Errs)
 			assert.Len(t, p.Deleted, 3*(23-tt.n))
 			for sub, prefix := range map[string]string{"": logPrefix, keys: "", Journal: ""} {
@@ -71,7 +71,7 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 			_, _, n := days(t, d, Rooms, "rooms-")
 			assert.Equal(t, 23, n, "rooms are kept for good")
 			assert.Empty(t, *said)
-			assert.Empty(t, d.Purge(at(tt.now), tt.keep, false).Deleted, "nothing twice")
+			assert.Empty(t, purge(d, at(tt.now), tt.keep, false).Deleted, "nothing twice")
 		})
 	}
 }
@@ -82,7 +82,7 @@ func TestPurgeOverLeapDayAndYearEnd(t *testing.T) {
 	} {
 		d, _ := newDir(t)
 		fill(t, d, (day(now[:10]) - 30).String(), now[:10])
-		require.Empty(t, d.Purge(at(now), 14, false).Errs)
+		require.Empty(t, purge(d, at(now), 14, false).Errs)
 		got, _, n := days(t, d, "", logPrefix)
 		assert.Equal(t, first, got, now)
 		assert.Equal(t, 14, n, now)
@@ -97,7 +97,7 @@ func TestTheZoneOfNowDecidesToday(t *testing.T) {
 		d, _ := newDir(t)
 		fill(t, d, "2026-11-01", "2026-11-22")
 		now := at("2026-11-22 11:00").In(time.FixedZone("", zone.hours*3600))
-		p := d.Purge(now, 14, false)
+		p := purge(d, now, 14, false)
 		require.Empty(t, p.Errs)
 		assert.Equal(t, zone.today, p.Window.Today.String())
 		first, _, _ := days(t, d, "", logPrefix)
@@ -113,7 +113,7 @@ func TestPurgeByNameNotByMtime(t *testing.T) {
 		for _, name := range tree(t, d) {
 			require.NoError(t, os.Chtimes(filepath.Join(d.path, name), mtime, mtime))
 		}
-		require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+		require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
 		first, _, n := days(t, d, "", logPrefix)
 		assert.Equal(t, "2026-11-09", first)
 		assert.Equal(t, 14, n)
@@ -122,7 +122,7 @@ func TestPurgeByNameNotByMtime(t *testing.T) {
 
 func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 	deleted := []string{
-		"keys/2026-01-01.key", "keys/2026-01-01.key.bak",
+		"keys/2026-01-01.key", "keys/2026-01-01.key.bak", "keys/2026-01-01.key.exposed",
 		"access-2026-01-01.log", "access-2026-01-01.log.gz", "access-2026-01-01.log.1", "access-2026-01-01.json",
 		"journal/2026-01-01.1234.journal", "journal/2026-01-01.1234.journal.damaged",
 		"rooms/rooms-2026-01-01.log.damaged",
@@ -131,7 +131,7 @@ func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 		"access-2026-01-01", "access-2026-01-01.", "access-2026-01-01log", "access-2026-13-01.log",
 		"access-2026-1-1.log", "access-20260101.log", "access-.log", "my-access-2026-01-01.log",
 		"access.log.1", "error-2026-01-01.log", "reveal.log", "2026-01-01.key", "2026-01-01.log",
-		"keys/notes.txt", "keys/x2026-01-01.key", "journal/README",
+		"keys/notes.txt", "keys/x2026-01-01.key", "keys/2026-01-01.tar.gz", "journal/README",
 		"rooms/rooms-2026-01-01.log", "rooms/rooms-2026-01-01.log.gz", "rooms/2026-01-01.txt", "rooms/rooms-2026-11-22.log.damaged",
 		"rooms/access-2026-01-01.log",
 		"other/access-2026-01-01.log", ".hushpipe-", ".hushpipe-1234", ".hushpipe-xxxxxxxxxxxxxxxx",
@@ -142,7 +142,7 @@ func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 	}
 	put(t, d, today, "line\n")
 	kept = append(kept, today)
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
 	require.Empty(t, p.Errs)
 	assert.ElementsMatch(t, deleted, p.Deleted)
 	assert.ElementsMatch(t, kept, tree(t, d))
@@ -157,7 +157,7 @@ func TestPurgeDeletesAPlantedLinkNotItsTarget(t *testing.T) {
 	victim := filepath.Join(t.TempDir(), "victim")
 	require.NoError(t, os.WriteFile(victim, nil, 0o600))
 	require.NoError(t, os.Symlink(victim, filepath.Join(d.path, "access-2026-01-01.log")))
-	assert.Equal(t, []string{"access-2026-01-01.log"}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
+	assert.Equal(t, []string{"access-2026-01-01.log"}, purge(d, at("2026-11-22 12:00"), 14, false).Deleted)
 	assert.FileExists(t, victim)
 }
 
@@ -167,7 +167,7 @@ func TestPurgeGoesOnPastAnError(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(d.path, "access-2026-10-01.d"), 0o750))
 	require.NoError(t, os.RemoveAll(filepath.Join(d.path, keys)))
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.path, keys)))
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
 	require.NotEmpty(t, p.Errs)
 	said := ""
 	for _, err := range p.Errs {
@@ -191,12 +191,12 @@ func TestLeftoversAreSwept(t *testing.T) {
 	// One that a process is making right now stays.
 	name, f, err := writeTemp(d.fd, []byte("data"), fileMode, true)
 	require.NoError(t, err)
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
 	assert.Empty(t, p.Errs)
 	assert.Len(t, p.Deleted, 5)
 	assert.ElementsMatch(t, append(before, name), tree(t, d))
 	f.Close()
-	assert.Equal(t, []string{name}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
+	assert.Equal(t, []string{name}, purge(d, at("2026-11-22 12:00"), 14, false).Deleted)
 }
 
 // A start can take a file that another process has made, and not locked yet,
@@ -214,7 +214,7 @@ func TestSweptInTheMaking(t *testing.T) {
 				stopped <- errs
 				return
 			default:
-				errs = append(errs, other.Purge(at("2026-11-22 12:00"), 14, false).Errs...)
+				errs = append(errs, purge(other, at("2026-11-22 12:00"), 14, false).Errs...)
 			}
 		}
 	}()
@@ -227,34 +227,12 @@ func TestSweptInTheMaking(t *testing.T) {
 	assert.ElementsMatch(t, []string{linkName, today, "a"}, tree(t, d), "no temporary file stays")
 }
 
-func TestKeysLiveAsLongAsTheirDirectoryRecords(t *testing.T) {
-	d, _ := newDir(t)
-	fill(t, d, "2026-10-01", "2026-11-22")
-	require.NoError(t, d.RecordKeep(30))
-	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 7, false).Errs)
-	for sub, want := range map[string]string{"": "2026-11-16", Journal: "2026-11-16", keys: "2026-10-24"} {
-		prefix := ""
-		if sub == "" {
-			prefix = logPrefix
-		}
-		first, _, _ := days(t, d, sub, prefix)
-		assert.Equal(t, want, first, sub)
-	}
-	put(t, d, "keys/keep", "?")
-	p := d.Purge(at("2026-11-22 12:00"), 1, false)
-	assert.Len(t, p.Errs, 1)
-	first, _, _ := days(t, d, keys, "")
-	assert.Equal(t, "2026-10-24", first, "no key goes while the record cannot be read")
-	first, _, _ = days(t, d, "", logPrefix)
-	assert.Equal(t, "2026-11-22", first, "lines do")
-}
-
 // A deleted file that is held open would keep its lines on the disk.
 func TestPurgeLetsGoOfDeletedFiles(t *testing.T) {
 	d, _ := newDir(t)
 	appendTest(t, d, "2026-11-09", "line\n")
 	fd := d.open[0].fd
-	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
 	var st unix.Stat_t
 	assert.ErrorIs(t, unix.Fstat(fd, &st), unix.EBADF)
 	appendTest(t, d, "2026-11-09", "line\n")
@@ -265,7 +243,7 @@ func TestFilesAheadAreSaid(t *testing.T) {
 	for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24", "2099-01-01"} {
 		put(t, d, logName(day(date)), "line\n")
 	}
-	p := d.Purge(at("2026-11-22 12:00"), 14, false)
+	p := purge(d, at("2026-11-22 12:00"), 14, false)
 	assert.Equal(t, []string{"access-2026-11-24.log", "access-2099-01-01.log"}, p.Ahead)
 	assert.Empty(t, p.Deleted)
 }

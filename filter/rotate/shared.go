@@ -14,7 +14,7 @@ import (
 // outside of DIR and for everybody to read: mode 0644, or that of the old file
 // where it allows less.
 func Publish(path string, data []byte) error {
-	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false, dirMode)
 	if err == nil {
 		defer unix.Close(at)
 		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
@@ -35,7 +35,7 @@ func Publish(path string, data []byte) error {
 // another process is at it. A symbolic link in place of the file is refused. A
 // power cut can leave the file empty.
 func Update(path string, change func(old []byte) ([]byte, error)) error {
-	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false)
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false, dirMode)
 	if err != nil {
 		return &fs.PathError{Op: "open", Path: filepath.Dir(path), Err: err}
 	}

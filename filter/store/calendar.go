@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -125,13 +126,17 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 	vouches := day > s.window.Load().Today+1
 	answer := make(chan *pseudonym.Key, 1)
 	go func() {
-		s.inUse.RLock()
-		defer s.inUse.RUnlock()
 		dir := s.dir.Load()
 		if dir == nil {
 			answer <- nil
 			return
 		}
+		done, ok := dir.Use()
+		if !ok {
+			answer <- nil
+			return
+		}
+		defer done()
 		key, err := dir.ReadKey(day)
 		if errors.Is(err, fs.ErrNotExist) && !vouches {
 			key, err = dir.PutKey(day, *fresh)
@@ -172,9 +177,10 @@ func (s *Store) loadKeys(dir *rotate.Dir) {
 	}
 }
 
-// missKeys notes the keys that are in memory and whose files have gone: what
-// bears them could not be revealed, and the next process would make others. A
-// key past the retention leaves memory before its file does.
+// missKeys looks for keys that are in memory and whose files have gone. Where the
+// lines of the day have gone as well, that was on purpose: the day is forgotten, and
+// never comes back. Else the key is put back: what bears its pseudonyms could not be
+// revealed, and the next process would make another.
 func (s *Store) missKeys(dir *rotate.Dir) {
 	names, err := dir.Names(keyDir)
 	if err != nil {
@@ -193,22 +199,66 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 			hasLines[day] = true
 		}
 	}
-	// A process whose time zone is ahead, by up to two dates, has deleted a day
-	// already, if its lines have gone as well.
-	ahead := s.firstDay(format.DayOf(s.cfg.Now()) + 2)
-	gone := 0
+	gone, today := 0, format.DayOf(s.cfg.Now())
 	s.mu.Lock()
 	for day := range s.keys {
-		purged := day < ahead && !hasLines[day]
-		if !s.unsure[day] && !there[day.String()+".key"] && !purged {
+		switch {
+		case s.unsure[day] || there[day.String()+".key"]:
+		case hasLines[day] || day > today: // which has no lines yet
 			s.unsure[day] = true
 			gone++
+		default:
+			s.dropKey(day)
+			s.forgotten[day] = true
 		}
 	}
 	s.mu.Unlock()
 	if gone > 0 {
 		s.cfg.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; they are put back", s.keyPath(), gone))
 	}
+}
+
+// forget drops what is in memory of days whose files were deleted on purpose: those
+// that have a mark in DIR, and those of which missKeys found neither key nor lines.
+// Lines that come for such a day from now on get another key. The caller has the journals to itself.
+func (s *Store) forget(dir *rotate.Dir) {
+	names, _ := dir.Names(rotate.Erased) // without it there are no marks
+	s.mu.Lock()
+	days := s.forgotten
+	s.forgotten = map[format.Day]bool{}
+	s.mu.Unlock()
+	for _, name := range names {
+		day, dated := format.ParseDay(name)
+		if f, err := dir.OpenFile(rotate.Erased, name, os.O_RDONLY); err == nil && dated {
+			if st, err := f.Stat(); err == nil && !st.ModTime().Equal(s.erased[name]) {
+				s.erased[name] = st.ModTime()
+				days[day] = true
+			}
+			f.Close()
+		}
+	}
+	if len(days) == 0 {
+		return
+	}
+	for id, j := range s.journals {
+		if days[id.day] {
+			s.closeJournal(j)
+			delete(s.journals, id)
+		}
+	}
+	s.mu.Lock()
+	for day := range days {
+		s.dropKey(day)
+	}
+	s.mu.Unlock()
+}
+
+// dropKey takes a key out of memory. The caller holds s.mu.
+func (s *Store) dropKey(day format.Day) {
+	delete(s.keys, day)
+	delete(s.fresh, day)
+	delete(s.unsure, day)
+	s.turn.Add(1)
 }
 
 // keyPath is the path of the key directory.

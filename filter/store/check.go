@@ -16,8 +16,7 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Check tells whether a Store could work on cfg.Path, and says what it would
-// say of the retention. It changes nothing: a DIR that is missing must be one
+// Check tells whether a Store could work on cfg.Path. It changes nothing: a DIR that is missing must be one
 // that can be made.
 func Check(cfg Config) error {
 	var errs []error
@@ -45,7 +44,11 @@ func Check(cfg Config) error {
 	} {
 		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
 	}
-	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckOpen(), dir.CheckKeep(cfg.Keep))
+	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckOpen())
+	for _, of := range []rotate.Ruled{rotate.OfLines, rotate.OfKeys} {
+		_, err := dir.Rule(of)
+		errs = append(errs, err)
+	}
 	return join(errs...)
 }
 

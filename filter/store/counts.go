@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
@@ -396,9 +397,10 @@ func (s *Store) takeDirty() map[format.Day]bool {
 }
 
 // refresh renews the room files of the days that changed. A day of which
-// something could not be read or written stays marked. Without wait, so does
-// one whose room file another process is at, and then the error is ErrLocked.
-func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
+// something could not be read or written stays marked. So does one whose room file
+// another process is at for longer than patience, and then the error is ErrLocked.
+func (s *Store) refresh(dir *rotate.Dir, patience time.Duration) error {
+	s.takeExpiring()
 	days := s.takeDirty()
 	if len(days) == 0 {
 		return nil
@@ -413,7 +415,7 @@ func (s *Store) refresh(dir *rotate.Dir, wait bool) error {
 	}
 	var errs []error
 	for day := range days {
-		if err := s.refreshDay(dir, day, names[day], wait); err != nil {
+		if err := s.refreshDay(dir, day, names[day], patience); err != nil {
 			s.markDay(day)
 			if !errors.Is(err, rotate.ErrLocked) {
 				s.fault("rooms", err, "")
@@ -448,7 +450,7 @@ func (s *Store) near(day format.Day) bool {
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of
 // what it holds and what its journals hold, under one lock.
-func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait bool) error {
+func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, patience time.Duration) error {
 	u := s.unions[day]
 	if u == nil {
 		u = newUnion(day, s.cfg.Limits)
@@ -458,7 +460,7 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, wait
 	if err := u.follow(dir, names); !s.counts(u) {
 		return err
 	}
-	unlock, err := dir.LockRooms(wait)
+	unlock, err := dir.LockRooms(patience)
 	if err != nil {
 		return err
 	}
@@ -559,7 +561,7 @@ func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error 
 	if dir == nil {
 		return s.openErr
 	}
-	unlock, err := dir.LockRooms(true)
+	unlock, err := dir.LockRooms(lockPatience)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			}
 			for range 2 {
 				b.set(b.cfg.Now().Add(24 * time.Hour))
-				s.Tick()
+				b.tick(s)
 				day := format.DayOf(b.cfg.Now())
 				run(day, 1, 3)
 				run(day-1, 3, 4) // late ones

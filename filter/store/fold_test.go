@@ -275,7 +275,7 @@ func TestFiveProcessesAcrossMidnight(t *testing.T) {
 				if p == 0 {
 					b.set(b.cfg.Now().Add(time.Minute))
 				}
-				s.Tick()
+				b.tick(s)
 			}
 			assert.NoError(t, s.Close())
 		})

@@ -29,7 +29,7 @@ import (
 // ID.json without its ID.lock.
 const (
 	recordSuffix = ".json"
-	lockSuffix   = ".lock"
+	lockSuffix   = rotate.LockSuffix
 	endedName    = "ended.json"
 
 	// maxRecord bounds what is read of a record: 31 days take about 8 KiB.
@@ -95,9 +95,15 @@ type Process struct {
 	Written  time.Time `json:"written"` // when the record was
 }
 
+// layout is what this version does with DIR: it takes the locks and leases in .lock,
+// and heeds the marks of days that were deleted on purpose. Records of versions
+// before have none.
+const layout = 2
+
 // processRecord is the file of a process.
 type processRecord struct {
 	Process
+	Layout    int                 `json:"layout"`
 	Ended     bool                `json:"ended"`
 	LastError Fault               `json:"last_error,omitzero"`
 	Days      map[string]Counters `json:"days"` // by the date on which they were counted
@@ -201,6 +207,7 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	if o.Days == nil {
 		o.Process = Process{PID: os.Getpid(), Version: s.cfg.Version, IP: s.cfg.IP, Keep: s.cfg.Keep.String(),
 			Confined: s.cfg.Confined, Started: now.Truncate(time.Second)}
+		o.Layout = layout
 		o.Days = map[string]Counters{}
 	}
 	c := s.counters()
@@ -378,7 +385,7 @@ func isLive(dir *rotate.Dir, id string) (bool, error) {
 // foldRecords adds the records of processes that ended to ended.json and deletes them.
 // Where another process is at it, there is nothing to do.
 func (s *Store) foldRecords(dir *rotate.Dir, now time.Time) error {
-	unlock, err := dir.LockStatus(false)
+	unlock, err := dir.LockStatus()
 	if errors.Is(err, rotate.ErrLocked) {
 		return nil
 	} else if err != nil {

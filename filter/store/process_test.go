@@ -96,7 +96,7 @@ func TestCountersByDay(t *testing.T) {
 	for day := range 40 {
 		counting(s, uint64(day+1)*100, 0)
 		b.set(noon.AddDate(0, 0, day))
-		s.Tick()
+		b.tick(s)
 	}
 	st := b.status()
 	require.Len(t, st.Counts, countedDays)
@@ -346,7 +346,7 @@ func TestRecordIsCountsOnly(t *testing.T) {
 		require.NoError(t, err)
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))
-		assert.Equal(t, []string{"confined", "days", "ended", "ip", "keep", "pid", "started", "version", "written"},
+		assert.Equal(t, []string{"confined", "days", "ended", "ip", "keep", "layout", "pid", "started", "version", "written"},
 			slices.Sorted(maps.Keys(fields)))
 	}
 }

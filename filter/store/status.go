@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -69,11 +70,12 @@ type Finding struct {
 // survey makes a Status.
 type survey struct {
 	Status
-	now   time.Time
-	first format.Day // the oldest that is kept
-	today format.Day
-	keys  string // "": in DIR
-	days  map[format.Day]*DayFiles
+	now      time.Time
+	first    format.Day // the oldest whose lines are kept
+	keepKeys rotate.Retention
+	today    format.Day
+	keys     string // "": in DIR
+	days     map[format.Day]*DayFiles
 }
 
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
@@ -87,13 +89,17 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
 			Processes: []Process{}, Broken: []Finding{}, Notes: []Finding{}}}
-	keep, err := dir.Keep()
+	others := keptByEarlier(dir)
+	keep, err := dir.CurrentRule(rotate.OfLines, others)
+	if err != nil {
+		v.broken(filepath.Join(path, "keep"), "tells no retention", "write one into it, as in 14d")
+	}
+	v.keepKeys, err = dir.CurrentRule(rotate.OfKeys, others)
 	if err != nil {
 		v.broken(filepath.Join(keyPath(path, keys), "keep"), "tells no retention, so that no key is deleted", "write one into it, as in 14d")
 	}
-	keep = cmp.Or(keep, DefaultKeep)
 	v.Keep = keep.String()
-	v.first = format.DayOf(now.Add(-purgeGrace)) - format.Day(keep) + 1
+	v.first = v.firstOf(keep)
 
 	if err := v.walk(path, ""); err != nil {
 		return Status{}, err
@@ -122,12 +128,19 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
+	v.below(dir)
 	v.clear(dir)
 	if err := v.processes(dir); err != nil {
 		return Status{}, err
 	}
 	v.verdictOfCounts()
 	return v.Status, nil
+}
+
+// firstOf is the oldest day that a rule keeps. What expires at midnight may be there
+// for a moment more.
+func (v *survey) firstOf(keep rotate.Retention) format.Day {
+	return format.DayOf(v.now.Add(-purgeGrace)) - format.Day(keep) + 1
 }
 
 func (v *survey) broken(file, what, do string) {
@@ -179,8 +192,9 @@ func (v *survey) walk(path, sub string) error {
 
 // ours are the names in DIR, and in the directories below it, that bear no day.
 var ours = map[string][]string{
-	"":     {linkName, "clock", secretName, revealLog, keyDir, rotate.Journal, rotate.Rooms, rotate.Status},
-	keyDir: {"keep", cacheTagName}, rotate.Journal: {cacheTagName},
+	"": {linkName, "clock", "keep", secretName, revealLog, keyDir, rotate.Journal, rotate.Rooms, rotate.Status,
+		rotate.Locks, rotate.Erased},
+	keyDir: {"keep", cacheTagName, rotate.Locks}, rotate.Journal: {cacheTagName},
 }
 
 const (
@@ -204,7 +218,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
 		}
 		return
-	case sub == "" && tagged && info.IsDir():
+	case (sub == "" || sub == keyDir) && tagged && info.IsDir():
 		return // it has its own turn
 	case !dated && !temp && !tagged && (sub == "" || sub == keyDir || sub == rotate.Journal):
 		v.note(path, "is not hushpipe's, which will not delete it", "see whether it holds lines or a key")
@@ -223,7 +237,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
 		v.broken(path, "was left by a process that was killed", v.purge(at))
 		return
-	case dated && day < v.first:
+	case dated && sub == keyDir && day < v.firstOf(v.keepKeys):
+		v.broken(path, fmt.Sprintf("is older than %s", v.keepKeys), v.purge(at))
+		return
+	case dated && sub != keyDir && day < v.first:
 		v.broken(path, fmt.Sprintf("is older than %s", v.Keep), v.purge(at))
 		return
 	case dated && strings.HasSuffix(name, rotate.DamagedSuffix):
@@ -335,20 +352,39 @@ func (v *survey) processes(dir *rotate.Dir) error {
 	return nil
 }
 
-// settledRecords is findRecords at a moment when nothing is folded.
-func settledRecords(dir *rotate.Dir) (t totals, list []found, err error) {
-	for range 8 {
-		var again totals
-		t, list, err = findRecords(dir)
-		if err != nil {
-			return t, list, err
+// below looks at the directories below DIR that record a rule of their own.
+func (v *survey) below(dir *rotate.Dir) {
+	names, _ := dir.Nested() // an error has been returned before
+	for _, name := range names {
+		nested, err := dir.OpenNested(name)
+		if err != nil || !nested.HoldsLines() {
+			if err == nil {
+				nested.Close()
+			}
+			continue
 		}
-		err = readJSON(dir, endedName, &again)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && slices.Equal(t.Folded, again.Folded) {
-			return t, list, nil
+		nested.Close()
+		path := filepath.Join(v.Dir, name)
+		status, err := ReadStatus(path, "", v.now)
+		if err != nil {
+			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
+		}
+		v.Broken = append(v.Broken, status.Broken...)
+	}
+}
+
+// settledRecords is findRecords at a moment when nothing is folded: a record that is
+// read before it is folded, and the total after two folds, would count twice.
+func settledRecords(dir *rotate.Dir) (t totals, list []found, err error) {
+	for range 64 {
+		var before totals
+		err := readJSON(dir, endedName, &before)
+		t, list, err2 := findRecords(dir)
+		if err2 != nil || ifExists(err) == nil && reflect.DeepEqual(before, t) {
+			return t, list, err2
 		}
 	}
-	return t, list, err
+	return findRecords(dir)
 }
 
 // live looks at the record of a process that runs.
@@ -376,7 +412,7 @@ func (v *survey) live(r found, t *totals) {
 		v.note(v.Dir, fmt.Sprintf("process %d has not been heard of since %s", p.PID, p.Written.Format(time.DateTime)), "see whether the disk answers")
 	}
 	if p.Keep != v.Keep {
-		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and keys live for %s", p.PID, p.Keep, v.Keep), "see --keep in the README")
+		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see --keep in the README")
 	}
 }
 

@@ -68,9 +68,10 @@ type Config struct {
 // Place, Key, Epoch and Hasher may be called from the goroutines that treat
 // lines, all other methods from one other.
 type Store struct {
-	cfg   Config
-	dir   atomic.Pointer[rotate.Dir] // nil while it cannot be opened
-	inUse sync.RWMutex               // held for reading where dir is used by the reader's side
+	cfg Config
+	dir atomic.Pointer[rotate.Dir] // nil while it cannot be opened
+
+	retention *retention
 
 	began  format.Day // the oldest day that was kept then
 	window atomic.Pointer[rotate.Window]
@@ -80,26 +81,28 @@ type Store struct {
 
 	fetching sync.Mutex // held while a key is asked for that is not in memory
 
-	mu     sync.Mutex          // guards what follows
-	dirty  map[format.Day]bool // days whose room file may be behind
-	keys   map[format.Day]*pseudonym.Key
-	thrown map[format.Day]*pseudonym.Key // throw-away keys of expired days
-	fresh  map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
-	unsure map[format.Day]bool           // their keys are in memory only
-	hasher *rooms.Hasher
+	mu        sync.Mutex            // guards what follows
+	dirty     map[format.Day]bool   // days whose room file may be behind
+	expiring  map[format.Day]*union // of days that were deleted, for their room files
+	forgotten map[format.Day]bool   // days whose keys were deleted with their lines
+	keys      map[format.Day]*pseudonym.Key
+	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
+	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
+	unsure    map[format.Day]bool           // their keys are in memory only
+	hasher    *rooms.Hasher
 
-	work     chan struct{}  // full while a method uses what follows
-	openErr  error          // why there is no dir
-	broke    bool           // lines are refused, as was said
-	ails     atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
-	recorded bool           // the retention is in the key directory
+	work     chan struct{}        // full while a method uses what follows
+	openErr  error                // why there is no dir
+	broke    bool                 // lines are refused, as was said
+	ails     atomic.Uintptr       // the error number that lines are refused for; 0 for none, or another error
+	erased   map[string]time.Time // marks of days deleted on purpose that were heeded
 	journals map[journalID]*ownJournal
 	opened   int           // of the journals' files
 	round    chan struct{} // closed when the round under way has ended, nil for none
 	last     roundDone     // of the round before, or the one that has ended
 
-	purged, refreshed, folded time.Time
-	purgedOn                  format.Day
+	refreshed, looked time.Time // of the last round, and of the last that looked at everything
+	lookedOn          format.Day
 
 	counting chan struct{} // full while somebody uses what follows
 	unions   map[format.Day]*union
@@ -118,14 +121,14 @@ type Store struct {
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
-func Open(cfg Config) *Store { return openWithin(patience, roundPatience, cfg) }
-
-func openWithin(patience, roundPatience time.Duration, cfg Config) *Store {
+func Open(cfg Config) *Store {
 	s := newStore(cfg)
+	go s.retention.run()
+	return s.openWithin(patience, roundPatience)
+}
+
+func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 	s.roundPatience = roundPatience
-	if !cfg.Secret {
-		s.hasher = rooms.NewHasher(nil)
-	}
 	// The reader has to begin, also where the disk hangs or much is to be
 	// rebuilt.
 	ready := make(chan struct{})
@@ -143,7 +146,7 @@ func openWithin(patience, roundPatience time.Duration, cfg Config) *Store {
 		case <-end:
 			return s
 		case <-look.C:
-			if cfg.Urgent != nil && cfg.Urgent() {
+			if s.cfg.Urgent != nil && s.cfg.Urgent() {
 				return s
 			}
 		}
@@ -155,8 +158,13 @@ func newStore(cfg Config) *Store {
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
 		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
 		journals: map[journalID]*ownJournal{}, dirty: map[format.Day]bool{},
+		expiring: map[format.Day]*union{}, forgotten: map[format.Day]bool{}, erased: map[string]time.Time{},
 		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
 	s.cfg.Say = s.keeping(cfg.Say)
+	if !cfg.Secret {
+		s.hasher = rooms.NewHasher(nil)
+	}
+	s.retention = newRetention(s)
 	today := format.DayOf(cfg.Now())
 	s.began = s.firstDay(today)
 	s.window.Store(&rotate.Window{First: s.began, Today: today})
@@ -178,8 +186,9 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	// The file of a day that only a clock just put forward can know would vouch
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
-		s.purgeNow(dir)
-		s.saveKeys(dir)
+		s.judge(dir, s.cfg.Now().Round(0), s.cfg.Keep)
+		s.retention.hurry()
+		s.saveKeysSoon(dir)
 	}
 	if !s.appended {
 		s.appended = true
@@ -222,26 +231,23 @@ func (s *Store) Tick() time.Duration {
 	if dir == nil {
 		return retryOpen
 	}
-	if !s.recorded {
-		s.recordKeep(dir)
-	}
-	now := s.cfg.Now()
+	now := s.cfg.Now().Round(0)
 	today := format.DayOf(now)
-	purge := due(now, s.purged, time.Hour) || today != s.purgedOn
-	if s.round == nil && (purge || s.last.busy || due(now, s.refreshed, minute)) {
-		r := round{dir: dir, now: now, all: !s.last.rebuilt, purge: purge, fold: due(now, s.folded, time.Hour)}
+	hourly := due(now, s.looked, time.Hour) || today != s.lookedOn
+	if s.round == nil && (hourly || s.last.busy || due(now, s.refreshed, minute)) {
+		r := round{dir: dir, now: now, all: !s.last.rebuilt, hourly: hourly}
 		s.refreshed = now
-		if r.purge {
-			s.purged, s.purgedOn = now, today
+		if hourly {
+			s.looked, s.lookedOn = now, today
 		}
-		if r.fold {
-			s.folded = now
-		}
+		s.forget(dir)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
 		flushed := s.flushJournals(dir)
 		s.round = make(chan struct{})
+		done, _ := dir.Use()
 		go func(ended chan<- struct{}) {
+			defer done()
 			s.last = s.run(r)
 			s.last.err = join(flushed, s.last.err)
 			close(ended)
@@ -281,9 +287,9 @@ func (s *Store) awaitRound(patience time.Duration) bool {
 // read the journals of millions of pairs, and to write a large room file, takes
 // seconds.
 type round struct {
-	dir              *rotate.Dir
-	now              time.Time
-	all, purge, fold bool // all: what earlier processes left is to be counted
+	dir         *rotate.Dir
+	now         time.Time
+	all, hourly bool // all: what earlier processes left is to be counted
 }
 
 type roundDone struct {
@@ -300,26 +306,23 @@ func (s *Store) run(r round) roundDone {
 	switch {
 	case r.all:
 		done.rebuilt = s.mark(r.dir, anyDay, lastDay)
-	case r.purge: // a process may have been killed since
+	case r.hourly: // a process may have been killed since
 		s.mark(r.dir, today-1, today+1)
 	}
-	s.status(r.dir, r.now, r.all || r.purge)
-	err := s.refresh(r.dir, false)
+	s.status(r.dir, r.now, r.all || r.hourly)
+	err := s.refresh(r.dir, 0)
 	done.busy = errors.Is(err, rotate.ErrLocked)
-	if r.purge {
-		s.purge(r.dir, r.now)
-	}
-	if r.fold {
+	if r.hourly {
 		s.foldJournals(r.dir)
 	}
 	s.notice(r.dir)
-	s.missKeys(r.dir) // after the purge, which may come first in another process
+	s.missKeys(r.dir)
 	done.err = join(err, s.saveKeys(r.dir))
 	return done
 }
 
 // due reports whether something is to be done that was done at last; a clock
-// that was put back makes it due, too.
+// that was put back makes it due, too. Neither time has a monotonic reading.
 func due(now, last time.Time, every time.Duration) bool {
 	since := now.Sub(last)
 	return since >= every || since < 0
@@ -363,12 +366,13 @@ func (s *Store) Close() error {
 	if !dir.Moved() {
 		s.missKeys(dir)
 	}
-	err := join(s.saveKeys(dir), flushed, s.refresh(dir, true))
+	err := join(s.saveKeys(dir), flushed, s.refresh(dir, lockPatience))
 	s.notice(dir)
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
 	s.endRecord(dir)
+	s.retention.end()
 	return join(err, dir.Close())
 }
 
@@ -409,30 +413,35 @@ func (s *Store) open() *rotate.Dir {
 		s.cfg.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
-	s.loadKeys(dir)
+	s.dir.Store(dir)
+	s.judge(dir, s.cfg.Now().Round(0), s.cfg.Keep)
+	s.retention.hurry()
 	if s.Hasher() == nil {
 		s.readSecret(dir) // lines that are read before it has come are not counted
 	}
-	s.dir.Store(dir)
 	s.suspect = killedLately(dir, s.cfg.Now())
-	s.recordKeep(dir)
-	s.purgeNow(dir)
-	s.saveKeys(dir)
+	dir.ShareWithEarlier(true) // until retention knows
+	s.keysSoon(dir, func() {
+		s.loadKeys(dir)
+		s.saveKeys(dir)
+	})
 	return dir
 }
 
-// recordKeep records the retention, without which a purge by another process
-// would delete by its own.
-func (s *Store) recordKeep(dir *rotate.Dir) {
-	err := dir.RecordKeep(s.cfg.Keep)
-	if err == nil {
-		err = dir.CheckKeep(s.cfg.Keep)
+// keysSoon works on the key directory, which may lie on a disk that hangs: the
+// lines wait for it no longer than a moment.
+func (s *Store) keysSoon(dir *rotate.Dir, work func()) {
+	done, ok := dir.Use()
+	if !ok {
+		return
 	}
-	if err != nil {
-		s.fault("keep", err, "")
-	}
-	s.recorded = err == nil
+	waitFor(patience, func() {
+		defer done()
+		work()
+	})
 }
+
+func (s *Store) saveKeysSoon(dir *rotate.Dir) { s.keysSoon(dir, func() { s.saveKeys(dir) }) }
 
 // reopen is for a DIR that was deleted, or that refuses lines after another
 // took its place: the next one is made if need be, and gets the keys and the
@@ -448,52 +457,11 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 	}
 	s.mu.Unlock()
 	s.readSecret(dir)
-	s.saveKeys(dir)
+	s.saveKeysSoon(dir)
 	s.flushJournals(dir)
 	s.counting <- struct{}{}
-	s.refresh(dir, false)
+	s.refresh(dir, 0)
 	<-s.counting
-	under := s.round
-	go func() {
-		if under != nil {
-			<-under // it uses the old one
-		}
-		s.inUse.Lock()
-		defer s.inUse.Unlock()
-		old.Close()
-	}()
+	old.Close()
 	return dir
-}
-
-// purgeNow is for what cannot wait for the next round.
-func (s *Store) purgeNow(dir *rotate.Dir) {
-	s.counting <- struct{}{}
-	defer func() { <-s.counting }()
-	now := s.cfg.Now()
-	s.purged, s.purgedOn = now, format.DayOf(now)
-	s.purge(dir, now)
-}
-
-// purge deletes what is past the retention, in memory as well, and sets the
-// window that lines are placed by. What expires is counted first.
-func (s *Store) purge(dir *rotate.Dir, now time.Time) {
-	s.mark(dir, anyDay, s.firstDay(format.DayOf(now))-1)
-	s.refresh(dir, false)
-	p := dir.Purge(now, s.cfg.Keep, false)
-	for _, err := range p.Errs {
-		s.fault("purge", err, "")
-	}
-	if !p.Window.DoubtUntil.IsZero() {
-		s.cfg.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, p.Window.DoubtUntil.Format(time.RFC3339)))
-	}
-	s.window.Store(&p.Window)
-	s.mu.Lock()
-	for day := range s.keys {
-		if day < p.Window.First {
-			delete(s.keys, day)
-			delete(s.unsure, day)
-		}
-	}
-	s.mu.Unlock()
-	s.turn.Add(1)
 }

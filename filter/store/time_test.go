@@ -69,7 +69,7 @@ func TestHours(t *testing.T) {
 				hours[format.DayOf(now)]++
 				now = now.Add(time.Hour).In(loc)
 				b.set(now)
-				s.Tick()
+				b.tick(s)
 				today := format.DayOf(now)
 				for day, n := range hours {
 					if day > today-2 {
@@ -111,7 +111,7 @@ func TestZoneChange(t *testing.T) {
 		for range 12 {
 			now = now.Add(time.Hour).In(loc)
 			b.set(now)
-			s.Tick()
+			b.tick(s)
 			b.feed(f, s, stamped(now, "a"))
 			today := format.DayOf(now)
 			expired = max(expired, today-2)
@@ -153,7 +153,7 @@ func TestTwoZones(t *testing.T) {
 		now := noon.Add(time.Duration(hour) * time.Hour)
 		for _, p := range both {
 			b.set(now.In(p.loc))
-			p.s.Tick()
+			b.tick(p.s)
 			b.feed(p.f, p.s, stamped(b.cfg.Now(), "a"))
 			want[format.DayOf(b.cfg.Now())]++
 		}
@@ -194,7 +194,7 @@ func TestMidnightInABatch(t *testing.T) {
 	pass := func(b *bed, s *Store) func() {
 		return func() {
 			b.set(midnight)
-			s.Tick()
+			b.tick(s)
 		}
 	}
 	t.Run("between the treatment and the writing", func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestMidnightInABatch(t *testing.T) {
 	t.Run("a machine asleep for three weeks between the treatment and the writing", func(t *testing.T) {
 		b, s, f := start(t)
 		held(b, f, s, users(today, "a", 1, 2)+users(oldest, "a", 1, 3), func() { b.set(late.AddDate(0, 0, 21)) })
-		s.Tick()
+		b.tick(s)
 		assert.Equal(t, []format.Day{oldest, today}, b.logDays(), "nothing is deleted yet")
 		assert.Contains(t, b.heard(), "nothing is deleted before")
 		b.pass(s, time.Hour)
@@ -226,7 +226,7 @@ func TestMidnightInABatch(t *testing.T) {
 		b.feed(f, s, text)
 		b.set(midnight)
 		b.feed(f, s, text)
-		s.Tick()
+		b.tick(s)
 		b.feed(f, s, text)
 		assert.EqualValues(t, 2, f.Stats().Expired)
 		assert.EqualValues(t, 9, f.Stats().Lines)
@@ -301,7 +301,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 				b.set(noon.Add(ahead + time.Duration(minutes)*time.Minute))
 				p, err := Purge(b.cfg, false)
 				require.NoError(t, err)
-				assert.WithinDuration(t, noon.Add(ahead+61*time.Minute), p.Window.DoubtUntil, time.Second)
+				assert.WithinDuration(t, noon.Add(ahead+61*time.Minute), p.DoubtUntil, time.Second)
 				assert.Empty(t, p.Deleted)
 				b.process(stamped(b.cfg.Now(), "b"))
 			}
@@ -312,7 +312,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 			b.set(noon.Add(2 * time.Hour))
 			p, err := Purge(b.cfg, false)
 			require.NoError(t, err)
-			assert.Zero(t, p.Window.DoubtUntil)
+			assert.Zero(t, p.DoubtUntil)
 			assert.Empty(t, p.Deleted)
 			b.process(users(today-13, "a", 1, 1) + users(today, "a", 1, 3))
 			b.onePseudonym(today-13, 2)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
@@ -164,41 +165,90 @@ func (u *union) damaged(dir *rotate.Dir, path string) ([]string, error) {
 	return paths, nil
 }
 
-// Purge deletes what has outlived the retention, now; keep 0 is the longest
-// retention that DIR records. The room files of all days are brought up to date
-// first. Where the keys are not, it deletes nothing: the retention is recorded
-// there.
-func Purge(cfg Config, force bool) (rotate.Purged, error) {
+// Result is what a Purge did.
+type Result struct {
+	rotate.Purged
+	DoubtUntil time.Time // nothing is deleted before, since the clock is in doubt; zero for none
+}
+
+// Purge deletes what has outlived the retention, now, also in the directories below
+// DIR that record a rule of their own. keep 0 is the rule that DIR records; another
+// becomes the rule, as if a logger with it had started and ended. It waits for no
+// lock and no disk longer than a few seconds; then it brings the room files of all
+// days up to date. Where the keys are not, it deletes nothing.
+func Purge(cfg Config, force bool) (p Result, err error) {
+	dir, err := openToPurge(cfg)
+	if err != nil {
+		return p, err
+	}
+	defer dir.Close()
+	s := newStore(cfg)
+	now := cfg.Now().Round(0)
+	if cfg.Keep > 0 {
+		others := s.keptByEarlier(dir)
+		for _, of := range []rotate.Ruled{rotate.OfLines, rotate.OfKeys} {
+			lease, _, err := dir.TakeLease(of, cfg.Keep, others)
+			defer lease.Release()
+			if err != nil {
+				p.Errs = append(p.Errs, err)
+			}
+		}
+	}
+	var results sync.Mutex
+	add := func(some rotate.Purged) {
+		results.Lock()
+		defer results.Unlock()
+		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
+	}
+	v := s.purgeAll(dir, now, force, add)
+	s.mark(dir, anyDay, lastDay)
+	refreshed := s.refresh(dir, lockPatience)
+	folded := s.foldJournals(dir)
+	results.Lock()
+	defer results.Unlock()
+	slices.Sort(p.Deleted)
+	p.DoubtUntil = v.Window.DoubtUntil
+	return p, join(append(p.Errs, refreshed, folded)...)
+}
+
+// PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
+// room file stays. Processes that live are told to forget it; those that cannot be
+// told are returned.
+func PurgeDay(cfg Config, day format.Day) (p rotate.Purged, holders []Process, err error) {
+	if today := format.DayOf(cfg.Now()); day >= today {
+		return p, nil, fmt.Errorf("%s: lines still come for it: give a day before today, %s", day, today)
+	}
+	dir, err := openToPurge(cfg)
+	if err != nil {
+		return p, nil, err
+	}
+	defer dir.Close()
+	p = dir.DeleteDay(day)
+	_, list, err := findRecords(dir)
+	for _, r := range list {
+		if r.live && r.record.Layout < layout {
+			holders = append(holders, r.record.Process)
+		}
+	}
+	return p, holders, join(append(p.Errs, err)...)
+}
+
+func openToPurge(cfg Config) (*rotate.Dir, error) {
 	dir, err := rotate.Open(cfg.Path, rotate.Options{}) // DIR itself is not made
 	if err != nil {
-		return rotate.Purged{}, err
+		return nil, err
 	}
 	dir.Close()
 	dir, err = rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Create: true,
 		Notify: func(msg string) { cfg.Say(msg, msg) }})
 	if err != nil {
-		return rotate.Purged{}, err
+		return nil, err
 	}
-	defer dir.Close()
 	if err := keysMissing(dir, cfg); err != nil {
-		return rotate.Purged{}, err
+		dir.Close()
+		return nil, err
 	}
-	if cfg.Keep == 0 {
-		recorded, err := dir.Keep()
-		if err != nil {
-			return rotate.Purged{}, err
-		}
-		cfg.Keep = cmp.Or(recorded, DefaultKeep)
-	}
-	_ = dir.CheckKeep(cfg.Keep) // an error comes up again where keys are deleted
-	s := newStore(cfg)
-	s.mark(dir, anyDay, lastDay)
-	err = s.refresh(dir, true)
-	p := dir.Purge(cfg.Now(), cfg.Keep, force)
-	if err != nil { // a full disk, say, that has room now
-		err = s.refresh(dir, true)
-	}
-	return p, join(append(p.Errs, err, s.foldJournals(dir))...)
+	return dir, nil
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
@@ -236,7 +286,7 @@ func dayIn(name, prefix string) (format.Day, bool) {
 func logName(day format.Day) string { return "access-" + day.String() + ".log" }
 
 // DefaultKeep is the retention where none is given.
-const DefaultKeep rotate.Retention = 14
+const DefaultKeep = rotate.DefaultKeep
 
 // Ciphers opens the keys of days that live, for reading them only: of a DIR,
 // of a key directory, or of none.

@@ -1,0 +1,199 @@
+package rotate
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Locks are files of their own, in DIR/.lock and KEYDIR/.lock. Directories have
+// mode 0700 and files 0600: flock(2) asks for an open file only, so whoever can
+// read a file can hold its lock for good.
+const (
+	Locks    = ".lock"
+	keyLocks = keys + "/" + Locks
+
+	linesLock  = "lines"
+	roomsLock  = "rooms"
+	statusLock = "status"
+	linkLock   = "link"
+	ruleLock   = "keep"
+)
+
+const (
+	// lockPatience bounds each wait for a lock. Who holds one longer was stopped,
+	// or waits for a disk that hangs.
+	lockPatience = time.Second
+	// earlierPatience bounds the wait for the locks of earlier versions. These are
+	// on files and directories that others can read, and so can lock.
+	earlierPatience = 100 * time.Millisecond
+)
+
+// lockFile is the file of a lock, opened once.
+type lockFile struct {
+	fd      int // -1: not open
+	id      unix.Stat_t
+	checked time.Time
+	// stuck is set while somebody holds the lock for longer than we wait for it:
+	// nobody waits then, until it has been free again.
+	stuck bool
+}
+
+// checkLockEvery is how often a lock file that is open is looked up by its name.
+const checkLockEvery = time.Minute
+
+// open opens the lock file if it is not open, or not the one of that name any more.
+func (l *lockFile) open(d *Dir, sub, name string) error {
+	now := time.Now()
+	if l.fd >= 0 {
+		if now.Sub(l.checked) < checkLockEvery {
+			return nil
+		}
+		at, err := d.openSub(sub, false)
+		if err == nil {
+			var st unix.Stat_t
+			err = lstat(at, name, &st)
+			unix.Close(at)
+			if err == nil && st.Ino == l.id.Ino && st.Dev == l.id.Dev {
+				l.checked = now
+				return nil
+			}
+		}
+		l.close()
+	}
+	fd, err := d.openLock(sub, name)
+	if err != nil {
+		return err
+	}
+	l.fd, l.checked, l.stuck = fd, now, false
+	return fstat(fd, &l.id)
+}
+
+func (l *lockFile) close() {
+	if l.fd >= 0 {
+		unix.Close(l.fd)
+		l.fd = -1
+	}
+}
+
+// openLock opens a lock file, and makes it if DIR may be written. The mode of one
+// that others could open is put right.
+func (d *Dir) openLock(sub, name string) (int, error) {
+	at, err := d.openSub(sub, true)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(at)
+	var st unix.Stat_t
+	if err := fstat(at, &st); err == nil && d.foreign(&st) {
+		return -1, d.fault("lock", sub, "", errForeignLocks)
+	}
+	flag := unix.O_RDWR
+	if d.create {
+		flag |= unix.O_CREAT
+	}
+	fd, err := openFile(at, name, flag, secretMode)
+	if err == nil {
+		err = fstat(fd, &st)
+	}
+	if err == nil && uint32(st.Mode)&0o777&^secretMode != 0 {
+		err = again(func() error { return unix.Fchmod(fd, secretMode) })
+	}
+	if err != nil {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+		return -1, d.fault("lock", sub, name, err)
+	}
+	return fd, nil
+}
+
+var errForeignLocks = errors.New("belongs to another user: remove it")
+
+// take waits for the lock of an open file, up to patience. It reports whether it
+// has it.
+func take(fd int, patience time.Duration) (bool, error) {
+	const first, last = 50 * time.Microsecond, 10 * time.Millisecond
+	var end time.Time
+	for pause := first; ; pause = min(2*pause, last) {
+		err := flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK {
+			return err == nil, err
+		}
+		if patience <= 0 {
+			return false, nil
+		}
+		now := time.Now()
+		if end.IsZero() {
+			end = now.Add(patience)
+		}
+		if !now.Before(end) {
+			return false, nil
+		}
+		time.Sleep(min(pause, end.Sub(now)))
+	}
+}
+
+// acquire takes the lock name of sub. Where another process has it for longer than
+// patience, the error is ErrLocked. A process that ends in any way gives its locks
+// up.
+//
+// While processes of an earlier version may live, the lock that they use is taken
+// as well, on the directory earlier. It is not waited for for long: anybody who
+// can read that directory can hold it. Where there is no lock file to be had, that
+// lock is all there is; on a file system without locks there is none, which is
+// reported.
+func (d *Dir) acquire(sub, name, earlier string, patience time.Duration) (unlock func(), err error) {
+	fd, err := d.openLock(sub, name)
+	if err != nil {
+		d.notify(err.Error())
+		return d.acquireEarlier(earlier, patience)
+	}
+	taken, err := take(fd, patience)
+	if err == nil && !taken {
+		unix.Close(fd)
+		return nil, d.fault("lock", sub, name, ErrLocked)
+	}
+	if err != nil {
+		d.say(sub, name, "cannot be locked: %v", err)
+	}
+	unlockEarlier := func() {}
+	if d.earlier.Load() {
+		if unlock, err := d.acquireEarlier(earlier, min(patience, earlierPatience)); err == nil {
+			unlockEarlier = unlock
+		}
+	}
+	return func() { unlockEarlier(); unix.Close(fd) }, nil
+}
+
+// acquireEarlier takes the lock of a directory, as earlier versions do.
+func (d *Dir) acquireEarlier(sub string, patience time.Duration) (unlock func(), err error) {
+	at, err := d.openSub(sub, true)
+	if err != nil {
+		return nil, err
+	}
+	if taken, err := take(at, patience); err == nil && !taken {
+		unix.Close(at)
+		return nil, d.fault("lock", sub, "", ErrLocked)
+	}
+	return func() { unix.Close(at) }, nil
+}
+
+// ShareWithEarlier tells whether processes of an earlier version may be at work on
+// DIR: they lock the files and directories that they use. A new Dir takes it that
+// there are some.
+func (d *Dir) ShareWithEarlier(yes bool) { d.earlier.Store(yes) }
+
+// LockRooms takes the lock under which journals are read and room files
+// replaced. Where another process has it for longer than patience, the error is
+// ErrLocked. A process that ends gives it up.
+func (d *Dir) LockRooms(patience time.Duration) (unlock func(), err error) {
+	return d.acquire(Locks, roomsLock, Rooms, patience)
+}
+
+// LockStatus takes the lock under which the records of ended processes are added
+// up, as LockRooms does, or returns ErrLocked at once.
+func (d *Dir) LockStatus() (unlock func(), err error) {
+	return d.acquire(Locks, statusLock, Status, 0)
+}

@@ -1,0 +1,248 @@
+package rotate
+
+import (
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A directory whose files are deleted records for how long they are kept: DIR/keep
+// is the rule of lines and journals, KEYDIR/keep that of keys. Each holds one
+// retention, as in "14d\n". Lines do not outlive the keys in DIR: of the two rules
+// there the shorter one holds.
+//
+// A process shows with a lease that it keeps files by a retention: a file in the
+// directory's .lock, keep-14d-RANDOM, which it holds the lock of for as long as it
+// lives. The rule is the longest retention of those that live. Whoever ends with a
+// longer one takes it along. A process that starts, and one that sees the rule
+// differ from the leases, writes the file anew:
+//
+//   - A start records the longest of the leases, its own included.
+//   - Later, a rule that is longer than all leases is shortened to them.
+//   - A rule that is shorter was written by hand. It holds until the next start.
+const (
+	keepName    = "keep"
+	leasePrefix = "keep-"
+)
+
+var errKeep = errors.New("is no retention: write one, as in 14d")
+
+// DefaultKeep is the retention where none is given or recorded.
+const DefaultKeep Retention = 14
+
+// Ruled are the directories that have a rule.
+type Ruled string
+
+const (
+	OfLines Ruled = ""
+	OfKeys  Ruled = keys
+)
+
+func (r Ruled) locks() string {
+	if r == OfKeys {
+		return keyLocks
+	}
+	return Locks
+}
+
+// Rule returns the retention that a directory records, 0 for none.
+func (d *Dir) Rule(of Ruled) (Retention, error) {
+	rule, err := d.recorded(of)
+	if of == OfKeys || d.keys != "" {
+		return rule, err
+	}
+	ofKeys, errKeys := d.recorded(OfKeys)
+	switch {
+	case err != nil:
+		return 0, err
+	case rule == 0:
+		return ofKeys, errKeys
+	case 0 < ofKeys && ofKeys < rule:
+		return ofKeys, nil
+	}
+	return rule, nil // what is wrong with the other is told by Rule(OfKeys)
+}
+
+func (d *Dir) recorded(of Ruled) (Retention, error) {
+	text, err := d.ReadFile(string(of), keepName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	keep, err := ParseKeep(strings.TrimSuffix(string(text), "\n"))
+	if err != nil {
+		return 0, d.fault("read", string(of), keepName, errKeep)
+	}
+	return keep, nil
+}
+
+// Lease is a process's share in the rule of a directory.
+type Lease struct{ f *os.File }
+
+// Release gives a lease up. The rule changes when another process looks.
+func (l *Lease) Release() {
+	if l != nil {
+		l.f.Close()
+	}
+}
+
+// TakeLease takes a lease of keep, and records the rule that follows from all
+// leases. others is the longest retention of processes that live and take no
+// leases, 0 for none. Where the lease cannot be taken or the rule not be recorded,
+// an error says so beside what could be done.
+func (d *Dir) TakeLease(of Ruled, keep, others Retention) (lease *Lease, rule Retention, err error) {
+	// The lease and the rule that comes of it are one step: of two processes that
+	// start at the same time, the second sees the lease of the first.
+	unlock, lockErr := d.lockRule(of)
+	defer unlock()
+	lease, err = d.newLease(of, keep)
+	rule, recordErr := d.settle(of, max(keep, others), true)
+	return lease, rule, errors.Join(lockErr, err, recordErr)
+}
+
+// Settle returns the rule of a directory as the leases have it now, and shortens
+// the one that it records if need be. own is the retention of the process itself
+// and of others that take no leases, 0 for none: then the directory's record holds,
+// or DefaultKeep. Where the rule cannot be read, no error makes a period longer than
+// those that are known.
+func (d *Dir) Settle(of Ruled, own Retention) (rule Retention, err error) {
+	return d.settle(of, own, false)
+}
+
+// CurrentRule is Settle for who only looks: it changes nothing.
+func (d *Dir) CurrentRule(of Ruled, others Retention) (Retention, error) {
+	recorded, err := d.Rule(of)
+	live, leaseErr := d.longestLease(of)
+	live = max(live, others)
+	if live == 0 || 0 < recorded && recorded < live {
+		live = cmp.Or(recorded, DefaultKeep)
+	}
+	return live, errors.Join(err, leaseErr)
+}
+
+func (d *Dir) settle(of Ruled, own Retention, start bool) (rule Retention, err error) {
+	live, leaseErr := d.longestLease(of)
+	live = max(live, own)
+	recorded, err := d.Rule(of)
+	damaged := errors.Is(err, errKeep)
+	switch {
+	case live == 0 && err != nil:
+		return 0, err
+	case live == 0:
+		return cmp.Or(recorded, DefaultKeep), leaseErr
+	case err != nil && !damaged:
+		return live, errors.Join(err, leaseErr)
+	case damaged:
+		d.say(string(of), keepName, "was no retention, %s is written over it", live)
+	case recorded == live && !d.inherits(of):
+		return live, leaseErr
+	case !start && 0 < recorded && recorded < live:
+		return recorded, leaseErr
+	case leaseErr != nil && recorded > live:
+		return recorded, leaseErr // who knows who has one
+	case start && 0 < recorded && recorded < live:
+		d.say(string(of), keepName, "was %s, is %s now, as --keep has it", recorded, live)
+	}
+	return live, errors.Join(leaseErr, d.ReplaceFile(string(of), keepName, []byte(live.String()+"\n")))
+}
+
+// inherits reports whether the lines have no rule of their own.
+func (d *Dir) inherits(of Ruled) bool {
+	_, err := d.ReadFile(string(of), keepName)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+func (d *Dir) lockRule(of Ruled) (unlock func(), err error) {
+	unlock, err = d.acquire(of.locks(), ruleLock, string(of), lockPatience)
+	if err != nil {
+		return func() {}, err
+	}
+	return unlock, nil
+}
+
+func (d *Dir) newLease(of Ruled, keep Retention) (*Lease, error) {
+	for range maxSwept {
+		name := fmt.Sprintf("%s%s-%s", leasePrefix, keep, randomHex())
+		f, err := d.OpenOwned(of.locks(), name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		if err == nil {
+			return &Lease{f}, nil
+		}
+		if !errors.Is(err, ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return nil, d.fault("lock", of.locks(), ruleLock, ErrLocked)
+}
+
+// longestLease returns the longest retention that a living process has a lease of,
+// 0 for none, and removes the leases of those that have ended.
+func (d *Dir) longestLease(of Ruled) (longest Retention, err error) {
+	names, err := d.Names(of.locks())
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	for _, name := range names {
+		keep, ok := leaseOf(name)
+		if !ok {
+			continue
+		}
+		f, err := d.OpenOwned(of.locks(), name, os.O_RDWR)
+		switch {
+		case errors.Is(err, ErrLocked):
+			longest = max(longest, keep)
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			longest = max(longest, keep) // who knows
+			errs = append(errs, err)
+		default:
+			if d.create {
+				d.Remove(of.locks(), name)
+			}
+			f.Close()
+		}
+	}
+	return longest, errors.Join(errs...)
+}
+
+// leaseOf returns the retention in the name of a lease.
+func leaseOf(name string) (Retention, bool) {
+	rest, ok := strings.CutPrefix(name, leasePrefix)
+	days, random, _ := strings.Cut(rest, "-")
+	if _, err := hex.DecodeString(random); !ok || err != nil || len(random) != 16 {
+		return 0, false
+	}
+	keep, err := ParseKeep(days)
+	return keep, err == nil
+}
+
+// isLock reports whether name is one that hushpipe gives in a directory of locks.
+func isLock(name string) bool {
+	switch name {
+	case linesLock, roomsLock, statusLock, linkLock, ruleLock:
+		return true
+	}
+	_, ok := leaseOf(name)
+	return ok
+}
+
+// HoldsLines reports whether DIR looks like one whose lines are hushpipe's to
+// delete: it records a rule.
+func (d *Dir) HoldsLines() bool {
+	for _, sub := range []string{"", keys} {
+		f, err := d.OpenFile(sub, keepName, unix.O_RDONLY)
+		if err == nil {
+			f.Close()
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,435 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+)
+
+const (
+	// lockPatience bounds the wait for the lock of the room files, where somebody
+	// waits for the end.
+	lockPatience = 3 * time.Second
+	// readPatience bounds the reading of journals before they are deleted.
+	readPatience = 2 * time.Second
+	// deletePatience is how long a look waits for what it deletes. Deleting goes on
+	// beyond it, on its own.
+	deletePatience = 3 * time.Second
+)
+
+// retention deletes what has outlived its period. It runs beside the lines: it
+// waits for no lock and for no goroutine of the Store, and for the disk only in
+// goroutines that nothing else waits for, one for each kind of file.
+type retention struct {
+	s    *Store
+	wake chan struct{} // to look at once
+	stop chan struct{}
+
+	settling atomic.Bool
+	busy     [4]atomic.Bool // by rotate.Kind: it is being deleted
+	nesting  atomic.Bool
+
+	// What follows belongs to the goroutine of look.
+	dir   *rotate.Dir // the one that was looked at last
+	lease *rotate.Lease
+	rule  rotate.Retention // of the lines
+	at    time.Time        // of the last purge
+	on    format.Day
+
+	keys keyRule
+}
+
+// keyRule is what the goroutine that deletes keys knows of their rule.
+type keyRule struct {
+	dir   *rotate.Dir
+	lease *rotate.Lease
+	rule  rotate.Retention
+}
+
+func newRetention(s *Store) *retention {
+	return &retention{s: s, wake: make(chan struct{}, 1), stop: make(chan struct{}), rule: s.cfg.Keep}
+}
+
+// run looks once a minute and at each midnight, until the Store is closed.
+func (r *retention) run() {
+	for {
+		next := time.NewTimer(r.look())
+		select {
+		case <-next.C:
+		case <-r.wake:
+			next.Stop()
+		case <-r.stop:
+			next.Stop()
+			return
+		}
+	}
+}
+
+func (r *retention) hurry() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// look takes in the rules, purges hourly, at each day change and whenever a period
+// has become shorter, and returns when to come again.
+func (r *retention) look() time.Duration {
+	dir := r.s.dir.Load()
+	if dir == nil {
+		return retryOpen
+	}
+	done, ok := dir.Use()
+	if !ok {
+		return retryOpen
+	}
+	defer done()
+	// Without the monotonic clock, which stands still while a machine is suspended.
+	now := r.s.cfg.Now().Round(0)
+	today := format.DayOf(now)
+	anew := dir != r.dir
+	rule, others := r.settle(dir)
+	if anew || rule < r.rule || due(now, r.at, time.Hour) || today != r.on {
+		r.at, r.on = now, today
+		r.purge(dir, now, rule, others)
+	} else {
+		r.deleteKeys(dir, nil, others)
+	}
+	r.dir, r.rule = dir, rule
+	return untilNext(now)
+}
+
+// untilNext is the time to the next minute's look, or to midnight.
+func untilNext(now time.Time) time.Duration {
+	year, month, day := now.Date()
+	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
+	return max(min(minute, midnight.Sub(now)), time.Millisecond)
+}
+
+// settled is what DIR says of the periods.
+type settled struct {
+	lease        *rotate.Lease
+	rule, others rotate.Retention
+	err          error
+}
+
+// settle returns the rule of the lines, and the longest period of processes that
+// take no leases.
+func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
+	anew := dir != r.dir || r.lease == nil
+	answer, ok := rotate.Within(dir, &r.settling, func() (a settled) {
+		a.others = r.s.keptByEarlier(dir)
+		if anew {
+			a.lease, a.rule, a.err = dir.TakeLease(rotate.OfLines, r.s.cfg.Keep, a.others)
+		} else {
+			a.rule, a.err = dir.Settle(rotate.OfLines, max(r.s.cfg.Keep, a.others))
+		}
+		return a
+	})
+	if !ok {
+		return r.rule, 0
+	}
+	if answer.err != nil {
+		r.s.fault("keep", answer.err, "")
+	}
+	if anew {
+		r.lease.Release()
+		r.lease = answer.lease
+	}
+	return answer.rule, answer.others
+}
+
+// purge deletes what is past the rule, and sets the window that lines are placed
+// by. What expires is counted first, as far as it can be read in time.
+func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Retention) {
+	v := r.s.judge(dir, now, min(r.s.cfg.Keep, rule))
+	r.s.readExpiring(dir, v.First(rule))
+	var kinds sync.WaitGroup
+	for _, kind := range rotate.Kinds {
+		if kind == rotate.Keys {
+			kinds.Go(func() { r.deleteKeys(dir, &v, others) })
+		} else {
+			kinds.Go(func() { r.delete(dir, kind, v.First(rule)) })
+		}
+	}
+	if r.nesting.CompareAndSwap(false, true) {
+		kinds.Go(func() {
+			waitFor(deletePatience, func() {
+				defer r.nesting.Store(false)
+				r.s.purgeBelow(dir, now, v, false, r.report)
+			})
+		})
+	}
+	kinds.Wait()
+}
+
+// delete deletes the files of one kind, unless that is under way.
+func (r *retention) delete(dir *rotate.Dir, kind rotate.Kind, first format.Day) {
+	r.alone(dir, kind, func() { r.report(dir.Delete(kind, first)) })
+}
+
+// deleteKeys deletes keys by the rule of their directory: in any case where v tells
+// the time, else if the rule has become shorter.
+func (r *retention) deleteKeys(dir *rotate.Dir, v *rotate.Verdict, others rotate.Retention) {
+	keep, lines := r.s.cfg.Keep, r.rule
+	r.alone(dir, rotate.Keys, func() {
+		k := &r.keys
+		was := k.rule
+		var err error
+		if k.lease == nil || k.dir != dir {
+			k.lease.Release()
+			k.lease, k.rule, err = dir.TakeLease(rotate.OfKeys, keep, others)
+			k.dir = dir
+		} else {
+			k.rule, err = dir.Settle(rotate.OfKeys, max(keep, others))
+		}
+		if err != nil {
+			r.s.fault("keep", err, "")
+		}
+		if v == nil && k.rule < was {
+			judged := r.s.judge(dir, r.s.cfg.Now().Round(0), min(keep, lines))
+			v = &judged
+		}
+		if v != nil && k.rule > 0 {
+			r.report(dir.Delete(rotate.Keys, v.First(k.rule)))
+		}
+	})
+}
+
+// alone runs do in a goroutine of its own, unless an earlier one of that kind is
+// still at it, and waits for it a moment.
+func (r *retention) alone(dir *rotate.Dir, kind rotate.Kind, do func()) {
+	done, ok := dir.Use()
+	if !ok {
+		return
+	}
+	if !r.busy[kind].CompareAndSwap(false, true) {
+		done()
+		r.s.cfg.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.s.cfg.Path, kind))
+		return
+	}
+	waitFor(deletePatience, func() {
+		defer done()
+		defer r.busy[kind].Store(false)
+		do()
+	})
+}
+
+// waitFor runs do in a goroutine, and waits for it for as long as patience. It
+// reports whether do has ended.
+func waitFor(patience time.Duration, do func()) bool {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		do()
+	}()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timeout.C:
+		return false
+	}
+}
+
+func (r *retention) report(p rotate.Purged) {
+	for _, err := range p.Errs {
+		r.s.fault("purge", err, "")
+	}
+}
+
+// end gives the leases up: what this process keeps longer than others need not be
+// kept any more.
+func (r *retention) end() {
+	close(r.stop)
+	waitFor(deletePatience, func() {
+		r.lease.Release()
+		if r.busy[rotate.Keys].CompareAndSwap(false, true) { // else the end of the process does
+			r.keys.lease.Release()
+		}
+	})
+}
+
+// judge takes in the time, and sets the window that lines are placed by.
+func (s *Store) judge(dir *rotate.Dir, now time.Time, keep rotate.Retention) rotate.Verdict {
+	v, err := dir.Judge(now, keep, false)
+	if err != nil {
+		s.fault("purge", err, "")
+	}
+	if until := v.Window.DoubtUntil; !until.IsZero() {
+		s.cfg.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
+	}
+	s.window.Store(&v.Window)
+	s.mu.Lock()
+	for day := range s.keys {
+		if day < v.Window.First {
+			delete(s.keys, day)
+			delete(s.unsure, day)
+		}
+	}
+	s.mu.Unlock()
+	s.turn.Add(1)
+	return v
+}
+
+// readExpiring reads the journals of days before first, which are about to be
+// deleted. What they hold goes to the room files when these can be written. It
+// reads for two seconds, and goes on with what it has open then.
+func (s *Store) readExpiring(dir *rotate.Dir, first format.Day) {
+	done, ok := dir.Use()
+	if !ok {
+		return
+	}
+	read := waitFor(readPatience, func() {
+		defer done()
+		names, err := journalNames(dir)
+		if err != nil {
+			s.fault("journal", err, "")
+		}
+		for day, names := range names {
+			if day >= first {
+				continue
+			}
+			u := newUnion(day, s.cfg.Limits)
+			if err := u.follow(dir, names); err != nil {
+				s.fault("journal", err, "; room counts of "+day.String()+" may be too small")
+			}
+			s.mu.Lock()
+			s.expiring[day] = u
+			s.mu.Unlock()
+		}
+	})
+	if !read {
+		s.cfg.Say("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", s.cfg.Path))
+	}
+}
+
+// takeExpiring moves the unions of expired days to the others. The caller has those
+// to itself.
+func (s *Store) takeExpiring() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for day, u := range s.expiring {
+		s.unions[day] = u
+		s.dirty[day] = true
+		delete(s.expiring, day)
+	}
+}
+
+// purgeBelow purges the directories below DIR that record a rule of their own: those
+// of other streams, or of loggers that are gone. A logger that lives there purges as
+// well, and neither waits for the other.
+func (s *Store) purgeBelow(dir *rotate.Dir, now time.Time, v rotate.Verdict, force bool, add func(rotate.Purged)) {
+	names, err := dir.Nested()
+	if err != nil {
+		add(rotate.Purged{Errs: []error{err}})
+	}
+	for _, name := range names {
+		below, err := dir.OpenNested(name)
+		if err != nil {
+			continue
+		}
+		if below.HoldsLines() { // else it is not hushpipe's
+			cfg := s.cfg
+			cfg.Path, cfg.Keys, cfg.Keep = filepath.Join(s.cfg.Path, name), "", 0
+			one := newStore(cfg)
+			one.purgeAll(below, now, force, add)
+			if err := one.refresh(below, lockPatience); err != nil {
+				add(rotate.Purged{Errs: []error{err}})
+			}
+		}
+		below.Close()
+	}
+	if s.cfg.Keys != "" {
+		s.purgeMoved(v, add)
+	}
+}
+
+// purgeMoved deletes the keys in DIR although others do not lie there: they are of a
+// time before --keys.
+func (s *Store) purgeMoved(v rotate.Verdict, add func(rotate.Purged)) {
+	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	if err != nil {
+		return // it is reported where lines are written
+	}
+	defer dir.Close()
+	rule, err := dir.Settle(rotate.OfKeys, 0)
+	if err != nil {
+		add(rotate.Purged{Errs: []error{err}})
+		return
+	}
+	add(dir.Delete(rotate.Keys, v.First(rule)))
+}
+
+// purgeAll purges a directory for which no process of this Store works, and those
+// below it. add takes what came of it, from several goroutines, perhaps after
+// purgeAll has returned.
+func (s *Store) purgeAll(dir *rotate.Dir, now time.Time, force bool, add func(rotate.Purged)) rotate.Verdict {
+	others := s.keptByEarlier(dir)
+	lines, err := dir.Settle(rotate.OfLines, others)
+	v, judgeErr := dir.Judge(now, lines, force)
+	if err = join(err, judgeErr); err != nil {
+		add(rotate.Purged{Errs: []error{err}})
+	}
+	s.readExpiring(dir, v.First(lines))
+	var kinds sync.WaitGroup
+	for _, kind := range rotate.Kinds {
+		kinds.Go(func() {
+			s.deleteWithin(dir, kind, add, func() rotate.Purged {
+				rule, err := lines, error(nil)
+				if kind == rotate.Keys {
+					rule, err = dir.Settle(rotate.OfKeys, others)
+				}
+				if err != nil {
+					return rotate.Purged{Errs: []error{err}} // who knows which keys are to live
+				}
+				return dir.Delete(kind, v.First(rule))
+			})
+		})
+	}
+	kinds.Wait()
+	waitFor(deletePatience, func() { s.purgeBelow(dir, now, v, force, add) })
+	return v
+}
+
+// deleteWithin waits a moment for what do deletes.
+func (s *Store) deleteWithin(dir *rotate.Dir, kind rotate.Kind, add func(rotate.Purged), do func() rotate.Purged) {
+	done, ok := dir.Use()
+	if !ok {
+		return
+	}
+	if !waitFor(deletePatience, func() { defer done(); add(do()) }) {
+		add(rotate.Purged{Errs: []error{fmt.Errorf("%s: the disk does not answer: expired %s may not be deleted yet", s.cfg.Path, kind)}})
+	}
+}
+
+// keptByEarlier is that function. It also tells whether locks are shared with such
+// processes.
+func (s *Store) keptByEarlier(dir *rotate.Dir) rotate.Retention {
+	longest := keptByEarlier(dir)
+	dir.ShareWithEarlier(longest > 0)
+	return longest
+}
+
+// keptByEarlier returns the longest period of the processes on DIR that live and
+// take no leases, those of an earlier version, 0 where there are none.
+func keptByEarlier(dir *rotate.Dir) (longest rotate.Retention) {
+	_, list, _ := findRecords(dir) // an error is reported where records are written
+	for _, r := range list {
+		if !r.live || r.record.Layout >= layout {
+			continue
+		}
+		keep, err := rotate.ParseKeep(r.record.Keep)
+		if err != nil {
+			keep = 1 // it cannot be read: it lives, for all that is known
+		}
+		longest = max(longest, keep)
+	}
+	return longest
+}
