@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -161,7 +160,7 @@ func newest(names []string, prefix string, zone *time.Location) time.Time {
 // remembers it, as where the disk does not answer.
 func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt bool, err error) {
 	now = now.Truncate(time.Second) // as the file has it
-	e, answered := Within(d, &d.clocks.reading, func() evidence { return d.evidence(now.Location()) })
+	e, answered := Within(d, d.clocks.reading, func() evidence { return d.evidence(now.Location()) })
 	if !answered {
 		e = evidence{err: d.fault("read", "", clockName, errNoAnswer)}
 	}
@@ -173,7 +172,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 	d.clocks.Unlock()
 	// Without lines the keys vouch for the time, which another DIR may share.
 	if e.err == nil && e.newest.IsZero() {
-		names, _ := Within(d, &d.clocks.reading, func() []string {
+		names, _ := Within(d, d.clocks.reading, func() []string {
 			names, _ := d.Names(keys) // an error is reported where they are deleted
 			return names
 		})
@@ -193,7 +192,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 		return e, c, doubt, nil // a start has no time for a write that waits for the disk
 	}
 	text := c.appendTo(nil)
-	err, answered = Within(d, &d.clocks.writing, func() error { return d.ReplaceFile("", clockName, text) })
+	err, answered = Within(d, d.clocks.writing, func() error { return d.ReplaceFile("", clockName, text) })
 	if !answered {
 		err = d.fault("write", "", clockName, errNoAnswer)
 	}
@@ -208,26 +207,35 @@ const diskPatience = time.Second
 
 var errNoAnswer = errors.New("the disk does not answer")
 
+// Slot is for calls of Within of which one goes on at a time.
+type Slot chan struct{}
+
+// NewSlot returns a free Slot.
+func NewSlot() Slot { return make(Slot, 1) }
+
 // Within runs do beside the caller, and waits for it for a second. It reports false
-// where do has not come back, or an earlier one that busy guards. do may go on when
-// the caller has not waited for it: DIR stays open meanwhile.
-func Within[T any](d *Dir, busy *atomic.Bool, do func() T) (answer T, answered bool) {
+// where do has not come back, or an earlier one in the slot has not. do may go on when
+// the caller does not wait for it any more: DIR stays open meanwhile.
+func Within[T any](d *Dir, slot Slot, do func() T) (answer T, answered bool) {
+	timeout := time.NewTimer(diskPatience)
+	defer timeout.Stop()
+	select {
+	case slot <- struct{}{}:
+	case <-timeout.C:
+		return answer, false
+	}
 	done, ok := d.Use()
-	if !ok || !busy.CompareAndSwap(false, true) {
-		if ok {
-			done()
-		}
+	if !ok {
+		<-slot
 		return answer, false
 	}
 	answers := make(chan T, 1)
 	go func() {
 		defer done()
 		answer := do()
-		busy.Store(false)
+		<-slot
 		answers <- answer
 	}()
-	timeout := time.NewTimer(diskPatience)
-	defer timeout.Stop()
 	select {
 	case answer = <-answers:
 		return answer, true

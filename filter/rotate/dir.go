@@ -86,7 +86,7 @@ type Dir struct {
 		sync.Mutex
 		last             clock // as of the last Judge
 		unsaved          bool  // it could not be written to the clock file
-		reading, writing atomic.Bool
+		reading, writing Slot
 	}
 
 	appending    sync.Mutex // held by Append
@@ -116,6 +116,7 @@ func held(fd int, path string, o Options) *Dir {
 		path: path, keys: o.Keys, create: o.Create, notify: o.Notify, fd: fd,
 		tail: make([]byte, 4096), write: unix.Write, lines: lockFile{fd: -1},
 	}
+	d.clocks.reading, d.clocks.writing = NewSlot(), NewSlot()
 	d.users.Store(1)
 	d.earlier.Store(true)
 	if d.notify == nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -144,19 +145,16 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 // openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With
 // create it makes one that is missing, of that mode, but not its parents.
 func openDir(at int, name string, follow int, create bool, perm uint32) (int, error) {
-	unmade := error(unix.EEXIST)
-	if create {
-		unmade = again(func() error { return unix.Mkdirat(at, name, perm) })
-	}
-	var st unix.Stat_t
 	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
-	if err == unix.ENOENT && unmade != nil && unmade != unix.EEXIST {
-		err = unmade // a read-only disk, say, matters only here
-		if err == unix.ENOENT && at != unix.AT_FDCWD {
+	if err == unix.ENOENT && create {
+		if err = makeDir(at, name, perm); err == nil || err == unix.EEXIST {
+			fd, err = openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
+		} else if err == unix.ENOENT && at != unix.AT_FDCWD {
 			err = ErrRemoved
 		}
 	}
 	if err != nil {
+		var st unix.Stat_t
 		if follow != 0 && lstat(at, name, &st) == nil {
 			if refused := refusal(&st, unix.S_IFDIR); refused != nil {
 				return -1, refused
@@ -164,23 +162,47 @@ func openDir(at int, name string, follow int, create bool, perm uint32) (int, er
 		}
 		return -1, err
 	}
-	if unmade != nil {
-		return fd, nil
+	return fd, nil
+}
+
+// makeDir makes a directory. In at it has its name only once it belongs to at's
+// owner: other goroutines and processes, that are at the same, put no file into one
+// that is still root's.
+func makeDir(at int, name string, perm uint32) error {
+	temp := name
+	if at != unix.AT_FDCWD {
+		temp = tempName()
 	}
+	if err := again(func() error { return unix.Mkdirat(at, temp, perm) }); err != nil {
+		return err
+	}
+	fd, err := openat(at, temp, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
 	if at != unix.AT_FDCWD {
 		giveToOwner(at, fd)
 	}
 	// A directory made in one with setgid has it too, and chmod would drop it: by
 	// the mode given, and where the process is not in the group, chmod(2).
+	var st unix.Stat_t
 	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != perm {
 		mode := perm | uint32(st.Mode)&unix.S_ISGID
 		err = again(func() error { return unix.Fchmod(fd, mode) })
 	}
-	if err != nil {
-		unix.Close(fd)
-		return -1, err
+	if err != nil || temp == name {
+		return err
 	}
-	return fd, nil
+	if err = renameNoReplace(at, temp, name); err == unix.EPERM || err == unix.EACCES {
+		// Where names cannot be kept from being replaced, hard links are tried, which
+		// directories have none of. A directory replaces none but an empty one.
+		err = again(func() error { return unix.Renameat(at, temp, at, name) })
+	}
+	if err != nil {
+		_ = again(func() error { return unix.Unlinkat(at, temp, unix.AT_REMOVEDIR) })
+	}
+	return err
 }
 
 // tempPrefix begins the names of files in the making; 16 hexadecimal digits
@@ -315,6 +337,9 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
+// inTheMaking is far longer than it takes to make a directory.
+const inTheMaking = time.Minute
+
 // sweep removes the temporary file name of sub if no process is making it any more.
 // at is an opening of that directory.
 func (d *Dir) sweep(at int, sub, name string) (removed bool, err error) {
@@ -331,6 +356,13 @@ func (d *Dir) sweep(at int, sub, name string) (removed bool, err error) {
 			return false, nil
 		}
 		defer unlock()
+	case errIrregular: // a directory, perhaps, that makeDir was to rename
+		var st unix.Stat_t
+		if lstat(at, name, &st) != nil || time.Since(time.Unix(st.Mtim.Unix())) < inTheMaking {
+			return false, nil
+		}
+		err = again(func() error { return unix.Unlinkat(at, name, unix.AT_REMOVEDIR) })
+		return err == nil, err
 	default:
 		return false, err
 	}

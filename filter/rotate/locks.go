@@ -147,7 +147,7 @@ func take(fd int, patience time.Duration) (bool, error) {
 func (d *Dir) acquire(sub, name, earlier string, patience time.Duration) (unlock func(), err error) {
 	fd, err := d.openLock(sub, name)
 	if err != nil {
-		d.notify(err.Error())
+		d.lockFault(err)
 		return d.acquireEarlier(earlier, patience)
 	}
 	taken, err := take(fd, patience)
@@ -165,6 +165,15 @@ func (d *Dir) acquire(sub, name, earlier string, patience time.Duration) (unlock
 		}
 	}
 	return func() { unlockEarlier(); unix.Close(fd) }, nil
+}
+
+// lockFault reports why a lock file is no use. A disk that is full, say, is reported
+// where something cannot be written.
+func (d *Dir) lockFault(err error) {
+	var number unix.Errno
+	if !errors.As(err, &number) || number == unix.EACCES {
+		d.notify(err.Error() + "; hushpipe goes on without this lock")
+	}
 }
 
 // acquireEarlier takes the lock of a directory, as earlier versions do.

@@ -103,7 +103,7 @@ func (d *Dir) lockLines() bool {
 	if err := l.open(d, Locks, linesLock); err != nil {
 		if !d.lockSaid {
 			d.lockSaid = true
-			d.notify(err.Error() + "; lines are written without it")
+			d.lockFault(err)
 		}
 		return false
 	}

@@ -29,8 +29,9 @@ type retention struct {
 	s    *Store
 	wake chan struct{} // to look at once
 	stop chan struct{}
+	work chan struct{} // full while a look is under way
 
-	settling atomic.Bool
+	settling rotate.Slot
 	busy     [4]atomic.Bool // by rotate.Kind: it is being deleted
 	nesting  atomic.Bool
 
@@ -52,7 +53,8 @@ type keyRule struct {
 }
 
 func newRetention(s *Store) *retention {
-	return &retention{s: s, wake: make(chan struct{}, 1), stop: make(chan struct{}), rule: s.cfg.Keep}
+	return &retention{s: s, settling: rotate.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		work: make(chan struct{}, 1), rule: s.cfg.Keep}
 }
 
 // run looks once a minute and at each midnight, until the Store is closed.
@@ -80,6 +82,8 @@ func (r *retention) hurry() {
 // look takes in the rules, purges hourly, at each day change and whenever a period
 // has become shorter, and returns when to come again.
 func (r *retention) look() time.Duration {
+	r.work <- struct{}{}
+	defer func() { <-r.work }()
 	dir := r.s.dir.Load()
 	if dir == nil {
 		return retryOpen
@@ -122,7 +126,7 @@ type settled struct {
 // take no leases.
 func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 	anew := dir != r.dir || r.lease == nil
-	answer, ok := rotate.Within(dir, &r.settling, func() (a settled) {
+	answer, ok := rotate.Within(dir, r.settling, func() (a settled) {
 		a.others = r.s.keptByEarlier(dir)
 		if anew {
 			a.lease, a.rule, a.err = dir.TakeLease(rotate.OfLines, r.s.cfg.Keep, a.others)
@@ -248,12 +252,15 @@ func (r *retention) report(p rotate.Purged) {
 // kept any more.
 func (r *retention) end() {
 	close(r.stop)
-	waitFor(deletePatience, func() {
-		r.lease.Release()
-		if r.busy[rotate.Keys].CompareAndSwap(false, true) { // else the end of the process does
-			r.keys.lease.Release()
-		}
-	})
+	select {
+	case r.work <- struct{}{}: // for good: there is no other look
+	case <-time.After(deletePatience):
+		return // a disk hangs: the end of the process does it
+	}
+	r.lease.Release()
+	if r.busy[rotate.Keys].CompareAndSwap(false, true) {
+		r.keys.lease.Release()
+	}
 }
 
 // judge takes in the time, and sets the window that lines are placed by.
