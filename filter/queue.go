@@ -65,7 +65,8 @@ type Queue struct {
 
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
-	q := &Queue{sink: sink, bound: bound, start: time.Now(), patience: time.NewTimer(0),
+	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
+	q := &Queue{sink: sink, bound: bound, start: start, patience: time.NewTimer(0),
 		patient: func() bool { return false }, wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
