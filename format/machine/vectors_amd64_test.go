@@ -1,0 +1,27 @@
+package machine
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestWithoutVectors: GODEBUG=cpu.avx2=off, under which all tests here run once
+// more, takes the plain way, as on a processor that has no AVX2. That of CI has it.
+func TestWithoutVectors(t *testing.T) {
+	const off = "cpu.avx2=off"
+	if strings.Contains(os.Getenv("GODEBUG"), off) {
+		require.False(t, hasVectors)
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		require.True(t, hasVectors, "CI tests both ways")
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "GODEBUG="+off)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
