@@ -1,13 +1,28 @@
 #!/bin/sh
 # Installs what the tests need beside Go: a real Apache httpd with pidwait, on
 # which its package depends, the tools of ext4 for disks that break, and a browser.
+# Debian packages given as arguments are installed as well. No service is started.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 for tool in apache2 pidwait mkfs.ext4 chattr chromium; do
 	command -v $tool >/dev/null || missing=1
 done
-[ "${missing-}" ] || exit 0
+[ "${missing-}$*" ] || exit 0
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
+
+# What packages ask before they start a service, on systemd or without (invoke-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
+if ! [ -e $policy ]; then
+	trap '$sudo rm -f $policy' EXIT
+	trap 'exit 1' HUP INT TERM
+	printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin $policy
+fi
+command -v apache2 >/dev/null || apache=new
+
 $sudo apt-get update -q
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y apache2 e2fsprogs chromium fonts-dejavu-core
+# Recommended by chromium: a printer's configuration, avahi and more daemons.
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+	apache2 e2fsprogs chromium fonts-dejavu-core "$@"
+# Else the next boot would start it.
+[ -z "${apache-}" ] || $sudo update-rc.d apache2 disable
