@@ -66,7 +66,7 @@ func TestFaults(t *testing.T) {
 func (s *pipeLoad) written(d *disk) {
 	s.t.Helper()
 	last := s.lines() - 1
-	day := s.sent[last].String()
+	day := s.dayOf(last).String()
 	await(s.t, func() bool {
 		return strings.Contains(copyOf(s.t, d.path("access-"+day+".log")), "&id="+itoa(last)+"&")
 	}, "line "+itoa(last)+" is not written; "+s.said.String())

@@ -133,14 +133,6 @@ func loggers(t *testing.T, dir string) []int {
 	return pids
 }
 
-// newestLogger returns the one that httpd starts again where it dies.
-func newestLogger(t *testing.T, dir string) (pid int) {
-	t.Helper()
-	all := loggers(t, dir)
-	require.NotEmpty(t, all)
-	return all[len(all)-1]
-}
-
 // killLogger kills the newest logger of dir when moment, which may be nil,
 // returns, and returns itself when httpd, which looks for dead children once a
 // second, has started the next.

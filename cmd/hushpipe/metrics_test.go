@@ -41,20 +41,16 @@ func TestMetricsText(t *testing.T) {
 	promtool(t, string(text))
 }
 
-// promtool asks Prometheus itself about a text, where it is there.
+// promtool asks Prometheus itself about a text.
 func promtool(t *testing.T, text string) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "CI installs it")
-		t.Log("promtool is missing: it was not asked")
-		return
-	}
-	cmd := exec.Command(path, "check", "metrics")
-	cmd.Stdin = strings.NewReader(text)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Empty(t, string(out))
+	t.Run("promtool", func(t *testing.T) {
+		cmd := exec.Command(tool(t, "promtool", "prometheus"), "check", "metrics")
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Empty(t, string(out))
+	})
 }
 
 // readMetrics returns the values in a file by name.
@@ -390,7 +386,8 @@ func TestDashboard(t *testing.T) {
 		"rooms", "pairs", "buffer_bytes", "buffer_size_bytes", "oldest_day_timestamp_seconds", "retention_seconds", "last_write_timestamp_seconds"} {
 		assert.True(t, asked["hushpipe_"+name], name)
 	}
-	if path, err := exec.LookPath("promtool"); err == nil {
+	t.Run("promtool", func(t *testing.T) {
+		path := tool(t, "promtool", "prometheus")
 		rules := "groups:\n- name: x\n  rules:\n"
 		for i, p := range board.Panels {
 			for k, target := range p.Targets {
@@ -402,5 +399,5 @@ func TestDashboard(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(rules), 0o600))
 		out, err := exec.Command(path, "check", "rules", file).CombinedOutput()
 		require.NoError(t, err, "%s\n%s", out, rules)
-	}
+	})
 }

@@ -150,18 +150,18 @@ func refererHost(client string) string {
 
 var pipeLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?room=room\d&id=(\d+)&from=[0-9a-f:]+ HTTP/1\.1" 200 5 "https://\[?[0-9a-f:]+\]?/x*" "Mozilla/5\.0 \(X11\)"$`)
 
+// dayOf returns the day of a line that was sent.
+func (s *pipeLoad) dayOf(id int) format.Day {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent[id]
+}
+
 // lines returns how many were sent.
 func (s *pipeLoad) lines() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sent)
-}
-
-// waited is the longest time that a write took.
-func (s *pipeLoad) waited() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.longest
 }
 
 // stop ends the lines, and returns when the logger has read all of them.
@@ -175,6 +175,9 @@ func (s *pipeLoad) stop() {
 		n, err := unix.IoctlGetInt(int(s.in.Fd()), unix.TIOCINQ)
 		return err == nil && n == 0
 	}, "the pipe is not read to its end")
+	if isInstrumented() {
+		return
+	}
 	assert.Less(s.t, s.longest, max(maxWait, 2*s.control), "longest write into the pipe; that into the pipe of a cat %s", s.control)
 }
 

@@ -176,8 +176,8 @@ func TestErrorLogEndsOnTerm(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(l.stdin, "[%s] [core:error] [pid 1:tid 2] [client 192.0.2.1:%d] AH00037: denied\n", stamp, 1024+i)
 	}
-	began := time.Now()
 	await(t, func() bool { return written(dir) != "" }, "the signal handlers of the process")
+	began := time.Now()
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, l.wait())
 	require.Less(t, time.Since(began), 3*time.Second)
