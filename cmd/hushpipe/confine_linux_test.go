@@ -261,6 +261,7 @@ func TestCrashTellsNothing(t *testing.T) {
 		start := []string{"sh", "-c", test.null + `ulimit -c unlimited; exec "$0" "$@"`, hushpipeBinary(t), "filter", dir}
 		if test.null != "" {
 			if os.Geteuid() != 0 {
+				require.NotEqual(t, "true", os.Getenv("CI"), "CI runs as root")
 				continue
 			}
 			start = append([]string{"unshare", "--mount"}, start...)
