@@ -13,6 +13,9 @@ import (
 const (
 	// stall is how long one write may take before the disk counts as hanging.
 	stall = 50 * time.Millisecond
+	// giveUp is how long the end waits for one write: the Sink may wait a second for a
+	// lock, and writes without it then.
+	giveUp = 1500 * time.Millisecond
 	// retry is how soon a refused write is tried again.
 	retry = 250 * time.Millisecond
 	// spare is how many empty batches are kept: those of two reads.
@@ -182,9 +185,12 @@ func (q *Queue) fits(b *Batch) bool {
 	return q.held == 0 || q.held+b.held <= q.bound
 }
 
-func (q *Queue) hangs() bool {
+func (q *Queue) hangs() bool { return q.hangsFor(stall) }
+
+// hangsFor reports whether a call of the Sink has been under way for longer.
+func (q *Queue) hangsFor(long time.Duration) bool {
 	since := q.since.Load()
-	return since != 0 && int64(time.Since(q.start))-since > int64(stall)
+	return since != 0 && int64(time.Since(q.start))-since > int64(long)
 }
 
 // Close waits until everything is written; where the disk refuses or hangs,
@@ -201,7 +207,7 @@ func (q *Queue) Close(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 	}
-	for !q.refused.Load() && !q.hangs() {
+	for !q.refused.Load() && !q.hangsFor(giveUp) {
 		select {
 		case <-q.done:
 			return true

@@ -14,9 +14,10 @@ import (
 )
 
 // work is what may be done to files: all that hushpipe does. There is no
-// executing, no device, and no moving from one directory to another in it.
+// executing, no device, and no moving from one directory to another in it. A
+// directory is made under another name first, and to rename it is to remove it.
 const work = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
-	llsys.AccessFSMakeReg | llsys.AccessFSMakeDir | llsys.AccessFSMakeSym | llsys.AccessFSRemoveFile
+	llsys.AccessFSMakeReg | llsys.AccessFSMakeDir | llsys.AccessFSRemoveDir | llsys.AccessFSMakeSym | llsys.AccessFSRemoveFile
 
 // replace is what replacing a file takes, in a directory that is not ours.
 const replace = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |

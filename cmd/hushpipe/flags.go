@@ -165,7 +165,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Secret = counting && o.roomHash == "hmac"
 	j.store.Settings = o.settings(j.filter.Mode, counting)
 	j.store.Version, j.store.IP = version(), j.filter.Mode.String()
-	j.store.Now = time.Now
+	j.store.Now = now
 	j.store.Say = say.about
 	return j, nil
 }

@@ -283,13 +283,11 @@ func TestServerStop(t *testing.T) {
 		written int
 	}{{"Debian's unit loses what is in the pipe", false, 0}, {"with the drop-in", true, visits}} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "log")
+			d := loopDisk(t)
+			dir := d.dir
 			h := startHTTPD(t, combined, fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
 			logger := h.logger(dir)
-			day, err := os.Open(filepath.Join(dir, "access.log"))
-			require.NoError(t, err)
-			defer day.Close()
-			require.NoError(t, syscall.Flock(int(day.Fd()), syscall.LOCK_EX)) // it has to wait, as for a busy disk
+			thaw := d.freeze() // it has to wait for the disk
 			for i := range visits {
 				h.raw("127.0.0."+strconv.Itoa(i+1), "GET /?id=r"+strconv.Itoa(i)+" HTTP/1.0\r\n\r\n")
 			}
@@ -300,10 +298,11 @@ func TestServerStop(t *testing.T) {
 			if tt.dropIn {
 				post := stopPost(dropIn, logger, main, "exited")
 				require.NoError(t, post.Start())
-				require.NoError(t, day.Close())
+				thaw()
 				require.NoError(t, post.Wait(), "it waited for a logger that ended in time")
 			}
 			syscall.Kill(-main, syscall.SIGKILL)
+			thaw() // a process that waits for a disk is not killed before
 			<-h.ended
 			require.Equal(t, tt.written, strings.Count(written(dir), "GET /?id=r"))
 		})

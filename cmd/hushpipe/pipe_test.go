@@ -296,6 +296,4 @@ func requireNoClient(t *testing.T, where, text string) {
 	}
 }
 
-func now() time.Time { return time.Now() }
-
 func itoa[N ~int | ~int64 | ~uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -10,20 +12,24 @@ import (
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
 	"hushpipe/filter/store"
+	"hushpipe/format"
 )
 
 func purgeCommand(say *messages) *cobra.Command {
-	var keep, keys string
+	var keep, keys, date string
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "purge [flags] DIR",
 		Short: "Delete what has outlived the retention, now",
 		Long: `Delete the lines, keys and journals that have outlived the retention. A running
-filter does this by itself; purge is for a server that is off or silent.`,
-		Example: `  hushpipe purge /var/log/hushpipe`,
-		Args:    arguments(1, 1),
+filter does this by itself; purge is for a server that is off or silent. With --day
+it deletes one day before its time: its key first, so that copies of the lines become
+unreadable, too. Room files stay.`,
+		Example: `  hushpipe purge /var/log/hushpipe
+  hushpipe purge --day 2026-11-22 /var/log/hushpipe`,
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: time.Now, Say: say.about}
+			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.about}
 			if keep != "" {
 				var err error
 				if cfg.Keep, err = rotate.ParseKeep(keep); err != nil {
@@ -34,10 +40,11 @@ filter does this by itself; purge is for a server that is off or silent.`,
 			if err := store.CheckUsed(args[0]); err != nil {
 				return err
 			}
-			purged, err := store.Purge(cfg, force)
-			for _, name := range purged.Deleted {
-				fmt.Fprintln(cmd.OutOrStdout(), "deleted", strings.Map(printable, name))
+			if date != "" {
+				return purgeDay(cfg, date, cmd.OutOrStdout())
 			}
+			purged, err := store.Purge(cfg, force)
+			printDeleted(cmd.OutOrStdout(), purged.Deleted)
 			if err != nil {
 				return err
 			}
@@ -50,6 +57,29 @@ filter does this by itself; purge is for a server that is off or silent.`,
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&keep, "keep", "", "`DAYS` that are kept (default what DIR records, else 14d)")
 	cmd.Flags().StringVar(&keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	cmd.Flags().StringVar(&date, "day", "", "delete `DATE`, as in 2026-11-22, before its time; never today")
 	cmd.Flags().BoolVar(&force, "force", false, "believe a clock that is far ahead of the last time seen")
+	cmd.MarkFlagsMutuallyExclusive("day", "keep")
+	cmd.MarkFlagsMutuallyExclusive("day", "force")
 	return cmd
+}
+
+// purgeDay is purge --day.
+func purgeDay(cfg store.Config, date string, stdout io.Writer) error {
+	day, ok := format.ParseDay(date)
+	if !ok {
+		return usage("--day %q: give a date, as in 2026-11-22", date)
+	}
+	purged, holders, err := store.PurgeDay(cfg, day)
+	printDeleted(stdout, purged.Deleted)
+	for _, p := range holders {
+		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back: restart the web server, then purge --day once more", p.PID, p.Version, day))
+	}
+	return err
+}
+
+func printDeleted(stdout io.Writer, names []string) {
+	for _, name := range names {
+		fmt.Fprintln(stdout, "deleted", strings.Map(printable, name))
+	}
 }

@@ -71,7 +71,7 @@ of days whose keys live.`,
 					return usage("--%s is empty", name)
 				}
 			}
-			return o.report(args, cmd.OutOrStdout(), stdout, format.DayOf(time.Now()), say)
+			return o.report(args, cmd.OutOrStdout(), stdout, format.DayOf(now()), say)
 		},
 	}
 	flags := cmd.Flags()

@@ -181,7 +181,7 @@ func holdsLine(r *bufio.Reader) bool {
 // print notes the use, and only then writes out what was revealed.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
-		note := fmt.Sprintf("%s uid=%d revealed=%d", time.Now().UTC().Format(time.RFC3339), os.Getuid(), n)
+		note := fmt.Sprintf("%s uid=%d revealed=%d", now().UTC().Format(time.RFC3339), os.Getuid(), n)
 		if err := r.keys.Note(note); err != nil {
 			return fmt.Errorf("nothing is revealed that cannot be noted: %w", err)
 		}

@@ -82,7 +82,7 @@ func (o *roomsFlags) run() error {
 		return err
 	}
 	if o.json {
-		o.writeJSON(roomCounts{Counts: counts, day: day, time: time.Now()}) // out keeps its error
+		o.writeJSON(roomCounts{Counts: counts, day: day, time: now()}) // out keeps its error
 	} else {
 		o.out.Write(roomfile.Append(nil, counts.Rooms))
 	}
@@ -170,7 +170,7 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 // dayFlag reads --day; the default is today.
 func dayFlag(date string) (format.Day, error) {
 	if date == "" {
-		return format.DayOf(time.Now()), nil
+		return format.DayOf(now()), nil
 	}
 	day, ok := format.ParseDay(date)
 	if !ok {

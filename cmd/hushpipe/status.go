@@ -33,7 +33,7 @@ whether the promise holds; exit 1 where it is broken. It changes nothing.`,
 			if err := store.CheckUsed(args[0]); err != nil {
 				return err
 			}
-			s, err := store.ReadStatus(args[0], keys, time.Now())
+			s, err := store.ReadStatus(args[0], keys, now())
 			if err != nil {
 				return err
 			}

@@ -39,7 +39,7 @@ func (o *roomsFlags) follow() error {
 	defer tick.Stop()
 	w := &roomsWatch{roomsFlags: o}
 	defer w.close()
-	changed, err := w.read(time.Now())
+	changed, err := w.read(now())
 	for {
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ type retention struct {
 
 	settling rotate.Slot
 	busy     [4]atomic.Bool // by rotate.Kind: it is being deleted
+	failed   atomic.Bool    // something could not be deleted: it is tried again soon
 	nesting  atomic.Bool
 
 	// What follows belongs to the goroutine of look.
@@ -98,7 +99,7 @@ func (r *retention) look() time.Duration {
 	today := format.DayOf(now)
 	anew := dir != r.dir
 	rule, others := r.settle(dir)
-	if anew || rule < r.rule || due(now, r.at, time.Hour) || today != r.on {
+	if anew || rule < r.rule || r.failed.Swap(false) || due(now, r.at, time.Hour) || today != r.on {
 		r.at, r.on = now, today
 		r.purge(dir, now, rule, others)
 	} else {
@@ -214,6 +215,7 @@ func (r *retention) alone(dir *rotate.Dir, kind rotate.Kind, do func()) {
 	}
 	if !r.busy[kind].CompareAndSwap(false, true) {
 		done()
+		r.failed.Store(true)
 		r.s.cfg.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.s.cfg.Path, kind))
 		return
 	}
@@ -244,6 +246,7 @@ func waitFor(patience time.Duration, do func()) bool {
 
 func (r *retention) report(p rotate.Purged) {
 	for _, err := range p.Errs {
+		r.failed.Store(true)
 		r.s.fault("purge", err, "")
 	}
 }

@@ -216,7 +216,7 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 // told are returned.
 func PurgeDay(cfg Config, day format.Day) (p rotate.Purged, holders []Process, err error) {
 	if today := format.DayOf(cfg.Now()); day >= today {
-		return p, nil, fmt.Errorf("%s: lines still come for it: give a day before today, %s", day, today)
+		return p, nil, fmt.Errorf("%s is not over, lines come for it: give a day before %s", day, today)
 	}
 	dir, err := openToPurge(cfg)
 	if err != nil {
