@@ -182,7 +182,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	require.NoError(tb, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(tb, err)
-	redact, err := filter.NewRedact(filter.DefaultRedact)
+	redact, err := filter.NewRedact()
 	require.NoError(tb, err)
 	ip, err := pseudonym.ParseMode(s.ip)
 	require.NoError(tb, err)

@@ -80,7 +80,7 @@ var placeholder = regexp.MustCompile(`\{[^{}"]+\}`)
 func newConfig(t testing.TB, formatSpec string) Config {
 	parser, err := format.New(formatSpec, time.UTC, nil)
 	require.NoError(t, err)
-	redact, err := NewRedact(DefaultRedact)
+	redact, err := NewRedact()
 	require.NoError(t, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(t, err)

@@ -86,7 +86,7 @@ func (g *guard) appendText(dst, text []byte, as care) []byte {
 const (
 	stopRun    = 8 | 8<<4 // enough separators for an address
 	stopEscape = 1 << 8
-	stopEqual  = 1 << 9
+	stopSecret = 1 << 9 // a name before it, or a user, may be one
 	noRun      = 8 - 3 | (8-2)<<4
 )
 
@@ -103,7 +103,8 @@ var steps = func() (t [256]uint32) {
 	t[':'] += 1 << 4
 	t['%'] += stopEscape
 	t['\\'] += stopEscape
-	t['='] += stopEqual
+	t['='] += stopSecret
+	t['@'] += stopSecret
 	return t
 }()
 

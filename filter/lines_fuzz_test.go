@@ -31,7 +31,7 @@ var lineSpecs = []lineSpec{
 	{format: "vhost_common", own: regexp.MustCompile(`^(?<own>[^ ]+) (?<client>[^ ]+) `)},
 	{format: "json"},
 	{format: "error"},
-	{format: `%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b`, lines: `192.0.2.1 2001:db8::1, 192.0.2.2:80, unknown - mary ann [22/Nov/2026:07:23:55 +0000] "GET /?sid=a&b=c HTTP/1.1" 200 5`},
+	{format: `%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b`, lines: `192.0.2.1 2001:db8::1, 192.0.2.2:80, unknown - mary ann [22/Nov/2026:07:23:55 +0000] "GET http://joe:pw@h.org/x;jsessionid=a?sid=a&b=c HTTP/1.1" 200 5`},
 	{format: `%a %{Forwarded}i %t "%r" %>s`, lines: `192.0.2.1 for=192.0.2.2;host=a.example.org, for=\"[2001:db8::1]:80\" [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200`},
 	{format: `%{%Y-%m-%d %H:%M:%S}t %a "%{X-Forwarded-For}i" %u "%U%q" %>s %O %{ms}T`, lines: `2026-11-22 07:23:55 2001:db8::1 "192.0.2.1,192.0.2.2" "" "/a?b=c&token=d" 200 512 3`},
 	{format: `%{sec}t.%{msec_frac}t|%{X-Real-IP}i|%{Host}i|%{Cookie}i|%f`, lines: `1795332235.123|192.0.2.1|www.example.org|a=b; c=192.0.2.1|/var/www/x.html`},
@@ -373,6 +373,11 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 			continue
 		}
 		for i := range len(text) {
+			if n := hostBehind(text, i, f.Kind == format.Request); n > 0 {
+				for k := i - n; k < i; k++ {
+					mayGo[f.Start+k] = true
+				}
+			}
 			if c := text[i] | 0x20; text[i] != '=' && c != 'd' || !secretName.MatchString(decodedFully(text[:i+1])) {
 				continue // no '=' and not the end of %3D
 			}
@@ -417,6 +422,25 @@ var (
 	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
 	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
 )
+
+// hostBehind returns how many bytes before text[i], where an @ stands or its
+// escape begins, may be a user; 0 for none.
+func hostBehind(text string, i int, request bool) int {
+	if !strings.ContainsRune(`@%\`, rune(text[i])) || decodedFully(text[i:min(len(text), i+20)])[0] != '@' {
+		return 0
+	}
+	for k := range i {
+		if k > 0 && !strings.ContainsRune("/Ff ", rune(text[k-1])) {
+			continue
+		}
+		if twoSlashesEnd.MatchString(decodedFully(text[:k])) || request && (k == 0 || text[k-1] == ' ') {
+			return i - k
+		}
+	}
+	return 0
+}
+
+var twoSlashesEnd = regexp.MustCompile(`//$|\\/\\?/$|/\\/$`)
 
 func decodedFully(s string) string {
 	for next := decodedOnce(s); next != s; next = decodedOnce(s) {

@@ -7,28 +7,39 @@ import (
 )
 
 // DefaultRedact names the query parameters that carry secrets or people's
-// addresses more often than not.
-const DefaultRedact = "token,jwt,access_token,auth,password,passwd,pwd,key,secret,sig,signature,session,sessionid,sessiontoken,sid,email"
+// addresses more often than not, in the order of the manual.
+const DefaultRedact = "token,access_token,id_token,refresh_token,token_auth,requesttoken,sessiontoken,jwt,auth,code,state,otp," +
+	"password,passwd,pwd,key,api_key,apikey,secret,client_secret,sig,signature,checksum,X-Amz-Signature," +
+	"X-Amz-Security-Token,X-Goog-Signature,session,sessionid,session_id,sid,PHPSESSID,JSESSIONID,email"
 
-// Redact is a set of query parameter names whose values are replaced. Names
-// compare without case, and after percent-decoding.
+// Redact is a set of parameter names whose values are replaced, in the query
+// of a URL, its fragment and its path (;name=value). Names compare without case,
+// and after percent-decoding. What stands before the @ of a URL's host, a
+// person's name and password (RFC 3986, 3.2.1), is replaced whatever the set.
 type Redact struct {
 	names map[string]bool
 }
 
-// NewRedact returns the set of the names in a comma-separated list. The empty
-// list redacts nothing.
-func NewRedact(list string) (*Redact, error) {
+// NewRedact returns the names of DefaultRedact and of lists, comma-separated
+// ones, each of which adds names; one that begins with "=" is to hold alone, in
+// place of all names before.
+func NewRedact(lists ...string) (*Redact, error) {
 	r := &Redact{names: map[string]bool{}}
-	for name := range strings.SplitSeq(list, ",") {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if name == "" {
-			continue
+	for i, list := range append([]string{"=" + DefaultRedact}, lists...) {
+		if only, ok := strings.CutPrefix(list, "="); ok {
+			clear(r.names)
+			list = only
 		}
-		if strings.ContainsAny(name, "=&?;#% ") {
-			return nil, fmt.Errorf("redact %q: give plain parameter names, separated by commas", name)
+		for name := range strings.SplitSeq(list, ",") {
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name == "" {
+				continue
+			}
+			if strings.ContainsAny(name, "=&?;#%@/[] ") {
+				return nil, fmt.Errorf("redact %q: give plain parameter names, separated by commas", lists[i-1])
+			}
+			r.names[name] = true
 		}
-		r.names[name] = true
 	}
 	return r, nil
 }
@@ -39,22 +50,43 @@ const redacted = "-"
 // appendRequest appends a request line, or only its target. What stands before
 // the protocol is all target: a broken client sends blanks in it, unencoded.
 func (g *guard) appendRequest(dst, line []byte, r *Redact) []byte {
-	if nextStop(line, 0, stopRun|stopEscape|stopEqual) == len(line) {
+	if nextStop(line, 0, stopRun|stopEscape|stopSecret) == len(line) {
 		return append(dst, line...)
 	}
 	end := len(line)
 	if at := bytes.LastIndexByte(line, ' '); at >= 0 && bytes.HasPrefix(line[at:], protocol) {
 		end = at
 	}
+	start := targetStart(line[:end])
+	if n := userinfoLen(line[start:end], 0, true, false); n > 0 { // as in CONNECT user@host:443
+		dst = append(g.appendText(dst, line[:start], plainText), redacted...)
+		line, end = line[start+n:], end-start-n
+	}
 	dst = g.appendRedacted(dst, line[:end], r, plainText, false)
 	return g.appendText(dst, line[end:], plainText)
 }
+
+// targetStart returns where the target of a request line begins: behind the
+// method, which has none of the bytes of a URL (RFC 9110, 9.1). Of what is no
+// request at all it returns the end.
+func targetStart(line []byte) int {
+	method := bytes.IndexByte(line, ' ')
+	switch {
+	case bytes.HasPrefix(line, backslash):
+		return len(line) // of TLS, say
+	case method < 0 || bytes.ContainsAny(line[:method], "@/:?%"):
+		return 0
+	}
+	return method + 1
+}
+
+var backslash = []byte{'\\'}
 
 var protocol = []byte(" HTTP/")
 
 // appendURL appends a URL, or a message that may quote some.
 func (g *guard) appendURL(dst, text []byte, r *Redact) []byte {
-	if nextStop(text, 0, stopRun|stopEscape|stopEqual) == len(text) {
+	if nextStop(text, 0, stopRun|stopEscape|stopSecret) == len(text) {
 		return append(dst, text...)
 	}
 	return g.appendRedacted(dst, text, r, plainText, isProse(text))
@@ -69,28 +101,180 @@ func isProse(text []byte) bool {
 
 var blank = []byte{' '}
 
-// appendRedacted replaces the values of the redacted parameters, and passes
-// what is left through the leak guard. A value ends at the next parameter, in
-// prose at a blank or a quote as well.
+// appendRedacted replaces the values of the redacted parameters and the user of
+// a URL, and passes what is left through the leak guard. A value ends at the next
+// parameter, one in a path with its segment; in prose at a blank or a quote
+// as well.
 func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool) []byte {
 	kept, escaped := 0, bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
+	user := userinfo{text: text, query: -1, escaped: escaped, prose: prose}
+	user.find(0)
+	eq, width := -1, 0
+	pathEnd := -1 // not known
 	for i := 0; i < len(text); {
-		eq, width := nextEqual(text[i:], escaped)
-		if eq < 0 {
+		if eq < i {
+			if eq, width = nextEqual(text[i:], escaped); eq < 0 {
+				eq = len(text)
+			} else {
+				eq += i
+			}
+		}
+		if user.start < i {
+			user.find(i)
+		}
+		if user.start < eq {
+			dst = g.appendText(dst, text[kept:user.start], as)
+			dst = append(dst, redacted...)
+			kept, i = user.end, user.end
+			continue
+		}
+		if eq == len(text) {
 			break
 		}
-		name := nameBefore(text[kept : i+eq])
-		layers := escapeLayers(text[i+eq:])
-		i += eq + width
+		name := nameBefore(text[kept:eq])
+		layers := escapeLayers(text[eq:])
+		i = eq + width
 		if !g.isRedacted(name, r) {
 			continue
 		}
 		dst = g.appendText(dst, text[kept:i], as)
 		dst = append(dst, redacted...)
-		i += valueEnd(text[i:], layers, prose)
+		inPath := false
+		if start := eq - len(name); start > 0 && text[start-1] == ';' {
+			if pathEnd < 0 {
+				pathEnd = pathLen(text)
+			}
+			inPath = start <= pathEnd
+		}
+		i += valueEnd(text[i:], layers, inPath, prose)
 		kept = i
 	}
 	return g.appendText(dst, text[kept:], as)
+}
+
+// pathLen returns where the path of a URL ends that text begins with, perhaps
+// behind a method; 0 for a query alone.
+func pathLen(text []byte) int {
+	if i := bytes.IndexAny(text, "/=&"); i < 0 || text[i] != '/' {
+		return 0
+	}
+	if i := bytes.IndexAny(text, "?#"); i >= 0 {
+		return i
+	}
+	return len(text)
+}
+
+// userinfo is what stands before the @ of a host in a text, behind two slashes,
+// plain or escaped: text[start:end], start len(text) for nothing.
+type userinfo struct {
+	text           []byte
+	start, end     int
+	query          int // where the first ? stands, len(text) for nowhere, -1 for not known
+	escaped, prose bool
+}
+
+// find finds the first one at from or behind it.
+func (u *userinfo) find(from int) {
+	text := u.text
+	u.start, u.end = len(text), len(text)
+	if !u.escaped && bytes.IndexByte(text[from:], '@') < 0 {
+		return
+	}
+	for i := from; i < len(text); {
+		if !u.escaped {
+			n := bytes.Index(text[i:], twoSlashes)
+			if n < 0 {
+				return
+			}
+			i += n
+		}
+		slashes, layers := 0, 0
+		for i < len(text) {
+			w, n := slashLen(text[i:])
+			if w == 0 {
+				break
+			}
+			slashes, layers, i = slashes+1, n, i+w
+		}
+		if slashes == 0 {
+			i++
+		} else if slashes > 1 {
+			if u.query < 0 {
+				if u.query = bytes.IndexByte(text, '?'); u.query < 0 {
+					u.query = len(text)
+				}
+			}
+			if n := userinfoLen(text[i:], layers, i < u.query, u.prose); n > 0 {
+				u.start, u.end = i, i+n
+				return
+			}
+		}
+	}
+}
+
+var twoSlashes = []byte("//")
+
+// slashLen returns the length of the slash that text begins with, 0 for none,
+// and how often it was percent-encoded. JSON may have a slash as \/ (RFC 8259,
+// section 7).
+func slashLen(text []byte) (width, layers int) {
+	switch text[0] {
+	case '/':
+		return 1, 0
+	case '\\':
+		if len(text) > 1 && text[1] == '/' {
+			return 2, 0
+		}
+		fallthrough
+	case '%':
+		if c, w, n := unescapeLong(text); c == '/' && w > 1 {
+			return w, min(n, maxLayers)
+		}
+	}
+	return 0, 0
+}
+
+// maxLayers bounds the depths of encoding that are told apart, and so how often
+// a byte is looked at: each depth can have a URL that is not at its end yet.
+const maxLayers = 4
+
+// userinfoLen returns the length of what stands before the last @ of the host
+// that text begins with, 0 for nothing. The host ends where the path begins, the slashes
+// before it being percent-encoded as often as layers says, and where the
+// URL itself does: outside of the path of the whole, whole false, also at an &.
+func userinfoLen(text []byte, layers int, whole, prose bool) int {
+	at := 0
+	for i := 0; i < len(text); {
+		c, w, n := text[i], 1, 0
+		if c == '%' || c == '\\' {
+			c, w, n = unescapeLong(text[i:])
+		}
+		switch c {
+		case '@':
+			at = i
+		case '/', '?', '#':
+			if min(n, maxLayers) <= layers {
+				return at
+			}
+		case '&':
+			if n < layers || n == 0 && !whole {
+				return at
+			}
+		case ' ', '"':
+			if prose && w == 1 {
+				return at
+			}
+		case '\\':
+			if i+1 < len(text) && (text[i+1] == '/' || prose && text[i+1] == '"') {
+				return at
+			}
+			if w == 1 {
+				w = 2 // the escaped byte belongs to it
+			}
+		}
+		i += w
+	}
+	return at
 }
 
 // nextEqual finds the next '=', plain or percent-encoded (a URL in a value of
@@ -153,11 +337,15 @@ func endsName(c byte) bool {
 // valueEnd returns the length of the value that text begins with, its '='
 // being percent-encoded as often as layers says. A quote right behind the '='
 // is part of the value, and so is all up to its partner.
-func valueEnd(text []byte, layers int, prose bool) int {
+func valueEnd(text []byte, layers int, inPath, prose bool) int {
 	for i := quotedLen(text); i < len(text); i++ {
 		switch c := text[i]; c {
 		case '&':
 			return i
+		case '/', ';', '?', '#':
+			if inPath {
+				return i
+			}
 		case ' ', '"':
 			if prose {
 				return i

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -9,7 +10,7 @@ import (
 )
 
 func defaultRedact(t testing.TB) *Redact {
-	r, err := NewRedact(DefaultRedact)
+	r, err := NewRedact()
 	require.NoError(t, err)
 	return r
 }
@@ -44,7 +45,33 @@ func TestRedactURL(t *testing.T) {
 		{"URL in a URL in a value", "/?a=%2F%3Fb%3D%252F%253Ftoken%253Dabc%2526x%26c", "/?a=%2F%3Fb%3D%252F%253Ftoken%253D-%2526x%26c"},
 		{"URL as it is in a value", "/x?next=http://h/y?sid=abc", "/x?next=http://h/y?sid=-"},
 		{"in the path", "/x/sid=abc/y", "/x/sid=-"},
-		{"matrix parameter", "/x;session=abc", "/x;session=-"},
+		{"path parameter", "/x;session=abc", "/x;session=-"},
+		{"path parameter before a query", "/x;jsessionid=AB12!-34?room=y&b=2", "/x;jsessionid=-?room=y&b=2"},
+		{"path parameter before a segment", "http://h/x;a=1;JSESSIONID=abc/y;sid=def;b=2#z", "http://h/x;a=1;JSESSIONID=-/y;sid=-;b=2#z"},
+		{"path parameter, percent-encoded", "/x%3Bjsessionid%3Dabc?b=2", "/x%3Bjsessionid%3D-"},
+		{"no path behind a ?", "/x?a=1;token=ab/c;d?e#f&b=2", "/x?a=1;token=-&b=2"},
+		{"no path in a query alone", "a=/x;token=ab/c?d&b=2", "a=/x;token=-&b=2"},
+		{"fragment of a referrer", "https://h/cb#state=abc&access_token=def&expires_in=3600", "https://h/cb#state=-&access_token=-&expires_in=3600"},
+
+		{"user and password", "http://joe:secret@h.org/x?a=1", "http://-@h.org/x?a=1"},
+		{"user alone", "https://joe@h.org", "https://-@h.org"},
+		{"no scheme", "//joe:secret@h.org:8443/x", "//-@h.org:8443/x"},
+		{"more slashes", "http:////joe:secret@h.org/x", "http:////-@h.org/x"},
+		{"slashes of JSON", `https:\/\/joe:secret@h.org\/a@b`, `https:\/\/-@h.org\/a@b`},
+		{"password of odd bytes", `http://joe:a=b&c;d%2Fe\"f g@h@h.org/?a=b`, "http://-@h.org/?a=b"},
+		{"password that begins a URL", "http://joe:http://@h.org/", "http://joe:http://@h.org/"},
+		{"user in a value", "/x?next=https://joe:a@h.org/&mail=a@b.org", "/x?next=https://-@h.org/&mail=a@b.org"},
+		{"host in a value, an @ behind it", "/x?next=https://h.org&mail=a@b.org", "/x?next=https://h.org&mail=a@b.org"},
+		{"user in an encoded URL", "/x?next=https%3A%2F%2Fjoe%3Apw%40h.org%2F%3Ftoken%3Dabc%26b%3D2&c=d@e", "/x?next=https%3A%2F%2F-%40h.org%2F%3Ftoken%3D-%26b%3D2&c=d@e"},
+		{"user in an encoded URL with an & in the password", "/x?next=%2f%2fjoe%3Aa%26b%2540c%40h.org%2F@", "/x?next=%2f%2f-%40h.org%2F@"},
+		{"user in a URL encoded twice", "/?a=%2F%3Fb%3Dhttp%253A%252F%252Fjoe%253Apw%2540h%252F%26c%40d", "/?a=%2F%3Fb%3Dhttp%253A%252F%252F-%2540h%252F%26c%40d"},
+		{"user in a half-encoded URL", "/?a=https%3A//joe:pw%40h/", "/?a=https%3A//-%40h/"},
+		{"user in JSON escapes", `http:\u002f\u002Fjoe:pw\u0040h/`, `http:\u002f\u002F-\u0040h/`},
+		{"two users", "http://a:b@h/http://c:d@i/", "http://-@h/http://-@i/"},
+		{"user and parameters", "/?token=a&u=//b:c@h/?token=d", "/?token=-&u=//-@h/?token=-"},
+		{"user that is an address", "http://192.0.2.1:a@192.0.2.1/", "http://-@{192.0.2.1}/"},
+		{"no user", "http://h/a@b?c=d@e#f@g", "http://h/a@b?c=d@e#f@g"},
+		{"nobody before the @", "http://@h/", "http://@h/"},
 
 		{"longer names", "/x?tokenizer=a&mytoken=b&token_type=c&passwords=d", "/x?tokenizer=a&mytoken=b&token_type=c&passwords=d"},
 		{"name without a value", "/x?token&key", "/x?token&key"},
@@ -82,9 +109,16 @@ func TestRedactRequest(t *testing.T) {
 		{"GET /?token=a b c", "GET /?token=-"},
 		{`GET /?token=a\" b HTTP/1.1`, "GET /?token=- HTTP/1.1"},
 		{"GET / HTTP/192.0.2.1", "GET / HTTP/{192.0.2.1}"},
+		{"CONNECT joe:secret@h.org:443 HTTP/1.1", "CONNECT -@h.org:443 HTTP/1.1"},
+		{"GET joe:a=b&c@h.org/x@y?token=a HTTP/1.0", "GET -@h.org/x@y?token=- HTTP/1.0"},
+		{"GET http://joe:secret@h.org/ HTTP/1.1", "GET http://-@h.org/ HTTP/1.1"},
+		{"joe:secret@h.org:443", "-@h.org:443"},
+		{"GET /@joe HTTP/1.1", "GET /@joe HTTP/1.1"},
+		{"GET * HTTP/1.1", "GET * HTTP/1.1"},
 		{"-", "-"},
 		{"", ""},
 		{`\x16\x03\x01`, `\x16\x03\x01`},
+		{`\x16\x03\x01 a@b`, `\x16\x03\x01 a@b`},
 	} {
 		c := testCipher(t, "ipcrypt")
 		g, r := guard{cipher: c}, defaultRedact(t)
@@ -104,6 +138,8 @@ func TestRedactMessage(t *testing.T) {
 		{`AH1: /x?token=\"abc def\" and`, "AH1: /x?token=- and"},
 		{`AH1: /x?token='abc "def' and`, "AH1: /x?token=- and"},
 		{`AH1: /x?token=""abc def`, "AH1: /x?token=- def"},
+		{`no "http://h" for "joe@h.org"`, `no "http://h" for "joe@h.org"`},
+		{`AH1: proxy to http://joe:a'b@h.org/x failed, \"ftp://joe@h\"`, `AH1: proxy to http://-@h.org/x failed, \"ftp://-@h\"`},
 		{"user: 192.0.2.1 token=192.0.2.1 192.0.2.1", "user: {192.0.2.1} token=- {192.0.2.1}"},
 	} {
 		c := testCipher(t, "ipcrypt")
@@ -131,17 +167,57 @@ func TestRedactURLWithBlanks(t *testing.T) {
 }
 
 func TestNewRedact(t *testing.T) {
-	r, err := NewRedact(" Code , ,x-y")
-	require.NoError(t, err)
-	g := guard{}
-	assert.Equal(t, "?code=-&X-Y=-&token=a", string(g.appendURL(nil, []byte("?code=a&X-Y=a&token=a"), r)))
-
-	r, err = NewRedact("")
-	require.NoError(t, err)
-	assert.Equal(t, "?token=a&=b", string(g.appendURL(nil, []byte("?token=a&=b"), r)))
-
-	for _, list := range []string{"a=b", "a,b&c", "a b"} {
-		_, err = NewRedact(list)
+	for _, test := range []struct {
+		lists []string
+		want  string
+	}{
+		{nil, "?token=-&code=-&x-y=a&z=a&=b"},
+		{[]string{""}, "?token=-&code=-&x-y=a&z=a&=b"},
+		{[]string{" X-y , ,"}, "?token=-&code=-&x-y=-&z=a&=b"},
+		{[]string{"x-y", "z"}, "?token=-&code=-&x-y=-&z=-&=b"},
+		{[]string{"=X-y"}, "?token=a&code=a&x-y=-&z=a&=b"},
+		{[]string{"x-y", "=z", "token"}, "?token=-&code=a&x-y=a&z=-&=b"},
+		{[]string{"="}, "?token=a&code=a&x-y=a&z=a&=b"},
+	} {
+		r, err := NewRedact(test.lists...)
+		require.NoError(t, err)
+		g := guard{}
+		assert.Equal(t, test.want, string(g.appendURL(nil, []byte("?token=a&code=a&x-y=a&z=a&=b"), r)), "%q", test.lists)
+		assert.Equal(t, "//-@h", string(g.appendURL(nil, []byte("//joe@h"), r)), "%q", test.lists)
+	}
+	for _, list := range []string{"a=b", "a,b&c", "a b", "==a", "/a"} {
+		_, err := NewRedact(list)
 		assert.ErrorContains(t, err, "separated by commas", list)
+	}
+}
+
+// As TestGuardLongTexts: no byte is looked at again for each name or user
+// behind it.
+func TestRedactLongTexts(t *testing.T) {
+	const size = 1 << 20
+	deep, slash := "", "/"
+	for range 700 {
+		deep, slash = deep+slash+slash, "%25"+strings.TrimLeft(slash, "%/")
+		if slash == "%25" {
+			slash = "%2F"
+		}
+	}
+	for _, test := range []struct{ text, want string }{
+		{"//a@", "//-@"},
+		{"//a@b=/", "//-@b=/"},
+		{"//a", "//a"},
+		{"//a%40b", "//-%40b"},
+		{"//a@b?token=c&", ""},
+		{"token=a&", "token=-&"},
+		{"/a;sid=b", "/a;sid=-"},
+		{deep, deep},
+	} {
+		g, r := guard{cipher: testCipher(t, "ipcrypt")}, defaultRedact(t)
+		n := size / len(test.text)
+		got := string(g.appendURL(nil, bytes.Repeat([]byte(test.text), n), r))
+		if want := strings.Repeat(test.want, n); test.want != "" && got != want { // too long to print
+			t.Errorf("%.20s…", test.text)
+		}
+		assert.NotContains(t, got, "//a@")
 	}
 }

@@ -107,7 +107,8 @@ func namedKind(name string) Kind {
 		return Forwarded
 	case "x-real-ip", "cf-connecting-ip", "true-client-ip", "remote-addr", "remote-host":
 		return Client
-	case "referer", "request-uri", "query-string":
+	case "referer", "request-uri", "query-string", "location", "content-location", "destination",
+		"x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri", "redirect-url", "redirect-query-string":
 		return URL
 	case "the-request":
 		return Request

@@ -72,11 +72,21 @@ var jsonKeys = map[string]key{
 	"querystring": {URL, useQuery, 1},
 	"args":        {URL, useQuery, 1},
 
-	"referer":   {URL, useNone, 0},
-	"referrer":  {URL, useNone, 0},
-	"location":  {URL, useNone, 0},
-	"message":   {URL, useNone, 0},
-	"msg":       {URL, useNone, 0},
+	"referer":  {URL, useNone, 0},
+	"referrer": {URL, useNone, 0},
+	"location": {URL, useNone, 0},
+	"message":  {URL, useNone, 0},
+	"msg":      {URL, useNone, 0},
+	// Where a request was sent to before it was rewritten, and where it leads to.
+	"contentlocation":     {URL, useNone, 0},
+	"destination":         {URL, useNone, 0},
+	"xoriginaluri":        {URL, useNone, 0},
+	"xoriginalurl":        {URL, useNone, 0},
+	"xrewriteurl":         {URL, useNone, 0},
+	"xforwardeduri":       {URL, useNone, 0},
+	"redirecturl":         {URL, useNone, 0},
+	"redirectquerystring": {URL, useNone, 0},
+
 	"useragent": {UserAgent, useNone, 0},
 	"agent":     {UserAgent, useNone, 0},
 

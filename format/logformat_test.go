@@ -58,6 +58,7 @@ func TestLogFormat(t *testing.T) {
 		// Separation.
 		{"nothing between two values", `%u%{Foo}i %h%u`, `ab 192.0.2.1`, []string{"text:", "text:ab", "client:", "client:192.0.2.1"}},
 		{"path and query", `%m %U%q %H`, `GET /a b?c=d HTTP/1.1`, []string{"text:GET", "url:", "url:/a b?c=d", "text:HTTP/1.1"}},
+		{"other URLs", `"%{Location}o" "%{X-Original-URI}i" "%{REDIRECT_URL}e"`, `"/a" "/b" "/c"`, []string{"url:/a", "url:/b", "url:/c"}},
 		{"loose in a row", `%{Referer}i -> %U -> %h`, `http://a/ -> /b -> 192.0.2.1`, []string{"url:http://a/", "url:/b", "client:192.0.2.1"}},
 		{"rest of the line", `%h %{Foo}i`, `192.0.2.1 a "b"`, nil},
 		{"json", `{"ip":"%a","user":"%u","request":"%r","status":%>s}`, `{"ip":"192.0.2.1","user":"-","request":"GET /\"a\" HTTP/1.1","status":200}`,

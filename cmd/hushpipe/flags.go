@@ -33,7 +33,7 @@ type filterFlags struct {
 	countV6  prefixLen
 	maxRooms atLeastOne
 	maxPairs atLeastOne
-	redact   string
+	redact   []string
 	jsonKeys []string
 	stdout   bool
 	user     string
@@ -55,8 +55,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	o.maxRooms, o.maxPairs = atLeastOne(rooms.DefaultLimits.Rooms), atLeastOne(rooms.DefaultLimits.Pairs)
 	flags.Var(&o.maxRooms, "max-rooms", "`NUMBER` of rooms that are counted a day")
 	flags.Var(&o.maxPairs, "max-pairs", "`NUMBER` of pairs of room and address that are counted a day")
-	flags.StringVar(&o.redact, "redact", filter.DefaultRedact, "`NAMES` of query parameters whose values are struck out, separated by commas (default "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+")")
-	flags.Lookup("redact").DefValue = "" // it has no blank to wrap at
+	flags.StringArrayVar(&o.redact, "redact", nil, "more `NAMES` of query parameters whose values are struck out, separated by commas; =NAMES replaces the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
 }
 
@@ -129,7 +128,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if j.store.Keep, err = rotate.ParseKeep(o.keep); err != nil {
 		return nil, usage("--%w", err)
 	}
-	if j.filter.Redact, err = filter.NewRedact(o.redact); err != nil {
+	if j.filter.Redact, err = filter.NewRedact(o.redact...); err != nil {
 		return nil, usage("--%w", err)
 	}
 	counting := !j.errorLog && (len(o.roomURL) > 0 || !slices.Equal(o.rooms, []string{"none"}))

@@ -154,7 +154,7 @@ func (b *bed) newFilter(cal filter.Calendar) *filter.Filter {
 	require.NoError(b, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(b, err)
-	redact, err := filter.NewRedact(filter.DefaultRedact)
+	redact, err := filter.NewRedact()
 	require.NoError(b, err)
 	return filter.New(filter.Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: b.cfg.Limits, CountV6: 128}, cal)
 }

@@ -166,6 +166,7 @@ func TestIsSimple(t *testing.T) {
 		{"https://example.org/?room=a", false},
 		{"https://example.org/%41bcdefghij", false},
 		{`https://example.org/\x41bcdefghij`, false},
+		{"https://joe@example.org/Standup", false},
 		{"https://[2001:db8::1]/a/b/c/d", false},
 		{"https://192.0.2.1/a/b/c/d/e/f", false},
 		{"-", false},
@@ -184,8 +185,8 @@ func TestIsSimple(t *testing.T) {
 			for _, few := range []struct {
 				c   byte
 				few int
-			}{{'.', 2}, {':', 1}, {'%', 0}, {'\\', 0}, {'=', 0}} {
-				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::%%%%%\\\\\\\\======"+strings.Repeat(".", 64)...)[:n]
+			}{{'.', 2}, {':', 1}, {'%', 0}, {'\\', 0}, {'@', 0}, {'=', 0}} {
+				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::%%%%%\\\\\\\\@@@@======"+strings.Repeat(".", 64)...)[:n]
 				alone := bytes.Clone(text)[:n:n]
 				for i := range few.few + 1 {
 					require.True(t, IsSimple(text, '='), "%q", text)
@@ -202,7 +203,7 @@ func TestIsSimple(t *testing.T) {
 
 // isSimplePlain is IsSimple for a text of any length.
 func isSimplePlain(text []byte, other byte) bool {
-	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && !bytes.ContainsAny(text, `%\`) &&
+	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && !bytes.ContainsAny(text, `%\@`) &&
 		bytes.IndexByte(text, other) < 0
 }
 
@@ -210,6 +211,7 @@ func isSimplePlain(text []byte, other byte) bool {
 func FuzzIsSimple(f *testing.F) {
 	f.Add([]byte("https://meet.example.org/Standup"), byte('='))
 	f.Add([]byte("https://meet.example.org/Standup?a=b"), byte('%'))
+	f.Add([]byte("https://joe@example.org/Standup"), byte('='))
 	f.Add([]byte("192.0.2.1 2001:db8::1 %31=b\\x41"), byte('='))
 	f.Fuzz(func(t *testing.T, text []byte, other byte) {
 		alone := append(make([]byte, 0, len(text)), text...)

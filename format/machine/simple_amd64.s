@@ -11,6 +11,7 @@ ALL(dots, 0x2e2e2e2e2e2e2e2e)
 ALL(colons, 0x3a3a3a3a3a3a3a3a)
 ALL(percents, 0x2525252525252525)
 ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
+ALL(ats, 0x4040404040404040)
 
 // LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, and
 // adds to R7 where they are one of the others, or in R6.
@@ -22,6 +23,8 @@ ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
 	VPCMPEQB  percents<>(SB), R0, R1    \
 	VPOR      R1, R7, R7                \
 	VPCMPEQB  backslashes<>(SB), R0, R1 \
+	VPOR      R1, R7, R7                \
+	VPCMPEQB  ats<>(SB), R0, R1         \
 	VPOR      R1, R7, R7                \
 	VPCMPEQB  R6, R0, R1                \
 	VPOR      R1, R7, R7
@@ -69,6 +72,10 @@ TEXT ·isSimple(SB), NOSPLIT, $0-33
 	VPCMPEQB     percents<>(SB), Y1, Y3
 	VPCMPEQB     backslashes<>(SB), Y0, Y4
 	VPCMPEQB     backslashes<>(SB), Y1, Y5
+	VPOR         Y4, Y2, Y2
+	VPOR         Y5, Y3, Y3
+	VPCMPEQB     ats<>(SB), Y0, Y4
+	VPCMPEQB     ats<>(SB), Y1, Y5
 	VPOR         Y4, Y2, Y2
 	VPOR         Y5, Y3, Y3
 	VPCMPEQB     Y6, Y0, Y4
