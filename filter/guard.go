@@ -363,7 +363,7 @@ func isVersion(text []byte, start, end int) bool {
 		return true
 	}
 	switch text[name-1] {
-	case ' ', '(', ';', ',', '"':
+	case ' ', '(', ';', ',', '"', '\n':
 		return true
 	}
 	return false

@@ -47,6 +47,15 @@ func StampDay(line []byte) (day format.Day, ok bool) {
 	return s.day, s.stamped
 }
 
+// onlyDay returns the date of all well-formed time stamps of a line, if it is
+// one and the same.
+func onlyDay(line []byte) (day format.Day, ok bool) {
+	s := runs{text: line}
+	for s.next() {
+	}
+	return s.day, s.stamped && !s.differ
+}
+
 // runs finds the runs of a text that have two separators, escapes included,
 // and on its way the newest date of a time stamp.
 type runs struct {
@@ -54,6 +63,7 @@ type runs struct {
 	start, end int // the run is text[start:end]
 
 	stamped bool
+	differ  bool // time stamps have several dates
 	day     format.Day
 }
 
@@ -61,6 +71,7 @@ func (s *runs) next() bool {
 	for i := s.end; i < len(s.text); {
 		if beginsStamp(s.text[i]) {
 			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
+				s.differ = s.differ || s.stamped && day != s.day
 				if !s.stamped || day > s.day {
 					s.day, s.stamped = day, true
 				}

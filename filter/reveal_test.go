@@ -3,11 +3,13 @@ package filter
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
 )
 
 func TestRevealed(t *testing.T) {
@@ -26,24 +28,61 @@ func TestRevealed(t *testing.T) {
 		{"12:34:56 00:1b:44:11:3a:b7 1.2.3 :: 2026-11-22T07:23:55", "12:34:56 00:1b:44:11:3a:b7 1.2.3 :: 2026-11-22T07:23:55", 0},
 		{`"Chrome/124.0.0.0"`, `"Chrome/124.0.0.0"`, 0},
 		{"a line\n", "a line\n", 0},
+		{"{2001:db8::1}\n{192.0.2.1}\nName/1.2.3.4\n", "2001:db8::1\n192.0.2.1\nName/1.2.3.4\n", 2},
+		{"?to={ff02::1}&from={2001:db8::1}", "?to={ff02::1}&from=2001:db8::1", 1}, // nobody's
 	} {
 		for _, mode := range []string{"ipcrypt", "pfx"} {
 			c := testCipher(t, mode)
-			got, n := AppendRevealed([]byte("> "), []byte(expand(t, c, test.text)), c)
+			got, n, left := AppendRevealed([]byte("> "), []byte(expand(t, c, test.text)), c, all)
 			assert.Equal(t, "> "+expand(t, c, test.want), string(got), mode)
 			assert.Equal(t, test.n, n, test.text)
+			assert.Equal(t, strings.Contains(test.text, "ff02::"), left > 0, test.text)
 		}
 	}
 	c := testCipher(t, "ipcrypt")
 	for _, text := range []string{"192.0.2.1", "/v192.0.2.1:80", "::ffff:192.0.2.1"} {
-		got, n := AppendRevealed(nil, []byte(text), c)
+		got, n, left := AppendRevealed(nil, []byte(text), c, all)
 		assert.Equal(t, text, string(got), "under ipcrypt no pseudonym is IPv4")
-		assert.Zero(t, n)
+		assert.Zero(t, n+left)
 	}
 	c = testCipher(t, "mask")
-	got, n := AppendRevealed(nil, []byte("192.0.2.0 2001:db8::"), c)
+	got, n, left := AppendRevealed(nil, []byte("192.0.2.0 2001:db8::"), c, all)
 	assert.Equal(t, "192.0.2.0 2001:db8::", string(got))
-	assert.Zero(t, n)
+	assert.Zero(t, n+left)
+
+	c = testCipher(t, "ipcrypt")
+	one, _ := pseudonym.ParseAddr([]byte(expand(t, c, "{192.0.2.1}")))
+	got, n, left = AppendRevealed(nil, []byte(expand(t, c, "{192.0.2.1} {192.0.2.2}")), c,
+		func(a pseudonym.Addr) bool { return a == one })
+	assert.Equal(t, expand(t, c, "192.0.2.1 {192.0.2.2}"), string(got), "what is not held stays")
+	assert.Equal(t, []int{1, 1}, []int{n, left})
+}
+
+func all(pseudonym.Addr) bool { return true }
+
+// The date is that of the line's own time field, wherever others stand.
+func TestDater(t *testing.T) {
+	d, err := NewDater(time.UTC)
+	require.NoError(t, err)
+	for line, want := range map[string]string{
+		`2001:db8::1 - - [22/Nov/2026:07:23:55 +0000] "GET /calendar?from=2026-11-25 HTTP/1.1" 200 5` + "\n":                                   "2026-11-22",
+		`2001:db8::1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "[25/Nov/2026:07:23:55 +0000]"`:                               "2026-11-22",
+		`{"ip":"2001:db8::1","uri":"/?from=2026-11-25T00:00:00Z","time":"2026-11-22T07:23:55+00:00","status":200}`:                             "2026-11-22",
+		"[Sun Nov 22 07:23:55.123456 2026] [core:error] [pid 1:tid 2] [client 1:2:3:4:5:6:7:8:80] AH1: /2026-11-25":                            "2026-11-22",
+		`1:2:3:4:5:6:7:8 GET /calendar [22/Nov/2026:07:23:55 +0000]`:                                                                           "2026-11-22",
+		`1:2:3:4:5:6:7:8 [22/Nov/2026:07:23:55 +0000] "/2026-11-22" 200`:                                                                       "2026-11-22",
+		`1:2:3:4:5:6:7:8 [22/Nov/2026:07:23:55 +0000] "/calendar?from=2026-11-25" 200`:                                                         "",
+		`2001:db8::1 - - [22/Nov/2026:07:23:55 +0000] "GET /2001:db8::2 - - [23/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "-"` + "x": "",
+		"x": "",
+		"":  "",
+	} {
+		day, ok := d.Day([]byte(line))
+		wantDay, wantOK := format.ParseDay(want)
+		assert.Equal(t, wantOK, ok, line)
+		if ok {
+			assert.Equal(t, wantDay, day, line)
+		}
+	}
 }
 
 // TestRevealedLogs turns the recorded logs back. What comes out is the log
@@ -70,7 +109,7 @@ func TestRevealedLogs(t *testing.T) {
 					if strings.Contains(line, ".c.1.101") { // digits stand beside the pseudonym
 						continue
 					}
-					got, _ := AppendRevealed(nil, []byte(line), c)
+					got, _, _ := AppendRevealed(nil, []byte(line), c, all)
 					require.Equal(t, want[i], string(got), "line %d", i+1)
 				}
 				assert.LessOrEqual(t, hashes, 10)

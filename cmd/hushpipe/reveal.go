@@ -27,8 +27,10 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
 		Short: "Turn pseudonyms back into addresses, while the day's key lives",
 		Long: `Turn pseudonyms back into addresses, for handling an incident: those given as
-arguments, or those in whole lines on stdin. The day is that of the line, of
---day, or of the file that holds the pseudonym; its key must still live. Each
+arguments, or those in whole lines on stdin. The day is that of the line's time
+field, of --day, or of the file that holds the pseudonym; its key must still
+live, and its file hold the pseudonym, since any other key would name somebody
+else. For the same reason no address is shown that a client cannot have. Each
 use is noted in DIR/reveal.log: when, by whom, how many.`,
 		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
   grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
@@ -84,6 +86,9 @@ type revealer struct {
 	keys    *store.Ciphers
 	out     io.Writer
 	ciphers map[format.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
+	dater   *filter.Dater
+	text    []byte // the lines to reveal next
+	spans   []span // whose they are
 	failed  bool
 }
 
@@ -97,7 +102,7 @@ func (r *revealer) arguments(args []string) error {
 		if !ok {
 			return usage("argument %d is no pseudonym: give an address as it stands in the log", i+1)
 		}
-		day, err := r.dayOf(p.AppendTo(nil))
+		day, err := r.dayOf(p)
 		if err != nil {
 			return fmt.Errorf("argument %d: %w", i+1, err)
 		}
@@ -107,69 +112,157 @@ func (r *revealer) arguments(args []string) error {
 			continue
 		}
 		addr, ok := cipher.Reveal(p)
-		if !ok {
+		switch {
+		case !ok:
 			r.say.sayf("argument %d stands for a host name or another text, which cannot be turned back", i+1)
 			r.failed = true
-			continue
+		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
+			r.say.sayf("argument %d is no pseudonym of a client: no client has the address that would come out; give a client as it stands in the line", i+1)
+			r.failed = true
+		default:
+			text = append(addr.AppendTo(text), '\n')
+			n++
 		}
-		text = append(addr.AppendTo(text), '\n')
-		n++
 	}
 	return r.print(text, n)
 }
 
-func (r *revealer) dayOf(p []byte) (format.Day, error) {
-	if r.date != "" {
-		return dayFlag(r.date)
+// dayOf returns the day of a pseudonym, whose file holds it.
+func (r *revealer) dayOf(p pseudonym.Addr) (format.Day, error) {
+	if r.date == "" {
+		return r.keys.FindDay(p)
 	}
-	return r.keys.FindDay(p)
+	day, err := dayFlag(r.date)
+	if err != nil {
+		return 0, err
+	}
+	held := map[pseudonym.Addr]bool{p: false}
+	if err := r.keys.Find(day, held); err != nil {
+		return 0, err
+	}
+	if !held[p] {
+		return 0, fmt.Errorf("%s: no file of %s holds it: leave out --day to look through all days", r.path, day)
+	}
+	return day, nil
 }
 
 // lines reveals whole lines. Each chunk is noted once, and what a "tail -f"
 // wrote when it falls silent.
 func (r *revealer) lines(in *os.File) error {
-	const (
-		chunk = 1 << 20
-		pause = 100 * time.Millisecond
-	)
-	scan := bufio.NewReaderSize(in, chunk)
-	var text []byte
-	total := 0
+	const pause = 100 * time.Millisecond
+	var err error
+	if r.dater, err = filter.NewDater(time.Local); err != nil {
+		return err
+	}
+	scan := bufio.NewReaderSize(in, filter.MaxLine+1)
+	long := false // in a line that is longer
 	for {
-		line, err := scan.ReadBytes('\n')
-		day, dated := filter.StampDay(line)
-		if r.date != "" {
-			day, _ = dayFlag(r.date)
-			dated = true
+		line, err := scan.ReadSlice('\n')
+		switch {
+		case long || errors.Is(err, bufio.ErrBufferFull):
+			if !long {
+				r.say.about("long", "a line longer than 1 MiB is left as it is")
+				r.failed = true
+			}
+			r.add(line, nil, 0)
+			if long = errors.Is(err, bufio.ErrBufferFull); long {
+				err = nil
+			}
+		case len(line) > 0:
+			cipher, day := r.cipherOf(line)
+			r.add(line, cipher, day)
 		}
-		var cipher *pseudonym.Cipher
-		if dated {
-			cipher = r.cipher(day)
-		} else if len(line) > 0 {
-			r.say.about("undated", "a line has no readable time and is left as it is: give --day")
-			r.failed = true
-		}
-		if cipher == nil {
-			text = append(text, line...)
-		} else {
-			var n int
-			text, n = filter.AppendRevealed(text, line, cipher)
-			total += n
-		}
-		if len(text) > chunk || err != nil || !holdsLine(scan) && silent(in, pause) {
-			if perr := r.print(text, total); perr != nil {
+		if len(r.text) > revealChunk || err != nil || !holdsLine(scan) && silent(in, pause) {
+			if perr := r.reveal(); perr != nil {
 				return perr
 			}
-			text, total = text[:0], 0
 		}
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// revealChunk is how much text is turned back at once, in bytes, at least.
+const revealChunk = 1 << 20
+
+// cipherOf returns the cipher of a line's day, nil for none; then it has said why.
+func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, format.Day) {
+	day, dated := r.dater.Day(line)
+	if r.date != "" {
+		day, _ = dayFlag(r.date)
+	} else if !dated {
+		r.say.about("undated", "a line has no readable time, or several of which none is known to be its own, and is left as it is: give --day")
+		r.failed = true
+		return nil, 0
+	}
+	return r.cipher(day), day
+}
+
+// add adds a line to those that reveal turns back, cipher nil for one that stays.
+func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day format.Day) {
+	r.text = append(r.text, line...)
+	if last := len(r.spans) - 1; last >= 0 && r.spans[last].cipher == cipher && r.spans[last].day == day {
+		r.spans[last].end = len(r.text)
+		return
+	}
+	r.spans = append(r.spans, span{len(r.text), day, cipher})
+}
+
+// span is lines of one day that stand together in a text, up to text[end].
+type span struct {
+	end    int
+	day    format.Day
+	cipher *pseudonym.Cipher
+}
+
+// reveal turns back and prints the lines that were added.
+func (r *revealer) reveal() error {
+	held := map[format.Day]map[pseudonym.Addr]bool{}
+	start := 0
+	for _, s := range r.spans {
+		if s.cipher != nil {
+			wanted := held[s.day]
+			if wanted == nil {
+				wanted = map[pseudonym.Addr]bool{}
+				held[s.day] = wanted
+			}
+			filter.Pseudonyms(r.text[start:s.end], func(a pseudonym.Addr) {
+				// Others cannot be turned back, or are nobody's.
+				if addr, ok := s.cipher.Reveal(a); ok && addr.IsClient() && (!a.Is4() || s.cipher.Keeps4()) {
+					wanted[a] = false
+				}
+			})
+		}
+		start = s.end
+	}
+	for day, wanted := range held {
+		if err := r.keys.Find(day, wanted); err != nil {
+			return err
+		}
+	}
+	var text []byte
+	total, start := 0, 0
+	for _, s := range r.spans {
+		lines := r.text[start:s.end]
+		start = s.end
+		if s.cipher == nil {
+			text = append(text, lines...)
+			continue
+		}
+		var n, left int
+		text, n, left = filter.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
+		total += n
+		if left > 0 {
+			r.say.about("left", fmt.Sprintf("some addresses in lines of %s are left as they are: no file of that day in %s holds them, or no client has the address that would come out", s.day, r.path))
+			r.failed = true
+		}
+	}
+	r.text, r.spans = r.text[:0], r.spans[:0]
+	return r.print(text, total)
 }
 
 // holdsLine reports whether the next line needs no reading.

@@ -218,3 +218,17 @@ func BenchmarkAppendTo(b *testing.B) {
 		})
 	}
 }
+
+func TestIsClient(t *testing.T) {
+	for text, want := range map[string]bool{
+		"192.0.2.1": true, "10.0.0.1": true, "127.0.0.1": true, "2000::": true, "2001:db8::1": true, "3fff:ffff::1": true,
+		"fc00::1": true, "fdff::1": true, "fe80::1": true, "febf::1": true, "::1": true,
+		"64:ff9b::192.0.2.1": true, "64:ff9b:1:2::c000:201": true,
+		"::": false, "::2": false, "1::1": false, "100::1": false, "1fff::1": false, "4000::1": false, "8000::1": false,
+		"fbff::1": false, "fe00::1": false, "fec0::1": false, "ff02::1": false, "64:ff9b::1:192.0.2.1": false, "64:ff9b:2::1": false,
+	} {
+		a, ok := ParseAddr([]byte(text))
+		require.True(t, ok, text)
+		assert.Equal(t, want, a.IsClient(), text)
+	}
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"hushpipe/filter"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -294,6 +296,8 @@ type Ciphers struct {
 	dir  *rotate.Dir
 	path string
 	say  func(topic, line string)
+	buf  []byte               // of Find
+	at   map[format.Day]int64 // where it found the last one
 }
 
 // OpenCiphers opens DIR at path, with its key directory keys or "".
@@ -302,7 +306,7 @@ func OpenCiphers(path, keys string, say func(topic, line string)) (*Ciphers, err
 	if err != nil {
 		return nil, err
 	}
-	return &Ciphers{dir, path, say}, nil
+	return &Ciphers{dir: dir, path: path, say: say}, nil
 }
 
 // Key returns the key of day, or fs.ErrNotExist.
@@ -339,8 +343,8 @@ func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bo
 	return mode, sure, nil
 }
 
-// FindDay returns the day whose file holds a text that stands alone there.
-func (c *Ciphers) FindDay(text []byte) (format.Day, error) {
+// FindDay returns the day whose file holds a pseudonym.
+func (c *Ciphers) FindDay(p pseudonym.Addr) (format.Day, error) {
 	names, err := c.dir.Names("")
 	if err != nil {
 		return 0, err
@@ -351,73 +355,90 @@ func (c *Ciphers) FindDay(text []byte) (format.Day, error) {
 		if !ok {
 			continue
 		}
-		has, err := c.holds(name, text)
-		if err != nil {
+		held := map[pseudonym.Addr]bool{p: false}
+		if err := c.Find(day, held); err != nil {
 			return 0, err
 		}
-		if has {
+		if held[p] {
 			found = append(found, day)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return 0, fmt.Errorf("%s: no day's file holds it: say which day with --day", c.path)
+		return 0, fmt.Errorf("%s: no day's file holds it: give the DIR that the line is from", c.path)
 	case 1:
 		return found[0], nil
 	}
 	return 0, fmt.Errorf("%s: the files of several days hold it: say which day with --day", c.path)
 }
 
-func (c *Ciphers) holds(name string, text []byte) (bool, error) {
-	f, err := c.dir.OpenFile("", name, os.O_RDONLY)
-	if err != nil {
-		return false, err
+// Find sets those of the pseudonyms to true that the file of a day holds. It
+// reads on from where it found the last ones, to the end and then from the
+// beginning, until it has them all: lines come in the order of the file,
+// as a rule. A day without a file holds none.
+func (c *Ciphers) Find(day format.Day, held map[pseudonym.Addr]bool) error {
+	missing := 0
+	for _, has := range held {
+		if !has {
+			missing++
+		}
+	}
+	if missing == 0 {
+		return nil
+	}
+	f, err := c.dir.OpenFile("", logName(day), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
 	}
 	defer f.Close()
-	const behind = len(":65535 ") // what has to be seen to judge a match
-	buf := make([]byte, 1<<20)
-	held := 0
-	for start := true; ; {
-		n, err := f.Read(buf[held:])
-		data := buf[:held+n]
-		for at := 0; ; {
-			i := bytes.Index(data[at:], text)
-			if i < 0 {
-				break
-			}
-			at += i
-			end := at + len(text)
-			if len(data)-end < behind && err == nil {
-				break // what follows is not read yet
-			}
-			// Where the byte before is not here, the last round has judged.
-			if (at > 0 && !inAddr(data[at-1]) || at == 0 && start) && !inAddr(follower(text, data[end:])) {
-				return true, nil
-			}
-			at = end
-		}
-		if err == io.EOF {
-			return false, nil
-		} else if err != nil {
-			return false, err
-		}
-		rest := max(0, len(data)-len(text)-behind-1)
-		start = start && rest == 0
-		held = copy(buf, data[rest:])
+	info, err := f.Stat()
+	if err != nil {
+		return err
 	}
+	if c.buf == nil {
+		c.buf, c.at = make([]byte, 1<<20), map[format.Day]int64{}
+	}
+	begin := min(c.at[day], info.Size())
+	for _, part := range [][2]int64{{begin, info.Size()}, {0, begin}} {
+		for at := part[0]; at < part[1]; {
+			n, err := f.ReadAt(c.buf[:min(int64(len(c.buf)), part[1]-at)], at)
+			if err != nil && err != io.EOF || n == 0 {
+				return cmp.Or(err, io.ErrUnexpectedEOF)
+			}
+			n = wholeWords(c.buf[:n], at+int64(n) == part[1])
+			filter.Pseudonyms(c.buf[:n], func(a pseudonym.Addr) {
+				if has, wanted := held[a]; wanted && !has {
+					held[a] = true
+					missing--
+				}
+			})
+			if missing == 0 {
+				c.at[day] = at
+				return nil
+			}
+			at += int64(n)
+		}
+	}
+	return nil
 }
 
-// follower returns the byte that follows an address, behind its port if there
-// is one, as in the error log; 0 at the end. Behind a shortened IPv6 address
-// nobody can tell a port from a part of it.
-func follower(addr, rest []byte) byte {
-	if bytes.HasPrefix(rest, []byte{':'}) && !bytes.Contains(addr, []byte("::")) {
-		rest = bytes.TrimLeft(rest[1:], "0123456789")
+// wholeWords returns up to where a text can be cut without an address, a version
+// or an escape losing its beginning or its end; the end of the last one needs no cut.
+func wholeWords(text []byte, last bool) int {
+	if last {
+		return len(text)
 	}
-	if len(rest) == 0 {
-		return 0
+	if n := bytes.LastIndexAny(text, "\n ") + 1; n > 0 {
+		return n
 	}
-	return rest[0]
+	for n := len(text); n > 0; n-- {
+		if c := text[n-1]; !inAddr(c) && c != '%' && c != '\\' && c != 'u' {
+			return n
+		}
+	}
+	return len(text)
 }
 
 func inAddr(c byte) bool {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
 
@@ -25,6 +27,11 @@ func (b *bed) ciphers(files map[format.Day]string) *Ciphers {
 	require.NoError(b, err)
 	b.Cleanup(func() { c.Close() })
 	return c
+}
+
+func address(text string) pseudonym.Addr {
+	a, _ := pseudonym.ParseAddr([]byte(text))
+	return a
 }
 
 func TestFindDay(t *testing.T) {
@@ -46,17 +53,19 @@ func TestFindDay(t *testing.T) {
 		{"as the beginning of another", "1.2.3.4", "x 1.2.3.45 y\n", false},
 		{"as a part of an IPv6 address", "2001:db8::1", "2001:db8::1:2\n", false},
 		{"before a port", "1:2:3:4:5:6:7:8", "[client 1:2:3:4:5:6:7:8:443]\n", true},
+		{"behind a port", "1.2.3.4", "x 1.2.3.4:443: y\n", true},
+		{"as the version of a product", "1.2.3.4", `x "Chrome/1.2.3.4"`, false},
 		{"as a part in hexadecimal", "2001:db8::1", "2001:db8::1A\n", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
 			c := b.ciphers(map[format.Day]string{today: tt.file, today - 1: "other\n"})
-			day, err := c.FindDay([]byte(tt.text))
+			day, err := c.FindDay(address(tt.text))
 			if tt.found {
 				require.NoError(t, err)
 				assert.Equal(t, today, day)
 			} else {
-				require.ErrorContains(t, err, b.dir+": no day's file holds it: say which day with --day")
+				require.ErrorContains(t, err, b.dir+": no day's file holds it: give the DIR that the line is from")
 				assert.NotContains(t, err.Error(), tt.text)
 			}
 		})
@@ -64,7 +73,7 @@ func TestFindDay(t *testing.T) {
 	t.Run("several days", func(t *testing.T) {
 		b := newBed(t)
 		c := b.ciphers(map[format.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
-		_, err := c.FindDay([]byte("1.2.3.4"))
+		_, err := c.FindDay(address("1.2.3.4"))
 		require.ErrorContains(t, err, b.dir+": the files of several days hold it: say which day with --day")
 	})
 	t.Run("other files", func(t *testing.T) {
@@ -73,38 +82,63 @@ func TestFindDay(t *testing.T) {
 		for _, name := range []string{"access.log", "access-2026-11-22.log.1", "access-2026-13-22.log", "reveal.log"} {
 			require.NoError(t, os.WriteFile(b.path(name), []byte("1.2.3.4\n"), 0o640))
 		}
-		_, err := c.FindDay([]byte("1.2.3.4"))
+		_, err := c.FindDay(address("1.2.3.4"))
 		assert.Error(t, err)
 	})
 	t.Run("a link", func(t *testing.T) {
 		b := newBed(t)
 		c := b.ciphers(nil)
 		require.NoError(t, os.Symlink("/dev/zero", b.path(logFile(today))))
-		_, err := c.FindDay([]byte("1.2.3.4"))
+		_, err := c.FindDay(address("1.2.3.4"))
 		assert.ErrorContains(t, err, "symbolic link")
 	})
 }
 
 // At each place around the border of what is read at once.
-func TestFindDayAcrossReads(t *testing.T) {
-	const text = "1.2.3.4"
-	b := newBed(t)
-	c := b.ciphers(nil)
+func TestFindAcrossReads(t *testing.T) {
 	const border = 1 << 20
+	b := newBed(t)
 	for at := border - 20; at <= border+2; at++ {
 		for _, around := range []struct {
 			before, after string
 			found         bool
 		}{{" ", " ", true}, {"9", " ", false}, {" ", "9", false}, {" ", "", true}, {"9", "", false},
-			{" ", ":65535]", true}, {" ", ":65535:", false}, {" ", ":", true}} {
-			file := bytes.Repeat([]byte("x"), at-1)
-			file = append(append(append(file, around.before...), text...), around.after...)
-			require.NoError(t, os.WriteFile(b.path(logFile(today)), file, 0o640))
-			found, err := c.holds(logFile(today), []byte(text))
-			require.NoError(t, err)
-			assert.Equal(t, around.found, found, "at %d in %q and %q", at, around.before, around.after)
+			{" ", ":65535]", true}, {"/", ":", true}, {" x/", " ", false}, {"%20", "%20", true}} {
+			file := bytes.Repeat([]byte("x"), at-len(around.before))
+			file = append(append(append(file, around.before...), "1.2.3.4"...), around.after...)
+			c := b.ciphers(map[format.Day]string{today: string(file)})
+			held := map[pseudonym.Addr]bool{address("1.2.3.4"): false}
+			require.NoError(t, c.Find(today, held))
+			assert.Equal(t, map[pseudonym.Addr]bool{address("1.2.3.4"): around.found}, held, "at %d in %q and %q", at, around.before, around.after)
 		}
 	}
+}
+
+// In whatever order pseudonyms are asked for, and while the file grows, those
+// are found that are there.
+func TestFindOrder(t *testing.T) {
+	b := newBed(t)
+	var text bytes.Buffer
+	line := func(i int) { fmt.Fprintf(&text, "2001:db8::%x %s\n", i, strings.Repeat("x", 1000)) }
+	for i := range 5000 {
+		line(i)
+	}
+	c := b.ciphers(map[format.Day]string{today: text.String()})
+	for _, i := range []int{1, 1, 4999, 0, 2500, 2499, 2501, 5000, 1, 5001, 6000} {
+		if i == 5000 {
+			line(5000)
+			line(5001)
+			require.NoError(t, os.WriteFile(b.path(logFile(today)), text.Bytes(), 0o640))
+		}
+		a, other := address(fmt.Sprintf("2001:db8::%x", i)), address(fmt.Sprintf("2001:db8::%x", i/2))
+		held := map[pseudonym.Addr]bool{a: false, other: false}
+		require.NoError(t, c.Find(today, held))
+		assert.Equal(t, i < 6000, held[a], i)
+		assert.True(t, held[other], i)
+	}
+	held := map[pseudonym.Addr]bool{address("2001:db8::1"): false}
+	require.NoError(t, c.Find(today-1, held))
+	assert.Equal(t, map[pseudonym.Addr]bool{address("2001:db8::1"): false}, held, "no file")
 }
 
 func TestMode(t *testing.T) {
