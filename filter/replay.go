@@ -55,8 +55,8 @@ func (r *Replay) Expired() map[format.Day][]rooms.Room { return r.tally.Expired(
 // Run treats the lines of in until its end, and hands them to out. Files are
 // joined as they are: the last line of one that has no newline goes on in the
 // next, unless the file could not be read to its end. What ails files is
-// returned at the end; an error of out, or the end of ctx, ends the run, and
-// what was put until then is a beginning of the input.
+// returned at the end; an *archive.ChangedError, an error of out, or the end of
+// ctx, ends the run, and what was put until then is a beginning of the input.
 func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error {
 	return r.run(ctx, in, func(f *Filter, c *chunk) {
 		c.batch = out.Get()
@@ -157,6 +157,8 @@ func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send fu
 		ended := err != nil
 		if ended {
 			b = &archive.Block{}
+		} else if errors.As(b.Err, new(*archive.ChangedError)) {
+			return errors.Join(append(faults, b.Err)...)
 		}
 		b.Prepend(rest)
 		if b.Err != nil {

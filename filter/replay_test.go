@@ -166,15 +166,44 @@ func TestFindDays(t *testing.T) {
 // ends there, and the other files go on.
 func TestReplayFaults(t *testing.T) {
 	files := openFiles(t, "a\nb", "c\nd\n"+strings.Repeat("x", 10), "e\n", "f\n")
-	st, err := files[1].Stat()
-	require.NoError(t, err)
 	path := files[1].Name()
-	require.NoError(t, os.Truncate(path, st.Size()-8)) // gzip's checksum and size
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, data[:len(data)-8], 0o600)) // without gzip's checksum and size
+	files[1], err = archive.Open(path, nil)
+	require.NoError(t, err)
 	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
 	var out collector
 	err = r.Run(t.Context(), archive.NewReader(files, 2), &out)
 	require.EqualError(t, err, "read "+path+": its end is missing")
 	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[today])
+}
+
+// TestReplayChanged: a file that is another one when its turn comes ends the run:
+// what was put is a beginning of the input, up to its last whole line.
+func TestReplayChanged(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"is not there any more":             os.Remove,
+		"is shorter than at the start":      func(path string) error { return os.Truncate(path, 1) },
+		"is another file than at the start": func(path string) error { return os.Rename(openFiles(t, "d\n")[0].Name(), path) },
+	} {
+		files := openFiles(t, "a\nb", "c\nd", "e\n", "f\n")
+		path := files[2].Name()
+		require.NoError(t, change(path))
+		r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+		var out collector
+		err := r.Run(t.Context(), archive.NewReader(files, 2), &out)
+		require.EqualError(t, err, path+": "+name)
+		assert.ErrorAs(t, err, new(*archive.ChangedError))
+		assert.Equal(t, "a\nbc\n", out.lines[today])
+		assert.EqualValues(t, 2, r.Stats().Lines)
+	}
+	files := openFiles(t, "a\n")
+	require.NoError(t, os.WriteFile(files[0].Name(), []byte("a\nb\n"), 0o600))
+	var out collector
+	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+	require.NoError(t, r.Run(t.Context(), archive.NewReader(files, 2), &out))
+	assert.Equal(t, "a\nb\n", out.lines[today], "a live log has grown")
 }
 
 // TestReplayEnds: an error of the output and the end of the context end it, and

@@ -43,6 +43,21 @@ func confine(dir, keys string, shared ...string) string {
 	})
 }
 
+// confineReplay is confine, but that the regular files at paths can be read as
+// well: those that are there now, not what takes their names.
+func confineReplay(dir, keys string, paths []string) string {
+	return restrict(func() ([]landlock.Rule, error) {
+		within, err := reach(dir, keys)
+		rules := []landlock.Rule{landlock.PathAccess(work, within...)}
+		for _, path := range paths {
+			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+				rules = append(rules, landlock.PathAccess(llsys.AccessFSReadFile, path).IgnoreIfMissing())
+			}
+		}
+		return rules, err
+	})
+}
+
 // folders returns the directories of files that are shared, those that exist.
 func folders(shared []string) (paths []string) {
 	for _, file := range shared {

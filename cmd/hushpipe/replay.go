@@ -55,7 +55,7 @@ the retention are counted, not written. A day that DIR has already is refused.`,
 			if err != nil {
 				return err
 			}
-			job.store.Confined = confine(o.dir, o.keys)
+			job.store.Confined = confineReplay(o.dir, o.keys, o.paths)
 			return o.replay(job, files, say)
 		},
 	}
@@ -65,7 +65,8 @@ the retention are counted, not written. A day that DIR has already is refused.`,
 	return cmd
 }
 
-// open opens the files, before anything else is done.
+// open tells whether the files can be read, before anything else is done. Regular
+// ones are opened again when their turn comes.
 func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 	var files []*archive.File
 	for i, path := range o.paths {
@@ -96,9 +97,8 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 	if f.Size() >= 0 {
 		return nil
 	}
-	st, err := f.Stat()
 	for _, other := range before {
-		if at, err2 := other.Stat(); err == nil && err2 == nil && os.SameFile(st, at) {
+		if os.SameFile(f.Info(), other.Info()) {
 			return other
 		}
 	}
@@ -159,6 +159,10 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
 	err := r.Run(ctx, in, q)
 	interrupted := errors.Is(err, context.Canceled)
+	changed := (*archive.ChangedError)(nil)
+	if errors.As(err, &changed) { // what is behind it can still be had
+		interrupted = true
+	}
 	expired, wait := r.Expired(), ctx
 	if interrupted {
 		expired = nil // what is counted in part cannot be added to
@@ -181,7 +185,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	}
 	stop()
 	if interrupted {
-		errs[0] = o.goOn(r, q.Dropped())
+		errs[0] = o.goOn(r, q.Dropped(), changed)
 	}
 	return conclude(r.Stats(), q.Dropped(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
 }
@@ -204,19 +208,24 @@ func interruptible() context.Context {
 	return ctx
 }
 
-// goOn is the error of a run that was interrupted: what was read until then is
-// written, and nothing of what follows.
-func (o *replayFlags) goOn(r *filter.Replay, dropped uint64) error {
+// goOn is the error of a run that was interrupted, by a signal or by a file that
+// changed: what was read until then is written, and nothing of what follows.
+func (o *replayFlags) goOn(r *filter.Replay, dropped uint64, changed *archive.ChangedError) error {
+	why, after := "interrupted", "interrupted after"
+	if changed != nil {
+		why = changed.Error()
+		after = why + ": stopped after"
+	}
 	lines := r.Stats().Lines
 	switch {
 	case lines == 0:
-		return errors.New("interrupted: nothing is written")
+		return fmt.Errorf("%s: nothing is written", why)
 	case dropped > 0:
-		return fmt.Errorf("interrupted: not all that was read is written; delete what is new in %s and begin again", o.dir)
+		return fmt.Errorf("%s: not all that was read is written; delete what is new in %s and begin again", why, o.dir)
 	case len(r.Expired()) > 0:
-		return fmt.Errorf("interrupted after %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", several(lines, "line"), o.dir)
+		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
 	}
-	return fmt.Errorf("interrupted after %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", several(lines, "line"), lines+1, o.dir)
+	return fmt.Errorf("%s %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", after, several(lines, "line"), lines+1, o.dir)
 }
 
 // refuse returns an error if the lines go to days that DIR has already. To know
@@ -257,6 +266,8 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 	switch err := filter.NewReplay(job.filter, parsers, calendar).Days(ctx, in, clash); {
 	case errors.As(err, new(*exists)):
 		return err
+	case errors.As(err, new(*archive.ChangedError)):
+		return fmt.Errorf("%w: nothing is written", err)
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is written")
 	}

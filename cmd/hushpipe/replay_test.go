@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -144,6 +145,68 @@ func TestReplayDamagedFile(t *testing.T) {
 	text := written(dir)
 	require.Equal(t, 3, strings.Count(text, "\n"))
 	require.Regexp(t, `(?s)GET /before .*cut\n.*GET /after `, text)
+}
+
+// TestReplayManyFiles: there may be more files than a process can have open.
+func TestReplayManyFiles(t *testing.T) {
+	const files = 10_000
+	in, dir := t.TempDir(), filepath.Join(t.TempDir(), "log")
+	for i := range files {
+		path := filepath.Join(in, fmt.Sprintf("%05d", i))
+		require.NoError(t, os.WriteFile(path, []byte(logLine("192.0.2.1", fmt.Sprint("/", i))), 0o600))
+	}
+	replay := func(flag string) (said string, code int) {
+		cmd := exec.Command("sh", "-c", `ulimit -n 256; cd "$1"; exec "$2" replay $3 "$4" *`, "sh", in, hushpipeBinary(t), flag, dir)
+		text, _ := cmd.CombinedOutput()
+		return string(text), cmd.ProcessState.ExitCode()
+	}
+	said, code := replay("")
+	require.Equal(t, 0, code, "%s", said)
+	require.Empty(t, said)
+	lines := strings.Split(written(dir), "\n")
+	require.Len(t, lines, files+1)
+	for i, line := range lines[:files] {
+		require.Contains(t, line, fmt.Sprintf(" /%d ", i))
+	}
+	said, code = replay("") // which looks through them for days
+	require.Equal(t, 1, code)
+	require.Contains(t, said, "is from before")
+	said, code = replay("--append")
+	require.Equal(t, 0, code, "%s", said)
+	require.Equal(t, 2*files, strings.Count(written(dir), "\n"))
+}
+
+// TestReplayFileChanged: a file that is gone or another one when its turn comes
+// ends the run, which says where to go on; what comes of that is what one run
+// would have made.
+func TestReplayFileChanged(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "1") // no file is read ahead
+	log := oneDay(20_000)
+	want := keyedDir(t)
+	runOn(t, strings.NewReader(log+log), hushpipeBinary(t), "filter", want)
+	for name, change := range map[string]func(path string) error{
+		"is not there any more":        os.Remove,
+		"is shorter than at the start": func(path string) error { return os.Truncate(path, 1) },
+		"is another file than at the start.*": func(path string) error {
+			return errors.Join(os.WriteFile(path+".new", []byte(log), 0o600), os.Rename(path+".new", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, path := keyedDir(t), filepath.Join(t.TempDir(), "in.log")
+			require.NoError(t, os.WriteFile(path, []byte(log), 0o600))
+			l := startReplay(t, dir, "-", path)
+			_, err := io.WriteString(l.stdin, log)
+			require.NoError(t, err)
+			await(t, func() bool { return written(dir) != "" }, "lines are written")
+			require.NoError(t, change(path))
+			require.NoError(t, l.stdin.Close())
+			require.Equal(t, 1, l.wait())
+			require.Regexp(t, `^hushpipe: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20000 lines, which are written; "+
+				`to go on, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
+			runOn(t, strings.NewReader(log), hushpipeBinary(t), "replay", "--append", dir, "-")
+			require.Equal(t, filesIn(t, want), filesIn(t, dir))
+		})
+	}
 }
 
 // startReplay runs replay with a pipe as its stdin.

@@ -21,13 +21,15 @@ const (
 	spare = 64
 )
 
-// File is one file of an archive.
+// File is one file of an archive. A regular one is open only while it is read,
+// so that there may be more of them than a process can have open.
 type File struct {
 	name  string
-	file  *os.File
-	start int64 // of a regular file: a program before this one may have read of stdin
-	size  int64 // from start
-	kind  kind  // of a regular file
+	file  *os.File    // nil: to be opened by its name
+	info  fs.FileInfo // when it was opened first
+	start int64       // of a regular file: a program before this one may have read of stdin
+	size  int64       // from start
+	kind  kind        // of a regular file
 }
 
 // Open opens the file at path, "-" for stdin. It refuses a regular file of a
@@ -42,19 +44,24 @@ func Open(path string, stdin *os.File) (*File, error) {
 			return nil, err
 		}
 	}
-	st, err := f.file.Stat()
+	var err error
+	f.info, err = f.file.Stat()
 	switch {
 	case err != nil:
-	case st.IsDir():
+	case f.info.IsDir():
 		err = errors.New("is a directory: name its files")
-	case st.Mode().IsRegular():
+	case f.info.Mode().IsRegular():
 		if f.start, err = f.file.Seek(0, io.SeekCurrent); err != nil {
 			break
 		}
-		f.size = max(st.Size()-f.start, 0)
+		f.size = max(f.info.Size()-f.start, 0)
 		magic := make([]byte, magicSize)
 		n, _ := f.file.ReadAt(magic, f.start) // an error comes up again
 		f.kind, err = kindOf(magic[:n])
+		if path != "-" {
+			f.Close()
+			f.file = nil
+		}
 	}
 	if err != nil {
 		f.Close()
@@ -70,17 +77,72 @@ func (f *File) Name() string { return f.name }
 // anything else, which can be read only once, it is -1.
 func (f *File) Size() int64 { return f.size }
 
-// Stat is that of the open file.
-func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
+// Info is that of the file when it was opened.
+func (f *File) Info() fs.FileInfo { return f.info }
 
 // Rewind goes back to where a regular file stood when it was opened.
 func (f *File) Rewind() error {
+	if f.file == nil {
+		return nil // it begins anew each time
+	}
 	_, err := f.file.Seek(f.start, io.SeekStart)
 	return err
 }
 
 // Close ends the use of the file.
-func (f *File) Close() error { return f.file.Close() }
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Close()
+}
+
+// ChangedError says that a file which could be read at the start cannot any
+// more, or is another one by now. Nothing of it was read.
+type ChangedError struct {
+	Path string
+	Err  error // why
+}
+
+func (e *ChangedError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e *ChangedError) Unwrap() error { return e.Err }
+
+// open returns the open file for one reading, and what ends its use. The error
+// is a *ChangedError.
+func (f *File) open() (file *os.File, stop func(), err error) {
+	if f.file != nil {
+		return f.file, func() {}, nil
+	}
+	file, err = os.Open(f.name)
+	if err == nil {
+		var st fs.FileInfo
+		if st, err = file.Stat(); err == nil {
+			switch {
+			case !os.SameFile(st, f.info):
+				err = errors.New("is another file than at the start")
+			case st.Size()-f.start < f.size:
+				err = errors.New("is shorter than at the start")
+			default:
+				_, err = file.Seek(f.start, io.SeekStart)
+			}
+		}
+		if err != nil {
+			file.Close()
+		}
+	}
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return file, func() { file.Close() }, nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = errors.New("is not there any more")
+	case errors.Is(err, fs.ErrPermission): // landlock(7) allows the file that was there
+		err = errors.New("is another file than at the start, or may not be read any more")
+	case errors.As(err, &path):
+		err = path.Err
+	}
+	return nil, nil, &ChangedError{f.name, err}
+}
 
 // fault names the file in an error, once.
 func (f *File) fault(err error) error {
@@ -98,7 +160,8 @@ func (f *File) fault(err error) error {
 type Block struct {
 	buf        []byte
 	start, end int
-	// Err is why what was read of the file ends here; it names the file.
+	// Err is why what was read of the file ends here; it names the file. Behind a
+	// *ChangedError nothing should be read, since it is as if the input ended.
 	Err error
 }
 
@@ -228,7 +291,18 @@ func (c counted) Read(p []byte) (int, error) {
 
 // readFile reads one file to its end.
 func (r *Reader) readFile(f *File, blocks chan<- *Block) {
-	src, stop, err := newDecoder(counted{f.file, &r.read})
+	file, end, err := f.open()
+	if err != nil {
+		b := r.block()
+		b.Err = err
+		select {
+		case blocks <- b:
+		case <-r.ctx.Done():
+		}
+		return
+	}
+	defer end()
+	src, stop, err := newDecoder(counted{file, &r.read})
 	defer stop()
 	for ended := false; !ended; {
 		b := r.block()
