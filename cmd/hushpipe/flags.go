@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"hushpipe/filter"
+	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
@@ -131,6 +132,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if j.filter.Redact, err = filter.NewRedact(o.redact...); err != nil {
 		return nil, usage("--%w", err)
 	}
+	o.rooms, o.roomURL = distinct(o.rooms), distinct(o.roomURL)
 	counting := !j.errorLog && (len(o.roomURL) > 0 || !slices.Equal(o.rooms, []string{"none"}))
 	matcher, err := rooms.NewMatcher(o.rooms, o.roomURL)
 	if err != nil {
@@ -163,6 +165,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Counting = counting
 	j.store.Secret = counting && o.roomHash == "hmac"
 	j.store.Settings = o.settings(j.filter.Mode, counting)
+	if n := len(j.store.Settings); n > journal.MaxSettings {
+		return nil, usage("--rooms: with the other flags it takes %d bytes, of which a journal holds %d: name fewer presets", n, journal.MaxSettings)
+	}
 	j.store.Version, j.store.IP = version(), j.filter.Mode.String()
 	j.store.Now = now
 	j.store.Say = say.about
@@ -198,6 +203,16 @@ func (o *filterFlags) parser() (format.Parser, error) {
 		return nil, usage("%s: %w", flag, err)
 	}
 	return p, nil
+}
+
+// distinct returns the values that differ, in order.
+func distinct(values []string) (list []string) {
+	for _, v := range values {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // settings is what journals record: how pseudonyms and counts are made.

@@ -330,13 +330,17 @@ func due(now, last time.Time, every time.Duration) bool {
 
 // Settle waits until the journals have all that was counted, or until ctx ends:
 // where only they are refused, their records are all that still waits in memory.
+// An error that is not the system's will not pass, and is not waited for.
 func (s *Store) Settle(ctx context.Context) {
 	for s.lockSoon() == nil {
 		dir := s.usable()
-		settled := dir != nil && s.flushJournals(dir) == nil
+		var err error
+		if dir != nil {
+			err = s.flushJournals(dir)
+		}
 		s.unlock()
-		if settled {
-			return
+		if dir != nil && cause(err) == 0 {
+			return // settled, or never to be
 		}
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/journal"
+	"hushpipe/filter/rooms"
+)
+
+// TestSettings: what the flags say of counts has room in the header of a journal,
+// and values that are given twice are in it once.
+func TestSettings(t *testing.T) {
+	settings := func(args ...string) string {
+		var o filterFlags
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		o.define(flags)
+		require.NoError(t, flags.Parse(args))
+		o.dir = "log"
+		job, err := o.job(nil)
+		require.NoError(t, err)
+		return job.store.Settings
+	}
+	assert.Equal(t, "ip=ipcrypt;rooms=jitsi;room-hash=sha1;count-v6=128;", settings())
+	assert.Equal(t, settings("--rooms", "jitsi", "--rooms", "etherpad", "--room-url", "/a/{room}"),
+		settings("--rooms", "jitsi", "--rooms", "etherpad", "--rooms", "jitsi", "--room-url", "/a/{room}", "--room-url", "/a/{room}"))
+	all := []string{"--ip", "mask=20/44", "--room-hash", "hmac", "--room-url", "/a/{room}"}
+	for _, preset := range strings.Split(rooms.Presets(), ", ") {
+		if preset != "none" {
+			all = append(all, "--rooms", preset)
+		}
+	}
+	assert.LessOrEqual(t, len(settings(all...)), journal.MaxSettings)
+}
