@@ -58,6 +58,20 @@ func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 	return c.AppendOverflow(dst)
 }
 
+// AppendLeftOut notes of records that their pairs are not counted, and appends
+// what the journal has to know of that; what tells of an Overflow itself stays.
+func (c *Counts) AppendLeftOut(dst, records []byte) []byte {
+	for ; len(records) > 0; records = records[RecordSize:] {
+		if [12]byte(records) == overflowMark {
+			dst = append(dst, records[:RecordSize]...)
+			continue
+		}
+		c.overflow.n++
+		dst = c.AppendOverflow(dst)
+	}
+	return dst
+}
+
 // Apply adds the records of a payload. One that is not made of whole records
 // is refused, and none of it is added.
 func (c *Counts) Apply(payload []byte) error {

@@ -59,8 +59,9 @@ type ownJournal struct {
 	file    *journalFile
 	name    string
 	writer  *journal.Writer
-	pending []byte // records that are not in the file yet
-	lost    bool   // the name leads to the file no more
+	pending []byte        // records that are not in the file yet
+	leftOut *rooms.Counts // past maxPending; nil: none
+	lost    bool          // the name leads to the file no more
 }
 
 // maxJournals bounds the files that are open: an archive can have many days.
@@ -83,7 +84,15 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	if len(records) == 0 && j.writer != nil && len(j.pending) == 0 {
 		return
 	}
-	j.pending = append(j.pending, records...)
+	waiting := 0
+	if len(j.pending) > 0 { // refused before
+		for _, other := range s.journals {
+			waiting += len(other.pending)
+		}
+	}
+	if j.add(records, waiting) {
+		s.cfg.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", s.cfg.Path, maxPending>>20))
+	}
 	if dir := s.dir.Load(); dir != nil {
 		if err := s.flush(dir, id, j); err != nil {
 			s.fault("journal", err, "; room counts wait in memory")
@@ -122,15 +131,44 @@ func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
 		}
 	}
 	const most = journal.MaxPayload / rooms.RecordSize * rooms.RecordSize
+	all := j.pending
 	for len(j.pending) > 0 {
 		n := min(len(j.pending), most)
 		if err := j.writer.Append(j.pending[:n]); err != nil {
 			return err
 		}
-		j.pending = j.pending[:copy(j.pending, j.pending[n:])]
+		j.pending = j.pending[n:] // what is left stays where it is
 		s.markDay(id.day)
 	}
+	if j.pending = all[:0]; cap(all) > keptPending {
+		j.pending = nil
+	}
 	return nil
+}
+
+const (
+	// maxPending bounds the records that wait in memory while journals are refused,
+	// of all days together, in bytes: 2.4 million pairs. Lines have as much.
+	maxPending = 64 << 20
+	// keptPending is how large a buffer is kept for the next records, in bytes.
+	keptPending = 1 << 20
+)
+
+// add adds records to those that are to be written, of which so many bytes wait
+// already in all journals. Past maxPending pairs are not counted, and a record
+// tells how many, as it does past --max-pairs; then add reports true.
+func (j *ownJournal) add(records []byte, waiting int) bool {
+	room := max(maxPending-waiting, 0) / rooms.RecordSize * rooms.RecordSize
+	if len(records) <= room || waiting == 0 {
+		j.pending = append(j.pending, records...)
+		return false
+	}
+	if j.leftOut == nil {
+		j.leftOut = rooms.NewCounts(rooms.Limits{})
+	}
+	j.pending = append(j.pending, records[:room]...)
+	j.pending = j.leftOut.AppendLeftOut(j.pending, records[room:])
+	return true
 }
 
 // begin makes the file of a journal. What stands in one that was deleted is
@@ -159,6 +197,9 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	if err != nil {
 		file.Close()
 		dir.Remove(rotate.Journal, name)
+		if cause(err) == 0 {
+			err = fmt.Errorf("%s: %w", file.Name(), err) // the system's errors name it
+		}
 		return err
 	}
 	s.closeJournal(j)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
@@ -349,6 +351,89 @@ func TestJournalCannotBeWritten(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// refused returns a Store whose journals cannot be written, and what lets them.
+func (b *bed) refused() (s *Store, allow func()) {
+	require.NoError(b, os.Mkdir(b.dir, 0o750))
+	require.NoError(b, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	s = b.open()
+	return s, func() { require.NoError(b, os.Remove(b.path(rotate.Journal))) }
+}
+
+// However much was refused, each record is moved a few times at most until it is
+// written, and the memory is free again.
+func TestFlushIsLinear(t *testing.T) {
+	flush := func(pairs int) time.Duration {
+		b := newBed(t)
+		s, allow := b.refused()
+		key := s.Key(today, filter.Keep).ID()
+		var records []byte
+		for i := range pairs {
+			records = append(records, record("a", uint64(i+1))...)
+		}
+		const most = 1000 * rooms.RecordSize
+		for chunk := range slices.Chunk(records, most) {
+			s.Count(today, key, chunk)
+		}
+		allow()
+		start := time.Now()
+		s.Count(today, key, nil)
+		took := time.Since(start)
+		for _, j := range s.journals {
+			require.Empty(t, j.pending)
+			require.LessOrEqual(t, cap(j.pending), keptPending)
+		}
+		b.pass(s, time.Minute)
+		require.Equal(t, fmt.Sprintf("%d a\n", pairs), b.rooms(today))
+		require.NoError(t, s.Close())
+		b.heard()
+		return took
+	}
+	small, large := flush(250_000), flush(2_000_000)
+	t.Logf("%v, %v", small, large)
+	assert.Less(t, large, 8*4*small+300*time.Millisecond, "8 times as much took %v, not %v", large, small)
+}
+
+// What waits for the journals has a bound; what is left out past it is told by
+// them.
+func TestPendingIsBounded(t *testing.T) {
+	b := newBed(t)
+	s, allow := b.refused()
+	const most, chunk = maxPending / rooms.RecordSize, 10_000
+	fp := uint64(0)
+	count := func(day format.Day, n int) {
+		var records []byte
+		for range n {
+			fp++
+			records = append(records, record("a", fp)...)
+		}
+		s.Count(day, s.Key(day, filter.Keep).ID(), records)
+	}
+	count(today-1, chunk)
+	for fp < most-chunk {
+		count(today, chunk)
+	}
+	assert.NotContains(t, b.heard(), "not all are counted")
+	for range 50 {
+		count(today, chunk)
+	}
+	assert.Contains(t, b.heard(), b.dir+": more than 64 MiB of room counts wait for the journals: not all are counted")
+	waiting := 0
+	for _, j := range s.journals {
+		waiting += len(j.pending)
+	}
+	assert.Less(t, waiting, maxPending+1000*rooms.RecordSize)
+	allow()
+	count(today, 1)
+	b.pass(s, time.Minute)
+	c := b.counts(today)
+	counted := c.Rooms[0].Count
+	assert.InDelta(t, most, counted, 2*chunk)
+	left := fp - chunk - counted
+	assert.LessOrEqual(t, c.Overflow, left)
+	assert.Greater(t, c.Overflow, left*9/10)
+	require.NoError(t, s.Close())
+}
+
 // At the end, too, they wait, as lines do.
 func TestJournalCannotBeWrittenAtTheEnd(t *testing.T) {
 	b := newBed(t)
@@ -365,6 +450,20 @@ func TestJournalCannotBeWrittenAtTheEnd(t *testing.T) {
 	s.Settle(ctx)
 	require.NoError(t, s.Close())
 	assert.Equal(t, "4 a\n", b.rooms(today))
+}
+
+// What no time will change is not waited for.
+func TestSettleGivesUp(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Settings = strings.Repeat("x", journal.MaxSettings+1)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
+	ctx, cancel := context.WithTimeout(t.Context(), retryOpen/2)
+	defer cancel()
+	s.Settle(ctx)
+	require.NoError(t, ctx.Err(), "it waits")
+	assert.Contains(t, b.heard(), "journal settings of 256 bytes exceed 255; room counts wait in memory")
+	assert.Error(t, s.Close())
 }
 
 // Where the room file cannot be written before its journals expire, what they
