@@ -6,7 +6,9 @@ package filter
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -112,6 +114,8 @@ type Filter struct {
 	shared Stats // for Snapshot
 	read   atomic.Uint64
 
+	noteKey noteKey
+
 	excess *day // stands for expired days past maxDays; nil: there is none
 }
 
@@ -146,7 +150,35 @@ func (d *day) overflow() uint64 {
 func New(cfg Config, cal Calendar) *Filter {
 	f := &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
+	f.noteKey = newNoteKey()
 	return f
+}
+
+// noteKey is the random key of what is noted of rooms beside a client, where
+// there is no room for whole hashes. Names whose SHA-1 share any 64 bits can be
+// made within hours, and a client of both would count in the first alone.
+type noteKey [4]uint64
+
+func newNoteKey() (k noteKey) {
+	var random [32]byte
+	rand.Read(random[:])
+	for i := range k {
+		k[i] = binary.LittleEndian.Uint64(random[8*i:])
+	}
+	return k
+}
+
+// of returns what is noted of a room, never 0: the upper half of the sum of two
+// words of its hash, each times 128 bits of the key. For a key that nobody knows,
+// two hashes have the same note in one of 2^64 cases, whatever they are (Lemire
+// and Kaser, Strongly universal string hashing is fast, 2014). The last 4 bytes
+// are left out, as in pseudonym.Cipher's Fingerprint.
+func (k *noteKey) of(room *[20]byte) uint64 {
+	a, b := binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:])
+	hi, lo := bits.Mul64(k[0], a)
+	hi2, lo2 := bits.Mul64(k[2], b)
+	_, carry := bits.Add64(lo, lo2, 0)
+	return max(hi+hi2+k[1]*a+k[3]*b+carry, 1)
 }
 
 // Stats returns the counts so far.
@@ -419,7 +451,7 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	// The rooms of a client are few, and most of its lines are of one that was
 	// counted just before.
-	key := max(binary.LittleEndian.Uint64(room[:]), 1)
+	key := f.noteKey.of(room)
 	note := f.who.Addr == f.addr // else the entry is another's by now
 	if notes := &f.who.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return

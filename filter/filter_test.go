@@ -275,6 +275,40 @@ func TestRooms(t *testing.T) {
 	assert.Equal(t, 11, strings.Count(out.lines[today], "\n"))
 }
 
+// Two names whose hashes share 64 bits are two rooms, also to a client of both.
+func TestRoomsOfLikeHashes(t *testing.T) {
+	var log strings.Builder
+	for i := range 50 {
+		for _, room := range []string{"6e7d16f174ae084a", "f38d7521a97522cf"} {
+			fmt.Fprintf(&log, "192.0.2.%d - - [22/Nov/2026:07:23:55 +0000] \"GET /http-bind?room=%s HTTP/1.1\" 200 5\n", i, room)
+		}
+	}
+	var out collector
+	require.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(strings.NewReader(log.String()), &out))
+	c := rooms.NewCounts(rooms.DefaultLimits)
+	require.NoError(t, c.Apply([]byte(out.records[today])))
+	summary := c.Summary()
+	require.Len(t, summary, 2)
+	assert.Equal(t, summary[0].Hash[:8], summary[1].Hash[:8])
+	assert.Equal(t, []uint64{50, 50}, []uint64{summary[0].Count, summary[1].Count})
+}
+
+// What is noted of rooms differs for hashes that differ in any of 128 bits, and by key.
+func TestNoteKey(t *testing.T) {
+	f, other := New(newConfig(t, "common"), newCalendar()), New(newConfig(t, "common"), newCalendar())
+	var room [20]byte
+	seen := map[uint64]bool{f.noteKey.of(&room): true}
+	for bit := range 128 {
+		room[bit/8] ^= 1 << (bit % 8)
+		note := f.noteKey.of(&room)
+		assert.False(t, seen[note], bit)
+		assert.NotEqual(t, other.noteKey.of(&room), note)
+		seen[note] = true
+		room[bit/8] ^= 1 << (bit % 8)
+	}
+	assert.False(t, seen[0])
+}
+
 // Archives of more dates than anybody has keep no more days in memory.
 func TestManyDates(t *testing.T) {
 	var log strings.Builder

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/cespare/xxhash/v2"
-
 	"hushpipe/format"
 	"hushpipe/format/report"
 )
@@ -23,7 +21,7 @@ func (a *Archive) Report(first, last format.Day, by report.By, least uint64) *re
 			a.fault(fmt.Errorf("%s: no room file of a day from %s to %s", s.path, first, last))
 		}
 	}
-	rooms := map[uint64]appearances{}
+	rooms := map[[20]byte]appearances{}
 	total, step := newTally(), newTally()
 	begin := first
 	for day := first; day <= last; day++ {
@@ -77,7 +75,7 @@ func stepOf(day format.Day, by report.By) int {
 // million.
 type appearances struct{ last, days uint16 } // LastDay fits
 
-func recurrences(rooms map[uint64]appearances) []report.Recurrence {
+func recurrences(rooms map[[20]byte]appearances) []report.Recurrence {
 	by := map[uint16]uint64{}
 	for _, seen := range rooms {
 		by[seen.days]++
@@ -98,7 +96,7 @@ type tally struct {
 func newTally() *tally { return &tally{sizes: map[uint64]uint64{}} }
 
 // tally reads one day.
-func (a *Archive) tally(day format.Day, least uint64, rooms map[uint64]appearances) *tally {
+func (a *Archive) tally(day format.Day, least uint64, rooms map[[20]byte]appearances) *tally {
 	t := newTally()
 	read := 0
 	for _, s := range a.streams {
@@ -114,9 +112,8 @@ func (a *Archive) tally(day format.Day, least uint64, rooms map[uint64]appearanc
 				continue
 			}
 			t.sizes[e.Count]++
-			room := xxhash.Sum64(e.Hash[:])
-			if seen := rooms[room]; seen.days == 0 || seen.last != uint16(day) {
-				rooms[room] = appearances{uint16(day), seen.days + 1}
+			if seen := rooms[e.Hash]; seen.days == 0 || seen.last != uint16(day) {
+				rooms[e.Hash] = appearances{uint16(day), seen.days + 1}
 			}
 		}
 	}
