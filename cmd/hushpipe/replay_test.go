@@ -54,8 +54,8 @@ func keyedDir(t *testing.T) string {
 	return dir
 }
 
-// filesIn returns what is in DIR, but for the names and frames of journals, the
-// time last seen, and what processes record of themselves.
+// filesIn returns what is in DIR, but for locks, the names and frames of journals,
+// the time last seen, and what processes record of themselves.
 func filesIn(t *testing.T, dir string) map[string]string {
 	files := map[string]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
