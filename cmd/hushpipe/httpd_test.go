@@ -358,22 +358,34 @@ func await(t *testing.T, done func() bool, message string) {
 // hushpipeBinary returns the path of the program, built once for all tests.
 func hushpipeBinary(t *testing.T) string {
 	t.Helper()
-	program, err := buildHushpipe()
+	return hushpipeWith(t, "")
+}
+
+// hushpipeWith is hushpipeBinary built with a tag.
+func hushpipeWith(t *testing.T, tag string) string {
+	t.Helper()
+	build, _ := builds.LoadOrStore(tag, sync.OnceValues(func() ([]byte, error) { return buildHushpipe(".", tag) }))
+	program, err := build.(func() ([]byte, error))()
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "hushpipe")
 	require.NoError(t, os.WriteFile(path, program, 0o755))
 	return path
 }
 
-var buildHushpipe = sync.OnceValues(func() ([]byte, error) {
+var builds sync.Map // by tag
+
+// buildHushpipe returns the program of the sources that src lies in.
+func buildHushpipe(src, tag string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "hushpipe")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "hushpipe")
-	if out, err := exec.Command("go", "build", "-o", path, "hushpipe/cmd/hushpipe").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-tags", tag, "-o", path, "hushpipe/cmd/hushpipe")
+	build.Dir = src
+	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build hushpipe: %w\n%s", err, out)
 	}
 	return os.ReadFile(path)
-})
+}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "refusing": refusing})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "refusing": refusing, "locker": locker})
 }
 
 // TestScript runs the command line as people do. The scripts lie in

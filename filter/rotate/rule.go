@@ -171,7 +171,7 @@ func (d *Dir) lockRule(of Ruled) (unlock func(), err error) {
 func (d *Dir) newLease(of Ruled, keep Retention) (*Lease, error) {
 	for range maxSwept {
 		name := fmt.Sprintf("%s%s-%s", leasePrefix, keep, randomHex())
-		f, err := d.OpenOwned(of.locks(), name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		f, err := d.openLease(of, name, os.O_CREATE|os.O_EXCL)
 		if err == nil {
 			return &Lease{f}, nil
 		}
@@ -180,6 +180,17 @@ func (d *Dir) newLease(of Ruled, keep Retention) (*Lease, error) {
 		}
 	}
 	return nil, d.fault("lock", of.locks(), ruleLock, ErrLocked)
+}
+
+// openLease opens a lease and takes its lock. It is open for reading only, as long as
+// its process lives: a file that is open for writing would keep the disk from being
+// mounted read-only. NFS locks no other.
+func (d *Dir) openLease(of Ruled, name string, flag int) (*os.File, error) {
+	f, err := d.OpenOwned(of.locks(), name, os.O_RDONLY|flag)
+	if errors.Is(err, unix.EBADF) {
+		f, err = d.OpenOwned(of.locks(), name, os.O_RDWR)
+	}
+	return f, err
 }
 
 // longestLease returns the longest retention that a living process has a lease of,
@@ -195,7 +206,7 @@ func (d *Dir) longestLease(of Ruled) (longest Retention, err error) {
 		if !ok {
 			continue
 		}
-		f, err := d.OpenOwned(of.locks(), name, os.O_RDWR)
+		f, err := d.openLease(of, name, 0)
 		switch {
 		case errors.Is(err, ErrLocked):
 			longest = max(longest, keep)
