@@ -19,8 +19,28 @@ func (g *guard) appendClient(dst, v []byte) ([]byte, *pseudonym.Known) {
 		dst, who = g.cipher.AppendText(dst, bareAddr(v))
 	}
 	if who == nil {
-		g.named = pseudonym.Known{Addr: g.cipher.NameAddr(v)}
-		return g.cipher.AppendName(dst, v), &g.named
+		dst, g.named.Addr = g.cipher.AppendNameAddr(dst, v)
+		return dst, &g.named
+	}
+	return dst, who
+}
+
+// appendOther is appendClient for one who is not counted, within the bounds; past
+// them the client is struck out.
+func (g *guard) appendOther(dst, v []byte) ([]byte, *pseudonym.Known) {
+	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
+		return append(dst, v...), nil
+	}
+	if !g.affords(len(v)) || len(v) > maxName {
+		return append(dst, struck...), nil
+	}
+	start := len(dst)
+	dst, who := g.appendClient(dst, v)
+	g.growth -= len(dst) - start - len(v)
+	if who == &g.named {
+		g.work -= pseudonym.NameCost(len(v))
+	} else {
+		g.work -= g.cipher.Cost(who.Addr)
 	}
 	return dst, who
 }
@@ -53,32 +73,60 @@ func isPort(v []byte) bool {
 }
 
 // appendClientList appends a comma-separated list of client fields, as
-// X-Forwarded-For has; the first of them is the client.
-func (g *guard) appendClientList(dst, v []byte) ([]byte, *pseudonym.Known) {
+// X-Forwarded-For has; the first of them is the client, who is counted or not.
+func (g *guard) appendClientList(dst, v []byte, counted bool) ([]byte, *pseudonym.Known) {
 	var first, c *pseudonym.Known
+	l := list{n: bytes.Count(v, comma) + 1, ends: 8}
 	for n := 0; ; n++ {
-		comma := bytes.IndexByte(v, ',')
+		end := bytes.IndexByte(v, ',')
 		elem := v
-		if comma >= 0 {
-			elem = v[:comma]
+		if end >= 0 {
+			elem = v[:end]
 		}
-		dst, c = g.appendElement(dst, elem)
+		if g.reach(&l, n) {
+			dst, c = g.appendElement(dst, elem, counted && n == 0)
+		} else {
+			dst, c = appendStruck(dst, elem), nil
+		}
 		if n == 0 && c != nil {
 			g.first = *c
 			first = &g.first
 		}
-		if comma < 0 {
+		if end < 0 {
 			return dst, first
 		}
 		dst = append(dst, ',')
-		v = v[comma+1:]
+		v = v[end+1:]
 	}
+}
+
+var comma = []byte{','}
+
+// list is a list of clients. Of a long one the middle is struck out: a server
+// believes its last elements (mod_remoteip) and people read the first ones, which
+// anybody can write. So one half leaves the other half of the bounds.
+type list struct {
+	n    int // elements
+	ends int // so many at both ends are kept
+
+	growth, work int // for the second half
+}
+
+// reach reports whether the next element, which has i before it, is kept.
+func (g *guard) reach(l *list, i int) bool {
+	if i == 0 && l.n > 1 {
+		l.growth, l.work = g.growth/2, g.work/2
+		g.growth, g.work = g.growth-l.growth, g.work-l.work
+	} else if i == (l.n+1)/2 {
+		g.growth, g.work = g.growth+l.growth, g.work+l.work
+	}
+	return i < l.ends || i >= l.n-l.ends
 }
 
 // appendElement appends one client field with the blanks and quotes around it;
 // in a log a quote inside a field is written \" (httpd, server/util.c,
 // ap_escape_logitem).
-func (g *guard) appendElement(dst, elem []byte) ([]byte, *pseudonym.Known) {
+func (g *guard) appendElement(dst, elem []byte, counted bool) ([]byte, *pseudonym.Known) {
 	start, end := 0, len(elem)
 	for n := 1; start < end && n > 0; start += n {
 		n = wrapping(elem[start:end])
@@ -87,7 +135,12 @@ func (g *guard) appendElement(dst, elem []byte) ([]byte, *pseudonym.Known) {
 		n = wrappingEnd(elem[start:end])
 	}
 	dst = append(dst, elem[:start]...)
-	dst, c := g.appendClient(dst, elem[start:end])
+	var c *pseudonym.Known
+	if counted {
+		dst, c = g.appendClient(dst, elem[start:end])
+	} else {
+		dst, c = g.appendOther(dst, elem[start:end])
+	}
 	return append(dst, elem[end:]...), c
 }
 
@@ -122,29 +175,39 @@ var escapedQuote = []byte(`\"`)
 
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
 // parameters are client fields, and so is what has no name; the others are
-// text. The first for= is the client.
-func (g *guard) appendForwarded(dst, v []byte, r *Redact) ([]byte, *pseudonym.Known) {
+// text. The first for= is the client, who is counted or not.
+func (g *guard) appendForwarded(dst, v []byte, r *Redact, counted bool) ([]byte, *pseudonym.Known) {
 	var first, c *pseudonym.Known
-	for {
-		end := bytes.IndexAny(v, ";,")
-		pair := v
-		if end >= 0 {
-			pair = v[:end]
+	l := list{n: 1, ends: 16}
+	for _, c := range v {
+		if c == ';' || c == ',' {
+			l.n++
 		}
-		eq := bytes.IndexByte(pair, '=')
-		name := bytes.Trim(pair[:max(eq, 0)], " \t")
-		isFor := bytes.EqualFold(name, forName)
-		if isFor || bytes.EqualFold(name, byName) || eq < 0 {
-			dst = append(dst, pair[:eq+1]...)
-			dst, c = g.appendElement(dst, pair[eq+1:])
-			if isFor && first == nil && c != nil {
-				g.first = *c
-				first = &g.first
-			}
+	}
+	for n := 0; ; n++ {
+		end := 0
+		for end < len(v) && v[end] != ';' && v[end] != ',' {
+			end++
+		}
+		pair := v[:end]
+		if !g.reach(&l, n) {
+			dst = appendStruck(dst, pair)
 		} else {
-			dst = g.appendRedacted(dst, pair, r, plainText, false)
+			eq := bytes.IndexByte(pair, '=')
+			name := bytes.Trim(pair[:max(eq, 0)], " \t")
+			isFor := bytes.EqualFold(name, forName)
+			if isFor || bytes.EqualFold(name, byName) || eq < 0 {
+				dst = append(dst, pair[:eq+1]...)
+				dst, c = g.appendElement(dst, pair[eq+1:], counted && isFor && first == nil)
+				if isFor && first == nil && c != nil {
+					g.first = *c
+					first = &g.first
+				}
+			} else {
+				dst = g.appendRedacted(dst, pair, r, plainText, false)
+			}
 		}
-		if end < 0 {
+		if end == len(v) {
 			return dst, first
 		}
 		dst = append(dst, v[end])

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,7 +45,7 @@ func TestClient(t *testing.T) {
 		{"", ""},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g := guard{cipher: c}
+		g := testGuard(c)
 		got, who := g.appendClient([]byte("x "), []byte(test.text))
 		assert.Equal(t, "x "+expand(t, c, test.want), string(got), test.text)
 		assert.Equal(t, test.text != "" && test.text != "-", who != nil, test.text)
@@ -53,7 +54,7 @@ func TestClient(t *testing.T) {
 
 // One client counts once, however it was written.
 func TestClientCounted(t *testing.T) {
-	g := guard{cipher: testCipher(t, "mask=0/0")}
+	g := testGuard(testCipher(t, "mask=0/0"))
 	address := func(text string) pseudonym.Addr {
 		_, who := g.appendClient(nil, []byte(text))
 		return who.Addr
@@ -89,8 +90,8 @@ func TestClientList(t *testing.T) {
 		{"", "", ""},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g := guard{cipher: c}
-		got, who := g.appendClientList(nil, []byte(test.text))
+		g := testGuard(c)
+		got, who := g.appendClientList(nil, []byte(test.text), true)
 		assert.Equal(t, expand(t, c, test.want), string(got), test.text)
 		if test.first != "" {
 			want, _ := pseudonym.ParseAddr([]byte(test.first))
@@ -118,15 +119,42 @@ func TestForwarded(t *testing.T) {
 		{"", ""},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g := guard{cipher: c}
-		got, _ := g.appendForwarded(nil, []byte(test.text), defaultRedact(t))
+		g := testGuard(c)
+		got, _ := g.appendForwarded(nil, []byte(test.text), defaultRedact(t), true)
 		assert.Equal(t, expand(t, c, test.want), string(got), test.text)
 	}
 
-	g := guard{cipher: testCipher(t, "ipcrypt")}
-	_, who := g.appendForwarded(nil, []byte("by=192.0.2.9;for=192.0.2.1, for=192.0.2.2"), defaultRedact(t))
+	g := testGuard(testCipher(t, "ipcrypt"))
+	_, who := g.appendForwarded(nil, []byte("by=192.0.2.9;for=192.0.2.1, for=192.0.2.2"), defaultRedact(t), true)
 	want, _ := pseudonym.ParseAddr([]byte("192.0.2.1"))
 	assert.Equal(t, want, who.Addr)
-	_, who = g.appendForwarded(nil, []byte("by=192.0.2.9"), defaultRedact(t))
+	_, who = g.appendForwarded(nil, []byte("by=192.0.2.9"), defaultRedact(t), true)
 	assert.Nil(t, who)
+}
+
+// Of a long list the middle is struck out, and the first half leaves the second
+// one half of what the line may grow by.
+func TestClientListBounds(t *testing.T) {
+	for _, test := range []struct {
+		name, list, want string
+		room             int
+	}{
+		{"sixteen", strings.Repeat("h,", 15) + "h", strings.Repeat("{name:h},", 15) + "{name:h}", 1 << 20},
+		{"twenty", strings.Repeat("h, ", 19) + "192.0.2.1", "{name:h}, " + strings.Repeat("{name:h}, ", 7)[:0] +
+			strings.TrimSuffix(strings.Repeat("{name:h}, ", 7), " ") + strings.Repeat("-,", 4) + strings.Repeat(" {name:h},", 7) + " {192.0.2.1}", 1 << 20},
+		{"empty ones", strings.Repeat(",", 30), strings.Repeat(",", 30), 1 << 20},
+		{"little room", strings.Repeat("h, ", 9) + "192.0.2.1", "{name:h}, {name:h}, " + strings.Repeat("-, ", 3) + "{name:h}, {name:h}, -, -, -", 60},
+	} {
+		c := testCipher(t, "ipcrypt")
+		g := guard{cipher: c}
+		g.begin(test.room, true)
+		got, who := g.appendClientList(nil, []byte(test.list), true)
+		assert.Equal(t, expand(t, c, test.want), string(got), test.name)
+		assert.Equal(t, test.list[0] != ',', who != nil)
+	}
+	c := testCipher(t, "ipcrypt")
+	g := guard{cipher: c}
+	g.begin(1<<20, true)
+	got, _ := g.appendForwarded(nil, []byte(strings.Repeat("for=h;", 39)+"for=h"), defaultRedact(t), true)
+	assert.Equal(t, expand(t, c, strings.Repeat("for={name:h};", 16)+strings.Repeat("-;", 8)+strings.Repeat("for={name:h};", 15)+"for={name:h}"), string(got))
 }

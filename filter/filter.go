@@ -286,6 +286,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
+	f.guard.begin(len(line), known)
 	if !known {
 		part.Lines = append(f.guard.appendRedacted(part.Lines, line, f.cfg.Redact, brokenText, true), '\n')
 		return
@@ -323,9 +324,12 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				sum = machine.Sum(text)
 			}
 			who := f.guard.cipher.Find(text, sum)
-			if who != nil && !field.Bare {
+			switch {
+			case i != counted && !f.guard.spares(field):
+				dst, who = appendStruckField(dst, field), nil
+			case who != nil && !field.Bare:
 				dst = who.AppendTo(dst)
-			} else {
+			default:
 				dst, who = f.appendClient(dst, field, text)
 			}
 			if i == counted {
@@ -392,9 +396,9 @@ func (f *Filter) appendField(dst []byte, field *format.Field, text []byte, count
 	var who *pseudonym.Known
 	switch field.Kind {
 	case format.ClientList:
-		dst, who = g.appendClientList(dst, text)
+		dst, who = g.appendClientList(dst, text, counted)
 	case format.Forwarded:
-		dst, who = g.appendForwarded(dst, text, f.cfg.Redact)
+		dst, who = g.appendForwarded(dst, text, f.cfg.Redact, counted)
 	case format.Request:
 		return g.appendRequest(dst, text, f.cfg.Redact)
 	case format.URL:
@@ -459,7 +463,7 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
 	if f.cfg.Untold {
 		p.Records = rooms.AppendRecord(p.Records, room, fp)
-		note = note && f.ample.Load()
+		note = note && f.ample.Load() && *room != rooms.TooLong
 	} else {
 		if d.counts == nil {
 			d.counts = rooms.NewCounts(f.cfg.Limits)

@@ -309,6 +309,40 @@ func TestNoteKey(t *testing.T) {
 	assert.False(t, seen[0])
 }
 
+// TestLongRoomNames: a line whose room has a name too long is written, and not
+// counted but as such, once for each time that it comes.
+func TestLongRoomNames(t *testing.T) {
+	line := `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=%s HTTP/1.1" 200 5` + "\n"
+	log := ""
+	for _, name := range []string{"a", strings.Repeat("a", 1024), strings.Repeat("%EF%B7%BA", 8), strings.Repeat("a", 1024), strings.Repeat("a", 4000)} {
+		log += fmt.Sprintf(line, name)
+	}
+	got, stats := treated(t, newConfig(t, "common"), newCalendar(), log)
+	assert.Equal(t, 5, strings.Count(got, "\n"))
+	assert.Equal(t, Stats{Lines: 5, Overflow: 4}, stats)
+
+	f := New(newConfig(t, "common"), newCalendar())
+	var out collector
+	require.NoError(t, f.Run(strings.NewReader(log), &out))
+	c := rooms.NewCounts(rooms.DefaultLimits)
+	require.NoError(t, c.Apply([]byte(out.records[today])))
+	assert.Len(t, c.Summary(), 1)
+	assert.EqualValues(t, 4, c.Recorded(), "the day is a lower bound")
+
+	cfg := newConfig(t, "common")
+	cfg.Untold = true
+	f = New(cfg, newCalendar())
+	out = collector{}
+	require.NoError(t, f.Run(strings.NewReader(log), &out))
+	c = rooms.NewCounts(rooms.DefaultLimits)
+	var journal []byte
+	for pairs := []byte(out.records[today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
+		hash := [20]byte(pairs)
+		journal = c.AppendNew(journal, &hash, 1)
+	}
+	assert.EqualValues(t, 4, c.Overflow(), "a tally is told of each")
+}
+
 // Archives of more dates than anybody has keep no more days in memory.
 func TestManyDates(t *testing.T) {
 	var log strings.Builder

@@ -39,8 +39,10 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// guard rewrites the texts of one line under one day's cipher.
+// guard rewrites the texts of one line under one day's cipher, within the bounds
+// that begin set.
 type guard struct {
+	bounds
 	cipher *pseudonym.Cipher
 	named  pseudonym.Known // the last client by a host name
 	first  pseudonym.Known // the first one in a list
@@ -144,9 +146,10 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 		}
 		run := text[start:end]
 		for a := findAddr(run); a.end > 0; a = nextAddr(run, a.end) {
-			dst = append(dst, text[kept:escapeStart(text, start+a.start)]...)
-			dst = g.appendFound(dst, run[a.start:a.end], a)
+			from := escapeStart(text, start+a.start)
+			dst = append(dst, text[kept:from]...)
 			kept = start + a.end
+			dst = g.appendFound(dst, run[a.start:a.end], a, kept-from)
 		}
 	}
 	return append(dst, text[kept:]...)
@@ -162,42 +165,70 @@ var dot, colon = []byte{'.'}, []byte{':'}
 func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
 	kept, nested := 0, false
 	for i := 0; i < len(text); {
-		c, width := unescapeAs(text[i:], once)
-		nested = nested || width > 3 && isNested(text[i:i+width])
-		if class[c]&(inHex|inSep) == 0 {
-			i += width
-			continue
-		}
 		raw := i
-		g.run, g.pos = g.run[:0], g.pos[:0]
+		if text[i] != '%' && text[i] != '\\' {
+			if raw = nextStop(text, i, stopRun|stopEscape); raw == len(text) {
+				break
+			}
+		}
+		for raw > i && class[text[raw-1]]&(inHex|inSep) != 0 {
+			raw--
+		}
 		dots, colons, escapes := 0, 0, false
-		for i < len(text) {
-			c, width = unescapeAs(text[i:], once)
+		width := 1
+		for i = raw; i < len(text); i += width {
+			c := text[i]
+			if width = 1; c == '%' || c == '\\' {
+				if once {
+					c, width = unescapeOne(text[i:])
+				} else {
+					c, width, _ = unescapeLong(text[i:])
+				}
+				nested = nested || width > 3 && isNested(text[i:i+width])
+			}
 			if class[c]&(inHex|inSep) == 0 {
 				break
 			}
+			escapes = escapes || width > 1
 			switch c {
 			case '.':
 				dots++
 			case ':':
 				colons++
 			}
-			escapes = escapes || width > 1
-			nested = nested || width > 3 && isNested(text[i:i+width])
-			g.run, g.pos = append(g.run, c), append(g.pos, i)
-			i += width
 		}
-		g.pos = append(g.pos, i)
-		if dots < 3 && colons < 2 || as == agentText && !escapes && isVersion(text, raw, i) {
+		end := i
+		i += width // of what ends the run
+		if dots < 3 && colons < 2 || as == agentText && !escapes && isVersion(text, raw, end) {
 			continue
 		}
+		g.decode(text, raw, end, once)
 		for a := findAddr(g.run); a.end > 0; a = nextAddr(g.run, a.end) {
-			dst = g.appendKept(dst, text[kept:escapeStart(text, g.pos[a.start])], as, nested)
-			dst = g.appendFound(dst, g.run[a.start:a.end], a)
+			start := escapeStart(text, g.pos[a.start])
+			dst = g.appendKept(dst, text[kept:start], as, nested)
 			kept = g.pos[a.end]
+			dst = g.appendFound(dst, g.run[a.start:a.end], a, kept-start)
 		}
 	}
 	return g.appendKept(dst, text[kept:], as, nested)
+}
+
+// decode takes text[start:end] into g.run and g.pos.
+func (g *guard) decode(text []byte, start, end int, once bool) {
+	g.run, g.pos = g.run[:0], g.pos[:0]
+	for i := start; i < end; {
+		c, width := text[i], 1
+		if c == '%' || c == '\\' {
+			if once {
+				c, width = unescapeOne(text[i:])
+			} else {
+				c, width, _ = unescapeLong(text[i:])
+			}
+		}
+		g.run, g.pos = append(g.run, c), append(g.pos, i)
+		i += width
+	}
+	g.pos = append(g.pos, end)
 }
 
 // appendKept appends what a reading of escapes left of a text.
@@ -216,11 +247,22 @@ func isNested(escape []byte) bool {
 	return bytes.IndexByte(escape[1:], '%') >= 0 || bytes.IndexByte(escape[1:], '\\') >= 0
 }
 
-func (g *guard) appendFound(dst, run []byte, a found) []byte {
-	if a.exact {
-		return g.cipher.AppendAddr(dst, a.addr)
+// appendFound appends the pseudonym of an address in the place of so many bytes
+// of a text.
+func (g *guard) appendFound(dst, run []byte, a found, width int) []byte {
+	if !g.affords(width) || !a.exact && len(run) > maxName {
+		return append(dst, struck...)
 	}
-	return g.cipher.AppendName(dst, run)
+	start := len(dst)
+	if a.exact {
+		g.work -= g.cipher.Cost(a.addr)
+		dst = g.cipher.AppendFound(dst, run, a.addr)
+	} else {
+		g.work -= pseudonym.NameCost(len(run))
+		dst = g.cipher.AppendName(dst, run)
+	}
+	g.growth -= len(dst) - start - width
+	return dst
 }
 
 // escapeStart returns where the replacing of an address at text[at:] begins:
@@ -262,18 +304,44 @@ func unescape(text []byte) (c byte, width int) {
 	return c, width
 }
 
-// unescapeAs is unescape, or unescapeOne.
-func unescapeAs(text []byte, once bool) (c byte, width int) {
-	if once {
-		return unescapeOne(text)
-	}
-	return unescape(text)
-}
-
 // unescapeLong decodes %XX and the \u00XX of JSON. What comes out may be part
 // of a further %XX, as in %252E, %25%32%45 and %2\u0045 for a dot; layers says
 // how often it was percent-encoded, 0 for what was not.
 func unescapeLong(text []byte) (c byte, width, layers int) {
+	// Most escapes are plain ones, or none.
+	switch c = text[0]; {
+	case c == '\\':
+		if len(text) < 6 || text[1] != 'u' {
+			return c, 1, 0
+		}
+	case c == '%' && len(text) >= 3:
+		hi, lo := nibble[text[1]], nibble[text[2]]
+		switch h := hi<<4 | lo; {
+		case hi|lo != notHex && h != '%':
+			return h, 3, 1
+		case !mayBeDigit(text[1:]), hi != notHex && !mayBeDigit(text[2:]), hi|lo != notHex && !mayBeDigit(text[3:]):
+			return c, 1, 0
+		}
+	default:
+		return c, 1, 0
+	}
+	return unescapeNested(text)
+}
+
+// mayBeDigit reports whether a text may begin with a digit of %XX, see unescapeDigit.
+func mayBeDigit(text []byte) bool {
+	switch {
+	case len(text) == 0:
+		return false
+	case text[0] == '%' && len(text) >= 3:
+		hi, lo := nibble[text[1]], nibble[text[2]]
+		return hi|lo != notHex && nibble[hi<<4|lo] != notHex
+	}
+	return nibble[text[0]] != notHex || text[0] == '\\'
+}
+
+// unescapeNested is unescapeLong for any text.
+func unescapeNested(text []byte) (c byte, width, layers int) {
 	c, width = text[0], 1
 	if c == '\\' {
 		c, width = unescapeOne(text)
@@ -283,30 +351,33 @@ func unescapeLong(text []byte) (c byte, width, layers int) {
 	}
 	for k := width; k < len(text); {
 		hi, n, deepHi := unescapeDigit(text[k:])
-		if k += n; k >= len(text) {
+		if k += n; k >= len(text) || hi == notHex {
 			break
 		}
 		lo, n, deepLo := unescapeDigit(text[k:])
 		k += n
-		h, ok := unhex(hi, lo)
-		if !ok {
+		if lo == notHex {
 			break
 		}
 		layers = max(layers, deepHi, deepLo) + 1
-		if h != '%' {
+		if h := hi<<4 | lo; h != '%' {
 			return h, k, layers
 		}
 	}
 	return c, width, 0
 }
 
-// unescapeDigit reads a digit of %XX, which may be an escape itself.
-func unescapeDigit(text []byte) (c byte, width, layers int) {
-	c, width = unescapeOne(text)
-	if text[0] == '%' && width > 1 {
+// unescapeDigit reads the value of a digit of %XX, which may be an escape itself.
+func unescapeDigit(text []byte) (value byte, width, layers int) {
+	c := text[0]
+	if c != '%' && c != '\\' {
+		return nibble[c], 1, 0
+	}
+	d, width := unescapeOne(text)
+	if c == '%' && width > 1 {
 		layers = 1
 	}
-	return c, width, layers
+	return nibble[d], width, layers
 }
 
 // unescapeOne decodes one escape, once.
@@ -325,18 +396,27 @@ func unescapeOne(text []byte) (c byte, width int) {
 }
 
 func unhex(hi, lo byte) (byte, bool) {
-	if class[hi]&class[lo]&inHex == 0 {
-		return 0, false
-	}
-	return hexVal(hi)<<4 | hexVal(lo), true
+	h, l := nibble[hi], nibble[lo]
+	return h<<4 | l, h|l != notHex
 }
 
-func hexVal(c byte) byte {
-	if c <= '9' {
-		return c - '0'
+// nibble is the value of each hexadecimal digit, notHex for any other byte.
+var nibble = func() (t [256]uint8) {
+	for i := range t {
+		switch c := byte(i); {
+		case '0' <= c && c <= '9':
+			t[i] = c - '0'
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			t[i] = c | 0x20 - 'a' + 10
+		default:
+			t[i] = notHex
+		}
 	}
-	return c&0xf + 9
-}
+	return t
+}()
+
+// notHex has all bits, so that it stays in an or.
+const notHex = 0xff
 
 // isVersion reports whether text[start:end], digits and dots, is the version of
 // a product in a user agent, as in Chrome/124.0.0.0 (RFC 9110, 10.1.5): right
@@ -388,13 +468,13 @@ func findAddr(run []byte) found {
 		end--
 	}
 	core := run[start:end]
-	colons := bytes.Count(core, colon)
-	if colons == len(core) {
+	if isColons(core) {
 		return found{}
 	}
 	if a, ok := pseudonym.ParseAddr(core); ok {
 		return found{start, end, a, true}
 	}
+	colons := bytes.Count(core, colon)
 	// An IPv6 address, its last two groups dotted perhaps, and more beside it.
 	if colons >= 7 || colons == 6 && bytes.Count(core, dot) >= 3 || bytes.Contains(core, doubleColon) {
 		return found{start, end, pseudonym.Addr{}, false}
@@ -403,6 +483,15 @@ func findAddr(run []byte) found {
 }
 
 var doubleColon = []byte("::")
+
+func isColons(b []byte) bool {
+	for _, c := range b {
+		if c != ':' {
+			return false
+		}
+	}
+	return true
+}
 
 // nextAddr returns the next address of a run, behind one that ends at from. An
 // IPv6 address takes its whole run, so that only dotted quads follow.

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -70,7 +71,7 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := testCipher(t, "ipcrypt")
-			g := guard{cipher: c}
+			g := testGuard(c)
 			want := expand(t, c, test.want)
 			assert.Equal(t, want, string(g.appendText(nil, []byte(test.text), plainText)))
 			assert.Equal(t, "before"+want, string(g.appendText([]byte("before"), []byte(test.text), agentText)))
@@ -97,12 +98,12 @@ func TestGuardUserAgent(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := testCipher(t, "ipcrypt")
-			g := guard{cipher: c}
+			g := testGuard(c)
 			assert.Equal(t, expand(t, c, test.want), string(g.appendText(nil, []byte(test.text), agentText)))
 		})
 	}
 	c := testCipher(t, "ipcrypt")
-	g := guard{cipher: c}
+	g := testGuard(c)
 	assert.Equal(t, expand(t, c, "Chrome/{124.0.0.0}"), string(g.appendText(nil, []byte("Chrome/124.0.0.0"), plainText)),
 		"outside of a user agent nothing is a version")
 }
@@ -218,13 +219,13 @@ func FuzzGuard(f *testing.F) {
 			as = agentText
 		}
 
-		g := guard{cipher: full}
+		g := testGuard(full)
 		assert.Equal(t, string(refRaw(full, in, as)), string(g.appendRaw(nil, in, as)), "%q", in)
 
 		if addr.IsUnspecified() {
 			return // it stays as ::
 		}
-		g = guard{cipher: gone}
+		g = testGuard(gone)
 		out := g.appendText(nil, in, as)
 		for _, reading := range [][]byte{out, decoded(out)} {
 			for _, run := range refRun.FindAllIndex(reading, -1) {
@@ -248,7 +249,7 @@ func FuzzSimpleTexts(f *testing.F) {
 	}
 	redact, err := NewRedact()
 	require.NoError(f, err)
-	g := guard{cipher: testCipher(f, "drop")}
+	g := testGuard(testCipher(f, "drop"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if machine.IsSimple(text, '%') {
 			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape))
@@ -353,7 +354,7 @@ func TestGuardLongTexts(t *testing.T) {
 		{".", "."},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g, r := guard{cipher: c}, defaultRedact(t)
+		g, r := testGuard(c), defaultRedact(t)
 		n := size / len(test.text)
 		text, want := []byte(strings.Repeat(test.text, n)), strings.Repeat(expand(t, c, test.want), n)
 		for name, got := range map[string][]byte{
@@ -367,4 +368,11 @@ func TestGuardLongTexts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// testGuard returns a guard without bounds.
+func testGuard(c *pseudonym.Cipher) guard {
+	g := guard{cipher: c}
+	g.begin(math.MaxInt/2, true)
+	return g
 }

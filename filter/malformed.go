@@ -15,27 +15,18 @@ import (
 func (g *guard) appendBroken(dst, text []byte) []byte {
 	kept := 0
 	for s := (runs{text: text}); s.next(); {
-		g.decode(text, s.start, s.end)
 		dst = append(dst, text[kept:s.start]...)
-		if a, ok := pseudonym.ParseAddr(g.run); ok {
-			dst = g.cipher.AppendAddr(dst, a)
-		} else {
-			dst = g.cipher.AppendName(dst, g.run)
-		}
 		kept = s.end
+		if s.end-s.start > maxName*len("%253A") {
+			dst = append(dst, struck...)
+			continue
+		}
+		g.decode(text, s.start, s.end, false)
+		a := found{end: len(g.run)}
+		a.addr, a.exact = pseudonym.ParseAddr(g.run)
+		dst = g.appendFound(dst, g.run, a, s.end-s.start)
 	}
 	return append(dst, text[kept:]...)
-}
-
-// decode takes text[start:end] into g.run and g.pos.
-func (g *guard) decode(text []byte, start, end int) {
-	g.run, g.pos = g.run[:0], g.pos[:0]
-	for i := start; i < end; {
-		c, w := unescape(text[i:])
-		g.run, g.pos = append(g.run, c), append(g.pos, i)
-		i += w
-	}
-	g.pos = append(g.pos, end)
 }
 
 // StampDay returns the newest date of all well-formed time stamps of a malformed
@@ -69,7 +60,7 @@ type runs struct {
 
 func (s *runs) next() bool {
 	for i := s.end; i < len(s.text); {
-		if beginsStamp(s.text[i]) {
+		if beginsStamp(s.text[i:]) {
 			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
 				s.differ = s.differ || s.stamped && day != s.day
 				if !s.stamped || day > s.day {
@@ -81,9 +72,12 @@ func (s *runs) next() bool {
 		}
 		start, seps := i, 0
 		for i < len(s.text) {
-			c, w := unescape(s.text[i:])
+			c, w := s.text[i], 1
+			if c == '%' || c == '\\' {
+				c, w, _ = unescapeLong(s.text[i:])
+			}
 			if class[c]&(inHex|inSep) == 0 {
-				if start == i {
+				if start == i || seps < 2 && w > 1 {
 					i += w
 				}
 				break
@@ -102,13 +96,16 @@ func (s *runs) next() bool {
 	return false
 }
 
-// beginsStamp reports whether c is a digit or begins the name of a weekday.
-func beginsStamp(c byte) bool {
-	switch c {
-	case 'S', 'M', 'T', 'W', 'F':
-		return true
+// beginsStamp reports whether a text may begin with a time stamp, by the first digit
+// or the name of a weekday and by what ends the day or the year.
+func beginsStamp(text []byte) bool {
+	if len(text) < len("2026-11-22") {
+		return false
 	}
-	return class[c]&inDigit != 0
+	if class[text[0]]&inDigit != 0 {
+		return text[2] == '/' || text[4] == '-' || text[4] == '/'
+	}
+	return text[3] == ' ' && 'A' <= text[0] && text[0] <= 'Z'
 }
 
 // inRun reports whether the byte at i, if there is one, could go on a run.

@@ -36,7 +36,7 @@ func TestMalformedText(t *testing.T) {
 		{"", ""},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g := guard{cipher: c}
+		g := testGuard(c)
 		assert.Equal(t, expand(t, c, test.want), string(g.appendText(nil, []byte(test.text), brokenText)), test.text)
 	}
 }
@@ -76,7 +76,7 @@ func FuzzMalformed(f *testing.F) {
 	f.Add("0000-01- 1 00:00:00")
 	c := testCipher(f, "drop")
 	f.Fuzz(func(t *testing.T, text string) {
-		g := guard{cipher: c}
+		g := testGuard(c)
 		out := g.appendText(nil, []byte(text), brokenText)
 		rest := stampPattern.ReplaceAllString(string(decoded(out)), "-")
 		for _, run := range refRun.FindAllString(rest, -1) {

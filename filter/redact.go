@@ -17,17 +17,29 @@ const DefaultRedact = "token,access_token,id_token,refresh_token,token_auth,requ
 // and after percent-decoding. What stands before the @ of a URL's host, a
 // person's name and password (RFC 3986, 3.2.1), is replaced whatever the set.
 type Redact struct {
-	names map[string]bool
+	names [][]string // by their length
+}
+
+func (r *Redact) has(name []byte) bool {
+	if len(name) >= len(r.names) {
+		return false
+	}
+	for _, n := range r.names[len(name)] {
+		if n == string(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // NewRedact returns the names of DefaultRedact and of lists, comma-separated
 // ones, each of which adds names; one that begins with "=" is to hold alone, in
 // place of all names before.
 func NewRedact(lists ...string) (*Redact, error) {
-	r := &Redact{names: map[string]bool{}}
+	r := &Redact{}
 	for i, list := range append([]string{"=" + DefaultRedact}, lists...) {
 		if only, ok := strings.CutPrefix(list, "="); ok {
-			clear(r.names)
+			r.names = nil
 			list = only
 		}
 		for name := range strings.SplitSeq(list, ",") {
@@ -38,7 +50,10 @@ func NewRedact(lists ...string) (*Redact, error) {
 			if strings.ContainsAny(name, "=&?;#%@/[] ") {
 				return nil, fmt.Errorf("redact %q: give plain parameter names, separated by commas", lists[i-1])
 			}
-			r.names[name] = true
+			for len(r.names) <= len(name) {
+				r.names = append(r.names, nil)
+			}
+			r.names[len(name)] = append(r.names[len(name)], name)
 		}
 	}
 	return r, nil
@@ -137,8 +152,6 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 		if !g.isRedacted(name, r) {
 			continue
 		}
-		dst = g.appendText(dst, text[kept:i], as)
-		dst = append(dst, redacted...)
 		inPath := false
 		if start := eq - len(name); start > 0 && text[start-1] == ';' {
 			if pathEnd < 0 {
@@ -146,7 +159,16 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 			}
 			inPath = start <= pathEnd
 		}
-		i += valueEnd(text[i:], layers, inPath, prose)
+		n := valueEnd(text[i:], layers, inPath, prose)
+		if n == 0 {
+			if g.growth <= 0 {
+				continue // there is nothing to replace, and no room
+			}
+			g.growth--
+		}
+		dst = g.appendText(dst, text[kept:i], as)
+		dst = append(dst, redacted...)
+		i += n
 		kept = i
 	}
 	return g.appendText(dst, text[kept:], as)
@@ -300,6 +322,9 @@ func nextEqual(text []byte, escaped bool) (at, width int) {
 // escapeLayers is how often the byte that text begins with was percent-encoded:
 // %26 is no delimiter for a name that ends in a plain '='.
 func escapeLayers(text []byte) int {
+	if text[0] == '=' {
+		return 0
+	}
 	_, _, layers := unescapeLong(text)
 	return layers
 }
@@ -311,14 +336,14 @@ func nameBefore(text []byte) []byte {
 		switch c := text[i]; c {
 		case '%', '\\':
 			if d, w := unescape(text[i:]); w > 1 {
-				if endsName(d) {
+				if endsName[d] {
 					return text[i+w:]
 				}
 			} else if c == '\\' {
 				return text[min(i+escapeLen(text[:i]), len(text)):]
 			}
 		default:
-			if endsName(c) {
+			if endsName[c] {
 				return text[i+1:]
 			}
 		}
@@ -326,13 +351,12 @@ func nameBefore(text []byte) []byte {
 	return text
 }
 
-func endsName(c byte) bool {
-	switch c {
-	case '?', '&', ';', '#', '=', '/', ' ', '"', '\'', ',', ':', '(', '<', '{':
-		return true
+var endsName = func() (t [256]bool) {
+	for _, c := range []byte(`?&;#=/ "',:(<{`) {
+		t[c] = true
 	}
-	return false
-}
+	return t
+}()
 
 // valueEnd returns the length of the value that text begins with, its '='
 // being percent-encoded as often as layers says. A quote right behind the '='
@@ -399,7 +423,7 @@ func (g *guard) isRedacted(name []byte, r *Redact) bool {
 			c += 'a' - 'A'
 		}
 		if c == '[' || c == ']' {
-			if r.names[string(g.low)] {
+			if r.has(g.low) {
 				return true
 			}
 			g.low = g.low[:0]
@@ -407,5 +431,5 @@ func (g *guard) isRedacted(name []byte, r *Redact) bool {
 		}
 		g.low = append(g.low, c)
 	}
-	return r.names[string(g.low)]
+	return r.has(g.low)
 }

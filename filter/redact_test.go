@@ -85,7 +85,7 @@ func TestRedactURL(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := testCipher(t, "ipcrypt")
-			g, r := guard{cipher: c}, defaultRedact(t)
+			g, r := testGuard(c), defaultRedact(t)
 			want := expand(t, c, test.want)
 			url := func(text string) string {
 				return string(g.appendURL(nil, []byte(text), r))
@@ -121,7 +121,7 @@ func TestRedactRequest(t *testing.T) {
 		{`\x16\x03\x01 a@b`, `\x16\x03\x01 a@b`},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g, r := guard{cipher: c}, defaultRedact(t)
+		g, r := testGuard(c), defaultRedact(t)
 		assert.Equal(t, expand(t, c, test.want), string(g.appendRequest(nil, []byte(test.text), r)), test.text)
 	}
 }
@@ -143,7 +143,7 @@ func TestRedactMessage(t *testing.T) {
 		{"user: 192.0.2.1 token=192.0.2.1 192.0.2.1", "user: {192.0.2.1} token=- {192.0.2.1}"},
 	} {
 		c := testCipher(t, "ipcrypt")
-		g, r := guard{cipher: c}, defaultRedact(t)
+		g, r := testGuard(c), defaultRedact(t)
 		text := []byte(test.text)
 		assert.Equal(t, expand(t, c, test.want), string(g.appendURL(nil, text, r)), test.text)
 	}

@@ -76,7 +76,7 @@ func eachPseudonym(line []byte, found func(start, end int, a pseudonym.Addr)) {
 		if isVersion(line, s.start, s.end) {
 			continue
 		}
-		g.decode(line, s.start, s.end)
+		g.decode(line, s.start, s.end, false)
 		for from := 0; from < len(g.run); {
 			a := findPseudonym(g.run[from:])
 			if a.end == 0 {

@@ -311,12 +311,35 @@ func TestJSONLongLine(t *testing.T) {
 	j := newJSON(t)
 	var out Line
 	const most = maxJSONTokens - 100
-	require.True(t, j.Parse([]byte(`{"a":[`+strings.Repeat("12, ", most)+`-],"uri":"/b"}`), &out))
+	require.True(t, j.Parse([]byte(`{"a":[`+strings.Repeat("1234567, ", most)+`-],"uri":"/b"}`), &out))
 	require.Greater(t, cap(j.tokens), most)
 	require.Equal(t, "/b", string(out.Target))
 	require.True(t, j.Parse([]byte(jsonLines["nginx"]), &out))
 	assert.Less(t, cap(j.tokens), 1000)
 	assert.Zero(t, cap(j.mended))
+}
+
+// TestJSONBounds: what takes fastjson long is malformed. A line that is as long as
+// usual may be dense.
+func TestJSONBounds(t *testing.T) {
+	j := newJSON(t)
+	var out Line
+	for _, tt := range []struct {
+		name, values string
+		ok           bool
+	}{
+		{"a hundred small values", strings.Repeat("1,", 100), true},
+		{"a thousand small values", strings.Repeat("1,", 1000), false},
+		{"a thousand empty objects", strings.Repeat("{},", 1000), false},
+		{"a thousand small texts", strings.Repeat(`"a",`, 1000), false},
+		{"a thousand usual values", strings.Repeat(`"deflate",`, 1000), true},
+		{"eight bad escapes", `"` + strings.Repeat(`\u12.`, 8) + `",`, true},
+		{"nine bad escapes", `"` + strings.Repeat(`\u12.`, 9) + `",`, false},
+		{"a thousand escapes", `"` + strings.Repeat(`\u00e4`, 1000) + `",`, true},
+		{"a thousand escaped backslashes", `"` + strings.Repeat(`\\u`, 1000) + `",`, true},
+	} {
+		assert.Equal(t, tt.ok, j.Parse([]byte(`{"a":[`+tt.values+`0]}`), &out), tt.name)
+	}
 }
 
 // httpdLines returns the lines of a log in testdata that httpd wrote.

@@ -11,9 +11,14 @@ type jsonToken struct {
 // maxJSONDepth bounds the nesting. Caddy needs 4.
 const maxJSONDepth = 32
 
-// maxJSONTokens bounds scalars, objects and arrays. fastjson makes a kilobyte of
-// every "1,".
-const maxJSONTokens = 20_000
+// maxJSONTokens bounds scalars, objects and arrays, and minJSONToken bounds them in a
+// line that is longer than usual by its bytes: fastjson makes a kilobyte of every
+// "1,". Caddy writes about twelve bytes for each.
+const (
+	maxJSONTokens = 20_000
+	minJSONToken  = 8
+	fewJSONTokens = 128
+)
 
 // appendJSONTokens appends the scalars of line and reports false where line
 // cannot be JSON: cut in half, nested too deeply, not made of tokens, or of too
@@ -26,9 +31,10 @@ const maxJSONTokens = 20_000
 // odd: the - of an unquoted %b, as a number, and in "%u" the two quotes of an
 // empty user, as an empty string at the first of them.
 func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool) {
-	depth, containers := 0, 0
+	depth, containers, bad := 0, 0, 0
+	most := min(maxJSONTokens, fewJSONTokens+len(line)/minJSONToken)
 	for i := 0; i < len(line); {
-		if len(dst)+containers > maxJSONTokens {
+		if len(dst)+containers > most {
 			return dst, odd, false
 		}
 		n := 1
@@ -44,6 +50,9 @@ func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool
 		case '"':
 			end := closingQuote(line, i+1)
 			if end < 0 {
+				return dst, odd, false
+			}
+			if bad += badEscapes(line[i+1 : end]); bad > maxBadEscapes {
 				return dst, odd, false
 			}
 			dst = append(dst, jsonToken{'"', i + 1, end})
@@ -113,6 +122,31 @@ func closingQuote(line []byte, i int) int {
 		}
 		i++
 	}
+}
+
+// maxBadEscapes bounds what badEscapes counts in a line: fastjson allocates an error
+// for each.
+const maxBadEscapes = 8
+
+// badEscapes counts the \u of a string that have not four digits. Nothing that logs
+// JSON writes them.
+func badEscapes(s []byte) (n int) {
+	i := bytes.IndexByte(s, '\\')
+	if i < 0 {
+		return 0
+	}
+	for ; i+1 < len(s); i++ {
+		if s[i] != '\\' {
+			continue
+		}
+		if i++; s[i] != 'u' {
+			continue
+		}
+		if i+4 >= len(s) || hexDigit(s[i+1])|hexDigit(s[i+2])|hexDigit(s[i+3])|hexDigit(s[i+4]) > 15 {
+			n++
+		}
+	}
+	return n
 }
 
 // jsonLiteral is the length of the literal at the start of b, 0 for none.

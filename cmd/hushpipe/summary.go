@@ -27,7 +27,7 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
 	}
 	if s.Overflow > 0 {
-		say.sayf("rooms not counted in %s: too many rooms or addresses in a day; see --max-rooms and --max-pairs", several(s.Overflow, "line"))
+		say.sayf("rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; or a room name too long", several(s.Overflow, "line"))
 	}
 	if s.Failed > 0 {
 		say.sayf("%s left out because of an error in hushpipe; please report it", several(s.Failed, "line"))

@@ -111,6 +111,31 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	return c.perm.encrypt(a).AppendTo(dst)
 }
 
+// Cost returns how long the pseudonym of an address takes at most, in blocks of AES.
+func (c *Cipher) Cost(a Addr) int {
+	switch {
+	case c.mode.kind != pfx:
+		return 1
+	case a.Is4():
+		return 2 * 32
+	}
+	return 2 * 128
+}
+
+// NameCost is Cost for a name of n bytes, the HMAC of which takes longer than a few
+// blocks of AES.
+func NameCost(n int) int { return 32 + n/16 }
+
+// AppendFound is AppendAddr for an address that text spells. It remembers those
+// that take long to work out.
+func (c *Cipher) AppendFound(dst, text []byte, a Addr) []byte {
+	if c.mode.kind != pfx {
+		return c.AppendAddr(dst, a)
+	}
+	dst, _ = c.AppendText(dst, text)
+	return dst
+}
+
 // AppendName appends what the mode makes of a client that is no address: "-"
 // for drop, the name itself for keep, otherwise the text of NameAddr.
 func (c *Cipher) AppendName(dst, name []byte) []byte {
@@ -121,6 +146,15 @@ func (c *Cipher) AppendName(dst, name []byte) []byte {
 		return append(dst, name...)
 	}
 	return c.NameAddr(name).AppendTo(dst)
+}
+
+// AppendNameAddr is AppendName that returns the NameAddr, too.
+func (c *Cipher) AppendNameAddr(dst, name []byte) ([]byte, Addr) {
+	a := c.NameAddr(name)
+	if c.mode.kind == drop || c.mode.kind == keep {
+		return c.AppendName(dst, name), a
+	}
+	return a.AppendTo(dst), a
 }
 
 // NameAddr returns the pseudonym of a host name, or of any other bytes, in

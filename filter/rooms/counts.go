@@ -45,8 +45,13 @@ func NewCounts(limits Limits) *Counts {
 
 // Add counts the pair with fingerprint fp for the room with this hash, and
 // reports whether it is new: then it goes to the journal. Past a limit, a new
-// pair is not counted but for Overflow. It does not keep hash.
+// pair is not counted but for Overflow, and neither is one of a room that is
+// TooLong. It does not keep hash.
 func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
+	if *hash == TooLong {
+		c.overflow.n++
+		return false
+	}
 	// 0 marks a free slot. Two pairs in 2^64 become one by this.
 	fp = max(fp, 1)
 	if c.shards[fp>>(64-c.depth)].has(fp) {
@@ -66,8 +71,8 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 // Size returns how many rooms and pairs are counted.
 func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
 
-// Overflow returns how often Add met a pair that was new and not counted, which
-// may be one pair several times.
+// Overflow returns how often Add met a pair that was new, or of a room TooLong, and
+// not counted, which may be one pair several times.
 func (c *Counts) Overflow() uint64 { return c.overflow.n }
 
 // Recorded returns the overflow of other Counts, as their records tell it.

@@ -16,6 +16,21 @@ const (
 	maxSpelling  = 256  // bytes; a longer one is worked out each time
 )
 
+// The longest names that are counted, in bytes once they are decoded. Jitsi has none
+// that is longer than maxName: a room is the local part of an XMPP address (RFC 7622,
+// section 3.3). What is no ASCII takes a hundred times as long, and of U+FDFA
+// normalising makes eighteen characters: so such a name is shorter, counted with
+// its characters decomposed.
+const (
+	maxSent       = maxName * len("%2F") // before it is decoded
+	maxName       = 1023
+	maxDecomposed = 255
+)
+
+// TooLong stands for the hash of a name that is too long, which is not counted. It
+// begins as overflowMark does, and is the hash of no name that can be found.
+var TooLong = [sha1.Size]byte{12: 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
 // Hasher turns the rooms that a Matcher finds into hashes of their canonical
 // names. It remembers the spellings of late, keeps scratch buffers, and serves
 // one goroutine.
@@ -57,9 +72,13 @@ func NewHasher(secret []byte) *Hasher {
 // may be called from any, at any time.
 func (h *Hasher) Clone() *Hasher { return NewHasher(h.secret) }
 
-// Sum returns the hash of the room's canonical name, valid until the next
-// call. It allocates nothing for a spelling that it remembers.
+// Sum returns the hash of the room's canonical name, or TooLong, valid until the
+// next call. It allocates nothing for a spelling that it remembers.
 func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
+	if len(m.Tenant)+len(m.Room) > maxSent {
+		h.sum = TooLong
+		return &h.sum
+	}
 	// The mark of KeepCase goes first, then the raw name as tenant/room.
 	h.spelling = append(h.spelling[:0], 'l')
 	if m.KeepCase {
@@ -74,10 +93,12 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	if h.sum, ok = h.known[string(h.spelling)]; ok {
 		return &h.sum
 	}
-	h.name = h.appendName(h.name[:0], h.spelling[1:], m.KeepCase)
-	h.hash.Reset()
-	h.hash.Write(h.name)
-	h.hash.Sum(h.sum[:0])
+	h.sum = TooLong
+	if h.name, ok = h.appendName(h.name[:0], h.spelling[1:], m.KeepCase); ok {
+		h.hash.Reset()
+		h.hash.Write(h.name)
+		h.hash.Sum(h.sum[:0])
+	}
 	switch {
 	case len(h.spelling) > maxSpelling:
 		h.spelling, h.name, h.folded = nil, nil, nil // they can be as long as a line
@@ -90,8 +111,9 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	return &h.sum
 }
 
-// appendName appends the canonical form of a name as a request target has it.
-func (h *Hasher) appendName(dst, raw []byte, keepCase bool) []byte {
+// appendName appends the canonical form of a name as a request target has it. It
+// reports false for one that is too long, of which nothing of use is appended.
+func (h *Hasher) appendName(dst, raw []byte, keepCase bool) (_ []byte, ok bool) {
 	start := len(dst)
 	dst = append(dst, raw...)
 	for range 3 {
@@ -101,24 +123,52 @@ func (h *Hasher) appendName(dst, raw []byte, keepCase bool) []byte {
 			break
 		}
 	}
-	if isFolded(dst[start:], keepCase) {
-		return dst
+	name := dst[start:]
+	switch {
+	case len(name) > maxName:
+		return dst, false
+	case isASCII(name):
+		if !keepCase {
+			lowerASCII(name)
+		}
+		return dst, true
+	case decomposedLen(name) > maxDecomposed:
+		return dst, false
 	}
-	h.folded = norm.NFKC.Append(h.folded[:0], dst[start:]...)
+	h.folded = norm.NFKC.Append(h.folded[:0], name...)
 	if keepCase {
-		return append(dst[:start], h.folded...)
+		return append(dst[:start], h.folded...), true
 	}
-	return append(dst[:start], h.lower.Bytes(h.folded)...)
+	return append(dst[:start], h.lower.Bytes(h.folded)...), true
 }
 
-// isFolded reports whether name is ASCII and needs no change.
-func isFolded(name []byte, keepCase bool) bool {
+// decomposedLen is how long a name is with all its characters decomposed, or some
+// length past maxDecomposed.
+func decomposedLen(name []byte) (n int) {
+	for len(name) > 0 && n <= maxDecomposed {
+		p := norm.NFKC.Properties(name)
+		size := max(p.Size(), 1) // 0: no UTF-8
+		n += max(size, len(p.Decomposition()))
+		name = name[min(size, len(name)):]
+	}
+	return n
+}
+
+func isASCII(name []byte) bool {
 	for _, c := range name {
-		if c >= 0x80 || !keepCase && 'A' <= c && c <= 'Z' {
+		if c >= 0x80 {
 			return false
 		}
 	}
 	return true
+}
+
+func lowerASCII(name []byte) {
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			name[i] = c + 'a' - 'A'
+		}
+	}
 }
 
 // percentDecode decodes each %hh of b once, in place, and returns the new

@@ -22,7 +22,11 @@ import (
 )
 
 func name(raw string) string {
-	return string(NewHasher(nil).appendName(nil, []byte(raw), false))
+	b, ok := NewHasher(nil).appendName(nil, []byte(raw), false)
+	if !ok {
+		return "too long"
+	}
+	return string(b)
 }
 
 func TestNames(t *testing.T) {
@@ -59,7 +63,15 @@ func TestNames(t *testing.T) {
 		{"composes in lower case only", "J\u030cx", "j\u030cx"},
 		{"no UTF-8", "A\xff\xfe%C3B", "a\xff\xfe\xc3b"},
 		{"cut UTF-8", "Ab%E2%82", "ab\xe2\x82"},
-		{"long", strings.Repeat("A%C3%84", 5000), strings.Repeat("aä", 5000)},
+
+		{"as long as can be, encoded", strings.Repeat("%41", maxName), strings.Repeat("a", maxName)},
+		{"longer", strings.Repeat("a", maxName+1), "too long"},
+		{"as long as can be, no ASCII", strings.Repeat("Ж", 127), strings.Repeat("ж", 127)},
+		{"longer, no ASCII", strings.Repeat("Ж", 128), "too long"},
+		{"longer when decomposed", strings.Repeat("ä", 86), "too long"},
+		{"eighteen characters each", strings.Repeat("%EF%B7%BA", 7), strings.Repeat("صلى الله عليه وسلم", 7)},
+		{"longer, in few bytes", strings.Repeat("%EF%B7%BA", 8), "too long"},
+		{"longer, no UTF-8", strings.Repeat("\xff", 256), "too long"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
@@ -69,9 +81,13 @@ func TestNames(t *testing.T) {
 }
 
 func TestNameKeepsCase(t *testing.T) {
-	h := NewHasher(nil)
-	assert.Equal(t, "Team", string(h.appendName(nil, []byte("%54eam"), true)))
-	assert.Equal(t, "Bär", string(h.appendName(nil, []byte("Ba%cc%88r"), true)))
+	caseKept := func(raw string) string {
+		b, ok := NewHasher(nil).appendName(nil, []byte(raw), true)
+		require.True(t, ok)
+		return string(b)
+	}
+	assert.Equal(t, "Team", caseKept("%54eam"))
+	assert.Equal(t, "Bär", caseKept("Ba%cc%88r"))
 }
 
 // TestSum: the hashes come from printf %s NAME | sha1sum, and from
@@ -109,9 +125,11 @@ func TestSumOfManySpellings(t *testing.T) {
 		require.Equal(t, *NewHasher(nil).Sum(&m), *h.Sum(&m))
 		require.LessOrEqual(t, len(h.known), maxSpellings)
 	}
-	long := Match{Room: bytes.Repeat([]byte("%41"), 1<<20)}
+	long := Match{Room: bytes.Repeat([]byte("%41"), maxName)}
 	before := len(h.known)
-	require.Equal(t, sha1.Sum(bytes.Repeat([]byte("a"), 1<<20)), *h.Sum(&long))
+	require.Equal(t, sha1.Sum(bytes.Repeat([]byte("a"), maxName)), *h.Sum(&long))
+	tooLong := Match{Room: bytes.Repeat([]byte("%41"), 1<<20)}
+	require.Equal(t, TooLong, *h.Sum(&tooLong))
 	assert.Len(t, h.known, before, "a long name is not remembered")
 	assert.Zero(t, cap(h.name)+cap(h.spelling)+cap(h.folded), "its memory is given back")
 }
@@ -167,6 +185,14 @@ func FuzzName(f *testing.F) {
 			})
 		}
 		got := name(s)
+		if got == "too long" {
+			require.Greater(t, len(norm.NFKD.String(decoded)), maxDecomposed)
+			if isASCII([]byte(decoded)) {
+				require.Greater(t, len(decoded), maxName)
+			}
+			return
+		}
+		require.LessOrEqual(t, len(decoded), maxName)
 		require.Equal(t, cases.Lower(language.Und).String(norm.NFKC.String(decoded)), got)
 
 		if !strings.Contains(s, "%") {

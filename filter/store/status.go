@@ -426,7 +426,7 @@ func (v *survey) verdictOfCounts() {
 		{c.Dropped, "lines lost: the disk was full or did not answer"},
 		{c.Cut, "lines longer than 1 MiB, without their end"},
 		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day"},
+		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, or a room name too long"},
 		{c.Repeated, "batches of lines written twice after a kill"},
 	} {
 		if loss.n > 0 {

@@ -1,0 +1,86 @@
+package filter
+
+import (
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// bounds are what the pseudonyms in one line may cost, whatever a client wrote
+// into it: a line of n bytes becomes one of at most 2n+lineGrowth, and the time
+// that it takes grows with n. Past them an address or a name is struck out.
+//
+// The pseudonym of the client who is counted costs nothing here: it is there in
+// every line.
+type bounds struct {
+	growth  int // by how many bytes the line may still become longer
+	clients int // the same, for client fields before all others
+	work    int // how much may still be worked out, as Cost and NameCost count it
+}
+
+// lineGrowth is by how many bytes a line may become longer than twice its length:
+// by two quotes and the longest pseudonym in the place of one byte, for the
+// client who is counted, and by textGrowth and clientGrowth.
+const (
+	lineGrowth   = 2 + maxPseudonym - 1 + textGrowth + clientGrowth
+	textGrowth   = 32
+	clientGrowth = 56 // two addresses more for lines as short as can be
+	maxPseudonym = len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+)
+
+// lineWork is what may be worked out for a short line, in blocks of AES: two or
+// three IPv6 addresses under pfx.
+const lineWork = 512
+
+// maxName is the length of the longest name that gets a pseudonym, but for that of the
+// client who is counted: host names have no more (RFC 1035, section 2.3.4).
+const maxName = 255
+
+// struck stands in the place of what is struck out.
+const struck = "-"
+
+// begin sets the bounds for a line of n bytes. In a malformed one, which is not
+// known, all that it has is text.
+func (b *bounds) begin(n int, known bool) {
+	b.growth, b.clients, b.work = n+textGrowth, clientGrowth, n/4+lineWork
+	if !known {
+		b.growth, b.clients = n+lineGrowth, 0
+	}
+}
+
+// affords reports whether a pseudonym may stand in the place of width bytes.
+func (b *bounds) affords(width int) bool { return b.growth >= maxPseudonym-width && b.work > 0 }
+
+// spares reports whether a pseudonym may stand in the place of a client who is not
+// counted, and takes what it needs.
+func (g *guard) spares(f *format.Field) bool {
+	width := f.End - f.Start
+	need := max(maxPseudonym-width, maxPseudonym/2) // the first clients are few
+	if f.Bare {
+		need, width = need+2, width-2
+	}
+	if need <= g.clients {
+		g.clients -= need
+		return true
+	}
+	if !g.affords(width) || width > maxName {
+		return false
+	}
+	g.growth -= max(maxPseudonym-width, 0)
+	g.work -= max(g.cipher.Cost(pseudonym.Addr{}), pseudonym.NameCost(width)) // whatever it is
+	return true
+}
+
+// appendStruck appends what stands in the place of a text that is struck out.
+func appendStruck(dst, text []byte) []byte { return append(dst, struck[:min(len(text), 1)]...) }
+
+// appendStruckField appends what stands in the place of a client who is struck out.
+// That of a JSON number is one, as two quotes more would be longer.
+func appendStruckField(dst []byte, f *format.Field) []byte {
+	switch {
+	case f.Bare:
+		return append(dst, '0')
+	case f.Start == f.End:
+		return dst
+	}
+	return append(dst, struck...)
+}

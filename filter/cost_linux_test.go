@@ -1,0 +1,323 @@
+package filter
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/pseudonym"
+)
+
+// What a client's bytes cost is bounded: a line of n bytes becomes at most 2n +
+// lineGrowth, and takes at most costFactor times as long as a plain one of its
+// length. Alone on a machine that is 15 ns a byte and less, against 0.5 to 0.7;
+// the factor leaves room for others that run meanwhile.
+const costFactor = 100
+
+// costStart is what any line may take beside: lookups, and the bounds' constants.
+const costStart = 30 * time.Microsecond
+
+var patterns = flag.Int("patterns", 2000, "how many patterns of two to four tokens TestCostOfPatterns tries; it prints the worst")
+
+// place is where a client's bytes stand in a line.
+type place struct {
+	name, format, before, after string
+	tokens                      []string
+}
+
+const stampText = "[22/Nov/2026:07:23:55 +0000]"
+
+// textTokens are what patterns of a text are made of. <4>, <6> and <h> are another
+// address, or name, each time.
+var textTokens = []string{
+	":", "::1", ":::1", "1", "1.", ".", "1.1.1.1", "a", "g", ",", "=", ";", "&", "/", " ", `\"`, `\\`, `\x3a`, `\x`, "%", "%3A", "%2E", "%25", "%2", "%3D", "%3",
+	`\u003a`, `\u00`, "[", "]", "{", "}", `"`, "token=", "for=", "S", "-", "?", "<4>", "<6>", "<h>", "%EF%B7%BA", "ｱ", "Σ", "%CC%81", "\u0301", "\u0316", "ᄀ", "ᅡ", "가", "İ", "ä", "ﷺ", "㌀", "%C3", "12:34:56", "2026-11-22", "'", "Name/", "0", "://", " - ", " HTTP/1.1", "::ffff:", "100::", "\x00",
+}
+
+// listTokens and keyTokens are those of JSON.
+var listTokens = []string{`1,`, `"a",`, `"",`, `null,`, `true,`, `{},`, `[],`, `{"a":1},`, `-,`, `"::1",`, `"1.1.1.1",`, `"<6>",`, `"<4>",`, `"<h>",`, `"aaaaaaaaaa",`, `[1],`, `{"":[]},`, `"\"",`, `"\u003a",`, `"%25",`, `"=",`, `"token=",`, `[[[[[]]]]],`, `200,`, `1.1,`, `"a,a",`, " ", `"12345678",`}
+var keyTokens = []string{`"a":1,`, `"":"",`, `"ip":1,`, `"ip":"a",`, `"ip":"::1",`, `"ip":"<6>",`, `"xff":"a,a",`, `"xff":"::1",`, `"status":200,`, `"status":"200",`, `"time":"2026-11-22",`, `"time":1,`, `"request":"GET / HTTP/1.1",`, `"uri":"/a",`, `"uri":"/a?a",`, `"headers":{},`, `"\u0061":1,`, `"::1":1,`, `"1.1.1.1":"1.1.1.1",`, `"args":"?a",`, `"user_agent":"a",`, `"forwarded":"a;a",`, `"a_-.b":{},`, `"@a":[],`, `"http_ip":true,`, `"msg":"a=a=",`}
+
+const tail = ` - - ` + stampText + ` "GET / HTTP/1.1" 200 5`
+
+// places are where a client's bytes come to stand, and where they are when lines were
+// written into each other.
+var places = []place{
+	{"client", "auto", "", tail, textTokens},
+	{"client-named", "combined", "", tail + ` "-" "-"`, textTokens},
+	{"vhost", "auto", "", " 192.0.2.1" + tail, textTokens},
+	{"user", "auto", "192.0.2.1 - ", " " + stampText + ` "GET / HTTP/1.1" 200 5`, textTokens},
+	{"target", "auto", "192.0.2.1 - - " + stampText + ` "GET /`, ` HTTP/1.1" 200 5`, textTokens},
+	{"query", "auto", "192.0.2.1 - - " + stampText + ` "GET /a?b=`, ` HTTP/1.1" 200 5 "-" "-"`, textTokens},
+	{"room", "auto", "192.0.2.1 - - " + stampText + ` "GET /http-bind?room=`, ` HTTP/1.1" 200 5 "-" "-"`, textTokens},
+	{"room-args", "auto", "192.0.2.1 - - " + stampText + ` "GET /http-bind?`, ` HTTP/1.1" 200 5 "-" "-"`, textTokens},
+	{"room-tenant", "auto", "192.0.2.1 - - " + stampText + ` "GET /`, `/http-bind?room=a HTTP/1.1" 200 5 "-" "-"`, textTokens},
+	{"method", "auto", "192.0.2.1 - - " + stampText + ` "`, `" 200 5 "-" "-"`, textTokens},
+	{"referrer", "auto", "192.0.2.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5 "http://a/`, `" "-"`, textTokens},
+	{"referrer-prose", "auto", "192.0.2.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5 "a b `, `" "-"`, textTokens},
+	{"agent", "auto", "192.0.2.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5 "-" "`, `"`, textTokens},
+	{"xff", `%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b`, "192.0.2.1 ", tail, textTokens},
+	{"xff-quoted", `%h %l %u %t "%r" %>s %b "%{X-Forwarded-For}i"`, "192.0.2.1" + tail + ` "`, `"`, textTokens},
+	{"forwarded", `%h %l %u %t "%r" %>s %b "%{Forwarded}i"`, "192.0.2.1" + tail + ` "`, `"`, textTokens},
+	{"header", `%h %l %u %t "%r" %>s %b "%{Cookie}i"`, "192.0.2.1" + tail + ` "`, `"`, textTokens},
+	{"error", `error`, "[Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client 192.0.2.1:443] AH1: ", `, referer: http://192.0.2.2/?sid=abc`, textTokens},
+	{"json-text", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","x":"`, `"}`, textTokens},
+	{"json-key", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","`, `":"x"}`, textTokens},
+	{"json-request", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","request":"GET /`, ` HTTP/1.1"}`, textTokens},
+	{"json-room", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","request":"GET /http-bind?room=`, ` HTTP/1.1"}`, textTokens},
+	{"json-xff", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","xff":"`, `"}`, textTokens},
+	{"json-forwarded", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","forwarded":"`, `"}`, textTokens},
+	{"json-client", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"`, `"}`, textTokens},
+	{"json-msg", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","msg":"`, `"}`, textTokens},
+	{"json-list", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","x":[`, `0]}`, listTokens},
+	{"json-ip-list", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","headers":{"X-Real-Ip":[`, `0]}}`, listTokens},
+	{"json-xff-list", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","headers":{"X-Forwarded-For":[`, `0]}}`, listTokens},
+	{"json-keys", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1",`, `"x":0}`, keyTokens},
+	{"json-headers", "auto", `{"time":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","headers":{`, `"x":0}}`, keyTokens},
+	{"line", "auto", "", "", textTokens},
+	{"line-combined", "combined", "192.0.2.1 ", "", textTokens},
+	{"line-vhost", "vhost_combined", "", "", textTokens},
+	{"line-json", "auto", "{", "", textTokens},
+	{"line-json-open", "auto", `{"a":[`, "", listTokens},
+	{"line-error", "error", "[", "", textTokens},
+	{"line-dated", "auto", "192.0.2.1 - - " + stampText + ` "GET /`, "", textTokens},
+}
+
+// pump appends a pattern again and again, until it has so many bytes.
+func pump(dst []byte, pattern string, size int, k *int) []byte {
+	before, rest, counts := strings.Cut(pattern, "<")
+	if !counts || len(rest) < 2 || rest[1] != '>' {
+		return append(dst, strings.Repeat(pattern, (size+len(pattern)-1)/len(pattern))...)
+	}
+	for start := len(dst); len(dst)-start < size; {
+		dst = append(dst, before...)
+		for rest := rest; ; {
+			*k++
+			switch rest[0] {
+			case '4':
+				dst = fmt.Appendf(dst, "1.%d.%d.%d", *k>>16&0xff, *k>>8&0xff, *k&0xff)
+			case '6':
+				dst = fmt.Appendf(dst, "::%x", *k&0xffff)
+			default:
+				dst = fmt.Appendf(dst, "h%x", *k)
+			}
+			text, next, more := strings.Cut(rest[2:], "<")
+			dst = append(dst, text...)
+			if !more || len(next) < 2 {
+				break
+			}
+			rest = next
+		}
+	}
+	return dst
+}
+
+// meter treats lines of one place in one mode.
+type meter struct {
+	place *place
+	f     *Filter
+	batch Batch
+	line  []byte
+	k     int
+}
+
+func newMeter(t testing.TB, p *place, mode string) *meter {
+	cfg := newConfig(t, p.format)
+	var err error
+	cfg.Mode, err = pseudonym.ParseMode(mode)
+	require.NoError(t, err)
+	cfg.Single = true
+	return &meter{place: p, f: New(cfg, newCalendar())}
+}
+
+// treat returns what becomes of a line, and the time that it took, the shortest of
+// several tries.
+func (m *meter) treat(pattern string, size, tries int) (out []byte, took time.Duration) {
+	took = time.Hour
+	for range tries {
+		m.line = append(m.line[:0], m.place.before...)
+		m.line = pump(m.line, pattern, size, &m.k)
+		m.line = append(append(m.line, m.place.after...), '\n')
+		took = min(took, m.treatLine())
+	}
+	return m.batch.Parts[0].Lines, took
+}
+
+func (m *meter) treatLine() time.Duration {
+	m.batch.Reset()
+	m.f.renew()
+	start := threadTime()
+	m.f.treatLines(&m.batch, m.line)
+	return threadTime() - start
+}
+
+// threadTime is the CPU time of the calling thread.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		panic(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+// plainCost returns what a byte of a plain line takes now, in nanoseconds.
+func plainCost(t testing.TB) float64 {
+	m := newMeter(t, &place{format: "combined", before: "192.0.2.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5 "-" "`, after: `"`}, "ipcrypt")
+	_, took := m.treat("plain text ", 8192, 50)
+	return float64(took) / 8192
+}
+
+// exceeds tells how a pattern of so many bytes is past the bounds, "" for not.
+func (m *meter) exceeds(pattern string, size int, plain float64) string {
+	tries := 2
+	for {
+		out, took := m.treat(pattern, size, tries)
+		if len(out) > 2*len(m.line)+lineGrowth {
+			return fmt.Sprintf("%d bytes become %d", len(m.line), len(out))
+		}
+		if float64(took-costStart) <= costFactor*plain*float64(len(m.line)) {
+			return ""
+		}
+		if tries *= 4; tries > 200 { // others may run
+			return fmt.Sprintf("%.1f ns a byte, %.2f for a plain one", float64(took)/float64(len(m.line)), plain)
+		}
+	}
+}
+
+// chosen are patterns that cost most before they were bounded, and still do.
+var chosen = map[string][]string{
+	"agent":        {"::1g", ":::1g", ":::1 ", "::1 ", "1.1.1.1 ", "<4> ", "<6> ", "1:1:1:1:1:1:1:1 ", "%3A%3A1 ", "%25", "%2", "%", `\\x3a`, "::ffff:1.1.1.1 ", "Name/1.1.1.1 "},
+	"target":       {"=::1", "%25252E", "%3A%3A", "%2E", "1.1.1.1.", "a=b&", "sid=&", "sid=a&", "a[b]=", "%3D", "=", "user:pw@", "//a@", "::ffff:token=&", "::1token=&", `\"`, "%252E1"},
+	"room":         {"%EF%B7%BA", "%EF%B7%BA<h>", "%25", "%CC%81", "%CE%A3", "ｱ", `\\`, "%2525"},
+	"xff":          {"a,", "<h>,", ",", "::1,", "<6>,", "<4>, ", `\",`},
+	"forwarded":    {"a,", ";", ",", "for=a;", "for=<6>,", "a=;", "=", "by=::1;"},
+	"client":       {" ", "::1 ", ":::1 "},
+	"json-text":    {`\"`, `\u00`, `\u003a`, `\\u`, `\u003a\u003a1 `, "::1 "},
+	"json-list":    {`1,`, `"",`, `"::1",`, `[],`, `[[[[[]]]]],`, `"a",`},
+	"json-ip-list": {`1,`, `"a",`, `"<6>",`, `"::1",`, `[[[[[]]]]],"<4>",`, "123456,"},
+	"json-keys":    {`"ip":1,`, `"ip":"::1",`, `"xff":"a,a",`, `"xff":"::1",`, `"a":1,`, `"::1":1,`},
+	"line":         {"a:b:c ", ":::1=", "::1 ", ":", "%3", "%25", "=", "S", "1", "Sun Nov ", "00/", "{", "[", `"`, " - ", "<4> "},
+	"line-json":    {`"ip":"::1",`, "[", "{", `"`, ":"},
+	"line-error":   {"[", "a:b:c ", ": "},
+	"line-dated":   {"::1", `\"`, " - - " + stampText + ` "`},
+}
+
+// TestCostOfChosenBytes: in lines of all lengths, and in proportion to them.
+func TestCostOfChosenBytes(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	plain := plainCost(t)
+	for i := range places {
+		p := &places[i]
+		for _, mode := range []string{"ipcrypt", "pfx", "mask", "drop", "keep"} {
+			if len(chosen[p.name]) == 0 {
+				continue
+			}
+			m := newMeter(t, p, mode)
+			for _, pattern := range chosen[p.name] {
+				for _, size := range []int{1, 20, 64, 300, 1000, 8192, 98 << 10, 1 << 19} {
+					assert.Empty(t, m.exceeds(pattern, size, plain), "%s: %q, %d bytes, --ip %s", p.name, pattern, size, mode)
+				}
+			}
+		}
+	}
+	for name := range chosen {
+		require.Contains(t, fmt.Sprint(places), "{"+name+" ")
+	}
+}
+
+// TestCostOfPatterns looks for patterns past the bounds: of one token each, and of
+// some more that are drawn by lot. For a long search:
+//
+//	go test ./filter -run TestCostOfPatterns -v -patterns 1000000 -timeout 0
+func TestCostOfPatterns(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	plain := plainCost(t)
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 0))
+	type worst struct {
+		cost, ratio   float64
+		costly, large string
+	}
+	for i := range places {
+		p := &places[i]
+		for _, mode := range []string{"ipcrypt", "pfx"} {
+			m := newMeter(t, p, mode)
+			var w worst
+			for k := range len(p.tokens) + *patterns/len(places)/2 {
+				pattern := ""
+				if k < len(p.tokens) {
+					pattern = p.tokens[k]
+				} else {
+					for range 2 + r.IntN(3) {
+						pattern += p.tokens[r.IntN(len(p.tokens))]
+					}
+				}
+				assert.Empty(t, m.exceeds(pattern, 4096, plain), "%s: %q, --ip %s", p.name, pattern, mode)
+				if testing.Verbose() {
+					out, took := m.treat(pattern, 4096, 2)
+					if cost := float64(took) / float64(len(m.line)); cost > w.cost {
+						w.cost, w.costly = cost, pattern
+					}
+					if ratio := float64(len(out)) / float64(len(m.line)); ratio > w.ratio {
+						w.ratio, w.large = ratio, pattern
+					}
+				}
+			}
+			t.Logf("%-15s %-8s %5.1f ns a byte: %q; x %.2f: %q", p.name, mode, w.cost, w.costly, w.ratio, w.large)
+		}
+	}
+}
+
+// FuzzCost: whatever a pattern is, where it stands and how long it goes on, what
+// comes out is not past the bounds, and an address in its midst is replaced.
+func FuzzCost(f *testing.F) {
+	for i, p := range places {
+		for k, token := range p.tokens {
+			f.Add(uint8(i), uint8(k), token, uint16(100*k))
+		}
+		for k, pattern := range chosen[p.name] {
+			f.Add(uint8(i), uint8(k), pattern, uint16(8192))
+		}
+	}
+	const planted = "198.51.100.77"
+	modes := []string{"ipcrypt", "pfx", "mask", "drop"}
+	meters := map[[2]int]*meter{}
+	f.Fuzz(func(t *testing.T, where, mode uint8, pattern string, size uint16) {
+		if len(pattern) == 0 || strings.ContainsRune(pattern, '\n') || strings.Contains(pattern, planted) {
+			return
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		key := [2]int{int(where) % len(places), int(mode) % len(modes)}
+		m := meters[key]
+		if m == nil {
+			m = newMeter(t, &places[key[0]], modes[key[1]])
+			meters[key] = m
+		}
+		// A fuzzing worker measures other code as well: ten times the bound.
+		require.Empty(t, m.exceeds(pattern, int(size), 10*plainCost(t)), "%s: %q, --ip %s", m.place.name, pattern, modes[key[1]])
+
+		half := int(size) / 2
+		m.line = pump(append(m.line[:0], m.place.before...), pattern, half, &m.k)
+		m.line = append(m.line, " "+planted+" "...)
+		m.line = pump(m.line, pattern, half, &m.k)
+		m.line = append(append(m.line, m.place.after...), '\n')
+		m.treatLine()
+		out := m.batch.Parts[0].Lines
+		require.LessOrEqual(t, len(out), 2*len(m.line)+lineGrowth)
+		if bytes.Contains(out, []byte(planted)) {
+			t.Fatalf("%s: %q, %d bytes: the address is left", m.place.name, pattern, size)
+		}
+	})
+}
