@@ -25,7 +25,7 @@ func (r *Redact) has(name []byte) bool {
 		return false
 	}
 	for _, n := range r.names[len(name)] {
-		if n == string(name) {
+		if n[0] == name[0] && n == string(name) {
 			return true
 		}
 	}

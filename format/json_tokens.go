@@ -32,6 +32,7 @@ const (
 // empty user, as an empty string at the first of them.
 func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool) {
 	depth, containers, bad := 0, 0, 0
+	escapes := bytes.IndexByte(line, '\\') >= 0
 	most := min(maxJSONTokens, fewJSONTokens+len(line)/minJSONToken)
 	for i := 0; i < len(line); {
 		if len(dst)+containers > most {
@@ -52,8 +53,10 @@ func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool
 			if end < 0 {
 				return dst, odd, false
 			}
-			if bad += badEscapes(line[i+1 : end]); bad > maxBadEscapes {
-				return dst, odd, false
+			if escapes {
+				if bad += badEscapes(line[i+1 : end]); bad > maxBadEscapes {
+					return dst, odd, false
+				}
 			}
 			dst = append(dst, jsonToken{'"', i + 1, end})
 			n = end + 1 - i
@@ -131,13 +134,10 @@ const maxBadEscapes = 8
 // badEscapes counts the \u of a string that have not four digits. Nothing that logs
 // JSON writes them.
 func badEscapes(s []byte) (n int) {
-	i := bytes.IndexByte(s, '\\')
-	if i < 0 {
-		return 0
-	}
-	for ; i+1 < len(s); i++ {
-		if s[i] != '\\' {
-			continue
+	for i := 0; i+1 < len(s); i++ {
+		k := bytes.IndexByte(s[i:], '\\')
+		if i += k; k < 0 || i+1 == len(s) {
+			break
 		}
 		if i++; s[i] != 'u' {
 			continue
