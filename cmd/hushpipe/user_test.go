@@ -150,6 +150,31 @@ func TestUser(t *testing.T) {
 	}
 }
 
+// TestUserBesideRoot: a reload that brings in --user and a new DIR starts a logger
+// of root and one of the user on it at the same time. Either may be the first to
+// make each directory and file; both are to be able to use all of them.
+func TestUserBesideRoot(t *testing.T) {
+	asRoot(t)
+	for n := range 100 {
+		dir := openTo(t)
+		var both []*logger
+		for i, args := range [][]string{{dir}, {"--user", nobody, dir}} {
+			p := openPipe(t)
+			p.write("192.0.2.1", fmt.Sprintf("/http-bind?room=r%d", i))
+			l := p.startLogger(hushpipeBinary(t), args...)
+			p.close()
+			both = append(both, l)
+		}
+		for _, l := range both {
+			require.Equal(t, 0, l.wait(), "start %d: %s", n, l.said)
+			require.Empty(t, l.said.String(), "start %d", n)
+		}
+		requireOwner(t, nobody, dir)
+		require.Equal(t, 2, strings.Count(written(dir), "\n"), "start %d", n)
+		require.False(t, t.Failed(), "start %d", n)
+	}
+}
+
 // DIR and a key directory that are missing are made before root is given up.
 func TestUserMakesDirectories(t *testing.T) {
 	asRoot(t)

@@ -91,9 +91,13 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	created := false
 	// Opening and making are two steps, to tell whose the mode is. They miss one
 	// another where the file comes and goes between them.
+	began := time.Now()
 	for range 8 {
 		if !exclusive {
 			fd, err = openat(at, name, flag&^unix.O_CREAT, 0)
+			for err == unix.EACCES && isBeingGiven(at, name, began) {
+				fd, err = openat(at, name, flag&^unix.O_CREAT, 0)
+			}
 			if err != unix.ENOENT || flag&unix.O_CREAT == 0 {
 				break
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -50,6 +51,29 @@ func giveToOwner(at, fd int) {
 	if os.Geteuid() == 0 && fstat(at, &st) == nil && st.Uid != 0 {
 		_ = unix.Fchown(fd, int(st.Uid), -1)
 	}
+}
+
+// giving bounds the wait for a file that root is about to give away. It takes one
+// system call more, but on a busy machine the process may have to wait for that.
+const giving = 100 * time.Millisecond
+
+// isBeingGiven reports whether a file that could not be used is one that root has just
+// made and is giving to the owner of its directory, see giveToOwner: both start at
+// the same time where a reload brings in --user together with a new DIR. It waits a
+// moment before it says yes, and says no once giving has passed since began.
+func isBeingGiven(at int, name string, began time.Time) bool {
+	var dir, st unix.Stat_t
+	if time.Since(began) > giving || fstat(at, &dir) != nil || dir.Uid == 0 {
+		return false
+	}
+	switch err := lstat(at, name, &st); {
+	case err == unix.ENOENT: // it was one in the making, and has its name now
+		return true
+	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, time.Since(time.Unix(st.Ctim.Unix())) > time.Second:
+		return false
+	}
+	time.Sleep(time.Millisecond)
+	return true
 }
 
 // CheckOpen returns an error for the directories that everybody can write.
@@ -102,10 +126,11 @@ func (d *Dir) HandOver(uid, gid int, more []string, dry bool) error {
 		return d.fault("chown", "", "", err)
 	}
 	var errs []error
+	began := time.Now()
 	// DIR comes last, and the directories in it are made: a root process that
 	// makes one in a DIR of the user has files in it before the user has it.
 	for _, sub := range slices.Backward(directories) {
-		h := handOver{d: d, sub: sub, more: more, uid: uid, gid: gid, dry: dry}
+		h := handOver{d: d, sub: sub, more: more, uid: uid, gid: gid, dry: dry, began: began}
 		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -120,6 +145,7 @@ type handOver struct {
 	more     []string
 	uid, gid int
 	dry      bool
+	began    time.Time
 
 	at  int
 	was unix.Stat_t // the directory, before it was given away
@@ -262,7 +288,14 @@ func (h *handOver) file(name string) error {
 	if err := fstat(fd, &st); err != nil {
 		return err
 	}
+	for int(h.was.Uid) == h.uid && st.Uid == 0 && isBeingGiven(h.at, name, h.began) {
+		if err := fstat(fd, &st); err != nil {
+			return err
+		}
+	}
 	switch {
+	case int(st.Uid) == h.uid && int(h.was.Uid) == h.uid:
+		return nil
 	case !isOthers(&h.was):
 	case st.Uid == h.was.Uid && st.Uid != 0 && st.Nlink == 1:
 	default:

@@ -1,0 +1,74 @@
+package rotate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestBeingGiven: between the making of a file by root and its giving away, the user
+// of the directory meets a file of root. It waits for it, but not for one that root
+// keeps.
+func TestBeingGiven(t *testing.T) {
+	asRoot(t)
+	const name = "2026-11-22.1"
+	made := func(t *testing.T) (*Dir, string) {
+		d, _ := newDir(t)
+		path := put(t, d, filepath.Join(Journal, name), "kept")
+		require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755))
+		require.NoError(t, os.Chown(filepath.Dir(path), userID, -1))
+		require.NoError(t, os.Chmod(path, 0o600))
+		require.NoError(t, os.Chown(path, 0, -1)) // as just made
+		return d, path
+	}
+	give := func(t *testing.T, path string) {
+		done := make(chan error)
+		go func() {
+			time.Sleep(20 * time.Millisecond) // the window is what is tested
+			done <- os.Chown(path, userID, -1)
+		}()
+		t.Cleanup(func() { require.NoError(t, <-done) })
+	}
+	openAsUser := func(d *Dir) error {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with this function
+			unix.Setfsuid(userID)
+			f, err := d.OpenFile(Journal, name, os.O_RDONLY)
+			if err == nil {
+				f.Close()
+			}
+			done <- err
+		}()
+		return <-done
+	}
+	t.Run("open", func(t *testing.T) {
+		d, path := made(t)
+		give(t, path)
+		assert.NoError(t, openAsUser(d))
+	})
+	t.Run("hand over", func(t *testing.T) {
+		d, path := made(t)
+		give(t, path)
+		assert.NoError(t, d.HandOver(userID, groupID, nil, false))
+		assert.Contains(t, owner(t, path), "user:")
+	})
+	t.Run("kept", func(t *testing.T) {
+		d, path := made(t)
+		for i := range 100 { // are waited for together
+			put(t, d, filepath.Join(Journal, fmt.Sprintf("2026-11-22.other%d", i)), "")
+		}
+		began := time.Now()
+		assert.ErrorIs(t, openAsUser(d), unix.EACCES)
+		assert.ErrorIs(t, d.HandOver(userID, groupID, nil, false), errNotGiven)
+		assert.Less(t, time.Since(began), time.Second)
+		assert.Contains(t, owner(t, path), "root:")
+	})
+}
