@@ -37,6 +37,7 @@ func Check(cfg Config) error {
 		{"", secretName},
 		{"", "clock"},
 		{"", revealLog},
+		{"", settingsName},
 		{keyDir, today.String() + ".key"},
 		{keyDir, "keep"},
 		{rotate.Rooms, roomfile.Name(today)},

@@ -18,5 +18,5 @@ func HandOver(cfg Config, uid, gid int, dry bool) error {
 		return err
 	}
 	defer dir.Close()
-	return dir.HandOver(uid, gid, []string{secretName, revealLog}, dry)
+	return dir.HandOver(uid, gid, []string{secretName, revealLog, settingsName}, dry)
 }

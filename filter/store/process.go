@@ -88,9 +88,10 @@ type Fault struct {
 type Process struct {
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`
-	IP       string    `json:"ip"`       // --ip
-	Keep     string    `json:"keep"`     // --keep
-	Confined string    `json:"confined"` // how, or why not
+	IP       string    `json:"ip"`                 // --ip
+	Keep     string    `json:"keep"`               // --keep
+	Confined string    `json:"confined"`           // how, or why not
+	Fallback bool      `json:"fallback,omitempty"` // its flags are wrong: it runs on those that DIR records
 	Started  time.Time `json:"started"`
 	Written  time.Time `json:"written"` // when the record was
 }
@@ -164,6 +165,9 @@ type own struct {
 	id      string
 	lock    *os.File // nil: it has no place in DIR yet
 	counted Counters // what is in Days
+
+	begun      time.Time   // when the process was
+	recordedIn *rotate.Dir // whose settings are those of this process, or of a later one
 }
 
 // Observe tells the Store where the counts of this process come from. Both
@@ -203,10 +207,11 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	s.recording.Lock()
 	defer s.recording.Unlock()
 	o := &s.own
+	s.recordSettings(dir, now)
 	today := format.DayOf(now).String()
 	if o.Days == nil {
 		o.Process = Process{PID: os.Getpid(), Version: s.cfg.Version, IP: s.cfg.IP, Keep: s.cfg.Keep.String(),
-			Confined: s.cfg.Confined, Started: now.Truncate(time.Second)}
+			Confined: s.cfg.Confined, Fallback: s.cfg.Fallback, Started: now.Truncate(time.Second)}
 		o.Layout = layout
 		o.Days = map[string]Counters{}
 	}

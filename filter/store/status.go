@@ -192,7 +192,7 @@ func (v *survey) walk(path, sub string) error {
 
 // ours are the names in DIR, and in the directories below it, that bear no day.
 var ours = map[string][]string{
-	"": {linkName, "clock", "keep", secretName, revealLog, keyDir, rotate.Journal, rotate.Rooms, rotate.Status,
+	"": {linkName, "clock", "keep", secretName, revealLog, settingsName, keyDir, rotate.Journal, rotate.Rooms, rotate.Status,
 		rotate.Locks, rotate.Erased},
 	keyDir: {"keep", cacheTagName, rotate.Locks}, rotate.Journal: {cacheTagName},
 }
@@ -407,6 +407,9 @@ func (v *survey) live(r found, t *totals) {
 	}
 	if p.IP == "keep" {
 		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "take --ip keep away from it")
+	}
+	if p.Fallback {
+		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, put the flags right and reload")
 	}
 	if v.now.Sub(p.Written) > silence {
 		v.note(v.Dir, fmt.Sprintf("process %d has not been heard of since %s", p.PID, p.Written.Format(time.DateTime)), "see whether the disk answers")

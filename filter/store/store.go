@@ -52,6 +52,12 @@ type Config struct {
 	Version string // hushpipe's; this and the next two are recorded for status
 	IP      string // what becomes of addresses
 
+	// Flags are those that shape what is written to DIR, as --name=value. DIR
+	// records them, see Settings; nil: it does not. Fallback tells that they come
+	// from there, since those of the process are wrong.
+	Flags    []string
+	Fallback bool
+
 	// Urgent tells whether the input has to be read now; nil: never. Until then
 	// Open waits for keys from the disk, 50 ms at least and a second at most: what
 	// is read before they have come cannot be counted with what was there.

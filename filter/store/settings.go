@@ -1,0 +1,164 @@
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"hushpipe/filter/rotate"
+)
+
+const (
+	settingsName = "settings"
+	// settingsHead is the first line of the file; the number is its version.
+	settingsHead  = "hushpipe settings "
+	settingsTag   = "1"
+	startedPrefix = "started "
+	sumPrefix     = "sha256 "
+	maxSettings   = 64 << 10
+)
+
+// Settings are the flags of a filter as DIR records them at each start without a
+// fault in them, for a process whose own flags are wrong. The file is text:
+//
+//	hushpipe settings 1
+//	started 2026-11-22T12:00:00Z
+//	--ip="ipcrypt"
+//	…
+//	sha256 HASH OF ALL BEFORE, in hexadecimal
+type Settings struct {
+	Started time.Time // of the process that recorded them
+	Flags   []string  // --name=value
+	Owner   int       // user id of the owner of the file
+}
+
+var (
+	errSettings  = errors.New("is damaged: start hushpipe once with flags that are right")
+	errNewer     = errors.New("was recorded by a newer version of hushpipe: start this one once with flags that are right")
+	errPlantable = errors.New("others can write it: remove it")
+	errTooMany   = fmt.Errorf("the flags are longer than %d bytes", maxSettings)
+)
+
+// ReadSettings returns the settings that the DIR at path records, or an error that is
+// fs.ErrNotExist. It is an error, too, if others than its user and root could have
+// put them there; root gets them of every user, and has to look at Owner.
+func ReadSettings(path string) (Settings, error) {
+	dir, err := rotate.Open(path, rotate.Options{})
+	if err != nil {
+		return Settings{}, err
+	}
+	defer dir.Close()
+	return readSettings(dir)
+}
+
+// SettingsPath is where the DIR at path records its settings.
+func SettingsPath(path string) string { return filepath.Join(path, settingsName) }
+
+func readSettings(dir *rotate.Dir) (Settings, error) {
+	f, err := dir.OpenFile("", settingsName, os.O_RDONLY)
+	if err != nil {
+		return Settings{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Settings{}, err
+	}
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	if me := os.Geteuid(); owner != 0 && owner != me && me != 0 {
+		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("belongs to another user (%d): remove it", owner)}
+	}
+	if info.Mode()&0o022 != 0 {
+		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: errPlantable}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
+	if err != nil {
+		return Settings{}, err
+	}
+	s, err := parseSettings(string(text))
+	if err != nil {
+		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: err}
+	}
+	s.Owner = owner
+	return s, nil
+}
+
+func (s Settings) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s\n%s%s\n", settingsHead, settingsTag, startedPrefix, s.Started.Format(time.RFC3339Nano))
+	for _, flag := range s.Flags {
+		name, value, _ := strings.Cut(flag, "=")
+		fmt.Fprintf(&b, "%s=%s\n", name, strconv.Quote(value))
+	}
+	fmt.Fprintf(&b, "%s%x\n", sumPrefix, sha256.Sum256([]byte(b.String())))
+	return b.String()
+}
+
+func parseSettings(text string) (s Settings, err error) {
+	head, _, _ := strings.Cut(text, "\n")
+	tag, ok := strings.CutPrefix(head, settingsHead)
+	if _, err := strconv.Atoi(tag); ok && tag != settingsTag && err == nil {
+		return s, errNewer
+	}
+	lines := strings.Split(text, "\n")
+	if len(text) > maxSettings || len(lines) < 4 {
+		return s, errSettings
+	}
+	at, ok := strings.CutPrefix(lines[1], startedPrefix)
+	if s.Started, err = time.Parse(time.RFC3339Nano, at); !ok || err != nil {
+		return s, errSettings
+	}
+	for _, line := range lines[2 : len(lines)-2] {
+		name, quoted, _ := strings.Cut(line, "=")
+		value, err := strconv.Unquote(quoted)
+		if err != nil || !strings.HasPrefix(name, "--") {
+			return s, errSettings
+		}
+		s.Flags = append(s.Flags, name+"="+value)
+	}
+	// Whatever differs from what would be written is damage.
+	if s.text() != text {
+		return s, errSettings
+	}
+	return s, nil
+}
+
+// recordSettings records the flags in DIR, once in each DIR: a process that started
+// later may have others. What cannot be replaced is removed, since flags that are
+// wrong must not bring back what was recorded before.
+func (s *Store) recordSettings(dir *rotate.Dir, now time.Time) {
+	if s.cfg.Flags == nil || s.own.recordedIn == dir {
+		return
+	}
+	if s.own.begun.IsZero() {
+		s.own.begun = now
+	}
+	mine := Settings{Started: s.own.begun, Flags: s.cfg.Flags}
+	there, unread := readSettings(dir)
+	if unread == nil && (slices.Equal(there.Flags, mine.Flags) || there.Started.After(mine.Started) && !there.Started.After(now)) {
+		s.own.recordedIn = dir
+		return
+	}
+	text := mine.text()
+	err := errTooMany
+	if len(text) <= maxSettings {
+		err = dir.ReplaceFile("", settingsName, []byte(text))
+	}
+	if err != nil {
+		if unread == nil {
+			err = join(err, ifExists(dir.Remove("", settingsName)))
+		}
+		s.fault("settings", err, "; with wrong flags nothing would be written")
+		return
+	}
+	s.own.recordedIn = dir
+}
