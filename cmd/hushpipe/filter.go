@@ -43,7 +43,12 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 the lines to daily files in DIR. Keys, journals and room counts lie there too.
 
 Whatever bytes a client chooses, a line of n bytes becomes at most 2n + 128, in
-a time that grows with n. What is past the bounds of a line becomes "-".`,
+a time that grows with n. What is past the bounds of a line becomes "-".
+
+Where stdin is a pipe, wrong flags do not end it, since that would stop the web
+server: it runs on the flags that DIR recorded last (DIR/settings), as a whole,
+and exits with 1 at the end of the input. Without any it reads to the end,
+writes nothing, and exits with 2. Either is reported once a minute.`,
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
@@ -82,15 +87,8 @@ a time that grows with n. What is past the bounds of a line becomes "-".`,
 				job.store.Confined = confine(o.dir, o.keys, o.metrics)
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
-			if holds(o.dir, stdin) {
-				return fmt.Errorf("stdin: %w", errOwnOutput)
-			}
-			in, err := filter.NewInput(stdin)
-			if err != nil {
-				return fmt.Errorf("read stdin: %w", err)
-			}
-			job.store.Confined = confine(o.dir, o.keys, o.metrics)
-			return filterToDir(job, stdin, in, signals, say)
+			job.store.Flags = recordable(cmd.Flags())
+			return filterToDir(o, job, stdin, signals, say)
 		},
 	}
 	o.define(cmd.Flags())
@@ -99,7 +97,15 @@ a time that grows with n. What is past the bounds of a line becomes "-".`,
 }
 
 // filterToDir is the main job.
-func filterToDir(job *job, stdin *os.File, in filter.Input, signals <-chan os.Signal, say *messages) error {
+func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Signal, say *messages) error {
+	if holds(o.dir, stdin) {
+		return fmt.Errorf("stdin: %w", errOwnOutput)
+	}
+	in, err := filter.NewInput(stdin)
+	if err != nil {
+		return fmt.Errorf("read stdin: %w", err)
+	}
+	job.store.Confined = confine(o.dir, o.keys, o.metrics)
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, job.errorLog)
 	_, job.store.Replays = in.(filter.Keeper)
@@ -115,13 +121,13 @@ func filterToDir(job *job, stdin *os.File, in filter.Input, signals <-chan os.Si
 	defer quarter.Stop()
 	started := time.Now()
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
-		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started}
+		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback}
 	})
-	err := f.Run(in, q)
+	err = f.Run(in, q)
 	interrupted := errors.Is(err, filter.ErrStopped)
 	errs := []error{err}
 	if interrupted {
-		errs[0] = errors.New("interrupted: the input was not read to its end")
+		errs[0] = errInterrupted
 	}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(stdin))
 	defer cancel()
@@ -137,6 +143,8 @@ func filterToDir(job *job, stdin *os.File, in filter.Input, signals <-chan os.Si
 	stopMetrics()
 	return conclude(f.Stats(), q.Dropped(), job.filter.Rooms != nil, errors.Join(errs...), say)
 }
+
+var errInterrupted = errors.New("interrupted: the input was not read to its end")
 
 var errNoStdin = errors.New("stdin is closed: pipe the log into hushpipe")
 

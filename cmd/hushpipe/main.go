@@ -47,7 +47,10 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(out)
 	root.SetErr(stderr)
-	err := root.Execute()
+	cmd, err := root.ExecuteC()
+	if wrong := (usageError{}); errors.As(err, &wrong) && isPipe(stdin) {
+		err = afterWrongFlags(cmd, args, wrong, stdin, say)
+	}
 	return say.exitCode(errors.Join(err, out.err))
 }
 

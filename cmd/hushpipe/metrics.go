@@ -29,6 +29,7 @@ type figures struct {
 	buffered  int    // bytes
 	retention rotate.Retention
 	started   time.Time
+	fallback  bool // on recorded settings
 }
 
 // metricsOf returns what there is to tell: 0 for a time that there is none of, NaN
@@ -51,6 +52,7 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	gauge("hushpipe_build_info", 1, "Version of hushpipe, always 1.")
 	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
 	gauge(startTime, seconds(f.started), "When the newest process on DIR started.")
+	gauge("hushpipe_wrong_flags", map[bool]float64{true: 1}[f.fallback], "1 while the newest process runs on recorded settings, since its flags are wrong.")
 	counter("hushpipe_lines_total", f.Lines, "Lines that were treated.")
 	counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
 	counter("hushpipe_malformed_lines_total", f.Malformed, "Lines in no known format.")

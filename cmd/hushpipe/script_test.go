@@ -15,7 +15,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "refusing": refusing, "locker": locker})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "refusing": refusing, "locker": locker, "unpiped": unpiped})
+}
+
+// unpiped runs a command without the pipe that a script has for stdin.
+func unpiped() {
+	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Run()
+	os.Exit(cmd.ProcessState.ExitCode())
 }
 
 // TestScript runs the command line as people do. The scripts lie in

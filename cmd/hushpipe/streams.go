@@ -55,6 +55,12 @@ func isClosed(f *os.File) bool {
 	return err == nil && err2 == nil && os.SameFile(st, null)
 }
 
+// isPipe reports whether f is a pipe, as a web server gives one to its logger.
+func isPipe(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode().Type() == os.ModeNamedPipe
+}
+
 // isTerminal reports whether somebody may sit there; /dev/null passes for it.
 func isTerminal(f *os.File) bool {
 	st, err := f.Stat()

@@ -53,6 +53,12 @@ func findAccount(name string) (*account, error) {
 	return a, nil
 }
 
+// userError is that of a process that could not become another user, or not for
+// good. It may be another user than it was, and must not treat a line.
+type userError struct{ error }
+
+func (e userError) Unwrap() error { return e.error }
+
 // become gives up root for good, in all threads.
 func (a *account) become() error {
 	// With this the modes of new files are right as they are made: who is not in
@@ -66,13 +72,13 @@ func (a *account) become() error {
 		err = syscall.Setuid(a.uid)
 	}
 	if err != nil {
-		return usage("--user %q: cannot become that user: %w", a.name, err)
+		return usageError{userError{fmt.Errorf("--user %q: cannot become that user: %w", a.name, err)}}
 	}
 	hideMemory() // the kernel undoes it when the user changes, prctl(2)
 	// A capability kept by securebits, say, would be a way back.
 	if os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid ||
 		syscall.Setuid(0) == nil || a.gid != 0 && syscall.Setgid(0) == nil {
-		return usage("--user %q: root could be taken back: start hushpipe with no capabilities or securebits kept", a.name)
+		return usageError{userError{fmt.Errorf("--user %q: root could be taken back: start hushpipe with no capabilities or securebits kept", a.name)}}
 	}
 	return nil
 }

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/store"
+)
+
+// afterWrongFlags goes on where a command line is wrong and stdin is a pipe. A web
+// server may have made that: httpd starts a logger that has ended again, on the same
+// pipe and with the same flags (piped_log_maintenance in server/log.c), and hangs
+// as soon as the 64 KiB are full. So filter runs on the settings that DIR records,
+// as a whole, or reads to the end and writes nothing. Without a command, or with an
+// unknown one, nobody knows what was meant, and nothing is written either. Who asks
+// for --help or --check looks at the exit status.
+func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.File, say *messages) error {
+	line := scan(cmd, args)
+	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
+		return wrong
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+	signal.Ignore(unix.SIGPIPE) // of stderr
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+
+	var found recorded
+	var stuck userError
+	switch {
+	case errors.As(wrong, &stuck):
+		found.err = errors.New("no line is treated under another user")
+	case !cmd.HasParent():
+		found.err = errors.New("Apache needs hushpipe filter DIR")
+	case line.stdout:
+		found.err = errors.New("no settings are recorded for --stdout")
+	default:
+		if found = find(line); found.err == nil {
+			var o *filterFlags
+			var j *job
+			if o, j, found.err = found.job(say); found.err == nil {
+				stop := sayMinutely(minute.C, say, func() string {
+					return fmt.Sprintf("%v; in place of all flags, those are in force that %s recorded at %s",
+						wrong, store.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
+				})
+				defer stop()
+				return errors.Join(filterToDir(o, j, stdin, signals, say), errSaid)
+			}
+		}
+	}
+
+	var lines atomic.Uint64
+	stop := sayMinutely(minute.C, say, func() string {
+		return fmt.Sprintf("%v; stdin is a pipe, so it is read, and nothing is written (%s so far): %v", wrong, several(lines.Load(), "line"), found.err)
+	})
+	if !found.stuck { // that would wait for the thread
+		confine(found.dir, "")
+	}
+	if found.dir != "" {
+		go purgeHourly(found.dir, say)
+	}
+	err := discard(stdin, signals, &lines)
+	stop()
+	say.sayf("%s read and not written, since the flags were wrong", several(lines.Load(), "line"))
+	return usageError{errors.Join(err, errSaid)}
+}
+
+// commandLine is what can be told of a command line that is wrong.
+type commandLine struct {
+	help, check, stdout bool
+	args                []string // which are no flags, nor the values of flags
+	values              []string // which may be the values of unknown flags
+}
+
+// scan reads a command line as package pflag does, but to its end.
+func scan(cmd *cobra.Command, args []string) (line commandLine) {
+	given := map[string]*bool{"help": &line.help, "check": &line.check, "stdout": &line.stdout}
+	named := cmd.HasParent() // its name is still to come
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		var flag *pflag.Flag
+		switch {
+		case arg == "--":
+			line.args = append(line.args, args[i+1:]...)
+			return line
+		case arg == "-" || !strings.HasPrefix(arg, "-"):
+			if !named || arg != cmd.Name() {
+				line.args = append(line.args, arg)
+			}
+			named = named && arg != cmd.Name()
+			continue
+		case strings.HasPrefix(arg, "--"):
+			flag = cmd.Flags().Lookup(name)
+		case arg == "-h":
+			flag = cmd.Flags().Lookup("help")
+		}
+		switch {
+		case flag == nil && !hasValue && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"):
+			i++
+			line.values = append(line.values, args[i])
+		case flag == nil || hasValue && flag.NoOptDefVal == "":
+		case flag.NoOptDefVal == "":
+			i++ // its value
+		case given[flag.Name] != nil:
+			yes, err := strconv.ParseBool(value)
+			*given[flag.Name] = !hasValue || yes && err == nil
+		}
+	}
+	return line
+}
+
+// dir returns the DIR that is meant, which is the last argument. It is not known where
+// another one is a directory, too. The value of an unknown flag is taken for it
+// only where there is nothing else: so it is for a flag that has no value.
+func (l commandLine) dir() (string, error) {
+	args := l.args
+	if len(args) == 0 && len(l.values) == 1 {
+		args = l.values
+	}
+	if len(args) == 0 {
+		return "", errors.New("which DIR is meant cannot be told")
+	}
+	last := args[len(args)-1]
+	for _, arg := range args[:len(args)-1] {
+		if st, err := os.Stat(arg); err == nil && st.IsDir() {
+			return "", fmt.Errorf("DIR could be %s or %s", arg, last)
+		}
+	}
+	return last, nil
+}
+
+// recorded are settings from DIR.
+type recorded struct {
+	dir string // "": not known
+	store.Settings
+	err   error // why there are none
+	stuck bool  // a thread waits for the disk
+}
+
+// find looks for settings, for as long as a disk that works needs.
+func find(line commandLine) recorded {
+	found := make(chan recorded, 1)
+	go func() {
+		var r recorded
+		if r.dir, r.err = line.dir(); r.err == nil {
+			r.Settings, r.err = store.ReadSettings(r.dir)
+		}
+		if errors.Is(r.err, fs.ErrNotExist) {
+			r.err = fmt.Errorf("%s records no settings yet", r.dir)
+		}
+		found <- r
+	}()
+	select {
+	case r := <-found:
+		return r
+	case <-time.After(oneMoment):
+		return recorded{stuck: true, err: errors.New("the disk with the recorded settings does not answer")}
+	}
+}
+
+// recordable returns all flags that shape what is written and how, as DIR records
+// them: also those that were not given, since another version may have other
+// defaults.
+func recordable(flags *pflag.FlagSet) (list []string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		switch f.Name {
+		case "help", "check", "stdout":
+			return
+		case "keys", "metrics": // another web server may have another directory
+			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
+				values[0] = path
+			}
+		}
+		if several, ok := f.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, value := range values {
+			list = append(list, "--"+f.Name+"="+value)
+		}
+	})
+	return list
+}
+
+// flags returns the settings as a command line.
+func (r *recorded) flags() (*filterFlags, error) {
+	o := &filterFlags{}
+	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	o.define(flags)
+	o.defineLive(flags)
+	err := flags.Parse(r.Flags)
+	if err == nil && (flags.NArg() > 0 || o.check || o.stdout) {
+		err = errors.New("no flags of a logger")
+	}
+	o.dir = r.dir
+	return o, err
+}
+
+// job makes the process ready to run on the settings. Of what root does, nothing
+// goes by those that another user could have recorded: it becomes that user first,
+// and hands nothing over.
+func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
+	o, err := r.flags()
+	if err == nil {
+		err = checkCrypto()
+	}
+	var j *job
+	if err == nil {
+		j, err = o.job(say)
+	}
+	path := store.SettingsPath(r.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: cannot be used: %w", path, err)
+	}
+	if os.Geteuid() == 0 && r.Owner != 0 && (j.account == nil || j.account.uid != r.Owner) {
+		return nil, nil, fmt.Errorf("%s: belongs to another user (%d), which is not its --user: remove it", path, r.Owner)
+	}
+	if j.account != nil {
+		err = j.account.become()
+	}
+	j.store.Fallback = true
+	return o, j, err
+}
+
+// sayMinutely says a line at once and at each tick, until stop is called.
+func sayMinutely(tick <-chan time.Time, say *messages, line func() string) (stop func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	say.sayf("%s", line())
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-tick:
+				say.sayf("%s", line())
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
+}
+
+// discard reads to the end, or until SIGINT, and counts the lines.
+func discard(stdin io.Reader, signals <-chan os.Signal, lines *atomic.Uint64) error {
+	ended := make(chan error, 1)
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := stdin.Read(buf)
+			lines.Add(uint64(bytes.Count(buf[:n], []byte("\n"))))
+			if err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case err := <-ended:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		case sig := <-signals:
+			if sig == unix.SIGINT {
+				return errInterrupted
+			}
+		}
+	}
+}
+
+// purgeHourly deletes what has outlived the retention that a DIR records, as a
+// logger would that writes there.
+func purgeHourly(dir string, say *messages) {
+	hour := time.NewTicker(time.Hour)
+	defer hour.Stop()
+	for ; store.CheckUsed(dir) == nil; <-hour.C {
+		cfg := store.Config{Path: dir, Limits: rooms.NoLimits, Now: time.Now, Say: say.about}
+		if _, err := store.Purge(cfg, false); err != nil {
+			say.about("purge", err.Error())
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestWrongFlagsOnHangingDisk: a file system that answers nothing holds up neither
+// the reading nor the end.
+func TestWrongFlagsOnHangingDisk(t *testing.T) {
+	asRoot(t)
+	dir := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer fuse.Close() // and whoever waits gets an error
+	err = unix.Mount("hushpipe", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse.Fd()))
+	if err != nil {
+		t.Skipf("mount: %v", err) // a container
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+
+	hushpipeBinary(t) // is built
+	began := time.Now()
+	l := startLogger(t, "--bogus", dir)
+	for range 10_000 {
+		l.write(client, "/")
+	}
+	assert.Equal(t, 2, l.end())
+	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Contains(t, l.said.String(), "the disk with the recorded settings does not answer")
+	assert.Contains(t, l.said.String(), "10000 lines read and not written")
+}
