@@ -167,7 +167,9 @@ func TestUserBesideRoot(t *testing.T) {
 		}
 		for _, l := range both {
 			require.Equal(t, 0, l.wait(), "start %d: %s", n, l.said)
-			require.Empty(t, l.said.String(), "start %d", n)
+			for line := range strings.Lines(l.said.String()) { // a busy machine's disk is slow
+				require.Regexp(t, "the disk does not answer|the clock is far ahead|did not come in time", line, "start %d", n)
+			}
 		}
 		requireOwner(t, nobody, dir)
 		require.Equal(t, 2, strings.Count(written(dir), "\n"), "start %d", n)

@@ -149,7 +149,11 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 // openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With
 // create it makes one that is missing, of that mode, but not its parents.
 func openDir(at int, name string, follow int, create bool, perm uint32) (int, error) {
+	began := time.Now()
 	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
+	for err == unix.EACCES && isBeingGiven(at, name, began) {
+		fd, err = openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
+	}
 	if err == unix.ENOENT && create {
 		if err = makeDir(at, name, perm); err == nil || err == unix.EEXIST {
 			fd, err = openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)

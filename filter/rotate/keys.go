@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -102,10 +103,24 @@ func shred(at int, name string) error {
 // in its place may have any number.
 const maxSecret = 1 << 20
 
-// foreign reports whether a file belongs to a user that has no part in DIR.
+// foreign reports whether a file belongs to a user that has no part in DIR. HandOver
+// gives DIR last: that is waited for where the file has just been given.
 func (d *Dir) foreign(st *unix.Stat_t) bool {
-	var dir unix.Stat_t
-	return st.Uid != 0 && int(st.Uid) != os.Geteuid() && (fstat(d.fd, &dir) != nil || st.Uid != dir.Uid)
+	if st.Uid == 0 || int(st.Uid) == os.Geteuid() {
+		return false
+	}
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		var dir unix.Stat_t
+		if fstat(d.fd, &dir) != nil {
+			return true
+		}
+		if st.Uid == dir.Uid {
+			return false
+		}
+		if dir.Uid != 0 || !isFresh(st) || time.Since(began) > giving {
+			return true
+		}
+	}
 }
 
 func (d *Dir) putSecret(sub, name string, secret [32]byte) (stored [32]byte, err error) {

@@ -53,9 +53,9 @@ func giveToOwner(at, fd int) {
 	}
 }
 
-// giving bounds the wait for a file that root is about to give away. It takes one
-// system call more, but on a busy machine the process may have to wait for that.
-const giving = 100 * time.Millisecond
+// giving bounds the wait for what root is about to give away. It takes a system call
+// or a few more, but on a busy machine the process may have to wait for them.
+const giving = 200 * time.Millisecond
 
 // isBeingGiven reports whether a file that could not be used is one that root has just
 // made and is giving to the owner of its directory, see giveToOwner: both start at
@@ -69,12 +69,15 @@ func isBeingGiven(at int, name string, began time.Time) bool {
 	switch err := lstat(at, name, &st); {
 	case err == unix.ENOENT: // it was one in the making, and has its name now
 		return true
-	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, time.Since(time.Unix(st.Ctim.Unix())) > time.Second:
+	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, !isFresh(&st):
 		return false
 	}
 	time.Sleep(time.Millisecond)
 	return true
 }
+
+// isFresh reports whether a file was made or given away within the last second.
+func isFresh(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())) < time.Second }
 
 // CheckOpen returns an error for the directories that everybody can write.
 func (d *Dir) CheckOpen() error {

@@ -71,4 +71,19 @@ func TestBeingGiven(t *testing.T) {
 		assert.Less(t, time.Since(began), time.Second)
 		assert.Contains(t, owner(t, path), "root:")
 	})
+	t.Run("DIR comes last", func(t *testing.T) {
+		d, said := newDir(t)
+		useAll(t, d)
+		for _, name := range []string{Locks, "keys/2026-11-22.key"} {
+			require.NoError(t, os.Chown(filepath.Join(d.path, name), userID, -1))
+		}
+		give(t, d.path)
+		unlock, err := d.LockRooms(time.Second)
+		require.NoError(t, err)
+		unlock()
+		_, err = d.ReadKey(day("2026-11-22"))
+		require.NoError(t, err)
+		assert.Empty(t, *said)
+		assert.NoFileExists(t, filepath.Join(d.path, "keys/2026-11-22.key.exposed"))
+	})
 }
