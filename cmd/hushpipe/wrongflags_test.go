@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -116,6 +117,32 @@ func TestWrongFlags(t *testing.T) {
 			assert.NoFileExists(t, dirs["N"])
 		})
 	}
+}
+
+// FuzzScan holds scan against package pflag, where that finds no fault.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "--keep -- --check", "filter D"} {
+		f.Add(seed)
+	}
+	say := newMessages(io.Discard)
+	f.Cleanup(say.close)
+	f.Fuzz(func(t *testing.T, text string) {
+		args := strings.Fields(text)
+		cmd, _, err := rootCommand(os.Stdin, os.Stdout, say).Find([]string{"filter"})
+		require.NoError(t, err)
+		cmd.InitDefaultHelpFlag()
+		line := scan(cmd, append([]string{"filter"}, args...))
+		if cmd.ParseFlags(args) != nil {
+			return
+		}
+		assert.Empty(t, line.values)
+		assert.Equal(t, append([]string(nil), cmd.Flags().Args()...), line.args)
+		for name, got := range map[string]bool{"check": line.check, "stdout": line.stdout, "help": line.help} {
+			want, err := cmd.Flags().GetBool(name)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, name)
+		}
+	})
 }
 
 // TestWrongFlagsEnd: --check, --help and other commands end as ever on a pipe that

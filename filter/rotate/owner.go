@@ -292,7 +292,7 @@ func (h *handOver) file(name string) error {
 		return err
 	}
 	for int(h.was.Uid) == h.uid && st.Uid == 0 && isBeingGiven(h.at, name, h.began) {
-		if err := fstat(fd, &st); err != nil {
+		if err := fstat(fd, &st); err != nil || st.Nlink == 0 {
 			return err
 		}
 	}
