@@ -209,8 +209,10 @@ func makeDir(at int, name string, perm uint32) error {
 	}
 	if err != nil {
 		_ = again(func() error { return unix.Unlinkat(at, temp, unix.AT_REMOVEDIR) })
+		return err
 	}
-	return err
+	giveToOwner(at, fd) // HandOver may have come between
+	return nil
 }
 
 // tempPrefix begins the names of files in the making; 16 hexadecimal digits

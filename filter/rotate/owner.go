@@ -278,6 +278,8 @@ func (h *handOver) file(name string) error {
 		return nil
 	case h.sub == "" && slices.Contains(directories, name), h.sub == keys && name == Locks:
 		return nil // has its own turn
+	case IsTemp(name) && fileType(&st) == unix.S_IFDIR:
+		return nil // makeDir is making it, and gives it away
 	case h.sub == "" && name == linkName, IsTemp(name) && fileType(&st) == unix.S_IFLNK:
 		return nil // to replace a link it takes the directory
 	case IsTemp(name) && int(h.was.Uid) == h.uid:
