@@ -70,6 +70,10 @@ func (c *compiler) add(d directive, at int) error {
 		e.op = opToken
 	case "u":
 		e.user = true
+		if f := c.value(e); c.p.user < 0 {
+			c.p.user = f
+		}
+		return nil
 	case "i", "o", "n", "e", "x", "c", "^ti", "^to":
 		e.kind = namedKind(d.arg)
 		if f := c.value(e); isClient(e.kind) {

@@ -37,7 +37,8 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	if end < 0 {
 		return false
 	}
-	out.add(Plain, pos+2, end)
+	level := pos + 2
+	out.add(Plain, level, end)
 	pos = end + 1
 	numbered := false // 2.4: the client's port is logged
 	if end := bracket(line, pos, isPID); end >= 0 {
@@ -54,31 +55,76 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 
 	// Between the process and the client stand the source file (LogLevel debug)
 	// and the error's text, each with a colon behind it.
-	for _, open := range [...]string{"[client ", "[remote "} {
-		i := bytes.Index(line[pos:], []byte(open))
-		if i < 0 || i > 0 && !bytes.HasSuffix(line[:pos+i], []byte(": ")) {
-			continue
-		}
-		start := pos + i + len(open)
-		n := bytes.IndexByte(line[start:], ']')
-		if n < 0 {
-			continue
-		}
-		if i > 0 {
-			out.add(URL, pos, pos+i)
+	start, n, after := nextPeer(line, pos)
+	if n >= 0 && (start == pos+len(openClient) || bytes.HasSuffix(line[:start-len(openClient)], []byte(": "))) {
+		if at := start - len(openClient); at > pos {
+			out.add(URL, pos, at)
 		}
 		out.Client = len(out.Fields)
-		if p := portColon(line[start:start+n], numbered); p >= 0 {
-			out.add(Client, start, start+p)
-			out.add(Plain, start+p+1, start+n)
-		} else {
-			out.add(Client, start, start+n)
+		addPeer(line, start, start+n, numbered, out)
+		pos = after
+		// mod_rewrite tells of its client once more, by name (mod_rewrite.c,
+		// do_rewritelog): "localhost - - [localhost/sid#…".
+		if pos < len(line) && bytes.HasPrefix(line[level:], []byte("rewrite:trace")) {
+			name := pos + 1
+			if pos = len(line); name < pos {
+				if n := bytes.IndexByte(line[name:], ' '); n >= 0 {
+					pos = name + n
+				}
+			}
+			out.add(Client, name, pos)
 		}
-		pos = start + n + 1
-		break
+	}
+	// The message may have clients of its own: those of a module (ModSecurity), or
+	// of a line that was written into this one.
+	for {
+		start, n, after := nextPeer(line, pos)
+		if start < 0 {
+			break
+		}
+		out.add(URL, pos, start)
+		if n < 0 { // the line ends in it
+			out.add(Client, start, len(line))
+			return true
+		}
+		addPeer(line, start, start+n, numbered, out)
+		pos = after
 	}
 	out.add(URL, pos, len(line))
 	return true
+}
+
+// openClient is as long as "[remote ".
+const openClient = "[client "
+
+// nextPeer returns where in line[pos:] the first peer begins, behind "[client "
+// or "[remote ", how long it is, and where its bracket ends. The length is -1
+// where there is no such bracket, and start -1 where there is no peer.
+func nextPeer(line []byte, pos int) (start, n, after int) {
+	for pos < len(line) {
+		i := bytes.IndexByte(line[pos:], '[')
+		if i < 0 {
+			break
+		}
+		if pos += i; !bytes.HasPrefix(line[pos:], []byte(openClient)) && !bytes.HasPrefix(line[pos:], []byte("[remote ")) {
+			pos++
+			continue
+		}
+		start = pos + len(openClient)
+		n = bytes.IndexByte(line[start:], ']')
+		return start, n, start + n + 1
+	}
+	return -1, -1, -1
+}
+
+// addPeer adds the fields of a peer, with a port or without.
+func addPeer(line []byte, start, end int, numbered bool, out *Line) {
+	if p := portColon(line[start:end], numbered); p >= 0 {
+		out.add(Client, start, start+p)
+		out.add(Plain, start+p+1, end)
+	} else {
+		out.add(Client, start, end)
+	}
 }
 
 // bracket returns where the " […]" at pos ends whose content ok accepts: the

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,11 +26,19 @@ func TestErrorLog(t *testing.T) {
 		{"referer", head + ` [client 192.0.2.1:5678] a, referer: http://192.0.2.2/`,
 			[]string{"client:192.0.2.1", "plain:5678", "url: a, referer: http://192.0.2.2/"}},
 		{"no client", head + ` AH00489: Apache/2.4 configured -- resuming`, []string{"url:AH00489: Apache/2.4 configured -- resuming"}},
-		{"client in a message", head + ` said [client 192.0.2.1:5678] a`, []string{"url:said [client 192.0.2.1:5678] a"}},
+		{"client in a message", head + ` said [client 192.0.2.1:5678] a`, []string{"url:said [client ", "client:192.0.2.1", "plain:5678", "url: a"}},
+		{"a module's client", head + ` [client a.example:5678] [client a.example] ModSecurity: b`,
+			[]string{"client:a.example", "plain:5678", "url: [client ", "client:a.example", "url: ModSecurity: b"}},
+		{"a line in a line", head + ` [client a.example:5678] b: /c` + head + ` [client d.example:5] e [remote f.example:6`,
+			[]string{"client:a.example", "plain:5678", "url: b: /c" + head + " [client ", "client:d.example", "plain:5", "url: e [remote ", "client:f.example:6"}},
+		{"mod_rewrite", strings.Replace(head, "proxy:error", "rewrite:trace1", 1) + ` [client 192.0.2.1:5678] a.example - - [a.example/sid#1] b`,
+			[]string{"client:192.0.2.1", "plain:5678", "client:a.example", "url: - - [a.example/sid#1] b"}},
+		{"mod_rewrite, cut", strings.Replace(head, "proxy:error", "rewrite:trace1", 1) + ` [client 192.0.2.1:5678] a.exam`,
+			[]string{"client:192.0.2.1", "plain:5678", "client:a.exam", "url:"}},
 		{"no message", head, []string{}},
 		{"host name", head + ` [client a.example:5678] b`, []string{"client:a.example", "plain:5678", "url: b"}},
 		{"no port", head + ` [client 192.0.2.1] a`, []string{"client:192.0.2.1", "url: a"}},
-		{"no end of the client", head + ` [client 192.0.2.1`, []string{"url:[client 192.0.2.1"}},
+		{"no end of the client", head + ` [client 192.0.2.1`, []string{"url:[client ", "client:192.0.2.1"}},
 		{"carriage return", head + " a\r", []string{"url:a"}},
 		{"no space", head + `a`, nil},
 	} {
@@ -39,7 +49,11 @@ func TestErrorLog(t *testing.T) {
 			if !ok {
 				return
 			}
-			assert.Equal(t, append(fields[:3:3], tt.fields...), spell([]byte(tt.line), out.Fields))
+			want := slices.Concat(fields, tt.fields)
+			if strings.Contains(tt.line, "rewrite:trace1") {
+				want[1] = "plain:rewrite:trace1"
+			}
+			assert.Equal(t, want, spell([]byte(tt.line), out.Fields))
 			assert.Equal(t, "2026-11-22", out.Day.String())
 			if out.Client >= 0 {
 				assert.Equal(t, Client, out.Fields[out.Client].Kind)

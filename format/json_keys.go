@@ -169,3 +169,29 @@ func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 }
 
 func isKeySeparator(c byte) bool { return c == '_' || c == '-' || c == '.' }
+
+// ClientKeys are the keys of JSON lines whose values are clients.
+type ClientKeys struct{ keys map[string]key }
+
+// ClientKeysOf returns those that p knows, and else the built-in ones.
+func ClientKeysOf(p Parser) ClientKeys {
+	if a, ok := p.(*Auto); ok {
+		p = a.json
+	}
+	if j, ok := p.(*JSON); ok {
+		return ClientKeys{j.keys}
+	}
+	return ClientKeys{jsonKeys}
+}
+
+// Has reports whether the values of a key are clients; list is for several of
+// them, with commas in between.
+func (c ClientKeys) Has(name []byte) (client, list bool) {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return false, false
+	}
+	b, _ := appendKeyName(buf[:0], name)
+	k := c.keys[string(b)].kind
+	return isClient(k) || k == Forwarded, k == ClientList || k == Forwarded
+}

@@ -40,7 +40,7 @@ type LogFormat struct {
 	loc      *time.Location
 	usual    usual
 
-	client, status, target, query int // fields, -1 for none
+	client, status, target, query, user int // fields, -1 for none
 
 	// Scratch.
 	date [2]date // begin and end of the request
@@ -66,7 +66,7 @@ type segment struct {
 // the text of a configuration file (\" for a quote) and the bare text. loc is
 // the zone in which an epoch time is dated. An error is a *FormatError.
 func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
-	c := compiler{src: logFormat, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1}}
+	c := compiler{src: logFormat, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
@@ -284,7 +284,7 @@ func (c *compiler) join(a, b *element) {
 	a.user, b.user = false, false
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
-	for _, role := range []*int{&c.p.client, &c.p.target} {
+	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user} {
 		if *role == a.field {
 			*role = b.field
 		}

@@ -26,6 +26,11 @@ func (p *LogFormat) Parse(line []byte, out *Line) bool {
 
 // finish reads what Line tells beside the fields.
 func (p *LogFormat) finish(line []byte, out *Line) bool {
+	if p.user >= 0 {
+		if f := &out.Fields[p.user]; f.End-f.Start > len(" -") && holdsClient(line[f.Start:f.End]) {
+			f.Kind = Client
+		}
+	}
 	if out.Client = p.client; len(p.own) > 0 && !p.exemptOwn(line, out.Fields) {
 		return false
 	}
@@ -43,6 +48,23 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 		p.setTarget(line, out)
 	}
 	return true
+}
+
+// holdsClient reports whether a user's name has a word before an identity, and so
+// perhaps a client: of a line that another one was written into, the beginning is
+// NAME - NAME - - [22/Nov/2026:06:46:00 +0000].
+func holdsClient(user []byte) bool {
+	for end := 0; ; {
+		n := bytes.Index(user[end:], []byte(" -"))
+		if n < 0 {
+			return false
+		}
+		word := user[:end+n]
+		end += n + len(" -")
+		if word = word[bytes.LastIndexByte(word, ' ')+1:]; (end == len(user) || user[end] == ' ') && len(word) > 0 && string(word) != "-" {
+			return true
+		}
+	}
 }
 
 // exemptOwn decides which of the server's own values this line may keep as they
