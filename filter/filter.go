@@ -89,6 +89,7 @@ type Filter struct {
 	line    format.Line    // that is treated
 	marks   machine.Marks  // of it
 	glancer format.Glancer // the parser, where it is one
+	hasNUL  bool           // the lines that are treated may have NUL bytes
 	scratch []byte         // of format.Target
 	client  ahead          // of the line
 	next    ahead          // of the one behind it
@@ -151,6 +152,7 @@ func New(cfg Config, cal Calendar) *Filter {
 	f := &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
 	f.noteKey = newNoteKey()
+	f.guard.names.keys = format.ClientKeysOf(cfg.Parser)
 	return f
 }
 
@@ -228,16 +230,17 @@ func (f *Filter) Expired() map[format.Day][]rooms.Room {
 
 // glance finds the fields of the line that marks.Cut returned, if it is a usual one.
 func (f *Filter) glance(line []byte, out *format.Line) bool {
-	return f.glancer != nil && len(line) <= maxLine && f.glancer.Glance(line, &f.marks, out)
+	return f.glancer != nil && !f.hasNUL && len(line) <= maxLine && f.glancer.Glance(line, &f.marks, out)
 }
 
-// parse finds the fields of a line, or at least its date. What is left of a line
-// that is too long is returned.
+// parse finds the fields of a line, or at least its date. It returns what is left of
+// a line that is too long, and of one with NUL bytes, which is malformed, the others.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
-	if len(line) <= maxLine && f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields) {
+	text := f.guard.withoutNUL(line)
+	if len(line) <= maxLine && len(text) == len(line) && f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields) {
 		return true, line
 	}
-	if len(line) > maxLine {
+	if line = text; len(line) > maxLine {
 		f.stats.Cut++
 		line = cutLine(line)
 	}
@@ -288,7 +291,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	f.guard.cipher = d.cipher
 	f.guard.begin(len(line), known)
 	if !known {
-		part.Lines = append(f.guard.appendRedacted(part.Lines, line, f.cfg.Redact, brokenText, true), '\n')
+		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.cfg.Redact), '\n')
 		return
 	}
 	part.Lines = f.appendLine(part.Lines, line)

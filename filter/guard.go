@@ -50,6 +50,14 @@ type guard struct {
 	decodedRun
 	spare decodedRun // takes its place in a second reading
 	low   []byte     // scratch for the redacted names
+
+	// Of a malformed line.
+	names names
+	nth   int    // of names.all, which comes next
+	at    int    // where in it a text stands that is appended
+	text  []byte // the line without its NUL bytes, if it had any
+	raw   []byte // what was not kept yet of the line with them; nil: it has none
+	rawAt int    // where in text that begins
 }
 
 // decodedRun is a run without its escapes.

@@ -283,7 +283,7 @@ func runKills(t *testing.T, seed uint64) {
 		q := NewQueue(p, bound)
 		processes, queues = append(processes, p), append(queues, q)
 		ran := make(chan error, 1)
-		go func() { ran <- New(newConfig(t, "common"), newCalendar()).Run(p, q) }()
+		go func() { ran <- New(keeping(newConfig(t, "common")), newCalendar()).Run(p, q) }()
 		var after <-chan time.Time
 		if !w.tooLong && len(processes) < 30 {
 			after = time.After(upTo(rnd, time.Second))

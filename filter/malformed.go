@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"bytes"
+
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
@@ -9,13 +11,57 @@ import (
 // lines that were written into each other, which can cut an address in two.
 // Nothing in it can be trusted to be what it seems, so every run of hexadecimal
 // digits, dots and colons with two separators is replaced, well-formed time
-// stamps apart.
+// stamps apart, and so is what stands where clients have their names, see names.
 
-// appendBroken appends a text of a malformed line.
+// appendMalformed appends a malformed line, as withoutNUL returned it.
+func (g *guard) appendMalformed(dst, line []byte, r *Redact) []byte {
+	g.names.find(line)
+	g.nth = 0
+	dst = g.appendRedacted(dst, line, r, brokenText, true)
+	g.names.all, g.raw = g.names.all[:0], nil
+	return dst
+}
+
+// appendBroken appends a text of a malformed line. It stands there at g.at.
 func (g *guard) appendBroken(dst, text []byte) []byte {
+	at, end := g.at, g.at+len(text)
+	for g.nth < len(g.names.all) {
+		name := g.names.all[g.nth]
+		if name.start >= end {
+			break
+		}
+		if name.start >= at {
+			dst = g.appendRuns(dst, text[at-g.at:name.start-g.at], at)
+			dst = g.appendPlaced(dst, g.names.line[name.start:name.end])
+		}
+		at = min(max(at, name.end), end)
+		if name.end > end {
+			break // it goes on in the next text, and was written
+		}
+		g.nth++
+	}
+	return g.appendRuns(dst, text[at-g.at:], at)
+}
+
+// appendPlaced appends the pseudonym of what stands in a client's place, within the
+// bounds of the line.
+func (g *guard) appendPlaced(dst, name []byte) []byte {
+	if !g.affords(len(name)) || len(name) > maxName {
+		return append(dst, struck...)
+	}
+	start := len(dst)
+	dst, _ = g.appendClient(dst, name)
+	g.work -= max(g.cipher.Cost(pseudonym.Addr{}), pseudonym.NameCost(len(name)))
+	g.growth -= len(dst) - start - len(name)
+	return dst
+}
+
+// appendRuns appends a text of a malformed line that has no names. It stands there
+// at at.
+func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 	kept := 0
 	for s := (runs{text: text}); s.next(); {
-		dst = append(dst, text[kept:s.start]...)
+		dst = g.appendKeptOf(dst, text[kept:s.start], at+kept)
 		kept = s.end
 		if s.end-s.start > maxName*len("%253A") {
 			dst = append(dst, struck...)
@@ -26,7 +72,50 @@ func (g *guard) appendBroken(dst, text []byte) []byte {
 		a.addr, a.exact = pseudonym.ParseAddr(g.run)
 		dst = g.appendFound(dst, g.run, a, s.end-s.start)
 	}
-	return append(dst, text[kept:]...)
+	return g.appendKeptOf(dst, text[kept:], at+kept)
+}
+
+// withoutNUL returns line without its NUL bytes, valid until the next call: those
+// of UTF-16, and those that a crash leaves in a file, must not hide what stands
+// between them.
+func (g *guard) withoutNUL(line []byte) []byte {
+	g.raw = nil
+	n := bytes.IndexByte(line, 0)
+	if n < 0 {
+		return line
+	}
+	if cap(g.text) > maxText {
+		g.text = nil
+	}
+	g.raw, g.rawAt = line, 0
+	g.text = append(g.text[:0], line[:n]...)
+	for _, c := range line[n:] {
+		if c != 0 {
+			g.text = append(g.text, c)
+		}
+	}
+	return g.text
+}
+
+// maxText bounds the memory that is kept from one line to the next.
+const maxText = 64 << 10
+
+// appendKeptOf appends a text that stays as it is, and stands at at in the line
+// without NUL bytes, with those in it and around it.
+func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
+	if g.raw == nil {
+		return append(dst, text...)
+	}
+	for len(g.raw) > 0 && (g.raw[0] == 0 || g.rawAt < at+len(text)) {
+		c := g.raw[0]
+		if g.raw = g.raw[1:]; g.rawAt >= at {
+			dst = append(dst, c)
+		}
+		if c != 0 {
+			g.rawAt++
+		}
+	}
+	return dst
 }
 
 // StampDay returns the newest date of all well-formed time stamps of a malformed
@@ -59,7 +148,13 @@ type runs struct {
 }
 
 func (s *runs) next() bool {
-	for i := s.end; i < len(s.text); {
+	for i := s.end; ; {
+		for i < len(s.text) && !runStops[s.text[i]] {
+			i++
+		}
+		if i >= len(s.text) {
+			break
+		}
 		if beginsStamp(s.text[i:]) {
 			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
 				s.differ = s.differ || s.stamped && day != s.day
@@ -94,6 +189,23 @@ func (s *runs) next() bool {
 	}
 	s.end = len(s.text)
 	return false
+}
+
+// runStops are the bytes that a run or a stamp can begin with.
+var runStops = func() (t [256]bool) {
+	for c := range 256 {
+		t[c] = class[c]&(inHex|inSep) != 0 || c == '%' || c == '\\' || mayBeginStamp(byte(c))
+	}
+	return t
+}()
+
+// mayBeginStamp reports whether c is a digit or begins the name of a weekday.
+func mayBeginStamp(c byte) bool {
+	switch c {
+	case 'S', 'M', 'T', 'W', 'F':
+		return true
+	}
+	return class[c]&inDigit != 0
 }
 
 // beginsStamp reports whether a text may begin with a time stamp, by the first digit

@@ -107,7 +107,7 @@ func TestPipeOfPoorUser(t *testing.T) {
 			w.Close()
 		}()
 		var out collector
-		assert.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(in, &out))
+		assert.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, &out))
 		assert.Equal(t, "one\n"+line+"two\n", out.lines[today])
 	}()
 	<-done
@@ -169,7 +169,7 @@ func TestPipeEndsInLine(t *testing.T) {
 	w.WriteString("one\ntw")
 	w.Close()
 	in := begin()
-	f := New(newConfig(t, "common"), newCalendar())
+	f := New(keeping(newConfig(t, "common")), newCalendar())
 	var out collector
 	require.NoError(t, f.Run(in, &out))
 	assert.Equal(t, "one\ntw\n", out.lines[today])
@@ -201,7 +201,7 @@ func TestPipeLongLine(t *testing.T) {
 					io.WriteString(w, "short\n")
 					w.Close()
 				}()
-				f := New(newConfig(t, "common"), newCalendar())
+				f := New(keeping(newConfig(t, "common")), newCalendar())
 				var out collector
 				in := begin()
 				require.NoError(t, f.Run(in, &out))
@@ -402,7 +402,7 @@ func TestPipeToMoodyDisk(t *testing.T) {
 	sink := &moody{rnd: rnd}
 	q := NewQueue(sink, 64<<20)
 	in := begin()
-	require.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(in, q))
+	require.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, q))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.True(t, q.Close(ctx))

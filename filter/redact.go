@@ -138,6 +138,7 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 			user.find(i)
 		}
 		if user.start < eq {
+			g.at = kept
 			dst = g.appendText(dst, text[kept:user.start], as)
 			dst = append(dst, redacted...)
 			kept, i = user.end, user.end
@@ -166,11 +167,13 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 			}
 			g.growth--
 		}
+		g.at = kept
 		dst = g.appendText(dst, text[kept:i], as)
 		dst = append(dst, redacted...)
 		i += n
 		kept = i
 	}
+	g.at = kept
 	return g.appendText(dst, text[kept:], as)
 }
 

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -196,6 +197,7 @@ type placed struct {
 // findDays appends the days that lines go to, or whose rooms they count for,
 // each seldom more than once.
 func (f *Filter) findDays(dst []placed, lines []byte) []placed {
+	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
 	var last placed
 	for len(lines) > 0 {
 		var line []byte

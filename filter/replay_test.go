@@ -172,7 +172,7 @@ func TestReplayFaults(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, data[:len(data)-8], 0o600)) // without gzip's checksum and size
 	files[1], err = archive.Open(path, nil)
 	require.NoError(t, err)
-	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+	r := newReplay(t, keeping(newConfig(t, "common")), "common", 2, newCalendar())
 	var out collector
 	err = r.Run(t.Context(), archive.NewReader(files, 2), &out)
 	require.EqualError(t, err, "read "+path+": its end is missing")
@@ -253,7 +253,7 @@ func (c *canceling) Put(b *Batch) error {
 
 // TestReplayPanics: a line that makes the program panic is left out.
 func TestReplayPanics(t *testing.T) {
-	cfg := newConfig(t, "common")
+	cfg := keeping(newConfig(t, "common"))
 	r := NewReplay(cfg, []format.Parser{brittle{cfg.Parser}, brittle{newConfig(t, "common").Parser}}, newCalendar())
 	var out collector
 	require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, "a\npanic\nb\n"), 2), &out))

@@ -171,6 +171,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 // out and counted; it must not end the process and come back with the next.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
 	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
+	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
 	for len(lines) > 0 {
 		lines = f.treatSome(b, lines)
 	}

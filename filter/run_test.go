@@ -65,7 +65,7 @@ func (s *script) Read(p []byte) (int, error) {
 // TestNothingHeldBack: when the reader waits, all whole lines have gone out.
 func TestNothingHeldBack(t *testing.T) {
 	var out collector
-	f := New(newConfig(t, "common"), newCalendar())
+	f := New(keeping(newConfig(t, "common")), newCalendar())
 	want := []string{"", "a\n", "a\n", "a\nb\nc\n", "a\nb\nc\nd\n", "a\nb\nc\nd\n"}
 	reads := 0
 	in := &script{pieces: []string{"a\n", "b", "\nc\n", "d\n", "e"}, before: func(read int) {
@@ -80,18 +80,18 @@ func TestNothingHeldBack(t *testing.T) {
 func TestRunErrors(t *testing.T) {
 	boom := errors.New("boom")
 	var out collector
-	f := New(newConfig(t, "common"), newCalendar())
+	f := New(keeping(newConfig(t, "common")), newCalendar())
 	err := f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(boom)), &out)
 	assert.Equal(t, boom, err)
 	assert.Equal(t, "a\nb\n", out.lines[today], "what was read is not lost")
 
 	out = collector{}
-	f = New(newConfig(t, "common"), newCalendar())
+	f = New(keeping(newConfig(t, "common")), newCalendar())
 	assert.Equal(t, ErrStopped, f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(ErrStopped)), &out))
 	assert.Equal(t, "a\n", out.lines[today], "the next process may read the end of b")
 	assert.EqualValues(t, 1, f.Stats().Lines)
 
-	f = New(newConfig(t, "common"), newCalendar())
+	f = New(keeping(newConfig(t, "common")), newCalendar())
 	assert.Equal(t, boom, f.Run(strings.NewReader("a\n"), &refusing{err: boom}))
 }
 
@@ -110,7 +110,7 @@ func TestRunLongLines(t *testing.T) {
 		log := "short\n" + strings.Repeat("x", size) + "\nshort\n" + strings.Repeat("y", size)
 		want := "short\n" + strings.Repeat("x", kept) + "\nshort\n" + strings.Repeat("y", kept) + "\n"
 		for _, in := range []io.Reader{strings.NewReader(log), iotest.HalfReader(strings.NewReader(log))} {
-			f := New(newConfig(t, "common"), newCalendar())
+			f := New(keeping(newConfig(t, "common")), newCalendar())
 			var out collector
 			require.NoError(t, f.Run(in, &out))
 			if out.lines[today] != want {
@@ -144,8 +144,8 @@ func TestPanic(t *testing.T) {
 	cfg.Parser = brittle{cfg.Parser}
 	for log, want := range map[string]string{
 		combinedLine + "\npanic\n" + combinedLine: strings.Repeat(strings.SplitAfter(pseudonymised, "\n")[0], 2),
-		"panic\npanic\na\n":                       "a\n",
-		"a\npanic":                                "a\n",
+		"panic\npanic\na\n":                       "{name:a}\n",
+		"a\npanic":                                "{name:a}\n",
 		"panic\n":                                 "",
 	} {
 		got, stats := treated(t, cfg, newCalendar(), log)
@@ -275,7 +275,7 @@ func TestRunCommits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log []string
-			f := New(newConfig(t, "common"), newCalendar())
+			f := New(keeping(newConfig(t, "common")), newCalendar())
 			require.NoError(t, f.Run(&keeper{pieces: tt.pieces, fresh: tt.fresh, log: &log}, &logged{log: &log, writer: tt.writer}))
 			assert.Equal(t, tt.want, log)
 		})
@@ -296,7 +296,7 @@ func TestRunCommitsAll(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		for _, writer := range []writer{atOnce, inTime, late} {
 			log = nil
-			f := New(newConfig(t, "common"), newCalendar())
+			f := New(keeping(newConfig(t, "common")), newCalendar())
 			in := &keeper{pieces: pieces, fresh: func(int) bool { return fresh }, log: &log}
 			require.NoError(t, f.Run(in, &logged{log: &log, writer: writer}))
 			committed := 0
@@ -315,7 +315,7 @@ func TestRunCommitsAll(t *testing.T) {
 // large as their lines are cheap.
 func TestRunReadsLessOfWhatIsCostly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := newConfig(t, "common")
+		cfg := keeping(newConfig(t, "common"))
 		slow := &slowParser{Parser: cfg.Parser}
 		cfg.Parser = slow
 		var asked []int

@@ -37,8 +37,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	if end < 0 {
 		return false
 	}
-	level := pos + 2
-	out.add(Plain, level, end)
+	out.add(Plain, pos+2, end)
 	pos = end + 1
 	numbered := false // 2.4: the client's port is logged
 	if end := bracket(line, pos, isPID); end >= 0 {
@@ -62,18 +61,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 		}
 		out.Client = len(out.Fields)
 		addPeer(line, start, start+n, numbered, out)
-		pos = after
-		// mod_rewrite tells of its client once more, by name (mod_rewrite.c,
-		// do_rewritelog): "localhost - - [localhost/sid#…".
-		if pos < len(line) && bytes.HasPrefix(line[level:], []byte("rewrite:trace")) {
-			name := pos + 1
-			if pos = len(line); name < pos {
-				if n := bytes.IndexByte(line[name:], ' '); n >= 0 {
-					pos = name + n
-				}
-			}
-			out.add(Client, name, pos)
-		}
+		pos = addRewritePeer(line, start, after, out)
 	}
 	// The message may have clients of its own: those of a module (ModSecurity), or
 	// of a line that was written into this one.
@@ -88,7 +76,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 			return true
 		}
 		addPeer(line, start, start+n, numbered, out)
-		pos = after
+		pos = addRewritePeer(line, start, after, out)
 	}
 	out.add(URL, pos, len(line))
 	return true
@@ -125,6 +113,31 @@ func addPeer(line []byte, start, end int, numbered bool, out *Line) {
 	} else {
 		out.add(Client, start, end)
 	}
+}
+
+// RewriteName returns the length of the client's name that begins a message of
+// mod_rewrite (mod_rewrite.c, do_rewritelog), as of "localhost - - [localhost/sid#…";
+// 0 for the message of another module, which head tells, what is before it.
+func RewriteName(head, message []byte) int {
+	if !bytes.Contains(head[max(0, len(head)-len("[rewrite:trace1] [pid 4194304:tid 140737354104832] mod_rewrite.c(483): ")-64):], []byte("rewrite:trace")) {
+		return 0
+	}
+	if n := bytes.IndexByte(message, ' '); n >= 0 {
+		return n
+	}
+	return len(message)
+}
+
+// addRewritePeer adds what RewriteName finds behind the peer that starts and ends
+// there, and returns where the message goes on.
+func addRewritePeer(line []byte, start, end int, out *Line) int {
+	name := min(end+1, len(line))
+	n := RewriteName(line[:start], line[name:])
+	if n == 0 {
+		return end
+	}
+	out.add(Client, name, name+n)
+	return name + n
 }
 
 // bracket returns where the " […]" at pos ends whose content ok accepts: the

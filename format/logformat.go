@@ -40,7 +40,8 @@ type LogFormat struct {
 	loc      *time.Location
 	usual    usual
 
-	client, status, target, query, user int // fields, -1 for none
+	client, status, target, query, user int  // fields, -1 for none
+	isPeer                              bool // the client is of %h or %a
 
 	// Scratch.
 	date [2]date // begin and end of the request
@@ -71,6 +72,7 @@ func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
+	c.p.isPeer = c.p.client >= 0 && c.trust >= trustPeer
 	c.link()
 	return c.p, nil
 }

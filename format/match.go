@@ -74,17 +74,24 @@ func holdsClient(user []byte) bool {
 // reports false where %v:%p may have cut an IPv6 address, which would not be
 // known as one any more.
 func (p *LogFormat) exemptOwn(line []byte, f []Field) bool {
+	isNobody := false // httpd always has a client: the line is of another format
+	if p.isPeer {
+		client := line[f[p.client].Start:f[p.client].End]
+		isNobody = len(client) > 0 && client[0] == '-' && (len(client) == 1 || client[1] == ' ')
+	}
 	for _, i := range p.own {
 		own := &f[i]
 		v := line[own.Start:own.End]
 		isCut := own.End < len(line) && line[own.End] == ':' && endsUnbracketed(v)
-		if own.Kind == Plain && isServerName(v) && (!isCut && !looksLikeAddress(v) || p.knowsClient(line, f)) {
+		if own.Kind == Plain && isServerName(v) && !isNobody && (!isCut && !looksLikeAddress(v) || p.knowsClient(line, f)) {
 			continue
 		}
 		if isCut {
 			return false
 		}
-		own.Kind = URL
+		if own.Kind = URL; isNobody || bytes.IndexByte(v, ' ') >= 0 {
+			own.Kind = Client // no name of the server, and one of a client perhaps
+		}
 	}
 	return true
 }

@@ -216,6 +216,9 @@ func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int
 	if user := hostEnd + len(identless); hostEnd < host || user >= len(words) || string(words[hostEnd:user]) != identless {
 		return -1, -1, -1
 	}
+	if host > 0 && string(words[host:hostEnd]) == "-" {
+		return -1, -1, -1 // what stands before it is no virtual host
+	}
 	if user := words[hostEnd+len(identless):]; len(user) > 1 && holdsClient(user) {
 		return -1, -1, -1
 	}

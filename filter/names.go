@@ -1,0 +1,604 @@
+package filter
+
+import (
+	"bytes"
+	"strings"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// A client's host name is a word like any other. In a malformed line only its
+// place can tell it, and what is replaced is whatever stands there:
+//
+//   - at the beginning of the line, each word before the first " - " or time
+//     stamp; without either, the first two words; behind a time stamp that the
+//     line begins with, the next two, unless a level or a process follows it,
+//     as in error logs;
+//   - anywhere, since one line can be written into another: the word before " -",
+//     with the words of a list that it ends; and the two before a time stamp in
+//     brackets, unless what stands there is a user, behind " - ";
+//   - the peer behind "[client " and "[remote ", and behind these words alone
+//     where it looks like a host;
+//   - the value of each key of clients, "KEY": and KEY: and KEY=, closed or not.
+//
+// Of a word, brackets, quotes and a port around it stay, and all of it does if it
+// has no letter, dot or colon, is a month before a day, or a level or a process
+// in brackets. A line that begins with '{' and a quote has no words but those of
+// another line in it.
+//
+// What a line can cost is bounded: past 6 names and one for each 64 bytes, the rest
+// of the line goes as well.
+
+// names finds the places of one line.
+type names struct {
+	keys format.ClientKeys
+	line []byte
+	left int    // how many may still be added
+	full bool   // there were more, and the last one goes to the end of the line
+	all  []span // by position
+}
+
+// span is line[start:end].
+type span struct{ start, end int }
+
+const (
+	leadWords = 6   // of the beginning of a line that are replaced one by one
+	nearWords = 2   // where nothing tells how many words there are
+	maxReach   = 300 // of DNS 253 bytes, and a port
+	maxKey    = 48
+)
+
+// find sets n.all.
+func (n *names) find(line []byte) {
+	n.line, n.left, n.full, n.all = line, 6+len(line)/64, false, n.all[:0]
+	n.lead()
+	for i, stamp := 0, 0; !n.full; {
+		for i < len(line) && !nameStops[line[i]] {
+			i++
+		}
+		if i >= len(line) {
+			return
+		}
+		switch line[i] {
+		case ':', '=':
+			i = n.value(i)
+			continue
+		case ' ', '\t':
+			rest := line[i+1:]
+			switch {
+			case len(rest) > 0 && rest[0] == '-':
+				n.wordsBefore(i, 1)
+			case len(rest) > len("[22") && rest[0] == '[' && mayBeginStamp(rest[1]):
+				if _, size := format.TimeStamp(rest[1:]); size > 0 {
+					if !bytes.Contains(line[max(stamp, i-maxReach, 0):i], dashes) {
+						n.wordsBefore(i, nearWords)
+					}
+					i += size
+					stamp = i
+				}
+			case isPeer(line[:i]):
+				i = n.peer(i)
+				continue
+			}
+		}
+		i++
+	}
+}
+
+var nameStops = [256]bool{' ': true, '\t': true, ':': true, '=': true}
+
+var dashes, peerWord = []byte(" - "), []byte("client")
+
+// lead adds the words at the beginning of the line.
+func (n *names) lead() {
+	line := n.line
+	if isObject(line) {
+		return
+	}
+	end := bytes.Index(line, dashes)
+	if end < 0 {
+		end = len(line)
+	}
+	bounded := end < len(line) // the lead is, by " - " or a stamp
+	searched := false          // for a stamp behind the first words
+	stamped := false           // the line begins with a stamp
+	words, named := 0, false
+	for i := 0; i < end; {
+		if isBlank(line[i]) {
+			i++
+			continue
+		}
+		if group := groupLen(line[i:end]); group > 0 {
+			if stamped {
+				return
+			}
+			i += group
+			continue
+		}
+		open := i
+		for open < end && isOpening(line[open]) {
+			open++
+		}
+		if open < end && mayBeginStamp(line[open]) {
+			if _, size := format.TimeStamp(line[open:]); size > 0 {
+				if named {
+					return
+				}
+				stamped, words, end, i = true, 0, len(line), open+size
+				for i < end && isClosing(line[i]) {
+					i++
+				}
+				continue
+			}
+		}
+		if stamped && (line[i] == '"' || words == nearWords) {
+			return
+		}
+		if !stamped && !bounded && words == nearWords {
+			if !searched {
+				searched = true
+				if at := stampIn(line, i); at >= 0 {
+					end, bounded = at, true
+					continue
+				}
+			}
+			return
+		}
+		next := i
+		for next < end && !isBlank(line[next]) {
+			next++
+		}
+		start, stop := n.core(i, next)
+		if start == stop || i < start && line[start-1] == '[' && isPeer(line[start:stop]) {
+			i = next
+			continue
+		}
+		named = named || !isBare(line[start:stop]) && !n.isDate(start, stop) && !isClock(line[start:stop])
+		if words++; words > leadWords && bounded && !stamped {
+			if at := stampIn(line[:end], i); at >= 0 {
+				end = at
+			}
+			n.add(i, end) // the rest as one
+			return
+		}
+		n.word(i, next)
+		i = next
+	}
+}
+
+// isClock reports whether a word is a time of day, as syslog has it before the host.
+func isClock(word []byte) bool {
+	return len(word) == len("07:23:55") && word[2] == ':' && word[5] == ':' && isBare(word[:2]) && isBare(word[3:5]) && isBare(word[6:])
+}
+
+// isObject reports whether line begins as a JSON object does.
+func isObject(line []byte) bool {
+	if len(line) == 0 || line[0] != '{' {
+		return false
+	}
+	line = bytes.TrimLeft(line[1:], " \t")
+	return len(line) == 0 || line[0] == '"'
+}
+
+// stampIn returns where in line[from:] the first time stamp begins, -1 for
+// nowhere.
+func stampIn(line []byte, from int) int {
+	for i := from; i < len(line); i++ {
+		if mayBeginStamp(line[i]) && class[line[i-1]]&inHex == 0 {
+			if _, n := format.TimeStamp(line[i:]); n > 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// groupLen is the length of the level, process or priority that b begins with, in
+// brackets: [core:error], [pid 12:tid 34], [12], <134>; 0 for none.
+func groupLen(b []byte) int {
+	closing := byte(']')
+	switch b[0] {
+	case '<':
+		closing = '>'
+	case '[':
+	default:
+		return 0
+	}
+	end := bytes.IndexByte(b[:min(len(b), 48)], closing)
+	if end < 1 {
+		return 0
+	}
+	in := b[1:end]
+	in = bytes.TrimPrefix(in, []byte("pid "))
+	if at := bytes.Index(in, []byte(":tid ")); at >= 0 && isBare(in[at+5:]) {
+		in = in[:at]
+	}
+	if !isBare(in) {
+		if b[0] == '<' || !isLevel(in[bytes.LastIndexByte(in, ':')+1:]) || bytes.IndexByte(in, '.') >= 0 {
+			return 0
+		}
+	}
+	return end + 1
+}
+
+// isLevel knows the levels of httpd and nginx.
+func isLevel(b []byte) bool {
+	if len(b) == len("trace1") && class[b[5]]&inDigit != 0 {
+		b = b[:5]
+	}
+	switch string(b) {
+	case "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", "trace":
+		return true
+	}
+	return false
+}
+
+// isBare reports whether a word has nothing of a name: no letter, dot or colon.
+func isBare(word []byte) bool {
+	for _, c := range word {
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80 || c == '.' || c == ':' || c == '%' || c == '\\' || c == '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// isRun reports whether all of a word is replaced as a run.
+func isRun(word []byte) bool {
+	seps := 0
+	for i := 0; i < len(word); {
+		c, width := unescape(word[i:])
+		if class[c]&(inHex|inSep) == 0 {
+			return false
+		}
+		if class[c]&inSep != 0 {
+			seps++
+		}
+		i += width
+	}
+	return seps >= 2
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
+
+func isOpening(c byte) bool {
+	return c == '[' || c == '(' || c == '{' || c == '<' || c == '"' || c == '\'' || c == '/'
+}
+
+func isClosing(c byte) bool {
+	return c == ']' || c == ')' || c == '}' || c == '>' || c == '"' || c == '\'' || c == ',' || c == ';' || c == ':'
+}
+
+// add adds line[start:end], but for what is in an earlier span.
+func (n *names) add(start, end int) {
+	if len(n.all) > 0 {
+		start = max(start, n.all[len(n.all)-1].end)
+	}
+	switch {
+	case start >= end:
+	case n.left == 0:
+		n.full = true
+		n.all[len(n.all)-1].end = len(n.line)
+	default:
+		n.left--
+		n.all = append(n.all, span{start, end})
+	}
+}
+
+// word adds what may be a name of the word line[start:end].
+func (n *names) word(start, end int) {
+	start, end = n.core(start, end)
+	if !isBare(n.line[start:end]) && !n.isDate(start, end) {
+		n.pieces(start, end)
+	}
+}
+
+// client adds line[start:end], which can only be a client's.
+func (n *names) client(start, end int) {
+	start, end = n.core(start, end)
+	if word := n.line[start:end]; string(word) != "-" && string(word) != "null" {
+		n.pieces(start, end)
+	}
+}
+
+// pieces adds line[start:end] without the addresses in it that stand apart, which
+// have pseudonyms of their own.
+func (n *names) pieces(start, end int) {
+	word := n.line[start:end]
+	if isRun(word) {
+		return
+	}
+	kept := 0
+	for s := (runs{text: word}); s.next(); {
+		glued := s.start > 0 && class[word[s.start-1]]&inName != 0 || s.end < len(word) && class[word[s.end]]&inName != 0
+		if _, ok := pseudonym.ParseAddr(word[s.start:s.end]); !ok || glued {
+			continue
+		}
+		// What is beside it stays, so that its pseudonym ends there.
+		if before := max(s.start-1, kept); !isBare(word[kept:before]) {
+			n.add(start+kept, start+before)
+		}
+		kept = min(s.end+1, len(word))
+	}
+	if kept == 0 || !isBare(word[kept:]) {
+		n.add(start+kept, end)
+	}
+}
+
+// core returns the word without brackets, quotes and the like around it, and
+// without a port or the number of a process.
+func (n *names) core(start, end int) (int, int) {
+	for start < end && isOpening(n.line[start]) {
+		start++
+	}
+	for start < end && isClosing(n.line[end-1]) {
+		end--
+	}
+	word := n.line[start:end]
+	if isRun(word) {
+		return start, end
+	}
+	if at := bytes.LastIndexAny(word, ":["); at > 0 && isBare(word[at+1:]) {
+		if end = start + at; n.line[end-1] == ']' {
+			end--
+		}
+	}
+	return start, end
+}
+
+// isDate reports whether line[start:end] is the name of a month or a weekday
+// before a day, as in "Sun Nov 22".
+func (n *names) isDate(start, end int) bool {
+	if end-start != 3 || end+1 >= len(n.line) || n.line[end] != ' ' {
+		return false
+	}
+	const all = "JanFebMarAprMayJunJulAugSepOctNovDecSunMonTueWedThuFriSat"
+	at := bytes.Index([]byte(all), n.line[start:end])
+	if at < 0 || at%3 != 0 {
+		return false
+	}
+	next := n.line[end+1]
+	return class[next]&inDigit != 0 || next == ' ' || at >= len("JanFebMarAprMayJunJulAugSepOctNovDec") && next >= 'A' && next <= 'Z'
+}
+
+// wordsBefore adds the words before the blank at i, and those of a list that
+// the first of them ends, as of X-Forwarded-For.
+func (n *names) wordsBefore(i, words int) {
+	line, from := n.line, 0
+	if len(n.all) > 0 {
+		from = n.all[len(n.all)-1].end
+	}
+	start := i
+	for {
+		end := start
+		for end > from && isBlank(line[end-1]) {
+			end--
+		}
+		if words--; words < 0 && (end-1 <= from || line[end-1] != ',' || line[end-2] == '"') {
+			break
+		}
+		start = end
+		for start > from && isClosing(line[start-1]) {
+			start--
+		}
+		for start > from && !isBlank(line[start-1]) && line[start-1] != '"' { // which no name has
+			start--
+		}
+		if start == end || start > from && line[start-1] == '"' {
+			break
+		}
+	}
+	for start < i && !n.full {
+		next := start
+		for next < i && !isBlank(line[next]) {
+			next++
+		}
+		n.word(start, next)
+		for start = next; start < i && isBlank(line[start]); {
+			start++
+		}
+	}
+}
+
+// isPeer reports whether a text ends in the word client or remote.
+func isPeer(text []byte) bool {
+	n := len(text) - len(peerWord)
+	if n < 0 || n > 0 && class[text[n-1]]&inName != 0 {
+		return false
+	}
+	switch string(text[n:]) {
+	case "client", "remote", "Client", "Remote":
+		return true
+	}
+	return false
+}
+
+// peer adds what stands behind the blank at i, before which a word says that it
+// is a client, and returns where to go on.
+func (n *names) peer(i int) int {
+	line := n.line
+	start := i + 1
+	bracketed := i > len(peerWord) && line[i-len(peerWord)-1] == '['
+	end, near := start, line[:min(len(line), start+maxReach)]
+	if bracketed {
+		if k := bytes.IndexByte(near[start:], ']'); k >= 0 && bytes.LastIndexByte(near[start:start+k], '[') <= 0 {
+			n.client(start, start+k)
+			if name := start + k + len("] "); name < len(line) {
+				n.word(name, name+format.RewriteName(line[:i], line[name:]))
+			}
+			return start + k
+		}
+	}
+	for end < len(line) && !isBlank(line[end]) {
+		end++
+	}
+	if bracketed || looksLikeHost(line[start:end]) {
+		n.client(start, end)
+		return end
+	}
+	return start
+}
+
+// looksLikeHost reports whether a word of a message can be a host name: a comma
+// ends it, or a dot or a colon stands in it.
+func looksLikeHost(word []byte) bool {
+	if len(word) == 0 {
+		return false
+	}
+	last := word[len(word)-1]
+	return last == ',' || bytes.ContainsAny(word[:len(word)-1], ".:")
+}
+
+// value adds the value behind the ':' or '=' at i, if a key of clients stands
+// before it, and returns where to go on.
+func (n *names) value(i int) int {
+	line := n.line
+	end := i
+	for end > 0 && isBlank(line[end-1]) {
+		end--
+	}
+	quoted, slashes := line[i] == ':' && end > 0 && line[end-1] == '"', 0
+	if quoted {
+		end--
+		for end > 0 && line[end-1] == '\\' {
+			end--
+			slashes++
+		}
+	} else if end < i && line[i] == ':' {
+		return i + 1
+	}
+	start := end
+	for start > 0 && end-start <= maxKey && isKeyByte(line[start-1]) {
+		start--
+	}
+	if start == end {
+		return i + 1
+	}
+	if !quoted && start > 0 && !isBlank(line[start-1]) && !isOpening(line[start-1]) && line[start-1] != ',' && line[start-1] != '|' {
+		return i + 1 // of a URL, for one
+	}
+	is, list := n.isKey(line[start:end], quoted)
+	if !is {
+		return i + 1
+	}
+	at := i + 1
+	for at < len(line) && isBlank(line[at]) {
+		at++
+	}
+	if quoted {
+		return n.jsonValue(at, slashes, list)
+	}
+	if at == len(line) {
+		return at
+	}
+	if line[at] == '"' {
+		return n.quotedValue(at, 0, list)
+	}
+	for {
+		stop := at
+		for stop < len(line) && !isBlank(line[stop]) && line[stop] != ',' && line[stop] != '"' {
+			stop++
+		}
+		n.client(at, stop)
+		if !list || stop+1 >= len(line) || line[stop] != ',' {
+			return stop
+		}
+		for at = stop + 1; at < len(line) && isBlank(line[at]); {
+			at++
+		}
+	}
+}
+
+func isKeyByte(c byte) bool { return class[c]&inName != 0 || c == '@' }
+
+// isKey reports whether a key is one of clients, or, of a JSON line, the end of
+// one at least: the beginning may stand in another line.
+func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
+	if is, list = n.keys.Has(key); is {
+		return is, list
+	}
+	if !quoted {
+		return len(key) == 3 && string(key) == "for", true // RFC 7239
+	}
+	for _, end := range [...]string{"ip", "addr", "address", "client", "remote", "for", "remote_host", "remote-host", "xff"} {
+		if n := len(key) - len(end); n > 0 && strings.EqualFold(string(key[n:]), end) {
+			return true, true
+		}
+	}
+	return false, false
+}
+
+// jsonValue adds a value of a JSON line, or the strings of an array.
+func (n *names) jsonValue(at, slashes int, list bool) int {
+	line := n.line
+	if at < len(line) && line[at] == '[' {
+		for !n.full {
+			for at++; at < len(line) && (isBlank(line[at]) || line[at] == ',' || line[at] == '\\'); {
+				at++
+			}
+			if at >= len(line) || line[at] != '"' {
+				return at
+			}
+			at = n.quotedValue(at, slashes, list)
+			if at < len(line) && line[at] == '\\' {
+				at += slashes
+			}
+		}
+		return at
+	}
+	quote := at
+	for quote < len(line) && line[quote] == '\\' {
+		quote++
+	}
+	if quote < len(line) && line[quote] == '"' {
+		return n.quotedValue(quote, slashes, list)
+	}
+	if at < len(line) && line[at] == '{' {
+		return at
+	}
+	stop := at
+	for stop < len(line) && line[stop] != ',' && line[stop] != '}' && line[stop] != ']' && line[stop] != '"' && !isBlank(line[stop]) {
+		stop++
+	}
+	n.client(at, stop)
+	return stop
+}
+
+// quotedValue adds the value in quotes, written with so many backslashes, at
+// line[at], and returns where its last quote stands, or its backslashes.
+func (n *names) quotedValue(at, slashes int, list bool) int {
+	line := n.line
+	start, stop := at+1, len(line)
+	for k := start; k < len(line); k++ {
+		q := bytes.IndexByte(line[k:], '"')
+		if q < 0 {
+			break
+		}
+		k += q
+		before := 0
+		for k-before > start && line[k-before-1] == '\\' {
+			before++
+		}
+		if before <= slashes {
+			stop = k - before
+			break
+		}
+	}
+	if !list {
+		n.client(start, stop)
+		return stop
+	}
+	for start < stop {
+		next := start
+		for next < stop && line[next] != ',' {
+			next++
+		}
+		for start < next && isBlank(line[start]) {
+			start++
+		}
+		n.client(start, next)
+		start = next + 1
+	}
+	return stop
+}

@@ -1,0 +1,219 @@
+package filter
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNames: what is replaced of a malformed line, and what stays.
+func TestNames(t *testing.T) {
+	for _, test := range []struct{ name, line, want string }{
+		{"combined and two numbers", `dsl.example.net - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0" 812 1024`,
+			`{name:dsl.example.net} - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0" 812 1024`},
+		{"user", `dsl.example.net - mary ann [22/Nov/2026:07:23:55 +0000] "GET`, `{name:dsl.example.net} - mary ann [22/Nov/2026:07:23:55 +0000] "GET`},
+		{"virtual host", `www.example.org:443 dsl.example.net - - [22/Nov`, `{name:www.example.org}:443 {name:dsl.example.net} - - [22/Nov`},
+		{"list", `dsl.example.net, 192.0.2.1,b.example - - [22/Nov`, `{name:dsl.example.net}, {192.0.2.1},{name:b.example} - - [22/Nov`},
+		{"no identity", `dsl.example.net x [22/Nov/2026:07:23:55 +0000] "GET`, `{name:dsl.example.net} {name:x} [22/Nov/2026:07:23:55 +0000] "GET`},
+		{"behind the stamp", `[22/Nov/2026:07:23:55 +0000] dsl.example.net TLSv1.3 CIPHER "GET`, `[22/Nov/2026:07:23:55 +0000] {name:dsl.example.net} {name:TLSv1.3} CIPHER "GET`},
+		{"stamp alone", `[22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200`, `[22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200`},
+		{"two words", `dsl.example.net - `, `{name:dsl.example.net} - `},
+		{"two words and more", `dsl.exam the second the third`, `{name:dsl.exam} {name:the} second the third`},
+		{"one word", `dsl.exam`, `{name:dsl.exam}`},
+		{"same name in a field", `DSL.example.net`, `{name:dsl.example.net}`},
+		{"syslog", `<134>Nov 22 07:23:55 web httpd[9636]: dsl.example.net - - [22/Nov`, `<134>Nov 22 {name:07:23:55} {name:web} {name:httpd}[9636]: {name:dsl.example.net} - - [22/Nov`},
+		{"syslog, RFC 5424", `<134>1 2026-11-22T07:23:55Z web httpd 12 - dsl.example.net - - [22/Nov`, `<134>1 2026-11-22T07:23:55Z {name:web} {name:httpd} 12 - {name:dsl.example.net} - - [22/Nov`},
+
+		{"httpd, other stamp", `[2026-11-22 07:23:55.123456] [core:error] [pid 1] [client dsl.example.net:5555] AH00126: Invalid URI`,
+			`[2026-11-22 07:23:55.123456] [core:error] [pid 1] [client {name:dsl.example.net}:5555] AH00126: Invalid URI`},
+		{"httpd, IPv6 in brackets", `[2026-11-22 07:23:55.123456] [core:error] [pid 1:tid 2] [client [2001:db8::1]:5555] a`,
+			`[2026-11-22 07:23:55.123456] [core:error] [pid 1:tid 2] [client [{2001:db8::1}]:5555] a`},
+		{"httpd, cut", `ent dsl.example.net:5555] AH00126: Invalid URI`, `{name:ent} {name:dsl.example.net}:5555] AH00126: Invalid URI`},
+		{"httpd, cut before the level", `] [core:error] [pid 1:tid 2] [remote dsl.exam`, `] [core:error] [pid 1:tid 2] [remote {name:dsl.exam}`},
+		{"httpd, denied", `[2026-11-22 07:23:55] [error] client denied by server configuration: /x`, `[2026-11-22 07:23:55] [error] client denied by server configuration: /x`},
+		{"nginx", `2026/11/22 07:23:55 [crit] 76952#76952: *2454307 SSL_do_handshake() failed (x - y), client: dsl.example.net, server: www.example.org`,
+			`2026/11/22 07:23:55 [crit] 76952#76952: *2454307 SSL_do_handshake() failed ({name:x} - y), client: {name:dsl.example.net}, server: www.example.org`},
+		{"message", `2026/11/22 07:23:55 [crit] remote dsl.example.net:80 closed`, `2026/11/22 07:23:55 [crit] remote {name:dsl.example.net}:80 closed`},
+		{"keys", `2026/11/22 07:23:55 [info] ip=dsl.example.net remote_host="b.example" url=/?ip=c`, `2026/11/22 07:23:55 [info] ip={name:dsl.example.net} remote_host="{name:b.example}" url=/?ip=c`},
+
+		{"JSON", `{"time":"2026-11-22T07:23:55Z","remote_ip":"dsl.example.net","host":"www.example.org`, `{"time":"2026-11-22T07:23:55Z","remote_ip":"{name:dsl.example.net}","host":"www.example.org`},
+		{"JSON, value cut", `{"host":"w", "clientip" : "dsl.exam`, `{"host":"w", "clientip" : "{name:dsl.exam}`},
+		{"JSON, number", `{"ip":3232235777,"client":true,"addr":null`, `{"ip":{name:3232235777},"client":{name:true},"addr":null`},
+		{"JSON, list", `{"x_forwarded_for":"a.example, 192.0.2.1", "X-Real-Ip":["b.example","c.example"],"a":`, `{"x_forwarded_for":"{name:a.example}, {192.0.2.1}", "X-Real-Ip":["{name:b.example}","{name:c.example}"],"a":`},
+		{"JSON in JSON", `{"log":"{\"remote_addr\":\"dsl.example.net\",\"status\":200`, `{"log":"{\"remote_addr\":\"{name:dsl.example.net}\",\"status\":200`},
+		{"JSON in a line", `{"a":"b` + `dsl.example.net - - [22/Nov`, `{"a":"{name:bdsl.example.net} - - [22/Nov`},
+		{"JSON, key cut by a line", `{"a":"b","remo{"c":"d"}te_ip":"dsl.example.net"`, `{"a":"b","remo{"c":"d"}te_ip":"{name:dsl.example.net}"`},
+
+		{"line in a line", `dsl.example.net - - [22/Nov/2026:07:23:55 +0000] "GET /xb.example - - [22/Nov/2026:07:23:55 +0000] "GET`,
+			`{name:dsl.example.net} - - [22/Nov/2026:07:23:55 +0000] "GET /{name:xb.example} - - [22/Nov/2026:07:23:55 +0000] "GET`},
+		{"line in a line, no identity", `{"a":"b", x b.example [22/Nov/2026:07:23:55 +0000] "GET`, `{"a":"b", {name:x} {name:b.example} [22/Nov/2026:07:23:55 +0000] "GET`},
+
+		{"address", `192.0.2.1 - - [22/Nov`, `{192.0.2.1} - - [22/Nov`},
+		{"address with escapes", `2001%3Adb8::1 - - [22/Nov`, `{2001:db8::1} - - [22/Nov`},
+		{"address in a word", `peer=(192.0.2.1) x`, `{name:peer=}({192.0.2.1}) {name:x}`},
+		{"nothing of a name", `- 12 5#5: *7`, `- 12 5#5: *7`},
+		{"secret", `x?token=abc&y - `, `{name:x?token=abc&y}- - `},
+		{"quoted secret", `a token='b c' d - `, `{name:a} {name:token='b}- {name:d} - `},
+		{"too many", `a b c d e f g h i - `, `{name:a} {name:b} {name:c} {name:d} {name:e} {name:f g h i - }`},
+		{"NUL bytes", "d\x00s\x00l\x00.\x00e\x00 \x00-\x00 \x00-\x00 \x00[\x002\x002\x00", "{name:dsl.e}\x00 \x00-\x00 \x00-\x00 \x00[\x002\x002\x00"},
+		{"empty", ``, ``},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, stats := treated(t, newConfig(t, "%t|%m"), newCalendar(), test.line+"\n")
+			assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), test.want)+"\n", got)
+			assert.EqualValues(t, 1, stats.Malformed)
+		})
+	}
+}
+
+// planted are names of clients that share no letters with what is around them,
+// so that a piece of three bytes is told.
+const clientName, clientName2 = "zqz-198-51-100-7.qzq.zzq", "qqz.zqq.qzz"
+
+var asServer = regexp.MustCompile(`^[-.0-9zq]*(?: -?)?$`)
+
+var nameLeft = regexp.MustCompile(`[zq]{3}`)
+
+// cutLines are lines of each format with a client's name in them.
+func cutLines(name string) map[string]string {
+	const (
+		stamp  = "[22/Nov/2026:07:23:55 +0000]"
+		agent  = `"https://www.example.org/a?b=c" "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101"`
+		error  = `[Sun Nov 22 07:23:55.054538 2026] [core:error] [pid 9:tid 8] `
+		common = ` - - ` + stamp + ` "GET /http-bind?room=r HTTP/1.1" 200 5`
+	)
+	return map[string]string{
+		"common":         name + common,
+		"user":           name + strings.Replace(common, "- -", "- mary", 1),
+		"combined":       name + common + " " + agent,
+		"combinedio":     name + common + " " + agent + " 812 1024",
+		"vhost_combined": "www.example.org:443 " + name + common + " " + agent,
+		"vhost_common":   "www.example.org " + name + common,
+		"json":           `{"time":"2026-11-22T07:23:55+0000","remote_ip":"` + name + `","host":"www.example.org","request":"GET / HTTP/1.1","status":"200","user_agent":"Mozilla/5.0 (X11)"}`,
+		"json, last":     `{"time":"22/Nov/2026:07:23:55 +0000", "request":"GET /a HTTP/1.1", "status":200, "agent":"a - b", "remote_host":"` + name + `"}`,
+		"error":          error + `[client ` + name + `:50000] AH00126: Invalid URI in request GET /`,
+		"error, source":  error + `core.c(12): (2)No such file: [client ` + name + `:50000] AH00126: Invalid URI`,
+		"mod_rewrite":    strings.Replace(error, "core:error", "rewrite:trace1", 1) + `[client 192.0.2.1:50000] ` + name + ` - - [localhost/sid#55][rid#66/initial] init`,
+		"nginx":          `2026/11/22 07:23:55 [error] 12#12: *34 open() "/var/www/x" failed (2: No such file), client: ` + name + `, server: www.example.org, request: "GET / HTTP/1.1"`,
+	}
+}
+
+var cutFormats = []string{"auto", "combined", "common", "vhost_combined", "vhost_common", "json", "error",
+	`%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O`,
+	`{"time":"%{%FT%T%z}t","remote_ip":"%h","host":"%v","request":"%r","status":"%>s","user_agent":"%{User-Agent}i"}`}
+
+// TestNamesOfCutLines: whatever is left of a line, and whatever --format says, no
+// client's name gets through, and none of its pieces.
+func TestNamesOfCutLines(t *testing.T) {
+	for _, spec := range cutFormats {
+		f := New(newConfig(t, spec), newCalendar())
+		for format, line := range cutLines(clientName) {
+			for at := range len(line) + 1 {
+				for side, piece := range map[string]string{"beginning": line[:at], "end": line[at:]} {
+					out := treatedBy(t, f, piece)
+					require.False(t, nameLeft.MatchString(out), "%s as %s, the %s: %q:\n%q", format, spec, side, piece, out)
+				}
+			}
+			assert.Zero(t, f.Stats().Failed)
+		}
+	}
+}
+
+// TestNamesOfLinesInLines: the beginning of a line with another behind it, and with
+// the end of a third one.
+func TestNamesOfLinesInLines(t *testing.T) {
+	first, second := cutLines(clientName), cutLines(clientName2)
+	for _, spec := range cutFormats {
+		f := New(newConfig(t, spec), newCalendar())
+		for a, outer := range first {
+			for b, inner := range second {
+				if pipeOf(a) != pipeOf(b) {
+					continue // no server writes both into one
+				}
+				for at := range len(outer) + 1 {
+					if asServer.MatchString(outer[:at]) && (strings.HasPrefix(b, "vhost") || strings.HasPrefix(spec, "vhost")) {
+						continue // it stands where the format has the server's name
+					}
+					line := outer[:at] + inner
+					out := treatedBy(t, f, line)
+					require.False(t, nameLeft.MatchString(out), "%s in %s as %s: %q:\n%q", b, a, spec, line, out)
+				}
+			}
+		}
+	}
+}
+
+func pipeOf(format string) string {
+	switch {
+	case strings.HasPrefix(format, "json"):
+		return "json"
+	case strings.HasPrefix(format, "error"), format == "mod_rewrite":
+		return "error"
+	}
+	if format == "nginx" {
+		return format
+	}
+	return "access"
+}
+
+// treatedBy is what becomes of a line.
+func treatedBy(t testing.TB, f *Filter, line string) string {
+	b := Batch{}
+	f.renew()
+	f.treatLines(&b, []byte(line+"\n"))
+	require.Len(t, b.Parts, 1, "%q", line)
+	return string(b.Parts[0].Lines)
+}
+
+// mayBeName is a plain reading of where names may be: it is generous.
+func mayBeName(line string) []bool {
+	may := make([]bool, len(line)+1)
+	mark := func(from, to int) {
+		for i := from; i < to; i++ {
+			may[i] = true
+		}
+	}
+	lead := len(line)
+	for _, p := range []*regexp.Regexp{regexp.MustCompile(` - `), stampPattern} {
+		if m := p.FindStringIndex(line); m != nil {
+			lead = min(lead, m[0])
+		}
+	}
+	if m := leadStamp.FindStringIndex(line); m != nil {
+		lead = m[1]
+	} else if lead == len(line) {
+		lead = len(leadWordsPattern.FindString(line))
+	}
+	mark(0, lead)
+	for at := 0; at < len(line); {
+		m := beforePattern.FindStringIndex(line[at:])
+		if m == nil {
+			break
+		}
+		mark(at+m[0], at+m[1])
+		at += m[1] - 1
+	}
+	for _, m := range stampedPattern.FindAllStringIndex(line, -1) {
+		mark(m[0], m[1])
+	}
+	for _, p := range []*regexp.Regexp{peerPattern, valuePattern} {
+		for _, m := range p.FindAllStringSubmatchIndex(line, -1) {
+			mark(m[2], m[3])
+		}
+	}
+	return may
+}
+
+var (
+	word             = `[^ \t\r]+[ \t\r]+`
+	leadStamp        = regexp.MustCompile(`^(?:[ \t\r]|\[[^]]{0,46}\]|<\d*>|[[({<"'/])*(?:` + stampPattern.String() + `)[])}>"',;:]*[ \t\r]*(?:` + word + `)?[^ \t\r]*`)
+	leadWordsPattern = regexp.MustCompile(`^(?:[ \t\r]|\[[^]]{0,46}\]|<\d*>)*(?:` + word + `)?[^ \t\r]*`)
+	beforePattern    = regexp.MustCompile(`(?:[^ \t\r]*,[ \t\r]+)*[^ \t\r]*[ \t\r]+-`)
+	stampedPattern   = regexp.MustCompile(`(?:[^ \t\r]*,[ \t\r]+)*(?:` + word + `)?[^ \t\r]*[ \t\r]+\[(?:` + stampPattern.String() + `)`)
+	peerPattern      = regexp.MustCompile(`(?i)(?:client|remote)[ \t]([^]]{0,300}|[^ ]*)`)
+	valuePattern     = regexp.MustCompile(`(?i)(?:` + strings.Join(clientEnds, "|") + `)["\\]*[ \t\r]*[:=](.*)`)
+	clientEnds       = []string{"ip", "addr", "address", "client", "remote", "for", "host", "xff", "forwarded"}
+)
