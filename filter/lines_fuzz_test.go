@@ -59,7 +59,8 @@ type lineSpec struct {
 //     the text as it stands and decoded once, twice and so on, but for what the
 //     server itself said (%A, %v) and Name/1.2.3.4 in a user agent; in a malformed
 //     line, no run with two separators, time stamps apart;
-//   - all other bytes as they were, in order (see survives);
+//   - all other bytes as they were, in order (see survives), but for those of names
+//     in malformed lines;
 //   - in each mode the same text around the pseudonyms, and no address of the
 //     input in the place of one, nor one that has bits past the mask.
 //
@@ -346,6 +347,11 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 	mayGo, mayBeEmpty, mayBeQuoted := make([]bool, len(line)+1), make([]bool, len(line)+1), make([]bool, len(line)+1)
 	if !known {
 		fields = []format.Field{{Kind: format.URL, End: len(line)}}
+		n := names{keys: format.ClientKeysOf(nil)}
+		if n.find([]byte(line)); n.full || strings.ContainsRune(line, 0) {
+			return true // where names are too many, and where NUL bytes go, is not said here
+		}
+		mayGo = mayBeName(line)
 	}
 	for _, f := range fields {
 		text := line[f.Start:f.End]

@@ -67,7 +67,7 @@ func (n *names) find(line []byte) {
 		case ' ', '\t':
 			rest := line[i+1:]
 			switch {
-			case len(rest) > 0 && rest[0] == '-':
+			case len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || rest[1] != '-'):
 				n.wordsBefore(i, 1)
 			case len(rest) > len("[22") && rest[0] == '[' && mayBeginStamp(rest[1]):
 				if _, size := format.TimeStamp(rest[1:]); size > 0 {
@@ -136,18 +136,18 @@ func (n *names) lead() {
 			return
 		}
 		if !stamped && !bounded && words == nearWords {
-			if !searched {
-				searched = true
-				if at := stampIn(line, i); at >= 0 {
-					end, bounded = at, true
-					continue
-				}
-			}
 			return
 		}
 		next := i
 		for next < end && !isBlank(line[next]) {
 			next++
+		}
+		if !searched && !stamped && !isBare(line[i:next]) {
+			searched = true
+			if at := stampIn(line[:end], i+1); at >= 0 {
+				end, bounded = at, true
+				continue
+			}
 		}
 		start, stop := n.core(i, next)
 		if start == stop || i < start && line[start-1] == '[' && isPeer(line[start:stop]) {
@@ -156,9 +156,6 @@ func (n *names) lead() {
 		}
 		named = named || !isBare(line[start:stop]) && !n.isDate(start, stop) && !isClock(line[start:stop])
 		if words++; words > leadWords && bounded && !stamped {
-			if at := stampIn(line[:end], i); at >= 0 {
-				end = at
-			}
 			n.add(i, end) // the rest as one
 			return
 		}
