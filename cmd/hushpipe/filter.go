@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/archive"
 	"hushpipe/filter/store"
 )
 
@@ -72,6 +73,11 @@ writes nothing, and exits with 2. Either is reported once a minute.`,
 			}
 			if isClosed(stdin) {
 				return errNoStdin
+			}
+			if st, err := stdin.Stat(); err == nil && st.Mode().IsRegular() {
+				if _, err := archive.Open("-", stdin); err != nil { // it would be no text
+					return err
+				}
 			}
 			if job.account != nil {
 				// A disk that hangs is waited for: a thread that is stuck in it could not

@@ -24,7 +24,9 @@ func statusCommand() *cobra.Command {
 		Short: "Show what is on disk, how old, and what was lost or malformed",
 		Long: `Show what is on disk and how old it is, which processes write there, and what
 they counted: lines, malformed, late, expired, dropped ones. It ends with
-whether the promise holds; exit 1 where it is broken. It changes nothing.`,
+whether the promise holds; exit 1 where it is broken. It changes nothing.
+Where an earlier version left names of clients in malformed lines, perhaps, it
+says that this is not known.`,
 		Example: `  hushpipe status /var/log/hushpipe
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
@@ -214,9 +216,15 @@ func (d *drawing) findings(s store.Status) {
 		}
 	}
 	list("to know:", s.Notes)
+	list("not known:", s.Doubts)
 	list("the promise is broken:", s.Broken)
-	if len(s.Broken) == 0 {
-		d.linef("")
+	if len(s.Broken) > 0 {
+		return
+	}
+	d.linef("")
+	if len(s.Doubts) > 0 {
+		d.linef("whether the promise holds is not known")
+	} else {
 		d.linef("the promise holds")
 	}
 }

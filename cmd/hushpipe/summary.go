@@ -39,7 +39,7 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 }
 
 func malformed(s filter.Stats) string {
-	return fmt.Sprintf("%d of %s in no known format; what could be an address there was replaced; see --format", s.Malformed, several(s.Lines, "line"))
+	return fmt.Sprintf("%d of %s in no known format; what could be an address or a client's name there was replaced; see --format", s.Malformed, several(s.Lines, "line"))
 }
 
 // losses is what was said before the end: behind Apache that may be weeks away.

@@ -29,12 +29,12 @@ func TestLosses(t *testing.T) {
 		want               []string
 	}{
 		{1, 0, 0, nil},
-		{2, 1, 0, []string{"1 of 1000 lines in no known format; what could be an address there was replaced; see --format"}},
+		{2, 1, 0, []string{"1 of 1000 lines in no known format; what could be an address or a client's name there was replaced; see --format"}},
 		{3, 7, 1, []string{"1 line lost so far, the buffer is full: free space on log or make it writable"}},
 		{4, 7, 1, nil},
 		{5, 7, 300, []string{"300 lines lost so far, the buffer is full: free space on log or make it writable"}},
 		{61, 8, 300, nil},
-		{62, 8, 300, []string{"8 of 1000 lines in no known format; what could be an address there was replaced; see --format"}},
+		{62, 8, 300, []string{"8 of 1000 lines in no known format; what could be an address or a client's name there was replaced; see --format"}},
 		{200, 8, 300, nil},
 	} {
 		now := begin.Add(time.Duration(step.minute) * time.Minute)

@@ -33,7 +33,7 @@ type File struct {
 }
 
 // Open opens the file at path, "-" for stdin. It refuses a regular file of a
-// compression that it cannot read.
+// compression that it cannot read, and one of a text that CheckText refuses.
 func Open(path string, stdin *os.File) (*File, error) {
 	f := &File{name: path, file: stdin, size: -1}
 	if path == "-" {
@@ -57,7 +57,9 @@ func Open(path string, stdin *os.File) (*File, error) {
 		f.size = max(f.info.Size()-f.start, 0)
 		magic := make([]byte, magicSize)
 		n, _ := f.file.ReadAt(magic, f.start) // an error comes up again
-		f.kind, err = kindOf(magic[:n])
+		if f.kind, err = kindOf(magic[:n]); err == nil {
+			err = f.checkText()
+		}
 		if path != "-" {
 			f.Close()
 			f.file = nil
@@ -68,6 +70,17 @@ func Open(path string, stdin *os.File) (*File, error) {
 		return nil, f.fault(err)
 	}
 	return f, nil
+}
+
+// checkText looks at the beginning of a regular file's text. What cannot be read
+// comes up again.
+func (f *File) checkText() error {
+	_, stop, err := newDecoder(io.NewSectionReader(f.file, f.start, f.size))
+	stop()
+	if !errors.As(err, new(*encodingError)) {
+		return nil
+	}
+	return err
 }
 
 // Name is the path, or "stdin".

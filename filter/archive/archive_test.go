@@ -146,6 +146,57 @@ func TestRefused(t *testing.T) {
 	require.EqualError(t, err, "open missing: no such file or directory")
 }
 
+// TestRefusedEncodings: what was written in UTF-16 or UTF-32 is refused before
+// anything is read, compressed or not, and from a pipe where it is read.
+func TestRefusedEncodings(t *testing.T) {
+	encoded := func(text, mark string, size, low int) string {
+		for _, c := range []byte(text) {
+			unit := make([]byte, size)
+			unit[low] = c
+			mark += string(unit)
+		}
+		return mark
+	}
+	for _, test := range []struct {
+		name, mark, advice string
+		size, low          int
+	}{
+		{"UTF-16LE", "", "UTF-16LE", 2, 0},
+		{"UTF-16BE", "", "UTF-16BE", 2, 1},
+		{"UTF-32LE", "", "UTF-32LE", 4, 0},
+		{"UTF-32BE", "", "UTF-32BE", 4, 3},
+		{"UTF-16LE with a mark", "\xff\xfe", "UTF-16", 2, 0},
+		{"UTF-16BE with a mark", "\xfe\xff", "UTF-16", 2, 1},
+		{"UTF-32LE with a mark", "\xff\xfe\x00\x00", "UTF-32", 4, 0},
+		{"UTF-32BE with a mark", "\x00\x00\xfe\xff", "UTF-32", 4, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := "is " + test.advice + ": convert it with iconv -f " + test.advice + " -t UTF-8"
+			text := encoded("192.0.2.1 - -\n", test.mark, test.size, test.low)
+			for _, data := range []string{text, gzipOf(t, text), zstdOf(t, text), encoded("1", test.mark, test.size, test.low)} {
+				_, err := save(t, "log", data)
+				require.ErrorContains(t, err, "/log: "+want)
+
+				in, w, err := os.Pipe()
+				require.NoError(t, err)
+				io.WriteString(w, data)
+				w.Close()
+				f, err := Open("-", in)
+				require.NoError(t, err)
+				defer f.Close()
+				got, faults := readAll(t, NewReader([]*File{f}, 1))
+				assert.Empty(t, got)
+				assert.Equal(t, []string{"read stdin: " + want}, faults)
+			}
+		})
+	}
+	for _, text := range []string{"\x00\x00\x00\x00\x00\x00192.0.2.1", "1\x0092.0.2.1", "\xef\xbb\xbf192.0.2.1", "\xff192.0.2.1"} {
+		f, err := save(t, "log", text)
+		require.NoError(t, err)
+		f.Close()
+	}
+}
+
 // TestFaults: a file that is damaged gives what is before the damage, and an
 // error that names it; the next one follows.
 func TestFaults(t *testing.T) {

@@ -48,6 +48,49 @@ func kindOf(magic []byte) (kind, error) {
 	return plain, nil
 }
 
+// CheckText refuses a text in UTF-16 or UTF-32, by its first bytes: a byte order
+// mark (RFC 2781, section 3.2; Unicode, section 23.8), or two characters of ASCII.
+// Who writes logs in them was a shell's redirection on Windows.
+func CheckText(begin []byte) error {
+	for _, u := range [...]struct {
+		name, mark string
+		size, low  int // of a character of ASCII, and where it is not 0
+	}{
+		{"UTF-32LE", "\xff\xfe\x00\x00", 4, 0},
+		{"UTF-32BE", "\x00\x00\xfe\xff", 4, 3},
+		{"UTF-16LE", "\xff\xfe", 2, 0},
+		{"UTF-16BE", "\xfe\xff", 2, 1},
+	} {
+		if bytes.HasPrefix(begin, []byte(u.mark)) {
+			return &encodingError{u.name[:len("UTF-16")]} // iconv goes by the mark, and drops it
+		}
+		if isASCIIOf(begin, u.size, u.low) {
+			return &encodingError{u.name}
+		}
+	}
+	return nil
+}
+
+type encodingError struct{ name string }
+
+func (e *encodingError) Error() string {
+	return fmt.Sprintf("is %s: convert it with iconv -f %s -t UTF-8", e.name, e.name)
+}
+
+// isASCIIOf reports whether b begins with two characters of ASCII, or is one.
+func isASCIIOf(b []byte, size, low int) bool {
+	b = b[:min(len(b), 2*size)]
+	if len(b) < size || len(b)%size != 0 {
+		return false
+	}
+	for i, c := range b {
+		if c >= 0x80 || (c != 0) != (i%size == low) {
+			return false
+		}
+	}
+	return true
+}
+
 // ahead is how many blocks are read ahead of such a file. What is only copied
 // stays in a processor's cache if it is little.
 func (k kind) ahead() int {
@@ -64,7 +107,8 @@ const (
 	maxWindow = 128 << 20
 )
 
-// newDecoder returns what reads the plain text of a file, until stop is called.
+// newDecoder returns what reads the plain text of a file, until stop is called. It
+// refuses a text that CheckText does.
 func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 	in := bufio.NewReaderSize(file, packedSize)
 	stop = func() {}
@@ -85,5 +129,12 @@ func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 	default:
 		text = in
 	}
-	return text, stop, err
+	if err != nil {
+		return text, stop, err
+	}
+	if k != plain {
+		in = bufio.NewReaderSize(text, packedSize)
+	}
+	begin, _ := in.Peek(magicSize)
+	return in, stop, CheckText(begin)
 }

@@ -52,14 +52,18 @@ type Counters struct {
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
 	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted
 
+	// Of the malformed, those whose names were replaced: earlier versions wrote them
+	// in clear.
+	Named uint64 `json:"malformed_without_names"`
+
 	Repeated uint64 `json:"duplicated_batches"` // written a second time after a kill
 	Ended    uint64 `json:"processes_ended"`
 	Killed   uint64 `json:"processes_killed"` // ended without a last record
 }
 
-func (c *Counters) all() [12]*uint64 {
+func (c *Counters) all() [13]*uint64 {
 	return [...]*uint64{&c.Lines, &c.Malformed, &c.Late, &c.Adjusted, &c.Expired, &c.Cut, &c.Failed, &c.Dropped,
-		&c.Overflow, &c.Repeated, &c.Ended, &c.Killed}
+		&c.Overflow, &c.Named, &c.Repeated, &c.Ended, &c.Killed}
 }
 
 func (c Counters) plus(o Counters) Counters {
@@ -119,7 +123,30 @@ type totals struct {
 	LastKill  time.Time           `json:"last_kill,omitzero"` // when it was found out
 	LastError Fault               `json:"last_error,omitzero"`
 	Days      map[string]Counters `json:"days"`
+	// NamedFrom is the date from which on no malformed line with a name in clear was
+	// counted on a day that is forgotten. An earlier version leaves it out.
+	NamedFrom string `json:"named_from,omitempty"`
 }
+
+// settleNames sets NamedFrom where an earlier version had the file, and sees to it
+// that no day is forgotten without it.
+func (t *totals) settleNames() {
+	dates := slices.Sorted(maps.Keys(t.Days))
+	if t.NamedFrom == "" {
+		t.NamedFrom = "0000-01-01" // nothing is forgotten
+		if len(dates) >= countedDays {
+			t.NamedFrom = dates[0]
+		}
+	}
+	for _, date := range dates[:max(0, len(dates)-countedDays)] {
+		if day, ok := format.ParseDay(date); ok && t.Days[date].unnamed() > 0 {
+			t.NamedFrom = max(t.NamedFrom, (day + 1).String())
+		}
+	}
+}
+
+// unnamed is how many malformed lines may have a client's name in clear.
+func (c Counters) unnamed() uint64 { return c.Malformed - min(c.Named, c.Malformed) }
 
 // add takes in the record of a process that ended, once.
 func (t *totals) add(id string, r processRecord, now time.Time) {
@@ -127,6 +154,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 		return
 	}
 	t.Folded = append(t.Folded, id)
+	t.settleNames()
 	if t.Days == nil {
 		t.Days = map[string]Counters{}
 	}
@@ -143,6 +171,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 	}
 	day := format.DayOf(r.Written).String()
 	t.Days[day] = t.Days[day].plus(ended)
+	t.settleNames()
 	forgetDays(t.Days)
 	if r.LastError.Time.After(t.LastError.Time) {
 		t.LastError = r.LastError
@@ -186,6 +215,7 @@ func (s *Store) counters() Counters {
 	if o := s.observed.Load(); o != nil {
 		f := o.stats()
 		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
+		c.Named = f.Malformed
 		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
 	}
 	return c
@@ -400,6 +430,7 @@ func (s *Store) foldRecords(dir *rotate.Dir, now time.Time) error {
 	t, list, err := findRecords(dir)
 	changed := errors.Is(err, errRecord)
 	if changed {
+		t.NamedFrom = (format.DayOf(now) + 1).String()
 		s.cfg.Say("ended", err.Error()+"; the counts of ended processes begin anew")
 	} else if err != nil {
 		return err

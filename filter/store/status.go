@@ -43,6 +43,7 @@ type Status struct {
 	LastError Fault         `json:"last_error,omitzero"`
 	Broken    []Finding     `json:"broken"` // what breaks the promise
 	Notes     []Finding     `json:"notes"`  // what does not, and should be known
+	Doubts    []Finding     `json:"doubts"` // what may break it, which nobody can tell
 }
 
 // DayFiles is what lies on disk of a day.
@@ -88,7 +89,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	defer dir.Close()
 	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
-			Processes: []Process{}, Broken: []Finding{}, Notes: []Finding{}}}
+			Processes: []Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
 	others := keptByEarlier(dir)
 	keep, err := dir.CurrentRule(rotate.OfLines, others)
 	if err != nil {
@@ -330,6 +331,7 @@ func (v *survey) processes(dir *rotate.Dir) error {
 	} else if err != nil {
 		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "the counts of ended processes are not known", err.Error())
 	}
+	unknown := false
 	for _, r := range list {
 		switch {
 		case r.gone():
@@ -338,10 +340,16 @@ func (v *survey) processes(dir *rotate.Dir) error {
 			v.live(r, &t)
 		case errors.Is(r.err, fs.ErrPermission): // what is broken otherwise, walk has seen
 			v.note(filepath.Join(v.Dir, rotate.Status, r.id+recordSuffix), "what it counted is not known", r.err.Error())
+			unknown = true
 		}
 	}
 	slices.SortFunc(v.Processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
 	v.LastError = t.LastError
+	if err != nil || unknown {
+		t.NamedFrom = (v.today + 1).String()
+	}
+	t.settleNames()
+	v.doubtNames(t)
 	forgetDays(t.Days)
 	for _, date := range slices.Sorted(maps.Keys(t.Days)) {
 		if _, ok := format.ParseDay(date); ok {
@@ -370,6 +378,31 @@ func (v *survey) below(dir *rotate.Dir) {
 			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
 		}
 		v.Broken = append(v.Broken, status.Broken...)
+		v.Doubts = append(v.Doubts, status.Doubts...)
+	}
+}
+
+// doubtNames looks for days whose lines may hold the names of clients in clear: up
+// to the day behind the last one on which an earlier version counted a malformed
+// line, since it wrote such a line to the day of its date, which is no later, or to
+// that on which it came.
+func (v *survey) doubtNames(t totals) {
+	last, _ := format.ParseDay(t.NamedFrom)
+	for date, c := range t.Days {
+		if day, ok := format.ParseDay(date); ok && c.unnamed() > 0 {
+			last = max(last, day+1)
+		}
+	}
+	name := ""
+	for _, day := range v.Days {
+		if date, ok := format.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
+			name = logName(date)
+		}
+	}
+	if name != "" {
+		v.Doubts = append(v.Doubts, Finding{filepath.Join(v.Dir, name),
+			"malformed lines up to this day may name clients: an earlier version did",
+			"delete them if HostnameLookups was On; they go after " + v.Keep + " by themselves"})
 	}
 }
 
