@@ -67,7 +67,7 @@ func (n *names) find(line []byte) {
 		case ' ', '\t':
 			rest := line[i+1:]
 			switch {
-			case len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || rest[1] != '-'):
+			case len(rest) > 0 && rest[0] == '-':
 				n.wordsBefore(i, 1)
 			case len(rest) > len("[22") && rest[0] == '[' && mayBeginStamp(rest[1]):
 				if _, size := format.TimeStamp(rest[1:]); size > 0 {

@@ -168,6 +168,41 @@ func treatedBy(t testing.TB, f *Filter, line string) string {
 	return string(b.Parts[0].Lines)
 }
 
+// FuzzNames: whatever stands before and behind a place of a client, its name does
+// not come through.
+func FuzzNames(f *testing.F) {
+	for _, line := range cutLines("client.example") {
+		f.Add(line[:len(line)/3], line[len(line)/3:])
+		f.Add(line, "")
+	}
+	f.Add(`{"ip":"`, `","b":"\\`)
+	f.Add("[client ", "]")
+	f.Add("a b c d e f g h i ", " - ")
+	f.Add("\x00token=", "\x00")
+	filters := map[string]*Filter{}
+	for _, spec := range cutFormats {
+		filters[spec] = New(newConfig(f, spec), newCalendar())
+	}
+	never := New(newConfig(f, "%t|%m"), newCalendar())
+	f.Fuzz(func(t *testing.T, before, behind string) {
+		if strings.Contains(before+behind, "\n") || nameLeft.MatchString(before+behind) || len(before+behind) > 4000 {
+			return
+		}
+		for _, place := range []string{" NAME - - [22/Nov/2026", " NAME -", "[client NAME:80] x", " client: NAME, x", `"remote_ip":"NAME"`, `\"clientip\":\"NAME`} {
+			line := before + strings.Replace(place, "NAME", clientName, 1) + behind
+			out := treatedBy(t, never, line)
+			require.False(t, nameLeft.MatchString(out), "%q: %q", line, out)
+			// What a name costs is bounded, and each run has three bytes at least.
+			require.LessOrEqual(t, len(out), len(line)+40*(7+len(line)/64)+13*len(line), "%q", line)
+		}
+		for spec, f := range filters {
+			treatedBy(t, f, before+behind)
+			require.Zero(t, f.Stats().Failed, "%s: %q", spec, before+behind)
+		}
+		require.Zero(t, never.Stats().Failed)
+	})
+}
+
 // mayBeName is a plain reading of where names may be: it is generous.
 func mayBeName(line string) []bool {
 	may := make([]bool, len(line)+1)

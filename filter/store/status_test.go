@@ -219,3 +219,49 @@ func TestStatusWritesNothing(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o644), info.Mode())
 	b.heard()
 }
+
+// TestDoubtsOfNames: where an earlier version counted malformed lines, whose names
+// it left in clear, nobody can tell whether the promise holds: for the lines up to
+// the day behind, and, where it has forgotten days, for those before.
+func TestDoubtsOfNames(t *testing.T) {
+	days := func(n int, last string) string { // of clean counts, 2026-09-01 and on
+		text := ""
+		for i := range n {
+			text += fmt.Sprintf("%q:{\"lines\":1},", noon.AddDate(0, 0, i-80).Format(time.DateOnly))
+		}
+		return text + last
+	}
+	for _, test := range []struct {
+		name, ended, file string
+		doubt             bool
+	}{
+		{"no malformed line", `{"days":{"2026-11-20":{"lines":9}}}`, "2026-11-20", false},
+		{"of this version", `{"days":{"2026-11-20":{"lines":9,"malformed":2,"malformed_without_names":2}}}`, "2026-11-20", false},
+		{"of an earlier one", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-20", true},
+		{"of both", `{"days":{"2026-11-20":{"lines":9,"malformed":3,"malformed_without_names":2}}}`, "2026-11-20", true},
+		{"dated tomorrow", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-21", true},
+		{"late", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-12", true},
+		{"of a later day", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-22", false},
+		{"nothing is forgotten", `{"days":{` + days(5, `"2026-11-20":{"lines":9}}}`), "2026-09-01", false},
+		{"days are forgotten", `{"days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-09-02", true},
+		{"days are forgotten, not those", `{"days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-11-12", false},
+		{"days are forgotten by this version", `{"named_from":"0000-01-01","days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-09-02", false},
+		{"no record", `{`, "2026-11-20", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBed(t)
+			b.cfg.Keep = 400
+			require.NoError(t, b.open().Close())
+			require.NoError(t, os.WriteFile(b.path("access-"+test.file+".log"), []byte("x\n"), 0o640))
+			require.NoError(t, os.WriteFile(b.path(rotate.Status, endedName), []byte(test.ended), 0o640))
+			for range 2 {
+				doubts := b.status().Doubts
+				require.Equal(t, test.doubt, len(doubts) > 0, "%v", doubts)
+				if test.doubt {
+					assert.Equal(t, b.path("access-"+test.file+".log"), doubts[0].File)
+				}
+				require.NoError(t, b.open().Close()) // it folds the records
+			}
+		})
+	}
+}
