@@ -190,7 +190,7 @@ func TestReplayChanged(t *testing.T) {
 		files := openFiles(t, "a\nb", "c\nd", "e\n", "f\n")
 		path := files[2].Name()
 		require.NoError(t, change(path))
-		r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+		r := newReplay(t, keeping(newConfig(t, "common")), "common", 2, newCalendar())
 		var out collector
 		err := r.Run(t.Context(), archive.NewReader(files, 2), &out)
 		require.EqualError(t, err, path+": "+name)
@@ -201,7 +201,7 @@ func TestReplayChanged(t *testing.T) {
 	files := openFiles(t, "a\n")
 	require.NoError(t, os.WriteFile(files[0].Name(), []byte("a\nb\n"), 0o600))
 	var out collector
-	r := newReplay(t, newConfig(t, "common"), "common", 2, newCalendar())
+	r := newReplay(t, keeping(newConfig(t, "common")), "common", 2, newCalendar())
 	require.NoError(t, r.Run(t.Context(), archive.NewReader(files, 2), &out))
 	assert.Equal(t, "a\nb\n", out.lines[today], "a live log has grown")
 }
