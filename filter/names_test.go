@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
@@ -144,6 +145,26 @@ func TestNamesOfLinesInLines(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNamesAllocs: the search takes no memory, and no line more than its share.
+func TestNamesAllocs(t *testing.T) {
+	f := New(newConfig(t, "%t|%m"), newCalendar())
+	var lines []byte
+	for _, line := range cutLines(clientName) {
+		lines = append(append(lines, line...), '\n')
+		lines = append(append(lines, strings.Join(strings.Split(line, ""), "\x00")...), '\n')
+	}
+	b := Batch{}
+	treat := func() {
+		b.Reset()
+		f.renew()
+		f.treatLines(&b, lines)
+	}
+	treat()
+	assert.Equal(t, 0.0, testing.AllocsPerRun(20, treat))
+	assert.Equal(t, f.Stats().Lines, f.Stats().Malformed)
+	assert.False(t, nameLeft.Match(bytes.ReplaceAll(b.Parts[0].Lines, []byte{0}, nil)))
 }
 
 func pipeOf(format string) string {
