@@ -46,7 +46,10 @@ func (g *guard) appendBroken(dst, text []byte) []byte {
 // appendPlaced appends the pseudonym of what stands in a client's place, within the
 // bounds of the line.
 func (g *guard) appendPlaced(dst, name []byte) []byte {
-	if !g.affords(len(name)) || len(name) > maxName {
+	switch {
+	case g.cipher.Keeps():
+		return append(dst, name...)
+	case !g.affords(len(name)) || len(name) > maxName:
 		return append(dst, struck...)
 	}
 	start := len(dst)

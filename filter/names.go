@@ -32,11 +32,12 @@ import (
 
 // names finds the places of one line.
 type names struct {
-	keys format.ClientKeys
-	line []byte
-	left int    // how many may still be added
-	full bool   // there were more, and the last one goes to the end of the line
-	all  []span // by position
+	keys   format.ClientKeys
+	line   []byte
+	left   int    // how many may still be added
+	full   bool   // there were more, and the last one goes to the end of the line
+	looked int    // where wordsBefore has been
+	all    []span // by position
 }
 
 // span is line[start:end].
@@ -45,13 +46,13 @@ type span struct{ start, end int }
 const (
 	leadWords = 6   // of the beginning of a line that are replaced one by one
 	nearWords = 2   // where nothing tells how many words there are
-	maxReach   = 300 // of DNS 253 bytes, and a port
+	maxReach  = 300 // of DNS 253 bytes, and a port
 	maxKey    = 48
 )
 
 // find sets n.all.
 func (n *names) find(line []byte) {
-	n.line, n.left, n.full, n.all = line, 6+len(line)/64, false, n.all[:0]
+	n.line, n.left, n.full, n.looked, n.all = line, 6+len(line)/64, false, 0, n.all[:0]
 	n.lead()
 	for i, stamp := 0, 0; !n.full; {
 		for i < len(line) && !nameStops[line[i]] {
@@ -362,10 +363,13 @@ func (n *names) isDate(start, end int) bool {
 // wordsBefore adds the words before the blank at i, and those of a list that
 // the first of them ends, as of X-Forwarded-For.
 func (n *names) wordsBefore(i, words int) {
-	line, from := n.line, 0
+	// What an earlier call has looked at is added, or nothing of a name: looking again
+	// would take a time that grows with the square of the line.
+	line, from := n.line, n.looked
 	if len(n.all) > 0 {
-		from = n.all[len(n.all)-1].end
+		from = max(from, n.all[len(n.all)-1].end)
 	}
+	n.looked = i
 	start := i
 	for {
 		end := start

@@ -210,5 +210,8 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 }
 
 // Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
+// Keeps reports whether everything stays as it is.
+func (c *Cipher) Keeps() bool { return c.mode.kind == keep }
+
 // that has a chance of one among 2^96.
 func (c *Cipher) Keeps4() bool { return c.mode.kind != ipcrypt }
