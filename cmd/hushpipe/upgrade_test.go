@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// earlier is the last version that locked the files of DIR themselves, recorded its
+// retention with the keys alone, and deleted between two batches of lines.
+const earlier = "77d7e74"
+
+// earlierNight is newNight for the earlier version. Its sources come from the
+// repository's history.
+func earlierNight(n *night) *night {
+	t := n.t
+	src := t.TempDir()
+	archive := exec.Command("sh", "-c", `git archive "$0" | tar x -C "$1"`, earlier, src)
+	archive.Dir = "../.."
+	out, err := archive.CombinedOutput()
+	if _, missing := os.Stat(filepath.Join(src, "go.mod")); err != nil || missing != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the history has no %s: %v: %s", earlier, err, out)
+		}
+		t.Skipf("the history has no %s: clone all of it", earlier)
+	}
+	clock, err := os.ReadFile("clock_shifted.go")
+	require.NoError(t, err)
+	dir := filepath.Join(src, "cmd/hushpipe")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "clock_shifted.go"), clock, 0o600))
+	for name, change := range map[string][2]string{
+		"flags.go": {"j.store.Now = time.Now", "j.store.Now = now"},
+		"main.go":  {"\nfunc main()", "\nvar now = time.Now\n\nfunc main()"},
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		changed := strings.Replace(string(text), change[0], change[1], 1)
+		if name == "main.go" && !strings.Contains(changed, "\t\"time\"\n") {
+			changed = strings.Replace(changed, "import (\n", "import (\n\t\"time\"\n", 1)
+		}
+		require.NotEqual(t, string(text), changed, name)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(changed), 0o600))
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "pipe_test.go"))) // has a now of its own
+	program, err := buildHushpipe(src, "shiftedclock")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "hushpipe")
+	require.NoError(t, os.WriteFile(path, program, 0o755))
+	return &night{t: t, program: path, shift: n.shift}
+}
+
+// TestBesideTheEarlierVersion: loggers of both versions share a DIR across reloads
+// and a midnight. Each line is written once, counts are exact, and nothing is there
+// two minutes after it expired. -soak says how long it goes on.
+func TestBesideTheEarlierVersion(t *testing.T) {
+	lasts := max(50*time.Second, *soakFor)
+	n := newNight(t, lasts/2)
+	versions := []*night{n, earlierNight(n)}
+	n.left(lasts / 2)
+	versions[1].shift = n.shift
+	dir := filepath.Join(t.TempDir(), "log")
+	today := format.DayOf(n.now())
+
+	type written struct {
+		day          format.Day
+		room, client int
+	}
+	var lines []written
+	var live, ended []*logger
+	began, reload := time.Now(), time.Now()
+	for generation := 0; time.Since(began) < lasts; {
+		if !time.Now().Before(reload) {
+			live = append(live, versions[generation%2].logger("--keep", "2d", dir))
+			if len(live) > 3 { // as httpd's old children end
+				require.NoError(t, live[0].stdin.Close())
+				live, ended = live[1:], append(ended, live[0])
+			}
+			generation++
+			reload = time.Now().Add(lasts / 12)
+		}
+		stamp := n.now()
+		// Some lines are of yesterday, until shortly before that day expires.
+		if left := lasts/2 - time.Since(began); left > lasts/10 && len(lines)%4 == 0 {
+			stamp = stamp.AddDate(0, 0, -1)
+		}
+		line := written{format.DayOf(stamp), len(lines) % 5, rand.N(60)}
+		_, err := fmt.Fprintf(live[rand.N(len(live))].stdin, "192.0.2.%d - - [%s] \"GET /http-bind?room=room%d&id=%d HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+			line.client, stamp.Format("02/Jan/2006:15:04:05 -0700"), line.room, len(lines))
+		require.NoError(t, err)
+		lines = append(lines, line)
+		time.Sleep(rand.N(4 * time.Millisecond))
+	}
+	require.Empty(t, ofDay(t, dir, today-1), "expired since %s", lasts/2)
+	for _, l := range append(ended, live...) {
+		l.stdin.Close()
+		assert.Zero(t, l.wait(), l.said)
+		assert.NotRegexp(t, `192\.0\.2|lost|damaged`, l.said.String())
+	}
+
+	found := map[string]int{}
+	id := regexp.MustCompile(`room=room\d&id=(\d+) `)
+	for day := today; day <= today+1; day++ {
+		for line := range strings.Lines(copyOf(t, filepath.Join(dir, "access-"+day.String()+".log"))) {
+			m := id.FindStringSubmatch(line)
+			require.NotNil(t, m, "%q", line)
+			found[day.String()+" "+m[1]]++
+		}
+	}
+	clients := map[format.Day]map[int]map[int]bool{}
+	for i, line := range lines {
+		if line.day >= today {
+			require.Equal(t, 1, found[line.day.String()+" "+itoa(i)], "line %d", i)
+		}
+		if clients[line.day] == nil {
+			clients[line.day] = map[int]map[int]bool{}
+		}
+		if clients[line.day][line.room] == nil {
+			clients[line.day][line.room] = map[int]bool{}
+		}
+		clients[line.day][line.room][line.client] = true
+	}
+	for day, rooms := range clients {
+		counts := copyOf(t, filepath.Join(dir, "rooms", roomfile.Name(day)))
+		entries, err := roomfile.Parse([]byte(counts))
+		require.NoError(t, err)
+		require.Len(t, entries, len(rooms), "rooms of %s", day)
+		var want, got []int
+		for room := range rooms {
+			want = append(want, len(rooms[room]))
+		}
+		for _, e := range entries {
+			got = append(got, int(e.Count))
+		}
+		require.ElementsMatch(t, want, got, "counts of %s", day)
+	}
+	t.Logf("%d lines, %d loggers, half of them of the earlier version, in %s", len(lines), len(ended)+len(live), lasts)
+}
