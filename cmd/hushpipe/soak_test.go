@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"hushpipe/format"
 )
 
 var soakFor = flag.Duration("soak", 0, "how long TestSoak goes on; 0 for a short round")
@@ -25,6 +27,8 @@ type soak struct {
 	d *disk
 
 	restarts, kills, faults int
+
+	expires format.Day // at midnight
 }
 
 // soakFault is something that goes wrong. inject returns when it is over;
@@ -140,7 +144,20 @@ func TestSoak(t *testing.T) {
 		rate = min(rate, int(200_000/soakFor.Seconds())) // the disk has room for more
 	}
 	s := &soak{t: t, d: newDisk(t, fault{})}
-	s.h = startHTTPD(t, loadLog(hushpipeBinary(t), s.d.dir))
+	// Midnight comes in the middle, by the loggers' clock. By httpd's it may have come
+	// or not: lines are of the day before then.
+	left := max(10*time.Second, *soakFor/2)
+	n := newNight(t, left)
+	t.Setenv("HUSHPIPE_CLOCK", n.shift.String())
+	midnight := time.Now().Add(left)
+	s.expires = format.DayOf(n.now()) - 13
+	for name, text := range map[string]string{
+		"access-" + s.expires.String() + ".log": "x\n", "keys/" + s.expires.String() + ".key": strings.Repeat("k", 32),
+		"access-" + (s.expires + 13).String() + ".log": "", // vouches for the clock
+	} {
+		require.NoError(t, os.WriteFile(s.d.path(name), []byte(text), 0o600))
+	}
+	s.h = startHTTPD(t, loadLog(n.program, s.d.dir))
 	s.l = startLoad(s.h, rate)
 	s.l.await(50)
 
@@ -155,10 +172,18 @@ func TestSoak(t *testing.T) {
 		first := s.l.sent()
 		all[i].inject(s)
 		s.awaitCalm()
+		if time.Since(midnight) > gone {
+			require.Empty(t, ofDay(t, s.d.path(""), s.expires), "expired %s ago, %s", time.Since(midnight), all[i].name)
+		}
 		times[i]++
 		longest[i] = max(longest[i], s.l.longestSince(first))
 	}
 	took := time.Since(began)
+	if time.Since(midnight) < 0 {
+		require.NotEmpty(t, ofDay(t, s.d.path(""), s.expires), "it has not expired yet")
+	}
+	time.Sleep(time.Until(midnight))
+	await(t, func() bool { return len(ofDay(t, s.d.path(""), s.expires)) == 0 }, "what has expired is there")
 	c := s.l.finish(t, s.d.dir)
 
 	var table strings.Builder
