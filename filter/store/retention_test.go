@@ -1,0 +1,194 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/rotate"
+	"hushpipe/format"
+	"hushpipe/format/roomfile"
+)
+
+// TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that
+// hangs, nor who holds the locks of DIR keeps what has expired.
+func TestRetentionWaitsForNobody(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-13, "a", 1, 3)+users(today, "b", 1, 1))
+	b.pass(s, time.Minute)
+	dir := b.rotateDir()
+	unlock, err := dir.LockRooms(0)
+	require.NoError(t, err)
+	defer unlock()
+	for _, name := range []string{"", keyDir, rotate.Journal, rotate.Status, logFile(today - 13), logFile(today), "clock", "keep"} {
+		f, err := os.Open(b.path(name))
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), name)
+	}
+	s.lock()                 // an Append that does not come back
+	s.counting <- struct{}{} // nor does the round
+	b.set(noon.Add(12 * time.Hour))
+	s.retention.look()
+	assert.Equal(t, []string{logFile(today)}, b.names(""))
+	assert.NotContains(t, b.names(keyDir), (today-13).String()+".key")
+	assert.NotContains(t, strings.Join(b.names(rotate.Journal), " "), (today - 13).String())
+	<-s.counting
+	s.unlock()
+	unlock()
+	b.pass(s, time.Minute)
+	assert.Equal(t, "3 a\n", b.rooms(today-13), "what expired is counted")
+}
+
+// TestShorterPeriod: a period holds while a process with it lives, and no longer, for
+// keys as for lines.
+func TestShorterPeriod(t *testing.T) {
+	b := newBed(t)
+	oldest := func() [2]string { return [2]string{b.names("")[0], b.names(keyDir)[0]} }
+	files := func(day format.Day) [2]string { return [2]string{logFile(day), day.String() + ".key"} }
+	b.cfg.Keep = 30
+	long := b.open()
+	b.feed(b.newFilter(long), long, users(today-20, "a", 1, 1)+users(today-7, "a", 1, 1)+users(today, "a", 1, 1))
+	b.cfg.Keep = 8
+	short := b.open()
+	b.pass(short, time.Hour)
+	assert.Equal(t, files(today-20), oldest(), "a process with the longer period lives")
+	assert.Empty(t, b.status().Broken)
+	require.NoError(t, long.Close())
+	b.pass(short, time.Minute)
+	assert.Equal(t, files(today-7), oldest())
+	assert.Equal(t, "8d\n8d\n", b.read("keep")+b.read(keyDir, "keep"))
+
+	// By hand.
+	require.NoError(t, os.WriteFile(b.path(keyDir, "keep"), []byte("3d\n"), 0o640))
+	b.pass(short, time.Minute)
+	assert.Equal(t, files(today), oldest())
+	require.NoError(t, short.Close())
+	assert.Equal(t, "3d\n", b.read(keyDir, "keep"), "the end of a process undoes nothing")
+	assert.Empty(t, b.status().Broken)
+	b.heard()
+}
+
+// TestDirectoriesBelow: those that record a rule are purged by it, by a logger of DIR
+// and by purge, and nothing else is.
+func TestDirectoriesBelow(t *testing.T) {
+	plant := func(b *bed, rule string) (names []string) {
+		below := &bed{T: b.T, cfg: b.cfg, dir: b.path("below"), now: noon}
+		below.cfg.Path, below.cfg.Keep = below.dir, 30
+		require.NoError(b, os.MkdirAll(b.dir, 0o750))
+		below.process(users(today-5, "a", 1, 2) + users(today-1, "a", 1, 1))
+		require.NoError(b, os.WriteFile(below.path("keep"), []byte(rule), 0o640))
+		require.NoError(b, os.WriteFile(below.path(keyDir, "keep"), []byte(rule), 0o640))
+		require.NoError(b, os.Mkdir(b.path("other"), 0o750))
+		require.NoError(b, os.WriteFile(b.path("other", logFile(today-100)), nil, 0o640))
+		require.NoError(b, os.Symlink(below.dir, b.path("link")))
+		return below.names("")
+	}
+	for name, purge := range map[string]func(b *bed){
+		"a logger":  func(b *bed) { require.NoError(b, b.open().Close()) },
+		"a command": func(b *bed) { _, err := Purge(b.cfg, false); require.NoError(b, err) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			require.Equal(t, []string{logFile(today - 5), logFile(today - 1)}, plant(b, "3d\n"))
+			broken := b.status().Broken
+			require.Len(t, broken, 3, "lines, key and journal below DIR are too old")
+			assert.Equal(t, b.path("below", logFile(today-5)), broken[0].File)
+			purge(b)
+			assert.Equal(t, []string{logFile(today - 1)}, b.names("below"))
+			assert.Equal(t, "2 a\n", named(b.read("below", rotate.Rooms, roomfile.Name(today-5))))
+			assert.FileExists(t, b.path("other", logFile(today-100)))
+			assert.Empty(t, b.status().Broken)
+			b.heard()
+		})
+	}
+}
+
+// TestPurgeDay: a day that is deleted on purpose does not come back, and lines that
+// come for it later have another key.
+func TestPurgeDay(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1))
+	b.pass(s, time.Minute)
+	before := b.key(today - 3)
+	cfg := b.cfg
+	for _, day := range []format.Day{today, today + 1} {
+		_, _, err := PurgeDay(cfg, day)
+		assert.ErrorContains(t, err, "is not over, lines come for it")
+	}
+	p, holders, err := PurgeDay(cfg, today-3)
+	require.NoError(t, err)
+	assert.Empty(t, holders)
+	assert.Len(t, p.Deleted, 3)
+	b.pass(s, 2*time.Hour)
+	assert.Equal(t, []string{logFile(today - 2)}, b.names(""))
+	assert.Equal(t, none, b.key(today-3))
+	assert.NotContains(t, strings.Join(b.names(rotate.Journal), " "), (today - 3).String())
+	assert.Equal(t, "4 a\n", b.rooms(today-3), "the count stays")
+
+	b.feed(f, s, users(today-3, "a", 9, 9))
+	assert.NotContains(t, []string{before, none}, b.key(today-3))
+	assert.Equal(t, 1, b.lines(today-3))
+	assert.NotEmpty(t, b.names(rotate.Erased))
+	b.pass(s, 11*24*time.Hour)
+	assert.Empty(t, b.names(rotate.Erased), "the mark goes with the day")
+	require.NoError(t, s.Close())
+	assert.Empty(t, b.heard())
+}
+
+// A process of an earlier version cannot be told to forget a day.
+func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 1))
+	s.own.Layout = 0 // as its record has it
+	require.NoError(t, s.writeRecord(b.rotateDir(), noon))
+	_, holders, err := PurgeDay(b.cfg, today-3)
+	require.NoError(t, err)
+	require.Len(t, holders, 1)
+	assert.Equal(t, os.Getpid(), holders[0].PID)
+}
+
+// TestKeyRemovedWithItsLines: what somebody removed on purpose stays away; a key that
+// is missed comes back.
+func TestKeyRemovedWithItsLines(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 1)+users(today-2, "a", 1, 1)+users(today, "a", 1, 1))
+	b.pass(s, time.Minute)
+	was := b.key(today - 2)
+	require.NoError(t, os.Remove(b.path(logFile(today-3))))
+	for _, day := range []format.Day{today - 3, today - 2} {
+		require.NoError(t, os.Remove(b.path(keyDir, day.String()+".key")))
+	}
+	b.pass(s, 3*time.Minute)
+	assert.Equal(t, none, b.key(today-3))
+	assert.Equal(t, was, b.key(today-2))
+	require.NoError(t, s.Close())
+	assert.Equal(t, none, b.key(today-3))
+	assert.Equal(t, filepath.Dir(b.path(keyDir, "x"))+": 1 keys of days that are kept were deleted; they are put back", b.heard())
+}
+
+// What cannot be deleted is tried again each minute.
+func TestWhatCannotBeDeletedIsTriedAgain(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	stuck := b.path("access-2026-01-01.log")
+	require.NoError(t, os.Mkdir(stuck, 0o750))
+	b.set(noon.Add(time.Hour))
+	b.tick(s)
+	assert.Contains(t, b.heard(), "delete "+stuck+": is a directory: remove it")
+	require.NoError(t, os.Remove(stuck))
+	require.NoError(t, os.WriteFile(stuck, nil, 0o640))
+	b.pass(s, time.Minute)
+	assert.NoFileExists(t, stuck)
+}
