@@ -34,14 +34,16 @@ type retention struct {
 	settling rotate.Slot
 	busy     [4]atomic.Bool // by rotate.Kind: it is being deleted
 	failed   atomic.Bool    // something could not be deleted: it is tried again soon
-	nesting  atomic.Bool
+	nesting  atomic.Bool    // the directories below DIR are being purged
+	reading  atomic.Bool    // expired journals are being read
 
 	// What follows belongs to the goroutine of look.
-	dir   *rotate.Dir // the one that was looked at last
-	lease *rotate.Lease
-	rule  rotate.Retention // of the lines
-	at    time.Time        // of the last purge
-	on    format.Day
+	dir    *rotate.Dir // the one that was looked at last
+	lease  *rotate.Lease
+	rule   rotate.Retention // of the lines
+	others rotate.Retention // the longest of processes that take no leases
+	at     time.Time        // of the last purge
+	on     format.Day
 
 	keys keyRule
 }
@@ -137,8 +139,9 @@ func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 		return a
 	})
 	if !ok {
-		return r.rule, 0
+		return r.rule, r.others
 	}
+	r.others = answer.others
 	if answer.err != nil {
 		r.s.fault("keep", answer.err, "")
 	}
@@ -296,8 +299,14 @@ func (s *Store) readExpiring(dir *rotate.Dir, first format.Day) {
 	if !ok {
 		return
 	}
+	reading := &s.retention.reading
+	if !reading.CompareAndSwap(false, true) {
+		done()
+		return // what hangs has been reported
+	}
 	read := waitFor(readPatience, func() {
 		defer done()
+		defer reading.Store(false)
 		names, err := journalNames(dir)
 		if err != nil {
 			s.fault("journal", err, "")
