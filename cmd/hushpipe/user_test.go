@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -266,4 +267,47 @@ func TestUserWithoutTheRight(t *testing.T) {
 	out, _ = cmd.CombinedOutput()
 	assert.Contains(t, string(out), "root could be taken back")
 	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
+}
+
+// TestOwnerChanges: DIR and all in it has another owner at the next start, or root has
+// purged it before the first logger with --user. Either way that logger has all of
+// it, its locks included, and says nothing. Where only DIR was given away, root's
+// files in it are not: root goes on with them.
+func TestOwnerChanges(t *testing.T) {
+	asRoot(t)
+	for name, before := range map[string]func(t *testing.T, dir string){
+		"purged by root": func(t *testing.T, dir string) {
+			require.NoError(t, exec.Command(hushpipeBinary(t), "purge", "--force", dir).Run())
+		},
+		"of another user": func(t *testing.T, dir string) {
+			require.NoError(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+				return errors.Join(err, os.Lchown(path, 2, -1)) // Debian's bin
+			}))
+		},
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
+			dir := openTo(t)
+			root := startLogger(t, dir)
+			root.write("192.0.2.1", "/http-bind?room=a")
+			require.Equal(t, 0, root.end())
+			before(t, dir)
+			for _, room := range []string{"b", "c"} {
+				l := startLogger(t, "--user", nobody, dir)
+				l.write("192.0.2.1", "/http-bind?room="+room)
+				require.Equal(t, 0, l.end(), l.said)
+				assert.Empty(t, l.said.String())
+				assert.Contains(t, written(dir), "room="+room)
+			}
+			requireOwner(t, nobody, dir)
+		})
+	}
+
+	dir := openTo(t)
+	for range 2 {
+		root := startLogger(t, dir)
+		root.write("192.0.2.1", "/http-bind?room=a")
+		require.Equal(t, 0, root.end(), root.said)
+		require.NoError(t, os.Chown(dir, 65534, -1))
+	}
+	require.Equal(t, 2, strings.Count(written(dir), "room=a"))
 }
