@@ -244,6 +244,25 @@ func (d *Dir) Remove(sub, name string) error {
 	return d.fault("remove", sub, name, remove(at, name))
 }
 
+// Sizes adds the sizes of files of sub, in bytes, by their names. One that is gone has
+// none.
+func (d *Dir) Sizes(sub string, names []string, sizes map[string]int64) error {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	for _, name := range names {
+		var st unix.Stat_t
+		if err := lstat(at, name, &st); err == nil {
+			sizes[name] = st.Size
+		} else if err != unix.ENOENT {
+			return d.fault("look at", sub, name, err)
+		}
+	}
+	return nil
+}
+
 // Nested returns the directories below DIR that are none of its own.
 func (d *Dir) Nested() (names []string, err error) {
 	all, err := d.Names("")

@@ -398,6 +398,8 @@ func TestPlanted(t *testing.T) {
 		{"rooms", func(d *Dir) error { _, err := d.Names(Rooms); return err }},
 		{".lock", func(d *Dir) error { _, err := d.openLock(Locks, roomsLock); return err }},
 		{".lock/rooms", func(d *Dir) error { _, err := d.openLock(Locks, roomsLock); return err }},
+		{".lock/writer", func(d *Dir) error { _, err := d.LockWriter(); return err }},
+		{".lock/expiring", func(d *Dir) error { _, err := d.LockExpiring(0); return err }},
 		{"keys/.lock/keep", func(d *Dir) error { _, err := d.openLock(keyLocks, ruleLock); return err }},
 	}
 	plants := []struct {

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,11 @@ const (
 	statusLock = "status"
 	linkLock   = "link"
 	ruleLock   = "keep"
+
+	// WriterLock is the lock, in Locks, of the process that writes the room files.
+	WriterLock = "writer"
+
+	expiringLock = "expiring"
 )
 
 const (
@@ -199,6 +205,44 @@ func (d *Dir) ShareWithEarlier(yes bool) { d.earlier.Store(yes) }
 // ErrLocked. A process that ends gives it up.
 func (d *Dir) LockRooms(patience time.Duration) (unlock func(), err error) {
 	return d.acquire(Locks, roomsLock, Rooms, patience)
+}
+
+// LockWriter takes the lock of the process that writes the room files, or returns
+// ErrLocked at once. It is held until the file is closed, or the process ends in any
+// way; where the lock file is deleted meanwhile, another process can take the next.
+func (d *Dir) LockWriter() (*os.File, error) {
+	fd, err := d.lockNew(WriterLock, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), d.pathOf(Locks, WriterLock)), nil
+}
+
+// LockExpiring takes the lock under which the journals of expired days are read once
+// more, as LockRooms does.
+func (d *Dir) LockExpiring(patience time.Duration) (unlock func(), err error) {
+	fd, err := d.lockNew(expiringLock, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
+// lockNew takes a lock that earlier versions do not know.
+func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
+	fd, err = d.openLock(Locks, name)
+	if err != nil {
+		return -1, err
+	}
+	taken, err := take(fd, patience)
+	if err == nil && !taken {
+		err = ErrLocked
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, d.fault("lock", Locks, name, err)
+	}
+	return fd, nil
 }
 
 // LockStatus takes the lock under which the records of ended processes are added

@@ -238,7 +238,7 @@ func leaseOf(name string) (Retention, bool) {
 // isLock reports whether name is one that hushpipe gives in a directory of locks.
 func isLock(name string) bool {
 	switch name {
-	case linesLock, roomsLock, statusLock, linkLock, ruleLock:
+	case linesLock, roomsLock, statusLock, linkLock, ruleLock, WriterLock, expiringLock:
 		return true
 	}
 	_, ok := leaseOf(name)
