@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -404,20 +405,19 @@ const (
 	lastDay format.Day = math.MaxInt32
 )
 
-// mark notes the days from first to last that have journals: a process that
-// was killed may have left their room files behind.
-func (s *Store) mark(dir *rotate.Dir, first, last format.Day) bool {
+// mark notes the days from first to last that have journals: their room files may
+// be behind, or have been deleted.
+func (s *Store) mark(dir *rotate.Dir, first, last format.Day) {
 	names, err := journalNames(dir)
 	if err != nil {
 		s.fault("journal", err, "")
-		return false
+		return
 	}
 	for day := range names {
 		if first <= day && day <= last {
 			s.markDay(day)
 		}
 	}
-	return true
 }
 
 // markDay notes that a day's room file may be behind.
@@ -427,59 +427,92 @@ func (s *Store) markDay(day format.Day) {
 	s.dirty[day] = true
 }
 
-// takeDirty returns the days whose room file may be behind, which are then
-// marked no more.
-func (s *Store) takeDirty() map[format.Day]bool {
+// isBehind reports whether some day's room file may be.
+func (s *Store) isBehind() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	days := s.dirty
-	s.dirty = map[format.Day]bool{}
+	return len(s.dirty)+len(s.expiring) > 0
+}
+
+// takeDirty returns the days whose room file may be behind, newest first, which are
+// then marked no more; with expired only those that have a union.
+func (s *Store) takeDirty(expired bool) (days []format.Day) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for day := range s.dirty {
+		if !expired || s.unions[day] != nil {
+			days = append(days, day)
+			delete(s.dirty, day)
+		}
+	}
+	slices.SortFunc(days, func(a, b format.Day) int { return cmp.Compare(b, a) })
 	return days
 }
 
 // refresh renews the room files of the days that changed. A day of which
-// something could not be read or written stays marked. So does one whose room file
+// something could not be read or written stays marked. So do the days whose room files
 // another process is at for longer than patience, and then the error is ErrLocked.
 func (s *Store) refresh(dir *rotate.Dir, patience time.Duration) error {
 	s.takeExpiring()
-	days := s.takeDirty()
+	return s.refreshDays(dir, s.takeDirty(false), patience)
+}
+
+// refreshExpired is refresh for the expired days whose journals this process has read.
+func (s *Store) refreshExpired(dir *rotate.Dir, patience time.Duration) error {
+	s.takeExpiring()
+	return s.refreshDays(dir, s.takeDirty(true), patience)
+}
+
+func (s *Store) refreshDays(dir *rotate.Dir, days []format.Day, patience time.Duration) error {
+	defer s.dropUnions()
 	if len(days) == 0 {
 		return nil
 	}
 	names, err := journalNames(dir)
 	if err != nil {
-		for day := range days {
+		for _, day := range days {
 			s.markDay(day)
 		}
 		s.fault("journal", err, "")
 		return err
 	}
 	var errs []error
-	for day := range days {
+	locked := false
+	for _, day := range days {
+		if locked { // the other days' journals need not be read to find that out
+			s.markDay(day)
+			continue
+		}
 		if err := s.refreshDay(dir, day, names[day], patience); err != nil {
 			s.markDay(day)
-			if !errors.Is(err, rotate.ErrLocked) {
+			if locked = errors.Is(err, rotate.ErrLocked); !locked {
 				s.fault("rooms", err, "")
 			}
 			errs = append(errs, err)
-		} else if !s.near(day) {
-			delete(s.unions, day) // an archive has many
+		} else if !s.keepsUnion(day) {
+			delete(s.unions, day) // an archive has many days
 		}
 	}
-	s.dropUnions()
 	return join(errs...)
 }
 
-// dropUnions forgets the unions of days that no more lines are expected for.
-// One that is not in the room file yet may have lost its journals to a purge.
+// dropUnions forgets the unions that are not needed for the next round. An expired
+// day's that is not in its room file yet is all that is left of the day.
 func (s *Store) dropUnions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	first := s.window.Load().First
 	for day := range s.unions {
-		if !s.near(day) && !s.dirty[day] {
+		if expired := day < first; !s.keepsUnion(day) && !(expired && s.dirty[day]) {
 			delete(s.unions, day)
 		}
 	}
+}
+
+// keepsUnion reports whether the union of a day stays in memory between two rounds:
+// in the process that writes the room files, of a day that more lines are expected of.
+func (s *Store) keepsUnion(day format.Day) bool {
+	return s.writer.active && s.near(day) && day >= s.window.Load().First
 }
 
 // near reports whether lines of day are expected: late ones, and those of

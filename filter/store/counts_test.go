@@ -128,6 +128,7 @@ func TestKilledBetweenTwoSteps(t *testing.T) {
 			b := newBed(t)
 			s := b.open()
 			tt.until(b, s, b.newFilter(s))
+			b.kill(s)
 			b.process(tt.again)
 			assert.Equal(t, "3 a\n", b.rooms(today))
 			assert.Equal(t, tt.lines, b.lines(today))
@@ -215,7 +216,8 @@ func TestRoomsAreNotCounted(t *testing.T) {
 	// A process that counts nothing keeps up what another has counted.
 	b.cfg.Counting, b.cfg.Settings = true, "rooms=jitsi;"
 	s := b.open()
-	b.feed(b.newFilter(s), s, users(today, "a", 1, 2)) // and is killed
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 2))
+	b.kill(s)
 	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
 	b.process("")
 	assert.Equal(t, "2 a\n", b.rooms(today))
@@ -265,6 +267,7 @@ func TestDamagedJournal(t *testing.T) {
 	assert.Equal(t, []string{b.path(rotate.Journal, name)}, c.Damaged)
 
 	b.process(users(today, "b", 1, 1))
+	b.pass(s, time.Minute)
 	assert.Equal(t, "3 a\n1 b\n", b.rooms(today))
 	assert.Contains(t, b.heard(), name+": damaged in part; what is intact is counted")
 }
@@ -323,7 +326,8 @@ func TestUnreadableJournal(t *testing.T) {
 func TestJournalComesBack(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	b.feed(b.newFilter(s), s, users(today-5, "a", 1, 4)) // and is killed
+	b.feed(b.newFilter(s), s, users(today-5, "a", 1, 4))
+	b.kill(s)
 	path := b.path(rotate.Journal, b.names(rotate.Journal)[0])
 	require.NoError(t, os.Rename(path, path+"x"))
 	require.NoError(t, os.Mkdir(path, 0o750))

@@ -1,17 +1,23 @@
 package store
 
 import (
+	"bufio"
+	"bytes"
+	"io/fs"
+	"os"
+	"strconv"
 	"time"
 
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
+	"hushpipe/format/roomfile"
 )
 
 // Figures are what a Store knows of DIR without waiting for its disk.
 type Figures struct {
 	Counters               // of this process
 	Seen         bool      // there was a round, which tells Rooms, Pairs and Oldest
-	Rooms, Pairs int       // of today, by all processes on DIR
+	Rooms, Pairs int       // of today, as its room file has them
 	Oldest       time.Time // midnight at which the oldest day with lines began; zero for none
 	LastWrite    time.Time // of lines, by this process; zero for never
 }
@@ -38,13 +44,47 @@ func (s *Store) Figures() Figures {
 	return f
 }
 
+// roomFigures are those of a room file, which is read again once another has taken its
+// place.
+type roomFigures struct {
+	file         fs.FileInfo // nil: none was read
+	rooms, pairs int
+}
+
+// read returns the rooms of day, and their pairs of room and address: one pair is one
+// address that was counted.
+func (r *roomFigures) read(dir *rotate.Dir, day format.Day) (rooms, pairs int) {
+	f, err := dir.OpenFile(rotate.Rooms, roomfile.Name(day), os.O_RDONLY)
+	if err != nil {
+		*r = roomFigures{}
+		return 0, 0
+	}
+	defer f.Close()
+	now, err := f.Stat()
+	if err == nil && r.file != nil && os.SameFile(now, r.file) && now.ModTime().Equal(r.file.ModTime()) && now.Size() == r.file.Size() {
+		return r.rooms, r.pairs
+	}
+	if err != nil {
+		now = nil
+	}
+	*r = roomFigures{file: now}
+	// Line by line: any process reads it, and it can have 9 MB. What is damaged is
+	// reported where it is written.
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		count, _, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		if n, err := strconv.Atoi(string(count)); err == nil {
+			r.rooms++
+			r.pairs += n
+		}
+	}
+	return r.rooms, r.pairs
+}
+
 // notice keeps what Figures tells. The caller has the unions to itself.
 func (s *Store) notice(dir *rotate.Dir) {
 	now := s.cfg.Now()
 	n := noticed{today: format.DayOf(now)}
-	if u := s.unions[n.today]; u != nil {
-		n.rooms, n.pairs = u.counts.Size()
-	}
+	n.rooms, n.pairs = s.today.read(dir, n.today)
 	names, err := dir.Names("")
 	if err != nil {
 		return // it comes up again where lines are written

@@ -26,9 +26,15 @@ import (
 func (b *bed) killed(text string) {
 	s := b.open()
 	b.feed(b.newFilter(s), s, text)
+	b.kill(s)
+}
+
+// kill leaves of a process what a kill -9 does.
+func (b *bed) kill(s *Store) {
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
+	s.resign()
 }
 
 // purge is hushpipe purge.
@@ -78,6 +84,7 @@ func TestFold(t *testing.T) {
 			}
 			require.NoError(t, os.RemoveAll(b.path("rooms")))
 			tt.next(b)
+			b.pass(live, time.Minute) // it writes the room files
 			assert.Len(t, b.journals(today), 2, "that of the live process and the folded one")
 			assert.Len(t, b.journals(today-1), 1)
 			assert.Len(t, b.journals(today-3), 1)
@@ -464,6 +471,7 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 	other := b.open()
 	for range 3 {
 		b.pass(other, time.Hour)
+		b.tick(live)
 	}
 	assert.Equal(t, 1, strings.Count(b.heard(), name+": damaged in part; what is intact is counted"))
 	assert.Equal(t, []string{name}, b.names(rotate.Journal))

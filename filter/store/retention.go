@@ -15,7 +15,8 @@ const (
 	// lockPatience bounds the wait for the lock of the room files, where somebody
 	// waits for the end.
 	lockPatience = 3 * time.Second
-	// readPatience bounds the reading of journals before they are deleted.
+	// readPatience bounds the reading of journals before they are deleted, and before
+	// that the wait for another process that reads them.
 	readPatience = 2 * time.Second
 	// deletePatience is how long a look waits for what it deletes. Deleting goes on
 	// beyond it, on its own.
@@ -23,8 +24,9 @@ const (
 )
 
 // retention deletes what has outlived its period. It runs beside the lines: it
-// waits for no lock and for no goroutine of the Store, and for the disk only in
-// goroutines that nothing else waits for, one for each kind of file.
+// waits for no goroutine of the Store, for no lock but that of another process that
+// reads the expiring journals, two seconds, and for the disk only in goroutines that
+// nothing else waits for, one for each kind of file.
 type retention struct {
 	s    *Store
 	wake chan struct{} // to look at once
@@ -156,7 +158,8 @@ func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 // by. What expires is counted first, as far as it can be read in time.
 func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Retention) {
 	v := r.s.judge(dir, now, min(r.s.cfg.Keep, rule))
-	r.s.readExpiring(dir, v.First(rule))
+	unlock := r.s.readExpiring(dir, v.First(rule))
+	defer unlock()
 	var kinds sync.WaitGroup
 	for _, kind := range rotate.Kinds {
 		if kind == rotate.Keys {
@@ -294,10 +297,15 @@ func (s *Store) judge(dir *rotate.Dir, now time.Time, keep rotate.Retention) rot
 // readExpiring reads the journals of days before first, which are about to be
 // deleted. What they hold goes to the room files when these can be written. It
 // reads for two seconds, and goes on with what it has open then.
-func (s *Store) readExpiring(dir *rotate.Dir, first format.Day) {
+//
+// At midnight all processes on DIR come at the same time, and a large day takes much
+// memory. So one reads, and the next when the first has deleted what it read: the
+// caller calls unlock then.
+func (s *Store) readExpiring(dir *rotate.Dir, first format.Day) (unlock func()) {
+	unlock = lockExpiring(dir, first)
 	done, ok := dir.Use()
 	if !ok {
-		return
+		return unlock
 	}
 	reading := &s.retention.reading
 	if !reading.CompareAndSwap(false, true) {
@@ -326,6 +334,37 @@ func (s *Store) readExpiring(dir *rotate.Dir, first format.Day) {
 	})
 	if !read {
 		s.cfg.Say("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", s.cfg.Path))
+	}
+	return unlock
+}
+
+// lockExpiring waits for its turn to read the journals of days before first, if there
+// are any, but not for a process that was stopped, or a disk that hangs.
+func lockExpiring(dir *rotate.Dir, first format.Day) (unlock func()) {
+	done, ok := dir.Use()
+	if !ok {
+		return func() {}
+	}
+	taken := make(chan func(), 1)
+	waitFor(readPatience, func() {
+		defer done()
+		defer close(taken)
+		names, _ := journalNames(dir)
+		for day := range names {
+			if day < first {
+				if unlock, err := dir.LockExpiring(readPatience); err == nil {
+					taken <- unlock
+				}
+				return
+			}
+		}
+	})
+	return func() {
+		go func() { // the lock may come yet
+			if unlock, ok := <-taken; ok {
+				unlock()
+			}
+		}()
 	}
 }
 
@@ -396,7 +435,8 @@ func (s *Store) purgeAll(dir *rotate.Dir, now time.Time, force bool, add func(ro
 	if err = join(err, judgeErr); err != nil {
 		add(rotate.Purged{Errs: []error{err}})
 	}
-	s.readExpiring(dir, v.First(lines))
+	unlock := s.readExpiring(dir, v.First(lines))
+	defer unlock()
 	var kinds sync.WaitGroup
 	for _, kind := range rotate.Kinds {
 		kinds.Go(func() {

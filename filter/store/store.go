@@ -49,6 +49,9 @@ type Config struct {
 	// Replays tells that the input is a pipe in which a batch stands until it is
 	// written: after a kill the next process may write it a second time.
 	Replays bool
+	// Finish has Close bring the room files up to date also where another process
+	// writes them, which does so within a minute: somebody waits for them.
+	Finish  bool
 	Version string // hushpipe's; this and the next two are recorded for status
 	IP      string // what becomes of addresses
 
@@ -110,8 +113,10 @@ type Store struct {
 	refreshed, looked time.Time // of the last round, and of the last that looked at everything
 	lookedOn          format.Day
 
-	counting chan struct{} // full while somebody uses what follows
-	unions   map[format.Day]*union
+	counting chan struct{}         // full while somebody uses what follows
+	unions   map[format.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
+	writer   roomWriter
+	today    roomFigures
 	flawed   map[string]string // what was said of journals of which not all could be read
 
 	recording sync.Mutex // guards own, and its file
@@ -241,7 +246,7 @@ func (s *Store) Tick() time.Duration {
 	today := format.DayOf(now)
 	hourly := due(now, s.looked, time.Hour) || today != s.lookedOn
 	if s.round == nil && (hourly || s.last.busy || due(now, s.refreshed, minute)) {
-		r := round{dir: dir, now: now, all: !s.last.rebuilt, hourly: hourly}
+		r := round{dir: dir, now: now, hourly: hourly}
 		s.refreshed = now
 		if hourly {
 			s.looked, s.lookedOn = now, today
@@ -293,31 +298,26 @@ func (s *Store) awaitRound(patience time.Duration) bool {
 // read the journals of millions of pairs, and to write a large room file, takes
 // seconds.
 type round struct {
-	dir         *rotate.Dir
-	now         time.Time
-	all, hourly bool // all: what earlier processes left is to be counted
+	dir    *rotate.Dir
+	now    time.Time
+	hourly bool
 }
 
 type roundDone struct {
-	err     error
-	busy    bool // another process had the lock of the room files
-	rebuilt bool // what earlier processes left has been counted
+	err  error
+	busy bool // another process had the lock of the room files
 }
 
 func (s *Store) run(r round) roundDone {
 	s.counting <- struct{}{}
 	defer func() { <-s.counting }()
-	done := roundDone{rebuilt: true}
-	today := format.DayOf(r.now)
-	switch {
-	case r.all:
-		done.rebuilt = s.mark(r.dir, anyDay, lastDay)
-	case r.hourly: // a process may have been killed since
+	s.status(r.dir, r.now, r.hourly)
+	if r.hourly && s.writer.active { // a room file may have been deleted
+		today := format.DayOf(r.now)
 		s.mark(r.dir, today-1, today+1)
 	}
-	s.status(r.dir, r.now, r.all || r.hourly)
-	err := s.refresh(r.dir, 0)
-	done.busy = errors.Is(err, rotate.ErrLocked)
+	err := s.keepRooms(r.dir, 0)
+	done := roundDone{busy: errors.Is(err, rotate.ErrLocked)}
 	if r.hourly {
 		s.foldJournals(r.dir)
 	}
@@ -356,7 +356,8 @@ func (s *Store) Settle(ctx context.Context) {
 	}
 }
 
-// Close brings the room files up to date. It reports whether something is left
+// Close brings the room files up to date, or leaves that to the process that writes
+// them, see roomWriter. It reports whether something is left
 // that did not reach the disk, or was not counted for want of the secret. It
 // waits for a round under way, for the lock of the room files and for the disk:
 // the caller bounds that.
@@ -376,7 +377,7 @@ func (s *Store) Close() error {
 	if !dir.Moved() {
 		s.missKeys(dir)
 	}
-	err := join(s.saveKeys(dir), flushed, s.refresh(dir, lockPatience))
+	err := join(s.saveKeys(dir), flushed, s.finishRooms(dir))
 	s.notice(dir)
 	for _, j := range s.journals {
 		s.closeJournal(j)
@@ -470,7 +471,7 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 	s.saveKeysSoon(dir)
 	s.flushJournals(dir)
 	s.counting <- struct{}{}
-	s.refresh(dir, 0)
+	s.keepRooms(dir, 0)
 	<-s.counting
 	old.Close()
 	return dir

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"hushpipe/filter/rotate"
+)
+
+// Of the processes on DIR one writes the room files. It holds the lock writer in
+// DIR/.lock for as long as it lives, and it alone keeps in memory what the journals
+// of the open days hold together. The others write their journals only, and try once
+// a minute to take its place.
+//
+// Once a minute the writer looks which journals have grown, whoever wrote them. A
+// process that takes the lock has seen none yet, so it begins with all days: whoever
+// had it before may have been killed.
+//
+// A process that ends and finds the lock taken leaves its counts to the writer: they
+// are in its journals before it tries. A writer that ends gives the lock up and then
+// looks once more, so that it sees the journals of all that it kept from taking the
+// lock. One that was stopped, or whose disk hangs, holds the room files up: counts are
+// late then, and `hushpipe rooms`, which reads the journals, has them. Where the limits
+// of processes differ, the writer's bound the room files; the next one makes up for it.
+type roomWriter struct {
+	active bool     // this process is it
+	lock   *os.File // nil: there is no lock to be had, so others may write as well
+	dir    *rotate.Dir
+	sizes  map[string]int64 // of the journals at the last look; nil before the first
+}
+
+// keepRooms brings the room files up to date if this process is, or becomes, their
+// writer. Any other writes those of the expired days only whose journals it has read
+// before they were deleted. The error is as for refresh.
+func (s *Store) keepRooms(dir *rotate.Dir, patience time.Duration) error {
+	if !s.becomeWriter(dir) {
+		return s.refreshExpired(dir, patience)
+	}
+	s.look(dir)
+	return s.refresh(dir, patience)
+}
+
+// finishRooms is keepRooms at the end of this process. One that has counted nothing
+// new has nothing to do.
+func (s *Store) finishRooms(dir *rotate.Dir) error {
+	if !s.writer.active && !s.isBehind() {
+		return nil
+	}
+	if s.cfg.Finish && !s.becomeWriter(dir) {
+		return s.refresh(dir, lockPatience)
+	}
+	err := s.keepRooms(dir, lockPatience)
+	if lock := s.writer.lock; lock != nil && err == nil {
+		s.writer.lock = nil
+		lock.Close()
+		s.look(dir)
+		err = s.refresh(dir, lockPatience)
+	}
+	s.resign()
+	return err
+}
+
+// becomeWriter reports whether this process writes the room files from now on. Where
+// there is no lock, each process writes them: that costs memory, and room files never
+// shrink.
+func (s *Store) becomeWriter(dir *rotate.Dir) bool {
+	w := &s.writer
+	if w.lock != nil && (w.dir != dir || !leadsTo(dir, rotate.Locks, rotate.WriterLock, w.lock)) {
+		s.resign()
+	}
+	if w.lock == nil {
+		lock, err := dir.LockWriter()
+		if errors.Is(err, rotate.ErrLocked) {
+			s.resign()
+			return false
+		}
+		w.active, w.lock, w.dir = true, lock, dir
+	}
+	return true
+}
+
+// resign gives the lock up. refresh drops the unions.
+func (s *Store) resign() {
+	if s.writer.lock != nil {
+		s.writer.lock.Close()
+	}
+	s.writer = roomWriter{}
+}
+
+// look marks the days whose journals have changed since the last look.
+func (s *Store) look(dir *rotate.Dir) {
+	names, err := journalNames(dir)
+	sizes := map[string]int64{}
+	for day, of := range names {
+		if err != nil {
+			break
+		}
+		if err = dir.Sizes(rotate.Journal, of, sizes); err != nil {
+			break
+		}
+		for _, name := range of {
+			size, there := sizes[name] // a journal that is gone was folded, as a rule
+			if before, known := s.writer.sizes[name]; !there || !known || size != before {
+				s.markDay(day)
+			}
+		}
+	}
+	if err != nil {
+		s.fault("journal", err, "")
+		return // the next look sees it
+	}
+	s.writer.sizes = sizes
+}
