@@ -150,6 +150,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	if err := o.refuse(ctx, job, parsers, files, say); err != nil {
 		return err
 	}
+	job.store.Finish = true
 	s := store.Open(job.store)
 	q := filter.NewQueue(s, bufferSize)
 	q.BePatient(func() bool { return ctx.Err() == nil })

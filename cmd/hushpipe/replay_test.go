@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -279,6 +280,25 @@ func TestReplayOutlives(t *testing.T) {
 	require.NoError(t, p.w.Close())
 	require.NoError(t, cmd.Wait())
 	require.Equal(t, 40_000, strings.Count(written(dir), "\n"))
+}
+
+// TestReplayBesideLogger: a logger writes the room files of DIR. Somebody waits for
+// those of a replay, and they are there when it ends.
+func TestReplayBesideLogger(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=r")
+	await(t, func() bool { return written(dir) != "" }, "the logger works")
+	cmd := exec.Command(hushpipeBinary(t), "replay", "--append", dir, "-")
+	cmd.Stdin = strings.NewReader(logLine("192.0.2.2", "/http-bind?room=r"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	files := glob(t, filepath.Join(dir, "rooms", "*"))
+	require.Len(t, files, 1)
+	text, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("2 %x\n", sha1.Sum([]byte("r"))), string(text))
+	require.Zero(t, l.end(), l.said)
 }
 
 // TestReplayKilled: what a replay left that was killed is refused by the next.
