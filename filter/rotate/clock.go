@@ -134,17 +134,17 @@ func (d *Dir) evidence(zone *time.Location) (e evidence) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.say("", clockName, "not used: %v", bare(err))
 	}
-	e.newest = newest(e.names, logPrefix, zone)
+	e.newest = newest(e.names, "", zone)
 	return e
 }
 
 // newest returns the latest time that dated files vouch for, zero for none. A day
 // counts from its beginning: of the times that its file can be from, that one
 // shreds no key too early.
-func newest(names []string, prefix string, zone *time.Location) time.Time {
+func newest(names []string, sub string, zone *time.Location) time.Time {
 	last := never
 	for _, name := range names {
-		if day, ok := datedName(name, prefix); ok {
+		if day, ok := FileDay(sub, name); ok {
 			last = max(last, day)
 		}
 	}
@@ -176,7 +176,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 			names, _ := d.Names(keys) // an error is reported where they are deleted
 			return names
 		})
-		e.newest = newest(names, "", now.Location())
+		e.newest = newest(names, keys, now.Location())
 	}
 	if e.err != nil && was == (clock{}) && !force {
 		// Nothing is known of the time yet: a clock that is far ahead would shred keys.

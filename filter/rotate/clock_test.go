@@ -155,8 +155,8 @@ func TestClock(t *testing.T) {
 				if s.doubt {
 					assert.Empty(t, p.Deleted, s.now)
 				}
-				for sub, prefix := range map[string]string{"": logPrefix, keys: "", Journal: ""} {
-					_, _, n := days(t, d, sub, prefix)
+				for _, sub := range []string{"", keys, Journal} {
+					_, _, n := days(t, d, sub)
 					assert.Equal(t, s.left, n, "%s in %q", s.now, sub)
 				}
 				assert.Equal(t, s.now[:10], p.Window.Today.String())

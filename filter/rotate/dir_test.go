@@ -210,7 +210,7 @@ func useAll(t *testing.T, d *Dir) {
 	}
 	require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte("2 x\n")))
 	require.NoError(t, d.ReplaceFile(Status, "0011223344556677.json", []byte("{}\n")))
-	f, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
+	f, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
@@ -243,7 +243,7 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 		"keys/keep":                    0o640,
 		"keys/CACHEDIR.TAG":            0o640,
 		"journal":                      fs.ModeDir | 0o750,
-		"journal/2026-11-22.1":         0o600,
+		"journal/2026-11-22.1.journal": 0o600,
 		"journal/CACHEDIR.TAG":         0o640,
 	}
 	for _, umask := range []int{0o022, 0o077, 0o000} {
@@ -387,9 +387,9 @@ func TestPlanted(t *testing.T) {
 		{"rooms.secret", func(d *Dir) error { _, err := d.Secret("rooms.secret"); return err }},
 		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { return d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil) }},
 		{"rooms/rooms-2026-11-22.log", func(d *Dir) error { _, err := d.ReadFile(Rooms, "rooms-2026-11-22.log"); return err }},
-		{"journal/2026-11-22.1", func(d *Dir) error { _, err := d.OpenFile(Journal, "2026-11-22.1", os.O_RDONLY); return err }},
-		{"journal/2026-11-22.1", func(d *Dir) error {
-			_, err := d.OpenFile(Journal, "2026-11-22.1", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
+		{"journal/2026-11-22.1.journal", func(d *Dir) error { _, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_RDONLY); return err }},
+		{"journal/2026-11-22.1.journal", func(d *Dir) error {
+			_, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 			return err
 		}},
 		{"clock", func(d *Dir) error { return errors.Join(purge(d, at("2026-11-22 12:00"), 14, false).Errs...) }},

@@ -288,7 +288,7 @@ func truncate(fd int, size int64) error {
 	return again(func() error { return unix.Ftruncate(fd, size) })
 }
 
-func logName(day format.Day) string { return logPrefix + day.String() + ".log" }
+func logName(day format.Day) string { return logPrefix + day.String() + logSuffix }
 
 // updateLink points access.log to the file of day if that is newer than what it
 // points to. A target that does not exist, or is dated after tomorrow by a clock
@@ -312,7 +312,7 @@ func (d *Dir) updateLink(day format.Day) error {
 		if err != nil {
 			return d.fault("link", "", linkName, err)
 		}
-		linked, ok := datedName(string(buf[:n]), logPrefix)
+		linked, ok := FileDay("", string(buf[:n]))
 		if ok && linked >= day && int32(linked) <= d.today.Load()+1 &&
 			lstat(d.fd, logName(linked), &st) == nil {
 			return nil

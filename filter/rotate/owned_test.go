@@ -44,16 +44,16 @@ func TestCreateFile(t *testing.T) {
 			return err
 		}
 	}
-	require.NoError(t, d.CreateFile(Journal, "2026-11-22.1", write("one", nil)))
-	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1"))
-	st, err := os.Stat(filepath.Join(d.path, "journal/2026-11-22.1"))
+	require.NoError(t, d.CreateFile(Journal, "2026-11-22.1.journal", write("one", nil)))
+	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1.journal"))
+	st, err := os.Stat(filepath.Join(d.path, "journal/2026-11-22.1.journal"))
 	require.NoError(t, err)
 	assert.EqualValues(t, 0o600, st.Mode().Perm())
 
 	stop := errors.New("stop")
-	err = d.CreateFile(Journal, "2026-11-22.1", write("two", stop))
+	err = d.CreateFile(Journal, "2026-11-22.1.journal", write("two", stop))
 	assert.ErrorIs(t, err, stop)
-	assert.Contains(t, err.Error(), filepath.Join(d.path, "journal/2026-11-22.1"))
-	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1"))
-	assert.Equal(t, []string{"journal/2026-11-22.1"}, tree(t, d))
+	assert.Contains(t, err.Error(), filepath.Join(d.path, "journal/2026-11-22.1.journal"))
+	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1.journal"))
+	assert.Equal(t, []string{"journal/2026-11-22.1.journal"}, tree(t, d))
 }

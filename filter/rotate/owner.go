@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 const (
@@ -334,7 +332,6 @@ func (h *handOver) own(name string) bool {
 	if IsTemp(name) || name == cacheTagName {
 		return true
 	}
-	prefix := ""
 	switch h.sub {
 	case "":
 		switch name {
@@ -344,21 +341,18 @@ func (h *handOver) own(name string) bool {
 		if slices.Contains(directories, name) || slices.Contains(h.more, name) {
 			return true
 		}
-		prefix = logPrefix
 	case keys:
 		if name == keepName || name == Locks {
 			return true
 		}
 	case Locks, keyLocks:
 		return isLock(name)
-	case Erased:
-		_, dated := format.ParseDay(name)
+	case Rooms: // an operator's copies stay there, too
+		_, dated := datedName(name, roomsPrefix)
 		return dated
-	case Rooms:
-		prefix = "rooms-"
 	case Status:
 		return strings.HasSuffix(name, ".json") || strings.HasSuffix(name, LockSuffix)
 	}
-	_, dated := datedName(name, prefix)
+	_, dated := FileDay(h.sub, name)
 	return dated
 }

@@ -60,7 +60,7 @@ func id(n uint32) string {
 // TestHardLinks: a second name is refused where others could have given it.
 func TestHardLinks(t *testing.T) {
 	asRoot(t)
-	const name = "2026-11-22.1"
+	const name = "2026-11-22.1.journal"
 	for _, c := range []struct {
 		mode    fs.FileMode
 		uid     int
@@ -164,9 +164,9 @@ func TestHandOverPlanted(t *testing.T) {
 		{"FIFO", "keys/2026-11-22.key", func(path, _ string) error { return unix.Mkfifo(path, 0o600) }, 0, "is no regular file"},
 		{"symlink for a directory", "rooms", func(path, victim string) error { return os.Symlink(filepath.Dir(victim), path) }, 0, "is a symbolic link"},
 		{"somebody's file", "passwd", func(path, victim string) error { return os.WriteFile(path, nil, 0o600) }, 0, "not hushpipe's"},
-		{"hard link", "journal/2026-11-22.x", func(path, victim string) error { return os.Link(victim, path) }, userID, "has another name"},
-		{"hard link, first name gone", "journal/2026-11-22.x", func(path, victim string) error { return os.Rename(victim, path) }, userID, "others could have put it there"},
-		{"hard link of another owner", "journal/2026-11-22.x", func(path, victim string) error { return os.Link(victim, path) }, otherID, "has another name"},
+		{"hard link", "journal/2026-11-22.0.journal", func(path, victim string) error { return os.Link(victim, path) }, userID, "has another name"},
+		{"hard link, first name gone", "journal/2026-11-22.0.journal", func(path, victim string) error { return os.Rename(victim, path) }, userID, "others could have put it there"},
+		{"hard link of another owner", "journal/2026-11-22.0.journal", func(path, victim string) error { return os.Link(victim, path) }, otherID, "has another name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			base := t.TempDir()

@@ -114,7 +114,13 @@ const never format.Day = math.MinInt32
 // could be read. It is deleted with its day, also where the file itself is not.
 const DamagedSuffix = ".damaged"
 
-const roomsPrefix = "rooms-"
+// JournalSuffix ends the names of journals, DATE.RANDOM.journal.
+const JournalSuffix = ".journal"
+
+const (
+	roomsPrefix = "rooms-"
+	logSuffix   = ".log"
+)
 
 // DeleteDay deletes the key, the lines and the journals of one day, and leaves a
 // mark, for the processes that live, to forget them. Damaged files that were kept
@@ -176,20 +182,28 @@ func (d *Dir) deleteIf(p *Purged, sub string, gone func(format.Day) bool) {
 	}
 }
 
-// FileDay returns the day that a file of sub belongs to: it is deleted when that day
-// is past the retention.
-func FileDay(sub, name string) (format.Day, bool) {
+// FileDay returns the day that a file of sub belongs to, if it bears a name that
+// hushpipe gives: it is deleted when that day is past the retention. A copy that an
+// operator's tools make of such a file, access-2026-11-22.log.gz, belongs to its day
+// too. Any other file is somebody else's, access-2026-11-22.tar.gz as well, and is
+// never deleted.
+func FileDay(sub, name string) (day format.Day, ok bool) {
 	switch sub {
 	case "":
-		return datedName(name, logPrefix)
+		return copyOf(name, logPrefix, logSuffix)
 	case keys:
-		day, ok := datedName(name, "")
-		return day, ok && strings.HasPrefix(name[len("2026-11-22"):], keySuffix)
+		return copyOf(name, "", keySuffix)
 	case Journal:
-		return datedName(name, "")
+		// DATE.RANDOM.journal
+		if rest, dated := strings.CutPrefix(name[min(len(name), len("2026-11-22")):], "."); dated {
+			random := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789abcdef"))]
+			if random != "" {
+				return copyOf(name, "", "."+random+JournalSuffix)
+			}
+		}
 	case Rooms:
 		if strings.HasSuffix(name, DamagedSuffix) {
-			return datedName(name, roomsPrefix)
+			return copyOf(name, roomsPrefix, logSuffix)
 		}
 	case Erased:
 		return format.ParseDay(name)
@@ -197,9 +211,27 @@ func FileDay(sub, name string) (format.Day, bool) {
 	return 0, false
 }
 
-// datedName returns the day of a name like access-2026-11-22.log: after prefix
-// a date, a dot, and anything. What an operator's tools make of a file, such as
-// access-2026-11-22.log.gz, belongs to its day too.
+// copyOf returns the day of a name like access-2026-11-22.log, prefix and suffix
+// around a date, and of one like access-2026-11-22.log.gz, that of a copy.
+func copyOf(name, prefix, suffix string) (format.Day, bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	const date = len("2026-11-22")
+	if !ok || len(rest) < date {
+		return 0, false
+	}
+	tail, ok := strings.CutPrefix(rest[date:], suffix)
+	if !ok || tail != "" && isWord(tail[0]) {
+		return 0, false
+	}
+	return format.ParseDay(rest[:date])
+}
+
+func isWord(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c >= 0x80
+}
+
+// datedName returns the day of a name like rooms-2026-11-22.log: after prefix
+// a date, a dot, and anything.
 func datedName(name, prefix string) (format.Day, bool) {
 	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok || len(rest) < len("2026-11-22.x") || rest[10] != '.' {

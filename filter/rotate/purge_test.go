@@ -19,18 +19,18 @@ func fill(t *testing.T, d *Dir, first, last string) {
 	for day, end := day(first), day(last); day <= end; day++ {
 		put(t, d, logName(day), "line\n")
 		put(t, d, "keys/"+keyName(day), "0123456789abcdef0123456789abcdef")
-		put(t, d, "journal/"+day.String()+".1", "journal")
+		put(t, d, "journal/"+day.String()+".1.journal", "journal")
 		put(t, d, "rooms/rooms-"+day.String()+".log", "2 x\n")
 	}
 }
 
 // days returns the first and last day of the files that are left in sub.
-func days(t *testing.T, d *Dir, sub, prefix string) (first, last string, n int) {
+func days(t *testing.T, d *Dir, sub string) (first, last string, n int) {
 	t.Helper()
 	names, err := d.Names(sub)
 	require.NoError(t, err)
 	for _, name := range names {
-		if day, ok := datedName(name, prefix); ok {
+		if day, ok := FileDay(sub, name); ok {
 			if n == 0 {
 				first = day.String()
 			}
@@ -62,14 +62,15 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 			p := purge(d, at(tt.now), tt.keep, false)
 			require.Empty(t, p.Errs)
 			assert.Len(t, p.Deleted, 3*(23-tt.n))
-			for sub, prefix := range map[string]string{"": logPrefix, keys: "", Journal: ""} {
-				first, last, n := days(t, d, sub, prefix)
+			for _, sub := range []string{"", keys, Journal} {
+				first, last, n := days(t, d, sub)
 				assert.Equal(t, tt.first, first, sub)
 				assert.Equal(t, tt.last, last, sub)
 				assert.Equal(t, tt.n, n, sub)
 			}
-			_, _, n := days(t, d, Rooms, "rooms-")
-			assert.Equal(t, 23, n, "rooms are kept for good")
+			rooms, err := d.Names(Rooms)
+			require.NoError(t, err)
+			assert.Len(t, rooms, 23, "they are kept for good")
 			assert.Empty(t, *said)
 			assert.Empty(t, purge(d, at(tt.now), tt.keep, false).Deleted, "nothing twice")
 		})
@@ -83,7 +84,7 @@ func TestPurgeOverLeapDayAndYearEnd(t *testing.T) {
 		d, _ := newDir(t)
 		fill(t, d, (day(now[:10]) - 30).String(), now[:10])
 		require.Empty(t, purge(d, at(now), 14, false).Errs)
-		got, _, n := days(t, d, "", logPrefix)
+		got, _, n := days(t, d, "")
 		assert.Equal(t, first, got, now)
 		assert.Equal(t, 14, n, now)
 	}
@@ -100,7 +101,7 @@ func TestTheZoneOfNowDecidesToday(t *testing.T) {
 		p := purge(d, now, 14, false)
 		require.Empty(t, p.Errs)
 		assert.Equal(t, zone.today, p.Window.Today.String())
-		first, _, _ := days(t, d, "", logPrefix)
+		first, _, _ := days(t, d, "")
 		assert.Equal(t, (day(zone.today) - 13).String(), first)
 	}
 }
@@ -114,7 +115,7 @@ func TestPurgeByNameNotByMtime(t *testing.T) {
 			require.NoError(t, os.Chtimes(filepath.Join(d.path, name), mtime, mtime))
 		}
 		require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
-		first, _, n := days(t, d, "", logPrefix)
+		first, _, n := days(t, d, "")
 		assert.Equal(t, "2026-11-09", first)
 		assert.Equal(t, 14, n)
 	}
@@ -122,18 +123,22 @@ func TestPurgeByNameNotByMtime(t *testing.T) {
 
 func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 	deleted := []string{
-		"keys/2026-01-01.key", "keys/2026-01-01.key.bak", "keys/2026-01-01.key.exposed",
-		"access-2026-01-01.log", "access-2026-01-01.log.gz", "access-2026-01-01.log.1", "access-2026-01-01.json",
-		"journal/2026-01-01.1234.journal", "journal/2026-01-01.1234.journal.damaged",
-		"rooms/rooms-2026-01-01.log.damaged",
+		"keys/2026-01-01.key", "keys/2026-01-01.key.bak", "keys/2026-01-01.key~", "keys/2026-01-01.key.exposed",
+		"access-2026-01-01.log", "access-2026-01-01.log.gz", "access-2026-01-01.log.1", "access-2026-01-01.log.tar.gz",
+		"access-2026-01-01.log~", "access-2026-01-01.log.bak", "access-2026-01-01.log-old", "access-2026-01-01.log (copy)",
+		"journal/2026-01-01.0011223344556677.journal", "journal/2026-01-01.1234.journal.damaged", "journal/2026-01-01.1234.journal.gz",
+		"rooms/rooms-2026-01-01.log.damaged", "erased/2026-01-01",
 	}
 	kept := []string{
-		"access-2026-01-01", "access-2026-01-01.", "access-2026-01-01log", "access-2026-13-01.log",
+		"access-2026-01-01.tar.gz", "access-2026-01-01.json", "access-2026-01-01.txt", "access-2026-01-01.logs", "access-2026-01-01.log2",
+		"access-2026-01-01", "access-2026-01-01.", "access-2026-01-01log", "access-2026-13-01.log", "access-2026-01-01-00_00.log",
 		"access-2026-1-1.log", "access-20260101.log", "access-.log", "my-access-2026-01-01.log",
 		"access.log.1", "error-2026-01-01.log", "reveal.log", "2026-01-01.key", "2026-01-01.log",
-		"keys/notes.txt", "keys/x2026-01-01.key", "keys/2026-01-01.tar.gz", "journal/README",
+		"keys/notes.txt", "keys/x2026-01-01.key", "keys/2026-01-01.tar.gz", "keys/2026-01-01.keys", "keys/2026-01-01.log",
+		"journal/README", "journal/2026-01-01.md", "journal/2026-01-01.tar.gz", "journal/2026-01-01.journal", "journal/2026-01-01..journal",
+		"journal/2026-01-01.travel.journal", "journal/2026-01-01.1234", "journal/2026-01-01.key", "journal/2026-01-01",
 		"rooms/rooms-2026-01-01.log", "rooms/rooms-2026-01-01.log.gz", "rooms/2026-01-01.txt", "rooms/rooms-2026-11-22.log.damaged",
-		"rooms/access-2026-01-01.log",
+		"rooms/rooms-2026-01-01.pdf.damaged", "rooms/access-2026-01-01.log", "erased/2026-01-01.log", "erased/notes",
 		"other/access-2026-01-01.log", ".hushpipe-", ".hushpipe-1234", ".hushpipe-xxxxxxxxxxxxxxxx",
 	}
 	d, _ := newDir(t)
@@ -164,7 +169,7 @@ func TestPurgeDeletesAPlantedLinkNotItsTarget(t *testing.T) {
 func TestPurgeGoesOnPastAnError(t *testing.T) {
 	d, _ := newDir(t)
 	fill(t, d, "2026-11-01", "2026-11-22")
-	require.NoError(t, os.Mkdir(filepath.Join(d.path, "access-2026-10-01.d"), 0o750))
+	require.NoError(t, os.Mkdir(filepath.Join(d.path, "access-2026-10-01.log.d"), 0o750))
 	require.NoError(t, os.RemoveAll(filepath.Join(d.path, keys)))
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.path, keys)))
 	p := purge(d, at("2026-11-22 12:00"), 14, false)
@@ -174,8 +179,8 @@ func TestPurgeGoesOnPastAnError(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\n")
 		said += err.Error() + "\n"
 	}
-	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.d")+": is a directory: remove it\n")
-	first, _, n := days(t, d, "", logPrefix)
+	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.log.d")+": is a directory: remove it\n")
+	first, _, n := days(t, d, "")
 	assert.Equal(t, "2026-10-01", first, "the directory that cannot be unlinked")
 	assert.Equal(t, 15, n)
 }

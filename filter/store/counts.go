@@ -28,8 +28,6 @@ import (
 // locked while it is open. The room file is the union of all journals of its
 // day.
 
-const journalSuffix = ".journal"
-
 type journalID struct {
 	day      format.Day
 	keyID    [8]byte
@@ -214,7 +212,7 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 func journalName(day format.Day) string {
 	var random [8]byte
 	rand.Read(random[:])
-	return day.String() + "." + hex.EncodeToString(random[:]) + journalSuffix
+	return day.String() + "." + hex.EncodeToString(random[:]) + rotate.JournalSuffix
 }
 
 // createJournal makes an empty journal. A process that folds can take it for
@@ -394,10 +392,10 @@ func isDamaged(info journal.Info, from int64) bool {
 
 // journalDay returns the day of a journal by its name.
 func journalDay(name string) (format.Day, bool) {
-	if !strings.HasSuffix(name, journalSuffix) || len(name) < len("2026-11-22.") || name[10] != '.' {
+	if !strings.HasSuffix(name, rotate.JournalSuffix) {
 		return 0, false
 	}
-	return format.ParseDay(name[:10])
+	return rotate.FileDay(rotate.Journal, name)
 }
 
 const (

@@ -29,7 +29,7 @@ import (
 // that was counted.
 func TestRoomFileNeverShrinks(t *testing.T) {
 	journals := func(b *bed) []string {
-		paths, err := filepath.Glob(b.path(rotate.Journal, "*"+journalSuffix))
+		paths, err := filepath.Glob(b.path(rotate.Journal, "*"+rotate.JournalSuffix))
 		require.NoError(b, err)
 		require.NotEmpty(b, paths)
 		return paths
