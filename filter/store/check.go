@@ -46,11 +46,49 @@ func Check(cfg Config) error {
 		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
 	}
 	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckOpen())
+	warnForeign(dir, cfg)
 	for _, of := range []rotate.Ruled{rotate.OfLines, rotate.OfKeys} {
 		_, err := dir.Rule(of)
 		errs = append(errs, err)
 	}
 	return join(errs...)
+}
+
+// warnForeign names the files that are not hushpipe's, and those that it would take
+// for its own: rotatelogs, say, can give its files the same names.
+func warnForeign(dir *rotate.Dir, cfg Config) {
+	used := dir.HoldsLines()
+	for _, sub := range []string{"", keyDir, rotate.Journal} {
+		at := filepath.Join(cfg.Path, sub)
+		if sub == keyDir {
+			at = keyPath(cfg.Path, cfg.Keys)
+		}
+		names, _ := dir.Names(sub) // an error is returned elsewhere
+		var foreign, taken []string
+		for _, name := range names {
+			info, err := os.Lstat(filepath.Join(at, name))
+			if err != nil {
+				continue
+			}
+			if isForeign(at, sub, info) {
+				foreign = append(foreign, name)
+			} else if _, dated := rotate.FileDay(sub, name); dated && !used && sub == "" && info.Mode().IsRegular() {
+				taken = append(taken, name)
+			}
+		}
+		warn := func(names []string, text string) {
+			if len(names) == 0 {
+				return
+			}
+			line := at + ": " + text + ": " + strings.Join(names[:min(len(names), shownForeign)], ", ")
+			if more := len(names) - shownForeign; more > 0 {
+				line += fmt.Sprintf(" and %d more", more)
+			}
+			cfg.Say(line, line)
+		}
+		warn(foreign, "these are not hushpipe's, which never deletes them, see whether they hold lines or keys")
+		warn(taken, "hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them")
+	}
 }
 
 // checkLink reports why the link to the newest file could not be made.

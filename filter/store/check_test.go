@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,46 @@ func TestCheck(t *testing.T) {
 			s := b.open()
 			b.feedOnce(s)
 			assert.Equal(t, tt.want == "", s.Close() == nil && b.quiet(), b.heard())
+		})
+	}
+}
+
+// TestCheckNamesFilesOfOthers: before anything is deleted. {} stands for DIR.
+func TestCheckNamesFilesOfOthers(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		used  bool
+		files []string
+		want  string
+	}{
+		{"none", true, nil, ""},
+		{"some", true, []string{"access-2026-01-01.tar.gz", "error.log"},
+			"{}: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: access-2026-01-01.tar.gz, error.log"},
+		{"many, in each directory", true, []string{"a", "b", "c", "d", "e", "keys/id_rsa", "journal/x"},
+			"{}: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: a, b, c and 2 more\n" +
+				"{}/keys: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: id_rsa\n" +
+				"{}/journal: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: x"},
+		{"its own, and copies", true, []string{logFile(today), logFile(today-1) + ".gz", "access.log", "keys/2026-11-22.key.exposed", "room-secret.exposed"}, ""},
+		{"rotatelogs' by the same names", false, []string{logFile(today), logFile(today - 30), "keys/keep2"},
+			"{}: hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them: access-2026-10-23.log, access-2026-11-22.log\n" +
+				"{}/keys: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: keep2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBed(t)
+			if tt.used {
+				require.NoError(t, b.open().Close())
+			}
+			for _, name := range tt.files {
+				require.NoError(t, os.MkdirAll(filepath.Dir(b.path(name)), 0o750))
+				if name != "access.log" {
+					require.NoError(t, os.WriteFile(b.path(name), nil, 0o600))
+				} else {
+					require.NoError(t, os.Symlink(logFile(today), b.path(name)))
+				}
+			}
+			b.heard()
+			require.NoError(t, Check(b.cfg))
+			assert.Equal(t, tt.want, strings.ReplaceAll(b.heard(), b.dir, "{}"))
 		})
 	}
 }

@@ -180,15 +180,47 @@ func (v *survey) walk(path, sub string) error {
 	if err != nil {
 		return err
 	}
+	var foreign []string
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil {
+		switch {
+		case err == nil && isForeign(path, sub, info):
+			foreign = append(foreign, e.Name())
+		case err == nil:
 			v.file(path, sub, info)
-		} else if !errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+		case !errors.Is(err, fs.ErrNotExist): // else it was deleted meanwhile
 			return err
 		}
 	}
+	for _, name := range foreign[:min(len(foreign), shownForeign)] {
+		v.note(filepath.Join(path, name), "is not hushpipe's, which will not delete it", "see whether it holds lines or a key")
+	}
+	if more := len(foreign) - shownForeign; more > 0 {
+		v.note(path, fmt.Sprintf("holds %d more that are not hushpipe's", more), "see whether they hold lines or keys")
+	}
 	return nil
+}
+
+// shownForeign is how many files of others in a directory are named.
+const shownForeign = 3
+
+// isForeign reports whether a file of sub, or a directory, is not hushpipe's.
+func isForeign(at, sub string, info fs.FileInfo) bool {
+	name := info.Name()
+	if sub != "" && sub != keyDir && sub != rotate.Journal || slices.Contains(ours[sub], name) || rotate.IsTemp(name) {
+		return false
+	}
+	if _, dated := rotate.FileDay(sub, strings.TrimSuffix(name, rotate.ExposedSuffix)); dated || name == secretName+rotate.ExposedSuffix {
+		return false
+	}
+	return !info.IsDir() || !recordsRule(filepath.Join(at, name))
+}
+
+// recordsRule reports whether a directory is one that hushpipe works on.
+func recordsRule(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, "keep"))
+	_, errKeys := os.Lstat(filepath.Join(path, keyDir, "keep"))
+	return err == nil || errKeys == nil
 }
 
 // ours are the names in DIR, and in the directories below it, that bear no day.
@@ -219,11 +251,8 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
 		}
 		return
-	case (sub == "" || sub == keyDir) && tagged && info.IsDir():
+	case sub == "" && info.IsDir() && !dated, sub == keyDir && tagged && info.IsDir():
 		return // it has its own turn
-	case !dated && !temp && !tagged && (sub == "" || sub == keyDir || sub == rotate.Journal):
-		v.note(path, "is not hushpipe's, which will not delete it", "see whether it holds lines or a key")
-		return
 	case !info.Mode().IsRegular():
 		if !temp { // a link is made under such a name
 			v.broken(path, "is no regular file", "remove it")

@@ -108,6 +108,25 @@ func TestPromise(t *testing.T) {
 			"{}/status/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}", ""},
 		{"a file of somebody else's", touch("error.log", 0o644),
 			"", "{}/error.log: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+		{"many files of somebody else's", func(b *bed) {
+			for _, name := range []string{"access-2026-01-01.tar.gz", "access-2026-01-01.json", "b", "c", "d", "journal/2026-01-01.md", "keys/2026-01-01.txt"} {
+				touch(name, 0o644)(b)
+			}
+			_, err := Purge(b.cfg, false)
+			require.NoError(b, err)
+		}, "", "{}/access-2026-01-01.json: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
+			"{}/access-2026-01-01.tar.gz: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
+			"{}/b: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
+			"{}: holds 2 more that are not hushpipe's: see whether they hold lines or keys\n" +
+			"{}/keys/2026-01-01.txt: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
+			"{}/journal/2026-01-01.md: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+		{"a directory of somebody else's", touch("old/access.log", 0o644),
+			"", "{}/old: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+		{"a directory of another logger", func(b *bed) {
+			touch("old/access-2026-11-22.log", 0o640)(b)
+			require.NoError(b, os.Mkdir(b.path("old", "keys"), 0o750))
+			require.NoError(b, os.WriteFile(b.path("old", "keep"), []byte("14d\n"), 0o640))
+		}, "", ""},
 		{"a day to come", touch("access-2027-01-01.log", 0o640),
 			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted once that day is past the retention"},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
