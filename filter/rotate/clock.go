@@ -117,14 +117,15 @@ func parseClock(text []byte) (c clock, err error) {
 
 // evidence is what DIR tells of the time.
 type evidence struct {
-	names  []string // in DIR
-	clock  clock    // zero where the file is missing or damaged
+	clock  clock // zero where the file is missing or damaged
 	newest time.Time
 	err    error // nothing is known
 }
 
 func (d *Dir) evidence(zone *time.Location) (e evidence) {
-	if e.names, e.err = d.Names(""); e.err != nil {
+	names, err := d.Names("")
+	if err != nil {
+		e.err = err
 		return e
 	}
 	text, err := d.ReadFile("", clockName)
@@ -134,7 +135,7 @@ func (d *Dir) evidence(zone *time.Location) (e evidence) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.say("", clockName, "not used: %v", bare(err))
 	}
-	e.newest = newest(e.names, "", zone)
+	e.newest = newest(names, "", zone)
 	return e
 }
 
@@ -158,7 +159,7 @@ func newest(names []string, sub string, zone *time.Location) time.Time {
 // checkClock is check with what DIR tells of the time, and brings the outcome to
 // the clock file. It holds also where the file could not be written; then the Dir
 // remembers it, as where the disk does not answer.
-func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt bool, err error) {
+func (d *Dir) checkClock(now time.Time, force bool) (c clock, doubt bool, err error) {
 	now = now.Truncate(time.Second) // as the file has it
 	e, answered := Within(d, d.clocks.reading, func() evidence { return d.evidence(now.Location()) })
 	if !answered {
@@ -180,7 +181,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 	}
 	if e.err != nil && was == (clock{}) && !force {
 		// Nothing is known of the time yet: a clock that is far ahead would shred keys.
-		return e, clock{seen: now, doubt: now}, true, e.err
+		return clock{seen: now, doubt: now}, true, e.err
 	}
 	c = was
 	doubt = c.check(now, e.newest, force)
@@ -189,7 +190,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 	saved := !d.clocks.unsaved && e.err == nil
 	d.clocks.Unlock()
 	if since := now.Sub(was.seen); saved && c == (clock{seen: now}) && was == (clock{seen: was.seen}) && since >= 0 && since < renewal {
-		return e, c, doubt, nil // a start has no time for a write that waits for the disk
+		return c, doubt, nil // a start has no time for a write that waits for the disk
 	}
 	text := c.appendTo(nil)
 	err, answered = Within(d, d.clocks.writing, func() error { return d.ReplaceFile("", clockName, text) })
@@ -199,7 +200,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (e evidence, c clock, doubt 
 	d.clocks.Lock()
 	d.clocks.unsaved = err != nil
 	d.clocks.Unlock()
-	return e, c, doubt, errors.Join(e.err, err)
+	return c, doubt, errors.Join(e.err, err)
 }
 
 // diskPatience bounds the wait for a disk that does not answer.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,6 +80,7 @@ type Dir struct {
 	// first is the oldest day whose files are kept, and today the date, as of the
 	// last Judge.
 	first, today atomic.Int32
+	judged       atomic.Pointer[time.Time] // when that was
 
 	earlier atomic.Bool // processes of an earlier version may be at work
 

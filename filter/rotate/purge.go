@@ -23,7 +23,6 @@ type Verdict struct {
 	// Window is the one to place lines by. While the clock is in doubt
 	// (Window.DoubtUntil) nothing expires.
 	Window Window
-	Ahead  []string // log files dated after tomorrow: a clock was wrong, they stay
 }
 
 // First is the oldest day that a rule keeps.
@@ -45,16 +44,12 @@ func (v Verdict) First(rule Retention) format.Day {
 func (d *Dir) Judge(now time.Time, keep Retention, force bool) (Verdict, error) {
 	today := format.DayOf(now)
 	v := Verdict{Window: Window{First: keep.first(today), Today: today}}
-	e, c, doubt, err := d.checkClock(now, force)
+	c, doubt, err := d.checkClock(now, force)
 	if doubt {
 		v.Window.DoubtUntil = c.until().In(now.Location())
 		v.Window.First = keep.first(format.DayOf(c.seen.In(now.Location())))
 	}
-	for _, name := range e.names {
-		if day, ok := datedName(name, logPrefix); ok && day > today+1 {
-			v.Ahead = append(v.Ahead, name)
-		}
-	}
+	d.judged.Store(&now)
 	d.first.Store(int32(v.Window.First))
 	d.today.Store(int32(today))
 	return v, err
@@ -85,7 +80,8 @@ func (k Kind) String() string {
 }
 
 // Delete deletes the files of one kind that are dated before first. The date in a
-// file's name decides. It takes no lock that anybody else could hold.
+// file's name decides, unless it is after tomorrow: see seenBefore. It takes no lock
+// that anybody else could hold.
 func (d *Dir) Delete(kind Kind, first format.Day) Purged {
 	var p Purged
 	switch kind {
@@ -130,7 +126,7 @@ func (d *Dir) DeleteDay(day format.Day) (p Purged) {
 		p.Errs = append(p.Errs, err)
 	}
 	for _, sub := range []string{keys, "", Journal, Rooms} {
-		d.deleteIf(&p, sub, func(of format.Day) bool { return of == day })
+		d.deleteIf(&p, sub, func(_ int, _ string, of format.Day) bool { return of == day })
 	}
 	d.closeDays()
 	return p
@@ -139,10 +135,34 @@ func (d *Dir) DeleteDay(day format.Day) (p Purged) {
 // delete deletes the files of sub that belong to a day before first, and
 // temporary files that crashed processes left. A key is overwritten first.
 func (d *Dir) delete(p *Purged, sub string, first format.Day) {
-	d.deleteIf(p, sub, func(day format.Day) bool { return day < first })
+	d.deleteIf(p, sub, func(at int, name string, day format.Day) bool {
+		return day < first || first != never && d.seenBefore(at, name, day, first)
+	})
 }
 
-func (d *Dir) deleteIf(p *Purged, sub string, gone func(format.Day) bool) {
+// seenBefore reports whether a file that is dated after tomorrow was there before
+// first already. A clock that was far ahead has dated it, and the file's own time as
+// well: so the first purge after that sets the time of the file to now, from which
+// its period runs. Once the date in its name is none to come, the name decides
+// again, and a time that is before that date is set anew: a clock that was far
+// behind has set it, and must not be taken for evidence when a clock is behind again.
+func (d *Dir) seenBefore(at int, name string, day, first format.Day) bool {
+	now := d.judged.Load()
+	var st unix.Stat_t
+	if now == nil || lstat(at, name, &st) != nil {
+		return false
+	}
+	changed := time.Unix(st.Mtim.Unix()).In(now.Location())
+	ahead := day > format.DayOf(*now)+1
+	if ahead && changed.After(*now) || !ahead && format.DayOf(changed) < day-1 {
+		to := unix.NsecToTimespec(now.UnixNano())
+		_ = unix.UtimesNanoAt(at, name, []unix.Timespec{to, to}, unix.AT_SYMLINK_NOFOLLOW) // else the next purge does
+		return false
+	}
+	return ahead && format.DayOf(changed) < first
+}
+
+func (d *Dir) deleteIf(p *Purged, sub string, gone func(at int, name string, day format.Day) bool) {
 	names, err := d.Names(sub)
 	if err != nil {
 		p.Errs = append(p.Errs, err)
@@ -158,7 +178,7 @@ func (d *Dir) deleteIf(p *Purged, sub string, gone func(format.Day) bool) {
 	defer unix.Close(at)
 	for _, name := range names {
 		removed := false
-		if day, ok := FileDay(sub, name); ok && gone(day) {
+		if day, ok := FileDay(sub, name); ok && gone(at, name, day) {
 			if sub == keys {
 				err = shred(at, name)
 			} else {

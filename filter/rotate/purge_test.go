@@ -243,12 +243,41 @@ func TestPurgeLetsGoOfDeletedFiles(t *testing.T) {
 	appendTest(t, d, "2026-11-09", "line\n")
 }
 
-func TestFilesAheadAreSaid(t *testing.T) {
-	d, _ := newDir(t)
-	for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24", "2099-01-01"} {
-		put(t, d, logName(day(date)), "line\n")
+// TestFilesAhead: what a clock far ahead has dated to a day to come expires as long
+// after it was first seen as other files after their day. The time of the file is as
+// wrong as its name at first.
+func TestFilesAhead(t *testing.T) {
+	d, said := newDir(t)
+	wrong := at("2099-01-01 08:00")
+	ahead := []string{"access-2099-01-01.log", "keys/2099-01-01.key", "journal/2099-01-01.1.journal", "rooms/rooms-2099-01-01.log.damaged",
+		"access-2026-11-24.log"}
+	stay := []string{"access-2026-11-23.log", "access-2026-11-22.log", "rooms/rooms-2099-01-01.log"}
+	for _, name := range append(slices.Clone(ahead), stay...) {
+		put(t, d, name, "0123456789abcdef0123456789abcdef")
+		require.NoError(t, os.Chtimes(filepath.Join(d.path, name), wrong, wrong))
 	}
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
-	assert.Equal(t, []string{"access-2026-11-24.log", "access-2099-01-01.log"}, p.Ahead)
-	assert.Empty(t, p.Deleted)
+	for now := at("2026-11-22 12:00"); now.Before(at("2026-12-06 00:00")); now = now.Add(7 * time.Hour) {
+		assert.Empty(t, purge(d, now, 14, false).Deleted, now)
+	}
+	p := purge(d, at("2026-12-06 00:00"), 14, false)
+	assert.ElementsMatch(t, []string{"access-2026-11-22.log", "access-2099-01-01.log", "keys/2099-01-01.key", "journal/2099-01-01.1.journal",
+		"rooms/rooms-2099-01-01.log.damaged"}, p.Deleted, "of tomorrow and the day after the names decide")
+	assert.ElementsMatch(t, []string{"access-2026-11-23.log", "access-2026-11-24.log", "rooms/rooms-2099-01-01.log"}, without(tree(t, d), clockName))
+	assert.Empty(t, *said)
+}
+
+// TestClockFarBehind: a clock that starts far behind, each time elsewhere, does not
+// make the files of today old.
+func TestClockFarBehind(t *testing.T) {
+	d, _ := newDir(t)
+	fill(t, d, "2026-11-20", "2026-11-22")
+	for _, now := range []string{"1970-01-01 00:00", "2026-11-22 12:00", "1970-03-01 00:00", "2026-11-22 13:00", "2020-01-01 00:00", "2020-01-13 00:00", "2026-11-22 14:00"} {
+		assert.Empty(t, purge(d, at(now), 14, true).Deleted, now)
+	}
+	assert.Empty(t, purge(d, at("2020-06-01 00:00"), 14, true).Deleted)
+	assert.Len(t, purge(d, at("2020-06-15 00:00"), 14, true).Deleted, 9, "14 days went by")
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return n == name })
 }

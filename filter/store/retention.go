@@ -172,7 +172,7 @@ func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Re
 		kinds.Go(func() {
 			waitFor(deletePatience, func() {
 				defer r.nesting.Store(false)
-				r.s.purgeBelow(dir, now, v, false, r.report)
+				r.s.purgeBelow(dir, now, false, r.report)
 			})
 		})
 	}
@@ -383,7 +383,7 @@ func (s *Store) takeExpiring() {
 // purgeBelow purges the directories below DIR that record a rule of their own: those
 // of other streams, or of loggers that are gone. A logger that lives there purges as
 // well, and neither waits for the other.
-func (s *Store) purgeBelow(dir *rotate.Dir, now time.Time, v rotate.Verdict, force bool, add func(rotate.Purged)) {
+func (s *Store) purgeBelow(dir *rotate.Dir, now time.Time, force bool, add func(rotate.Purged)) {
 	names, err := dir.Nested()
 	if err != nil {
 		add(rotate.Purged{Errs: []error{err}})
@@ -405,13 +405,13 @@ func (s *Store) purgeBelow(dir *rotate.Dir, now time.Time, v rotate.Verdict, for
 		below.Close()
 	}
 	if s.cfg.Keys != "" {
-		s.purgeMoved(v, add)
+		s.purgeMoved(now, add)
 	}
 }
 
 // purgeMoved deletes the keys in DIR although others do not lie there: they are of a
 // time before --keys.
-func (s *Store) purgeMoved(v rotate.Verdict, add func(rotate.Purged)) {
+func (s *Store) purgeMoved(now time.Time, add func(rotate.Purged)) {
 	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Notify: func(msg string) { s.cfg.Say(msg, msg) }})
 	if err != nil {
 		return // it is reported where lines are written
@@ -421,6 +421,10 @@ func (s *Store) purgeMoved(v rotate.Verdict, add func(rotate.Purged)) {
 	if err != nil {
 		add(rotate.Purged{Errs: []error{err}})
 		return
+	}
+	v, err := dir.Judge(now, rule, false) // as DIR itself was judged before
+	if err != nil {
+		add(rotate.Purged{Errs: []error{err}})
 	}
 	add(dir.Delete(rotate.Keys, v.First(rule)))
 }
@@ -453,7 +457,7 @@ func (s *Store) purgeAll(dir *rotate.Dir, now time.Time, force bool, add func(ro
 		})
 	}
 	kinds.Wait()
-	waitFor(deletePatience, func() { s.purgeBelow(dir, now, v, force, add) })
+	waitFor(deletePatience, func() { s.purgeBelow(dir, now, force, add) })
 	return v
 }
 

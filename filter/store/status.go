@@ -262,21 +262,24 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	if dated {
 		v.day(day).add(sub, name, info.Size())
 	}
+	keep := v.Keep
+	first := v.first
+	if sub == keyDir {
+		keep, first = v.keepKeys.String(), v.firstOf(v.keepKeys)
+	}
+	ahead := dated && day > v.today+1
 	// What is to be deleted needs no other mode.
 	switch {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
 		v.broken(path, "was left by a process that was killed", v.purge(at))
 		return
-	case dated && sub == keyDir && day < v.firstOf(v.keepKeys):
-		v.broken(path, fmt.Sprintf("is older than %s", v.keepKeys), v.purge(at))
-		return
-	case dated && sub != keyDir && day < v.first:
-		v.broken(path, fmt.Sprintf("is older than %s", v.Keep), v.purge(at))
+	case dated && day < first, ahead && format.DayOf(info.ModTime().In(v.now.Location())) < first:
+		v.broken(path, "is older than "+keep, v.purge(at))
 		return
 	case dated && strings.HasSuffix(name, rotate.DamagedSuffix):
 		v.note(path, "was kept aside, since not all of it could be read", "what was intact is counted; it is deleted with its day")
-	case dated && day > v.today+1:
-		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted once that day is past the retention")
+	case ahead:
+		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
 	secret := sub == rotate.Journal && dated || sub == keyDir && !tagged || sub == "" && name == secretName
 	mode := info.Mode().Perm()

@@ -128,7 +128,12 @@ func TestPromise(t *testing.T) {
 			require.NoError(b, os.WriteFile(b.path("old", "keep"), []byte("14d\n"), 0o640))
 		}, "", ""},
 		{"a day to come", touch("access-2027-01-01.log", 0o640),
-			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted once that day is past the retention"},
+			"", "{}/access-2027-01-01.log: is dated after tomorrow: a clock was wrong: it is deleted 14d after a purge first sees it so"},
+		{"a day to come that was there too long", func(b *bed) {
+			touch("keys/2027-01-01.key", 0o600)(b)
+			seen := noon.AddDate(0, 0, -14)
+			require.NoError(b, os.Chtimes(b.path("keys/2027-01-01.key"), seen, seen))
+		}, "{}/keys/2027-01-01.key: is older than 14d: hushpipe purge {}", ""},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: take --ip keep away from it", os.Getpid()), ""},
 		{"addresses in clear, of a process that ended", func(b *bed) {
