@@ -295,6 +295,7 @@ func (d *Dir) OpenNested(name string) (*Dir, error) {
 func (d *Dir) openSub(sub string, create bool) (int, error) {
 	create = create && d.create
 	var fd int
+	var loose uint32
 	var err error
 	switch {
 	case sub == "":
@@ -302,13 +303,13 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	case sub == keys && d.keys != "":
 		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
 	case sub == Locks:
-		fd, err = openLocks(d.fd, create)
+		fd, loose, err = openLocks(d.fd, create)
 	case sub == keyLocks:
 		var at int
 		if at, err = d.openSub(keys, create); err != nil {
 			return -1, err
 		}
-		fd, err = openLocks(at, create)
+		fd, loose, err = openLocks(at, create)
 		unix.Close(at)
 	default:
 		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, dirMode)
@@ -316,29 +317,33 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	if err != nil {
 		return -1, d.fault("open", sub, "", err)
 	}
+	if loose != 0 {
+		d.say(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
+	}
 	if create && (sub == keys || sub == Journal) {
 		tag(fd)
 	}
 	return fd, nil
 }
 
-// openLocks opens the directory of locks in the directory at, and shuts others out
-// of it.
-func openLocks(at int, create bool) (int, error) {
-	fd, err := openDir(at, Locks, unix.O_NOFOLLOW, create, locksMode)
+// openLocks opens the directory of locks in the directory at. With create it shuts
+// others out; loose is the mode that let them in.
+func openLocks(at int, create bool) (fd int, loose uint32, err error) {
+	fd, err = openDir(at, Locks, unix.O_NOFOLLOW, create, locksMode)
 	if err != nil {
-		return -1, err
+		return -1, 0, err
 	}
 	var st unix.Stat_t
 	err = fstat(fd, &st)
-	if err == nil && uint32(st.Mode)&0o777&^locksMode != 0 && create {
+	if mode := uint32(st.Mode) & 0o777; err == nil && mode&^locksMode != 0 && create {
+		loose = mode
 		err = again(func() error { return unix.Fchmod(fd, locksMode) })
 	}
 	if err != nil {
 		unix.Close(fd)
-		return -1, err
+		return -1, 0, err
 	}
-	return fd, nil
+	return fd, loose, nil
 }
 
 // tag makes the cache tag of a directory that has none.

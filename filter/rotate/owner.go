@@ -105,6 +105,84 @@ func (d *Dir) markExposed(sub, name string) {
 	f.Close()
 }
 
+// tighten takes the access of others away from the keys or journals in sub, and
+// reports it. A restored backup, say, has loosened them while a logger runs, which
+// reads a key once.
+func (d *Dir) tighten(sub, what string) {
+	d.loose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
+		if strings.HasSuffix(name, ExposedSuffix) {
+			return
+		}
+		fd, err := openFile(at, name, unix.O_RDONLY, 0)
+		if err == nil {
+			err = again(func() error { return unix.Fchmod(fd, secretMode) })
+			unix.Close(fd)
+		}
+		switch {
+		case err == unix.ENOENT: // deleted meanwhile
+			return
+		case err != nil:
+			d.say(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
+		default:
+			d.say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
+		}
+		if sub == keys {
+			d.markExposed(sub, name)
+		}
+	})
+}
+
+// tightenLocks shuts others out of a directory of locks that is there.
+func (d *Dir) tightenLocks(sub string) {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return // it is reported where it is used
+	}
+	unix.Close(at)
+	if at, err = d.openSub(sub, true); err != nil {
+		d.notify(err.Error())
+		return
+	}
+	unix.Close(at)
+}
+
+// warnLoose reports day files that everybody can read or write. Their modes stay:
+// an operator may have given them.
+func (d *Dir) warnLoose(sub string, bits uint32, verb string) {
+	var names []string
+	d.loose(sub, bits, func(_ int, name string, _ uint32) { names = append(names, name) })
+	switch n := len(names); {
+	case n == 1:
+		d.say(sub, names[0], "everybody can %s this file: chmod o= it", verb)
+	case n > 1:
+		d.say(sub, names[0], "everybody can %s this file and %d more: chmod o= them", verb, n-1)
+	}
+}
+
+// loose calls do for the regular files of sub that have any of the bits in their
+// modes and bear a day.
+func (d *Dir) loose(sub string, bits uint32, do func(at int, name string, mode uint32)) {
+	names, err := d.Names(sub)
+	if err != nil || !d.create {
+		return // it is reported where files are deleted
+	}
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return
+	}
+	defer unix.Close(at)
+	for _, name := range names {
+		_, dated := FileDay(sub, name)
+		if sub == Rooms {
+			_, dated = datedName(name, roomsPrefix)
+		}
+		var st unix.Stat_t
+		if dated && lstat(at, name, &st) == nil && fileType(&st) == unix.S_IFREG && uint32(st.Mode)&bits != 0 {
+			do(at, name, uint32(st.Mode)&0o777)
+		}
+	}
+}
+
 // HandOver gives DIR and what hushpipe has made in it to the user uid, and what
 // has root's group to the group gid: any other stays, as does a setgid bit. more
 // names files of DIR itself that are not this package's. With dry it only tells

@@ -81,18 +81,25 @@ func (k Kind) String() string {
 
 // Delete deletes the files of one kind that are dated before first. The date in a
 // file's name decides, unless it is after tomorrow: see seenBefore. It takes no lock
-// that anybody else could hold.
+// that anybody else could hold. Then it sets the modes right of what is left of secrets,
+// and reports the others.
 func (d *Dir) Delete(kind Kind, first format.Day) Purged {
 	var p Purged
 	switch kind {
 	case Keys:
 		d.delete(&p, keys, first)
+		d.tighten(keys, "key")
+		d.tightenLocks(keyLocks)
 	case Lines:
 		d.delete(&p, "", first)
 		d.closeDays()
+		d.warnLoose("", unix.S_IRWXO, "read")
 	case Journals:
 		d.delete(&p, Journal, first)
+		d.tighten(Journal, "journal")
 	case Leftovers:
+		d.tightenLocks(Locks)
+		d.warnLoose(Rooms, unix.S_IWOTH, "write")
 		if err := d.CheckOpen(); err != nil {
 			d.notify(err.Error())
 		}

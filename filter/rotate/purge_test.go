@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -276,6 +277,58 @@ func TestClockFarBehind(t *testing.T) {
 	}
 	assert.Empty(t, purge(d, at("2020-06-01 00:00"), 14, true).Deleted)
 	assert.Len(t, purge(d, at("2020-06-15 00:00"), 14, true).Deleted, 9, "14 days went by")
+}
+
+// TestPurgeSetsModesRight: secrets that were loosened are shut again; what an operator
+// may have opened on purpose is reported.
+func TestPurgeSetsModesRight(t *testing.T) {
+	const key, journal, line, room = "keys/2026-11-22.key", "journal/2026-11-22.1.journal", "access-2026-11-22.log", "rooms/rooms-2026-11-22.log"
+	for _, tt := range []struct {
+		name, file string
+		mode, want os.FileMode
+		said       string
+	}{
+		{"as they are", key, 0o600, 0o600, ""},
+		{"a key", key, 0o644, 0o600, "others could read this key (mode 0644): set to 0600"},
+		{"a key, for its group", key, 0o640, 0o600, "others could read this key (mode 0640): set to 0600"},
+		{"a copy of a key", "keys/2026-11-21.key.bak", 0o604, 0o600, "others could read this key (mode 0604): set to 0600"},
+		{"a journal", journal, 0o644, 0o600, "others could read this journal (mode 0644): set to 0600"},
+		{"a damaged journal", journal + DamagedSuffix, 0o660, 0o600, "others could read this journal (mode 0660): set to 0600"},
+		{"the locks", Locks, 0o755, 0o700, "others could hold locks in this directory (mode 0755): set to 0700"},
+		{"the locks of keys", keyLocks, 0o777, 0o700, "others could hold locks in this directory (mode 0777): set to 0700"},
+		{"lines", line, 0o644, 0o644, "everybody can read this file: chmod o= it"},
+		{"lines, for a group", line, 0o660, 0o660, ""},
+		{"rooms that are published", room, 0o644, 0o644, ""},
+		{"rooms that everybody can change", room, 0o666, 0o666, "everybody can write this file: chmod o= it"},
+		{"a file of somebody else", "keys/notes.txt", 0o644, 0o644, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, said := newDir(t)
+			useAll(t, d)
+			path := filepath.Join(d.path, tt.file)
+			if _, err := os.Stat(path); err != nil {
+				put(t, d, tt.file, "x")
+			}
+			require.NoError(t, os.Chmod(path, tt.mode))
+			require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, info.Mode().Perm())
+			want := notes{}
+			if tt.said != "" {
+				want = notes{path + ": " + tt.said}
+			}
+			assert.Equal(t, want, *said)
+			if exposed := path + ExposedSuffix; tt.want != tt.mode && strings.HasPrefix(tt.file, "keys/2") {
+				assert.FileExists(t, exposed)
+			} else {
+				assert.NoFileExists(t, exposed)
+			}
+			*said = nil
+			purge(d, at("2026-11-22 13:00"), 14, false)
+			assert.Equal(t, tt.want == tt.mode && tt.said != "", len(*said) > 0, "what was put right is said once")
+		})
+	}
 }
 
 func without(names []string, name string) []string {

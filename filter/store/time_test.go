@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
 
@@ -355,4 +357,69 @@ func TestClockBehind(t *testing.T) {
 			assert.Empty(t, b.heard())
 		})
 	}
+}
+
+// TestClocksLeapADay: several loggers whose clock leaps a day forth and back keep one
+// key and one pseudonym a day.
+func TestClocksLeapADay(t *testing.T) {
+	b := newBed(t)
+	loggers := []*Store{b.open(), b.open(), b.open()}
+	ids := map[format.Day]map[[8]byte]bool{}
+	write := func() {
+		for _, s := range loggers {
+			for day := today - 1; day <= today+1; day++ {
+				key := s.Key(day, 0)
+				if ids[day] == nil {
+					ids[day] = map[[8]byte]bool{}
+				}
+				ids[day][key.ID()] = true
+			}
+			b.feed(b.newFilter(s), s, users(today, "a", 1, 2)+users(today-1, "a", 1, 1)+stamped(b.cfg.Now(), "b"))
+		}
+	}
+	for i, leap := range []time.Duration{0, 24 * time.Hour, 0, -24 * time.Hour, 0, 24 * time.Hour, 0} {
+		b.set(noon.Add(leap + time.Duration(i)*time.Minute))
+		write()
+		for _, s := range loggers {
+			b.tick(s)
+			write()
+		}
+	}
+	for day, keys := range ids {
+		assert.Len(t, keys, 1, day)
+	}
+	for _, s := range loggers {
+		require.NoError(t, s.Close())
+	}
+	for day, rooms := range map[format.Day]string{today - 1: "1 a\n1 b\n", today: "1 b\n2 a\n", today + 1: "1 b\n"} {
+		assert.ElementsMatch(t, strings.SplitAfter(rooms, "\n"), strings.SplitAfter(b.rooms(day), "\n"), day)
+		assert.False(t, b.counts(day).UpperBound, day)
+	}
+	assert.Empty(t, b.heard())
+}
+
+// TestModesAreSetRightHourly: while a logger runs, which reads a key once.
+func TestModesAreSetRightHourly(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 1))
+	b.heard()
+	key := b.path("keys", today.String()+".key")
+	require.NoError(t, os.Chmod(key, 0o644))
+	journals := b.names(rotate.Journal)
+	require.NotEmpty(t, journals)
+	require.NoError(t, os.Chmod(b.path(rotate.Journal, journals[0]), 0o640))
+	b.pass(s, time.Hour)
+	said := b.heard()
+	assert.Contains(t, said, key+": others could read this key (mode 0644): set to 0600")
+	assert.Contains(t, said, journals[0]+": others could read this journal (mode 0640): set to 0600")
+	require.NoError(t, s.Close())
+	status := b.status()
+	require.Len(t, status.Broken, 1, "%v", status.Broken)
+	assert.Equal(t, "could be read by others before its mode was put right", status.Broken[0].What)
+
+	require.NoError(t, os.Chmod(key, 0o604))
+	_, err := Purge(b.cfg, false)
+	require.NoError(t, err)
+	assert.Contains(t, b.heard(), key+": others could read this key (mode 0604): set to 0600")
 }
