@@ -153,14 +153,9 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 	var err error
 	for began := time.Now(); ; time.Sleep(oneMoment / 50) {
 		err = rotate.Update(m.path, func(text []byte) ([]byte, error) {
-			old, err := metrics.Parse(text)
+			old, err := m.parse(text)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w: remove it, or give another name", m.path, err)
-			}
-			for _, metric := range old {
-				if own := metrics.Labels("dir", m.dir); metric.Labels != own && !strings.HasPrefix(metric.Labels, own+",") {
-					return nil, fmt.Errorf("%s: is that of another DIR: give each DIR a file of its own", m.path)
-				}
+				return nil, err
 			}
 			return change(old), nil
 		})
@@ -168,6 +163,25 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 			break
 		}
 	}
+	return advised(err)
+}
+
+// parse reads the file, which must be that of DIR.
+func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
+	old, err := metrics.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: remove it, or give another name", m.path, err)
+	}
+	for _, metric := range old {
+		if own := metrics.Labels("dir", m.dir); metric.Labels != own && !strings.HasPrefix(metric.Labels, own+",") {
+			return nil, fmt.Errorf("%s: is that of another DIR: give each DIR a file of its own", m.path)
+		}
+	}
+	return old, nil
+}
+
+// advised says what to do about an error.
+func advised(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%w: make the directory before hushpipe starts", err)
@@ -205,8 +219,12 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 
 // check tells what keeps the file from being written.
 func (m *metricsFile) check() error {
-	if err := m.update(func(map[string]metrics.Metric) []byte { return nil }); err != nil {
-		return fmt.Errorf("--metrics: %w", err)
+	err := rotate.CheckUpdate(m.path, func(text []byte) error {
+		_, err := m.parse(text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("--metrics: %w", advised(err))
 	}
 	folder := filepath.Dir(m.path)
 	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {

@@ -18,7 +18,7 @@ import (
 // keeps.
 func TestBeingGiven(t *testing.T) {
 	asRoot(t)
-	const name = "2026-11-22.1"
+	const name = "2026-11-22.1.journal"
 	made := func(t *testing.T) (*Dir, string) {
 		d, _ := newDir(t)
 		path := put(t, d, filepath.Join(Journal, name), "kept")
@@ -63,7 +63,7 @@ func TestBeingGiven(t *testing.T) {
 	t.Run("kept", func(t *testing.T) {
 		d, path := made(t)
 		for i := range 100 { // are waited for together
-			put(t, d, filepath.Join(Journal, fmt.Sprintf("2026-11-22.other%d", i)), "")
+			put(t, d, filepath.Join(Journal, fmt.Sprintf("2026-11-22.%d.journal", i)), "")
 		}
 		began := time.Now()
 		assert.ErrorIs(t, openAsUser(d), unix.EACCES)

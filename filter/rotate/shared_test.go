@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,7 +31,7 @@ func TestUpdate(t *testing.T) {
 	}
 	before, err := os.Stat(path)
 	require.NoError(t, err)
-	require.NoError(t, Update(path, func([]byte) ([]byte, error) { return nil, nil }))
+	require.NoError(t, CheckUpdate(path, func(old []byte) error { require.Equal(t, "xx", string(old)); return nil }))
 	wrong := errors.New("wrong")
 	require.ErrorIs(t, Update(path, func([]byte) ([]byte, error) { return []byte("y"), wrong }), wrong)
 	require.ErrorIs(t, Update(path, func([]byte) ([]byte, error) { return []byte("y"), Update(path, add) }), ErrLocked)
@@ -38,6 +41,76 @@ func TestUpdate(t *testing.T) {
 	names, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Len(t, names, 1, "nothing is left behind")
+}
+
+// TestUpdateIsHeldUpByNobody: whoever can read the file and its directory can lock
+// both, and what a killed process of another user has left is removed.
+func TestUpdateIsHeldUpByNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.prom")
+	add := func(old []byte) ([]byte, error) { return append(old, 'x'), nil }
+	require.NoError(t, Update(path, add))
+	for _, name := range []string{path, filepath.Dir(path)} {
+		f, err := os.Open(name)
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+	}
+	require.NoError(t, Update(path, add))
+	lock := filepath.Join(filepath.Dir(path), ".x.prom.lock")
+	require.NoError(t, Update(path, func(old []byte) ([]byte, error) {
+		st, err := os.Stat(lock)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), st.Mode())
+		return add(old)
+	}))
+	require.NoFileExists(t, lock)
+	require.NoError(t, os.WriteFile(lock, nil, 0o600))
+	require.NoError(t, Update(path, add), "of a process that was killed")
+
+	if os.Geteuid() != 0 {
+		t.Skip("the rest needs root")
+	}
+	const userID = 12345
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755))
+	require.NoError(t, os.WriteFile(lock, nil, 0o600))
+	asUser := func() error {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with this function
+			unix.Setfsuid(userID)
+			done <- Update(path, add)
+		}()
+		return <-done
+	}
+	require.ErrorIs(t, asUser(), ErrLocked, "root is at it, for all that is known")
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(lock, old, old))
+	require.ErrorIs(t, asUser(), ErrLocked)
+	require.NoError(t, asUser(), "it is gone")
+}
+
+// TestUpdateIsOneStep: of many at once, none is lost.
+func TestUpdateIsOneStep(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.prom")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				for {
+					err := Update(path, func(old []byte) ([]byte, error) { return append(old, 'x'), nil })
+					if !errors.Is(err, ErrLocked) {
+						assert.NoError(t, err)
+						break
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Len(t, text, 400)
 }
 
 func TestUpdateRefuses(t *testing.T) {
