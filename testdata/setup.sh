@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests need beside Go: a real Apache httpd with pidwait, on
-# which its package depends, the tools of ext4 for disks that break, and a browser.
+# which its package depends, the tools of ext4 for disks that break, a browser, strace for calls that
+# fail, and Node.js for JavaScript's strings.
 # Debian packages given as arguments are installed as well. No service is started.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
-for tool in apache2 pidwait mkfs.ext4 chattr chromium; do
+for tool in apache2 pidwait mkfs.ext4 chattr chromium strace node; do
 	command -v $tool >/dev/null || missing=1
 done
 [ "${missing-}$*" ] || exit 0
@@ -23,6 +24,6 @@ command -v apache2 >/dev/null || apache=new
 $sudo apt-get update -q
 # Recommended by chromium: a printer's configuration, avahi and more daemons.
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-	apache2 e2fsprogs chromium fonts-dejavu-core "$@"
+	apache2 e2fsprogs chromium fonts-dejavu-core strace nodejs "$@"
 # Else the next boot would start it.
 [ -z "${apache-}" ] || $sudo update-rc.d apache2 disable

@@ -279,6 +279,11 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	var err error
 	switch {
 	case !o.stdout:
+		for _, dir := range []string{o.dir, o.keys} {
+			if what := serving(dir); dir != "" && what != "" {
+				say.sayf("%s: %s: %s", dir, what, servingHint)
+			}
+		}
 		err = store.Check(job.store)
 		if job.account != nil {
 			err = errors.Join(err, job.account.check(job.store))

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -74,7 +75,10 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			return usage("no command given; see 'hushpipe --help'")
 		},
 	}
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return checkCrypto() }
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		warnZone(say)
+		return checkCrypto()
+	}
 	root.SetVersionTemplate("hushpipe {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var bad *pflag.InvalidValueError
@@ -98,6 +102,15 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	)
 	completed(root)
 	return root
+}
+
+// warnZone reports a time zone that package time takes for UTC without a word: days
+// would begin at another hour than the operator thinks.
+func warnZone(say *messages) {
+	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
+	if zone != "" && zone != "UTC" && time.Local.String() == "UTC" {
+		say.sayf("TZ=%q names no time zone, UTC is used: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
+	}
 }
 
 // checkCrypto fails where the system or the environment forbids what keys and room

@@ -341,6 +341,55 @@ func TestTimeZone(t *testing.T) {
 	}
 }
 
+// TestUnknownTimeZone: package time takes it for UTC without a word.
+func TestUnknownTimeZone(t *testing.T) {
+	for _, tt := range []struct {
+		zone    string
+		unknown bool
+	}{
+		{"Europe/Berlin", false}, {":Europe/Berlin", false}, {"UTC", false}, {":UTC", false}, {"Etc/UTC", false}, {"", false},
+		{"/usr/share/zoneinfo/Asia/Tokyo", false},
+		{"Europe/Berlinn", true}, {"CET-1CEST", true}, {"/nowhere", true}, {"a\nb", true},
+	} {
+		t.Run(tt.zone, func(t *testing.T) {
+			t.Setenv("TZ", tt.zone)
+			want := ""
+			if tt.unknown {
+				want = fmt.Sprintf("hushpipe: TZ=%q names no time zone, UTC is used: give a name below /usr/share/zoneinfo, as in Europe/Berlin\n", tt.zone)
+			}
+			dir := filepath.Join(t.TempDir(), "log")
+			for _, args := range [][]string{{"filter", "--check", dir}, {"filter", dir}} {
+				cmd := exec.Command(hushpipeBinary(t), args...)
+				cmd.Stdin = strings.NewReader("")
+				var said strings.Builder
+				cmd.Stderr = &said
+				require.NoError(t, cmd.Run())
+				require.Equal(t, want, said.String(), args)
+			}
+		})
+	}
+}
+
+// TestCheckLocks: a network file system without locks is told before lines come.
+func TestCheckLocks(t *testing.T) {
+	strace := tool(t, "strace", "strace")
+	for _, number := range []string{"ENOLCK", "EOPNOTSUPP", "ENOSYS"} {
+		for _, made := range []bool{true, false} {
+			dir := filepath.Join(t.TempDir(), "log")
+			if made {
+				require.NoError(t, os.Mkdir(dir, 0o750))
+			}
+			out, err := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=flock", "-e", "inject=flock:error="+number,
+				hushpipeBinary(t), "filter", "--check", dir).CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit, "%s", out)
+			require.Equal(t, exitUsage, exit.ExitCode(), "%s", out)
+			require.Contains(t, string(out), "its file system gives no locks")
+			require.Equal(t, 1, strings.Count(string(out), "\n"), "%s", out)
+		}
+	}
+}
+
 // TestRevealFollows: what "tail -f" writes is revealed while it waits for more.
 func TestRevealFollows(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")

@@ -31,6 +31,12 @@ says that this is not known.`,
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var owners []store.Finding // the names of users are not to be had once confined
+			for _, dir := range []string{args[0], keys} {
+				if what := serving(dir); dir != "" && what != "" {
+					owners = append(owners, store.Finding{File: dir, What: what, Do: servingHint})
+				}
+			}
 			confine(args[0], keys)
 			if err := store.CheckUsed(args[0]); err != nil {
 				return err
@@ -39,6 +45,7 @@ says that this is not known.`,
 			if err != nil {
 				return err
 			}
+			s.Notes = append(s.Notes, owners...)
 			out := cmd.OutOrStdout()
 			if asJSON {
 				enc := json.NewEncoder(out)

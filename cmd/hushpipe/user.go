@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -91,6 +92,9 @@ func (a *account) check(cfg store.Config) error {
 	if err := a.become(); err != nil {
 		return err
 	}
+	if slices.Contains(servers, a.name) {
+		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then: take a user that nobody else has", a.name))
+	}
 	for _, path := range []string{cfg.Path, cfg.Keys} {
 		if path == "" {
 			continue
@@ -101,3 +105,27 @@ func (a *account) check(cfg store.Config) error {
 	}
 	return errors.Join(errs...)
 }
+
+// servers are the users that web servers run other people's code as, CGI and PHP
+// scripts for example.
+var servers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www"}
+
+// serving returns why keys are not safe where DIR belongs to such a user, "" where
+// it does not, or where nobody knows.
+func serving(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	owner, err := user.LookupId(strconv.FormatUint(uint64(st.Uid), 10))
+	if err != nil || !slices.Contains(servers, owner.Username) {
+		return ""
+	}
+	return fmt.Sprintf("belongs to %s, as whom web servers run scripts: these can read keys and delete lines", owner.Username)
+}
+
+const servingHint = "give it to a user that nobody else has, with --user"

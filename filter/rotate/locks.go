@@ -2,6 +2,8 @@ package rotate
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -249,4 +251,36 @@ func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
 // up, as LockRooms does, or returns ErrLocked at once.
 func (d *Dir) LockStatus() (unlock func(), err error) {
 	return d.acquire(Locks, statusLock, Status, 0)
+}
+
+var errNoLocks = errors.New("its file system gives no locks, without which loggers write into each other's lines: choose a directory on another")
+
+// CheckLocks takes a lock on a file of its own in the directory at path, which some
+// network file systems refuse. It leaves nothing. A file that cannot be made is no
+// error here.
+func CheckLocks(path string) error {
+	at, err := openDir(unix.AT_FDCWD, path, 0, false, dirMode)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(at)
+	name := ""
+	fd := -1
+	if unnamed != 0 {
+		fd, err = openat(at, ".", unix.O_RDWR|unnamed, secretMode)
+	}
+	if fd < 0 { // a file system without such files, or a system
+		name = tempName()
+		if fd, err = openFile(at, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, secretMode); err != nil {
+			return nil
+		}
+		defer remove(at, name)
+	}
+	defer unix.Close(fd)
+	switch err := flock(fd, unix.LOCK_EX|unix.LOCK_NB); err {
+	case nil, unix.EWOULDBLOCK: // for a sweep of temporary files
+		return nil
+	default:
+		return &fs.PathError{Op: "lock", Path: path, Err: fmt.Errorf("%w: %w", err, errNoLocks)}
+	}
 }

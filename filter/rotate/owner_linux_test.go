@@ -87,3 +87,28 @@ func TestBeingGiven(t *testing.T) {
 		assert.NoFileExists(t, filepath.Join(d.path, "keys/2026-11-22.key.exposed"))
 	})
 }
+
+// TestUpdateAfterAnotherUser: the lock that a killed process of root has left is
+// removed, once it is old enough to be none that is held.
+func TestUpdateAfterAnotherUser(t *testing.T) {
+	asRoot(t)
+	path := filepath.Join(t.TempDir(), "x.prom")
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
+	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755))
+	lock := filepath.Join(filepath.Dir(path), ".x.prom.lock")
+	require.NoError(t, os.WriteFile(lock, nil, 0o600))
+	updateAsUser := func() error {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with this function
+			unix.Setfsuid(userID)
+			done <- Update(path, func([]byte) ([]byte, error) { return []byte("x"), nil })
+		}()
+		return <-done
+	}
+	require.ErrorIs(t, updateAsUser(), ErrLocked, "root is at it, for all that is known")
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(lock, old, old))
+	require.ErrorIs(t, updateAsUser(), ErrLocked)
+	require.NoError(t, updateAsUser(), "it is gone")
+}

@@ -24,6 +24,11 @@ func Check(cfg Config) error {
 		errs = append(errs, writableOrNew(cfg.Keys))
 	}
 	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
+	for _, path := range []string{cfg.Path, cfg.Keys} {
+		if path != "" {
+			errs = append(errs, checkLocks(path))
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return join(append(errs, writableOrNew(cfg.Path))...)
 	} else if err != nil {
@@ -89,6 +94,15 @@ func warnForeign(dir *rotate.Dir, cfg Config) {
 		warn(foreign, "these are not hushpipe's, which never deletes them, see whether they hold lines or keys")
 		warn(taken, "hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them")
 	}
+}
+
+// checkLocks tries whether DIR could take locks, or the directory that it would be
+// made in.
+func checkLocks(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Dir(filepath.Clean(path))
+	}
+	return rotate.CheckLocks(path)
 }
 
 // checkLink reports why the link to the newest file could not be made.
