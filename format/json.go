@@ -103,11 +103,16 @@ func (j *JSON) visit(name []byte, v *fastjson.Value) {
 		k.kind = Text
 	}
 	if k.rank != rankUser {
-		// Headers are the client's: none of them is the line's time or status.
-		if k.use == useClient && (httpPrefix || j.header) {
+		// Headers are the client's: none of them is the line's time, status or
+		// request. But http_status and http_request are also what some call the
+		// server's own, where there is no better.
+		switch {
+		case k.use == useClient && (httpPrefix || j.header):
 			k.rank = max(k.rank, rankHeader)
-		} else if j.header {
+		case j.header, httpPrefix && k.use == useTime:
 			k.use = useNone
+		case httpPrefix:
+			k.rank += rankPrefixed
 		}
 	}
 	outer := j.header
@@ -247,10 +252,11 @@ func (j *JSON) setTarget(s []byte, k key) {
 	if target == nil {
 		return
 	}
+	prefixed := k.rank / rankPrefixed * rankPrefixed
 	switch {
 	case k.rank == rankUser:
 	case full:
-		k.rank = 1
+		k.rank = prefixed + 1
 	case bytes.IndexByte(target, '?') >= 0:
 		k.rank += 1
 	default:

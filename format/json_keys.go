@@ -37,6 +37,9 @@ const (
 	rankList
 )
 
+// rankPrefixed is added to the rank of a key that begins with http_ and is no client.
+const rankPrefixed = 20
+
 // jsonKeys are the keys of published Apache and nginx formats and of Caddy, as
 // appendKeyName spells them.
 var jsonKeys = map[string]key{
@@ -102,7 +105,7 @@ var jsonKeys = map[string]key{
 	"timelocal":   {Text, useTime, 1},
 	"timeiso8601": {Text, useTime, 1},
 	"datetime":    {Text, useTime, 1},
-	"date":        {Text, useTime, 1},
+	"date":        {Text, useTime, 2}, // a header of that name, too
 	"msec":        {Text, useTime, 1},
 	"starttime":   {Text, useTime, 1},
 }
