@@ -135,7 +135,7 @@ func (h *Hasher) appendName(dst, raw []byte, keepCase bool) (_ []byte, ok bool) 
 	case decomposedLen(name) > maxDecomposed:
 		return dst, false
 	}
-	h.folded = norm.NFKC.Append(h.folded[:0], name...)
+	h.folded = appendNFKC(h.folded[:0], name)
 	if keepCase {
 		return append(dst[:start], h.folded...), true
 	}
