@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"crypto/sha1"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -35,7 +36,8 @@ func TestManyMarks(t *testing.T) {
 	}
 	h := NewHasher(nil)
 	a, b := Match{Room: []byte("A" + strings.Repeat("%CC%81", 31))}, Match{Room: []byte("%C3%A1" + strings.Repeat("%CC%81", 30))}
-	sum := *h.Sum(&a)
+	sum := sha1.Sum([]byte(manyMarks[0].want))
+	assert.Equal(t, sum, *h.Sum(&a))
 	assert.Equal(t, sum, *h.Sum(&b))
 	assert.Equal(t, sum, *h.Sum(&Match{Room: []byte("\u00e1" + strings.Repeat("\u0301", 30)), KeepCase: true}))
 }
