@@ -521,6 +521,7 @@ func TestDirIsDeleted(t *testing.T) {
 			assert.False(t, b.counts(today).UpperBound, "still the same key")
 
 			// The process that comes next goes on with these counts.
+			b.kill(s)
 			b.process(users(today, "a", 6, 7) + users(today-5, "b", 3, 4))
 			assert.Equal(t, "7 a\n", b.rooms(today))
 			assert.Equal(t, "4 b\n", b.rooms(today-5))
