@@ -65,6 +65,7 @@ type Stats struct {
 	Late      uint64 // of these, written to the file of a day before today
 	Adjusted  uint64 // of these, with no readable time or dated after tomorrow: written to today
 	Expired   uint64 // of these, past the retention: not written
+	Glued     uint64 // of these, made of several that were written into each other
 	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 // not treated because of an error in hushpipe: left out
 	Overflow  uint64 // whose pair of room and address was not counted, past the bound
@@ -74,6 +75,7 @@ func (s Stats) plus(o Stats) Stats {
 	return Stats{
 		Lines: s.Lines + o.Lines, Malformed: s.Malformed + o.Malformed, Late: s.Late + o.Late,
 		Adjusted: s.Adjusted + o.Adjusted, Expired: s.Expired + o.Expired, Cut: s.Cut + o.Cut,
+		Glued:  s.Glued + o.Glued,
 		Failed: s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
 	}
 }
@@ -99,6 +101,8 @@ type Filter struct {
 	who     *pseudonym.Known
 	addr    pseudonym.Addr
 	request *cleanText // what is known of its request, nil for nothing
+	doubt   doubt      // whether it is one line
+	pieces  pieces
 
 	hasher *rooms.Hasher // nil: no rooms are counted
 	source *rooms.Hasher // the calendar's, which hasher is a clone of
@@ -252,8 +256,9 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
 	l := &f.line
-	known := f.glance(line, l)
-	if !known {
+	usual := f.glance(line, l)
+	known := usual
+	if !usual {
 		known, line = f.parse(line, l)
 	}
 	if !known {
@@ -292,9 +297,16 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	f.guard.begin(len(line), known)
 	if !known {
 		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.cfg.Redact), '\n')
+		f.treatGlued(b, line, s, noDoubt)
 		return
 	}
 	part.Lines = f.appendLine(part.Lines, line)
+	if !usual {
+		f.doubtUser(line)
+	}
+	if f.doubt != noDoubt && f.isGlued(b, line, s) {
+		return
+	}
 	if f.hasher != nil && f.who != nil && l.Status < 400 {
 		if hash := f.room(line); hash != nil {
 			if f.cfg.Untold {
@@ -308,7 +320,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 // appendLine appends a line of a known format with its newline, field by field,
 // and notes who is counted, and what is known of the request.
 func (f *Filter) appendLine(dst, line []byte) []byte {
-	f.who, f.request = nil, nil
+	f.who, f.request, f.doubt = nil, nil, noDoubt
 	line, at := line[:len(line)+1], 0
 	fields, counted := f.line.Fields, f.line.Client
 	for i := range fields {
@@ -333,7 +345,9 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 			case who != nil && !field.Bare:
 				dst = who.AppendTo(dst)
 			default:
-				dst, who = f.appendClient(dst, field, text)
+				if dst, who = f.appendClient(dst, field, text); i == counted && who == &f.guard.named {
+					f.doubtClient(text)
+				}
 			}
 			if i == counted {
 				f.counts(who)

@@ -118,7 +118,9 @@ func FuzzLines(f *testing.F) {
 		in := slices.Collect(strings.Lines(log))
 		out, stats := run(cfg, &shortReads{in: log, r: r})
 		require.Len(t, out, len(in))
-		require.Equal(t, Stats{Lines: uint64(len(in)), Malformed: stats.Malformed, Late: stats.Late, Adjusted: stats.Adjusted}, stats)
+		require.Equal(t, Stats{Lines: uint64(len(in)), Malformed: stats.Malformed, Late: stats.Late, Adjusted: stats.Adjusted,
+			Glued: stats.Glued, Overflow: stats.Overflow}, stats)
+		require.True(t, stats.Glued > 0 || stats.Overflow == 0)
 
 		cfg.Rooms = nil // they change no line
 		one := New(cfg, cal)

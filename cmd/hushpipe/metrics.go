@@ -59,10 +59,11 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	counter("hushpipe_late_lines_total", f.Late, "Lines written to the file of a day before.")
 	counter("hushpipe_adjusted_lines_total", f.Adjusted, "Lines with no readable time or dated after tomorrow, written to today's file.")
 	counter("hushpipe_expired_lines_total", f.Expired, "Lines past the retention, not written.")
+	counter("hushpipe_glued_lines_total", f.Glued, "Lines made of several that were written into each other.")
 	counter("hushpipe_cut_lines_total", f.Cut, "Lines longer than 1 MiB, of which the end was left out.")
 	counter("hushpipe_failed_lines_total", f.Failed, "Lines lost because of an error in hushpipe.")
 	counter("hushpipe_dropped_lines_total", f.Dropped, "Lines lost because the buffer was full.")
-	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted, past a bound.")
+	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted: past a bound, or glued.")
 	counter("hushpipe_duplicated_batches_total", f.Repeated, "Batches of lines that stand twice after a kill.")
 	if f.counting {
 		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")

@@ -109,7 +109,7 @@ func flawsOf(day format.Day, counts store.Counts) (flaws []string) {
 		flaws = append(flaws, fmt.Sprintf("%s was counted under several keys: an address may be counted more than once", day))
 	}
 	if counts.Overflow > 0 {
-		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses, see --max-rooms and --max-pairs of filter; or a room name too long", day, several(counts.Overflow, "line")))
+		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses, see --max-rooms and --max-pairs of filter; a room name too long; or lines written into each other", day, several(counts.Overflow, "line")))
 	}
 	return flaws
 }

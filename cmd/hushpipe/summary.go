@@ -13,6 +13,9 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 	if s.Malformed > 0 {
 		say.sayf("%s", malformed(s))
 	}
+	if s.Glued > 0 {
+		say.sayf("%s made of several that were written into each other; what can be read of them is counted, and the counts of their days may be too low", several(s.Glued, "line"))
+	}
 	if s.Cut > 0 {
 		say.sayf("%s longer than 1 MiB; the end is left out", several(s.Cut, "line"))
 	}
@@ -27,7 +30,7 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
 	}
 	if s.Overflow > 0 {
-		say.sayf("rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; or a room name too long", several(s.Overflow, "line"))
+		say.sayf("rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; a room name too long; or lines written into each other", several(s.Overflow, "line"))
 	}
 	if s.Failed > 0 {
 		say.sayf("%s left out because of an error in hushpipe; please report it", several(s.Failed, "line"))

@@ -47,6 +47,7 @@ type Counters struct {
 	Late      uint64 `json:"late"`      // written to the file of a day before
 	Adjusted  uint64 `json:"adjusted"`  // with no readable time or dated after tomorrow
 	Expired   uint64 `json:"expired"`   // past the retention, not written
+	Glued     uint64 `json:"glued"`     // made of several lines that were written into each other
 	Cut       uint64 `json:"cut"`       // longer than 1 MiB, the end is left out
 	Failed    uint64 `json:"failed"`    // left out because of an error in hushpipe
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
@@ -61,8 +62,8 @@ type Counters struct {
 	Killed   uint64 `json:"processes_killed"` // ended without a last record
 }
 
-func (c *Counters) all() [13]*uint64 {
-	return [...]*uint64{&c.Lines, &c.Malformed, &c.Late, &c.Adjusted, &c.Expired, &c.Cut, &c.Failed, &c.Dropped,
+func (c *Counters) all() [14]*uint64 {
+	return [...]*uint64{&c.Lines, &c.Malformed, &c.Late, &c.Adjusted, &c.Expired, &c.Glued, &c.Cut, &c.Failed, &c.Dropped,
 		&c.Overflow, &c.Named, &c.Repeated, &c.Ended, &c.Killed}
 }
 
@@ -215,7 +216,7 @@ func (s *Store) counters() Counters {
 	if o := s.observed.Load(); o != nil {
 		f := o.stats()
 		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
-		c.Named = f.Malformed
+		c.Named, c.Glued = f.Malformed, f.Glued
 		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
 	}
 	return c

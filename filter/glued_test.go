@@ -1,0 +1,158 @@
+package filter
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/rooms"
+)
+
+// counted treats a log, and returns its pairs of room and address, sorted, and in how
+// many lines at least a pair was left out.
+func counted(t *testing.T, spec, log string) (pairs []string, leftOut uint64, stats Stats) {
+	t.Helper()
+	f, out := New(newConfig(t, spec), everyDay()), &collector{}
+	require.NoError(t, f.Run(strings.NewReader(log), out))
+	for day, records := range out.records {
+		c := rooms.NewCounts(rooms.NoLimits)
+		require.NoError(t, c.Apply([]byte(records)))
+		leftOut += c.Recorded()
+		for r := range slices.Chunk([]byte(records), rooms.RecordSize) {
+			if !strings.HasPrefix(string(r), strings.Repeat("\x00", 12)) {
+				pairs = append(pairs, fmt.Sprintf("%s %x", day, r))
+			}
+		}
+	}
+	slices.Sort(pairs)
+	return pairs, leftOut, f.Stats()
+}
+
+// lineOf is a line of combined, with so much behind the room.
+func lineOf(client, room, more string) string {
+	return client + ` - - ` + stampText + ` "GET /http-bind?room=` + room + more + ` HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) - x"`
+}
+
+// Marks in the lines of TestGlued.
+const (
+	shortLine = "{short}" // of 192.0.2.7
+	otherLine = "{other}" // of 2001:db8::7
+	longText  = "{long}"  // 4096 bytes of a query
+)
+
+func TestGlued(t *testing.T) {
+	const (
+		begin = `198.51.100.1 - - ` + stampText + ` "GET /http-bind?room=a&x=`
+		end   = ` HTTP/1.1" 200 5 "-" "Mozilla/5.0"`
+	)
+	json := func(client, room string) string {
+		return `{"time":"2026-11-22T07:23:55+0000","remote_ip":"` + client + `","request":"GET /http-bind?room=` + room + ` HTTP/1.1","status":"200"}`
+	}
+	for _, test := range []struct {
+		name, format, log string
+		read              string // the lines that can be read
+		glued             uint64
+		leftOut           bool
+	}{
+		{"behind the beginning of a long one", "combined", begin + "zz" + shortLine + "\n" + longText + end, shortLine, 1, true},
+		{"within a long one", "combined", begin + "zz" + shortLine + "\n" + longText + otherLine + "\n" + longText + end, shortLine + "\n" + otherLine, 2, true},
+		{"behind the end of a text", "combined", begin + end[:len(end)-len("/5.0\"")] + shortLine, shortLine, 1, true},
+		{"behind a digit, which may be the address's", "combined", begin + end[:len(end)-len(".0\"")] + shortLine, "", 1, true},
+		{"behind a line without its newline", "combined", shortLine + otherLine, shortLine + "\n" + otherLine, 1, false},
+		{"three pieces", "combined", begin + "zz" + strings.Replace(begin, "198.51.100.1", "198.51.100.2", 1) + "zz" + shortLine, shortLine, 1, true},
+		{"three pieces, two of them lines", "combined", begin + "zz" + shortLine + otherLine, shortLine + "\n" + otherLine, 1, true},
+		{"two halves", "combined", begin + "zz" + begin + longText + "\n" + longText + end, "", 1, true},
+		{"an end before a line", "combined", longText + end[:len(end)-5] + shortLine, shortLine, 1, true},
+		{"cut at the end of the address", "combined", "198.51.100.1" + shortLine + "\n - - " + stampText + begin[len("198.51.100.1 - - "+stampText):], "", 1, true},
+		{"cut behind the address", "combined", "198.51.100.1 " + shortLine, shortLine, 1, true},
+		{"cut within the address", "combined", "198.51." + shortLine, "", 1, true},
+		{"cut before the user", "combined", "198.51.100.1 - " + shortLine, shortLine, 1, true},
+		{"cut within the time", "combined", "198.51.100.1 - - [22/Nov/2026:06:" + shortLine, shortLine, 1, true},
+		{"cut behind the time", "combined", "198.51.100.1 - - " + stampText + " " + shortLine, shortLine, 1, true},
+		{"cut behind the quote", "combined", begin[:strings.Index(begin, "GET")] + shortLine, shortLine, 1, true},
+		{"by format auto", "auto", begin + "zz" + shortLine + "\n" + longText + otherLine + "\n" + longText + end, shortLine + "\n" + otherLine, 2, true},
+		{"behind a virtual host", "vhost_combined", "a.example.org:443 " + begin + "zz\"a.example.org:443 " + shortLine, "a.example.org:443 " + shortLine, 1, true},
+		{"of JSON", "json", json("198.51.100.1", "a")[:80] + json("192.0.2.7", "b") + "\n" + longText + json("2001:db8::7", "b"), json("192.0.2.7", "b") + "\n" + json("2001:db8::7", "b"), 2, true},
+		{"of a named format", `%t %h "%r" %>s`, stampText + ` 198.51.100.1 "GET /http-bind?room=a&` + stampText + ` 192.0.2.7 "GET /http-bind?room=b HTTP/1.1" 200`, stampText + ` 192.0.2.7 "GET /http-bind?room=b HTTP/1.1" 200`, 1, true},
+		{"a status that does not count", "combined", shortLine + strings.Replace(lineOf("192.0.2.8", "b", ""), " 200 ", " 404 ", 1), shortLine, 1, false},
+		{"a date in the user agent", "combined", begin + "zz" + strings.Replace(shortLine, "{short}", lineOf("192.0.2.7", "b", ""), 1)[:20] + strings.Replace(lineOf("192.0.2.7", "b", "")[20:], "X11", "2026-11-22", 1), strings.Replace(lineOf("192.0.2.7", "b", ""), "X11", "2026-11-22", 1), 1, true},
+
+		{"other lines", "combined", shortLine + "\n" + otherLine + "\nno line\n" + stampText + " restarted " + stampText, shortLine + "\n" + otherLine, 0, false},
+		{"a line in a user agent", "combined", begin + `a HTTP/1.1" 200 5 "-" "10.9.9.9 - - ` + stampText + ` \"GET /http-bind?room=z HTTP/1.1\" 200 5 \"-\" \"x\""`,
+			begin + `a HTTP/1.1" 200 5 "-" "x"`, 0, false},
+		{"a line in a request", "combined", begin + `a 10.9.9.9 - - ` + stampText + ` \"GET /http-bind?room=z HTTP/1.1" 400 5 "-" "-"`, "", 0, false},
+		{"in a user agent of an unknown format", "combined", begin + `a HTTP/1.1" 200 5 "-" "10.9.9.9 - - ` + stampText + ` " 12`, "", 0, false},
+		{"in a user agent of an unknown format, escaped", "combined", begin + `a HTTP/1.1" 200 5 "-" "10.9.9.9 - - ` + stampText + ` \"GET /http-bind?room=z HTTP/1.1\" 200 5 \"-\" \"-\"" 12`, "", 0, false},
+		{"in JSON", "json", json("192.0.2.7", `b&{\"time\":\"2026-11-22T07:23:55+0000\",\"remote_ip\":\"10.9.9.9\"`), json("192.0.2.7", `b&`), 0, false},
+		{"in a name that is refused", "combined", "198.51.100.1 - 10.9.9.9 - - " + stampText + ` "GET /http-bind?room=z HTTP/1.1" 401 5 "-" "-"`, "", 0, false},
+		{"a name that is odd", "combined", "198.51.100.1 - mary - ann " + begin[len("198.51.100.1 - - "):] + end, begin + end, 0, false},
+		{"dates in a malformed line", "combined", stampText + ` a ` + stampText + ` b`, "", 0, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			full := func(log string) string {
+				return strings.NewReplacer(shortLine, lineOf("192.0.2.7", "b", ""), otherLine, lineOf("2001:db8::7", "b", ""),
+					longText, strings.Repeat("x", 4096)).Replace(log)
+			}
+			want, _, _ := counted(t, test.format, full(test.read))
+			got, leftOut, stats := counted(t, test.format, full(test.log))
+			assert.Equal(t, want, got)
+			assert.Equal(t, test.glued, stats.Glued)
+			assert.Equal(t, test.leftOut, leftOut > 0, "%d pairs left out", leftOut)
+			assert.Equal(t, leftOut, stats.Overflow)
+		})
+	}
+}
+
+// TestGluedAtRandom cuts long lines where pages end, as the kernel does, and puts the
+// lines of others between. All others are counted, or the day is marked; nobody else is.
+func TestGluedAtRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 2000 {
+		var log, whole strings.Builder
+		n := 0
+		short := func() string {
+			n++
+			return lineOf(fmt.Sprintf("192.0.2.%d", n), "b", "") + "\n"
+		}
+		all := lineOf("198.51.100.1", "a", "&x="+strings.Repeat(string(rune('g'+r.IntN(20))), 4096+r.IntN(12000))) + "\n"
+		for long := all; long != ""; {
+			cut := len(long) % 4096
+			if cut == 0 || len(long) == 4096 {
+				cut = min(len(long), 4096)
+			}
+			log.WriteString(long[:cut])
+			long = long[cut:]
+			for range r.IntN(3) {
+				line := short()
+				log.WriteString(line)
+				whole.WriteString(line)
+			}
+		}
+		alone := log.String() == all+whole.String() // nothing came between
+		if alone {
+			whole.WriteString(all)
+		}
+		want, _, _ := counted(t, "combined", whole.String())
+		got, leftOut, stats := counted(t, "combined", log.String())
+		require.Equal(t, !alone, stats.Glued > 0, log.String())
+		require.Equal(t, !alone, leftOut > 0)
+		for _, pair := range got {
+			require.Contains(t, want, pair, log.String())
+		}
+		if cut := len(all) % 4096; cut == 0 || cut >= strings.Index(all, "&x=") {
+			require.Len(t, got, len(want), log.String())
+		}
+	}
+}
+
+func TestGluedTakesNoMemory(t *testing.T) {
+	f := New(newConfig(t, "combined"), newCalendar())
+	line := []byte(lineOf("198.51.100.1", "a", "")[:80] + lineOf("192.0.2.7", "b", "") + lineOf("192.0.2.8", "b", ""))
+	require.Zero(t, testing.AllocsPerRun(100, func() { f.findPieces(line, noDoubt) }))
+	require.True(t, f.findPieces(line, noDoubt))
+}
