@@ -205,10 +205,10 @@ var chosen = map[string][]string{
 	"json-list":    {`1,`, `"",`, `"::1",`, `[],`, `[[[[[]]]]],`, `"a",`},
 	"json-ip-list": {`1,`, `"a",`, `"<6>",`, `"::1",`, `[[[[[]]]]],"<4>",`, "123456,"},
 	"json-keys":    {`"ip":1,`, `"ip":"::1",`, `"xff":"a,a",`, `"xff":"::1",`, `"a":1,`, `"::1":1,`},
-	"line":         {"a:b:c ", ":::1=", "::1 ", ":", "%3", "%25", "=", "S", "1", "Sun Nov ", "00/", "{", "[", `"`, " - ", "<4> "},
-	"line-json":    {`"ip":"::1",`, "[", "{", `"`, ":"},
+	"line":         {"1.1.1.1 - - " + stampText + ` "GET /http-bind?room=a HTTP/1.1" 200 5 `, "1.1.1.1 - - " + stampText + ` "GET / `, stampText + ` "a `, stampText + " ", "a:b:c ", ":::1=", "::1 ", ":", "%3", "%25", "=", "S", "1", "Sun Nov ", "00/", "{", "[", `"`, " - ", "<4> "},
+	"line-json":    {`"time":"2026-11-22"}{`, `"":{`, `"ip":"::1",`, "[", "{", `"`, ":"},
 	"line-error":   {"[", "a:b:c ", ": "},
-	"line-dated":   {"::1", `\"`, " - - " + stampText + ` "`},
+	"line-dated":   {stampText + " ", " 1.1.1.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5`, "::1", `\"`, " - - " + stampText + ` "`},
 }
 
 // TestCostOfChosenBytes: in lines of all lengths, and in proportion to them.

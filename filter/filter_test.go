@@ -122,7 +122,7 @@ func TestBadInput(t *testing.T) {
 			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"two lines, an address cut", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /192.0192.0.2.2` + rest + ".2.3" + rest[42:],
 			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /{name:192.0192.0.2.2}` + rest + "{name:.2.3TTP/1.1}" + rest[49:],
-			Stats{Lines: 2, Malformed: 2, Adjusted: 1}},
+			Stats{Lines: 2, Malformed: 2, Adjusted: 1, Glued: 1, Overflow: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, stats := treated(t, newConfig(t, test.format), newCalendar(), test.log)

@@ -164,18 +164,18 @@ func (d *drawing) counts(s store.Status) {
 	}
 	row := func(name string, c store.Counters) []string {
 		cells := []string{name}
-		for _, n := range []uint64{c.Lines, c.Malformed, c.Glued, c.Late, c.Expired, c.Dropped, c.Repeated, c.Overflow} {
+		for _, n := range []uint64{c.Lines, c.Malformed, c.Late, c.Expired, c.Dropped, c.Repeated, c.Overflow} {
 			cells = append(cells, grouped(n))
 		}
 		return cells
 	}
-	rows := [][]string{{"COUNTED", "LINES", "MALFORMED", "GLUED", "LATE", "EXPIRED", "DROPPED", "TWICE", "OVERFLOW"}}
+	rows := [][]string{{"COUNTED", "LINES", "MALFORMED", "LATE", "EXPIRED", "DROPPED", "TWICE", "OVERFLOW"}}
 	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
 		rows = append(rows, row(c.Day, c.Counters))
 	}
 	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), s.Total))
 	d.linef("")
-	d.table("lrrrrrrrr", rows)
+	d.table("lrrrrrrr", rows)
 }
 
 // processes draws the live ones, and says how the others ended.

@@ -37,11 +37,12 @@ type Archive struct {
 type stream struct {
 	path        string // "" for files named one by one
 	files       map[format.Day][]string
-	first, last format.Day // of files; first is after last where there is none
+	partial     map[format.Day]bool // the counts are a lower bound
+	first, last format.Day          // of files; first is after last where there is none
 }
 
 func newStream(path string) *stream {
-	return &stream{path: path, files: map[format.Day][]string{}, first: LastDay, last: FirstDay}
+	return &stream{path: path, files: map[format.Day][]string{}, partial: map[format.Day]bool{}, first: LastDay, last: FirstDay}
 }
 
 // Find looks for the room files of paths: each directory, searched with all
@@ -141,6 +142,10 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 		return
 	}
 	if !dated {
+		return
+	}
+	if strings.HasSuffix(path, roomfile.PartialSuffix) {
+		s.partial[day] = true
 		return
 	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {

@@ -97,6 +97,9 @@ func TestFigures(t *testing.T) {
 		"hidden and kept aside": {
 			map[string]string{"a/20261101": a5, "a/.20261102": a5, "a/.b/20261103": a5, "a/rooms-2026-11-04.log.damaged": a5}, []string{"a"},
 			[]report.Figures{five, gap, gap, gap}, []report.Recurrence{{Days: 1, Rooms: 1}}},
+		"counts that are a lower bound": {
+			map[string]string{"a/rooms-2026-11-01.log": a5, "a/rooms-2026-11-01.log.partial": "", "a/rooms-2026-11-02.log": "", "a/rooms-2026-11-03.log.partial": ""}, []string{"a"},
+			[]report.Figures{partial(five), zero, gap, gap}, []report.Recurrence{{Days: 1, Rooms: 1}}},
 		"no trailing newline": {
 			map[string]string{"a/20261101": strings.TrimSpace(a5), "a/README": "", "a/notes.txt": "x"}, []string{"a"},
 			[]report.Figures{five, gap, gap, gap}, []report.Recurrence{{Days: 1, Rooms: 1}}},

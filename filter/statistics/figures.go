@@ -104,6 +104,9 @@ func (a *Archive) tally(day format.Day, least uint64, rooms map[[20]byte]appeara
 		switch {
 		case ok:
 			read++
+			if s.partial[day] {
+				t.partial = 1
+			}
 		case len(s.files[day]) > 0 || s.lacks(day):
 			t.partial = 1
 		}

@@ -289,6 +289,7 @@ type union struct {
 	keys     map[[8]byte]bool
 	settings map[string]bool
 	flawed   map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
+	partial  bool              // the mark is there
 	said     map[string]bool   // what is wrong with the counts as a whole, by topic
 }
 
@@ -553,7 +554,22 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, pati
 			s.cfg.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
 		}
 	}
-	return join(err, s.writeRooms(dir, day, u.counts.Summary()))
+	return join(err, s.writeRooms(dir, day, u.counts.Summary()), s.markPartial(dir, u))
+}
+
+// markPartial leaves a mark beside the room file of a day of which pairs were left out:
+// the file outlives the journals, which tell how many, and has no room for it.
+func (s *Store) markPartial(dir *rotate.Dir, u *union) error {
+	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 {
+		return nil
+	}
+	name := roomfile.PartialName(u.day)
+	_, err := dir.ReadFile(rotate.Rooms, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = dir.ReplaceFile(rotate.Rooms, name, nil)
+	}
+	u.partial = err == nil
+	return err
 }
 
 // counts reports whether some process counted rooms on the union's day.

@@ -727,4 +727,13 @@ func TestOverflowIsRecorded(t *testing.T) {
 		assert.Len(t, b.journals(today), 1)
 	}
 	assert.Equal(t, "5 a\n5 b\n", b.rooms(today))
+
+	b.process(users(today-1, "a", 1, 2))
+	var marks []string
+	for _, name := range b.names(rotate.Rooms) {
+		if strings.HasSuffix(name, ".partial") {
+			marks = append(marks, name)
+		}
+	}
+	assert.Equal(t, []string{roomfile.PartialName(today)}, marks, "what outlives the journals")
 }

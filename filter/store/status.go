@@ -494,7 +494,7 @@ func (v *survey) verdictOfCounts() {
 		{c.Dropped, "lines lost: the disk was full or did not answer"},
 		{c.Cut, "lines longer than 1 MiB, without their end"},
 		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Glued, "lines written into each other: the pipe was full, see the README on long lines"},
+		{c.Glued, "lines written into each other: the pipe was full, see Long lines in the README"},
 		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
 		{c.Repeated, "batches of lines written twice after a kill"},
 	} {

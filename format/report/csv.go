@@ -12,7 +12,7 @@ import (
 //	from,to                    dates as 2026-11-22, both included
 //	known_days                 days that have data
 //	missing_days               days that have none
-//	partial_days               known days of which one of several sources has none
+//	partial_days               known days of which one of several sources has none, or too low counts
 //	conferences,participants
 //	mean,median                participants of a conference
 //	largest                    participants of the largest one

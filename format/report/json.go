@@ -20,7 +20,7 @@ import (
 //
 //	known_days     days that have data
 //	missing_days   days that have none
-//	partial_days   known days of which one of several sources has none
+//	partial_days   known days of which one of several sources has none, or too low counts
 //	conferences, participants
 //	mean, median   participants of a conference; 0 without one
 //	largest        participants of the largest conference

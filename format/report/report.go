@@ -57,7 +57,7 @@ type Step struct {
 type Figures struct {
 	Known        int // days that have a file, an empty one as well
 	Missing      int // days that have none: a gap, never a zero
-	Partial      int // of Known: days that one of several sources has no readable file of, though it has earlier and later ones
+	Partial      int // of Known: days that one of several sources has no readable file of, though it has earlier and later ones, or whose counts are a lower bound
 	Conferences  uint64
 	Participants uint64
 	Mean, Median float64 // participants of a conference; 0 without one
