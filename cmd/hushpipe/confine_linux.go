@@ -6,11 +6,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsys "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
 // work is what may be done to files: all that hushpipe does. There is no
@@ -27,10 +31,12 @@ const replace = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSW
 // reader. restrict stops all threads, so none may be stuck in one by then.
 const lookup = time.Second
 
-// confine leaves the process no files but those that it works on, no network,
-// and no way to gain rights, by landlock(7). dir is DIR and keys the key
-// directory, each "" for none; of a shared file its directory is left. The answer
-// is for status: what is in force, or why nothing is.
+// confine leaves the process no files but those that it works on, by landlock(7),
+// no network, no other program and no way to gain rights, by seccomp(2), and of
+// root's rights few, by capabilities(7). What stays are the existence, size and
+// times of files anywhere. dir is DIR and keys the key directory, each "" for none;
+// of a shared file its directory is left. The answer is for status: what is in
+// force, and what is not and why.
 //
 // DIR may be deleted, replaced or mounted over and is used again then, so the
 // right to it is one to the directory that it lies in; that to the root of all
@@ -88,18 +94,48 @@ func confineReader(paths []string, shared string) string {
 	})
 }
 
-// restrict is confine for the rules that find returns.
+// restrict is confine for the rules that find returns. Each mechanism that is not
+// to be had leaves the others.
 func restrict(find func() ([]landlock.Rule, error)) string {
 	_ = time.Local.String() // reads the zone's file before that is out of reach
-	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	switch {
-	case errno == unix.EOPNOTSUPP:
-		return "not confined: landlock is switched off in this kernel"
-	case errno == unix.ENOSYS:
-		return "not confined: this kernel has no landlock"
-	case errno != 0: // a filter of system calls, it may be
-		return "not confined: landlock: " + errno.Error()
+	rules, err := within(lookup, find)
+	threads := err
+	if err != errStuck {
+		threads = checkThreads()
 	}
+	var inForce, failed []string
+	note := func(name string, err error) {
+		if err == nil {
+			inForce = append(inForce, name)
+		} else {
+			failed = append(failed, name+": "+err.Error())
+		}
+	}
+	// Before landlock: psx lists the threads.
+	capabilities := dropCapabilities(threads)
+	name := "landlock"
+	if err == nil {
+		var abi uintptr
+		if abi, err = restrictFiles(rules, threads); err == nil {
+			name = fmt.Sprintf("landlock (ABI %d)", abi)
+		}
+	}
+	note(name, err)
+	note("seccomp", filterCalls())
+	note("capabilities", capabilities)
+	switch {
+	case inForce == nil:
+		return "not confined: " + strings.Join(failed, "; ")
+	case failed == nil:
+		return "confined by " + strings.Join(inForce, ", ")
+	}
+	return "confined by " + strings.Join(inForce, ", ") + "; not by " + strings.Join(failed, "; ")
+}
+
+var errStuck = errors.New("the disk did not answer")
+
+// within returns what find returns, or errStuck after a time.
+func within(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.Rule, error) {
 	type answer struct {
 		rules []landlock.Rule
 		err   error
@@ -109,25 +145,91 @@ func restrict(find func() ([]landlock.Rule, error)) string {
 		rules, err := find()
 		found <- answer{rules, err}
 	}()
-	var a answer
 	select {
-	case a = <-found:
-	case <-time.After(lookup):
-		return "not confined: the disk did not answer"
+	case a := <-found:
+		return a.rules, a.err
+	case <-time.After(d):
+		return nil, errStuck
 	}
-	if a.err != nil {
-		return "not confined: " + a.err.Error()
+}
+
+// syncs is the first ABI of landlock by which the kernel restricts all threads. With
+// those before, psx has each thread restrict itself, by a signal.
+const syncs = 8
+
+// restrictFiles restricts all threads to what the rules allow, and returns
+// landlock's ABI. threads is what keeps them from being sent a signal each.
+func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error) {
+	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	switch {
+	case errno == unix.EOPNOTSUPP:
+		return 0, errors.New("switched off in this kernel")
+	case errno == unix.ENOSYS:
+		return 0, errors.New("this kernel has none")
+	case errno != 0: // a filter of system calls, it may be
+		return 0, errno
+	case abi < syncs && threads != nil:
+		return 0, threads
 	}
-	if err := landlock.V11.BestEffort().Restrict(a.rules...); err != nil {
-		return "not confined: " + err.Error()
+	if err := landlock.V11.BestEffort().Restrict(rules...); err != nil {
+		return 0, err
 	}
 	// Best effort may have been none.
-	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err == nil {
+	if fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
 		unix.Close(fd)
-		return "not confined: landlock had no effect"
+		return 0, errors.New("no effect")
 	}
-	return fmt.Sprintf("confined by landlock, ABI %d", abi)
+	return abi, nil
+}
+
+// checkThreads returns an error where a signal to each thread might not come to one.
+// Who sends them waits for all, with the whole process, and has no end: Go's
+// AllThreadsSyscall and psx look at no error of tgkill(2), and psx ends a process
+// that has no /proc.
+func checkThreads() error {
+	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
+		return errors.New("/proc is not mounted for this process")
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	var threads, queued, limit int
+	for line := range strings.Lines(string(status)) {
+		fmt.Sscanf(line, "SigQ: %d/%d", &queued, &limit)
+		fmt.Sscanf(line, "Threads: %d", &threads)
+	}
+	if limit-queued < 4*threads { // some start meanwhile
+		return fmt.Errorf("signals cannot be queued: %d of %d are; raise ulimit -i", queued, limit)
+	}
+	return nil
+}
+
+// kept are the capabilities that root keeps: to work on the files of a DIR that is
+// another user's, and to leave their owner, group and setgid bit as they are.
+const kept = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+
+// dropCapabilities leaves all threads no capabilities but those, if threads is nil.
+// Without inheritable ones there are no ambient ones. The bounding set stays: it
+// bounds what execve(2) gives, which is nothing under no_new_privs.
+func dropCapabilities(threads error) error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have [2]unix.CapUserData // of numbers below 32, and from there on
+	if err := unix.Capget(&header, &have[0]); err != nil {
+		return err
+	}
+	few := [2]unix.CapUserData{{Effective: have[0].Effective & kept, Permitted: have[0].Permitted & kept}}
+	if few == have {
+		return nil
+	}
+	if threads != nil {
+		return threads
+	}
+	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&few[0])), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // reach returns the directories that confine leaves. They exist.
@@ -172,3 +274,11 @@ func existing(path string, err error) (string, error) {
 // hideMemory keeps the memory out of core dumps that go to a program, which
 // RLIMIT_CORE does not bound (core(5)), and from debuggers of the same user.
 func hideMemory() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// memory tells status what the kernel says of that.
+func memory() string {
+	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
+		return noCores() + "; a debugger or a program that takes core dumps can read the memory"
+	}
+	return noCores() + ", no debugger of the same user"
+}

@@ -4,7 +4,7 @@ package main
 
 // confine is for Linux only.
 func confine(dir, keys string, shared ...string) string {
-	return "not confined: only Linux has landlock"
+	return "not confined: only on Linux"
 }
 
 // confineReplay is for Linux only.
@@ -15,3 +15,10 @@ func confineReader(paths []string, shared string) string { return confine("", ""
 
 // hideMemory has nothing to do: without a core file the memory is hidden.
 func hideMemory() {}
+
+// memory tells status whether the memory is hidden.
+func memory() string { return noCores() }
+
+// checkThreads has nothing to check: only Linux changes the user of each thread
+// by a signal.
+func checkThreads() error { return nil }

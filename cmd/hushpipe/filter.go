@@ -90,7 +90,7 @@ writes nothing, and exits with 2. Either is reported once a minute.`,
 				}
 			}
 			if o.stdout {
-				job.store.Confined = confine(o.dir, o.keys, o.metrics)
+				confine(o.dir, o.keys, o.metrics)
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
 			job.store.Flags = recordable(cmd.Flags())
@@ -111,7 +111,7 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	if err != nil {
 		return fmt.Errorf("read stdin: %w", err)
 	}
-	job.store.Confined = confine(o.dir, o.keys, o.metrics)
+	job.store.Confined, job.store.Memory = confine(o.dir, o.keys, o.metrics), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, job.errorLog)
 	_, job.store.Replays = in.(filter.Keeper)

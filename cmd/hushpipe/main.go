@@ -55,6 +55,15 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	return say.exitCode(errors.Join(err, out.err))
 }
 
+// noCores tells status what the kernel says of core files.
+func noCores() string {
+	var cores unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &cores); err != nil || cores.Max != 0 {
+		return "core files are possible"
+	}
+	return "no core files"
+}
+
 // rootCommand returns all commands.
 func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	cobra.EnableCommandSorting = false // what is used most comes first

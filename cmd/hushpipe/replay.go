@@ -55,7 +55,7 @@ the retention are counted, not written. A day that DIR has already is refused.`,
 			if err != nil {
 				return err
 			}
-			job.store.Confined = confineReplay(o.dir, o.keys, o.paths)
+			job.store.Confined, job.store.Memory = confineReplay(o.dir, o.keys, o.paths), memory()
 			return o.replay(job, files, say)
 		},
 	}

@@ -185,17 +185,19 @@ func (d *drawing) processes(s store.Status) {
 		d.linef("no process writes here now")
 	} else {
 		rows := [][]string{{"PROCESS", "STARTED", "LAST COUNT", "KEEP", "IP"}}
-		var versions, confined []string
+		var versions, confined, memory []string
 		for _, p := range s.Processes {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
 			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), p.Keep, p.IP})
 			versions = append(versions, p.Version)
 			confined = append(confined, cmp.Or(p.Confined, "not confined"))
+			memory = append(memory, cmp.Or(p.Memory, "core files not recorded"))
 		}
 		d.table("lllll", rows)
 		d.linef("")
 		d.linef("version %s", different(versions))
 		d.linef("%s", different(confined))
+		d.linef("%s", different(memory))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
 		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)

@@ -65,7 +65,10 @@ func (a *account) become() error {
 	// With this the modes of new files are right as they are made: who is not in
 	// the group of a file loses its setgid bit by chmod(2).
 	unix.Umask(0o027)
-	err := syscall.Setgroups(a.groups)
+	err := checkThreads()
+	if err == nil {
+		err = syscall.Setgroups(a.groups)
+	}
 	if err == nil {
 		err = syscall.Setgid(a.gid)
 	}

@@ -96,6 +96,7 @@ type Process struct {
 	IP       string    `json:"ip"`                 // --ip
 	Keep     string    `json:"keep"`               // --keep
 	Confined string    `json:"confined"`           // how, or why not
+	Memory   string    `json:"memory"`             // how it is hidden, or that it is not; "" before this was recorded
 	Fallback bool      `json:"fallback,omitempty"` // its flags are wrong: it runs on those that DIR records
 	Started  time.Time `json:"started"`
 	Written  time.Time `json:"written"` // when the record was
@@ -242,7 +243,7 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	today := format.DayOf(now).String()
 	if o.Days == nil {
 		o.Process = Process{PID: os.Getpid(), Version: s.cfg.Version, IP: s.cfg.IP, Keep: s.cfg.Keep.String(),
-			Confined: s.cfg.Confined, Fallback: s.cfg.Fallback, Started: now.Truncate(time.Second)}
+			Confined: s.cfg.Confined, Memory: s.cfg.Memory, Fallback: s.cfg.Fallback, Started: now.Truncate(time.Second)}
 		o.Layout = layout
 		o.Days = map[string]Counters{}
 	}

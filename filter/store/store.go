@@ -45,6 +45,7 @@ type Config struct {
 	Secret   bool   // room hashes are made under a secret
 	Settings string // what shapes pseudonyms and counts; recorded in journals
 	Confined string // how the process is confined, or why not; recorded for status
+	Memory   string // how its memory is hidden, or that it is not; recorded for status
 	Now      func() time.Time
 	// Replays tells that the input is a pipe in which a batch stands until it is
 	// written: after a kill the next process may write it a second time.

@@ -1,0 +1,16 @@
+package main
+
+import "golang.org/x/sys/unix"
+
+const processor = unix.AUDIT_ARCH_I386
+
+var oldDenied = []uint32{
+	unix.SYS_SOCKETCALL, unix.SYS_RECVMMSG_TIME64, unix.SYS_IPC, unix.SYS_SEMTIMEDOP_TIME64,
+	unix.SYS_FORK, unix.SYS_VFORK,
+	unix.SYS_CHMOD, unix.SYS_CHOWN, unix.SYS_CHOWN32, unix.SYS_LCHOWN, unix.SYS_LCHOWN32,
+	unix.SYS_UTIME, unix.SYS_UTIMES, unix.SYS_FUTIMESAT, unix.SYS_UTIMENSAT_TIME64,
+	unix.SYS_SETUID32, unix.SYS_SETGID32, unix.SYS_SETREUID32, unix.SYS_SETREGID32, unix.SYS_SETRESUID32,
+	unix.SYS_SETRESGID32, unix.SYS_SETFSUID32, unix.SYS_SETFSGID32, unix.SYS_SETGROUPS32,
+	unix.SYS_UMOUNT, unix.SYS_STIME, unix.SYS_CLOCK_SETTIME64, unix.SYS_CLOCK_ADJTIME64,
+	unix.SYS_IOPL, unix.SYS_IOPERM, unix.SYS_MODIFY_LDT, unix.SYS_VM86, unix.SYS_VM86OLD,
+}
