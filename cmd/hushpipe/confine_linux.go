@@ -200,7 +200,7 @@ func checkThreads() error {
 		fmt.Sscanf(line, "Threads: %d", &threads)
 	}
 	if limit-queued < 4*threads { // some start meanwhile
-		return fmt.Errorf("signals cannot be queued: %d of %d are; raise ulimit -i", queued, limit)
+		return errors.New("signals cannot be queued (raise ulimit -i)")
 	}
 	return nil
 }

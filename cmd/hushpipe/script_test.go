@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "refusing": refusing, "locker": locker, "unpiped": unpiped})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped})
 }
 
 // unpiped runs a command without the pipe that a script has for stdin.

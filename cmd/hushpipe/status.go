@@ -196,8 +196,8 @@ func (d *drawing) processes(s store.Status) {
 		d.table("lllll", rows)
 		d.linef("")
 		d.linef("version %s", different(versions))
-		d.linef("%s", different(confined))
-		d.linef("%s", different(memory))
+		d.wrapped(different(confined))
+		d.wrapped(different(memory))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
 		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)

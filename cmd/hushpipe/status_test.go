@@ -33,7 +33,7 @@ func busyDir() store.Status {
 		Processes: []store.Process{
 			{PID: 4194304, Version: "v1.2.3", IP: "mask=20/44", Keep: "36500d", Confined: "not confined: this kernel has no landlock",
 				Started: statusTime.Add(-50 * time.Hour), Written: statusTime.Add(-7 * time.Minute)},
-			{PID: 123, Version: "v1.2.4", IP: "ipcrypt", Keep: "14d", Confined: "confined by landlock, ABI 6",
+			{PID: 123, Version: "v1.2.4", IP: "ipcrypt", Keep: "14d", Confined: "confined by landlock (ABI 6), seccomp, capabilities", Memory: "no core files, no debugger of the same user",
 				Started: statusTime.Add(-time.Hour), Written: statusTime.Add(-12 * time.Second)}},
 		LastError: store.Fault{Time: statusTime.Add(-time.Hour), Text: "write " + dir + "/access-2026-11-22.log: no space left on device; lines wait in memory"},
 		Broken: []store.Finding{

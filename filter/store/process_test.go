@@ -50,11 +50,11 @@ func (b *bed) statusNames() []string {
 // that ended, and what status says meanwhile.
 func TestProcessRecords(t *testing.T) {
 	b := newBed(t)
-	b.cfg.Version, b.cfg.IP, b.cfg.Confined = "v1.2.3", "ipcrypt", "confined by a test"
+	b.cfg.Version, b.cfg.IP, b.cfg.Confined, b.cfg.Memory = "v1.2.3", "ipcrypt", "confined by a test", "hidden by a test"
 	s1 := b.open()
 	counting(s1, 10, 0)
 	st := b.status()
-	assert.Equal(t, []Process{{PID: os.Getpid(), Version: "v1.2.3", IP: "ipcrypt", Keep: "14d", Confined: "confined by a test",
+	assert.Equal(t, []Process{{PID: os.Getpid(), Version: "v1.2.3", IP: "ipcrypt", Keep: "14d", Confined: "confined by a test", Memory: "hidden by a test",
 		Started: noon, Written: noon}}, st.Processes)
 	assert.Zero(t, st.Total)
 	assert.Empty(t, st.Broken)
@@ -346,7 +346,7 @@ func TestRecordIsCountsOnly(t *testing.T) {
 		require.NoError(t, err)
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))
-		assert.Equal(t, []string{"confined", "days", "ended", "ip", "keep", "layout", "pid", "started", "version", "written"},
+		assert.Equal(t, []string{"confined", "days", "ended", "ip", "keep", "layout", "memory", "pid", "started", "version", "written"},
 			slices.Sorted(maps.Keys(fields)))
 	}
 }
