@@ -255,8 +255,9 @@ func TestConfinedInPart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")
+			cmd := test.command(hushpipeBinary(t), "filter", dir)
 			started := time.Now()
-			l := startCommand(t, test.command(hushpipeBinary(t), "filter", dir))
+			l := startCommand(t, cmd)
 			l.write("192.0.2.1", "/")
 			await(t, func() bool { return written(dir) != "" }, "the line")
 			assert.Less(t, time.Since(started), 2*time.Second)
