@@ -161,7 +161,7 @@ func newest(names []string, sub string, zone *time.Location) time.Time {
 // remembers it, as where the disk does not answer.
 func (d *Dir) checkClock(now time.Time, force bool) (c clock, doubt bool, err error) {
 	now = now.Truncate(time.Second) // as the file has it
-	e, answered := Within(d, d.clocks.reading, func() evidence { return d.evidence(now.Location()) })
+	e, answered := Within(d, d.clocks.reading, diskPatience, func() evidence { return d.evidence(now.Location()) })
 	if !answered {
 		e = evidence{err: d.fault("read", "", clockName, errNoAnswer)}
 	}
@@ -173,7 +173,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (c clock, doubt bool, err er
 	d.clocks.Unlock()
 	// Without lines the keys vouch for the time, which another DIR may share.
 	if e.err == nil && e.newest.IsZero() {
-		names, _ := Within(d, d.clocks.reading, func() []string {
+		names, _ := Within(d, d.clocks.reading, diskPatience, func() []string {
 			names, _ := d.Names(keys) // an error is reported where they are deleted
 			return names
 		})
@@ -193,7 +193,7 @@ func (d *Dir) checkClock(now time.Time, force bool) (c clock, doubt bool, err er
 		return c, doubt, nil // a start has no time for a write that waits for the disk
 	}
 	text := c.appendTo(nil)
-	err, answered = Within(d, d.clocks.writing, func() error { return d.ReplaceFile("", clockName, text) })
+	err, answered = Within(d, d.clocks.writing, diskPatience, func() error { return d.ReplaceFile("", clockName, text) })
 	if !answered {
 		err = d.fault("write", "", clockName, errNoAnswer)
 	}
@@ -214,11 +214,11 @@ type Slot chan struct{}
 // NewSlot returns a free Slot.
 func NewSlot() Slot { return make(Slot, 1) }
 
-// Within runs do beside the caller, and waits for it for a second. It reports false
+// Within runs do beside the caller, and waits for it for that long. It reports false
 // where do has not come back, or an earlier one in the slot has not. do may go on when
 // the caller does not wait for it any more: DIR stays open meanwhile.
-func Within[T any](d *Dir, slot Slot, do func() T) (answer T, answered bool) {
-	timeout := time.NewTimer(diskPatience)
+func Within[T any](d *Dir, slot Slot, patience time.Duration, do func() T) (answer T, answered bool) {
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case slot <- struct{}{}:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -18,6 +19,9 @@ const (
 	// readPatience bounds the reading of journals before they are deleted, and before
 	// that the wait for another process that reads them.
 	readPatience = 2 * time.Second
+	// settlePatience is how long a look waits for the rules. A lock that another
+	// process has takes more than a second of it.
+	settlePatience = 3 * time.Second
 	// deletePatience is how long a look waits for what it deletes. Deleting goes on
 	// beyond it, on its own.
 	deletePatience = 3 * time.Second
@@ -42,7 +46,7 @@ type retention struct {
 	// What follows belongs to the goroutine of look.
 	dir    *rotate.Dir // the one that was looked at last
 	lease  *rotate.Lease
-	rule   rotate.Retention // of the lines
+	rule   rotate.Retention // of the lines; 0: not known
 	others rotate.Retention // the longest of processes that take no leases
 	at     time.Time        // of the last purge
 	on     format.Day
@@ -59,7 +63,7 @@ type keyRule struct {
 
 func newRetention(s *Store) *retention {
 	return &retention{s: s, settling: rotate.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
-		work: make(chan struct{}, 1), rule: s.cfg.Keep}
+		work: make(chan struct{}, 1)}
 }
 
 // run looks once a minute and at each midnight, until the Store is closed.
@@ -110,6 +114,9 @@ func (r *retention) look() time.Duration {
 		r.deleteKeys(dir, nil, others)
 	}
 	r.dir, r.rule = dir, rule
+	if rule == 0 {
+		r.failed.Store(true)
+	}
 	return untilNext(now)
 }
 
@@ -128,10 +135,11 @@ type settled struct {
 }
 
 // settle returns the rule of the lines, and the longest period of processes that
-// take no leases.
+// take no leases. Where DIR does not answer, what it said last holds; the rule is 0
+// where that was nothing yet: another process may keep lines for longer than this one.
 func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 	anew := dir != r.dir || r.lease == nil
-	answer, ok := rotate.Within(dir, r.settling, func() (a settled) {
+	answer, ok := rotate.Within(dir, r.settling, settlePatience, func() (a settled) {
 		a.others = r.s.keptByEarlier(dir)
 		if anew {
 			a.lease, a.rule, a.err = dir.TakeLease(rotate.OfLines, r.s.cfg.Keep, a.others)
@@ -140,8 +148,10 @@ func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 		}
 		return a
 	})
-	if !ok {
+	if !ok && dir == r.dir {
 		return r.rule, r.others
+	} else if !ok {
+		return 0, 0
 	}
 	r.others = answer.others
 	if answer.err != nil {
@@ -154,17 +164,28 @@ func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 	return answer.rule, answer.others
 }
 
+// shorter returns the shorter of a period and a rule, which 0 says is not known.
+func shorter(keep, rule rotate.Retention) rotate.Retention {
+	if 0 < rule && rule < keep {
+		return rule
+	}
+	return keep
+}
+
 // purge deletes what is past the rule, and sets the window that lines are placed
-// by. What expires is counted first, as far as it can be read in time.
+// by. Lines stay where the rule is not known. What expires is counted first, as far
+// as it can be read in time.
 func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Retention) {
-	v := r.s.judge(dir, now, min(r.s.cfg.Keep, rule))
-	unlock := r.s.readExpiring(dir, v.First(rule))
-	defer unlock()
+	v := r.s.judge(dir, now, shorter(r.s.cfg.Keep, rule))
+	if rule > 0 {
+		unlock := r.s.readExpiring(dir, v.First(rule))
+		defer unlock()
+	}
 	var kinds sync.WaitGroup
 	for _, kind := range rotate.Kinds {
 		if kind == rotate.Keys {
 			kinds.Go(func() { r.deleteKeys(dir, &v, others) })
-		} else {
+		} else if rule > 0 {
 			kinds.Go(func() { r.delete(dir, kind, v.First(rule)) })
 		}
 	}
@@ -203,7 +224,7 @@ func (r *retention) deleteKeys(dir *rotate.Dir, v *rotate.Verdict, others rotate
 			r.s.fault("keep", err, "")
 		}
 		if v == nil && k.rule < was {
-			judged := r.s.judge(dir, r.s.cfg.Now().Round(0), min(keep, lines))
+			judged := r.s.judge(dir, r.s.cfg.Now().Round(0), shorter(keep, lines))
 			v = &judged
 		}
 		if v != nil && k.rule > 0 {
@@ -435,24 +456,33 @@ func (s *Store) purgeMoved(now time.Time, add func(rotate.Purged)) {
 func (s *Store) purgeAll(dir *rotate.Dir, now time.Time, force bool, add func(rotate.Purged)) rotate.Verdict {
 	others := s.keptByEarlier(dir)
 	lines, err := dir.Settle(rotate.OfLines, others)
-	v, judgeErr := dir.Judge(now, lines, force)
+	v, judgeErr := dir.Judge(now, cmp.Or(lines, rotate.DefaultKeep), force)
 	if err = join(err, judgeErr); err != nil {
 		add(rotate.Purged{Errs: []error{err}})
 	}
-	unlock := s.readExpiring(dir, v.First(lines))
-	defer unlock()
+	if lines > 0 {
+		unlock := s.readExpiring(dir, v.First(lines))
+		defer unlock()
+	}
 	var kinds sync.WaitGroup
 	for _, kind := range rotate.Kinds {
+		if kind != rotate.Keys && lines == 0 {
+			continue // who knows which lines are to live
+		}
 		kinds.Go(func() {
 			s.deleteWithin(dir, kind, add, func() rotate.Purged {
 				rule, err := lines, error(nil)
 				if kind == rotate.Keys {
 					rule, err = dir.Settle(rotate.OfKeys, others)
 				}
-				if err != nil {
-					return rotate.Purged{Errs: []error{err}} // who knows which keys are to live
+				if err != nil && rule == 0 {
+					return rotate.Purged{Errs: []error{err}}
 				}
-				return dir.Delete(kind, v.First(rule))
+				p := dir.Delete(kind, v.First(rule))
+				if err != nil {
+					p.Errs = append(p.Errs, err)
+				}
+				return p
 			})
 		})
 	}

@@ -192,3 +192,70 @@ func TestWhatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	b.pass(s, time.Minute)
 	assert.NoFileExists(t, stuck)
 }
+
+// Where the rule cannot be read nobody knows which lines are to live: none is
+// deleted, and that is said.
+func TestPurgeWithoutARule(t *testing.T) {
+	damages := map[string]func(t *testing.T, path string){
+		"no retention": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("forever\n"), 0o640)) },
+		"too large":    func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, make([]byte, 1<<20), 0o640)) },
+		"a directory":  func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o750)) },
+		"a pipe":       func(t *testing.T, path string) { require.NoError(t, unix.Mkfifo(path, 0o640)) },
+	}
+	for name, damage := range damages {
+		for _, file := range []string{"keep", "keys/keep"} {
+			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+file, func(t *testing.T) {
+				b := newBed(t)
+				b.process(users(today, "a", 1, 3))
+				b.process(users(today-1, "a", 1, 3))
+				require.NoError(t, os.Remove(b.path(file)))
+				damage(t, b.path(file))
+				before := append(b.names(""), append(b.names(keyDir), b.names(rotate.Journal)...)...)
+
+				p, err := Purge(b.cfg0(), false)
+				assert.ErrorContains(t, err, b.path(file))
+				assert.Empty(t, p.Deleted)
+				assert.Equal(t, before, append(b.names(""), append(b.names(keyDir), b.names(rotate.Journal)...)...))
+
+				// Below another DIR it is the same.
+				outer := b.cfg0()
+				outer.Path = filepath.Dir(b.dir)
+				p, err = Purge(outer, false)
+				assert.ErrorContains(t, err, filepath.Base(b.path(file)))
+				assert.Empty(t, p.Deleted)
+			})
+		}
+	}
+}
+
+// cfg0 is of a process that has no period of its own.
+func (b *bed) cfg0() Config {
+	cfg := b.cfg
+	cfg.Keep = 0
+	return cfg
+}
+
+// A process that has a shorter period starts while the lock of the rule is held: by
+// a process that was stopped, say. It does not delete what another one keeps.
+func TestOthersKeepWhileTheRuleIsLocked(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	longer := b.open()
+	b.feed(b.newFilter(longer), longer, users(today-20, "a", 1, 3))
+	require.FileExists(t, b.path(logFile(today-20)))
+
+	lock, err := os.OpenFile(b.path(".lock/keep"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer lock.Close()
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	b.cfg.Keep = 8
+	shorter := b.open()
+	assert.FileExists(t, b.path(logFile(today-20)))
+	assert.NotNil(t, shorter.retention.lease, "it is taken all the same")
+	b.pass(shorter, time.Minute)
+	assert.FileExists(t, b.path(logFile(today-20)))
+
+	require.NoError(t, longer.Close())
+	b.pass(shorter, time.Minute)
+	assert.NoFileExists(t, b.path(logFile(today-20)), "the lock does not hold up what expires")
+}
