@@ -15,7 +15,8 @@ import (
 // A directory whose files are deleted records for how long they are kept: DIR/keep
 // is the rule of lines and journals, KEYDIR/keep that of keys. Each holds one
 // retention, as in "14d\n". Lines do not outlive the keys in DIR: of the two rules
-// there the shorter one holds.
+// there the shorter one holds. It does for keys as well once no process keeps them:
+// the loggers that live may have theirs elsewhere.
 //
 // A process shows with a lease that it keeps files by a retention: a file in the
 // directory's .lock, keep-14d-RANDOM, which it holds the lock of for as long as it
@@ -121,11 +122,24 @@ func (d *Dir) Settle(of Ruled, own Retention) (rule Retention, err error) {
 func (d *Dir) CurrentRule(of Ruled, others Retention) (Retention, error) {
 	recorded, err := d.Rule(of)
 	live, leaseErr := d.longestLease(of)
-	live = max(live, others)
-	if live == 0 || 0 < recorded && recorded < live {
-		live = cmp.Or(recorded, DefaultKeep)
+	switch live = max(live, others); {
+	case live == 0:
+		live = d.kept(of, recorded)
+	case 0 < recorded && recorded < live:
+		live = recorded
 	}
 	return live, errors.Join(err, leaseErr)
+}
+
+// kept is the rule of a directory for which no process has a lease.
+func (d *Dir) kept(of Ruled, recorded Retention) Retention {
+	recorded = cmp.Or(recorded, DefaultKeep)
+	if of == OfKeys && d.keys == "" {
+		if lines, err := d.recorded(OfLines); err == nil && 0 < lines { // else the rule of lines says so
+			return min(recorded, lines)
+		}
+	}
+	return recorded
 }
 
 func (d *Dir) settle(of Ruled, own Retention, start bool) (rule Retention, err error) {
@@ -137,7 +151,7 @@ func (d *Dir) settle(of Ruled, own Retention, start bool) (rule Retention, err e
 	case live == 0 && err != nil:
 		return 0, err
 	case live == 0:
-		return cmp.Or(recorded, DefaultKeep), leaseErr
+		return d.kept(of, recorded), leaseErr
 	case err != nil && !damaged:
 		return live, errors.Join(err, leaseErr)
 	case damaged:

@@ -100,6 +100,27 @@ func TestRule(t *testing.T) {
 	}
 }
 
+// Keys in DIR that no process keeps any more, since --keys leads elsewhere or a rule
+// was shortened by hand, do not outlive the lines.
+func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
+	for _, tt := range []struct{ lines, keys, want Retention }{
+		{8, 30, 8}, {30, 8, 8}, {8, 0, 8}, {30, 0, DefaultKeep}, {0, 30, 30},
+	} {
+		d, _ := newDir(t)
+		for path, keep := range map[string]Retention{"keep": tt.lines, "keys/keep": tt.keys} {
+			if keep > 0 {
+				put(t, d, path, keep.String()+"\n")
+			}
+		}
+		looked, err := d.CurrentRule(OfKeys, 0)
+		require.NoError(t, err)
+		rule, err := d.Settle(OfKeys, 0)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, rule, "%v", tt)
+		assert.Equal(t, rule, looked, "who only looks sees the same")
+	}
+}
+
 func TestNoRule(t *testing.T) {
 	d, _ := newDir(t)
 	for _, of := range []Ruled{OfLines, OfKeys} {

@@ -438,7 +438,7 @@ func (s *Store) purgeMoved(now time.Time, add func(rotate.Purged)) {
 		return // it is reported where lines are written
 	}
 	defer dir.Close()
-	rule, err := dir.Settle(rotate.OfKeys, 0)
+	rule, err := dir.Settle(rotate.OfKeys, keptByEarlier(dir))
 	if err != nil {
 		add(rotate.Purged{Errs: []error{err}})
 		return

@@ -259,3 +259,16 @@ func TestOthersKeepWhileTheRuleIsLocked(t *testing.T) {
 	b.pass(shorter, time.Minute)
 	assert.NoFileExists(t, b.path(logFile(today-20)), "the lock does not hold up what expires")
 }
+
+// A shorter period comes together with another directory for the keys: those in DIR
+// do not outlive their lines.
+func TestKeysThatMovedExpireWithTheLines(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	b.process(users(today-20, "a", 1, 3) + users(today-2, "a", 1, 3))
+	b.cfg.Keep, b.cfg.Keys = 8, filepath.Join(filepath.Dir(b.dir), "elsewhere")
+	b.process(users(today, "a", 1, 3))
+	assert.NoFileExists(t, b.path(logFile(today-20)))
+	assert.NoFileExists(t, b.path(keyDir, (today-20).String()+".key"))
+	assert.FileExists(t, b.path(keyDir, (today-2).String()+".key"), "its lines can be revealed")
+}
