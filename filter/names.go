@@ -20,7 +20,10 @@ import (
 //     brackets, unless what stands there is a user, behind " - ";
 //   - the peer behind "[client " and "[remote ", and behind these words alone
 //     where it looks like a host;
-//   - the value of each key of clients, "KEY": and KEY: and KEY=, closed or not.
+//   - the value of each key of clients, "KEY": and KEY: and KEY=, closed or not;
+//   - what one line that was written into another has cut off: the word before
+//     ":PORT]" whose bracket does not open there, the one before ", server: ", and behind
+//     a '}' the end of a JSON value, or the value of the end of a key.
 //
 // Of a word, brackets, quotes and a port around it stay, and all of it does if it
 // has no letter, dot or colon, is a month before a day, or a level or a process
@@ -65,10 +68,16 @@ func (n *names) find(line []byte) {
 		case ':', '=':
 			i = n.value(i)
 			continue
+		case ']':
+			if start := format.LostPeer(line, i); start >= 0 {
+				n.word(start, i)
+			}
+		case '}':
+			n.pieceBehind(i + 1)
 		case ' ', '\t':
 			rest := line[i+1:]
 			switch {
-			case len(rest) > 0 && rest[0] == '-':
+			case len(rest) > 0 && rest[0] == '-', i > 0 && line[i-1] == ',' && bytes.HasPrefix(rest, nginxServer):
 				n.wordsBefore(i, 1)
 			case len(rest) > len("[22") && rest[0] == '[' && mayBeginStamp(rest[1]):
 				if _, size := format.TimeStamp(rest[1:]); size > 0 {
@@ -87,9 +96,24 @@ func (n *names) find(line []byte) {
 	}
 }
 
-var nameStops = [256]bool{' ': true, '\t': true, ':': true, '=': true}
+var nameStops = [256]bool{' ': true, '\t': true, ':': true, '=': true, ']': true, '}': true}
 
-var dashes, peerWord = []byte(" - "), []byte("client")
+var dashes, peerWord, nginxServer = []byte(" - "), []byte("client"), []byte("server: ")
+
+// pieceBehind adds what stands between the end of a JSON object and a quote: a value,
+// or the end of one, that the object was written before.
+func (n *names) pieceBehind(start int) {
+	for start < len(n.line) && (n.line[start] == ':' || n.line[start] == '"') {
+		start++
+	}
+	end := start
+	for end < len(n.line) && end-start < maxReach && (class[n.line[end]]&inName != 0 || n.line[end] == ':') {
+		end++
+	}
+	if end < len(n.line) && n.line[end] == '"' && (end+1 == len(n.line) || n.line[end+1] != ':') {
+		n.word(start, end)
+	}
+}
 
 // lead adds the words at the beginning of the line.
 func (n *names) lead() {
@@ -473,14 +497,15 @@ func (n *names) value(i int) int {
 	for start > 0 && end-start <= maxKey && isKeyByte(line[start-1]) {
 		start--
 	}
-	if start == end {
+	broken := quoted && start > 0 && line[start-1] == '}' // an object was written into the key
+	if start == end && !broken {
 		return i + 1
 	}
 	if !quoted && start > 0 && !isBlank(line[start-1]) && !isOpening(line[start-1]) && line[start-1] != ',' && line[start-1] != '|' {
 		return i + 1 // of a URL, for one
 	}
 	is, list := n.isKey(line[start:end], quoted)
-	if !is {
+	if !is && !broken {
 		return i + 1
 	}
 	at := i + 1
@@ -488,7 +513,7 @@ func (n *names) value(i int) int {
 		at++
 	}
 	if quoted {
-		return n.jsonValue(at, slashes, list)
+		return n.jsonValue(at, slashes, list || broken)
 	}
 	if at == len(line) {
 		return at

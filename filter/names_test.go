@@ -50,6 +50,13 @@ func TestNames(t *testing.T) {
 
 		{"line in a line", `dsl.example.net - - [22/Nov/2026:07:23:55 +0000] "GET /xb.example - - [22/Nov/2026:07:23:55 +0000] "GET`,
 			`{name:dsl.example.net} - - [22/Nov/2026:07:23:55 +0000] "GET /{name:xb.example} - - [22/Nov/2026:07:23:55 +0000] "GET`},
+		{"peer, its beginning before another line", `[2026-11-22 07:23:55] a line ent dsl.example.net:5555] AH00126`, `[2026-11-22 07:23:55] {name:a} {name:line} ent {name:dsl.example.net}:5555] AH00126`},
+		{"nginx, the same", `2026/11/22 07:23:55 [crit] GET /nt: dsl.example.net, server: www.example.org`, `2026/11/22 07:23:55 [crit] GET /nt: {name:dsl.example.net}, server: www.example.org`},
+		{"JSON, key before another line", `{"a":"b","remo{"c":"d"}ost":"dsl.example.net"`, `{"a":"b","remo{"c":"d"}ost":"{name:dsl.example.net}"`},
+		{"JSON, the whole key", `{"a":"b","remote_host{"c":"d"}":"dsl.example.net"`, `{"a":"b","remote_host{"c":"d"}":"{name:dsl.example.net}"`},
+		{"JSON, value before another line", `{"x":"dsl{"c":"d"}.example.net","a":"b"`, `{"x":"dsl{"c":"d"}{name:.example.net}","a":"b"`},
+		{"JSON, the colon behind another line", `{"remote_host"{"c":"d"}:"dsl.example.net"`, `{"remote_host"{"c":"d"}:"{name:dsl.example.net}"`},
+		{"JSON, the value behind another line", `{"remote_host":{"c":"d"}"dsl.example.net","b":"c"`, `{"remote_host":{"c":"d"}"{name:dsl.example.net}","b":"c"`},
 		{"line in a line, no identity", `{"a":"b", x b.example [22/Nov/2026:07:23:55 +0000] "GET`, `{"a":"b", {name:x} {name:b.example} [22/Nov/2026:07:23:55 +0000] "GET`},
 
 		{"address", `192.0.2.1 - - [22/Nov`, `{192.0.2.1} - - [22/Nov`},
@@ -139,6 +146,31 @@ func TestNamesOfLinesInLines(t *testing.T) {
 						continue // it stands where the format has the server's name
 					}
 					line := outer[:at] + inner
+					out := treatedBy(t, f, line)
+					require.False(t, nameLeft.MatchString(out), "%s in %s as %s: %q:\n%q", b, a, spec, line, out)
+				}
+			}
+		}
+	}
+}
+
+// TestNamesOfLinesThatHoldLines: a line that was written into another, which goes on
+// behind it.
+func TestNamesOfLinesThatHoldLines(t *testing.T) {
+	first, second := cutLines(clientName), cutLines(clientName2)
+	for _, spec := range []string{"auto", "combined", "json", "error"} {
+		f := New(newConfig(t, spec), newCalendar())
+		for a, outer := range first {
+			for b, inner := range second {
+				if pipeOf(a) != pipeOf(b) || strings.HasPrefix(a, "vhost") != strings.HasPrefix(b, "vhost") ||
+					a == "mod_rewrite" { // whose name stands behind its client
+					continue
+				}
+				for at := range len(outer) + 1 {
+					if asServer.MatchString(outer[:at]) && strings.HasPrefix(b, "vhost") {
+						continue // it stands where the format has the server's name
+					}
+					line := outer[:at] + inner + outer[at:]
 					out := treatedBy(t, f, line)
 					require.False(t, nameLeft.MatchString(out), "%s in %s as %s: %q:\n%q", b, a, spec, line, out)
 				}

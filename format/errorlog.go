@@ -78,8 +78,44 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 		addPeer(line, start, start+n, numbered, out)
 		pos = addRewritePeer(line, start, after, out)
 	}
+	// The end of a peer whose beginning stands before a line that was written into
+	// this one: it cannot be told what else is in the wrong place.
+	for i := pos; i < len(line); i++ {
+		n := bytes.IndexByte(line[i:], ']')
+		if n < 0 {
+			break
+		}
+		if i += n; LostPeer(line, i) >= 0 {
+			return false
+		}
+	}
 	out.add(URL, pos, len(line))
 	return true
+}
+
+// LostPeer returns where the word begins that the bracket at line[end] closes, if that
+// word has a port at its end, as of "[client NAME:PORT]", and no bracket opens in it; -1
+// for any other.
+func LostPeer(line []byte, end int) int {
+	i := end
+	for i > 0 && line[i-1]-'0' <= 9 {
+		i--
+	}
+	if i == end || i < 2 || line[i-1] != ':' {
+		return -1
+	}
+	for i -= 2; i >= 0 && line[i] != ' ' && line[i] != '[' && line[i] != ']'; {
+		i--
+	}
+	if i >= 0 && line[i] != ' ' || openPeer(line[:i+1]) {
+		return -1
+	}
+	return i + 1
+}
+
+// openPeer reports whether a text ends in "[client " or "[remote ".
+func openPeer(text []byte) bool {
+	return bytes.HasSuffix(text, []byte(openClient)) || bytes.HasSuffix(text, []byte("[remote "))
 }
 
 // openClient is as long as "[remote ".
@@ -117,9 +153,11 @@ func addPeer(line []byte, start, end int, numbered bool, out *Line) {
 
 // RewriteName returns the length of the client's name that begins a message of
 // mod_rewrite (mod_rewrite.c, do_rewritelog), as of "localhost - - [localhost/sid#…";
-// 0 for the message of another module, which head tells, what is before it.
+// 0 for the message of another module, which head tells, what is before it, or what
+// follows the name.
 func RewriteName(head, message []byte) int {
-	if !bytes.Contains(head[max(0, len(head)-len("[rewrite:trace1] [pid 4194304:tid 140737354104832] mod_rewrite.c(483): ")-64):], []byte("rewrite:trace")) {
+	near := head[max(0, len(head)-len("[rewrite:trace1] [pid 4194304:tid 140737354104832] mod_rewrite.c(483): ")-64):]
+	if !bytes.Contains(near, []byte("rewrite:trace")) && !bytes.Contains(message[:min(len(message), 400)], []byte("/sid#")) {
 		return 0
 	}
 	if n := bytes.IndexByte(message, ' '); n >= 0 {
