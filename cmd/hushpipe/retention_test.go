@@ -135,6 +135,7 @@ func lockAll(t *testing.T, dir string, gid uint32) (held int) {
 // TestOthersHoldNothingUp: another user locks each file and directory of DIR that it
 // can open. Lines are written, a start works, purge ends, and what expires goes.
 func TestOthersHoldNothingUp(t *testing.T) {
+	t.Parallel()
 	asRoot(t)
 	n := newNight(t, 20*time.Second)
 	adm, err := user.LookupGroup("adm")
@@ -183,6 +184,7 @@ func TestOthersHoldNothingUp(t *testing.T) {
 // TestExpiredFilesGoWhateverFails: midnight comes while something is wrong with the
 // disk. What can be deleted is; the rest is as soon as that is over.
 func TestExpiredFilesGoWhateverFails(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	program := newNight(t, 0).program // a program that is being written cannot be run
 	for _, f := range faults {
@@ -230,6 +232,7 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 // TestKeysOnADiskThatHangs: the key directory is on another disk, whose writes hang.
 // A start goes on with a key in memory, and expired lines and journals are deleted.
 func TestKeysOnADiskThatHangs(t *testing.T) {
+	t.Parallel()
 	d := loopDisk(t)
 	n := newNight(t, 25*time.Second)
 	require.NoError(t, os.Mkdir(d.dir, 0o750))

@@ -65,6 +65,7 @@ func earlierNight(n *night) *night {
 // and a midnight. Each line is written once, counts are exact, and nothing is there
 // two minutes after it expired. -soak says how long it goes on.
 func TestBesideTheEarlierVersion(t *testing.T) {
+	t.Parallel()
 	lasts := max(50*time.Second, *soakFor)
 	n := newNight(t, lasts/2)
 	versions := []*night{n, earlierNight(n)}

@@ -46,7 +46,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	case errors.As(wrong, &stuck):
 		found.err = errors.New("no line is treated under another user")
 	case !cmd.HasParent():
-		found.err = errors.New("Apache needs hushpipe filter DIR")
+		found.err = errors.New("give Apache hushpipe filter DIR")
 	case line.stdout:
 		found.err = errors.New("no settings are recorded for --stdout")
 	default:

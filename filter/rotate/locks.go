@@ -267,7 +267,7 @@ func CheckLocks(path string) error {
 	name := ""
 	fd := -1
 	if unnamed != 0 {
-		fd, err = openat(at, ".", unix.O_RDWR|unnamed, secretMode)
+		fd, _ = openat(at, ".", unix.O_RDWR|unnamed, secretMode)
 	}
 	if fd < 0 { // a file system without such files, or a system
 		name = tempName()
