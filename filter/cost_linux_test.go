@@ -34,8 +34,6 @@ type place struct {
 	tokens                      []string
 }
 
-const stampText = "[22/Nov/2026:07:23:55 +0000]"
-
 // textTokens are what patterns of a text are made of. <4>, <6> and <h> are another
 // address, or name, each time.
 var textTokens = []string{

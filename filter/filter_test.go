@@ -388,3 +388,5 @@ func TestEarlierDaysAreForgotten(t *testing.T) {
 	assert.Len(t, out.records[today-5], 2*rooms.RecordSize, "again in the journal, which is a set")
 	assert.Len(t, f.Expired(), 7)
 }
+
+const stampText = "[22/Nov/2026:07:23:55 +0000]"
