@@ -265,17 +265,24 @@ func (d *Dir) Sizes(sub string, names []string, sizes map[string]int64) error {
 	return nil
 }
 
-// Nested returns the directories below DIR that are none of its own.
+// Nested returns the directories below DIR that are none of its own. A key directory
+// that lies there is its own.
 func (d *Dir) Nested() (names []string, err error) {
 	all, err := d.Names("")
 	if err != nil {
 		return nil, err
 	}
+	var keyDir unix.Stat_t
+	elsewhere := d.keys != "" && again(func() error { return unix.Stat(d.keys, &keyDir) }) == nil
 	for _, name := range all {
 		var st unix.Stat_t
-		if !slices.Contains(directories, name) && lstat(d.fd, name, &st) == nil && fileType(&st) == unix.S_IFDIR {
-			names = append(names, name)
+		if slices.Contains(directories, name) || lstat(d.fd, name, &st) != nil || fileType(&st) != unix.S_IFDIR {
+			continue
 		}
+		if elsewhere && st.Ino == keyDir.Ino && st.Dev == keyDir.Dev {
+			continue
+		}
+		names = append(names, name)
 	}
 	return names, nil
 }

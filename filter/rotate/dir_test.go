@@ -573,3 +573,14 @@ func TestTooLarge(t *testing.T) {
 	assert.Contains(t, (*said)[0], "clock: not used: is too large")
 	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", read(t, d, clockName))
 }
+
+// A key directory that lies below DIR is no other DIR.
+func TestNested(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	d, _ := openTest(t, path, Options{Keys: filepath.Join(path, "secret")})
+	useAll(t, d)
+	put(t, d, "stream/keep", "7d\n")
+	names, err := d.Nested()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"stream"}, names)
+}

@@ -502,8 +502,8 @@ func (s *Store) deleteWithin(dir *rotate.Dir, kind rotate.Kind, add func(rotate.
 	}
 }
 
-// keptByEarlier is that function. It also tells whether locks are shared with such
-// processes.
+// keptByEarlier returns what the function of that name does, and has DIR share its
+// locks with such processes.
 func (s *Store) keptByEarlier(dir *rotate.Dir) rotate.Retention {
 	longest := keptByEarlier(dir)
 	dir.ShareWithEarlier(longest > 0)
