@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha1"
 	"fmt"
 	"io"
 	"io/fs"
@@ -227,6 +228,31 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 			l.wait()
 		})
 	}
+}
+
+// TestFullDiskAcrossMidnight: a logger starts on a full disk, and its day expires before
+// there is room again. Its lines are left out; its counts are for good.
+func TestFullDiskAcrossMidnight(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	full := faults[0]
+	require.Equal(t, "full", full.name)
+	d := newDisk(t, full)
+	n := newNight(t, 0)
+	full.inject(d)
+	n.left(10 * time.Second)
+	today := format.DayOf(n.now())
+	l := n.logger("--keep", "1d", d.dir)
+	for i := range 50 {
+		_, err := io.WriteString(l.stdin, strings.Replace(n.line("/http-bind?room=c"), "192.0.2.1", fmt.Sprintf("192.0.2.%d", i), 1))
+		require.NoError(t, err)
+	}
+	n.awaitDay(today + 1)
+	time.Sleep(2 * time.Second) // of that day, with a disk that is still full
+	full.repair(d)
+	require.Equal(t, 0, l.end(), "%s", l.said)
+	require.Equal(t, fmt.Sprintf("50 %x\n", sha1.Sum([]byte("c"))), copyOf(t, d.path("rooms/rooms-"+today.String()+".log")), "%s", l.said)
+	require.Empty(t, ofDay(t, d.path(""), today))
 }
 
 // TestKeysOnADiskThatHangs: the key directory is on another disk, whose writes hang.

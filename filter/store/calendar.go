@@ -242,6 +242,7 @@ func (s *Store) forget(dir *rotate.Dir) {
 	}
 	for id, j := range s.journals {
 		if days[id.day] {
+			s.countLate(id, j.pending, true)
 			s.closeJournal(j)
 			delete(s.journals, id)
 		}

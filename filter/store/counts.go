@@ -70,11 +70,12 @@ const maxJournals = 64
 func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	s.lock()
 	defer s.unlock()
-	if day < s.window.Load().First {
-		return // Append has said that the lines came too late
-	}
 	// Without the secret nothing has been counted, which is not the same as zero.
 	id := journalID{day, keyID, len(records) > 0 || s.Hasher() != nil}
+	if day < s.window.Load().First { // Append has said that the lines came too late
+		s.countLate(id, records, false)
+		return
+	}
 	j := s.journals[id]
 	if j == nil {
 		j = &ownJournal{file: &journalFile{}}
@@ -99,11 +100,14 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	}
 }
 
-// flushJournals writes what waits, but for days that are past the retention.
+// flushJournals writes what waits: of days past the retention to their room files.
 func (s *Store) flushJournals(dir *rotate.Dir) error {
 	var errs []error
 	for id, j := range s.journals {
 		if id.day < s.window.Load().First {
+			if len(j.pending) > 0 || j.writer == nil {
+				s.countLate(id, j.pending, false)
+			}
 			s.closeJournal(j)
 			delete(s.journals, id)
 			continue
@@ -283,14 +287,17 @@ func (s *Store) closeIdle() {
 // union is what the journals of one day hold together, and how far each has
 // been read.
 type union struct {
-	day      format.Day
-	counts   *rooms.Counts
-	read     map[string]int64
-	keys     map[[8]byte]bool
-	settings map[string]bool
-	flawed   map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
-	partial  bool              // the mark is there
-	said     map[string]bool   // what is wrong with the counts as a whole, by topic
+	day        format.Day
+	counts     *rooms.Counts
+	read       map[string]int64
+	keys       map[[8]byte]bool
+	settings   map[string]bool
+	flawed     map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
+	partial    bool              // the mark is there
+	isLate     bool              // something in it is in no journal
+	late       []byte            // which records
+	lowerBound bool              // others may have counted what is not in it
+	said       map[string]bool   // what is wrong with the counts as a whole, by topic
 }
 
 func newUnion(day format.Day, limits rooms.Limits) *union {
@@ -430,7 +437,7 @@ func (s *Store) markDay(day format.Day) {
 func (s *Store) isBehind() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.dirty)+len(s.expiring) > 0
+	return len(s.dirty)+len(s.expiring)+len(s.late) > 0
 }
 
 // takeDirty returns the days whose room file may be behind, newest first, which are
@@ -496,13 +503,15 @@ func (s *Store) refreshDays(dir *rotate.Dir, days []format.Day, patience time.Du
 }
 
 // dropUnions forgets the unions that are not needed for the next round. An expired
-// day's that is not in its room file yet is all that is left of the day.
+// day's that is not in its room file yet is all that is left of the day, and so are
+// late records.
 func (s *Store) dropUnions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := s.window.Load().First
 	for day := range s.unions {
-		if expired := day < first; !s.keepsUnion(day) && !(expired && s.dirty[day]) {
+		only := day < first || s.unions[day].isLate
+		if !s.keepsUnion(day) && !(only && s.dirty[day]) {
 			delete(s.unions, day)
 		}
 	}
@@ -554,13 +563,16 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, pati
 			s.cfg.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
 		}
 	}
+	if lateErr := s.checkLate(dir, u); lateErr != nil {
+		return join(err, lateErr)
+	}
 	return join(err, s.writeRooms(dir, day, u.counts.Summary()), s.markPartial(dir, u))
 }
 
 // markPartial leaves a mark beside the room file of a day of which pairs were left out:
 // the file outlives the journals, which tell how many, and has no room for it.
 func (s *Store) markPartial(dir *rotate.Dir, u *union) error {
-	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 {
+	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
 		return nil
 	}
 	name := roomfile.PartialName(u.day)
@@ -574,7 +586,7 @@ func (s *Store) markPartial(dir *rotate.Dir, u *union) error {
 
 // counts reports whether some process counted rooms on the union's day.
 func (s *Store) counts(u *union) bool {
-	return u.counted() || len(u.settings) == 0 && len(u.read) > 0 && s.cfg.Counting
+	return u.counted() || (len(u.settings) == 0 && len(u.read) > 0 || u.isLate) && s.cfg.Counting
 }
 
 // counted reports whether one of the journals says that rooms were counted.

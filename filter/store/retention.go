@@ -181,6 +181,7 @@ func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Re
 		unlock := r.s.readExpiring(dir, v.First(rule))
 		defer unlock()
 	}
+	r.s.readUntil(v.Window.First)
 	var kinds sync.WaitGroup
 	for _, kind := range rotate.Kinds {
 		if kind == rotate.Keys {
@@ -389,16 +390,18 @@ func lockExpiring(dir *rotate.Dir, first format.Day) (unlock func()) {
 	}
 }
 
-// takeExpiring moves the unions of expired days to the others. The caller has those
-// to itself.
+// takeExpiring moves the unions of expired days to the others, and late records to
+// them. The caller has those to itself.
 func (s *Store) takeExpiring() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for day, u := range s.expiring {
+		u.inherit(s.unions[day])
 		s.unions[day] = u
 		s.dirty[day] = true
 		delete(s.expiring, day)
 	}
+	s.takeLate()
 }
 
 // purgeBelow purges the directories below DIR that record a rule of their own: those

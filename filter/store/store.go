@@ -91,10 +91,12 @@ type Store struct {
 
 	fetching sync.Mutex // held while a key is asked for that is not in memory
 
-	mu        sync.Mutex            // guards what follows
-	dirty     map[format.Day]bool   // days whose room file may be behind
-	expiring  map[format.Day]*union // of days that were deleted, for their room files
-	forgotten map[format.Day]bool   // days whose keys were deleted with their lines
+	mu        sync.Mutex                 // guards what follows
+	dirty     map[format.Day]bool        // days whose room file may be behind
+	expiring  map[format.Day]*union      // of days that were deleted, for their room files
+	late      map[journalID]*lateRecords // of days that have no journals any more
+	readTo    format.Day                 // the journals of earlier days were read before they were deleted
+	forgotten map[format.Day]bool        // days whose keys were deleted with their lines
 	keys      map[format.Day]*pseudonym.Key
 	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
 	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
@@ -170,7 +172,7 @@ func newStore(cfg Config) *Store {
 		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
 		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
 		journals: map[journalID]*ownJournal{}, dirty: map[format.Day]bool{},
-		expiring: map[format.Day]*union{}, forgotten: map[format.Day]bool{}, erased: map[string]time.Time{},
+		expiring: map[format.Day]*union{}, late: map[journalID]*lateRecords{}, readTo: anyDay, forgotten: map[format.Day]bool{}, erased: map[string]time.Time{},
 		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
 	s.cfg.Say = s.keeping(cfg.Say)
 	if !cfg.Secret {
@@ -378,6 +380,7 @@ func (s *Store) Close() error {
 	if !dir.Moved() {
 		s.missKeys(dir)
 	}
+	s.readUntil(lastDay) // nobody takes late records after this
 	err := join(s.saveKeys(dir), flushed, s.finishRooms(dir))
 	s.notice(dir)
 	for _, j := range s.journals {
