@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
@@ -189,7 +190,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	limits := rooms.DefaultLimits
 	limits.Rooms = max(limits.Rooms, s.Rooms)
 	st := store.Open(store.Config{
-		Path: dir, Keep: store.DefaultKeep, Limits: limits, Counting: true, Now: logNow,
+		Path: dir, Keep: calendar.DefaultPeriod, Limits: limits, Counting: true, Now: logNow,
 		Say: func(topic, line string) { tb.Error(line) },
 	})
 	f := filter.New(filter.Config{

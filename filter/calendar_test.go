@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -19,37 +20,37 @@ import (
 // today is the date of the recorded logs.
 var today = format.NewDay(2026, 11, 22)
 
-// calendar is a Calendar with a fixed date and computable keys.
-type calendar struct {
+// testCalendar is a Calendar with a fixed date and computable keys.
+type testCalendar struct {
 	first  format.Day     // lines of earlier days expire
 	key    *pseudonym.Key // nil: each day has its own
 	epoch  uint64
 	hasher *rooms.Hasher
 }
 
-func newCalendar() *calendar {
-	return &calendar{first: today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
+func newCalendar() *testCalendar {
+	return &testCalendar{first: today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
 }
 
-func (c *calendar) Place(date format.Day, dated bool) (format.Day, Fate) {
+func (c *testCalendar) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
 	switch {
 	case !dated || date > today+1:
-		return today, Adjust
+		return today, calendar.Adjusted
 	case date < c.first:
-		return date, Expire
+		return date, calendar.Expired
 	}
-	return date, Keep
+	return date, calendar.Open
 }
 
-func (c *calendar) Key(day format.Day, _ Fate) *pseudonym.Key {
+func (c *testCalendar) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
 	if c.key != nil {
 		return c.key
 	}
 	return testKey(day)
 }
 
-func (c *calendar) Epoch() uint64         { return c.epoch }
-func (c *calendar) Hasher() *rooms.Hasher { return c.hasher }
+func (c *testCalendar) Epoch() uint64         { return c.epoch }
+func (c *testCalendar) Hasher() *rooms.Hasher { return c.hasher }
 
 func testKey(day format.Day) *pseudonym.Key {
 	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
@@ -118,7 +119,7 @@ func (c *collector) Put(b *Batch) error {
 }
 
 // treated returns what becomes of a log whose lines all go to one stream.
-func treated(t testing.TB, cfg Config, cal *calendar, log string) (string, Stats) {
+func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, Stats) {
 	cfg.Single = true
 	f := New(cfg, cal)
 	var out bytes.Buffer

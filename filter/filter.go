@@ -12,29 +12,21 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/machine"
 )
 
-// Fate is what becomes of a line, by its day.
-type Fate uint8
-
-const (
-	Keep   Fate = iota // written to the file of the day that it bears
-	Adjust             // written to today's: no readable time, or dated after tomorrow
-	Expire             // past the retention: counted in memory, not written
-)
-
 // Calendar knows the days. Its methods may be called while a Sink works.
 type Calendar interface {
 	// Place says to which day a line with that date goes; dated is false for a
 	// line with no readable time stamp.
-	Place(date format.Day, dated bool) (format.Day, Fate)
+	Place(date format.Day, dated bool) (format.Day, calendar.Placement)
 	// Key returns the day's key; for an expired day a throw-away one, always
 	// the same.
-	Key(day format.Day, fate Fate) *pseudonym.Key
+	Key(day format.Day, placement calendar.Placement) *pseudonym.Key
 	// Epoch changes when an earlier answer may no longer hold; it is never 0.
 	Epoch() uint64
 	// Hasher makes the hashes of room names; nil while its secret is out of
@@ -126,10 +118,10 @@ type Filter struct {
 
 // slot says where lines of one date go.
 type slot struct {
-	date format.Day
-	fate Fate
-	late bool // they go to a day before today
-	day  *day // nil: not asked yet
+	date      format.Day
+	placement calendar.Placement
+	late      bool // they go to a day before today
+	day       *day // nil: not asked yet
 }
 
 // day is what the lines of one day need.
@@ -263,7 +255,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 	if !known {
 		f.stats.Malformed++
-		if _, fate := f.cal.Place(l.Day, l.HasDay); fate == Expire {
+		if _, placement := f.cal.Place(l.Day, l.HasDay); placement == calendar.Expired {
 			f.stats.Expired++
 			return // its date proves nothing: that day gets no room file
 		}
@@ -276,22 +268,22 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	if s.late {
 		f.stats.Late++
 	}
-	switch s.fate {
-	case Expire:
+	switch s.placement {
+	case calendar.Expired:
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
 		part.Records = part.Records[:0]
 		if f.cfg.Untold {
 			b.part(d, false).Expired = true
 		}
-	case Adjust:
+	case calendar.Adjusted:
 		f.stats.Adjusted++
 		fallthrough
 	default:
 		part = b.part(d, f.cfg.Single)
 	}
 	if d.cipher == nil {
-		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
+		d.cipher = pseudonym.New(f.cal.Key(d.day, s.placement), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
 	f.guard.begin(len(line), known)
@@ -525,19 +517,19 @@ const (
 )
 
 func (f *Filter) place(date format.Day, dated bool) slot {
-	to, fate := f.cal.Place(date, dated)
-	key := f.cal.Key(to, fate)
+	to, placement := f.cal.Place(date, dated)
+	key := f.cal.Key(to, placement)
 	d := f.days[to]
 	if d == nil || d.keyID != key.ID() {
 		f.forget(d)
 		if len(f.days) >= maxDays {
 			if f.cfg.Single || f.cfg.Untold {
 				clear(f.days) // the calendar keeps the keys
-			} else if fate == Expire {
+			} else if placement == calendar.Expired {
 				if f.excess == nil {
 					f.excess = &day{day: to, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
 				}
-				return slot{date: date, fate: fate, day: f.excess}
+				return slot{date: date, placement: placement, day: f.excess}
 			}
 		}
 		if len(f.days)%manyDays == manyDays-1 {
@@ -545,11 +537,11 @@ func (f *Filter) place(date format.Day, dated bool) slot {
 				other.cipher = nil // and its cache of up to 4 MiB; made anew if needed
 			}
 		}
-		d = &day{day: to, expired: fate == Expire, keyID: key.ID()}
+		d = &day{day: to, expired: placement == calendar.Expired, keyID: key.ID()}
 		f.days[to] = d
 	}
 	today, _ := f.cal.Place(0, false)
-	return slot{date: date, fate: fate, late: fate == Keep && to < today, day: d}
+	return slot{date: date, placement: placement, late: placement == calendar.Open && to < today, day: d}
 }
 
 // renew asks the calendar anew once its answers may have changed: at midnight,
@@ -577,7 +569,7 @@ func (f *Filter) renew() {
 	}
 	today, _ := f.cal.Place(0, false)
 	for _, d := range f.days {
-		if to, fate := f.cal.Place(d.day, true); !d.expired && (fate == Expire || to != d.day || d.day < today-1) {
+		if to, placement := f.cal.Place(d.day, true); !d.expired && (placement == calendar.Expired || to != d.day || d.day < today-1) {
 			f.forget(d)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -390,7 +391,7 @@ func (f *Filter) cutObjects(line []byte) bool {
 func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
 	s := f.slot(l.Day, true)
-	if l.Status >= 400 || s.fate == Expire {
+	if l.Status >= 400 || s.placement == calendar.Expired {
 		return
 	}
 	f.request = nil
@@ -400,7 +401,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	}
 	d := s.day
 	if d.cipher == nil {
-		d.cipher = pseudonym.New(f.cal.Key(d.day, s.fate), f.cfg.Mode)
+		d.cipher = pseudonym.New(f.cal.Key(d.day, s.placement), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
 	var who *pseudonym.Known
@@ -412,7 +413,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 
 // leaveOut marks a day by a pair that is not counted.
 func (f *Filter) leaveOut(b *Batch, s slot) {
-	if s.fate == Expire {
+	if s.placement == calendar.Expired {
 		return
 	}
 	p, none := b.part(s.day, f.cfg.Single), rooms.TooLong

@@ -14,7 +14,7 @@ import (
 
 // everyDay is a calendar on which the recorded logs of all years are kept,
 // under one key.
-func everyDay() *calendar {
+func everyDay() *testCalendar {
 	cal := newCalendar()
 	cal.first = 0
 	cal.key = testKey(today)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"hushpipe/filter/archive"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 )
@@ -78,12 +79,12 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 // Days looks through the lines of in for the days that Run would bring them to,
 // and returns the error of the first one that clash has one for. It is asked
 // for each day at least once.
-func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(format.Day, Fate) error) error {
+func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(format.Day, calendar.Placement) error) error {
 	return r.run(ctx, in, func(f *Filter, c *chunk) {
 		c.days = f.findDays(c.days[:0], c.lines)
 	}, func(c *chunk) error {
 		for _, p := range c.days {
-			if err := clash(p.day, p.fate); err != nil {
+			if err := clash(p.day, p.placement); err != nil {
 				return err
 			}
 		}
@@ -188,10 +189,10 @@ func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send fu
 
 // placed says where lines of one date go.
 type placed struct {
-	date  format.Day
-	dated bool
-	day   format.Day
-	fate  Fate
+	date      format.Day
+	dated     bool
+	day       format.Day
+	placement calendar.Placement
 }
 
 // findDays appends the days that lines go to, or whose rooms they count for,
@@ -225,7 +226,7 @@ func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 	}
 	if p = last; p.day == 0 || p.date != l.Day || p.dated != l.HasDay {
 		p = placed{date: l.Day, dated: l.HasDay}
-		p.day, p.fate = f.cal.Place(p.date, p.dated)
+		p.day, p.placement = f.cal.Place(p.date, p.dated)
 	}
-	return p, known || p.fate != Expire
+	return p, known || p.placement != calendar.Expired
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/archive"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 )
@@ -134,20 +135,20 @@ func pairs(records string) (list []string) {
 // TestReplayDays: the days that lines go to are known beforehand.
 func TestReplayDays(t *testing.T) {
 	log := manyDaysLog(3000)
-	found := map[format.Day]Fate{}
+	found := map[format.Day]calendar.Placement{}
 	r := newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
-	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), func(day format.Day, fate Fate) error {
-		if old, ok := found[day]; !ok || old == Adjust {
-			found[day] = fate
+	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), func(day format.Day, placement calendar.Placement) error {
+		if old, ok := found[day]; !ok || old == calendar.Adjusted {
+			found[day] = placement
 		}
 		return nil
 	}))
-	assert.Equal(t, map[format.Day]Fate{today: Keep, today - 1: Keep, today - 2: Keep,
-		format.NewDay(2015, 5, 17): Expire, format.NewDay(2015, 5, 18): Expire}, found)
+	assert.Equal(t, map[format.Day]calendar.Placement{today: calendar.Open, today - 1: calendar.Open, today - 2: calendar.Open,
+		format.NewDay(2015, 5, 17): calendar.Expired, format.NewDay(2015, 5, 18): calendar.Expired}, found)
 
 	// The date of a line in no format proves nothing.
 	boom := errors.New("boom")
-	clash := func(day format.Day, fate Fate) error { return boom }
+	clash := func(day format.Day, placement calendar.Placement) error { return boom }
 	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
 	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, "half [17/May/2015:10:00:00 +0000]\n"), 2), clash))
 	assert.Equal(t, boom, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), clash))
@@ -158,7 +159,7 @@ func TestFindDays(t *testing.T) {
 	f := New(newConfig(t, "auto"), newCalendar())
 	treatOne(f, combinedLine+"\n", nil, nil)
 	short := "192.0.2.1 - - " + `[21/Nov/2026:07:23:55 +0000] "" 200 5 "" ""` + "\n"
-	want := []placed{{today - 1, true, today - 1, Keep}, {today, true, today, Keep}}
+	want := []placed{{today - 1, true, today - 1, calendar.Open}, {today, true, today, calendar.Open}}
 	assert.Equal(t, want, f.findDays(nil, []byte(short+combinedLine+"\n")))
 }
 

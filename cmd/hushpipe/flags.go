@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -46,7 +46,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: auto, combined, common, vhost_combined, vhost_common, json, error, or an Apache LogFormat string")
 	flags.StringVar(&o.ip, "ip", "ipcrypt", "`MODE` in which addresses are replaced: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
-	flags.StringVar(&o.keep, "keep", store.DefaultKeep.String(), "`DAYS` that lines and keys are kept, today included")
+	flags.StringVar(&o.keep, "keep", calendar.DefaultPeriod.String(), "`DAYS` that lines and keys are kept, today included")
 	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
 	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+rooms.Presets()+"; repeatable")
 	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or '/ows?layers={room}'; repeatable")
@@ -126,7 +126,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if j.filter.Mode, err = pseudonym.ParseMode(o.ip); err != nil {
 		return nil, usage("--ip: %w", err)
 	}
-	if j.store.Keep, err = rotate.ParseKeep(o.keep); err != nil {
+	if j.store.Keep, err = calendar.ParsePeriod(o.keep); err != nil {
 		return nil, usage("--%w", err)
 	}
 	if j.filter.Redact, err = filter.NewRedact(o.redact...); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rotate"
 	"hushpipe/filter/store"
 	"hushpipe/format/metrics"
@@ -27,7 +28,7 @@ type figures struct {
 	read      uint64 // bytes
 	counting  bool   // rooms
 	buffered  int    // bytes
-	retention rotate.Retention
+	retention calendar.Period
 	started   time.Time
 	fallback  bool // on recorded settings
 }

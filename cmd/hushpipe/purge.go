@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -34,7 +34,7 @@ unreadable, too. Room files stay.`,
 			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.about}
 			if keep != "" {
 				var err error
-				if cfg.Keep, err = rotate.ParseKeep(keep); err != nil {
+				if cfg.Keep, err = calendar.ParsePeriod(keep); err != nil {
 					return usage("--%w", err)
 				}
 			}

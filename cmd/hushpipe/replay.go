@@ -17,6 +17,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -236,15 +237,15 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 	if err != nil {
 		return err
 	}
-	clash := func(day format.Day, fate filter.Fate) error {
+	clash := func(day format.Day, placement calendar.Placement) error {
 		lines, rooms := earlier.Lines(day), earlier.Counts(day)
 		if job.filter.Rooms == nil {
 			rooms = ""
 		}
 		switch path := cmp.Or(lines, rooms); {
-		case fate == filter.Expire && rooms != "" && !o.force && !o.append:
+		case placement == calendar.Expired && rooms != "" && !o.force && !o.append:
 			return &exists{rooms, "--force counts that day anew, from these files alone; --append leaves it as it is"}
-		case fate != filter.Expire && path != "" && !o.append:
+		case placement != calendar.Expired && path != "" && !o.append:
 			return &exists{path, "delete what an interrupted replay left, or take another DIR; --append adds to it"}
 		}
 		return nil

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"hushpipe/filter/calendar"
 	"os"
 	"path/filepath"
 	"testing"
@@ -175,10 +176,10 @@ func TestPlaceInDoubt(t *testing.T) {
 	d, _ := newDir(t)
 	require.Empty(t, purge(d, at("2026-11-22 10:00"), 14, false).Errs)
 	w := purge(d, at("2026-12-07 10:00"), 14, false).Window
-	assert.Equal(t, Window{First: day("2026-11-09"), Today: day("2026-12-07"), DoubtUntil: at("2026-12-07 11:00")}, w)
-	for date, want := range map[string]Placement{
-		"2026-11-08": DayExpired, "2026-11-09": DayOpen, "2026-11-22": DayOpen, "2026-12-07": DayOpen,
-		"2026-12-08": DayOpen, "2026-12-09": DayAdjusted,
+	assert.Equal(t, calendar.Window{First: day("2026-11-09"), Today: day("2026-12-07"), DoubtUntil: at("2026-12-07 11:00")}, w)
+	for date, want := range map[string]calendar.Placement{
+		"2026-11-08": calendar.Expired, "2026-11-09": calendar.Open, "2026-11-22": calendar.Open, "2026-12-07": calendar.Open,
+		"2026-12-08": calendar.Open, "2026-12-09": calendar.Adjusted,
 	} {
 		_, got := w.Place(day(date), true)
 		assert.Equal(t, want, got, date)
@@ -264,7 +265,7 @@ func TestSharedKeysVouchForTheTime(t *testing.T) {
 func TestEmptyDirFollowsTheClock(t *testing.T) {
 	d, _ := newDir(t)
 	w := purge(d, at("2026-11-22 10:00"), 14, false).Window
-	assert.Equal(t, Window{First: day("2026-11-09"), Today: day("2026-11-22")}, w)
+	assert.Equal(t, calendar.Window{First: day("2026-11-09"), Today: day("2026-11-22")}, w)
 }
 
 func FuzzParseClock(f *testing.F) {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/format"
 )
 
@@ -61,7 +62,7 @@ func child(job string, args []string) error {
 		fmt.Printf("%x\n", key)
 		return err
 	case "keep":
-		keep, err := ParseKeep(args[1])
+		keep, err := calendar.ParsePeriod(args[1])
 		if err != nil {
 			return err
 		}
@@ -132,7 +133,7 @@ type purged struct {
 
 // purge judges the time and deletes everything that is past the retention, which
 // its rule has as well.
-func purge(d *Dir, now time.Time, keep Retention, force bool) (p purged) {
+func purge(d *Dir, now time.Time, keep calendar.Period, force bool) (p purged) {
 	var err error
 	p.Verdict, err = d.Judge(now, keep, force)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/format"
 )
 
@@ -22,15 +23,15 @@ type Purged struct {
 type Verdict struct {
 	// Window is the one to place lines by. While the clock is in doubt
 	// (Window.DoubtUntil) nothing expires.
-	Window Window
+	Window calendar.Window
 }
 
 // First is the oldest day that a rule keeps.
-func (v Verdict) First(rule Retention) format.Day {
+func (v Verdict) First(rule calendar.Period) format.Day {
 	if !v.Window.DoubtUntil.IsZero() {
 		return never
 	}
-	return rule.first(v.Window.Today)
+	return rule.First(v.Window.Today)
 }
 
 // Judge tells which days are open at the time now, in now's time zone, to lines
@@ -41,13 +42,13 @@ func (v Verdict) First(rule Retention) format.Day {
 // Call it at start, hourly, and before lines are placed in a new day. It waits for
 // a disk that does not answer for three seconds at most, and then judges by what it
 // knew before.
-func (d *Dir) Judge(now time.Time, keep Retention, force bool) (Verdict, error) {
+func (d *Dir) Judge(now time.Time, keep calendar.Period, force bool) (Verdict, error) {
 	today := format.DayOf(now)
-	v := Verdict{Window: Window{First: keep.first(today), Today: today}}
+	v := Verdict{Window: calendar.Window{First: keep.First(today), Today: today}}
 	c, doubt, err := d.checkClock(now, force)
 	if doubt {
 		v.Window.DoubtUntil = c.until().In(now.Location())
-		v.Window.First = keep.first(format.DayOf(c.seen.In(now.Location())))
+		v.Window.First = keep.First(format.DayOf(c.seen.In(now.Location())))
 	}
 	d.judged.Store(&now)
 	d.first.Store(int32(v.Window.First))

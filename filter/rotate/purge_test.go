@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"errors"
+	"hushpipe/filter/calendar"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 	tests := []struct {
 		name        string
 		now         string
-		keep        Retention
+		keep        calendar.Period
 		first, last string
 		n           int
 	}{

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hushpipe/filter/calendar"
 	"io/fs"
 	"os"
 	"strings"
@@ -34,9 +35,6 @@ const (
 
 var errKeep = errors.New("is no retention: write one, as in 14d")
 
-// DefaultKeep is the retention where none is given or recorded.
-const DefaultKeep Retention = 14
-
 // Ruled are the directories that have a rule.
 type Ruled string
 
@@ -53,7 +51,7 @@ func (r Ruled) locks() string {
 }
 
 // Rule returns the retention that a directory records, 0 for none.
-func (d *Dir) Rule(of Ruled) (Retention, error) {
+func (d *Dir) Rule(of Ruled) (calendar.Period, error) {
 	rule, err := d.recorded(of)
 	if of == OfKeys || d.keys != "" {
 		return rule, err
@@ -70,7 +68,7 @@ func (d *Dir) Rule(of Ruled) (Retention, error) {
 	return rule, nil // what is wrong with the other is told by Rule(OfKeys)
 }
 
-func (d *Dir) recorded(of Ruled) (Retention, error) {
+func (d *Dir) recorded(of Ruled) (calendar.Period, error) {
 	text, err := d.ReadFile(string(of), keepName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -78,7 +76,7 @@ func (d *Dir) recorded(of Ruled) (Retention, error) {
 	if err != nil {
 		return 0, err
 	}
-	keep, err := ParseKeep(strings.TrimSuffix(string(text), "\n"))
+	keep, err := calendar.ParsePeriod(strings.TrimSuffix(string(text), "\n"))
 	if err != nil {
 		return 0, d.fault("read", string(of), keepName, errKeep)
 	}
@@ -99,7 +97,7 @@ func (l *Lease) Release() {
 // leases. others is the longest retention of processes that live and take no
 // leases, 0 for none. Where the lease cannot be taken or the rule not be recorded,
 // an error says so beside what could be done.
-func (d *Dir) TakeLease(of Ruled, keep, others Retention) (lease *Lease, rule Retention, err error) {
+func (d *Dir) TakeLease(of Ruled, keep, others calendar.Period) (lease *Lease, rule calendar.Period, err error) {
 	// The lease and the rule that comes of it are one step: of two processes that
 	// start at the same time, the second sees the lease of the first.
 	unlock, lockErr := d.lockRule(of)
@@ -112,14 +110,14 @@ func (d *Dir) TakeLease(of Ruled, keep, others Retention) (lease *Lease, rule Re
 // Settle returns the rule of a directory as the leases have it now, and shortens
 // the one that it records if need be. own is the retention of the process itself
 // and of others that take no leases, 0 for none: then the directory's record holds,
-// or DefaultKeep. Where the rule cannot be read, no error makes a period longer than
+// or calendar.DefaultPeriod. Where the rule cannot be read, no error makes a period longer than
 // those that are known.
-func (d *Dir) Settle(of Ruled, own Retention) (rule Retention, err error) {
+func (d *Dir) Settle(of Ruled, own calendar.Period) (rule calendar.Period, err error) {
 	return d.settle(of, own, false)
 }
 
 // CurrentRule is Settle for who only looks: it changes nothing.
-func (d *Dir) CurrentRule(of Ruled, others Retention) (Retention, error) {
+func (d *Dir) CurrentRule(of Ruled, others calendar.Period) (calendar.Period, error) {
 	recorded, err := d.Rule(of)
 	live, leaseErr := d.longestLease(of)
 	switch live = max(live, others); {
@@ -132,8 +130,8 @@ func (d *Dir) CurrentRule(of Ruled, others Retention) (Retention, error) {
 }
 
 // kept is the rule of a directory for which no process has a lease.
-func (d *Dir) kept(of Ruled, recorded Retention) Retention {
-	recorded = cmp.Or(recorded, DefaultKeep)
+func (d *Dir) kept(of Ruled, recorded calendar.Period) calendar.Period {
+	recorded = cmp.Or(recorded, calendar.DefaultPeriod)
 	if of == OfKeys && d.keys == "" {
 		if lines, err := d.recorded(OfLines); err == nil && 0 < lines { // else the rule of lines says so
 			return min(recorded, lines)
@@ -142,7 +140,7 @@ func (d *Dir) kept(of Ruled, recorded Retention) Retention {
 	return recorded
 }
 
-func (d *Dir) settle(of Ruled, own Retention, start bool) (rule Retention, err error) {
+func (d *Dir) settle(of Ruled, own calendar.Period, start bool) (rule calendar.Period, err error) {
 	live, leaseErr := d.longestLease(of)
 	live = max(live, own)
 	recorded, err := d.Rule(of)
@@ -182,7 +180,7 @@ func (d *Dir) lockRule(of Ruled) (unlock func(), err error) {
 	return unlock, nil
 }
 
-func (d *Dir) newLease(of Ruled, keep Retention) (*Lease, error) {
+func (d *Dir) newLease(of Ruled, keep calendar.Period) (*Lease, error) {
 	for range maxSwept {
 		name := fmt.Sprintf("%s%s-%s", leasePrefix, keep, randomHex())
 		f, err := d.openLease(of, name, os.O_CREATE|os.O_EXCL)
@@ -209,7 +207,7 @@ func (d *Dir) openLease(of Ruled, name string, flag int) (*os.File, error) {
 
 // longestLease returns the longest retention that a living process has a lease of,
 // 0 for none, and removes the leases of those that have ended.
-func (d *Dir) longestLease(of Ruled) (longest Retention, err error) {
+func (d *Dir) longestLease(of Ruled) (longest calendar.Period, err error) {
 	names, err := d.Names(of.locks())
 	if err != nil {
 		return 0, err
@@ -239,13 +237,13 @@ func (d *Dir) longestLease(of Ruled) (longest Retention, err error) {
 }
 
 // leaseOf returns the retention in the name of a lease.
-func leaseOf(name string) (Retention, bool) {
+func leaseOf(name string) (calendar.Period, bool) {
 	rest, ok := strings.CutPrefix(name, leasePrefix)
 	days, random, _ := strings.Cut(rest, "-")
 	if _, err := hex.DecodeString(random); !ok || err != nil || len(random) != 16 {
 		return 0, false
 	}
-	keep, err := ParseKeep(days)
+	keep, err := calendar.ParsePeriod(days)
 	return keep, err == nil
 }
 

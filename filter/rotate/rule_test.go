@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"hushpipe/filter/calendar"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,10 +16,10 @@ import (
 // rule that it finds then, and that the directory records.
 func TestRule(t *testing.T) {
 	type step struct {
-		take, end Retention // a process with that period starts, or ends
-		hand      string    // what somebody writes into the file
-		others    Retention // of processes of an earlier version
-		want      Retention
+		take, end calendar.Period // a process with that period starts, or ends
+		hand      string          // what somebody writes into the file
+		others    calendar.Period // of processes of an earlier version
+		want      calendar.Period
 		said      string
 	}
 	tests := map[string][]step{
@@ -55,10 +56,10 @@ func TestRule(t *testing.T) {
 		for _, of := range []Ruled{OfLines, OfKeys} {
 			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+filepath.Join("DIR", string(of)), func(t *testing.T) {
 				d, said := newDir(t)
-				leases := map[Retention]*Lease{}
+				leases := map[calendar.Period]*Lease{}
 				for i, s := range steps {
 					*said = nil
-					var rule Retention
+					var rule calendar.Period
 					var err error
 					switch {
 					case s.take > 0:
@@ -103,11 +104,11 @@ func TestRule(t *testing.T) {
 // Keys in DIR that no process keeps any more, since --keys leads elsewhere or a rule
 // was shortened by hand, do not outlive the lines.
 func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
-	for _, tt := range []struct{ lines, keys, want Retention }{
-		{8, 30, 8}, {30, 8, 8}, {8, 0, 8}, {30, 0, DefaultKeep}, {0, 30, 30},
+	for _, tt := range []struct{ lines, keys, want calendar.Period }{
+		{8, 30, 8}, {30, 8, 8}, {8, 0, 8}, {30, 0, calendar.DefaultPeriod}, {0, 30, 30},
 	} {
 		d, _ := newDir(t)
-		for path, keep := range map[string]Retention{"keep": tt.lines, "keys/keep": tt.keys} {
+		for path, keep := range map[string]calendar.Period{"keep": tt.lines, "keys/keep": tt.keys} {
 			if keep > 0 {
 				put(t, d, path, keep.String()+"\n")
 			}
@@ -126,7 +127,7 @@ func TestNoRule(t *testing.T) {
 	for _, of := range []Ruled{OfLines, OfKeys} {
 		rule, err := d.Settle(of, 0)
 		require.NoError(t, err)
-		assert.Equal(t, DefaultKeep, rule)
+		assert.Equal(t, calendar.DefaultPeriod, rule)
 		recorded, err := d.Rule(of)
 		require.NoError(t, err)
 		assert.Zero(t, recorded, "nothing is recorded that nobody asked for")
@@ -142,16 +143,16 @@ func TestRuleOfAnEarlierVersion(t *testing.T) {
 	put(t, d, "keys/keep", "30d\n")
 	rule, err := d.Settle(OfLines, 0)
 	require.NoError(t, err)
-	assert.Equal(t, Retention(30), rule)
+	assert.Equal(t, calendar.Period(30), rule)
 	rule, err = d.Settle(OfLines, 14)
 	require.NoError(t, err)
-	assert.Equal(t, Retention(14), rule)
+	assert.Equal(t, calendar.Period(14), rule)
 	assert.Equal(t, "14d\n", read(t, d, "keep"))
 
 	elsewhere, _ := openTest(t, filepath.Join(t.TempDir(), "log"), Options{Keys: filepath.Join(d.path, keys)})
 	rule, err = elsewhere.Settle(OfLines, 0)
 	require.NoError(t, err)
-	assert.Equal(t, DefaultKeep, rule, "the keys of another DIR tell nothing of these lines")
+	assert.Equal(t, calendar.DefaultPeriod, rule, "the keys of another DIR tell nothing of these lines")
 }
 
 // Of processes that start at the same time, each sees the leases of those before
@@ -165,7 +166,7 @@ func TestLeaseRace(t *testing.T) {
 	}
 	rule, err := d.Settle(OfKeys, 60)
 	require.NoError(t, err)
-	assert.Equal(t, Retention(60), rule)
+	assert.Equal(t, calendar.Period(60), rule)
 	held.Release()
 }
 
@@ -175,7 +176,7 @@ func TestLeasesOfOthersAreNotHeld(t *testing.T) {
 	children(t, "keep", d.path, "90d")
 	rule, err := d.Settle(OfKeys, 14)
 	require.NoError(t, err)
-	assert.Equal(t, Retention(14), rule)
+	assert.Equal(t, calendar.Period(14), rule)
 }
 
 // Nobody but the owner of DIR can open a lock, and so hold it.

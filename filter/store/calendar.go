@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
@@ -24,24 +24,10 @@ const secretName = "room-secret"
 // keyDir is where the keys lie, in DIR or elsewhere.
 const keyDir = "keys"
 
-// Place says to which day a line goes. Between two purges the window follows
-// the clock across midnight; a larger step waits for the next purge, which
-// tells a jump of the clock from the passing of time.
-func (s *Store) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
-	w := *s.window.Load()
-	today := format.DayOf(s.cfg.Now())
-	if today == w.Today+1 && w.DoubtUntil.IsZero() {
-		w.First++
-	}
-	w.Today = today
-	to, placement := w.Place(date, dated)
-	switch placement {
-	case rotate.DayExpired:
-		return to, filter.Expire
-	case rotate.DayAdjusted:
-		return to, filter.Adjust
-	}
-	return to, filter.Keep
+// Place says to which day a line goes. Between two judgements of the clock the
+// window follows it across midnight.
+func (s *Store) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+	return s.window.Load().At(format.DayOf(s.cfg.Now())).Place(date, dated)
 }
 
 // Epoch changes with the date and with each purge and each key that turns out
@@ -62,9 +48,9 @@ func (s *Store) Hasher() *rooms.Hasher {
 // disk, are in memory before they are asked for; any other is waited for a
 // moment. Where the disk does not answer, the key is one in memory, which is
 // brought to the disk later unless another has come there first.
-func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
+func (s *Store) Key(day format.Day, placement calendar.Placement) *pseudonym.Key {
 	known := s.keys
-	if fate == filter.Expire {
+	if placement == calendar.Expired {
 		known = s.thrown
 	}
 	s.mu.Lock()
@@ -73,7 +59,7 @@ func (s *Store) Key(day format.Day, fate filter.Fate) *pseudonym.Key {
 	if key != nil {
 		return key
 	}
-	if fate == filter.Expire {
+	if placement == calendar.Expired {
 		return s.freshKey(s.thrown, day)
 	}
 	s.fetching.Lock() // of several that ask, one makes the key

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -31,14 +32,14 @@ func TestKeys(t *testing.T) {
 		return names
 	}
 	assert.Equal(t, keyNames(today, today+1), b.names(keyDir), "there before they are asked for")
-	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
-	late := s.Key(today-3, filter.Keep)
+	assert.Equal(t, b.key(today), string(s.Key(today, calendar.Open)[:]))
+	late := s.Key(today-3, calendar.Open)
 	assert.Equal(t, keyNames(today-3, today, today+1), b.names(keyDir))
 	assert.Equal(t, b.key(today-3), string(late[:]))
 
 	other := b.open()
-	assert.Equal(t, late, other.Key(today-3, filter.Keep), "shared by all processes")
-	assert.Equal(t, s.Key(today+1, filter.Keep), other.Key(today+1, filter.Keep))
+	assert.Equal(t, late, other.Key(today-3, calendar.Open), "shared by all processes")
+	assert.Equal(t, s.Key(today+1, calendar.Open), other.Key(today+1, calendar.Open))
 
 	b.pass(s, 13*time.Hour)
 	assert.Equal(t, keyNames(today-3, today, today+1, today+2), b.names(keyDir))
@@ -64,7 +65,7 @@ func TestKeyInMemory(t *testing.T) {
 		b, s := spoiled(t)
 		f := b.newFilter(s)
 		b.feed(f, s, users(today, "a", 1, 2))
-		key := s.Key(today, filter.Keep)
+		key := s.Key(today, calendar.Open)
 		require.NoError(t, os.Remove(b.path(keyDir)))
 		b.pass(s, time.Minute)
 		assert.Equal(t, string(key[:]), b.key(today))
@@ -75,7 +76,7 @@ func TestKeyInMemory(t *testing.T) {
 	})
 	t.Run("comes to the disk at the end", func(t *testing.T) {
 		b, s := spoiled(t)
-		key := s.Key(today, filter.Keep)
+		key := s.Key(today, calendar.Open)
 		require.NoError(t, os.Remove(b.path(keyDir)))
 		require.NoError(t, s.Close())
 		assert.Equal(t, string(key[:]), b.key(today))
@@ -84,15 +85,15 @@ func TestKeyInMemory(t *testing.T) {
 		b, s := spoiled(t)
 		f := b.newFilter(s)
 		b.feed(f, s, users(today, "a", 1, 2))
-		mine := s.Key(today, filter.Keep)
+		mine := s.Key(today, calendar.Open)
 		require.NoError(t, os.Remove(b.path(keyDir)))
 		other := b.open()
 		b.heard()
 		epoch := s.Epoch()
 		b.pass(s, time.Minute)
 		assert.NotEqual(t, epoch, s.Epoch(), "the filter asks anew")
-		assert.Equal(t, other.Key(today, filter.Keep), s.Key(today, filter.Keep))
-		assert.NotEqual(t, mine, s.Key(today, filter.Keep))
+		assert.Equal(t, other.Key(today, calendar.Open), s.Key(today, calendar.Open))
+		assert.NotEqual(t, mine, s.Key(today, calendar.Open))
 		assert.Contains(t, b.heard(), "another process made the key of 2026-11-22 first; pseudonyms of that day made before cannot be revealed")
 		b.feed(f, s, users(today, "a", 1, 2))
 		require.NoError(t, s.Close())
@@ -121,7 +122,7 @@ func TestKeysElsewhere(t *testing.T) {
 	b.cfg.Keys += "/none/keys"
 	s := b.open()
 	assert.Contains(t, b.heard(), b.cfg.Keys)
-	key := s.Key(today, filter.Keep)
+	key := s.Key(today, calendar.Open)
 	require.NoError(t, os.MkdirAll(filepath.Dir(b.cfg.Keys), 0o750))
 	b.pass(s, time.Minute)
 	text, err := os.ReadFile(filepath.Join(b.cfg.Keys, today.String()+".key"))
@@ -144,7 +145,7 @@ func TestDamagedKey(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	b.pass(s, time.Minute)
 	assert.Len(t, b.key(today), 32)
-	assert.Equal(t, b.key(today), string(s.Key(today, filter.Keep)[:]))
+	assert.Equal(t, b.key(today), string(s.Key(today, calendar.Open)[:]))
 	require.NoError(t, s.Close())
 }
 
@@ -156,11 +157,11 @@ func TestSlowKey(t *testing.T) {
 	s.keyPatience = 0
 	days := span(today-13, today)
 	for _, day := range days {
-		s.Key(day, filter.Keep)
+		s.Key(day, calendar.Open)
 	}
 	b.pass(s, time.Minute)
 	for _, day := range days {
-		assert.Equal(t, b.key(day), string(s.Key(day, filter.Keep)[:]))
+		assert.Equal(t, b.key(day), string(s.Key(day, calendar.Open)[:]))
 	}
 	assert.NotContains(t, b.heard(), "another process")
 }
@@ -178,10 +179,10 @@ func TestOpenWaitsForNobody(t *testing.T) {
 		return true
 	}
 	s := newStore(b.cfg).openWithin(time.Minute, time.Minute)
-	key := s.Key(today, filter.Keep)
-	day, fate := s.Place(today, true)
+	key := s.Key(today, calendar.Open)
+	day, placement := s.Place(today, true)
 	assert.Equal(t, today, day)
-	assert.Equal(t, filter.Keep, fate)
+	assert.Equal(t, calendar.Open, placement)
 	require.NoError(t, at.Close())
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 2))
 	b.pass(s, time.Minute)
@@ -257,8 +258,8 @@ func TestClockJumps(t *testing.T) {
 		b.pass(s, 2*time.Hour)
 		require.NoError(t, os.Remove(b.path("clock")))
 		b.set(b.cfg.Now().Add(15 * days))
-		s.Key(today+15, filter.Keep)
-		s.Key(today+16, filter.Keep)
+		s.Key(today+15, calendar.Open)
+		s.Key(today+16, calendar.Open)
 		b.tick(s)
 		assert.FileExists(t, filepath.Join(b.cfg.Keys, today.String()+".key"))
 	})
@@ -313,18 +314,18 @@ func TestPlaceAtMidnight(t *testing.T) {
 	for _, tt := range []struct {
 		date, day format.Day
 		dated     bool
-		fate      filter.Fate
+		placement calendar.Placement
 	}{
-		{today - 13, today - 13, true, filter.Expire},
-		{today - 12, today - 12, true, filter.Keep},
-		{today + 1, today + 1, true, filter.Keep},
-		{today + 2, today + 2, true, filter.Keep},
-		{today + 3, today + 1, true, filter.Adjust},
-		{0, today + 1, false, filter.Adjust},
+		{today - 13, today - 13, true, calendar.Expired},
+		{today - 12, today - 12, true, calendar.Open},
+		{today + 1, today + 1, true, calendar.Open},
+		{today + 2, today + 2, true, calendar.Open},
+		{today + 3, today + 1, true, calendar.Adjusted},
+		{0, today + 1, false, calendar.Adjusted},
 	} {
-		day, fate := s.Place(tt.date, tt.dated)
+		day, placement := s.Place(tt.date, tt.dated)
 		assert.Equal(t, tt.day, day, tt)
-		assert.Equal(t, tt.fate, fate, tt)
+		assert.Equal(t, tt.placement, placement, tt)
 	}
 }
 
@@ -444,19 +445,19 @@ func TestStream(t *testing.T) {
 	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now}, "without": {Now: b.cfg.Now}} {
 		t.Run(name, func(t *testing.T) {
 			for _, day := range []format.Day{today - 400, today - 2, today, today + 400} {
-				to, fate := s.Place(day, true)
+				to, placement := s.Place(day, true)
 				assert.Equal(t, day, to, "whatever its age")
-				assert.Equal(t, filter.Keep, fate)
+				assert.Equal(t, calendar.Open, placement)
 			}
-			to, fate := s.Place(0, false)
+			to, placement := s.Place(0, false)
 			assert.Equal(t, today, to)
-			assert.Equal(t, filter.Adjust, fate)
+			assert.Equal(t, calendar.Adjusted, placement)
 			assert.Nil(t, s.Hasher())
 			assert.NotZero(t, s.Epoch())
-			old := s.Key(today-400, filter.Keep)
-			assert.Same(t, old, s.Key(today-400, filter.Keep), "the same all day")
-			assert.NotEqual(t, old.ID(), s.Key(today-399, filter.Keep).ID())
-			assert.Equal(t, s.Keys != nil, string(s.Key(today-2, filter.Keep)[:]) == b.key(today-2), "the key that lives")
+			old := s.Key(today-400, calendar.Open)
+			assert.Same(t, old, s.Key(today-400, calendar.Open), "the same all day")
+			assert.NotEqual(t, old.ID(), s.Key(today-399, calendar.Open).ID())
+			assert.Equal(t, s.Keys != nil, string(s.Key(today-2, calendar.Open)[:]) == b.key(today-2), "the key that lives")
 		})
 	}
 	assert.Equal(t, keys, b.names(keyDir), "nothing is made")
@@ -464,6 +465,6 @@ func TestStream(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(b.path(keyDir, today.String()+".key"), []byte("short"), 0o600))
 	s := &Stream{Keys: c, Now: b.cfg.Now}
-	assert.Same(t, s.Key(today, filter.Keep), s.Key(today, filter.Keep))
+	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
 	assert.Equal(t, "read "+b.path(keyDir, today.String()+".key")+": does not hold 32 bytes: remove it, a new key is made then; a key that is thrown away is used", b.heard())
 }

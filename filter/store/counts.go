@@ -278,7 +278,7 @@ func (s *Store) closeIdle() {
 		return
 	}
 	for id, j := range s.journals {
-		if len(j.pending) == 0 && !s.near(id.day) {
+		if len(j.pending) == 0 && !s.window.Load().IsNear(id.day) {
 			s.closeJournal(j)
 		}
 	}
@@ -520,14 +520,7 @@ func (s *Store) dropUnions() {
 // keepsUnion reports whether the union of a day stays in memory between two rounds:
 // in the process that writes the room files, of a day that more lines are expected of.
 func (s *Store) keepsUnion(day format.Day) bool {
-	return s.writer.active && s.near(day) && day >= s.window.Load().First
-}
-
-// near reports whether lines of day are expected: late ones, and those of
-// zones that are ahead.
-func (s *Store) near(day format.Day) bool {
-	today := s.window.Load().Today
-	return today-1 <= day && day <= today+1
+	return s.writer.active && s.window.Load().IsNear(day) && day >= s.window.Load().First
 }
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of

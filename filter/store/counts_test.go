@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
@@ -152,7 +153,7 @@ func TestExactUnion(t *testing.T) {
 	b := newBed(t)
 	s1, s2 := b.open(), b.open()
 	f1, f2 := b.newFilter(s1), b.newFilter(s2)
-	assert.Equal(t, s1.Key(today, filter.Keep).ID(), s2.Key(today, filter.Keep).ID())
+	assert.Equal(t, s1.Key(today, calendar.Open).ID(), s2.Key(today, calendar.Open).ID())
 	b.feed(f1, s1, users(today, "a", 1, 6))
 	b.feed(f2, s2, users(today, "a", 4, 9)+users(today, "b", 1, 1))
 	assert.Equal(t, "9 a\n1 b\n", b.counts(today).String())
@@ -369,7 +370,7 @@ func TestFlushIsLinear(t *testing.T) {
 	flush := func(pairs int) time.Duration {
 		b := newBed(t)
 		s, allow := b.refused()
-		key := s.Key(today, filter.Keep).ID()
+		key := s.Key(today, calendar.Open).ID()
 		var records []byte
 		for i := range pairs {
 			records = append(records, record("a", uint64(i+1))...)
@@ -410,7 +411,7 @@ func TestPendingIsBounded(t *testing.T) {
 			fp++
 			records = append(records, record("a", fp)...)
 		}
-		s.Count(day, s.Key(day, filter.Keep).ID(), records)
+		s.Count(day, s.Key(day, calendar.Open).ID(), records)
 	}
 	count(today-1, chunk)
 	for fp < most-chunk {
@@ -564,7 +565,7 @@ func TestPurgeRebuilds(t *testing.T) {
 // The retention of purge is the longest one in use, or the one given.
 func TestPurgeKeep(t *testing.T) {
 	for _, tt := range []struct {
-		recorded, given rotate.Retention
+		recorded, given calendar.Period
 		oldest          format.Day
 	}{
 		{0, 0, today - 13},

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
@@ -89,7 +90,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			assert.Equal(t, "4 a\n", b.rooms(today))
 			assert.Equal(t, "4 a\n", b.rooms(today+1))
 			assert.Equal(t, "5 a\n", b.rooms(today+2))
-			assert.Equal(t, b.key(today+1), string(s.Key(today+1, filter.Keep)[:]))
+			assert.Equal(t, b.key(today+1), string(s.Key(today+1, calendar.Open)[:]))
 			assert.NotContains(t, b.read(logFile(today+1)), "192.0.2.")
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -52,16 +52,16 @@ func TestForecast(t *testing.T) {
 	cfg := earlierConfig(t)
 	c := Forecast(cfg)
 	today := format.DayOf(cfg.Now())
-	for date, want := range map[format.Day]filter.Fate{today + 2: filter.Adjust, today + 1: filter.Keep,
-		today - 13: filter.Keep, today - 14: filter.Expire} {
-		_, fate := c.Place(date, true)
-		assert.Equal(t, want, fate, date)
+	for date, want := range map[format.Day]calendar.Placement{today + 2: calendar.Adjusted, today + 1: calendar.Open,
+		today - 13: calendar.Open, today - 14: calendar.Expired} {
+		_, placement := c.Place(date, true)
+		assert.Equal(t, want, placement, date)
 	}
 	require.NoDirExists(t, cfg.Path)
 }
 
 func earlierConfig(t *testing.T) Config {
-	return Config{Path: filepath.Join(t.TempDir(), "log"), Keep: DefaultKeep, Limits: rooms.DefaultLimits, Counting: true,
+	return Config{Path: filepath.Join(t.TempDir(), "log"), Keep: calendar.DefaultPeriod, Limits: rooms.DefaultLimits, Counting: true,
 		Now: time.Now, Say: func(topic, line string) { t.Log(line) }}
 }
 
@@ -125,8 +125,8 @@ func TestManyReaders(t *testing.T) {
 			s.Epoch()
 			s.Hasher().Clone()
 			for age := range keys[i] {
-				day, fate := s.Place(today-format.Day(age), true)
-				keys[i][age] = s.Key(day, fate)
+				day, placement := s.Place(today-format.Day(age), true)
+				keys[i][age] = s.Key(day, placement)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
@@ -46,9 +47,9 @@ type retention struct {
 	// What follows belongs to the goroutine of look.
 	dir    *rotate.Dir // the one that was looked at last
 	lease  *rotate.Lease
-	rule   rotate.Retention // of the lines; 0: not known
-	others rotate.Retention // the longest of processes that take no leases
-	at     time.Time        // of the last purge
+	rule   calendar.Period // of the lines; 0: not known
+	others calendar.Period // the longest of processes that take no leases
+	at     time.Time       // of the last purge
 	on     format.Day
 
 	keys keyRule
@@ -58,7 +59,7 @@ type retention struct {
 type keyRule struct {
 	dir   *rotate.Dir
 	lease *rotate.Lease
-	rule  rotate.Retention
+	rule  calendar.Period
 }
 
 func newRetention(s *Store) *retention {
@@ -130,14 +131,14 @@ func untilNext(now time.Time) time.Duration {
 // settled is what DIR says of the periods.
 type settled struct {
 	lease        *rotate.Lease
-	rule, others rotate.Retention
+	rule, others calendar.Period
 	err          error
 }
 
 // settle returns the rule of the lines, and the longest period of processes that
 // take no leases. Where DIR does not answer, what it said last holds; the rule is 0
 // where that was nothing yet: another process may keep lines for longer than this one.
-func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
+func (r *retention) settle(dir *rotate.Dir) (rule, others calendar.Period) {
 	anew := dir != r.dir || r.lease == nil
 	answer, ok := rotate.Within(dir, r.settling, settlePatience, func() (a settled) {
 		a.others = r.s.keptByEarlier(dir)
@@ -165,7 +166,7 @@ func (r *retention) settle(dir *rotate.Dir) (rule, others rotate.Retention) {
 }
 
 // shorter returns the shorter of a period and a rule, which 0 says is not known.
-func shorter(keep, rule rotate.Retention) rotate.Retention {
+func shorter(keep, rule calendar.Period) calendar.Period {
 	if 0 < rule && rule < keep {
 		return rule
 	}
@@ -175,7 +176,7 @@ func shorter(keep, rule rotate.Retention) rotate.Retention {
 // purge deletes what is past the rule, and sets the window that lines are placed
 // by. Lines stay where the rule is not known. What expires is counted first, as far
 // as it can be read in time.
-func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others rotate.Retention) {
+func (r *retention) purge(dir *rotate.Dir, now time.Time, rule, others calendar.Period) {
 	v := r.s.judge(dir, now, shorter(r.s.cfg.Keep, rule))
 	if rule > 0 {
 		unlock := r.s.readExpiring(dir, v.First(rule))
@@ -208,7 +209,7 @@ func (r *retention) delete(dir *rotate.Dir, kind rotate.Kind, first format.Day) 
 
 // deleteKeys deletes keys by the rule of their directory: in any case where v tells
 // the time, else if the rule has become shorter.
-func (r *retention) deleteKeys(dir *rotate.Dir, v *rotate.Verdict, others rotate.Retention) {
+func (r *retention) deleteKeys(dir *rotate.Dir, v *rotate.Verdict, others calendar.Period) {
 	keep, lines := r.s.cfg.Keep, r.rule
 	r.alone(dir, rotate.Keys, func() {
 		k := &r.keys
@@ -295,7 +296,7 @@ func (r *retention) end() {
 }
 
 // judge takes in the time, and sets the window that lines are placed by.
-func (s *Store) judge(dir *rotate.Dir, now time.Time, keep rotate.Retention) rotate.Verdict {
+func (s *Store) judge(dir *rotate.Dir, now time.Time, keep calendar.Period) rotate.Verdict {
 	v, err := dir.Judge(now, keep, false)
 	if err != nil {
 		s.fault("purge", err, "")
@@ -459,7 +460,7 @@ func (s *Store) purgeMoved(now time.Time, add func(rotate.Purged)) {
 func (s *Store) purgeAll(dir *rotate.Dir, now time.Time, force bool, add func(rotate.Purged)) rotate.Verdict {
 	others := s.keptByEarlier(dir)
 	lines, err := dir.Settle(rotate.OfLines, others)
-	v, judgeErr := dir.Judge(now, cmp.Or(lines, rotate.DefaultKeep), force)
+	v, judgeErr := dir.Judge(now, cmp.Or(lines, calendar.DefaultPeriod), force)
 	if err = join(err, judgeErr); err != nil {
 		add(rotate.Purged{Errs: []error{err}})
 	}
@@ -507,7 +508,7 @@ func (s *Store) deleteWithin(dir *rotate.Dir, kind rotate.Kind, add func(rotate.
 
 // keptByEarlier returns what the function of that name does, and has DIR share its
 // locks with such processes.
-func (s *Store) keptByEarlier(dir *rotate.Dir) rotate.Retention {
+func (s *Store) keptByEarlier(dir *rotate.Dir) calendar.Period {
 	longest := keptByEarlier(dir)
 	dir.ShareWithEarlier(longest > 0)
 	return longest
@@ -515,13 +516,13 @@ func (s *Store) keptByEarlier(dir *rotate.Dir) rotate.Retention {
 
 // keptByEarlier returns the longest period of the processes on DIR that live and
 // take no leases, those of an earlier version, 0 where there are none.
-func keptByEarlier(dir *rotate.Dir) (longest rotate.Retention) {
+func keptByEarlier(dir *rotate.Dir) (longest calendar.Period) {
 	_, list, _ := findRecords(dir) // an error is reported where records are written
 	for _, r := range list {
 		if !r.live || r.record.Layout >= layout {
 			continue
 		}
-		keep, err := rotate.ParseKeep(r.record.Keep)
+		keep, err := calendar.ParsePeriod(r.record.Keep)
 		if err != nil {
 			keep = 1 // it cannot be read: it lives, for all that is known
 		}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
@@ -73,7 +74,7 @@ type survey struct {
 	Status
 	now      time.Time
 	first    format.Day // the oldest whose lines are kept
-	keepKeys rotate.Retention
+	keepKeys calendar.Period
 	today    format.Day
 	keys     string // "": in DIR
 	days     map[format.Day]*DayFiles
@@ -140,7 +141,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 
 // firstOf is the oldest day that a rule keeps. What expires at midnight may be there
 // for a moment more.
-func (v *survey) firstOf(keep rotate.Retention) format.Day {
+func (v *survey) firstOf(keep calendar.Period) format.Day {
 	return format.DayOf(v.now.Add(-purgeGrace)) - format.Day(keep) + 1
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
@@ -39,7 +40,7 @@ const (
 type Config struct {
 	Path     string // DIR
 	Keys     string // key directory, "" for DIR/keys
-	Keep     rotate.Retention
+	Keep     calendar.Period
 	Limits   rooms.Limits
 	Counting bool   // rooms are counted: days get a room file
 	Secret   bool   // room hashes are made under a secret
@@ -84,7 +85,7 @@ type Store struct {
 	retention *retention
 
 	began  format.Day // the oldest day that was kept then
-	window atomic.Pointer[rotate.Window]
+	window atomic.Pointer[calendar.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 
 	keyPatience, roundPatience time.Duration
@@ -180,14 +181,11 @@ func newStore(cfg Config) *Store {
 	}
 	s.retention = newRetention(s)
 	today := format.DayOf(cfg.Now())
-	s.began = s.firstDay(today)
-	s.window.Store(&rotate.Window{First: s.began, Today: today})
+	s.began = cfg.Keep.First(today)
+	s.window.Store(&calendar.Window{First: s.began, Today: today})
 	s.turn.Store(1)
 	return s
 }
-
-// firstDay is the oldest day that is kept when it is today.
-func (s *Store) firstDay(today format.Day) format.Day { return today - format.Day(s.cfg.Keep) + 1 }
 
 // Append writes whole lines to the file of day, see rotate.Dir.Append.
 func (s *Store) Append(day format.Day, lines []byte) (int, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
@@ -41,7 +42,7 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "log"), now: noon}
 	b.cfg = Config{
-		Path: b.dir, Keep: DefaultKeep, Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;",
+		Path: b.dir, Keep: calendar.DefaultPeriod, Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;",
 		Now: func() time.Time {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -336,19 +337,19 @@ func TestExpiredRoomsOnlyWhereNoneWereCounted(t *testing.T) {
 func TestThrowAwayKey(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	key := s.Key(today-14, filter.Expire)
+	key := s.Key(today-14, calendar.Expired)
 	b.pass(s, 26*time.Hour)
-	assert.Same(t, key, s.Key(today-14, filter.Expire), "the same as long as the process lives")
+	assert.Same(t, key, s.Key(today-14, calendar.Expired), "the same as long as the process lives")
 
-	open := s.Key(today, filter.Keep)
-	assert.NotEqual(t, open.ID(), s.Key(today, filter.Expire).ID(), "also while the day's own is still there")
-	assert.Same(t, open, s.Key(today, filter.Keep))
+	open := s.Key(today, calendar.Open)
+	assert.NotEqual(t, open.ID(), s.Key(today, calendar.Expired).ID(), "also while the day's own is still there")
+	assert.Same(t, open, s.Key(today, calendar.Open))
 }
 
 // With 14d, the files of today and the 13 days before exist, and tomorrow's;
 // never more. What the files' times say does not matter.
 func TestExactlyTheDaysOfTheRetention(t *testing.T) {
-	for _, keep := range []rotate.Retention{1, 2, 14} {
+	for _, keep := range []calendar.Period{1, 2, 14} {
 		t.Run(keep.String(), func(t *testing.T) {
 			b := newBed(t)
 			b.cfg.Keep = keep
@@ -409,7 +410,7 @@ func TestPurgeNeedsNoInput(t *testing.T) {
 func TestLinesThatWaitedTooLong(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	key := s.Key(today-13, filter.Keep)
+	key := s.Key(today-13, calendar.Open)
 	b.pass(s, 24*time.Hour)
 	b.heard()
 	n, err := s.Append(today-13, []byte("x\n"))
@@ -448,9 +449,9 @@ func TestUnusableDir(t *testing.T) {
 				say(topic, line)
 			}
 			s := b.open()
-			key := *s.Key(today, filter.Keep)
-			assert.Equal(t, filter.Keep, second(s.Place(today-13, true)))
-			assert.Equal(t, filter.Expire, second(s.Place(today-14, true)))
+			key := *s.Key(today, calendar.Open)
+			assert.Equal(t, calendar.Open, second(s.Place(today-13, true)))
+			assert.Equal(t, calendar.Expired, second(s.Place(today-14, true)))
 			n, err := s.Append(today, []byte("x\n"))
 			assert.Error(t, err, "the queue keeps the lines")
 			assert.Zero(t, n)
@@ -471,7 +472,7 @@ func TestUnusableDir(t *testing.T) {
 			stored, err := os.ReadFile(b.path(keyDir, today.String()+".key"))
 			require.NoError(t, err)
 			assert.True(t, bytes.Equal(key[:], stored), "the key in memory came to the disk")
-			assert.Equal(t, key.ID(), s.Key(today, filter.Keep).ID())
+			assert.Equal(t, key.ID(), s.Key(today, calendar.Open).ID())
 			require.NoError(t, s.Close())
 			assert.Equal(t, "1 a\n", b.rooms(today))
 			b.dir = filepath.Join(base, "x")

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"time"
 
-	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -23,15 +23,15 @@ type Stream struct {
 }
 
 // Place leaves a line on the day that it bears.
-func (s *Stream) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
+func (s *Stream) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
 	if !dated {
-		return format.DayOf(s.Now()), filter.Adjust
+		return format.DayOf(s.Now()), calendar.Adjusted
 	}
-	return date, filter.Keep
+	return date, calendar.Open
 }
 
 // Key returns the day's key.
-func (s *Stream) Key(day format.Day, _ filter.Fate) *pseudonym.Key {
+func (s *Stream) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
 	if key := s.thrown[day]; key != nil {
 		return key
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
@@ -282,12 +283,12 @@ type steppingCalendar struct {
 	step      func()
 }
 
-func (c *steppingCalendar) Place(date format.Day, dated bool) (format.Day, filter.Fate) {
-	to, fate := c.Store.Place(date, dated)
+func (c *steppingCalendar) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+	to, placement := c.Store.Place(date, dated)
 	if c.asked++; c.asked == c.at {
 		c.step()
 	}
-	return to, fate
+	return to, placement
 }
 
 // TestPurgeOfAWrongClock: neither hushpipe purge nor a restart believes a clock

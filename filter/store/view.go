@@ -287,9 +287,6 @@ func dayIn(name, prefix string) (format.Day, bool) {
 
 func logName(day format.Day) string { return "access-" + day.String() + ".log" }
 
-// DefaultKeep is the retention where none is given.
-const DefaultKeep = rotate.DefaultKeep
-
 // Ciphers opens the keys of days that live, for reading them only: of a DIR,
 // of a key directory, or of none.
 type Ciphers struct {

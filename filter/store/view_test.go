@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
@@ -144,7 +144,7 @@ func TestFindOrder(t *testing.T) {
 func TestMode(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	key := s.Key(today, filter.Keep)
+	key := s.Key(today, calendar.Open)
 	c := b.ciphers(nil)
 	check := func(day format.Day, mode string, sure bool) {
 		t.Helper()

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/rotate"
 	"hushpipe/format"
@@ -24,11 +25,11 @@ func (b *bed) pairs(s *Store, day format.Day, from, to int) {
 	var records []byte
 	for fp := from; fp <= to; fp++ {
 		if records = append(records, record("a", uint64(fp))...); len(records) > 1<<20 {
-			s.Count(day, s.Key(day, filter.Keep).ID(), records)
+			s.Count(day, s.Key(day, calendar.Open).ID(), records)
 			records = records[:0]
 		}
 	}
-	s.Count(day, s.Key(day, filter.Keep).ID(), records)
+	s.Count(day, s.Key(day, calendar.Open).ID(), records)
 }
 
 // heap returns the bytes that are in use.

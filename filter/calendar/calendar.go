@@ -1,0 +1,89 @@
+// Package calendar tells by arithmetic which days are kept, and to which day a
+// line goes. It reads no clock and no disk: filter imports it, and so do the
+// packages that take lines to a disk.
+package calendar
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"hushpipe/format"
+)
+
+// Period is how long lines and keys are kept: whole days, ≥ 1, today being the
+// first. 0 stands for a period that is not known.
+type Period int
+
+// maxPeriod is far past any promise, and far from where days overflow.
+const maxPeriod = 36500
+
+// DefaultPeriod is the one where none is given or recorded.
+const DefaultPeriod Period = 14
+
+// ParsePeriod reads a period written as 14d or 14.
+func ParsePeriod(s string) (Period, error) {
+	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 32)
+	if err != nil || n < 1 || n > maxPeriod {
+		return 0, fmt.Errorf("keep %q: give whole days from 1d to %dd, as in 14d", s, maxPeriod)
+	}
+	return Period(n), nil
+}
+
+// String returns the period as in 14d.
+func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
+
+// First is the oldest day that is kept when it is today.
+func (p Period) First(today format.Day) format.Day { return today - format.Day(p) + 1 }
+
+// Window is the span of days that are open: those from First to Today, and
+// tomorrow, for zones that are ahead.
+type Window struct {
+	First, Today format.Day
+	// DoubtUntil is when a clock in doubt will be believed if it goes on
+	// steadily; zero where there is no doubt. Until then nothing expires: First
+	// follows the last time that was trusted.
+	DoubtUntil time.Time
+}
+
+// Placement says how a line came to the day that it is written to.
+type Placement uint8
+
+const (
+	// Open is a line that goes to the file of its own day.
+	Open Placement = iota
+	// Adjusted is a line without a readable time, or dated after tomorrow: it
+	// goes to today.
+	Adjusted
+	// Expired is a line past the retention: it is counted in memory, and not
+	// written.
+	Expired
+)
+
+// Place returns the day that a line goes to. date is the one in its time stamp,
+// dated tells whether there is one.
+func (w Window) Place(date format.Day, dated bool) (format.Day, Placement) {
+	switch {
+	case !dated || date > w.Today+1:
+		return w.Today, Adjusted
+	case date < w.First:
+		return date, Expired
+	}
+	return date, Open
+}
+
+// At returns the window at the date today, which follows the clock across
+// midnight. A larger step waits until the clock has been judged, which tells a
+// leap from the passing of time.
+func (w Window) At(today format.Day) Window {
+	if today == w.Today+1 && w.DoubtUntil.IsZero() {
+		w.First++
+	}
+	w.Today = today
+	return w
+}
+
+// IsNear reports whether lines of a day are expected: late ones, and those of
+// zones that are ahead.
+func (w Window) IsNear(day format.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
