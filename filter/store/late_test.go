@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/rotate"
 	"hushpipe/format/roomfile"
 )
@@ -94,7 +94,7 @@ func TestLateCountsThatCannotBeWritten(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Keep = 1
 	s := b.open()
-	s.Count(today-1, s.Key(today, filter.Keep).ID(), record("a", 1))
+	s.Count(today-1, s.Key(today, calendar.Open).ID(), record("a", 1))
 	require.NoError(t, os.RemoveAll(b.path(rotate.Rooms)))
 	require.NoError(t, os.WriteFile(b.path(rotate.Rooms), nil, 0o640))
 	b.pass(s, time.Minute)
