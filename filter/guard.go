@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"strings"
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format/machine"
@@ -179,6 +180,10 @@ func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
 				break
 			}
 		}
+		if class[text[raw]]&inSep == 0 && !mayUnescape(text, raw) {
+			i = raw + 1 // it ends a run that has too few separators, if any
+			continue
+		}
 		for raw > i && class[text[raw-1]]&(inHex|inSep) != 0 {
 			raw--
 		}
@@ -186,7 +191,7 @@ func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
 		width := 1
 		for i = raw; i < len(text); i += width {
 			c := text[i]
-			if width = 1; c == '%' || c == '\\' {
+			if width = 1; (c == '%' || c == '\\') && mayUnescape(text, i) {
 				if once {
 					c, width = unescapeOne(text[i:])
 				} else {
@@ -226,7 +231,7 @@ func (g *guard) decode(text []byte, start, end int, once bool) {
 	g.run, g.pos = g.run[:0], g.pos[:0]
 	for i := start; i < end; {
 		c, width := text[i], 1
-		if c == '%' || c == '\\' {
+		if (c == '%' || c == '\\') && mayUnescape(text, i) {
 			if once {
 				c, width = unescapeOne(text[i:])
 			} else {
@@ -305,12 +310,47 @@ func escapeLen(text []byte) int {
 // unescape returns the byte that text begins with and how many bytes of text
 // it takes, see unescapeLong.
 func unescape(text []byte) (c byte, width int) {
-	if c = text[0]; c != '%' && c != '\\' {
+	if c = text[0]; c != '%' && c != '\\' || !mayUnescape(text, 0) {
 		return c, 1
 	}
 	c, width, _ = unescapeLong(text)
 	return c, width
 }
+
+// mayUnescape reports false for most bytes text[i] that are no escape to
+// unescapeLong: a client may write nothing but percent signs, and each is looked at by
+// all that reads escapes.
+func mayUnescape(text []byte, i int) bool {
+	return i+4 >= len(text) || escapes[0][text[i]]&escapes[1][text[i+1]]&escapes[2][text[i+2]]&escapes[3][text[i+3]]&escapes[4][text[i+4]] != 0
+}
+
+// escapes says for each of the first five bytes of an escape of which kinds it can
+// be, by one bit each. What a hexadecimal digit is escaped as, %41 or \u0041, has a
+// 3, 4 or 6 there, and %25 is an escape only where it goes on.
+var escapes = func() (t [5][256]uint16) {
+	const hex = "0123456789abcdefABCDEF"
+	for bit, kind := range [][5]string{
+		{"%", "013456789abcdefABCDEF", hex},
+		{"%", "2", "012346789abcdefABCDEF"},
+		{"%", "2", "5", hex, hex + `%\`},
+		{"%", "2", "5", "%", "346"},
+		{"%", "2", "5", `\`, "u"},
+		{"%", hex, "%", "346", hex},
+		{"%", "%", "346", hex},
+		{"%", hex, `\`, "u"},
+		{"%", `\`, "u"},
+		{`\`, "u", "0", "0", hex},
+	} {
+		for i, bytes := range kind {
+			for c := range 256 {
+				if bytes == "" || strings.IndexByte(bytes, byte(c)) >= 0 {
+					t[i][c] |= 1 << bit
+				}
+			}
+		}
+	}
+	return t
+}()
 
 // unescapeLong decodes %XX and the \u00XX of JSON. What comes out may be part
 // of a further %XX, as in %252E, %25%32%45 and %2\u0045 for a dot; layers says

@@ -323,6 +323,45 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
+// TestUnescapeAtOnce: as FuzzUnescape, for all short texts of what escapes are made of.
+func TestUnescapeAtOnce(t *testing.T) {
+	const bytes = `%\u0235Eg`
+	for size, n := 1, len(bytes); size <= 6; size, n = size+1, n*len(bytes) {
+		text := make([]byte, size)
+		for k := range n {
+			for i := range text {
+				text[i] = bytes[k%len(bytes)]
+				k /= len(bytes)
+			}
+			checkUnescape(t, text)
+		}
+	}
+}
+
+// FuzzUnescape: see checkUnescape.
+func FuzzUnescape(f *testing.F) {
+	for _, text := range []string{"%3Aab", "%252E", "%25%32%45", "%%32%45", `%3\u0041`, `\u00253a`, `%\u0032E`, `%25\u0032E`, "%25%3", "%2", `\u00g`, "%%%%%"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for i := range text {
+			checkUnescape(t, text[i:])
+		}
+	})
+}
+
+// checkUnescape: what is told at once of the byte that a text begins with is what
+// unescapeNested reads.
+func checkUnescape(t *testing.T, text []byte) {
+	c, width, layers := unescapeNested(text)
+	if got, gotWidth, gotLayers := unescapeLong(text); got != c || gotWidth != width || gotLayers != layers {
+		t.Fatalf("%q: %q of %d bytes, %d times encoded: want %q, %d, %d", text, got, gotWidth, gotLayers, c, width, layers)
+	}
+	if !mayUnescape(text, 0) && (c != text[0] || width != 1) {
+		t.Fatalf("%q: an escape, %q of %d bytes", text, c, width)
+	}
+}
+
 func TestEscapeLayers(t *testing.T) {
 	for text, want := range map[string]int{
 		"=": 0, "=ab": 0, `\u003d`: 0, "%3D": 1, `%3\u0044`: 1, `\u00253D`: 1, "%253D": 2, "%%33D": 2, "%25%33%44": 2, "%25253D": 3, "%25": 0,

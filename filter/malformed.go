@@ -171,11 +171,11 @@ func (s *runs) next() bool {
 		start, seps := i, 0
 		for i < len(s.text) {
 			c, w := s.text[i], 1
-			if c == '%' || c == '\\' {
+			if (c == '%' || c == '\\') && mayUnescape(s.text, i) {
 				c, w, _ = unescapeLong(s.text[i:])
 			}
 			if class[c]&(inHex|inSep) == 0 {
-				if start == i || seps < 2 && w > 1 {
+				if start == i || seps < 2 && (w > 1 || c == '%' || c == '\\') {
 					i += w
 				}
 				break

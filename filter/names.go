@@ -259,18 +259,28 @@ func isLevel(b []byte) bool {
 // isBare reports whether a word has nothing of a name: no letter, dot or colon.
 func isBare(word []byte) bool {
 	for _, c := range word {
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80 || c == '.' || c == ':' || c == '%' || c == '\\' || c == '_' {
+		if !bare[c] {
 			return false
 		}
 	}
 	return true
 }
 
+var bare = func() (t [256]bool) {
+	for c := range 0x80 {
+		t[c] = (c|0x20 < 'a' || c|0x20 > 'z') && strings.IndexByte(`.:%\_`, byte(c)) < 0
+	}
+	return t
+}()
+
 // isRun reports whether all of a word is replaced as a run.
 func isRun(word []byte) bool {
 	seps := 0
 	for i := 0; i < len(word); {
-		c, width := unescape(word[i:])
+		c, width := word[i], 1
+		if c == '%' || c == '\\' {
+			c, width = unescape(word[i:])
+		}
 		if class[c]&(inHex|inSep) == 0 {
 			return false
 		}
@@ -541,19 +551,26 @@ func isKeyByte(c byte) bool { return class[c]&inName != 0 || c == '@' }
 // isKey reports whether a key is one of clients, or, of a JSON line, the end of
 // one at least: the beginning may stand in another line.
 func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
+	if len(key) > 0 && !n.keys.MayEnd(key[len(key)-1]) {
+		return false, false
+	}
 	if is, list = n.keys.Has(key); is {
 		return is, list
 	}
 	if !quoted {
 		return len(key) == 3 && string(key) == "for", true // RFC 7239
 	}
-	for _, end := range [...]string{"ip", "addr", "address", "client", "remote", "for", "remote_host", "remote-host", "xff"} {
+	for _, end := range keyEnds {
 		if n := len(key) - len(end); n > 0 && strings.EqualFold(string(key[n:]), end) {
 			return true, true
 		}
 	}
 	return false, false
 }
+
+// keyEnds are the ends of client keys that are known whatever stands before them. Each
+// ends as a built-in key does, see ClientKeys.MayEnd.
+var keyEnds = [...]string{"ip", "addr", "address", "client", "remote", "for", "remote_host", "remote-host", "xff"}
 
 // jsonValue adds a value of a JSON line, or the strings of an array.
 func (n *names) jsonValue(at, slashes int, list bool) int {

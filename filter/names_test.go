@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format"
 )
 
 // TestNames: what is replaced of a malformed line, and what stays.
@@ -305,3 +307,10 @@ var (
 	valuePattern     = regexp.MustCompile(`(?i)(?:` + strings.Join(clientEnds, "|") + `)["\\]*[ \t\r]*[:=](.*)`)
 	clientEnds       = []string{"ip", "addr", "address", "client", "remote", "for", "host", "xff", "forwarded"}
 )
+
+func TestKeyEnds(t *testing.T) {
+	keys := format.ClientKeysOf(nil)
+	for _, end := range keyEnds {
+		assert.True(t, keys.MayEnd(end[len(end)-1]), end)
+	}
+}

@@ -147,6 +147,10 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 		if eq == len(text) {
 			break
 		}
+		if eq == kept || endsName[text[eq-1]] {
+			i = eq + width
+			continue // it has no name
+		}
 		name := nameBefore(text[kept:eq])
 		layers := escapeLayers(text[eq:])
 		i = eq + width
@@ -205,7 +209,7 @@ func (u *userinfo) find(from int) {
 	if !u.escaped && bytes.IndexByte(text[from:], '@') < 0 {
 		return
 	}
-	for i := from; i < len(text); {
+	for i := from; ; {
 		if !u.escaped {
 			n := bytes.Index(text[i:], twoSlashes)
 			if n < 0 {
@@ -213,8 +217,14 @@ func (u *userinfo) find(from int) {
 			}
 			i += n
 		}
+		for i < len(text) && !slashStarts[text[i]] {
+			i++
+		}
+		if i == len(text) {
+			return
+		}
 		slashes, layers := 0, 0
-		for i < len(text) {
+		for i < len(text) && slashStarts[text[i]] {
 			w, n := slashLen(text[i:])
 			if w == 0 {
 				break
@@ -239,6 +249,9 @@ func (u *userinfo) find(from int) {
 
 var twoSlashes = []byte("//")
 
+// slashStarts are the bytes that a slash can begin with, see slashLen.
+var slashStarts = [256]bool{'/': true, '\\': true, '%': true}
+
 // slashLen returns the length of the slash that text begins with, 0 for none,
 // and how often it was percent-encoded. JSON may have a slash as \/ (RFC 8259,
 // section 7).
@@ -250,8 +263,8 @@ func slashLen(text []byte) (width, layers int) {
 		if len(text) > 1 && text[1] == '/' {
 			return 2, 0
 		}
-		fallthrough
-	case '%':
+	}
+	if mayUnescape(text, 0) {
 		if c, w, n := unescapeLong(text); c == '/' && w > 1 {
 			return w, min(n, maxLayers)
 		}
@@ -271,7 +284,7 @@ func userinfoLen(text []byte, layers int, whole, prose bool) int {
 	at := 0
 	for i := 0; i < len(text); {
 		c, w, n := text[i], 1, 0
-		if c == '%' || c == '\\' {
+		if (c == '%' || c == '\\') && mayUnescape(text, i) {
 			c, w, n = unescapeLong(text[i:])
 		}
 		switch c {
@@ -314,8 +327,10 @@ func nextEqual(text []byte, escaped bool) (at, width int) {
 		case '=':
 			return i, 1
 		case '%', '\\':
-			if c, w := unescape(text[i:]); c == '=' && w > 1 {
-				return i, w
+			if mayUnescape(text, i) {
+				if c, w, _ := unescapeLong(text[i:]); c == '=' && w > 1 {
+					return i, w
+				}
 			}
 		}
 	}

@@ -174,22 +174,42 @@ func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 func isKeySeparator(c byte) bool { return c == '_' || c == '-' || c == '.' }
 
 // ClientKeys are the keys of JSON lines whose values are clients.
-type ClientKeys struct{ keys map[string]key }
+type ClientKeys struct {
+	keys map[string]key
+	ends [256]bool
+}
 
 // ClientKeysOf returns those that p knows, and else the built-in ones.
 func ClientKeysOf(p Parser) ClientKeys {
+	c := ClientKeys{keys: jsonKeys}
 	if a, ok := p.(*Auto); ok {
 		p = a.json
 	}
 	if j, ok := p.(*JSON); ok {
-		return ClientKeys{j.keys}
+		c.keys = j.keys
 	}
-	return ClientKeys{jsonKeys}
+	for b := range 256 {
+		c.ends[b] = isKeySeparator(byte(b))
+	}
+	for _, keys := range [...]map[string]key{jsonKeys, c.keys} {
+		for name, k := range keys {
+			if last := name[len(name)-1]; isClient(k.kind) || k.kind == Forwarded {
+				c.ends[last] = true
+				if 'a' <= last && last <= 'z' {
+					c.ends[last-'a'+'A'] = true
+				}
+			}
+		}
+	}
+	return c
 }
+
+// MayEnd reports whether a key can end in that byte, one of p's or a built-in one.
+func (c *ClientKeys) MayEnd(last byte) bool { return c.ends[last] }
 
 // Has reports whether the values of a key are clients; list is for several of
 // them, with commas in between.
-func (c ClientKeys) Has(name []byte) (client, list bool) {
+func (c *ClientKeys) Has(name []byte) (client, list bool) {
 	var buf [64]byte
 	if len(name) > len(buf) {
 		return false, false

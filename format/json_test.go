@@ -508,3 +508,18 @@ func BenchmarkJSON(b *testing.B) {
 		})
 	}
 }
+
+func TestClientKeysMayEnd(t *testing.T) {
+	j, err := NewJSON(time.UTC, []string{"client=srcÄ9", "client=peerZ", "request=xff"})
+	require.NoError(t, err)
+	keys := ClientKeysOf(j)
+	for _, name := range []string{"ip", "IP", "remote_addr", "Forwarded", "X-Real-Ip", "http_x_forwarded_for", "client_", "srcÄ9", "peerz", "peerZ", "peer_z."} {
+		is, _ := keys.Has([]byte(name))
+		assert.True(t, is, name)
+		assert.True(t, keys.MayEnd(name[len(name)-1]), name)
+	}
+	assert.True(t, keys.MayEnd('f'), "of xff, a built-in key")
+	for _, c := range `1" x` {
+		assert.False(t, keys.MayEnd(byte(c)), string(c))
+	}
+}

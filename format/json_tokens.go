@@ -109,22 +109,22 @@ func appendMended(dst, line []byte, tokens []jsonToken) []byte {
 // closingQuote returns the index of the quote that ends the string at i, -1
 // for none. Unknown escapes such as Apache's \xc3 are two bytes like any other.
 func closingQuote(line []byte, i int) int {
-	start := i
-	for {
-		n := bytes.IndexByte(line[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		i += n
-		b := i
-		for b > start && line[b-1] == '\\' {
-			b--
-		}
-		if (i-b)%2 == 0 {
-			return i
-		}
-		i++
+	n := bytes.IndexByte(line[i:], '"')
+	if n < 0 {
+		return -1
 	}
+	if n == 0 || line[i+n-1] != '\\' {
+		return i + n
+	}
+	for ; i < len(line); i++ { // a client may write nothing but \"
+		switch line[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return -1
 }
 
 // maxBadEscapes bounds what badEscapes counts in a line: fastjson allocates an error
@@ -134,10 +134,13 @@ const maxBadEscapes = 8
 // badEscapes counts the \u of a string that have not four digits. Nothing that logs
 // JSON writes them.
 func badEscapes(s []byte) (n int) {
-	for i := 0; i+1 < len(s); i++ {
-		k := bytes.IndexByte(s[i:], '\\')
-		if i += k; k < 0 || i+1 == len(s) {
-			break
+	first := bytes.IndexByte(s, '\\')
+	if first < 0 {
+		return 0
+	}
+	for i := first; i+1 < len(s); i++ {
+		if s[i] != '\\' {
+			continue
 		}
 		if i++; s[i] != 'u' {
 			continue
