@@ -43,6 +43,9 @@ func (d *Dir) Secret(name string) ([32]byte, error) {
 	return d.putSecret("", name, secret)
 }
 
+// RoomSecret is the name, in DIR, of the secret that room hashes are made under.
+const RoomSecret = "room-secret"
+
 const keySuffix = ".key"
 
 func keyName(day format.Day) string { return day.String() + keySuffix }

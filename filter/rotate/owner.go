@@ -110,26 +110,40 @@ func (d *Dir) markExposed(sub, name string) {
 // reads a key once.
 func (d *Dir) tighten(sub, what string) {
 	d.loose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
-		if strings.HasSuffix(name, ExposedSuffix) {
-			return
-		}
-		fd, err := openFile(at, name, unix.O_RDONLY, 0)
-		if err == nil {
-			err = again(func() error { return unix.Fchmod(fd, secretMode) })
-			unix.Close(fd)
-		}
-		switch {
-		case err == unix.ENOENT: // deleted meanwhile
-			return
-		case err != nil:
-			d.say(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
-		default:
-			d.say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
-		}
-		if sub == keys {
-			d.markExposed(sub, name)
+		if !strings.HasSuffix(name, ExposedSuffix) {
+			d.tightenFile(at, sub, name, what, mode)
 		}
 	})
+}
+
+func (d *Dir) tightenFile(at int, sub, name, what string, mode uint32) {
+	fd, err := openFile(at, name, unix.O_RDONLY, 0)
+	if err == nil {
+		err = again(func() error { return unix.Fchmod(fd, secretMode) })
+		unix.Close(fd)
+	}
+	switch {
+	case err == unix.ENOENT: // deleted meanwhile
+		return
+	case err != nil:
+		d.say(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
+	default:
+		d.say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
+	}
+	if sub != Journal {
+		d.markExposed(sub, name)
+	}
+}
+
+// tightenRoomSecret is tighten for the secret of the room hashes, which bears no day.
+func (d *Dir) tightenRoomSecret() {
+	var st unix.Stat_t
+	if !d.create || lstat(d.fd, RoomSecret, &st) != nil || fileType(&st) != unix.S_IFREG {
+		return
+	}
+	if mode := uint32(st.Mode) & 0o777; mode&^secretMode != 0 {
+		d.tightenFile(d.fd, "", RoomSecret, "key", mode)
+	}
 }
 
 // tightenLocks shuts others out of a directory of locks that is there.
@@ -420,7 +434,8 @@ func (h *handOver) own(name string) bool {
 			return true
 		}
 	case keys:
-		if name == keepName || name == Locks {
+		switch name {
+		case keepName, Locks, clockName: // earlier versions wrote a clock there
 			return true
 		}
 	case Locks, keyLocks:

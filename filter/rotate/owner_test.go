@@ -121,6 +121,7 @@ func TestHandOver(t *testing.T) {
 	useAll(t, d)
 	put(t, d, "access-2026-11-21.log.gz", "an operator's tool made it")
 	put(t, d, ".hushpipe-0123456789abcdef", "in the making")
+	require.NoError(t, os.WriteFile(filepath.Join(keyDir, clockName), nil, 0o640)) // of an earlier version
 	require.NoError(t, os.Chown(filepath.Join(path, Rooms), 0, otherGID))
 	require.NoError(t, os.Chmod(filepath.Join(path, Rooms), 0o750|fs.ModeSetgid))
 	require.NoError(t, os.Link(filepath.Join(path, "access-2026-11-22.log"), filepath.Join(base, "backup")))

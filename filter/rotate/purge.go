@@ -100,6 +100,7 @@ func (d *Dir) Delete(kind Kind, first format.Day) Purged {
 		d.tighten(Journal, "journal")
 	case Leftovers:
 		d.tightenLocks(Locks)
+		d.tightenRoomSecret()
 		d.warnLoose(Rooms, unix.S_IWOTH, "write")
 		if err := d.CheckOpen(); err != nil {
 			d.notify(err.Error())

@@ -293,6 +293,7 @@ func TestPurgeSetsModesRight(t *testing.T) {
 		{"a key", key, 0o644, 0o600, "others could read this key (mode 0644): set to 0600"},
 		{"a key, for its group", key, 0o640, 0o600, "others could read this key (mode 0640): set to 0600"},
 		{"a copy of a key", "keys/2026-11-21.key.bak", 0o604, 0o600, "others could read this key (mode 0604): set to 0600"},
+		{"the secret of room hashes", RoomSecret, 0o644, 0o600, "others could read this key (mode 0644): set to 0600"},
 		{"a journal", journal, 0o644, 0o600, "others could read this journal (mode 0644): set to 0600"},
 		{"a damaged journal", journal + DamagedSuffix, 0o660, 0o600, "others could read this journal (mode 0660): set to 0600"},
 		{"the locks", Locks, 0o755, 0o700, "others could hold locks in this directory (mode 0755): set to 0700"},
@@ -320,7 +321,7 @@ func TestPurgeSetsModesRight(t *testing.T) {
 				want = notes{path + ": " + tt.said}
 			}
 			assert.Equal(t, want, *said)
-			if exposed := path + ExposedSuffix; tt.want != tt.mode && strings.HasPrefix(tt.file, "keys/2") {
+			if exposed := path + ExposedSuffix; tt.want != tt.mode && (strings.HasPrefix(tt.file, "keys/2") || tt.file == RoomSecret) {
 				assert.FileExists(t, exposed)
 			} else {
 				assert.NoFileExists(t, exposed)

@@ -19,7 +19,7 @@ import (
 )
 
 // secretName is the file in DIR with the secret of --room-hash hmac.
-const secretName = "room-secret"
+const secretName = rotate.RoomSecret
 
 // keyDir is where the keys lie, in DIR or elsewhere.
 const keyDir = "keys"

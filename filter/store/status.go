@@ -228,7 +228,7 @@ func recordsRule(path string) bool {
 var ours = map[string][]string{
 	"": {linkName, "clock", "keep", secretName, revealLog, settingsName, keyDir, rotate.Journal, rotate.Rooms, rotate.Status,
 		rotate.Locks, rotate.Erased},
-	keyDir: {"keep", cacheTagName, rotate.Locks}, rotate.Journal: {cacheTagName},
+	keyDir: {"keep", "clock", cacheTagName, rotate.Locks}, rotate.Journal: {cacheTagName},
 }
 
 const (
