@@ -61,6 +61,9 @@ writes nothing, and exits with 2. Either is reported once a minute.`,
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
+			if hint := forgotten(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout {
+				return usage("no DIR given%s", hint)
+			}
 			job, err := o.job(say)
 			if err != nil {
 				return err

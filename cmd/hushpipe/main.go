@@ -92,7 +92,11 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var bad *pflag.InvalidValueError
 		if errors.As(err, &bad) {
-			return usage("--%s %q: %w", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)))
+			hint := ""
+			if looksLikeDir(bad.GetFlag(), bad.GetValue()) {
+				hint = needsValue(bad.GetFlag(), bad.GetValue())
+			}
+			return usage("--%s %q: %w%s", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)), hint)
 		}
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
@@ -207,7 +211,7 @@ func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return usage("no DIR given; see '%s --help'", cmd.CommandPath())
+			return usage("no DIR given; see '%s --help'%s", cmd.CommandPath(), forgotten(cmd.Flags()))
 		case len(args) > most && most == 0:
 			return usage("too many arguments: there is none; see '%s --help'", cmd.CommandPath())
 		case len(args) > most:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -85,6 +86,7 @@ type commandLine struct {
 	help, check, stdout bool
 	args                []string // which are no flags, nor the values of flags
 	values              []string // which may be the values of unknown flags
+	taken               []string // which flags took for their values, and which look like a DIR
 }
 
 // scan reads a command line as package pflag does, but to its end.
@@ -117,6 +119,9 @@ func scan(cmd *cobra.Command, args []string) (line commandLine) {
 		case flag == nil || hasValue && flag.NoOptDefVal == "":
 		case flag.NoOptDefVal == "":
 			i++ // its value
+			if i < len(args) && looksLikeDir(flag, args[i]) {
+				line.taken = append(line.taken, args[i])
+			}
 		case given[flag.Name] != nil:
 			yes, err := strconv.ParseBool(value)
 			*given[flag.Name] = !hasValue || yes && err == nil
@@ -125,24 +130,61 @@ func scan(cmd *cobra.Command, args []string) (line commandLine) {
 	return line
 }
 
+// looksLikeDir reports whether the value of a flag is a path that this flag has no
+// use for. So it is where the value was forgotten, and DIR follows.
+func looksLikeDir(flag *pflag.Flag, value string) bool {
+	path := strings.HasPrefix(value, "/") || strings.HasPrefix(value, "./") || strings.HasPrefix(value, "../")
+	return path && flag.Name != "keys" && !strings.ContainsAny(value, "{%") && filepath.Ext(value) != ".prom"
+}
+
+// forgotten is a hint for a command line without DIR, "" where a flag has not taken it.
+func forgotten(flags *pflag.FlagSet) (hint string) {
+	flags.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if several, ok := f.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, value := range values {
+			if looksLikeDir(f, value) {
+				hint = needsValue(f, value)
+			}
+		}
+	})
+	return hint
+}
+
+func needsValue(flag *pflag.Flag, dir string) string {
+	value, _ := pflag.UnquoteUsage(flag)
+	return fmt.Sprintf("; --%s takes %s for its value: give --%s %s %s", flag.Name, dir, flag.Name, value, dir)
+}
+
 // dir returns the DIR that is meant, which is the last argument. It is not known where
 // another one is a directory, too. The value of an unknown flag is taken for it
-// only where there is nothing else: so it is for a flag that has no value.
+// only where there is nothing else: so it is for a flag that has no value. So is a
+// directory that a flag has no use for: the flag's value was forgotten.
 func (l commandLine) dir() (string, error) {
 	args := l.args
 	if len(args) == 0 && len(l.values) == 1 {
 		args = l.values
+	}
+	if len(args) == 0 && len(l.values) == 0 {
+		args = slices.DeleteFunc(l.taken, func(path string) bool { return !isDir(path) })
 	}
 	if len(args) == 0 {
 		return "", errors.New("which DIR is meant cannot be told")
 	}
 	last := args[len(args)-1]
 	for _, arg := range args[:len(args)-1] {
-		if st, err := os.Stat(arg); err == nil && st.IsDir() {
+		if isDir(arg) {
 			return "", fmt.Errorf("DIR could be %s or %s", arg, last)
 		}
 	}
 	return last, nil
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 // recorded are settings from DIR.

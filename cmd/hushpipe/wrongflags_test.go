@@ -70,10 +70,17 @@ func TestWrongFlags(t *testing.T) {
 		{"filter --check=perhaps D", recorded, `--check "perhaps": give true or false`},
 		{"filter --format --check --bogus D", recorded, "unknown flag: --bogus"},
 		{"filter D --keys", recorded, "flag needs an argument: --keys"},
+		{"filter --keep D", recorded, "no DIR given; --keep takes D for its value: give --keep DAYS D; in place of"},
+		{"filter --ip D --format combined", recorded, "--ip takes D for its value: give --ip MODE D"},
+		{"filter --rooms jitsi --rooms D", recorded, "--rooms takes D for its value: give --rooms PRESET D"},
+		{"filter --count-v6 D", recorded, `"D": give a prefix length from 1 to 128; --count-v6 takes D for its value: give --count-v6 BITS D`},
+		{"filter --metrics D", recorded, "--metrics takes D for its value: give --metrics FILE D"},
 
 		{"filter", nothing, "no DIR given"},
 		{"filter --keys D", nothing, "no DIR given"},
 		{"filter --bogus", nothing, "unknown flag: --bogus"},
+		{"filter --keep D --ip E", nothing, "DIR could be"},
+		{"filter --keep N", nothing, "--keep takes N for its value"}, // it does not exist
 		{"filter --ip maskk N", nothing, "records no settings yet"},
 		{"filter --bogus D N", nothing, "records no settings yet"}, // D may be the value of --bogus
 		{"filter D N", nothing, "DIR could be"},
@@ -101,7 +108,11 @@ func TestWrongFlags(t *testing.T) {
 			l.write(client, "/http-bind?room=a")
 			assert.Equal(t, c.want, l.end())
 			said := l.said.String()
-			assert.Contains(t, said, c.says)
+			named := said
+			for name, dir := range dirs {
+				named = strings.ReplaceAll(named, dir, name)
+			}
+			assert.Contains(t, named, c.says)
 			assert.NotContains(t, said, client)
 			if c.want == recorded {
 				assert.Regexp(t, `^hushpipe: .*; in place of all flags, those are in force that .*/settings recorded at [-0-9: ]*\n$`, said)
