@@ -1,26 +1,28 @@
+// Each direct dependency has its reason behind it. One more is no Go module: uPlot
+// 1.6.32 (MIT), the charts of the report's page, in format/report/page.
 module hushpipe
 
 go 1.26.0
 
 require (
-	github.com/cespare/xxhash/v2 v2.3.0
-	github.com/chromedp/cdproto v0.159.2
-	github.com/chromedp/chromedp v0.23.0
-	github.com/klauspost/compress v1.20.3
-	github.com/landlock-lsm/go-landlock v0.11.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/schollz/progressbar/v3 v3.19.1
-	github.com/spf13/cobra v1.10.2
-	github.com/spf13/pflag v1.0.9
-	github.com/stretchr/testify v1.12.1
-	github.com/valyala/fastjson v1.6.10
-	golang.org/x/sys v0.49.0
-	golang.org/x/text v0.43.0
-	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77
+	github.com/cespare/xxhash/v2 v2.3.0 // hashes for the tables in memory, on the hot path of processors without AES and AVX2
+	github.com/chromedp/cdproto v0.159.2 // with chromedp
+	github.com/chromedp/chromedp v0.23.0 // tests only: the report's page in a real browser
+	github.com/cpuguy83/go-md2man/v2 v2.0.6 // tests only: man pages from Markdown
+	github.com/klauspost/compress v1.20.3 // gzip and zstd archives
+	github.com/landlock-lsm/go-landlock v0.11.0 // landlock, for all threads of the process (by libcap's psx)
+	github.com/rogpeppe/go-internal v1.16.0 // tests only: scripts that run the program
+	github.com/schollz/progressbar/v3 v3.19.1 // the progress bar of replay
+	github.com/spf13/cobra v1.10.2 // commands, help, completion; man pages in tests
+	github.com/spf13/pflag v1.0.9 // cobra's flags
+	github.com/stretchr/testify v1.12.1 // tests only
+	github.com/valyala/fastjson v1.6.10 // JSON lines without allocation
+	golang.org/x/sys v0.49.0 // openat, flock, renameat2, poll, tee, splice, seccomp
+	golang.org/x/text v0.43.0 // room names: Unicode normalisation and lower-casing; reports: words and numbers by language
+	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // capabilities, for all threads
 )
 
 require (
-	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect

@@ -125,17 +125,19 @@ func TestApacheFormats(t *testing.T) {
 	}
 }
 
-// TestReadmeApache runs the README's directives as they stand there, other
-// paths and another user apart. Two of them share a directory, one as root.
+// TestReadmeApache runs the directives of the README and the manual as they stand
+// there, other paths and another user apart. Two of them share a directory, one as root.
 func TestReadmeApache(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
 	base := t.TempDir()
 	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/", base+"/",
 		"--user hushpipe", "--user "+anotherUser(t))
 	directives := []string{combined}
-	for _, block := range regexp.MustCompile("(?s)```apache\n(.*?)```").FindAllSubmatch(text, -1) {
-		for directive := range strings.Lines(paths.Replace(string(block[1]))) {
+	var blocks []string
+	for _, text := range manual(t) {
+		blocks = append(blocks, codeBlocks(text, "apache")...)
+	}
+	for _, block := range blocks {
+		for directive := range strings.Lines(paths.Replace(block)) {
 			if strings.HasPrefix(directive, "ErrorLog") { // the main one is the harness's
 				directive = "<VirtualHost *>\nLogLevel info\n" + directive + "</VirtualHost>\n"
 			}

@@ -40,16 +40,7 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "filter [flags] DIR",
 		Short: "Take log lines from stdin to daily files in DIR; what Apache runs",
-		Long: `Take log lines from stdin: replace the addresses, count the rooms, and write
-the lines to daily files in DIR. Keys, journals and room counts lie there too.
-
-Whatever bytes a client chooses, a line of n bytes becomes at most 2n + 128, in
-a time that grows with n. What is past the bounds of a line becomes "-".
-
-Where stdin is a pipe, wrong flags do not end it, since that would stop the web
-server: it runs on the flags that DIR recorded last (DIR/settings), as a whole,
-and exits with 1 at the end of the input. Without any it reads to the end,
-writes nothing, and exits with 2. Either is reported once a minute.`,
+		Long:  manualText("filter", "1"),
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,

@@ -1,6 +1,3 @@
-// Command hushpipe reads a web server's access log as it is written, replaces
-// the clients' addresses by pseudonyms before anything reaches a disk, keeps
-// the lines for a number of days, and counts the users of conference rooms.
 package main
 
 import (
@@ -70,7 +67,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root := &cobra.Command{
 		Use:                   "hushpipe COMMAND",
 		Short:                 "Pseudonymise, rotate and count a web server's log as it is written",
-		Long:                  rootHelp,
+		Long:                  manualText("hushpipe", "1"),
 		Example:               rootExample,
 		SilenceErrors:         true,
 		DisableFlagsInUseLine: true,
@@ -100,7 +97,8 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		}
 		return usage("%v; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.SetUsageTemplate(usageTemplate)
+	root.SetUsageTemplate(strings.Replace(usageTemplate, "TOPICS", topicList(), 1))
+	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
@@ -135,14 +133,6 @@ func checkCrypto() error {
 	return checkRandom()
 }
 
-const rootHelp = `hushpipe stands behind Apache's CustomLog, replaces every client address by a
-pseudonym before anything reaches a disk, keeps the lines in daily files that
-are deleted after 14 days together with the day's key, and counts how many
-different addresses used each conference room that day.
-
-Exit status: 0 done; 1 something was lost, is wrong or could not be done, said
-on stderr; 2 usage.`
-
 const rootExample = `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe status /var/log/hushpipe`
 
@@ -154,32 +144,49 @@ Examples:
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}
 
 Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+
+Topics:TOPICS{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
 {{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
-'{{.CommandPath}} COMMAND --help' tells more.{{end}}
+'{{.CommandPath}} COMMAND --help' and '{{.CommandPath}} help TOPIC' show more.{{end}}
 `
 
-// helpCommand is cobra's, but for its answer to what is no command.
+// helpCommand is cobra's, with topics beside the commands, and another answer to what
+// is neither.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:                   "help [COMMAND]",
-		Short:                 "Explain a command",
+		Use:                   "help [COMMAND|TOPIC]",
+		Short:                 "Explain a command or a topic",
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
-			for _, c := range cmd.Root().Commands() {
-				if len(args) == 0 && c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun) {
-					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+			offer := func(name, short string) {
+				if len(args) == 0 && strings.HasPrefix(name, begun) {
+					names = append(names, cobra.CompletionWithDesc(name, short))
 				}
+			}
+			for _, c := range cmd.Root().Commands() {
+				if c.IsAvailableCommand() {
+					offer(c.Name(), c.Short)
+				}
+			}
+			for _, t := range topics() {
+				offer(t.name, t.short)
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, t := range topics() {
+				if len(args) == 1 && args[0] == t.name {
+					fmt.Fprint(cmd.OutOrStdout(), t.help())
+					return nil // what goes wrong, out keeps
+				}
+			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("no help on %q: there is no such command; see 'hushpipe --help'", strings.Join(args, " "))
+				return usage("no help on %q: there is no such command or topic; see 'hushpipe --help'", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag() // cobra does so where a command runs
 			about.InitDefaultVersionFlag()

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/cpuguy83/go-md2man/v2/md2man"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
@@ -36,49 +37,122 @@ func allCommands(t *testing.T) []*cobra.Command {
 	return cmds
 }
 
-// addresses is the page that is written by hand.
-const addresses = "hushpipe-addresses.7"
+// manPages is where they lie.
+const manPages = "packaging/man"
 
-// TestManual holds the man pages equal to the commands; UPDATE=1 writes them.
+// TestManual holds the man pages equal to the commands and topics; UPDATE=1 writes
+// them.
 func TestManual(t *testing.T) {
-	const dir = "packaging/man"
 	made := map[string]string{}
 	for _, cmd := range allCommands(t) {
 		name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1"
 		made[name] = manPage(t, cmd)
 	}
+	for _, topic := range topics() {
+		made["hushpipe-"+topic.name+"."+topic.section] = topicPage(topic)
+	}
 	if os.Getenv("UPDATE") != "" {
-		old, err := filepath.Glob(filepath.Join(dir, "*.1"))
+		old, err := filepath.Glob(filepath.Join(manPages, "*"))
 		require.NoError(t, err)
 		for _, path := range old {
 			require.NoError(t, os.Remove(path))
 		}
 		for name, text := range made {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(manPages, name), []byte(text), 0o644))
 		}
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(manPages)
 	require.NoError(t, err)
-	var names []string
+	require.Len(t, entries, len(made))
 	for _, e := range entries {
-		if e.Name() == addresses {
-			continue
-		}
-		names = append(names, e.Name())
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		text, err := os.ReadFile(filepath.Join(manPages, e.Name()))
 		require.NoError(t, err)
 		require.Equal(t, made[e.Name()], string(text), "%s: UPDATE=1 go test ./cmd/hushpipe -run TestManual writes it", e.Name())
 		t.Run(e.Name(), func(t *testing.T) {
-			require.Contains(t, readable(t, filepath.Join(dir, e.Name())), "SYNOPSIS\n       hushpipe")
+			shown := readable(t, filepath.Join(manPages, e.Name()))
+			if strings.HasSuffix(e.Name(), ".1") {
+				require.Contains(t, shown, "SYNOPSIS\n       hushpipe")
+			}
+			for page, section := range pagesNamed(shown) {
+				require.Contains(t, made, page+"."+section, "the page that it refers to")
+			}
 		})
 	}
-	require.Len(t, names, len(made))
+}
+
+// pagesNamed returns the sections of the pages of hushpipe that a text refers to.
+func pagesNamed(text string) map[string]string {
+	pages := map[string]string{}
+	for _, found := range regexp.MustCompile(`\b(hushpipe(?:-[a-z]+)?)\(([1-9])\)`).FindAllStringSubmatch(text, -1) {
+		pages[found[1]] = found[2]
+	}
+	return pages
+}
+
+// TestTopics: help shows what man does, each by a reading of the text of its own.
+func TestTopics(t *testing.T) {
+	plain := func(text string) string {
+		text = strings.NewReplacer("‐", "-", "−", "-", "•", "-", "·", "-", "—", "-").Replace(text)
+		return strings.ToLower(regexp.MustCompile(`[\s:]`).ReplaceAllString(text, ""))
+	}
+	require.NotEmpty(t, topics())
+	for _, topic := range topics() {
+		t.Run(topic.name, func(t *testing.T) {
+			out, err := exec.Command(hushpipeBinary(t), "help", topic.name).Output()
+			require.NoError(t, err)
+			assertFits(t, string(out), codeBlocks(topic.text, "[a-z]*")...)
+			_, help, found := strings.Cut(string(out), "\n\n")
+			require.True(t, found)
+			page := readable(t, filepath.Join(manPages, "hushpipe-"+topic.name+"."+topic.section), "--no-hyphenation")
+			_, page, found = strings.Cut(page, "NAME\n")
+			require.True(t, found)
+			lines := strings.Split(strings.TrimSpace(page), "\n")
+			page = strings.Join(lines[:len(lines)-1], "\n") // without its foot
+			require.Equal(t, plain("hushpipe-"+topic.name+" - "+topic.short+help), plain(page))
+		})
+	}
+}
+
+// manual returns the texts of the manual and the READMEs: what they tell people to do,
+// tests do.
+func manual(t *testing.T) (texts []string) {
+	t.Helper()
+	paths, err := filepath.Glob("manual/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range append([]string{"../../README.md", "packaging/README.md", "../../testdata/README.md"}, paths...) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+// codeBlocks returns the blocks of a kind in a text, as ```console.
+func codeBlocks(text, kind string) (blocks []string) {
+	for _, found := range regexp.MustCompile("(?s)```"+kind+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, found[1])
+	}
+	return blocks
+}
+
+// TestLinks: what the READMEs link to is there.
+func TestLinks(t *testing.T) {
+	links := 0
+	for _, path := range []string{"../../README.md", "packaging/README.md", "../../testdata/README.md", "../../bench/README.md"} {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, found := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			require.FileExists(t, filepath.Join(filepath.Dir(path), found[1]), path)
+			links++
+		}
+	}
+	require.Greater(t, links, 20)
 }
 
 // TestManualOfAddresses: what the page says stays does.
 func TestManualOfAddresses(t *testing.T) {
-	path := filepath.Join("packaging/man", addresses)
-	text := readable(t, path)
+	text := readable(t, filepath.Join(manPages, "hushpipe-addresses.7"))
 	for _, address := range []string{"3232235521", "0300.0250.0.1", "0xc0a80001", "MTkyLjE2OC4wLjE=", "20010db8000000000000000000000001"} {
 		require.Contains(t, text, address)
 		cmd := exec.Command(hushpipeBinary(t), "filter", "--stdout")
@@ -88,19 +162,16 @@ func TestManualOfAddresses(t *testing.T) {
 		require.Contains(t, string(out), "/?a="+address+"&b=")
 		require.NotContains(t, string(out), "198.51.100.7")
 	}
-	readme, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	require.Contains(t, string(readme), path, "how it is installed")
 }
 
 // readable asks man whether it has something to say against a page, and returns the
 // text.
-func readable(t *testing.T, path string) string {
+func readable(t *testing.T, path string, options ...string) string {
 	t.Helper()
 	man := tool(t, "man", "man-db")
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)
-	cmd := exec.Command(man, "--warnings", "-E", "UTF-8", "-l", path)
+	cmd := exec.Command(man, append(options, "--warnings", "-E", "UTF-8", "-l", path)...)
 	cmd.Env = append(os.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8", "MAN_KEEP_FORMATTING=")
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -136,17 +207,66 @@ func manPage(t *testing.T, cmd *cobra.Command) string {
 		}
 		return line + "\n"
 	})
-	before, example, found := strings.Cut(text, ".EX\n")
-	if !found {
-		return text
+	// The sections of the text stand behind the options.
+	description, rest, found := strings.Cut(text, ".SH OPTIONS\n")
+	require.True(t, found)
+	description, sections := cutSections(description)
+	options, rest, _ := strings.Cut(rest, "\n.SH ")
+	text = description + ".SH OPTIONS\n" + options + "\n" + sections + "\n.SH " + rest
+	if before, rest, found := strings.Cut(text, ".SH EXAMPLE\n.EX\n"); found {
+		example, after, _ := strings.Cut(rest, ".EE\n")
+		example = strings.ReplaceAll("\n"+example, "\n  ", "\n") // it is indented already
+		text = before + ".SH EXAMPLES\n.EX" + example + ".EE\n" + after
 	}
-	example, after, _ := strings.Cut(example, ".EE\n")
-	example = strings.ReplaceAll(strings.ReplaceAll("\n"+example, "\n  ", "\n"), "-", `\-`) // it is indented already
-	return before + ".EX" + example + ".EE\n" + after
+	if !cmd.HasParent() {
+		for _, topic := range topics() {
+			text = strings.TrimRight(text, "\n") + fmt.Sprintf(", \\fBhushpipe-%s(%s)\\fP\n", topic.name, topic.section)
+		}
+	}
+	return typed(text)
 }
 
-// TestHelpFits: 80 columns are what a terminal has, and an example tells more
-// than flags do.
+// cutSections cuts off what follows a description's own heading.
+func cutSections(description string) (text, sections string) {
+	head, text, _ := strings.Cut(description, ".SH DESCRIPTION\n")
+	text, sections, found := strings.Cut(text, ".SH ")
+	if found {
+		sections = "\n.SH " + strings.TrimRight(sections, "\n") + "\n"
+	}
+	return head + ".SH DESCRIPTION\n" + text, sections
+}
+
+// topicPage returns the man page of a topic.
+func topicPage(topic topic) string {
+	name := "hushpipe-" + topic.name
+	page := fmt.Sprintf(".TH %q %q \"\" \"hushpipe\" \"hushpipe\"\n.SH NAME\n%s \\- %s\n", strings.ToUpper(name), topic.section, name, topic.short)
+	return typed(page + string(md2man.Render([]byte(topic.text))))
+}
+
+// typed writes headings in capitals, and in what is to be typed a minus for each
+// hyphen: man would show another character.
+func typed(page string) string {
+	page = regexp.MustCompile(`(?m)^\.SH .*`).ReplaceAllStringFunc(page, func(line string) string {
+		return ".SH " + strings.ReplaceAll(strings.ToUpper(line[4:]), "-", `\-`)
+	})
+	bold := regexp.MustCompile(`(?s)\\fB.*?\\f[RP]|\n\.EX\n.*?\n\.EE\n`)
+	return bold.ReplaceAllStringFunc(page, func(code string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(code, `\-`, "-"), "-", `\-`)
+	})
+}
+
+// assertFits: 80 columns are what a terminal has. Code stays as it is.
+func assertFits(t *testing.T, text string, code ...string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if strings.Contains("\n"+strings.Join(code, ""), "\n"+strings.TrimLeft(line, " ")) {
+			continue
+		}
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), helpWidth, line)
+	}
+}
+
+// TestHelpFits: an example shows more than flags do.
 func TestHelpFits(t *testing.T) {
 	for _, cmd := range allCommands(t) {
 		out, err := exec.Command(hushpipeBinary(t), append(strings.Fields(cmd.CommandPath())[1:], "--help")...).Output()
@@ -154,9 +274,7 @@ func TestHelpFits(t *testing.T) {
 		help, err := exec.Command(hushpipeBinary(t), append([]string{"help"}, strings.Fields(cmd.CommandPath())[1:]...)...).Output()
 		require.NoError(t, err)
 		require.Equal(t, string(out), string(help), "%s: both ways to ask", cmd.Name())
-		for line := range strings.Lines(string(out)) {
-			assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, "%s: %s", cmd.Name(), line)
-		}
+		assertFits(t, string(out))
 		if cmd.Name() != "version" {
 			assert.Contains(t, string(out), "\nExamples:\n  ", cmd.Name())
 		}
@@ -197,6 +315,7 @@ func TestCompletion(t *testing.T) {
 		require.NotContains(t, string(out), "--ip", value)
 	}
 	require.Contains(t, first(offered("help", "ro")), "rooms\tPrint the room counts of a day, as they stand now")
+	require.Contains(t, first(offered("help", "op")), "operation\trunning hushpipe: days, clock, disk faults, wrong flags")
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {
 			script, err := exec.Command(hushpipeBinary(t), "completion", shell).Output()

@@ -81,6 +81,14 @@ func TestUnitsVerify(t *testing.T) {
 		return path
 	}
 	program := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t))
+	pages, err := filepath.Glob(filepath.Join(manPages, "*"))
+	require.NoError(t, err)
+	for _, page := range pages { // it looks for those that units refer to
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		put("man"+strings.TrimPrefix(filepath.Ext(page), ".")+"/"+filepath.Base(page), string(text))
+	}
+	t.Setenv("MANPATH", dir)
 	texts := map[string]string{}
 	for _, name := range []string{purgeService, purgeTimer, apacheDropIn} {
 		text, err := os.ReadFile(name)
@@ -359,14 +367,21 @@ func stat(pid int, field string) string {
 	return ""
 }
 
-// TestReadmePackaging: what the README tells to install is there.
+// TestReadmePackaging: what people are told to install is there, and all man pages are
+// among it.
 func TestReadmePackaging(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	files := regexp.MustCompile(`cmd/hushpipe/(packaging/\S+)`).FindAllStringSubmatch(string(text), -1)
 	var named []string
-	for _, f := range files {
-		named = append(named, f[1])
+	for _, text := range manual(t) {
+		for _, found := range regexp.MustCompile(`cmd/hushpipe/(packaging/[^\s)`+"`"+`]+)`).FindAllStringSubmatch(text, -1) {
+			files, err := filepath.Glob(found[1])
+			require.NoError(t, err)
+			require.NotEmpty(t, files, found[0])
+			named = append(named, files...)
+		}
 	}
 	require.Subset(t, named, []string{purgeService, purgeTimer, apacheDropIn, apacheConf})
+	pages, err := filepath.Glob("packaging/man/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	require.Subset(t, named, pages)
 }

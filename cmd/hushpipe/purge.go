@@ -21,12 +21,7 @@ func purgeCommand(say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "purge [flags] DIR",
 		Short: "Delete what has outlived the retention, now",
-		Long: `Delete the lines, keys and journals that have outlived the retention. A running
-filter does this by itself; purge is for a server that is off or silent. The
-date in a name decides; a file dated after tomorrow, by a clock that was far
-ahead, is deleted when purges have seen it for as long. With --day it deletes
-one day before its time: its key first, so that copies of the lines become
-unreadable, too. Room files stay.`,
+		Long:  manualText("purge", "1"),
 		Example: `  hushpipe purge /var/log/hushpipe
   hushpipe purge --day 2026-11-22 /var/log/hushpipe`,
 		Args: arguments(1, 1),

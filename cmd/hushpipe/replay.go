@@ -35,9 +35,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [flags] DIR FILE…",
 		Short: "Take archived logs to daily files in DIR, on all processors",
-		Long: `Take archived logs to daily files in DIR, as filter does with the files one
-behind the other: plain ones and those of gzip and zstd; '-' is stdin. Days past
-the retention are counted, not written. A day that DIR has already is refused.`,
+		Long:  manualText("replay", "1"),
 		Example: `  hushpipe replay --keep 3650d /srv/archive access.log.2.gz access.log.1
   ssh www cat /var/log/access.log | hushpipe replay /srv/archive -`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -40,17 +40,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] DIR|FILE…",
 		Short: "Show the figures of a period: table, chart, data or page",
-		Long: `Show how many conferences there were in a period, and how many participants:
-from the room files of DIRs, and from files in the same form, COUNT SHA1(ROOM),
-one a day, whose names hold the date, as 2026-11-22, 20261122, 22.11.2026 or
-2026/11/22. Each directory is a source of its own; files that are named one by
-one are one source together.
-
-A room on a day is a conference, and the addresses that used it are its
-participants; rooms with fewer than --min are dropped. A day without a file is
-a gap, an empty file is a day without a conference. Days that are not over are
-left out: 'hushpipe rooms' shows them. Late lines can still raise the figures
-of days whose keys live.`,
+		Long:  manualText("report", "1"),
 		Example: `  hushpipe report /var/log/hushpipe
   hushpipe report --month 2026-03 --by day /var/log/hushpipe /srv/meet-usage
   hushpipe report --last 365d --html /var/www/html/usage.html /var/log/hushpipe`,

@@ -26,12 +26,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
 		Short: "Turn pseudonyms back into addresses, while the day's key lives",
-		Long: `Turn pseudonyms back into addresses, for handling an incident: those given as
-arguments, or those in whole lines on stdin. The day is that of the line's time
-field, of --day, or of the file that holds the pseudonym; its key must still
-live, and its file hold the pseudonym, since any other key would name somebody
-else. For the same reason no address is shown that a client cannot have. Each
-use is noted in DIR/reveal.log: when, by whom, how many.`,
+		Long:  manualText("reveal", "1"),
 		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
   grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
 		Args: arguments(1, math.MaxInt),

@@ -23,13 +23,7 @@ func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rooms [flags] DIR",
 		Short: "Print the room counts of a day, as they stand now",
-		Long: `Print how many different addresses used each room on a day, one line
-COUNT SHA1(ROOM) for each, as they stand now, also while a filter runs.
-
-With --watch the largest rooms stand on the terminal, and are drawn anew every
-two seconds until Ctrl-C; at midnight the next day begins. Where stdout is no
-terminal, --watch needs --json: one object a line, the first at once, another
-whenever a count has changed.`,
+		Long:  manualText("rooms", "1"),
 		Example: `  hushpipe rooms /var/log/hushpipe
   hushpipe rooms --day 2026-11-21 /var/log/hushpipe
   hushpipe rooms --watch /var/log/hushpipe
@@ -135,7 +129,7 @@ func (c roomCounts) totals() (conferences, participants uint64) {
 	return conferences, participants
 }
 
-// roomsJSON is the object that --json writes. The README documents it.
+// roomsJSON is the object that --json writes. hushpipe-output(5) documents it.
 type roomsJSON struct {
 	Dir          string      `json:"dir"`
 	Time         time.Time   `json:"time"`

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -87,29 +86,30 @@ func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	check("stderr", []byte(ts.ReadFile("stderr")))
 }
 
-// TestReadme runs the README's examples: each line that begins with $ in a
-// console block, in one directory with testdata, and compares what follows.
+// TestReadme runs the examples of the README and the manual: each line that begins
+// with $ in a console block, in one directory with testdata, and compares what follows.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
 	top, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(filepath.Join(top, "testdata"), filepath.Join(dir, "testdata")))
 
-	blocks := regexp.MustCompile("(?s)```console\n(.*?)```").FindAllSubmatch(text, -1)
-	require.NotEmpty(t, blocks)
-	for _, block := range blocks {
-		for example := range strings.SplitSeq(strings.TrimPrefix(string(block[1]), "$ "), "\n$ ") {
-			line, want, _ := strings.Cut(example, "\n")
-			// The examples write below /tmp; the test does so in its own place.
-			cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "/tmp/", dir+"/"))
-			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(hushpipeBinary(t))+":"+os.Getenv("PATH"))
-			got, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s\n%s", line, got)
-			require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(string(got)), line)
+	var examples []string
+	for _, text := range manual(t) {
+		for _, block := range codeBlocks(text, "console") {
+			examples = append(examples, strings.Split(strings.TrimPrefix(block, "$ "), "\n$ ")...)
 		}
+	}
+	require.GreaterOrEqual(t, len(examples), 5)
+	for _, example := range examples {
+		line, want, _ := strings.Cut(example, "\n")
+		// The examples write below /tmp; the test does so in its own place.
+		cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "/tmp/", dir+"/"))
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(hushpipeBinary(t))+":"+os.Getenv("PATH"))
+		got, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s\n%s", line, got)
+		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(string(got)), line)
 	}
 }
 

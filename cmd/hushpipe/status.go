@@ -22,11 +22,7 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [flags] DIR",
 		Short: "Show what is on disk, how old, and what was lost or malformed",
-		Long: `Show what is on disk and how old it is, which processes write there, and what
-they counted: lines, malformed, late, expired, dropped ones. It ends with
-whether the promise holds; exit 1 where it is broken. It changes nothing.
-Where an earlier version left names of clients in malformed lines, perhaps, it
-says that this is not known.`,
+		Long:  manualText("status", "1"),
 		Example: `  hushpipe status /var/log/hushpipe
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),

@@ -1,0 +1,27 @@
+// Command hushpipe reads a web server's access log as it is written, replaces
+// the clients' addresses by pseudonyms before anything reaches a disk, keeps
+// the lines for a number of days, and counts the users of conference rooms.
+//
+// This package owns flags, signals, exit codes, messages, confinement and the wiring.
+// Imports run one way: format is how bytes look, filter is what happens to them, and
+// this package talks to people. Below them:
+//
+//	format             LogFormat strings, lines and their fields, JSON lines, dates
+//	format/machine     vector instructions, in assembly
+//	format/roomfile    the daily room file
+//	format/report      figures as text, CSV, JSON, Markdown and a page; languages
+//	format/metrics     the file of --metrics
+//	filter             the line loop, on one processor or on all; the leak guard,
+//	                   redaction, the buffer before the disk
+//	filter/calendar    days, and where a line belongs
+//	filter/archive     plain and compressed files as one stream of blocks, read ahead
+//	filter/pseudonym   addresses, ipcrypt, sub-keys
+//	filter/rooms       room URLs, canonical names, exact distinct counts
+//	filter/journal     checksummed frames of opaque bytes
+//	filter/rotate      day files, keys, retention, the clock
+//	filter/statistics  the room files of a period, from DIRs and archives
+//	filter/store       DIR as a whole: rotate, journal and rooms put together
+//	bench              the generator of traffic, benchmarks, the rivals
+//
+// The texts of help and of the man pages are in manual, in Markdown.
+package main
