@@ -24,6 +24,7 @@ type Batch struct {
 type Part struct {
 	Day     format.Day
 	Expired bool    // only with Config.Untold: it has no lines
+	Met     bool    // of an expired day, a line could be read
 	KeyID   [8]byte // of the key that lines and records were made under
 	Lines   []byte  // whole lines
 	Records []byte  // new pairs of room and address, for the journal

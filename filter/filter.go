@@ -6,6 +6,7 @@ package filter
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"math/bits"
@@ -61,6 +62,7 @@ type Stats struct {
 	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 // not treated because of an error in hushpipe: left out
 	Overflow  uint64 // whose pair of room and address was not counted, past the bound
+	Fault     string // where the first error in hushpipe was: function, file and line; "" for none
 }
 
 func (s Stats) plus(o Stats) Stats {
@@ -69,6 +71,7 @@ func (s Stats) plus(o Stats) Stats {
 		Adjusted: s.Adjusted + o.Adjusted, Expired: s.Expired + o.Expired, Cut: s.Cut + o.Cut,
 		Glued:  s.Glued + o.Glued,
 		Failed: s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
+		Fault: cmp.Or(s.Fault, o.Fault),
 	}
 }
 
@@ -94,6 +97,7 @@ type Filter struct {
 	addr    pseudonym.Addr
 	request *cleanText // what is known of its request, nil for nothing
 	doubt   doubt      // whether it is one line
+	wrote   *day       // where it is written, nil: it is not, or not yet
 	pieces  pieces
 
 	hasher *rooms.Hasher // nil: no rooms are counted
@@ -128,6 +132,7 @@ type slot struct {
 type day struct {
 	day     format.Day
 	expired bool // since its first line
+	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
 	cipher  *pseudonym.Cipher // nil: to be made
 	counts  *rooms.Counts     // nil: no room yet
@@ -210,14 +215,14 @@ func (f *Filter) share() {
 	f.mu.Unlock()
 }
 
-// Expired returns the room counts of the expired days that were seen.
-func (f *Filter) Expired() map[format.Day][]rooms.Room {
-	sums := map[format.Day][]rooms.Room{}
+// Expired returns the room counts of the expired days of which a line could be read.
+func (f *Filter) Expired() map[format.Day]rooms.Sum {
+	sums := map[format.Day]rooms.Sum{}
 	for _, d := range f.days {
-		if d.expired {
-			sums[d.day] = nil
+		if d.met {
+			sums[d.day] = rooms.Sum{}
 			if d.counts != nil {
-				sums[d.day] = d.counts.Summary()
+				sums[d.day] = d.counts.Sum()
 			}
 		}
 	}
@@ -257,6 +262,8 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		f.stats.Malformed++
 		if _, placement := f.cal.Place(l.Day, l.HasDay); placement == calendar.Expired {
 			f.stats.Expired++
+			f.guard.begin(len(line), known)
+			f.treatGlued(b, line, slot{}, noDoubt)
 			return // its date proves nothing: that day gets no room file
 		}
 	}
@@ -272,10 +279,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	case calendar.Expired:
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
-		part.Records = part.Records[:0]
-		if f.cfg.Untold {
-			b.part(d, false).Expired = true
-		}
+		f.meet(b, s)
 	case calendar.Adjusted:
 		f.stats.Adjusted++
 		fallthrough
@@ -289,10 +293,12 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	f.guard.begin(len(line), known)
 	if !known {
 		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.cfg.Redact), '\n')
+		f.wrote = d
 		f.treatGlued(b, line, s, noDoubt)
 		return
 	}
 	part.Lines = f.appendLine(part.Lines, line)
+	f.wrote = d
 	if !usual {
 		f.doubtUser(line)
 	}
@@ -301,10 +307,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 	if f.hasher != nil && f.who != nil && l.Status < 400 {
 		if hash := f.room(line); hash != nil {
-			if f.cfg.Untold {
-				part = b.part(d, false) // also of an expired day
-			}
-			f.count(part, d, hash)
+			f.count(f.records(b, s), d, hash)
 		}
 	}
 }
@@ -458,6 +461,29 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 		request.putRoom(target, hash, l.Request >= 0)
 	}
 	return hash
+}
+
+// records returns the part that takes the records of the day at s. Those of an expired
+// day are of use to a tally only.
+func (f *Filter) records(b *Batch, s slot) *Part {
+	switch {
+	case s.placement != calendar.Expired:
+		return b.part(s.day, f.cfg.Single)
+	case !f.cfg.Untold:
+		f.void.Records = f.void.Records[:0]
+		return &f.void
+	}
+	p := b.part(s.day, false)
+	p.Expired = true
+	return p
+}
+
+// meet notes that a line of the expired day at s could be read.
+func (f *Filter) meet(b *Batch, s slot) {
+	s.day.met = true
+	if f.cfg.Untold {
+		f.records(b, s).Met = true
+	}
 }
 
 // count notes that the current line's client used a room.

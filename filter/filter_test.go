@@ -184,8 +184,8 @@ func TestDays(t *testing.T) {
 	expired := f.Expired()
 	require.Len(t, expired, 2)
 	for _, day := range []format.Day{0, today - 14} {
-		require.Len(t, expired[day], 1)
-		assert.EqualValues(t, 1, expired[day][0].Count)
+		require.Len(t, expired[day].Rooms, 1)
+		assert.EqualValues(t, 1, expired[day].Rooms[0].Count)
 	}
 
 	a, _, _ := strings.Cut(out.lines[today], " ")
@@ -215,7 +215,7 @@ func TestMidnight(t *testing.T) {
 	cal.epoch++
 	run()
 	assert.EqualValues(t, 2, f.Stats().Expired)
-	assert.EqualValues(t, 1, f.Expired()[today-13][0].Count, "an expired day stays")
+	assert.EqualValues(t, 1, f.Expired()[today-13].Rooms[0].Count, "an expired day stays")
 	assert.Equal(t, 3, strings.Count(out.lines[today-13], "\n"))
 }
 
@@ -332,8 +332,10 @@ func TestLongRoomNames(t *testing.T) {
 	cfg := newConfig(t, "common")
 	cfg.Untold = true
 	f = New(cfg, newCalendar())
+	f.ample = &newTally(cfg.Limits, 1).ample
 	out = collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
+	require.Empty(t, f.Stats().Fault)
 	c = rooms.NewCounts(rooms.DefaultLimits)
 	var journal []byte
 	for pairs := []byte(out.records[today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {

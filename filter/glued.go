@@ -18,7 +18,9 @@ import (
 // What is written of a glued line is what is written of any other: it is treated as
 // one line. Its pieces are only counted, each that is a line of the format with an
 // address that can be told. For each other piece the day is marked, by a pair that is
-// not counted, since a room may miss a client: its counts are a lower bound.
+// not counted, since a room may miss a client: its counts are a lower bound. An expired
+// day gets a room file only where a line of it could be read: the date of another piece
+// proves nothing.
 //
 // A client must not make such a line by itself. All servers escape the quotes in what
 // a client sends, so that a piece with quotes of its own is none of a client's making;
@@ -142,7 +144,8 @@ func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
 	return false
 }
 
-// treatGlued counts the pieces of a line that goes to s, if it is glued.
+// treatGlued counts the pieces of a line that goes to s, the zero slot for one that goes
+// nowhere, if it is glued.
 func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 	if !f.findPieces(line, d) {
 		return false
@@ -391,7 +394,10 @@ func (f *Filter) cutObjects(line []byte) bool {
 func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
 	s := f.slot(l.Day, true)
-	if l.Status >= 400 || s.placement == calendar.Expired {
+	if s.placement == calendar.Expired {
+		f.meet(b, s)
+	}
+	if l.Status >= 400 {
 		return
 	}
 	f.request = nil
@@ -407,16 +413,16 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	var who *pseudonym.Known
 	f.pieces.name, who = f.guard.appendClient(f.pieces.name[:0], clientOf(text, l))
 	if f.counts(who); who != nil {
-		f.count(b.part(d, f.cfg.Single), d, hash)
+		f.count(f.records(b, s), d, hash)
 	}
 }
 
 // leaveOut marks a day by a pair that is not counted.
 func (f *Filter) leaveOut(b *Batch, s slot) {
-	if s.placement == calendar.Expired {
+	if s.day == nil {
 		return
 	}
-	p, none := b.part(s.day, f.cfg.Single), rooms.TooLong
+	p, none := f.records(b, s), rooms.TooLong
 	if f.cfg.Untold {
 		p.Records = rooms.AppendRecord(p.Records, &none, 0)
 		return

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
+	"hushpipe/format"
 )
 
 // counted treats a log, and returns its pairs of room and address, sorted, and in how
@@ -104,6 +107,51 @@ func TestGlued(t *testing.T) {
 			assert.Equal(t, test.glued, stats.Glued)
 			assert.Equal(t, test.leftOut, leftOut > 0, "%d pairs left out", leftOut)
 			assert.Equal(t, leftOut, stats.Overflow)
+		})
+	}
+}
+
+// TestGluedOfExpiredDays: the pieces of an expired day count for its room file, which is
+// marked where one is left out, and which no other piece brings about.
+func TestGluedOfExpiredDays(t *testing.T) {
+	const expired = "[01/Jan/2026:06:23:55 +0000]"
+	old := func(line string) string { return strings.ReplaceAll(line, stampText, expired) }
+	line, begin := lineOf("192.0.2.7", "b", ""), lineOf("198.51.100.1", "b", "&x=")[:71]
+	hash := sha1.Sum([]byte("b"))
+	one := func(n uint64) []rooms.Room { return []rooms.Room{{Hash: hash, Count: n}} }
+	for _, test := range []struct {
+		name, log string
+		want      *rooms.Sum // nil: no room file
+		today     int        // pairs
+		leftOut   bool       // of today
+	}{
+		{"a line", old(line), &rooms.Sum{Rooms: one(1)}, 0, false},
+		{"two lines in one", old(line + lineOf("192.0.2.8", "b", "")), &rooms.Sum{Rooms: one(2)}, 0, false},
+		{"a piece left out", old(begin + line), &rooms.Sum{Rooms: one(1), Partial: true}, 0, false},
+		{"behind a piece of today", begin + old(line), &rooms.Sum{Rooms: one(1)}, 0, true},
+		{"before a line of today", old(begin) + line, nil, 1, false},
+		{"before a line of today, and a line", old(begin) + line + "\n" + old(line), &rooms.Sum{Rooms: one(1), Partial: true}, 1, false},
+		{"two pieces", old(begin + begin), nil, 0, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := map[format.Day]rooms.Sum{}
+			if test.want != nil {
+				want[format.NewDay(2026, 1, 1)] = *test.want
+			}
+			f, out := New(newConfig(t, "combined"), newCalendar()), &collector{}
+			require.NoError(t, f.Run(strings.NewReader(test.log), out))
+			assert.Equal(t, want, f.Expired())
+			c := rooms.NewCounts(rooms.NoLimits)
+			require.NoError(t, c.Apply([]byte(out.records[today])))
+			_, pairs := c.Size()
+			assert.Equal(t, test.today, pairs)
+			assert.Equal(t, test.leftOut, c.Recorded() > 0)
+
+			cfg := newConfig(t, "combined")
+			r := NewReplay(cfg, []format.Parser{cfg.Parser}, newCalendar())
+			require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, test.log), 1), &collector{}))
+			assert.Equal(t, want, r.Expired())
+			assert.Equal(t, f.Stats(), r.Stats())
 		})
 	}
 }

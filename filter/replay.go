@@ -52,7 +52,7 @@ func (r *Replay) Stats() Stats {
 }
 
 // Expired returns the room counts of the expired days that were seen.
-func (r *Replay) Expired() map[format.Day][]rooms.Room { return r.tally.Expired() }
+func (r *Replay) Expired() map[format.Day]rooms.Sum { return r.tally.Expired() }
 
 // Run treats the lines of in until its end, and hands them to out. Files are
 // joined as they are: the last line of one that has no newline goes on in the

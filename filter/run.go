@@ -3,7 +3,11 @@ package filter
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 )
 
@@ -168,7 +172,8 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 }
 
 // treatLines treats whole lines. A line that makes the program panic is left
-// out and counted; it must not end the process and come back with the next.
+// out and counted; it must not end the process and come back with the next. One that
+// was appended by then is not left out, but its room may be: its day is marked.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
 	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
 	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
@@ -180,18 +185,66 @@ func (f *Filter) treatLines(b *Batch, lines []byte) {
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	rest = lines
 	f.next.end = 0 // of other lines
+	var line []byte
 	defer func() {
-		if recover() != nil {
-			f.stats.Failed++
+		if recover() == nil {
+			return
+		}
+		if f.stats.Fault == "" {
+			f.stats.Fault = panicPlace()
+		}
+		if f.wrote != nil {
+			f.leaveOutAfterPanic(b)
+			return
+		}
+		f.stats.Failed++
+		if line == nil { // Cut did not come to its end
+			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+				rest = rest[end+1:]
+			} else {
+				rest = nil
+			}
 		}
 	}()
 	for len(rest) > 0 {
-		var line []byte
+		line, f.wrote = nil, nil
 		line, rest = f.marks.Cut(rest)
 		f.lookAhead(rest)
 		f.treat(b, line)
 	}
 	return rest
+}
+
+// panicPlace returns where the program panicked: function, file and line, and nothing
+// of what it worked on. A deferred function calls it.
+func panicPlace() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	panicked := false
+	for {
+		frame, more := frames.Next()
+		switch inRuntime := strings.HasPrefix(frame.Function, "runtime."); {
+		case inRuntime:
+			panicked = true
+		case panicked:
+			return fmt.Sprintf("%s (%s:%d)", frame.Function, filepath.Base(frame.File), frame.Line)
+		}
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+// leaveOutAfterPanic marks the day of a line that was written and perhaps not counted.
+func (f *Filter) leaveOutAfterPanic(b *Batch) {
+	defer func() {
+		if recover() != nil { // once more: what counts is broken
+			f.stats.Overflow++
+		}
+	}()
+	if f.hasher != nil {
+		f.leaveOut(b, slot{day: f.wrote})
+	}
 }
 
 // cutLine returns the beginning of a line that is longer than maxLine. What

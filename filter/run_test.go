@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/rooms"
 	"hushpipe/format"
 )
 
@@ -151,7 +152,35 @@ func TestPanic(t *testing.T) {
 		got, stats := treated(t, cfg, newCalendar(), log)
 		assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), want), got, log)
 		assert.EqualValues(t, strings.Count(log, "panic"), stats.Failed, log)
+		assert.Regexp(t, `^hushpipe/filter\.brittle\.Parse \(run_test\.go:\d+\)$`, stats.Fault)
 	}
+}
+
+// A line that was written before the program panicked is not left out; its day is marked.
+func TestPanicWhileCounting(t *testing.T) {
+	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
+	f.renew()
+	f.treatLines(b, []byte(lineOf("192.0.2.1", "a", "")+"\n"))
+	f.days[today].counts = &rooms.Counts{} // it was not made by NewCounts
+	f.treatLines(b, []byte(lineOf("192.0.2.2", "b", "")+"\n"+lineOf("192.0.2.3", "", "")+"\n"))
+	stats := f.Stats()
+	assert.Zero(t, stats.Failed)
+	assert.EqualValues(t, 1, stats.Overflow)
+	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*Counts\)\.Add \(counts\.go:\d+\)$`, stats.Fault)
+	assert.Equal(t, 3, bytes.Count(b.Parts[0].Lines, []byte("\n")))
+	read := rooms.NewCounts(rooms.NoLimits)
+	require.NoError(t, read.Apply(b.Parts[0].Records))
+	assert.EqualValues(t, 1, read.Recorded())
+}
+
+// What cannot be cut into lines is left out, and ends.
+func TestPanicWhileCutting(t *testing.T) {
+	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
+	f.renew()
+	f.treatLines(b, []byte(combinedLine)) // no newline
+	assert.EqualValues(t, 1, f.Stats().Failed)
+	assert.Contains(t, f.Stats().Fault, "machine.(*Marks)")
+	assert.Empty(t, b.Parts)
 }
 
 func TestCutLine(t *testing.T) {

@@ -15,8 +15,9 @@ type tally struct {
 	limits   rooms.Limits
 	open     map[dayKey]*rooms.Counts
 	expired  map[format.Day]*rooms.Counts
-	excess   *rooms.Counts // stands for expired days past maxDays
-	overflow uint64        // of what was forgotten
+	met      map[format.Day]bool // expired days of which a line could be read
+	excess   *rooms.Counts       // stands for expired days past maxDays
+	overflow uint64              // of what was forgotten
 
 	// ample tells that each pair that is under way will be counted, so that none
 	// needs to come twice: no day has come near to a limit.
@@ -31,7 +32,7 @@ type dayKey struct {
 
 // newTally returns a tally of what is in up to so many chunks at a time.
 func newTally(limits rooms.Limits, chunks int) *tally {
-	t := &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{},
+	t := &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{}, met: map[format.Day]bool{},
 		excess: rooms.NewCounts(rooms.Limits{})}
 	const shortest = len("::1 /a?room=b\n")
 	t.underWay = chunks * archive.BlockSize / shortest
@@ -78,6 +79,9 @@ func (t *tally) counts(p *Part) *rooms.Counts {
 			c = rooms.NewCounts(t.limits)
 			t.expired[p.Day] = c
 		}
+		if p.Met {
+			t.met[p.Day] = true
+		}
 		return c
 	}
 	key := dayKey{p.Day, p.KeyID}
@@ -109,11 +113,13 @@ func (t *tally) Overflow() uint64 {
 	return n
 }
 
-// Expired returns the room counts of the expired days.
-func (t *tally) Expired() map[format.Day][]rooms.Room {
-	sums := map[format.Day][]rooms.Room{}
+// Expired returns the room counts of the expired days of which a line could be read.
+func (t *tally) Expired() map[format.Day]rooms.Sum {
+	sums := map[format.Day]rooms.Sum{}
 	for day, c := range t.expired {
-		sums[day] = c.Summary()
+		if t.met[day] {
+			sums[day] = c.Sum()
+		}
 	}
 	return sums
 }

@@ -47,8 +47,11 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Before anything else: httpd sends the first of these 15 ms after the start.
+			// Where nothing is written to DIR they mean what they always mean.
 			signals := make(chan os.Signal, 4)
-			signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+			if !o.check && !o.stdout {
+				signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+			}
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
@@ -58,9 +61,6 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 			job, err := o.job(say)
 			if err != nil {
 				return err
-			}
-			if o.check || o.stdout {
-				signal.Reset() // there they mean what they always mean
 			}
 			if o.check {
 				return check(o, job, cmd.OutOrStdout(), say)

@@ -415,3 +415,29 @@ func TestRevealFollows(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(string(notes), "revealed=1\n"), "%s", notes)
 }
+
+// TestEarlySignals: filter --stdout ends by a signal, however early it comes. Many names
+// make the reading of the flags take its time.
+func TestEarlySignals(t *testing.T) {
+	names := "a0"
+	for i := range 10_000 {
+		names += fmt.Sprintf(",a%d", i+1)
+	}
+	for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 2 * time.Millisecond {
+		l := startLogger(t, "--stdout", "--redact", names)
+		time.Sleep(delay)
+		require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
+		ended := make(chan struct{})
+		time.AfterFunc(10*time.Second, func() {
+			select {
+			case <-ended:
+			default:
+				l.cmd.Process.Kill()
+			}
+		})
+		l.cmd.Wait()
+		close(ended)
+		status := l.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		require.Equal(t, syscall.SIGTERM, status.Signal(), "after %v: %s", delay, l.said)
+	}
+}

@@ -32,13 +32,13 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 	if s.Overflow > 0 {
 		say.sayf("rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; a room name too long; or lines written into each other", several(s.Overflow, "line"))
 	}
-	if s.Failed > 0 {
-		say.sayf("%s left out because of an error in hushpipe; please report it", several(s.Failed, "line"))
+	if s.Fault != "" {
+		say.sayf("%s left out because of an error in hushpipe, at %s; please report it", several(s.Failed, "line"), s.Fault)
 	}
 	if dropped > 0 {
 		say.sayf("%s lost: the disk was full or did not answer", several(dropped, "line"))
 	}
-	return s.Cut+s.Failed+s.Overflow+dropped > 0
+	return s.Cut+s.Failed+s.Overflow+dropped > 0 || s.Fault != ""
 }
 
 func malformed(s filter.Stats) string {

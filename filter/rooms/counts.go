@@ -100,6 +100,15 @@ func (c *Counts) Summary() []Room {
 	return rooms
 }
 
+// Sum is what is known of one day's rooms in the end.
+type Sum struct {
+	Rooms   []Room // sorted by hash
+	Partial bool   // pairs were left out: the counts are a lower bound
+}
+
+// Sum returns the Summary, and whether pairs are missing in it.
+func (c *Counts) Sum() Sum { return Sum{c.Summary(), c.Overflow() > 0 || c.Recorded() > 0} }
+
 const (
 	// splitSize is how many slots a shard has when it splits: moving it takes
 	// about 50 µs.

@@ -634,14 +634,14 @@ func firstLine(err error) string {
 // Expired makes the room files of days past the retention, of which lines came
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
-func (s *Store) Expired(days map[format.Day][]rooms.Room) error { return s.countExpired(days, false) }
+func (s *Store) Expired(days map[format.Day]rooms.Sum) error { return s.countExpired(days, false) }
 
 // Recount is Expired for counts that are made of all lines of those days: they
 // take the place of what is there. Of a day that has expired since Open earlier
 // lines were written, and counted in its journal.
-func (s *Store) Recount(days map[format.Day][]rooms.Room) error { return s.countExpired(days, true) }
+func (s *Store) Recount(days map[format.Day]rooms.Sum) error { return s.countExpired(days, true) }
 
-func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error {
+func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew bool) error {
 	// Without a hasher nothing was counted, which is not the same as zero.
 	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
@@ -667,7 +667,16 @@ func (s *Store) countExpired(days map[format.Day][]rooms.Room, anew bool) error 
 			left++
 			continue
 		}
-		if err := dir.ReplaceFile(rotate.Rooms, name, roomfile.Append(nil, entries(counted))); err != nil {
+		mark := roomfile.PartialName(day)
+		if err = nil; counted.Partial {
+			err = dir.ReplaceFile(rotate.Rooms, mark, nil)
+		} else if anew {
+			err = ifExists(dir.Remove(rotate.Rooms, mark))
+		}
+		if err == nil {
+			err = dir.ReplaceFile(rotate.Rooms, name, roomfile.Append(nil, entries(counted.Rooms)))
+		}
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -77,8 +77,8 @@ func TestRecount(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	count := func(n uint64) map[format.Day][]rooms.Room {
-		return map[format.Day][]rooms.Room{day: {{Hash: [20]byte{1}, Count: n}}}
+	count := func(n uint64) map[format.Day]rooms.Sum {
+		return map[format.Day]rooms.Sum{day: {Rooms: []rooms.Room{{Hash: [20]byte{1}, Count: n}}}}
 	}
 	const hash = " 0100000000000000000000000000000000000000\n"
 	require.NoError(t, s.Expired(count(3)))
@@ -87,8 +87,12 @@ func TestRecount(t *testing.T) {
 	require.Equal(t, "3"+hash, read())
 	require.NoError(t, s.Recount(count(2)))
 	require.Equal(t, "2"+hash, read())
-	require.NoError(t, s.Recount(map[format.Day][]rooms.Room{day: nil}))
+	require.NoFileExists(t, path+".partial")
+	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {Partial: true}}))
 	require.Empty(t, read())
+	require.FileExists(t, path+".partial", "pairs were left out")
+	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {}}))
+	require.NoFileExists(t, path+".partial")
 	require.NoError(t, s.Close())
 }
 
@@ -105,7 +109,7 @@ func TestRecountAcrossMidnight(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 	require.NoError(t, os.WriteFile(path, []byte("3 0100000000000000000000000000000000000000\n"), 0o640))
 	clock.Add(int64(24 * time.Hour))
-	require.NoError(t, s.Recount(map[format.Day][]rooms.Room{day: nil}))
+	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {}}))
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotEmpty(t, text)

@@ -219,6 +219,11 @@ func (s *Store) counters() Counters {
 		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
 		c.Named, c.Glued = f.Malformed, f.Glued
 		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
+		if f.Fault != "" {
+			s.faultSaid.Do(func() {
+				s.cfg.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; please report it", s.cfg.Path, f.Fault))
+			})
+		}
 	}
 	return c
 }

@@ -130,6 +130,7 @@ type Store struct {
 	repeated  atomic.Uint64 // batches written a second time
 
 	observed  atomic.Pointer[observed]
+	faultSaid sync.Once // an error in hushpipe itself
 	lastFault atomic.Pointer[Fault]
 	noticed   atomic.Pointer[noticed]
 	wrote     atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never

@@ -462,7 +462,7 @@ func TestUnusableDir(t *testing.T) {
 			s.Append(today, []byte("x\n"))
 			b.tick(s)
 			assert.Len(t, topics, before, "what is said again has the same topic")
-			assert.Error(t, s.Expired(map[format.Day][]rooms.Room{today - 20: nil}))
+			assert.Error(t, s.Expired(map[format.Day]rooms.Sum{today - 20: {}}))
 
 			tt.mend(b)
 			n, err = s.Append(today, []byte("x\n"))
