@@ -142,12 +142,17 @@ func newMeter(t testing.TB, p *place, mode string) *meter {
 func (m *meter) treat(pattern string, size, tries int) (out []byte, took time.Duration) {
 	took = time.Hour
 	for range tries {
-		m.line = append(m.line[:0], m.place.before...)
-		m.line = pump(m.line, pattern, size, &m.k)
-		m.line = append(append(m.line, m.place.after...), '\n')
+		m.put(pattern, size)
 		took = min(took, m.treatLine())
 	}
 	return m.batch.Parts[0].Lines, took
+}
+
+// put makes the line to be treated.
+func (m *meter) put(pattern string, size int) {
+	m.line = append(m.line[:0], m.place.before...)
+	m.line = pump(m.line, pattern, size, &m.k)
+	m.line = append(append(m.line, m.place.after...), '\n')
 }
 
 func (m *meter) treatLine() time.Duration {

@@ -220,7 +220,10 @@ var (
 // request line.
 func (g *pieces) findStamps(line []byte) (stamps, requests int) {
 	for i := 0; i < len(line); i++ {
-		if !mayBeginStamp(line[i]) || i > 0 && class[line[i-1]]&inHex != 0 || !beginsStamp(line[i:]) {
+		if !mayBeginStamp(line[i]) {
+			continue
+		}
+		if i > 0 && class[line[i-1]]&inHex != 0 || !beginsStamp(line[i:]) {
 			continue
 		}
 		_, n := format.TimeStamp(line[i:])

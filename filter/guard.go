@@ -20,13 +20,15 @@ const (
 	inHex   // a hexadecimal digit, decimal ones included
 	inSep   // dot or colon
 	inName  // may stand in a product name of a user agent
+	inStamp // a digit or the first letter of a weekday, which a time stamp can begin with
+	inEscape
 )
 
 var class = func() (t [256]uint8) {
 	for c := range 256 {
 		switch {
 		case '0' <= c && c <= '9':
-			t[c] = inDigit | inHex | inName
+			t[c] = inDigit | inHex | inName | inStamp
 		case 'a' <= c && c <= 'f', 'A' <= c && c <= 'F':
 			t[c] = inHex | inName
 		case 'g' <= c && c <= 'z', 'G' <= c && c <= 'Z', c == '_', c == '-', c == '+':
@@ -35,7 +37,12 @@ var class = func() (t [256]uint8) {
 			t[c] = inSep | inName
 		case c == ':':
 			t[c] = inSep
+		case c == '%', c == '\\':
+			t[c] = inEscape
 		}
+	}
+	for _, c := range []byte("SMTWF") {
+		t[c] |= inStamp
 	}
 	return t
 }()
@@ -163,8 +170,6 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 	}
 	return append(dst, text[kept:]...)
 }
-
-var dot, colon = []byte{'.'}, []byte{':'}
 
 // appendEscaped is appendText for a text with %XX or \u00XX escapes. It reads
 // them as the bytes that they stand for; what it keeps is read once more as it
@@ -321,7 +326,11 @@ func unescape(text []byte) (c byte, width int) {
 // unescapeLong: a client may write nothing but percent signs, and each is looked at by
 // all that reads escapes.
 func mayUnescape(text []byte, i int) bool {
-	return i+4 >= len(text) || escapes[0][text[i]]&escapes[1][text[i+1]]&escapes[2][text[i+2]]&escapes[3][text[i+3]]&escapes[4][text[i+4]] != 0
+	if len(text)-i < 5 {
+		return true
+	}
+	b := (*[5]byte)(text[i:])
+	return escapes[0][b[0]]&escapes[1][b[1]]&escapes[2][b[2]]&escapes[3][b[3]]&escapes[4][b[4]] != 0
 }
 
 // escapes says for each of the first five bytes of an escape of which kinds it can
@@ -362,13 +371,21 @@ func unescapeLong(text []byte) (c byte, width, layers int) {
 		if len(text) < 6 || text[1] != 'u' {
 			return c, 1, 0
 		}
-	case c == '%' && len(text) >= 3:
-		hi, lo := nibble[text[1]], nibble[text[2]]
-		switch h := hi<<4 | lo; {
-		case hi|lo != notHex && h != '%':
-			return h, 3, 1
-		case !mayBeDigit(text[1:]), hi != notHex && !mayBeDigit(text[2:]), hi|lo != notHex && !mayBeDigit(text[3:]):
-			return c, 1, 0
+	case c == '%':
+		for k := 1; ; k += 2 {
+			if k+1 >= len(text) {
+				return c, 1, 0
+			}
+			hi, lo := nibble[text[k]], nibble[text[k+1]]
+			if hi|lo == notHex {
+				if !mayBeDigit(text[k:]) || hi != notHex && !mayBeDigit(text[k+1:]) {
+					return c, 1, 0
+				}
+				break
+			}
+			if h := hi<<4 | lo; h != '%' {
+				return h, k + 2, (k + 1) / 2
+			}
 		}
 	default:
 		return c, 1, 0
@@ -515,30 +532,28 @@ func findAddr(run []byte) found {
 	for start < end && run[end-1] == '.' || start < end-1 && run[end-1] == ':' && run[end-2] != ':' {
 		end--
 	}
-	core := run[start:end]
-	if isColons(core) {
+	dots, colons, double := 0, 0, false
+	for i, c := range run[start:end] {
+		switch c {
+		case '.':
+			dots++
+		case ':':
+			colons++
+			double = double || i > 0 && run[start+i-1] == ':'
+		}
+	}
+	// A time of day has none of this.
+	if colons == end-start || dots < 3 && colons < 7 && !double {
 		return found{}
 	}
-	if a, ok := pseudonym.ParseAddr(core); ok {
+	if a, ok := pseudonym.ParseAddr(run[start:end]); ok {
 		return found{start, end, a, true}
 	}
-	colons := bytes.Count(core, colon)
 	// An IPv6 address, its last two groups dotted perhaps, and more beside it.
-	if colons >= 7 || colons == 6 && bytes.Count(core, dot) >= 3 || bytes.Contains(core, doubleColon) {
+	if colons >= 7 || colons == 6 && dots >= 3 || double {
 		return found{start, end, pseudonym.Addr{}, false}
 	}
 	return findDotted(run, start, end)
-}
-
-var doubleColon = []byte("::")
-
-func isColons(b []byte) bool {
-	for _, c := range b {
-		if c != ':' {
-			return false
-		}
-	}
-	return true
 }
 
 // nextAddr returns the next address of a run, behind one that ends at from. An

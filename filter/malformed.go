@@ -70,10 +70,14 @@ func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 			dst = append(dst, struck...)
 			continue
 		}
-		g.decode(text, s.start, s.end, false)
-		a := found{end: len(g.run)}
-		a.addr, a.exact = pseudonym.ParseAddr(g.run)
-		dst = g.appendFound(dst, g.run, a, s.end-s.start)
+		run := text[s.start:s.end]
+		if s.escaped {
+			g.decode(text, s.start, s.end, false)
+			run = g.run
+		}
+		a := found{end: len(run)}
+		a.addr, a.exact = pseudonym.ParseAddr(run)
+		dst = g.appendFound(dst, run, a, s.end-s.start)
 	}
 	return g.appendKeptOf(dst, text[kept:], at+kept)
 }
@@ -143,7 +147,8 @@ func onlyDay(line []byte) (day format.Day, ok bool) {
 // and on its way the newest date of a time stamp.
 type runs struct {
 	text       []byte
-	start, end int // the run is text[start:end]
+	start, end int  // the run is text[start:end]
+	escaped    bool // it has escapes, or ends before one
 
 	stamped bool
 	differ  bool // time stamps have several dates
@@ -152,13 +157,15 @@ type runs struct {
 
 func (s *runs) next() bool {
 	for i := s.end; ; {
-		for i < len(s.text) && !runStops[s.text[i]] {
-			i++
+		for ; i < len(s.text); i++ {
+			if c := class[s.text[i]]; c&(inHex|inSep|inStamp) != 0 || c&inEscape != 0 && mayUnescape(s.text, i) {
+				break
+			}
 		}
 		if i >= len(s.text) {
 			break
 		}
-		if beginsStamp(s.text[i:]) {
+		if mayBeginStamp(s.text[i]) && beginsStamp(s.text[i:]) {
 			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
 				s.differ = s.differ || s.stamped && day != s.day
 				if !s.stamped || day > s.day {
@@ -169,20 +176,20 @@ func (s *runs) next() bool {
 			}
 		}
 		start, seps := i, 0
+		s.escaped = false
 		for i < len(s.text) {
 			c, w := s.text[i], 1
-			if (c == '%' || c == '\\') && mayUnescape(s.text, i) {
+			if class[c]&inEscape != 0 && mayUnescape(s.text, i) {
 				c, w, _ = unescapeLong(s.text[i:])
+				s.escaped = s.escaped || w > 1
 			}
 			if class[c]&(inHex|inSep) == 0 {
-				if start == i || seps < 2 && (w > 1 || c == '%' || c == '\\') {
+				if start == i || seps < 2 && (w > 1 || class[c]&inEscape != 0) {
 					i += w
 				}
 				break
 			}
-			if class[c]&inSep != 0 {
-				seps++
-			}
+			seps += int(class[c] / inSep & 1)
 			i += w
 		}
 		if seps >= 2 {
@@ -194,22 +201,8 @@ func (s *runs) next() bool {
 	return false
 }
 
-// runStops are the bytes that a run or a stamp can begin with.
-var runStops = func() (t [256]bool) {
-	for c := range 256 {
-		t[c] = class[c]&(inHex|inSep) != 0 || c == '%' || c == '\\' || mayBeginStamp(byte(c))
-	}
-	return t
-}()
-
 // mayBeginStamp reports whether c is a digit or begins the name of a weekday.
-func mayBeginStamp(c byte) bool {
-	switch c {
-	case 'S', 'M', 'T', 'W', 'F':
-		return true
-	}
-	return class[c]&inDigit != 0
-}
+func mayBeginStamp(c byte) bool { return class[c]&inStamp != 0 }
 
 // beginsStamp reports whether a text may begin with a time stamp, by the first digit
 // or the name of a weekday and by what ends the day or the year.

@@ -66,8 +66,10 @@ func (n *names) find(line []byte) {
 		}
 		switch line[i] {
 		case ':', '=':
-			i = n.value(i)
-			continue
+			if i > 0 && (n.keys.MayEnd(line[i-1]) || line[i-1] == '"' || isBlank(line[i-1])) {
+				i = n.value(i)
+				continue
+			}
 		case ']':
 			if start := format.LostPeer(line, i); start >= 0 {
 				n.word(start, i)
@@ -207,7 +209,7 @@ func isObject(line []byte) bool {
 // nowhere.
 func stampIn(line []byte, from int) int {
 	for i := from; i < len(line); i++ {
-		if mayBeginStamp(line[i]) && class[line[i-1]]&inHex == 0 {
+		if mayBeginStamp(line[i]) && class[line[i-1]]&inHex == 0 && beginsStamp(line[i:]) {
 			if _, n := format.TimeStamp(line[i:]); n > 0 {
 				return i
 			}
@@ -371,9 +373,15 @@ func (n *names) core(start, end int) (int, int) {
 	if isRun(word) {
 		return start, end
 	}
-	if at := bytes.LastIndexAny(word, ":["); at > 0 && isBare(word[at+1:]) {
-		if end = start + at; n.line[end-1] == ']' {
-			end--
+	for at := len(word) - 1; at > 0; at-- {
+		if word[at] == ':' || word[at] == '[' {
+			if end = start + at; n.line[end-1] == ']' {
+				end--
+			}
+			break
+		}
+		if !bare[word[at]] {
+			break
 		}
 	}
 	return start, end

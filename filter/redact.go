@@ -128,16 +128,14 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 	pathEnd := -1 // not known
 	for i := 0; i < len(text); {
 		if eq < i {
-			if eq, width = nextEqual(text[i:], escaped); eq < 0 {
+			if eq, width = nextEqual(text, i, kept, escaped); eq < 0 {
 				eq = len(text)
-			} else {
-				eq += i
 			}
 		}
 		if user.start < i {
 			user.find(i)
 		}
-		if user.start < eq {
+		if user.start <= eq && user.start < len(text) {
 			g.at = kept
 			dst = g.appendText(dst, text[kept:user.start], as)
 			dst = append(dst, redacted...)
@@ -147,16 +145,16 @@ func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool)
 		if eq == len(text) {
 			break
 		}
-		if eq == kept || endsName[text[eq-1]] {
-			i = eq + width
-			continue // it has no name
+		follows := eq == i && i > kept // it stands behind another '=' or the user, and has no name
+		i = eq + width
+		if follows {
+			continue
 		}
 		name := nameBefore(text[kept:eq])
-		layers := escapeLayers(text[eq:])
-		i = eq + width
 		if !g.isRedacted(name, r) {
 			continue
 		}
+		layers := escapeLayers(text[eq:])
 		inPath := false
 		if start := eq - len(name); start > 0 && text[start-1] == ';' {
 			if pathEnd < 0 {
@@ -217,8 +215,10 @@ func (u *userinfo) find(from int) {
 			}
 			i += n
 		}
-		for i < len(text) && !slashStarts[text[i]] {
-			i++
+		for ; i < len(text); i++ {
+			if c := text[i]; slashStarts[c] && (c == '/' || mayUnescape(text, i) || c == '\\' && text[i+1] == '/') {
+				break
+			}
 		}
 		if i == len(text) {
 			return
@@ -315,17 +315,31 @@ func userinfoLen(text []byte, layers int, whole, prose bool) int {
 	return at
 }
 
-// nextEqual finds the next '=', plain or percent-encoded (a URL in a value of
-// another has its own parameters), and how many bytes it takes. escaped tells
-// whether there may be escapes.
-func nextEqual(text []byte, escaped bool) (at, width int) {
+// nextEqual finds the next '=' in text[from:], plain or percent-encoded (a URL in a
+// value of another has its own parameters), and how many bytes it takes, -1 for none.
+// A plain one behind a byte that no name in text[kept:] holds is passed over. escaped
+// tells whether there may be escapes.
+func nextEqual(text []byte, from, kept int, escaped bool) (at, width int) {
 	if !escaped {
-		return bytes.IndexByte(text, '='), 1
+		for i := from; ; i++ {
+			n := bytes.IndexByte(text[i:], '=')
+			if n < 0 {
+				return -1, 0
+			}
+			if i += n; i > kept && !endsName[text[i-1]] {
+				return i, 1
+			}
+			for i+1 < len(text) && text[i+1] == '=' {
+				i++
+			}
+		}
 	}
-	for i := 0; i < len(text); i++ {
+	for i := from; i < len(text); i++ {
 		switch text[i] {
 		case '=':
-			return i, 1
+			if i > kept && !endsName[text[i-1]] {
+				return i, 1
+			}
 		case '%', '\\':
 			if mayUnescape(text, i) {
 				if c, w, _ := unescapeLong(text[i:]); c == '=' && w > 1 {

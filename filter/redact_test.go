@@ -70,6 +70,7 @@ func TestRedactURL(t *testing.T) {
 		{"two users", "http://a:b@h/http://c:d@i/", "http://-@h/http://-@i/"},
 		{"user and parameters", "/?token=a&u=//b:c@h/?token=d", "/?token=-&u=//-@h/?token=-"},
 		{"user that is an address", "http://192.0.2.1:a@192.0.2.1/", "http://-@{192.0.2.1}/"},
+		{"user that begins with =", "http://=a@h/ //%3Da%40h/?u=//=a&b@h/", "http://-@h/ //-%40h/?u=//=a&b@h/"},
 		{"no user", "http://h/a@b?c=d@e#f@g", "http://h/a@b?c=d@e#f@g"},
 		{"nobody before the @", "http://@h/", "http://@h/"},
 

@@ -329,7 +329,7 @@ func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at,
 // find returns where elems first match inside line[lo:hi], and where that ends.
 func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (at, end int) {
 	for at = lo; at <= hi; at++ {
-		if len(elems) > 0 && elems[0].op == opLiteral {
+		if len(elems) > 0 && elems[0].op == opLiteral && !hasPrefix(line[at:hi], elems[0].lit) {
 			k := bytes.Index(line[at:hi], elems[0].lit)
 			if k < 0 {
 				break

@@ -1,0 +1,172 @@
+package filter
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// maxInstructions is what a byte of any pattern may take, in instructions of amd64; those
+// of most patterns are less than half. A processor of 2025 executes 20 and more of
+// them in a nanosecond: they are simple, and wait for nothing.
+const maxInstructions = 450
+
+// Lines of a pattern are counted in two lengths, and the longer one may not take more
+// than maxGrowth for each byte, where both are malformed or none is.
+const (
+	maxGrowth   = 1.1
+	countedSize = 512
+	countedMore = 4 * countedSize
+)
+
+// countedPattern is one that is counted, at one place.
+type countedPattern struct {
+	place   *place
+	pattern string
+}
+
+// countedPatterns returns those of every nth place from first on.
+func countedPatterns(first, n int) (all []countedPattern) {
+	for i := first; i < len(places); i += n {
+		p := &places[i]
+		patterns := append(slices.Clone(p.tokens), chosen[p.name]...)
+		slices.Sort(patterns)
+		for _, pattern := range slices.Compact(patterns) {
+			all = append(all, countedPattern{p, pattern})
+		}
+	}
+	return all
+}
+
+// countedShare tells a process under callgrind which places are its own.
+const countedShare = "HUSHPIPE_COUNTED_SHARE"
+
+// TestCostInInstructions is TestCostOfChosenBytes without a clock, and the same on every
+// machine: callgrind counts the instructions of each line. It runs this test again,
+// where countLines writes down no more than a line of each pattern in each length.
+func TestCostInInstructions(t *testing.T) {
+	if share := os.Getenv(countedShare); share != "" {
+		first, n, _ := strings.Cut(share, "/")
+		countLines(t, atoi(t, first), atoi(t, n))
+		return
+	}
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the bound is of amd64")
+	}
+	if _, err := exec.LookPath("valgrind"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("valgrind is missing: apt-get install valgrind")
+		}
+		t.Skip("valgrind is missing: apt-get install valgrind")
+	}
+	// What go test builds to run at once has no symbols.
+	program := filepath.Join(t.TempDir(), "test")
+	said, err := exec.Command("go", "test", "-c", "-o", program, "hushpipe/filter").CombinedOutput()
+	require.NoError(t, err, string(said))
+	shares := min(runtime.NumCPU(), 8)
+	var running sync.WaitGroup
+	counts := make([][]countedLine, shares)
+	for i := range shares {
+		running.Go(func() { counts[i] = underCallgrind(t, program, fmt.Sprintf("%d/%d", i, shares)) })
+	}
+	running.Wait()
+	type cost struct {
+		countedPattern
+		perByte float64
+	}
+	var costs []cost
+	for i := range shares {
+		all := countedPatterns(i, shares)
+		require.Len(t, counts[i], 2*len(all))
+		for k, c := range all {
+			some, more := counts[i][2*k], counts[i][2*k+1]
+			perByte := float64(more.instructions) / countedMore
+			costs = append(costs, cost{c, perByte})
+			assert.Less(t, perByte, float64(maxInstructions), "%s: %q, instructions a byte", c.place.name, c.pattern)
+			if some.malformed == more.malformed {
+				assert.Less(t, perByte, maxGrowth*float64(some.instructions)/countedSize, "%s: %q, %d bytes against %d", c.place.name, c.pattern, countedMore, countedSize)
+			}
+		}
+	}
+	slices.SortFunc(costs, func(a, b cost) int { return cmp.Compare(b.perByte, a.perByte) })
+	for _, c := range costs[:20] {
+		t.Logf("%-15s %5.1f instructions a byte: %q", c.place.name, c.perByte, c.pattern)
+	}
+}
+
+// countedLine is what a line takes.
+type countedLine struct {
+	instructions int
+	malformed    bool
+}
+
+// countLines has callgrind write down what each line takes.
+func countLines(t *testing.T, first, n int) {
+	var m *meter
+	for _, c := range countedPatterns(first, n) {
+		if m == nil || m.place != c.place {
+			m = newMeter(t, c.place, "ipcrypt")
+			m.treat(c.place.tokens[0], countedMore, 2) // it makes its scratch memory
+		}
+		for _, size := range []int{countedSize, countedMore} {
+			m.put(c.pattern, size)
+			malformed := m.f.stats.Malformed
+			m.countLine()
+			fmt.Printf("line %t\n", m.f.stats.Malformed > malformed)
+		}
+	}
+}
+
+// countLine is what callgrind looks for, by its name.
+//
+//go:noinline
+func (m *meter) countLine() { m.treatLine() }
+
+var countedOne = regexp.MustCompile(`(?m)^line (true|false)$`)
+
+var summary = regexp.MustCompile(`(?m)^summary: (\d+)$`)
+
+// underCallgrind returns the instructions of each line that a share has.
+func underCallgrind(t *testing.T, program, share string) (counts []countedLine) {
+	const counted = "hushpipe/filter.(*meter).countLine"
+	out := filepath.Join(t.TempDir(), "out")
+	cmd := exec.Command("valgrind", "--tool=callgrind", "--dump-line=no", "--callgrind-out-file="+out,
+		"--toggle-collect="+counted, "--dump-after="+counted, program, "-test.run=^TestCostInInstructions$")
+	// As in bench, where the instructions of ordinary lines are counted.
+	cmd.Env = append(os.Environ(), countedShare+"="+share, "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	said, err := cmd.Output()
+	if !assert.NoError(t, err, stderr.String()) {
+		return nil
+	}
+	for k, line := range countedOne.FindAllSubmatch(said, -1) {
+		text, err := os.ReadFile(fmt.Sprintf("%s.%d", out, k+1))
+		assert.NoError(t, err)
+		m := summary.FindSubmatch(text)
+		if !assert.NotNil(t, m, "%s", text) {
+			return nil
+		}
+		counts = append(counts, countedLine{atoi(t, string(m[1])), string(line[1]) == "true"})
+	}
+	return counts
+}
+
+func atoi(t *testing.T, s string) int {
+	n, err := strconv.Atoi(s)
+	assert.NoError(t, err)
+	return n
+}
