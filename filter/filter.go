@@ -253,9 +253,18 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
 	l := &f.line
-	usual := f.glance(line, l)
+	usual := false
+	if len(line) >= len(format.ByteOrderMark) && string(line[:len(format.ByteOrderMark)]) == format.ByteOrderMark {
+		line = line[len(format.ByteOrderMark):] // it is no part of a line
+	} else {
+		usual = f.glance(line, l)
+	}
 	known := usual
 	if !usual {
+		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
+			f.keepEmpty(b, line)
+			return
+		}
 		known, line = f.parse(line, l)
 	}
 	if !known {
@@ -312,6 +321,15 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 }
 
+// keepEmpty appends a line with nothing in it, which is neither malformed nor counted
+// as undated, to today's.
+func (f *Filter) keepEmpty(b *Batch, line []byte) {
+	if s := f.slot(0, false); s.fate != Expire {
+		part := b.part(s.day, f.cfg.Single)
+		part.Lines = append(append(part.Lines, line...), '\n')
+	}
+}
+
 // appendLine appends a line of a known format with its newline, field by field,
 // and notes who is counted, and what is known of the request.
 func (f *Filter) appendLine(dst, line []byte) []byte {
@@ -340,7 +358,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 			case who != nil && !field.Bare:
 				dst = who.AppendTo(dst)
 			default:
-				if dst, who = f.appendClient(dst, field, text); i == counted && who == &f.guard.named {
+				if dst, who = f.appendClient(dst, field, text, i == counted); i == counted && who == &f.guard.named {
 					f.doubtClient(text)
 				}
 			}
@@ -393,9 +411,13 @@ func (f *Filter) note(t *cleanText) {
 	}
 }
 
-// appendClient appends a field that holds one client.
-func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte) ([]byte, *pseudonym.Known) {
+// appendClient appends a field that holds one client, or a forwarded list in the
+// place of one, as behind a proxy whose header is logged for %h.
+func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *pseudonym.Known) {
 	if !field.Bare {
+		if counted && bytes.IndexByte(text, ',') >= 0 {
+			return f.guard.appendClientList(dst, text, true)
+		}
 		return f.guard.appendClient(dst, text)
 	}
 	dst, who := f.guard.appendClient(append(dst, '"'), text)

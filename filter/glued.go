@@ -66,7 +66,7 @@ const (
 
 // doubtClient notes that no server writes the name of the client who is counted.
 func (f *Filter) doubtClient(name []byte) {
-	if len(name) > maxName || isCutAddr(name) || endsInAddr(name) {
+	if len(name) > maxName || isCutAddr(name) || hasAddrWord(name) {
 		f.doubt = gluedClient
 	}
 }
@@ -83,7 +83,7 @@ func (f *Filter) doubtUser(line []byte) {
 		}
 		text, rest := line[field.Start:field.End], line[field.End:]
 		switch {
-		case i == l.Client+1 && bytes.HasPrefix(rest, userless):
+		case i == l.Client+1 && bytes.HasPrefix(rest, userless) && !f.isIdentity(i+1, line):
 			f.doubt = max(f.doubt, oddUser)
 		case !bytes.HasPrefix(rest, userless[len(userless)-2:]) || !bytes.Contains(text, userless[:2]):
 		case opensStamp(text):
@@ -121,14 +121,31 @@ func isCutAddr(text []byte) bool {
 	return dots >= 3 && !letters || colons >= 2
 }
 
-// endsInAddr reports whether the last of several words is an address.
-func endsInAddr(text []byte) bool {
-	at := bytes.LastIndexByte(text, ' ')
-	if at < 0 {
+// isIdentity reports whether the field i is "-" in the place of an identity: what
+// stands before it is another host.
+func (f *Filter) isIdentity(i int, line []byte) bool {
+	if i >= len(f.line.Fields) {
 		return false
 	}
-	_, ok := pseudonym.ParseAddr(text[at+1:])
-	return ok
+	field := &f.line.Fields[i]
+	return field.Kind == format.Client && string(line[field.Start:field.End]) == "-"
+}
+
+// hasAddrWord reports whether one of several words is an address: no host has such a
+// name.
+func hasAddrWord(text []byte) bool {
+	if bytes.IndexByte(text, ' ') < 0 {
+		return false
+	}
+	for word := range bytes.SplitSeq(text, []byte(" ")) {
+		if len(word) == 0 {
+			continue
+		}
+		if _, ok := pseudonym.ParseAddr(bareAddr(word)); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // isGlued is treatGlued for a line that fits the format, and is doubted.
@@ -349,8 +366,7 @@ func clientOf(text []byte, l *format.Line) []byte {
 	field := &l.Fields[l.Client]
 	client := text[field.Start:field.End]
 	switch field.Kind {
-	case format.Client:
-	case format.ClientList:
+	case format.Client, format.ClientList:
 		if end := bytes.IndexByte(client, ','); end >= 0 {
 			client = client[:end]
 		}

@@ -24,7 +24,14 @@ import (
 // of the server's own, own says where that stands in a line; lines are some of
 // the format beside those in testdata.
 var lineSpecs = []lineSpec{
-	{format: "auto"},
+	{format: "auto", lines: strings.Join([]string{
+		`192.0.2.1:11111 www.example.org - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 17 0.005 "192.0.2.2, h.example.org" "a"`,
+		`[22/Nov/2026:07:23:55 +0000] h.example.org TLSv1.3 TLS_AES_256_GCM_SHA384 "GET / HTTP/1.1" 5`,
+		`<134>Nov 22 07:23:56 192.0.2.53 httpd[12]: 192.0.2.1, 2001:db8::1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5`,
+		`<134>1 2026-11-22T07:23:56.003Z w.example.org httpd - - [a@1 b="192.0.2.53"] 192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5`,
+		`web-1  | 2026-11-22T07:23:56.123456789Z stdout F 192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5`,
+		`{"log":"192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] \"GET /?a=b\u0026token=c HTTP/1.1\" 200 5\n","stream":"stdout","time":"2026-11-22T07:23:56.1Z"}`,
+	}, "\n")},
 	{format: "combined"},
 	{format: "common"},
 	{format: "vhost_combined", own: ownName},
@@ -127,11 +134,16 @@ func FuzzLines(f *testing.F) {
 		one.glancer = nil // the plain reference
 		for i, line := range in {
 			line = strings.TrimSuffix(line, "\n")
+			if marked := strings.TrimPrefix(line, "\ufeff"); strings.TrimSuffix(marked, "\r") == "" {
+				require.Equal(t, marked+"\n", strings.TrimSuffix(out[i], "\n")+"\n")
+				continue
+			}
 			var alone bytes.Buffer
 			was := one.Stats().Malformed
 			require.NoError(t, one.Run(strings.NewReader(line+"\n"), &stream{w: &alone}))
 			require.Equal(t, alone.String(), out[i], "%q", line)
 			known := one.Stats().Malformed == was
+			line = strings.TrimPrefix(line, "\ufeff") // it is no part of a line
 
 			var parsed format.Line
 			var fields []format.Field
@@ -140,7 +152,11 @@ func FuzzLines(f *testing.F) {
 				fields = parsed.Fields
 			}
 			got := strings.TrimSuffix(out[i], "\n")
-			if left := leftOver(line, got, fields, known, s.own); left != "" {
+			left := leftOver(line, got, fields, known, s.own)
+			if left != "" && known && !strings.Contains(s.format, "%") {
+				left = leftOver(withoutWrapper(line, got), withoutWrapper(got, got), fields, known, s.own)
+			}
+			if left != "" {
 				t.Fatalf("%s: %q is left of\n%q:\n%q", s.format, left, line, got)
 			}
 			if !survives(line, got, fields, known) {
@@ -285,6 +301,24 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 		reading = next
 	}
 }
+
+// withoutWrapper cuts off what a log service wrote before the line that became out.
+// The host in it may be an address, and is the server's.
+func withoutWrapper(line, out string) string {
+	for {
+		wrapper := refWrapper.FindString(line)
+		if wrapper == "" || !strings.HasPrefix(out, wrapper) {
+			return line
+		}
+		line, out = line[len(wrapper):], out[len(wrapper):]
+	}
+}
+
+var refWrapper = regexp.MustCompile(`^(?:` +
+	`(?:(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d [\d:]{8}(?:[.,]\d+)?|\d{4}-\d\d-\d\dT[\d:]{8}[^ ]*)(?: [^ ]+)? [^ :]+: ` +
+	`|<\d{1,3}>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+) (?:\x{feff})?` +
+	`|\d{4}-\d\d-\d\dT[\d:]{8}[^ ]* (?:(?:stdout|stderr) F )?` +
+	`|[^ ]+ +\| )`)
 
 // decodedOnce decodes each escape from left to right, as one decoder does.
 func decodedOnce(s string) string {

@@ -69,7 +69,7 @@ func TestNames(t *testing.T) {
 		{"quoted secret", `a token='b c' d - `, `{name:a} {name:token='b}- {name:d} - `},
 		{"too many", `a b c d e f g h i - `, `{name:a} {name:b} {name:c} {name:d} {name:e} {name:f g h i - }`},
 		{"NUL bytes", "d\x00s\x00l\x00.\x00e\x00 \x00-\x00 \x00-\x00 \x00[\x002\x002\x00", "{name:dsl.e}\x00 \x00-\x00 \x00-\x00 \x00[\x002\x002\x00"},
-		{"empty", ``, ``},
+		{"a blank", ` `, ` `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, stats := treated(t, newConfig(t, "%t|%m"), newCalendar(), test.line+"\n")

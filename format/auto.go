@@ -8,59 +8,112 @@ import (
 )
 
 // Auto is a Parser that tells the format of each line from the line alone:
-// JSON, the error log, or one of combined and common with or without the
-// virtual host before it. The virtual host is not exempt from treatment here: it
-// might be an address of a format that is not known.
+// JSON, the error log, ssl_request_log, or one of combined and common, with or
+// without the virtual host before or behind the client, a forwarded list in the
+// client's place, and further fields behind. Each may stand inside of what a log
+// service wrote around it, see wrapperLen.
+//
+// The virtual host is not exempt from treatment here: it might be an address of a
+// format that is not known.
 type Auto struct {
-	json     Parser
+	json     *JSON
+	nested   *JSON // lines of JSON inside of those
 	errorLog ErrorLog
-	// by virtual host (none, name, name and port), common or combined
-	access [3][2]*LogFormat
+	// by virtual host (none, name, name and port), common, combined or main
+	access [3][3]*LogFormat
+	ssl    *LogFormat
 }
 
 func newAuto(loc *time.Location, jsonKeys []string) (*Auto, error) {
-	json, err := NewJSON(loc, jsonKeys)
-	if err != nil {
+	a := &Auto{}
+	var err error
+	if a.json, err = NewJSON(loc, jsonKeys); err != nil {
 		return nil, err
 	}
-	a := &Auto{json: json}
-	for i, host := range []string{"", "%v ", "%v:%p "} {
-		for j, format := range []string{commonFormat, combinedFormat} {
-			p, err := Compile(host+format, loc)
-			if err != nil {
-				return nil, err
+	if a.nested, err = NewJSON(loc, jsonKeys); err != nil {
+		return nil, err
+	}
+	a.json.inner = a.parseInner
+	compile := func(format string) (p *LogFormat) {
+		if err == nil {
+			if p, err = Compile(format, loc); err == nil {
+				p.distrustOwn()
 			}
-			p.distrustOwn()
-			a.access[i][j] = p
+		}
+		return p
+	}
+	for i, host := range []string{"", "%v ", "%v:%p "} {
+		for j, format := range []string{commonFormat, combinedFormat, mainFormat} {
+			a.access[i][j] = compile(host + format)
 		}
 	}
-	return a, nil
+	a.ssl = compile(sslRequestFormat)
+	return a, err
 }
+
+// Which of the formats with two numbers behind the request it is.
+const (
+	isCommon = iota
+	isCombined
+	isMain
+)
 
 // Parse implements Parser.
 func (a *Auto) Parse(line []byte, out *Line) bool {
-	if len(line) > 0 && line[0] == '{' {
-		return a.json.Parse(line, out)
-	}
-	if len(line) > 0 && line[0] == '[' && a.errorLog.Parse(line, out) {
+	if n := wrapperLen(line); n > 0 && a.parse(line[n:], a.json, out) {
+		out.shift(n)
 		return true
 	}
-	tail, end := 0, len(line)
-	if end > 0 && line[end-1] == '\r' {
-		end--
+	return a.parse(line, a.json, out)
+}
+
+// parseInner reads a line inside a JSON line.
+func (a *Auto) parseInner(line []byte, out *Line) bool {
+	n := wrapperLen(line)
+	if !a.parse(line[n:], a.nested, out) {
+		return false
 	}
-	if end > 0 && line[end-1] == '"' {
-		tail = 1
+	out.shift(n)
+	return true
+}
+
+// parse reads a line without a wrapper before it.
+func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
+	if len(line) == 0 {
+		return false
 	}
-	host := virtualHost(line)
-	if !a.access[host][tail].Parse(line, out) {
-		return host > 0 && a.access[0][tail].Parse(line, out)
+	switch line[0] {
+	case '{':
+		return json.Parse(line, out)
+	case '[':
+		if a.errorLog.Parse(line, out) {
+			return true
+		}
+		if _, ok := parseCLF(line[1:]); ok {
+			end, _ := furtherStart(line, 1)
+			return a.ssl.parse(line[:end], out) && addFurther(line, end, out)
+		}
 	}
-	// Of two host names, either can be the client's.
-	if client := &out.Fields[out.Client]; host == 1 && !looksLikeAddress(line[client.Start:client.End]) {
+	end, tail := furtherStart(line, 2)
+	host, first := hosts(line)
+	if !a.access[host][tail].parse(line[:end], out) {
+		if host == 0 || !a.access[0][tail].parse(line[:end], out) {
+			return false
+		}
+		return addFurther(line, end, out)
+	}
+	client := &out.Fields[out.Client]
+	switch v := line[client.Start:client.End]; {
+	case first:
+		client.Kind = Client // of two host names, either can be the client's
+		if _, port := readHost(v); isServerPort(port) {
+			client.Kind = URL
+		}
+		out.Fields[0].Kind, out.Client = Client, 0
+	case host == 1 && !looksLikeAddress(v):
 		out.Fields[0].Kind = Client
 	}
-	return true
+	return addFurther(line, end, out)
 }
 
 // Glance implements Glancer.
@@ -68,38 +121,260 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
 		return false
 	}
-	tail := 0
+	tail := isCommon
 	if m.N > 2 {
-		tail = 1
+		tail = isCombined
+		if m.N == 8 {
+			tail = isMain
+		}
 	}
-	if a.access[0][tail].Glance(line, m, out) {
-		return true
+	if !a.access[0][tail].Glance(line, m, out) {
+		host, first := hosts(line)
+		if host == 0 || first || !a.access[host][tail].Glance(line, m, out) {
+			return false
+		}
+		client := &out.Fields[out.Client]
+		if !looksLikeAddress(line[client.Start:client.End]) {
+			return false // Parse has to tell whose name it is
+		}
 	}
-	host := virtualHost(line)
-	if host == 0 || !a.access[host][tail].Glance(line, m, out) {
-		return false
+	if tail == isMain {
+		last := &out.Fields[len(out.Fields)-1]
+		last.Kind = furtherKind(line[last.Start:last.End])
 	}
-	client := &out.Fields[out.Client]
-	return looksLikeAddress(line[client.Start:client.End]) // else Parse has to tell whose name it is
+	return true
 }
 
-// virtualHost tells from the first two words whether the line begins with
-// %v (1), %v:%p (2) or none of them (0). Without a virtual host the second word
-// is the identity, which nobody asks for: "-".
-func virtualHost(line []byte) int {
+// hosts tells from the first two words whether the line begins with %v (1), %v:%p
+// (2) or none of them (0), and whether the first of two is the client:
+//
+//	NAME[:P] ADDRESS[:P]            the second is
+//	ADDRESS[:P] NAME[:P]            the first, but for ADDRESS:443 NAME
+//	ADDRESS:P ADDRESS               the first, where P is no server's port
+//	ADDRESS ADDRESS                 the second
+//	NAME[:P] NAME                   the second
+//	ADDRESS ADDRESS:443             the first, whose port is not the server's
+//	NAME NAME:443                   the first
+//
+// A list of clients ends at the first word that no comma ends, and is one client's.
+func hosts(line []byte) (host int, first bool) {
 	i := bytes.IndexByte(line, ' ')
 	if i < 0 || bytes.HasPrefix(line[i:], []byte(identless)) {
+		return 0, false // the second word is the identity, which nobody asks for
+	}
+	one, two := line[:i], line[i+1:]
+	if bytes.IndexByte(one, ',') >= 0 {
+		return 0, false
+	}
+	if end := bytes.IndexByte(two, ' '); end >= 0 {
+		two = two[:end]
+	}
+	isAddr, port := readHost(one)
+	isAddr2, port2 := readHost(two)
+	switch own, own2 := isServerPort(port), isServerPort(port2); {
+	case isAddr && !isAddr2:
+		first = !own || port2 >= 0
+	case isAddr && port >= 0:
+		first = !own
+	case isAddr == isAddr2:
+		first = own2 && port < 0
+	}
+	if first || port < 0 {
+		return 1, first
+	}
+	return 2, false
+}
+
+// readHost tells whether a word is an address or a name, and which port it has, -1
+// for none.
+func readHost(word []byte) (isAddr bool, port int) {
+	host := word
+	port = -1
+	if at := bytes.LastIndexByte(word, ':'); at > 0 && (word[at-1] == ']' || bytes.IndexByte(word, ':') == at) {
+		n, ok := number(word[at+1:])
+		if !ok || len(word)-at > len(":65535") {
+			return false, -1
+		}
+		host, port = word[:at], n
+	}
+	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		return bytes.Count(host, []byte(":")) >= 2 && looksLikeAddress(host), port
+	}
+	if bytes.IndexByte(host, ':') >= 0 {
+		return looksLikeAddress(host), port
+	}
+	return isQuad(host), port
+}
+
+// isQuad reports whether b has the shape of an IPv4 address.
+func isQuad(b []byte) bool {
+	dots, digits := 0, 0
+	for _, c := range b {
+		switch {
+		case c == '.' && digits > 0:
+			dots, digits = dots+1, 0
+		case c-'0' <= 9 && digits < 3:
+			digits++
+		default:
+			return false
+		}
+	}
+	return dots == 3 && digits > 0
+}
+
+// isServerPort reports whether a port is one that servers listen at: those of
+// clients are above 1024.
+func isServerPort(port int) bool {
+	return port >= 0 && port < 1024 || port == 8080 || port == 8443
+}
+
+// furtherStart returns where the fields of common, combined or ssl_request_log end,
+// which have so many numbers behind the request, and whether it is common or
+// combined. Where there is no such line, it is the end, without a carriage return.
+func furtherStart(line []byte, numbers int) (end, tail int) {
+	end = lineEnd(line)
+	line = line[:end]
+	if end > 0 && line[end-1] == '"' {
+		tail = isCombined
+	}
+	q := nextQuote(line, 0, 0)
+	if q > 0 && line[q-1] == ' ' && bytes.HasPrefix(line[q:], []byte(`"" [`)) { // an empty user
+		q = nextQuote(line, q+2, q+2)
+	}
+	if q < 0 {
+		return end, tail
+	}
+	pos := nextQuote(line, q+1, q+1) + 1
+	if pos == 0 {
+		return end, tail
+	}
+	for range numbers {
+		n := -1
+		if pos+1 < end && line[pos] == ' ' {
+			n = numberEnd(line, pos+1)
+		}
+		if n < 0 {
+			return end, tail
+		}
+		pos = n
+	}
+	if pos < end && line[pos] != ' ' {
+		return end, tail
+	}
+	if numbers == 2 {
+		if agent := quotedEnd(line, quotedEnd(line, pos)); agent > 0 {
+			return agent, isCombined
+		}
+	}
+	return pos, isCommon
+}
+
+// lineEnd is the length of a line without a carriage return at its end.
+func lineEnd(line []byte) int {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return n - 1
+	}
+	return len(line)
+}
+
+// quotedEnd returns where the value ends that stands in quotes behind a blank at
+// line[pos], -1 for none.
+func quotedEnd(line []byte, pos int) int {
+	if pos < 0 || pos+1 >= len(line) || line[pos] != ' ' || line[pos+1] != '"' {
+		return -1
+	}
+	if end := nextQuote(line, pos+2, pos+2); end >= 0 {
+		return end + 1
+	}
+	return -1
+}
+
+// addFurther adds the fields from line[pos] to the end of the line: numbers, perhaps
+// with a unit, "-", and texts in quotes. It reports false for others.
+func addFurther(line []byte, pos int, out *Line) bool {
+	line = line[:lineEnd(line)]
+	for pos < len(line) {
+		if end := quotedEnd(line, pos); end > 0 {
+			out.add(furtherKind(line[pos+2:end-1]), pos+2, end-1)
+			pos = end
+			continue
+		}
+		n := 0
+		if line[pos] == ' ' {
+			n = furtherNumber(line[pos+1:])
+		}
+		if n == 0 {
+			return false
+		}
+		out.add(Plain, pos+1, pos+1+n)
+		pos += 1 + n
+	}
+	return true
+}
+
+// furtherNumber is the length of the number that is the first word of b, or of the
+// "-" for none: 17, -1, 0.005, and 5ms, as Traefik has it. It is 0 for another word.
+func furtherNumber(b []byte) int {
+	word := b
+	if end := bytes.IndexByte(b, ' '); end >= 0 {
+		word = b[:end]
+	}
+	rest := bytes.TrimPrefix(word, []byte("-"))
+	if len(rest) == 0 {
+		return len(word)
+	}
+	n := digits(rest)
+	if n == 0 || len(rest) > 2*maxDigits {
 		return 0
 	}
-	// Of an IPv6 address, the end is not taken for a port: what remained would
-	// be no address any more.
-	name := line[:i]
-	colon := bytes.LastIndexByte(name, ':')
-	if colon < 0 || colon != bytes.IndexByte(name, ':') && name[colon-1] != ']' {
-		return 1
+	if rest = rest[n:]; len(rest) > 1 && rest[0] == '.' {
+		if n = digits(rest[1:]); n == 0 {
+			return 0
+		}
+		rest = rest[1+n:]
 	}
-	if _, ok := number(name[colon+1:]); !ok {
-		return 1
+	switch string(rest) {
+	case "", "s", "ms", "us":
+		return len(word)
 	}
-	return 2
+	return 0
+}
+
+// furtherKind is the kind of a further value in quotes: a list of clients, as
+// nginx's main has it behind the user agent, or whatever it may be.
+func furtherKind(v []byte) Kind {
+	hosts, word := false, 0
+	for i := 0; i <= len(v); i++ {
+		if i < len(v) && serverNameBytes[v[i]] {
+			continue
+		}
+		if i < len(v) && v[i] != ',' || i == word {
+			return URL
+		}
+		isAddr, _ := readHost(v[word:i])
+		hosts = hosts || isAddr || isHostName(v[word:i])
+		if i+1 < len(v) && v[i+1] == ' ' {
+			i++
+		}
+		word = i + 1
+	}
+	if hosts {
+		return ClientList
+	}
+	return URL
+}
+
+// isHostName reports whether v has a dot with letters behind, as host names have:
+// numbers and versions have not.
+func isHostName(v []byte) bool {
+	at := bytes.LastIndexByte(v, '.')
+	if at < 1 || len(v)-at < len(".de") {
+		return false
+	}
+	for _, c := range v[at+1:] {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return false
+		}
+	}
+	return true
 }

@@ -76,6 +76,9 @@ func (c *compiler) add(d directive, at int) error {
 		return nil
 	case "i", "o", "n", "e", "x", "c", "^ti", "^to":
 		e.kind = namedKind(d.arg)
+		if strings.HasPrefix(d.arg, "SSL_PROTOCOL") || strings.HasPrefix(d.arg, "SSL_CIPHER") {
+			e.op = opToken // of a fixed list
+		}
 		if f := c.value(e); isClient(e.kind) {
 			c.client(f, trustHeader)
 		}

@@ -18,9 +18,7 @@ type ErrorLog struct{}
 // Parse implements Parser.
 func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	out.reset()
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
+	line = line[:lineEnd(line)]
 	if len(line) == 0 || line[0] != '[' {
 		return false
 	}

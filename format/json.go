@@ -26,15 +26,26 @@ type JSON struct {
 	name   []byte
 	grown  bool // the last line was a long one
 
+	// What may stand under the key of a log service, nil for nothing, and what was
+	// found there.
+	inner   func(line []byte, out *Line) bool
+	wrapper bool // all lines are of a log service
+	within  Line
+	text    []byte // what it is in, without JSON's escapes
+
 	// The line at hand.
 	line     []byte
 	out      *Line
 	rest     []jsonToken // not yet seen by fastjson
 	differ   bool
 	header   bool // inside an object of headers
-	rank     [useTime + 1]uint8
+	rank     [useLine + 1]uint8
 	query    []byte
 	fromLine bool // out.Target is from a full request line
+	clients  bool // there is a key of clients
+	unread   bool // there is a text of a log service, in no known format
+	read     bool // there is one in a known format,
+	client   int  // in which this is the client
 }
 
 // unranked is the rank of what no value has told yet.
@@ -54,11 +65,27 @@ func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
 	return j, nil
 }
 
+// newWrappedJSON returns a Parser as NewJSON does, of lines that may stand inside of
+// what a log service wrote around them, perhaps another JSON line.
+func newWrappedJSON(loc *time.Location, keys []string) (Parser, error) {
+	outer, err := NewJSON(loc, keys)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := NewJSON(loc, keys)
+	if err != nil {
+		return nil, err
+	}
+	w := &wrapped{line: inner.Parse, json: outer}
+	outer.inner = w.parseInner
+	return w, nil
+}
+
 // Parse implements Parser.
 func (j *JSON) Parse(line []byte, out *Line) bool {
 	out.reset()
 	if j.grown {
-		j.parser, j.tokens, j.mended = fastjson.Parser{}, nil, nil
+		j.parser, j.tokens, j.mended, j.text = fastjson.Parser{}, nil, nil, nil
 	}
 	// fastjson makes an 80-byte value of every two bytes such as "1,".
 	j.grown = len(line) > maxKept
@@ -78,6 +105,7 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	}
 	j.line, j.out, j.rest = line, out, j.tokens
 	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
+	j.clients, j.unread, j.read = false, false, false
 	for i := range j.rank {
 		j.rank[i] = unranked
 	}
@@ -85,8 +113,13 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	if j.differ || len(j.rest) > 0 {
 		return false
 	}
+	if j.read {
+		j.takeInner()
+		return true
+	}
 	j.finishTarget()
-	return true
+	// A text that is the whole line of a server may hold its client.
+	return !j.wrapper && (!j.unread || j.clients)
 }
 
 // visit is called for each member of an object.
@@ -178,7 +211,15 @@ func (j *JSON) emit(kind Kind, t jsonToken) {
 
 // str adds a string value, s when decoded, and what it tells.
 func (j *JSON) str(s []byte, k key, t jsonToken) {
+	j.clients = j.clients || isClient(k.kind)
 	switch said := len(s) > 0 && string(s) != "-"; k.use {
+	case useLine:
+		if said && !j.read {
+			if j.read = j.inner != nil && j.addInner(t); j.read {
+				return
+			}
+			j.unread = true
+		}
 	case useClient:
 		if said && j.better(k) {
 			j.out.Client = len(j.out.Fields)
@@ -198,11 +239,51 @@ func (j *JSON) str(s []byte, k key, t jsonToken) {
 	j.emit(k.kind, t)
 }
 
+// addInner adds the fields of the line that a string is, if it is one of a known
+// format, where they stand in it.
+func (j *JSON) addInner(t jsonToken) bool {
+	raw := j.line[t.start:t.end]
+	j.text = appendJSONText(j.text[:0], raw)
+	text := bytes.TrimSuffix(j.text, []byte("\n"))
+	if bytes.IndexByte(text, '\n') >= 0 || !j.inner(text, &j.within) {
+		return false
+	}
+	first := len(j.out.Fields)
+	at, pos := 0, 0 // in raw, and in the text
+	for _, f := range j.within.Fields {
+		start, end := 0, 0
+		start, pos = jsonOffset(raw, at, pos, f.Start)
+		end, pos = jsonOffset(raw, start, pos, f.End)
+		// Quotes around a pseudonym would have to be escaped.
+		if at = end; pos != f.End || f.Bare {
+			j.out.Fields = j.out.Fields[:first]
+			return false
+		}
+		j.out.add(f.Kind, t.start+start, t.start+end)
+	}
+	j.client = -1
+	if j.within.Client >= 0 {
+		j.client = first + j.within.Client
+	}
+	return true
+}
+
+// takeInner takes what the line inside this one tells. Its time is the server's, and
+// the other one that of the log service.
+func (j *JSON) takeInner() {
+	in, out := &j.within, j.out
+	out.Client, out.Status, out.Target = j.client, in.Status, in.Target
+	if in.HasDay {
+		out.Day, out.HasDay = in.Day, true
+	}
+}
+
 // number adds a number where an address was expected: 3232235777 is
 // 192.168.1.1.
 func (j *JSON) number(k key, t jsonToken) {
 	j.setNumeric(j.line[t.start:t.end], k)
 	if isClient(k.kind) {
+		j.clients = true
 		if k.use == useClient && j.better(k) {
 			j.out.Client = len(j.out.Fields)
 		}

@@ -16,6 +16,7 @@ const (
 	useQuery
 	useStatus
 	useTime
+	useLine // all of a server's line, in that of a log service
 )
 
 // key is the meaning of a JSON key. Of several keys with one use, the lowest
@@ -31,6 +32,7 @@ type key struct {
 // says the result in client_ip (Caddy: request.client_ip).
 const (
 	rankUser = iota
+	rankHost
 	rankClient
 	rankRemote
 	rankHeader
@@ -40,14 +42,15 @@ const (
 // rankPrefixed is added to the rank of a key that begins with http_ and is no client.
 const rankPrefixed = 20
 
-// jsonKeys are the keys of published Apache and nginx formats and of Caddy, as
-// appendKeyName spells them.
+// jsonKeys are the keys of published Apache and nginx formats, of Caddy, Traefik and
+// Envoy, and of what Docker and filebeat write around lines, as appendKeyName spells
+// them.
 var jsonKeys = map[string]key{
 	"client":         {Client, useClient, rankClient},
 	"clientip":       {Client, useClient, rankClient},
 	"clientaddr":     {Client, useClient, rankClient},
 	"clientaddress":  {Client, useClient, rankClient},
-	"clienthost":     {Client, useClient, rankClient},
+	"clienthost":     {ClientList, useClient, rankHost}, // Traefik's, whose ClientAddr may be a proxy
 	"remote":         {Client, useClient, rankRemote},
 	"remoteip":       {Client, useClient, rankRemote},
 	"remoteaddr":     {Client, useClient, rankRemote},
@@ -63,6 +66,14 @@ var jsonKeys = map[string]key{
 	"forwardedfor":   {ClientList, useClient, rankList},
 	"xff":            {ClientList, useClient, rankList},
 	"forwarded":      {Forwarded, useNone, 0},
+	// Envoy's.
+	"downstreamremoteaddress":       {Client, useClient, rankClient},
+	"downstreamdirectremoteaddress": {Client, useClient, rankRemote},
+	// Headers in Traefik's lines.
+	"requestxforwardedfor": {ClientList, useClient, rankList},
+	"requestxrealip":       {Client, useClient, rankHeader},
+	"requestuseragent":     {UserAgent, useNone, 0},
+	"requestreferer":       {URL, useNone, 0},
 
 	"request":     {Request, useTarget, 1},
 	"requestline": {Request, useTarget, 1},
@@ -71,6 +82,7 @@ var jsonKeys = map[string]key{
 	"url":         {Request, useTarget, 2},
 	"target":      {Request, useTarget, 2},
 	"path":        {Request, useTarget, 3},
+	"requestpath": {Request, useTarget, 3},
 	"query":       {URL, useQuery, 1},
 	"querystring": {URL, useQuery, 1},
 	"args":        {URL, useQuery, 1},
@@ -78,7 +90,8 @@ var jsonKeys = map[string]key{
 	"referer":  {URL, useNone, 0},
 	"referrer": {URL, useNone, 0},
 	"location": {URL, useNone, 0},
-	"message":  {URL, useNone, 0},
+	"message":  {URL, useLine, 0},
+	"log":      {URL, useLine, 0},
 	"msg":      {URL, useNone, 0},
 	// Where a request was sent to before it was rewritten, and where it leads to.
 	"contentlocation":     {URL, useNone, 0},
@@ -98,6 +111,9 @@ var jsonKeys = map[string]key{
 	"responsecode": {Text, useStatus, 2},
 	"response":     {Text, useStatus, 2},
 	"code":         {Text, useStatus, 3},
+	// Traefik's: what the client got, and what the server behind it said.
+	"downstreamstatus": {Text, useStatus, 1},
+	"originstatus":     {Text, useStatus, 3},
 
 	"time":        {Text, useTime, 1},
 	"ts":          {Text, useTime, 1},
@@ -108,6 +124,8 @@ var jsonKeys = map[string]key{
 	"date":        {Text, useTime, 2}, // a header of that name, too
 	"msec":        {Text, useTime, 1},
 	"starttime":   {Text, useTime, 1},
+	"startlocal":  {Text, useTime, 2},
+	"startutc":    {Text, useTime, 2},
 }
 
 // JSONKeyError says which entry of further JSON keys cannot be understood.
@@ -182,8 +200,11 @@ type ClientKeys struct {
 // ClientKeysOf returns those that p knows, and else the built-in ones.
 func ClientKeysOf(p Parser) ClientKeys {
 	c := ClientKeys{keys: jsonKeys}
-	if a, ok := p.(*Auto); ok {
-		p = a.json
+	switch w := p.(type) {
+	case *Auto:
+		p = w.json
+	case *wrapped:
+		p = w.json
 	}
 	if j, ok := p.(*JSON); ok {
 		c.keys = j.keys

@@ -1,6 +1,10 @@
 package format
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 // jsonToken is a scalar of a JSON text, a string without its quotes.
 type jsonToken struct {
@@ -196,4 +200,97 @@ func digits(b []byte) int {
 		n++
 	}
 	return n
+}
+
+// appendJSONText appends the text that s, the inside of a JSON string, stands for.
+func appendJSONText(dst, s []byte) []byte {
+	for len(s) > 0 {
+		n := bytes.IndexByte(s, '\\')
+		if n < 0 {
+			return append(dst, s...)
+		}
+		dst = append(dst, s[:n]...)
+		s = s[n:]
+		r, width := unescapeJSON(s)
+		if r < 0 {
+			dst = append(dst, s[:width]...)
+		} else {
+			dst = utf8.AppendRune(dst, r)
+		}
+		s = s[width:]
+	}
+	return dst
+}
+
+// jsonOffset returns the offset in s for the offset want in the text that it stands
+// for, or where the rune begins that it is in, and that rune's offset in the text. The
+// search begins at s[at], which is text[pos].
+func jsonOffset(s []byte, at, pos, want int) (int, int) {
+	for pos < want && at < len(s) {
+		if s[at] != '\\' {
+			at, pos = at+1, pos+1
+			continue
+		}
+		r, width := unescapeJSON(s[at:])
+		n := width
+		if r >= 0 {
+			n = utf8.RuneLen(r)
+		}
+		if pos+n > want {
+			break
+		}
+		at, pos = at+width, pos+n
+	}
+	return at, pos
+}
+
+// unescapeJSON reads the escape that s begins with, and how many bytes it has. The
+// rune is -1 for what is no escape of JSON, such as httpd's \xc3, and stands for itself.
+func unescapeJSON(s []byte) (r rune, width int) {
+	if len(s) < 2 {
+		return -1, len(s)
+	}
+	switch s[1] {
+	case '"', '\\', '/':
+		return rune(s[1]), 2
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r, ok := hex4(s[2:])
+		if !ok {
+			return -1, 2
+		}
+		if utf16.IsSurrogate(r) {
+			if low, ok := hex4(bytes.TrimPrefix(s[6:], []byte(`\u`))); ok && bytes.HasPrefix(s[6:], []byte(`\u`)) {
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					return r, 12
+				}
+			}
+			return utf8.RuneError, 6
+		}
+		return r, 6
+	}
+	return -1, 2
+}
+
+func hex4(s []byte) (r rune, ok bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	for _, c := range s[:4] {
+		d := hexDigit(c)
+		if d > 15 {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
 }

@@ -39,6 +39,7 @@ type LogFormat struct {
 	recipe   [2]recipe
 	loc      *time.Location
 	usual    usual
+	wrapped  *wrapped // of a named format: what may stand around its lines
 
 	client, status, target, query, user int  // fields, -1 for none
 	isPeer                              bool // the client is of %h or %a

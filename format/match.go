@@ -9,9 +9,15 @@ import (
 // Parse implements Parser. A carriage return at the end of the line is left
 // out of the fields.
 func (p *LogFormat) Parse(line []byte, out *Line) bool {
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
+	if p.wrapped != nil {
+		return p.wrapped.Parse(line, out)
 	}
+	return p.parse(line, out)
+}
+
+// parse reads a line without a wrapper.
+func (p *LogFormat) parse(line []byte, out *Line) bool {
+	line = line[:lineEnd(line)]
 	out.reset()
 	out.Fields = append(out.Fields, p.fields...)
 	p.date[0].ok, p.date[1].ok = false, false

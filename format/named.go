@@ -14,32 +14,51 @@ const (
 
 	vhostCommonFormat   = `%v ` + commonFormat
 	vhostCombinedFormat = `%v:%p ` + combinedFormat
+
+	combinedIOFormat = combinedFormat + ` %I %O`
+	// mod_ssl's, in the configuration that Fedora and others ship.
+	sslRequestFormat = `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b`
+	// The format main of the configuration that nginx ships.
+	mainFormat = combinedFormat + ` "%{X-Forwarded-For}i"`
 )
 
-// New returns the Parser that spec asks for: auto, combined, common,
-// vhost_combined, vhost_common, json, error, or a LogFormat string, which is
-// told by its percent sign. Epoch times are dated in loc; jsonKeys are further
-// keys of JSON lines, as in NewJSON.
+// namedFormats are the LogFormat strings that have a name.
+var namedFormats = map[string]string{
+	"combined":        combinedFormat,
+	"combinedio":      combinedIOFormat,
+	"common":          commonFormat,
+	"vhost_combined":  vhostCombinedFormat,
+	"vhost_common":    vhostCommonFormat,
+	"ssl_request_log": sslRequestFormat,
+	"main":            mainFormat,
+}
+
+// Names are the names that New knows.
+const Names = "auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error"
+
+// New returns the Parser that spec asks for: one of Names, or a LogFormat string,
+// which is told by its percent sign. A named format is also read inside of what a
+// log service wrote around it, see wrapperLen. Epoch times are dated in loc;
+// jsonKeys are further keys of JSON lines, as in NewJSON.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
 	switch spec {
 	case "auto":
 		return newAuto(loc, jsonKeys)
-	case "combined":
-		return Compile(combinedFormat, loc)
-	case "common":
-		return Compile(commonFormat, loc)
-	case "vhost_combined":
-		return Compile(vhostCombinedFormat, loc)
-	case "vhost_common":
-		return Compile(vhostCommonFormat, loc)
 	case "json":
-		return NewJSON(loc, jsonKeys)
+		return newWrappedJSON(loc, jsonKeys)
 	case "error":
-		return &ErrorLog{}, nil
+		return newWrapped((&ErrorLog{}).Parse, loc), nil
+	}
+	if logFormat, ok := namedFormats[spec]; ok {
+		p, err := Compile(logFormat, loc)
+		if err == nil {
+			p.wrapped = newWrapped(p.parse, loc)
+		}
+		return p, err
 	}
 	if strings.Contains(spec, "%") {
 		return Compile(spec, loc)
 	}
-	return nil, fmt.Errorf("unknown format %q: use auto, combined, common, vhost_combined, vhost_common, json, error, "+
-		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec)
+	return nil, fmt.Errorf("unknown format %q: use %s, "+
+		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec, Names)
 }

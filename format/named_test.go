@@ -1,6 +1,7 @@
 package format
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,11 +39,35 @@ func TestAuto(t *testing.T) {
 		{"vhost_common", `www.example.org 192.0.2.1 - joe doe ` + stamp + ` "-" 408 -`,
 			[]string{"url:www.example.org", "client:192.0.2.1", "client:-", "text:joe doe", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 1},
 		{"an IPv6 address is not cut at its last group", `2001:db8::80 ident joe doe ` + stamp + ` "-" 408 -`,
-			[]string{"client:2001:db8::80", "client:ident", "client:joe", "text:doe", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 1},
+			[]string{"client:2001:db8::80", "client:ident", "client:joe", "text:doe", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 0},
 		{"two host names", `a.example www.example.org - - ` + stamp + ` "-" 408 -`,
 			[]string{"client:a.example", "client:www.example.org", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 1},
 		{"a host name behind a port", `www.example.org:443 a.example - - ` + stamp + ` "-" 408 -`,
 			[]string{"url:www.example.org", "plain:443", "client:a.example", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 2},
+		{"combinedio", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" 812 1024`,
+			[]string{"client:192.0.2.1", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-", "url:-", "agent:-", "plain:812", "plain:1024"}, 0},
+		{"nginx's main", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" "198.51.100.1, 2001:db8::1"`,
+			[]string{"client:192.0.2.1", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-", "url:-", "agent:-", "list:198.51.100.1, 2001:db8::1"}, 0},
+		{"further fields of all kinds", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" -1 - 0.005 5ms "dsl-1.example.net" "a \"b\" 192.0.2.9" "2.35" "TLSv1.3"`,
+			[]string{"client:192.0.2.1", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-", "url:-", "agent:-",
+				"plain:-1", "plain:-", "plain:0.005", "plain:5ms", "list:dsl-1.example.net", `url:a \"b\" 192.0.2.9`, "url:2.35", "url:TLSv1.3"}, 0},
+		{"common with further fields", `192.0.2.1 - "" ` + stamp + ` "-" 408 - 17 "-"` + "\r",
+			[]string{"client:192.0.2.1", "client:-", `text:""`, "plain:" + stamp, "request:-", "plain:408", "plain:-", "plain:17", "url:-"}, 0},
+		{"a word behind that is none of them", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" dsl-1.example.net`, nil, 0},
+		{"an open quote behind", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" "a`, nil, 0},
+		{"an address behind", `192.0.2.1 - - ` + stamp + ` "-" 408 - "-" "-" 1.2.3`, nil, 0},
+		{"ssl_request_log", stamp + ` 192.0.2.1 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 "-" 1375`,
+			[]string{"plain:" + stamp, "client:192.0.2.1", "text:TLSv1.2", "text:ECDHE-RSA-AES128-GCM-SHA256", "request:-", "plain:1375"}, 1},
+		{"ssl_request_log of a host name with a blank", stamp + ` a.example b - - "-" 1375 "agent"`,
+			[]string{"plain:" + stamp, "client:a.example b", "text:-", "text:-", "request:-", "plain:1375", "url:agent"}, 1},
+		{"a forwarded list", `198.51.100.16, 203.0.113.22 - - ` + stamp + ` "-" 408 -`,
+			[]string{"client:198.51.100.16, 203.0.113.22", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 0},
+		{"a virtual host before a forwarded list", `www.example.org:443 2001:db8::1, 203.0.113.22 - - ` + stamp + ` "-" 408 -`,
+			[]string{"url:www.example.org", "plain:443", "client:2001:db8::1, 203.0.113.22", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 2},
+		{"a virtual host behind the client", `198.51.100.2:11111 www.example.org:443 - - ` + stamp + ` "-" 408 -`,
+			[]string{"client:198.51.100.2:11111", "url:www.example.org:443", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 0},
+		{"a name behind the client, which may be the client's", `198.51.100.2 www.example.org - - ` + stamp + ` "-" 408 -`,
+			[]string{"client:198.51.100.2", "client:www.example.org", "client:-", "text:-", "plain:" + stamp, "request:-", "plain:408", "plain:-"}, 0},
 		{"error log", `[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] a`,
 			[]string{"plain:Sun Nov 22 06:46:00 2026", "plain:error", "client:192.0.2.1", "url: a"}, 2},
 		{"a virtual host that looks like the error log", `[::1]:80 192.0.2.1 - - ` + stamp + ` "-" 408 -`,
@@ -66,13 +91,93 @@ func TestAuto(t *testing.T) {
 	}
 }
 
+// TestAutoHosts: of two words before the identity, which is the client.
+func TestAutoHosts(t *testing.T) {
+	p := newParser(t, "auto")
+	for _, tt := range []struct{ head, client string }{
+		// what was told before there was a table
+		{`192.0.2.1`, `192.0.2.1`},
+		{`2001:db8::1`, `2001:db8::1`},
+		{`a.example`, `a.example`},
+		{`www.example.org 192.0.2.1`, `192.0.2.1`},
+		{`www.example.org:80 192.0.2.1`, `192.0.2.1`},
+		{`www.example.org:443 2001:db8::1`, `2001:db8::1`},
+		{`[2001:db8::7]:80 192.0.2.1`, `192.0.2.1`},
+		{`www.example.org a.example`, `a.example`},
+		{`www.example.org:443 a.example`, `a.example`},
+
+		{`www.example.org 192.0.2.1:11111`, `192.0.2.1:11111`},
+		{`www.example.org:11111 192.0.2.1:443`, `192.0.2.1:443`},
+		{`www 192.0.2.1`, `192.0.2.1`},
+
+		{`192.0.2.1 www.example.org`, `192.0.2.1`},
+		{`192.0.2.1:11111 www.example.org`, `192.0.2.1:11111`},
+		{`192.0.2.1 www.example.org:443`, `192.0.2.1`},
+		{`192.0.2.1:443 www.example.org:11111`, `192.0.2.1:443`},
+		{`192.0.2.1:443 a.example`, `a.example`},
+		{`192.0.2.1:8080 a.example`, `a.example`},
+		{`192.0.2.1:8443 a.example`, `a.example`},
+		{`192.0.2.1:1023 a.example`, `a.example`},
+		{`192.0.2.1:1024 www.example.org`, `192.0.2.1:1024`},
+		{`2001:db8::1 www.example.org`, `2001:db8::1`},
+		{`2001:db8::443 www.example.org`, `2001:db8::443`},
+		{`[2001:db8::1]:11111 www.example.org`, `[2001:db8::1]:11111`},
+		{`[2001:db8::1]:443 a.example`, `a.example`},
+
+		{`192.0.2.7:443 192.0.2.1`, `192.0.2.1`},
+		{`192.0.2.1:11111 192.0.2.7`, `192.0.2.1:11111`},
+		{`[2001:db8::7]:8443 2001:db8::1`, `2001:db8::1`},
+		{`[2001:db8::1]:50000 2001:db8::7`, `[2001:db8::1]:50000`},
+		{`192.0.2.1:11111 192.0.2.7:443`, `192.0.2.1:11111`},
+
+		{`192.0.2.7 192.0.2.1`, `192.0.2.1`},
+		{`2001:db8::7 2001:db8::1`, `2001:db8::1`},
+		{`192.0.2.1 192.0.2.7:443`, `192.0.2.1`}, // whose port is not the server's
+		{`192.0.2.7 192.0.2.1:11111`, `192.0.2.1:11111`},
+		{`a.example www.example.org:443`, `a.example`},
+		{`www.example.org a.b.c`, `a.b.c`},
+
+		{`198.51.100.16, 203.0.113.22`, `198.51.100.16, 203.0.113.22`},
+		{`198.51.100.16,203.0.113.22`, `198.51.100.16,203.0.113.22`},
+		{`2001:db8::1, a.example, 203.0.113.22`, `2001:db8::1, a.example, 203.0.113.22`},
+		{`www.example.org 198.51.100.16, 203.0.113.22`, `198.51.100.16, 203.0.113.22`},
+		{`www.example.org:443 198.51.100.16, 203.0.113.22, 203.0.113.23`, `198.51.100.16, 203.0.113.22, 203.0.113.23`},
+	} {
+		for _, user := range []string{"- -", "- joe doe", `- ""`} {
+			for _, behind := range []string{"", ` "-" "Mozilla/5.0"`, ` 17`, ` "-" "Mozilla/5.0" 812 1024`, ` "-" "Mozilla/5.0" "203.0.113.5"`} {
+				line := []byte(tt.head + " " + user + " " + stamp + ` "GET /a HTTP/1.1" 200 471` + behind)
+				var out Line
+				require.True(t, p.Parse(line, &out), "%s", line)
+				client := out.Fields[out.Client]
+				assert.Equal(t, tt.client, string(line[client.Start:client.End]), "%s", line)
+				assert.Contains(t, []Kind{Client, ClientList}, client.Kind, "%s", line)
+				assert.Equal(t, "/a", string(out.Target), "%s", line)
+				assert.Equal(t, 200, out.Status)
+				assert.True(t, out.HasDay)
+				(&glancer{"auto", p.(Glancer)}).requireEqual(t, line)
+				assert.Zero(t, testing.AllocsPerRun(10, func() { p.Parse(line, &out) }), "%s", line)
+			}
+		}
+	}
+	// An identity may be one of RFC 1413, and is no host.
+	for _, line := range []string{
+		`198.51.100.99 9999 - ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
+		`198.51.100.99 ident joe ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
+		`198.51.100.99 ident joe doe ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
+	} {
+		var out Line
+		require.True(t, p.Parse([]byte(line), &out), line)
+		assert.Equal(t, "client:198.51.100.99", spell([]byte(line), out.Fields)[out.Client], line)
+	}
+}
+
 func TestNew(t *testing.T) {
-	for _, spec := range []string{"auto", "combined", "common", "vhost_combined", "vhost_common", "json", "error", "%h"} {
+	for _, spec := range append(strings.Split(Names, ", "), "%h") {
 		_, err := New(spec, time.UTC, nil)
 		assert.NoError(t, err, spec)
 	}
 	_, err := New("combinde", time.UTC, nil)
-	assert.EqualError(t, err, `unknown format "combinde": use auto, combined, common, vhost_combined, vhost_common, json, error, `+
+	assert.EqualError(t, err, `unknown format "combinde": use auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error, `+
 		`or a LogFormat string such as '%h %l %u %t "%r" %>s %b'`)
 	_, err = New("%", time.UTC, nil)
 	assert.IsType(t, &FormatError{}, err)

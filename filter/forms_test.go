@@ -1,0 +1,103 @@
+package filter
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestForms counts the same clients in the same rooms in each form that servers and
+// log services write, under auto.
+func TestForms(t *testing.T) {
+	clients := []string{"198.51.100.1", "198.51.100.2", "2001:db8::3", "198.51.100.1"}
+	usual := func(client, room string) string {
+		return client + ` - - ` + stampText + ` "POST /http-bind?room=` + room + ` HTTP/1.1" 200 5 "-" "Mozilla/5.0"`
+	}
+	log := func(line func(client, room string) string) string {
+		var b strings.Builder
+		for i, c := range clients {
+			b.WriteString(line(c, []string{"alpha", "alpha", "beta", "beta"}[i]) + "\n")
+		}
+		return b.String()
+	}
+	json := func(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
+	bracketed := func(client string) string {
+		if strings.Contains(client, ":") {
+			return "[" + client + "]"
+		}
+		return client
+	}
+	want, _, _ := counted(t, "combined", log(usual))
+	assert.Len(t, want, 4)
+	for name, line := range map[string]func(client, room string) string{
+		"combined":   usual,
+		"combinedio": func(c, r string) string { return usual(c, r) + ` 812 1024` },
+		"main":       func(c, r string) string { return usual(c, r) + ` "203.0.113.5"` },
+		"main without a list": func(c, r string) string {
+			return usual(c, r) + ` "-"`
+		},
+		"traefik's common": func(c, r string) string { return usual(c, r) + ` 1 "web@docker" "http://10.0.0.5:80" 5ms` },
+		"common with the time": func(c, r string) string {
+			return c + ` - - ` + stampText + ` "POST /http-bind?room=` + r + ` HTTP/1.1" 200 471 17`
+		},
+		"ssl_request_log": func(c, r string) string {
+			return stampText + ` ` + c + ` TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 "POST /http-bind?room=` + r + ` HTTP/1.1" 1375`
+		},
+		"the virtual host behind":         func(c, r string) string { return strings.Replace(usual(c, r), " ", " www.example.org ", 1) },
+		"the virtual host behind a port":  func(c, r string) string { return bracketed(c) + ":11111 www.example.org:443" + usual("", r) },
+		"the virtual host before":         func(c, r string) string { return "www.example.org " + usual(c, r) },
+		"the virtual host before a port":  func(c, r string) string { return "www.example.org:443 " + usual(bracketed(c)+":11111", r) },
+		"the server's address before":     func(c, r string) string { return "192.0.2.7:443 " + usual(c, r) },
+		"a forwarded list":                func(c, r string) string { return usual(c+", 203.0.113.22", r) },
+		"a forwarded list without blanks": func(c, r string) string { return usual(c+",203.0.113.22,203.0.113.23", r) },
+		"a virtual host and a list":       func(c, r string) string { return "www.example.org:443 " + usual(c+", 203.0.113.22", r) },
+		"an identity": func(c, r string) string {
+			return "Dec 16 00:00:00 prod.site.com auth-apache-access: " + strings.Replace(usual(c, r), " - - ", " 9999 - ", 1)
+		},
+		"syslog":         func(c, r string) string { return "<134>Nov 22 07:23:56 web1 httpd: " + usual(c, r) },
+		"journal":        func(c, r string) string { return "Nov 22 07:23:56 web1 httpd[12]: " + usual(c, r) },
+		"RFC 5424":       func(c, r string) string { return "<134>1 2026-11-22T07:23:56Z web1 httpd - - - " + usual(c, r) },
+		"docker compose": func(c, r string) string { return "web-1  | " + usual(c, r) },
+		"CRI":            func(c, r string) string { return "2026-11-22T07:23:56.123456789Z stdout F " + usual(c, r) + ` "-"` },
+		"json-file": func(c, r string) string {
+			return `{"log":"` + json(usual(c, r)) + `\n","stream":"stdout","time":"2026-11-22T07:23:56.1Z"}`
+		},
+		"filebeat": func(c, r string) string {
+			return `{"@timestamp":"2026-11-22T07:23:56.003Z","message":"` + json(usual(c, r)) + `","host":{"name":"web1","ip":["192.0.2.53"]}}`
+		},
+		"traefik": func(c, r string) string {
+			return `{"ClientAddr":"192.0.2.2:63239","ClientHost":"` + c + `, 203.0.113.5","RequestPath":"/http-bind?room=` + r + `","DownstreamStatus":200,"time":"2026-11-22T07:23:55Z"}`
+		},
+		"envoy": func(c, r string) string {
+			return `{"start_time":"2026-11-22T07:23:55.1Z","method":"POST","path":"/http-bind?room=` + r + `","response_code":200,"downstream_remote_address":"` + bracketed(c) + `:5555"}`
+		},
+		"a byte order mark": func(c, r string) string { return "\ufeff" + usual(c, r) },
+		"empty lines":       func(c, r string) string { return "\n" + usual(c, r) + "\n\r" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, leftOut, stats := counted(t, "auto", log(line))
+			assert.Equal(t, want, got)
+			assert.Zero(t, leftOut)
+			assert.Zero(t, stats.Malformed+stats.Glued+stats.Adjusted)
+		})
+	}
+}
+
+// TestEmptyLines: they are kept, and are neither malformed nor undated. A byte order
+// mark is no part of a line.
+func TestEmptyLines(t *testing.T) {
+	for _, format := range []string{"auto", "combined", "json"} {
+		got, stats := treated(t, newConfig(t, format), newCalendar(), "\n\n\r\n\ufeff\n")
+		assert.Equal(t, "\n\n\r\n\n", got, format)
+		assert.Equal(t, Stats{Lines: 4}, stats, format)
+	}
+	c := testCipher(t, "ipcrypt")
+	for log, want := range map[string]string{
+		"\ufeff192.0.2.1 - - " + stampText + ` "-" 408 -` + "\n": "{192.0.2.1} - - " + stampText + ` "-" 408 -` + "\n",
+		"\ufeffdsl-1.example.net - - x\n":                        "{name:dsl-1.example.net} - - x\n",
+	} {
+		got, _ := treated(t, newConfig(t, "auto"), newCalendar(), log)
+		assert.Equal(t, expand(t, c, want), got)
+	}
+}
