@@ -324,7 +324,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 // keepEmpty appends a line with nothing in it, which is neither malformed nor counted
 // as undated, to today's.
 func (f *Filter) keepEmpty(b *Batch, line []byte) {
-	if s := f.slot(0, false); s.fate != Expire {
+	if s := f.slot(0, false); s.placement != calendar.Expired {
 		part := b.part(s.day, f.cfg.Single)
 		part.Lines = append(append(part.Lines, line...), '\n')
 	}

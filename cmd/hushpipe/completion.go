@@ -7,13 +7,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"hushpipe/filter/rooms"
+	"hushpipe/format"
 )
 
 // choices are the values of flags that have a few, for a flag of one command by
 // both names.
 var choices = map[string][]string{
 	"by":        {"day", "week", "month", "year"},
-	"format":    {"auto", "combined", "common", "vhost_combined", "vhost_common", "json", "error"},
+	"format":    strings.Split(format.Names, ", "),
 	"ip":        {"ipcrypt", "pfx", "mask", "drop", "keep"},
 	"lang":      {"en", "de", "no"},
 	"reveal ip": {"ipcrypt", "pfx"},

@@ -44,7 +44,7 @@ type filterFlags struct {
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: auto, combined, common, vhost_combined, vhost_common, json, error, or an Apache LogFormat string")
+	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: "+format.Names+", or an Apache LogFormat string")
 	flags.StringVar(&o.ip, "ip", "ipcrypt", "`MODE` in which addresses are replaced: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
 	flags.StringVar(&o.keep, "keep", calendar.DefaultPeriod.String(), "`DAYS` that lines and keys are kept, today included")
 	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
