@@ -23,7 +23,11 @@ import (
 //   - the value of each key of clients, "KEY": and KEY: and KEY=, closed or not;
 //   - what one line that was written into another has cut off: the word before
 //     ":PORT]" whose bracket does not open there, the one before ", server: ", and behind
-//     a '}' the end of a JSON value, or the value of the end of a key.
+//     a '}' the end of a JSON value, or the value of the end of a key; and the value of
+//     what no quote opens, or follows a colon, in place of a key.
+//
+// Nothing tells the end of a name that goes on within a text of another line, as in
+// "user_agent":"Mozilla/5.0 (X1.example.net", or behind its quote: it stays.
 //
 // Of a word, brackets, quotes and a port around it stay, and all of it does if it
 // has no letter, dot or colon, is a month before a day, or a level or a process
@@ -515,7 +519,7 @@ func (n *names) value(i int) int {
 	for start > 0 && end-start <= maxKey && isKeyByte(line[start-1]) {
 		start--
 	}
-	broken := quoted && start > 0 && line[start-1] == '}' // an object was written into the key
+	broken := quoted && n.isBrokenKey(start)
 	if start == end && !broken {
 		return i + 1
 	}
@@ -552,6 +556,20 @@ func (n *names) value(i int) int {
 			at++
 		}
 	}
+}
+
+// isBrokenKey reports whether what looks like a key from start on is not one, or the end
+// of one: the line goes on in it behind a piece of another. No quote opens before it,
+// or a colon stands before that quote.
+func (n *names) isBrokenKey(start int) bool {
+	if start == 0 || n.line[start-1] != '"' {
+		return start > 0
+	}
+	i := start - 1
+	for i > 0 && (n.line[i-1] == '\\' || isBlank(n.line[i-1])) {
+		i--
+	}
+	return i > 0 && n.line[i-1] == ':'
 }
 
 func isKeyByte(c byte) bool { return class[c]&inName != 0 || c == '@' }

@@ -156,6 +156,30 @@ func TestNamesOfLinesInLines(t *testing.T) {
 	}
 }
 
+// TestNamesOfEndsInLines: the beginning of an error line with the end of another, which
+// goes on anywhere.
+func TestNamesOfEndsInLines(t *testing.T) {
+	first, second := cutLines(clientName), cutLines(clientName2)
+	f := New(newConfig(t, "error"), newCalendar())
+	for a, outer := range first {
+		for b, inner := range second {
+			if pipeOf(a) != "error" || pipeOf(b) != "error" {
+				continue
+			}
+			for at := 0; at <= len(outer); at += 3 {
+				for from := range len(inner) {
+					b := Batch{}
+					f.renew()
+					f.treatLines(&b, []byte(outer[:at]+inner[from:]+"\n"))
+					for _, p := range b.Parts {
+						require.False(t, nameLeft.Match(p.Lines), "%q:\n%q", outer[:at]+inner[from:], p.Lines)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestNamesOfLinesThatHoldLines: a line that was written into another, which goes on
 // behind it.
 func TestNamesOfLinesThatHoldLines(t *testing.T) {
@@ -164,8 +188,7 @@ func TestNamesOfLinesThatHoldLines(t *testing.T) {
 		f := New(newConfig(t, spec), newCalendar())
 		for a, outer := range first {
 			for b, inner := range second {
-				if pipeOf(a) != pipeOf(b) || strings.HasPrefix(a, "vhost") != strings.HasPrefix(b, "vhost") ||
-					a == "mod_rewrite" { // whose name stands behind its client
+				if pipeOf(a) != pipeOf(b) || strings.HasPrefix(a, "vhost") != strings.HasPrefix(b, "vhost") {
 					continue
 				}
 				for at := range len(outer) + 1 {

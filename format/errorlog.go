@@ -76,8 +76,12 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 		addPeer(line, start, start+n, numbered, out)
 		pos = addRewritePeer(line, start, after, out)
 	}
-	// The end of a peer whose beginning stands before a line that was written into
+	// The name that a message of mod_rewrite begins with, without its beginning, and the
+	// end of a peer whose beginning stands before a line that was written into
 	// this one: it cannot be told what else is in the wrong place.
+	if pos < len(line) && bytes.Contains(line[pos+1:], []byte(" - - [")) {
+		return false
+	}
 	for i := pos; i < len(line); i++ {
 		n := bytes.IndexByte(line[i:], ']')
 		if n < 0 {
@@ -92,8 +96,9 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 }
 
 // LostPeer returns where the word begins that the bracket at line[end] closes, if that
-// word has a port at its end, as of "[client NAME:PORT]", and no bracket opens in it; -1
-// for any other.
+// word has a port at its end, as of "[client NAME:PORT]", and no bracket opens before it; -1
+// for any other. A bracket may open before it where the line has no such words: at its
+// beginning, behind another bracket, ": " or "- ", and of a request of mod_rewrite.
 func LostPeer(line []byte, end int) int {
 	i := end
 	for i > 0 && line[i-1]-'0' <= 9 {
@@ -105,7 +110,13 @@ func LostPeer(line []byte, end int) int {
 	for i -= 2; i >= 0 && line[i] != ' ' && line[i] != '[' && line[i] != ']'; {
 		i--
 	}
-	if i >= 0 && line[i] != ' ' || openPeer(line[:i+1]) {
+	if colon := bytes.IndexByte(line[i+1:end], ':'); colon == 0 || openPeer(line[:i+1]) {
+		return -1
+	}
+	if i <= 0 || line[i] != '[' || line[i-1] == ']' || bytes.Contains(line[i:end], []byte("id#")) {
+		return i + 1
+	}
+	if i < 2 || line[i-1] != ' ' || line[i-2] != ']' && line[i-2] != ':' && line[i-2] != '-' {
 		return -1
 	}
 	return i + 1
@@ -152,13 +163,13 @@ func addPeer(line []byte, start, end int, numbered bool, out *Line) {
 // RewriteName returns the length of the client's name that begins a message of
 // mod_rewrite (mod_rewrite.c, do_rewritelog), as of "localhost - - [localhost/sid#…";
 // 0 for the message of another module, which head tells, what is before it, or what
-// follows the name.
+// follows the name. A bracket ends it: another line's peer.
 func RewriteName(head, message []byte) int {
 	near := head[max(0, len(head)-len("[rewrite:trace1] [pid 4194304:tid 140737354104832] mod_rewrite.c(483): ")-64):]
 	if !bytes.Contains(near, []byte("rewrite:trace")) && !bytes.Contains(message[:min(len(message), 400)], []byte("/sid#")) {
 		return 0
 	}
-	if n := bytes.IndexByte(message, ' '); n >= 0 {
+	if n := bytes.IndexAny(message, " ["); n >= 0 {
 		return n
 	}
 	return len(message)
@@ -190,14 +201,15 @@ func bracket(line []byte, pos int, ok func([]byte) bool) int {
 }
 
 // isLevel accepts "error" and "proxy_http:trace1". With more colons it could hold
-// an IPv6 address.
+// an IPv6 address; a number behind the colon is the port of a peer that was cut.
 func isLevel(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && c-'0' > 9 && c != '_' && c != ':' && c != '-' {
 			return false
 		}
 	}
-	return len(b) > 0 && bytes.Count(b, []byte(":")) <= 1
+	_, level, both := bytes.Cut(b, []byte(":"))
+	return len(b) > 0 && (!both || bytes.IndexByte(level, ':') < 0 && !allDigits(level))
 }
 
 // isPID accepts "pid 12" and "pid 12:tid 34".
