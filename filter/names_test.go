@@ -180,6 +180,22 @@ func TestNamesOfEndsInLines(t *testing.T) {
 	}
 }
 
+// TestNamesOfEndsOfKeys: the beginning of a JSON line with the end of another, which goes
+// on at a client's key.
+func TestNamesOfEndsOfKeys(t *testing.T) {
+	outer := cutLines(clientName)["json"]
+	for _, spec := range []string{"auto", "json"} {
+		f := New(newConfig(t, spec), newCalendar())
+		for _, key := range []string{"remote_ip", "remote_host", "clientip", "client", "X-Forwarded-For", "cf-connecting-ip"} {
+			inner := key + `":"` + clientName2 + `","status":"200"}`
+			for at := range len(outer) + 1 {
+				out := treatedBy(t, f, outer[:at]+inner)
+				require.False(t, nameLeft.MatchString(out), "as %s: %q:\n%q", spec, outer[:at]+inner, out)
+			}
+		}
+	}
+}
+
 // TestNamesOfLinesThatHoldLines: a line that was written into another, which goes on
 // behind it.
 func TestNamesOfLinesThatHoldLines(t *testing.T) {

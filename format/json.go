@@ -133,7 +133,7 @@ func (j *JSON) visit(name []byte, v *fastjson.Value) {
 	j.name, httpPrefix = appendKeyName(j.name[:0], name)
 	k, ok := j.keys[string(j.name)]
 	if !ok {
-		k.kind = Text
+		k.kind = kindOf(j.keys, j.name)
 	}
 	if k.rank != rankUser {
 		// Headers are the client's: none of them is the line's time, status or

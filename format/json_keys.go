@@ -1,8 +1,10 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -189,6 +191,45 @@ func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 	return dst, header
 }
 
+// kindOf returns the kind of a key in the spelling of jsonKeys. One that only ends in a
+// name of clients has their kind, and no other meaning: in {"tremote_ip": two lines
+// were written into each other.
+func kindOf(keys map[string]key, name []byte) Kind {
+	if k, ok := keys[string(name)]; ok {
+		return k.kind
+	}
+	if len(name) > minKeyEnd {
+		for _, end := range keyEnds[name[len(name)-1]] {
+			if bytes.HasSuffix(name, end.name) {
+				return end.kind
+			}
+		}
+	}
+	return Text
+}
+
+// minKeyEnd is the length of the shortest name that tells a key by its end: not ip, as
+// in zip.
+const minKeyEnd = len("client")
+
+// keyEnds are those names by their last byte, but for names that end in one.
+var keyEnds = func() (ends [256][]keyEnd) {
+	for name, k := range jsonKeys {
+		longer := func(end string) bool {
+			return len(end) >= minKeyEnd && len(end) < len(name) && strings.HasSuffix(name, end) && isClient(jsonKeys[end].kind)
+		}
+		if last := name[len(name)-1]; len(name) >= minKeyEnd && isClient(k.kind) && !slices.ContainsFunc(slices.Collect(maps.Keys(jsonKeys)), longer) {
+			ends[last] = append(ends[last], keyEnd{[]byte(name), k.kind})
+		}
+	}
+	return ends
+}()
+
+type keyEnd struct {
+	name []byte
+	kind Kind
+}
+
 func isKeySeparator(c byte) bool { return c == '_' || c == '-' || c == '.' }
 
 // ClientKeys are the keys of JSON lines whose values are clients.
@@ -236,6 +277,6 @@ func (c *ClientKeys) Has(name []byte) (client, list bool) {
 		return false, false
 	}
 	b, _ := appendKeyName(buf[:0], name)
-	k := c.keys[string(b)].kind
+	k := kindOf(c.keys, b)
 	return isClient(k) || k == Forwarded, k == ClientList || k == Forwarded
 }
