@@ -108,11 +108,12 @@ func (c *compiler) client(field, trust int) {
 func namedKind(name string) Kind {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	switch strings.TrimPrefix(name, "http-") {
-	case "x-forwarded-for":
+	case "x-forwarded-for", "x-original-forwarded-for":
 		return ClientList
 	case "forwarded":
 		return Forwarded
-	case "x-real-ip", "cf-connecting-ip", "true-client-ip", "remote-addr", "remote-host":
+	case "x-real-ip", "cf-connecting-ip", "true-client-ip", "remote-addr", "remote-host",
+		"x-client-ip", "client-ip", "clientip", "fastly-client-ip", "x-cluster-client-ip", "fly-client-ip":
 		return Client
 	case "referer", "request-uri", "query-string", "location", "content-location", "destination",
 		"x-original-uri", "x-original-url", "x-rewrite-url", "x-forwarded-uri", "redirect-url", "redirect-query-string":

@@ -32,10 +32,12 @@ type element struct {
 	next     int      // loose: index of the next loose element in the segment, 0 for none
 	host     bool     // loose: a client before " %l "
 	list     bool     // loose: a list of clients before a blank
+	listed   bool     // loose: a list of clients before a comma and one client, which is the last
 	words    int      // list: how many fields are between it and %l, -1 where no %l follows
 	dated    *element // loose: one of the elements before next that spells a date
 	min, max int
-	reserve  int // opNumber: digits of the elements that follow at once
+	reserve  int // opNumber: digits of the elements and the literal that follow at once
+	before   int // opNumber: digits that end the literal before it
 	pad      bool
 	names    []string
 	end      int // 1: of the end of the request, not the begin
@@ -134,10 +136,10 @@ func (e *element) suffix(b []byte, clf *clfReader) int {
 		}
 	case opNumber:
 		n := 0
-		for n <= last && n <= maxDigits && b[last-n]-'0' <= 9 {
+		for n <= last && n <= maxDigits+e.before && b[last-n]-'0' <= 9 {
 			n++
 		}
-		if n > maxDigits {
+		if n -= min(e.before, n); n > maxDigits {
 			return -1
 		}
 		if n <= last && b[last-n] == '-' && (n == 0 || e.signed) {

@@ -145,6 +145,11 @@ func nextPeer(line []byte, pos int) (start, n, after int) {
 		}
 		start = pos + len(openClient)
 		n = bytes.IndexByte(line[start:], ']')
+		if start < len(line) && line[start] == '[' && n > 0 { // IPv6, as in [client [2001:db8::1]:443]
+			if more := bytes.IndexByte(line[start+n+1:], ']'); more == 0 || more > 1 && line[start+n+1] == ':' && allDigits(line[start+n+2:start+n+1+more]) {
+				n += 1 + more
+			}
+		}
 		return start, n, start + n + 1
 	}
 	return -1, -1, -1
@@ -152,6 +157,13 @@ func nextPeer(line []byte, pos int) (start, n, after int) {
 
 // addPeer adds the fields of a peer, with a port or without.
 func addPeer(line []byte, start, end int, numbered bool, out *Line) {
+	if n := bytes.IndexByte(line[start:end], ']'); n > 0 { // IPv6 in brackets of its own
+		out.add(Client, start+1, start+n)
+		if port := start + n + len("]:"); port < end {
+			out.add(Plain, port, end)
+		}
+		return
+	}
 	if p := portColon(line[start:end], numbered); p >= 0 {
 		out.add(Client, start, start+p)
 		out.add(Plain, start+p+1, end)

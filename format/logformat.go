@@ -43,6 +43,7 @@ type LogFormat struct {
 
 	client, status, target, query, user int  // fields, -1 for none
 	isPeer                              bool // the client is of %h or %a
+	hostTarget                          bool // the target has a host before its path, as of %V%U
 
 	// Scratch.
 	date [2]date // begin and end of the request
@@ -233,8 +234,16 @@ func (c *compiler) link() {
 			}
 		case opNumber:
 			e.signed = atStart && (i == 0 || !bytes.HasSuffix(c.elems[i-1].lit, []byte("-")))
-			for k := i + 1; k < len(c.elems) && c.elems[k].op == opDigits; k++ {
+			k := i + 1
+			for ; k < len(c.elems) && c.elems[k].op == opDigits; k++ {
 				e.reserve += c.elems[k].max
+			}
+			if k < len(c.elems) {
+				e.reserve += digits(c.elems[k].lit)
+			}
+			if i > 0 {
+				lit := c.elems[i-1].lit
+				e.before = len(lit) - len(bytes.TrimRight(lit, "0123456789"))
 			}
 		}
 	}
@@ -287,6 +296,7 @@ func (c *compiler) join(a, b *element) {
 	a.user, b.user = false, false
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
+	c.p.hostTarget = c.p.hostTarget || b.field == c.p.target && a.kind != Client && !c.full
 	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user} {
 		if *role == a.field {
 			*role = b.field
@@ -329,6 +339,11 @@ func (s segment) linked() segment {
 			}
 		}
 		s.choosy = s.choosy || e.host || e.list || e.dated != nil
+	}
+	for i := range s.elems {
+		e := &s.elems[i]
+		e.listed = (e.kind == ClientList || e.kind == Forwarded) && e.next == i+2 && e.next == prev &&
+			string(s.elems[i+1].lit) == "," && s.elems[prev].kind == Client
 	}
 	s.left, s.right = first, prev+1
 	if first < 0 {

@@ -192,13 +192,27 @@ func TestLogFormatLine(t *testing.T) {
 		{`"%U" "%q"`, `"/a" ""`, none, none, "/a", 0},
 		{`%U "%r"`, `/a "GET /a?b=c HTTP/1.1"`, none, none, "/a?b=c", 0},
 		{`%U`, `-`, none, none, none, 0},
+		{`"%m %V%U%q %H"`, `"POST meet.example.org/a?b=c HTTP/1.1"`, none, none, "/a?b=c", 0},
+		{`%v%U%q %s`, `meet.example.org/a?b=c 200`, none, none, "/a?b=c", 200},
+		{`%{Host}i%U "%q"`, `meet.example.org:443/a "?b=c"`, none, none, "/a?b=c", 0},
+		{`%v%U %p`, `meet.example.org 443`, none, none, none, 0},
+		{`%V%r`, `meet.example.orgGET /a HTTP/1.1`, none, none, "/a", 0},
 
 		// The client who is counted.
 		{`%{X-Forwarded-For}i|%{c}a|%h`, `192.0.2.1|192.0.2.2|192.0.2.3`, "192.0.2.3", none, none, 0},
 		{`%{X-Forwarded-For}i|%{c}h`, `192.0.2.1|192.0.2.2`, "192.0.2.2", none, none, 0},
 		{`%{X-Real-IP}i|%{X-Forwarded-For}i`, `192.0.2.1|192.0.2.2`, "192.0.2.1", none, none, 0},
 
+		{`%{X-Client-IP}i %l`, `192.0.2.1 -`, "192.0.2.1", none, none, 0},
+		{`%{Fastly-Client-IP}i %l`, `192.0.2.1 -`, "192.0.2.1", none, none, 0},
+		{`%{X-Cluster-Client-Ip}i %l`, `192.0.2.1 -`, "192.0.2.1", none, none, 0},
+		{`%{clientip}e %l`, `192.0.2.1 -`, "192.0.2.1", none, none, 0},
+		{`%{X-Forwarded-For}i,%a`, `198.51.100.4, 192.0.2.3,192.0.2.9`, "192.0.2.9", none, none, 0},
+		{`%a,%{X-Forwarded-For}i`, `192.0.2.9,198.51.100.4, 192.0.2.3`, "192.0.2.9", none, none, 0},
+
 		// Status.
+		{`%s %D000`, `200 12000`, none, none, none, 200},
+		{`%s %{ms}T00 %I1`, `200 1200 811`, none, none, none, 200},
 		{`%s %>s %s`, `301 200 404`, none, none, none, 200},
 		{`%h %s`, `192.0.2.1 301`, "192.0.2.1", none, none, 301},
 		{`%>s`, `-`, none, none, none, 0},

@@ -157,7 +157,11 @@ func looksLikeAddress(b []byte) bool {
 // setTarget decodes the request target, adding a query that was logged apart.
 func (p *LogFormat) setTarget(line []byte, out *Line) {
 	f := out.Fields
-	t, _ := requestTarget(line[f[p.target].Start:f[p.target].End])
+	v := line[f[p.target].Start:f[p.target].End]
+	if p.hostTarget {
+		v = v[max(bytes.IndexByte(v, '/'), 0):]
+	}
+	t, _ := requestTarget(v)
 	query := []byte(nil)
 	if p.query >= 0 {
 		query = line[f[p.query].Start:f[p.query].End]
@@ -264,6 +268,9 @@ func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, choos
 		from := lo
 		if choosy && e.list {
 			from += e.listEnd(line[lo:hi])
+		}
+		if e.listed {
+			from += max(bytes.LastIndexByte(line[lo:hi], ','), 0)
 		}
 		at, end := p.find(group, line, from, hi, f)
 		if choosy && at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {

@@ -15,6 +15,7 @@ type Match struct {
 	Tenant   []byte // nil: none; else it is part of the name, as tenant/room
 	Room     []byte
 	KeepCase bool // the room's name is not lower-cased
+	Drop     bool // characters that Jitsi's client leaves out of a path are no part of it
 }
 
 // Matcher finds the room in request targets. It does not change and may serve
@@ -95,7 +96,7 @@ func (m *Matcher) Match(target []byte, status int, out *Match) bool {
 			continue
 		}
 		if tenant, room := p.find(path, args); room != nil {
-			*out = Match{Tenant: tenant, Room: room, KeepCase: p.keepCase}
+			*out = Match{Tenant: tenant, Room: room, KeepCase: p.keepCase, Drop: p.drop}
 			return true
 		}
 	}
@@ -115,7 +116,14 @@ func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 				return nil, nil
 			}
 		}
-		return tenant, value(args, p.param)
+		return tenant, p.value(args)
+	}
+	if p.below {
+		base := len(path) - len(path[bytes.LastIndexByte(path, '/')+1:]) - len(p.prefix)
+		if base < 0 || bytes.Contains(path[:base], phpFile) {
+			return nil, nil
+		}
+		path = path[base:]
 	}
 	if room = p.inPath(path); room != nil || !p.tenant {
 		return nil, room
@@ -146,7 +154,7 @@ func (p *pattern) inPath(path []byte) []byte {
 		return nil
 	}
 	room = segment(room[:n])
-	if room == nil || p.skips(room) {
+	if room == nil || p.skips(room) || p.drop && len(bytes.Trim(room, jitsiDrops)) == 0 {
 		return nil
 	}
 	return room
@@ -193,8 +201,12 @@ func isFile(name []byte) bool {
 	return letter
 }
 
-// value returns the first value of a parameter, not empty, or nil.
-func value(args []byte, param string) []byte {
+// phpFile ends what is no folder.
+var phpFile = []byte(".php")
+
+// value returns the first value of the parameter, not empty, or nil.
+func (p *pattern) value(args []byte) []byte {
+	n := len(p.param)
 	for len(args) > 0 {
 		arg := args
 		if i := bytes.IndexByte(args, '&'); i >= 0 {
@@ -202,7 +214,7 @@ func value(args []byte, param string) []byte {
 		} else {
 			args = nil
 		}
-		if n := len(param); len(arg) > n && arg[n] == '=' && string(arg[:n]) == param {
+		if len(arg) > n && arg[n] == '=' && (string(arg[:n]) == p.param || p.anyCase && strings.EqualFold(string(arg[:n]), p.param)) {
 			if len(arg) == n+1 {
 				return nil
 			}

@@ -86,6 +86,9 @@ func TestMatch(t *testing.T) {
 		{"jitsi-pages", "/v1.2", "v1.2"},
 		{"jitsi-pages", "/Dr.Oppenheimer", "Dr.Oppenheimer"},
 		{"jitsi-pages", "/staticroom", "staticroom"},
+		{"jitsi-pages", "/Team!Meeting", "Team!Meeting"},
+		{"jitsi-pages", "/!$&", ""},
+		{"jitsi-pages", "/is-this-a-bug/20/07/room3", ""},
 		{"jitsi-pages", "/", ""},
 		{"jitsi-pages", "//", ""},
 		{"jitsi-pages", "//Team", ""},
@@ -139,8 +142,22 @@ func TestMatch(t *testing.T) {
 		{"nextcloud-talk", "/call/k3ab9xzz?callUser=1", "k3ab9xzz"},
 		{"nextcloud-talk", "/call/k3ab9xzz/", ""},
 		{"nextcloud-talk", "/call/", ""},
+		{"nextcloud-talk", "/nextcloud/call/k3ab9xzz", "k3ab9xzz"},
+		{"nextcloud-talk", "/a/b.c/index.php/call/k3ab9xzz?x=/y", "k3ab9xzz"},
+		{"nextcloud-talk", "/ocs/v2.php/apps/spreed/api/v4/call/k3ab9xzz", "k3ab9xzz"},
+		{"nextcloud-talk", "/nextcloud/ocs/v2.php/apps/spreed/api/v4/call/k3ab9xzz?format=json", "k3ab9xzz"},
+		{"nextcloud-talk", "/ocs/v1.php/apps/spreed/api/v4/call/k3ab9xzz", "k3ab9xzz"},
+		{"nextcloud-talk", "/ocs/v2.php/apps/spreed/api/v4/call/k3ab9xzz/ring", ""},
+		{"nextcloud-talk", "/ocs/v2.php/apps/spreed/api/v4/room/k3ab9xzz", ""},
 		{"nextcloud-talk", "/other.php/call/k3ab9xzz", ""},
-		{"nextcloud-talk", "/ocs/v2.php/apps/spreed/api/v4/call/k3ab9xzz", ""},
+		{"nextcloud-talk", "/nextcloudcall/k3ab9xzz", ""},
+		{"nextcloud-talk", "/nextcloud/call/", ""},
+		{"nextcloud-talk", "/nextcloud/call/..", ""},
+
+		{"bigbluebutton", "/bigbluebutton/api/join?fullName=Jane+Doe&meetingID=Demo&password=PW", "Demo"},
+		{"bigbluebutton", "/bigbluebutton/api/join?meetingID=", ""},
+		{"bigbluebutton", "/bigbluebutton/api/create?meetingID=Demo", ""},
+		{"bigbluebutton", "/bigbluebutton/api/join", ""},
 
 		{"etherpad", "/p/Notes", "Notes"},
 		{"etherpad", "/p/Notes?showChat=false", "Notes"},
@@ -194,7 +211,10 @@ func TestPatterns(t *testing.T) {
 		{"/talk-{room}.html", "/talk-.html", ""},
 		{"/talk-{room}.html", "/talk-html", ""},
 		{"/ows?layers={room}", "/ows?service=WMS&layers=roads,rivers", "roads,rivers"},
-		{"/ows?layers={room}", "/ows?LAYERS=roads", ""},
+		{"/ows?layers={room}", "/ows?LAYERS=roads", "roads"},
+		{"/ows?LAYERS={room}", "/ows?Service=WMS&Layers=Roads", "Roads"},
+		{"/ows?layers={room}", "/ows?layer=roads", ""},
+		{"/ows?layers={room}", "/OWS?layers=roads", ""},
 		{"/ows?layers={room}", "/ows/?layers=roads", ""},
 		{"/ows?layers={room}", "/acme/ows?layers=roads", ""},
 	}
@@ -223,7 +243,7 @@ func TestSeveralPresets(t *testing.T) {
 }
 
 func TestWrongPresetsAndPatterns(t *testing.T) {
-	const list = ": use jitsi, jitsi-pages, greenlight, nextcloud-talk, etherpad, none"
+	const list = ": use jitsi, jitsi-pages, greenlight, bigbluebutton, nextcloud-talk, etherpad, none"
 	for presets, want := range map[string]string{
 		"zoom":       `unknown room preset "zoom"` + list,
 		"":           `unknown room preset ""` + list,

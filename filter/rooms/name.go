@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"hash"
+	"strings"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
@@ -79,10 +80,13 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 		h.sum = TooLong
 		return &h.sum
 	}
-	// The mark of KeepCase goes first, then the raw name as tenant/room.
+	// A mark of how it is read goes first, then the raw name as tenant/room.
 	h.spelling = append(h.spelling[:0], 'l')
-	if m.KeepCase {
+	switch {
+	case m.KeepCase:
 		h.spelling[0] = 'k'
+	case m.Drop:
+		h.spelling[0] = 'd'
 	}
 	if m.Tenant != nil {
 		h.spelling = append(append(h.spelling, m.Tenant...), '/')
@@ -94,7 +98,7 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 		return &h.sum
 	}
 	h.sum = TooLong
-	if h.name, ok = h.appendName(h.name[:0], h.spelling[1:], m.KeepCase); ok {
+	if h.name, ok = h.appendName(h.name[:0], h.spelling[1:], m); ok {
 		h.hash.Reset()
 		h.hash.Write(h.name)
 		h.hash.Sum(h.sum[:0])
@@ -113,9 +117,13 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 
 // appendName appends the canonical form of a name as a request target has it. It
 // reports false for one that is too long, of which nothing of use is appended.
-func (h *Hasher) appendName(dst, raw []byte, keepCase bool) (_ []byte, ok bool) {
-	start := len(dst)
-	dst = append(dst, raw...)
+func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
+	start, keepCase := len(dst), m.KeepCase
+	for _, c := range raw {
+		if !m.Drop || c == '/' || strings.IndexByte(jitsiDrops, c) < 0 {
+			dst = append(dst, c)
+		}
+	}
 	for range 3 {
 		n := len(dst)
 		dst = dst[:start+percentDecode(dst[start:])]

@@ -22,7 +22,7 @@ import (
 )
 
 func name(raw string) string {
-	b, ok := NewHasher(nil).appendName(nil, []byte(raw), false)
+	b, ok := NewHasher(nil).appendName(nil, []byte(raw), &Match{})
 	if !ok {
 		return "too long"
 	}
@@ -82,7 +82,7 @@ func TestNames(t *testing.T) {
 
 func TestNameKeepsCase(t *testing.T) {
 	caseKept := func(raw string) string {
-		b, ok := NewHasher(nil).appendName(nil, []byte(raw), true)
+		b, ok := NewHasher(nil).appendName(nil, []byte(raw), &Match{KeepCase: true})
 		require.True(t, ok)
 		return string(b)
 	}
@@ -228,5 +228,27 @@ func BenchmarkSum(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestDroppedCharacters: the name of a page is that of the room that its client enters.
+func TestDroppedCharacters(t *testing.T) {
+	m, err := NewMatcher([]string{"jitsi", "jitsi-pages"}, nil)
+	require.NoError(t, err)
+	h := NewHasher(nil)
+	for target, want := range map[string]string{
+		"/Team!Meeting":                      "teammeeting",
+		"/Team%21Meeting":                    "team!meeting", // it is left out before it is decoded
+		`/a:b[c]@d$e&f'g(h)i*j+k,l;m=n>o<p"`: "abcdefghijklmnop",
+		"/ac+me/Team!":                       "acme/team",
+		"/tenant/room2":                      "tenant/room2",
+		"/xmpp-websocket?room=teammeeting":   "teammeeting",
+		"/xmpp-websocket?room=team!meeting":  "team!meeting", // what its client has sent
+	} {
+		var found Match
+		require.True(t, m.Match([]byte(target), 200, &found), target)
+		for range 2 {
+			assert.Equal(t, sha1.Sum([]byte(want)), *h.Sum(&found), target)
+		}
 	}
 }

@@ -12,13 +12,16 @@ type pattern struct {
 	param          string // query parameter, "" where the path holds the room
 	tenant         bool   // one more segment may stand before
 	rest           bool   // more segments may follow the room
+	below          bool   // a path may stand before, of folders; for a room at the end of the target's
+	anyCase        bool   // of the query parameter's name
 	keepCase       bool
+	drop           bool                // see Match
 	reserved       map[string]struct{} // names of the application, files too; nil: every name is a room
 }
 
 const none = "none"
 
-var presetNames = []string{"jitsi", "jitsi-pages", "greenlight", "nextcloud-talk", "etherpad", none}
+var presetNames = []string{"jitsi", "jitsi-pages", "greenlight", "bigbluebutton", "nextcloud-talk", "etherpad", none}
 
 var presetPatterns = map[string][]pattern{
 	// What lib-jitsi-meet asks for, room and all, in a conference: BOSH,
@@ -30,7 +33,7 @@ var presetPatterns = map[string][]pattern{
 		{prefix: "/_unlock", param: "room", tenant: true},
 	},
 	"jitsi-pages": {
-		{prefix: "/", tenant: true, reserved: jitsiReserved},
+		{prefix: "/", tenant: true, drop: true, reserved: jitsiReserved},
 	},
 	// Version 3 has /rooms, version 2 lives under /b with its other pages.
 	"greenlight": {
@@ -38,9 +41,16 @@ var presetPatterns = map[string][]pattern{
 		{prefix: "/rooms/", suffix: "/join"},
 		{prefix: "/b/", rest: true, reserved: greenlightReserved},
 	},
+	// BigBlueButton's API, which tells Demo and demo apart.
+	"bigbluebutton": {
+		{prefix: "/bigbluebutton/api/join", param: "meetingID", keepCase: true},
+	},
+	// The page of a call, and what its client asks for to join it.
 	"nextcloud-talk": {
-		{prefix: "/call/"},
-		{prefix: "/index.php/call/"},
+		{prefix: "/call/", below: true},
+		{prefix: "/index.php/call/", below: true},
+		{prefix: "/ocs/v2.php/apps/spreed/api/v4/call/", below: true},
+		{prefix: "/ocs/v1.php/apps/spreed/api/v4/call/", below: true},
 	},
 	// Etherpad tells Pad and pad apart.
 	"etherpad": {
@@ -62,6 +72,10 @@ var jitsiReserved = set(`.well-known _api _load-test _unlock colibri-relay-ws
 var greenlightReserved = set(`401 404 500 account_activations admins assets auth
 	cable health_check ldap_signin password_resets rails room rooms signin
 	signup terms themes u users`)
+
+// jitsiDrops are the characters that jitsi-meet's client leaves out of each part of a
+// path before it decodes it (react/features/base/util/uri.ts).
+const jitsiDrops = `:?#[]@!$&'()*+,;=></"`
 
 func set(words string) map[string]struct{} {
 	s := map[string]struct{}{}
@@ -135,5 +149,5 @@ func parsePattern(text string) (pattern, error) {
 	if i := strings.IndexAny(param, "&=?"); i >= 0 || param == "" {
 		return fail(query+1+max(i, 0), "name one parameter, as in /ows?layers={room}")
 	}
-	return pattern{prefix: text[:query], param: param}, nil
+	return pattern{prefix: text[:query], param: param, anyCase: true}, nil
 }
