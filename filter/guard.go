@@ -91,21 +91,30 @@ func (g *guard) appendText(dst, text []byte, as care) []byte {
 	if machine.IsSimple(text, '%') {
 		return append(dst, text...) // there is no stop
 	}
-	at := nextStop(text, 0, stopRun|stopEscape)
+	at := nextStop(text, 0, stopRun|stopEscape|stopDashed)
+	if at == len(text) {
+		return append(dst, text...)
+	}
 	if bytes.IndexByte(text[at:], '%') >= 0 || bytes.IndexByte(text[at:], '\\') >= 0 {
 		return g.appendEscaped(dst, text, as, false)
+	}
+	if text[at] == '-' {
+		return g.appendRaw(dst, text, as)
 	}
 	return g.appendFrom(dst, text, as, at)
 }
 
 // What nextStop can stop at. While it reads a run, it counts its dots in the
 // lowest four bits and its colons in the next, so that the third dot and the
-// second colon each set the highest bit of their four.
+// second colon each set the highest bit of their four; the third dash among digits
+// sets that of the last four.
 const (
 	stopRun    = 8 | 8<<4 // enough separators for an address
 	stopEscape = 1 << 8
 	stopSecret = 1 << 9 // a name before it, or a user, may be one
-	noRun      = 8 - 3 | (8-2)<<4
+	stopDashed = 8 << 10
+	noRun      = 8 - 3 | (8-2)<<4 | noDashes
+	noDashes   = (8 - 3) << 10
 )
 
 // steps says for each byte which bits of the state stay (the upper half) and
@@ -113,10 +122,14 @@ const (
 var steps = func() (t [256]uint32) {
 	for c := range t {
 		t[c] = noRun
-		if class[c]&(inHex|inSep) != 0 {
+		switch {
+		case class[c]&inDigit != 0:
 			t[c] = 0xffff << 16
+		case class[c]&(inHex|inSep) != 0:
+			t[c] = 0xff<<16 | noDashes
 		}
 	}
+	t['-'] = (0xf<<10)<<16 | noRun&^noDashes + 1<<10
 	t['.'] += 1
 	t[':'] += 1 << 4
 	t['%'] += stopEscape
@@ -163,12 +176,12 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 		run := text[start:end]
 		for a := findAddr(run); a.end > 0; a = nextAddr(run, a.end) {
 			from := escapeStart(text, start+a.start)
-			dst = append(dst, text[kept:from]...)
+			dst = g.appendPlain(dst, text[kept:from])
 			kept = start + a.end
 			dst = g.appendFound(dst, run[a.start:a.end], a, kept-from)
 		}
 	}
-	return append(dst, text[kept:]...)
+	return g.appendPlain(dst, text[kept:])
 }
 
 // appendEscaped is appendText for a text with %XX or \u00XX escapes. It reads

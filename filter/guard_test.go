@@ -110,24 +110,27 @@ func TestGuardUserAgent(t *testing.T) {
 
 // refRaw is appendRaw said by regular expressions and package netip.
 func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
-	var out []byte
+	var out, kept []byte
 	at := 0
 	for _, span := range refRun.FindAllIndex(text, -1) {
 		run := text[span[0]:span[1]]
-		out = append(out, text[at:span[0]]...)
+		kept = append(kept, text[at:span[0]]...)
 		at = span[1]
 		if as == agentText && refNumbers.Match(run) && refProduct.Match(text[:span[0]]) {
-			out = append(out, run...)
+			kept = append(kept, run...)
 			continue
 		}
 		for i, piece := range bytes.Split(refReplace(c, run), []byte("<")) {
 			if i > 0 {
-				out = out[:len(out)-len(refEscape.FindSubmatch(out)[1])]
+				var written []byte
+				written, piece, _ = bytes.Cut(piece, []byte(">"))
+				out = append(out, refDashed(c, kept[:len(kept)-len(refEscape.FindSubmatch(kept)[1])])...)
+				out, kept = append(out, written...), nil
 			}
-			out = append(out, piece...)
+			kept = append(kept, piece...)
 		}
 	}
-	return append(out, text[at:]...)
+	return append(out, refDashed(c, append(kept, text[at:]...))...)
 }
 
 // refEscape finds the escape that a text leaves unfinished.
@@ -151,7 +154,7 @@ func refAddr(s string) (pseudonym.Addr, bool) {
 	return a.As16(), err == nil
 }
 
-// refReplace puts a "<" before each pseudonym.
+// refReplace puts a "<" before each pseudonym, and a ">" behind it.
 func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	s := string(run)
 	core, lead, trail := s, "", ""
@@ -167,18 +170,18 @@ func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	case strings.Trim(core, ":") == "":
 		return run
 	case ok:
-		out = c.AppendAddr([]byte("<"), a)
+		out = append(c.AppendAddr([]byte("<"), a), '>')
 	case colons >= 7, colons == 6 && strings.Count(core, ".") >= 3, strings.Contains(core, "::"):
-		out = c.AppendName([]byte("<"), []byte(core))
+		out = append(c.AppendName([]byte("<"), []byte(core)), '>')
 	default:
 		out = refRow.ReplaceAllFunc([]byte(core), func(row []byte) []byte {
 			quad := strings.TrimRight(string(row), ".")
 			dots := row[len(quad):]
 			if a, ok := refAddr(quad); ok {
-				return append(c.AppendAddr([]byte("<"), a), dots...)
+				return append(append(c.AppendAddr([]byte("<"), a), '>'), dots...)
 			}
 			if refQuad.MatchString(quad) {
-				return append(c.AppendName([]byte("<"), []byte(quad)), dots...)
+				return append(append(c.AppendName([]byte("<"), []byte(quad)), '>'), dots...)
 			}
 			return row
 		})
@@ -198,7 +201,7 @@ func FuzzGuard(f *testing.F) {
 			}
 		}
 	}
-	for i, text := range []string{"%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", `\x`, `\\x`, `\\u00`, `\`, `%\u00`, "Name/", "::", "1:2:3:4:5:6:"} {
+	for i, text := range []string{"ec2-1-2-3-4.", "1-2-3-", "%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", `\x`, `\\x`, `\\u00`, `\`, `%\u00`, "Name/", "::", "1:2:3:4:5:6:"} {
 		f.Add(text, uint16(len(text)), []byte{1, 2, 3, 4}, uint8(i), false)
 		f.Add(text, uint16(len(text)), []byte{0x20, 1, 5: 7}, uint8(i), true)
 		f.Add(text, uint16(0), []byte{0x20, 1, 5: 7}, uint8(i), true)
@@ -252,10 +255,10 @@ func FuzzSimpleTexts(f *testing.F) {
 	g := testGuard(testCipher(f, "drop"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if machine.IsSimple(text, '%') {
-			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape))
+			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape|stopDashed))
 		}
 		if machine.IsSimple(text, '=') {
-			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape|stopSecret))
+			require.Len(t, text, nextStop(text, 0, stopRun|stopEscape|stopSecret|stopDashed))
 			require.Equal(t, string(text), string(g.appendURL(nil, text, redact)))
 		}
 	})

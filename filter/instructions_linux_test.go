@@ -20,8 +20,8 @@ import (
 )
 
 // maxInstructions is what a byte of any pattern may take, in instructions of amd64; those
-// of most patterns are less than half. A processor of 2025 executes 20 and more of
-// them in a nanosecond: they are simple, and wait for nothing.
+// of most patterns are less than half. On the machine of bench/README.md they take about
+// 15 ns: they are simple, and wait for nothing.
 const maxInstructions = 450
 
 // Lines of a pattern are counted in two lengths, and the longer one may not take more

@@ -419,6 +419,12 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 				mayGo[f.Start+i] = true
 			}
 		}
+		for _, span := range dashedBytes.FindAllStringIndex(text, -1) {
+			joins := strings.Count(text[span[0]:span[1]], "-") + strings.Count(text[span[0]:span[1]], "%") + strings.Count(text[span[0]:span[1]], `\`)
+			for i := span[0]; i < span[1] && joins >= 3; i++ {
+				mayGo[f.Start+i] = true
+			}
+		}
 		if f.Kind == format.Text || f.Kind == format.UserAgent {
 			continue
 		}
@@ -469,6 +475,7 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 
 var (
 	quoted       = regexp.MustCompile(`^\\*["']`)
+	dashedBytes  = regexp.MustCompile(`[0-9A-Fa-fu%\\-]{7,}`)
 	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
 	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
 )

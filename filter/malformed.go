@@ -107,9 +107,24 @@ func (g *guard) withoutNUL(line []byte) []byte {
 // maxText bounds the memory that is kept from one line to the next.
 const maxText = 64 << 10
 
-// appendKeptOf appends a text that stays as it is, and stands at at in the line
-// without NUL bytes, with those in it and around it.
+// appendKeptOf appends a text that stays as it is, but for dashed addresses, and stands
+// at at in the line without NUL bytes.
 func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
+	for len(text) >= minDashed {
+		d, ok := nextDashed(text)
+		if !ok {
+			break
+		}
+		from := escapeStart(text, d.start)
+		dst = g.appendDashed(g.appendWithNUL(dst, text[:from], at), text[from:d.end], d)
+		text, at = text[d.end:], at+d.end
+	}
+	return g.appendWithNUL(dst, text, at)
+}
+
+// appendWithNUL appends a text that stands at at in the line without NUL bytes, with
+// those in it and around it.
+func (g *guard) appendWithNUL(dst, text []byte, at int) []byte {
 	if g.raw == nil {
 		return append(dst, text...)
 	}

@@ -65,7 +65,7 @@ const redacted = "-"
 // appendRequest appends a request line, or only its target. What stands before
 // the protocol is all target: a broken client sends blanks in it, unencoded.
 func (g *guard) appendRequest(dst, line []byte, r *Redact) []byte {
-	if nextStop(line, 0, stopRun|stopEscape|stopSecret) == len(line) {
+	if nextStop(line, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(line) {
 		return append(dst, line...)
 	}
 	end := len(line)
@@ -101,7 +101,7 @@ var protocol = []byte(" HTTP/")
 
 // appendURL appends a URL, or a message that may quote some.
 func (g *guard) appendURL(dst, text []byte, r *Redact) []byte {
-	if nextStop(text, 0, stopRun|stopEscape|stopSecret) == len(text) {
+	if nextStop(text, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(text) {
 		return append(dst, text...)
 	}
 	return g.appendRedacted(dst, text, r, plainText, isProse(text))

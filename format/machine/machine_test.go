@@ -185,8 +185,8 @@ func TestIsSimple(t *testing.T) {
 			for _, few := range []struct {
 				c   byte
 				few int
-			}{{'.', 2}, {':', 1}, {'%', 0}, {'\\', 0}, {'@', 0}, {'=', 0}} {
-				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::%%%%%\\\\\\\\@@@@======"+strings.Repeat(".", 64)...)[:n]
+			}{{'.', 2}, {':', 1}, {'-', 2}, {'%', 0}, {'\\', 0}, {'@', 0}, {'=', 0}} {
+				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::------%%%%%\\\\\\\\@@@@======"+strings.Repeat(".", 64)...)[:n]
 				alone := bytes.Clone(text)[:n:n]
 				for i := range few.few + 1 {
 					require.True(t, IsSimple(text, '='), "%q", text)
@@ -203,7 +203,7 @@ func TestIsSimple(t *testing.T) {
 
 // isSimplePlain is IsSimple for a text of any length.
 func isSimplePlain(text []byte, other byte) bool {
-	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && !bytes.ContainsAny(text, `%\@`) &&
+	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && bytes.Count(text, []byte{'-'}) < 3 && !bytes.ContainsAny(text, `%\@`) &&
 		bytes.IndexByte(text, other) < 0
 }
 

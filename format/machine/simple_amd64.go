@@ -1,7 +1,7 @@
 package machine
 
-// IsSimple reports whether a text has less than three dots and two colons, and none
-// of the bytes %, \, @ and other, as far as the processor can tell it in a few steps:
+// IsSimple reports whether a text has less than three dots, two colons and three
+// dashes, and none of the bytes %, \, @ and other, as far as the processor can tell it in a few steps:
 // false says nothing of a text of less than 16 bytes.
 func IsSimple(text []byte, other byte) bool { return hasVectors && isSimple(text, other) }
 

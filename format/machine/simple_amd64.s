@@ -9,17 +9,20 @@
 
 ALL(dots, 0x2e2e2e2e2e2e2e2e)
 ALL(colons, 0x3a3a3a3a3a3a3a3a)
+ALL(dashes, 0x2d2d2d2d2d2d2d2d)
 ALL(percents, 0x2525252525252525)
 ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
 ALL(ats, 0x4040404040404040)
 
-// LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, and
-// adds to R7 where they are one of the others, or in R6.
+// LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, in R11
+// where they are dashes, and adds to R7 where they are one of the others, or in R6.
 #define LOOK(R0, R1, R6, R7) \
 	VPCMPEQB  dots<>(SB), R0, R1        \
 	VPMOVMSKB R1, AX                    \
 	VPCMPEQB  colons<>(SB), R0, R1      \
 	VPMOVMSKB R1, BX                    \
+	VPCMPEQB  dashes<>(SB), R0, R1      \
+	VPMOVMSKB R1, R11                   \
 	VPCMPEQB  percents<>(SB), R0, R1    \
 	VPOR      R1, R7, R7                \
 	VPCMPEQB  backslashes<>(SB), R0, R1 \
@@ -29,12 +32,14 @@ ALL(ats, 0x4040404040404040)
 	VPCMPEQB  R6, R0, R1                \
 	VPOR      R1, R7, R7
 
-// COUNT adds those in AX and BX to R8 and R9.
+// COUNT adds those in AX, BX and R11 to R8, R9 and R10.
 #define COUNT \
-	POPCNTL AX, AX \
-	POPCNTL BX, BX \
-	ADDQ    AX, R8 \
-	ADDQ    BX, R9
+	POPCNTL AX, AX   \
+	POPCNTL BX, BX   \
+	POPCNTL R11, R11 \
+	ADDQ    AX, R8   \
+	ADDQ    BX, R9   \
+	ADDQ    R11, R10
 
 // MASK leaves in to which bits of X0 and X1 are set, of the CX bytes of a text.
 #define MASK(Y0, Y1, to) \
@@ -68,6 +73,10 @@ TEXT ·isSimple(SB), NOSPLIT, $0-33
 	VPCMPEQB     colons<>(SB), Y1, Y3
 	MASK(Y2, Y3, R9)
 	POPCNTQ      R9, R9
+	VPCMPEQB     dashes<>(SB), Y0, Y2
+	VPCMPEQB     dashes<>(SB), Y1, Y3
+	MASK(Y2, Y3, R10)
+	POPCNTQ      R10, R10
 	VPCMPEQB     percents<>(SB), Y0, Y2
 	VPCMPEQB     percents<>(SB), Y1, Y3
 	VPCMPEQB     backslashes<>(SB), Y0, Y4
@@ -90,6 +99,7 @@ TEXT ·isSimple(SB), NOSPLIT, $0-33
 blocks:
 	XORL         R8, R8             // dots
 	XORL         R9, R9             // colons
+	XORL         R10, R10           // dashes
 	VPXOR        X7, X7, X7
 	LEAQ         -32(SI)(CX*1), DX  // the last block
 	SUBQ         $32, CX
@@ -107,6 +117,7 @@ block:
 	NEGQ    CX                  // how far it overlaps, 1 to 32
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
+	SHRXQ   CX, R11, R11
 	COUNT
 
 done:
@@ -119,6 +130,9 @@ told:
 	SETCS   AX
 	ANDL    AX, CX
 	CMPQ    R9, $2
+	SETCS   AX
+	ANDL    AX, CX
+	CMPQ    R10, $3
 	SETCS   AX
 	ANDL    AX, CX
 	MOVB    CX, ret+32(FP)
@@ -136,6 +150,7 @@ upTo31:
 	NEGQ    CX                  // how far it overlaps, 1 to 16
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
+	SHRXQ   CX, R11, R11
 	COUNT
 	JMP     done
 
