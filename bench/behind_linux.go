@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// String is the report as Markdown.
+func (r report) String() string {
+	var b strings.Builder
+	if r.Costs != nil {
+		r.printCosts(&b)
+	}
+	if r.Attacks != nil {
+		r.printAttacks(&b)
+	}
+	fmt.Fprintf(&b, "\n%s, %d cores, load average before %s, after %s\n%s, httpd %s, hushpipe %s\n",
+		r.Machine, r.Cores, r.LoadBefore, r.LoadAfter, r.Go, r.HTTPD, r.Hushpipe)
+	return b.String()
+}
+
+func (r report) printCosts(b *strings.Builder) {
+	rows := [][]string{{"requests/s", "logger", "answered/s", "logger µs", "to rotatelogs", "httpd µs", "answer ms", "99 %", "line ms", "99 %"}}
+	for _, c := range r.Costs {
+		rate := "all"
+		if c.Rate > 0 {
+			rate = thousands(c.Rate)
+		}
+		cpu, ratio, lines, late := "", "", "", ""
+		if c.Ratio != nil {
+			cpu, ratio = c.CPU.String(), c.Ratio.String()
+		}
+		if c.Line != nil {
+			lines, late = fmt.Sprintf("%.2f", c.Line.Median), fmt.Sprintf("%.2f", c.Line.P99)
+		}
+		rows = append(rows, []string{rate, c.Logger, thousands(round(c.Requests.Median)), cpu, ratio, c.HTTPD.String(),
+			fmt.Sprintf("%.2f", c.Answer.Median), fmt.Sprintf("%.2f", c.Answer.P99), lines, late})
+	}
+	printRows(b, rows)
+}
+
+func (r report) printAttacks(b *strings.Builder) {
+	rows := [][]string{{"attack", "logger", "attacks/s", "others wait ms", "99 %", "to cat", "counted", "disk to input"}}
+	for i, a := range r.Attacks {
+		ratio, counted, disk := "", "", ""
+		if a.Counted != nil {
+			ratio = fmt.Sprintf("%.2f", a.Answer.Median/r.Attacks[i-1].Answer.Median)
+			counted, disk = fmt.Sprintf("%d of %d", *a.Counted, a.Others), fmt.Sprintf("%.2f", a.Disk)
+		}
+		rows = append(rows, []string{a.Attack, a.Logger, thousands(round(a.Rate)),
+			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk})
+	}
+	printRows(b, rows)
+}
+
+// printRows draws a table, the first row being its head.
+func printRows(b *strings.Builder, rows [][]string) {
+	for i, row := range align(rows) {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(b, "|%s\n", strings.Repeat(" --- |", len(row)))
+		}
+	}
+}
+
+func (s span) String() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max) }
