@@ -83,6 +83,7 @@ type attackBehind struct {
 	Answer  times   `json:"others_ms"`
 	Others  int     `json:"others"`                  // each from an address of its own, in all rounds
 	Counted *int    `json:"counted,omitempty"`       // of them
+	Marked  bool    `json:"lower_bound,omitempty"`   // the counts are marked as one, in a round
 	Disk    float64 `json:"disk_to_input,omitempty"` // in the round where it was most
 }
 
@@ -91,6 +92,7 @@ type attacked struct {
 	rate    float64
 	answers []time.Duration // of the others
 	counted int
+	marked  bool // as a lower bound
 	disk    float64
 }
 
@@ -131,6 +133,7 @@ func (h harness) attack(ctx context.Context, a attack) ([]attackBehind, error) {
 			rates = append(rates, r.rate)
 			answers = append(answers, r.answers...)
 			counted += r.counted
+			b.Marked = b.Marked || r.marked
 			b.Disk = max(b.Disk, r.disk)
 		}
 		b.Rate, b.Answer, b.Others = median(rates), timesOf(answers), len(answers)
@@ -199,7 +202,7 @@ func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked,
 	if l.name != "hushpipe" {
 		return r, nil
 	}
-	if r.counted, err = countedIn(filepath.Join(dir, "log")); err != nil {
+	if r.counted, r.marked, err = countedIn(filepath.Join(dir, "log")); err != nil {
 		return attacked{}, err
 	}
 	input, err := os.Stat(filepath.Join(root, "raw.log"))
@@ -265,29 +268,32 @@ func visit(ctx context.Context, s *server, src string) error {
 	return nil
 }
 
-// countedIn returns how many clients of the others' room the room files have. Each
-// comes once, so that those of two days add up.
-func countedIn(dir string) (int, error) {
+// countedIn returns how many clients of the others' room the room files have, and
+// whether one is marked as a lower bound. Each client comes once, so that those of two
+// days add up.
+func countedIn(dir string) (total int, marked bool, err error) {
 	names, err := filepath.Glob(filepath.Join(dir, "rooms", "rooms-*.log"))
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	room := fmt.Appendf(nil, " %x", sha1.Sum([]byte(othersRoom)))
-	total := 0
 	for _, name := range names {
+		if _, err := os.Stat(name + ".partial"); err == nil {
+			marked = true
+		}
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		for line := range bytes.Lines(text) {
 			if count, ok := bytes.CutSuffix(bytes.TrimSpace(line), room); ok {
 				n, err := strconv.Atoi(string(count))
 				if err != nil {
-					return 0, fmt.Errorf("read %s: %w", filepath.Base(name), err)
+					return 0, false, fmt.Errorf("read %s: %w", filepath.Base(name), err)
 				}
 				total += n
 			}
 		}
 	}
-	return total, nil
+	return total, marked, nil
 }

@@ -62,21 +62,14 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *duration == 0:
 		*duration = time.Second
 	}
-	dir, err := ramDir()
+	h, err := newHarness(ctx)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // for httpd's user
-		return err
-	}
-	path, version, err := build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	h := harness{dir: dir, hushpipe: path, rounds: *rounds, duration: *duration, stderr: stderr}
+	defer os.RemoveAll(h.dir)
+	h.rounds, h.duration, h.stderr = *rounds, *duration, stderr
 	r := report{
-		Machine: machine(), Cores: runtime.NumCPU(), Go: runtime.Version(), Hushpipe: version,
+		Machine: machine(), Cores: runtime.NumCPU(), Go: runtime.Version(), Hushpipe: h.version,
 		HTTPD: program{pkg: "apache2-bin"}.version(), Rounds: *rounds, Seconds: duration.Seconds(), LoadBefore: loadAverage(),
 	}
 	if *underAttack {
@@ -175,9 +168,24 @@ const connections = 16
 type harness struct {
 	dir      string // in memory
 	hushpipe string // path
+	version  string // its
 	rounds   int
 	duration time.Duration
 	stderr   io.Writer
+}
+
+// newHarness builds hushpipe into a new directory, which the caller removes.
+func newHarness(ctx context.Context) (h harness, err error) {
+	if h.dir, err = ramDir(); err != nil {
+		return h, err
+	}
+	if err = os.Chmod(h.dir, 0o755); err == nil { // for httpd's user
+		h.hushpipe, h.version, err = build(ctx, h.dir)
+	}
+	if err != nil {
+		os.RemoveAll(h.dir)
+	}
+	return h, err
 }
 
 // behind is a logger behind a server of its own, and the load for it.

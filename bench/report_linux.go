@@ -46,6 +46,9 @@ func (r report) printAttacks(b *strings.Builder) {
 		if a.Counted != nil {
 			ratio = fmt.Sprintf("%.2f", a.Answer.Median/r.Attacks[i-1].Answer.Median)
 			counted, disk = fmt.Sprintf("%d of %d", *a.Counted, a.Others), fmt.Sprintf("%.2f", a.Disk)
+			if a.Marked {
+				counted += ", lower bound"
+			}
 		}
 		rows = append(rows, []string{a.Attack, a.Logger, thousands(round(a.Rate)),
 			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk})

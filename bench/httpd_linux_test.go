@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func needHTTPD(t *testing.T) {
+	t.Helper()
+	_, err := apache()
+	if err == nil {
+		_, err = exec.LookPath("rotatelogs")
+	}
+	if err != nil {
+		missing := "apache2 or rotatelogs is missing: apt-get install apache2 apache2-utils"
+		require.NotEqual(t, "true", os.Getenv("CI"), missing)
+		t.Skip(missing)
+	}
+}
+
+// TestHTTPDUsage: it fits a terminal, and its example runs.
+func TestHTTPDUsage(t *testing.T) {
+	var stdout, stderr strings.Builder
+	require.Zero(t, run([]string{"httpd", "-h"}, &stdout, &stderr))
+	require.Empty(t, stderr.String())
+	require.Contains(t, stdout.String(), "\nExample:\n  go run ./bench httpd ")
+	for line := range strings.Lines(stdout.String()) {
+		assert.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+	for args, want := range map[string]string{
+		"httpd -rounds 0":     "bench: at least 1 round\n",
+		"httpd -duration -1s": "bench: the time is too short\n",
+		"httpd cat":           "usage: go run ./bench httpd",
+		"httpd -unknown":      "flag provided but not defined: -unknown\nusage: go run ./bench httpd",
+	} {
+		var stdout, stderr strings.Builder
+		assert.NotZero(t, run(strings.Fields(args), &stdout, &stderr), args)
+		assert.Contains(t, stderr.String(), want, args)
+	}
+}
+
+// TestHTTPD: each logger is measured at each rate, and has every line.
+func TestHTTPD(t *testing.T) {
+	needHTTPD(t)
+	var out strings.Builder
+	require.NoError(t, httpd(t.Context(), []string{"-json", "-rounds", "1", "-duration", "200ms"}, &out, io.Discard))
+	var r report
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+	require.Len(t, r.Costs, len(rates)*len(loggers))
+	for i, c := range r.Costs {
+		name := fmt.Sprintf("%s, %d a second", c.Logger, c.Rate)
+		assert.Equal(t, loggers[i%len(loggers)].name, c.Logger)
+		assert.Equal(t, rates[i/len(loggers)], c.Rate)
+		assert.Positive(t, c.HTTPD.Median, name)
+		assert.Positive(t, c.Answer.Median, name)
+		assert.LessOrEqual(t, c.Answer.Median, c.Answer.P99, name)
+		assert.Equal(t, c.Logger != "none", c.Line != nil, name)
+		assert.Equal(t, c.Logger != "none" && c.Logger != "file", c.Ratio != nil, name)
+		assert.Equal(t, c.Ratio != nil, c.CPU.Median > 0, name)
+	}
+	table := r.String()
+	assert.Contains(t, table, "\n| 5,000 ")
+	assert.Equal(t, len(rates), strings.Count(table, " | hushpipe "))
+}
+
+// TestAttacks: beside a client that sends 1,500 requests of chosen bytes a second, or
+// as many as the machine takes with cat as logger, others wait at most twice as long as
+// under cat, all of them are counted, and the disk gets at most twice the input.
+// Whatever the machine has to do besides, a count that lacks somebody is marked.
+func TestAttacks(t *testing.T) {
+	needHTTPD(t)
+	h, err := newHarness(t.Context())
+	require.NoError(t, err)
+	defer os.RemoveAll(h.dir)
+	h.duration = time.Second
+	for _, a := range []attack{
+		{"User-Agent", ":::1g", "ipcrypt", 1500, false},
+		{"User-Agent", "::1g", "pfx", 100, false},
+		{"X-Forwarded-For", "a,", "ipcrypt", 1500, false},
+	} {
+		t.Run(a.String(), func(t *testing.T) {
+			for start := time.Now(); ; {
+				cat, err := h.underAttack(t.Context(), a, named("cat"))
+				require.NoError(t, err)
+				own, err := h.underAttack(t.Context(), a, named("hushpipe"))
+				require.NoError(t, err)
+				than, took := timesOf(cat.answers).Median, timesOf(own.answers).Median
+				t.Logf("%d attacks a second: %d of %d others counted (marked: %t), who wait %.2f ms, under cat %.2f ms; disk to input %.2f",
+					a.rate, own.counted, len(own.answers), own.marked, took, than, own.disk)
+				require.LessOrEqual(t, own.disk, 2.0)
+				require.LessOrEqual(t, own.counted, len(own.answers))
+				require.True(t, own.counted == len(own.answers) || own.marked, "a count that lacks somebody is not marked")
+				if own.counted == len(own.answers) && took <= max(2*than, enough) {
+					return
+				}
+				busy := cat.rate < 0.9*float64(a.rate) || than > enough
+				if time.Since(start) > 5*time.Second {
+					require.True(t, busy, "others wait too long, or are not counted")
+					t.Skip("the machine has too much else to do, even for cat")
+				}
+				if busy {
+					a.rate = a.rate * 2 / 3
+				}
+			}
+		})
+	}
+}
+
+// enough is what others may wait in any case, in milliseconds: before the cost of
+// bytes was bounded, they waited 26 to 400.
+const enough = 10
