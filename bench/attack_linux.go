@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // attack is a client that sends requests of chosen bytes.
@@ -85,6 +87,8 @@ type attackBehind struct {
 	Counted *int    `json:"counted,omitempty"`       // of them
 	Marked  bool    `json:"lower_bound,omitempty"`   // the counts are marked as one, in a round
 	Disk    float64 `json:"disk_to_input,omitempty"` // in the round where it was most
+	// Elsewhere is how many processors had other things to do, in the round with most.
+	Elsewhere float64 `json:"processors_busy_elsewhere"`
 }
 
 // attacked is what one run of an attack came to.
@@ -94,6 +98,8 @@ type attacked struct {
 	counted int
 	marked  bool // as a lower bound
 	disk    float64
+	// elsewhere is how many processors had other things to do.
+	elsewhere float64
 }
 
 // attacks runs all attacks against cat and hushpipe in turn.
@@ -135,6 +141,7 @@ func (h harness) attack(ctx context.Context, a attack) ([]attackBehind, error) {
 			counted += r.counted
 			b.Marked = b.Marked || r.marked
 			b.Disk = max(b.Disk, r.disk)
+			b.Elsewhere = max(b.Elsewhere, r.elsewhere)
 		}
 		b.Rate, b.Answer, b.Others = median(rates), timesOf(answers), len(answers)
 		if l.name == "hushpipe" {
@@ -188,7 +195,7 @@ func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked,
 	var sent []exchange
 	var attackErr error
 	var busy sync.WaitGroup
-	start := now()
+	start, before := now(), elsewhere(s)
 	busy.Go(func() {
 		sent, attackErr = attacker.run(ctx, a.rate, h.duration)
 		r.rate = float64(len(sent)) / (now() - start).Seconds()
@@ -196,6 +203,7 @@ func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked,
 	var othersErr error
 	r.answers, othersErr = others(ctx, s, h.duration)
 	busy.Wait()
+	r.elsewhere = (elsewhere(s) - before).Seconds() / (now() - start).Seconds()
 	if err := errors.Join(attackErr, othersErr, s.stop()); err != nil {
 		return attacked{}, err
 	}
@@ -212,6 +220,24 @@ func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked,
 	written, err := sizeBelow(dir)
 	r.disk = float64(written) / float64(input.Size())
 	return r, err
+}
+
+// elsewhere is the time that all processors spent on others than the server, its
+// loggers and us, as near as ticks of 10 ms tell.
+func elsewhere(s *server) time.Duration {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(text), "\n")
+	var busy time.Duration
+	for i, field := range strings.Fields(line) {
+		// After "cpu": user, nice, system, idle, iowait, irq, softirq, steal.
+		if n, err := strconv.Atoi(field); err == nil && i <= 8 && i != 4 && i != 5 {
+			busy += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	var used unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &used)
+	httpd, loggers, _ := s.cpu()
+	return busy - time.Duration(used.Utime.Nano()+used.Stime.Nano()) - httpd - loggers
 }
 
 // others are honest clients, which come at random times, each from an address of its

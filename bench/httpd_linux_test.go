@@ -94,18 +94,19 @@ func TestAttacks(t *testing.T) {
 				own, err := h.underAttack(t.Context(), a, named("hushpipe"))
 				require.NoError(t, err)
 				than, took := timesOf(cat.answers).Median, timesOf(own.answers).Median
-				t.Logf("%d attacks a second: %d of %d others counted (marked: %t), who wait %.2f ms, under cat %.2f ms; disk to input %.2f",
-					a.rate, own.counted, len(own.answers), own.marked, took, than, own.disk)
+				t.Logf("%d attacks a second: %d of %d others counted (marked: %t), who wait %.2f ms, under cat %.2f ms; disk to input %.2f; %.1f processors busy elsewhere",
+					a.rate, own.counted, len(own.answers), own.marked, took, than, own.disk, max(cat.elsewhere, own.elsewhere))
 				require.LessOrEqual(t, own.disk, 2.0)
 				require.LessOrEqual(t, own.counted, len(own.answers))
 				require.True(t, own.counted == len(own.answers) || own.marked, "a count that lacks somebody is not marked")
 				if own.counted == len(own.answers) && took <= max(2*than, enough) {
 					return
 				}
-				busy := cat.rate < 0.9*float64(a.rate) || than > enough
+				// Both processors are for this, or the comparison says little.
+				busy := cat.rate < 0.9*float64(a.rate) || than > enough || max(cat.elsewhere, own.elsewhere) > 0.5
 				if time.Since(start) > 5*time.Second {
 					require.True(t, busy, "others wait too long, or are not counted")
-					t.Skip("the machine has too much else to do, even for cat")
+					t.Skip("the machine has too much else to do")
 				}
 				if busy {
 					a.rate = a.rate * 2 / 3

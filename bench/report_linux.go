@@ -40,7 +40,7 @@ func (r report) printCosts(b *strings.Builder) {
 }
 
 func (r report) printAttacks(b *strings.Builder) {
-	rows := [][]string{{"attack", "logger", "attacks/s", "others wait ms", "99 %", "to cat", "counted", "disk to input"}}
+	rows := [][]string{{"attack", "logger", "attacks/s", "others wait ms", "99 %", "to cat", "counted", "disk to input", "busy elsewhere"}}
 	for i, a := range r.Attacks {
 		ratio, counted, disk := "", "", ""
 		if a.Counted != nil {
@@ -51,7 +51,8 @@ func (r report) printAttacks(b *strings.Builder) {
 			}
 		}
 		rows = append(rows, []string{a.Attack, a.Logger, thousands(round(a.Rate)),
-			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk})
+			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk,
+			fmt.Sprintf("%.1f", a.Elsewhere)})
 	}
 	printRows(b, rows)
 }
