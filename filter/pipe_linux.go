@@ -43,7 +43,7 @@ type pipeInput struct {
 
 // errShared ends the reading: what a Commit takes out could be bytes that nobody has
 // read.
-var errShared = errors.New("another process reads from this pipe; end one of them")
+var errShared = errors.New("another process reads from this pipe; hint: end one of them")
 
 // newPipeInput returns nil for what is no pipe, and where a pipe cannot be
 // looked into.

@@ -48,7 +48,7 @@ func NewRedact(lists ...string) (*Redact, error) {
 				continue
 			}
 			if strings.ContainsAny(name, "=&?;#%@/[] ") {
-				return nil, fmt.Errorf("redact %q: give plain parameter names, separated by commas", lists[i-1])
+				return nil, fmt.Errorf("redact %q is not valid; hint: give plain parameter names, separated by commas", lists[i-1])
 			}
 			for len(r.names) <= len(name) {
 				r.names = append(r.names, nil)

@@ -59,6 +59,6 @@ func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
 	if strings.Contains(spec, "%") {
 		return Compile(spec, loc)
 	}
-	return nil, fmt.Errorf("unknown format %q: use %s, "+
+	return nil, fmt.Errorf("unknown format %q; hint: use %s, "+
 		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec, Names)
 }

@@ -177,7 +177,7 @@ func TestNew(t *testing.T) {
 		assert.NoError(t, err, spec)
 	}
 	_, err := New("combinde", time.UTC, nil)
-	assert.EqualError(t, err, `unknown format "combinde": use auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error, `+
+	assert.EqualError(t, err, `unknown format "combinde"; hint: use auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error, `+
 		`or a LogFormat string such as '%h %l %u %t "%r" %>s %b'`)
 	_, err = New("%", time.UTC, nil)
 	assert.IsType(t, &FormatError{}, err)

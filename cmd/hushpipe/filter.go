@@ -146,7 +146,7 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 
 var errInterrupted = errors.New("interrupted: the input was not read to its end")
 
-var errNoStdin = errors.New("stdin is closed: pipe the log into hushpipe")
+var errNoStdin = errors.New("stdin is closed; hint: pipe the log into hushpipe")
 
 func errNoAnswer(dir string) error {
 	return fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", dir)
@@ -229,7 +229,7 @@ func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, co
 func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) error {
 	calendar := &store.Stream{Now: job.store.Now}
 	if job.store.Path != "" {
-		keys, err := store.OpenCiphers(job.store.Path, job.store.Keys, say.about)
+		keys, err := store.OpenCiphers(job.store.Path, job.store.Keys, say.report)
 		if err != nil {
 			return err
 		}
@@ -275,7 +275,7 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	case !o.stdout:
 		for _, dir := range []string{o.dir, o.keys} {
 			if what := serving(dir); dir != "" && what != "" {
-				say.sayf("%s: %s: %s", dir, what, servingHint)
+				say.sayf(warning, "%s: %s; hint: %s", dir, what, servingHint)
 			}
 		}
 		err = store.Check(job.store)
@@ -287,13 +287,13 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 		}
 	case job.store.Path != "":
 		var keys *store.Ciphers
-		if keys, err = store.OpenCiphers(job.store.Path, job.store.Keys, say.about); err == nil {
+		if keys, err = store.OpenCiphers(job.store.Path, job.store.Keys, say.report); err == nil {
 			err = keys.Close()
 		}
 	}
 	if err != nil {
 		return usageError{err}
 	}
-	fmt.Fprintln(stdout, "hushpipe: flags and directory are good")
+	fmt.Fprintln(stdout, "hushpipe: configuration OK")
 	return nil
 }

@@ -110,13 +110,13 @@ type job struct {
 // job checks the flags. Each error names its flag and says what to give.
 func (o *filterFlags) job(say *messages) (*job, error) {
 	if o.dir == "" && !o.stdout {
-		return nil, usage("no DIR given: name the directory for the daily files, or use --stdout")
+		return nil, usage("no DIR given; hint: name the directory for the daily files, or use --stdout")
 	}
 	if o.dir == "" && o.keys != "" {
 		return nil, usage("--keys: with --stdout it needs a DIR as well, whose keys they are")
 	}
 	if o.user != "" && o.stdout {
-		return nil, usage("--user: with --stdout nothing is written to DIR; run hushpipe as that user instead")
+		return nil, usage("--user: with --stdout nothing is written to DIR; hint: run hushpipe as that user instead")
 	}
 	j := &job{errorLog: o.format == "error"}
 	var err error
@@ -146,7 +146,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		j.filter.Rooms = matcher
 	}
 	if o.roomHash != "sha1" && o.roomHash != "hmac" {
-		return nil, usage("--room-hash %q: give sha1 or hmac", o.roomHash)
+		return nil, usage("--room-hash %q is not valid; hint: give sha1 or hmac", o.roomHash)
 	}
 	if o.user != "" {
 		if j.account, err = findAccount(o.user); err != nil {
@@ -166,21 +166,21 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Secret = counting && o.roomHash == "hmac"
 	j.store.Settings = o.settings(j.filter.Mode, counting)
 	if n := len(j.store.Settings); n > journal.MaxSettings {
-		return nil, usage("--rooms: with the other flags it takes %d bytes, of which a journal holds %d: name fewer presets", n, journal.MaxSettings)
+		return nil, usage("--rooms: with the other flags it takes %d bytes, of which a journal holds %d; hint: name fewer presets", n, journal.MaxSettings)
 	}
 	j.store.Version, j.store.IP = version(), j.filter.Mode.String()
 	j.store.Now = now
-	j.store.Say = say.about
+	j.store.Say = say.report
 	return j, nil
 }
 
 // metricsFile checks --metrics.
 func (o *filterFlags) metricsFile(say *messages) (*metricsFile, error) {
 	if filepath.Ext(o.metrics) != ".prom" {
-		return nil, usage("--metrics %q: give a name that ends in .prom: node_exporter reads no other", o.metrics)
+		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", o.metrics)
 	}
 	if o.stdout {
-		return nil, usage("--metrics: with --stdout nothing is written to DIR; leave one of them out")
+		return nil, usage("--metrics: with --stdout nothing is written to DIR; hint: leave one of them out")
 	}
 	m := &metricsFile{path: o.metrics, say: say}
 	var err error

@@ -26,7 +26,7 @@ const (
 func main() {
 	stderr, err := messagesOnly(os.Stderr)
 	if err != nil { // too many open files, say
-		fmt.Fprintln(os.Stderr, "hushpipe: cannot keep crash reports off stderr:", err)
+		fmt.Fprintln(os.Stderr, "hushpipe: error: cannot keep crash reports off stderr:", err)
 		os.Exit(exitFault)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, stderr))
@@ -76,9 +76,9 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; see 'hushpipe --help'", args[0])
+				return usage("unknown command %q; hint: see 'hushpipe --help'", args[0])
 			}
-			return usage("no command given; see 'hushpipe --help'")
+			return usage("no command given; hint: see 'hushpipe --help'")
 		},
 	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
@@ -89,13 +89,12 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var bad *pflag.InvalidValueError
 		if errors.As(err, &bad) {
-			hint := ""
 			if looksLikeDir(bad.GetFlag(), bad.GetValue()) {
-				hint = needsValue(bad.GetFlag(), bad.GetValue())
+				return usage("--%s %q is not valid%s", bad.GetFlag().Name, bad.GetValue(), needsValue(bad.GetFlag(), bad.GetValue()))
 			}
-			return usage("--%s %q: %w%s", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)), hint)
+			return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)))
 		}
-		return usage("%v; see '%s --help'", err, cmd.CommandPath())
+		return usage("%v; hint: see '%s --help'", err, cmd.CommandPath())
 	})
 	root.SetUsageTemplate(strings.Replace(usageTemplate, "TOPICS", topicList(), 1))
 	root.SetHelpFunc(showHelp)
@@ -120,7 +119,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 func warnZone(say *messages) {
 	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
 	if zone != "" && zone != "UTC" && time.Local.String() == "UTC" {
-		say.sayf("TZ=%q names no time zone, UTC is used: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
+		say.sayf(warning, "TZ=%q names no time zone, UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
 	}
 }
 
@@ -128,7 +127,7 @@ func warnZone(say *messages) {
 // files are made of.
 func checkCrypto() error {
 	if fips140.Enforced() {
-		return errors.New("GODEBUG=fips140=only forbids SHA-1, by which rooms are named; set fips140=on")
+		return errors.New("GODEBUG=fips140=only forbids SHA-1, by which rooms are named; hint: set fips140=on")
 	}
 	return checkRandom()
 }
@@ -186,7 +185,7 @@ func helpCommand() *cobra.Command {
 			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("no help on %q: there is no such command or topic; see 'hushpipe --help'", strings.Join(args, " "))
+				return usage("no help on %q: no such command or topic; hint: see 'hushpipe --help'", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag() // cobra does so where a command runs
 			about.InitDefaultVersionFlag()
@@ -218,11 +217,14 @@ func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return usage("no DIR given; see '%s --help'%s", cmd.CommandPath(), forgotten(cmd.Flags()))
+			if hint := forgotten(cmd.Flags()); hint != "" {
+				return usage("no DIR given%s", hint)
+			}
+			return usage("no DIR given; hint: see '%s --help'", cmd.CommandPath())
 		case len(args) > most && most == 0:
-			return usage("too many arguments: there is none; see '%s --help'", cmd.CommandPath())
+			return usage("too many arguments: it takes none; hint: see '%s --help'", cmd.CommandPath())
 		case len(args) > most:
-			return usage("too many arguments: give one DIR; see '%s --help'", cmd.CommandPath())
+			return usage("too many arguments; hint: give one DIR, see '%s --help'", cmd.CommandPath())
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +14,13 @@ import (
 	"hushpipe/format"
 )
 
-// messages is all that the program says on stderr, which Apache appends to its
-// error log: one line each, "hushpipe: …", at most once a minute on one topic.
-// Nobody waits for stderr: where it is stuck, messages are dropped.
+// messages is all that the program writes to stderr, which Apache appends to its
+// error log: at most once a minute on one topic, one line each,
+//
+//	hushpipe: SEVERITY: WHAT: FILE: WHY; hint: WHAT TO DO
+//
+// The hint is missing where there is nothing to do. Nobody waits for stderr: where it
+// is stuck, messages are dropped.
 type messages struct {
 	lines chan string
 	done  chan struct{}
@@ -26,6 +31,32 @@ type messages struct {
 
 	terminal *os.File // stderr, if it is one
 	bar      bool     // a progress bar stands in its last line
+}
+
+// severity begins a message.
+type severity string
+
+const (
+	// failure: something was lost, is wrong, or could not be done, and stays so.
+	failure severity = "error"
+	// warning: hushpipe copes with it for now, or somebody should look.
+	warning severity = "warning"
+	// note: all is as it should be, and somebody may want to know.
+	note severity = "note"
+)
+
+// severities are those of the topics of package store that are no warnings.
+var severities = map[string]severity{
+	"expired":          failure, // lines are left out
+	"expired-rooms":    note,
+	"journal-lost":     failure,
+	"pending":          failure, // not all is counted
+	"purge":            failure,
+	"delete keys":      failure,
+	"delete lines":     failure,
+	"delete leftovers": failure,
+	"delete journals":  failure,
+	"recovered":        note,
 }
 
 func newMessages(w io.Writer) *messages {
@@ -54,8 +85,14 @@ func (m *messages) close() {
 	}
 }
 
-// about says a line unless the topic came up within the last minute.
-func (m *messages) about(topic, line string) {
+// report is for package store: it writes a line unless the topic came up within the
+// last minute.
+func (m *messages) report(topic, line string) {
+	m.about(topic, cmp.Or(severities[topic], warning), line)
+}
+
+// about writes a line unless the topic came up within the last minute.
+func (m *messages) about(topic string, s severity, line string) {
 	m.mu.Lock()
 	now := time.Now()
 	last, known := m.said[topic]
@@ -68,12 +105,12 @@ func (m *messages) about(topic, line string) {
 	}
 	m.mu.Unlock()
 	if !fresh {
-		m.sayf("%s", line)
+		m.sayf(s, "%s", line)
 	}
 }
 
-func (m *messages) sayf(text string, args ...any) {
-	line := message(text, args...)
+func (m *messages) sayf(s severity, text string, args ...any) {
+	line := message(s, text, args...)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bar {
@@ -82,12 +119,24 @@ func (m *messages) sayf(text string, args ...any) {
 	m.send(line)
 }
 
-// list says one line of many, of which none may be dropped: it waits for
+// list writes one failure of many, of which none may be dropped: it waits for
 // stderr, as only a command may that keeps nobody waiting.
-func (m *messages) list(text string, args ...any) { m.lines <- message(text, args...) }
+func (m *messages) list(text string, args ...any) { m.lines <- message(failure, text, args...) }
 
-func message(text string, args ...any) string {
-	return "hushpipe: " + strings.Map(printable, strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; ")) + "\n"
+// message returns the line, with hints behind all else: an error that has one may be
+// in the middle of the text.
+func message(s severity, text string, args ...any) string {
+	const hint = "hint: "
+	var parts, hints []string
+	for part := range strings.SplitSeq(strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; "), "; ") {
+		if strings.HasPrefix(part, hint) {
+			hints = append(hints, part)
+		} else {
+			parts = append(parts, part)
+		}
+	}
+	line := strings.Join(append(parts, hints...), "; ")
+	return fmt.Sprintf("hushpipe: %s: %s\n", s, strings.Map(printable, line))
 }
 
 // send takes what is to be written. The caller holds m.mu.
@@ -116,7 +165,7 @@ func (m *messages) fault(err error) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if !said[line] {
 			said[line] = true
-			m.sayf("%s", line)
+			m.sayf(failure, "%s", line)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		defer close(ended)
 		for more := true; ; {
 			if err := m.write(now()); err != nil {
-				m.say.about("metrics", "--metrics: "+err.Error())
+				m.say.about("metrics", warning, "--metrics: "+err.Error())
 			}
 			if !more {
 				return
@@ -129,7 +129,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		select {
 		case <-ended:
 		case <-time.After(2 * oneMoment):
-			m.say.sayf("--metrics: %s: it could not be written in time; the last figures are not in it", m.path)
+			m.say.sayf(warning, "--metrics: %s: it could not be written in time; the last figures are not in it", m.path)
 		}
 	}
 }
@@ -172,11 +172,11 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 	old, err := metrics.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: remove it, or give another name", m.path, err)
+		return nil, fmt.Errorf("%s: %w; hint: remove it, or give another name", m.path, err)
 	}
 	for _, metric := range old {
 		if own := metrics.Labels("dir", m.dir); metric.Labels != own && !strings.HasPrefix(metric.Labels, own+",") {
-			return nil, fmt.Errorf("%s: is that of another DIR: give each DIR a file of its own", m.path)
+			return nil, fmt.Errorf("%s: is that of another DIR; hint: give each DIR a file of its own", m.path)
 		}
 	}
 	return old, nil
@@ -186,9 +186,9 @@ func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 func advised(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("%w: make the directory before hushpipe starts", err)
+		err = fmt.Errorf("%w; hint: create the directory before hushpipe starts", err)
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("%w: let hushpipe's user write the directory; it must be there when hushpipe starts", err)
+		err = fmt.Errorf("%w; hint: let hushpipe's user write the directory, which must exist when hushpipe starts", err)
 	}
 	return err
 }
@@ -230,7 +230,7 @@ func (m *metricsFile) check() error {
 	}
 	folder := filepath.Dir(m.path)
 	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("--metrics: %s: %w: let hushpipe's user write it", folder, err)
+		return fmt.Errorf("--metrics: %s: %w; hint: let hushpipe's user write it", folder, err)
 	}
 	return nil
 }

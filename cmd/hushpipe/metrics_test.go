@@ -208,11 +208,11 @@ func TestMetricsFaults(t *testing.T) {
 		heal  func(path string) error
 		want  string // "": it is no fault
 	}{
-		{"link", func(path string) error { return os.Symlink("victim", path) }, os.Remove, "is a symbolic link: remove it"},
-		{"somebody else's", func(path string) error { return os.WriteFile(path, []byte("node_load1 1\n"), 0o644) }, os.Remove, "is not hushpipe's: remove it"},
+		{"link", func(path string) error { return os.Symlink("victim", path) }, os.Remove, "is a symbolic link; hint: remove it"},
+		{"somebody else's", func(path string) error { return os.WriteFile(path, []byte("node_load1 1\n"), 0o644) }, os.Remove, "is not hushpipe's; hint: remove it"},
 		{"of another DIR", func(path string) error {
 			return os.WriteFile(path, []byte(`hushpipe_lines_total{dir="/var/log/hushpipe-2"} 5`+"\n"), 0o644)
-		}, os.Remove, "is that of another DIR: give each DIR a file of its own"},
+		}, os.Remove, "is that of another DIR; hint: give each DIR a file of its own"},
 		{"cut by a power cut", func(path string) error { return os.WriteFile(path, nil, 0o644) }, nil, ""},
 		{"read-only disk", func(path string) error {
 			return unix.Mount("", filepath.Dir(path), "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
@@ -240,7 +240,7 @@ func TestMetricsFaults(t *testing.T) {
 				lines = 2
 			} else {
 				require.Equal(t, 1, strings.Count(l.said.String(), "\n"), "it is said once a minute: %s", l.said)
-				require.Contains(t, l.said.String(), "hushpipe: --metrics: ")
+				require.Contains(t, l.said.String(), "hushpipe: warning: --metrics: ")
 				require.Contains(t, l.said.String(), path)
 				require.Contains(t, l.said.String(), tt.want)
 				if said, status := checkMetrics(t, path, dir); tt.name != "full disk" {
@@ -274,7 +274,7 @@ func TestMetricsCheck(t *testing.T) {
 	path := filepath.Join(folder, "x.prom")
 	said, status := checkMetrics(t, path, dir)
 	require.Equal(t, exitUsage, status)
-	require.Contains(t, said, "make the directory before hushpipe starts")
+	require.Contains(t, said, "create the directory before hushpipe starts")
 	require.NoError(t, os.Mkdir(folder, 0o755))
 	said, status = checkMetrics(t, path, dir)
 	require.Equal(t, exitDone, status, said)

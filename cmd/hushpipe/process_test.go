@@ -124,7 +124,7 @@ func TestInterrupt(t *testing.T) {
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	l.cmd.Process.Signal(syscall.SIGINT) // as timeout(1) does
 	require.Equal(t, 1, l.wait())
-	require.Equal(t, "hushpipe: interrupted: the input was not read to its end\n", l.said.String())
+	require.Equal(t, "hushpipe: error: interrupted: the input was not read to its end\n", l.said.String())
 	files, err := filepath.Glob(dir + "/rooms/rooms-*.log")
 	require.NoError(t, err)
 	require.Len(t, files, 1, "the room counts are written")
@@ -140,7 +140,7 @@ func TestInterruptInLine(t *testing.T) {
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
 	require.NotContains(t, written(dir), "half")
-	require.Contains(t, l.said.String(), "hushpipe: 1 of 1 line in no known format")
+	require.Contains(t, l.said.String(), "hushpipe: warning: 1 of 1 line in no known format")
 }
 
 // A second SIGINT ends the process at once, whatever it waits for.
@@ -193,7 +193,7 @@ func TestUnusableDirectory(t *testing.T) {
 	l := startLogger(t, dir)
 	l.write("192.0.2.1", "/one?from=192.0.2.1")
 	await(t, func() bool { return l.said.String() != "" }, "the message")
-	require.Contains(t, l.said.String(), "hushpipe: open "+dir+": no such file or directory; lines wait in memory\n")
+	require.Contains(t, l.said.String(), "hushpipe: warning: open "+dir+": no such file or directory; lines wait in memory\n")
 	l.write("192.0.2.1", "/two")
 
 	require.NoError(t, os.Mkdir(base, 0o755))
@@ -233,7 +233,7 @@ func TestNeverUsableDirectory(t *testing.T) {
 	}, "the lines to be taken out of the pipe, which nobody will read again")
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
-	require.Contains(t, l.said.String(), "hushpipe: 2 lines lost: the disk was full or did not answer\n")
+	require.Contains(t, l.said.String(), "hushpipe: error: 2 lines lost: the disk was full or did not answer\n")
 	require.NotContains(t, l.said.String(), "192.0.2.1")
 }
 
@@ -355,7 +355,7 @@ func TestUnknownTimeZone(t *testing.T) {
 			t.Setenv("TZ", tt.zone)
 			want := ""
 			if tt.unknown {
-				want = fmt.Sprintf("hushpipe: TZ=%q names no time zone, UTC is used: give a name below /usr/share/zoneinfo, as in Europe/Berlin\n", tt.zone)
+				want = fmt.Sprintf("hushpipe: warning: TZ=%q names no time zone, UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin\n", tt.zone)
 			}
 			dir := filepath.Join(t.TempDir(), "log")
 			for _, args := range [][]string{{"filter", "--check", dir}, {"filter", dir}} {

@@ -26,7 +26,7 @@ func purgeCommand(say *messages) *cobra.Command {
   hushpipe purge --day 2026-11-22 /var/log/hushpipe`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.about}
+			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.report}
 			if keep != "" {
 				var err error
 				if cfg.Keep, err = calendar.ParsePeriod(keep); err != nil {
@@ -46,7 +46,7 @@ func purgeCommand(say *messages) *cobra.Command {
 				return err
 			}
 			if until := purged.DoubtUntil; !until.IsZero() {
-				return fmt.Errorf("%s: the clock is far ahead of the last time seen, nothing was deleted; wait until %s, or give --force if the clock is right", args[0], until.Format(time.RFC3339))
+				return fmt.Errorf("%s: the clock is far ahead of the last time seen, nothing was deleted; hint: wait until %s, or give --force if the clock is right", args[0], until.Format(time.RFC3339))
 			}
 			return nil
 		},
@@ -65,12 +65,12 @@ func purgeCommand(say *messages) *cobra.Command {
 func purgeDay(cfg store.Config, date string, stdout io.Writer) error {
 	day, ok := format.ParseDay(date)
 	if !ok {
-		return usage("--day %q: give a date, as in 2026-11-22", date)
+		return usage("--day %q is not valid; hint: give a date, as in 2026-11-22", date)
 	}
 	purged, holders, err := store.PurgeDay(cfg, day)
 	printDeleted(stdout, purged.Deleted)
 	for _, p := range holders {
-		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back: restart the web server, then purge --day once more", p.PID, p.Version, day))
+		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back; hint: restart the web server, then purge --day once more", p.PID, p.Version, day))
 	}
 	return err
 }

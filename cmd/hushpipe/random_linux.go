@@ -12,7 +12,7 @@ import (
 // crypto/internal/sysrand/rand.go).
 func checkRandom() error {
 	if _, err := unix.Getrandom(make([]byte, 1), 0); err != nil {
-		return fmt.Errorf("get random bytes for keys: %w; allow the system call getrandom", err)
+		return fmt.Errorf("get random bytes for keys: %w; hint: allow the system call getrandom", err)
 	}
 	return nil
 }

@@ -140,12 +140,12 @@ func TestCryptoRefused(t *testing.T) {
 		command func(...string) *exec.Cmd
 		said    string
 	}{
-		"getrandom": {refused(unix.SYS_GETRANDOM), "hushpipe: get random bytes for keys: operation not permitted; allow the system call getrandom\n"},
+		"getrandom": {refused(unix.SYS_GETRANDOM), "hushpipe: error: get random bytes for keys: operation not permitted; hint: allow the system call getrandom\n"},
 		"SHA-1": {func(args ...string) *exec.Cmd {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 			return cmd
-		}, "hushpipe: GODEBUG=fips140=only forbids SHA-1, by which rooms are named; set fips140=on\n"},
+		}, "hushpipe: error: GODEBUG=fips140=only forbids SHA-1, by which rooms are named; hint: set fips140=on\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")

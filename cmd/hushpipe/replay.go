@@ -40,7 +40,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
   ssh www cat /var/log/access.log | hushpipe replay /srv/archive -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return usage("no FILE given: name the logs, or '-' for stdin; see '%s --help'", cmd.CommandPath())
+				return usage("no FILE given; hint: name the logs, or '-' for stdin")
 			}
 			return arguments(1, len(args))(cmd, args)
 		},
@@ -104,7 +104,7 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 	return nil
 }
 
-var errOwnOutput = errors.New("lies in DIR, where lines are written to: move it elsewhere")
+var errOwnOutput = errors.New("lies in DIR, where lines are written to; hint: move it elsewhere")
 
 // holds reports whether an open file is one of those in dir.
 func holds(dir string, f *os.File) bool {
@@ -221,11 +221,11 @@ func (o *replayFlags) goOn(r *filter.Replay, dropped uint64, changed *archive.Ch
 	case lines == 0:
 		return fmt.Errorf("%s: nothing is written", why)
 	case dropped > 0:
-		return fmt.Errorf("%s: not all that was read is written; delete what is new in %s and begin again", why, o.dir)
+		return fmt.Errorf("%s: not all that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
 	case len(r.Expired()) > 0:
-		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
+		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
 	}
-	return fmt.Errorf("%s %s, which are written; to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", after, several(lines, "line"), lines+1, o.dir)
+	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", after, several(lines, "line"), lines+1, o.dir)
 }
 
 // refuse returns an error if the lines go to days that DIR has already. To know
@@ -242,9 +242,9 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 		}
 		switch path := cmp.Or(lines, rooms); {
 		case placement == calendar.Expired && rooms != "" && !o.force && !o.append:
-			return &exists{rooms, "--force counts that day anew, from these files alone; --append leaves it as it is"}
+			return &exists{rooms, "count that day again, from these files alone, with --force, or leave it alone with --append"}
 		case placement != calendar.Expired && path != "" && !o.append:
-			return &exists{path, "delete what an interrupted replay left, or take another DIR; --append adds to it"}
+			return &exists{path, "delete it if an interrupted replay left it, use another DIR, or add to it with --append"}
 		}
 		return nil
 	}
@@ -258,7 +258,7 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 	}
 	for _, f := range files {
 		if f.Size() < 0 {
-			return fmt.Errorf("%s: its days are not known before they are written, and %s has days already: give another DIR, or --append to add to them", f.Name(), o.dir)
+			return fmt.Errorf("cannot check %s for days that already exist in %s; hint: use another DIR, or add to them with --append", f.Name(), o.dir)
 		}
 	}
 	in := archive.NewReader(files, len(parsers))
@@ -282,4 +282,4 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 // exists refuses a day.
 type exists struct{ path, advice string }
 
-func (e *exists) Error() string { return e.path + ": is from before: " + e.advice }
+func (e *exists) Error() string { return e.path + " already exists; hint: " + e.advice }

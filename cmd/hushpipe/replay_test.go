@@ -142,7 +142,7 @@ func TestReplayDamagedFile(t *testing.T) {
 	cmd := exec.Command(hushpipeBinary(t), "replay", dir, bad, good)
 	said, _ := cmd.CombinedOutput()
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Contains(t, string(said), "hushpipe: read "+bad+": its end is missing\n")
+	require.Contains(t, string(said), "hushpipe: error: read "+bad+": its end is missing\n")
 	text := written(dir)
 	require.Equal(t, 3, strings.Count(text, "\n"))
 	require.Regexp(t, `GET /before .*\n[0-9a-f:]+ 100::[0-9a-f:]+\n.*GET /after `, text)
@@ -171,7 +171,7 @@ func TestReplayManyFiles(t *testing.T) {
 	}
 	said, code = replay("") // which looks through them for days
 	require.Equal(t, 1, code)
-	require.Contains(t, said, "is from before")
+	require.Contains(t, said, "already exists")
 	said, code = replay("--append")
 	require.Equal(t, 0, code, "%s", said)
 	require.Equal(t, 2*files, strings.Count(written(dir), "\n"))
@@ -202,8 +202,8 @@ func TestReplayFileChanged(t *testing.T) {
 			require.NoError(t, change(path))
 			require.NoError(t, l.stdin.Close())
 			require.Equal(t, 1, l.wait())
-			require.Regexp(t, `^hushpipe: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20000 lines, which are written; "+
-				`to go on, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
+			require.Regexp(t, `^hushpipe: error: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20000 lines, which are written; "+
+				`hint: to go on, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
 			runOn(t, strings.NewReader(log), hushpipeBinary(t), "replay", "--append", dir, "-")
 			require.Equal(t, filesIn(t, want), filesIn(t, dir))
 		})
@@ -242,7 +242,7 @@ func TestReplayInterrupted(t *testing.T) {
 	l := amidReplay(t, dir, log)
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
-	m := regexp.MustCompile(`^hushpipe: interrupted after (\d+) lines, which are written; to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
+	m := regexp.MustCompile(`^hushpipe: error: interrupted after (\d+) lines, which are written; hint: to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
 		regexp.QuoteMeta(dir) + ` -'\n$`).FindStringSubmatch(l.said.String())
 	require.NotNil(t, m, "%s", l.said)
 	require.Equal(t, m[1], fmt.Sprint(strings.Count(written(dir), "\n")))
@@ -311,7 +311,7 @@ func TestReplayKilled(t *testing.T) {
 	cmd := exec.Command(hushpipeBinary(t), "replay", dir, again)
 	said, _ := cmd.CombinedOutput()
 	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Regexp(t, `^hushpipe: .*/access-.*\.log: is from before: delete what an interrupted replay left, or take another DIR; --append adds to it\n$`, string(said))
+	require.Regexp(t, `^hushpipe: error: .*/access-.*\.log already exists; hint: delete it if an interrupted replay left it, use another DIR, or add to it with --append\n$`, string(said))
 	require.Equal(t, before, written(dir))
 }
 
@@ -352,7 +352,7 @@ func TestReplayProgress(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 	await(t, func() bool { return strings.HasSuffix(said.String(), "taken as today's\r\n") }, "the last message")
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
-	require.Regexp(t, `\r\x1b\[Khushpipe: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: [^\r]*\r\n$`, said.String())
+	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
 }
 
 // openTerminal returns both ends of a terminal.

@@ -46,7 +46,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
   hushpipe report --last 365d --html /var/www/html/usage.html /var/log/hushpipe`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("no DIR or FILE given; see '%s --help'", cmd.CommandPath())
+				return usage("no DIR or FILE given; hint: see '%s --help'", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -90,7 +90,7 @@ func exclusive(flags *pflag.FlagSet, group []string) error {
 		}
 	}
 	if len(given) > 1 {
-		return usage("%s exclude each other: give one of them", strings.Join(given, " and "))
+		return usage("%s exclude each other; hint: give one of them", strings.Join(given, " and "))
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	})
 	first, last, found := archive.Span()
 	if !found && (asked.from == nil || asked.to == nil) {
-		return errors.New("no room file found: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
+		return errors.New("no room file found; hint: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
 	}
 	if asked.from != nil {
 		first = *asked.from
@@ -170,7 +170,7 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 		given = "--month " + o.month
 		first, ok := format.ParseDay(o.month + "-01")
 		if !ok || !reportable(first) {
-			return p, usage("--month %q: give a month from 1970 to 2099, as 2026-03", o.month)
+			return p, usage("--month %q is not valid; hint: give a month from 1970 to 2099, as 2026-03", o.month)
 		}
 		year, month, _ := first.Date()
 		last := format.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
@@ -178,7 +178,7 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 	case o.last != "":
 		days, err := strconv.ParseUint(strings.TrimSuffix(o.last, "d"), 10, 31)
 		if err != nil || days == 0 {
-			return p, usage("--last %q: give a number of days, as 30d", o.last)
+			return p, usage("--last %q is not valid; hint: give a number of days, as 30d", o.last)
 		}
 		first := max(statistics.FirstDay, today-format.Day(days))
 		p = period{&first, &yesterday}
@@ -193,7 +193,7 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 			given += flag.name + " " + flag.date + " "
 			day, ok := format.ParseDay(flag.date)
 			if !ok || !reportable(day) {
-				return p, usage("%s %q: give a date from 1970 to 2099, as 2026-11-22", flag.name, flag.date)
+				return p, usage("%s %q is not valid; hint: give a date from 1970 to 2099, as 2026-11-22", flag.name, flag.date)
 			}
 			*flag.day = &day
 		}
@@ -205,7 +205,7 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 	case p.from != nil && *p.from > yesterday:
 		return p, usage("%s: none of these days is over", given)
 	case p.to != nil && *p.to > yesterday:
-		say.sayf("%s: the period ends on %s: later days are not over", given, yesterday)
+		say.sayf(note, "%s: the period ends on %s: later days are not over", given, yesterday)
 		p.to = &yesterday
 	}
 	return p, nil
@@ -223,7 +223,7 @@ func roomPaths(args []string) ([]string, error) {
 		}
 		paths[i] = filepath.Join(path, rotate.Rooms)
 		if st, err := os.Lstat(paths[i]); err == nil && st.Mode().Type() == fs.ModeSymlink {
-			return nil, fmt.Errorf("%s: is a symbolic link: remove it", paths[i])
+			return nil, fmt.Errorf("%s: is a symbolic link; hint: remove it", paths[i])
 		}
 	}
 	return paths, nil
@@ -242,7 +242,7 @@ func checkPage(path string) error {
 	defer f.Close()
 	head := make([]byte, len(report.PageHead))
 	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), report.PageHead) {
-		return fmt.Errorf("%s: is there and is no HTML page: name another file, or remove it", path)
+		return fmt.Errorf("%s: is there and is no HTML page; hint: name another file, or remove it", path)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.about); err != nil {
+			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.report); err != nil {
 				return err
 			}
 			defer r.keys.Close()
@@ -95,7 +95,7 @@ func (r *revealer) arguments(args []string) error {
 	for i, arg := range args {
 		p, ok := pseudonym.ParseAddr([]byte(arg))
 		if !ok {
-			return usage("argument %d is no pseudonym: give an address as it stands in the log", i+1)
+			return usage("argument %d is no pseudonym; hint: give an address as it stands in the log", i+1)
 		}
 		day, err := r.dayOf(p)
 		if err != nil {
@@ -109,10 +109,10 @@ func (r *revealer) arguments(args []string) error {
 		addr, ok := cipher.Reveal(p)
 		switch {
 		case !ok:
-			r.say.sayf("argument %d stands for a host name or another text, which cannot be turned back", i+1)
+			r.say.sayf(failure, "argument %d stands for a host name or another text, which cannot be turned back", i+1)
 			r.failed = true
 		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
-			r.say.sayf("argument %d is no pseudonym of a client: no client has the address that would come out; give a client as it stands in the line", i+1)
+			r.say.sayf(failure, "argument %d is no pseudonym of a client: no client has the address that would come out; hint: give a client as it stands in the line", i+1)
 			r.failed = true
 		default:
 			text = append(addr.AppendTo(text), '\n')
@@ -136,7 +136,7 @@ func (r *revealer) dayOf(p pseudonym.Addr) (format.Day, error) {
 		return 0, err
 	}
 	if !held[p] {
-		return 0, fmt.Errorf("%s: no file of %s holds it: leave out --day to look through all days", r.path, day)
+		return 0, fmt.Errorf("%s: no file of %s holds it; hint: leave out --day to look through all days", r.path, day)
 	}
 	return day, nil
 }
@@ -156,7 +156,7 @@ func (r *revealer) lines(in *os.File) error {
 		switch {
 		case long || errors.Is(err, bufio.ErrBufferFull):
 			if !long {
-				r.say.about("long", "a line longer than 1 MiB is left as it is")
+				r.say.about("long", failure, "a line longer than 1 MiB is left as it is")
 				r.failed = true
 			}
 			r.add(line, nil, 0)
@@ -190,7 +190,7 @@ func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, format.Day) {
 	if r.date != "" {
 		day, _ = dayFlag(r.date)
 	} else if !dated {
-		r.say.about("undated", "a line has no readable time, or several of which none is known to be its own, and is left as it is: give --day")
+		r.say.about("undated", failure, "a line has no readable time, or several of which none is known to be its own, and is left as it is; hint: give --day")
 		r.failed = true
 		return nil, 0
 	}
@@ -252,7 +252,7 @@ func (r *revealer) reveal() error {
 		text, n, left = filter.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
 		total += n
 		if left > 0 {
-			r.say.about("left", fmt.Sprintf("some addresses in lines of %s are left as they are: no file of that day in %s holds them, or no client has the address that would come out", s.day, r.path))
+			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s are left as they are: no file of that day in %s holds them, or no client has the address that would come out", s.day, r.path))
 			r.failed = true
 		}
 	}
@@ -286,7 +286,7 @@ func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
 	}
 	c, err := r.open(day)
 	if err != nil {
-		r.say.sayf("%v", err)
+		r.say.sayf(failure, "%v", err)
 		r.failed = true
 	}
 	r.ciphers[day] = c
@@ -296,7 +296,7 @@ func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
 func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
 	key, err := r.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no key of %s in %s: it is gone, or --keys is missing or wrong", day, cmp.Or(r.keyDir, filepath.Join(r.path, "keys")))
+		return nil, fmt.Errorf("no key of %s in %s, it may have been deleted; hint: check --keys", day, cmp.Or(r.keyDir, filepath.Join(r.path, "keys")))
 	}
 	if err != nil {
 		return nil, err
@@ -313,7 +313,7 @@ func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
 		return nil, err
 	}
 	if !sure {
-		r.say.sayf("some lines of %s were written under another key, which is gone: for their pseudonyms the address shown is wrong", day)
+		r.say.sayf(warning, "some lines of %s were written under another key, which is gone: for their pseudonyms the address shown is wrong", day)
 	}
 	if recorded == "" {
 		recorded = pseudonym.Mode{}.String()

@@ -59,7 +59,7 @@ func (o *roomsFlags) run() error {
 		return err
 	}
 	if o.watch && !o.json && (!hasWidth(o.stdout) || cmp.Or(os.Getenv("TERM"), "dumb") == "dumb") {
-		return usage("--watch: stdout is no terminal that can be drawn on; give --json as well, or leave --watch out")
+		return usage("--watch: stdout is no terminal that can be drawn on; hint: give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")
 	if err := store.CheckUsed(o.dir); err != nil {
@@ -87,7 +87,7 @@ func (o *roomsFlags) run() error {
 func (o *roomsFlags) conclude(day format.Day, counts store.Counts) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
-		o.say.sayf("%s", line)
+		o.say.sayf(failure, "%s", line)
 	}
 	if len(flaws) > 0 {
 		return errSaid
@@ -168,7 +168,7 @@ func dayFlag(date string) (format.Day, error) {
 	}
 	day, ok := format.ParseDay(date)
 	if !ok {
-		return 0, usage("--day %q: give a date as 2026-11-22", date)
+		return 0, usage("--day %q is not valid; hint: give a date as 2026-11-22", date)
 	}
 	return day, nil
 }

@@ -11,38 +11,38 @@ import (
 // lines were lost.
 func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost bool) {
 	if s.Malformed > 0 {
-		say.sayf("%s", malformed(s))
+		say.sayf(warning, "%s", malformed(s))
 	}
 	if s.Glued > 0 {
-		say.sayf("%s made of several that were written into each other; what can be read of them is counted, and the counts of their days may be too low", several(s.Glued, "line"))
+		say.sayf(warning, "%s made of several that were written into each other; what can be read of them is counted, and the counts of their days may be too low", several(s.Glued, "line"))
 	}
 	if s.Cut > 0 {
-		say.sayf("%s longer than 1 MiB; the end is left out", several(s.Cut, "line"))
+		say.sayf(failure, "%s longer than 1 MiB; the end is left out", several(s.Cut, "line"))
 	}
 	if s.Expired > 0 {
 		counted := ""
 		if counting {
 			counted = "; their rooms are counted"
 		}
-		say.sayf("%d of %s past the retention: not written%s", s.Expired, several(s.Lines, "line"), counted)
+		say.sayf(note, "%d of %s past the retention: not written%s", s.Expired, several(s.Lines, "line"), counted)
 	}
 	if s.Adjusted > 0 {
-		say.sayf("%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
+		say.sayf(note, "%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
 	}
 	if s.Overflow > 0 {
-		say.sayf("rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; a room name too long; or lines written into each other", several(s.Overflow, "line"))
+		say.sayf(failure, "rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; a room name too long; or lines written into each other", several(s.Overflow, "line"))
 	}
 	if s.Fault != "" {
-		say.sayf("%s left out because of an error in hushpipe, at %s; please report it", several(s.Failed, "line"), s.Fault)
+		say.sayf(failure, "%s left out because of an error in hushpipe, at %s; hint: please report it", several(s.Failed, "line"), s.Fault)
 	}
 	if dropped > 0 {
-		say.sayf("%s lost: the disk was full or did not answer", several(dropped, "line"))
+		say.sayf(failure, "%s lost: the disk was full or did not answer", several(dropped, "line"))
 	}
 	return s.Cut+s.Failed+s.Overflow+dropped > 0 || s.Fault != ""
 }
 
 func malformed(s filter.Stats) string {
-	return fmt.Sprintf("%d of %s in no known format; what could be an address or a client's name there was replaced; see --format", s.Malformed, several(s.Lines, "line"))
+	return fmt.Sprintf("%d of %s in no known format; what could be an address or a client's name there was replaced; hint: see --format", s.Malformed, several(s.Lines, "line"))
 }
 
 // losses is what was said before the end: behind Apache that may be weeks away.
@@ -55,17 +55,23 @@ type losses struct {
 
 const malformedEvery = time.Hour
 
-// news returns what is to be said of counts that have grown since the last call.
-func (l *losses) news(s filter.Stats, dropped uint64, now time.Time) (said []string) {
+// finding is a message that is due.
+type finding struct {
+	severity
+	text string
+}
+
+// news returns what counts that have grown since the last call are worth saying.
+func (l *losses) news(s filter.Stats, dropped uint64, now time.Time) (found []finding) {
 	if dropped > l.dropped {
 		l.dropped = dropped
-		said = append(said, fmt.Sprintf("%s lost so far, the buffer is full: free space on %s or make it writable", several(dropped, "line"), l.dir))
+		found = append(found, finding{failure, fmt.Sprintf("%s lost so far, the buffer is full; hint: free space on %s or make it writable", several(dropped, "line"), l.dir)})
 	}
 	if s.Malformed > l.malformed && now.Sub(l.malformedTime) >= malformedEvery {
 		l.malformed, l.malformedTime = s.Malformed, now
-		said = append(said, malformed(s))
+		found = append(found, finding{warning, malformed(s)})
 	}
-	return said
+	return found
 }
 
 // watch says at each tick what is being lost, until stop is called.
@@ -77,8 +83,8 @@ func watch(tick <-chan time.Time, dir string, f *filter.Filter, q *filter.Queue,
 		for {
 			select {
 			case now := <-tick:
-				for _, line := range l.news(f.Snapshot(), q.Dropped(), now) {
-					say.sayf("%s", line)
+				for _, found := range l.news(f.Snapshot(), q.Dropped(), now) {
+					say.sayf(found.severity, "%s", found.text)
 				}
 			case <-quit:
 				return

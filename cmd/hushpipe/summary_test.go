@@ -26,15 +26,15 @@ func TestLosses(t *testing.T) {
 	for _, step := range []struct {
 		minute             int
 		malformed, dropped uint64
-		want               []string
+		want               []finding
 	}{
 		{1, 0, 0, nil},
-		{2, 1, 0, []string{"1 of 1000 lines in no known format; what could be an address or a client's name there was replaced; see --format"}},
-		{3, 7, 1, []string{"1 line lost so far, the buffer is full: free space on log or make it writable"}},
+		{2, 1, 0, []finding{{warning, "1 of 1000 lines in no known format; what could be an address or a client's name there was replaced; hint: see --format"}}},
+		{3, 7, 1, []finding{{failure, "1 line lost so far, the buffer is full; hint: free space on log or make it writable"}}},
 		{4, 7, 1, nil},
-		{5, 7, 300, []string{"300 lines lost so far, the buffer is full: free space on log or make it writable"}},
+		{5, 7, 300, []finding{{failure, "300 lines lost so far, the buffer is full; hint: free space on log or make it writable"}}},
 		{61, 8, 300, nil},
-		{62, 8, 300, []string{"8 of 1000 lines in no known format; what could be an address or a client's name there was replaced; see --format"}},
+		{62, 8, 300, []finding{{warning, "8 of 1000 lines in no known format; what could be an address or a client's name there was replaced; hint: see --format"}}},
 		{200, 8, 300, nil},
 	} {
 		now := begin.Add(time.Duration(step.minute) * time.Minute)
@@ -71,7 +71,7 @@ func TestWatch(t *testing.T) {
 	}, "the loss")
 	tick <- time.Now()
 	await(t, func() bool {
-		return strings.Contains(said.String(), "lost so far, the buffer is full: free space on log")
+		return strings.Contains(said.String(), "lost so far, the buffer is full; hint: free space on log")
 	}, "the message")
 	require.Contains(t, said.String(), "in no known format")
 	require.NotContains(t, said.String(), "192.0.2.1")
@@ -79,7 +79,7 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, <-ran)
 	stop()
 	say.close()
-	say.sayf("what a hanging disk says after the end")
+	say.sayf(note, "what a hanging disk says after the end")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.Close(ctx)
@@ -92,5 +92,30 @@ func TestMessagesPrintable(t *testing.T) {
 	say := newMessages(said)
 	say.fault(errors.New("chown x\x1b]0;y\a\r: no\nchown ü: no"))
 	say.close()
-	require.Equal(t, "hushpipe: chown x?]0;y??: no\nhushpipe: chown ü: no\n", said.String())
+	require.Equal(t, "hushpipe: error: chown x?]0;y??: no\nhushpipe: error: chown ü: no\n", said.String())
+}
+
+// TestMessageHint: what to do comes last, whatever an error that tells it is part of.
+func TestMessageHint(t *testing.T) {
+	for text, want := range map[string]string{
+		"write x: no":                   "hushpipe: warning: write x: no\n",
+		"x: is a link; hint: remove it": "hushpipe: warning: x: is a link; hint: remove it\n",
+		"x: is a link; hint: remove it; lines wait in memory": "hushpipe: warning: x: is a link; lines wait in memory; hint: remove it\n",
+		"x: is a link; hint: remove it\ny: is a link":         "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
+	} {
+		assert.Equal(t, want, message(warning, "%s", text))
+	}
+}
+
+// TestSeverities: what package store reports is a warning unless the topic says more.
+func TestSeverities(t *testing.T) {
+	said := &lockedBuffer{}
+	say := newMessages(said)
+	say.report("append", "write x: no; lines wait in memory")
+	say.report("recovered", "x: lines are written again")
+	say.report("pending", "x: not all are counted")
+	say.report("pending", "x: at most once a minute on one topic")
+	say.close()
+	require.Equal(t, "hushpipe: warning: write x: no; lines wait in memory\nhushpipe: note: x: lines are written again\n"+
+		"hushpipe: error: x: not all are counted\n", said.String())
 }

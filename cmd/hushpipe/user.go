@@ -26,7 +26,7 @@ type account struct {
 func findAccount(name string) (*account, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, usage("--user %q: no such user; make one with adduser --system --group %s", name, name)
+		return nil, usage("--user %q: no such user; hint: make one with adduser --system --group %s", name, name)
 	}
 	a := &account{name: name}
 	ids, err := u.GroupIds()
@@ -45,11 +45,11 @@ func findAccount(name string) (*account, error) {
 	case err != nil:
 		return nil, usage("--user %q: its groups cannot be looked up: %w", name, err)
 	case a.uid == 0:
-		return nil, usage("--user %q: that is root; name the user to become instead of it", name)
+		return nil, usage("--user %q: that is root; hint: name the user to become instead of it", name)
 	case os.Getuid() == a.uid && os.Geteuid() == a.uid:
 		return nil, nil
 	case os.Geteuid() != 0:
-		return nil, usage("--user %q: only root can become another user; leave it out", name)
+		return nil, usage("--user %q: only root can become another user; hint: leave it out", name)
 	}
 	return a, nil
 }
@@ -82,7 +82,7 @@ func (a *account) become() error {
 	// A capability kept by securebits, say, would be a way back.
 	if os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid ||
 		syscall.Setuid(0) == nil || a.gid != 0 && syscall.Setgid(0) == nil {
-		return usageError{userError{fmt.Errorf("--user %q: root could be taken back: start hushpipe with no capabilities or securebits kept", a.name)}}
+		return usageError{userError{fmt.Errorf("--user %q: root could be taken back; hint: start hushpipe with no capabilities or securebits kept", a.name)}}
 	}
 	return nil
 }
@@ -96,14 +96,14 @@ func (a *account) check(cfg store.Config) error {
 		return err
 	}
 	if slices.Contains(servers, a.name) {
-		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then: take a user that nobody else has", a.name))
+		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: take a user that nobody else has", a.name))
 	}
 	for _, path := range []string{cfg.Path, cfg.Keys} {
 		if path == "" {
 			continue
 		}
 		if _, err := os.Stat(path); errors.Is(err, os.ErrPermission) {
-			errs = append(errs, fmt.Errorf("%s: cannot be reached by %s: let it search (chmod o+x) the directories above", path, a.name))
+			errs = append(errs, fmt.Errorf("%s: cannot be reached by %s; hint: let it search (chmod o+x) the directories above", path, a.name))
 		}
 	}
 	return errors.Join(errs...)

@@ -210,7 +210,7 @@ func TestUserCheck(t *testing.T) {
 	}
 	dir := openTo(t)
 	out, code := check(dir)
-	assert.Equal(t, "hushpipe: flags and directory are good\n", out)
+	assert.Equal(t, "hushpipe: configuration OK\n", out)
 	assert.Zero(t, code)
 	assert.NoDirExists(t, dir)
 
@@ -228,7 +228,7 @@ func TestUserCheck(t *testing.T) {
 
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
 	out, code = check(dir)
-	assert.Equal(t, "hushpipe: "+dir+": cannot be reached by nobody: let it search (chmod o+x) the directories above\n", out)
+	assert.Equal(t, "hushpipe: error: "+dir+": cannot be reached by nobody; hint: let it search (chmod o+x) the directories above\n", out)
 	assert.Equal(t, 2, code)
 }
 
@@ -243,8 +243,8 @@ func TestUserIsNotRoot(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(bin)), 0o755))
 	for name, want := range map[string]string{
 		nobody: "",
-		"root": "hushpipe: --user \"root\": that is root; name the user to become instead of it\n",
-		"bin":  "hushpipe: --user \"bin\": only root can become another user; leave it out\n",
+		"root": "hushpipe: error: --user \"root\": that is root; hint: name the user to become instead of it\n",
+		"bin":  "hushpipe: error: --user \"bin\": only root can become another user; hint: leave it out\n",
 	} {
 		dir := openTo(t)
 		require.NoError(t, os.Mkdir(dir, 0o750))
@@ -266,7 +266,7 @@ func TestUserWithoutTheRight(t *testing.T) {
 	dir := openTo(t)
 	cmd := exec.Command("setpriv", "--bounding-set", "-setuid", hushpipeBinary(t), "filter", "--user", nobody, dir)
 	out, _ := cmd.CombinedOutput()
-	assert.Equal(t, "hushpipe: --user \"nobody\": cannot become that user: operation not permitted\n", string(out))
+	assert.Equal(t, "hushpipe: error: --user \"nobody\": cannot become that user: operation not permitted\n", string(out))
 	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
 	// Where capabilities outlive a change of the user, there is a way back.
 	cmd = exec.Command("setpriv", "--securebits", "+no_setuid_fixup", hushpipeBinary(t), "filter", "--user", nobody, dir)
@@ -340,7 +340,7 @@ func TestServersUser(t *testing.T) {
 			require.Contains(t, said("filter", "--check", "--user", nobody), "--user nobody: web servers run scripts as that user")
 		} else {
 			require.NoError(t, os.Chown(dir, uid, 0))
-			require.Contains(t, said("filter", "--check"), "hushpipe: "+dir+owned+": give it to a user")
+			require.Contains(t, said("filter", "--check"), "hushpipe: warning: "+dir+owned+"; hint: give it to a user")
 			require.Contains(t, strings.Join(strings.Fields(said("status")), " "), dir+owned)
 			require.Contains(t, said("status"), "the promise holds")
 		}

@@ -56,7 +56,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 			var j *job
 			if o, j, found.err = found.job(say); found.err == nil {
 				stop := sayMinutely(minute.C, say, func() string {
-					return fmt.Sprintf("%v; in place of all flags, those are in force that %s recorded at %s",
+					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead",
 						wrong, store.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
 				})
 				defer stop()
@@ -67,7 +67,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 
 	var lines atomic.Uint64
 	stop := sayMinutely(minute.C, say, func() string {
-		return fmt.Sprintf("%v; stdin is a pipe, so it is read, and nothing is written (%s so far): %v", wrong, several(lines.Load(), "line"), found.err)
+		return fmt.Sprintf("%v; reading stdin, since it is a pipe, and writing nothing (%s so far): %v", wrong, several(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
 		confine(found.dir, "")
@@ -77,7 +77,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	}
 	err := discard(stdin, signals, &lines)
 	stop()
-	say.sayf("%s read and not written, since the flags were wrong", several(lines.Load(), "line"))
+	say.sayf(failure, "%s read and not written, since the flags were wrong", several(lines.Load(), "line"))
 	return usageError{errors.Join(err, errSaid)}
 }
 
@@ -155,7 +155,7 @@ func forgotten(flags *pflag.FlagSet) (hint string) {
 
 func needsValue(flag *pflag.Flag, dir string) string {
 	value, _ := pflag.UnquoteUsage(flag)
-	return fmt.Sprintf("; --%s takes %s for its value: give --%s %s %s", flag.Name, dir, flag.Name, value, dir)
+	return fmt.Sprintf("; --%s takes %s for its value; hint: give --%s %s %s", flag.Name, dir, flag.Name, value, dir)
 }
 
 // dir returns the DIR that is meant, which is the last argument. It is not known where
@@ -171,7 +171,7 @@ func (l commandLine) dir() (string, error) {
 		args = slices.DeleteFunc(l.taken, func(path string) bool { return !isDir(path) })
 	}
 	if len(args) == 0 {
-		return "", errors.New("which DIR is meant cannot be told")
+		return "", errors.New("it is not clear which argument is DIR")
 	}
 	last := args[len(args)-1]
 	for _, arg := range args[:len(args)-1] {
@@ -273,7 +273,7 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 		return nil, nil, fmt.Errorf("%s: cannot be used: %w", path, err)
 	}
 	if os.Geteuid() == 0 && r.Owner != 0 && (j.account == nil || j.account.uid != r.Owner) {
-		return nil, nil, fmt.Errorf("%s: belongs to another user (%d), which is not its --user: remove it", path, r.Owner)
+		return nil, nil, fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", path, r.Owner)
 	}
 	if j.account != nil {
 		err = j.account.become()
@@ -285,13 +285,13 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 // sayMinutely says a line at once and at each tick, until stop is called.
 func sayMinutely(tick <-chan time.Time, say *messages, line func() string) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
-	say.sayf("%s", line())
+	say.sayf(failure, "%s", line())
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case <-tick:
-				say.sayf("%s", line())
+				say.sayf(failure, "%s", line())
 			case <-quit:
 				return
 			}
@@ -338,9 +338,9 @@ func purgeHourly(dir string, say *messages) {
 	hour := time.NewTicker(time.Hour)
 	defer hour.Stop()
 	for ; store.CheckUsed(dir) == nil; <-hour.C {
-		cfg := store.Config{Path: dir, Limits: rooms.NoLimits, Now: time.Now, Say: say.about}
+		cfg := store.Config{Path: dir, Limits: rooms.NoLimits, Now: time.Now, Say: say.report}
 		if _, err := store.Purge(cfg, false); err != nil {
-			say.about("purge", err.Error())
+			say.about("purge", failure, err.Error())
 		}
 	}
 }

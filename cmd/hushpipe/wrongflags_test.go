@@ -53,28 +53,28 @@ func TestWrongFlags(t *testing.T) {
 		{"filter -x D", recorded, "unknown shorthand flag"},
 		{"filter --ip maskk D", recorded, "--ip: unknown address mode"},
 		{"filter --ip=keeep -- D", recorded, "--ip: unknown address mode"},
-		{"filter --keep 0d D", recorded, `--keep "0d": give whole days`},
+		{"filter --keep 0d D", recorded, `--keep "0d" is not valid; hint: give whole days`},
 		{"filter --format %h_%{Referer D", recorded, "--format: log format, column 5"},
 		{"filter --format %h %l D", recorded, "too many arguments"},
 		{"filter --json-keys who=ip D", recorded, "--json-keys: json key"},
 		{"filter --rooms skype D", recorded, `unknown room preset "skype"`},
 		{"filter --room-url /call D", recorded, "--room-url: room url pattern"},
-		{"filter --room-hash md5 D", recorded, `--room-hash "md5": give sha1 or hmac`},
+		{"filter --room-hash md5 D", recorded, `--room-hash "md5" is not valid; hint: give sha1 or hmac`},
 		{"filter --count-v6 129 D", recorded, `--count-v6 "129"`},
 		{"filter --max-rooms 0 D", recorded, `--max-rooms "0"`},
 		{"filter --max-pairs many D", recorded, `--max-pairs "many"`},
 		{"filter --redact a=b D", recorded, `--redact "a=b"`},
-		{"filter --metrics x D", recorded, `--metrics "x": give a name that ends in .prom`},
+		{"filter --metrics x D", recorded, `--metrics "x" is not valid; hint: give a name that ends in .prom`},
 		{"filter --user no-such-user D", recorded, `--user "no-such-user": no such user`},
 		{"filter --user root D", recorded, `--user "root"`},
-		{"filter --check=perhaps D", recorded, `--check "perhaps": give true or false`},
+		{"filter --check=perhaps D", recorded, `--check "perhaps" is not valid; hint: give true or false`},
 		{"filter --format --check --bogus D", recorded, "unknown flag: --bogus"},
 		{"filter D --keys", recorded, "flag needs an argument: --keys"},
-		{"filter --keep D", recorded, "no DIR given; --keep takes D for its value: give --keep DAYS D; in place of"},
-		{"filter --ip D --format combined", recorded, "--ip takes D for its value: give --ip MODE D"},
-		{"filter --rooms jitsi --rooms D", recorded, "--rooms takes D for its value: give --rooms PRESET D"},
-		{"filter --count-v6 D", recorded, `"D": give a prefix length from 1 to 128; --count-v6 takes D for its value: give --count-v6 BITS D`},
-		{"filter --metrics D", recorded, "--metrics takes D for its value: give --metrics FILE D"},
+		{"filter --keep D", recorded, "no DIR given; --keep takes D for its value; hint: give --keep DAYS D"},
+		{"filter --ip D --format combined", recorded, "--ip takes D for its value; hint: give --ip MODE D"},
+		{"filter --rooms jitsi --rooms D", recorded, "--rooms takes D for its value; hint: give --rooms PRESET D"},
+		{"filter --count-v6 D", recorded, `"D" is not valid; --count-v6 takes D for its value; hint: give --count-v6 BITS D`},
+		{"filter --metrics D", recorded, "--metrics takes D for its value; hint: give --metrics FILE D"},
 
 		{"filter", nothing, "no DIR given"},
 		{"filter --keys D", nothing, "no DIR given"},
@@ -85,7 +85,7 @@ func TestWrongFlags(t *testing.T) {
 		{"filter --bogus D N", nothing, "records no settings yet"}, // D may be the value of --bogus
 		{"filter D N", nothing, "DIR could be"},
 		{"filter D E", nothing, "DIR could be"},
-		{"filter --bogus D --worse E", nothing, "which DIR is meant cannot be told"},
+		{"filter --bogus D --worse E", nothing, "it is not clear which argument is DIR"},
 		{"filter --stdout --bogus D", nothing, "no settings are recorded for --stdout"},
 		{"filter --stdout --ip maskk", nothing, "--ip: unknown address mode"},
 		{"filter --stdout --user nobody D", nothing, "--user: with --stdout"},
@@ -112,14 +112,16 @@ func TestWrongFlags(t *testing.T) {
 			for name, dir := range dirs {
 				named = strings.ReplaceAll(named, dir, name)
 			}
-			assert.Contains(t, named, c.says)
+			for part := range strings.SplitSeq(c.says, "; ") { // the hint comes last
+				assert.Contains(t, named, part)
+			}
 			assert.NotContains(t, said, client)
 			if c.want == recorded {
-				assert.Regexp(t, `^hushpipe: .*; in place of all flags, those are in force that .*/settings recorded at [-0-9: ]*\n$`, said)
+				assert.Regexp(t, `^hushpipe: error: .*; running on the flags that .*/settings recorded at [-0-9: ]* instead(; hint: .*)?\n$`, said)
 				assert.Regexp(t, `^192\.0\.2\.0 `, written(dirs["D"]))
 			} else {
-				assert.Regexp(t, `^hushpipe: .*; stdin is a pipe, so it is read, and nothing is written \(0 lines so far\): .*\n`+
-					`hushpipe: 1 line read and not written, since the flags were wrong\n$`, said)
+				assert.Regexp(t, `^hushpipe: error: .*; reading stdin, since it is a pipe, and writing nothing \(0 lines so far\): .*\n`+
+					`hushpipe: error: 1 line read and not written, since the flags were wrong\n$`, said)
 				assert.Empty(t, written(dirs["D"]))
 				assert.Equal(t, before, tree(dirs["D"]))
 			}
@@ -318,7 +320,7 @@ func TestWrongFlagsWithoutTheRight(t *testing.T) {
 		l.write(client, "/")
 		assert.Equal(t, 2, l.end())
 		assert.Contains(t, l.said.String(), says)
-		assert.Contains(t, l.said.String(), "nothing is written")
+		assert.Contains(t, l.said.String(), "writing nothing")
 		assert.Empty(t, written(dir))
 		l = startCommand(t, exec.Command("setpriv", option, hushpipeBinary(t), "filter", "--bogus", dir))
 		l.write(client, "/")
@@ -396,7 +398,7 @@ func TestWrongFlagsEachMinute(t *testing.T) {
 	tick <- time.Time{}
 	stop()
 	say.close()
-	assert.Equal(t, "hushpipe: report 1\nhushpipe: report 2\nhushpipe: report 3\n", said.String())
+	assert.Equal(t, "hushpipe: error: report 1\nhushpipe: error: report 2\nhushpipe: error: report 3\n", said.String())
 }
 
 // TestTypoUnderHTTPD: a typo that passes httpd's own test of its configuration, and
@@ -440,8 +442,8 @@ func TestTypoUnderHTTPDFromTheStart(t *testing.T) {
 		assert.Less(t, l.longestSince(0), l.control+2*time.Second)
 		h.Stop()
 		assert.NoFileExists(t, dir)
-		assert.Regexp(t, `hushpipe: .*stdin is a pipe, so it is read, and nothing is written`, h.ErrorLog())
-		assert.Regexp(t, `hushpipe: 2[0-9]{3} lines read and not written`, h.ErrorLog())
+		assert.Regexp(t, `hushpipe: error: .*reading stdin, since it is a pipe, and writing nothing`, h.ErrorLog())
+		assert.Regexp(t, `hushpipe: error: 2[0-9]{3} lines read and not written`, h.ErrorLog())
 	}
 }
 

@@ -49,7 +49,7 @@ func Open(path string, stdin *os.File) (*File, error) {
 	switch {
 	case err != nil:
 	case f.info.IsDir():
-		err = errors.New("is a directory: name its files")
+		err = errors.New("is a directory; hint: name its files")
 	case f.info.Mode().IsRegular():
 		if f.start, err = f.file.Seek(0, io.SeekCurrent); err != nil {
 			break

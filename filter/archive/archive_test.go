@@ -138,10 +138,10 @@ func TestRefused(t *testing.T) {
 		"\xfd7zXZ\x00\x00": "xzcat", "BZh91AY&SY\x00": "bzcat", "\x04\x22\x4d\x18d": "lz4cat", "\x1f\x9d\x90": "zcat",
 	} {
 		_, err := save(t, "log", magic)
-		require.ErrorContains(t, err, "/log: is compressed in a way that is not known: unpack it with "+program)
+		require.ErrorContains(t, err, "/log: is compressed in a way that is not known; hint: unpack it with "+program)
 	}
 	_, err := Open(t.TempDir(), nil)
-	require.ErrorContains(t, err, ": is a directory: name its files")
+	require.ErrorContains(t, err, ": is a directory; hint: name its files")
 	_, err = Open("missing", nil)
 	require.EqualError(t, err, "open missing: no such file or directory")
 }
@@ -171,7 +171,7 @@ func TestRefusedEncodings(t *testing.T) {
 		{"UTF-32BE with a mark", "\x00\x00\xfe\xff", "UTF-32", 4, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			want := "is " + test.advice + ": convert it with iconv -f " + test.advice + " -t UTF-8"
+			want := "is " + test.advice + "; hint: convert it with iconv -f " + test.advice + " -t UTF-8"
 			text := encoded("192.0.2.1 - -\n", test.mark, test.size, test.low)
 			for _, data := range []string{text, gzipOf(t, text), zstdOf(t, text), encoded("1", test.mark, test.size, test.low)} {
 				_, err := save(t, "log", data)

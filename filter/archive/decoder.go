@@ -42,7 +42,7 @@ func kindOf(magic []byte) (kind, error) {
 	}
 	for _, o := range others {
 		if has(o.magic) {
-			return plain, fmt.Errorf("is compressed in a way that is not known: unpack it with %s", o.program)
+			return plain, fmt.Errorf("is compressed in a way that is not known; hint: unpack it with %s", o.program)
 		}
 	}
 	return plain, nil
@@ -74,7 +74,7 @@ func CheckText(begin []byte) error {
 type encodingError struct{ name string }
 
 func (e *encodingError) Error() string {
-	return fmt.Sprintf("is %s: convert it with iconv -f %s -t UTF-8", e.name, e.name)
+	return fmt.Sprintf("is %s; hint: convert it with iconv -f %s -t UTF-8", e.name, e.name)
 }
 
 // isASCIIOf reports whether b begins with two characters of ASCII, or is one.

@@ -26,7 +26,7 @@ const DefaultPeriod Period = 14
 func ParsePeriod(s string) (Period, error) {
 	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 32)
 	if err != nil || n < 1 || n > maxPeriod {
-		return 0, fmt.Errorf("keep %q: give whole days from 1d to %dd, as in 14d", s, maxPeriod)
+		return 0, fmt.Errorf("keep %q is not valid; hint: give whole days from 1d to %dd, as in 14d", s, maxPeriod)
 	}
 	return Period(n), nil
 }

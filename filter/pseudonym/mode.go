@@ -27,7 +27,7 @@ type Mode struct {
 // site is given (RFC 6177), as web analytics commonly do.
 var defaultMask = Mode{kind: mask, bits4: 24, bits6: 48}
 
-var errMode = errors.New("unknown address mode: choose ipcrypt, pfx, mask (the same as mask=24/48), " +
+var errMode = errors.New("unknown address mode; hint: choose ipcrypt, pfx, mask (the same as mask=24/48), " +
 	"mask=BITS4/BITS6 (0-32 and 0-128 bits kept), drop or keep")
 
 // ParseMode reads what String writes, and "mask" for mask=24/48.

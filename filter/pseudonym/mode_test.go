@@ -38,7 +38,7 @@ func TestParseModeRefuses(t *testing.T) {
 		"mask=+24/48", "mask=24/48/56", "mask= 24/48", "mask=280/48", "keep=1", "drop ",
 	} {
 		_, err := ParseMode(in)
-		assert.EqualError(t, err, "unknown address mode: choose ipcrypt, pfx, mask (the same as mask=24/48), "+
+		assert.EqualError(t, err, "unknown address mode; hint: choose ipcrypt, pfx, mask (the same as mask=24/48), "+
 			"mask=BITS4/BITS6 (0-32 and 0-128 bits kept), drop or keep", in)
 	}
 }

@@ -243,13 +243,13 @@ func TestSeveralPresets(t *testing.T) {
 }
 
 func TestWrongPresetsAndPatterns(t *testing.T) {
-	const list = ": use jitsi, jitsi-pages, greenlight, bigbluebutton, nextcloud-talk, etherpad, none"
+	const list = "; hint: use jitsi, jitsi-pages, greenlight, bigbluebutton, nextcloud-talk, etherpad, none"
 	for presets, want := range map[string]string{
 		"zoom":       `unknown room preset "zoom"` + list,
 		"":           `unknown room preset ""` + list,
 		"Jitsi":      `unknown room preset "Jitsi"` + list,
-		"jitsi none": "room preset none excludes all others: give it alone",
-		"none jitsi": "room preset none excludes all others: give it alone",
+		"jitsi none": "room preset none excludes all others; hint: give it alone",
+		"none jitsi": "room preset none excludes all others; hint: give it alone",
 	} {
 		_, err := NewMatcher(strings.Split(presets, " "), nil)
 		assert.EqualError(t, err, want)

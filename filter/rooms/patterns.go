@@ -90,9 +90,9 @@ type PresetError struct{ Preset string }
 
 func (e *PresetError) Error() string {
 	if e.Preset == none {
-		return "room preset none excludes all others: give it alone"
+		return "room preset none excludes all others; hint: give it alone"
 	}
-	return fmt.Sprintf("unknown room preset %q: use %s", e.Preset, Presets())
+	return fmt.Sprintf("unknown room preset %q; hint: use %s", e.Preset, Presets())
 }
 
 // PatternError reports a room URL pattern that cannot be used.

@@ -15,15 +15,15 @@ import (
 var (
 	// ErrRemoved is returned where the directory held no longer exists: Open it
 	// anew.
-	ErrRemoved = errors.New("its directory was removed: make it again")
+	ErrRemoved = errors.New("its directory was removed; hint: make it again")
 
-	errSymlink     = errors.New("is a symbolic link: remove it")
-	errIrregular   = errors.New("is no regular file: remove it")
-	errNoDir       = errors.New("is no directory: remove it")
-	errIsDir       = errors.New("is a directory: remove it")
-	errUnpublished = errors.New("is no regular file: name another")
-	errTooLarge    = errors.New("is too large to be hushpipe's: remove it")
-	errLinked      = errors.New("has another name (a hard link), and others can write its directory: remove it")
+	errSymlink     = errors.New("is a symbolic link; hint: remove it")
+	errIrregular   = errors.New("is no regular file; hint: remove it")
+	errNoDir       = errors.New("is no directory; hint: remove it")
+	errIsDir       = errors.New("is a directory; hint: remove it")
+	errUnpublished = errors.New("is no regular file; hint: name another")
+	errTooLarge    = errors.New("is too large to be hushpipe's; hint: remove it")
+	errLinked      = errors.New("has another name (a hard link), and others can write its directory; hint: remove it")
 )
 
 const (

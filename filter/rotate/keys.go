@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	errKeySize  = errors.New("does not hold 32 bytes: remove it, a new key is made then")
-	errShredded = errors.New("was overwritten, to be deleted: remove it")
+	errKeySize  = errors.New("does not hold 32 bytes; hint: remove it, a new key is made then")
+	errShredded = errors.New("was overwritten, to be deleted; hint: remove it")
 )
 
 // ReadKey returns the key of day, or an error that is fs.ErrNotExist.

@@ -91,7 +91,7 @@ func TestKeyOfWrongSize(t *testing.T) {
 		d, _ := newDir(t)
 		path := put(t, d, "keys/2026-11-22.key", strings.Repeat("k", size))
 		_, err := d.Key(day("2026-11-22"))
-		assert.EqualError(t, err, "read "+path+": does not hold 32 bytes: remove it, a new key is made then")
+		assert.EqualError(t, err, "read "+path+": does not hold 32 bytes; hint: remove it, a new key is made then")
 		assert.Len(t, read(t, d, "keys/2026-11-22.key"), size)
 	}
 }

@@ -117,7 +117,7 @@ func (d *Dir) openLock(sub, name string) (int, error) {
 	return fd, nil
 }
 
-var errForeignLocks = errors.New("belongs to another user: remove it")
+var errForeignLocks = errors.New("belongs to another user; hint: remove it")
 
 // take waits for the lock of an open file, up to patience. It reports whether it
 // has it.
@@ -253,7 +253,7 @@ func (d *Dir) LockStatus() (unlock func(), err error) {
 	return d.acquire(Locks, statusLock, Status, 0)
 }
 
-var errNoLocks = errors.New("its file system gives no locks, without which loggers write into each other's lines: choose a directory on another")
+var errNoLocks = errors.New("its file system gives no locks, without which loggers write into each other's lines; hint: choose a directory on another")
 
 // CheckLocks takes a lock on a file of its own in the directory at path, which some
 // network file systems refuse. It leaves nothing. A file that cannot be made is no

@@ -305,7 +305,7 @@ func (d *Dir) updateLink(day format.Day) error {
 	case err != nil:
 		return d.fault("link", "", linkName, err)
 	case fileType(&st) != unix.S_IFLNK:
-		return d.fault("link", "", linkName, errors.New("is no symbolic link: move it away"))
+		return d.fault("link", "", linkName, errors.New("is no symbolic link; hint: move it away"))
 	default:
 		var buf [64]byte
 		n, err := unix.Readlinkat(d.fd, linkName, buf[:])

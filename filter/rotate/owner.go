@@ -21,10 +21,10 @@ const (
 )
 
 var (
-	errForeign  = errors.New("its directory holds files that are not hushpipe's: give it a directory of its own, or chown that to the user yourself")
-	errNotGiven = errors.New("others could have put it there: remove it, or chown it to the user yourself")
-	errThrough  = errors.New("the path leads there by a symbolic link that others could have made: name the directory itself")
-	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys: chmod o-w it")
+	errForeign  = errors.New("its directory holds files that are not hushpipe's; hint: give it a directory of its own, or chown that to the user yourself")
+	errNotGiven = errors.New("others could have put it there; hint: remove it, or chown it to the user yourself")
+	errThrough  = errors.New("the path leads there by a symbolic link that others could have made; hint: name the directory itself")
+	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys; hint: chmod o-w it")
 )
 
 // othersWrite reports whether anybody but the process's user and root can make

@@ -181,7 +181,7 @@ func TestPurgeGoesOnPastAnError(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\n")
 		said += err.Error() + "\n"
 	}
-	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.log.d")+": is a directory: remove it\n")
+	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.log.d")+": is a directory; hint: remove it\n")
 	first, _, n := days(t, d, "")
 	assert.Equal(t, "2026-10-01", first, "the directory that cannot be unlinked")
 	assert.Equal(t, 15, n)

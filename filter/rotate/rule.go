@@ -33,7 +33,7 @@ const (
 	leasePrefix = "keep-"
 )
 
-var errKeep = errors.New("is no retention: write one, as in 14d")
+var errKeep = errors.New("is no retention; hint: write one, as in 14d")
 
 // Ruled are the directories that have a rule.
 type Ruled string

@@ -134,7 +134,7 @@ func TestNoRule(t *testing.T) {
 	}
 	path := put(t, d, "keys/keep", "forever\n")
 	_, err := d.Settle(OfKeys, 0)
-	assert.EqualError(t, err, "read "+path+": is no retention: write one, as in 14d")
+	assert.EqualError(t, err, "read "+path+": is no retention; hint: write one, as in 14d")
 }
 
 // An earlier version recorded one retention, beside the keys.

@@ -120,7 +120,7 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 	})
 }
 
-var errLink = errors.New("is a symbolic link: name what it leads to")
+var errLink = errors.New("is a symbolic link; hint: name what it leads to")
 
 // add takes a file into a stream. One that was asked for must have a date.
 func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen map[identity]string) {
@@ -131,7 +131,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	day, dated, err := dayOf(abs)
 	switch {
 	case err == nil && !dated && asked:
-		err = errors.New("its name has no date: name it as 2026-11-22.txt")
+		err = errors.New("its name has no date; hint: name it as 2026-11-22.txt")
 	case err == nil && dated && st.Mode().Type() == fs.ModeSymlink:
 		err = errLink
 	case err == nil && dated && !st.Mode().IsRegular():

@@ -21,7 +21,7 @@ var (
 var (
 	errNoDay     = errors.New("its name has a date that no calendar has, or one before 1970 or after 2099")
 	errTwoDays   = errors.New("its name has two dates")
-	errAmbiguous = errors.New("its name does not say which is the day and which the month: write the date as 2026-11-22")
+	errAmbiguous = errors.New("its name does not say which is the day and which the month; hint: write the date as 2026-11-22")
 )
 
 // A date stands between other signs than digits: eight of more digits are none.

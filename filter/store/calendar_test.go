@@ -58,7 +58,7 @@ func TestKeyInMemory(t *testing.T) {
 		require.NoError(t, os.Mkdir(b.dir, 0o750))
 		require.NoError(t, os.WriteFile(b.path(keyDir), nil, 0o640))
 		s := b.open()
-		assert.Contains(t, b.heard(), b.path(keyDir)+": is no directory: remove it")
+		assert.Contains(t, b.heard(), b.path(keyDir)+": is no directory; hint: remove it")
 		return b, s
 	}
 	t.Run("comes to the disk", func(t *testing.T) {
@@ -359,7 +359,7 @@ func TestUnreadableSecret(t *testing.T) {
 	f := b.newFilter(s)
 	assert.Nil(t, s.Hasher())
 	b.feed(f, s, users(today, "a", 1, 3)+users(today-20, "a", 1, 3))
-	assert.Contains(t, b.heard(), b.path(secretName)+": does not hold 32 bytes: remove it, a new key is made then; rooms are not counted")
+	assert.Contains(t, b.heard(), b.path(secretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
 	assert.Equal(t, 3, b.lines(today))
 	require.NoError(t, s.Expired(f.Expired()))
 	assert.Equal(t, none, b.rooms(today-20), "not counted is not zero")
@@ -385,7 +385,7 @@ func TestNoRoomFileWithoutTheSecret(t *testing.T) {
 	b.feed(f, s, users(today, "a", 1, 3))
 	b.pass(s, time.Minute)
 	assert.Equal(t, none, b.rooms(today))
-	assert.ErrorContains(t, s.Close(), b.path(secretName)+": does not hold 32 bytes: remove it, a new key is made then; rooms are not counted")
+	assert.ErrorContains(t, s.Close(), b.path(secretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
 	assert.Equal(t, none, b.rooms(today))
 	_, err := ReadCounts(b.dir, today)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
@@ -466,5 +466,5 @@ func TestStream(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.path(keyDir, today.String()+".key"), []byte("short"), 0o600))
 	s := &Stream{Keys: c, Now: b.cfg.Now}
 	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
-	assert.Equal(t, "read "+b.path(keyDir, today.String()+".key")+": does not hold 32 bytes: remove it, a new key is made then; a key that is thrown away is used", b.heard())
+	assert.Equal(t, "read "+b.path(keyDir, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; a key that is thrown away is used", b.heard())
 }

@@ -109,7 +109,7 @@ func checkLocks(path string) error {
 func checkLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() != fs.ModeSymlink {
-		return fmt.Errorf("%s: is no symbolic link: move it away", path)
+		return fmt.Errorf("%s: is no symbolic link; hint: move it away", path)
 	}
 	return ifExists(err)
 }
@@ -135,7 +135,7 @@ func checkPlace(dir *rotate.Dir, cfg Config, sub, name string) error {
 	defer f.Close()
 	// Dir would put the mode of a key right when it reads it.
 	if st, err := f.Stat(); err == nil && st.Size() != keySize && (strings.HasSuffix(name, ".key") || name == secretName && cfg.Secret) {
-		return fmt.Errorf("%s: does not hold %d bytes: remove it, a new one is made then", f.Name(), keySize)
+		return fmt.Errorf("%s: does not hold %d bytes; hint: remove it, a new one is made then", f.Name(), keySize)
 	}
 	return nil
 }

@@ -65,23 +65,23 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"a secret that is not used", file(secretName), ""},
 
-		{"the clock is a link", link("clock"), "clock: is a symbolic link: remove it"},
-		{"the clock is a FIFO", fifo("clock"), "clock: is no regular file: remove it"},
-		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; dir(secretName)(b) }, "room-secret: is no regular file: remove it"},
-		{"the recorded retention is a link", link(keyDir, "keep"), "keep: is a symbolic link: remove it"},
-		{"the recorded retention is none", file(keyDir, "keep"), "keep: is no retention: write one, as in 14d"},
-		{"the newest file's link is a file", file("access.log"), "access.log: is no symbolic link: move it away"},
+		{"the clock is a link", link("clock"), "clock: is a symbolic link; hint: remove it"},
+		{"the clock is a FIFO", fifo("clock"), "clock: is no regular file; hint: remove it"},
+		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; dir(secretName)(b) }, "room-secret: is no regular file; hint: remove it"},
+		{"the recorded retention is a link", link(keyDir, "keep"), "keep: is a symbolic link; hint: remove it"},
+		{"the recorded retention is none", file(keyDir, "keep"), "keep: is no retention; hint: write one, as in 14d"},
+		{"the newest file's link is a file", file("access.log"), "access.log: is no symbolic link; hint: move it away"},
 		{"a missing parent", func(b *bed) { b.cfg.Path += "/x/log" }, "log/x: no such file or directory"},
 		{"DIR is a file", file(), "log: not a directory"},
 		{"DIR lies in a file", func(b *bed) { file()(b); b.cfg.Path += "/x" }, "not a directory"},
-		{"keys is a file", file(keyDir), "keys: is no directory: remove it"},
-		{"keys is a link", link(keyDir), "keys: is a symbolic link: remove it"},
-		{"journal is a link", link(rotate.Journal), "journal: is a symbolic link: remove it"},
-		{"rooms is a link", link(rotate.Rooms), "rooms: is a symbolic link: remove it"},
-		{"today's log is a link", link(logFile(today)), "access-2026-11-22.log: is a symbolic link: remove it"},
+		{"keys is a file", file(keyDir), "keys: is no directory; hint: remove it"},
+		{"keys is a link", link(keyDir), "keys: is a symbolic link; hint: remove it"},
+		{"journal is a link", link(rotate.Journal), "journal: is a symbolic link; hint: remove it"},
+		{"rooms is a link", link(rotate.Rooms), "rooms: is a symbolic link; hint: remove it"},
+		{"today's log is a link", link(logFile(today)), "access-2026-11-22.log: is a symbolic link; hint: remove it"},
 		{"today's room file is a link", link(rotate.Rooms, roomfile.Name(today)), "rooms-2026-11-22.log: is a symbolic link"},
 		{"today's key is a link", link(keyDir, today.String()+".key"), "2026-11-22.key: is a symbolic link"},
-		{"today's key has another size", file(keyDir, today.String()+".key"), "2026-11-22.key: does not hold 32 bytes: remove it"},
+		{"today's key has another size", file(keyDir, today.String()+".key"), "2026-11-22.key: does not hold 32 bytes; hint: remove it"},
 		{"the secret has another size", func(b *bed) { b.cfg.Secret = true; file(secretName)(b) }, "room-secret: does not hold 32 bytes"},
 		{"the parent of the keys is missing", keysAt("none/keys"), "none: no such file or directory"},
 		{"the keys elsewhere are a file", func(b *bed) { file()(b); keysAt("log")(b); b.cfg.Path = b.TempDir() }, "log: not a directory"},
@@ -153,7 +153,7 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 func TestCheckReveal(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, os.MkdirAll(b.path(revealLog), 0o750))
-	assert.ErrorContains(t, Check(b.cfg), b.path(revealLog)+": is no regular file: remove it")
+	assert.ErrorContains(t, Check(b.cfg), b.path(revealLog)+": is no regular file; hint: remove it")
 }
 
 // Without it, a purge would delete by a shorter retention.

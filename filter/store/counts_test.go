@@ -601,7 +601,7 @@ func TestPurgeWithoutTheKeys(t *testing.T) {
 	for _, wrong := range []string{"", b.dir + "-x"} {
 		b.cfg.Keys = wrong
 		_, err := Purge(b.cfg, false)
-		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(keyDir))+": give --keys")
+		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(keyDir))+"; hint: give --keys")
 		assert.FileExists(t, b.path(logFile(today-20)), "the retention is not known")
 		assert.NoDirExists(t, cmp.Or(wrong, b.path(keyDir)))
 	}

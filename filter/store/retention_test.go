@@ -186,7 +186,7 @@ func TestWhatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	require.NoError(t, os.Mkdir(stuck, 0o750))
 	b.set(noon.Add(time.Hour))
 	b.tick(s)
-	assert.Contains(t, b.heard(), "delete "+stuck+": is a directory: remove it")
+	assert.Contains(t, b.heard(), "delete "+stuck+": is a directory; hint: remove it")
 	require.NoError(t, os.Remove(stuck))
 	require.NoError(t, os.WriteFile(stuck, nil, 0o640))
 	b.pass(s, time.Minute)

@@ -42,9 +42,9 @@ type Settings struct {
 }
 
 var (
-	errSettings  = errors.New("is damaged: start hushpipe once with flags that are right")
-	errNewer     = errors.New("was recorded by a newer version of hushpipe: start this one once with flags that are right")
-	errPlantable = errors.New("others can write it: remove it")
+	errSettings  = errors.New("is damaged; hint: start hushpipe once with flags that are right")
+	errNewer     = errors.New("was recorded by a newer version of hushpipe; hint: start this one once with flags that are right")
+	errPlantable = errors.New("others can write it; hint: remove it")
 	errTooMany   = fmt.Errorf("the flags are longer than %d bytes", maxSettings)
 )
 
@@ -75,7 +75,7 @@ func readSettings(dir *rotate.Dir) (Settings, error) {
 	}
 	owner := int(info.Sys().(*syscall.Stat_t).Uid)
 	if me := os.Geteuid(); owner != 0 && owner != me && me != 0 {
-		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("belongs to another user (%d): remove it", owner)}
+		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: fmt.Errorf("belongs to another user (%d); hint: remove it", owner)}
 	}
 	if info.Mode()&0o022 != 0 {
 		return Settings{}, &fs.PathError{Op: "read", Path: f.Name(), Err: errPlantable}

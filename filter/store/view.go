@@ -29,7 +29,7 @@ import (
 func CheckUsed(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist: give the DIR that hushpipe filter writes to", path)
+		return fmt.Errorf("%s does not exist; hint: give the DIR that hushpipe filter writes to", path)
 	} else if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func CheckUsed(path string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: hushpipe has written nothing here: give the DIR that hushpipe filter writes to", path)
+	return fmt.Errorf("%s: hushpipe has written nothing here; hint: give the DIR that hushpipe filter writes to", path)
 }
 
 // Counts is what is known of one day's rooms.
@@ -218,7 +218,7 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 // told are returned.
 func PurgeDay(cfg Config, day format.Day) (p rotate.Purged, holders []Process, err error) {
 	if today := format.DayOf(cfg.Now()); day >= today {
-		return p, nil, fmt.Errorf("%s is not over, lines come for it: give a day before %s", day, today)
+		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
 	dir, err := openToPurge(cfg)
 	if err != nil {
@@ -265,7 +265,7 @@ func keysMissing(dir *rotate.Dir, cfg Config) error {
 	}
 	for _, name := range names {
 		if _, ok := logDay(name); ok {
-			return fmt.Errorf("%s: no key directory at %s: give --keys", cfg.Path, path)
+			return fmt.Errorf("%s: no key directory at %s; hint: give --keys", cfg.Path, path)
 		}
 	}
 	return nil
@@ -333,7 +333,7 @@ func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bo
 	for settings := range u.settings {
 		ip, _, _ := strings.Cut(strings.TrimPrefix(settings, "ip="), ";")
 		if mode != "" && mode != ip {
-			return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes: say which with --ip", c.path, day)
+			return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: say which with --ip", c.path, day)
 		}
 		mode = ip
 	}
@@ -362,11 +362,11 @@ func (c *Ciphers) FindDay(p pseudonym.Addr) (format.Day, error) {
 	}
 	switch len(found) {
 	case 0:
-		return 0, fmt.Errorf("%s: no day's file holds it: give the DIR that the line is from", c.path)
+		return 0, fmt.Errorf("%s: no day's file holds it; hint: give the DIR that the line is from", c.path)
 	case 1:
 		return found[0], nil
 	}
-	return 0, fmt.Errorf("%s: the files of several days hold it: say which day with --day", c.path)
+	return 0, fmt.Errorf("%s: the files of several days hold it; hint: say which day with --day", c.path)
 }
 
 // Find sets those of the pseudonyms to true that the file of a day holds. It

@@ -65,7 +65,7 @@ func TestFindDay(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, today, day)
 			} else {
-				require.ErrorContains(t, err, b.dir+": no day's file holds it: give the DIR that the line is from")
+				require.ErrorContains(t, err, b.dir+": no day's file holds it; hint: give the DIR that the line is from")
 				assert.NotContains(t, err.Error(), tt.text)
 			}
 		})
@@ -74,7 +74,7 @@ func TestFindDay(t *testing.T) {
 		b := newBed(t)
 		c := b.ciphers(map[format.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
 		_, err := c.FindDay(address("1.2.3.4"))
-		require.ErrorContains(t, err, b.dir+": the files of several days hold it: say which day with --day")
+		require.ErrorContains(t, err, b.dir+": the files of several days hold it; hint: say which day with --day")
 	})
 	t.Run("other files", func(t *testing.T) {
 		b := newBed(t)
@@ -167,7 +167,7 @@ func TestMode(t *testing.T) {
 	b.cfg.Settings = "ip=pfx;rooms=jitsi;"
 	b.process(users(today, "a", 1, 1))
 	_, _, err := c.Mode(today, key)
-	assert.ErrorContains(t, err, b.dir+": the pseudonyms of 2026-11-22 were made in several modes: say which with --ip")
+	assert.ErrorContains(t, err, b.dir+": the pseudonyms of 2026-11-22 were made in several modes; hint: say which with --ip")
 }
 
 func TestCiphersKey(t *testing.T) {
@@ -198,7 +198,7 @@ func TestNote(t *testing.T) {
 	target := b.path("target")
 	require.NoError(t, os.Symlink(target, b.path("reveal.log")))
 	err = c.Note("three")
-	assert.ErrorContains(t, err, b.path("reveal.log")+": is a symbolic link: remove it")
+	assert.ErrorContains(t, err, b.path("reveal.log")+": is a symbolic link; hint: remove it")
 	assert.False(t, strings.Contains(err.Error(), "three"))
 	assert.NoFileExists(t, target)
 }

@@ -27,7 +27,7 @@ func ParseBy(name string) (By, error) {
 			return By(by), nil
 		}
 	}
-	return 0, fmt.Errorf("step %q is not known: give day, week, month or year", name)
+	return 0, fmt.Errorf("step %q is not known; hint: give day, week, month or year", name)
 }
 
 // String returns day, week, month or year.

@@ -127,7 +127,7 @@ func TestParseBy(t *testing.T) {
 		assert.Equal(t, by, got)
 	}
 	_, err := ParseBy("hour")
-	assert.EqualError(t, err, `step "hour" is not known: give day, week, month or year`)
+	assert.EqualError(t, err, `step "hour" is not known; hint: give day, week, month or year`)
 }
 
 var errFull = errors.New("no space left on device")
