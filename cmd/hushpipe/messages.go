@@ -47,6 +47,7 @@ const (
 
 // severities are those of the topics of package store that are no warnings.
 var severities = map[string]severity{
+	"bug":              failure,
 	"expired":          failure, // lines are left out
 	"expired-rooms":    note,
 	"journal-lost":     failure,

@@ -221,7 +221,7 @@ func (s *Store) counters() Counters {
 		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
 		if f.Fault != "" {
 			s.faultSaid.Do(func() {
-				s.cfg.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; please report it", s.cfg.Path, f.Fault))
+				s.cfg.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; hint: please report it", s.cfg.Path, f.Fault))
 			})
 		}
 	}

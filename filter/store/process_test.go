@@ -357,7 +357,7 @@ func TestErrorInHushpipe(t *testing.T) {
 	s := b.open()
 	s.Observe(func() filter.Stats { return filter.Stats{Lines: 2, Failed: 1, Fault: "hushpipe/filter.f (f.go:7)"} }, func() uint64 { return 0 })
 	b.pass(s, 3*time.Minute)
-	const want = "an error in hushpipe, at hushpipe/filter.f (f.go:7): what was treated there is left out or not counted; please report it"
+	const want = "an error in hushpipe, at hushpipe/filter.f (f.go:7): what was treated there is left out or not counted; hint: please report it"
 	assert.Equal(t, b.dir+": "+want, b.heard())
 	assert.Contains(t, b.status().LastError.Text, want)
 }
