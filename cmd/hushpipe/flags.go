@@ -44,28 +44,28 @@ type filterFlags struct {
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVar(&o.format, "format", "auto", "`FORMAT` of the lines: "+format.Names+", or an Apache LogFormat string")
-	flags.StringVar(&o.ip, "ip", "ipcrypt", "`MODE` in which addresses are replaced: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
-	flags.StringVar(&o.keep, "keep", calendar.DefaultPeriod.String(), "`DAYS` that lines and keys are kept, today included")
-	flags.StringVar(&o.keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
-	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "`PRESET` of room URLs: "+rooms.Presets()+"; repeatable")
-	flags.StringArrayVar(&o.roomURL, "room-url", nil, "`PATTERN` of room URLs, as '/call/{room}' or '/ows?layers={room}'; repeatable")
-	flags.StringVar(&o.roomHash, "room-hash", "sha1", "`HASH` of room names: sha1, or hmac under a secret kept in DIR")
+	flags.StringVar(&o.format, "format", "auto", "read lines of `FORMAT`: "+format.Names+", or an Apache LogFormat string")
+	flags.StringVar(&o.ip, "ip", "ipcrypt", "replace addresses by `MODE`: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
+	flags.StringVar(&o.keep, "keep", calendar.DefaultPeriod.String(), "keep lines and keys for `DAYS`, today included")
+	flags.StringVar(&o.keys, "keys", "", "keep the day keys in `KEYDIR` (default DIR/keys)")
+	flags.StringArrayVar(&o.rooms, "rooms", []string{"jitsi"}, "count rooms whose URLs match `PRESET`: "+rooms.Presets()+"; repeatable")
+	flags.StringArrayVar(&o.roomURL, "room-url", nil, "count rooms whose URLs match `PATTERN`, such as '/call/{room}' or '/ows?layers={room}'; repeatable")
+	flags.StringVar(&o.roomHash, "room-hash", "sha1", "write room names as `HASH`: sha1, or hmac with a secret kept in DIR")
 	o.countV6 = 128
-	flags.Var(&o.countV6, "count-v6", "`BITS` of an IPv6 address that tell one client from another")
+	flags.Var(&o.countV6, "count-v6", "tell clients apart by the first `BITS` of an IPv6 address; 64 counts a household once")
 	o.maxRooms, o.maxPairs = atLeastOne(rooms.DefaultLimits.Rooms), atLeastOne(rooms.DefaultLimits.Pairs)
-	flags.Var(&o.maxRooms, "max-rooms", "`NUMBER` of rooms that are counted a day")
-	flags.Var(&o.maxPairs, "max-pairs", "`NUMBER` of pairs of room and address that are counted a day")
-	flags.StringArrayVar(&o.redact, "redact", nil, "more `NAMES` of query parameters whose values are struck out, separated by commas; =NAMES replaces the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
-	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "more `KEYS` of JSON lines, as client=KEY,request=KEY,time=KEY,status=KEY")
+	flags.Var(&o.maxRooms, "max-rooms", "count at most `NUMBER` rooms a day")
+	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
+	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
+	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 
 // defineLive defines what only filter has.
 func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional, its keys are read")
-	flags.StringVar(&o.user, "user", "", "`NAME` of the user to become in place of root, who gets DIR and KEYDIR")
-	flags.StringVar(&o.metrics, "metrics", "", "`FILE` of figures, written every 15 s for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
-	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, exit 0 or 2")
+	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional and only its keys are read")
+	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
+	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
+	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, and exit with 0 or 2")
 }
 
 // prefixLen is a number of leading bits of an IPv6 address.

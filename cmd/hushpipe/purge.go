@@ -52,10 +52,10 @@ func purgeCommand(say *messages) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&keep, "keep", "", "`DAYS` that are kept (default what DIR records, else 14d)")
-	cmd.Flags().StringVar(&keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
-	cmd.Flags().StringVar(&date, "day", "", "delete `DATE`, as in 2026-11-22, before its time; never today")
-	cmd.Flags().BoolVar(&force, "force", false, "believe a clock that is far ahead of the last time seen")
+	cmd.Flags().StringVar(&keep, "keep", "", "keep `DAYS` (default what DIR records, else 14d)")
+	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&date, "day", "", "delete the day `DATE`, such as 2026-11-22, before its time; never today")
+	cmd.Flags().BoolVar(&force, "force", false, "trust a clock that is far ahead of the last time seen")
 	cmd.MarkFlagsMutuallyExclusive("day", "keep")
 	cmd.MarkFlagsMutuallyExclusive("day", "force")
 	return cmd

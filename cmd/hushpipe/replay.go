@@ -59,8 +59,8 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		},
 	}
 	o.define(cmd.Flags())
-	cmd.Flags().BoolVar(&o.append, "append", false, "add to the days that DIR has already; leave the room files of expired ones as they are")
-	cmd.Flags().BoolVar(&o.force, "force", false, "count expired days anew that DIR has a room file of")
+	cmd.Flags().BoolVar(&o.append, "append", false, "add to days that already exist in DIR; leave the room files of expired ones alone")
+	cmd.Flags().BoolVar(&o.force, "force", false, "count expired days again that already have a room file in DIR")
 	return cmd
 }
 

@@ -66,17 +66,17 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.from, "from", "", "`DATE` of the first day, as 2026-01-01 (default the first that has a file)")
-	flags.StringVar(&o.to, "to", "", "`DATE` of the last day (default the last that has a file)")
-	flags.StringVar(&o.month, "month", "", "`MONTH` that is the period, as 2026-03")
-	flags.StringVar(&o.last, "last", "", "`DAYS` up to yesterday that are the period, as 30d")
-	flags.StringVar(&o.by, "by", "", "`STEP` of the table: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
-	flags.Var(&o.least, "min", "`NUMBER` of participants from which on it is a conference")
+	flags.StringVar(&o.from, "from", "", "begin on `DATE`, such as 2026-01-01 (default the first day that has a file)")
+	flags.StringVar(&o.to, "to", "", "end on `DATE` (default the last day that has a file)")
+	flags.StringVar(&o.month, "month", "", "report `MONTH`, such as 2026-03")
+	flags.StringVar(&o.last, "last", "", "report the last `DAYS` up to yesterday, such as 30d")
+	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
+	flags.Var(&o.least, "min", "count rooms with at least `NUMBER` participants as conferences")
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
-	flags.StringVar(&o.html, "html", "", "write a page with charts to `FILE`, readable for everybody, whole or not at all; - is stdout")
-	flags.StringVar(&o.language, "lang", "", "`LANGUAGE` of text, Markdown and page: en, de or no (default by the environment)")
+	flags.StringVar(&o.html, "html", "", "write an HTML report with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
+	flags.StringVar(&o.language, "lang", "", "write text, Markdown and HTML in `LANGUAGE`: en, de or no (default by the environment)")
 	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
 	return cmd
 }

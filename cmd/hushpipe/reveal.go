@@ -67,9 +67,9 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&r.date, "day", "", "`DATE` of the pseudonyms, as 2026-11-22")
-	cmd.Flags().StringVar(&r.mode, "ip", "", "`MODE` that made them: ipcrypt or pfx (default as journals record it, else ipcrypt)")
-	cmd.Flags().StringVar(&r.keyDir, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	cmd.Flags().StringVar(&r.date, "day", "", "take pseudonyms for those of the day `DATE`, such as 2026-11-22")
+	cmd.Flags().StringVar(&r.mode, "ip", "", "take pseudonyms for those of `MODE`: ipcrypt or pfx (default as journals record it, else ipcrypt)")
+	cmd.Flags().StringVar(&r.keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	return cmd
 }
 

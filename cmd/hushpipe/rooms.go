@@ -35,9 +35,9 @@ func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&o.date, "day", "", "`DATE` of the day, as 2026-11-22 (default today)")
-	cmd.Flags().BoolVar(&o.watch, "watch", false, "go on, and draw the counts on the terminal every two seconds")
-	cmd.Flags().BoolVar(&o.json, "json", false, "write one JSON object a line, for other programs")
+	cmd.Flags().StringVar(&o.date, "day", "", "print the day `DATE`, such as 2026-11-22 (default today)")
+	cmd.Flags().BoolVar(&o.watch, "watch", false, "draw the counts on the terminal every two seconds")
+	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON, one object a line, for other programs")
 	return cmd
 }
 

@@ -58,8 +58,8 @@ func statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON, for other programs")
-	cmd.Flags().StringVar(&keys, "keys", "", "`KEYDIR` of the day keys (default DIR/keys)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, for other programs")
+	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	return cmd
 }
 
