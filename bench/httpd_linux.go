@@ -29,7 +29,7 @@ clients fare, and how many are counted, while another one sends requests of
 24 KB that are chosen to cost most.
 
   -attack       others beside an attacker
-  -duration D   time for each logger at each rate (default 1s; 3s with -attack)
+  -duration D   time for each logger at each rate (default 1s; 2s with -attack)
   -json         print one JSON object
   -rounds N     rounds of all loggers in turn (default 3)
 
@@ -58,7 +58,7 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *duration < 0:
 		return errors.New("the time is too short")
 	case *duration == 0 && *underAttack:
-		*duration = 3 * time.Second
+		*duration = 2 * time.Second
 	case *duration == 0:
 		*duration = time.Second
 	}
