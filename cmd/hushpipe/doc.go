@@ -18,9 +18,12 @@
 //	filter/pseudonym   addresses, ipcrypt, sub-keys
 //	filter/rooms       room URLs, canonical names, exact distinct counts
 //	filter/journal     checksummed frames of opaque bytes
-//	filter/rotate      day files, keys, retention, the clock
+//	filter/dir         DIR as names, modes, owners and locks; every name in it
+//	filter/daylog      lines to the files of their days
+//	filter/keyring     the keys of days and the secret of room names
+//	filter/retention   the clock that is believed, rules, what is deleted when
 //	filter/statistics  the room files of a period, from DIRs and archives
-//	filter/store       DIR as a whole: rotate, journal and rooms put together
+//	filter/store       DIR as a whole: these put together
 //	bench              the generator of traffic, benchmarks, the rivals
 //
 // The texts of help and of the man pages are in manual, in Markdown.

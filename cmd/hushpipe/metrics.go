@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/calendar"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/store"
 	"hushpipe/format/metrics"
 )
@@ -154,14 +154,14 @@ func (m *metricsFile) write(f figures) error {
 func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) error {
 	var err error
 	for began := time.Now(); ; time.Sleep(oneMoment / 50) {
-		err = rotate.Update(m.path, func(text []byte) ([]byte, error) {
+		err = dir.Update(m.path, func(text []byte) ([]byte, error) {
 			old, err := m.parse(text)
 			if err != nil {
 				return nil, err
 			}
 			return change(old), nil
 		})
-		if !errors.Is(err, rotate.ErrLocked) || time.Since(began) > oneMoment {
+		if !errors.Is(err, dir.ErrLocked) || time.Since(began) > oneMoment {
 			break
 		}
 	}
@@ -221,7 +221,7 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 
 // check tells what keeps the file from being written.
 func (m *metricsFile) check() error {
-	err := rotate.CheckUpdate(m.path, func(text []byte) error {
+	err := dir.CheckUpdate(m.path, func(text []byte) error {
 		_, err := m.parse(text)
 		return err
 	})

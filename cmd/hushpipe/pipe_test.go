@@ -286,7 +286,7 @@ func (s *pipeLoad) checkCounts(dir string) {
 			hash := sha1.Sum(fmt.Appendf(nil, "room%d", room))
 			want[hex.EncodeToString(hash[:])] = len(clients)
 		}
-		entries, err := roomfile.Parse([]byte(copyOf(s.t, filepath.Join(dir, "rooms", roomfile.Name(day)))))
+		entries, err := roomfile.Parse([]byte(copyOf(s.t, filepath.Join(dir, "rooms", "rooms-"+day.String()+".log"))))
 		require.NoError(s.t, err)
 		got := map[string]int{}
 		for _, e := range entries {

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/statistics"
 	"hushpipe/filter/store"
 	"hushpipe/format"
@@ -221,7 +221,7 @@ func roomPaths(args []string) ([]string, error) {
 		if store.CheckUsed(path) != nil {
 			continue // an archive, or nothing: that comes up again
 		}
-		paths[i] = filepath.Join(path, rotate.Rooms)
+		paths[i] = filepath.Join(path, dir.Rooms)
 		if st, err := os.Lstat(paths[i]); err == nil && st.Mode().Type() == fs.ModeSymlink {
 			return nil, fmt.Errorf("%s: is a symbolic link; hint: remove it", paths[i])
 		}
@@ -261,7 +261,7 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, file string, o
 	case o.html != "":
 		if err = report.HTML(&b, r, l); err == nil && file != "" {
 			// It is made to be published.
-			return rotate.Publish(file, b.Bytes())
+			return dir.Publish(file, b.Bytes())
 		}
 	default:
 		err = report.Text(&b, r, l, screenOf(stdout))

@@ -133,7 +133,7 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 		clients[line.day][line.room][line.client] = true
 	}
 	for day, rooms := range clients {
-		counts := copyOf(t, filepath.Join(dir, "rooms", roomfile.Name(day)))
+		counts := copyOf(t, filepath.Join(dir, "rooms", "rooms-"+day.String()+".log"))
 		entries, err := roomfile.Parse([]byte(counts))
 		require.NoError(t, err)
 		require.Len(t, entries, len(rooms), "rooms of %s", day)

@@ -4,6 +4,7 @@
 package calendar
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -87,3 +88,7 @@ func (w Window) At(today format.Day) Window {
 // IsNear reports whether lines of a day are expected: late ones, and those of
 // zones that are ahead.
 func (w Window) IsNear(day format.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
+
+// ErrExpired is returned for a day that is past the retention: what was deleted is
+// not made again.
+var ErrExpired = errors.New("the day is past the retention")

@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"hushpipe/filter/archive"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -104,7 +104,7 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 			a.fault(named(path, err))
 		case hidden && d.IsDir():
 			return fs.SkipDir
-		case hidden, d.IsDir(), strings.HasSuffix(path, rotate.DamagedSuffix):
+		case hidden, d.IsDir(), strings.HasSuffix(path, dir.DamagedSuffix):
 			// files in the making, and what was kept aside
 		case d.Type() == fs.ModeSymlink && (yearFolder.MatchString(d.Name()) || monthFolder.MatchString(d.Name())):
 			a.fault(fmt.Errorf("%s: %w", path, errLink)) // a year would be gone without a word
@@ -144,7 +144,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	if !dated {
 		return
 	}
-	if strings.HasSuffix(path, roomfile.PartialSuffix) {
+	if strings.HasSuffix(path, dir.PartialSuffix) {
 		s.partial[day] = true
 		return
 	}

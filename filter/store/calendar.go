@@ -8,21 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
-
-// secretName is the file in DIR with the secret of --room-hash hmac.
-const secretName = rotate.RoomSecret
-
-// keyDir is where the keys lie, in DIR or elsewhere.
-const keyDir = "keys"
 
 // Place says to which day a line goes. Between two judgements of the clock the
 // window follows it across midnight.
@@ -112,23 +106,23 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 	vouches := day > s.window.Load().Today+1
 	answer := make(chan *pseudonym.Key, 1)
 	go func() {
-		dir := s.dir.Load()
-		if dir == nil {
+		d := s.dir.Load()
+		if d == nil {
 			answer <- nil
 			return
 		}
-		done, ok := dir.Use()
+		done, ok := d.Use()
 		if !ok {
 			answer <- nil
 			return
 		}
 		defer done()
-		key, err := dir.ReadKey(day)
+		key, err := keyring.ReadKey(d.Dir, day)
 		if errors.Is(err, fs.ErrNotExist) && !vouches {
-			key, err = dir.PutKey(day, *fresh)
+			key, err = s.putKey(d, day, *fresh)
 		}
 		if err != nil {
-			if !vouches && !errors.Is(err, rotate.ErrExpired) { // it was open when it was placed
+			if !vouches && !errors.Is(err, calendar.ErrExpired) { // it was open when it was placed
 				s.fault("key-file", err, "; a key in memory is used")
 			}
 			answer <- nil
@@ -146,15 +140,14 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 }
 
 // loadKeys reads the keys that are on the disk.
-func (s *Store) loadKeys(dir *rotate.Dir) {
-	names, _ := dir.Names(keyDir) // an error comes up again where keys are saved
+func (s *Store) loadKeys(d *place) {
+	names, _ := d.Names(dir.Keys) // an error comes up again where keys are saved
 	for _, name := range names {
-		date, ok := strings.CutSuffix(name, ".key")
-		day, dated := format.ParseDay(date)
-		if !ok || !dated {
+		day, ok := dir.OwnDay(dir.Keys, name)
+		if !ok {
 			continue
 		}
-		key, err := dir.ReadKey(day)
+		key, err := keyring.ReadKey(d.Dir, day)
 		if err == nil {
 			s.setKey(day, (*pseudonym.Key)(&key), false)
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -167,12 +160,12 @@ func (s *Store) loadKeys(dir *rotate.Dir) {
 // lines of the day have gone as well, that was on purpose: the day is forgotten, and
 // never comes back. Else the key is put back: what bears its pseudonyms could not be
 // revealed, and the next process would make another.
-func (s *Store) missKeys(dir *rotate.Dir) {
-	names, err := dir.Names(keyDir)
+func (s *Store) missKeys(d *place) {
+	names, err := d.Names(dir.Keys)
 	if err != nil {
 		return // it comes up again where keys are saved
 	}
-	lines, err := dir.Names("")
+	lines, err := d.Names("")
 	if err != nil {
 		return
 	}
@@ -181,7 +174,7 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 		there[name] = true
 	}
 	for _, name := range lines {
-		if day, ok := logDay(name); ok {
+		if day, ok := dir.OwnDay("", name); ok {
 			hasLines[day] = true
 		}
 	}
@@ -189,7 +182,7 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 	s.mu.Lock()
 	for day := range s.keys {
 		switch {
-		case s.unsure[day] || there[day.String()+".key"]:
+		case s.unsure[day] || there[dir.KeyFile(day)]:
 		case hasLines[day] || day > today: // which has no lines yet
 			s.unsure[day] = true
 			gone++
@@ -207,15 +200,15 @@ func (s *Store) missKeys(dir *rotate.Dir) {
 // forget drops what is in memory of days whose files were deleted on purpose: those
 // that have a mark in DIR, and those of which missKeys found neither key nor lines.
 // Lines that come for such a day from now on get another key. The caller has the journals to itself.
-func (s *Store) forget(dir *rotate.Dir) {
-	names, _ := dir.Names(rotate.Erased) // without it there are no marks
+func (s *Store) forget(d *place) {
+	names, _ := d.Names(dir.Erased) // without it there are no marks
 	s.mu.Lock()
 	days := s.forgotten
 	s.forgotten = map[format.Day]bool{}
 	s.mu.Unlock()
 	for _, name := range names {
 		day, dated := format.ParseDay(name)
-		if f, err := dir.OpenFile(rotate.Erased, name, os.O_RDONLY); err == nil && dated {
+		if f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY); err == nil && dated {
 			if st, err := f.Stat(); err == nil && !st.ModTime().Equal(s.erased[name]) {
 				s.erased[name] = st.ModTime()
 				days[day] = true
@@ -251,14 +244,14 @@ func (s *Store) dropKey(day format.Day) {
 // keyPath is the path of the key directory.
 func (s *Store) keyPath() string { return keyPath(s.cfg.Path, s.cfg.Keys) }
 
-func keyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, keyDir)) }
+func keyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, dir.Keys)) }
 
 // readSecret reads the secret of the room hashes, if there is to be one.
-func (s *Store) readSecret(dir *rotate.Dir) error {
+func (s *Store) readSecret(d *place) error {
 	if !s.cfg.Secret {
 		return nil
 	}
-	secret, err := dir.Secret(secretName)
+	secret, err := keyring.RoomSecret(d.Dir)
 	if err != nil {
 		err = fmt.Errorf("%w; rooms are not counted", err)
 		s.cfg.Say("secret", err.Error())
@@ -271,14 +264,23 @@ func (s *Store) readSecret(dir *rotate.Dir) error {
 	return nil
 }
 
+// putKey makes key the one of day if there is none, and returns the one that there is
+// then, or calendar.ErrExpired.
+func (s *Store) putKey(d *place, day format.Day, key [32]byte) ([32]byte, error) {
+	if day < s.window.Load().First {
+		return key, d.Error("create", dir.Keys, dir.KeyFile(day), calendar.ErrExpired)
+	}
+	return keyring.PutKey(d.Dir, day, key)
+}
+
 // saveKeys brings the keys that are in memory only to the disk, makes those of
 // today and tomorrow, and reads the secret of the room hashes. Where another
 // process has made a day's key meanwhile, that one is used from now on. The
 // error is about keys that have been used, and about the secret.
-func (s *Store) saveKeys(dir *rotate.Dir) error {
+func (s *Store) saveKeys(d *place) error {
 	var errs []error
 	if s.Hasher() == nil {
-		errs = append(errs, s.readSecret(dir))
+		errs = append(errs, s.readSecret(d))
 	}
 	s.mu.Lock()
 	unsure := map[format.Day]pseudonym.Key{}
@@ -287,8 +289,8 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 	}
 	s.mu.Unlock()
 	for day, key := range unsure {
-		stored, err := dir.PutKey(day, key)
-		if errors.Is(err, rotate.ErrExpired) { // while it was asked for; its lines are left out
+		stored, err := s.putKey(d, day, key)
+		if errors.Is(err, calendar.ErrExpired) { // while it was asked for; its lines are left out
 			s.mu.Lock()
 			delete(s.keys, day)
 			delete(s.unsure, day)
@@ -297,7 +299,7 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 		}
 		if err != nil {
 			s.fault("key-file", err, "")
-			path := filepath.Join(s.keyPath(), day.String()+".key")
+			path := filepath.Join(s.keyPath(), dir.KeyFile(day))
 			errs = append(errs, fmt.Errorf("%s: was not written, its pseudonyms cannot be revealed: %w", path, err))
 			continue
 		}
@@ -320,9 +322,9 @@ func (s *Store) saveKeys(dir *rotate.Dir) error {
 		if known {
 			continue
 		}
-		key, err := dir.ReadKey(day)
+		key, err := keyring.ReadKey(d.Dir, day)
 		if errors.Is(err, fs.ErrNotExist) {
-			key, err = dir.PutKey(day, *s.freshKey(s.fresh, day))
+			key, err = s.putKey(d, day, *s.freshKey(s.fresh, day))
 		}
 		if err != nil {
 			s.fault("key-file", err, "")

@@ -16,11 +16,12 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
 
-func (b *bed) key(day format.Day) string { return b.read(keyDir, day.String()+".key") }
+func (b *bed) key(day format.Day) string { return b.read(dir.Keys, day.String()+".key") }
 
 func TestKeys(t *testing.T) {
 	b := newBed(t)
@@ -31,10 +32,10 @@ func TestKeys(t *testing.T) {
 		}
 		return names
 	}
-	assert.Equal(t, keyNames(today, today+1), b.names(keyDir), "there before they are asked for")
+	assert.Equal(t, keyNames(today, today+1), b.names(dir.Keys), "there before they are asked for")
 	assert.Equal(t, b.key(today), string(s.Key(today, calendar.Open)[:]))
 	late := s.Key(today-3, calendar.Open)
-	assert.Equal(t, keyNames(today-3, today, today+1), b.names(keyDir))
+	assert.Equal(t, keyNames(today-3, today, today+1), b.names(dir.Keys))
 	assert.Equal(t, b.key(today-3), string(late[:]))
 
 	other := b.open()
@@ -42,9 +43,9 @@ func TestKeys(t *testing.T) {
 	assert.Equal(t, s.Key(today+1, calendar.Open), other.Key(today+1, calendar.Open))
 
 	b.pass(s, 13*time.Hour)
-	assert.Equal(t, keyNames(today-3, today, today+1, today+2), b.names(keyDir))
+	assert.Equal(t, keyNames(today-3, today, today+1, today+2), b.names(dir.Keys))
 	b.pass(s, 10*24*time.Hour)
-	assert.NotContains(t, b.names(keyDir), (today-3).String()+".key")
+	assert.NotContains(t, b.names(dir.Keys), (today-3).String()+".key")
 	assert.NotContains(t, s.keys, today-3, "nor in memory")
 	assert.Contains(t, s.keys, today)
 	assert.Empty(t, b.heard())
@@ -56,9 +57,9 @@ func TestKeyInMemory(t *testing.T) {
 	spoiled := func(t *testing.T) (*bed, *Store) {
 		b := newBed(t)
 		require.NoError(t, os.Mkdir(b.dir, 0o750))
-		require.NoError(t, os.WriteFile(b.path(keyDir), nil, 0o640))
+		require.NoError(t, os.WriteFile(b.path(dir.Keys), nil, 0o640))
 		s := b.open()
-		assert.Contains(t, b.heard(), b.path(keyDir)+": is no directory; hint: remove it")
+		assert.Contains(t, b.heard(), b.path(dir.Keys)+": is no directory; hint: remove it")
 		return b, s
 	}
 	t.Run("comes to the disk", func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestKeyInMemory(t *testing.T) {
 		f := b.newFilter(s)
 		b.feed(f, s, users(today, "a", 1, 2))
 		key := s.Key(today, calendar.Open)
-		require.NoError(t, os.Remove(b.path(keyDir)))
+		require.NoError(t, os.Remove(b.path(dir.Keys)))
 		b.pass(s, time.Minute)
 		assert.Equal(t, string(key[:]), b.key(today))
 		b.feed(f, s, users(today, "a", 1, 3))
@@ -77,7 +78,7 @@ func TestKeyInMemory(t *testing.T) {
 	t.Run("comes to the disk at the end", func(t *testing.T) {
 		b, s := spoiled(t)
 		key := s.Key(today, calendar.Open)
-		require.NoError(t, os.Remove(b.path(keyDir)))
+		require.NoError(t, os.Remove(b.path(dir.Keys)))
 		require.NoError(t, s.Close())
 		assert.Equal(t, string(key[:]), b.key(today))
 	})
@@ -86,7 +87,7 @@ func TestKeyInMemory(t *testing.T) {
 		f := b.newFilter(s)
 		b.feed(f, s, users(today, "a", 1, 2))
 		mine := s.Key(today, calendar.Open)
-		require.NoError(t, os.Remove(b.path(keyDir)))
+		require.NoError(t, os.Remove(b.path(dir.Keys)))
 		other := b.open()
 		b.heard()
 		epoch := s.Epoch()
@@ -107,7 +108,7 @@ func TestKeysElsewhere(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "keys")
 	b.process(users(today, "a", 1, 2))
-	assert.NoDirExists(t, b.path(keyDir))
+	assert.NoDirExists(t, b.path(dir.Keys))
 	assert.FileExists(t, filepath.Join(b.cfg.Keys, today.String()+".key"))
 
 	// DIR itself can be lost: the keys are the same.
@@ -133,8 +134,8 @@ func TestKeysElsewhere(t *testing.T) {
 
 func TestDamagedKey(t *testing.T) {
 	b := newBed(t)
-	require.NoError(t, os.MkdirAll(b.path(keyDir), 0o750))
-	path := b.path(keyDir, today.String()+".key")
+	require.NoError(t, os.MkdirAll(b.path(dir.Keys), 0o750))
+	path := b.path(dir.Keys, today.String()+".key")
 	require.NoError(t, os.WriteFile(path, []byte("short"), 0o600))
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 2))
@@ -169,8 +170,8 @@ func TestSlowKey(t *testing.T) {
 // Where the disk, or a lock, keeps Open waiting, the reader begins all the same.
 func TestOpenWaitsForNobody(t *testing.T) {
 	b := newBed(t)
-	require.NoError(t, os.MkdirAll(b.path(keyDir), 0o750))
-	at, err := os.Open(b.path(keyDir))
+	require.NoError(t, os.MkdirAll(b.path(dir.Keys), 0o750))
+	at, err := os.Open(b.path(dir.Keys))
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(at.Fd()), unix.LOCK_EX))
 	began := time.Now()
@@ -210,7 +211,7 @@ func TestClockJumps(t *testing.T) {
 
 	t.Run("15 days ahead and back", func(t *testing.T) {
 		b, s, f := start(t)
-		keys := b.names(keyDir)
+		keys := b.names(dir.Keys)
 		b.pass(s, time.Second)
 		b.set(b.cfg.Now().Add(15 * days))
 		// Lines bear the new time before anything else notices it.
@@ -220,12 +221,12 @@ func TestClockJumps(t *testing.T) {
 		assert.Contains(t, b.heard(), "the clock is far ahead of the last time seen; nothing is deleted before 2026-12-07T")
 		b.pass(s, 30*time.Minute)
 		assert.Subset(t, b.logDays(), before)
-		assert.Subset(t, b.names(keyDir), keys)
+		assert.Subset(t, b.names(dir.Keys), keys)
 		assert.Equal(t, 2, b.lines(today), "the real days are open")
 		assert.Equal(t, 2, b.lines(today-13))
 
 		b.process(users(today, "a", 3, 3)) // also across a restart
-		assert.Subset(t, b.names(keyDir), keys)
+		assert.Subset(t, b.names(dir.Keys), keys)
 
 		b.set(noon.Add(3 * time.Hour))
 		b.heard()
@@ -333,9 +334,9 @@ func TestSecret(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Secret = true
 	b.process(users(today, "a", 1, 3))
-	secret := b.read(secretName)
+	secret := b.read(dir.RoomSecretName)
 	require.Len(t, secret, 32)
-	info, err := os.Stat(b.path(secretName))
+	info, err := os.Stat(b.path(dir.RoomSecretName))
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
 
@@ -345,7 +346,7 @@ func TestSecret(t *testing.T) {
 	assert.Equal(t, want, b.rooms(today))
 
 	b.process(users(today, "a", 1, 3))
-	assert.Equal(t, secret, b.read(secretName), "made once")
+	assert.Equal(t, secret, b.read(dir.RoomSecretName), "made once")
 	assert.Equal(t, want, b.rooms(today))
 	assert.Empty(t, b.heard())
 }
@@ -354,17 +355,17 @@ func TestUnreadableSecret(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Secret = true
 	require.NoError(t, os.Mkdir(b.dir, 0o750))
-	require.NoError(t, os.WriteFile(b.path(secretName), []byte("short"), 0o600))
+	require.NoError(t, os.WriteFile(b.path(dir.RoomSecretName), []byte("short"), 0o600))
 	s := b.open()
 	f := b.newFilter(s)
 	assert.Nil(t, s.Hasher())
 	b.feed(f, s, users(today, "a", 1, 3)+users(today-20, "a", 1, 3))
-	assert.Contains(t, b.heard(), b.path(secretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
+	assert.Contains(t, b.heard(), b.path(dir.RoomSecretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
 	assert.Equal(t, 3, b.lines(today))
 	require.NoError(t, s.Expired(f.Expired()))
 	assert.Equal(t, none, b.rooms(today-20), "not counted is not zero")
 
-	require.NoError(t, os.Remove(b.path(secretName)))
+	require.NoError(t, os.Remove(b.path(dir.RoomSecretName)))
 	epoch := s.Epoch()
 	b.pass(s, time.Minute)
 	assert.NotEqual(t, epoch, s.Epoch())
@@ -379,19 +380,19 @@ func TestNoRoomFileWithoutTheSecret(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Secret = true
 	require.NoError(t, os.Mkdir(b.dir, 0o750))
-	require.NoError(t, os.WriteFile(b.path(secretName), []byte("short"), 0o600))
+	require.NoError(t, os.WriteFile(b.path(dir.RoomSecretName), []byte("short"), 0o600))
 	s := b.open()
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 3))
 	b.pass(s, time.Minute)
 	assert.Equal(t, none, b.rooms(today))
-	assert.ErrorContains(t, s.Close(), b.path(secretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
+	assert.ErrorContains(t, s.Close(), b.path(dir.RoomSecretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
 	assert.Equal(t, none, b.rooms(today))
 	_, err := ReadCounts(b.dir, today)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
 	// Nor does the process that comes next, for lines that it has not seen.
-	require.NoError(t, os.Remove(b.path(secretName)))
+	require.NoError(t, os.Remove(b.path(dir.RoomSecretName)))
 	b.process("")
 	assert.Equal(t, none, b.rooms(today))
 	b.process(users(today, "a", 1, 2))
@@ -415,12 +416,12 @@ func TestKeysAreDeleted(t *testing.T) {
 		f := b.newFilter(s)
 		b.feed(f, s, users(today, "a", 1, 1)+users(today-13, "a", 1, 1))
 		keys := []string{b.key(today), b.key(today - 13), b.key(today + 1)}
-		require.NoError(t, os.RemoveAll(b.path(keyDir, name)))
+		require.NoError(t, os.RemoveAll(b.path(dir.Keys, name)))
 		b.pass(s, time.Minute)
 		assert.Equal(t, keys, []string{b.key(today), b.key(today - 13), b.key(today + 1)})
-		assert.Regexp(t, "^"+b.path(keyDir)+": (3|1) keys of days that are kept were deleted; they are put back$", b.heard())
+		assert.Regexp(t, "^"+b.path(dir.Keys)+": (3|1) keys of days that are kept were deleted; they are put back$", b.heard())
 
-		require.NoError(t, os.RemoveAll(b.path(keyDir, name)))
+		require.NoError(t, os.RemoveAll(b.path(dir.Keys, name)))
 		require.NoError(t, s.Close())
 		assert.Equal(t, keys, []string{b.key(today), b.key(today - 13), b.key(today + 1)})
 		b.heard()
@@ -441,7 +442,7 @@ func TestStream(t *testing.T) {
 	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
 	require.NoError(t, err)
 	defer c.Close()
-	keys := b.names(keyDir)
+	keys := b.names(dir.Keys)
 	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now}, "without": {Now: b.cfg.Now}} {
 		t.Run(name, func(t *testing.T) {
 			for _, day := range []format.Day{today - 400, today - 2, today, today + 400} {
@@ -460,11 +461,11 @@ func TestStream(t *testing.T) {
 			assert.Equal(t, s.Keys != nil, string(s.Key(today-2, calendar.Open)[:]) == b.key(today-2), "the key that lives")
 		})
 	}
-	assert.Equal(t, keys, b.names(keyDir), "nothing is made")
+	assert.Equal(t, keys, b.names(dir.Keys), "nothing is made")
 	assert.Empty(t, b.heard(), "nor said")
 
-	require.NoError(t, os.WriteFile(b.path(keyDir, today.String()+".key"), []byte("short"), 0o600))
+	require.NoError(t, os.WriteFile(b.path(dir.Keys, today.String()+".key"), []byte("short"), 0o600))
 	s := &Stream{Keys: c, Now: b.cfg.Now}
 	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
-	assert.Equal(t, "read "+b.path(keyDir, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; a key that is thrown away is used", b.heard())
+	assert.Equal(t, "read "+b.path(dir.Keys, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; a key that is thrown away is used", b.heard())
 }

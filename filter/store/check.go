@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/retention"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
 // Check tells whether a Store could work on cfg.Path. It changes nothing: a DIR that is missing must be one
@@ -23,7 +23,7 @@ func Check(cfg Config) error {
 	if cfg.Keys != "" {
 		errs = append(errs, writableOrNew(cfg.Keys))
 	}
-	dir, err := rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
+	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
 	for _, path := range []string{cfg.Path, cfg.Keys} {
 		if path != "" {
 			errs = append(errs, checkLocks(path))
@@ -34,26 +34,26 @@ func Check(cfg Config) error {
 	} else if err != nil {
 		return join(append(errs, err)...)
 	}
-	defer dir.Close()
+	defer d.Close()
 	errs = append(errs, writable(cfg.Path))
 	today := format.DayOf(cfg.Now())
 	for _, place := range []struct{ sub, name string }{
-		{"", logName(today)},
-		{"", secretName},
-		{"", "clock"},
-		{"", revealLog},
-		{"", settingsName},
-		{keyDir, today.String() + ".key"},
-		{keyDir, "keep"},
-		{rotate.Rooms, roomfile.Name(today)},
-		{rotate.Journal, ""},
+		{"", dir.LogFile(today)},
+		{"", dir.RoomSecretName},
+		{"", dir.ClockName},
+		{"", dir.RevealLogName},
+		{"", dir.SettingsName},
+		{dir.Keys, dir.KeyFile(today)},
+		{dir.Keys, dir.RuleName},
+		{dir.Rooms, dir.RoomFile(today)},
+		{dir.Journal, ""},
 	} {
-		errs = append(errs, checkPlace(dir, cfg, place.sub, place.name))
+		errs = append(errs, checkPlace(d, cfg, place.sub, place.name))
 	}
-	errs = append(errs, checkLink(filepath.Join(cfg.Path, "access.log")), dir.CheckOpen())
-	warnForeign(dir, cfg)
-	for _, of := range []rotate.Ruled{rotate.OfLines, rotate.OfKeys} {
-		_, err := dir.Rule(of)
+	errs = append(errs, checkLink(filepath.Join(cfg.Path, dir.LinkName)), d.CheckOpen())
+	warnForeign(d, cfg)
+	for _, of := range []retention.Ruled{retention.OfLines, retention.OfKeys} {
+		_, err := retention.Rule(d, of)
 		errs = append(errs, err)
 	}
 	return join(errs...)
@@ -61,14 +61,14 @@ func Check(cfg Config) error {
 
 // warnForeign names the files that are not hushpipe's, and those that it would take
 // for its own: rotatelogs, say, can give its files the same names.
-func warnForeign(dir *rotate.Dir, cfg Config) {
-	used := dir.HoldsLines()
-	for _, sub := range []string{"", keyDir, rotate.Journal} {
+func warnForeign(d *dir.Dir, cfg Config) {
+	used := retention.HoldsLines(d)
+	for _, sub := range []string{"", dir.Keys, dir.Journal} {
 		at := filepath.Join(cfg.Path, sub)
-		if sub == keyDir {
+		if sub == dir.Keys {
 			at = keyPath(cfg.Path, cfg.Keys)
 		}
-		names, _ := dir.Names(sub) // an error is returned elsewhere
+		names, _ := d.Names(sub) // an error is returned elsewhere
 		var foreign, taken []string
 		for _, name := range names {
 			info, err := os.Lstat(filepath.Join(at, name))
@@ -77,7 +77,7 @@ func warnForeign(dir *rotate.Dir, cfg Config) {
 			}
 			if isForeign(at, sub, info) {
 				foreign = append(foreign, name)
-			} else if _, dated := rotate.FileDay(sub, name); dated && !used && sub == "" && info.Mode().IsRegular() {
+			} else if _, dated := dir.ExpiryDay(sub, name); dated && !used && sub == "" && info.Mode().IsRegular() {
 				taken = append(taken, name)
 			}
 		}
@@ -102,7 +102,7 @@ func checkLocks(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		path = filepath.Dir(filepath.Clean(path))
 	}
-	return rotate.CheckLocks(path)
+	return dir.CheckLocks(path)
 }
 
 // checkLink reports why the link to the newest file could not be made.
@@ -115,12 +115,12 @@ func checkLink(path string) error {
 }
 
 // checkPlace looks at a directory in DIR and at a file in it, where they exist.
-func checkPlace(dir *rotate.Dir, cfg Config, sub, name string) error {
-	if _, err := dir.Names(sub); err != nil { // a planted link, say
+func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
+	if _, err := d.Names(sub); err != nil { // a planted link, say
 		return err
 	}
 	path := filepath.Join(cfg.Path, sub)
-	if sub != keyDir || cfg.Keys == "" {
+	if sub != dir.Keys || cfg.Keys == "" {
 		if err := writable(path); err != nil {
 			return ifExists(err)
 		}
@@ -128,13 +128,13 @@ func checkPlace(dir *rotate.Dir, cfg Config, sub, name string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := dir.OpenFile(sub, name, os.O_RDWR)
+	f, err := d.OpenFile(sub, name, os.O_RDWR)
 	if err != nil {
 		return ifExists(err)
 	}
 	defer f.Close()
 	// Dir would put the mode of a key right when it reads it.
-	if st, err := f.Stat(); err == nil && st.Size() != keySize && (strings.HasSuffix(name, ".key") || name == secretName && cfg.Secret) {
+	if st, err := f.Stat(); err == nil && st.Size() != keySize && (sub == dir.Keys && name != dir.RuleName || name == dir.RoomSecretName && cfg.Secret) {
 		return fmt.Errorf("%s: does not hold %d bytes; hint: remove it, a new one is made then", f.Name(), keySize)
 	}
 	return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"hushpipe/filter/dir"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,9 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/filter/rotate"
-	"hushpipe/format/roomfile"
 )
 
 func TestCheck(t *testing.T) {
@@ -33,12 +31,12 @@ func TestCheck(t *testing.T) {
 			require.NoError(b, os.Symlink(b.TempDir(), path))
 		}
 	}
-	dir := func(parts ...string) func(b *bed) {
+	directory := func(parts ...string) func(b *bed) {
 		return func(b *bed) { require.NoError(b, os.MkdirAll(b.path(parts...), 0o750)) }
 	}
 	fifo := func(name string) func(b *bed) {
 		return func(b *bed) {
-			dir()(b)
+			directory()(b)
 			require.NoError(b, unix.Mkfifo(b.path(name), 0o600))
 		}
 	}
@@ -55,7 +53,7 @@ func TestCheck(t *testing.T) {
 		{"a DIR in use", func(b *bed) { b.process(users(today, "a", 1, 1)) }, ""},
 		{"a DIR in use, with a loose key", func(b *bed) {
 			b.process(users(today, "a", 1, 1))
-			require.NoError(b, os.Chmod(b.path(keyDir, today.String()+".key"), 0o644))
+			require.NoError(b, os.Chmod(b.path(dir.Keys, today.String()+".key"), 0o644))
 		}, ""},
 		{"DIR is a link", func(b *bed) { require.NoError(b, os.Symlink(b.TempDir(), b.dir)) }, ""},
 		{"missing keys elsewhere", keysAt("keys"), ""},
@@ -63,26 +61,26 @@ func TestCheck(t *testing.T) {
 			keysAt("keys")(b)
 			require.NoError(b, os.Symlink(b.TempDir(), b.cfg.Keys))
 		}, ""},
-		{"a secret that is not used", file(secretName), ""},
+		{"a secret that is not used", file(dir.RoomSecretName), ""},
 
 		{"the clock is a link", link("clock"), "clock: is a symbolic link; hint: remove it"},
 		{"the clock is a FIFO", fifo("clock"), "clock: is no regular file; hint: remove it"},
-		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; dir(secretName)(b) }, "room-secret: is no regular file; hint: remove it"},
-		{"the recorded retention is a link", link(keyDir, "keep"), "keep: is a symbolic link; hint: remove it"},
-		{"the recorded retention is none", file(keyDir, "keep"), "keep: is no retention; hint: write one, as in 14d"},
+		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; directory(dir.RoomSecretName)(b) }, "room-secret: is no regular file; hint: remove it"},
+		{"the recorded retention is a link", link(dir.Keys, "keep"), "keep: is a symbolic link; hint: remove it"},
+		{"the recorded retention is none", file(dir.Keys, "keep"), "keep: is no retention; hint: write one, as in 14d"},
 		{"the newest file's link is a file", file("access.log"), "access.log: is no symbolic link; hint: move it away"},
 		{"a missing parent", func(b *bed) { b.cfg.Path += "/x/log" }, "log/x: no such file or directory"},
 		{"DIR is a file", file(), "log: not a directory"},
 		{"DIR lies in a file", func(b *bed) { file()(b); b.cfg.Path += "/x" }, "not a directory"},
-		{"keys is a file", file(keyDir), "keys: is no directory; hint: remove it"},
-		{"keys is a link", link(keyDir), "keys: is a symbolic link; hint: remove it"},
-		{"journal is a link", link(rotate.Journal), "journal: is a symbolic link; hint: remove it"},
-		{"rooms is a link", link(rotate.Rooms), "rooms: is a symbolic link; hint: remove it"},
+		{"keys is a file", file(dir.Keys), "keys: is no directory; hint: remove it"},
+		{"keys is a link", link(dir.Keys), "keys: is a symbolic link; hint: remove it"},
+		{"journal is a link", link(dir.Journal), "journal: is a symbolic link; hint: remove it"},
+		{"rooms is a link", link(dir.Rooms), "rooms: is a symbolic link; hint: remove it"},
 		{"today's log is a link", link(logFile(today)), "access-2026-11-22.log: is a symbolic link; hint: remove it"},
-		{"today's room file is a link", link(rotate.Rooms, roomfile.Name(today)), "rooms-2026-11-22.log: is a symbolic link"},
-		{"today's key is a link", link(keyDir, today.String()+".key"), "2026-11-22.key: is a symbolic link"},
-		{"today's key has another size", file(keyDir, today.String()+".key"), "2026-11-22.key: does not hold 32 bytes; hint: remove it"},
-		{"the secret has another size", func(b *bed) { b.cfg.Secret = true; file(secretName)(b) }, "room-secret: does not hold 32 bytes"},
+		{"today's room file is a link", link(dir.Rooms, dir.RoomFile(today)), "rooms-2026-11-22.log: is a symbolic link"},
+		{"today's key is a link", link(dir.Keys, today.String()+".key"), "2026-11-22.key: is a symbolic link"},
+		{"today's key has another size", file(dir.Keys, today.String()+".key"), "2026-11-22.key: does not hold 32 bytes; hint: remove it"},
+		{"the secret has another size", func(b *bed) { b.cfg.Secret = true; file(dir.RoomSecretName)(b) }, "room-secret: does not hold 32 bytes"},
 		{"the parent of the keys is missing", keysAt("none/keys"), "none: no such file or directory"},
 		{"the keys elsewhere are a file", func(b *bed) { file()(b); keysAt("log")(b); b.cfg.Path = b.TempDir() }, "log: not a directory"},
 	} {
@@ -152,28 +150,28 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 // The Store does not use it, reveal does.
 func TestCheckReveal(t *testing.T) {
 	b := newBed(t)
-	require.NoError(t, os.MkdirAll(b.path(revealLog), 0o750))
-	assert.ErrorContains(t, Check(b.cfg), b.path(revealLog)+": is no regular file; hint: remove it")
+	require.NoError(t, os.MkdirAll(b.path(dir.RevealLogName), 0o750))
+	assert.ErrorContains(t, Check(b.cfg), b.path(dir.RevealLogName)+": is no regular file; hint: remove it")
 }
 
 // Without it, a purge would delete by a shorter retention.
 func TestKeepIsRecordedLater(t *testing.T) {
 	b := newBed(t)
-	require.NoError(t, os.MkdirAll(b.path(keyDir, "keep"), 0o750))
+	require.NoError(t, os.MkdirAll(b.path(dir.Keys, "keep"), 0o750))
 	b.cfg.Keep = 30
 	s := b.open()
-	assert.Contains(t, b.heard(), b.path(keyDir, "keep"))
+	assert.Contains(t, b.heard(), b.path(dir.Keys, "keep"))
 	b.pass(s, time.Minute)
-	require.NoError(t, os.Remove(b.path(keyDir, "keep")))
+	require.NoError(t, os.Remove(b.path(dir.Keys, "keep")))
 	b.pass(s, time.Minute)
-	assert.Equal(t, "30d\n", b.read(keyDir, "keep"))
+	assert.Equal(t, "30d\n", b.read(dir.Keys, "keep"))
 	b.heard()
 	require.NoError(t, s.Close())
 
 	b.cfg.Keep = 14
 	s = b.open()
 	assert.Empty(t, b.heard())
-	assert.Equal(t, "14d\n", b.read(keyDir, "keep"), "nobody lives who keeps keys for longer")
+	assert.Equal(t, "14d\n", b.read(dir.Keys, "keep"), "nobody lives who keeps keys for longer")
 	require.NoError(t, s.Close())
 	require.NoError(t, Check(b.cfg))
 	assert.Empty(t, b.heard())
@@ -193,7 +191,7 @@ func (b *bed) quiet() bool {
 	defer b.mu.Unlock()
 	for _, line := range b.said {
 		path, right := strings.CutSuffix(line, ": others could read this key (mode 0644): set to 0600")
-		if !right || path != b.path(keyDir, today.String()+".key") && path != b.path(secretName) {
+		if !right || path != b.path(dir.Keys, today.String()+".key") && path != b.path(dir.RoomSecretName) {
 			return false
 		}
 	}

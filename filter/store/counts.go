@@ -3,8 +3,6 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -93,15 +91,15 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 	if j.add(records, waiting) {
 		s.cfg.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", s.cfg.Path, maxPending>>20))
 	}
-	if dir := s.dir.Load(); dir != nil {
-		if err := s.flush(dir, id, j); err != nil {
+	if d := s.dir.Load(); d != nil {
+		if err := s.flush(d.Dir, id, j); err != nil {
 			s.fault("journal", err, "; room counts wait in memory")
 		}
 	}
 }
 
 // flushJournals writes what waits: of days past the retention to their room files.
-func (s *Store) flushJournals(dir *rotate.Dir) error {
+func (s *Store) flushJournals(d *dir.Dir) error {
 	var errs []error
 	for id, j := range s.journals {
 		if id.day < s.window.Load().First {
@@ -112,8 +110,8 @@ func (s *Store) flushJournals(dir *rotate.Dir) error {
 			delete(s.journals, id)
 			continue
 		}
-		j.lost = j.isLost(dir)
-		if err := s.flush(dir, id, j); err != nil {
+		j.lost = j.isLost(d)
+		if err := s.flush(d, id, j); err != nil {
 			s.fault("journal", err, "; room counts wait in memory")
 			errs = append(errs, err)
 		}
@@ -122,14 +120,14 @@ func (s *Store) flushJournals(dir *rotate.Dir) error {
 }
 
 // flush makes the journal if there is none, and appends what is pending.
-func (s *Store) flush(dir *rotate.Dir, id journalID, j *ownJournal) error {
+func (s *Store) flush(d *dir.Dir, id journalID, j *ownJournal) error {
 	if j.writer != nil && j.file.File == nil && len(j.pending) > 0 {
-		if err := s.openAgain(dir, j); err != nil {
+		if err := s.openAgain(d, j); err != nil {
 			return err
 		}
 	}
 	if j.writer == nil || j.lost {
-		if err := s.begin(dir, id, j); err != nil {
+		if err := s.begin(d, id, j); err != nil {
 			return err
 		}
 	}
@@ -176,8 +174,8 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 
 // begin makes the file of a journal. What stands in one that was deleted is
 // still within reach, and is written to the next.
-func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
-	name, file, err := createJournal(dir, id.day)
+func (s *Store) begin(d *dir.Dir, id journalID, j *ownJournal) error {
+	name, file, err := createJournal(d, id.day)
 	if err != nil {
 		return err
 	}
@@ -199,7 +197,7 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	}
 	if err != nil {
 		file.Close()
-		dir.Remove(rotate.Journal, name)
+		d.Remove(dir.Journal, name)
 		if cause(err) == 0 {
 			err = fmt.Errorf("%s: %w", file.Name(), err) // the system's errors name it
 		}
@@ -213,19 +211,13 @@ func (s *Store) begin(dir *rotate.Dir, id journalID, j *ownJournal) error {
 	return nil
 }
 
-func journalName(day format.Day) string {
-	var random [8]byte
-	rand.Read(random[:])
-	return day.String() + "." + hex.EncodeToString(random[:]) + rotate.JournalSuffix
-}
-
 // createJournal makes an empty journal. A process that folds can take it for
 // that of an ended one before it is locked; then another is made.
-func createJournal(dir *rotate.Dir, day format.Day) (name string, file *os.File, err error) {
+func createJournal(d *dir.Dir, day format.Day) (name string, file *os.File, err error) {
 	for range 8 {
-		name = journalName(day)
-		file, err = dir.OpenOwned(rotate.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
-		if !errors.Is(err, rotate.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+		name = dir.NewJournal(day)
+		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
@@ -234,10 +226,10 @@ func createJournal(dir *rotate.Dir, day format.Day) (name string, file *os.File,
 
 // openAgain opens the file of a journal that closeIdle closed, and notes it if
 // the file is not there any more, or about to be folded.
-func (s *Store) openAgain(dir *rotate.Dir, j *ownJournal) error {
+func (s *Store) openAgain(d *dir.Dir, j *ownJournal) error {
 	s.closeIdle()
-	file, err := dir.OpenOwned(rotate.Journal, j.name, os.O_RDWR|os.O_APPEND)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved) || errors.Is(err, rotate.ErrLocked) {
+	file, err := d.OpenOwned(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved) || errors.Is(err, dir.ErrLocked) {
 		j.lost = true
 		return nil
 	}
@@ -250,13 +242,13 @@ func (s *Store) openAgain(dir *rotate.Dir, j *ownJournal) error {
 }
 
 // isLost reports whether the journal was deleted, or moved away.
-func (j *ownJournal) isLost(dir *rotate.Dir) bool {
+func (j *ownJournal) isLost(d *dir.Dir) bool {
 	if j.file.File == nil {
 		return j.lost
 	}
-	f, err := dir.OpenFile(rotate.Journal, j.name, os.O_RDONLY)
+	f, err := d.OpenFile(dir.Journal, j.name, os.O_RDONLY)
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, rotate.ErrRemoved)
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved)
 	}
 	defer f.Close()
 	there, err := f.Stat()
@@ -308,17 +300,17 @@ func newUnion(day format.Day, limits rooms.Limits) *union {
 // journalNames lists the journals of each day. A listing that is made while a
 // process folds can miss both what is folded and what it becomes; of two that
 // are equal, the first has missed nothing.
-func journalNames(dir *rotate.Dir) (map[format.Day][]string, error) {
-	all, err := dir.Names(rotate.Journal)
+func journalNames(d *dir.Dir) (map[format.Day][]string, error) {
+	all, err := d.Names(dir.Journal)
 	for range 8 {
 		before := all
-		if all, err = dir.Names(rotate.Journal); slices.Equal(all, before) {
+		if all, err = d.Names(dir.Journal); slices.Equal(all, before) {
 			break
 		}
 	}
 	names := map[format.Day][]string{}
 	for _, name := range all {
-		if day, ok := journalDay(name); ok {
+		if day, ok := dir.OwnDay(dir.Journal, name); ok {
 			names[day] = append(names[day], name)
 		}
 	}
@@ -327,13 +319,13 @@ func journalNames(dir *rotate.Dir) (map[format.Day][]string, error) {
 
 // follow reads what the journals of the day have got since the last time. names
 // may be out of date: where one has gone, they are listed anew.
-func (u *union) follow(dir *rotate.Dir, names []string) error {
+func (u *union) follow(d *dir.Dir, names []string) error {
 	var errs []error
 	for range 8 {
 		errs = errs[:0]
 		gone := false
 		for _, name := range names {
-			err := u.followOne(dir, name)
+			err := u.followOne(d, name)
 			if errors.Is(err, fs.ErrNotExist) {
 				gone = true
 			} else if err != nil {
@@ -343,7 +335,7 @@ func (u *union) follow(dir *rotate.Dir, names []string) error {
 		if !gone {
 			break
 		}
-		listed, err := journalNames(dir)
+		listed, err := journalNames(d)
 		if err != nil {
 			return join(append(errs, err)...)
 		}
@@ -352,8 +344,8 @@ func (u *union) follow(dir *rotate.Dir, names []string) error {
 	return join(errs...)
 }
 
-func (u *union) followOne(dir *rotate.Dir, name string) error {
-	f, err := dir.OpenFile(rotate.Journal, name, os.O_RDONLY)
+func (u *union) followOne(d *dir.Dir, name string) error {
+	f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -398,14 +390,6 @@ func isDamaged(info journal.Info, from int64) bool {
 	return info.Damaged > 0 || from == 0 && !info.HeaderOK && !info.Torn
 }
 
-// journalDay returns the day of a journal by its name.
-func journalDay(name string) (format.Day, bool) {
-	if !strings.HasSuffix(name, rotate.JournalSuffix) {
-		return 0, false
-	}
-	return rotate.FileDay(rotate.Journal, name)
-}
-
 const (
 	anyDay  format.Day = math.MinInt32
 	lastDay format.Day = math.MaxInt32
@@ -413,8 +397,8 @@ const (
 
 // mark notes the days from first to last that have journals: their room files may
 // be behind, or have been deleted.
-func (s *Store) mark(dir *rotate.Dir, first, last format.Day) {
-	names, err := journalNames(dir)
+func (s *Store) mark(d *dir.Dir, first, last format.Day) {
+	names, err := journalNames(d)
 	if err != nil {
 		s.fault("journal", err, "")
 		return
@@ -458,23 +442,23 @@ func (s *Store) takeDirty(expired bool) (days []format.Day) {
 // refresh renews the room files of the days that changed. A day of which
 // something could not be read or written stays marked. So do the days whose room files
 // another process is at for longer than patience, and then the error is ErrLocked.
-func (s *Store) refresh(dir *rotate.Dir, patience time.Duration) error {
+func (s *Store) refresh(d *dir.Dir, patience time.Duration) error {
 	s.takeExpiring()
-	return s.refreshDays(dir, s.takeDirty(false), patience)
+	return s.refreshDays(d, s.takeDirty(false), patience)
 }
 
 // refreshExpired is refresh for the expired days whose journals this process has read.
-func (s *Store) refreshExpired(dir *rotate.Dir, patience time.Duration) error {
+func (s *Store) refreshExpired(d *dir.Dir, patience time.Duration) error {
 	s.takeExpiring()
-	return s.refreshDays(dir, s.takeDirty(true), patience)
+	return s.refreshDays(d, s.takeDirty(true), patience)
 }
 
-func (s *Store) refreshDays(dir *rotate.Dir, days []format.Day, patience time.Duration) error {
+func (s *Store) refreshDays(d *dir.Dir, days []format.Day, patience time.Duration) error {
 	defer s.dropUnions()
 	if len(days) == 0 {
 		return nil
 	}
-	names, err := journalNames(dir)
+	names, err := journalNames(d)
 	if err != nil {
 		for _, day := range days {
 			s.markDay(day)
@@ -489,9 +473,9 @@ func (s *Store) refreshDays(dir *rotate.Dir, days []format.Day, patience time.Du
 			s.markDay(day)
 			continue
 		}
-		if err := s.refreshDay(dir, day, names[day], patience); err != nil {
+		if err := s.refreshDay(d, day, names[day], patience); err != nil {
 			s.markDay(day)
-			if locked = errors.Is(err, rotate.ErrLocked); !locked {
+			if locked = errors.Is(err, dir.ErrLocked); !locked {
 				s.fault("rooms", err, "")
 			}
 			errs = append(errs, err)
@@ -525,22 +509,22 @@ func (s *Store) keepsUnion(day format.Day) bool {
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of
 // what it holds and what its journals hold, under one lock.
-func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, patience time.Duration) error {
+func (s *Store) refreshDay(d *dir.Dir, day format.Day, names []string, patience time.Duration) error {
 	u := s.unions[day]
 	if u == nil {
 		u = newUnion(day, s.cfg.Limits)
 		s.unions[day] = u
 	}
 	// Most is read before the lock, which is then held for a moment only.
-	if err := u.follow(dir, names); !s.counts(u) {
+	if err := u.follow(d, names); !s.counts(u) {
 		return err
 	}
-	unlock, err := dir.LockRooms(patience)
+	unlock, err := d.LockRooms(patience)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	err = u.follow(dir, names)
+	err = u.follow(d, names)
 	s.noteFlaws(u)
 	for _, flaw := range []struct {
 		is    bool
@@ -556,22 +540,22 @@ func (s *Store) refreshDay(dir *rotate.Dir, day format.Day, names []string, pati
 			s.cfg.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
 		}
 	}
-	if lateErr := s.checkLate(dir, u); lateErr != nil {
+	if lateErr := s.checkLate(d, u); lateErr != nil {
 		return join(err, lateErr)
 	}
-	return join(err, s.writeRooms(dir, day, u.counts.Summary()), s.markPartial(dir, u))
+	return join(err, s.writeRooms(d, day, u.counts.Summary()), s.markPartial(d, u))
 }
 
 // markPartial leaves a mark beside the room file of a day of which pairs were left out:
 // the file outlives the journals, which tell how many, and has no room for it.
-func (s *Store) markPartial(dir *rotate.Dir, u *union) error {
+func (s *Store) markPartial(d *dir.Dir, u *union) error {
 	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
 		return nil
 	}
-	name := roomfile.PartialName(u.day)
-	_, err := dir.ReadFile(rotate.Rooms, name)
+	name := dir.PartialMark(u.day)
+	_, err := d.ReadFile(dir.Rooms, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = dir.ReplaceFile(rotate.Rooms, name, nil)
+		err = d.ReplaceFile(dir.Rooms, name, nil)
 	}
 	u.partial = err == nil
 	return err
@@ -596,18 +580,18 @@ func (u *union) counted() bool {
 const NoRooms = "rooms=none;"
 
 // writeRooms merges the counts of a day into its room file.
-func (s *Store) writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room) error {
-	name := roomfile.Name(day)
-	old, err := dir.ReadFile(rotate.Rooms, name)
+func (s *Store) writeRooms(d *dir.Dir, day format.Day, counted []rooms.Room) error {
+	name := dir.RoomFile(day)
+	old, err := d.ReadFile(dir.Rooms, name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
 	}
 	had, err := roomfile.Parse(old)
 	if err != nil {
-		path := filepath.Join(s.cfg.Path, rotate.Rooms, name)
-		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s", path, firstLine(err), name+rotate.DamagedSuffix))
-		if err := dir.ReplaceFile(rotate.Rooms, name+rotate.DamagedSuffix, old); err != nil {
+		path := filepath.Join(s.cfg.Path, dir.Rooms, name)
+		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
+		if err := d.ReplaceFile(dir.Rooms, name+dir.DamagedSuffix, old); err != nil {
 			return err
 		}
 	}
@@ -615,7 +599,7 @@ func (s *Store) writeRooms(dir *rotate.Dir, day format.Day, counted []rooms.Room
 	if !missing && bytes.Equal(text, old) {
 		return nil
 	}
-	return dir.ReplaceFile(rotate.Rooms, name, text)
+	return d.ReplaceFile(dir.Rooms, name, text)
 }
 
 func entries(counted []rooms.Room) []roomfile.Entry {
@@ -650,11 +634,11 @@ func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew bool) error {
 		return err
 	}
 	defer s.unlock()
-	dir := s.usable()
-	if dir == nil {
+	d := s.usable()
+	if d == nil {
 		return s.openErr
 	}
-	unlock, err := dir.LockRooms(lockPatience)
+	unlock, err := d.LockRooms(lockPatience)
 	if err != nil {
 		return err
 	}
@@ -662,19 +646,19 @@ func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew bool) error {
 	var errs []error
 	left := 0
 	for day, counted := range days {
-		name := roomfile.Name(day)
-		if _, err := dir.ReadFile(rotate.Rooms, name); !errors.Is(err, fs.ErrNotExist) && !(anew && day < s.began) {
+		name := dir.RoomFile(day)
+		if _, err := d.ReadFile(dir.Rooms, name); !errors.Is(err, fs.ErrNotExist) && !(anew && day < s.began) {
 			left++
 			continue
 		}
-		mark := roomfile.PartialName(day)
+		mark := dir.PartialMark(day)
 		if err = nil; counted.Partial {
-			err = dir.ReplaceFile(rotate.Rooms, mark, nil)
+			err = d.ReplaceFile(dir.Rooms, mark, nil)
 		} else if anew {
-			err = ifExists(dir.Remove(rotate.Rooms, mark))
+			err = ifExists(d.Remove(dir.Rooms, mark))
 		}
 		if err == nil {
-			err = dir.ReplaceFile(rotate.Rooms, name, roomfile.Append(nil, entries(counted.Rooms)))
+			err = d.ReplaceFile(dir.Rooms, name, roomfile.Append(nil, entries(counted.Rooms)))
 		}
 		if err != nil {
 			errs = append(errs, err)

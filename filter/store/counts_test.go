@@ -19,18 +19,17 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
 // Whatever was deleted, restarted or late: the room file holds the union of all
 // that was counted.
 func TestRoomFileNeverShrinks(t *testing.T) {
 	journals := func(b *bed) []string {
-		paths, err := filepath.Glob(b.path(rotate.Journal, "*"+rotate.JournalSuffix))
+		paths, err := filepath.Glob(b.path(dir.Journal, "*"+".journal"))
 		require.NoError(b, err)
 		require.NotEmpty(b, paths)
 		return paths
@@ -46,14 +45,14 @@ func TestRoomFileNeverShrinks(t *testing.T) {
 		{"a restart with new pairs", nil, users(today, "a", 3, 5) + users(today, "c", 1, 1), "1 c\n5 a\n1 b\n", ""},
 		{"a restart without a line", nil, "", "3 a\n1 b\n", ""},
 		{"a room file that knows more", func(b *bed) {
-			text := strings.ReplaceAll(b.read("rooms", roomfile.Name(today)), "3 ", "40 ")
-			require.NoError(b, os.WriteFile(b.path("rooms", roomfile.Name(today)), []byte(text), 0o640))
+			text := strings.ReplaceAll(b.read("rooms", dir.RoomFile(today)), "3 ", "40 ")
+			require.NoError(b, os.WriteFile(b.path("rooms", dir.RoomFile(today)), []byte(text), 0o640))
 		}, users(today, "a", 1, 9) + users(today, "b", 1, 7), "40 a\n7 b\n", ""},
 		{"journals deleted", func(b *bed) {
-			require.NoError(b, os.RemoveAll(b.path(rotate.Journal)))
+			require.NoError(b, os.RemoveAll(b.path(dir.Journal)))
 		}, users(today, "a", 9, 9) + users(today, "b", 2, 3), "3 a\n2 b\n", ""},
 		{"room file deleted", func(b *bed) {
-			require.NoError(b, os.Remove(b.path("rooms", roomfile.Name(today))))
+			require.NoError(b, os.Remove(b.path("rooms", dir.RoomFile(today))))
 		}, "", "3 a\n1 b\n", ""},
 		{"rooms deleted", func(b *bed) {
 			require.NoError(b, os.RemoveAll(b.path("rooms")))
@@ -70,11 +69,11 @@ func TestRoomFileNeverShrinks(t *testing.T) {
 			}
 		}, users(today, "a", 4, 4), "4 a\n1 b\n", "ends within a frame, as after a kill; what is whole is counted; kept aside as "},
 		{"an empty journal", func(b *bed) {
-			require.NoError(b, os.WriteFile(b.path(rotate.Journal, today.String()+".0123456789abcdef.journal"), nil, 0o600))
+			require.NoError(b, os.WriteFile(b.path(dir.Journal, today.String()+".0123456789abcdef.journal"), nil, 0o600))
 		}, users(today, "a", 4, 4), "4 a\n1 b\n", ""},
 		{"files of other names", func(b *bed) {
 			for _, name := range []string{"x.journal", today.String() + ".x", ".journal", today.String()} {
-				require.NoError(b, os.WriteFile(b.path(rotate.Journal, name), []byte("HPJ"), 0o600))
+				require.NoError(b, os.WriteFile(b.path(dir.Journal, name), []byte("HPJ"), 0o600))
 			}
 		}, users(today, "a", 4, 4), "4 a\n1 b\n", ""},
 	} {
@@ -195,7 +194,7 @@ func TestDayWithoutRooms(t *testing.T) {
 	assert.Empty(t, b.counts(today).Rooms)
 	b.pass(s, time.Minute)
 	assert.Equal(t, "", b.rooms(today), "zero is not the same as no data")
-	assert.Equal(t, []string{roomfile.Name(today)}, b.names("rooms"))
+	assert.Equal(t, []string{dir.RoomFile(today)}, b.names("rooms"))
 
 	s.dirty[today-1] = true // its journals were deleted meanwhile
 	b.pass(s, time.Minute)
@@ -241,12 +240,12 @@ func TestDamagedRoomFile(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
 			b.process(users(today, "a", 1, 2) + users(today, "b", 1, 7))
-			path := b.path("rooms", roomfile.Name(today))
-			damaged := b.read("rooms", roomfile.Name(today)) + tt.spoil
+			path := b.path("rooms", dir.RoomFile(today))
+			damaged := b.read("rooms", dir.RoomFile(today)) + tt.spoil
 			require.NoError(t, os.WriteFile(path, []byte(damaged), 0o640))
 			b.process(users(today, "a", 3, 4))
 			assert.Equal(t, tt.want, b.rooms(today))
-			assert.Equal(t, damaged, b.read("rooms", roomfile.Name(today)+".damaged"))
+			assert.Equal(t, damaged, b.read("rooms", dir.RoomFile(today)+".damaged"))
 			assert.Contains(t, b.heard(), path+": line ")
 		})
 	}
@@ -259,13 +258,13 @@ func TestDamagedJournal(t *testing.T) {
 	for i := 1; i <= 4; i++ { // a frame each
 		b.feed(f, s, users(today, "a", i, i))
 	}
-	name := b.names(rotate.Journal)[0]
-	text := []byte(b.read(rotate.Journal, name))
+	name := b.names(dir.Journal)[0]
+	text := []byte(b.read(dir.Journal, name))
 	text[len(text)-50] ^= 1 // in the last frame but one
-	require.NoError(t, os.WriteFile(b.path(rotate.Journal, name), text, 0o600))
+	require.NoError(t, os.WriteFile(b.path(dir.Journal, name), text, 0o600))
 	c := b.counts(today)
 	assert.Equal(t, "3 a\n", c.String())
-	assert.Equal(t, []string{b.path(rotate.Journal, name)}, c.Damaged)
+	assert.Equal(t, []string{b.path(dir.Journal, name)}, c.Damaged)
 
 	b.process(users(today, "b", 1, 1))
 	b.pass(s, time.Minute)
@@ -281,7 +280,7 @@ func TestJournalCutShort(t *testing.T) {
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 4))
 	b.pass(s, time.Minute)
-	require.NoError(t, os.Truncate(b.path(rotate.Journal, b.names(rotate.Journal)[0]), 0))
+	require.NoError(t, os.Truncate(b.path(dir.Journal, b.names(dir.Journal)[0]), 0))
 	b.feed(f, s, users(today, "a", 5, 5))
 	b.pass(s, time.Minute)
 	assert.Equal(t, "5 a\n", b.rooms(today))
@@ -305,8 +304,8 @@ func TestUnreadableJournal(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
-			require.NoError(t, os.MkdirAll(b.path(rotate.Journal), 0o750))
-			path := b.path(rotate.Journal, today.String()+".0.journal")
+			require.NoError(t, os.MkdirAll(b.path(dir.Journal), 0o750))
+			path := b.path(dir.Journal, today.String()+".0.journal")
 			tt.make(b, path)
 			s := b.open()
 			b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
@@ -329,7 +328,7 @@ func TestJournalComesBack(t *testing.T) {
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today-5, "a", 1, 4))
 	b.kill(s)
-	path := b.path(rotate.Journal, b.names(rotate.Journal)[0])
+	path := b.path(dir.Journal, b.names(dir.Journal)[0])
 	require.NoError(t, os.Rename(path, path+"x"))
 	require.NoError(t, os.Mkdir(path, 0o750))
 	s = b.open()
@@ -345,12 +344,12 @@ func TestJournalComesBack(t *testing.T) {
 func TestJournalCannotBeWritten(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, os.Mkdir(b.dir, 0o750))
-	require.NoError(t, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	require.NoError(t, os.WriteFile(b.path(dir.Journal), nil, 0o640))
 	s := b.open()
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 4))
 	assert.Contains(t, b.heard(), "; room counts wait in memory")
-	require.NoError(t, os.Remove(b.path(rotate.Journal)))
+	require.NoError(t, os.Remove(b.path(dir.Journal)))
 	b.pass(s, time.Minute)
 	assert.Equal(t, "4 a\n", b.rooms(today))
 	require.NoError(t, s.Close())
@@ -359,9 +358,9 @@ func TestJournalCannotBeWritten(t *testing.T) {
 // refused returns a Store whose journals cannot be written, and what lets them.
 func (b *bed) refused() (s *Store, allow func()) {
 	require.NoError(b, os.Mkdir(b.dir, 0o750))
-	require.NoError(b, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	require.NoError(b, os.WriteFile(b.path(dir.Journal), nil, 0o640))
 	s = b.open()
-	return s, func() { require.NoError(b, os.Remove(b.path(rotate.Journal))) }
+	return s, func() { require.NoError(b, os.Remove(b.path(dir.Journal))) }
 }
 
 // However much was refused, each record is moved a few times at most until it is
@@ -443,7 +442,7 @@ func TestPendingIsBounded(t *testing.T) {
 func TestJournalCannotBeWrittenAtTheEnd(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, os.Mkdir(b.dir, 0o750))
-	require.NoError(t, os.WriteFile(b.path(rotate.Journal), nil, 0o640))
+	require.NoError(t, os.WriteFile(b.path(dir.Journal), nil, 0o640))
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
 	b.heard()
@@ -451,7 +450,7 @@ func TestJournalCannotBeWrittenAtTheEnd(t *testing.T) {
 	cancel()
 	s.Settle(ctx) // tries, and gives up
 	assert.Contains(t, b.heard(), "; room counts wait in memory")
-	require.NoError(t, os.Remove(b.path(rotate.Journal)))
+	require.NoError(t, os.Remove(b.path(dir.Journal)))
 	s.Settle(ctx)
 	require.NoError(t, s.Close())
 	assert.Equal(t, "4 a\n", b.rooms(today))
@@ -484,7 +483,7 @@ func TestRoomFileWaits(t *testing.T) {
 		b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
 		spoil(b)
 		b.pass(s, 15*24*time.Hour)
-		assert.Empty(t, b.names(rotate.Journal))
+		assert.Empty(t, b.names(dir.Journal))
 		assert.Contains(t, b.heard(), b.path("rooms"))
 		require.NoError(t, os.Remove(b.path("rooms")))
 		b.pass(s, time.Minute)
@@ -506,7 +505,7 @@ func TestRoomFileWaits(t *testing.T) {
 		b := newBed(t)
 		s := b.open()
 		b.feed(b.newFilter(s), s, users(today, "a", 1, 4)) // and is killed
-		require.NoError(t, os.Symlink("/dev/full", b.path(rotate.Journal, today.String()+".0.journal")))
+		require.NoError(t, os.Symlink("/dev/full", b.path(dir.Journal, today.String()+".0.journal")))
 		b.set(noon.AddDate(0, 0, 14))
 		_, err := Purge(b.cfg, true)
 		require.NoError(t, err)
@@ -520,7 +519,7 @@ func TestLockOfTheRoomFiles(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 4))
-	other, err := rotate.Open(b.dir, rotate.Options{Create: true})
+	other, err := dir.Open(b.dir, dir.Options{Create: true})
 	require.NoError(t, err)
 	defer other.Close()
 	unlock, err := other.LockRooms(time.Minute)
@@ -576,9 +575,9 @@ func TestPurgeKeep(t *testing.T) {
 		b := newBed(t)
 		b.cfg.Keep = max(tt.recorded, 30)
 		b.process(users(today-20, "a", 1, 1) + users(today-13, "a", 1, 1) + users(today-6, "a", 1, 1))
-		require.NoError(t, os.WriteFile(b.path(keyDir, "keep"), []byte(tt.recorded.String()+"\n"), 0o640))
+		require.NoError(t, os.WriteFile(b.path(dir.Keys, "keep"), []byte(tt.recorded.String()+"\n"), 0o640))
 		if tt.recorded == 0 {
-			require.NoError(t, os.Remove(b.path(keyDir, "keep")))
+			require.NoError(t, os.Remove(b.path(dir.Keys, "keep")))
 			require.NoError(t, os.Remove(b.path("keep")))
 		}
 		b.cfg.Keep = tt.given
@@ -586,7 +585,7 @@ func TestPurgeKeep(t *testing.T) {
 		_, err := Purge(b.cfg, false)
 		require.NoError(t, err)
 		assert.Equal(t, tt.oldest, b.logDays()[0])
-		assert.Equal(t, tt.oldest.String()+".key", b.names(keyDir)[0], "keys live as long as lines")
+		assert.Equal(t, tt.oldest.String()+".key", b.names(dir.Keys)[0], "keys live as long as lines")
 		assert.Empty(t, b.heard())
 	}
 }
@@ -601,9 +600,9 @@ func TestPurgeWithoutTheKeys(t *testing.T) {
 	for _, wrong := range []string{"", b.dir + "-x"} {
 		b.cfg.Keys = wrong
 		_, err := Purge(b.cfg, false)
-		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(keyDir))+"; hint: give --keys")
+		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(dir.Keys))+"; hint: give --keys")
 		assert.FileExists(t, b.path(logFile(today-20)), "the retention is not known")
-		assert.NoDirExists(t, cmp.Or(wrong, b.path(keyDir)))
+		assert.NoDirExists(t, cmp.Or(wrong, b.path(dir.Keys)))
 	}
 	b.cfg.Keys = keys
 	_, err := Purge(b.cfg, false)
@@ -620,8 +619,8 @@ func TestPurgeWithoutTheKeys(t *testing.T) {
 func TestOneFaultIsOneMessage(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 1))
-	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
-	require.NoError(t, os.Symlink(b.TempDir(), b.path(rotate.Journal)))
+	require.NoError(t, os.RemoveAll(b.path(dir.Journal)))
+	require.NoError(t, os.Symlink(b.TempDir(), b.path(dir.Journal)))
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 1)+users(today-1, "a", 1, 1))
 	for _, err := range []error{s.Close(), second(Purge(b.cfg, false))} {
@@ -635,7 +634,7 @@ func TestUpperBound(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 2))
 	assert.False(t, b.counts(today).UpperBound)
-	require.NoError(t, os.Remove(b.path(keyDir, today.String()+".key")))
+	require.NoError(t, os.Remove(b.path(dir.Keys, today.String()+".key")))
 	b.process(users(today, "a", 1, 2))
 	assert.True(t, b.counts(today).UpperBound)
 	assert.Equal(t, "4 a\n", b.rooms(today))
@@ -689,7 +688,7 @@ func TestCountsAsTheyStandNow(t *testing.T) {
 		b.pass(s, time.Minute)
 		assert.Equal(t, now, b.rooms(today))
 	}
-	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
+	require.NoError(t, os.RemoveAll(b.path(dir.Journal)))
 	assert.Equal(t, "8 a\n4 b\n", b.counts(today).String())
 }
 
@@ -702,11 +701,11 @@ func TestIdleJournalIsDeleted(t *testing.T) {
 	s.opened += maxJournals
 	s.closeIdle()
 	s.opened -= maxJournals
-	require.NoError(t, os.RemoveAll(b.path(rotate.Journal)))
+	require.NoError(t, os.RemoveAll(b.path(dir.Journal)))
 	b.feed(f, s, users(today-5, "a", 3, 5)+users(today-5, "b", 1, 1))
 	require.NoError(t, s.Close())
 	assert.Equal(t, "3 a\n1 b\n", b.rooms(today-5), "as if another process went on")
-	assert.Len(t, b.names(rotate.Journal), 1)
+	assert.Len(t, b.names(dir.Journal), 1)
 	assert.Empty(t, b.heard())
 }
 
@@ -731,10 +730,10 @@ func TestOverflowIsRecorded(t *testing.T) {
 
 	b.process(users(today-1, "a", 1, 2))
 	var marks []string
-	for _, name := range b.names(rotate.Rooms) {
+	for _, name := range b.names(dir.Rooms) {
 		if strings.HasSuffix(name, ".partial") {
 			marks = append(marks, name)
 		}
 	}
-	assert.Equal(t, []string{roomfile.PartialName(today)}, marks, "what outlives the journals")
+	assert.Equal(t, []string{dir.PartialMark(today)}, marks, "what outlives the journals")
 }

@@ -16,7 +16,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
 
@@ -29,10 +29,10 @@ func TestFaultAtTheDayChange(t *testing.T) {
 		dir  bool // a directory lies there, else a file
 	}{
 		{"the log", []string{logFile(today + 1)}, true},
-		{"the keys", []string{keyDir}, false},
-		{"the day's key", []string{keyDir, (today + 2).String() + ".key"}, true},
-		{"the journals", []string{rotate.Journal}, false},
-		{"the room files", []string{rotate.Rooms}, false},
+		{"the keys", []string{dir.Keys}, false},
+		{"the day's key", []string{dir.Keys, (today + 2).String() + ".key"}, true},
+		{"the journals", []string{dir.Journal}, false},
+		{"the room files", []string{dir.Rooms}, false},
 		{"the clock", []string{"clock"}, true},
 		{"the link", []string{"access.log"}, true},
 	} {
@@ -46,7 +46,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			run(today, 1, 2)
 			// The journal comes after the lines.
 			require.Eventually(t, func() bool {
-				found, _ := filepath.Glob(b.path(rotate.Journal, today.String()+".*"))
+				found, _ := filepath.Glob(b.path(dir.Journal, today.String()+".*"))
 				return b.lines(today) == 2 && len(found) == 1
 			}, time.Minute, time.Millisecond)
 

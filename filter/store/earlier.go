@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"hushpipe/filter"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
 
@@ -18,28 +18,27 @@ type Earlier struct{ lines, counts map[format.Day]string }
 // DIR at path, which may be missing. It writes nothing.
 func FindEarlier(path string) (*Earlier, error) {
 	e := &Earlier{map[format.Day]string{}, map[format.Day]string{}}
-	dir, err := rotate.Open(path, rotate.Options{})
+	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil
 	} else if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer d.Close()
 	for _, look := range []struct {
 		sub   string
-		day   func(name string) (format.Day, bool)
 		found map[format.Day]string
 	}{
-		{rotate.Journal, journalDay, e.counts}, // room files are made of them
-		{rotate.Rooms, roomsDay, e.counts},
-		{"", logDay, e.lines},
+		{dir.Journal, e.counts}, // room files are made of them
+		{dir.Rooms, e.counts},
+		{"", e.lines},
 	} {
-		names, err := dir.Names(look.sub)
+		names, err := d.Names(look.sub)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			if day, ok := look.day(name); ok {
+			if day, ok := dir.OwnDay(look.sub, name); ok {
 				look.found[day] = filepath.Join(path, look.sub, name)
 			}
 		}

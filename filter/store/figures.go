@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
 // Figures are what a Store knows of DIR without waiting for its disk.
@@ -53,8 +52,8 @@ type roomFigures struct {
 
 // read returns the rooms of day, and their pairs of room and address: one pair is one
 // address that was counted.
-func (r *roomFigures) read(dir *rotate.Dir, day format.Day) (rooms, pairs int) {
-	f, err := dir.OpenFile(rotate.Rooms, roomfile.Name(day), os.O_RDONLY)
+func (r *roomFigures) read(d *dir.Dir, day format.Day) (rooms, pairs int) {
+	f, err := d.OpenFile(dir.Rooms, dir.RoomFile(day), os.O_RDONLY)
 	if err != nil {
 		*r = roomFigures{}
 		return 0, 0
@@ -81,16 +80,16 @@ func (r *roomFigures) read(dir *rotate.Dir, day format.Day) (rooms, pairs int) {
 }
 
 // notice keeps what Figures tells. The caller has the unions to itself.
-func (s *Store) notice(dir *rotate.Dir) {
+func (s *Store) notice(d *dir.Dir) {
 	now := s.cfg.Now()
 	n := noticed{today: format.DayOf(now)}
-	n.rooms, n.pairs = s.today.read(dir, n.today)
-	names, err := dir.Names("")
+	n.rooms, n.pairs = s.today.read(d, n.today)
+	names, err := d.Names("")
 	if err != nil {
 		return // it comes up again where lines are written
 	}
 	for _, name := range names {
-		if day, ok := logDay(name); ok { // names are sorted
+		if day, ok := dir.OwnDay("", name); ok { // names are sorted
 			year, month, mday := day.Date()
 			n.oldest = time.Date(year, time.Month(month), mday, 0, 0, 0, 0, now.Location())
 			break

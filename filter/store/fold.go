@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
 
@@ -52,12 +52,12 @@ const (
 )
 
 // foldJournals folds the journals of all days that are kept.
-func (s *Store) foldJournals(dir *rotate.Dir) error {
-	names, err := journalNames(dir)
+func (s *Store) foldJournals(d *dir.Dir) error {
+	names, err := journalNames(d)
 	errs := []error{err}
 	first := s.window.Load().First
 	for name := range s.flawed {
-		day, _ := journalDay(name)
+		day, _ := dir.OwnDay(dir.Journal, name)
 		if slices.Contains(names[day], name) {
 			continue
 		}
@@ -71,7 +71,7 @@ func (s *Store) foldJournals(dir *rotate.Dir) error {
 			continue // about to be deleted
 		}
 		for some := range slices.Chunk(all, maxParts) {
-			errs = append(errs, s.foldDay(dir, day, some))
+			errs = append(errs, s.foldDay(d, day, some))
 		}
 	}
 	if err := join(errs...); err != nil {
@@ -82,7 +82,7 @@ func (s *Store) foldJournals(dir *rotate.Dir) error {
 }
 
 // foldDay folds those of a day's journals whose writers have ended.
-func (s *Store) foldDay(dir *rotate.Dir, day format.Day, names []string) error {
+func (s *Store) foldDay(d *dir.Dir, day format.Day, names []string) error {
 	if len(names) < 2 && !slices.ContainsFunc(names, s.isFlawed) {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (s *Store) foldDay(dir *rotate.Dir, day format.Day, names []string) error {
 	}()
 	var errs []error
 	for _, name := range names {
-		f, err := dir.OpenOwned(rotate.Journal, name, os.O_RDWR)
+		f, err := d.OpenOwned(dir.Journal, name, os.O_RDWR)
 		if err != nil {
 			continue // its writer lives, or the reading for the room file says why
 		}
@@ -107,7 +107,7 @@ func (s *Store) foldDay(dir *rotate.Dir, day format.Day, names []string) error {
 		info, err := journal.ReadHeader(f)
 		switch from := originOf(info); {
 		case errors.Is(err, journal.ErrVersion):
-			errs = append(errs, s.keepAside(dir, p, err.Error()))
+			errs = append(errs, s.keepAside(d, p, err.Error()))
 			p.Close()
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", f.Name(), err))
@@ -118,7 +118,7 @@ func (s *Store) foldDay(dir *rotate.Dir, day format.Day, names []string) error {
 	}
 	for from, list := range parts {
 		if list = s.worthwhile(list); len(list) > 0 {
-			errs = append(errs, s.foldParts(dir, day, from, list))
+			errs = append(errs, s.foldParts(d, day, from, list))
 		}
 	}
 	return join(errs...)
@@ -156,8 +156,8 @@ func (s *Store) worthwhile(parts []*part) []*part {
 var errNothing = errors.New("no record can be read")
 
 // foldParts makes one journal of several, and deletes them.
-func (s *Store) foldParts(dir *rotate.Dir, day format.Day, from origin, parts []*part) error {
-	err := dir.CreateFile(rotate.Journal, journalName(day), func(f *os.File) error {
+func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part) error {
+	err := d.CreateFile(dir.Journal, dir.NewJournal(day), func(f *os.File) error {
 		w, err := journal.NewWriter(f, from.keyID, []byte(from.settings))
 		if err != nil {
 			return err
@@ -206,9 +206,9 @@ func (s *Store) foldParts(dir *rotate.Dir, day format.Day, from origin, parts []
 	var errs []error
 	for _, p := range parts {
 		if p.why != "" {
-			err = s.keepAside(dir, p, p.why)
+			err = s.keepAside(d, p, p.why)
 		} else {
-			err = dir.Remove(rotate.Journal, p.name)
+			err = d.Remove(dir.Journal, p.name)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
@@ -218,9 +218,9 @@ func (s *Store) foldParts(dir *rotate.Dir, day format.Day, from origin, parts []
 }
 
 // keepAside takes a file out of the journals, for somebody to look at.
-func (s *Store) keepAside(dir *rotate.Dir, p *part, why string) error {
-	to := p.name + rotate.DamagedSuffix
-	if err := dir.Rename(rotate.Journal, p.name, to); err != nil {
+func (s *Store) keepAside(d *dir.Dir, p *part, why string) error {
+	to := p.name + dir.DamagedSuffix
+	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err
 	}
 	s.cfg.Say("aside "+p.name, fmt.Sprintf("%s: %s; kept aside as %s", p.Name(), why, to))
@@ -232,7 +232,7 @@ func (s *Store) keepAside(dir *rotate.Dir, p *part, why string) error {
 func (s *Store) noteFlaws(u *union) {
 	for name, why := range u.flawed {
 		if why != s.flawed[name] {
-			s.cfg.Say("damaged "+name, filepath.Join(s.cfg.Path, rotate.Journal, name)+": "+why)
+			s.cfg.Say("damaged "+name, filepath.Join(s.cfg.Path, dir.Journal, name)+": "+why)
 		}
 		s.flawed[name] = why
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -46,9 +46,9 @@ func (b *bed) purge() {
 // journals returns what is in a day's journals, by name.
 func (b *bed) journals(day format.Day) map[string]journal.Info {
 	infos := map[string]journal.Info{}
-	for _, name := range b.names(rotate.Journal) {
-		if d, ok := journalDay(name); ok && d == day {
-			f, err := os.Open(b.path(rotate.Journal, name))
+	for _, name := range b.names(dir.Journal) {
+		if d, ok := dir.OwnDay(dir.Journal, name); ok && d == day {
+			f, err := os.Open(b.path(dir.Journal, name))
 			require.NoError(b, err)
 			infos[name], err = journal.Read(f, 0, func([]byte) error { return nil })
 			require.NoError(b, err)
@@ -99,10 +99,10 @@ func TestFold(t *testing.T) {
 			b.purge()
 			assert.Len(t, b.journals(today), 1)
 			require.NoError(t, os.RemoveAll(b.path("rooms")))
-			before := b.names(rotate.Journal)
+			before := b.names(dir.Journal)
 			b.purge()
 			assert.Contains(t, b.rooms(today), "8 a\n")
-			assert.Equal(t, before, b.names(rotate.Journal), "one that is folded is left alone")
+			assert.Equal(t, before, b.names(dir.Journal), "one that is folded is left alone")
 			assert.Empty(t, b.heard())
 		})
 	}
@@ -118,7 +118,7 @@ func TestFoldKeepsOrigins(t *testing.T) {
 				b.killed(users(today, "a", 1, 2))
 			}
 		}
-		require.NoError(t, os.Remove(b.path(keyDir, today.String()+".key")))
+		require.NoError(t, os.Remove(b.path(dir.Keys, today.String()+".key")))
 	}
 	b.purge()
 	origins := map[origin]int{}
@@ -151,19 +151,19 @@ func TestCrashWhileFolding(t *testing.T) {
 		b.killed(users(today, "a", i, i+1))
 	}
 	parts := map[string]string{}
-	for _, name := range b.names(rotate.Journal) {
-		parts[name] = b.read(rotate.Journal, name)
+	for _, name := range b.names(dir.Journal) {
+		parts[name] = b.read(dir.Journal, name)
 	}
 	b.purge()
 	for left := range 1 << len(parts) {
 		i := 0
 		for name, text := range parts {
 			if left&(1<<i) != 0 {
-				require.NoError(t, os.WriteFile(b.path(rotate.Journal, name), []byte(text), 0o600))
+				require.NoError(t, os.WriteFile(b.path(dir.Journal, name), []byte(text), 0o600))
 			}
 			i++
 		}
-		temp := b.path(rotate.Journal, ".hushpipe-0123456789abcdef")
+		temp := b.path(dir.Journal, ".hushpipe-0123456789abcdef")
 		require.NoError(t, os.WriteFile(temp, []byte("HPJ"), 0o600))
 		require.NoError(t, os.RemoveAll(b.path("rooms")))
 		assert.Equal(t, "5 a\n", b.counts(today).String())
@@ -230,7 +230,7 @@ func TestFoldBesideReaders(t *testing.T) {
 					assert.Equal(t, 1+rounds, last)
 					return
 				}
-				require.NoError(t, os.RemoveAll(b.path("rooms", roomfile.Name(today))))
+				require.NoError(t, os.RemoveAll(b.path("rooms", dir.RoomFile(today))))
 			}
 		})
 	}
@@ -336,14 +336,14 @@ func newDamaged(t *testing.T) *damaged {
 	f := d.newFilter(s)
 	for i := 1; i <= 3; i++ {
 		if d.feed(f, s, users(today, "a", i, i)); i == 1 {
-			d.name = d.names(rotate.Journal)[0]
-			d.at = []int{len(d.read(rotate.Journal, d.name)) - 38}
+			d.name = d.names(dir.Journal)[0]
+			d.at = []int{len(d.read(dir.Journal, d.name)) - 38}
 		}
-		d.at = append(d.at, len(d.read(rotate.Journal, d.name)))
+		d.at = append(d.at, len(d.read(dir.Journal, d.name)))
 	}
 	require.NoError(t, s.Close())
-	d.good = []byte(d.read(rotate.Journal, d.name))
-	d.full = d.read("rooms", roomfile.Name(today))
+	d.good = []byte(d.read(dir.Journal, d.name))
+	d.full = d.read("rooms", dir.RoomFile(today))
 	d.heard()
 	return d
 }
@@ -352,29 +352,29 @@ func newDamaged(t *testing.T) *damaged {
 // room file, then without: that must hold the users of frames that are intact.
 func (d *damaged) check(data []byte, intact int, isKept bool) {
 	d.Helper()
-	require.NoError(d, os.RemoveAll(d.path(rotate.Journal)))
-	require.NoError(d, os.Mkdir(d.path(rotate.Journal), 0o750))
-	require.NoError(d, os.WriteFile(d.path("rooms", roomfile.Name(today)), []byte(d.full), 0o640))
-	require.NoError(d, os.WriteFile(d.path(rotate.Journal, d.name), data, 0o600))
+	require.NoError(d, os.RemoveAll(d.path(dir.Journal)))
+	require.NoError(d, os.Mkdir(d.path(dir.Journal), 0o750))
+	require.NoError(d, os.WriteFile(d.path("rooms", dir.RoomFile(today)), []byte(d.full), 0o640))
+	require.NoError(d, os.WriteFile(d.path(dir.Journal, d.name), data, 0o600))
 	d.purge()
 	require.Equal(d, "3 a\n", d.rooms(today), "never smaller")
 	said := d.heard()
-	aside := d.read(rotate.Journal, d.name+rotate.DamagedSuffix)
+	aside := d.read(dir.Journal, d.name+dir.DamagedSuffix)
 	if isKept {
 		require.Contains(d, said, d.name)
-		require.Contains(d, said, "kept aside as "+d.name+rotate.DamagedSuffix)
+		require.Contains(d, said, "kept aside as "+d.name+dir.DamagedSuffix)
 		require.Equal(d, string(data), aside)
 	} else {
 		require.Equal(d, none, aside)
 	}
 	// What is intact was moved to a journal that is, and nothing is said again.
-	require.NoError(d, os.Remove(d.path("rooms", roomfile.Name(today))))
+	require.NoError(d, os.Remove(d.path("rooms", dir.RoomFile(today))))
 	d.purge()
 	if intact > 0 {
 		require.Equal(d, fmt.Sprintf("%d a\n", intact), d.rooms(today))
 	}
 	require.Empty(d, d.heard())
-	names := d.names(rotate.Journal)
+	names := d.names(dir.Journal)
 	require.LessOrEqual(d, len(names), 2, "%v", names)
 	for name, info := range d.journals(today) {
 		require.False(d, isDamaged(info, 0) || info.Torn, name)
@@ -462,8 +462,8 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 	live := b.open()
 	f := b.newFilter(live)
 	b.feed(f, live, users(today, "a", 1, 4))
-	name := b.names(rotate.Journal)[0]
-	file, err := os.OpenFile(b.path(rotate.Journal, name), os.O_WRONLY|os.O_APPEND, 0)
+	name := b.names(dir.Journal)[0]
+	file, err := os.OpenFile(b.path(dir.Journal, name), os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
 	file.WriteString("garbage")
 	require.NoError(t, file.Close())
@@ -474,21 +474,21 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 		b.tick(live)
 	}
 	assert.Equal(t, 1, strings.Count(b.heard(), name+": damaged in part; what is intact is counted"))
-	assert.Equal(t, []string{name}, b.names(rotate.Journal))
-	assert.Equal(t, []string{b.path(rotate.Journal, name)}, b.counts(today).Damaged)
+	assert.Equal(t, []string{name}, b.names(dir.Journal))
+	assert.Equal(t, []string{b.path(dir.Journal, name)}, b.counts(today).Damaged)
 	assert.Equal(t, "5 a\n", b.rooms(today))
 	require.NoError(t, live.Close())
 	b.heard()
 	b.pass(other, time.Hour)
-	assert.Contains(t, b.heard(), "kept aside as "+name+rotate.DamagedSuffix)
-	assert.Equal(t, []string{b.path(rotate.Journal, name+rotate.DamagedSuffix)}, b.counts(today).Damaged, "rooms goes on to say it")
+	assert.Contains(t, b.heard(), "kept aside as "+name+dir.DamagedSuffix)
+	assert.Equal(t, []string{b.path(dir.Journal, name+dir.DamagedSuffix)}, b.counts(today).Damaged, "rooms goes on to say it")
 	assert.Equal(t, "5 a\n", b.counts(today).String())
 	assert.Empty(t, b.heard())
 	status, err := ReadStatus(b.dir, "", b.cfg.Now())
 	require.NoError(t, err)
 	assert.Empty(t, status.Broken)
 	require.Len(t, status.Notes, 1)
-	assert.Equal(t, b.path(rotate.Journal, name+rotate.DamagedSuffix), status.Notes[0].File)
+	assert.Equal(t, b.path(dir.Journal, name+dir.DamagedSuffix), status.Notes[0].File)
 }
 
 // What was kept aside goes with its day.
@@ -496,8 +496,8 @@ func TestDamagedFilesAreDeletedWithTheirDay(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 4))
 	for _, path := range []string{
-		b.path(rotate.Journal, b.names(rotate.Journal)[0]),
-		b.path("rooms", roomfile.Name(today)),
+		b.path(dir.Journal, b.names(dir.Journal)[0]),
+		b.path("rooms", dir.RoomFile(today)),
 	} {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -505,7 +505,7 @@ func TestDamagedFilesAreDeletedWithTheirDay(t *testing.T) {
 	}
 	b.process("")
 	aside := func() []string {
-		paths, err := filepath.Glob(b.path("*", "*"+rotate.DamagedSuffix))
+		paths, err := filepath.Glob(b.path("*", "*"+dir.DamagedSuffix))
 		require.NoError(t, err)
 		return paths
 	}

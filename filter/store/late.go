@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
 // lateRecords are those that waited in memory until their day was deleted: its
@@ -78,16 +77,16 @@ func (u *union) inherit(old *union) {
 // processes counted on that day what this one has not read: the sets cannot be united
 // any more, and the larger number is only a lower bound. The caller has the lock of
 // the room files.
-func (s *Store) checkLate(dir *rotate.Dir, u *union) error {
+func (s *Store) checkLate(d *dir.Dir, u *union) error {
 	if len(u.late) == 0 || u.lowerBound {
 		return nil
 	}
-	_, err := dir.ReadFile(rotate.Rooms, roomfile.Name(u.day))
+	_, err := d.ReadFile(dir.Rooms, dir.RoomFile(u.day))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	unread := err == nil && len(u.read) == 0
-	_, list, err := findRecords(dir)
+	_, list, err := findRecords(d)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/calendar"
-	"hushpipe/filter/rotate"
-	"hushpipe/format/roomfile"
+	"hushpipe/filter/dir"
 )
 
 // TestFullDiskAcrossExpiry: journals are refused until their day is deleted. What was
@@ -62,8 +61,8 @@ func TestFullDiskAcrossExpiry(t *testing.T) {
 			b.pass(s, 2*time.Minute)
 			require.NoError(t, s.Close())
 			assert.Equal(t, tt.rooms, b.rooms(today))
-			assert.FileExists(t, b.path(rotate.Rooms, roomfile.Name(today)))
-			_, err := os.Stat(b.path(rotate.Rooms, roomfile.PartialName(today)))
+			assert.FileExists(t, b.path(dir.Rooms, dir.RoomFile(today)))
+			_, err := os.Stat(b.path(dir.Rooms, dir.PartialMark(today)))
 			assert.Equal(t, tt.partial, err == nil, "the mark")
 			if said := b.heard(); tt.partial {
 				assert.Contains(t, said, lowerBound)
@@ -76,7 +75,7 @@ func TestFullDiskAcrossExpiry(t *testing.T) {
 
 // refuseJournals makes it impossible to write journals for a while.
 func (b *bed) refuseJournals() (allow func()) {
-	path := b.path(rotate.Journal)
+	path := b.path(dir.Journal)
 	err := os.Rename(path, path+".away")
 	was := err == nil
 	require.True(b, was || errors.Is(err, fs.ErrNotExist), err)
@@ -95,12 +94,12 @@ func TestLateCountsThatCannotBeWritten(t *testing.T) {
 	b.cfg.Keep = 1
 	s := b.open()
 	s.Count(today-1, s.Key(today, calendar.Open).ID(), record("a", 1))
-	require.NoError(t, os.RemoveAll(b.path(rotate.Rooms)))
-	require.NoError(t, os.WriteFile(b.path(rotate.Rooms), nil, 0o640))
+	require.NoError(t, os.RemoveAll(b.path(dir.Rooms)))
+	require.NoError(t, os.WriteFile(b.path(dir.Rooms), nil, 0o640))
 	b.pass(s, time.Minute)
-	assert.Contains(t, b.heard(), b.path(rotate.Rooms))
+	assert.Contains(t, b.heard(), b.path(dir.Rooms))
 	err := s.Close()
-	assert.ErrorContains(t, err, b.path(rotate.Rooms))
+	assert.ErrorContains(t, err, b.path(dir.Rooms))
 	b.heard()
 }
 

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
 
@@ -28,10 +28,6 @@ import (
 // processes that ended are added up in ended.json and deleted. There is no
 // ID.json without its ID.lock.
 const (
-	recordSuffix = ".json"
-	lockSuffix   = rotate.LockSuffix
-	endedName    = "ended.json"
-
 	// maxRecord bounds what is read of a record: 31 days take about 8 KiB.
 	maxRecord = 1 << 20
 	// countedDays is for how many days counters are kept, apart by day.
@@ -197,8 +193,8 @@ type own struct {
 	lock    *os.File // nil: it has no place in DIR yet
 	counted Counters // what is in Days
 
-	begun      time.Time   // when the process was
-	recordedIn *rotate.Dir // whose settings are those of this process, or of a later one
+	begun      time.Time // when the process was
+	recordedIn *dir.Dir  // whose settings are those of this process, or of a later one
 }
 
 // Observe tells the Store where the counts of this process come from. Both
@@ -240,11 +236,11 @@ func (s *Store) keeping(say func(topic, line string)) func(topic, line string) {
 }
 
 // writeRecord brings what there is to say of this process to DIR.
-func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
+func (s *Store) writeRecord(d *dir.Dir, now time.Time) error {
 	s.recording.Lock()
 	defer s.recording.Unlock()
 	o := &s.own
-	s.recordSettings(dir, now)
+	s.recordSettings(d, now)
 	today := format.DayOf(now).String()
 	if o.Days == nil {
 		o.Process = Process{PID: os.Getpid(), Version: s.cfg.Version, IP: s.cfg.IP, Keep: s.cfg.Keep.String(),
@@ -260,8 +256,8 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	if f := s.lastFault.Load(); f != nil {
 		o.LastError = *f
 	}
-	if o.lock == nil || !leadsTo(dir, rotate.Status, o.id+lockSuffix, o.lock) {
-		if err := o.register(dir); err != nil {
+	if o.lock == nil || !leadsTo(d, dir.Status, o.id+dir.LockSuffix, o.lock) {
+		if err := o.register(d); err != nil {
 			return err
 		}
 	}
@@ -269,33 +265,33 @@ func (s *Store) writeRecord(dir *rotate.Dir, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return dir.ReplaceFile(rotate.Status, o.id+recordSuffix, append(text, '\n'))
+	return d.ReplaceFile(dir.Status, o.id+dir.RecordSuffix, append(text, '\n'))
 }
 
 // register takes a place in DIR/status.
-func (o *own) register(dir *rotate.Dir) error {
+func (o *own) register(d *dir.Dir) error {
 	o.release()
 	for range 8 {
 		var random [8]byte
 		rand.Read(random[:])
 		id := hex.EncodeToString(random[:])
-		f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+		f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err != nil {
 			return err
 		}
 		// Between the two calls another process may have taken it for one whose
 		// owner is gone.
-		if tryLock(f, unix.LOCK_EX) && leadsTo(dir, rotate.Status, id+lockSuffix, f) {
+		if tryLock(f, unix.LOCK_EX) && leadsTo(d, dir.Status, id+dir.LockSuffix, f) {
 			o.id, o.lock = id, f
 			return nil
 		}
-		dir.Remove(rotate.Status, id+lockSuffix)
+		d.Remove(dir.Status, id+dir.LockSuffix)
 		f.Close()
 	}
 	return errNoPlace
 }
 
-var errNoPlace = errors.New(rotate.Status + ": other processes have every lock that is made")
+var errNoPlace = errors.New(dir.Status + ": other processes have every lock that is made")
 
 func (o *own) release() {
 	if o.lock != nil {
@@ -314,10 +310,10 @@ func tryLock(f *os.File, how int) bool {
 
 // leadsTo reports whether a name in DIR leads to the file held. It does not
 // know where that cannot be told, and says yes.
-func leadsTo(dir *rotate.Dir, sub, name string, held *os.File) bool {
-	f, err := dir.OpenFile(sub, name, os.O_RDONLY)
+func leadsTo(d *dir.Dir, sub, name string, held *os.File) bool {
+	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, rotate.ErrRemoved)
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, dir.ErrRemoved)
 	}
 	defer f.Close()
 	there, err := f.Stat()
@@ -327,21 +323,21 @@ func leadsTo(dir *rotate.Dir, sub, name string, held *os.File) bool {
 
 // status does what is due in DIR/status once a minute; fold says whether the
 // records of processes that ended are looked at as well.
-func (s *Store) status(dir *rotate.Dir, now time.Time, fold bool) {
-	err := s.writeRecord(dir, now)
+func (s *Store) status(d *dir.Dir, now time.Time, fold bool) {
+	err := s.writeRecord(d, now)
 	if fold {
-		err = join(err, s.foldRecords(dir, now))
+		err = join(err, s.foldRecords(d, now))
 	}
 	s.sayStatus(err)
 }
 
 // endRecord is the last word of this process.
-func (s *Store) endRecord(dir *rotate.Dir) {
+func (s *Store) endRecord(d *dir.Dir) {
 	s.own.Ended = true
 	now := s.cfg.Now()
-	err := s.writeRecord(dir, now)
+	err := s.writeRecord(d, now)
 	s.own.release()
-	s.sayStatus(join(err, s.foldRecords(dir, now)))
+	s.sayStatus(join(err, s.foldRecords(d, now)))
 }
 
 func (s *Store) sayStatus(err error) {
@@ -365,20 +361,20 @@ func (r found) gone() bool {
 }
 
 // findRecords reads DIR/status.
-func findRecords(dir *rotate.Dir) (t totals, list []found, err error) {
-	names, err := dir.Names(rotate.Status)
+func findRecords(d *dir.Dir) (t totals, list []found, err error) {
+	names, err := d.Names(dir.Status)
 	if err != nil {
 		return t, nil, err
 	}
 	for _, name := range names {
-		id, ok := strings.CutSuffix(name, recordSuffix)
-		if !ok || name == endedName {
+		id, ok := strings.CutSuffix(name, dir.RecordSuffix)
+		if !ok || name == dir.EndedName {
 			continue
 		}
 		// In this order: the record of a process that has ended is its last.
 		r := found{id: id}
-		if r.live, r.err = isLive(dir, id); r.err == nil {
-			r.err = readJSON(dir, name, &r.record)
+		if r.live, r.err = isLive(d, id); r.err == nil {
+			r.err = readJSON(d, name, &r.record)
 		}
 		if errors.Is(r.err, fs.ErrNotExist) {
 			continue
@@ -387,7 +383,7 @@ func findRecords(dir *rotate.Dir) (t totals, list []found, err error) {
 		}
 		list = append(list, r)
 	}
-	if err = ifExists(readJSON(dir, endedName, &t)); err != nil {
+	if err = ifExists(readJSON(d, dir.EndedName, &t)); err != nil {
 		t = totals{}
 	}
 	for i := range list {
@@ -398,8 +394,8 @@ func findRecords(dir *rotate.Dir) (t totals, list []found, err error) {
 
 var errRecord = errors.New("is no record of hushpipe")
 
-func readJSON(dir *rotate.Dir, name string, to any) error {
-	f, err := dir.OpenFile(rotate.Status, name, os.O_RDONLY)
+func readJSON(d *dir.Dir, name string, to any) error {
+	f, err := d.OpenFile(dir.Status, name, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -412,8 +408,8 @@ func readJSON(dir *rotate.Dir, name string, to any) error {
 }
 
 // isLive reports whether the process with that record runs.
-func isLive(dir *rotate.Dir, id string) (bool, error) {
-	f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDONLY)
+func isLive(d *dir.Dir, id string) (bool, error) {
+	f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -426,15 +422,15 @@ func isLive(dir *rotate.Dir, id string) (bool, error) {
 
 // foldRecords adds the records of processes that ended to ended.json and deletes them.
 // Where another process is at it, there is nothing to do.
-func (s *Store) foldRecords(dir *rotate.Dir, now time.Time) error {
-	unlock, err := dir.LockStatus()
-	if errors.Is(err, rotate.ErrLocked) {
+func (s *Store) foldRecords(d *dir.Dir, now time.Time) error {
+	unlock, err := d.LockStatus()
+	if errors.Is(err, dir.ErrLocked) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	defer unlock()
-	t, list, err := findRecords(dir)
+	t, list, err := findRecords(d)
 	changed := errors.Is(err, errRecord)
 	if changed {
 		t.NamedFrom = (format.DayOf(now) + 1).String()
@@ -454,29 +450,29 @@ func (s *Store) foldRecords(dir *rotate.Dir, now time.Time) error {
 	if changed {
 		text, err := json.Marshal(&t)
 		if err == nil {
-			err = dir.ReplaceFile(rotate.Status, endedName, append(text, '\n'))
+			err = d.ReplaceFile(dir.Status, dir.EndedName, append(text, '\n'))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return removeEnded(dir, t.Folded)
+	return removeEnded(d, t.Folded)
 }
 
 // removeEnded deletes the files of records that are folded, and locks whose
 // process was killed before it had a record. The caller has the lock.
-func removeEnded(dir *rotate.Dir, folded []string) error {
-	names, err := dir.Names(rotate.Status)
+func removeEnded(d *dir.Dir, folded []string) error {
+	names, err := d.Names(dir.Status)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, id := range folded {
-		errs = append(errs, removeUnlocked(dir, id, true))
+		errs = append(errs, removeUnlocked(d, id, true))
 	}
 	for _, name := range names {
-		if id, ok := strings.CutSuffix(name, lockSuffix); ok && !slices.Contains(names, id+recordSuffix) {
-			errs = append(errs, removeUnlocked(dir, id, false))
+		if id, ok := strings.CutSuffix(name, dir.LockSuffix); ok && !slices.Contains(names, id+dir.RecordSuffix) {
+			errs = append(errs, removeUnlocked(d, id, false))
 		}
 	}
 	return join(errs...)
@@ -484,8 +480,8 @@ func removeEnded(dir *rotate.Dir, folded []string) error {
 
 // removeUnlocked deletes the files of a process that is gone: both once its
 // record is folded, else its lock if there is no record.
-func removeUnlocked(dir *rotate.Dir, id string, folded bool) error {
-	f, err := dir.OpenFile(rotate.Status, id+lockSuffix, os.O_RDONLY)
+func removeUnlocked(d *dir.Dir, id string, folded bool) error {
+	f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDONLY)
 	switch {
 	case err == nil:
 		defer f.Close()
@@ -498,19 +494,19 @@ func removeUnlocked(dir *rotate.Dir, id string, folded bool) error {
 		return err
 	}
 	if folded {
-		if err := ifExists(dir.Remove(rotate.Status, id+recordSuffix)); err != nil {
+		if err := ifExists(d.Remove(dir.Status, id+dir.RecordSuffix)); err != nil {
 			return err
 		}
-	} else if f, err := dir.OpenFile(rotate.Status, id+recordSuffix, os.O_RDONLY); err == nil {
+	} else if f, err := d.OpenFile(dir.Status, id+dir.RecordSuffix, os.O_RDONLY); err == nil {
 		return f.Close() // it has one by now: the next fold's
 	}
-	return ifExists(dir.Remove(rotate.Status, id+lockSuffix))
+	return ifExists(d.Remove(dir.Status, id+dir.LockSuffix))
 }
 
 // killedLately reports whether a process on DIR was killed within the last
 // minute, for all that is known.
-func killedLately(dir *rotate.Dir, now time.Time) bool {
-	t, list, err := findRecords(dir)
+func killedLately(d *dir.Dir, now time.Time) bool {
+	t, list, err := findRecords(d)
 	return err == nil && (now.Sub(t.LastKill) < minute ||
 		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
 }
@@ -522,8 +518,8 @@ const tailSize = 256 << 10
 // isRepeated reports whether the first of these lines stands at the end of the
 // day's file already. Pseudonyms are the same each time, so a batch that a
 // killed process wrote and did not commit looks the same when it comes again.
-func isRepeated(dir *rotate.Dir, day format.Day, lines []byte) bool {
-	f, err := dir.OpenFile("", logName(day), os.O_RDONLY)
+func isRepeated(d *dir.Dir, day format.Day, lines []byte) bool {
+	f, err := d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -540,8 +536,8 @@ func isRepeated(dir *rotate.Dir, day format.Day, lines []byte) bool {
 
 // noteRepeated counts a batch that is about to be written a second time. The
 // count goes to the disk at once: who was killed once is soon killed again.
-func (s *Store) noteRepeated(dir *rotate.Dir, day format.Day) {
+func (s *Store) noteRepeated(d *dir.Dir, day format.Day) {
 	s.repeated.Add(1)
 	s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
-	s.status(dir, s.cfg.Now(), false)
+	s.status(d, s.cfg.Now(), false)
 }

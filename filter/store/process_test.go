@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 )
 
 // counting lets a Store count so many lines, from now on.
@@ -37,7 +37,7 @@ func (b *bed) status() Status {
 // records are the names in DIR/status.
 func (b *bed) statusNames() []string {
 	b.Helper()
-	entries, err := os.ReadDir(b.path(rotate.Status))
+	entries, err := os.ReadDir(b.path(dir.Status))
 	require.NoError(b, err)
 	var names []string
 	for _, e := range entries {
@@ -83,7 +83,7 @@ func TestProcessRecords(t *testing.T) {
 	assert.Equal(t, st.Total, b.status().Total, "folded by the next")
 	assert.Len(t, b.statusNames(), 3)
 	require.NoError(t, s3.Close())
-	assert.Equal(t, []string{endedName}, b.statusNames())
+	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 	assert.Equal(t, Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 2, Killed: 1}, b.status().Total)
 	b.heard()
 }
@@ -114,17 +114,17 @@ func TestCountersByDay(t *testing.T) {
 func TestFoldCrash(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		crash func(dir string, ended []byte, record map[string][]byte)
+		crash func(at string, ended []byte, record map[string][]byte)
 	}{
-		{"before the sum is written", func(dir string, _ []byte, files map[string][]byte) {
-			os.Remove(filepath.Join(dir, endedName))
-			restore(dir, files, recordSuffix, lockSuffix)
+		{"before the sum is written", func(at string, _ []byte, files map[string][]byte) {
+			os.Remove(filepath.Join(at, dir.EndedName))
+			restore(at, files, dir.RecordSuffix, dir.LockSuffix)
 		}},
-		{"before a record is deleted", func(dir string, _ []byte, files map[string][]byte) {
-			restore(dir, files, recordSuffix, lockSuffix)
+		{"before a record is deleted", func(at string, _ []byte, files map[string][]byte) {
+			restore(at, files, dir.RecordSuffix, dir.LockSuffix)
 		}},
-		{"before its lock is deleted", func(dir string, _ []byte, files map[string][]byte) {
-			restore(dir, files, lockSuffix)
+		{"before its lock is deleted", func(at string, _ []byte, files map[string][]byte) {
+			restore(at, files, dir.LockSuffix)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,40 +133,40 @@ func TestFoldCrash(t *testing.T) {
 			counting(s, 7, 0)
 			b.pass(s, time.Minute)
 			kill(s)
-			dir := b.path(rotate.Status)
+			at := b.path(dir.Status)
 			files := map[string][]byte{}
 			for _, name := range b.statusNames() {
-				text, err := os.ReadFile(filepath.Join(dir, name))
+				text, err := os.ReadFile(filepath.Join(at, name))
 				require.NoError(t, err)
 				files[name] = text
 			}
-			require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
-			require.Equal(t, []string{endedName}, b.statusNames())
-			ended, err := os.ReadFile(filepath.Join(dir, endedName))
+			require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
+			require.Equal(t, []string{dir.EndedName}, b.statusNames())
+			ended, err := os.ReadFile(filepath.Join(at, dir.EndedName))
 			require.NoError(t, err)
-			c.crash(dir, ended, files)
+			c.crash(at, ended, files)
 
 			want := Counters{Lines: 7, Late: 1, Killed: 1}
 			assert.Equal(t, want, b.status().Total)
 			for range 2 {
-				require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
-				assert.Equal(t, []string{endedName}, b.statusNames())
+				require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
+				assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 				assert.Equal(t, want, b.status().Total)
 			}
 		})
 	}
 }
 
-func restore(dir string, files map[string][]byte, suffixes ...string) {
+func restore(at string, files map[string][]byte, suffixes ...string) {
 	for name, text := range files {
 		if slices.Contains(suffixes, filepath.Ext(name)) {
-			os.WriteFile(filepath.Join(dir, name), text, 0o640)
+			os.WriteFile(filepath.Join(at, name), text, 0o640)
 		}
 	}
 }
 
-func (b *bed) rotateDir() *rotate.Dir {
-	dir, err := rotate.Open(b.dir, rotate.Options{Create: true})
+func (b *bed) openDir() *dir.Dir {
+	dir, err := dir.Open(b.dir, dir.Options{Create: true})
 	require.NoError(b, err)
 	b.Cleanup(func() { dir.Close() })
 	return dir
@@ -182,7 +182,7 @@ func TestManyFold(t *testing.T) {
 		wg.Go(func() {
 			for range 5 {
 				s := newStore(b.cfg)
-				dir, err := rotate.Open(b.dir, rotate.Options{Create: true})
+				dir, err := dir.Open(b.dir, dir.Options{Create: true})
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -203,9 +203,9 @@ func TestManyFold(t *testing.T) {
 		assert.LessOrEqual(t, st.Total.Lines, uint64(40))
 	}
 	wg.Wait()
-	require.NoError(t, newStore(b.cfg).foldRecords(b.rotateDir(), noon))
+	require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
 	assert.Equal(t, Counters{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
-	assert.Equal(t, []string{endedName}, b.statusNames())
+	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 	assert.Empty(t, b.heard())
 }
 
@@ -216,7 +216,7 @@ func TestStatusDeleted(t *testing.T) {
 	s := b.open()
 	counting(s, 3, 0)
 	b.pass(s, time.Minute)
-	require.NoError(t, os.RemoveAll(b.path(rotate.Status)))
+	require.NoError(t, os.RemoveAll(b.path(dir.Status)))
 	assert.Empty(t, b.status().Processes)
 	b.pass(s, time.Minute)
 	st := b.status()
@@ -230,18 +230,18 @@ func TestStatusDeleted(t *testing.T) {
 func TestBrokenRecords(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	require.NoError(t, os.WriteFile(b.path(rotate.Status, endedName), []byte(`{"days":"192.0.2.1"`), 0o640))
-	require.NoError(t, os.WriteFile(b.path(rotate.Status, "0123456789abcdef.json"), []byte(`{`), 0o640))
-	require.NoError(t, os.Symlink("/etc/passwd", b.path(rotate.Status, "0123456789abcde0.json")))
+	require.NoError(t, os.WriteFile(b.path(dir.Status, dir.EndedName), []byte(`{"days":"192.0.2.1"`), 0o640))
+	require.NoError(t, os.WriteFile(b.path(dir.Status, "0123456789abcdef.json"), []byte(`{`), 0o640))
+	require.NoError(t, os.Symlink("/etc/passwd", b.path(dir.Status, "0123456789abcde0.json")))
 	st := b.status()
 	assert.Len(t, st.Processes, 1)
 	require.Len(t, st.Notes, 1)
-	assert.Equal(t, b.path(rotate.Status, endedName), st.Notes[0].File)
+	assert.Equal(t, b.path(dir.Status, dir.EndedName), st.Notes[0].File)
 	require.Len(t, st.Broken, 1)
 	assert.Equal(t, "is no regular file", st.Broken[0].What)
 
 	b.pass(s, time.Hour)
-	assert.Contains(t, b.heard(), endedName+": is no record of hushpipe; the counts of ended processes begin anew")
+	assert.Contains(t, b.heard(), dir.EndedName+": is no record of hushpipe; the counts of ended processes begin anew")
 	st = b.status()
 	assert.Empty(t, st.Notes)
 	assert.EqualValues(t, 1, st.Total.Killed, "the other one, whatever it was")
@@ -250,22 +250,22 @@ func TestBrokenRecords(t *testing.T) {
 // TestPlantedInStatus: nothing in DIR/status keeps status from showing the rest,
 // or the records of other processes from being added up.
 func TestPlantedInStatus(t *testing.T) {
-	for _, name := range []string{"0123456789abcdef.lock", "0123456789abcdef.json", endedName} {
+	for _, name := range []string{"0123456789abcdef.lock", "0123456789abcdef.json", dir.EndedName} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
 			b.process(users(today, "a", 1, 2))
 			live := b.open()
-			require.NoError(t, os.WriteFile(b.path(rotate.Status, "0123456789abcdef.json"), []byte("{}"), 0o640))
-			os.Remove(b.path(rotate.Status, name))
-			require.NoError(t, os.Symlink("/etc/passwd", b.path(rotate.Status, name)))
+			require.NoError(t, os.WriteFile(b.path(dir.Status, "0123456789abcdef.json"), []byte("{}"), 0o640))
+			os.Remove(b.path(dir.Status, name))
+			require.NoError(t, os.Symlink("/etc/passwd", b.path(dir.Status, name)))
 			for range 2 {
 				st := b.status()
 				assert.Len(t, st.Processes, 1)
 				assert.Len(t, st.Days, 2)
-				assert.Contains(t, st.Broken, Finding{b.path(rotate.Status, name), "is no regular file", "remove it"})
+				assert.Contains(t, st.Broken, Finding{b.path(dir.Status, name), "is no regular file", "remove it"})
 				b.pass(live, time.Hour)
 			}
-			require.NoError(t, os.Remove(b.path(rotate.Status, name)))
+			require.NoError(t, os.Remove(b.path(dir.Status, name)))
 			b.pass(live, time.Hour)
 			assert.Empty(t, b.status().Broken)
 			assert.Positive(t, b.status().Total.Ended+b.status().Total.Killed)
@@ -339,10 +339,10 @@ func TestRecordIsCountsOnly(t *testing.T) {
 	b := newBed(t)
 	b.open()
 	for _, name := range b.statusNames() {
-		if !strings.HasSuffix(name, recordSuffix) {
+		if !strings.HasSuffix(name, dir.RecordSuffix) {
 			continue
 		}
-		text, err := os.ReadFile(b.path(rotate.Status, name))
+		text, err := os.ReadFile(b.path(dir.Status, name))
 		require.NoError(t, err)
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hushpipe/filter/dir"
 	"io"
 	"io/fs"
 	"os"
@@ -13,12 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"hushpipe/filter/rotate"
 )
 
 const (
-	settingsName = "settings"
 	// settingsHead is the first line of the file; the number is its version.
 	settingsHead  = "hushpipe settings "
 	settingsTag   = "1"
@@ -52,19 +50,19 @@ var (
 // fs.ErrNotExist. It is an error, too, if others than its user and root could have
 // put them there; root gets them of every user, and has to look at Owner.
 func ReadSettings(path string) (Settings, error) {
-	dir, err := rotate.Open(path, rotate.Options{})
+	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
 		return Settings{}, err
 	}
-	defer dir.Close()
-	return readSettings(dir)
+	defer d.Close()
+	return readSettings(d)
 }
 
 // SettingsPath is where the DIR at path records its settings.
-func SettingsPath(path string) string { return filepath.Join(path, settingsName) }
+func SettingsPath(path string) string { return filepath.Join(path, dir.SettingsName) }
 
-func readSettings(dir *rotate.Dir) (Settings, error) {
-	f, err := dir.OpenFile("", settingsName, os.O_RDONLY)
+func readSettings(d *dir.Dir) (Settings, error) {
+	f, err := d.OpenFile("", dir.SettingsName, os.O_RDONLY)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -135,30 +133,30 @@ func parseSettings(text string) (s Settings, err error) {
 // recordSettings records the flags in DIR, once in each DIR: a process that started
 // later may have others. What cannot be replaced is removed, since flags that are
 // wrong must not bring back what was recorded before.
-func (s *Store) recordSettings(dir *rotate.Dir, now time.Time) {
-	if s.cfg.Flags == nil || s.own.recordedIn == dir {
+func (s *Store) recordSettings(d *dir.Dir, now time.Time) {
+	if s.cfg.Flags == nil || s.own.recordedIn == d {
 		return
 	}
 	if s.own.begun.IsZero() {
 		s.own.begun = now
 	}
 	mine := Settings{Started: s.own.begun, Flags: s.cfg.Flags}
-	there, unread := readSettings(dir)
+	there, unread := readSettings(d)
 	if unread == nil && (slices.Equal(there.Flags, mine.Flags) || there.Started.After(mine.Started) && !there.Started.After(now)) {
-		s.own.recordedIn = dir
+		s.own.recordedIn = d
 		return
 	}
 	text := mine.text()
 	err := errTooMany
 	if len(text) <= maxSettings {
-		err = dir.ReplaceFile("", settingsName, []byte(text))
+		err = d.ReplaceFile("", dir.SettingsName, []byte(text))
 	}
 	if err != nil {
 		if unread == nil {
-			err = join(err, ifExists(dir.Remove("", settingsName)))
+			err = join(err, ifExists(d.Remove("", dir.SettingsName)))
 		}
 		s.fault("settings", err, "; with wrong flags nothing would be written")
 		return
 	}
-	s.own.recordedIn = dir
+	s.own.recordedIn = d
 }

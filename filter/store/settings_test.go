@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hushpipe/filter/dir"
 	"io/fs"
 	"os"
 	"strings"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/filter/rotate"
 )
 
 var someFlags = []string{"--ip=mask=20/44", "--format=%h \"%r\"\n=", "--user="}
@@ -38,7 +37,7 @@ started 2026-11-22T12:00:00Z
 --ip="mask=20/44"
 --format="%h \"%r\"\n="
 --user=""
-sha256 `, string(b.read(settingsName))[:len(b.read(settingsName))-65])
+sha256 `, string(b.read(dir.SettingsName))[:len(b.read(dir.SettingsName))-65])
 
 	b.set(noon.Add(time.Hour))
 	s2 := b.open()
@@ -149,7 +148,7 @@ func TestFallbackInStatus(t *testing.T) {
 	require.Len(t, st.Notes, 1)
 	assert.Contains(t, st.Notes[0].What, "runs on the settings recorded here, since its flags are wrong")
 	assert.Empty(t, st.Broken)
-	assert.NotContains(t, b.read(rotate.Status, b.statusNames()[0]), "--")
+	assert.NotContains(t, b.read(dir.Status, b.statusNames()[0]), "--")
 	require.NoError(t, s.Close())
 }
 

@@ -16,8 +16,9 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/retention"
 	"hushpipe/format"
 )
 
@@ -83,22 +84,22 @@ type survey struct {
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
 // writes nothing, and waits for no other process.
 func ReadStatus(path, keys string, now time.Time) (Status, error) {
-	dir, err := rotate.Open(path, rotate.Options{Keys: keys})
+	d, err := dir.Open(path, dir.Options{Keys: keys})
 	if err != nil {
 		return Status{}, err
 	}
-	defer dir.Close()
+	defer d.Close()
 	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
 			Processes: []Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
-	others := keptByEarlier(dir)
-	keep, err := dir.CurrentRule(rotate.OfLines, others)
+	others := keptByEarlier(d)
+	keep, err := retention.CurrentRule(d, retention.OfLines, others)
 	if err != nil {
-		v.broken(filepath.Join(path, "keep"), "tells no retention", "write one into it, as in 14d")
+		v.broken(filepath.Join(path, dir.RuleName), "tells no retention", "write one into it, as in 14d")
 	}
-	v.keepKeys, err = dir.CurrentRule(rotate.OfKeys, others)
+	v.keepKeys, err = retention.CurrentRule(d, retention.OfKeys, others)
 	if err != nil {
-		v.broken(filepath.Join(keyPath(path, keys), "keep"), "tells no retention, so that no key is deleted", "write one into it, as in 14d")
+		v.broken(filepath.Join(keyPath(path, keys), dir.RuleName), "tells no retention, so that no key is deleted", "write one into it, as in 14d")
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
@@ -107,10 +108,10 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		return Status{}, err
 	}
 	subs := []struct{ path, sub string }{
-		{keyPath(path, keys), keyDir}, {filepath.Join(path, rotate.Journal), rotate.Journal},
-		{filepath.Join(path, rotate.Rooms), rotate.Rooms}, {filepath.Join(path, rotate.Status), rotate.Status}}
+		{keyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
+		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}}
 	if keys != "" { // keys that were there before would be forgotten
-		subs = append(subs, struct{ path, sub string }{filepath.Join(path, keyDir), keyDir})
+		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
 	for _, d := range subs {
 		err := v.walk(d.path, d.sub)
@@ -130,9 +131,9 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
-	v.below(dir)
-	v.clear(dir)
-	if err := v.processes(dir); err != nil {
+	v.below(d)
+	v.clear(d)
+	if err := v.processes(d); err != nil {
 		return Status{}, err
 	}
 	v.verdictOfCounts()
@@ -208,10 +209,10 @@ const shownForeign = 3
 // isForeign reports whether a file of sub, or a directory, is not hushpipe's.
 func isForeign(at, sub string, info fs.FileInfo) bool {
 	name := info.Name()
-	if sub != "" && sub != keyDir && sub != rotate.Journal || slices.Contains(ours[sub], name) || rotate.IsTemp(name) {
+	if sub != "" && sub != dir.Keys && sub != dir.Journal || dir.IsUndated(sub, name) || dir.IsTemp(name) {
 		return false
 	}
-	if _, dated := rotate.FileDay(sub, strings.TrimSuffix(name, rotate.ExposedSuffix)); dated || name == secretName+rotate.ExposedSuffix {
+	if _, dated := dir.ExpiryDay(sub, strings.TrimSuffix(name, dir.ExposedSuffix)); dated || name == dir.RoomSecretName+dir.ExposedSuffix {
 		return false
 	}
 	return !info.IsDir() || !recordsRule(filepath.Join(at, name))
@@ -219,40 +220,28 @@ func isForeign(at, sub string, info fs.FileInfo) bool {
 
 // recordsRule reports whether a directory is one that hushpipe works on.
 func recordsRule(path string) bool {
-	_, err := os.Lstat(filepath.Join(path, "keep"))
-	_, errKeys := os.Lstat(filepath.Join(path, keyDir, "keep"))
+	_, err := os.Lstat(filepath.Join(path, dir.RuleName))
+	_, errKeys := os.Lstat(filepath.Join(path, dir.Keys, dir.RuleName))
 	return err == nil || errKeys == nil
 }
-
-// ours are the names in DIR, and in the directories below it, that bear no day.
-var ours = map[string][]string{
-	"": {linkName, "clock", "keep", secretName, revealLog, settingsName, keyDir, rotate.Journal, rotate.Rooms, rotate.Status,
-		rotate.Locks, rotate.Erased},
-	keyDir: {"keep", "clock", cacheTagName, rotate.Locks}, rotate.Journal: {cacheTagName},
-}
-
-const (
-	linkName     = "access.log"
-	cacheTagName = "CACHEDIR.TAG"
-)
 
 // file looks at one file.
 func (v *survey) file(at, sub string, info fs.FileInfo) {
 	name, path := info.Name(), filepath.Join(at, info.Name())
-	day, dated := rotate.FileDay(sub, name)
-	temp := rotate.IsTemp(name)
-	tagged := slices.Contains(ours[sub], name)
-	if secret, exposed := strings.CutSuffix(path, rotate.ExposedSuffix); exposed {
+	day, dated := dir.ExpiryDay(sub, name)
+	temp := dir.IsTemp(name)
+	tagged := dir.IsUndated(sub, name)
+	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed {
 		v.broken(secret, "could be read by others before its mode was put right", "take it as known, and remove "+path)
 		return
 	}
 	switch {
-	case sub == "" && name == linkName:
+	case sub == "" && name == dir.LinkName:
 		if info.Mode().Type() != fs.ModeSymlink {
 			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
 		}
 		return
-	case sub == "" && info.IsDir() && !dated, sub == keyDir && tagged && info.IsDir():
+	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && tagged && info.IsDir():
 		return // it has its own turn
 	case !info.Mode().IsRegular():
 		if !temp { // a link is made under such a name
@@ -265,7 +254,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	}
 	keep := v.Keep
 	first := v.first
-	if sub == keyDir {
+	if sub == dir.Keys {
 		keep, first = v.keepKeys.String(), v.firstOf(v.keepKeys)
 	}
 	ahead := dated && day > v.today+1
@@ -277,17 +266,17 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case dated && day < first, ahead && format.DayOf(info.ModTime().In(v.now.Location())) < first:
 		v.broken(path, "is older than "+keep, v.purge(at))
 		return
-	case dated && strings.HasSuffix(name, rotate.DamagedSuffix):
+	case dated && strings.HasSuffix(name, dir.DamagedSuffix):
 		v.note(path, "was kept aside, since not all of it could be read", "what was intact is counted; it is deleted with its day")
 	case ahead:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
-	secret := sub == rotate.Journal && dated || sub == keyDir && !tagged || sub == "" && name == secretName
+	secret := sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
 		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path))
 	}
-	if sub == keyDir && secret && links(info) > 1 {
+	if sub == dir.Keys && secret && links(info) > 1 {
 		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one")
 	}
 }
@@ -297,10 +286,10 @@ func (d *DayFiles) add(sub, name string, size int64) {
 	switch sub {
 	case "":
 		d.LogBytes += size
-	case keyDir:
+	case dir.Keys:
 		d.Key = d.Key || name == d.Day+".key"
-	case rotate.Journal:
-		if strings.HasSuffix(name, rotate.DamagedSuffix) {
+	case dir.Journal:
+		if strings.HasSuffix(name, dir.DamagedSuffix) {
 			return
 		}
 		d.Journals++
@@ -322,7 +311,7 @@ func forbidden(sub string, dated, secret bool) fs.FileMode {
 // purge is the command that deletes what has expired at a place. Keys that lie
 // in DIR although others do not are its own.
 func (v *survey) purge(at string) string {
-	if v.keys == "" || at == filepath.Join(v.Dir, keyDir) {
+	if v.keys == "" || at == filepath.Join(v.Dir, dir.Keys) {
 		return "hushpipe purge " + v.Dir
 	}
 	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)
@@ -330,12 +319,12 @@ func (v *survey) purge(at string) string {
 
 // clear looks for days whose addresses were kept: the headers of journals tell,
 // also when the process has ended.
-func (v *survey) clear(dir *rotate.Dir) {
-	names, _ := journalNames(dir) // what is wrong there has been said
+func (v *survey) clear(d *dir.Dir) {
+	names, _ := journalNames(d) // what is wrong there has been said
 	for _, day := range v.Days {
 		date, _ := format.ParseDay(day.Day)
 		kept := func(name string) bool {
-			f, err := dir.OpenFile(rotate.Journal, name, os.O_RDONLY)
+			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 			if err != nil {
 				return false // deleted meanwhile, or has been said
 			}
@@ -344,7 +333,7 @@ func (v *survey) clear(dir *rotate.Dir) {
 			return bytes.HasPrefix(info.Settings, []byte("ip=keep;"))
 		}
 		if day.LogBytes > 0 && slices.ContainsFunc(names[date], kept) {
-			v.broken(filepath.Join(v.Dir, logName(date)), "holds addresses in clear, by --ip keep", "delete it and its copies")
+			v.broken(filepath.Join(v.Dir, dir.LogFile(date)), "holds addresses in clear, by --ip keep", "delete it and its copies")
 		}
 	}
 }
@@ -357,12 +346,12 @@ func links(info fs.FileInfo) uint64 {
 }
 
 // processes looks at what processes say of themselves.
-func (v *survey) processes(dir *rotate.Dir) error {
-	t, list, err := settledRecords(dir)
+func (v *survey) processes(d *dir.Dir) error {
+	t, list, err := settledRecords(d)
 	if errors.Is(err, errRecord) {
-		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "cannot be read", "the counts of ended processes begin anew by themselves")
+		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "cannot be read", "the counts of ended processes begin anew by themselves")
 	} else if err != nil {
-		v.note(filepath.Join(v.Dir, rotate.Status, endedName), "the counts of ended processes are not known", err.Error())
+		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "the counts of ended processes are not known", err.Error())
 	}
 	unknown := false
 	for _, r := range list {
@@ -372,7 +361,7 @@ func (v *survey) processes(dir *rotate.Dir) error {
 		case r.live:
 			v.live(r, &t)
 		case errors.Is(r.err, fs.ErrPermission): // what is broken otherwise, walk has seen
-			v.note(filepath.Join(v.Dir, rotate.Status, r.id+recordSuffix), "what it counted is not known", r.err.Error())
+			v.note(filepath.Join(v.Dir, dir.Status, r.id+dir.RecordSuffix), "what it counted is not known", r.err.Error())
 			unknown = true
 		}
 	}
@@ -394,11 +383,11 @@ func (v *survey) processes(dir *rotate.Dir) error {
 }
 
 // below looks at the directories below DIR that record a rule of their own.
-func (v *survey) below(dir *rotate.Dir) {
-	names, _ := dir.Nested() // an error has been returned before
+func (v *survey) below(d *dir.Dir) {
+	names, _ := d.Nested() // an error has been returned before
 	for _, name := range names {
-		nested, err := dir.OpenNested(name)
-		if err != nil || !nested.HoldsLines() {
+		nested, err := d.OpenNested(name)
+		if err != nil || !retention.HoldsLines(nested) {
 			if err == nil {
 				nested.Close()
 			}
@@ -429,7 +418,7 @@ func (v *survey) doubtNames(t totals) {
 	name := ""
 	for _, day := range v.Days {
 		if date, ok := format.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
-			name = logName(date)
+			name = dir.LogFile(date)
 		}
 	}
 	if name != "" {
@@ -441,21 +430,21 @@ func (v *survey) doubtNames(t totals) {
 
 // settledRecords is findRecords at a moment when nothing is folded: a record that is
 // read before it is folded, and the total after two folds, would count twice.
-func settledRecords(dir *rotate.Dir) (t totals, list []found, err error) {
+func settledRecords(d *dir.Dir) (t totals, list []found, err error) {
 	for range 64 {
 		var before totals
-		err := readJSON(dir, endedName, &before)
-		t, list, err2 := findRecords(dir)
+		err := readJSON(d, dir.EndedName, &before)
+		t, list, err2 := findRecords(d)
 		if err2 != nil || ifExists(err) == nil && reflect.DeepEqual(before, t) {
 			return t, list, err2
 		}
 	}
-	return findRecords(dir)
+	return findRecords(d)
 }
 
 // live looks at the record of a process that runs.
 func (v *survey) live(r found, t *totals) {
-	file := filepath.Join(v.Dir, rotate.Status, r.id+recordSuffix)
+	file := filepath.Join(v.Dir, dir.Status, r.id+dir.RecordSuffix)
 	if r.err != nil {
 		v.note(file, "cannot be read", "its process writes it anew within a minute")
 		return

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"hushpipe/filter/dir"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/filter/rotate"
 )
 
 // TestStatusDays: what lies on disk of each day.
@@ -206,7 +205,7 @@ func TestStatusKeysElsewhere(t *testing.T) {
 	require.NoError(t, s.Close())
 	st := b.status()
 	assert.Empty(t, st.Broken)
-	assert.Empty(t, b.names(keyDir), "the keys in DIR are deleted as their days end")
+	assert.Empty(t, b.names(dir.Keys), "the keys in DIR are deleted as their days end")
 	require.NoError(t, os.WriteFile(b.path("keys", "2026-11-22.key"), make([]byte, 32), 0o600))
 	st = b.status()
 	require.Len(t, st.Broken, 1)
@@ -229,11 +228,11 @@ func TestStatusWritesNothing(t *testing.T) {
 	key := b.path("keys", today.String()+".key")
 	require.NoError(t, os.Chmod(key, 0o644))
 	old := noon.Add(-time.Hour)
-	for _, sub := range []string{"", "keys", rotate.Status, rotate.Journal} {
+	for _, sub := range []string{"", "keys", dir.Status, dir.Journal} {
 		require.NoError(t, os.Chtimes(b.path(sub), old, old))
 	}
 	b.status()
-	for _, sub := range []string{"", "keys", rotate.Status, rotate.Journal} {
+	for _, sub := range []string{"", "keys", dir.Status, dir.Journal} {
 		info, err := os.Stat(b.path(sub))
 		require.NoError(t, err)
 		assert.True(t, info.ModTime().Equal(old), "%s", sub)
@@ -277,7 +276,7 @@ func TestDoubtsOfNames(t *testing.T) {
 			b.cfg.Keep = 400
 			require.NoError(t, b.open().Close())
 			require.NoError(t, os.WriteFile(b.path("access-"+test.file+".log"), []byte("x\n"), 0o640))
-			require.NoError(t, os.WriteFile(b.path(rotate.Status, endedName), []byte(test.ended), 0o640))
+			require.NoError(t, os.WriteFile(b.path(dir.Status, dir.EndedName), []byte(test.ended), 0o640))
 			for range 2 {
 				doubts := b.status().Doubts
 				require.Equal(t, test.doubt, len(doubts) > 0, "%v", doubts)

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/daylog"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 )
 
@@ -80,9 +82,9 @@ type Config struct {
 // lines, all other methods from one other.
 type Store struct {
 	cfg Config
-	dir atomic.Pointer[rotate.Dir] // nil while it cannot be opened
+	dir atomic.Pointer[place] // nil while it cannot be opened
 
-	retention *retention
+	expiry *expiry
 
 	began  format.Day // the oldest day that was kept then
 	window atomic.Pointer[calendar.Window]
@@ -105,7 +107,7 @@ type Store struct {
 	hasher    *rooms.Hasher
 
 	work     chan struct{}        // full while a method uses what follows
-	openErr  error                // why there is no dir
+	openErr  error                // why there is no d
 	broke    bool                 // lines are refused, as was said
 	ails     atomic.Uintptr       // the error number that lines are refused for; 0 for none, or another error
 	erased   map[string]time.Time // marks of days deleted on purpose that were heeded
@@ -139,7 +141,7 @@ type Store struct {
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
 func Open(cfg Config) *Store {
 	s := newStore(cfg)
-	go s.retention.run()
+	go s.expiry.run()
 	return s.openWithin(patience, roundPatience)
 }
 
@@ -180,7 +182,7 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher = rooms.NewHasher(nil)
 	}
-	s.retention = newRetention(s)
+	s.expiry = newRetention(s)
 	today := format.DayOf(cfg.Now())
 	s.began = cfg.Keep.First(today)
 	s.window.Store(&calendar.Window{First: s.began, Today: today})
@@ -188,28 +190,28 @@ func newStore(cfg Config) *Store {
 	return s
 }
 
-// Append writes whole lines to the file of day, see rotate.Dir.Append.
+// Append writes whole lines to the file of day, see daylog.Log.Append.
 func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	s.lock()
 	defer s.unlock()
-	dir := s.usable()
-	if dir == nil {
+	d := s.usable()
+	if d == nil {
 		return 0, s.openErr
 	}
 	// The file of a day that only a clock just put forward can know would vouch
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
-		s.judge(dir, s.cfg.Now().Round(0), s.cfg.Keep)
-		s.retention.hurry()
-		s.saveKeysSoon(dir)
+		s.judge(d, s.cfg.Now().Round(0), s.cfg.Keep)
+		s.expiry.hurry()
+		s.saveKeysSoon(d)
 	}
 	if !s.appended {
 		s.appended = true
-		if s.suspect && s.cfg.Replays && isRepeated(dir, day, lines) {
-			s.noteRepeated(dir, day)
+		if s.suspect && s.cfg.Replays && isRepeated(d.Dir, day, lines) {
+			s.noteRepeated(d.Dir, day)
 		}
 	}
-	n, err := dir.Append(day, lines)
+	n, err := d.log.Append(day, lines)
 	if n > 0 {
 		s.wrote.Store(s.cfg.Now().Unix())
 	}
@@ -220,15 +222,15 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 			s.ails.Store(0)
 			s.cfg.Say("recovered", fmt.Sprintf("%s: lines are written again", s.cfg.Path))
 		}
-	case errors.Is(err, rotate.ErrExpired):
+	case errors.Is(err, calendar.ErrExpired):
 		s.cfg.Say("expired", fmt.Sprintf("%s: lines of %s waited until their day had outlived the retention and are left out", s.cfg.Path, day))
 		return len(lines), nil
 	default:
 		s.broke = true
 		s.ails.Store(uintptr(cause(err)))
 		s.cfg.Say("append", err.Error()+"; lines wait in memory")
-		if errors.Is(err, rotate.ErrRemoved) || dir.Moved() {
-			s.reopen(dir)
+		if errors.Is(err, dir.ErrRemoved) || d.Moved() {
+			s.reopen(d)
 		}
 	}
 	return n, err
@@ -240,41 +242,41 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 func (s *Store) Tick() time.Duration {
 	s.lock()
 	defer s.unlock()
-	dir := s.usable()
-	if dir == nil {
+	d := s.usable()
+	if d == nil {
 		return retryOpen
 	}
 	now := s.cfg.Now().Round(0)
 	today := format.DayOf(now)
 	hourly := due(now, s.looked, time.Hour) || today != s.lookedOn
 	if s.round == nil && (hourly || s.last.busy || due(now, s.refreshed, minute)) {
-		r := round{dir: dir, now: now, hourly: hourly}
+		r := round{d: d, now: now, hourly: hourly}
 		s.refreshed = now
 		if hourly {
 			s.looked, s.lookedOn = now, today
 		}
-		s.forget(dir)
+		s.forget(d)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
-		flushed := s.flushJournals(dir)
+		flushed := s.flushJournals(d.Dir)
 		s.round = make(chan struct{})
-		done, _ := dir.Use()
+		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
 			defer done()
 			s.last = s.run(r)
 			s.last.err = join(flushed, s.last.err)
 			close(ended)
 		}(s.round)
-		if dir.Moved() {
+		if d.Moved() {
 			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
 		}
 	}
 	if !s.awaitRound(s.roundPatience) {
 		return retryOpen
 	}
-	if errors.Is(s.last.err, rotate.ErrRemoved) {
+	if errors.Is(s.last.err, dir.ErrRemoved) {
 		s.last.err = nil
-		s.reopen(dir)
+		s.reopen(d)
 	}
 	if s.last.busy {
 		return retryOpen
@@ -300,7 +302,7 @@ func (s *Store) awaitRound(patience time.Duration) bool {
 // read the journals of millions of pairs, and to write a large room file, takes
 // seconds.
 type round struct {
-	dir    *rotate.Dir
+	d      *place
 	now    time.Time
 	hourly bool
 }
@@ -313,19 +315,19 @@ type roundDone struct {
 func (s *Store) run(r round) roundDone {
 	s.counting <- struct{}{}
 	defer func() { <-s.counting }()
-	s.status(r.dir, r.now, r.hourly)
+	s.status(r.d.Dir, r.now, r.hourly)
 	if r.hourly && s.writer.active { // a room file may have been deleted
 		today := format.DayOf(r.now)
-		s.mark(r.dir, today-1, today+1)
+		s.mark(r.d.Dir, today-1, today+1)
 	}
-	err := s.keepRooms(r.dir, 0)
-	done := roundDone{busy: errors.Is(err, rotate.ErrLocked)}
+	err := s.keepRooms(r.d.Dir, 0)
+	done := roundDone{busy: errors.Is(err, dir.ErrLocked)}
 	if r.hourly {
-		s.foldJournals(r.dir)
+		s.foldJournals(r.d.Dir)
 	}
-	s.notice(r.dir)
-	s.missKeys(r.dir)
-	done.err = join(err, s.saveKeys(r.dir))
+	s.notice(r.d.Dir)
+	s.missKeys(r.d)
+	done.err = join(err, s.saveKeys(r.d))
 	return done
 }
 
@@ -341,13 +343,13 @@ func due(now, last time.Time, every time.Duration) bool {
 // An error that is not the system's will not pass, and is not waited for.
 func (s *Store) Settle(ctx context.Context) {
 	for s.lockSoon() == nil {
-		dir := s.usable()
+		d := s.usable()
 		var err error
-		if dir != nil {
-			err = s.flushJournals(dir)
+		if d != nil {
+			err = s.flushJournals(d.Dir)
 		}
 		s.unlock()
-		if dir != nil && cause(err) == 0 {
+		if d != nil && cause(err) == 0 {
 			return // settled, or never to be
 		}
 		select {
@@ -368,26 +370,26 @@ func (s *Store) Close() error {
 		return err
 	}
 	defer s.unlock()
-	dir := s.usable()
-	if dir == nil {
+	d := s.usable()
+	if d == nil {
 		return s.openErr
 	}
-	flushed := s.flushJournals(dir) // the next process reads them, should the round hang
+	flushed := s.flushJournals(d.Dir) // the next process reads them, should the round hang
 	if s.round != nil {
 		<-s.round
 	}
-	if !dir.Moved() {
-		s.missKeys(dir)
+	if !d.Moved() {
+		s.missKeys(d)
 	}
 	s.readUntil(lastDay) // nobody takes late records after this
-	err := join(s.saveKeys(dir), flushed, s.finishRooms(dir))
-	s.notice(dir)
+	err := join(s.saveKeys(d), flushed, s.finishRooms(d.Dir))
+	s.notice(d.Dir)
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
-	s.endRecord(dir)
-	s.retention.end()
-	return join(err, dir.Close())
+	s.endRecord(d.Dir)
+	s.expiry.end()
+	return join(err, d.close())
 }
 
 // lock waits until no other method works on the disk: Open may still, and when
@@ -409,17 +411,29 @@ func errSlow(path string) error {
 	return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", path)
 }
 
+// place is DIR as it was opened, and what belongs to that.
+type place struct {
+	*dir.Dir
+	log   *daylog.Log
+	clock *retention.Clock
+}
+
+func (p *place) close() error {
+	p.log.Close()
+	return p.Close()
+}
+
 // usable returns DIR, opened now if need be, or nil.
-func (s *Store) usable() *rotate.Dir {
-	if dir := s.dir.Load(); dir != nil {
-		return dir
+func (s *Store) usable() *place {
+	if d := s.dir.Load(); d != nil {
+		return d
 	}
 	return s.open()
 }
 
 // open opens DIR and purges it before a line is written there.
-func (s *Store) open() *rotate.Dir {
-	dir, err := rotate.Open(s.cfg.Path, rotate.Options{Keys: s.cfg.Keys, Create: true,
+func (s *Store) open() *place {
+	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
 		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
 	if err != nil {
 		s.openErr, s.broke = err, true
@@ -427,25 +441,26 @@ func (s *Store) open() *rotate.Dir {
 		s.cfg.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
-	s.dir.Store(dir)
-	s.judge(dir, s.cfg.Now().Round(0), s.cfg.Keep)
-	s.retention.hurry()
+	d := &place{opened, daylog.New(opened), retention.NewClock(opened)}
+	s.dir.Store(d)
+	s.judge(d, s.cfg.Now().Round(0), s.cfg.Keep)
+	s.expiry.hurry()
 	if s.Hasher() == nil {
-		s.readSecret(dir) // lines that are read before it has come are not counted
+		s.readSecret(d) // lines that are read before it has come are not counted
 	}
-	s.suspect = killedLately(dir, s.cfg.Now())
-	dir.ShareWithEarlier(true) // until retention knows
-	s.keysSoon(dir, func() {
-		s.loadKeys(dir)
-		s.saveKeys(dir)
+	s.suspect = killedLately(d.Dir, s.cfg.Now())
+	d.ShareWithEarlier(true) // until expiry knows
+	s.keysSoon(d, func() {
+		s.loadKeys(d)
+		s.saveKeys(d)
 	})
-	return dir
+	return d
 }
 
 // keysSoon works on the key directory, which may lie on a disk that hangs: the
 // lines wait for it no longer than a moment.
-func (s *Store) keysSoon(dir *rotate.Dir, work func()) {
-	done, ok := dir.Use()
+func (s *Store) keysSoon(d *place, work func()) {
+	done, ok := d.Use()
 	if !ok {
 		return
 	}
@@ -455,14 +470,14 @@ func (s *Store) keysSoon(dir *rotate.Dir, work func()) {
 	})
 }
 
-func (s *Store) saveKeysSoon(dir *rotate.Dir) { s.keysSoon(dir, func() { s.saveKeys(dir) }) }
+func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }
 
 // reopen is for a DIR that was deleted, or that refuses lines after another
 // took its place: the next one is made if need be, and gets the keys and the
 // journals of this process.
-func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
-	dir := s.open()
-	if dir == nil {
+func (s *Store) reopen(old *place) *place {
+	d := s.open()
+	if d == nil {
 		return nil
 	}
 	s.mu.Lock()
@@ -470,12 +485,12 @@ func (s *Store) reopen(old *rotate.Dir) *rotate.Dir {
 		s.unsure[day] = true
 	}
 	s.mu.Unlock()
-	s.readSecret(dir)
-	s.saveKeysSoon(dir)
-	s.flushJournals(dir)
+	s.readSecret(d)
+	s.saveKeysSoon(d)
+	s.flushJournals(d.Dir)
 	s.counting <- struct{}{}
-	s.keepRooms(dir, 0)
+	s.keepRooms(d.Dir, 0)
 	<-s.counting
-	old.Close()
-	return dir
+	old.close()
+	return d
 }

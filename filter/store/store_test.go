@@ -17,8 +17,8 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -71,7 +71,7 @@ func (b *bed) open() *Store {
 	s := newStore(b.cfg)
 	s.keyPatience = time.Minute
 	s.openWithin(time.Minute, time.Minute)
-	s.retention.look()
+	s.expiry.look()
 	return s
 }
 
@@ -88,9 +88,9 @@ func (b *bed) pass(s *Store, d time.Duration) {
 
 // tick does what is due at the time that it is, beside the lines and behind them.
 func (b *bed) tick(s *Store) {
-	s.retention.look()
+	s.expiry.look()
 	s.Tick()
-	s.retention.look() // at a DIR that Tick has made anew
+	s.expiry.look() // at a DIR that Tick has made anew
 }
 
 func (b *bed) set(t time.Time) {
@@ -212,7 +212,7 @@ func (b *bed) lines(day format.Day) int { return strings.Count(b.read(logFile(da
 
 // rooms returns a room file with its hashes turned back to names.
 func (b *bed) rooms(day format.Day) string {
-	return named(b.read("rooms", roomfile.Name(day)))
+	return named(b.read("rooms", dir.RoomFile(day)))
 }
 
 func named(text string) string {
@@ -269,14 +269,14 @@ func TestLineGoesToItsDay(t *testing.T) {
 			assert.Equal(t, "2 a\n", b.rooms(tt.want))
 			if tt.expired {
 				assert.Empty(t, b.names(""))
-				assert.Empty(t, b.names(rotate.Journal))
-				assert.NotContains(t, b.names(keyDir), tt.want.String()+".key")
+				assert.Empty(t, b.names(dir.Journal))
+				assert.NotContains(t, b.names(dir.Keys), tt.want.String()+".key")
 				return
 			}
 			assert.Equal(t, []string{logFile(tt.want)}, b.names(""))
 			assert.Equal(t, 2, b.lines(tt.want))
-			assert.Equal(t, []string{roomfile.Name(tt.want)}, b.names(rotate.Rooms))
-			assert.Contains(t, b.names(keyDir), tt.want.String()+".key")
+			assert.Equal(t, []string{dir.RoomFile(tt.want)}, b.names(dir.Rooms))
+			assert.Contains(t, b.names(dir.Keys), tt.want.String()+".key")
 			assert.NotContains(t, b.read(logFile(tt.want)), "192.0.2.")
 		})
 	}
@@ -302,16 +302,16 @@ func TestDayStaysOpenAsLongAsItsKeyLives(t *testing.T) {
 		b.pass(s, time.Minute)
 		assert.Equal(t, fmt.Sprintf("%d a\n", age+1), b.rooms(today))
 	}
-	assert.FileExists(t, b.path(keyDir, today.String()+".key"))
+	assert.FileExists(t, b.path(dir.Keys, today.String()+".key"))
 	b.pass(s, 24*time.Hour)
 	b.feed(f, s, users(today, "a", 1, 20))
 	assert.EqualValues(t, 20, f.Stats().Expired)
 	b.pass(s, time.Hour)
 	require.NoError(t, s.Expired(f.Expired()))
 	require.NoError(t, s.Close())
-	assert.NoFileExists(t, b.path(keyDir, today.String()+".key"))
+	assert.NoFileExists(t, b.path(dir.Keys, today.String()+".key"))
 	assert.NoFileExists(t, b.path(logFile(today)))
-	assert.Empty(t, b.names(rotate.Journal))
+	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "14 a\n", b.rooms(today), "what was counted with the lines stays")
 	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
 }
@@ -370,8 +370,8 @@ func TestExactlyTheDaysOfTheRetention(t *testing.T) {
 				require.LessOrEqual(t, len(s.journals), int(keep)+2)
 			}
 			last := today + 20
-			assert.Equal(t, len(span(last-format.Day(keep)+1, last+1)), len(b.names(keyDir)))
-			assert.Len(t, b.names(rotate.Rooms), 21+min(1, int(keep)-1), "room files are kept for good")
+			assert.Equal(t, len(span(last-format.Day(keep)+1, last+1)), len(b.names(dir.Keys)))
+			assert.Len(t, b.names(dir.Rooms), 21+min(1, int(keep)-1), "room files are kept for good")
 		})
 	}
 }
@@ -389,8 +389,8 @@ func TestPurgeNeedsNoInput(t *testing.T) {
 	b.set(noon.AddDate(0, 0, 13).Add(12*time.Hour + time.Second))
 	b.tick(s)
 	assert.NoFileExists(t, b.path(logFile(today)), "at the day change")
-	assert.NotContains(t, b.names(keyDir), today.String()+".key")
-	assert.Empty(t, b.names(rotate.Journal))
+	assert.NotContains(t, b.names(dir.Keys), today.String()+".key")
+	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "3 a\n", b.rooms(today))
 
 	old := b.path("access-2026-11-01.log.gz")
@@ -420,7 +420,7 @@ func TestLinesThatWaitedTooLong(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Contains(t, b.heard(), "had outlived the retention and are left out")
 	assert.Empty(t, b.names(""))
-	assert.Empty(t, b.names(rotate.Journal))
+	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "1 a\n", b.rooms(today-13))
 }
 
@@ -469,7 +469,7 @@ func TestUnusableDir(t *testing.T) {
 			assert.NoError(t, err)
 			assert.Equal(t, 2, n)
 			assert.Contains(t, b.heard(), "lines are written again")
-			stored, err := os.ReadFile(b.path(keyDir, today.String()+".key"))
+			stored, err := os.ReadFile(b.path(dir.Keys, today.String()+".key"))
 			require.NoError(t, err)
 			assert.True(t, bytes.Equal(key[:], stored), "the key in memory came to the disk")
 			assert.Equal(t, key.ID(), s.Key(today, calendar.Open).ID())
@@ -494,16 +494,16 @@ func TestDirIsDeleted(t *testing.T) {
 		delete func(b *bed)
 	}{
 		{"all of it", func(b *bed) { require.NoError(b, os.RemoveAll(b.dir)) }},
-		{"the journals", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(rotate.Journal))) }},
+		{"the journals", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(dir.Journal))) }},
 		{"the journals moved aside", func(b *bed) {
-			for _, name := range b.names(rotate.Journal) {
-				require.NoError(b, os.Rename(b.path(rotate.Journal, name), filepath.Dir(b.dir)+"/"+name))
+			for _, name := range b.names(dir.Journal) {
+				require.NoError(b, os.Rename(b.path(dir.Journal, name), filepath.Dir(b.dir)+"/"+name))
 			}
 		}},
-		{"the room files", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(rotate.Rooms))) }},
+		{"the room files", func(b *bed) { require.NoError(b, os.RemoveAll(b.path(dir.Rooms))) }},
 		{"rooms and journals", func(b *bed) {
-			require.NoError(b, os.RemoveAll(b.path(rotate.Rooms)))
-			require.NoError(b, os.RemoveAll(b.path(rotate.Journal)))
+			require.NoError(b, os.RemoveAll(b.path(dir.Rooms)))
+			require.NoError(b, os.RemoveAll(b.path(dir.Journal)))
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -519,7 +519,7 @@ func TestDirIsDeleted(t *testing.T) {
 			assert.Equal(t, "6 a\n", b.rooms(today))
 			assert.Equal(t, "3 b\n", b.rooms(today-5))
 			assert.Equal(t, "6 a\n", b.counts(today).String())
-			assert.Len(t, b.names(rotate.Journal), 2)
+			assert.Len(t, b.names(dir.Journal), 2)
 			assert.False(t, b.counts(today).UpperBound, "still the same key")
 
 			// The process that comes next goes on with these counts.
@@ -536,8 +536,8 @@ func TestDirIsDeleted(t *testing.T) {
 		require.NoError(t, os.RemoveAll(b.dir))
 		b.pass(s, 2*time.Minute)
 		assert.Equal(t, "3 a\n", b.rooms(today))
-		assert.Contains(t, b.names(keyDir), today.String()+".key")
-		assert.FileExists(t, b.path(keyDir, "keep"))
+		assert.Contains(t, b.names(dir.Keys), today.String()+".key")
+		assert.FileExists(t, b.path(dir.Keys, "keep"))
 	})
 	t.Run("with the secret", func(t *testing.T) {
 		b := newBed(t)
@@ -547,7 +547,7 @@ func TestDirIsDeleted(t *testing.T) {
 		b.feed(f, s, users(today, "a", 1, 1))
 		require.NoError(t, os.RemoveAll(b.dir))
 		b.feed(f, s, users(today, "a", 1, 1))
-		secret := b.read(secretName)
+		secret := b.read(dir.RoomSecretName)
 		assert.Len(t, secret, 32)
 		m := rooms.Match{Room: []byte("a")}
 		assert.Equal(t, *rooms.NewHasher([]byte(secret)).Sum(&m), *s.Hasher().Sum(&m))
@@ -587,7 +587,7 @@ func TestManyDays(t *testing.T) {
 		b.feed(f, s, chunk)
 		require.LessOrEqual(t, s.opened, maxJournals+3)
 	}
-	assert.Len(t, b.names(rotate.Journal), days, "a day that comes again goes on in its journal")
+	assert.Len(t, b.names(dir.Journal), days, "a day that comes again goes on in its journal")
 	require.NoError(t, s.Close())
 	for d := format.Day(0); d < days; d++ {
 		assert.Equal(t, "3 a\n", b.rooms(today-d))

@@ -12,7 +12,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
-	"hushpipe/filter/rotate"
+	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
 
@@ -80,7 +80,7 @@ func TestHours(t *testing.T) {
 						continue
 					}
 					assert.Equal(t, none, b.read(logFile(day)), "at %s", now)
-					assert.NotContains(t, b.names(keyDir), day.String()+".key")
+					assert.NotContains(t, b.names(dir.Keys), day.String()+".key")
 				}
 			}
 			for date, n := range tt.hours {
@@ -208,7 +208,7 @@ func TestMidnightInABatch(t *testing.T) {
 		assert.Equal(t, "1 a\n", b.rooms(today))
 		assert.Equal(t, "2 a\n", b.rooms(today-12))
 		assert.Equal(t, []format.Day{today - 12, today}, b.logDays())
-		assert.NotContains(t, b.names(keyDir), oldest.String()+".key")
+		assert.NotContains(t, b.names(dir.Keys), oldest.String()+".key")
 		assert.Contains(t, b.heard(), "had outlived the retention and are left out")
 	})
 	t.Run("a machine asleep for three weeks between the treatment and the writing", func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestMidnightInABatch(t *testing.T) {
 		cal := &steppingCalendar{Store: s, at: 1, step: pass(b, s)}
 		f := b.newFilter(cal)
 		b.feed(f, s, users(oldest, "a", 1, 3))
-		assert.NotContains(t, b.names(keyDir), oldest.String()+".key", "nor is it made again")
+		assert.NotContains(t, b.names(dir.Keys), oldest.String()+".key", "nor is it made again")
 		assert.Regexp(t, "^.* lines of 2026-11-09 waited until their day had outlived the retention and are left out$", b.heard())
 		b.pass(s, 3*time.Minute)
 		require.NoError(t, s.Close(), "nothing is missing that should be there")
@@ -299,7 +299,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 		t.Run(ahead.String(), func(t *testing.T) {
 			b := newBed(t)
 			b.process(users(today-13, "a", 1, 1) + users(today, "a", 1, 2))
-			keys, logs := b.names(keyDir), b.logDays()
+			keys, logs := b.names(dir.Keys), b.logDays()
 			for _, minutes := range []int{1, 20, 59} {
 				b.set(noon.Add(ahead + time.Duration(minutes)*time.Minute))
 				p, err := Purge(b.cfg, false)
@@ -309,7 +309,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 				b.process(stamped(b.cfg.Now(), "b"))
 			}
 			assert.Contains(t, b.heard(), "nothing is deleted before")
-			assert.Subset(t, b.names(keyDir), keys)
+			assert.Subset(t, b.names(dir.Keys), keys)
 			assert.Subset(t, b.logDays(), logs)
 
 			b.set(noon.Add(2 * time.Hour))
@@ -353,7 +353,7 @@ func TestClockBehind(t *testing.T) {
 			assert.GreaterOrEqual(t, b.lines(today), 2)
 			for _, day := range b.logDays() {
 				assert.True(t, today-13 <= day && day <= today+1, day)
-				assert.Contains(t, b.names(keyDir), day.String()+".key")
+				assert.Contains(t, b.names(dir.Keys), day.String()+".key")
 			}
 			assert.Empty(t, b.heard())
 		})
@@ -407,9 +407,9 @@ func TestModesAreSetRightHourly(t *testing.T) {
 	b.heard()
 	key := b.path("keys", today.String()+".key")
 	require.NoError(t, os.Chmod(key, 0o644))
-	journals := b.names(rotate.Journal)
+	journals := b.names(dir.Journal)
 	require.NotEmpty(t, journals)
-	require.NoError(t, os.Chmod(b.path(rotate.Journal, journals[0]), 0o640))
+	require.NoError(t, os.Chmod(b.path(dir.Journal, journals[0]), 0o640))
 	b.pass(s, time.Hour)
 	said := b.heard()
 	assert.Contains(t, said, key+": others could read this key (mode 0644): set to 0600")

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"hushpipe/filter"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -34,7 +36,7 @@ func CheckUsed(path string) error {
 		return err
 	}
 	for _, e := range entries {
-		if _, dated := logDay(e.Name()); dated || e.Name() != linkName && slices.Contains(ours[""], e.Name()) {
+		if _, dated := dir.OwnDay("", e.Name()); dated || e.Name() != dir.LinkName && dir.IsUndated("", e.Name()) {
 			return nil
 		}
 	}
@@ -64,7 +66,7 @@ func ReadCounts(path string, day format.Day) (Counts, error) {
 type CountsReader struct {
 	path  string
 	day   format.Day
-	dir   *rotate.Dir // nil: not open
+	d     *dir.Dir // nil: not open
 	union *union
 	text  []byte // of the room file
 	had   []roomfile.Entry
@@ -81,31 +83,31 @@ func NewCountsReader(path string, day format.Day) *CountsReader {
 // Read is ReadCounts. A DIR that has taken the place of the one before is read
 // from its beginning.
 func (r *CountsReader) Read() (Counts, error) {
-	if r.dir != nil && r.dir.Moved() {
+	if r.d != nil && r.d.Moved() {
 		r.Close()
 	}
-	if r.dir == nil {
-		dir, err := rotate.Open(r.path, rotate.Options{})
+	if r.d == nil {
+		d, err := dir.Open(r.path, dir.Options{})
 		if err != nil {
 			return Counts{}, err
 		}
 		// What was written under larger limits has to be read, too.
-		*r = CountsReader{path: r.path, day: r.day, dir: dir, union: newUnion(r.day, rooms.NoLimits)}
+		*r = CountsReader{path: r.path, day: r.day, d: d, union: newUnion(r.day, rooms.NoLimits)}
 	}
 	u := r.union
-	names, err := journalNames(r.dir)
+	names, err := journalNames(r.d)
 	if err != nil {
 		return Counts{}, err
 	}
-	if err := u.follow(r.dir, names[r.day]); err != nil {
+	if err := u.follow(r.d, names[r.day]); err != nil {
 		return Counts{}, err
 	}
-	damaged, err := u.damaged(r.dir, r.path)
+	damaged, err := u.damaged(r.d, r.path)
 	if err != nil {
 		return Counts{}, err
 	}
 	// The file is read last, so that it is not behind the journals.
-	text, err := r.dir.ReadFile(rotate.Rooms, roomfile.Name(r.day))
+	text, err := r.d.ReadFile(dir.Rooms, dir.RoomFile(r.day))
 	if errors.Is(err, fs.ErrNotExist) && u.counted() {
 		err = nil
 	}
@@ -121,7 +123,7 @@ func (r *CountsReader) Read() (Counts, error) {
 		r.rooms, r.pairs = roomfile.Merge(r.had, entries(u.counts.Summary())), pairs
 	}
 	if r.wrong != nil {
-		damaged = append(damaged, filepath.Join(r.path, rotate.Rooms, roomfile.Name(r.day)))
+		damaged = append(damaged, filepath.Join(r.path, dir.Rooms, dir.RoomFile(r.day)))
 	}
 	return Counts{
 		Rooms:      r.rooms,
@@ -133,26 +135,26 @@ func (r *CountsReader) Read() (Counts, error) {
 
 // Close ends the use of DIR.
 func (r *CountsReader) Close() {
-	if r.dir != nil {
-		r.dir.Close()
-		r.dir = nil
+	if r.d != nil {
+		r.d.Close()
+		r.d = nil
 	}
 }
 
 // damaged returns the paths of the day's journals in which something had to be
 // skipped, also of those that were kept aside. One that ends within a frame is
 // none.
-func (u *union) damaged(dir *rotate.Dir, path string) ([]string, error) {
-	names, err := dir.Names(rotate.Journal)
+func (u *union) damaged(d *dir.Dir, path string) ([]string, error) {
+	names, err := d.Names(dir.Journal)
 	if err != nil {
 		return nil, err
 	}
 	var paths []string
 	for _, name := range names {
-		kept, aside := strings.CutSuffix(name, rotate.DamagedSuffix)
+		kept, aside := strings.CutSuffix(name, dir.DamagedSuffix)
 		damaged := u.flawed[name] != ""
-		if day, ok := journalDay(kept); ok && aside && day == u.day {
-			f, err := dir.OpenFile(rotate.Journal, name, os.O_RDONLY)
+		if day, ok := dir.OwnDay(dir.Journal, kept); ok && aside && day == u.day {
+			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 			if err != nil {
 				continue // deleted, or not what hushpipe kept
 			}
@@ -161,7 +163,7 @@ func (u *union) damaged(dir *rotate.Dir, path string) ([]string, error) {
 			f.Close()
 		}
 		if damaged {
-			paths = append(paths, filepath.Join(path, rotate.Journal, name))
+			paths = append(paths, filepath.Join(path, dir.Journal, name))
 		}
 	}
 	return paths, nil
@@ -169,7 +171,7 @@ func (u *union) damaged(dir *rotate.Dir, path string) ([]string, error) {
 
 // Result is what a Purge did.
 type Result struct {
-	rotate.Purged
+	retention.Purged
 	DoubtUntil time.Time // nothing is deleted before, since the clock is in doubt; zero for none
 }
 
@@ -179,17 +181,17 @@ type Result struct {
 // lock and no disk longer than a few seconds; then it brings the room files of all
 // days up to date. Where the keys are not, it deletes nothing.
 func Purge(cfg Config, force bool) (p Result, err error) {
-	dir, err := openToPurge(cfg)
+	d, err := openToPurge(cfg)
 	if err != nil {
 		return p, err
 	}
-	defer dir.Close()
+	defer d.Close()
 	s := newStore(cfg)
 	now := cfg.Now().Round(0)
 	if cfg.Keep > 0 {
-		others := s.keptByEarlier(dir)
-		for _, of := range []rotate.Ruled{rotate.OfLines, rotate.OfKeys} {
-			lease, _, err := dir.TakeLease(of, cfg.Keep, others)
+		others := s.keptByEarlier(d)
+		for _, of := range []retention.Ruled{retention.OfLines, retention.OfKeys} {
+			lease, _, err := retention.TakeLease(d, of, cfg.Keep, others)
 			defer lease.Release()
 			if err != nil {
 				p.Errs = append(p.Errs, err)
@@ -197,15 +199,15 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 		}
 	}
 	var results sync.Mutex
-	add := func(some rotate.Purged) {
+	add := func(some retention.Purged) {
 		results.Lock()
 		defer results.Unlock()
 		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
 	}
-	v := s.purgeAll(dir, now, force, add)
-	s.mark(dir, anyDay, lastDay)
-	refreshed := s.refresh(dir, lockPatience)
-	folded := s.foldJournals(dir)
+	v := s.purgeAll(d, now, force, add)
+	s.mark(d, anyDay, lastDay)
+	refreshed := s.refresh(d, lockPatience)
+	folded := s.foldJournals(d)
 	results.Lock()
 	defer results.Unlock()
 	slices.Sort(p.Deleted)
@@ -216,17 +218,17 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 // PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
 // room file stays. Processes that live are told to forget it; those that cannot be
 // told are returned.
-func PurgeDay(cfg Config, day format.Day) (p rotate.Purged, holders []Process, err error) {
+func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []Process, err error) {
 	if today := format.DayOf(cfg.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
-	dir, err := openToPurge(cfg)
+	d, err := openToPurge(cfg)
 	if err != nil {
 		return p, nil, err
 	}
-	defer dir.Close()
-	p = dir.DeleteDay(day)
-	_, list, err := findRecords(dir)
+	defer d.Close()
+	p = retention.DeleteDay(d, day)
+	_, list, err := findRecords(d)
 	for _, r := range list {
 		if r.live && r.record.Layout < layout {
 			holders = append(holders, r.record.Process)
@@ -235,62 +237,46 @@ func PurgeDay(cfg Config, day format.Day) (p rotate.Purged, holders []Process, e
 	return p, holders, join(append(p.Errs, err)...)
 }
 
-func openToPurge(cfg Config) (*rotate.Dir, error) {
-	dir, err := rotate.Open(cfg.Path, rotate.Options{}) // DIR itself is not made
+func openToPurge(cfg Config) (*dir.Dir, error) {
+	d, err := dir.Open(cfg.Path, dir.Options{}) // DIR itself is not made
 	if err != nil {
 		return nil, err
 	}
-	dir.Close()
-	dir, err = rotate.Open(cfg.Path, rotate.Options{Keys: cfg.Keys, Create: true,
+	d.Close()
+	d, err = dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Create: true,
 		Notify: func(msg string) { cfg.Say(msg, msg) }})
 	if err != nil {
 		return nil, err
 	}
-	if err := keysMissing(dir, cfg); err != nil {
-		dir.Close()
+	if err := keysMissing(d, cfg); err != nil {
+		d.Close()
 		return nil, err
 	}
-	return dir, nil
+	return d, nil
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
-func keysMissing(dir *rotate.Dir, cfg Config) error {
+func keysMissing(d *dir.Dir, cfg Config) error {
 	path := keyPath(cfg.Path, cfg.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // any other error comes up again
 	}
-	names, err := dir.Names("")
+	names, err := d.Names("")
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if _, ok := logDay(name); ok {
+		if _, ok := dir.OwnDay("", name); ok {
 			return fmt.Errorf("%s: no key directory at %s; hint: give --keys", cfg.Path, path)
 		}
 	}
 	return nil
 }
 
-// logDay returns the day of a file of lines by its name.
-func logDay(name string) (format.Day, bool) { return dayIn(name, "access-") }
-
-// roomsDay returns the day of a room file by its name.
-func roomsDay(name string) (format.Day, bool) { return dayIn(name, "rooms-") }
-
-func dayIn(name, prefix string) (format.Day, bool) {
-	date, ok := strings.CutPrefix(name, prefix)
-	if date, ok2 := strings.CutSuffix(date, ".log"); ok && ok2 {
-		return format.ParseDay(date)
-	}
-	return 0, false
-}
-
-func logName(day format.Day) string { return "access-" + day.String() + ".log" }
-
 // Ciphers opens the keys of days that live, for reading them only: of a DIR,
 // of a key directory, or of none.
 type Ciphers struct {
-	dir  *rotate.Dir
+	d    *dir.Dir
 	path string
 	say  func(topic, line string)
 	buf  []byte               // of Find
@@ -299,16 +285,16 @@ type Ciphers struct {
 
 // OpenCiphers opens DIR at path, with its key directory keys or "".
 func OpenCiphers(path, keys string, say func(topic, line string)) (*Ciphers, error) {
-	dir, err := rotate.Open(path, rotate.Options{Keys: keys, Notify: func(msg string) { say(msg, msg) }})
+	d, err := dir.Open(path, dir.Options{Keys: keys, Notify: func(msg string) { say(msg, msg) }})
 	if err != nil {
 		return nil, err
 	}
-	return &Ciphers{dir: dir, path: path, say: say}, nil
+	return &Ciphers{d: d, path: path, say: say}, nil
 }
 
 // Key returns the key of day, or fs.ErrNotExist.
 func (c *Ciphers) Key(day format.Day) (*pseudonym.Key, error) {
-	key, err := c.dir.ReadKey(day)
+	key, err := keyring.ReadKey(c.d, day)
 	if err != nil {
 		return nil, err
 	}
@@ -319,11 +305,11 @@ func (c *Ciphers) Key(day format.Day) (*pseudonym.Key, error) {
 // whether they were all made in one mode, and under the key that lives.
 func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
 	u := newUnion(day, rooms.Limits{})
-	names, err := journalNames(c.dir)
+	names, err := journalNames(c.d)
 	if err != nil {
 		return "", false, err
 	}
-	if err := u.follow(c.dir, names[day]); err != nil {
+	if err := u.follow(c.d, names[day]); err != nil {
 		return "", false, err
 	}
 	sure = true
@@ -342,13 +328,13 @@ func (c *Ciphers) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bo
 
 // FindDay returns the day whose file holds a pseudonym.
 func (c *Ciphers) FindDay(p pseudonym.Addr) (format.Day, error) {
-	names, err := c.dir.Names("")
+	names, err := c.d.Names("")
 	if err != nil {
 		return 0, err
 	}
 	var found []format.Day
 	for _, name := range names {
-		day, ok := logDay(name)
+		day, ok := dir.OwnDay("", name)
 		if !ok {
 			continue
 		}
@@ -383,7 +369,7 @@ func (c *Ciphers) Find(day format.Day, held map[pseudonym.Addr]bool) error {
 	if missing == 0 {
 		return nil
 	}
-	f, err := c.dir.OpenFile("", logName(day), os.O_RDONLY)
+	f, err := c.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -442,11 +428,9 @@ func inAddr(c byte) bool {
 	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-const revealLog = "reveal.log"
-
 // Note appends a line to DIR/reveal.log.
 func (c *Ciphers) Note(line string) error {
-	f, err := c.dir.OpenFile("", revealLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	f, err := c.d.OpenFile("", dir.RevealLogName, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -458,4 +442,4 @@ func (c *Ciphers) Note(line string) error {
 }
 
 // Close ends the use of DIR.
-func (c *Ciphers) Close() error { return c.dir.Close() }
+func (c *Ciphers) Close() error { return c.d.Close() }

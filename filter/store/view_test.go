@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
@@ -179,7 +180,7 @@ func TestCiphersKey(t *testing.T) {
 	assert.Equal(t, b.key(today), string(key[:]))
 	_, err = c.Key(today - 1)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	assert.NoFileExists(t, b.path(keyDir, (today-1).String()+".key"), "it reads only")
+	assert.NoFileExists(t, b.path(dir.Keys, (today-1).String()+".key"), "it reads only")
 	_, err = OpenCiphers(b.dir+"x", "", b.cfg.Say)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }

@@ -2,10 +2,9 @@ package store
 
 import (
 	"errors"
+	"hushpipe/filter/dir"
 	"os"
 	"time"
-
-	"hushpipe/filter/rotate"
 )
 
 // Of the processes on DIR one writes the room files. It holds the lock writer in
@@ -26,36 +25,36 @@ import (
 type roomWriter struct {
 	active bool     // this process is it
 	lock   *os.File // nil: there is no lock to be had, so others may write as well
-	dir    *rotate.Dir
+	d      *dir.Dir
 	sizes  map[string]int64 // of the journals at the last look; nil before the first
 }
 
 // keepRooms brings the room files up to date if this process is, or becomes, their
 // writer. Any other writes those of the expired days only whose journals it has read
 // before they were deleted. The error is as for refresh.
-func (s *Store) keepRooms(dir *rotate.Dir, patience time.Duration) error {
-	if !s.becomeWriter(dir) {
-		return s.refreshExpired(dir, patience)
+func (s *Store) keepRooms(d *dir.Dir, patience time.Duration) error {
+	if !s.becomeWriter(d) {
+		return s.refreshExpired(d, patience)
 	}
-	s.look(dir)
-	return s.refresh(dir, patience)
+	s.look(d)
+	return s.refresh(d, patience)
 }
 
 // finishRooms is keepRooms at the end of this process. One that has counted nothing
 // new has nothing to do.
-func (s *Store) finishRooms(dir *rotate.Dir) error {
+func (s *Store) finishRooms(d *dir.Dir) error {
 	if !s.writer.active && !s.isBehind() {
 		return nil
 	}
-	if s.cfg.Finish && !s.becomeWriter(dir) {
-		return s.refresh(dir, lockPatience)
+	if s.cfg.Finish && !s.becomeWriter(d) {
+		return s.refresh(d, lockPatience)
 	}
-	err := s.keepRooms(dir, lockPatience)
+	err := s.keepRooms(d, lockPatience)
 	if lock := s.writer.lock; lock != nil && err == nil {
 		s.writer.lock = nil
 		lock.Close()
-		s.look(dir)
-		err = s.refresh(dir, lockPatience)
+		s.look(d)
+		err = s.refresh(d, lockPatience)
 	}
 	s.resign()
 	return err
@@ -64,18 +63,18 @@ func (s *Store) finishRooms(dir *rotate.Dir) error {
 // becomeWriter reports whether this process writes the room files from now on. Where
 // there is no lock, each process writes them: that costs memory, and room files never
 // shrink.
-func (s *Store) becomeWriter(dir *rotate.Dir) bool {
+func (s *Store) becomeWriter(d *dir.Dir) bool {
 	w := &s.writer
-	if w.lock != nil && (w.dir != dir || !leadsTo(dir, rotate.Locks, rotate.WriterLock, w.lock)) {
+	if w.lock != nil && (w.d != d || !leadsTo(d, dir.Locks, dir.WriterLock, w.lock)) {
 		s.resign()
 	}
 	if w.lock == nil {
-		lock, err := dir.LockWriter()
-		if errors.Is(err, rotate.ErrLocked) {
+		lock, err := d.LockWriter()
+		if errors.Is(err, dir.ErrLocked) {
 			s.resign()
 			return false
 		}
-		w.active, w.lock, w.dir = true, lock, dir
+		w.active, w.lock, w.d = true, lock, d
 	}
 	return true
 }
@@ -89,14 +88,14 @@ func (s *Store) resign() {
 }
 
 // look marks the days whose journals have changed since the last look.
-func (s *Store) look(dir *rotate.Dir) {
-	names, err := journalNames(dir)
+func (s *Store) look(d *dir.Dir) {
+	names, err := journalNames(d)
 	sizes := map[string]int64{}
 	for day, of := range names {
 		if err != nil {
 			break
 		}
-		if err = dir.Sizes(rotate.Journal, of, sizes); err != nil {
+		if err = d.Sizes(dir.Journal, of, sizes); err != nil {
 			break
 		}
 		for _, name := range of {

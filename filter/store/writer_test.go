@@ -14,10 +14,9 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/rotate"
 	"hushpipe/format"
-	"hushpipe/format/roomfile"
 )
 
 // pairs has the Store count so many addresses in room a.
@@ -52,7 +51,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 	require.NoError(t, first.Close())
 	before := heap()
 	day := newUnion(today, rooms.DefaultLimits)
-	require.NoError(t, day.follow(b.rotateDir(), b.names(rotate.Journal)))
+	require.NoError(t, day.follow(b.openDir(), b.names(dir.Journal)))
 	one := heap() - before // of three days
 	runtime.KeepAlive(day)
 	day = nil
@@ -99,7 +98,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 		func(s *Store) { require.NoError(t, s.Close()) },
 		b.kill,
 		func(s *Store) { // its lock is deleted
-			require.NoError(t, os.Remove(b.path(rotate.Locks, rotate.WriterLock)))
+			require.NoError(t, os.Remove(b.path(dir.Locks, dir.WriterLock)))
 		},
 	} {
 		i := 0
@@ -184,7 +183,7 @@ func TestWriterIsStopped(t *testing.T) {
 	assert.Equal(t, none, b.rooms(today))
 	assert.Equal(t, "3 a\n", b.counts(today).String())
 	b.pass(other, 14*24*time.Hour)
-	assert.Empty(t, b.names(rotate.Journal))
+	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "3 a\n", b.rooms(today))
 	assert.Empty(t, other.unions)
 	b.feed(f, other, users(today+14, "a", 1, 1))
@@ -204,11 +203,11 @@ func TestExpiredDayWaitsBesideTheWriter(t *testing.T) {
 	b.cfg.Keep = 1
 	writer, other := b.open(), b.open()
 	b.feed(b.newFilter(other), other, users(today, "a", 1, 3))
-	require.NoError(t, os.WriteFile(b.path(rotate.Rooms), nil, 0o640))
+	require.NoError(t, os.WriteFile(b.path(dir.Rooms), nil, 0o640))
 	b.pass(other, 24*time.Hour)
-	assert.Empty(t, b.names(rotate.Journal))
-	assert.Contains(t, b.heard(), b.path(rotate.Rooms))
-	require.NoError(t, os.Remove(b.path(rotate.Rooms)))
+	assert.Empty(t, b.names(dir.Journal))
+	assert.Contains(t, b.heard(), b.path(dir.Rooms))
+	require.NoError(t, os.Remove(b.path(dir.Rooms)))
 	b.pass(other, time.Minute)
 	assert.Equal(t, "3 a\n", b.rooms(today))
 	assert.Empty(t, other.unions)
@@ -245,7 +244,7 @@ func TestOneProcessReadsWhatExpires(t *testing.T) {
 	b.set(b.cfg.Now().Add(time.Hour))
 	var looks sync.WaitGroup
 	for _, s := range all {
-		looks.Go(func() { s.retention.look() })
+		looks.Go(func() { s.expiry.look() })
 	}
 	looks.Wait()
 	read := 0
@@ -257,7 +256,7 @@ func TestOneProcessReadsWhatExpires(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, read)
-	assert.Empty(t, b.names(rotate.Journal))
+	assert.Empty(t, b.names(dir.Journal))
 	for _, s := range all {
 		b.tick(s)
 	}
@@ -271,15 +270,15 @@ func TestReaderOfWhatExpiresIsStopped(t *testing.T) {
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 3))
 	b.pass(s, 13*24*time.Hour+11*time.Hour)
-	unlock, err := b.rotateDir().LockExpiring(0)
+	unlock, err := b.openDir().LockExpiring(0)
 	require.NoError(t, err)
 	defer unlock()
 	b.set(b.cfg.Now().Add(time.Hour))
 	began := time.Now()
-	s.retention.look()
+	s.expiry.look()
 	assert.Less(t, time.Since(began), 2*readPatience+deletePatience)
-	assert.Empty(t, b.names(rotate.Journal))
-	require.NoError(t, os.Remove(b.path(rotate.Rooms, roomfile.Name(today))))
+	assert.Empty(t, b.names(dir.Journal))
+	require.NoError(t, os.Remove(b.path(dir.Rooms, dir.RoomFile(today))))
 	b.tick(s)
 	assert.Equal(t, "3 a\n", b.rooms(today))
 	assert.Empty(t, b.heard())
@@ -299,7 +298,7 @@ func TestFiguresBesideTheWriter(t *testing.T) {
 		assert.Equal(t, 2, s.Figures().Rooms)
 		assert.Equal(t, 5, s.Figures().Pairs)
 	}
-	require.NoError(t, os.Remove(b.path(rotate.Rooms, roomfile.Name(today))))
+	require.NoError(t, os.Remove(b.path(dir.Rooms, dir.RoomFile(today))))
 	b.pass(other, time.Minute)
 	assert.Zero(t, other.Figures().Pairs)
 }

@@ -19,8 +19,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-
-	"hushpipe/format"
 )
 
 // Entry is one line. Entries of one file are sorted by hash, each hash once.
@@ -28,16 +26,6 @@ type Entry struct {
 	Hash  [20]byte
 	Count uint64
 }
-
-// Name returns the name of a day's file, rooms-2026-11-22.log.
-func Name(day format.Day) string { return "rooms-" + day.String() + ".log" }
-
-// PartialName returns the name of the empty file that stands beside a day's file whose
-// counts are a lower bound, rooms-2026-11-22.log.partial.
-func PartialName(day format.Day) string { return Name(day) + PartialSuffix }
-
-// PartialSuffix ends such names.
-const PartialSuffix = ".partial"
 
 // Append appends the lines of entries.
 func Append(dst []byte, entries []Entry) []byte {

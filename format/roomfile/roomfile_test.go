@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 // The lines of a published statement, in the order of the file.
@@ -108,10 +106,6 @@ func TestMerge(t *testing.T) {
 		assert.Equal(t, tt.want, Merge(tt.a, tt.b))
 		assert.Equal(t, tt.want, Merge(tt.b, tt.a))
 	}
-}
-
-func TestName(t *testing.T) {
-	assert.Equal(t, "rooms-2026-11-22.log", Name(format.NewDay(2026, 11, 22)))
 }
 
 // FuzzParse holds Parse against Append: entries survive the way to a file and

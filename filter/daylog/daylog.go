@@ -1,0 +1,256 @@
+// Package daylog appends lines to the files of their days in DIR, cuts off the
+// unfinished last line of a writer that was killed, and has access.log lead to the
+// newest file. Which days are open it is told.
+package daylog
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+)
+
+var errChanging = errors.New("is replaced again and again: leave it alone")
+
+// Log are the day files of DIR, shared by any number of processes. Append and Close
+// are for one goroutine, which waits for the disk, and for locks that other processes
+// hold a second at most; the other methods are for any, and wait for nothing.
+type Log struct {
+	d     *dir.Dir
+	files openFiles
+	lock  *dir.Lock
+
+	// first is the oldest day that is open, and today the date, as of SetWindow.
+	first, today atomic.Int32
+
+	earlierStuck bool   // somebody holds the locks of day files
+	tail         []byte // scratch of lineEnd
+	linkSaid     bool
+
+	write func(fd int, p []byte) (int, error)
+}
+
+// New returns the day files of d, all of which are open to lines until SetWindow.
+func New(d *dir.Dir) *Log {
+	l := &Log{d: d, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
+	l.first.Store(math.MinInt32)
+	l.today.Store(math.MaxInt32 - 1)
+	return l
+}
+
+// SetWindow has Append refuse the days before the window: what was deleted is not
+// made again.
+func (l *Log) SetWindow(w calendar.Window) {
+	l.first.Store(int32(w.First))
+	l.today.Store(int32(w.Today))
+}
+
+func (l *Log) isExpired(day format.Day) bool { return int32(day) < l.first.Load() }
+
+// Forget closes the files, so that deleted ones leave the disk. One that Append is
+// at, which may hang, is closed when that is done.
+func (l *Log) Forget() { l.files.forget() }
+
+// Close closes the files and the lock. DIR stays open.
+func (l *Log) Close() {
+	l.files.forget()
+	l.lock.Close()
+}
+
+// Append adds whole lines, each with its newline, to the log file of day. They
+// stand together: other processes are locked out meanwhile, or, where another has
+// the lock for more than a second, the lines are written in one call, which is
+// whole by itself (write(2) with O_APPEND).
+//
+// n counts the bytes in the file when Append returns. It is less than
+// len(lines) only where err says why, always ends behind a whole line, and
+// what follows it is not in the file: the caller goes on with lines[n:]. Lines
+// survive the end of the process, not a power cut. The error is
+// calendar.ErrExpired for a day before the window.
+//
+// An unfinished last line, left by a writer that was killed, is cut off first by
+// who has the lock. Nothing else that is in the file is ever taken away.
+func (l *Log) Append(day format.Day, lines []byte) (n int, err error) {
+	if l.isExpired(day) {
+		return 0, l.d.Error("write", "", dir.LogFile(day), calendar.ErrExpired)
+	}
+	locked := l.lock.Take()
+	if locked {
+		defer l.lock.Release()
+	}
+	f, size, alone, err := l.lockDay(day, locked)
+	if f != nil {
+		defer l.putBack(f)
+	}
+	if err != nil {
+		return 0, l.d.Error("write", "", dir.LogFile(day), err)
+	}
+	if l.isExpired(day) { // since then: the file may have been made again
+		if size == 0 {
+			l.d.Remove("", f.name)
+		}
+		return 0, l.d.Error("write", "", f.name, calendar.ErrExpired)
+	}
+	end := size
+	if alone {
+		if end, err = lineEnd(f, size, l.tail); err == nil && end < size {
+			if err = f.Truncate(end); err == nil {
+				l.d.Say("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
+			}
+		}
+		if err != nil {
+			return 0, l.d.Error("repair", "", f.name, err)
+		}
+	}
+	n, err = l.writeAll(int(f.Fd()), lines)
+	if err == nil {
+		return n, nil
+	}
+	whole := bytes.LastIndexByte(lines[:n], '\n') + 1
+	// A size that is not ours to explain means a writer without the lock: then
+	// the half line stays for the next Append to judge.
+	if whole < n && alone {
+		if st, err := f.Stat(); err == nil && st.Size() == end+int64(n) {
+			_ = f.Truncate(end + int64(whole))
+		}
+	}
+	return whole, l.d.Error("write", "", f.name, err)
+}
+
+func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
+	for n < len(p) {
+		m, err := l.write(fd, p[n:])
+		if m > 0 {
+			n += m
+		}
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return n, err
+		case m <= 0:
+			return n, io.ErrShortWrite
+		}
+	}
+	return n, nil
+}
+
+// lockDay returns the log file of day and its size. alone reports whether no other
+// process writes to it: this one has the lock of the lines, and that of the file where
+// processes of an earlier version may be at work. The caller puts the file back.
+func (l *Log) lockDay(day format.Day, locked bool) (f *dayFile, size int64, alone bool, err error) {
+	for range 8 {
+		if f, err = l.dayFile(day); err != nil {
+			return nil, 0, false, err
+		}
+		alone = locked
+		if !locked || l.d.SharedWithEarlier() {
+			patience := dir.EarlierPatience
+			if l.earlierStuck {
+				patience = 0
+			}
+			taken, err := dir.TakeFile(f.File, patience)
+			l.earlierStuck = !taken && err == nil
+			f.locked = taken && err == nil
+			alone = f.locked
+		}
+		// By name, because a file can be moved away as well as deleted, and its
+		// lines would then be out of the reach of a purge.
+		var st unix.Stat_t
+		err = l.d.Lstat(f.name, &st)
+		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
+			return f, st.Size, alone, nil
+		}
+		if err != nil && err != unix.ENOENT {
+			return f, 0, false, err
+		}
+		l.files.outdate(f)
+		l.putBack(f) // closes it, and gives up its lock
+	}
+	return nil, 0, false, errChanging
+}
+
+// dayFile returns the open file of day for Append to use.
+func (l *Log) dayFile(day format.Day) (*dayFile, error) {
+	if f := l.files.find(day); f != nil {
+		return f, nil
+	}
+	f := &dayFile{day: day, name: dir.LogFile(day), inUse: true}
+	flag := os.O_RDWR | os.O_APPEND
+	if l.d.MayCreate() {
+		flag |= os.O_CREATE
+	}
+	var err error
+	if f.File, err = l.d.OpenFile("", f.name, flag); err != nil {
+		return nil, err
+	}
+	if err := unix.Fstat(int(f.Fd()), &f.id); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if err := l.updateLink(day); err != nil && !l.linkSaid {
+		l.linkSaid = true
+		l.d.Notify(err.Error())
+	}
+	l.files.add(f)
+	return f, nil
+}
+
+// putBack ends the use of a day file.
+func (l *Log) putBack(f *dayFile) {
+	if f.locked {
+		f.locked = false
+		dir.ReleaseFile(f.File)
+	}
+	l.files.putBack(f)
+}
+
+// lineEnd returns the offset behind the last newline of a file, reading
+// backwards through buf.
+func lineEnd(f io.ReaderAt, size int64, buf []byte) (int64, error) {
+	for end := size; end > 0; {
+		block := buf[:min(int64(len(buf)), end)]
+		start := end - int64(len(block))
+		if n, err := f.ReadAt(block, start); n < len(block) {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(block, '\n'); i >= 0 {
+			return start + int64(i) + 1, nil
+		}
+		end = start
+	}
+	return 0, nil
+}
+
+// updateLink points access.log to the file of day if that is newer than what it
+// points to. A target that does not exist, or is dated after tomorrow by a clock
+// that was wrong, is not newer than anything.
+func (l *Log) updateLink(day format.Day) error {
+	unlock, err := l.d.Acquire(dir.Locks, dir.LinkLock, "", dir.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	target, err := l.d.ReadLink(dir.LinkName)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if linked, _, ok := dir.DayOf("", target); ok && linked >= day && int32(linked) <= l.today.Load()+1 {
+		var st unix.Stat_t
+		if l.d.Lstat(dir.LogFile(linked), &st) == nil {
+			return nil
+		}
+	}
+	return l.d.ReplaceLink(dir.LinkName, dir.LogFile(day))
+}

@@ -1,0 +1,314 @@
+package daylog
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+)
+
+const today = "access-2026-11-22.log"
+
+func appendTest(t *testing.T, d *testDir, date, lines string) {
+	t.Helper()
+	n, err := d.Append(day(date), []byte(lines))
+	require.NoError(t, err)
+	require.Equal(t, len(lines), n)
+}
+
+func TestAppendByDay(t *testing.T) {
+	d, said := newDir(t)
+	appendTest(t, d, "2026-11-22", "a\nb\n")
+	appendTest(t, d, "2026-11-21", "late\n")
+	appendTest(t, d, "2026-11-23", "early\n")
+	appendTest(t, d, "2026-11-22", "c\n")
+	assert.Equal(t, "a\nb\nc\n", read(t, d, today))
+	assert.Equal(t, "late\n", read(t, d, "access-2026-11-21.log"))
+	assert.Equal(t, "early\n", read(t, d, "access-2026-11-23.log"))
+	assert.Empty(t, *said)
+}
+
+func TestAppendToMoreDaysThanAreHeldOpen(t *testing.T) {
+	d, _ := newDir(t)
+	const days = 3 * maxOpen
+	for range 2 {
+		for i := range format.Day(days) {
+			_, err := d.Append(day("2026-11-22")+i, []byte("line\n"))
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(d.log.files.list), maxOpen)
+		}
+	}
+	names := tree(t, d)
+	require.Len(t, names, days+1)
+	for _, name := range names {
+		require.Contains(t, []string{"line\nline\n"}, read(t, d, name))
+	}
+}
+
+// An unfinished last line is cut back to the last newline, wherever that is in
+// the blocks that are read backwards; nothing else is.
+func TestAppendRepairs(t *testing.T) {
+	whole := strings.Repeat("whole line\n", 1000)
+	for _, rest := range []int{0, 1, 100, 4095, 4096, 4097, 8191, 8192, 100_000} {
+		for _, before := range []string{"", "\n", whole} {
+			t.Run(fmt.Sprintf("before=%d/rest=%d", len(before), rest), func(t *testing.T) {
+				d, said := newDir(t)
+				put(t, d, today, before+strings.Repeat("x", rest))
+				appendTest(t, d, "2026-11-22", "next\n")
+				assert.Equal(t, before+"next\n", read(t, d, today))
+				if rest == 0 {
+					assert.Empty(t, *said)
+				} else {
+					assert.Equal(t, notes{fmt.Sprintf("%s/%s: cut off %d bytes of a line that a process left unfinished",
+						d.path, today, rest)}, *said)
+				}
+			})
+		}
+	}
+}
+
+// A disk that takes a part of a batch only: the whole lines of it stay, n says
+// where to go on, and whatever happens next no line is there twice or cut.
+func TestAppendShortWrite(t *testing.T) {
+	batch := "first\nsecond\nthird\n"
+	for _, fault := range []error{unix.ENOSPC, unix.EIO, unix.EDQUOT, nil} {
+		want := fault
+		if fault == nil {
+			want = io.ErrShortWrite
+		}
+		for took := 1; took < len(batch); took++ {
+			d, said := newDir(t)
+			appendTest(t, d, "2026-11-22", "old\n")
+			calls := 0
+			d.log.write = func(fd int, p []byte) (int, error) {
+				if calls++; calls > 1 {
+					return 0, fault
+				}
+				n, err := unix.Write(fd, p[:took])
+				require.NoError(t, err)
+				return n, nil
+			}
+			n, err := d.Append(day("2026-11-22"), []byte(batch))
+			require.ErrorIs(t, err, want)
+			require.NotContains(t, err.Error(), "first")
+			require.Equal(t, strings.LastIndexByte(batch[:took], '\n')+1, n, took)
+			require.Equal(t, "old\n"+batch[:n], read(t, d, today))
+
+			d.log.write = unix.Write
+			appendTest(t, d, "2026-11-22", batch[n:])
+			require.Equal(t, "old\n"+batch, read(t, d, today))
+			require.Empty(t, *said, "nothing was left to repair")
+		}
+	}
+}
+
+func TestAppendGoesOnAfterPartialWrites(t *testing.T) {
+	d, _ := newDir(t)
+	calls := 0
+	d.log.write = func(fd int, p []byte) (int, error) {
+		if calls++; calls%2 == 0 {
+			return -1, unix.EINTR
+		}
+		return unix.Write(fd, p[:1])
+	}
+	appendTest(t, d, "2026-11-22", "first\nsecond\n")
+	assert.Equal(t, "first\nsecond\n", read(t, d, today))
+}
+
+// A writer that knows no lock has added to the file: its bytes are not ours to
+// cut away.
+func TestAppendCutsNothingForeign(t *testing.T) {
+	d, _ := newDir(t)
+	d.log.write = func(fd int, p []byte) (int, error) {
+		n, err := unix.Write(fd, p[:3])
+		require.NoError(t, err)
+		_, err = unix.Write(fd, []byte("foreign\n"))
+		require.NoError(t, err)
+		d.log.write = func(int, []byte) (int, error) { return 0, unix.ENOSPC }
+		return n, nil
+	}
+	n, err := d.Append(day("2026-11-22"), []byte("first\n"))
+	assert.ErrorIs(t, err, unix.ENOSPC)
+	assert.Zero(t, n)
+	assert.Contains(t, read(t, d, today), "foreign\n")
+}
+
+func TestAppendFollowsTheName(t *testing.T) {
+	away := "moved-away"
+	tests := map[string]func(path string) error{
+		"unlinked": os.Remove,
+		"moved":    func(path string) error { return os.Rename(path, filepath.Join(filepath.Dir(path), away)) },
+		"replaced": func(path string) error {
+			if err := os.WriteFile(path+".new", []byte("new\n"), 0o640); err != nil {
+				return err
+			}
+			return os.Rename(path+".new", path)
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			d, _ := newDir(t)
+			appendTest(t, d, "2026-11-22", "old\n")
+			require.NoError(t, change(filepath.Join(d.path, today)))
+			before, _ := os.ReadFile(filepath.Join(d.path, today))
+			appendTest(t, d, "2026-11-22", "next\n")
+			assert.Equal(t, string(before)+"next\n", read(t, d, today))
+			if name == "moved" {
+				assert.Equal(t, "old\n", read(t, d, away))
+			}
+		})
+	}
+}
+
+func TestAppendMakesNoExpiredDayAgain(t *testing.T) {
+	d, _ := newDir(t)
+	require.Empty(t, purge(d, at("2026-11-22 00:00"), 14, false).Errs)
+	appendTest(t, d, "2026-11-09", "the oldest day\n")
+	n, err := d.Append(day("2026-11-08"), []byte("too old\n"))
+	assert.ErrorIs(t, err, calendar.ErrExpired)
+	assert.Zero(t, n)
+	assert.Equal(t, []string{"access-2026-11-09.log", "access.log"}, tree(t, d))
+}
+
+func TestLinkLeadsToTheNewest(t *testing.T) {
+	d, said := newDir(t)
+	link := func() string {
+		target, err := os.Readlink(filepath.Join(d.path, dir.LinkName))
+		require.NoError(t, err)
+		return target
+	}
+	appendTest(t, d, "2026-11-22", "line\n")
+	assert.Equal(t, today, link(), "relative, so that DIR can be moved")
+	appendTest(t, d, "2026-11-21", "late\n")
+	assert.Equal(t, today, link())
+	appendTest(t, d, "2026-11-23", "next day\n")
+	assert.Equal(t, "access-2026-11-23.log", link())
+	assert.Equal(t, "next day\n", read(t, d, dir.LinkName))
+
+	other, _ := openTest(t, d.path, dir.Options{})
+	appendTest(t, other, "2026-11-22", "an old process\n")
+	assert.Equal(t, "access-2026-11-23.log", link())
+
+	require.NoError(t, os.Remove(filepath.Join(d.path, "access-2026-11-23.log")))
+	appendTest(t, d, "2026-11-20", "late\n")
+	assert.Equal(t, "access-2026-11-20.log", link(), "a file that is there beats one that is not")
+
+	// A clock that was ahead has made a file that the next weeks do not catch up.
+	appendTest(t, d, "2027-01-01", "wrong\n")
+	assert.Equal(t, "access-2027-01-01.log", link())
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	appendTest(t, d, "2026-11-22", "right\n")
+	assert.Equal(t, today, link())
+	assert.Empty(t, *said)
+
+	require.NoError(t, os.Remove(filepath.Join(d.path, dir.LinkName)))
+	require.NoError(t, os.Symlink("somebody's idea", filepath.Join(d.path, dir.LinkName)))
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	appendTest(t, d, "2026-11-22", "line\n")
+	assert.Equal(t, today, link())
+}
+
+func TestLinkNameTaken(t *testing.T) {
+	for _, kind := range []string{"file", "directory"} {
+		t.Run(kind, func(t *testing.T) {
+			d, said := newDir(t)
+			path := filepath.Join(d.path, dir.LinkName)
+			if kind == "file" {
+				put(t, d, dir.LinkName, "somebody else's\n")
+			} else {
+				require.NoError(t, os.Mkdir(path, 0o750))
+			}
+			for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24"} {
+				appendTest(t, d, date, "line\n")
+			}
+			assert.Equal(t, notes{"link " + path + ": is no symbolic link; hint: move it away"}, *said, "once")
+			if kind == "file" {
+				assert.Equal(t, "somebody else's\n", read(t, d, dir.LinkName))
+			}
+		})
+	}
+}
+
+func TestTwoProcessesAppendWholeLines(t *testing.T) {
+	d, _ := newDir(t)
+	writers := []string{"a", "b", "c"}
+	children(t, "append", d.path, writers...)
+	seen := map[string]int{}
+	for _, name := range []string{today, "access-2026-11-23.log"} {
+		for line := range strings.Lines(read(t, d, name)) {
+			var writer string
+			var i int
+			_, err := fmt.Sscanf(line, "%s %d", &writer, &i)
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprintf("%s %d ", writer, i), line[:strings.LastIndexByte(line, ' ')+1])
+			require.Equal(t, "", strings.Trim(line[strings.LastIndexByte(line, ' ')+1:], writer+"\n"))
+			seen[fmt.Sprint(writer, i)]++
+		}
+	}
+	for _, writer := range writers {
+		for i := range 300 {
+			require.Equal(t, 1, seen[fmt.Sprint(writer, i)], "%s %d", writer, i)
+		}
+	}
+}
+
+func TestAppendAllocations(t *testing.T) {
+	d, _ := newDir(t)
+	batch := []byte(strings.Repeat("a line of a log\n", 100))
+	appendTest(t, d, "2026-11-22", string(batch))
+	allocs := testing.AllocsPerRun(50, func() {
+		if n, err := d.Append(day("2026-11-22"), batch); n != len(batch) || err != nil {
+			t.Fatal(n, err)
+		}
+	})
+	// One for the name in fstatat, per batch: none per line.
+	assert.LessOrEqual(t, allocs, 2.0)
+	assert.Equal(t, strings.Repeat(string(batch), 52), read(t, d, today))
+}
+
+// go test -run=^$ -bench=Append ./filter/rotate
+func BenchmarkAppend(b *testing.B) {
+	for _, lines := range []int{1, 300} {
+		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
+			d, err := open(b.TempDir(), dir.Options{Create: true})
+			require.NoError(b, err)
+			defer d.Close()
+			batch := []byte(strings.Repeat(strings.Repeat("x", 199)+"\n", lines))
+			b.SetBytes(int64(len(batch)))
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if _, err := d.Append(day("2026-11-22"), batch); err != nil {
+					b.Fatal(err)
+				}
+				if n++; n%1000 == 0 { // as much as a disk may be asked for
+					os.Truncate(filepath.Join(d.path, today), 0)
+				}
+			}
+			st, err := os.Stat(filepath.Join(d.path, today))
+			require.NoError(b, err)
+			require.EqualValues(b, n%1000*len(batch), st.Size())
+		})
+	}
+}
+
+// A deleted file that is held open would keep its lines on the disk.
+func TestDeletedFilesAreClosed(t *testing.T) {
+	d, _ := newDir(t)
+	appendTest(t, d, "2026-11-09", "line\n")
+	f := d.log.files.list[0]
+	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	_, err := f.Stat()
+	assert.ErrorIs(t, err, os.ErrClosed)
+	appendTest(t, d, "2026-11-09", "line\n")
+}

@@ -1,0 +1,357 @@
+// Package dir implements DIR as names, modes, owners and locks: what other packages
+// keep there is opened, made and replaced here, never through a planted link, always
+// with the mode and the owner that it is to have. layout.go has every name in it.
+package dir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// cacheTag keeps a directory out of backups, https://bford.info/cachedir/.
+const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n" +
+	"# hushpipe deletes these files with their day: a copy would outlive it.\n"
+
+// ErrLocked is returned where another process has a lock.
+var ErrLocked = errors.New("locked by another process")
+
+// Options are the settings of a Dir.
+type Options struct {
+	// Keys is the path of the key directory, "" for DIR/keys.
+	Keys string
+	// Create makes DIR and the directories in it where they are missing.
+	Create bool
+	// Notify is told, in one line each time, what was put right or left undone
+	// without making a call fail. Any method may call it; it calls none itself.
+	// nil: nobody is told.
+	Notify func(msg string)
+}
+
+// Dir is a directory of day files, shared by any number of processes.
+//
+// DIR is held by a descriptor: renamed, it stays in use. What lies in it is
+// opened by name for each use, so that a directory that was broken or missing
+// is used again once it is repaired. No name in DIR is followed if it is a
+// symbolic link, access.log apart; DIR and the path of the key directory may be
+// links.
+//
+// All methods may be called from any goroutine. All of them wait for the disk.
+// Append, LockRooms and those that take in a rule wait for locks that other
+// processes hold, a second at most; Judge and those that delete wait for none, nor
+// for a call of another method.
+type Dir struct {
+	path   string
+	keys   string // "": DIR/keys
+	create bool
+	notify func(string)
+	fd     int
+
+	users atomic.Int64 // those of fd: the Dir until Close, and calls under way
+
+	earlier atomic.Bool // processes of an earlier version may be at work
+}
+
+// Open opens the directory at path.
+func Open(path string, o Options) (*Dir, error) {
+	fd, err := openDir(unix.AT_FDCWD, path, 0, o.Create, dirMode)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return held(fd, path, o), nil
+}
+
+func held(fd int, path string, o Options) *Dir {
+	d := &Dir{
+		path: path, keys: o.Keys, create: o.Create, notify: o.Notify, fd: fd}
+	d.users.Store(1)
+	d.earlier.Store(true)
+	if d.notify == nil {
+		d.notify = func(string) {}
+	}
+	return d
+}
+
+// Close closes DIR, once those who Use it are done. No method
+// may be called after it by anybody else, nor run meanwhile.
+func (d *Dir) Close() error {
+	return d.done()
+}
+
+// Use keeps DIR open until done is called, also beyond Close. It reports false
+// where DIR is closed.
+func (d *Dir) Use() (done func(), ok bool) {
+	for {
+		n := d.users.Load()
+		if n == 0 {
+			return nil, false
+		}
+		if d.users.CompareAndSwap(n, n+1) {
+			return func() { d.done() }, true
+		}
+	}
+}
+
+func (d *Dir) done() error {
+	if d.users.Add(-1) > 0 {
+		return nil
+	}
+	return unix.Close(d.fd)
+}
+
+// Moved reports whether the path that DIR was opened by leads elsewhere now. It
+// costs a system call or two.
+func (d *Dir) Moved() bool {
+	var here, there unix.Stat_t
+	if fstat(d.fd, &here) != nil {
+		return true
+	}
+	err := again(func() error { return unix.Stat(d.path, &there) })
+	return err != nil || here.Dev != there.Dev || here.Ino != there.Ino
+}
+
+// Names returns the names in sub, sorted. A directory that is missing has none.
+func (d *Dir) Names(sub string) ([]string, error) {
+	at, err := d.openSub(sub, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(at), d.pathOf(sub, ""))
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err = Bare(err); err == unix.ENOENT {
+		err = ErrRemoved
+	}
+	slices.Sort(names)
+	return names, d.Error("list", sub, "", err)
+}
+
+// OpenFile opens a regular file of sub, with the flags of package os. A file
+// that it makes gets mode 0640, or 0600 where it is nobody else's business,
+// whatever the umask. name
+// has no slash.
+func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
+	at, err := d.openSub(sub, flag&os.O_CREATE != 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(at)
+	fd, err := openFile(at, name, flag, modeIn(sub, name))
+	if err != nil {
+		return nil, d.Error("open", sub, name, err)
+	}
+	return os.NewFile(uintptr(fd), d.pathOf(sub, name)), nil
+}
+
+// ReadFile returns what is in a regular file of sub. One that is far larger than
+// hushpipe makes it, put there to fill the memory, is an error.
+func (d *Dir) ReadFile(sub, name string) ([]byte, error) {
+	f, err := d.OpenFile(sub, name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	most := int64(4 << 10)
+	if sub == Rooms {
+		most = 1 << 30
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if int64(len(data)) > most {
+		return nil, d.Error("read", sub, name, errTooLarge)
+	}
+	return data, err
+}
+
+// ReplaceFile puts data in the place of a file of sub: a crash leaves the old
+// file or the new one, on disk, never a part. A power cut may do away with a file
+// of Status: it is written while lines wait, and says nothing that must survive.
+func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
+	at, err := d.openSub(sub, true)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	return d.Error("replace", sub, name, replaceFile(at, name, data, modeIn(sub, name), sub != Status))
+}
+
+// Remove deletes a file of sub.
+func (d *Dir) Remove(sub, name string) error {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	return d.Error("remove", sub, name, remove(at, name))
+}
+
+// Sizes adds the sizes of files of sub, in bytes, by their names. One that is gone has
+// none.
+func (d *Dir) Sizes(sub string, names []string, sizes map[string]int64) error {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	for _, name := range names {
+		var st unix.Stat_t
+		if err := lstat(at, name, &st); err == nil {
+			sizes[name] = st.Size
+		} else if err != unix.ENOENT {
+			return d.Error("look at", sub, name, err)
+		}
+	}
+	return nil
+}
+
+// Nested returns the directories below DIR that are none of its own. A key directory
+// that lies there is its own.
+func (d *Dir) Nested() (names []string, err error) {
+	all, err := d.Names("")
+	if err != nil {
+		return nil, err
+	}
+	var keyDir unix.Stat_t
+	elsewhere := d.keys != "" && again(func() error { return unix.Stat(d.keys, &keyDir) }) == nil
+	for _, name := range all {
+		var st unix.Stat_t
+		if slices.Contains(directories, name) || lstat(d.fd, name, &st) != nil || fileType(&st) != unix.S_IFDIR {
+			continue
+		}
+		if elsewhere && st.Ino == keyDir.Ino && st.Dev == keyDir.Dev {
+			continue
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// OpenNested opens a directory of DIR as a DIR of its own. It follows no link, and
+// makes none that is missing.
+func (d *Dir) OpenNested(name string) (*Dir, error) {
+	fd, err := openDir(d.fd, name, unix.O_NOFOLLOW, false, dirMode)
+	if err != nil {
+		return nil, d.Error("open", "", name, err)
+	}
+	return held(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
+}
+
+// openSub opens a directory of DIR anew: a lock or a place in a listing belongs
+// to one opening.
+func (d *Dir) openSub(sub string, create bool) (int, error) {
+	create = create && d.create
+	var fd int
+	var loose uint32
+	var err error
+	switch {
+	case sub == "":
+		fd, err = openDir(d.fd, ".", unix.O_NOFOLLOW, false, dirMode)
+	case sub == Keys && d.keys != "":
+		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
+	case sub == Locks:
+		fd, loose, err = openLocks(d.fd, create)
+	case sub == KeyLocks:
+		var at int
+		if at, err = d.openSub(Keys, create); err != nil {
+			return -1, err
+		}
+		fd, loose, err = openLocks(at, create)
+		unix.Close(at)
+	default:
+		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, dirMode)
+	}
+	if err != nil {
+		return -1, d.Error("open", sub, "", err)
+	}
+	if loose != 0 {
+		d.Say(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
+	}
+	if create && (sub == Keys || sub == Journal) {
+		tag(fd)
+	}
+	return fd, nil
+}
+
+// openLocks opens the directory of locks in the directory at. With create it shuts
+// others out; loose is the mode that let them in.
+func openLocks(at int, create bool) (fd int, loose uint32, err error) {
+	fd, err = openDir(at, Locks, unix.O_NOFOLLOW, create, locksMode)
+	if err != nil {
+		return -1, 0, err
+	}
+	var st unix.Stat_t
+	err = fstat(fd, &st)
+	if mode := uint32(st.Mode) & 0o777; err == nil && mode&^locksMode != 0 && create {
+		loose = mode
+		err = again(func() error { return unix.Fchmod(fd, locksMode) })
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, 0, err
+	}
+	return fd, loose, nil
+}
+
+// tag makes the cache tag of a directory that has none.
+func tag(at int) {
+	fd, err := openFile(at, cacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
+	if err != nil {
+		return // it has one, or the call that needs the directory fails as well
+	}
+	if _, err := unix.Write(fd, []byte(cacheTag)); err != nil {
+		remove(at, cacheTagName)
+	}
+	unix.Close(fd)
+}
+
+// modeIn is the mode of a file in sub. The locks by which processes show that they
+// live are nobody else's to hold.
+func modeIn(sub, name string) uint32 {
+	if sub == Journal || sub == Locks || sub == KeyLocks || sub == Status && strings.HasSuffix(name, LockSuffix) {
+		return secretMode
+	}
+	return fileMode
+}
+
+func (d *Dir) pathOf(sub, name string) string {
+	if rest, ok := strings.CutPrefix(sub, Keys); ok && d.keys != "" {
+		return filepath.Join(d.keys, rest, name)
+	}
+	return filepath.Join(d.path, sub, name)
+}
+
+// Error names a file of sub in an error, once; nil stays nil.
+func (d *Dir) Error(verb, sub, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: verb, Path: d.pathOf(sub, name), Err: Bare(err)}
+}
+
+// Say tells the operator about a file of sub, see Options.Notify.
+func (d *Dir) Say(sub, name, text string, args ...any) {
+	d.notify(d.pathOf(sub, name) + ": " + fmt.Sprintf(text, args...))
+}
+
+// Notify tells the operator, see Options.Notify.
+func (d *Dir) Notify(msg string) { d.notify(msg) }
+
+// KeysApart tells whether the key directory lies elsewhere.
+func (d *Dir) KeysApart() bool { return d.keys != "" }
+
+// MayCreate tells whether what is missing is made.
+func (d *Dir) MayCreate() bool { return d.create }
+
+// Lstat looks at a file of DIR itself, and follows no link. It allocates nothing: the
+// lines of each batch need it.
+func (d *Dir) Lstat(name string, st *unix.Stat_t) error { return lstat(d.fd, name, st) }

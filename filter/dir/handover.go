@@ -1,0 +1,294 @@
+package dir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// othersBits are the permissions by which others than the owner make names
+	// in a directory; its sticky bit keeps nobody from making one.
+	othersBits = unix.S_IWGRP | unix.S_IWOTH
+)
+
+var (
+	errForeign  = errors.New("its directory holds files that are not hushpipe's; hint: give it a directory of its own, or chown that to the user yourself")
+	errNotGiven = errors.New("others could have put it there; hint: remove it, or chown it to the user yourself")
+	errThrough  = errors.New("the path leads there by a symbolic link that others could have made; hint: name the directory itself")
+	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys; hint: chmod o-w it")
+)
+
+// othersWrite reports whether anybody but the process's user and root can make
+// names in the directory at.
+func othersWrite(at int) bool {
+	var st unix.Stat_t
+	return fstat(at, &st) != nil || isOthers(&st)
+}
+
+func isOthers(st *unix.Stat_t) bool {
+	return st.Uid != 0 && int(st.Uid) != os.Geteuid() || uint32(st.Mode)&othersBits != 0
+}
+
+// giveToOwner gives what root has just made in the directory at to the owner of
+// that. At a reload a logger with --user and one without work side by side, and
+// the files of both must be of use to both. The owner is looked up after the
+// file is there: HandOver changes it first and lists the files then, so that one
+// of the two sees the other. Where root may not do this, in a container, the
+// file stays root's.
+func giveToOwner(at, fd int) {
+	var st unix.Stat_t
+	if os.Geteuid() == 0 && fstat(at, &st) == nil && st.Uid != 0 {
+		_ = unix.Fchown(fd, int(st.Uid), -1)
+	}
+}
+
+// giving bounds the wait for what root is about to give away. It takes a system call
+// or a few more, but on a busy machine the process may have to wait for them.
+const giving = 200 * time.Millisecond
+
+// isBeingGiven reports whether a file that could not be used is one that root has just
+// made and is giving to the owner of its directory, see giveToOwner: both start at
+// the same time where a reload brings in --user together with a new DIR. It waits a
+// moment before it says yes, and says no once giving has passed since began.
+func isBeingGiven(at int, name string, began time.Time) bool {
+	var dir, st unix.Stat_t
+	if time.Since(began) > giving || fstat(at, &dir) != nil || dir.Uid == 0 {
+		return false
+	}
+	switch err := lstat(at, name, &st); {
+	case err == unix.ENOENT: // it was one in the making, and has its name now
+		return true
+	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, !isFresh(&st):
+		return false
+	}
+	time.Sleep(time.Millisecond)
+	return true
+}
+
+// isFresh reports whether a file was made or given away within the last second.
+func isFresh(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())) < time.Second }
+
+// HandOver gives DIR and what hushpipe has made in it to the user uid, and what
+// has root's group to the group gid: any other stays, as does a setgid bit.
+// With dry it only tells what would go wrong.
+//
+// It is for root, and hostile hands may work in the same directories meanwhile.
+// Everything is opened as any other file here, with no link followed, and given
+// away by its descriptor. A directory that root alone could write until now is
+// given away with all of hushpipe's files, but not if there are others in it:
+// whoever has a directory can replace them. Of one that belongs to another user
+// already, say the one of an earlier --user, only that user's own files are. One
+// that a link leads to is not given away if others could have made the link.
+func (d *Dir) HandOver(uid, gid int, dry bool) error {
+	var st unix.Stat_t
+	err := fstat(d.fd, &st)
+	if err == nil && int(st.Uid) != uid {
+		err = reached(d.path, &st)
+	}
+	if err != nil {
+		return d.Error("chown", "", "", err)
+	}
+	var errs []error
+	began := time.Now()
+	// DIR comes last, and the directories in it are made: a root process that
+	// makes one in a DIR of the user has files in it before the user has it.
+	for _, sub := range slices.Backward(directories) {
+		h := handOver{d: d, sub: sub, uid: uid, gid: gid, dry: dry, began: began}
+		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// handOver is the work on one directory.
+type handOver struct {
+	d        *Dir
+	sub      string
+	uid, gid int
+	dry      bool
+	began    time.Time
+
+	at  int
+	was unix.Stat_t // the directory, before it was given away
+}
+
+func (h *handOver) directory() error {
+	if err := h.reached(); err != nil {
+		return h.d.Error("chown", Keys, "", err)
+	}
+	var err error
+	if h.at, err = h.d.openSub(h.sub, !h.dry && h.sub != Erased); err != nil {
+		return err
+	}
+	defer unix.Close(h.at)
+	if err = fstat(h.at, &h.was); err != nil {
+		return h.d.Error("chown", h.sub, "", err)
+	}
+	names, err := h.d.Names(h.sub)
+	if err != nil {
+		return err
+	}
+	if int(h.was.Uid) == h.uid {
+		return h.files(names)
+	}
+	for _, name := range names {
+		if !isOwn(h.sub, name) {
+			return h.d.Error("chown", h.sub, name, errForeign)
+		}
+	}
+	if err := h.files(names); err != nil {
+		return err
+	}
+	if err = h.give(h.at, &h.was); err != nil {
+		return h.d.Error("chown", h.sub, "", err)
+	}
+	// What a root process made before it could see the new owner may be renamed
+	// between a listing and its use, once.
+	for range 2 {
+		if names, err = h.d.Names(h.sub); err == nil {
+			err = h.files(names)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reached looks how the path of another key directory leads there, unless that is
+// the user's already.
+func (h *handOver) reached() error {
+	if h.d.keys == "" || h.sub != Keys && h.sub != KeyLocks {
+		return nil
+	}
+	at, err := h.d.openSub(Keys, false)
+	if err != nil {
+		return nil // it is to be made, or the work on it says why
+	}
+	defer unix.Close(at)
+	var st unix.Stat_t
+	if err := fstat(at, &st); err != nil || int(st.Uid) == h.uid {
+		return err
+	}
+	return reached(h.d.keys, &st)
+}
+
+// reached returns an error where a path leads to the directory that was opened by
+// it through a link that others than root could have made: to an empty directory
+// in /etc, say, or to one of backups named by day.
+func reached(path string, opened *unix.Stat_t) error {
+	const directory = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
+	at, err := openat(unix.AT_FDCWD, ".", directory, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { unix.Close(at) }()
+	for rest, links := path, 0; rest != ""; {
+		name := "/"
+		if rest[0] != '/' {
+			name, rest, _ = strings.Cut(rest, "/")
+		}
+		rest = strings.TrimLeft(rest, "/")
+		next, err := openat(at, name, directory, 0)
+		if err == nil {
+			unix.Close(at)
+			at = next
+			continue
+		}
+		var target [4096]byte
+		n, noLink := unix.Readlinkat(at, name, target[:])
+		switch links++; {
+		case noLink != nil:
+			return err
+		case othersWrite(at) || links > 40: // Linux's bound, path_resolution(7)
+			return errThrough
+		}
+		rest = string(target[:n]) + "/" + rest
+	}
+	var st unix.Stat_t
+	if err := fstat(at, &st); err != nil {
+		return err
+	}
+	if st.Dev != opened.Dev || st.Ino != opened.Ino {
+		return errThrough // it was replaced meanwhile
+	}
+	return nil
+}
+
+func (h *handOver) files(names []string) error {
+	var errs []error
+	for _, name := range names {
+		if isOwn(h.sub, name) {
+			errs = append(errs, h.d.Error("chown", h.sub, name, h.file(name)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// file gives away one file. One that is gone by now is none.
+func (h *handOver) file(name string) error {
+	var st unix.Stat_t
+	if err := lstat(h.at, name, &st); err != nil {
+		return ifGone(err)
+	}
+	switch {
+	case int(st.Uid) == h.uid && fileType(&st) == unix.S_IFREG:
+		return nil
+	case h.sub == "" && slices.Contains(directories, name), h.sub == Keys && name == Locks:
+		return nil // has its own turn
+	case IsTemp(name) && fileType(&st) == unix.S_IFDIR:
+		return nil // makeDir is making it, and gives it away
+	case h.sub == "" && name == LinkName, IsTemp(name) && fileType(&st) == unix.S_IFLNK:
+		return nil // to replace a link it takes the directory
+	case IsTemp(name) && int(h.was.Uid) == h.uid:
+		return nil // root is making it, and will give it away
+	}
+	fd, err := openFile(h.at, name, unix.O_RDONLY, 0)
+	if err != nil {
+		return ifGone(err)
+	}
+	defer unix.Close(fd)
+	if err := fstat(fd, &st); err != nil {
+		return err
+	}
+	for int(h.was.Uid) == h.uid && st.Uid == 0 && isBeingGiven(h.at, name, h.began) {
+		if err := fstat(fd, &st); err != nil || st.Nlink == 0 {
+			return err
+		}
+	}
+	switch {
+	case int(st.Uid) == h.uid && int(h.was.Uid) == h.uid:
+		return nil
+	case !isOthers(&h.was):
+	case st.Uid == h.was.Uid && st.Uid != 0 && st.Nlink == 1:
+	default:
+		return errNotGiven
+	}
+	return h.give(fd, &st)
+}
+
+func ifGone(err error) error {
+	if err == unix.ENOENT {
+		return nil
+	}
+	return err
+}
+
+// give gives away what is open at fd.
+func (h *handOver) give(fd int, st *unix.Stat_t) error {
+	if h.dry {
+		return nil
+	}
+	gid := -1
+	if st.Gid == 0 {
+		gid = h.gid
+	}
+	return unix.Fchown(fd, h.uid, gid)
+}

@@ -1,0 +1,242 @@
+package dir
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/format"
+)
+
+// The directories below DIR; "" stands for DIR itself.
+const (
+	Keys    = "keys"    // DATE.key, deleted with their day; it may lie elsewhere
+	Rooms   = "rooms"   // rooms-DATE.log, kept for good
+	Journal = "journal" // DATE.RANDOM.journal, deleted with their day
+	Status  = "status"  // ID.json and ID.lock, what processes say of themselves
+	Erased  = "erased"  // DATE: days that were deleted on purpose
+
+	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2)
+	// asks for an open file only, so whoever can read a file can hold its lock for good.
+	Locks    = ".lock"
+	KeyLocks = Keys + "/" + Locks
+)
+
+// directories are all of them, DIR first.
+var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Status, Erased}
+
+// The files that bear no day.
+const (
+	LinkName       = "access.log"  // in DIR, a symbolic link to the newest lines
+	ClockName      = "clock"       // in DIR, the last time that was believed
+	RuleName       = "keep"        // in DIR and Keys, the period of what lies there
+	SettingsName   = "settings"    // in DIR, the flags of the last start without a fault
+	RoomSecretName = "room-secret" // in DIR, the secret of --room-hash hmac
+	RevealLogName  = "reveal.log"  // in DIR, who revealed how many
+	EndedName      = "ended.json"  // in Status, the sum of processes that have ended
+	cacheTagName   = "CACHEDIR.TAG"
+)
+
+// The locks: those of DIR in Locks, that of a rule in KeyLocks as well.
+const (
+	LinesLock    = "lines"    // whoever appends lines
+	roomsLock    = "rooms"    // whoever replaces room files
+	statusLock   = "status"   // whoever adds up the records of ended processes
+	LinkLock     = "link"     // whoever makes the link
+	RuleLock     = "keep"     // whoever changes a rule
+	WriterLock   = "writer"   // the process that writes the room files
+	expiringLock = "expiring" // whoever reads the journals that are deleted next
+)
+
+const (
+	// RecordSuffix ends the names in Status of records.
+	RecordSuffix = ".json"
+	// LockSuffix ends the names in Status of files that a process holds the lock of
+	// for as long as it lives.
+	LockSuffix = ".lock"
+	// ExposedSuffix is what MarkExposed adds to the name of a secret.
+	ExposedSuffix = ".exposed"
+	// DamagedSuffix ends the names of what was kept aside because not all of it
+	// could be read. It is deleted with its day, also where the file itself is not.
+	DamagedSuffix = ".damaged"
+	// PartialSuffix ends the names of the empty files beside room files whose counts
+	// are a lower bound.
+	PartialSuffix = ".partial"
+
+	logPrefix     = "access-"
+	roomsPrefix   = "rooms-"
+	logSuffix     = ".log"
+	keySuffix     = ".key"
+	journalSuffix = ".journal"
+	leasePrefix   = "keep-"
+	// tempPrefix begins the names of files in the making; 16 hexadecimal digits
+	// follow.
+	tempPrefix = ".hushpipe-"
+)
+
+// LogFile returns the name in DIR of a day's lines, access-2026-11-22.log.
+func LogFile(day format.Day) string { return logPrefix + day.String() + logSuffix }
+
+// KeyFile returns the name in Keys of a day's key, 2026-11-22.key.
+func KeyFile(day format.Day) string { return day.String() + keySuffix }
+
+// RoomFile returns the name in Rooms of a day's counts, rooms-2026-11-22.log.
+func RoomFile(day format.Day) string { return roomsPrefix + day.String() + logSuffix }
+
+// PartialMark returns the name of the empty file that stands beside a day's room file
+// whose counts are a lower bound.
+func PartialMark(day format.Day) string { return RoomFile(day) + PartialSuffix }
+
+// NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
+func NewJournal(day format.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
+
+// NewLease returns a name in a directory of locks that no other has,
+// keep-14d-RANDOM: the lease of a process that keeps files for that period.
+func NewLease(keep calendar.Period) string {
+	return fmt.Sprintf("%s%s-%s", leasePrefix, keep, RandomHex())
+}
+
+// ParseLease returns the period in the name of a lease.
+func ParseLease(name string) (calendar.Period, bool) {
+	rest, ok := strings.CutPrefix(name, leasePrefix)
+	days, random, _ := strings.Cut(rest, "-")
+	if !ok || !isRandom(random) {
+		return 0, false
+	}
+	keep, err := calendar.ParsePeriod(days)
+	return keep, err == nil
+}
+
+func tempName() string { return tempPrefix + RandomHex() }
+
+// IsTemp reports whether name is that of a file in the making.
+func IsTemp(name string) bool {
+	digits, ok := strings.CutPrefix(name, tempPrefix)
+	return ok && isRandom(digits)
+}
+
+// RandomHex returns 16 random hexadecimal digits, which make a name unique.
+func RandomHex() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func isRandom(digits string) bool {
+	_, err := hex.DecodeString(digits)
+	return err == nil && len(digits) == 16
+}
+
+// DayOf returns the day of a file of sub that bears a name which hushpipe gives,
+// and what stands behind that name: "" for the file itself, ".gz" for a copy that an
+// operator's tools made, access-2026-11-22.log.gz. Of Rooms, where copies of other
+// kinds stay as well, it is all behind the date that is not ".log". Any other file is
+// somebody else's, access-2026-11-22.tar.gz as well.
+func DayOf(sub, name string) (day format.Day, behind string, ok bool) {
+	var prefix, suffix string
+	switch sub {
+	case "":
+		prefix, suffix = logPrefix, logSuffix
+	case Rooms:
+		prefix, suffix = roomsPrefix, logSuffix
+	case Keys:
+		suffix = keySuffix
+	case Journal, Erased:
+	default:
+		return 0, "", false
+	}
+	rest, ok := strings.CutPrefix(name, prefix)
+	const date = len("2026-11-22")
+	if !ok || len(rest) < date {
+		return 0, "", false
+	}
+	if day, ok = format.ParseDay(rest[:date]); !ok {
+		return 0, "", false
+	}
+	rest = rest[date:]
+	if sub == Journal {
+		random, dot := strings.CutPrefix(rest, ".")
+		random = random[:len(random)-len(strings.TrimLeft(random, "0123456789abcdef"))]
+		if !dot || random == "" {
+			return 0, "", false
+		}
+		suffix = "." + random + journalSuffix
+	}
+	behind, ok = strings.CutPrefix(rest, suffix)
+	switch {
+	case ok && (behind == "" || sub != Erased && !isWord(behind[0])):
+		return day, behind, true
+	case sub == Rooms && len(rest) > 1 && rest[0] == '.':
+		return day, rest, true
+	}
+	return 0, "", false
+}
+
+func isWord(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c >= 0x80
+}
+
+// OwnDay returns the day of a file of sub that is hushpipe's own, no copy.
+func OwnDay(sub, name string) (format.Day, bool) {
+	day, behind, ok := DayOf(sub, name)
+	return day, ok && behind == ""
+}
+
+// ExpiryDay returns the day that a file of sub is deleted with: its own, and copies
+// as well. Of Rooms these are only the damaged ones that were kept aside.
+func ExpiryDay(sub, name string) (format.Day, bool) {
+	day, behind, ok := DayOf(sub, name)
+	if sub == Rooms && !(strings.HasSuffix(behind, DamagedSuffix) && name == RoomFile(day)+behind) {
+		return 0, false
+	}
+	return day, ok
+}
+
+// IsUndated reports whether name is one that hushpipe gives in sub to a file or a
+// directory that bears no day.
+func IsUndated(sub, name string) bool {
+	switch sub {
+	case "":
+		switch name {
+		case LinkName, ClockName, RuleName, SettingsName, RoomSecretName, RevealLogName:
+			return true
+		}
+		return name != "" && slices.Contains(directories, name)
+	case Keys:
+		switch name {
+		case RuleName, cacheTagName, Locks, ClockName: // earlier versions wrote a clock there
+			return true
+		}
+	case Journal:
+		return name == cacheTagName
+	}
+	return false
+}
+
+// isOwn reports whether name is one that hushpipe gives in sub, to copies as well.
+func isOwn(sub, name string) bool {
+	name = strings.TrimSuffix(name, ExposedSuffix)
+	if IsTemp(name) || name == cacheTagName || IsUndated(sub, name) {
+		return true
+	}
+	switch sub {
+	case Locks, KeyLocks:
+		return isLock(name)
+	case Status:
+		return strings.HasSuffix(name, RecordSuffix) || strings.HasSuffix(name, LockSuffix)
+	}
+	_, _, dated := DayOf(sub, name)
+	return dated
+}
+
+func isLock(name string) bool {
+	switch name {
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock:
+		return true
+	}
+	_, ok := ParseLease(name)
+	return ok
+}

@@ -1,0 +1,40 @@
+package dir
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+var errNoLink = errors.New("is no symbolic link; hint: move it away")
+
+// ReadLink returns what a symbolic link in DIR leads to.
+func (d *Dir) ReadLink(name string) (target string, err error) {
+	var st unix.Stat_t
+	if err := lstat(d.fd, name, &st); err != nil {
+		return "", d.Error("link", "", name, err)
+	}
+	if fileType(&st) != unix.S_IFLNK {
+		return "", d.Error("link", "", name, errNoLink)
+	}
+	var buf [64]byte
+	n, err := unix.Readlinkat(d.fd, name, buf[:])
+	if err != nil {
+		return "", d.Error("link", "", name, err)
+	}
+	return string(buf[:n]), nil
+}
+
+// ReplaceLink makes a symbolic link in DIR, or has it lead elsewhere, at once. The
+// caller has the lock LinkLock: so Sweep tells a leftover from a link in the making.
+func (d *Dir) ReplaceLink(name, target string) error {
+	temp := tempName()
+	err := again(func() error { return unix.Symlinkat(target, d.fd, temp) })
+	if err == nil {
+		err = again(func() error { return unix.Renameat(d.fd, temp, d.fd, name) })
+	}
+	if err != nil {
+		remove(d.fd, temp)
+	}
+	return d.Error("link", "", name, err)
+}

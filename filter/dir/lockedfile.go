@@ -1,0 +1,76 @@
+package dir
+
+import (
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenOwned is OpenFile for a file that one process at a time has to itself: it
+// is locked until it is closed, which a process that ends in any way does. The
+// error is ErrLocked where another has it, and fs.ErrNotExist where it was
+// deleted before it could be locked, also if this call made it.
+func (d *Dir) OpenOwned(sub, name string, flag int) (*os.File, error) {
+	f, err := d.OpenFile(sub, name, flag)
+	if err != nil {
+		return nil, err
+	}
+	err = flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		err = ErrLocked
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = fstat(int(f.Fd()), &st)
+	}
+	if err == nil && st.Nlink == 0 {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		f.Close()
+		return nil, d.Error("lock", sub, name, err)
+	}
+	return f, nil
+}
+
+// CreateFile makes a file of sub, or replaces it, with what fill writes: a
+// crash leaves all of it, on disk, or nothing. An error of fill is returned,
+// and leaves nothing either.
+func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
+	at, err := d.openSub(sub, true)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	err = error(unix.ENOENT)
+	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
+		var temp string
+		var f *os.File
+		if temp, f, err = fillTemp(at, modeIn(sub, name), true, fill); err == unix.ENOENT {
+			continue // swept
+		} else if err != nil {
+			break
+		}
+		if err = again(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
+			remove(at, temp)
+		}
+		f.Close()
+	}
+	if err == nil {
+		err = syncDir(at)
+	}
+	return d.Error("create", sub, name, err)
+}
+
+// Rename gives a file of sub another name there, and takes the place of a file
+// that has it.
+func (d *Dir) Rename(sub, from, to string) error {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	err = again(func() error { return unix.Renameat(at, from, at, to) })
+	return d.Error("rename", sub, from, err)
+}

@@ -1,0 +1,113 @@
+package dir
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// CheckOpen returns an error for the directories that everybody can write.
+func (d *Dir) CheckOpen() error {
+	for _, sub := range directories {
+		at, err := d.openSub(sub, false)
+		if err != nil {
+			continue // it comes up where the directory is used
+		}
+		var st unix.Stat_t
+		err = fstat(at, &st)
+		unix.Close(at)
+		if err == nil && uint32(st.Mode)&unix.S_IWOTH != 0 {
+			return d.Error("check", sub, "", errOpen)
+		}
+	}
+	return nil
+}
+
+// Tighten takes the access of others away from the keys or journals in sub, and
+// reports it. A restored backup, say, has loosened them while a logger runs, which
+// reads a key once.
+func (d *Dir) Tighten(sub, what string) {
+	d.loose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
+		if !strings.HasSuffix(name, ExposedSuffix) {
+			d.tightenFile(at, sub, name, what, mode)
+		}
+	})
+}
+
+func (d *Dir) tightenFile(at int, sub, name, what string, mode uint32) {
+	fd, err := openFile(at, name, unix.O_RDONLY, 0)
+	if err == nil {
+		err = again(func() error { return unix.Fchmod(fd, secretMode) })
+		unix.Close(fd)
+	}
+	switch {
+	case err == unix.ENOENT: // deleted meanwhile
+		return
+	case err != nil:
+		d.Say(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
+	default:
+		d.Say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
+	}
+	if sub != Journal {
+		d.MarkExposed(sub, name)
+	}
+}
+
+// TightenRoomSecret is Tighten for the secret of the room hashes, which bears no day.
+func (d *Dir) TightenRoomSecret() {
+	var st unix.Stat_t
+	if !d.create || lstat(d.fd, RoomSecretName, &st) != nil || fileType(&st) != unix.S_IFREG {
+		return
+	}
+	if mode := uint32(st.Mode) & 0o777; mode&^secretMode != 0 {
+		d.tightenFile(d.fd, "", RoomSecretName, "key", mode)
+	}
+}
+
+// TightenLocks shuts others out of a directory of locks that is there.
+func (d *Dir) TightenLocks(sub string) {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return // it is reported where it is used
+	}
+	unix.Close(at)
+	if at, err = d.openSub(sub, true); err != nil {
+		d.notify(err.Error())
+		return
+	}
+	unix.Close(at)
+}
+
+// WarnLoose reports day files that everybody can read or write. Their modes stay:
+// an operator may have given them.
+func (d *Dir) WarnLoose(sub string, bits uint32, verb string) {
+	var names []string
+	d.loose(sub, bits, func(_ int, name string, _ uint32) { names = append(names, name) })
+	switch n := len(names); {
+	case n == 1:
+		d.Say(sub, names[0], "everybody can %s this file: chmod o= it", verb)
+	case n > 1:
+		d.Say(sub, names[0], "everybody can %s this file and %d more: chmod o= them", verb, n-1)
+	}
+}
+
+// loose calls do for the regular files of sub that have any of the bits in their
+// modes and bear a day.
+func (d *Dir) loose(sub string, bits uint32, do func(at int, name string, mode uint32)) {
+	names, err := d.Names(sub)
+	if err != nil || !d.create {
+		return // it is reported where files are deleted
+	}
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return
+	}
+	defer unix.Close(at)
+	for _, name := range names {
+		_, _, dated := DayOf(sub, name)
+		var st unix.Stat_t
+		if dated && lstat(at, name, &st) == nil && fileType(&st) == unix.S_IFREG && uint32(st.Mode)&bits != 0 {
+			do(at, name, uint32(st.Mode)&0o777)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package dir
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Publish puts data in the place of the file at path, as ReplaceFile does,
+// outside of DIR and for everybody to read: mode 0644, or that of the old file
+// where it allows less.
+func Publish(path string, data []byte) error {
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false, dirMode)
+	if err == nil {
+		defer unix.Close(at)
+		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
+	}
+	if err == errSymlink || err == errIrregular {
+		err = errUnpublished // it is not hushpipe's to say what is to be removed
+	}
+	if err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
+// Update replaces a file outside DIR, in a directory that other programs read,
+// by what change makes of it; old is nil for one that is not there. Everybody can
+// read the file. Reading it and replacing it, by renaming, is one step for all who do
+// it by Update: ErrLocked is returned where another process is at it. A symbolic link
+// in place of the file is refused. A power cut can leave the file empty.
+func Update(path string, change func(old []byte) ([]byte, error)) error {
+	return inDir(path, func(at int, name string) error {
+		unlock, err := lockBeside(at, name)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		old, err := readShared(at, name)
+		if err != nil && err != unix.ENOENT {
+			return err
+		}
+		data, err := change(old)
+		if err != nil {
+			return err
+		}
+		return replaceFile(at, name, data, publicMode, false)
+	})
+}
+
+// CheckUpdate gives look what Update would give change, and writes nothing.
+func CheckUpdate(path string, look func(old []byte) error) error {
+	return inDir(path, func(at int, name string) error {
+		old, err := readShared(at, name)
+		if err != nil && err != unix.ENOENT {
+			return err
+		}
+		return look(old)
+	})
+}
+
+func inDir(path string, do func(at int, name string) error) error {
+	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false, dirMode)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: filepath.Dir(path), Err: err}
+	}
+	defer unix.Close(at)
+	err = do(at, filepath.Base(path))
+	var named *fs.PathError
+	if err != nil && !errors.As(err, &named) {
+		err = &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return err
+}
+
+// lockBeside takes a lock for the file name: another file, which nobody else can
+// open, and so nobody else can lock. The file and its directory are for everybody to
+// read. It is there for as long as it is held.
+func lockBeside(at int, name string) (unlock func(), err error) {
+	lock := "." + name + LockSuffix
+	fd, err := openFile(at, lock, unix.O_RDWR|unix.O_CREAT, secretMode)
+	var held, there unix.Stat_t
+	if err == unix.EACCES && lstat(at, lock, &there) == nil && time.Since(time.Unix(there.Mtim.Unix())) > inTheMaking {
+		// Another user's, who was killed: an earlier process of root's, say.
+		if err := remove(at, lock); err != nil {
+			return nil, err
+		}
+		return nil, ErrLocked // until the next try
+	} else if err == unix.EACCES && lstat(at, lock, &there) == nil {
+		return nil, ErrLocked
+	} else if err != nil {
+		return nil, err
+	}
+	err = flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		err = ErrLocked
+	}
+	if err == nil {
+		err = fstat(fd, &held)
+	}
+	if err == nil && (lstat(at, lock, &there) != nil || there.Ino != held.Ino || there.Dev != held.Dev) {
+		err = ErrLocked // whoever held it has removed it meanwhile
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return func() {
+		remove(at, lock)
+		unix.Close(fd)
+	}, nil
+}
+
+func readShared(at int, name string) ([]byte, error) {
+	fd, err := openFile(at, name, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	const most = 64 << 10
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if len(data) > most {
+		return nil, errTooLarge
+	}
+	return data, Bare(err)
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package dir
+
+// renameNoReplace renames a file to a name that must be free (EEXIST).
+func renameNoReplace(at int, from, to string) error { return linkNoReplace(at, from, to) }
+
+// unnamed: there are no such files here.
+const unnamed = 0

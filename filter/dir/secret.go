@@ -1,0 +1,130 @@
+package dir
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var errSecretSize = errors.New("does not hold 32 bytes; hint: remove it, a new key is made then")
+
+// SecretSize is how many bytes a secret has.
+const SecretSize = 32
+
+// CreateSecret puts a secret into a file of sub with mode 0600, durable, unless
+// there is one: then the error is fs.ErrExist. A crash leaves all of it or nothing.
+func (d *Dir) CreateSecret(sub, name string, secret [SecretSize]byte) error {
+	at, err := d.openSub(sub, true)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	err = error(unix.ENOENT)
+	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
+		var temp string
+		var f *os.File
+		if temp, f, err = writeTemp(at, secret[:], secretMode, true); err == unix.ENOENT {
+			continue // swept
+		} else if err != nil {
+			break
+		}
+		if err = renameNoReplace(at, temp, name); err != nil {
+			remove(at, temp)
+		}
+		f.Close()
+	}
+	if err == nil {
+		err = syncDir(at)
+	}
+	return d.Error("create", sub, name, err)
+}
+
+// ReadSecret returns what is in a file of sub that nobody else may read. A looser mode
+// is put right and marked, see MarkExposed, and so is a file of a user that has no part
+// in DIR.
+func (d *Dir) ReadSecret(sub, name string) (secret [SecretSize]byte, err error) {
+	f, err := d.OpenFile(sub, name, os.O_RDONLY)
+	if err != nil {
+		return secret, err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := fstat(int(f.Fd()), &st); err != nil {
+		return secret, d.Error("read", sub, name, err)
+	}
+	if st.Size != SecretSize {
+		return secret, d.Error("read", sub, name, errSecretSize)
+	}
+	if mode := uint32(st.Mode) & 0o777; mode&^secretMode != 0 {
+		outcome := "set to 0600"
+		if err := f.Chmod(secretMode); err != nil {
+			outcome = "set it to 0600 by hand"
+		}
+		d.Say(sub, name, "others could read this key (mode %04o): %s", mode, outcome)
+		d.MarkExposed(sub, name)
+	} else if d.create && d.isForeign(&st) {
+		d.Say(sub, name, "belongs to another user (%d), who can read this key: see who can write its directory", st.Uid)
+		d.MarkExposed(sub, name)
+	}
+	if _, err := io.ReadFull(f, secret[:]); err != nil {
+		return [SecretSize]byte{}, d.Error("read", sub, name, err)
+	}
+	return secret, nil
+}
+
+// isForeign reports whether a file belongs to a user that has no part in DIR. HandOver
+// gives DIR last: that is waited for where the file has just been given.
+func (d *Dir) isForeign(st *unix.Stat_t) bool {
+	if st.Uid == 0 || int(st.Uid) == os.Geteuid() {
+		return false
+	}
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		var dir unix.Stat_t
+		if fstat(d.fd, &dir) != nil {
+			return true
+		}
+		if st.Uid == dir.Uid {
+			return false
+		}
+		if dir.Uid != 0 || !isFresh(st) || time.Since(began) > giving {
+			return true
+		}
+	}
+}
+
+// MarkExposed notes beside a key, or another secret, that others could read it:
+// as an empty file that is deleted with its day.
+func (d *Dir) MarkExposed(sub, name string) {
+	f, err := d.OpenFile(sub, name+ExposedSuffix, os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		d.notify(err.Error())
+		return
+	}
+	f.Close()
+}
+
+// shred overwrites a secret on the disk and removes it. What cannot be overwritten
+// is removed all the same; a file system that writes elsewhere, as a copy-on-write
+// one does, keeps the old bytes until it uses their place again.
+func shred(at int, name string) error {
+	// Not openFile: another name, a hard link, is no reason to spare the bytes.
+	fd, err := openat(at, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err == nil {
+		var st unix.Stat_t
+		if fstat(fd, &st) == nil && fileType(&st) == unix.S_IFREG && st.Size <= maxSecret {
+			zeros := make([]byte, st.Size)
+			if _, err := unix.Pwrite(fd, zeros, 0); err == nil {
+				_ = again(func() error { return unix.Fsync(fd) })
+			}
+		}
+		unix.Close(fd)
+	}
+	return remove(at, name)
+}
+
+// maxSecret bounds what is overwritten: a key has 32 bytes, and what somebody put
+// in its place may have any number.
+const maxSecret = 1 << 20

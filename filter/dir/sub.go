@@ -1,0 +1,94 @@
+package dir
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sub is one opening of a directory in DIR, for who deletes what is in it: all of it
+// is done to that directory, also if another takes its place meanwhile. The errors of
+// its methods are those of the system, and name no file.
+type Sub struct {
+	d    *Dir
+	name string
+	fd   int
+}
+
+// OpenSub opens a directory of DIR. It makes none that is missing.
+func (d *Dir) OpenSub(sub string) (Sub, error) {
+	fd, err := d.openSub(sub, false)
+	return Sub{d, sub, fd}, err
+}
+
+// Close ends its use.
+func (s Sub) Close() { unix.Close(s.fd) }
+
+// Modified returns when the file name was written last.
+func (s Sub) Modified(name string) (time.Time, error) {
+	var st unix.Stat_t
+	if err := lstat(s.fd, name, &st); err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(st.Mtim.Unix()), nil
+}
+
+// Touch sets that time.
+func (s Sub) Touch(name string, now time.Time) error {
+	to := unix.NsecToTimespec(now.UnixNano())
+	return unix.UtimesNanoAt(s.fd, name, []unix.Timespec{to, to}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// Remove deletes a file. One in Keys is overwritten first.
+func (s Sub) Remove(name string) error {
+	return s.explain(name, s.remove(name))
+}
+
+// explain tells of a directory that it is one: the number for that is EISDIR here and
+// EPERM there.
+func (s Sub) explain(name string, err error) error {
+	var st unix.Stat_t
+	if err != nil && lstat(s.fd, name, &st) == nil && fileType(&st) == unix.S_IFDIR {
+		return errIsDir
+	}
+	return err
+}
+
+func (s Sub) remove(name string) error {
+	if s.name == Keys {
+		return shred(s.fd, name)
+	}
+	return remove(s.fd, name)
+}
+
+// inTheMaking is far longer than it takes to make a directory.
+const inTheMaking = time.Minute
+
+// Sweep removes the temporary file name if no process is making it any more.
+func (s Sub) Sweep(name string) (removed bool, err error) {
+	fd, err := openFile(s.fd, name, unix.O_RDONLY, 0)
+	switch err {
+	case nil:
+		defer unix.Close(fd)
+		if taken, _ := take(fd, 0); !taken {
+			return false, nil
+		}
+	case errSymlink: // ReplaceLink makes it under a lock
+		unlock, err := s.d.Acquire(Locks, LinkLock, "", 0)
+		if err != nil {
+			return false, nil
+		}
+		defer unlock()
+	case errIrregular: // a directory, perhaps, that makeDir was to rename
+		var st unix.Stat_t
+		if lstat(s.fd, name, &st) != nil || time.Since(time.Unix(st.Mtim.Unix())) < inTheMaking {
+			return false, nil
+		}
+		err = again(func() error { return unix.Unlinkat(s.fd, name, unix.AT_REMOVEDIR) })
+		return err == nil, s.explain(name, err)
+	default:
+		return false, s.explain(name, err)
+	}
+	err = s.remove(name) // it may hold a key
+	return err == nil, s.explain(name, err)
+}

@@ -1,0 +1,264 @@
+package retention
+
+import (
+	"bytes"
+	"errors"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+	"io/fs"
+	"math"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// leap is how far ahead a clock may go without being doubted, and wait how
+	// long a doubt lasts.
+	leap = 36 * time.Hour
+	wait = time.Hour
+
+	// renewal is how old the last time seen may be in the file.
+	renewal = time.Hour
+)
+
+var errClock = errors.New("is no clock file")
+
+// clockFile decides whether a clock that shows a later time is believed. Its file
+// in DIR, shared by all processes, has up to four lines:
+//
+//	seen 2026-11-22T10:00:00Z      the last time that was believed
+//	doubt 2026-12-07T10:00:00Z     while in doubt: since when, by the clock doubted
+//	again 2026-12-20T10:30:00Z     since when anew, after another leap
+//	checked 2026-12-20T10:50:00Z   the last time that was doubted
+//
+// A doubt lasts for an hour of steady time: another leap within it begins the
+// hour anew. That happens once only, for a leap cannot be told from a time in
+// which nobody looked: where purge runs weekly and nothing else does, each visit
+// is a leap, and the third of them must be believed or nothing would ever be
+// deleted. A clock that goes back begins another doubt.
+//
+// A file that is missing or damaged counts as one that has seen nothing.
+type clockFile struct {
+	seen, doubt, again, checked time.Time
+}
+
+// check takes in the time and reports whether it is in doubt. newest is the
+// latest time that the files in DIR vouch for, zero for none.
+func (c *clockFile) check(now, newest time.Time, force bool) (doubt bool) {
+	trusted := c.seen
+	// What was written while the clock was doubted must not vouch for it, also
+	// when it shows the same time again later.
+	if c.checked.IsZero() && newest.After(trusted) {
+		trusted = newest
+	}
+	if force || trusted.IsZero() || now.Sub(trusted) <= leap {
+		c.seen, c.doubt, c.again = now, time.Time{}, time.Time{}
+		if force || !now.Before(c.checked) {
+			c.checked = time.Time{}
+		}
+		return false
+	}
+	leapt := now.Sub(c.checked) > leap
+	switch {
+	case c.doubt.IsZero() || now.Before(c.checked):
+		c.doubt, c.again = now, time.Time{}
+	case leapt && c.again.IsZero():
+		c.again = now
+	case leapt || !now.Before(c.until()):
+		*c = clockFile{seen: now}
+		return false
+	}
+	c.seen, c.checked = trusted, now
+	return true
+}
+
+// until is when the doubt ends, if the clock goes on steadily.
+func (c *clockFile) until() time.Time {
+	if c.again.IsZero() {
+		return c.doubt.Add(wait)
+	}
+	return c.again.Add(wait)
+}
+
+func (c *clockFile) appendTo(dst []byte) []byte {
+	for _, line := range []struct {
+		word string
+		t    time.Time
+	}{{"seen ", c.seen}, {"doubt ", c.doubt}, {"again ", c.again}, {"checked ", c.checked}} {
+		if !line.t.IsZero() {
+			dst = append(dst, line.word...)
+			dst = line.t.UTC().AppendFormat(dst, time.RFC3339)
+			dst = append(dst, '\n')
+		}
+	}
+	return dst
+}
+
+func parseClock(text []byte) (c clockFile, err error) {
+	for line := range bytes.Lines(text) {
+		word, stamp, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
+		t, err := time.Parse(time.RFC3339, stamp)
+		switch {
+		case err != nil:
+			return clockFile{}, errClock
+		case word == "seen":
+			c.seen = t
+		case word == "doubt":
+			c.doubt = t
+		case word == "again":
+			c.again = t
+		case word == "checked":
+			c.checked = t
+		default:
+			return clockFile{}, errClock
+		}
+	}
+	return c, nil
+}
+
+// evidence is what DIR tells of the time.
+type evidence struct {
+	clock  clockFile // zero where the file is missing or damaged
+	newest time.Time
+	err    error // nothing is known
+}
+
+func evidenceOf(d *dir.Dir, zone *time.Location) (e evidence) {
+	names, err := d.Names("")
+	if err != nil {
+		e.err = err
+		return e
+	}
+	text, err := d.ReadFile("", dir.ClockName)
+	if err == nil {
+		e.clock, err = parseClock(text)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.Say("", dir.ClockName, "not used: %v", dir.Bare(err))
+	}
+	e.newest = newest(names, "", zone)
+	return e
+}
+
+// newest returns the latest time that dated files vouch for, zero for none. A day
+// counts from its beginning: of the times that its file can be from, that one
+// shreds no key too early.
+func newest(names []string, sub string, zone *time.Location) time.Time {
+	last := never
+	for _, name := range names {
+		if day, ok := dir.ExpiryDay(sub, name); ok {
+			last = max(last, day)
+		}
+	}
+	if last == never {
+		return time.Time{}
+	}
+	year, month, mday := last.Date()
+	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, zone)
+}
+
+// Clock judges the time for one DIR. Judge may be called from any goroutine.
+type Clock struct {
+	d                *dir.Dir
+	reading, writing dir.Slot
+
+	mu      sync.Mutex // guards what follows, for moments
+	last    clockFile  // as of the last judgement
+	unsaved bool       // it could not be written to the clock file
+}
+
+// NewClock returns the Clock of d.
+func NewClock(d *dir.Dir) *Clock {
+	return &Clock{d: d, reading: dir.NewSlot(), writing: dir.NewSlot()}
+}
+
+// Verdict is what the time of day means for DIR.
+type Verdict struct {
+	// Window is the one to place lines by. While the clock is in doubt
+	// (Window.DoubtUntil) nothing expires.
+	Window calendar.Window
+	now    time.Time
+}
+
+// First is the oldest day that a rule keeps.
+func (v Verdict) First(rule calendar.Period) format.Day {
+	if !v.Window.DoubtUntil.IsZero() {
+		return never
+	}
+	return rule.First(v.Window.Today)
+}
+
+// never is a first day under which nothing is past the retention.
+const never format.Day = math.MinInt32
+
+// Judge tells which days are open at the time now, in now's time zone, to lines
+// that are kept for keep. It believes a clock, or not, by the last time seen and
+// the newest line; force believes it.
+//
+// Call it at start, hourly, and before lines are placed in a new day. It waits for
+// a disk that does not answer for three seconds at most, and then judges by what it
+// knew before.
+func (c *Clock) Judge(now time.Time, keep calendar.Period, force bool) (Verdict, error) {
+	today := format.DayOf(now)
+	v := Verdict{Window: calendar.Window{First: keep.First(today), Today: today}, now: now}
+	file, doubt, err := c.check(now, force)
+	if doubt {
+		v.Window.DoubtUntil = file.until().In(now.Location())
+		v.Window.First = keep.First(format.DayOf(file.seen.In(now.Location())))
+	}
+	return v, err
+}
+
+// check is clockFile.check with what DIR tells of the time, and brings the outcome to
+// the file. It holds also where that could not be written; then the Clock
+// remembers it, as where the disk does not answer.
+func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, err error) {
+	now = now.Truncate(time.Second) // as the file has it
+	e, answered := dir.Within(c.d, c.reading, diskPatience, func() evidence { return evidenceOf(c.d, now.Location()) })
+	if !answered {
+		e = evidence{err: c.d.Error("read", "", dir.ClockName, errNoAnswer)}
+	}
+	c.mu.Lock()
+	was := e.clock
+	if c.unsaved || e.err != nil {
+		was = c.last
+	}
+	c.mu.Unlock()
+	// Without lines the keys vouch for the time, which another DIR may share.
+	if e.err == nil && e.newest.IsZero() {
+		names, _ := dir.Within(c.d, c.reading, diskPatience, func() []string {
+			names, _ := c.d.Names(dir.Keys) // an error is reported where they are deleted
+			return names
+		})
+		e.newest = newest(names, dir.Keys, now.Location())
+	}
+	if e.err != nil && was == (clockFile{}) && !force {
+		// Nothing is known of the time yet: a clock that is far ahead would shred keys.
+		return clockFile{seen: now, doubt: now}, true, e.err
+	}
+	file = was
+	doubt = file.check(now, e.newest, force)
+	c.mu.Lock()
+	c.last = file
+	saved := !c.unsaved && e.err == nil
+	c.mu.Unlock()
+	if since := now.Sub(was.seen); saved && file == (clockFile{seen: now}) && was == (clockFile{seen: was.seen}) && since >= 0 && since < renewal {
+		return file, doubt, nil // a start has no time for a write that waits for the disk
+	}
+	text := file.appendTo(nil)
+	err, answered = dir.Within(c.d, c.writing, diskPatience, func() error { return c.d.ReplaceFile("", dir.ClockName, text) })
+	if !answered {
+		err = c.d.Error("write", "", dir.ClockName, errNoAnswer)
+	}
+	c.mu.Lock()
+	c.unsaved = err != nil
+	c.mu.Unlock()
+	return file, doubt, errors.Join(e.err, err)
+}
+
+// diskPatience bounds the wait for a disk that does not answer.
+const diskPatience = time.Second
+
+var errNoAnswer = errors.New("the disk does not answer")

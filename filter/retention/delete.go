@@ -1,0 +1,148 @@
+package retention
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+)
+
+// Purged is what was deleted.
+type Purged struct {
+	Deleted []string // paths below DIR, or below the parent of another key directory
+	Errs    []error  // what could not be done
+}
+
+// Kind is what is deleted together, each kind apart from the others: they may lie
+// on different disks, of which one hangs.
+type Kind uint8
+
+const (
+	// Keys are the keys of the days: without them copies of the lines are
+	// unreadable.
+	Keys Kind = iota
+	// Lines are the log files.
+	Lines
+	// Journals are those of the days.
+	Journals
+	// Leftovers are damaged files that were kept aside, and temporary files that
+	// crashed processes left.
+	Leftovers
+)
+
+// Kinds are all of them, the most urgent first.
+var Kinds = []Kind{Keys, Lines, Journals, Leftovers}
+
+func (k Kind) String() string {
+	return [...]string{"keys", "lines", "journals", "leftovers"}[k]
+}
+
+// Delete deletes the files of one kind that are past the rule. The date in a
+// file's name decides, unless it is after tomorrow: see seenBefore. It takes no lock
+// that anybody else could hold. Then it sets the modes right of what is left of secrets,
+// and reports the others.
+func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
+	var p Purged
+	expired := func(sub string) { p.deleteExpired(d, sub, v, v.First(rule)) }
+	switch kind {
+	case Keys:
+		expired(dir.Keys)
+		d.Tighten(dir.Keys, "key")
+		d.TightenLocks(dir.KeyLocks)
+	case Lines:
+		expired("")
+		d.WarnLoose("", unix.S_IRWXO, "read")
+	case Journals:
+		expired(dir.Journal)
+		d.Tighten(dir.Journal, "journal")
+	case Leftovers:
+		d.TightenLocks(dir.Locks)
+		d.TightenRoomSecret()
+		d.WarnLoose(dir.Rooms, unix.S_IWOTH, "write")
+		if err := d.CheckOpen(); err != nil {
+			d.Notify(err.Error())
+		}
+		expired(dir.Rooms)
+		expired(dir.Status)
+		expired(dir.Erased)
+	}
+	return p
+}
+
+// DeleteDay deletes the key, the lines and the journals of one day, and leaves a
+// mark, for the processes that live, to forget them. Damaged files that were kept
+// aside go, too.
+func DeleteDay(d *dir.Dir, day format.Day) (p Purged) {
+	if err := d.ReplaceFile(dir.Erased, day.String(), nil); err != nil {
+		p.Errs = append(p.Errs, err)
+	}
+	for _, sub := range []string{dir.Keys, "", dir.Journal, dir.Rooms} {
+		p.deleteIf(d, sub, func(_ dir.Sub, _ string, of format.Day) bool { return of == day })
+	}
+	return p
+}
+
+// deleteExpired deletes the files of sub that belong to a day before first, and
+// temporary files that crashed processes left. A key is overwritten first.
+func (p *Purged) deleteExpired(d *dir.Dir, sub string, v Verdict, first format.Day) {
+	p.deleteIf(d, sub, func(s dir.Sub, name string, day format.Day) bool {
+		return day < first || first != never && v.seenBefore(s, name, day, first)
+	})
+}
+
+// seenBefore reports whether a file that is dated after tomorrow was there before
+// first already. A clock that was far ahead has dated it, and the file's own time as
+// well: so the first purge after that sets the time of the file to now, from which
+// its period runs. Once the date in its name is none to come, the name decides
+// again, and a time that is before that date is set anew: a clock that was far
+// behind has set it, and must not be taken for evidence when a clock is behind again.
+func (v Verdict) seenBefore(s dir.Sub, name string, day, first format.Day) bool {
+	modified, err := s.Modified(name)
+	if err != nil {
+		return false
+	}
+	changed := modified.In(v.now.Location())
+	ahead := day > format.DayOf(v.now)+1
+	if ahead && changed.After(v.now) || !ahead && format.DayOf(changed) < day-1 {
+		_ = s.Touch(name, v.now) // else the next purge does
+		return false
+	}
+	return ahead && format.DayOf(changed) < first
+}
+
+func (p *Purged) deleteIf(d *dir.Dir, sub string, gone func(s dir.Sub, name string, day format.Day) bool) {
+	names, err := d.Names(sub)
+	if err != nil {
+		p.Errs = append(p.Errs, err)
+		return
+	}
+	s, err := d.OpenSub(sub)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.Errs = append(p.Errs, err)
+		}
+		return
+	}
+	defer s.Close()
+	for _, name := range names {
+		removed := false
+		if day, ok := dir.ExpiryDay(sub, name); ok && gone(s, name, day) {
+			err = s.Remove(name)
+			removed = err == nil
+		} else if dir.IsTemp(name) {
+			removed, err = s.Sweep(name)
+		}
+		switch {
+		case removed:
+			p.Deleted = append(p.Deleted, strings.TrimPrefix(sub+"/"+name, "/"))
+		case err != nil && err != unix.ENOENT: // another process was faster
+			p.Errs = append(p.Errs, d.Error("delete", sub, name, err))
+		}
+		err = nil
+	}
+}

@@ -1,0 +1,203 @@
+package retention
+
+import (
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each step is what a process does: it takes a lease, ends, or looks. want is the
+// rule that it finds then, and that the directory records.
+func TestRule(t *testing.T) {
+	type step struct {
+		take, end calendar.Period // a process with that period starts, or ends
+		hand      string          // what somebody writes into the file
+		others    calendar.Period // of processes of an earlier version
+		want      calendar.Period
+		said      string
+	}
+	tests := map[string][]step{
+		"a longer one holds while its process lives, a shorter one from then on": {
+			{take: 30, want: 30}, {take: 8, want: 30}, {end: 30, want: 8}, {end: 8, want: 8},
+		},
+		"also where nobody lived in between": {
+			{take: 30, want: 30}, {end: 30, want: 30}, {take: 8, want: 8},
+		},
+		"the last rule holds while nobody lives": {
+			{take: 30, want: 30}, {end: 30, want: 30}, {want: 30},
+		},
+		"a longer one by mistake is undone by the next": {
+			{take: 14, want: 14}, {take: 365, want: 365, said: "was 14d, is 365d now"}, {end: 365, want: 14},
+		},
+		"shortened by hand, until the next start says otherwise": {
+			{take: 14, want: 14}, {hand: "7d\n", want: 7}, {want: 7}, {end: 14, want: 7}, {want: 7},
+			{take: 14, want: 14, said: "was 7d, is 14d now, as --keep has it"},
+		},
+		"lengthened by hand: nobody keeps anything that long": {
+			{take: 14, want: 14}, {hand: "365d\n", want: 14},
+		},
+		"by hand while nobody lives": {
+			{take: 14, want: 14}, {end: 14, want: 14}, {hand: "7d\n", want: 7},
+		},
+		"what is no retention is replaced": {
+			{take: 14, want: 14}, {hand: "forever\n", want: 14, said: "was no retention, 14d is written over it"},
+		},
+		"processes of an earlier version take no lease": {
+			{take: 8, others: 30, want: 30}, {others: 30, want: 30}, {want: 8},
+		},
+	}
+	for name, steps := range tests {
+		for _, of := range []Ruled{OfLines, OfKeys} {
+			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+filepath.Join("DIR", string(of)), func(t *testing.T) {
+				d, said := newDir(t)
+				leases := map[calendar.Period]*Lease{}
+				for i, s := range steps {
+					*said = nil
+					var rule calendar.Period
+					var err error
+					switch {
+					case s.take > 0:
+						leases[s.take], rule, err = d.TakeLease(of, s.take, s.others)
+					case s.end > 0:
+						leases[s.end].Release()
+						delete(leases, s.end)
+					case s.hand != "":
+						put(t, d, filepath.Join(string(of), dir.RuleName), s.hand)
+					}
+					if s.take == 0 {
+						looked, lookErr := CurrentRule(d.Dir, of, s.others)
+						rule, err = Settle(d.Dir, of, s.others)
+						if s.hand != "forever\n" {
+							assert.NoError(t, lookErr)
+						}
+						assert.Equal(t, rule, looked, "step %d: who only looks sees the same", i)
+					}
+					require.NoError(t, err, "step %d", i)
+					assert.Equal(t, s.want, rule, "step %d", i)
+					recorded, err := d.Rule(of)
+					require.NoError(t, err)
+					assert.Equal(t, s.want, recorded, "step %d", i)
+					assert.Equal(t, s.said != "", len(*said) > 0, "step %d: %v", i, *said)
+					if s.said != "" {
+						assert.Contains(t, strings.Join(*said, "\n"), s.said)
+					}
+				}
+				for _, l := range leases {
+					l.Release()
+				}
+				_, err := Settle(d.Dir, of, 0)
+				require.NoError(t, err)
+				names, err := d.Names(of.locks())
+				require.NoError(t, err)
+				assert.False(t, slices.ContainsFunc(names, func(name string) bool { _, is := dir.ParseLease(name); return is }), "no lease is left")
+			})
+		}
+	}
+}
+
+// Keys in DIR that no process keeps any more, since --keys leads elsewhere or a rule
+// was shortened by hand, do not outlive the lines.
+func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
+	for _, tt := range []struct{ lines, keys, want calendar.Period }{
+		{8, 30, 8}, {30, 8, 8}, {8, 0, 8}, {30, 0, calendar.DefaultPeriod}, {0, 30, 30},
+	} {
+		d, _ := newDir(t)
+		for path, keep := range map[string]calendar.Period{"keep": tt.lines, "keys/keep": tt.keys} {
+			if keep > 0 {
+				put(t, d, path, keep.String()+"\n")
+			}
+		}
+		looked, err := CurrentRule(d.Dir, OfKeys, 0)
+		require.NoError(t, err)
+		rule, err := Settle(d.Dir, OfKeys, 0)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, rule, "%v", tt)
+		assert.Equal(t, rule, looked, "who only looks sees the same")
+	}
+}
+
+func TestNoRule(t *testing.T) {
+	d, _ := newDir(t)
+	for _, of := range []Ruled{OfLines, OfKeys} {
+		rule, err := Settle(d.Dir, of, 0)
+		require.NoError(t, err)
+		assert.Equal(t, calendar.DefaultPeriod, rule)
+		recorded, err := d.Rule(of)
+		require.NoError(t, err)
+		assert.Zero(t, recorded, "nothing is recorded that nobody asked for")
+	}
+	path := put(t, d, "keys/keep", "forever\n")
+	_, err := Settle(d.Dir, OfKeys, 0)
+	assert.EqualError(t, err, "read "+path+": is no retention; hint: write one, as in 14d")
+}
+
+// An earlier version recorded one retention, beside the keys.
+func TestRuleOfAnEarlierVersion(t *testing.T) {
+	d, _ := newDir(t)
+	put(t, d, "keys/keep", "30d\n")
+	rule, err := Settle(d.Dir, OfLines, 0)
+	require.NoError(t, err)
+	assert.Equal(t, calendar.Period(30), rule)
+	rule, err = Settle(d.Dir, OfLines, 14)
+	require.NoError(t, err)
+	assert.Equal(t, calendar.Period(14), rule)
+	assert.Equal(t, "14d\n", read(t, d, "keep"))
+
+	elsewhere, _ := openTest(t, filepath.Join(t.TempDir(), "log"), dir.Options{Keys: filepath.Join(d.path, dir.Keys)})
+	rule, err = Settle(elsewhere.Dir, OfLines, 0)
+	require.NoError(t, err)
+	assert.Equal(t, calendar.DefaultPeriod, rule, "the keys of another DIR tell nothing of these lines")
+}
+
+// Of processes that start at the same time, each sees the leases of those before
+// it, and the last one the longest.
+func TestLeaseRace(t *testing.T) {
+	d, _ := newDir(t)
+	held, _, err := d.TakeLease(OfKeys, 60, 0)
+	require.NoError(t, err)
+	for _, said := range children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d") {
+		assert.Contains(t, []string{"60d", "90d"}, said)
+	}
+	rule, err := Settle(d.Dir, OfKeys, 60)
+	require.NoError(t, err)
+	assert.Equal(t, calendar.Period(60), rule)
+	held.Release()
+}
+
+// A process that is killed gives its lease up.
+func TestLeasesOfOthersAreNotHeld(t *testing.T) {
+	d, _ := newDir(t)
+	children(t, "keep", d.path, "90d")
+	rule, err := Settle(d.Dir, OfKeys, 14)
+	require.NoError(t, err)
+	assert.Equal(t, calendar.Period(14), rule)
+}
+
+// Nobody but the owner of DIR can open a lock, and so hold it.
+func TestLocksArePrivate(t *testing.T) {
+	d, _ := newDir(t)
+	useAll(t, d)
+	unlock, err := d.LockRooms(0)
+	require.NoError(t, err)
+	unlock()
+	for _, sub := range []string{dir.Locks, dir.KeyLocks} {
+		st, err := os.Stat(filepath.Join(d.path, sub))
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o700), st.Mode().Perm(), sub)
+		names, err := d.Names(sub)
+		require.NoError(t, err)
+		require.NotEmpty(t, names)
+		for _, name := range names {
+			st, err := os.Stat(filepath.Join(d.path, sub, name))
+			require.NoError(t, err)
+			assert.Equal(t, os.FileMode(0o600), st.Mode().Perm(), name)
+		}
+	}
+}

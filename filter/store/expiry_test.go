@@ -1,0 +1,273 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+)
+
+// TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that
+// hangs, nor who holds the locks of DIR keeps what has expired.
+func TestRetentionWaitsForNobody(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-13, "a", 1, 3)+users(today, "b", 1, 1))
+	b.pass(s, time.Minute)
+	d := b.openDir()
+	unlock, err := d.LockRooms(0)
+	require.NoError(t, err)
+	defer unlock()
+	for _, name := range []string{"", dir.Keys, dir.Journal, dir.Status, logFile(today - 13), logFile(today), "clock", "keep"} {
+		f, err := os.Open(b.path(name))
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), name)
+	}
+	s.lock()                 // an Append that does not come back
+	s.counting <- struct{}{} // nor does the round
+	b.set(noon.Add(12 * time.Hour))
+	s.expiry.look()
+	assert.Equal(t, []string{logFile(today)}, b.names(""))
+	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
+	assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), (today - 13).String())
+	<-s.counting
+	s.unlock()
+	unlock()
+	b.pass(s, time.Minute)
+	assert.Equal(t, "3 a\n", b.rooms(today-13), "what expired is counted")
+}
+
+// TestShorterPeriod: a period holds while a process with it lives, and no longer, for
+// keys as for lines.
+func TestShorterPeriod(t *testing.T) {
+	b := newBed(t)
+	oldest := func() [2]string { return [2]string{b.names("")[0], b.names(dir.Keys)[0]} }
+	files := func(day format.Day) [2]string { return [2]string{logFile(day), day.String() + ".key"} }
+	b.cfg.Keep = 30
+	long := b.open()
+	b.feed(b.newFilter(long), long, users(today-20, "a", 1, 1)+users(today-7, "a", 1, 1)+users(today, "a", 1, 1))
+	b.cfg.Keep = 8
+	short := b.open()
+	b.pass(short, time.Hour)
+	assert.Equal(t, files(today-20), oldest(), "a process with the longer period lives")
+	assert.Empty(t, b.status().Broken)
+	require.NoError(t, long.Close())
+	b.pass(short, time.Minute)
+	assert.Equal(t, files(today-7), oldest())
+	assert.Equal(t, "8d\n8d\n", b.read("keep")+b.read(dir.Keys, "keep"))
+
+	// By hand.
+	require.NoError(t, os.WriteFile(b.path(dir.Keys, "keep"), []byte("3d\n"), 0o640))
+	b.pass(short, time.Minute)
+	assert.Equal(t, files(today), oldest())
+	require.NoError(t, short.Close())
+	assert.Equal(t, "3d\n", b.read(dir.Keys, "keep"), "the end of a process undoes nothing")
+	assert.Empty(t, b.status().Broken)
+	b.heard()
+}
+
+// TestDirectoriesBelow: those that record a rule are purged by it, by a logger of DIR
+// and by purge, and nothing else is.
+func TestDirectoriesBelow(t *testing.T) {
+	plant := func(b *bed, rule string) (names []string) {
+		below := &bed{T: b.T, cfg: b.cfg, dir: b.path("below"), now: noon}
+		below.cfg.Path, below.cfg.Keep = below.dir, 30
+		require.NoError(b, os.MkdirAll(b.dir, 0o750))
+		below.process(users(today-5, "a", 1, 2) + users(today-1, "a", 1, 1))
+		require.NoError(b, os.WriteFile(below.path("keep"), []byte(rule), 0o640))
+		require.NoError(b, os.WriteFile(below.path(dir.Keys, "keep"), []byte(rule), 0o640))
+		require.NoError(b, os.Mkdir(b.path("other"), 0o750))
+		require.NoError(b, os.WriteFile(b.path("other", logFile(today-100)), nil, 0o640))
+		require.NoError(b, os.Symlink(below.dir, b.path("link")))
+		return below.names("")
+	}
+	for name, purge := range map[string]func(b *bed){
+		"a logger":  func(b *bed) { require.NoError(b, b.open().Close()) },
+		"a command": func(b *bed) { _, err := Purge(b.cfg, false); require.NoError(b, err) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			require.Equal(t, []string{logFile(today - 5), logFile(today - 1)}, plant(b, "3d\n"))
+			broken := b.status().Broken
+			require.Len(t, broken, 3, "lines, key and journal below DIR are too old")
+			assert.Equal(t, b.path("below", logFile(today-5)), broken[0].File)
+			purge(b)
+			assert.Equal(t, []string{logFile(today - 1)}, b.names("below"))
+			assert.Equal(t, "2 a\n", named(b.read("below", dir.Rooms, dir.RoomFile(today-5))))
+			assert.FileExists(t, b.path("other", logFile(today-100)))
+			assert.Empty(t, b.status().Broken)
+			b.heard()
+		})
+	}
+}
+
+// TestPurgeDay: a day that is deleted on purpose does not come back, and lines that
+// come for it later have another key.
+func TestPurgeDay(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1))
+	b.pass(s, time.Minute)
+	before := b.key(today - 3)
+	cfg := b.cfg
+	for _, day := range []format.Day{today, today + 1} {
+		_, _, err := PurgeDay(cfg, day)
+		assert.ErrorContains(t, err, "is not over, lines come for it")
+	}
+	p, holders, err := PurgeDay(cfg, today-3)
+	require.NoError(t, err)
+	assert.Empty(t, holders)
+	assert.Len(t, p.Deleted, 3)
+	b.pass(s, 2*time.Hour)
+	assert.Equal(t, []string{logFile(today - 2)}, b.names(""))
+	assert.Equal(t, none, b.key(today-3))
+	assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), (today - 3).String())
+	assert.Equal(t, "4 a\n", b.rooms(today-3), "the count stays")
+
+	b.feed(f, s, users(today-3, "a", 9, 9))
+	assert.NotContains(t, []string{before, none}, b.key(today-3))
+	assert.Equal(t, 1, b.lines(today-3))
+	assert.NotEmpty(t, b.names(dir.Erased))
+	b.pass(s, 11*24*time.Hour)
+	assert.Empty(t, b.names(dir.Erased), "the mark goes with the day")
+	require.NoError(t, s.Close())
+	assert.Empty(t, b.heard())
+}
+
+// A process of an earlier version cannot be told to forget a day.
+func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 1))
+	s.own.Layout = 0 // as its record has it
+	require.NoError(t, s.writeRecord(b.openDir(), noon))
+	_, holders, err := PurgeDay(b.cfg, today-3)
+	require.NoError(t, err)
+	require.Len(t, holders, 1)
+	assert.Equal(t, os.Getpid(), holders[0].PID)
+}
+
+// TestKeyRemovedWithItsLines: what somebody removed on purpose stays away; a key that
+// is missed comes back.
+func TestKeyRemovedWithItsLines(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 1)+users(today-2, "a", 1, 1)+users(today, "a", 1, 1))
+	b.pass(s, time.Minute)
+	was := b.key(today - 2)
+	require.NoError(t, os.Remove(b.path(logFile(today-3))))
+	for _, day := range []format.Day{today - 3, today - 2} {
+		require.NoError(t, os.Remove(b.path(dir.Keys, day.String()+".key")))
+	}
+	b.pass(s, 3*time.Minute)
+	assert.Equal(t, none, b.key(today-3))
+	assert.Equal(t, was, b.key(today-2))
+	require.NoError(t, s.Close())
+	assert.Equal(t, none, b.key(today-3))
+	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": 1 keys of days that are kept were deleted; they are put back", b.heard())
+}
+
+// What cannot be deleted is tried again each minute.
+func TestWhatCannotBeDeletedIsTriedAgain(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	stuck := b.path("access-2026-01-01.log")
+	require.NoError(t, os.Mkdir(stuck, 0o750))
+	b.set(noon.Add(time.Hour))
+	b.tick(s)
+	assert.Contains(t, b.heard(), "delete "+stuck+": is a directory; hint: remove it")
+	require.NoError(t, os.Remove(stuck))
+	require.NoError(t, os.WriteFile(stuck, nil, 0o640))
+	b.pass(s, time.Minute)
+	assert.NoFileExists(t, stuck)
+}
+
+// Where the rule cannot be read nobody knows which lines are to live: none is
+// deleted, and that is said.
+func TestPurgeWithoutARule(t *testing.T) {
+	damages := map[string]func(t *testing.T, path string){
+		"no retention": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("forever\n"), 0o640)) },
+		"too large":    func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, make([]byte, 1<<20), 0o640)) },
+		"a directory":  func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o750)) },
+		"a pipe":       func(t *testing.T, path string) { require.NoError(t, unix.Mkfifo(path, 0o640)) },
+	}
+	for name, damage := range damages {
+		for _, file := range []string{"keep", "keys/keep"} {
+			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+file, func(t *testing.T) {
+				b := newBed(t)
+				b.process(users(today, "a", 1, 3))
+				b.process(users(today-1, "a", 1, 3))
+				require.NoError(t, os.Remove(b.path(file)))
+				damage(t, b.path(file))
+				before := append(b.names(""), append(b.names(dir.Keys), b.names(dir.Journal)...)...)
+
+				p, err := Purge(b.cfg0(), false)
+				assert.ErrorContains(t, err, b.path(file))
+				assert.Empty(t, p.Deleted)
+				assert.Equal(t, before, append(b.names(""), append(b.names(dir.Keys), b.names(dir.Journal)...)...))
+
+				// Below another DIR it is the same.
+				outer := b.cfg0()
+				outer.Path = filepath.Dir(b.dir)
+				p, err = Purge(outer, false)
+				assert.ErrorContains(t, err, filepath.Base(b.path(file)))
+				assert.Empty(t, p.Deleted)
+			})
+		}
+	}
+}
+
+// cfg0 is of a process that has no period of its own.
+func (b *bed) cfg0() Config {
+	cfg := b.cfg
+	cfg.Keep = 0
+	return cfg
+}
+
+// A process that has a shorter period starts while the lock of the rule is held: by
+// a process that was stopped, say. It does not delete what another one keeps.
+func TestOthersKeepWhileTheRuleIsLocked(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	longer := b.open()
+	b.feed(b.newFilter(longer), longer, users(today-20, "a", 1, 3))
+	require.FileExists(t, b.path(logFile(today-20)))
+
+	lock, err := os.OpenFile(b.path(".lock/keep"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer lock.Close()
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	b.cfg.Keep = 8
+	shorter := b.open()
+	assert.FileExists(t, b.path(logFile(today-20)))
+	assert.NotNil(t, shorter.expiry.lease, "it is taken all the same")
+	b.pass(shorter, time.Minute)
+	assert.FileExists(t, b.path(logFile(today-20)))
+
+	require.NoError(t, longer.Close())
+	b.pass(shorter, time.Minute)
+	assert.NoFileExists(t, b.path(logFile(today-20)), "the lock does not hold up what expires")
+}
+
+// A shorter period comes together with another directory for the keys: those in DIR
+// do not outlive their lines.
+func TestKeysThatMovedExpireWithTheLines(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	b.process(users(today-20, "a", 1, 3) + users(today-2, "a", 1, 3))
+	b.cfg.Keep, b.cfg.Keys = 8, filepath.Join(filepath.Dir(b.dir), "elsewhere")
+	b.process(users(today, "a", 1, 3))
+	assert.NoFileExists(t, b.path(logFile(today-20)))
+	assert.NoFileExists(t, b.path(dir.Keys, (today-20).String()+".key"))
+	assert.FileExists(t, b.path(dir.Keys, (today-2).String()+".key"), "its lines can be revealed")
+}
