@@ -61,35 +61,43 @@ type Stats struct {
 	Glued     uint64 // of these, made of several that were written into each other
 	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 // not treated because of an error in hushpipe: left out
-	Overflow  uint64 // whose pair of room and address was not counted, past the bound
-	Fault     string // where the first error in hushpipe was: function, file and line; "" for none
+	// Of the lines below status 400, while rooms are counted:
+	WithoutClient  uint64 // no client can be told
+	WithoutRequest uint64 // no request can be told
+	RoomUnseen     uint64 // of a room's URL, whose name is in a query that is not logged
+
+	Overflow uint64 // whose pair of room and address was not counted, past the bound
+	Fault    string // where the first error in hushpipe was: function, file and line; "" for none
 }
 
 func (s Stats) plus(o Stats) Stats {
 	return Stats{
 		Lines: s.Lines + o.Lines, Malformed: s.Malformed + o.Malformed, Late: s.Late + o.Late,
 		Adjusted: s.Adjusted + o.Adjusted, Expired: s.Expired + o.Expired, Cut: s.Cut + o.Cut,
-		Glued:  s.Glued + o.Glued,
-		Failed: s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
+		Glued:         s.Glued + o.Glued,
+		WithoutClient: s.WithoutClient + o.WithoutClient, WithoutRequest: s.WithoutRequest + o.WithoutRequest,
+		RoomUnseen: s.RoomUnseen + o.RoomUnseen,
+		Failed:     s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
 		Fault: cmp.Or(s.Fault, o.Fault),
 	}
 }
 
 // Filter treats lines. It serves one goroutine.
 type Filter struct {
-	cfg     Config
-	cal     Calendar
-	stats   Stats
-	guard   guard
-	match   rooms.Match
-	clean   cleanTexts
-	line    format.Line    // that is treated
-	marks   machine.Marks  // of it
-	glancer format.Glancer // the parser, where it is one
-	hasNUL  bool           // the lines that are treated may have NUL bytes
-	scratch []byte         // of format.Target
-	client  ahead          // of the line
-	next    ahead          // of the one behind it
+	cfg      Config
+	cal      Calendar
+	stats    Stats
+	guard    guard
+	match    rooms.Match
+	clean    cleanTexts
+	line     format.Line    // that is treated
+	marks    machine.Marks  // of it
+	glancer  format.Glancer // the parser, where it is one
+	pathOnly bool           // the format has no queries
+	hasNUL   bool           // the lines that are treated may have NUL bytes
+	scratch  []byte         // of format.Target
+	client   ahead          // of the line
+	next     ahead          // of the one behind it
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
@@ -152,6 +160,7 @@ func (d *day) overflow() uint64 {
 func New(cfg Config, cal Calendar) *Filter {
 	f := &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
+	f.pathOnly = !format.ToldBy(cfg.Parser).Query
 	f.noteKey = newNoteKey()
 	f.guard.names.keys = format.ClientKeysOf(cfg.Parser)
 	return f
@@ -314,10 +323,30 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	if f.doubt != noDoubt && f.isGlued(b, line, s) {
 		return
 	}
-	if f.hasher != nil && f.who != nil && l.Status < 400 {
-		if hash := f.room(line); hash != nil {
+	if f.hasher != nil && l.Status < 400 {
+		if f.who == nil {
+			f.noteNobody(usual)
+		} else if hash := f.room(line); hash != nil {
 			f.count(f.records(b, s), d, hash)
 		}
+	}
+}
+
+// noteNobody notes that nobody is counted by the current line.
+func (f *Filter) noteNobody(usual bool) {
+	if !usual && f.line.Error {
+		return
+	}
+	f.stats.WithoutClient++
+	if f.line.Request < 0 && len(f.line.Target) == 0 {
+		f.stats.WithoutRequest++
+	}
+}
+
+// noteNoTarget notes that the current line has no request.
+func (f *Filter) noteNoTarget() {
+	if f.line.Request >= 0 || !f.line.Error {
+		f.stats.WithoutRequest++
 	}
 }
 
@@ -468,6 +497,7 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 		target, f.scratch = format.Target(line[r.Start:r.End], f.scratch)
 	}
 	if len(target) == 0 {
+		f.noteNoTarget()
 		return nil
 	}
 	if request != nil {
@@ -478,6 +508,8 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 	}
 	if f.cfg.Rooms.Match(target, l.Status, &f.match) {
 		hash = f.hasher.Sum(&f.match)
+	} else if f.pathOnly && f.cfg.Rooms.NeedsQuery(target) {
+		f.stats.RoomUnseen++
 	}
 	if request != nil {
 		request.putRoom(target, hash, l.Request >= 0)

@@ -101,3 +101,40 @@ func TestEmptyLines(t *testing.T) {
 		assert.Equal(t, expand(t, c, want), got)
 	}
 }
+
+// TestUncounted: a line whose room cannot be counted, since there is no client, no
+// request or no query, is counted as such, but for what the server refused.
+func TestUncounted(t *testing.T) {
+	const at = ` - - ` + stampText + ` "`
+	for _, test := range []struct {
+		name, format, line              string
+		noClient, noRequest, roomUnseen uint64
+	}{
+		{"usual", "auto", `192.0.2.1` + at + `GET /http-bind?room=a HTTP/1.1" 200 5`, 0, 0, 0},
+		{"usual, another page", "auto", `192.0.2.1` + at + `GET / HTTP/1.1" 200 5`, 0, 0, 0},
+		{"without client", "auto", `-` + at + `GET / HTTP/1.1" 200 5`, 1, 0, 0},
+		{"without client, refused", "auto", `-` + at + `GET / HTTP/1.1" 403 5`, 0, 0, 0},
+		{"without request", "auto", `192.0.2.1` + at + `-" 200 5`, 0, 1, 0},
+		{"without request, as the client said nothing", "auto", `192.0.2.1` + at + `-" 408 -`, 0, 0, 0},
+		{"JSON without either", "auto", `{"msg":"starting","ts":1795332235}`, 1, 1, 0},
+		{"in a wrapper, without request", "auto", `{"log":"192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] \"-\" 200 5\n"}`, 0, 1, 0},
+		{"error log, which has no requests", "auto", `[Sun Nov 22 07:23:55 2026] [error] [client 192.0.2.1] a`, 0, 0, 0},
+		{"error log without client", "auto", `[Sun Nov 22 07:23:55 2026] [notice] a`, 0, 0, 0},
+		{"a format without client", `%v %t "%r" %>s`, `h.example.org ` + stampText + ` "GET /http-bind?room=a HTTP/1.1" 200`, 1, 0, 0},
+		{"a format without request", `%h %t %>s`, `192.0.2.1 ` + stampText + ` 200`, 0, 1, 0},
+		{"a room's URL without query", `%h %t "%m %U" %>s`, `192.0.2.1 ` + stampText + ` "POST /http-bind" 200`, 0, 0, 1},
+		{"another URL without query", `%h %t "%m %U" %>s`, `192.0.2.1 ` + stampText + ` "POST /http-bin" 200`, 0, 0, 0},
+		{"malformed", "common", `192.0.2.1`, 0, 0, 0},
+		{"empty", "common", ``, 0, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := newConfig(t, test.format)
+			_, stats := treated(t, cfg, newCalendar(), strings.Repeat(test.line+"\n", 2))
+			assert.Equal(t, []uint64{2 * test.noClient, 2 * test.noRequest, 2 * test.roomUnseen},
+				[]uint64{stats.WithoutClient, stats.WithoutRequest, stats.RoomUnseen})
+			cfg.Rooms = nil
+			_, stats = treated(t, cfg, newCalendar(), test.line+"\n")
+			assert.Zero(t, stats.WithoutClient+stats.WithoutRequest+stats.RoomUnseen, "nobody counts rooms")
+		})
+	}
+}

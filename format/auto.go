@@ -90,11 +90,14 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 			return true
 		}
 		if _, ok := parseCLF(line[1:]); ok {
-			end, _ := furtherStart(line, 1)
-			return a.ssl.parse(line[:end], out) && addFurther(line, end, out)
+			end, _, ok := furtherStart(line, 1)
+			return ok && a.ssl.parse(line[:end], out) && addFurther(line, end, out)
 		}
 	}
-	end, tail := furtherStart(line, 2)
+	end, tail, ok := furtherStart(line, 2)
+	if !ok {
+		return false
+	}
 	host, first := hosts(line)
 	if !a.access[host][tail].parse(line[:end], out) {
 		if host == 0 || !a.access[0][tail].parse(line[:end], out) {
@@ -230,8 +233,9 @@ func isServerPort(port int) bool {
 
 // furtherStart returns where the fields of common, combined or ssl_request_log end,
 // which have so many numbers behind the request, and whether it is common or
-// combined. Where there is no such line, it is the end, without a carriage return.
-func furtherStart(line []byte, numbers int) (end, tail int) {
+// combined. Where they are no such numbers, it is the end, without a carriage return.
+// It reports false for a line in which no request can be.
+func furtherStart(line []byte, numbers int) (end, tail int, ok bool) {
 	end = lineEnd(line)
 	line = line[:end]
 	if end > 0 && line[end-1] == '"' {
@@ -241,12 +245,12 @@ func furtherStart(line []byte, numbers int) (end, tail int) {
 	if q > 0 && line[q-1] == ' ' && bytes.HasPrefix(line[q:], []byte(`"" [`)) { // an empty user
 		q = nextQuote(line, q+2, q+2)
 	}
-	if q < 0 {
-		return end, tail
+	if q < 0 || numbers == 2 && !bytes.HasSuffix(line[:q], []byte("] ")) {
+		return end, tail, false
 	}
 	pos := nextQuote(line, q+1, q+1) + 1
 	if pos == 0 {
-		return end, tail
+		return end, tail, false
 	}
 	for range numbers {
 		n := -1
@@ -254,19 +258,19 @@ func furtherStart(line []byte, numbers int) (end, tail int) {
 			n = numberEnd(line, pos+1)
 		}
 		if n < 0 {
-			return end, tail
+			return end, tail, true
 		}
 		pos = n
 	}
 	if pos < end && line[pos] != ' ' {
-		return end, tail
+		return end, tail, true
 	}
 	if numbers == 2 {
 		if agent := quotedEnd(line, quotedEnd(line, pos)); agent > 0 {
-			return agent, isCombined
+			return agent, isCombined, true
 		}
 	}
-	return pos, isCommon
+	return pos, isCommon, true
 }
 
 // lineEnd is the length of a line without a carriage return at its end.

@@ -18,6 +18,7 @@ type ErrorLog struct{}
 // Parse implements Parser.
 func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	out.reset()
+	out.Error = true
 	line = line[:lineEnd(line)]
 	if len(line) == 0 || line[0] != '[' {
 		return false

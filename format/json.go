@@ -272,7 +272,7 @@ func (j *JSON) addInner(t jsonToken) bool {
 // the other one that of the log service.
 func (j *JSON) takeInner() {
 	in, out := &j.within, j.out
-	out.Client, out.Status, out.Target = j.client, in.Status, in.Target
+	out.Client, out.Status, out.Target, out.Error = j.client, in.Status, in.Target, in.Error
 	if in.HasDay {
 		out.Day, out.HasDay = in.Day, true
 	}

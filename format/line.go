@@ -52,6 +52,7 @@ type Line struct {
 	Day    Day     // the date of the line's time stamp, in its own zone
 	HasDay bool    // false: no readable time stamp
 	Status int     // final status, 0 for none
+	Error  bool    // of an error log, which has no request; Glance leaves it as it is
 	Target []byte  // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
 	// to be had from Target; -1 for none. Only Glance sets it.
@@ -66,6 +67,18 @@ type Line struct {
 // and serves one goroutine.
 type Parser interface {
 	Parse(line []byte, out *Line) bool
+}
+
+// Told is what the lines of a format can tell.
+type Told struct{ Client, Request, Query bool }
+
+// ToldBy returns what lines tell that p parses; of formats that are told line by line,
+// all of it.
+func ToldBy(p Parser) Told {
+	if f, ok := p.(*LogFormat); ok {
+		return Told{f.client >= 0, f.target >= 0, f.target >= 0 && !f.pathOnly}
+	}
+	return Told{true, true, true}
 }
 
 // Glancer is a Parser with a short way for the lines that are usual.
@@ -83,7 +96,7 @@ const maxKept = 64 << 10
 
 func (l *Line) reset() {
 	l.Fields = l.Fields[:0]
-	l.Client, l.HasDay, l.Status, l.Target, l.Request = -1, false, 0, nil, -1
+	l.Client, l.HasDay, l.Status, l.Target, l.Request, l.Error = -1, false, 0, nil, -1, false
 	if cap(l.decoded) > maxKept {
 		l.decoded = nil
 	}

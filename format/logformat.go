@@ -44,6 +44,7 @@ type LogFormat struct {
 	client, status, target, query, user int  // fields, -1 for none
 	isPeer                              bool // the client is of %h or %a
 	hostTarget                          bool // the target has a host before its path, as of %V%U
+	pathOnly                            bool // the target has no query
 
 	// Scratch.
 	date [2]date // begin and end of the request
@@ -283,6 +284,7 @@ func (c *compiler) link() {
 	if c.p.client < 0 { // nothing says that an address there is not the client's
 		c.p.distrustOwn()
 	}
+	c.p.pathOnly = !c.full && c.p.query < 0
 	if c.full || c.p.query == c.p.target {
 		c.p.query = -1
 	}

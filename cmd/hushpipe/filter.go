@@ -16,6 +16,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
 	"hushpipe/filter/store"
+	"hushpipe/format"
 )
 
 const (
@@ -61,6 +62,9 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 			job, err := o.job(say)
 			if err != nil {
 				return err
+			}
+			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" && !o.stdout {
+				say.sayf(warning, "%s", what)
 			}
 			if o.check {
 				return check(o, job, cmd.OutOrStdout(), say)

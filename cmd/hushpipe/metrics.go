@@ -65,6 +65,9 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	counter("hushpipe_failed_lines_total", f.Failed, "Lines lost because of an error in hushpipe.")
 	counter("hushpipe_dropped_lines_total", f.Dropped, "Lines lost because the buffer was full.")
 	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted: past a bound, or glued.")
+	counter("hushpipe_without_client_lines_total", f.WithoutClient, "Lines without client, whose rooms are not counted.")
+	counter("hushpipe_without_request_lines_total", f.WithoutRequest, "Lines without request, whose rooms are not counted.")
+	counter("hushpipe_room_unseen_lines_total", f.RoomUnseen, "Lines of rooms whose name cannot be seen: the query is not logged.")
 	counter("hushpipe_duplicated_batches_total", f.Repeated, "Batches of lines that stand twice after a kill.")
 	if f.counting {
 		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")

@@ -24,7 +24,7 @@ import (
 var someFigures = figures{
 	Figures: store.Figures{
 		Counters: store.Counters{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
-			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13},
+			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13, WithoutClient: 14, WithoutRequest: 15, RoomUnseen: 16},
 		Seen: true, Rooms: 10, Pairs: 11, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
 	version: "v1.0.0", read: 250_000, counting: true, buffered: 12, retention: 14, started: time.UnixMilli(1795350000_250),
 }

@@ -50,6 +50,9 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" {
+				say.sayf(warning, "%s", what)
+			}
 			files, err := o.open(stdin)
 			if err != nil {
 				return err

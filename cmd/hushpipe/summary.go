@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"hushpipe/filter"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
 )
 
 // summary says at the end what was not as it should be, and reports whether
@@ -12,6 +14,9 @@ import (
 func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost bool) {
 	if s.Malformed > 0 {
 		say.sayf(warning, "%s", malformed(s))
+	}
+	for _, what := range uncounted(s) {
+		say.sayf(warning, "%s", what)
 	}
 	if s.Glued > 0 {
 		say.sayf(warning, "%s made of several that were written into each other; what can be read of them is counted, and the counts of their days may be too low", several(s.Glued, "line"))
@@ -45,12 +50,46 @@ func malformed(s filter.Stats) string {
 	return fmt.Sprintf("%d of %s in no known format; what could be an address or a client's name there was replaced; hint: see --format", s.Malformed, several(s.Lines, "line"))
 }
 
+// uncounted says of which lines rooms cannot be counted.
+func uncounted(s filter.Stats) (said []string) {
+	for _, lines := range []struct {
+		n    uint64
+		what string
+	}{
+		{s.WithoutClient, "without client: their rooms are not counted; hint: see --format"},
+		{s.WithoutRequest, "without request: their rooms are not counted; hint: see --format"},
+		{s.RoomUnseen, "of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
+	} {
+		if lines.n > 0 {
+			said = append(said, fmt.Sprintf("%d of %s %s", lines.n, several(s.Lines, "line"), lines.what))
+		}
+	}
+	return said
+}
+
+// untold says of a format what its lines cannot tell, so that no room is counted; ""
+// for nothing.
+func untold(told format.Told, matcher *rooms.Matcher) string {
+	switch {
+	case matcher == nil:
+	case !told.Client:
+		return "--format: it has no client (%h, %a, or a header such as X-Forwarded-For), so that no room is counted"
+	case !told.Request:
+		return "--format: it has no request (%r, or %U and %q), so that no room is counted"
+	case !told.Query && matcher.HasQueries():
+		return "--format: it has no query (%r or %q), in which rooms have their names, so that none is counted"
+	}
+	return ""
+}
+
 // losses is what was said before the end: behind Apache that may be weeks away.
 type losses struct {
 	dir           string
 	dropped       uint64
 	malformed     uint64
 	malformedTime time.Time
+	uncounted     uint64
+	uncountedTime time.Time
 }
 
 const malformedEvery = time.Hour
@@ -70,6 +109,12 @@ func (l *losses) news(s filter.Stats, dropped uint64, now time.Time) (found []fi
 	if s.Malformed > l.malformed && now.Sub(l.malformedTime) >= malformedEvery {
 		l.malformed, l.malformedTime = s.Malformed, now
 		found = append(found, finding{warning, malformed(s)})
+	}
+	if n := s.WithoutClient + s.WithoutRequest + s.RoomUnseen; n > l.uncounted && now.Sub(l.uncountedTime) >= malformedEvery {
+		l.uncounted, l.uncountedTime = n, now
+		for _, what := range uncounted(s) {
+			found = append(found, finding{warning, what})
+		}
 	}
 	return found
 }

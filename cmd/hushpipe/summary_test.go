@@ -43,6 +43,21 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// TestUncountedSaid: lines whose rooms cannot be counted are said once an hour.
+func TestUncountedSaid(t *testing.T) {
+	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	l := losses{dir: "log"}
+	s := filter.Stats{Lines: 1000, WithoutClient: 1}
+	one := finding{warning, "1 of 1000 lines without client: their rooms are not counted; hint: see --format"}
+	assert.Equal(t, []finding{one}, l.news(s, 0, begin))
+	s.WithoutRequest, s.RoomUnseen = 2, 3
+	assert.Empty(t, l.news(s, 0, begin.Add(59*time.Minute)))
+	assert.Equal(t, []finding{one,
+		{warning, "2 of 1000 lines without request: their rooms are not counted; hint: see --format"},
+		{warning, "3 of 1000 lines of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
+	}, l.news(s, 0, begin.Add(time.Hour)))
+}
+
 // full is a disk that takes nothing.
 type full struct{}
 

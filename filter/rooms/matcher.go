@@ -107,14 +107,9 @@ func (m *Matcher) Match(target []byte, status int, out *Match) bool {
 // path is not empty.
 func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 	if p.param != "" {
-		n := len(path) - len(p.prefix)
-		if n < 0 || string(path[n:]) != p.prefix {
+		tenant, ok := p.fits(path)
+		if !ok {
 			return nil, nil
-		}
-		if n > 0 {
-			if tenant = segment(path[1:n]); tenant == nil || !p.tenant {
-				return nil, nil
-			}
 		}
 		return tenant, p.value(args)
 	}
@@ -137,6 +132,35 @@ func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 	}
 	return tenant, p.inPath(path[n:])
 }
+
+// fits reports whether a path is that of a pattern with a query.
+func (p *pattern) fits(path []byte) (tenant []byte, ok bool) {
+	n := len(path) - len(p.prefix)
+	if n < 0 || string(path[n:]) != p.prefix {
+		return nil, false
+	}
+	if n > 0 {
+		if tenant = segment(path[1:n]); tenant == nil || !p.tenant {
+			return nil, false
+		}
+	}
+	return tenant, true
+}
+
+// NeedsQuery reports whether a target without a query would name a room with one.
+func (m *Matcher) NeedsQuery(target []byte) bool {
+	for i := range m.patterns {
+		if p := &m.patterns[i]; p.param != "" && len(target) > 0 {
+			if _, ok := p.fits(target); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// HasQueries reports whether a room can only be found in a query.
+func (m *Matcher) HasQueries() bool { return len(m.patterns) > 0 && !m.pathOnly }
 
 // inPath returns the room between prefix and suffix, or nil.
 func (p *pattern) inPath(path []byte) []byte {

@@ -49,6 +49,10 @@ type Counters struct {
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
 	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted
 
+	WithoutClient  uint64 `json:"without_client"`  // whose rooms are not counted: no client,
+	WithoutRequest uint64 `json:"without_request"` // no request,
+	RoomUnseen     uint64 `json:"room_unseen"`     // or no query, where a room has its name
+
 	// Of the malformed, those whose names were replaced: earlier versions wrote them
 	// in clear.
 	Named uint64 `json:"malformed_without_names"`
@@ -58,9 +62,9 @@ type Counters struct {
 	Killed   uint64 `json:"processes_killed"` // ended without a last record
 }
 
-func (c *Counters) all() [14]*uint64 {
+func (c *Counters) all() [17]*uint64 {
 	return [...]*uint64{&c.Lines, &c.Malformed, &c.Late, &c.Adjusted, &c.Expired, &c.Glued, &c.Cut, &c.Failed, &c.Dropped,
-		&c.Overflow, &c.Named, &c.Repeated, &c.Ended, &c.Killed}
+		&c.Overflow, &c.WithoutClient, &c.WithoutRequest, &c.RoomUnseen, &c.Named, &c.Repeated, &c.Ended, &c.Killed}
 }
 
 func (c Counters) plus(o Counters) Counters {
@@ -214,6 +218,7 @@ func (s *Store) counters() Counters {
 		f := o.stats()
 		c.Lines, c.Malformed, c.Late, c.Adjusted, c.Expired = f.Lines, f.Malformed, f.Late, f.Adjusted, f.Expired
 		c.Named, c.Glued = f.Malformed, f.Glued
+		c.WithoutClient, c.WithoutRequest, c.RoomUnseen = f.WithoutClient, f.WithoutRequest, f.RoomUnseen
 		c.Cut, c.Failed, c.Overflow, c.Dropped = f.Cut, f.Failed, f.Overflow, o.dropped()
 		if f.Fault != "" {
 			s.faultSaid.Do(func() {

@@ -486,6 +486,9 @@ func (v *survey) verdictOfCounts() {
 		{c.Failed, "lines left out because of an error in hushpipe"},
 		{c.Glued, "lines written into each other: the pipe was full, see Long lines in the README"},
 		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
+		{c.WithoutClient, "lines without client, whose rooms are not counted: see --format"},
+		{c.WithoutRequest, "lines without request, whose rooms are not counted: see --format"},
+		{c.RoomUnseen, "lines of rooms whose name cannot be seen: log the query, by %r or %q"},
 		{c.Repeated, "batches of lines written twice after a kill"},
 	} {
 		if loss.n > 0 {
