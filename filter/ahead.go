@@ -9,21 +9,16 @@ type ahead struct {
 	end int    // 0: not known
 }
 
-// lookAhead brings near what the cipher remembers of clients, which are too many for
-// a processor's nearest cache: of the next line's, where the index tells of it; of
-// the current line's, for which that was done a line ago, the pseudonym. rest is what
-// follows the current line.
+// lookAhead brings near what is remembered of the next line's client, since clients
+// are too many for a processor's nearest cache. rest is what follows the current line.
 func (f *Filter) lookAhead(rest []byte) {
-	f.client, f.next.end = f.next, 0
+	f.begin, f.next.end = f.next, 0
 	c := f.guard.cipher // the last line's, and nearly always this one's
 	if c == nil {
 		return
 	}
-	if f.client.end > 0 {
-		c.Near(f.client.sum)
-	}
 	if end := f.marks.Ahead; end >= 0 {
 		f.next = ahead{machine.Sum(rest[:end]), end}
-		c.Expect(f.next.sum)
+		c.near(f.next.sum)
 	}
 }

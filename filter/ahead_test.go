@@ -49,7 +49,7 @@ func TestLookAheadTells(t *testing.T) {
 	for range 3 {
 		_, rest = f.marks.Cut(rest)
 		f.lookAhead(rest)
-		assert.Equal(t, want, f.client)
+		assert.Equal(t, want, f.begin)
 		if f.marks.Ahead >= 0 { // else by the line itself, on a processor without vectors
 			want = ahead{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
 		}

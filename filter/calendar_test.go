@@ -56,15 +56,15 @@ func testKey(day format.Day) *pseudonym.Key {
 	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
 }
 
-func testCipher(t testing.TB, mode string) *pseudonym.Cipher {
+func testCipher(t testing.TB, mode string) *dayCipher {
 	m, err := pseudonym.ParseMode(mode)
 	require.NoError(t, err)
-	return pseudonym.New(testKey(today), m)
+	return newDayCipher(testKey(today), m)
 }
 
 // expand writes out the pseudonyms of a text: {192.0.2.1} is that of the
 // address, {name:host} that of a host name or of any other bytes.
-func expand(t testing.TB, c *pseudonym.Cipher, text string) string {
+func expand(t testing.TB, c *dayCipher, text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(s string) string {
 		s = s[1 : len(s)-1]
 		if name, ok := strings.CutPrefix(s, "name:"); ok {

@@ -12,29 +12,19 @@ import (
 // to replace, so that they need not be looked through once more. A text is
 // known only if all of its bytes are equal; whoever invents texts that share
 // their places only brings back the long way.
-//
-// The oldest text makes room for a new one. Where it lies stands in the index, at
-// one of two places that its hash gives.
-type cleanTexts struct {
-	index *[cleanIndex]uint16
-	texts *[cleanMax]cleanText
-	next  uint16 // the oldest text
-}
+type cleanTexts struct{ recent ring[cleanText] }
 
-func newCleanTexts() cleanTexts {
-	return cleanTexts{new([cleanIndex]uint16), new([cleanMax]cleanText), 0}
-}
+func newCleanTexts() cleanTexts { return cleanTexts{newRing[cleanText](cleanMax)} }
 
 const (
-	cleanMax   = 1 << 13
-	cleanIndex = 1 << 16 // few texts share a place
-	minClean   = 8       // shorter ones are not worth it
-	cleanLen   = 220     // a text and what is known of it fill four cache lines
+	cleanMax = 1 << 13 // texts have 2 MiB
+	minClean = 8       // shorter ones are not worth it
+	cleanLen = 228     // a text and what is known of it fill four cache lines
 )
 
 type cleanText struct {
-	sum   uint64 // 0: no text
-	place uint16 // where it lies
+	place uint16      // where it lies
+	kind  format.Kind // that it was put as; Plain: no text
 	len   uint8
 	room  roomOf
 	alone bool  // room is what the text as a request line names
@@ -59,50 +49,39 @@ func textSum(kind format.Kind, text []byte) uint64 {
 	if kind < format.Text || uint(len(text)-minClean) > cleanLen-minClean {
 		return 0
 	}
-	return machine.Sum(text)<<4 | uint64(kind)
+	return machine.Sum(text) + uint64(kind)
 }
-
-// first and second return the places of a text in the index.
-func (c *cleanTexts) first(sum uint64) *uint16  { return &c.index[sum>>4%cleanIndex] }
-func (c *cleanTexts) second(sum uint64) *uint16 { return &c.index[sum>>24%cleanIndex] }
-
-// at returns what the index tells of.
-func (c *cleanTexts) at(place *uint16) *cleanText { return &c.texts[*place%cleanMax] }
 
 // find returns what is known of a text of a kind, nil for nothing, and its textSum.
 func (c *cleanTexts) find(kind format.Kind, text []byte) (*cleanText, uint64) {
 	sum := textSum(kind, text)
-	t := c.at(c.first(sum))
-	if t.sum != sum {
-		t = c.at(c.second(sum))
+	if sum == 0 {
+		return nil, 0
 	}
-	if t.sum != sum || sum == 0 || !machine.Equal(t.text[:t.len], text) {
-		return nil, sum
+	t := c.recent.first(sum)
+	if !t.is(kind, text) {
+		if t = c.recent.second(sum); !t.is(kind, text) {
+			return nil, sum
+		}
 	}
 	return t, sum
 }
 
 // isAt reports whether a text of a kind lies at a place.
 func (c *cleanTexts) isAt(place uint16, kind format.Kind, text []byte) bool {
-	t := &c.texts[place%cleanMax]
-	return t.kind() == kind && machine.Equal(t.text[:t.len], text)
+	return c.recent.entries[int(place)&(len(c.recent.entries)-1)].is(kind, text)
 }
 
-// kind is the kind that the text was put as.
-func (t *cleanText) kind() format.Kind { return format.Kind(t.sum & 15) }
+func (t *cleanText) is(kind format.Kind, text []byte) bool {
+	return t.kind == kind && string(t.text[:t.len]) == string(text)
+}
 
-// put makes a text known that find does not find. What find and put returned
-// before may be another's now.
-func (c *cleanTexts) put(text []byte, sum uint64) *cleanText {
-	place := c.first(sum)
-	if t := c.at(place); t.sum != 0 && c.first(t.sum) == place {
-		place = c.second(sum) // the first one is taken
-	}
-	*place = c.next
-	t := &c.texts[c.next]
-	t.place = c.next
-	c.next = (c.next + 1) % cleanMax
-	t.sum, t.len, t.room, t.alone = sum, uint8(copy(t.text[:], text)), roomUnknown, false
+// put makes a text of a kind known that find does not find, by its textSum. What
+// find and put returned before may be another's now.
+func (c *cleanTexts) put(kind format.Kind, text []byte, sum uint64) *cleanText {
+	t, at := c.recent.put(sum)
+	t.place, t.kind, t.len = uint16(at), kind, uint8(copy(t.text[:], text))
+	t.room, t.alone = roomUnknown, false
 	return t
 }
 

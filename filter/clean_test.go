@@ -18,13 +18,13 @@ func TestCleanTexts(t *testing.T) {
 		t, _ := c.find(kind, []byte(text))
 		return t != nil
 	}
-	put := func(kind format.Kind, text string) { c.put([]byte(text), textSum(kind, []byte(text))) }
+	put := func(kind format.Kind, text string) { c.put(kind, []byte(text), textSum(kind, []byte(text))) }
 	require.False(t, known(format.URL, "https://example.org/"))
 	put(format.URL, "https://example.org/")
 	require.True(t, known(format.URL, "https://example.org/"))
 	require.False(t, known(format.UserAgent, "https://example.org/"), "another kind is treated otherwise")
 
-	c.put([]byte("https://example.org/b"), textSum(format.URL, []byte("https://example.org/a")))
+	c.put(format.URL, []byte("https://example.org/b"), textSum(format.URL, []byte("https://example.org/a")))
 	require.False(t, known(format.URL, "https://example.org/a"), "an equal hash is not enough")
 
 	// The latest are known, but for a few that share both of their places with
@@ -58,7 +58,7 @@ func TestCleanTexts(t *testing.T) {
 func TestCleanRooms(t *testing.T) {
 	c := newCleanTexts()
 	text := []byte("GET /http-bind?room=a HTTP/1.1")
-	s := c.put(text, textSum(format.Request, text))
+	s := c.put(format.Request, text, textSum(format.Request, text))
 	hash := &[20]byte{1, 2, 3}
 	known := func(target string) (*[20]byte, bool) { return s.roomIn([]byte(target)) }
 
@@ -80,7 +80,7 @@ func TestCleanRooms(t *testing.T) {
 	require.True(t, ok)
 	require.Nil(t, got)
 
-	s = c.put(text, textSum(format.Request, text))
+	s = c.put(format.Request, text, textSum(format.Request, text))
 	_, ok = known("/http-bind?room=a")
 	require.False(t, ok, "a new text is unknown again")
 }

@@ -10,16 +10,16 @@ import (
 // without brackets, port and zone, or a host name. Anything that is no address
 // counts as a name and is never passed through; "-" and nothing stay. It returns
 // who it is, nil for nobody, valid until the next call.
-func (g *guard) appendClient(dst, v []byte) ([]byte, *pseudonym.Known) {
+func (g *guard) appendClient(dst, v []byte) ([]byte, *client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
 	}
-	dst, who := g.cipher.AppendText(dst, v)
+	dst, who := g.cipher.appendText(dst, v)
 	if who == nil {
-		dst, who = g.cipher.AppendText(dst, bareAddr(v))
+		dst, who = g.cipher.appendText(dst, bareAddr(v))
 	}
 	if who == nil {
-		dst, g.named.Addr = g.cipher.AppendNameAddr(dst, v)
+		dst, g.named.addr = g.cipher.AppendNameAddr(dst, v)
 		return dst, &g.named
 	}
 	return dst, who
@@ -27,7 +27,7 @@ func (g *guard) appendClient(dst, v []byte) ([]byte, *pseudonym.Known) {
 
 // appendOther is appendClient for one who is not counted, within the bounds; past
 // them the client is struck out.
-func (g *guard) appendOther(dst, v []byte) ([]byte, *pseudonym.Known) {
+func (g *guard) appendOther(dst, v []byte) ([]byte, *client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
 	}
@@ -40,7 +40,7 @@ func (g *guard) appendOther(dst, v []byte) ([]byte, *pseudonym.Known) {
 	if who == &g.named {
 		g.work -= pseudonym.NameCost(len(v))
 	} else {
-		g.work -= g.cipher.Cost(who.Addr)
+		g.work -= g.cipher.Cost(who.addr)
 	}
 	return dst, who
 }
@@ -74,8 +74,8 @@ func isPort(v []byte) bool {
 
 // appendClientList appends a comma-separated list of client fields, as
 // X-Forwarded-For has; the first of them is the client, who is counted or not.
-func (g *guard) appendClientList(dst, v []byte, counted bool) ([]byte, *pseudonym.Known) {
-	var first, c *pseudonym.Known
+func (g *guard) appendClientList(dst, v []byte, counted bool) ([]byte, *client) {
+	var first, c *client
 	l := list{n: bytes.Count(v, comma) + 1, ends: 8}
 	for n := 0; ; n++ {
 		end := bytes.IndexByte(v, ',')
@@ -126,7 +126,7 @@ func (g *guard) reach(l *list, i int) bool {
 // appendElement appends one client field with the blanks and quotes around it;
 // in a log a quote inside a field is written \" (httpd, server/util.c,
 // ap_escape_logitem).
-func (g *guard) appendElement(dst, elem []byte, counted bool) ([]byte, *pseudonym.Known) {
+func (g *guard) appendElement(dst, elem []byte, counted bool) ([]byte, *client) {
 	start, end := 0, len(elem)
 	for n := 1; start < end && n > 0; start += n {
 		n = wrapping(elem[start:end])
@@ -135,7 +135,7 @@ func (g *guard) appendElement(dst, elem []byte, counted bool) ([]byte, *pseudony
 		n = wrappingEnd(elem[start:end])
 	}
 	dst = append(dst, elem[:start]...)
-	var c *pseudonym.Known
+	var c *client
 	if counted {
 		dst, c = g.appendClient(dst, elem[start:end])
 	} else {
@@ -176,8 +176,8 @@ var escapedQuote = []byte(`\"`)
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
 // parameters are client fields, and so is what has no name; the others are
 // text. The first for= is the client, who is counted or not.
-func (g *guard) appendForwarded(dst, v []byte, r *Redact, counted bool) ([]byte, *pseudonym.Known) {
-	var first, c *pseudonym.Known
+func (g *guard) appendForwarded(dst, v []byte, r *Redact, counted bool) ([]byte, *client) {
+	var first, c *client
 	l := list{n: 1, ends: 16}
 	for _, c := range v {
 		if c == ';' || c == ',' {

@@ -57,7 +57,7 @@ func TestClientCounted(t *testing.T) {
 	g := testGuard(testCipher(t, "mask=0/0"))
 	address := func(text string) pseudonym.Addr {
 		_, who := g.appendClient(nil, []byte(text))
-		return who.Addr
+		return who.addr
 	}
 	assert.Equal(t, address("192.0.2.1"), address("::ffff:192.0.2.1"))
 	assert.Equal(t, address("[2001:db8::1]:80"), address("2001:DB8:0::1"))
@@ -95,7 +95,7 @@ func TestClientList(t *testing.T) {
 		assert.Equal(t, expand(t, c, test.want), string(got), test.text)
 		if test.first != "" {
 			want, _ := pseudonym.ParseAddr([]byte(test.first))
-			assert.Equal(t, want, who.Addr, test.text)
+			assert.Equal(t, want, who.addr, test.text)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func TestForwarded(t *testing.T) {
 	g := testGuard(testCipher(t, "ipcrypt"))
 	_, who := g.appendForwarded(nil, []byte("by=192.0.2.9;for=192.0.2.1, for=192.0.2.2"), defaultRedact(t), true)
 	want, _ := pseudonym.ParseAddr([]byte("192.0.2.1"))
-	assert.Equal(t, want, who.Addr)
+	assert.Equal(t, want, who.addr)
 	_, who = g.appendForwarded(nil, []byte("by=192.0.2.9"), defaultRedact(t), true)
 	assert.Nil(t, who)
 }

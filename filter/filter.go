@@ -96,12 +96,12 @@ type Filter struct {
 	pathOnly bool           // the format has no queries
 	hasNUL   bool           // the lines that are treated may have NUL bytes
 	scratch  []byte         // of format.Target
-	client   ahead          // of the line
+	begin    ahead          // the client of the line
 	next     ahead          // of the one behind it
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
-	who     *pseudonym.Known
+	who     *client
 	addr    pseudonym.Addr
 	request *cleanText // what is known of its request, nil for nothing
 	doubt   doubt      // whether it is one line
@@ -142,11 +142,11 @@ type day struct {
 	expired bool // since its first line
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
-	cipher  *pseudonym.Cipher // nil: to be made
-	counts  *rooms.Counts     // nil: no room yet
-	batch   *Batch            // the last one with lines of this day,
-	seq     uint64            // in which of its uses,
-	part    int               // and at which index
+	cipher  *dayCipher    // nil: to be made
+	counts  *rooms.Counts // nil: no room yet
+	batch   *Batch        // the last one with lines of this day,
+	seq     uint64        // in which of its uses,
+	part    int           // and at which index
 }
 
 func (d *day) overflow() uint64 {
@@ -246,7 +246,10 @@ func (f *Filter) glance(line []byte, out *format.Line) bool {
 // parse finds the fields of a line, or at least its date. It returns what is left of
 // a line that is too long, and of one with NUL bytes, which is malformed, the others.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
-	text := f.guard.withoutNUL(line)
+	text := line
+	if f.guard.raw = nil; f.hasNUL {
+		text = f.guard.withoutNUL(line)
+	}
 	if len(line) <= maxLine && len(text) == len(line) && f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields) {
 		return true, line
 	}
@@ -305,7 +308,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		part = b.part(d, f.cfg.Single)
 	}
 	if d.cipher == nil {
-		d.cipher = pseudonym.New(f.cal.Key(d.day, s.placement), f.cfg.Mode)
+		d.cipher = newDayCipher(f.cal.Key(d.day, s.placement), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
 	f.guard.begin(len(line), known)
@@ -376,16 +379,16 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
-			sum := f.client.sum
-			if field.Start > 0 || field.End != f.client.end {
+			sum := f.begin.sum
+			if field.Start > 0 || field.End != f.begin.end {
 				sum = machine.Sum(text)
 			}
-			who := f.guard.cipher.Find(text, sum)
+			who := f.guard.cipher.find(text, sum)
 			switch {
 			case i != counted && !f.guard.spares(field):
 				dst, who = appendStruckField(dst, field), nil
 			case who != nil && !field.Bare:
-				dst = who.AppendTo(dst)
+				dst = who.appendTo(dst)
 			default:
 				if dst, who = f.appendClient(dst, field, text, i == counted); i == counted && who == &f.guard.named {
 					f.doubtClient(text)
@@ -396,7 +399,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 			}
 			continue
 		case format.UserAgent:
-			if f.who != nil && f.clean.isAt(f.who.Agent, format.UserAgent, text) {
+			if f.who != nil && f.clean.isAt(f.who.agent, format.UserAgent, text) {
 				continue // it goes as well
 			}
 		case format.URL, format.Text:
@@ -417,7 +420,7 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 		start := len(dst)
 		dst = f.appendField(dst, field, text, i == counted)
 		if sum != 0 && bytes.Equal(dst[start:], text) {
-			t := f.clean.put(text, sum)
+			t := f.clean.put(field.Kind, text, sum)
 			if f.request == t {
 				f.request = nil // it had to make room
 			}
@@ -430,19 +433,19 @@ func (f *Filter) appendLine(dst, line []byte) []byte {
 // note notes where a text of the line lies: the request for its room, and the user
 // agent of a client, which sends the same one the next time.
 func (f *Filter) note(t *cleanText) {
-	switch t.kind() {
+	switch t.kind {
 	case format.Request:
 		f.request = t
 	case format.UserAgent:
 		if f.who != nil {
-			f.who.Agent = t.place
+			f.who.agent = t.place
 		}
 	}
 }
 
 // appendClient appends a field that holds one client, or a forwarded list in the
 // place of one, as behind a proxy whose header is logged for %h.
-func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *pseudonym.Known) {
+func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *client) {
 	if !field.Bare {
 		if counted && bytes.IndexByte(text, ',') >= 0 {
 			return f.guard.appendClientList(dst, text, true)
@@ -456,7 +459,7 @@ func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, coun
 // appendField appends a field of another kind.
 func (f *Filter) appendField(dst []byte, field *format.Field, text []byte, counted bool) []byte {
 	g := &f.guard
-	var who *pseudonym.Known
+	var who *client
 	switch field.Kind {
 	case format.ClientList:
 		dst, who = g.appendClientList(dst, text, counted)
@@ -478,9 +481,9 @@ func (f *Filter) appendField(dst []byte, field *format.Field, text []byte, count
 }
 
 // counts notes who is counted by the current line, nil for nobody.
-func (f *Filter) counts(who *pseudonym.Known) {
+func (f *Filter) counts(who *client) {
 	if f.who = who; who != nil {
-		f.addr = who.Addr
+		f.addr = who.addr
 	}
 }
 
@@ -545,8 +548,8 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 	// The rooms of a client are few, and most of its lines are of one that was
 	// counted just before.
 	key := f.noteKey.of(room)
-	note := f.who.Addr == f.addr // else the entry is another's by now
-	if notes := &f.who.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
+	note := f.who.addr == f.addr // else the entry is another's by now
+	if notes := &f.who.notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return
 	}
 	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
@@ -562,7 +565,7 @@ func (f *Filter) count(p *Part, d *day, room *[20]byte) {
 		note = note && d.counts.Overflow() == before // what is left out is told each time
 	}
 	if note {
-		notes := &f.who.Notes
+		notes := &f.who.notes
 		copy(notes[1:], notes[:])
 		notes[0] = key
 	}

@@ -426,10 +426,10 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	}
 	d := s.day
 	if d.cipher == nil {
-		d.cipher = pseudonym.New(f.cal.Key(d.day, s.placement), f.cfg.Mode)
+		d.cipher = newDayCipher(f.cal.Key(d.day, s.placement), f.cfg.Mode)
 	}
 	f.guard.cipher = d.cipher
-	var who *pseudonym.Known
+	var who *client
 	f.pieces.name, who = f.guard.appendClient(f.pieces.name[:0], clientOf(text, l))
 	if f.counts(who); who != nil {
 		f.count(f.records(b, s), d, hash)

@@ -51,9 +51,9 @@ var class = func() (t [256]uint8) {
 // that begin set.
 type guard struct {
 	bounds
-	cipher *pseudonym.Cipher
-	named  pseudonym.Known // the last client by a host name
-	first  pseudonym.Known // the first one in a list
+	cipher *dayCipher
+	named  client // the last client by a host name
+	first  client // the first one in a list
 
 	decodedRun
 	spare decodedRun // takes its place in a second reading
@@ -287,7 +287,7 @@ func (g *guard) appendFound(dst, run []byte, a found, width int) []byte {
 	start := len(dst)
 	if a.exact {
 		g.work -= g.cipher.Cost(a.addr)
-		dst = g.cipher.AppendFound(dst, run, a.addr)
+		dst = g.cipher.appendFound(dst, run, a.addr)
 	} else {
 		g.work -= pseudonym.NameCost(len(run))
 		dst = g.cipher.AppendName(dst, run)

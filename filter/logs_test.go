@@ -36,7 +36,7 @@ func TestLogs(t *testing.T) {
 		in := strings.SplitAfter(log, "\n")
 		want := make([]string, len(in))
 		for i, line := range in {
-			want[i] = refLine(c, name, line)
+			want[i] = refLine(c.Cipher, name, line)
 		}
 		for _, spec := range []string{formatOf(name), "auto"} {
 			t.Run(name+"/"+spec, func(t *testing.T) {

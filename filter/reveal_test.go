@@ -33,7 +33,7 @@ func TestRevealed(t *testing.T) {
 	} {
 		for _, mode := range []string{"ipcrypt", "pfx"} {
 			c := testCipher(t, mode)
-			got, n, left := AppendRevealed([]byte("> "), []byte(expand(t, c, test.text)), c, all)
+			got, n, left := AppendRevealed([]byte("> "), []byte(expand(t, c, test.text)), c.Cipher, all)
 			assert.Equal(t, "> "+expand(t, c, test.want), string(got), mode)
 			assert.Equal(t, test.n, n, test.text)
 			assert.Equal(t, strings.Contains(test.text, "ff02::"), left > 0, test.text)
@@ -41,18 +41,18 @@ func TestRevealed(t *testing.T) {
 	}
 	c := testCipher(t, "ipcrypt")
 	for _, text := range []string{"192.0.2.1", "/v192.0.2.1:80", "::ffff:192.0.2.1"} {
-		got, n, left := AppendRevealed(nil, []byte(text), c, all)
+		got, n, left := AppendRevealed(nil, []byte(text), c.Cipher, all)
 		assert.Equal(t, text, string(got), "under ipcrypt no pseudonym is IPv4")
 		assert.Zero(t, n+left)
 	}
 	c = testCipher(t, "mask")
-	got, n, left := AppendRevealed(nil, []byte("192.0.2.0 2001:db8::"), c, all)
+	got, n, left := AppendRevealed(nil, []byte("192.0.2.0 2001:db8::"), c.Cipher, all)
 	assert.Equal(t, "192.0.2.0 2001:db8::", string(got))
 	assert.Zero(t, n+left)
 
 	c = testCipher(t, "ipcrypt")
 	one, _ := pseudonym.ParseAddr([]byte(expand(t, c, "{192.0.2.1}")))
-	got, n, left = AppendRevealed(nil, []byte(expand(t, c, "{192.0.2.1} {192.0.2.2}")), c,
+	got, n, left = AppendRevealed(nil, []byte(expand(t, c, "{192.0.2.1} {192.0.2.2}")), c.Cipher,
 		func(a pseudonym.Addr) bool { return a == one })
 	assert.Equal(t, expand(t, c, "192.0.2.1 {192.0.2.2}"), string(got), "what is not held stays")
 	assert.Equal(t, []int{1, 1}, []int{n, left})
@@ -109,7 +109,7 @@ func TestRevealedLogs(t *testing.T) {
 					if strings.Contains(line, ".c.1.101") { // digits stand beside the pseudonym
 						continue
 					}
-					got, _, _ := AppendRevealed(nil, []byte(line), c, all)
+					got, _, _ := AppendRevealed(nil, []byte(line), c.Cipher, all)
 					require.Equal(t, want[i], string(got), "line %d", i+1)
 				}
 				assert.LessOrEqual(t, hashes, 10)

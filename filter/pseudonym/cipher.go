@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-
-	"hushpipe/format/machine"
 )
 
 // Cipher makes the pseudonyms of one day. Within the day one address has one
@@ -23,10 +21,8 @@ import (
 // chance: with ipcrypt one among 2^64, with pfx those of one /64 among 2^64.
 // Such a one passes for a host name, and Reveal refuses it.
 type Cipher struct {
-	mode  Mode
-	perm  permutation // nil for a mode that is not reversible
-	cache cache
-	long  Known // what AppendText returned of a text that is too long for the cache
+	mode Mode
+	perm permutation // nil for a mode that is not reversible
 
 	count   cipher.Block
 	in, out [16]byte
@@ -53,49 +49,12 @@ func New(key *Key, mode Mode) *Cipher {
 	return c
 }
 
-// Format writes the mode alone, for every verb: the cache holds addresses.
+// Format writes the mode alone, for every verb: the rest is secret.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
-
-// Expect tells that Near will be called with a spelling's machine.Sum, and some time
-// after that Find. The two bring near what Find will look at, as machine.Near does.
-func (c *Cipher) Expect(sum uint64) { c.cache.expect(sum) }
-
-// Near follows Expect.
-func (c *Cipher) Near(sum uint64) { c.cache.near(sum) }
-
-// Find returns what is known of an address as text spells it, by the machine.Sum of
-// the text; nil for an address that was not appended lately, and for any other text.
-// It is valid until the next call of AppendText.
-func (c *Cipher) Find(text []byte, sum uint64) *Known {
-	if k := c.cache.find(text, sum); k != nil && k.n > 0 {
-		return k
-	}
-	return nil
-}
-
-// AppendText appends what the mode makes of an address as text spells it, in
-// the forms of ParseAddr. What is known of it is valid until the next call, nil
-// for any other text, of which nothing is appended.
-func (c *Cipher) AppendText(dst, text []byte) ([]byte, *Known) {
-	if k := c.Find(text, machine.Sum(text)); k != nil {
-		return k.AppendTo(dst), k
-	}
-	a, ok := ParseAddr(text)
-	if !ok {
-		return dst, nil
-	}
-	start := len(dst)
-	dst = c.AppendAddr(dst, a)
-	if len(text) > maxText {
-		c.long = Known{Addr: a}
-		return dst, &c.long
-	}
-	return dst, c.cache.put(text, a, dst[start:])
-}
 
 // AppendAddr appends what the mode makes of the address: an address as text (at
 // most 39 bytes), for mask the first of its network, for drop "-". It works it
-// out each time; AppendText remembers.
+// out each time.
 func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	switch c.mode.kind {
 	case mask:
@@ -125,16 +84,6 @@ func (c *Cipher) Cost(a Addr) int {
 // NameCost is Cost for a name of n bytes, the HMAC of which takes longer than a few
 // blocks of AES.
 func NameCost(n int) int { return 32 + n/16 }
-
-// AppendFound is AppendAddr for an address that text spells. It remembers those
-// that take long to work out.
-func (c *Cipher) AppendFound(dst, text []byte, a Addr) []byte {
-	if c.mode.kind != pfx {
-		return c.AppendAddr(dst, a)
-	}
-	dst, _ = c.AppendText(dst, text)
-	return dst
-}
 
 // AppendName appends what the mode makes of a client that is no address: "-"
 // for drop, the name itself for keep, otherwise the text of NameAddr.

@@ -7,15 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format/machine"
 )
 
 func mode(tb testing.TB, s string) Mode {
@@ -141,90 +138,6 @@ func TestFingerprint(t *testing.T) {
 	require.NotEqual(t, want, New(&Key{}, Mode{}).Fingerprint(&room, addr(t, "100::8d3e:1:2:3")))
 }
 
-// Whatever the cache holds, the pseudonym is the one that is computed.
-func TestCache(t *testing.T) {
-	k := testKey()
-	c := New(k, Mode{kind: ipcrypt})
-	require.Nil(t, c.cache.known) // a day without lines takes no memory
-	rnd := rand.New(rand.NewPCG(1, 2))
-	addrs := make([]Addr, 200_000)
-	want, texts := make([]string, len(addrs)), make([][]byte, len(addrs))
-	for i := range addrs {
-		if i%3 == 0 {
-			binary.BigEndian.PutUint64(addrs[i][:8], rnd.Uint64())
-			binary.BigEndian.PutUint64(addrs[i][8:], rnd.Uint64())
-		} else {
-			addrs[i] = testAddr4(uint32(i))
-		}
-		want[i] = string(c.perm.encrypt(addrs[i]).AppendTo(nil))
-		texts[i] = addrs[i].AppendTo(nil)
-	}
-	require.Equal(t, plainPseudonym(t, k, addrs[7]), want[7])
-	var dst []byte
-	check := func(i int) {
-		var k *Known
-		dst, k = c.AppendText(dst[:0], texts[i])
-		if k == nil || k.Addr != addrs[i] || string(dst) != want[i] || k.Notes[0] != 0 && k.Notes[0] != uint64(i) {
-			require.NotNil(t, k)
-			require.Equal(t, want[i], string(dst), "address %d", i)
-			require.Equal(t, addrs[i], k.Addr)
-			require.Equal(t, uint64(i), k.Notes[0])
-		}
-		k.Notes[0] = uint64(i)
-	}
-	check(0)
-	require.Len(t, c.cache.known, minEntries)
-	for range 3 {
-		for i := range 20_000 {
-			check(i)
-		}
-	}
-	for range 2 {
-		for i := range addrs {
-			check(i)
-			check(rnd.IntN(100)) // and some often
-		}
-	}
-	require.Len(t, c.cache.known, maxEntries)
-}
-
-// An equal hash is not enough.
-func TestFindByAllBytes(t *testing.T) {
-	c := New(testKey(), mode(t, "ipcrypt"))
-	text := []byte("11.11.11.11")
-	sum := machine.Sum(text)
-	require.Nil(t, c.Find(text, sum))
-	_, k := c.AppendText(nil, text)
-	require.NotNil(t, k)
-	require.Same(t, k, c.Find(text, sum))
-	for _, other := range []string{"", "11.11.11", "11.11.11.12", "11.11.11.11.11", "11.11.11.11" + strings.Repeat("\x00", 50)} {
-		require.Nil(t, c.Find([]byte(other), sum), other)
-		_, k := c.AppendText(nil, []byte(other))
-		require.True(t, k == nil || k.Addr != addr(t, "11.11.11.11"), other)
-	}
-}
-
-// AppendText takes what ParseAddr takes, in every mode, cached or not.
-func TestAppendText(t *testing.T) {
-	for _, m := range []string{"ipcrypt", "pfx", "mask=20/44", "drop", "keep"} {
-		c := New(testKey(), mode(t, m))
-		for range 2 {
-			for _, s := range []string{"0.0.0.0", "::", "192.0.2.1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::ffff:192.0.2.1",
-				"0000:0000:0000:0000:0000:ffff:255.255.255.255"} {
-				out, k := c.AppendText([]byte("x"), []byte(s))
-				require.NotNil(t, k, s)
-				require.Equal(t, addr(t, s), k.Addr, s)
-				require.Equal(t, string(c.AppendAddr([]byte("x"), k.Addr)), string(out), s)
-			}
-			for _, s := range []string{"", "-", "host", "192.0.2.1:80", "[::1]", "1.2.3.4.5", strings.Repeat("1", 200)} {
-				out, k := c.AppendText([]byte("x"), []byte(s))
-				require.Nil(t, k, s)
-				require.Equal(t, "x", string(out), s)
-			}
-		}
-	}
-}
-
 func TestCipherIsNotPrinted(t *testing.T) {
 	c := New(testKey(), mode(t, "pfx"))
 	c.AppendAddr(nil, addr(t, "192.0.2.1"))
@@ -263,49 +176,9 @@ func TestCipherAllocs(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(100, func() { dst = c.AppendName(dst[:0], name) }), m)
 		require.Equal(t, want, string(dst))
 	}
-	// Nor when every address is new.
-	c := New(testKey(), Mode{kind: ipcrypt})
-	var text []byte
-	for i := range uint32(200_000) {
-		text = testAddr4(i).AppendTo(text[:0])
-		dst, _ = c.AppendText(dst[:0], text)
-	}
-	i := uint32(1 << 20)
-	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		i++
-		text = testAddr4(i).AppendTo(text[:0])
-		dst, _ = c.AppendText(dst[:0], text)
-	}))
-	require.Equal(t, plainPseudonym(t, testKey(), testAddr4(i)), string(dst))
 }
 
 // go test -run - -bench Append ./filter/pseudonym
-func BenchmarkAppendText(b *testing.B) {
-	for _, m := range []string{"ipcrypt", "pfx"} {
-		for _, clients := range []int{1, 1000, 20_000} {
-			b.Run(fmt.Sprintf("mode=%s/cached=true/clients=%d", m, clients), func(b *testing.B) {
-				c := New(testKey(), mode(b, m))
-				addrs := zipfAddrs(clients)
-				texts := make([][]byte, len(addrs))
-				var dst []byte
-				for i, a := range addrs {
-					texts[i] = a.AppendTo(nil)
-					dst, _ = c.AppendText(dst[:0], texts[i])
-				}
-				require.Equal(b, string(c.AppendAddr(nil, addrs[len(addrs)-1])), string(dst))
-				b.SetBytes(16)
-				b.ReportAllocs()
-				i := 0
-				for b.Loop() {
-					text := texts[i&(len(addrs)-1)]
-					dst, _ = c.AppendText(dst[:0], text)
-					i++
-				}
-			})
-		}
-	}
-}
-
 func BenchmarkAppendAddr(b *testing.B) {
 	for _, m := range []string{"mask", "keep"} {
 		for _, s := range []string{"198.51.100.23", "2001:db8:4a5:17:8c3e:91f:fe02:b7d4"} {
@@ -357,21 +230,6 @@ func BenchmarkAppendAddr(b *testing.B) {
 func testAddr4(v uint32) (a Addr) {
 	a.put(0, mapped|uint64(v))
 	return a
-}
-
-// zipfAddrs returns 2^16 calls by so many clients, a third of them IPv6.
-func zipfAddrs(clients int) []Addr {
-	rnd := rand.New(rand.NewPCG(1, 2))
-	zipf := rand.NewZipf(rnd, 1.1, 20, uint64(clients-1))
-	addrs := make([]Addr, 1<<16)
-	for i := range addrs {
-		n := uint32(zipf.Uint64())
-		addrs[i] = testAddr4(n * 2654435761)
-		if n%3 == 0 {
-			addrs[i][0], addrs[i][1] = 0x20, 0x01
-		}
-	}
-	return addrs
 }
 
 // go test -run - -bench Fingerprint ./filter/pseudonym

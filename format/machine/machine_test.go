@@ -98,38 +98,6 @@ func FuzzMarks(f *testing.F) {
 	})
 }
 
-// TestEqual: texts of all lengths that differ in one bit, or nowhere, wherever
-// they stand, and whatever stands behind them.
-func TestEqual(t *testing.T) {
-	text := make([]byte, 600)
-	for i := range text {
-		text[i] = byte(i * 7)
-	}
-	for n := range 560 {
-		for _, behind := range []int{0, 1, 100} {
-			a := text[:n:min(n+100-behind, len(text))]
-			b := append(bytes.Repeat([]byte{'x'}, n%17), a...)
-			b = append(b, bytes.Repeat([]byte{'y'}, behind)...)[n%17:][:n]
-			require.True(t, Equal(a, b), n)
-			require.False(t, Equal(a, text[:n+1]), n)
-			require.False(t, Equal(text[:n+1], a), n)
-			for i := range b {
-				b[i] ^= 1 << (i % 8)
-				require.False(t, Equal(a, b), "%d bytes that differ in byte %d", n, i)
-				b[i] = a[i]
-			}
-		}
-	}
-}
-
-func FuzzEqual(f *testing.F) {
-	f.Add([]byte("https://meet.example.org/a"), []byte("https://meet.example.org/b"))
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		require.Equal(t, bytes.Equal(a, b), Equal(a, b))
-		require.True(t, Equal(a, bytes.Clone(a)))
-	})
-}
-
 // TestSum: the hash of a text of any length is made of each of its bits, and of
 // nothing that stands around it.
 func TestSum(t *testing.T) {

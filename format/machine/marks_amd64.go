@@ -1,3 +1,5 @@
+//go:build !purego
+
 package machine
 
 import "golang.org/x/sys/cpu"

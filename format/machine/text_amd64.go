@@ -1,3 +1,5 @@
+//go:build !purego
+
 package machine
 
 // width is how many bytes are looked at together of a text that has no more: what
@@ -5,8 +7,12 @@ package machine
 // length of a text could not be predicted.
 const width = 64
 
-// Sum returns the hash of a text, on each kind of processor another one. It is no
-// secret: who makes texts with one hash only makes their user compare them.
+// Sum returns the hash of a text for a table in memory, on each kind of processor
+// another one. It is no secret: who makes texts with one hash only makes their user
+// compare them.
+//
+// Without it, by xxhash, a line of combined takes 140 instructions more, 6 %, which is
+// more than the hot path may grow by.
 func Sum(text []byte) uint64 {
 	switch {
 	case !hasVectors:
@@ -26,14 +32,3 @@ func sumAlone(text []byte) uint64 {
 //
 //go:noescape
 func sum(text []byte) uint64
-
-// Equal reports whether a and b are equal. Up to 192 bytes there is no loop whose end
-// nobody can predict.
-func Equal(a, b []byte) bool {
-	return len(a) == len(b) && (hasVectors && equal(a, b) || !hasVectors && string(a) == string(b))
-}
-
-// equal is for texts of one length.
-//
-//go:noescape
-func equal(a, b []byte) bool

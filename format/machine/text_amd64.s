@@ -1,3 +1,5 @@
+//go:build !purego
+
 #include "textflag.h"
 
 // keep begins with as many ones as a text may have bytes.
@@ -76,83 +78,3 @@ next:
 last:
 	ROUND(DX)
 	JMP mix
-
-// DIFFER leaves in to where 64 bytes differ.
-#define DIFFER(a, a32, b, b32, to) \
-	VMOVDQU a, to         \
-	VPXOR   b, to, to     \
-	VMOVDQU a32, Y3       \
-	VPXOR   b32, Y3, Y3   \
-	VPOR    Y3, to, to
-
-// func equal(a, b []byte) bool
-TEXT ·equal(SB), NOSPLIT, $0-49
-	MOVQ      a_base+0(FP), SI
-	MOVQ      a_len+8(FP), CX
-	MOVQ      b_base+24(FP), DI
-	CMPQ      CX, $64
-	JGT       over64
-	CMPQ      a_cap+16(FP), $64
-	JLT       short
-	CMPQ      b_cap+40(FP), $64
-	JLT       short
-	VMOVDQU   (SI), Y0
-	VMOVDQU   32(SI), Y1
-	VPCMPEQB  (DI), Y0, Y0
-	VPCMPEQB  32(DI), Y1, Y1
-	VPMOVMSKB Y0, AX
-	VPMOVMSKB Y1, BX
-	SHLQ      $32, BX
-	ORQ       BX, AX
-	NOTQ      AX
-	BZHIQ     CX, AX, AX
-	SETEQ     ret+48(FP)
-	VZEROUPPER
-	RET
-
-over64:
-	// The first 64 bytes, the last, and those of the middle.
-	CMPQ    CX, $192
-	JGT     over192
-	LEAQ    -64(CX), R8
-	MOVL    $64, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	DIFFER((SI), 32(SI), (DI), 32(DI), Y0)
-	DIFFER((SI)(R8*1), 32(SI)(R8*1), (DI)(R8*1), 32(DI)(R8*1), Y1)
-	DIFFER((SI)(R9*1), 32(SI)(R9*1), (DI)(R9*1), 32(DI)(R9*1), Y2)
-	VPOR    Y1, Y0, Y0
-	VPOR    Y2, Y0, Y0
-	VPTEST  Y0, Y0
-	SETEQ   ret+48(FP)
-	VZEROUPPER
-	RET
-
-over192:
-	DIFFER((SI), 32(SI), (DI), 32(DI), Y0)
-	VPTEST  Y0, Y0
-	JNZ     differ
-	ADDQ    $64, SI
-	ADDQ    $64, DI
-	SUBQ    $64, CX
-	CMPQ    CX, $192
-	JGT     over192
-	JMP     over64
-
-short:
-	TESTQ CX, CX
-	JZ    same
-	MOVB  -1(SI)(CX*1), AX
-	CMPB  AX, -1(DI)(CX*1)
-	JNE   differ
-	DECQ  CX
-	JMP   short
-
-same:
-	MOVB $1, ret+48(FP)
-	RET
-
-differ:
-	VZEROUPPER
-	MOVB $0, ret+48(FP)
-	RET
