@@ -54,23 +54,6 @@ func TestDashed(t *testing.T) {
 	}
 }
 
-// TestDashedInLines: in each field that is looked at for addresses, and in malformed lines.
-func TestDashedInLines(t *testing.T) {
-	const name = "ec2-198-51-100-7"
-	for i := range places {
-		p := &places[i]
-		if p.tokens[0] != textTokens[0] {
-			continue
-		}
-		for _, pattern := range []string{" " + name + ".x ", " ec2-198%2D51-100-7.x ", " " + name + "\x00.x "} {
-			m := newMeter(t, p, "drop")
-			m.put(pattern, 1)
-			m.treatLine()
-			assert.NotContains(t, string(m.batch.Parts[0].Lines), "100-7", p.name)
-		}
-	}
-}
-
 var refNumbersRow = regexp.MustCompile(`[0-9]+(?:-[0-9]+)*`)
 
 // refDashed is appendPlain for a text in which every byte means itself.

@@ -246,28 +246,6 @@ func tree(t *testing.T, d *testDir) (names []string) {
 	return names
 }
 
-// useAll makes a file of every kind.
-func useAll(t *testing.T, d *testDir) {
-	t.Helper()
-	_, err := d.Append(day("2026-11-22"), []byte("line\n"))
-	require.NoError(t, err)
-	_, err = d.Key(day("2026-11-22"))
-	require.NoError(t, err)
-	_, err = d.Secret()
-	require.NoError(t, err)
-	for _, of := range []retention.Ruled{retention.OfLines, retention.OfKeys} {
-		lease, _, err := d.TakeLease(of, 14, 0)
-		require.NoError(t, err)
-		lease.Release()
-	}
-	require.NoError(t, d.ReplaceFile(dir.Rooms, "rooms-2026-11-22.log", []byte("2 x\n")))
-	require.NoError(t, d.ReplaceFile(dir.Status, "0011223344556677.json", []byte("{}\n")))
-	f, err := d.OpenFile(dir.Journal, "2026-11-22.1.journal", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
-}
-
 func at(s string) time.Time {
 	t, err := time.Parse("2006-01-02 15:04", s)
 	if err != nil {

@@ -1,7 +1,6 @@
 package dir_test
 
 import (
-	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,41 +79,6 @@ func child(job string, args []string) error {
 		return errors.Join(p.Errs...)
 	}
 	return nil
-}
-
-// children runs the job in a process for each of args, all let go at once, and
-// returns what each printed.
-func children(t *testing.T, job, dir string, args ...string) []string {
-	t.Helper()
-	var cmds []*exec.Cmd
-	var outs []*bufio.Reader
-	var shots []io.Closer
-	for _, arg := range args {
-		cmd := exec.Command(os.Args[0], dir, arg)
-		cmd.Env = append(os.Environ(), childEnv+"="+job)
-		cmd.Stderr = os.Stderr
-		stdin, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		out := bufio.NewReader(stdout)
-		line, err := out.ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, "ready\n", line)
-		cmds, outs, shots = append(cmds, cmd), append(outs, out), append(shots, stdin)
-	}
-	for _, shot := range shots {
-		shot.Close()
-	}
-	var said []string
-	for i, cmd := range cmds {
-		out, err := io.ReadAll(outs[i])
-		require.NoError(t, err)
-		require.NoError(t, cmd.Wait())
-		said = append(said, strings.TrimSpace(string(out)))
-	}
-	return said
 }
 
 func day(s string) format.Day {
