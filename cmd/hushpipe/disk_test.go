@@ -111,7 +111,7 @@ func TestDiskFillsUp(t *testing.T) {
 			s.passes(300 * time.Millisecond)
 			before := s.kept(d)
 			d.remount("", "size=8m")
-			await(t, func() bool { return strings.Contains(s.said.String(), "lines are written again") }, "the lines are not written")
+			await(t, func() bool { return strings.Contains(s.said.String(), "writing lines again") }, "the lines are not written")
 			before.stand(d)
 			await(t, func() bool {
 				var st unix.Statfs_t
@@ -137,7 +137,7 @@ func TestBufferOverflows(t *testing.T) {
 	s := startPipe(t, filterCmd(t, d.dir), false)
 	await(t, func() bool { return s.lines() > (bufferSize+8<<20)/len(filler) }, "the buffer is not full")
 	d.remount("", "size=200m")
-	await(t, func() bool { return strings.Contains(s.said.String(), "lines are written again") }, "the lines are not written")
+	await(t, func() bool { return strings.Contains(s.said.String(), "writing lines again") }, "the lines are not written")
 	s.passes(50 * time.Millisecond)
 	require.Equal(t, 1, s.end())
 

@@ -113,7 +113,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		return nil, usage("no DIR given; hint: name the directory for the daily files, or use --stdout")
 	}
 	if o.dir == "" && o.keys != "" {
-		return nil, usage("--keys: with --stdout it needs a DIR as well, whose keys they are")
+		return nil, usage("--keys without DIR; hint: give the DIR that these keys belong to")
 	}
 	if o.user != "" && o.stdout {
 		return nil, usage("--user: with --stdout nothing is written to DIR; hint: run hushpipe as that user instead")
@@ -166,7 +166,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Secret = counting && o.roomHash == "hmac"
 	j.store.Settings = o.settings(j.filter.Mode, counting)
 	if n := len(j.store.Settings); n > journal.MaxSettings {
-		return nil, usage("--rooms: with the other flags it takes %d bytes, of which a journal holds %d; hint: name fewer presets", n, journal.MaxSettings)
+		return nil, usage("--rooms: the settings take %d bytes, and a journal has room for %d; hint: name fewer presets", n, journal.MaxSettings)
 	}
 	j.store.Version, j.store.IP = version(), j.filter.Mode.String()
 	j.store.Now = now

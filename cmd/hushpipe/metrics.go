@@ -132,7 +132,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		select {
 		case <-ended:
 		case <-time.After(2 * oneMoment):
-			m.say.sayf(warning, "--metrics: %s: it could not be written in time; the last figures are not in it", m.path)
+			m.say.sayf(warning, "--metrics: %s: was not written in time; the last metrics are missing", m.path)
 		}
 	}
 }

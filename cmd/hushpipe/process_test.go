@@ -208,7 +208,7 @@ func TestUnusableDirectory(t *testing.T) {
 		clients[strings.Fields(line)[0]] = true
 	}
 	require.Len(t, clients, 1, "the pseudonym of the key in memory is that of the key on disk")
-	require.Contains(t, l.said.String(), "lines are written again")
+	require.Contains(t, l.said.String(), "writing lines again")
 
 	out, err := exec.Command(hushpipeBinary(t), "reveal", dir, strings.Fields(text)[0]).Output()
 	require.NoError(t, err)

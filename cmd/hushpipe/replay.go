@@ -107,7 +107,7 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 	return nil
 }
 
-var errOwnOutput = errors.New("lies in DIR, where lines are written to; hint: move it elsewhere")
+var errOwnOutput = errors.New("is in DIR itself; hint: move it elsewhere")
 
 // holds reports whether an open file is one of those in dir.
 func holds(dir string, f *os.File) bool {
@@ -224,7 +224,7 @@ func (o *replayFlags) goOn(r *filter.Replay, dropped uint64, changed *archive.Ch
 	case lines == 0:
 		return fmt.Errorf("%s: nothing is written", why)
 	case dropped > 0:
-		return fmt.Errorf("%s: not all that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
+		return fmt.Errorf("%s: not everything that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
 	case len(r.Expired()) > 0:
 		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
 	}

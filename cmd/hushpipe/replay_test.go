@@ -350,7 +350,7 @@ func TestReplayProgress(t *testing.T) {
 	await(t, func() bool { return strings.Contains(said.String(), "lines/s") }, "the bar")
 	require.NoError(t, w.Close())
 	require.NoError(t, cmd.Wait())
-	await(t, func() bool { return strings.HasSuffix(said.String(), "taken as today's\r\n") }, "the last message")
+	await(t, func() bool { return strings.HasSuffix(said.String(), "written to today\r\n") }, "the last message")
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
 	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
 }

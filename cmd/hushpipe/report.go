@@ -140,7 +140,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		last = *asked.to
 	}
 	if first > last {
-		return fmt.Errorf("no room file of a day that is over, from %s on", first)
+		return fmt.Errorf("no room file of a finished day, from %s on", first)
 	}
 	if o.by == "" {
 		by = statistics.Covering(first, last)
@@ -242,7 +242,7 @@ func checkPage(path string) error {
 	defer f.Close()
 	head := make([]byte, len(report.PageHead))
 	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), report.PageHead) {
-		return fmt.Errorf("%s: is there and is no HTML page; hint: name another file, or remove it", path)
+		return fmt.Errorf("%s: already exists and is no HTML page; hint: name another file, or remove it", path)
 	}
 	return nil
 }

@@ -109,10 +109,10 @@ func (r *revealer) arguments(args []string) error {
 		addr, ok := cipher.Reveal(p)
 		switch {
 		case !ok:
-			r.say.sayf(failure, "argument %d stands for a host name or another text, which cannot be turned back", i+1)
+			r.say.sayf(failure, "argument %d is the pseudonym of a host name or another text, which cannot be turned back", i+1)
 			r.failed = true
 		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
-			r.say.sayf(failure, "argument %d is no pseudonym of a client: no client has the address that would come out; hint: give a client as it stands in the line", i+1)
+			r.say.sayf(failure, "argument %d is no pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", i+1)
 			r.failed = true
 		default:
 			text = append(addr.AppendTo(text), '\n')
@@ -156,7 +156,7 @@ func (r *revealer) lines(in *os.File) error {
 		switch {
 		case long || errors.Is(err, bufio.ErrBufferFull):
 			if !long {
-				r.say.about("long", failure, "a line longer than 1 MiB is left as it is")
+				r.say.about("long", failure, "a line longer than 1 MiB was not revealed")
 				r.failed = true
 			}
 			r.add(line, nil, 0)
@@ -190,7 +190,7 @@ func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, format.Day) {
 	if r.date != "" {
 		day, _ = dayFlag(r.date)
 	} else if !dated {
-		r.say.about("undated", failure, "a line has no readable time, or several of which none is known to be its own, and is left as it is; hint: give --day")
+		r.say.about("undated", failure, "a line has no readable time of its own and was not revealed; hint: give --day")
 		r.failed = true
 		return nil, 0
 	}
@@ -252,7 +252,7 @@ func (r *revealer) reveal() error {
 		text, n, left = filter.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
 		total += n
 		if left > 0 {
-			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s are left as they are: no file of that day in %s holds them, or no client has the address that would come out", s.day, r.path))
+			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is no address that a client can have", s.day, r.path))
 			r.failed = true
 		}
 	}
@@ -271,7 +271,7 @@ func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
 		note := fmt.Sprintf("%s uid=%d revealed=%d", now().UTC().Format(time.RFC3339), os.Getuid(), n)
 		if err := r.keys.Note(note); err != nil {
-			return fmt.Errorf("nothing is revealed that cannot be noted: %w", err)
+			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)
 		}
 	}
 	_, err := r.out.Write(text)
@@ -313,7 +313,7 @@ func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
 		return nil, err
 	}
 	if !sure {
-		r.say.sayf(warning, "some lines of %s were written under another key, which is gone: for their pseudonyms the address shown is wrong", day)
+		r.say.sayf(warning, "some lines of %s were written with another key, which is gone: the addresses shown for them are wrong", day)
 	}
 	if recorded == "" {
 		recorded = pseudonym.Mode{}.String()

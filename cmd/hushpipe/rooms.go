@@ -59,7 +59,7 @@ func (o *roomsFlags) run() error {
 		return err
 	}
 	if o.watch && !o.json && (!hasWidth(o.stdout) || cmp.Or(os.Getenv("TERM"), "dumb") == "dumb") {
-		return usage("--watch: stdout is no terminal that can be drawn on; hint: give --json as well, or leave --watch out")
+		return usage("--watch: stdout is no terminal to draw on; hint: give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")
 	if err := store.CheckUsed(o.dir); err != nil {
@@ -70,7 +70,7 @@ func (o *roomsFlags) run() error {
 	}
 	counts, err := store.ReadCounts(o.dir, day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: nothing is known of %s", o.dir, day)
+		return fmt.Errorf("%s: there is no data for %s", o.dir, day)
 	}
 	if err != nil {
 		return err
@@ -97,13 +97,13 @@ func (o *roomsFlags) conclude(day format.Day, counts store.Counts) error {
 
 func flawsOf(day format.Day, counts store.Counts) (flaws []string) {
 	for _, name := range counts.Damaged {
-		flaws = append(flaws, name+": damaged in part; what is intact is counted")
+		flaws = append(flaws, name+": damaged in part; its intact part is counted")
 	}
 	if counts.UpperBound {
 		flaws = append(flaws, fmt.Sprintf("%s was counted under several keys: an address may be counted more than once", day))
 	}
 	if counts.Overflow > 0 {
-		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses, see --max-rooms and --max-pairs of filter; a room name too long; or lines written into each other", day, several(counts.Overflow, "line")))
+		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other", day, several(counts.Overflow, "line")))
 	}
 	return flaws
 }

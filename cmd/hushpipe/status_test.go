@@ -39,8 +39,8 @@ func busyDir() store.Status {
 		Broken: []store.Finding{
 			{File: dir + "/access-2026-01-01.log.gz", What: "is older than 14d", Do: "hushpipe purge " + dir},
 			{File: dir, What: "everybody can write there", Do: "chmod o-w " + dir}},
-		Notes: []store.Finding{{File: dir + "/a\x1b[31m\u202e.log", What: "is not hushpipe's, which will not delete it", Do: "see whether it holds lines or a key"},
-			{File: dir + "/journal/2026-11-22.44a0b26d902d63c2.journal.damaged", What: "was kept aside, since not all of it could be read", Do: "what was intact is counted; it is deleted with its day"}},
+		Notes: []store.Finding{{File: dir + "/a\x1b[31m\u202e.log", What: "is not hushpipe's, so hushpipe will not delete it", Do: "check whether it contains lines or a key"},
+			{File: dir + "/journal/2026-11-22.44a0b26d902d63c2.journal.damaged", What: "was set aside because part of it could not be read", Do: "its intact part is counted; it is deleted with its day"}},
 	}
 	for day := 12; day <= 22; day++ {
 		c := store.Counters{Lines: 10_000_000 * uint64(day-12), Malformed: 1000, Late: 12_345, Ended: 1}

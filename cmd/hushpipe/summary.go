@@ -19,10 +19,10 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 		say.sayf(warning, "%s", what)
 	}
 	if s.Glued > 0 {
-		say.sayf(warning, "%s made of several that were written into each other; what can be read of them is counted, and the counts of their days may be too low", several(s.Glued, "line"))
+		say.sayf(warning, "%s made of several that were written into each other; the counts of their days are a lower bound", several(s.Glued, "line"))
 	}
 	if s.Cut > 0 {
-		say.sayf(failure, "%s longer than 1 MiB; the end is left out", several(s.Cut, "line"))
+		say.sayf(failure, "%s longer than 1 MiB; their ends were dropped", several(s.Cut, "line"))
 	}
 	if s.Expired > 0 {
 		counted := ""
@@ -32,10 +32,10 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 		say.sayf(note, "%d of %s past the retention: not written%s", s.Expired, several(s.Lines, "line"), counted)
 	}
 	if s.Adjusted > 0 {
-		say.sayf(note, "%d of %s with no readable time or dated after tomorrow: taken as today's", s.Adjusted, several(s.Lines, "line"))
+		say.sayf(note, "%d of %s without a readable time or dated after tomorrow: written to today", s.Adjusted, several(s.Lines, "line"))
 	}
 	if s.Overflow > 0 {
-		say.sayf(failure, "rooms not counted in %s: too many rooms or addresses in a day, see --max-rooms and --max-pairs; a room name too long; or lines written into each other", several(s.Overflow, "line"))
+		say.sayf(failure, "rooms not counted in %s: too many rooms or addresses in a day (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other", several(s.Overflow, "line"))
 	}
 	if s.Fault != "" {
 		say.sayf(failure, "%s left out because of an error in hushpipe, at %s; hint: please report it", several(s.Failed, "line"), s.Fault)
@@ -47,7 +47,7 @@ func summary(s filter.Stats, dropped uint64, counting bool, say *messages) (lost
 }
 
 func malformed(s filter.Stats) string {
-	return fmt.Sprintf("%d of %s in no known format; what could be an address or a client's name there was replaced; hint: see --format", s.Malformed, several(s.Lines, "line"))
+	return fmt.Sprintf("%d of %s in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format", s.Malformed, several(s.Lines, "line"))
 }
 
 // uncounted says of which lines rooms cannot be counted.

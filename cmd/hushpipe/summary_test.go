@@ -29,12 +29,12 @@ func TestLosses(t *testing.T) {
 		want               []finding
 	}{
 		{1, 0, 0, nil},
-		{2, 1, 0, []finding{{warning, "1 of 1000 lines in no known format; what could be an address or a client's name there was replaced; hint: see --format"}}},
+		{2, 1, 0, []finding{{warning, "1 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{3, 7, 1, []finding{{failure, "1 line lost so far, the buffer is full; hint: free space on log or make it writable"}}},
 		{4, 7, 1, nil},
 		{5, 7, 300, []finding{{failure, "300 lines lost so far, the buffer is full; hint: free space on log or make it writable"}}},
 		{61, 8, 300, nil},
-		{62, 8, 300, []finding{{warning, "8 of 1000 lines in no known format; what could be an address or a client's name there was replaced; hint: see --format"}}},
+		{62, 8, 300, []finding{{warning, "8 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{200, 8, 300, nil},
 	} {
 		now := begin.Add(time.Duration(step.minute) * time.Minute)
@@ -127,10 +127,10 @@ func TestSeverities(t *testing.T) {
 	said := &lockedBuffer{}
 	say := newMessages(said)
 	say.report("append", "write x: no; lines wait in memory")
-	say.report("recovered", "x: lines are written again")
+	say.report("recovered", "x: writing lines again")
 	say.report("pending", "x: not all are counted")
 	say.report("pending", "x: at most once a minute on one topic")
 	say.close()
-	require.Equal(t, "hushpipe: warning: write x: no; lines wait in memory\nhushpipe: note: x: lines are written again\n"+
+	require.Equal(t, "hushpipe: warning: write x: no; lines wait in memory\nhushpipe: note: x: writing lines again\n"+
 		"hushpipe: error: x: not all are counted\n", said.String())
 }

@@ -82,7 +82,7 @@ func (a *account) become() error {
 	// A capability kept by securebits, say, would be a way back.
 	if os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid ||
 		syscall.Setuid(0) == nil || a.gid != 0 && syscall.Setgid(0) == nil {
-		return usageError{userError{fmt.Errorf("--user %q: root could be taken back; hint: start hushpipe with no capabilities or securebits kept", a.name)}}
+		return usageError{userError{fmt.Errorf("--user %q: root could be regained; hint: start hushpipe with no capabilities or securebits kept", a.name)}}
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (a *account) check(cfg store.Config) error {
 		return err
 	}
 	if slices.Contains(servers, a.name) {
-		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: take a user that nobody else has", a.name))
+		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
 	}
 	for _, path := range []string{cfg.Path, cfg.Keys} {
 		if path == "" {
@@ -131,4 +131,4 @@ func serving(dir string) string {
 	return fmt.Sprintf("belongs to %s, as whom web servers run scripts: these can read keys and delete lines", owner.Username)
 }
 
-const servingHint = "give it to a user that nobody else has, with --user"
+const servingHint = "give it to a user that nothing else runs as, with --user"

@@ -202,7 +202,7 @@ func TestUserCheck(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		var lines strings.Builder
 		for line := range strings.Lines(string(out)) {
-			if !strings.Contains(line, "take a user that nobody else has") { // see TestServersUser
+			if !strings.Contains(line, "choose a user that nothing else runs as") { // see TestServersUser
 				lines.WriteString(line)
 			}
 		}
@@ -271,7 +271,7 @@ func TestUserWithoutTheRight(t *testing.T) {
 	// Where capabilities outlive a change of the user, there is a way back.
 	cmd = exec.Command("setpriv", "--securebits", "+no_setuid_fixup", hushpipeBinary(t), "filter", "--user", nobody, dir)
 	out, _ = cmd.CombinedOutput()
-	assert.Contains(t, string(out), "root could be taken back")
+	assert.Contains(t, string(out), "root could be regained")
 	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
 }
 

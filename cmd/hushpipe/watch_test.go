@@ -84,7 +84,7 @@ and 2 more rooms
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 /x?[2J does not exist
 
-/x?[2J??/journal/2026-11-22.1: damaged in part; what is intact is counted`},
+/x?[2J??/journal/2026-11-22.1: damaged in part; its intact part is counted`},
 		{"another day, of which nothing is known", store.Counts{}, day - 1, "nothing is known of this day yet", true, 80, 24, `
 2026-11-21 as of 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 nothing is known of this day yet

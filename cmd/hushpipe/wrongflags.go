@@ -45,7 +45,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	var stuck userError
 	switch {
 	case errors.As(wrong, &stuck):
-		found.err = errors.New("no line is treated under another user")
+		found.err = errors.New("hushpipe treats no line as another user")
 	case !cmd.HasParent():
 		found.err = errors.New("give Apache hushpipe filter DIR")
 	case line.stdout:
@@ -77,7 +77,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	}
 	err := discard(stdin, signals, &lines)
 	stop()
-	say.sayf(failure, "%s read and not written, since the flags were wrong", several(lines.Load(), "line"))
+	say.sayf(failure, "%s read and not written because the flags are wrong", several(lines.Load(), "line"))
 	return usageError{errors.Join(err, errSaid)}
 }
 

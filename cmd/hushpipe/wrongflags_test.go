@@ -121,7 +121,7 @@ func TestWrongFlags(t *testing.T) {
 				assert.Regexp(t, `^192\.0\.2\.0 `, written(dirs["D"]))
 			} else {
 				assert.Regexp(t, `^hushpipe: error: .*; reading stdin, since it is a pipe, and writing nothing \(0 lines so far\): .*\n`+
-					`hushpipe: error: 1 line read and not written, since the flags were wrong\n$`, said)
+					`hushpipe: error: 1 line read and not written because the flags are wrong\n$`, said)
 				assert.Empty(t, written(dirs["D"]))
 				assert.Equal(t, before, tree(dirs["D"]))
 			}
@@ -314,7 +314,7 @@ func TestWrongFlagsAsRoot(t *testing.T) {
 // records settings and the flags are right.
 func TestWrongFlagsWithoutTheRight(t *testing.T) {
 	asRoot(t)
-	for option, says := range map[string]string{"--bounding-set=-setuid": "cannot become that user", "--securebits=+no_setuid_fixup": "root could be taken back"} {
+	for option, says := range map[string]string{"--bounding-set=-setuid": "cannot become that user", "--securebits=+no_setuid_fixup": "root could be regained"} {
 		dir := recordedDir(t, "--user", nobody)
 		l := startCommand(t, exec.Command("setpriv", option, hushpipeBinary(t), "filter", "--user", nobody, dir))
 		l.write(client, "/")

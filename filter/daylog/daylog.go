@@ -19,7 +19,7 @@ import (
 	"hushpipe/format"
 )
 
-var errChanging = errors.New("is replaced again and again: leave it alone")
+var errChanging = errors.New("keeps being replaced; hint: stop the program that replaces it")
 
 // Log are the day files of DIR, shared by any number of processes. Append and Close
 // are for one goroutine, which waits for the disk, and for locks that other processes

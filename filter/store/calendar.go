@@ -123,7 +123,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 		}
 		if err != nil {
 			if !vouches && !errors.Is(err, calendar.ErrExpired) { // it was open when it was placed
-				s.fault("key-file", err, "; a key in memory is used")
+				s.fault("key-file", err, "; using a key in memory")
 			}
 			answer <- nil
 			return
@@ -134,7 +134,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 	case key := <-answer:
 		return key
 	case <-time.After(s.keyPatience):
-		s.cfg.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; one in memory is used", s.cfg.Path, day))
+		s.cfg.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", s.cfg.Path, day))
 		return nil
 	}
 }
@@ -193,7 +193,7 @@ func (s *Store) missKeys(d *place) {
 	}
 	s.mu.Unlock()
 	if gone > 0 {
-		s.cfg.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; they are put back", s.keyPath(), gone))
+		s.cfg.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", s.keyPath(), gone))
 	}
 }
 

@@ -419,7 +419,7 @@ func TestKeysAreDeleted(t *testing.T) {
 		require.NoError(t, os.RemoveAll(b.path(dir.Keys, name)))
 		b.pass(s, time.Minute)
 		assert.Equal(t, keys, []string{b.key(today), b.key(today - 13), b.key(today + 1)})
-		assert.Regexp(t, "^"+b.path(dir.Keys)+": (3|1) keys of days that are kept were deleted; they are put back$", b.heard())
+		assert.Regexp(t, "^"+b.path(dir.Keys)+": (3|1) keys of days that are kept were deleted; hushpipe put them back$", b.heard())
 
 		require.NoError(t, os.RemoveAll(b.path(dir.Keys, name)))
 		require.NoError(t, s.Close())
@@ -467,5 +467,5 @@ func TestStream(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.path(dir.Keys, today.String()+".key"), []byte("short"), 0o600))
 	s := &Stream{Keys: c, Now: b.cfg.Now}
 	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
-	assert.Equal(t, "read "+b.path(dir.Keys, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; a key that is thrown away is used", b.heard())
+	assert.Equal(t, "read "+b.path(dir.Keys, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; using a key that is thrown away", b.heard())
 }

@@ -91,7 +91,7 @@ func warnForeign(d *dir.Dir, cfg Config) {
 			}
 			cfg.Say(line, line)
 		}
-		warn(foreign, "these are not hushpipe's, which never deletes them, see whether they hold lines or keys")
+		warn(foreign, "these are not hushpipe's, which never deletes them, check whether they contain lines or keys")
 		warn(taken, "hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them")
 	}
 }

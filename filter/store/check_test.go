@@ -117,15 +117,15 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 	}{
 		{"none", true, nil, ""},
 		{"some", true, []string{"access-2026-01-01.tar.gz", "error.log"},
-			"{}: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: access-2026-01-01.tar.gz, error.log"},
+			"{}: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: access-2026-01-01.tar.gz, error.log"},
 		{"many, in each directory", true, []string{"a", "b", "c", "d", "e", "keys/id_rsa", "journal/x"},
-			"{}: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: a, b, c and 2 more\n" +
-				"{}/keys: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: id_rsa\n" +
-				"{}/journal: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: x"},
+			"{}: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: a, b, c and 2 more\n" +
+				"{}/keys: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: id_rsa\n" +
+				"{}/journal: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: x"},
 		{"its own, and copies", true, []string{logFile(today), logFile(today-1) + ".gz", "access.log", "keys/2026-11-22.key.exposed", "keys/clock", "room-secret.exposed"}, ""},
 		{"rotatelogs' by the same names", false, []string{logFile(today), logFile(today - 30), "keys/keep2"},
 			"{}: hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them: access-2026-10-23.log, access-2026-11-22.log\n" +
-				"{}/keys: these are not hushpipe's, which never deletes them, see whether they hold lines or keys: keep2"},
+				"{}/keys: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: keep2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)

@@ -376,7 +376,7 @@ func (u *union) followOne(d *dir.Dir, name string) error {
 	u.read[name] = info.Offset
 	switch {
 	case foreign > 0 || isDamaged(info, from):
-		u.flawed[name] = "damaged in part; what is intact is counted"
+		u.flawed[name] = "damaged in part; its intact part is counted"
 	case info.Torn && u.flawed[name] == "":
 		u.flawed[name] = ""
 	}
@@ -590,7 +590,7 @@ func (s *Store) writeRooms(d *dir.Dir, day format.Day, counted []rooms.Room) err
 	had, err := roomfile.Parse(old)
 	if err != nil {
 		path := filepath.Join(s.cfg.Path, dir.Rooms, name)
-		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; kept aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
+		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; set aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
 		if err := d.ReplaceFile(dir.Rooms, name+dir.DamagedSuffix, old); err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ func TestRoomFileNeverShrinks(t *testing.T) {
 				f.WriteString("\xf1\xa7\x00\x00\x01\x00torn")
 				require.NoError(b, f.Close())
 			}
-		}, users(today, "a", 4, 4), "4 a\n1 b\n", "ends within a frame, as after a kill; what is whole is counted; kept aside as "},
+		}, users(today, "a", 4, 4), "4 a\n1 b\n", "ends within a frame, as after a kill; what is whole is counted; set aside as "},
 		{"an empty journal", func(b *bed) {
 			require.NoError(b, os.WriteFile(b.path(dir.Journal, today.String()+".0123456789abcdef.journal"), nil, 0o600))
 		}, users(today, "a", 4, 4), "4 a\n1 b\n", ""},
@@ -269,7 +269,7 @@ func TestDamagedJournal(t *testing.T) {
 	b.process(users(today, "b", 1, 1))
 	b.pass(s, time.Minute)
 	assert.Equal(t, "3 a\n1 b\n", b.rooms(today))
-	assert.Contains(t, b.heard(), name+": damaged in part; what is intact is counted")
+	assert.Contains(t, b.heard(), name+": damaged in part; its intact part is counted")
 }
 
 // A journal that somebody cuts short takes nothing away from a process that has

@@ -174,7 +174,7 @@ func TestKeyRemovedWithItsLines(t *testing.T) {
 	assert.Equal(t, was, b.key(today-2))
 	require.NoError(t, s.Close())
 	assert.Equal(t, none, b.key(today-3))
-	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": 1 keys of days that are kept were deleted; they are put back", b.heard())
+	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": 1 keys of days that are kept were deleted; hushpipe put them back", b.heard())
 }
 
 // What cannot be deleted is tried again each minute.

@@ -187,7 +187,7 @@ func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part
 			switch {
 			case p.size == 0:
 			case foreign > 0 || isDamaged(info, 0):
-				p.why = "damaged in part; what is intact is counted"
+				p.why = "damaged in part; its intact part is counted"
 			case info.Torn:
 				p.why = "ends within a frame, as after a kill; what is whole is counted"
 			}
@@ -223,7 +223,7 @@ func (s *Store) keepAside(d *dir.Dir, p *part, why string) error {
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err
 	}
-	s.cfg.Say("aside "+p.name, fmt.Sprintf("%s: %s; kept aside as %s", p.Name(), why, to))
+	s.cfg.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
 	return nil
 }
 

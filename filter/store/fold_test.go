@@ -362,7 +362,7 @@ func (d *damaged) check(data []byte, intact int, isKept bool) {
 	aside := d.read(dir.Journal, d.name+dir.DamagedSuffix)
 	if isKept {
 		require.Contains(d, said, d.name)
-		require.Contains(d, said, "kept aside as "+d.name+dir.DamagedSuffix)
+		require.Contains(d, said, "set aside as "+d.name+dir.DamagedSuffix)
 		require.Equal(d, string(data), aside)
 	} else {
 		require.Equal(d, none, aside)
@@ -473,14 +473,14 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 		b.pass(other, time.Hour)
 		b.tick(live)
 	}
-	assert.Equal(t, 1, strings.Count(b.heard(), name+": damaged in part; what is intact is counted"))
+	assert.Equal(t, 1, strings.Count(b.heard(), name+": damaged in part; its intact part is counted"))
 	assert.Equal(t, []string{name}, b.names(dir.Journal))
 	assert.Equal(t, []string{b.path(dir.Journal, name)}, b.counts(today).Damaged)
 	assert.Equal(t, "5 a\n", b.rooms(today))
 	require.NoError(t, live.Close())
 	b.heard()
 	b.pass(other, time.Hour)
-	assert.Contains(t, b.heard(), "kept aside as "+name+dir.DamagedSuffix)
+	assert.Contains(t, b.heard(), "set aside as "+name+dir.DamagedSuffix)
 	assert.Equal(t, []string{b.path(dir.Journal, name+dir.DamagedSuffix)}, b.counts(today).Damaged, "rooms goes on to say it")
 	assert.Equal(t, "5 a\n", b.counts(today).String())
 	assert.Empty(t, b.heard())

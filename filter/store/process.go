@@ -347,7 +347,7 @@ func (s *Store) endRecord(d *dir.Dir) {
 
 func (s *Store) sayStatus(err error) {
 	if err != nil {
-		s.fault("status", err, "; what status shows is behind")
+		s.fault("status", err, "; status is out of date")
 	}
 }
 
@@ -439,7 +439,7 @@ func (s *Store) foldRecords(d *dir.Dir, now time.Time) error {
 	changed := errors.Is(err, errRecord)
 	if changed {
 		t.NamedFrom = (format.DayOf(now) + 1).String()
-		s.cfg.Say("ended", err.Error()+"; the counts of ended processes begin anew")
+		s.cfg.Say("ended", err.Error()+"; the counts of ended processes start again at zero")
 	} else if err != nil {
 		return err
 	}
@@ -543,6 +543,6 @@ func isRepeated(d *dir.Dir, day format.Day, lines []byte) bool {
 // count goes to the disk at once: who was killed once is soon killed again.
 func (s *Store) noteRepeated(d *dir.Dir, day format.Day) {
 	s.repeated.Add(1)
-	s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while it wrote; one batch of lines stands twice in the file of %s", s.cfg.Path, day))
+	s.cfg.Say("repeated", fmt.Sprintf("%s: a process was killed while writing; one batch of lines is twice in the file of %s", s.cfg.Path, day))
 	s.status(d, s.cfg.Now(), false)
 }

@@ -241,7 +241,7 @@ func TestBrokenRecords(t *testing.T) {
 	assert.Equal(t, "is no regular file", st.Broken[0].What)
 
 	b.pass(s, time.Hour)
-	assert.Contains(t, b.heard(), dir.EndedName+": is no record of hushpipe; the counts of ended processes begin anew")
+	assert.Contains(t, b.heard(), dir.EndedName+": is no record of hushpipe; the counts of ended processes start again at zero")
 	st = b.status()
 	assert.Empty(t, st.Notes)
 	assert.EqualValues(t, 1, st.Total.Killed, "the other one, whatever it was")
@@ -282,7 +282,7 @@ func TestLastError(t *testing.T) {
 	s := b.open()
 	s.cfg.Say("append", b.dir+": first")
 	b.pass(s, time.Minute)
-	s.cfg.Say("recovered", b.dir+": lines are written again")
+	s.cfg.Say("recovered", b.dir+": writing lines again")
 	b.pass(s, time.Minute)
 	assert.Equal(t, Fault{noon, b.dir + ": first"}, b.status().LastError)
 	s.cfg.Say("append", b.dir+": "+strings.Repeat("x", 1000))
@@ -328,7 +328,7 @@ func TestRepeated(t *testing.T) {
 			}
 			b.pass(s2, time.Minute)
 			assert.Equal(t, c.want, b.status().Total.Repeated)
-			assert.EqualValues(t, c.want, strings.Count(b.heard(), "stands twice in the file"))
+			assert.EqualValues(t, c.want, strings.Count(b.heard(), "is twice in the file"))
 		})
 	}
 }

@@ -95,11 +95,11 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	others := keptByEarlier(d)
 	keep, err := retention.CurrentRule(d, retention.OfLines, others)
 	if err != nil {
-		v.broken(filepath.Join(path, dir.RuleName), "tells no retention", "write one into it, as in 14d")
+		v.broken(filepath.Join(path, dir.RuleName), "contains no retention", "write one into it, as in 14d")
 	}
 	v.keepKeys, err = retention.CurrentRule(d, retention.OfKeys, others)
 	if err != nil {
-		v.broken(filepath.Join(keyPath(path, keys), dir.RuleName), "tells no retention, so that no key is deleted", "write one into it, as in 14d")
+		v.broken(filepath.Join(keyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d")
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
@@ -118,7 +118,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if d.path == keyPath(path, keys) && len(v.days) > 0 {
-				v.broken(d.path, "there is no key directory: whether keys are deleted cannot be told", "give --keys")
+				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys")
 			}
 		case err != nil:
 			return Status{}, err
@@ -195,10 +195,10 @@ func (v *survey) walk(path, sub string) error {
 		}
 	}
 	for _, name := range foreign[:min(len(foreign), shownForeign)] {
-		v.note(filepath.Join(path, name), "is not hushpipe's, which will not delete it", "see whether it holds lines or a key")
+		v.note(filepath.Join(path, name), "is not hushpipe's, so hushpipe will not delete it", "check whether it contains lines or a key")
 	}
 	if more := len(foreign) - shownForeign; more > 0 {
-		v.note(path, fmt.Sprintf("holds %d more that are not hushpipe's", more), "see whether they hold lines or keys")
+		v.note(path, fmt.Sprintf("holds %d more that are not hushpipe's", more), "check whether they contain lines or keys")
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	temp := dir.IsTemp(name)
 	tagged := dir.IsUndated(sub, name)
 	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed {
-		v.broken(secret, "could be read by others before its mode was put right", "take it as known, and remove "+path)
+		v.broken(secret, "could be read by others before its mode was put right", "assume that others know it, and remove "+path)
 		return
 	}
 	switch {
@@ -267,7 +267,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		v.broken(path, "is older than "+keep, v.purge(at))
 		return
 	case dated && strings.HasSuffix(name, dir.DamagedSuffix):
-		v.note(path, "was kept aside, since not all of it could be read", "what was intact is counted; it is deleted with its day")
+		v.note(path, "was set aside because part of it could not be read", "its intact part is counted; it is deleted with its day")
 	case ahead:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
@@ -349,7 +349,7 @@ func links(info fs.FileInfo) uint64 {
 func (v *survey) processes(d *dir.Dir) error {
 	t, list, err := settledRecords(d)
 	if errors.Is(err, errRecord) {
-		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "cannot be read", "the counts of ended processes begin anew by themselves")
+		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "cannot be read", "their counts start again at zero by themselves")
 	} else if err != nil {
 		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "the counts of ended processes are not known", err.Error())
 	}
@@ -446,7 +446,7 @@ func settledRecords(d *dir.Dir) (t totals, list []found, err error) {
 func (v *survey) live(r found, t *totals) {
 	file := filepath.Join(v.Dir, dir.Status, r.id+dir.RecordSuffix)
 	if r.err != nil {
-		v.note(file, "cannot be read", "its process writes it anew within a minute")
+		v.note(file, "cannot be read", "its process writes it again within a minute")
 		return
 	}
 	p := r.record.Process
@@ -461,16 +461,16 @@ func (v *survey) live(r found, t *totals) {
 		t.LastError = r.record.LastError
 	}
 	if p.IP == "keep" {
-		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "take --ip keep away from it")
+		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip keep from its flags")
 	}
 	if p.Fallback {
-		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, put the flags right and reload")
+		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, correct the flags and reload")
 	}
 	if v.now.Sub(p.Written) > silence {
-		v.note(v.Dir, fmt.Sprintf("process %d has not been heard of since %s", p.PID, p.Written.Format(time.DateTime)), "see whether the disk answers")
+		v.note(v.Dir, fmt.Sprintf("process %d has not written its record since %s", p.PID, p.Written.Format(time.DateTime)), "check whether the disk answers")
 	}
 	if p.Keep != v.Keep {
-		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see --keep in the README")
+		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see 'hushpipe help operation'")
 	}
 }
 
@@ -484,7 +484,7 @@ func (v *survey) verdictOfCounts() {
 		{c.Dropped, "lines lost: the disk was full or did not answer"},
 		{c.Cut, "lines longer than 1 MiB, without their end"},
 		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Glued, "lines written into each other: the pipe was full, see Long lines in the README"},
+		{c.Glued, "lines written into each other: the pipe was full, see 'hushpipe help lines'"},
 		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
 		{c.WithoutClient, "lines without client, whose rooms are not counted: see --format"},
 		{c.WithoutRequest, "lines without request, whose rooms are not counted: see --format"},

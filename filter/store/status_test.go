@@ -73,7 +73,7 @@ func TestPromise(t *testing.T) {
 		{"a key that others can read", chmod("keys/2026-11-22.key", 0o640),
 			"{}/keys/2026-11-22.key: others have access to it (mode 0640): chmod 0600 {}/keys/2026-11-22.key", ""},
 		{"a key that others could read", touch("keys/2026-11-22.key.exposed", 0o640),
-			"{}/keys/2026-11-22.key: could be read by others before its mode was put right: take it as known, and remove {}/keys/2026-11-22.key.exposed", ""},
+			"{}/keys/2026-11-22.key: could be read by others before its mode was put right: assume that others know it, and remove {}/keys/2026-11-22.key.exposed", ""},
 		{"a secret that others can read", touch("room-secret", 0o604),
 			"{}/room-secret: others have access to it (mode 0604): chmod 0600 {}/room-secret", ""},
 		{"a journal that others can read", touch("journal/2026-11-22.0011223344556677.journal", 0o644),
@@ -96,7 +96,7 @@ func TestPromise(t *testing.T) {
 		{"a file in place of the link", touch("access.log", 0o640),
 			"{}/access.log: is no symbolic link: what is in it is not deleted: move it away", ""},
 		{"no retention recorded", touch("keys/keep", 0o640),
-			"{}/keys/keep: tells no retention, so that no key is deleted: write one into it, as in 14d", ""},
+			"{}/keys/keep: contains no retention, so that no key is deleted: write one into it, as in 14d", ""},
 		{"a temporary file of a crash", func(b *bed) {
 			for _, sub := range []string{"keys/", "status/"} {
 				touch(sub+".hushpipe-0011223344556677", 0o600)(b)
@@ -106,21 +106,21 @@ func TestPromise(t *testing.T) {
 		}, "{}/keys/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}\n" +
 			"{}/status/.hushpipe-0011223344556677: was left by a process that was killed: hushpipe purge {}", ""},
 		{"a file of somebody else's", touch("error.log", 0o644),
-			"", "{}/error.log: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+			"", "{}/error.log: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key"},
 		{"many files of somebody else's", func(b *bed) {
 			for _, name := range []string{"access-2026-01-01.tar.gz", "access-2026-01-01.json", "b", "c", "d", "journal/2026-01-01.md", "keys/2026-01-01.txt"} {
 				touch(name, 0o644)(b)
 			}
 			_, err := Purge(b.cfg, false)
 			require.NoError(b, err)
-		}, "", "{}/access-2026-01-01.json: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
-			"{}/access-2026-01-01.tar.gz: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
-			"{}/b: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
-			"{}: holds 2 more that are not hushpipe's: see whether they hold lines or keys\n" +
-			"{}/keys/2026-01-01.txt: is not hushpipe's, which will not delete it: see whether it holds lines or a key\n" +
-			"{}/journal/2026-01-01.md: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+		}, "", "{}/access-2026-01-01.json: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
+			"{}/access-2026-01-01.tar.gz: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
+			"{}/b: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
+			"{}: holds 2 more that are not hushpipe's: check whether they contain lines or keys\n" +
+			"{}/keys/2026-01-01.txt: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
+			"{}/journal/2026-01-01.md: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key"},
 		{"a directory of somebody else's", touch("old/access.log", 0o644),
-			"", "{}/old: is not hushpipe's, which will not delete it: see whether it holds lines or a key"},
+			"", "{}/old: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key"},
 		{"a directory of another logger", func(b *bed) {
 			touch("old/access-2026-11-22.log", 0o640)(b)
 			require.NoError(b, os.Mkdir(b.path("old", "keys"), 0o750))
@@ -134,7 +134,7 @@ func TestPromise(t *testing.T) {
 			require.NoError(b, os.Chtimes(b.path("keys/2027-01-01.key"), seen, seen))
 		}, "{}/keys/2027-01-01.key: is older than 14d: hushpipe purge {}", ""},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
-			fmt.Sprintf("{}: process %d writes addresses in clear: take --ip keep away from it", os.Getpid()), ""},
+			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip keep from its flags", os.Getpid()), ""},
 		{"addresses in clear, of a process that ended", func(b *bed) {
 			b.cfg.Settings = "ip=keep;" + NoRooms
 			b.process(users(today, "a", 1, 1))
@@ -146,10 +146,10 @@ func TestPromise(t *testing.T) {
 			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), noon, noon))
 		}, "", ""},
 		{"a process that is not heard of", func(b *bed) { b.open(); b.set(noon.Add(6 * time.Minute)) },
-			"", fmt.Sprintf("{}: process %d has not been heard of since 2026-11-22 12:00:00: see whether the disk answers", os.Getpid())},
+			"", fmt.Sprintf("{}: process %d has not written its record since 2026-11-22 12:00:00: check whether the disk answers", os.Getpid())},
 		{"a shorter retention", func(b *bed) { b.cfg.Keep = 7; b.open(); b.heard() }, "", ""},
 		{"a shorter retention beside a longer one", func(b *bed) { b.open(); b.cfg.Keep = 7; b.open(); b.heard() },
-			"", fmt.Sprintf("{}: process %d keeps lines for 7d, and 14d is the rule: see --keep in the README", os.Getpid())},
+			"", fmt.Sprintf("{}: process %d keeps lines for 7d, and 14d is the rule: see 'hushpipe help operation'", os.Getpid())},
 		{"lost lines", func(b *bed) { s := b.open(); counting(s, 9, 2); b.pass(s, time.Minute) },
 			"", "{}: since 2026-11-22: 2 lines lost: the disk was full or did not answer: see the web server's error log"},
 	} {

@@ -220,10 +220,10 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		if s.broke {
 			s.broke = false
 			s.ails.Store(0)
-			s.cfg.Say("recovered", fmt.Sprintf("%s: lines are written again", s.cfg.Path))
+			s.cfg.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
 	case errors.Is(err, calendar.ErrExpired):
-		s.cfg.Say("expired", fmt.Sprintf("%s: lines of %s waited until their day had outlived the retention and are left out", s.cfg.Path, day))
+		s.cfg.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
 		return len(lines), nil
 	default:
 		s.broke = true
@@ -268,7 +268,7 @@ func (s *Store) Tick() time.Duration {
 			close(ended)
 		}(s.round)
 		if d.Moved() {
-			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the directory that was there before", s.cfg.Path))
+			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
 		}
 	}
 	if !s.awaitRound(s.roundPatience) {

@@ -41,7 +41,7 @@ func (s *Stream) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
 			return key
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.Keys.say("key-file", err.Error()+"; a key that is thrown away is used")
+			s.Keys.say("key-file", err.Error()+"; using a key that is thrown away")
 		}
 	}
 	if s.thrown == nil {

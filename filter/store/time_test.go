@@ -209,7 +209,7 @@ func TestMidnightInABatch(t *testing.T) {
 		assert.Equal(t, "2 a\n", b.rooms(today-12))
 		assert.Equal(t, []format.Day{today - 12, today}, b.logDays())
 		assert.NotContains(t, b.names(dir.Keys), oldest.String()+".key")
-		assert.Contains(t, b.heard(), "had outlived the retention and are left out")
+		assert.Contains(t, b.heard(), "waited past the retention of their day and were dropped")
 	})
 	t.Run("a machine asleep for three weeks between the treatment and the writing", func(t *testing.T) {
 		b, s, f := start(t)
@@ -257,7 +257,7 @@ func TestMidnightInABatch(t *testing.T) {
 		f := b.newFilter(cal)
 		b.feed(f, s, users(oldest, "a", 1, 3))
 		assert.NotContains(t, b.names(dir.Keys), oldest.String()+".key", "nor is it made again")
-		assert.Regexp(t, "^.* lines of 2026-11-09 waited until their day had outlived the retention and are left out$", b.heard())
+		assert.Regexp(t, "^.* lines of 2026-11-09 waited past the retention of their day and were dropped$", b.heard())
 		b.pass(s, 3*time.Minute)
 		require.NoError(t, s.Close(), "nothing is missing that should be there")
 		assert.Empty(t, b.heard())
