@@ -158,9 +158,9 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 	return c.perm.decrypt(a), true
 }
 
-// Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
 // Keeps reports whether everything stays as it is.
 func (c *Cipher) Keeps() bool { return c.mode.kind == keep }
 
+// Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
 // that has a chance of one among 2^96.
 func (c *Cipher) Keeps4() bool { return c.mode.kind != ipcrypt }

@@ -226,12 +226,6 @@ func BenchmarkAppendAddr(b *testing.B) {
 	}
 }
 
-// testAddr4 returns an IPv4 address.
-func testAddr4(v uint32) (a Addr) {
-	a.put(0, mapped|uint64(v))
-	return a
-}
-
 // go test -run - -bench Fingerprint ./filter/pseudonym
 func BenchmarkFingerprint(b *testing.B) {
 	c := New(testKey(), Mode{})
