@@ -22,6 +22,7 @@ type Auto struct {
 	// by virtual host (none, name, name and port), common, combined or main
 	access [3][3]*LogFormat
 	ssl    *LogFormat
+	client string // the JSON key that is the client, "" for any
 }
 
 func newAuto(loc *time.Location, jsonKeys []string) (*Auto, error) {
@@ -89,6 +90,19 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 		if a.errorLog.Parse(line, out) {
 			return true
 		}
+	}
+	if !a.parseAccess(line, out) {
+		return false
+	}
+	if a.client != "" {
+		out.Client = -1 // only JSON says which field has the name
+	}
+	return true
+}
+
+// parseAccess reads a line of an access log that is no JSON.
+func (a *Auto) parseAccess(line []byte, out *Line) bool {
+	if line[0] == '[' {
 		if _, ok := parseCLF(line[1:]); ok {
 			end, _, ok := furtherStart(line, 1)
 			return ok && a.ssl.parse(line[:end], out) && addFurther(line, end, out)
@@ -121,7 +135,7 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 
 // Glance implements Glancer.
 func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
-	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
+	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.client != "" {
 		return false
 	}
 	tail := isCommon

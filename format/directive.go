@@ -79,7 +79,14 @@ func (c *compiler) add(d directive, at int) error {
 		if strings.HasPrefix(d.arg, "SSL_PROTOCOL") || strings.HasPrefix(d.arg, "SSL_CIPHER") {
 			e.op = opToken // of a fixed list
 		}
-		if f := c.value(e); isClient(e.kind) {
+		asked := c.asked != "" && strings.EqualFold(d.arg, c.asked)
+		if asked && !isClient(e.kind) {
+			e.kind = Client
+		}
+		switch f := c.value(e); {
+		case asked:
+			c.client(f, trustAsked)
+		case isClient(e.kind):
 			c.client(f, trustHeader)
 		}
 		return nil
@@ -95,6 +102,7 @@ const (
 	trustHeader = 1 + iota
 	trustPeer
 	trustClient
+	trustAsked // who runs it says so
 )
 
 func (c *compiler) client(field, trust int) {

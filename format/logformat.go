@@ -70,12 +70,21 @@ type segment struct {
 // the text of a configuration file (\" for a quote) and the bare text. loc is
 // the zone in which an epoch time is dated. An error is a *FormatError.
 func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
-	c := compiler{src: logFormat, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1}}
+	return compileFor(logFormat, loc, "")
+}
+
+// compileFor is Compile with the argument of the directive that is the client, "" for
+// the best there is.
+func compileFor(logFormat string, loc *time.Location, client string) (*LogFormat, error) {
+	c := compiler{src: logFormat, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
-	c.p.isPeer = c.p.client >= 0 && c.trust >= trustPeer
+	if client != "" && c.trust != trustAsked {
+		return nil, &ClientError{client, fmt.Sprintf("no directive of the format %s has this argument", logFormat)}
+	}
+	c.p.isPeer = c.p.client >= 0 && (c.trust == trustPeer || c.trust == trustClient)
 	c.link()
 	return c.p, nil
 }
@@ -84,8 +93,9 @@ type compiler struct {
 	src   string
 	p     *LogFormat
 	elems []element
-	trust int  // in the client found so far
-	full  bool // the target is that of a request line, which has the query
+	asked string // the argument of the client's directive, "" for any
+	trust int    // in the client found so far
+	full  bool   // the target is that of a request line, which has the query
 }
 
 func (c *compiler) fail(at int, reason string) error {

@@ -41,24 +41,52 @@ const Names = "auto, combined, common, combinedio, vhost_combined, vhost_common,
 // log service wrote around it, see wrapperLen. Epoch times are dated in loc;
 // jsonKeys are further keys of JSON lines, as in NewJSON.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
+	return NewWithClient(spec, loc, jsonKeys, "")
+}
+
+// NewWithClient is New with the field that is the client, of several: the argument of
+// a directive, as X-Forwarded-For, or a JSON key; "" for none. Where a format is told
+// line by line, a line without that field has no client.
+func NewWithClient(spec string, loc *time.Location, jsonKeys []string, client string) (Parser, error) {
+	if client != "" {
+		if strings.ContainsAny(client, "=, ") {
+			return nil, &ClientError{client, "give the name of one header, variable or JSON key"}
+		}
+		jsonKeys = append([]string{"client=" + client}, jsonKeys...)
+	}
 	switch spec {
 	case "auto":
-		return newAuto(loc, jsonKeys)
+		a, err := newAuto(loc, jsonKeys)
+		if err == nil {
+			a.client = client
+		}
+		return a, err
+	case "error":
+		if client != "" {
+			return nil, &ClientError{client, "an error log has one client"}
+		}
+		return newWrapped((&ErrorLog{}).Parse, loc), nil
 	case "json":
 		return newWrappedJSON(loc, jsonKeys)
-	case "error":
-		return newWrapped((&ErrorLog{}).Parse, loc), nil
 	}
 	if logFormat, ok := namedFormats[spec]; ok {
-		p, err := Compile(logFormat, loc)
+		p, err := compileFor(logFormat, loc, client)
 		if err == nil {
 			p.wrapped = newWrapped(p.parse, loc)
 		}
 		return p, err
 	}
 	if strings.Contains(spec, "%") {
-		return Compile(spec, loc)
+		return compileFor(spec, loc, client)
 	}
 	return nil, fmt.Errorf("unknown format %q; hint: use %s, "+
 		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec, Names)
 }
+
+// ClientError says why a field cannot be the client.
+type ClientError struct {
+	Field  string
+	Reason string
+}
+
+func (e *ClientError) Error() string { return fmt.Sprintf("client %q: %s", e.Field, e.Reason) }

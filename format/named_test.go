@@ -194,3 +194,42 @@ func TestNamedVirtualHost(t *testing.T) {
 	require.True(t, newParser(t, "vhost_common").Parse(line, &out))
 	assert.Equal(t, []string{"plain:192.0.2.7", "client:192.0.2.1"}, spell(line, out.Fields[:2]))
 }
+
+// TestClientAsked: of several fields, the one that is asked for is the client.
+func TestClientAsked(t *testing.T) {
+	const vhost = `%v:%p %h %l %u %t "%r" %>s %b %{X-Forwarded-For}i`
+	line := `meet.example.org:443 192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5 198.51.100.1`
+	json := `{"remote_addr":"192.0.2.4","x":{"edge_ip":"198.51.100.1"}}`
+	for _, tt := range []struct{ format, client, line, want string }{
+		{vhost, "", line, "client:192.0.2.4"},
+		{vhost, "X-Forwarded-For", line, "list:198.51.100.1"},
+		{vhost, "x-forwarded-for", line, "list:198.51.100.1"},
+		{`%h %t %{Edge}i`, "Edge", `192.0.2.4 ` + stamp + ` a.example`, "client:a.example"},
+		{`%h %t %{EDGE_ADDR}e`, "EDGE_ADDR", `192.0.2.4 ` + stamp + ` 198.51.100.1`, "client:198.51.100.1"},
+		{"main", "X-Forwarded-For", `192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5 "-" "-" "198.51.100.1, 192.0.2.5"`, "list:198.51.100.1, 192.0.2.5"},
+		{"json", "", json, "client:192.0.2.4"},
+		{"json", "edge_ip", json, "client:198.51.100.1"},
+		{"auto", "edge_ip", json, "client:198.51.100.1"},
+		{"auto", "edge_ip", `192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5`, ""},
+		{"auto", "edge_ip", `{"log":"192.0.2.4 - - ` + stamp + ` \"GET /a HTTP/1.1\" 200 5"}`, ""},
+		{"auto", "edge_ip", `web-1 | 192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5`, ""},
+	} {
+		p, err := NewWithClient(tt.format, time.UTC, nil, tt.client)
+		require.NoError(t, err)
+		var out Line
+		require.True(t, p.Parse([]byte(tt.line), &out), tt.line)
+		got := ""
+		if out.Client >= 0 {
+			got = spell([]byte(tt.line), out.Fields)[out.Client]
+		}
+		assert.Equal(t, tt.want, got, "%s %s", tt.format, tt.client)
+	}
+	for _, tt := range []struct{ format, client, want string }{
+		{"combined", "X-Forwarded-For", `client "X-Forwarded-For": no directive of the format %h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" has this argument`},
+		{"error", "X", `client "X": an error log has one client`},
+		{"json", "a=b", `client "a=b": give the name of one header, variable or JSON key`},
+	} {
+		_, err := NewWithClient(tt.format, time.UTC, nil, tt.client)
+		assert.EqualError(t, err, tt.want)
+	}
+}

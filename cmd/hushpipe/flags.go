@@ -36,6 +36,7 @@ type filterFlags struct {
 	maxPairs atLeastOne
 	redact   []string
 	jsonKeys []string
+	client   string
 	stdout   bool
 	user     string
 	metrics  string
@@ -57,6 +58,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.Var(&o.maxRooms, "max-rooms", "count at most `NUMBER` rooms a day")
 	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
 	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
+	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 
@@ -194,11 +196,14 @@ func (o *filterFlags) parser() (format.Parser, error) {
 	for _, list := range o.jsonKeys {
 		keys = append(keys, strings.Split(list, ",")...)
 	}
-	p, err := format.New(o.format, time.Local, keys)
+	p, err := format.NewWithClient(o.format, time.Local, keys, o.client)
 	if err != nil {
 		flag := "--format"
 		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
 			flag = "--json-keys"
+		}
+		if badClient := (*format.ClientError)(nil); errors.As(err, &badClient) {
+			flag = "--client"
 		}
 		return nil, usage("%s: %w", flag, err)
 	}
