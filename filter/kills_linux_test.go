@@ -115,6 +115,8 @@ type process struct {
 	pause       time.Duration // before a Read, at most
 	patient     bool          // however full the pipe is
 	drops       bool          // what finds no room in memory
+	slowly      bool          // there is no alarm
+	late        int           // how often it went off
 
 	read    int // where the next Read begins
 	taken   int // bytes that were taken out of the pipe before their Commit
@@ -185,6 +187,22 @@ func (p *process) Commit(n int) error {
 	p.check(p.gone == begin || p.ends[whole]-begin > maxLine, "committed up to %d, within a line", p.gone)
 	p.changed.Broadcast()
 	return nil
+}
+
+func (p *process) Alarm(late func()) (set func(time.Duration), end func()) {
+	if p.slowly {
+		return nil, func() {}
+	}
+	timer := time.AfterFunc(time.Hour, func() {
+		p.late++
+		late()
+	})
+	timer.Stop()
+	return func(d time.Duration) {
+		if timer.Stop(); d > 0 {
+			timer.Reset(d)
+		}
+	}, func() { timer.Stop() }
 }
 
 func (p *process) Append(_ format.Day, lines []byte) (int, error) {
@@ -277,7 +295,7 @@ func runKills(t *testing.T, seed uint64) {
 	kills, hastyKills := 0, 0
 	for done := false; !done; {
 		w.mu.Lock()
-		p := &process{world: w, pause: pause, patient: patient, drops: bound < 64<<20, read: w.head, last: w.linesTo(w.gone),
+		p := &process{world: w, pause: pause, patient: patient, drops: bound < 64<<20, slowly: rnd.IntN(4) == 0, read: w.head, last: w.linesTo(w.gone),
 			reads: rand.New(rand.NewPCG(seed, rnd.Uint64())), disk: rand.New(rand.NewPCG(seed, rnd.Uint64()))}
 		w.mu.Unlock()
 		q := NewQueue(p, bound)

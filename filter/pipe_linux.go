@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -31,9 +32,16 @@ type pipeInput struct {
 	epoll  int
 	events [2]unix.EpollEvent // scratch of wait
 
-	fresh int  // bytes that stand in the own pipe and were not read yet
-	full  bool // the own pipe can hold no more than what is kept
-	hup   bool // nobody can write to the pipe any more
+	now   func() time.Duration // since some moment
+	sleep func(time.Duration)
+	company
+	procs procs
+
+	fresh  int  // bytes that stand in the own pipe and were not read yet
+	woken  bool // something was written since the last look
+	waited bool // what is read next was awaited
+	full   bool // the own pipe can hold no more than what is kept
+	hup    bool // nobody can write to the pipe any more
 
 	mu     sync.Mutex // guards what follows, and the head of the pipe
 	kept   int        // bytes there that were copied, fresh ones included
@@ -58,7 +66,10 @@ func newPipeInput(plain *plainInput) Input {
 			size = larger
 		}
 	}
-	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, null: -1, epoll: -1}
+	start := time.Now()
+	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, null: -1, epoll: -1, company: newCompany(size),
+		procs: newProcs(), now: func() time.Duration { return time.Since(start) }}
+	in.sleep = func(d time.Duration) { in.procs.rest(d, in.now) }
 	if !in.open(size) {
 		for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
 			if fd >= 0 {
@@ -133,6 +144,10 @@ func (in *pipeInput) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		if left := in.companyLeft(); left > 0 && !draining {
+			in.sleep(left)
+			in.waited = true
+		}
 		ok, err := in.look()
 		switch {
 		case err != nil:
@@ -145,6 +160,7 @@ func (in *pipeInput) Read(p []byte) (int, error) {
 			}
 			continue
 		case in.hup || draining:
+			in.procs.useful(in.now())
 			return 0, io.EOF
 		}
 		if err := in.wait(again); err != nil {
@@ -153,8 +169,19 @@ func (in *pipeInput) Read(p []byte) (int, error) {
 	}
 }
 
+// companyLeft returns how long Read waits before it looks.
+func (in *pipeInput) companyLeft() time.Duration {
+	if in.fresh > 0 || in.hup || !in.busy && !in.woken {
+		return 0
+	}
+	return in.left(in.now())
+}
+
 // Fresh leaves errors to Read.
 func (in *pipeInput) Fresh() bool {
+	if in.companyLeft() > 0 {
+		return false
+	}
 	ok, err := in.look()
 	return ok || err != nil
 }
@@ -196,13 +223,19 @@ func (in *pipeInput) look() (bool, error) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	there, err := in.there()
-	if err != nil || there == in.kept {
-		return false, err
+	there := pipeSize
+	if in.kept > 0 || in.shared {
+		var err error
+		if there, err = in.there(); err != nil || there == in.kept {
+			return false, err
+		}
 	}
 	// What is kept is copied once more: tee(2) begins at the head.
 	n, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
-	if err == unix.EAGAIN { // it is empty
+	if err == unix.EAGAIN || err == nil && n == 0 { // it is empty
+		if in.kept == 0 {
+			return false, nil
+		}
 		in.shared, err = true, errShared
 	}
 	if err != nil {
@@ -217,6 +250,14 @@ func (in *pipeInput) look() (bool, error) {
 	}
 	in.fresh = int(n) - in.kept
 	in.kept = int(n)
+	now := in.now()
+	in.took(in.fresh, now)
+	if in.fresh >= batchSize {
+		in.procs.useful(now)
+	} else {
+		in.procs.useless(now)
+	}
+	in.woken = false
 	return true, nil
 }
 
@@ -239,6 +280,8 @@ func (in *pipeInput) readOwn(p []byte) (int, error) {
 		return 0, in.fault("read", err)
 	}
 	in.fresh -= n
+	in.brought(bytes.Count(p[:n], newline), in.waited)
+	in.waited = false
 	return n, nil
 }
 
@@ -303,11 +346,36 @@ func (in *pipeInput) wait(again time.Duration) error {
 		return in.fault("wait for", err)
 	}
 	for _, e := range in.events[:max(n, 0)] {
+		in.woken = true
 		if e.Fd == 0 && e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			in.hup = true
 		}
 	}
 	return nil
+}
+
+// Alarm is one of the kernel: to set it and to call it off wakes nobody, as Go's
+// timers do.
+func (in *pipeInput) Alarm(late func()) (set func(time.Duration), end func()) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, func() {}
+	}
+	timer := os.NewFile(uintptr(fd), "timer")
+	go func() {
+		var times [8]byte
+		for {
+			if _, err := timer.Read(times[:]); err != nil {
+				return // it is closed
+			}
+			late()
+		}
+	}()
+	var at unix.ItimerSpec
+	return func(d time.Duration) {
+		at.Value = unix.NsecToTimespec(int64(d))
+		unix.TimerfdSettime(fd, 0, &at, nil)
+	}, func() { timer.Close() }
 }
 
 // HalfFull reports whether a pipe may have room for no more than it holds, as far

@@ -42,7 +42,8 @@ func newPipe(t testing.TB, size int) (w *os.File, begin func() *pipeInput) {
 	return w, func() *pipeInput {
 		wakeR, wakeW, err := os.Pipe()
 		require.NoError(t, err)
-		in := &pipeInput{plainInput: &plainInput{fd: int(r.Fd()), file: r, wakeR: wakeR, wakeW: wakeW}}
+		in := &pipeInput{plainInput: &plainInput{fd: int(r.Fd()), file: r, wakeR: wakeR, wakeW: wakeW},
+			now: func() time.Duration { return 0 }, sleep: func(time.Duration) {}}
 		require.True(t, in.open(size))
 		t.Cleanup(func() {
 			for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
@@ -409,4 +410,52 @@ func TestPipeToMoodyDisk(t *testing.T) {
 	assert.Zero(t, q.Dropped())
 	assert.True(t, bytes.Equal(text.Bytes(), sink.took.Bytes()))
 	assert.Zero(t, in.kept+in.taken+in.fresh)
+}
+
+// TestPipeAwaitsCompany: with a clock that only a sleep puts forward. What waits
+// stands in the pipe, for the next process to read it if this one is killed.
+func TestPipeAwaitsCompany(t *testing.T) {
+	w, begin := newPipe(t, 1<<20)
+	in := begin()
+	in.company = newCompany(1 << 20)
+	now, slept := time.Hour, time.Duration(0)
+	during := func() {}
+	in.now = func() time.Duration { return now }
+	in.sleep = func(d time.Duration) {
+		now, slept = now+d, slept+d
+		during()
+	}
+	took := func(want string, wait time.Duration) {
+		t.Helper()
+		slept = 0
+		assert.Equal(t, want, read(t, in, 100))
+		assert.Equal(t, wait, slept)
+		assert.False(t, in.Fresh())
+		require.NoError(t, in.Commit(len(want)))
+	}
+	const ms = time.Millisecond
+	w.WriteString("after silence\n")
+	took("after silence\n", 0)
+	now += ms
+	w.WriteString("together\n")
+	took("together\n", 0) // it was there when the pipe was looked into
+	now += ms
+	w.WriteString("with ")
+	assert.False(t, in.Fresh(), "it waits")
+	during = func() {
+		io.WriteString(w, "company\n")
+		next := begin()
+		assert.Equal(t, "with company\n", read(t, next, 100))
+	}
+	took("with company\n", longestWait-ms)
+	during = func() {}
+	now += time.Second
+	w.WriteString("after silence\n")
+	took("after silence\n", 0)
+	in.busy = true
+	in.Stop(time.Hour)
+	slept = 0
+	_, err := in.Read(make([]byte, 100))
+	assert.Equal(t, io.EOF, err)
+	assert.Zero(t, slept, "an end is not put off")
 }

@@ -22,8 +22,7 @@ const (
 	spare = 2 * (readSize/batchSize + 1)
 )
 
-// Sink takes what is treated to the disk. All its methods are called from one
-// goroutine.
+// Sink takes what is treated to the disk. One of its methods is called at a time.
 type Sink interface {
 	// Append writes whole lines to the day's file and returns how many bytes
 	// of them are there. On an error the rest is offered again.
@@ -36,12 +35,14 @@ type Sink interface {
 }
 
 // Queue stands between the reader and the disk: the reader puts batches into
-// it, another goroutine takes them to the Sink. It holds at most bound bytes.
+// it, another goroutine takes them to the Sink, or the reader itself does, where
+// nobody else is at it. It holds at most bound bytes.
 // When it is full, the reader waits only as long as the disk goes on taking
 // lines; while it refuses them or hangs, new batches are dropped, and counted.
 type Queue struct {
 	sink  Sink
 	bound int
+	turn  chan struct{} // full while somebody calls the sink
 
 	mu     sync.Mutex
 	filled []*Batch // oldest first
@@ -69,7 +70,7 @@ type Queue struct {
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
 	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
-	q := &Queue{sink: sink, bound: bound, start: start, patience: time.NewTimer(0),
+	q := &Queue{sink: sink, bound: bound, turn: make(chan struct{}, 1), start: start, patience: time.NewTimer(0),
 		patient: func() bool { return false }, wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
@@ -103,6 +104,45 @@ func (q *Queue) Get() *Batch {
 
 // Put takes a batch to be written.
 func (q *Queue) Put(b *Batch) error {
+	waiting := q.put(b)
+	signal(q.wake)
+	if waiting >= spare {
+		runtime.Gosched() // on one core, the writer's turn comes now
+	}
+	return nil
+}
+
+// Enqueue is Put, but leaves it to Write to have the batch written.
+func (q *Queue) Enqueue(b *Batch) error {
+	q.put(b)
+	return nil
+}
+
+// Write writes what was put. While another goroutine calls the Sink, or the disk
+// refuses lines, it is left to the writer.
+func (q *Queue) Write() {
+	if q.refused.Load() {
+		signal(q.wake)
+		return
+	}
+	select {
+	case q.turn <- struct{}{}:
+	default:
+		signal(q.wake)
+		return
+	}
+	came := wrote
+	for came == wrote {
+		came = q.writeNext()
+	}
+	<-q.turn
+	if came != idle {
+		signal(q.wake)
+	}
+}
+
+// put returns how many batches wait.
+func (q *Queue) put(b *Batch) (waiting int) {
 	b.held = b.size()
 	for !q.fits(b) {
 		if (q.refused.Load() || q.hangs()) && !q.patient() {
@@ -114,19 +154,13 @@ func (q *Queue) Put(b *Batch) error {
 		case <-time.After(stall / 2):
 		}
 	}
-	if b == nil {
-		return nil
-	}
 	q.mu.Lock()
-	q.filled = append(q.filled, b)
-	q.held += b.held
-	waiting := len(q.filled)
-	q.mu.Unlock()
-	signal(q.wake)
-	if waiting >= spare {
-		runtime.Gosched() // on one core, the writer's turn comes now
+	defer q.mu.Unlock()
+	if b != nil {
+		q.filled = append(q.filled, b)
+		q.held += b.held
 	}
-	return nil
+	return len(q.filled)
 }
 
 // Wait returns when everything is written. Where the disk refuses or hangs it
@@ -251,7 +285,10 @@ func (q *Queue) write() {
 		default:
 		}
 		wake, again := q.wake, (<-chan time.Time)(nil)
-		switch q.writeNext() {
+		q.turn <- struct{}{}
+		came := q.writeNext()
+		<-q.turn
+		switch came {
 		case wrote:
 			continue
 		case ended:
@@ -278,6 +315,7 @@ const (
 	ended          // there is none, and none will come
 )
 
+// writeNext writes the oldest batch. The caller has the turn.
 func (q *Queue) writeNext() outcome {
 	q.mu.Lock()
 	switch none := len(q.filled) == 0; {
@@ -343,6 +381,8 @@ func (q *Queue) writeBatch(b *Batch) bool {
 }
 
 func (q *Queue) tick() time.Duration {
+	q.turn <- struct{}{}
+	defer func() { <-q.turn }()
 	q.begin()
 	defer q.end()
 	return q.sink.Tick()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,6 +52,20 @@ type Keeper interface {
 	// Commit lets go of the first n bytes that were read and not committed yet. It
 	// may be called while another method is.
 	Commit(n int) error
+	// Alarm has late called, from another goroutine, whenever set was called and not
+	// called again within its time, until end is called; set(0) sets no other time.
+	// Without an alarm to be had, set is nil.
+	Alarm(late func()) (set func(time.Duration), end func())
+}
+
+// Direct is an Output that the reader can write to by itself: to hand a few lines to
+// another thread costs more than to write them.
+type Direct interface {
+	Output
+	// Enqueue is Put, but leaves it to Write to have the batch written.
+	Enqueue(*Batch) error
+	// Write writes what was put, or lets another goroutine write it that is at it.
+	Write()
 }
 
 // Run treats the lines of in until its end and hands them to out, in one batch or
@@ -59,78 +74,162 @@ type Keeper interface {
 // an input that was stopped (ErrStopped) is left alone, since its end may follow.
 //
 // Of a Keeper the lines of a batch are committed once it is written. Meanwhile more
-// is read, as long as the Keeper has bytes to return.
+// is read, as long as the Keeper has bytes to return. A few lines are written by the
+// goroutine that has read them, where out is Direct; if that takes long, another
+// one goes on with the reading.
 func (f *Filter) Run(in io.Reader, out Output) error {
-	last := uncommitted{out: out}
+	r := &reader{f: f, in: in, out: out, buf: make([]byte, readSize), size: batchSize, done: make(chan error, 1)}
+	r.last.out = out
 	if keeper, ok := in.(Keeper); ok {
-		last.in, last.patient = keeper, keeper.Patient
+		r.last.in, r.last.patient = keeper, keeper.Patient
+		if direct, ok := out.(Direct); ok {
+			set, end := keeper.Alarm(r.late)
+			defer end()
+			if set != nil {
+				r.direct, r.alarm = direct, set
+			}
+		}
 	}
-	err := f.run(in, out, &last)
-	if unkept := last.commit(); unkept != nil {
+	go r.run()
+	err := <-r.done
+	if unkept := r.last.commit(); unkept != nil {
 		err = errors.Join(err, unkept)
 	}
 	return err
 }
 
-func (f *Filter) run(in io.Reader, out Output, last *uncommitted) error {
-	buf := make([]byte, readSize)
-	held := 0 // bytes of a line whose end is not read yet
-	var c cutter
-	var batches []*Batch
-	size := batchSize
+// fewBytes of lines are written by the goroutine that has read them.
+const fewBytes = batchSize / 2
+
+// lateAfter is how long a write may take before another goroutine reads on.
+const lateAfter = 10 * time.Millisecond
+
+// reader is a Run under way. One goroutine uses it at a time.
+type reader struct {
+	f       *Filter
+	in      io.Reader
+	out     Output
+	last    uncommitted
+	buf     []byte
+	held    int // bytes of a line whose end is not read yet
+	c       cutter
+	batches []*Batch
+	size    int // of a read
+	done    chan error
+
+	direct Direct // nil: only others write
+	few    bool   // was put, and is to be written here
+	alarm  func(time.Duration)
+
+	mu      sync.Mutex // guards what follows, and is held when one goroutine follows another
+	writes  uint64     // counts them
+	writing uint64     // the one under way, whose goroutine is to go on with the reading; 0 for none
+	began   time.Time  // when it did
+}
+
+func (r *reader) run() {
 	for {
-		if !last.isEmpty() && !last.in.Fresh() {
-			if err := last.commit(); err != nil {
-				return err
-			}
+		ended, err := r.next()
+		if ended || err != nil {
+			r.done <- err
+			return
 		}
-		n, err := in.Read(buf[held:min(held+size, len(buf))])
-		start := time.Now()
-		last.read += n
-		f.read.Add(uint64(n))
-		lines, rest := c.cut(buf[:held+n], err != nil && !errors.Is(err, ErrStopped))
-		for len(lines) > 0 {
-			b := out.Get()
-			f.renew()
-			n := len(lines)
-			if last.in != nil {
-				n = batchLen(lines)
-			}
-			f.treatLines(b, lines[:n])
-			lines = lines[n:]
-			b.input = n
-			batches = append(batches, b)
-		}
-		if took := time.Since(start); took > away {
-			size = max(size/2, batchSize)
-		} else if took < away/3 {
-			size = min(2*size, readSize)
-		}
-		if len(batches) > 0 {
-			f.share()
-			if err := last.settle(); err != nil {
-				return err
-			}
-		}
-		held = copy(buf, rest)
-		last.put(batches, held)
-		for _, b := range batches {
-			if err := out.Put(b); err != nil {
-				return err
-			}
-		}
-		batches = batches[:0]
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err // it names the input
-		}
-		if held == len(buf) {
-			buf = append(buf, make([]byte, len(buf))...)
-		} else if held < readSize/2 && len(buf) > readSize {
-			buf = append(make([]byte, 0, readSize), buf[:held]...)[:readSize]
+		if r.few && !r.write() {
+			return
 		}
 	}
+}
+
+// write writes what was put. It reports false if that took long: another goroutine
+// has gone on with the reading then.
+func (r *reader) write() bool {
+	r.mu.Lock()
+	r.writes++
+	write := r.writes
+	r.writing, r.began = write, time.Now()
+	r.mu.Unlock()
+	r.alarm(lateAfter)
+	r.direct.Write()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writing != write {
+		return false
+	}
+	r.writing = 0
+	r.alarm(0)
+	return true
+}
+
+// late goes on with the reading if a write does not come back. An alarm that was set
+// for an earlier one may come now.
+func (r *reader) late() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writing != 0 && time.Since(r.began) >= lateAfter {
+		r.writing = 0
+		go r.run()
+	}
+}
+
+// next reads once, and treats and puts what it reads.
+func (r *reader) next() (ended bool, err error) {
+	f, last := r.f, &r.last
+	if !last.isEmpty() && !last.in.Fresh() {
+		if err := last.commit(); err != nil {
+			return false, err
+		}
+	}
+	n, err := r.in.Read(r.buf[r.held:min(r.held+r.size, len(r.buf))])
+	start := time.Now()
+	last.read += n
+	f.read.Add(uint64(n))
+	lines, rest := r.c.cut(r.buf[:r.held+n], err != nil && !errors.Is(err, ErrStopped))
+	for len(lines) > 0 {
+		b := r.out.Get()
+		f.renew()
+		n := len(lines)
+		if last.in != nil {
+			n = batchLen(lines)
+		}
+		f.treatLines(b, lines[:n])
+		lines = lines[n:]
+		b.input = n
+		r.batches = append(r.batches, b)
+	}
+	if took := time.Since(start); took > away {
+		r.size = max(r.size/2, batchSize)
+	} else if took < away/3 {
+		r.size = min(2*r.size, readSize)
+	}
+	if len(r.batches) > 0 {
+		f.share()
+		if err := last.settle(); err != nil {
+			return false, err
+		}
+	}
+	r.held = copy(r.buf, rest)
+	last.put(r.batches, r.held)
+	put := r.out.Put
+	if r.few = r.direct != nil && len(r.batches) == 1 && r.batches[0].input <= fewBytes; r.few {
+		put = r.direct.Enqueue
+	}
+	for _, b := range r.batches {
+		if err := put(b); err != nil {
+			return false, err
+		}
+	}
+	r.batches = r.batches[:0]
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	} else if err != nil {
+		return true, err // it names the input
+	}
+	if r.held == len(r.buf) {
+		r.buf = append(r.buf, make([]byte, len(r.buf))...)
+	} else if r.held < readSize/2 && len(r.buf) > readSize {
+		r.buf = append(make([]byte, 0, readSize), r.buf[:r.held]...)[:readSize]
+	}
+	return false, nil
 }
 
 // batchLen returns how many bytes of whole lines make a batch.

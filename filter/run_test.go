@@ -207,9 +207,23 @@ type keeper struct {
 	fresh  func(read int) bool
 	read   int
 	log    *[]string
+	alarms bool
 }
 
 func (k *keeper) Patient() bool { return true }
+
+func (k *keeper) Alarm(late func()) (set func(time.Duration), end func()) {
+	if !k.alarms {
+		return nil, func() {}
+	}
+	timer := time.AfterFunc(time.Hour, late)
+	timer.Stop()
+	return func(d time.Duration) {
+		if timer.Stop(); d > 0 {
+			timer.Reset(d)
+		}
+	}, func() { timer.Stop() }
+}
 
 func (k *keeper) Fresh() bool { return k.fresh(k.read) }
 
@@ -377,3 +391,72 @@ func (p *slowParser) Parse(line []byte, out *format.Line) bool {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// slow is a Sink that takes 40 ms for the first lines.
+type slow struct{ took []string }
+
+func (s *slow) Append(_ format.Day, lines []byte) (int, error) {
+	if s.took == nil {
+		time.Sleep(40 * time.Millisecond)
+	}
+	s.took = append(s.took, string(lines))
+	return len(lines), nil
+}
+
+func (s *slow) Count(format.Day, [8]byte, []byte) {}
+func (s *slow) Tick() time.Duration               { return time.Minute }
+
+// TestRunReadsOn: the goroutine that reads a few lines writes them. When the write
+// does not come back, another one reads on after 10 ms, and the lines keep their
+// order.
+func TestRunReadsOn(t *testing.T) {
+	for _, alarms := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			var log []string
+			start := time.Now()
+			var reads []time.Duration
+			in := &keeper{pieces: []string{"a\n", "b\n", "c\n"}, log: &log, alarms: alarms, fresh: func(int) bool {
+				reads = append(reads, time.Since(start))
+				return true
+			}}
+			sink := &slow{}
+			q := NewQueue(sink, 1<<20)
+			synctest.Wait() // for its first Tick
+			require.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, q))
+			require.True(t, q.Close(t.Context()))
+			assert.Equal(t, "a\nb\nc\n", strings.Join(sink.took, ""))
+			assert.Equal(t, 3, strings.Count(strings.Join(log, "\n"), "commit 2"), log)
+			if want := time.Duration(0); alarms {
+				want = lateAfter
+				assert.Equal(t, want, reads[0])
+			} else {
+				assert.Equal(t, want, reads[0], "the writer is another goroutine")
+			}
+		})
+	}
+}
+
+// TestQueueWrites: Write writes what was put before it returns, unless the Sink is
+// at work.
+func TestQueueWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &slow{took: []string{""}}
+		q := NewQueue(sink, 1<<20)
+		synctest.Wait()
+		batch := func(lines string) *Batch { return &Batch{Parts: []Part{{Lines: []byte(lines)}}} }
+		require.NoError(t, q.Enqueue(batch("a\n")))
+		assert.Equal(t, 1, len(sink.took))
+		q.Write()
+		assert.Equal(t, []string{"", "a\n"}, sink.took)
+		q.Wait(func() bool { panic("nothing to wait for") })
+
+		q.turn <- struct{}{} // as a Tick that hangs
+		require.NoError(t, q.Enqueue(batch("b\n")))
+		q.Write()
+		assert.Len(t, sink.took, 2)
+		<-q.turn
+		synctest.Wait()
+		assert.Equal(t, []string{"", "a\n", "b\n"}, sink.took)
+		require.True(t, q.Close(t.Context()))
+	})
+}

@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,8 @@ type ledger struct {
 func (l *ledger) Fresh() bool              { return true }
 func (l *ledger) Patient() bool            { return false }
 func (l *ledger) Read([]byte) (int, error) { panic("not asked for") }
+
+func (l *ledger) Alarm(func()) (func(time.Duration), func()) { return nil, func() {} }
 
 func (l *ledger) Commit(n int) error {
 	l.commits = append(l.commits, n)
