@@ -210,7 +210,7 @@ func (r *reader) next() (ended bool, err error) {
 	r.held = copy(r.buf, rest)
 	last.put(r.batches, r.held)
 	put := r.out.Put
-	if r.few = r.direct != nil && len(r.batches) == 1 && r.batches[0].input <= fewBytes; r.few {
+	if r.few = r.direct != nil && err == nil && len(r.batches) == 1 && r.batches[0].input <= fewBytes; r.few {
 		put = r.direct.Enqueue
 	}
 	for _, b := range r.batches {
