@@ -234,7 +234,9 @@ func nextQuote(line []byte, from, start int) int {
 		if (q-k)&1 == 0 {
 			return q
 		}
-		from = q + 1
+		for from = q + 1; from+1 < len(line) && line[from] == '\\' && line[from+1] == '"'; {
+			from += 2 // the next one is escaped as well
+		}
 	}
 }
 
