@@ -170,7 +170,7 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 			end++
 		}
 		i = end
-		if as == agentText && isVersion(text, start, end) {
+		if as == agentText && isVersion(text, start, end) || isQualified(text, start, end) {
 			continue
 		}
 		run := text[start:end]

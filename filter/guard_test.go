@@ -66,7 +66,11 @@ func TestGuard(t *testing.T) {
 		{"loopback", "::1 127.0.0.1", "{::1} {127.0.0.1}"},
 		{"number too large in the middle", "1.300.1.2", "1.300.1.2"},
 		// It reads as an address, so it is replaced: better this than the reverse.
-		{"word with a double colon", "std::vector", "st{d::}vector"},
+		{"word with a double colon", "std::vector", "std::vector"},
+		{"words with double colons", "CGI::Carp DBD::mysql::db Foo::bar() SSL routines::certificate _::a", "CGI::Carp DBD::mysql::db Foo::bar() SSL routines::certificate _::a"},
+		{"a double colon between letters of addresses", "dead::beef ad::", "{dead::beef} {ad::}"},
+		{"a double colon with a digit", "st::1 x2::a y::ffff:192.0.2.1z", "st{::1} x{2::a} y{::ffff:192.0.2.1}z"},
+		{"a double colon behind an escape", `\x::ab %67::ab`, `{::ab} %67{::ab}`},
 		{"empty", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

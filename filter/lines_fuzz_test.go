@@ -283,6 +283,9 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 		seen := map[string]int{}
 		for _, span := range refRun.FindAllStringIndex(reading, -1) {
 			run, before := reading[span[0]:span[1]], reading[:span[0]]
+			if isLeft(reading, span) && (!known || refQualified.MatchString(run)) {
+				continue
+			}
 			if !known && strings.Count(run, ".")+strings.Count(run, ":") > 1 {
 				return run
 			}
@@ -319,6 +322,12 @@ var refWrapper = regexp.MustCompile(`^(?:` +
 	`|<\d{1,3}>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+) (?:\x{feff})?` +
 	`|\d{4}-\d\d-\d\dT[\d:]{8}[^ ]* (?:(?:stdout|stderr) F )?` +
 	`|[^ ]+ +\| )`)
+
+var (
+	refQualified  = regexp.MustCompile(`^[A-Fa-f]*::[A-Fa-f]*$`)
+	refWordBeside = regexp.MustCompile(`[g-zG-Z_]`)
+	refNobody     = regexp.MustCompile(`^[.:]*$|^[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d*)?$`)
+)
 
 // decodedOnce decodes each escape from left to right, as one decoder does.
 func decodedOnce(s string) string {

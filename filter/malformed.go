@@ -74,12 +74,77 @@ func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 		if s.escaped {
 			g.decode(text, s.start, s.end, false)
 			run = g.run
+		} else if namesNobody(text, s.start, s.end) {
+			dst = g.appendKeptOf(dst, run, at+s.start)
+			continue
 		}
 		a := found{end: len(run)}
 		a.addr, a.exact = pseudonym.ParseAddr(run)
-		dst = g.appendFound(dst, run, a, s.end-s.start)
+		if !a.exact && !s.escaped {
+			a = bareRun(run)
+		}
+		dst = g.appendKeptOf(dst, run[:a.start], at+s.start)
+		dst = g.appendFound(dst, run[a.start:a.end], a, s.end-s.start-a.start-(len(run)-a.end))
+		dst = g.appendKeptOf(dst, run[a.end:], at+s.start+a.end)
 	}
 	return g.appendKeptOf(dst, text[kept:], at+kept)
+}
+
+// bareRun returns the address that a run is but for a port behind IPv4, and the dots and
+// colons of a sentence around it: it has the same pseudonym as elsewhere. Of any other
+// run it returns all, as no exact address.
+func bareRun(run []byte) found {
+	start, end := 0, len(run)
+	for start < end && run[start] == '.' || start+1 < end && run[start] == ':' && run[start+1] != ':' {
+		start++
+	}
+	for start < end && run[end-1] == '.' || start < end-1 && run[end-1] == ':' && run[end-2] != ':' {
+		end--
+	}
+	core := run[start:end]
+	if at := bytes.IndexByte(core, ':'); at > 0 && len(core)-at <= len(":65535") && isPort(core[at:]) {
+		end, core = start+at, core[:at]
+	}
+	if a, ok := pseudonym.ParseAddr(core); ok {
+		return found{start, end, a, true}
+	}
+	return found{end: len(run)}
+}
+
+// namesNobody reports whether the run text[start:end] is no part of an address: it has
+// no digit, hexadecimal ones included, is a time of day, or two colons between words,
+// as in Foo::bar.
+func namesNobody(text []byte, start, end int) bool {
+	run := text[start:end]
+	if isClock(run[:min(len(run), len("07:23:55"))]) && run[0] <= '2' && run[3] <= '5' && run[6] <= '6' {
+		rest := run[len("07:23:55"):]
+		return len(rest) == 0 || rest[0] == '.' && isBare(rest[1:])
+	}
+	return len(bytes.Trim(run, ".:")) == 0 || isQualified(text, start, end)
+}
+
+// isQualified reports whether text[start:end] is "::" with letters around it, without a
+// digit or another separator, that goes on as a word on one side at least: no address
+// has another letter beside it.
+func isQualified(text []byte, start, end int) bool {
+	colons := bytes.Index(text[start:end], []byte("::"))
+	if colons < 0 {
+		return false
+	}
+	for i, c := range text[start:end] {
+		if class[c]&inDigit != 0 || class[c]&inSep != 0 && (i < colons || i > colons+1) {
+			return false
+		}
+	}
+	return isWordByte(text, start-1) || isWordByte(text, end)
+}
+
+// isWordByte reports whether text[i] is a letter past f, or '_', and no part of an escape.
+func isWordByte(text []byte, i int) bool {
+	if i < 0 || i >= len(text) || class[text[i]]&(inName|inHex|inSep) != inName || text[i] == '-' || text[i] == '+' {
+		return false
+	}
+	return i == 0 || text[i-1] != '\\' && text[i-1] != '%'
 }
 
 // withoutNUL returns line without its NUL bytes, valid until the next call: those

@@ -15,7 +15,14 @@ func TestMalformedText(t *testing.T) {
 		{"no address", "no address"},
 		{"192.0.2.1", "{192.0.2.1}"},
 		{"2001:DB8::1 ", "{2001:db8::1} "},
-		{"192.0.2.1:80", "{name:192.0.2.1:80}"},
+		{"192.0.2.1:80", "{192.0.2.1}:80"},
+		{"from ip:192.0.2.1 and 192.0.2.1. End", "from ip:{192.0.2.1} and {192.0.2.1}. End"},
+		{"2001:db8::1: ...2001:db8::1.", "{2001:db8::1}: ...{2001:db8::1}."},
+		{"192.0.2.1:80:90 192.0.2.1:123456", "{name:192.0.2.1:80:90} {name:192.0.2.1:123456}"},
+		{"GET /../../../etc ... ::", "GET /../../../etc ... ::"},
+		{"07:23:55 23:59:60.123456", "07:23:55 23:59:60.123456"},
+		{"07:23:55:1 2:07:23:55 07:23:55a 37:23:55", "{name:07:23:55:1} {name:2:07:23:55} {name:07:23:55a} {name:37:23:55}"},
+		{"dead::beef", "{dead::beef}"},
 		{"192.0.2", "{name:192.0.2}"},
 		{"2.192", "2.192"},
 		{"db8::", "{db8::}"},
@@ -23,8 +30,8 @@ func TestMalformedText(t *testing.T) {
 		{":1:", "{name::1:}"},
 		{"2001%3Adb8%3a1", "{name:2001:db8:1}"},
 		{`192\u002e0\u002e2`, `{name:192.0.2}`},
-		{"12:34:56", "{name:12:34:56}"},
-		{"std::vector", "st{d::}vector"},
+		{"12:34:56", "12:34:56"},
+		{"std::vector", "std::vector"},
 		{"Chrome/124.0.0.0", "Chrome/{124.0.0.0}"},
 		{"[22/Nov/2026:07:23:55 +0000] 192.0.2.1", "[22/Nov/2026:07:23:55 +0000] {192.0.2.1}"},
 		{"[Sun Nov 22 07:23:55.054538 2026] 192.0.2.1", "[Sun Nov 22 07:23:55.054538 2026] {192.0.2.1}"},
@@ -79,13 +86,25 @@ func FuzzMalformed(f *testing.F) {
 		g := testGuard(c)
 		out := g.appendText(nil, []byte(text), brokenText)
 		rest := stampPattern.ReplaceAllString(string(decoded(out)), "-")
-		for _, run := range refRun.FindAllString(rest, -1) {
+		for _, span := range refRun.FindAllStringIndex(rest, -1) {
+			run := rest[span[0]:span[1]]
+			if isLeft(rest, span) {
+				continue
+			}
 			if strings.Count(run, ".")+strings.Count(run, ":") > 1 {
 				t.Fatalf("%q is left of %q: %q", run, text, out)
 			}
 		}
 		assert.Equal(t, unrun(decoded([]byte(text))), unrun(decoded(out)), "%q", text)
 	})
+}
+
+// isLeft reports whether a run may stay: a time of day, one without digits, and two
+// colons in a word.
+func isLeft(text string, span []int) bool {
+	run := text[span[0]:span[1]]
+	return refNobody.MatchString(run) || refQualified.MatchString(run) &&
+		refWordBeside.MatchString(text[max(span[0]-1, 0):span[0]]+" "+text[span[1]:min(span[1]+1, len(text))])
 }
 
 var stampPattern = regexp.MustCompile(`\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}|` +

@@ -27,7 +27,7 @@ func TestNames(t *testing.T) {
 		{"two words and more", `dsl.exam the second the third`, `{name:dsl.exam} {name:the} second the third`},
 		{"one word", `dsl.exam`, `{name:dsl.exam}`},
 		{"same name in a field", `DSL.example.net`, `{name:dsl.example.net}`},
-		{"syslog", `<134>Nov 22 07:23:55 web httpd[9636]: dsl.example.net - - [22/Nov`, `<134>Nov 22 {name:07:23:55} {name:web} {name:httpd}[9636]: {name:dsl.example.net} - - [22/Nov`},
+		{"syslog", `<134>Nov 22 07:23:55 web httpd[9636]: dsl.example.net - - [22/Nov`, `<134>Nov 22 07:23:55 {name:web} {name:httpd}[9636]: {name:dsl.example.net} - - [22/Nov`},
 		{"syslog, RFC 5424", `<134>1 2026-11-22T07:23:55Z web httpd 12 - dsl.example.net - - [22/Nov`, `<134>1 2026-11-22T07:23:55Z {name:web} {name:httpd} 12 - {name:dsl.example.net} - - [22/Nov`},
 
 		{"httpd, other stamp", `[2026-11-22 07:23:55.123456] [core:error] [pid 1] [client dsl.example.net:5555] AH00126: Invalid URI`,
