@@ -103,7 +103,12 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 // parseAccess reads a line of an access log that is no JSON.
 func (a *Auto) parseAccess(line []byte, out *Line) bool {
 	if line[0] == '[' {
+		// No host, protocol or cipher has a quote.
+		quote := bytes.IndexByte(line, '"')
 		if _, ok := parseCLF(line[1:]); ok {
+			if quote < 1 || line[quote-1] != ' ' {
+				return false
+			}
 			end, _, ok := furtherStart(line, 1)
 			return ok && a.ssl.parse(line[:end], out) && addFurther(line, end, out)
 		}
