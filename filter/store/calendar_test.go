@@ -51,6 +51,22 @@ func TestKeys(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
+// A line that was placed just before its day expired gets a key, but no file.
+func TestKeyOfExpiredDay(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	last := s.Key(today-13, calendar.Open)
+	require.Equal(t, string(last[:]), b.key(today-13))
+	b.pass(s, 12*time.Hour)
+	late := s.Key(today-13, calendar.Open)
+	assert.NotEqual(t, last, late)
+	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
+	b.pass(s, time.Hour)
+	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
+	assert.NotContains(t, s.keys, today-13, "nor in memory")
+	assert.Empty(t, b.heard())
+}
+
 // The key that is in memory until the disk can take it becomes that of the
 // file.
 func TestKeyInMemory(t *testing.T) {
