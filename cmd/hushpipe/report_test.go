@@ -60,7 +60,7 @@ func TestPeriod(t *testing.T) {
 			return d.String()
 		}
 		assert.Equal(t, tt.want, spelled(p.from)+" "+spelled(p.to))
-		assert.Equal(t, tt.said, strings.TrimSpace(strings.TrimPrefix(stderr.String(), "hushpipe: error: ")))
+		assert.Equal(t, tt.said, strings.TrimSpace(strings.TrimPrefix(stderr.String(), "hushpipe: note: ")))
 	}
 }
 
