@@ -550,6 +550,9 @@ func (n *names) value(i int) int {
 		}
 		n.client(at, stop)
 		if !list || stop+1 >= len(line) || line[stop] != ',' {
+			if stop > at && line[stop-1] == ':' {
+				stop-- // it is a key itself, perhaps
+			}
 			return stop
 		}
 		for at = stop + 1; at < len(line) && isBlank(line[at]); {

@@ -273,6 +273,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("[client ", "]")
 	f.Add("a b c d e f g h i ", " - ")
 	f.Add("\x00token=", "\x00")
+	f.Add("ip:", "\",\"b\":\x00\x01\\")
 	filters := map[string]*Filter{}
 	for _, spec := range cutFormats {
 		filters[spec] = New(newConfig(f, spec), newCalendar())
