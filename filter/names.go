@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"hushpipe/filter/pseudonym"
@@ -310,17 +311,32 @@ func isClosing(c byte) bool {
 
 // add adds line[start:end], but for what is in an earlier span.
 func (n *names) add(start, end int) {
-	if len(n.all) > 0 {
-		start = max(start, n.all[len(n.all)-1].end)
+	to := len(n.all)
+	for to > 0 && n.all[to-1].start >= end {
+		to-- // lead has been further
+	}
+	at := to
+	for at > 0 && n.all[at-1].start > start {
+		at-- // and has found a part of it
+		end = max(end, n.all[at].end)
+	}
+	if at > 0 {
+		start = max(start, n.all[at-1].end)
 	}
 	switch {
 	case start >= end:
+	case at < to:
+		n.left += to - at - 1
+		n.all = slices.Replace(n.all, at, to, span{start, end})
+	case n.left == 0 && at < len(n.all):
+		n.full = true
+		n.all = append(n.all[:at], span{start, len(n.line)})
 	case n.left == 0:
 		n.full = true
-		n.all[len(n.all)-1].end = len(n.line)
+		n.all[at-1].end = len(n.line)
 	default:
 		n.left--
-		n.all = append(n.all, span{start, end})
+		n.all = slices.Insert(n.all, at, span{start, end})
 	}
 }
 
