@@ -109,7 +109,7 @@ func scan(cmd *cobra.Command, args []string) (line commandLine) {
 			continue
 		case strings.HasPrefix(arg, "--"):
 			flag = cmd.Flags().Lookup(name)
-		case arg == "-h":
+		case strings.Trim(name, "h") == "": // -h, and -hh is the same twice
 			flag = cmd.Flags().Lookup("help")
 		}
 		switch {

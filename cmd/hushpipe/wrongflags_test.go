@@ -133,7 +133,7 @@ func TestWrongFlags(t *testing.T) {
 
 // FuzzScan holds scan against package pflag, where that finds no fault.
 func FuzzScan(f *testing.F) {
-	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "--keep -- --check", "filter D"} {
+	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "-hh", "-h=false D", "--keep -- --check", "filter D"} {
 		f.Add(seed)
 	}
 	say := newMessages(io.Discard)
