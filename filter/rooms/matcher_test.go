@@ -371,6 +371,9 @@ func reference(preset, target string) string {
 				return ""
 			}
 		}
+		if strings.Trim(last, jitsiDrops) == "" {
+			return ""
+		}
 		return strings.Join(segs, " ")
 	case "greenlight":
 		if len(segs) < 2 || segs[1] == "" || dots(segs[1]) {
@@ -384,11 +387,11 @@ func reference(preset, target string) string {
 			return segs[1]
 		}
 	case "nextcloud-talk":
-		if segs[0] == "index.php" {
-			segs = segs[1:]
-		}
-		if len(segs) == 2 && segs[0] == "call" && !dots(last) {
-			return last
+		head := strings.TrimSuffix(path, last)
+		for _, page := range []string{"/call/", "/index.php/call/", "/ocs/v2.php/apps/spreed/api/v4/call/", "/ocs/v1.php/apps/spreed/api/v4/call/"} {
+			if below, ok := strings.CutSuffix(head, page); ok && !strings.Contains(below, ".php") && !dots(last) {
+				return last
+			}
 		}
 	case "etherpad":
 		if len(segs) == 2 && segs[0] == "p" && !dots(last) {
