@@ -14,6 +14,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"hushpipe/format"
 )
 
@@ -69,7 +70,7 @@ func TestAppendRepairs(t *testing.T) {
 				if rest == 0 {
 					assert.Empty(t, *said)
 				} else {
-					assert.Equal(t, notes{fmt.Sprintf("%s/%s: cut off %d bytes of a line that a process left unfinished",
+					assert.Equal(t, dirtest.Notes{fmt.Sprintf("%s/%s: cut off %d bytes of a line that a process left unfinished",
 						d.path, today, rest)}, *said)
 				}
 			})
@@ -231,7 +232,7 @@ func TestLinkNameTaken(t *testing.T) {
 			for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24"} {
 				appendTest(t, d, date, "line\n")
 			}
-			assert.Equal(t, notes{"link " + path + ": is no symbolic link; hint: move it away"}, *said, "once")
+			assert.Equal(t, dirtest.Notes{"link " + path + ": is no symbolic link; hint: move it away"}, *said, "once")
 			if kind == "file" {
 				assert.Equal(t, "somebody else's\n", read(t, d, dir.LinkName))
 			}
@@ -242,7 +243,7 @@ func TestLinkNameTaken(t *testing.T) {
 func TestTwoProcessesAppendWholeLines(t *testing.T) {
 	d, _ := newDir(t)
 	writers := []string{"a", "b", "c"}
-	children(t, "append", d.path, writers...)
+	dirtest.Children(t, "append", d.path, writers...)
 	seen := map[string]int{}
 	for _, name := range []string{today, "access-2026-11-23.log"} {
 		for line := range strings.Lines(read(t, d, name)) {

@@ -1,21 +1,12 @@
 package daylog
 
 import (
-	"bufio"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/keyring"
+	"hushpipe/filter/dirtest"
 	"hushpipe/filter/retention"
 	"hushpipe/format"
-	"io"
-	"io/fs"
-	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,27 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// childEnv makes the test binary do one job on a directory and end.
-const childEnv = "DAYLOG_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if job := os.Getenv(childEnv); job != "" {
-		if err := child(job, os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { dirtest.Main(m, child) }
 
 func child(job string, args []string) error {
 	d, err := open(args[0], dir.Options{Create: true})
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin) // the start shot
+	dirtest.Ready()
 	switch job {
 	case "append":
 		// Batches of one to seven lines, of lengths that show any mixing.
@@ -57,72 +35,8 @@ func child(job string, args []string) error {
 				return fmt.Errorf("appended %d of %d: %v", n, batch.Len(), err)
 			}
 		}
-	case "key":
-		key, err := d.Key(day("2026-11-22"))
-		fmt.Printf("%x\n", key)
-		return err
-	case "keep":
-		keep, err := calendar.ParsePeriod(args[1])
-		if err != nil {
-			return err
-		}
-		lease, rule, err := d.TakeLease(retention.OfKeys, keep, 0)
-		defer lease.Release()
-		fmt.Println(rule)
-		return err
-	case "doubt":
-		now, err := time.Parse(time.RFC3339, args[1])
-		if err != nil {
-			return err
-		}
-		p := purge(d, now, 14, false)
-		fmt.Println(!p.Window.DoubtUntil.IsZero(), len(p.Deleted))
-		return errors.Join(p.Errs...)
 	}
 	return nil
-}
-
-// children runs the job in a process for each of args, all let go at once, and
-// returns what each printed.
-func children(t *testing.T, job, path string, args ...string) []string {
-	t.Helper()
-	var cmds []*exec.Cmd
-	var outs []*bufio.Reader
-	var shots []io.Closer
-	for _, arg := range args {
-		cmd := exec.Command(os.Args[0], path, arg)
-		cmd.Env = append(os.Environ(), childEnv+"="+job)
-		cmd.Stderr = os.Stderr
-		stdin, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		out := bufio.NewReader(stdout)
-		line, err := out.ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, "ready\n", line)
-		cmds, outs, shots = append(cmds, cmd), append(outs, out), append(shots, stdin)
-	}
-	for _, shot := range shots {
-		shot.Close()
-	}
-	var said []string
-	for i, cmd := range cmds {
-		out, err := io.ReadAll(outs[i])
-		require.NoError(t, err)
-		require.NoError(t, cmd.Wait())
-		said = append(said, strings.TrimSpace(string(out)))
-	}
-	return said
-}
-
-func day(s string) format.Day {
-	d, ok := format.ParseDay(s)
-	if !ok {
-		panic(s)
-	}
-	return d
 }
 
 // testDir is a DIR with all that works on it.
@@ -131,7 +45,6 @@ type testDir struct {
 	path  string
 	log   *Log
 	clock *retention.Clock
-	first format.Day
 }
 
 // open is Open for all that works on DIR.
@@ -140,7 +53,7 @@ func open(path string, o dir.Options) (*testDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &testDir{d, path, New(d), retention.NewClock(d), math.MinInt32}, nil
+	return &testDir{d, path, New(d), retention.NewClock(d)}, nil
 }
 
 func (d *testDir) Close() error {
@@ -149,30 +62,6 @@ func (d *testDir) Close() error {
 }
 
 func (d *testDir) Append(day format.Day, lines []byte) (int, error) { return d.log.Append(day, lines) }
-
-func (d *testDir) ReadKey(day format.Day) ([32]byte, error) { return keyring.ReadKey(d.Dir, day) }
-
-func (d *testDir) PutKey(day format.Day, key [32]byte) ([32]byte, error) {
-	return keyring.PutKey(d.Dir, day, key)
-}
-
-// Key returns the key of day, and makes it if there is none.
-func (d *testDir) Key(day format.Day) ([32]byte, error) {
-	key, err := d.ReadKey(day)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
-	}
-	rand.Read(key[:])
-	return d.PutKey(day, key)
-}
-
-func (d *testDir) Secret() ([32]byte, error) { return keyring.RoomSecret(d.Dir) }
-
-func (d *testDir) TakeLease(of retention.Ruled, keep, others calendar.Period) (*retention.Lease, calendar.Period, error) {
-	return retention.TakeLease(d.Dir, of, keep, others)
-}
-
-func (d *testDir) Rule(of retention.Ruled) (calendar.Period, error) { return retention.Rule(d.Dir, of) }
 
 // purged is what a purge did.
 type purged struct {
@@ -198,58 +87,34 @@ func purge(d *testDir, now time.Time, keep calendar.Period, force bool) (p purge
 	return p
 }
 
-// notes collects what a dir.Dir says.
-type notes []string
-
-func (n *notes) add(msg string) { *n = append(*n, msg) }
-
-func openTest(t *testing.T, path string, o dir.Options) (*testDir, *notes) {
+func openTest(t *testing.T, path string, o dir.Options) (*testDir, *dirtest.Notes) {
 	t.Helper()
-	said := &notes{}
-	o.Create, o.Notify = true, said.add
+	said := &dirtest.Notes{}
+	o.Create, o.Notify = true, said.Add
 	d, err := open(path, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Close() })
 	return d, said
 }
 
-func newDir(t *testing.T) (*testDir, *notes) {
+func newDir(t *testing.T) (*testDir, *dirtest.Notes) {
 	t.Helper()
-	return openTest(t, filepath.Join(t.TempDir(), "log"), dir.Options{})
+	return openTest(t, dirtest.Path(t), dir.Options{})
 }
 
 func put(t *testing.T, d *testDir, name, content string) string {
 	t.Helper()
-	path := filepath.Join(d.path, name)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-	return path
+	return dirtest.Put(t, d.path, name, content)
 }
 
 func read(t *testing.T, d *testDir, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(d.path, name))
-	require.NoError(t, err)
-	return string(b)
+	return dirtest.Read(t, d.path, name)
 }
 
-// tree returns the files below DIR, without those that are always there.
-func tree(t *testing.T, d *testDir) (names []string) {
+func tree(t *testing.T, d *testDir) []string {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
-		name, _ := filepath.Rel(d.path, path)
-		if !e.IsDir() && name != dir.ClockName && e.Name() != "CACHEDIR.TAG" && filepath.Base(filepath.Dir(path)) != dir.Locks {
-			names = append(names, name)
-		}
-		return err
-	}))
-	return names
+	return dirtest.Tree(t, d.path)
 }
 
-func at(s string) time.Time {
-	t, err := time.Parse("2006-01-02 15:04", s)
-	if err != nil {
-		panic(err)
-	}
-	return t
-}
+var day, at = dirtest.Day, dirtest.At

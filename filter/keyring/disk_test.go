@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 )
 
 func TestKey(t *testing.T) {
@@ -69,7 +70,7 @@ func TestKeyExposed(t *testing.T) {
 			st, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, fs.FileMode(0o600), st.Mode())
-			assert.Equal(t, notes{fmt.Sprintf("%s: others could read this key (mode %04o): set to 0600", path, mode)}, *said)
+			assert.Equal(t, dirtest.Notes{fmt.Sprintf("%s: others could read this key (mode %04o): set to 0600", path, mode)}, *said)
 		})
 	}
 }
@@ -86,7 +87,7 @@ func TestKeyOfWrongSize(t *testing.T) {
 
 func TestKeyRace(t *testing.T) {
 	d, _ := newDir(t)
-	keys := children(t, "key", d.path, make([]string, 8)...)
+	keys := dirtest.Children(t, "key", d.path, make([]string, 8)...)
 	for _, key := range keys {
 		assert.Equal(t, keys[0], key)
 	}

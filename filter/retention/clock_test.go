@@ -3,6 +3,7 @@ package retention
 import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -199,7 +200,7 @@ func TestDoubtAcrossProcesses(t *testing.T) {
 		{"2026-12-07T12:30:00+02:00", "true 0"}, // in another zone
 		{"2026-12-07T11:00:00Z", "false 42"},
 	} {
-		assert.Equal(t, []string{step.want}, children(t, "doubt", d.path, step.now), step.now)
+		assert.Equal(t, []string{step.want}, dirtest.Children(t, "doubt", d.path, step.now), step.now)
 	}
 }
 
@@ -228,7 +229,7 @@ func TestClockFileDamaged(t *testing.T) {
 		assert.Empty(t, p.Errs)
 		assert.False(t, p.Window.DoubtUntil.IsZero(), "the newest line speaks")
 		if text != "" {
-			assert.Equal(t, notes{path + ": not used: is no clock file"}, *said)
+			assert.Equal(t, dirtest.Notes{path + ": not used: is no clock file"}, *said)
 		}
 		assert.Contains(t, read(t, d, dir.ClockName), "doubt 2026-12-13T10:00:00Z", "and it is made anew")
 	}

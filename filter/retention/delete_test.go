@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -308,9 +309,9 @@ func TestPurgeSetsModesRight(t *testing.T) {
 			info, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, info.Mode().Perm())
-			want := notes{}
+			want := dirtest.Notes{}
 			if tt.said != "" {
-				want = notes{path + ": " + tt.said}
+				want = dirtest.Notes{path + ": " + tt.said}
 			}
 			assert.Equal(t, want, *said)
 			if exposed := path + dir.ExposedSuffix; tt.want != tt.mode && (strings.HasPrefix(tt.file, "keys/2") || tt.file == dir.RoomSecretName) {

@@ -1,66 +1,32 @@
 package retention
 
 import (
-	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"hushpipe/filter/keyring"
 	"hushpipe/format"
-	"io"
 	"io/fs"
-	"math"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// childEnv makes the test binary do one job on a directory and end.
-const childEnv = "RETENTION_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if job := os.Getenv(childEnv); job != "" {
-		if err := child(job, os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { dirtest.Main(m, child) }
 
 func child(job string, args []string) error {
 	d, err := open(args[0], dir.Options{Create: true})
 	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin) // the start shot
+	dirtest.Ready()
 	switch job {
-	case "append":
-		// Batches of one to seven lines, of lengths that show any mixing.
-		for i := 0; i < 300; {
-			var batch strings.Builder
-			for range 1 + i%7 {
-				fmt.Fprintf(&batch, "%s %d %s\n", args[1], i, strings.Repeat(args[1], i*37%5000))
-				i++
-			}
-			if n, err := d.Append(day("2026-11-22")+format.Day(i%2), []byte(batch.String())); err != nil || n != batch.Len() {
-				return fmt.Errorf("appended %d of %d: %v", n, batch.Len(), err)
-			}
-		}
-	case "key":
-		key, err := d.Key(day("2026-11-22"))
-		fmt.Printf("%x\n", key)
-		return err
 	case "keep":
 		keep, err := calendar.ParsePeriod(args[1])
 		if err != nil {
@@ -82,56 +48,12 @@ func child(job string, args []string) error {
 	return nil
 }
 
-// children runs the job in a process for each of args, all let go at once, and
-// returns what each printed.
-func children(t *testing.T, job, path string, args ...string) []string {
-	t.Helper()
-	var cmds []*exec.Cmd
-	var outs []*bufio.Reader
-	var shots []io.Closer
-	for _, arg := range args {
-		cmd := exec.Command(os.Args[0], path, arg)
-		cmd.Env = append(os.Environ(), childEnv+"="+job)
-		cmd.Stderr = os.Stderr
-		stdin, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		out := bufio.NewReader(stdout)
-		line, err := out.ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, "ready\n", line)
-		cmds, outs, shots = append(cmds, cmd), append(outs, out), append(shots, stdin)
-	}
-	for _, shot := range shots {
-		shot.Close()
-	}
-	var said []string
-	for i, cmd := range cmds {
-		out, err := io.ReadAll(outs[i])
-		require.NoError(t, err)
-		require.NoError(t, cmd.Wait())
-		said = append(said, strings.TrimSpace(string(out)))
-	}
-	return said
-}
-
-func day(s string) format.Day {
-	d, ok := format.ParseDay(s)
-	if !ok {
-		panic(s)
-	}
-	return d
-}
-
 // testDir is a DIR with all that works on it.
 type testDir struct {
 	*dir.Dir
 	path  string
 	log   *daylog.Log
 	clock *Clock
-	first format.Day
 }
 
 // open is Open for all that works on DIR.
@@ -140,7 +62,7 @@ func open(path string, o dir.Options) (*testDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &testDir{d, path, daylog.New(d), NewClock(d), math.MinInt32}, nil
+	return &testDir{d, path, daylog.New(d), NewClock(d)}, nil
 }
 
 func (d *testDir) Close() error {
@@ -198,53 +120,37 @@ func purge(d *testDir, now time.Time, keep calendar.Period, force bool) (p purge
 	return p
 }
 
-// notes collects what a dir.Dir says.
-type notes []string
-
-func (n *notes) add(msg string) { *n = append(*n, msg) }
-
-func openTest(t *testing.T, path string, o dir.Options) (*testDir, *notes) {
+func openTest(t *testing.T, path string, o dir.Options) (*testDir, *dirtest.Notes) {
 	t.Helper()
-	said := &notes{}
-	o.Create, o.Notify = true, said.add
+	said := &dirtest.Notes{}
+	o.Create, o.Notify = true, said.Add
 	d, err := open(path, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { d.Close() })
 	return d, said
 }
 
-func newDir(t *testing.T) (*testDir, *notes) {
+func newDir(t *testing.T) (*testDir, *dirtest.Notes) {
 	t.Helper()
-	return openTest(t, filepath.Join(t.TempDir(), "log"), dir.Options{})
+	return openTest(t, dirtest.Path(t), dir.Options{})
 }
 
 func put(t *testing.T, d *testDir, name, content string) string {
 	t.Helper()
-	path := filepath.Join(d.path, name)
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-	return path
+	return dirtest.Put(t, d.path, name, content)
 }
 
 func read(t *testing.T, d *testDir, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(d.path, name))
-	require.NoError(t, err)
-	return string(b)
+	return dirtest.Read(t, d.path, name)
 }
 
-// tree returns the files below DIR, without those that are always there.
-func tree(t *testing.T, d *testDir) (names []string) {
+func tree(t *testing.T, d *testDir) []string {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
-		name, _ := filepath.Rel(d.path, path)
-		if !e.IsDir() && name != dir.ClockName && e.Name() != "CACHEDIR.TAG" && filepath.Base(filepath.Dir(path)) != dir.Locks {
-			names = append(names, name)
-		}
-		return err
-	}))
-	return names
+	return dirtest.Tree(t, d.path)
 }
+
+var day, at = dirtest.Day, dirtest.At
 
 // useAll makes a file of every kind.
 func useAll(t *testing.T, d *testDir) {
@@ -266,14 +172,6 @@ func useAll(t *testing.T, d *testDir) {
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
-}
-
-func at(s string) time.Time {
-	t, err := time.Parse("2006-01-02 15:04", s)
-	if err != nil {
-		panic(err)
-	}
-	return t
 }
 
 func appendTest(t *testing.T, d *testDir, date, lines string) {

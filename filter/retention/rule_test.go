@@ -3,6 +3,7 @@ package retention
 import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,7 +163,7 @@ func TestLeaseRace(t *testing.T) {
 	d, _ := newDir(t)
 	held, _, err := d.TakeLease(OfKeys, 60, 0)
 	require.NoError(t, err)
-	for _, said := range children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d") {
+	for _, said := range dirtest.Children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d") {
 		assert.Contains(t, []string{"60d", "90d"}, said)
 	}
 	rule, err := Settle(d.Dir, OfKeys, 60)
@@ -174,7 +175,7 @@ func TestLeaseRace(t *testing.T) {
 // A process that is killed gives its lease up.
 func TestLeasesOfOthersAreNotHeld(t *testing.T) {
 	d, _ := newDir(t)
-	children(t, "keep", d.path, "90d")
+	dirtest.Children(t, "keep", d.path, "90d")
 	rule, err := Settle(d.Dir, OfKeys, 14)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.Period(14), rule)
