@@ -605,7 +605,7 @@ func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
 	if !quoted {
 		return len(key) == 3 && string(key) == "for", true // RFC 7239
 	}
-	for _, end := range keyEnds {
+	for _, end := range shortEnds {
 		if n := len(key) - len(end); n > 0 && strings.EqualFold(string(key[n:]), end) {
 			return true, true
 		}
@@ -613,9 +613,10 @@ func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
 	return false, false
 }
 
-// keyEnds are the ends of client keys that are known whatever stands before them. Each
-// ends as a built-in key does, see ClientKeys.MayEnd.
-var keyEnds = [...]string{"ip", "addr", "address", "client", "remote", "for", "remote_host", "remote-host", "xff"}
+// shortEnds are ends of client keys besides those that ClientKeys.Has knows: too short to
+// tell a key in a line that fits. Each ends as a built-in key does, see
+// ClientKeys.MayEnd.
+var shortEnds = [...]string{"ip", "addr", "address", "for", "xff"}
 
 // jsonValue adds a value of a JSON line, or the strings of an array.
 func (n *names) jsonValue(at, slashes int, list bool) int {

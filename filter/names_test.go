@@ -354,9 +354,9 @@ var (
 	clientEnds       = []string{"ip", "addr", "address", "client", "remote", "for", "host", "xff", "forwarded"}
 )
 
-func TestKeyEnds(t *testing.T) {
+func TestShortEnds(t *testing.T) {
 	keys := format.ClientKeysOf(nil)
-	for _, end := range keyEnds {
+	for _, end := range shortEnds {
 		assert.True(t, keys.MayEnd(end[len(end)-1]), end)
 	}
 }
