@@ -386,7 +386,7 @@ func addressesIn(log string) map[netip.Addr]bool {
 }
 
 // survives reports whether out is line with a "-" in the place of some of what
-// may be replaced, and all other bytes as they were. What may be is said
+// may be replaced, and all other bytes as they were. What may be replaced is told
 // generously: clients, the values of redacted parameters, and stretches of the
 // bytes that addresses and escapes are made of, with two that separate.
 func survives(line, out string, fields []format.Field, known bool) bool {

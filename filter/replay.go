@@ -149,7 +149,7 @@ func (r *Replay) run(ctx context.Context, in *archive.Reader, work func(*Filter,
 	return faults
 }
 
-// cutAll cuts what is read into chunks. It returns what ails the files.
+// cutAll cuts what is read into chunks. It returns the files' errors.
 func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send func(*chunk)) error {
 	var faults []error
 	var cut cutter

@@ -106,7 +106,7 @@ func TestApacheFormats(t *testing.T) {
 	errors := filepath.Join(base, "error")
 	await(t, func() bool { return strings.Contains(written(errors), "client denied") }, "the error log is not written")
 	h.Stop()
-	require.NotContains(t, h.ErrorLog(), "hushpipe:", "every line fits its format, and nothing is said")
+	require.NotContains(t, h.ErrorLog(), "hushpipe:", "every line fits its format, and nothing is reported")
 
 	raw := lines(t, filepath.Join(h.Root, "raw.log"))
 	assertNoAddressBelow(t, base, clients(t, raw))

@@ -82,7 +82,7 @@ func confineReader(paths []string, shared string) string {
 		for _, path := range paths {
 			st, err := os.Stat(path)
 			if err != nil {
-				continue // comes up again
+				continue // will be reported later
 			}
 			var rights landlock.AccessFSSet = llsys.AccessFSReadFile
 			if st.IsDir() { // elsewhere this right is an error

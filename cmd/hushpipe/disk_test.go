@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 			require.Equal(t, 0, s.end(), "%s", s.said)
 			t.Logf("%d lines, longest write %s, a byte through a cat %s; said:\n%s", s.lines(), s.longest, s.control, s.said)
 			s.checkAll(d.path(""))
-			assert.LessOrEqual(t, strings.Count(s.said.String(), "\n"), 3, "one fault is said once, and what waits for it:\n%s", s.said)
+			assert.LessOrEqual(t, strings.Count(s.said.String(), "\n"), 3, "one fault is reported once, and what waits for it:\n%s", s.said)
 			assert.NotContains(t, s.said.String(), "damaged")
 		})
 	}

@@ -199,7 +199,7 @@ func TestMetricsNotSeen(t *testing.T) {
 	require.NotContains(t, got, "oldest_day_timestamp_seconds", "there is none any more")
 }
 
-// TestMetricsFaults: a file that cannot be written is said, holds up nothing, and
+// TestMetricsFaults: a file that cannot be written is reported, holds up nothing, and
 // loses nothing.
 func TestMetricsFaults(t *testing.T) {
 	for _, tt := range []struct {
@@ -239,7 +239,7 @@ func TestMetricsFaults(t *testing.T) {
 				require.Empty(t, l.said.String())
 				lines = 2
 			} else {
-				require.Equal(t, 1, strings.Count(l.said.String(), "\n"), "it is said once a minute: %s", l.said)
+				require.Equal(t, 1, strings.Count(l.said.String(), "\n"), "it is reported once a minute: %s", l.said)
 				require.Contains(t, l.said.String(), "hushpipe: warning: --metrics: ")
 				require.Contains(t, l.said.String(), path)
 				require.Contains(t, l.said.String(), tt.want)

@@ -134,7 +134,7 @@ func TestCrashWithFewFiles(t *testing.T) {
 	assert.NotZero(t, read)
 }
 
-// Where no keys or no names of rooms can be made, no line is taken, and it is said.
+// Where no keys or no names of rooms can be made, no line is taken, and it is reported.
 func TestCryptoRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		command func(...string) *exec.Cmd

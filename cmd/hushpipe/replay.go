@@ -274,7 +274,7 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is written")
 	}
-	for _, f := range files { // what ails one comes up again
+	for _, f := range files { // its fault will be reported later
 		if err := f.Rewind(); err != nil {
 			return err
 		}

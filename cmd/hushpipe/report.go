@@ -219,7 +219,7 @@ func roomPaths(args []string) ([]string, error) {
 	paths := slices.Clone(args)
 	for i, path := range args {
 		if store.CheckUsed(path) != nil {
-			continue // an archive, or nothing: that comes up again
+			continue // an archive, or nothing: that will be reported later
 		}
 		paths[i] = filepath.Join(path, dir.Rooms)
 		if st, err := os.Lstat(paths[i]); err == nil && st.Mode().Type() == fs.ModeSymlink {
@@ -233,7 +233,7 @@ func roomPaths(args []string) ([]string, error) {
 // that lie beside it exist once, and a slip of the hand is soon made.
 func checkPage(path string) error {
 	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
-		return nil // that comes up again
+		return nil // that will be reported later
 	}
 	f, err := os.Open(path)
 	if err != nil {

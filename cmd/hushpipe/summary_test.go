@@ -18,7 +18,7 @@ import (
 	"hushpipe/format"
 )
 
-// TestLosses: what is lost is said while it happens, once for each minute in
+// TestLosses: what is lost is reported while it happens, once for each minute in
 // which it grows; malformed lines once an hour.
 func TestLosses(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -43,7 +43,7 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// TestUncountedSaid: lines whose rooms cannot be counted are said once an hour.
+// TestUncountedSaid: lines whose rooms cannot be counted are reported once an hour.
 func TestUncountedSaid(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	l := losses{dir: "log"}
@@ -65,7 +65,7 @@ func (full) Append(format.Day, []byte) (int, error) { return 0, unix.ENOSPC }
 func (full) Count(format.Day, [8]byte, []byte)      {}
 func (full) Tick() time.Duration                    { return time.Hour }
 
-// TestWatch: the loss is said while the input goes on.
+// TestWatch: the loss is reported while the input goes on.
 func TestWatch(t *testing.T) {
 	job, err := (&filterFlags{format: "common", ip: "drop", keep: "14d", rooms: []string{"none"}, roomHash: "sha1", stdout: true}).job(nil)
 	require.NoError(t, err)

@@ -223,7 +223,7 @@ func TestWatchJSON(t *testing.T) {
 }
 
 // TestWatchMidnight: the next day begins when it comes, and with nothing; a DIR
-// that is gone is said.
+// that is gone is reported.
 func TestWatchMidnight(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)

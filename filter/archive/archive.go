@@ -56,7 +56,7 @@ func Open(path string, stdin *os.File) (*File, error) {
 		}
 		f.size = max(f.info.Size()-f.start, 0)
 		magic := make([]byte, magicSize)
-		n, _ := f.file.ReadAt(magic, f.start) // an error comes up again
+		n, _ := f.file.ReadAt(magic, f.start) // an error will be reported later
 		if f.kind, err = kindOf(magic[:n]); err == nil {
 			err = f.checkText()
 		}
@@ -73,7 +73,7 @@ func Open(path string, stdin *os.File) (*File, error) {
 }
 
 // checkText looks at the beginning of a regular file's text. What cannot be read
-// comes up again.
+// will be reported later.
 func (f *File) checkText() error {
 	_, stop, err := newDecoder(io.NewSectionReader(f.file, f.start, f.size))
 	stop()

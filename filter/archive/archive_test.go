@@ -132,7 +132,7 @@ func TestStandsWithin(t *testing.T) {
 	}
 }
 
-// TestRefused: what cannot be read is said before anything is.
+// TestRefused: what cannot be read is reported before anything is.
 func TestRefused(t *testing.T) {
 	for magic, program := range map[string]string{
 		"\xfd7zXZ\x00\x00": "xzcat", "BZh91AY&SY\x00": "bzcat", "\x04\x22\x4d\x18d": "lz4cat", "\x1f\x9d\x90": "zcat",

@@ -112,7 +112,7 @@ const (
 func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 	in := bufio.NewReaderSize(file, packedSize)
 	stop = func() {}
-	magic, _ := in.Peek(magicSize) // an error comes up again
+	magic, _ := in.Peek(magicSize) // an error will be reported later
 	k, err := kindOf(magic)
 	if err != nil {
 		return nil, stop, err

@@ -321,7 +321,7 @@ func TestPurgeSetsModesRight(t *testing.T) {
 			}
 			*said = nil
 			purge(d, at("2026-11-22 13:00"), 14, false)
-			assert.Equal(t, tt.want == tt.mode && tt.said != "", len(*said) > 0, "what was put right is said once")
+			assert.Equal(t, tt.want == tt.mode && tt.said != "", len(*said) > 0, "what was put right is reported once")
 		})
 	}
 }

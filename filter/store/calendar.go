@@ -141,7 +141,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 
 // loadKeys reads the keys that are on the disk.
 func (s *Store) loadKeys(d *place) {
-	names, _ := d.Names(dir.Keys) // an error comes up again where keys are saved
+	names, _ := d.Names(dir.Keys) // an error is reported where keys are saved
 	for _, name := range names {
 		day, ok := dir.OwnDay(dir.Keys, name)
 		if !ok {
@@ -163,7 +163,7 @@ func (s *Store) loadKeys(d *place) {
 func (s *Store) missKeys(d *place) {
 	names, err := d.Names(dir.Keys)
 	if err != nil {
-		return // it comes up again where keys are saved
+		return // it is reported where keys are saved
 	}
 	lines, err := d.Names("")
 	if err != nil {

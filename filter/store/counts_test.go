@@ -287,7 +287,7 @@ func TestJournalCutShort(t *testing.T) {
 	b.heard()
 }
 
-// One that cannot be read is said, and tried again; the others count.
+// One that cannot be read is reported, and tried again; the others count.
 func TestUnreadableJournal(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -615,7 +615,7 @@ func TestPurgeWithoutTheKeys(t *testing.T) {
 	assert.NoError(t, err, "nothing there that would need keys")
 }
 
-// What several things failed of is said once.
+// What several things failed of is reported once.
 func TestOneFaultIsOneMessage(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 1))
@@ -641,7 +641,7 @@ func TestUpperBound(t *testing.T) {
 	assert.Contains(t, b.heard(), "the rooms of 2026-11-22 were counted under several keys; an address may be counted more than once")
 }
 
-// What is wrong with a day's counts as a whole stays so, and is said once.
+// What is wrong with a day's counts as a whole stays so, and is reported once.
 func TestSaidOnceOfADay(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 2))
@@ -665,7 +665,7 @@ func TestSettingsChange(t *testing.T) {
 }
 
 // Past the bound a pair is not counted, also where it is the sum of what two
-// processes have that is past it; that is said.
+// processes have that is past it; that is reported.
 func TestLimits(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Limits = rooms.Limits{Rooms: 10, Pairs: 5}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// fault says an error. What ails a disk shows on many files at once: it is said
+// fault reports an error. A disk's fault shows on many files at once: it is reported
 // of one of them, and of none while lines are refused for it, which Append says.
 func (s *Store) fault(topic string, err error, outcome string) {
 	if number := cause(err); number != 0 {
@@ -30,7 +30,7 @@ func cause(err error) (number syscall.Errno) {
 type faults []error
 
 // join is errors.Join for messages: in one line, and what several things failed
-// of is said once.
+// of is reported once.
 func join(errs ...error) error {
 	var all faults
 	for _, err := range errs {

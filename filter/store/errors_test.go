@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestJoin: several errors are one line, none is said twice, and of many some
+// TestJoin: several errors are one line, none is reported twice, and of many some
 // are.
 func TestJoin(t *testing.T) {
 	a, b := errors.New("a"), errors.New("b\nc")

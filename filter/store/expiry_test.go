@@ -193,7 +193,7 @@ func TestWhatCannotBeDeletedIsTriedAgain(t *testing.T) {
 }
 
 // Where the rule cannot be read nobody knows which lines are to live: none is
-// deleted, and that is said.
+// deleted, and that is reported.
 func TestPurgeWithoutARule(t *testing.T) {
 	damages := map[string]func(t *testing.T, path string){
 		"no retention": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("forever\n"), 0o640)) },

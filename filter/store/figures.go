@@ -86,7 +86,7 @@ func (s *Store) notice(d *dir.Dir) {
 	n.rooms, n.pairs = s.today.read(d, n.today)
 	names, err := d.Names("")
 	if err != nil {
-		return // it comes up again where lines are written
+		return // it is reported where lines are written
 	}
 	for _, name := range names {
 		if day, ok := dir.OwnDay("", name); ok { // names are sorted

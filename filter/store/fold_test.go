@@ -367,7 +367,7 @@ func (d *damaged) check(data []byte, intact int, isKept bool) {
 	} else {
 		require.Equal(d, none, aside)
 	}
-	// What is intact was moved to a journal that is, and nothing is said again.
+	// What is intact was moved to a journal that is, and nothing is reported again.
 	require.NoError(d, os.Remove(d.path("rooms", dir.RoomFile(today))))
 	d.purge()
 	if intact > 0 {

@@ -17,7 +17,7 @@ import (
 
 // TestFullDiskAcrossExpiry: journals are refused until their day is deleted. What was
 // counted gets into the room file, which is for good; where another process counted
-// on that day as well, the file is marked as a lower bound, and that is said.
+// on that day as well, the file is marked as a lower bound, and that is reported.
 func TestFullDiskAcrossExpiry(t *testing.T) {
 	const lowerBound = "; they are a lower bound"
 	for _, tt := range []struct {

@@ -225,7 +225,7 @@ func TestStatusDeleted(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// TestBrokenRecords: what cannot be read in DIR/status is said, and neither
+// TestBrokenRecords: what cannot be read in DIR/status is reported, and neither
 // stops anything nor is shown.
 func TestBrokenRecords(t *testing.T) {
 	b := newBed(t)
@@ -351,7 +351,7 @@ func TestRecordIsCountsOnly(t *testing.T) {
 	}
 }
 
-// Where an error in hushpipe was is said once, and is the last error in status.
+// Where an error in hushpipe was is reported once, and is the last error in status.
 func TestErrorInHushpipe(t *testing.T) {
 	b := newBed(t)
 	s := b.open()

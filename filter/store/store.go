@@ -70,7 +70,7 @@ type Config struct {
 	// is read before they have come cannot be counted with what was there.
 	Urgent func() bool
 
-	// Say takes one line for the operator, from any goroutine. A topic is said
+	// Say takes one line for the operator, from any goroutine. A topic is reported
 	// again at most once a minute.
 	Say func(topic, line string)
 }

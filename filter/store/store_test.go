@@ -461,7 +461,7 @@ func TestUnusableDir(t *testing.T) {
 			before := len(topics)
 			s.Append(today, []byte("x\n"))
 			b.tick(s)
-			assert.Len(t, topics, before, "what is said again has the same topic")
+			assert.Len(t, topics, before, "what is reported again has the same topic")
 			assert.Error(t, s.Expired(map[format.Day]rooms.Sum{today - 20: {}}))
 
 			tt.mend(b)

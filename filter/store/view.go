@@ -259,7 +259,7 @@ func openToPurge(cfg Config) (*dir.Dir, error) {
 func keysMissing(d *dir.Dir, cfg Config) error {
 	path := keyPath(cfg.Path, cfg.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // any other error comes up again
+		return nil // any other error will be reported later
 	}
 	names, err := d.Names("")
 	if err != nil {

@@ -472,7 +472,7 @@ func TestPageInABrowser(t *testing.T) {
 		assert.Zero(t, asked.Load())
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		assert.GreaterOrEqual(t, len(b.complaints), 4, "each is said")
+		assert.GreaterOrEqual(t, len(b.complaints), 4, "each is reported")
 	})
 }
 

@@ -43,7 +43,7 @@ func columns(r *Report, l *Language) []column {
 	return list
 }
 
-// summary returns what is said of the whole period, as names and values.
+// summary returns what is reported of the whole period, as names and values.
 func summary(r *Report, l *Language) [][]string {
 	rows := [][]string{{l.Text("Period"), span(r, l)}}
 	for _, c := range columns(r, l)[:5] {
