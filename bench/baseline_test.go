@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,19 +51,24 @@ func TestNoAllocations(t *testing.T) {
 			dir := tempDir(t)
 			defer os.RemoveAll(dir)
 			j := newJob(t, dir, s)
-			var mallocs uint64
-			for range 2 {
+			// The first pass fills tables and caches. Any other may fall together with what
+			// the store does once, on its own; what lines allocate, each of them has.
+			const passes = 4
+			var mallocs uint64 = math.MaxUint64
+			for pass := range passes {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				require.NoError(t, j.filter.Run(paced{bytes.NewReader(log), j.queue}, j.queue))
 				runtime.ReadMemStats(&after)
-				mallocs = after.Mallocs - before.Mallocs
+				if pass > 0 {
+					mallocs = min(mallocs, after.Mallocs-before.Mallocs)
+				}
 			}
 			j.close(t)
 			written, err := countLines(dir + "/access.log")
 			require.NoError(t, err)
-			require.Equal(t, 2*s.Lines, written)
-			assert.Less(t, mallocs, uint64(s.Lines/100), "in %d lines", s.Lines)
+			require.Equal(t, passes*s.Lines, written)
+			assert.Less(t, mallocs, uint64(s.Lines/200), "in %d lines", s.Lines)
 		})
 	}
 }
