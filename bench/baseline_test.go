@@ -68,7 +68,7 @@ func TestNoAllocations(t *testing.T) {
 			written, err := countLines(dir + "/access.log")
 			require.NoError(t, err)
 			require.Equal(t, passes*s.Lines, written)
-			assert.Less(t, mallocs, uint64(s.Lines/200), "in %d lines", s.Lines)
+			assert.Less(t, mallocs, uint64(s.Lines/100), "in %d lines", s.Lines)
 		})
 	}
 }
