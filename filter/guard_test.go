@@ -120,7 +120,7 @@ func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
 		run := text[span[0]:span[1]]
 		kept = append(kept, text[at:span[0]]...)
 		at = span[1]
-		if as == agentText && refNumbers.Match(run) && refProduct.Match(text[:span[0]]) {
+		if as == agentText && refNumbers.Match(run) && refProduct.Match(text[:span[0]]) || inQualified(text, span) {
 			kept = append(kept, run...)
 			continue
 		}
@@ -137,15 +137,24 @@ func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
 	return append(out, refDashed(c, append(kept, text[at:]...))...)
 }
 
+// inQualified reports whether a run is the "::" of a name such as Foo::bar, with what
+// letters around it are hexadecimal digits.
+func inQualified(text []byte, span []int) bool {
+	return refQualified.Match(text[span[0]:span[1]]) && (refWordBefore.Match(text[:span[0]]) || refWordBehind.Match(text[span[1]:]))
+}
+
 // refEscape finds the escape that a text leaves unfinished.
 var refEscape = regexp.MustCompile(`(?s)^(?:[^\\]|\\.)*?(|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?)$`)
 
 var (
 	refRun     = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
 	refNumbers = regexp.MustCompile(`^[0-9.]+$`)
-	refProduct = regexp.MustCompile(`(?:^|[ (;,"])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
+	refProduct = regexp.MustCompile(`(?:^|[ (;,"\n])[A-Za-z_.+-][A-Za-z0-9_.+-]*/$`)
 	refRow     = regexp.MustCompile(`[0-9][0-9.]*`)
 	refQuad    = regexp.MustCompile(`[0-9]\.M\.M\.[0-9]`)
+
+	refWordBefore = regexp.MustCompile(`(?s)(?:^|[^\\%])[G-Zg-z_]$`)
+	refWordBehind = regexp.MustCompile(`^[G-Zg-z_]`)
 )
 
 func init() {
@@ -205,7 +214,7 @@ func FuzzGuard(f *testing.F) {
 			}
 		}
 	}
-	for i, text := range []string{"ec2-1-2-3-4.", "1-2-3-", "%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", `\x`, `\\x`, `\\u00`, `\`, `%\u00`, "Name/", "::", "1:2:3:4:5:6:"} {
+	for i, text := range []string{"ec2-1-2-3-4.", "1-2-3-", "%2", "%25", "5%", `\u00`, ".1.2.3.4", "fe80:", ":", "%253", `\x`, `\\x`, `\\u00`, `\`, `%\u00`, "Name/", "::", "::fP", "x::f", `\x::f`, "%x::f", "1:2:3:4:5:6:"} {
 		f.Add(text, uint16(len(text)), []byte{1, 2, 3, 4}, uint8(i), false)
 		f.Add(text, uint16(len(text)), []byte{0x20, 1, 5: 7}, uint8(i), true)
 		f.Add(text, uint16(0), []byte{0x20, 1, 5: 7}, uint8(i), true)
@@ -226,8 +235,11 @@ func FuzzGuard(f *testing.F) {
 			as = agentText
 		}
 
+		// Of numbers with dashes, the reference reads no escapes. See FuzzDashed.
 		g := testGuard(full)
-		assert.Equal(t, string(refRaw(full.Cipher, in, as)), string(g.appendRaw(nil, in, as)), "%q", in)
+		if bytes.Count(decoded(in), []byte("-")) < 3 || !bytes.ContainsAny(in, `%\`) {
+			assert.Equal(t, string(refRaw(full.Cipher, in, as)), string(g.appendRaw(nil, in, as)), "%q", in)
+		}
 
 		if addr.IsUnspecified() {
 			return // it stays as ::
@@ -237,7 +249,7 @@ func FuzzGuard(f *testing.F) {
 		for _, reading := range [][]byte{out, decoded(out)} {
 			for _, run := range refRun.FindAllIndex(reading, -1) {
 				s := reading[run[0]:run[1]]
-				if agent && refNumbers.Match(s) && refProduct.Match(reading[:run[0]]) {
+				if agent && refNumbers.Match(s) && refProduct.Match(reading[:run[0]]) || inQualified(reading, run) {
 					continue
 				}
 				if holds(s, addr) {
