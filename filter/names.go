@@ -498,7 +498,7 @@ func (n *names) peer(i int) int {
 	}
 	if bracketed || looksLikeHost(line[start:end]) {
 		n.client(start, end)
-		return end
+		return beforeColon(line, start, end)
 	}
 	return start
 }
@@ -566,10 +566,7 @@ func (n *names) value(i int) int {
 		}
 		n.client(at, stop)
 		if !list || stop+1 >= len(line) || line[stop] != ',' {
-			if stop > at && line[stop-1] == ':' {
-				stop-- // it is a key itself, perhaps
-			}
-			return stop
+			return beforeColon(line, at, stop)
 		}
 		for at = stop + 1; at < len(line) && isBlank(line[at]); {
 			at++
@@ -651,7 +648,16 @@ func (n *names) jsonValue(at, slashes int, list bool) int {
 		stop++
 	}
 	n.client(at, stop)
-	return stop
+	return beforeColon(line, at, stop)
+}
+
+// beforeColon is where to go on behind the value line[start:end]: it is a key itself,
+// perhaps.
+func beforeColon(line []byte, start, end int) int {
+	if end > start && line[end-1] == ':' {
+		return end - 1
+	}
+	return end
 }
 
 // quotedValue adds the value in quotes, written with so many backslashes, at

@@ -280,6 +280,8 @@ func FuzzNames(f *testing.F) {
 	f.Add("Sun XX X0 00:0XXXXXX000 0000  [X0XXXX0:trace0", "Client A - ")
 	f.Add("Sun Nov 0 0!0.0.000000 0 [trace", "!Client A - ")
 	f.Add("ip:", "\",\"b\":\x00\x01\\")
+	f.Add(`22/Nov/2026:07:23:55 +0000", "status":200, "remote_host":`, "\xcb")
+	f.Add("[pid 9:tid 8] [client", "a")
 	filters := map[string]*Filter{}
 	for _, spec := range cutFormats {
 		filters[spec] = New(newConfig(f, spec), newCalendar())

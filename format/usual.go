@@ -100,7 +100,7 @@ const (
 // empty user.
 func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	u := &p.usual
-	if u.begin == unusual || m.N != u.quotes {
+	if u.begin == unusual || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
 		return false
 	}
 	quotes := &m.Quotes

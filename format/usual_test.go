@@ -271,6 +271,7 @@ func FuzzGlance(f *testing.F) {
 	for _, line := range benchLines {
 		f.Add([]byte(line))
 	}
+	f.Add([]byte("{" + benchLines["combined"]))
 	parsers := glancers(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
 		for i := range parsers {
