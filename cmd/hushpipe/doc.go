@@ -23,6 +23,8 @@
 //	filter/keyring     the keys of days and the secret of room names
 //	filter/retention   the clock that is believed, rules, what is deleted when
 //	filter/statistics  the room files of a period, from DIRs and archives
+//	filter/registry    the records and counters of processes
+//	filter/audit       what status, --check and replay see of a DIR
 //	filter/store       DIR as a whole: these put together
 //	bench              the generator of traffic, benchmarks, the rivals
 //

@@ -15,6 +15,8 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -117,7 +119,7 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
-	s.Observe(f.Snapshot, q.Dropped)
+	s.Observe(observe(f.Snapshot, q.Dropped))
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	stop := watch(minute.C, job.store.Path, f, q, say)
@@ -282,7 +284,7 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 				say.sayf(warning, "%s: %s; hint: %s", dir, what, servingHint)
 			}
 		}
-		err = store.Check(job.store)
+		err = job.check()
 		if job.account != nil {
 			err = errors.Join(err, job.account.check(job.store))
 		}
@@ -300,4 +302,20 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	}
 	fmt.Fprintln(stdout, "hushpipe: configuration OK")
 	return nil
+}
+
+// observe returns what a process counts, for its record.
+func observe(stats func() filter.Stats, dropped func() uint64) func() (registry.Counters, string) {
+	return func() (registry.Counters, string) {
+		s := stats()
+		return registry.Counters{Lines: s.Lines, Malformed: s.Malformed, Named: s.Malformed, Late: s.Late, Adjusted: s.Adjusted,
+			Expired: s.Expired, Glued: s.Glued, Cut: s.Cut, Failed: s.Failed, Overflow: s.Overflow, Dropped: dropped(),
+			WithoutClient: s.WithoutClient, WithoutRequest: s.WithoutRequest, RoomUnseen: s.RoomUnseen}, s.Fault
+	}
+}
+
+// check tells whether filter could work on DIR.
+func (j *job) check() error {
+	c := &j.store
+	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Say})
 }

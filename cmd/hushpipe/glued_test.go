@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -76,7 +77,7 @@ func TestFullPipe(t *testing.T) {
 	for _, room := range counts.Rooms {
 		found[fmt.Sprintf("%x", room.Hash)] = room.Count
 	}
-	status, err := store.ReadStatus(dir, "", time.Now())
+	status, err := audit.ReadStatus(dir, "", time.Now())
 	require.NoError(t, err)
 	t.Logf("%d of %d others counted, %d lines glued, %d malformed, overflow %d", found[hashOf("other")], others,
 		status.Total.Glued, status.Total.Malformed, counts.Overflow)

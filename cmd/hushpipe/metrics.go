@@ -13,7 +13,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/store"
+	"hushpipe/filter/registry"
 	"hushpipe/format/metrics"
 )
 
@@ -23,7 +23,7 @@ const metricsEvery = 15 * time.Second
 
 // figures is all that --metrics tells.
 type figures struct {
-	store.Figures
+	registry.Figures
 	version   string
 	read      uint64 // bytes
 	counting  bool   // rooms

@@ -16,14 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter/store"
+	"hushpipe/filter/registry"
 	"hushpipe/format/metrics"
 )
 
 // someFigures are all different.
 var someFigures = figures{
-	Figures: store.Figures{
-		Counters: store.Counters{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
+	Figures: registry.Figures{
+		Counters: registry.Counters{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
 			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13, WithoutClient: 14, WithoutRequest: 15, RoomUnseen: 16},
 		Seen: true, Rooms: 10, Pairs: 11, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
 	version: "v1.0.0", read: 250_000, counting: true, buffered: 12, retention: 14, started: time.UnixMilli(1795350000_250),
@@ -177,24 +177,24 @@ func TestMetricsTurns(t *testing.T) {
 func TestMetricsNotSeen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.prom")
 	now := time.Now()
-	write := func(started time.Time, f store.Figures) map[string]float64 {
+	write := func(started time.Time, f registry.Figures) map[string]float64 {
 		m := &metricsFile{path: path, dir: "/d"}
 		require.NoError(t, m.write(figures{Figures: f, counting: true, started: started}))
 		return readMetrics(t, path)
 	}
-	got := write(now.Add(-time.Hour), store.Figures{})
+	got := write(now.Add(-time.Hour), registry.Figures{})
 	require.Contains(t, got, "buffer_bytes")
 	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
 		require.NotContains(t, got, name)
 	}
-	before := write(now.Add(-time.Minute), store.Figures{Seen: true, Rooms: 5, Pairs: 6, Oldest: now})
+	before := write(now.Add(-time.Minute), registry.Figures{Seen: true, Rooms: 5, Pairs: 6, Oldest: now})
 	require.EqualValues(t, 5, before["rooms"])
-	got = write(now, store.Figures{})
+	got = write(now, registry.Figures{})
 	require.Greater(t, got["start_time_seconds"], before["start_time_seconds"])
 	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
 		require.Equal(t, before[name], got[name], name)
 	}
-	got = write(now, store.Figures{Seen: true})
+	got = write(now, registry.Figures{Seen: true})
 	require.Zero(t, got["rooms"])
 	require.NotContains(t, got, "oldest_day_timestamp_seconds", "there is none any more")
 }
@@ -304,7 +304,7 @@ func TestMetricsTick(t *testing.T) {
 	m := &metricsFile{path: filepath.Join(t.TempDir(), "x.prom"), dir: "/d", say: say}
 	tick := make(chan time.Time)
 	asked := make(chan uint64)
-	stop := m.run(tick, func() figures { return figures{Figures: store.Figures{Counters: store.Counters{Lines: <-asked}}} })
+	stop := m.run(tick, func() figures { return figures{Figures: registry.Figures{Counters: registry.Counters{Lines: <-asked}}} })
 	asked <- 0
 	for n := range uint64(3) {
 		tick <- time.Now()

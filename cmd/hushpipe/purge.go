@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
@@ -34,7 +35,7 @@ func purgeCommand(say *messages) *cobra.Command {
 				}
 			}
 			confine(args[0], keys)
-			if err := store.CheckUsed(args[0]); err != nil {
+			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
 			if date != "" {

@@ -17,6 +17,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/store"
 	"hushpipe/format"
@@ -138,7 +139,7 @@ func isIn(path, dir string) bool {
 // replay is the whole of it.
 func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) error {
 	ctx := interruptible()
-	if err := store.Check(job.store); err != nil {
+	if err := job.check(); err != nil {
 		return err
 	}
 	parsers := []format.Parser{job.filter.Parser}
@@ -157,7 +158,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	q := filter.NewQueue(s, bufferSize)
 	q.BePatient(func() bool { return ctx.Err() == nil })
 	r := filter.NewReplay(job.filter, parsers, s)
-	s.Observe(r.Stats, q.Dropped)
+	s.Observe(observe(r.Stats, q.Dropped))
 	in := archive.NewReader(files, len(parsers))
 	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
 	err := r.Run(ctx, in, q)
@@ -234,7 +235,7 @@ func (o *replayFlags) goOn(r *filter.Replay, dropped uint64, changed *archive.Ch
 // refuse returns an error if the lines go to days that DIR has already. To know
 // that, they are looked through before anything is written.
 func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, say *messages) error {
-	earlier, err := store.FindEarlier(o.dir)
+	earlier, err := audit.FindEarlier(o.dir)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/statistics"
-	"hushpipe/filter/store"
 	"hushpipe/format"
 	"hushpipe/format/report"
 )
@@ -218,7 +218,7 @@ func reportable(day format.Day) bool { return statistics.FirstDay <= day && day 
 func roomPaths(args []string) ([]string, error) {
 	paths := slices.Clone(args)
 	for i, path := range args {
-		if store.CheckUsed(path) != nil {
+		if audit.CheckUsed(path) != nil {
 			continue // an archive, or nothing: that will be reported later
 		}
 		paths[i] = filepath.Join(path, dir.Rooms)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/store"
 	"hushpipe/format"
@@ -46,7 +47,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 				}
 			}
 			confine(args[0], r.keyDir)
-			err := store.CheckUsed(args[0])
+			err := audit.CheckUsed(args[0])
 			if err != nil {
 				return err
 			}

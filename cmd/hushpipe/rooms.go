@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
@@ -62,7 +63,7 @@ func (o *roomsFlags) run() error {
 		return usage("--watch: stdout is no terminal to draw on; hint: give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")
-	if err := store.CheckUsed(o.dir); err != nil {
+	if err := audit.CheckUsed(o.dir); err != nil {
 		return err
 	}
 	if o.watch {

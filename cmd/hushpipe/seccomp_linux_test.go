@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter/store"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/registry"
 )
 
 // attempt is a system call that a confined process tries; file lies outside of DIR.
@@ -200,12 +201,12 @@ func TestCallFilter(t *testing.T) {
 }
 
 // confinement returns what status says of a logger once it has written a line.
-func confinement(t *testing.T, l *logger, dir string) (p store.Process) {
+func confinement(t *testing.T, l *logger, dir string) (p registry.Process) {
 	t.Helper()
 	l.write("192.0.2.1", "/")
 	await(t, func() bool {
 		text, _ := exec.Command(hushpipeBinary(t), "status", "--json", dir).Output()
-		var s store.Status
+		var s audit.Status
 		if json.Unmarshal(text, &s) != nil || len(s.Processes) == 0 {
 			return false
 		}

@@ -13,7 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hushpipe/filter/store"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/registry"
 )
 
 func statusCommand() *cobra.Command {
@@ -27,17 +28,17 @@ func statusCommand() *cobra.Command {
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var owners []store.Finding // the names of users are not to be had once confined
+			var owners []audit.Finding // the names of users are not to be had once confined
 			for _, dir := range []string{args[0], keys} {
 				if what := serving(dir); dir != "" && what != "" {
-					owners = append(owners, store.Finding{File: dir, What: what, Do: servingHint})
+					owners = append(owners, audit.Finding{File: dir, What: what, Do: servingHint})
 				}
 			}
 			confine(args[0], keys)
-			if err := store.CheckUsed(args[0]); err != nil {
+			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
-			s, err := store.ReadStatus(args[0], keys, now())
+			s, err := audit.ReadStatus(args[0], keys, now())
 			if err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ const (
 )
 
 // appendStatus draws s for people.
-func appendStatus(dst []byte, s store.Status) []byte {
+func appendStatus(dst []byte, s audit.Status) []byte {
 	d := &drawing{dst}
 	d.linef("%s: lines and keys are kept for %s", s.Dir, s.Keep)
 	d.days(s)
@@ -128,7 +129,7 @@ func (d *drawing) table(align string, rows [][]string) {
 }
 
 // days draws what lies on disk.
-func (d *drawing) days(s store.Status) {
+func (d *drawing) days(s audit.Status) {
 	d.linef("")
 	if len(s.Days) == 0 {
 		d.linef("no day is on disk")
@@ -154,11 +155,11 @@ func (d *drawing) days(s store.Status) {
 }
 
 // counts draws the counters: the newest days one by one, and their sum.
-func (d *drawing) counts(s store.Status) {
+func (d *drawing) counts(s audit.Status) {
 	if len(s.Counts) == 0 {
 		return
 	}
-	row := func(name string, c store.Counters) []string {
+	row := func(name string, c registry.Counters) []string {
 		cells := []string{name}
 		for _, n := range []uint64{c.Lines, c.Malformed, c.Late, c.Expired, c.Dropped, c.Repeated, c.Overflow} {
 			cells = append(cells, grouped(n))
@@ -175,7 +176,7 @@ func (d *drawing) counts(s store.Status) {
 }
 
 // processes draws the live ones, and says how the others ended.
-func (d *drawing) processes(s store.Status) {
+func (d *drawing) processes(s audit.Status) {
 	d.linef("")
 	if len(s.Processes) == 0 {
 		d.linef("no process writes here now")
@@ -201,8 +202,8 @@ func (d *drawing) processes(s store.Status) {
 }
 
 // findings says whether the promise holds, and what is wrong.
-func (d *drawing) findings(s store.Status) {
-	list := func(head string, findings []store.Finding) {
+func (d *drawing) findings(s audit.Status) {
+	list := func(head string, findings []audit.Finding) {
 		if len(findings) > 0 {
 			d.linef("")
 			d.linef("%s", head)

@@ -16,43 +16,44 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter/store"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/registry"
 )
 
 var statusTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // busyDir is a DIR in which much has happened.
-func busyDir() store.Status {
+func busyDir() audit.Status {
 	const dir = "/var/log/hushpipe"
-	s := store.Status{Dir: dir, Time: statusTime, Keep: "14d", Oldest: "2026-11-20",
-		Days: []store.DayFiles{
+	s := audit.Status{Dir: dir, Time: statusTime, Keep: "14d", Oldest: "2026-11-20",
+		Days: []audit.DayFiles{
 			{Day: "2026-11-20", LogBytes: 1 << 30, Key: true, Journals: 1, JournalBytes: 700_000},
 			{Day: "2026-11-21", LogBytes: 987_654_321, Key: true, Journals: 2, JournalBytes: 1 << 20},
 			{Day: "2026-11-22", LogBytes: 1000, Key: true, Journals: 12, JournalBytes: 1023},
 			{Day: "2026-11-23", Key: true}},
-		Processes: []store.Process{
+		Processes: []registry.Process{
 			{PID: 4194304, Version: "v1.2.3", IP: "mask=20/44", Keep: "36500d", Confined: "not confined: this kernel has no landlock",
 				Started: statusTime.Add(-50 * time.Hour), Written: statusTime.Add(-7 * time.Minute)},
 			{PID: 123, Version: "v1.2.4", IP: "ipcrypt", Keep: "14d", Confined: "confined by landlock (ABI 6), seccomp, capabilities", Memory: "no core files, no debugger of the same user",
 				Started: statusTime.Add(-time.Hour), Written: statusTime.Add(-12 * time.Second)}},
-		LastError: store.Fault{Time: statusTime.Add(-time.Hour), Text: "write " + dir + "/access-2026-11-22.log: no space left on device; lines wait in memory"},
-		Broken: []store.Finding{
+		LastError: registry.Fault{Time: statusTime.Add(-time.Hour), Text: "write " + dir + "/access-2026-11-22.log: no space left on device; lines wait in memory"},
+		Broken: []audit.Finding{
 			{File: dir + "/access-2026-01-01.log.gz", What: "is older than 14d", Do: "hushpipe purge " + dir},
 			{File: dir, What: "everybody can write there", Do: "chmod o-w " + dir}},
-		Notes: []store.Finding{{File: dir + "/a\x1b[31m\u202e.log", What: "is not hushpipe's, so hushpipe will not delete it", Do: "check whether it contains lines or a key"},
+		Notes: []audit.Finding{{File: dir + "/a\x1b[31m\u202e.log", What: "is not hushpipe's, so hushpipe will not delete it", Do: "check whether it contains lines or a key"},
 			{File: dir + "/journal/2026-11-22.44a0b26d902d63c2.journal.damaged", What: "was set aside because part of it could not be read", Do: "its intact part is counted; it is deleted with its day"}},
 	}
 	for day := 12; day <= 22; day++ {
-		c := store.Counters{Lines: 10_000_000 * uint64(day-12), Malformed: 1000, Late: 12_345, Ended: 1}
-		s.Counts = append(s.Counts, store.DayCounters{Day: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), Counters: c})
+		c := registry.Counters{Lines: 10_000_000 * uint64(day-12), Malformed: 1000, Late: 12_345, Ended: 1}
+		s.Counts = append(s.Counts, audit.DayCounters{Day: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), Counters: c})
 	}
-	s.Total = store.Counters{Lines: 550_000_000, Malformed: 11_000, Late: 135_795, Dropped: 300, Repeated: 2, Ended: 11, Killed: 2}
+	s.Total = registry.Counters{Lines: 550_000_000, Malformed: 11_000, Late: 135_795, Dropped: 300, Repeated: 2, Ended: 11, Killed: 2}
 	return s
 }
 
 // TestStatusText holds the drawing against golden files; UPDATE=1 rewrites them.
 func TestStatusText(t *testing.T) {
-	for name, s := range map[string]store.Status{
+	for name, s := range map[string]audit.Status{
 		"busy":  busyDir(),
 		"empty": {Dir: "log", Time: statusTime, Keep: "14d"},
 	} {
@@ -88,7 +89,7 @@ func TestHumanNumbers(t *testing.T) {
 }
 
 // status is what hushpipe status --json says of dir, and how it exits.
-func statusOf(t *testing.T, dir string) (s store.Status, exit int) {
+func statusOf(t *testing.T, dir string) (s audit.Status, exit int) {
 	t.Helper()
 	cmd := exec.Command(hushpipeBinary(t), "status", "--json", dir)
 	out, err := cmd.Output()

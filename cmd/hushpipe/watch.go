@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
@@ -104,7 +105,7 @@ func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	w.seen, w.unknown = roomCounts{counts, day, now}, ""
 	if errors.Is(err, fs.ErrNotExist) {
 		w.unknown = "nothing is known of this day yet"
-		if err := store.CheckUsed(w.dir); err != nil { // it was there at the start
+		if err := audit.CheckUsed(w.dir); err != nil { // it was there at the start
 			w.unknown = err.Error()
 		}
 		return false, nil

@@ -19,6 +19,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/audit"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 )
@@ -57,7 +59,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 			if o, j, found.err = found.job(say); found.err == nil {
 				stop := sayMinutely(minute.C, say, func() string {
 					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead",
-						wrong, store.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
+						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
 				})
 				defer stop()
 				return errors.Join(filterToDir(o, j, stdin, signals, say), errSaid)
@@ -190,7 +192,7 @@ func isDir(path string) bool {
 // recorded are settings from DIR.
 type recorded struct {
 	dir string // "": not known
-	store.Settings
+	registry.Settings
 	err   error // why there are none
 	stuck bool  // a thread waits for the disk
 }
@@ -201,7 +203,7 @@ func find(line commandLine) recorded {
 	go func() {
 		var r recorded
 		if r.dir, r.err = line.dir(); r.err == nil {
-			r.Settings, r.err = store.ReadSettings(r.dir)
+			r.Settings, r.err = registry.ReadSettings(r.dir)
 		}
 		if errors.Is(r.err, fs.ErrNotExist) {
 			r.err = fmt.Errorf("%s records no settings yet", r.dir)
@@ -268,7 +270,7 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 	if err == nil {
 		j, err = o.job(say)
 	}
-	path := store.SettingsPath(r.dir)
+	path := registry.SettingsPath(r.dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: cannot be used: %w", path, err)
 	}
@@ -337,7 +339,7 @@ func discard(stdin io.Reader, signals <-chan os.Signal, lines *atomic.Uint64) er
 func purgeHourly(dir string, say *messages) {
 	hour := time.NewTicker(time.Hour)
 	defer hour.Stop()
-	for ; store.CheckUsed(dir) == nil; <-hour.C {
+	for ; audit.CheckUsed(dir) == nil; <-hour.C {
 		cfg := store.Config{Path: dir, Limits: rooms.NoLimits, Now: time.Now, Say: say.report}
 		if _, err := store.Purge(cfg, false); err != nil {
 			say.about("purge", failure, err.Error())

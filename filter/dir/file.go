@@ -330,3 +330,11 @@ func Bare(err error) error {
 	}
 	return err
 }
+
+// IfExists is err, but nil where something is not there.
+func IfExists(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

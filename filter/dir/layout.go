@@ -1,9 +1,11 @@
 package dir
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -240,3 +242,7 @@ func isLock(name string) bool {
 	_, ok := ParseLease(name)
 	return ok
 }
+
+// KeyPath returns the path of the key directory of the DIR at path: keys, or where
+// that is "", the one in DIR.
+func KeyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, Keys)) }

@@ -1,6 +1,7 @@
 package dir
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 
@@ -73,4 +74,17 @@ func (d *Dir) Rename(sub, from, to string) error {
 	defer unix.Close(at)
 	err = again(func() error { return unix.Renameat(at, from, at, to) })
 	return d.Error("rename", sub, from, err)
+}
+
+// LeadsTo reports whether a name in DIR still leads to the file held. It does not
+// know where that cannot be told, and says yes.
+func (d *Dir) LeadsTo(sub, name string, held *os.File) bool {
+	f, err := d.OpenFile(sub, name, os.O_RDONLY)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrRemoved)
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	here, err2 := held.Stat()
+	return err == nil && err2 == nil && os.SameFile(there, here)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -123,7 +122,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 		}
 		if err != nil {
 			if !vouches && !errors.Is(err, calendar.ErrExpired) { // it was open when it was placed
-				s.fault("key-file", err, "; using a key in memory")
+				s.report.Fault("key-file", err, "; using a key in memory")
 			}
 			answer <- nil
 			return
@@ -134,7 +133,7 @@ func (s *Store) fetchKey(day format.Day) *pseudonym.Key {
 	case key := <-answer:
 		return key
 	case <-time.After(s.keyPatience):
-		s.cfg.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", s.cfg.Path, day))
+		s.report.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", s.cfg.Path, day))
 		return nil
 	}
 }
@@ -151,7 +150,7 @@ func (s *Store) loadKeys(d *place) {
 		if err == nil {
 			s.setKey(day, (*pseudonym.Key)(&key), false)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			s.fault("key-file", err, "")
+			s.report.Fault("key-file", err, "")
 		}
 	}
 }
@@ -193,7 +192,7 @@ func (s *Store) missKeys(d *place) {
 	}
 	s.mu.Unlock()
 	if gone > 0 {
-		s.cfg.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", s.keyPath(), gone))
+		s.report.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", s.keyPath(), gone))
 	}
 }
 
@@ -242,9 +241,7 @@ func (s *Store) dropKey(day format.Day) {
 }
 
 // keyPath is the path of the key directory.
-func (s *Store) keyPath() string { return keyPath(s.cfg.Path, s.cfg.Keys) }
-
-func keyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, dir.Keys)) }
+func (s *Store) keyPath() string { return dir.KeyPath(s.cfg.Path, s.cfg.Keys) }
 
 // readSecret reads the secret of the room hashes, if there is to be one.
 func (s *Store) readSecret(d *place) error {
@@ -254,7 +251,7 @@ func (s *Store) readSecret(d *place) error {
 	secret, err := keyring.RoomSecret(d.Dir)
 	if err != nil {
 		err = fmt.Errorf("%w; rooms are not counted", err)
-		s.cfg.Say("secret", err.Error())
+		s.report.Say("secret", err.Error())
 		return err
 	}
 	s.mu.Lock()
@@ -298,7 +295,7 @@ func (s *Store) saveKeys(d *place) error {
 			continue
 		}
 		if err != nil {
-			s.fault("key-file", err, "")
+			s.report.Fault("key-file", err, "")
 			path := filepath.Join(s.keyPath(), dir.KeyFile(day))
 			errs = append(errs, fmt.Errorf("%s: was not written, its pseudonyms cannot be revealed: %w", path, err))
 			continue
@@ -310,7 +307,7 @@ func (s *Store) saveKeys(d *place) error {
 		}
 		s.mu.Unlock()
 		if stored != key {
-			s.cfg.Say("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", s.cfg.Path, day))
+			s.report.Say("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", s.cfg.Path, day))
 			s.turn.Add(1)
 		}
 	}
@@ -327,10 +324,10 @@ func (s *Store) saveKeys(d *place) error {
 			key, err = s.putKey(d, day, *s.freshKey(s.fresh, day))
 		}
 		if err != nil {
-			s.fault("key-file", err, "")
+			s.report.Fault("key-file", err, "")
 			continue
 		}
 		s.setKey(day, (*pseudonym.Key)(&key), false)
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"io/fs"
 	"os"
@@ -89,7 +90,7 @@ func TestCheck(t *testing.T) {
 			tt.make(b)
 			b.heard()
 			before := tree(t, filepath.Dir(b.dir))
-			err := Check(b.cfg)
+			err := b.check()
 			assert.Equal(t, before, tree(t, filepath.Dir(b.dir)), "it changes nothing")
 			if tt.want == "" {
 				assert.NoError(t, err)
@@ -141,7 +142,7 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 				}
 			}
 			b.heard()
-			require.NoError(t, Check(b.cfg))
+			require.NoError(t, b.check())
 			assert.Equal(t, tt.want, strings.ReplaceAll(b.heard(), b.dir, "{}"))
 		})
 	}
@@ -151,7 +152,7 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 func TestCheckReveal(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, os.MkdirAll(b.path(dir.RevealLogName), 0o750))
-	assert.ErrorContains(t, Check(b.cfg), b.path(dir.RevealLogName)+": is no regular file; hint: remove it")
+	assert.ErrorContains(t, b.check(), b.path(dir.RevealLogName)+": is no regular file; hint: remove it")
 }
 
 // Without it, a purge would delete by a shorter retention.
@@ -173,7 +174,7 @@ func TestKeepIsRecordedLater(t *testing.T) {
 	assert.Empty(t, b.heard())
 	assert.Equal(t, "14d\n", b.read(dir.Keys, "keep"), "nobody lives who keeps keys for longer")
 	require.NoError(t, s.Close())
-	require.NoError(t, Check(b.cfg))
+	require.NoError(t, b.check())
 	assert.Empty(t, b.heard())
 }
 
@@ -208,4 +209,8 @@ func tree(t *testing.T, root string) (all []string) {
 		return nil
 	}))
 	return all
+}
+
+func (b *bed) check() error {
+	return audit.Check(audit.Config{Path: b.cfg.Path, Keys: b.cfg.Keys, Secret: b.cfg.Secret, Now: b.cfg.Now, Say: b.cfg.Say})
 }

@@ -89,11 +89,11 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 		}
 	}
 	if j.add(records, waiting) {
-		s.cfg.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", s.cfg.Path, maxPending>>20))
+		s.report.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", s.cfg.Path, maxPending>>20))
 	}
 	if d := s.dir.Load(); d != nil {
 		if err := s.flush(d.Dir, id, j); err != nil {
-			s.fault("journal", err, "; room counts wait in memory")
+			s.report.Fault("journal", err, "; room counts wait in memory")
 		}
 	}
 }
@@ -112,11 +112,11 @@ func (s *Store) flushJournals(d *dir.Dir) error {
 		}
 		j.lost = j.isLost(d)
 		if err := s.flush(d, id, j); err != nil {
-			s.fault("journal", err, "; room counts wait in memory")
+			s.report.Fault("journal", err, "; room counts wait in memory")
 			errs = append(errs, err)
 		}
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 // flush makes the journal if there is none, and appends what is pending.
@@ -192,13 +192,13 @@ func (s *Store) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 			return err
 		})
 		if err == nil && readErr != nil {
-			s.cfg.Say("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
+			s.report.Say("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
 		}
 	}
 	if err != nil {
 		file.Close()
 		d.Remove(dir.Journal, name)
-		if cause(err) == 0 {
+		if dir.Cause(err) == 0 {
 			err = fmt.Errorf("%s: %w", file.Name(), err) // the system's errors name it
 		}
 		return err
@@ -337,11 +337,11 @@ func (u *union) follow(d *dir.Dir, names []string) error {
 		}
 		listed, err := journalNames(d)
 		if err != nil {
-			return join(append(errs, err)...)
+			return dir.Join(append(errs, err)...)
 		}
 		names = listed[u.day]
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 func (u *union) followOne(d *dir.Dir, name string) error {
@@ -400,7 +400,7 @@ const (
 func (s *Store) mark(d *dir.Dir, first, last format.Day) {
 	names, err := journalNames(d)
 	if err != nil {
-		s.fault("journal", err, "")
+		s.report.Fault("journal", err, "")
 		return
 	}
 	for day := range names {
@@ -463,7 +463,7 @@ func (s *Store) refreshDays(d *dir.Dir, days []format.Day, patience time.Duratio
 		for _, day := range days {
 			s.markDay(day)
 		}
-		s.fault("journal", err, "")
+		s.report.Fault("journal", err, "")
 		return err
 	}
 	var errs []error
@@ -476,14 +476,14 @@ func (s *Store) refreshDays(d *dir.Dir, days []format.Day, patience time.Duratio
 		if err := s.refreshDay(d, day, names[day], patience); err != nil {
 			s.markDay(day)
 			if locked = errors.Is(err, dir.ErrLocked); !locked {
-				s.fault("rooms", err, "")
+				s.report.Fault("rooms", err, "")
 			}
 			errs = append(errs, err)
 		} else if !s.keepsUnion(day) {
 			delete(s.unions, day) // an archive has many days
 		}
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 // dropUnions forgets the unions that are not needed for the next round. An expired
@@ -537,13 +537,13 @@ func (s *Store) refreshDay(d *dir.Dir, day format.Day, names []string, patience 
 	} {
 		if flaw.is && !u.said[flaw.topic] {
 			u.said[flaw.topic] = true
-			s.cfg.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
+			s.report.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, s.cfg.Path, day))
 		}
 	}
 	if lateErr := s.checkLate(d, u); lateErr != nil {
-		return join(err, lateErr)
+		return dir.Join(err, lateErr)
 	}
-	return join(err, s.writeRooms(d, day, u.counts.Summary()), s.markPartial(d, u))
+	return dir.Join(err, s.writeRooms(d, day, u.counts.Summary()), s.markPartial(d, u))
 }
 
 // markPartial leaves a mark beside the room file of a day of which pairs were left out:
@@ -590,7 +590,7 @@ func (s *Store) writeRooms(d *dir.Dir, day format.Day, counted []rooms.Room) err
 	had, err := roomfile.Parse(old)
 	if err != nil {
 		path := filepath.Join(s.cfg.Path, dir.Rooms, name)
-		s.cfg.Say("roomfile", fmt.Sprintf("%s: %v; set aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
+		s.report.Say("roomfile", fmt.Sprintf("%s: %v; set aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
 		if err := d.ReplaceFile(dir.Rooms, name+dir.DamagedSuffix, old); err != nil {
 			return err
 		}
@@ -655,7 +655,7 @@ func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew bool) error {
 		if err = nil; counted.Partial {
 			err = d.ReplaceFile(dir.Rooms, mark, nil)
 		} else if anew {
-			err = ifExists(d.Remove(dir.Rooms, mark))
+			err = dir.IfExists(d.Remove(dir.Rooms, mark))
 		}
 		if err == nil {
 			err = d.ReplaceFile(dir.Rooms, name, roomfile.Append(nil, entries(counted.Rooms)))
@@ -665,7 +665,7 @@ func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew bool) error {
 		}
 	}
 	if left > 0 {
-		s.cfg.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have a room file already; it was left alone", s.cfg.Path, left))
+		s.report.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have a room file already; it was left alone", s.cfg.Path, left))
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }

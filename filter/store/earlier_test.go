@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -28,7 +29,7 @@ func TestEarlier(t *testing.T) {
 		"journal/2026-11-22.a.journal", "journal/2026-11-21.a.journal", "journal/2026-11-20.a.journal.damaged"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o640))
 	}
-	e, err := FindEarlier(dir)
+	e, err := audit.FindEarlier(dir)
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	now, old := format.NewDay(2026, 11, 22), format.NewDay(2015, 5, 17)
@@ -40,10 +41,10 @@ func TestEarlier(t *testing.T) {
 	assert.Equal(t, at("rooms/rooms-2015-05-17.log"), e.Counts(old))
 	assert.Equal(t, "", e.Counts(old+1))
 
-	e, err = FindEarlier(filepath.Join(dir, "missing"))
+	e, err = audit.FindEarlier(filepath.Join(dir, "missing"))
 	require.NoError(t, err)
 	assert.Empty(t, e.Days())
-	_, err = FindEarlier(filepath.Join(dir, "access.log"))
+	_, err = audit.FindEarlier(filepath.Join(dir, "access.log"))
 	require.Error(t, err)
 }
 

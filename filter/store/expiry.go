@@ -10,6 +10,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format"
 )
@@ -157,7 +158,7 @@ func (r *expiry) settle(d *place) (rule, others calendar.Period) {
 	}
 	r.others = answer.others
 	if answer.err != nil {
-		r.s.fault("keep", answer.err, "")
+		r.s.report.Fault("keep", answer.err, "")
 	}
 	if anew {
 		r.lease.Release()
@@ -229,7 +230,7 @@ func (r *expiry) deleteKeys(d *place, v *retention.Verdict, others calendar.Peri
 			k.rule, err = retention.Settle(d.Dir, retention.OfKeys, max(keep, others))
 		}
 		if err != nil {
-			r.s.fault("keep", err, "")
+			r.s.report.Fault("keep", err, "")
 		}
 		if v == nil && k.rule < was {
 			judged := r.s.judge(d, r.s.cfg.Now().Round(0), shorter(keep, lines))
@@ -251,7 +252,7 @@ func (r *expiry) alone(d *place, kind retention.Kind, do func()) {
 	if !r.busy[kind].CompareAndSwap(false, true) {
 		done()
 		r.failed.Store(true)
-		r.s.cfg.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.s.cfg.Path, kind))
+		r.s.report.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.s.cfg.Path, kind))
 		return
 	}
 	waitFor(deletePatience, func() {
@@ -282,7 +283,7 @@ func waitFor(patience time.Duration, do func()) bool {
 func (r *expiry) report(p retention.Purged) {
 	for _, err := range p.Errs {
 		r.failed.Store(true)
-		r.s.fault("purge", err, "")
+		r.s.report.Fault("purge", err, "")
 	}
 }
 
@@ -305,10 +306,10 @@ func (r *expiry) end() {
 func (s *Store) judge(d *place, now time.Time, keep calendar.Period) retention.Verdict {
 	v, err := d.clock.Judge(now, keep, false)
 	if err != nil {
-		s.fault("purge", err, "")
+		s.report.Fault("purge", err, "")
 	}
 	if until := v.Window.DoubtUntil; !until.IsZero() {
-		s.cfg.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
+		s.report.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
 	}
 	d.log.SetWindow(v.Window)
 	s.window.Store(&v.Window)
@@ -347,7 +348,7 @@ func (s *Store) readExpiring(d *dir.Dir, first format.Day) (unlock func()) {
 		defer reading.Store(false)
 		names, err := journalNames(d)
 		if err != nil {
-			s.fault("journal", err, "")
+			s.report.Fault("journal", err, "")
 		}
 		for day, names := range names {
 			if day >= first {
@@ -355,7 +356,7 @@ func (s *Store) readExpiring(d *dir.Dir, first format.Day) (unlock func()) {
 			}
 			u := newUnion(day, s.cfg.Limits)
 			if err := u.follow(d, names); err != nil {
-				s.fault("journal", err, "; room counts of "+day.String()+" may be too small")
+				s.report.Fault("journal", err, "; room counts of "+day.String()+" may be too small")
 			}
 			s.mu.Lock()
 			s.expiring[day] = u
@@ -363,7 +364,7 @@ func (s *Store) readExpiring(d *dir.Dir, first format.Day) (unlock func()) {
 		}
 	})
 	if !read {
-		s.cfg.Say("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", s.cfg.Path))
+		s.report.Say("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", s.cfg.Path))
 	}
 	return unlock
 }
@@ -444,12 +445,12 @@ func (s *Store) purgeBelow(d *dir.Dir, now time.Time, force bool, add func(reten
 // purgeMoved deletes the keys in DIR although others do not lie there: they are of a
 // time before --keys.
 func (s *Store) purgeMoved(now time.Time, add func(retention.Purged)) {
-	d, err := dir.Open(s.cfg.Path, dir.Options{Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	d, err := dir.Open(s.cfg.Path, dir.Options{Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
 		return // it is reported where lines are written
 	}
 	defer d.Close()
-	rule, err := retention.Settle(d, retention.OfKeys, keptByEarlier(d))
+	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d))
 	if err != nil {
 		add(retention.Purged{Errs: []error{err}})
 		return
@@ -468,7 +469,7 @@ func (s *Store) purgeAll(d *dir.Dir, now time.Time, force bool, add func(retenti
 	others := s.keptByEarlier(d)
 	lines, err := retention.Settle(d, retention.OfLines, others)
 	v, judgeErr := retention.NewClock(d).Judge(now, cmp.Or(lines, calendar.DefaultPeriod), force)
-	if err = join(err, judgeErr); err != nil {
+	if err = dir.Join(err, judgeErr); err != nil {
 		add(retention.Purged{Errs: []error{err}})
 	}
 	if lines > 0 {
@@ -513,27 +514,10 @@ func (s *Store) deleteWithin(d *dir.Dir, kind retention.Kind, add func(retention
 	}
 }
 
-// keptByEarlier returns what the function of that name does, and has DIR share its
+// keptByEarlier returns what registry.KeptByEarlier does, and has DIR share its
 // locks with such processes.
 func (s *Store) keptByEarlier(d *dir.Dir) calendar.Period {
-	longest := keptByEarlier(d)
+	longest := registry.KeptByEarlier(d)
 	d.ShareWithEarlier(longest > 0)
-	return longest
-}
-
-// keptByEarlier returns the longest period of the processes on DIR that live and
-// take no leases, those of an earlier version, 0 where there are none.
-func keptByEarlier(d *dir.Dir) (longest calendar.Period) {
-	_, list, _ := findRecords(d) // an error is reported where records are written
-	for _, r := range list {
-		if !r.live || r.record.Layout >= layout {
-			continue
-		}
-		keep, err := calendar.ParsePeriod(r.record.Keep)
-		if err != nil {
-			keep = 1 // it cannot be read: it lives, for all that is known
-		}
-		longest = max(longest, keep)
-	}
 	return longest
 }

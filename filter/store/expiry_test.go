@@ -149,8 +149,10 @@ func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 1))
-	s.own.Layout = 0 // as its record has it
-	require.NoError(t, s.writeRecord(b.openDir(), noon))
+	records, err := filepath.Glob(b.path(dir.Status, "*.json"))
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	edit(t, records[0], `"layout":2`, `"layout":0`) // as its record has it
 	_, holders, err := PurgeDay(b.cfg, today-3)
 	require.NoError(t, err)
 	require.Len(t, holders, 1)

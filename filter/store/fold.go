@@ -74,8 +74,8 @@ func (s *Store) foldJournals(d *dir.Dir) error {
 			errs = append(errs, s.foldDay(d, day, some))
 		}
 	}
-	if err := join(errs...); err != nil {
-		s.fault("fold", err, "; journals stay as they are")
+	if err := dir.Join(errs...); err != nil {
+		s.report.Fault("fold", err, "; journals stay as they are")
 		return err
 	}
 	return nil
@@ -121,7 +121,7 @@ func (s *Store) foldDay(d *dir.Dir, day format.Day, names []string) error {
 			errs = append(errs, s.foldParts(d, day, from, list))
 		}
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 // isFlawed reports whether not all of a journal could be read.
@@ -214,7 +214,7 @@ func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part
 			errs = append(errs, err)
 		}
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 // keepAside takes a file out of the journals, for somebody to look at.
@@ -223,7 +223,7 @@ func (s *Store) keepAside(d *dir.Dir, p *part, why string) error {
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err
 	}
-	s.cfg.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
+	s.report.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
 	return nil
 }
 
@@ -232,7 +232,7 @@ func (s *Store) keepAside(d *dir.Dir, p *part, why string) error {
 func (s *Store) noteFlaws(u *union) {
 	for name, why := range u.flawed {
 		if why != s.flawed[name] {
-			s.cfg.Say("damaged "+name, filepath.Join(s.cfg.Path, dir.Journal, name)+": "+why)
+			s.report.Say("damaged "+name, filepath.Join(s.cfg.Path, dir.Journal, name)+": "+why)
 		}
 		s.flawed[name] = why
 	}

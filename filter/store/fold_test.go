@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/format"
@@ -484,7 +485,7 @@ func TestDamagedJournalOfALiveProcess(t *testing.T) {
 	assert.Equal(t, []string{b.path(dir.Journal, name+dir.DamagedSuffix)}, b.counts(today).Damaged, "rooms goes on to say it")
 	assert.Equal(t, "5 a\n", b.counts(today).String())
 	assert.Empty(t, b.heard())
-	status, err := ReadStatus(b.dir, "", b.cfg.Now())
+	status, err := audit.ReadStatus(b.dir, "", b.cfg.Now())
 	require.NoError(t, err)
 	assert.Empty(t, status.Broken)
 	require.Len(t, status.Notes, 1)

@@ -86,19 +86,14 @@ func (s *Store) checkLate(d *dir.Dir, u *union) error {
 		return err
 	}
 	unread := err == nil && len(u.read) == 0
-	_, list, err := findRecords(d)
+	others, err := s.registry.OthersLive(d)
 	if err != nil {
 		return err
 	}
-	s.recording.Lock()
-	own := s.own.id
-	s.recording.Unlock()
-	for _, r := range list {
-		unread = unread || r.live && r.id != own
-	}
+	unread = unread || others
 	if unread {
 		u.lowerBound = true
-		s.cfg.Say("late"+u.day.String(), fmt.Sprintf("%s: room counts of %s waited in memory until its journals were deleted; they are a lower bound", s.cfg.Path, u.day))
+		s.report.Say("late"+u.day.String(), fmt.Sprintf("%s: room counts of %s waited in memory until its journals were deleted; they are a lower bound", s.cfg.Path, u.day))
 	}
 	return nil
 }

@@ -14,22 +14,25 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 )
 
 // counting lets a Store count so many lines, from now on.
 func counting(s *Store, lines, dropped uint64) {
-	s.Observe(func() filter.Stats { return filter.Stats{Lines: lines, Late: 1} }, func() uint64 { return dropped })
+	s.Observe(func() (registry.Counters, string) {
+		return registry.Counters{Lines: lines, Late: 1, Dropped: dropped}, ""
+	})
 }
 
 // kill is the end of a process that says nothing more: the kernel gives up its
 // locks.
-func kill(s *Store) { s.own.release() }
+func kill(s *Store) { s.registry.Release() }
 
-func (b *bed) status() Status {
+func (b *bed) status() audit.Status {
 	b.Helper()
-	st, err := ReadStatus(b.dir, b.cfg.Keys, b.cfg.Now())
+	st, err := audit.ReadStatus(b.dir, b.cfg.Keys, b.cfg.Now())
 	require.NoError(b, err)
 	return st
 }
@@ -54,7 +57,7 @@ func TestProcessRecords(t *testing.T) {
 	s1 := b.open()
 	counting(s1, 10, 0)
 	st := b.status()
-	assert.Equal(t, []Process{{PID: os.Getpid(), Version: "v1.2.3", IP: "ipcrypt", Keep: "14d", Confined: "confined by a test", Memory: "hidden by a test",
+	assert.Equal(t, []registry.Process{{PID: os.Getpid(), Version: "v1.2.3", IP: "ipcrypt", Keep: "14d", Confined: "confined by a test", Memory: "hidden by a test",
 		Started: noon, Written: noon}}, st.Processes)
 	assert.Zero(t, st.Total)
 	assert.Empty(t, st.Broken)
@@ -66,25 +69,25 @@ func TestProcessRecords(t *testing.T) {
 	st = b.status()
 	require.Len(t, st.Processes, 2)
 	assert.Equal(t, noon.Add(time.Minute), st.Processes[0].Written)
-	assert.Equal(t, Counters{Lines: 15, Late: 2, Dropped: 2}, st.Total)
+	assert.Equal(t, registry.Counters{Lines: 15, Late: 2, Dropped: 2}, st.Total)
 
 	counting(s1, 11, 0)
 	require.NoError(t, s1.Close())
 	st = b.status()
 	require.Len(t, st.Processes, 1)
-	assert.Equal(t, Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1}, st.Total)
+	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1}, st.Total)
 	assert.Len(t, b.statusNames(), 3, "the live one's, and the sum")
 
 	kill(s2)
 	st = b.status()
 	assert.Empty(t, st.Processes)
-	assert.Equal(t, Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1, Killed: 1}, st.Total)
+	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1, Killed: 1}, st.Total)
 	s3 := b.open()
 	assert.Equal(t, st.Total, b.status().Total, "folded by the next")
 	assert.Len(t, b.statusNames(), 3)
 	require.NoError(t, s3.Close())
 	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
-	assert.Equal(t, Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 2, Killed: 1}, b.status().Total)
+	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 2, Killed: 1}, b.status().Total)
 	b.heard()
 }
 
@@ -99,13 +102,13 @@ func TestCountersByDay(t *testing.T) {
 		b.tick(s)
 	}
 	st := b.status()
-	require.Len(t, st.Counts, countedDays)
+	require.Len(t, st.Counts, 31)
 	assert.Equal(t, (today + 9).String(), st.Counts[0].Day)
 	for _, c := range st.Counts {
 		assert.EqualValues(t, 100, c.Lines, c.Day)
 	}
 	require.NoError(t, s.Close())
-	assert.Equal(t, append(st.Counts[:30:30], DayCounters{st.Counts[30].Day, Counters{Lines: 100, Ended: 1}}), b.status().Counts)
+	assert.Equal(t, append(st.Counts[:30:30], audit.DayCounters{Day: st.Counts[30].Day, Counters: registry.Counters{Lines: 100, Ended: 1}}), b.status().Counts)
 	b.heard()
 }
 
@@ -140,16 +143,16 @@ func TestFoldCrash(t *testing.T) {
 				require.NoError(t, err)
 				files[name] = text
 			}
-			require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
+			require.NoError(t, newStore(b.cfg).registry.Fold(b.openDir(), noon))
 			require.Equal(t, []string{dir.EndedName}, b.statusNames())
 			ended, err := os.ReadFile(filepath.Join(at, dir.EndedName))
 			require.NoError(t, err)
 			c.crash(at, ended, files)
 
-			want := Counters{Lines: 7, Late: 1, Killed: 1}
+			want := registry.Counters{Lines: 7, Late: 1, Killed: 1}
 			assert.Equal(t, want, b.status().Total)
 			for range 2 {
-				require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
+				require.NoError(t, newStore(b.cfg).registry.Fold(b.openDir(), noon))
 				assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 				assert.Equal(t, want, b.status().Total)
 			}
@@ -187,12 +190,11 @@ func TestManyFold(t *testing.T) {
 					return
 				}
 				counting(s, 1, 0)
-				assert.NoError(t, s.writeRecord(dir, noon))
-				assert.NoError(t, s.foldRecords(dir, noon))
+				s.registry.Update(dir, noon, true)
 				if i%2 == 0 {
 					kill(s)
 				} else {
-					s.endRecord(dir)
+					s.registry.End(dir)
 				}
 				dir.Close()
 			}
@@ -203,8 +205,8 @@ func TestManyFold(t *testing.T) {
 		assert.LessOrEqual(t, st.Total.Lines, uint64(40))
 	}
 	wg.Wait()
-	require.NoError(t, newStore(b.cfg).foldRecords(b.openDir(), noon))
-	assert.Equal(t, Counters{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
+	require.NoError(t, newStore(b.cfg).registry.Fold(b.openDir(), noon))
+	assert.Equal(t, registry.Counters{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
 	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 	assert.Empty(t, b.heard())
 }
@@ -262,7 +264,7 @@ func TestPlantedInStatus(t *testing.T) {
 				st := b.status()
 				assert.Len(t, st.Processes, 1)
 				assert.Len(t, st.Days, 2)
-				assert.Contains(t, st.Broken, Finding{b.path(dir.Status, name), "is no regular file", "remove it"})
+				assert.Contains(t, st.Broken, audit.Finding{File: b.path(dir.Status, name), What: "is no regular file", Do: "remove it"})
 				b.pass(live, time.Hour)
 			}
 			require.NoError(t, os.Remove(b.path(dir.Status, name)))
@@ -280,14 +282,14 @@ func TestPlantedInStatus(t *testing.T) {
 func TestLastError(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	s.cfg.Say("append", b.dir+": first")
+	s.report.Say("append", b.dir+": first")
 	b.pass(s, time.Minute)
-	s.cfg.Say("recovered", b.dir+": writing lines again")
+	s.report.Say("recovered", b.dir+": writing lines again")
 	b.pass(s, time.Minute)
-	assert.Equal(t, Fault{noon, b.dir + ": first"}, b.status().LastError)
-	s.cfg.Say("append", b.dir+": "+strings.Repeat("x", 1000))
+	assert.Equal(t, registry.Fault{Time: noon, Text: b.dir + ": first"}, b.status().LastError)
+	s.report.Say("append", b.dir+": "+strings.Repeat("x", 1000))
 	require.NoError(t, s.Close())
-	assert.Len(t, b.status().LastError.Text, faultSize)
+	assert.Len(t, b.status().LastError.Text, 400)
 	b.heard()
 }
 
@@ -355,7 +357,9 @@ func TestRecordIsCountsOnly(t *testing.T) {
 func TestErrorInHushpipe(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	s.Observe(func() filter.Stats { return filter.Stats{Lines: 2, Failed: 1, Fault: "hushpipe/filter.f (f.go:7)"} }, func() uint64 { return 0 })
+	s.Observe(func() (registry.Counters, string) {
+		return registry.Counters{Lines: 2, Failed: 1}, "hushpipe/filter.f (f.go:7)"
+	})
 	b.pass(s, 3*time.Minute)
 	const want = "an error in hushpipe, at hushpipe/filter.f (f.go:7): what was treated there is left out or not counted; hint: please report it"
 	assert.Equal(t, b.dir+": "+want, b.heard())

@@ -2,6 +2,7 @@ package store
 
 import (
 	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 	"io/fs"
 	"os"
 	"strings"
@@ -18,18 +19,18 @@ var someFlags = []string{"--ip=mask=20/44", "--format=%h \"%r\"\n=", "--user="}
 // where it changes, and a process on recorded settings leaves it alone.
 func TestSettings(t *testing.T) {
 	b := newBed(t)
-	_, err := ReadSettings(b.dir)
+	_, err := registry.ReadSettings(b.dir)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, b.open().Close()) // that of replay records none
-	_, err = ReadSettings(b.dir)
+	_, err = registry.ReadSettings(b.dir)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	b.cfg.Flags = someFlags
 	s1 := b.open()
-	got, err := ReadSettings(b.dir)
+	got, err := registry.ReadSettings(b.dir)
 	require.NoError(t, err)
-	assert.Equal(t, Settings{Started: noon, Flags: someFlags, Owner: os.Getuid()}, got)
-	info, err := os.Stat(SettingsPath(b.dir))
+	assert.Equal(t, registry.Settings{Started: noon, Flags: someFlags, Owner: os.Getuid()}, got)
+	info, err := os.Stat(registry.SettingsPath(b.dir))
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o640), info.Mode())
 	assert.Equal(t, `hushpipe settings 1
@@ -41,7 +42,7 @@ sha256 `, string(b.read(dir.SettingsName))[:len(b.read(dir.SettingsName))-65])
 
 	b.set(noon.Add(time.Hour))
 	s2 := b.open()
-	again, err := os.Stat(SettingsPath(b.dir))
+	again, err := os.Stat(registry.SettingsPath(b.dir))
 	require.NoError(t, err)
 	assert.True(t, os.SameFile(info, again), "the same flags: it is not written")
 	b.cfg.Flags = []string{"--ip=drop"}
@@ -52,7 +53,7 @@ sha256 `, string(b.read(dir.SettingsName))[:len(b.read(dir.SettingsName))-65])
 		b.pass(s, time.Minute)
 		require.NoError(t, s.Close())
 	}
-	got, err = ReadSettings(b.dir)
+	got, err = registry.ReadSettings(b.dir)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"--ip=drop"}, got.Flags, "those of the process that started last")
 	require.NoError(t, s3.Close())
@@ -76,7 +77,7 @@ func TestSettingsOfNewDIR(t *testing.T) {
 			stores[i].Append(today, []byte("line\n")) // finds that DIR is gone
 			b.pass(stores[i], time.Minute)
 		}
-		got, err := ReadSettings(b.dir)
+		got, err := registry.ReadSettings(b.dir)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"--ip=drop"}, got.Flags, order)
 		b.heard()
@@ -112,12 +113,12 @@ func TestSettingsFaults(t *testing.T) {
 			b := newBed(t)
 			b.cfg.Flags = []string{"--ip=drop"}
 			require.NoError(t, b.open().Close())
-			c.harm(t, SettingsPath(b.dir))
-			_, err := ReadSettings(b.dir)
+			c.harm(t, registry.SettingsPath(b.dir))
+			_, err := registry.ReadSettings(b.dir)
 			require.ErrorContains(t, err, c.err)
-			require.ErrorContains(t, err, SettingsPath(b.dir))
+			require.ErrorContains(t, err, registry.SettingsPath(b.dir))
 			require.NoError(t, b.open().Close())
-			_, err = ReadSettings(b.dir)
+			_, err = registry.ReadSettings(b.dir)
 			assert.Equal(t, c.stands, err != nil, "%v", err)
 			said := b.heard()
 			assert.Equal(t, c.stands, strings.Contains(said, "with wrong flags nothing would be written"), said)
@@ -131,9 +132,9 @@ func TestSettingsTooLong(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Flags = []string{"--ip=keep"}
 	require.NoError(t, b.open().Close())
-	b.cfg.Flags = []string{"--ip=drop", "--redact=" + strings.Repeat("x", maxSettings)}
+	b.cfg.Flags = []string{"--ip=drop", "--redact=" + strings.Repeat("x", 64<<10)}
 	require.NoError(t, b.open().Close())
-	assert.NoFileExists(t, SettingsPath(b.dir))
+	assert.NoFileExists(t, registry.SettingsPath(b.dir))
 	assert.Contains(t, b.heard(), "longer than")
 }
 
@@ -158,14 +159,4 @@ func edit(t *testing.T, path, old, new string) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), old)
 	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), old, new, 1)), 0o640))
-}
-
-func FuzzSettings(f *testing.F) {
-	f.Add(Settings{Started: noon, Flags: someFlags}.text())
-	f.Add("hushpipe settings 2\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		if s, err := parseSettings(text); err == nil {
-			assert.Equal(t, text, s.text())
-		}
-	})
 }

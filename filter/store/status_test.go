@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,12 +33,12 @@ func TestStatusDays(t *testing.T) {
 	require.Len(t, st.Days, 3)
 	assert.Equal(t, size("access-2026-11-20.log")+1000, st.Days[0].LogBytes)
 	assert.Equal(t, size("access-2026-11-22.log"), st.Days[1].LogBytes)
-	for i, want := range []DayFiles{
+	for i, want := range []audit.DayFiles{
 		{Day: "2026-11-20", Key: true, Journals: 1}, {Day: "2026-11-22", Key: true, Journals: 1}, {Day: "2026-11-23", Key: true}} {
 		st.Days[i].LogBytes, st.Days[i].JournalBytes = 0, 0
 		assert.Equal(t, want, st.Days[i])
 	}
-	assert.Equal(t, Counters{Ended: 1}, st.Total)
+	assert.Equal(t, registry.Counters{Ended: 1}, st.Total)
 	assert.Empty(t, st.Broken)
 	assert.Empty(t, st.Notes)
 }
@@ -158,7 +160,7 @@ func TestPromise(t *testing.T) {
 			require.NoError(t, b.open().Close())
 			c.do(b)
 			st := b.status()
-			text := func(list []Finding) string {
+			text := func(list []audit.Finding) string {
 				var lines []string
 				for _, f := range list {
 					lines = append(lines, strings.ReplaceAll(f.File+": "+f.What+": "+f.Do, b.dir, "{}"))
@@ -184,9 +186,9 @@ func TestPurgeGrace(t *testing.T) {
 	require.NoError(t, b.open().Close())
 	require.NoError(t, os.WriteFile(b.path("access-2026-11-09.log"), nil, 0o640))
 	midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	b.set(midnight.Add(purgeGrace - time.Second))
+	b.set(midnight.Add(2*time.Minute - time.Second))
 	assert.Empty(t, b.status().Broken)
-	b.set(midnight.Add(purgeGrace))
+	b.set(midnight.Add(2 * time.Minute))
 	assert.Len(t, b.status().Broken, 1)
 }
 
@@ -209,7 +211,7 @@ func TestStatusKeysElsewhere(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.path("keys", "2026-11-22.key"), make([]byte, 32), 0o600))
 	st = b.status()
 	require.Len(t, st.Broken, 1)
-	assert.Equal(t, Finding{b.path("keys", "2026-11-22.key"), "is older than 14d", "hushpipe purge " + b.dir}, st.Broken[0])
+	assert.Equal(t, audit.Finding{File: b.path("keys", "2026-11-22.key"), What: "is older than 14d", Do: "hushpipe purge " + b.dir}, st.Broken[0])
 
 	require.NoError(t, os.RemoveAll(b.path("keys")))
 	require.NoError(t, os.WriteFile(b.path("access-2026-12-12.log"), nil, 0o640))
@@ -266,9 +268,9 @@ func TestDoubtsOfNames(t *testing.T) {
 		{"late", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-12", true},
 		{"of a later day", `{"days":{"2026-11-20":{"lines":9,"malformed":2}}}`, "2026-11-22", false},
 		{"nothing is forgotten", `{"days":{` + days(5, `"2026-11-20":{"lines":9}}}`), "2026-09-01", false},
-		{"days are forgotten", `{"days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-09-02", true},
-		{"days are forgotten, not those", `{"days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-11-12", false},
-		{"days are forgotten by this version", `{"named_from":"0000-01-01","days":{` + days(countedDays, `"2026-11-20":{"lines":9}}}`), "2026-09-02", false},
+		{"days are forgotten", `{"days":{` + days(31, `"2026-11-20":{"lines":9}}}`), "2026-09-02", true},
+		{"days are forgotten, not those", `{"days":{` + days(31, `"2026-11-20":{"lines":9}}}`), "2026-11-12", false},
+		{"days are forgotten by this version", `{"named_from":"0000-01-01","days":{` + days(31, `"2026-11-20":{"lines":9}}}`), "2026-09-02", false},
 		{"no record", `{`, "2026-11-20", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -109,7 +111,6 @@ type Store struct {
 	work     chan struct{}        // full while a method uses what follows
 	openErr  error                // why there is no d
 	broke    bool                 // lines are refused, as was said
-	ails     atomic.Uintptr       // the error number that lines are refused for; 0 for none, or another error
 	erased   map[string]time.Time // marks of days deleted on purpose that were heeded
 	journals map[journalID]*ownJournal
 	opened   int           // of the journals' files
@@ -122,20 +123,14 @@ type Store struct {
 	counting chan struct{}         // full while somebody uses what follows
 	unions   map[format.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
 	writer   roomWriter
-	today    roomFigures
 	flawed   map[string]string // what was said of journals of which not all could be read
 
-	recording sync.Mutex // guards own, and its file
-	own       own
-	suspect   bool          // a process was killed just before this one started
-	appended  bool          // lines were written
-	repeated  atomic.Uint64 // batches written a second time
+	registry *registry.Registry
+	gauges   registry.Gauges
+	report   *dir.Reporter
+	suspect  bool // a process was killed just before this one started
+	appended bool // lines were written
 
-	observed  atomic.Pointer[observed]
-	faultSaid sync.Once // an error in hushpipe itself
-	lastFault atomic.Pointer[Fault]
-	noticed   atomic.Pointer[noticed]
-	wrote     atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
@@ -178,7 +173,9 @@ func newStore(cfg Config) *Store {
 		journals: map[journalID]*ownJournal{}, dirty: map[format.Day]bool{},
 		expiring: map[format.Day]*union{}, late: map[journalID]*lateRecords{}, readTo: anyDay, forgotten: map[format.Day]bool{}, erased: map[string]time.Time{},
 		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
-	s.cfg.Say = s.keeping(cfg.Say)
+	s.report = dir.NewReporter(cfg.Say, cfg.Now)
+	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report,
+		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Confined: cfg.Confined, Memory: cfg.Memory, Fallback: cfg.Fallback}})
 	if !cfg.Secret {
 		s.hasher = rooms.NewHasher(nil)
 	}
@@ -207,28 +204,28 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	}
 	if !s.appended {
 		s.appended = true
-		if s.suspect && s.cfg.Replays && isRepeated(d.Dir, day, lines) {
-			s.noteRepeated(d.Dir, day)
+		if s.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
+			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
 	n, err := d.log.Append(day, lines)
 	if n > 0 {
-		s.wrote.Store(s.cfg.Now().Unix())
+		s.gauges.Wrote(s.cfg.Now())
 	}
 	switch {
 	case err == nil:
 		if s.broke {
 			s.broke = false
-			s.ails.Store(0)
-			s.cfg.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
+			s.report.Refuse(nil)
+			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
 	case errors.Is(err, calendar.ErrExpired):
-		s.cfg.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
+		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
 		return len(lines), nil
 	default:
 		s.broke = true
-		s.ails.Store(uintptr(cause(err)))
-		s.cfg.Say("append", err.Error()+"; lines wait in memory")
+		s.report.Refuse(err)
+		s.report.Say("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, dir.ErrRemoved) || d.Moved() {
 			s.reopen(d)
 		}
@@ -264,11 +261,11 @@ func (s *Store) Tick() time.Duration {
 		go func(ended chan<- struct{}) {
 			defer done()
 			s.last = s.run(r)
-			s.last.err = join(flushed, s.last.err)
+			s.last.err = dir.Join(flushed, s.last.err)
 			close(ended)
 		}(s.round)
 		if d.Moved() {
-			s.cfg.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
+			s.report.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
 		}
 	}
 	if !s.awaitRound(s.roundPatience) {
@@ -315,7 +312,7 @@ type roundDone struct {
 func (s *Store) run(r round) roundDone {
 	s.counting <- struct{}{}
 	defer func() { <-s.counting }()
-	s.status(r.d.Dir, r.now, r.hourly)
+	s.registry.Update(r.d.Dir, r.now, r.hourly)
 	if r.hourly && s.writer.active { // a room file may have been deleted
 		today := format.DayOf(r.now)
 		s.mark(r.d.Dir, today-1, today+1)
@@ -325,9 +322,9 @@ func (s *Store) run(r round) roundDone {
 	if r.hourly {
 		s.foldJournals(r.d.Dir)
 	}
-	s.notice(r.d.Dir)
+	s.gauges.Notice(r.d.Dir, s.cfg.Now())
 	s.missKeys(r.d)
-	done.err = join(err, s.saveKeys(r.d))
+	done.err = dir.Join(err, s.saveKeys(r.d))
 	return done
 }
 
@@ -349,7 +346,7 @@ func (s *Store) Settle(ctx context.Context) {
 			err = s.flushJournals(d.Dir)
 		}
 		s.unlock()
-		if d != nil && cause(err) == 0 {
+		if d != nil && dir.Cause(err) == 0 {
 			return // settled, or never to be
 		}
 		select {
@@ -382,14 +379,14 @@ func (s *Store) Close() error {
 		s.missKeys(d)
 	}
 	s.readUntil(lastDay) // nobody takes late records after this
-	err := join(s.saveKeys(d), flushed, s.finishRooms(d.Dir))
-	s.notice(d.Dir)
+	err := dir.Join(s.saveKeys(d), flushed, s.finishRooms(d.Dir))
+	s.gauges.Notice(d.Dir, s.cfg.Now())
 	for _, j := range s.journals {
 		s.closeJournal(j)
 	}
-	s.endRecord(d.Dir)
+	s.registry.End(d.Dir)
 	s.expiry.end()
-	return join(err, d.close())
+	return dir.Join(err, d.close())
 }
 
 // lock waits until no other method works on the disk: Open may still, and when
@@ -434,11 +431,11 @@ func (s *Store) usable() *place {
 // open opens DIR and purges it before a line is written there.
 func (s *Store) open() *place {
 	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
-		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+		Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
 		s.openErr, s.broke = err, true
-		s.ails.Store(uintptr(cause(err)))
-		s.cfg.Say("open", err.Error()+"; lines wait in memory")
+		s.report.Refuse(err)
+		s.report.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
 	d := &place{opened, daylog.New(opened), retention.NewClock(opened)}
@@ -448,7 +445,7 @@ func (s *Store) open() *place {
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before it has come are not counted
 	}
-	s.suspect = killedLately(d.Dir, s.cfg.Now())
+	s.suspect = registry.KilledLately(d.Dir, s.cfg.Now())
 	d.ShareWithEarlier(true) // until expiry knows
 	s.keysSoon(d, func() {
 		s.loadKeys(d)
@@ -494,3 +491,18 @@ func (s *Store) reopen(old *place) *place {
 	old.close()
 	return d
 }
+
+// Observe is registry.Registry.Observe.
+func (s *Store) Observe(counters func() (c registry.Counters, panicked string)) {
+	s.registry.Observe(counters)
+}
+
+// Figures is what is known of DIR without waiting for its disk, for metrics. It may be
+// called from any goroutine.
+func (s *Store) Figures() registry.Figures {
+	return s.gauges.Figures(s.registry.Counters(), s.cfg.Now())
+}
+
+// Forecast places lines as a Store of cfg will, going by the clock alone. It
+// touches no disk.
+func Forecast(cfg Config) filter.Calendar { return newStore(cfg) }

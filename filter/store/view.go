@@ -19,29 +19,12 @@ import (
 	"hushpipe/filter/journal"
 	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
-
-// CheckUsed returns an error for a path that is no DIR which a Store has
-// written to. It is mistyped, as a rule, and would look like one where all is
-// well.
-func CheckUsed(path string) error {
-	entries, err := os.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist; hint: give the DIR that hushpipe filter writes to", path)
-	} else if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if _, dated := dir.OwnDay("", e.Name()); dated || e.Name() != dir.LinkName && dir.IsUndated("", e.Name()) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s: hushpipe has written nothing here; hint: give the DIR that hushpipe filter writes to", path)
-}
 
 // Counts is what is known of one day's rooms.
 type Counts struct {
@@ -212,13 +195,13 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 	defer results.Unlock()
 	slices.Sort(p.Deleted)
 	p.DoubtUntil = v.Window.DoubtUntil
-	return p, join(append(p.Errs, refreshed, folded)...)
+	return p, dir.Join(append(p.Errs, refreshed, folded)...)
 }
 
 // PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
 // room file stays. Processes that live are told to forget it; those that cannot be
 // told are returned.
-func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []Process, err error) {
+func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []registry.Process, err error) {
 	if today := format.DayOf(cfg.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
@@ -228,13 +211,8 @@ func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []Process
 	}
 	defer d.Close()
 	p = retention.DeleteDay(d, day)
-	_, list, err := findRecords(d)
-	for _, r := range list {
-		if r.live && r.record.Layout < layout {
-			holders = append(holders, r.record.Process)
-		}
-	}
-	return p, holders, join(append(p.Errs, err)...)
+	holders, err = registry.Earlier(d)
+	return p, holders, dir.Join(append(p.Errs, err)...)
 }
 
 func openToPurge(cfg Config) (*dir.Dir, error) {
@@ -257,7 +235,7 @@ func openToPurge(cfg Config) (*dir.Dir, error) {
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
 func keysMissing(d *dir.Dir, cfg Config) error {
-	path := keyPath(cfg.Path, cfg.Keys)
+	path := dir.KeyPath(cfg.Path, cfg.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // any other error will be reported later
 	}

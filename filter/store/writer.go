@@ -65,7 +65,7 @@ func (s *Store) finishRooms(d *dir.Dir) error {
 // shrink.
 func (s *Store) becomeWriter(d *dir.Dir) bool {
 	w := &s.writer
-	if w.lock != nil && (w.d != d || !leadsTo(d, dir.Locks, dir.WriterLock, w.lock)) {
+	if w.lock != nil && (w.d != d || !d.LeadsTo(dir.Locks, dir.WriterLock, w.lock)) {
 		s.resign()
 	}
 	if w.lock == nil {
@@ -106,7 +106,7 @@ func (s *Store) look(d *dir.Dir) {
 		}
 	}
 	if err != nil {
-		s.fault("journal", err, "")
+		s.report.Fault("journal", err, "")
 		return // the next look sees it
 	}
 	s.writer.sizes = sizes

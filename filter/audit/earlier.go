@@ -1,12 +1,13 @@
-package store
+package audit
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 
-	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
@@ -60,6 +61,20 @@ func (e *Earlier) Lines(day format.Day) string { return e.lines[day] }
 // there was none.
 func (e *Earlier) Counts(day format.Day) string { return e.counts[day] }
 
-// Forecast places lines as a Store of cfg will, going by the clock alone. It
-// touches no disk.
-func Forecast(cfg Config) filter.Calendar { return newStore(cfg) }
+// CheckUsed returns an error for a path that is no DIR which hushpipe has
+// written to. It is mistyped, as a rule, and would look like one where all is
+// well.
+func CheckUsed(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s does not exist; hint: give the DIR that hushpipe filter writes to", path)
+	} else if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, dated := dir.OwnDay("", e.Name()); dated || e.Name() != dir.LinkName && dir.IsUndated("", e.Name()) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: hushpipe has written nothing here; hint: give the DIR that hushpipe filter writes to", path)
+}

@@ -1,15 +1,16 @@
-package store
+// Package audit looks at a DIR from outside, by its path: what is on the disk, whether
+// that keeps the promise, what was there before. It writes nothing, and waits for no
+// process.
+package audit
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format"
 )
@@ -34,18 +36,18 @@ const (
 
 // Status is what is on disk, and what happened to the lines.
 type Status struct {
-	Dir       string        `json:"dir"`
-	Time      time.Time     `json:"time"`
-	Keep      string        `json:"keep"`             // the longest retention recorded
-	Oldest    string        `json:"oldest,omitempty"` // date of the oldest line
-	Days      []DayFiles    `json:"days"`             // oldest first
-	Counts    []DayCounters `json:"counts"`           // of 31 days at most, oldest first
-	Total     Counters      `json:"total"`            // of Counts
-	Processes []Process     `json:"processes"`        // live ones
-	LastError Fault         `json:"last_error,omitzero"`
-	Broken    []Finding     `json:"broken"` // what breaks the promise
-	Notes     []Finding     `json:"notes"`  // what does not, and should be known
-	Doubts    []Finding     `json:"doubts"` // what may break it, which nobody can tell
+	Dir       string             `json:"dir"`
+	Time      time.Time          `json:"time"`
+	Keep      string             `json:"keep"`             // the longest retention recorded
+	Oldest    string             `json:"oldest,omitempty"` // date of the oldest line
+	Days      []DayFiles         `json:"days"`             // oldest first
+	Counts    []DayCounters      `json:"counts"`           // of 31 days at most, oldest first
+	Total     registry.Counters  `json:"total"`            // of Counts
+	Processes []registry.Process `json:"processes"`        // live ones
+	LastError registry.Fault     `json:"last_error,omitzero"`
+	Broken    []Finding          `json:"broken"` // what breaks the promise
+	Notes     []Finding          `json:"notes"`  // what does not, and should be known
+	Doubts    []Finding          `json:"doubts"` // what may break it, which nobody can tell
 }
 
 // DayFiles is what lies on disk of a day.
@@ -60,7 +62,7 @@ type DayFiles struct {
 // DayCounters is what was counted on a day, whatever day the lines are of.
 type DayCounters struct {
 	Day string `json:"day"`
-	Counters
+	registry.Counters
 }
 
 // Finding is something that is not as it should be.
@@ -91,15 +93,15 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	defer d.Close()
 	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
-			Processes: []Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
-	others := keptByEarlier(d)
+			Processes: []registry.Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
+	others := registry.KeptByEarlier(d)
 	keep, err := retention.CurrentRule(d, retention.OfLines, others)
 	if err != nil {
 		v.broken(filepath.Join(path, dir.RuleName), "contains no retention", "write one into it, as in 14d")
 	}
 	v.keepKeys, err = retention.CurrentRule(d, retention.OfKeys, others)
 	if err != nil {
-		v.broken(filepath.Join(keyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d")
+		v.broken(filepath.Join(dir.KeyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d")
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
@@ -108,7 +110,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		return Status{}, err
 	}
 	subs := []struct{ path, sub string }{
-		{keyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
+		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
 		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
@@ -117,7 +119,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		err := v.walk(d.path, d.sub)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			if d.path == keyPath(path, keys) && len(v.days) > 0 {
+			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 {
 				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys")
 			}
 		case err != nil:
@@ -133,9 +135,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	}
 	v.below(d)
 	v.clear(d)
-	if err := v.processes(d); err != nil {
-		return Status{}, err
-	}
+	v.processes(d)
 	v.verdictOfCounts()
 	return v.Status, nil
 }
@@ -320,7 +320,13 @@ func (v *survey) purge(at string) string {
 // clear looks for days whose addresses were kept: the headers of journals tell,
 // also when the process has ended.
 func (v *survey) clear(d *dir.Dir) {
-	names, _ := journalNames(d) // what is wrong there has been said
+	names := map[format.Day][]string{}
+	all, _ := d.Names(dir.Journal) // what is wrong there has been said
+	for _, name := range all {
+		if day, ok := dir.OwnDay(dir.Journal, name); ok {
+			names[day] = append(names[day], name)
+		}
+	}
 	for _, day := range v.Days {
 		date, _ := format.ParseDay(day.Day)
 		kept := func(name string) bool {
@@ -343,156 +349,4 @@ func links(info fs.FileInfo) uint64 {
 		return uint64(st.Nlink)
 	}
 	return 1
-}
-
-// processes looks at what processes say of themselves.
-func (v *survey) processes(d *dir.Dir) error {
-	t, list, err := settledRecords(d)
-	if errors.Is(err, errRecord) {
-		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "cannot be read", "their counts start again at zero by themselves")
-	} else if err != nil {
-		v.note(filepath.Join(v.Dir, dir.Status, dir.EndedName), "the counts of ended processes are not known", err.Error())
-	}
-	unknown := false
-	for _, r := range list {
-		switch {
-		case r.gone():
-			t.add(r.id, r.record, v.now)
-		case r.live:
-			v.live(r, &t)
-		case errors.Is(r.err, fs.ErrPermission): // what is broken otherwise, walk has seen
-			v.note(filepath.Join(v.Dir, dir.Status, r.id+dir.RecordSuffix), "what it counted is not known", r.err.Error())
-			unknown = true
-		}
-	}
-	slices.SortFunc(v.Processes, func(a, b Process) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID)) })
-	v.LastError = t.LastError
-	if err != nil || unknown {
-		t.NamedFrom = (v.today + 1).String()
-	}
-	t.settleNames()
-	v.doubtNames(t)
-	forgetDays(t.Days)
-	for _, date := range slices.Sorted(maps.Keys(t.Days)) {
-		if _, ok := format.ParseDay(date); ok {
-			v.Counts = append(v.Counts, DayCounters{date, t.Days[date]})
-			v.Total = v.Total.plus(t.Days[date])
-		}
-	}
-	return nil
-}
-
-// below looks at the directories below DIR that record a rule of their own.
-func (v *survey) below(d *dir.Dir) {
-	names, _ := d.Nested() // an error has been returned before
-	for _, name := range names {
-		nested, err := d.OpenNested(name)
-		if err != nil || !retention.HoldsLines(nested) {
-			if err == nil {
-				nested.Close()
-			}
-			continue
-		}
-		nested.Close()
-		path := filepath.Join(v.Dir, name)
-		status, err := ReadStatus(path, "", v.now)
-		if err != nil {
-			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
-		}
-		v.Broken = append(v.Broken, status.Broken...)
-		v.Doubts = append(v.Doubts, status.Doubts...)
-	}
-}
-
-// doubtNames looks for days whose lines may hold the names of clients in clear: up
-// to the day behind the last one on which an earlier version counted a malformed
-// line, since it wrote such a line to the day of its date, which is no later, or to
-// that on which it came.
-func (v *survey) doubtNames(t totals) {
-	last, _ := format.ParseDay(t.NamedFrom)
-	for date, c := range t.Days {
-		if day, ok := format.ParseDay(date); ok && c.unnamed() > 0 {
-			last = max(last, day+1)
-		}
-	}
-	name := ""
-	for _, day := range v.Days {
-		if date, ok := format.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
-			name = dir.LogFile(date)
-		}
-	}
-	if name != "" {
-		v.Doubts = append(v.Doubts, Finding{filepath.Join(v.Dir, name),
-			"malformed lines up to this day may name clients: an earlier version did",
-			"delete them if HostnameLookups was On; they go after " + v.Keep + " by themselves"})
-	}
-}
-
-// settledRecords is findRecords at a moment when nothing is folded: a record that is
-// read before it is folded, and the total after two folds, would count twice.
-func settledRecords(d *dir.Dir) (t totals, list []found, err error) {
-	for range 64 {
-		var before totals
-		err := readJSON(d, dir.EndedName, &before)
-		t, list, err2 := findRecords(d)
-		if err2 != nil || ifExists(err) == nil && reflect.DeepEqual(before, t) {
-			return t, list, err2
-		}
-	}
-	return findRecords(d)
-}
-
-// live looks at the record of a process that runs.
-func (v *survey) live(r found, t *totals) {
-	file := filepath.Join(v.Dir, dir.Status, r.id+dir.RecordSuffix)
-	if r.err != nil {
-		v.note(file, "cannot be read", "its process writes it again within a minute")
-		return
-	}
-	p := r.record.Process
-	v.Processes = append(v.Processes, p)
-	if t.Days == nil {
-		t.Days = map[string]Counters{}
-	}
-	for day, c := range r.record.Days {
-		t.Days[day] = t.Days[day].plus(c)
-	}
-	if r.record.LastError.Time.After(t.LastError.Time) {
-		t.LastError = r.record.LastError
-	}
-	if p.IP == "keep" {
-		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip keep from its flags")
-	}
-	if p.Fallback {
-		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, correct the flags and reload")
-	}
-	if v.now.Sub(p.Written) > silence {
-		v.note(v.Dir, fmt.Sprintf("process %d has not written its record since %s", p.PID, p.Written.Format(time.DateTime)), "check whether the disk answers")
-	}
-	if p.Keep != v.Keep {
-		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see 'hushpipe help operation'")
-	}
-}
-
-// verdictOfCounts says what was lost: that has been said, so the promise holds.
-func (v *survey) verdictOfCounts() {
-	c := v.Total
-	for _, loss := range []struct {
-		n    uint64
-		what string
-	}{
-		{c.Dropped, "lines lost: the disk was full or did not answer"},
-		{c.Cut, "lines longer than 1 MiB, without their end"},
-		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Glued, "lines written into each other: the pipe was full, see 'hushpipe help lines'"},
-		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
-		{c.WithoutClient, "lines without client, whose rooms are not counted: see --format"},
-		{c.WithoutRequest, "lines without request, whose rooms are not counted: see --format"},
-		{c.RoomUnseen, "lines of rooms whose name cannot be seen: log the query, by %r or %q"},
-		{c.Repeated, "batches of lines written twice after a kill"},
-	} {
-		if loss.n > 0 {
-			v.note(v.Dir, fmt.Sprintf("since %s: %d %s", v.Counts[0].Day, loss.n, loss.what), "see the web server's error log")
-		}
-	}
 }

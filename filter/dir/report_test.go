@@ -1,4 +1,4 @@
-package store
+package dir
 
 import (
 	"errors"
@@ -13,13 +13,13 @@ import (
 // are.
 func TestJoin(t *testing.T) {
 	a, b := errors.New("a"), errors.New("b\nc")
-	assert.NoError(t, join(nil, nil))
-	assert.EqualError(t, join(a, nil, join(b, a)), "a; b; c")
-	assert.ErrorIs(t, join(a, fs.ErrNotExist), fs.ErrNotExist)
+	assert.NoError(t, Join(nil, nil))
+	assert.EqualError(t, Join(a, nil, Join(b, a)), "a; b; c")
+	assert.ErrorIs(t, Join(a, fs.ErrNotExist), fs.ErrNotExist)
 	var many []error
 	for i := range 20 {
 		many = append(many, fmt.Errorf("%d", i))
 	}
-	assert.EqualError(t, join(many...), "0; 1; 2; 3; 4; 5; 6; 7; and 12 more")
-	assert.ErrorIs(t, join(append(many, fs.ErrNotExist)...), fs.ErrNotExist)
+	assert.EqualError(t, Join(many...), "0; 1; 2; 3; 4; 5; 6; 7; and 12 more")
+	assert.ErrorIs(t, Join(append(many, fs.ErrNotExist)...), fs.ErrNotExist)
 }

@@ -1,4 +1,4 @@
-package store
+package registry
 
 import (
 	"crypto/sha256"
@@ -133,17 +133,17 @@ func parseSettings(text string) (s Settings, err error) {
 // recordSettings records the flags in DIR, once in each DIR: a process that started
 // later may have others. What cannot be replaced is removed, since flags that are
 // wrong must not bring back what was recorded before.
-func (s *Store) recordSettings(d *dir.Dir, now time.Time) {
-	if s.cfg.Flags == nil || s.own.recordedIn == d {
+func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
+	if r.cfg.Flags == nil || r.recordedIn == d {
 		return
 	}
-	if s.own.begun.IsZero() {
-		s.own.begun = now
+	if r.begun.IsZero() {
+		r.begun = now
 	}
-	mine := Settings{Started: s.own.begun, Flags: s.cfg.Flags}
+	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
 	if unread == nil && (slices.Equal(there.Flags, mine.Flags) || there.Started.After(mine.Started) && !there.Started.After(now)) {
-		s.own.recordedIn = d
+		r.recordedIn = d
 		return
 	}
 	text := mine.text()
@@ -153,10 +153,10 @@ func (s *Store) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	if err != nil {
 		if unread == nil {
-			err = join(err, ifExists(d.Remove("", dir.SettingsName)))
+			err = dir.Join(err, dir.IfExists(d.Remove("", dir.SettingsName)))
 		}
-		s.fault("settings", err, "; with wrong flags nothing would be written")
+		r.cfg.Report.Fault("settings", err, "; with wrong flags nothing would be written")
 		return
 	}
-	s.own.recordedIn = d
+	r.recordedIn = d
 }

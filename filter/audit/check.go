@@ -1,4 +1,4 @@
-package store
+package audit
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +17,17 @@ import (
 	"hushpipe/format"
 )
 
-// Check tells whether a Store could work on cfg.Path. It changes nothing: a DIR that is missing must be one
-// that can be made.
+// Config is what a check needs to know.
+type Config struct {
+	Path   string // DIR
+	Keys   string // key directory, "" for DIR/keys
+	Secret bool   // room hashes are made under a secret
+	Now    func() time.Time
+	Say    func(topic, line string) // takes one line for the operator
+}
+
+// Check tells whether filter could work on DIR. It changes nothing: a DIR that is
+// missing must be one that can be made.
 func Check(cfg Config) error {
 	var errs []error
 	if cfg.Keys != "" {
@@ -30,9 +40,9 @@ func Check(cfg Config) error {
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return join(append(errs, writableOrNew(cfg.Path))...)
+		return dir.Join(append(errs, writableOrNew(cfg.Path))...)
 	} else if err != nil {
-		return join(append(errs, err)...)
+		return dir.Join(append(errs, err)...)
 	}
 	defer d.Close()
 	errs = append(errs, writable(cfg.Path))
@@ -56,7 +66,7 @@ func Check(cfg Config) error {
 		_, err := retention.Rule(d, of)
 		errs = append(errs, err)
 	}
-	return join(errs...)
+	return dir.Join(errs...)
 }
 
 // warnForeign names the files that are not hushpipe's, and those that it would take
@@ -66,7 +76,7 @@ func warnForeign(d *dir.Dir, cfg Config) {
 	for _, sub := range []string{"", dir.Keys, dir.Journal} {
 		at := filepath.Join(cfg.Path, sub)
 		if sub == dir.Keys {
-			at = keyPath(cfg.Path, cfg.Keys)
+			at = dir.KeyPath(cfg.Path, cfg.Keys)
 		}
 		names, _ := d.Names(sub) // an error is returned elsewhere
 		var foreign, taken []string
@@ -111,7 +121,7 @@ func checkLink(path string) error {
 	if err == nil && info.Mode().Type() != fs.ModeSymlink {
 		return fmt.Errorf("%s: is no symbolic link; hint: move it away", path)
 	}
-	return ifExists(err)
+	return dir.IfExists(err)
 }
 
 // checkPlace looks at a directory in DIR and at a file in it, where they exist.
@@ -122,7 +132,7 @@ func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 	path := filepath.Join(cfg.Path, sub)
 	if sub != dir.Keys || cfg.Keys == "" {
 		if err := writable(path); err != nil {
-			return ifExists(err)
+			return dir.IfExists(err)
 		}
 	}
 	if name == "" {
@@ -130,7 +140,7 @@ func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 	}
 	f, err := d.OpenFile(sub, name, os.O_RDWR)
 	if err != nil {
-		return ifExists(err)
+		return dir.IfExists(err)
 	}
 	defer f.Close()
 	// Dir would put the mode of a key right when it reads it.
@@ -141,13 +151,6 @@ func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 }
 
 const keySize = int64(len(pseudonym.Key{}))
-
-func ifExists(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
 
 // writableOrNew is writable, or for a directory that is missing, of the one
 // that it would be made in.

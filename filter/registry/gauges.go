@@ -1,4 +1,4 @@
-package store
+package registry
 
 import (
 	"bufio"
@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
 
-// Figures are what a Store knows of DIR without waiting for its disk.
+// Figures are what a process knows of DIR, for metrics, without waiting for its disk.
 type Figures struct {
 	Counters               // of this process
 	Seen         bool      // there was a round, which tells Rooms, Pairs and Oldest
@@ -28,15 +29,26 @@ type noticed struct {
 	oldest       time.Time
 }
 
-// Figures may be called from any goroutine.
-func (s *Store) Figures() Figures {
-	f := Figures{Counters: s.counters()}
-	if at := s.wrote.Load(); at != 0 {
+// Gauges are what a process knows of the lines and rooms in DIR. Notice is for one
+// goroutine, the other methods for any.
+type Gauges struct {
+	wrote   atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never
+	noticed atomic.Pointer[noticed]
+	today   roomFigures
+}
+
+// Wrote notes that lines were written.
+func (g *Gauges) Wrote(now time.Time) { g.wrote.Store(now.Unix()) }
+
+// Figures returns the figures at the time now.
+func (g *Gauges) Figures(c Counters, now time.Time) Figures {
+	f := Figures{Counters: c}
+	if at := g.wrote.Load(); at != 0 {
 		f.LastWrite = time.Unix(at, 0)
 	}
-	if n := s.noticed.Load(); n != nil {
+	if n := g.noticed.Load(); n != nil {
 		f.Seen, f.Oldest = true, n.oldest
-		if n.today == format.DayOf(s.cfg.Now()) {
+		if n.today == format.DayOf(now) {
 			f.Rooms, f.Pairs = n.rooms, n.pairs
 		}
 	}
@@ -79,11 +91,10 @@ func (r *roomFigures) read(d *dir.Dir, day format.Day) (rooms, pairs int) {
 	return r.rooms, r.pairs
 }
 
-// notice keeps what Figures tells. The caller has the unions to itself.
-func (s *Store) notice(d *dir.Dir) {
-	now := s.cfg.Now()
+// Notice looks at DIR for Figures.
+func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
 	n := noticed{today: format.DayOf(now)}
-	n.rooms, n.pairs = s.today.read(d, n.today)
+	n.rooms, n.pairs = g.today.read(d, n.today)
 	names, err := d.Names("")
 	if err != nil {
 		return // it is reported where lines are written
@@ -95,5 +106,5 @@ func (s *Store) notice(d *dir.Dir) {
 			break
 		}
 	}
-	s.noticed.Store(&n)
+	g.noticed.Store(&n)
 }

@@ -1,0 +1,126 @@
+package audit
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
+	"hushpipe/format"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// processes looks at what processes say of themselves.
+func (v *survey) processes(d *dir.Dir) {
+	sum, err := registry.Read(d, v.now)
+	ended := filepath.Join(v.Dir, dir.Status, dir.EndedName)
+	if errors.Is(err, registry.ErrRecord) {
+		v.note(ended, "cannot be read", "their counts start again at zero by themselves")
+	} else if err != nil {
+		v.note(ended, "the counts of ended processes are not known", err.Error())
+	}
+	for _, p := range sum.Unread {
+		v.note(filepath.Join(v.Dir, p.File), "what it counted is not known", p.Err.Error())
+	}
+	for _, p := range sum.Live {
+		v.live(p)
+	}
+	slices.SortFunc(v.Processes, func(a, b registry.Process) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID))
+	})
+	v.LastError = sum.LastError
+	v.doubtNames(sum.UnnamedTo)
+	for _, date := range slices.Sorted(maps.Keys(sum.Days)) {
+		if _, ok := format.ParseDay(date); ok {
+			v.Counts = append(v.Counts, DayCounters{date, sum.Days[date]})
+			v.Total = v.Total.Plus(sum.Days[date])
+		}
+	}
+}
+
+// below looks at the directories below DIR that record a rule of their own.
+func (v *survey) below(d *dir.Dir) {
+	names, _ := d.Nested() // an error has been returned before
+	for _, name := range names {
+		nested, err := d.OpenNested(name)
+		if err != nil || !retention.HoldsLines(nested) {
+			if err == nil {
+				nested.Close()
+			}
+			continue
+		}
+		nested.Close()
+		path := filepath.Join(v.Dir, name)
+		status, err := ReadStatus(path, "", v.now)
+		if err != nil {
+			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
+		}
+		v.Broken = append(v.Broken, status.Broken...)
+		v.Doubts = append(v.Doubts, status.Doubts...)
+	}
+}
+
+// doubtNames looks for lines up to that day, which may hold the names of clients in
+// clear.
+func (v *survey) doubtNames(last format.Day) {
+	name := ""
+	for _, day := range v.Days {
+		if date, ok := format.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
+			name = dir.LogFile(date)
+		}
+	}
+	if name != "" {
+		v.Doubts = append(v.Doubts, Finding{filepath.Join(v.Dir, name),
+			"malformed lines up to this day may name clients: an earlier version did",
+			"delete them if HostnameLookups was On; they go after " + v.Keep + " by themselves"})
+	}
+}
+
+// live looks at the record of a process that runs.
+func (v *survey) live(r registry.Live) {
+	if r.Err != nil {
+		v.note(filepath.Join(v.Dir, r.File), "cannot be read", "its process writes it again within a minute")
+		return
+	}
+	p := r.Process
+	v.Processes = append(v.Processes, p)
+	if p.IP == "keep" {
+		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip keep from its flags")
+	}
+	if p.Fallback {
+		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, correct the flags and reload")
+	}
+	if v.now.Sub(p.Written) > silence {
+		v.note(v.Dir, fmt.Sprintf("process %d has not written its record since %s", p.PID, p.Written.Format(time.DateTime)), "check whether the disk answers")
+	}
+	if p.Keep != v.Keep {
+		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see 'hushpipe help operation'")
+	}
+}
+
+// verdictOfCounts says what was lost: that has been said, so the promise holds.
+func (v *survey) verdictOfCounts() {
+	c := v.Total
+	for _, loss := range []struct {
+		n    uint64
+		what string
+	}{
+		{c.Dropped, "lines lost: the disk was full or did not answer"},
+		{c.Cut, "lines longer than 1 MiB, without their end"},
+		{c.Failed, "lines left out because of an error in hushpipe"},
+		{c.Glued, "lines written into each other: the pipe was full, see 'hushpipe help lines'"},
+		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
+		{c.WithoutClient, "lines without client, whose rooms are not counted: see --format"},
+		{c.WithoutRequest, "lines without request, whose rooms are not counted: see --format"},
+		{c.RoomUnseen, "lines of rooms whose name cannot be seen: log the query, by %r or %q"},
+		{c.Repeated, "batches of lines written twice after a kill"},
+	} {
+		if loss.n > 0 {
+			v.note(v.Dir, fmt.Sprintf("since %s: %d %s", v.Counts[0].Day, loss.n, loss.what), "see the web server's error log")
+		}
+	}
+}

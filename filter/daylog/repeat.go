@@ -1,0 +1,32 @@
+package daylog
+
+import (
+	"bytes"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+	"io"
+	"os"
+)
+
+// tailSize is how far back a batch is looked for: the largest one, of 64 KiB
+// before it was treated, and what other processes may have written behind it.
+const tailSize = 256 << 10
+
+// Holds reports whether the first of these lines stands at the end of the
+// day's file already. Pseudonyms are the same each time, so a batch that a
+// killed process wrote and did not commit looks the same when it comes again.
+func (l *Log) Holds(day format.Day, lines []byte) bool {
+	f, err := l.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	from := max(0, st.Size()-tailSize)
+	tail, err := io.ReadAll(io.NewSectionReader(f, from, st.Size()-from))
+	line := lines[:bytes.IndexByte(lines, '\n')+1]
+	return err == nil && (from == 0 && bytes.HasPrefix(tail, line) || bytes.Contains(tail, append([]byte{'\n'}, line...)))
+}

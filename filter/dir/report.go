@@ -1,0 +1,112 @@
+package dir
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// faultSize bounds the last fault that a Reporter keeps, in bytes.
+const faultSize = 400
+
+// Reporter reports faults to the operator, and keeps the last one. All packages that
+// work on DIR for one process share it, from any goroutine.
+type Reporter struct {
+	say     func(topic, line string)
+	now     func() time.Time
+	refused atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
+	last    atomic.Pointer[fault]
+}
+
+type fault struct {
+	at   time.Time
+	line string
+}
+
+// NewReporter returns a Reporter that reports to say: one line each time, a topic at
+// most once a minute.
+func NewReporter(say func(topic, line string), now func() time.Time) *Reporter {
+	return &Reporter{say: say, now: now}
+}
+
+// Say reports a line, and keeps it as the last fault unless it is good news.
+func (r *Reporter) Say(topic, line string) {
+	if topic != "recovered" && topic != "expired-rooms" {
+		r.last.Store(&fault{r.now().Truncate(time.Second), line[:min(len(line), faultSize)]})
+	}
+	r.say(topic, line)
+}
+
+// Fault reports an error. One disk fault affects many files: errors with the same
+// number are reported once, and not at all while lines are refused for it.
+func (r *Reporter) Fault(topic string, err error, outcome string) {
+	if number := Cause(err); number != 0 {
+		if uintptr(number) == r.refused.Load() {
+			return
+		}
+		topic = number.Error()
+	}
+	r.Say(topic, err.Error()+outcome)
+}
+
+// Refuse notes why lines are refused, nil once they are written again.
+func (r *Reporter) Refuse(err error) { r.refused.Store(uintptr(Cause(err))) }
+
+// Last returns the last fault, and a zero time for none.
+func (r *Reporter) Last() (at time.Time, line string) {
+	if f := r.last.Load(); f != nil {
+		return f.at, f.line
+	}
+	return time.Time{}, ""
+}
+
+// Cause is the system's error number behind err, 0 where there is none.
+func Cause(err error) (number syscall.Errno) {
+	errors.As(err, &number)
+	return number
+}
+
+// faults is several errors in one line.
+type faults []error
+
+// Join is errors.Join for messages: in one line, and what several things failed
+// of is reported once.
+func Join(errs ...error) error {
+	var all faults
+	for _, err := range errs {
+		parts, ok := err.(faults)
+		if !ok {
+			parts = faults{err}
+		}
+		for _, err := range parts {
+			if err != nil && !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() }) {
+				all = append(all, err)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// shownFaults bounds a message: the days of an archive can be thousands.
+const shownFaults = 8
+
+func (f faults) Error() string {
+	shown := f[:min(len(f), shownFaults)]
+	texts := make([]string, len(shown))
+	for i, err := range shown {
+		texts[i] = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	if more := len(f) - len(shown); more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (f faults) Unwrap() []error { return f }

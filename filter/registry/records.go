@@ -1,0 +1,211 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// found is a record in DIR/status.
+type found struct {
+	id     string
+	record processRecord
+	live   bool
+	folded bool
+	err    error // why the record, or its lock, cannot be read
+}
+
+// gone reports whether the record is to be folded.
+func (r found) gone() bool {
+	return !r.live && !r.folded && (r.err == nil || errors.Is(r.err, ErrRecord))
+}
+
+// findRecords reads DIR/status.
+func findRecords(d *dir.Dir) (t totals, list []found, err error) {
+	names, err := d.Names(dir.Status)
+	if err != nil {
+		return t, nil, err
+	}
+	for _, name := range names {
+		id, ok := strings.CutSuffix(name, dir.RecordSuffix)
+		if !ok || name == dir.EndedName {
+			continue
+		}
+		// In this order: the record of a process that has ended is its last.
+		r := found{id: id}
+		if r.live, r.err = isLive(d, id); r.err == nil {
+			r.err = readJSON(d, name, &r.record)
+		}
+		if errors.Is(r.err, fs.ErrNotExist) {
+			continue
+		} else if r.err != nil {
+			r.record = processRecord{}
+		}
+		list = append(list, r)
+	}
+	if err = dir.IfExists(readJSON(d, dir.EndedName, &t)); err != nil {
+		t = totals{}
+	}
+	for i := range list {
+		list[i].folded = slices.Contains(t.Folded, list[i].id)
+	}
+	return t, list, err
+}
+
+// ErrRecord is returned for a file that is damaged.
+var ErrRecord = errors.New("is no record of hushpipe")
+
+func readJSON(d *dir.Dir, name string, to any) error {
+	f, err := d.OpenFile(dir.Status, name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	if err == nil && json.Unmarshal(text, to) != nil {
+		err = fmt.Errorf("%s: %w", f.Name(), ErrRecord) // package json would quote what is in it
+	}
+	return err
+}
+
+// isLive reports whether the process with that record runs.
+func isLive(d *dir.Dir, id string) (bool, error) {
+	f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	return !tryLock(f, unix.LOCK_SH), nil
+}
+
+// Fold adds the records of processes that ended to ended.json and deletes them.
+// Where another process is at it, there is nothing to do.
+func (r *Registry) Fold(d *dir.Dir, now time.Time) error {
+	unlock, err := d.LockStatus()
+	if errors.Is(err, dir.ErrLocked) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer unlock()
+	t, list, err := findRecords(d)
+	changed := errors.Is(err, ErrRecord)
+	if changed {
+		t.NamedFrom = (format.DayOf(now) + 1).String()
+		r.cfg.Report.Say("ended", err.Error()+"; the counts of ended processes start again at zero")
+	} else if err != nil {
+		return err
+	}
+	t.Folded = slices.DeleteFunc(t.Folded, func(id string) bool {
+		return !slices.ContainsFunc(list, func(f found) bool { return f.id == id })
+	})
+	for _, f := range list {
+		if f.gone() {
+			t.add(f.id, f.record, now)
+			changed = true
+		}
+	}
+	if changed {
+		text, err := json.Marshal(&t)
+		if err == nil {
+			err = d.ReplaceFile(dir.Status, dir.EndedName, append(text, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return removeEnded(d, t.Folded)
+}
+
+// removeEnded deletes the files of records that are folded, and locks whose
+// process was killed before it had a record. The caller has the lock.
+func removeEnded(d *dir.Dir, folded []string) error {
+	names, err := d.Names(dir.Status)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range folded {
+		errs = append(errs, removeUnlocked(d, id, true))
+	}
+	for _, name := range names {
+		if id, ok := strings.CutSuffix(name, dir.LockSuffix); ok && !slices.Contains(names, id+dir.RecordSuffix) {
+			errs = append(errs, removeUnlocked(d, id, false))
+		}
+	}
+	return dir.Join(errs...)
+}
+
+// removeUnlocked deletes the files of a process that is gone: both once its
+// record is folded, else its lock if there is no record.
+func removeUnlocked(d *dir.Dir, id string, folded bool) error {
+	f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDONLY)
+	switch {
+	case err == nil:
+		defer f.Close()
+		// Held until it is deleted: a process that has just made it sees then that
+		// it has to make another.
+		if !tryLock(f, unix.LOCK_EX) {
+			return nil
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if folded {
+		if err := dir.IfExists(d.Remove(dir.Status, id+dir.RecordSuffix)); err != nil {
+			return err
+		}
+	} else if f, err := d.OpenFile(dir.Status, id+dir.RecordSuffix, os.O_RDONLY); err == nil {
+		return f.Close() // it has one by now: the next fold's
+	}
+	return dir.IfExists(d.Remove(dir.Status, id+dir.LockSuffix))
+}
+
+// KilledLately reports whether a process on DIR was killed within the last
+// minute, for all that is known.
+func KilledLately(d *dir.Dir, now time.Time) bool {
+	t, list, err := findRecords(d)
+	return err == nil && (now.Sub(t.LastKill) < time.Minute ||
+		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
+}
+
+// Earlier returns the processes on DIR that live and are of an earlier version, which
+// takes no leases and heeds no mark of a deleted day. A record that cannot be read
+// stands for one, for all that is known.
+func Earlier(d *dir.Dir) (processes []Process, err error) {
+	_, list, err := findRecords(d)
+	for _, f := range list {
+		if f.live && f.record.Layout < layout {
+			processes = append(processes, f.record.Process)
+		}
+	}
+	return processes, err
+}
+
+// KeptByEarlier returns the longest period of the processes that Earlier returns, 0
+// where there are none.
+func KeptByEarlier(d *dir.Dir) (longest calendar.Period) {
+	processes, _ := Earlier(d) // an error is reported where records are written
+	for _, p := range processes {
+		keep, err := calendar.ParsePeriod(p.Keep)
+		if err != nil {
+			keep = 1 // it cannot be read: it lives
+		}
+		longest = max(longest, keep)
+	}
+	return longest
+}
