@@ -55,6 +55,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 				return err
 			}
 			defer r.keys.Close()
+			r.keys.Scan = filter.Pseudonyms
 			r.path, r.out = args[0], cmd.OutOrStdout()
 			if len(args) > 1 {
 				err = r.arguments(args[1:])

@@ -2,10 +2,11 @@ package daylog
 
 import (
 	"bytes"
-	"hushpipe/filter/dir"
-	"hushpipe/format"
 	"io"
 	"os"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format"
 )
 
 // tailSize is how far back a batch is looked for: the largest one, of 64 KiB

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
@@ -109,7 +108,7 @@ type Store struct {
 	hasher    *rooms.Hasher
 
 	work     chan struct{}        // full while a method uses what follows
-	openErr  error                // why there is no d
+	openErr  error                // why there is no dir
 	broke    bool                 // lines are refused, as was said
 	erased   map[string]time.Time // marks of days deleted on purpose that were heeded
 	journals map[journalID]*ownJournal
@@ -505,4 +504,4 @@ func (s *Store) Figures() registry.Figures {
 
 // Forecast places lines as a Store of cfg will, going by the clock alone. It
 // touches no disk.
-func Forecast(cfg Config) filter.Calendar { return newStore(cfg) }
+func Forecast(cfg Config) *Store { return newStore(cfg) }

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/keyring"
@@ -254,6 +253,9 @@ func keysMissing(d *dir.Dir, cfg Config) error {
 // Ciphers opens the keys of days that live, for reading them only: of a DIR,
 // of a key directory, or of none.
 type Ciphers struct {
+	// Scan calls found for each pseudonym in a text of lines. Find and FindDay need it.
+	Scan func(text []byte, found func(pseudonym.Addr))
+
 	d    *dir.Dir
 	path string
 	say  func(topic, line string)
@@ -369,7 +371,7 @@ func (c *Ciphers) Find(day format.Day, held map[pseudonym.Addr]bool) error {
 				return cmp.Or(err, io.ErrUnexpectedEOF)
 			}
 			n = wholeWords(c.buf[:n], at+int64(n) == part[1])
-			filter.Pseudonyms(c.buf[:n], func(a pseudonym.Addr) {
+			c.Scan(c.buf[:n], func(a pseudonym.Addr) {
 				if has, wanted := held[a]; wanted && !has {
 					held[a] = true
 					missing--

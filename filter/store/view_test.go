@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
@@ -26,6 +27,7 @@ func (b *bed) ciphers(files map[format.Day]string) *Ciphers {
 	}
 	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
 	require.NoError(b, err)
+	c.Scan = filter.Pseudonyms
 	b.Cleanup(func() { c.Close() })
 	return c
 }
