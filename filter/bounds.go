@@ -7,7 +7,8 @@ import (
 
 // bounds are what the pseudonyms in one line may cost, whatever a client wrote
 // into it: a line of n bytes becomes one of at most 2n+lineGrowth, and the time
-// that it takes grows with n. Past them an address or a name is struck out.
+// that it takes grows with n. Past them an address or a name is struck out, and behind
+// the last of many, all of the text that it is in.
 //
 // The pseudonym of the client who is counted costs nothing here: it is there in
 // every line.
@@ -15,6 +16,7 @@ type bounds struct {
 	growth  int // by how many bytes the line may still become longer
 	clients int // the same, for client fields before all others
 	work    int // how much may still be worked out, as Cost and NameCost count it
+	strikes int // how many addresses of texts may still be struck out one by one
 }
 
 // lineGrowth is by how many bytes a line may become longer than twice its length:
@@ -31,6 +33,10 @@ const (
 // three IPv6 addresses under pfx.
 const lineWork = 512
 
+// maxStrikes is how many addresses are struck out one by one: enough that what a server
+// writes stays legible, and few enough that a client gains nothing by more.
+const maxStrikes = 32
+
 // maxName is the length of the longest name that gets a pseudonym, but for that of the
 // client who is counted: host names have no more (RFC 1035, section 2.3.4).
 const maxName = 255
@@ -41,7 +47,7 @@ const struck = "-"
 // begin sets the bounds for a line of n bytes. In a malformed one, which is not
 // known, all that it has is text.
 func (b *bounds) begin(n int, known bool) {
-	b.growth, b.clients, b.work = n+textGrowth, clientGrowth, n/4+lineWork
+	b.growth, b.clients, b.work, b.strikes = n+textGrowth, clientGrowth, n/4+lineWork, maxStrikes
 	if !known {
 		b.growth, b.clients = n+lineGrowth, 0
 	}
@@ -49,6 +55,9 @@ func (b *bounds) begin(n int, known bool) {
 
 // affords reports whether a pseudonym may stand in the place of width bytes.
 func (b *bounds) affords(width int) bool { return b.growth >= maxPseudonym-width && b.work > 0 }
+
+// spent reports whether the rest of a text is struck out with the address before it.
+func (b *bounds) spent() bool { return b.strikes <= 0 }
 
 // spares reports whether a pseudonym may stand in the place of a client who is not
 // counted, and takes what it needs.

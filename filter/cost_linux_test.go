@@ -220,6 +220,30 @@ func TestCostOfPatterns(t *testing.T) {
 	}
 }
 
+// TestMostIsStruckOut: behind the last of many addresses that are struck out, the text
+// ends. What a client has not chosen stays, and so does a text with fewer.
+func TestMostIsStruckOut(t *testing.T) {
+	for _, name := range []string{"agent", "referrer", "json-text"} {
+		m := newMeter(t, findPlace(t, name), "ipcrypt")
+		out, _ := m.treat("::1g", 8192, 1)
+		assert.Less(t, len(out), 5*len(m.line)/4, name)
+		assert.Equal(t, maxStrikes, strings.Count(string(out), "g-"), name)
+		assert.True(t, bytes.HasSuffix(out, []byte(m.place.after+"\n")), "%s: %q", name, out[len(out)-40:])
+		out, _ = m.treat("192.0.2.1 ", 200, 1)
+		assert.Contains(t, string(out), "- - - "+m.place.after)
+	}
+}
+
+func findPlace(t *testing.T, name string) *place {
+	for i := range places {
+		if places[i].name == name {
+			return &places[i]
+		}
+	}
+	require.Fail(t, "no such place", name)
+	return nil
+}
+
 // FuzzCost: whatever a pattern is, where it stands and how long it goes on, what
 // comes out is not past the bounds, and an address in its midst is replaced.
 func FuzzCost(f *testing.F) {

@@ -178,7 +178,9 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 			from := escapeStart(text, start+a.start)
 			dst = g.appendPlain(dst, text[kept:from])
 			kept = start + a.end
-			dst = g.appendFound(dst, run[a.start:a.end], a, kept-from)
+			if dst = g.appendFound(dst, run[a.start:a.end], a, kept-from); g.spent() {
+				return dst
+			}
 		}
 	}
 	return g.appendPlain(dst, text[kept:])
@@ -238,7 +240,9 @@ func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
 			start := escapeStart(text, g.pos[a.start])
 			dst = g.appendKept(dst, text[kept:start], as, nested)
 			kept = g.pos[a.end]
-			dst = g.appendFound(dst, g.run[a.start:a.end], a, kept-start)
+			if dst = g.appendFound(dst, g.run[a.start:a.end], a, kept-start); g.spent() {
+				return dst
+			}
 		}
 	}
 	return g.appendKept(dst, text[kept:], as, nested)
@@ -282,6 +286,7 @@ func isNested(escape []byte) bool {
 // of a text.
 func (g *guard) appendFound(dst, run []byte, a found, width int) []byte {
 	if !g.affords(width) || !a.exact && len(run) > maxName {
+		g.strikes--
 		return append(dst, struck...)
 	}
 	start := len(dst)

@@ -85,6 +85,9 @@ func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 		}
 		dst = g.appendKeptOf(dst, run[:a.start], at+s.start)
 		dst = g.appendFound(dst, run[a.start:a.end], a, s.end-s.start-a.start-(len(run)-a.end))
+		if g.spent() {
+			return dst
+		}
 		dst = g.appendKeptOf(dst, run[a.end:], at+s.start+a.end)
 	}
 	return g.appendKeptOf(dst, text[kept:], at+kept)
