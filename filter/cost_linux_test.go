@@ -43,6 +43,8 @@ func pump(dst []byte, pattern string, size int, k *int) []byte {
 				dst = fmt.Appendf(dst, "1.%d.%d.%d", *k>>16&0xff, *k>>8&0xff, *k&0xff)
 			case '6':
 				dst = fmt.Appendf(dst, "::%x", *k&0xffff)
+			case 'd':
+				dst = fmt.Appendf(dst, "1-%d-%d-%d", *k>>16&0xff, *k>>8&0xff, *k&0xff)
 			default:
 				dst = fmt.Appendf(dst, "h%x", *k)
 			}
@@ -136,8 +138,8 @@ func (m *meter) exceeds(pattern string, size int, plain float64) string {
 
 // chosen are patterns that cost most before they were bounded, and still do.
 var chosen = map[string][]string{
-	"agent":        {"::1g", ":::1g", ":::1 ", "::1 ", "1.1.1.1 ", "<4> ", "<6> ", "1:1:1:1:1:1:1:1 ", "%3A%3A1 ", "%25", "%2", "%", `\\x3a`, "::ffff:1.1.1.1 ", "Name/1.1.1.1 "},
-	"target":       {"=::1", "%25252E", "%3A%3A", "%2E", "1.1.1.1.", "a=b&", "sid=&", "sid=a&", "a[b]=", "%3D", "=", "user:pw@", "//a@", "::ffff:token=&", "::1token=&", `\"`, "%252E1"},
+	"agent":        {"::1g", ":::1g", ":::1 ", "::1 ", "1.1.1.1 ", "<4> ", "<6> ", "1:1:1:1:1:1:1:1 ", "%3A%3A1 ", "%25", "%2", "%", `\\x3a`, "::ffff:1.1.1.1 ", "Name/1.1.1.1 ", "1-2-3-4 ", "<d> "},
+	"target":       {"=::1", "%25252E", "%3A%3A", "%2E", "1.1.1.1.", "a=b&", "sid=&", "sid=a&", "a[b]=", "%3D", "=", "user:pw@", "//a@", "%2F%2Fa%40", "::ffff:token=&", "::1token=&", `\"`, "%252E1"},
 	"room":         {"%EF%B7%BA", "%EF%B7%BA<h>", "%25", "%CC%81", "%CE%A3", "ｱ", `\\`, "%2525"},
 	"xff":          {"a,", "<h>,", ",", "::1,", "<6>,", "<4>, ", `\",`},
 	"forwarded":    {"a,", ";", ",", "for=a;", "for=<6>,", "a=;", "=", "by=::1;"},

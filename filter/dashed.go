@@ -28,7 +28,9 @@ func (g *guard) appendPlain(dst, text []byte) []byte {
 			break
 		}
 		from := escapeStart(text, d.start)
-		dst = g.appendDashed(append(dst, text[:from]...), text[from:d.end], d)
+		if dst = g.appendDashed(append(dst, text[:from]...), text[from:d.end], d); g.spent() {
+			return dst
+		}
 		text = text[d.end:]
 	}
 	return append(dst, text...)

@@ -184,7 +184,9 @@ func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
 			break
 		}
 		from := escapeStart(text, d.start)
-		dst = g.appendDashed(g.appendWithNUL(dst, text[:from], at), text[from:d.end], d)
+		if dst = g.appendDashed(g.appendWithNUL(dst, text[:from], at), text[from:d.end], d); g.spent() {
+			return dst
+		}
 		text, at = text[d.end:], at+d.end
 	}
 	return g.appendWithNUL(dst, text, at)

@@ -12,11 +12,12 @@ type place struct {
 	tokens                      []string
 }
 
-// textTokens are what patterns of a text are made of. <4>, <6> and <h> are another
-// address, or name, each time.
+// textTokens are what patterns of a text are made of. <4>, <6>, <d> and <h> are another
+// address, one with dashes, or name, each time.
 var textTokens = []string{
 	":", "::1", ":::1", "1", "1.", ".", "1.1.1.1", "a", "g", ",", "=", ";", "&", "/", " ", `\"`, `\\`, `\x3a`, `\x`, "%", "%3A", "%2E", "%25", "%2", "%3D", "%3",
 	`\u003a`, `\u00`, "[", "]", "{", "}", `"`, "token=", "for=", "S", "-", "?", "<4>", "<6>", "<h>", "%EF%B7%BA", "ｱ", "Σ", "%CC%81", "\u0301", "\u0316", "ᄀ", "ᅡ", "가", "İ", "ä", "ﷺ", "㌀", "%C3", "12:34:56", "2026-11-22", "'", "Name/", "0", "://", " - ", " HTTP/1.1", "::ffff:", "100::", "\x00",
+	"//", "@", "%2F", "%40", `\/`, "1-2-3-4", "<d>",
 }
 
 // listTokens and keyTokens are those of JSON.
