@@ -7,7 +7,7 @@ import (
 )
 
 // appendClient appends the pseudonym of a client field: an address, with or
-// without brackets, port and zone, or a host name. Anything that is no address
+// without brackets, port and zone, or a host name, with or without port. Anything that is no address
 // counts as a name and is never passed through; "-" and nothing stay. It returns
 // who it is, nil for nobody, valid until the next call.
 func (g *guard) appendClient(dst, v []byte) ([]byte, *client) {
@@ -15,11 +15,18 @@ func (g *guard) appendClient(dst, v []byte) ([]byte, *client) {
 		return append(dst, v...), nil
 	}
 	dst, who := g.cipher.appendText(dst, v)
-	if who == nil {
-		dst, who = g.cipher.appendText(dst, bareAddr(v))
+	if who != nil {
+		return dst, who
 	}
-	if who == nil {
-		dst, g.named.addr = g.cipher.AppendNameAddr(dst, v)
+	bare := bareAddr(v)
+	if dst, who = g.cipher.appendText(dst, bare); who == nil {
+		if len(bare) == 0 {
+			bare = v
+		}
+		dst, a := g.cipher.AppendNameAddr(dst, bare)
+		if a != g.named.addr {
+			g.named = client{addr: a} // nothing is noted of another
+		}
 		return dst, &g.named
 	}
 	return dst, who
@@ -45,7 +52,7 @@ func (g *guard) appendOther(dst, v []byte) ([]byte, *client) {
 	return dst, who
 }
 
-// bareAddr strips what may stand around an address in a header: brackets and a
+// bareAddr strips what may stand around an address or a name: brackets and a
 // port, "[2001:db8::1]:443" and "192.0.2.1:443" (RFC 7239, section 6), and an
 // IPv6 zone (RFC 4007, section 11).
 func bareAddr(v []byte) []byte {

@@ -27,7 +27,8 @@ func TestClient(t *testing.T) {
 		{"Host.EXAMPLE.org", "{name:host.example.org}"},
 		{"unknown", "{name:unknown}"},
 		{"_hidden", "{name:_hidden}"},
-		{"host:443", "{name:host:443}"},
+		{"host:443", "{name:host}"},
+		{"Host.example.org:11111", "{name:host.example.org}"},
 		{"192.0.2.1.5", "{name:192.0.2.1.5}"},
 		{"192.0.2.1, 192.0.2.2", "{name:192.0.2.1, 192.0.2.2}"},
 		{"192.0.2.1%eth0", "{name:192.0.2.1%eth0}"},
@@ -62,6 +63,7 @@ func TestClientCounted(t *testing.T) {
 	assert.Equal(t, address("192.0.2.1"), address("::ffff:192.0.2.1"))
 	assert.Equal(t, address("[2001:db8::1]:80"), address("2001:DB8:0::1"))
 	assert.Equal(t, address("host"), address("HOST"))
+	assert.Equal(t, address("host:11111"), address("host:11112"))
 	assert.NotEqual(t, address("192.0.2.1"), address("192.0.2.2"))
 	assert.NotEqual(t, address("host"), address("host2"))
 }

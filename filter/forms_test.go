@@ -8,9 +8,17 @@ import (
 )
 
 // TestForms counts the same clients in the same rooms in each form that servers and
-// log services write, under auto.
+// log services write, under auto: by their addresses and by their names.
 func TestForms(t *testing.T) {
-	clients := []string{"198.51.100.1", "198.51.100.2", "2001:db8::3", "198.51.100.1"}
+	t.Run("addresses", func(t *testing.T) {
+		testForms(t, []string{"198.51.100.1", "198.51.100.2", "2001:db8::3", "198.51.100.1"})
+	})
+	t.Run("names", func(t *testing.T) {
+		testForms(t, []string{"dsl-1.example.net", "dsl-2.example.net", "localhost", "dsl-1.example.net"})
+	})
+}
+
+func testForms(t *testing.T, clients []string) {
 	usual := func(client, room string) string {
 		return client + ` - - ` + stampText + ` "POST /http-bind?room=` + room + ` HTTP/1.1" 200 5 "-" "Mozilla/5.0"`
 	}
@@ -75,6 +83,9 @@ func TestForms(t *testing.T) {
 		"a byte order mark": func(c, r string) string { return "\ufeff" + usual(c, r) },
 		"empty lines":       func(c, r string) string { return "\n" + usual(c, r) + "\n\r" },
 	} {
+		if name == "the virtual host behind" && clients[0] > "a" {
+			continue // of two names without ports, the second is the client
+		}
 		t.Run(name, func(t *testing.T) {
 			got, leftOut, stats := counted(t, "auto", log(line))
 			assert.Equal(t, want, got)

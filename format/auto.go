@@ -176,7 +176,7 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 //	ADDRESS ADDRESS                 the second
 //	NAME[:P] NAME                   the second
 //	ADDRESS ADDRESS:443             the first, whose port is not the server's
-//	NAME NAME:443                   the first
+//	NAME[:P] NAME:443               the first, where P is no server's port
 //
 // A list of clients ends at the first word that no comma ends, and is one client's.
 func hosts(line []byte) (host int, first bool) {
@@ -199,7 +199,7 @@ func hosts(line []byte) (host int, first bool) {
 	case isAddr && port >= 0:
 		first = !own
 	case isAddr == isAddr2:
-		first = own2 && port < 0
+		first = own2 && !own
 	}
 	if first || port < 0 {
 		return 1, first

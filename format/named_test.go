@@ -136,6 +136,9 @@ func TestAutoHosts(t *testing.T) {
 		{`192.0.2.7 192.0.2.1:11111`, `192.0.2.1:11111`},
 		{`a.example www.example.org:443`, `a.example`},
 		{`www.example.org a.b.c`, `a.b.c`},
+		{`a.example:11111 www.example.org:443`, `a.example:11111`},
+		{`www.example.org:443 a.example:11111`, `a.example:11111`},
+		{`www.example.org:80 b.example:443`, `b.example:443`},
 
 		{`198.51.100.16, 203.0.113.22`, `198.51.100.16, 203.0.113.22`},
 		{`198.51.100.16,203.0.113.22`, `198.51.100.16,203.0.113.22`},
