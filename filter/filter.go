@@ -38,6 +38,7 @@ type Calendar interface {
 // Config is what shapes the treatment of a line.
 type Config struct {
 	Parser  format.Parser
+	Proxies *Proxies // nil: none; else Parser was made with format.Options.Proxies
 	Mode    pseudonym.Mode
 	Redact  *Redact
 	Rooms   *rooms.Matcher // nil: no rooms are counted
@@ -163,6 +164,9 @@ func New(cfg Config, cal Calendar) *Filter {
 	f.pathOnly = !format.ToldBy(cfg.Parser).Query
 	f.noteKey = newNoteKey()
 	f.guard.names.keys = format.ClientKeysOf(cfg.Parser)
+	if cfg.Proxies != nil {
+		f.cfg.Parser = &viaProxies{cfg.Parser, cfg.Proxies}
+	}
 	return f
 }
 

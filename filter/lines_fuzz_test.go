@@ -47,14 +47,23 @@ var lineSpecs = []lineSpec{
 	{format: `%t %{X-A}i.%{X-B}i:%p %u %r`, lines: `[22/Nov/2026:07:23:55 +0000] a:b.1.:443 mary GET /a HTTP/1.1`},
 	{format: `{"t":"%{%FT%T%z}t","ip":"%a","r":"%r","agent":"%{User-Agent}i","xff":"%{X-Forwarded-For}i","n":%D}`,
 		lines: `{"t":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","r":"GET / HTTP/1.1","agent":"A/1.2.3.4 \"b\"","xff":"192.0.2.2","n":17}`},
+	{format: `%v %a %t "%r" %>s "%{X-Forwarded-For}i" "%{User-Agent}i"`, proxies: true, lines: `w.example.org 10.0.0.1 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 "192.0.2.2, unknown, \"192.0.2.1\", 10.0.0.2:80, 10.0.0.3" "a"`},
+	{format: `%{Forwarded}i %{c}a %t "%r"`, proxies: true, lines: `by=192.0.2.3;for=192.0.2.2, for=\"[2001:db8::1]:80\";host=a.example.org,for=10.0.0.2 10.0.0.1:443 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1"`},
+	{format: "auto", proxies: true, lines: strings.Join([]string{
+		`10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "a" "192.0.2.2, h.example.org, 10.0.0.2"`,
+		`192.0.2.1, 10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5`,
+		`{"ts":1795332235.1,"request":{"remote_ip":"10.0.0.1","uri":"/a","headers":{"X-Forwarded-For":["192.0.2.66, 192.0.2.1","10.0.0.2"]}},"status":200}`,
+		`{"log":"10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"a\" \"192.0.2.2, 192.0.2.1\"\n","stream":"stdout","time":"2026-11-22T07:23:56.1Z"}`,
+	}, "\n")},
 }
 
 var ownName = regexp.MustCompile(`^(?<own>[^ ]+):[-0-9]+ (?<client>[^ ]+) `)
 
 type lineSpec struct {
-	format string
-	own    *regexp.Regexp
-	lines  string
+	format  string
+	own     *regexp.Regexp
+	lines   string
+	proxies bool // 10.0.0.0/8 and 198.51.100.0/24 are trusted
 }
 
 // FuzzLines treats a log, into which addresses in many spellings are planted,
@@ -89,6 +98,7 @@ func FuzzLines(f *testing.F) {
 			n++
 		}
 	}
+	f.Add(uint8(3), uint8(0), "[Sun Nov 22 07:23:55 2026] [core:info] [pid 9] [client 198.51.100.195:0:", []byte{})
 	for i, spec := range lineSpecs {
 		f.Add(uint8(i), uint8(i), spec.lines+"\n"+spec.lines, plan(i))
 	}
@@ -101,7 +111,9 @@ func FuzzLines(f *testing.F) {
 	}
 	configs := make([]Config, len(lineSpecs))
 	for i, spec := range lineSpecs {
-		configs[i] = newConfig(f, spec.format)
+		if configs[i] = newConfig(f, spec.format); spec.proxies {
+			configs[i] = proxyConfig(f, spec.format, format.Options{})
+		}
 		configs[i].Single = true
 	}
 	f.Fuzz(func(t *testing.T, spec, mode uint8, log string, plan []byte) {

@@ -22,16 +22,16 @@ type Auto struct {
 	// by virtual host (none, name, name and port), common, combined or main
 	access [3][3]*LogFormat
 	ssl    *LogFormat
-	client string // the JSON key that is the client, "" for any
+	opt    Options
 }
 
-func newAuto(loc *time.Location, jsonKeys []string) (*Auto, error) {
-	a := &Auto{}
+func newAuto(loc *time.Location, opt Options) (*Auto, error) {
+	a := &Auto{opt: opt}
 	var err error
-	if a.json, err = NewJSON(loc, jsonKeys); err != nil {
+	if a.json, err = newJSONWith(loc, opt); err != nil {
 		return nil, err
 	}
-	if a.nested, err = NewJSON(loc, jsonKeys); err != nil {
+	if a.nested, err = newJSONWith(loc, opt); err != nil {
 		return nil, err
 	}
 	a.json.inner = a.parseInner
@@ -94,10 +94,48 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 	if !a.parseAccess(line, out) {
 		return false
 	}
-	if a.client != "" {
-		out.Client = -1 // only JSON says which field has the name
+	switch {
+	case a.opt.Client != "": // only JSON says which field has the name
+		tellNobody(line, out)
+	case a.opt.Proxies:
+		tellPeer(line, out)
 	}
 	return true
+}
+
+// tellNobody leaves the line without a client who is counted.
+func tellNobody(line []byte, out *Line) {
+	if out.Client >= 0 {
+		if f := &out.Fields[out.Client]; bytes.IndexByte(line[f.Start:f.End], ',') >= 0 {
+			f.Kind = ClientList
+		}
+	}
+	out.Client = -1
+}
+
+// tellPeer finds whom a proxy names in a line of an access log, behind the client, who
+// asked the server: the first quoted text that is a list which an address ends. A
+// list in the place of the client does not say who asked.
+func tellPeer(line []byte, out *Line) {
+	if out.Client < 0 {
+		return
+	}
+	peer := out.Fields[out.Client]
+	if bytes.IndexByte(line[peer.Start:peer.End], ',') >= 0 {
+		tellNobody(line, out)
+		return
+	}
+	for i := out.Client + 1; i < len(out.Fields); i++ {
+		f := &out.Fields[i]
+		if f.Kind != ClientList {
+			continue
+		}
+		v := line[f.Start:f.End]
+		if isAddr, _ := readHost(v[bytes.LastIndexAny(v, ", ")+1:]); isAddr {
+			out.Peer, out.Client, out.Through = out.Client, i, i
+			return
+		}
+	}
 }
 
 // parseAccess reads a line of an access log that is no JSON.
@@ -140,7 +178,7 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 
 // Glance implements Glancer.
 func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
-	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.client != "" {
+	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}
 	tail := isCommon

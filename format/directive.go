@@ -22,7 +22,9 @@ func (c *compiler) add(d directive, at int) error {
 		if d.arg != "c" {
 			trust = trustClient
 		}
-		c.client(c.value(e), trust)
+		f := c.value(e)
+		c.client(f, trust)
+		c.peer(f, d)
 		return nil
 	case "A":
 		e.op, e.kind, e.dash, e.own = opAddress, Plain, true, true
@@ -86,8 +88,14 @@ func (c *compiler) add(d directive, at int) error {
 		switch f := c.value(e); {
 		case asked:
 			c.client(f, trustAsked)
+			c.forwarded(f, trustAsked)
 		case isClient(e.kind):
 			c.client(f, trustHeader)
+			if e.kind == Client {
+				c.forwarded(f, trustHeader)
+			} else {
+				c.forwarded(f, trustList)
+			}
 		}
 		return nil
 	}
@@ -102,6 +110,7 @@ const (
 	trustHeader = 1 + iota
 	trustPeer
 	trustClient
+	trustList  // forwarded
 	trustAsked // who runs it says so
 )
 
@@ -109,6 +118,43 @@ func (c *compiler) client(field, trust int) {
 	if trust > c.trust {
 		c.p.client, c.trust = field, trust
 	}
+}
+
+// peer notes a field of who asked the server: best the one that mod_remoteip has not
+// replaced, and that has no host name.
+func (c *compiler) peer(field int, d directive) {
+	rank := 1
+	if d.arg == "c" {
+		rank += 2
+	}
+	if d.name == "a" {
+		rank++
+	}
+	if rank > c.peerRank {
+		c.atPeer, c.peerRank = field, rank
+	}
+}
+
+// forwarded notes a field of clients that a proxy names.
+func (c *compiler) forwarded(field, trust int) {
+	if trust > c.listTrust {
+		c.atList, c.listTrust = field, trust
+	}
+}
+
+// behindProxies has lines tell the peer and what a proxy said.
+func (c *compiler) behindProxies() error {
+	switch {
+	case c.peerRank == 0:
+		return &ProxiesError{"the format has no peer (%h, %a or %{c}a)"}
+	case c.listTrust == 0:
+		return &ProxiesError{"the format has no list of clients (such as %{X-Forwarded-For}i)"}
+	case c.atPeer == c.atList:
+		return &ProxiesError{"nothing stands between the peer and the list of clients in the format"}
+	}
+	c.p.client, c.p.list, c.p.isPeer = c.atPeer, c.atList, true
+	c.p.usual = usual{} // Glance tells of one client only
+	return nil
 }
 
 // namedKind is the kind of a header, also under the name that CGI gives it

@@ -19,6 +19,8 @@ import (
 type JSON struct {
 	loc    *time.Location
 	keys   map[string]key
+	opt    Options
+	asked  string // opt.Client, in the spelling of keys
 	parser fastjson.Parser
 	member func(name []byte, v *fastjson.Value) // j.visit, bound once
 	tokens []jsonToken
@@ -40,12 +42,15 @@ type JSON struct {
 	differ   bool
 	header   bool // inside an object of headers
 	rank     [useLine + 1]uint8
+	listRank uint8 // of the fields that a proxy names, with opt.Proxies
+	list     int
+	listEnd  int
 	query    []byte
 	fromLine bool // out.Target is from a full request line
 	clients  bool // there is a key of clients
 	unread   bool // there is a text of a log service, in no known format
 	read     bool // there is one in a known format,
-	client   int  // in which this is the client
+	first    int  // whose fields begin here
 }
 
 // unranked is the rank of what no value has told yet.
@@ -56,23 +61,28 @@ const unranked = 255
 // or time. A number as time stamp, an epoch, has its date in loc. An error is a
 // *JSONKeyError.
 func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
-	all, err := withUserKeys(keys)
+	return newJSONWith(loc, Options{JSONKeys: keys})
+}
+
+func newJSONWith(loc *time.Location, opt Options) (*JSON, error) {
+	all, err := withUserKeys(opt.JSONKeys)
 	if err != nil {
 		return nil, err
 	}
-	j := &JSON{loc: loc, keys: all}
+	asked, _ := appendKeyName(nil, []byte(opt.Client))
+	j := &JSON{loc: loc, keys: all, opt: opt, asked: string(asked)}
 	j.member = j.visit
 	return j, nil
 }
 
 // newWrappedJSON returns a Parser as NewJSON does, of lines that may stand inside of
 // what a log service wrote around them, perhaps another JSON line.
-func newWrappedJSON(loc *time.Location, keys []string) (Parser, error) {
-	outer, err := NewJSON(loc, keys)
+func newWrappedJSON(loc *time.Location, opt Options) (Parser, error) {
+	outer, err := newJSONWith(loc, opt)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := NewJSON(loc, keys)
+	inner, err := newJSONWith(loc, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +119,7 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	for i := range j.rank {
 		j.rank[i] = unranked
 	}
+	j.listRank = unranked
 	j.value(v, key{})
 	if j.differ || len(j.rest) > 0 {
 		return false
@@ -118,6 +129,9 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 		return true
 	}
 	j.finishTarget()
+	if out.Client >= 0 && j.listRank != unranked {
+		out.Peer, out.Client, out.Through = out.Client, j.list, j.listEnd
+	}
 	// A text that is the whole line of a server may hold its client.
 	return !j.wrapper && (!j.unread || j.clients)
 }
@@ -221,8 +235,8 @@ func (j *JSON) str(s []byte, k key, t jsonToken) {
 			j.unread = true
 		}
 	case useClient:
-		if said && j.better(k) {
-			j.out.Client = len(j.out.Fields)
+		if said {
+			j.setClient(k)
 		}
 	case useTarget:
 		j.setTarget(s, k)
@@ -261,10 +275,7 @@ func (j *JSON) addInner(t jsonToken) bool {
 		}
 		j.out.add(f.Kind, t.start+start, t.start+end)
 	}
-	j.client = -1
-	if j.within.Client >= 0 {
-		j.client = first + j.within.Client
-	}
+	j.first = first
 	return true
 }
 
@@ -272,7 +283,13 @@ func (j *JSON) addInner(t jsonToken) bool {
 // the other one that of the log service.
 func (j *JSON) takeInner() {
 	in, out := &j.within, j.out
-	out.Client, out.Status, out.Target, out.Error = j.client, in.Status, in.Target, in.Error
+	out.Status, out.Target, out.Error = in.Status, in.Target, in.Error
+	if out.Client, out.Peer = in.Client, in.Peer; in.Client >= 0 {
+		out.Client += j.first
+	}
+	if in.Peer >= 0 {
+		out.Peer, out.Through = in.Peer+j.first, in.Through+j.first
+	}
 	if in.HasDay {
 		out.Day, out.HasDay = in.Day, true
 	}
@@ -284,8 +301,8 @@ func (j *JSON) number(k key, t jsonToken) {
 	j.setNumeric(j.line[t.start:t.end], k)
 	if isClient(k.kind) {
 		j.clients = true
-		if k.use == useClient && j.better(k) {
-			j.out.Client = len(j.out.Fields)
+		if k.use == useClient {
+			j.setClient(k)
 		}
 		j.emitBare(t)
 	}
@@ -301,6 +318,40 @@ func (j *JSON) literal(kind byte, k key) {
 
 func (j *JSON) emitBare(t jsonToken) {
 	j.out.Fields = append(j.out.Fields, Field{Kind: Client, Bare: true, Start: t.start, End: t.end})
+}
+
+// setClient notes that the next field is a client.
+func (j *JSON) setClient(k key) {
+	at := len(j.out.Fields)
+	if !j.opt.Proxies {
+		if j.better(k) {
+			j.out.Client = at
+		}
+		return
+	}
+	list := k.rank >= rankHeader || k.rank == rankUser && k.kind == ClientList
+	if j.asked != "" {
+		if header := list; string(j.name) == j.asked {
+			list = true
+		} else if header {
+			return
+		}
+	}
+	if !list {
+		if k.rank != rankUser {
+			k.rank = rankHeader - k.rank // the remote address is that of who asked
+		}
+		if j.better(k) {
+			j.out.Client = at
+		}
+		return
+	}
+	switch {
+	case k.rank < j.listRank:
+		j.list, j.listEnd, j.listRank = at, at, k.rank
+	case k.rank == j.listRank && j.listEnd == at-1:
+		j.listEnd = at // of an array: a header that came twice
+	}
 }
 
 // setNumeric takes a status or a time stamp and returns how many bytes of s

@@ -49,11 +49,15 @@ func (f *Field) set(k Kind, start, end int) {
 type Line struct {
 	Fields []Field // by position, not overlapping
 	Client int     // index in Fields of the client who is counted, -1 for none
-	Day    Day     // the date of the line's time stamp, in its own zone
-	HasDay bool    // false: no readable time stamp
-	Status int     // final status, 0 for none
-	Error  bool    // of an error log, which has no request; Glance leaves it as it is
-	Target []byte  // request target ("/path?query"), decoded from JSON, nil for none
+	// With Options.Proxies, where a line says for whom a proxy asked, Client is the first
+	// field of that, Through the last one, and Peer is who asked the server. Else Peer
+	// is -1. Glance leaves both as they are.
+	Peer, Through int
+	Day           Day    // the date of the line's time stamp, in its own zone
+	HasDay        bool   // false: no readable time stamp
+	Status        int    // final status, 0 for none
+	Error         bool   // of an error log, which has no request; Glance leaves it as it is
+	Target        []byte // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
 	// to be had from Target; -1 for none. Only Glance sets it.
 	Request int
@@ -96,7 +100,7 @@ const maxKept = 64 << 10
 
 func (l *Line) reset() {
 	l.Fields = l.Fields[:0]
-	l.Client, l.HasDay, l.Status, l.Target, l.Request, l.Error = -1, false, 0, nil, -1, false
+	l.Peer, l.Client, l.HasDay, l.Status, l.Target, l.Request, l.Error = -1, -1, false, 0, nil, -1, false
 	if cap(l.decoded) > maxKept {
 		l.decoded = nil
 	}

@@ -42,6 +42,7 @@ type LogFormat struct {
 	wrapped  *wrapped // of a named format: what may stand around its lines
 
 	client, status, target, query, user int  // fields, -1 for none
+	list                                int  // of clients that a proxy names, the client then being the peer
 	isPeer                              bool // the client is of %h or %a
 	hostTarget                          bool // the target has a host before its path, as of %V%U
 	pathOnly                            bool // the target has no query
@@ -70,13 +71,13 @@ type segment struct {
 // the text of a configuration file (\" for a quote) and the bare text. loc is
 // the zone in which an epoch time is dated. An error is a *FormatError.
 func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
-	return compileFor(logFormat, loc, "")
+	return compileWith(logFormat, loc, Options{})
 }
 
-// compileFor is Compile with the argument of the directive that is the client, "" for
-// the best there is.
-func compileFor(logFormat string, loc *time.Location, client string) (*LogFormat, error) {
-	c := compiler{src: logFormat, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1}}
+// compileWith is Compile with Options.
+func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat, error) {
+	client := opt.Client
+	c := compiler{src: logFormat, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
@@ -86,6 +87,9 @@ func compileFor(logFormat string, loc *time.Location, client string) (*LogFormat
 	}
 	c.p.isPeer = c.p.client >= 0 && (c.trust == trustPeer || c.trust == trustClient)
 	c.link()
+	if opt.Proxies {
+		return c.p, c.behindProxies()
+	}
 	return c.p, nil
 }
 
@@ -95,7 +99,10 @@ type compiler struct {
 	elems []element
 	asked string // the argument of the client's directive, "" for any
 	trust int    // in the client found so far
-	full  bool   // the target is that of a request line, which has the query
+	// The same for who asked the server, and whom a proxy names.
+	atPeer, peerRank  int
+	atList, listTrust int
+	full              bool // the target is that of a request line, which has the query
 }
 
 func (c *compiler) fail(at int, reason string) error {
@@ -309,7 +316,7 @@ func (c *compiler) join(a, b *element) {
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
 	c.p.hostTarget = c.p.hostTarget || b.field == c.p.target && a.kind != Client && !c.full
-	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user} {
+	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user, &c.atPeer, &c.atList} {
 		if *role == a.field {
 			*role = b.field
 		}

@@ -53,6 +53,9 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 	if p.target >= 0 {
 		p.setTarget(line, out)
 	}
+	if p.list >= 0 {
+		out.Peer, out.Client, out.Through = out.Client, p.list, p.list
+	}
 	return true
 }
 

@@ -41,43 +41,56 @@ const Names = "auto, combined, common, combinedio, vhost_combined, vhost_common,
 // log service wrote around it, see wrapperLen. Epoch times are dated in loc;
 // jsonKeys are further keys of JSON lines, as in NewJSON.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
-	return NewWithClient(spec, loc, jsonKeys, "")
+	return NewWith(spec, loc, Options{JSONKeys: jsonKeys})
 }
 
-// NewWithClient is New with the field that is the client, of several: the argument of
-// a directive, as X-Forwarded-For, or a JSON key; "" for none. Where a format is told
-// line by line, a line without that field has no client.
-func NewWithClient(spec string, loc *time.Location, jsonKeys []string, client string) (Parser, error) {
-	if client != "" {
+// Options say more of a format.
+type Options struct {
+	JSONKeys []string // further keys of JSON lines, as in NewJSON
+
+	// Client is the field that is the client, of several: the argument of a directive,
+	// as X-Forwarded-For, or a JSON key; "" for none. Where a format is told line by
+	// line, a line without that field has no client.
+	Client string
+
+	// Proxies has the Parser tell who asked the server apart from whom a proxy names, which
+	// is the field Client, or else the first list; see Line.Peer. A line that does
+	// not say who asked has no client then. A format in which no line can say both
+	// is a *ProxiesError.
+	Proxies bool
+}
+
+// NewWith is New with Options.
+func NewWith(spec string, loc *time.Location, opt Options) (Parser, error) {
+	if client := opt.Client; client != "" {
 		if strings.ContainsAny(client, "=, ") {
 			return nil, &ClientError{client, "give the name of one header, variable or JSON key"}
 		}
-		jsonKeys = append([]string{"client=" + client}, jsonKeys...)
+		opt.JSONKeys = append([]string{"client=" + client}, opt.JSONKeys...)
 	}
 	switch spec {
 	case "auto":
-		a, err := newAuto(loc, jsonKeys)
-		if err == nil {
-			a.client = client
-		}
-		return a, err
+		return newAuto(loc, opt)
 	case "error":
-		if client != "" {
-			return nil, &ClientError{client, "an error log has one client"}
+		if opt.Client != "" {
+			return nil, &ClientError{opt.Client, "an error log has one client"}
+		}
+		if opt.Proxies {
+			return nil, &ProxiesError{"an error log has one client"}
 		}
 		return newWrapped((&ErrorLog{}).Parse, loc), nil
 	case "json":
-		return newWrappedJSON(loc, jsonKeys)
+		return newWrappedJSON(loc, opt)
 	}
 	if logFormat, ok := namedFormats[spec]; ok {
-		p, err := compileFor(logFormat, loc, client)
+		p, err := compileWith(logFormat, loc, opt)
 		if err == nil {
 			p.wrapped = newWrapped(p.parse, loc)
 		}
 		return p, err
 	}
 	if strings.Contains(spec, "%") {
-		return compileFor(spec, loc, client)
+		return compileWith(spec, loc, opt)
 	}
 	return nil, fmt.Errorf("unknown format %q; hint: use %s, "+
 		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec, Names)
@@ -90,3 +103,8 @@ type ClientError struct {
 }
 
 func (e *ClientError) Error() string { return fmt.Sprintf("client %q: %s", e.Field, e.Reason) }
+
+// ProxiesError says why no line of a format can tell for whom a proxy asked.
+type ProxiesError struct{ Reason string }
+
+func (e *ProxiesError) Error() string { return e.Reason }

@@ -217,7 +217,7 @@ func TestClientAsked(t *testing.T) {
 		{"auto", "edge_ip", `{"log":"192.0.2.4 - - ` + stamp + ` \"GET /a HTTP/1.1\" 200 5"}`, ""},
 		{"auto", "edge_ip", `web-1 | 192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5`, ""},
 	} {
-		p, err := NewWithClient(tt.format, time.UTC, nil, tt.client)
+		p, err := NewWith(tt.format, time.UTC, Options{Client: tt.client})
 		require.NoError(t, err)
 		var out Line
 		require.True(t, p.Parse([]byte(tt.line), &out), tt.line)
@@ -232,7 +232,7 @@ func TestClientAsked(t *testing.T) {
 		{"error", "X", `client "X": an error log has one client`},
 		{"json", "a=b", `client "a=b": give the name of one header, variable or JSON key`},
 	} {
-		_, err := NewWithClient(tt.format, time.UTC, nil, tt.client)
+		_, err := NewWith(tt.format, time.UTC, Options{Client: tt.client})
 		assert.EqualError(t, err, tt.want)
 	}
 }

@@ -176,7 +176,7 @@ func FuzzWrapped(f *testing.F) {
 	for _, line := range wrappedLines() {
 		f.Add(uint8(0), []byte(line))
 	}
-	p, err := newAuto(time.UTC, nil)
+	p, err := newAuto(time.UTC, Options{})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, n uint8, line []byte) {
 		var plain, out Line

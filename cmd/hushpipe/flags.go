@@ -37,6 +37,7 @@ type filterFlags struct {
 	redact   []string
 	jsonKeys []string
 	client   string
+	proxies  []string
 	stdout   bool
 	user     string
 	metrics  string
@@ -59,6 +60,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
 	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
 	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
+	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; of other lines the client is who asked the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 
@@ -124,6 +126,11 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	var err error
 	if j.filter.Parser, err = o.parser(); err != nil {
 		return nil, err
+	}
+	if len(o.proxies) > 0 {
+		if j.filter.Proxies, err = filter.ParseProxies(o.proxies...); err != nil {
+			return nil, usage("--trusted-proxies: %w", err)
+		}
 	}
 	if j.filter.Mode, err = pseudonym.ParseMode(o.ip); err != nil {
 		return nil, usage("--ip: %w", err)
@@ -196,7 +203,7 @@ func (o *filterFlags) parser() (format.Parser, error) {
 	for _, list := range o.jsonKeys {
 		keys = append(keys, strings.Split(list, ",")...)
 	}
-	p, err := format.NewWithClient(o.format, time.Local, keys, o.client)
+	p, err := format.NewWith(o.format, time.Local, format.Options{JSONKeys: keys, Client: o.client, Proxies: len(o.proxies) > 0})
 	if err != nil {
 		flag := "--format"
 		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
@@ -204,6 +211,9 @@ func (o *filterFlags) parser() (format.Parser, error) {
 		}
 		if badClient := (*format.ClientError)(nil); errors.As(err, &badClient) {
 			flag = "--client"
+		}
+		if badProxies := (*format.ProxiesError)(nil); errors.As(err, &badProxies) {
+			return nil, usage("--trusted-proxies: %w; hint: log both, as in '%%{c}a %%{X-Forwarded-For}i', or use mod_remoteip", err)
 		}
 		return nil, usage("%s: %w", flag, err)
 	}
@@ -220,7 +230,7 @@ func distinct(values []string) (list []string) {
 	return list
 }
 
-// settings is what journals record: how pseudonyms and counts are made.
+// settings is what journals record: how pseudonyms and counts are made, and of whom.
 func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 	if !counting {
 		return fmt.Sprintf("ip=%s;%s", mode, store.NoRooms)
@@ -231,6 +241,10 @@ func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 	}
 	if len(o.roomURL) > 0 {
 		urls += fmt.Sprintf("room-url=%x;", sha256.Sum256([]byte(strings.Join(o.roomURL, "\n"))))
+	}
+	if o.client != "" || len(o.proxies) > 0 {
+		who := sha256.Sum256([]byte(strings.Join(append([]string{o.client}, o.proxies...), "\n")))
+		urls += fmt.Sprintf("client=%x;", who[:8])
 	}
 	return fmt.Sprintf("ip=%s;%sroom-hash=%s;count-v6=%d;", mode, urls, o.roomHash, o.countV6)
 }

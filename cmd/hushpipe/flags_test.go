@@ -28,7 +28,9 @@ func TestSettings(t *testing.T) {
 	assert.Equal(t, "ip=ipcrypt;rooms=jitsi;room-hash=sha1;count-v6=128;", settings())
 	assert.Equal(t, settings("--rooms", "jitsi", "--rooms", "etherpad", "--room-url", "/a/{room}"),
 		settings("--rooms", "jitsi", "--rooms", "etherpad", "--rooms", "jitsi", "--room-url", "/a/{room}", "--room-url", "/a/{room}"))
-	all := []string{"--ip", "mask=20/44", "--room-hash", "hmac", "--room-url", "/a/{room}"}
+	assert.NotEqual(t, settings(), settings("--trusted-proxies", "10.0.0.0/8"))
+	assert.NotEqual(t, settings("--trusted-proxies", "10.0.0.0/8"), settings("--trusted-proxies", "10.0.0.0/9"))
+	all := []string{"--ip", "mask=20/44", "--room-hash", "hmac", "--room-url", "/a/{room}", "--trusted-proxies", "10.0.0.0/8", "--client", "X-Forwarded-For", "--format", "main"}
 	for _, preset := range strings.Split(rooms.Presets(), ", ") {
 		if preset != "none" {
 			all = append(all, "--rooms", preset)

@@ -1,0 +1,223 @@
+package filter
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// Proxies are the networks of proxies whose word on their clients is believed.
+type Proxies struct{ ranges []addrRange }
+
+// addrRange is a range of addresses, both ends included.
+type addrRange struct{ from, to pseudonym.Addr }
+
+// ParseProxies reads lists of networks and addresses, separated by commas, as
+// "10.0.0.0/8,2001:db8::/32,192.0.2.1".
+func ParseProxies(lists ...string) (*Proxies, error) {
+	var ranges []addrRange
+	for _, list := range lists {
+		for text := range strings.SplitSeq(list, ",") {
+			r, err := parseNetwork(strings.TrimSpace(text))
+			if err != nil {
+				return nil, err
+			}
+			ranges = append(ranges, r)
+		}
+	}
+	slices.SortFunc(ranges, func(a, b addrRange) int {
+		return cmp.Or(compareAddr(a.from, b.from), compareAddr(b.to, a.to))
+	})
+	p := &Proxies{}
+	for _, r := range ranges {
+		if !p.has(r.to) { // of two that overlap, one holds the other
+			p.ranges = append(p.ranges, r)
+		}
+	}
+	return p, nil
+}
+
+func parseNetwork(text string) (r addrRange, err error) {
+	net, err := netip.ParsePrefix(text)
+	if a, badAddr := netip.ParseAddr(text); badAddr == nil && a.Zone() == "" {
+		net, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("%q is no network; hint: give some as 10.0.0.0/8,2001:db8::/32", text)
+	}
+	r.from = net.Addr().As16()
+	r.to = r.from
+	for bit := 128 - net.Addr().BitLen() + net.Bits(); bit < 128; bit++ {
+		r.from[bit/8] &^= 0x80 >> (bit % 8)
+		r.to[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return r, nil
+}
+
+// has reports whether a is the address of one of the proxies.
+func (p *Proxies) has(a pseudonym.Addr) bool {
+	i, found := slices.BinarySearchFunc(p.ranges, a, func(r addrRange, a pseudonym.Addr) int { return compareAddr(r.from, a) })
+	return found || i > 0 && compareAddr(a, p.ranges[i-1].to) <= 0
+}
+
+func compareAddr(a, b pseudonym.Addr) int { return bytes.Compare(a[:], b[:]) }
+
+// viaProxies is a Parser that tells the client of a line by mod_remoteip's rules: who
+// asked the server is the client. If that is a trusted proxy, it asked for the last
+// one in the list; if that is one, too, for the one before, and so on. What is no
+// address ends that, and so does an address of a private network that a proxy
+// outside of those names (RemoteIPTrustedProxy).
+//
+// The element of a list that is counted becomes a field of its own.
+type viaProxies struct {
+	format.Parser
+	proxies *Proxies
+}
+
+// Parse implements format.Parser.
+func (v *viaProxies) Parse(line []byte, out *format.Line) bool {
+	if !v.Parser.Parse(line, out) {
+		return false
+	}
+	if out.Peer >= 0 {
+		v.tellClient(line, out)
+	}
+	return true
+}
+
+func (v *viaProxies) tellClient(line []byte, out *format.Line) {
+	peer := out.Fields[out.Peer]
+	hops := hops{line: line, fields: out.Fields, first: out.Client, field: out.Through + 1, rest: -1}
+	out.Client, out.Peer = out.Peer, -1
+	addr, ok := hopAddr(line[peer.Start:peer.End])
+	var named hop
+	for ok && v.proxies.has(addr) && hops.next() {
+		next, isAddr := hopAddr(line[hops.start:hops.end])
+		if !isAddr || isPrivate(next) && !isPrivate(addr) {
+			break
+		}
+		addr, named = next, hops.hop
+	}
+	if named.end > 0 {
+		splitOff(out, named)
+	}
+}
+
+// hopAddr reads an address with or without a port.
+func hopAddr(text []byte) (pseudonym.Addr, bool) {
+	if len(text) == 0 {
+		return pseudonym.Addr{}, false
+	}
+	return pseudonym.ParseAddr(bareAddr(text))
+}
+
+// isPrivate reports whether an address is of a network that mod_remoteip believes internal
+// proxies only, in remoteip_modify_request.
+func isPrivate(a pseudonym.Addr) bool {
+	if !a.Is4() {
+		return a[0]&0xe0 != 0x20
+	}
+	switch b := a[12:]; b[0] {
+	case 10, 127:
+		return true
+	case 169:
+		return b[1] == 254
+	case 172:
+		return b[1]&0xf0 == 16
+	case 192:
+		return b[1] == 168
+	}
+	return false
+}
+
+// hop is one client in a list, line[start:end], in a field; end is 0 for none.
+type hop struct{ field, start, end int }
+
+// hops reads the clients of lists from the last one on.
+type hops struct {
+	line   []byte
+	fields []format.Field
+	first  int // field of a list
+	field  int // that is being read
+	rest   int // its elements up to there are to be read, -1: none
+	hop
+}
+
+// next reports whether there is another one.
+func (h *hops) next() bool {
+	for h.rest < 0 {
+		h.field--
+		if h.field < h.first {
+			return false
+		}
+		f := &h.fields[h.field]
+		if h.rest = f.End; f.Bare {
+			return false
+		}
+	}
+	f := &h.fields[h.field]
+	start, end := f.Start, h.rest
+	h.rest = -1
+	if at := bytes.LastIndexByte(h.line[start:end], ','); at >= 0 && f.Kind != format.Client {
+		h.rest = start + at
+		start += at + 1
+	}
+	if f.Kind == format.Forwarded {
+		start, end = forwardedFor(h.line, start, end)
+	}
+	for start < end {
+		n := wrapping(h.line[start:end])
+		if n == 0 {
+			break
+		}
+		start += n
+	}
+	for start < end {
+		n := wrappingEnd(h.line[start:end])
+		if n == 0 {
+			break
+		}
+		end -= n
+	}
+	h.hop = hop{h.field, start, end}
+	return true
+}
+
+// forwardedFor returns where in an element of a Forwarded header (RFC 7239), which is
+// line[start:end], the value of for= stands; nothing where it has none.
+func forwardedFor(line []byte, start, end int) (int, int) {
+	for start < end {
+		stop := end
+		if n := bytes.IndexByte(line[start:end], ';'); n >= 0 {
+			stop = start + n
+		}
+		name, _, ok := bytes.Cut(line[start:stop], []byte("="))
+		if ok && bytes.EqualFold(bytes.Trim(name, " \t"), forName) {
+			return start + len(name) + 1, stop
+		}
+		start = min(stop+1, end)
+	}
+	return end, end
+}
+
+// splitOff makes a client in a list a field of its own, the one who is counted.
+func splitOff(out *format.Line, h hop) {
+	whole := out.Fields[h.field]
+	out.Client = h.field
+	before, behind := whole, whole
+	before.End, behind.Start = h.start, h.end
+	out.Fields[h.field] = format.Field{Kind: format.Client, Start: h.start, End: h.end}
+	if behind.Start < behind.End {
+		out.Fields = slices.Insert(out.Fields, h.field+1, behind)
+	}
+	if before.Start < before.End {
+		out.Fields = slices.Insert(out.Fields, h.field, before)
+		out.Client++
+	}
+}
