@@ -89,7 +89,7 @@ func FuzzMalformed(f *testing.F) {
 		rest := stampPattern.ReplaceAllString(string(decoded(out)), "-")
 		for _, span := range refRun.FindAllStringIndex(rest, -1) {
 			run := rest[span[0]:span[1]]
-			if isLeft(rest, span) || refPortLeft.MatchString(run) && strings.HasSuffix(rest[:span[0]], "-") {
+			if isLeft(rest, span) {
 				continue
 			}
 			if strings.Count(run, ".")+strings.Count(run, ":") > 1 {
@@ -107,7 +107,7 @@ var refPortLeft = regexp.MustCompile(`^:\d{1,5}[.:]+$`)
 // colons in a word.
 func isLeft(text string, span []int) bool {
 	run := text[span[0]:span[1]]
-	return refNobody.MatchString(run) || refQualified.MatchString(run) &&
+	return span[0] > 0 && text[span[0]-1] == '-' && refPortLeft.MatchString(run) || refNobody.MatchString(run) || refQualified.MatchString(run) &&
 		refWordBeside.MatchString(text[max(span[0]-1, 0):span[0]]+" "+text[span[1]:min(span[1]+1, len(text))])
 }
 
