@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/cmd/hushpipe/early"
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
@@ -49,11 +50,8 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Before anything else: httpd sends the first of these 15 ms after the start.
-			// Where nothing is written to DIR they mean what they always mean.
-			signals := make(chan os.Signal, 4)
-			if !o.check && !o.stdout {
-				signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+			if o.check || o.stdout { // nothing is written to DIR
+				early.Release()
 			}
 			if len(args) == 1 {
 				o.dir = args[0]
@@ -94,7 +92,7 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
 			job.store.Flags = recordable(cmd.Flags())
-			return filterToDir(o, job, stdin, signals, say)
+			return filterToDir(o, job, stdin, early.Signals(), say)
 		},
 	}
 	o.define(cmd.Flags())

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -46,6 +48,15 @@ func TestGracefulRestarts(t *testing.T) {
 	c.requireNoStall(t)
 	require.Equal(t, 3, l.heldAnswers())
 	require.NotRegexp(t, "hushpipe:.* lost", h.ErrorLog())
+}
+
+// TestSignalsFirst: nothing that takes time is initialised before signals are taken.
+func TestSignalsFirst(t *testing.T) {
+	cmd := exec.Command(hushpipeBinary(t), "filter", "-h")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^init os/signal @.*\ninit hushpipe/cmd/hushpipe/early @`, string(out))
 }
 
 // TestTermAtStart: SIGTERM within 15 ms of the start, twice, either ends a

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/cmd/hushpipe/early"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/rooms"
@@ -37,8 +38,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
 		return wrong
 	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGHUP, unix.SIGINT)
+	signals := early.Signals()
 	signal.Ignore(unix.SIGPIPE) // of stderr
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()

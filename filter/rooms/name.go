@@ -155,8 +155,12 @@ func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
 func decomposedLen(name []byte) (n int) {
 	for len(name) > 0 && n <= maxDecomposed {
 		p := norm.NFKC.Properties(name)
-		size := max(p.Size(), 1) // 0: no UTF-8
-		n += max(size, len(p.Decomposition()))
+		size := max(p.Size(), 1)                                  // 0: no UTF-8
+		if decomposed := len(p.Decomposition()); decomposed > 0 { // which may be shorter
+			n += decomposed
+		} else {
+			n += size
+		}
 		name = name[min(size, len(name)):]
 	}
 	return n

@@ -68,6 +68,7 @@ func TestNames(t *testing.T) {
 		{"longer", strings.Repeat("a", maxName+1), "too long"},
 		{"as long as can be, no ASCII", strings.Repeat("Ж", 127), strings.Repeat("ж", 127)},
 		{"longer, no ASCII", strings.Repeat("Ж", 128), "too long"},
+		{"shorter when decomposed", strings.Repeat("Ａ", 255), strings.Repeat("a", 255)},
 		{"longer when decomposed", strings.Repeat("ä", 86), "too long"},
 		{"eighteen characters each", strings.Repeat("%EF%B7%BA", 7), strings.Repeat("صلى الله عليه وسلم", 7)},
 		{"longer, in few bytes", strings.Repeat("%EF%B7%BA", 8), "too long"},
@@ -161,7 +162,7 @@ var percent = regexp.MustCompile("%[0-9A-Fa-f]{2}")
 // stay in NFKC, since lower-casing can undo that; where it does, it is its own
 // name.
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"PetersKonferenz", "bär", "ﬃ", "İ", "\xff\xc3", `a"\b`, "%41", "%%34%31", "ΑΣ\u0301", "\u0345Ａ\u0301", "A" + strings.Repeat("\u0301", 40)} {
+	for _, s := range []string{"PetersKonferenz", "bär", "ﬃ", "İ", "\xff\xc3", `a"\b`, "%41", "%%34%31", "ΑΣ\u0301", "\u0345Ａ\u0301", "A" + strings.Repeat("\u0301", 40), strings.Repeat("Ａ", 255)} {
 		f.Add(s)
 	}
 	paths, err := filepath.Glob("../../testdata/*/*.log")
