@@ -90,6 +90,10 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 		if a.errorLog.Parse(line, out) {
 			return true
 		}
+	case '1', '2':
+		if len(line) > 4 && line[4] == '/' && a.errorLog.Parse(line, out) {
+			return true
+		}
 	}
 	if !a.parseAccess(line, out) {
 		return false

@@ -12,7 +12,8 @@ import "bytes"
 //	[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] …
 //
 // A line goes without a client where the message is none of a request's. Lines
-// of other shapes, such as those of a CGI program, do not match.
+// of other shapes, such as those of a CGI program, do not match. It also reads
+// nginx's error log, see parseNginxLog.
 type ErrorLog struct{}
 
 // Parse implements Parser.
@@ -21,7 +22,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	out.Error = true
 	line = line[:lineEnd(line)]
 	if len(line) == 0 || line[0] != '[' {
-		return false
+		return parseNginxLog(line, out)
 	}
 	day, n := parseCtime(line[1:])
 	pos := 1 + n

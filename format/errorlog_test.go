@@ -92,3 +92,47 @@ func TestErrorLog(t *testing.T) {
 		}
 	}
 }
+
+func TestNginxErrorLog(t *testing.T) {
+	const head = `2026/11/22 06:46:00 [error] 12#34:`
+	fields := []string{"plain:2026/11/22 06:46:00", "plain:error", "plain:12#34"}
+	for _, tt := range []struct {
+		name, line string
+		fields     []string // after those of head; nil: no match
+	}{
+		{"request", head + ` *56 open() "/x" failed (2: No such file), client: 192.0.2.1, server: a.example, request: "GET /x HTTP/1.1", host: "192.0.2.7"`,
+			[]string{`url: *56 open() "/x" failed (2: No such file), client: `, "client:192.0.2.1", `url:a.example, request: "GET /x HTTP/1.1", host: "192.0.2.7"`}},
+		{"IPv6", head + ` *56 closed, client: 2001:db8::1, server: [::]:443`, []string{"url: *56 closed, client: ", "client:2001:db8::1", "url:[::]:443"}},
+		{"the client at the end", head + ` *56 client closed connection while waiting for request, client: 192.0.2.1`,
+			[]string{"url: *56 client closed connection while waiting for request, client: ", "client:192.0.2.1", "url:"}},
+		{"a UNIX socket", head + ` *56 a, client: unix:, server: a.example`, []string{"url: *56 a, client: unix:", "url:a.example"}},
+		{"no client", head + ` signal process started`, []string{"url: signal process started"}},
+		{"a client's text", head + ` *5 open() "/, client: 192.0.2.9, server: b" failed, client: 192.0.2.1, server: a`,
+			[]string{`url: *5 open() "/, client: `, "client:192.0.2.9", `url:b" failed, client: `, "client:192.0.2.1", "url:a"}},
+		{"a host name", head + ` *56 a, client: b.example, server: a.example`, nil},
+		{"a client, cut", head + ` *56 a, client: 192.0.2.`, nil},
+		{"a name's end", head + ` *56 open() "/xnt: b.example, server: a.example`, nil},
+		{"the client missing", head + ` *56 open() "/x", server: a.example`, nil},
+		{"a line in the client", head + ` *56 a, client: 192.0.2.1` + head + ` a`, nil},
+		{"httpd's level", `2026/11/22 06:46:00 [core:error] 12#34: a`, nil},
+		{"no process", `2026/11/22 06:46:00 [error] a: b`, nil},
+		{"no date", `2026/13/22 06:46:00 [error] 12#34: a`, nil},
+	} {
+		for _, spec := range []string{"error", "auto"} {
+			t.Run(tt.name+"/"+spec, func(t *testing.T) {
+				var out Line
+				ok := newParser(t, spec).Parse([]byte(tt.line), &out)
+				require.Equal(t, tt.fields != nil, ok)
+				if !ok {
+					return
+				}
+				assert.Equal(t, slices.Concat(fields, tt.fields), spell([]byte(tt.line), out.Fields))
+				assert.Equal(t, "2026-11-22", out.Day.String())
+				assert.True(t, out.Error)
+				if i := slices.IndexFunc(out.Fields, func(f Field) bool { return f.Kind == Client }); i >= 0 {
+					assert.Equal(t, i, out.Client)
+				}
+			})
+		}
+	}
+}

@@ -19,11 +19,15 @@ if ! [ -e $policy ]; then
 	trap 'exit 1' HUP INT TERM
 	printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin $policy
 fi
-command -v apache2 >/dev/null || apache=new
+for server in apache2 nginx; do
+	command -v $server >/dev/null || new="${new-} $server"
+done
 
 $sudo apt-get update -q
 # Recommended by chromium: a printer's configuration, avahi and more daemons.
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 	apache2 e2fsprogs chromium fonts-dejavu-core strace nodejs "$@"
 # Else the next boot would start it.
-[ -z "${apache-}" ] || $sudo update-rc.d apache2 disable
+for server in ${new-}; do
+	! [ -e /etc/init.d/$server ] || $sudo update-rc.d $server disable
+done
