@@ -15,6 +15,9 @@ import (
 	llsys "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/psx"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 )
 
 // work is what may be done to files: all that hushpipe does. There is no
@@ -255,7 +258,23 @@ func reach(dir, keys string) (paths []string, err error) {
 		}
 		paths = append(paths, above)
 	}
-	return paths, nil
+	return append(paths, earlierKeys(dir)...), nil
+}
+
+// earlierKeys returns the key directories of DIR's earlier --keys that are there.
+func earlierKeys(path string) (there []string) {
+	d, err := dir.Open(path, dir.Options{})
+	if path == "" || err != nil {
+		return nil
+	}
+	defer d.Close()
+	paths, trusted := registry.KeyDirs(d)
+	for _, path := range paths {
+		if path, err := filepath.EvalSymlinks(path); trusted && err == nil {
+			there = append(there, path)
+		}
+	}
+	return there
 }
 
 // existing returns the nearest directory above path that is there.

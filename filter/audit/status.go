@@ -79,7 +79,8 @@ type survey struct {
 	first    format.Day // the oldest whose lines are kept
 	keepKeys calendar.Period
 	today    format.Day
-	keys     string // "": in DIR
+	keys     string   // "": in DIR
+	others   []string // key directories of earlier --keys
 	days     map[format.Day]*DayFiles
 }
 
@@ -115,6 +116,13 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
+	earlier, _ := registry.KeyDirs(d)
+	for _, keys := range earlier {
+		if same, _ := filepath.Abs(v.keys); keys != same {
+			v.others = append(v.others, keys)
+			subs = append(subs, struct{ path, sub string }{keys, dir.Keys})
+		}
+	}
 	for _, d := range subs {
 		err := v.walk(d.path, d.sub)
 		switch {
@@ -122,6 +130,8 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 {
 				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys")
 			}
+		case err != nil && slices.Contains(v.others, d.path):
+			v.note(d.path, "cannot be read, and may hold keys of an earlier --keys", "look there")
 		case err != nil:
 			return Status{}, err
 		}
@@ -164,7 +174,7 @@ func (v *survey) day(day format.Day) *DayFiles {
 // walk looks at a directory and at all files in it.
 func (v *survey) walk(path, sub string) error {
 	stat := os.Lstat
-	if path == v.Dir || path == v.keys { // these may be links
+	if path == v.Dir || path == v.keys || slices.Contains(v.others, path) { // these may be links
 		stat = os.Stat
 	}
 	info, err := stat(path)
@@ -311,7 +321,7 @@ func forbidden(sub string, dated, secret bool) fs.FileMode {
 // purge is the command that deletes what has expired at a place. Keys that lie
 // in DIR although others do not are its own.
 func (v *survey) purge(at string) string {
-	if v.keys == "" || at == filepath.Join(v.Dir, dir.Keys) {
+	if v.keys == "" || at == filepath.Join(v.Dir, dir.Keys) || slices.Contains(v.others, at) {
 		return "hushpipe purge " + v.Dir
 	}
 	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)

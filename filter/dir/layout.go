@@ -36,6 +36,7 @@ const (
 	ClockName      = "clock"       // in DIR, the last time that was believed
 	RuleName       = "keep"        // in DIR and Keys, the period of what lies there
 	SettingsName   = "settings"    // in DIR, the flags of the last start without a fault
+	KeyDirsName    = "keydirs"     // in DIR, the key directories of earlier --keys
 	RoomSecretName = "room-secret" // in DIR, the secret of --room-hash hmac
 	RevealLogName  = "reveal.log"  // in DIR, who revealed how many
 	EndedName      = "ended.json"  // in Status, the sum of processes that have ended
@@ -203,7 +204,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, SettingsName, RoomSecretName, RevealLogName:
+		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)

@@ -142,7 +142,15 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
-	if unread == nil && (slices.Equal(there.Flags, mine.Flags) || there.Started.After(mine.Started) && !there.Started.After(now)) {
+	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
+	later := unread == nil && there.Started.After(mine.Started) && !there.Started.After(now)
+	if same || !later {
+		if err := recordKeyDir(d, there, mine); err != nil {
+			r.cfg.Report.Fault("settings", err, "; keys in an earlier --keys may stay")
+			return // the settings name it until then
+		}
+	}
+	if same || later {
 		r.recordedIn = d
 		return
 	}

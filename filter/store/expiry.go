@@ -437,15 +437,34 @@ func (s *Store) purgeBelow(d *dir.Dir, now time.Time, force bool, add func(reten
 		}
 		below.Close()
 	}
-	if s.cfg.Keys != "" {
-		s.purgeMoved(now, add)
+	s.purgeMoved(d, now, add)
+}
+
+// purgeMoved deletes the keys of other directories than this process uses: of a time
+// before --keys, or with another one. Root does nothing by a path that another user
+// could have written down; that user's processes do it.
+func (s *Store) purgeMoved(d *dir.Dir, now time.Time, add func(retention.Purged)) {
+	paths, trusted := registry.KeyDirs(d)
+	if !trusted {
+		paths = nil
+	}
+	mine := s.cfg.Keys
+	if mine != "" {
+		paths = append(paths, "") // that in DIR
+		if path, err := filepath.Abs(mine); err == nil {
+			mine = path
+		}
+	}
+	for _, path := range paths {
+		if path != mine {
+			s.purgeKeys(path, now, add)
+		}
 	}
 }
 
-// purgeMoved deletes the keys in DIR although others do not lie there: they are of a
-// time before --keys.
-func (s *Store) purgeMoved(now time.Time, add func(retention.Purged)) {
-	d, err := dir.Open(s.cfg.Path, dir.Options{Notify: func(msg string) { s.report.Say(msg, msg) }})
+// purgeKeys deletes the keys in a directory, "" for that in DIR.
+func (s *Store) purgeKeys(keys string, now time.Time, add func(retention.Purged)) {
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
 		return // it is reported where lines are written
 	}

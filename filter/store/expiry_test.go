@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"hushpipe/format"
 )
@@ -272,4 +273,54 @@ func TestKeysThatMovedExpireWithTheLines(t *testing.T) {
 	assert.NoFileExists(t, b.path(logFile(today-20)))
 	assert.NoFileExists(t, b.path(dir.Keys, (today-20).String()+".key"))
 	assert.FileExists(t, b.path(dir.Keys, (today-2).String()+".key"), "its lines can be revealed")
+}
+
+// TestKeysOfEarlierDirectories: wherever --keys has led, keys go when their days end,
+// and what others keep there stays.
+func TestKeysOfEarlierDirectories(t *testing.T) {
+	b := newBed(t)
+	above, err := filepath.EvalSymlinks(filepath.Dir(b.dir))
+	require.NoError(t, err)
+	places := []string{filepath.Join(above, "one"), filepath.Join(above, "two\n"), ""}
+	use := func(keys string) {
+		b.cfg.Keys, b.cfg.Flags = keys, []string{"--keys=" + keys}
+		b.process(users(today, "a", 1, 3))
+	}
+	key := func(keys string, day format.Day) string {
+		if keys == "" {
+			keys = b.path(dir.Keys)
+		}
+		return filepath.Join(keys, day.String()+".key")
+	}
+	for _, keys := range places {
+		use(keys)
+	}
+	use("") // what is recorded is not forgotten
+	for _, keys := range places {
+		assert.FileExists(t, key(keys, today), "its lines can be revealed")
+	}
+	backup := filepath.Join(places[0], today.String()+".tar.gz")
+	require.NoError(t, os.WriteFile(backup, nil, 0o600))
+
+	for day := 1; day <= 14; day++ {
+		if day == 14 {
+			b.set(noon.AddDate(0, 0, day))
+			broken := b.status().Broken
+			for _, keys := range places {
+				assert.Contains(t, broken, audit.Finding{File: key(keys, today), What: "is older than 14d", Do: "hushpipe purge " + b.dir})
+			}
+		}
+		b.set(noon.AddDate(0, 0, day))
+		use("")
+	}
+	for _, keys := range places {
+		assert.NoFileExists(t, key(keys, today))
+	}
+	assert.FileExists(t, backup)
+	assert.Empty(t, b.status().Broken)
+	b.set(noon.AddDate(0, 0, 15)) // tomorrow's keys go as well
+	use("")
+	use("")
+	assert.NoFileExists(t, b.path(dir.KeyDirsName), "nothing is left there")
+	b.heard()
 }
