@@ -501,37 +501,6 @@ var nibble = func() (t [256]uint8) {
 // notHex has all bits, so that it stays in an or.
 const notHex = 0xff
 
-// isVersion reports whether text[start:end], digits and dots, is the version of
-// a product in a user agent, as in Chrome/124.0.0.0 (RFC 9110, 10.1.5): right
-// behind a name and a slash, the name behind a blank, a quote or an opening
-// bracket, so that the path of a URL is none.
-func isVersion(text []byte, start, end int) bool {
-	for _, c := range text[start:end] {
-		if class[c]&inDigit == 0 && c != '.' {
-			return false
-		}
-	}
-	slash := start - 1
-	if slash < 1 || text[slash] != '/' {
-		return false
-	}
-	name := slash
-	for name > 0 && class[text[name-1]]&inName != 0 {
-		name--
-	}
-	if name == slash || class[text[name]]&inDigit != 0 {
-		return false
-	}
-	if name == 0 {
-		return true
-	}
-	switch text[name-1] {
-	case ' ', '(', ';', ',', '"', '\n':
-		return true
-	}
-	return false
-}
-
 // found is an address in a run: run[start:end], end 0 for none. Where exact is
 // false there is one, but the run does not tell where it begins or ends.
 type found struct {

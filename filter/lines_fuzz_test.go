@@ -283,8 +283,11 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 		}
 		for _, f := range fields {
 			if f.Kind == format.UserAgent {
-				for _, m := range agentVersion.FindAllStringSubmatch(line[f.Start:f.End], -1) {
-					versions[m[1]]++
+				text := []byte(line[f.Start:f.End])
+				for _, span := range refRun.FindAllIndex(text, -1) {
+					if refVersion(text, span) {
+						versions[string(text[span[0]:span[1]])]++
+					}
 				}
 			}
 		}
@@ -294,14 +297,14 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 	for reading := out; ; {
 		seen := map[string]int{}
 		for _, span := range refRun.FindAllStringIndex(reading, -1) {
-			run, before := reading[span[0]:span[1]], reading[:span[0]]
+			run := reading[span[0]:span[1]]
 			if isLeft(reading, span) && (!known || refQualified.MatchString(run)) {
 				continue
 			}
 			if !known && strings.Count(run, ".")+strings.Count(run, ":") > 1 {
 				return run
 			}
-			if seen[run] < versions[run] && refProduct.MatchString(before) {
+			if seen[run] < versions[run] && refVersion([]byte(reading), span) {
 				seen[run]++
 				continue
 			}
@@ -337,6 +340,7 @@ var refWrapper = regexp.MustCompile(`^(?:` +
 
 var (
 	refQualified  = regexp.MustCompile(`^[A-Fa-f]*::[A-Fa-f]*$`)
+	refErrorCode  = regexp.MustCompile(`^:[0-9A-Fa-f]{8}:$`)
 	refWordBeside = regexp.MustCompile(`[g-zG-Z_]`)
 	refNobody     = regexp.MustCompile(`^[.:]*$|^[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d*)?$`)
 )
@@ -349,10 +353,7 @@ func decodedOnce(s string) string {
 	})
 }
 
-var (
-	anyEscape    = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}`)
-	agentVersion = regexp.MustCompile(`(?:^|[ (;,"])[A-Za-z_.+-][A-Za-z0-9_.+-]*/([0-9.]+)`)
-)
+var anyEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}`)
 
 // withoutOwn cuts the server's own value out of what became of a line. An
 // address is the server's only beside one of the client.

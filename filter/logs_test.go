@@ -106,7 +106,7 @@ func TestWrongFormat(t *testing.T) {
 				assert.EqualValues(t, strings.Count(log, "\n"), stats.Lines)
 				for _, span := range refRun.FindAllStringIndex(got, -1) {
 					run, before := got[span[0]:span[1]], got[max(0, span[0]-100):span[0]]
-					if refNumbers.MatchString(run) && refProduct.MatchString(before) {
+					if refVersion([]byte(before+run+got[span[1]:min(len(got), span[1]+10)]), []int{len(before), len(before) + len(run)}) {
 						continue
 					}
 					for core := run; core != ""; core = core[:max(0, strings.LastIndexByte(core, ':'))] { // ports

@@ -64,6 +64,9 @@ func (g *guard) appendPlaced(dst, name []byte) []byte {
 func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 	kept := 0
 	for s := (runs{text: text}); s.next(); {
+		if !s.escaped && namesNobody(text, s.start, s.end) {
+			continue
+		}
 		dst = g.appendKeptOf(dst, text[kept:s.start], at+kept)
 		kept = s.end
 		if s.end-s.start > maxName*len("%253A") {
@@ -74,9 +77,6 @@ func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 		if s.escaped {
 			g.decode(text, s.start, s.end, false)
 			run = g.run
-		} else if namesNobody(text, s.start, s.end) {
-			dst = g.appendKeptOf(dst, run, at+s.start)
-			continue
 		}
 		a := found{end: len(run)}
 		a.addr, a.exact = pseudonym.ParseAddr(run)
@@ -115,15 +115,24 @@ func bareRun(run []byte) found {
 }
 
 // namesNobody reports whether the run text[start:end] is no part of an address: it has
-// no digit, hexadecimal ones included, is a time of day, or two colons between words,
-// as in Foo::bar.
+// no digit, hexadecimal ones included, is a time of day, a version, two colons between
+// words, as in Foo::bar, or a number between them that no group of IPv6 can be, as in
+// error:0A000086:SSL.
 func namesNobody(text []byte, start, end int) bool {
 	run := text[start:end]
 	if isClock(run[:min(len(run), len("07:23:55"))]) && run[0] <= '2' && run[3] <= '5' && run[6] <= '6' {
 		rest := run[len("07:23:55"):]
 		return len(rest) == 0 || rest[0] == '.' && isBare(rest[1:])
 	}
-	return len(bytes.Trim(run, ".:")) == 0 || isQualified(text, start, end)
+	return len(bytes.Trim(run, ".:")) == 0 || isQualified(text, start, end) || isErrorCode(text, start, end) || isBrokenVersion(text, start, end)
+}
+
+// isErrorCode reports whether text[start:end] is a colon, a number of OpenSSL's and another
+// colon, between words.
+func isErrorCode(text []byte, start, end int) bool {
+	const size = len(":0A000086:")
+	return end-start == size && text[start] == ':' && text[end-1] == ':' && !bytes.ContainsAny(text[start+1:end-1], ".:") &&
+		isWordByte(text, start-1) && isWordByte(text, end)
 }
 
 // isQualified reports whether text[start:end] is "::" with letters around it, without a

@@ -103,10 +103,14 @@ func FuzzMalformed(f *testing.F) {
 // refPortLeft is what stands behind an address: a port, and the end of a sentence.
 var refPortLeft = regexp.MustCompile(`^:\d{1,5}[.:]+$`)
 
-// isLeft reports whether a run may stay: a time of day, one without digits, and two
-// colons in a word.
+// isLeft reports whether a run may stay: a time of day, one without digits, two colons
+// in a word, a code of OpenSSL's, and a version.
 func isLeft(text string, span []int) bool {
 	run := text[span[0]:span[1]]
+	if refErrorCode.MatchString(run) && refWordBeside.MatchString(text[max(span[0]-1, 0):span[0]]) &&
+		refWordBeside.MatchString(text[span[1]:min(span[1]+1, len(text))]) || refBrokenVersion(text, span) {
+		return true
+	}
 	return span[0] > 0 && text[span[0]-1] == '-' && refPortLeft.MatchString(run) || refNobody.MatchString(run) || refQualified.MatchString(run) &&
 		refWordBeside.MatchString(text[max(span[0]-1, 0):span[0]]+" "+text[span[1]:min(span[1]+1, len(text))])
 }
