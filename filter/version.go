@@ -219,7 +219,8 @@ func revisionStart(text []byte, end int) int {
 // isNoQuad reports whether text[start:end] has five numbers and more, or one past 255
 // behind the first, and nothing but digits and dots. The first one may have other digits
 // before it. Neither may be part of an escape, nor of an address with dashes: what is
-// beside it then could be another address.
+// beside it then could be another address. Nor does it stand behind a word that announces
+// an address.
 func isNoQuad(text []byte, start, end int) bool {
 	if start > 0 && (isLetter(text[start-1]) || class[text[start-1]]&inEscape != 0 || text[start-1] == '-') ||
 		end < len(text) && (class[text[end]]&inEscape != 0 || text[end] == '-') {
@@ -240,18 +241,40 @@ func isNoQuad(text []byte, start, end int) bool {
 			value = -1
 		}
 	}
-	return numbers > 4 || large
+	return (numbers > 4 || large) && !behindAnnouncement(text, start)
 }
 
-// addressWords end the words behind which an address may stand.
-var addressWords = [...]string{"ip", "ipv4", "addr", "address", "client", "remote", "host", "peer", "proxy", "for", "from", "by", "via", "at",
-	"to", "of", "user", "server", "node", "gateway", "forwarded"}
+// addressWords end the words behind which an address may stand, and shortWords are such
+// words.
+var (
+	addressWords = [...]string{"ip", "ipv4", "addr", "address", "client", "remote", "host", "peer", "proxy", "user", "server", "node", "gateway", "forwarded"}
+	shortWords   = [...]string{"for", "from", "by", "via", "at", "to", "of"}
+)
 
-func announcesAddress(name []byte) bool {
-	for _, word := range addressWords {
-		if n := len(name) - len(word); n >= 0 && strings.EqualFold(string(name[n:]), word) {
+func announcesAddress(word []byte) bool {
+	for _, end := range addressWords {
+		if n := len(word) - len(end); n >= 0 && strings.EqualFold(string(word[n:]), end) {
+			return true
+		}
+	}
+	for _, end := range shortWords {
+		if n := len(word) - len(end); n >= 0 && (n == 0 || !isLetter(word[n-1])) && strings.EqualFold(string(word[n:]), end) {
 			return true
 		}
 	}
 	return false
+}
+
+// behindAnnouncement reports whether a word that announces an address stands before
+// text[start:], with a byte between that is in no name, or two.
+func behindAnnouncement(text []byte, start int) bool {
+	end := start
+	for end > 0 && start-end < 2 && class[text[end-1]]&inName == 0 {
+		end--
+	}
+	word := end
+	for word > 0 && end-word < maxProduct && class[text[word-1]]&inName != 0 {
+		word--
+	}
+	return announcesAddress(text[word:end])
 }

@@ -52,6 +52,8 @@ func TestVersions(t *testing.T) {
 		{"no capital letter", "linux 5.9.0.1 linux5.9.0.1 v 5.9.0.1 x5.9.0.1", "linux {5.9.0.1} linux{5.9.0.1} v {5.9.0.1} x{5.9.0.1}"},
 		{"words that announce an address", "IP 5.9.0.1 Client 5.9.0.1 X-Forwarded-For 5.9.0.1 IP5.9.0.1 SourceIp 5.9.0.1",
 			"IP {5.9.0.1} Client {5.9.0.1} X-Forwarded-For {5.9.0.1} IP{5.9.0.1} SourceIp {5.9.0.1}"},
+		{"five numbers behind such a word", "probe for 192.0.2.1.5 ip=1.2.3.4567 Client: (1.2.3.4.5)", "probe for {name:192.0.2.1.5} ip={name:1.2.3.4567} Client: (1.2.3.4.5)"},
+		{"words that end in a short one", "Snapchat 1.2.3.4 Photo1.2.3.4", ""},
 		{"other words between", "Linux: 5.9.0.1 Linux  5.9.0.1 Linux (5.9.0.1)", "Linux: {5.9.0.1} Linux  {5.9.0.1} Linux ({5.9.0.1})"},
 		{"rv within a word", "serv:192.0.2.1 rv:.1.2.3.4", "serv:{192.0.2.1} rv:.{1.2.3.4}"},
 		{"leading zeros", "Ip 192.000.002.001", "Ip {name:192.000.002.001}"},
@@ -237,7 +239,7 @@ func refVersion(text []byte, span []int) bool {
 		return false
 	}
 	if refDotted.MatchString(run) && !refNoBorder.MatchString(before) &&
-		!refNoEnd.MatchString(after) {
+		!refNoEnd.MatchString(after) && !refAnnounced.MatchString(latin1(before)) {
 		numbers := strings.FieldsFunc(run, func(r rune) bool { return r == '.' })
 		if len(numbers) > 4 {
 			return true
@@ -317,7 +319,8 @@ var (
 	refBehindQuad   = regexp.MustCompile(`^(?:["')A-Za-z_+]|;[ )]|\\"|-[0-9]*[A-Za-z_.+]| \(| [A-Za-z][A-Za-z0-9_.+-]*/[0-9])`)
 	refBehindPiece  = regexp.MustCompile(`^(?:$|["')A-Za-z_+/]|;[ )]|\\"|-[0-9]*[A-Za-z_.+]| \(| [A-Za-z])`)
 	refClientWord   = regexp.MustCompile(`^ [A-Za-z][A-Za-z0-9_.+-]* (?:-(?: |$)|\[)`)
-	refAnnounces    = regexp.MustCompile(`(?i)(?:` + strings.Join(addressWords[:], "|") + `)$`)
+	refAnnounces    = regexp.MustCompile(refAddressWord + `$`)
+	refAnnounced    = regexp.MustCompile(refAddressWord + `[^A-Za-z0-9_.+-]{0,2}$`)
 	refDotted       = regexp.MustCompile(`^[0-9.]+$`)
 	refNoBorder     = regexp.MustCompile(`[A-Za-z%\\-]$`)
 	refNoEnd        = regexp.MustCompile(`^[%\\-]`)
@@ -327,6 +330,8 @@ var (
 	refLetter       = regexp.MustCompile(`[A-Za-z_]$`)
 	refVersionRun   = regexp.MustCompile(`^[0-9][0-9A-Fa-f.]*$`)
 )
+
+var refAddressWord = `(?i)(?:` + strings.Join(addressWords[:], "|") + `|(?:^|[^A-Za-z])(?:` + strings.Join(shortWords[:], "|") + `))`
 
 // dropping is cfg in mode drop.
 func dropping(cfg Config) Config {
