@@ -37,7 +37,10 @@ var lineSpecs = []lineSpec{
 	{format: "vhost_combined", own: ownName},
 	{format: "vhost_common", own: regexp.MustCompile(`^(?<own>[^ ]+) (?<client>[^ ]+) `)},
 	{format: "json"},
-	{format: "error"},
+	{format: "error", lines: strings.Join([]string{
+		`[2026-11-22 07:23:55.054538] [:error] [pid 9:tid 8] [client 192.0.2.1:443] [client h.example.org] ModSecurity: Warning. [uri "/x?token=a"] from 192.0.2.1`,
+		`2026/11/22 07:23:55 [error] 12#34: *5 open() "/a" failed (2: No such file or directory), client: 192.0.2.1, server: w.example.org, request: "GET /a?sid=a HTTP/1.1", host: "w.example.org"`,
+	}, "\n")},
 	{format: `%h %{X-Forwarded-For}i %l %u %t "%r" %>s %b`, lines: `192.0.2.1 2001:db8::1, 192.0.2.2:80, unknown - mary ann [22/Nov/2026:07:23:55 +0000] "GET http://joe:pw@h.org/x;jsessionid=a?sid=a&b=c HTTP/1.1" 200 5`},
 	{format: `%a %{Forwarded}i %t "%r" %>s`, lines: `192.0.2.1 for=192.0.2.2;host=a.example.org, for=\"[2001:db8::1]:80\" [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200`},
 	{format: `%{%Y-%m-%d %H:%M:%S}t %a "%{X-Forwarded-For}i" %u "%U%q" %>s %O %{ms}T`, lines: `2026-11-22 07:23:55 2001:db8::1 "192.0.2.1,192.0.2.2" "" "/a?b=c&token=d" 200 512 3`},
@@ -49,6 +52,8 @@ var lineSpecs = []lineSpec{
 		lines: `{"t":"2026-11-22T07:23:55+0000","ip":"192.0.2.1","r":"GET / HTTP/1.1","agent":"A/1.2.3.4 \"b\"","xff":"192.0.2.2","n":17}`},
 	{format: `%v %a %t "%r" %>s "%{X-Forwarded-For}i" "%{User-Agent}i"`, proxies: true, lines: `w.example.org 10.0.0.1 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 "192.0.2.2, unknown, \"192.0.2.1\", 10.0.0.2:80, 10.0.0.3" "a"`},
 	{format: `%{Forwarded}i %{c}a %t "%r"`, proxies: true, lines: `by=192.0.2.3;for=192.0.2.2, for=\"[2001:db8::1]:80\";host=a.example.org,for=10.0.0.2 10.0.0.1:443 [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1"`},
+	{format: `error:[%{cu}t] [%-m:%l] [pid %P] %7F: %E: [client\ %a] %M% ,\ referer\ %{Referer}i`,
+		lines: `[2026-11-22 07:23:55.054538] [php:warn] [pid 9] (13)Permission denied: [client 2001:db8::1:5678] PHP Warning:  a of 192.0.2.1, referer http://192.0.2.1/?sid=a`},
 	{format: "auto", proxies: true, lines: strings.Join([]string{
 		`10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "a" "192.0.2.2, h.example.org, 10.0.0.2"`,
 		`192.0.2.1, 10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5`,

@@ -7,7 +7,7 @@ import "bytes"
 //
 //	[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34] (111)Connection refused: [client 192.0.2.1:5678] AH00957: …, referer: …
 //
-// and of that of httpd 2.2,
+// also with the time of %{cu}t, 2026-11-22 06:46:00.123456, of that of httpd 2.2,
 //
 //	[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] …
 //
@@ -24,7 +24,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	if len(line) == 0 || line[0] != '[' {
 		return parseNginxLog(line, out)
 	}
-	day, n := parseCtime(line[1:])
+	day, n := parseErrorTime(line[1:])
 	pos := 1 + n
 	if n == 0 || pos >= len(line) || line[pos] != ']' {
 		return false
@@ -63,6 +63,23 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 		addPeer(line, start, start+n, numbered, out)
 		pos = addRewritePeer(line, start, after, out)
 	}
+	return addMessage(line, pos, numbered, out)
+}
+
+// parseErrorTime reads what %t of an ErrorLogFormat writes.
+func parseErrorTime(b []byte) (Day, int) {
+	if day, n := parseCtime(b); n > 0 {
+		return day, n
+	}
+	if day, n := parseISO(b); n > len("2026-11-22") && b[4] == '-' {
+		return day, n
+	}
+	return 0, 0
+}
+
+// addMessage adds the fields of the message from line[pos] to the end. It reports false
+// where it cannot be told whose they are.
+func addMessage(line []byte, pos int, numbered bool, out *Line) bool {
 	// The message may have clients of its own: those of a module (ModSecurity), or
 	// of a line that was written into this one.
 	for {

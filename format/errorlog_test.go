@@ -91,6 +91,30 @@ func TestErrorLog(t *testing.T) {
 			assert.Equal(t, tt.fields, spell([]byte(tt.line), out.Fields))
 		}
 	}
+
+	// The time of httpd in its ISO form.
+	for _, tt := range []struct {
+		line   string
+		fields []string // nil: no match
+	}{
+		{`[2026-11-22 06:46:00.123456] [core:error] [pid 12:tid 34] [client 192.0.2.1:5678] AH1: a`,
+			[]string{"plain:2026-11-22 06:46:00.123456", "plain:core:error", "plain:pid 12:tid 34", "client:192.0.2.1", "plain:5678", "url: AH1: a"}},
+		{`[2026-11-22 06:46:00] [:error] [pid 12] [client 192.0.2.1] ModSecurity: a [hostname "h.example"]`,
+			[]string{"plain:2026-11-22 06:46:00", "plain::error", "plain:pid 12", "client:192.0.2.1", `url: ModSecurity: a [hostname "h.example"]`}},
+		{`[2026-11-22] [core:error] a`, nil},
+		{`[2026/11/22 06:46:00] [core:error] a`, nil},
+	} {
+		for _, spec := range []string{"error", "auto"} {
+			var out Line
+			ok := newParser(t, spec).Parse([]byte(tt.line), &out)
+			require.Equal(t, tt.fields != nil, ok, tt.line)
+			if ok {
+				assert.Equal(t, tt.fields, spell([]byte(tt.line), out.Fields))
+				assert.Equal(t, "2026-11-22", out.Day.String())
+				assert.True(t, out.Error)
+			}
+		}
+	}
 }
 
 func TestNginxErrorLog(t *testing.T) {

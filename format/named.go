@@ -36,8 +36,13 @@ var namedFormats = map[string]string{
 // Names are the names that New knows.
 const Names = "auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error"
 
-// New returns the Parser that spec asks for: one of Names, or a LogFormat string,
-// which is told by its percent sign. A named format is also read inside of what a
+// IsError reports whether lines of a format are those of an error log.
+func IsError(spec string) bool { return spec == "error" || strings.HasPrefix(spec, errorPrefix) }
+
+const errorPrefix = "error:"
+
+// New returns the Parser that spec asks for: one of Names, a LogFormat string, which is
+// told by its percent sign, or "error:" and an ErrorLogFormat string. A named format is also read inside of what a
 // log service wrote around it, see wrapperLen. Epoch times are dated in loc;
 // jsonKeys are further keys of JSON lines, as in NewJSON.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
@@ -68,17 +73,21 @@ func NewWith(spec string, loc *time.Location, opt Options) (Parser, error) {
 		}
 		opt.JSONKeys = append([]string{"client=" + client}, opt.JSONKeys...)
 	}
-	switch spec {
-	case "auto":
-		return newAuto(loc, opt)
-	case "error":
+	if IsError(spec) {
 		if opt.Client != "" {
 			return nil, &ClientError{opt.Client, "an error log has one client"}
 		}
 		if opt.Proxies {
 			return nil, &ProxiesError{"an error log has one client"}
 		}
+		if errorLogFormat, ok := strings.CutPrefix(spec, errorPrefix); ok {
+			return CompileError(errorLogFormat)
+		}
 		return newWrapped((&ErrorLog{}).Parse, loc), nil
+	}
+	switch spec {
+	case "auto":
+		return newAuto(loc, opt)
 	case "json":
 		return newWrappedJSON(loc, opt)
 	}

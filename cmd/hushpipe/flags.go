@@ -46,7 +46,7 @@ type filterFlags struct {
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.SortFlags = false
-	flags.StringVar(&o.format, "format", "auto", "read lines of `FORMAT`: "+format.Names+", or an Apache LogFormat string")
+	flags.StringVar(&o.format, "format", "auto", "read lines of `FORMAT`: "+format.Names+", an Apache LogFormat string, or error: and an ErrorLogFormat string")
 	flags.StringVar(&o.ip, "ip", "ipcrypt", "replace addresses by `MODE`: ipcrypt, pfx (keeps common prefixes), mask or mask=V4BITS/V6BITS, drop, keep")
 	flags.StringVar(&o.keep, "keep", calendar.DefaultPeriod.String(), "keep lines and keys for `DAYS`, today included")
 	flags.StringVar(&o.keys, "keys", "", "keep the day keys in `KEYDIR` (default DIR/keys)")
@@ -122,7 +122,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if o.user != "" && o.stdout {
 		return nil, usage("--user: with --stdout nothing is written to DIR; hint: run hushpipe as that user instead")
 	}
-	j := &job{errorLog: o.format == "error"}
+	j := &job{errorLog: format.IsError(o.format)}
 	var err error
 	if j.filter.Parser, err = o.parser(); err != nil {
 		return nil, err

@@ -1,0 +1,313 @@
+package format
+
+import (
+	"bytes"
+	"strings"
+)
+
+// ErrorFormat is an ErrorLogFormat string of httpd, compiled. It is a Parser.
+//
+// httpd cuts the format into fields, before each blank that no backslash precedes. A
+// field in which a value is missing is left out as a whole (server/log.c,
+// do_errorlog_format), unless a hyphen stands for the value. So each field is looked
+// for where the one before ended, and those behind the message from the end of the
+// line.
+//
+// Nothing is told by a value whose shape is not known: it is treated as a URL
+// wherever it ends.
+type ErrorFormat struct {
+	before, behind []errorField // the message
+	message, dated bool
+	starts         []int // scratch: where those behind it begin, -1: left out
+}
+
+// errorField is a blank, perhaps, and what stands behind it up to the next one.
+type errorField struct {
+	items    []errorItem
+	optional bool
+}
+
+// errorItem is one %… or a text.
+type errorItem struct {
+	lit    []byte // nil: a value
+	name   byte   // its letter
+	kind   Kind   // of a header, a variable or a note
+	hyphen bool   // a hyphen may stand for it
+}
+
+// CompileError reads an ErrorLogFormat string, as httpd's parse_errorlog_string does. It
+// takes the text of a configuration file (\" for a quote) and the bare text. An
+// error is a *FormatError.
+func CompileError(errorLogFormat string) (*ErrorFormat, error) {
+	p, f, src := &ErrorFormat{}, errorField{}, errorLogFormat
+	fail := func(at int, reason string) error {
+		return &FormatError{Format: src, Column: at + 1, Reason: reason}
+	}
+	end := func() {
+		if len(f.items) > 0 && p.message {
+			p.behind = append(p.behind, f)
+		} else if len(f.items) > 0 {
+			p.before = append(p.before, f)
+		}
+		f = errorField{}
+	}
+	values := 0
+	for i := 0; i < len(src); {
+		switch c := src[i]; {
+		case c == ' ':
+			end()
+			f.literal(c)
+			i++
+		case c == '%' && strings.HasPrefix(src[i+1:], " "):
+			end()
+			i += 2
+		case c == '%' && strings.HasPrefix(src[i+1:], "%"):
+			f.literal(c)
+			i += 2
+		case c == '%':
+			item, n, reason := readErrorItem(src[i:])
+			if reason != "" {
+				return nil, fail(i+n, reason)
+			}
+			values++
+			p.dated = p.dated || item.name == 't'
+			if i += n; item.name != 'M' {
+				f.items = append(f.items, item)
+				f.optional = f.optional || !item.hyphen
+				continue
+			}
+			if p.message {
+				return nil, fail(i-n, "a second message (%M)")
+			}
+			end()
+			p.message = true
+		default:
+			c, n := unescape(src[i:])
+			if strings.HasPrefix(src[i:], `\ `) {
+				c, n = ' ', 2
+			}
+			if c == '\n' {
+				return nil, fail(i, "a newline inside the format: a line is one line")
+			}
+			f.literal(c)
+			i += n
+		}
+	}
+	end()
+	p.starts = make([]int, len(p.behind))
+	if values == 0 {
+		return nil, fail(0, "no directive such as %M in the format")
+	}
+	return p, nil
+}
+
+func (f *errorField) literal(c byte) {
+	if n := len(f.items); n > 0 && f.items[n-1].lit != nil {
+		f.items[n-1].lit = append(f.items[n-1].lit, c)
+		return
+	}
+	f.items = append(f.items, errorItem{lit: []byte{c}})
+}
+
+// readErrorItem reads the directive at the start of s and returns its length. Of one
+// that is wrong it returns where and why.
+func readErrorItem(s string) (item errorItem, n int, wrong string) {
+	arg := ""
+	item.kind = URL
+	for n = 1; n < len(s); {
+		switch c := s[n]; {
+		case c == '-', c == '+': // + leaves out the line where the value is missing
+			item.hyphen = true
+			n++
+		case c-'0' <= 9:
+			n++
+		case c == '{':
+			end := strings.IndexByte(s[n:], '}')
+			if end < 0 {
+				return item, n, "no } closes this {"
+			}
+			arg = s[n+1 : n+end]
+			n += end + 1
+		case strings.IndexByte("aAeEFiklLmMnPtTvV", c) >= 0:
+			item.name = c
+			if strings.IndexByte("ein", c) >= 0 {
+				if item.kind = namedKind(arg); item.kind == Text || item.kind == UserAgent {
+					item.kind = URL
+				}
+			}
+			return item, n + 1, ""
+		default:
+			return item, n, "httpd knows no such directive of an ErrorLogFormat"
+		}
+	}
+	return item, 0, "the format ends inside a directive (a percent sign is %%)"
+}
+
+// Parse implements Parser.
+func (p *ErrorFormat) Parse(line []byte, out *Line) bool {
+	out.reset()
+	out.Error = true
+	line = line[:lineEnd(line)]
+	pos := 0
+	for i := range p.before {
+		f := &p.before[i]
+		mark, day, hasDay, client := len(out.Fields), out.Day, out.HasDay, out.Client
+		next := f.parse(line, pos, false, out)
+		if next < 0 {
+			if !f.optional {
+				return false
+			}
+			out.Fields, out.Day, out.HasDay, out.Client = out.Fields[:mark], day, hasDay, client
+			continue
+		}
+		pos = next
+	}
+	if pos == 0 || p.dated && !out.HasDay {
+		return false // nothing tells a line of the format from any other
+	}
+	if !p.message {
+		return pos == len(line)
+	}
+	end := len(line)
+	for i := len(p.behind) - 1; i >= 0; i-- {
+		f := &p.behind[i]
+		p.starts[i] = -1
+		if at := bytes.LastIndex(line[pos:end], f.items[0].lit); at >= 0 && f.items[0].lit != nil {
+			end = pos + at
+			p.starts[i] = end
+		} else if !f.optional {
+			return false
+		}
+	}
+	if n := RewriteName(line[:pos], line[pos:end]); n > 0 {
+		out.add(Client, pos, pos+n)
+		pos += n
+	}
+	if !addMessage(line[:end], pos, true, out) {
+		return false
+	}
+	for i := range p.behind {
+		if p.starts[i] < 0 {
+			continue
+		}
+		stop := len(line)
+		for _, next := range p.starts[i+1:] {
+			if next >= 0 {
+				stop = next
+				break
+			}
+		}
+		mark, client := len(out.Fields), out.Client
+		if p.behind[i].parse(line[:stop], p.starts[i], true, out) != stop {
+			out.Fields, out.Client = out.Fields[:mark], client
+			out.add(URL, p.starts[i], stop)
+		}
+	}
+	return true
+}
+
+// parse adds the fields of f at line[pos:] and returns where it ends, -1 for no match.
+// The first field of a line comes without its blank. The last value reaches to the
+// end of the line, or else to a blank.
+func (f *errorField) parse(line []byte, pos int, last bool, out *Line) int {
+	for i := range f.items {
+		item := &f.items[i]
+		if item.lit != nil {
+			lit := item.lit
+			if i == 0 && pos == 0 {
+				lit = bytes.TrimPrefix(lit, []byte(" ")) // those before it are left out
+			}
+			if !bytes.HasPrefix(line[pos:], lit) {
+				return -1
+			}
+			pos += len(lit)
+			continue
+		}
+		var behind []byte
+		if i+1 < len(f.items) {
+			behind = f.items[i+1].lit
+		}
+		if pos = item.parse(line, pos, behind, last && i+1 == len(f.items), out); pos < 0 {
+			return -1
+		}
+	}
+	return pos
+}
+
+// parse adds the value at line[pos:], which the text behind ends or, without one, a
+// blank, or for the last one nothing, and returns where it ends, -1 for no match.
+func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out *Line) int {
+	b := line[pos:]
+	if item.hyphen && len(b) > 0 && b[0] == '-' && (len(b) == 1 || bytes.HasPrefix(b[1:], behind)) {
+		return pos + 1
+	}
+	n, kind := -1, Plain
+	switch item.name {
+	case 't':
+		if n = 0; len(b) > 0 {
+			var day Day
+			if day, n = parseErrorTime(b); n > 0 && (!out.HasDay || day > out.Day) {
+				out.Day, out.HasDay = day, true
+			}
+		}
+	case 'l', 'm':
+		for n = 0; n < len(b) && (b[n]|0x20 >= 'a' && b[n]|0x20 <= 'z' || b[n]-'0' <= 9 || b[n] == '_'); {
+			n++
+		}
+	case 'P', 'T', 'k':
+		if n = digits(b); n > maxDigits {
+			n = 0
+		}
+	default:
+		kind = item.kind
+		if len(behind) > 0 {
+			n = bytes.Index(b, behind)
+		} else if n = bytes.IndexByte(b, ' '); n < 0 || last {
+			n = len(b)
+		}
+		if item.name == 'a' {
+			return addErrorPeer(line, pos, n, behind, out)
+		}
+		if item.name == 'L' && n > 0 && bytes.IndexByte(b[:n], ' ') >= 0 || item.name == 'F' && n > 0 && !isSourceLine(b[:n]) {
+			n = -1
+		}
+		if item.name == 'A' && n > 0 && isServerName(b[:n]) && out.Client >= 0 {
+			// As in LogFormat: it is the server's own beside an address of the client.
+			if client := &out.Fields[out.Client]; looksLikeAddress(line[client.Start:client.End]) {
+				kind = Plain
+			}
+		}
+		if item.name == 'E' && (n < 1 || b[0] != '(') {
+			n = -1
+		}
+	}
+	if n <= 0 || !bytes.HasPrefix(b[n:], behind) {
+		return -1
+	}
+	out.add(kind, pos, pos+n)
+	return pos + n
+}
+
+// isSourceLine accepts "core.c(12)".
+func isSourceLine(b []byte) bool {
+	open := bytes.IndexByte(b, '(')
+	return open > 0 && bytes.IndexByte(b, ' ') < 0 && b[len(b)-1] == ')' && allDigits(b[open+1:len(b)-1])
+}
+
+// addErrorPeer adds the fields of ADDRESS:PORT at line[pos:], n bytes long as far as one
+// can tell without knowing that IPv6 may stand in brackets.
+func addErrorPeer(line []byte, pos, n int, behind []byte, out *Line) int {
+	if pos < len(line) && line[pos] == '[' && n > 0 && len(behind) > 0 && behind[0] == ']' {
+		if more := bytes.Index(line[pos+n+1:], behind); more >= 0 && (more == 0 || line[pos+n+1] == ':' && allDigits(line[pos+n+2:pos+n+1+more])) {
+			n += 1 + more
+		}
+	}
+	if n <= 0 || bytes.IndexByte(line[pos:pos+n], ' ') >= 0 {
+		return -1
+	}
+	if out.Client < 0 {
+		out.Client = len(out.Fields)
+	}
+	addPeer(line, pos, pos+n, true, out)
+	return pos + n
+}
