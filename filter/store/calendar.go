@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/keyring"
@@ -156,14 +158,16 @@ func (s *Store) loadKeys(d *place) {
 }
 
 // missKeys looks for keys that are in memory and whose files have gone. Where the
-// lines of the day have gone as well, that was on purpose: the day is forgotten, and
-// never comes back. Else the key is put back: what bears its pseudonyms could not be
-// revealed, and the next process would make another.
+// lines of the day have gone as well, or the day has a mark, that was on purpose: the
+// day is forgotten, and never comes back. Else the key is put back: what bears its
+// pseudonyms could not be revealed, and the next process would make another. The
+// caller has s.seen to itself.
 func (s *Store) missKeys(d *place) {
 	names, err := d.Names(dir.Keys)
 	if err != nil {
 		return // it is reported where keys are saved
 	}
+	s.heed(d) // the mark is there before the key goes
 	lines, err := d.Names("")
 	if err != nil {
 		return
@@ -172,17 +176,30 @@ func (s *Store) missKeys(d *place) {
 	for _, name := range names {
 		there[name] = true
 	}
+	seen := map[format.Day]unix.Stat_t{}
 	for _, name := range lines {
-		if day, ok := dir.OwnDay("", name); ok {
-			hasLines[day] = true
+		day, ok := dir.OwnDay("", name)
+		if !ok {
+			continue
 		}
+		was, known := s.seen[day]
+		now := was
+		if err := d.Lstat(name, &now); err == unix.ENOENT {
+			continue
+		}
+		seen[day] = now
+		// A file that is another, or smaller, has lines that came after the others
+		// were removed.
+		hasLines[day] = !known || now.Ino == was.Ino && now.Size >= was.Size
 	}
+	s.seen = seen
 	gone, today := 0, format.DayOf(s.cfg.Now())
 	s.mu.Lock()
 	for day := range s.keys {
+		_, known := seen[day]
 		switch {
 		case s.unsure[day] || there[dir.KeyFile(day)]:
-		case hasLines[day] || day > today: // which has no lines yet
+		case hasLines[day] || day > today && !known: // which has no lines yet
 			s.unsure[day] = true
 			gone++
 		default:
@@ -196,25 +213,40 @@ func (s *Store) missKeys(d *place) {
 	}
 }
 
+// heed drops the keys of days that have got a mark in DIR, since they were deleted on
+// purpose.
+func (s *Store) heed(d *place) {
+	names, _ := d.Names(dir.Erased) // without it there are no marks
+	for _, name := range names {
+		day, dated := format.ParseDay(name)
+		f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY)
+		if err != nil {
+			continue
+		}
+		st, err := f.Stat()
+		f.Close()
+		if err != nil || !dated {
+			continue
+		}
+		s.mu.Lock()
+		if !st.ModTime().Equal(s.erased[name]) {
+			s.erased[name] = st.ModTime()
+			s.dropKey(day)
+			s.forgotten[day] = true
+		}
+		s.mu.Unlock()
+	}
+}
+
 // forget drops what is in memory of days whose files were deleted on purpose: those
 // that have a mark in DIR, and those of which missKeys found neither key nor lines.
 // Lines that come for such a day from now on get another key. The caller has the journals to itself.
 func (s *Store) forget(d *place) {
-	names, _ := d.Names(dir.Erased) // without it there are no marks
+	s.heed(d)
 	s.mu.Lock()
 	days := s.forgotten
 	s.forgotten = map[format.Day]bool{}
 	s.mu.Unlock()
-	for _, name := range names {
-		day, dated := format.ParseDay(name)
-		if f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY); err == nil && dated {
-			if st, err := f.Stat(); err == nil && !st.ModTime().Equal(s.erased[name]) {
-				s.erased[name] = st.ModTime()
-				days[day] = true
-			}
-			f.Close()
-		}
-	}
 	if len(days) == 0 {
 		return
 	}
@@ -225,11 +257,6 @@ func (s *Store) forget(d *place) {
 			delete(s.journals, id)
 		}
 	}
-	s.mu.Lock()
-	for day := range days {
-		s.dropKey(day)
-	}
-	s.mu.Unlock()
 }
 
 // dropKey takes a key out of memory. The caller holds s.mu.

@@ -145,6 +145,34 @@ func TestPurgeDay(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
+// A line that comes for the day before the process has seen the mark does not bring the
+// key back, neither in a round nor at the end.
+func TestPurgeDayBeforeTheNextLine(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		b := newBed(t)
+		s := b.open()
+		f := b.newFilter(s)
+		b.feed(f, s, users(today-3, "a", 1, 4))
+		b.pass(s, time.Minute)
+		before := b.key(today - 3)
+		if !ends {
+			s.counting <- struct{}{} // a round that began before it hangs
+			b.set(b.now.Add(time.Minute))
+			s.Tick()
+		}
+		_, _, err := PurgeDay(b.cfg, today-3)
+		require.NoError(t, err)
+		b.feed(f, s, users(today-3, "a", 9, 9))
+		if !ends {
+			<-s.counting
+			b.pass(s, time.Minute)
+		}
+		require.NoError(t, s.Close())
+		assert.NotEqual(t, before, b.key(today-3), "at the end: %t", ends)
+		assert.Empty(t, b.heard())
+	}
+}
+
 // A process of an earlier version cannot be told to forget a day.
 func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
 	b := newBed(t)
@@ -178,6 +206,28 @@ func TestKeyRemovedWithItsLines(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Equal(t, none, b.key(today-3))
 	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": 1 keys of days that are kept were deleted; hushpipe put them back", b.heard())
+}
+
+// Lines that come for the day soon after do not make those that were removed readable.
+func TestKeyRemovedWithItsLinesBeforeTheNextLine(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-3, "a", 1, 4)+users(today, "a", 1, 4))
+	b.pass(s, time.Minute)
+	for _, day := range []format.Day{today - 3, today} {
+		was := b.key(day)
+		require.NoError(t, os.Remove(b.path(logFile(day))))
+		require.NoError(t, os.Remove(b.path(dir.Keys, day.String()+".key")))
+		b.feed(f, s, users(day, "a", 5, 6))
+		b.pass(s, 3*time.Minute)
+		assert.Equal(t, 2, b.lines(day))
+		assert.NotEqual(t, was, b.key(day))
+		b.feed(f, s, users(day, "a", 7, 7))
+		assert.NotContains(t, []string{was, none}, b.key(day), "it has another")
+	}
+	require.NoError(t, s.Close())
+	assert.NotContains(t, b.heard(), "put them back")
 }
 
 // What cannot be deleted is tried again each minute.

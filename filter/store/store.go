@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
@@ -100,17 +102,17 @@ type Store struct {
 	expiring  map[format.Day]*union      // of days that were deleted, for their room files
 	late      map[journalID]*lateRecords // of days that have no journals any more
 	readTo    format.Day                 // the journals of earlier days were read before they were deleted
-	forgotten map[format.Day]bool        // days whose keys were deleted with their lines
+	forgotten map[format.Day]bool        // days that were deleted on purpose; their keys are dropped
+	erased    map[string]time.Time       // marks of such days that were heeded
 	keys      map[format.Day]*pseudonym.Key
 	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
 	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
 	unsure    map[format.Day]bool           // their keys are in memory only
 	hasher    *rooms.Hasher
 
-	work     chan struct{}        // full while a method uses what follows
-	openErr  error                // why there is no dir
-	broke    bool                 // lines are refused, as was said
-	erased   map[string]time.Time // marks of days deleted on purpose that were heeded
+	work     chan struct{} // full while a method uses what follows
+	openErr  error         // why there is no dir
+	broke    bool          // lines are refused, as was said
 	journals map[journalID]*ownJournal
 	opened   int           // of the journals' files
 	round    chan struct{} // closed when the round under way has ended, nil for none
@@ -122,7 +124,8 @@ type Store struct {
 	counting chan struct{}         // full while somebody uses what follows
 	unions   map[format.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
 	writer   roomWriter
-	flawed   map[string]string // what was said of journals of which not all could be read
+	flawed   map[string]string          // what was said of journals of which not all could be read
+	seen     map[format.Day]unix.Stat_t // the lines that missKeys found last
 
 	registry *registry.Registry
 	gauges   registry.Gauges
@@ -370,6 +373,7 @@ func (s *Store) Close() error {
 	if d == nil {
 		return s.openErr
 	}
+	s.forget(d)
 	flushed := s.flushJournals(d.Dir) // the next process reads them, should the round hang
 	if s.round != nil {
 		<-s.round
