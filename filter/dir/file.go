@@ -321,6 +321,12 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
+// IsPlanted reports whether an error says that something stands in a file's place that
+// hushpipe never puts there.
+func IsPlanted(err error) bool {
+	return errors.Is(err, errSymlink) || errors.Is(err, errIrregular) || errors.Is(err, errLinked)
+}
+
 // Bare strips the name that package os adds: the caller names the file that it
 // was asked for.
 func Bare(err error) error {

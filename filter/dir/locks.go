@@ -27,10 +27,10 @@ func (d *Dir) openLock(sub, name string) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(at)
-	var st unix.Stat_t
-	if err := fstat(at, &st); err == nil && d.isForeign(&st) {
-		return -1, d.Error("lock", sub, "", errForeignLocks)
+	if err := d.checkLocksOwner(sub, at); err != nil {
+		return -1, err
 	}
+	var st unix.Stat_t
 	flag := unix.O_RDWR
 	if d.create {
 		flag |= unix.O_CREAT
@@ -49,6 +49,25 @@ func (d *Dir) openLock(sub, name string) (int, error) {
 		return -1, d.Error("lock", sub, name, err)
 	}
 	return fd, nil
+}
+
+// CheckLocksOwner returns an error for a directory of locks that belongs to a user who
+// has no part in DIR. One that is missing is no error here.
+func (d *Dir) CheckLocksOwner(sub string) error {
+	at, err := d.openSub(sub, false)
+	if err != nil {
+		return IfExists(err)
+	}
+	defer unix.Close(at)
+	return d.checkLocksOwner(sub, at)
+}
+
+func (d *Dir) checkLocksOwner(sub string, at int) error {
+	var st unix.Stat_t
+	if err := fstat(at, &st); err == nil && d.isForeign(&st) {
+		return d.Error("lock", sub, "", errForeignLocks)
+	}
+	return nil
 }
 
 var errForeignLocks = errors.New("belongs to another user; hint: remove it")

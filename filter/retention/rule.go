@@ -200,11 +200,17 @@ func openLease(d *dir.Dir, of Ruled, name string, flag int) (*os.File, error) {
 }
 
 // longestLease returns the longest retention that a living process has a lease of,
-// 0 for none, and removes the leases of those that have ended.
+// 0 for none, and removes the leases of those that have ended. What somebody planted
+// there, under a name with a long period, is no lease: that is a regular file, in a
+// directory that is nobody else's.
 func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 	names, err := d.Names(of.locks())
 	if err != nil {
 		return 0, err
+	}
+	if err := d.CheckLocksOwner(of.locks()); err != nil {
+		d.Notify(err.Error())
+		return 0, nil
 	}
 	var errs []error
 	for _, name := range names {
@@ -217,6 +223,8 @@ func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 		case errors.Is(err, dir.ErrLocked):
 			longest = max(longest, keep)
 		case errors.Is(err, fs.ErrNotExist):
+		case dir.IsPlanted(err):
+			d.Notify(err.Error())
 		case err != nil:
 			longest = max(longest, keep) // who knows
 			errs = append(errs, err)

@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"errors"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // Each step is what a process does: it takes a lease, ends, or looks. want is the
@@ -179,6 +181,49 @@ func TestLeasesOfOthersAreNotHeld(t *testing.T) {
 	rule, err := Settle(d.Dir, OfKeys, 14)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.Period(14), rule)
+}
+
+// A name in the directory of locks that says a long period keeps nothing by itself:
+// what stands there is no lease unless a process has made and locked it, and the
+// directory is nobody else's.
+func TestPlantedLeases(t *testing.T) {
+	for name, plant := range map[string]func(path string) error{
+		"link":      func(path string) error { return os.Symlink("/dev/null", path) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"pipe":      func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"of another user": func(path string) error {
+			f, err := os.Create(path)
+			if err == nil {
+				t.Cleanup(func() { f.Close() })
+				err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+			}
+			return errors.Join(err, os.Chown(filepath.Dir(path), 65534, -1))
+		},
+	} {
+		for _, of := range []Ruled{OfLines, OfKeys} {
+			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+filepath.Join("DIR", string(of)), func(t *testing.T) {
+				if strings.HasPrefix(name, "of") && os.Geteuid() != 0 {
+					t.Skip("only root can give a directory away")
+				}
+				d, said := newDir(t)
+				lease, _, err := d.TakeLease(of, 14, 0)
+				require.NoError(t, err)
+				path := filepath.Join(d.path, of.locks(), "keep-999d-0123456789abcdef")
+				require.NoError(t, plant(path))
+				looked, err := CurrentRule(d.Dir, of, 0)
+				require.NoError(t, err)
+				assert.Equal(t, calendar.Period(14), looked)
+				rule, err := Settle(d.Dir, of, 14)
+				require.NoError(t, err)
+				assert.Equal(t, calendar.Period(14), rule)
+				lease.Release()
+				later, rule, _ := d.TakeLease(of, 8, 0)
+				assert.Equal(t, calendar.Period(8), rule)
+				later.Release()
+				assert.Contains(t, strings.Join(*said, "\n"), "hint: remove it")
+			})
+		}
+	}
 }
 
 // Nobody but the owner of DIR can open a lock, and so hold it.
