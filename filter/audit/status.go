@@ -95,7 +95,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
 			Processes: []registry.Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
-	others := registry.KeptByEarlier(d)
+	others := registry.KeptByEarlier(d, now)
 	keep, err := retention.CurrentRule(d, retention.OfLines, others)
 	if err != nil {
 		v.broken(filepath.Join(path, dir.RuleName), "contains no retention", "write one into it, as in 14d")

@@ -196,11 +196,19 @@ func Earlier(d *dir.Dir) (processes []Process, err error) {
 	return processes, err
 }
 
-// KeptByEarlier returns the longest period of the processes that Earlier returns, 0
-// where there are none.
-func KeptByEarlier(d *dir.Dir) (longest calendar.Period) {
+// silentFor is how long a process of an earlier version may write no record, which it
+// does once a minute, and still counts. Others can open the lock of its record, and
+// so hold it for good.
+const silentFor = time.Hour
+
+// KeptByEarlier returns the longest period of the processes that Earlier returns and
+// that have written a record lately, 0 where there are none.
+func KeptByEarlier(d *dir.Dir, now time.Time) (longest calendar.Period) {
 	processes, _ := Earlier(d) // an error is reported where records are written
 	for _, p := range processes {
+		if !p.Written.IsZero() && now.Sub(p.Written) >= silentFor {
+			continue
+		}
 		keep, err := calendar.ParsePeriod(p.Keep)
 		if err != nil {
 			keep = 1 // it cannot be read: it lives

@@ -469,7 +469,7 @@ func (s *Store) purgeKeys(keys string, now time.Time, add func(retention.Purged)
 		return // it is reported where lines are written
 	}
 	defer d.Close()
-	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d))
+	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
 	if err != nil {
 		add(retention.Purged{Errs: []error{err}})
 		return
@@ -536,7 +536,7 @@ func (s *Store) deleteWithin(d *dir.Dir, kind retention.Kind, add func(retention
 // keptByEarlier returns what registry.KeptByEarlier does, and has DIR share its
 // locks with such processes.
 func (s *Store) keptByEarlier(d *dir.Dir) calendar.Period {
-	longest := registry.KeptByEarlier(d)
+	longest := registry.KeptByEarlier(d, s.cfg.Now())
 	d.ShareWithEarlier(longest > 0)
 	return longest
 }

@@ -188,6 +188,36 @@ func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
 	assert.Equal(t, os.Getpid(), holders[0].PID)
 }
 
+// The locks of records that an earlier version makes can be opened by others. One who
+// holds them does not hold what expires.
+func TestLockOfAnEarlierRecordIsHeld(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	earlier := b.open()
+	b.feed(b.newFilter(earlier), earlier, users(today-20, "a", 1, 1))
+	b.pass(earlier, time.Minute)
+	records, err := filepath.Glob(b.path(dir.Status, "*.json"))
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	edit(t, records[0], `"layout":2`, `"layout":0`)
+	record := b.read(dir.Status, filepath.Base(records[0]))
+	kill(earlier)
+	lock, err := os.Open(strings.TrimSuffix(records[0], dir.RecordSuffix) + dir.LockSuffix)
+	require.NoError(t, err)
+	defer lock.Close()
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	earlier.Close() // its lease ends
+	require.NoError(t, os.WriteFile(records[0], []byte(record), 0o640))
+
+	b.cfg.Keep = 8
+	s := b.open()
+	assert.FileExists(t, b.path(logFile(today-20)), "it may live, and keep this")
+	b.pass(s, time.Hour)
+	assert.NoFileExists(t, b.path(logFile(today-20)))
+	assert.NoFileExists(t, b.path(dir.Keys, (today-20).String()+".key"))
+	assert.Empty(t, b.status().Broken)
+}
+
 // TestKeyRemovedWithItsLines: what somebody removed on purpose stays away; a key that
 // is missed comes back.
 func TestKeyRemovedWithItsLines(t *testing.T) {
