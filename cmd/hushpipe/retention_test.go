@@ -182,6 +182,25 @@ func TestOthersHoldNothingUp(t *testing.T) {
 	require.Equal(t, 3, strings.Count(rooms, "1 "), "what expired is counted: %s", rooms)
 }
 
+// TestWrongFlagsAcrossMidnight: a logger with wrong flags and without recorded settings
+// writes nothing, and deletes at midnight.
+func TestWrongFlagsAcrossMidnight(t *testing.T) {
+	t.Parallel()
+	n := newNight(t, 15*time.Second)
+	dir := openTo(t)
+	today := format.DayOf(n.now())
+	first := n.logger("--keep", "1d", dir)
+	n.write(first, "/http-bind?room=a")
+	require.Equal(t, 0, first.end(), first.said)
+	require.NoError(t, os.Remove(filepath.Join(dir, "settings")))
+	l := n.logger("--bogus", dir)
+	await(t, func() bool { return strings.Contains(l.said.String(), "--bogus") }, "the report")
+	require.Len(t, ofDay(t, dir, today), 3)
+	n.awaitDay(today + 1)
+	await(t, func() bool { return len(ofDay(t, dir, today)) == 0 }, "expired files are there")
+	require.Equal(t, 2, l.end())
+}
+
 // TestExpiredFilesGoWhateverFails: midnight comes while something is wrong with the
 // disk. What can be deleted is; the rest is as soon as that is over.
 func TestExpiredFilesGoWhateverFails(t *testing.T) {

@@ -21,9 +21,11 @@ import (
 
 	"hushpipe/cmd/hushpipe/early"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
+	"hushpipe/format"
 )
 
 // afterWrongFlags goes on where a command line is wrong and stdin is a pipe. A web
@@ -72,10 +74,10 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 		return fmt.Sprintf("%v; reading stdin, since it is a pipe, and writing nothing (%s so far): %v", wrong, several(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
-		confine(found.dir, "")
+		confine(found.dir, line.keys)
 	}
 	if found.dir != "" {
-		go purgeHourly(found.dir, say)
+		go purgeHourly(found.dir, line.keys, say)
 	}
 	err := discard(stdin, signals, &lines)
 	stop()
@@ -89,6 +91,7 @@ type commandLine struct {
 	args                []string // which are no flags, nor the values of flags
 	values              []string // which may be the values of unknown flags
 	taken               []string // which flags took for their values, and which look like a DIR
+	keys                string   // the value of --keys
 }
 
 // scan reads a command line as package pflag does, but to its end.
@@ -118,11 +121,19 @@ func scan(cmd *cobra.Command, args []string) (line commandLine) {
 		case flag == nil && !hasValue && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"):
 			i++
 			line.values = append(line.values, args[i])
-		case flag == nil || hasValue && flag.NoOptDefVal == "":
+		case flag == nil:
 		case flag.NoOptDefVal == "":
-			i++ // its value
-			if i < len(args) && looksLikeDir(flag, args[i]) {
-				line.taken = append(line.taken, args[i])
+			if !hasValue {
+				if i++; i == len(args) {
+					break
+				}
+				value = args[i]
+				if looksLikeDir(flag, value) {
+					line.taken = append(line.taken, value)
+				}
+			}
+			if flag.Name == "keys" {
+				line.keys = value
 			}
 		case given[flag.Name] != nil:
 			yes, err := strconv.ParseBool(value)
@@ -335,13 +346,21 @@ func discard(stdin io.Reader, signals <-chan os.Signal, lines *atomic.Uint64) er
 }
 
 // purgeHourly deletes what has outlived the retention that a DIR records, as a
-// logger would that writes there.
-func purgeHourly(dir string, say *messages) {
-	hour := time.NewTicker(time.Hour)
-	defer hour.Stop()
-	for ; audit.CheckUsed(dir) == nil; <-hour.C {
-		cfg := store.Config{Path: dir, Limits: rooms.NoLimits, Now: time.Now, Say: say.report}
+// logger would that writes there: at once, hourly, at each day change, and again after a
+// minute where something could not be deleted.
+func purgeHourly(dir, keys string, say *messages) {
+	var last time.Time
+	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
+		at := now().Round(0)
+		since := at.Sub(last)
+		recent := since >= 0 && since < time.Hour && format.DayOf(at) == format.DayOf(last)
+		if recent || audit.CheckUsed(dir) != nil {
+			continue
+		}
+		last = at
+		cfg := store.Config{Path: dir, Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.report}
 		if _, err := store.Purge(cfg, false); err != nil {
+			last = time.Time{}
 			say.about("purge", failure, err.Error())
 		}
 	}

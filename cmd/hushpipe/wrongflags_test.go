@@ -133,7 +133,7 @@ func TestWrongFlags(t *testing.T) {
 
 // FuzzScan holds scan against package pflag, where that finds no fault.
 func FuzzScan(f *testing.F) {
-	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "-hh", "-h=false D", "--keep -- --check", "filter D"} {
+	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "-hh", "-h=false D", "--keep -- --check", "filter D", "--keys K --keys=L D --keys"} {
 		f.Add(seed)
 	}
 	say := newMessages(io.Discard)
@@ -149,6 +149,9 @@ func FuzzScan(f *testing.F) {
 		}
 		assert.Empty(t, line.values)
 		assert.Equal(t, append([]string(nil), cmd.Flags().Args()...), line.args)
+		keys, err := cmd.Flags().GetString("keys")
+		require.NoError(t, err)
+		assert.Equal(t, keys, line.keys)
 		for name, got := range map[string]bool{"check": line.check, "stdout": line.stdout, "help": line.help} {
 			want, err := cmd.Flags().GetBool(name)
 			require.NoError(t, err)
@@ -381,8 +384,25 @@ func TestWrongFlagsRetention(t *testing.T) {
 		l.end()
 		assert.FileExists(t, young)
 	}
+	// Keys that lie elsewhere go as well, wherever the fault stands.
+	dir, keys := openTo(t), filepath.Join(openTo(t), "../keys")
+	good := startLogger(t, "--keep", "3d", "--keys", keys, dir)
+	require.Equal(t, 0, good.end(), "%s", good.said)
+	require.NoError(t, os.Remove(filepath.Join(dir, "settings")))
+	for _, flags := range [][]string{{"--keys", keys, "--bogus"}, {"--bogus", "--keys=" + keys}} {
+		day := time.Now().AddDate(0, 0, -3).Format(time.DateOnly)
+		old := []string{filepath.Join(dir, "access-"+day+".log"), filepath.Join(keys, day+".key")}
+		for _, name := range old {
+			require.NoError(t, os.WriteFile(name, nil, 0o600))
+		}
+		l := startLogger(t, append(flags, dir)...)
+		for _, name := range old {
+			await(t, func() bool { _, err := os.Stat(name); return err != nil }, name+" is there")
+		}
+		l.end()
+	}
 	// What is no DIR of hushpipe is left alone.
-	dir := t.TempDir()
+	dir = t.TempDir()
 	l := startLogger(t, "--bogus", dir)
 	l.write(client, "/")
 	require.Equal(t, 2, l.end())

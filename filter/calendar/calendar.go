@@ -38,6 +38,14 @@ func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
 // First is the oldest day that is kept when it is today.
 func (p Period) First(today format.Day) format.Day { return today - format.Day(p) + 1 }
 
+// UntilNextLook is the time to the next look at what has expired: a minute, or less to
+// midnight. The wall clock counts, which goes on while a machine is suspended.
+func UntilNextLook(now time.Time) time.Duration {
+	year, month, day := now.Date()
+	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
+	return max(min(time.Minute, midnight.Sub(now)), time.Millisecond)
+}
+
 // Window is the span of days that are open: those from First to Today, and
 // tomorrow, for zones that are ahead.
 type Window struct {

@@ -82,9 +82,19 @@ func DeleteDay(d *dir.Dir, day format.Day) (p Purged) {
 		p.Errs = append(p.Errs, err)
 	}
 	for _, sub := range []string{dir.Keys, "", dir.Journal, dir.Rooms} {
-		p.deleteIf(d, sub, func(_ dir.Sub, _ string, of format.Day) bool { return of == day })
+		p.deleteDay(d, sub, day)
 	}
 	return p
+}
+
+// DeleteKey deletes the key of one day, where it lies.
+func DeleteKey(d *dir.Dir, day format.Day) (p Purged) {
+	p.deleteDay(d, dir.Keys, day)
+	return p
+}
+
+func (p *Purged) deleteDay(d *dir.Dir, sub string, day format.Day) {
+	p.deleteIf(d, sub, func(_ dir.Sub, _ string, of format.Day) bool { return of == day })
 }
 
 // deleteExpired deletes the files of sub that belong to a day before first, and

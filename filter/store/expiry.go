@@ -120,14 +120,7 @@ func (r *expiry) look() time.Duration {
 	if rule == 0 {
 		r.failed.Store(true)
 	}
-	return untilNext(now)
-}
-
-// untilNext is the time to the next minute's look, or to midnight.
-func untilNext(now time.Time) time.Duration {
-	year, month, day := now.Date()
-	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
-	return max(min(minute, midnight.Sub(now)), time.Millisecond)
+	return calendar.UntilNextLook(now)
 }
 
 // settled is what DIR says of the periods.

@@ -145,6 +145,35 @@ func TestPurgeDay(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
+// The key goes wherever it lies: in the directory that DIR's filter was given, and in DIR
+// from a time before. Without that directory nothing is deleted.
+func TestPurgeDayWithKeysElsewhere(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today-3, "a", 1, 1))
+	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "elsewhere")
+	b.cfg.Flags = []string{"--keys=" + b.cfg.Keys}
+	b.process(users(today-3, "a", 1, 1))
+	name := (today - 3).String() + ".key"
+	require.FileExists(t, b.path(dir.Keys, name))
+	require.FileExists(t, filepath.Join(b.cfg.Keys, name))
+
+	cfg := b.cfg
+	cfg.Keys = ""
+	p, _, err := PurgeDay(cfg, today-3)
+	assert.EqualError(t, err, b.dir+": its filter keeps the keys in "+b.cfg.Keys+"; hint: give --keys "+b.cfg.Keys)
+	assert.Empty(t, p.Deleted)
+	_, err = Purge(cfg, false)
+	assert.ErrorContains(t, err, "hint: give --keys")
+
+	_, _, err = PurgeDay(b.cfg, today-3)
+	require.NoError(t, err)
+	assert.NoFileExists(t, b.path(dir.Keys, name))
+	assert.NoFileExists(t, filepath.Join(b.cfg.Keys, name))
+	_, err = Purge(b.cfg, false)
+	assert.NoError(t, err)
+	b.heard()
+}
+
 // A line that comes for the day before the process has seen the mark does not bring the
 // key back, neither in a round nor at the end.
 func TestPurgeDayBeforeTheNextLine(t *testing.T) {

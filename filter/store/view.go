@@ -186,6 +186,9 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 		defer results.Unlock()
 		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
 	}
+	if err := keysElsewhere(cfg); err != nil {
+		p.Errs = append(p.Errs, err)
+	}
 	v := s.purgeAll(d, now, force, add)
 	s.mark(d, anyDay, lastDay)
 	refreshed := s.refresh(d, lockPatience)
@@ -204,12 +207,22 @@ func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []registr
 	if today := format.DayOf(cfg.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
+	if err := keysElsewhere(cfg); err != nil {
+		return p, nil, err
+	}
 	d, err := openToPurge(cfg)
 	if err != nil {
 		return p, nil, err
 	}
 	defer d.Close()
 	p = retention.DeleteDay(d, day)
+	if cfg.Keys != "" { // DIR may have a key of a time before --keys
+		if inside, err := dir.Open(cfg.Path, dir.Options{}); err == nil {
+			moved := retention.DeleteKey(inside, day)
+			p.Deleted, p.Errs = append(p.Deleted, moved.Deleted...), append(p.Errs, moved.Errs...)
+			inside.Close()
+		}
+	}
 	holders, err = registry.Earlier(d)
 	return p, holders, dir.Join(append(p.Errs, err)...)
 }
@@ -230,6 +243,29 @@ func openToPurge(cfg Config) (*dir.Dir, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// keysElsewhere returns an error where loggers keep the keys in another directory, as
+// DIR records.
+func keysElsewhere(cfg Config) error {
+	settings, err := registry.ReadSettings(cfg.Path)
+	if err != nil {
+		return nil // nothing is known
+	}
+	for _, flag := range settings.Flags {
+		path, ok := strings.CutPrefix(flag, "--keys=")
+		if !ok || path == "" {
+			continue
+		}
+		there, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if mine, err := os.Stat(dir.KeyPath(cfg.Path, cfg.Keys)); err != nil || !os.SameFile(there, mine) {
+			return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", cfg.Path, path, path)
+		}
+	}
+	return nil
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
