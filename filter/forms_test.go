@@ -80,8 +80,29 @@ func testForms(t *testing.T, clients []string) {
 		"envoy": func(c, r string) string {
 			return `{"start_time":"2026-11-22T07:23:55.1Z","method":"POST","path":"/http-bind?room=` + r + `","response_code":200,"downstream_remote_address":"` + bracketed(c) + `:5555"}`
 		},
-		"a byte order mark": func(c, r string) string { return "\ufeff" + usual(c, r) },
-		"empty lines":       func(c, r string) string { return "\n" + usual(c, r) + "\n\r" },
+		"syslog behind a relay": func(c, r string) string {
+			return "<134>Nov 22 07:23:56 relay httpd: Nov 22 07:23:56 web1 httpd: " + usual(c, r)
+		},
+		"journalctl in ISO 8601":  func(c, r string) string { return "2026-11-22T07:23:56+0000 web1 httpd[12]: " + usual(c, r) },
+		"kubectl logs with times": func(c, r string) string { return "2026-11-22T07:23:56.123456789Z " + usual(c, r) },
+		"journalctl in JSON": func(c, r string) string {
+			return `{"__REALTIME_TIMESTAMP":"1795332236000000","_HOSTNAME":"web1","MESSAGE":"` + json(usual(c, r)) + `"}`
+		},
+		"GELF": func(c, r string) string {
+			return `{"version":"1.1","host":"web1","short_message":"` + json(usual(c, r)) + `","timestamp":1795332236.1}`
+		},
+		"Elastic Common Schema, the line": func(c, r string) string {
+			return `{"@timestamp":"2026-11-22T07:23:56Z","event":{"original":"` + json(usual(c, r)) + `"}}`
+		},
+		"Elastic Common Schema, its fields": func(c, r string) string {
+			return `{"@timestamp":"2026-11-22T07:23:56Z","client":{"address":"` + c + `"},"url":{"path":"/http-bind","query":"room=` + r + `"}}`
+		},
+		"Elastic Common Schema with dots": func(c, r string) string {
+			return `{"@timestamp":"2026-11-22T07:23:56Z","source.ip":"` + c + `","url.original":"/http-bind?room=` + r + `","http.response.status_code":200}`
+		},
+		"the proxy, then a forwarded list": func(c, r string) string { return "192.0.2.4 " + usual(c+", 203.0.113.22", r) },
+		"a byte order mark":                func(c, r string) string { return "\ufeff" + usual(c, r) },
+		"empty lines":                      func(c, r string) string { return "\n" + usual(c, r) + "\n\r" },
 	} {
 		if name == "the virtual host behind" && clients[0] > "a" {
 			continue // of two names without ports, the second is the client

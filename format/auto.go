@@ -174,8 +174,13 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 			client.Kind = URL
 		}
 		out.Fields[0].Kind, out.Client = Client, 0
-	case host == 1 && !looksLikeAddress(v):
-		out.Fields[0].Kind = Client
+	case !looksLikeAddress(v):
+		// a name without a server's port is one that a client may have, too
+		if _, port := readHost(line[:bytes.IndexByte(line, ' ')]); !isServerPort(port) {
+			out.Fields[0].Kind = Client
+		}
+	case line[0] == '[' && !looksLikeAddress(line[:out.Fields[0].End]):
+		out.Fields[0].Kind = Client // a header in brackets, no virtual host
 	}
 	return addFurther(line, end, out)
 }
@@ -217,6 +222,7 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 //	ADDRESS:P ADDRESS               the first, where P is no server's port
 //	ADDRESS ADDRESS                 the second
 //	NAME[:P] NAME                   the second
+//	HOST[:443] HOST, HOST…          the list
 //	ADDRESS ADDRESS:443             the first, whose port is not the server's
 //	NAME[:P] NAME:443               the first, where P is no server's port
 //
@@ -234,6 +240,12 @@ func hosts(line []byte) (host int, first bool) {
 		two = two[:end]
 	}
 	isAddr, port := readHost(one)
+	if comma := bytes.IndexByte(two, ','); comma >= 0 && (port < 0 || isServerPort(port)) {
+		if port < 0 { // a list of clients is behind what it is not a part of
+			return 1, false
+		}
+		return 2, false
+	}
 	isAddr2, port2 := readHost(two)
 	switch own, own2 := isServerPort(port), isServerPort(port2); {
 	case isAddr && !isAddr2:

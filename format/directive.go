@@ -177,5 +177,15 @@ func namedKind(name string) Kind {
 	case "user-agent":
 		return UserAgent
 	}
+	// X-Azure-ClientIP, X-Envoy-External-Address and the like
+	name = strings.ReplaceAll(name, "-", "")
+	for _, end := range [...]string{"clientip", "clientaddr", "realip", "remoteaddr", "remoteip", "connectingip", "connectingipv6", "externaladdress", "userip", "xclient"} {
+		if strings.HasSuffix(name, end) {
+			return Client
+		}
+	}
+	if strings.HasSuffix(name, "forwardedfor") || name == "xforwarded" {
+		return ClientList
+	}
 	return Text
 }

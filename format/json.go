@@ -50,7 +50,9 @@ type JSON struct {
 	clients  bool // there is a key of clients
 	unread   bool // there is a text of a log service, in no known format
 	read     bool // there is one in a known format,
-	first    int  // whose fields begin here
+	first    int  // whose fields begin here,
+	doubted  bool // under a key that has other texts as well
+	ofClient bool // inside an object that is a client
 }
 
 // unranked is the rank of what no value has told yet.
@@ -115,7 +117,7 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	}
 	j.line, j.out, j.rest = line, out, j.tokens
 	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
-	j.clients, j.unread, j.read = false, false, false
+	j.clients, j.unread, j.read, j.doubted, j.ofClient = false, false, false, false, false
 	for i := range j.rank {
 		j.rank[i] = unranked
 	}
@@ -124,7 +126,7 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	if j.differ || len(j.rest) > 0 {
 		return false
 	}
-	if j.read {
+	if j.read && !(j.doubted && j.clients) {
 		j.takeInner()
 		return true
 	}
@@ -148,6 +150,9 @@ func (j *JSON) visit(name []byte, v *fastjson.Value) {
 	k, ok := j.keys[string(j.name)]
 	if !ok {
 		k.kind = kindOf(j.keys, j.name)
+		if j.ofClient && isHostKey(j.name) {
+			k = key{Client, useClient, rankRemote}
+		}
 	}
 	if k.rank != rankUser {
 		// Headers are the client's: none of them is the line's time, status or
@@ -162,10 +167,21 @@ func (j *JSON) visit(name []byte, v *fastjson.Value) {
 			k.rank += rankPrefixed
 		}
 	}
-	outer := j.header
-	j.header = outer || bytes.HasSuffix(j.name, []byte("headers"))
+	header, ofClient := j.header, j.ofClient
+	j.header = header || bytes.HasSuffix(j.name, []byte("headers"))
+	j.ofClient = isClient(k.kind) || string(j.name) == "source"
 	j.value(v, k)
-	j.header = outer
+	j.header, j.ofClient = header, ofClient
+}
+
+// isHostKey knows the keys of objects such as client and source in the Elastic Common
+// Schema.
+func isHostKey(name []byte) bool {
+	switch string(name) {
+	case "address", "domain", "host", "hostname", "name":
+		return true
+	}
+	return false
 }
 
 // value takes the tokens of v, the value of a key k or an element of it.
@@ -233,6 +249,14 @@ func (j *JSON) str(s []byte, k key, t jsonToken) {
 				return
 			}
 			j.unread = true
+		}
+	case useText:
+		if said && !j.read && j.inner != nil && bytes.IndexByte(s, '[') >= 0 && j.addInner(t) {
+			if in := &j.within; in.Error || in.Client >= 0 && in.Target != nil {
+				j.read, j.doubted = true, true
+				return
+			}
+			j.out.Fields = j.out.Fields[:j.first]
 		}
 	case useClient:
 		if said {

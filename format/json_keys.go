@@ -19,6 +19,7 @@ const (
 	useStatus
 	useTime
 	useLine // all of a server's line, in that of a log service
+	useText // the same, or any other text
 )
 
 // key is the meaning of a JSON key. Of several keys with one use, the lowest
@@ -59,6 +60,14 @@ var jsonKeys = map[string]key{
 	"remoteaddress":         {Client, useClient, rankRemote},
 	"remotehost":            {Client, useClient, rankRemote},
 	"ip":                    {Client, useClient, rankRemote},
+	"sourceip":              {Client, useClient, rankRemote},
+	"sourceaddress":         {Client, useClient, rankRemote},
+	"srcip":                 {Client, useClient, rankRemote},
+	"srcaddr":               {Client, useClient, rankRemote},
+	"peer":                  {Client, useClient, rankRemote},
+	"peerip":                {Client, useClient, rankRemote},
+	"peeraddr":              {Client, useClient, rankRemote},
+	"rhost":                 {Client, useClient, rankRemote},
 	"ipaddress":             {Client, useClient, rankRemote},
 	"addr":                  {Client, useClient, rankRemote},
 	"xrealip":               {Client, useClient, rankHeader},
@@ -90,6 +99,7 @@ var jsonKeys = map[string]key{
 	"target":      {Request, useTarget, 2},
 	"path":        {Request, useTarget, 3},
 	"requestpath": {Request, useTarget, 3},
+	"urloriginal": {Request, useTarget, 2},
 	"query":       {URL, useQuery, 1},
 	"querystring": {URL, useQuery, 1},
 	"args":        {URL, useQuery, 1},
@@ -99,7 +109,14 @@ var jsonKeys = map[string]key{
 	"location": {URL, useNone, 0},
 	"message":  {URL, useLine, 0},
 	"log":      {URL, useLine, 0},
-	"msg":      {URL, useNone, 0},
+	// Where GELF, Splunk, Loki, the Elastic Common Schema and others have a line.
+	"msg":          {URL, useText, 0},
+	"shortmessage": {URL, useText, 0},
+	"fullmessage":  {URL, useText, 0},
+	"line":         {URL, useText, 0},
+	"event":        {URL, useText, 0},
+	"original":     {URL, useText, 0},
+	"raw":          {URL, useText, 0},
 	// Where a request was sent to before it was rewritten, and where it leads to.
 	"contentlocation":     {URL, useNone, 0},
 	"destination":         {URL, useNone, 0},

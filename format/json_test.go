@@ -523,3 +523,27 @@ func TestClientKeysMayEnd(t *testing.T) {
 		assert.False(t, keys.MayEnd(byte(c)), string(c))
 	}
 }
+
+// TestJSONTexts: a text that may be a server's line is one only where that has a
+// client and a request, and the line around it has no client.
+func TestJSONTexts(t *testing.T) {
+	const line = `192.0.2.1 - - ` + stamp + ` \"GET /a HTTP/1.1\" 200 5`
+	for _, tt := range []struct{ line, client, target string }{
+		{`{"msg":"` + line + `"}`, "192.0.2.1", "/a"},
+		{`{"msg":"` + line + `","client":"192.0.2.2","uri":"/b"}`, "192.0.2.2", "/b"},
+		{`{"client":"192.0.2.2","uri":"/b","event":"` + line + `"}`, "192.0.2.2", "/b"},
+		{`{"msg":"starting [1]","client":"192.0.2.2","uri":"/b"}`, "192.0.2.2", "/b"},
+		{`{"msg":"{\"a\":[1]}","uri":"/b"}`, "", "/b"},
+		{`{"peer":{"name":"a.example","id":7},"uri":"/b"}`, "a.example", "/b"},
+		{`{"service":{"name":"a"},"uri":"/b"}`, "", "/b"},
+	} {
+		var out Line
+		require.True(t, newParser(t, "auto").Parse([]byte(tt.line), &out), tt.line)
+		requireInOrder(t, []byte(tt.line), &out)
+		client := ""
+		if out.Client >= 0 {
+			client = tt.line[out.Fields[out.Client].Start:out.Fields[out.Client].End]
+		}
+		assert.Equal(t, []string{tt.client, tt.target}, []string{client, string(out.Target)}, tt.line)
+	}
+}

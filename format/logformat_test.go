@@ -282,3 +282,14 @@ func TestFormatError(t *testing.T) {
 	}
 	assert.EqualError(t, &FormatError{"%h %", 4, "why"}, "log format, column 4: why")
 }
+
+func TestNamedKind(t *testing.T) {
+	for name, want := range map[string]Kind{
+		"X-Real-IP": Client, "X-Azure-ClientIP": Client, "X-Envoy-External-Address": Client, "CF-Connecting-IPv6": Client,
+		"X-ProxyUser-Ip": Client, "HTTP_X_REMOTE_ADDR": Client, "clientip": Client, "X-Client": Client,
+		"X-Forwarded-For": ClientList, "Forwarded-For": ClientList, "HTTP_X_FORWARDED_FOR": ClientList, "X-Forwarded": ClientList,
+		"Forwarded": Forwarded, "X-Forwarded-Proto": Text, "Host": Text, "X-Zip": Text, "Referer": URL, "User-Agent": UserAgent,
+	} {
+		assert.Equal(t, want, namedKind(name), name)
+	}
+}
