@@ -145,8 +145,8 @@ func TestPurgeDay(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// The key goes wherever it lies: in the directory that DIR's filter was given, and in DIR
-// from a time before. Without that directory nothing is deleted.
+// The key goes wherever it lies: in the directory that DIR's filter was given, in DIR and
+// in those that it was given before. Without that directory nothing is deleted.
 func TestPurgeDayWithKeysElsewhere(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today-3, "a", 1, 1))
@@ -162,15 +162,16 @@ func TestPurgeDayWithKeysElsewhere(t *testing.T) {
 	p, _, err := PurgeDay(cfg, today-3)
 	assert.EqualError(t, err, b.dir+": its filter keeps the keys in "+b.cfg.Keys+"; hint: give --keys "+b.cfg.Keys)
 	assert.Empty(t, p.Deleted)
-	_, err = Purge(cfg, false)
-	assert.ErrorContains(t, err, "hint: give --keys")
 
+	before := b.cfg.Keys
+	b.cfg.Keys += "2"
+	b.cfg.Flags = []string{"--keys=" + b.cfg.Keys}
+	b.process(users(today-3, "a", 1, 1))
 	_, _, err = PurgeDay(b.cfg, today-3)
 	require.NoError(t, err)
 	assert.NoFileExists(t, b.path(dir.Keys, name))
+	assert.NoFileExists(t, filepath.Join(before, name))
 	assert.NoFileExists(t, filepath.Join(b.cfg.Keys, name))
-	_, err = Purge(b.cfg, false)
-	assert.NoError(t, err)
 	b.heard()
 }
 

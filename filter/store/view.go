@@ -186,9 +186,6 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 		defer results.Unlock()
 		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
 	}
-	if err := keysElsewhere(cfg); err != nil {
-		p.Errs = append(p.Errs, err)
-	}
 	v := s.purgeAll(d, now, force, add)
 	s.mark(d, anyDay, lastDay)
 	refreshed := s.refresh(d, lockPatience)
@@ -216,11 +213,18 @@ func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []registr
 	}
 	defer d.Close()
 	p = retention.DeleteDay(d, day)
-	if cfg.Keys != "" { // DIR may have a key of a time before --keys
-		if inside, err := dir.Open(cfg.Path, dir.Options{}); err == nil {
-			moved := retention.DeleteKey(inside, day)
-			p.Deleted, p.Errs = append(p.Deleted, moved.Deleted...), append(p.Errs, moved.Errs...)
-			inside.Close()
+	paths, trusted := registry.KeyDirs(d)
+	if !trusted { // as purgeMoved has it
+		paths = nil
+	}
+	for _, path := range append(paths, "") { // "" is the one in DIR
+		if path == cfg.Keys {
+			continue
+		}
+		if moved, err := dir.Open(cfg.Path, dir.Options{Keys: path}); err == nil {
+			keys := retention.DeleteKey(moved, day)
+			p.Deleted, p.Errs = append(p.Deleted, keys.Deleted...), append(p.Errs, keys.Errs...)
+			moved.Close()
 		}
 	}
 	holders, err = registry.Earlier(d)
