@@ -19,6 +19,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
@@ -223,7 +224,7 @@ func verify(tb testing.TB, dir string, tr traffic) {
 	lines, err := countLines(dir + "/access.log")
 	require.NoError(tb, err)
 	require.Equal(tb, tr.Lines, lines)
-	counts, err := store.ReadCounts(dir, format.DayOf(logNow()))
+	counts, err := counts.Read(dir, format.DayOf(logNow()))
 	require.NoError(tb, err)
 	require.Greater(tb, len(counts.Rooms), tr.Rooms/5)
 }

@@ -14,6 +14,7 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/roomfile"
 )
 
 // counted treats a log, and returns its pairs of room and address, sorted, and in how
@@ -118,7 +119,7 @@ func TestGluedOfExpiredDays(t *testing.T) {
 	old := func(line string) string { return strings.ReplaceAll(line, stampText, expired) }
 	line, begin := lineOf("192.0.2.7", "b", ""), lineOf("198.51.100.1", "b", "&x=")[:71]
 	hash := sha1.Sum([]byte("b"))
-	one := func(n uint64) []rooms.Room { return []rooms.Room{{Hash: hash, Count: n}} }
+	one := func(n uint64) []roomfile.Entry { return []roomfile.Entry{{Hash: hash, Count: n}} }
 	for _, test := range []struct {
 		name, log string
 		want      *rooms.Sum // nil: no room file

@@ -18,6 +18,7 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/reveal"
 	"hushpipe/filter/store"
 	"hushpipe/format"
 )
@@ -231,9 +232,9 @@ func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, co
 // filterToStdout writes the lines in the order of the input, whatever their
 // age.
 func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) error {
-	calendar := &store.Stream{Now: job.store.Now}
+	calendar := &store.Stream{Now: job.store.Now, Say: say.report}
 	if job.store.Path != "" {
-		keys, err := store.OpenCiphers(job.store.Path, job.store.Keys, say.report)
+		keys, err := reveal.Open(job.store.Path, job.store.Keys, say.report)
 		if err != nil {
 			return err
 		}
@@ -290,8 +291,8 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 			err = errors.Join(err, job.metrics.check())
 		}
 	case job.store.Path != "":
-		var keys *store.Ciphers
-		if keys, err = store.OpenCiphers(job.store.Path, job.store.Keys, say.report); err == nil {
+		var keys *reveal.Reader
+		if keys, err = reveal.Open(job.store.Path, job.store.Keys, say.report); err == nil {
 			err = keys.Close()
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -233,7 +234,7 @@ func distinct(values []string) (list []string) {
 // settings is what journals record: how pseudonyms and counts are made, and of whom.
 func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 	if !counting {
-		return fmt.Sprintf("ip=%s;%s", mode, store.NoRooms)
+		return fmt.Sprintf("ip=%s;%s", mode, counts.NoRooms)
 	}
 	urls := ""
 	if !slices.Equal(o.rooms, []string{"none"}) {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/audit"
-	"hushpipe/filter/store"
+	"hushpipe/filter/counts"
 	"hushpipe/format"
 )
 
@@ -71,7 +71,7 @@ func TestFullPipe(t *testing.T) {
 	h.Stop()
 
 	day := format.DayOf(time.Now())
-	counts, err := store.ReadCounts(dir, day)
+	counts, err := counts.Read(dir, day)
 	require.NoError(t, err)
 	found, hashOf := map[string]uint64{}, func(room string) string { return fmt.Sprintf("%x", sha1.Sum([]byte("load/"+room))) }
 	for _, room := range counts.Rooms {

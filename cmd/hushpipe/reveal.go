@@ -18,7 +18,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/filter/store"
+	"hushpipe/filter/reveal"
 	"hushpipe/format"
 )
 
@@ -51,7 +51,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.keys, err = store.OpenCiphers(args[0], r.keyDir, say.report); err != nil {
+			if r.keys, err = reveal.Open(args[0], r.keyDir, say.report); err != nil {
 				return err
 			}
 			defer r.keys.Close()
@@ -80,7 +80,7 @@ type revealer struct {
 	path, date, mode, keyDir string
 
 	say     *messages
-	keys    *store.Ciphers
+	keys    *reveal.Reader
 	out     io.Writer
 	ciphers map[format.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
 	dater   *filter.Dater

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter/audit"
-	"hushpipe/filter/store"
+	"hushpipe/filter/counts"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -69,7 +69,7 @@ func (o *roomsFlags) run() error {
 	if o.watch {
 		return o.follow()
 	}
-	counts, err := store.ReadCounts(o.dir, day)
+	counts, err := counts.Read(o.dir, day)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: there is no data for %s", o.dir, day)
 	}
@@ -77,7 +77,7 @@ func (o *roomsFlags) run() error {
 		return err
 	}
 	if o.json {
-		o.writeJSON(roomCounts{Counts: counts, day: day, time: now()}) // out keeps its error
+		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // out keeps its error
 	} else {
 		o.out.Write(roomfile.Append(nil, counts.Rooms))
 	}
@@ -85,7 +85,7 @@ func (o *roomsFlags) run() error {
 }
 
 // conclude says what is wrong with counts.
-func (o *roomsFlags) conclude(day format.Day, counts store.Counts) error {
+func (o *roomsFlags) conclude(day format.Day, counts counts.Day) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
 		o.say.sayf(failure, "%s", line)
@@ -96,7 +96,7 @@ func (o *roomsFlags) conclude(day format.Day, counts store.Counts) error {
 	return nil
 }
 
-func flawsOf(day format.Day, counts store.Counts) (flaws []string) {
+func flawsOf(day format.Day, counts counts.Day) (flaws []string) {
 	for _, name := range counts.Damaged {
 		flaws = append(flaws, name+": damaged in part; its intact part is counted")
 	}
@@ -111,7 +111,7 @@ func flawsOf(day format.Day, counts store.Counts) (flaws []string) {
 
 // roomCounts is what is shown of a day.
 type roomCounts struct {
-	store.Counts
+	counts.Day
 	day  format.Day
 	time time.Time // when it was read
 }

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/audit"
-	"hushpipe/filter/store"
+	"hushpipe/filter/counts"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -74,7 +74,7 @@ func (o *roomsFlags) follow() error {
 				if draws {
 					s.leave()
 				}
-				return o.conclude(w.seen.day, w.seen.Counts)
+				return o.conclude(w.seen.day, w.seen.Day)
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (o *roomsFlags) follow() error {
 // roomsWatch reads the counts of a day, and of the next when it has come.
 type roomsWatch struct {
 	*roomsFlags
-	reader  *store.CountsReader // nil: not asked yet
+	reader  *counts.Reader // nil: not asked yet
 	seen    roomCounts
 	unknown string // why nothing is known of that day, or ""
 }
@@ -98,10 +98,10 @@ func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	}
 	if w.reader == nil || w.seen.day != day {
 		w.close()
-		w.reader, w.unknown = store.NewCountsReader(w.dir, day), "not read yet"
+		w.reader, w.unknown = counts.NewReader(w.dir, day), "not read yet"
 	}
 	counts, err := w.reader.Read()
-	before, was := w.seen.Counts, w.unknown == ""
+	before, was := w.seen.Day, w.unknown == ""
 	w.seen, w.unknown = roomCounts{counts, day, now}, ""
 	if errors.Is(err, fs.ErrNotExist) {
 		w.unknown = "nothing is known of this day yet"
@@ -193,7 +193,7 @@ func displayLines(dir string, c roomCounts, unknown string, width, height int, u
 	if unknown != "" {
 		lines[1] = unknown
 	}
-	foot := flawsOf(c.day, c.Counts)
+	foot := flawsOf(c.day, c.Day)
 	shown := len(c.Rooms)
 	if left := height - len(lines) - len(foot); shown > left {
 		shown = max(0, left-1)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter/store"
+	"hushpipe/filter/counts"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -25,17 +25,17 @@ func TestDisplay(t *testing.T) {
 	now := time.Date(2026, 11, 22, 14, 5, 31, 0, time.UTC)
 	day := format.DayOf(now)
 	rooms := []roomfile.Entry{{Hash: [20]byte{1}, Count: 1}, {Hash: [20]byte{2}, Count: 1234}, {Hash: [20]byte{3}, Count: 617}, {Hash: [20]byte{4}, Count: 3}}
-	flaws := store.Counts{Rooms: rooms, UpperBound: true}
+	flaws := counts.Day{Rooms: rooms, UpperBound: true}
 	for _, tt := range []struct {
 		name          string
-		counts        store.Counts
+		counts        counts.Day
 		day           format.Day
 		unknown       string
 		utf8          bool
 		width, height int
 		want          string
 	}{
-		{"roomy", store.Counts{Rooms: rooms}, day, "", true, 59, 24, `
+		{"roomy", counts.Day{Rooms: rooms}, day, "", true, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 4 rooms: 3 conferences of 2 or more, 1854 participants
 
@@ -43,21 +43,21 @@ func TestDisplay(t *testing.T) {
   617  0300000000000000000000000000000000000000  █████
     3  0400000000000000000000000000000000000000  ▏
     1  0100000000000000000000000000000000000000  ▏`},
-		{"no UTF-8", store.Counts{Rooms: rooms[1:]}, day, "", false, 59, 24, `
+		{"no UTF-8", counts.Day{Rooms: rooms[1:]}, day, "", false, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 3 rooms: 3 conferences of 2 or more, 1854 participants
 
 1,234  0200000000000000000000000000000000000000  ##########
   617  0300000000000000000000000000000000000000  #####
     3  0400000000000000000000000000000000000000  #`},
-		{"low and narrow", store.Counts{Rooms: rooms}, day, "", true, 30, 6, `
+		{"low and narrow", counts.Day{Rooms: rooms}, day, "", true, 30, 6, `
 2026-11-22 14:05:31  /var/log/
 4 rooms: 3 conferences of 2 or
 
 1,234  02000000000000000000000
   617  03000000000000000000000
 and 2 more rooms`},
-		{"exactly", store.Counts{Rooms: rooms}, day, "", true, 47, 7, `
+		{"exactly", counts.Day{Rooms: rooms}, day, "", true, 47, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 4 rooms: 3 conferences of 2 or more, 1854 parti
 
@@ -73,19 +73,19 @@ and 2 more rooms`},
   617  0300000000000000000000000000000000000000  █████▌
 and 2 more rooms
 2026-11-22 was counted under several keys: an address may be`},
-		{"tiny", store.Counts{Rooms: rooms}, day, "", true, 10, 2, `
+		{"tiny", counts.Day{Rooms: rooms}, day, "", true, 10, 2, `
 2026-11-22
 4 rooms: 3`},
-		{"no room", store.Counts{}, day, "", true, 80, 24, `
+		{"no room", counts.Day{}, day, "", true, 80, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 0 rooms: 0 conferences of 2 or more, 0 participants
 `},
-		{"in a file's name", store.Counts{Damaged: []string{"/x\033[2J\n\u009b/journal/2026-11-22.1"}}, day, "/x\033[2J does not exist", true, 80, 24, `
+		{"in a file's name", counts.Day{Damaged: []string{"/x\033[2J\n\u009b/journal/2026-11-22.1"}}, day, "/x\033[2J does not exist", true, 80, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 /x?[2J does not exist
 
 /x?[2J??/journal/2026-11-22.1: damaged in part; its intact part is counted`},
-		{"another day, of which nothing is known", store.Counts{}, day - 1, "nothing is known of this day yet", true, 80, 24, `
+		{"another day, of which nothing is known", counts.Day{}, day - 1, "nothing is known of this day yet", true, 80, 24, `
 2026-11-21 as of 2026-11-22 14:05:31  /var/log/hushpipe?[2J
 nothing is known of this day yet
 `},

@@ -38,3 +38,21 @@ func Within[T any](d *Dir, slot Slot, patience time.Duration, do func() T) (answ
 		return answer, false
 	}
 }
+
+// WaitFor runs do in a goroutine, and waits for it for as long as patience. It reports
+// whether do has ended; it goes on if not.
+func WaitFor(patience time.Duration, do func()) bool {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		do()
+	}()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timeout.C:
+		return false
+	}
+}

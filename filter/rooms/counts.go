@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"slices"
+
+	"hushpipe/format/roomfile"
 )
 
 // Limits bound a day's Counts.
@@ -84,26 +86,20 @@ func (c *Counts) Recorded() uint64 {
 	return sum
 }
 
-// Room is one line of a day's summary.
-type Room struct {
-	Hash  [20]byte
-	Count uint64 // different addresses, at least 1
-}
-
 // Summary returns the rooms sorted by hash.
-func (c *Counts) Summary() []Room {
-	rooms := make([]Room, 0, len(c.rooms))
+func (c *Counts) Summary() []roomfile.Entry {
+	rooms := make([]roomfile.Entry, 0, len(c.rooms))
 	for hash, n := range c.rooms {
-		rooms = append(rooms, Room{hash, n})
+		rooms = append(rooms, roomfile.Entry{Hash: hash, Count: n})
 	}
-	slices.SortFunc(rooms, func(a, b Room) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	slices.SortFunc(rooms, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	return rooms
 }
 
 // Sum is what is known of one day's rooms in the end.
 type Sum struct {
-	Rooms   []Room // sorted by hash
-	Partial bool   // pairs were left out: the counts are a lower bound
+	Rooms   []roomfile.Entry // sorted by hash
+	Partial bool             // pairs were left out: the counts are a lower bound
 }
 
 // Sum returns the Summary, and whether pairs are missing in it.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/roomfile"
 )
 
 func roomHash(i int) *[20]byte {
@@ -46,11 +48,11 @@ func TestCountsAgainstMap(t *testing.T) {
 		require.Equal(t, !sets[*h][fp], c.Add(h, fp), "%d: %x", i, fp)
 		sets[*h][fp] = true
 		if i%50_000 == 0 || i == 199_999 {
-			var want []Room
+			var want []roomfile.Entry
 			for hash, fps := range sets {
-				want = append(want, Room{hash, uint64(len(fps))})
+				want = append(want, roomfile.Entry{Hash: hash, Count: uint64(len(fps))})
 			}
-			slices.SortFunc(want, func(a, b Room) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+			slices.SortFunc(want, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 			require.Equal(t, want, c.Summary())
 		}
 	}
@@ -94,7 +96,7 @@ func TestFingerprintsThatAreAlike(t *testing.T) {
 			for i := range tt.n {
 				require.False(t, c.Add(roomHash(1), tt.fp(1+i)))
 			}
-			assert.Equal(t, []Room{{*roomHash(1), tt.n}}, c.Summary())
+			assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: tt.n}}, c.Summary())
 			assert.LessOrEqual(t, len(c.shards), 1<<maxDepth)
 		})
 	}
@@ -108,7 +110,7 @@ func TestLimits(t *testing.T) {
 		assert.False(t, c.Add(roomHash(3), 31), "one room too many")
 		assert.False(t, c.Add(roomHash(3), 31), "and again")
 		assert.True(t, c.Add(roomHash(1), 12), "a known room goes on")
-		assert.Equal(t, []Room{{*roomHash(1), 2}, {*roomHash(2), 1}}, c.Summary())
+		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}, {Hash: *roomHash(2), Count: 1}}, c.Summary())
 		assert.EqualValues(t, 2, c.Overflow())
 	})
 	t.Run("pairs", func(t *testing.T) {
@@ -118,7 +120,7 @@ func TestLimits(t *testing.T) {
 		assert.False(t, c.Add(roomHash(1), 13))
 		assert.False(t, c.Add(roomHash(2), 21))
 		assert.False(t, c.Add(roomHash(1), 11), "known, so no overflow")
-		assert.Equal(t, []Room{{*roomHash(1), 2}}, c.Summary())
+		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}}, c.Summary())
 		assert.EqualValues(t, 2, c.Overflow())
 	})
 	t.Run("a million invented rooms", func(t *testing.T) {
@@ -207,7 +209,7 @@ func TestRecords(t *testing.T) {
 	c := NewCounts(DefaultLimits)
 	for range 2 { // any number of times
 		require.NoError(t, c.Apply(payload))
-		assert.Equal(t, []Room{{*roomHash(1), 2}, {*roomHash(2), 1}}, c.Summary())
+		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}, {Hash: *roomHash(2), Count: 1}}, c.Summary())
 	}
 	assert.False(t, c.Add(roomHash(2), 21))
 	assert.EqualError(t, c.Apply(append(payload, 1)), "payload of 85 bytes is not made of records of 28")
@@ -320,7 +322,7 @@ func TestOverflowRecords(t *testing.T) {
 		assert.InEpsilon(t, 99_999, reader.Recorded(), 1.0/64)
 	}
 	once := reader.Recorded()
-	assert.Equal(t, []Room{{*roomHash(1), 1}}, reader.Summary())
+	assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 1}}, reader.Summary())
 	assert.Zero(t, reader.Overflow())
 
 	other := NewCounts(Limits{})

@@ -16,7 +16,9 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/reveal"
 	"hushpipe/format"
 	"hushpipe/format/roomfile"
 )
@@ -46,8 +48,8 @@ func TestKeys(t *testing.T) {
 	assert.Equal(t, keyNames(today-3, today, today+1, today+2), b.names(dir.Keys))
 	b.pass(s, 10*24*time.Hour)
 	assert.NotContains(t, b.names(dir.Keys), (today-3).String()+".key")
-	assert.NotContains(t, s.keys, today-3, "nor in memory")
-	assert.Contains(t, s.keys, today)
+	assert.False(t, hasKey(s, today-3), "nor in memory")
+	assert.True(t, hasKey(s, today))
 	assert.Empty(t, b.heard())
 }
 
@@ -63,7 +65,7 @@ func TestKeyOfExpiredDay(t *testing.T) {
 	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
 	b.pass(s, time.Hour)
 	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
-	assert.NotContains(t, s.keys, today-13, "nor in memory")
+	assert.False(t, hasKey(s, today-13), "nor in memory")
 	assert.Empty(t, b.heard())
 }
 
@@ -130,7 +132,7 @@ func TestKeysElsewhere(t *testing.T) {
 	// DIR itself can be lost: the keys are the same.
 	require.NoError(t, os.RemoveAll(b.dir))
 	b.process(users(today, "a", 1, 2))
-	c, err := OpenCiphers(b.dir, b.cfg.Keys, b.cfg.Say)
+	c, err := reveal.Open(b.dir, b.cfg.Keys, b.cfg.Say)
 	require.NoError(t, err)
 	defer c.Close()
 	_, err = c.Key(today)
@@ -171,7 +173,7 @@ func TestDamagedKey(t *testing.T) {
 func TestSlowKey(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	s.keyPatience = 0
+	s.keys.Patience = 0
 	days := span(today-13, today)
 	for _, day := range days {
 		s.Key(day, calendar.Open)
@@ -404,7 +406,7 @@ func TestNoRoomFileWithoutTheSecret(t *testing.T) {
 	assert.Equal(t, none, b.rooms(today))
 	assert.ErrorContains(t, s.Close(), b.path(dir.RoomSecretName)+": does not hold 32 bytes; hint: remove it, a new key is made then; rooms are not counted")
 	assert.Equal(t, none, b.rooms(today))
-	_, err := ReadCounts(b.dir, today)
+	_, err := counts.Read(b.dir, today)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
 	// Nor does the process that comes next, for lines that it has not seen.
@@ -455,11 +457,11 @@ func TestKeysAreDeleted(t *testing.T) {
 func TestStream(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today-2, "a", 1, 1))
-	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
+	c, err := reveal.Open(b.dir, "", b.cfg.Say)
 	require.NoError(t, err)
 	defer c.Close()
 	keys := b.names(dir.Keys)
-	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now}, "without": {Now: b.cfg.Now}} {
+	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now, Say: b.cfg.Say}, "without": {Now: b.cfg.Now}} {
 		t.Run(name, func(t *testing.T) {
 			for _, day := range []format.Day{today - 400, today - 2, today, today + 400} {
 				to, placement := s.Place(day, true)
@@ -481,7 +483,7 @@ func TestStream(t *testing.T) {
 	assert.Empty(t, b.heard(), "nor said")
 
 	require.NoError(t, os.WriteFile(b.path(dir.Keys, today.String()+".key"), []byte("short"), 0o600))
-	s := &Stream{Keys: c, Now: b.cfg.Now}
+	s := &Stream{Keys: c, Now: b.cfg.Now, Say: b.cfg.Say}
 	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
 	assert.Equal(t, "read "+b.path(dir.Keys, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; using a key that is thrown away", b.heard())
 }

@@ -18,6 +18,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/roomfile"
 )
 
 func TestEarlier(t *testing.T) {
@@ -79,7 +80,7 @@ func TestRecount(t *testing.T) {
 		return string(text)
 	}
 	count := func(n uint64) map[format.Day]rooms.Sum {
-		return map[format.Day]rooms.Sum{day: {Rooms: []rooms.Room{{Hash: [20]byte{1}, Count: n}}}}
+		return map[format.Day]rooms.Sum{day: {Rooms: []roomfile.Entry{{Hash: [20]byte{1}, Count: n}}}}
 	}
 	const hash = " 0100000000000000000000000000000000000000\n"
 	require.NoError(t, s.Expired(count(3)))

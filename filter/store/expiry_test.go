@@ -33,14 +33,14 @@ func TestRetentionWaitsForNobody(t *testing.T) {
 		defer f.Close()
 		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), name)
 	}
-	s.lock()                 // an Append that does not come back
-	s.counting <- struct{}{} // nor does the round
+	s.lock()                    // an Append that does not come back
+	s.rounds.busy <- struct{}{} // nor does the round
 	b.set(noon.Add(12 * time.Hour))
-	s.expiry.look()
+	s.keeper.Look()
 	assert.Equal(t, []string{logFile(today)}, b.names(""))
 	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
 	assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), (today - 13).String())
-	<-s.counting
+	<-s.rounds.busy
 	s.unlock()
 	unlock()
 	b.pass(s, time.Minute)
@@ -186,7 +186,7 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 		b.pass(s, time.Minute)
 		before := b.key(today - 3)
 		if !ends {
-			s.counting <- struct{}{} // a round that began before it hangs
+			s.rounds.busy <- struct{}{} // a round that began before it hangs
 			b.set(b.now.Add(time.Minute))
 			s.Tick()
 		}
@@ -194,7 +194,7 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 		require.NoError(t, err)
 		b.feed(f, s, users(today-3, "a", 9, 9))
 		if !ends {
-			<-s.counting
+			<-s.rounds.busy
 			b.pass(s, time.Minute)
 		}
 		require.NoError(t, s.Close())
@@ -363,7 +363,9 @@ func TestOthersKeepWhileTheRuleIsLocked(t *testing.T) {
 	b.cfg.Keep = 8
 	shorter := b.open()
 	assert.FileExists(t, b.path(logFile(today-20)))
-	assert.NotNil(t, shorter.expiry.lease, "it is taken all the same")
+	leases, err := filepath.Glob(b.path(dir.Locks, "keep-8d-*"))
+	require.NoError(t, err)
+	assert.Len(t, leases, 1, "it is taken all the same")
 	b.pass(shorter, time.Minute)
 	assert.FileExists(t, b.path(logFile(today-20)))
 

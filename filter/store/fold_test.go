@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/audit"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/format"
@@ -32,10 +33,8 @@ func (b *bed) killed(text string) {
 
 // kill leaves of a process what a kill -9 does.
 func (b *bed) kill(s *Store) {
-	for _, j := range s.journals {
-		s.closeJournal(j)
-	}
-	s.resign()
+	s.journals.Close()
+	s.rounds.files.Resign()
 }
 
 // purge is hushpipe purge.
@@ -122,9 +121,9 @@ func TestFoldKeepsOrigins(t *testing.T) {
 		require.NoError(t, os.Remove(b.path(dir.Keys, today.String()+".key")))
 	}
 	b.purge()
-	origins := map[origin]int{}
+	origins := map[string]int{}
 	for _, info := range b.journals(today) {
-		origins[originOf(info)]++
+		origins[fmt.Sprintf("%x %s", info.KeyID, info.Settings)]++
 	}
 	assert.Len(t, origins, 4)
 	assert.Len(t, b.journals(today), 4)
@@ -132,10 +131,22 @@ func TestFoldKeepsOrigins(t *testing.T) {
 	assert.True(t, b.counts(today).UpperBound)
 }
 
+// Without a period of its own, purge folds by the rule that DIR records.
+func TestPurgeFoldsByTheRule(t *testing.T) {
+	b := newBed(t)
+	for range 3 {
+		b.killed(users(today, "a", 1, 2))
+	}
+	b.cfg.Keep = 0
+	b.purge()
+	assert.Len(t, b.journals(today), 1)
+	assert.Equal(t, "2 a\n", b.rooms(today))
+}
+
 // A process that counts no rooms makes no directory for them.
 func TestFoldWithoutRooms(t *testing.T) {
 	b := newBed(t)
-	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+counts.NoRooms
 	for range 3 {
 		b.killed(users(today, "a", 1, 1))
 	}
@@ -177,33 +188,6 @@ func TestCrashWhileFolding(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// A large journal is not copied again for each small one that comes.
-func TestFoldOfLargeJournals(t *testing.T) {
-	const mib = 1 << 20
-	for _, tt := range []struct {
-		sizes []int64 // MiB/4
-		want  int     // parts that are folded
-	}{
-		{[]int64{1, 1, 1}, 3},
-		{[]int64{0, 1, 400}, 2},
-		{[]int64{100, 400}, 2},
-		{[]int64{99, 400}, 0},
-		{[]int64{1, 1, 1, 100, 400}, 5},
-		{[]int64{1, 1, 80, 400}, 2},
-		{[]int64{400}, 0},
-		{[]int64{1}, 0},
-	} {
-		s := newStore(newBed(t).cfg)
-		var parts []*part
-		for i, size := range tt.sizes {
-			parts = append(parts, &part{name: fmt.Sprint(i), size: size * mib / 4})
-		}
-		assert.Len(t, s.worthwhile(parts), tt.want, "%v", tt.sizes)
-		s.flawed["0"] = ""
-		assert.Positive(t, len(s.worthwhile(parts[:1])), "one that is damaged is always dealt with")
-	}
-}
-
 // While one process folds, others read and write: their union stays exact.
 func TestFoldBesideReaders(t *testing.T) {
 	b := newBed(t)
@@ -221,7 +205,7 @@ func TestFoldBesideReaders(t *testing.T) {
 					ended = true // before this reading
 				default:
 				}
-				c, err := ReadCounts(b.dir, today)
+				c, err := counts.Read(b.dir, today)
 				assert.NoError(t, err)
 				var n int
 				fmt.Sscan(string(roomfile.Append(nil, c.Rooms)), &n)
@@ -378,7 +362,7 @@ func (d *damaged) check(data []byte, intact int, isKept bool) {
 	names := d.names(dir.Journal)
 	require.LessOrEqual(d, len(names), 2, "%v", names)
 	for name, info := range d.journals(today) {
-		require.False(d, isDamaged(info, 0) || info.Torn, name)
+		require.False(d, info.Damaged > 0 || !info.HeaderOK || info.Torn, name)
 	}
 }
 

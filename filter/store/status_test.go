@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
 	"os"
@@ -138,9 +139,9 @@ func TestPromise(t *testing.T) {
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip keep from its flags", os.Getpid()), ""},
 		{"addresses in clear, of a process that ended", func(b *bed) {
-			b.cfg.Settings = "ip=keep;" + NoRooms
+			b.cfg.Settings = "ip=keep;" + counts.NoRooms
 			b.process(users(today, "a", 1, 1))
-			b.cfg.Settings = "ip=ipcrypt;" + NoRooms
+			b.cfg.Settings = "ip=ipcrypt;" + counts.NoRooms
 			b.process(users(today-1, "a", 1, 1))
 		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip keep: delete it and its copies", ""},
 		{"a temporary file in the making", func(b *bed) {

@@ -8,15 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
@@ -26,9 +25,7 @@ import (
 
 const (
 	minute = time.Minute
-	// keyPatience is how long the reader waits for a key that it meets for the
-	// first time, and for those that Open reads while its input cannot wait,
-	// before it goes on with one in memory.
+	// keyPatience is how long Open reads keys while its input cannot wait.
 	keyPatience = 50 * time.Millisecond
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
@@ -86,64 +83,69 @@ type Config struct {
 type Store struct {
 	cfg Config
 	dir atomic.Pointer[place] // nil while it cannot be opened
-
-	expiry *expiry
-
-	began  format.Day // the oldest day that was kept then
-	window atomic.Pointer[calendar.Window]
-	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
-
-	keyPatience, roundPatience time.Duration
-
-	fetching sync.Mutex // held while a key is asked for that is not in memory
-
-	mu        sync.Mutex                 // guards what follows
-	dirty     map[format.Day]bool        // days whose room file may be behind
-	expiring  map[format.Day]*union      // of days that were deleted, for their room files
-	late      map[journalID]*lateRecords // of days that have no journals any more
-	readTo    format.Day                 // the journals of earlier days were read before they were deleted
-	forgotten map[format.Day]bool        // days that were deleted on purpose; their keys are dropped
-	erased    map[string]time.Time       // marks of such days that were heeded
-	keys      map[format.Day]*pseudonym.Key
-	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
-	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
-	unsure    map[format.Day]bool           // their keys are in memory only
-	hasher    *rooms.Hasher
-
-	work     chan struct{} // full while a method uses what follows
-	openErr  error         // why there is no dir
-	broke    bool          // lines are refused, as was said
-	journals map[journalID]*ownJournal
-	opened   int           // of the journals' files
-	round    chan struct{} // closed when the round under way has ended, nil for none
-	last     roundDone     // of the round before, or the one that has ended
-
-	refreshed, looked time.Time // of the last round, and of the last that looked at everything
-	lookedOn          format.Day
-
-	counting chan struct{}         // full while somebody uses what follows
-	unions   map[format.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
-	writer   roomWriter
-	flawed   map[string]string          // what was said of journals of which not all could be read
-	seen     map[format.Day]unix.Stat_t // the lines that missKeys found last
-
+	days
+	keys     *keyring.Ring
+	hasher   atomic.Pointer[rooms.Hasher]
+	keeper   *retention.Keeper
+	ledger   *counts.Ledger
 	registry *registry.Registry
 	gauges   registry.Gauges
 	report   *dir.Reporter
-	suspect  bool // a process was killed just before this one started
-	appended bool // lines were written
 
+	work     chan struct{}    // full while a method uses what follows
+	journals *counts.Journals // of this process
+	lines    lineState
+	rounds   rounds
+}
+
+// days tell by the clock where a line goes. Any goroutine may ask.
+type days struct {
+	now    func() time.Time
+	began  format.Day // the oldest day that was kept then
+	window atomic.Pointer[calendar.Window]
+	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
+}
+
+// init places days by the clock alone, until it is judged.
+func (d *days) init(now func() time.Time, keep calendar.Period) {
+	today := format.DayOf(now())
+	d.now, d.began = now, keep.First(today)
+	d.window.Store(&calendar.Window{First: d.began, Today: today})
+	d.changed()
+}
+
+func (d *days) changed() { d.turn.Add(1) }
+
+// Window is the span of days that are open, as of the last judgement of the clock.
+func (d *days) Window() calendar.Window { return *d.window.Load() }
+
+// Place says to which day a line goes. Between two judgements of the clock the
+// window follows it across midnight.
+func (d *days) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+	return d.window.Load().At(format.DayOf(d.now())).Place(date, dated)
+}
+
+// Epoch changes with the date and with each purge and each key that turns out
+// to be another.
+func (d *days) Epoch() uint64 { return uint64(format.DayOf(d.now()))<<32 | d.turn.Load() }
+
+// lineState is how the writing of lines goes.
+type lineState struct {
+	openErr  error // why there is no DIR
+	broke    bool  // lines are refused, as was said
+	suspect  bool  // a process was killed just before this one started
+	appended bool  // lines were written
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
 func Open(cfg Config) *Store {
 	s := newStore(cfg)
-	go s.expiry.run()
+	go s.keeper.Run()
 	return s.openWithin(patience, roundPatience)
 }
 
 func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
-	s.roundPatience = roundPatience
+	s.rounds.patience = roundPatience
 	// The reader has to begin, also where the disk hangs or much is to be
 	// rebuilt.
 	ready := make(chan struct{})
@@ -151,7 +153,7 @@ func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 		s.Tick()
 		close(ready)
 	}()
-	look := time.NewTicker(s.keyPatience)
+	look := time.NewTicker(s.keys.Patience)
 	defer look.Stop()
 	end := time.After(patience)
 	for {
@@ -169,25 +171,48 @@ func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{cfg: cfg, work: make(chan struct{}, 1),
-		keys: map[format.Day]*pseudonym.Key{}, thrown: map[format.Day]*pseudonym.Key{},
-		fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{}, keyPatience: keyPatience,
-		journals: map[journalID]*ownJournal{}, dirty: map[format.Day]bool{},
-		expiring: map[format.Day]*union{}, late: map[journalID]*lateRecords{}, readTo: anyDay, forgotten: map[format.Day]bool{}, erased: map[string]time.Time{},
-		counting: make(chan struct{}, 1), unions: map[format.Day]*union{}, flawed: map[string]string{}}
+	s := &Store{cfg: cfg, work: make(chan struct{}, 1)}
+	s.days.init(cfg.Now, cfg.Keep)
 	s.report = dir.NewReporter(cfg.Say, cfg.Now)
 	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report,
 		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Confined: cfg.Confined, Memory: cfg.Memory, Fallback: cfg.Fallback}})
+	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
+		Changed: s.changed, Report: s.report,
+		Dir: func() *dir.Dir {
+			if d := s.dir.Load(); d != nil {
+				return d.Dir
+			}
+			return nil
+		}})
 	if !cfg.Secret {
-		s.hasher = rooms.NewHasher(nil)
+		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.expiry = newRetention(s)
-	today := format.DayOf(cfg.Now())
-	s.began = cfg.Keep.First(today)
-	s.window.Store(&calendar.Window{First: s.began, Today: today})
-	s.turn.Store(1)
+	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counts(s.Window, s.registry.OthersLive, s.report))
+	s.rounds.busy = make(chan struct{}, 1)
+	s.keeper = retention.NewKeeper(retention.KeeperConfig{Path: cfg.Path, Keep: cfg.Keep, Now: cfg.Now, Report: s.report,
+		Target: func() retention.Target {
+			if d := s.dir.Load(); d != nil {
+				return d
+			}
+			return nil
+		}})
 	return s
 }
+
+// counts is what the counting of rooms needs to know.
+func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (bool, error), report *dir.Reporter) counts.Config {
+	return counts.Config{Path: cfg.Path, Limits: cfg.Limits, Counting: cfg.Counting, Settings: cfg.Settings, Finish: cfg.Finish,
+		Window: window, OthersLive: others, Report: report}
+}
+
+// Key returns the day's key, see keyring.Ring.Key.
+func (s *Store) Key(day format.Day, placement calendar.Placement) *pseudonym.Key {
+	return s.keys.Key(day, placement)
+}
+
+// Hasher makes the hashes of room names, nil while the secret for that cannot
+// be read.
+func (s *Store) Hasher() *rooms.Hasher { return s.hasher.Load() }
 
 // Append writes whole lines to the file of day, see daylog.Log.Append.
 func (s *Store) Append(day format.Day, lines []byte) (int, error) {
@@ -195,18 +220,18 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	defer s.unlock()
 	d := s.usable()
 	if d == nil {
-		return 0, s.openErr
+		return 0, s.lines.openErr
 	}
 	// The file of a day that only a clock just put forward can know would vouch
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
-		s.judge(d, s.cfg.Now().Round(0), s.cfg.Keep)
-		s.expiry.hurry()
+		d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
+		s.keeper.Hurry()
 		s.saveKeysSoon(d)
 	}
-	if !s.appended {
-		s.appended = true
-		if s.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
+	if !s.lines.appended {
+		s.lines.appended = true
+		if s.lines.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
@@ -216,8 +241,8 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 	}
 	switch {
 	case err == nil:
-		if s.broke {
-			s.broke = false
+		if s.lines.broke {
+			s.lines.broke = false
 			s.report.Refuse(nil)
 			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
@@ -225,7 +250,7 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
 		return len(lines), nil
 	default:
-		s.broke = true
+		s.lines.broke = true
 		s.report.Refuse(err)
 		s.report.Say("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, dir.ErrRemoved) || d.Moved() {
@@ -233,6 +258,45 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// Count takes the records of lines that are written.
+func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
+	s.lock()
+	defer s.unlock()
+	var d *dir.Dir
+	if p := s.dir.Load(); p != nil {
+		d = p.Dir
+	}
+	s.journals.Count(d, day, keyID, records, s.Hasher() != nil)
+}
+
+// Expired makes the room files of days past the retention, of which lines came
+// in: only where there is none, since an existing one was counted with lines
+// that are gone.
+func (s *Store) Expired(days map[format.Day]rooms.Sum) error {
+	return s.countExpired(days, counts.AnyDay)
+}
+
+// Recount is Expired for counts that are made of all lines of those days: they
+// take the place of what is there. Of a day that has expired since Open earlier
+// lines were written, and counted in its journal.
+func (s *Store) Recount(days map[format.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
+
+func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew format.Day) error {
+	// Without a hasher nothing was counted, which is not the same as zero.
+	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
+		return nil
+	}
+	if err := s.lockSoon(); err != nil {
+		return err
+	}
+	defer s.unlock()
+	d := s.usable()
+	if d == nil {
+		return s.lines.openErr
+	}
+	return s.rounds.files.CountExpired(d.Dir, days, anew)
 }
 
 // Tick does what is due: it opens DIR if that failed, and starts a round (see
@@ -247,94 +311,40 @@ func (s *Store) Tick() time.Duration {
 	}
 	now := s.cfg.Now().Round(0)
 	today := format.DayOf(now)
-	hourly := due(now, s.looked, time.Hour) || today != s.lookedOn
-	if s.round == nil && (hourly || s.last.busy || due(now, s.refreshed, minute)) {
+	hourly := due(now, s.rounds.looked, time.Hour) || today != s.rounds.lookedOn
+	if s.rounds.under == nil && (hourly || s.rounds.last.busy || due(now, s.rounds.refreshed, minute)) {
 		r := round{d: d, now: now, hourly: hourly}
-		s.refreshed = now
+		s.rounds.refreshed = now
 		if hourly {
-			s.looked, s.lookedOn = now, today
+			s.rounds.looked, s.rounds.lookedOn = now, today
 		}
 		s.forget(d)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
-		flushed := s.flushJournals(d.Dir)
-		s.round = make(chan struct{})
+		flushed := s.journals.Flush(d.Dir)
+		s.rounds.under = make(chan struct{})
 		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
 			defer done()
-			s.last = s.run(r)
-			s.last.err = dir.Join(flushed, s.last.err)
+			s.rounds.last = s.run(r)
+			s.rounds.last.err = dir.Join(flushed, s.rounds.last.err)
 			close(ended)
-		}(s.round)
+		}(s.rounds.under)
 		if d.Moved() {
 			s.report.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
 		}
 	}
-	if !s.awaitRound(s.roundPatience) {
+	if !s.rounds.await() {
 		return retryOpen
 	}
-	if errors.Is(s.last.err, dir.ErrRemoved) {
-		s.last.err = nil
+	if errors.Is(s.rounds.last.err, dir.ErrRemoved) {
+		s.rounds.last.err = nil
 		s.reopen(d)
 	}
-	if s.last.busy {
+	if s.rounds.last.busy {
 		return retryOpen
 	}
 	return minute
-}
-
-// awaitRound reports whether no round is under way any more.
-func (s *Store) awaitRound(patience time.Duration) bool {
-	if s.round == nil {
-		return true
-	}
-	select {
-	case <-s.round:
-		s.round = nil
-		return true
-	case <-time.After(patience):
-		return false
-	}
-}
-
-// round is what has to be done once a minute, beside the writing of lines: to
-// read the journals of millions of pairs, and to write a large room file, takes
-// seconds.
-type round struct {
-	d      *place
-	now    time.Time
-	hourly bool
-}
-
-type roundDone struct {
-	err  error
-	busy bool // another process had the lock of the room files
-}
-
-func (s *Store) run(r round) roundDone {
-	s.counting <- struct{}{}
-	defer func() { <-s.counting }()
-	s.registry.Update(r.d.Dir, r.now, r.hourly)
-	if r.hourly && s.writer.active { // a room file may have been deleted
-		today := format.DayOf(r.now)
-		s.mark(r.d.Dir, today-1, today+1)
-	}
-	err := s.keepRooms(r.d.Dir, 0)
-	done := roundDone{busy: errors.Is(err, dir.ErrLocked)}
-	if r.hourly {
-		s.foldJournals(r.d.Dir)
-	}
-	s.gauges.Notice(r.d.Dir, s.cfg.Now())
-	s.missKeys(r.d)
-	done.err = dir.Join(err, s.saveKeys(r.d))
-	return done
-}
-
-// due reports whether something is to be done that was done at last; a clock
-// that was put back makes it due, too. Neither time has a monotonic reading.
-func due(now, last time.Time, every time.Duration) bool {
-	since := now.Sub(last)
-	return since >= every || since < 0
 }
 
 // Settle waits until the journals have all that was counted, or until ctx ends:
@@ -345,7 +355,7 @@ func (s *Store) Settle(ctx context.Context) {
 		d := s.usable()
 		var err error
 		if d != nil {
-			err = s.flushJournals(d.Dir)
+			err = s.journals.Flush(d.Dir)
 		}
 		s.unlock()
 		if d != nil && dir.Cause(err) == 0 {
@@ -371,24 +381,23 @@ func (s *Store) Close() error {
 	defer s.unlock()
 	d := s.usable()
 	if d == nil {
-		return s.openErr
+		return s.lines.openErr
 	}
 	s.forget(d)
-	flushed := s.flushJournals(d.Dir) // the next process reads them, should the round hang
-	if s.round != nil {
-		<-s.round
+	flushed := s.journals.Flush(d.Dir) // the next process reads them, should the round hang
+	if s.rounds.under != nil {
+		<-s.rounds.under
 	}
 	if !d.Moved() {
-		s.missKeys(d)
+		s.keys.Restore(d.Dir)
 	}
-	s.readUntil(lastDay) // nobody takes late records after this
-	err := dir.Join(s.saveKeys(d), flushed, s.finishRooms(d.Dir))
+	s.ledger.ReadUntil(counts.LastDay) // nobody takes late records after this
+	err := dir.Join(s.saveKeys(d), flushed, s.rounds.files.Finish(d.Dir))
 	s.gauges.Notice(d.Dir, s.cfg.Now())
-	for _, j := range s.journals {
-		s.closeJournal(j)
-	}
+	s.rounds.files.Resign()
+	s.journals.Close()
 	s.registry.End(d.Dir)
-	s.expiry.end()
+	s.keeper.Close()
 	return dir.Join(err, d.close())
 }
 
@@ -411,16 +420,52 @@ func errSlow(path string) error {
 	return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", path)
 }
 
-// place is DIR as it was opened, and what belongs to that.
+// place is DIR as it was opened, and what belongs to that: the Target of the Keeper.
 type place struct {
 	*dir.Dir
 	log   *daylog.Log
 	clock *retention.Clock
+	store *Store
 }
 
 func (p *place) close() error {
 	p.log.Close()
 	return p.Close()
+}
+
+func (p *place) At() *dir.Dir { return p.Dir }
+
+func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
+	v, err := p.clock.Judge(now, keep, false)
+	s := p.store
+	if err != nil {
+		s.report.Fault("purge", err, "")
+	}
+	if until := v.Window.DoubtUntil; !until.IsZero() {
+		s.report.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
+	}
+	p.log.SetWindow(v.Window)
+	s.window.Store(&v.Window)
+	s.keys.Expire(v.Window.First)
+	s.changed()
+	return v
+}
+
+func (p *place) Others() calendar.Period { return keptByEarlier(p.Dir, p.store.cfg.Now()) }
+
+func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock func()) {
+	unlock = func() {}
+	if rule > 0 {
+		unlock = p.store.ledger.ReadExpiring(p.Dir, v.First(rule))
+	}
+	p.store.ledger.ReadUntil(v.Window.First)
+	return unlock
+}
+
+func (p *place) Deleted() { p.log.Forget() }
+
+func (p *place) PurgeBelow(now time.Time, add func(retention.Purged)) {
+	newPurger(p.store.cfg, p.store.report).below(p.Dir, now, false, add)
 }
 
 // usable returns DIR, opened now if need be, or nil.
@@ -436,22 +481,22 @@ func (s *Store) open() *place {
 	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
 		Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
-		s.openErr, s.broke = err, true
+		s.lines.openErr, s.lines.broke = err, true
 		s.report.Refuse(err)
 		s.report.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
-	d := &place{opened, daylog.New(opened), retention.NewClock(opened)}
+	d := &place{opened, daylog.New(opened), retention.NewClock(opened), s}
 	s.dir.Store(d)
-	s.judge(d, s.cfg.Now().Round(0), s.cfg.Keep)
-	s.expiry.hurry()
+	d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
+	s.keeper.Hurry()
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before it has come are not counted
 	}
-	s.suspect = registry.KilledLately(d.Dir, s.cfg.Now())
+	s.lines.suspect = registry.KilledLately(d.Dir, s.cfg.Now())
 	d.ShareWithEarlier(true) // until expiry knows
 	s.keysSoon(d, func() {
-		s.loadKeys(d)
+		s.keys.Load(d.Dir)
 		s.saveKeys(d)
 	})
 	return d
@@ -464,10 +509,42 @@ func (s *Store) keysSoon(d *place, work func()) {
 	if !ok {
 		return
 	}
-	waitFor(patience, func() {
+	dir.WaitFor(patience, func() {
 		defer done()
 		work()
 	})
+}
+
+// saveKeys brings keys to the disk, and reads the secret of the room hashes.
+func (s *Store) saveKeys(d *place) error {
+	var err error
+	if s.Hasher() == nil {
+		err = s.readSecret(d)
+	}
+	return dir.Join(err, s.keys.Save(d.Dir))
+}
+
+// readSecret reads the secret of the room hashes, if there is to be one.
+func (s *Store) readSecret(d *place) error {
+	if !s.cfg.Secret {
+		return nil
+	}
+	secret, err := keyring.RoomSecret(d.Dir)
+	if err != nil {
+		err = fmt.Errorf("%w; rooms are not counted", err)
+		s.report.Say("secret", err.Error())
+		return err
+	}
+	s.hasher.Store(rooms.NewHasher(secret[:]))
+	s.changed()
+	return nil
+}
+
+// forget drops what is in memory of days whose files were deleted on purpose.
+func (s *Store) forget(d *place) {
+	if days := s.keys.Forgotten(d.Dir); len(days) > 0 {
+		s.journals.Forget(days)
+	}
 }
 
 func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }
@@ -480,17 +557,13 @@ func (s *Store) reopen(old *place) *place {
 	if d == nil {
 		return nil
 	}
-	s.mu.Lock()
-	for day := range s.keys {
-		s.unsure[day] = true
-	}
-	s.mu.Unlock()
+	s.keys.Distrust()
 	s.readSecret(d)
 	s.saveKeysSoon(d)
-	s.flushJournals(d.Dir)
-	s.counting <- struct{}{}
-	s.keepRooms(d.Dir, 0)
-	<-s.counting
+	s.journals.Flush(d.Dir)
+	s.rounds.busy <- struct{}{}
+	s.rounds.files.Keep(d.Dir, 0)
+	<-s.rounds.busy
 	old.close()
 	return d
 }

@@ -17,6 +17,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -69,9 +70,9 @@ func newBed(t *testing.T) *bed {
 // killed. It waits also for a slow machine.
 func (b *bed) open() *Store {
 	s := newStore(b.cfg)
-	s.keyPatience = time.Minute
+	s.keys.Patience = time.Minute
 	s.openWithin(time.Minute, time.Minute)
-	s.expiry.look()
+	s.keeper.Look()
 	return s
 }
 
@@ -88,9 +89,9 @@ func (b *bed) pass(s *Store, d time.Duration) {
 
 // tick does what is due at the time that it is, beside the lines and behind them.
 func (b *bed) tick(s *Store) {
-	s.expiry.look()
+	s.keeper.Look()
 	s.Tick()
-	s.expiry.look() // at a DIR that Tick has made anew
+	s.keeper.Look() // at a DIR that Tick has made anew
 }
 
 func (b *bed) set(t time.Time) {
@@ -223,13 +224,15 @@ func named(text string) string {
 }
 
 // now returns the counts as the command rooms shows them.
-func (b *bed) counts(day format.Day) Counts {
-	c, err := ReadCounts(b.dir, day)
+func (b *bed) counts(day format.Day) dayCounts {
+	c, err := counts.Read(b.dir, day)
 	require.NoError(b, err)
-	return c
+	return dayCounts{c}
 }
 
-func (c Counts) String() string { return named(string(roomfile.Append(nil, c.Rooms))) }
+type dayCounts struct{ counts.Day }
+
+func (c dayCounts) String() string { return named(string(roomfile.Append(nil, c.Rooms))) }
 
 func (b *bed) logDays() (days []format.Day) {
 	for _, name := range b.names("") {
@@ -329,7 +332,7 @@ func TestExpiredRoomsOnlyWhereNoneWereCounted(t *testing.T) {
 	assert.Equal(t, "1 c\n", b.rooms(old-2))
 	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
 
-	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+counts.NoRooms
 	b.process(users(old-3, "c", 1, 1))
 	assert.Equal(t, none, b.rooms(old-3))
 }
@@ -366,8 +369,8 @@ func TestExactlyTheDaysOfTheRetention(t *testing.T) {
 				}
 				first := max(today-1, d+1-format.Day(keep)+1)
 				assert.Equal(t, span(first, d+1), b.logDays())
-				require.LessOrEqual(t, len(s.unions), 4)
-				require.LessOrEqual(t, len(s.journals), int(keep)+2)
+				require.LessOrEqual(t, held(s.rounds.files, "unions"), 4)
+				require.LessOrEqual(t, held(s.journals, "own"), int(keep)+2)
 			}
 			last := today + 20
 			assert.Equal(t, len(span(last-format.Day(keep)+1, last+1)), len(b.names(dir.Keys)))
@@ -585,14 +588,14 @@ func TestManyDays(t *testing.T) {
 	f := b.newFilter(s)
 	for chunk := range strings.Lines(text.String()) {
 		b.feed(f, s, chunk)
-		require.LessOrEqual(t, s.opened, maxJournals+3)
+		require.LessOrEqual(t, openJournals(t, b), maxJournals+3)
 	}
 	assert.Len(t, b.names(dir.Journal), days, "a day that comes again goes on in its journal")
 	require.NoError(t, s.Close())
 	for d := format.Day(0); d < days; d++ {
 		assert.Equal(t, "3 a\n", b.rooms(today-d))
 	}
-	assert.LessOrEqual(t, len(s.unions), 3)
+	assert.LessOrEqual(t, held(s.rounds.files, "unions"), 3)
 }
 
 // Through the queue, with its own goroutine: what the race detector watches.
@@ -625,8 +628,8 @@ func TestRoundHoldsUpNoLine(t *testing.T) {
 	s := b.open()
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 2))
-	s.roundPatience = 0
-	s.counting <- struct{}{} // as a round that does not come back
+	s.rounds.patience = 0
+	s.rounds.busy <- struct{}{} // as a round that does not come back
 	b.set(noon.Add(time.Minute))
 	assert.Equal(t, retryOpen, s.Tick())
 	b.feed(f, s, users(today, "a", 3, 4))
@@ -634,8 +637,8 @@ func TestRoundHoldsUpNoLine(t *testing.T) {
 	assert.Equal(t, retryOpen, s.Tick(), "not another one")
 	assert.Equal(t, 4, b.lines(today))
 	assert.Equal(t, none, b.rooms(today))
-	<-s.counting
-	s.roundPatience = time.Minute
+	<-s.rounds.busy
+	s.rounds.patience = time.Minute
 	assert.Equal(t, minute, s.Tick())
 	assert.Equal(t, "4 a\n", b.rooms(today))
 	require.NoError(t, s.Close())
@@ -653,15 +656,15 @@ func TestRoundHangsAtTheEnd(t *testing.T) {
 	b.feed(f, s, users(today-1, "a", 1, 3))
 	require.NoError(t, os.Remove(b.path("journal")))
 	require.NoError(t, os.Rename(b.path("away"), b.path("journal")))
-	s.roundPatience = 0
-	s.counting <- struct{}{}
+	s.rounds.patience = 0
+	s.rounds.busy <- struct{}{}
 	b.set(noon.Add(time.Minute))
 	require.Equal(t, retryOpen, s.Tick())
 	b.feed(f, s, users(today, "b", 1, 1))
 	closed := make(chan error)
 	go func() { closed <- s.Close() }()
 	require.Eventually(t, func() bool { return b.counts(today-1).String() == "3 a\n" }, 10*time.Second, time.Millisecond)
-	<-s.counting
+	<-s.rounds.busy
 	require.NoError(t, <-closed)
 	assert.Equal(t, "2 a\n1 b\n", b.rooms(today))
 	assert.Equal(t, "3 a\n", b.rooms(today-1))
@@ -674,14 +677,14 @@ func TestRoundOfADirThatWasReplaced(t *testing.T) {
 	s := b.open()
 	f := b.newFilter(s)
 	old := s.dir.Load()
-	s.roundPatience = 0
-	s.counting <- struct{}{}
+	s.rounds.patience = 0
+	s.rounds.busy <- struct{}{}
 	b.set(noon.Add(time.Minute))
 	require.Equal(t, retryOpen, s.Tick())
 	require.NoError(t, os.RemoveAll(b.dir))
-	<-s.counting
+	<-s.rounds.busy
 	b.feed(f, s, users(today, "a", 1, 2))
-	<-s.round
+	<-s.rounds.under
 	assert.NotSame(t, old, s.dir.Load())
 	require.NoError(t, s.Close())
 	assert.Equal(t, "2 a\n", b.rooms(today))

@@ -8,6 +8,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 )
@@ -16,7 +17,8 @@ import (
 // the key of its day where that lives, else under a throw-away one. Nothing is
 // counted.
 type Stream struct {
-	Keys *Ciphers // nil: no DIR
+	Keys *reveal.Reader // nil: no DIR
+	Say  func(topic, line string)
 	Now  func() time.Time
 
 	thrown map[format.Day]*pseudonym.Key
@@ -41,7 +43,7 @@ func (s *Stream) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
 			return key
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.Keys.say("key-file", err.Error()+"; using a key that is thrown away")
+			s.Say("key-file", err.Error()+"; using a key that is thrown away")
 		}
 	}
 	if s.thrown == nil {

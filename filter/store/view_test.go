@@ -14,18 +14,20 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/reveal"
 	"hushpipe/format"
 )
 
 // ciphers opens the keys of a DIR that has these files of lines.
-func (b *bed) ciphers(files map[format.Day]string) *Ciphers {
+func (b *bed) ciphers(files map[format.Day]string) *reveal.Reader {
 	require.NoError(b, os.MkdirAll(b.dir, 0o750))
 	for day, text := range files {
 		require.NoError(b, os.WriteFile(b.path(logFile(day)), []byte(text), 0o640))
 	}
-	c, err := OpenCiphers(b.dir, "", b.cfg.Say)
+	c, err := reveal.Open(b.dir, "", b.cfg.Say)
 	require.NoError(b, err)
 	c.Scan = filter.Pseudonyms
 	b.Cleanup(func() { c.Close() })
@@ -160,7 +162,7 @@ func TestMode(t *testing.T) {
 	s.Count(today, key.ID(), record("a", 1))
 	check(today, "ipcrypt", true)
 	check(today-1, "", true)
-	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+NoRooms
+	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+counts.NoRooms
 	b.process(users(today, "a", 1, 1))
 	check(today, "ipcrypt", true)
 
@@ -183,7 +185,7 @@ func TestCiphersKey(t *testing.T) {
 	_, err = c.Key(today - 1)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.NoFileExists(t, b.path(dir.Keys, (today-1).String()+".key"), "it reads only")
-	_, err = OpenCiphers(b.dir+"x", "", b.cfg.Say)
+	_, err = reveal.Open(b.dir+"x", "", b.cfg.Say)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
@@ -212,13 +214,13 @@ func TestCountsReader(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
 	f := b.newFilter(s)
-	r := NewCountsReader(b.dir, today)
+	r := counts.NewReader(b.dir, today)
 	defer r.Close()
 	same := func(what string) {
 		t.Helper()
 		got, err := r.Read()
 		require.NoError(t, err, what)
-		require.Equal(t, b.counts(today), got, what)
+		require.Equal(t, b.counts(today).Day, got, what)
 	}
 	_, err := r.Read()
 	require.ErrorIs(t, err, fs.ErrNotExist, "nothing is known of the day")

@@ -14,8 +14,9 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/rooms"
+	"hushpipe/filter/retention"
 	"hushpipe/format"
 )
 
@@ -50,11 +51,15 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 	b.pairs(first, today-5, 1, many)
 	require.NoError(t, first.Close())
 	before := heap()
-	day := newUnion(today, rooms.DefaultLimits)
-	require.NoError(t, day.follow(b.openDir(), b.names(dir.Journal)))
+	var days []*counts.Reader
+	for _, day := range []format.Day{today, today - 1, today - 5} {
+		days = append(days, counts.NewReader(b.dir, day))
+		_, err := days[len(days)-1].Read()
+		require.NoError(t, err)
+	}
 	one := heap() - before // of three days
-	runtime.KeepAlive(day)
-	day = nil
+	runtime.KeepAlive(days)
+	days = nil
 
 	before = heap()
 	var all []*Store
@@ -63,7 +68,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 	}
 	holders := func() (n int) {
 		for _, s := range all {
-			if len(s.unions) > 0 {
+			if held(s.rounds.files, "unions") > 0 {
 				n++
 			}
 		}
@@ -102,7 +107,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 		},
 	} {
 		i := 0
-		for !all[i].writer.active {
+		for !all[i].rounds.files.IsWriter() {
 			i++
 		}
 		end(all[i])
@@ -185,7 +190,7 @@ func TestWriterIsStopped(t *testing.T) {
 	b.pass(other, 14*24*time.Hour)
 	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "3 a\n", b.rooms(today))
-	assert.Empty(t, other.unions)
+	assert.Zero(t, held(other.rounds.files, "unions"))
 	b.feed(f, other, users(today+14, "a", 1, 1))
 	require.NoError(t, other.Close())
 	assert.Equal(t, none, b.rooms(today+14))
@@ -210,7 +215,7 @@ func TestExpiredDayWaitsBesideTheWriter(t *testing.T) {
 	require.NoError(t, os.Remove(b.path(dir.Rooms)))
 	b.pass(other, time.Minute)
 	assert.Equal(t, "3 a\n", b.rooms(today))
-	assert.Empty(t, other.unions)
+	assert.Zero(t, held(other.rounds.files, "unions"))
 	runtime.KeepAlive(writer)
 }
 
@@ -221,10 +226,10 @@ func TestUnionsAreReleased(t *testing.T) {
 	s := b.open()
 	b.pairs(s, today, 1, 100_000)
 	b.pass(s, time.Minute)
-	require.Len(t, s.unions, 1)
+	require.Equal(t, 1, held(s.rounds.files, "unions"))
 	with := heap()
 	b.pass(s, 2*24*time.Hour)
-	assert.Empty(t, s.unions)
+	assert.Zero(t, held(s.rounds.files, "unions"))
 	assert.Less(t, heap(), with-1_000_000)
 	assert.Equal(t, "100000 a\n", b.rooms(today))
 	runtime.KeepAlive(s)
@@ -244,16 +249,12 @@ func TestOneProcessReadsWhatExpires(t *testing.T) {
 	b.set(b.cfg.Now().Add(time.Hour))
 	var looks sync.WaitGroup
 	for _, s := range all {
-		looks.Go(func() { s.expiry.look() })
+		looks.Go(func() { s.keeper.Look() })
 	}
 	looks.Wait()
 	read := 0
 	for _, s := range all {
-		for _, u := range s.expiring {
-			read++
-			_, pairs := u.counts.Size()
-			assert.Equal(t, 20_000, pairs)
-		}
+		read += held(s.ledger, "expiring")
 	}
 	assert.Equal(t, 1, read)
 	assert.Empty(t, b.names(dir.Journal))
@@ -275,8 +276,8 @@ func TestReaderOfWhatExpiresIsStopped(t *testing.T) {
 	defer unlock()
 	b.set(b.cfg.Now().Add(time.Hour))
 	began := time.Now()
-	s.expiry.look()
-	assert.Less(t, time.Since(began), 2*readPatience+deletePatience)
+	s.keeper.Look()
+	assert.Less(t, time.Since(began), 2*2*time.Second+retention.DeletePatience)
 	assert.Empty(t, b.names(dir.Journal))
 	require.NoError(t, os.Remove(b.path(dir.Rooms, dir.RoomFile(today))))
 	b.tick(s)
@@ -350,7 +351,7 @@ func TestExactAcrossTakeovers(t *testing.T) {
 	}
 	writers := 0
 	for _, p := range live {
-		if p.s.writer.active {
+		if p.s.rounds.files.IsWriter() {
 			writers++
 		}
 		require.NoError(t, p.s.Close())

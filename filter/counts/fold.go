@@ -1,4 +1,4 @@
-package store
+package counts
 
 import (
 	"cmp"
@@ -51,18 +51,18 @@ const (
 	maxParts = 64
 )
 
-// foldJournals folds the journals of all days that are kept.
-func (s *Store) foldJournals(d *dir.Dir) error {
+// Fold folds the journals of all days that are kept.
+func (f *Files) Fold(d *dir.Dir) error {
 	names, err := journalNames(d)
 	errs := []error{err}
-	first := s.window.Load().First
-	for name := range s.flawed {
+	first := f.cfg.Window().First
+	for name := range f.flawed {
 		day, _ := dir.OwnDay(dir.Journal, name)
 		if slices.Contains(names[day], name) {
 			continue
 		}
-		delete(s.flawed, name)
-		if u := s.unions[day]; u != nil {
+		delete(f.flawed, name)
+		if u := f.unions[day]; u != nil {
 			delete(u.flawed, name)
 		}
 	}
@@ -71,19 +71,19 @@ func (s *Store) foldJournals(d *dir.Dir) error {
 			continue // about to be deleted
 		}
 		for some := range slices.Chunk(all, maxParts) {
-			errs = append(errs, s.foldDay(d, day, some))
+			errs = append(errs, f.foldDay(d, day, some))
 		}
 	}
 	if err := dir.Join(errs...); err != nil {
-		s.report.Fault("fold", err, "; journals stay as they are")
+		f.cfg.Report.Fault("fold", err, "; journals stay as they are")
 		return err
 	}
 	return nil
 }
 
 // foldDay folds those of a day's journals whose writers have ended.
-func (s *Store) foldDay(d *dir.Dir, day format.Day, names []string) error {
-	if len(names) < 2 && !slices.ContainsFunc(names, s.isFlawed) {
+func (f *Files) foldDay(d *dir.Dir, day format.Day, names []string) error {
+	if len(names) < 2 && !slices.ContainsFunc(names, f.isFlawed) {
 		return nil
 	}
 	parts := map[origin][]*part{}
@@ -96,43 +96,43 @@ func (s *Store) foldDay(d *dir.Dir, day format.Day, names []string) error {
 	}()
 	var errs []error
 	for _, name := range names {
-		f, err := d.OpenOwned(dir.Journal, name, os.O_RDWR)
+		file, err := d.OpenOwned(dir.Journal, name, os.O_RDWR)
 		if err != nil {
 			continue // its writer lives, or the reading for the room file says why
 		}
-		p := &part{File: f, name: name}
-		if st, err := f.Stat(); err == nil {
+		p := &part{File: file, name: name}
+		if st, err := file.Stat(); err == nil {
 			p.size = st.Size()
 		}
-		info, err := journal.ReadHeader(f)
+		info, err := journal.ReadHeader(file)
 		switch from := originOf(info); {
 		case errors.Is(err, journal.ErrVersion):
-			errs = append(errs, s.keepAside(d, p, err.Error()))
+			errs = append(errs, f.keepAside(d, p, err.Error()))
 			p.Close()
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", f.Name(), err))
+			errs = append(errs, fmt.Errorf("%s: %w", file.Name(), err))
 			p.Close()
 		default:
 			parts[from] = append(parts[from], p)
 		}
 	}
 	for from, list := range parts {
-		if list = s.worthwhile(list); len(list) > 0 {
-			errs = append(errs, s.foldParts(d, day, from, list))
+		if list = f.worthwhile(list); len(list) > 0 {
+			errs = append(errs, f.foldParts(d, day, from, list))
 		}
 	}
 	return dir.Join(errs...)
 }
 
 // isFlawed reports whether not all of a journal could be read.
-func (s *Store) isFlawed(name string) bool {
-	_, flawed := s.flawed[name]
+func (f *Files) isFlawed(name string) bool {
+	_, flawed := f.flawed[name]
 	return flawed
 }
 
 // worthwhile returns the parts that are to be folded now: not a large one for
 // the sake of a few small ones, and not a single one that is intact.
-func (s *Store) worthwhile(parts []*part) []*part {
+func (f *Files) worthwhile(parts []*part) []*part {
 	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.size, b.size) })
 	var sum int64
 	for _, p := range parts {
@@ -141,12 +141,12 @@ func (s *Store) worthwhile(parts []*part) []*part {
 	for len(parts) > 0 {
 		last := parts[len(parts)-1]
 		rest := sum - last.size
-		if s.isFlawed(last.name) || last.size < largePart || last.size <= 4*rest {
+		if f.isFlawed(last.name) || last.size < largePart || last.size <= 4*rest {
 			break
 		}
 		parts, sum = parts[:len(parts)-1], rest
 	}
-	if len(parts) == 1 && !s.isFlawed(parts[0].name) {
+	if len(parts) == 1 && !f.isFlawed(parts[0].name) {
 		return nil
 	}
 	return parts
@@ -156,9 +156,9 @@ func (s *Store) worthwhile(parts []*part) []*part {
 var errNothing = errors.New("no record can be read")
 
 // foldParts makes one journal of several, and deletes them.
-func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part) error {
-	err := d.CreateFile(dir.Journal, dir.NewJournal(day), func(f *os.File) error {
-		w, err := journal.NewWriter(f, from.keyID, []byte(from.settings))
+func (f *Files) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part) error {
+	err := d.CreateFile(dir.Journal, dir.NewJournal(day), func(file *os.File) error {
+		w, err := journal.NewWriter(file, from.keyID, []byte(from.settings))
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,7 @@ func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part
 	var errs []error
 	for _, p := range parts {
 		if p.why != "" {
-			err = s.keepAside(d, p, p.why)
+			err = f.keepAside(d, p, p.why)
 		} else {
 			err = d.Remove(dir.Journal, p.name)
 		}
@@ -218,22 +218,22 @@ func (s *Store) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part
 }
 
 // keepAside takes a file out of the journals, for somebody to look at.
-func (s *Store) keepAside(d *dir.Dir, p *part, why string) error {
+func (f *Files) keepAside(d *dir.Dir, p *part, why string) error {
 	to := p.name + dir.DamagedSuffix
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err
 	}
-	s.report.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
+	f.cfg.Report.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
 	return nil
 }
 
 // noteFlaws says which journals are damaged, once for each, and remembers them
-// for foldJournals.
-func (s *Store) noteFlaws(u *union) {
+// for Fold.
+func (f *Files) noteFlaws(u *union) {
 	for name, why := range u.flawed {
-		if why != s.flawed[name] {
-			s.report.Say("damaged "+name, filepath.Join(s.cfg.Path, dir.Journal, name)+": "+why)
+		if why != f.flawed[name] {
+			f.cfg.Report.Say("damaged "+name, filepath.Join(f.cfg.Path, dir.Journal, name)+": "+why)
 		}
-		s.flawed[name] = why
+		f.flawed[name] = why
 	}
 }

@@ -1,10 +1,11 @@
-package store
+package counts
 
 import (
 	"errors"
-	"hushpipe/filter/dir"
 	"os"
 	"time"
+
+	"hushpipe/filter/dir"
 )
 
 // Of the processes on DIR one writes the room files. It holds the lock writer in
@@ -29,49 +30,51 @@ type roomWriter struct {
 	sizes  map[string]int64 // of the journals at the last look; nil before the first
 }
 
-// keepRooms brings the room files up to date if this process is, or becomes, their
+// IsWriter reports whether this process is the one that writes the room files.
+func (f *Files) IsWriter() bool { return f.writer.active }
+
+// Keep brings the room files up to date if this process is, or becomes, their
 // writer. Any other writes those of the expired days only whose journals it has read
-// before they were deleted. The error is as for refresh.
-func (s *Store) keepRooms(d *dir.Dir, patience time.Duration) error {
-	if !s.becomeWriter(d) {
-		return s.refreshExpired(d, patience)
+// before they were deleted. The error is as for Refresh.
+func (f *Files) Keep(d *dir.Dir, patience time.Duration) error {
+	if !f.becomeWriter(d) {
+		return f.refreshExpired(d, patience)
 	}
-	s.look(d)
-	return s.refresh(d, patience)
+	f.look(d)
+	return f.Refresh(d, patience)
 }
 
-// finishRooms is keepRooms at the end of this process. One that has counted nothing
-// new has nothing to do.
-func (s *Store) finishRooms(d *dir.Dir) error {
-	if !s.writer.active && !s.isBehind() {
+// Finish is Keep at the end of this process. One that has counted nothing
+// new has nothing to do. The caller calls Resign then.
+func (f *Files) Finish(d *dir.Dir) error {
+	if !f.writer.active && !f.ledger.isBehind() {
 		return nil
 	}
-	if s.cfg.Finish && !s.becomeWriter(d) {
-		return s.refresh(d, lockPatience)
+	if f.cfg.Finish && !f.becomeWriter(d) {
+		return f.Refresh(d, LockPatience)
 	}
-	err := s.keepRooms(d, lockPatience)
-	if lock := s.writer.lock; lock != nil && err == nil {
-		s.writer.lock = nil
+	err := f.Keep(d, LockPatience)
+	if lock := f.writer.lock; lock != nil && err == nil {
+		f.writer.lock = nil
 		lock.Close()
-		s.look(d)
-		err = s.refresh(d, lockPatience)
+		f.look(d)
+		err = f.Refresh(d, LockPatience)
 	}
-	s.resign()
 	return err
 }
 
 // becomeWriter reports whether this process writes the room files from now on. Where
 // there is no lock, each process writes them: that costs memory, and room files never
 // shrink.
-func (s *Store) becomeWriter(d *dir.Dir) bool {
-	w := &s.writer
+func (f *Files) becomeWriter(d *dir.Dir) bool {
+	w := &f.writer
 	if w.lock != nil && (w.d != d || !d.LeadsTo(dir.Locks, dir.WriterLock, w.lock)) {
-		s.resign()
+		f.Resign()
 	}
 	if w.lock == nil {
 		lock, err := d.LockWriter()
 		if errors.Is(err, dir.ErrLocked) {
-			s.resign()
+			f.Resign()
 			return false
 		}
 		w.active, w.lock, w.d = true, lock, d
@@ -79,16 +82,16 @@ func (s *Store) becomeWriter(d *dir.Dir) bool {
 	return true
 }
 
-// resign gives the lock up. refresh drops the unions.
-func (s *Store) resign() {
-	if s.writer.lock != nil {
-		s.writer.lock.Close()
+// Resign gives the lock of the writer up. The next Refresh drops the unions.
+func (f *Files) Resign() {
+	if f.writer.lock != nil {
+		f.writer.lock.Close()
 	}
-	s.writer = roomWriter{}
+	f.writer = roomWriter{}
 }
 
 // look marks the days whose journals have changed since the last look.
-func (s *Store) look(d *dir.Dir) {
+func (f *Files) look(d *dir.Dir) {
 	names, err := journalNames(d)
 	sizes := map[string]int64{}
 	for day, of := range names {
@@ -100,14 +103,14 @@ func (s *Store) look(d *dir.Dir) {
 		}
 		for _, name := range of {
 			size, there := sizes[name] // a journal that is gone was folded, as a rule
-			if before, known := s.writer.sizes[name]; !there || !known || size != before {
-				s.markDay(day)
+			if before, known := f.writer.sizes[name]; !there || !known || size != before {
+				f.ledger.markDay(day)
 			}
 		}
 	}
 	if err != nil {
-		s.report.Fault("journal", err, "")
+		f.cfg.Report.Fault("journal", err, "")
 		return // the next look sees it
 	}
-	s.writer.sizes = sizes
+	f.writer.sizes = sizes
 }

@@ -1,0 +1,292 @@
+package counts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+type journalID struct {
+	day      format.Day
+	keyID    [8]byte
+	counting bool // its lines have been searched for rooms
+}
+
+// journalFile appends to a file that is closed, its File nil, while no lines
+// come for it.
+type journalFile struct{ *os.File }
+
+// Write leaves nothing of a frame of which the disk took only a part: it is
+// written again, and readers would take the part for damage.
+func (f *journalFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	if err != nil && n > 0 {
+		end, seekErr := f.Seek(0, io.SeekCurrent)
+		st, statErr := f.Stat()
+		// Else somebody else writes to it, too.
+		if seekErr == nil && statErr == nil && st.Size() == end && f.Truncate(end-int64(n)) == nil {
+			n = 0
+		}
+	}
+	return n, err
+}
+
+// ownJournal is one that this process writes.
+type ownJournal struct {
+	file    *journalFile
+	name    string
+	writer  *journal.Writer
+	pending []byte        // records that are not in the file yet
+	leftOut *rooms.Counts // past maxPending; nil: none
+	lost    bool          // the name leads to the file no more
+}
+
+// Journals are those that this process writes. They serve one goroutine, which waits for
+// the disk.
+type Journals struct {
+	cfg    *Config
+	ledger *Ledger
+	own    map[journalID]*ownJournal
+	opened int // of their files
+}
+
+// maxJournals bounds the files that are open: an archive can have many days.
+const maxJournals = 64
+
+// Count takes the records of lines that are written. searched says whether these have
+// been searched for rooms: nothing found is not the same as zero. While DIR cannot be
+// opened, and d is nil, the records wait.
+func (o *Journals) Count(d *dir.Dir, day format.Day, keyID [8]byte, records []byte, searched bool) {
+	id := journalID{day, keyID, len(records) > 0 || searched}
+	if day < o.cfg.Window().First { // Append has said that the lines came too late
+		o.ledger.countLate(id, records, false)
+		return
+	}
+	j := o.own[id]
+	if j == nil {
+		j = &ownJournal{file: &journalFile{}}
+		o.own[id] = j
+	}
+	if len(records) == 0 && j.writer != nil && len(j.pending) == 0 {
+		return
+	}
+	waiting := 0
+	if len(j.pending) > 0 { // refused before
+		for _, other := range o.own {
+			waiting += len(other.pending)
+		}
+	}
+	if j.add(records, waiting) {
+		o.cfg.Report.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
+	}
+	if d != nil {
+		if err := o.flush(d, id, j); err != nil {
+			o.cfg.Report.Fault("journal", err, "; room counts wait in memory")
+		}
+	}
+}
+
+// Flush writes what waits: of days past the retention to their room files.
+func (o *Journals) Flush(d *dir.Dir) error {
+	var errs []error
+	for id, j := range o.own {
+		if id.day < o.cfg.Window().First {
+			if len(j.pending) > 0 || j.writer == nil {
+				o.ledger.countLate(id, j.pending, false)
+			}
+			o.close(j)
+			delete(o.own, id)
+			continue
+		}
+		j.lost = j.isLost(d)
+		if err := o.flush(d, id, j); err != nil {
+			o.cfg.Report.Fault("journal", err, "; room counts wait in memory")
+			errs = append(errs, err)
+		}
+	}
+	return dir.Join(errs...)
+}
+
+// flush makes the journal if there is none, and appends what is pending.
+func (o *Journals) flush(d *dir.Dir, id journalID, j *ownJournal) error {
+	if j.writer != nil && j.file.File == nil && len(j.pending) > 0 {
+		if err := o.openAgain(d, j); err != nil {
+			return err
+		}
+	}
+	if j.writer == nil || j.lost {
+		if err := o.begin(d, id, j); err != nil {
+			return err
+		}
+	}
+	const most = journal.MaxPayload / rooms.RecordSize * rooms.RecordSize
+	all := j.pending
+	for len(j.pending) > 0 {
+		n := min(len(j.pending), most)
+		if err := j.writer.Append(j.pending[:n]); err != nil {
+			return err
+		}
+		j.pending = j.pending[n:] // what is left stays where it is
+		o.ledger.markDay(id.day)
+	}
+	if j.pending = all[:0]; cap(all) > keptPending {
+		j.pending = nil
+	}
+	return nil
+}
+
+const (
+	// maxPending bounds the records that wait in memory while journals are refused,
+	// of all days together, in bytes: 2.4 million pairs. Lines have as much.
+	maxPending = 64 << 20
+	// keptPending is how large a buffer is kept for the next records, in bytes.
+	keptPending = 1 << 20
+)
+
+// add adds records to those that are to be written, of which so many bytes wait
+// already in all journals. Past maxPending pairs are not counted, and a record
+// tells how many, as it does past --max-pairs; then add reports true.
+func (j *ownJournal) add(records []byte, waiting int) bool {
+	room := max(maxPending-waiting, 0) / rooms.RecordSize * rooms.RecordSize
+	if len(records) <= room || waiting == 0 {
+		j.pending = append(j.pending, records...)
+		return false
+	}
+	if j.leftOut == nil {
+		j.leftOut = rooms.NewCounts(rooms.Limits{})
+	}
+	j.pending = append(j.pending, records[:room]...)
+	j.pending = j.leftOut.AppendLeftOut(j.pending, records[room:])
+	return true
+}
+
+// begin makes the file of a journal. What stands in one that was deleted is
+// still within reach, and is written to the next.
+func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
+	name, file, err := createJournal(d, id.day)
+	if err != nil {
+		return err
+	}
+	settings := o.cfg.Settings
+	if !id.counting {
+		ip, _, _ := strings.Cut(settings, ";")
+		settings = ip + ";" + NoRooms
+	}
+	next := &journalFile{file}
+	w, err := journal.NewWriter(next, id.keyID, []byte(settings))
+	if err == nil && j.lost && j.file.File != nil {
+		_, readErr := journal.Read(j.file, 0, func(payload []byte) error {
+			err = w.Append(payload)
+			return err
+		})
+		if err == nil && readErr != nil {
+			o.cfg.Report.Say("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
+		}
+	}
+	if err != nil {
+		file.Close()
+		d.Remove(dir.Journal, name)
+		if dir.Cause(err) == 0 {
+			err = fmt.Errorf("%s: %w", file.Name(), err) // the system's errors name it
+		}
+		return err
+	}
+	o.close(j)
+	o.closeIdle()
+	o.opened++
+	j.file, j.name, j.writer, j.lost = next, name, w, false
+	o.ledger.markDay(id.day)
+	return nil
+}
+
+// createJournal makes an empty journal. A process that folds can take it for
+// that of an ended one before it is locked; then another is made.
+func createJournal(d *dir.Dir, day format.Day) (name string, file *os.File, err error) {
+	for range 8 {
+		name = dir.NewJournal(day)
+		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return name, file, err
+}
+
+// openAgain opens the file of a journal that closeIdle closed, and notes it if
+// the file is not there any more, or about to be folded.
+func (o *Journals) openAgain(d *dir.Dir, j *ownJournal) error {
+	o.closeIdle()
+	file, err := d.OpenOwned(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved) || errors.Is(err, dir.ErrLocked) {
+		j.lost = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	o.opened++
+	j.file.File = file
+	return nil
+}
+
+// isLost reports whether the journal was deleted, or moved away.
+func (j *ownJournal) isLost(d *dir.Dir) bool {
+	if j.file.File == nil {
+		return j.lost
+	}
+	f, err := d.OpenFile(dir.Journal, j.name, os.O_RDONLY)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved)
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	held, err2 := j.file.Stat()
+	return err == nil && err2 == nil && !os.SameFile(there, held)
+}
+
+func (o *Journals) close(j *ownJournal) {
+	if j.file.File != nil {
+		j.file.Close()
+		j.file.File = nil
+		o.opened--
+	}
+}
+
+// closeIdle makes room for one more open file, where there are many.
+func (o *Journals) closeIdle() {
+	if o.opened < maxJournals {
+		return
+	}
+	for id, j := range o.own {
+		if len(j.pending) == 0 && !o.cfg.Window().IsNear(id.day) {
+			o.close(j)
+		}
+	}
+}
+
+// Forget ends the journals of days whose files were deleted on purpose. What waits for
+// them is counted all the same.
+func (o *Journals) Forget(days map[format.Day]bool) {
+	for id, j := range o.own {
+		if days[id.day] {
+			o.ledger.countLate(id, j.pending, true)
+			o.close(j)
+			delete(o.own, id)
+		}
+	}
+}
+
+// Close closes the files.
+func (o *Journals) Close() {
+	for _, j := range o.own {
+		o.close(j)
+	}
+}

@@ -1,0 +1,171 @@
+package counts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// union is what the journals of one day hold together, and how far each has
+// been read.
+type union struct {
+	day        format.Day
+	counts     *rooms.Counts
+	read       map[string]int64
+	keys       map[[8]byte]bool
+	settings   map[string]bool
+	flawed     map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
+	partial    bool              // the mark is there
+	isLate     bool              // something in it is in no journal
+	late       []byte            // which records
+	lowerBound bool              // others may have counted what is not in it
+	said       map[string]bool   // what is wrong with the counts as a whole, by topic
+}
+
+func newUnion(day format.Day, limits rooms.Limits) *union {
+	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
+		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, said: map[string]bool{}}
+}
+
+// journalNames lists the journals of each day. A listing that is made while a
+// process folds can miss both what is folded and what it becomes; of two that
+// are equal, the first has missed nothing.
+func journalNames(d *dir.Dir) (map[format.Day][]string, error) {
+	all, err := d.Names(dir.Journal)
+	for range 8 {
+		before := all
+		if all, err = d.Names(dir.Journal); slices.Equal(all, before) {
+			break
+		}
+	}
+	names := map[format.Day][]string{}
+	for _, name := range all {
+		if day, ok := dir.OwnDay(dir.Journal, name); ok {
+			names[day] = append(names[day], name)
+		}
+	}
+	return names, err
+}
+
+// follow reads what the journals of the day have got since the last time. names
+// may be out of date: where one has gone, they are listed anew.
+func (u *union) follow(d *dir.Dir, names []string) error {
+	var errs []error
+	for range 8 {
+		errs = errs[:0]
+		gone := false
+		for _, name := range names {
+			err := u.followOne(d, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+			} else if err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if !gone {
+			break
+		}
+		listed, err := journalNames(d)
+		if err != nil {
+			return dir.Join(append(errs, err)...)
+		}
+		names = listed[u.day]
+	}
+	return dir.Join(errs...)
+}
+
+func (u *union) followOne(d *dir.Dir, name string) error {
+	f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	from := u.read[name]
+	if st, err := f.Stat(); err == nil && st.Size() < from {
+		from = 0 // cut short by somebody: what is in it now is new
+	}
+	foreign := 0
+	info, err := journal.Read(f, from, func(payload []byte) error {
+		if u.counts.Apply(payload) != nil {
+			foreign++
+		}
+		return nil
+	})
+	if errors.Is(err, journal.ErrVersion) {
+		u.read[name] = 0
+		u.flawed[name] = err.Error() + "; it is not counted"
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	if from == 0 && info.HeaderOK && originOf(info) != (origin{}) {
+		u.keys[info.KeyID] = true
+		u.settings[string(info.Settings)] = true
+	}
+	u.read[name] = info.Offset
+	switch {
+	case foreign > 0 || isDamaged(info, from):
+		u.flawed[name] = "damaged in part; its intact part is counted"
+	case info.Torn && u.flawed[name] == "":
+		u.flawed[name] = ""
+	}
+	return nil
+}
+
+// isDamaged reports whether something in a journal, read from that offset on,
+// is no journal. One that ends within a frame is not damaged: a kill leaves it
+// so.
+func isDamaged(info journal.Info, from int64) bool {
+	return info.Damaged > 0 || from == 0 && !info.HeaderOK && !info.Torn
+}
+
+// counted reports whether one of the journals says that rooms were counted.
+func (u *union) counted() bool {
+	for settings := range u.settings {
+		if !strings.HasSuffix(settings, NoRooms) {
+			return true
+		}
+	}
+	return false
+}
+
+// NoRooms ends the settings of a process that counts no rooms.
+const NoRooms = "rooms=none;"
+
+// damaged returns the paths of the day's journals in which something had to be
+// skipped, also of those that were kept aside. One that ends within a frame is
+// none.
+func (u *union) damaged(d *dir.Dir, path string) ([]string, error) {
+	names, err := d.Names(dir.Journal)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, name := range names {
+		kept, aside := strings.CutSuffix(name, dir.DamagedSuffix)
+		damaged := u.flawed[name] != ""
+		if day, ok := dir.OwnDay(dir.Journal, kept); ok && aside && day == u.day {
+			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
+			if err != nil {
+				continue // deleted, or not what hushpipe kept
+			}
+			info, err := journal.Read(f, 0, func([]byte) error { return nil })
+			damaged = err != nil || isDamaged(info, 0)
+			f.Close()
+		}
+		if damaged {
+			paths = append(paths, filepath.Join(path, dir.Journal, name))
+		}
+	}
+	return paths, nil
+}

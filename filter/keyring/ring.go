@@ -1,0 +1,365 @@
+package keyring
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// Config is what a Ring needs to know.
+type Config struct {
+	Path, Keys string                 // DIR, and the key directory, "" for DIR/keys
+	Now        func() time.Time       // the clock
+	Window     func() calendar.Window // the days that are open
+	Dir        func() *dir.Dir        // DIR, nil while it cannot be opened
+	Changed    func()                 // is called when Key gives another answer than before
+	Report     *dir.Reporter
+}
+
+// Ring has the keys of the days in memory. What Key returns, a line may bear: such a
+// key is brought to the disk sooner or later, or replaced where another process was
+// first. Its methods may be called from any goroutine; those that take a Dir wait for
+// its disk, Key for a moment only.
+type Ring struct {
+	// Patience is how long Key waits for a key that it is asked for the first time,
+	// before it goes on with one in memory. It is set before the first call.
+	Patience time.Duration
+
+	cfg  Config
+	seen map[format.Day]unix.Stat_t // the lines that Restore found last
+
+	mu        sync.Mutex // guards what follows
+	keys      map[format.Day]*pseudonym.Key
+	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
+	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
+	unsure    map[format.Day]bool           // their keys are in memory only
+	forgotten map[format.Day]bool           // days that were deleted on purpose; their keys are dropped
+	erased    map[string]time.Time          // marks of such days that were heeded
+}
+
+// New returns an empty Ring.
+func New(cfg Config) *Ring {
+	return &Ring{Patience: patience, cfg: cfg, erased: map[string]time.Time{}, keys: map[format.Day]*pseudonym.Key{},
+		thrown: map[format.Day]*pseudonym.Key{}, fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
+		forgotten: map[format.Day]bool{}}
+}
+
+// patience is that of a Ring. A first key takes a few fsyncs.
+const patience = 50 * time.Millisecond
+
+// Key returns the day's key. Those of today and tomorrow, and all that are on
+// disk, are in memory before they are asked for; any other is waited for a
+// moment. Where the disk does not answer, the key is one in memory, which is
+// brought to the disk later unless another has come there first.
+func (r *Ring) Key(day format.Day, placement calendar.Placement) *pseudonym.Key {
+	if placement == calendar.Expired {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return random(r.thrown, day)
+	}
+	r.mu.Lock()
+	key := r.keys[day]
+	r.mu.Unlock()
+	if key != nil {
+		return key
+	}
+	if key = r.fetch(day); key != nil {
+		return r.set(day, key, false)
+	}
+	return r.set(day, r.freshKey(day), true)
+}
+
+// freshKey returns a random key for day, the same whoever asks first: one that is
+// still on its way to the disk can be used, and so is one that is noted by now.
+func (r *Ring) freshKey(day format.Day) *pseudonym.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.keys[day]; known != nil {
+		return known
+	}
+	return random(r.fresh, day)
+}
+
+// random returns the key of day in keys, made if there is none.
+func random(keys map[format.Day]*pseudonym.Key, day format.Day) *pseudonym.Key {
+	if keys[day] == nil {
+		keys[day] = new(pseudonym.Key)
+		rand.Read(keys[day][:])
+	}
+	return keys[day]
+}
+
+// set notes a key, unless there is one by now, and returns the one noted.
+func (r *Ring) set(day format.Day, key *pseudonym.Key, unsure bool) *pseudonym.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.keys[day]; known != nil {
+		return known
+	}
+	r.keys[day] = key
+	delete(r.fresh, day)
+	if unsure {
+		r.unsure[day] = true
+	}
+	return key
+}
+
+// fetch returns the key of day from the disk, or nil where it does not come
+// in time. If there is none the fresh key becomes it, sooner or later.
+func (r *Ring) fetch(day format.Day) *pseudonym.Key {
+	fresh := r.freshKey(day)
+	// The key of a day that a clock just put forward has brought would vouch for
+	// that clock, as the day's lines would: it waits until they are written.
+	vouches := day > r.cfg.Window().Today+1
+	answer := make(chan *pseudonym.Key, 1)
+	go func() {
+		d := r.cfg.Dir()
+		if d == nil {
+			answer <- nil
+			return
+		}
+		done, ok := d.Use()
+		if !ok {
+			answer <- nil
+			return
+		}
+		defer done()
+		key, err := ReadKey(d, day)
+		if errors.Is(err, fs.ErrNotExist) && !vouches {
+			key, err = r.put(d, day, *fresh)
+		}
+		if err != nil {
+			if !vouches && !errors.Is(err, calendar.ErrExpired) { // it was open when it was placed
+				r.cfg.Report.Fault("key-file", err, "; using a key in memory")
+			}
+			answer <- nil
+			return
+		}
+		answer <- (*pseudonym.Key)(&key)
+	}()
+	select {
+	case key := <-answer:
+		return key
+	case <-time.After(r.Patience):
+		r.cfg.Report.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", r.cfg.Path, day))
+		return nil
+	}
+}
+
+// Load reads the keys that are on the disk.
+func (r *Ring) Load(d *dir.Dir) {
+	names, _ := d.Names(dir.Keys) // an error is reported where keys are saved
+	for _, name := range names {
+		day, ok := dir.OwnDay(dir.Keys, name)
+		if !ok {
+			continue
+		}
+		key, err := ReadKey(d, day)
+		if err == nil {
+			r.set(day, (*pseudonym.Key)(&key), false)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			r.cfg.Report.Fault("key-file", err, "")
+		}
+	}
+}
+
+// Restore looks for keys that are in memory and whose files have gone. Where the
+// lines of the day have gone as well, or the day has a mark, that was on purpose: the
+// day is forgotten, and never comes back. Else the key is put back: what bears its
+// pseudonyms could not be revealed, and the next process would make another. It serves
+// one goroutine at a time.
+func (r *Ring) Restore(d *dir.Dir) {
+	names, err := d.Names(dir.Keys)
+	if err != nil {
+		return // it is reported where keys are saved
+	}
+	r.heed(d) // the mark is there before the key goes
+	lines, err := d.Names("")
+	if err != nil {
+		return
+	}
+	there, hasLines := map[string]bool{}, map[format.Day]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	seen := map[format.Day]unix.Stat_t{}
+	for _, name := range lines {
+		day, ok := dir.OwnDay("", name)
+		if !ok {
+			continue
+		}
+		was, known := r.seen[day]
+		now := was
+		if err := d.Lstat(name, &now); err == unix.ENOENT {
+			continue
+		}
+		seen[day] = now
+		// A file that is another, or smaller, has lines that came after the others
+		// were removed.
+		hasLines[day] = !known || now.Ino == was.Ino && now.Size >= was.Size
+	}
+	r.seen = seen
+	gone, today := 0, format.DayOf(r.cfg.Now())
+	r.mu.Lock()
+	for day := range r.keys {
+		_, known := seen[day]
+		switch {
+		case r.unsure[day] || there[dir.KeyFile(day)]:
+		case hasLines[day] || day > today && !known: // which has no lines yet
+			r.unsure[day] = true
+			gone++
+		default:
+			r.drop(day)
+			r.forgotten[day] = true
+		}
+	}
+	r.mu.Unlock()
+	if gone > 0 {
+		r.cfg.Report.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", dir.KeyPath(r.cfg.Path, r.cfg.Keys), gone))
+	}
+}
+
+// heed drops the keys of days that have got a mark in DIR, since they were deleted on
+// purpose.
+func (r *Ring) heed(d *dir.Dir) {
+	names, _ := d.Names(dir.Erased) // without it there are no marks
+	for _, name := range names {
+		day, dated := format.ParseDay(name)
+		f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY)
+		if err != nil {
+			continue
+		}
+		st, err := f.Stat()
+		f.Close()
+		if err != nil || !dated {
+			continue
+		}
+		r.mu.Lock()
+		if !st.ModTime().Equal(r.erased[name]) {
+			r.erased[name] = st.ModTime()
+			r.drop(day)
+			r.forgotten[day] = true
+		}
+		r.mu.Unlock()
+	}
+}
+
+// Forgotten returns the days whose files were deleted on purpose since the last call:
+// those that have a mark in DIR, and those of which Restore found neither key nor lines.
+// Lines that come for such a day from now on get another key.
+func (r *Ring) Forgotten(d *dir.Dir) map[format.Day]bool {
+	r.heed(d)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	days := r.forgotten
+	r.forgotten = map[format.Day]bool{}
+	return days
+}
+
+// Expire takes the keys of the days before first out of memory.
+func (r *Ring) Expire(first format.Day) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for day := range r.keys {
+		if day < first {
+			delete(r.keys, day)
+			delete(r.unsure, day)
+		}
+	}
+}
+
+// Distrust has Save bring all keys to the disk: DIR was made anew.
+func (r *Ring) Distrust() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for day := range r.keys {
+		r.unsure[day] = true
+	}
+}
+
+// drop takes a key out of memory. The caller holds r.mu.
+func (r *Ring) drop(day format.Day) {
+	delete(r.keys, day)
+	delete(r.fresh, day)
+	delete(r.unsure, day)
+	r.cfg.Changed()
+}
+
+// put makes key the one of day if there is none, and returns the one that there is
+// then, or calendar.ErrExpired.
+func (r *Ring) put(d *dir.Dir, day format.Day, key [32]byte) ([32]byte, error) {
+	if day < r.cfg.Window().First {
+		return key, d.Error("create", dir.Keys, dir.KeyFile(day), calendar.ErrExpired)
+	}
+	return PutKey(d, day, key)
+}
+
+// Save brings the keys that are in memory only to the disk, makes those of
+// today and tomorrow. Where another process has made a day's key meanwhile, that one
+// is used from now on. The error is about keys that have been used.
+func (r *Ring) Save(d *dir.Dir) error {
+	var errs []error
+	r.mu.Lock()
+	unsure := map[format.Day]pseudonym.Key{}
+	for day := range r.unsure {
+		unsure[day] = *r.keys[day]
+	}
+	r.mu.Unlock()
+	for day, key := range unsure {
+		stored, err := r.put(d, day, key)
+		if errors.Is(err, calendar.ErrExpired) { // while it was asked for; its lines are left out
+			r.mu.Lock()
+			delete(r.keys, day)
+			delete(r.unsure, day)
+			r.mu.Unlock()
+			continue
+		}
+		if err != nil {
+			r.cfg.Report.Fault("key-file", err, "")
+			path := filepath.Join(dir.KeyPath(r.cfg.Path, r.cfg.Keys), dir.KeyFile(day))
+			errs = append(errs, fmt.Errorf("%s: was not written, its pseudonyms cannot be revealed: %w", path, err))
+			continue
+		}
+		r.mu.Lock()
+		delete(r.unsure, day)
+		if stored != key {
+			r.keys[day] = (*pseudonym.Key)(&stored)
+		}
+		r.mu.Unlock()
+		if stored != key {
+			r.cfg.Report.Say("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", r.cfg.Path, day))
+			r.cfg.Changed()
+		}
+	}
+	today := format.DayOf(r.cfg.Now())
+	for day := today; day <= today+1; day++ {
+		r.mu.Lock()
+		known := r.keys[day] != nil
+		r.mu.Unlock()
+		if known {
+			continue
+		}
+		key, err := ReadKey(d, day)
+		if errors.Is(err, fs.ErrNotExist) {
+			key, err = r.put(d, day, *r.freshKey(day))
+		}
+		if err != nil {
+			r.cfg.Report.Fault("key-file", err, "")
+			continue
+		}
+		r.set(day, (*pseudonym.Key)(&key), false)
+	}
+	return dir.Join(errs...)
+}

@@ -1,0 +1,303 @@
+package retention
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format"
+)
+
+const (
+	// settlePatience is how long a look waits for the rules. A lock that another
+	// process has takes more than a second of it.
+	settlePatience = 3 * time.Second
+	// DeletePatience is how long a look waits for what it deletes. Deleting goes on
+	// beyond it, on its own.
+	DeletePatience = 3 * time.Second
+	// retry is how soon DIR is looked for again that cannot be opened.
+	retry = time.Second
+)
+
+// Target is DIR as a Keeper purges it, for one opening. A Keeper calls its methods from
+// several goroutines.
+type Target interface {
+	// At is DIR.
+	At() *dir.Dir
+	// Judge takes in the time, and sets the window that lines which are kept for keep
+	// are placed by.
+	Judge(now time.Time, keep calendar.Period) Verdict
+	// Others is the longest period of the processes that live and take no leases, 0
+	// for none.
+	Others() calendar.Period
+	// ReadExpiring counts what the days past the rule hold, which are deleted next, as
+	// far as it can be read in time. Nothing is deleted by the rule 0. The caller calls
+	// unlock when they are deleted.
+	ReadExpiring(v Verdict, rule calendar.Period) (unlock func())
+	// Deleted closes the files of lines that were deleted.
+	Deleted()
+	// PurgeBelow purges the directories below DIR.
+	PurgeBelow(now time.Time, add func(Purged))
+}
+
+// KeeperConfig is what a Keeper needs to know.
+type KeeperConfig struct {
+	Path   string          // DIR
+	Keep   calendar.Period // of this process
+	Now    func() time.Time
+	Target func() Target // nil while DIR cannot be opened
+	Report *dir.Reporter
+}
+
+// Keeper deletes what has outlived its period. It runs beside the lines: it waits for
+// none of their goroutines, for no lock but that of another process that reads the
+// expiring journals, two seconds, and for the disk only in goroutines that nothing else
+// waits for, one for each kind of file.
+type Keeper struct {
+	cfg  KeeperConfig
+	wake chan struct{} // to look at once
+	stop chan struct{}
+	work chan struct{} // full while a look is under way
+
+	settling dir.Slot
+	busy     [4]atomic.Bool // by Kind: it is being deleted
+	failed   atomic.Bool    // something could not be deleted: it is tried again soon
+	nesting  atomic.Bool    // the directories below DIR are being purged
+
+	last lastLook // belongs to the goroutine of Look
+	keys keyRule  // to that which deletes keys
+}
+
+// lastLook is what the look before found.
+type lastLook struct {
+	at     Target
+	lease  *Lease
+	rule   calendar.Period // of the lines; 0: not known
+	others calendar.Period // the longest of processes that take no leases
+	purged time.Time
+	on     format.Day
+}
+
+// keyRule is what the goroutine that deletes keys knows of their rule.
+type keyRule struct {
+	at    Target
+	lease *Lease
+	rule  calendar.Period
+}
+
+// NewKeeper returns a Keeper, which does nothing yet.
+func NewKeeper(cfg KeeperConfig) *Keeper {
+	return &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		work: make(chan struct{}, 1)}
+}
+
+// Run looks once a minute and at each midnight, until Close.
+func (r *Keeper) Run() {
+	for {
+		next := time.NewTimer(r.Look())
+		select {
+		case <-next.C:
+		case <-r.wake:
+			next.Stop()
+		case <-r.stop:
+			next.Stop()
+			return
+		}
+	}
+}
+
+// Hurry has Run look at once.
+func (r *Keeper) Hurry() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Look takes in the rules, purges hourly, at each day change and whenever a period
+// has become shorter, and returns when to come again.
+func (r *Keeper) Look() time.Duration {
+	r.work <- struct{}{}
+	defer func() { <-r.work }()
+	t := r.cfg.Target()
+	if t == nil {
+		return retry
+	}
+	done, ok := t.At().Use()
+	if !ok {
+		return retry
+	}
+	defer done()
+	// Without the monotonic clock, which stands still while a machine is suspended.
+	now := r.cfg.Now().Round(0)
+	today := format.DayOf(now)
+	last := &r.last
+	anew := t != last.at
+	rule, others := r.settle(t)
+	since := now.Sub(last.purged)
+	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on {
+		last.purged, last.on = now, today
+		r.purge(t, now, rule, others)
+	} else {
+		r.deleteKeys(t, nil, others)
+	}
+	last.at, last.rule = t, rule
+	if rule == 0 {
+		r.failed.Store(true)
+	}
+	return calendar.UntilNextLook(now)
+}
+
+// settled is what DIR says of the periods.
+type settled struct {
+	lease        *Lease
+	rule, others calendar.Period
+	err          error
+}
+
+// settle returns the rule of the lines, and the longest period of processes that
+// take no leases. Where DIR does not answer, what it said last holds; the rule is 0
+// where that was nothing yet: another process may keep lines for longer than this one.
+func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
+	last, d := &r.last, t.At()
+	anew := t != last.at || last.lease == nil
+	answer, ok := dir.Within(d, r.settling, settlePatience, func() (a settled) {
+		a.others = t.Others()
+		if anew {
+			a.lease, a.rule, a.err = TakeLease(d, OfLines, r.cfg.Keep, a.others)
+		} else {
+			a.rule, a.err = Settle(d, OfLines, max(r.cfg.Keep, a.others))
+		}
+		return a
+	})
+	if !ok && t == last.at {
+		return last.rule, last.others
+	} else if !ok {
+		return 0, 0
+	}
+	last.others = answer.others
+	if answer.err != nil {
+		r.cfg.Report.Fault("keep", answer.err, "")
+	}
+	if anew {
+		last.lease.Release()
+		last.lease = answer.lease
+	}
+	return answer.rule, answer.others
+}
+
+// shorter returns the shorter of a period and a rule, which 0 says is not known.
+func shorter(keep, rule calendar.Period) calendar.Period {
+	if 0 < rule && rule < keep {
+		return rule
+	}
+	return keep
+}
+
+// purge deletes what is past the rule, and sets the window that lines are placed
+// by. Lines stay where the rule is not known. What expires is counted first, as far
+// as it can be read in time.
+func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
+	v := t.Judge(now, shorter(r.cfg.Keep, rule))
+	defer t.ReadExpiring(v, rule)()
+	var kinds sync.WaitGroup
+	for _, kind := range Kinds {
+		if kind == Keys {
+			kinds.Go(func() { r.deleteKeys(t, &v, others) })
+		} else if rule > 0 {
+			kinds.Go(func() { r.delete(t, kind, v, rule) })
+		}
+	}
+	if r.nesting.CompareAndSwap(false, true) {
+		kinds.Go(func() {
+			dir.WaitFor(DeletePatience, func() {
+				defer r.nesting.Store(false)
+				t.PurgeBelow(now, r.report)
+			})
+		})
+	}
+	kinds.Wait()
+}
+
+// delete deletes the files of one kind, unless that is under way.
+func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
+	r.alone(t, kind, func() {
+		r.report(Delete(t.At(), kind, v, rule))
+		if kind == Lines {
+			t.Deleted()
+		}
+	})
+}
+
+// deleteKeys deletes keys by the rule of their directory: in any case where v tells
+// the time, else if the rule has become shorter.
+func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
+	keep, lines, d := r.cfg.Keep, r.last.rule, t.At()
+	r.alone(t, Keys, func() {
+		k := &r.keys
+		was := k.rule
+		var err error
+		if k.lease == nil || k.at != t {
+			k.lease.Release()
+			k.lease, k.rule, err = TakeLease(d, OfKeys, keep, others)
+			k.at = t
+		} else {
+			k.rule, err = Settle(d, OfKeys, max(keep, others))
+		}
+		if err != nil {
+			r.cfg.Report.Fault("keep", err, "")
+		}
+		if v == nil && k.rule < was {
+			judged := t.Judge(r.cfg.Now().Round(0), shorter(keep, lines))
+			v = &judged
+		}
+		if v != nil && k.rule > 0 {
+			r.report(Delete(t.At(), Keys, *v, k.rule))
+		}
+	})
+}
+
+// alone runs do in a goroutine of its own, unless an earlier one of that kind is
+// still at it, and waits for it a moment.
+func (r *Keeper) alone(t Target, kind Kind, do func()) {
+	done, ok := t.At().Use()
+	if !ok {
+		return
+	}
+	if !r.busy[kind].CompareAndSwap(false, true) {
+		done()
+		r.failed.Store(true)
+		r.cfg.Report.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.cfg.Path, kind))
+		return
+	}
+	dir.WaitFor(DeletePatience, func() {
+		defer done()
+		defer r.busy[kind].Store(false)
+		do()
+	})
+}
+
+func (r *Keeper) report(p Purged) {
+	for _, err := range p.Errs {
+		r.failed.Store(true)
+		r.cfg.Report.Fault("purge", err, "")
+	}
+}
+
+// Close ends Run and gives the leases up: what this process keeps longer than others
+// need not be kept any more.
+func (r *Keeper) Close() {
+	close(r.stop)
+	select {
+	case r.work <- struct{}{}: // for good: there is no other look
+	case <-time.After(DeletePatience):
+		return // a disk hangs: the end of the process does it
+	}
+	r.last.lease.Release()
+	if r.busy[Keys].CompareAndSwap(false, true) {
+		r.keys.lease.Release()
+	}
+}

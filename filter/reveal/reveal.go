@@ -1,0 +1,190 @@
+// Package reveal finds for a pseudonym the key of its day, and the day's file that holds
+// it. It opens a DIR by its path and reads only; each use is noted there.
+package reveal
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// Reader reads the keys of days that live, and finds pseudonyms in the lines of their
+// days. It serves one goroutine.
+type Reader struct {
+	// Scan calls found for each pseudonym in a text of lines. Find and FindDay need it.
+	Scan func(text []byte, found func(pseudonym.Addr))
+
+	d    *dir.Dir
+	path string
+	say  func(topic, line string)
+	buf  []byte               // of Find
+	at   map[format.Day]int64 // where it found the last one
+}
+
+// Open opens DIR at path, with its key directory keys or "".
+func Open(path, keys string, say func(topic, line string)) (*Reader, error) {
+	d, err := dir.Open(path, dir.Options{Keys: keys, Notify: func(msg string) { say(msg, msg) }})
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{d: d, path: path, say: say}, nil
+}
+
+// Key returns the key of day, or fs.ErrNotExist.
+func (r *Reader) Key(day format.Day) (*pseudonym.Key, error) {
+	key, err := keyring.ReadKey(r.d, day)
+	if err != nil {
+		return nil, err
+	}
+	return (*pseudonym.Key)(&key), nil
+}
+
+// Mode returns what the journals of day say of the pseudonyms' mode and keys:
+// whether they were all made in one mode, and under the key that lives.
+func (r *Reader) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
+	keyIDs, settings, err := counts.Origins(r.d, day)
+	if err != nil {
+		return "", false, err
+	}
+	sure = true
+	for _, id := range keyIDs {
+		sure = sure && id == key.ID()
+	}
+	for _, settings := range settings {
+		ip, _, _ := strings.Cut(strings.TrimPrefix(settings, "ip="), ";")
+		if mode != "" && mode != ip {
+			return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: say which with --ip", r.path, day)
+		}
+		mode = ip
+	}
+	return mode, sure, nil
+}
+
+// FindDay returns the day whose file holds a pseudonym.
+func (r *Reader) FindDay(p pseudonym.Addr) (format.Day, error) {
+	names, err := r.d.Names("")
+	if err != nil {
+		return 0, err
+	}
+	var found []format.Day
+	for _, name := range names {
+		day, ok := dir.OwnDay("", name)
+		if !ok {
+			continue
+		}
+		held := map[pseudonym.Addr]bool{p: false}
+		if err := r.Find(day, held); err != nil {
+			return 0, err
+		}
+		if held[p] {
+			found = append(found, day)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return 0, fmt.Errorf("%s: no day's file holds it; hint: give the DIR that the line is from", r.path)
+	case 1:
+		return found[0], nil
+	}
+	return 0, fmt.Errorf("%s: the files of several days hold it; hint: say which day with --day", r.path)
+}
+
+// Find sets those of the pseudonyms to true that the file of a day holds. It
+// reads on from where it found the last ones, to the end and then from the
+// beginning, until it has them all: lines come in the order of the file,
+// as a rule. A day without a file holds none.
+func (r *Reader) Find(day format.Day, held map[pseudonym.Addr]bool) error {
+	missing := 0
+	for _, has := range held {
+		if !has {
+			missing++
+		}
+	}
+	if missing == 0 {
+		return nil
+	}
+	f, err := r.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if r.buf == nil {
+		r.buf, r.at = make([]byte, 1<<20), map[format.Day]int64{}
+	}
+	begin := min(r.at[day], info.Size())
+	for _, part := range [][2]int64{{begin, info.Size()}, {0, begin}} {
+		for at := part[0]; at < part[1]; {
+			n, err := f.ReadAt(r.buf[:min(int64(len(r.buf)), part[1]-at)], at)
+			if err != nil && err != io.EOF || n == 0 {
+				return cmp.Or(err, io.ErrUnexpectedEOF)
+			}
+			n = wholeWords(r.buf[:n], at+int64(n) == part[1])
+			r.Scan(r.buf[:n], func(a pseudonym.Addr) {
+				if has, wanted := held[a]; wanted && !has {
+					held[a] = true
+					missing--
+				}
+			})
+			if missing == 0 {
+				r.at[day] = at
+				return nil
+			}
+			at += int64(n)
+		}
+	}
+	return nil
+}
+
+// wholeWords returns up to where a text can be cut without an address, a version
+// or an escape losing its beginning or its end; the end of the last one needs no cut.
+func wholeWords(text []byte, last bool) int {
+	if last {
+		return len(text)
+	}
+	if n := bytes.LastIndexAny(text, "\n ") + 1; n > 0 {
+		return n
+	}
+	for n := len(text); n > 0; n-- {
+		if c := text[n-1]; !inAddr(c) && c != '%' && c != '\\' && c != 'u' {
+			return n
+		}
+	}
+	return len(text)
+}
+
+func inAddr(c byte) bool {
+	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// Note appends a line to DIR/reveal.log.
+func (r *Reader) Note(line string) error {
+	f, err := r.d.OpenFile("", dir.RevealLogName, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(line + "\n"); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// Close ends the use of DIR.
+func (r *Reader) Close() error { return r.d.Close() }

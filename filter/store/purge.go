@@ -1,0 +1,303 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
+	"hushpipe/format"
+)
+
+// Result is what a Purge did.
+type Result struct {
+	retention.Purged
+	DoubtUntil time.Time // nothing is deleted before, since the clock is in doubt; zero for none
+}
+
+// Purge deletes what has outlived the retention, now, also in the directories below
+// DIR that record a rule of their own. keep 0 is the rule that DIR records; another
+// becomes the rule, as if a logger with it had started and ended. It waits for no
+// lock and no disk longer than a few seconds; then it brings the room files of all
+// days up to date. Where the keys are not, it deletes nothing.
+func Purge(cfg Config, force bool) (p Result, err error) {
+	d, err := openToPurge(cfg)
+	if err != nil {
+		return p, err
+	}
+	defer d.Close()
+	s := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
+	now := cfg.Now().Round(0)
+	if cfg.Keep > 0 {
+		others := keptByEarlier(d, now)
+		for _, of := range []retention.Ruled{retention.OfLines, retention.OfKeys} {
+			lease, _, err := retention.TakeLease(d, of, cfg.Keep, others)
+			defer lease.Release()
+			if err != nil {
+				p.Errs = append(p.Errs, err)
+			}
+		}
+	}
+	var results sync.Mutex
+	add := func(some retention.Purged) {
+		results.Lock()
+		defer results.Unlock()
+		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
+	}
+	v := s.all(d, now, force, add)
+	s.ledger.Mark(d, counts.AnyDay, counts.LastDay)
+	refreshed := s.files.Refresh(d, counts.LockPatience)
+	folded := s.files.Fold(d)
+	results.Lock()
+	defer results.Unlock()
+	slices.Sort(p.Deleted)
+	p.DoubtUntil = v.Window.DoubtUntil
+	return p, dir.Join(append(p.Errs, refreshed, folded)...)
+}
+
+// PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
+// room file stays. Processes that live are told to forget it; those that cannot be
+// told are returned.
+func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []registry.Process, err error) {
+	if today := format.DayOf(cfg.Now()); day >= today {
+		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
+	}
+	if err := keysElsewhere(cfg); err != nil {
+		return p, nil, err
+	}
+	d, err := openToPurge(cfg)
+	if err != nil {
+		return p, nil, err
+	}
+	defer d.Close()
+	p = retention.DeleteDay(d, day)
+	paths, trusted := registry.KeyDirs(d)
+	if !trusted { // as moved has it
+		paths = nil
+	}
+	for _, path := range append(paths, "") { // "" is the one in DIR
+		if path == cfg.Keys {
+			continue
+		}
+		if moved, err := dir.Open(cfg.Path, dir.Options{Keys: path}); err == nil {
+			keys := retention.DeleteKey(moved, day)
+			p.Deleted, p.Errs = append(p.Deleted, keys.Deleted...), append(p.Errs, keys.Errs...)
+			moved.Close()
+		}
+	}
+	holders, err = registry.Earlier(d)
+	return p, holders, dir.Join(append(p.Errs, err)...)
+}
+
+func openToPurge(cfg Config) (*dir.Dir, error) {
+	d, err := dir.Open(cfg.Path, dir.Options{}) // DIR itself is not made
+	if err != nil {
+		return nil, err
+	}
+	d.Close()
+	d, err = dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Create: true,
+		Notify: func(msg string) { cfg.Say(msg, msg) }})
+	if err != nil {
+		return nil, err
+	}
+	if err := keysMissing(d, cfg); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// keysElsewhere returns an error where loggers keep the keys in another directory, as
+// DIR records.
+func keysElsewhere(cfg Config) error {
+	settings, err := registry.ReadSettings(cfg.Path)
+	if err != nil {
+		return nil // nothing is known
+	}
+	for _, flag := range settings.Flags {
+		path, ok := strings.CutPrefix(flag, "--keys=")
+		if !ok || path == "" {
+			continue
+		}
+		there, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if mine, err := os.Stat(dir.KeyPath(cfg.Path, cfg.Keys)); err != nil || !os.SameFile(there, mine) {
+			return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", cfg.Path, path, path)
+		}
+	}
+	return nil
+}
+
+// keysMissing returns an error for a DIR that has lines and no key directory.
+func keysMissing(d *dir.Dir, cfg Config) error {
+	path := dir.KeyPath(cfg.Path, cfg.Keys)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // any other error will be reported later
+	}
+	names, err := d.Names("")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := dir.OwnDay("", name); ok {
+			return fmt.Errorf("%s: no key directory at %s; hint: give --keys", cfg.Path, path)
+		}
+	}
+	return nil
+}
+
+// purger purges a directory for which this process has no Store.
+type purger struct {
+	cfg    Config
+	report *dir.Reporter
+	window calendar.Window // the days that are kept, as of all
+	files  *counts.Files
+	ledger *counts.Ledger
+}
+
+func newPurger(cfg Config, report *dir.Reporter) *purger {
+	p := &purger{cfg: cfg, report: report}
+	others := registry.New(registry.Config{Path: cfg.Path, Now: cfg.Now, Report: report}).OthersLive
+	_, p.files, p.ledger = counts.New(cfg.counts(func() calendar.Window { return p.window }, others, report))
+	return p
+}
+
+// below purges the directories below DIR that record a rule of their own: those
+// of other streams, or of loggers that are gone. A logger that lives there purges as
+// well, and neither waits for the other.
+func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) {
+	names, err := d.Nested()
+	if err != nil {
+		add(retention.Purged{Errs: []error{err}})
+	}
+	for _, name := range names {
+		below, err := d.OpenNested(name)
+		if err != nil {
+			continue
+		}
+		if retention.HoldsLines(below) { // else it is not hushpipe's
+			cfg := p.cfg
+			cfg.Path, cfg.Keys, cfg.Keep = filepath.Join(p.cfg.Path, name), "", 0
+			one := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
+			one.all(below, now, force, add)
+			if err := one.files.Refresh(below, counts.LockPatience); err != nil {
+				add(retention.Purged{Errs: []error{err}})
+			}
+		}
+		below.Close()
+	}
+	p.moved(d, now, add)
+}
+
+// moved deletes the keys of other directories than this process uses: of a time
+// before --keys, or with another one. Root does nothing by a path that another user
+// could have written down; that user's processes do it.
+func (p *purger) moved(d *dir.Dir, now time.Time, add func(retention.Purged)) {
+	paths, trusted := registry.KeyDirs(d)
+	if !trusted {
+		paths = nil
+	}
+	mine := p.cfg.Keys
+	if mine != "" {
+		paths = append(paths, "") // that in DIR
+		if path, err := filepath.Abs(mine); err == nil {
+			mine = path
+		}
+	}
+	for _, path := range paths {
+		if path != mine {
+			p.keys(path, now, add)
+		}
+	}
+}
+
+// keys deletes the keys in a directory, "" for that in DIR.
+func (p *purger) keys(keys string, now time.Time, add func(retention.Purged)) {
+	d, err := dir.Open(p.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { p.report.Say(msg, msg) }})
+	if err != nil {
+		return // it is reported where lines are written
+	}
+	defer d.Close()
+	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
+	if err != nil {
+		add(retention.Purged{Errs: []error{err}})
+		return
+	}
+	v, err := retention.NewClock(d).Judge(now, rule, false) // as DIR itself was judged before
+	if err != nil {
+		add(retention.Purged{Errs: []error{err}})
+	}
+	add(retention.Delete(d, retention.Keys, v, rule))
+}
+
+// all purges a directory, and those below it. add takes what came of it, from several
+// goroutines, perhaps after all has returned.
+func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) retention.Verdict {
+	others := keptByEarlier(d, now)
+	lines, err := retention.Settle(d, retention.OfLines, others)
+	v, judgeErr := retention.NewClock(d).Judge(now, cmp.Or(lines, calendar.DefaultPeriod), force)
+	if err = dir.Join(err, judgeErr); err != nil {
+		add(retention.Purged{Errs: []error{err}})
+	}
+	p.window = v.Window
+	if lines > 0 {
+		defer p.ledger.ReadExpiring(d, v.First(lines))()
+	}
+	var kinds sync.WaitGroup
+	for _, kind := range retention.Kinds {
+		if kind != retention.Keys && lines == 0 {
+			continue // who knows which lines are to live
+		}
+		kinds.Go(func() {
+			p.deleteWithin(d, kind, add, func() retention.Purged {
+				rule, err := lines, error(nil)
+				if kind == retention.Keys {
+					rule, err = retention.Settle(d, retention.OfKeys, others)
+				}
+				if err != nil && rule == 0 {
+					return retention.Purged{Errs: []error{err}}
+				}
+				done := retention.Delete(d, kind, v, rule)
+				if err != nil {
+					done.Errs = append(done.Errs, err)
+				}
+				return done
+			})
+		})
+	}
+	kinds.Wait()
+	dir.WaitFor(retention.DeletePatience, func() { p.below(d, now, force, add) })
+	return v
+}
+
+// deleteWithin waits a moment for what do deletes.
+func (p *purger) deleteWithin(d *dir.Dir, kind retention.Kind, add func(retention.Purged), do func() retention.Purged) {
+	done, ok := d.Use()
+	if !ok {
+		return
+	}
+	if !dir.WaitFor(retention.DeletePatience, func() { defer done(); add(do()) }) {
+		add(retention.Purged{Errs: []error{fmt.Errorf("%s: the disk does not answer: expired %s may not be deleted yet", p.cfg.Path, kind)}})
+	}
+}
+
+// keptByEarlier returns what registry.KeptByEarlier does, and has DIR share its
+// locks with such processes.
+func keptByEarlier(d *dir.Dir, now time.Time) calendar.Period {
+	longest := registry.KeptByEarlier(d, now)
+	d.ShareWithEarlier(longest > 0)
+	return longest
+}
