@@ -23,7 +23,7 @@ type Batch struct {
 // Part is a batch's share of one day.
 type Part struct {
 	Day     format.Day
-	Expired bool    // only with Config.Untold: it has no lines
+	Expired bool    // only of a Replay's worker: it has no lines
 	Met     bool    // of an expired day, a line could be read
 	KeyID   [8]byte // of the key that lines and records were made under
 	Lines   []byte  // whole lines
@@ -41,29 +41,25 @@ func (b *Batch) Reset() {
 }
 
 // part returns the part for d's lines.
-func (b *Batch) part(d *day, single bool) *Part {
+func (b *Batch) part(d *day, rec recorder) *Part {
 	if d.batch != b || d.seq != b.seq {
-		b.take(d, single)
+		rec.take(b, d)
 	}
 	return &b.Parts[d.part]
 }
 
-// take finds the part for d's lines, or begins one.
-func (b *Batch) take(d *day, single bool) {
-	if single && len(b.Parts) > 0 {
-		d.batch, d.seq, d.part = b, b.seq, 0
+// begin begins a part for d's lines.
+func (b *Batch) begin(d *day) {
+	d.batch, d.seq, d.part = b, b.seq, len(b.Parts)
+	if len(b.Parts) < cap(b.Parts) {
+		b.Parts = b.Parts[:d.part+1]
 	} else {
-		d.batch, d.seq, d.part = b, b.seq, len(b.Parts)
-		if len(b.Parts) < cap(b.Parts) {
-			b.Parts = b.Parts[:d.part+1]
-		} else {
-			b.Parts = append(b.Parts, Part{})
-		}
-		p := &b.Parts[d.part]
-		*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0]}
-		if p.Lines == nil && d.part == 0 {
-			p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
-		}
+		b.Parts = append(b.Parts, Part{})
+	}
+	p := &b.Parts[d.part]
+	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0]}
+	if p.Lines == nil && d.part == 0 {
+		p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
 	}
 }
 

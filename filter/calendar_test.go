@@ -120,8 +120,7 @@ func (c *collector) Put(b *Batch) error {
 
 // treated returns what becomes of a log whose lines all go to one stream.
 func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, Stats) {
-	cfg.Single = true
-	f := New(cfg, cal)
+	f := NewStream(cfg, cal)
 	var out bytes.Buffer
 	require.NoError(t, f.Run(strings.NewReader(log), &stream{w: &out}))
 	return out.String(), f.Stats()

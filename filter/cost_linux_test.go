@@ -73,8 +73,7 @@ func newMeter(t testing.TB, p *place, mode string) *meter {
 	var err error
 	cfg.Mode, err = pseudonym.ParseMode(mode)
 	require.NoError(t, err)
-	cfg.Single = true
-	return &meter{place: p, f: New(cfg, newCalendar())}
+	return &meter{place: p, f: NewStream(cfg, newCalendar())}
 }
 
 // treat returns what becomes of a line, and the time that it took, the shortest of

@@ -5,11 +5,7 @@
 package filter
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -43,13 +39,7 @@ type Config struct {
 	Redact  *Redact
 	Rooms   *rooms.Matcher // nil: no rooms are counted
 	Limits  rooms.Limits
-	CountV6 int  // prefix length that counts as one IPv6 client, 1…128
-	Single  bool // one stream for all days, in the order of input, expired or not
-
-	// Untold leaves it to a tally to tell which pairs of room and address are
-	// new: a pair becomes a record, perhaps again and again, those of expired days
-	// in a part too.
-	Untold bool
+	CountV6 int // prefix length that counts as one IPv6 client, 1…128
 }
 
 // Stats counts lines since the start.
@@ -83,138 +73,69 @@ func (s Stats) plus(o Stats) Stats {
 	}
 }
 
-// Filter treats lines. It serves one goroutine.
+// Filter treats lines: a router says to which day a line goes, a rewriter what may be
+// written of it, and a counter which room it is counted in. It serves one goroutine.
 type Filter struct {
-	cfg      Config
-	cal      Calendar
-	stats    Stats
-	guard    guard
-	match    rooms.Match
-	clean    cleanTexts
-	line     format.Line    // that is treated
-	marks    machine.Marks  // of it
-	glancer  format.Glancer // the parser, where it is one
-	pathOnly bool           // the format has no queries
-	hasNUL   bool           // the lines that are treated may have NUL bytes
-	scratch  []byte         // of format.Target
-	begin    ahead          // the client of the line
-	next     ahead          // of the one behind it
+	router
+	rewriter
+	counter
 
-	// Who is counted by the current line, nil for nobody; who may be another
-	// address's later in the line.
-	who     *client
-	addr    pseudonym.Addr
-	request *cleanText // what is known of its request, nil for nothing
-	doubt   doubt      // whether it is one line
-	wrote   *day       // where it is written, nil: it is not, or not yet
+	parser  format.Parser
+	glancer format.Glancer // the parser, where it is one
+	marks   machine.Marks  // of the line
+	hasNUL  bool           // the lines that are treated may have NUL bytes
 	pieces  pieces
+	wrote   *day // where the line is written, nil: it is not, or not yet
+	void    Part // takes the lines of expired days
 
-	hasher *rooms.Hasher // nil: no rooms are counted
-	source *rooms.Hasher // the calendar's, which hasher is a clone of
-
-	epoch uint64
-	dates map[format.Day]slot // by the date that lines bear
-	last  slot                // of the line before
-	none  slot                // of lines without a date
-	days  map[format.Day]*day // by the day that lines go to
-	void  Part                // takes the lines of expired days
-	ample *atomic.Bool        // the tally has room for every pair that is under way
-
-	mu     sync.Mutex
-	shared Stats // for Snapshot
+	stats  Stats
+	shared snapshot
 	read   atomic.Uint64
-
-	noteKey noteKey
-
-	excess *day // stands for expired days past maxDays; nil: there is none
 }
 
-// slot says where lines of one date go.
-type slot struct {
-	date      format.Day
-	placement calendar.Placement
-	late      bool // they go to a day before today
-	day       *day // nil: not asked yet
+// snapshot is the counts for who looks from another goroutine.
+type snapshot struct {
+	mu    sync.Mutex
+	stats Stats
 }
 
-// day is what the lines of one day need.
-type day struct {
-	day     format.Day
-	expired bool // since its first line
-	met     bool // it is expired, and a line of it could be read
-	keyID   [8]byte
-	cipher  *dayCipher    // nil: to be made
-	counts  *rooms.Counts // nil: no room yet
-	batch   *Batch        // the last one with lines of this day,
-	seq     uint64        // in which of its uses,
-	part    int           // and at which index
+// New returns a Filter for lines of cal's days, whose batches have a part for each day,
+// and which counts rooms.
+func New(cfg Config, cal Calendar) *Filter { return newFilter(cfg, cal, &direct{limits: cfg.Limits}) }
+
+// NewStream returns a Filter whose batches have one part, for all days, in the order of
+// the input.
+func NewStream(cfg Config, cal Calendar) *Filter {
+	return newFilter(cfg, cal, &oneStream{direct{limits: cfg.Limits}})
 }
 
-func (d *day) overflow() uint64 {
-	if d.counts == nil {
-		return 0
-	}
-	return d.counts.Overflow()
-}
-
-// New returns a Filter for lines of cal's days.
-func New(cfg Config, cal Calendar) *Filter {
-	f := &Filter{cfg: cfg, cal: cal, clean: newCleanTexts(), dates: map[format.Day]slot{}, days: map[format.Day]*day{}}
+func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
+	f := &Filter{parser: cfg.Parser,
+		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[format.Day]slot{}, days: map[format.Day]*day{}},
+		rewriter: rewriter{redact: cfg.Redact, clean: newCleanTexts()},
+		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
+			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
-	f.pathOnly = !format.ToldBy(cfg.Parser).Query
-	f.noteKey = newNoteKey()
 	f.guard.names.keys = format.ClientKeysOf(cfg.Parser)
 	if cfg.Proxies != nil {
-		f.cfg.Parser = &viaProxies{cfg.Parser, cfg.Proxies}
+		f.parser = &viaProxies{cfg.Parser, cfg.Proxies}
 	}
 	return f
-}
-
-// noteKey is the random key of what is noted of rooms beside a client, where
-// there is no room for whole hashes. Names whose SHA-1 share any 64 bits can be
-// made within hours, and a client of both would count in the first alone.
-type noteKey [4]uint64
-
-func newNoteKey() (k noteKey) {
-	var random [32]byte
-	rand.Read(random[:])
-	for i := range k {
-		k[i] = binary.LittleEndian.Uint64(random[8*i:])
-	}
-	return k
-}
-
-// of returns what is noted of a room, never 0: the upper half of the sum of two
-// words of its hash, each times 128 bits of the key. For a key that nobody knows,
-// two hashes have the same note in one of 2^64 cases, whatever they are (Lemire
-// and Kaser, Strongly universal string hashing is fast, 2014). The last 4 bytes
-// are left out, as in pseudonym.Cipher's Fingerprint.
-func (k *noteKey) of(room *[20]byte) uint64 {
-	a, b := binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:])
-	hi, lo := bits.Mul64(k[0], a)
-	hi2, lo2 := bits.Mul64(k[2], b)
-	_, carry := bits.Add64(lo, lo2, 0)
-	return max(hi+hi2+k[1]*a+k[3]*b+carry, 1)
 }
 
 // Stats returns the counts so far.
 func (f *Filter) Stats() Stats {
 	s := f.stats
-	for _, d := range f.days {
-		s.Overflow += d.overflow()
-	}
-	if f.excess != nil {
-		s.Overflow += f.excess.overflow()
-	}
+	s.Overflow += f.overflow()
 	return s
 }
 
 // Snapshot returns the counts as of the last batch. It may be called from any
 // goroutine.
 func (f *Filter) Snapshot() Stats {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.shared
+	f.shared.mu.Lock()
+	defer f.shared.mu.Unlock()
+	return f.shared.stats
 }
 
 // Read returns how many bytes Run has read. It may be called from any goroutine.
@@ -223,23 +144,9 @@ func (f *Filter) Read() uint64 { return f.read.Load() }
 // share makes the counts so far known to Snapshot.
 func (f *Filter) share() {
 	s := f.Stats()
-	f.mu.Lock()
-	f.shared = s
-	f.mu.Unlock()
-}
-
-// Expired returns the room counts of the expired days of which a line could be read.
-func (f *Filter) Expired() map[format.Day]rooms.Sum {
-	sums := map[format.Day]rooms.Sum{}
-	for _, d := range f.days {
-		if d.met {
-			sums[d.day] = rooms.Sum{}
-			if d.counts != nil {
-				sums[d.day] = d.counts.Sum()
-			}
-		}
-	}
-	return sums
+	f.shared.mu.Lock()
+	f.shared.stats = s
+	f.shared.mu.Unlock()
 }
 
 // glance finds the fields of the line that marks.Cut returned, if it is a usual one.
@@ -254,7 +161,7 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 	if f.guard.raw = nil; f.hasNUL {
 		text = f.guard.withoutNUL(line)
 	}
-	if len(line) <= maxLine && len(text) == len(line) && f.cfg.Parser.Parse(line, out) && !straddles(line, out.Fields) {
+	if len(line) <= maxLine && len(text) == len(line) && f.parser.Parse(line, out) && !straddles(line, out.Fields) {
 		return true, line
 	}
 	if line = text; len(line) > maxLine {
@@ -304,20 +211,20 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	case calendar.Expired:
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
-		f.meet(b, s)
+		f.rec.meet(b, s.day)
 	case calendar.Adjusted:
 		f.stats.Adjusted++
 		fallthrough
 	default:
-		part = b.part(d, f.cfg.Single)
+		part = b.part(d, f.rec)
 	}
 	if d.cipher == nil {
-		d.cipher = newDayCipher(f.cal.Key(d.day, s.placement), f.cfg.Mode)
+		f.makeCipher(d)
 	}
 	f.guard.cipher = d.cipher
 	f.guard.begin(len(line), known)
 	if !known {
-		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.cfg.Redact), '\n')
+		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.redact), '\n')
 		f.wrote = d
 		f.treatGlued(b, line, s, noDoubt)
 		return
@@ -334,8 +241,17 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		if f.who == nil {
 			f.noteNobody(usual)
 		} else if hash := f.room(line); hash != nil {
-			f.count(f.records(b, s), d, hash)
+			f.count(b, d, hash)
 		}
+	}
+}
+
+// keepEmpty appends a line with nothing in it, which is neither malformed nor counted
+// as undated, to today's.
+func (f *Filter) keepEmpty(b *Batch, line []byte) {
+	if s := f.slot(0, false); s.placement != calendar.Expired {
+		part := b.part(s.day, f.rec)
+		part.Lines = append(append(part.Lines, line...), '\n')
 	}
 }
 
@@ -354,140 +270,6 @@ func (f *Filter) noteNobody(usual bool) {
 func (f *Filter) noteNoTarget() {
 	if f.line.Request >= 0 || !f.line.Error {
 		f.stats.WithoutRequest++
-	}
-}
-
-// keepEmpty appends a line with nothing in it, which is neither malformed nor counted
-// as undated, to today's.
-func (f *Filter) keepEmpty(b *Batch, line []byte) {
-	if s := f.slot(0, false); s.placement != calendar.Expired {
-		part := b.part(s.day, f.cfg.Single)
-		part.Lines = append(append(part.Lines, line...), '\n')
-	}
-}
-
-// appendLine appends a line of a known format with its newline, field by field,
-// and notes who is counted, and what is known of the request.
-func (f *Filter) appendLine(dst, line []byte) []byte {
-	f.who, f.request, f.doubt = nil, nil, noDoubt
-	line, at := line[:len(line)+1], 0
-	fields, counted := f.line.Fields, f.line.Client
-	for i := range fields {
-		field := &fields[i]
-		text := line[field.Start:field.End]
-		switch field.Kind {
-		case format.Plain:
-			continue // it goes with the next literal
-		case format.Client:
-			if field.Start > at {
-				dst = append(dst, line[at:field.Start]...)
-			}
-			at = field.End
-			sum := f.begin.sum
-			if field.Start > 0 || field.End != f.begin.end {
-				sum = machine.Sum(text)
-			}
-			who := f.guard.cipher.find(text, sum)
-			switch {
-			case i != counted && !f.guard.spares(field):
-				dst, who = appendStruckField(dst, field), nil
-			case who != nil && !field.Bare:
-				dst = who.appendTo(dst)
-			default:
-				if dst, who = f.appendClient(dst, field, text, i == counted); i == counted && who == &f.guard.named {
-					f.doubtClient(text)
-				}
-			}
-			if i == counted {
-				f.counts(who)
-			}
-			continue
-		case format.UserAgent:
-			if f.who != nil && f.clean.isAt(f.who.agent, format.UserAgent, text) {
-				continue // it goes as well
-			}
-		case format.URL, format.Text:
-			if machine.IsSimple(text, '=') {
-				continue // no run has more than all of it: nextStop finds nothing
-			}
-		}
-		if len(text) == 1 && text[0] == '-' {
-			continue // and so does it
-		}
-		t, sum := f.clean.find(field.Kind, text)
-		if t != nil {
-			f.note(t)
-			continue
-		}
-		dst = append(dst, line[at:field.Start]...)
-		at = field.End
-		start := len(dst)
-		dst = f.appendField(dst, field, text, i == counted)
-		if sum != 0 && bytes.Equal(dst[start:], text) {
-			t := f.clean.put(field.Kind, text, sum)
-			if f.request == t {
-				f.request = nil // it had to make room
-			}
-			f.note(t)
-		}
-	}
-	return append(dst, line[at:]...)
-}
-
-// note notes where a text of the line lies: the request for its room, and the user
-// agent of a client, which sends the same one the next time.
-func (f *Filter) note(t *cleanText) {
-	switch t.kind {
-	case format.Request:
-		f.request = t
-	case format.UserAgent:
-		if f.who != nil {
-			f.who.agent = t.place
-		}
-	}
-}
-
-// appendClient appends a field that holds one client, or a forwarded list in the
-// place of one, as behind a proxy whose header is logged for %h.
-func (f *Filter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *client) {
-	if !field.Bare {
-		if counted && bytes.IndexByte(text, ',') >= 0 {
-			return f.guard.appendClientList(dst, text, true)
-		}
-		return f.guard.appendClient(dst, text)
-	}
-	dst, who := f.guard.appendClient(append(dst, '"'), text)
-	return append(dst, '"'), who
-}
-
-// appendField appends a field of another kind.
-func (f *Filter) appendField(dst []byte, field *format.Field, text []byte, counted bool) []byte {
-	g := &f.guard
-	var who *client
-	switch field.Kind {
-	case format.ClientList:
-		dst, who = g.appendClientList(dst, text, counted)
-	case format.Forwarded:
-		dst, who = g.appendForwarded(dst, text, f.cfg.Redact, counted)
-	case format.Request:
-		return g.appendRequest(dst, text, f.cfg.Redact)
-	case format.URL:
-		return g.appendURL(dst, text, f.cfg.Redact)
-	case format.UserAgent:
-		return g.appendText(dst, text, agentText)
-	default:
-		return g.appendText(dst, text, plainText)
-	}
-	if counted {
-		f.counts(who)
-	}
-	return dst
-}
-
-// counts notes who is counted by the current line, nil for nobody.
-func (f *Filter) counts(who *client) {
-	if f.who = who; who != nil {
-		f.addr = who.addr
 	}
 }
 
@@ -513,9 +295,9 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 			return hash
 		}
 	}
-	if f.cfg.Rooms.Match(target, l.Status, &f.match) {
+	if f.rooms.Match(target, l.Status, &f.match) {
 		hash = f.hasher.Sum(&f.match)
-	} else if f.pathOnly && f.cfg.Rooms.NeedsQuery(target) {
+	} else if f.pathOnly && f.rooms.NeedsQuery(target) {
 		f.stats.RoomUnseen++
 	}
 	if request != nil {
@@ -524,124 +306,10 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 	return hash
 }
 
-// records returns the part that takes the records of the day at s. Those of an expired
-// day are of use to a tally only.
-func (f *Filter) records(b *Batch, s slot) *Part {
-	switch {
-	case s.placement != calendar.Expired:
-		return b.part(s.day, f.cfg.Single)
-	case !f.cfg.Untold:
-		f.void.Records = f.void.Records[:0]
-		return &f.void
-	}
-	p := b.part(s.day, false)
-	p.Expired = true
-	return p
-}
-
-// meet notes that a line of the expired day at s could be read.
-func (f *Filter) meet(b *Batch, s slot) {
-	s.day.met = true
-	if f.cfg.Untold {
-		f.records(b, s).Met = true
-	}
-}
-
-// count notes that the current line's client used a room.
-func (f *Filter) count(p *Part, d *day, room *[20]byte) {
-	// The rooms of a client are few, and most of its lines are of one that was
-	// counted just before.
-	key := f.noteKey.of(room)
-	note := f.who.addr == f.addr // else the entry is another's by now
-	if notes := &f.who.notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
-		return
-	}
-	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.cfg.CountV6))
-	if f.cfg.Untold {
-		p.Records = rooms.AppendRecord(p.Records, room, fp)
-		note = note && f.ample.Load() && *room != rooms.TooLong
-	} else {
-		if d.counts == nil {
-			d.counts = rooms.NewCounts(f.cfg.Limits)
-		}
-		before := d.counts.Overflow()
-		p.Records = d.counts.AppendNew(p.Records, room, fp)
-		note = note && d.counts.Overflow() == before // what is left out is told each time
-	}
-	if note {
-		notes := &f.who.notes
-		copy(notes[1:], notes[:])
-		notes[0] = key
-	}
-}
-
-// slot returns where a line goes.
-func (f *Filter) slot(date format.Day, dated bool) slot {
-	if !dated {
-		if f.none.day == nil {
-			f.none = f.place(date, false)
-		}
-		return f.none
-	}
-	s, known := f.dates[date]
-	if !known {
-		if len(f.dates) == maxDays {
-			clear(f.dates)
-		}
-		s = f.place(date, true)
-		f.dates[date] = s
-	}
-	f.last = s
-	return s
-}
-
-const (
-	// manyDays is more days than are open at a time; only archives have more.
-	manyDays = 32
-	// maxDays bounds the memory that dates take. An archive of eleven years has
-	// as many; the rooms of further expired days are not counted.
-	maxDays = 4096
-)
-
-func (f *Filter) place(date format.Day, dated bool) slot {
-	to, placement := f.cal.Place(date, dated)
-	key := f.cal.Key(to, placement)
-	d := f.days[to]
-	if d == nil || d.keyID != key.ID() {
-		f.forget(d)
-		if len(f.days) >= maxDays {
-			if f.cfg.Single || f.cfg.Untold {
-				clear(f.days) // the calendar keeps the keys
-			} else if placement == calendar.Expired {
-				if f.excess == nil {
-					f.excess = &day{day: to, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
-				}
-				return slot{date: date, placement: placement, day: f.excess}
-			}
-		}
-		if len(f.days)%manyDays == manyDays-1 {
-			for _, other := range f.days {
-				other.cipher = nil // and its cache of up to 4 MiB; made anew if needed
-			}
-		}
-		d = &day{day: to, expired: placement == calendar.Expired, keyID: key.ID()}
-		f.days[to] = d
-	}
-	today, _ := f.cal.Place(0, false)
-	return slot{date: date, placement: placement, late: placement == calendar.Open && to < today, day: d}
-}
-
-// renew asks the calendar anew once its answers may have changed: at midnight,
-// or when a key could be read at last. Days of which lines are expected go on;
-// what is known of earlier ones is in the journals already, and a pair that
-// comes again may be written there again.
+// renew takes in what has changed since the last batch: the days, and what makes the
+// hashes of rooms.
 func (f *Filter) renew() {
-	epoch := f.cal.Epoch()
-	if epoch == f.epoch {
-		return
-	}
-	f.epoch = epoch
-	if f.cfg.Rooms != nil {
+	if f.router.renew() && f.rooms != nil {
 		if h := f.cal.Hasher(); h != f.source {
 			f.source, f.hasher, f.clean = h, nil, newCleanTexts() // with the hashes of the old one
 			if h != nil {
@@ -649,23 +317,21 @@ func (f *Filter) renew() {
 			}
 		}
 	}
-	f.last, f.none = slot{}, slot{}
-	clear(f.dates)
-	if len(f.days) == 0 {
-		return
-	}
-	today, _ := f.cal.Place(0, false)
-	for _, d := range f.days {
-		if to, placement := f.cal.Place(d.day, true); !d.expired && (placement == calendar.Expired || to != d.day || d.day < today-1) {
-			f.forget(d)
-		}
-	}
 }
 
-// forget lets go of a day, nil for none, but for its part in the Stats.
-func (f *Filter) forget(d *day) {
-	if d != nil {
-		f.stats.Overflow += d.overflow()
-		delete(f.days, d.day)
+// count notes that the current line's client used a room.
+func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
+	// The rooms of a client are few, and most of its lines are of one that was
+	// counted just before.
+	key := f.noteKey.of(room)
+	note := f.who.addr == f.addr // else the entry is another's by now
+	if notes := &f.who.notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
+		return
+	}
+	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.countV6))
+	if f.rec.record(b, d, room, fp) && note {
+		notes := &f.who.notes
+		copy(notes[1:], notes[:])
+		notes[0] = key
 	}
 }

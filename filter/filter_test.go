@@ -330,9 +330,7 @@ func TestLongRoomNames(t *testing.T) {
 	assert.EqualValues(t, 4, c.Recorded(), "the day is a lower bound")
 
 	cfg := newConfig(t, "common")
-	cfg.Untold = true
-	f = New(cfg, newCalendar())
-	f.ample = &newTally(cfg.Limits, 1).ample
+	f = newFilter(cfg, newCalendar(), &deferred{&newTally(cfg.Limits, 1).ample})
 	out = collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
 	require.Empty(t, f.Stats().Fault)
@@ -354,12 +352,10 @@ func TestManyDates(t *testing.T) {
 	}
 	for _, single := range []bool{false, true} {
 		cfg := newConfig(t, "common")
-		cfg.Single = single
-		cal := newCalendar()
+		f := New(cfg, newCalendar())
 		if single {
-			cal = everyDay()
+			f = NewStream(cfg, everyDay())
 		}
-		f := New(cfg, cal)
 		require.NoError(t, f.Run(strings.NewReader(log.String()), &collector{}))
 		require.LessOrEqual(t, len(f.days), maxDays)
 		require.LessOrEqual(t, len(f.dates), maxDays)

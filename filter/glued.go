@@ -65,17 +65,17 @@ const (
 )
 
 // doubtClient notes that no server writes the name of the client who is counted.
-func (f *Filter) doubtClient(name []byte) {
+func (w *rewriter) doubtClient(name []byte) {
 	if len(name) > maxName || isCutAddr(name) || hasAddrWord(name) {
-		f.doubt = gluedClient
+		w.doubt = gluedClient
 	}
 }
 
 // doubtUser notes that another line may begin in the identity (%l) or the user of one
 // that is not usual: an identity is "-", since nobody asks for it, and what follows one
 // that is not is another; a user that holds a client has the field's kind.
-func (f *Filter) doubtUser(line []byte) {
-	l := &f.line
+func (w *rewriter) doubtUser(line []byte) {
+	l := &w.line
 	for i := range l.Fields {
 		field := &l.Fields[i]
 		if field.Kind != format.Client || i == l.Client {
@@ -83,13 +83,13 @@ func (f *Filter) doubtUser(line []byte) {
 		}
 		text, rest := line[field.Start:field.End], line[field.End:]
 		switch {
-		case i == l.Client+1 && bytes.HasPrefix(rest, userless) && !f.isIdentity(i+1, line):
-			f.doubt = max(f.doubt, oddUser)
+		case i == l.Client+1 && bytes.HasPrefix(rest, userless) && !w.isIdentity(i+1, line):
+			w.doubt = max(w.doubt, oddUser)
 		case !bytes.HasPrefix(rest, userless[len(userless)-2:]) || !bytes.Contains(text, userless[:2]):
 		case opensStamp(text):
-			f.doubt = gluedClient
+			w.doubt = gluedClient
 		default:
-			f.doubt = max(f.doubt, oddUser)
+			w.doubt = max(w.doubt, oddUser)
 		}
 	}
 }
@@ -123,11 +123,11 @@ func isCutAddr(text []byte) bool {
 
 // isIdentity reports whether the field i is "-" in the place of an identity: what
 // stands before it is another host.
-func (f *Filter) isIdentity(i int, line []byte) bool {
-	if i >= len(f.line.Fields) {
+func (w *rewriter) isIdentity(i int, line []byte) bool {
+	if i >= len(w.line.Fields) {
 		return false
 	}
-	field := &f.line.Fields[i]
+	field := &w.line.Fields[i]
 	return field.Kind == format.Client && string(line[field.Start:field.End]) == "-"
 }
 
@@ -157,7 +157,7 @@ func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
 	if f.treatGlued(b, line, s, f.doubt) {
 		return true
 	}
-	f.cfg.Parser.Parse(line, &f.line) // the pieces took its place
+	f.parser.Parse(line, &f.line) // the pieces took its place
 	return false
 }
 
@@ -182,7 +182,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 		if day, ok := StampDay(line[p.start:p.end]); ok {
 			to = f.slot(day, true)
 		}
-		f.leaveOut(b, to)
+		f.leaveOut(b, to.day)
 	}
 	return true
 }
@@ -336,7 +336,7 @@ func (f *Filter) parsePiece(line []byte, start, end int) bool {
 		return false
 	}
 	l := &f.line
-	if !f.cfg.Parser.Parse(text, l) || !l.HasDay || l.Client < 0 {
+	if !f.parser.Parse(text, l) || !l.HasDay || l.Client < 0 {
 		return false
 	}
 	client := clientOf(text, l)
@@ -414,7 +414,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
 	s := f.slot(l.Day, true)
 	if s.placement == calendar.Expired {
-		f.meet(b, s)
+		f.rec.meet(b, s.day)
 	}
 	if l.Status >= 400 {
 		return
@@ -426,28 +426,19 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	}
 	d := s.day
 	if d.cipher == nil {
-		d.cipher = newDayCipher(f.cal.Key(d.day, s.placement), f.cfg.Mode)
+		f.makeCipher(d)
 	}
 	f.guard.cipher = d.cipher
 	var who *client
 	f.pieces.name, who = f.guard.appendClient(f.pieces.name[:0], clientOf(text, l))
 	if f.counts(who); who != nil {
-		f.count(f.records(b, s), d, hash)
+		f.count(b, d, hash)
 	}
 }
 
-// leaveOut marks a day by a pair that is not counted.
-func (f *Filter) leaveOut(b *Batch, s slot) {
-	if s.day == nil {
-		return
+// leaveOut marks a day, nil for none, by a pair that is not counted.
+func (f *Filter) leaveOut(b *Batch, d *day) {
+	if d != nil {
+		f.rec.record(b, d, &rooms.TooLong, 0)
 	}
-	p, none := f.records(b, s), rooms.TooLong
-	if f.cfg.Untold {
-		p.Records = rooms.AppendRecord(p.Records, &none, 0)
-		return
-	}
-	if s.day.counts == nil {
-		s.day.counts = rooms.NewCounts(f.cfg.Limits)
-	}
-	p.Records = s.day.counts.AppendNew(p.Records, &none, 0)
 }

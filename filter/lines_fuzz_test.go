@@ -119,7 +119,6 @@ func FuzzLines(f *testing.F) {
 		if configs[i] = newConfig(f, spec.format); spec.proxies {
 			configs[i] = proxyConfig(f, spec.format, format.Options{})
 		}
-		configs[i].Single = true
 	}
 	f.Fuzz(func(t *testing.T, spec, mode uint8, log string, plan []byte) {
 		if len(log) > 4000 || len(plan) > 60 {
@@ -134,7 +133,7 @@ func FuzzLines(f *testing.F) {
 		cal := everyDay()
 		cal.first = math.MinInt32 // none is so old that it goes
 		run := func(cfg Config, in io.Reader) ([]string, Stats) {
-			f := New(cfg, cal)
+			f := NewStream(cfg, cal)
 			var out bytes.Buffer
 			require.NoError(t, f.Run(in, &stream{w: &out}))
 			return slices.Collect(strings.Lines(out.String())), f.Stats()

@@ -35,10 +35,8 @@ const chunksAWorker = 2
 func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
 	r := &Replay{tally: newTally(cfg.Limits, chunksAWorker*len(parsers))}
 	for _, p := range parsers {
-		cfg.Parser, cfg.Untold = p, true
-		f := New(cfg, cal)
-		f.ample = &r.tally.ample
-		r.workers = append(r.workers, f)
+		cfg.Parser = p
+		r.workers = append(r.workers, newFilter(cfg, cal, &deferred{&r.tally.ample}))
 	}
 	return r
 }

@@ -262,12 +262,11 @@ func TestReplayPanics(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Failed)
 }
 
-// TestUntoldAllocs: a worker and the tally allocate nothing for a line.
-func TestUntoldAllocs(t *testing.T) {
+// TestDeferredAllocs: a worker and the tally allocate nothing for a line.
+func TestDeferredAllocs(t *testing.T) {
 	cfg := newConfig(t, "auto")
-	cfg.Untold = true
-	f, sums := New(cfg, newCalendar()), newTally(cfg.Limits, 1)
-	f.ample = &sums.ample
+	sums := newTally(cfg.Limits, 1)
+	f := newFilter(cfg, newCalendar(), &deferred{&sums.ample})
 	log, b := []byte(manyDaysLog(500)), &Batch{}
 	treat := func() {
 		b.Reset()

@@ -342,7 +342,7 @@ func (f *Filter) leaveOutAfterPanic(b *Batch) {
 		}
 	}()
 	if f.hasher != nil {
-		f.leaveOut(b, slot{day: f.wrote})
+		f.leaveOut(b, f.wrote)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // tally tells which of the pairs are new that several Filters met, in the order
-// of the input, as one Filter does for itself (see Config.Untold).
+// of the input, as one Filter does for itself (see deferred).
 type tally struct {
 	limits   rooms.Limits
 	open     map[dayKey]*rooms.Counts

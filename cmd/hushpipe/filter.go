@@ -241,8 +241,8 @@ func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) e
 		defer keys.Close()
 		calendar.Keys = keys
 	}
-	job.filter.Single, job.filter.Rooms = true, nil
-	f := filter.New(job.filter, calendar)
+	job.filter.Rooms = nil
+	f := filter.NewStream(job.filter, calendar)
 	err := f.Run(stdin, &directOutput{w: stdout})
 	lost := summary(f.Stats(), 0, false, say)
 	if err == nil && lost {

@@ -1,0 +1,151 @@
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+	"hushpipe/format/machine"
+)
+
+// rewriter makes of a line what may be written of it, and notes who is the client.
+type rewriter struct {
+	redact *Redact
+	guard  guard
+	clean  cleanTexts
+	line   format.Line // that is treated
+	begin  ahead       // the client of the line
+	next   ahead       // of the one behind it
+
+	// Who is counted by the current line, nil for nobody; who may be another
+	// address's later in the line.
+	who     *client
+	addr    pseudonym.Addr
+	request *cleanText // what is known of its request, nil for nothing
+	doubt   doubt      // whether it is one line
+}
+
+// appendLine appends a line of a known format with its newline, field by field,
+// and notes who is counted, and what is known of the request.
+func (w *rewriter) appendLine(dst, line []byte) []byte {
+	w.who, w.request, w.doubt = nil, nil, noDoubt
+	line, at := line[:len(line)+1], 0
+	fields, counted := w.line.Fields, w.line.Client
+	for i := range fields {
+		field := &fields[i]
+		text := line[field.Start:field.End]
+		switch field.Kind {
+		case format.Plain:
+			continue // it goes with the next literal
+		case format.Client:
+			if field.Start > at {
+				dst = append(dst, line[at:field.Start]...)
+			}
+			at = field.End
+			sum := w.begin.sum
+			if field.Start > 0 || field.End != w.begin.end {
+				sum = machine.Sum(text)
+			}
+			who := w.guard.cipher.find(text, sum)
+			switch {
+			case i != counted && !w.guard.spares(field):
+				dst, who = appendStruckField(dst, field), nil
+			case who != nil && !field.Bare:
+				dst = who.appendTo(dst)
+			default:
+				if dst, who = w.appendClient(dst, field, text, i == counted); i == counted && who == &w.guard.named {
+					w.doubtClient(text)
+				}
+			}
+			if i == counted {
+				w.counts(who)
+			}
+			continue
+		case format.UserAgent:
+			if w.who != nil && w.clean.isAt(w.who.agent, format.UserAgent, text) {
+				continue // it goes as well
+			}
+		case format.URL, format.Text:
+			if machine.IsSimple(text, '=') {
+				continue // no run has more than all of it: nextStop finds nothing
+			}
+		}
+		if len(text) == 1 && text[0] == '-' {
+			continue // and so does it
+		}
+		t, sum := w.clean.find(field.Kind, text)
+		if t != nil {
+			w.note(t)
+			continue
+		}
+		dst = append(dst, line[at:field.Start]...)
+		at = field.End
+		start := len(dst)
+		dst = w.appendField(dst, field, text, i == counted)
+		if sum != 0 && bytes.Equal(dst[start:], text) {
+			t := w.clean.put(field.Kind, text, sum)
+			if w.request == t {
+				w.request = nil // it had to make room
+			}
+			w.note(t)
+		}
+	}
+	return append(dst, line[at:]...)
+}
+
+// note notes where a text of the line lies: the request for its room, and the user
+// agent of a client, which sends the same one the next time.
+func (w *rewriter) note(t *cleanText) {
+	switch t.kind {
+	case format.Request:
+		w.request = t
+	case format.UserAgent:
+		if w.who != nil {
+			w.who.agent = t.place
+		}
+	}
+}
+
+// appendClient appends a field that holds one client, or a forwarded list in the
+// place of one, as behind a proxy whose header is logged for %h.
+func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *client) {
+	if !field.Bare {
+		if counted && bytes.IndexByte(text, ',') >= 0 {
+			return w.guard.appendClientList(dst, text, true)
+		}
+		return w.guard.appendClient(dst, text)
+	}
+	dst, who := w.guard.appendClient(append(dst, '"'), text)
+	return append(dst, '"'), who
+}
+
+// appendField appends a field of another kind.
+func (w *rewriter) appendField(dst []byte, field *format.Field, text []byte, counted bool) []byte {
+	g := &w.guard
+	var who *client
+	switch field.Kind {
+	case format.ClientList:
+		dst, who = g.appendClientList(dst, text, counted)
+	case format.Forwarded:
+		dst, who = g.appendForwarded(dst, text, w.redact, counted)
+	case format.Request:
+		return g.appendRequest(dst, text, w.redact)
+	case format.URL:
+		return g.appendURL(dst, text, w.redact)
+	case format.UserAgent:
+		return g.appendText(dst, text, agentText)
+	default:
+		return g.appendText(dst, text, plainText)
+	}
+	if counted {
+		w.counts(who)
+	}
+	return dst
+}
+
+// counts notes who is counted by the current line, nil for nobody.
+func (w *rewriter) counts(who *client) {
+	if w.who = who; who != nil {
+		w.addr = who.addr
+	}
+}
