@@ -1,0 +1,79 @@
+package filter
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestKinds has lines of foreign servers and services that a reader of one's own format
+// takes for something else: what becomes of each, and how many clients of which rooms
+// are counted. Each is a second instance of what another test has one of.
+func TestKinds(t *testing.T) {
+	const at = ` - - ` + stampText + ` `
+	bind := func(room string) string { return `"POST /http-bind?room=` + room + ` HTTP/1.1" 200 5` }
+	for _, test := range []struct {
+		name, format, log, want string
+		pairs                   int // of a room and a client
+		malformed               uint64
+	}{
+		{"a client's host name in a line of no known format", "common",
+			`dsl-3.example.net` + at + bind("a") + ` "-" "M" extra` + "\n" + `[2026-11-22 07:23:55] [php:error] [pid 1] [client dsl-3.example.net:5] b` + "\n",
+			`{name:dsl-3.example.net}` + at + bind("a") + ` "-" "M" extra` + "\n" + `[2026-11-22 07:23:55] [php:error] [pid 1] [client {name:dsl-3.example.net}:5] b` + "\n", 0, 2},
+		{"UTF-16 on a pipe", "auto", strings.Join(strings.Split("192.0.2.1"+at, ""), "\x00") + "\n",
+			"{192.0.2.1}\x00" + strings.Join(strings.Split(at, ""), "\x00") + "\n", 0, 1},
+		{"a secret in a path and in another's URL", "combined",
+			`192.0.2.1` + at + `"GET /a;jsessionid=S?api_key=K HTTP/1.1" 200 5 "https://u:p@h.example.org/?next=%2F%3Fcode%3DC" "M"` + "\n",
+			`{192.0.2.1}` + at + `"GET /a;jsessionid=-?api_key=- HTTP/1.1" 200 5 "https://-@h.example.org/?next=%2F%3Fcode%3D-" "M"` + "\n", 0, 0},
+		{"one client behind two services", "auto",
+			"Nov 22 07:23:56 web1 httpd[3]: 192.0.2.1" + at + bind("a") + "\n" + "web-1  | Nov 22 07:23:57 web1 httpd: 192.0.2.1" + at + bind("a") + "\n",
+			"Nov 22 07:23:56 web1 httpd[3]: {192.0.2.1}" + at + bind("a") + "\n" + "web-1  | Nov 22 07:23:57 web1 httpd: {192.0.2.1}" + at + bind("a") + "\n", 1, 0},
+		{"lists of clients behind one proxy", "auto",
+			"192.0.2.1,192.0.2.9" + at + bind("a") + "\n" + "www.example.org 2001:db8::1, 192.0.2.9" + at + bind("a") + "\n",
+			"{192.0.2.1},{192.0.2.9}" + at + bind("a") + "\n" + "{name:www.example.org} {2001:db8::1}, {192.0.2.9}" + at + bind("a") + "\n", 2, 0},
+		{"clients before their virtual host", "auto",
+			"[2001:db8::1]:5000 www.example.org:8443" + at + bind("a") + "\n" + "192.0.2.1:5001 www.example.org" + at + bind("a") + "\n",
+			"{2001:db8::1} www.example.org:8443" + at + bind("a") + "\n" + "{192.0.2.1} {name:www.example.org}" + at + bind("a") + "\n", 2, 0},
+		{"an identity behind a service's words", "auto",
+			"<134>1 2026-11-22T07:23:56Z web1 httpd - - - 192.0.2.1 501 joe " + stampText + " " + bind("a") + "\n",
+			"<134>1 2026-11-22T07:23:56Z web1 httpd - - - {192.0.2.1} {name:501} joe " + stampText + " " + bind("a") + "\n", 1, 0},
+		{"a host before the path", `%h %t "%m %{Host}i%U%q" %>s`,
+			"192.0.2.1 " + stampText + ` "POST meet.example.org/verein/http-bind?room=a" 200` + "\n",
+			"{192.0.2.1} " + stampText + ` "POST meet.example.org/verein/http-bind?room=a" 200` + "\n", 1, 0},
+		{"a provider's header as the client", `%v %{X-Azure-ClientIP}i %t "%r" %>s`,
+			"www.example.org dsl-3.example.net " + stampText + ` "POST /http-bind?room=a HTTP/1.1" 200` + "\n",
+			"www.example.org {name:dsl-3.example.net} " + stampText + ` "POST /http-bind?room=a HTTP/1.1" 200` + "\n", 1, 0},
+		{"lines in JSON of services", "auto",
+			`{"MESSAGE":"192.0.2.1` + at + `\"POST /http-bind?room=a HTTP/1.1\" 200 5"}` + "\n" + `{"event":{"original":"192.0.2.2` + at + `\"POST /http-bind?room=a HTTP/1.1\" 200 5"}}` + "\n",
+			`{"MESSAGE":"{192.0.2.1}` + at + `\"POST /http-bind?room=a HTTP/1.1\" 200 5"}` + "\n" + `{"event":{"original":"{192.0.2.2}` + at + `\"POST /http-bind?room=a HTTP/1.1\" 200 5"}}` + "\n", 2, 0},
+		{"shipped formats with more behind", "auto",
+			"192.0.2.1" + at + bind("a") + ` "-" "M" "-" 0.005 "-"` + "\n" + stampText + ` 192.0.2.2 - - ` + `"POST /http-bind?room=a HTTP/1.1" 5` + "\n",
+			"{192.0.2.1}" + at + bind("a") + ` "-" "M" "-" 0.005 "-"` + "\n" + stampText + ` {192.0.2.2} - - ` + `"POST /http-bind?room=a HTTP/1.1" 5` + "\n", 2, 0},
+		{"ports beside an address in a line of no known format", "combined",
+			`Nov 22 07:23:56 - from 192.0.2.1:35106 and ip:192.0.2.1, 192.0.2.1.` + "\n",
+			`Nov 22 07:23:56 - from {192.0.2.1}:35106 and ip:{192.0.2.1}, {192.0.2.1}.` + "\n", 0, 1},
+		{"words with double colons", "combined",
+			"192.0.2.1" + at + `"GET /perl/LWP::UserAgent HTTP/1.1" 200 5 "-" "Net::HTTP::Tiny"` + "\n",
+			"{192.0.2.1}" + at + `"GET /perl/LWP::UserAgent HTTP/1.1" 200 5 "-" "Net::HTTP::Tiny"` + "\n", 0, 0},
+		{"dots and times in a line of no known format", "combined",
+			`- - GET /../../etc ... at 07:23:55 from 192.0.2.1` + "\n", `- - GET /../../etc ... at 07:23:55 from {192.0.2.1}` + "\n", 0, 1},
+		{"empty lines", "common", "\r\n192.0.2.1" + at + bind("a") + "\n\n", "\r\n{192.0.2.1}" + at + bind("a") + "\n\n", 1, 0},
+		{"a number before digits", `%h %t "%r" %>s %D00`, "192.0.2.1 " + stampText + ` "POST /http-bind?room=a HTTP/1.1" 200 1700` + "\n",
+			"{192.0.2.1} " + stampText + ` "POST /http-bind?room=a HTTP/1.1" 200 1700` + "\n", 1, 0},
+		{"IPv6 in brackets in an error log", "error", `[Sun Nov 22 07:23:55 2026] [ssl:info] [pid 1:tid 2] [remote [2001:db8::1]:443] a` + "\n",
+			`[Sun Nov 22 07:23:55 2026] [ssl:info] [pid 1:tid 2] [remote [{2001:db8::1}]:443] a` + "\n", 0, 0},
+		{"two fields with a comma between", `%t [%{X-Forwarded-For}i,%h] "%r" %>s`,
+			stampText + ` [192.0.2.1, 192.0.2.2,dsl-3.example.net] "POST /http-bind?room=a HTTP/1.1" 200` + "\n",
+			stampText + ` [{192.0.2.1}, {192.0.2.2},{name:dsl-3.example.net}] "POST /http-bind?room=a HTTP/1.1" 200` + "\n", 1, 0},
+		{"a byte order mark", "main", "\ufeff192.0.2.1" + at + bind("a") + ` "-" "M" "-"` + "\n", "{192.0.2.1}" + at + bind("a") + ` "-" "M" "-"` + "\n", 1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, _ := treated(t, newConfig(t, test.format), newCalendar(), test.log)
+			assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), test.want), got)
+			pairs, _, stats := counted(t, test.format, test.log)
+			assert.Len(t, pairs, test.pairs)
+			assert.Equal(t, test.malformed, stats.Malformed)
+		})
+	}
+}
