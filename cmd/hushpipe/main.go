@@ -240,7 +240,13 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// release is the version that packaging/build.sh takes from git.
+var release string
+
 func version() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version
 	}

@@ -181,7 +181,7 @@ func debianHTTPD(t *testing.T, edit func(snippet string) string) (h *httpd, dir 
 	require.NoError(t, os.RemoveAll(filepath.Join(h.Root, "sites-enabled")))
 	text, err := os.ReadFile(apacheConf)
 	require.NoError(t, err)
-	snippet := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/hushpipe", dir).Replace(string(text))
+	snippet := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/hushpipe", dir, "--user hushpipe", "--user "+anotherUser(t)).Replace(string(text))
 	for name, text := range map[string]string{
 		"ports.conf":                   "Listen 127.0.0.1:" + h.port + "\nListen [::1]:" + h.port + "\nServerName localhost\n",
 		"sites-enabled/one.conf":       "<VirtualHost *:" + h.port + ">\nServerName one.example.org\n</VirtualHost>\n",

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestPackage builds the packages, and looks at them from all sides.
+func TestPackage(t *testing.T) {
+	tool(t, "dpkg-deb", "dpkg")
+	dir := t.TempDir()
+	buildPackages(t, "../..", dir)
+	t.Run("reproducible", func(t *testing.T) { packagesAreReproducible(t, dir) })
+	t.Run("contents", func(t *testing.T) { packagesAreWhole(t, dir) })
+	t.Run("lintian", func(t *testing.T) { packagesAreLegal(t, dir) })
+	t.Run("licences", func(t *testing.T) { packagesNameLicences(t, dir) })
+	t.Run("life", func(t *testing.T) { packageLives(t, dir) })
+}
+
+// buildPackages runs build.sh of the sources that src lies in.
+func buildPackages(t *testing.T, src, dir string, env ...string) {
+	t.Helper()
+	build := exec.Command("bash", "cmd/hushpipe/packaging/build.sh", dir)
+	build.Dir = src
+	build.Env = append(os.Environ(), env...)
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// packagesAreReproducible builds them again, from a copy of the source at another
+// path, in another time zone and language.
+func packagesAreReproducible(t *testing.T, first string) {
+	second := t.TempDir()
+	src := filepath.Join(t.TempDir(), "elsewhere")
+	out, err := exec.Command("git", "clone", "-q", "../..", src).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	if changes, err := exec.Command("git", "status", "--porcelain").Output(); err != nil || len(changes) > 0 {
+		src = "../.." // the copy would be another version
+	}
+	buildPackages(t, src, second, "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8")
+	names := func(dir string) (names []string) {
+		for _, path := range glob(t, filepath.Join(dir, "*")) {
+			names = append(names, filepath.Base(path))
+		}
+		return names
+	}
+	require.Equal(t, names(first), names(second))
+	require.Len(t, names(first), 4)
+	for _, name := range names(first) {
+		assert.Regexp(t, `^hushpipe_[0-9][^_]*_(amd64|arm64)\.(deb|tar\.gz)$`, name)
+		a, err := os.ReadFile(filepath.Join(first, name))
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(second, name))
+		require.NoError(t, err)
+		assert.Equal(t, len(a), len(b), name)
+		assert.True(t, string(a) == string(b), "%s: other bytes the second time", name)
+	}
+}
+
+// packagesAreWhole looks for all that they bring.
+func packagesAreWhole(t *testing.T, dir string) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		deb := glob(t, filepath.Join(dir, "*_"+arch+".deb"))[0]
+		list, err := exec.Command("dpkg-deb", "--contents", deb).Output()
+		require.NoError(t, err)
+		archive, err := exec.Command("tar", "tzf", strings.TrimSuffix(deb, ".deb")+".tar.gz").Output()
+		require.NoError(t, err)
+		pages, err := filepath.Glob(manPages + "/*")
+		require.NoError(t, err)
+		files := []string{"usr/bin/hushpipe", "usr/share/doc/hushpipe/copyright", "usr/share/doc/hushpipe/licences.gz", "usr/share/doc/hushpipe/modules",
+			"usr/share/bash-completion/completions/hushpipe", "usr/share/zsh/vendor-completions/_hushpipe", "usr/share/fish/vendor_completions.d/hushpipe.fish",
+			"lib/systemd/system/hushpipe-purge@.timer", "lib/systemd/system/hushpipe-purge@.service",
+			"lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer",
+			"lib/systemd/system/apache2.service.d/hushpipe.conf", "etc/apache2/conf-available/hushpipe.conf",
+			"usr/lib/sysusers.d/hushpipe.conf", "usr/lib/tmpfiles.d/hushpipe.conf"}
+		for _, page := range pages {
+			files = append(files, "usr/share/man/man"+page[len(page)-1:]+"/"+filepath.Base(page)+".gz")
+		}
+		for _, file := range files {
+			assert.Regexp(t, `(?m) root/root .* \./`+regexp.QuoteMeta(file)+`( ->.*)?$`, string(list))
+			assert.Contains(t, string(archive), "./"+file+"\n")
+		}
+	}
+}
+
+// packagesAreLegal asks lintian.
+func packagesAreLegal(t *testing.T, dir string) {
+	lintian := tool(t, "lintian", "lintian")
+	for _, deb := range glob(t, filepath.Join(dir, "*.deb")) {
+		out, err := exec.Command(lintian, "--no-cfg", "--allow-root", "--fail-on", "error,warning", deb).CombinedOutput()
+		assert.NoError(t, err)
+		assert.Empty(t, string(out))
+	}
+}
+
+// packagesNameLicences: all modules in the program are named with their terms.
+func packagesNameLicences(t *testing.T, dir string) {
+	deb := glob(t, filepath.Join(dir, "*_"+runtime.GOARCH+".deb"))[0]
+	tree := t.TempDir()
+	require.NoError(t, exec.Command("dpkg-deb", "-x", deb, tree).Run())
+	doc := filepath.Join(tree, "usr/share/doc/hushpipe")
+	read := func(command ...string) string {
+		out, err := exec.Command(command[0], command[1:]...).Output()
+		require.NoError(t, err)
+		return string(out)
+	}
+	licences, copyright := read("zcat", doc+"/licences.gz"), read("cat", doc+"/copyright")
+	modules := read("go", "version", "-m", tree+"/usr/bin/hushpipe")
+	n := 0
+	for _, dep := range regexp.MustCompile(`(?m)^\tdep\t(\S+)\t(\S+)`).FindAllStringSubmatch(modules, -1) {
+		name := regexp.QuoteMeta(dep[1] + " " + dep[2])
+		assert.Regexp(t, `\n=== `+name+` ===\n\n(?s:.){500}`, licences)
+		assert.Regexp(t, `\n`+name+`\n`, copyright)
+		n++
+	}
+	require.Greater(t, n, 10)
+	require.Contains(t, licences, "=== uPlot")
+	require.Equal(t, modules[strings.Index(modules, "\n"):], read("sed", "1s/.*//", doc+"/modules"))
+	version := strings.Split(filepath.Base(deb), "_")[1]
+	require.Equal(t, "hushpipe "+version+"\n", read(tree+"/usr/bin/hushpipe", "version"))
+}
+
+// packageLives runs testdata/debian.sh in namespaces of its own, on a copy of
+// the machine's files that is thrown away. Where the kernel refuses that, it runs on
+// the machine itself, but only in CI.
+func packageLives(t *testing.T, packages string) {
+	apache(t)
+	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps"} {
+		tool(t, name, pkg)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root can install a package")
+	}
+	dir := t.TempDir()
+	old, newer := dir+"/old_amd64.deb", dir+"/newer_amd64.deb"
+	deb, err := os.ReadFile(glob(t, filepath.Join(packages, "*_"+runtime.GOARCH+".deb"))[0])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(old, deb, 0o644))
+	for _, args := range [][]string{
+		{"dpkg-deb", "-R", old, dir + "/tree"},
+		{"sed", "-i", "/^Version:/s/$/+newer/", dir + "/tree/DEBIAN/control"},
+		{"dpkg-deb", "--root-owner-group", "-Zgzip", "-b", dir + "/tree", newer},
+	} {
+		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	script, err := filepath.Abs("../../testdata/debian.sh")
+	require.NoError(t, err)
+	apart := []string{"unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--", "bash", "-c", machineCopy, dir}
+	if out, err := exec.Command(apart[0], append(apart[1:], "true")...).CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "true" {
+			t.Skipf("the kernel gives no overlay and namespaces, and a package is installed on the machine itself only under CI=true: %v: %s", err, out)
+		}
+		apart = nil
+	}
+	args := append(apart, "bash", script, old, newer)
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
+}
+
+// machineCopy runs "$@" on an overlay of the machine's files, with a loopback
+// interface of its own. $0 is a directory for it, which must be one of the machine's
+// root file system.
+const machineCopy = `
+set -e
+mkdir -p "$0/machine"
+mount -t tmpfs machine "$0/machine"
+cd "$0/machine"
+mkdir upper work root
+mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
+mount --rbind /dev root/dev
+mount -t proc proc root/proc
+mkdir -p "root$0"
+cp "$0"/*.deb "root$0"
+# SIOCSIFFLAGS: IFF_UP. Not every machine has ip(8), but perl.
+perl -MSocket -e 'socket(S, PF_INET, SOCK_DGRAM, 0); ioctl(S, 0x8914, my $r = pack("a16 s x14", "lo", 1)) or die "lo: $!\n"'
+exec chroot root "$@"
+`

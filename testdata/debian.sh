@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The life of the package on a Debian server with Apache: install, upgrade, remove,
+# purge. Read it as a tutorial; TestPackage runs it, as root and cut off from
+# the machine it runs on where the kernel allows that.
+#
+#   bash testdata/debian.sh hushpipe_1_amd64.deb hushpipe_2_amd64.deb
+set -euo pipefail
+old=$(realpath "$1") new=$(realpath "$2")
+export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
+quiet="-qq -y -o Dpkg::Use-Pty=0"
+log=/var/log/hushpipe
+today=$(date +%F)
+
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+# get asks the server for a path, and succeeds if it answers.
+get() { # PATH
+	local status
+	{ exec 3<>/dev/tcp/127.0.0.1/80; } 2>/dev/null || return 1
+	printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3
+	read -r status <&3 && cat <&3 >/dev/null
+	exec 3<&- 3>&-
+	[[ $status == HTTP/* ]]
+}
+
+# await repeats a command until it succeeds, for half a minute.
+await() {
+	for _ in {1..300}; do
+		if "$@"; then return; fi
+		sleep 0.1
+	done
+	fail "$*"
+}
+
+echo "== 1. Install, and let all virtual hosts log through hushpipe"
+apt-get install $quiet --no-install-recommends "$old"
+[ "$(stat -c '%U %G %a' $log)" = "hushpipe adm 2750" ] || fail "$(stat $log)"
+man -w hushpipe hushpipe-filter >/dev/null
+
+# Apache's own logs of virtual hosts: both contain raw addresses.
+a2disconf -q other-vhosts-access-log
+sed -i '/^[^#]*CustomLog/s/^/#/' /etc/apache2/sites-available/000-default.conf
+
+a2enconf -q hushpipe
+hushpipe filter --check --user hushpipe $log
+apache2ctl configtest
+apache2ctl start # on a server that runs: systemctl reload apache2
+await get /first
+await grep -q /first $log/access.log
+
+echo "== 2. It works"
+hushpipe status $log
+[ "$(stat -c %U:%G:%a $log/access-"$today".log)" = hushpipe:adm:640 ] || fail "$(ls -l $log)"
+[ "$(stat -c %U:%a $log/keys/"$today".key)" = hushpipe:600 ] || fail "$(ls -l $log/keys)"
+[ "$(ps -o user= -C hushpipe | sort -u)" = hushpipe ] || fail "$(ps aux)"
+if grep -rnF 127.0.0.1 $log /var/log/apache2; then fail "an address on disk"; fi
+
+echo "== 3. Upgrade while people visit; reload when it suits"
+answered=$(mktemp)
+echo chat >/var/www/html/http-bind # stands for a conference server
+visit() {
+	for ((i = 1; ; i++)); do
+		if get "/http-bind?room=a&id=r$i"; then echo "r$i" >>"$answered"; fi
+	done
+}
+visit &
+visitor=$!
+await test -s "$answered"
+before=$(pgrep -xo hushpipe)
+apt-get install $quiet --no-install-recommends "$new"
+kill -0 "$before" || fail "the upgrade ended a logger"
+[ "$(readlink /proc/"$before"/exe)" = "/usr/bin/hushpipe (deleted)" ] || fail "the logger does not run the old program"
+apache2ctl graceful # from here on the new program is behind the log
+is_new() { [ "$(readlink /proc/"$(pgrep -xn hushpipe)"/exe)" = /usr/bin/hushpipe ]; }
+await is_new
+# systemd does this at every boot.
+systemd-sysusers hushpipe.conf
+systemd-tmpfiles --create hushpipe.conf
+seen=$(wc -l <"$answered")
+grew() { [ "$(wc -l <"$answered")" -gt $((seen + 100)) ]; }
+await grew
+kill $visitor
+wait $visitor || true
+sort -u "$answered" >"$answered.sorted"
+all_written() {
+	grep -ho 'id=r[0-9]*' $log/access-*.log | cut -d= -f2 | sort | uniq -c >"$answered.written"
+	[ -z "$(comm -23 "$answered.sorted" <(awk '{print $2}' "$answered.written" | sort))" ]
+}
+await all_written
+if grep -v '^ *1 ' "$answered.written"; then fail "written twice"; fi
+echo "$(wc -l <"$answered") requests answered, all of them in the log, once"
+hushpipe status $log
+
+echo "== 4. Remove: not while a directive of somebody else still needs it"
+printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
+if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
+[ -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "the snippet is off, but hushpipe is there"
+rm /etc/apache2/conf-enabled/mine.conf
+apt-get remove $quiet hushpipe
+[ ! -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "Apache still needs hushpipe"
+apache2ctl graceful # the package does it, where systemd runs
+await get /after
+gone() { ! pgrep -x hushpipe >/dev/null; }
+await gone
+# Nobody writes now; systemd deletes what expires.
+touch -d '13 days ago' $log/access-"$today".log $log/keys/"$today".key
+rooms=$(cat $log/rooms/rooms-"$today".log)
+[ -n "$rooms" ] || fail "no rooms"
+touch -d '100 days ago' $log/rooms/rooms-"$today".log
+systemd-tmpfiles --clean hushpipe-removed.conf
+[ ! -e $log/access-"$today".log ] && [ ! -e $log/keys/"$today".key ] || fail "expired, and still there"
+
+echo "== 5. Purge: nothing is left but the figures"
+apt-get purge $quiet hushpipe
+[ "$(cd $log && find . -type f)" = "./rooms/rooms-$today.log" ] || fail "$(find $log)"
+[ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"
+left=$(find /etc /usr /lib/systemd /var/lib/systemd /var/lib/apache2 -name '*hushpipe*' -print)
+[ -z "$left" ] || fail "left: $left"
+userdel hushpipe # stays, as files elsewhere may belong to it
+apache2ctl stop
+rm /var/www/html/http-bind
+echo "== done"
