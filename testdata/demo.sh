@@ -20,7 +20,7 @@ echo "What is on the disk ($out/log/access.log):"
 grep -i room=standup "$out/log/access.log" | head -n 3
 echo
 echo "How many addresses used each room today ($out/log/rooms/):"
-"$out/hushpipe" rooms "$out/log" | sort -rn | head -n 5
+"$out/hushpipe" rooms "$out/log" | head -n 5
 echo
 room=standup
 hash=$(printf %s "$room" | sha1sum | cut -d' ' -f1)

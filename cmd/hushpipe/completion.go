@@ -14,6 +14,7 @@ import (
 // both names.
 var choices = map[string][]string{
 	"by":        {"day", "week", "month", "year"},
+	"rooms by":  {"count", "hash"},
 	"format":    strings.Split(format.Names, ", "),
 	"ip":        {"ipcrypt", "pfx", "mask", "drop", "keep"},
 	"lang":      {"en", "de", "no"},

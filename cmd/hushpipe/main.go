@@ -73,10 +73,13 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		DisableFlagsInUseLine: true,
 		SilenceUsage:          true,
 		Version:               version(),
-		Args:                  cobra.ArbitraryArgs,
+
+		SuggestionsMinimumDistance: 2,
+
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; hint: see 'hushpipe --help'", args[0])
+				return usage("unknown command %q; hint: %ssee 'hushpipe --help'", args[0], meant(cmd, args[0], ""))
 			}
 			return usage("no command given; hint: see 'hushpipe --help'")
 		},
@@ -94,7 +97,17 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			}
 			return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)))
 		}
-		return usage("%v; hint: see '%s --help'", err, cmd.CommandPath())
+		hint := ""
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+			// cobra compares names of commands alone.
+			flags := &cobra.Command{SuggestionsMinimumDistance: cmd.Root().SuggestionsMinimumDistance}
+			cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+				flags.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
+			})
+			hint = meant(flags, unknown.GetSpecifiedName(), "--")
+		}
+		return usage("%v; hint: %ssee '%s --help'", err, hint, cmd.CommandPath())
 	})
 	root.SetUsageTemplate(strings.Replace(usageTemplate, "TOPICS", topicList(), 1))
 	root.SetHelpFunc(showHelp)
@@ -112,6 +125,15 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	)
 	completed(root)
 	return root
+}
+
+// meant returns what somebody may have meant by a wrong name, for a hint.
+func meant(cmd *cobra.Command, name, dashes string) string {
+	names := cmd.SuggestionsFor(name)
+	if len(names) == 0 || len(name) < 3 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean '%s%s'? ", dashes, names[0])
 }
 
 // warnZone reports a time zone that package time takes for UTC without a word: days

@@ -10,7 +10,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +36,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
   grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			held := false
 			if r.date != "" {
 				if _, err := dayFlag(r.date); err != nil {
 					return err
@@ -46,6 +51,11 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
+			filter.Pseudonyms([]byte(r.reason), func(pseudonym.Addr) { held = true })
+			if held {
+				return usage("--reason contains an address, and is kept for good; hint: name the case by its number")
+			}
+			r.login = loginUser()
 			confine(args[0], r.keyDir)
 			err := audit.CheckUsed(args[0])
 			if err != nil {
@@ -72,12 +82,34 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd.Flags().StringVar(&r.date, "day", "", "take pseudonyms for those of the day `DATE`, such as 2026-11-22")
 	cmd.Flags().StringVar(&r.mode, "ip", "", "take pseudonyms for those of `MODE`: ipcrypt or pfx (default as journals record it, else ipcrypt)")
 	cmd.Flags().StringVar(&r.keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&r.reason, "reason", "", "note `TEXT` in DIR/reveal.log, such as the number of the case")
 	return cmd
+}
+
+// loginUser returns who logged in, whoever the process is by sudo or su now: by the
+// kernel's record of the session (proc_pid_loginuid(5)), or where it keeps none by
+// sudo's. "-" stands for nobody, as in a job of cron.
+func loginUser() string {
+	text, err := os.ReadFile("/proc/self/loginuid")
+	id := string(text)
+	if err != nil || id == strconv.FormatUint(math.MaxUint32, 10) {
+		id = os.Getenv("SUDO_UID")
+	}
+	if _, err := strconv.ParseUint(id, 10, 32); err != nil {
+		return "-"
+	}
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
 }
 
 // revealer turns pseudonyms back.
 type revealer struct {
-	path, date, mode, keyDir string
+	path, date, mode, keyDir, reason string
+
+	login string       // who uses it
+	days  []format.Day // of what is revealed next
 
 	say     *messages
 	keys    *reveal.Reader
@@ -117,6 +149,7 @@ func (r *revealer) arguments(args []string) error {
 			r.say.sayf(failure, "argument %d is no pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", i+1)
 			r.failed = true
 		default:
+			r.days = append(r.days, day)
 			text = append(addr.AppendTo(text), '\n')
 			n++
 		}
@@ -253,6 +286,9 @@ func (r *revealer) reveal() error {
 		var n, left int
 		text, n, left = filter.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
 		total += n
+		if n > 0 {
+			r.days = append(r.days, s.day)
+		}
 		if left > 0 {
 			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is no address that a client can have", s.day, r.path))
 			r.failed = true
@@ -271,7 +307,16 @@ func holdsLine(r *bufio.Reader) bool {
 // print notes the use, and only then writes out what was revealed.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
-		note := fmt.Sprintf("%s uid=%d revealed=%d", now().UTC().Format(time.RFC3339), os.Getuid(), n)
+		slices.Sort(r.days)
+		var days []string
+		for _, day := range slices.Compact(r.days) {
+			days = append(days, day.String())
+		}
+		r.days = r.days[:0]
+		note := fmt.Sprintf("%s uid=%d login=%s day=%s revealed=%d", now().UTC().Format(time.RFC3339), os.Getuid(), r.login, strings.Join(days, ","), n)
+		if r.reason != "" {
+			note += fmt.Sprintf(" reason=%q", r.reason)
+		}
 		if err := r.keys.Note(note); err != nil {
 			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&o.date, "day", "", "print the day `DATE`, such as 2026-11-22 (default today)")
+	cmd.Flags().StringVar(&o.by, "by", "count", "sort by `ORDER`: count (the largest first), or hash, as room files")
 	cmd.Flags().BoolVar(&o.watch, "watch", false, "draw the counts on the terminal every two seconds")
 	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON, one object a line, for other programs")
 	return cmd
@@ -46,6 +48,7 @@ func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
 type roomsFlags struct {
 	dir   string
 	date  string
+	by    string
 	watch bool
 	json  bool
 
@@ -58,6 +61,9 @@ func (o *roomsFlags) run() error {
 	day, err := dayFlag(o.date)
 	if err != nil {
 		return err
+	}
+	if o.by != "count" && o.by != "hash" {
+		return usage("--by %q is not valid; hint: give count or hash", o.by)
 	}
 	if o.watch && !o.json && (!hasWidth(o.stdout) || cmp.Or(os.Getenv("TERM"), "dumb") == "dumb") {
 		return usage("--watch: stdout is no terminal to draw on; hint: give --json as well, or leave --watch out")
@@ -79,6 +85,9 @@ func (o *roomsFlags) run() error {
 	if o.json {
 		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // out keeps its error
 	} else {
+		if o.by == "count" {
+			slices.SortStableFunc(counts.Rooms, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
+		}
 		o.out.Write(roomfile.Append(nil, counts.Rooms))
 	}
 	return o.conclude(day, counts)
