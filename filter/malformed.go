@@ -187,7 +187,7 @@ const maxText = 64 << 10
 // appendKeptOf appends a text that stays as it is, but for dashed addresses, and stands
 // at at in the line without NUL bytes.
 func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
-	for len(text) >= minDashed {
+	for may := mayBeDashed(text); may && len(text) >= minDashed; {
 		d, ok := nextDashed(text)
 		if !ok {
 			break
@@ -199,6 +199,11 @@ func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
 		text, at = text[d.end:], at+d.end
 	}
 	return g.appendWithNUL(dst, text, at)
+}
+
+// mayBeDashed reports false for most texts without a dashed address.
+func mayBeDashed(text []byte) bool {
+	return bytes.Count(text, []byte("-")) >= 3 || bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
 }
 
 // appendWithNUL appends a text that stands at at in the line without NUL bytes, with
@@ -222,34 +227,131 @@ func (g *guard) appendWithNUL(dst, text []byte, at int) []byte {
 // StampDay returns the newest date of all well-formed time stamps of a malformed
 // line: an old one that a client made up cannot make the line expire.
 func StampDay(line []byte) (day format.Day, ok bool) {
-	s := runs{text: line}
-	for s.next() {
-	}
-	return s.day, s.stamped
+	day, ok, _ = stampDays(line)
+	return day, ok
 }
 
 // onlyDay returns the date of all well-formed time stamps of a line, if it is
 // one and the same.
 func onlyDay(line []byte) (day format.Day, ok bool) {
-	s := runs{text: line}
-	for s.next() {
-	}
-	return s.day, s.stamped && !s.differ
+	day, ok, differ := stampDays(line)
+	return day, ok && !differ
 }
 
-// runs finds the runs of a text that have two separators, escapes included,
-// and on its way the newest date of a time stamp.
+// stampDays returns the newest date of the time stamps of a line, and whether there are
+// others. No stamp is part of a run.
+func stampDays(line []byte) (newest format.Day, ok, differ bool) {
+	for i := 0; i < len(line); i++ {
+		if !mayBeginStamp(line[i]) || inRun(line, i-1) || !beginsStamp(line[i:]) {
+			continue
+		}
+		day, n := format.TimeStamp(line[i:])
+		if n == 0 || inRun(line, i+n) {
+			continue
+		}
+		differ = differ || ok && day != newest
+		if !ok || day > newest {
+			newest, ok = day, true
+		}
+		i += n - 1
+	}
+	return newest, ok, differ
+}
+
+// runs finds the runs of a text that have two separators, escapes included, but for
+// those of time stamps.
 type runs struct {
 	text       []byte
 	start, end int  // the run is text[start:end]
 	escaped    bool // it has escapes, or ends before one
-
-	stamped bool
-	differ  bool // time stamps have several dates
-	day     format.Day
+	mode       runsMode
 }
 
+type runsMode uint8
+
+const (
+	unknownText runsMode = iota // whether it has escapes
+	plainRuns
+	escapedRuns
+)
+
 func (s *runs) next() bool {
+	if s.mode == unknownText {
+		s.mode = plainRuns
+		if mayHaveEscape(s.text) {
+			s.mode = escapedRuns
+		}
+	}
+	if s.mode == escapedRuns {
+		return s.nextEscaped()
+	}
+	text := s.text
+	for i := s.end; ; {
+		state := uint8(0)
+		for ; i < len(text); i++ {
+			step := &runSteps[text[i]]
+			if state = state&step.keep + step.add; state >= 2 {
+				break
+			}
+		}
+		if i >= len(text) {
+			s.end = len(text)
+			return false
+		}
+		start := i
+		for start > s.end && inRun(text, start-1) {
+			start--
+		}
+		for i < len(text) && inRun(text, i) {
+			i++
+		}
+		if !endsCLF(text, start, i) {
+			s.start, s.end = start, i
+			return true
+		}
+	}
+}
+
+// runSteps says for each byte what of the number of separators stays, and what is added.
+var runSteps = func() (t [256]struct{ keep, add uint8 }) {
+	for c := range t {
+		if class[c]&(inHex|inSep) != 0 {
+			t[c].keep, t[c].add = 0xff, class[c]/inSep&1
+		}
+	}
+	return t
+}()
+
+// mayHaveEscape reports false for most texts without escapes.
+func mayHaveEscape(text []byte) bool {
+	for _, c := range []byte(`%\`) {
+		for i := 0; ; i++ {
+			n := bytes.IndexByte(text[i:], c)
+			if n < 0 {
+				break
+			}
+			if i += n; mayUnescape(text, i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endsCLF reports whether the run text[start:end] is the year and the time of a stamp as
+// %t writes it. The times of all other stamps are times of day, see namesNobody.
+func endsCLF(text []byte, start, end int) bool {
+	const before = len("22/Nov/")
+	if end-start != len("2026:07:23:55") || start < before || text[start-1] != '/' {
+		return false
+	}
+	at := start - before
+	_, n := format.TimeStamp(text[at:])
+	return at+n > end && !inRun(text, at-1) && !inRun(text, at+n)
+}
+
+// nextEscaped is next for any text: it is the plain reference.
+func (s *runs) nextEscaped() bool {
 	for i := s.end; ; {
 		for ; i < len(s.text); i++ {
 			if c := class[s.text[i]]; c&(inHex|inSep|inStamp) != 0 || c&inEscape != 0 && mayUnescape(s.text, i) {
@@ -260,11 +362,7 @@ func (s *runs) next() bool {
 			break
 		}
 		if mayBeginStamp(s.text[i]) && beginsStamp(s.text[i:]) {
-			if day, n := format.TimeStamp(s.text[i:]); n > 0 && !s.inRun(i-1) && !s.inRun(i+n) {
-				s.differ = s.differ || s.stamped && day != s.day
-				if !s.stamped || day > s.day {
-					s.day, s.stamped = day, true
-				}
+			if _, n := format.TimeStamp(s.text[i:]); n > 0 && !inRun(s.text, i-1) && !inRun(s.text, i+n) {
 				i += n
 				continue
 			}
@@ -311,6 +409,6 @@ func beginsStamp(text []byte) bool {
 }
 
 // inRun reports whether the byte at i, if there is one, could go on a run.
-func (s *runs) inRun(i int) bool {
-	return i >= 0 && i < len(s.text) && class[s.text[i]]&(inHex|inSep) != 0
+func inRun(text []byte, i int) bool {
+	return i >= 0 && i < len(text) && class[text[i]]&(inHex|inSep) != 0
 }

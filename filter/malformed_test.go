@@ -100,6 +100,39 @@ func FuzzMalformed(f *testing.F) {
 	})
 }
 
+// FuzzRuns: the runs of a text without escapes are those of the plain reference, but for
+// times of day, which that one passes over in stamps, and for stamps right behind a date.
+func FuzzRuns(f *testing.F) {
+	for _, text := range []string{"1.2.3 [22/Nov/2026:07:23:55 +0000] a:b: Sun Nov 22 07:23:55.1 2026 2026-11-22T07:23:55Z ::", "2026-11-22/Nov/2026:07:23:55 +0000", "1.22/Nov/2026:07:23:55 +0000.", "1.1/1:1"} {
+		f.Add(text)
+	}
+	for _, log := range testLogs(f) {
+		for i, line := range strings.SplitAfter(log, "\n") {
+			if i%40 == 0 {
+				f.Add(line)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		text := []byte(line)
+		if mayHaveEscape(text) {
+			return
+		}
+		var got, want []span
+		for s := (runs{text: text}); s.next(); {
+			if !namesNobody(text, s.start, s.end) {
+				got = append(got, span{s.start, s.end})
+			}
+		}
+		for s := (runs{text: text, mode: escapedRuns}); s.next(); {
+			if !namesNobody(text, s.start, s.end) && !endsCLF(text, s.start, s.end) {
+				want = append(want, span{s.start, s.end})
+			}
+		}
+		assert.Equal(t, want, got, "%q", text)
+	})
+}
+
 // refPortLeft is what stands behind an address: a port, and the end of a sentence.
 var refPortLeft = regexp.MustCompile(`^:\d{1,5}[.:]+$`)
 

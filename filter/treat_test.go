@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -119,16 +120,22 @@ func TestSteadyLines(t *testing.T) {
 	test("auto", "auto", all, allWant, true)
 }
 
-// go test ./filter -run xxx -bench Treat
+// BenchmarkTreat treats the same lines as several formats; those of JSON and of the error
+// log are others. malformed are lines in a format that is not known.
+//
+//	go test ./filter -run xxx -bench Treat
 func BenchmarkTreat(b *testing.B) {
 	logs := testLogs(b)
+	combined := logs["apache-combined-2015.log"]
 	for _, bench := range []struct{ name, format, log string }{
-		{"format=combined", "combined", logs["apache-combined-2015.log"]},
-		{"format=vhost_combined", "vhost_combined", logs["vhost_combined.log"]},
-		{"format=auto", "auto", logs["apache-combined-2015.log"]},
+		{"format=combined", "combined", combined},
+		{"format=vhost_combined", "vhost_combined", regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(combined, "www.example.org:443 $1")},
+		{"format=auto", "auto", combined},
+		{"format=custom", `%h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i"`, combined},
 		{"format=json", "json", logs["json.log"]},
 		{"format=error", "error", logs["error.log"]},
-		{"format=malformed", "error", logs["apache-combined-2015.log"]},
+		{"format=malformed", "error", combined},
+		{"format=malformed-error", "combined", logs["error.log"]},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			f := New(newConfig(b, bench.format), everyDay())
