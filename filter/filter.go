@@ -1,7 +1,3 @@
-// Package filter implements what happens to a log line between the web server
-// and the disk: its addresses become pseudonyms, its secrets are struck out,
-// its room is counted, and it is sorted to its day. It fails closed: what it
-// does not understand it replaces.
 package filter
 
 import (
