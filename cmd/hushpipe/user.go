@@ -111,7 +111,7 @@ func (a *account) check(cfg store.Config) error {
 
 // servers are the users that web servers run other people's code as, CGI and PHP
 // scripts for example.
-var servers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www"}
+var servers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www", "wwwrun", "daemon"}
 
 // serving returns why keys are not safe where DIR belongs to such a user, "" where
 // it does not, or where nobody knows.

@@ -345,4 +345,10 @@ func TestServersUser(t *testing.T) {
 			require.Contains(t, said("status"), "the promise holds")
 		}
 	}
+	daemon, err := user.Lookup("daemon") // httpd's own default
+	require.NoError(t, err)
+	uid, err = strconv.Atoi(daemon.Uid)
+	require.NoError(t, err)
+	require.NoError(t, os.Chown(dir, uid, 0))
+	require.Contains(t, said("filter", "--check"), "belongs to daemon")
 }
