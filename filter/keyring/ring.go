@@ -178,7 +178,8 @@ func (r *Ring) Load(d *dir.Dir) {
 // Restore looks for keys that are in memory and whose files have gone. Where the
 // lines of the day have gone as well, or the day has a mark, that was on purpose: the
 // day is forgotten, and never comes back. Else the key is put back: what bears its
-// pseudonyms could not be revealed, and the next process would make another. It serves
+// pseudonyms could not be revealed, and the next process would make another. One that is
+// dated after tomorrow has expired by its file's time, which would begin anew. It serves
 // one goroutine at a time.
 func (r *Ring) Restore(d *dir.Dir) {
 	names, err := d.Names(dir.Keys)
@@ -217,7 +218,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 		_, known := seen[day]
 		switch {
 		case r.unsure[day] || there[dir.KeyFile(day)]:
-		case hasLines[day] || day > today && !known: // which has no lines yet
+		case day <= today+1 && (hasLines[day] || day > today && !known): // which has no lines yet
 			r.unsure[day] = true
 			gone++
 		default:

@@ -436,3 +436,26 @@ func TestKeysOfEarlierDirectories(t *testing.T) {
 	assert.NoFileExists(t, b.path(dir.KeyDirsName), "nothing is left there")
 	b.heard()
 }
+
+// TestKeyAheadIsNotPutBack: a process that has the key of a coming year in memory, which
+// a wrong clock made, lets it expire.
+func TestKeyAheadIsNotPutBack(t *testing.T) {
+	b := newBed(t)
+	b.process(users(today, "a", 1, 3))
+	wrong := noon.AddDate(3, 0, 0)
+	key := b.path(dir.Keys, format.DayOf(wrong).String()+".key")
+	require.NoError(t, os.WriteFile(key, []byte("0123456789abcdef0123456789abcdef"), 0o600))
+	require.NoError(t, os.Chtimes(key, wrong, wrong))
+	s := b.open()
+	for range 13 {
+		b.pass(s, 24*time.Hour)
+		assert.FileExists(t, key)
+	}
+	for range 3 {
+		b.pass(s, 24*time.Hour)
+		assert.NoFileExists(t, key)
+	}
+	require.NoError(t, s.Close())
+	assert.NoFileExists(t, key)
+	assert.Empty(t, b.heard())
+}
