@@ -23,6 +23,7 @@ type Auto struct {
 	access [3][3]*LogFormat
 	ssl    *LogFormat
 	opt    Options
+	last   *LogFormat // of the last line that was parsed, nil: it is of no access log
 }
 
 func newAuto(loc *time.Location, opt Options) (*Auto, error) {
@@ -83,6 +84,7 @@ func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
 	if len(line) == 0 {
 		return false
 	}
+	a.last = nil
 	switch line[0] {
 	case '{':
 		return json.Parse(line, out)
@@ -152,6 +154,7 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 				return false
 			}
 			end, _, ok := furtherStart(line, 1)
+			a.last = a.ssl
 			return ok && a.ssl.parse(line[:end], out) && addFurther(line, end, out)
 		}
 	}
@@ -160,7 +163,9 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 		return false
 	}
 	host, first := hosts(line)
-	if !a.access[host][tail].parse(line[:end], out) {
+	a.last = a.access[host][tail]
+	if !a.last.parse(line[:end], out) {
+		a.last = a.access[0][tail]
 		if host == 0 || !a.access[0][tail].parse(line[:end], out) {
 			return false
 		}

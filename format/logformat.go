@@ -34,8 +34,9 @@ func (e *FormatError) Error() string {
 // a line whose better places (see middle) leave no match.
 type LogFormat struct {
 	segments []segment
-	fields   []Field // what Parse appends, without the positions
-	own      []int   // fields with a value that the server itself sets
+	names    []string // the directives of fields
+	fields   []Field  // what Parse appends, without the positions
+	own      []int    // fields with a value that the server itself sets
 	recipe   [2]recipe
 	loc      *time.Location
 	usual    usual
@@ -123,6 +124,9 @@ func (c *compiler) scan() error {
 			n, err := c.directive(src, i)
 			if err != nil {
 				return err
+			}
+			for len(c.p.names) < len(c.p.fields) {
+				c.p.names = append(c.p.names, src[i:i+n])
 			}
 			i += n
 		default:

@@ -40,7 +40,7 @@ const (
 	longWait, shortWait = 10 * time.Minute, 5 * time.Second
 )
 
-func filterCommand(stdin *os.File, say *messages) *cobra.Command {
+func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	o := &filterFlags{}
 	cmd := &cobra.Command{
 		Use:   "filter [flags] DIR",
@@ -48,6 +48,7 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 		Long:  manualText("filter", "1"),
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
+  tail -3 access.log | hushpipe filter --check --sample --format '%h %t "%r" %>s'
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +58,7 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
-			if hint := forgotten(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout {
+			if hint := forgotten(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout && !o.sample {
 				return usage("no DIR given%s", hint)
 			}
 			job, err := o.job(say)
@@ -68,7 +69,13 @@ func filterCommand(stdin *os.File, say *messages) *cobra.Command {
 				say.sayf(warning, "%s", what)
 			}
 			if o.check {
-				return check(o, job, cmd.OutOrStdout(), say)
+				if err := check(o, job, cmd.OutOrStdout(), say); err != nil || !o.sample {
+					return err
+				}
+				if isClosed(stdin) {
+					return errNoStdin
+				}
+				return sample(job, stdin, cmd.OutOrStdout(), isTerminal(stdout))
 			}
 			if isClosed(stdin) {
 				return errNoStdin
@@ -277,6 +284,7 @@ func (d *directOutput) Wait(func() bool) {}
 func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	var err error
 	switch {
+	case o.dir == "": // of --sample or --stdout
 	case !o.stdout:
 		for _, dir := range []string{o.dir, o.keys} {
 			if what := serving(dir); dir != "" && what != "" {

@@ -43,6 +43,7 @@ type filterFlags struct {
 	user     string
 	metrics  string
 	check    bool
+	sample   bool
 }
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
@@ -71,6 +72,7 @@ func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
 	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
 	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, and exit with 0 or 2")
+	flags.BoolVar(&o.sample, "sample", false, "with --check, read lines from stdin and show what each field was taken for, what becomes of it, who counts, and for which room; DIR is optional")
 }
 
 // prefixLen is a number of leading bits of an IPv6 address.
@@ -114,7 +116,10 @@ type job struct {
 
 // job checks the flags. Each error names its flag and says what to give.
 func (o *filterFlags) job(say *messages) (*job, error) {
-	if o.dir == "" && !o.stdout {
+	if o.sample && !o.check {
+		return nil, usage("--sample without --check; hint: give both")
+	}
+	if o.dir == "" && !o.stdout && !o.sample {
 		return nil, usage("no DIR given; hint: name the directory for the daily files, or use --stdout")
 	}
 	if o.dir == "" && o.keys != "" {

@@ -114,7 +114,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		filterCommand(stdin, say),
+		filterCommand(stdin, stdout, say),
 		replayCommand(stdin, say),
 		roomsCommand(stdout, say),
 		reportCommand(stdout, say),

@@ -236,7 +236,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		switch f.Name {
-		case "help", "check", "stdout":
+		case "help", "check", "sample", "stdout":
 			return
 		case "keys", "metrics": // another web server may have another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {

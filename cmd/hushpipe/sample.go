@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"hushpipe/filter"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/store"
+)
+
+// sample is filter --check --sample: it draws for each line of stdin what becomes of it.
+// What stands in a line is shown to a terminal only: where else it goes, it may stay.
+func sample(job *job, stdin io.Reader, stdout io.Writer, clear bool) error {
+	f := filter.New(job.filter, &store.Stream{Now: job.store.Now})
+	in := bufio.NewReaderSize(stdin, filter.MaxLine+1)
+	hasher := rooms.NewHasher(nil)
+	for n := 1; ; n++ {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("stdin: line %d is longer than 1 MiB; hint: give a few lines of a log", n)
+		}
+		if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 || err == nil {
+			drawSample(stdout, n, f.Sample(line), job, hasher, clear)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read stdin: %w", bare(err))
+		}
+	}
+}
+
+func drawSample(stdout io.Writer, n int, s filter.Sample, job *job, hasher *rooms.Hasher, clear bool) {
+	if s.Known {
+		fmt.Fprintf(stdout, "line %d fits\n", n)
+	} else {
+		fmt.Fprintf(stdout, "line %d fits no format: what could be an address or a client's name is replaced\n", n)
+	}
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) {
+		for i := range cells {
+			cells[i] = strings.Map(printable, cells[i])
+		}
+		fmt.Fprintf(table, "  %s\n", strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	for i, field := range s.Fields {
+		note := "kept"
+		if field.Was != field.Is {
+			note = "replaced"
+			if clear {
+				note = "was " + field.Was
+			}
+		}
+		if i == s.Client {
+			note += "; the client"
+		}
+		row(field.Name, field.Is, note)
+	}
+	if s.Known && !job.errorLog {
+		switch {
+		case job.filter.Rooms == nil:
+			row("room", "none: rooms are not counted")
+		case s.Client < 0:
+			row("client", "none: no room is counted")
+		case !s.Counts:
+			row("room", "none")
+		default:
+			// With --room-hash hmac, only DIR has the secret.
+			name := "one, by HMAC"
+			if !job.store.Secret {
+				name = fmt.Sprintf("%x", *hasher.Sum(&s.Room))
+			}
+			if clear {
+				name += " " + string(bytes.Join([][]byte{s.Room.Tenant, s.Room.Room}, []byte("/")[:min(len(s.Room.Tenant), 1)]))
+			}
+			row("room", name)
+		}
+	}
+	row("written", string(s.Line))
+	table.Flush()
+}

@@ -1,0 +1,83 @@
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// Sample says what becomes of a line, for people.
+type Sample struct {
+	Known  bool   // it has the format
+	Line   []byte // that would be written, without its newline
+	Fields []SampleField
+	Client int         // the field of the client, -1 for none
+	Counts bool        // a room is counted
+	Room   rooms.Match // the room that the request names, if Counts
+}
+
+// SampleField is one field of a line.
+type SampleField struct {
+	Name    string // see format.FieldNames
+	Was, Is string // as it stands in the line, and as it is written
+}
+
+// Sample treats one line, without its newline, which is written nowhere.
+func (f *Filter) Sample(line []byte) Sample {
+	b := &Batch{}
+	b.Reset()
+	f.renew()
+	f.glancer = nil // it leaves fields out
+	was := f.stats.Malformed
+	f.treatLines(b, append(bytes.Clone(line), '\n'))
+	s := Sample{Client: -1, Known: f.stats.Malformed == was}
+	for i := range b.Parts {
+		s.Line = append(s.Line, bytes.TrimSuffix(b.Parts[i].Lines, newline)...)
+	}
+	line = bytes.TrimPrefix(line, []byte(format.ByteOrderMark))
+	l := &f.line
+	if !s.Known || len(bytes.TrimSuffix(line, []byte("\r"))) == 0 || f.guard.cipher == nil {
+		return s
+	}
+	parser := f.cfg.Parser
+	if via, ok := parser.(*viaProxies); ok {
+		parser = via.Parser
+	}
+	if !parser.Parse(line, l) {
+		return s
+	}
+	names := format.FieldNames(parser, line, l)
+	spans := append([]format.Field(nil), l.Fields...)
+	f.cfg.Parser.Parse(line, l)
+	f.guard.begin(len(line), true)
+	from := 0
+	for i := range l.Fields {
+		field := &l.Fields[i]
+		for from < len(spans)-1 && spans[from].End < field.End {
+			from++
+		}
+		text, name := line[field.Start:field.End], names[from]
+		if name == "" {
+			continue
+		}
+		var is []byte
+		f.who = nil
+		switch field.Kind {
+		case format.Plain:
+			is = text
+		case format.Client:
+			is, f.who = f.appendClient(nil, field, text, i == l.Client)
+		default:
+			is = f.appendField(nil, field, text, i == l.Client)
+		}
+		if i == l.Client && f.who != nil {
+			s.Client = len(s.Fields)
+		}
+		s.Fields = append(s.Fields, SampleField{name, string(text), string(is)})
+	}
+	if f.cfg.Rooms != nil && s.Client >= 0 && l.Status < 400 && len(l.Target) > 0 {
+		s.Counts = f.cfg.Rooms.Match(l.Target, l.Status, &s.Room)
+	}
+	return s
+}
