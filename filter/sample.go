@@ -40,7 +40,7 @@ func (f *Filter) Sample(line []byte) Sample {
 	if !s.Known || len(bytes.TrimSuffix(line, []byte("\r"))) == 0 || f.guard.cipher == nil {
 		return s
 	}
-	parser := f.cfg.Parser
+	parser := f.parser
 	if via, ok := parser.(*viaProxies); ok {
 		parser = via.Parser
 	}
@@ -49,7 +49,7 @@ func (f *Filter) Sample(line []byte) Sample {
 	}
 	names := format.FieldNames(parser, line, l)
 	spans := append([]format.Field(nil), l.Fields...)
-	f.cfg.Parser.Parse(line, l)
+	f.parser.Parse(line, l)
 	f.guard.begin(len(line), true)
 	from := 0
 	for i := range l.Fields {
@@ -76,8 +76,8 @@ func (f *Filter) Sample(line []byte) Sample {
 		}
 		s.Fields = append(s.Fields, SampleField{name, string(text), string(is)})
 	}
-	if f.cfg.Rooms != nil && s.Client >= 0 && l.Status < 400 && len(l.Target) > 0 {
-		s.Counts = f.cfg.Rooms.Match(l.Target, l.Status, &s.Room)
+	if f.rooms != nil && s.Client >= 0 && l.Status < 400 && len(l.Target) > 0 {
+		s.Counts = f.rooms.Match(l.Target, l.Status, &s.Room)
 	}
 	return s
 }
