@@ -48,7 +48,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		Long:  manualText("filter", "1"),
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
-  tail -3 access.log | hushpipe filter --check --sample --format '%h %t "%r" %>s'
+  tail -3 log | hushpipe filter --check --sample --format '%h %t "%r" %>s'
   zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
