@@ -417,6 +417,7 @@ func FuzzRoomURL(f *testing.F) {
 			f.Add(pattern, target)
 		}
 	}
+	f.Add("/call/{room}", "/call/%c3"+strings.Repeat("a", 300))
 	f.Fuzz(func(t *testing.T, pattern, target string) {
 		m, err := NewMatcher(nil, []string{pattern})
 		if err != nil {
@@ -466,8 +467,13 @@ func FuzzRoomURL(f *testing.F) {
 				return // what is no escape stays, see FuzzName
 			}
 		}
+		sum := *NewHasher(nil).Sum(&out)
+		if sum == TooLong {
+			require.Greater(t, len(norm.NFKD.String(room)), maxDecomposed, "%q", room)
+			return
+		}
 		room = cases.Lower(language.Und).String(norm.NFKC.String(room))
-		require.Equal(t, sha1.Sum([]byte(room)), *NewHasher(nil).Sum(&out))
+		require.Equal(t, sha1.Sum([]byte(room)), sum)
 	})
 }
 
