@@ -16,7 +16,8 @@ type bounds struct {
 	growth  int // by how many bytes the line may still become longer
 	clients int // the same, for client fields before all others
 	work    int // how much may still be worked out, as Cost and NameCost count it
-	strikes int // how many addresses of texts may still be struck out one by one
+	found   int // how many addresses of texts may still get pseudonyms
+	strikes int // how many may then be struck out one by one
 }
 
 // lineGrowth is by how many bytes a line may become longer than twice its length:
@@ -33,6 +34,9 @@ const (
 // three IPv6 addresses under pfx.
 const lineWork = 512
 
+// maxFound is how many addresses in the texts of a line get pseudonyms.
+const maxFound = 128
+
 // maxStrikes is how many addresses are struck out one by one: enough that what a server
 // writes stays legible, and few enough that a client gains nothing by more.
 const maxStrikes = 32
@@ -47,7 +51,8 @@ const struck = "-"
 // begin sets the bounds for a line of n bytes. In a malformed one, which is not
 // known, all that it has is text.
 func (b *bounds) begin(n int, known bool) {
-	b.growth, b.clients, b.work, b.strikes = n+textGrowth, clientGrowth, n/4+lineWork, maxStrikes
+	b.growth, b.clients, b.work = n+textGrowth, clientGrowth, n/4+lineWork
+	b.found, b.strikes = maxFound, maxStrikes
 	if !known {
 		b.growth, b.clients = n+lineGrowth, 0
 	}

@@ -285,10 +285,11 @@ func isNested(escape []byte) bool {
 // appendFound appends the pseudonym of an address in the place of so many bytes
 // of a text.
 func (g *guard) appendFound(dst, run []byte, a found, width int) []byte {
-	if !g.affords(width) || !a.exact && len(run) > maxName {
+	if !g.affords(width) || g.found == 0 || !a.exact && len(run) > maxName {
 		g.strikes--
 		return append(dst, struck...)
 	}
+	g.found--
 	start := len(dst)
 	if a.exact {
 		g.work -= g.cipher.Cost(a.addr)

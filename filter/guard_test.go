@@ -413,6 +413,6 @@ func TestGuardLongTexts(t *testing.T) {
 func testGuard(c *dayCipher) guard {
 	g := guard{cipher: c}
 	g.begin(math.MaxInt/2, true)
-	g.strikes = math.MaxInt
+	g.found, g.strikes = math.MaxInt, math.MaxInt
 	return g
 }
