@@ -2,8 +2,8 @@
 // program is initialised.
 //
 // At a graceful restart httpd sends SIGTERM to the loggers of the old generation
-// (piped_log_maintenance in server/log.c), be they as young as they may. Without a
-// handler it ends the process, and what stands in its pipe is lost: nobody reads that
+// (piped_log_maintenance in server/log.c), even to those that have just started. Without
+// a handler it ends the process, and the lines in its pipe are lost: nobody reads them
 // any more. On a busy machine some hundred milliseconds go by between os/signal and
 // main. Go initialises the package whose path comes first among those that have all they
 // import, and this one imports nothing that comes after os/signal.
@@ -23,8 +23,8 @@ func init() {
 	}
 }
 
-// Signals returns the channel of SIGTERM, SIGHUP and SIGINT, which from now on do
-// nothing else.
+// Signals returns the channel that SIGTERM, SIGHUP and SIGINT go to. They no longer end
+// the process.
 func Signals() <-chan os.Signal {
 	if taken == nil {
 		taken = make(chan os.Signal, 4)
@@ -33,8 +33,7 @@ func Signals() <-chan os.Signal {
 	return taken
 }
 
-// Release lets the signals mean again what they always mean, those included that came
-// in the meantime.
+// Release restores what the signals do by default, also for one that has arrived.
 func Release() {
 	if taken == nil {
 		return
