@@ -24,6 +24,7 @@ import (
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 var large = flag.Bool("large", false, "benchmarks have a million lines, ten where that tells more; takes 8 GB of memory")
@@ -224,7 +225,7 @@ func verify(tb testing.TB, dir string, tr traffic) {
 	lines, err := countLines(dir + "/access.log")
 	require.NoError(tb, err)
 	require.Equal(tb, tr.Lines, lines)
-	counts, err := counts.Read(dir, format.DayOf(logNow()))
+	counts, err := counts.Read(dir, civil.DayOf(logNow()))
 	require.NoError(tb, err)
 	require.Greater(tb, len(counts.Rooms), tr.Rooms/5)
 }

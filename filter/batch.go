@@ -2,8 +2,7 @@ package filter
 
 import (
 	"bytes"
-
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Batch is what one read of the input became. It is used again and again: its
@@ -22,7 +21,7 @@ type Batch struct {
 
 // Part is a batch's share of one day.
 type Part struct {
-	Day     format.Day
+	Day     civil.Day
 	Expired bool    // only of a Replay's worker: it has no lines
 	Met     bool    // of an expired day, a line could be read
 	KeyID   [8]byte // of the key that lines and records were made under

@@ -15,14 +15,15 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // today is the date of the recorded logs.
-var today = format.NewDay(2026, 11, 22)
+var today = civil.NewDay(2026, 11, 22)
 
 // testCalendar is a Calendar with a fixed date and computable keys.
 type testCalendar struct {
-	first  format.Day     // lines of earlier days expire
+	first  civil.Day      // lines of earlier days expire
 	key    *pseudonym.Key // nil: each day has its own
 	epoch  uint64
 	hasher *rooms.Hasher
@@ -32,7 +33,7 @@ func newCalendar() *testCalendar {
 	return &testCalendar{first: today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
 }
 
-func (c *testCalendar) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+func (c *testCalendar) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	switch {
 	case !dated || date > today+1:
 		return today, calendar.Adjusted
@@ -42,7 +43,7 @@ func (c *testCalendar) Place(date format.Day, dated bool) (format.Day, calendar.
 	return date, calendar.Open
 }
 
-func (c *testCalendar) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
+func (c *testCalendar) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 	if c.key != nil {
 		return c.key
 	}
@@ -52,7 +53,7 @@ func (c *testCalendar) Key(day format.Day, _ calendar.Placement) *pseudonym.Key 
 func (c *testCalendar) Epoch() uint64         { return c.epoch }
 func (c *testCalendar) Hasher() *rooms.Hasher { return c.hasher }
 
-func testKey(day format.Day) *pseudonym.Key {
+func testKey(day civil.Day) *pseudonym.Key {
 	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
 }
 
@@ -97,8 +98,8 @@ func keeping(cfg Config) Config {
 // collector is an Output that keeps everything: for each day its lines and its
 // records, and how many batches there were.
 type collector struct {
-	lines   map[format.Day]string
-	records map[format.Day]string
+	lines   map[civil.Day]string
+	records map[civil.Day]string
 	puts    int
 }
 
@@ -108,7 +109,7 @@ func (c *collector) Wait(func() bool) {}
 
 func (c *collector) Put(b *Batch) error {
 	if c.lines == nil {
-		c.lines, c.records = map[format.Day]string{}, map[format.Day]string{}
+		c.lines, c.records = map[civil.Day]string{}, map[civil.Day]string{}
 	}
 	c.puts++
 	for _, p := range b.Parts {

@@ -9,6 +9,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/machine"
 )
 
@@ -16,10 +17,10 @@ import (
 type Calendar interface {
 	// Place says to which day a line with that date goes; dated is false for a
 	// line with no readable time stamp.
-	Place(date format.Day, dated bool) (format.Day, calendar.Placement)
+	Place(date civil.Day, dated bool) (civil.Day, calendar.Placement)
 	// Key returns the day's key; for an expired day a throw-away one, always
 	// the same.
-	Key(day format.Day, placement calendar.Placement) *pseudonym.Key
+	Key(day civil.Day, placement calendar.Placement) *pseudonym.Key
 	// Epoch changes when an earlier answer may no longer hold; it is never 0.
 	Epoch() uint64
 	// Hasher makes the hashes of room names; nil while its secret is out of
@@ -107,7 +108,7 @@ func NewStream(cfg Config, cal Calendar) *Filter {
 
 func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	f := &Filter{parser: cfg.Parser,
-		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[format.Day]slot{}, days: map[format.Day]*day{}},
+		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
 		rewriter: rewriter{redact: cfg.Redact, clean: newCleanTexts()},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}

@@ -12,7 +12,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -173,17 +173,17 @@ func TestDays(t *testing.T) {
 	var out collector
 	require.NoError(t, f.Run(strings.NewReader(at("22/Nov/2026")+at("21/Nov/2026")+at("22/Nov/2026")+at("23/Nov/2026")+
 		at("01/Jan/1970")+at("01/Jan/1970")+at("09/Nov/2026")+at("08/Nov/2026")+at("31/Dec/2099")+at("24/Nov/2026")+"garbage\n"), &out))
-	lines := map[format.Day]int{}
+	lines := map[civil.Day]int{}
 	for day, text := range out.lines {
 		lines[day] = strings.Count(text, "\n")
 		assert.Len(t, out.records[day], rooms.RecordSize, "one client in one room on %s", day)
 	}
-	assert.Equal(t, map[format.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
+	assert.Equal(t, map[civil.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
 	assert.Equal(t, Stats{Lines: 11, Malformed: 1, Late: 2, Adjusted: 3, Expired: 3}, f.Stats())
 
 	expired := f.Expired()
 	require.Len(t, expired, 2)
-	for _, day := range []format.Day{0, today - 14} {
+	for _, day := range []civil.Day{0, today - 14} {
 		require.Len(t, expired[day].Rooms, 1)
 		assert.EqualValues(t, 1, expired[day].Rooms[0].Count)
 	}
@@ -346,7 +346,7 @@ func TestLongRoomNames(t *testing.T) {
 // Archives of more dates than anybody has keep no more days in memory.
 func TestManyDates(t *testing.T) {
 	var log strings.Builder
-	for day := range format.Day(maxDays + 100) {
+	for day := range civil.Day(maxDays + 100) {
 		y, m, d := day.Date()
 		fmt.Fprintf(&log, "192.0.2.1 - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5\n", d, time.Month(m).String()[:3], y)
 	}
@@ -371,7 +371,7 @@ func TestManyDates(t *testing.T) {
 func TestEarlierDaysAreForgotten(t *testing.T) {
 	cal := newCalendar()
 	f := New(newConfig(t, "common"), cal)
-	log := func(day format.Day) *strings.Reader {
+	log := func(day civil.Day) *strings.Reader {
 		y, m, d := day.Date()
 		return strings.NewReader(fmt.Sprintf("192.0.2.1 - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5\n", d, time.Month(m).String()[:3], y))
 	}

@@ -14,6 +14,7 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -135,9 +136,9 @@ func TestGluedOfExpiredDays(t *testing.T) {
 		{"two pieces", old(begin + begin), nil, 0, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			want := map[format.Day]rooms.Sum{}
+			want := map[civil.Day]rooms.Sum{}
 			if test.want != nil {
-				want[format.NewDay(2026, 1, 1)] = *test.want
+				want[civil.NewDay(2026, 1, 1)] = *test.want
 			}
 			f, out := New(newConfig(t, "combined"), newCalendar()), &collector{}
 			require.NoError(t, f.Run(strings.NewReader(test.log), out))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -15,8 +16,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 // world is a server that writes lines to a pipe, and what the processes that read
@@ -205,7 +204,7 @@ func (p *process) Alarm(late func()) (set func(time.Duration), end func()) {
 	}, func() { timer.Stop() }
 }
 
-func (p *process) Append(_ format.Day, lines []byte) (int, error) {
+func (p *process) Append(_ civil.Day, lines []byte) (int, error) {
 	n := len(lines)
 	var err error
 	switch mood := p.disk.IntN(60); {
@@ -252,8 +251,8 @@ func (w *world) linesBegin(line int) int {
 	return w.ends[line-2]
 }
 
-func (p *process) Count(format.Day, [8]byte, []byte) { time.Sleep(upTo(p.disk, time.Millisecond)) }
-func (p *process) Tick() time.Duration               { return time.Minute }
+func (p *process) Count(civil.Day, [8]byte, []byte) { time.Sleep(upTo(p.disk, time.Millisecond)) }
+func (p *process) Tick() time.Duration              { return time.Minute }
 
 // end kills the process, or stops it, and reports whether lines may be lost.
 func (p *process) end(kill bool) (hasty bool) {

@@ -5,6 +5,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // A malformed line fits no format: garbage, a line of another log, or two long
@@ -226,21 +227,21 @@ func (g *guard) appendWithNUL(dst, text []byte, at int) []byte {
 
 // StampDay returns the newest date of all well-formed time stamps of a malformed
 // line: an old one that a client made up cannot make the line expire.
-func StampDay(line []byte) (day format.Day, ok bool) {
+func StampDay(line []byte) (day civil.Day, ok bool) {
 	day, ok, _ = stampDays(line)
 	return day, ok
 }
 
 // onlyDay returns the date of all well-formed time stamps of a line, if it is
 // one and the same.
-func onlyDay(line []byte) (day format.Day, ok bool) {
+func onlyDay(line []byte) (day civil.Day, ok bool) {
 	day, ok, differ := stampDays(line)
 	return day, ok && !differ
 }
 
 // stampDays returns the newest date of the time stamps of a line, and whether there are
 // others. No stamp is part of a run.
-func stampDays(line []byte) (newest format.Day, ok, differ bool) {
+func stampDays(line []byte) (newest civil.Day, ok, differ bool) {
 	for i := 0; i < len(line); i++ {
 		if !mayBeginStamp(line[i]) || inRun(line, i-1) || !beginsStamp(line[i:]) {
 			continue

@@ -1,13 +1,12 @@
 package filter
 
 import (
+	"hushpipe/format/civil"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-
-	"hushpipe/format"
 )
 
 func TestMalformedText(t *testing.T) {
@@ -61,7 +60,7 @@ func TestStampDay(t *testing.T) {
 		"":                                                             "",
 	} {
 		day, ok := StampDay([]byte(text))
-		wantDay, wantOK := format.ParseDay(want)
+		wantDay, wantOK := civil.ParseDay(want)
 		assert.Equal(t, wantOK, ok, text)
 		assert.Equal(t, wantDay, day, text)
 	}

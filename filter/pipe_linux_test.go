@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -16,8 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 func plain(in Input) Input {
@@ -368,7 +367,7 @@ type moody struct {
 	took bytes.Buffer
 }
 
-func (m *moody) Append(_ format.Day, lines []byte) (int, error) {
+func (m *moody) Append(_ civil.Day, lines []byte) (int, error) {
 	switch m.rnd.IntN(40) {
 	case 0:
 		time.Sleep(stall * 3 / 2)
@@ -380,8 +379,8 @@ func (m *moody) Append(_ format.Day, lines []byte) (int, error) {
 	return m.took.Write(lines)
 }
 
-func (m *moody) Count(format.Day, [8]byte, []byte) {}
-func (m *moody) Tick() time.Duration               { return time.Minute }
+func (m *moody) Count(civil.Day, [8]byte, []byte) {}
+func (m *moody) Tick() time.Duration              { return time.Minute }
 
 // TestPipeToMoodyDisk: through a pipe and the queue, whatever the disk does, all
 // lines come once and in order, and nothing is left in the pipe.

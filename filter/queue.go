@@ -2,12 +2,11 @@ package filter
 
 import (
 	"context"
+	"hushpipe/format/civil"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"hushpipe/format"
 )
 
 const (
@@ -26,10 +25,10 @@ const (
 type Sink interface {
 	// Append writes whole lines to the day's file and returns how many bytes
 	// of them are there. On an error the rest is offered again.
-	Append(day format.Day, lines []byte) (int, error)
+	Append(day civil.Day, lines []byte) (int, error)
 	// Count is told, once for each part, that lines of a day are written, and
 	// takes their journal records, none perhaps; it keeps what it cannot write.
-	Count(day format.Day, keyID [8]byte, records []byte)
+	Count(day civil.Day, keyID [8]byte, records []byte)
 	// Tick does what is due, and says when to come again.
 	Tick() time.Duration
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hushpipe/format/civil"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,8 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 var errRefused = errors.New("refused")
@@ -32,7 +31,7 @@ type sink struct {
 	events []string
 }
 
-func (s *sink) Append(day format.Day, lines []byte) (int, error) {
+func (s *sink) Append(day civil.Day, lines []byte) (int, error) {
 	n, err := len(lines), error(nil)
 	if s.take != nil {
 		n, err = s.take(lines)
@@ -44,7 +43,7 @@ func (s *sink) Append(day format.Day, lines []byte) (int, error) {
 	return n, err
 }
 
-func (s *sink) Count(day format.Day, _ [8]byte, records []byte) {
+func (s *sink) Count(day civil.Day, _ [8]byte, records []byte) {
 	if s.count != nil {
 		s.count()
 	}
@@ -105,7 +104,7 @@ func TestQueueOrder(t *testing.T) {
 		b := q.Get()
 		for day := range 2 {
 			lines, records := fmt.Sprintf("line %d\n", i), fmt.Sprintf("record %d", i)
-			b.Parts = append(b.Parts, Part{Day: format.Day(day), Lines: []byte(lines), Records: []byte(records)})
+			b.Parts = append(b.Parts, Part{Day: civil.Day(day), Lines: []byte(lines), Records: []byte(records)})
 			want = append(want, fmt.Sprintf("%d %s", day, lines), fmt.Sprintf("%d count %s", day, records))
 		}
 		require.NoError(t, q.Put(b))

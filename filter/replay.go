@@ -11,6 +11,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Replay treats the lines of archives on several processors. What comes out is
@@ -50,7 +51,7 @@ func (r *Replay) Stats() Stats {
 }
 
 // Expired returns the room counts of the expired days that were seen.
-func (r *Replay) Expired() map[format.Day]rooms.Sum { return r.tally.Expired() }
+func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.tally.Expired() }
 
 // Run treats the lines of in until its end, and hands them to out. Files are
 // joined as they are: the last line of one that has no newline goes on in the
@@ -77,7 +78,7 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 // Days looks through the lines of in for the days that Run would bring them to,
 // and returns the error of the first one that clash has one for. It is asked
 // for each day at least once.
-func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(format.Day, calendar.Placement) error) error {
+func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(civil.Day, calendar.Placement) error) error {
 	return r.run(ctx, in, func(f *Filter, c *chunk) {
 		c.days = f.findDays(c.days[:0], c.lines)
 	}, func(c *chunk) error {
@@ -187,9 +188,9 @@ func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send fu
 
 // placed says where lines of one date go.
 type placed struct {
-	date      format.Day
+	date      civil.Day
 	dated     bool
-	day       format.Day
+	day       civil.Day
 	placement calendar.Placement
 }
 

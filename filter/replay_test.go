@@ -19,6 +19,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // openFiles writes texts to files, every second one compressed, and opens them.
@@ -135,20 +136,20 @@ func pairs(records string) (list []string) {
 // TestReplayDays: the days that lines go to are known beforehand.
 func TestReplayDays(t *testing.T) {
 	log := manyDaysLog(3000)
-	found := map[format.Day]calendar.Placement{}
+	found := map[civil.Day]calendar.Placement{}
 	r := newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
-	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), func(day format.Day, placement calendar.Placement) error {
+	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), func(day civil.Day, placement calendar.Placement) error {
 		if old, ok := found[day]; !ok || old == calendar.Adjusted {
 			found[day] = placement
 		}
 		return nil
 	}))
-	assert.Equal(t, map[format.Day]calendar.Placement{today: calendar.Open, today - 1: calendar.Open, today - 2: calendar.Open,
-		format.NewDay(2015, 5, 17): calendar.Expired, format.NewDay(2015, 5, 18): calendar.Expired}, found)
+	assert.Equal(t, map[civil.Day]calendar.Placement{today: calendar.Open, today - 1: calendar.Open, today - 2: calendar.Open,
+		civil.NewDay(2015, 5, 17): calendar.Expired, civil.NewDay(2015, 5, 18): calendar.Expired}, found)
 
 	// The date of a line in no format proves nothing.
 	boom := errors.New("boom")
-	clash := func(day format.Day, placement calendar.Placement) error { return boom }
+	clash := func(day civil.Day, placement calendar.Placement) error { return boom }
 	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
 	require.NoError(t, r.Days(t.Context(), archive.NewReader(openFiles(t, "half [17/May/2015:10:00:00 +0000]\n"), 2), clash))
 	assert.Equal(t, boom, r.Days(t.Context(), archive.NewReader(openFiles(t, log), 2), clash))

@@ -6,6 +6,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // MaxLine is the length of the longest line that is written whole, in bytes.
@@ -27,7 +28,7 @@ func NewDater(loc *time.Location) (*Dater, error) {
 // Day returns the date of a line by its time field. A line of no known format
 // has a date only if all of its time stamps have that one: any but one can be
 // the client's, as in /calendar?from=2026-11-22.
-func (d *Dater) Day(line []byte) (day format.Day, ok bool) {
+func (d *Dater) Day(line []byte) (day civil.Day, ok bool) {
 	line = bytes.TrimSuffix(line, newline)
 	if d.parser.Parse(line, &d.line) && d.line.HasDay {
 		return d.line.Day, true

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 func TestRevealed(t *testing.T) {
@@ -77,7 +77,7 @@ func TestDater(t *testing.T) {
 		"":  "",
 	} {
 		day, ok := d.Day([]byte(line))
-		wantDay, wantOK := format.ParseDay(want)
+		wantDay, wantOK := civil.ParseDay(want)
 		assert.Equal(t, wantOK, ok, line)
 		if ok {
 			assert.Equal(t, wantDay, day, line)

@@ -4,7 +4,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // router tells by the calendar to which day a line goes, and has what the lines of each
@@ -15,18 +15,18 @@ type router struct {
 	mode pseudonym.Mode
 
 	epoch uint64
-	dates map[format.Day]slot // by the date that lines bear
-	last  slot                // of the line before
-	none  slot                // of lines without a date
+	dates map[civil.Day]slot // by the date that lines bear
+	last  slot               // of the line before
+	none  slot               // of lines without a date
 
-	days      map[format.Day]*day // by the day that lines go to
-	excess    *day                // stands for expired days past maxDays; nil: there is none
-	forgotten uint64              // pairs that days left out which are in days no more
+	days      map[civil.Day]*day // by the day that lines go to
+	excess    *day               // stands for expired days past maxDays; nil: there is none
+	forgotten uint64             // pairs that days left out which are in days no more
 }
 
 // slot says where lines of one date go.
 type slot struct {
-	date      format.Day
+	date      civil.Day
 	placement calendar.Placement
 	late      bool // they go to a day before today
 	day       *day // nil: not asked yet
@@ -34,7 +34,7 @@ type slot struct {
 
 // day is what the lines of one day need.
 type day struct {
-	day     format.Day
+	day     civil.Day
 	expired bool // since its first line
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
@@ -74,8 +74,8 @@ func (r *router) overflow() uint64 {
 }
 
 // Expired returns the room counts of the expired days of which a line could be read.
-func (r *router) Expired() map[format.Day]rooms.Sum {
-	sums := map[format.Day]rooms.Sum{}
+func (r *router) Expired() map[civil.Day]rooms.Sum {
+	sums := map[civil.Day]rooms.Sum{}
 	for _, d := range r.days {
 		if d.met {
 			sums[d.day] = rooms.Sum{}
@@ -88,7 +88,7 @@ func (r *router) Expired() map[format.Day]rooms.Sum {
 }
 
 // slot returns where a line goes.
-func (r *router) slot(date format.Day, dated bool) slot {
+func (r *router) slot(date civil.Day, dated bool) slot {
 	if !dated {
 		if r.none.day == nil {
 			r.none = r.place(date, false)
@@ -115,7 +115,7 @@ const (
 	maxDays = 4096
 )
 
-func (r *router) place(date format.Day, dated bool) slot {
+func (r *router) place(date civil.Day, dated bool) slot {
 	to, placement := r.cal.Place(date, dated)
 	key := r.cal.Key(to, placement)
 	d := r.days[to]

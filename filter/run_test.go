@@ -16,6 +16,7 @@ import (
 
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // TestRunReads: how the input is cut into reads does not matter.
@@ -395,7 +396,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // slow is a Sink that takes 40 ms for the first lines.
 type slow struct{ took []string }
 
-func (s *slow) Append(_ format.Day, lines []byte) (int, error) {
+func (s *slow) Append(_ civil.Day, lines []byte) (int, error) {
 	if s.took == nil {
 		time.Sleep(40 * time.Millisecond)
 	}
@@ -403,8 +404,8 @@ func (s *slow) Append(_ format.Day, lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-func (s *slow) Count(format.Day, [8]byte, []byte) {}
-func (s *slow) Tick() time.Duration               { return time.Minute }
+func (s *slow) Count(civil.Day, [8]byte, []byte) {}
+func (s *slow) Tick() time.Duration              { return time.Minute }
 
 // TestRunReadsOn: the goroutine that reads a few lines writes them. When the write
 // does not come back, another one reads on after 10 ms, and the lines keep their

@@ -6,7 +6,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // tally tells which of the pairs are new that several Filters met, in the order
@@ -14,10 +14,10 @@ import (
 type tally struct {
 	limits   rooms.Limits
 	open     map[dayKey]*rooms.Counts
-	expired  map[format.Day]*rooms.Counts
-	met      map[format.Day]bool // expired days of which a line could be read
-	excess   *rooms.Counts       // stands for expired days past maxDays
-	overflow uint64              // of what was forgotten
+	expired  map[civil.Day]*rooms.Counts
+	met      map[civil.Day]bool // expired days of which a line could be read
+	excess   *rooms.Counts      // stands for expired days past maxDays
+	overflow uint64             // of what was forgotten
 
 	// ample tells that each pair that is under way will be counted, so that none
 	// needs to come twice: no day has come near to a limit.
@@ -26,13 +26,13 @@ type tally struct {
 }
 
 type dayKey struct {
-	day   format.Day
+	day   civil.Day
 	keyID [8]byte
 }
 
 // newTally returns a tally of what is in up to so many chunks at a time.
 func newTally(limits rooms.Limits, chunks int) *tally {
-	t := &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[format.Day]*rooms.Counts{}, met: map[format.Day]bool{},
+	t := &tally{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[civil.Day]*rooms.Counts{}, met: map[civil.Day]bool{},
 		excess: rooms.NewCounts(rooms.Limits{})}
 	const shortest = len("::1 /a?room=b\n")
 	t.underWay = chunks * archive.BlockSize / shortest
@@ -114,8 +114,8 @@ func (t *tally) Overflow() uint64 {
 }
 
 // Expired returns the room counts of the expired days of which a line could be read.
-func (t *tally) Expired() map[format.Day]rooms.Sum {
-	sums := map[format.Day]rooms.Sum{}
+func (t *tally) Expired() map[civil.Day]rooms.Sum {
+	sums := map[civil.Day]rooms.Sum{}
 	for day, c := range t.expired {
 		if t.met[day] {
 			sums[day] = c.Sum()

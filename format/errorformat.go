@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"strings"
+
+	"hushpipe/format/civil"
 )
 
 // ErrorFormat is an ErrorLogFormat string of httpd, compiled. It is a Parser.
@@ -245,7 +247,7 @@ func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out
 	switch item.name {
 	case 't':
 		if n = 0; len(b) > 0 {
-			var day Day
+			var day civil.Day
 			if day, n = parseErrorTime(b); n > 0 && (!out.HasDay || day > out.Day) {
 				out.Day, out.HasDay = day, true
 			}

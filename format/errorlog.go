@@ -1,6 +1,10 @@
 package format
 
-import "bytes"
+import (
+	"bytes"
+
+	"hushpipe/format/civil"
+)
 
 // ErrorLog is the Parser of httpd's error log in the default ErrorLogFormat
 // (server/log.c),
@@ -67,7 +71,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 }
 
 // parseErrorTime reads what %t of an ErrorLogFormat writes.
-func parseErrorTime(b []byte) (Day, int) {
+func parseErrorTime(b []byte) (civil.Day, int) {
 	if day, n := parseCtime(b); n > 0 {
 		return day, n
 	}

@@ -2,7 +2,10 @@
 // their lines, dates, and the files that hushpipe prints for people.
 package format
 
-import "hushpipe/format/machine"
+import (
+	"hushpipe/format/civil"
+	"hushpipe/format/machine"
+)
 
 // Kind says what a span of a line holds, as far as its treatment goes.
 type Kind uint8
@@ -53,11 +56,11 @@ type Line struct {
 	// field of that, Through the last one, and Peer is who asked the server. Else Peer
 	// is -1. Glance leaves both as they are.
 	Peer, Through int
-	Day           Day    // the date of the line's time stamp, in its own zone
-	HasDay        bool   // false: no readable time stamp
-	Status        int    // final status, 0 for none
-	Error         bool   // of an error log, which has no request; Glance leaves it as it is
-	Target        []byte // request target ("/path?query"), decoded from JSON, nil for none
+	Day           civil.Day // the date of the line's time stamp, in its own zone
+	HasDay        bool      // false: no readable time stamp
+	Status        int       // final status, 0 for none
+	Error         bool      // of an error log, which has no request; Glance leaves it as it is
+	Target        []byte    // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
 	// to be had from Target; -1 for none. Only Glance sets it.
 	Request int

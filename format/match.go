@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"strings"
+
+	"hushpipe/format/civil"
 )
 
 // Parse implements Parser. A carriage return at the end of the line is left
@@ -333,7 +335,7 @@ func (e *element) listEnd(b []byte) int {
 // taken: with an old one in its user name, a client would have its line deleted.
 // The first match is at line[at].
 func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at, hi int, f []Field) (int, int) {
-	newest, best := Day(math.MinInt32), at
+	newest, best := civil.Day(math.MinInt32), at
 	for next := at; ; next++ {
 		if next, _ = p.find(elems, line, next, hi, f); next < 0 {
 			return p.find(elems, line, best, hi, f)

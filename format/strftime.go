@@ -3,6 +3,8 @@ package format
 import (
 	"strings"
 	"time"
+
+	"hushpipe/format/civil"
 )
 
 // part is what an element of a time tells about the date.
@@ -42,9 +44,9 @@ func recipes(elems []element) (r [2]recipe) {
 }
 
 // day prefers what the line spells over an epoch, which takes a zone.
-func (r *recipe) day(d *date, loc *time.Location) (Day, bool) {
+func (r *recipe) day(d *date, loc *time.Location) (civil.Day, bool) {
 	if r.has[partDay] && d.ok {
-		return Day(d.part[partDay]), true
+		return civil.Day(d.part[partDay]), true
 	}
 	year, ok := d.part[partYear], r.has[partYear]
 	if !ok && r.has[partYY] {
@@ -57,10 +59,10 @@ func (r *recipe) day(d *date, loc *time.Location) (Day, bool) {
 	}
 	switch {
 	case ok && r.has[partMonth] && r.has[partMday]:
-		return checkedDay(int(year), int(d.part[partMonth]), int(d.part[partMday]))
+		return civil.CheckedDay(int(year), int(d.part[partMonth]), int(d.part[partMday]))
 	case ok && r.has[partYday]:
-		first, ok := checkedDay(int(year), 1, 1)
-		day := first + Day(d.part[partYday]) - 1
+		first, ok := civil.CheckedDay(int(year), 1, 1)
+		day := first + civil.Day(d.part[partYday]) - 1
 		y, _, _ := day.Date()
 		return day, ok && y == int(year)
 	}

@@ -1,6 +1,10 @@
 package format
 
-import "time"
+import (
+	"time"
+
+	"hushpipe/format/civil"
+)
 
 // parseTime reads the time stamp at the start of b and returns its date and
 // its length in bytes, 0 for none. It knows
@@ -13,7 +17,7 @@ import "time"
 //
 // The date is the one that the text spells. Only an epoch has to be placed in
 // a zone, which is loc.
-func parseTime(b []byte, loc *time.Location) (Day, int) {
+func parseTime(b []byte, loc *time.Location) (civil.Day, int) {
 	if len(b) == 0 {
 		return 0, 0
 	}
@@ -42,7 +46,7 @@ const clfLen = 26
 const bracketedCLF = 1 + clfLen + 1
 
 // parseCLF checks every byte of the time that %t writes between brackets.
-func parseCLF(b []byte) (Day, bool) {
+func parseCLF(b []byte) (civil.Day, bool) {
 	if !hasCLFShape(b) {
 		return 0, false
 	}
@@ -59,11 +63,11 @@ func hasCLFShape(b []byte) bool {
 // share it.
 type clfReader struct {
 	text [len("22/Nov/2026")]byte
-	day  Day
+	day  civil.Day
 	last [bracketedCLF]byte // the last time in brackets, see isBracketedCLF
 }
 
-func (c *clfReader) parse(b []byte) (Day, bool) {
+func (c *clfReader) parse(b []byte) (civil.Day, bool) {
 	if !hasCLFShape(b) {
 		return 0, false
 	}
@@ -78,7 +82,7 @@ func (c *clfReader) parse(b []byte) (Day, bool) {
 	return c.day, true
 }
 
-func parseISO(b []byte) (Day, int) {
+func parseISO(b []byte) (civil.Day, int) {
 	const date = len("2026-11-22")
 	if len(b) < date || (b[4] != '-' && b[4] != '/') || b[7] != b[4] {
 		return 0, 0
@@ -104,7 +108,7 @@ func parseISO(b []byte) (Day, int) {
 
 // parseCtime reads the time of the error log, which is that of ctime(3) with
 // or without a fraction of the second (server/util_time.c, ap_recent_ctime_ex).
-func parseCtime(b []byte) (Day, int) {
+func parseCtime(b []byte) (civil.Day, int) {
 	const year = len("Sun Nov 22 06:46:00")
 	if len(b) < year+5 || !isWeekday(b[:3]) || b[3] != ' ' || b[7] != ' ' || b[10] != ' ' || !isClock(b[11:year]) {
 		return 0, 0
@@ -126,7 +130,7 @@ func parseCtime(b []byte) (Day, int) {
 
 // parseEpoch tells the unit by the number of digits: 10 or 11 are seconds (2001
 // to 5138), three more for each smaller unit. Fewer are a duration, no time.
-func parseEpoch(b []byte, loc *time.Location) (Day, int) {
+func parseEpoch(b []byte, loc *time.Location) (civil.Day, int) {
 	v, n := int64(0), 0
 	for ; n < len(b) && b[n]-'0' <= 9; n++ {
 		if n == 19 {
@@ -154,11 +158,11 @@ func parseEpoch(b []byte, loc *time.Location) (Day, int) {
 
 // epochDay returns the date in loc of a time in seconds, which is not taken for
 // one where it is 0 or past the year 9999.
-func epochDay(sec int64, loc *time.Location) (Day, bool) {
+func epochDay(sec int64, loc *time.Location) (civil.Day, bool) {
 	if sec <= 0 || sec >= 253402300800 {
 		return 0, false
 	}
-	return DayOf(time.Unix(sec, 0).In(loc)), true
+	return civil.DayOf(time.Unix(sec, 0).In(loc)), true
 }
 
 // isClock reports whether b is a time of day, 06:46:00. A leap second is 60.
@@ -208,14 +212,14 @@ func digits4(b []byte) bool {
 	return b[0]-'0' <= 9 && b[1]-'0' <= 9 && b[2]-'0' <= 9 && b[3]-'0' <= 9
 }
 
-// dateOf is the Day of numbers as they stand in a line.
-func dateOf(year []byte, month int, mday []byte) (Day, bool) {
+// dateOf is the day of numbers as they stand in a line.
+func dateOf(year []byte, month int, mday []byte) (civil.Day, bool) {
 	y, ok := number(year)
 	d, ok2 := number(mday)
 	if !ok || !ok2 {
 		return 0, false
 	}
-	return checkedDay(y, month, d)
+	return civil.CheckedDay(y, month, d)
 }
 
 // number reads decimal digits and nothing else.
@@ -267,4 +271,17 @@ func isWeekday(b []byte) bool {
 		return true
 	}
 	return false
+}
+
+// TimeStamp returns the date and the length of the well-formed time stamp that
+// b begins with, or the length 0: the shapes of mod_log_config, of the error
+// log and of ISO 8601, in a line of no known format.
+func TimeStamp(b []byte) (civil.Day, int) {
+	if len(b) == 0 || b[0]-'0' > 9 {
+		return parseTime(b, time.UTC)
+	}
+	if d, ok := parseCLF(b); ok {
+		return d, clfLen
+	}
+	return parseISO(b)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"hushpipe/format/civil"
 	"io"
 	"os"
 	"os/exec"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 // disk is a DIR on file systems of its own, so that each can fail alone: DIR
@@ -263,7 +262,7 @@ func (d *disk) readOnly(sub string, on bool) {
 
 // days are today and tomorrow, as in file names.
 func days() []string {
-	today := format.DayOf(now())
+	today := civil.DayOf(now())
 	return []string{today.String(), (today + 1).String()}
 }
 

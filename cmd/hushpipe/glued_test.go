@@ -16,7 +16,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counts"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // TestFullPipe: a client that fills the pipe with long lines makes httpd write other
@@ -70,7 +70,7 @@ func TestFullPipe(t *testing.T) {
 	}
 	h.Stop()
 
-	day := format.DayOf(time.Now())
+	day := civil.DayOf(time.Now())
 	counts, err := counts.Read(dir, day)
 	require.NoError(t, err)
 	found, hashOf := map[string]uint64{}, func(room string) string { return fmt.Sprintf("%x", sha1.Sum([]byte("load/"+room))) }

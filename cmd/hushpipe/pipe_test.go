@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -42,7 +42,7 @@ type pipeLoad struct {
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
-	sent    []format.Day  // of each line
+	sent    []civil.Day   // of each line
 	longest time.Duration // that a write took
 	control time.Duration // that a byte took through a cat: so late is this machine
 }
@@ -108,7 +108,7 @@ func (s *pipeLoad) write() {
 		stamp := now().AddDate(0, 0, int(s.ahead.Load()))
 		line = s.appendLine(line[:0], id, stamp)
 		s.mu.Lock()
-		s.sent = append(s.sent, format.DayOf(stamp))
+		s.sent = append(s.sent, civil.DayOf(stamp))
 		s.mu.Unlock()
 		began := time.Now()
 		_, err := s.pipe.Write(line)
@@ -177,7 +177,7 @@ func refererHost(client string) string {
 var pipeLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?room=room\d&id=(\d+)&from=[0-9a-f:]+ HTTP/1\.1" 200 5 "https://\[?[0-9a-f:]+\]?/x*" "Mozilla/5\.0 \(X11\)"$`)
 
 // dayOf returns the day of a line that was sent.
-func (s *pipeLoad) dayOf(id int) format.Day {
+func (s *pipeLoad) dayOf(id int) civil.Day {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sent[id]
@@ -270,7 +270,7 @@ func (s *pipeLoad) checkAll(dir string) {
 // less.
 func (s *pipeLoad) checkCounts(dir string) {
 	s.t.Helper()
-	pairs := map[format.Day]map[int]map[string]bool{}
+	pairs := map[civil.Day]map[int]map[string]bool{}
 	for id, day := range s.sent {
 		if pairs[day] == nil {
 			pairs[day] = map[int]map[string]bool{}

@@ -13,7 +13,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 func purgeCommand(say *messages) *cobra.Command {
@@ -64,7 +64,7 @@ func purgeCommand(say *messages) *cobra.Command {
 
 // purgeDay is purge --day.
 func purgeDay(cfg store.Config, date string, stdout io.Writer) error {
-	day, ok := format.ParseDay(date)
+	day, ok := civil.ParseDay(date)
 	if !ok {
 		return usage("--day %q is not valid; hint: give a date, as in 2026-11-22", date)
 	}

@@ -21,6 +21,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/store"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // replayFlags is the command line of replay.
@@ -239,7 +240,7 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 	if err != nil {
 		return err
 	}
-	clash := func(day format.Day, placement calendar.Placement) error {
+	clash := func(day civil.Day, placement calendar.Placement) error {
 		lines, rooms := earlier.Lines(day), earlier.Counts(day)
 		if job.filter.Rooms == nil {
 			rooms = ""

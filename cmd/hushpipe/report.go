@@ -20,7 +20,7 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/statistics"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/report"
 )
 
@@ -61,7 +61,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 					return usage("--%s is empty", name)
 				}
 			}
-			return o.report(args, cmd.OutOrStdout(), stdout, format.DayOf(now()), say)
+			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
 		},
 	}
 	flags := cmd.Flags()
@@ -96,7 +96,7 @@ func exclusive(flags *pflag.FlagSet, group []string) error {
 }
 
 // report is the whole of it.
-func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today format.Day, say *messages) error {
+func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, say *messages) error {
 	asked, err := o.period(today, say)
 	if err != nil {
 		return err
@@ -159,39 +159,39 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 }
 
 // period is what the flags ask for; nil is up to the files.
-type period struct{ from, to *format.Day }
+type period struct{ from, to *civil.Day }
 
 // period reads the flags. Days from today on are cut off: what is counted still
 // would be published as if it were all.
-func (o *reportFlags) period(today format.Day, say *messages) (p period, err error) {
+func (o *reportFlags) period(today civil.Day, say *messages) (p period, err error) {
 	given, yesterday := "", today-1
 	switch {
 	case o.month != "":
 		given = "--month " + o.month
-		first, ok := format.ParseDay(o.month + "-01")
+		first, ok := civil.ParseDay(o.month + "-01")
 		if !ok || !reportable(first) {
 			return p, usage("--month %q is not valid; hint: give a month from 1970 to 2099, as 2026-03", o.month)
 		}
 		year, month, _ := first.Date()
-		last := format.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
+		last := civil.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
 		p = period{&first, &last}
 	case o.last != "":
 		days, err := strconv.ParseUint(strings.TrimSuffix(o.last, "d"), 10, 31)
 		if err != nil || days == 0 {
 			return p, usage("--last %q is not valid; hint: give a number of days, as 30d", o.last)
 		}
-		first := max(statistics.FirstDay, today-format.Day(days))
+		first := max(statistics.FirstDay, today-civil.Day(days))
 		p = period{&first, &yesterday}
 	default:
 		for _, flag := range []struct {
 			name, date string
-			day        **format.Day
+			day        **civil.Day
 		}{{"--from", o.from, &p.from}, {"--to", o.to, &p.to}} {
 			if flag.date == "" {
 				continue
 			}
 			given += flag.name + " " + flag.date + " "
-			day, ok := format.ParseDay(flag.date)
+			day, ok := civil.ParseDay(flag.date)
 			if !ok || !reportable(day) {
 				return p, usage("%s %q is not valid; hint: give a date from 1970 to 2099, as 2026-11-22", flag.name, flag.date)
 			}
@@ -211,7 +211,7 @@ func (o *reportFlags) period(today format.Day, say *messages) (p period, err err
 	return p, nil
 }
 
-func reportable(day format.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
+func reportable(day civil.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
 
 // roomPaths returns what is read: of a DIR the room files, since names with a
 // date are those of its lines as well. As everywhere in DIR, no link is followed.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"hushpipe/format/civil"
 	"io"
 	"os"
 	"os/exec"
@@ -13,13 +14,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 // Days that are not over are in no period.
 func TestPeriod(t *testing.T) {
-	today := format.NewDay(2026, 3, 15)
+	today := civil.NewDay(2026, 3, 15)
 	for _, tt := range []struct {
 		o    reportFlags
 		want string // from and to, where they are given
@@ -53,7 +52,7 @@ func TestPeriod(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err)
-		spelled := func(d *format.Day) string {
+		spelled := func(d *civil.Day) string {
 			if d == nil {
 				return "-"
 			}

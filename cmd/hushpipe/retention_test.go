@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"fmt"
+	"hushpipe/format/civil"
 	"io"
 	"io/fs"
 	"os"
@@ -19,8 +20,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 // gone is how long after midnight an expired file may exist.
@@ -78,14 +77,14 @@ func (n *night) write(l *logger, target string) {
 }
 
 // awaitDay returns when that day has begun.
-func (n *night) awaitDay(day format.Day) {
-	for format.DayOf(n.now()) < day {
+func (n *night) awaitDay(day civil.Day) {
+	for civil.DayOf(n.now()) < day {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
 // ofDay returns the files below a directory that hold something of a day.
-func ofDay(t *testing.T, dir string, day format.Day) (names []string) {
+func ofDay(t *testing.T, dir string, day civil.Day) (names []string) {
 	t.Helper()
 	for _, pattern := range []string{"access-%s.log*", "keys/%s.key*", "journal/%s.*"} {
 		found, err := filepath.Glob(filepath.Join(dir, fmt.Sprintf(pattern, day)))
@@ -148,7 +147,7 @@ func TestOthersHoldNothingUp(t *testing.T) {
 	require.NoError(t, os.Chown(dir, 0, int(gid)))
 	require.NoError(t, os.Chmod(dir, 0o750|fs.ModeSetgid))
 
-	today := format.DayOf(n.now())
+	today := civil.DayOf(n.now())
 	shown := func(target string) func() bool {
 		return func() bool {
 			return strings.Contains(copyOf(t, filepath.Join(dir, "access-"+today.String()+".log")), target)
@@ -188,7 +187,7 @@ func TestWrongFlagsAcrossMidnight(t *testing.T) {
 	t.Parallel()
 	n := newNight(t, 15*time.Second)
 	dir := openTo(t)
-	today := format.DayOf(n.now())
+	today := civil.DayOf(n.now())
 	first := n.logger("--keep", "1d", dir)
 	n.write(first, "/http-bind?room=a")
 	require.Equal(t, 0, first.end(), first.said)
@@ -213,7 +212,7 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 			d := newDisk(t, f)
 			n := &night{t: t, program: program}
 			n.left(20 * time.Second)
-			today := format.DayOf(n.now())
+			today := civil.DayOf(n.now())
 			l := n.logger("--keep", "1d", d.dir)
 			n.write(l, "/http-bind?room=a")
 			await(t, func() bool { return len(ofDay(t, d.path(""), today)) == 3 }, "line, key and journal are not there")
@@ -260,7 +259,7 @@ func TestFullDiskAcrossMidnight(t *testing.T) {
 	n := newNight(t, 0)
 	full.inject(d)
 	n.left(10 * time.Second)
-	today := format.DayOf(n.now())
+	today := civil.DayOf(n.now())
 	l := n.logger("--keep", "1d", d.dir)
 	for i := range 50 {
 		_, err := io.WriteString(l.stdin, strings.Replace(n.line("/http-bind?room=c"), "192.0.2.1", fmt.Sprintf("192.0.2.%d", i), 1))
@@ -282,7 +281,7 @@ func TestKeysOnADiskThatHangs(t *testing.T) {
 	n := newNight(t, 25*time.Second)
 	require.NoError(t, os.Mkdir(d.dir, 0o750))
 	keys, dir := filepath.Join(d.dir, "keys"), filepath.Join(t.TempDir(), "log")
-	today := format.DayOf(n.now())
+	today := civil.DayOf(n.now())
 	first := n.logger("--keep", "1d", "--keys", keys, dir)
 	n.write(first, "/http-bind?room=a")
 	await(t, func() bool { return len(ofDay(t, dir, today)) == 2 && len(ofDay(t, d.dir, today)) == 1 }, "line, key and journal are not there")

@@ -23,11 +23,11 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/reveal"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 func revealCommand(stdin *os.File, say *messages) *cobra.Command {
-	r := &revealer{say: say, ciphers: map[format.Day]*pseudonym.Cipher{}}
+	r := &revealer{say: say, ciphers: map[civil.Day]*pseudonym.Cipher{}}
 	cmd := &cobra.Command{
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
 		Short: "Turn pseudonyms back into addresses, while the day's key lives",
@@ -108,13 +108,13 @@ func loginUser() string {
 type revealer struct {
 	path, date, mode, keyDir, reason string
 
-	login string       // who uses it
-	days  []format.Day // of what is revealed next
+	login string      // who uses it
+	days  []civil.Day // of what is revealed next
 
 	say     *messages
 	keys    *reveal.Reader
 	out     io.Writer
-	ciphers map[format.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
+	ciphers map[civil.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
 	dater   *filter.Dater
 	text    []byte // the lines to reveal next
 	spans   []span // whose they are
@@ -158,7 +158,7 @@ func (r *revealer) arguments(args []string) error {
 }
 
 // dayOf returns the day of a pseudonym, whose file holds it.
-func (r *revealer) dayOf(p pseudonym.Addr) (format.Day, error) {
+func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 	if r.date == "" {
 		return r.keys.FindDay(p)
 	}
@@ -220,7 +220,7 @@ func (r *revealer) lines(in *os.File) error {
 const revealChunk = 1 << 20
 
 // cipherOf returns the cipher of a line's day, nil for none; then it has said why.
-func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, format.Day) {
+func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, civil.Day) {
 	day, dated := r.dater.Day(line)
 	if r.date != "" {
 		day, _ = dayFlag(r.date)
@@ -233,7 +233,7 @@ func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, format.Day) {
 }
 
 // add adds a line to those that reveal turns back, cipher nil for one that stays.
-func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day format.Day) {
+func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day civil.Day) {
 	r.text = append(r.text, line...)
 	if last := len(r.spans) - 1; last >= 0 && r.spans[last].cipher == cipher && r.spans[last].day == day {
 		r.spans[last].end = len(r.text)
@@ -245,13 +245,13 @@ func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day format.Day) {
 // span is lines of one day that stand together in a text, up to text[end].
 type span struct {
 	end    int
-	day    format.Day
+	day    civil.Day
 	cipher *pseudonym.Cipher
 }
 
 // reveal turns back and prints the lines that were added.
 func (r *revealer) reveal() error {
-	held := map[format.Day]map[pseudonym.Addr]bool{}
+	held := map[civil.Day]map[pseudonym.Addr]bool{}
 	start := 0
 	for _, s := range r.spans {
 		if s.cipher != nil {
@@ -327,7 +327,7 @@ func (r *revealer) print(text []byte, n int) error {
 
 // cipher returns the cipher of day, or nil where there is none; then it has
 // said why.
-func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
+func (r *revealer) cipher(day civil.Day) *pseudonym.Cipher {
 	if c, known := r.ciphers[day]; known {
 		return c
 	}
@@ -340,7 +340,7 @@ func (r *revealer) cipher(day format.Day) *pseudonym.Cipher {
 	return c
 }
 
-func (r *revealer) open(day format.Day) (*pseudonym.Cipher, error) {
+func (r *revealer) open(day civil.Day) (*pseudonym.Cipher, error) {
 	key, err := r.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no key of %s in %s, it may have been deleted; hint: check --keys", day, cmp.Or(r.keyDir, filepath.Join(r.path, "keys")))

@@ -16,7 +16,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counts"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -94,7 +94,7 @@ func (o *roomsFlags) run() error {
 }
 
 // conclude says what is wrong with counts.
-func (o *roomsFlags) conclude(day format.Day, counts counts.Day) error {
+func (o *roomsFlags) conclude(day civil.Day, counts counts.Day) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
 		o.say.sayf(failure, "%s", line)
@@ -105,7 +105,7 @@ func (o *roomsFlags) conclude(day format.Day, counts counts.Day) error {
 	return nil
 }
 
-func flawsOf(day format.Day, counts counts.Day) (flaws []string) {
+func flawsOf(day civil.Day, counts counts.Day) (flaws []string) {
 	for _, name := range counts.Damaged {
 		flaws = append(flaws, name+": damaged in part; its intact part is counted")
 	}
@@ -121,7 +121,7 @@ func flawsOf(day format.Day, counts counts.Day) (flaws []string) {
 // roomCounts is what is shown of a day.
 type roomCounts struct {
 	counts.Day
-	day  format.Day
+	day  civil.Day
 	time time.Time // when it was read
 }
 
@@ -172,11 +172,11 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 }
 
 // dayFlag reads --day; the default is today.
-func dayFlag(date string) (format.Day, error) {
+func dayFlag(date string) (civil.Day, error) {
 	if date == "" {
-		return format.DayOf(now()), nil
+		return civil.DayOf(now()), nil
 	}
-	day, ok := format.ParseDay(date)
+	day, ok := civil.ParseDay(date)
 	if !ok {
 		return 0, usage("--day %q is not valid; hint: give a date as 2026-11-22", date)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -13,8 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 var soakFor = flag.Duration("soak", 0, "how long TestSoak goes on; 0 for a short round")
@@ -28,7 +27,7 @@ type soak struct {
 
 	restarts, kills, faults int
 
-	expires format.Day // at midnight
+	expires civil.Day // at midnight
 }
 
 // soakFault is something that goes wrong. inject returns when it is over;
@@ -150,7 +149,7 @@ func TestSoak(t *testing.T) {
 	n := newNight(t, left)
 	t.Setenv("HUSHPIPE_CLOCK", n.shift.String())
 	midnight := time.Now().Add(left)
-	s.expires = format.DayOf(n.now()) - 13
+	s.expires = civil.DayOf(n.now()) - 13
 	for name, text := range map[string]string{
 		"access-" + s.expires.String() + ".log": "x\n", "keys/" + s.expires.String() + ".key": strings.Repeat("k", 32),
 		"access-" + (s.expires + 13).String() + ".log": "", // vouches for the clock

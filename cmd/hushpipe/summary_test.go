@@ -15,7 +15,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/store"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // TestLosses: what is lost is reported while it happens, once for each minute in
@@ -61,9 +61,9 @@ func TestUncountedSaid(t *testing.T) {
 // full is a disk that takes nothing.
 type full struct{}
 
-func (full) Append(format.Day, []byte) (int, error) { return 0, unix.ENOSPC }
-func (full) Count(format.Day, [8]byte, []byte)      {}
-func (full) Tick() time.Duration                    { return time.Hour }
+func (full) Append(civil.Day, []byte) (int, error) { return 0, unix.ENOSPC }
+func (full) Count(civil.Day, [8]byte, []byte)      {}
+func (full) Tick() time.Duration                   { return time.Hour }
 
 // TestWatch: the loss is reported while the input goes on.
 func TestWatch(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -72,10 +72,10 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 	n.left(lasts / 2)
 	versions[1].shift = n.shift
 	dir := filepath.Join(t.TempDir(), "log")
-	today := format.DayOf(n.now())
+	today := civil.DayOf(n.now())
 
 	type written struct {
-		day          format.Day
+		day          civil.Day
 		room, client int
 	}
 	var lines []written
@@ -96,7 +96,7 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 		if left := lasts/2 - time.Since(began); left > lasts/10 && len(lines)%4 == 0 {
 			stamp = stamp.AddDate(0, 0, -1)
 		}
-		line := written{format.DayOf(stamp), len(lines) % 5, rand.N(60)}
+		line := written{civil.DayOf(stamp), len(lines) % 5, rand.N(60)}
 		_, err := fmt.Fprintf(live[rand.N(len(live))].stdin, "192.0.2.%d - - [%s] \"GET /http-bind?room=room%d&id=%d HTTP/1.1\" 200 5 \"-\" \"-\"\n",
 			line.client, stamp.Format("02/Jan/2006:15:04:05 -0700"), line.room, len(lines))
 		require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 			found[day.String()+" "+m[1]]++
 		}
 	}
-	clients := map[format.Day]map[int]map[int]bool{}
+	clients := map[civil.Day]map[int]map[int]bool{}
 	for i, line := range lines {
 		if line.day >= today {
 			require.Equal(t, 1, found[line.day.String()+" "+itoa(i)], "line %d", i)

@@ -16,7 +16,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counts"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -90,7 +90,7 @@ type roomsWatch struct {
 
 // read reports whether the counts are not those of the last time.
 func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
-	day := format.DayOf(now)
+	day := civil.DayOf(now)
 	if w.date != "" {
 		if day, err = dayFlag(w.date); err != nil {
 			return false, err

@@ -16,20 +16,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/counts"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
 // TestDisplay: what is drawn fits the terminal, the largest rooms first.
 func TestDisplay(t *testing.T) {
 	now := time.Date(2026, 11, 22, 14, 5, 31, 0, time.UTC)
-	day := format.DayOf(now)
+	day := civil.DayOf(now)
 	rooms := []roomfile.Entry{{Hash: [20]byte{1}, Count: 1}, {Hash: [20]byte{2}, Count: 1234}, {Hash: [20]byte{3}, Count: 617}, {Hash: [20]byte{4}, Count: 3}}
 	flaws := counts.Day{Rooms: rooms, UpperBound: true}
 	for _, tt := range []struct {
 		name          string
 		counts        counts.Day
-		day           format.Day
+		day           civil.Day
 		unknown       string
 		utf8          bool
 		width, height int

@@ -25,7 +25,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // afterWrongFlags goes on where a command line is wrong and stdin is a pipe. A web
@@ -353,7 +353,7 @@ func purgeHourly(dir, keys string, say *messages) {
 	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
 		at := now().Round(0)
 		since := at.Sub(last)
-		recent := since >= 0 && since < time.Hour && format.DayOf(at) == format.DayOf(last)
+		recent := since >= 0 && since < time.Hour && civil.DayOf(at) == civil.DayOf(last)
 		if recent || audit.CheckUsed(dir) != nil {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Config is what a check needs to know.
@@ -46,7 +46,7 @@ func Check(cfg Config) error {
 	}
 	defer d.Close()
 	errs = append(errs, writable(cfg.Path))
-	today := format.DayOf(cfg.Now())
+	today := civil.DayOf(cfg.Now())
 	for _, place := range []struct{ sub, name string }{
 		{"", dir.LogFile(today)},
 		{"", dir.RoomSecretName},

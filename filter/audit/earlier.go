@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Earlier is what lay in DIR before: paths, by their days.
-type Earlier struct{ lines, counts map[format.Day]string }
+type Earlier struct{ lines, counts map[civil.Day]string }
 
 // FindEarlier looks for the lines and room counts of earlier processes in the
 // DIR at path, which may be missing. It writes nothing.
 func FindEarlier(path string) (*Earlier, error) {
-	e := &Earlier{map[format.Day]string{}, map[format.Day]string{}}
+	e := &Earlier{map[civil.Day]string{}, map[civil.Day]string{}}
 	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil
@@ -28,7 +28,7 @@ func FindEarlier(path string) (*Earlier, error) {
 	defer d.Close()
 	for _, look := range []struct {
 		sub   string
-		found map[format.Day]string
+		found map[civil.Day]string
 	}{
 		{dir.Journal, e.counts}, // room files are made of them
 		{dir.Rooms, e.counts},
@@ -48,18 +48,18 @@ func FindEarlier(path string) (*Earlier, error) {
 }
 
 // Days returns the days of which there is something.
-func (e *Earlier) Days() map[format.Day]string {
+func (e *Earlier) Days() map[civil.Day]string {
 	all := maps.Clone(e.lines)
 	maps.Copy(all, e.counts)
 	return all
 }
 
 // Lines returns the path of the day's lines, "" where there were none.
-func (e *Earlier) Lines(day format.Day) string { return e.lines[day] }
+func (e *Earlier) Lines(day civil.Day) string { return e.lines[day] }
 
 // Counts returns the path of the day's room file, else of a journal, "" where
 // there was none.
-func (e *Earlier) Counts(day format.Day) string { return e.counts[day] }
+func (e *Earlier) Counts(day civil.Day) string { return e.counts[day] }
 
 // CheckUsed returns an error for a path that is no DIR which hushpipe has
 // written to. It is mistyped, as a rule, and would look like one where all is

@@ -7,7 +7,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -35,7 +35,7 @@ func (v *survey) processes(d *dir.Dir) {
 	v.LastError = sum.LastError
 	v.doubtNames(sum.UnnamedTo)
 	for _, date := range slices.Sorted(maps.Keys(sum.Days)) {
-		if _, ok := format.ParseDay(date); ok {
+		if _, ok := civil.ParseDay(date); ok {
 			v.Counts = append(v.Counts, DayCounters{date, sum.Days[date]})
 			v.Total = v.Total.Plus(sum.Days[date])
 		}
@@ -66,10 +66,10 @@ func (v *survey) below(d *dir.Dir) {
 
 // doubtNames looks for lines up to that day, which may hold the names of clients in
 // clear.
-func (v *survey) doubtNames(last format.Day) {
+func (v *survey) doubtNames(last civil.Day) {
 	name := ""
 	for _, day := range v.Days {
-		if date, ok := format.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
+		if date, ok := civil.ParseDay(day.Day); ok && date <= last && day.LogBytes > 0 {
 			name = dir.LogFile(date)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"hushpipe/filter/journal"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -76,12 +76,12 @@ type Finding struct {
 type survey struct {
 	Status
 	now      time.Time
-	first    format.Day // the oldest whose lines are kept
+	first    civil.Day // the oldest whose lines are kept
 	keepKeys calendar.Period
-	today    format.Day
+	today    civil.Day
 	keys     string   // "": in DIR
 	others   []string // key directories of earlier --keys
-	days     map[format.Day]*DayFiles
+	days     map[civil.Day]*DayFiles
 }
 
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
@@ -92,7 +92,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		return Status{}, err
 	}
 	defer d.Close()
-	v := &survey{now: now, keys: keys, days: map[format.Day]*DayFiles{}, today: format.DayOf(now),
+	v := &survey{now: now, keys: keys, days: map[civil.Day]*DayFiles{}, today: civil.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
 			Processes: []registry.Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
 	others := registry.KeptByEarlier(d, now)
@@ -152,8 +152,8 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 
 // firstOf is the oldest day that a rule keeps. What expires at midnight may be there
 // for a moment more.
-func (v *survey) firstOf(keep calendar.Period) format.Day {
-	return format.DayOf(v.now.Add(-purgeGrace)) - format.Day(keep) + 1
+func (v *survey) firstOf(keep calendar.Period) civil.Day {
+	return civil.DayOf(v.now.Add(-purgeGrace)) - civil.Day(keep) + 1
 }
 
 func (v *survey) broken(file, what, do string) {
@@ -164,7 +164,7 @@ func (v *survey) note(file, what, do string) {
 	v.Notes = append(v.Notes, Finding{file, what, do})
 }
 
-func (v *survey) day(day format.Day) *DayFiles {
+func (v *survey) day(day civil.Day) *DayFiles {
 	if v.days[day] == nil {
 		v.days[day] = &DayFiles{Day: day.String()}
 	}
@@ -273,7 +273,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
 		v.broken(path, "was left by a process that was killed", v.purge(at))
 		return
-	case dated && day < first, ahead && format.DayOf(info.ModTime().In(v.now.Location())) < first:
+	case dated && day < first, ahead && civil.DayOf(info.ModTime().In(v.now.Location())) < first:
 		v.broken(path, "is older than "+keep, v.purge(at))
 		return
 	case dated && strings.HasSuffix(name, dir.DamagedSuffix):
@@ -330,7 +330,7 @@ func (v *survey) purge(at string) string {
 // clear looks for days whose addresses were kept: the headers of journals tell,
 // also when the process has ended.
 func (v *survey) clear(d *dir.Dir) {
-	names := map[format.Day][]string{}
+	names := map[civil.Day][]string{}
 	all, _ := d.Names(dir.Journal) // what is wrong there has been said
 	for _, name := range all {
 		if day, ok := dir.OwnDay(dir.Journal, name); ok {
@@ -338,7 +338,7 @@ func (v *survey) clear(d *dir.Dir) {
 		}
 	}
 	for _, day := range v.Days {
-		date, _ := format.ParseDay(day.Day)
+		date, _ := civil.ParseDay(day.Day)
 		kept := func(name string) bool {
 			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 			if err != nil {

@@ -6,11 +6,10 @@ package calendar
 import (
 	"errors"
 	"fmt"
+	"hushpipe/format/civil"
 	"strconv"
 	"strings"
 	"time"
-
-	"hushpipe/format"
 )
 
 // Period is how long lines and keys are kept: whole days, ≥ 1, today being the
@@ -36,7 +35,7 @@ func ParsePeriod(s string) (Period, error) {
 func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
 
 // First is the oldest day that is kept when it is today.
-func (p Period) First(today format.Day) format.Day { return today - format.Day(p) + 1 }
+func (p Period) First(today civil.Day) civil.Day { return today - civil.Day(p) + 1 }
 
 // UntilNextLook is the time to the next look at what has expired: a minute, or less to
 // midnight. The wall clock counts, which goes on while a machine is suspended.
@@ -49,7 +48,7 @@ func UntilNextLook(now time.Time) time.Duration {
 // Window is the span of days that are open: those from First to Today, and
 // tomorrow, for zones that are ahead.
 type Window struct {
-	First, Today format.Day
+	First, Today civil.Day
 	// DoubtUntil is when a clock in doubt will be believed if it goes on
 	// steadily; zero where there is no doubt. Until then nothing expires: First
 	// follows the last time that was trusted.
@@ -72,7 +71,7 @@ const (
 
 // Place returns the day that a line goes to. date is the one in its time stamp,
 // dated tells whether there is one.
-func (w Window) Place(date format.Day, dated bool) (format.Day, Placement) {
+func (w Window) Place(date civil.Day, dated bool) (civil.Day, Placement) {
 	switch {
 	case !dated || date > w.Today+1:
 		return w.Today, Adjusted
@@ -85,7 +84,7 @@ func (w Window) Place(date format.Day, dated bool) (format.Day, Placement) {
 // At returns the window at the date today, which follows the clock across
 // midnight. A larger step waits until the clock has been judged, which tells a
 // leap from the passing of time.
-func (w Window) At(today format.Day) Window {
+func (w Window) At(today civil.Day) Window {
 	if today == w.Today+1 && w.DoubtUntil.IsZero() {
 		w.First++
 	}
@@ -95,7 +94,7 @@ func (w Window) At(today format.Day) Window {
 
 // IsNear reports whether lines of a day are expected: late ones, and those of
 // zones that are ahead.
-func (w Window) IsNear(day format.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
+func (w Window) IsNear(day civil.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
 
 // ErrExpired is returned for a day that is past the retention: what was deleted is
 // not made again.

@@ -1,13 +1,12 @@
 package calendar
 
 import (
+	"hushpipe/format/civil"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 func TestParsePeriod(t *testing.T) {
@@ -61,7 +60,7 @@ func TestPlace(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := Window{First: tt.keep.First(day(tt.today)), Today: day(tt.today)}
-			var line format.Day
+			var line civil.Day
 			if tt.line != none {
 				line = day(tt.line)
 			}
@@ -92,8 +91,8 @@ func TestAcrossMidnight(t *testing.T) {
 	}
 }
 
-func day(s string) format.Day {
-	d, ok := format.ParseDay(s)
+func day(s string) civil.Day {
+	d, ok := civil.ParseDay(s)
 	if !ok {
 		panic(s)
 	}

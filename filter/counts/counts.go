@@ -12,7 +12,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Config is what is to be known of the process.
@@ -33,5 +33,5 @@ type Config struct {
 func New(cfg Config) (*Journals, *Files, *Ledger) {
 	l := newLedger(&cfg)
 	return &Journals{cfg: &cfg, ledger: l, own: map[journalID]*ownJournal{}},
-		&Files{cfg: &cfg, ledger: l, unions: map[format.Day]*union{}, flawed: map[string]string{}}, l
+		&Files{cfg: &cfg, ledger: l, unions: map[civil.Day]*union{}, flawed: map[string]string{}}, l
 }

@@ -11,7 +11,7 @@ import (
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -24,7 +24,7 @@ const LockPatience = 3 * time.Second
 type Files struct {
 	cfg    *Config
 	ledger *Ledger
-	unions map[format.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
+	unions map[civil.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
 	writer roomWriter
 	flawed map[string]string // what was said of journals of which not all could be read
 }
@@ -43,7 +43,7 @@ func (f *Files) refreshExpired(d *dir.Dir, patience time.Duration) error {
 	return f.refreshDays(d, f.ledger.take(f.unions), patience)
 }
 
-func (f *Files) refreshDays(d *dir.Dir, days []format.Day, patience time.Duration) error {
+func (f *Files) refreshDays(d *dir.Dir, days []civil.Day, patience time.Duration) error {
 	defer f.dropUnions()
 	if len(days) == 0 {
 		return nil
@@ -91,13 +91,13 @@ func (f *Files) dropUnions() {
 
 // keepsUnion reports whether the union of a day stays in memory between two rounds:
 // in the process that writes the room files, of a day that more lines are expected of.
-func (f *Files) keepsUnion(day format.Day) bool {
+func (f *Files) keepsUnion(day civil.Day) bool {
 	return f.writer.active && f.cfg.Window().IsNear(day) && day >= f.cfg.Window().First
 }
 
 // refreshDay replaces the room file of one day by the larger, hash by hash, of
 // what it holds and what its journals hold, under one lock.
-func (f *Files) refreshDay(d *dir.Dir, day format.Day, names []string, patience time.Duration) error {
+func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience time.Duration) error {
 	u := f.unions[day]
 	if u == nil {
 		u = newUnion(day, f.cfg.Limits)
@@ -155,7 +155,7 @@ func (f *Files) counts(u *union) bool {
 }
 
 // writeRooms merges the counts of a day into its room file.
-func (f *Files) writeRooms(d *dir.Dir, day format.Day, counted []roomfile.Entry) error {
+func (f *Files) writeRooms(d *dir.Dir, day civil.Day, counted []roomfile.Entry) error {
 	name := dir.RoomFile(day)
 	old, err := d.ReadFile(dir.Rooms, name)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -211,7 +211,7 @@ func (f *Files) checkLate(d *dir.Dir, u *union) error {
 // in: only where there is none, since an existing one was counted with lines that are
 // gone. Those of the days before anew are made of all lines of their day: they take the
 // place of what is there.
-func (f *Files) CountExpired(d *dir.Dir, days map[format.Day]rooms.Sum, anew format.Day) error {
+func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.Sum, anew civil.Day) error {
 	unlock, err := d.LockRooms(LockPatience)
 	if err != nil {
 		return err

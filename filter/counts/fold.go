@@ -12,7 +12,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // The journals of processes that have ended are folded: those of one day and
@@ -82,7 +82,7 @@ func (f *Files) Fold(d *dir.Dir) error {
 }
 
 // foldDay folds those of a day's journals whose writers have ended.
-func (f *Files) foldDay(d *dir.Dir, day format.Day, names []string) error {
+func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string) error {
 	if len(names) < 2 && !slices.ContainsFunc(names, f.isFlawed) {
 		return nil
 	}
@@ -156,7 +156,7 @@ func (f *Files) worthwhile(parts []*part) []*part {
 var errNothing = errors.New("no record can be read")
 
 // foldParts makes one journal of several, and deletes them.
-func (f *Files) foldParts(d *dir.Dir, day format.Day, from origin, parts []*part) error {
+func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part) error {
 	err := d.CreateFile(dir.Journal, dir.NewJournal(day), func(file *os.File) error {
 		w, err := journal.NewWriter(file, from.keyID, []byte(from.settings))
 		if err != nil {

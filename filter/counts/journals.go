@@ -11,11 +11,11 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 type journalID struct {
-	day      format.Day
+	day      civil.Day
 	keyID    [8]byte
 	counting bool // its lines have been searched for rooms
 }
@@ -64,7 +64,7 @@ const maxJournals = 64
 // Count takes the records of lines that are written. searched says whether these have
 // been searched for rooms: nothing found is not the same as zero. While DIR cannot be
 // opened, and d is nil, the records wait.
-func (o *Journals) Count(d *dir.Dir, day format.Day, keyID [8]byte, records []byte, searched bool) {
+func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte, searched bool) {
 	id := journalID{day, keyID, len(records) > 0 || searched}
 	if day < o.cfg.Window().First { // Append has said that the lines came too late
 		o.ledger.countLate(id, records, false)
@@ -209,7 +209,7 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 
 // createJournal makes an empty journal. A process that folds can take it for
 // that of an ended one before it is locked; then another is made.
-func createJournal(d *dir.Dir, day format.Day) (name string, file *os.File, err error) {
+func createJournal(d *dir.Dir, day civil.Day) (name string, file *os.File, err error) {
 	for range 8 {
 		name = dir.NewJournal(day)
 		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
@@ -274,7 +274,7 @@ func (o *Journals) closeIdle() {
 
 // Forget ends the journals of days whose files were deleted on purpose. What waits for
 // them is counted all the same.
-func (o *Journals) Forget(days map[format.Day]bool) {
+func (o *Journals) Forget(days map[civil.Day]bool) {
 	for id, j := range o.own {
 		if days[id.day] {
 			o.ledger.countLate(id, j.pending, true)

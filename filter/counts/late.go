@@ -1,8 +1,6 @@
 package counts
 
-import (
-	"hushpipe/format"
-)
+import "hushpipe/format/civil"
 
 // lateRecords are those that waited in memory until their day was deleted: its
 // journals were refused, or its lines came too late. They go to the room file, which
@@ -30,7 +28,7 @@ func (l *Ledger) countLate(id journalID, records []byte, erased bool) {
 
 // deliverLate adds late records to the union of their day, once the journals of that
 // day have been read, which are deleted next. The caller holds l.mu.
-func (l *Ledger) deliverLate(unions map[format.Day]*union) {
+func (l *Ledger) deliverLate(unions map[civil.Day]*union) {
 	for id, late := range l.late {
 		if id.day >= l.readTo && !late.erased {
 			continue
@@ -69,7 +67,7 @@ func (u *union) inherit(old *union) {
 
 // ReadUntil notes that the journals of days before first were read, as far as they
 // could be.
-func (l *Ledger) ReadUntil(first format.Day) {
+func (l *Ledger) ReadUntil(first civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.readTo = max(l.readTo, first)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // readPatience bounds the reading of journals before they are deleted, and before
@@ -24,26 +24,26 @@ type Ledger struct {
 	reading atomic.Bool // expired journals are being read
 
 	mu       sync.Mutex                 // guards what follows
-	dirty    map[format.Day]bool        // days whose room file may be behind
-	expiring map[format.Day]*union      // of days that were deleted, for their room files
+	dirty    map[civil.Day]bool         // days whose room file may be behind
+	expiring map[civil.Day]*union       // of days that were deleted, for their room files
 	late     map[journalID]*lateRecords // of days that have no journals any more
-	readTo   format.Day                 // the journals of earlier days were read before they were deleted
+	readTo   civil.Day                  // the journals of earlier days were read before they were deleted
 }
 
 func newLedger(cfg *Config) *Ledger {
-	return &Ledger{cfg: cfg, dirty: map[format.Day]bool{}, expiring: map[format.Day]*union{},
+	return &Ledger{cfg: cfg, dirty: map[civil.Day]bool{}, expiring: map[civil.Day]*union{},
 		late: map[journalID]*lateRecords{}, readTo: AnyDay}
 }
 
 // The first and the last of all days.
 const (
-	AnyDay  format.Day = math.MinInt32
-	LastDay format.Day = math.MaxInt32
+	AnyDay  civil.Day = math.MinInt32
+	LastDay civil.Day = math.MaxInt32
 )
 
 // Mark notes the days from first to last that have journals: their room files may
 // be behind, or have been deleted.
-func (l *Ledger) Mark(d *dir.Dir, first, last format.Day) {
+func (l *Ledger) Mark(d *dir.Dir, first, last civil.Day) {
 	names, err := journalNames(d)
 	if err != nil {
 		l.cfg.Report.Fault("journal", err, "")
@@ -57,7 +57,7 @@ func (l *Ledger) Mark(d *dir.Dir, first, last format.Day) {
 }
 
 // markDay notes that a day's room file may be behind.
-func (l *Ledger) markDay(day format.Day) {
+func (l *Ledger) markDay(day civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dirty[day] = true
@@ -72,7 +72,7 @@ func (l *Ledger) isBehind() bool {
 
 // take returns the days whose room file may be behind, newest first, which are then
 // marked no more; only those that are in held, unless it is nil.
-func (l *Ledger) take(held map[format.Day]*union) (days []format.Day) {
+func (l *Ledger) take(held map[civil.Day]*union) (days []civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for day := range l.dirty {
@@ -81,7 +81,7 @@ func (l *Ledger) take(held map[format.Day]*union) (days []format.Day) {
 			delete(l.dirty, day)
 		}
 	}
-	slices.SortFunc(days, func(a, b format.Day) int { return cmp.Compare(b, a) })
+	slices.SortFunc(days, func(a, b civil.Day) int { return cmp.Compare(b, a) })
 	return days
 }
 
@@ -92,7 +92,7 @@ func (l *Ledger) take(held map[format.Day]*union) (days []format.Day) {
 // At midnight all processes on DIR come at the same time, and a large day takes much
 // memory. So one reads, and the next when the first has deleted what it read: the
 // caller calls unlock then.
-func (l *Ledger) ReadExpiring(d *dir.Dir, first format.Day) (unlock func()) {
+func (l *Ledger) ReadExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	unlock = lockExpiring(d, first)
 	done, ok := d.Use()
 	if !ok {
@@ -130,7 +130,7 @@ func (l *Ledger) ReadExpiring(d *dir.Dir, first format.Day) (unlock func()) {
 
 // lockExpiring waits for its turn to read the journals of days before first, if there
 // are any, but not for a process that was stopped, or a disk that hangs.
-func lockExpiring(d *dir.Dir, first format.Day) (unlock func()) {
+func lockExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	done, ok := d.Use()
 	if !ok {
 		return func() {}
@@ -159,7 +159,7 @@ func lockExpiring(d *dir.Dir, first format.Day) (unlock func()) {
 }
 
 // deliver moves the unions of expired days to unions, and late records to them.
-func (l *Ledger) deliver(unions map[format.Day]*union) {
+func (l *Ledger) deliver(unions map[civil.Day]*union) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for day, u := range l.expiring {
@@ -172,7 +172,7 @@ func (l *Ledger) deliver(unions map[format.Day]*union) {
 }
 
 // isMarked reports whether a day's room file may be behind.
-func (l *Ledger) isMarked(day format.Day) bool {
+func (l *Ledger) isMarked(day civil.Day) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dirty[day]

@@ -10,7 +10,7 @@ import (
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -25,7 +25,7 @@ type Day struct {
 // Read returns the counts of a day as they stand now: from its journals,
 // and for a day that has none any more from its room file. The error is
 // fs.ErrNotExist for a day of which nothing is known. It writes nothing.
-func Read(path string, day format.Day) (Day, error) {
+func Read(path string, day civil.Day) (Day, error) {
 	r := NewReader(path, day)
 	defer r.Close()
 	return r.Read()
@@ -36,7 +36,7 @@ func Read(path string, day format.Day) (Day, error) {
 // to 22 bytes each. It serves one goroutine.
 type Reader struct {
 	path  string
-	day   format.Day
+	day   civil.Day
 	d     *dir.Dir // nil: not open
 	union *union
 	text  []byte // of the room file
@@ -47,7 +47,7 @@ type Reader struct {
 }
 
 // NewReader returns a reader of the counts of a day in the DIR at path.
-func NewReader(path string, day format.Day) *Reader {
+func NewReader(path string, day civil.Day) *Reader {
 	return &Reader{path: path, day: day}
 }
 
@@ -114,7 +114,7 @@ func (r *Reader) Close() {
 
 // Origins returns what the journals of a day say of the lines of that day: the ids of
 // the keys that its pseudonyms were made under, and the settings of the processes.
-func Origins(d *dir.Dir, day format.Day) (keyIDs [][8]byte, settings []string, err error) {
+func Origins(d *dir.Dir, day civil.Day) (keyIDs [][8]byte, settings []string, err error) {
 	u := newUnion(day, rooms.Limits{})
 	names, err := journalNames(d)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // union is what the journals of one day hold together, and how far each has
 // been read.
 type union struct {
-	day        format.Day
+	day        civil.Day
 	counts     *rooms.Counts
 	read       map[string]int64
 	keys       map[[8]byte]bool
@@ -31,7 +31,7 @@ type union struct {
 	said       map[string]bool   // what is wrong with the counts as a whole, by topic
 }
 
-func newUnion(day format.Day, limits rooms.Limits) *union {
+func newUnion(day civil.Day, limits rooms.Limits) *union {
 	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
 		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, said: map[string]bool{}}
 }
@@ -39,7 +39,7 @@ func newUnion(day format.Day, limits rooms.Limits) *union {
 // journalNames lists the journals of each day. A listing that is made while a
 // process folds can miss both what is folded and what it becomes; of two that
 // are equal, the first has missed nothing.
-func journalNames(d *dir.Dir) (map[format.Day][]string, error) {
+func journalNames(d *dir.Dir) (map[civil.Day][]string, error) {
 	all, err := d.Names(dir.Journal)
 	for range 8 {
 		before := all
@@ -47,7 +47,7 @@ func journalNames(d *dir.Dir) (map[format.Day][]string, error) {
 			break
 		}
 	}
-	names := map[format.Day][]string{}
+	names := map[civil.Day][]string{}
 	for _, name := range all {
 		if day, ok := dir.OwnDay(dir.Journal, name); ok {
 			names[day] = append(names[day], name)

@@ -16,7 +16,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 var errChanging = errors.New("keeps being replaced; hint: stop the program that replaces it")
@@ -54,7 +54,7 @@ func (l *Log) SetWindow(w calendar.Window) {
 	l.today.Store(int32(w.Today))
 }
 
-func (l *Log) isExpired(day format.Day) bool { return int32(day) < l.first.Load() }
+func (l *Log) isExpired(day civil.Day) bool { return int32(day) < l.first.Load() }
 
 // Forget closes the files, so that deleted ones leave the disk. One that Append is
 // at, which may hang, is closed when that is done.
@@ -79,7 +79,7 @@ func (l *Log) Close() {
 //
 // An unfinished last line, left by a writer that was killed, is cut off first by
 // who has the lock. Nothing else that is in the file is ever taken away.
-func (l *Log) Append(day format.Day, lines []byte) (n int, err error) {
+func (l *Log) Append(day civil.Day, lines []byte) (n int, err error) {
 	if l.isExpired(day) {
 		return 0, l.d.Error("write", "", dir.LogFile(day), calendar.ErrExpired)
 	}
@@ -146,7 +146,7 @@ func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
 // lockDay returns the log file of day and its size. alone reports whether no other
 // process writes to it: this one has the lock of the lines, and that of the file where
 // processes of an earlier version may be at work. The caller puts the file back.
-func (l *Log) lockDay(day format.Day, locked bool) (f *dayFile, size int64, alone bool, err error) {
+func (l *Log) lockDay(day civil.Day, locked bool) (f *dayFile, size int64, alone bool, err error) {
 	for range 8 {
 		if f, err = l.dayFile(day); err != nil {
 			return nil, 0, false, err
@@ -179,7 +179,7 @@ func (l *Log) lockDay(day format.Day, locked bool) (f *dayFile, size int64, alon
 }
 
 // dayFile returns the open file of day for Append to use.
-func (l *Log) dayFile(day format.Day) (*dayFile, error) {
+func (l *Log) dayFile(day civil.Day) (*dayFile, error) {
 	if f := l.files.find(day); f != nil {
 		return f, nil
 	}
@@ -236,7 +236,7 @@ func lineEnd(f io.ReaderAt, size int64, buf []byte) (int64, error) {
 // updateLink points access.log to the file of day if that is newer than what it
 // points to. A target that does not exist, or is dated after tomorrow by a clock
 // that was wrong, is not newer than anything.
-func (l *Log) updateLink(day format.Day) error {
+func (l *Log) updateLink(day civil.Day) error {
 	unlock, err := l.d.Acquire(dir.Locks, dir.LinkLock, "", dir.LockPatience)
 	if err != nil {
 		return err

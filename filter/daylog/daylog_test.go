@@ -15,7 +15,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 const today = "access-2026-11-22.log"
@@ -43,7 +43,7 @@ func TestAppendToMoreDaysThanAreHeldOpen(t *testing.T) {
 	d, _ := newDir(t)
 	const days = 3 * maxOpen
 	for range 2 {
-		for i := range format.Day(days) {
+		for i := range civil.Day(days) {
 			_, err := d.Append(day("2026-11-22")+i, []byte("line\n"))
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(d.log.files.list), maxOpen)

@@ -1,13 +1,12 @@
 package daylog
 
 import (
+	"hushpipe/format/civil"
 	"os"
 	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"hushpipe/format"
 )
 
 // maxOpen bounds the day files held open: those of the usual retention.
@@ -16,7 +15,7 @@ const maxOpen = 16
 // dayFile is an open log file.
 type dayFile struct {
 	*os.File
-	day  format.Day
+	day  civil.Day
 	name string
 	// Dev and Ino tell whether the name still leads to the file.
 	id unix.Stat_t
@@ -34,7 +33,7 @@ type openFiles struct {
 }
 
 // find returns the file of day for use, or nil.
-func (o *openFiles) find(day format.Day) *dayFile {
+func (o *openFiles) find(day civil.Day) *dayFile {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i, f := range o.list {

@@ -6,7 +6,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +31,7 @@ func child(job string, args []string) error {
 				fmt.Fprintf(&batch, "%s %d %s\n", args[1], i, strings.Repeat(args[1], i*37%5000))
 				i++
 			}
-			if n, err := d.Append(day("2026-11-22")+format.Day(i%2), []byte(batch.String())); err != nil || n != batch.Len() {
+			if n, err := d.Append(day("2026-11-22")+civil.Day(i%2), []byte(batch.String())); err != nil || n != batch.Len() {
 				return fmt.Errorf("appended %d of %d: %v", n, batch.Len(), err)
 			}
 		}
@@ -61,7 +61,7 @@ func (d *testDir) Close() error {
 	return d.Dir.Close()
 }
 
-func (d *testDir) Append(day format.Day, lines []byte) (int, error) { return d.log.Append(day, lines) }
+func (d *testDir) Append(day civil.Day, lines []byte) (int, error) { return d.log.Append(day, lines) }
 
 // purged is what a purge did.
 type purged struct {

@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // tailSize is how far back a batch is looked for: the largest one, of 64 KiB
@@ -16,7 +16,7 @@ const tailSize = 256 << 10
 // Holds reports whether the first of these lines stands at the end of the
 // day's file already. Pseudonyms are the same each time, so a batch that a
 // killed process wrote and did not commit looks the same when it comes again.
-func (l *Log) Holds(day format.Day, lines []byte) bool {
+func (l *Log) Holds(day civil.Day, lines []byte) bool {
 	f, err := l.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
 	if err != nil {
 		return false

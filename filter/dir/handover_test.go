@@ -2,6 +2,7 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/format/civil"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +17,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 // Any user and group but root; none of them needs to exist.
@@ -259,7 +258,7 @@ func TestHandOverWhileRootWrites(t *testing.T) {
 		for i := range 4 {
 			writers.Go(func() {
 				for n := range 10 {
-					_, err := old.Key(day("2026-11-22") + format.Day(10*i+n))
+					_, err := old.Key(day("2026-11-22") + civil.Day(10*i+n))
 					assert.NoError(t, err)
 					assert.NoError(t, old.ReplaceFile("", ClockName, nil))
 				}

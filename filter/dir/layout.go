@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"hushpipe/filter/calendar"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // The directories below DIR; "" stands for DIR itself.
@@ -81,20 +81,20 @@ const (
 )
 
 // LogFile returns the name in DIR of a day's lines, access-2026-11-22.log.
-func LogFile(day format.Day) string { return logPrefix + day.String() + logSuffix }
+func LogFile(day civil.Day) string { return logPrefix + day.String() + logSuffix }
 
 // KeyFile returns the name in Keys of a day's key, 2026-11-22.key.
-func KeyFile(day format.Day) string { return day.String() + keySuffix }
+func KeyFile(day civil.Day) string { return day.String() + keySuffix }
 
 // RoomFile returns the name in Rooms of a day's counts, rooms-2026-11-22.log.
-func RoomFile(day format.Day) string { return roomsPrefix + day.String() + logSuffix }
+func RoomFile(day civil.Day) string { return roomsPrefix + day.String() + logSuffix }
 
 // PartialMark returns the name of the empty file that stands beside a day's room file
 // whose counts are a lower bound.
-func PartialMark(day format.Day) string { return RoomFile(day) + PartialSuffix }
+func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
 
 // NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
-func NewJournal(day format.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
+func NewJournal(day civil.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
 
 // NewLease returns a name in a directory of locks that no other has,
 // keep-14d-RANDOM: the lease of a process that keeps files for that period.
@@ -138,7 +138,7 @@ func isRandom(digits string) bool {
 // operator's tools made, access-2026-11-22.log.gz. Of Rooms, where copies of other
 // kinds stay as well, it is all behind the date that is not ".log". Any other file is
 // somebody else's, access-2026-11-22.tar.gz as well.
-func DayOf(sub, name string) (day format.Day, behind string, ok bool) {
+func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	var prefix, suffix string
 	switch sub {
 	case "":
@@ -156,7 +156,7 @@ func DayOf(sub, name string) (day format.Day, behind string, ok bool) {
 	if !ok || len(rest) < date {
 		return 0, "", false
 	}
-	if day, ok = format.ParseDay(rest[:date]); !ok {
+	if day, ok = civil.ParseDay(rest[:date]); !ok {
 		return 0, "", false
 	}
 	rest = rest[date:]
@@ -183,14 +183,14 @@ func isWord(c byte) bool {
 }
 
 // OwnDay returns the day of a file of sub that is hushpipe's own, no copy.
-func OwnDay(sub, name string) (format.Day, bool) {
+func OwnDay(sub, name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(sub, name)
 	return day, ok && behind == ""
 }
 
 // ExpiryDay returns the day that a file of sub is deleted with: its own, and copies
 // as well. Of Rooms these are only the damaged ones that were kept aside.
-func ExpiryDay(sub, name string) (format.Day, bool) {
+func ExpiryDay(sub, name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(sub, name)
 	if sub == Rooms && !(strings.HasSuffix(behind, DamagedSuffix) && name == RoomFile(day)+behind) {
 		return 0, false

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // jobEnv makes a test binary do one job on a directory and end.
@@ -119,8 +119,8 @@ func Tree(t *testing.T, path string) (names []string) {
 }
 
 // Day returns the day written as 2026-11-22.
-func Day(s string) format.Day {
-	d, ok := format.ParseDay(s)
+func Day(s string) civil.Day {
+	d, ok := civil.ParseDay(s)
 	if !ok {
 		panic(s)
 	}

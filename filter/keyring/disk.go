@@ -8,7 +8,7 @@ import (
 	"io/fs"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 var errShredded = errors.New("was overwritten, to be deleted; hint: remove it")
@@ -18,13 +18,13 @@ const tries = 8
 
 // ReadKey returns the key of day in DIR, or an error that is fs.ErrNotExist. It is
 // for who reads only; a Ring has the keys in memory.
-func ReadKey(d *dir.Dir, day format.Day) ([32]byte, error) {
+func ReadKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
 	return readSecret(d, dir.Keys, dir.KeyFile(day))
 }
 
 // PutKey makes key the one of day if there is none, and returns the one that
 // there is then.
-func PutKey(d *dir.Dir, day format.Day, key [32]byte) (stored [32]byte, err error) {
+func PutKey(d *dir.Dir, day civil.Day, key [32]byte) (stored [32]byte, err error) {
 	return putSecret(d, dir.Keys, dir.KeyFile(day), key)
 }
 

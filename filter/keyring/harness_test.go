@@ -9,7 +9,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"io/fs"
 	"testing"
 	"time"
@@ -56,14 +56,14 @@ func (d *testDir) Close() error {
 	return d.Dir.Close()
 }
 
-func (d *testDir) ReadKey(day format.Day) ([32]byte, error) { return ReadKey(d.Dir, day) }
+func (d *testDir) ReadKey(day civil.Day) ([32]byte, error) { return ReadKey(d.Dir, day) }
 
-func (d *testDir) PutKey(day format.Day, key [32]byte) ([32]byte, error) {
+func (d *testDir) PutKey(day civil.Day, key [32]byte) ([32]byte, error) {
 	return PutKey(d.Dir, day, key)
 }
 
 // Key returns the key of day, and makes it if there is none.
-func (d *testDir) Key(day format.Day) ([32]byte, error) {
+func (d *testDir) Key(day civil.Day) ([32]byte, error) {
 	key, err := d.ReadKey(day)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err

@@ -15,7 +15,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Config is what a Ring needs to know.
@@ -38,22 +38,22 @@ type Ring struct {
 	Patience time.Duration
 
 	cfg  Config
-	seen map[format.Day]unix.Stat_t // the lines that Restore found last
+	seen map[civil.Day]unix.Stat_t // the lines that Restore found last
 
 	mu        sync.Mutex // guards what follows
-	keys      map[format.Day]*pseudonym.Key
-	thrown    map[format.Day]*pseudonym.Key // throw-away keys of expired days
-	fresh     map[format.Day]*pseudonym.Key // what becomes a day's key if it has none
-	unsure    map[format.Day]bool           // their keys are in memory only
-	forgotten map[format.Day]bool           // days that were deleted on purpose; their keys are dropped
-	erased    map[string]time.Time          // marks of such days that were heeded
+	keys      map[civil.Day]*pseudonym.Key
+	thrown    map[civil.Day]*pseudonym.Key // throw-away keys of expired days
+	fresh     map[civil.Day]*pseudonym.Key // what becomes a day's key if it has none
+	unsure    map[civil.Day]bool           // their keys are in memory only
+	forgotten map[civil.Day]bool           // days that were deleted on purpose; their keys are dropped
+	erased    map[string]time.Time         // marks of such days that were heeded
 }
 
 // New returns an empty Ring.
 func New(cfg Config) *Ring {
-	return &Ring{Patience: patience, cfg: cfg, erased: map[string]time.Time{}, keys: map[format.Day]*pseudonym.Key{},
-		thrown: map[format.Day]*pseudonym.Key{}, fresh: map[format.Day]*pseudonym.Key{}, unsure: map[format.Day]bool{},
-		forgotten: map[format.Day]bool{}}
+	return &Ring{Patience: patience, cfg: cfg, erased: map[string]time.Time{}, keys: map[civil.Day]*pseudonym.Key{},
+		thrown: map[civil.Day]*pseudonym.Key{}, fresh: map[civil.Day]*pseudonym.Key{}, unsure: map[civil.Day]bool{},
+		forgotten: map[civil.Day]bool{}}
 }
 
 // patience is that of a Ring. A first key takes a few fsyncs.
@@ -63,7 +63,7 @@ const patience = 50 * time.Millisecond
 // disk, are in memory before they are asked for; any other is waited for a
 // moment. Where the disk does not answer, the key is one in memory, which is
 // brought to the disk later unless another has come there first.
-func (r *Ring) Key(day format.Day, placement calendar.Placement) *pseudonym.Key {
+func (r *Ring) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	if placement == calendar.Expired {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *Ring) Key(day format.Day, placement calendar.Placement) *pseudonym.Key 
 
 // freshKey returns a random key for day, the same whoever asks first: one that is
 // still on its way to the disk can be used, and so is one that is noted by now.
-func (r *Ring) freshKey(day format.Day) *pseudonym.Key {
+func (r *Ring) freshKey(day civil.Day) *pseudonym.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known := r.keys[day]; known != nil {
@@ -93,7 +93,7 @@ func (r *Ring) freshKey(day format.Day) *pseudonym.Key {
 }
 
 // random returns the key of day in keys, made if there is none.
-func random(keys map[format.Day]*pseudonym.Key, day format.Day) *pseudonym.Key {
+func random(keys map[civil.Day]*pseudonym.Key, day civil.Day) *pseudonym.Key {
 	if keys[day] == nil {
 		keys[day] = new(pseudonym.Key)
 		rand.Read(keys[day][:])
@@ -102,7 +102,7 @@ func random(keys map[format.Day]*pseudonym.Key, day format.Day) *pseudonym.Key {
 }
 
 // set notes a key, unless there is one by now, and returns the one noted.
-func (r *Ring) set(day format.Day, key *pseudonym.Key, unsure bool) *pseudonym.Key {
+func (r *Ring) set(day civil.Day, key *pseudonym.Key, unsure bool) *pseudonym.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known := r.keys[day]; known != nil {
@@ -118,7 +118,7 @@ func (r *Ring) set(day format.Day, key *pseudonym.Key, unsure bool) *pseudonym.K
 
 // fetch returns the key of day from the disk, or nil where it does not come
 // in time. If there is none the fresh key becomes it, sooner or later.
-func (r *Ring) fetch(day format.Day) *pseudonym.Key {
+func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 	fresh := r.freshKey(day)
 	// The key of a day that a clock just put forward has brought would vouch for
 	// that clock, as the day's lines would: it waits until they are written.
@@ -191,11 +191,11 @@ func (r *Ring) Restore(d *dir.Dir) {
 	if err != nil {
 		return
 	}
-	there, hasLines := map[string]bool{}, map[format.Day]bool{}
+	there, hasLines := map[string]bool{}, map[civil.Day]bool{}
 	for _, name := range names {
 		there[name] = true
 	}
-	seen := map[format.Day]unix.Stat_t{}
+	seen := map[civil.Day]unix.Stat_t{}
 	for _, name := range lines {
 		day, ok := dir.OwnDay("", name)
 		if !ok {
@@ -212,7 +212,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 		hasLines[day] = !known || now.Ino == was.Ino && now.Size >= was.Size
 	}
 	r.seen = seen
-	gone, today := 0, format.DayOf(r.cfg.Now())
+	gone, today := 0, civil.DayOf(r.cfg.Now())
 	r.mu.Lock()
 	for day := range r.keys {
 		_, known := seen[day]
@@ -237,7 +237,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 func (r *Ring) heed(d *dir.Dir) {
 	names, _ := d.Names(dir.Erased) // without it there are no marks
 	for _, name := range names {
-		day, dated := format.ParseDay(name)
+		day, dated := civil.ParseDay(name)
 		f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY)
 		if err != nil {
 			continue
@@ -260,17 +260,17 @@ func (r *Ring) heed(d *dir.Dir) {
 // Forgotten returns the days whose files were deleted on purpose since the last call:
 // those that have a mark in DIR, and those of which Restore found neither key nor lines.
 // Lines that come for such a day from now on get another key.
-func (r *Ring) Forgotten(d *dir.Dir) map[format.Day]bool {
+func (r *Ring) Forgotten(d *dir.Dir) map[civil.Day]bool {
 	r.heed(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	days := r.forgotten
-	r.forgotten = map[format.Day]bool{}
+	r.forgotten = map[civil.Day]bool{}
 	return days
 }
 
 // Expire takes the keys of the days before first out of memory.
-func (r *Ring) Expire(first format.Day) {
+func (r *Ring) Expire(first civil.Day) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for day := range r.keys {
@@ -291,7 +291,7 @@ func (r *Ring) Distrust() {
 }
 
 // drop takes a key out of memory. The caller holds r.mu.
-func (r *Ring) drop(day format.Day) {
+func (r *Ring) drop(day civil.Day) {
 	delete(r.keys, day)
 	delete(r.fresh, day)
 	delete(r.unsure, day)
@@ -300,7 +300,7 @@ func (r *Ring) drop(day format.Day) {
 
 // put makes key the one of day if there is none, and returns the one that there is
 // then, or calendar.ErrExpired.
-func (r *Ring) put(d *dir.Dir, day format.Day, key [32]byte) ([32]byte, error) {
+func (r *Ring) put(d *dir.Dir, day civil.Day, key [32]byte) ([32]byte, error) {
 	if day < r.cfg.Window().First {
 		return key, d.Error("create", dir.Keys, dir.KeyFile(day), calendar.ErrExpired)
 	}
@@ -313,7 +313,7 @@ func (r *Ring) put(d *dir.Dir, day format.Day, key [32]byte) ([32]byte, error) {
 func (r *Ring) Save(d *dir.Dir) error {
 	var errs []error
 	r.mu.Lock()
-	unsure := map[format.Day]pseudonym.Key{}
+	unsure := map[civil.Day]pseudonym.Key{}
 	for day := range r.unsure {
 		unsure[day] = *r.keys[day]
 	}
@@ -344,7 +344,7 @@ func (r *Ring) Save(d *dir.Dir) error {
 			r.cfg.Changed()
 		}
 	}
-	today := format.DayOf(r.cfg.Now())
+	today := civil.DayOf(r.cfg.Now())
 	for day := today; day <= today+1; day++ {
 		r.mu.Lock()
 		known := r.keys[day] != nil

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Figures are what a process knows of DIR, for metrics, without waiting for its disk.
@@ -24,7 +24,7 @@ type Figures struct {
 
 // noticed is what a round saw.
 type noticed struct {
-	today        format.Day
+	today        civil.Day
 	rooms, pairs int
 	oldest       time.Time
 }
@@ -48,7 +48,7 @@ func (g *Gauges) Figures(c Counters, now time.Time) Figures {
 	}
 	if n := g.noticed.Load(); n != nil {
 		f.Seen, f.Oldest = true, n.oldest
-		if n.today == format.DayOf(now) {
+		if n.today == civil.DayOf(now) {
 			f.Rooms, f.Pairs = n.rooms, n.pairs
 		}
 	}
@@ -64,7 +64,7 @@ type roomFigures struct {
 
 // read returns the rooms of day, and their pairs of room and address: one pair is one
 // address that was counted.
-func (r *roomFigures) read(d *dir.Dir, day format.Day) (rooms, pairs int) {
+func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 	f, err := d.OpenFile(dir.Rooms, dir.RoomFile(day), os.O_RDONLY)
 	if err != nil {
 		*r = roomFigures{}
@@ -93,7 +93,7 @@ func (r *roomFigures) read(d *dir.Dir, day format.Day) (rooms, pairs int) {
 
 // Notice looks at DIR for Figures.
 func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
-	n := noticed{today: format.DayOf(now)}
+	n := noticed{today: civil.DayOf(now)}
 	n.rooms, n.pairs = g.today.read(d, n.today)
 	names, err := d.Names("")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"io"
 	"io/fs"
 	"os"
@@ -105,7 +105,7 @@ func (r *Registry) Fold(d *dir.Dir, now time.Time) error {
 	t, list, err := findRecords(d)
 	changed := errors.Is(err, ErrRecord)
 	if changed {
-		t.NamedFrom = (format.DayOf(now) + 1).String()
+		t.NamedFrom = (civil.DayOf(now) + 1).String()
 		r.cfg.Report.Say("ended", err.Error()+"; the counts of ended processes start again at zero")
 	} else if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"os"
 	"slices"
 	"sync"
@@ -120,7 +120,7 @@ func (r *Registry) writeRecord(d *dir.Dir, now time.Time, ended bool) error {
 	defer r.mu.Unlock()
 	o := &r.record
 	r.recordSettings(d, now)
-	today := format.DayOf(now).String()
+	today := civil.DayOf(now).String()
 	if o.Days == nil {
 		o.Process = r.cfg.Process
 		o.PID, o.Started = os.Getpid(), now.Truncate(time.Second)
@@ -197,7 +197,7 @@ func (r *Registry) Update(d *dir.Dir, now time.Time, fold bool) {
 
 // NoteRepeated counts a batch that is about to be written a second time. The count
 // goes to the disk at once: who was killed once is soon killed again.
-func (r *Registry) NoteRepeated(d *dir.Dir, day format.Day) {
+func (r *Registry) NoteRepeated(d *dir.Dir, day civil.Day) {
 	r.repeated.Add(1)
 	r.cfg.Report.Say("repeated", fmt.Sprintf("%s: a process was killed while writing; one batch of lines is twice in the file of %s", r.cfg.Path, day))
 	r.Update(d, r.cfg.Now(), false)

@@ -3,7 +3,7 @@ package registry
 import (
 	"errors"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"io/fs"
 	"path/filepath"
 	"reflect"
@@ -20,7 +20,7 @@ type Sum struct {
 	// one behind the last on which an earlier version counted a malformed line, since it
 	// wrote such a line to the day of its date, which is no later, or to that on which
 	// it came.
-	UnnamedTo format.Day
+	UnnamedTo civil.Day
 }
 
 // Live is the record of a process.
@@ -48,12 +48,12 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 		}
 	}
 	if err != nil || len(s.Unread) > 0 {
-		t.NamedFrom = (format.DayOf(now) + 1).String()
+		t.NamedFrom = (civil.DayOf(now) + 1).String()
 	}
 	t.settleNames()
-	s.UnnamedTo, _ = format.ParseDay(t.NamedFrom)
+	s.UnnamedTo, _ = civil.ParseDay(t.NamedFrom)
 	for date, c := range t.Days {
-		if day, ok := format.ParseDay(date); ok && c.unnamed() > 0 {
+		if day, ok := civil.ParseDay(date); ok && c.unnamed() > 0 {
 			s.UnnamedTo = max(s.UnnamedTo, day+1)
 		}
 	}

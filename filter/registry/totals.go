@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"maps"
 	"slices"
 	"time"
@@ -32,7 +32,7 @@ func (t *totals) settleNames() {
 		}
 	}
 	for _, date := range dates[:max(0, len(dates)-countedDays)] {
-		if day, ok := format.ParseDay(date); ok && t.Days[date].unnamed() > 0 {
+		if day, ok := civil.ParseDay(date); ok && t.Days[date].unnamed() > 0 {
 			t.NamedFrom = max(t.NamedFrom, (day + 1).String())
 		}
 	}
@@ -62,7 +62,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 		ended = Counters{Killed: 1}
 		t.LastKill = now
 	}
-	day := format.DayOf(r.Written).String()
+	day := civil.DayOf(r.Written).String()
 	t.Days[day] = t.Days[day].Plus(ended)
 	t.settleNames()
 	forgetDays(t.Days)

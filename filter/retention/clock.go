@@ -5,7 +5,7 @@ import (
 	"errors"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"io/fs"
 	"math"
 	"strings"
@@ -183,7 +183,7 @@ type Verdict struct {
 }
 
 // First is the oldest day that a rule keeps.
-func (v Verdict) First(rule calendar.Period) format.Day {
+func (v Verdict) First(rule calendar.Period) civil.Day {
 	if !v.Window.DoubtUntil.IsZero() {
 		return never
 	}
@@ -191,7 +191,7 @@ func (v Verdict) First(rule calendar.Period) format.Day {
 }
 
 // never is a first day under which nothing is past the retention.
-const never format.Day = math.MinInt32
+const never civil.Day = math.MinInt32
 
 // Judge tells which days are open at the time now, in now's time zone, to lines
 // that are kept for keep. It believes a clock, or not, by the last time seen and
@@ -201,12 +201,12 @@ const never format.Day = math.MinInt32
 // a disk that does not answer for three seconds at most, and then judges by what it
 // knew before.
 func (c *Clock) Judge(now time.Time, keep calendar.Period, force bool) (Verdict, error) {
-	today := format.DayOf(now)
+	today := civil.DayOf(now)
 	v := Verdict{Window: calendar.Window{First: keep.First(today), Today: today}, now: now}
 	file, doubt, err := c.check(now, force)
 	if doubt {
 		v.Window.DoubtUntil = file.until().In(now.Location())
-		v.Window.First = keep.First(format.DayOf(file.seen.In(now.Location())))
+		v.Window.First = keep.First(civil.DayOf(file.seen.In(now.Location())))
 	}
 	return v, err
 }

@@ -9,7 +9,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Purged is what was deleted.
@@ -77,7 +77,7 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 // DeleteDay deletes the key, the lines and the journals of one day, and leaves a
 // mark, for the processes that live, to forget them. Damaged files that were kept
 // aside go, too.
-func DeleteDay(d *dir.Dir, day format.Day) (p Purged) {
+func DeleteDay(d *dir.Dir, day civil.Day) (p Purged) {
 	if err := d.ReplaceFile(dir.Erased, day.String(), nil); err != nil {
 		p.Errs = append(p.Errs, err)
 	}
@@ -88,19 +88,19 @@ func DeleteDay(d *dir.Dir, day format.Day) (p Purged) {
 }
 
 // DeleteKey deletes the key of one day, where it lies.
-func DeleteKey(d *dir.Dir, day format.Day) (p Purged) {
+func DeleteKey(d *dir.Dir, day civil.Day) (p Purged) {
 	p.deleteDay(d, dir.Keys, day)
 	return p
 }
 
-func (p *Purged) deleteDay(d *dir.Dir, sub string, day format.Day) {
-	p.deleteIf(d, sub, func(_ dir.Sub, _ string, of format.Day) bool { return of == day })
+func (p *Purged) deleteDay(d *dir.Dir, sub string, day civil.Day) {
+	p.deleteIf(d, sub, func(_ dir.Sub, _ string, of civil.Day) bool { return of == day })
 }
 
 // deleteExpired deletes the files of sub that belong to a day before first, and
 // temporary files that crashed processes left. A key is overwritten first.
-func (p *Purged) deleteExpired(d *dir.Dir, sub string, v Verdict, first format.Day) {
-	p.deleteIf(d, sub, func(s dir.Sub, name string, day format.Day) bool {
+func (p *Purged) deleteExpired(d *dir.Dir, sub string, v Verdict, first civil.Day) {
+	p.deleteIf(d, sub, func(s dir.Sub, name string, day civil.Day) bool {
 		return day < first || first != never && v.seenBefore(s, name, day, first)
 	})
 }
@@ -111,21 +111,21 @@ func (p *Purged) deleteExpired(d *dir.Dir, sub string, v Verdict, first format.D
 // its period runs. Once the date in its name is none to come, the name decides
 // again, and a time that is before that date is set anew: a clock that was far
 // behind has set it, and must not be taken for evidence when a clock is behind again.
-func (v Verdict) seenBefore(s dir.Sub, name string, day, first format.Day) bool {
+func (v Verdict) seenBefore(s dir.Sub, name string, day, first civil.Day) bool {
 	modified, err := s.Modified(name)
 	if err != nil {
 		return false
 	}
 	changed := modified.In(v.now.Location())
-	ahead := day > format.DayOf(v.now)+1
-	if ahead && changed.After(v.now) || !ahead && format.DayOf(changed) < day-1 {
+	ahead := day > civil.DayOf(v.now)+1
+	if ahead && changed.After(v.now) || !ahead && civil.DayOf(changed) < day-1 {
 		_ = s.Touch(name, v.now) // else the next purge does
 		return false
 	}
-	return ahead && format.DayOf(changed) < first
+	return ahead && civil.DayOf(changed) < first
 }
 
-func (p *Purged) deleteIf(d *dir.Dir, sub string, gone func(s dir.Sub, name string, day format.Day) bool) {
+func (p *Purged) deleteIf(d *dir.Dir, sub string, gone func(s dir.Sub, name string, day civil.Day) bool) {
 	names, err := d.Names(sub)
 	if err != nil {
 		p.Errs = append(p.Errs, err)

@@ -8,7 +8,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -78,7 +78,7 @@ type lastLook struct {
 	rule   calendar.Period // of the lines; 0: not known
 	others calendar.Period // the longest of processes that take no leases
 	purged time.Time
-	on     format.Day
+	on     civil.Day
 }
 
 // keyRule is what the goroutine that deletes keys knows of their rule.
@@ -133,7 +133,7 @@ func (r *Keeper) Look() time.Duration {
 	defer done()
 	// Without the monotonic clock, which stands still while a machine is suspended.
 	now := r.cfg.Now().Round(0)
-	today := format.DayOf(now)
+	today := civil.DayOf(now)
 	last := &r.last
 	anew := t != last.at
 	rule, others := r.settle(t)

@@ -16,7 +16,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Reader reads the keys of days that live, and finds pseudonyms in the lines of their
@@ -28,8 +28,8 @@ type Reader struct {
 	d    *dir.Dir
 	path string
 	say  func(topic, line string)
-	buf  []byte               // of Find
-	at   map[format.Day]int64 // where it found the last one
+	buf  []byte              // of Find
+	at   map[civil.Day]int64 // where it found the last one
 }
 
 // Open opens DIR at path, with its key directory keys or "".
@@ -42,7 +42,7 @@ func Open(path, keys string, say func(topic, line string)) (*Reader, error) {
 }
 
 // Key returns the key of day, or fs.ErrNotExist.
-func (r *Reader) Key(day format.Day) (*pseudonym.Key, error) {
+func (r *Reader) Key(day civil.Day) (*pseudonym.Key, error) {
 	key, err := keyring.ReadKey(r.d, day)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (r *Reader) Key(day format.Day) (*pseudonym.Key, error) {
 
 // Mode returns what the journals of day say of the pseudonyms' mode and keys:
 // whether they were all made in one mode, and under the key that lives.
-func (r *Reader) Mode(day format.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
+func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
 	keyIDs, settings, err := counts.Origins(r.d, day)
 	if err != nil {
 		return "", false, err
@@ -72,12 +72,12 @@ func (r *Reader) Mode(day format.Day, key *pseudonym.Key) (mode string, sure boo
 }
 
 // FindDay returns the day whose file holds a pseudonym.
-func (r *Reader) FindDay(p pseudonym.Addr) (format.Day, error) {
+func (r *Reader) FindDay(p pseudonym.Addr) (civil.Day, error) {
 	names, err := r.d.Names("")
 	if err != nil {
 		return 0, err
 	}
-	var found []format.Day
+	var found []civil.Day
 	for _, name := range names {
 		day, ok := dir.OwnDay("", name)
 		if !ok {
@@ -104,7 +104,7 @@ func (r *Reader) FindDay(p pseudonym.Addr) (format.Day, error) {
 // reads on from where it found the last ones, to the end and then from the
 // beginning, until it has them all: lines come in the order of the file,
 // as a rule. A day without a file holds none.
-func (r *Reader) Find(day format.Day, held map[pseudonym.Addr]bool) error {
+func (r *Reader) Find(day civil.Day, held map[pseudonym.Addr]bool) error {
 	missing := 0
 	for _, has := range held {
 		if !has {
@@ -126,7 +126,7 @@ func (r *Reader) Find(day format.Day, held map[pseudonym.Addr]bool) error {
 		return err
 	}
 	if r.buf == nil {
-		r.buf, r.at = make([]byte, 1<<20), map[format.Day]int64{}
+		r.buf, r.at = make([]byte, 1<<20), map[civil.Day]int64{}
 	}
 	begin := min(r.at[day], info.Size())
 	for _, part := range [][2]int64{{begin, info.Size()}, {0, begin}} {

@@ -14,7 +14,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -36,13 +36,13 @@ type Archive struct {
 // stream is one directory, or all files that were named one by one.
 type stream struct {
 	path        string // "" for files named one by one
-	files       map[format.Day][]string
-	partial     map[format.Day]bool // the counts are a lower bound
-	first, last format.Day          // of files; first is after last where there is none
+	files       map[civil.Day][]string
+	partial     map[civil.Day]bool // the counts are a lower bound
+	first, last civil.Day          // of files; first is after last where there is none
 }
 
 func newStream(path string) *stream {
-	return &stream{path: path, files: map[format.Day][]string{}, partial: map[format.Day]bool{}, first: LastDay, last: FirstDay}
+	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
 }
 
 // Find looks for the room files of paths: each directory, searched with all
@@ -92,7 +92,7 @@ func twin(st fs.FileInfo, dirs map[string]fs.FileInfo) string {
 // file the names of several days, where these are empty, say.
 type identity struct {
 	dev, ino uint64
-	day      format.Day
+	day      civil.Day
 }
 
 func (a *Archive) walk(s *stream, seen map[identity]string) {
@@ -162,7 +162,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 
 // Span returns the first and the last day that has a file; ok is false where
 // there is none.
-func (a *Archive) Span() (first, last format.Day, ok bool) {
+func (a *Archive) Span() (first, last civil.Day, ok bool) {
 	first, last = LastDay, FirstDay
 	for _, s := range a.streams {
 		first, last = min(first, s.first), max(last, s.last)
@@ -173,7 +173,7 @@ func (a *Archive) Span() (first, last format.Day, ok bool) {
 // read returns the entries of a stream's day, sorted by hash; known is false
 // for a day without a file of which anything could be read. Of several files each hash gets
 // the largest of its counts, as in a room file that is written anew.
-func (a *Archive) read(s *stream, day format.Day) (entries []roomfile.Entry, known bool) {
+func (a *Archive) read(s *stream, day civil.Day) (entries []roomfile.Entry, known bool) {
 	paths := s.files[day]
 	for i, path := range paths {
 		if i > 0 {

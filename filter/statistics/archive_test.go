@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/report"
 )
 
@@ -45,8 +45,8 @@ func read(dir string, by report.By, least uint64, first, last string, paths ...s
 		paths[i] = filepath.Join(dir, path)
 	}
 	a := Find(paths, func(err error) { faults = append(faults, strings.ReplaceAll(err.Error(), dir+"/", "")) })
-	from, _ := format.ParseDay(cmp.Or(first, "2026-11-01"))
-	to, _ := format.ParseDay(cmp.Or(last, "2026-11-04"))
+	from, _ := civil.ParseDay(cmp.Or(first, "2026-11-01"))
+	to, _ := civil.ParseDay(cmp.Or(last, "2026-11-04"))
 	return a.Report(from, to, by, least), faults
 }
 
@@ -109,7 +109,7 @@ func TestFigures(t *testing.T) {
 			assert.Empty(t, faults)
 			var days []report.Figures
 			for i, d := range r.Days {
-				assert.Equal(t, r.From+format.Day(i), d.From)
+				assert.Equal(t, r.From+civil.Day(i), d.From)
 				assert.Equal(t, d.From, d.To)
 				days = append(days, d.Figures)
 			}
@@ -148,7 +148,7 @@ func TestSteps(t *testing.T) {
 }
 
 func TestCovering(t *testing.T) {
-	for days, want := range map[format.Day]report.By{1: report.ByDay, 31: report.ByDay, 32: report.ByWeek, 184: report.ByWeek,
+	for days, want := range map[civil.Day]report.By{1: report.ByDay, 31: report.ByDay, 32: report.ByWeek, 184: report.ByWeek,
 		185: report.ByMonth, 1830: report.ByMonth, 1831: report.ByYear} {
 		assert.Equal(t, want, Covering(100, 99+days), days)
 	}

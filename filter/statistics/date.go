@@ -2,20 +2,19 @@ package statistics
 
 import (
 	"errors"
+	"hushpipe/format/civil"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"hushpipe/format"
 )
 
 // FirstDay and LastDay bound the days that can be reported: a number in a name
 // that is no date stretches no period over centuries.
 var (
-	FirstDay = format.NewDay(1970, 1, 1)
-	LastDay  = format.NewDay(2099, 12, 31)
+	FirstDay = civil.NewDay(1970, 1, 1)
+	LastDay  = civil.NewDay(2099, 12, 31)
 )
 
 var (
@@ -57,7 +56,7 @@ var (
 // dayOf returns the day that the name of a file spells: in the name alone, as in
 // meet-usage-2026-11-22.txt, or together with its folders, as in 2026/11/22.log
 // and 2026-11/22.log. A name without a date has neither a day nor an error.
-func dayOf(path string) (day format.Day, dated bool, err error) {
+func dayOf(path string) (day civil.Day, dated bool, err error) {
 	name := filepath.Base(path)
 	for _, d := range dates {
 		// The sign behind a date may stand before the next.
@@ -103,11 +102,11 @@ func dayOf(path string) (day format.Day, dated bool, err error) {
 }
 
 // dayFrom checks digits, and a month's name.
-func dayFrom(year, month, mday string) (format.Day, bool) {
+func dayFrom(year, month, mday string) (civil.Day, bool) {
 	if n := slices.Index(months[:], strings.ToLower(month)); n > 0 {
 		month = strconv.Itoa(n)
 	}
 	pad := func(s string) string { return strings.Repeat("0", 2-len(s)) + s }
-	day, ok := format.ParseDay(year + "-" + pad(month) + "-" + pad(mday))
+	day, ok := civil.ParseDay(year + "-" + pad(month) + "-" + pad(mday))
 	return day, ok && FirstDay <= day && day <= LastDay
 }

@@ -2,6 +2,7 @@ package statistics
 
 import (
 	"fmt"
+	"hushpipe/format/civil"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 func TestDayOf(t *testing.T) {
@@ -95,7 +94,7 @@ func FuzzDayOf(f *testing.F) {
 			require.NoError(t, err)
 			require.Condition(t, func() bool { return spells(path, day) }, "%q has no %s", path, day)
 		}
-		day := FirstDay + format.Day(uint32(number)%uint32(LastDay-FirstDay+1))
+		day := FirstDay + civil.Day(uint32(number)%uint32(LastDay-FirstDay+1))
 		digit := func(text string) bool { return strings.ContainsAny(text, "0123456789/") }
 		if digit(before) || digit(behind) {
 			return
@@ -111,7 +110,7 @@ func FuzzDayOf(f *testing.F) {
 }
 
 // spellings are those with all digits.
-func spellings(day format.Day) []string {
+func spellings(day civil.Day) []string {
 	y, m, d := day.Date()
 	var forms []string
 	for _, layout := range []string{"%[1]d-%02[2]d-%02[3]d", "%[1]d_%02[2]d_%02[3]d", "%[1]d.%02[2]d.%02[3]d",
@@ -122,7 +121,7 @@ func spellings(day format.Day) []string {
 }
 
 // spells is what dayOf should be, without regard to what stands around a date.
-func spells(path string, day format.Day) bool {
+func spells(path string, day civil.Day) bool {
 	y, m, d := day.Date()
 	name := filepath.Base(path)
 	forms := append(spellings(day), fmt.Sprintf("%d-%d-%d", y, m, d), fmt.Sprintf("%d-%02d-%d", y, m, d), fmt.Sprintf("%d-%d-%02d", y, m, d))

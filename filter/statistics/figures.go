@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/report"
 )
 
@@ -14,7 +14,7 @@ import (
 // or more, 1 or above. One hash in two streams on a day is two conferences: two
 // servers know nothing of each other's rooms. Among the recurring rooms it is
 // one room on one day, since a room can move from server to server.
-func (a *Archive) Report(first, last format.Day, by report.By, least uint64) *report.Report {
+func (a *Archive) Report(first, last civil.Day, by report.By, least uint64) *report.Report {
 	r := &report.Report{From: first, To: last, By: by, Min: least}
 	for _, s := range a.streams {
 		if s.path != "" && !s.has(first, last) {
@@ -40,7 +40,7 @@ func (a *Archive) Report(first, last format.Day, by report.By, least uint64) *re
 }
 
 // has reports whether the stream has a file of the period.
-func (s *stream) has(first, last format.Day) bool {
+func (s *stream) has(first, last civil.Day) bool {
 	for day := range s.files {
 		if first <= day && day <= last {
 			return true
@@ -51,12 +51,12 @@ func (s *stream) has(first, last format.Day) bool {
 
 // lacks reports whether the stream has files of days before and after, though
 // none of this day.
-func (s *stream) lacks(day format.Day) bool {
+func (s *stream) lacks(day civil.Day) bool {
 	return len(s.files[day]) == 0 && s.first < day && day < s.last
 }
 
 // stepOf numbers the steps.
-func stepOf(day format.Day, by report.By) int {
+func stepOf(day civil.Day, by report.By) int {
 	year, month, _ := day.Date()
 	switch by {
 	case report.ByWeek:
@@ -96,7 +96,7 @@ type tally struct {
 func newTally() *tally { return &tally{sizes: map[uint64]uint64{}} }
 
 // tally reads one day.
-func (a *Archive) tally(day format.Day, least uint64, rooms map[[20]byte]appearances) *tally {
+func (a *Archive) tally(day civil.Day, least uint64, rooms map[[20]byte]appearances) *tally {
 	t := newTally()
 	read := 0
 	for _, s := range a.streams {
@@ -174,7 +174,7 @@ func (t *tally) nth(sizes []uint64, n uint64) uint64 {
 
 // Covering returns the step for a period where none is asked for: short enough
 // to show a rhythm, and not more of them than a screen or two can hold.
-func Covering(first, last format.Day) report.By {
+func Covering(first, last civil.Day) report.By {
 	switch days := last - first + 1; {
 	case days <= 31:
 		return report.ByDay

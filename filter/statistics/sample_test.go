@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/report"
 	"hushpipe/format/roomfile"
 )
@@ -28,7 +28,7 @@ func sample() map[string][]byte {
 		return uint64(max(1, mean+random.IntN(mean/2+2)-random.IntN(mean/2+2)))
 	}
 	files := map[string][]byte{}
-	first, last := format.NewDay(2025, 9, 1), format.NewDay(2026, 2, 28)
+	first, last := civil.NewDay(2025, 9, 1), civil.NewDay(2026, 2, 28)
 	for day := first; day <= last; day++ {
 		_, month, mday := day.Date()
 		weekday := int(day+3) % 7 // from Monday

@@ -19,16 +19,16 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/reveal"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
-func (b *bed) key(day format.Day) string { return b.read(dir.Keys, day.String()+".key") }
+func (b *bed) key(day civil.Day) string { return b.read(dir.Keys, day.String()+".key") }
 
 func TestKeys(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	keyNames := func(days ...format.Day) (names []string) {
+	keyNames := func(days ...civil.Day) (names []string) {
 		for _, d := range days {
 			names = append(names, d.String()+".key")
 		}
@@ -267,7 +267,7 @@ func TestClockJumps(t *testing.T) {
 		b.pass(s, 59*time.Minute)
 		assert.Subset(t, b.logDays(), before)
 		b.pass(s, time.Hour)
-		assert.Equal(t, []format.Day{today + 15}, b.logDays())
+		assert.Equal(t, []civil.Day{today + 15}, b.logDays())
 		assert.Equal(t, "1 a\n", b.rooms(today))
 	})
 	t.Run("keys alone vouch for nothing", func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestClockJumps(t *testing.T) {
 		b.set(noon.Add(-13 * time.Hour))
 		b.tick(s)
 		b.feed(f, s, users(today, "a", 2, 2)+users(today-1, "a", 2, 2)+users(today-14, "a", 1, 1))
-		assert.Equal(t, append([]format.Day{today - 14}, before...), b.logDays())
+		assert.Equal(t, append([]civil.Day{today - 14}, before...), b.logDays())
 		b.pass(s, 2*time.Hour)
 		assert.Equal(t, before, b.logDays())
 		assert.Empty(t, b.heard())
@@ -307,7 +307,7 @@ func TestClockJumps(t *testing.T) {
 		b.set(b.cfg.Now().Add(days))
 		b.feed(f, s, users(today+1, "a", 1, 1))
 		b.tick(s)
-		assert.Equal(t, []format.Day{today - 1, today, today + 1}, b.logDays())
+		assert.Equal(t, []civil.Day{today - 1, today, today + 1}, b.logDays())
 		assert.Empty(t, b.heard())
 	})
 	t.Run("three days asleep", func(t *testing.T) {
@@ -317,7 +317,7 @@ func TestClockJumps(t *testing.T) {
 		b.pass(s, 50*time.Minute)
 		assert.Contains(t, b.logDays(), today-13)
 		b.pass(s, time.Hour)
-		assert.Equal(t, []format.Day{today - 1, today, today + 3}, b.logDays())
+		assert.Equal(t, []civil.Day{today - 1, today, today + 3}, b.logDays())
 		b.heard()
 	})
 }
@@ -331,7 +331,7 @@ func TestPlaceAtMidnight(t *testing.T) {
 	b.set(noon.Add(12 * time.Hour))
 	assert.NotEqual(t, epoch, s.Epoch())
 	for _, tt := range []struct {
-		date, day format.Day
+		date, day civil.Day
 		dated     bool
 		placement calendar.Placement
 	}{
@@ -463,7 +463,7 @@ func TestStream(t *testing.T) {
 	keys := b.names(dir.Keys)
 	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now, Say: b.cfg.Say}, "without": {Now: b.cfg.Now}} {
 		t.Run(name, func(t *testing.T) {
-			for _, day := range []format.Day{today - 400, today - 2, today, today + 400} {
+			for _, day := range []civil.Day{today - 400, today - 2, today, today + 400} {
 				to, placement := s.Place(day, true)
 				assert.Equal(t, day, to, "whatever its age")
 				assert.Equal(t, calendar.Open, placement)

@@ -23,7 +23,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Whatever was deleted, restarted or late: the room file holds the union of all
@@ -408,7 +408,7 @@ func TestPendingIsBounded(t *testing.T) {
 	s, allow := b.refused()
 	const most, chunk = maxPending / rooms.RecordSize, 10_000
 	fp := uint64(0)
-	count := func(day format.Day, n int) {
+	count := func(day civil.Day, n int) {
 		var records []byte
 		for range n {
 			fp++
@@ -566,7 +566,7 @@ func TestPurgeRebuilds(t *testing.T) {
 func TestPurgeKeep(t *testing.T) {
 	for _, tt := range []struct {
 		recorded, given calendar.Period
-		oldest          format.Day
+		oldest          civil.Day
 	}{
 		{0, 0, today - 13},
 		{30, 0, today - 20},
@@ -700,7 +700,7 @@ func TestIdleJournalIsDeleted(t *testing.T) {
 	f := b.newFilter(s)
 	b.feed(f, s, users(today-5, "a", 1, 2))
 	b.pass(s, time.Minute)
-	for d := format.Day(6); d < 6+maxJournals; d++ {
+	for d := civil.Day(6); d < 6+maxJournals; d++ {
 		b.feed(f, s, users(today-d, "a", 1, 1))
 	}
 	require.NoError(t, os.RemoveAll(b.path(dir.Journal)))

@@ -14,7 +14,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // TestFaultAtTheDayChange: what a new day needs cannot be made when it begins;
@@ -37,7 +37,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			b := newBed(t)
 			s := b.open()
 			f, q := b.newFilter(s), filter.NewQueue(s, 1<<20)
-			run := func(day format.Day, from, to int) {
+			run := func(day civil.Day, from, to int) {
 				require.NoError(t, f.Run(strings.NewReader(users(day, "a", from, to)), q))
 			}
 			run(today, 1, 2)
@@ -61,7 +61,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			for range 2 {
 				b.set(b.cfg.Now().Add(24 * time.Hour))
 				b.tick(s)
-				day := format.DayOf(b.cfg.Now())
+				day := civil.DayOf(b.cfg.Now())
 				run(day, 1, 3)
 				run(day-1, 3, 4) // late ones
 			}
@@ -80,7 +80,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 			assert.Zero(t, q.Dropped())
 			require.NoError(t, s.Close())
 			b.heard()
-			for day, n := range map[format.Day]int{today: 4, today + 1: 5, today + 2: 5} {
+			for day, n := range map[civil.Day]int{today: 4, today + 1: 5, today + 2: 5} {
 				assert.Equal(t, n, b.lines(day), day)
 				assert.False(t, b.counts(day).UpperBound, "%s: one key", day)
 			}

@@ -17,7 +17,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -33,8 +33,8 @@ func TestEarlier(t *testing.T) {
 	e, err := audit.FindEarlier(dir)
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	now, old := format.NewDay(2026, 11, 22), format.NewDay(2015, 5, 17)
-	assert.Equal(t, []format.Day{old, now - 1, now}, slices.Sorted(maps.Keys(e.Days())))
+	now, old := civil.NewDay(2026, 11, 22), civil.NewDay(2015, 5, 17)
+	assert.Equal(t, []civil.Day{old, now - 1, now}, slices.Sorted(maps.Keys(e.Days())))
 	assert.Equal(t, at("access-2026-11-22.log"), e.Lines(now))
 	assert.Equal(t, at("rooms/rooms-2026-11-22.log"), e.Counts(now))
 	assert.Equal(t, "", e.Lines(now-1))
@@ -53,8 +53,8 @@ func TestEarlier(t *testing.T) {
 func TestForecast(t *testing.T) {
 	cfg := earlierConfig(t)
 	c := Forecast(cfg)
-	today := format.DayOf(cfg.Now())
-	for date, want := range map[format.Day]calendar.Placement{today + 2: calendar.Adjusted, today + 1: calendar.Open,
+	today := civil.DayOf(cfg.Now())
+	for date, want := range map[civil.Day]calendar.Placement{today + 2: calendar.Adjusted, today + 1: calendar.Open,
 		today - 13: calendar.Open, today - 14: calendar.Expired} {
 		_, placement := c.Place(date, true)
 		assert.Equal(t, want, placement, date)
@@ -72,15 +72,15 @@ func earlierConfig(t *testing.T) Config {
 func TestRecount(t *testing.T) {
 	cfg := earlierConfig(t)
 	s := Open(cfg)
-	day := format.NewDay(2015, 5, 17)
+	day := civil.NewDay(2015, 5, 17)
 	path := filepath.Join(cfg.Path, "rooms", "rooms-2015-05-17.log")
 	read := func() string {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		return string(text)
 	}
-	count := func(n uint64) map[format.Day]rooms.Sum {
-		return map[format.Day]rooms.Sum{day: {Rooms: []roomfile.Entry{{Hash: [20]byte{1}, Count: n}}}}
+	count := func(n uint64) map[civil.Day]rooms.Sum {
+		return map[civil.Day]rooms.Sum{day: {Rooms: []roomfile.Entry{{Hash: [20]byte{1}, Count: n}}}}
 	}
 	const hash = " 0100000000000000000000000000000000000000\n"
 	require.NoError(t, s.Expired(count(3)))
@@ -90,10 +90,10 @@ func TestRecount(t *testing.T) {
 	require.NoError(t, s.Recount(count(2)))
 	require.Equal(t, "2"+hash, read())
 	require.NoFileExists(t, path+".partial")
-	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {Partial: true}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {Partial: true}}))
 	require.Empty(t, read())
 	require.FileExists(t, path+".partial", "pairs were left out")
-	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {}}))
 	require.NoFileExists(t, path+".partial")
 	require.NoError(t, s.Close())
 }
@@ -106,12 +106,12 @@ func TestRecountAcrossMidnight(t *testing.T) {
 	clock.Store(time.Now().UnixNano())
 	cfg.Now = func() time.Time { return time.Unix(0, clock.Load()) }
 	s := Open(cfg)
-	day := format.DayOf(cfg.Now()) - 13
+	day := civil.DayOf(cfg.Now()) - 13
 	path := filepath.Join(cfg.Path, "rooms", "rooms-"+day.String()+".log")
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 	require.NoError(t, os.WriteFile(path, []byte("3 0100000000000000000000000000000000000000\n"), 0o640))
 	clock.Add(int64(24 * time.Hour))
-	require.NoError(t, s.Recount(map[format.Day]rooms.Sum{day: {}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {}}))
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotEmpty(t, text)
@@ -123,7 +123,7 @@ func TestRecountAcrossMidnight(t *testing.T) {
 func TestManyReaders(t *testing.T) {
 	cfg := earlierConfig(t)
 	s := Open(cfg)
-	today := format.DayOf(cfg.Now())
+	today := civil.DayOf(cfg.Now())
 	keys := make([][20]*pseudonym.Key, 8)
 	var wait sync.WaitGroup
 	for i := range keys {
@@ -131,7 +131,7 @@ func TestManyReaders(t *testing.T) {
 			s.Epoch()
 			s.Hasher().Clone()
 			for age := range keys[i] {
-				day, placement := s.Place(today-format.Day(age), true)
+				day, placement := s.Place(today-civil.Day(age), true)
 				keys[i][age] = s.Key(day, placement)
 			}
 		})
@@ -142,7 +142,7 @@ func TestManyReaders(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	for age := range 14 {
-		text, err := os.ReadFile(filepath.Join(cfg.Path, "keys", (today-format.Day(age)).String()+".key"))
+		text, err := os.ReadFile(filepath.Join(cfg.Path, "keys", (today-civil.Day(age)).String()+".key"))
 		require.NoError(t, err)
 		assert.Equal(t, keys[0][age][:], text)
 	}

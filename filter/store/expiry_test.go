@@ -13,7 +13,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that
@@ -52,7 +52,7 @@ func TestRetentionWaitsForNobody(t *testing.T) {
 func TestShorterPeriod(t *testing.T) {
 	b := newBed(t)
 	oldest := func() [2]string { return [2]string{b.names("")[0], b.names(dir.Keys)[0]} }
-	files := func(day format.Day) [2]string { return [2]string{logFile(day), day.String() + ".key"} }
+	files := func(day civil.Day) [2]string { return [2]string{logFile(day), day.String() + ".key"} }
 	b.cfg.Keep = 30
 	long := b.open()
 	b.feed(b.newFilter(long), long, users(today-20, "a", 1, 1)+users(today-7, "a", 1, 1)+users(today, "a", 1, 1))
@@ -121,7 +121,7 @@ func TestPurgeDay(t *testing.T) {
 	b.pass(s, time.Minute)
 	before := b.key(today - 3)
 	cfg := b.cfg
-	for _, day := range []format.Day{today, today + 1} {
+	for _, day := range []civil.Day{today, today + 1} {
 		_, _, err := PurgeDay(cfg, day)
 		assert.ErrorContains(t, err, "is not over, lines come for it")
 	}
@@ -257,7 +257,7 @@ func TestKeyRemovedWithItsLines(t *testing.T) {
 	b.pass(s, time.Minute)
 	was := b.key(today - 2)
 	require.NoError(t, os.Remove(b.path(logFile(today-3))))
-	for _, day := range []format.Day{today - 3, today - 2} {
+	for _, day := range []civil.Day{today - 3, today - 2} {
 		require.NoError(t, os.Remove(b.path(dir.Keys, day.String()+".key")))
 	}
 	b.pass(s, 3*time.Minute)
@@ -275,7 +275,7 @@ func TestKeyRemovedWithItsLinesBeforeTheNextLine(t *testing.T) {
 	f := b.newFilter(s)
 	b.feed(f, s, users(today-3, "a", 1, 4)+users(today, "a", 1, 4))
 	b.pass(s, time.Minute)
-	for _, day := range []format.Day{today - 3, today} {
+	for _, day := range []civil.Day{today - 3, today} {
 		was := b.key(day)
 		require.NoError(t, os.Remove(b.path(logFile(day))))
 		require.NoError(t, os.Remove(b.path(dir.Keys, day.String()+".key")))
@@ -398,7 +398,7 @@ func TestKeysOfEarlierDirectories(t *testing.T) {
 		b.cfg.Keys, b.cfg.Flags = keys, []string{"--keys=" + keys}
 		b.process(users(today, "a", 1, 3))
 	}
-	key := func(keys string, day format.Day) string {
+	key := func(keys string, day civil.Day) string {
 		if keys == "" {
 			keys = b.path(dir.Keys)
 		}
@@ -443,7 +443,7 @@ func TestKeyAheadIsNotPutBack(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today, "a", 1, 3))
 	wrong := noon.AddDate(3, 0, 0)
-	key := b.path(dir.Keys, format.DayOf(wrong).String()+".key")
+	key := b.path(dir.Keys, civil.DayOf(wrong).String()+".key")
 	require.NoError(t, os.WriteFile(key, []byte("0123456789abcdef0123456789abcdef"), 0o600))
 	require.NoError(t, os.Chtimes(key, wrong, wrong))
 	s := b.open()

@@ -20,7 +20,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
@@ -44,7 +44,7 @@ func (b *bed) purge() {
 }
 
 // journals returns what is in a day's journals, by name.
-func (b *bed) journals(day format.Day) map[string]journal.Info {
+func (b *bed) journals(day civil.Day) map[string]journal.Info {
 	infos := map[string]journal.Info{}
 	for _, name := range b.names(dir.Journal) {
 		if d, ok := dir.OwnDay(dir.Journal, name); ok && d == day {
@@ -234,8 +234,8 @@ func TestFiveProcessesAcrossMidnight(t *testing.T) {
 	b := newBed(t)
 	b.set(noon.Add(11*time.Hour + 50*time.Minute))
 	const processes, rounds = 5, 20
-	want := map[format.Day]map[string]map[int]bool{}
-	lines := map[format.Day]int{}
+	want := map[civil.Day]map[string]map[int]bool{}
+	lines := map[civil.Day]int{}
 	var mu sync.Mutex
 	var started, done sync.WaitGroup
 	started.Add(processes)
@@ -249,7 +249,7 @@ func TestFiveProcessesAcrossMidnight(t *testing.T) {
 			for round := range rounds {
 				var text strings.Builder
 				for range 1 + rnd.IntN(40) {
-					day := today + format.Day(min(round/10, 1)) - format.Day(rnd.IntN(2))
+					day := today + civil.Day(min(round/10, 1)) - civil.Day(rnd.IntN(2))
 					room, user := string(rune('a'+rnd.IntN(3))), 1+rnd.IntN(250)
 					text.WriteString(users(day, room, user, user))
 					mu.Lock()

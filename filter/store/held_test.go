@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // maxJournals is how many files of journals a process has open at most.
@@ -23,7 +23,7 @@ const maxPending = 64 << 20
 func held(part any, name string) int { return reflect.ValueOf(part).Elem().FieldByName(name).Len() }
 
 // hasKey reports whether the key of a day is in memory.
-func hasKey(s *Store, day format.Day) bool {
+func hasKey(s *Store, day civil.Day) bool {
 	return reflect.ValueOf(s.keys).Elem().FieldByName("keys").MapIndex(reflect.ValueOf(day)).IsValid()
 }
 

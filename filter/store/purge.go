@@ -17,7 +17,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Result is what a Purge did.
@@ -69,8 +69,8 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 // PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
 // room file stays. Processes that live are told to forget it; those that cannot be
 // told are returned.
-func PurgeDay(cfg Config, day format.Day) (p retention.Purged, holders []registry.Process, err error) {
-	if today := format.DayOf(cfg.Now()); day >= today {
+func PurgeDay(cfg Config, day civil.Day) (p retention.Purged, holders []registry.Process, err error) {
+	if today := civil.DayOf(cfg.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
 	if err := keysElsewhere(cfg); err != nil {

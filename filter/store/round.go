@@ -6,7 +6,7 @@ import (
 
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // rounds are the state of what has to be done once a minute. Who has the Store's work
@@ -17,7 +17,7 @@ type rounds struct {
 	last     roundDone     // of the round before, or the one that has ended
 
 	refreshed, looked time.Time // of the last round, and of the last that looked at everything
-	lookedOn          format.Day
+	lookedOn          civil.Day
 
 	busy  chan struct{} // full while somebody uses the files
 	files *counts.Files
@@ -57,7 +57,7 @@ func (s *Store) run(r round) roundDone {
 	defer func() { <-s.rounds.busy }()
 	s.registry.Update(r.d.Dir, r.now, r.hourly)
 	if r.hourly && files.IsWriter() { // a room file may have been deleted
-		today := format.DayOf(r.now)
+		today := civil.DayOf(r.now)
 		s.ledger.Mark(r.d.Dir, today-1, today+1)
 	}
 	err := files.Keep(r.d.Dir, 0)

@@ -20,7 +20,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -101,14 +101,14 @@ type Store struct {
 // days tell by the clock where a line goes. Any goroutine may ask.
 type days struct {
 	now    func() time.Time
-	began  format.Day // the oldest day that was kept then
+	began  civil.Day // the oldest day that was kept then
 	window atomic.Pointer[calendar.Window]
 	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
 }
 
 // init places days by the clock alone, until it is judged.
 func (d *days) init(now func() time.Time, keep calendar.Period) {
-	today := format.DayOf(now())
+	today := civil.DayOf(now())
 	d.now, d.began = now, keep.First(today)
 	d.window.Store(&calendar.Window{First: d.began, Today: today})
 	d.changed()
@@ -121,13 +121,13 @@ func (d *days) Window() calendar.Window { return *d.window.Load() }
 
 // Place says to which day a line goes. Between two judgements of the clock the
 // window follows it across midnight.
-func (d *days) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
-	return d.window.Load().At(format.DayOf(d.now())).Place(date, dated)
+func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
+	return d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
 }
 
 // Epoch changes with the date and with each purge and each key that turns out
 // to be another.
-func (d *days) Epoch() uint64 { return uint64(format.DayOf(d.now()))<<32 | d.turn.Load() }
+func (d *days) Epoch() uint64 { return uint64(civil.DayOf(d.now()))<<32 | d.turn.Load() }
 
 // lineState is how the writing of lines goes.
 type lineState struct {
@@ -206,7 +206,7 @@ func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (b
 }
 
 // Key returns the day's key, see keyring.Ring.Key.
-func (s *Store) Key(day format.Day, placement calendar.Placement) *pseudonym.Key {
+func (s *Store) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	return s.keys.Key(day, placement)
 }
 
@@ -215,7 +215,7 @@ func (s *Store) Key(day format.Day, placement calendar.Placement) *pseudonym.Key
 func (s *Store) Hasher() *rooms.Hasher { return s.hasher.Load() }
 
 // Append writes whole lines to the file of day, see daylog.Log.Append.
-func (s *Store) Append(day format.Day, lines []byte) (int, error) {
+func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 	s.lock()
 	defer s.unlock()
 	d := s.usable()
@@ -261,7 +261,7 @@ func (s *Store) Append(day format.Day, lines []byte) (int, error) {
 }
 
 // Count takes the records of lines that are written.
-func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
+func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
 	s.lock()
 	defer s.unlock()
 	var d *dir.Dir
@@ -274,16 +274,16 @@ func (s *Store) Count(day format.Day, keyID [8]byte, records []byte) {
 // Expired makes the room files of days past the retention, of which lines came
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
-func (s *Store) Expired(days map[format.Day]rooms.Sum) error {
+func (s *Store) Expired(days map[civil.Day]rooms.Sum) error {
 	return s.countExpired(days, counts.AnyDay)
 }
 
 // Recount is Expired for counts that are made of all lines of those days: they
 // take the place of what is there. Of a day that has expired since Open earlier
 // lines were written, and counted in its journal.
-func (s *Store) Recount(days map[format.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
+func (s *Store) Recount(days map[civil.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
 
-func (s *Store) countExpired(days map[format.Day]rooms.Sum, anew format.Day) error {
+func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error {
 	// Without a hasher nothing was counted, which is not the same as zero.
 	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
@@ -310,7 +310,7 @@ func (s *Store) Tick() time.Duration {
 		return retryOpen
 	}
 	now := s.cfg.Now().Round(0)
-	today := format.DayOf(now)
+	today := civil.DayOf(now)
 	hourly := due(now, s.rounds.looked, time.Hour) || today != s.rounds.lookedOn
 	if s.rounds.under == nil && (hourly || s.rounds.last.busy || due(now, s.rounds.refreshed, minute)) {
 		r := round{d: d, now: now, hourly: hourly}

@@ -21,13 +21,14 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
 
 // noon is when the tests begin, on the day that they call today.
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-var today = format.DayOf(noon)
+var today = civil.DayOf(noon)
 
 // bed is a DIR with a clock, and what was said about it.
 type bed struct {
@@ -110,14 +111,14 @@ func (b *bed) heard() string {
 }
 
 // line is one of the combined format, in which addr uses room on day.
-func line(day format.Day, addr, room string) string {
+func line(day civil.Day, addr, room string) string {
 	y, m, d := day.Date()
 	return fmt.Sprintf("%s - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=%s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
 		addr, d, time.Month(m).String()[:3], y, room)
 }
 
 // users are lines of addresses from..to of a test network.
-func users(day format.Day, room string, from, to int) string {
+func users(day civil.Day, room string, from, to int) string {
 	var text strings.Builder
 	for i := from; i <= to; i++ {
 		text.WriteString(line(day, fmt.Sprintf("192.0.2.%d", i), room))
@@ -207,12 +208,12 @@ func (b *bed) read(parts ...string) string {
 
 const none = "(no file)"
 
-func logFile(day format.Day) string { return "access-" + day.String() + ".log" }
+func logFile(day civil.Day) string { return "access-" + day.String() + ".log" }
 
-func (b *bed) lines(day format.Day) int { return strings.Count(b.read(logFile(day)), "\n") }
+func (b *bed) lines(day civil.Day) int { return strings.Count(b.read(logFile(day)), "\n") }
 
 // rooms returns a room file with its hashes turned back to names.
-func (b *bed) rooms(day format.Day) string {
+func (b *bed) rooms(day civil.Day) string {
 	return named(b.read("rooms", dir.RoomFile(day)))
 }
 
@@ -224,7 +225,7 @@ func named(text string) string {
 }
 
 // now returns the counts as the command rooms shows them.
-func (b *bed) counts(day format.Day) dayCounts {
+func (b *bed) counts(day civil.Day) dayCounts {
 	c, err := counts.Read(b.dir, day)
 	require.NoError(b, err)
 	return dayCounts{c}
@@ -234,16 +235,16 @@ type dayCounts struct{ counts.Day }
 
 func (c dayCounts) String() string { return named(string(roomfile.Append(nil, c.Rooms))) }
 
-func (b *bed) logDays() (days []format.Day) {
+func (b *bed) logDays() (days []civil.Day) {
 	for _, name := range b.names("") {
-		day, ok := format.ParseDay(name[len("access-") : len("access-")+10])
+		day, ok := civil.ParseDay(name[len("access-") : len("access-")+10])
 		require.True(b, ok, name)
 		days = append(days, day)
 	}
 	return days
 }
 
-func span(first, last format.Day) (days []format.Day) {
+func span(first, last civil.Day) (days []civil.Day) {
 	for d := first; d <= last; d++ {
 		days = append(days, d)
 	}
@@ -253,8 +254,8 @@ func span(first, last format.Day) (days []format.Day) {
 func TestLineGoesToItsDay(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		date    format.Day
-		want    format.Day
+		date    civil.Day
+		want    civil.Day
 		expired bool
 	}{
 		{"today", today, today, false},
@@ -264,7 +265,7 @@ func TestLineGoesToItsDay(t *testing.T) {
 		{"of 1970", 0, 0, true},
 		{"tomorrow, in a zone that is ahead", today + 1, today + 1, false},
 		{"after tomorrow", today + 2, today, false},
-		{"of 2099", format.NewDay(2099, 1, 1), today, false},
+		{"of 2099", civil.NewDay(2099, 1, 1), today, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
@@ -367,13 +368,13 @@ func TestExactlyTheDaysOfTheRetention(t *testing.T) {
 					b.set(b.cfg.Now().Add(6 * time.Hour))
 					b.tick(s)
 				}
-				first := max(today-1, d+1-format.Day(keep)+1)
+				first := max(today-1, d+1-civil.Day(keep)+1)
 				assert.Equal(t, span(first, d+1), b.logDays())
 				require.LessOrEqual(t, held(s.rounds.files, "unions"), 4)
 				require.LessOrEqual(t, held(s.journals, "own"), int(keep)+2)
 			}
 			last := today + 20
-			assert.Equal(t, len(span(last-format.Day(keep)+1, last+1)), len(b.names(dir.Keys)))
+			assert.Equal(t, len(span(last-civil.Day(keep)+1, last+1)), len(b.names(dir.Keys)))
 			assert.Len(t, b.names(dir.Rooms), 21+min(1, int(keep)-1), "room files are kept for good")
 		})
 	}
@@ -465,7 +466,7 @@ func TestUnusableDir(t *testing.T) {
 			s.Append(today, []byte("x\n"))
 			b.tick(s)
 			assert.Len(t, topics, before, "what is reported again has the same topic")
-			assert.Error(t, s.Expired(map[format.Day]rooms.Sum{today - 20: {}}))
+			assert.Error(t, s.Expired(map[civil.Day]rooms.Sum{today - 20: {}}))
 
 			tt.mend(b)
 			n, err = s.Append(today, []byte("x\n"))
@@ -580,7 +581,7 @@ func TestManyDays(t *testing.T) {
 	var text strings.Builder
 	const days = 2 * maxJournals
 	for round := range 2 {
-		for d := format.Day(0); d < days; d++ {
+		for d := civil.Day(0); d < days; d++ {
 			text.WriteString(users(today-d, "a", 1+round, 2+round))
 		}
 	}
@@ -592,7 +593,7 @@ func TestManyDays(t *testing.T) {
 	}
 	assert.Len(t, b.names(dir.Journal), days, "a day that comes again goes on in its journal")
 	require.NoError(t, s.Close())
-	for d := format.Day(0); d < days; d++ {
+	for d := civil.Day(0); d < days; d++ {
 		assert.Equal(t, "3 a\n", b.rooms(today-d))
 	}
 	assert.LessOrEqual(t, held(s.rounds.files, "unions"), 3)
@@ -605,13 +606,13 @@ func TestBehindTheQueue(t *testing.T) {
 	f := b.newFilter(s)
 	q := filter.NewQueue(s, 1<<20)
 	for i := range 20 {
-		require.NoError(t, f.Run(strings.NewReader(users(today-format.Day(i), "a", 1, 10)), q))
+		require.NoError(t, f.Run(strings.NewReader(users(today-civil.Day(i), "a", 1, 10)), q))
 		b.set(noon.Add(time.Duration(i) * 20 * time.Minute))
 	}
 	q.Close(t.Context())
 	require.NoError(t, s.Expired(f.Expired()))
 	require.NoError(t, s.Close())
-	for i := range format.Day(20) {
+	for i := range civil.Day(20) {
 		assert.Equal(t, "10 a\n", b.rooms(today-i))
 	}
 	assert.Len(t, b.names(""), 14)

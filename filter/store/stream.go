@@ -10,7 +10,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // Stream is the calendar of lines that go to a pipe: every line is kept, under
@@ -21,19 +21,19 @@ type Stream struct {
 	Say  func(topic, line string)
 	Now  func() time.Time
 
-	thrown map[format.Day]*pseudonym.Key
+	thrown map[civil.Day]*pseudonym.Key
 }
 
 // Place leaves a line on the day that it bears.
-func (s *Stream) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+func (s *Stream) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	if !dated {
-		return format.DayOf(s.Now()), calendar.Adjusted
+		return civil.DayOf(s.Now()), calendar.Adjusted
 	}
 	return date, calendar.Open
 }
 
 // Key returns the day's key.
-func (s *Stream) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
+func (s *Stream) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 	if key := s.thrown[day]; key != nil {
 		return key
 	}
@@ -47,7 +47,7 @@ func (s *Stream) Key(day format.Day, _ calendar.Placement) *pseudonym.Key {
 		}
 	}
 	if s.thrown == nil {
-		s.thrown = map[format.Day]*pseudonym.Key{}
+		s.thrown = map[civil.Day]*pseudonym.Key{}
 	}
 	key := new(pseudonym.Key)
 	rand.Read(key[:])

@@ -13,7 +13,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 func zone(t *testing.T, name string) *time.Location {
@@ -30,7 +30,7 @@ func stamped(now time.Time, room string) string {
 }
 
 // onePseudonym asserts that a day's file holds n lines of one client.
-func (b *bed) onePseudonym(day format.Day, n int) {
+func (b *bed) onePseudonym(day civil.Day, n int) {
 	b.Helper()
 	text := b.read(logFile(day))
 	first, _, _ := strings.Cut(text, " ")
@@ -66,14 +66,14 @@ func TestHours(t *testing.T) {
 			b.set(now)
 			s := b.open()
 			f := b.newFilter(s)
-			hours := map[format.Day]int{}
+			hours := map[civil.Day]int{}
 			for range 76 {
 				b.feed(f, s, stamped(now, "a"))
-				hours[format.DayOf(now)]++
+				hours[civil.DayOf(now)]++
 				now = now.Add(time.Hour).In(loc)
 				b.set(now)
 				b.tick(s)
-				today := format.DayOf(now)
+				today := civil.DayOf(now)
 				for day, n := range hours {
 					if day > today-2 {
 						b.onePseudonym(day, n)
@@ -84,7 +84,7 @@ func TestHours(t *testing.T) {
 				}
 			}
 			for date, n := range tt.hours {
-				day, _ := format.ParseDay(date)
+				day, _ := civil.ParseDay(date)
 				assert.Equal(t, n, hours[day], date)
 				if n > 0 {
 					assert.Equal(t, "1 a\n", b.rooms(day))
@@ -104,8 +104,8 @@ func TestZoneChange(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Keep = 2
 	now := noon
-	expired := format.Day(0)
-	want := map[format.Day]int{}
+	expired := civil.Day(0)
+	want := map[civil.Day]int{}
 	for _, name := range []string{"UTC", "Pacific/Kiritimati", "Etc/GMT+12", "UTC", "Etc/GMT+12", "Pacific/Kiritimati"} {
 		loc := zone(t, name)
 		b.set(now.In(loc))
@@ -116,7 +116,7 @@ func TestZoneChange(t *testing.T) {
 			b.set(now)
 			b.tick(s)
 			b.feed(f, s, stamped(now, "a"))
-			today := format.DayOf(now)
+			today := civil.DayOf(now)
 			expired = max(expired, today-2)
 			want[today]++
 			for day, n := range want {
@@ -151,16 +151,16 @@ func TestTwoZones(t *testing.T) {
 		p.f = b.newFilter(p.s)
 		both = append(both, p)
 	}
-	want := map[format.Day]int{}
+	want := map[civil.Day]int{}
 	for hour := range 4 * 24 {
 		now := noon.Add(time.Duration(hour) * time.Hour)
 		for _, p := range both {
 			b.set(now.In(p.loc))
 			b.tick(p.s)
 			b.feed(p.f, p.s, stamped(b.cfg.Now(), "a"))
-			want[format.DayOf(b.cfg.Now())]++
+			want[civil.DayOf(b.cfg.Now())]++
 		}
-		east, west := format.DayOf(now.In(both[0].loc)), format.DayOf(now.In(both[1].loc))
+		east, west := civil.DayOf(now.In(both[0].loc)), civil.DayOf(now.In(both[1].loc))
 		for day, n := range want {
 			switch {
 			case day > east-2:
@@ -207,7 +207,7 @@ func TestMidnightInABatch(t *testing.T) {
 		assert.Equal(t, 2, b.lines(today), "the line without a time, too: it was read then")
 		assert.Equal(t, "1 a\n", b.rooms(today))
 		assert.Equal(t, "2 a\n", b.rooms(today-12))
-		assert.Equal(t, []format.Day{today - 12, today}, b.logDays())
+		assert.Equal(t, []civil.Day{today - 12, today}, b.logDays())
 		assert.NotContains(t, b.names(dir.Keys), oldest.String()+".key")
 		assert.Contains(t, b.heard(), "waited past the retention of their day and were dropped")
 	})
@@ -215,7 +215,7 @@ func TestMidnightInABatch(t *testing.T) {
 		b, s, f := start(t)
 		held(b, f, s, users(today, "a", 1, 2)+users(oldest, "a", 1, 3), func() { b.set(late.AddDate(0, 0, 21)) })
 		b.tick(s)
-		assert.Equal(t, []format.Day{oldest, today}, b.logDays(), "nothing is deleted yet")
+		assert.Equal(t, []civil.Day{oldest, today}, b.logDays(), "nothing is deleted yet")
 		assert.Contains(t, b.heard(), "nothing is deleted before")
 		b.pass(s, time.Hour)
 		require.NoError(t, s.Close())
@@ -235,7 +235,7 @@ func TestMidnightInABatch(t *testing.T) {
 		assert.EqualValues(t, 9, f.Stats().Lines)
 		assert.Equal(t, 1, b.lines(today))
 		assert.Equal(t, 2+3, b.lines(today+1), "without a time, and with its own")
-		assert.Equal(t, []format.Day{today, today + 1}, b.logDays())
+		assert.Equal(t, []civil.Day{today, today + 1}, b.logDays())
 		assert.Empty(t, b.heard())
 	})
 	t.Run("between two lines", func(t *testing.T) {
@@ -283,7 +283,7 @@ type steppingCalendar struct {
 	step      func()
 }
 
-func (c *steppingCalendar) Place(date format.Day, dated bool) (format.Day, calendar.Placement) {
+func (c *steppingCalendar) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	to, placement := c.Store.Place(date, dated)
 	if c.asked++; c.asked == c.at {
 		c.step()
@@ -365,7 +365,7 @@ func TestClockBehind(t *testing.T) {
 func TestClocksLeapADay(t *testing.T) {
 	b := newBed(t)
 	loggers := []*Store{b.open(), b.open(), b.open()}
-	ids := map[format.Day]map[[8]byte]bool{}
+	ids := map[civil.Day]map[[8]byte]bool{}
 	write := func() {
 		for _, s := range loggers {
 			for day := today - 1; day <= today+1; day++ {
@@ -392,7 +392,7 @@ func TestClocksLeapADay(t *testing.T) {
 	for _, s := range loggers {
 		require.NoError(t, s.Close())
 	}
-	for day, rooms := range map[format.Day]string{today - 1: "1 a\n1 b\n", today: "1 b\n2 a\n", today + 1: "1 b\n"} {
+	for day, rooms := range map[civil.Day]string{today - 1: "1 a\n1 b\n", today: "1 b\n2 a\n", today + 1: "1 b\n"} {
 		assert.ElementsMatch(t, strings.SplitAfter(rooms, "\n"), strings.SplitAfter(b.rooms(day), "\n"), day)
 		assert.False(t, b.counts(day).UpperBound, day)
 	}

@@ -18,11 +18,11 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/reveal"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // ciphers opens the keys of a DIR that has these files of lines.
-func (b *bed) ciphers(files map[format.Day]string) *reveal.Reader {
+func (b *bed) ciphers(files map[civil.Day]string) *reveal.Reader {
 	require.NoError(b, os.MkdirAll(b.dir, 0o750))
 	for day, text := range files {
 		require.NoError(b, os.WriteFile(b.path(logFile(day)), []byte(text), 0o640))
@@ -64,7 +64,7 @@ func TestFindDay(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
-			c := b.ciphers(map[format.Day]string{today: tt.file, today - 1: "other\n"})
+			c := b.ciphers(map[civil.Day]string{today: tt.file, today - 1: "other\n"})
 			day, err := c.FindDay(address(tt.text))
 			if tt.found {
 				require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestFindDay(t *testing.T) {
 	}
 	t.Run("several days", func(t *testing.T) {
 		b := newBed(t)
-		c := b.ciphers(map[format.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
+		c := b.ciphers(map[civil.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
 		_, err := c.FindDay(address("1.2.3.4"))
 		require.ErrorContains(t, err, b.dir+": the files of several days hold it; hint: say which day with --day")
 	})
@@ -111,7 +111,7 @@ func TestFindAcrossReads(t *testing.T) {
 			{" ", ":65535]", true}, {"/", ":", true}, {" x/", " ", false}, {"%20", "%20", true}} {
 			file := bytes.Repeat([]byte("x"), at-len(around.before))
 			file = append(append(append(file, around.before...), "1.2.3.4"...), around.after...)
-			c := b.ciphers(map[format.Day]string{today: string(file)})
+			c := b.ciphers(map[civil.Day]string{today: string(file)})
 			held := map[pseudonym.Addr]bool{address("1.2.3.4"): false}
 			require.NoError(t, c.Find(today, held))
 			assert.Equal(t, map[pseudonym.Addr]bool{address("1.2.3.4"): around.found}, held, "at %d in %q and %q", at, around.before, around.after)
@@ -128,7 +128,7 @@ func TestFindOrder(t *testing.T) {
 	for i := range 5000 {
 		line(i)
 	}
-	c := b.ciphers(map[format.Day]string{today: text.String()})
+	c := b.ciphers(map[civil.Day]string{today: text.String()})
 	for _, i := range []int{1, 1, 4999, 0, 2500, 2499, 2501, 5000, 1, 5001, 6000} {
 		if i == 5000 {
 			line(5000)
@@ -151,7 +151,7 @@ func TestMode(t *testing.T) {
 	s := b.open()
 	key := s.Key(today, calendar.Open)
 	c := b.ciphers(nil)
-	check := func(day format.Day, mode string, sure bool) {
+	check := func(day civil.Day, mode string, sure bool) {
 		t.Helper()
 		got, gotSure, err := c.Mode(day, key)
 		require.NoError(t, err)

@@ -17,11 +17,11 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/retention"
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // pairs has the Store count so many addresses in room a.
-func (b *bed) pairs(s *Store, day format.Day, from, to int) {
+func (b *bed) pairs(s *Store, day civil.Day, from, to int) {
 	var records []byte
 	for fp := from; fp <= to; fp++ {
 		if records = append(records, record("a", uint64(fp))...); len(records) > 1<<20 {
@@ -52,7 +52,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 	require.NoError(t, first.Close())
 	before := heap()
 	var days []*counts.Reader
-	for _, day := range []format.Day{today, today - 1, today - 5} {
+	for _, day := range []civil.Day{today, today - 1, today - 5} {
 		days = append(days, counts.NewReader(b.dir, day))
 		_, err := days[len(days)-1].Read()
 		require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 		for i, s := range all { // each counts something new
 			next++
 			b.pairs(s, today, next, next)
-			b.pairs(s, today-5-format.Day(i%3), next, next)
+			b.pairs(s, today-5-civil.Day(i%3), next, next)
 		}
 		want := fmt.Sprintf("%d a\n", next)
 		b.set(b.cfg.Now().Add(time.Minute))
@@ -163,14 +163,14 @@ func TestAllEndAtOnce(t *testing.T) {
 			pause := time.Duration(rnd.IntN(4000)) * time.Microsecond
 			ends.Go(func() {
 				time.Sleep(pause) // they meet in another way each time
-				b.pairs(s, today-format.Day(i%3), i+1, i+1)
+				b.pairs(s, today-civil.Day(i%3), i+1, i+1)
 				b.pairs(s, today-10, i+1, i+1)
 				assert.NoError(t, s.Close())
 			})
 		}
 		ends.Wait()
 		require.Equal(t, fmt.Sprintf("%d a\n", processes), b.rooms(today-10))
-		for d := range format.Day(3) {
+		for d := range civil.Day(3) {
 			require.Equal(t, b.counts(today-d).String(), b.rooms(today-d))
 		}
 		require.Empty(t, b.heard())
@@ -307,7 +307,7 @@ func TestFiguresBesideTheWriter(t *testing.T) {
 // Processes come, end and are killed at any time; the counts stay exact.
 func TestExactAcrossTakeovers(t *testing.T) {
 	b := newBed(t)
-	want := map[format.Day]map[int]bool{}
+	want := map[civil.Day]map[int]bool{}
 	rnd := rand.New(rand.NewPCG(3, 5))
 	type process struct {
 		s *Store
@@ -321,7 +321,7 @@ func TestExactAcrossTakeovers(t *testing.T) {
 		}
 		i := rnd.IntN(len(live))
 		p := live[i]
-		day, user := today-format.Day(rnd.IntN(4)), 1+rnd.IntN(200)
+		day, user := today-civil.Day(rnd.IntN(4)), 1+rnd.IntN(200)
 		if want[day] == nil {
 			want[day] = map[int]bool{}
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"hushpipe/format/civil"
 	"image"
 	"image/png"
 	"math"
@@ -33,8 +34,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 var update = flag.Bool("update", false, "write the README's picture of a report")
@@ -208,12 +207,12 @@ func (b *tab) at(chart string, part float64) (x, y float64) {
 
 const tip = `document.querySelector('#chart-time .tip').innerText.replaceAll('\n', '|')`
 
-func day(year, month, mday int) format.Day { return format.NewDay(year, month, mday) }
+func day(year, month, mday int) civil.Day { return civil.NewDay(year, month, mday) }
 
 // aWeekMissing is a gap for sample.
-func aWeekMissing(d format.Day) bool { return d >= day(2026, 2, 9) && d <= day(2026, 2, 15) }
+func aWeekMissing(d civil.Day) bool { return d >= day(2026, 2, 9) && d <= day(2026, 2, 15) }
 
-func noGap(format.Day) bool { return false }
+func noGap(civil.Day) bool { return false }
 
 func TestPageInABrowser(t *testing.T) {
 	browser := chromium(t)
@@ -402,7 +401,7 @@ func TestPageInABrowser(t *testing.T) {
 	})
 
 	t.Run("any period", func(t *testing.T) {
-		all := func(format.Day) bool { return true }
+		all := func(civil.Day) bool { return true }
 		empty := sample(day(2026, 5, 1), day(2026, 5, 3), ByDay, noGap)
 		empty.Recurring, empty.Total = nil, Figures{Known: 3}
 		for i := range empty.Steps {

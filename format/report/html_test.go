@@ -2,15 +2,14 @@ package report
 
 import (
 	"cmp"
+	"hushpipe/format/civil"
 	"math/rand/v2"
 	"slices"
-
-	"hushpipe/format"
 )
 
 // sample makes up the figures of a period: more on weekdays than at weekends,
 // fewer in July; the days that gap says are without a file.
-func sample(from, to format.Day, by By, gap func(format.Day) bool) *Report {
+func sample(from, to civil.Day, by By, gap func(civil.Day) bool) *Report {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := &Report{From: from, To: to, By: by, Min: 2}
 	var all []uint64
@@ -63,7 +62,7 @@ func sample(from, to format.Day, by By, gap func(format.Day) bool) *Report {
 	return r
 }
 
-func begins(d format.Day, by By) bool {
+func begins(d civil.Day, by By) bool {
 	_, m, md := d.Date()
 	switch by {
 	case ByWeek:

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"hushpipe/format/civil"
 	"os"
 	"strings"
 	"time"
@@ -10,8 +11,6 @@ import (
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
 	"golang.org/x/text/number"
-
-	"hushpipe/format"
 )
 
 // Language writes words, numbers and dates as its readers do. It is for one
@@ -133,7 +132,7 @@ func (l *Language) Percent(share float64) string {
 }
 
 // Date returns a day as in 22 Nov 2026 or 22.11.2026.
-func (l *Language) Date(d format.Day) string { return l.date(d.Date()) }
+func (l *Language) Date(d civil.Day) string { return l.date(d.Date()) }
 
 // Month returns the name of a month.
 func (l *Language) Month(m time.Month) string { return l.months[m-1] }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"hushpipe/format/civil"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 func TestNewLanguage(t *testing.T) {
@@ -50,7 +49,7 @@ func TestLanguageOfTheEnvironment(t *testing.T) {
 }
 
 func TestLanguageForms(t *testing.T) {
-	step := Step{From: format.NewDay(2027, 1, 2), To: format.NewDay(2027, 1, 3)}
+	step := Step{From: civil.NewDay(2027, 1, 2), To: civil.NewDay(2027, 1, 3)}
 	for tag, want := range map[string][]string{
 		"en": {"0", "1,234,567", "1,234.5", "0.0", "17.3%", "2 Jan 2027", "2 Jan 2027", "2026-W53", "January 2027", "2027", "January", "Saturday"},
 		"de": {"0", "1.234.567", "1.234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "KW 53/2026", "Januar 2027", "2027", "Januar", "Samstag"},

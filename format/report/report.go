@@ -4,8 +4,7 @@ package report
 
 import (
 	"fmt"
-
-	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // By is the length of one step of a report.
@@ -36,7 +35,7 @@ func (by By) String() string { return byNames[by] }
 // Report is what is known of a period. A conference is a room on a day, used
 // from at least Min addresses; its participants are these addresses.
 type Report struct {
-	From, To format.Day // both included
+	From, To civil.Day // both included
 	By       By
 	Min      uint64
 	Total    Figures
@@ -49,7 +48,7 @@ type Report struct {
 
 // Step is a part of a period.
 type Step struct {
-	From, To format.Day // both included
+	From, To civil.Day // both included
 	Figures
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"hushpipe/format/civil"
 	"io"
 	"math"
 	"os"
@@ -14,14 +15,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 // someReport has all that can be in one: a gap, a zero, days with a part of the
 // data, steps that are cut, large numbers.
 func someReport() *Report {
-	d := format.NewDay
+	d := civil.NewDay
 	gap := Figures{Missing: 7}
 	return &Report{
 		From: d(2025, 12, 20), To: d(2026, 1, 14), By: ByWeek, Min: 2,
@@ -38,7 +37,7 @@ func someReport() *Report {
 }
 
 func noReport() *Report {
-	day := format.NewDay(2026, 11, 22)
+	day := civil.NewDay(2026, 11, 22)
 	return &Report{From: day, To: day, Min: 2, Total: Figures{Missing: 1}, Steps: []Step{{day, day, Figures{Missing: 1}}}}
 }
 

@@ -1,4 +1,5 @@
-package format
+// Package civil has dates without a time zone.
+package civil
 
 import "time"
 
@@ -80,11 +81,12 @@ func ParseDay[T string | []byte](s T) (Day, bool) {
 		k := min(i/4, 1) + i/8
 		n[k] = n[k]*10 + int(c)
 	}
-	return checkedDay(n[0], n[1], n[2])
+	return CheckedDay(n[0], n[1], n[2])
 }
 
-// checkedDay is NewDay for numbers read from a line.
-func checkedDay(year, month, mday int) (Day, bool) {
+// CheckedDay is NewDay for numbers read from a line: false where there is no
+// such date.
+func CheckedDay(year, month, mday int) (Day, bool) {
 	if year < 0 || year > 9999 || month < 1 || month > 12 || mday < 1 || mday > daysIn(year, month) {
 		return 0, false
 	}
@@ -102,17 +104,4 @@ func daysIn(year, month int) int {
 		return 28
 	}
 	return 31
-}
-
-// TimeStamp returns the date and the length of the well-formed time stamp that
-// b begins with, or the length 0: the shapes of mod_log_config, of the error
-// log and of ISO 8601, in a line of no known format.
-func TimeStamp(b []byte) (Day, int) {
-	if len(b) == 0 || b[0]-'0' > 9 {
-		return parseTime(b, time.UTC)
-	}
-	if d, ok := parseCLF(b); ok {
-		return d, clfLen
-	}
-	return parseISO(b)
 }
