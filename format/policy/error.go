@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Error is one mistake in a policy.
+type Error struct {
+	Line, Column int    // from 1, the column in characters; 0 for the file as a whole
+	Text         string // of the line, without what follows a tab or another control character
+	What         string // is wrong, in one line
+	Hint         string // what to do; "" for none
+}
+
+// Error returns place, mistake and hint in one line, without the text of the line.
+func (e *Error) Error() string {
+	s := e.What
+	if e.Line > 0 {
+		s = fmt.Sprintf("%d:%d: %s", e.Line, e.Column, s)
+	}
+	if e.Hint != "" {
+		s += "; hint: " + e.Hint
+	}
+	return s
+}
+
+// Errors are the mistakes of a policy, by place.
+type Errors []*Error
+
+// Error returns the first one, and how many others there are.
+func (e Errors) Error() string {
+	switch len(e) {
+	case 0:
+		return "no mistake"
+	case 1:
+		return e[0].Error()
+	}
+	return fmt.Sprintf("%v (and %d more)", e[0], len(e)-1)
+}
+
+func (e Errors) sort() {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// source is the text of a file, and where its keys and values stand.
+type source struct {
+	text   []byte
+	places map[string]int // offsets, by path
+}
+
+// at returns a mistake at an offset of the text.
+func (s *source) at(offset int, what, hint string) *Error {
+	lead := s.text[:min(offset, len(s.text))]
+	start := bytes.LastIndexByte(lead, '\n') + 1
+	line, _, _ := bytes.Cut(s.text[start:], []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	return &Error{
+		Line:   bytes.Count(lead, []byte("\n")) + 1,
+		Column: utf8.RuneCount(lead[start:]) + 1,
+		Text:   strings.Map(printable, strings.ToValidUTF8(string(line), "\ufffd")),
+		What:   what,
+		Hint:   hint,
+	}
+}
+
+func printable(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return utf8.RuneError
+	}
+	return r
+}
+
+// Fault returns a mistake that somebody else found, at a key or a value: "format",
+// "notice.place", "event[0].url[1]", "stream[2].fields.client". It stands at what
+// surrounds that where the file does not have it.
+func (p *Policy) Fault(path, what, hint string) *Error { return p.source.fault(path, what, hint) }
+
+func (s *source) fault(path, what, hint string) *Error {
+	for path != "" {
+		if offset, ok := s.places[path]; ok {
+			return s.at(offset, what, hint)
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return &Error{What: what, Hint: hint}
+}

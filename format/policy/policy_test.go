@@ -1,0 +1,284 @@
+package policy_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func read(t *testing.T, pattern string) map[string][]byte {
+	paths, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, paths, pattern)
+	files := map[string][]byte{}
+	for _, path := range paths {
+		files[path], err = os.ReadFile(path)
+		require.NoError(t, err)
+	}
+	return files
+}
+
+// parse is Parse of a policy without mistakes.
+func parse(t *testing.T, text string) *policy.Policy {
+	t.Helper()
+	p, errs := policy.Parse([]byte(text))
+	require.Empty(t, errs, "%s\n%v", text, errs)
+	return p
+}
+
+// TestExamples: the policies of five published privacy statements are read, and read
+// again from what is printed of them.
+func TestExamples(t *testing.T) {
+	for path, text := range read(t, "testdata/examples/*.toml") {
+		p := parse(t, string(text))
+		printed := p.AppendTo(nil)
+		again := parse(t, string(printed))
+		assert.Equal(t, string(printed), string(again.AppendTo(nil)), path)
+		assert.Equal(t, p.Digest(), again.Digest(), path)
+		assert.NotEmpty(t, p.Streams[0].Purpose, path)
+	}
+}
+
+// TestMistakes: all of the mistakes of a file are found at once. Behind each file stands
+// what is said of it.
+func TestMistakes(t *testing.T) {
+	for path, text := range read(t, "testdata/mistakes/*.toml") {
+		p, errs := policy.Parse(text)
+		if p != nil {
+			errs = p.Gates()
+		}
+		var got strings.Builder
+		for _, e := range errs {
+			fmt.Fprintf(&got, "%d:%d: %s\n", e.Line, e.Column, e.What)
+			if e.Line > 0 {
+				fmt.Fprintf(&got, "    %s\n    %s^\n", e.Text, strings.Repeat(" ", e.Column-1))
+			}
+			if e.Hint != "" {
+				fmt.Fprintf(&got, "  hint: %s\n", e.Hint)
+			}
+		}
+		golden := strings.TrimSuffix(path, "toml") + "txt"
+		if *update {
+			require.NoError(t, os.WriteFile(golden, []byte(got.String()), 0o644))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), got.String(), path)
+		assert.NotEmpty(t, errs, path)
+	}
+}
+
+// word is a type that says itself how it is read.
+type word string
+
+func (w *word) UnmarshalText(text []byte) error {
+	*w = word(strings.ToUpper(string(text)))
+	return nil
+}
+
+// TestLibrary: versions 2.4.0 to 2.4.3 of the library do not call UnmarshalText of such a
+// type, and say nothing.
+func TestLibrary(t *testing.T) {
+	var v struct{ A word }
+	require.NoError(t, toml.Unmarshal([]byte(`a = "x"`), &v))
+	assert.EqualValues(t, "X", v.A)
+}
+
+// TestUnreadable: what is no text is refused before it is parsed.
+func TestUnreadable(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"\xef\xbb\xbfformat = \"combined\"\n", "1:1: the file begins with a byte order mark; hint: save it as UTF-8 without BOM"},
+		{"\xff\xfef\x00", "1:1: the file is UTF-16; hint: save it as UTF-8"},
+		{"a = 1\nb = \"\xe4\"\n", "2:6: this byte is no UTF-8; hint: save the file as UTF-8"},
+		{"a = 1\n\x00", "2:1: the file has a NUL byte; hint: is this the policy?"},
+		{strings.Repeat("#\n", 200<<10), "the file has more than 256 KiB; hint: is this the policy?"},
+		{"", `1:1: "stream" is missing; hint: a policy has at least one [[stream]]`},
+		{"a = " + strings.Repeat("[", 20<<10), "1:20485: this is no TOML: expected character ] but the document ended here"},
+	} {
+		_, errs := policy.Parse([]byte(test.text))
+		require.Len(t, errs, 1, "%.40q", test.text)
+		assert.Equal(t, test.want, errs[0].Error())
+	}
+}
+
+// least is a policy with what has to be there, and more of its stream.
+func least(more string) string {
+	return "[[stream]]\nname = \"web\"\npurpose = \"faults\"\nkeep = \"14d\"\n" + more + "\n"
+}
+
+// TestDigest: what changes the streams changes the digest; people, comments and spelling
+// do not.
+func TestDigest(t *testing.T) {
+	base := least(`gate = { longest = "30d" }` + "\n" + `active = { from = 2026-11-20, until = 2026-12-10, reason = "A", for = "B" }`)
+	base = strings.Replace(base, `"30d"`, `"30d", names = "user"`, 1)
+	digest := parse(t, base).Digest()
+	assert.Len(t, digest, 64)
+	for _, test := range []struct {
+		old, new string
+		same     bool
+	}{
+		{`reason = "A"`, `reason = "another"`, true},
+		{`for = "B"`, `for = "C"`, true},
+		{"[[stream]]", "# a comment\n[[stream]]", true},
+		{"[[stream]]", "format = \"auto\"\n[[stream]]", true},
+		{"until = 2026-12-10, from = 2026-11-20", "from = 2026-11-20, until = 2026-12-10", true},
+		{`"14d"`, `'14d'`, true},
+		{"2026-12-10", "2026-12-11", false},
+		{`"14d"`, `"15d"`, false},
+		{`"faults"`, `{ en = "faults" }`, false},
+		{"[[stream]]", "[notice]\nplace = \"here\"\n[[stream]]", false},
+	} {
+		got := parse(t, strings.Replace(base, test.old, test.new, 1)).Digest()
+		assert.Equal(t, test.same, got == digest, "%s -> %s", test.old, test.new)
+	}
+}
+
+// TestGateOverAYear: a decision is allowed exactly if its dates are. The oracle counts
+// days one by one.
+func TestGateOverAYear(t *testing.T) {
+	first, _ := civil.ParseDay("2026-01-01")
+	for announced := first; announced < first+365; announced += 3 {
+		for _, wait := range []civil.Day{0, 13, 14, 15, 60} {
+			for _, days := range []civil.Day{1, 29, 30, 31} {
+				from := announced + wait
+				until := from + days - 1
+				p := parse(t, least(fmt.Sprintf("gate = { announce = \"14d\", longest = \"30d\" }\n"+
+					"active = { announced = %v, from = %v, until = %v, reason = \"x\" }", announced, from, until)))
+				waited, open := 0, 0
+				for d := announced; d < from; d++ {
+					waited++
+				}
+				for d := from; d <= until; d++ {
+					open++
+					require.True(t, p.Streams[0].WritesOn(d))
+				}
+				require.False(t, p.Streams[0].WritesOn(from-1))
+				require.False(t, p.Streams[0].WritesOn(until+1))
+				breaches := 0
+				if waited < 14 {
+					breaches++
+				}
+				if open > 30 {
+					breaches++
+				}
+				require.Len(t, p.Gates(), breaches, "%v, %v to %v", announced, from, until)
+			}
+		}
+	}
+}
+
+// stage is a stream behind a gate.
+func stage(name, after, from string) string {
+	gate := `longest = "30d"`
+	if after != "" {
+		gate += fmt.Sprintf(", after = %q", after)
+	}
+	s := fmt.Sprintf("[[stream]]\nname = %q\npurpose = \"x\"\nkeep = \"30d\"\ngate = { %s }\n", name, gate)
+	if day, ok := civil.ParseDay(from); ok {
+		s += fmt.Sprintf("active = { from = %v, until = %v, reason = \"x\" }\n", day, day+10)
+	}
+	return s
+}
+
+// TestStages: a stage needs the one before, in this policy or in one that ran.
+func TestStages(t *testing.T) {
+	three := func(a, b, c string) *policy.Policy {
+		return parse(t, stage("a", "", a)+stage("b", "a", b)+stage("c", "b", c))
+	}
+	for _, test := range []struct {
+		name     string
+		p        *policy.Policy
+		ran      []*policy.Policy
+		breaches []string
+	}{
+		{"in order", three("2026-01-01", "2026-02-01", "2026-03-01"), nil, nil},
+		{"nothing is open", three("", "", ""), nil, nil},
+		{"the first alone", three("2026-01-01", "", ""), nil, nil},
+		{"the second alone", three("", "2026-02-01", ""), nil, []string{`"a" has not been active before`}},
+		{"one day later", three("2026-02-01", "2026-02-02", ""), nil, nil},
+		{"the same day", three("2026-02-01", "2026-02-01", ""), nil, []string{`"a" has not been active before`}},
+		{"a broken stage is none", three("2026-02-02", "2026-02-01", "2026-03-01"), nil,
+			[]string{`"a" has not been active before`, `"b" has not been active before`}},
+		{"the one before ran", three("", "2026-02-01", ""), []*policy.Policy{three("2025-11-01", "", "")}, nil},
+		{"both ran", three("", "", "2026-03-01"), []*policy.Policy{three("2025-11-01", "2025-12-24", "")}, nil},
+		{"each ran alone", three("", "", "2026-03-01"), []*policy.Policy{three("", "2026-01-24", ""), three("2025-11-01", "", "")}, nil},
+		{"what ran was broken", three("", "", "2026-03-01"), []*policy.Policy{three("", "2026-01-24", "")},
+			[]string{`"b" has not been active before`}},
+	} {
+		var got []string
+		for _, e := range test.p.Gates(test.ran...) {
+			got = append(got, e.What)
+		}
+		assert.Equal(t, test.breaches, got, test.name)
+	}
+}
+
+// TestFault: who finds a mistake elsewhere gets its place.
+func TestFault(t *testing.T) {
+	p := parse(t, least(`fields = { client = "ipcrypt", other = { "%{X}i" = "hash" } }`))
+	for path, place := range map[string]string{
+		"stream[0].fields.client":        "5:21",
+		`stream[0].fields.other."%{X}i"`: "5:52",
+		"stream[0].fields.user":          "5:10",
+		"stream[0].where.status[3]":      "1:3",
+		"stream[0].keep":                 "4:8",
+		"format":                         "",
+		"":                               "",
+	} {
+		got := p.Fault(path, "x", "").Error()
+		assert.Equal(t, strings.TrimPrefix(place+": x", ": "), got, path)
+	}
+}
+
+// FuzzParse: no text panics, each mistake has a place in the text, and what is printed of
+// a policy is that policy.
+func FuzzParse(f *testing.F) {
+	for _, glob := range []string{"testdata/examples/*.toml", "testdata/mistakes/*.toml"} {
+		paths, err := filepath.Glob(glob)
+		require.NoError(f, err)
+		require.NotEmpty(f, paths)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			require.NoError(f, err)
+			f.Add(text)
+		}
+	}
+	f.Add([]byte(least("active.from = 2026-01-01\n[stream.where]\nstatus = 404")))
+	f.Add([]byte(`stream = [{ name = "a", purpose = "x", keep = "none" }]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, errs := policy.Parse(text)
+		lines := strings.Split(string(text), "\n")
+		for _, e := range errs {
+			require.NotContains(t, e.What+e.Hint, "\n")
+			if e.Line == 0 {
+				continue
+			}
+			require.LessOrEqual(t, e.Line, len(lines))
+			require.LessOrEqual(t, e.Column, utf8.RuneCountInString(lines[e.Line-1])+1)
+			require.Positive(t, e.Column)
+		}
+		if p == nil {
+			require.NotEmpty(t, errs)
+			return
+		}
+		printed := p.AppendTo(nil)
+		again, errs := policy.Parse(printed)
+		require.Empty(t, errs, "%s", printed)
+		require.Equal(t, string(printed), string(again.AppendTo(nil)))
+		require.Equal(t, p.Digest(), again.Digest())
+		p.Gates()
+	})
+}
