@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -120,7 +121,7 @@ func (c *collector) Put(b *Batch) error {
 }
 
 // treated returns what becomes of a log whose lines all go to one stream.
-func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, Stats) {
+func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, counters.Values) {
 	f := NewStream(cfg, cal)
 	var out bytes.Buffer
 	require.NoError(t, f.Run(strings.NewReader(log), &stream{w: &out}))

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -39,37 +40,6 @@ type Config struct {
 	CountV6 int // prefix length that counts as one IPv6 client, 1…128
 }
 
-// Stats counts lines since the start.
-type Stats struct {
-	Lines     uint64 // treated
-	Malformed uint64 // of these, in no known format
-	Late      uint64 // of these, written to the file of a day before today
-	Adjusted  uint64 // of these, with no readable time or dated after tomorrow: written to today
-	Expired   uint64 // of these, past the retention: not written
-	Glued     uint64 // of these, made of several that were written into each other
-	Cut       uint64 // of the malformed, longer than 1 MiB: the end is left out
-	Failed    uint64 // not treated because of an error in hushpipe: left out
-	// Of the lines below status 400, while rooms are counted:
-	WithoutClient  uint64 // no client can be told
-	WithoutRequest uint64 // no request can be told
-	RoomUnseen     uint64 // of a room's URL, whose name is in a query that is not logged
-
-	Overflow uint64 // whose pair of room and address was not counted, past the bound
-	Fault    string // where the first error in hushpipe was: function, file and line; "" for none
-}
-
-func (s Stats) plus(o Stats) Stats {
-	return Stats{
-		Lines: s.Lines + o.Lines, Malformed: s.Malformed + o.Malformed, Late: s.Late + o.Late,
-		Adjusted: s.Adjusted + o.Adjusted, Expired: s.Expired + o.Expired, Cut: s.Cut + o.Cut,
-		Glued:         s.Glued + o.Glued,
-		WithoutClient: s.WithoutClient + o.WithoutClient, WithoutRequest: s.WithoutRequest + o.WithoutRequest,
-		RoomUnseen: s.RoomUnseen + o.RoomUnseen,
-		Failed:     s.Failed + o.Failed, Overflow: s.Overflow + o.Overflow,
-		Fault: cmp.Or(s.Fault, o.Fault),
-	}
-}
-
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
 // written of it, and a counter which room it is counted in. It serves one goroutine.
 type Filter struct {
@@ -85,15 +55,16 @@ type Filter struct {
 	wrote   *day // where the line is written, nil: it is not, or not yet
 	void    Part // takes the lines of expired days
 
-	stats  Stats
+	stats  counters.Values
 	shared snapshot
 	read   atomic.Uint64
 }
 
-// snapshot is the counts for who looks from another goroutine.
+// snapshot is what is known of the Filter, for who looks from another goroutine.
 type snapshot struct {
 	mu    sync.Mutex
-	stats Stats
+	stats counters.Values
+	fault string
 }
 
 // New returns a Filter for lines of cal's days, whose batches have a part for each day,
@@ -121,7 +92,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 }
 
 // Stats returns the counts so far.
-func (f *Filter) Stats() Stats {
+func (f *Filter) Stats() counters.Values {
 	s := f.stats
 	s.Overflow += f.overflow()
 	return s
@@ -129,10 +100,25 @@ func (f *Filter) Stats() Stats {
 
 // Snapshot returns the counts as of the last batch. It may be called from any
 // goroutine.
-func (f *Filter) Snapshot() Stats {
+func (f *Filter) Snapshot() counters.Values {
 	f.shared.mu.Lock()
 	defer f.shared.mu.Unlock()
 	return f.shared.stats
+}
+
+// Fault returns where the first error in hushpipe was: function, file and line; "" for
+// none. It may be called from any goroutine.
+func (f *Filter) Fault() string {
+	f.shared.mu.Lock()
+	defer f.shared.mu.Unlock()
+	return f.shared.fault
+}
+
+// noteFault notes where the program panicked.
+func (f *Filter) noteFault(place string) {
+	f.shared.mu.Lock()
+	defer f.shared.mu.Unlock()
+	f.shared.fault = cmp.Or(f.shared.fault, place)
 }
 
 // Read returns how many bytes Run has read. It may be called from any goroutine.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
@@ -44,7 +45,7 @@ func TestModes(t *testing.T) {
 			cfg.Mode, _ = pseudonym.ParseMode(test.mode)
 			got, stats := treated(t, cfg, newCalendar(), log)
 			assert.Equal(t, expand(t, testCipher(t, test.mode), test.want), got)
-			assert.Equal(t, Stats{Lines: 3}, stats)
+			assert.Equal(t, counters.Values{Lines: 3}, stats)
 		})
 	}
 }
@@ -67,62 +68,62 @@ func TestBadInput(t *testing.T) {
 	nuls := strings.Repeat("\x00", len("[22/Nov/2026:07:23:55 +0000]"))
 	for _, test := range []struct {
 		name, format, log, want string
-		stats                   Stats
+		stats                   counters.Values
 	}{
 		{"NUL bytes", "common", "\x00 192.0.2.1\x00192.0.2.2\n", "\x00 {name:192.0.2.1192.0.2.2}\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"NUL bytes in a field", "common", "192.0.2.1 - \x00192.0.2.2" + rest[4:], "{192.0.2.1} - \x00{192.0.2.2}" + rest[4:],
-			Stats{Lines: 1, Malformed: 1}},
+			counters.Values{Lines: 1, Malformed: 1}},
 		{"NUL bytes for a time", "common", "192.0.2.1 - - " + nuls + ` "GET / HTTP/1.1" 200 5` + "\n", "{192.0.2.1} - - " + nuls + ` "GET / HTTP/1.1" 200 5` + "\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"invalid UTF-8", "common", "\xff192.0.2.1\xc3" + rest, "{name:\xff192.0.2.1\xc3}" + rest,
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"invalid UTF-8, malformed", "auto", "{\xff\"192.0.2.1\xc3\n", "{{name:\xff}\"{192.0.2.1}\xc3\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"long line without a newline", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /` + long + ` HTTP/1.1" 200 5`,
 			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /` + long + ` HTTP/1.1" 200 5` + "\n",
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"line longer than 1 MiB", "common", "192.0.2.1 " + strings.Repeat("x ", 1<<19) + "192.0.2.2\n192.0.2.3" + rest,
 			"{192.0.2.1} {name:x} " + strings.Repeat("x ", 1<<19)[12:] + "\n{192.0.2.3}" + rest,
-			Stats{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
+			counters.Values{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
 		{"longer than 1 MiB, cut in an address", "common", strings.Repeat("x", 1<<20-5) + "%192.0.2.2\n" + "192.0.2.3" + rest,
 			"-\n{192.0.2.3}" + rest,
-			Stats{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
+			counters.Values{Lines: 2, Malformed: 1, Adjusted: 1, Cut: 1}},
 		{"much longer than 1 MiB, without a newline", "common", "192.0.2.1 " + strings.Repeat("x ", 3<<20) + "192.0.2.2",
 			"{192.0.2.1} {name:x} " + strings.Repeat("x ", 1<<19)[12:] + "\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1, Cut: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1, Cut: 1}},
 		{"no last newline", "common", "192.0.2.1" + strings.TrimSuffix(rest, "\n"), "{192.0.2.1}" + rest,
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"CRLF", "common", "192.0.2.1" + strings.TrimSuffix(rest, "\n") + "\r\n", "{192.0.2.1}" + strings.TrimSuffix(rest, "\n") + "\r\n",
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"CRLF, JSON", "auto", `{"ip":"192.0.2.1","time":"2026-11-22"}` + "\r\n", `{"ip":"{192.0.2.1}","time":"2026-11-22"}` + "\r\n",
-			Stats{Lines: 1, WithoutRequest: 1}},
+			counters.Values{Lines: 1, WithoutRequest: 1}},
 		{"empty line", "common", "\n\n192.0.2.1" + rest, "\n\n{192.0.2.1}" + rest,
-			Stats{Lines: 3}},
-		{"no input", "common", "", "", Stats{}},
+			counters.Values{Lines: 3}},
+		{"no input", "common", "", "", counters.Values{}},
 		{"host name as client", "common", "Host.example.org" + rest, "{name:host.example.org}" + rest,
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"- as client", "common", "-" + rest, "-" + rest,
-			Stats{Lines: 1, WithoutClient: 1}},
+			counters.Values{Lines: 1, WithoutClient: 1}},
 		{"no request", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "-" 408 -` + "\n", `{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "-" 408 -` + "\n",
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"TLS for a request", "auto", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "\x16\x03\x01 192.0.2.2" 400 5` + "\n",
 			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "\x16\x03\x01 {192.0.2.2}" 400 5` + "\n",
-			Stats{Lines: 1}},
+			counters.Values{Lines: 1}},
 		{"no readable time", "common", "192.0.2.1" + noDate, "{192.0.2.1}" + noDate,
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"number for a client", "auto", `{"ip":3221225985,"client":true,"remote_host":null,"time":"2026-11-22"}` + "\n",
 			`{"ip":"{name:3221225985}","client":"{name:true}","remote_host":null,"time":"2026-11-22"}` + "\n",
-			Stats{Lines: 1, WithoutRequest: 1}},
+			counters.Values{Lines: 1, WithoutRequest: 1}},
 		{"JSON cut in half", "auto", caddy[:60] + "\n", `{"ts"{name::1795332235.1},"request":{"remote_ip":"{192.0.2.1}","uri":` + "\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"line of another format", "error", "192.0.2.1" + rest, "{192.0.2.1}" + rest,
-			Stats{Lines: 1, Malformed: 1}},
+			counters.Values{Lines: 1, Malformed: 1}},
 		{"secret in a malformed line", "error", `x "GET /?token=abc HTTP/1.1" 200` + "\n", `{name:x} "{name:GET} /?token=- HTTP/1.1" 200` + "\n",
-			Stats{Lines: 1, Malformed: 1, Adjusted: 1}},
+			counters.Values{Lines: 1, Malformed: 1, Adjusted: 1}},
 		{"two lines, an address cut", "common", `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /192.0192.0.2.2` + rest + ".2.3" + rest[42:],
 			`{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /{name:192.0192.0.2.2}` + rest + "{name:.2.3TTP/1.1}" + rest[49:],
-			Stats{Lines: 2, Malformed: 2, Adjusted: 1, Glued: 1, Overflow: 2}},
+			counters.Values{Lines: 2, Malformed: 2, Adjusted: 1, Glued: 1, Overflow: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, stats := treated(t, newConfig(t, test.format), newCalendar(), test.log)
@@ -179,7 +180,7 @@ func TestDays(t *testing.T) {
 		assert.Len(t, out.records[day], rooms.RecordSize, "one client in one room on %s", day)
 	}
 	assert.Equal(t, map[civil.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
-	assert.Equal(t, Stats{Lines: 11, Malformed: 1, Late: 2, Adjusted: 3, Expired: 3}, f.Stats())
+	assert.Equal(t, counters.Values{Lines: 11, Malformed: 1, Late: 2, Adjusted: 3, Expired: 3}, f.Stats())
 
 	expired := f.Expired()
 	require.Len(t, expired, 2)
@@ -319,7 +320,7 @@ func TestLongRoomNames(t *testing.T) {
 	}
 	got, stats := treated(t, newConfig(t, "common"), newCalendar(), log)
 	assert.Equal(t, 5, strings.Count(got, "\n"))
-	assert.Equal(t, Stats{Lines: 5, Overflow: 4}, stats)
+	assert.Equal(t, counters.Values{Lines: 5, Overflow: 4}, stats)
 
 	f := New(newConfig(t, "common"), newCalendar())
 	var out collector
@@ -333,7 +334,7 @@ func TestLongRoomNames(t *testing.T) {
 	f = newFilter(cfg, newCalendar(), &deferred{&newTally(cfg.Limits, 1).ample})
 	out = collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
-	require.Empty(t, f.Stats().Fault)
+	require.Empty(t, f.Fault())
 	c = rooms.NewCounts(rooms.DefaultLimits)
 	var journal []byte
 	for pairs := []byte(out.records[today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/counters"
+
 	"github.com/stretchr/testify/assert"
 )
 
@@ -122,7 +124,7 @@ func TestEmptyLines(t *testing.T) {
 	for _, format := range []string{"auto", "combined", "json"} {
 		got, stats := treated(t, newConfig(t, format), newCalendar(), "\n\n\r\n\ufeff\n")
 		assert.Equal(t, "\n\n\r\n\n", got, format)
-		assert.Equal(t, Stats{Lines: 4}, stats, format)
+		assert.Equal(t, counters.Values{Lines: 4}, stats, format)
 	}
 	c := testCipher(t, "ipcrypt")
 	for log, want := range map[string]string{

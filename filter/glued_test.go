@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/archive"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -20,7 +21,7 @@ import (
 
 // counted treats a log, and returns its pairs of room and address, sorted, and in how
 // many lines at least a pair was left out.
-func counted(t *testing.T, spec, log string) (pairs []string, leftOut uint64, stats Stats) {
+func counted(t *testing.T, spec, log string) (pairs []string, leftOut uint64, stats counters.Values) {
 	t.Helper()
 	f, out := New(newConfig(t, spec), everyDay()), &collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), out))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
@@ -132,7 +133,7 @@ func FuzzLines(f *testing.F) {
 		cfg.Mode = drop
 		cal := everyDay()
 		cal.first = math.MinInt32 // none is so old that it goes
-		run := func(cfg Config, in io.Reader) ([]string, Stats) {
+		run := func(cfg Config, in io.Reader) ([]string, counters.Values) {
 			f := NewStream(cfg, cal)
 			var out bytes.Buffer
 			require.NoError(t, f.Run(in, &stream{w: &out}))
@@ -141,7 +142,7 @@ func FuzzLines(f *testing.F) {
 		in := slices.Collect(strings.Lines(log))
 		out, stats := run(cfg, &shortReads{in: log, r: r})
 		require.Len(t, out, len(in))
-		require.Equal(t, Stats{Lines: uint64(len(in)), Malformed: stats.Malformed, Late: stats.Late, Adjusted: stats.Adjusted,
+		require.Equal(t, counters.Values{Lines: uint64(len(in)), Malformed: stats.Malformed, Late: stats.Late, Adjusted: stats.Adjusted,
 			Glued: stats.Glued, Overflow: stats.Overflow, WithoutClient: stats.WithoutClient, WithoutRequest: stats.WithoutRequest, RoomUnseen: stats.RoomUnseen}, stats)
 		require.True(t, stats.Glued > 0 || stats.Overflow == 0)
 

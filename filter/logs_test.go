@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 )
 
@@ -47,7 +48,7 @@ func TestLogs(t *testing.T) {
 					require.Equal(t, want[i], out[i], "line %d", i+1)
 				}
 				stats.Late = 0 // one of the logs is old
-				assert.Equal(t, Stats{Lines: uint64(len(in) - 1)}, stats)
+				assert.Equal(t, counters.Values{Lines: uint64(len(in) - 1)}, stats)
 			})
 		}
 	}

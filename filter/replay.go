@@ -9,6 +9,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -25,7 +26,7 @@ type Replay struct {
 	tally   *tally
 
 	mu    sync.Mutex // guards stats
-	stats Stats
+	stats counters.Values
 }
 
 // chunksAWorker is how many chunks of lines are under way for each worker.
@@ -44,10 +45,21 @@ func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
 
 // Stats returns the counts so far, of lines that were put. It may be called from
 // any goroutine.
-func (r *Replay) Stats() Stats {
+func (r *Replay) Stats() counters.Values {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stats
+}
+
+// Fault returns where an error in hushpipe was, "" for nowhere. It may be called from any
+// goroutine.
+func (r *Replay) Fault() string {
+	for _, f := range r.workers {
+		if fault := f.Fault(); fault != "" {
+			return fault
+		}
+	}
+	return ""
 }
 
 // Expired returns the room counts of the expired days that were seen.
@@ -62,13 +74,13 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 	return r.run(ctx, in, func(f *Filter, c *chunk) {
 		c.batch = out.Get()
 		f.renew()
-		f.stats = Stats{}
+		f.stats = counters.Values{}
 		f.treatLines(c.batch, c.lines)
 		c.stats = f.stats
 	}, func(c *chunk) error {
 		r.tally.take(c.batch)
 		r.mu.Lock()
-		r.stats = r.stats.plus(c.stats)
+		r.stats = r.stats.Plus(c.stats)
 		r.stats.Overflow = r.tally.Overflow()
 		r.mu.Unlock()
 		return out.Put(c.batch)
@@ -98,7 +110,7 @@ type chunk struct {
 	done  chan struct{}
 
 	batch *Batch
-	stats Stats
+	stats counters.Values
 	days  []placed
 }
 

@@ -289,9 +289,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 		if recover() == nil {
 			return
 		}
-		if f.stats.Fault == "" {
-			f.stats.Fault = panicPlace()
-		}
+		f.noteFault(panicPlace())
 		if f.wrote != nil {
 			f.leaveOutAfterPanic(b)
 			return

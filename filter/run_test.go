@@ -150,10 +150,11 @@ func TestPanic(t *testing.T) {
 		"a\npanic":                                "{name:a}\n",
 		"panic\n":                                 "",
 	} {
-		got, stats := treated(t, cfg, newCalendar(), log)
-		assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), want), got, log)
-		assert.EqualValues(t, strings.Count(log, "panic"), stats.Failed, log)
-		assert.Regexp(t, `^hushpipe/filter\.brittle\.Parse \(run_test\.go:\d+\)$`, stats.Fault)
+		f, out := NewStream(cfg, newCalendar()), bytes.Buffer{}
+		require.NoError(t, f.Run(strings.NewReader(log), &stream{w: &out}))
+		assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), want), out.String(), log)
+		assert.EqualValues(t, strings.Count(log, "panic"), f.Stats().Failed, log)
+		assert.Regexp(t, `^hushpipe/filter\.brittle\.Parse \(run_test\.go:\d+\)$`, f.Fault())
 	}
 }
 
@@ -167,7 +168,7 @@ func TestPanicWhileCounting(t *testing.T) {
 	stats := f.Stats()
 	assert.Zero(t, stats.Failed)
 	assert.EqualValues(t, 1, stats.Overflow)
-	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*Counts\)\.Add \(counts\.go:\d+\)$`, stats.Fault)
+	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*Counts\)\.Add \(counts\.go:\d+\)$`, f.Fault())
 	assert.Equal(t, 3, bytes.Count(b.Parts[0].Lines, []byte("\n")))
 	read := rooms.NewCounts(rooms.NoLimits)
 	require.NoError(t, read.Apply(b.Parts[0].Records))
@@ -180,7 +181,7 @@ func TestPanicWhileCutting(t *testing.T) {
 	f.renew()
 	f.treatLines(b, []byte(combinedLine)) // no newline
 	assert.EqualValues(t, 1, f.Stats().Failed)
-	assert.Contains(t, f.Stats().Fault, "machine.(*Marks)")
+	assert.Contains(t, f.Fault(), "machine.(*Marks)")
 	assert.Empty(t, b.Parts)
 }
 

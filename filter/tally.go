@@ -101,7 +101,7 @@ func (t *tally) counts(p *Part) *rooms.Counts {
 	return c
 }
 
-// Overflow is that of the Stats.
+// Overflow is that of the counters.
 func (t *tally) Overflow() uint64 {
 	n := t.overflow + t.excess.Overflow()
 	for _, c := range t.open {

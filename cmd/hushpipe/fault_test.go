@@ -1,12 +1,13 @@
 package main
 
 import (
-	"hushpipe/format/civil"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"

@@ -17,7 +17,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
-	"hushpipe/filter/registry"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/reveal"
 	"hushpipe/filter/store"
 	"hushpipe/format"
@@ -125,10 +125,11 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
-	s.Observe(observe(f.Snapshot, q.Dropped))
+	soFar := counted(f.Snapshot, q)
+	s.Observe(soFar, f.Fault)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	stop := watch(minute.C, job.store.Path, f, q, say)
+	stop := watch(minute.C, job.store.Path, soFar, say)
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()
@@ -153,7 +154,7 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	}
 	stop()
 	stopMetrics()
-	return conclude(f.Stats(), q.Dropped(), job.filter.Rooms != nil, errors.Join(errs...), say)
+	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), say)
 }
 
 var errInterrupted = errors.New("interrupted: the input was not read to its end")
@@ -165,8 +166,8 @@ func errNoAnswer(dir string) error {
 }
 
 // conclude says what there is to say at the end.
-func conclude(stats filter.Stats, dropped uint64, counting bool, err error, say *messages) error {
-	lost := summary(stats, dropped, counting, say)
+func conclude(v counters.Values, fault string, counting bool, err error, say *messages) error {
+	lost := summary(v, fault, counting, say)
 	if err != nil {
 		say.fault(err)
 		lost = true
@@ -251,7 +252,7 @@ func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) e
 	job.filter.Rooms = nil
 	f := filter.NewStream(job.filter, calendar)
 	err := f.Run(stdin, &directOutput{w: stdout})
-	lost := summary(f.Stats(), 0, false, say)
+	lost := summary(f.Stats(), f.Fault(), false, say)
 	if err == nil && lost {
 		err = errSaid
 	}
@@ -311,13 +312,12 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 	return nil
 }
 
-// observe returns what a process counts, for its record.
-func observe(stats func() filter.Stats, dropped func() uint64) func() (registry.Counters, string) {
-	return func() (registry.Counters, string) {
-		s := stats()
-		return registry.Counters{Lines: s.Lines, Malformed: s.Malformed, Named: s.Malformed, Late: s.Late, Adjusted: s.Adjusted,
-			Expired: s.Expired, Glued: s.Glued, Cut: s.Cut, Failed: s.Failed, Overflow: s.Overflow, Dropped: dropped(),
-			WithoutClient: s.WithoutClient, WithoutRequest: s.WithoutRequest, RoomUnseen: s.RoomUnseen}, s.Fault
+// counted adds to what a Filter or a Replay counts what its Queue dropped.
+func counted(stats func() counters.Values, q *filter.Queue) func() counters.Values {
+	return func() counters.Values {
+		v := stats()
+		v.Named, v.Dropped = v.Malformed, q.Dropped()
+		return v
 	}
 }
 

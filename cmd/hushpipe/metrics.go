@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
 	"hushpipe/format/metrics"
@@ -54,21 +55,12 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
 	gauge(startTime, seconds(f.started), "When the newest process on DIR started.")
 	gauge("hushpipe_wrong_flags", map[bool]float64{true: 1}[f.fallback], "1 while the newest process runs on recorded settings, since its flags are wrong.")
-	counter("hushpipe_lines_total", f.Lines, "Lines that were treated.")
 	counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
-	counter("hushpipe_malformed_lines_total", f.Malformed, "Lines in no known format.")
-	counter("hushpipe_late_lines_total", f.Late, "Lines written to the file of a day before.")
-	counter("hushpipe_adjusted_lines_total", f.Adjusted, "Lines with no readable time or dated after tomorrow, written to today's file.")
-	counter("hushpipe_expired_lines_total", f.Expired, "Lines past the retention, not written.")
-	counter("hushpipe_glued_lines_total", f.Glued, "Lines made of several that were written into each other.")
-	counter("hushpipe_cut_lines_total", f.Cut, "Lines longer than 1 MiB, of which the end was left out.")
-	counter("hushpipe_failed_lines_total", f.Failed, "Lines lost because of an error in hushpipe.")
-	counter("hushpipe_dropped_lines_total", f.Dropped, "Lines lost because the buffer was full.")
-	counter("hushpipe_uncounted_lines_total", f.Overflow, "Lines whose room or address was not counted: past a bound, or glued.")
-	counter("hushpipe_without_client_lines_total", f.WithoutClient, "Lines without client, whose rooms are not counted.")
-	counter("hushpipe_without_request_lines_total", f.WithoutRequest, "Lines without request, whose rooms are not counted.")
-	counter("hushpipe_room_unseen_lines_total", f.RoomUnseen, "Lines of rooms whose name cannot be seen: the query is not logged.")
-	counter("hushpipe_duplicated_batches_total", f.Repeated, "Batches of lines that stand twice after a kill.")
+	for _, c := range counters.All {
+		if c.Metric != "" {
+			counter("hushpipe_"+c.Metric, *c.Of(&f.Values), c.Help)
+		}
+	}
 	if f.counting {
 		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")
 		gauge("hushpipe_pairs", seen(float64(f.Pairs)), "Pairs of room and address counted today.")

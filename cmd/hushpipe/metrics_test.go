@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/registry"
 	"hushpipe/format/metrics"
 )
@@ -23,7 +24,7 @@ import (
 // someFigures are all different.
 var someFigures = figures{
 	Figures: registry.Figures{
-		Counters: registry.Counters{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
+		Values: counters.Values{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
 			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13, WithoutClient: 14, WithoutRequest: 15, RoomUnseen: 16},
 		Seen: true, Rooms: 10, Pairs: 11, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
 	version: "v1.0.0", read: 250_000, counting: true, buffered: 12, retention: 14, started: time.UnixMilli(1795350000_250),
@@ -304,7 +305,7 @@ func TestMetricsTick(t *testing.T) {
 	m := &metricsFile{path: filepath.Join(t.TempDir(), "x.prom"), dir: "/d", say: say}
 	tick := make(chan time.Time)
 	asked := make(chan uint64)
-	stop := m.run(tick, func() figures { return figures{Figures: registry.Figures{Counters: registry.Counters{Lines: <-asked}}} })
+	stop := m.run(tick, func() figures { return figures{Figures: registry.Figures{Values: counters.Values{Lines: <-asked}}} })
 	asked <- 0
 	for n := range uint64(3) {
 		tick <- time.Now()
@@ -381,8 +382,10 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"lines_total", "read_bytes_total", "malformed_lines_total", "late_lines_total", "expired_lines_total", "dropped_lines_total",
-		"rooms", "pairs", "buffer_bytes", "buffer_size_bytes", "oldest_day_timestamp_seconds", "retention_seconds", "last_write_timestamp_seconds"} {
+	for _, c := range counters.All {
+		assert.True(t, c.Metric == "" || asked["hushpipe_"+c.Metric], c.Metric)
+	}
+	for _, name := range []string{"read_bytes_total", "rooms", "pairs", "buffer_bytes", "buffer_size_bytes", "oldest_day_timestamp_seconds", "retention_seconds", "last_write_timestamp_seconds"} {
 		assert.True(t, asked["hushpipe_"+name], name)
 	}
 	t.Run("promtool", func(t *testing.T) {

@@ -233,7 +233,7 @@ func TestNeverUsableDirectory(t *testing.T) {
 	}, "the lines to be taken out of the pipe, which nobody will read again")
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
-	require.Contains(t, l.said.String(), "hushpipe: error: 2 lines lost: the disk was full or did not answer\n")
+	require.Contains(t, l.said.String(), "hushpipe: error: 2 of 2 lines lost: the disk was full or did not answer\n")
 	require.NotContains(t, l.said.String(), "192.0.2.1")
 }
 

@@ -159,7 +159,8 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	q := filter.NewQueue(s, bufferSize)
 	q.BePatient(func() bool { return ctx.Err() == nil })
 	r := filter.NewReplay(job.filter, parsers, s)
-	s.Observe(observe(r.Stats, q.Dropped))
+	soFar := counted(r.Stats, q)
+	s.Observe(soFar, r.Fault)
 	in := archive.NewReader(files, len(parsers))
 	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
 	err := r.Run(ctx, in, q)
@@ -192,7 +193,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	if interrupted {
 		errs[0] = o.goOn(r, q.Dropped(), changed)
 	}
-	return conclude(r.Stats(), q.Dropped(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
+	return conclude(soFar(), r.Fault(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
 }
 
 // interruptible returns a context that ends with the first signal; the second

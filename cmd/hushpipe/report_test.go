@@ -3,13 +3,14 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"hushpipe/format/civil"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"fmt"
-	"hushpipe/format/civil"
 	"io"
 	"io/fs"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

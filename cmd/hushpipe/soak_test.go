@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"

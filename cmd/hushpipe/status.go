@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter/audit"
-	"hushpipe/filter/registry"
+	"hushpipe/filter/counters"
 )
 
 func statusCommand() *cobra.Command {
@@ -93,16 +93,24 @@ type drawing struct{ text []byte }
 func (d *drawing) linef(text string, args ...any) { d.text = fmt.Appendf(d.text, text+"\n", args...) }
 
 // wrapped draws a text in lines that are indented.
-func (d *drawing) wrapped(text string) {
-	line := " "
+func (d *drawing) wrapped(text string) { d.linef("%s", indented(text, "  ")) }
+
+// indented breaks a text into lines that fit the screen, each behind indent.
+func indented(text, indent string) string {
+	var lines []string
+	line := indent
 	for word := range strings.FieldsSeq(text) {
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > screen && line != " " {
-			d.linef("%s", line)
-			line = " "
+		switch {
+		case line == indent:
+			line += word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > screen:
+			lines = append(lines, line)
+			line = indent + word
+		default:
+			line += " " + word
 		}
-		line += " " + word
 	}
-	d.linef("%s", line)
+	return strings.Join(append(lines, line), "\n")
 }
 
 // table draws rows below an empty line, each column as wide as its widest cell;
@@ -159,20 +167,25 @@ func (d *drawing) counts(s audit.Status) {
 	if len(s.Counts) == 0 {
 		return
 	}
-	row := func(name string, c registry.Counters) []string {
-		cells := []string{name}
-		for _, n := range []uint64{c.Lines, c.Malformed, c.Late, c.Expired, c.Dropped, c.Repeated, c.Overflow} {
-			cells = append(cells, grouped(n))
+	row := func(cell string, value func(*counters.Counter) string) (cells []string) {
+		cells = []string{cell}
+		for _, c := range counters.All {
+			if c.Column != "" {
+				cells = append(cells, value(c))
+			}
 		}
 		return cells
 	}
-	rows := [][]string{{"COUNTED", "LINES", "MALFORMED", "LATE", "EXPIRED", "DROPPED", "TWICE", "OVERFLOW"}}
-	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
-		rows = append(rows, row(c.Day, c.Counters))
+	of := func(v counters.Values) func(*counters.Counter) string {
+		return func(c *counters.Counter) string { return grouped(*c.Of(&v)) }
 	}
-	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), s.Total))
+	rows := [][]string{row("COUNTED", func(c *counters.Counter) string { return c.Column })}
+	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
+		rows = append(rows, row(c.Day, of(c.Values)))
+	}
+	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), of(s.Total)))
 	d.linef("")
-	d.table("lrrrrrrr", rows)
+	d.table("l"+strings.Repeat("r", len(rows[0])-1), rows)
 }
 
 // processes draws the live ones, and says how the others ended.
@@ -214,7 +227,7 @@ func (d *drawing) findings(s audit.Status) {
 					if utf8.RuneCountInString(last+": "+part) <= screen {
 						line += ": " + part
 					} else {
-						line += ":\n    " + part
+						line += ":\n" + indented(part, "    ")
 					}
 				}
 				d.linef("%s", line)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/audit"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/registry"
 )
 
@@ -44,10 +45,10 @@ func busyDir() audit.Status {
 			{File: dir + "/journal/2026-11-22.44a0b26d902d63c2.journal.damaged", What: "was set aside because part of it could not be read", Do: "its intact part is counted; it is deleted with its day"}},
 	}
 	for day := 12; day <= 22; day++ {
-		c := registry.Counters{Lines: 10_000_000 * uint64(day-12), Malformed: 1000, Late: 12_345, Ended: 1}
-		s.Counts = append(s.Counts, audit.DayCounters{Day: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), Counters: c})
+		c := counters.Values{Lines: 10_000_000 * uint64(day-12), Malformed: 1000, Late: 12_345, Ended: 1}
+		s.Counts = append(s.Counts, audit.DayCounters{Day: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), Values: c})
 	}
-	s.Total = registry.Counters{Lines: 550_000_000, Malformed: 11_000, Late: 135_795, Dropped: 300, Repeated: 2, Ended: 11, Killed: 2}
+	s.Total = counters.Values{Lines: 550_000_000, Malformed: 11_000, Late: 135_795, Dropped: 300, Repeated: 2, Ended: 11, Killed: 2}
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 )
@@ -38,8 +39,8 @@ func TestLosses(t *testing.T) {
 		{200, 8, 300, nil},
 	} {
 		now := begin.Add(time.Duration(step.minute) * time.Minute)
-		s := filter.Stats{Lines: 1000, Malformed: step.malformed}
-		assert.Equal(t, step.want, l.news(s, step.dropped, now), "minute %d", step.minute)
+		s := counters.Values{Lines: 1000, Malformed: step.malformed, Dropped: step.dropped}
+		assert.Equal(t, step.want, l.news(s, now), "minute %d", step.minute)
 	}
 }
 
@@ -47,15 +48,15 @@ func TestLosses(t *testing.T) {
 func TestUncountedSaid(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	l := losses{dir: "log"}
-	s := filter.Stats{Lines: 1000, WithoutClient: 1}
+	s := counters.Values{Lines: 1000, WithoutClient: 1}
 	one := finding{warning, "1 of 1000 lines without client: their rooms are not counted; hint: see --format"}
-	assert.Equal(t, []finding{one}, l.news(s, 0, begin))
+	assert.Equal(t, []finding{one}, l.news(s, begin))
 	s.WithoutRequest, s.RoomUnseen = 2, 3
-	assert.Empty(t, l.news(s, 0, begin.Add(59*time.Minute)))
+	assert.Empty(t, l.news(s, begin.Add(59*time.Minute)))
 	assert.Equal(t, []finding{one,
 		{warning, "2 of 1000 lines without request: their rooms are not counted; hint: see --format"},
 		{warning, "3 of 1000 lines of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
-	}, l.news(s, 0, begin.Add(time.Hour)))
+	}, l.news(s, begin.Add(time.Hour)))
 }
 
 // full is a disk that takes nothing.
@@ -76,7 +77,7 @@ func TestWatch(t *testing.T) {
 	said := &lockedBuffer{}
 	say := newMessages(said)
 	tick := make(chan time.Time)
-	stop := watch(tick, "log", f, q, say)
+	stop := watch(tick, "log", counted(f.Snapshot, q), say)
 	ran := make(chan error)
 	go func() { ran <- f.Run(in, q) }()
 

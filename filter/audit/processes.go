@@ -4,14 +4,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"hushpipe/filter/dir"
-	"hushpipe/filter/registry"
-	"hushpipe/filter/retention"
-	"hushpipe/format/civil"
 	"maps"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
+	"hushpipe/format/civil"
 )
 
 // processes looks at what processes say of themselves.
@@ -104,23 +106,18 @@ func (v *survey) live(r registry.Live) {
 
 // verdictOfCounts says what was lost: that has been said, so the promise holds.
 func (v *survey) verdictOfCounts() {
-	c := v.Total
-	for _, loss := range []struct {
-		n    uint64
-		what string
-	}{
-		{c.Dropped, "lines lost: the disk was full or did not answer"},
-		{c.Cut, "lines longer than 1 MiB, without their end"},
-		{c.Failed, "lines left out because of an error in hushpipe"},
-		{c.Glued, "lines written into each other: the pipe was full, see 'hushpipe help lines'"},
-		{c.Overflow, "lines whose room was not counted: too many rooms or addresses in a day, a room name too long, or lines written into each other"},
-		{c.WithoutClient, "lines without client, whose rooms are not counted: see --format"},
-		{c.WithoutRequest, "lines without request, whose rooms are not counted: see --format"},
-		{c.RoomUnseen, "lines of rooms whose name cannot be seen: log the query, by %r or %q"},
-		{c.Repeated, "batches of lines written twice after a kill"},
-	} {
-		if loss.n > 0 {
-			v.note(v.Dir, fmt.Sprintf("since %s: %d %s", v.Counts[0].Day, loss.n, loss.what), "see the web server's error log")
+	if len(v.Counts) == 0 {
+		return
+	}
+	const look = "see the web server's error log"
+	since := "since " + v.Counts[0].Day + ": "
+	for _, c := range counters.All {
+		// Each server on the internet gets malformed lines.
+		if text := c.Told(v.Total); text != "" && c.Weight != counters.Usual && c != counters.Malformed {
+			v.note(v.Dir, since+text, cmp.Or(c.Hint, look))
 		}
+	}
+	if n := v.Total.Repeated; n > 0 {
+		v.note(v.Dir, fmt.Sprintf("%s%d batches of lines written twice after a kill", since, n), look)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/registry"
@@ -42,7 +43,7 @@ type Status struct {
 	Oldest    string             `json:"oldest,omitempty"` // date of the oldest line
 	Days      []DayFiles         `json:"days"`             // oldest first
 	Counts    []DayCounters      `json:"counts"`           // of 31 days at most, oldest first
-	Total     registry.Counters  `json:"total"`            // of Counts
+	Total     counters.Values    `json:"total"`            // of Counts
 	Processes []registry.Process `json:"processes"`        // live ones
 	LastError registry.Fault     `json:"last_error,omitzero"`
 	Broken    []Finding          `json:"broken"` // what breaks the promise
@@ -62,7 +63,7 @@ type DayFiles struct {
 // DayCounters is what was counted on a day, whatever day the lines are of.
 type DayCounters struct {
 	Day string `json:"day"`
-	registry.Counters
+	counters.Values
 }
 
 // Finding is something that is not as it should be.

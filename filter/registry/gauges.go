@@ -9,17 +9,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
 )
 
 // Figures are what a process knows of DIR, for metrics, without waiting for its disk.
 type Figures struct {
-	Counters               // of this process
-	Seen         bool      // there was a round, which tells Rooms, Pairs and Oldest
-	Rooms, Pairs int       // of today, as its room file has them
-	Oldest       time.Time // midnight at which the oldest day with lines began; zero for none
-	LastWrite    time.Time // of lines, by this process; zero for never
+	counters.Values           // of this process
+	Seen            bool      // there was a round, which tells Rooms, Pairs and Oldest
+	Rooms, Pairs    int       // of today, as its room file has them
+	Oldest          time.Time // midnight at which the oldest day with lines began; zero for none
+	LastWrite       time.Time // of lines, by this process; zero for never
 }
 
 // noticed is what a round saw.
@@ -41,8 +42,8 @@ type Gauges struct {
 func (g *Gauges) Wrote(now time.Time) { g.wrote.Store(now.Unix()) }
 
 // Figures returns the figures at the time now.
-func (g *Gauges) Figures(c Counters, now time.Time) Figures {
-	f := Figures{Counters: c}
+func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
+	f := Figures{Values: c}
 	if at := g.wrote.Load(); at != 0 {
 		f.LastWrite = time.Unix(at, 0)
 	}

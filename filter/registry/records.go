@@ -4,15 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
-	"hushpipe/format/civil"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 
 	"golang.org/x/sys/unix"
 )

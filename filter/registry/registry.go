@@ -7,13 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hushpipe/filter/dir"
-	"hushpipe/format/civil"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,10 +59,10 @@ const layout = 2
 // processRecord is the file of a process.
 type processRecord struct {
 	Process
-	Layout    int                 `json:"layout"`
-	Ended     bool                `json:"ended"`
-	LastError Fault               `json:"last_error,omitzero"`
-	Days      map[string]Counters `json:"days"` // by the date on which they were counted
+	Layout    int                        `json:"layout"`
+	Ended     bool                       `json:"ended"`
+	LastError Fault                      `json:"last_error,omitzero"`
+	Days      map[string]counters.Values `json:"days"` // by the date on which they were counted
 }
 
 // Config is what a Registry needs to know.
@@ -76,15 +78,15 @@ type Config struct {
 // goroutine, and those that take a Dir wait for its disk.
 type Registry struct {
 	cfg      Config
-	observed atomic.Pointer[func() (Counters, string)]
+	observed atomic.Pointer[observed]
 	panicked sync.Once
 	repeated atomic.Uint64 // batches written a second time
 
 	mu      sync.Mutex // guards what follows, and the files
 	record  processRecord
 	id      string
-	lock    *os.File // nil: it has no place in DIR yet
-	counted Counters // what is in the record
+	lock    *os.File        // nil: it has no place in DIR yet
+	counted counters.Values // what is in the record
 
 	begun      time.Time // when the process was
 	recordedIn *dir.Dir  // whose settings are those of this process, or of a later one
@@ -94,18 +96,23 @@ type Registry struct {
 func New(cfg Config) *Registry { return &Registry{cfg: cfg} }
 
 // Observe tells where the counts of this process come from, and where in the program
-// it panicked, "" for nowhere. The function may be called from any goroutine.
-func (r *Registry) Observe(counters func() (c Counters, panicked string)) {
-	r.observed.Store(&counters)
+// it panicked, "" for nowhere. The functions may be called from any goroutine.
+func (r *Registry) Observe(counted func() counters.Values, fault func() string) {
+	r.observed.Store(&observed{counted, fault})
+}
+
+type observed struct {
+	counted func() counters.Values
+	fault   func() string
 }
 
 // Counters returns the counts of this process.
-func (r *Registry) Counters() (c Counters) {
-	if observed := r.observed.Load(); observed != nil {
-		var panicked string
-		if c, panicked = (*observed)(); panicked != "" {
+func (r *Registry) Counters() (c counters.Values) {
+	if o := r.observed.Load(); o != nil {
+		c = o.counted()
+		if fault := o.fault(); fault != "" {
 			r.panicked.Do(func() {
-				r.cfg.Report.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; hint: please report it", r.cfg.Path, panicked))
+				r.cfg.Report.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; hint: please report it", r.cfg.Path, fault))
 			})
 		}
 	}
@@ -125,10 +132,10 @@ func (r *Registry) writeRecord(d *dir.Dir, now time.Time, ended bool) error {
 		o.Process = r.cfg.Process
 		o.PID, o.Started = os.Getpid(), now.Truncate(time.Second)
 		o.Layout = layout
-		o.Days = map[string]Counters{}
+		o.Days = map[string]counters.Values{}
 	}
 	c := r.Counters()
-	o.Days[today] = o.Days[today].Plus(c.minus(r.counted))
+	o.Days[today] = o.Days[today].Plus(c.Minus(r.counted))
 	r.counted = c
 	forgetDays(o.Days)
 	o.Written, o.Ended = now.Truncate(time.Second), ended

@@ -2,17 +2,19 @@ package registry
 
 import (
 	"errors"
-	"hushpipe/filter/dir"
-	"hushpipe/format/civil"
 	"io/fs"
 	"path/filepath"
 	"reflect"
 	"time"
+
+	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 )
 
 // Sum is what all processes on DIR counted, for status.
 type Sum struct {
-	Days      map[string]Counters // of 31 days at most, by the date on which they were counted
+	Days      map[string]counters.Values // of 31 days at most, by the date on which they were counted
 	LastError Fault
 	Live      []Live // processes that live
 	Unread    []Live // those that have ended, whose records may not be read
@@ -53,7 +55,7 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 	t.settleNames()
 	s.UnnamedTo, _ = civil.ParseDay(t.NamedFrom)
 	for date, c := range t.Days {
-		if day, ok := civil.ParseDay(date); ok && c.unnamed() > 0 {
+		if day, ok := civil.ParseDay(date); ok && unnamed(c) > 0 {
 			s.UnnamedTo = max(s.UnnamedTo, day+1)
 		}
 	}
@@ -65,7 +67,7 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 // addLive takes in the record of a process that lives.
 func (t *totals) addLive(r processRecord) {
 	if t.Days == nil {
-		t.Days = map[string]Counters{}
+		t.Days = map[string]counters.Values{}
 	}
 	for day, c := range r.Days {
 		t.Days[day] = t.Days[day].Plus(c)

@@ -2,14 +2,15 @@ package store
 
 import (
 	"fmt"
-	"hushpipe/filter/audit"
-	"hushpipe/filter/dir"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"hushpipe/filter/audit"
+	"hushpipe/filter/dir"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

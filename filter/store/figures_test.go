@@ -1,9 +1,10 @@
 package store
 
 import (
-	"hushpipe/filter/registry"
 	"testing"
 	"time"
+
+	"hushpipe/filter/registry"
 
 	"github.com/stretchr/testify/require"
 )

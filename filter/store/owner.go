@@ -2,8 +2,9 @@ package store
 
 import (
 	"errors"
-	"hushpipe/filter/dir"
 	"io/fs"
+
+	"hushpipe/filter/dir"
 )
 
 // HandOver makes DIR and the key directory where they are missing, and gives

@@ -15,15 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/audit"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
 )
 
 // counting lets a Store count so many lines, from now on.
 func counting(s *Store, lines, dropped uint64) {
-	s.Observe(func() (registry.Counters, string) {
-		return registry.Counters{Lines: lines, Late: 1, Dropped: dropped}, ""
-	})
+	s.Observe(func() counters.Values {
+		return counters.Values{Lines: lines, Late: 1, Dropped: dropped}
+	}, func() string { return "" })
 }
 
 // kill is the end of a process that says nothing more: the kernel gives up its
@@ -69,25 +70,25 @@ func TestProcessRecords(t *testing.T) {
 	st = b.status()
 	require.Len(t, st.Processes, 2)
 	assert.Equal(t, noon.Add(time.Minute), st.Processes[0].Written)
-	assert.Equal(t, registry.Counters{Lines: 15, Late: 2, Dropped: 2}, st.Total)
+	assert.Equal(t, counters.Values{Lines: 15, Late: 2, Dropped: 2}, st.Total)
 
 	counting(s1, 11, 0)
 	require.NoError(t, s1.Close())
 	st = b.status()
 	require.Len(t, st.Processes, 1)
-	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1}, st.Total)
+	assert.Equal(t, counters.Values{Lines: 16, Late: 2, Dropped: 2, Ended: 1}, st.Total)
 	assert.Len(t, b.statusNames(), 3, "the live one's, and the sum")
 
 	kill(s2)
 	st = b.status()
 	assert.Empty(t, st.Processes)
-	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 1, Killed: 1}, st.Total)
+	assert.Equal(t, counters.Values{Lines: 16, Late: 2, Dropped: 2, Ended: 1, Killed: 1}, st.Total)
 	s3 := b.open()
 	assert.Equal(t, st.Total, b.status().Total, "folded by the next")
 	assert.Len(t, b.statusNames(), 3)
 	require.NoError(t, s3.Close())
 	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
-	assert.Equal(t, registry.Counters{Lines: 16, Late: 2, Dropped: 2, Ended: 2, Killed: 1}, b.status().Total)
+	assert.Equal(t, counters.Values{Lines: 16, Late: 2, Dropped: 2, Ended: 2, Killed: 1}, b.status().Total)
 	b.heard()
 }
 
@@ -108,7 +109,7 @@ func TestCountersByDay(t *testing.T) {
 		assert.EqualValues(t, 100, c.Lines, c.Day)
 	}
 	require.NoError(t, s.Close())
-	assert.Equal(t, append(st.Counts[:30:30], audit.DayCounters{Day: st.Counts[30].Day, Counters: registry.Counters{Lines: 100, Ended: 1}}), b.status().Counts)
+	assert.Equal(t, append(st.Counts[:30:30], audit.DayCounters{Day: st.Counts[30].Day, Values: counters.Values{Lines: 100, Ended: 1}}), b.status().Counts)
 	b.heard()
 }
 
@@ -149,7 +150,7 @@ func TestFoldCrash(t *testing.T) {
 			require.NoError(t, err)
 			c.crash(at, ended, files)
 
-			want := registry.Counters{Lines: 7, Late: 1, Killed: 1}
+			want := counters.Values{Lines: 7, Late: 1, Killed: 1}
 			assert.Equal(t, want, b.status().Total)
 			for range 2 {
 				require.NoError(t, newStore(b.cfg).registry.Fold(b.openDir(), noon))
@@ -206,7 +207,7 @@ func TestManyFold(t *testing.T) {
 	}
 	wg.Wait()
 	require.NoError(t, newStore(b.cfg).registry.Fold(b.openDir(), noon))
-	assert.Equal(t, registry.Counters{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
+	assert.Equal(t, counters.Values{Lines: 40, Late: 40, Ended: 21, Killed: 20}, b.status().Total)
 	assert.Equal(t, []string{dir.EndedName}, b.statusNames())
 	assert.Empty(t, b.heard())
 }
@@ -357,9 +358,8 @@ func TestRecordIsCountsOnly(t *testing.T) {
 func TestErrorInHushpipe(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	s.Observe(func() (registry.Counters, string) {
-		return registry.Counters{Lines: 2, Failed: 1}, "hushpipe/filter.f (f.go:7)"
-	})
+	s.Observe(func() counters.Values { return counters.Values{Lines: 2, Failed: 1} },
+		func() string { return "hushpipe/filter.f (f.go:7)" })
 	b.pass(s, 3*time.Minute)
 	const want = "an error in hushpipe, at hushpipe/filter.f (f.go:7): what was treated there is left out or not counted; hint: please report it"
 	assert.Equal(t, b.dir+": "+want, b.heard())

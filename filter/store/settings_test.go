@@ -1,13 +1,14 @@
 package store
 
 import (
-	"hushpipe/filter/dir"
-	"hushpipe/filter/registry"
 	"io/fs"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

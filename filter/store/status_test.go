@@ -2,15 +2,16 @@ package store
 
 import (
 	"fmt"
-	"hushpipe/filter/audit"
-	"hushpipe/filter/counts"
-	"hushpipe/filter/dir"
-	"hushpipe/filter/registry"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"hushpipe/filter/audit"
+	"hushpipe/filter/counters"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,7 +40,7 @@ func TestStatusDays(t *testing.T) {
 		st.Days[i].LogBytes, st.Days[i].JournalBytes = 0, 0
 		assert.Equal(t, want, st.Days[i])
 	}
-	assert.Equal(t, registry.Counters{Ended: 1}, st.Total)
+	assert.Equal(t, counters.Values{Ended: 1}, st.Total)
 	assert.Empty(t, st.Broken)
 	assert.Empty(t, st.Notes)
 }
@@ -154,7 +155,7 @@ func TestPromise(t *testing.T) {
 		{"a shorter retention beside a longer one", func(b *bed) { b.open(); b.cfg.Keep = 7; b.open(); b.heard() },
 			"", fmt.Sprintf("{}: process %d keeps lines for 7d, and 14d is the rule: see 'hushpipe help operation'", os.Getpid())},
 		{"lost lines", func(b *bed) { s := b.open(); counting(s, 9, 2); b.pass(s, time.Minute) },
-			"", "{}: since 2026-11-22: 2 lines lost: the disk was full or did not answer: see the web server's error log"},
+			"", "{}: since 2026-11-22: 2 of 9 lines lost: the disk was full or did not answer: see the web server's error log"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBed(t)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
@@ -569,8 +570,8 @@ func (s *Store) reopen(old *place) *place {
 }
 
 // Observe is registry.Registry.Observe.
-func (s *Store) Observe(counters func() (c registry.Counters, panicked string)) {
-	s.registry.Observe(counters)
+func (s *Store) Observe(counted func() counters.Values, fault func() string) {
+	s.registry.Observe(counted, fault)
 }
 
 // Figures is what is known of DIR without waiting for its disk, for metrics. It may be

@@ -1,0 +1,177 @@
+// Package counters declares what is counted of the lines and of the processes. The
+// metrics, the status and the summary follow from the declarations.
+package counters
+
+import "fmt"
+
+// Values are the counters of a process, or the sum of several: lines, where nothing else
+// is said. The keys are those of status --json and of the records of processes.
+type Values struct {
+	Lines     uint64 `json:"lines"`     // treated
+	Malformed uint64 `json:"malformed"` // of these, in no known format
+	Late      uint64 `json:"late"`      // of these, written to the file of a day before today
+	Adjusted  uint64 `json:"adjusted"`  // of these, with no readable time or dated after tomorrow: written to today
+	Expired   uint64 `json:"expired"`   // of these, past the retention: not written
+	Glued     uint64 `json:"glued"`     // of these, made of several that were written into each other
+	Cut       uint64 `json:"cut"`       // of the malformed, longer than 1 MiB: the end is left out
+	Failed    uint64 `json:"failed"`    // not treated because of an error in hushpipe: left out
+	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
+	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted, past the bound
+
+	// Of the lines below status 400, while rooms are counted:
+	WithoutClient  uint64 `json:"without_client"`  // no client can be told
+	WithoutRequest uint64 `json:"without_request"` // no request can be told
+	RoomUnseen     uint64 `json:"room_unseen"`     // of a room's URL, whose name is in a query that is not logged
+
+	// Of the malformed, those whose names were replaced: earlier versions wrote them
+	// in clear.
+	Named uint64 `json:"malformed_without_names"`
+
+	Repeated uint64 `json:"duplicated_batches"` // batches of lines that were written a second time after a kill
+	Ended    uint64 `json:"processes_ended"`    // processes
+	Killed   uint64 `json:"processes_killed"`   // processes that ended without a last record
+}
+
+// Weight is how bad it is when a counter grows.
+type Weight int
+
+const (
+	Usual   Weight = iota // all is as it should be
+	Doubted               // somebody should look
+	Lost                  // lines or counts are lost
+)
+
+// Counter is what is declared of one counter.
+type Counter struct {
+	Of     func(*Values) *uint64
+	Metric string // its name as a metric; "" for none
+	Help   string // what the metric counts
+	Column string // its head in status; "" for none
+	Weight Weight
+	said   string // what follows "3 of 1000 lines"; "": nobody needs to know
+	Hint   string // what to do; "" for nothing
+}
+
+// Told says of so many lines what the counter counted, "" for nothing.
+func (c *Counter) Told(v Values) string {
+	n, lines := *c.Of(&v), "lines"
+	if n == 0 || c.said == "" {
+		return ""
+	}
+	if v.Lines == 1 {
+		lines = "line"
+	}
+	return fmt.Sprintf("%d of %d %s %s", n, v.Lines, lines, c.said)
+}
+
+// The counters.
+var (
+	Lines = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Lines }, Metric: "lines_total", Column: "LINES",
+		Help: "Lines that were treated.",
+	}
+	Malformed = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Malformed }, Metric: "malformed_lines_total", Column: "MALFORMED",
+		Help: "Lines in no known format.", Weight: Doubted,
+		said: "in no known format; all that could be an address or a client's name in them was replaced",
+		Hint: "give their format with --format",
+	}
+	WithoutClient = &Counter{
+		Of: func(v *Values) *uint64 { return &v.WithoutClient }, Metric: "without_client_lines_total",
+		Help: "Lines without client, whose rooms are not counted.", Weight: Doubted,
+		said: "without client: their rooms are not counted",
+		Hint: "see --format",
+	}
+	WithoutRequest = &Counter{
+		Of: func(v *Values) *uint64 { return &v.WithoutRequest }, Metric: "without_request_lines_total",
+		Help: "Lines without request, whose rooms are not counted.", Weight: Doubted,
+		said: "without request: their rooms are not counted",
+		Hint: "see --format",
+	}
+	RoomUnseen = &Counter{
+		Of: func(v *Values) *uint64 { return &v.RoomUnseen }, Metric: "room_unseen_lines_total",
+		Help: "Lines of rooms whose name cannot be seen: the query is not logged.", Weight: Doubted,
+		said: "of rooms whose name cannot be seen",
+		Hint: "log the query, by %r or %q",
+	}
+	Glued = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Glued }, Metric: "glued_lines_total",
+		Help: "Lines made of several that were written into each other.", Weight: Doubted,
+		said: "made of several that were written into each other; the counts of their days are a lower bound",
+		Hint: "see 'hushpipe help lines'",
+	}
+	Cut = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Cut }, Metric: "cut_lines_total",
+		Help: "Lines longer than 1 MiB, of which the end was left out.", Weight: Lost,
+		said: "longer than 1 MiB; their ends were dropped",
+	}
+	Late = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Late }, Metric: "late_lines_total", Column: "LATE",
+		Help: "Lines written to the file of a day before.",
+	}
+	Expired = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Expired }, Metric: "expired_lines_total", Column: "EXPIRED",
+		Help: "Lines past the retention, not written.",
+		said: "past the retention: not written",
+	}
+	Adjusted = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Adjusted }, Metric: "adjusted_lines_total",
+		Help: "Lines with no readable time or dated after tomorrow, written to today's file.",
+		said: "without a readable time or dated after tomorrow: written to today",
+	}
+	Overflow = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Overflow }, Metric: "uncounted_lines_total", Column: "OVERFLOW",
+		Help: "Lines whose room or address was not counted: past a bound, or glued.", Weight: Lost,
+		said: "not counted in a room: too many rooms or addresses in a day (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other",
+	}
+	Failed = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Failed }, Metric: "failed_lines_total",
+		Help: "Lines lost because of an error in hushpipe.", Weight: Lost,
+		said: "left out because of an error in hushpipe",
+		Hint: "please report it",
+	}
+	Dropped = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Dropped }, Metric: "dropped_lines_total", Column: "DROPPED",
+		Help: "Lines lost because the buffer was full.", Weight: Lost,
+		said: "lost: the disk was full or did not answer",
+	}
+	Repeated = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",
+		Help: "Batches of lines that stand twice after a kill.",
+	}
+	Named  = &Counter{Of: func(v *Values) *uint64 { return &v.Named }}
+	Ended  = &Counter{Of: func(v *Values) *uint64 { return &v.Ended }}
+	Killed = &Counter{Of: func(v *Values) *uint64 { return &v.Killed }}
+)
+
+// All are the counters, in the order in which they are shown.
+var All = [...]*Counter{
+	Lines, Malformed, WithoutClient, WithoutRequest, RoomUnseen, Glued, Cut, Late, Expired, Adjusted,
+	Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
+}
+
+// Plus adds them up.
+func (v Values) Plus(o Values) Values {
+	for _, c := range All {
+		*c.Of(&v) += *c.Of(&o)
+	}
+	return v
+}
+
+// Minus takes o away.
+func (v Values) Minus(o Values) Values {
+	for _, c := range All {
+		*c.Of(&v) -= *c.Of(&o)
+	}
+	return v
+}
+
+// Lost reports whether lines or counts are lost.
+func (v Values) Lost() bool {
+	for _, c := range All {
+		if c.Weight == Lost && *c.Of(&v) > 0 {
+			return true
+		}
+	}
+	return false
+}
