@@ -1,0 +1,260 @@
+// Package where implements the conditions of a policy: which streams a line goes to, and
+// by which event it is named.
+package where
+
+import (
+	"bytes"
+	"slices"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format/policy"
+)
+
+// Facts are what conditions look at, as the line has it. What the line does not have is
+// zero, and fits no value.
+type Facts struct {
+	Status int
+	Method []byte
+	Target []byte // of the request: /path?query, scheme://host/path, host:port or *
+	Host   []byte // perhaps with a port
+	User   []byte // "-" is nobody, as is ""
+	Client pseudonym.Addr
+	HasIP  bool // Client is an address
+}
+
+// Matcher has the conditions of a policy. It works in memory of its own, allocates
+// nothing for a line, and serves one goroutine. The work for a line is bounded by the
+// length of the line times that of the conditions.
+type Matcher struct {
+	events  []event
+	names   []string // of the events, in the order of their first condition
+	streams []stream
+	named   bool // a stream asks for events
+
+	// Of the last line:
+	facts  *Facts
+	path   []byte // decoded
+	query  []byte // as it is
+	fits   []bool // by name
+	first  int    // the event that names the line, -1 for none
+	looked bool   // path and query are there
+
+	decodedPath, decodedName, decodedValue []byte
+}
+
+type event struct {
+	name int
+	condition
+}
+
+type stream struct{ where, unless *condition }
+
+// New compiles the conditions of a policy.
+func New(p *policy.Policy) *Matcher {
+	m := &Matcher{first: -1}
+	for _, e := range p.Events() {
+		i := slices.Index(m.names, e.Name)
+		if i < 0 {
+			i = len(m.names)
+			m.names = append(m.names, e.Name)
+		}
+		m.events = append(m.events, event{i, *m.compile(&e.Condition)})
+	}
+	m.fits = make([]bool, len(m.names))
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		m.streams = append(m.streams, stream{m.compile(&s.Where), m.compile(&s.Unless)})
+		m.named = m.named || len(s.Where.Events)+len(s.Unless.Events) > 0 || s.Treatment("event").Kind != policy.Drop
+	}
+	return m
+}
+
+// Look takes the facts of a line, which stay as they are until the next call.
+func (m *Matcher) Look(f *Facts) {
+	m.facts, m.looked, m.first = f, false, -1
+	if !m.named {
+		return
+	}
+	clear(m.fits)
+	for i := range m.events {
+		e := &m.events[i]
+		if !m.fits[e.name] && m.holds(&e.condition) {
+			m.fits[e.name] = true
+			if m.first < 0 {
+				m.first = e.name
+			}
+		}
+	}
+}
+
+// Event returns the name of the first event that the line fits, "" where it fits none, or
+// where no stream asks.
+func (m *Matcher) Event() string {
+	if m.first < 0 {
+		return ""
+	}
+	return m.names[m.first]
+}
+
+// Fits reports whether the line goes to a stream, by its index in the policy. Gates are
+// not looked at.
+func (m *Matcher) Fits(stream int) bool {
+	s := m.streams[stream]
+	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.holds(s.unless))
+}
+
+// condition is a policy.Condition that is ready. Of what has no value, all lines fit.
+type condition struct {
+	byStatus bool
+	status   [16]uint64 // a bit for each code
+	methods  []string
+	events   []int // by name
+	anyEvent bool
+	users    []string
+	anyUser  bool
+	hosts    []string
+	networks []network
+	urls     []glob
+	queries  []policy.Query
+}
+
+// network is the addresses from one to another, both included.
+type network struct{ from, to pseudonym.Addr }
+
+// compile returns nil for a condition that all lines fit.
+func (m *Matcher) compile(c *policy.Condition) *condition {
+	if c.IsZero() {
+		return nil
+	}
+	out := &condition{methods: c.Methods, hosts: c.Hosts, queries: c.Queries, users: c.Users}
+	out.anyUser = slices.Contains(c.Users, "*")
+	for _, r := range c.Status {
+		out.byStatus = true
+		for code := max(r.From, 0); code <= r.To && code < len(out.status)*64; code++ {
+			out.status[code/64] |= 1 << (code % 64)
+		}
+	}
+	for _, name := range c.Events {
+		if i := slices.Index(m.names, name); i >= 0 {
+			out.events = append(out.events, i)
+		}
+	}
+	out.anyEvent = slices.Contains(c.Events, "*")
+	for _, net := range c.Clients {
+		n := network{from: net.Masked().Addr().As16()}
+		n.to = n.from
+		for bit := 128 - net.Addr().BitLen() + net.Bits(); bit < 128; bit++ {
+			n.to[bit/8] |= 0x80 >> (bit % 8)
+		}
+		out.networks = append(out.networks, n)
+	}
+	for _, url := range c.URLs {
+		out.urls = append(out.urls, newGlob(url))
+	}
+	return out
+}
+
+// holds reports whether the line fits all keys. What costs least comes first.
+func (m *Matcher) holds(c *condition) bool {
+	f := m.facts
+	if s := f.Status; c.byStatus && (s < 0 || s >= len(c.status)*64 || c.status[s/64]&(1<<(s%64)) == 0) {
+		return false
+	}
+	if len(c.methods) > 0 && !isOne(c.methods, f.Method) {
+		return false
+	}
+	switch {
+	case c.anyEvent:
+		if m.first < 0 {
+			return false
+		}
+	case len(c.events) > 0:
+		if !m.isEvent(c.events) {
+			return false
+		}
+	}
+	if len(c.users) > 0 && (isNobody(f.User) || !c.anyUser && !isOne(c.users, f.User)) {
+		return false
+	}
+	if len(c.networks) > 0 && (!f.HasIP || !isWithin(c.networks, f.Client)) {
+		return false
+	}
+	if len(c.hosts) > 0 && !isHost(c.hosts, f.Host) {
+		return false
+	}
+	if len(c.urls)+len(c.queries) == 0 {
+		return true
+	}
+	m.split()
+	return (len(c.urls) == 0 || m.path != nil && matches(c.urls, m.path)) &&
+		(len(c.queries) == 0 || m.asks(c.queries))
+}
+
+func (m *Matcher) isEvent(events []int) bool {
+	for _, e := range events {
+		if m.fits[e] {
+			return true
+		}
+	}
+	return false
+}
+
+func isOne(values []string, b []byte) bool {
+	for _, v := range values {
+		if string(b) == v {
+			return true
+		}
+	}
+	return false
+}
+
+// isNobody reports whether a line names no user. httpd writes a name that is empty as
+// two quotation marks (log_remote_user in modules/loggers/mod_log_config.c).
+func isNobody(user []byte) bool {
+	return len(user) == 0 || string(user) == "-" || string(user) == `""`
+}
+
+func isWithin(networks []network, a pseudonym.Addr) bool {
+	for i := range networks {
+		if bytes.Compare(networks[i].from[:], a[:]) <= 0 && bytes.Compare(a[:], networks[i].to[:]) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isHost compares names without a port, in any case.
+func isHost(hosts []string, b []byte) bool {
+	b = withoutPort(b)
+	for _, h := range hosts {
+		if len(h) == len(b) && equalFold(h, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutPort cuts what is behind the last colon, but not within an IPv6 address.
+func withoutPort(b []byte) []byte {
+	if i := bytes.LastIndexByte(b, ':'); i >= 0 && (bytes.IndexByte(b, ':') == i || b[0] == '[' && b[i-1] == ']') {
+		b = b[:i]
+	}
+	if len(b) > 1 && b[0] == '[' && b[len(b)-1] == ']' {
+		b = b[1 : len(b)-1]
+	}
+	return b
+}
+
+// equalFold compares b with a lower-case name; DNS knows ASCII letters.
+func equalFold(lower string, b []byte) bool {
+	for i := range b {
+		c := b[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}

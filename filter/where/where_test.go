@@ -1,0 +1,396 @@
+package where_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/where"
+	"hushpipe/format/policy"
+)
+
+// request is the facts of a line, as text.
+type request struct {
+	status                             int
+	method, target, host, user, client string
+}
+
+func (r request) facts() *where.Facts {
+	f := &where.Facts{Status: r.status, Method: []byte(r.method), Target: []byte(r.target), Host: []byte(r.host), User: []byte(r.user)}
+	f.Client, f.HasIP = pseudonym.ParseAddr([]byte(r.client))
+	return f
+}
+
+// policyOf returns a policy with events and streams that have these conditions.
+func policyOf(t testing.TB, head string, conditions ...string) *policy.Policy {
+	text := head + "\n"
+	for i, c := range conditions {
+		text += fmt.Sprintf("[[stream]]\nname = \"s%d\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { time = \"keep\" }\n%s\n", i, c)
+	}
+	p, errs := policy.Parse([]byte(text))
+	require.Empty(t, errs, "%s", text)
+	return p
+}
+
+// TestConditions is what each key means.
+func TestConditions(t *testing.T) {
+	get := func(target string) request { return request{200, "GET", target, "www.example.org", "-", "192.0.2.1"} }
+	status := func(s int) request { return request{s, "GET", "/", "", "", ""} }
+	for _, test := range []struct {
+		condition string
+		request   request
+		fits      bool
+	}{
+		{``, request{}, true},
+		{`where = { status = "404" }`, status(404), true},
+		{`where = { status = "404" }`, status(405), false},
+		{`where = { status = 404 }`, status(404), true},
+		{`where = { status = "403,404,500-599" }`, status(403), true},
+		{`where = { status = "403,404,500-599" }`, status(500), true},
+		{`where = { status = ["403", "500-599"] }`, status(599), true},
+		{`where = { status = "403,404,500-599" }`, status(600), false},
+		{`where = { status = "100-999" }`, status(0), false},
+		{`where = { status = "100-999" }`, status(1000), false},
+		{`where = { status = "100-999" }`, status(-1), false},
+		{`unless = { status = "404" }`, status(404), false},
+		{`unless = { status = "404" }`, status(0), true},
+
+		{`where = { method = "POST" }`, request{method: "POST"}, true},
+		{`where = { method = ["PUT", "POST"] }`, request{method: "POST"}, true},
+		{`where = { method = "POST" }`, request{method: "post"}, false},
+		{`where = { method = "POST" }`, request{}, false},
+
+		{`where = { url = "/a" }`, get("/a"), true},
+		{`where = { url = "/a" }`, get("/a?b=/c"), true},
+		{`where = { url = "/a" }`, get("/a/"), false},
+		{`where = { url = "/a" }`, get("/A"), false},
+		{`where = { url = "/a*" }`, get("/a/b/c"), true},
+		{`where = { url = "*.exe" }`, get("/a/b.exe?x"), true},
+		{`where = { url = "*.exe" }`, get("/a/b?x.exe"), false},
+		{`where = { url = "*.exe" }`, get("/.exe"), true},
+		{`where = { url = "/a*a" }`, get("/a"), false},
+		{`where = { url = "/a*a" }`, get("/aa"), true},
+		{`where = { url = "*/ogc.ashx*" }`, get("/cardo/ogc.ashx/x"), true},
+		{`where = { url = "*a*b*c*" }`, get("/a/b/c"), true},
+		{`where = { url = "*a*b*c*" }`, get("/c/b/a"), false},
+		{`where = { url = "*" }`, get("/"), true},
+		{`where = { url = "**" }`, get("/x"), true},
+		{`where = { url = ["/a", "/b"] }`, get("/b"), true},
+		{`where = { url = "/wp-login.php" }`, get("/wp%2dlogin.php"), true},
+		{`where = { url = "/wp-login.php" }`, get("//wp-login.php"), true},
+		{`where = { url = "/wp-login.php" }`, get("/%2Fwp-login.php"), true},
+		{`where = { url = "/wp-login.php" }`, get("/wp%252dlogin.php"), false},
+		{`where = { url = "/a%" }`, get("/a%"), true},
+		{`where = { url = "/a%2" }`, get("/a%2"), true},
+		{`where = { url = "/kontaktformular für alle" }`, get("/kontaktformular%20f%C3%BCr%20alle"), true},
+		{`where = { url = "/a+b" }`, get("/a+b"), true},
+		{`where = { url = "/a" }`, get("http://www.example.org/a"), true},
+		{`where = { url = "/a" }`, get("HTTPS://www.example.org:8443//a?x=y://z"), true},
+		{`where = { url = "/" }`, get("http://www.example.org"), true},
+		{`where = { url = "/" }`, get("http://www.example.org?a"), true},
+		{`where = { url = "*" }`, request{method: "CONNECT", target: "mail.example.net:443"}, false},
+		{`where = { url = "*" }`, request{method: "OPTIONS", target: "*"}, true},
+		{`where = { url = "*" }`, get("example?x=http://www.example.org/a"), false},
+		{`where = { url = "*" }`, request{}, false},
+		{`unless = { url = "/status/*" }`, get("/status/load"), false},
+		{`unless = { url = "/status/*" }`, request{}, true},
+
+		{`where = { query = "keys" }`, get("/?keys=a"), true},
+		{`where = { query = "keys" }`, get("/?keys"), true},
+		{`where = { query = "keys" }`, get("/?a=b&keys="), true},
+		{`where = { query = "keys" }`, get("/?monkeys=a"), false},
+		{`where = { query = "keys" }`, get("/keys"), false},
+		{`where = { query = "keys" }`, get("/?a=keys"), false},
+		{`where = { query = "action=logout" }`, get("/wp-login.php?action=logout&_wpnonce=1"), true},
+		{`where = { query = "action=logout" }`, get("/wp-login.php?action=login"), false},
+		{`where = { query = "action=logout" }`, get("/wp-login.php?action=login&action=logout"), true},
+		{`where = { query = "a b=c d" }`, get("/?a+b=c%20d"), true},
+		{`where = { query = "a=" }`, get("/?a"), true},
+		{`where = { query = "a=b=c" }`, get("/?a=b=c"), true},
+		{`where = { query = "a" }`, get("/?%61"), true},
+		{`where = { query = "a" }`, get("http://h?a"), true},
+
+		{`where = { host = "www.example.org" }`, get("/"), true},
+		{`where = { host = "WWW.Example.org" }`, request{host: "www.EXAMPLE.org:443"}, true},
+		{`where = { host = "example.org" }`, get("/"), false},
+		{`where = { host = "2001:db8::1" }`, request{host: "[2001:db8::1]:443"}, true},
+		{`where = { host = "2001:db8::1" }`, request{host: "2001:db8::1"}, true},
+		{`where = { host = "www.example.org" }`, request{}, false},
+
+		{`where = { user = "*" }`, request{user: "maria"}, true},
+		{`where = { user = "*" }`, request{user: "-"}, false},
+		{`where = { user = "*" }`, request{user: `""`}, false},
+		{`where = { user = "*" }`, request{}, false},
+		{`where = { user = ["maria", "jo hn"] }`, request{user: "jo hn"}, true},
+		{`where = { user = "maria" }`, request{user: "Maria"}, false},
+
+		{`where = { client = "192.0.2.0/24" }`, get("/"), true},
+		{`where = { client = "192.0.2.0/24" }`, request{client: "::ffff:192.0.2.255"}, true},
+		{`where = { client = "192.0.2.1" }`, request{client: "192.0.2.2"}, false},
+		{`where = { client = ["10.0.0.0/8", "2001:db8::/32"] }`, request{client: "2001:db8:ffff::1"}, true},
+		{`where = { client = "2001:db8::/32" }`, request{client: "2001:db9::"}, false},
+		{`where = { client = "0.0.0.0/0" }`, request{client: "2001:db8::1"}, false},
+		{`where = { client = "::/0" }`, request{client: "host.example.org"}, false},
+		{`unless = { client = "::/0" }`, request{client: "host.example.org"}, true},
+
+		{`where = { method = "GET", url = "/a" }`, get("/a"), true},
+		{`where = { method = "POST", url = "/a" }`, get("/a"), false},
+		{"where = { url = \"/a*\" }\nunless = { url = \"/ab\", method = \"GET\" }", get("/ab"), false},
+		{"where = { url = \"/a*\" }\nunless = { url = \"/ab\", method = \"POST\" }", get("/ab"), true},
+	} {
+		m := where.New(policyOf(t, "", test.condition))
+		m.Look(test.request.facts())
+		assert.Equal(t, test.fits, m.Fits(0), "%s %+v", test.condition, test.request)
+		assert.Empty(t, m.Event())
+	}
+}
+
+// TestEvents: an event fits when its condition does; the first in the file names the line.
+func TestEvents(t *testing.T) {
+	head := `events = ["http"]
+[[event]]
+name = "form"
+method = "POST"
+url = "/contact"
+[[event]]
+name = "probe"
+url = "/.env"
+[[event]]
+name = "form"
+method = "POST"
+url = "/kontakt"
+`
+	p := policyOf(t, head, `where = { event = "*" }`, `where = { event = ["form", "denied"] }`, `unless = { event = "not-found" }`, `where = { event = "probe" }`)
+	m := where.New(p)
+	for _, test := range []struct {
+		request request
+		event   string
+		fits    string
+	}{
+		{request{200, "GET", "/", "", "", ""}, "", "s2"},
+		{request{404, "GET", "/", "", "", ""}, "not-found", "s0"},
+		{request{410, "GET", "/.env", "", "", ""}, "not-found", "s0 s3"},
+		{request{200, "GET", "/.env", "", "", ""}, "probe", "s0 s2 s3"},
+		{request{303, "POST", "/kontakt", "", "", ""}, "form", "s0 s1 s2"},
+		{request{403, "POST", "/contact", "", "", ""}, "denied", "s0 s1 s2"},
+		{request{404, "POST", "/contact", "", "", ""}, "not-found", "s0 s1"},
+		{request{503, "", "", "", "", ""}, "error", "s0 s2"},
+	} {
+		m.Look(test.request.facts())
+		var fits []string
+		for i := range p.Streams {
+			if m.Fits(i) {
+				fits = append(fits, p.Streams[i].Name)
+			}
+		}
+		assert.Equal(t, test.event, m.Event(), "%+v", test.request)
+		assert.Equal(t, test.fits, strings.Join(fits, " "), "%+v", test.request)
+	}
+}
+
+// TestNoAllocations: a line costs none, also where it has to be decoded.
+func TestNoAllocations(t *testing.T) {
+	p := policyOf(t, `events = ["http", "wordpress", "drupal", "typo3"]`,
+		`where = { event = "*", client = "::/0" }`, `where = { url = ["*a*b*", "/x y"], query = ["q", "a=b"], host = "www.example.org", user = "*" }`)
+	m := where.New(p)
+	f := request{200, "GET", "//a%62%20c?x=%41&q=a+b", "www.example.org:443", "maria", "2001:db8::1"}.facts()
+	m.Look(f)
+	require.True(t, m.Fits(1))
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		m.Look(f)
+		for i := range p.Streams {
+			m.Fits(i)
+		}
+		m.Event()
+	}))
+}
+
+// TestBoundedWork: a pattern of many stars costs no more than one reading of the path.
+func TestBoundedWork(t *testing.T) {
+	p := policyOf(t, "", fmt.Sprintf(`where = { url = "/%s*b" }`, strings.Repeat("*a", 500)))
+	m := where.New(p)
+	f := request{target: "/" + strings.Repeat("a", 1<<20)}.facts()
+	started := time.Now()
+	m.Look(f)
+	assert.False(t, m.Fits(0))
+	assert.Less(t, time.Since(started), time.Second)
+}
+
+// oracle says of a policy's streams which a request fits, and by what event it is named,
+// the plain way.
+func oracle(p *policy.Policy, r request) (fits []bool, event string) {
+	var events []string
+	for _, e := range p.Events() {
+		if holds(&e.Condition, r, nil) {
+			events = append(events, e.Name)
+		}
+	}
+	for _, s := range p.Streams {
+		fits = append(fits, holds(&s.Where, r, events) && (s.Unless.IsZero() || !holds(&s.Unless, r, events)))
+	}
+	if len(events) > 0 {
+		event = events[0]
+	}
+	return fits, event
+}
+
+var escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
+func decode(s string) string {
+	return escape.ReplaceAllStringFunc(s, func(e string) string {
+		n, _ := strconv.ParseUint(e[1:], 16, 8)
+		return string([]byte{byte(n)})
+	})
+}
+
+var (
+	absolute = regexp.MustCompile(`(?s)^[^?]+?://[^/?]*(.*)$`)
+	slashes  = regexp.MustCompile(`/+`)
+)
+
+func holds(c *policy.Condition, r request, events []string) bool {
+	path, query, _ := strings.Cut(r.target, "?")
+	hasPath := true
+	if !strings.HasPrefix(r.target, "/") && r.target != "*" {
+		rest := absolute.FindStringSubmatch(r.target)
+		if hasPath = rest != nil; hasPath {
+			if path, query, _ = strings.Cut(rest[1], "?"); path == "" {
+				path = "/"
+			}
+		} else {
+			query = ""
+		}
+	}
+	path = slashes.ReplaceAllString(decode(path), "/")
+	user := r.user
+	if user == "-" || user == `""` {
+		user = ""
+	}
+	address, noAddress := netip.ParseAddr(r.client)
+	host := strings.ToLower(r.host)
+	if h := regexp.MustCompile(`(?s)^([^:]*|\[.*\]):[^:]*$`).FindStringSubmatch(host); h != nil {
+		host = h[1]
+	}
+	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
+		host = host[1 : len(host)-1]
+	}
+	any := func(n int, fits func(i int) bool) bool {
+		for i := range n {
+			if fits(i) {
+				return true
+			}
+		}
+		return n == 0
+	}
+	return any(len(c.Status), func(i int) bool { return c.Status[i].From <= r.status && r.status <= c.Status[i].To }) &&
+		any(len(c.Methods), func(i int) bool { return c.Methods[i] == r.method }) &&
+		any(len(c.URLs), func(i int) bool {
+			return hasPath && globs(c.URLs[i], path)
+		}) &&
+		any(len(c.Queries), func(i int) bool {
+			for _, part := range strings.Split(query, "&") {
+				name, value, _ := strings.Cut(part, "=")
+				name = decode(strings.ReplaceAll(name, "+", "%20"))
+				value = decode(strings.ReplaceAll(value, "+", "%20"))
+				if name == c.Queries[i].Name && part != "" && (!c.Queries[i].HasValue || value == c.Queries[i].Value) {
+					return true
+				}
+			}
+			return false
+		}) &&
+		any(len(c.Hosts), func(i int) bool { return c.Hosts[i] == host }) &&
+		any(len(c.Users), func(i int) bool { return user != "" && (c.Users[i] == "*" || c.Users[i] == user) }) &&
+		any(len(c.Clients), func(i int) bool {
+			return noAddress == nil && address.Zone() == "" && c.Clients[i].Contains(address.Unmap())
+		}) &&
+		any(len(c.Events), func(i int) bool { return c.Events[i] == "*" && len(events) > 0 || slices.Contains(events, c.Events[i]) })
+}
+
+// globs tells by a table of all prefixes whether a pattern fits.
+func globs(pattern, s string) bool {
+	row := make([]bool, len(s)+1)
+	row[0] = true
+	for i := range len(pattern) {
+		next := make([]bool, len(s)+1)
+		for j := range next {
+			switch {
+			case pattern[i] == '*':
+				next[j] = row[j] || j > 0 && next[j-1]
+			case j > 0:
+				next[j] = row[j-1] && s[j-1] == pattern[i]
+			}
+		}
+		row = next
+	}
+	return row[len(s)]
+}
+
+// FuzzMatcher holds the matcher to the oracle, for conditions of the corpus and for two
+// patterns that are drawn.
+func FuzzMatcher(f *testing.F) {
+	paths, err := filepath.Glob("../../format/policy/testdata/examples/*.toml")
+	require.NoError(f, err)
+	require.NotEmpty(f, paths)
+	var policies []*policy.Policy
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(f, err)
+		p, errs := policy.Parse(text)
+		require.Empty(f, errs)
+		policies = append(policies, p)
+	}
+	f.Add(404, "GET", "/contact?a=b", "www.example.org:80", "maria", "192.0.2.1", "/*a*b", "a=b")
+	f.Add(200, "POST", "http://h//%2f%63ontact?a+b=%20", "[::1]:80", "-", "10.8.1.1", "/contact", "a b")
+	f.Add(302, "POST", "/wp-login.php?action=logout", "h", `""`, "::ffff:10.8.1.1", "*", "action=logout")
+	f.Add(303, "GET", "a?b://c", "a:b:c", "x", "fe80::1%eth0", "/**", "q")
+	f.Fuzz(func(t *testing.T, status int, method, target, host, user, client, url, query string) {
+		r := request{status, method, target, host, user, client}
+		drawn, errs := policy.Parse(fmt.Appendf(nil, "events = [\"http\", \"wordpress\", \"drupal\", \"typo3\"]\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { event = \"keep\" }\nwhere = { url = '%s' }\nunless = { query = '%s', event = \"*\" }\n", url, query))
+		if len(errs) == 0 {
+			policies := append(slices.Clone(policies), drawn)
+			check(t, policies, r)
+			return
+		}
+		check(t, policies, r)
+	})
+}
+
+func check(t *testing.T, policies []*policy.Policy, r request) {
+	for _, p := range policies {
+		m := where.New(p)
+		m.Look(request{200, "GET", "/another//line%20?a=b", "h", "u", "192.0.2.1"}.facts())
+		m.Fits(0)
+		m.Look(r.facts())
+		fits, event := oracle(p, r)
+		for i := range p.Streams {
+			require.Equal(t, fits[i], m.Fits(i), "%s %+v", p.Streams[i].Name, r)
+		}
+		if m.Event() != "" {
+			require.Equal(t, event, m.Event(), "%+v", r)
+		}
+	}
+}
+
+func BenchmarkMatcher(b *testing.B) {
+	p := policyOf(b, `events = ["http", "wordpress"]`, `where = { event = "*" }`, ``, `where = { url = "/a*" }`, `where = { status = "400-599" }`)
+	m := where.New(p)
+	f := request{200, "GET", "/index.html?a=b", "www.example.org", "-", "192.0.2.1"}.facts()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Look(f)
+		for i := range p.Streams {
+			m.Fits(i)
+		}
+	}
+}
