@@ -23,7 +23,12 @@ import (
 // many lines at least a pair was left out.
 func counted(t *testing.T, spec, log string) (pairs []string, leftOut uint64, stats counters.Values) {
 	t.Helper()
-	f, out := New(newConfig(t, spec), everyDay()), &collector{}
+	return countedBy(t, newConfig(t, spec), log)
+}
+
+func countedBy(t *testing.T, cfg Config, log string) (pairs []string, leftOut uint64, stats counters.Values) {
+	t.Helper()
+	f, out := New(cfg, everyDay()), &collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), out))
 	for day, records := range out.records {
 		c := rooms.NewCounts(rooms.NoLimits)

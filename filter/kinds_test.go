@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"hushpipe/format"
 )
 
 // TestKinds has lines of foreign servers and services that a reader of one's own format
@@ -67,11 +69,29 @@ func TestKinds(t *testing.T) {
 			stampText + ` [192.0.2.1, 192.0.2.2,dsl-3.example.net] "POST /http-bind?room=a HTTP/1.1" 200` + "\n",
 			stampText + ` [{192.0.2.1}, {192.0.2.2},{name:dsl-3.example.net}] "POST /http-bind?room=a HTTP/1.1" 200` + "\n", 1, 0},
 		{"a byte order mark", "main", "\ufeff192.0.2.1" + at + bind("a") + ` "-" "M" "-"` + "\n", "{192.0.2.1}" + at + bind("a") + ` "-" "M" "-"` + "\n", 1, 0},
+		{"versions and addresses in agents", "combined",
+			"192.0.2.1" + at + bind("a") + ` "-" "Dalvik/2.1.0 (Linux; Android 9; rv:102.0.0.1) Viber/20.3.0.1 Meet 23.1.10.512.7 via 192.0.2.9"` + "\n",
+			"{192.0.2.1}" + at + bind("a") + ` "-" "Dalvik/2.1.0 (Linux; Android 9; rv:102.0.0.1) Viber/20.3.0.1 Meet 23.1.10.512.7 via {192.0.2.9}"` + "\n", 1, 0},
+		{"clients behind a proxy and past it", "via 10.0.0.0/8: " + viaHeader,
+			"10.0.0.2" + at + bind("a") + ` "192.0.2.1"` + "\n" + "10.0.0.7" + at + bind("a") + ` "192.0.2.66, 192.0.2.1, 10.0.0.2"` + "\n" + "203.0.113.9" + at + bind("a") + ` "192.0.2.1"` + "\n",
+			"{10.0.0.2}" + at + bind("a") + ` "{192.0.2.1}"` + "\n" + "{10.0.0.7}" + at + bind("a") + ` "{192.0.2.66}, {192.0.2.1}, {10.0.0.2}"` + "\n" + "{203.0.113.9}" + at + bind("a") + ` "{192.0.2.1}"` + "\n", 2, 0},
+		{"PHP's own error log", "auto",
+			"[22-Nov-2026 07:23:55 UTC] PHP Warning:  192.0.2.1 sent /?token=a in /x.php on line 3" + "\n" + "[22-Nov-2026 07:23:55 Europe/Berlin] no level: 192.0.2.1" + "\n",
+			"[22-Nov-2026 07:23:55 UTC] PHP Warning:  {192.0.2.1} sent /?token=- in /x.php on line 3" + "\n" + "[22-Nov-2026 07:23:55 Europe/Berlin] no level: {192.0.2.1}" + "\n", 0, 0},
+		{"PHP's own error log in another's", "combined",
+			"[22-Nov-2026 07:23:55 America/Port-au-Prince] PHP Fatal error:  Uncaught E: 192.0.2.1 in /x.php:3" + "\n" + "[22-Nov-2026 07:23:55 +01:00] dsl-3.example.net came" + "\n",
+			"[22-Nov-2026 07:23:55 America/Port-au-Prince] PHP Fatal error:  Uncaught E: {192.0.2.1} in /x.php:3" + "\n" + "[22-Nov-2026 07:23:55 +01:00] {name:dsl-3.example.net} {name:came}" + "\n", 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, _ := treated(t, newConfig(t, test.format), newCalendar(), test.log)
+			config := func() Config {
+				if spec, via := strings.CutPrefix(test.format, "via 10.0.0.0/8: "); via {
+					return proxyConfig(t, spec, format.Options{})
+				}
+				return newConfig(t, test.format)
+			}
+			got, _ := treated(t, config(), newCalendar(), test.log)
 			assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), test.want), got)
-			pairs, _, stats := counted(t, test.format, test.log)
+			pairs, _, stats := countedBy(t, config(), test.log)
 			assert.Len(t, pairs, test.pairs)
 			assert.Equal(t, test.malformed, stats.Malformed)
 		})

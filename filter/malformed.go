@@ -404,7 +404,7 @@ func beginsStamp(text []byte) bool {
 		return false
 	}
 	if class[text[0]]&inDigit != 0 {
-		return text[2] == '/' || text[4] == '-' || text[4] == '/'
+		return text[2] == '/' || text[4] == '-' || text[4] == '/' || text[2] == '-' && text[6] == '-'
 	}
 	return text[3] == ' ' && 'A' <= text[0] && text[0] <= 'Z'
 }

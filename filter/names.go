@@ -15,7 +15,7 @@ import (
 //   - at the beginning of the line, each word before the first " - " or time
 //     stamp; without either, the first two words; behind a time stamp that the
 //     line begins with, the next two, unless a level or a process follows it,
-//     as in error logs;
+//     as in error logs, or a level of PHP;
 //   - anywhere, since one line can be written into another: the word before " -",
 //     with the words of a list that it ends; and the two before a time stamp in
 //     brackets, unless what stands there is a user, behind " - ";
@@ -148,6 +148,9 @@ func (n *names) lead() {
 			i += group
 			continue
 		}
+		if stamped && words == 0 && beginsPHP(line[i:]) {
+			return
+		}
 		open := i
 		for open < end && isOpening(line[open]) {
 			open++
@@ -249,6 +252,21 @@ func groupLen(b []byte) int {
 		}
 	}
 	return end + 1
+}
+
+// beginsPHP reports whether a message begins with one of PHP's levels (main/main.c,
+// php_error_cb).
+func beginsPHP(message []byte) bool {
+	message, ok := bytes.CutPrefix(message, []byte("PHP "))
+	level, _, both := bytes.Cut(message[:min(len(message), maxKey)], []byte(":  "))
+	if !ok || !both {
+		return false
+	}
+	switch string(level) {
+	case "Fatal error", "Recoverable fatal error", "Parse error", "Warning", "Notice", "Deprecated", "Strict Standards", "Unknown error":
+		return true
+	}
+	return false
 }
 
 // isLevel knows the levels of httpd and nginx.

@@ -17,7 +17,9 @@ import (
 //
 // A line goes without a client where the message is none of a request's. Lines
 // of other shapes, such as those of a CGI program, do not match. It also reads
-// nginx's error log, see parseNginxLog.
+// nginx's error log, see parseNginxLog, and PHP's own,
+//
+//	[22-Nov-2026 06:46:00 UTC] PHP Warning:  a in /x.php on line 3
 type ErrorLog struct{}
 
 // Parse implements Parser.
@@ -27,6 +29,11 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	line = line[:lineEnd(line)]
 	if len(line) == 0 || line[0] != '[' {
 		return parseNginxLog(line, out)
+	}
+	if day, n := parsePHP(line[1:]); n > 0 {
+		out.Day, out.HasDay = day, true
+		out.add(Plain, 1, 1+n)
+		return addMessage(line, 1+n+len("]"), false, out)
 	}
 	day, n := parseErrorTime(line[1:])
 	pos := 1 + n

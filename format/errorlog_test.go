@@ -117,6 +117,37 @@ func TestErrorLog(t *testing.T) {
 	}
 }
 
+// TestPHPErrorLog: PHP's own error log, when it is not the server's.
+func TestPHPErrorLog(t *testing.T) {
+	const head = `[22-Nov-2026 06:46:00 Europe/Berlin]`
+	for _, tt := range []struct {
+		name, line string
+		fields     []string // nil: no match
+	}{
+		{"warning", head + ` PHP Warning:  a in /x.php on line 3`, []string{"url: PHP Warning:  a in /x.php on line 3"}},
+		{"no level", head + ` a of 192.0.2.1`, []string{"url: a of 192.0.2.1"}},
+		{"a client in it", head + ` PHP Notice:  [client a.example] b`, []string{"url: PHP Notice:  [client ", "client:a.example", "url: b"}},
+		{"no message", head, []string{"url:"}},
+		{"an access log's line in it", head + ` PHP Nota.example - - [22/Nov/2026:06:46:00 +0000] "GET`, nil},
+		{"the end of a client", head + ` PHP Notice:  a.example:5678] b`, nil},
+		{"cut", head[:len(head)-1], nil},
+	} {
+		for _, spec := range []string{"error", "auto"} {
+			t.Run(tt.name+"/"+spec, func(t *testing.T) {
+				var out Line
+				ok := newParser(t, spec).Parse([]byte(tt.line), &out)
+				require.Equal(t, tt.fields != nil, ok)
+				if !ok {
+					return
+				}
+				assert.Equal(t, append([]string{"plain:" + head[1:len(head)-1]}, tt.fields...), spell([]byte(tt.line), out.Fields))
+				assert.Equal(t, "2026-11-22", out.Day.String())
+				assert.True(t, out.Error)
+			})
+		}
+	}
+}
+
 func TestNginxErrorLog(t *testing.T) {
 	const head = `2026/11/22 06:46:00 [error] 12#34:`
 	fields := []string{"plain:2026/11/22 06:46:00", "plain:error", "plain:12#34"}

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"time"
 
 	"hushpipe/format/civil"
@@ -127,6 +128,57 @@ func parseCtime(b []byte) (civil.Day, int) {
 	}
 	return d, n + 5
 }
+
+// parsePHP reads the time of PHP's own error log, 22-Nov-2026 06:46:00 Europe/Berlin
+// (main/main.c, php_log_err_with_severity: "d-M-Y H:i:s e"), which a bracket closes.
+func parsePHP(b []byte) (civil.Day, int) {
+	const full = len("22-Nov-2026 06:46:00 ")
+	if len(b) <= full || b[2] != '-' || b[6] != '-' || b[11] != ' ' || b[full-1] != ' ' || !isClock(b[12:full-1]) {
+		return 0, 0
+	}
+	n := bytes.IndexByte(b[full:min(len(b), full+maxAreaZone+1)], ']')
+	if n < 0 || !isAreaZone(b[full:full+n]) {
+		return 0, 0
+	}
+	d, ok := dateOf(b[7:11], monthOf(b[3:6]), b[0:2])
+	if !ok {
+		return 0, 0
+	}
+	return d, full + n
+}
+
+const maxAreaZone = len("America/Argentina/ComodRivadavia")
+
+// isAreaZone reports whether b is a time zone as PHP writes it: UTC, +01:00,
+// Europe/Berlin, Etc/GMT+12. No client's name can be taken for one.
+func isAreaZone(b []byte) bool {
+	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+		return zone(b) == len(b)
+	}
+	area, city, both := bytes.Cut(b, []byte("/"))
+	if !both {
+		return len(b) == len("UTC") && isUpper(b[0]) && isUpper(b[1]) && isUpper(b[2])
+	}
+	switch string(area) {
+	case "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific", "Etc":
+	default:
+		return false
+	}
+	digits := 0
+	for _, c := range city {
+		switch {
+		case c-'0' <= 9:
+			digits++
+		case c|0x20 < 'a' || c|0x20 > 'z':
+			if c != '_' && c != '-' && c != '+' && c != '/' {
+				return false
+			}
+		}
+	}
+	return digits <= len("12")
+}
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // parseEpoch tells the unit by the number of digits: 10 or 11 are seconds (2001
 // to 5138), three more for each smaller unit. Fewer are a duration, no time.
@@ -275,13 +327,16 @@ func isWeekday(b []byte) bool {
 
 // TimeStamp returns the date and the length of the well-formed time stamp that
 // b begins with, or the length 0: the shapes of mod_log_config, of the error
-// log and of ISO 8601, in a line of no known format.
+// logs of httpd and PHP and of ISO 8601, in a line of no known format.
 func TimeStamp(b []byte) (civil.Day, int) {
 	if len(b) == 0 || b[0]-'0' > 9 {
 		return parseTime(b, time.UTC)
 	}
 	if d, ok := parseCLF(b); ok {
 		return d, clfLen
+	}
+	if d, n := parsePHP(b); n > 0 {
+		return d, n
 	}
 	return parseISO(b)
 }

@@ -77,3 +77,25 @@ func TestParseTimeCuts(t *testing.T) {
 		}
 	}
 }
+
+// TestPHPTime: the stamps of PHP's own error log, and what is none.
+func TestPHPTime(t *testing.T) {
+	for _, zone := range []string{"UTC", "CET", "+01:00", "Europe/Berlin", "America/Port-au-Prince", "America/Argentina/ComodRivadavia", "America/North_Dakota/New_Salem", "Etc/GMT+12"} {
+		text := "22-Nov-2026 06:46:00 " + zone
+		day, n := TimeStamp([]byte(text + "] PHP Notice:  a"))
+		assert.Equal(t, len(text), n, text)
+		assert.Equal(t, "2026-11-22", day.String())
+		for cut := range len(text) + 1 {
+			_, n := TimeStamp([]byte(text[:cut]))
+			assert.Zero(t, n, text[:cut])
+		}
+	}
+	for _, text := range []string{
+		"22-Nov-2026 06:46:00] a", "22-Nov-2026 06:46:00 ] a", "22-Nov-2026 06:46:00 dsl] a", "22-Nov-2026 06:46:00 DSLX] a",
+		"22-Nov-2026 06:46:00 Europe/a.example] a", "22-Nov-2026 06:46:00 dsl/Berlin] a", "22-Nov-2026 06:46:00 Etc/1-2-3-4] a",
+		"22-Nov-2026 06:46:00 +01:00:1] a", "31-Nov-2026 06:46:00 UTC] a", "22-nov-2026 06:46:00 UTC] a", "22-Nov-2026 24:46:00 UTC] a", "22-Nov-2026-06:46:00 UTC] a",
+	} {
+		_, n := TimeStamp([]byte(text))
+		assert.Zero(t, n, text)
+	}
+}
