@@ -53,6 +53,7 @@ func Check(cfg Config) error {
 		{"", dir.ClockName},
 		{"", dir.RevealLogName},
 		{"", dir.SettingsName},
+		{"", dir.VersionName},
 		{dir.Keys, dir.KeyFile(today)},
 		{dir.Keys, dir.RuleName},
 		{dir.Rooms, dir.RoomFile(today)},

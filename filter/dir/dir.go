@@ -66,7 +66,12 @@ func Open(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return held(fd, path, o), nil
+	d := held(fd, path, o)
+	if err := d.checkVersion(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
 }
 
 func held(fd int, path string, o Options) *Dir {

@@ -39,6 +39,7 @@ const (
 	KeyDirsName    = "keydirs"     // in DIR, the key directories of earlier --keys
 	RoomSecretName = "room-secret" // in DIR, the secret of --room-hash hmac
 	RevealLogName  = "reveal.log"  // in DIR, who revealed how many
+	VersionName    = "version"     // in DIR, the version of this layout
 	EndedName      = "ended.json"  // in Status, the sum of processes that have ended
 	cacheTagName   = "CACHEDIR.TAG"
 )
@@ -204,7 +205,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName:
+		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName, VersionName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)

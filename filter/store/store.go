@@ -488,6 +488,7 @@ func (s *Store) open() *place {
 		return nil
 	}
 	d := &place{opened, daylog.New(opened), retention.NewClock(opened), s}
+	d.WriteVersion()
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
 	s.keeper.Hurry()

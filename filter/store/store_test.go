@@ -439,6 +439,12 @@ func TestUnusableDir(t *testing.T) {
 		{"a file lies there",
 			func(b *bed) { require.NoError(b, os.WriteFile(b.dir, nil, 0o640)) },
 			func(b *bed) { require.NoError(b, os.Remove(b.dir)) }},
+		{"a newer version laid it out",
+			func(b *bed) {
+				require.NoError(b, os.Mkdir(b.dir, 0o750))
+				require.NoError(b, os.WriteFile(b.path(dir.VersionName), []byte("2\n"), 0o640))
+			},
+			func(b *bed) { require.NoError(b, os.Remove(b.path(dir.VersionName))) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)
