@@ -43,8 +43,9 @@ type Matcher struct {
 }
 
 type event struct {
-	name int
-	condition
+	name   int
+	where  *condition
+	unless *condition // nil: leaves nothing out
 }
 
 type stream struct{ where, unless *condition }
@@ -58,7 +59,7 @@ func New(p *policy.Policy) *Matcher {
 			i = len(m.names)
 			m.names = append(m.names, e.Name)
 		}
-		m.events = append(m.events, event{i, *m.compile(&e.Condition)})
+		m.events = append(m.events, event{i, m.compile(&e.Condition), m.compile(&e.Unless)})
 	}
 	m.fits = make([]bool, len(m.names))
 	for i := range p.Streams {
@@ -78,7 +79,7 @@ func (m *Matcher) Look(f *Facts) {
 	clear(m.fits)
 	for i := range m.events {
 		e := &m.events[i]
-		if !m.fits[e.name] && m.holds(&e.condition) {
+		if !m.fits[e.name] && m.holds(e.where) && (e.unless == nil || !m.holds(e.unless)) {
 			m.fits[e.name] = true
 			if m.first < 0 {
 				m.first = e.name

@@ -2,6 +2,7 @@ package where_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -199,6 +200,89 @@ url = "/kontakt"
 	}
 }
 
+// TestSystems: what each ready-made set says of requests that its system answers so.
+func TestSystems(t *testing.T) {
+	for _, test := range []struct {
+		set     string
+		request request
+		events  string // all that fit; the first names the line
+	}{
+		{"http", request{404, "GET", "/", "", "", ""}, "not-found"},
+		{"http", request{410, "GET", "/", "", "", ""}, "not-found"},
+		{"http", request{401, "GET", "/", "", "", ""}, "denied"},
+		{"http", request{403, "GET", "/", "", "", ""}, "denied"},
+		{"http", request{503, "GET", "/", "", "", ""}, "error"},
+		{"http", request{200, "GET", "/", "", "", ""}, ""},
+		{"http", request{400, "GET", "/", "", "", ""}, ""},
+
+		{"wordpress", request{302, "POST", "/wp-login.php", "", "", ""}, "login"},
+		{"wordpress", request{302, "POST", "/blog//wp-login.php", "", "", ""}, "login"},
+		{"wordpress", request{200, "POST", "/wp-login.php", "", "", ""}, "login-failed"},
+		{"wordpress", request{200, "GET", "/wp-login.php?redirect_to=x", "", "", ""}, ""},
+		{"wordpress", request{302, "GET", "/wp-login.php?action=logout&_wpnonce=1", "", "", ""}, "logout"},
+		{"wordpress", request{403, "GET", "/wp-login.php?action=logout", "", "", ""}, ""},
+		{"wordpress", request{302, "POST", "/wp-login.php?action=register", "", "", ""}, "register"},
+		{"wordpress", request{200, "POST", "/wp-login.php?action=register", "", "", ""}, ""},
+		{"wordpress", request{302, "POST", "/wp-login.php?action=lostpassword", "", "", ""}, ""},
+		{"wordpress", request{302, "POST", "/wp-login.php?action=postpass", "", "", ""}, ""},
+		{"wordpress", request{200, "GET", "/wp-admin/user-new.php?update=add&id=2", "", "", ""}, "register"},
+		{"wordpress", request{302, "POST", "/wp-admin/post.php", "", "", ""}, "change"},
+		{"wordpress", request{302, "GET", "/wp-admin/post.php?post=1&action=trash&_wpnonce=1", "", "", ""}, "change"},
+		{"wordpress", request{200, "GET", "/wp-admin/post.php?post=1&action=edit", "", "", ""}, ""},
+		{"wordpress", request{201, "POST", "/wp-json/wp/v2/posts", "", "", ""}, "change"},
+		{"wordpress", request{200, "POST", "/wp-json/wp/v2/pages/7?_locale=user", "", "", ""}, "change"},
+		{"wordpress", request{200, "GET", "/wp-json/wp/v2/posts", "", "", ""}, ""},
+		{"wordpress", request{200, "GET", "/wp-admin/users.php?update=del&delete_count=1", "", "", ""}, "delete-user"},
+		{"wordpress", request{200, "GET", "/?s=hopfen", "", "", ""}, "search"},
+		{"wordpress", request{200, "GET", "/wp-admin/edit.php?s=hopfen", "", "", ""}, ""},
+
+		{"drupal", request{303, "POST", "/user/login", "", "", ""}, "login"},
+		{"drupal", request{303, "POST", "/de/user/login?destination=/node/1", "", "", ""}, "login"},
+		{"drupal", request{200, "POST", "/user/login?_format=json", "", "", ""}, "login"},
+		{"drupal", request{400, "POST", "/user/login?_format=json", "", "", ""}, "login-failed"},
+		{"drupal", request{200, "POST", "/user/login", "", "", ""}, "login-failed"},
+		{"drupal", request{403, "POST", "/user/login", "", "", ""}, "login-failed"},
+		{"drupal", request{200, "GET", "/user/login", "", "", ""}, ""},
+		{"drupal", request{302, "GET", "/user/logout?token=x", "", "", ""}, "logout"},
+		{"drupal", request{303, "POST", "/user/logout/confirm", "", "", ""}, "logout"},
+		{"drupal", request{403, "GET", "/user/logout", "", "", ""}, ""},
+		{"drupal", request{303, "POST", "/user/register", "", "", ""}, "register"},
+		{"drupal", request{200, "POST", "/user/register", "", "", ""}, ""},
+		{"drupal", request{303, "POST", "/node/add/article", "", "", ""}, "change"},
+		{"drupal", request{303, "POST", "/de/node/7/edit", "", "", ""}, "change"},
+		{"drupal", request{200, "GET", "/node/7/edit", "", "", ""}, ""},
+		{"drupal", request{302, "POST", "/user/7/cancel", "", "", ""}, "delete-user"},
+		{"drupal", request{302, "GET", "/user/7/cancel/confirm/1/x", "", "", ""}, "delete-user"},
+		{"drupal", request{200, "GET", "/search/node?keys=verein", "", "", ""}, "search"},
+
+		{"typo3", request{303, "POST", "/typo3/login?loginProvider=1", "", "", ""}, "login"},
+		{"typo3", request{303, "POST", "/typo3/index.php?route=%2Flogin", "", "", ""}, "login"},
+		{"typo3", request{200, "POST", "/typo3/login", "", "", ""}, "login-failed"},
+		{"typo3", request{303, "GET", "/typo3/logout?token=x", "", "", ""}, "logout"},
+		{"typo3", request{200, "POST", "/typo3/record/edit?token=x&edit%5Btt_content%5D%5B1%5D=edit", "", "", ""}, "change"},
+		{"typo3", request{200, "GET", "/typo3/record/edit?token=x", "", "", ""}, ""},
+		{"typo3", request{200, "POST", "/suche?tx_indexedsearch_pi2%5Baction%5D=search", "", "", ""}, "search"},
+	} {
+		names := map[string]bool{}
+		for _, e := range policyOf(t, fmt.Sprintf("events = %q", test.set), "").Events() {
+			names[e.Name] = true
+		}
+		var conditions, fits []string
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			conditions = append(conditions, fmt.Sprintf("where = { event = %q }", name))
+		}
+		m := where.New(policyOf(t, fmt.Sprintf("events = %q", test.set), conditions...))
+		m.Look(test.request.facts())
+		for i, name := range slices.Sorted(maps.Keys(names)) {
+			if m.Fits(i) {
+				fits = append(fits, name)
+			}
+		}
+		assert.Equal(t, test.events, strings.Join(fits, " "), "%s %+v", test.set, test.request)
+		assert.Equal(t, test.events, m.Event(), "%s %+v", test.set, test.request)
+	}
+}
+
 // TestNoAllocations: a line costs none, also where it has to be decoded.
 func TestNoAllocations(t *testing.T) {
 	p := policyOf(t, `events = ["http", "wordpress", "drupal", "typo3"]`,
@@ -232,7 +316,7 @@ func TestBoundedWork(t *testing.T) {
 func oracle(p *policy.Policy, r request) (fits []bool, event string) {
 	var events []string
 	for _, e := range p.Events() {
-		if holds(&e.Condition, r, nil) {
+		if holds(&e.Condition, r, nil) && (e.Unless.IsZero() || !holds(&e.Unless, r, nil)) {
 			events = append(events, e.Name)
 		}
 	}

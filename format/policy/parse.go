@@ -599,7 +599,6 @@ func isDirective(text string) bool {
 }
 
 func (d *decoder) statuses(n *node, _ string) (list []StatusRange) {
-	const hint = `give codes and ranges, as in "403,404,500-599"`
 	if n.kind == unstable.Integer {
 		n.kind = unstable.String
 	}
@@ -607,6 +606,15 @@ func (d *decoder) statuses(n *node, _ string) (list []StatusRange) {
 	if !ok {
 		return nil
 	}
+	list, wrong := parseStatuses(text)
+	if wrong != nil {
+		d.add(n.at, wrong.what, wrong.hint)
+	}
+	return list
+}
+
+// parseStatuses reads codes and ranges, separated by commas.
+func parseStatuses(text string) (list []StatusRange, wrong *mistake) {
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		first, last, isRange := strings.Cut(part, "-")
@@ -617,15 +625,13 @@ func (d *decoder) statuses(n *node, _ string) (list []StatusRange) {
 		to, err2 := strconv.Atoi(last)
 		switch {
 		case err1 != nil || err2 != nil || len(first) != 3 || len(last) != 3 || from < 100 || to < 100:
-			d.add(n.at, fmt.Sprintf("%q is no status code and no range of them", part), hint)
-			return nil
+			return nil, &mistake{fmt.Sprintf("%q is no status code and no range of them", part), `give codes and ranges, as in "403,404,500-599"`}
 		case from > to:
-			d.add(n.at, fmt.Sprintf("%q ends before it begins", part), fmt.Sprintf("write %d-%d", to, from))
-			return nil
+			return nil, &mistake{fmt.Sprintf("%q ends before it begins", part), fmt.Sprintf("write %d-%d", to, from)}
 		}
 		list = append(list, StatusRange{from, to})
 	}
-	return list
+	return list, nil
 }
 
 func (d *decoder) method(n *node, _ string) []string {
@@ -698,8 +704,7 @@ func (d *decoder) query(n *node, _ string) []Query {
 	if !ok {
 		return nil
 	}
-	var q Query
-	q.Name, q.Value, q.HasValue = strings.Cut(text, "=")
+	q := parseQuery(text)
 	switch {
 	case q.Name == "" || strings.ContainsAny(text, "&?#"):
 		d.add(n.at, fmt.Sprintf("%q is no parameter", text), `give one, "action", or one and its value, "action=logout"; a list has several`)
@@ -709,6 +714,11 @@ func (d *decoder) query(n *node, _ string) []Query {
 		return nil
 	}
 	return []Query{q}
+}
+
+func parseQuery(text string) (q Query) {
+	q.Name, q.Value, q.HasValue = strings.Cut(text, "=")
+	return q
 }
 
 func (d *decoder) host(n *node, _ string) []string {

@@ -66,6 +66,7 @@ type Event struct {
 	Name      string
 	Title     Text      // for the statement
 	Condition Condition // has no Events
+	Unless    Condition // of ready-made events alone: what is left out
 }
 
 // Condition fits a line if each key that is given has a value that fits. The zero
