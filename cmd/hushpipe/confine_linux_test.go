@@ -220,7 +220,7 @@ func TestCommandsConfined(t *testing.T) {
 	l.write("192.0.2.1", "/http-bind?room=a")
 	require.Equal(t, 0, l.end())
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "access-2001-01-01.log"), nil, 0o640)) // for purge to tell of
-	for _, command := range []string{"filter", "rooms", "reveal", "purge", "status"} {
+	for _, args := range [][]string{{"filter"}, {"rooms"}, {"reveal"}, {"find", "--address", "-"}, {"purge"}, {"status"}} {
 		in, out := openPipe(t), openPipe(t)
 		fd := int(out.w.Fd())
 		require.NoError(t, unix.SetNonblock(fd, true))
@@ -228,10 +228,10 @@ func TestCommandsConfined(t *testing.T) {
 			_, err = unix.Write(fd, make([]byte, 4096))
 		}
 		require.NoError(t, unix.SetNonblock(fd, false))
-		cmd := exec.Command(hushpipeBinary(t), command, dir)
+		cmd := exec.Command(hushpipeBinary(t), append(args, dir)...)
 		cmd.Stdin, cmd.Stdout = in.r, out.w
 		require.NoError(t, cmd.Start())
-		await(t, func() bool { return stat(cmd.Process.Pid, "NoNewPrivs") == "1" }, command+" is not confined")
+		await(t, func() bool { return stat(cmd.Process.Pid, "NoNewPrivs") == "1" }, args[0]+" is not confined")
 		cmd.Process.Kill()
 		cmd.Wait()
 	}

@@ -24,7 +24,7 @@
 //	filter/retention   the clock that is believed, rules, what is deleted when; the
 //	                   goroutine that does it
 //	filter/counts      journals of all processes, their union, the room files
-//	filter/reveal      for a pseudonym the key of its day, and the file that holds it
+//	filter/reveal      for a pseudonym the key of its day, and the lines that hold it
 //	filter/statistics  the room files of a period, from DIRs and archives
 //	filter/registry    the records and counters of processes
 //	filter/audit       what status, --check and replay see of a DIR

@@ -119,6 +119,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		roomsCommand(stdout, say),
 		reportCommand(stdout, say),
 		revealCommand(stdin, say),
+		findCommand(stdin, say),
 		purgeCommand(say),
 		statusCommand(),
 		versionCommand(),

@@ -36,7 +36,6 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
   grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			held := false
 			if r.date != "" {
 				if _, err := dayFlag(r.date); err != nil {
 					return err
@@ -51,9 +50,8 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
-			filter.Pseudonyms([]byte(r.reason), func(pseudonym.Addr) { held = true })
-			if held {
-				return usage("--reason contains an address, and is kept for good; hint: name the case by its number")
+			if err := checkReason(r.reason); err != nil {
+				return err
 			}
 			r.login = loginUser()
 			confine(args[0], r.keyDir)
@@ -84,6 +82,32 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd.Flags().StringVar(&r.keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	cmd.Flags().StringVar(&r.reason, "reason", "", "note `TEXT` in DIR/reveal.log, such as the number of the case")
 	return cmd
+}
+
+// checkReason refuses a reason with an address in it.
+func checkReason(reason string) error {
+	held := false
+	filter.Pseudonyms([]byte(reason), func(pseudonym.Addr) { held = true })
+	if held {
+		return usage("--reason contains an address, and is kept for good; hint: name the case by its number")
+	}
+	return nil
+}
+
+// noteUse notes in reveal.log that somebody has looked for a person, before they see
+// anything. what says how much they see.
+func noteUse(keys *reveal.Reader, login string, days []civil.Day, what, reason string) error {
+	days = slices.Clone(days)
+	slices.Sort(days)
+	var dates []string
+	for _, day := range slices.Compact(days) {
+		dates = append(dates, day.String())
+	}
+	text := fmt.Sprintf("%s uid=%d login=%s day=%s %s", now().UTC().Format(time.RFC3339), os.Getuid(), login, strings.Join(dates, ","), what)
+	if reason != "" {
+		text += fmt.Sprintf(" reason=%q", reason)
+	}
+	return keys.Note(text)
 }
 
 // loginUser returns who logged in, whoever the process is by sudo or su now: by the
@@ -307,17 +331,9 @@ func holdsLine(r *bufio.Reader) bool {
 // print notes the use, and only then writes out what was revealed.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
-		slices.Sort(r.days)
-		var days []string
-		for _, day := range slices.Compact(r.days) {
-			days = append(days, day.String())
-		}
+		err := noteUse(r.keys, r.login, r.days, fmt.Sprintf("revealed=%d", n), r.reason)
 		r.days = r.days[:0]
-		note := fmt.Sprintf("%s uid=%d login=%s day=%s revealed=%d", now().UTC().Format(time.RFC3339), os.Getuid(), r.login, strings.Join(days, ","), n)
-		if r.reason != "" {
-			note += fmt.Sprintf(" reason=%q", r.reason)
-		}
-		if err := r.keys.Note(note); err != nil {
+		if err != nil {
 			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)
 		}
 	}
@@ -340,10 +356,14 @@ func (r *revealer) cipher(day civil.Day) *pseudonym.Cipher {
 	return c
 }
 
+func noKey(day civil.Day, path, keyDir string) error {
+	return fmt.Errorf("no key of %s in %s, it may have been deleted; hint: check --keys", day, cmp.Or(keyDir, filepath.Join(path, "keys")))
+}
+
 func (r *revealer) open(day civil.Day) (*pseudonym.Cipher, error) {
 	key, err := r.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no key of %s in %s, it may have been deleted; hint: check --keys", day, cmp.Or(r.keyDir, filepath.Join(r.path, "keys")))
+		return nil, noKey(day, r.path, r.keyDir)
 	}
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package reveal finds for a pseudonym the key of its day, and the day's file that holds
-// it. It opens a DIR by its path and reads only; each use is noted there.
+// Package reveal finds for a pseudonym the key of its day, and the day's file and lines
+// that hold it. It opens a DIR by its path and reads only; each use is noted there.
 package reveal
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"hushpipe/filter/counts"
@@ -22,14 +23,15 @@ import (
 // Reader reads the keys of days that live, and finds pseudonyms in the lines of their
 // days. It serves one goroutine.
 type Reader struct {
-	// Scan calls found for each pseudonym in a text of lines. Find and FindDay need it.
+	// Scan calls found for each pseudonym in a text of lines. Find, FindDay and Search need it.
 	Scan func(text []byte, found func(pseudonym.Addr))
 
-	d    *dir.Dir
-	path string
-	say  func(topic, line string)
-	buf  []byte              // of Find
-	at   map[civil.Day]int64 // where it found the last one
+	d      *dir.Dir
+	path   string
+	say    func(topic, line string)
+	buf    []byte              // of Find
+	search []byte              // of Search
+	at     map[civil.Day]int64 // where it found the last one
 }
 
 // Open opens DIR at path, with its key directory keys or "".
@@ -53,9 +55,22 @@ func (r *Reader) Key(day civil.Day) (*pseudonym.Key, error) {
 // Mode returns what the journals of day say of the pseudonyms' mode and keys:
 // whether they were all made in one mode, and under the key that lives.
 func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
+	modes, sure, err := r.Modes(day, key)
+	switch {
+	case err != nil || len(modes) == 0:
+		return "", sure, err
+	case len(modes) > 1:
+		return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: say which with --ip", r.path, day)
+	}
+	return modes[0], sure, nil
+}
+
+// Modes returns all modes that the journals of day record, and whether all keys are
+// the one that lives.
+func (r *Reader) Modes(day civil.Day, key *pseudonym.Key) (modes []string, sure bool, err error) {
 	keyIDs, settings, err := counts.Origins(r.d, day)
 	if err != nil {
-		return "", false, err
+		return nil, false, err
 	}
 	sure = true
 	for _, id := range keyIDs {
@@ -63,12 +78,11 @@ func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool
 	}
 	for _, settings := range settings {
 		ip, _, _ := strings.Cut(strings.TrimPrefix(settings, "ip="), ";")
-		if mode != "" && mode != ip {
-			return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: say which with --ip", r.path, day)
+		if !slices.Contains(modes, ip) {
+			modes = append(modes, ip)
 		}
-		mode = ip
 	}
-	return mode, sure, nil
+	return modes, sure, nil
 }
 
 // FindDay returns the day whose file holds a pseudonym.

@@ -1,0 +1,243 @@
+package reveal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format/civil"
+)
+
+// searchSize is how much of a file is searched at once. A line that hushpipe writes
+// is shorter by half.
+const searchSize = 2 << 20
+
+// Found is the lines of a day that hold one of the addresses searched for.
+type Found struct {
+	Day   civil.Day
+	Lines int
+	Long  int // lines too long to be searched, which hushpipe did not write
+
+	file    *os.File // open, since the file may expire
+	gzipped bool
+	from    int64 // where the first of the lines begins
+	to      int64 // where the last one ends
+	size    int64 // of what was searched
+
+	r      *Reader
+	wanted map[pseudonym.Addr]bool
+	plain  [][]byte // one of these is in a text that holds an address; nil: nobody knows
+}
+
+// Days returns the days that have lines, the earliest first, compressed copies
+// included.
+func (r *Reader) Days() (days []civil.Day, err error) {
+	names, err := r.d.Names("")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[civil.Day]bool{}
+	for _, name := range names {
+		if day, behind, ok := dir.DayOf("", name); ok && (behind == "" || behind == gzipSuffix) && !seen[day] {
+			seen[day] = true
+			days = append(days, day)
+		}
+	}
+	return days, nil
+}
+
+const gzipSuffix = ".gz"
+
+// Search finds the lines of a day that hold one of the addresses: in its file, or
+// where that is gone in a copy by gzip(1). What is appended meanwhile is left
+// out. canonical says that they stand as hushpipe writes pseudonyms, which is searched
+// for ten times as fast. fs.ErrNotExist: the day has no file. The caller closes what
+// was found.
+func (r *Reader) Search(day civil.Day, addrs []pseudonym.Addr, canonical bool) (*Found, error) {
+	found := &Found{Day: day, r: r, wanted: map[pseudonym.Addr]bool{}}
+	for _, a := range addrs {
+		found.wanted[a] = true
+		if canonical {
+			found.plain = append(found.plain, a.AppendTo(nil))
+		}
+	}
+	name := dir.LogFile(day)
+	var err error
+	found.file, err = r.d.OpenFile("", name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		name += gzipSuffix
+		found.gzipped = true
+		found.file, err = r.d.OpenFile("", name, os.O_RDONLY)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found.to = -1
+	err = found.each(func(line []byte, at int64) error {
+		if found.Lines == 0 {
+			found.from = at
+		}
+		found.Lines++
+		found.to = at + int64(len(line))
+		return nil
+	})
+	if err != nil {
+		found.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return found, nil
+}
+
+// WriteTo writes the lines.
+func (f *Found) WriteTo(w io.Writer) (n int64, err error) {
+	if f.Lines == 0 {
+		return 0, nil
+	}
+	long := f.Long
+	err = f.each(func(line []byte, _ int64) error {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			line = append(line[:len(line):len(line)], '\n')
+		}
+		m, err := w.Write(line)
+		n += int64(m)
+		return err
+	})
+	f.Long = long
+	return n, err
+}
+
+// Close forgets the file.
+func (f *Found) Close() error { return f.file.Close() }
+
+// each calls found for each line, with where it begins: of all that there are when it
+// is first called, and then of those from f.from to f.to.
+func (f *Found) each(found func(line []byte, at int64) error) error {
+	in, err := f.open()
+	if err != nil {
+		return err
+	}
+	if f.r.search == nil {
+		f.r.search = make([]byte, searchSize)
+	}
+	buf := f.r.search
+	at, held := f.from, 0 // buf[:held] is the text from at on
+	skips := false        // up to the end of a line that does not fit
+	for end := false; !end; {
+		n, err := io.ReadFull(in, buf[held:])
+		end = err == io.EOF || err == io.ErrUnexpectedEOF
+		if err != nil && !end {
+			return err
+		}
+		held += n
+		begin := 0
+		if skips {
+			newline := bytes.IndexByte(buf[:held], '\n')
+			if skips = newline < 0; skips {
+				at, held = at+int64(held), 0
+				continue
+			}
+			begin = newline + 1
+		}
+		whole := held
+		if !end {
+			if whole = bytes.LastIndexByte(buf[:held], '\n') + 1; whole == 0 {
+				f.Long++
+				skips = true
+				at, held = at+int64(held), 0
+				continue
+			}
+		}
+		text := buf[begin:whole]
+		at += int64(begin)
+		if !f.mayHold(text) {
+			at += int64(len(text))
+			text = nil
+		}
+		for line := range bytes.Lines(text) {
+			if f.holds(line) {
+				if err := found(line, at); err != nil {
+					return err
+				}
+			}
+			at += int64(len(line))
+		}
+		held = copy(buf, buf[whole:held])
+	}
+	return nil
+}
+
+// open returns the text of the file, from f.from to f.to.
+func (f *Found) open() (io.Reader, error) {
+	if f.to < 0 {
+		info, err := f.file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		f.size = info.Size()
+	}
+	var in io.Reader = io.NewSectionReader(f.file, 0, f.size)
+	if f.gzipped {
+		unzipped, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.CopyN(io.Discard, unzipped, f.from); err != nil {
+			return nil, err
+		}
+		in = unzipped
+	} else {
+		in = io.NewSectionReader(f.file, f.from, f.size-f.from)
+	}
+	if f.to >= 0 {
+		in = io.LimitReader(in, f.to-f.from)
+	}
+	return in, nil
+}
+
+// mayHold is whether a text can hold one of the addresses.
+func (f *Found) mayHold(text []byte) bool {
+	for _, plain := range f.plain {
+		if bytes.Contains(text, plain) {
+			return true
+		}
+	}
+	return f.plain == nil
+}
+
+func (f *Found) holds(line []byte) (holds bool) {
+	if !f.mayHold(line) {
+		return false
+	}
+	f.r.Scan(line, func(a pseudonym.Addr) { holds = holds || f.wanted[a] })
+	for _, plain := range f.plain {
+		holds = holds || isGlued(line, plain)
+	}
+	return holds
+}
+
+// isGlued reports whether a line holds a pseudonym of eight groups that is glued to
+// letters, as in the name that a provider makes of an address:
+// ec2-PSEUDONYM.compute.example. Under pfx one more digit behind it makes it
+// another's; before it, that is one among 2^112.
+func isGlued(line, plain []byte) bool {
+	if bytes.Count(plain, []byte(":")) != 7 || bytes.Contains(plain, []byte("::")) {
+		return false
+	}
+	for {
+		at := bytes.Index(line, plain)
+		if at < 0 {
+			return false
+		}
+		line = line[at+len(plain):]
+		if len(line) == 0 || line[0] == '.' || line[0] == ':' || !inAddr(line[0]) {
+			return true
+		}
+	}
+}
