@@ -26,11 +26,14 @@ Start a real Apache httpd (event MPM) for each logger in turn, and print what a
 request costs: CPU time of the logger and of httpd, the wait for the answer, and
 the time from the answer until the line is in the file. With -attack, print how
 clients fare, and how many are counted, while another one sends requests of
-24 KB that are chosen to cost most.
+24 KB that are chosen to cost most. With -loggers, print the memory and threads
+of the loggers of N virtual hosts, idle and with a line a second each.
 
   -attack       others beside an attacker
-  -duration D   time for each logger at each rate (default 1s; 2s with -attack)
+  -duration D   time for each logger at each rate (default 1s; 2s with -attack,
+                10s with -loggers)
   -json         print one JSON object
+  -loggers N    virtual hosts with a logger each
   -rounds N     rounds of all loggers in turn (default 3)
 
 Example:
@@ -45,6 +48,7 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	underAttack := flags.Bool("attack", false, "")
 	duration := flags.Duration("duration", 0, "")
 	asJSON := flags.Bool("json", false, "")
+	hosts := flags.Int("loggers", 0, "")
 	rounds := flags.Int("rounds", 3, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -57,6 +61,12 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.New("at least 1 round")
 	case *duration < 0:
 		return errors.New("the time is too short")
+	case *hosts < 0 || *hosts > 1000:
+		return errors.New("1 to 1000 loggers")
+	case *hosts > 0 && *underAttack:
+		return errors.New("-attack and -loggers are two measurements")
+	case *duration == 0 && *hosts > 0:
+		*duration = 10 * time.Second
 	case *duration == 0 && *underAttack:
 		*duration = 2 * time.Second
 	case *duration == 0:
@@ -72,9 +82,12 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Machine: machine(), Cores: runtime.NumCPU(), Go: runtime.Version(), Hushpipe: h.version,
 		HTTPD: program{pkg: "apache2-bin"}.version(), Rounds: *rounds, Seconds: duration.Seconds(), LoadBefore: loadAverage(),
 	}
-	if *underAttack {
+	switch {
+	case *underAttack:
 		r.Attacks, err = h.attacks(ctx)
-	} else {
+	case *hosts > 0:
+		r.Memories, err = h.memories(ctx, *hosts)
+	default:
 		r.Costs, err = h.costs(ctx)
 	}
 	if err != nil {
@@ -102,8 +115,9 @@ type report struct {
 	Rounds     int     `json:"rounds"`
 	Seconds    float64 `json:"seconds"` // of each logger, rate and round
 
-	Costs   []costBehind   `json:"costs,omitempty"`
-	Attacks []attackBehind `json:"attacks,omitempty"`
+	Costs    []costBehind   `json:"costs,omitempty"`
+	Attacks  []attackBehind `json:"attacks,omitempty"`
+	Memories []memoryBehind `json:"memories,omitempty"`
 }
 
 // costBehind is what a logger costs at a rate.

@@ -39,6 +39,7 @@ func TestHTTPDUsage(t *testing.T) {
 	for args, want := range map[string]string{
 		"httpd -rounds 0":     "bench: at least 1 round\n",
 		"httpd -duration -1s": "bench: the time is too short\n",
+		"httpd -loggers 1001": "bench: 1 to 1000 loggers\n",
 		"httpd cat":           "usage: go run ./bench httpd",
 		"httpd -unknown":      "flag provided but not defined: -unknown\nusage: go run ./bench httpd",
 	} {
@@ -70,6 +71,28 @@ func TestHTTPD(t *testing.T) {
 	table := r.String()
 	assert.Contains(t, table, "\n| 5,000 ")
 	assert.Equal(t, len(rates), strings.Count(table, " | hushpipe "))
+}
+
+// TestLoggers: of the loggers of many virtual hosts an idle one has at most 4 MiB of
+// memory of its own.
+func TestLoggers(t *testing.T) {
+	needHTTPD(t)
+	const n = 5
+	var out strings.Builder
+	require.NoError(t, httpd(t.Context(), []string{"-json", "-loggers", fmt.Sprint(n), "-duration", "1s"}, &out, io.Discard))
+	var r report
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+	require.Len(t, r.Memories, 4)
+	for i, m := range r.Memories {
+		assert.Equal(t, []string{"rotatelogs", "rotatelogs", "hushpipe", "hushpipe"}[i], m.Logger)
+		assert.Equal(t, n, m.Loggers)
+		assert.Equal(t, i%2 == 1, m.Lines > 0)
+		assert.Positive(t, m.Dirty.Min)
+		assert.LessOrEqual(t, m.Dirty.Min, m.Pss.Max)
+		assert.Positive(t, m.Threads.Min)
+	}
+	assert.LessOrEqual(t, r.Memories[2].Dirty.Max, 4.0)
+	assert.Contains(t, r.String(), "| hushpipe   | 5       | idle ")
 }
 
 // TestAttacks: beside a client that sends 1,500 requests of chosen bytes a second, or

@@ -14,6 +14,9 @@ func (r report) String() string {
 	if r.Attacks != nil {
 		r.printAttacks(&b)
 	}
+	if r.Memories != nil {
+		r.printMemories(&b)
+	}
 	fmt.Fprintf(&b, "\n%s, %d cores, load average before %s, after %s\n%s, httpd %s, hushpipe %s\n",
 		r.Machine, r.Cores, r.LoadBefore, r.LoadAfter, r.Go, r.HTTPD, r.Hushpipe)
 	return b.String()
@@ -53,6 +56,19 @@ func (r report) printAttacks(b *strings.Builder) {
 		rows = append(rows, []string{a.Attack, a.Logger, thousands(round(a.Rate)),
 			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk,
 			fmt.Sprintf("%.1f", a.Elsewhere)})
+	}
+	printRows(b, rows)
+}
+
+func (r report) printMemories(b *strings.Builder) {
+	rows := [][]string{{"logger", "loggers", "lines each", "Pss MiB", "private dirty MiB", "threads"}}
+	for _, m := range r.Memories {
+		lines := "idle"
+		if m.Lines > 0 {
+			lines = fmt.Sprintf("%.0f", float64(m.Lines)/float64(m.Loggers))
+		}
+		rows = append(rows, []string{m.Logger, fmt.Sprint(m.Loggers), lines, m.Pss.String(), m.Dirty.String(),
+			fmt.Sprintf("%.0f (%.0f to %.0f)", m.Threads.Median, m.Threads.Min, m.Threads.Max)})
 	}
 	printRows(b, rows)
 }

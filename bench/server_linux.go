@@ -28,6 +28,8 @@ type server struct {
 
 	processes []clock // httpd's
 	loggers   []clock
+
+	loggerPIDs []int
 }
 
 // patience bounds every wait for httpd: it is reached only when something fails.
@@ -142,13 +144,14 @@ func freeAddress() (string, error) {
 
 // awaitStart returns when both children of httpd, and all loggers, run.
 func (s *server) awaitStart() error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	want := strings.Count(s.conf(), "CustomLog \"|")
+	for deadline := time.Now().Add(patience + time.Duration(want)*patience/20); ; time.Sleep(10 * time.Millisecond) {
 		text, _ := os.ReadFile(filepath.Join(s.root, "error.log"))
 		if strings.Contains(string(text), "resuming normal operations") {
 			if err := s.find(); err != nil {
 				return err
 			}
-			if len(s.processes) == 3 && len(s.loggers) == strings.Count(s.conf(), "CustomLog \"|") {
+			if len(s.processes) == 3 && len(s.loggers) == want {
 				return nil
 			}
 		}
@@ -172,7 +175,7 @@ func (s *server) conf() string {
 // find notes the processes of httpd and its loggers.
 func (s *server) find() error {
 	parent := s.cmd.Process.Pid
-	s.processes, s.loggers = []clock{processClock(parent)}, nil
+	s.processes, s.loggers, s.loggerPIDs = []clock{processClock(parent)}, nil, nil
 	own, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", parent))
 	if err != nil {
 		return fmt.Errorf("look for httpd's processes: %w", err)
@@ -189,7 +192,7 @@ func (s *server) find() error {
 		if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); exe == own {
 			s.processes = append(s.processes, processClock(pid))
 		} else {
-			s.loggers = append(s.loggers, processClock(pid))
+			s.loggers, s.loggerPIDs = append(s.loggers, processClock(pid)), append(s.loggerPIDs, pid)
 		}
 	}
 	return nil

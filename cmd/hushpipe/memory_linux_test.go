@@ -15,18 +15,40 @@ import (
 )
 
 // ownMiB is the memory of a process that is no part of a file.
-func ownMiB(t *testing.T, pid int) (mib int) {
+func ownMiB(t *testing.T, pid int) int { return ownKiB(t, pid) >> 10 }
+
+func ownKiB(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
 		var kib int
 		if n, _ := fmt.Sscanf(line, "Anonymous: %d kB", &kib); n == 1 {
-			return kib >> 10
+			return kib
 		}
 	}
 	t.Fatal("the kernel tells nothing of Anonymous")
 	return 0
+}
+
+// TestIdleMemory: an idle logger has at most 4 MiB of memory that is its own, as
+// each of two hundred virtual hosts may have one.
+func TestIdleMemory(t *testing.T) {
+	if isInstrumented() {
+		t.Skip("the race detector takes memory of its own")
+	}
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	time.Sleep(3 * time.Second) // what the start leaves behind is collected by then, or stays
+	kib := ownKiB(t, l.cmd.Process.Pid)
+	t.Logf("idle: %d KiB", kib)
+	assert.LessOrEqual(t, kib, 4<<10)
+	for i := range 50 {
+		l.write(fmt.Sprintf("192.0.2.%d", i), "/http-bind?room=r")
+	}
+	await(t, func() bool { return strings.Count(written(dir), "\n") == 50 }, "the lines")
+	t.Logf("with 50 lines: %d KiB", ownKiB(t, l.cmd.Process.Pid))
+	require.Zero(t, l.end(), l.said)
 }
 
 // TestOneLoggerHoldsTheDay: of six idle loggers on a DIR with a day of a million pairs
