@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,10 +28,12 @@ import (
 // reportFlags is the command line of report.
 type reportFlags struct {
 	from, to, month, last string
+	lastMonth             bool
 	by                    string
 	least                 atLeastOne
 	csv, json, markdown   bool
 	html                  string
+	title, privacy        string
 	language              string
 	strict                bool
 }
@@ -43,7 +46,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 		Long:  manualText("report", "1"),
 		Example: `  hushpipe report /var/log/hushpipe
   hushpipe report --month 2026-03 --by day /var/log/hushpipe /srv/meet-usage
-  hushpipe report --last 365d --html /var/www/html/usage.html /var/log/hushpipe`,
+  hushpipe report --last-month --html /var/www/html/usage.html /var/log/hushpipe`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("no DIR or FILE given; hint: see '%s --help'", cmd.CommandPath())
@@ -51,15 +54,23 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, group := range [][]string{{"from", "month", "last"}, {"to", "month", "last"}, {"csv", "json", "markdown", "html"}} {
+			for _, group := range [][]string{{"from", "month", "last", "last-month"}, {"to", "month", "last", "last-month"}, {"csv", "json", "markdown", "html"}} {
 				if err := exclusive(cmd.Flags(), group); err != nil {
 					return err
 				}
 			}
-			for _, name := range []string{"from", "to", "month", "last", "by", "html"} {
+			for _, name := range []string{"from", "to", "month", "last", "by", "html", "title", "privacy"} {
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
 					return usage("--%s is empty", name)
 				}
+			}
+			for _, name := range []string{"title", "privacy"} {
+				if cmd.Flags().Changed(name) && o.html == "" {
+					return usage("--%s is for a page; hint: give --html FILE", name)
+				}
+			}
+			if o.privacy != "" && !linkable(o.privacy) {
+				return usage("--privacy %q is not valid; hint: give a web address, as https://example.org/privacy or /privacy", o.privacy)
 			}
 			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
 		},
@@ -69,6 +80,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	flags.StringVar(&o.from, "from", "", "begin on `DATE`, such as 2026-01-01 (default the first day that has a file)")
 	flags.StringVar(&o.to, "to", "", "end on `DATE` (default the last day that has a file)")
 	flags.StringVar(&o.month, "month", "", "report `MONTH`, such as 2026-03")
+	flags.BoolVar(&o.lastMonth, "last-month", false, "report the month before this one")
 	flags.StringVar(&o.last, "last", "", "report the last `DAYS` up to yesterday, such as 30d")
 	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
 	flags.Var(&o.least, "min", "count rooms with at least `NUMBER` participants as conferences")
@@ -76,6 +88,8 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
 	flags.StringVar(&o.html, "html", "", "write an HTML report with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
+	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
+	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
 	flags.StringVar(&o.language, "lang", "", "write text, Markdown and HTML in `LANGUAGE`: en, de or no (default by the environment)")
 	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
 	return cmd
@@ -149,7 +163,8 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if faults > 0 && o.strict {
 		return fmt.Errorf("%s: with --strict nothing is reported", several(faults, "fault"))
 	}
-	if err := o.write(r, language, file, out, stdout); err != nil {
+	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
+	if err := o.write(r, language, about, file, out, stdout); err != nil {
 		return err
 	}
 	if faults > 0 {
@@ -172,9 +187,11 @@ func (o *reportFlags) period(today civil.Day, say *messages) (p period, err erro
 		if !ok || !reportable(first) {
 			return p, usage("--month %q is not valid; hint: give a month from 1970 to 2099, as 2026-03", o.month)
 		}
-		year, month, _ := first.Date()
-		last := civil.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
-		p = period{&first, &last}
+		p = monthOf(first)
+	case o.lastMonth:
+		given = "--last-month"
+		_, _, mday := today.Date()
+		p = monthOf(today - civil.Day(mday))
 	case o.last != "":
 		days, err := strconv.ParseUint(strings.TrimSuffix(o.last, "d"), 10, 31)
 		if err != nil || days == 0 {
@@ -209,6 +226,24 @@ func (o *reportFlags) period(today civil.Day, say *messages) (p period, err erro
 		p.to = &yesterday
 	}
 	return p, nil
+}
+
+// monthOf returns the month of a day.
+func monthOf(day civil.Day) period {
+	year, month, _ := day.Date()
+	first := civil.NewDay(year, month, 1)
+	last := civil.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
+	return period{&first, &last}
+}
+
+// linkable reports whether a page can link to a URL: one of the web, or a path on the
+// server of the page.
+func linkable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	return u.Scheme == "" && u.Host == "" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 func reportable(day civil.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
@@ -248,7 +283,7 @@ func checkPage(path string) error {
 }
 
 // write writes the report to stdout, or a page to file.
-func (o *reportFlags) write(r *report.Report, l *report.Language, file string, out io.Writer, stdout *os.File) error {
+func (o *reportFlags) write(r *report.Report, l *report.Language, about report.Page, file string, out io.Writer, stdout *os.File) error {
 	var b bytes.Buffer
 	var err error
 	switch {
@@ -259,7 +294,7 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, file string, o
 	case o.markdown:
 		err = report.Markdown(&b, r, l)
 	case o.html != "":
-		if err = report.HTML(&b, r, l); err == nil && file != "" {
+		if err = report.HTML(&b, r, l, about); err == nil && file != "" {
 			// It is made to be published.
 			return dir.Publish(file, b.Bytes())
 		}

@@ -30,6 +30,7 @@ func TestPeriod(t *testing.T) {
 		{o: reportFlags{last: "30d"}, want: "2026-02-13 2026-03-14"},
 		{o: reportFlags{last: "1"}, want: "2026-03-14 2026-03-14"},
 		{o: reportFlags{last: "365000d"}, want: "1970-01-01 2026-03-14"},
+		{o: reportFlags{lastMonth: true}, want: "2026-02-01 2026-02-28"},
 		{o: reportFlags{month: "2026-02"}, want: "2026-02-01 2026-02-28"},
 		{o: reportFlags{month: "2024-02"}, want: "2024-02-01 2024-02-29"},
 		{o: reportFlags{month: "2025-12"}, want: "2025-12-01 2025-12-31"},

@@ -57,6 +57,7 @@ func chromium(t *testing.T) context.Context {
 		chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("hide-scrollbars", true), // as on a phone: they take no room
 		chromedp.Flag("lang", "en"),
+		chromedp.Flag("disable-accelerated-2d-canvas", true), // pixels are read
 	)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
@@ -69,11 +70,11 @@ func chromium(t *testing.T) context.Context {
 
 type action = chromedp.Action[chromedp.Void]
 
-// tab shows one page and hears what it asks for and complains about.
+// tab shows pages and hears what they ask for and complain about.
 type tab struct {
 	*testing.T
-	ctx  context.Context
-	file string
+	ctx   context.Context
+	files []string // of the pages
 
 	mu         sync.Mutex
 	requests   []string
@@ -84,11 +85,17 @@ type tab struct {
 // page asked for anything or the console has a word.
 func open(t *testing.T, browser context.Context, r *Report, lang string, first ...action) *tab {
 	t.Helper()
+	return openFile(t, browser, pageOf(t, r, lang), first...)
+}
+
+// pageOf returns the page of a report.
+func pageOf(t *testing.T, r *Report, lang string) []byte {
+	t.Helper()
 	l, err := NewLanguage(lang)
 	require.NoError(t, err)
 	var text bytes.Buffer
-	require.NoError(t, HTML(&text, r, l))
-	return openFile(t, browser, text.Bytes(), first...)
+	require.NoError(t, HTML(&text, r, l, Page{Made: made}))
+	return text.Bytes()
 }
 
 func openFile(t *testing.T, browser context.Context, text []byte, first ...action) *tab {
@@ -97,7 +104,7 @@ func openFile(t *testing.T, browser context.Context, text []byte, first ...actio
 	t.Cleanup(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		assert.Equal(t, []string{"file://" + b.file}, b.requests, "nothing but the page itself is asked for")
+		assert.Equal(t, b.files, b.requests, "nothing but the page itself is asked for")
 		assert.Empty(t, b.complaints, "console")
 	})
 	return b
@@ -105,9 +112,7 @@ func openFile(t *testing.T, browser context.Context, text []byte, first ...actio
 
 func openQuietly(t *testing.T, browser context.Context, text []byte, first ...action) *tab {
 	t.Helper()
-	b := &tab{T: t, file: filepath.Join(t.TempDir(), "report.html")}
-	require.NoError(t, os.WriteFile(b.file, text, 0o600))
-
+	b := &tab{T: t}
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, patience)
@@ -131,9 +136,18 @@ func openQuietly(t *testing.T, browser context.Context, text []byte, first ...ac
 	}))
 	b.do(chromedp.EmulateViewport(1100, 900))
 	b.do(first...)
-	b.do(chromedp.Navigate("file://" + b.file))
-	b.until("the charts are drawn", `document.querySelectorAll('canvas').length === 2`)
+	b.load(text)
 	return b
+}
+
+// load shows another page.
+func (b *tab) load(text []byte) {
+	b.Helper()
+	file := filepath.Join(b.TempDir(), "report.html")
+	require.NoError(b, os.WriteFile(file, text, 0o600))
+	b.files = append(b.files, "file://"+file)
+	b.do(chromedp.Navigate("file://" + file))
+	b.until("the charts are drawn", `document.querySelectorAll('canvas').length === 3`)
 }
 
 func (b *tab) do(actions ...action) {
@@ -205,7 +219,16 @@ func (b *tab) at(chart string, part float64) (x, y float64) {
 	return box.X + part*box.Width, box.Y + box.Height/2
 }
 
-const tip = `document.querySelector('#chart-time .tip').innerText.replaceAll('\n', '|')`
+// tip is what the tooltip of a chart says.
+func tip(chart string) string {
+	return `document.querySelector('#` + chart + ` .tip').innerText.replaceAll('\n', '|')`
+}
+
+// ends is the first and the last day that a chart shows.
+const ends = `[...document.querySelectorAll('#%s .ends span')].map(e => e.textContent).join('|')`
+
+// made is the day of the pages.
+var made = civil.NewDay(2026, 11, 28)
 
 func day(year, month, mday int) civil.Day { return civil.NewDay(year, month, mday) }
 
@@ -218,30 +241,36 @@ func TestPageInABrowser(t *testing.T) {
 	browser := chromium(t)
 	quarter := sample(day(2026, 1, 1), day(2026, 3, 31), ByDay, aWeekMissing)
 	year := sample(day(2026, 1, 1), day(2026, 12, 31), ByMonth, aWeekMissing)
+	year.Steps[1].Partial, year.Total.Partial = 1, 1
 
 	t.Run("the charts are drawn", func(t *testing.T) {
 		b := open(t, browser, quarter, "en")
 		for chart, properties := range map[string][]string{
-			"chart-time":  {"first", "second"},
-			"chart-sizes": {"s0", "s1", "s2", "s3"},
+			"chart-conferences":  {"conferences"},
+			"chart-participants": {"participants"},
+			"chart-sizes":        {"s0", "s1", "s2", "s3"},
 		} {
 			for _, p := range properties {
 				assert.Greater(t, b.pixels(chart, p), 500, "%s %s", chart, p)
 			}
 			assert.Greater(t, b.pixelsBelow(chart, "muted"), 20, "%s has labels", chart)
+			assert.Equal(t, "1 Jan 2026|31 Mar 2026", eval[string](b, fmt.Sprintf(ends, chart)), "of its first and last day")
 		}
+		left := eval[[]float64](b, `[...document.querySelectorAll('#time ~ .chart .u-over')].map(e => e.getBoundingClientRect().left)`)
+		assert.Equal(t, left[0], left[1], "days stand below days")
 		b.picture("quarter")
 	})
 
 	t.Run("a tooltip has the figures of the step", func(t *testing.T) {
 		b := open(t, browser, year, "de")
-		b.hover("chart-time", 0.5/12)
+		b.hover("chart-participants", 0.5/12)
 		l, _ := NewLanguage("de")
 		january := year.Steps[0]
-		b.until("January", tip+` === 'Januar 2026|Konferenzen|`+l.Number(january.Conferences)+`|Teilnehmende|`+l.Number(january.Participants)+`'`)
-		b.hover("chart-time", 1.5/12)
-		b.until("February, not whole", tip+`.endsWith('|Tage ohne Daten: 7')`)
-		assert.Contains(t, eval[string](b, `document.querySelector('#chart-sizes .tip').innerText`), "Februar 2026", "the other chart follows")
+		b.until("January", tip("chart-participants")+` === 'Januar 2026|Teilnehmende|`+l.Number(january.Participants)+`'`)
+		b.until("the other charts follow", tip("chart-conferences")+` === 'Januar 2026|Konferenzen|`+l.Number(january.Conferences)+`'`)
+		b.hover("chart-participants", 1.5/12)
+		b.until("February, not whole", tip("chart-participants")+`.endsWith('|Tage ohne Daten: 7|Tage mit unvollständigen Daten: 1')`)
+		b.until("the sizes follow", tip("chart-sizes")+`.startsWith('Februar 2026|2|')`)
 		b.picture("tooltip")
 		b.do(chromedp.MouseEvent(chromedp.MouseMoved, 1, 1))
 		b.until("it goes", `document.querySelector('.tip').hidden`)
@@ -252,18 +281,23 @@ func TestPageInABrowser(t *testing.T) {
 		r.Steps[4].Figures = Figures{Known: 1}
 		r.Days[4].Figures = Figures{Known: 1}
 		b := open(t, browser, r, "en")
-		b.hover("chart-time", 2.5/6)
-		b.until("a day without a file", tip+` === '15 Feb 2026|no data'`)
-		b.hover("chart-time", 4.5/6)
-		b.until("a day without a conference", tip+` === '17 Feb 2026|Conferences|0|Participants|0'`)
-		assert.Contains(t, eval[string](b, `document.querySelector('.steps').innerText`), "15 Feb 2026\tno data\n16 Feb 2026")
-		assert.Greater(t, b.pixels("chart-time", "hatch"), 50)
+		b.hover("chart-conferences", 2.5/6)
+		b.until("a day without a file", tip("chart-conferences")+` === '15 Feb 2026|no data'`)
+		b.hover("chart-conferences", 4.5/6)
+		for chart, name := range map[string]string{"chart-conferences": "Conferences", "chart-participants": "Participants"} {
+			b.until("a day without a conference", tip(chart)+` === '17 Feb 2026|`+name+`|0'`)
+			assert.Greater(t, b.pixels(chart, "hatch"), 50)
+			assert.Greater(t, b.pixels(chart, "muted"), 100, "a zero is a line on the axis")
+		}
+		table := eval[string](b, `document.querySelector('.steps').innerText`)
+		assert.Contains(t, table, "15 Feb 2026\tno data\n16 Feb 2026")
+		assert.Contains(t, table, "17 Feb 2026\t0\t0\t0.0\t0.0\t0\n")
 		b.picture("gaps")
 	})
 
 	t.Run("arrow keys say the figures", func(t *testing.T) {
 		b := open(t, browser, year, "no")
-		b.do(chromedp.Focus(chromedp.CSS("#chart-time")), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
+		b.do(chromedp.Focus(chromedp.CSS("#chart-conferences")), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
 		b.until("February", `document.getElementById('said').textContent.startsWith('februar 2026, Konferanser ')`)
 		b.do(chromedp.KeyEvent(kb.End))
 		b.until("December", `document.getElementById('said').textContent.startsWith('desember 2026, Konferanser ')`)
@@ -272,31 +306,33 @@ func TestPageInABrowser(t *testing.T) {
 	t.Run("a series goes and comes", func(t *testing.T) {
 		b := open(t, browser, quarter, "en")
 		var drawn, less string
-		const image = `document.querySelector('#chart-time canvas').toDataURL()`
+		const image = `document.querySelector('#chart-sizes canvas').toDataURL()`
 		drawn = eval[string](b, image)
-		b.do(chromedp.Click(`//button[span="Participants"]`))
-		b.until("it is gone", `!document.querySelector('#time ~ .legend [aria-pressed=false]') === false`)
+		b.do(chromedp.Click(`//button[span="3–5"]`))
+		b.until("it is gone", `document.querySelector('#chart-sizes').previousElementSibling.querySelectorAll('[aria-pressed=false]').length === 1`)
 		b.until("the rest is drawn anew", image+` !== '`+drawn+`'`)
-		assert.Zero(t, b.pixels("chart-time", "second"))
-		assert.Greater(t, b.pixels("chart-time", "first"), 5000, "the scale follows")
+		assert.Zero(t, b.pixels("chart-sizes", "s1"))
+		assert.Greater(t, b.pixels("chart-sizes", "s2"), 1000)
 		less = eval[string](b, image)
 		assert.NotEqual(t, drawn, less)
-		b.hover("chart-time", 0.1)
-		b.until("no participants in the tooltip", tip+`.split('|').length === 3`)
-		b.do(chromedp.Click(`//button[span="Participants"]`))
+		b.hover("chart-sizes", 0.1)
+		b.until("it is not in the tooltip", tip("chart-sizes")+`.startsWith('9 Jan 2026|2|') && !`+tip("chart-sizes")+`.includes('3–5')`)
+		b.do(chromedp.Click(`//button[span="3–5"]`))
 		b.until("as before", image+` === '`+drawn+`'`)
 	})
 
 	t.Run("a range is magnified by dragging", func(t *testing.T) {
 		b := open(t, browser, quarter, "en")
-		const image = `document.querySelector('#chart-time canvas').toDataURL()`
+		assert.True(t, eval[bool](b, `document.querySelector('.hint').checkVisibility()`))
+		const image = `document.querySelector('#chart-conferences canvas').toDataURL()`
 		drawn := eval[string](b, image)
-		x0, y := b.at("chart-time", 0.1)
-		x1, _ := b.at("chart-time", 0.3)
+		x0, y := b.at("chart-conferences", 0.105)
+		x1, _ := b.at("chart-conferences", 0.295)
 		b.do(chromedp.MouseEvent(chromedp.MousePressed, x0, y, leftButton),
 			chromedp.MouseEvent(chromedp.MouseMoved, x1, y, leftButton),
 			chromedp.MouseEvent(chromedp.MouseReleased, x1, y, leftButton))
 		b.until("magnified", image+` !== '`+drawn+`'`)
+		require.Equal(t, "10 Jan 2026|27 Jan 2026", eval[string](b, fmt.Sprintf(ends, "chart-participants")), "with its first and last day")
 		b.do(chromedp.MouseClickXY(x1, y, chromedp.ClickCount(2)))
 		b.until("all again", image+` === '`+drawn+`'`)
 	})
@@ -344,10 +380,10 @@ func TestPageInABrowser(t *testing.T) {
 	t.Run("dark", func(t *testing.T) {
 		b := open(t, browser, year, "en")
 		light := eval[string](b, `getComputedStyle(document.body).backgroundColor`)
-		columns := b.pixels("chart-time", "second")
+		columns := b.pixels("chart-participants", "participants")
 		b.do(dark)
 		b.until("the page is dark", `getComputedStyle(document.body).backgroundColor !== '`+light+`'`)
-		b.until("the charts as well", fmt.Sprintf(pixels, "chart-time", "second")+fmt.Sprintf(` === %d`, columns))
+		b.until("the charts as well", fmt.Sprintf(pixels, "chart-participants", "participants")+fmt.Sprintf(` === %d`, columns))
 		b.picture("dark")
 		assert.Empty(t, b.faint())
 	})
@@ -358,21 +394,21 @@ func TestPageInABrowser(t *testing.T) {
 	})
 
 	t.Run("a phone scrolls one way", func(t *testing.T) {
-		for _, lang := range []string{"en", "de", "no"} {
-			b := open(t, browser, year, lang, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+		b := open(t, browser, year, "de", chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+		assert.Greater(t, b.pixels("chart-participants", "participants"), 5000)
+		assert.Equal(t, "none", eval[string](b, `getComputedStyle(document.querySelector('.hint')).display`), "a finger scrolls")
+		b.picture("phone")
+		for _, lang := range []string{"de", "en", "no"} {
+			b.load(pageOf(t, year, lang))
 			assert.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth`), 360, lang)
-			assert.Greater(t, b.pixels("chart-time", "second"), 5000)
-			if lang == "de" { // the longest words
-				b.picture("phone")
-			}
 		}
 	})
 
 	t.Run("paper is light", func(t *testing.T) {
 		b := open(t, browser, year, "en", dark)
 		eval[chromedp.Void](b, `addEventListener('beforeprint', () => queueMicrotask(() => {
-			window.printed = { light: getComputedStyle(document.documentElement).getPropertyValue('--second'),
-				columns: `+fmt.Sprintf(pixels, "chart-time", "second")+`, width: document.querySelector('canvas').clientWidth };
+			window.printed = { light: getComputedStyle(document.documentElement).getPropertyValue('--participants'),
+				columns: `+fmt.Sprintf(pixels, "chart-participants", "participants")+`, width: document.querySelector('canvas').clientWidth };
 		}))`)
 		pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4), chromedp.PDFPrintBackground()))
 		require.NoError(t, err)
@@ -383,14 +419,24 @@ func TestPageInABrowser(t *testing.T) {
 			Light          string
 			Columns, Width int
 		}](b, `window.printed`)
-		assert.Equal(t, "#5b9fab", strings.TrimSpace(printed.Light))
+		assert.Equal(t, "#4b929f", strings.TrimSpace(printed.Light))
 		assert.Greater(t, printed.Columns, 5000)
 		assert.LessOrEqual(t, printed.Width, 680)
-		b.until("the screen is dark again", `getComputedStyle(document.documentElement).getPropertyValue('--second').trim() === '#3f8493'`)
+		b.until("the screen is dark again", `getComputedStyle(document.documentElement).getPropertyValue('--participants').trim() === '#4b93a3'`)
+	})
+
+	t.Run("a table is printed whole", func(t *testing.T) {
+		b := open(t, browser, sample(day(2024, 1, 1), day(2026, 12, 31), ByDay, aWeekMissing), "de", chromedp.EmulateViewport(680, 900), printed)
+		hidden := eval[struct{ Across, Down float64 }](b, `(() => {
+			const box = document.querySelector('.scroll'), table = box.firstElementChild;
+			return { across: table.scrollWidth - box.clientWidth, down: table.offsetHeight - box.clientHeight };
+		})()`)
+		assert.Zero(t, hidden)
+		assert.Equal(t, "none", eval[string](b, `getComputedStyle(document.querySelector('.hint')).display`))
 	})
 
 	t.Run("names are those of CLDR, which the browser has", func(t *testing.T) {
-		b := open(t, browser, year, "en")
+		b := &tab{T: t, ctx: browser}
 		for _, lang := range []string{"en", "de", "no"} {
 			l, _ := NewLanguage(lang)
 			months := eval[[]string](b, `[...Array(12).keys()].map(m => new Intl.DateTimeFormat('`+lang+`', { month: 'long', timeZone: 'UTC' }).format(Date.UTC(2026, m, 1)))`)
@@ -407,6 +453,7 @@ func TestPageInABrowser(t *testing.T) {
 		for i := range empty.Steps {
 			empty.Steps[i].Figures, empty.Days[i].Figures = Figures{Known: 1}, Figures{Known: 1}
 		}
+		b := openFile(t, browser, pageOf(t, quarter, "en"))
 		for name, r := range map[string]*Report{
 			"one-day":             sample(day(2026, 2, 6), day(2026, 2, 6), ByDay, noGap),
 			"three-days":          sample(day(2026, 2, 7), day(2026, 2, 9), ByDay, aWeekMissing),
@@ -417,14 +464,13 @@ func TestPageInABrowser(t *testing.T) {
 			"five-years-by-month": sample(day(2022, 1, 1), day(2026, 12, 31), ByMonth, aWeekMissing),
 			"forty-years":         sample(day(1987, 1, 1), day(2026, 12, 31), ByYear, aWeekMissing),
 		} {
-
-			b := open(t, browser, r, "en")
+			b.load(pageOf(t, r, "en"))
 			if name == "one-day" || name == "no-file" {
 				b.picture(name)
 			}
-			assert.Equal(t, r.Total.Conferences > 0, b.pixels("chart-time", "second") > 0, name)
+			assert.Equal(t, r.Total.Conferences > 0, b.pixels("chart-participants", "participants") > 0, name)
 			if r.Total.Known == 0 {
-				assert.Equal(t, "–", eval[string](b, `document.querySelector('.first dd').textContent`))
+				assert.Equal(t, "–", eval[string](b, `document.querySelector('.conferences dd').textContent`))
 			}
 		}
 	})
@@ -461,10 +507,7 @@ func TestPageInABrowser(t *testing.T) {
 		var asked atomic.Int32
 		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 		defer server.Close()
-		l, _ := NewLanguage("en")
-		var text bytes.Buffer
-		require.NoError(t, HTML(&text, year, l))
-		b := openQuietly(t, browser, bytes.Replace(text.Bytes(), []byte("<header>"), []byte(`<header><script>window.injected = true</script>
+		b := openQuietly(t, browser, bytes.Replace(pageOf(t, year, "en"), []byte("<header>"), []byte(`<header><script>window.injected = true</script>
 			<img src="`+server.URL+`" onerror="window.injected = true"><b id="styled" style="color: red">x</b>`), 1))
 		assert.Equal(t, "no", eval[string](b, `window.injected ? 'yes' : 'no'`))
 		assert.NotEqual(t, "rgb(255, 0, 0)", eval[string](b, `getComputedStyle(document.getElementById('styled')).color`))
@@ -510,11 +553,18 @@ func difference(t *testing.T, a, b []byte) float64 {
 }
 
 // dark is what a reader asks for who prefers it.
-var dark = chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-	_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
-	return err
-})
+var dark = emulated(emulation.SetEmulatedMediaParams{
+	Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+
+// printed shows what would be printed.
+var printed = emulated(emulation.SetEmulatedMediaParams{Media: "print"})
+
+func emulated(media emulation.SetEmulatedMediaParams) action {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
+		return err
+	})
+}
 
 // leftButton is held down.
 func leftButton(p *input.DispatchMouseEventParams) { p.Button, p.ClickCount = input.MouseButtonLeft, 1 }
@@ -542,11 +592,7 @@ func (b *tab) faint() []string {
 // The data of the page is JSON whatever is in it, and ends no script.
 func TestPageData(t *testing.T) {
 	r := sample(day(2026, 2, 1), day(2026, 2, 20), ByDay, aWeekMissing)
-	l, err := NewLanguage("de")
-	require.NoError(t, err)
-	var text bytes.Buffer
-	require.NoError(t, HTML(&text, r, l))
-	_, rest, ok := strings.Cut(text.String(), `<script id="data" type="application/json">`)
+	_, rest, ok := strings.Cut(string(pageOf(t, r, "de")), `<script id="data" type="application/json">`)
 	require.True(t, ok)
 	blob, _, ok := strings.Cut(rest, "</script>")
 	require.True(t, ok)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -9,6 +10,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"hushpipe/format/civil"
 )
 
 // PageHead is what a page begins with.
@@ -45,15 +48,24 @@ func hashSource(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
+// Page is what a page says beside the figures.
+type Page struct {
+	Title   string    // "" for what it is in the language
+	Privacy string    // a URL of the operator's privacy statement, "" for none
+	Made    civil.Day // on this day
+}
+
 // HTML writes a page that needs no other file and no network: figures, charts,
 // tables and what they mean.
-func HTML(w io.Writer, r *Report, l *Language) error {
-	p := &page{Report: r, Language: l, CSS: pageStyle, Plot: pagePlot, Script: pageScript, Policy: pagePolicy}
+func HTML(w io.Writer, r *Report, l *Language, about Page) error {
+	about.Title = cmp.Or(about.Title, l.Text("Conference statistics"))
+	p := &page{Page: about, Report: r, Language: l, CSS: pageStyle, Plot: pagePlot, Script: pageScript, Policy: pagePolicy}
 	return pageTemplate.Execute(w, p)
 }
 
 // page is what the template sees.
 type page struct {
+	Page
 	*Report
 	*Language
 	CSS          template.CSS
@@ -113,6 +125,7 @@ type mapRow struct {
 type mapCell struct {
 	Weekday time.Weekday
 	Days    int // with a file
+	Missing int // without
 	Mean    float64
 	Level   int // 0…6: of the largest mean, in steps of the same size
 }
@@ -148,6 +161,8 @@ func (p *page) Map() []mapRow {
 		if s.Known > 0 {
 			c.Days++
 			c.Mean += float64(s.Conferences)
+		} else {
+			c.Missing++
 		}
 	}
 	for i := range rows {
@@ -177,31 +192,29 @@ func (p *page) ShortWeekday(d time.Weekday) string {
 func (p *page) StepHead() string { return stepHead(p.By, p.Language) }
 
 // Span returns the period in words.
-func (p *page) Span() string { return span(p.Report, p.Language) }
+func (p *page) Span() string { return p.Period(p.From, p.To) }
 
 // StepName is Language.Step by the report's steps.
 func (p *page) StepName(s Step) string { return p.Step(s, p.By) }
 
 // Sum returns a number of the whole period, which is not known without a day.
 func (p *page) Sum(n uint64) string {
-	if p.Total.Known == 0 {
-		return "–"
-	}
-	return p.Number(n)
+	return ofKnown(p.Total, p.Number(n))
 }
 
-// MeanSize is a dash without a conference.
-func (p *page) MeanSize(f Figures) string { return p.ofSome(f, p.Decimal(f.Mean)) }
+// MeanSize, MedianSize and LargestSize are 0 without a conference, as in the other
+// forms of a report, and a dash where nothing is known.
+func (p *page) MeanSize(f Figures) string { return ofKnown(f, p.Decimal(f.Mean)) }
 
 // MedianSize is as MeanSize.
-func (p *page) MedianSize(f Figures) string { return p.ofSome(f, p.Decimal(f.Median)) }
+func (p *page) MedianSize(f Figures) string { return ofKnown(f, p.Decimal(f.Median)) }
 
 // LargestSize is as MeanSize.
-func (p *page) LargestSize(f Figures) string { return p.ofSome(f, p.Number(f.Largest)) }
+func (p *page) LargestSize(f Figures) string { return ofKnown(f, p.Number(f.Largest)) }
 
-func (p *page) ofSome(f Figures, text string) string {
-	if f.Conferences == 0 {
-		return "–"
+func ofKnown(f Figures, text string) string {
+	if f.Known == 0 {
+		return dash
 	}
 	return text
 }
@@ -243,6 +256,7 @@ type stepData struct {
 	To           int      `json:"to"` // the day after
 	Label        string   `json:"label"`
 	Missing      int      `json:"missing"`
+	Partial      int      `json:"partial"`
 	Conferences  *uint64  `json:"conferences"` // null: no data
 	Participants *uint64  `json:"participants"`
 	Sizes        []uint64 `json:"sizes"`
@@ -253,16 +267,17 @@ type wordData struct {
 	Participants string `json:"participants"`
 	NoData       string `json:"noData"`
 	Missing      string `json:"missing"`
+	Partial      string `json:"partial"`
 }
 
 // Data returns what the charts are drawn from.
 func (p *page) Data() pageData {
 	d := pageData{
 		Lang: p.Tag(), By: p.By, Months: p.months[:], Classes: classLabels(SizeClasses[:]),
-		Words: wordData{p.Text("Conferences"), p.Text("Participants"), p.Text("no data"), p.Text("Days without data")},
+		Words: wordData{p.Text("Conferences"), p.Text("Participants"), p.Text("no data"), p.Text("Days without data"), p.Text("Days with incomplete data")},
 	}
 	for _, s := range p.Steps {
-		step := stepData{From: int(s.From), To: int(s.To) + 1, Label: p.StepName(s), Missing: s.Missing}
+		step := stepData{From: int(s.From), To: int(s.To) + 1, Label: p.StepName(s), Missing: s.Missing, Partial: s.Partial}
 		if s.Known > 0 {
 			step.Conferences, step.Participants, step.Sizes = &s.Conferences, &s.Participants, s.Sizes[:]
 		}

@@ -27,7 +27,7 @@ type calendar struct {
 	weekdays [7]string // from Sunday, as in time.Weekday
 	short    int       // letters of a weekday's short form
 	date     func(year, month, mday int) string
-	week     string // fmt: week, year
+	begin    func(from, to civil.Day) string // of days up to one that is named in full
 }
 
 var calendars = map[language.Tag]*calendar{
@@ -40,7 +40,17 @@ var calendars = map[language.Tag]*calendar{
 		date: func(y, m, d int) string {
 			return fmt.Sprintf("%d %s %d", d, time.Month(m).String()[:3], y)
 		},
-		week: "%[2]d-W%02[1]d",
+		begin: func(from, to civil.Day) string {
+			y, m, d := from.Date()
+			y2, m2, _ := to.Date()
+			switch month := time.Month(m).String()[:3]; {
+			case y != y2:
+				return fmt.Sprintf("%d %s %d – ", d, month, y)
+			case m != m2:
+				return fmt.Sprintf("%d %s – ", d, month)
+			}
+			return fmt.Sprintf("%d–", d)
+		},
 	},
 	language.German: {
 		months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni",
@@ -48,7 +58,7 @@ var calendars = map[language.Tag]*calendar{
 		weekdays: [7]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 		short:    2,
 		date:     dotted,
-		week:     "KW %d/%d",
+		begin:    dottedBegin,
 	},
 	norwegian: {
 		months: [12]string{"januar", "februar", "mars", "april", "mai", "juni",
@@ -56,7 +66,7 @@ var calendars = map[language.Tag]*calendar{
 		weekdays: [7]string{"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"},
 		short:    3,
 		date:     dotted,
-		week:     "uke %d %d",
+		begin:    dottedBegin,
 	},
 }
 
@@ -64,6 +74,17 @@ var calendars = map[language.Tag]*calendar{
 var norwegian = language.MustParse("nb")
 
 func dotted(y, m, d int) string { return fmt.Sprintf("%02d.%02d.%d", d, m, y) }
+
+func dottedBegin(from, to civil.Day) string {
+	y, m, d := from.Date()
+	switch y2, m2, _ := to.Date(); {
+	case y != y2:
+		return dotted(y, m, d) + " – "
+	case m != m2:
+		return fmt.Sprintf("%02d.%02d. – ", d, m)
+	}
+	return fmt.Sprintf("%02d.–", d)
+}
 
 // NewLanguage returns the language of a tag: en, de or no (also nb and nn),
 // with or without a region, as in de-AT or de_AT.UTF-8. For the tag "" it is
@@ -140,18 +161,38 @@ func (l *Language) Month(m time.Month) string { return l.months[m-1] }
 // Weekday returns the name of a day of the week.
 func (l *Language) Weekday(d time.Weekday) string { return l.weekdays[d] }
 
-// Step returns the name of a step: its date, week, month or year, also where
-// the period cuts it.
-func (l *Language) Step(s Step, by By) string {
-	y, m, d := s.From.Date()
-	switch by {
-	case ByWeek:
-		year, week := time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).ISOWeek()
-		return fmt.Sprintf(l.week, week, year)
-	case ByMonth:
-		return fmt.Sprintf("%s %d", l.Month(time.Month(m)), y)
-	case ByYear:
+// Period returns days in words: 22 Nov 2026, 2–8 Feb 2026, 26 Jan – 1 Feb 2026,
+// February 2026, 2026.
+func (l *Language) Period(from, to civil.Day) string {
+	y, m, d := from.Date()
+	y2, m2, _ := to.Date()
+	_, next, first := (to + 1).Date()
+	whole := d == 1 && first == 1 && y == y2 // months
+	switch {
+	case from == to:
+		return l.Date(from)
+	case whole && m == m2:
+		return l.monthOf(from)
+	case whole && m == 1 && next == 1:
 		return fmt.Sprint(y)
 	}
-	return l.Date(s.From)
+	return l.begin(from, to) + l.Date(to)
+}
+
+func (l *Language) monthOf(d civil.Day) string {
+	y, m, _ := d.Date()
+	return fmt.Sprintf("%s %d", l.Month(time.Month(m)), y)
+}
+
+// Step returns the name of a step: its days, or the month or year that they are in,
+// also where the period cuts it.
+func (l *Language) Step(s Step, by By) string {
+	switch by {
+	case ByMonth:
+		return l.monthOf(s.From)
+	case ByYear:
+		y, _, _ := s.From.Date()
+		return fmt.Sprint(y)
+	}
+	return l.Period(s.From, s.To)
 }

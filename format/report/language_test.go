@@ -51,15 +51,38 @@ func TestLanguageOfTheEnvironment(t *testing.T) {
 func TestLanguageForms(t *testing.T) {
 	step := Step{From: civil.NewDay(2027, 1, 2), To: civil.NewDay(2027, 1, 3)}
 	for tag, want := range map[string][]string{
-		"en": {"0", "1,234,567", "1,234.5", "0.0", "17.3%", "2 Jan 2027", "2 Jan 2027", "2026-W53", "January 2027", "2027", "January", "Saturday"},
-		"de": {"0", "1.234.567", "1.234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "KW 53/2026", "Januar 2027", "2027", "Januar", "Samstag"},
-		"no": {"0", "1\u00a0234\u00a0567", "1\u00a0234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "uke 53 2026", "januar 2027", "2027", "januar", "lørdag"},
+		"en": {"0", "1,234,567", "1,234.5", "0.0", "17.3%", "2 Jan 2027", "2 Jan 2027", "2–3 Jan 2027", "January 2027", "2027", "January", "Saturday"},
+		"de": {"0", "1.234.567", "1.234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "02.–03.01.2027", "Januar 2027", "2027", "Januar", "Samstag"},
+		"no": {"0", "1\u00a0234\u00a0567", "1\u00a0234,5", "0,0", "17,3\u00a0%", "02.01.2027", "02.01.2027", "02.–03.01.2027", "januar 2027", "2027", "januar", "lørdag"},
 	} {
 		l, err := NewLanguage(tag)
 		require.NoError(t, err)
 		assert.Equal(t, want, []string{l.Number(0), l.Number(1234567), l.Decimal(1234.5), l.Decimal(0), l.Percent(0.173), l.Date(step.From),
-			l.Step(step, ByDay), l.Step(step, ByWeek), l.Step(step, ByMonth), l.Step(step, ByYear),
+			l.Step(Step{From: step.From, To: step.From}, ByDay), l.Step(step, ByWeek), l.Step(step, ByMonth), l.Step(step, ByYear),
 			l.Month(time.January), l.Weekday(time.Saturday)}, tag)
+	}
+}
+
+// A period is named as shortly as it can be, and a whole month or year by its name.
+func TestPeriod(t *testing.T) {
+	d := civil.NewDay
+	for _, tt := range []struct {
+		from, to civil.Day
+		en, de   string
+	}{
+		{d(2026, 2, 2), d(2026, 2, 2), "2 Feb 2026", "02.02.2026"},
+		{d(2026, 2, 2), d(2026, 2, 8), "2–8 Feb 2026", "02.–08.02.2026"},
+		{d(2026, 1, 26), d(2026, 2, 1), "26 Jan – 1 Feb 2026", "26.01. – 01.02.2026"},
+		{d(2025, 12, 29), d(2026, 1, 4), "29 Dec 2025 – 4 Jan 2026", "29.12.2025 – 04.01.2026"},
+		{d(2026, 2, 1), d(2026, 2, 28), "February 2026", "Februar 2026"},
+		{d(2024, 2, 1), d(2024, 2, 28), "1–28 Feb 2024", "01.–28.02.2024"},
+		{d(2026, 12, 1), d(2026, 12, 31), "December 2026", "Dezember 2026"},
+		{d(2026, 1, 1), d(2026, 3, 31), "1 Jan – 31 Mar 2026", "01.01. – 31.03.2026"},
+		{d(2026, 1, 1), d(2026, 12, 31), "2026", "2026"},
+		{d(2025, 1, 1), d(2026, 12, 31), "1 Jan 2025 – 31 Dec 2026", "01.01.2025 – 31.12.2026"},
+	} {
+		assert.Equal(t, tt.en, languageOf(t, "en").Period(tt.from, tt.to))
+		assert.Equal(t, tt.de, languageOf(t, "de").Period(tt.from, tt.to))
 	}
 }
 

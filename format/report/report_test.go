@@ -98,8 +98,8 @@ func TestTextWidth(t *testing.T) {
 // Where there is no room for bars, figures take it.
 func TestTextWithoutBars(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, Text(&b, someReport(), languageOf(t, "en"), Screen{Width: 54}))
-	assert.Contains(t, b.String(), "\nWeek      Conferences  Participants    Largest  Days\n")
+	require.NoError(t, Text(&b, someReport(), languageOf(t, "en"), Screen{Width: 69}))
+	assert.Contains(t, b.String(), "\nWeek                      Conferences  Participants    Largest  Days\n")
 }
 
 // Bars have one scale, and what is not zero is seen.

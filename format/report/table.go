@@ -45,7 +45,7 @@ func columns(r *Report, l *Language) []column {
 
 // summary returns what is reported of the whole period, as names and values.
 func summary(r *Report, l *Language) [][]string {
-	rows := [][]string{{l.Text("Period"), span(r, l)}}
+	rows := [][]string{{l.Text("Period"), l.Period(r.From, r.To)}}
 	for _, c := range columns(r, l)[:5] {
 		rows = append(rows, []string{c.name, c.cell(r.Total)})
 	}
@@ -87,14 +87,6 @@ func stepHead(by By, l *Language) string {
 		return l.Text("Year")
 	}
 	return l.Text("Day")
-}
-
-// span is the period in words.
-func span(r *Report, l *Language) string {
-	if r.From == r.To {
-		return l.Date(r.From)
-	}
-	return l.Date(r.From) + " – " + l.Date(r.To)
 }
 
 // sizeRows returns a row for each class of sizes, below one of heads.

@@ -4,6 +4,8 @@ package report
 // given as a literal where it is asked for, so that the test finds it.
 var translations = map[string]struct{ de, no string }{
 	"Conference statistics":     {"Konferenzstatistik", "Konferansestatistikk"},
+	"Made on %s":                {"Erstellt am %s", "Laget %s"},
+	"Privacy":                   {"Datenschutz", "Personvern"},
 	"At a glance":               {"Auf einen Blick", "Kort fortalt"},
 	"Conferences":               {"Konferenzen", "Konferanser"},
 	"Participants":              {"Teilnehmende", "Deltakere"},

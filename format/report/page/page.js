@@ -20,6 +20,10 @@
     return { y: d.getUTCFullYear(), m: d.getUTCMonth(), d: d.getUTCDate(), weekday: d.getUTCDay() };
   };
   const short = m => data.months[m].slice(0, 3);
+  const whole = day => {
+    const { y, m, d } = date(day), two = n => String(n).padStart(2, '0');
+    return data.lang === 'en' ? d + ' ' + short(m) + ' ' + y : two(d) + '.' + two(m + 1) + '.' + y;
+  };
 
   // Labels of the time axis, the finest kind that has room: each step, the
   // steps that a week, month, quarter or year begins in, every fifth year …
@@ -41,7 +45,6 @@
     const { d, m } = begin[i];
     if (form === 'year' || data.by === 3) return String(end[i].y);
     if (form === 'month' || data.by === 2) return short(end[i].m);
-    if (data.by === 1) return steps[i].label;
     return data.lang === 'en' ? d + ' ' + short(m) : d + '. ' + short(m);
   };
   const axis = u => {
@@ -50,37 +53,55 @@
     for (const { kind, at } of kinds) {
       form = { week: 'step', quarter: 'month', years: 'year', decades: 'year' }[kind] || kind;
       ticks = at.filter(i => middles[i] >= min && middles[i] <= max);
-      const room = form === 'month' || data.by === 2 ? 36 : data.by === 1 && form === 'step' ? 96 : 56;
+      const room = form === 'month' || data.by === 2 ? 36 : 56;
       if (ticks.length * room <= width) break;
     }
-    let year;
-    const alone = form === 'year' || data.by === 3 || data.by === 1 && form === 'step'; // without the year below
+    let year = ticks.length && end[ticks[0]].y;
+    const alone = form === 'year' || data.by === 3; // without the year below
     return ticks.map(i => {
-      const { y } = end[i], below = alone || y === year ? '' : '\n' + y;
+      const { y } = end[i], at = form === 'step' ? middles[i] : steps[i].from;
+      // The ends of the axis, which have their dates, have the year as well.
+      const room = Math.min(at - min, max - at) / (max - min) * width > 100;
+      const below = alone || y === year || !room ? '' : '\n' + y;
       year = y;
-      return { at: form === 'step' ? middles[i] : steps[i].from, text: label(i, form) + below };
+      return { at, text: label(i, form) + below };
     });
   };
 
-  // Each step is drawn as wide as it is long, with a gap between where there is
-  // room; a slim column stands in front of another.
-  const columns = (base, slim) => (u, series, i0, i1) => {
+  // Each step is drawn as wide as it is long, with a gap between where there is room.
+  const across = (u, i) => {
+    let x0 = u.valToPos(steps[i].from, 'x', true), x1 = u.valToPos(steps[i].to, 'x', true);
+    const dpr = devicePixelRatio, room = (x1 - x0) / dpr;
+    if (room > 3) {
+      const gap = Math.min(room * 0.1, 6) * dpr;
+      x0 += gap; x1 -= gap;
+      const widest = 96 * dpr;
+      if (x1 - x0 > widest) { x0 = (x0 + x1 - widest) / 2; x1 = x0 + widest; }
+    }
+    return [x0, x1 - x0];
+  };
+  const columns = base => (u, series, i0, i1) => {
     const path = new Path2D(), values = u.data[series], dpr = devicePixelRatio;
     for (let i = Math.max(0, i0 - 1); i <= Math.min(steps.length - 1, i1 + 1); i++) {
       if (values[i] == null) continue;
-      let x0 = u.valToPos(steps[i].from, 'x', true), x1 = u.valToPos(steps[i].to, 'x', true);
-      const room = (x1 - x0) / dpr;
-      if (room > 3) {
-        const gap = Math.min(room * 0.1, 6) * dpr;
-        x0 += gap; x1 -= gap;
-        const widest = 96 * dpr;
-        if (x1 - x0 > widest) { x0 = (x0 + x1 - widest) / 2; x1 = x0 + widest; }
-        if (slim && room > 8) { const inset = (x1 - x0) / 5; x0 += inset; x1 -= inset; }
-      }
-      const y0 = u.valToPos(base(i), 'y', true), y1 = u.valToPos(values[i], 'y', true);
-      path.rect(x0, y1, x1 - x0, y0 - y1);
+      const [x, width] = across(u, i), from = base(i);
+      let y0 = u.valToPos(from, 'y', true);
+      const y1 = u.valToPos(values[i], 'y', true);
+      if (from > 0 && y0 - y1 > 3 * dpr) y0 -= dpr; // a line between it and what it stands on
+      path.rect(x, y1, width, y0 - y1);
     }
     return { fill: path, stroke: null, clip: null, band: null, gaps: null, flags: 0 };
+  };
+  // A zero is a line on the axis, where a gap is hatched.
+  const drawZeros = u => {
+    const { left, width } = u.bbox, y = u.valToPos(0, 'y', true), high = 2 * devicePixelRatio;
+    u.ctx.save();
+    u.ctx.fillStyle = color('muted');
+    steps.forEach((s, i) => {
+      const [x, wide] = across(u, i);
+      if (s.conferences === 0 && x >= left - 1 && x + wide <= left + width + 1) u.ctx.fillRect(x, y - high, wide, high);
+    });
+    u.ctx.restore();
   };
 
   const hatch = (ctx, stroke) => {
@@ -121,26 +142,38 @@
 
   const printing = () => root.classList.contains('printing');
   const charts = [];
+  const most = Math.max(...steps.map(s => s.participants || 0));
   const sync = uPlot.sync('charts');
-  // chart draws series of {label, values, color, mark}, each column from 0 or,
-  // stacked, from the series below.
-  const chart = (id, series, stacked, height) => {
+  // chart draws series of {label, values, color, mark}, each column on that of the
+  // series below.
+  const chart = (id, series, height) => {
     const box = document.getElementById(id);
-    const legend = el(box, 'div', 'legend');
-    // The plot is in the tab order, the legend's buttons are no part of an image.
-    box.before(legend);
+    // The plot is in the tab order, the legend's buttons are no part of an image. One
+    // series has its name above.
+    let legend = box.previousElementSibling;
+    if (series.length > 1) box.before(legend = el(box, 'div', 'legend'));
     const shown = series.map(() => true);
-    const order = [...series.keys()]; // of legend and tooltip: what stands in front first
-    if (!stacked) order.reverse();
     const sums = () => {
       const top = steps.map(() => 0);
       return series.map((s, k) => s.values.map((v, i) => {
-        if (v == null || !stacked) return v;
+        if (v == null) return v;
         if (shown[k]) top[i] += v;
         return top[i];
       }));
     };
-    const bottom = k => i => stacked && shown[k] ? u.data[k + 1][i] - series[k].values[i] : 0;
+    const bottom = k => i => shown[k] ? u.data[k + 1][i] - series[k].values[i] : 0;
+    const wide = 14 + 7 * Math.max(2, number.format(Math.ceil(1.06 * most)).length); // of all axes, so that days stand below days
+    const ends = el(box, 'div', 'ends');
+    ends.setAttribute('aria-hidden', 'true');
+    const drawEnds = u => {
+      const { min, max } = u.scales.x, from = steps.find(s => s.to > min), to = steps.findLast(s => s.from < max);
+      ends.replaceChildren();
+      el(ends, 'span', '', whole(from.from));
+      if (to.to - from.from > 1) el(ends, 'span', '', whole(to.to - 1));
+      ends.style.left = u.over.offsetLeft + 'px';
+      ends.style.width = u.over.offsetWidth + 'px';
+      ends.style.top = u.over.offsetTop + u.over.offsetHeight + 25 + 'px';
+    };
     const show = tooltip(box);
     const size = () => ({ width: printing() ? 680 : box.clientWidth, height: height() });
     const u = new uPlot({
@@ -162,17 +195,18 @@
         },
         {
           stroke: () => color('muted'), font: '12px system-ui, sans-serif', gap: 6,
-          size: (u, values) => 14 + 7 * Math.max(2, ...(values || []).map(v => v.length)),
+          size: wide, space: 24,
           incrs: [1, 10, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9].flatMap(n => [n, 2 * n, 5 * n]),
           grid: { stroke: () => color('line'), width: 1 }, ticks: { show: false },
           values: (_, splits) => splits.map(v => number.format(v)),
         },
       ],
       series: [{}, ...series.map((s, k) => ({
-        label: s.label, fill: () => color(s.color), stroke: null, width: 0, points: { show: false }, paths: columns(bottom(k), s.slim),
+        label: s.label, fill: () => color(s.color), stroke: null, width: 0, points: { show: false }, paths: columns(bottom(k)),
       }))],
       hooks: {
         drawClear: [drawGaps],
+        draw: [drawZeros, drawEnds],
         setCursor: [u => {
           const { idx, left } = u.cursor;
           if (idx == null || left < 0) { show(null); return; }
@@ -181,14 +215,15 @@
           el(tip, 'b', '', steps[idx].label);
           if (steps[idx].conferences === null) el(tip, 'div', '', words.noData);
           else {
-            order.filter(k => shown[k]).forEach(k => {
-              const s = series[k];
+            series.forEach((s, k) => {
+              if (!shown[k]) return;
               const row = el(tip, 'div');
               el(row, 'i', s.mark);
               el(row, 'span', '', s.label);
               el(row, 'span', '', number.format(s.values[idx]));
             });
             if (steps[idx].missing) el(tip, 'div', '', words.missing + ': ' + number.format(steps[idx].missing));
+            if (steps[idx].partial) el(tip, 'div', '', words.partial + ': ' + number.format(steps[idx].partial));
           }
           show(u.over.offsetLeft + left, 8);
           if (document.activeElement === box) {
@@ -198,8 +233,7 @@
       },
     }, [middles, ...sums()], box);
 
-    order.forEach(k => {
-      const s = series[k];
+    if (series.length > 1) series.forEach((s, k) => {
       const button = el(legend, 'button');
       button.type = 'button';
       button.setAttribute('aria-pressed', 'true');
@@ -232,26 +266,29 @@
     charts.push({ u, fit });
   };
 
-  const narrow = matchMedia('(max-width: 36rem)');
-  chart('chart-time', [
-    { label: words.participants, values: steps.map(s => s.participants), color: 'second', mark: 'c1' },
-    { label: words.conferences, values: steps.map(s => s.conferences), color: 'first', mark: 'c0', slim: true },
-  ], false, () => narrow.matches || printing() ? 240 : 320);
+  const low = matchMedia('(max-width: 36rem)');
+  const one = (what, mark) => chart('chart-' + what, [
+    { label: words[what], values: steps.map(s => s[what]), color: what, mark },
+  ], () => printing() ? 165 : low.matches ? 180 : 220);
+  one('conferences', 'c0');
+  one('participants', 'c1');
   chart('chart-sizes', data.classes.map((c, k) => (
     { label: c, values: steps.map(s => s.sizes && s.sizes[k]), color: 's' + k, mark: 's' + k }
-  )), true, () => printing() ? 200 : 240);
+  )), () => printing() ? 200 : 240);
 
-  const map = document.querySelector('.map');
-  const wrap = map.parentElement;
-  wrap.style.position = 'relative';
-  const showCell = tooltip(wrap);
-  map.addEventListener('pointerover', e => {
-    const cell = e.target.closest('[data-tip]');
-    if (!cell) { showCell(null); return; }
-    showCell(0, 0).textContent = cell.dataset.tip;
-    showCell(cell.offsetLeft + cell.offsetWidth, map.offsetTop + cell.offsetTop - 34);
-  });
-  map.addEventListener('pointerleave', () => showCell(null));
+  const map = document.querySelector('.map'); // of more than a week
+  if (map) {
+    const wrap = map.parentElement;
+    wrap.style.position = 'relative';
+    const showCell = tooltip(wrap);
+    map.addEventListener('pointerover', e => {
+      const cell = e.target.closest('[data-tip]');
+      if (!cell) { showCell(null); return; }
+      showCell(0, 0).textContent = cell.dataset.tip;
+      showCell(cell.offsetLeft + cell.offsetWidth, map.offsetTop + cell.offsetTop - 34);
+    });
+    map.addEventListener('pointerleave', () => showCell(null));
+  }
 
   const redraw = () => charts.forEach(({ u }) => u.redraw(false, true));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
