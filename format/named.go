@@ -41,6 +41,20 @@ func IsError(spec string) bool { return spec == "error" || strings.HasPrefix(spe
 
 const errorPrefix = "error:"
 
+// IsUsual reports whether a LogFormat string is one that has a name here, so that auto
+// knows its lines.
+func IsUsual(logFormat string) bool {
+	plain := func(text string) string {
+		return strings.NewReplacer(`\"`, `"`, "%>s %O", "%>s %b", "%{Referer}i", "%{referer}i", "%{User-agent}i", "%{User-Agent}i").Replace(text)
+	}
+	for _, named := range namedFormats {
+		if plain(logFormat) == plain(named) {
+			return true
+		}
+	}
+	return false
+}
+
 // New returns the Parser that spec asks for: one of Names, a LogFormat string, which is
 // told by its percent sign, or "error:" and an ErrorLogFormat string. A named format is also read inside of what a
 // log service wrote around it, see wrapperLen. Epoch times are dated in loc;

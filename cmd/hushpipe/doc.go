@@ -11,6 +11,7 @@
 //	format/roomfile    the daily room file
 //	format/report      figures as text, CSV, JSON, Markdown and a page; languages
 //	format/metrics     the file of --metrics
+//	format/serverconf  what httpd's and nginx's configurations log, where to, in which format
 //	filter             the line loop, on one processor or on all; the leak guard,
 //	                   redaction, the buffer before the disk
 //	filter/calendar    days, and where a line belongs

@@ -122,6 +122,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		findCommand(stdin, say),
 		purgeCommand(say),
 		statusCommand(),
+		checkCommand(),
 		versionCommand(),
 	)
 	completed(root)

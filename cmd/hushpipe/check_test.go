@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// checkServer runs check, and returns what it says, with NAME for each text of names.
+func checkServer(t *testing.T, names map[string]string, args ...string) (said string, status int) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := exec.Command(hushpipeBinary(t), append([]string{"check"}, args...)...)
+	cmd.Stdout = &out
+	stderr, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	cmd.Stderr = stderr
+	cmd.Run()
+	messages, err := os.ReadFile(stderr.Name())
+	require.NoError(t, err)
+	said = out.String() + string(messages)
+	debian := regexp.MustCompile(`/(apache2|one)\.conf:\d+`) // of any release
+	said = debian.ReplaceAllString(said, "/$1.conf:LINE")
+	for text, name := range names {
+		said = strings.ReplaceAll(said, text, name)
+	}
+	if names != nil {
+		built := regexp.MustCompile(regexp.QuoteMeta(filepath.Dir(t.TempDir())) + `/\d+/hushpipe`)
+		said = built.ReplaceAllString(said, "/usr/bin/hushpipe")
+	}
+	return said, cmd.ProcessState.ExitCode()
+}
+
+// equalsGolden compares with a file of testdata; UPDATE=1 writes it.
+func equalsGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE") != "" {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+// TestCheckApache: on Debian's own configuration, from the first look to a reload that
+// is safe. Each step does what the one before has said.
+func TestCheckApache(t *testing.T) {
+	apache(t)
+	h, dir := debianHTTPD(t, func(snippet string) string { return strings.Replace(snippet, "--user "+anotherUser(t)+" ", "", -1) })
+	program := hushpipeBinary(t)
+	names := map[string]string{h.Root: "/etc/apache2", dir: "/var/log/hushpipe"}
+	site, err := os.ReadFile("/etc/apache2/sites-available/000-default.conf")
+	require.NoError(t, err)
+	write := func(name string, text []byte) {
+		require.NoError(t, os.WriteFile(filepath.Join(h.Root, name), text, 0o644))
+	}
+	write("sites-enabled/one.conf", site)
+	h.conf("hushpipe", false)
+
+	said, status := checkServer(t, names, "--apache")
+	require.Equal(t, 1, status)
+	equalsGolden(t, "check-apache-fresh.txt", said)
+
+	h.conf("hushpipe", true)
+	h.conf("other-vhosts-access-log", false)
+	said, status = checkServer(t, names, "--apache")
+	require.Equal(t, 1, status)
+	equalsGolden(t, "check-apache-enabled.txt", said)
+
+	// What is said to put in its place is put there.
+	said, _ = checkServer(t, nil, "--apache")
+	for line := range strings.Lines(said) {
+		if _, instead, found := strings.Cut(line, "put in its place: ErrorLog"); found {
+			site = bytes.ReplaceAll(site, []byte("ErrorLog ${APACHE_LOG_DIR}/error.log"), []byte("ErrorLog "+strings.TrimSpace(instead)))
+			main, err := os.ReadFile(filepath.Join(h.Root, "apache2.conf"))
+			require.NoError(t, err)
+			write("apache2.conf", bytes.ReplaceAll(main, []byte("ErrorLog ${APACHE_LOG_DIR}/error.log"), []byte("ErrorLog "+strings.TrimSpace(instead))))
+		}
+		if _, instead, found := strings.Cut(line, "put in its place: CustomLog"); found {
+			site = bytes.ReplaceAll(site, []byte("CustomLog ${APACHE_LOG_DIR}/access.log combined"), []byte("CustomLog "+strings.TrimSpace(instead)))
+		}
+	}
+	write("sites-enabled/one.conf", site)
+	said, status = checkServer(t, names, "--apache")
+	require.Zero(t, status, said)
+	require.Equal(t, 4, strings.Count(said, "\n    good\n"), said)
+	require.Contains(t, said, "\nnothing writes addresses past hushpipe\n")
+	require.NoDirExists(t, dir)
+	out, err := exec.Command("apache2ctl", "-t").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	// What a hand can get wrong in a line.
+	write("sites-enabled/two.conf", []byte(`LogFormat "%{%F}t %U" plain
+LogFormat "%h \"%r\" %{X-Forwarded-For}i" forwarded
+<VirtualHost *:1>
+CustomLog "|PROGRAM fliter DIR" combined
+CustomLog "|PROGRAM filter --fromat x DIR" combined
+CustomLog "|PROGRAM filter --ip mask=99 DIR" combined
+CustomLog "|PROGRAM filter /etc/passwd" combined
+CustomLog "|hushpipe filter DIR" combined
+CustomLog "|/no/hushpipe filter DIR" combined
+CustomLog "|PROGRAM filter DIR" combind
+CustomLog "|PROGRAM filter --format common DIR" vhost_combined
+CustomLog "|PROGRAM filter --check DIR" combined
+CustomLog "|PROGRAM filter --ip keep DIR" combined
+CustomLog "|$PROGRAM filter --count-v6 200 DIR" combined
+CustomLog "||/usr/bin/env LANG=C PROGRAM filter --format '%h \"%r\" %{X-Forwarded-For}i' DIR" forwarded
+CustomLog "|PROGRAM filter --format '%l \"%r\" %>s' DIR" "%l \"%r\" %>s"
+CustomLog "|/usr/bin/rotatelogs /var/log/a.%F 86400" combined env=!quiet
+CustomLog "|$/usr/bin/cat" forwarded
+CustomLog /dev/null combined
+CustomLog mine.log plain
+CustomLog logs.log "%a %{%F %T}t"
+</VirtualHost>
+<IfModule mod_none.c>
+CustomLog no.log combined
+</IfModule>
+`))
+	mistakes, err := os.ReadFile(filepath.Join(h.Root, "sites-enabled/two.conf"))
+	require.NoError(t, err)
+	write("sites-enabled/two.conf", bytes.ReplaceAll(bytes.ReplaceAll(mistakes, []byte("PROGRAM"), []byte(program)), []byte("DIR"), []byte(dir)))
+	require.NoError(t, os.Mkdir(filepath.Join(h.Root, "logs"), 0o755))
+	said, status = checkServer(t, names, "--apache")
+	require.Equal(t, 1, status)
+	_, said, _ = strings.Cut(said, "/etc/apache2/sites-enabled/two.conf")
+	equalsGolden(t, "check-apache-mistakes.txt", "/etc/apache2/sites-enabled/two.conf"+said)
+
+	// Without an answer of mod_info, the files are read.
+	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLogs\n<IfModule mod_none.c>\nCustomLog no.log combined\n</IfModule>\n</VirtualHost>\n"))
+	said, status = checkServer(t, names, "--apache")
+	require.Equal(t, 1, status)
+	require.Contains(t, said, "which sections are active, such as <IfModule>, is not known: all are taken for it\n")
+	require.Contains(t, said, "/etc/apache2/sites-enabled/two.conf:4: CustomLog no.log combined\n    writes addresses to no.log\n")
+	require.Contains(t, said, "hushpipe: error: apache2ctl refuses its configuration: AH00526: Syntax error on line 2 of /etc/apache2/sites-enabled/two.conf")
+}
+
+// TestCheckNginx does so for nginx.
+func TestCheckNginx(t *testing.T) {
+	nginx := tool(t, "nginx", "nginx")
+	root := t.TempDir()
+	names := map[string]string{root: "/etc/nginx"}
+	conf := filepath.Join(root, "nginx.conf")
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	check := func() (string, int) { return checkServer(t, names, "--nginx", nginx, "-c", conf) }
+	write("nginx.conf", "pid "+root+"/pid;\nerror_log "+root+"/error.log warn;\nevents {}\nhttp {\n\tinclude "+root+"/sites/*;\n}\n")
+	require.NoError(t, os.Mkdir(filepath.Join(root, "sites"), 0o755))
+	write("sites/one", "server { listen 127.0.0.1:1; }\n")
+	said, status := check()
+	require.Equal(t, 1, status)
+	equalsGolden(t, "check-nginx-fresh.txt", said)
+
+	// nginx -T opens its logs, and waits for a reader of a FIFO.
+	require.NoError(t, exec.Command("mkfifo", root+"/fifo").Run())
+	held, err := os.OpenFile(root+"/fifo", os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer held.Close()
+	write("nginx.conf", "pid "+root+"/pid;\nerror_log /dev/null;\nevents {}\nhttp {\n\tinclude "+root+"/sites/*;\n}\n")
+	write("sites/one", `log_format plain '$time_local "$request"';
+log_format mine '$http_x_forwarded_for "$request"';
+map $remote_addr $short { "~^(?P<n>\d+\.\d+)\." $n.0.0; }
+log_format short $short;
+access_log `+root+`/fifo combined;
+server {
+	listen 127.0.0.1:1;
+	access_log `+root+`/plain.log plain;
+}
+`)
+	said, status = check()
+	require.Zero(t, status, said)
+	write("sites/two", `server {
+	listen 127.0.0.1:1;
+	access_log `+root+`/mine.log mine buffer=32k flush=1m;
+	access_log `+root+`/short.log short;
+	error_log off;
+	location / { access_log syslog:server=127.0.0.1; }
+}
+`)
+	said, status = check()
+	require.Equal(t, 1, status)
+	equalsGolden(t, "check-nginx-mistakes.txt", said)
+
+	write("sites/three", "server {")
+	said, status = check()
+	require.Equal(t, 1, status)
+	require.Regexp(t, `^hushpipe: error: nginx refuses its configuration: .*\[emerg\] .*sites/three:1`, said)
+}
+
+// TestCheckUsage: which server?
+func TestCheckUsage(t *testing.T) {
+	for _, args := range [][]string{{}, {"--apache", "--nginx"}, {"--apache=perhaps"}} {
+		said, status := checkServer(t, nil, args...)
+		require.Equal(t, 2, status, said)
+	}
+	said, status := checkServer(t, nil, "--apache", "/no/httpd")
+	require.Equal(t, 1, status)
+	require.Equal(t, "hushpipe: error: run /no/httpd: no such file or directory\n", said)
+}
