@@ -18,6 +18,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/where"
+	"hushpipe/format"
 	"hushpipe/format/policy"
 )
 
@@ -225,7 +226,8 @@ func TestSystems(t *testing.T) {
 		{"wordpress", request{200, "POST", "/wp-login.php?action=register", "", "", ""}, ""},
 		{"wordpress", request{302, "POST", "/wp-login.php?action=lostpassword", "", "", ""}, ""},
 		{"wordpress", request{302, "POST", "/wp-login.php?action=postpass", "", "", ""}, ""},
-		{"wordpress", request{200, "GET", "/wp-admin/user-new.php?update=add&id=2", "", "", ""}, "register"},
+		{"wordpress", request{200, "GET", "/wp-admin/user-new.php?update=add", "", "", ""}, "register"},
+		{"wordpress", request{200, "GET", "/wp-admin/users.php?update=add&id=2", "", "", ""}, "register"},
 		{"wordpress", request{302, "POST", "/wp-admin/post.php", "", "", ""}, "change"},
 		{"wordpress", request{302, "GET", "/wp-admin/post.php?post=1&action=trash&_wpnonce=1", "", "", ""}, "change"},
 		{"wordpress", request{200, "GET", "/wp-admin/post.php?post=1&action=edit", "", "", ""}, ""},
@@ -281,6 +283,40 @@ func TestSystems(t *testing.T) {
 		assert.Equal(t, test.events, strings.Join(fits, " "), "%s %+v", test.set, test.request)
 		assert.Equal(t, test.events, m.Event(), "%s %+v", test.set, test.request)
 	}
+}
+
+// TestWordPress: the lines are those of Debian's WordPress 6.1.9 behind httpd's mod_proxy,
+// of a session of logging in, searching, writing, and adding and deleting users; beside
+// them stands what was done.
+func TestWordPress(t *testing.T) {
+	lines := strings.Split(readFile(t, "testdata/wordpress-6.1.9.log"), "\n")
+	done := strings.Split(readFile(t, "testdata/wordpress-6.1.9.events"), "\n")
+	require.Equal(t, len(lines), len(done))
+	require.Greater(t, len(lines), 30)
+	parser, err := format.New("combined", time.UTC, nil)
+	require.NoError(t, err)
+	m := where.New(policyOf(t, `events = ["wordpress", "http"]`, `where = { event = "*" }`))
+	for i, line := range lines {
+		if line == "" {
+			continue
+		}
+		var l format.Line
+		require.True(t, parser.Parse([]byte(line), &l), line)
+		_, request, _ := strings.Cut(line, "\"")
+		method, _, _ := strings.Cut(request, " ")
+		m.Look(&where.Facts{Status: l.Status, Method: []byte(method), Target: l.Target})
+		event := m.Event()
+		if event == "denied" {
+			event = "" // a link to log out without its nonce
+		}
+		assert.Equal(t, strings.TrimSuffix(done[i], "-"), event, line)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
 }
 
 // TestNoAllocations: a line costs none, also where it has to be decoded.

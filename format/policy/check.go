@@ -196,7 +196,7 @@ func (d *decoder) checkLink(p *Policy, s *Stream, path string) {
 
 // checkCondition looks for conditions that can never hold.
 func (d *decoder) checkCondition(p *Policy, s *Stream, path string) {
-	if s.Unless.covers(&s.Where) && !s.Unless.IsZero() {
+	if covers(&s.Unless, &s.Where) {
 		d.fault(path+".unless", "unless takes all that where lets in: no line can go to this stream", "leave one of them out")
 		return
 	}

@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Errors are the mistakes of a policy, by place.
+// Errors are mistakes of a policy.
 type Errors []*Error
 
 // Error returns the first one, and how many others there are.
@@ -43,10 +43,12 @@ func (e Errors) Error() string {
 	return fmt.Sprintf("%v (and %d more)", e[0], len(e)-1)
 }
 
-func (e Errors) sort() {
+// Sorted returns the mistakes by place.
+func (e Errors) Sorted() Errors {
 	slices.SortStableFunc(e, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	return e
 }
 
 // source is the text of a file, and where its keys and values stand.

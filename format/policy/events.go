@@ -23,10 +23,10 @@ var eventSets = []eventSet{
 		// wp-login.php:745 (logout), :778 redirects.
 		event("logout", "302", url("*/wp-login.php"), query("action=logout")),
 		// wp-login.php:1019 (register), :1053 redirects. An administrator adds users in
-		// user-new.php, which redirects to itself with update=add (:178, :203), or
-		// addnoconfirmation (:233).
+		// wp-admin/user-new.php, which redirects to users.php (:201), or to itself (:178,
+		// :203, :233).
 		event("register", "302", post, url("*/wp-login.php"), query("action=register")),
-		event("register", "200", url("*/wp-admin/user-new.php"), query("update=add", "update=addnoconfirmation")),
+		event("register", "200", url("*/wp-admin/users.php", "*/wp-admin/user-new.php"), query("update=add", "update=addnoconfirmation")),
 		// wp-login.php:1231 signs on, :1331 redirects. Who has to log in again in the
 		// middle of work is shown a page when it was right (:1270), which looks like
 		// login-failed. The form names no action in its URL (:1468 ff.).

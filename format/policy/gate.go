@@ -17,8 +17,7 @@ func (p *Policy) Gates(ran ...*Policy) (list Errors) {
 			list = append(list, p.Fault(fmt.Sprintf("stream[%d].active%s", i, b.key), b.what, b.hint))
 		}
 	}
-	list.sort()
-	return list
+	return list.Sorted()
 }
 
 // breach is a demand of a gate that a decision does not meet.

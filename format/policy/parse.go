@@ -28,8 +28,7 @@ func Parse(text []byte) (*Policy, Errors) {
 		}
 	}
 	if len(d.errs) > 0 {
-		d.errs.sort()
-		return nil, d.errs
+		return nil, d.errs.Sorted()
 	}
 	p.source = *d.source
 	return p, nil
