@@ -192,8 +192,11 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 
 // Glance implements Glancer.
 func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
-	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
+	if len(line) == 0 || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
+	}
+	if line[0] == '{' {
+		return a.json.Glance(line, m, out)
 	}
 	tail := isCommon
 	if m.N > 2 {

@@ -28,6 +28,11 @@ type JSON struct {
 	name   []byte
 	grown  bool // the last line was a long one
 
+	shapes [jsonShapes]jsonShape // of earlier lines, see Glance
+	latest int                   // of shapes
+	shape  jsonShape             // of the line at hand, as far as it is known
+	unfit  bool                  // it has none
+
 	// What may stand under the key of a log service, nil for nothing, and what was
 	// found there.
 	inner   func(line []byte, out *Line) bool
@@ -115,17 +120,32 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return false
 	}
-	j.line, j.out, j.rest = line, out, j.tokens
-	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
-	j.clients, j.unread, j.read, j.doubted, j.ofClient = false, false, false, false, false
-	for i := range j.rank {
-		j.rank[i] = unranked
-	}
-	j.listRank = unranked
+	j.begin(line, out)
+	j.rest = j.tokens
+	j.shape.values, j.shape.names = j.shape.values[:0], j.shape.names[:0]
 	j.value(v, key{})
 	if j.differ || len(j.rest) > 0 {
 		return false
 	}
+	j.learn(odd)
+	return j.finish()
+}
+
+// begin begins with a line, of which nothing is known.
+func (j *JSON) begin(line []byte, out *Line) {
+	j.line, j.out = line, out
+	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
+	j.clients, j.unread, j.read, j.doubted, j.ofClient, j.unfit = false, false, false, false, false, false
+	for i := range j.rank {
+		j.rank[i] = unranked
+	}
+	j.listRank = unranked
+}
+
+// finish is called when all values were taken, and reports whether the line says what
+// belongs to a known format.
+func (j *JSON) finish() bool {
+	out := j.out
 	if j.read && !(j.doubted && j.clients) {
 		j.takeInner()
 		return true
@@ -196,10 +216,12 @@ func (j *JSON) value(v *fastjson.Value, k key) {
 	case fastjson.TypeString:
 		s := v.GetStringBytes()
 		if t, ok := j.take('"', s); ok {
+			j.note(k, t)
 			j.str(s, k, t)
 		}
 	case fastjson.TypeNumber:
 		if t, ok := j.take('0', nil); ok && !t.isDash(j.line) {
+			j.note(k, t)
 			j.number(k, t)
 		}
 	case fastjson.TypeTrue:
@@ -336,6 +358,7 @@ func (j *JSON) number(k key, t jsonToken) {
 // understood in the place of one is replaced.
 func (j *JSON) literal(kind byte, k key) {
 	if t, ok := j.take(kind, nil); ok && isClient(k.kind) {
+		j.unfit = true
 		j.emitBare(t)
 	}
 }

@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"time"
+
+	"hushpipe/format/machine"
 )
 
 // wrapped is a Parser of a format's lines and of those inside of what a log service
@@ -31,6 +33,11 @@ func (w *wrapped) Parse(line []byte, out *Line) bool {
 		return true
 	}
 	return n > 0 && w.line(line, out)
+}
+
+// Glance implements Glancer: lines that are JSON from their first byte have a short way.
+func (w *wrapped) Glance(line []byte, m *machine.Marks, out *Line) bool {
+	return len(line) > 0 && line[0] == '{' && w.json.Glance(line, m, out)
 }
 
 // parseInner reads a line inside a JSON line.

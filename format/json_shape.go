@@ -1,0 +1,180 @@
+package format
+
+import (
+	"bytes"
+
+	"hushpipe/format/machine"
+)
+
+// The lines of one logger differ in their values alone: keys, order and blanks are those
+// of its format. A jsonShape is a line that JSON.Parse has taken, without its values. A
+// line that has all of these bytes, with values of the same types between them, means
+// what that line meant, and neither has to be parsed nor looked up in the table of keys.
+
+// jsonShapes is how many are remembered: of a server that leaves out what it does not
+// know, or of two servers.
+const jsonShapes = 4
+
+// Bounds of a line with a shape: of its memory, and, of keys and values as well as of
+// objects and arrays, for any line that fits it to be within those of appendJSONTokens.
+const (
+	maxShape       = 4 << 10
+	maxShapeArrays = 32
+	maxShapeTokens = fewJSONTokens - maxShapeArrays
+)
+
+type jsonShape struct {
+	text   []byte // what stands before the first value, between two, and behind the last
+	values []jsonValue
+	keys   []span // in text, those that may hold an address
+	names  []byte // of the values' keys, see JSON.name
+}
+
+// jsonValue is a string or a number.
+type jsonValue struct {
+	key    key
+	quoted bool
+	text   int // where what stands before it ends, in the shape's text
+	keys   int // the same of the keys before it
+	name   int // and of the names
+	start  int // in the line at hand
+	end    int
+}
+
+type span struct{ start, end int }
+
+// note notes a value that Parse has taken, for the shape of its line.
+func (j *JSON) note(k key, t jsonToken) {
+	s := &j.shape
+	s.names = append(s.names, j.name...)
+	s.values = append(s.values, jsonValue{key: k, quoted: t.kind == '"', name: len(s.names), start: t.start, end: t.end})
+}
+
+// learn makes the shape of the line that Parse has taken the latest one. A line that is
+// odd is no JSON as it stands, and one with escapes has no shape.
+func (j *JSON) learn(odd bool) {
+	line, s := j.line, &j.shape
+	if odd || j.read || j.unfit || !j.mayGlance(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
+		return
+	}
+	s.text, s.keys = s.text[:0], s.keys[:0]
+	at, next := 0, 0
+	for i := range s.values {
+		v := &s.values[i]
+		for ; j.tokens[next].start < v.start; next++ {
+			j.learnKey(j.tokens[next], at)
+		}
+		next++ // the value
+		s.text = append(s.text, line[at:v.start]...)
+		v.text, v.keys = len(s.text), len(s.keys)
+		at = v.end
+	}
+	for ; next < len(j.tokens); next++ {
+		j.learnKey(j.tokens[next], at)
+	}
+	s.text = append(s.text, line[at:]...)
+	if bytes.Count(s.text, []byte{'{'})+bytes.Count(s.text, []byte{'['}) > maxShapeArrays {
+		return
+	}
+	j.latest = (j.latest + 1) % jsonShapes
+	j.shapes[j.latest], *s = *s, j.shapes[j.latest]
+}
+
+// learnKey notes a key behind line[at], where the text begins that is learned next,
+// unless it is made of what no address is made of.
+func (j *JSON) learnKey(t jsonToken, at int) {
+	if t.kind == '"' && !isPlainKey(j.line[t.start:t.end]) {
+		n := len(j.shape.text) - at
+		j.shape.keys = append(j.shape.keys, span{t.start + n, t.end + n})
+	}
+}
+
+// isPlainKey reports whether a key is made of letters, '_' and '-': without digits, dots,
+// colons and escapes, there is nothing in it to be replaced.
+func isPlainKey(name []byte) bool {
+	for _, c := range name {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// Glance implements Glancer.
+func (j *JSON) Glance(line []byte, _ *machine.Marks, out *Line) bool {
+	if !j.mayGlance(line) {
+		return false
+	}
+	s := j.shapeOf(line)
+	return s != nil && j.takeShape(s, line, out)
+}
+
+func (j *JSON) mayGlance(line []byte) bool {
+	return len(line) <= maxShape && !j.opt.Proxies && !j.wrapper
+}
+
+// shapeOf returns the shape that a line fits, nil for none.
+func (j *JSON) shapeOf(line []byte) *jsonShape {
+	for i := range jsonShapes {
+		if s := &j.shapes[(j.latest+jsonShapes-i)%jsonShapes]; len(s.text) > 0 && s.fits(line) {
+			return s
+		}
+	}
+	return nil
+}
+
+// fits reports whether a line has the shape, and notes where its values stand.
+func (s *jsonShape) fits(line []byte) bool {
+	at, text := 0, 0
+	for i := range s.values {
+		v := &s.values[i]
+		n := v.text - text
+		if len(line)-at <= n || string(line[at:at+n]) != string(s.text[text:v.text]) {
+			return false
+		}
+		at, text = at+n, v.text
+		v.start = at
+		if v.quoted {
+			if n = bytes.IndexByte(line[at:], '"'); n < 0 {
+				return false
+			}
+		} else if n = jsonNumber(line[at:]); n == 0 {
+			return false
+		}
+		at += n
+		v.end = at
+	}
+	return string(line[at:]) == string(s.text[text:]) && bytes.IndexByte(line, '\\') < 0
+}
+
+// takeShape is Parse for a line that fits the shape.
+func (j *JSON) takeShape(s *jsonShape, line []byte, out *Line) bool {
+	out.reset()
+	j.begin(line, out)
+	text, at, key := 0, 0, 0 // where what stands before the next value begins
+	name := 0
+	for i := range s.values {
+		v := &s.values[i]
+		key = s.addKeys(key, v.keys, at-text, out)
+		j.name = append(j.name[:0], s.names[name:v.name]...)
+		t := jsonToken{'0', v.start, v.end}
+		if v.quoted {
+			t.kind = '"'
+			j.str(line[v.start:v.end], v.key, t)
+		} else {
+			j.number(v.key, t)
+		}
+		text, at, name = v.text, v.end, v.name
+	}
+	s.addKeys(key, len(s.keys), at-text, out)
+	return j.finish() && !j.read
+}
+
+// addKeys adds fields of keys, which stand by so many bytes later in the line than in the
+// shape's text.
+func (s *jsonShape) addKeys(from, to, by int, out *Line) int {
+	for _, k := range s.keys[from:to] {
+		out.add(Text, k.start+by, k.end+by)
+	}
+	return to
+}
