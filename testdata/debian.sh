@@ -100,7 +100,15 @@ if grep -v '^ *1 ' "$answered.written"; then fail "written twice"; fi
 echo "$(wc -l <"$answered") requests answered, all of them in the log, once"
 hushpipe status $log
 
-echo "== 4. Remove: not while a directive of somebody else still needs it"
+echo "== 4. Publish the figures: off until somebody enables it"
+if [ -e /etc/systemd/system/timers.target.wants ] && ls /etc/systemd/system/timers.target.wants | grep hushpipe; then fail "enabled"; fi
+systemctl enable -q hushpipe-report@var-log-hushpipe.timer
+pages=/var/lib/hushpipe/www/var-log-hushpipe
+install -d $pages # systemd does it, and runs this:
+hushpipe report --pages $pages $log
+grep -q '^<!doctype html>' $pages/index.html
+
+echo "== 5. Remove: not while a directive of somebody else still needs it"
 printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
 if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
 [ -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "the snippet is off, but hushpipe is there"
@@ -119,10 +127,11 @@ touch -d '100 days ago' $log/rooms/rooms-"$today".log
 systemd-tmpfiles --clean hushpipe-removed.conf
 [ ! -e $log/access-"$today".log ] && [ ! -e $log/keys/"$today".key ] || fail "expired, and still there"
 
-echo "== 5. Purge: nothing is left but the figures"
+echo "== 6. Purge: nothing is left but the figures"
 apt-get purge $quiet hushpipe
 [ "$(cd $log && find . -type f)" = "./rooms/rooms-$today.log" ] || fail "$(find $log)"
 [ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"
+[ ! -e /var/lib/hushpipe ] || fail "pages are left"
 left=$(find /etc /usr /lib/systemd /var/lib/systemd /var/lib/apache2 -name '*hushpipe*' -print)
 [ -z "$left" ] || fail "left: $left"
 userdel hushpipe # stays, as files elsewhere may belong to it

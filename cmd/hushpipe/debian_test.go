@@ -78,6 +78,7 @@ func packagesAreWhole(t *testing.T, dir string) {
 		files := []string{"usr/bin/hushpipe", "usr/share/doc/hushpipe/copyright", "usr/share/doc/hushpipe/licences.gz", "usr/share/doc/hushpipe/modules",
 			"usr/share/bash-completion/completions/hushpipe", "usr/share/zsh/vendor-completions/_hushpipe", "usr/share/fish/vendor_completions.d/hushpipe.fish",
 			"lib/systemd/system/hushpipe-purge@.timer", "lib/systemd/system/hushpipe-purge@.service",
+			"lib/systemd/system/hushpipe-report@.timer", "lib/systemd/system/hushpipe-report@.service",
 			"lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer",
 			"lib/systemd/system/apache2.service.d/hushpipe.conf", "etc/apache2/conf-available/hushpipe.conf",
 			"usr/lib/sysusers.d/hushpipe.conf", "usr/lib/tmpfiles.d/hushpipe.conf"}

@@ -20,6 +20,8 @@ import (
 const (
 	purgeService = "packaging/systemd/hushpipe-purge@.service"
 	purgeTimer   = "packaging/systemd/hushpipe-purge@.timer"
+	reportUnit   = "packaging/systemd/hushpipe-report@.service"
+	reportTimer  = "packaging/systemd/hushpipe-report@.timer"
 	apacheDropIn = "packaging/systemd/apache2.service.d/hushpipe.conf"
 	apacheConf   = "packaging/apache2/hushpipe.conf"
 )
@@ -62,12 +64,12 @@ func command(line, dir string) []string {
 
 // TestUnits reads the units; the other tests do what they say.
 func TestUnits(t *testing.T) {
-	service, timer, dropIn := readUnit(t, purgeService), readUnit(t, purgeTimer), readUnit(t, apacheDropIn)
-	assert.Equal(t, []string{"oneshot"}, service["Service"]["Type"])
-	assert.Equal(t, []string{"yes"}, timer["Timer"]["Persistent"])
-	assert.Equal(t, []string{"timers.target"}, timer["Install"]["WantedBy"])
-	assert.Len(t, dropIn["Service"]["ExecStopPost"], 1)
-
+	for service, timer := range map[string]string{purgeService: purgeTimer, reportUnit: reportTimer} {
+		assert.Equal(t, []string{"oneshot"}, readUnit(t, service)["Service"]["Type"])
+		assert.Equal(t, []string{"yes"}, readUnit(t, timer)["Timer"]["Persistent"])
+		assert.Equal(t, []string{"timers.target"}, readUnit(t, timer)["Install"]["WantedBy"])
+	}
+	assert.Len(t, readUnit(t, apacheDropIn)["Service"]["ExecStopPost"], 1)
 }
 
 // TestUnitsVerify asks systemd itself.
@@ -90,7 +92,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	t.Setenv("MANPATH", dir)
 	texts := map[string]string{}
-	for _, name := range []string{purgeService, purgeTimer, apacheDropIn} {
+	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		texts[name] = program.Replace(string(text))
@@ -105,13 +107,19 @@ func TestUnitsVerify(t *testing.T) {
 		put("hushpipe-purge@.service", texts[purgeService]),
 		put("hushpipe-purge@var-log-hushpipe.service", texts[purgeService]),
 		put("hushpipe-purge@srv-two\\x20words.timer", texts[purgeTimer]),
+		put("hushpipe-report@.service", texts[reportUnit]),
+		put("hushpipe-report@var-log-hushpipe.service", texts[reportUnit]),
+		put("hushpipe-report@srv-two\\x20words.service", texts[reportUnit]),
+		put("hushpipe-report@srv-two\\x20words.timer", texts[reportTimer]),
 		put("apache2.service", apache),
 	}
 	out, err := exec.Command(analyze, append([]string{"verify"}, units...)...).CombinedOutput()
 	assert.NoError(t, err)
 	assert.Empty(t, string(out))
-	out, err = exec.Command(analyze, "calendar", readUnit(t, purgeTimer)["Timer"]["OnCalendar"][0]).CombinedOutput()
-	assert.NoError(t, err, "%s", out)
+	for _, timer := range []string{purgeTimer, reportTimer} {
+		out, err = exec.Command(analyze, "calendar", readUnit(t, timer)["Timer"]["OnCalendar"][0]).CombinedOutput()
+		assert.NoError(t, err, "%s", out)
+	}
 }
 
 // debianUnit stands for Debian's apache2.service where the package has none.
@@ -146,16 +154,7 @@ func TestPurgeUnit(t *testing.T) {
 			}
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, "rooms")), "it is made again")
 
-			args := command(service["ExecStart"][0], dir)
-			require.Equal(t, "/usr/bin/hushpipe", args[0])
-			args[0] = hushpipeBinary(t)
-			if os.Getuid() == 0 {
-				bounding := "-all"
-				for _, name := range strings.Fields(service["CapabilityBoundingSet"][0]) {
-					bounding += ",+" + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
-				}
-				args = append([]string{"setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set", bounding}, args...)
-			}
+			args := confined(t, service, dir)
 			out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			require.Equal(t, "deleted access-"+old+".log\n", string(out))
@@ -212,6 +211,89 @@ func (h *httpd) conf(name string, enabled bool) {
 	if enabled {
 		require.NoError(h.t, os.Symlink("../conf-available/"+name+".conf", link))
 	}
+}
+
+// confined is the command of a service for dir, with no more than the privileges that
+// it leaves to root.
+func confined(t *testing.T, service map[string][]string, dir string) []string {
+	t.Helper()
+	args := command(service["ExecStart"][0], dir)
+	require.Equal(t, "/usr/bin/hushpipe", args[0])
+	args[0] = hushpipeBinary(t)
+	if os.Getuid() != 0 {
+		return args
+	}
+	bounding := "-all"
+	for _, name := range strings.Fields(service["CapabilityBoundingSet"][0]) {
+		bounding += ",+" + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
+	}
+	return append([]string{"setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set", bounding}, args...)
+}
+
+// TestReportUnit runs the command of the unit on a DIR of another user, and opens its
+// pages in a browser, as the manual has them served.
+func TestReportUnit(t *testing.T) {
+	chromium := tool(t, "chromium", "chromium")
+	escape := tool(t, "systemd-escape", "systemd")
+	base := t.TempDir()
+	dir := filepath.Join(base, "two words")
+	l := startLogger(t, dir)
+	l.write("192.0.2.1", "/http-bind?room=a")
+	require.Equal(t, 0, l.end())
+	today := time.Now()
+	thisMonth, lastMonth := today.AddDate(0, 0, -1), today.AddDate(0, 0, -40)
+	for _, day := range []time.Time{thisMonth, lastMonth} {
+		text := "5 d8dd82b4a3161d0eac8543b4867c2758533643b5\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-"+day.Format(time.DateOnly)+".log"), []byte(text), 0o640))
+	}
+	if os.Getuid() == 0 {
+		require.NoError(t, exec.Command("chown", "-R", "12345:4", dir).Run())
+		require.NoError(t, os.Chmod(filepath.Dir(base), 0o755))
+	}
+
+	out, err := exec.Command(escape, "--path", dir).Output()
+	require.NoError(t, err)
+	instance := strings.TrimSpace(string(out))
+	within := func(text string) string {
+		return strings.NewReplacer("/var/lib/", base+"/lib/", "%i", instance, "var-log-hushpipe", instance).Replace(text)
+	}
+	service := readUnit(t, reportUnit)["Service"]
+	www := within("/var/lib/" + service["StateDirectory"][0])
+	require.NoError(t, os.MkdirAll(www, 0o755), "systemd does this")
+	args := confined(t, service, dir)
+	for i := range args {
+		args[i] = within(args[i])
+	}
+	said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	require.Empty(t, string(said))
+	var files []string
+	for _, day := range []time.Time{lastMonth, thisMonth} {
+		files = append(files, filepath.Join(www, day.Format("2006-01")+".html"))
+	}
+	files = append(files, filepath.Join(www, "index.html"))
+	require.Equal(t, files, glob(t, strings.ReplaceAll(www, `\`, `\\`)+"/*"))
+	for _, file := range files {
+		st, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o644), st.Mode())
+	}
+
+	directives := codeBlocks(manualText("report", "1"), "apache")
+	require.Len(t, directives, 1)
+	h := startHTTPD(t, within(directives[0]))
+	show := func(path string) string {
+		cmd := exec.Command(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+filepath.Join(base, "chromium"), "--dump-dom", h.URL+path)
+		shown, err := cmd.Output()
+		require.NoError(t, err)
+		require.Equal(t, 3, strings.Count(string(shown), "<canvas"), "the charts are drawn")
+		return string(shown)
+	}
+	index, month := show("/conferences/"), lastMonth.Format("2006-01")+".html"
+	require.Contains(t, index, `<a href="`+month+`">`)
+	require.Contains(t, index, "<dd>10</dd>")
+	require.Contains(t, show("/conferences/"+month), "<dd>5</dd>")
+	h.Stop()
 }
 
 // TestApacheConfSnippet loads the snippet into Debian's configuration: beside
@@ -379,7 +461,7 @@ func TestReadmePackaging(t *testing.T) {
 			named = append(named, files...)
 		}
 	}
-	require.Subset(t, named, []string{purgeService, purgeTimer, apacheDropIn, apacheConf})
+	require.Subset(t, named, []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn, apacheConf})
 	pages, err := filepath.Glob("packaging/man/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)

@@ -32,7 +32,7 @@ type reportFlags struct {
 	by                    string
 	least                 atLeastOne
 	csv, json, markdown   bool
-	html                  string
+	html, pages           string
 	title, privacy        string
 	language              string
 	strict                bool
@@ -54,18 +54,19 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, group := range [][]string{{"from", "month", "last", "last-month"}, {"to", "month", "last", "last-month"}, {"csv", "json", "markdown", "html"}} {
+			for _, group := range [][]string{{"from", "month", "last", "last-month", "pages"}, {"to", "month", "last", "last-month", "pages"},
+				{"by", "pages"}, {"csv", "json", "markdown", "html", "pages"}} {
 				if err := exclusive(cmd.Flags(), group); err != nil {
 					return err
 				}
 			}
-			for _, name := range []string{"from", "to", "month", "last", "by", "html", "title", "privacy"} {
+			for _, name := range []string{"from", "to", "month", "last", "by", "html", "pages", "title", "privacy"} {
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
 					return usage("--%s is empty", name)
 				}
 			}
 			for _, name := range []string{"title", "privacy"} {
-				if cmd.Flags().Changed(name) && o.html == "" {
+				if cmd.Flags().Changed(name) && o.html == "" && o.pages == "" {
 					return usage("--%s is for a page; hint: give --html FILE", name)
 				}
 			}
@@ -88,6 +89,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
 	flags.StringVar(&o.html, "html", "", "write an HTML report with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
+	flags.StringVar(&o.pages, "pages", "", "write a page of all there is and one of each month to `DIRECTORY`, for a web server")
 	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
 	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
 	flags.StringVar(&o.language, "lang", "", "write text, Markdown and HTML in `LANGUAGE`: en, de or no (default by the environment)")
@@ -130,9 +132,17 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		return err
 	}
 	file := ""
-	if o.html != "" && o.html != "-" {
+	switch {
+	case o.pages != "":
+		if err := checkDirectory(o.pages); err != nil {
+			return err
+		}
+		file = filepath.Join(o.pages, report.IndexPage)
+	case o.html != "" && o.html != "-":
 		file = filepath.Clean(o.html) // DIR/ is DIR
-		if err := checkPage(file); err != nil {
+	}
+	if file != "" {
+		if err := checkPage(file); err != nil { // before all the work
 			return err
 		}
 	}
@@ -143,18 +153,14 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		say.list("%v", err)
 		faults++
 	})
-	first, last, found := archive.Span()
-	if !found && (asked.from == nil || asked.to == nil) {
-		return errors.New("no room file found; hint: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
-	}
-	if asked.from != nil {
-		first = *asked.from
-	}
-	if last = min(last, today-1); asked.to != nil {
-		last = *asked.to
-	}
-	if first > last {
-		return fmt.Errorf("no room file of a finished day, from %s on", first)
+	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
+	first, last, err := covered(archive, asked, today-1)
+	switch {
+	case err != nil && o.pages == "":
+		return err
+	case err != nil: // there is a page at all times
+		say.sayf(note, "%v: the page says that nothing is known", errNothing)
+		first, last, archive = today-1, today-1, archive.Quiet()
 	}
 	if o.by == "" {
 		by = statistics.Covering(first, last)
@@ -163,14 +169,73 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if faults > 0 && o.strict {
 		return fmt.Errorf("%s: with --strict nothing is reported", several(faults, "fault"))
 	}
-	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
-	if err := o.write(r, language, about, file, out, stdout); err != nil {
-		return err
+	if o.pages != "" {
+		err = o.writePages(r, archive.Quiet(), language, about)
+	} else {
+		err = o.write(r, language, about, file, out, stdout)
 	}
-	if faults > 0 {
-		return errSaid
+	if err == nil && faults > 0 {
+		err = errSaid
+	}
+	return err
+}
+
+var errNothing = errors.New("no room file of a finished day")
+
+// covered returns the days to report, up to yesterday where none is asked for.
+func covered(archive *statistics.Archive, asked period, yesterday civil.Day) (first, last civil.Day, err error) {
+	first, last, found := archive.Span()
+	if !found && (asked.from == nil || asked.to == nil) {
+		return 0, 0, errors.New("no room file found; hint: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
+	}
+	if asked.from != nil {
+		first = *asked.from
+	}
+	if last = min(last, yesterday); asked.to != nil {
+		last = *asked.to
+	}
+	if first > last {
+		return 0, 0, fmt.Errorf("%w, from %s on", errNothing, first)
+	}
+	return first, last, nil
+}
+
+// writePages writes a page of all there is, and one of each month that has a file, to
+// the directory of --pages.
+func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive, l *report.Language, about report.Page) error {
+	var list []*report.Report
+	for day := all.From; day <= all.To; {
+		month := monthOf(day)
+		if r := archive.Report(*month.from, min(*month.to, all.To), report.ByDay, all.Min); r.Total.Known > 0 {
+			list = append(list, r)
+			about.Months = append(about.Months, r.From)
+		}
+		day = *month.to + 1
+	}
+	// The index last: it links to nothing that is not there.
+	for _, r := range append(list, all) {
+		about.Index = r == all
+		name := report.MonthPage(r.From)
+		if about.Index {
+			name = report.IndexPage
+		}
+		if err := publish(r, l, about, filepath.Join(o.pages, name)); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// publish replaces a page, for everybody to read.
+func publish(r *report.Report, l *report.Language, about report.Page, file string) error {
+	var b bytes.Buffer
+	if err := report.HTML(&b, r, l, about); err != nil {
+		return err
+	}
+	if err := checkPage(file); err != nil {
+		return err
+	}
+	return dir.Publish(file, b.Bytes())
 }
 
 // period is what the flags ask for; nil is up to the files.
@@ -264,6 +329,20 @@ func roomPaths(args []string) ([]string, error) {
 	return paths, nil
 }
 
+// checkDirectory is for --pages: hushpipe fills a directory of the web server, and makes
+// none.
+func checkDirectory(path string) error {
+	st, err := os.Stat(path)
+	var at *fs.PathError
+	switch {
+	case errors.As(err, &at):
+		return fmt.Errorf("%s: %w; hint: create it", path, at.Err)
+	case err == nil && !st.IsDir():
+		return fmt.Errorf("%s: is no directory; hint: for one page, give --html FILE", path)
+	}
+	return err
+}
+
 // checkPage refuses to replace a file that is no page: the room files and lines
 // that lie beside it exist once, and a slip of the hand is soon made.
 func checkPage(path string) error {
@@ -293,11 +372,10 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, about report.P
 		err = report.JSON(&b, r)
 	case o.markdown:
 		err = report.Markdown(&b, r, l)
+	case file != "":
+		return publish(r, l, about, file)
 	case o.html != "":
-		if err = report.HTML(&b, r, l, about); err == nil && file != "" {
-			// It is made to be published.
-			return dir.Publish(file, b.Bytes())
-		}
+		err = report.HTML(&b, r, l, about)
 	default:
 		err = report.Text(&b, r, l, screenOf(stdout))
 	}

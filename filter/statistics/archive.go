@@ -160,6 +160,9 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	s.first, s.last = min(s.first, day), max(s.last, day)
 }
 
+// Quiet returns the same archive, whose faults are no news any more.
+func (a *Archive) Quiet() *Archive { return &Archive{a.streams, func(error) {}} }
+
 // Span returns the first and the last day that has a file; ok is false where
 // there is none.
 func (a *Archive) Span() (first, last civil.Day, ok bool) {

@@ -53,7 +53,18 @@ type Page struct {
 	Title   string    // "" for what it is in the language
 	Privacy string    // a URL of the operator's privacy statement, "" for none
 	Made    civil.Day // on this day
+	// Months are the first days of those that have a page of their own beside this
+	// one, by MonthPage, where IndexPage is that of all of them: this one, if Index.
+	// Both are zero for a page that stands alone.
+	Months []civil.Day
+	Index  bool
 }
+
+// IndexPage is the name of the page that stands for a directory of pages.
+const IndexPage = "index.html"
+
+// MonthPage returns the name of the page of a month, by its first day.
+func MonthPage(first civil.Day) string { return first.String()[:len("2026-11")] + ".html" }
 
 // HTML writes a page that needs no other file and no network: figures, charts,
 // tables and what they mean.
@@ -114,6 +125,33 @@ func (p *page) RoomsUsed() (rooms struct{ All, Again uint64 }) {
 	}
 	return rooms
 }
+
+// pagesOfYear is a row of links, with nothing for a month that has no page.
+type pagesOfYear struct {
+	Year   int
+	Months [12]monthLink
+}
+
+type monthLink struct {
+	Month time.Month
+	URL   string
+	Here  bool
+}
+
+// Pages returns the other pages, the newest year first.
+func (p *page) Pages() (years []pagesOfYear) {
+	for _, first := range slices.Backward(p.Page.Months) {
+		y, m, _ := first.Date()
+		if len(years) == 0 || years[len(years)-1].Year != y {
+			years = append(years, pagesOfYear{Year: y})
+		}
+		years[len(years)-1].Months[m-1] = monthLink{time.Month(m), MonthPage(first), !p.Index && p.From == first}
+	}
+	return years
+}
+
+// ShortMonth returns the first letters of a month's name.
+func (p *page) ShortMonth(m time.Month) string { return string([]rune(p.Month(m))[:3]) }
 
 // mapRow is a month of the year in the heat map.
 type mapRow struct {

@@ -5,6 +5,8 @@ package report
 var translations = map[string]struct{ de, no string }{
 	"Conference statistics":     {"Konferenzstatistik", "Konferansestatistikk"},
 	"Made on %s":                {"Erstellt am %s", "Laget %s"},
+	"Overview":                  {"Übersicht", "Oversikt"},
+	"Months":                    {"Monate", "Måneder"},
 	"Privacy":                   {"Datenschutz", "Personvern"},
 	"At a glance":               {"Auf einen Blick", "Kort fortalt"},
 	"Conferences":               {"Konferenzen", "Konferanser"},
