@@ -146,6 +146,23 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// TestSpellings: a table may be spelled in each way that TOML has.
+func TestSpellings(t *testing.T) {
+	want := parse(t, least(`where = { status = ["404"], user = "*" }`)).Digest()
+	for _, more := range []string{
+		"where.status = 404\nwhere.user = \"*\"",
+		"[stream.where]\nuser = '*'\nstatus = \"404\"",
+		"where = { user = \"*\", status = 404 }",
+		"\"where\" = { status = [\n  \"404\", # the only one\n], 'user' = \"\"\"*\"\"\" }",
+	} {
+		assert.Equal(t, want, parse(t, least(more)).Digest(), more)
+		windows := strings.ReplaceAll(least(more), "\n", "\r\n")
+		assert.Equal(t, want, parse(t, windows).Digest(), more)
+	}
+	inline := `stream = [{ name = "web", purpose = "faults", keep = "14d", where = { status = 404, user = "*" } }]`
+	assert.Equal(t, want, parse(t, inline).Digest())
+}
+
 // TestGateOverAYear: a decision is allowed exactly if its dates are. The oracle counts
 // days one by one.
 func TestGateOverAYear(t *testing.T) {
@@ -223,6 +240,45 @@ func TestStages(t *testing.T) {
 			got = append(got, e.What)
 		}
 		assert.Equal(t, test.breaches, got, test.name)
+	}
+}
+
+// TestPairs: one line can go to two streams, unless their conditions exclude each other.
+func TestPairs(t *testing.T) {
+	for _, test := range []struct {
+		name, a, b, want string
+	}{
+		{"whole lines", "", "", "time url referer agent size duration user"},
+		{"the second", `fields = { time = "keep", url = "path" }`, `fields = { time = "keep", url = "keep" }`, "time"},
+		{"nothing but the order", `fields = { time = "hour" }`, `fields = { client = "ipcrypt" }`, "order"},
+		{"figures only", "rooms = [\"jitsi\"]", "#none", ""},
+		{"status", `where = { status = "400-499" }`, `where = { status = "500-599" }`, ""},
+		{"status that overlaps", `where = { status = "400-500" }`, `where = { status = "500-599" }`, "time url referer agent size duration user"},
+		{"two paths", `where = { url = "/a*" }`, `where = { url = "*b" }`, "time url referer agent size duration user"},
+		{"what the other leaves out", `where = { url = "/a/*" }`, `unless = { url = "/a/*" }`, ""},
+		{"leaves out only a part", `where = { url = "/a/*" }`, `unless = { url = "/a/*", method = "POST" }`, "time url referer agent size duration user"},
+		{"events apart", `where = { event = "denied" }`, `where = { event = ["not-found", "error"] }`, ""},
+		{"events and a status", `where = { event = "denied" }`, `where = { event = "*", status = "500" }`, ""},
+		{"any event", `where = { event = "denied" }`, `where = { event = "*" }`, "time url referer agent size duration user"},
+		{"methods", `where = { method = "GET" }`, `where = { method = ["PUT", "POST"] }`, ""},
+		{"users", `where = { user = "a" }`, `where = { user = "*" }`, "time url referer agent size duration user"},
+		{"networks", `where = { client = "10.0.0.0/8" }`, `where = { client = "192.0.2.0/24" }`, ""},
+		{"shared keys", `fields = { time = "hour" }`, "fields = { time = \"hour\" }\nlinked = \"web\"", "order linked"},
+	} {
+		text := "events = [\"http\"]\n" + least(test.a) + strings.Replace(least(test.b), `"web"`, `"b"`, 1)
+		if test.b == "#none" {
+			text = strings.Replace(text, `keep = "14d"`, `keep = "none"`, 1)
+		}
+		var got []string
+		for _, pair := range parse(t, text).Pairs() {
+			if got = pair.By; len(got) == 0 {
+				got = []string{"order"}
+			}
+			if pair.Linked {
+				got = append(got, "linked")
+			}
+		}
+		assert.Equal(t, test.want, strings.Join(got, " "), test.name)
 	}
 }
 
