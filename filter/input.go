@@ -17,8 +17,8 @@ type Input interface {
 	// Read reads into p what there is, and waits for at least one byte.
 	io.Reader
 	// Stop ends the reading: for 0 Read returns ErrStopped at once, else io.EOF
-	// when there is nothing left to read or drain has passed. Any goroutine may
-	// call it.
+	// when there is nothing left to read or drain has passed; of NewFIFO, ErrStopped.
+	// Any goroutine may call it.
 	Stop(drain time.Duration)
 }
 
@@ -29,15 +29,39 @@ var ErrStopped = errors.New("stopped before the end of the input")
 // NewInput returns the Input that reads f: for a pipe one that is a Keeper as
 // well, where the system can do that.
 func NewInput(f *os.File) (Input, error) {
+	plain, err := newPlainInput(f)
+	if err != nil {
+		return nil, err
+	}
+	return looking(plain), nil
+}
+
+// NewFIFO is NewInput for a pipe that has no end, since this process can write to it as
+// well: no web server that closes it ends the reading. What follows when the reading
+// is stopped is for the next process.
+func NewFIFO(f *os.File) (Input, error) {
+	plain, err := newPlainInput(f)
+	if err != nil {
+		return nil, err
+	}
+	plain.endless = true
+	return looking(plain), nil
+}
+
+// looking returns an Input that looks into the pipe, where that can be done.
+func looking(plain *plainInput) Input {
+	if pipe := newPipeInput(plain); pipe != nil {
+		return pipe
+	}
+	return plain
+}
+
+func newPlainInput(f *os.File) (*plainInput, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	in := &plainInput{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}
-	if pipe := newPipeInput(in); pipe != nil {
-		return pipe, nil
-	}
-	return in, nil
+	return &plainInput{fd: int(f.Fd()), file: f, wakeR: r, wakeW: w}, nil
 }
 
 // plainInput takes what it reads.
@@ -46,6 +70,7 @@ type plainInput struct {
 	file     *os.File // which the collector would else close
 	wakeR    *os.File
 	wakeW    *os.File
+	endless  bool
 	deadline atomic.Int64 // Unix ns, 0 for none
 	stopped  atomic.Bool
 }
@@ -66,9 +91,17 @@ func (in *plainInput) ended() (draining bool, err error) {
 	}
 	end := in.deadline.Load()
 	if end != 0 && time.Now().UnixNano() >= end {
-		return true, io.EOF
+		return true, in.end()
 	}
 	return end != 0, nil
+}
+
+// end is what Read returns when it has drained the input.
+func (in *plainInput) end() error {
+	if in.endless {
+		return ErrStopped
+	}
+	return io.EOF
 }
 
 func (in *plainInput) Read(p []byte) (int, error) {
@@ -89,7 +122,7 @@ func (in *plainInput) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, in.fault("poll", err)
 		case n == 0:
-			return 0, io.EOF
+			return 0, in.end()
 		case fds[0].Revents != 0:
 			n, err := unix.Read(in.fd, p)
 			switch {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // eachInput runs a test with the ways there are to read a pipe.
@@ -111,4 +112,100 @@ func TestInputFault(t *testing.T) {
 	require.NoError(t, err)
 	_, err = in.Read(make([]byte, 1))
 	assert.EqualError(t, err, "read "+dir.Name()+": is a directory")
+}
+
+// TestFIFO: it has no end when the last writer has gone, as it holds a write end itself;
+// stopped, it leaves the rest to the next.
+func TestFIFO(t *testing.T) {
+	for _, kind := range []string{"default", "plain"} {
+		t.Run("kind="+kind, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "fifo")
+			require.NoError(t, unix.Mkfifo(path, 0o600))
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			require.NoError(t, err)
+			defer f.Close()
+			in, err := NewFIFO(f)
+			require.NoError(t, err)
+			if kind == "plain" {
+				in = plain(in)
+			}
+			buf := make([]byte, 5000)
+			for _, text := range []string{"one", "two"} {
+				w, err := os.OpenFile(path, os.O_WRONLY, 0)
+				require.NoError(t, err)
+				w.WriteString(text)
+				require.NoError(t, w.Close())
+				n, err := in.Read(buf)
+				require.NoError(t, err)
+				assert.Equal(t, text, string(buf[:n]))
+			}
+			f.WriteString("three")
+			in.Stop(time.Hour)
+			n, err := in.Read(buf)
+			require.NoError(t, err)
+			assert.Equal(t, "three", string(buf[:n]), "what is there is read")
+			_, err = in.Read(buf)
+			assert.Equal(t, ErrStopped, err, "and no end, which would make a line of a half one")
+		})
+	}
+}
+
+// TestRawFile: what is committed is zeros at once, and is not read again; the end comes
+// when nobody writes any more.
+func TestRawFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "raw")
+	big := strings.Repeat("y", 100_000) + "\n"
+	require.NoError(t, os.WriteFile(path, []byte("one\ntwo\n"+big), 0o600))
+	open := func(used func() bool) (Keeper, Input) {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { f.Close() })
+		in, err := NewRawFile(f, used)
+		require.NoError(t, err)
+		return in.(Keeper), in
+	}
+	unused := func() bool { return false }
+
+	in, _ := open(unused)
+	n, err := in.Read(make([]byte, 8))
+	require.NoError(t, err)
+	require.Equal(t, 8, n)
+	require.True(t, in.Fresh())
+	require.NoError(t, in.Commit(4)) // and it is killed
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "\x00\x00\x00\x00two\n"+big, string(text))
+
+	in, _ = open(unused)
+	rest, err := io.ReadAll(in)
+	require.NoError(t, err)
+	require.Equal(t, "two\n"+big, string(rest))
+	require.False(t, in.Fresh())
+	require.NoError(t, in.Commit(len(rest)))
+	text, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Empty(t, strings.Trim(string(text), "\x00"))
+
+	// The last bytes come after the file was looked at, and before it is closed.
+	w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	looks := 0
+	in, _ = open(func() bool {
+		looks++
+		if looks == 2 {
+			w.WriteString("last\n")
+		}
+		return looks < 3
+	})
+	require.True(t, in.Patient())
+	rest, err = io.ReadAll(in)
+	require.NoError(t, err)
+	require.Equal(t, "last\n", string(rest))
+
+	in, stop := open(func() bool { return true })
+	stop.Stop(time.Hour)
+	require.False(t, in.Patient())
+	rest, err = io.ReadAll(in)
+	require.Equal(t, ErrStopped, err, "the rest is for the next")
+	require.Equal(t, "last\n", string(rest))
 }

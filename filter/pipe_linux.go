@@ -3,7 +3,6 @@ package filter
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -161,7 +160,7 @@ func (in *pipeInput) Read(p []byte) (int, error) {
 			continue
 		case in.hup || draining:
 			in.procs.useful(in.now())
-			return 0, io.EOF
+			return 0, in.end()
 		}
 		if err := in.wait(again); err != nil {
 			return 0, err

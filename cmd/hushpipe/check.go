@@ -449,7 +449,7 @@ func (c *serverCheck) nginx(given []string) error {
 		case log.Directive == "error_log" && log.Target == "off":
 			c.passes(log, "writes addresses to a file named off: nginx has no such word for error_log", "put in its place: error_log /dev/null;")
 		default:
-			c.passes(log, writesTo(log.Target)+nginxHolds(log), "put in its place, once hushpipe reads a FIFO of this name: "+nginxLine(log))
+			c.passes(log, writesTo(log.Target)+nginxHolds(log), nginxLine(log))
 		}
 	}
 	return errors.Join(refused, c.conclude())
@@ -463,14 +463,16 @@ func nginxHolds(log serverconf.Log) string {
 	return ", by " + log.Holds
 }
 
-// fifo is where a log of nginx goes to hushpipe.
-const fifo = "/run/hushpipe/"
-
+// nginxLine is what to put in the place of a directive: it writes to the FIFO of
+// hushpipe@.socket.
 func nginxLine(log serverconf.Log) string {
+	instance, directive := "nginx", "access_log"
 	if log.Kind == serverconf.Error {
-		return strings.TrimSpace(fmt.Sprintf("error_log %serror %s", fifo, log.Rest)) + ";"
+		instance, directive = "nginx-error", "error_log"
 	}
-	return strings.TrimSpace(fmt.Sprintf("access_log %saccess %s %s", fifo, log.Nickname, log.Rest)) + ";"
+	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname, log.Rest}
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
+	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs (hushpipe help servers): %s;", instance, strings.Join(words, " "))
 }
 
 func isFIFO(path string) bool {

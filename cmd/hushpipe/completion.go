@@ -60,7 +60,7 @@ func completeFlag(cmd *cobra.Command, flag *pflag.Flag) cobra.CompletionFunc {
 	switch kind {
 	case "KEYDIR":
 		directive = cobra.ShellCompDirectiveFilterDirs
-	case "FILE":
+	case "FILE", "PATH":
 		directive = cobra.ShellCompDirectiveDefault
 	}
 	return cobra.FixedCompletions(values, directive)

@@ -25,7 +25,7 @@ import (
 
 const (
 	bufferSize = 64 << 20    // bytes of lines that wait for a disk
-	drain      = time.Second // for the error log: httpd kills its logger 3 s after SIGTERM
+	drain      = time.Second // of the reading after SIGTERM: httpd kills the logger of its error log after 3 s
 
 	// oneSignal is how soon a signal is the same once more: timeout(1) sends it to
 	// the process and to its group.
@@ -38,6 +38,10 @@ const (
 	// reload of Apache ends an input: what a full disk does not take then would
 	// be thrown away. It is short where somebody waits for the end.
 	longWait, shortWait = 10 * time.Minute, 5 * time.Second
+
+	// stopWait is for SIGTERM with --input; systemd waits for 90 s, see
+	// packaging/systemd/hushpipe@.service.
+	stopWait = time.Minute
 )
 
 func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
@@ -77,12 +81,23 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				}
 				return sample(job, stdin, cmd.OutOrStdout(), isTerminal(stdout))
 			}
-			if isClosed(stdin) {
+			src := &source{file: stdin}
+			if o.input != "" {
+				if src, err = openInput(o.input, say); err != nil {
+					return err
+				}
+			}
+			if isClosed(src.file) {
 				return errNoStdin
 			}
-			if st, err := stdin.Stat(); err == nil && st.Mode().IsRegular() {
-				if _, err := archive.Open("-", stdin); err != nil { // it would be no text
+			if st, err := src.file.Stat(); err == nil && st.Mode().IsRegular() && !src.raw {
+				if _, err := archive.Open("-", src.file); err != nil { // it would be no text
 					return err
+				}
+			}
+			if src.fifo {
+				if err := takeRaw(o.input, o.dir, cmd.Flags(), say.w); err != nil {
+					say.fault(err)
 				}
 			}
 			if job.account != nil {
@@ -99,8 +114,10 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				confine(o.dir, o.keys, o.metrics)
 				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
 			}
-			job.store.Flags = recordable(cmd.Flags())
-			return filterToDir(o, job, stdin, early.Signals(), say)
+			if !src.raw { // it runs as another user, and only for a while
+				job.store.Flags = recordable(cmd.Flags())
+			}
+			return filterToDir(o, job, src, early.Signals(), say)
 		},
 	}
 	o.define(cmd.Flags())
@@ -109,19 +126,23 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 }
 
 // filterToDir is the main job.
-func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Signal, say *messages) error {
-	if holds(o.dir, stdin) {
-		return fmt.Errorf("stdin: %w", errOwnOutput)
+func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal, say *messages) error {
+	if holds(o.dir, src.file) {
+		return fmt.Errorf("%s: %w", src, errOwnOutput)
 	}
-	in, err := filter.NewInput(stdin)
+	in, err := src.open()
 	if err != nil {
-		return fmt.Errorf("read stdin: %w", err)
+		return fmt.Errorf("read %s: %w", src, err)
 	}
-	job.store.Confined, job.store.Memory = confine(o.dir, o.keys, o.metrics), memory()
+	shared := []string{o.metrics}
+	if src.raw {
+		shared = append(shared, src.file.Name()) // to delete it
+	}
+	job.store.Confined, job.store.Memory = confine(o.dir, o.keys, shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := obey(signals, in, job.errorLog)
+	asked := obey(signals, in, drainWait(job, src))
 	_, job.store.Replays = in.(filter.Keeper)
-	job.store.Urgent = func() bool { return filter.HalfFull(stdin) }
+	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)
 	q := filter.NewQueue(s, bufferSize)
@@ -129,7 +150,7 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	s.Observe(soFar, f.Fault)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	stop := watch(minute.C, job.store.Path, soFar, say)
+	stop := watch(minute.C, job.store.Path, soFar, src.trouble, say)
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()
@@ -137,12 +158,15 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback}
 	})
 	err = f.Run(in, q)
-	interrupted := errors.Is(err, filter.ErrStopped)
+	stopped := errors.Is(err, filter.ErrStopped)
+	interrupted := stopped && !asked.drained.Load()
 	errs := []error{err}
 	if interrupted {
 		errs[0] = errInterrupted
+	} else if stopped { // the rest is for the next process
+		errs[0] = nil
 	}
-	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(stdin))
+	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
 	if q.Close(ctx) {
 		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
@@ -154,6 +178,13 @@ func filterToDir(o *filterFlags, job *job, stdin *os.File, signals <-chan os.Sig
 	}
 	stop()
 	stopMetrics()
+	if err == nil && src.raw {
+		if err := deleteRaw(src.file); err != nil {
+			errs = append(errs, err)
+		} else {
+			say.sayf(note, "%s: its lines are in %s; it was overwritten and deleted", src, o.dir)
+		}
+	}
 	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), say)
 }
 
@@ -199,16 +230,30 @@ func closeWithin(ctx context.Context, dir string, closeStore func() error) error
 // requests are what signals have asked for.
 type requests struct {
 	interrupt context.Context // ends with SIGINT
-	drained   atomic.Bool     // an error log was told to end
+	drained   atomic.Bool     // by SIGTERM
+	drainWait time.Duration   // for the disk, after that
+}
+
+// drainWait returns how long to wait for the disk at the end that SIGTERM brings, 0
+// where SIGTERM brings none.
+func drainWait(job *job, src *source) time.Duration {
+	switch {
+	case src.fifo || src.raw:
+		return stopWait
+	case job.errorLog:
+		return shortWait
+	}
+	return 0
 }
 
 // obey makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
 // children still write to the pipe, and closes it when the last is gone. An
-// error log has no children to wait for. SIGINT ends the reading at once, a
-// second one the process.
-func obey(signals <-chan os.Signal, in filter.Input, errorLog bool) *requests {
+// error log has no children to wait for, and a FIFO has no end: with a drainWait,
+// SIGTERM ends the reading when it has read what is there. SIGINT ends the reading at
+// once, a second one the process.
+func obey(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *requests {
 	interrupt, cancel := context.WithCancel(context.Background())
-	asked := &requests{interrupt: interrupt}
+	asked := &requests{interrupt: interrupt, drainWait: drainWait}
 	go func() {
 		for sig := range signals {
 			switch {
@@ -216,7 +261,7 @@ func obey(signals <-chan os.Signal, in filter.Input, errorLog bool) *requests {
 				time.AfterFunc(oneSignal, func() { signal.Reset(unix.SIGINT) })
 				in.Stop(0)
 				cancel()
-			case errorLog && sig == unix.SIGTERM:
+			case drainWait > 0 && sig == unix.SIGTERM:
 				asked.drained.Store(true)
 				in.Stop(drain)
 			}
@@ -231,7 +276,9 @@ func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, co
 	switch {
 	case interrupted:
 		return context.WithTimeout(context.Background(), shortWait)
-	case terminal || r.drained.Load():
+	case r.drained.Load():
+		return context.WithTimeout(r.interrupt, r.drainWait)
+	case terminal:
 		return context.WithTimeout(r.interrupt, shortWait)
 	}
 	return context.WithTimeout(r.interrupt, longWait)
@@ -292,7 +339,10 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 				say.sayf(warning, "%s: %s; hint: %s", dir, what, servingHint)
 			}
 		}
-		err = job.check()
+		if o.input != "" { // before the user changes
+			err = checkInput(o.input)
+		}
+		err = errors.Join(err, job.check())
 		if job.account != nil {
 			err = errors.Join(err, job.account.check(job.store))
 		}

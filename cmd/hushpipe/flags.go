@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,6 +40,7 @@ type filterFlags struct {
 	jsonKeys []string
 	client   string
 	proxies  []string
+	input    string
 	stdout   bool
 	user     string
 	metrics  string
@@ -68,6 +70,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 
 // defineLive defines what only filter has.
 func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
+	flags.StringVar(&o.input, "input", "", "read the FIFO at `PATH`, in place of stdin, for servers that only write to a path; see hushpipe-servers(7)")
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional and only its keys are read")
 	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
 	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
@@ -127,6 +130,18 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	}
 	if o.user != "" && o.stdout {
 		return nil, usage("--user: with --stdout nothing is written to DIR; hint: run hushpipe as that user instead")
+	}
+	if o.input != "" {
+		if o.stdout {
+			return nil, usage("--input: with --stdout it has no use; hint: leave one of them out")
+		}
+		folder, err := os.Stat(filepath.Dir(o.input))
+		if at, err2 := os.Stat(o.dir); err == nil && err2 == nil && os.SameFile(folder, at) {
+			return nil, usage("--input %s: it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
+		}
+		if path, err := filepath.Abs(o.input); err == nil {
+			o.input = path
+		}
 	}
 	j := &job{errorLog: format.IsError(o.format)}
 	var err error

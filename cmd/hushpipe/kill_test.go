@@ -21,10 +21,12 @@ import (
 )
 
 // pipe is a pipe as httpd makes it for a logger: both ends stay open, so that
-// what a logger leaves unread is there for the next.
+// what a logger leaves unread is there for the next. With a path it is a FIFO, which
+// the test holds as systemd does.
 type pipe struct {
 	t    *testing.T
 	r, w *os.File
+	path string
 }
 
 func openPipe(t *testing.T) *pipe {
@@ -40,7 +42,11 @@ func (p *pipe) startLogger(program string, args ...string) *logger {
 	p.t.Helper()
 	l := &logger{t: p.t, said: &lockedBuffer{}}
 	l.cmd = exec.Command(program, append([]string{"filter"}, args...)...)
-	l.cmd.Stdin, l.cmd.Stderr = p.r, l.said
+	l.cmd.Stdin = p.r
+	if p.path != "" {
+		l.cmd = p.activated(program, args)
+	}
+	l.cmd.Stderr = l.said
 	require.NoError(p.t, l.cmd.Start())
 	p.t.Cleanup(func() { l.cmd.Process.Kill(); l.cmd.Wait() })
 	return l
@@ -55,6 +61,24 @@ func (p *pipe) write(client, target string) {
 func (p *pipe) close() {
 	p.r.Close()
 	p.w.Close()
+}
+
+// end ends what the server writes, or, of a FIFO, the logger that reads it, and returns
+// its exit status.
+func (p *pipe) end(l *logger) int {
+	p.t.Helper()
+	if p.path == "" {
+		p.close()
+	} else {
+		require.NoError(p.t, l.cmd.Process.Signal(syscall.SIGTERM))
+	}
+	return l.wait()
+}
+
+// eachPipe runs a test with the pipe of a piped logger and with a FIFO.
+func eachPipe(t *testing.T, test func(t *testing.T, p *pipe)) {
+	t.Run("pipe", func(t *testing.T) { test(t, openPipe(t)) })
+	t.Run("FIFO", func(t *testing.T) { test(t, holdFIFO(t)) })
 }
 
 // kill is kill -9.
@@ -201,9 +225,11 @@ func TestKillUnderHTTPD(t *testing.T) {
 
 // TestKillAtWork kills the logger again and again while there is always more to
 // read.
-func TestKillAtWork(t *testing.T) {
+func TestKillAtWork(t *testing.T) { eachPipe(t, killAtWork) }
+
+func killAtWork(t *testing.T, p *pipe) {
 	const kills = 60
-	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), openPipe(t)
+	program, dir := hushpipeBinary(t), filepath.Join(t.TempDir(), "log")
 	makeDIR(t, program, dir)
 	stop, sent, days := make(chan struct{}), make(chan int), map[string]roomClients{}
 	go func() {
@@ -235,8 +261,7 @@ func TestKillAtWork(t *testing.T) {
 	l := p.startLogger(program, dir)
 	close(stop)
 	total := <-sent
-	p.close()
-	require.Equal(t, 0, l.wait())
+	require.Equal(t, 0, p.end(l), l.said)
 	l.requireCalm()
 
 	read := newReading()
@@ -261,8 +286,10 @@ var killLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?ro
 
 // TestHalfLineSurvivesKill: the beginning of a line stays in the pipe until its
 // end comes, whoever reads it then.
-func TestHalfLineSurvivesKill(t *testing.T) {
-	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), openPipe(t)
+func TestHalfLineSurvivesKill(t *testing.T) { eachPipe(t, halfLineSurvivesKill) }
+
+func halfLineSurvivesKill(t *testing.T, p *pipe) {
+	program, dir := hushpipeBinary(t), filepath.Join(t.TempDir(), "log")
 	line := logLine("192.0.2.1", "/?id=l2")
 	l := p.startLogger(program, dir)
 	p.write("192.0.2.1", "/?id=l1")
@@ -275,8 +302,7 @@ func TestHalfLineSurvivesKill(t *testing.T) {
 	}
 	io.WriteString(p.w, line[60:])
 	await(t, func() bool { return strings.Contains(written(dir), "id=l2 ") }, "the other line")
-	p.close()
-	require.Equal(t, 0, l.wait())
+	require.Equal(t, 0, p.end(l), l.said)
 	l.requireCalm()
 	require.Equal(t, 1, strings.Count(written(dir), "id=l2 "))
 	for _, text := range lines(t, filepath.Join(dir, "access.log")) {

@@ -48,6 +48,8 @@ type load struct {
 	busy    sync.WaitGroup // connections that go on until stop
 	held    sync.WaitGroup // held requests
 
+	stopServer func() // and its loggers
+
 	mu      sync.Mutex
 	asked   []asked
 	answers int
@@ -71,7 +73,7 @@ const (
 
 // startLoad begins to send rate requests a second.
 func startLoad(h *httpd, rate int) *load {
-	l := &load{h: h, began: time.Now(), stopped: make(chan struct{})}
+	l := &load{h: h, began: time.Now(), stopped: make(chan struct{}), stopServer: h.Stop}
 	pace := time.Second * loadConns / time.Duration(rate)
 	for i := range loadConns {
 		l.busy.Go(func() { l.send(fmt.Sprintf("127.0.2.%d", i+1), i%2 == 0, pace) })
@@ -359,7 +361,7 @@ func (l *load) finish(t *testing.T, dir string) tally {
 	l.stop()
 	l.held.Wait()
 	l.settle(dir)
-	l.h.Stop()
+	l.stopServer()
 
 	c, days := l.count(t, dir)
 	addrs := map[netip.Addr]bool{}

@@ -46,8 +46,14 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteC()
-	if wrong := (usageError{}); errors.As(err, &wrong) && isPipe(stdin) {
-		err = afterWrongFlags(cmd, args, wrong, stdin, say)
+	if wrong := (usageError{}); errors.As(err, &wrong) {
+		src := &source{file: stdin}
+		if held, ok := passedFIFO(""); ok {
+			src = &source{file: held, fifo: true}
+		}
+		if isPipe(src.file) {
+			err = afterWrongFlags(cmd, args, wrong, src, say)
+		}
 	}
 	return say.exitCode(errors.Join(err, out.err))
 }

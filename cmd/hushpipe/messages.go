@@ -22,6 +22,7 @@ import (
 // The hint is missing where there is nothing to do. Nobody waits for stderr: where it
 // is stuck, messages are dropped.
 type messages struct {
+	w     io.Writer
 	lines chan string
 	done  chan struct{}
 
@@ -61,7 +62,7 @@ var severities = map[string]severity{
 }
 
 func newMessages(w io.Writer) *messages {
-	m := &messages{lines: make(chan string, 64), done: make(chan struct{}), said: map[string]time.Time{}}
+	m := &messages{w: w, lines: make(chan string, 64), done: make(chan struct{}), said: map[string]time.Time{}}
 	if f, ok := w.(*os.File); ok && hasWidth(f) {
 		m.terminal = f
 	}

@@ -22,6 +22,8 @@ const (
 	purgeTimer   = "packaging/systemd/hushpipe-purge@.timer"
 	reportUnit   = "packaging/systemd/hushpipe-report@.service"
 	reportTimer  = "packaging/systemd/hushpipe-report@.timer"
+	fifoSocket   = "packaging/systemd/hushpipe@.socket"
+	fifoService  = "packaging/systemd/hushpipe@.service"
 	apacheDropIn = "packaging/systemd/apache2.service.d/hushpipe.conf"
 	apacheConf   = "packaging/apache2/hushpipe.conf"
 )
@@ -53,11 +55,11 @@ func readUnit(t *testing.T, name string) unit {
 }
 
 // command splits a command line as systemd does (systemd.service(5), "Command
-// lines"), and puts dir in the place of %f.
-func command(line, dir string) []string {
+// lines"), and puts name in the place of %f and %i.
+func command(line, name string) []string {
 	var args []string
 	for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.TrimPrefix(line, "-"), -1) {
-		args = append(args, strings.NewReplacer("%f", dir, "$$", "$").Replace(strings.Trim(arg, "'")))
+		args = append(args, strings.NewReplacer("%f", name, "%i", name, "%%", "%", "$$", "$").Replace(strings.Trim(arg, "'")))
 	}
 	return args
 }
@@ -70,6 +72,31 @@ func TestUnits(t *testing.T) {
 		assert.Equal(t, []string{"timers.target"}, readUnit(t, timer)["Install"]["WantedBy"])
 	}
 	assert.Len(t, readUnit(t, apacheDropIn)["Service"]["ExecStopPost"], 1)
+
+	// The FIFO that the socket makes is the one that the service reads.
+	socket, reader := readUnit(t, fifoSocket), readUnit(t, fifoService)
+	fifo := socket["Socket"]["ListenFIFO"][0]
+	assert.Contains(t, reader["Service"]["ExecStart"][0], "--input "+fifo+" ")
+	assert.Contains(t, socket["Socket"]["ExecStartPre"][0], "' "+fifo)
+	assert.Equal(t, []string{"0700"}, socket["Socket"]["DirectoryMode"])
+	assert.Equal(t, []string{"0600"}, socket["Socket"]["SocketMode"])
+	for _, u := range []unit{socket, reader} {
+		assert.Contains(t, u["Unit"]["Before"][0], "%i.service nginx.service")
+	}
+	// Else systemd gives up on it, and the server gets EPIPE.
+	assert.Equal(t, []string{"0"}, socket["Socket"]["TriggerLimitIntervalSec"])
+	assert.Equal(t, []string{"0"}, reader["Unit"]["StartLimitIntervalSec"])
+	seconds, err := strconv.Atoi(reader["Service"]["TimeoutStopSec"][0])
+	require.NoError(t, err)
+	assert.Greater(t, time.Duration(seconds)*time.Second, stopWait+drain+10*time.Second)
+}
+
+// prepareSocket returns what the socket unit runs before it makes the FIFO at path.
+func prepareSocket(t *testing.T, path string) *exec.Cmd {
+	args := command(readUnit(t, fifoSocket)["Socket"]["ExecStartPre"][0], "NAME")
+	require.Equal(t, "/run/hushpipe/NAME/access.log", args[len(args)-1])
+	args[len(args)-1] = path
+	return exec.Command(args[0], args[1:]...)
 }
 
 // TestUnitsVerify asks systemd itself.
@@ -92,7 +119,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	t.Setenv("MANPATH", dir)
 	texts := map[string]string{}
-	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn} {
+	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn, fifoSocket, fifoService} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		texts[name] = program.Replace(string(text))
@@ -112,6 +139,8 @@ func TestUnitsVerify(t *testing.T) {
 		put("hushpipe-report@srv-two\\x20words.service", texts[reportUnit]),
 		put("hushpipe-report@srv-two\\x20words.timer", texts[reportTimer]),
 		put("apache2.service", apache),
+		put("hushpipe@nginx.socket", texts[fifoSocket]),
+		put("hushpipe@nginx.service", texts[fifoService]),
 	}
 	out, err := exec.Command(analyze, append([]string{"verify"}, units...)...).CombinedOutput()
 	assert.NoError(t, err)
@@ -461,7 +490,7 @@ func TestReadmePackaging(t *testing.T) {
 			named = append(named, files...)
 		}
 	}
-	require.Subset(t, named, []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn, apacheConf})
+	require.Subset(t, named, []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn, apacheConf, fifoSocket, fifoService})
 	pages, err := filepath.Glob("packaging/man/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)

@@ -283,7 +283,7 @@ func TestUntilGivenUp(t *testing.T) {
 		{drained: true, want: shortWait},
 	} {
 		interrupt, cancel := context.WithCancel(t.Context())
-		asked := &requests{interrupt: interrupt}
+		asked := &requests{interrupt: interrupt, drainWait: shortWait}
 		asked.drained.Store(c.drained)
 		ctx, cancel2 := asked.untilGivenUp(c.interrupted, c.terminal)
 		end, bounded := ctx.Deadline()

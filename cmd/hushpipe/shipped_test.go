@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -258,12 +257,8 @@ http {
 // TestShippedByNginx is TestShippedByApache for what nginx ships: main, combined and
 // the error log in files, and main as its syslog lines.
 func TestShippedByNginx(t *testing.T) {
-	nginx := tool(t, "nginx", "nginx")
-	root, h := t.TempDir(), &httpd{t: t, port: freePort(t)}
-	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755))
-	require.NoError(t, os.Chmod(root, 0o755))
-	conf := strings.NewReplacer("ROOT", root, "PORT", h.port).Replace(nginxConf)
-	require.NoError(t, os.WriteFile(filepath.Join(root, "nginx.conf"), []byte(conf), 0o644))
+	h := newNginx(t)
+	root := h.Root
 	require.NoError(t, os.Mkdir(filepath.Join(root, "htdocs"), 0o755))
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(root, "socket"), Net: "unixgram"})
 	require.NoError(t, err)
@@ -280,25 +275,7 @@ func TestShippedByNginx(t *testing.T) {
 			text.Write(append(datagram[:n], '\n'))
 		}
 	}()
-	server := exec.Command(nginx, "-e", filepath.Join(root, "error.log"), "-c", filepath.Join(root, "nginx.conf"), "-p", root)
-	var stderr bytes.Buffer
-	server.Stderr = &stderr
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	require.NoError(t, server.Start())
-	stopped := false
-	defer func() {
-		if !stopped {
-			server.Process.Signal(syscall.SIGTERM)
-			server.Wait()
-		}
-	}()
-	await(t, func() bool {
-		conn, err := h.dial(context.Background(), "127.0.0.1")
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, "nginx does not start: "+stderr.String())
+	h.startNginx(nginxConf)
 
 	sources := []string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "::1"}
 	for i, src := range sources {
@@ -316,9 +293,9 @@ func TestShippedByNginx(t *testing.T) {
 			h.raw("127.0.0.5", request)
 		}
 	}
-	require.NoError(t, server.Process.Signal(syscall.SIGQUIT)) // which ends what runs
-	require.NoError(t, server.Wait(), "%s", &stderr)
-	stopped = true
+	require.NoError(t, h.cmd.Process.Signal(syscall.SIGQUIT)) // which ends what runs
+	<-h.ended
+	require.True(t, h.cmd.ProcessState.Success())
 	end, err := net.Dial("unixgram", filepath.Join(root, "socket")) // behind what nginx has sent
 	require.NoError(t, err)
 	_, err = end.Write([]byte("end"))

@@ -95,8 +95,9 @@ func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 	return found
 }
 
-// watch says at each tick what is being lost, until stop is called.
-func watch(tick <-chan time.Time, dir string, counted func() counters.Values, say *messages) (stop func()) {
+// watch says at each tick what is being lost, and what trouble tells of the input,
+// until stop is called.
+func watch(tick <-chan time.Time, dir string, counted func() counters.Values, trouble func() string, say *messages) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -106,6 +107,9 @@ func watch(tick <-chan time.Time, dir string, counted func() counters.Values, sa
 			case now := <-tick:
 				for _, found := range l.news(counted(), now) {
 					say.sayf(found.severity, "%s", found.text)
+				}
+				if text := trouble(); text != "" {
+					say.sayf(failure, "%s", text)
 				}
 			case <-quit:
 				return

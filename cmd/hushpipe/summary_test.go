@@ -77,7 +77,7 @@ func TestWatch(t *testing.T) {
 	said := &lockedBuffer{}
 	say := newMessages(said)
 	tick := make(chan time.Time)
-	stop := watch(tick, "log", counted(f.Snapshot, q), say)
+	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "" }, say)
 	ran := make(chan error)
 	go func() { ran <- f.Run(in, q) }()
 

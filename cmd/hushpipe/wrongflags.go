@@ -35,7 +35,7 @@ import (
 // as a whole, or reads to the end and writes nothing. Without a command, or with an
 // unknown one, nobody knows what was meant, and nothing is written either. Who asks
 // for --help or --check looks at the exit status.
-func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.File, say *messages) error {
+func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source, say *messages) error {
 	line := scan(cmd, args)
 	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
 		return wrong
@@ -64,14 +64,14 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
 				})
 				defer stop()
-				return errors.Join(filterToDir(o, j, stdin, signals, say), errSaid)
+				return errors.Join(filterToDir(o, j, src, signals, say), errSaid)
 			}
 		}
 	}
 
 	var lines atomic.Uint64
 	stop := sayMinutely(minute.C, say, func() string {
-		return fmt.Sprintf("%v; reading stdin, since it is a pipe, and writing nothing (%s so far): %v", wrong, several(lines.Load(), "line"), found.err)
+		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, several(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
 		confine(found.dir, line.keys)
@@ -79,7 +79,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, stdin *os.F
 	if found.dir != "" {
 		go purgeHourly(found.dir, line.keys, say)
 	}
-	err := discard(stdin, signals, &lines)
+	err := discard(src, signals, &lines)
 	stop()
 	say.sayf(failure, "%s read and not written because the flags are wrong", several(lines.Load(), "line"))
 	return usageError{errors.Join(err, errSaid)}
@@ -236,7 +236,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		switch f.Name {
-		case "help", "check", "sample", "stdout":
+		case "help", "check", "sample", "stdout", "input":
 			return
 		case "keys", "metrics": // another web server may have another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
@@ -316,13 +316,13 @@ func sayMinutely(tick <-chan time.Time, say *messages, line func() string) (stop
 	}
 }
 
-// discard reads to the end, or until SIGINT, and counts the lines.
-func discard(stdin io.Reader, signals <-chan os.Signal, lines *atomic.Uint64) error {
+// discard reads to the end, or until SIGINT, of a FIFO SIGTERM, and counts the lines.
+func discard(src *source, signals <-chan os.Signal, lines *atomic.Uint64) error {
 	ended := make(chan error, 1)
 	go func() {
 		buf := make([]byte, 64<<10)
 		for {
-			n, err := stdin.Read(buf)
+			n, err := src.file.Read(buf)
 			lines.Add(uint64(bytes.Count(buf[:n], []byte("\n"))))
 			if err != nil {
 				ended <- err
@@ -338,7 +338,7 @@ func discard(stdin io.Reader, signals <-chan os.Signal, lines *atomic.Uint64) er
 			}
 			return err
 		case sig := <-signals:
-			if sig == unix.SIGINT {
+			if sig == unix.SIGINT || src.fifo && sig == unix.SIGTERM {
 				return errInterrupted
 			}
 		}

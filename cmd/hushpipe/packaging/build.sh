@@ -108,11 +108,6 @@ for arch in ${ARCHS:-amd64 arm64}; do
 	put sysusers.d/hushpipe.conf usr/lib/sysusers.d/hushpipe.conf
 	put tmpfiles.d/hushpipe.conf usr/lib/tmpfiles.d/hushpipe.conf
 	put apache2/hushpipe.conf etc/apache2/conf-available/hushpipe.conf
-	# These do nothing until a jail uses them; the jail is an example.
-	put fail2ban/action.conf etc/fail2ban/action.d/hushpipe.conf
-	put fail2ban/filter.conf etc/fail2ban/filter.d/hushpipe.conf
-	put fail2ban/jail.conf usr/share/doc/hushpipe/examples/fail2ban-jail.conf
-	install -D -m 755 "$here/fail2ban/fail2ban" "$tree/usr/libexec/hushpipe/fail2ban"
 	put grafana/hushpipe.json usr/share/doc/hushpipe/examples/grafana.json
 	put debian/lintian-overrides usr/share/lintian/overrides/hushpipe
 	install -m 644 CHANGELOG.md README.md "$doc"
@@ -134,7 +129,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 
 	mkdir "$tree/DEBIAN"
 	(cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
-	(cd "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
+	echo /etc/apache2/conf-available/hushpipe.conf >"$tree/DEBIAN/conffiles"
 	sed -e "s|@VERSION@|$version|; s|@ARCH@|$arch|; s|@MAINTAINER@|$maintainer|" \
 		-e "s|@SIZE@|$(du -k -s --apparent-size "$tree" | cut -f1)|" "$here/debian/control" >"$tree/DEBIAN/control"
 	for script in postinst prerm postrm; do

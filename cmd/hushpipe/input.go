@@ -1,0 +1,309 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter"
+)
+
+// source is what filter reads: stdin, or what --input names.
+type source struct {
+	file *os.File
+	fifo bool // it has no end: SIGTERM leaves the rest to the next process
+	raw  bool // a file that should not be there: its lines are taken out of it
+}
+
+// open returns the Input of the source.
+func (s *source) open() (filter.Input, error) {
+	switch {
+	case s.raw:
+		return filter.NewRawFile(s.file, func() bool { return isInUse(s.file) })
+	case s.fifo:
+		return filter.NewFIFO(s.file)
+	}
+	return filter.NewInput(s.file)
+}
+
+// rawSuffix is that of a regular file which stood in the FIFO's place and was moved out
+// of it, with a number behind. hushpipe@.socket moves it to such a name, too.
+const rawSuffix = ".raw-"
+
+var rawName = regexp.MustCompile(regexp.QuoteMeta(rawSuffix) + `\d+$`)
+
+// lockWait is how long the process before this one may take to end.
+const lockWait = 2 * time.Second
+
+// openInput opens what --input names. A FIFO that is missing is made. A regular file in
+// its place, which holds raw addresses, gets another name first, and hushpipe takes
+// its lines (takeRaw). A FIFO that systemd holds is taken from there, whatever
+// stands at path now: the web server may have it open, and wait.
+//
+// The FIFO is opened for writing as well: whoever opens it waits for nobody, and it
+// has no end when the web server closes it.
+func openInput(path string, say *messages) (*source, error) {
+	if rawName.MatchString(path) {
+		f, err := openRaw(path)
+		return &source{file: f, raw: true}, err
+	}
+	held, isHeld := passedFIFO(path)
+	found, err := lookAtInput(path)
+	if err != nil {
+		return nil, err
+	}
+	if found == aFile {
+		raw := path + rawSuffix + strconv.FormatInt(time.Now().UnixNano(), 10)
+		if err := os.Rename(path, raw); err != nil {
+			return nil, usage("--input: %w", err)
+		}
+		say.sayf(failure, "%s: the web server made a file with raw addresses here, where it found no FIFO; hushpipe takes the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
+	}
+	if found != aFIFO && !isHeld {
+		if err := unix.Mkfifo(path, 0o600); err != nil && err != unix.EEXIST {
+			return nil, usage("--input: make the FIFO %s: %w", path, err)
+		}
+	}
+	// Another description than systemd's: a lock of that one would outlive the process.
+	const flags = unix.O_RDWR | unix.O_NONBLOCK | unix.O_CLOEXEC
+	var fd int
+	if isHeld {
+		fd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", held.Fd()), flags, 0)
+	} else {
+		fd, err = unix.Open(path, flags|unix.O_NOFOLLOW, 0)
+	}
+	if err != nil {
+		return nil, usage("--input: open %s: %w", path, err)
+	}
+	s := &source{file: os.NewFile(uintptr(fd), path), fifo: true}
+	if st, err := s.file.Stat(); err != nil || st.Mode().Type() != os.ModeNamedPipe {
+		s.file.Close()
+		return nil, usage("--input %s: it is no FIFO any more", path)
+	}
+	if err := lockInput(s.file); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// lockInput makes this process the only one that reads f. Two would take lines out that
+// the other has not read.
+func lockInput(f *os.File) error {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if err == unix.EWOULDBLOCK && time.Since(began) > lockWait {
+			return fmt.Errorf("%s: another hushpipe reads it; hint: end that one, or give this one a FIFO of its own", f.Name())
+		}
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+	}
+}
+
+// What stands at the path of --input.
+type standing int
+
+const (
+	nothing standing = iota
+	aFIFO
+	aFile
+)
+
+// lookAtInput tells what stands at path, and refuses what is not safe: a FIFO that others
+// can read gives them lines with addresses, and in a directory that they can write
+// they can put one of their own there. nginx gives the FIFO to the user of its workers
+// (ngx_reopen_files in src/core/ngx_cycle.c); in a directory that is closed to
+// that user, it may.
+func lookAtInput(path string) (standing, error) {
+	closed, err := checkFolders(path)
+	if err != nil {
+		return 0, err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err == unix.ENOENT {
+		return nothing, nil
+	} else if err != nil {
+		return 0, usage("--input %s: %w", path, err)
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return aFile, nil
+	case unix.S_IFLNK:
+		return 0, usage("--input %s: it is a symbolic link; hint: name the FIFO itself", path)
+	case unix.S_IFIFO:
+	default:
+		return 0, usage("--input %s: it is no FIFO; hint: remove it, hushpipe makes one", path)
+	}
+	if !closed && (st.Mode&0o044 != 0 || !isOurs(&st)) {
+		return 0, usage("--input %s: other users can read it, and take lines with addresses out of it; hint: chmod 700 its directory, or chmod 620 it and chown it to root", path)
+	}
+	return aFIFO, nil
+}
+
+// checkFolders refuses a path that others can change. closed tells that nobody but root
+// and this user comes as far as the file.
+func checkFolders(path string) (closed bool, err error) {
+	folder := filepath.Dir(path)
+	paths := []string{folder}
+	target, err := filepath.EvalSymlinks(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, usage("--input %s: its directory is missing; hint: mkdir -m 700 %s", path, folder)
+	} else if err != nil {
+		return false, usage("--input: %w", err)
+	}
+	if target != folder {
+		paths = append(paths, target)
+	}
+	for _, from := range paths {
+		for at := from; ; at = filepath.Dir(at) {
+			var st unix.Stat_t
+			if err := unix.Stat(at, &st); err != nil {
+				return false, usage("--input: %s: %w", at, err)
+			}
+			others := !isOurs(&st) || st.Mode&0o022 != 0
+			if sticky := st.Mode&unix.S_ISVTX != 0 && isOurs(&st); others && (at == from || !sticky) {
+				return false, usage("--input %s: other users can write to %s, and put a file of theirs in its place; hint: use a directory that only root can write, as /run/hushpipe/NAME", path, at)
+			}
+			if at == from {
+				closed = st.Mode&0o011 == 0
+			}
+			if at == "/" {
+				break
+			}
+		}
+	}
+	return closed, nil
+}
+
+// isOurs reports whether a file belongs to root or to the user of this process.
+func isOurs(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == os.Geteuid() }
+
+// checkInput is --check for --input: it changes nothing.
+func checkInput(path string) error {
+	found, err := lookAtInput(path)
+	if err == nil && found == aFile && !rawName.MatchString(path) {
+		err = fmt.Errorf("--input %s: it is a regular file, with raw addresses if a web server made it; hint: start hushpipe, which takes its lines and deletes it, then reload the web server", path)
+	}
+	return err
+}
+
+// passed returns the descriptors that systemd has passed on (sd_listen_fds(3)).
+var passed = sync.OnceValue(func() (files []*os.File) {
+	n, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil
+	}
+	for fd := 3; fd < 3+min(n, 64); fd++ {
+		unix.CloseOnExec(fd)
+		files = append(files, os.NewFile(uintptr(fd), "the FIFO that systemd holds"))
+	}
+	return files
+})
+
+// passedFIFO returns the FIFO among these that lies at path, else the first one.
+func passedFIFO(path string) (f *os.File, ok bool) {
+	at, err := os.Lstat(path)
+	for _, file := range passed() {
+		st, err2 := file.Stat()
+		if err2 != nil || st.Mode().Type() != os.ModeNamedPipe {
+			continue
+		}
+		if f == nil || err == nil && os.SameFile(at, st) {
+			f = file
+		}
+	}
+	return f, f != nil
+}
+
+// trouble tells what has become wrong with the source, "" where nothing has.
+func (s *source) trouble() string {
+	var st unix.Stat_t
+	switch {
+	case s.raw && isInUse(s.file):
+		return fmt.Sprintf("%s: the web server still writes raw addresses to this file; hint: reload it, and end those of its old workers that are left", s.file.Name())
+	case s.fifo && unix.Fstat(int(s.file.Fd()), &st) == nil && st.Nlink == 0:
+		return fmt.Sprintf("%s was deleted: a web server that opens this path now makes a file with raw addresses; hint: restart what made the FIFO, its hushpipe@.socket or hushpipe, then reload the web server", s.file.Name())
+	}
+	return ""
+}
+
+// openRaw opens a file that stood in the FIFO's place. It becomes root's: nginx may
+// have given it away.
+func openRaw(path string) (*os.File, error) {
+	if _, err := checkFolders(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, usage("--input: %w", err)
+	}
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return nil, usage("--input %s: it is no regular file; hint: name the FIFO, whose name does not end in %sNUMBER", path, rawSuffix)
+	}
+	f.Chown(os.Geteuid(), -1) // to see who has it open, fcntl(2) F_SETLEASE; root may
+	if err := lockInput(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// takeRaw starts a process for each file that stood in the place of the FIFO at path:
+// the old workers of a web server may go on writing to it for hours. It runs with
+// the same flags, but as root: who is another user cannot delete the file.
+func takeRaw(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
+	files, _ := filepath.Glob(literal(path) + rawSuffix + "*")
+	var errs []error
+	for _, file := range files {
+		if !rawName.MatchString(file) {
+			continue
+		}
+		args := slices.DeleteFunc(recordable(flags), func(arg string) bool {
+			return strings.HasPrefix(arg, "--user=") || strings.HasPrefix(arg, "--metrics=")
+		})
+		cmd := exec.Command("/proc/self/exe", append(append([]string{"filter", "--input=" + file}, args...), "--", dir)...)
+		cmd.Stderr = stderr
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") })
+		if err := cmd.Start(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: its raw addresses stay: %w; hint: run hushpipe filter --input %s %s", file, err, file, dir))
+			continue
+		}
+		go cmd.Wait()
+	}
+	return errors.Join(errs...)
+}
+
+// literal quotes a path for filepath.Glob.
+func literal(path string) string {
+	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
+}
+
+// deleteRaw ends a file whose lines were all taken. They are overwritten already.
+func deleteRaw(f *os.File) error {
+	return errors.Join(f.Sync(), f.Truncate(0), os.Remove(f.Name()))
+}
+
+func (s *source) String() string {
+	if s.fifo || s.raw {
+		return s.file.Name()
+	}
+	return "stdin"
+}
