@@ -33,6 +33,10 @@ type Sink interface {
 	Tick() time.Duration
 }
 
+// earlyTick is how soon after the first lines a Queue calls Tick, whatever that said
+// before: who starts a logger looks whether it works.
+const earlyTick = 2 * time.Second
+
 // Queue stands between the reader and the disk: the reader puts batches into
 // it, another goroutine takes them to the Sink, or the reader itself does, where
 // nobody else is at it. It holds at most bound bytes.
@@ -51,6 +55,8 @@ type Queue struct {
 	// abandoned tells the writer that what is left was counted as dropped.
 	abandoned bool
 
+	begun bool          // lines were written; of who has the turn
+	early chan struct{} // they were, a moment ago
 	wake  chan struct{} // the reader put something
 	space chan struct{} // the writer took something, or could not
 	done  chan struct{} // the writer has ended
@@ -70,7 +76,7 @@ type Queue struct {
 func NewQueue(sink Sink, bound int) *Queue {
 	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
 	q := &Queue{sink: sink, bound: bound, turn: make(chan struct{}, 1), start: start, patience: time.NewTimer(0),
-		patient: func() bool { return false }, wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
+		patient: func() bool { return false }, early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
 }
@@ -281,6 +287,8 @@ func (q *Queue) write() {
 		select {
 		case <-due.C: // also while there is always something to write
 			due.Reset(q.tick())
+		case <-q.early:
+			due.Reset(q.tick())
 		default:
 		}
 		wake, again := q.wake, (<-chan time.Time)(nil)
@@ -299,6 +307,8 @@ func (q *Queue) write() {
 		case <-wake:
 		case <-again:
 		case <-due.C:
+			due.Reset(q.tick())
+		case <-q.early:
 			due.Reset(q.tick())
 		}
 	}
@@ -375,6 +385,10 @@ func (q *Queue) writeBatch(b *Batch) bool {
 			q.end()
 			p.counted = true
 		}
+	}
+	if !q.begun { // see earlyTick
+		q.begun = true
+		time.AfterFunc(earlyTick, func() { signal(q.early) })
 	}
 	return true
 }

@@ -273,6 +273,26 @@ func TestQueueTick(t *testing.T) {
 	assert.Less(t, seen[1], seen[2])
 }
 
+// TestQueueEarlyTick: the first lines bring a tick after a moment, others none.
+func TestQueueEarlyTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ticks []time.Duration
+		start := time.Now()
+		s := &sink{tick: func() time.Duration {
+			ticks = append(ticks, time.Since(start))
+			return time.Minute
+		}}
+		q := NewQueue(s, 1<<20)
+		time.Sleep(10 * time.Second)
+		put(t, q, "a\n", "")
+		time.Sleep(30 * time.Second)
+		put(t, q, "b\n", "")
+		time.Sleep(30 * time.Second)
+		q.Close(t.Context())
+		require.Equal(t, []time.Duration{0, 12 * time.Second}, ticks)
+	})
+}
+
 func TestQueueClose(t *testing.T) {
 	inBubble(t, "refusing", func(t *testing.T) {
 		s := &sink{take: func([]byte) (int, error) { return 2, errRefused }}

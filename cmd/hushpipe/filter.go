@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +55,8 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
   tail -3 log | hushpipe filter --check --sample --format '%h %t "%r" %>s'
-  zcat access.log.*.gz | hushpipe filter --stdout | goaccess -`,
+  zcat access.log.*.gz | hushpipe filter --stdout |
+    goaccess --log-format=COMBINED -o page.html -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.check || o.stdout { // nothing is written to DIR
@@ -168,6 +171,8 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
+	waits := sayIfWaiting(ctx, job.store.Path, q, s, say)
+	defer waits.Stop()
 	if q.Close(ctx) {
 		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
 			s.Settle(ctx)
@@ -194,6 +199,35 @@ var errNoStdin = errors.New("stdin is closed; hint: pipe the log into hushpipe")
 
 func errNoAnswer(dir string) error {
 	return fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", dir)
+}
+
+// sayIfWaiting tells who waits for the end why it does not come: in a moment, where a disk
+// that works would be done.
+func sayIfWaiting(ctx context.Context, dir string, q *filter.Queue, s *store.Store, say *messages) *time.Timer {
+	until, _ := ctx.Deadline()
+	patience := time.Until(until).Round(time.Second)
+	return time.AfterFunc(oneMoment, func() {
+		if q.Held() > 0 && ctx.Err() == nil {
+			say.sayf(warning, "%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost",
+				dir, inMinutes(patience), cmp.Or(s.Refused(), "the disk does not answer"), notRoot(s.Refused()))
+		}
+	})
+}
+
+// notRoot is a hint for those who lack permission.
+func notRoot(why string) string {
+	if os.Geteuid() == 0 || !strings.HasSuffix(why, unix.EACCES.Error()) {
+		return ""
+	}
+	return "; hint: run it as root, or give a DIR that you can write"
+}
+
+// inMinutes is a time as people say it.
+func inMinutes(d time.Duration) string {
+	if d >= time.Minute {
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
+	}
+	return fmt.Sprintf("%d s", int(d.Seconds()))
 }
 
 // conclude says what there is to say at the end.

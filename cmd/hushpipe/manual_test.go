@@ -281,6 +281,47 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
+// TestExamples runs the examples of help that name another program, on a log and a DIR
+// of its own.
+func TestExamples(t *testing.T) {
+	dir := t.TempDir()
+	script := func(text string) ([]byte, error) {
+		cmd := exec.Command("bash", "-o", "pipefail", "-c", text)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(hushpipeBinary(t))+":"+os.Getenv("PATH"), "HOME="+dir)
+		return cmd.CombinedOutput()
+	}
+	log := ""
+	for i := range 20 {
+		log += logLine(fmt.Sprintf("192.0.2.%d", i), "/wp-login.php")
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "log"), []byte(log), 0o644))
+	out, err := script("gzip <log >access.log.1.gz; gzip <log >access.log.2.gz; hushpipe filter log.d <log && cp log.d/access.log access.log")
+	require.NoError(t, err, "%s", out)
+	programs := map[string]string{"goaccess": "goaccess", "jq": "jq", "zcat": "gzip", "tail": "coreutils", "grep": "grep"}
+	ran := map[string]bool{}
+	for _, cmd := range allCommands(t) {
+		for example := range strings.SplitSeq(strings.ReplaceAll(cmd.Example, "|\n    ", "| "), "\n") {
+			words := strings.Fields(example)
+			if len(words) == 0 || strings.Contains(example, "CustomLog") || strings.Contains(example, "&&") || words[0] == "ssh" || !strings.Contains(example, " | ") {
+				continue
+			}
+			for _, part := range strings.Split(example, " | ") {
+				if name := strings.Fields(part)[0]; name != "hushpipe" {
+					tool(t, name, programs[name])
+					ran[name] = true
+				}
+			}
+			out, err := script(strings.ReplaceAll(example, "/var/log/hushpipe", "log.d"))
+			require.NoError(t, err, "%s\n%s", example, out)
+		}
+	}
+	require.Equal(t, map[string]bool{"goaccess": true, "jq": true, "zcat": true, "tail": true, "grep": true}, ran)
+	page, err := os.ReadFile(filepath.Join(dir, "page.html"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), `"total_requests": 40`)
+}
+
 // TestCompletion: what is offered is what is taken.
 func TestCompletion(t *testing.T) {
 	offered := func(args ...string) (values []string, directive string) {

@@ -133,7 +133,7 @@ var (
 	Dropped = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Dropped }, Metric: "dropped_lines_total", Column: "DROPPED",
 		Help: "Lines lost because the buffer was full.", Weight: Lost,
-		said: "lost: the disk was full or did not answer",
+		said: "lost: DIR could not be written, or not in time",
 	}
 	Repeated = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",

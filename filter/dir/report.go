@@ -18,7 +18,8 @@ const faultSize = 400
 type Reporter struct {
 	say     func(topic, line string)
 	now     func() time.Time
-	refused atomic.Uintptr // the error number that lines are refused for; 0 for none, or another error
+	refused atomic.Uintptr         // the error number that lines are refused for; 0 for none, or another error
+	why     atomic.Pointer[string] // the error itself, nil for none
 	last    atomic.Pointer[fault]
 }
 
@@ -54,7 +55,23 @@ func (r *Reporter) Fault(topic string, err error, outcome string) {
 }
 
 // Refuse notes why lines are refused, nil once they are written again.
-func (r *Reporter) Refuse(err error) { r.refused.Store(uintptr(Cause(err))) }
+func (r *Reporter) Refuse(err error) {
+	r.refused.Store(uintptr(Cause(err)))
+	if err == nil {
+		r.why.Store(nil)
+		return
+	}
+	text := err.Error()
+	r.why.Store(&text)
+}
+
+// Refused returns why lines are refused, "" while they are not.
+func (r *Reporter) Refused() string {
+	if why := r.why.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
 
 // Last returns the last fault, and a zero time for none.
 func (r *Reporter) Last() (at time.Time, line string) {

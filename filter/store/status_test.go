@@ -155,7 +155,7 @@ func TestPromise(t *testing.T) {
 		{"a shorter retention beside a longer one", func(b *bed) { b.open(); b.cfg.Keep = 7; b.open(); b.heard() },
 			"", fmt.Sprintf("{}: process %d keeps lines for 7d, and 14d is the rule: see 'hushpipe help operation'", os.Getpid())},
 		{"lost lines", func(b *bed) { s := b.open(); counting(s, 9, 2); b.pass(s, time.Minute) },
-			"", "{}: since 2026-11-22: 2 of 9 lines lost: the disk was full or did not answer: see the web server's error log"},
+			"", "{}: since 2026-11-22: 2 of 9 lines lost: DIR could not be written, or not in time: see the web server's error log"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBed(t)
@@ -291,4 +291,26 @@ func TestDoubtsOfNames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFirstRecord: who starts a logger and opens a page sees it in status and in the room
+// file after 2 s, and not after the minute of other rounds.
+func TestFirstRecord(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.set(noon.Add(10 * time.Second))
+	s.Observe(func() counters.Values { return counters.Values{Lines: 3} }, func() string { return "" })
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 3))
+	s.Tick()
+	require.Zero(t, b.status().Total.Lines)
+	require.NoFileExists(t, b.path(dir.Rooms, dir.RoomFile(today)))
+	b.set(noon.Add(12 * time.Second))
+	s.Tick()
+	require.EqualValues(t, 3, b.status().Total.Lines)
+	require.Equal(t, "3 86f7e437faa5a7fce15d1ddcb9eaeaea377667b8\n", b.read(dir.Rooms, dir.RoomFile(today)))
+	b.feed(b.newFilter(s), s, users(today, "b", 1, 3))
+	b.set(noon.Add(14 * time.Second))
+	s.Tick()
+	require.Equal(t, "3 a\n", b.rooms(today), "from then on once a minute")
+	require.NoError(t, s.Close())
 }

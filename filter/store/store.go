@@ -34,6 +34,9 @@ const (
 	// retryOpen is how soon DIR, or a lock that another process has, is tried
 	// again.
 	retryOpen = time.Second
+	// firstRound is how soon after the first lines a round is due: who starts a logger
+	// looks at status and at the room file.
+	firstRound = 2 * time.Second
 	// roundPatience is how long Tick waits for a round: the counts of a usual
 	// day take less, and lines must not wait longer.
 	roundPatience = 10 * time.Millisecond
@@ -232,6 +235,9 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 	}
 	if !s.lines.appended {
 		s.lines.appended = true
+		if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.refreshed) {
+			s.rounds.refreshed = soon
+		}
 		if s.lines.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
@@ -574,6 +580,10 @@ func (s *Store) reopen(old *place) *place {
 func (s *Store) Observe(counted func() counters.Values, fault func() string) {
 	s.registry.Observe(counted, fault)
 }
+
+// Refused returns why no lines can be written, "" while they can. It may be called from
+// any goroutine.
+func (s *Store) Refused() string { return s.report.Refused() }
 
 // Figures is what is known of DIR without waiting for its disk, for metrics. It may be
 // called from any goroutine.
