@@ -179,6 +179,7 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 			client.Kind = URL
 		}
 		out.Fields[0].Kind, out.Client = Client, 0
+		out.Fields[0].Role, client.Role = RoleClient, RoleHost
 	case !looksLikeAddress(v):
 		// a name without a server's port is one that a client may have, too
 		if _, port := readHost(line[:bytes.IndexByte(line, ' ')]); !isServerPort(port) {
@@ -218,6 +219,28 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	if tail == isMain {
 		last := &out.Fields[len(out.Fields)-1]
 		last.Kind = furtherKind(line[last.Start:last.End])
+	}
+	return true
+}
+
+// GlanceAll implements AllGlancer, for lines without a virtual host.
+func (a *Auto) GlanceAll(line []byte, m *machine.Marks, out *Line) bool {
+	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
+		return false
+	}
+	tail := isCommon
+	switch m.N {
+	case 6:
+		tail = isCombined
+	case 8:
+		tail = isMain
+	}
+	if !a.access[0][tail].GlanceAll(line, m, out) {
+		return false
+	}
+	if tail == isMain {
+		last := &out.Fields[len(out.Fields)-1]
+		*last = Field{Kind: furtherKind(line[last.Start:last.End]), Start: last.Start, End: last.End}
 	}
 	return true
 }

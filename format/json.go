@@ -329,7 +329,7 @@ func (j *JSON) addInner(t jsonToken) bool {
 // the other one that of the log service.
 func (j *JSON) takeInner() {
 	in, out := &j.within, j.out
-	out.Status, out.Target, out.Error = in.Status, in.Target, in.Error
+	out.Status, out.Target, out.Error, out.Inside = in.Status, in.Target, in.Error, true
 	if out.Client, out.Peer = in.Client, in.Peer; in.Client >= 0 {
 		out.Client += j.first
 	}

@@ -39,7 +39,10 @@ const (
 // field covers are literals of the format and hold nothing of the client's.
 type Field struct {
 	Kind       Kind
-	Bare       bool // an unquoted JSON value: a replacement brings its own quotes
+	Bare       bool   // an unquoted JSON value: a replacement brings its own quotes
+	Role       Role   // what it is the value of; Glance leaves it as it is
+	Joined     bool   // it has no bytes: they are the next field's
+	Directive  uint16 // 1 for the first of LogFormat.Directives, 0 for none; set and left as Role is
 	Start, End int
 }
 
@@ -60,7 +63,11 @@ type Line struct {
 	HasDay        bool      // false: no readable time stamp
 	Status        int       // final status, 0 for none
 	Error         bool      // of an error log, which has no request; Glance leaves it as it is
-	Target        []byte    // request target ("/path?query"), decoded from JSON, nil for none
+	// Start is where the line begins behind what a log service wrote before it, and Inside
+	// tells that it stands in a JSON value of such a service. Glance leaves both as they are.
+	Start  int
+	Inside bool
+	Target []byte // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
 	// to be had from Target; -1 for none. Only Glance sets it.
 	Request int
@@ -98,17 +105,35 @@ type Glancer interface {
 	Glance(line []byte, m *machine.Marks, out *Line) bool
 }
 
+// AllGlancer is a Glancer that can leave out nothing.
+type AllGlancer interface {
+	Glancer
+	// GlanceAll is Glance, but that it reports all fields, as Parse does.
+	GlanceAll(line []byte, m *machine.Marks, out *Line) bool
+}
+
 // maxKept bounds the scratch memory that is kept from one line to the next.
 const maxKept = 64 << 10
 
 func (l *Line) reset() {
 	l.Fields = l.Fields[:0]
 	l.Peer, l.Client, l.HasDay, l.Status, l.Target, l.Request, l.Error = -1, -1, false, 0, nil, -1, false
+	l.Start, l.Inside = 0, false
 	if cap(l.decoded) > maxKept {
 		l.decoded = nil
 	}
 }
 
-func (l *Line) add(k Kind, start, end int) {
-	l.Fields = append(l.Fields, Field{Kind: k, Start: start, End: end})
+// Copy makes l the same as another line, with memory of its own for its fields. Its
+// Target is valid as long as the other's.
+func (l *Line) Copy(other *Line) {
+	fields, decoded := append(l.Fields[:0], other.Fields...), l.decoded
+	*l = *other
+	l.Fields, l.decoded = fields, decoded
+}
+
+func (l *Line) add(k Kind, start, end int) { l.addAs(RoleOther, k, start, end) }
+
+func (l *Line) addAs(r Role, k Kind, start, end int) {
+	l.Fields = append(l.Fields, Field{Kind: k, Role: r, Start: start, End: end})
 }

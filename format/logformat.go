@@ -78,13 +78,16 @@ func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 // compileWith is Compile with Options.
 func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat, error) {
 	client := opt.Client
-	c := compiler{src: logFormat, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}}
+	c := compiler{src: logFormat, opt: opt, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
 	if client != "" && c.trust != trustAsked {
 		return nil, &ClientError{client, fmt.Sprintf("no directive of the format %s has this argument", logFormat)}
+	}
+	if c.p.client >= 0 {
+		c.p.fields[c.p.client].Role = RoleClient
 	}
 	c.p.isPeer = c.p.client >= 0 && (c.trust == trustPeer || c.trust == trustClient)
 	c.link()
@@ -98,6 +101,7 @@ type compiler struct {
 	src   string
 	p     *LogFormat
 	elems []element
+	opt   Options
 	asked string // the argument of the client's directive, "" for any
 	trust int    // in the client found so far
 	// The same for who asked the server, and whom a proxy names.
@@ -205,13 +209,23 @@ func (c *compiler) directive(src string, i int) (int, error) {
 			j += n + 1
 		case ch == '^' && j+2 < len(src):
 			d.name = src[j : j+3]
-			return j + 3 - i, c.add(d, i)
+			return j + 3 - i, c.addAs(d, i)
 		default:
 			d.name = src[j : j+1]
-			return j + 1 - i, c.add(d, i)
+			return j + 1 - i, c.addAs(d, i)
 		}
 	}
 	return 0, c.fail(i, "the format ends inside a directive (a percent sign is %%)")
+}
+
+// addAs is add, and notes the role of what it appends.
+func (c *compiler) addAs(d directive, at int) error {
+	n := len(c.p.fields)
+	err := c.add(d, at)
+	for role := c.roleOf(d); n < len(c.p.fields); n++ {
+		c.p.fields[n].Role, c.p.fields[n].Directive = role, uint16(n+1)
+	}
+	return err
 }
 
 // value appends a field of one element.
@@ -317,6 +331,8 @@ func (c *compiler) link() {
 func (c *compiler) join(a, b *element) {
 	b.kind = joined(a.kind, b.kind)
 	a.user, b.user = false, false
+	c.p.fields[a.field].Joined = true
+	c.p.fields[b.field].Role = joinedRole(c.p.fields[a.field].Role, c.p.fields[b.field].Role)
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
 	c.p.hostTarget = c.p.hostTarget || b.field == c.p.target && a.kind != Client && !c.full

@@ -10,6 +10,11 @@ import (
 // next call.
 func Target(request, scratch []byte) (target, kept []byte) {
 	target, _ = requestTarget(request)
+	return Unescaped(target, scratch)
+}
+
+// Unescaped returns what httpd wrote as a target, in the same way.
+func Unescaped(target, scratch []byte) (text, kept []byte) {
 	if bytes.IndexByte(target, '\\') < 0 {
 		return target, scratch
 	}
@@ -69,4 +74,33 @@ func appendUnescaped(dst, s []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// SplitRequest cuts a request line, which may lack the protocol as in HTTP/0.9, or takes
+// a target alone. It reports false for anything else: for what has no method of letters,
+// or another protocol than HTTP.
+func SplitRequest(s []byte) (method, target, protocol []byte, ok bool) {
+	if len(s) > 0 && s[0] == '/' {
+		return nil, s, nil, true
+	}
+	at := bytes.IndexByte(s, ' ') + 1
+	if at <= 1 {
+		return nil, s, nil, bytes.Contains(s, []byte("://"))
+	}
+	for _, c := range s[:at-1] {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
+			return nil, nil, nil, false
+		}
+	}
+	if method, target = s[:at-1], s[at:]; protocolStart(s) > at {
+		end := protocolStart(s)
+		target, protocol = s[at:end], s[end+1:]
+		for _, c := range protocol[len("HTTP/"):] {
+			if c-'0' > 9 && c != '.' {
+				return nil, nil, nil, false
+			}
+		}
+		return method, target, protocol, len(protocol) <= len("HTTP/1.10")
+	}
+	return method, target, nil, len(target) > 0 && target[0] == '/'
 }

@@ -174,6 +174,44 @@ func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	return end == len(line)
 }
 
+// GlanceAll implements AllGlancer, for formats without a virtual host before the client.
+func (p *LogFormat) GlanceAll(line []byte, m *machine.Marks, out *Line) bool {
+	u := &p.usual
+	if u.begin != usualHost || !p.Glance(line, m, out) {
+		return false
+	}
+	found, fields := out.Fields, out.Fields[:len(u.fields)]
+	more := len(found) - len(u.headers) // fields before the headers
+	if out.Client > 0 {
+		out.Client += usualHeader - more
+	}
+	for i := len(u.headers) - 1; i >= 0; i-- {
+		f := found[more+i]
+		fields[usualHeader+i] = u.fields[usualHeader+i]
+		fields[usualHeader+i].Start, fields[usualHeader+i].End = f.Start, f.End
+	}
+	host, hostEnd := found[0].Start, found[0].End
+	quote, requestEnd, end := int(m.Quotes[0]), int(m.Quotes[1]), len(line)
+	if len(u.headers) > 0 {
+		end = int(m.Quotes[2]) - 1
+	}
+	stamp := quote - len(" ") - bracketedCLF
+	number := requestEnd + len(`" `)
+	middle := number + bytes.IndexByte(line[number:], ' ')
+	for i, span := range [usualHeader][2]int{
+		{host, hostEnd}, {hostEnd + len(" "), hostEnd + len(" -")}, {hostEnd + len(identless), stamp - len(" ")},
+		{stamp, quote - len(" ")}, {quote + 1, requestEnd}, {number, middle}, {middle + 1, end},
+	} {
+		fields[i] = u.fields[i]
+		fields[i].Start, fields[i].End = span[0], span[1]
+	}
+	if out.Request >= 0 {
+		out.Request = usualRequest
+	}
+	out.Fields, out.Error, out.Start, out.Inside = fields, false, 0, false
+	return true
+}
+
 // usualHead is the length of ` - - [22/Nov/2026:06:46:00 +0000] `.
 const usualHead = len(" - - ") + bracketedCLF + len(" ")
 

@@ -133,6 +133,10 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	if !p.Parse(line, &want) {
 		require.Fail(t, "no line of the format", "%s: %q", p.format, line)
 	}
+	p.requireAllEqual(t, line, &want)
+	for i := range want.Fields {
+		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // Glance says nothing of it
+	}
 	client := func(l *Line) Field { return l.Fields[l.Client] }
 	treated := slices.DeleteFunc(slices.Clone(want.Fields), func(f Field) bool {
 		v := line[f.Start:f.End]
@@ -151,6 +155,25 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 		want.Status == got.Status && bytes.Equal(want.Target, target)) {
 		require.Equal(t, want, got, "%s: %q", p.format, line)
 	}
+}
+
+// requireAllEqual reads line by GlanceAll, which finds what Parse does.
+func (p *glancer) requireAllEqual(t *testing.T, line []byte, want *Line) {
+	var m machine.Marks
+	next := "\n" + strings.Repeat("x", 64) + "\n"
+	m.Cut(append(line[:len(line):len(line)], next...))
+	got := Line{Fields: slices.Repeat([]Field{{Role: RoleKey, Bare: true, Joined: true}}, 32), Error: true, Start: 1, Inside: true}
+	if all, ok := p.Glancer.(AllGlancer); ok && all.GlanceAll(line, &m, &got) {
+		if !slices.Equal(want.Fields, got.Fields) || want.Client != got.Client || got.Error || got.Start > 0 || got.Inside {
+			require.Equal(t, want, &got, "%s: %q", p.format, line)
+		}
+		return
+	}
+	begin := namedFormats[p.format]
+	if p.format == "auto" || strings.HasPrefix(begin, "%v") || strings.HasPrefix(p.format, "%v") {
+		return // the one that Glance meant may have a virtual host
+	}
+	require.Fail(t, "GlanceAll is not meant for what Glance is", "%s: %q", p.format, line)
 }
 
 // testdataLines returns the lines of all logs in testdata, and some that no

@@ -55,6 +55,7 @@ func (l *Line) shift(n int) {
 	if n == 0 {
 		return
 	}
+	l.Start += n
 	for i := range l.Fields {
 		l.Fields[i].Start += n
 		l.Fields[i].End += n
