@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
@@ -28,6 +29,7 @@ type Cipher struct {
 	in, out [16]byte
 
 	name  hash.Hash // HMAC-SHA-256
+	field hash.Hash // the same, of fields
 	chunk [sha256.BlockSize]byte
 	sum   [sha256.Size]byte
 }
@@ -39,6 +41,7 @@ func New(key *Key, mode Mode) *Cipher {
 		mode:  mode,
 		count: newAES(key.expand(labelCount, 16)),
 		name:  hmac.New(sha256.New, key.expand(labelName, sha256.Size)),
+		field: hmac.New(sha256.New, key.expand(labelField, sha256.Size)),
 	}
 	switch mode.kind {
 	case ipcrypt:
@@ -128,6 +131,17 @@ func (c *Cipher) NameAddr(name []byte) Addr {
 
 // isName reports whether a lies in 100::/64.
 func (a Addr) isName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<48 }
+
+// AppendHash appends the keyed hash of a field's value: h and 16 hexadecimal digits. All
+// day, it is the same for the same field and value.
+func (c *Cipher) AppendHash(dst []byte, field string, value []byte) []byte {
+	c.field.Reset()
+	n := copy(c.chunk[:], field)
+	c.chunk[n] = '='
+	c.field.Write(c.chunk[:n+1])
+	c.field.Write(value)
+	return hex.AppendEncode(append(dst, 'h'), c.field.Sum(c.sum[:0])[:8])
+}
 
 // Fingerprint returns what tells clients of rooms apart: a pseudorandom
 // function of the room's hash and the true address, or the NameAddr of a

@@ -14,6 +14,7 @@ const (
 	labelPfx           = "ipcrypt-pfx"
 	labelName          = "hushpipe-name"
 	labelCount         = "hushpipe-count"
+	labelField         = "hushpipe-field"
 	labelKeyID         = "hushpipe-key-id"
 )
 

@@ -1,0 +1,187 @@
+package treatment
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// Plan is what becomes of each field of a stream that lists its fields.
+type Plan struct {
+	Mode   pseudonym.Mode    // of addresses, wherever they stand
+	Nets   *policy.Treatment // of clients that stay as they are, nil for none
+	Pieces []Piece           // of the line that is written; nil: it is the input's, with "-" for what is not listed
+
+	event bool                        // its name is kept
+	roles [format.NumRoles]*Treatment // nil: left out
+	other []*Treatment                // by Field.Directive, nil: left out
+}
+
+// Piece is a text, or a part of a field.
+type Piece struct {
+	Text string
+	Part Part
+	Role format.Role
+	At   uint16 // the Field.Directive of RoleOther
+}
+
+// Part is a part of what a field holds.
+type Part uint8
+
+const (
+	All      Part = iota // of the field
+	Request              // the request line
+	Method               // of the request line
+	Path                 // of the URL, without the query
+	Query                // of the URL, with its question mark
+	Protocol             // of the request line
+	Event                // the name of the event that fits; it is of no field
+	Nothing              // "-"
+)
+
+// roles are those of the fields that a policy names.
+var roles = map[string][]format.Role{
+	"user": {format.RoleUser}, "time": {format.RoleTime}, "status": {format.RoleStatus},
+	"url":  {format.RoleRequest, format.RoleURL, format.RoleQuery, format.RoleMethod, format.RoleProtocol},
+	"size": {format.RoleSize}, "duration": {format.RoleDuration}, "referer": {format.RoleReferer},
+	"agent": {format.RoleAgent}, "host": {format.RoleHost}, "level": {format.RoleLevel},
+	"module": {format.RoleModule}, "message": {format.RoleMessage}, "client": {format.RoleClient},
+}
+
+// Compile returns the Plan of a stream for lines that p parses; nil where the stream
+// writes the whole line.
+func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
+	if s.Fields == nil {
+		if s.Format != "" {
+			return nil, errors.New("format without fields is not supported yet; hint: list the fields")
+		}
+		return nil, nil
+	}
+	known, _ := p.(*format.LogFormat) // nil: the format is told line by line
+	if _, auto := p.(*format.Auto); known == nil && !auto {
+		return nil, errors.New("fields: those of JSON lines and error logs are not supported yet; hint: leave fields out, or log a format with fields")
+	}
+	plan := &Plan{}
+	if known != nil {
+		plan.other = make([]*Treatment, len(known.Directives())+1)
+	}
+	for _, f := range s.Fields {
+		t := New(f.Name, f.Treatment)
+		switch {
+		case f.Other:
+			at := -1
+			if known != nil {
+				at = slices.Index(known.Directives(), f.Name)
+			}
+			if at < 0 {
+				return nil, fmt.Errorf("other: the format of the input has no %s; hint: give format the LogFormat string of the server, with it", f.Name)
+			}
+			plan.other[at+1] = t
+		case f.Name == "event":
+			plan.event = f.Treatment.Kind != policy.Drop
+		default:
+			if known != nil && !slices.ContainsFunc(roles[f.Name], func(r format.Role) bool { return slices.Contains(known.Roles(), r) }) {
+				return nil, fmt.Errorf("the format of the input has no %s; hint: leave it out of fields, or log it", f.Name)
+			}
+			for _, role := range roles[f.Name] {
+				plan.roles[role] = t
+			}
+		}
+	}
+	plan.Mode, _ = pseudonym.ParseMode("drop")
+	if t := plan.roles[format.RoleClient]; t != nil {
+		if t.Kind == policy.OnlyNets {
+			plan.Nets = &t.Treatment
+		} else {
+			var err error
+			if plan.Mode, err = pseudonym.ParseMode(t.String()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if t := plan.roles[format.RoleTime]; t != nil && !t.IsWhole() && known != nil {
+		for i, role := range known.Roles() {
+			if role == format.RoleTime && known.Directives()[i] != "%t" {
+				return nil, fmt.Errorf("time: %s of %s is not supported; hint: log %%t", t, known.Directives()[i])
+			}
+		}
+	}
+	if s.Format == "" {
+		return plan, nil
+	}
+	return plan, plan.compileOutput(s.Format, known)
+}
+
+// compileOutput compiles the format of the lines that are written.
+func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
+	pieces, err := format.Pieces(logFormat)
+	if err != nil {
+		return err
+	}
+	p.Pieces = []Piece{}
+	has := func(r ...format.Role) bool {
+		return known == nil || slices.ContainsFunc(r, func(r format.Role) bool { return slices.Contains(known.Roles(), r) })
+	}
+	for _, in := range pieces {
+		out := Piece{Text: in.Text, Role: in.Role}
+		missing := false
+		switch {
+		case in.Directive == "":
+		case in.Directive == "%{event}e":
+			if out.Part = Event; !p.event {
+				out.Part = Nothing
+			}
+		case in.Role == format.RoleIdentity:
+			out.Part = Nothing
+		case in.Role == format.RoleOther:
+			at := -1
+			if known != nil {
+				at = slices.Index(known.Directives(), in.Directive)
+			}
+			missing = at < 0
+			out.At = uint16(at + 1)
+		case in.Role == format.RoleRequest:
+			out.Part, missing = Request, !has(format.RoleRequest)
+		case in.Role == format.RoleMethod:
+			out.Part, missing = Method, !has(format.RoleRequest, format.RoleMethod)
+		case in.Role == format.RoleURL:
+			out.Part, missing = Path, !has(format.RoleRequest, format.RoleURL)
+		case in.Role == format.RoleQuery:
+			out.Part, missing = Query, !has(format.RoleRequest, format.RoleQuery, format.RoleURL)
+		case in.Role == format.RoleProtocol:
+			out.Part, missing = Protocol, !has(format.RoleRequest, format.RoleProtocol)
+		default:
+			missing = !has(in.Role)
+		}
+		if missing {
+			return fmt.Errorf("format: the format of the input has no %s; hint: leave it out", in.Directive)
+		}
+		if strings.ContainsAny(in.Text, "\r\n") {
+			return errors.New("format: a line is one line")
+		}
+		p.Pieces = append(p.Pieces, out)
+	}
+	return nil
+}
+
+// Leaves reports whether nothing of an address is kept, in no field.
+func (p *Plan) Leaves() bool {
+	t := p.roles[format.RoleClient]
+	return t == nil || t.Kind == policy.Drop || t.Kind == policy.OnlyNets
+}
+
+// Of returns what becomes of a field, nil where it is left out.
+func (p *Plan) Of(f *format.Field) *Treatment {
+	if f.Role != format.RoleOther {
+		return p.roles[f.Role]
+	}
+	if int(f.Directive) < len(p.other) {
+		return p.other[f.Directive]
+	}
+	return nil
+}
