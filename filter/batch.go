@@ -9,9 +9,14 @@ import (
 // buffers keep their memory.
 type Batch struct {
 	Parts []Part // one for each day, or a single one
-	seq   uint64 // tells one use from the next
-	room  int    // bytes that the lines may take
-	held  int    // its size, as the queue counts it
+
+	// Of several streams the batch has one for each in place of Parts, nil where none of
+	// its lines goes there.
+	streams []*Batch
+
+	seq  uint64 // tells one use from the next
+	room int    // bytes that the lines may take
+	held int    // its size, as the queue counts it
 
 	// What it was made of is to be committed once it is written.
 	source *uncommitted // nil: of no Keeper

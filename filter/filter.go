@@ -9,6 +9,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/machine"
@@ -38,6 +39,9 @@ type Config struct {
 	Rooms   *rooms.Matcher // nil: no rooms are counted
 	Limits  rooms.Limits
 	CountV6 int // prefix length that counts as one IPv6 client, 1…128
+
+	Plan    *treatment.Plan // what becomes of each field; nil: the whole line is kept
+	NoLines bool            // no line is written: they are only counted
 }
 
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
@@ -54,6 +58,7 @@ type Filter struct {
 	pieces  pieces
 	wrote   *day // where the line is written, nil: it is not, or not yet
 	void    Part // takes the lines of expired days
+	noLines bool // they are only counted
 
 	stats  counters.Values
 	shared snapshot
@@ -80,7 +85,7 @@ func NewStream(cfg Config, cal Calendar) *Filter {
 func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	f := &Filter{parser: cfg.Parser,
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{redact: cfg.Redact, clean: newCleanTexts()},
+		rewriter: rewriter{planned: planned{plan: cfg.Plan}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
@@ -123,6 +128,9 @@ func (f *Filter) noteFault(place string) {
 
 // Read returns how many bytes Run has read. It may be called from any goroutine.
 func (f *Filter) Read() uint64 { return f.read.Load() }
+
+// noteRead counts bytes that Run has read.
+func (f *Filter) noteRead(n int) { f.read.Add(uint64(n)) }
 
 // share makes the counts so far known to Snapshot.
 func (f *Filter) share() {
@@ -173,6 +181,25 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		}
 		known, line = f.parse(line, l)
 	}
+	f.write(b, line, known, usual)
+}
+
+// write appends a line that was read to its day's part of b.
+func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
+	l := &f.line
+	if f.plan != nil && known && !f.canPlan(line) {
+		known = false
+	}
+	if !known && (f.plan != nil || f.noLines) {
+		if f.plan != nil {
+			f.stats.Omitted++
+		} else {
+			f.stats.Malformed++
+		}
+		f.guard.begin(len(line), known)
+		f.treatGlued(b, line, slot{}, noDoubt)
+		return
+	}
 	if !known {
 		f.stats.Malformed++
 		if _, placement := f.cal.Place(l.Day, l.HasDay); placement == calendar.Expired {
@@ -212,13 +239,24 @@ func (f *Filter) treat(b *Batch, line []byte) {
 		f.treatGlued(b, line, s, noDoubt)
 		return
 	}
-	part.Lines = f.appendLine(part.Lines, line)
+	start := len(part.Lines)
+	if f.plan != nil {
+		part.Lines = f.appendPlanned(part.Lines, line)
+	} else {
+		part.Lines = f.appendLine(part.Lines, line)
+	}
 	f.wrote = d
 	if !usual {
 		f.doubtUser(line)
 	}
 	if f.doubt != noDoubt && f.isGlued(b, line, s) {
+		if f.plan != nil || f.noLines {
+			f.takeBack(b, s, start)
+		}
 		return
+	}
+	if f.noLines {
+		part.Lines = part.Lines[:start]
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {
@@ -229,9 +267,23 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	}
 }
 
+// takeBack takes back the line that was appended last, of which it cannot be told which
+// field is whose.
+func (f *Filter) takeBack(b *Batch, s slot, start int) {
+	part := &f.void
+	if s.placement != calendar.Expired {
+		part = b.part(s.day, f.rec)
+	}
+	part.Lines = part.Lines[:start]
+	f.stats.Omitted++
+}
+
 // keepEmpty appends a line with nothing in it, which is neither malformed nor counted
 // as undated, to today's.
 func (f *Filter) keepEmpty(b *Batch, line []byte) {
+	if f.plan != nil || f.noLines {
+		return
+	}
 	if s := f.slot(0, false); s.placement != calendar.Expired {
 		part := b.part(s.day, f.rec)
 		part.Lines = append(append(part.Lines, line...), '\n')

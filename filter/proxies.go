@@ -212,7 +212,7 @@ func splitOff(out *format.Line, h hop) {
 	out.Client = h.field
 	before, behind := whole, whole
 	before.End, behind.Start = h.start, h.end
-	out.Fields[h.field] = format.Field{Kind: format.Client, Start: h.start, End: h.end}
+	out.Fields[h.field] = format.Field{Kind: format.Client, Role: format.RoleClient, Start: h.start, End: h.end}
 	if behind.Start < behind.End {
 		out.Fields = slices.Insert(out.Fields, h.field+1, behind)
 	}

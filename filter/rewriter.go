@@ -10,6 +10,7 @@ import (
 
 // rewriter makes of a line what may be written of it, and notes who is the client.
 type rewriter struct {
+	planned
 	redact *Redact
 	guard  guard
 	clean  cleanTexts

@@ -77,7 +77,21 @@ type Direct interface {
 // is read, as long as the Keeper has bytes to return. A few lines are written by the
 // goroutine that has read them, where out is Direct; if that takes long, another
 // one goes on with the reading.
-func (f *Filter) Run(in io.Reader, out Output) error {
+func (f *Filter) Run(in io.Reader, out Output) error { return run(f, in, out) }
+
+// treater makes batches of lines.
+type treater interface {
+	// renew takes in what has changed since the last batch.
+	renew()
+	// treatLines treats whole lines.
+	treatLines(b *Batch, lines []byte)
+	// share makes the counts so far known to other goroutines.
+	share()
+	// noteRead counts bytes that were read.
+	noteRead(n int)
+}
+
+func run(f treater, in io.Reader, out Output) error {
 	r := &reader{f: f, in: in, out: out, buf: make([]byte, readSize), size: batchSize, done: make(chan error, 1)}
 	r.last.out = out
 	if keeper, ok := in.(Keeper); ok {
@@ -106,7 +120,7 @@ const lateAfter = 10 * time.Millisecond
 
 // reader is a Run under way. One goroutine uses it at a time.
 type reader struct {
-	f       *Filter
+	f       treater
 	in      io.Reader
 	out     Output
 	last    uncommitted
@@ -167,6 +181,9 @@ func (r *reader) late() {
 	defer r.mu.Unlock()
 	if r.writing != 0 && time.Since(r.began) >= lateAfter {
 		r.writing = 0
+		if several, ok := r.direct.(*Fan); ok {
+			several.wake() // of one that hangs, others are not written here either
+		}
 		go r.run()
 	}
 }
@@ -182,7 +199,7 @@ func (r *reader) next() (ended bool, err error) {
 	n, err := r.in.Read(r.buf[r.held:min(r.held+r.size, len(r.buf))])
 	start := time.Now()
 	last.read += n
-	f.read.Add(uint64(n))
+	f.noteRead(n)
 	lines, rest := r.c.cut(r.buf[:r.held+n], err != nil && !errors.Is(err, ErrStopped))
 	for len(lines) > 0 {
 		b := r.out.Get()

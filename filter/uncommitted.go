@@ -18,6 +18,15 @@ type uncommitted struct {
 	done  uint64     // of the last one that the reader committed: the writer commits later ones
 	gap   uint64     // of the first one that was dropped, 0 for none: it commits earlier ones
 	err   error      // of the writer's Commit
+
+	pending []share // what was put and is not committed, in the order of the input
+}
+
+// share is what one batch was made of, or several, each of another stream.
+type share struct {
+	number uint64 // of the batches
+	input  int    // bytes
+	left   int    // batches that are not written
 }
 
 // isEmpty reports that nothing is due.
@@ -44,6 +53,11 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 	for _, b := range batches {
 		u.last++
 		b.source, b.number = u, u.last
+		for _, of := range b.streams {
+			if of != nil {
+				of.source, of.number = u, u.last
+			}
+		}
 		u.loose -= b.input
 	}
 	// Each Commit ends with a line: a process that comes next begins with one. What
@@ -52,16 +66,39 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 	batches[0].input += max(u.loose, 0)
 	batches[len(batches)-1].input += min(u.loose, 0)
 	u.loose = 0
+	for _, b := range batches {
+		left := 1
+		if b.streams != nil {
+			left = 0
+			for _, of := range b.streams {
+				if of != nil {
+					left++
+				}
+			}
+		}
+		u.pending = append(u.pending, share{b.number, b.input, left})
+	}
 }
 
-// written commits a batch, unless the reader did not wait for it, or an earlier one
-// was dropped: what the writer commits has no gaps.
+// written commits what a batch was made of, once all of the same input are written,
+// and all before it, unless the reader did not wait for it, or an earlier one was
+// dropped: what a writer commits has no gaps.
 func (u *uncommitted) written(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if b.number > u.done && (u.gap == 0 || b.number < u.gap) && u.err == nil {
-		u.due -= b.input
-		u.err = u.in.Commit(b.input)
+	if b.number <= u.done || u.err != nil {
+		return
+	}
+	u.pending[b.number-u.pending[0].number].left--
+	done, n := 0, 0
+	for done < len(u.pending) && u.pending[done].left == 0 && (u.gap == 0 || u.pending[done].number < u.gap) {
+		n += u.pending[done].input
+		done++
+	}
+	if done > 0 {
+		u.pending = u.pending[:copy(u.pending, u.pending[done:])]
+		u.due -= n
+		u.err = u.in.Commit(n)
 	}
 }
 
@@ -70,7 +107,7 @@ func (u *uncommitted) written(b *Batch) {
 func (u *uncommitted) dropped(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.gap == 0 {
+	if u.gap == 0 || b.number < u.gap {
 		u.gap = b.number
 	}
 }
@@ -96,7 +133,7 @@ func (u *uncommitted) commit() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	n := u.due
-	u.due, u.loose, u.done, u.gap = 0, 0, u.last, 0
+	u.due, u.loose, u.done, u.gap, u.pending = 0, 0, u.last, 0, u.pending[:0]
 	if err := u.err; err != nil || n == 0 {
 		u.err = nil // it is told once
 		return err

@@ -16,6 +16,8 @@ type Values struct {
 	Cut       uint64 `json:"cut"`       // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 `json:"failed"`    // not treated because of an error in hushpipe: left out
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
+	Omitted   uint64 `json:"omitted"`   // in no known format, and so not written: the stream lists its fields
+	Unfit     uint64 `json:"unfit"`     // that fit no stream of the policy, and so are not written
 	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted, past the bound
 
 	// Of the lines below status 400, while rooms are counted:
@@ -135,6 +137,14 @@ var (
 		Help: "Lines lost because the buffer was full.", Weight: Lost,
 		said: "lost: DIR could not be written, or not in time",
 	}
+	Omitted = &Counter{
+		Of: func(v *Values) *uint64 { return &v.Omitted }, Weight: Doubted,
+		said: "in no known format, and not written: the stream lists its fields",
+	}
+	Unfit = &Counter{
+		Of:   func(v *Values) *uint64 { return &v.Unfit },
+		said: "that fit no stream of the policy: not written",
+	}
 	Repeated = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",
 		Help: "Batches of lines that stand twice after a kill.",
@@ -147,7 +157,7 @@ var (
 // All are the counters, in the order in which they are shown.
 var All = [...]*Counter{
 	Lines, Malformed, WithoutClient, WithoutRequest, RoomUnseen, Glued, Cut, Late, Expired, Adjusted,
-	Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
+	Omitted, Unfit, Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
 }
 
 // Plus adds them up.

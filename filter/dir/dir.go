@@ -272,6 +272,8 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 		}
 		fd, loose, err = openLocks(at, create)
 		unix.Close(at)
+	case sub == Policies:
+		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, locksMode)
 	default:
 		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, dirMode)
 	}
@@ -322,7 +324,7 @@ func tag(at int) {
 // modeIn is the mode of a file in sub. The locks by which processes show that they
 // live are nobody else's to hold.
 func modeIn(sub, name string) uint32 {
-	if sub == Journal || sub == Locks || sub == KeyLocks || sub == Status && strings.HasSuffix(name, LockSuffix) {
+	if sub == Journal || sub == Locks || sub == KeyLocks || sub == Policies || sub == Status && strings.HasSuffix(name, LockSuffix) {
 		return secretMode
 	}
 	return fileMode

@@ -20,6 +20,9 @@ const (
 	Journal = "journal" // DATE.RANDOM.journal, deleted with their day
 	Status  = "status"  // ID.json and ID.lock, what processes say of themselves
 	Erased  = "erased"  // DATE: days that were deleted on purpose
+	// Policies has the texts of the policies that ran, DIGEST.toml, with mode 0700 and files
+	// of 0600: whom a decision is about stands in them.
+	Policies = "policies"
 
 	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2)
 	// asks for an open file only, so whoever can read a file can hold its lock for good.
@@ -28,20 +31,21 @@ const (
 )
 
 // directories are all of them, DIR first.
-var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Status, Erased}
+var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Status, Erased, Policies}
 
 // The files that bear no day.
 const (
-	LinkName       = "access.log"  // in DIR, a symbolic link to the newest lines
-	ClockName      = "clock"       // in DIR, the last time that was believed
-	RuleName       = "keep"        // in DIR and Keys, the period of what lies there
-	SettingsName   = "settings"    // in DIR, the flags of the last start without a fault
-	KeyDirsName    = "keydirs"     // in DIR, the key directories of earlier --keys
-	RoomSecretName = "room-secret" // in DIR, the secret of --room-hash hmac
-	RevealLogName  = "reveal.log"  // in DIR, who revealed how many
-	VersionName    = "version"     // in DIR, the version of this layout
-	EndedName      = "ended.json"  // in Status, the sum of processes that have ended
-	cacheTagName   = "CACHEDIR.TAG"
+	LinkName        = "access.log"   // in DIR, a symbolic link to the newest lines
+	ClockName       = "clock"        // in DIR, the last time that was believed
+	RuleName        = "keep"         // in DIR and Keys, the period of what lies there
+	SettingsName    = "settings"     // in DIR, the flags of the last start without a fault
+	KeyDirsName     = "keydirs"      // in DIR, the key directories of earlier --keys
+	RoomSecretName  = "room-secret"  // in DIR, the secret of --room-hash hmac
+	RevealLogName   = "reveal.log"   // in DIR, who revealed how many
+	PoliciesLogName = "policies.log" // in DIR, which policy began to run when
+	VersionName     = "version"      // in DIR, the version of this layout
+	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
+	cacheTagName    = "CACHEDIR.TAG"
 )
 
 // The locks: those of DIR in Locks, that of a rule in KeyLocks as well.
@@ -74,6 +78,7 @@ const (
 	roomsPrefix   = "rooms-"
 	logSuffix     = ".log"
 	keySuffix     = ".key"
+	policySuffix  = ".toml"
 	journalSuffix = ".journal"
 	leasePrefix   = "keep-"
 	// tempPrefix begins the names of files in the making; 16 hexadecimal digits
@@ -89,6 +94,9 @@ func KeyFile(day civil.Day) string { return day.String() + keySuffix }
 
 // RoomFile returns the name in Rooms of a day's counts, rooms-2026-11-22.log.
 func RoomFile(day civil.Day) string { return roomsPrefix + day.String() + logSuffix }
+
+// PolicyFile returns the name in Policies of a policy's text.
+func PolicyFile(digest string) string { return digest + policySuffix }
 
 // PartialMark returns the name of the empty file that stands beside a day's room file
 // whose counts are a lower bound.
@@ -205,7 +213,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName, VersionName:
+		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName, VersionName, PoliciesLogName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)
@@ -229,6 +237,8 @@ func isOwn(sub, name string) bool {
 	switch sub {
 	case Locks, KeyLocks:
 		return isLock(name)
+	case Policies:
+		return strings.HasSuffix(name, policySuffix)
 	case Status:
 		return strings.HasSuffix(name, RecordSuffix) || strings.HasSuffix(name, LockSuffix)
 	}

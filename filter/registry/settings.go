@@ -131,6 +131,9 @@ func parseSettings(text string) (s Settings, err error) {
 	return s, nil
 }
 
+// RecordSettings records the flags of Config in DIR, for who writes no record.
+func (r *Registry) RecordSettings(d *dir.Dir, now time.Time) { r.recordSettings(d, now) }
+
 // recordSettings records the flags in DIR, once in each DIR: a process that started
 // later may have others. What cannot be replaced is removed, since flags that are
 // wrong must not bring back what was recorded before.

@@ -1,0 +1,276 @@
+package filter
+
+import (
+	"bytes"
+	"net/netip"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/machine"
+	"hushpipe/format/policy"
+)
+
+// planned is what a rewriter has for a stream that lists its fields.
+type planned struct {
+	plan    *treatment.Plan // nil: all of a line is kept
+	event   string          // that names the line, "" for none
+	treated []byte          // scratch
+	whole   []byte          // scratch, a request line
+	at      [format.NumRoles]int
+}
+
+// canPlan reports whether a plan says what becomes of each byte of the line. JSON lines
+// have values that are no fields, and lines of an error log have no roles.
+func (w *rewriter) canPlan(line []byte) bool {
+	l := &w.line
+	return !l.Error && !l.Inside && l.Start < len(line) && line[l.Start] != '{'
+}
+
+// appendPlanned is appendLine for a stream that lists its fields: what the plan does
+// not name is not appended.
+func (w *rewriter) appendPlanned(dst, line []byte) []byte {
+	w.who, w.request, w.doubt = nil, nil, noDoubt
+	if w.plan.Pieces != nil {
+		return w.appendPieces(dst, line)
+	}
+	line = line[:len(line)+1]
+	at := w.line.Start
+	for i := range w.line.Fields {
+		field := &w.line.Fields[i]
+		if field.Joined || field.Kind == format.Plain && w.plan.Of(field).IsWhole() {
+			continue // it goes with the next literal
+		}
+		if field.End == field.Start+1 && line[field.Start] == '-' {
+			continue
+		}
+		dst = append(dst, line[at:field.Start]...)
+		dst = w.appendTreated(dst, line, i)
+		at = field.End
+	}
+	return append(dst, line[at:]...)
+}
+
+// appendTreated appends what the plan leaves of a field, with its addresses replaced.
+func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
+	field, counted := &w.line.Fields[i], i == w.line.Client
+	text := line[field.Start:field.End]
+	t := w.plan.Of(field)
+	switch {
+	case counted || field.Role == format.RoleClient:
+		return w.appendPlannedClient(dst, field, text, counted)
+	case t == nil, field.Role == format.RoleUser && w.line.Status == 401: // often a mistyped password
+		return append(dst, '-')
+	case len(text) == 0:
+		return dst
+	case !t.IsWhole():
+		return w.appendShortened(dst, field, t, text)
+	}
+	switch field.Kind {
+	case format.Plain:
+		return append(dst, text...)
+	case format.Client:
+		if !w.guard.spares(field) {
+			return appendStruckField(dst, field)
+		}
+		dst, _ = w.appendClient(dst, field, text, false)
+		return dst
+	case format.UserAgent:
+		if w.who != nil && w.clean.isAt(w.who.agent, format.UserAgent, text) {
+			return append(dst, text...)
+		}
+	case format.URL, format.Text:
+		if machine.IsSimple(text, '=') {
+			return append(dst, text...)
+		}
+	}
+	known, sum := w.clean.find(field.Kind, text)
+	if known != nil {
+		w.note(known)
+		return append(dst, text...)
+	}
+	start := len(dst)
+	dst = w.appendField(dst, field, text, false)
+	if sum != 0 && bytes.Equal(dst[start:], text) {
+		known := w.clean.put(field.Kind, text, sum)
+		if w.request == known {
+			w.request = nil // it had to make room
+		}
+		w.note(known)
+	}
+	return dst
+}
+
+// appendShortened appends a field that is not kept as it is.
+func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment.Treatment, text []byte) []byte {
+	w.treated = w.treated[:0]
+	switch {
+	case t.Kind == policy.Hash:
+		return t.AppendTo(dst, text, w.guard.cipher)
+	case field.Kind == format.Client: // another line stands in it
+		return append(dst, '-')
+	case field.Role == format.RoleRequest:
+		w.treated = t.AppendRequest(w.treated, text, w.guard.cipher)
+	case field.Role == format.RoleQuery:
+		w.treated = t.AppendQuery(w.treated, text, w.guard.cipher)
+	case field.Role == format.RoleMethod, field.Role == format.RoleProtocol: // of a URL that is kept
+		w.treated = append(w.treated, text...)
+	default:
+		w.treated = t.AppendTo(w.treated, text, w.guard.cipher)
+	}
+	if field.Kind == format.Plain || len(w.treated) <= 1 {
+		return append(dst, w.treated...)
+	}
+	return w.appendField(dst, field, w.treated, false)
+}
+
+// appendPlannedClient appends a field of clients, and notes who is counted.
+func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []byte, counted bool) []byte {
+	start := len(dst)
+	var who *client
+	switch {
+	case !counted && !w.guard.spares(field):
+		dst = appendStruckField(dst, field)
+	case field.Kind == format.Client:
+		if dst, who = w.appendClient(dst, field, text, counted); counted && who == &w.guard.named {
+			w.doubtClient(text)
+		}
+		if counted {
+			w.counts(who)
+		}
+	default:
+		dst = w.appendField(dst, field, text, counted)
+		who = w.who
+	}
+	if nets := w.plan.Nets; nets != nil && counted && who != nil && field.Kind == format.Client {
+		if a, ok := pseudonym.ParseAddr(bareAddr(text)); ok && isWithin(nets.Nets, a) {
+			return a.AppendTo(dst[:start])
+		}
+	}
+	if w.plan.Leaves() {
+		return append(dst[:start], '-')
+	}
+	return dst
+}
+
+// isWithin reports whether one of nets has the address.
+func isWithin(nets []netip.Prefix, a pseudonym.Addr) bool {
+	addr := netip.AddrFrom16(a).Unmap()
+	for _, net := range nets {
+		if net.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendPieces appends a line in the stream's own format.
+func (w *rewriter) appendPieces(dst, line []byte) []byte {
+	fields := w.line.Fields
+	clear(w.at[:])
+	for i := range fields {
+		if !fields[i].Joined {
+			w.at[fields[i].Role] = i + 1 // of a status, the final one is the last
+		}
+	}
+	if c := w.line.Client; c >= 0 {
+		w.at[format.RoleClient] = c + 1
+	}
+	for i := range w.plan.Pieces {
+		p := &w.plan.Pieces[i]
+		at := w.at[p.Role]
+		switch p.Part {
+		case treatment.All:
+			if p.Text != "" {
+				dst = append(dst, p.Text...)
+				continue
+			}
+			if p.Role == format.RoleOther {
+				at = w.directive(p.At)
+			}
+		case treatment.Event:
+			dst = append(dst, orDash(w.event)...)
+			continue
+		case treatment.Nothing:
+			at = 0
+		case treatment.Query, treatment.Method, treatment.Protocol:
+			if at == 0 {
+				dst = w.appendPart(dst, line, p.Part)
+				continue
+			}
+			if p.Part == treatment.Query && fields[at-1].Start == fields[at-1].End {
+				continue // httpd writes nothing for none
+			}
+		case treatment.Path:
+			dst = w.appendPart(dst, line, p.Part)
+			continue
+		}
+		if at == 0 || fields[at-1].Start == fields[at-1].End {
+			dst = append(dst, '-')
+			continue
+		}
+		dst = w.appendTreated(dst, line, at-1)
+	}
+	w.seeClient(line)
+	return append(dst, '\n')
+}
+
+// seeClient notes who is counted where the pieces have no client.
+func (w *rewriter) seeClient(line []byte) {
+	if c := w.line.Client; w.who == nil && c >= 0 {
+		field := &w.line.Fields[c]
+		w.treated = w.appendPlannedClient(w.treated[:0], field, line[field.Start:field.End], true)
+	}
+}
+
+// directive returns the field of a directive, counted from 1; 0 for none.
+func (w *rewriter) directive(n uint16) int {
+	for i := range w.line.Fields {
+		if w.line.Fields[i].Directive == n {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// appendPart appends a part of the request line, or of a URL with its query.
+func (w *rewriter) appendPart(dst, line []byte, part treatment.Part) []byte {
+	role, at := format.RoleRequest, w.at[format.RoleRequest]
+	if at == 0 {
+		role, at = format.RoleURL, w.at[format.RoleURL]
+	}
+	if at == 0 {
+		return append(dst, '-')
+	}
+	w.whole = w.appendTreated(w.whole[:0], line, at-1)
+	method, target, protocol, ok := format.SplitRequest(w.whole)
+	if role == format.RoleURL {
+		method, target, protocol, ok = nil, w.whole, nil, len(w.whole) > 1
+	}
+	if !ok {
+		method, target, protocol = nil, nil, nil
+	}
+	path, query := target, []byte(nil)
+	if end := bytes.IndexByte(target, '?'); end >= 0 {
+		path, query = target[:end], target[end:]
+	}
+	switch part {
+	case treatment.Method:
+		path = method
+	case treatment.Protocol:
+		path = protocol
+	case treatment.Query:
+		return append(dst, query...) // httpd writes nothing for none
+	}
+	if len(path) == 0 {
+		return append(dst, '-')
+	}
+	return append(dst, path...)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

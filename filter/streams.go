@@ -1,0 +1,263 @@
+package filter
+
+import (
+	"bytes"
+	"hushpipe/filter/counters"
+	"io"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/where"
+	"hushpipe/format"
+)
+
+// Streams treats the lines of one input for several purposes. Each line is read once, and
+// goes to each Stream whose conditions it fits: under keys of its own, and with what that
+// keeps of it. It serves one goroutine.
+//
+// A line of no known format has no fields. It goes to the streams that keep whole lines,
+// and is counted as malformed.
+type Streams struct {
+	reader *Filter // of lines; it writes none
+	glance func(line []byte) bool
+	match  *where.Matcher
+	facts  where.Facts
+	target []byte // scratch of format.Target
+	all    []Stream
+
+	// Of the line at hand, for who goes on after a panic.
+	line  []byte
+	whole []byte // with its byte order mark
+	known bool
+	usual bool
+	next  int // stream
+	went  bool
+}
+
+// Stream is one purpose.
+type Stream struct {
+	Filter *Filter
+	Get    func() *Batch // an empty one of its Queue
+
+	batch *Batch
+}
+
+// NewStreams returns Streams of lines that cfg's Parser reads. They have the order of the
+// policy that match has the conditions of; one without a Filter takes no lines. Each
+// Filter has a Parser of its own.
+func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
+	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, next: len(all)}
+	s.glance = func([]byte) bool { return false }
+	if all, ok := cfg.Parser.(format.AllGlancer); ok {
+		s.glance = func(line []byte) bool {
+			f := s.reader
+			return !f.hasNUL && len(line) <= maxLine && all.GlanceAll(line, &f.marks, &f.line)
+		}
+	}
+	return s
+}
+
+// Run is Filter.Run. out is the Fan of the streams' queues.
+func (s *Streams) Run(in io.Reader, out *Fan) error { return run(s, in, out) }
+
+// Stats returns the counts of the input so far.
+func (s *Streams) Stats() counters.Values { return s.reader.Stats() }
+
+// Fault is Filter.Fault.
+func (s *Streams) Fault() string { return s.reader.Fault() }
+
+func (s *Streams) noteRead(n int) { s.reader.noteRead(n) }
+
+func (s *Streams) renew() {
+	for i := range s.all {
+		if f := s.all[i].Filter; f != nil {
+			f.renew()
+		}
+	}
+}
+
+func (s *Streams) share() {
+	s.reader.share()
+	for i := range s.all {
+		if f := s.all[i].Filter; f != nil {
+			f.share()
+		}
+	}
+}
+
+// treatLines implements treater.
+func (s *Streams) treatLines(b *Batch, lines []byte) {
+	f := s.reader
+	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
+	room := len(lines) + len(lines)/4
+	for i := range s.all {
+		s.all[i].batch = nil
+	}
+	for len(lines) > 0 || s.next < len(s.all) {
+		lines = s.treatSome(b, lines, room)
+	}
+}
+
+// treatSome is Filter.treatSome. A stream that panics leaves the line out, the others
+// do not.
+func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
+	rest = lines
+	f := s.reader
+	reading := true
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		of := f
+		if !reading {
+			of = s.all[s.next].Filter
+			s.next++
+		}
+		of.stats.Failed++
+		place := panicPlace()
+		of.noteFault(place)
+		switch {
+		case reading && s.line == nil: // Cut did not come to its end
+			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+				rest = rest[end+1:]
+			} else {
+				rest = nil
+			}
+			s.next = len(s.all)
+		case reading:
+			s.next = len(s.all) // nobody knows where the line goes
+		default:
+			f.stats.Failed++
+			f.noteFault(place)
+			if of.wrote != nil && of.hasher != nil {
+				of.leaveOutAfterPanic(s.all[s.next-1].batch)
+			}
+		}
+	}()
+	for {
+		if reading = false; s.next < len(s.all) {
+			s.write(b, room)
+		}
+		if len(rest) == 0 {
+			return rest
+		}
+		reading, s.line = true, nil
+		s.line, rest = f.marks.Cut(rest)
+		s.read()
+	}
+}
+
+// read reads s.line, and looks at what conditions are about.
+func (s *Streams) read() {
+	f := s.reader
+	s.whole, s.next, s.went, s.known = s.line, 0, false, false
+	f.stats.Lines++
+	if line := s.line; bytes.HasPrefix(line, byteOrderMark) {
+		s.line, s.usual = line[len(byteOrderMark):], false
+	} else {
+		s.usual = s.glance(line)
+	}
+	if s.known = s.usual; !s.usual {
+		if len(s.line) == 0 || len(s.line) == 1 && s.line[0] == '\r' {
+			s.went = true // nothing is nobody's
+		} else if s.known, _ = f.parse(s.line, &f.line); !s.known {
+			f.stats.Malformed++
+		}
+	}
+	s.facts = where.Facts{}
+	if s.known {
+		s.look()
+	}
+	s.match.Look(&s.facts)
+}
+
+var byteOrderMark = []byte(format.ByteOrderMark)
+
+// look takes the facts of a line.
+func (s *Streams) look() {
+	l, line := &s.reader.line, s.line
+	s.facts.Status = l.Status
+	var request, target []byte
+	for i := range l.Fields {
+		field := &l.Fields[i]
+		text := line[field.Start:field.End]
+		switch field.Role {
+		case format.RoleRequest:
+			request = text
+		case format.RoleURL:
+			target = text
+		case format.RoleMethod:
+			s.facts.Method = text
+		case format.RoleHost:
+			s.facts.Host = text
+		case format.RoleUser:
+			s.facts.User = text
+		}
+	}
+	if l.Client >= 0 {
+		field := &l.Fields[l.Client]
+		if text := line[field.Start:field.End]; len(text) > 0 {
+			if s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(text); !s.facts.HasIP {
+				s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(bareAddr(text))
+			}
+		}
+	}
+	if request != nil {
+		method, of, _, ok := format.SplitRequest(request)
+		if ok && s.facts.Method == nil {
+			s.facts.Method = method
+		}
+		if ok && target == nil {
+			target = of
+		}
+	}
+	switch {
+	case len(l.Target) > 0:
+		target = l.Target
+	case bytes.IndexByte(target, '\\') >= 0:
+		target, s.target = format.Unescaped(target, s.target)
+	}
+	s.facts.Target = target
+}
+
+// write has the line written to the streams that it fits, from the next one on.
+func (s *Streams) write(b *Batch, room int) {
+	for ; s.next < len(s.all); s.next++ {
+		of := &s.all[s.next]
+		f := of.Filter
+		if !s.match.Fits(s.next) {
+			continue
+		}
+		if !s.known && f != nil && f.plan != nil {
+			f.stats.Lines++
+			f.stats.Omitted++
+			continue
+		}
+		s.went = true
+		if f == nil {
+			continue
+		}
+		if of.batch == nil {
+			of.batch = of.Get()
+			of.batch.room = room
+			b.streams[s.next] = of.batch
+		}
+		f.wrote = nil
+		if !s.known {
+			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none
+			glancer := f.glancer
+			f.glancer = nil
+			f.treat(of.batch, s.whole)
+			f.glancer = glancer
+			continue
+		}
+		f.stats.Lines++
+		f.event = s.match.Event()
+		f.line.Copy(&s.reader.line)
+		f.begin.end = -1
+		f.guard.raw = nil
+		f.write(of.batch, s.line, true, s.usual)
+	}
+	if !s.went && s.known {
+		s.reader.stats.Unfit++
+	}
+}

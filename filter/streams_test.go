@@ -1,0 +1,334 @@
+package filter
+
+import (
+	"bytes"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
+	"hushpipe/filter/where"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// streamsOf returns the streams of a policy. Those that are linked share a calendar.
+func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams {
+	redact, err := NewRedact(p.Redact...)
+	require.NoError(t, err)
+	parser := func() format.Parser {
+		parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField})
+		require.NoError(t, err)
+		return parser
+	}
+	var streams []Stream
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		cfg := Config{Parser: parser(), Redact: redact, CountV6: 128, NoLines: s.Keep.None()}
+		cfg.Plan, err = treatment.Compile(s, cfg.Parser)
+		require.NoError(t, err)
+		if cfg.Plan != nil {
+			cfg.Mode = cfg.Plan.Mode
+		}
+		cal := newCalendar()
+		home := s.Name
+		if s.Linked != "" {
+			home = s.Linked
+		}
+		cal.key = &pseudonym.Key{}
+		copy(cal.key[:], home)
+		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }})
+	}
+	return NewStreams(Config{Parser: parser()}, where.New(p), streams)
+}
+
+// written is what the streams of a policy write of a log, by name.
+func written(t testing.TB, text string, log io.Reader) (map[string]string, *Streams) {
+	p, mistakes := policy.Parse([]byte(text))
+	require.Empty(t, mistakes)
+	s := streamsOf(t, p, func(int) *Batch { return &Batch{} })
+	got := map[string]string{}
+	require.NoError(t, run(s, log, &collectStreams{p: p, got: got}))
+	return got, s
+}
+
+// collectStreams is an Output.
+type collectStreams struct {
+	p   *policy.Policy
+	got map[string]string
+}
+
+func (c *collectStreams) Get() *Batch { return &Batch{streams: make([]*Batch, len(c.p.Streams))} }
+
+func (c *collectStreams) Put(b *Batch) error {
+	for i, of := range b.streams {
+		if of == nil {
+			continue
+		}
+		for k := range of.Parts {
+			c.got[c.p.Streams[i].Name] += string(of.Parts[k].Lines)
+		}
+	}
+	return nil
+}
+
+func (c *collectStreams) Wait(func() bool) {}
+
+// TestStreamCases compares what each stream of a policy writes with what it is to write.
+// <NAME:N> stands for any pseudonym, always the same and another for each.
+func TestStreamCases(t *testing.T) {
+	paths, err := filepath.Glob("testdata/streams/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(path)
+			require.NoError(t, err)
+			files := map[string]string{}
+			for _, f := range a.Files {
+				files[f.Name] = string(f.Data)
+			}
+			for _, in := range []io.Reader{strings.NewReader(files["in.log"]), iotest.OneByteReader(strings.NewReader(files["in.log"]))} {
+				got, _ := written(t, files["policy.toml"], in)
+				behind, standsFor := map[string]string{}, map[string]string{}
+				for name, want := range files {
+					if stream, ok := strings.CutPrefix(name, "want/"); ok {
+						requireLines(t, stream, want, got[stream], behind, standsFor)
+						delete(got, stream)
+					}
+				}
+				assert.Empty(t, got)
+			}
+		})
+	}
+}
+
+var stands = regexp.MustCompile(`<[^>]*>`)
+
+func requireLines(t *testing.T, name, want, got string, behind, standsFor map[string]string) {
+	pattern := "^" + stands.ReplaceAllString(regexp.QuoteMeta(want), `([0-9a-f:]{2,39}|h[0-9a-f]{16})`) + "$"
+	found := regexp.MustCompile(pattern).FindStringSubmatch(got)
+	if found == nil {
+		require.Equal(t, want, got, name)
+	}
+	for i, placeholder := range stands.FindAllString(want, -1) {
+		pseudonym := found[i+1]
+		if before, ok := behind[placeholder]; ok {
+			require.Equal(t, before, pseudonym, "%s: %s", name, placeholder)
+		}
+		if before, ok := standsFor[pseudonym]; ok {
+			require.Equal(t, before, placeholder, name)
+		}
+		behind[placeholder], standsFor[pseudonym] = pseudonym, placeholder
+	}
+}
+
+// fourStreams are of several kinds: whole lines, fields with treatments, a format of its
+// own, conditions, and figures alone.
+const fourStreams = `
+events = ["http"]
+[[stream]]
+name = "whole"
+purpose = "x"
+keep = "14d"
+[[stream]]
+name = "fields"
+purpose = "x"
+keep = "14d"
+fields = { client = "mask=24/48", user = "words=1", time = "hour", url = "only=a,room", status = "keep", size = "round=1000", referer = "site", agent = "keep", host = "keep" }
+[[stream]]
+name = "errors"
+purpose = "x"
+keep = "14d"
+where = { event = "*", url = ["/*"] }
+fields = { client = "ipcrypt", user = "hash", time = "day", event = "keep", url = "path", referer = "path" }
+format = '%t %{event}e %h %u %m "%U%q" "%{Referer}i" %>s'
+[[stream]]
+name = "figures"
+purpose = "x"
+keep = "none"
+unless = { client = "10.0.0.0/8" }
+rooms = ["jitsi"]
+`
+
+// No line costs an allocation, whatever its streams do.
+func TestStreamsAllocateNothing(t *testing.T) {
+	p, mistakes := policy.Parse([]byte(fourStreams))
+	require.Empty(t, mistakes)
+	batches := make([]Batch, len(p.Streams))
+	s := streamsOf(t, p, func(i int) *Batch {
+		batches[i].Reset()
+		return &batches[i]
+	})
+	log := []byte(strings.Repeat(`192.0.2.1 - maria ann [22/Nov/2026:10:00:00 +0100] "GET /x?a=b&c=d HTTP/1.1" 404 1234 "https://www.example.org/x?y=z" "A/1 (b; c)"
+2001:db8::1 - - [22/Nov/2026:10:00:01 +0100] "GET /%61//b?q=192.0.2.7 HTTP/1.1" 200 1234 "-" "Mozilla/5.0"
+`, 200))
+	b := &Batch{streams: make([]*Batch, len(p.Streams))}
+	treat := func() {
+		clear(b.streams)
+		s.renew()
+		s.treatLines(b, log)
+	}
+	treat()
+	require.Zero(t, testing.AllocsPerRun(20, treat))
+	for i, want := range []string{"a=b&c=d", "/x?a=b ", `not-found `, ""} {
+		var lines []byte
+		for k := range batches[i].Parts {
+			lines = append(lines, batches[i].Parts[k].Lines...)
+		}
+		if want == "" {
+			require.Empty(t, lines)
+			continue
+		}
+		require.Contains(t, string(lines), want)
+	}
+}
+
+// TestStreamPanics: what makes one stream fail is written by the others.
+func TestStreamPanics(t *testing.T) {
+	p, mistakes := policy.Parse([]byte(fourStreams))
+	require.Empty(t, mistakes)
+	s := streamsOf(t, p, func(int) *Batch { return &Batch{} })
+	s.all[1].Filter.cal = nil
+	s.all[1].Filter.router.epoch = 1
+	line := `192.0.2.1 - - [22/Nov/2026:10:00:00 +0100] "GET /x HTTP/1.1" 404 1234 "-" "A"` + "\n"
+	b := &Batch{streams: make([]*Batch, len(p.Streams))}
+	s.all[0].Filter.renew()
+	s.treatLines(b, []byte(line+line))
+	require.Equal(t, 2, bytes.Count(b.streams[0].Parts[0].Lines, newline))
+	require.Equal(t, 2, bytes.Count(b.streams[2].Parts[0].Lines, newline))
+	require.Equal(t, uint64(2), s.Stats().Failed)
+	require.Equal(t, uint64(2), s.all[1].Filter.Stats().Failed)
+	require.Contains(t, s.Fault(), "filter")
+}
+
+// TestStreamsCount: what goes nowhere is counted.
+func TestStreamsCount(t *testing.T) {
+	const text = `
+format = "combined"
+[[stream]]
+name = "a"
+purpose = "x"
+keep = "14d"
+where = { status = "404" }
+fields = { time = "keep", status = "keep" }
+`
+	got, s := written(t, text, strings.NewReader("junk 192.0.2.1\n"+
+		`192.0.2.1 - - [22/Nov/2026:10:00:00 +0100] "GET /x HTTP/1.1" 404 1234 "-" "A"`+"\n\n"+
+		`192.0.2.1 - - [22/Nov/2026:10:00:00 +0100] "GET /x HTTP/1.1" 200 1234 "-" "A"`+"\n"))
+	assert.Equal(t, map[string]string{"a": `- - - [22/Nov/2026:10:00:00 +0100] "-" 404 - "-" "-"` + "\n"}, got)
+	v := s.Stats()
+	assert.Equal(t, uint64(4), v.Lines)
+	assert.Equal(t, uint64(1), v.Malformed)
+	assert.Equal(t, uint64(1), v.Unfit)
+}
+
+// fuzzStreams keep little, each something else.
+const fuzzStreams = `
+events = ["http"]
+[[stream]]
+name = "day"
+purpose = "x"
+keep = "14d"
+fields = { time = "day" }
+[[stream]]
+name = "client"
+purpose = "x"
+keep = "14d"
+fields = { client = "ipcrypt", status = "keep" }
+[[stream]]
+name = "path"
+purpose = "x"
+keep = "14d"
+fields = { url = "path", referer = "site", size = "keep" }
+[[stream]]
+name = "agent"
+purpose = "x"
+keep = "14d"
+fields = { agent = "keep", user = "keep", event = "keep" }
+format = '%u %{event}e "%{User-Agent}i"'
+`
+
+// listed are the roles whose bytes may be seen in each of fuzzStreams.
+var listed = map[string][]format.Role{
+	"day":    nil,
+	"client": {format.RoleStatus},
+	"path":   {format.RoleRequest, format.RoleURL, format.RoleMethod, format.RoleProtocol, format.RoleReferer, format.RoleSize},
+	"agent":  {format.RoleAgent, format.RoleUser},
+}
+
+// FuzzFields plants a word in lines, and asks that no stream writes it which does not
+// list a field that holds it; nor from behind the question mark of a URL of which the
+// path is kept. The time of a stream that keeps the day is midnight.
+func FuzzFields(f *testing.F) {
+	const word = "zqxj8w"
+	for i, spec := range lineSpecs {
+		for k, line := range strings.Split(spec.lines, "\n") {
+			f.Add(uint8(i), line, uint16(7*k), uint16(3*k+20))
+		}
+	}
+	for _, log := range testLogs(f) {
+		for i, line := range strings.SplitN(log, "\n", 6)[:5] {
+			f.Add(uint8(i), strings.TrimSuffix(line, "\n"), uint16(11*i), uint16(70*i))
+		}
+	}
+	midnight := regexp.MustCompile(`\[\d\d/[A-Z][a-z]{2}/\d{4}:00:00:00 [+-]\d{4}\]`)
+	f.Fuzz(func(t *testing.T, spec uint8, line string, at, also uint16) {
+		s := lineSpecs[int(spec)%len(lineSpecs)]
+		if len(line) > 2000 || strings.ContainsAny(line, "\n\x00") || strings.Contains(line, word) || s.proxies {
+			return
+		}
+		for _, n := range []uint16{at, also} {
+			n := int(n) % (len(line) + 1)
+			line = line[:n] + word + line[n:]
+		}
+		parser, err := format.New(s.format, time.UTC, nil)
+		require.NoError(t, err)
+		p, mistakes := policy.Parse([]byte(fuzzStreams))
+		require.Empty(t, mistakes)
+		for i := range p.Streams {
+			s := &p.Streams[i]
+			if _, err := treatment.Compile(s, parser); err != nil {
+				return // refused at the start
+			}
+		}
+		p.Format = s.format
+		got := map[string]string{}
+		streams := streamsOf(t, p, func(int) *Batch { return &Batch{} })
+		require.NoError(t, run(streams, strings.NewReader(line+"\n"), &collectStreams{p: p, got: got}))
+		require.Zero(t, streams.Stats().Failed, "%s: %s", line, streams.Fault())
+		var l format.Line
+		parser.Parse([]byte(strings.TrimPrefix(line, format.ByteOrderMark)), &l)
+		text := strings.TrimPrefix(line, format.ByteOrderMark)
+		for name, out := range got {
+			allowed := false
+			for _, field := range l.Fields {
+				v := text[field.Start:field.End]
+				if name == "path" && (field.Role == format.RoleRequest || field.Role == format.RoleURL) {
+					v, _, _ = strings.Cut(v, "?")
+					v += " HTTP/" // of the protocol nothing is asked
+				}
+				if name == "path" && field.Role == format.RoleReferer {
+					site := strings.SplitAfterN(v, "/", 4)
+					v = strings.Join(site[:min(len(site), 3)], "")
+				}
+				for _, role := range listed[name] {
+					allowed = allowed || role == field.Role && strings.Contains(v, word)
+				}
+			}
+			require.False(t, !allowed && strings.Contains(out, word), "%s: %q\n%q", name, line, out)
+			if name == "day" {
+				require.NotRegexp(t, `[0-9A-Za-z]`, midnight.ReplaceAllString(out, ""), line)
+			}
+		}
+	})
+}
