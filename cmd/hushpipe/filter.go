@@ -68,6 +68,9 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			if hint := forgotten(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout && !o.sample {
 				return usage("no DIR given%s", hint)
 			}
+			if o.policy != "" {
+				return o.filterByPolicy(cmd, stdin, say)
+			}
 			job, err := o.job(say)
 			if err != nil {
 				return err
@@ -143,7 +146,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	}
 	job.store.Confined, job.store.Memory = confine(o.dir, o.keys, shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := obey(signals, in, drainWait(job, src))
+	asked := obey(signals, in, drainWait(job.errorLog, src))
 	_, job.store.Replays = in.(filter.Keeper)
 	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 	s := store.Open(job.store)
@@ -270,11 +273,11 @@ type requests struct {
 
 // drainWait returns how long to wait for the disk at the end that SIGTERM brings, 0
 // where SIGTERM brings none.
-func drainWait(job *job, src *source) time.Duration {
+func drainWait(errorLog bool, src *source) time.Duration {
 	switch {
 	case src.fifo || src.raw:
 		return stopWait
-	case job.errorLog:
+	case errorLog:
 		return shortWait
 	}
 	return 0

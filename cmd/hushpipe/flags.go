@@ -46,6 +46,9 @@ type filterFlags struct {
 	metrics  string
 	check    bool
 	sample   bool
+	policy   string
+
+	userField string // of a policy
 }
 
 func (o *filterFlags) define(flags *pflag.FlagSet) {
@@ -72,6 +75,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 func (o *filterFlags) defineLive(flags *pflag.FlagSet) {
 	flags.StringVar(&o.input, "input", "", "read the FIFO at `PATH`, in place of stdin, for servers that only write to a path; see hushpipe-servers(7)")
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional and only its keys are read")
+	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, in place of what the flags above say")
 	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
 	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, and exit with 0 or 2")
@@ -224,7 +228,7 @@ func (o *filterFlags) parser() (format.Parser, error) {
 	for _, list := range o.jsonKeys {
 		keys = append(keys, strings.Split(list, ",")...)
 	}
-	p, err := format.NewWith(o.format, time.Local, format.Options{JSONKeys: keys, Client: o.client, Proxies: len(o.proxies) > 0})
+	p, err := format.NewWith(o.format, time.Local, format.Options{JSONKeys: keys, Client: o.client, User: o.userField, Proxies: len(o.proxies) > 0})
 	if err != nil {
 		flag := "--format"
 		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {

@@ -47,7 +47,15 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 
 	var found recorded
 	var stuck userError
+	var byPolicy policyError
 	switch {
+	case errors.As(wrong, &byPolicy):
+		found.dir, line.keys = byPolicy.flags.dir, byPolicy.flags.keys
+		ran, why, err := afterWrongPolicy(byPolicy.flags, wrong, src, signals, minute.C, say)
+		if ran {
+			return err
+		}
+		found.err = why
 	case errors.As(wrong, &stuck):
 		found.err = errors.New("hushpipe treats no line as another user")
 	case !cmd.HasParent():
@@ -58,6 +66,14 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 		if found = find(line); found.err == nil {
 			var o *filterFlags
 			var j *job
+			if o, found.err = found.flags(); found.err == nil && o.policy != "" {
+				ran, why, err := afterWrongPolicy(o, wrong, src, signals, minute.C, say)
+				if ran {
+					return err
+				}
+				found.err = why
+				break
+			}
 			if o, j, found.err = found.job(say); found.err == nil {
 				stop := sayMinutely(minute.C, say, func() string {
 					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead",
@@ -238,7 +254,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 		switch f.Name {
 		case "help", "check", "sample", "stdout", "input":
 			return
-		case "keys", "metrics": // another web server may have another directory
+		case "keys", "metrics", "policy": // another web server may have another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
 				values[0] = path
 			}

@@ -1,0 +1,532 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/cmd/hushpipe/early"
+	"hushpipe/filter"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/store"
+	"hushpipe/filter/treatment"
+	"hushpipe/filter/where"
+	"hushpipe/format"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+)
+
+// replaced are the flags that a policy takes the place of.
+var replaced = []string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies"}
+
+// policyError is that of a policy that cannot run.
+type policyError struct {
+	error
+	flags *filterFlags
+}
+
+func (e policyError) Unwrap() error { return e.error }
+
+// policyJob is what a policy asks for.
+type policyJob struct {
+	dir, keys string
+	policy    *policy.Policy
+	text      []byte
+	input     filter.Config // of what reads the lines
+	streams   []*streamJob  // as in the policy; nil for one that writes nothing
+	flags     []string      // as DIR records them
+	fallback  bool          // the policy is the one that ran last
+}
+
+// streamJob is the job of one stream.
+type streamJob struct {
+	*job
+	name string
+	keys int // the stream that has its keys, -1 for itself
+}
+
+// conflicts returns an error for flags that a policy takes the place of.
+func conflicts(flags *pflag.FlagSet) error {
+	for _, name := range replaced {
+		if flags.Changed(name) {
+			return usage("--%s beside --policy; hint: say it in the policy", name)
+		}
+	}
+	for _, name := range []string{"stdout", "metrics", "user", "sample", "input"} {
+		if f := flags.Lookup(name); f != nil && f.Changed {
+			return usage("--%s: is not supported with --policy yet; hint: leave it out", name)
+		}
+	}
+	return nil
+}
+
+// readPolicy reads the policy that the flags name. An error is a policyError.
+func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
+	f, err := os.Open(o.policy)
+	if err == nil {
+		defer f.Close()
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+			err = errors.New("is no regular file")
+		}
+		if err == nil {
+			err = policies.CheckWriters(info)
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, bare(err))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, policies.MaxText+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, bare(err))
+	}
+	if len(text) > policies.MaxText {
+		return nil, nil, fmt.Errorf("--policy %s: is longer than %d bytes", o.policy, policies.MaxText)
+	}
+	p, mistakes := policy.Parse(text)
+	if len(mistakes) > 0 {
+		return nil, nil, fmt.Errorf("--policy %s:%w", o.policy, mistakes)
+	}
+	return p, text, nil
+}
+
+// policyJob makes a policy ready to run.
+func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
+	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text}
+	if o.dir == "" {
+		return nil, usage("no DIR given; hint: name the directory for the streams")
+	}
+	var errs []error
+	for i := range p.Streams {
+		s, err := o.streamJob(p, i, say)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("stream %s: %w", p.Streams[i].Name, bareUsage(err)))
+		}
+		j.streams = append(j.streams, s)
+	}
+	in, err := o.ofPolicy(p).job(say)
+	if err != nil {
+		errs = append(errs, bareUsage(err))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	j.input = in.filter
+	return j, nil
+}
+
+// bareUsage leaves out that an error is one of usage.
+func bareUsage(err error) error {
+	if wrong := (usageError{}); errors.As(err, &wrong) {
+		return wrong.error
+	}
+	return err
+}
+
+// ofPolicy returns flags that say of the input what a policy says, and count nothing.
+func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
+	return &filterFlags{dir: o.dir, format: p.Format, ip: "drop", keep: "1d", rooms: []string{"none"}, roomHash: "sha1", countV6: 128,
+		maxRooms: o.maxRooms, maxPairs: o.maxPairs, redact: p.Redact, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies,
+		userField: p.UserField}
+}
+
+// streamJob returns the job of one stream, nil for one that writes nothing.
+func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*streamJob, error) {
+	s := &p.Streams[i]
+	if err := unsupported(p, s); err != nil {
+		return nil, err
+	}
+	if s.Keep.None() && !s.Figures.Any() {
+		return nil, nil
+	}
+	of := o.ofPolicy(p)
+	parser, err := of.parser()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := treatment.Compile(s, parser)
+	if err != nil {
+		return nil, err
+	}
+	of.ip = "ipcrypt"
+	if plan != nil {
+		of.ip = plan.Mode.String()
+	}
+	of.dir = filepath.Join(o.dir, s.Name)
+	days, bounded := s.Keep.Of(policy.Days)
+	if !bounded {
+		days = 2 // today and yesterday: keys and journals of a stream without lines
+	}
+	of.keep = calendar.Period(days).String()
+	if s.Figures.CountsRooms() {
+		of.rooms, of.roomURL = s.Figures.Rooms, s.Figures.RoomURLs
+		of.roomHash = cmp.Or(s.Figures.RoomHash, "sha1")
+		of.countV6 = prefixLen(cmp.Or(s.Figures.CountV6, 128))
+		if len(of.rooms) == 0 {
+			of.rooms = []string{"none"}
+		}
+	}
+	made, err := of.job(say)
+	if err != nil {
+		return nil, err
+	}
+	j := &streamJob{job: made, name: s.Name, keys: -1}
+	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
+	j.store.Say = func(topic, line string) { say.report(s.Name+"/"+topic, line) }
+	home := s.Name
+	for k := range p.Streams {
+		if p.Streams[k].Name == s.Linked {
+			j.keys, home = k, s.Linked
+		}
+	}
+	switch {
+	case o.keys != "":
+		j.store.Keys = filepath.Join(o.keys, home)
+	case j.keys >= 0:
+		j.store.Keys = filepath.Join(o.dir, home, dir.Keys)
+	}
+	return j, nil
+}
+
+// unsupported returns an error for what a policy may ask for and this version cannot do.
+func unsupported(p *policy.Policy, s *policy.Stream) error {
+	no := func(what string) error {
+		return fmt.Errorf("%s is not supported by this version of hushpipe yet; hint: leave it out", what)
+	}
+	for _, bound := range s.Keep {
+		switch bound.Kind {
+		case policy.Workdays, policy.Settling, policy.Entries:
+			return no(fmt.Sprintf("keep = %q", bound))
+		}
+	}
+	linked := p.Stream(s.Linked)
+	merges := s.Fields != nil && s.Treatment("client").Merges()
+	switch {
+	case s.Gate != nil:
+		return no("gate")
+	case len(s.Group) > 0:
+		return no("group")
+	case s.Figures.Traffic:
+		return no("traffic")
+	case s.Figures.CountsRooms() && merges && !s.Figures.Full:
+		return no(fmt.Sprintf("rooms with client = %q and without count = \"full\"", s.Treatment("client")))
+	case linked != nil && (linked.Linked != "" || linked.Keep.None() && !linked.Figures.Any()):
+		return fmt.Errorf("linked = %q: that stream has no keys of its own; hint: name one that has", s.Linked)
+	}
+	return nil
+}
+
+// record notes in DIR which policy runs, and with which flags.
+func (j *policyJob) record(say *messages) error {
+	d, err := dir.Open(j.dir, dir.Options{Keys: j.keys, Create: true, Notify: func(msg string) { say.report(msg, msg) }})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if j.keys != "" {
+		if err := os.Mkdir(j.keys, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	if j.fallback {
+		return nil
+	}
+	var names []string
+	for i := range j.policy.Streams {
+		names = append(names, j.policy.Streams[i].Name)
+	}
+	at := now().Round(0)
+	err = policies.Record(d, policies.Entry{Began: at, Digest: j.policy.Digest(), Streams: names}, j.text)
+	registry.New(registry.Config{Path: j.dir, Flags: j.flags, Now: now, Report: dir.NewReporter(say.report, now)}).RecordSettings(d, at)
+	return err
+}
+
+// live is a stream that is at work.
+type live struct {
+	*streamJob
+	store  *store.Store
+	filter *filter.Filter
+	queue  *filter.Queue
+}
+
+// linkedKeys are the days of a stream whose keys are those of another one, where
+// that has the day.
+type linkedKeys struct {
+	*store.Store
+	keys *store.Store
+}
+
+func (l linkedKeys) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
+	if to, at := l.keys.Place(day, true); placement != calendar.Expired && at != calendar.Expired && to == day {
+		return l.keys.Key(day, at)
+	}
+	return l.Store.Key(day, placement)
+}
+
+func (l linkedKeys) Epoch() uint64 { return l.Store.Epoch() + l.keys.Epoch() }
+
+// open opens the directories of all streams.
+func (j *policyJob) open() []*live {
+	all := make([]*live, len(j.streams))
+	var opening sync.WaitGroup
+	for i, s := range j.streams {
+		if s != nil {
+			all[i] = &live{streamJob: s}
+			opening.Go(func() { all[i].store = store.Open(s.store) })
+		}
+	}
+	opening.Wait()
+	return all
+}
+
+// calendarOf returns the days of a stream.
+func calendarOf(all []*live, s *live) filter.Calendar {
+	if s.keys >= 0 && all[s.keys] != nil {
+		return linkedKeys{s.store, all[s.keys].store}
+	}
+	return s.store
+}
+
+// run is filterToDir for the streams of a policy.
+func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) error {
+	in, err := src.open()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", src, err)
+	}
+	confined, hidden := confine(j.dir, j.keys), memory()
+	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
+	asked := obey(signals, in, drainWait(format.IsError(j.policy.Format), src))
+	recorded := make(chan struct{})
+	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
+		defer close(recorded)
+		if err := j.record(say); err != nil {
+			say.about("policy", warning, err.Error())
+		}
+	})
+	quit := make(chan struct{})
+	defer close(quit)
+	go j.recordLater(recorded, quit, say)
+	go purgeHourly(j.dir, j.keys, say)
+	for _, s := range j.streams {
+		if s != nil {
+			_, s.store.Replays = in.(filter.Keeper)
+			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
+			s.store.Confined, s.store.Memory, s.store.Fallback = confined, hidden, j.fallback
+		}
+	}
+	all := j.open()
+	var queues []*filter.Queue
+	var streams []filter.Stream
+	for _, s := range all {
+		if s == nil {
+			streams, queues = append(streams, filter.Stream{}), append(queues, nil)
+			continue
+		}
+		s.filter = filter.New(s.job.filter, calendarOf(all, s))
+		s.queue = filter.NewQueue(s.store, bufferSize)
+		queues = append(queues, s.queue)
+		streams = append(streams, filter.Stream{Filter: s.filter, Get: s.queue.Get})
+		soFar := counted(s.filter.Snapshot, s.queue)
+		s.store.Observe(soFar, s.filter.Fault)
+		minute := time.NewTicker(time.Minute)
+		defer minute.Stop()
+		defer watch(minute.C, s.job.store.Path, soFar, src.trouble, say)()
+	}
+	f := filter.NewStreams(j.input, where.New(j.policy), streams)
+	fan := filter.NewFan(queues)
+	err = f.Run(in, fan)
+	stopped := errors.Is(err, filter.ErrStopped)
+	interrupted := stopped && !asked.drained.Load()
+	errs := []error{err}
+	if interrupted {
+		errs[0] = errInterrupted
+	} else if stopped { // the rest is for the next process
+		errs[0] = nil
+	}
+	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
+	defer cancel()
+	errs = append(errs, closeStreams(ctx, all, fan)...)
+	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
+}
+
+// recordLater goes on with record once a minute, while it fails.
+func (j *policyJob) recordLater(first, quit <-chan struct{}, say *messages) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	select {
+	case <-first:
+	case <-quit:
+		return
+	}
+	for j.record(say) != nil {
+		select {
+		case <-tick.C:
+		case <-quit:
+			return
+		}
+	}
+}
+
+// closeStreams ends the work of all streams, beside each other.
+func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
+	ended := fan.Close(ctx)
+	errs := make([]error, len(all))
+	var closing sync.WaitGroup
+	for i, s := range all {
+		switch {
+		case s == nil:
+		case !ended[i]:
+			errs[i] = errNoAnswer(s.job.store.Path)
+		default:
+			closing.Go(func() {
+				errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
+					s.store.Settle(ctx)
+					return errors.Join(s.store.Expired(s.filter.Expired()), s.store.Close())
+				})
+			})
+		}
+	}
+	closing.Wait()
+	return errs
+}
+
+// concludeStreams says at the end what there is to say of the input, and of each stream
+// that is not said of the input.
+func concludeStreams(input counters.Values, fault string, all []*live, err error, say *messages) error {
+	malformed := input.Malformed
+	input.Malformed = 0 // what became of them is another thing in each stream
+	lost := summary(input, fault, false, say)
+	if input.Malformed = malformed; malformed > 0 {
+		say.sayf(warning, "%s in no known format; hint: give the format in the policy", ofLines(malformed, input.Lines))
+	}
+	for _, s := range all {
+		if s == nil {
+			continue
+		}
+		v := counted(s.filter.Stats, s.queue)()
+		lost = lost || v.Lost()
+		for _, c := range counters.All {
+			if of := *c.Of(&input); of > 0 && *c.Of(&v) <= of {
+				continue
+			}
+			if text := told(v, c); text != "" {
+				say.sayf(severityOf[c.Weight], "%s: %s", s.name, text)
+			}
+		}
+	}
+	if err != nil {
+		say.fault(err)
+		lost = true
+	}
+	if lost {
+		return errSaid
+	}
+	return nil
+}
+
+// ofLines says how many of the lines are meant.
+func ofLines(n, lines uint64) string { return fmt.Sprintf("%d of %s", n, several(lines, "line")) }
+
+// check is filter --check with a policy.
+func (j *policyJob) check(stdout io.Writer, say *messages) error {
+	var errs []error
+	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report}))
+	} else {
+		for _, s := range j.streams {
+			if s != nil {
+				errs = append(errs, s.check())
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return usageError{err}
+	}
+	fmt.Fprintln(stdout, "hushpipe: configuration OK")
+	return nil
+}
+
+// afterWrongPolicy runs the policy that DIR recorded last.
+func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan os.Signal, minute <-chan time.Time, say *messages) (ran bool, why, err error) {
+	type found struct {
+		entry policies.Entry
+		text  []byte
+		err   error
+	}
+	answer := make(chan found, 1)
+	go func() {
+		var f found
+		f.entry, f.text, f.err = policies.Last(o.dir)
+		answer <- f
+	}()
+	var last found
+	select {
+	case last = <-answer:
+	case <-time.After(oneMoment):
+		return false, errors.New("the disk with the recorded policy does not answer"), nil
+	}
+	if errors.Is(last.err, os.ErrNotExist) {
+		last.err = fmt.Errorf("%s records no policy yet", o.dir)
+	}
+	if last.err != nil {
+		return false, last.err, nil
+	}
+	p, mistakes := policy.Parse(last.text)
+	if len(mistakes) > 0 {
+		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
+	}
+	j, why := o.policyJob(p, last.text, say)
+	if why != nil {
+		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, why), nil
+	}
+	j.fallback = true
+	stop := sayMinutely(minute, say, func() string {
+		return fmt.Sprintf("%s; running on the policy that %s recorded at %s instead", inOneLine(wrong), o.dir, last.entry.Began.Local().Format(time.DateTime))
+	})
+	defer stop()
+	return true, nil, errors.Join(j.run(src, signals, say), errSaid)
+}
+
+// inOneLine returns an error's text with its lines joined.
+func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// filterByPolicy is filter --policy.
+func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, say *messages) error {
+	if err := conflicts(cmd.Flags()); err != nil {
+		return err
+	}
+	p, text, err := o.readPolicy()
+	var j *policyJob
+	if err == nil {
+		j, err = o.policyJob(p, text, say)
+	}
+	if err != nil {
+		return usageError{policyError{err, o}}
+	}
+	if o.check {
+		return j.check(cmd.OutOrStdout(), say)
+	}
+	if isClosed(stdin) {
+		return errNoStdin
+	}
+	j.flags = recordable(cmd.Flags())
+	return j.run(&source{file: stdin}, early.Signals(), say)
+}
