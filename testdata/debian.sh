@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The life of the package on a Debian server with Apache: install, upgrade, remove,
+# The life of the package on a Debian server with Apache and nginx: install, upgrade, remove,
 # purge. Read it as a tutorial; TestPackage runs it, as root and cut off from
 # the machine it runs on where the kernel allows that.
 #
@@ -108,7 +108,60 @@ install -d $pages # systemd does it, and runs this:
 hushpipe report --pages $pages $log
 grep -q '^<!doctype html>' $pages/index.html
 
-echo "== 5. Remove: not while a directive of somebody else still needs it"
+gone() { ! pgrep -x hushpipe >/dev/null; }
+
+echo "== 5. nginx in Apache's place: it writes to a FIFO that systemd holds"
+apache2ctl stop
+await gone
+systemctl enable -q hushpipe@nginx.service # --now, where systemd runs; here this does what the units say:
+unit() { sed -n "s/^$2=//p" "/lib/systemd/system/hushpipe@.$1" | sed 's/%i/nginx/g; s/%%/%/g; s/\$\$/$/g'; } # socket|service KEY
+fifo=$(unit socket ListenFIFO)
+eval "$(unit socket ExecStartPre)"
+mkdir -m "$(unit socket DirectoryMode)" "${fifo%/*}"
+mkfifo -m "$(unit socket SocketMode)" "$fifo"
+exec 8<>"$fifo"
+serve() {
+	LISTEN_FDS=1 bash -c 'exec 3<&8 8<&-; LISTEN_PID=$$ exec "$@"' bash $(unit service ExecStart) &
+	reader=$!
+}
+serve
+
+# The error log needs an instance of its own; here there is none.
+sed -i.orig "s|access_log .*;|access_log $fifo combined;|; s|error_log .*;|error_log /dev/null crit;|" /etc/nginx/nginx.conf
+hushpipe check --nginx
+nginx
+logged() { grep -q "id=$1 " $log/nginx/access.log; }
+await get "/http-bind?room=b&id=n1"
+await logged n1
+[ "$(stat -c %U:%G:%a $log/nginx)" = hushpipe:adm:2750 ] || fail "$(ls -ld $log/nginx)"
+
+kill -KILL $reader
+get "/http-bind?room=b&id=n2" # waits in the FIFO
+serve
+await logged n2
+kill -TERM $reader # systemctl restart
+wait $reader
+get "/http-bind?room=b&id=n3"
+serve
+nginx -s reopen # as logrotate does
+await get "/http-bind?room=b&id=n4"
+nginx -s reload
+await get "/http-bind?room=b&id=n5"
+for id in n3 n4 n5; do await logged $id; done
+[ "$(grep -c 'id=n[1-5] ' $log/nginx/access.log)" = 5 ] || fail "$(cat $log/nginx/access.log)"
+if grep -rnF 127.0.0.1 $log /var/log/nginx; then fail "an address on disk"; fi
+hushpipe status $log/nginx
+
+if apt-get remove $quiet hushpipe; then fail "removed from under nginx"; fi
+mv /etc/nginx/nginx.conf.orig /etc/nginx/nginx.conf
+nginx -s quit
+kill -TERM $reader
+wait $reader
+exec 8>&-
+apache2ctl start
+await get /again
+
+echo "== 6. Remove: not while a directive of somebody else still needs it"
 printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
 if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
 [ -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "the snippet is off, but hushpipe is there"
@@ -117,19 +170,19 @@ apt-get remove $quiet hushpipe
 [ ! -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "Apache still needs hushpipe"
 apache2ctl graceful # the package does it, where systemd runs
 await get /after
-gone() { ! pgrep -x hushpipe >/dev/null; }
 await gone
 # Nobody writes now; systemd deletes what expires.
-touch -d '13 days ago' $log/access-"$today".log $log/keys/"$today".key
+touch -d '13 days ago' $log/{,nginx/}access-"$today".log $log/{,nginx/}keys/"$today".key
 rooms=$(cat $log/rooms/rooms-"$today".log)
 [ -n "$rooms" ] || fail "no rooms"
-touch -d '100 days ago' $log/rooms/rooms-"$today".log
+touch -d '100 days ago' $log/{,nginx/}rooms/rooms-"$today".log
 systemd-tmpfiles --clean hushpipe-removed.conf
-[ ! -e $log/access-"$today".log ] && [ ! -e $log/keys/"$today".key ] || fail "expired, and still there"
+left=$(find $log -name "access-$today.log" -o -name "$today.key")
+[ -z "$left" ] || fail "expired, and still there: $left"
 
-echo "== 6. Purge: nothing is left but the figures"
+echo "== 7. Purge: nothing is left but the figures"
 apt-get purge $quiet hushpipe
-[ "$(cd $log && find . -type f)" = "./rooms/rooms-$today.log" ] || fail "$(find $log)"
+[ "$(cd $log && find . -type f | sort | xargs)" = "./nginx/rooms/rooms-$today.log ./rooms/rooms-$today.log" ] || fail "$(find $log)"
 [ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"
 [ ! -e /var/lib/hushpipe ] || fail "pages are left"
 left=$(find /etc /usr /lib/systemd /var/lib/systemd /var/lib/apache2 -name '*hushpipe*' -print)

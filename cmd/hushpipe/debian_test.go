@@ -135,7 +135,7 @@ func packagesNameLicences(t *testing.T, dir string) {
 // the machine itself, but only in CI.
 func packageLives(t *testing.T, packages string) {
 	apache(t)
-	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps"} {
+	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps", "nginx": "nginx"} {
 		tool(t, name, pkg)
 	}
 	if os.Getuid() != 0 {
