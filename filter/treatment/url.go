@@ -123,7 +123,7 @@ func split(v []byte) (u url, ok bool) {
 	}
 	u.path = v
 	port := bytes.LastIndexByte(v, ':')
-	return u, port > 0 && isWord(v, "-._~:[]") && isWord(v[port+1:], "")
+	return u, port > 0 && isWord(v[:port], "-._~:[]") && len(v)-port <= len(":65535") && len(bytes.Trim(v[port+1:], "0123456789")) == 0
 }
 
 var schemeEnd = []byte("://")

@@ -1,0 +1,167 @@
+package treatment_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// hasher is a Hasher that can be read.
+type hasher struct{}
+
+func (hasher) AppendHash(dst []byte, name string, value []byte) []byte {
+	return append(append(append(append(dst, "h("...), name...), ' '), append(value, ')')...)
+}
+
+// treatmentOf returns what a policy says of a field.
+func treatmentOf(t testing.TB, field, text string) *treatment.Treatment {
+	p, mistakes := policy.Parse([]byte("[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"1d\"\nfields = { " + field + " = \"" + text + "\" }\n"))
+	require.Empty(t, mistakes)
+	return treatment.New(field, p.Streams[0].Fields[0].Treatment)
+}
+
+// TestTreatments is what is left of a value. What is left is left of itself, but for
+// hashes.
+func TestTreatments(t *testing.T) {
+	for _, test := range []struct{ field, treatment, value, want string }{
+		{"user", "keep", "maria ann", "maria ann"},
+		{"user", "drop", "maria", "-"},
+		{"user", "hash", "maria", "h(user maria)"},
+		{"user", "hash", "-", "-"},
+		{"user", "words=2", "ZS C 3 Ro", "ZS C"},
+		{"user", "words=2", "ZS", "ZS"},
+		{"user", "words=2", " ZS  C  3", "ZS  C"},
+		{"user", "words=1", "   ", "-"},
+		{"user", "words=1", "-", "-"},
+
+		{"time", "hour", "[27/Nov/2026:08:59:58 +0100]", "[27/Nov/2026:08:00:00 +0100]"},
+		{"time", "day", "[27/Nov/2026:08:59:58 -0330]", "[27/Nov/2026:00:00:00 -0330]"},
+		{"time", "hour", "27/Nov/2026:08:59:58 +0100", "27/Nov/2026:08:00:00 +0100"},
+		{"time", "hour", "2026-11-27T08:59:58.123456Z", "2026-11-27T08:00:00Z"},
+		{"time", "day", "2026-11-27T08:59:58,5+01:00", "2026-11-27T00:00:00+01:00"},
+		{"time", "day", "2026-11-27 08:59:58.1", "2026-11-27 00:00:00"},
+		{"time", "hour", "2026/11/27 08:59:58", "2026/11/27 08:00:00"},
+		{"time", "hour", "Fri Nov 27 08:59:58.123456 2026", "Fri Nov 27 08:00:00 2026"},
+		{"time", "hour", "Fri Nov  7 08:59:58 2026", "Fri Nov  7 08:00:00 2026"},
+		{"time", "hour", "1795330000.123", "-"},
+		{"time", "day", "[27/Nov/2026:08:59:58 +0100] 1", "-"},
+		{"time", "day", "08:59", "-"},
+
+		{"size", "round=1024", "20481", "21504"},
+		{"size", "round=1024", "1024", "1024"},
+		{"size", "round=1024", "0", "0"},
+		{"size", "round=1024", "-", "-"},
+		{"size", "round=1024", "-5", "-"},
+		{"size", "round=1024", "12345678901234567", "-"},
+		{"duration", "round=5", "0.001", "5"},
+		{"duration", "round=5", "5.000", "5"},
+		{"duration", "round=5", "5ms", "-"},
+
+		{"referer", "path", "https://www.example.org/a/b?c=d#e", "https://www.example.org/a/b"},
+		{"referer", "path", "https://joe:pw@www.example.org:8443/a", "https://www.example.org:8443/a"},
+		{"referer", "path", "https://www.example.org", "https://www.example.org"},
+		{"referer", "path", "/a?b", "/a"},
+		{"referer", "path", "words of a client", "-"},
+		{"referer", "path", "about:blank", "-"},
+		{"referer", "site", "https://www.example.org/a/b?c=d#e", "https://www.example.org/"},
+		{"referer", "site", `https://www.example.org\a`, "https://www.example.org/"},
+		{"referer", "site", "https://www.example.org?a", "https://www.example.org/"},
+		{"referer", "site", "https://joe@x y/a", "-"},
+		{"referer", "site", "/a?b", "/"},
+		{"referer", "site", "-", "-"},
+
+		{"url", "only=a,B", "/x?A=1&c=2;b=3&a=4#d", "/x?A=1&b=3&a=4"},
+		{"url", "only=a", "/x?b=/y?a=1", "/x"},
+		{"url", "only=a", "/x?a", "/x?a"},
+		{"url", "only=a", "/x?%61=1", "/x"},
+		{"url", "only=a", "http://h?a=1", "http://h?a=1"},
+		{"url", "only=a", "*", "*"},
+	} {
+		what := test.field + " = " + test.treatment + ": " + test.value
+		tr := treatmentOf(t, test.field, test.treatment)
+		got := string(tr.AppendTo([]byte("before "), []byte(test.value), hasher{}))
+		assert.Equal(t, "before "+test.want, got, what)
+		if test.treatment != "hash" {
+			assert.Equal(t, test.want, string(tr.AppendTo(nil, []byte(test.want), hasher{})), "twice "+what)
+		}
+	}
+}
+
+// TestRequests: a request whose URL is kept keeps its method and its protocol.
+func TestRequests(t *testing.T) {
+	for _, test := range []struct{ treatment, value, want string }{
+		{"keep", "anything", "anything"},
+		{"path", "GET /a?b HTTP/1.1", "GET /a HTTP/1.1"},
+		{"path", "GET http://joe:pw@h/a?b HTTP/1.1", "GET http://h/a HTTP/1.1"},
+		{"path", "CONNECT h.example:443 HTTP/1.1", "CONNECT h.example:443 HTTP/1.1"},
+		{"path", "OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.1"},
+		{"path", "GET /a b?c d HTTP/2.0", "GET /a b HTTP/2.0"},
+		{"path", "GET /a?b", "GET /a"},
+		{"path", "GET maria HTTP/1.1", "-"},
+		{"path", "maria?x /a HTTP/1.1", "-"},
+		{"path", "GET /a HTTP/maria", "-"},
+		{"path", `\x16\x03\x01`, "-"},
+		{"path", "-", "-"},
+		{"path", "/a?b", "/a"},
+		{"site", "GET /a?b HTTP/1.1", "GET / HTTP/1.1"},
+		{"drop", "GET /a?b HTTP/1.1", "-"},
+		{"only=b", "GET /a?b=1&c=2 HTTP/1.1", "GET /a?b=1 HTTP/1.1"},
+	} {
+		tr := treatmentOf(t, "url", test.treatment)
+		got := string(tr.AppendRequest(nil, []byte(test.value), hasher{}))
+		assert.Equal(t, test.want, got, "%s: %s", test.treatment, test.value)
+		assert.Equal(t, got, string(tr.AppendRequest(nil, []byte(got), hasher{})), "twice")
+	}
+	assert.Equal(t, "?b=1", string(treatmentOf(t, "url", "only=b").AppendQuery(nil, []byte("?a=2&b=1"), hasher{})))
+	assert.Empty(t, string(treatmentOf(t, "url", "path").AppendQuery(nil, []byte("?a=2&b=1"), hasher{})))
+}
+
+// TestCompile: a field or an output that the input has not is refused.
+func TestCompile(t *testing.T) {
+	for _, test := range []struct{ input, stream, want string }{
+		{"combined", `fields = { client = "ipcrypt", size = "keep" }`, ""},
+		{"common", `fields = { agent = "keep" }`, "the format of the input has no agent"},
+		{"auto", `fields = { agent = "keep" }`, ""},
+		{"combined", `fields = { other = { "%D" = "keep" } }`, "the format of the input has no %D"},
+		{`%h %D`, `fields = { other = { "%D" = "keep" } }`, ""},
+		{`%{sec}t %h`, `fields = { time = "day" }`, "time: day of %{sec}t is not supported"},
+		{`%{sec}t %h`, `fields = { time = "keep" }`, ""},
+		{"json", `fields = { time = "keep" }`, "not supported yet"},
+		{"error", `fields = { time = "keep" }`, "not supported yet"},
+		{"combined", `format = "%h"`, "format without fields is not supported yet"},
+		{"combined", "fields = { url = \"keep\" }\nformat = '%m %U%q %H %{event}e %>s'", ""},
+		{"combined", "fields = { url = \"keep\" }\nformat = '%D'", "the format of the input has no %D"},
+	} {
+		p, mistakes := policy.Parse([]byte("events = [\"http\"]\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"1d\"\n" + test.stream + "\n"))
+		if len(mistakes) > 0 {
+			assert.NotEmpty(t, test.want, "%s: %v", test.stream, mistakes)
+			continue
+		}
+		parser, err := format.New(test.input, time.UTC, nil)
+		require.NoError(t, err)
+		_, err = treatment.Compile(&p.Streams[0], parser)
+		if test.want == "" {
+			assert.NoError(t, err, test.stream)
+		} else {
+			assert.ErrorContains(t, err, test.want, test.stream)
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	dst := make([]byte, 0, 1000)
+	for _, test := range [][3]string{
+		{"time", "hour", "[27/Nov/2026:08:59:58 +0100]"}, {"user", "words=1", "a b"}, {"size", "round=7", "20"},
+		{"referer", "site", "https://www.example.org/a?b"}, {"url", "only=a,b", "/x?a=1&c=2&B=3"},
+	} {
+		tr, v := treatmentOf(t, test[0], test[1]), []byte(strings.Clone(test[2]))
+		assert.Zero(t, testing.AllocsPerRun(10, func() { dst = tr.AppendTo(dst[:0], v, nil) }), test)
+	}
+}
