@@ -1,13 +1,19 @@
 package main
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 )
 
 // choices are the values of flags that have a few, for a flag of one command by
@@ -50,6 +56,34 @@ func completeArgs(use string) cobra.CompletionFunc {
 	}
 }
 
+// completeDay offers the days of which DIR has lines or rooms, the newest first; while no
+// DIR is given, those that are kept by default.
+func completeDay(_ *cobra.Command, args []string, begun string) (days []cobra.Completion, _ cobra.ShellCompDirective) {
+	found := map[civil.Day]bool{}
+	if len(args) == 0 {
+		for today, n := civil.DayOf(now()), civil.Day(0); n < civil.Day(calendar.DefaultPeriod); n++ {
+			found[today-n] = true
+		}
+	} else {
+		for _, pattern := range []string{dir.LogFile(0), filepath.Join(dir.Rooms, dir.RoomFile(0))} {
+			pattern = filepath.Join(args[0], strings.ReplaceAll(pattern, civil.Day(0).String(), "????-??-??"))
+			names, _ := filepath.Glob(pattern)
+			for _, name := range names {
+				name = strings.TrimSuffix(name, filepath.Ext(name))
+				if day, ok := civil.ParseDay(name[len(name)-len("2006-01-02"):]); ok {
+					found[day] = true
+				}
+			}
+		}
+	}
+	for _, day := range slices.Backward(slices.Sorted(maps.Keys(found))) {
+		if strings.HasPrefix(day.String(), begun) {
+			days = append(days, day.String())
+		}
+	}
+	return days, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
 func completeFlag(cmd *cobra.Command, flag *pflag.Flag) cobra.CompletionFunc {
 	values, ok := choices[cmd.Name()+" "+flag.Name]
 	if !ok {
@@ -58,6 +92,8 @@ func completeFlag(cmd *cobra.Command, flag *pflag.Flag) cobra.CompletionFunc {
 	kind, _ := pflag.UnquoteUsage(flag)
 	directive := cobra.ShellCompDirectiveNoFileComp
 	switch kind {
+	case "DATE":
+		return completeDay
 	case "KEYDIR":
 		directive = cobra.ShellCompDirectiveFilterDirs
 	case "FILE", "PATH":

@@ -133,6 +133,12 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 
 // filterToDir is the main job.
 func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal, say *messages) error {
+	if hasWidth(src.file) {
+		if isFile(o.dir) {
+			return usage("%s is a file, not a DIR; hint: give a DIR, and the file to stdin: 'hushpipe filter DIR <%s'", o.dir, o.dir)
+		}
+		say.sayf(note, "reading log lines from this terminal to %s; hint: 'hushpipe filter %s <FILE' reads a log; Ctrl-D ends the input", o.dir, o.dir)
+	}
 	if holds(o.dir, src.file) {
 		return fmt.Errorf("%s: %w", src, errOwnOutput)
 	}

@@ -47,6 +47,9 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteC()
 	if wrong := (usageError{}); errors.As(err, &wrong) {
+		introduce(args, stdin, stderr)
+	}
+	if wrong := (usageError{}); errors.As(err, &wrong) {
 		src := &source{file: stdin}
 		if held, ok := passedFIFO(""); ok {
 			src = &source{file: held, fifo: true}
@@ -85,7 +88,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; hint: %ssee 'hushpipe --help'", args[0], meant(cmd, args[0], ""))
+				return usage("unknown command %q; hint: %ssee 'hushpipe --help'", args[0], unknownCommand(cmd, args[0]))
 			}
 			return usage("no command given; hint: see 'hushpipe --help'")
 		},
@@ -111,7 +114,9 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 				flags.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
 			})
-			hint = meant(flags, unknown.GetSpecifiedName(), "--")
+			if hint = meant(flags, unknown.GetSpecifiedName(), "--"); hint == "" {
+				hint = flagElsewhere(cmd, unknown.GetSpecifiedName())
+			}
 		}
 		return usage("%v; hint: %ssee '%s --help'", err, hint, cmd.CommandPath())
 	})
@@ -215,7 +220,7 @@ func helpCommand() *cobra.Command {
 			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("no help on %q: no such command or topic; hint: see 'hushpipe --help'", strings.Join(args, " "))
+				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), meant(cmd.Root(), strings.Join(args, " "), "help "))
 			}
 			about.InitDefaultHelpFlag() // cobra does so where a command runs
 			about.InitDefaultVersionFlag()

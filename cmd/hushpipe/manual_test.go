@@ -334,7 +334,7 @@ func TestCompletion(t *testing.T) {
 	for args, want := range map[string]string{
 		"filter ": dirs, "filter log ": none, "filter --keys ": dirs, "filter --metrics ": files, "filter --keep ": none,
 		"replay ": dirs, "replay log ": files, "replay log one ": files,
-		"rooms ": dirs, "rooms --day ": none, "reveal ": dirs, "reveal log ": none, "find ": dirs, "find log ": none, "purge ": dirs, "status ": dirs, "version ": none,
+		"rooms ": dirs, "reveal ": dirs, "reveal log ": none, "find ": dirs, "find log ": none, "purge ": dirs, "status ": dirs, "version ": none,
 		"help version ": none,
 	} {
 		values, directive := offered(strings.Split(args, " ")...)
@@ -351,6 +351,19 @@ func TestCompletion(t *testing.T) {
 			require.NoError(t, err, "%s %s: %s", flag, value, out)
 		}
 	}
+	// Days: those of DIR, the newest first; else those that are kept.
+	const kept = ":36"
+	values, directive := offered("rooms", "--day", "")
+	require.Equal(t, kept, directive)
+	require.Len(t, values, 14)
+	require.Equal(t, time.Now().Format(time.DateOnly), values[0])
+	log := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(log, "rooms"), 0o755))
+	for _, name := range []string{"access-2026-11-21.log", "access-2026-11-22.log", "access-2026-11-32.log", "rooms/rooms-2026-11-22.log", "rooms/rooms-2025-01-01.log", "x.log"} {
+		require.NoError(t, os.WriteFile(filepath.Join(log, name), nil, 0o644))
+	}
+	require.Equal(t, []string{"2026-11-22", "2026-11-21", "2025-01-01"}, first(offered("rooms", log, "--day", "")))
+	require.Equal(t, []string{"2025-01-01"}, first(offered("report", log, "--from", "2025")))
 	for _, value := range first(offered("reveal", "--ip", "")) {
 		out, _ := exec.Command(hushpipeBinary(t), "reveal", "--ip", value, t.TempDir(), "::1").CombinedOutput()
 		require.NotContains(t, string(out), "--ip", value)

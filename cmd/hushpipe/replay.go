@@ -41,8 +41,13 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		Example: `  hushpipe replay --keep 3650d /srv/archive access.log.2.gz access.log.1
   ssh www cat /var/log/access.log | hushpipe replay /srv/archive -`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case len(args) == 1 && isFile(args[0]):
+				return usage("no DIR given%s", dirFirst(cmd, args))
+			case len(args) == 1:
 				return usage("no FILE given; hint: name the logs, or '-' for stdin")
+			case len(args) == 2 && isFile(args[0]) && isDir(args[1]):
+				return usage("%s is a file; hint: DIR comes first, as in 'hushpipe replay %s %s'", args[0], args[1], args[0])
 			}
 			return arguments(1, len(args))(cmd, args)
 		},

@@ -49,6 +49,9 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
   hushpipe report --last-month --html /var/www/html/usage.html /var/log/hushpipe`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
+				if hint := forgottenDir(cmd.Flags()); hint != "" {
+					return usage("no DIR or FILE given%s", hint)
+				}
 				return usage("no DIR or FILE given; hint: see '%s --help'", cmd.CommandPath())
 			}
 			return nil

@@ -56,6 +56,9 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 			r.login = loginUser()
 			confine(args[0], r.keyDir)
 			err := audit.CheckUsed(args[0])
+			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {
+				return usage("%s is no DIR%s", args[0], dirFirst(cmd, args))
+			}
 			if err != nil {
 				return err
 			}

@@ -143,7 +143,7 @@ func (d *drawing) days(s audit.Status) {
 		d.linef("no day is on disk")
 		return
 	}
-	rows := [][]string{{"DAY", "LOG", "KEY", "JOURNALS", "SIZE"}}
+	rows := [][]string{{"DAY", "LOG", "KEY", "JOURNALS", "OF SIZE"}}
 	var logs, journals int64
 	for _, day := range s.Days {
 		key := "no"

@@ -115,6 +115,7 @@ var (
 		Of: func(v *Values) *uint64 { return &v.Expired }, Metric: "expired_lines_total", Column: "EXPIRED",
 		Help: "Lines past the retention, not written.",
 		said: "past the retention: not written",
+		Hint: "--keep keeps older days, and 'hushpipe filter --stdout' writes lines of any age",
 	}
 	Adjusted = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Adjusted }, Metric: "adjusted_lines_total",

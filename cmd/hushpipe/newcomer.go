@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// introduction is for somebody at a terminal who has typed a name and nothing else.
+const introduction = `hushpipe takes a web server's log from a pipe, replaces the addresses, and writes
+the lines to daily files in DIR, which it deletes after 14 days. The server runs it:
+
+  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
+
+To see what it makes of a log that you have, without leaving anything on the disk:
+
+  hushpipe filter --stdout <access.log
+
+'hushpipe check --apache' names the logs of a server. 'hushpipe --help' shows the rest.
+
+`
+
+// introduce writes the introduction where that is all there is to say first.
+func introduce(args []string, stdin *os.File, stderr io.Writer) {
+	bare := len(args) == 0 || len(args) == 1 && args[0] == "filter"
+	if out, ok := stderr.(*os.File); ok && bare && hasWidth(stdin) && hasWidth(out) {
+		fmt.Fprint(out, introduction)
+	}
+}
+
+// isFile reports whether somebody gave a log where DIR belongs.
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// unknownCommand is a hint for a word that is no command: another, or the one that was
+// left out before a DIR.
+func unknownCommand(cmd *cobra.Command, word string) string {
+	if strings.Contains(word, "/") || isDir(word) {
+		return fmt.Sprintf("write 'hushpipe filter %s'? ", word)
+	}
+	return meant(cmd, word, "")
+}
+
+// flagElsewhere is a hint for a flag of another command, "" for none.
+func flagElsewhere(cmd *cobra.Command, name string) string {
+	for _, other := range cmd.Root().Commands() {
+		if other != cmd && other.IsAvailableCommand() && other.Flags().Lookup(name) != nil {
+			return fmt.Sprintf("it is a flag of '%s', ", other.CommandPath())
+		}
+	}
+	return ""
+}
+
+// forgottenDir is a hint for a flag of a file that has taken DIR, "" for none.
+func forgottenDir(flags *pflag.FlagSet) (hint string) {
+	flags.Visit(func(f *pflag.Flag) {
+		if isDir(f.Value.String()) {
+			hint = needsValue(f, f.Value.String())
+		}
+	})
+	return hint
+}
+
+// dirFirst is a hint for arguments whose first is no DIR, "" where it may be one.
+func dirFirst(cmd *cobra.Command, args []string) string {
+	if len(args) == 0 || isDir(args[0]) || filepath.IsAbs(args[0]) && !isFile(args[0]) {
+		return ""
+	}
+	if len(args) > 1 && !isDir(args[len(args)-1]) && !isFile(args[0]) {
+		return ""
+	}
+	return fmt.Sprintf("; hint: DIR comes first, as in '%s /var/log/hushpipe %s'", cmd.CommandPath(), args[0])
+}
