@@ -188,7 +188,10 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 		if !ends {
 			s.rounds.busy <- struct{}{} // a round that began before it hangs
 			b.set(b.now.Add(time.Minute))
+			patience := s.rounds.patience
+			s.rounds.patience = time.Millisecond
 			s.Tick()
+			s.rounds.patience = patience
 		}
 		_, _, err := PurgeDay(b.cfg, today-3)
 		require.NoError(t, err)
