@@ -37,6 +37,8 @@ func watched() map[string]setup {
 		"pfx":      of("combined", "auto", "pfx"),
 		"custom":   of("custom", customFormat, "ipcrypt"),
 		"json":     of("json", "auto", "ipcrypt"),
+		// Lines of another format than the one that is given.
+		"malformed": of("combined", "error", "ipcrypt"),
 	}
 }
 

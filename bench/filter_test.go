@@ -178,6 +178,8 @@ type job struct {
 	filter *filter.Filter
 	store  *store.Store
 	queue  *filter.Queue
+
+	malformed bool // all lines are
 }
 
 func newJob(tb testing.TB, dir string, s setup) job {
@@ -198,7 +200,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	f := filter.New(filter.Config{
 		Parser: parser, Mode: ip, Redact: redact, Rooms: matcher, Limits: limits, CountV6: 128,
 	}, st)
-	return job{f, st, filter.NewQueue(st, 64<<20)}
+	return job{f, st, filter.NewQueue(st, 64<<20), s.logFormat == "error"}
 }
 
 // close makes sure that everything is written and counted.
@@ -209,7 +211,9 @@ func (j job) close(tb testing.TB) {
 	require.NoError(tb, j.store.Close())
 
 	stats := j.filter.Stats()
-	require.Zero(tb, stats.Malformed+stats.Adjusted+stats.Expired+stats.Overflow+j.queue.Dropped())
+	require.Zero(tb, stats.Adjusted+stats.Expired+stats.Overflow+j.queue.Dropped())
+	require.Contains(tb, []uint64{0, stats.Lines}, stats.Malformed)
+	require.Equal(tb, j.malformed, stats.Malformed > 0)
 }
 
 // filterLog runs the main job.

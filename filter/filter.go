@@ -89,7 +89,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
-	f.guard.names.keys = format.ClientKeysOf(cfg.Parser)
+	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
 		f.parser = &viaProxies{cfg.Parser, cfg.Proxies}
 	}
@@ -159,7 +159,9 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 		f.stats.Cut++
 		line = cutLine(line)
 	}
-	out.Day, out.HasDay = StampDay(line)
+	f.guard.know(line)
+	f.guard.findStamps(line)
+	out.Day, out.HasDay, _ = stampDays(line, f.guard.stamps)
 	return false, line
 }
 

@@ -154,6 +154,8 @@ func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
 	if f.line.Status == http.StatusUnauthorized {
 		return false
 	}
+	f.guard.known = f.guard.known[:0] // of another line
+	f.guard.findStamps(line)
 	if f.treatGlued(b, line, s, f.doubt) {
 		return true
 	}
@@ -187,7 +189,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 	return true
 }
 
-// findPieces finds the pieces of a line, and reports whether it is glued.
+// findPieces finds the pieces of a line, the stamps of which are found, and reports whether it is glued.
 func (f *Filter) findPieces(line []byte, d doubt) bool {
 	g := &f.pieces
 	g.n = 0
@@ -197,7 +199,7 @@ func (f *Filter) findPieces(line []byte, d doubt) bool {
 		}
 		g.n = 0
 	}
-	stamps, requests := g.findStamps(line)
+	stamps, requests := g.take(line, f.guard.stamps)
 	if stamps == 0 || stamps == 1 && d == noDoubt && len(line) <= maxName {
 		return false
 	}
@@ -232,34 +234,28 @@ var (
 	openRequest = []byte(`] "`)
 )
 
-// findStamps finds the time stamps of a line, the last ones if there are many. It
+// take takes over the time stamps of a line, the last ones if there are many. It
 // returns how many there are, and how many have a quote behind them that opens a
 // request line.
-func (g *pieces) findStamps(line []byte) (stamps, requests int) {
-	for i := 0; i < len(line); i++ {
-		if !mayBeginStamp(line[i]) {
+func (g *pieces) take(line []byte, found []foundStamp) (stamps, requests int) {
+	next := 0
+	for _, s := range found {
+		if s.start < next || s.start > 0 && class[line[s.start-1]]&inHex != 0 {
 			continue
 		}
-		if i > 0 && class[line[i-1]]&inHex != 0 || !beginsStamp(line[i:]) {
-			continue
-		}
-		_, n := format.TimeStamp(line[i:])
-		if n == 0 {
-			continue
-		}
-		start := i
-		if i > 0 && line[i-1] == '[' {
+		next = s.end + 1
+		start := s.start
+		if start > 0 && line[start-1] == '[' {
 			start--
 		}
-		i += n
 		opens := false
-		if rest := line[i:]; len(rest) > len(openRequest) && bytes.HasPrefix(rest, openRequest) {
+		if rest := line[s.end:]; len(rest) > len(openRequest) && bytes.HasPrefix(rest, openRequest) {
 			if c := rest[len(openRequest)] | 0x20; 'a' <= c && c <= 'z' {
 				opens = true
 				requests++
 			}
 		}
-		g.stamps[stamps%maxPieces] = stamp{start, i, opens}
+		g.stamps[stamps%maxPieces] = stamp{start, s.end, opens}
 		stamps++
 	}
 	return stamps, requests

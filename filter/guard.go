@@ -60,12 +60,15 @@ type guard struct {
 	low   []byte     // scratch for the redacted names
 
 	// Of a malformed line.
-	names names
-	nth   int    // of names.all, which comes next
-	at    int    // where in it a text stands that is appended
-	text  []byte // the line without its NUL bytes, if it had any
-	raw   []byte // what was not kept yet of the line with them; nil: it has none
-	rawAt int    // where in text that begins
+	quoted *quotedTexts // nil: all is read, the plain reference
+	known  []knownSpan  // of its texts, by position
+	stamps []foundStamp // in it, see appendStamps
+	names  names
+	nth    int    // of names.all, which comes next
+	at     int    // where in it a text stands that is appended
+	text   []byte // the line without its NUL bytes, if it had any
+	raw    []byte // what was not kept yet of the line with them; nil: it has none
+	rawAt  int    // where in text that begins
 }
 
 // decodedRun is a run without its escapes.

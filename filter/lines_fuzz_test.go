@@ -148,7 +148,7 @@ func FuzzLines(f *testing.F) {
 
 		cfg.Rooms = nil // they change no line
 		one := New(cfg, cal)
-		one.glancer = nil // the plain reference
+		one.glancer, one.guard.quoted = nil, nil // the plain reference
 		for i, line := range in {
 			line = strings.TrimSuffix(line, "\n")
 			if marked := strings.TrimPrefix(line, "\ufeff"); strings.TrimSuffix(marked, "\r") == "" {
@@ -412,7 +412,7 @@ func survives(line, out string, fields []format.Field, known bool) bool {
 	if !known {
 		fields = []format.Field{{Kind: format.URL, End: len(line)}}
 		n := names{keys: format.ClientKeysOf(nil)}
-		if n.find([]byte(line)); n.full || strings.ContainsRune(line, 0) {
+		if n.find([]byte(line), nil); n.full || strings.ContainsRune(line, 0) {
 			return true // where names are too many, and where NUL bytes go, is not said here
 		}
 		mayGo = mayBeName(line)

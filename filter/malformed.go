@@ -16,7 +16,7 @@ import (
 
 // appendMalformed appends a malformed line, as withoutNUL returned it.
 func (g *guard) appendMalformed(dst, line []byte, r *Redact) []byte {
-	g.names.find(line)
+	g.names.find(line, g.known)
 	g.nth = 0
 	dst = g.appendRedacted(dst, line, r, brokenText, true)
 	g.names.all, g.raw = g.names.all[:0], nil
@@ -64,7 +64,7 @@ func (g *guard) appendPlaced(dst, name []byte) []byte {
 // at at.
 func (g *guard) appendRuns(dst, text []byte, at int) []byte {
 	kept := 0
-	for s := (runs{text: text}); s.next(); {
+	for s := (runs{text: text, at: at, known: g.known}); s.next(); {
 		if !s.escaped && namesNobody(text, s.start, s.end) {
 			continue
 		}
@@ -204,7 +204,21 @@ func (g *guard) appendKeptOf(dst, text []byte, at int) []byte {
 
 // mayBeDashed reports false for most texts without a dashed address.
 func mayBeDashed(text []byte) bool {
-	return bytes.Count(text, []byte("-")) >= 3 || bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
+	if bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0 {
+		return true
+	}
+	between := 0 // digits
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(text[i:], '-')
+		if n < 0 || i+n+1 >= len(text) {
+			return false
+		}
+		if i += n; i > 0 && class[text[i-1]]&class[text[i+1]]&inDigit != 0 {
+			if between++; between == 3 {
+				return true
+			}
+		}
+	}
 }
 
 // appendWithNUL appends a text that stands at at in the line without NUL bytes, with
@@ -225,36 +239,66 @@ func (g *guard) appendWithNUL(dst, text []byte, at int) []byte {
 	return dst
 }
 
+// foundStamp is a well-formed time stamp, line[start:end].
+type foundStamp struct {
+	span
+	day civil.Day
+}
+
+// appendStamps appends all time stamps of a line, also those that begin in another one. A
+// known text has none.
+func appendStamps(dst []foundStamp, line []byte, known []knownSpan) []foundStamp {
+	for i := 0; i < len(line); i++ {
+		if len(known) > 0 && i >= known[0].start {
+			i, known = known[0].end, known[1:] // where a quote stands
+			continue
+		}
+		if mayBeginStamp(line[i]) && beginsStamp(line[i:]) {
+			if day, n := format.TimeStamp(line[i:]); n > 0 {
+				dst = append(dst, foundStamp{span{i, i + n}, day})
+			}
+		}
+	}
+	return dst
+}
+
+// findStamps sets g.stamps.
+func (g *guard) findStamps(line []byte) {
+	if cap(g.stamps) > maxText/len("2026-11-22") {
+		g.stamps = nil
+	}
+	g.stamps = appendStamps(g.stamps[:0], line, g.known)
+}
+
 // StampDay returns the newest date of all well-formed time stamps of a malformed
 // line: an old one that a client made up cannot make the line expire.
 func StampDay(line []byte) (day civil.Day, ok bool) {
-	day, ok, _ = stampDays(line)
+	var few [8]foundStamp
+	day, ok, _ = stampDays(line, appendStamps(few[:0], line, nil))
 	return day, ok
 }
 
 // onlyDay returns the date of all well-formed time stamps of a line, if it is
 // one and the same.
 func onlyDay(line []byte) (day civil.Day, ok bool) {
-	day, ok, differ := stampDays(line)
+	var few [8]foundStamp
+	day, ok, differ := stampDays(line, appendStamps(few[:0], line, nil))
 	return day, ok && !differ
 }
 
 // stampDays returns the newest date of the time stamps of a line, and whether there are
 // others. No stamp is part of a run.
-func stampDays(line []byte) (newest civil.Day, ok, differ bool) {
-	for i := 0; i < len(line); i++ {
-		if !mayBeginStamp(line[i]) || inRun(line, i-1) || !beginsStamp(line[i:]) {
+func stampDays(line []byte, stamps []foundStamp) (newest civil.Day, ok, differ bool) {
+	next := 0
+	for _, s := range stamps {
+		if s.start < next || inRun(line, s.start-1) || inRun(line, s.end) {
 			continue
 		}
-		day, n := format.TimeStamp(line[i:])
-		if n == 0 || inRun(line, i+n) {
-			continue
+		differ = differ || ok && s.day != newest
+		if !ok || s.day > newest {
+			newest, ok = s.day, true
 		}
-		differ = differ || ok && day != newest
-		if !ok || day > newest {
-			newest, ok = day, true
-		}
-		i += n - 1
+		next = s.end
 	}
 	return newest, ok, differ
 }
@@ -266,6 +310,10 @@ type runs struct {
 	start, end int  // the run is text[start:end]
 	escaped    bool // it has escapes, or ends before one
 	mode       runsMode
+
+	known []knownSpan // of a line, of which text begins at at
+	at    int
+	nth   int // of the runs of known[0] if text[end] is in it
 }
 
 type runsMode uint8
@@ -286,7 +334,29 @@ func (s *runs) next() bool {
 	if s.mode == escapedRuns {
 		return s.nextEscaped()
 	}
-	text := s.text
+	for len(s.known) > 0 {
+		k := &s.known[0]
+		start, end := k.start-s.at, k.end-s.at
+		switch {
+		case start < s.end && s.nth == 0 || end > len(s.text): // a part of it
+		case s.nth == 0 && s.nextPlain(start):
+			return true
+		case s.nth < int(k.n):
+			r := &k.runs[s.nth]
+			s.start, s.end = start+int(r.start), start+int(r.end)
+			s.nth++
+			return true
+		default:
+			s.end = end
+		}
+		s.known, s.nth = s.known[1:], 0
+	}
+	return s.nextPlain(len(s.text))
+}
+
+// nextPlain is next for text[:to], which has no escapes and ends where no run goes on.
+func (s *runs) nextPlain(to int) bool {
+	text := s.text[:to]
 	for i := s.end; ; {
 		state := uint8(0)
 		for ; i < len(text); i++ {

@@ -58,16 +58,27 @@ const (
 	maxKey    = 48
 )
 
-// find sets n.all.
-func (n *names) find(line []byte) {
+// find sets n.all. In a known text nothing is found.
+func (n *names) find(line []byte, known []knownSpan) {
 	n.line, n.left, n.full, n.looked, n.all = line, 6+len(line)/64, false, 0, n.all[:0]
 	n.lead()
 	for i, stamp := 0, 0; !n.full; {
-		for i < len(line) && !nameStops[line[i]] {
+		for len(known) > 0 && known[0].start < i {
+			known = known[1:] // a name goes into it
+		}
+		to := len(line)
+		if len(known) > 0 {
+			to = known[0].start
+		}
+		for i < to && !nameStops[line[i]] {
 			i++
 		}
-		if i >= len(line) {
-			return
+		if i >= to {
+			if len(known) == 0 {
+				return
+			}
+			i = known[0].end
+			continue
 		}
 		switch line[i] {
 		case ':', '=':
