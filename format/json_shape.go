@@ -45,6 +45,9 @@ type span struct{ start, end int }
 
 // note notes a value that Parse has taken, for the shape of its line.
 func (j *JSON) note(k key, t jsonToken) {
+	if len(j.tokens) > maxShapeTokens {
+		return
+	}
 	s := &j.shape
 	s.names = append(s.names, j.name...)
 	s.values = append(s.values, jsonValue{key: k, quoted: t.kind == '"', name: len(s.names), start: t.start, end: t.end})
