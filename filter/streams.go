@@ -261,3 +261,22 @@ func (s *Streams) write(b *Batch, room int) {
 		s.reader.stats.Unfit++
 	}
 }
+
+// Sample returns what each stream writes of one line, without its newline: nil for a
+// stream that the line does not go to, "" for one that keeps no lines. event is the name
+// of the event that the line is, "" for none. It must not be used beside Run.
+func (s *Streams) Sample(line []byte) (written [][]byte, event string) {
+	b := &Batch{streams: make([]*Batch, len(s.all))}
+	s.treatLines(b, append(bytes.Clone(line), '\n'))
+	written = make([][]byte, len(s.all))
+	for i, of := range b.streams {
+		if of == nil {
+			continue
+		}
+		written[i] = []byte{}
+		for _, part := range of.Parts {
+			written[i] = append(written[i], bytes.TrimSuffix(part.Lines, []byte("\n"))...)
+		}
+	}
+	return written, s.match.Event()
+}

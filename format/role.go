@@ -33,7 +33,7 @@ const (
 
 // roleOf returns the role of a directive.
 func (c *compiler) roleOf(d directive) Role {
-	if c.opt.User != "" && strings.EqualFold(d.arg, c.opt.User) {
+	if c.opt.User != "" && strings.EqualFold("%{"+d.arg+"}"+d.name, c.opt.User) {
 		return RoleUser
 	}
 	switch d.name {

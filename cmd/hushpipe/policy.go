@@ -27,6 +27,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/store"
+	"hushpipe/filter/terms"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
 	"hushpipe/format"
@@ -70,7 +71,7 @@ func conflicts(flags *pflag.FlagSet) error {
 			return usage("--%s beside --policy; hint: say it in the policy", name)
 		}
 	}
-	for _, name := range []string{"stdout", "metrics", "user", "sample", "input"} {
+	for _, name := range []string{"stdout", "metrics", "user", "input"} {
 		if f := flags.Lookup(name); f != nil && f.Changed {
 			return usage("--%s: is not supported with --policy yet; hint: leave it out", name)
 		}
@@ -80,16 +81,10 @@ func conflicts(flags *pflag.FlagSet) error {
 
 // readPolicy reads the policy that the flags name. An error is a policyError.
 func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
-	f, err := os.Open(o.policy)
+	f, err := os.OpenFile(o.policy, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err == nil {
 		defer f.Close()
-		var info os.FileInfo
-		if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
-			err = errors.New("is no regular file")
-		}
-		if err == nil {
-			err = policies.CheckWriters(info)
-		}
+		err = checkPolicyFile(f)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, bare(err))
@@ -102,16 +97,37 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 		return nil, nil, fmt.Errorf("--policy %s: is longer than %d bytes", o.policy, policies.MaxText)
 	}
 	p, mistakes := policy.Parse(text)
+	if p != nil {
+		mistakes = terms.Check(p)
+	}
 	if len(mistakes) > 0 {
 		return nil, nil, fmt.Errorf("--policy %s:%w", o.policy, mistakes)
 	}
 	return p, text, nil
 }
 
+// checkPolicyFile returns an error for a file that others than root and the user of the
+// process can write: they would decide what is kept.
+func checkPolicyFile(f *os.File) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return errors.New("is no regular file; hint: give the policy's path")
+	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return fmt.Errorf("belongs to another user (%d); hint: chown root %s", st.Uid, f.Name())
+	case st.Mode&0o022 != 0:
+		return fmt.Errorf("others can write it; hint: chmod go-w %s", f.Name())
+	}
+	return nil
+}
+
 // policyJob makes a policy ready to run.
 func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
 	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text}
-	if o.dir == "" {
+	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}
 	var errs []error
@@ -143,7 +159,7 @@ func bareUsage(err error) error {
 
 // ofPolicy returns flags that say of the input what a policy says, and count nothing.
 func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
-	return &filterFlags{dir: o.dir, format: p.Format, ip: "drop", keep: "1d", rooms: []string{"none"}, roomHash: "sha1", countV6: 128,
+	return &filterFlags{dir: cmp.Or(o.dir, "."), format: p.Format, ip: "drop", keep: "1d", rooms: []string{"none"}, roomHash: "sha1", countV6: 128,
 		maxRooms: o.maxRooms, maxPairs: o.maxPairs, redact: p.Redact, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies,
 		userField: p.UserField}
 }
@@ -151,9 +167,6 @@ func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
 // streamJob returns the job of one stream, nil for one that writes nothing.
 func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*streamJob, error) {
 	s := &p.Streams[i]
-	if err := unsupported(p, s); err != nil {
-		return nil, err
-	}
 	if s.Keep.None() && !s.Figures.Any() {
 		return nil, nil
 	}
@@ -204,34 +217,6 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 		j.store.Keys = filepath.Join(o.dir, home, dir.Keys)
 	}
 	return j, nil
-}
-
-// unsupported returns an error for what a policy may ask for and this version cannot do.
-func unsupported(p *policy.Policy, s *policy.Stream) error {
-	no := func(what string) error {
-		return fmt.Errorf("%s is not supported by this version of hushpipe yet; hint: leave it out", what)
-	}
-	for _, bound := range s.Keep {
-		switch bound.Kind {
-		case policy.Workdays, policy.Settling, policy.Entries:
-			return no(fmt.Sprintf("keep = %q", bound))
-		}
-	}
-	linked := p.Stream(s.Linked)
-	merges := s.Fields != nil && s.Treatment("client").Merges()
-	switch {
-	case s.Gate != nil:
-		return no("gate")
-	case len(s.Group) > 0:
-		return no("group")
-	case s.Figures.Traffic:
-		return no("traffic")
-	case s.Figures.CountsRooms() && merges && !s.Figures.Full:
-		return no(fmt.Sprintf("rooms with client = %q and without count = \"full\"", s.Treatment("client")))
-	case linked != nil && (linked.Linked != "" || linked.Keep.None() && !linked.Figures.Any()):
-		return fmt.Errorf("linked = %q: that stream has no keys of its own; hint: name one that has", s.Linked)
-	}
-	return nil
 }
 
 // record notes in DIR which policy runs, and with which flags.
@@ -445,8 +430,8 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 // ofLines says how many of the lines are meant.
 func ofLines(n, lines uint64) string { return fmt.Sprintf("%d of %s", n, several(lines, "line")) }
 
-// check is filter --check with a policy.
-func (j *policyJob) check(stdout io.Writer, say *messages) error {
+// check tries the directories of the streams.
+func (j *policyJob) check(say *messages) error {
 	var errs []error
 	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
 		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report}))
@@ -457,11 +442,7 @@ func (j *policyJob) check(stdout io.Writer, say *messages) error {
 			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return usageError{err}
-	}
-	fmt.Fprintln(stdout, "hushpipe: configuration OK")
-	return nil
+	return errors.Join(errs...)
 }
 
 // afterWrongPolicy runs the policy that DIR recorded last.
@@ -514,15 +495,15 @@ func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 		return err
 	}
 	p, text, err := o.readPolicy()
+	if o.check {
+		return o.checkPolicy(p, text, err, cmd, stdin, say)
+	}
 	var j *policyJob
 	if err == nil {
 		j, err = o.policyJob(p, text, say)
 	}
 	if err != nil {
 		return usageError{policyError{err, o}}
-	}
-	if o.check {
-		return j.check(cmd.OutOrStdout(), say)
 	}
 	if isClosed(stdin) {
 		return errNoStdin

@@ -6,27 +6,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"hushpipe/filter"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
+	"hushpipe/filter/where"
 )
 
 // sample is filter --check --sample: it draws for each line of stdin what becomes of it.
 // What stands in a line is shown to a terminal only: where else it goes, it may stay.
 func sample(job *job, stdin io.Reader, stdout io.Writer, clear bool) error {
 	f := filter.New(job.filter, &store.Stream{Now: job.store.Now})
-	in := bufio.NewReaderSize(stdin, filter.MaxLine+1)
 	hasher := rooms.NewHasher(nil)
+	return eachLine(stdin, func(n int, line []byte) {
+		drawSample(stdout, n, f.Sample(line), job, hasher, clear)
+	})
+}
+
+// eachLine calls draw for each line of stdin, numbered from 1.
+func eachLine(stdin io.Reader, draw func(n int, line []byte)) error {
+	in := bufio.NewReaderSize(stdin, filter.MaxLine+1)
 	for n := 1; ; n++ {
 		line, err := in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			return fmt.Errorf("stdin: line %d is longer than 1 MiB; hint: give a few lines of a log", n)
 		}
 		if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 || err == nil {
-			drawSample(stdout, n, f.Sample(line), job, hasher, clear)
+			draw(n, line)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -35,6 +44,48 @@ func sample(job *job, stdin io.Reader, stdout io.Writer, clear bool) error {
 			return fmt.Errorf("read stdin: %w", bare(err))
 		}
 	}
+}
+
+// samplePolicy is filter --policy --check --sample: it shows what each stream writes of
+// each line of stdin, under keys that are thrown away.
+func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
+	calendars := make([]*store.Stream, len(j.streams))
+	for i := range calendars {
+		calendars[i] = &store.Stream{Now: now}
+	}
+	streams := make([]filter.Stream, len(j.streams))
+	for i, s := range j.streams {
+		if s == nil {
+			continue
+		}
+		calendar := calendars[i]
+		if s.keys >= 0 {
+			calendar = calendars[s.keys]
+		}
+		streams[i] = filter.Stream{Filter: filter.New(s.job.filter, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
+	}
+	f := filter.NewStreams(j.input, where.New(j.policy), streams)
+	return eachLine(stdin, func(n int, line []byte) {
+		written, event := f.Sample(line)
+		if event != "" {
+			event = ", event " + event
+		}
+		fmt.Fprintf(stdout, "line %d%s\n", n, event)
+		table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+		for i, text := range written {
+			switch {
+			case text == nil:
+				continue
+			case len(text) == 0:
+				text = []byte("no line is kept, only figures")
+			}
+			fmt.Fprintf(table, "  %s\t%s\n", j.policy.Streams[i].Name, strings.Map(printable, string(text)))
+		}
+		table.Flush()
+		if !slices.ContainsFunc(written, func(text []byte) bool { return text != nil }) {
+			fmt.Fprintln(stdout, "  goes to no stream")
+		}
+	})
 }
 
 func drawSample(stdout io.Writer, n int, s filter.Sample, job *job, hasher *rooms.Hasher, clear bool) {

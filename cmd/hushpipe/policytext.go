@@ -1,0 +1,293 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/format/policy"
+)
+
+// checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
+// what that does. wrong is why it could not be read.
+func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, say *messages) error {
+	var mistakes policy.Errors
+	if wrong != nil && !errors.As(wrong, &mistakes) {
+		return usageError{wrong}
+	}
+	if wrong == nil {
+		mistakes = p.Gates()
+	}
+	if len(mistakes) > 0 {
+		io.WriteString(cmd.ErrOrStderr(), mistakesIn(o.policy, mistakes))
+		return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, several(uint64(len(mistakes)), "mistake"))
+	}
+	j, err := o.policyJob(p, text, say)
+	if err == nil && o.dir != "" {
+		err = j.check(say)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	explainPolicy(cmd.OutOrStdout(), o.policy, p)
+	for _, what := range warningsOf(p) {
+		say.sayf(warning, "%s", what)
+	}
+	if !o.sample {
+		fmt.Fprintln(cmd.OutOrStdout(), "hushpipe: configuration OK")
+		return nil
+	}
+	if isClosed(stdin) {
+		return errNoStdin
+	}
+	return samplePolicy(j, stdin, cmd.OutOrStdout())
+}
+
+// mistakesIn is what is wrong with a policy, each mistake with its line and a caret.
+func mistakesIn(file string, mistakes policy.Errors) string {
+	var out strings.Builder
+	for i, m := range mistakes {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(file + ":")
+		if m.Line > 0 {
+			fmt.Fprintf(&out, "%d:%d:", m.Line, m.Column)
+		}
+		fmt.Fprintf(&out, " %s\n", m.What)
+		if m.Line > 0 {
+			fmt.Fprintf(&out, "    %s\n    %s^\n", m.Text, strings.Repeat(" ", m.Column-1))
+		}
+		if m.Hint != "" {
+			fmt.Fprintf(&out, "  hint: %s\n", m.Hint)
+		}
+	}
+	return out.String()
+}
+
+// explainPolicy says in plain words what each stream of a policy does.
+func explainPolicy(w io.Writer, file string, p *policy.Policy) {
+	fmt.Fprintf(w, "%s: %s, sha256:%.8s\n", filepath.Base(file), several(uint64(len(p.Streams)), "stream"), p.Digest())
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		var out strings.Builder
+		fold(&out, s.Name+": ", "  ", s.Purpose.In("en"))
+		fold(&out, "  ", "  ", linesOf(s)+": "+whatStays(s)+".")
+		io.WriteString(w, out.String())
+	}
+}
+
+// warningsOf says what an operator should know of a policy that is right.
+func warningsOf(p *policy.Policy) (list []string) {
+	for i := range p.Streams {
+		if s := &p.Streams[i]; s.KeepsLines() && s.Figures.Any() {
+			list = append(list, fmt.Sprintf("%s keeps lines and figures: a backup of the figures, which stay for good, takes the lines along; hint: give the figures a stream of their own, with keep = \"none\"", s.Name))
+		}
+	}
+	for _, pair := range p.Pairs() {
+		names := fmt.Sprintf("%s and %s", pair.A.Name, pair.B.Name)
+		by := "the order of their lines"
+		if len(pair.By) > 0 {
+			by = and(fieldNames(pair.By))
+		}
+		if pair.Linked {
+			list = append(list, fmt.Sprintf("%s share their keys: whoever reads both can join them by pseudonyms and hashes", names))
+			continue
+		}
+		list = append(list, fmt.Sprintf("%s: one line can go to both, and whoever reads both can join them by %s", names, by))
+	}
+	return list
+}
+
+// linesOf says which lines a stream takes.
+func linesOf(s *policy.Stream) string {
+	text := "every line"
+	if !s.Where.IsZero() {
+		text = "lines " + inWords(&s.Where)
+	}
+	if !s.Unless.IsZero() {
+		text += ", but none " + inWords(&s.Unless)
+	}
+	return text
+}
+
+// inWords says what a condition asks.
+func inWords(c *policy.Condition) string {
+	var parts []string
+	add := func(lead string, values []string) {
+		if len(values) > 0 {
+			parts = append(parts, lead+or(values))
+		}
+	}
+	switch {
+	case len(c.Events) == 1 && c.Events[0] == "*":
+		parts = append(parts, "of an event")
+	default:
+		add("of the event ", c.Events)
+	}
+	add("with status ", words(c.Status))
+	add("with method ", c.Methods)
+	add("with path ", c.URLs)
+	add("with parameter ", words(c.Queries))
+	add("for host ", c.Hosts)
+	if len(c.Users) == 1 && c.Users[0] == "*" {
+		parts = append(parts, "of a user")
+	} else {
+		add("of user ", c.Users)
+	}
+	add("of clients in ", networks(c.Clients))
+	return and(parts)
+}
+
+func words[T fmt.Stringer](values []T) (list []string) {
+	for _, v := range values {
+		list = append(list, v.String())
+	}
+	return list
+}
+
+// networks are as people write them: of one address without a length.
+func networks(nets []netip.Prefix) (list []string) {
+	for _, n := range nets {
+		if n.IsSingleIP() {
+			list = append(list, n.Addr().String())
+		} else {
+			list = append(list, n.String())
+		}
+	}
+	return list
+}
+
+func or(list []string) string  { return enumeration(list, " or ") }
+func and(list []string) string { return enumeration(list, " and ") }
+
+func enumeration(list []string, last string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
+}
+
+// whatStays says what a stream writes of its lines, how long it keeps that, and what it counts.
+func whatStays(s *policy.Stream) string {
+	var parts []string
+	switch {
+	case s.Keep.None():
+		parts = append(parts, "no line is kept")
+	case s.Fields == nil:
+		parts = append(parts, "the whole line, with addresses as pseudonyms", "kept "+howLong(s.Keep))
+	default:
+		var fields []string
+		for _, f := range s.Fields {
+			if text := fieldInWords(f); text != "" {
+				fields = append(fields, text)
+			}
+		}
+		if len(fields) == 0 {
+			fields = []string{"that there was one"}
+		}
+		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+howLong(s.Keep))
+	}
+	if len(s.Group) > 0 {
+		parts = append(parts, fmt.Sprintf("only if %d people have the same %s that day", s.Least, and(s.Group)))
+	}
+	if f := &s.Figures; f.CountsRooms() {
+		parts = append(parts, fmt.Sprintf("rooms are counted (%s), for good", strings.Join(append(append([]string{}, f.Rooms...), f.RoomURLs...), ", ")))
+	}
+	if s.Figures.Traffic {
+		parts = append(parts, "traffic is counted, for good")
+	}
+	if s.Keep.None() && !s.Figures.Any() {
+		parts = []string{"nothing is written, and nothing counted"}
+	}
+	if s.Gate != nil {
+		if s.Active == nil {
+			parts = append(parts, "closed now")
+		} else {
+			parts = append(parts, fmt.Sprintf("from %v to %v", s.Active.From, s.Active.Until))
+		}
+	}
+	if s.Linked != "" {
+		parts = append(parts, "with the keys of "+s.Linked)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// howLong says how long lines are kept.
+func howLong(keep policy.Keep) string {
+	var parts []string
+	for _, b := range keep {
+		n := several(uint64(b.N), map[policy.BoundKind]string{
+			policy.Days: "day", policy.Workdays: "hour", policy.Entries: "line", policy.Settling: "day"}[b.Kind])
+		parts = append(parts, map[policy.BoundKind]string{
+			policy.Days: "for " + n, policy.Workdays: "for " + n + " of workdays",
+			policy.Entries: "up to " + n, policy.Settling: "until " + n + " after settling"}[b.Kind])
+	}
+	text := strings.Join(parts, ", ")
+	if len(parts) > 1 {
+		text += ", whichever is first"
+	}
+	return text
+}
+
+// fieldTitles are what the fields are called in a sentence.
+var fieldTitles = map[string]string{"url": "URL", "referer": "referrer", "agent": "user agent"}
+
+func fieldTitle(name string) string {
+	if title, ok := fieldTitles[name]; ok {
+		return title
+	}
+	return name
+}
+
+func fieldNames(names []string) (list []string) {
+	for _, n := range names {
+		list = append(list, fieldTitle(n))
+	}
+	return list
+}
+
+// fieldInWords says what becomes of a field, "" where it is dropped.
+func fieldInWords(f policy.Field) string {
+	name, t := fieldTitle(f.Name), f.Treatment
+	switch t.Kind {
+	case policy.Drop:
+		return ""
+	case policy.Whole:
+		if f.Name == "client" && !f.Other {
+			return "client in clear"
+		}
+		return name
+	case policy.Ipcrypt:
+		return name + " as a pseudonym"
+	case policy.Pfx:
+		return name + " as a pseudonym with its network's"
+	case policy.Mask:
+		return fmt.Sprintf("%s cut to %d bits, of IPv6 to %d", name, t.Bits4, t.Bits6)
+	case policy.OnlyNets:
+		return name + " if it is in " + or(networks(t.Nets))
+	case policy.Words:
+		return fmt.Sprintf("the first %s of the %s", several(uint64(t.N), "word"), name)
+	case policy.Hash:
+		return name + " as a hash of the day"
+	case policy.Hour:
+		return name + " to the hour"
+	case policy.Midnight:
+		return "day"
+	case policy.Path:
+		return name + " without its query"
+	case policy.Site:
+		return "site of the " + name
+	case policy.OnlyParams:
+		return fmt.Sprintf("%s, of its query only %s", name, strings.Join(t.Params, ","))
+	case policy.Round:
+		return fmt.Sprintf("%s rounded up to %d", name, t.N)
+	}
+	panic("hushpipe: a treatment without words")
+}

@@ -1,0 +1,232 @@
+// Package terms checks what a policy asks of the log's format, of DIR and of this version.
+package terms
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// Check returns what in p cannot be had, by place.
+func Check(p *policy.Policy) policy.Errors {
+	c := checker{Policy: p}
+	c.format()
+	for i := range p.Redact {
+		if _, err := filter.NewRedact(p.Redact[i]); err != nil {
+			c.wrong(fmt.Sprintf("redact[%d]", i), err)
+		}
+	}
+	for i, set := range p.Sets {
+		c.set(set, fmt.Sprintf("events[%d]", i))
+	}
+	for i := range p.Own {
+		c.condition(&p.Own[i].Condition, fmt.Sprintf("event[%d]", i))
+	}
+	for i := range p.Streams {
+		c.stream(&p.Streams[i], fmt.Sprintf("stream[%d]", i))
+	}
+	return c.Sorted()
+}
+
+type checker struct {
+	*policy.Policy
+	policy.Errors
+	parser format.Parser // nil: the format is wrong
+	known  *format.LogFormat
+}
+
+// wrong adds an error, whose hint stands behind "; hint: ".
+func (c *checker) wrong(path string, err error) {
+	what, hint, _ := strings.Cut(err.Error(), "; hint: ")
+	c.add(path, what, hint)
+}
+
+func (c *checker) add(path, what, hint string) {
+	c.Errors = append(c.Errors, c.Fault(path, what, hint))
+}
+
+// format compiles the format of the input.
+func (c *checker) format() {
+	var keys []string
+	for _, list := range c.JSONKeys {
+		keys = append(keys, strings.Split(list, ",")...)
+	}
+	if len(c.TrustedProxies) > 0 {
+		if _, err := filter.ParseProxies(c.TrustedProxies...); err != nil {
+			c.wrong("trusted-proxies", err)
+			return
+		}
+	}
+	opt := format.Options{JSONKeys: keys, Client: c.Client, User: c.UserField, Proxies: len(c.TrustedProxies) > 0}
+	parser, err := format.NewWith(c.Format, time.UTC, opt)
+	if err != nil {
+		var key *format.JSONKeyError
+		var client *format.ClientError
+		var proxies *format.ProxiesError
+		path := "format"
+		switch {
+		case errors.As(err, &key):
+			path = "json-keys"
+		case errors.As(err, &client):
+			path = "client"
+		case errors.As(err, &proxies):
+			path = "trusted-proxies"
+		}
+		c.wrong(path, err)
+		if proxies == nil {
+			return
+		}
+		opt.Proxies = false // the rest can be looked at
+		if parser, err = format.NewWith(c.Format, time.UTC, opt); err != nil {
+			return
+		}
+	}
+	c.parser = parser
+	c.known, _ = parser.(*format.LogFormat)
+	if c.UserField != "" && !c.has(format.RoleUser) {
+		c.add("user-field", fmt.Sprintf("the format has no %s", c.UserField), "log it")
+	}
+}
+
+// has reports whether lines have a field of one of the roles, as far as the format says.
+func (c *checker) has(roles ...format.Role) bool {
+	return c.known == nil || slices.ContainsFunc(roles, func(r format.Role) bool { return slices.Contains(c.known.Roles(), r) })
+}
+
+// set looks at a set of ready-made events: each asks for a status, most for a request.
+func (c *checker) set(name, path string) {
+	requests := c.has(format.RoleRequest) || c.has(format.RoleMethod) && c.has(format.RoleURL)
+	switch {
+	case c.parser == nil:
+	case format.IsError(c.Format):
+		c.add(path, fmt.Sprintf("an error log has none of the events of %s", name), "leave it out")
+	case !c.has(format.RoleStatus) || name != "http" && !requests:
+		c.add(path, fmt.Sprintf("the format tells no event of %s: it has no status or no request", name), "log both, or leave it out")
+	}
+}
+
+func (c *checker) condition(cond *policy.Condition, path string) {
+	for _, key := range []struct {
+		name  string
+		given int
+		roles []format.Role
+	}{
+		{"status", len(cond.Status), []format.Role{format.RoleStatus}},
+		{"method", len(cond.Methods), []format.Role{format.RoleRequest, format.RoleMethod}},
+		{"url", len(cond.URLs), []format.Role{format.RoleRequest, format.RoleURL}},
+		{"query", len(cond.Queries), []format.Role{format.RoleRequest, format.RoleURL, format.RoleQuery}},
+		{"host", len(cond.Hosts), []format.Role{format.RoleHost}},
+		{"user", len(cond.Users), []format.Role{format.RoleUser}},
+		{"client", len(cond.Clients), []format.Role{format.RoleClient}},
+	} {
+		switch {
+		case key.given == 0 || c.parser == nil:
+		case format.IsError(c.Format) && key.name != "client":
+			c.add(path+"."+key.name, fmt.Sprintf("an error log has no %s", key.name), "leave it out")
+		case !c.has(key.roles...):
+			c.add(path+"."+key.name, fmt.Sprintf("the format has no %s, and no line fits", key.name), "log it, or leave it out")
+		}
+	}
+}
+
+// later are names in DIR that are not given yet.
+var later = []string{"held", "traffic", "acts"}
+
+func (c *checker) stream(s *policy.Stream, path string) {
+	if dir.IsUndated("", s.Name) || slices.Contains(later, s.Name) {
+		c.add(path+".name", fmt.Sprintf("%q is a name that hushpipe gives in DIR", s.Name), "give another")
+	}
+	c.condition(&s.Where, path+".where")
+	c.condition(&s.Unless, path+".unless")
+	c.fields(s, path)
+	for i, preset := range s.Figures.Rooms {
+		if _, err := rooms.NewMatcher([]string{preset}, nil); err != nil {
+			c.wrong(fmt.Sprintf("%s.rooms[%d]", path, i), err)
+		} else if preset == "none" && len(s.Figures.Rooms) > 1 {
+			c.wrong(fmt.Sprintf("%s.rooms[%d]", path, i), &rooms.PresetError{Preset: preset})
+		}
+	}
+	for i, pattern := range s.Figures.RoomURLs {
+		if _, err := rooms.NewMatcher(nil, []string{pattern}); err != nil {
+			c.wrong(fmt.Sprintf("%s.room-url[%d]", path, i), err)
+		}
+	}
+	if format.IsError(c.Format) && s.Figures.CountsRooms() {
+		c.add(path+".rooms", "an error log has no rooms", "leave it out")
+	}
+	if linked := c.Stream(s.Linked); linked != nil && linked.Keep.None() && !linked.Figures.Any() {
+		c.add(path+".linked", fmt.Sprintf("%q writes nothing, and has no keys", s.Linked), "name a stream that has keys")
+	}
+	c.unsupported(s, path)
+}
+
+// fieldRoles are the fields of a line by their names in a policy.
+var fieldRoles = map[string][]format.Role{
+	"client": {format.RoleClient}, "user": {format.RoleUser}, "time": {format.RoleTime},
+	"url":    {format.RoleRequest, format.RoleURL, format.RoleQuery, format.RoleMethod, format.RoleProtocol},
+	"status": {format.RoleStatus}, "size": {format.RoleSize}, "duration": {format.RoleDuration},
+	"referer": {format.RoleReferer}, "agent": {format.RoleAgent}, "host": {format.RoleHost},
+	"level": {format.RoleLevel}, "module": {format.RoleModule}, "message": {format.RoleMessage},
+}
+
+func (c *checker) fields(s *policy.Stream, path string) {
+	if c.parser == nil {
+		return
+	}
+	mistakes := len(c.Errors)
+	for _, f := range s.Fields {
+		switch {
+		case c.known == nil || f.Name == "event" && !f.Other:
+		case f.Other && !slices.Contains(c.known.Directives(), f.Name):
+			c.add(fmt.Sprintf("%s.fields.other.%q", path, f.Name), fmt.Sprintf("the format has no %s", f.Name), "log it, or leave it out")
+		case !f.Other && !c.has(fieldRoles[f.Name]...):
+			c.add(path+".fields."+f.Name, fmt.Sprintf("the format has no %s", f.Name), "log it, or leave it out")
+		}
+	}
+	if len(c.Errors) > mistakes {
+		return
+	}
+	if _, err := treatment.Compile(s, c.parser); err != nil {
+		at := path + ".fields"
+		if strings.HasPrefix(err.Error(), "format:") {
+			at = path + ".format"
+		} else if strings.HasPrefix(err.Error(), "time:") {
+			at += ".time"
+		}
+		c.wrong(at, err)
+	}
+}
+
+// unsupported refuses what this version cannot do: a stream would write what it should
+// not.
+func (c *checker) unsupported(s *policy.Stream, path string) {
+	no := func(key, what string) {
+		c.add(path+"."+key, what+" is not supported by this version", "leave it out")
+	}
+	for _, b := range s.Keep {
+		if b.Kind != policy.Days {
+			no("keep", fmt.Sprintf("%q", b))
+		}
+	}
+	if len(s.Group) > 0 {
+		no("group", "a group")
+	}
+	if s.Gate != nil {
+		no("gate", "a gate")
+	}
+	if s.Figures.Traffic {
+		no("traffic", "traffic")
+	}
+	if t := s.Treatment("client"); s.Fields != nil && s.Figures.CountsRooms() && t.Merges() && !s.Figures.Full {
+		c.add(path+".rooms", fmt.Sprintf("counting clients of which only %q is kept is not supported by this version", t), `give count = "full", or client = "ipcrypt"`)
+	}
+}
