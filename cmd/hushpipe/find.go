@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 )
@@ -30,6 +32,7 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			login := loginUser()
+			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
 			confine(args[0], keyDir)
 			if err := f.readAddress(address, stdin); err != nil {
 				return err

@@ -216,6 +216,16 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	case j.keys >= 0:
 		j.store.Keys = filepath.Join(o.dir, home, dir.Keys)
 	}
+	if j.store.Keys != "" { // for status, reveal and purge to find them
+		path, err := filepath.Abs(o.policy)
+		if err == nil {
+			j.store.Keys, err = filepath.Abs(j.store.Keys)
+		}
+		if err != nil {
+			return nil, err
+		}
+		j.store.Flags = []string{"--policy=" + path, "--keys=" + j.store.Keys}
+	}
 	return j, nil
 }
 
@@ -268,17 +278,20 @@ func (l linkedKeys) Key(day civil.Day, placement calendar.Placement) *pseudonym.
 
 func (l linkedKeys) Epoch() uint64 { return l.Store.Epoch() + l.keys.Epoch() }
 
-// open opens the directories of all streams.
+// open opens the directories of all streams: first those with keys of their own, whose
+// period holds for the keys then.
 func (j *policyJob) open() []*live {
 	all := make([]*live, len(j.streams))
-	var opening sync.WaitGroup
-	for i, s := range j.streams {
-		if s != nil {
-			all[i] = &live{streamJob: s}
-			opening.Go(func() { all[i].store = store.Open(s.store) })
+	for _, linked := range []bool{false, true} {
+		var opening sync.WaitGroup
+		for i, s := range j.streams {
+			if s != nil && linked == (s.keys >= 0) {
+				all[i] = &live{streamJob: s}
+				opening.Go(func() { all[i].store = store.Open(s.store) })
+			}
 		}
+		opening.Wait()
 	}
-	opening.Wait()
 	return all
 }
 
@@ -374,22 +387,24 @@ func (j *policyJob) recordLater(first, quit <-chan struct{}, say *messages) {
 func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 	ended := fan.Close(ctx)
 	errs := make([]error, len(all))
-	var closing sync.WaitGroup
-	for i, s := range all {
-		switch {
-		case s == nil:
-		case !ended[i]:
-			errs[i] = errNoAnswer(s.job.store.Path)
-		default:
-			closing.Go(func() {
-				errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
-					s.store.Settle(ctx)
-					return errors.Join(s.store.Expired(s.filter.Expired()), s.store.Close())
+	for _, linked := range []bool{true, false} { // as open has it, the other way round
+		var closing sync.WaitGroup
+		for i, s := range all {
+			switch {
+			case s == nil || linked != (s.keys >= 0):
+			case !ended[i]:
+				errs[i] = errNoAnswer(s.job.store.Path)
+			default:
+				closing.Go(func() {
+					errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
+						s.store.Settle(ctx)
+						return errors.Join(s.store.Expired(s.filter.Expired()), s.store.Close())
+					})
 				})
-			})
+			}
 		}
+		closing.Wait()
 	}
-	closing.Wait()
 	return errs
 }
 

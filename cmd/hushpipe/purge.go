@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
@@ -34,6 +36,8 @@ func purgeCommand(say *messages) *cobra.Command {
 					return usage("--%w", err)
 				}
 			}
+			keys = cmp.Or(keys, registry.KeysOf(args[0]))
+			cfg.Keys = keys
 			confine(args[0], keys)
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err

@@ -22,6 +22,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 )
@@ -54,6 +55,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 				return err
 			}
 			r.login = loginUser()
+			r.keyDir = cmp.Or(r.keyDir, registry.KeysOf(args[0]))
 			confine(args[0], r.keyDir)
 			err := audit.CheckUsed(args[0])
 			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {

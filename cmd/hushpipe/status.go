@@ -50,6 +50,9 @@ func statusCommand() *cobra.Command {
 				enc.SetEscapeHTML(false)
 				enc.Encode(s) // out keeps its error
 			} else {
+				for _, stream := range s.Streams {
+					out.Write(append(appendStatus(nil, stream), '\n'))
+				}
 				out.Write(appendStatus(nil, s))
 			}
 			if n := len(s.Broken); n > 0 {
@@ -74,7 +77,16 @@ const (
 // appendStatus draws s for people.
 func appendStatus(dst []byte, s audit.Status) []byte {
 	d := &drawing{dst}
-	d.linef("%s: lines and keys are kept for %s", s.Dir, s.Keep)
+	former := ""
+	if s.Former {
+		former = ", a stream that has left the policy"
+	}
+	if len(s.Streams) > 0 && len(s.Days) == 0 {
+		d.linef("%s: %s of a policy", s.Dir, several(uint64(len(s.Streams)), "stream"))
+		d.findings(s)
+		return bytes.Map(printable, d.text)
+	}
+	d.linef("%s%s: lines and keys are kept for %s", s.Dir, former, s.Keep)
 	d.days(s)
 	d.counts(s)
 	d.processes(s)

@@ -11,6 +11,7 @@ import (
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
@@ -47,6 +48,8 @@ func (v *survey) processes(d *dir.Dir) {
 // below looks at the directories below DIR that record a rule of their own.
 func (v *survey) below(d *dir.Dir) {
 	names, _ := d.Nested() // an error has been returned before
+	entry, _, _ := policies.Last(v.Dir)
+	streams := entry.Streams
 	for _, name := range names {
 		nested, err := d.OpenNested(name)
 		if err != nil || !retention.HoldsLines(nested) {
@@ -60,6 +63,12 @@ func (v *survey) below(d *dir.Dir) {
 		status, err := ReadStatus(path, "", v.now)
 		if err != nil {
 			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
+		}
+		if err == nil && !slices.Contains(streams, name) {
+			status.Former = len(streams) > 0
+		}
+		if err == nil && len(streams) > 0 {
+			v.Streams = append(v.Streams, status)
 		}
 		v.Broken = append(v.Broken, status.Broken...)
 		v.Doubts = append(v.Doubts, status.Doubts...)

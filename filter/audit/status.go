@@ -5,6 +5,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,6 +50,9 @@ type Status struct {
 	Broken    []Finding          `json:"broken"` // what breaks the promise
 	Notes     []Finding          `json:"notes"`  // what does not, and should be known
 	Doubts    []Finding          `json:"doubts"` // what may break it, which nobody can tell
+
+	Streams []Status `json:"streams,omitempty"` // of a DIR of streams, by name
+	Former  bool     `json:"former,omitempty"`  // it is a stream that the policy that ran last has not
 }
 
 // DayFiles is what lies on disk of a day.
@@ -88,6 +92,7 @@ type survey struct {
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
 // writes nothing, and waits for no other process.
 func ReadStatus(path, keys string, now time.Time) (Status, error) {
+	keys = cmp.Or(keys, registry.KeysOf(path))
 	d, err := dir.Open(path, dir.Options{Keys: keys})
 	if err != nil {
 		return Status{}, err

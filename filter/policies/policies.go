@@ -120,7 +120,7 @@ func read(d *dir.Dir, sub, name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckWriters(info); err != nil {
+	if err := checkWriters(info); err != nil {
 		return nil, d.Error("read", sub, name, err)
 	}
 	if _, err := f.Seek(max(info.Size()-most, 0), io.SeekStart); err != nil {
@@ -129,9 +129,9 @@ func read(d *dir.Dir, sub, name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// CheckWriters returns an error where others than root and the user of the process can
+// checkWriters returns an error where others than root and the user of the process can
 // write a file.
-func CheckWriters(info fs.FileInfo) error {
+func checkWriters(info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() && os.Geteuid() != 0:
