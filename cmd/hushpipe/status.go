@@ -171,6 +171,9 @@ func (d *drawing) days(s audit.Status) {
 	if s.Oldest != "" {
 		d.linef("")
 		d.linef("oldest line: %s", s.Oldest)
+		if !s.LastLine.IsZero() {
+			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), ago(s.Time.Sub(s.LastLine)))
+		}
 	}
 }
 

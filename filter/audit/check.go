@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,13 +75,14 @@ func Check(cfg Config) error {
 // for its own: rotatelogs, say, can give its files the same names.
 func warnForeign(d *dir.Dir, cfg Config) {
 	used := retention.HoldsLines(d)
+	claims := unclaimed(cfg.Path, cfg.Keys)
 	for _, sub := range []string{"", dir.Keys, dir.Journal} {
 		at := filepath.Join(cfg.Path, sub)
 		if sub == dir.Keys {
 			at = dir.KeyPath(cfg.Path, cfg.Keys)
 		}
 		names, _ := d.Names(sub) // an error is returned elsewhere
-		var foreign, taken []string
+		var foreign, taken, unknown []string
 		for _, name := range names {
 			info, err := os.Lstat(filepath.Join(at, name))
 			if err != nil {
@@ -88,8 +90,12 @@ func warnForeign(d *dir.Dir, cfg Config) {
 			}
 			if isForeign(at, sub, info) {
 				foreign = append(foreign, name)
-			} else if _, dated := dir.ExpiryDay(sub, name); dated && !used && sub == "" && info.Mode().IsRegular() {
+			} else if day, dated := dir.ExpiryDay(sub, name); !dated || sub != "" || !info.Mode().IsRegular() {
+				continue
+			} else if !used {
 				taken = append(taken, name)
+			} else if slices.Contains(claims, day) {
+				unknown = append(unknown, name)
 			}
 		}
 		warn := func(names []string, text string) {
@@ -104,6 +110,7 @@ func warnForeign(d *dir.Dir, cfg Config) {
 		}
 		warn(foreign, "these are not hushpipe's, which never deletes them, check whether they contain lines or keys")
 		warn(taken, "hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them")
+		warn(unknown, "these logs have no key and no journal, another program may have made them, with raw addresses, hushpipe deletes them with their day")
 	}
 }
 

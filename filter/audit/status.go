@@ -40,12 +40,13 @@ const (
 type Status struct {
 	Dir       string             `json:"dir"`
 	Time      time.Time          `json:"time"`
-	Keep      string             `json:"keep"`             // the longest retention recorded
-	Oldest    string             `json:"oldest,omitempty"` // date of the oldest line
-	Days      []DayFiles         `json:"days"`             // oldest first
-	Counts    []DayCounters      `json:"counts"`           // of 31 days at most, oldest first
-	Total     counters.Values    `json:"total"`            // of Counts
-	Processes []registry.Process `json:"processes"`        // live ones
+	Keep      string             `json:"keep"`               // the longest retention recorded
+	Oldest    string             `json:"oldest,omitempty"`   // date of the oldest line
+	LastLine  time.Time          `json:"last_line,omitzero"` // when lines were written last
+	Days      []DayFiles         `json:"days"`               // oldest first
+	Counts    []DayCounters      `json:"counts"`             // of 31 days at most, oldest first
+	Total     counters.Values    `json:"total"`              // of Counts
+	Processes []registry.Process `json:"processes"`          // live ones
 	LastError registry.Fault     `json:"last_error,omitzero"`
 	Broken    []Finding          `json:"broken"` // what breaks the promise
 	Notes     []Finding          `json:"notes"`  // what does not, and should be known
@@ -151,9 +152,32 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	}
 	v.below(d)
 	v.clear(d)
+	v.noteUnclaimed(d)
 	v.processes(d)
+	v.silent()
 	v.verdictOfCounts()
 	return v.Status, nil
+}
+
+// unusual is a silence that somebody should know of: a server that is asked at all has
+// lines each day.
+const unusual = 24 * time.Hour
+
+// silent notes that a process waits for lines, and none come: perhaps the server no
+// longer logs to it, but to a file with raw addresses.
+func (v *survey) silent() {
+	if len(v.Processes) == 0 {
+		return
+	}
+	since := v.LastLine
+	for _, p := range v.Processes {
+		if since.IsZero() || p.Started.After(since) {
+			since = p.Started // it had no time yet
+		}
+	}
+	if quiet := v.now.Sub(since); quiet >= unusual {
+		v.note(v.Dir, fmt.Sprintf("no line has come for %d hours", int(quiet.Hours())), "see whether the server still logs here: hushpipe check")
+	}
 }
 
 // firstOf is the oldest day that a rule keeps. What expires at midnight may be there
@@ -267,6 +291,9 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	}
 	if dated {
 		v.day(day).add(sub, name, info.Size())
+	}
+	if _, own := dir.OwnDay("", name); own && sub == "" && info.Size() > 0 && info.ModTime().After(v.LastLine) {
+		v.LastLine = info.ModTime().In(v.now.Location()).Truncate(time.Second)
 	}
 	keep := v.Keep
 	first := v.first

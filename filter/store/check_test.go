@@ -128,6 +128,8 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 		{"rotatelogs' by the same names", false, []string{logFile(today), logFile(today - 30), "keys/keep2"},
 			"{}: hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them: access-2026-10-23.log, access-2026-11-22.log\n" +
 				"{}/keys: these are not hushpipe's, which never deletes them, check whether they contain lines or keys: keep2"},
+		{"rotatelogs' among its own", true, []string{logFile(today), logFile(today - 3), logFile(today-4) + ".gz"},
+			"{}: these logs have no key and no journal, another program may have made them, with raw addresses, hushpipe deletes them with their day: access-2026-11-19.log"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBed(t)

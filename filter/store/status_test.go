@@ -64,7 +64,19 @@ func TestPromise(t *testing.T) {
 		broken, notes string // file: what: do
 	}{
 		{"nothing", func(*bed) {}, "", ""},
-		{"the oldest day that is kept", touch("access-2026-11-09.log", 0o640), "", ""},
+		{"the oldest day that is kept", func(b *bed) {
+			touch("access-2026-11-09.log", 0o640)(b)
+			touch("keys/2026-11-09.key", 0o600)(b)
+		}, "", ""},
+		{"logs that another program may have made", func(b *bed) {
+			for _, day := range []string{"10", "11", "12", "13", "14"} {
+				touch("access-2026-11-"+day+".log", 0o640)(b)
+			}
+			touch("journal/2026-11-11.0011223344556677.journal", 0o600)(b) // its key was lost
+		}, "", "{}/access-2026-11-10.log: has no key and no journal: another program may have made it, with raw addresses: move it away or delete it; hushpipe deletes it on 2026-11-24\n" +
+			"{}/access-2026-11-12.log: has no key and no journal: another program may have made it, with raw addresses: move it away or delete it; hushpipe deletes it on 2026-11-26\n" +
+			"{}/access-2026-11-13.log: has no key and no journal: another program may have made it, with raw addresses: move it away or delete it; hushpipe deletes it on 2026-11-27\n" +
+			"{}: 1 more have no key and no journal: see whether another program writes here"},
 		{"a log past the retention", touch("access-2026-11-08.log", 0o640),
 			"{}/access-2026-11-08.log: is older than 14d: hushpipe purge {}", ""},
 		{"a copy of one", touch("access-2026-01-01.log.gz", 0o644),
@@ -313,4 +325,21 @@ func TestFirstRecord(t *testing.T) {
 	s.Tick()
 	require.Equal(t, "3 a\n", b.rooms(today), "from then on once a minute")
 	require.NoError(t, s.Close())
+}
+
+// TestSilence: status says when the last line was written, and notes a silence of a day
+// while a logger waits: the server may log elsewhere.
+func TestSilence(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	b.feed(b.newFilter(s), s, users(today, "a", 1, 3))
+	at := noon.Add(-time.Hour)
+	require.NoError(t, os.Chtimes(b.path(dir.LogFile(today)), at, at))
+	require.True(t, b.status().LastLine.Equal(at))
+	require.Empty(t, b.status().Notes)
+	b.pass(s, 25*time.Hour)
+	require.NoError(t, os.Chtimes(b.path(dir.LogFile(today)), at, at))
+	require.Equal(t, []audit.Finding{{File: b.dir, What: "no line has come for 25 hours", Do: "see whether the server still logs here: hushpipe check"}}, b.status().Notes)
+	require.NoError(t, s.Close())
+	require.Empty(t, b.status().Notes, "nobody waits")
 }

@@ -109,6 +109,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 	put tmpfiles.d/hushpipe.conf usr/lib/tmpfiles.d/hushpipe.conf
 	put apache2/hushpipe.conf etc/apache2/conf-available/hushpipe.conf
 	put grafana/hushpipe.json usr/share/doc/hushpipe/examples/grafana.json
+	put prometheus/hushpipe.rules.yml usr/share/doc/hushpipe/examples/prometheus.rules.yml
 	put debian/lintian-overrides usr/share/lintian/overrides/hushpipe
 	install -m 644 CHANGELOG.md README.md "$doc"
 	gzip -9n "$doc/CHANGELOG.md"

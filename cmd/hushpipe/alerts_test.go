@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// alertCases are what promtool plays to the rules: a log that falls silent, one that never
+// spoke, one that is quiet for less than an hour, and losses.
+const alertCases = `
+rule_files: [RULES]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'hushpipe_start_time_seconds{dir="/silent"}', values: '0x200'}
+      - {series: 'hushpipe_last_write_timestamp_seconds{dir="/silent"}', values: '600x200'}
+      - {series: 'hushpipe_start_time_seconds{dir="/mute"}', values: '0x200'}
+      - {series: 'hushpipe_start_time_seconds{dir="/busy"}', values: '0x200'}
+      - {series: 'hushpipe_last_write_timestamp_seconds{dir="/busy"}', values: '0+60x200'}
+      - {series: 'hushpipe_dropped_lines_total{dir="/full"}', values: '0x60 5x140'}
+      - {series: 'hushpipe_failed_lines_total{dir="/full"}', values: '0x200'}
+      - {series: 'hushpipe_wrong_flags{dir="/wrong"}', values: '1x200'}
+      - {series: 'node_textfile_mtime_seconds{file="/x/hushpipe.prom"}', values: '0x200'}
+      - {series: 'node_textfile_mtime_seconds{file="/x/other.prom"}', values: '0x200'}
+      - {series: 'hushpipe_retention_seconds{dir="/old"}', values: '0x3000'}
+      - {series: 'hushpipe_oldest_day_timestamp_seconds{dir="/old"}', values: '0x3000'}
+    alert_rule_test:
+      - {eval_time: 59m, alertname: HushpipeSilent, exp_alerts: []}
+      - eval_time: 65m
+        alertname: HushpipeSilent
+        exp_alerts: [{exp_labels: {dir: /mute, severity: warning}, exp_annotations: {summary: "/mute: no line for 1h 5m 0s", description: "DESCRIPTION"}}]
+      - eval_time: 75m
+        alertname: HushpipeSilent
+        exp_alerts:
+          - {exp_labels: {dir: /mute, severity: warning}, exp_annotations: {summary: "/mute: no line for 1h 15m 0s", description: "DESCRIPTION"}}
+          - {exp_labels: {dir: /silent, severity: warning}, exp_annotations: {summary: "/silent: no line for 1h 5m 0s", description: "DESCRIPTION"}}
+    promql_expr_test:
+      - {expr: 'ALERTS{alertname="HushpipeLosesLines"}', eval_time: 60m, exp_samples: []}
+      - {expr: 'count by (dir) (ALERTS{alertname="HushpipeLosesLines"})', eval_time: 65m, exp_samples: [{labels: '{dir="/full"}', value: 1}]}
+      - {expr: 'count by (dir) (ALERTS{alertname="HushpipeWrongFlags"})', eval_time: 65m, exp_samples: [{labels: '{dir="/wrong"}', value: 1}]}
+      - {expr: 'count by (file) (ALERTS{alertname="HushpipeGone"})', eval_time: 65m, exp_samples: [{labels: '{file="/x/hushpipe.prom"}', value: 1}]}
+      - {expr: 'ALERTS{alertname="HushpipeKeepsTooLong"}', eval_time: 1440m, exp_samples: []}
+      - {expr: 'count by (dir) (ALERTS{alertname="HushpipeKeepsTooLong"})', eval_time: 1445m, exp_samples: [{labels: '{dir="/old"}', value: 1}]}
+`
+
+// TestAlerts: the rules ask for metrics that are written, and alert when they should.
+func TestAlerts(t *testing.T) {
+	rules, err := filepath.Abs("packaging/prometheus/hushpipe.rules.yml")
+	require.NoError(t, err)
+	text, err := os.ReadFile(rules)
+	require.NoError(t, err)
+	known := map[string]bool{}
+	for _, m := range metricsOf("", someFigures) {
+		known[m.Name] = true
+	}
+	for _, expr := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllSubmatch(text, -1) {
+		for _, name := range regexp.MustCompile(`hushpipe_[a-z_]+`).FindAllString(string(expr[1]), -1) {
+			require.True(t, known[name], name)
+		}
+	}
+	path := tool(t, "promtool", "prometheus")
+	out, err := exec.Command(path, "check", "rules", rules).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	described := regexp.MustCompile(`(?s)HushpipeSilent.*?description: >-\n(.*?)\n +- alert`).FindSubmatch(text)
+	description := regexp.MustCompile(`\s+`).ReplaceAllString(string(described[1]), " ")[1:]
+	cases := regexp.MustCompile("RULES").ReplaceAllString(alertCases, rules)
+	cases = regexp.MustCompile("DESCRIPTION").ReplaceAllString(cases, description)
+	file := filepath.Join(t.TempDir(), "cases.yml")
+	require.NoError(t, os.WriteFile(file, []byte(cases), 0o600))
+	out, err = exec.Command(path, "test", "rules", file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
