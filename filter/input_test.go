@@ -174,7 +174,7 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, in.Commit(4)) // and it is killed
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, "\x00\x00\x00\x00two\n"+big, string(text))
+	require.Equal(t, "\x00\x00\x00\ntwo\n"+big, string(text))
 
 	in, _ = open(unused)
 	rest, err := io.ReadAll(in)
@@ -184,7 +184,7 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, in.Commit(len(rest)))
 	text, err = os.ReadFile(path)
 	require.NoError(t, err)
-	require.Empty(t, strings.Trim(string(text), "\x00"))
+	require.Empty(t, strings.Trim(string(text), "\x00\n"))
 
 	// The last bytes come after the file was looked at, and before it is closed.
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
@@ -208,4 +208,45 @@ func TestRawFile(t *testing.T) {
 	rest, err = io.ReadAll(in)
 	require.Equal(t, ErrStopped, err, "the rest is for the next")
 	require.Equal(t, "last\n", string(rest))
+}
+
+// TestRawFileCut: of a Commit that a kill has ended, everything was written. So a line
+// that it has begun to overwrite is left out, and no whole line is.
+func TestRawFileCut(t *testing.T) {
+	lines := "one\ntwo\nthree\n"
+	long := strings.Repeat("x", 2*readSize) + "\n"
+	for overwritten, want := range map[string]string{
+		"":                             lines,
+		"\x00\x00\x00\n":               lines,
+		"\x00\x00\x00":                 lines[4:],
+		"\x00\x00\x00\n\x00\x00":       lines[4:],
+		"\x00\x00\x00\n\x00\x00\x00\n": lines,
+		strings.Repeat("\x00", 2*readSize+5) + "\n":      lines,
+		strings.Repeat("\x00", 2*readSize+5) + long:      lines,
+		strings.Repeat("\x00", readSize):                 lines[4:],
+		strings.Repeat("\x00", readSize-1) + "x\n":       lines,
+		strings.Repeat("\x00", readSize-1) + "\n" + long: long + lines,
+	} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "raw"))
+		require.NoError(t, err)
+		defer f.Close()
+		f.WriteString(overwritten + lines)
+		in, err := NewRawFile(f, func() bool { return false })
+		require.NoError(t, err)
+		rest, err := io.ReadAll(in)
+		require.NoError(t, err)
+		require.Equal(t, want, string(rest), "%.20q", overwritten)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "raw"))
+	require.NoError(t, err)
+	defer f.Close()
+	f.WriteString("no newline")
+	in, err := NewRawFile(f, func() bool { return false })
+	require.NoError(t, err)
+	_, err = io.ReadAll(in)
+	require.NoError(t, err)
+	require.NoError(t, in.(Keeper).Commit(10))
+	text, err := os.ReadFile(f.Name())
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("\x00", 10), string(text))
 }

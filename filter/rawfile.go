@@ -12,9 +12,9 @@ import (
 
 // rawFile is a Keeper of lines in a file that should not be there: a web server has
 // made it, with raw addresses, where it found no FIFO. What is committed is
-// overwritten with zeros. So after a kill the next process finds what was not
-// committed, behind the zeros, and the addresses stay on the disk no longer than
-// it takes to treat them.
+// overwritten with zeros, but for the newline at its end. So after a kill the next
+// process finds what was not committed, behind the zeros, and the addresses stay on
+// the disk no longer than it takes to treat them.
 //
 // Its end is that of the file once nobody else has it open.
 type rawFile struct {
@@ -43,14 +43,32 @@ func NewRawFile(f *os.File, inUse func() bool) (Input, error) {
 	return in, nil
 }
 
-// skip moves behind the zeros that the file begins with.
+// skip moves behind the zeros and newlines that the file begins with. Where no newline
+// stands last, a kill has ended a Commit within a line: what follows of that was
+// written.
 func (in *rawFile) skip() error {
 	buf := make([]byte, readSize)
+	last, cut := newline[0], false
 	for {
 		n, err := in.file.ReadAt(buf, in.read)
-		zeros := n - len(bytes.TrimLeft(buf[:n], "\x00"))
-		in.read += int64(zeros)
-		if zeros < n || errors.Is(err, io.EOF) {
+		rest := buf[:n]
+		if !cut {
+			rest = bytes.TrimLeft(rest, "\x00\n")
+			if skipped := n - len(rest); skipped > 0 {
+				last = buf[skipped-1]
+			}
+			cut = len(rest) > 0 && last != newline[0]
+		}
+		if cut {
+			if end := bytes.IndexByte(rest, newline[0]); end >= 0 {
+				rest, cut = rest[end+1:], false
+				last = newline[0]
+			} else {
+				rest = nil
+			}
+		}
+		in.read += int64(n - len(rest))
+		if len(rest) > 0 || errors.Is(err, io.EOF) {
 			in.done = in.read
 			return nil
 		}
@@ -101,14 +119,26 @@ func (in *rawFile) Patient() bool {
 
 // Commit overwrites what was written.
 func (in *rawFile) Commit(n int) error {
-	for n > 0 {
-		m, err := in.file.WriteAt(in.zeros[:min(n, len(in.zeros))], in.done)
+	if n == 0 {
+		return nil
+	}
+	end := in.done + int64(n)
+	var last [1]byte
+	if _, err := in.file.ReadAt(last[:], end-1); err != nil {
+		return err
+	}
+	to := end
+	if last[0] == newline[0] {
+		to--
+	}
+	for in.done < to {
+		m, err := in.file.WriteAt(in.zeros[:min(to-in.done, int64(len(in.zeros)))], in.done)
 		if err != nil {
 			return err
 		}
 		in.done += int64(m)
-		n -= m
 	}
+	in.done = end
 	return nil
 }
 

@@ -441,9 +441,7 @@ func (c *serverCheck) nginx(given []string) error {
 		switch {
 		case log.Target == os.DevNull || log.Kind == serverconf.Access && log.Holds == "":
 		case isFIFO(log.Target):
-			c.head(log)
-			c.good++
-			c.linef("goes to a FIFO: see to it that hushpipe reads that")
+			c.fifo(log)
 		case log.Kind == serverconf.Other:
 			c.passes(log, log.Holds, "look into it: no line of nginx's configuration says so")
 		case log.Directive == "error_log" && log.Target == "off":
@@ -461,6 +459,22 @@ func nginxHolds(log serverconf.Log) string {
 		return ""
 	}
 	return ", by " + log.Holds
+}
+
+// fifo tests a log that goes to a FIFO.
+func (c *serverCheck) fifo(log serverconf.Log) {
+	c.head(log)
+	_, err := lookAtInput(log.Target)
+	if err == nil && !isRead(log.Target) {
+		err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
+	}
+	if err != nil {
+		c.wrong++
+		c.linef("wrong: %s", err)
+		return
+	}
+	c.good++
+	c.linef("good: hushpipe reads this FIFO")
 }
 
 // nginxLine is what to put in the place of a directive: it writes to the FIFO of

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -159,10 +160,14 @@ func TestCheckNginx(t *testing.T) {
 	equalsGolden(t, "check-nginx-fresh.txt", said)
 
 	// nginx -T opens its logs, and waits for a reader of a FIFO.
-	require.NoError(t, exec.Command("mkfifo", root+"/fifo").Run())
-	held, err := os.OpenFile(root+"/fifo", os.O_RDWR, 0)
-	require.NoError(t, err)
-	defer held.Close()
+	for _, name := range []string{"fifo", "unread"} {
+		require.NoError(t, mkfifo(filepath.Join(root, name), 0o600))
+		held, err := os.OpenFile(filepath.Join(root, name), os.O_RDWR, 0)
+		require.NoError(t, err)
+		defer held.Close()
+	}
+	logger := startLogger(t, "--input", root+"/fifo", filepath.Join(t.TempDir(), "log"))
+	await(t, func() bool { return isRead(root + "/fifo") }, "hushpipe does not read the FIFO")
 	write("nginx.conf", "pid "+root+"/pid;\nerror_log /dev/null;\nevents {}\nhttp {\n\tinclude "+root+"/sites/*;\n}\n")
 	write("sites/one", `log_format plain '$time_local "$request"';
 log_format mine '$http_x_forwarded_for "$request"';
@@ -180,6 +185,7 @@ server {
 	listen 127.0.0.1:1;
 	access_log `+root+`/mine.log mine buffer=32k flush=1m;
 	access_log `+root+`/short.log short;
+	access_log `+root+`/unread combined;
 	error_log off;
 	location / { access_log syslog:server=127.0.0.1; }
 }
@@ -187,6 +193,8 @@ server {
 	said, status = check()
 	require.Equal(t, 1, status)
 	equalsGolden(t, "check-nginx-mistakes.txt", said)
+	require.NoError(t, logger.cmd.Process.Signal(syscall.SIGTERM))
+	require.Zero(t, logger.wait())
 
 	write("sites/three", "server {")
 	said, status = check()

@@ -117,6 +117,16 @@ func lockInput(f *os.File) error {
 	}
 }
 
+// isRead reports whether a hushpipe reads the FIFO at path, which has locked it then.
+func isRead(path string) bool {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
 // What stands at the path of --input.
 type standing int
 
