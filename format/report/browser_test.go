@@ -94,7 +94,7 @@ func pageOf(t *testing.T, r *Report, lang string) []byte {
 	l, err := NewLanguage(lang)
 	require.NoError(t, err)
 	var text bytes.Buffer
-	require.NoError(t, HTML(&text, r, l, Page{Made: made}))
+	require.NoError(t, HTML(&text, r, l, Page{Made: made, Privacy: "/privacy", Months: []civil.Day{day(2025, 12, 1), r.From}}))
 	return text.Bytes()
 }
 
@@ -390,6 +390,8 @@ func TestPageInABrowser(t *testing.T) {
 
 	t.Run("light has contrast", func(t *testing.T) {
 		b := open(t, browser, year, "en")
+		assert.Equal(t, []string{"index.html", "#months", "2026-01.html", "2025-12.html", "/privacy"},
+			eval[[]string](b, `[...document.links].map(a => a.getAttribute('href'))`))
 		assert.Empty(t, b.faint())
 	})
 
@@ -432,6 +434,7 @@ func TestPageInABrowser(t *testing.T) {
 			return { across: table.scrollWidth - box.clientWidth, down: table.offsetHeight - box.clientHeight };
 		})()`)
 		assert.Zero(t, hidden)
+		assert.NotContains(t, eval[string](b, `document.body.innerText`), "Übersicht", "no links to other pages on paper")
 		assert.Equal(t, "none", eval[string](b, `getComputedStyle(document.querySelector('.hint')).display`))
 	})
 
