@@ -1,0 +1,79 @@
+package terms_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/terms"
+	"hushpipe/format/policy"
+)
+
+func check(t *testing.T, text string) (list []string) {
+	t.Helper()
+	p, mistakes := policy.Parse([]byte(text))
+	require.Empty(t, mistakes, "%s\n%v", text, mistakes)
+	for _, m := range terms.Check(p) {
+		list = append(list, m.Error())
+	}
+	return list
+}
+
+// TestExamples: what this version cannot do of the policies of published statements.
+func TestExamples(t *testing.T) {
+	refused := map[string]int{"000-lug": 0, "001-lit": 2, "001-proxy": 5, "002-blf": 1, "003-cardo": 0, "004-blog": 1}
+	for name, n := range refused {
+		text, err := os.ReadFile(filepath.Join("../../format/policy/testdata/examples", name+".toml"))
+		require.NoError(t, err)
+		list := check(t, string(text))
+		assert.Len(t, list, n, name)
+		for _, m := range list {
+			assert.Contains(t, m, "is not supported by this version", name)
+		}
+	}
+}
+
+// TestCheck: each thing that a policy asks of the format, of DIR or of this version.
+func TestCheck(t *testing.T) {
+	stream := func(more string) string {
+		return "[[stream]]\nname = \"web\"\npurpose = \"x\"\nkeep = \"14d\"\n" + more + "\n"
+	}
+	for _, test := range []struct {
+		text string
+		want string // "" for nothing
+	}{
+		{stream(""), ""},
+		{"format = 'combined'\n" + stream(`where = { url = "/a", query = "b", method = "GET", status = 404, user = "*", client = "10.0.0.0/8" }`), ""},
+		{"format = 'combined'\n" + stream(`where = { host = "a" }`), "6:18: the format has no host, and no line fits; hint: log it, or leave it out"},
+		{"format = '%h %t %m %U'\n" + stream(`where = { url = "/a", method = "GET" }`), ""},
+		{"format = '%h %t'\n[[event]]\nname = \"a\"\nquery = \"q\"\n" + stream(""), "4:9: the format has no query, and no line fits; hint: log it, or leave it out"},
+		{"format = '%h %t %s'\nevents = 'http'\n" + stream(""), ""},
+		{"format = '%h %t %s'\nevents = 'drupal'\n" + stream(""), "2:10: the format tells no event of drupal: it has no status or no request; hint: log both, or leave it out"},
+		{"format = 'nonsense'\n" + stream(""), "1:10: unknown format \"nonsense\""},
+		{"json-keys = ['x']\n" + stream(""), "1:13: json key"},
+		{"client = 'a b'\n" + stream(""), "1:10: client \"a b\": give the name of one header, variable or JSON key"},
+		{"trusted-proxies = ['x']\n" + stream(""), "1:19: \"x\" is no network"},
+		{"format = '%h %{X-User}o %t'\nuser-field = '%{X-User}o'\n" + stream(`where = { user = "*" }`), ""},
+		{"format = '%h %{X-User}i %t'\nuser-field = '%{X-User}o'\n" + stream(""), "2:14: the format has no %{X-User}o; hint: log it"},
+		{stream(`fields = { host = "keep" }`), ""},
+		{"format = 'combined'\n" + stream(`fields = { host = "keep" }`), "6:19: the format has no host; hint: log it, or leave it out"},
+		{"format = 'combined'\n" + stream("fields = { time = \"keep\" }\nformat = '%t %D'"), "7:10: "},
+		{"[[stream]]\nname = \"journal\"\npurpose = \"x\"\nkeep = \"14d\"\n", "2:8: \"journal\" is a name that hushpipe gives in DIR; hint: give another"},
+		{"[[stream]]\nname = \"held\"\npurpose = \"x\"\nkeep = \"14d\"\n", "2:8: \"held\" is a name that hushpipe gives in DIR; hint: give another"},
+		{stream(`rooms = ["jitsi", "none"]`), "5:19: room preset none excludes all others; hint: give it alone"},
+		{stream("rooms = \"jitsi\"\nfields = { client = \"mask\" }"), "5:9: counting clients of which only \"mask=24/48\" is kept is not supported by this version"},
+		{stream("rooms = \"jitsi\"\ncount = \"full\"\nfields = { client = \"mask\" }"), ""},
+		{stream("traffic = true"), "5:11: traffic is not supported by this version; hint: leave it out"},
+	} {
+		list := check(t, test.text)
+		if test.want == "" {
+			assert.Empty(t, list, test.text)
+			continue
+		}
+		require.Len(t, list, 1, test.text)
+		assert.Contains(t, list[0], test.want, test.text)
+	}
+}
