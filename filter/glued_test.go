@@ -167,6 +167,7 @@ func TestGluedOfExpiredDays(t *testing.T) {
 // TestGluedAtRandom cuts long lines where pages end, as the kernel does, and puts the
 // lines of others between. All others are counted, or the day is marked; nobody else is.
 func TestGluedAtRandom(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 2000 {
 		var log, whole strings.Builder

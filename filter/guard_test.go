@@ -373,6 +373,7 @@ func TestEscapeLayers(t *testing.T) {
 // Each text is one run, or one name, of 1 MiB: if anything looked over the rest
 // of it for each address in it, this would take minutes.
 func TestGuardLongTexts(t *testing.T) {
+	t.Parallel()
 	const size = 1 << 20
 	for _, test := range []struct{ text, want string }{
 		{"1.2.3.4a", "{1.2.3.4}a"},

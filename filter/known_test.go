@@ -16,6 +16,7 @@ import (
 // Whatever is known of their parts, lines come out as without Glance and from a
 // filter that knows nothing, and each pair of room and address is recorded once.
 func TestKnownLines(t *testing.T) {
+	t.Parallel()
 	var all []string
 	for _, log := range testLogs(t) {
 		all = append(all, slices.Collect(strings.Lines(log))...)
@@ -59,6 +60,7 @@ func TestKnownLines(t *testing.T) {
 // The same holds while texts make room for others all the time, which are the
 // same bytes as a request and as a header, clean and not.
 func TestForgottenLines(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	header := func() string {
 		switch r.IntN(5) {

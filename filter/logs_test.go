@@ -32,6 +32,7 @@ func formatOf(log string) string {
 // TestLogs holds the treatment of the recorded logs, under their own format and
 // under auto, against regular expressions.
 func TestLogs(t *testing.T) {
+	t.Parallel()
 	c := testCipher(t, "ipcrypt")
 	for name, log := range testLogs(t) {
 		in := strings.SplitAfter(log, "\n")
@@ -89,6 +90,7 @@ func refText(c *pseudonym.Cipher, text string, as care) (out string) {
 
 // TestWrongFormat: whatever --format says, no address gets through.
 func TestWrongFormat(t *testing.T) {
+	t.Parallel()
 	for name, log := range testLogs(t) {
 		log = log[:strings.LastIndexByte(log[:min(len(log), 12<<10)], '\n')+1]
 		known := map[netip.Addr]bool{}

@@ -182,6 +182,7 @@ func TestVersionsElsewhere(t *testing.T) {
 // TestVersionsGlued: where a line was cut in the shape of a version, and another one written
 // behind it, the client of that one is replaced, wherever the cut was.
 func TestVersionsGlued(t *testing.T) {
+	t.Parallel()
 	const first = `203.0.113.9 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "http://a.example/b" "Mozilla/5.0 (X11; Linux x86_64; b) Gecko/1 c`
 	for _, addr := range []string{"5.9.0.1", "198.51.100.7", "2001:db8::77"} {
 		for _, second := range []string{
