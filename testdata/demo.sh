@@ -5,7 +5,12 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${1:-$(mktemp -d)}
 mkdir -p "$out"
-go build -o "$out/hushpipe" ./cmd/hushpipe
+go build -o "$out/hushpipe" ./cmd/hushpipe || {
+	# An older Go says "invalid go version", or tries to fetch a newer one.
+	needs=$(sed -n 's/^go //p' go.mod)
+	echo "hushpipe needs Go $needs or later, from https://go.dev/dl; this is: $(go version 2>&1)" >&2
+	exit 1
+}
 
 # The dates of the sample are old: lines past the retention are not written.
 today=$(LC_ALL=C date +%d/%b/%Y)
