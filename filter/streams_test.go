@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -331,4 +332,60 @@ func FuzzFields(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkStreams is one stream that lists all fields, and four with conditions, beside
+// a Filter that has the same lines without a policy.
+//
+//	go test ./filter -run '^$' -bench Streams/ -benchtime 200x
+func BenchmarkStreams(b *testing.B) {
+	const oneStream = `
+format = "combined"
+[[stream]]
+name = "all"
+purpose = "x"
+keep = "14d"
+fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }
+`
+	var text bytes.Buffer
+	for i := range 400 {
+		fmt.Fprintf(&text, "192.0.2.%d - - [22/Nov/2026:10:00:%02d +0000] \"GET /a/%d?q=x&room=r%d HTTP/1.1\" %d %d \"https://www.example.org/%d\" \"Mozilla/5.0 (X11; Linux x86_64; rv:%d.0)\"\n",
+			i%250, i%60, i%37, i%5, 200+i%3*102, 100*i, i%7, 100+i%9)
+	}
+	log := text.Bytes()
+	bench := func(b *testing.B, verify func() []byte, treat func()) {
+		treat()
+		require.Equal(b, 400, bytes.Count(verify(), newline))
+		b.SetBytes(int64(len(log)))
+		b.ReportAllocs()
+		for b.Loop() {
+			treat()
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(400*b.N), "ns/line")
+	}
+	b.Run("streams=0", func(b *testing.B) {
+		f, batch := New(newConfig(b, "combined"), newCalendar()), &Batch{}
+		bench(b, func() []byte { return batch.Parts[0].Lines }, func() {
+			batch.Reset()
+			f.renew()
+			f.treatLines(batch, log)
+		})
+	})
+	for _, policyOf := range []string{oneStream, fourStreams} {
+		p, mistakes := policy.Parse([]byte(policyOf))
+		require.Empty(b, mistakes)
+		b.Run(fmt.Sprintf("streams=%d", len(p.Streams)), func(b *testing.B) {
+			batches := make([]Batch, len(p.Streams))
+			s := streamsOf(b, p, func(i int) *Batch {
+				batches[i].Reset()
+				return &batches[i]
+			})
+			batch := &Batch{streams: make([]*Batch, len(p.Streams))}
+			bench(b, func() []byte { return batches[0].Parts[0].Lines }, func() {
+				clear(batch.streams)
+				s.renew()
+				s.treatLines(batch, log)
+			})
+		})
+	}
 }
