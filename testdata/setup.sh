@@ -19,8 +19,8 @@ if ! [ -e $policy ]; then
 	trap 'exit 1' HUP INT TERM
 	printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin $policy
 fi
-for server in apache2 nginx; do
-	command -v $server >/dev/null || new="${new-} $server"
+for server in apache2 nginx fail2ban; do
+	[ -e /etc/init.d/$server ] || new="${new-} $server"
 done
 
 $sudo apt-get update -q

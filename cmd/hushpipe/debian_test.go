@@ -82,6 +82,8 @@ func packagesAreWhole(t *testing.T, dir string) {
 			"lib/systemd/system/hushpipe@.socket", "lib/systemd/system/hushpipe@.service",
 			"lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer",
 			"lib/systemd/system/apache2.service.d/hushpipe.conf", "etc/apache2/conf-available/hushpipe.conf",
+			"etc/fail2ban/action.d/hushpipe.conf", "etc/fail2ban/filter.d/hushpipe.conf", "usr/libexec/hushpipe/fail2ban",
+			"usr/share/doc/hushpipe/examples/fail2ban-jail.conf", "usr/share/doc/hushpipe/examples/rsyslog.conf",
 			"usr/lib/sysusers.d/hushpipe.conf", "usr/lib/tmpfiles.d/hushpipe.conf"}
 		for _, page := range pages {
 			files = append(files, "usr/share/man/man"+page[len(page)-1:]+"/"+filepath.Base(page)+".gz")

@@ -68,6 +68,13 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 			for _, day := range days {
 				f.search(day)
 			}
+			rotated, err := f.keys.Rotated()
+			if err != nil {
+				return err
+			}
+			for _, name := range rotated {
+				f.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
+			}
 			if err := noteUse(f.keys, login, f.days, fmt.Sprintf("found=%d", f.lines), reason); err != nil {
 				return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
 			}

@@ -59,7 +59,9 @@ func TestRsyslog(t *testing.T) {
 		}
 		return len(ids), all
 	}
-	arrived := func(n int) { await(t, func() bool { different, _ := got(); return different >= n }, fmt.Sprintf("%d lines", n)) }
+	arrived := func(n int) {
+		await(t, func() bool { different, _ := got(); return different >= n }, fmt.Sprintf("%d lines", n))
+	}
 
 	send(1000, before)
 	await(t, func() bool { return strings.Contains(written(dir), "?n=1000.") }, "no lines")

@@ -222,8 +222,11 @@ func (v *survey) walk(path, sub string) error {
 	if err != nil {
 		return err
 	}
-	var foreign []string
+	var foreign, rotated []string
 	for _, e := range entries {
+		if sub == "" && dir.IsRotated(e.Name()) {
+			rotated = append(rotated, e.Name())
+		}
 		info, err := e.Info()
 		switch {
 		case err == nil && isForeign(path, sub, info):
@@ -233,6 +236,9 @@ func (v *survey) walk(path, sub string) error {
 		case !errors.Is(err, fs.ErrNotExist): // else it was deleted meanwhile
 			return err
 		}
+	}
+	if len(rotated) > 0 {
+		v.note(filepath.Join(path, rotated[0]), "was made by another program, which rotates the lines: find and reveal do not look there", "leave "+path+" out of its configuration, such as logrotate's")
 	}
 	for _, name := range foreign[:min(len(foreign), shownForeign)] {
 		v.note(filepath.Join(path, name), "is not hushpipe's, so hushpipe will not delete it", "check whether it contains lines or a key")

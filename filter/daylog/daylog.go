@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -112,10 +113,11 @@ func (l *Log) Append(day civil.Day, lines []byte) (n int, err error) {
 		}
 	}
 	n, err = l.writeAll(int(f.Fd()), lines)
+	whole := bytes.LastIndexByte(lines[:n], '\n') + 1
+	f.end = end + int64(whole)
 	if err == nil {
 		return n, nil
 	}
-	whole := bytes.LastIndexByte(lines[:n], '\n') + 1
 	// A size that is not ours to explain means a writer without the lock: then
 	// the half line stays for the next Append to judge.
 	if whole < n && alone {
@@ -167,15 +169,32 @@ func (l *Log) lockDay(day civil.Day, locked bool) (f *dayFile, size int64, alone
 		var st unix.Stat_t
 		err = l.d.Lstat(f.name, &st)
 		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
+			if st.Size < f.end {
+				l.d.Say("", f.name, "another program has cut off %d bytes or more, which hushpipe did not do; hint: leave DIR out of its configuration, such as logrotate's", f.end-st.Size)
+				f.end = st.Size
+			}
 			return f, st.Size, alone, nil
 		}
 		if err != nil && err != unix.ENOENT {
 			return f, 0, false, err
 		}
+		l.sayRotated(f.name)
 		l.files.outdate(f)
 		l.putBack(f) // closes it, and gives up its lock
 	}
 	return nil, 0, false, errChanging
+}
+
+// sayRotated tells of a day file that has gone or is another one, where another
+// program has renamed it. Processes of hushpipe delete files and make them anew.
+func (l *Log) sayRotated(name string) {
+	names, _ := l.d.Names("")
+	for _, rotated := range names {
+		if strings.HasPrefix(rotated, name) && dir.IsRotated(rotated) {
+			l.d.Say("", name, "another program has moved it to %s, and lines go to a new file; hint: leave DIR out of its configuration, such as logrotate's", rotated)
+			return
+		}
+	}
 }
 
 // dayFile returns the open file of day for Append to use.

@@ -19,6 +19,8 @@ type dayFile struct {
 	name string
 	// Dev and Ino tell whether the name still leads to the file.
 	id unix.Stat_t
+	// No process of hushpipe takes away what is before it.
+	end int64
 
 	locked bool // Append has its lock
 	inUse  bool // Append is at it; guarded by openFiles.mu, as what follows

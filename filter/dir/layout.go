@@ -187,6 +187,13 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	return 0, "", false
 }
 
+// IsRotated reports whether a file of DIR has a name that a program like logrotate gives
+// to a day's lines: access-2026-11-22.log.1, access-2026-11-22.log-20261123.gz.
+func IsRotated(name string) bool {
+	_, behind, ok := DayOf("", name)
+	return ok && len(behind) > 1 && (behind[0] == '.' || behind[0] == '-') && '0' <= behind[1] && behind[1] <= '9'
+}
+
 func isWord(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c >= 0x80
 }

@@ -53,6 +53,18 @@ func (r *Reader) Days() (days []civil.Day, err error) {
 	return days, nil
 }
 
+// Rotated returns the files of lines that another program moved aside or copied, which
+// Search does not look at.
+func (r *Reader) Rotated() (rotated []string, err error) {
+	names, err := r.d.Names("")
+	for _, name := range names {
+		if dir.IsRotated(name) {
+			rotated = append(rotated, name)
+		}
+	}
+	return rotated, err
+}
+
 const gzipSuffix = ".gz"
 
 // Search finds the lines of a day that hold one of the addresses: in its file, or

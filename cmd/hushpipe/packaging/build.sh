@@ -108,6 +108,12 @@ for arch in ${ARCHS:-amd64 arm64}; do
 	put sysusers.d/hushpipe.conf usr/lib/sysusers.d/hushpipe.conf
 	put tmpfiles.d/hushpipe.conf usr/lib/tmpfiles.d/hushpipe.conf
 	put apache2/hushpipe.conf etc/apache2/conf-available/hushpipe.conf
+	# These do nothing until a jail uses them; the jail is an example.
+	put fail2ban/action.conf etc/fail2ban/action.d/hushpipe.conf
+	put fail2ban/filter.conf etc/fail2ban/filter.d/hushpipe.conf
+	put fail2ban/jail.conf usr/share/doc/hushpipe/examples/fail2ban-jail.conf
+	install -D -m 755 "$here/fail2ban/fail2ban" "$tree/usr/libexec/hushpipe/fail2ban"
+	put rsyslog/hushpipe.conf usr/share/doc/hushpipe/examples/rsyslog.conf
 	put grafana/hushpipe.json usr/share/doc/hushpipe/examples/grafana.json
 	put prometheus/hushpipe.rules.yml usr/share/doc/hushpipe/examples/prometheus.rules.yml
 	put debian/lintian-overrides usr/share/lintian/overrides/hushpipe

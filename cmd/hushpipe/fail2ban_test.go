@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// jail is Debian's fail2ban with the configuration of packaging and with commands that
+// write down what they would ban.
+type jail struct {
+	t      *testing.T
+	base   string // holds everything but DIR
+	dir    string
+	server *exec.Cmd
+	env    []string
+}
+
+// newJail makes the configuration. settings go to the jail.
+func newJail(t *testing.T, dir string, settings ...string) *jail {
+	tool(t, "fail2ban-server", "fail2ban")
+	j := &jail{t: t, base: t.TempDir(), dir: dir}
+	j.env = append(os.Environ(), "TMPDIR="+j.base, "PATH="+filepath.Dir(hushpipeBinary(t))+":"+os.Getenv("PATH"))
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(j.log())
+		}
+	})
+	out, err := exec.Command("cp", "-r", "/etc/fail2ban", j.base+"/conf").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, path := range glob(t, j.base+"/conf/jail.d/*") {
+		require.NoError(t, os.Remove(path))
+	}
+	install := func(name, to string) {
+		text, err := os.ReadFile("packaging/fail2ban/" + name)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(j.base+"/conf/"+to, text, 0o644))
+	}
+	install("action.conf", "action.d/hushpipe.conf")
+	install("filter.conf", "filter.d/hushpipe.conf")
+	install("jail.conf", "jail.d/hushpipe.conf")
+	helper, err := filepath.Abs("packaging/fail2ban/fail2ban")
+	require.NoError(t, err)
+	write := func(name string, lines ...string) {
+		require.NoError(t, os.WriteFile(j.base+"/conf/"+name, []byte(strings.Join(lines, "\n")+"\n"), 0o644))
+	}
+	write("fail2ban.local", "[DEFAULT]", "logtarget = "+j.base+"/fail2ban.log", "socket = "+j.base+"/socket",
+		"pidfile = "+j.base+"/pid", "dbfile = "+j.base+"/db.sqlite3")
+	write("action.d/hushpipe.local", "[Init]", "dir = "+dir, "run = "+j.base+"/run", "helper = "+helper,
+		"startcmd = true", "stopcmd = true", "checkcmd = true",
+		`bancmd = echo "ban $family $address" >>`+j.base+"/banned",
+		`unbancmd = echo "unban $family $address" >>`+j.base+"/banned")
+	write("jail.d/local.conf", append([]string{"[hushpipe]", "logpath = " + dir + "/access.log", "maxretry = 3"}, settings...)...)
+	return j
+}
+
+func (j *jail) start() {
+	j.server = exec.Command("fail2ban-server", "-c", j.base+"/conf", "-f", "start")
+	j.server.Env = j.env
+	require.NoError(j.t, j.server.Start())
+	j.t.Cleanup(func() { j.stop() })
+	await(j.t, func() bool { return strings.Contains(j.client("status", "hushpipe"), "Currently banned") }, "no jail")
+}
+
+func (j *jail) stop() {
+	if j.server != nil {
+		j.server.Process.Signal(syscall.SIGTERM)
+		j.server.Wait()
+		j.server = nil
+	}
+}
+
+func (j *jail) client(args ...string) string {
+	out, _ := exec.Command("fail2ban-client", append([]string{"-c", j.base + "/conf"}, args...)...).CombinedOutput()
+	return string(out)
+}
+
+func (j *jail) log() string {
+	text, _ := os.ReadFile(j.base + "/fail2ban.log")
+	return string(text)
+}
+
+// awaitLog waits until fail2ban has logged something so often.
+func (j *jail) awaitLog(n int, what string) {
+	j.t.Helper()
+	await(j.t, func() bool { return strings.Count(j.log(), what) >= n }, fmt.Sprintf("not %d of %q", n, what))
+}
+
+// expect compares what the commands did since the last call.
+func (j *jail) expect(want ...string) {
+	j.t.Helper()
+	var got []byte
+	await(j.t, func() bool {
+		got, _ = os.ReadFile(j.base + "/banned")
+		return bytes.Count(got, []byte("\n")) >= len(want)
+	}, "not: "+strings.Join(want, ", "))
+	require.ElementsMatch(j.t, want, strings.Split(strings.Trim(string(got), "\n"), "\n"))
+	require.NoError(j.t, os.Remove(j.base+"/banned"))
+}
+
+// isQuiet asserts that there was nothing to expect.
+func (j *jail) isQuiet() {
+	j.t.Helper()
+	assert.NoFileExists(j.t, j.base+"/banned")
+	assert.NotContains(j.t, j.log(), "ERROR")
+}
+
+func (j *jail) pairs() string {
+	text, _ := os.ReadFile(j.base + "/run/hushpipe")
+	return string(text)
+}
+
+// fails writes lines of a client who asks for what is not there.
+func fails(l *logger, client string, n int, when time.Time) {
+	for range n {
+		_, err := fmt.Fprintf(l.stdin, "%s - - [%s] \"GET /wp-login.php HTTP/1.1\" 404 5 \"-\" \"-\"\n", client, when.Format("02/Jan/2006:15:04:05 -0700"))
+		require.NoError(l.t, err)
+	}
+}
+
+// visitor returns an address that no other test has.
+func visitor(family int) string {
+	if family == 4 {
+		return fmt.Sprintf("198.18.%d.%d", 1+rand.IntN(250), 1+rand.IntN(250))
+	}
+	return fmt.Sprintf("2001:db8:%x::%x", 0x1000+rand.IntN(0xefff), 0x1000+rand.IntN(0xefff))
+}
+
+// TestFail2ban: jails look at pseudonyms, the firewall gets addresses, and no disk does.
+func TestFail2ban(t *testing.T) {
+	for _, mode := range []string{"ipcrypt", "pfx"} {
+		t.Run(mode, func(t *testing.T) {
+			begun := time.Now().Add(-time.Second)
+			dir := filepath.Join(t.TempDir(), "log")
+			four, six, few, own := visitor(4), visitor(6), visitor(4), visitor(6)
+			l := startLogger(t, "--ip", mode, dir)
+			fails(l, few, 2, time.Now())
+			await(t, func() bool { return written(dir) != "" }, "no line")
+			j := newJail(t, dir, "ignoreip = 127.0.0.1 "+own[:strings.LastIndex(own, ":")]+":/64")
+			j.start()
+
+			fails(l, four, 3, time.Now())
+			fails(l, six, 3, time.Now())
+			fails(l, own, 3, time.Now())
+			j.expect("ban 4 "+four, "ban 6 "+six)
+			j.awaitLog(3, "NOTICE  [hushpipe] Ban ")
+			j.isQuiet()
+			pseudonym := strings.Fields(j.pairs())[0]
+			await(t, func() bool {
+				notes, _ := os.ReadFile(dir + "/reveal.log")
+				return strings.Count(string(notes), ` revealed=1 reason="fail2ban hushpipe"`+"\n") == 3
+			}, "three uses are not noted")
+			for name, mode := range map[string]fs.FileMode{"": 0o700 | fs.ModeDir, "/hushpipe": 0o600} {
+				info, err := os.Stat(j.base + "/run" + name)
+				require.NoError(t, err)
+				assert.Equal(t, mode, info.Mode())
+			}
+			held := func() {
+				for _, address := range []string{four, six, few, own} {
+					assert.Empty(t, holding(t, address, begun, j.base+"/run", j.base+"/banned", j.base, dir, "/var"), "files that hold an address")
+				}
+			}
+			held()
+
+			// A restart of fail2ban unbans all, and bans again what its database has.
+			j.stop()
+			j.expect("unban 4 "+four, "unban 6 "+six)
+			assert.Empty(t, j.pairs())
+			j.start()
+			j.expect("ban 4 "+four, "ban 6 "+six)
+
+			// The key goes before the ban ends.
+			require.Equal(t, 0, l.end())
+			for _, key := range glob(t, dir+"/keys/*.key") {
+				require.NoError(t, os.Remove(key))
+			}
+			banned := map[bool]string{true: "unban 4 " + four, false: "unban 6 " + six}
+			first := strings.Contains(j.pairs(), pseudonym+" "+four)
+			j.client("set", "hushpipe", "unbanip", pseudonym)
+			j.expect(banned[first])
+			assert.NotContains(t, j.pairs(), pseudonym)
+
+			// After a restart without it nobody knows who that was, and nobody is banned.
+			j.stop()
+			j.expect(banned[!first])
+			j.awaitLog(3, "Restore Ban ") // of the first restart
+			j.start()
+			j.awaitLog(5, "Restore Ban ")
+			j.client("status", "hushpipe") // answers when the bans are done
+			j.stop()
+			j.isQuiet()
+			held()
+		})
+	}
+}
+
+// holding returns the files below directories, changed since begun, that hold a text,
+// but not those below the first two.
+func holding(t *testing.T, text string, begun time.Time, not1, not2 string, roots ...string) (found []string) {
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || path == not1 || path == not2 {
+				if err == nil && d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil // of another test, gone meanwhile
+			}
+			if d.IsDir() && (strings.Contains(path, "go-build") || path == "/var/cache" || path == "/var/lib/dpkg") {
+				return fs.SkipDir
+			}
+			info, err := d.Info()
+			if err != nil || !info.Mode().IsRegular() || info.ModTime().Before(begun) || info.Size() > 64<<20 {
+				return nil
+			}
+			if data, _ := os.ReadFile(path); bytes.Contains(data, []byte(text)) {
+				found = append(found, path)
+			}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	return found
+}
+
+// TestFail2banOverMidnight: with either way to watch files, the link leads fail2ban to
+// the new day. Two time zones are of two days now.
+func TestFail2banOverMidnight(t *testing.T) {
+	for _, backend := range []string{"polling", "pyinotify"} {
+		t.Run(backend, func(t *testing.T) {
+			if out, err := exec.Command("/usr/bin/python3", "-c", "import pyinotify").CombinedOutput(); backend == "pyinotify" && err != nil {
+				require.NotEqual(t, "true", os.Getenv("CI"), "%s: apt-get install python3-pyinotify", out)
+				t.Skip("python3-pyinotify is missing")
+			}
+			before, after := twoDays()
+			dir := filepath.Join(t.TempDir(), "log")
+			l := startLogger(t, dir)
+			fails(l, visitor(4), 1, before())
+			await(t, func() bool { return written(dir) != "" }, "no line")
+			j := newJail(t, dir, "backend = "+backend)
+			j.start()
+			first, second, third := visitor(4), visitor(4), visitor(4)
+			fails(l, first, 3, before())
+			j.expect("ban 4 " + first)
+			fails(l, second, 3, after())
+			j.expect("ban 4 " + second)
+			// One who is banned is banned once, whatever the day calls them.
+			fails(l, first, 3, after())
+			j.awaitLog(3, "NOTICE  [hushpipe] Ban ")
+			fails(l, third, 3, after())
+			j.expect("ban 4 " + third)
+			pairs := strings.Fields(j.pairs())
+			require.Len(t, pairs, 8)
+			j.client("set", "hushpipe", "unbanip", pairs[0])
+			assert.Equal(t, 3, strings.Count(j.pairs(), "\n"))
+			j.isQuiet()
+			j.stop()
+			j.expect("unban 4 "+first, "unban 4 "+second, "unban 4 "+third)
+		})
+	}
+}
+
+// twoDays returns clocks of two time zones that are of two days.
+func twoDays() (before, after func() time.Time) {
+	zone := func(hours int) func() time.Time {
+		return func() time.Time { return time.Now().In(time.FixedZone("", hours*3600)) }
+	}
+	if time.Now().UTC().Hour() >= 12 {
+		return zone(0), zone(14)
+	}
+	return zone(-12), zone(0)
+}
