@@ -136,7 +136,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 
 	mkdir "$tree/DEBIAN"
 	(cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
-	echo /etc/apache2/conf-available/hushpipe.conf >"$tree/DEBIAN/conffiles"
+	(cd "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
 	sed -e "s|@VERSION@|$version|; s|@ARCH@|$arch|; s|@MAINTAINER@|$maintainer|" \
 		-e "s|@SIZE@|$(du -k -s --apparent-size "$tree" | cut -f1)|" "$here/debian/control" >"$tree/DEBIAN/control"
 	for script in postinst prerm postrm; do
