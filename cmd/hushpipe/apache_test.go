@@ -129,7 +129,12 @@ func TestApacheFormats(t *testing.T) {
 // there, other paths and another user apart. Two of them share a directory, one as root.
 func TestReadmeApache(t *testing.T) {
 	base := t.TempDir()
-	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t), "/var/log/", base+"/",
+	policyFile := filepath.Join(base, "policy.toml")
+	example, err := os.ReadFile("../../testdata/policy.toml")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(policyFile, example, 0o644))
+	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t),
+		"/etc/hushpipe/policy.toml /var/log/hushpipe", policyFile+" "+base+"/hushpipe-policy", "/var/log/", base+"/",
 		"--user hushpipe", "--user "+anotherUser(t))
 	directives := []string{combined}
 	var blocks []string
@@ -150,10 +155,12 @@ func TestReadmeApache(t *testing.T) {
 	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error"} {
 		await(t, func() bool { return strings.Contains(written(filepath.Join(base, name)), "/denied/") }, name+" does not write")
 	}
+	events := filepath.Join(base, "hushpipe-policy", "events")
+	await(t, func() bool { return strings.Contains(written(events), "denied") }, "no event is written")
 	h.Stop()
 	require.NotContains(t, h.ErrorLog(), "hushpipe:")
 	requireOwner(t, anotherUser(t), filepath.Join(base, "hushpipe"))
-	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error"} {
+	for _, name := range []string{"hushpipe", "hushpipe-mine", "hushpipe-error", "hushpipe-policy/events", "hushpipe-policy/load"} {
 		text := written(filepath.Join(base, name))
 		require.NotContains(t, text, "127.0.0.6", name)
 		require.NotContains(t, text, "192.0.2.1", name)
