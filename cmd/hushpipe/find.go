@@ -31,6 +31,9 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
   hushpipe find /var/log/hushpipe --address - --day 2026-11-22`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("address") {
+				return usage("no --address given; hint: see 'hushpipe find --help'")
+			}
 			login := loginUser()
 			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
 			confine(args[0], keyDir)
