@@ -72,8 +72,8 @@ type Options struct {
 	// line, a line without that field has no client.
 	Client string
 
-	// User is the field that is the user, where the server does not know it: the argument of
-	// a directive, or a JSON key; "" for the server's own.
+	// User is the field that is the user, where the server does not know it: a directive,
+	// as %{X-User}o, or a JSON key; "" for the server's own.
 	User string
 
 	// All has the Parser report also the values of JSON lines that need no treatment:

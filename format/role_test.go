@@ -25,7 +25,7 @@ func TestRoles(t *testing.T) {
 		{format: "auto", line: `192.0.2.1:5678 www.example.org - - [22/Nov/2026:06:46:00 +0000] "GET /a HTTP/1.1" 200 5 17`, want: []field{
 			{RoleClient, "192.0.2.1:5678"}, {RoleHost, "www.example.org"}, {RoleIdentity, "-"}, {RoleUser, "-"}, {RoleTime, "[22/Nov/2026:06:46:00 +0000]"},
 			{RoleRequest, "GET /a HTTP/1.1"}, {RoleStatus, "200"}, {RoleSize, "5"}, {RoleOther, "17"}}},
-		{format: `%v %{X-Real-IP}i %m %U%q %H %D %{X-User}o`, opt: Options{User: "X-User"}, line: `a 192.0.2.1 GET /a?b HTTP/1.1 17 ann`, want: []field{
+		{format: `%v %{X-Real-IP}i %m %U%q %H %D %{X-User}o`, opt: Options{User: "%{X-User}o"}, line: `a 192.0.2.1 GET /a?b HTTP/1.1 17 ann`, want: []field{
 			{RoleHost, "a"}, {RoleClient, "192.0.2.1"}, {RoleMethod, "GET"}, {RoleURL, ""}, {RoleURL, "/a?b"}, {RoleProtocol, "HTTP/1.1"}, {RoleDuration, "17"}, {RoleUser, "ann"}}},
 		{format: `%h %{X-A}i %u`, opt: Options{Client: "X-A"}, line: `192.0.2.2 192.0.2.1 ann`, want: []field{
 			{RoleClient, "192.0.2.2"}, {RoleClient, "192.0.2.1"}, {RoleUser, "ann"}}},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The life of the package on a Debian server with Apache and nginx: install, upgrade, remove,
-# purge. Read it as a tutorial; TestPackage runs it, as root and cut off from
+# The life of the package on a Debian server with Apache and nginx: install, upgrade, figures,
+# fail2ban, rsyslog, remove, purge. Read it as a tutorial; TestPackage runs it, as root and cut off from
 # the machine it runs on where the kernel allows that.
 #
 #   bash testdata/debian.sh hushpipe_1_amd64.deb hushpipe_2_amd64.deb
@@ -108,9 +108,41 @@ install -d $pages # systemd does it, and runs this:
 hushpipe report --pages $pages $log
 grep -q '^<!doctype html>' $pages/index.html
 
+echo "== 5. Ban who asks too often: fail2ban knows pseudonyms, the firewall gets addresses"
+begun=$(mktemp)
+banned=$(mktemp) # in place of a firewall
+# Here 127.0.0.1 is everybody, so that it is not spared, and Debian's jail of sshd has no log.
+sed -e 's/^maxretry.*/maxretry = 5/' -e "s/^banaction.*/banaction = hushpipe[ignoreip=\"\"]/" \
+	/usr/share/doc/hushpipe/examples/fail2ban-jail.conf >/etc/fail2ban/jail.d/hushpipe.conf
+printf '[sshd]\nenabled = false\n' >/etc/fail2ban/jail.d/zz-sshd.conf
+printf '[Init]\nstartcmd = true\nstopcmd = true\ncheckcmd = true\nbancmd = echo ban $address >>%s\nunbancmd = echo unban $address >>%s\n' \
+	"$banned" "$banned" >/etc/fail2ban/action.d/hushpipe.local
+mkdir -p /run/fail2ban
+fail2ban-client -q start # systemctl restart fail2ban
+for i in {1..6}; do get "/wp-login.php?try=$i"; done
+await grep -qx 'ban 127.0.0.1' "$banned"
+left=$(find /var/log/fail2ban.log /var/lib/fail2ban $log /tmp -type f -newer "$begun" ! -path "$banned" -exec grep -lF 127.0.0.1 {} +) || true
+[ -z "$left" ] || fail "an address on disk: $left"
+grep -q 'reason="fail2ban hushpipe"' $log/reveal.log
+fail2ban-client -q stop
+grep -qx 'unban 127.0.0.1' "$banned"
+rm /etc/fail2ban/jail.d/{hushpipe,zz-sshd}.conf /etc/fail2ban/action.d/hushpipe.local
+
+echo "== 6. Send the lines to a central host: rsyslog follows the files of the days"
+spool=$(mktemp -d)
+{ # the shipped file, with a file in place of the host
+	printf 'global(workDirectory="%s")\n' "$spool"
+	sed "s|action(.*|action(type=\"omfile\" file=\"$spool/central.log\")|" /usr/share/doc/hushpipe/examples/rsyslog.conf
+} >"$spool/rsyslog.conf"
+rsyslogd -n -f "$spool/rsyslog.conf" -i "$spool/pid" &
+await get "/http-bind?room=a&id=central"
+await grep -qs 'id=central' "$spool/central.log"
+if grep -F 127.0.0.1 "$spool/central.log"; then fail "an address went to another host"; fi
+kill "$(cat "$spool/pid")"
+
 gone() { ! pgrep -x hushpipe >/dev/null; }
 
-echo "== 5. nginx in Apache's place: it writes to a FIFO that systemd holds"
+echo "== 7. nginx in Apache's place: it writes to a FIFO that systemd holds"
 apache2ctl stop
 await gone
 systemctl enable -q hushpipe@nginx.service # --now, where systemd runs; here this does what the units say:
@@ -161,7 +193,7 @@ exec 8>&-
 apache2ctl start
 await get /again
 
-echo "== 6. Remove: not while a directive of somebody else still needs it"
+echo "== 8. Remove: not while a directive of somebody else still needs it"
 printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
 if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
 [ -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "the snippet is off, but hushpipe is there"
@@ -180,7 +212,7 @@ systemd-tmpfiles --clean hushpipe-removed.conf
 left=$(find $log -name "access-$today.log" -o -name "$today.key")
 [ -z "$left" ] || fail "expired, and still there: $left"
 
-echo "== 7. Purge: nothing is left but the figures"
+echo "== 9. Purge: nothing is left but the figures"
 apt-get purge $quiet hushpipe
 [ "$(cd $log && find . -type f | sort | xargs)" = "./nginx/rooms/rooms-$today.log ./rooms/rooms-$today.log" ] || fail "$(find $log)"
 [ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"

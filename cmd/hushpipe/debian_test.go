@@ -137,7 +137,8 @@ func packagesNameLicences(t *testing.T, dir string) {
 // the machine itself, but only in CI.
 func packageLives(t *testing.T, packages string) {
 	apache(t)
-	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps", "nginx": "nginx"} {
+	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps", "nginx": "nginx",
+		"fail2ban-server": "fail2ban", "rsyslogd": "rsyslog"} {
 		tool(t, name, pkg)
 	}
 	if os.Getuid() != 0 {

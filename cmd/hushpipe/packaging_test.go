@@ -55,11 +55,11 @@ func readUnit(t *testing.T, name string) unit {
 }
 
 // command splits a command line as systemd does (systemd.service(5), "Command
-// lines"), and puts name in the place of %f and %i.
-func command(line, name string) []string {
+// lines"), for an instance, which stands for a path.
+func command(line, instance, path string) []string {
 	var args []string
 	for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.TrimPrefix(line, "-"), -1) {
-		args = append(args, strings.NewReplacer("%f", name, "%i", name, "%%", "%", "$$", "$").Replace(strings.Trim(arg, "'")))
+		args = append(args, strings.NewReplacer("%f", path, "%i", instance, "%%", "%", "$$", "$").Replace(strings.Trim(arg, "'")))
 	}
 	return args
 }
@@ -93,7 +93,7 @@ func TestUnits(t *testing.T) {
 
 // prepareSocket returns what the socket unit runs before it makes the FIFO at path.
 func prepareSocket(t *testing.T, path string) *exec.Cmd {
-	args := command(readUnit(t, fifoSocket)["Socket"]["ExecStartPre"][0], "NAME")
+	args := command(readUnit(t, fifoSocket)["Socket"]["ExecStartPre"][0], "NAME", "")
 	require.Equal(t, "/run/hushpipe/NAME/access.log", args[len(args)-1])
 	args[len(args)-1] = path
 	return exec.Command(args[0], args[1:]...)
@@ -183,7 +183,7 @@ func TestPurgeUnit(t *testing.T) {
 			}
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, "rooms")), "it is made again")
 
-			args := confined(t, service, dir)
+			args := confined(t, service, "", dir)
 			out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			require.Equal(t, "deleted access-"+old+".log\n", string(out))
@@ -242,11 +242,11 @@ func (h *httpd) conf(name string, enabled bool) {
 	}
 }
 
-// confined is the command of a service for dir, with no more than the privileges that
-// it leaves to root.
-func confined(t *testing.T, service map[string][]string, dir string) []string {
+// confined is the command of a service for dir, of which instance is the name, with no
+// more than the privileges that it leaves to root.
+func confined(t *testing.T, service map[string][]string, instance, dir string) []string {
 	t.Helper()
-	args := command(service["ExecStart"][0], dir)
+	args := command(service["ExecStart"][0], instance, dir)
 	require.Equal(t, "/usr/bin/hushpipe", args[0])
 	args[0] = hushpipeBinary(t)
 	if os.Getuid() != 0 {
@@ -289,7 +289,7 @@ func TestReportUnit(t *testing.T) {
 	service := readUnit(t, reportUnit)["Service"]
 	www := within("/var/lib/" + service["StateDirectory"][0])
 	require.NoError(t, os.MkdirAll(www, 0o755), "systemd does this")
-	args := confined(t, service, dir)
+	args := confined(t, service, instance, dir)
 	for i := range args {
 		args[i] = within(args[i])
 	}
@@ -446,7 +446,7 @@ func TestServerCrash(t *testing.T) {
 // that systemd.exec(5) calls code. The loggers of one server are waited for, and
 // as children of the process that has taken them over: under systemd, PID 1.
 func stopPost(line string, logger, main int, code string) *exec.Cmd {
-	args := command(line, "")
+	args := command(line, "", "")
 	args[len(args)-1] = strings.Replace(args[len(args)-1], "-P 1 ", fmt.Sprintf("-P %s -g %d ", stat(logger, "PPid"), main), 1)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "EXIT_CODE="+code)

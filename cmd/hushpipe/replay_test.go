@@ -96,7 +96,7 @@ func TestReplayIsFilter(t *testing.T) {
 	require.Contains(t, said, "past the retention: not written; their rooms are counted")
 	require.Contains(t, said, "in no known format")
 	wantFiles := filesIn(t, want)
-	require.Equal(t, 7+(7+2)+15+3, len(wantFiles), "lines, room files, keys, their cache tag and both rules")
+	require.Equal(t, 7+(7+2)+15+3+1, len(wantFiles), "lines, room files, keys, their cache tag, both rules and the version")
 
 	for _, workers := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint("workers=", workers), func(t *testing.T) {

@@ -28,6 +28,8 @@ const (
 	minute = time.Minute
 	// keyPatience is how long Open reads keys while its input cannot wait.
 	keyPatience = 50 * time.Millisecond
+	// finishPatience is how long a line waits for the key of its day where Finish is set.
+	finishPatience = 10 * time.Second
 	// patience is how long Open and Close wait for a disk that does not answer.
 	// A first key takes a few fsyncs.
 	patience = time.Second
@@ -58,7 +60,8 @@ type Config struct {
 	// written: after a kill the next process may write it a second time.
 	Replays bool
 	// Finish has Close bring the room files up to date also where another process
-	// writes them, which does so within a minute: somebody waits for them.
+	// writes them, which does so within a minute: somebody waits for them. No web server
+	// waits, so that lines wait for the keys of their days.
 	Finish  bool
 	Version string // hushpipe's; this and the next two are recorded for status
 	IP      string // what becomes of addresses
@@ -188,6 +191,9 @@ func newStore(cfg Config) *Store {
 			}
 			return nil
 		}})
+	if cfg.Finish {
+		s.keys.Patience = finishPatience
+	}
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
