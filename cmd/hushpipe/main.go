@@ -83,8 +83,6 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		SilenceUsage:          true,
 		Version:               version(),
 
-		SuggestionsMinimumDistance: 2,
-
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -109,12 +107,9 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		hint := ""
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
-			// cobra compares names of commands alone.
-			flags := &cobra.Command{SuggestionsMinimumDistance: cmd.Root().SuggestionsMinimumDistance}
-			cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-				flags.AddCommand(&cobra.Command{Use: flag.Name, Run: func(*cobra.Command, []string) {}})
-			})
-			if hint = meant(flags, unknown.GetSpecifiedName(), "--"); hint == "" {
+			var names []string
+			cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+			if hint = meant(names, unknown.GetSpecifiedName(), "--"); hint == "" {
 				hint = flagElsewhere(cmd, unknown.GetSpecifiedName())
 			}
 		}
@@ -140,13 +135,62 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	return root
 }
 
-// meant returns what somebody may have meant by a wrong name, for a hint.
-func meant(cmd *cobra.Command, name, dashes string) string {
-	names := cmd.SuggestionsFor(name)
-	if len(names) == 0 || len(name) < 3 {
+// commandNames are those that help lists.
+func commandNames(root *cobra.Command) (names []string) {
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() {
+			names = append(names, cmd.Name())
+		}
+	}
+	return names
+}
+
+// meant is a hint for a wrong name: the name that begins with it, else the one with the
+// fewest slips of the hand, "" where none is near. A guess that is far off does harm:
+// --ip is no answer to --kep.
+func meant(names []string, wrong, before string) string {
+	if len(wrong) < 3 {
 		return ""
 	}
-	return fmt.Sprintf("did you mean '%s%s'? ", dashes, names[0])
+	best, least := "", 0
+	for _, name := range names {
+		n := slips(wrong, name) - min(2, len(wrong)/3, len(name)/3) - 1
+		if strings.HasPrefix(name, wrong) {
+			n -= 1000 // before all others
+		}
+		if n < least {
+			best, least = name, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean '%s%s'? ", before, best)
+}
+
+// slips is the least number of bytes to insert, delete, replace or swap with their
+// neighbour that makes b of a.
+func slips(a, b string) int {
+	// d[i][j] is that of a[:i] and b[:j].
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			switch {
+			case i == 0 || j == 0:
+				d[i][j] = i + j
+				continue
+			case a[i-1] == b[j-1]:
+				d[i][j] = d[i-1][j-1]
+			default:
+				d[i][j] = 1 + min(d[i-1][j], d[i][j-1], d[i-1][j-1])
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
 }
 
 // warnZone reports a time zone that package time takes for UTC without a word: days
@@ -220,7 +264,7 @@ func helpCommand() *cobra.Command {
 			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), meant(cmd.Root(), strings.Join(args, " "), "help "))
+				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), meant(commandNames(cmd.Root()), strings.Join(args, " "), "help "))
 			}
 			about.InitDefaultHelpFlag() // cobra does so where a command runs
 			about.InitDefaultVersionFlag()

@@ -45,7 +45,7 @@ func unknownCommand(cmd *cobra.Command, word string) string {
 	if strings.Contains(word, "/") || isDir(word) {
 		return fmt.Sprintf("write 'hushpipe filter %s'? ", word)
 	}
-	return meant(cmd, word, "")
+	return meant(commandNames(cmd), word, "")
 }
 
 // flagElsewhere is a hint for a flag of another command, "" for none.

@@ -42,3 +42,28 @@ func TestFirstMinute(t *testing.T) {
 		assert.Contains(t, strings.ReplaceAll(string(out), "\r\n", "\n"), c.answer, "hushpipe %s", c.typed)
 	}
 }
+
+// TestMeant: a hint for a wrong name is the name that was meant, or there is none.
+func TestMeant(t *testing.T) {
+	for wrong, hint := range map[string]string{
+		"filter --kep 7d":       "did you mean '--keep'? see",
+		"filter --kepe 7d":      "did you mean '--keep'? see",
+		"filter --key k":        "did you mean '--keys'? see",
+		"filter --fromat vhost": "did you mean '--format'? see",
+		"filter --trusted 10/8": "did you mean '--trusted-proxies'? see",
+		"filter --room jitsi":   "did you mean '--rooms'? see",
+		"filter --if keep":      "hint: see",
+		"filter --zip":          "hint: see",
+		"filter --rest":         "hint: see",
+		"report --htm x":        "did you mean '--html'? see",
+		"report --keep 7d":      "it is a flag of 'hushpipe filter', see",
+		"fitler":                "did you mean 'filter'? see",
+		"rep":                   "did you mean 'replay'? see",
+		"rum":                   "hint: see",
+		"help replai":           "did you mean 'help replay'? see",
+	} {
+		cmd := exec.Command(hushpipeBinary(t), strings.Fields(wrong)...)
+		out, _ := cmd.CombinedOutput()
+		assert.Contains(t, string(out), hint, wrong)
+	}
+}
