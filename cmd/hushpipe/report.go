@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,7 +129,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	if err != nil {
 		return usage("--lang: %w", err)
 	}
-	paths, err := roomPaths(args)
+	paths, fresh, err := roomPaths(args)
 	if err != nil {
 		return err
 	}
@@ -157,8 +156,19 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		faults++
 	})
 	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
+	_, _, known := archive.Span()
+	for _, path := range fresh {
+		if known {
+			say.sayf(note, "%s: no room file yet", path)
+		} else if o.pages == "" {
+			say.list("%s: %v; hint: 'hushpipe rooms' shows the counts of today", path, errNothing)
+			faults++
+		}
+	}
 	first, last, err := covered(archive, asked, today-1)
 	switch {
+	case err != nil && !known && len(fresh) > 0 && o.pages == "":
+		return errSaid
 	case err != nil && o.pages == "":
 		return err
 	case err != nil: // there is a page at all times
@@ -318,18 +328,25 @@ func reportable(day civil.Day) bool { return statistics.FirstDay <= day && day <
 
 // roomPaths returns what is read: of a DIR the room files, since names with a
 // date are those of its lines as well. As everywhere in DIR, no link is followed.
-func roomPaths(args []string) ([]string, error) {
-	paths := slices.Clone(args)
-	for i, path := range args {
-		if audit.CheckUsed(path) != nil {
-			continue // an archive, or nothing: that will be reported later
+// A fresh DIR has none before its first day is over.
+func roomPaths(args []string) (paths, fresh []string, err error) {
+	for _, path := range args {
+		if audit.CheckUsed(path) != nil { // an archive, or nothing: that will be reported later
+			paths = append(paths, path)
+			continue
 		}
-		paths[i] = filepath.Join(path, dir.Rooms)
-		if st, err := os.Lstat(paths[i]); err == nil && st.Mode().Type() == fs.ModeSymlink {
-			return nil, fmt.Errorf("%s: is a symbolic link; hint: remove it", paths[i])
+		in := filepath.Join(path, dir.Rooms)
+		if st, err := os.Lstat(in); err == nil && st.Mode().Type() == fs.ModeSymlink {
+			return nil, nil, fmt.Errorf("%s: is a symbolic link; hint: remove it", in)
+		}
+		entries, err := os.ReadDir(in)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+			fresh = append(fresh, path)
+		} else {
+			paths = append(paths, in) // what is wrong with it will be reported later
 		}
 	}
-	return paths, nil
+	return paths, fresh, nil
 }
 
 // checkDirectory is for --pages: hushpipe fills a directory of the web server, and makes
