@@ -58,7 +58,11 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	t := w.plan.Of(field)
 	switch {
 	case counted || field.Role == format.RoleClient:
-		return w.appendPlannedClient(dst, field, text, counted)
+		start := len(dst)
+		if dst = w.appendPlannedClient(dst, field, text, counted); field.Role != format.RoleClient { // joined
+			return append(dst[:start], '-')
+		}
+		return dst
 	case t == nil, field.Role == format.RoleUser && w.line.Status == 401: // often a mistyped password
 		return append(dst, '-')
 	case len(text) == 0:

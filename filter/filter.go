@@ -191,6 +191,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	l := &f.line
 	if f.plan != nil && known && !f.canPlan(line) {
 		known = false
+		f.guard.findStamps(line)
 	}
 	if !known && (f.plan != nil || f.noLines) {
 		if f.plan != nil {

@@ -163,7 +163,7 @@ func (s *Streams) read() {
 			f.stats.Malformed++
 		}
 	}
-	s.facts = where.Facts{}
+	s.facts = where.Facts{Unknown: !s.known}
 	if s.known {
 		s.look()
 	}

@@ -389,3 +389,14 @@ fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", statu
 		})
 	}
 }
+
+// A line that may be glued leaves nothing behind for one that a stream with fields cannot
+// take.
+func TestStreamsBehindDoubt(t *testing.T) {
+	const policy = "[[stream]]\nname=\"s\"\npurpose=\"x\"\nkeep=\"14d\"\nfields={client=\"ipcrypt\",url=\"path\"}\n"
+	log := `192.0.2.1 - x - ` + strings.Repeat("y", 300) + ` [22/Nov/2026:10:00:00 +0100] "GET / HTTP/1.1" 200 5 "-" "-"` + "\n" +
+		strings.Repeat(`2026/11/22 10:00:02 [error] 12#34: *5 open() "/a" failed (2: No such file or directory), client: 192.0.2.9, server: _`+"\n", 5)
+	_, s := written(t, policy, strings.NewReader(log))
+	assert.Zero(t, s.Stats().Failed)
+	assert.Empty(t, s.Fault())
+}

@@ -335,6 +335,9 @@ func (c *compiler) join(a, b *element) {
 	c.p.fields[b.field].Role = joinedRole(c.p.fields[a.field].Role, c.p.fields[b.field].Role)
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
+	if c.p.fields[b.field].Role == RoleOther {
+		c.p.fields[b.field].Directive = 0 // nobody can say what becomes of both
+	}
 	c.p.hostTarget = c.p.hostTarget || b.field == c.p.target && a.kind != Client && !c.full
 	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user, &c.atPeer, &c.atList} {
 		if *role == a.field {

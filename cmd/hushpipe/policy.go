@@ -489,6 +489,12 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	if len(mistakes) > 0 {
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
 	}
+	if p.Digest() != last.entry.Digest {
+		return false, fmt.Errorf("%s: the text of the policy that was recorded last is another one", o.dir), nil
+	}
+	if mistakes := terms.Check(p); len(mistakes) > 0 { // a newer version may have recorded it
+		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
+	}
 	j, why := o.policyJob(p, last.text, say)
 	if why != nil {
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, why), nil

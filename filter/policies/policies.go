@@ -3,6 +3,7 @@
 package policies
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -45,17 +46,17 @@ func parseEntry(line string) (e Entry, ok bool) {
 // Record notes that a policy begins to run, unless it is the one that ran last: first
 // its text, then the line of the log.
 func Record(d *dir.Dir, e Entry, text []byte) error {
-	there, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText)
+	there, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
 	if err != nil || string(there) != string(text) {
 		if err := d.ReplaceFile(dir.Policies, dir.PolicyFile(e.Digest), text); err != nil {
 			return err
 		}
 	}
-	last, err := lastEntry(d)
+	last, err := lastEntry(d, byOwner)
 	if err == nil && last.Digest == e.Digest {
 		return nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLog) {
 		return err
 	}
 	f, err := d.OpenFile("", dir.PoliciesLogName, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
@@ -78,39 +79,46 @@ func Last(path string) (e Entry, text []byte, err error) {
 		return e, nil, err
 	}
 	defer d.Close()
-	if e, err = lastEntry(d); err != nil {
+	if e, err = lastEntry(d, byUs); err != nil {
 		return e, nil, err
 	}
-	text, err = read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText)
+	text, err = read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byUs)
 	return e, text, err
 }
 
-func lastEntry(d *dir.Dir) (last Entry, err error) {
-	tail, err := read(d, "", dir.PoliciesLogName, maxTail)
+// lastEntry returns the last whole line of the log. One that cannot be parsed is an
+// error: an earlier policy may allow what this one forbids.
+func lastEntry(d *dir.Dir, by writers) (last Entry, err error) {
+	tail, err := read(d, "", dir.PoliciesLogName, maxTail, by)
 	if err != nil {
 		return last, err
 	}
-	found := false
-	for line := range strings.Lines(string(tail)) {
-		if e, ok := parseEntry(strings.TrimSuffix(line, "\n")); ok && strings.HasSuffix(line, "\n") {
-			last, found = e, true
-		}
-	}
-	if !found {
+	whole := string(tail[:bytes.LastIndexByte(tail, '\n')+1])
+	line := strings.TrimSuffix(whole, "\n")
+	last, ok := parseEntry(line[strings.LastIndexByte(line, '\n')+1:])
+	if !ok {
 		return last, d.Error("read", "", dir.PoliciesLogName, errLog)
 	}
 	return last, nil
 }
 
 var (
-	errLog     = errors.New("names no policy; hint: remove it")
+	errLog     = errors.New("its last line names no policy; hint: a newer hushpipe may have written it, else remove it")
 	errForeign = errors.New("belongs to another user; hint: remove it")
 	errOthers  = errors.New("others can write it; hint: remove it")
 )
 
+// writers are those who may have written a file.
+type writers int
+
+const (
+	byUs    writers = iota // root, or the user of the process
+	byOwner                // for root anybody, as what root writes belongs to the owner of DIR
+)
+
 // read returns the last bytes of a file, as many as most. It is an error if others
 // could have written them.
-func read(d *dir.Dir, sub, name string, most int64) ([]byte, error) {
+func read(d *dir.Dir, sub, name string, most int64, by writers) ([]byte, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -120,7 +128,7 @@ func read(d *dir.Dir, sub, name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkWriters(info); err != nil {
+	if err := checkWriters(info, by); err != nil {
 		return nil, d.Error("read", sub, name, err)
 	}
 	if _, err := f.Seek(max(info.Size()-most, 0), io.SeekStart); err != nil {
@@ -129,12 +137,11 @@ func read(d *dir.Dir, sub, name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// checkWriters returns an error where others than root and the user of the process can
-// write a file.
-func checkWriters(info fs.FileInfo) error {
+// checkWriters returns an error where others can write a file.
+func checkWriters(info fs.FileInfo, by writers) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
-	case ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() && os.Geteuid() != 0:
+	case ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() && (by == byUs || os.Geteuid() != 0):
 		return errForeign
 	case info.Mode().Perm()&0o022 != 0:
 		return errOthers

@@ -20,6 +20,9 @@ type Facts struct {
 	User   []byte // "-" is nobody, as is ""
 	Client pseudonym.Addr
 	HasIP  bool // Client is an address
+
+	// Nothing is known of the line: what unless leaves out could be in it.
+	Unknown bool
 }
 
 // Matcher has the conditions of a policy. It works in memory of its own, allocates
@@ -97,11 +100,11 @@ func (m *Matcher) Event() string {
 	return m.names[m.first]
 }
 
-// Fits reports whether the line goes to a stream, by its index in the policy. Gates are
-// not looked at.
+// Fits reports whether the line goes to a stream, by its index in the policy. A line of
+// which nothing is known goes to none that leaves lines out. Gates are not looked at.
 func (m *Matcher) Fits(stream int) bool {
 	s := m.streams[stream]
-	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.holds(s.unless))
+	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.facts.Unknown && !m.holds(s.unless))
 }
 
 // condition is a policy.Condition that is ready. Of what has no value, all lines fit.
