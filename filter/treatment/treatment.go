@@ -75,7 +75,12 @@ func (t *Treatment) AppendRequest(dst, v []byte, h Hasher) []byte {
 		dst = append(append(dst, method...), ' ')
 	}
 	at := len(dst)
-	if dst = t.do(t, h, dst, target); string(dst[at:]) == "-" {
+	if string(method) != "CONNECT" {
+		dst = t.do(t, h, dst, target)
+	} else if isHostPort(target) {
+		dst = append(dst, target...)
+	}
+	if left := dst[at:]; len(left) == 0 || string(left) == "-" {
 		return append(dst[:start], '-')
 	}
 	if len(protocol) > 0 {

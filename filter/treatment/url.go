@@ -6,7 +6,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// appendPath appends a URL without user, query and fragment.
+// appendPath appends a URL without query and fragment.
 func (t *Treatment) appendPath(_ Hasher, dst, v []byte) []byte {
 	u, ok := split(v)
 	if !ok {
@@ -21,7 +21,7 @@ func (t *Treatment) appendSite(_ Hasher, dst, v []byte) []byte {
 	switch {
 	case !ok:
 		return append(dst, '-')
-	case len(u.scheme) == 0 && u.path[0] != '/': // HOST:PORT of CONNECT, or *
+	case len(u.scheme) == 0 && u.path[0] == '*':
 		return append(dst, u.path...)
 	}
 	return append(u.appendSite(dst), '/')
@@ -90,7 +90,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// url is a URL without user, query and fragment.
+// url is a URL without query and fragment.
 type url struct{ scheme, host, path []byte }
 
 func (u *url) appendSite(dst []byte) []byte {
@@ -100,33 +100,76 @@ func (u *url) appendSite(dst []byte) []byte {
 	return append(append(append(dst, u.scheme...), "://"...), u.host...)
 }
 
-// split cuts a URL that begins with a scheme or a slash, HOST:PORT, or "*". It reports
-// false for anything else.
+// split cuts a URL that begins with a scheme or a slash, or "*". It reports false for
+// anything else, and for what may have a user in it: nobody can say where
+// http://joe:pa?ss/word@host/ was to be cut.
 func split(v []byte) (u url, ok bool) {
-	if end := bytes.IndexAny(v, "?#"); end >= 0 {
-		v = v[:end]
-	}
 	if len(v) == 0 {
 		return u, false
 	}
 	if v[0] == '/' || len(v) == 1 && v[0] == '*' {
-		u.path = v
-		return u, true
+		u.path = v[:pathEnd(v)]
+		at := bytes.Index(u.path, slashes)
+		return u, at < 0 || bytes.IndexByte(u.path[at:], '@') < 0
 	}
-	if at := bytes.Index(v, schemeEnd); at > 0 {
-		u.scheme, u.host = v[:at], v[at+len(schemeEnd):]
-		if end := bytes.IndexAny(u.host, `/\`); end >= 0 { // browsers take \ for /
-			u.host, u.path = u.host[:end], u.host[end:]
-		}
-		u.host = u.host[bytes.LastIndexByte(u.host, '@')+1:]
-		return u, isWord(u.scheme, "+-.") && isWord(u.host, "-._~%:[]")
+	at := bytes.Index(v, schemeEnd)
+	if at < 0 || bytes.IndexByte(v[at:], '@') >= 0 {
+		return u, false
 	}
-	u.path = v
-	port := bytes.LastIndexByte(v, ':')
-	return u, port > 0 && isWord(v[:port], "-._~:[]") && len(v)-port <= len(":65535") && len(bytes.Trim(v[port+1:], "0123456789")) == 0
+	u.scheme, u.host = v[:at], v[at+len(schemeEnd):]
+	if end := bytes.IndexAny(u.host, `/\?#`); end >= 0 { // browsers take \ for /
+		u.host, u.path = u.host[:end], u.host[end:]
+		u.path = u.path[:pathEnd(u.path)]
+	}
+	return u, isWord(u.scheme, "+-.") && isHost(u.host)
 }
 
-var schemeEnd = []byte("://")
+var schemeEnd, slashes = []byte("://"), []byte("//")
+
+// pathEnd returns where the path ends that v begins with: at its query, its fragment or
+// its parameters, whose marks may be encoded, once or more often.
+func pathEnd(v []byte) int {
+	for i, c := range v {
+		switch c {
+		case '?', '#', ';':
+			return i
+		case '%':
+			code := v[i+1:]
+			for len(code) >= 2 && string(code[:2]) == "25" {
+				code = code[2:]
+			}
+			if len(code) < 2 {
+				continue
+			}
+			switch string(code[:2]) {
+			case "3F", "3f", "3B", "3b", "23":
+				return i
+			}
+		}
+	}
+	return len(v)
+}
+
+// isHost reports whether v is a host, perhaps with a port.
+func isHost(v []byte) bool {
+	name, port := v, []byte(nil)
+	if at := bytes.LastIndexByte(v, ':'); at >= 0 && v[len(v)-1] != ']' {
+		if name, port = v[:at], v[at+1:]; len(port) > len("65535") || !isNumber(port) {
+			return false
+		}
+	}
+	if n := len(name); n > 2 && name[0] == '[' && name[n-1] == ']' {
+		return isWord(name[1:n-1], ".:")
+	}
+	return isWord(name, "-._")
+}
+
+func isNumber(v []byte) bool { return len(v) > 0 && len(bytes.Trim(v, "0123456789")) == 0 }
+
+// isHostPort reports whether v is the target of a CONNECT.
+func isHostPort(v []byte) bool {
+	return isHost(v) && bytes.IndexByte(v, ':') >= 0 && v[len(v)-1] != ']'
+}
 
 // isWord reports whether v has one byte or more, all of them letters, digits or of marks.
 func isWord(v []byte, marks string) bool {
