@@ -61,8 +61,10 @@ type serverCheck struct {
 	passed int // directives that write past hushpipe
 	wrong  int // hushpipe lines that do not work
 	good   int
-	like   string // the command of a hushpipe line, up to its DIR
+	like   string // the command of a good hushpipe line, up to its DIR
 	dir    string // and that
+
+	verdicts map[int]verdict // of httpd's lines that run hushpipe, by the index in logs
 }
 
 // serverOutput is what a server says of its configuration.
@@ -146,18 +148,25 @@ func (c *serverCheck) apache(given []string) error {
 		fmt.Fprintln(c.out, "which sections are active, such as <IfModule>, is not known: all are taken for it")
 	}
 	c.logs = serverconf.Apache(dump)
-	for _, log := range c.logs {
-		if line, ok := hushpipeLine(log.Target); ok && log.Kind == serverconf.Access && c.like == "" {
+	c.verdicts = map[int]verdict{}
+	for i, log := range c.logs {
+		line, ok := hushpipeLine(log.Target)
+		if !ok || log.Kind == serverconf.Other {
+			continue
+		}
+		v := try(log, line)
+		c.verdicts[i] = v
+		if v.good() && log.Kind == serverconf.Access && c.like == "" {
 			c.like, c.dir = line.like()
 		}
 	}
 	if c.like == "" {
 		c.like, c.dir = ownPath()+" filter", "/var/log/hushpipe"
 	}
-	for _, log := range c.logs {
-		switch line, ok := hushpipeLine(log.Target); {
-		case ok && log.Kind != serverconf.Other:
-			c.hushpipe(log, line)
+	for i, log := range c.logs {
+		switch v, ok := c.verdicts[i]; {
+		case ok:
+			c.hushpipe(log, v)
 		case log.Target == os.DevNull || log.Kind == serverconf.Access && !holdsClient(log.Format):
 		case log.Kind == serverconf.Other:
 			c.passes(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
@@ -171,20 +180,19 @@ func (c *serverCheck) apache(given []string) error {
 	return errors.Join(refused, c.conclude())
 }
 
-// instead is the hushpipe line that httpd uses for a virtual host without one of its own
-// (merge_config_log_state in mod_log_config.c).
+// instead is a good hushpipe line that httpd uses for a virtual host without one of its
+// own (merge_config_log_state in mod_log_config.c).
 func (c *serverCheck) instead(log serverconf.Log) *serverconf.Log {
 	if log.Host == (serverconf.Place{}) || strings.EqualFold(log.Directive, "GlobalLog") {
 		return nil
 	}
-	at := slices.IndexFunc(c.logs, func(other serverconf.Log) bool {
-		_, ok := hushpipeLine(other.Target)
-		return ok && other.Kind == log.Kind && other.Host == (serverconf.Place{})
-	})
-	if at < 0 {
-		return nil
+	for i, other := range c.logs {
+		v, ok := c.verdicts[i]
+		if ok && v.good() && other.Kind == log.Kind && other.Host == (serverconf.Place{}) {
+			return &c.logs[i]
+		}
 	}
-	return &c.logs[at]
+	return nil
 }
 
 // infoModules are where distributions have the module that prints a configuration.
@@ -353,8 +361,17 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	return "", err
 }
 
-// hushpipe tests a line that runs it.
-func (c *serverCheck) hushpipe(log serverconf.Log, line hushpipeArgs) {
+// verdict is what a test of a hushpipe line has shown.
+type verdict struct {
+	err      error
+	keeps    bool // addresses, by --ip keep
+	warnings string
+}
+
+func (v verdict) good() bool { return v.err == nil && !v.keeps }
+
+// try tests a line that runs hushpipe.
+func try(log serverconf.Log, line hushpipeArgs) verdict {
 	sample := ""
 	if line, ok := serverconf.Sample(log.Format); ok && log.Kind == serverconf.Access {
 		sample = line
@@ -363,20 +380,26 @@ func (c *serverCheck) hushpipe(log serverconf.Log, line hushpipeArgs) {
 	if err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
 		err = fmt.Errorf("no LogFormat has the name %s, so that each line would be this word; hint: use combined", log.Format)
 	}
-	if err == nil && line.parsed().Lookup("ip").Value.String() == "keep" {
+	keeps := err == nil && line.parsed().Lookup("ip").Value.String() == "keep"
+	return verdict{err, keeps, warnings}
+}
+
+// hushpipe says what a test of a line that runs it has shown.
+func (c *serverCheck) hushpipe(log serverconf.Log, v verdict) {
+	if v.keeps {
 		c.passes(log, "keeps addresses as they are, by --ip keep", "leave out --ip keep")
 		return
 	}
 	c.head(log)
-	if err != nil {
+	if v.err != nil {
 		c.wrong++
-		c.linef("wrong: %s", err)
+		c.linef("wrong: %s", v.err)
 		return
 	}
 	c.good++
 	c.linef("good")
-	if warnings != "" {
-		c.linef("to know: %s", warnings)
+	if v.warnings != "" {
+		c.linef("to know: %s", v.warnings)
 	}
 }
 
@@ -430,6 +453,9 @@ func (c *serverCheck) nginx(given []string) error {
 	}
 	dump, refused := ask(command, "", "-T")
 	if !strings.Contains(dump.stdout, "# configuration file ") {
+		if refused == nil {
+			refused = fmt.Errorf("%s does not list its files; hint: name the command that starts nginx behind --nginx", command[0])
+		}
 		return refused
 	}
 	build, err := ask(command, "", "-V")
@@ -465,6 +491,9 @@ func nginxHolds(log serverconf.Log) string {
 func (c *serverCheck) fifo(log serverconf.Log) {
 	c.head(log)
 	_, err := lookAtInput(log.Target)
+	if err == nil && slices.ContainsFunc(strings.Fields(log.Rest), isGzip) {
+		err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
+	}
 	if err == nil && !isRead(log.Target) {
 		err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
 	}
@@ -484,9 +513,30 @@ func nginxLine(log serverconf.Log) string {
 	if log.Kind == serverconf.Error {
 		instance, directive = "nginx-error", "error_log"
 	}
-	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname, log.Rest}
+	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname}
+	words = append(words, uncompressed(log.Rest)...)
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
 	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs (hushpipe help servers): %s;", instance, strings.Join(words, " "))
+}
+
+// isGzip reports whether a parameter of access_log makes nginx compress.
+func isGzip(word string) bool { return word == "gzip" || strings.HasPrefix(word, "gzip=") }
+
+// uncompressed are the parameters of access_log without gzip. It brings a buffer with it,
+// which nginx demands beside flush= (ngx_http_log_set_log in ngx_http_log_module.c).
+func uncompressed(rest string) []string {
+	words := strings.Fields(rest)
+	if !slices.ContainsFunc(words, isGzip) {
+		return words
+	}
+	has := func(name string) func(string) bool {
+		return func(word string) bool { return strings.HasPrefix(word, name) }
+	}
+	words = slices.DeleteFunc(words, isGzip)
+	if !slices.ContainsFunc(words, has("buffer=")) {
+		words = slices.DeleteFunc(words, has("flush="))
+	}
+	return words
 }
 
 func isFIFO(path string) bool {

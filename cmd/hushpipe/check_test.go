@@ -133,6 +133,18 @@ CustomLog no.log combined
 	_, said, _ = strings.Cut(said, "/etc/apache2/sites-enabled/two.conf")
 	equalsGolden(t, "check-apache-mistakes.txt", "/etc/apache2/sites-enabled/two.conf"+said)
 
+	// A line that does not work takes no other's place, and is no pattern for one.
+	snippet, err := os.ReadFile(filepath.Join(h.Root, "conf-available/hushpipe.conf"))
+	require.NoError(t, err)
+	write("conf-available/hushpipe.conf", []byte(`CustomLog "|hushpipe filter `+dir+`" combined`))
+	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLog own.log combined\n</VirtualHost>\n"))
+	said, status = checkServer(t, names, "--apache")
+	require.Equal(t, 1, status)
+	require.Contains(t, said, "hushpipe.conf:1: CustomLog \"|hushpipe filter /var/log/hushpipe\" combined\n    wrong: httpd looks for hushpipe in no PATH")
+	require.Contains(t, said, "two.conf:2: CustomLog own.log combined\n    writes addresses to own.log\n    put in its place: CustomLog \"|/usr/bin/hushpipe filter /var/log/hushpipe\" combined\n")
+	require.NotContains(t, said, "takes its lines, if all CustomLog")
+	write("conf-available/hushpipe.conf", snippet)
+
 	// Without an answer of mod_info, the files are read.
 	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLogs\n<IfModule mod_none.c>\nCustomLog no.log combined\n</IfModule>\n</VirtualHost>\n"))
 	said, status = checkServer(t, names, "--apache")
@@ -160,7 +172,7 @@ func TestCheckNginx(t *testing.T) {
 	equalsGolden(t, "check-nginx-fresh.txt", said)
 
 	// nginx -T opens its logs, and waits for a reader of a FIFO.
-	for _, name := range []string{"fifo", "unread"} {
+	for _, name := range []string{"fifo", "unread", "zip", "zip9"} {
 		require.NoError(t, mkfifo(filepath.Join(root, name), 0o600))
 		held, err := os.OpenFile(filepath.Join(root, name), os.O_RDWR, 0)
 		require.NoError(t, err)
@@ -176,6 +188,7 @@ log_format short $short;
 access_log `+root+`/fifo combined;
 server {
 	listen 127.0.0.1:1;
+	access_log `+root+`/fifo combined buffer=4k flush=1m;
 	access_log `+root+`/plain.log plain;
 }
 `)
@@ -186,6 +199,10 @@ server {
 	access_log `+root+`/mine.log mine buffer=32k flush=1m;
 	access_log `+root+`/short.log short;
 	access_log `+root+`/unread combined;
+	access_log `+root+`/zip combined gzip;
+	access_log `+root+`/zip9 combined buffer=4k gzip=9 flush=1m;
+	access_log `+root+`/zip.log combined gzip flush=1m if=$status;
+	access_log `+root+`/zip2.log combined gzip=1 buffer=4k flush=1m;
 	error_log off;
 	location / { access_log syslog:server=127.0.0.1; }
 }
@@ -211,4 +228,17 @@ func TestCheckUsage(t *testing.T) {
 	said, status := checkServer(t, nil, "--apache", "/no/httpd")
 	require.Equal(t, 1, status)
 	require.Equal(t, "hushpipe: error: run /no/httpd: no such file or directory\n", said)
+}
+
+// TestCheckNoServer: a command that says nothing of a configuration is no good news.
+func TestCheckNoServer(t *testing.T) {
+	for _, program := range []string{"true", "echo"} {
+		path, err := exec.LookPath(program)
+		require.NoError(t, err)
+		for flag, server := range map[string]string{"--apache": "httpd", "--nginx": "nginx"} {
+			said, status := checkServer(t, nil, flag, path)
+			require.Equal(t, 1, status, said)
+			require.Contains(t, said, "hushpipe: error: "+path+" does not list its files; hint: name the command that starts "+server+" behind "+flag+"\n")
+		}
+	}
 }
