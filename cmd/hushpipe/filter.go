@@ -162,7 +162,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	s.Observe(soFar, f.Fault)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	stop := watch(minute.C, job.store.Path, soFar, src.trouble, say)
+	stop := watch(minute.C, job.store.Path, soFar, s.Refused, src.trouble, say)
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()

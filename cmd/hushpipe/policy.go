@@ -346,7 +346,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		s.store.Observe(soFar, s.filter.Fault)
 		minute := time.NewTicker(time.Minute)
 		defer minute.Stop()
-		defer watch(minute.C, s.job.store.Path, soFar, src.trouble, say)()
+		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, say)()
 	}
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -56,6 +57,7 @@ func untold(told format.Told, matcher *rooms.Matcher) string {
 // losses is what was said before the end: behind Apache that may be weeks away.
 type losses struct {
 	dir           string
+	refused       func() string // why DIR takes no lines, "" while it does
 	dropped       uint64
 	malformed     uint64
 	malformedTime time.Time
@@ -75,7 +77,7 @@ type finding struct {
 func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 	if v.Dropped > l.dropped {
 		l.dropped = v.Dropped
-		found = append(found, finding{failure, fmt.Sprintf("%s lost so far, the buffer is full; hint: free space on %s or make it writable", several(v.Dropped, "line"), l.dir)})
+		found = append(found, finding{failure, several(v.Dropped, "line") + " lost so far: " + l.why()})
 	}
 	say := func(list ...*counters.Counter) {
 		for _, c := range list {
@@ -95,13 +97,20 @@ func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 	return found
 }
 
+// why says why lines are lost, as far as it is known, and what to do.
+func (l *losses) why() string {
+	why := l.refused()
+	return cmp.Or(why, l.dir+" could not be written, or not in time") +
+		cmp.Or(notRoot(why), fmt.Sprintf("; hint: free space on %s or make it writable", l.dir))
+}
+
 // watch says at each tick what is being lost, and what trouble tells of the input,
 // until stop is called.
-func watch(tick <-chan time.Time, dir string, counted func() counters.Values, trouble func() string, say *messages) (stop func()) {
+func watch(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, say *messages) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		l := losses{dir: dir}
+		l := losses{dir: dir, refused: refused}
 		for {
 			select {
 			case now := <-tick:

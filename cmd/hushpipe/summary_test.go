@@ -23,21 +23,24 @@ import (
 // which it grows; malformed lines once an hour.
 func TestLosses(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	l := losses{dir: "log"}
+	refused := ""
+	l := losses{dir: "log", refused: func() string { return refused }}
 	for _, step := range []struct {
 		minute             int
 		malformed, dropped uint64
+		refused            string
 		want               []finding
 	}{
-		{1, 0, 0, nil},
-		{2, 1, 0, []finding{{warning, "1 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
-		{3, 7, 1, []finding{{failure, "1 line lost so far, the buffer is full; hint: free space on log or make it writable"}}},
-		{4, 7, 1, nil},
-		{5, 7, 300, []finding{{failure, "300 lines lost so far, the buffer is full; hint: free space on log or make it writable"}}},
-		{61, 8, 300, nil},
-		{62, 8, 300, []finding{{warning, "8 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
-		{200, 8, 300, nil},
+		{1, 0, 0, "", nil},
+		{2, 1, 0, "", []finding{{warning, "1 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{3, 7, 1, "", []finding{{failure, "1 line lost so far: log could not be written, or not in time; hint: free space on log or make it writable"}}},
+		{4, 7, 1, "", nil},
+		{5, 7, 300, "write log/access.log: no space left on device", []finding{{failure, "300 lines lost so far: write log/access.log: no space left on device; hint: free space on log or make it writable"}}},
+		{61, 8, 300, "", nil},
+		{62, 8, 300, "", []finding{{warning, "8 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{200, 8, 300, "", nil},
 	} {
+		refused = step.refused
 		now := begin.Add(time.Duration(step.minute) * time.Minute)
 		s := counters.Values{Lines: 1000, Malformed: step.malformed, Dropped: step.dropped}
 		assert.Equal(t, step.want, l.news(s, now), "minute %d", step.minute)
@@ -77,7 +80,7 @@ func TestWatch(t *testing.T) {
 	said := &lockedBuffer{}
 	say := newMessages(said)
 	tick := make(chan time.Time)
-	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "" }, say)
+	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "no space left on device" }, func() string { return "" }, say)
 	ran := make(chan error)
 	go func() { ran <- f.Run(in, q) }()
 
@@ -87,7 +90,7 @@ func TestWatch(t *testing.T) {
 	}, "the loss")
 	tick <- time.Now()
 	await(t, func() bool {
-		return strings.Contains(said.String(), "lost so far, the buffer is full; hint: free space on log")
+		return strings.Contains(said.String(), "lost so far: no space left on device; hint: free space on log")
 	}, "the message")
 	require.Contains(t, said.String(), "in no known format")
 	require.NotContains(t, said.String(), "192.0.2.1")
