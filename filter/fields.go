@@ -14,6 +14,7 @@ import (
 // planned is what a rewriter has for a stream that lists its fields.
 type planned struct {
 	plan    *treatment.Plan // nil: all of a line is kept
+	fixed   bool            // lines have the format of a LogFormat string: none is JSON
 	event   string          // that names the line, "" for none
 	treated []byte          // scratch
 	whole   []byte          // scratch, a request line
@@ -24,7 +25,7 @@ type planned struct {
 // have values that are no fields, and lines of an error log have no roles.
 func (w *rewriter) canPlan(line []byte) bool {
 	l := &w.line
-	return !l.Error && !l.Inside && l.Start < len(line) && line[l.Start] != '{'
+	return !l.Error && !l.Inside && l.Start < len(line) && (w.fixed || line[l.Start] != '{')
 }
 
 // appendPlanned is appendLine for a stream that lists its fields: what the plan does

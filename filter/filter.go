@@ -83,9 +83,10 @@ func NewStream(cfg Config, cal Calendar) *Filter {
 }
 
 func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
+	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parser: cfg.Parser,
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{planned: planned{plan: cfg.Plan}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines,
+		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
@@ -189,10 +190,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 // write appends a line that was read to its day's part of b.
 func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	l := &f.line
-	if f.plan != nil && known && !f.canPlan(line) {
-		known = false
-		f.guard.findStamps(line)
-	}
+	planned := f.plan != nil && f.canPlan(line)
 	if !known && (f.plan != nil || f.noLines) {
 		if f.plan != nil {
 			f.stats.Omitted++
@@ -243,10 +241,14 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		return
 	}
 	start := len(part.Lines)
-	if f.plan != nil {
+	if planned {
 		part.Lines = f.appendPlanned(part.Lines, line)
 	} else {
 		part.Lines = f.appendLine(part.Lines, line)
+	}
+	omitted := f.plan != nil && !planned
+	if f.noLines || omitted {
+		part.Lines = part.Lines[:start] // its room counts
 	}
 	f.wrote = d
 	if !usual {
@@ -258,8 +260,8 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		}
 		return
 	}
-	if f.noLines {
-		part.Lines = part.Lines[:start]
+	if omitted {
+		f.stats.Omitted++
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {
@@ -271,7 +273,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 }
 
 // takeBack takes back the line that was appended last, of which it cannot be told which
-// field is whose.
+// field is which.
 func (f *Filter) takeBack(b *Batch, s slot, start int) {
 	part := &f.void
 	if s.placement != calendar.Expired {

@@ -227,7 +227,7 @@ func (s *Streams) write(b *Batch, room int) {
 		if !s.match.Fits(s.next) {
 			continue
 		}
-		if !s.known && f != nil && f.plan != nil {
+		if !s.known && f != nil && f.plan != nil && f.rooms == nil {
 			f.stats.Lines++
 			f.stats.Omitted++
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
 	"hushpipe/format"
@@ -34,7 +35,11 @@ func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams 
 	var streams []Stream
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		cfg := Config{Parser: parser(), Redact: redact, CountV6: 128, NoLines: s.Keep.None()}
+		cfg := Config{Parser: parser(), Redact: redact, Limits: rooms.DefaultLimits, CountV6: 128, NoLines: s.Keep.None()}
+		if len(s.Figures.Rooms) > 0 {
+			cfg.Rooms, err = rooms.NewMatcher(s.Figures.Rooms, nil)
+			require.NoError(t, err)
+		}
 		cfg.Plan, err = treatment.Compile(s, cfg.Parser)
 		require.NoError(t, err)
 		if cfg.Plan != nil {
@@ -399,4 +404,27 @@ func TestStreamsBehindDoubt(t *testing.T) {
 	_, s := written(t, policy, strings.NewReader(log))
 	assert.Zero(t, s.Stats().Failed)
 	assert.Empty(t, s.Fault())
+}
+
+// The rooms of lines that a stream with fields cannot write count as without a policy.
+func TestStreamsCountWhatTheyOmit(t *testing.T) {
+	const policy = "[[stream]]\nname=\"s\"\npurpose=\"x\"\nkeep=\"14d\"\nfields={time=\"keep\"}\nrooms=[\"jitsi\"]\ncount=\"full\"\n"
+	line := func(addr, room string) string {
+		return addr + ` - - [22/Nov/2026:10:00:00 +0100] "GET /http-bind?room=` + room + ` HTTP/1.1" 200 5 "-" "UA`
+	}
+	log := line("192.0.2.1", "a") + line("192.0.2.2", "b") + "\"\n" + // written into each other
+		`{"request":{"remote_ip":"192.0.2.3","method":"GET","uri":"/http-bind?room=c"},"ts":1795338000.5,"status":200}` + "\n"
+	got, s := written(t, policy, strings.NewReader(log))
+	assert.Empty(t, got["s"])
+	f := s.all[0].Filter
+	assert.EqualValues(t, 2, f.Stats().Omitted)
+	counted, partial := 0, false
+	for _, d := range f.days {
+		if d.counts != nil {
+			counted += len(d.counts.Sum().Rooms)
+			partial = partial || d.counts.Sum().Partial
+		}
+	}
+	assert.Equal(t, 2, counted, "of the glued line the piece that can be read, and the JSON line")
+	assert.True(t, partial)
 }
