@@ -154,7 +154,7 @@ func (c *serverCheck) apache(given []string) error {
 		if !ok || log.Kind == serverconf.Other {
 			continue
 		}
-		v := try(log, line)
+		v := tryApache(log, line)
 		c.verdicts[i] = v
 		if v.good() && log.Kind == serverconf.Access && c.like == "" {
 			c.like, c.dir = line.like()
@@ -166,7 +166,7 @@ func (c *serverCheck) apache(given []string) error {
 	for i, log := range c.logs {
 		switch v, ok := c.verdicts[i]; {
 		case ok:
-			c.hushpipe(log, v)
+			c.hushpipe(log, v, "good")
 		case log.Target == os.DevNull || log.Kind == serverconf.Access && !holdsClient(log.Format):
 		case log.Kind == serverconf.Other:
 			c.passes(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
@@ -320,6 +320,8 @@ func (l hushpipeArgs) parsed() *pflag.FlagSet {
 	return cmd.Flags()
 }
 
+var errUnread = errors.New("it cannot read lines of this format: each would be taken for malformed; hint: give this format with --format, or log as combined")
+
 // test runs the command as it stands, but with --check: its own program, with its
 // flags and its DIR. A sample is a line that must fit.
 func (l hushpipeArgs) test(sample string) (warnings string, err error) {
@@ -350,7 +352,7 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	var exit *exec.ExitError
 	switch {
 	case err == nil && strings.Contains(out.stdout, "\nline 1 fits no format"):
-		return "", errors.New("it cannot read lines of this format: each would be taken for malformed; hint: give this format with --format, or log as combined")
+		return "", errUnread
 	case err == nil:
 		return oneLine(strings.ReplaceAll(out.stderr, "hushpipe: warning: ", "hushpipe: ")), nil
 	case errors.As(err, &exit) || out.stderr != "":
@@ -370,22 +372,28 @@ type verdict struct {
 
 func (v verdict) good() bool { return v.err == nil && !v.keeps }
 
-// try tests a line that runs hushpipe.
-func try(log serverconf.Log, line hushpipeArgs) verdict {
+// tryApache tests a line of httpd's configuration that runs hushpipe.
+func tryApache(log serverconf.Log, line hushpipeArgs) verdict {
 	sample := ""
 	if line, ok := serverconf.Sample(log.Format); ok && log.Kind == serverconf.Access {
 		sample = line
 	}
-	warnings, err := line.test(sample)
-	if err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
-		err = fmt.Errorf("no LogFormat has the name %s, so that each line would be this word; hint: use combined", log.Format)
+	v := try(line, sample)
+	if v.err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
+		v.err = fmt.Errorf("no LogFormat has the name %s, so that each line would be this word; hint: use combined", log.Format)
 	}
+	return v
+}
+
+// try tests a command of hushpipe. A sample is a line that must fit.
+func try(line hushpipeArgs, sample string) verdict {
+	warnings, err := line.test(sample)
 	keeps := err == nil && line.parsed().Lookup("ip").Value.String() == "keep"
 	return verdict{err, keeps, warnings}
 }
 
 // hushpipe says what a test of a line that runs it has shown.
-func (c *serverCheck) hushpipe(log serverconf.Log, v verdict) {
+func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	if v.keeps {
 		c.passes(log, "keeps addresses as they are, by --ip keep", "leave out --ip keep")
 		return
@@ -397,7 +405,7 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict) {
 		return
 	}
 	c.good++
-	c.linef("good")
+	c.linef("%s", good)
 	if v.warnings != "" {
 		c.linef("to know: %s", v.warnings)
 	}
@@ -489,34 +497,108 @@ func nginxHolds(log serverconf.Log) string {
 
 // fifo tests a log that goes to a FIFO.
 func (c *serverCheck) fifo(log serverconf.Log) {
-	c.head(log)
-	_, err := lookAtInput(log.Target)
-	if err == nil && slices.ContainsFunc(strings.Fields(log.Rest), isGzip) {
-		err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
+	v := verdict{}
+	switch _, err := lookAtInput(log.Target); {
+	case err != nil:
+		v.err = err
+	case slices.ContainsFunc(strings.Fields(log.Rest), isGzip):
+		v.err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
+	case strings.Contains(log.Format, binaryAddress):
+		v.err = errors.New("$" + binaryAddress + " is an address in a form that hushpipe does not know, which it would keep; hint: use $remote_addr")
+	case !isRead(log.Target):
+		v.err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
+	default:
+		v = tryReaders(log)
 	}
-	if err == nil && !isRead(log.Target) {
-		err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
+	if errors.Is(v.err, errUnread) {
+		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would be taken for malformed; hint: " + unreadHint(log))
 	}
+	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
+}
+
+const binaryAddress = "binary_remote_addr" // which may stand in braces
+
+// unreadHint says what to do with lines that auto cannot read.
+func unreadHint(log serverconf.Log) string {
+	if log.Kind == serverconf.Error {
+		return "send error_log to an instance of hushpipe@.service with --format error, see hushpipe help servers"
+	}
+	return "log as combined, or run an instance of hushpipe@.service of its own with --format, see hushpipe help servers"
+}
+
+// tryReaders tests the flags of the processes that read the FIFO of a log.
+func tryReaders(log serverconf.Log) verdict {
+	readers := readersOf(log.Target)
+	if len(readers) == 0 {
+		return verdict{err: errors.New("with which flags hushpipe reads this FIFO is not seen; hint: run check as root, where hushpipe runs")}
+	}
+	v := verdict{}
+	for _, reader := range readers {
+		if v = try(reader, nginxSample(log)); !v.good() {
+			return v
+		}
+	}
+	return v
+}
+
+// nginxSample is a line as nginx may write it in a log.
+func nginxSample(log serverconf.Log) string {
+	if log.Kind == serverconf.Error {
+		return serverconf.NginxErrorSample
+	}
+	return serverconf.NginxSample(log.Format)
+}
+
+// readersOf returns the commands of the hushpipe processes that have a FIFO for --input.
+// isRead tells whether one of them reads it.
+func readersOf(path string) (readers []hushpipeArgs) {
+	at, err := os.Stat(path)
 	if err != nil {
-		c.wrong++
-		c.linef("wrong: %s", err)
-		return
+		return nil
 	}
-	c.good++
-	c.linef("good: hushpipe reads this FIFO")
+	lists, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		argv := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+		if err != nil || len(argv) < 2 || filepath.Base(argv[0]) != "hushpipe" || argv[1] != "filter" || slices.Contains(argv, "--check") {
+			continue
+		}
+		for i, arg := range argv {
+			input, ok := strings.CutPrefix(arg, "--input=")
+			if arg == "--input" && i+1 < len(argv) {
+				input, ok = argv[i+1], true
+			}
+			if st, err := os.Stat(input); ok && err == nil && os.SameFile(st, at) {
+				if !filepath.IsAbs(argv[0]) { // of a shell
+					argv[0] = ownPath()
+				}
+				readers = append(readers, hushpipeArgs{argv: argv})
+				break
+			}
+		}
+	}
+	return readers
 }
 
 // nginxLine is what to put in the place of a directive: it writes to the FIFO of
 // hushpipe@.socket.
 func nginxLine(log serverconf.Log) string {
-	instance, directive := "nginx", "access_log"
-	if log.Kind == serverconf.Error {
-		instance, directive = "nginx-error", "error_log"
+	instance, directive, flags := "nginx", "access_log", ""
+	switch {
+	case log.Kind == serverconf.Error:
+		instance, directive, flags = "nginx-error", "error_log", " with --format error"
+	case strings.Contains(log.Format, binaryAddress):
+		return "first use $remote_addr in its log_format: hushpipe does not know the form of $" + binaryAddress
+	default:
+		auto := hushpipeArgs{argv: []string{ownPath(), "filter"}}
+		if _, err := auto.test(nginxSample(log)); errors.Is(err, errUnread) {
+			instance, flags = "nginx-"+log.Nickname, " with the --format of these lines"
+		}
 	}
 	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname}
 	words = append(words, uncompressed(log.Rest)...)
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
-	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs (hushpipe help servers): %s;", instance, strings.Join(words, " "))
+	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs%s (hushpipe help servers): %s;", instance, flags, strings.Join(words, " "))
 }
 
 // isGzip reports whether a parameter of access_log makes nginx compress.

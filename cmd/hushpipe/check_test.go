@@ -172,7 +172,7 @@ func TestCheckNginx(t *testing.T) {
 	equalsGolden(t, "check-nginx-fresh.txt", said)
 
 	// nginx -T opens its logs, and waits for a reader of a FIFO.
-	for _, name := range []string{"fifo", "unread", "zip", "zip9"} {
+	for _, name := range []string{"fifo", "unread", "zip", "zip9", "binary", "kept", "common"} {
 		require.NoError(t, mkfifo(filepath.Join(root, name), 0o600))
 		held, err := os.OpenFile(filepath.Join(root, name), os.O_RDWR, 0)
 		require.NoError(t, err)
@@ -180,11 +180,17 @@ func TestCheckNginx(t *testing.T) {
 	}
 	logger := startLogger(t, "--input", root+"/fifo", filepath.Join(t.TempDir(), "log"))
 	await(t, func() bool { return isRead(root + "/fifo") }, "hushpipe does not read the FIFO")
+	for name, flags := range map[string][]string{"kept": {"--ip", "keep"}, "common": {"--format", "common"}} {
+		startLogger(t, append(flags, "--input", root+"/"+name, filepath.Join(t.TempDir(), "log"))...)
+		await(t, func() bool { return isRead(root + "/" + name) }, "hushpipe does not read the FIFO")
+	}
 	write("nginx.conf", "pid "+root+"/pid;\nerror_log /dev/null;\nevents {}\nhttp {\n\tinclude "+root+"/sites/*;\n}\n")
 	write("sites/one", `log_format plain '$time_local "$request"';
 log_format mine '$http_x_forwarded_for "$request"';
 map $remote_addr $short { "~^(?P<n>\d+\.\d+)\." $n.0.0; }
 log_format short $short;
+log_format bars '$remote_addr|$request';
+log_format binary '$binary_remote_addr $request';
 access_log `+root+`/fifo combined;
 server {
 	listen 127.0.0.1:1;
@@ -203,6 +209,12 @@ server {
 	access_log `+root+`/zip9 combined buffer=4k gzip=9 flush=1m;
 	access_log `+root+`/zip.log combined gzip flush=1m if=$status;
 	access_log `+root+`/zip2.log combined gzip=1 buffer=4k flush=1m;
+	access_log `+root+`/fifo bars;
+	access_log `+root+`/bars.log bars;
+	access_log `+root+`/binary binary;
+	access_log `+root+`/binary.log binary;
+	access_log `+root+`/kept combined;
+	access_log `+root+`/common combined;
 	error_log off;
 	location / { access_log syslog:server=127.0.0.1; }
 }

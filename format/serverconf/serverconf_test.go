@@ -255,3 +255,15 @@ func TestSample(t *testing.T) {
 		require.False(t, ok, logFormat)
 	}
 }
+
+// TestNginxSample does so for nginx.
+func TestNginxSample(t *testing.T) {
+	for logFormat, want := range map[string]string{
+		combinedNginx:                  `192.0.2.1 - - [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1" 200 80 "-" "Mozilla/5.0"`,
+		`$remote_addr|$request`:        `192.0.2.1|GET / HTTP/1.1`,
+		`${http_x_real_ip}\t$mine$own`: "192.0.2.1\t--",
+		`a word`:                       `a word`,
+	} {
+		require.Equal(t, want, NginxSample(logFormat))
+	}
+}
