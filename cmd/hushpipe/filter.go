@@ -192,12 +192,8 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	}
 	stop()
 	stopMetrics()
-	if err == nil && src.raw {
-		if err := deleteRaw(src.file); err != nil {
-			errs = append(errs, err)
-		} else {
-			say.sayf(note, "%s: its lines are in %s; it was overwritten and deleted", src, o.dir)
-		}
+	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
+		errs = append(errs, deleteRaw(src.file, o.dir, counted(f.Stats, q)(), say))
 	}
 	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), say)
 }

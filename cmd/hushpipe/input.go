@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/counters"
 )
 
 // source is what filter reads: stdin, or what --input names.
@@ -49,8 +50,8 @@ var rawName = regexp.MustCompile(regexp.QuoteMeta(rawSuffix) + `\d+$`)
 const lockWait = 2 * time.Second
 
 // openInput opens what --input names. A FIFO that is missing is made. A regular file in
-// its place, which holds raw addresses, gets another name first, and hushpipe takes
-// its lines (takeRaw). A FIFO that systemd holds is taken from there, whatever
+// its place (isPlaceOfFIFO), which holds raw addresses, gets another name first, and
+// hushpipe takes its lines (takeRaw). A FIFO that systemd holds is taken from there, whatever
 // stands at path now: the web server may have it open, and wait.
 //
 // The FIFO is opened for writing as well: whoever opens it waits for nobody, and it
@@ -154,17 +155,64 @@ func lookAtInput(path string) (standing, error) {
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
+		if !isPlaceOfFIFO(path) {
+			return 0, notFIFO(path)
+		}
 		return aFile, nil
 	case unix.S_IFLNK:
 		return 0, usage("--input %s: it is a symbolic link; hint: name the FIFO itself", path)
 	case unix.S_IFIFO:
 	default:
-		return 0, usage("--input %s: it is no FIFO; hint: remove it, hushpipe makes one", path)
+		return 0, usage("--input %s: it is a %s, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log", path, kindOf(st.Mode))
 	}
 	if !closed && (st.Mode&0o044 != 0 || !isOurs(&st)) {
 		return 0, usage("--input %s: other users can read it, and take lines with addresses out of it; hint: chmod 700 its directory, or chmod 620 it and chown it to root", path)
 	}
 	return aFIFO, nil
+}
+
+// kindOf names what is neither a file, nor a link, nor a FIFO.
+func kindOf(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return "directory"
+	case unix.S_IFSOCK:
+		return "socket"
+	}
+	return "device"
+}
+
+// isPlaceOfFIFO reports whether a regular file at path can only be one that a web server
+// made where it found no FIFO, so that hushpipe may delete it. Anywhere else it may be
+// the log that the server is to write, or a copy of it, which nobody asked to
+// delete. A FIFO has its place in a directory below /run, or in one that others can neither
+// read nor write and that has no other file; but not where logs, configuration and
+// what people work on have theirs: RHEL has /var/log/nginx with mode 0711.
+func isPlaceOfFIFO(path string) bool {
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	isBelow := func(parents ...string) bool {
+		return slices.ContainsFunc(parents, func(parent string) bool { return strings.HasPrefix(folder+"/", parent+"/") })
+	}
+	if folder != "/run" && folder != "/var/run" && isBelow("/run", "/var/run") {
+		return true
+	}
+	home, _ := os.UserHomeDir()
+	var st unix.Stat_t
+	if folder == home || isBelow("/etc", "/home", "/root", "/var/log") || unix.Stat(folder, &st) != nil || st.Mode&0o066 != 0 {
+		return false
+	}
+	files, err := os.ReadDir(folder)
+	own := rawName.ReplaceAllString(filepath.Base(path), "")
+	return err == nil && !slices.ContainsFunc(files, func(f fs.DirEntry) bool {
+		return f.Type().IsRegular() && rawName.ReplaceAllString(f.Name(), "") != own
+	})
+}
+
+func notFIFO(path string) error {
+	return usage("--input: %s is a file, not a FIFO; hint: to take over what is in it: hushpipe replay DIR %s", path, path)
 }
 
 // checkFolders refuses a path that others can change. closed tells that nobody but root
@@ -268,6 +316,10 @@ func openRaw(path string) (*os.File, error) {
 		f.Close()
 		return nil, usage("--input %s: it is no regular file; hint: name the FIFO, whose name does not end in %sNUMBER", path, rawSuffix)
 	}
+	if !isPlaceOfFIFO(path) {
+		f.Close()
+		return nil, notFIFO(path)
+	}
 	f.Chown(os.Geteuid(), -1) // to see who has it open, fcntl(2) F_SETLEASE; root may
 	if err := lockInput(f); err != nil {
 		f.Close()
@@ -306,9 +358,21 @@ func literal(path string) string {
 	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
 }
 
-// deleteRaw ends a file whose lines were all taken. They are overwritten already.
-func deleteRaw(f *os.File) error {
-	return errors.Join(f.Sync(), f.Truncate(0), os.Remove(f.Name()))
+// deleteRaw ends a file whose lines were all taken. They are overwritten already. v is
+// what this process counted of them.
+func deleteRaw(f *os.File, dir string, v counters.Values, say *messages) error {
+	if err := errors.Join(f.Sync(), f.Truncate(0), os.Remove(f.Name())); err != nil {
+		return err
+	}
+	const end = "; it was overwritten and deleted"
+	left := v.Expired + v.Dropped + v.Failed
+	written := several(v.Lines-min(left, v.Lines), "line")
+	if left > 0 {
+		say.sayf(warning, "%s: %s written to %s, %d not written"+end, f.Name(), written, dir, left)
+	} else {
+		say.sayf(note, "%s: %s written to %s"+end, f.Name(), written, dir)
+	}
+	return nil
 }
 
 func (s *source) String() string {

@@ -160,7 +160,8 @@ func TestInputRefused(t *testing.T) {
 		prepare    func(path string) error
 	}{
 		{"a link", "it is a symbolic link; hint: name the FIFO itself", true, func(path string) error { return os.Symlink("elsewhere", path) }},
-		{"a directory", "it is no FIFO; hint: remove it", true, func(path string) error { return os.Mkdir(path, 0o700) }},
+		{"a directory", "it is a directory, not a FIFO; hint: give the path of the FIFO", true, func(path string) error { return os.Mkdir(path, 0o700) }},
+		{"a socket", "it is a socket, not a FIFO; hint: give the path of the FIFO", true, func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o600, 0) }},
 		{"a FIFO that all can read", "other users can read it", false, func(path string) error { return mkfifo(path, 0o644) }},
 		{"a FIFO that a group can read", "other users can read it", false, func(path string) error { return mkfifo(path, 0o660) }},
 		{"a FIFO of another user", "other users can read it", false, func(path string) error {
@@ -200,6 +201,96 @@ func TestInputRefused(t *testing.T) {
 			require.Contains(t, l.said.String(), "; hint: ")
 		})
 	}
+}
+
+// TestInputDevice: nobody is told to remove it.
+func TestInputDevice(t *testing.T) {
+	out, err := exec.Command(hushpipeBinary(t), "filter", "--check", "--input", os.DevNull, t.TempDir()).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "--input /dev/null: it is a device, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log\n")
+}
+
+// TestInputFile: a regular file is one that a server made in the FIFO's place only where
+// a FIFO has its place. Any other stays as it is, also one that is named as if
+// it had been moved out of that place.
+func TestInputFile(t *testing.T) {
+	asRoot(t)
+	below := func(t *testing.T, parent string) string {
+		dir, err := os.MkdirTemp(parent, "hushpipe-test-")
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
+	}
+	for _, tt := range []struct {
+		where  string
+		mode   os.FileMode
+		taken  bool
+		folder func(t *testing.T) string
+	}{
+		{"below /run", 0o755, true, func(t *testing.T) string { return below(t, "/run") }},
+		{"below /var/run", 0o711, true, func(t *testing.T) string { return below(t, "/var/run") }},
+		{"a closed directory", 0o700, true, func(t *testing.T) string { return filepath.Dir(fifoPath(t)) }},
+		{"a directory that is only passed", 0o711, true, func(t *testing.T) string { return filepath.Dir(fifoPath(t)) }},
+		{"a directory that a group can read", 0o750, false, func(t *testing.T) string { return filepath.Dir(fifoPath(t)) }},
+		{"a directory as /var/log/nginx", 0o755, false, func(t *testing.T) string { return filepath.Dir(fifoPath(t)) }},
+		{"a closed directory with another file", 0o700, false, func(t *testing.T) string {
+			folder := filepath.Dir(fifoPath(t))
+			require.NoError(t, os.WriteFile(filepath.Join(folder, "error.log"), nil, 0o600))
+			return folder
+		}},
+		{"below /var/log", 0o711, false, func(t *testing.T) string { return below(t, "/var/log") }},
+		{"below /root", 0o700, false, func(t *testing.T) string { return below(t, "/root") }},
+		{"below /etc", 0o700, false, func(t *testing.T) string { return below(t, "/etc") }},
+		{"a link to a directory below /var/log", 0o711, false, func(t *testing.T) string {
+			link := filepath.Join(t.TempDir(), "link")
+			require.NoError(t, os.Symlink(below(t, "/var/log"), link))
+			return link
+		}},
+	} {
+		for _, name := range []string{"access.log", "access.log.raw-1"} {
+			t.Run(strings.ReplaceAll(tt.where, " ", "-")+"/"+name, func(t *testing.T) {
+				folder, dir := tt.folder(t), filepath.Join(t.TempDir(), "log")
+				require.NoError(t, os.Chmod(folder, tt.mode))
+				path, text := filepath.Join(folder, name), rawLines(0, 3)
+				require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+				refusal := fmt.Sprintf("hushpipe: error: --input: %s is a file, not a FIFO; hint: to take over what is in it: hushpipe replay DIR %s\n", path, path)
+				check, _ := exec.Command(hushpipeBinary(t), "filter", "--check", "--input", path, dir).CombinedOutput()
+				require.Equal(t, !tt.taken, refusal == string(check), "%s", check)
+				if tt.taken {
+					l := startLogger(t, "--input", path, dir)
+					await(t, func() bool {
+						return strings.Contains(l.said.String(), ": 3 lines written to "+dir+"; it was overwritten and deleted\n")
+					}, "the message")
+					l.cmd.Process.Signal(syscall.SIGTERM) // with .raw-1 it ends by itself
+					require.Equal(t, 0, l.wait())
+					require.Len(t, lines(t, filepath.Join(dir, "access.log")), 3)
+					return
+				}
+				filter := exec.Command(hushpipeBinary(t), "filter", "--input", path, dir)
+				said, _ := filter.CombinedOutput()
+				require.Equal(t, exitUsage, filter.ProcessState.ExitCode())
+				require.Equal(t, refusal, string(said))
+				left, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.Equal(t, text, string(left))
+				require.NoDirExists(t, dir)
+			})
+		}
+	}
+}
+
+// TestInputRawFileExpired: the message at the end tells of the lines that were not
+// written.
+func TestInputRawFileExpired(t *testing.T) {
+	dir, raw := filepath.Join(t.TempDir(), "log"), fifoPath(t)+".raw-1"
+	const old = `192.0.2.9 - - [01/Jan/2020:00:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"` + "\n"
+	require.NoError(t, os.WriteFile(raw, []byte(old+rawLines(0, 3)+old), 0o600))
+	l := startLogger(t, "--input", raw, dir)
+	require.Equal(t, 0, l.wait(), l.said)
+	require.NoFileExists(t, raw)
+	require.Contains(t, l.said.String(), "hushpipe: warning: "+raw+": 3 lines written to "+dir+", 2 not written; it was overwritten and deleted\n")
+	require.Contains(t, l.said.String(), "2 of 5 lines past the retention: not written")
+	require.Len(t, lines(t, filepath.Join(dir, "access.log")), 3)
 }
 
 func mkfifo(path string, mode uint32) error {

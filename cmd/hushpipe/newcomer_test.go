@@ -28,6 +28,8 @@ func TestFirstMinute(t *testing.T) {
 		{"/var/log/new", "error: unknown command \"/var/log/new\"; hint: write 'hushpipe filter /var/log/new'? see 'hushpipe --help'"},
 		{"--check log", "error: unknown flag: --check; hint: it is a flag of 'hushpipe filter', see 'hushpipe --help'"},
 		{"filter log", "note: reading log lines from this terminal to log; Ctrl-D ends the input; hint: 'hushpipe filter log <FILE' reads a log"},
+		{"filter --input log", "error: no DIR given; --input takes log for its value; hint: give --input PATH log"},
+		{"filter --input fifo", "error: no DIR given; --input takes fifo for its value; hint: give --input PATH DIR"},
 		{"filter access.log", "error: access.log is a file, not a DIR; hint: give a DIR, and the file to stdin: 'hushpipe filter DIR <access.log'"},
 		{"replay access.log", "error: no DIR given; hint: DIR comes first, as in 'hushpipe replay /var/log/hushpipe access.log'"},
 		{"replay access.log log", "error: access.log is a file; hint: DIR comes first, as in 'hushpipe replay log access.log'"},

@@ -178,6 +178,11 @@ func forgotten(flags *pflag.FlagSet) (hint string) {
 				hint = needsValue(f, value)
 			}
 		}
+		if value := f.Value.String(); f.Name == "input" && isDir(value) {
+			hint = needsValue(f, value)
+		} else if f.Name == "input" { // a path that it has a use for
+			hint = fmt.Sprintf("; --input takes %s for its value; hint: give --input PATH DIR", value)
+		}
 	})
 	return hint
 }
