@@ -64,7 +64,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 			return append(dst[:start], '-')
 		}
 		return dst
-	case t == nil, field.Role == format.RoleUser && w.line.Status == 401: // often a mistyped password
+	case t == nil, w.plan.IsUser(field) && w.hidesUser(t, line):
 		return append(dst, '-')
 	case len(text) == 0:
 		return dst
@@ -104,6 +104,25 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 		w.note(known)
 	}
 	return dst
+}
+
+// hidesUser reports whether the server asked for a password: what it got as a name is
+// often one. Of a line without a status nobody knows, and a hash may be had.
+func (w *rewriter) hidesUser(t *treatment.Treatment, line []byte) bool {
+	known := t.Kind == policy.Hash
+	for i := range w.line.Fields {
+		field := &w.line.Fields[i]
+		if field.Role != format.RoleStatus {
+			continue
+		}
+		switch text := line[field.Start:field.End]; {
+		case string(text) == "401", string(text) == "407":
+			return true
+		case len(text) == 3:
+			known = true
+		}
+	}
+	return !known
 }
 
 // appendShortened appends a field that is not kept as it is.

@@ -201,6 +201,8 @@ func (c *checker) fields(s *policy.Stream, path string) {
 			at = path + ".format"
 		} else if strings.HasPrefix(err.Error(), "time:") {
 			at += ".time"
+		} else if strings.HasPrefix(err.Error(), "user:") && s.Treatment("user").Kind != policy.Drop {
+			at += ".user"
 		}
 		c.wrong(at, err)
 	}

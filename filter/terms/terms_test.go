@@ -63,6 +63,8 @@ func TestCheck(t *testing.T) {
 		{"format = 'combined'\n" + stream("fields = { time = \"keep\" }\nformat = '%t %D'"), "7:10: "},
 		{"[[stream]]\nname = \"journal\"\npurpose = \"x\"\nkeep = \"14d\"\n", "2:8: \"journal\" is a name that hushpipe gives in DIR; hint: give another"},
 		{"[[stream]]\nname = \"held\"\npurpose = \"x\"\nkeep = \"14d\"\n", "2:8: \"held\" is a name that hushpipe gives in DIR; hint: give another"},
+		{"format = '%h %u %t'\n" + stream(`fields = { user = "keep" }`), "6:19: user: %u is often a password where the status is 401, and the format tells no status of each line; hint: log %>s"},
+		{"format = '%h %u %t %{X}o'\nuser-field = '%{X}o'\n" + stream(`fields = { other = { "%u" = "keep" } }`), "7:10: user: %u is often a password"},
 		{stream(`rooms = ["jitsi", "none"]`), "5:19: room preset none excludes all others; hint: give it alone"},
 		{stream("rooms = \"jitsi\"\nfields = { client = \"mask\" }"), "5:9: counting clients of which only \"mask=24/48\" is kept is not supported by this version"},
 		{stream("rooms = \"jitsi\"\ncount = \"full\"\nfields = { client = \"mask\" }"), ""},

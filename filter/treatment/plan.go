@@ -20,6 +20,7 @@ type Plan struct {
 	event bool                        // its name is kept
 	roles [format.NumRoles]*Treatment // nil: left out
 	other []*Treatment                // by Field.Directive, nil: left out
+	users []bool                      // by Field.Directive: it may hold the name of a user
 }
 
 // Piece is a text, or a part of a field.
@@ -69,6 +70,10 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 	plan := &Plan{}
 	if known != nil {
 		plan.other = make([]*Treatment, len(known.Directives())+1)
+		plan.users = make([]bool, len(plan.other))
+		for i, directive := range known.Directives() {
+			plan.users[i+1] = known.Roles()[i] == format.RoleUser || namesUser(directive)
+		}
 	}
 	for _, f := range s.Fields {
 		t := New(f.Name, f.Treatment)
@@ -111,10 +116,38 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 			}
 		}
 	}
+	if known != nil {
+		if err := plan.checkUsers(known); err != nil {
+			return nil, err
+		}
+	}
 	if s.Format == "" {
 		return plan, nil
 	}
 	return plan, plan.compileOutput(s.Format, known)
+}
+
+// namesUser reports whether a directive is of the name that the server has of the user,
+// whatever field a policy takes for the user.
+func namesUser(directive string) bool {
+	return strings.HasSuffix(directive, "u") || strings.Contains(strings.ToUpper(directive), "REMOTE_USER")
+}
+
+// checkUsers asks for a status beside a user who can be read: where it is 401, the name
+// is often a password.
+func (p *Plan) checkUsers(known *format.LogFormat) error {
+	for i, role := range known.Roles() {
+		if role == format.RoleStatus && !strings.ContainsAny(known.Directives()[i], "0123456789") {
+			return nil // no condition such as %200>s
+		}
+	}
+	for i, role := range known.Roles() {
+		f := format.Field{Role: role, Directive: uint16(i + 1)}
+		if t := p.Of(&f); p.IsUser(&f) && t != nil && t.Kind != policy.Drop && t.Kind != policy.Hash {
+			return fmt.Errorf("user: %s is often a password where the status is 401, and the format tells no status of each line; hint: log %%>s, or give \"hash\" or \"drop\"", known.Directives()[i])
+		}
+	}
+	return nil
 }
 
 // compileOutput compiles the format of the lines that are written.
@@ -173,6 +206,11 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 func (p *Plan) Leaves() bool {
 	t := p.roles[format.RoleClient]
 	return t == nil || t.Kind == policy.Drop || t.Kind == policy.OnlyNets
+}
+
+// IsUser reports whether a field may hold the name of a user.
+func (p *Plan) IsUser(f *format.Field) bool {
+	return f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive]
 }
 
 // Of returns what becomes of a field, nil where it is left out.
