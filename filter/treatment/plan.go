@@ -120,6 +120,9 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		if err := plan.checkUsers(known); err != nil {
 			return nil, err
 		}
+		if err := plan.checkBlurred(known); err != nil {
+			return nil, err
+		}
 	}
 	if s.Format == "" {
 		return plan, nil
@@ -142,9 +145,39 @@ func (p *Plan) checkUsers(known *format.LogFormat) error {
 		}
 	}
 	for i, role := range known.Roles() {
-		f := format.Field{Role: role, Directive: uint16(i + 1)}
-		if t := p.Of(&f); p.IsUser(&f) && t != nil && t.Kind != policy.Drop && t.Kind != policy.Hash {
+		if f := (format.Field{Role: role, Directive: uint16(i + 1)}); p.IsUser(&f) && p.shows(&f) {
 			return fmt.Errorf("user: %s is often a password where the status is 401, and the format tells no status of each line; hint: log %%>s, or give \"hash\" or \"drop\"", known.Directives()[i])
+		}
+	}
+	return nil
+}
+
+// shows reports whether a field can be read in what is left of it.
+func (p *Plan) shows(f *format.Field) bool {
+	t := p.Of(f)
+	if f.Role == format.RoleClient {
+		return t.IsWhole() // else a pseudonym or an address is left
+	}
+	return t != nil && t.Kind != policy.Drop && t.Kind != policy.Hash
+}
+
+// checkBlurred refuses to show a field where words of another may stand that is left out
+// or shortened; as a user is where the status is 401, who therefore needs a status that
+// holds no words.
+func (p *Plan) checkBlurred(known *format.LogFormat) error {
+	field := func(i int) *format.Field {
+		return &format.Field{Role: known.Roles()[i], Directive: uint16(i + 1)}
+	}
+	showsUser := false
+	for i := range known.Directives() {
+		showsUser = showsUser || p.IsUser(field(i)) && p.shows(field(i))
+	}
+	for _, b := range known.Blurred() {
+		from, to := field(b.From), field(b.To)
+		if (p.IsUser(from) || !p.Of(from).IsWhole()) && p.shows(to) || showsUser && to.Role == format.RoleStatus {
+			names := known.Directives()
+			return fmt.Errorf("words of %s could stand in %s, as no quotes part them; hint: log each in quotes, \"%s\" \"%s\"",
+				names[b.From], names[b.To], names[b.From], names[b.To])
 		}
 	}
 	return nil

@@ -191,6 +191,33 @@ func TestCompile(t *testing.T) {
 		{`%h %u %t %s`, `fields = { user = "keep" }`, ""},
 		{`%h %t %{REMOTE_USER}e`, `fields = { other = { "%{REMOTE_USER}e" = "keep" } }`, "user: %{REMOTE_USER}e is often"},
 		{"auto", `fields = { user = "keep" }`, ""},
+
+		// Words with blanks between them are of nobody knows which field.
+		{`%h %l %u %t "%r" %>s %b`, `fields = { user = "words=2", time = "keep" }`, ""},
+		{`%h %l %u %{UNIQUE_ID}e %t "%r" %>s %b`, `fields = { status = "keep", other = { "%{UNIQUE_ID}e" = "keep" } }`, "words of %u could stand in %{UNIQUE_ID}e"},
+		{`%h %l %u %{UNIQUE_ID}e %t "%r" %>s %b`, `fields = { user = "keep", other = { "%{UNIQUE_ID}e" = "keep" } }`, "words of %u could stand in %{UNIQUE_ID}e"}, // with status 401
+		{`%h %l %u %{UNIQUE_ID}e %t "%r" %>s %b`, `fields = { user = "keep", other = { "%{UNIQUE_ID}e" = "hash" } }`, ""},
+		{`%h %l %u "%{UNIQUE_ID}e" %t "%r" %>s %b`, `fields = { other = { "%{UNIQUE_ID}e" = "keep" } }`, ""},
+		{`%h %u %{Host}i %t "%r" %>s`, `fields = { host = "keep" }`, "words of %u could stand in %{Host}i"},
+		{`%h %{Host}i %u %t "%r" %>s`, `fields = { user = "keep" }`, ""}, // a host has no blanks
+		{`%h %l %u %t "%r" %>s %b %{Referer}i %{User-Agent}i`, `fields = { agent = "keep" }`, "words of %{Referer}i could stand in %{User-Agent}i"},
+		{`%h %l %u %t "%r" %>s %b %{Referer}i %{User-Agent}i`, `fields = { agent = "keep", referer = "site" }`, "words of %{Referer}i could stand in %{User-Agent}i"},
+		{`%h %l %u %t "%r" %>s %b %{Referer}i %{User-Agent}i`, `fields = { agent = "keep", referer = "keep" }`, ""},
+		{`%h %l %u %t "%r" %>s %b %{Referer}i %{User-Agent}i`, `fields = { referer = "site" }`, ""},
+		{`%h %l %u %t "%r" %>s %b %{Referer}i | %{User-Agent}i`, `fields = { agent = "keep" }`, "words of %{Referer}i could stand in %{User-Agent}i"},
+		{`%h %l %u %t "%r" %>s %b %{Referer}i\t%{User-Agent}i`, `fields = { agent = "keep" }`, ""}, // httpd escapes a tab
+		{`%h %u %t %{Referer}i`, `fields = { referer = "keep" }`, ""},
+		{`%h %u %{%Y-%m-%d %H:%M}t %{Referer}i`, `fields = { referer = "keep" }`, ""},
+		{`%h %u %{sec}t %{Referer}i`, `fields = { referer = "keep" }`, "words of %u could stand in %{Referer}i"},
+		{`%h %u %200t %{Referer}i`, `fields = { referer = "keep" }`, "words of %u could stand in %{Referer}i"},
+		{`%h %u %b %{Referer}i`, `fields = { size = "round=10" }`, "words of %u could stand in %b"},
+		{`%h %t %{X}i %>s %u`, `fields = { user = "keep", other = { "%{X}i" = "keep" } }`, "words of %{X}i could stand in %>s"},
+		{`%t %u %m %U %>s`, `fields = { url = "keep" }`, "words of %u could stand in %m"},
+		{`%t %u %h %{X}i %>s`, `fields = { client = "keep" }`, "words of %u could stand in %h"},
+		{`%t %u %h %{X}i %>s`, `fields = { client = "ipcrypt" }`, ""},
+		{`%h %t "%U %u" %>s`, `fields = { user = "keep" }`, "words of %U could stand in %u"},
+		{`%{X-Forwarded-For}i %h %l %u %t "%r" %>s`, `fields = { user = "keep", url = "path" }`, ""},
+		{"vhost_combined", `fields = { host = "keep", user = "keep" }`, ""},
 		{"json", `fields = { time = "keep" }`, "not supported yet"},
 		{"error", `fields = { time = "keep" }`, "not supported yet"},
 		{"combined", `format = "%h"`, "format without fields is not supported yet"},

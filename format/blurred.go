@@ -1,0 +1,58 @@
+package format
+
+import (
+	"bytes"
+	"unicode"
+)
+
+// Blurred is two fields of a LogFormat, by index: words of a value of From may be taken
+// for the value of To, as nothing but text that values have themselves tells where it ends.
+type Blurred struct{ From, To int }
+
+// Blurred returns the fields that lines do not tell apart, for each From in the order of
+// the format. A value ends at a quote or a control character of the format, which httpd
+// escapes in values, and at a date. What has no blanks of its own is not listed as
+// From: addresses, and hosts.
+func (p *LogFormat) Blurred() (list []Blurred) {
+	for s := range p.segments {
+		elems := p.segments[s].elems
+		for i := range elems {
+			e := &elems[i]
+			if e.next == 0 || p.fields[e.field].Joined || e.own || isClient(e.kind) || p.fields[e.field].Role == RoleHost {
+				continue
+			}
+			for at := i; elems[at].next > 0; at = elems[at].next {
+				next := elems[at].next
+				if endsValue(elems[at+1 : next]) {
+					break
+				}
+				for k := at + 1; k <= next; k++ {
+					if f := elems[k].field; f >= 0 && elems[k].closes && !p.fields[f].Joined {
+						list = append(list, Blurred{e.field, f})
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// endsValue reports whether elems have what stands in no value: a control character, or
+// a date with its marks.
+func endsValue(elems []element) bool {
+	literals, parts := 0, 0
+	for i := range elems {
+		e := &elems[i]
+		switch {
+		case e.op == opCLF && !e.dash:
+			return true
+		case e.op == opLiteral && bytes.ContainsFunc(e.lit, unicode.IsControl):
+			return true
+		case e.op == opLiteral:
+			literals++
+		case e.part != partNone:
+			parts++
+		}
+	}
+	return parts >= 3 && literals >= 4
+}
