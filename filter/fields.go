@@ -194,7 +194,7 @@ func (w *rewriter) appendPieces(dst, line []byte) []byte {
 	clear(w.at[:])
 	for i := range fields {
 		if !fields[i].Joined {
-			w.at[fields[i].Role] = i + 1 // of a status, the final one is the last
+			w.at[fields[i].Role] = i + 1
 		}
 	}
 	if c := w.line.Client; c >= 0 {
@@ -209,7 +209,7 @@ func (w *rewriter) appendPieces(dst, line []byte) []byte {
 				dst = append(dst, p.Text...)
 				continue
 			}
-			if p.Role == format.RoleOther {
+			if p.At > 0 {
 				at = w.directive(p.At)
 			}
 		case treatment.Event:

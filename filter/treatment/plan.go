@@ -28,7 +28,7 @@ type Piece struct {
 	Text string
 	Part Part
 	Role format.Role
-	At   uint16 // the Field.Directive of RoleOther
+	At   uint16 // the Field.Directive, 0 for the last field of the role
 }
 
 // Part is a part of what a field holds.
@@ -221,6 +221,8 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 			out.Part, missing = Query, !has(format.RoleRequest, format.RoleQuery, format.RoleURL)
 		case in.Role == format.RoleProtocol:
 			out.Part, missing = Protocol, !has(format.RoleRequest, format.RoleProtocol)
+		case in.Role == format.RoleStatus && known != nil:
+			out.At, missing = statusOf(known, in.Directive), !has(in.Role)
 		default:
 			missing = !has(in.Role)
 		}
@@ -233,6 +235,22 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 		p.Pieces = append(p.Pieces, out)
 	}
 	return nil
+}
+
+// statusOf returns the Field.Directive of a status: of one with >, and of one that the
+// input has not, the field that Line.Status is of.
+func statusOf(known *format.LogFormat, directive string) (at uint16) {
+	for i, role := range known.Roles() {
+		name := known.Directives()[i]
+		switch {
+		case role != format.RoleStatus:
+		case !strings.Contains(directive, ">") && strings.Trim(name, "%<") == strings.Trim(directive, "%<"): // < is what %s is anyway
+			return uint16(i + 1)
+		case at == 0 || strings.Contains(name, ">"):
+			at = uint16(i + 1)
+		}
+	}
+	return at
 }
 
 // Leaves reports whether nothing of an address is kept, in no field.
