@@ -88,6 +88,8 @@ type survey struct {
 	keys     string   // "": in DIR
 	others   []string // key directories of earlier --keys
 	days     map[civil.Day]*DayFiles
+	worked   bool     // hushpipe has worked on DIR
+	dated    []string // else: the names of files with dates
 }
 
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
@@ -114,9 +116,11 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
 
+	v.worked = hasWorked(path)
 	if err := v.walk(path, ""); err != nil {
 		return Status{}, err
 	}
+	v.strangers()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
 		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}}
@@ -134,7 +138,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		err := v.walk(d.path, d.sub)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 {
+			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 && v.worked {
 				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys")
 			}
 		case err != nil && slices.Contains(v.others, d.path):
@@ -300,6 +304,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	}
 	if _, own := dir.OwnDay("", name); own && sub == "" && info.Size() > 0 && info.ModTime().After(v.LastLine) {
 		v.LastLine = info.ModTime().In(v.now.Location()).Truncate(time.Second)
+	}
+	if sub == "" && dated && !v.worked {
+		v.dated = append(v.dated, name)
+		return
 	}
 	keep := v.Keep
 	first := v.first

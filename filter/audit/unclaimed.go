@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/retention"
@@ -54,5 +55,26 @@ func (v *survey) noteUnclaimed(d *dir.Dir) {
 	}
 	if more := len(days) - shownForeign; more > 0 {
 		v.note(v.Dir, fmt.Sprintf("%d more have no key and no journal", more), "see whether another program writes here")
+	}
+}
+
+// hasWorked reports whether there is anything in DIR but files with dates, which other
+// programs give to theirs as well. Where DIR cannot be listed, nobody can tell.
+func hasWorked(path string) bool {
+	entries, err := os.ReadDir(path)
+	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() != dir.LinkName && dir.IsUndated("", e.Name())
+	})
+}
+
+// strangers names the files with dates where hushpipe has not worked. A purge would take
+// them for its own.
+func (v *survey) strangers() {
+	for _, name := range v.dated[:min(len(v.dated), shownForeign)] {
+		v.broken(filepath.Join(v.Dir, name), "hushpipe has never run here: another program may have made this file, with raw addresses",
+			"move it away, or give the DIR that hushpipe filter writes to")
+	}
+	if more := len(v.dated) - shownForeign; more > 0 {
+		v.broken(v.Dir, fmt.Sprintf("%d more files may be another program's", more), "move them away; hushpipe deletes them with their day once it works here")
 	}
 }
