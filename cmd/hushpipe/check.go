@@ -407,7 +407,7 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	c.good++
 	c.linef("%s", good)
 	if v.warnings != "" {
-		c.linef("to know: %s", v.warnings)
+		c.linef("note: %s", v.warnings)
 	}
 }
 

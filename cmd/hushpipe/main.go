@@ -222,14 +222,14 @@ Examples:
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}
 
 Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{if not .HasParent}}
 
-Topics:TOPICS{{end}}{{if .HasAvailableLocalFlags}}
+Topics:TOPICS{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
 {{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
-'{{.CommandPath}} COMMAND --help' and '{{.CommandPath}} help TOPIC' show more.{{end}}
+'{{.CommandPath}} COMMAND --help'{{if .HasParent}} shows{{else}} and '{{.CommandPath}} help TOPIC' show{{end}} more.{{end}}
 `
 
 // helpCommand is cobra's, with topics beside the commands, and another answer to what

@@ -290,6 +290,12 @@ func assertFits(t *testing.T, text string, code ...string) {
 
 // TestHelpFits: an example shows more than flags do.
 func TestHelpFits(t *testing.T) {
+	assertFits(t, introduction)
+	out, err := exec.Command(hushpipeBinary(t), "completion", "--help").Output()
+	require.NoError(t, err)
+	assertFits(t, string(out))
+	require.NotContains(t, string(out), "TOPIC", "topics are of hushpipe alone")
+	require.NotContains(t, string(out), "Topics:")
 	for _, cmd := range allCommands(t) {
 		out, err := exec.Command(hushpipeBinary(t), append(strings.Fields(cmd.CommandPath())[1:], "--help")...).Output()
 		require.NoError(t, err)

@@ -12,16 +12,18 @@ import (
 )
 
 // introduction is for somebody at a terminal who has typed a name and nothing else.
-const introduction = `hushpipe takes a web server's log from a pipe, replaces the addresses, and writes
-the lines to daily files in DIR, which it deletes after 14 days. The server runs it:
+const introduction = `hushpipe takes a web server's log from a pipe, replaces the addresses, and
+writes the lines to daily files in DIR, which it deletes after 14 days. The
+server runs it:
 
   CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
 
-To see what it makes of a log that you have, without leaving anything on the disk:
+To see what it makes of a log that you have, and leave nothing on the disk:
 
   hushpipe filter --stdout <access.log
 
-'hushpipe check --apache' names the logs of a server. 'hushpipe --help' shows the rest.
+'hushpipe check --apache' names the logs of a server. 'hushpipe --help' shows
+the rest.
 
 `
 

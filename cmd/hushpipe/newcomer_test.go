@@ -18,7 +18,7 @@ func TestFirstMinute(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "log"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "access.log"), []byte(logLine("192.0.2.1", "/")), 0o644))
-	const does = "hushpipe takes a web server's log from a pipe, replaces the addresses, and writes"
+	const does = "hushpipe takes a web server's log from a pipe, replaces the addresses, and"
 	for _, c := range []struct{ typed, answer string }{
 		{"", does},
 		{"", "error: no command given; hint: see 'hushpipe --help'"},

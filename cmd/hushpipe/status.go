@@ -249,7 +249,7 @@ func (d *drawing) findings(s audit.Status) {
 			}
 		}
 	}
-	list("to know:", s.Notes)
+	list("notes:", s.Notes)
 	list("not known:", s.Doubts)
 	list("the promise is broken:", s.Broken)
 	if len(s.Broken) > 0 {
