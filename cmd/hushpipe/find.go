@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,36 +51,22 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			if err := audit.CheckUsed(args[0]); err != nil {
-				return err
-			}
-			var err error
-			if f.keys, err = reveal.Open(args[0], keyDir, say.report); err != nil {
-				return err
-			}
-			defer f.keys.Close()
-			f.keys.Scan = filter.Pseudonyms
-			f.path, f.keyDir = args[0], keyDir
-
-			days := []civil.Day{day}
-			if date == "" {
-				if days, err = f.keys.Days(); err != nil {
-					return err
-				}
+			used := audit.CheckUsed(args[0])
+			if errors.Is(used, fs.ErrNotExist) {
+				return used
 			}
 			defer f.close()
-			for _, day := range days {
-				f.search(day)
-			}
-			rotated, err := f.keys.Rotated()
-			if err != nil {
+			if err := f.open(args[0], keyDir); err != nil {
 				return err
 			}
-			for _, name := range rotated {
-				f.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
+			if used != nil && len(f.places) == 1 {
+				return used
 			}
-			if err := noteUse(f.keys, login, f.days, fmt.Sprintf("found=%d", f.lines), reason); err != nil {
-				return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
+			f.searchAll(day, date != "")
+			for _, p := range f.noted() {
+				if err := noteUse(p.keys, login, p.days, fmt.Sprintf("found=%d", p.lines), reason); err != nil {
+					return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
+				}
 			}
 			return f.print(cmd.OutOrStdout())
 		},
@@ -92,17 +79,86 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 	return cmd
 }
 
-// finder finds the lines of an address.
+// finder finds the lines of an address, in DIR and in those below it.
 type finder struct {
-	path, keyDir string
-	addr         pseudonym.Addr
-
+	addr   pseudonym.Addr
 	say    *messages
-	keys   *reveal.Reader
-	days   []civil.Day // that were searched
-	found  []*reveal.Found
-	lines  int
-	failed bool // some lines of the address may be missing
+	places []*findPlace // DIR is the first
+	failed bool         // some lines of the address may be missing
+}
+
+// findPlace is a directory that is searched.
+type findPlace struct {
+	*finder
+	path, keyDir string
+
+	keys  *reveal.Reader
+	has   []civil.Day // days that have lines
+	days  []civil.Day // that were searched
+	found []*reveal.Found
+	lines int
+}
+
+// open opens a directory and those below it, such as the streams of a policy.
+func (f *finder) open(path, keyDir string) error {
+	keys, err := reveal.Open(path, keyDir, f.say.report)
+	if err != nil {
+		return err
+	}
+	keys.Scan = filter.Pseudonyms
+	f.places = append(f.places, &findPlace{finder: f, path: path, keyDir: keyDir, keys: keys})
+	below, errs := keys.Below()
+	for _, path := range below {
+		if err := f.open(path, registry.KeysOf(path)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, err := range errs {
+		f.fail(fmt.Errorf("a directory was not searched: %w", err))
+	}
+	return nil
+}
+
+// searchAll looks through all days or one, which some directory has to have.
+func (f *finder) searchAll(day civil.Day, one bool) {
+	has := false
+	for _, p := range f.places {
+		var err error
+		if p.has, err = p.keys.Days(); err != nil {
+			p.fail(err)
+		}
+		if one && !slices.Contains(p.has, day) {
+			continue
+		}
+		days := p.has
+		if one {
+			days = []civil.Day{day}
+		}
+		has = true
+		for _, day := range days {
+			p.search(day)
+		}
+	}
+	if one && !has {
+		f.places[0].search(day)
+	}
+	for _, p := range f.places {
+		p.rotated()
+	}
+}
+
+// noted returns the directories whose reveal.log notes the use: DIR where none was
+// searched.
+func (f *finder) noted() (noted []*findPlace) {
+	for _, p := range f.places {
+		if len(p.days) > 0 {
+			noted = append(noted, p)
+		}
+	}
+	if noted == nil {
+		return f.places[:1]
+	}
+	return noted
 }
 
 // readAddress takes the address of a flag, or of stdin for "-".
@@ -125,24 +181,43 @@ func (f *finder) readAddress(text string, stdin io.Reader) error {
 }
 
 // search looks through a day.
-func (f *finder) search(day civil.Day) {
-	addrs, canonical, err := f.pseudonyms(day)
+func (p *findPlace) search(day civil.Day) {
+	addrs, canonical, err := p.pseudonyms(day)
 	if err == nil && len(addrs) > 0 {
 		var found *reveal.Found
-		if found, err = f.keys.Search(day, addrs, canonical); err == nil {
-			f.days = append(f.days, day)
-			f.found = append(f.found, found)
-			f.lines += found.Lines
+		if found, err = p.keys.Search(day, addrs, canonical); err == nil {
+			p.days = append(p.days, day)
+			p.found = append(p.found, found)
+			p.lines += found.Lines
 			if found.Long > 0 {
 				err = fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
 			}
 		} else if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%s: no file of %s; hint: leave out --day to look through all days", f.path, day)
+			err = fmt.Errorf("no file of %s; hint: leave out --day to look through all days", day)
 		}
 	}
 	if err != nil {
-		f.fail(err)
+		p.fail(err)
 	}
+}
+
+// rotated tells of the files that are not searched.
+func (p *findPlace) rotated() {
+	rotated, err := p.keys.Rotated()
+	if err != nil {
+		p.fail(err)
+	}
+	for _, name := range rotated {
+		p.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
+	}
+}
+
+// fail tells why lines may be missing.
+func (p *findPlace) fail(err error) {
+	if len(p.places) > 1 {
+		err = fmt.Errorf("%s: %w", p.path, err)
+	}
+	p.finder.fail(err)
 }
 
 func (f *finder) fail(err error) {
@@ -152,20 +227,20 @@ func (f *finder) fail(err error) {
 
 // pseudonyms returns what the address became on a day, and whether it stands in the
 // file only as hushpipe writes it. It has said what cannot be found.
-func (f *finder) pseudonyms(day civil.Day) (addrs []pseudonym.Addr, canonical bool, err error) {
-	key, err := f.keys.Key(day)
+func (p *findPlace) pseudonyms(day civil.Day) (addrs []pseudonym.Addr, canonical bool, err error) {
+	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, noKey(day, f.path, f.keyDir)
+		return nil, false, noKey(day, p.path, p.keyDir)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	recorded, sure, err := f.keys.Modes(day, key)
+	recorded, sure, err := p.keys.Modes(day, key)
 	if err != nil {
 		return nil, false, err
 	}
 	if !sure {
-		f.fail(fmt.Errorf("some lines of %s were written with another key, which is gone: they are not found", day))
+		p.fail(fmt.Errorf("some lines of %s were written with another key, which is gone: they are not found", day))
 	}
 	if len(recorded) == 0 {
 		recorded = []string{pseudonym.Mode{}.String()}
@@ -179,21 +254,37 @@ func (f *finder) pseudonyms(day civil.Day) (addrs []pseudonym.Addr, canonical bo
 		cipher := pseudonym.New(key, mode)
 		switch {
 		case cipher.Keeps():
-			addrs, canonical = append(addrs, f.addr), false
+			addrs, canonical = append(addrs, p.addr), false
 		case mode.Reversible():
-			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, f.addr))
+			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.addr))
 			addrs = append(addrs, a)
 		default:
-			f.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
+			p.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
 		}
 	}
 	return addrs, canonical, nil
 }
 
-// print prints the lines, and says how many there are on which days.
+// print prints the lines, and says for each directory how many there are on which days.
 func (f *finder) print(out io.Writer) error {
+	some := slices.ContainsFunc(f.places, func(p *findPlace) bool { return len(p.has) > 0 })
+	for i, p := range f.places {
+		if len(p.has) == 0 && (some || i > 0) {
+			continue // such as DIR of a policy, whose streams have the lines
+		}
+		if err := p.print(out); err != nil {
+			return err
+		}
+	}
+	if f.failed {
+		return errSaid
+	}
+	return nil
+}
+
+func (p *findPlace) print(out io.Writer) error {
 	var days []string
-	for _, found := range f.found {
+	for _, found := range p.found {
 		if found.Lines == 0 {
 			continue
 		}
@@ -202,21 +293,25 @@ func (f *finder) print(out io.Writer) error {
 			return err
 		}
 	}
-	searched := plural(len(f.days), "day") + " searched"
-	if len(days) == 0 {
-		f.say.sayf(note, "no line of the address found, %s", searched)
-	} else {
-		f.say.sayf(note, "%s of the address found, %s: %s", plural(f.lines, "line"), searched, strings.Join(days, ", "))
+	where := ""
+	if len(p.places) > 1 {
+		where = p.path + ": "
 	}
-	if f.failed {
-		return errSaid
+	searched := plural(len(p.days), "day") + " searched"
+	if len(days) == 0 {
+		p.say.sayf(note, "%sno line of the address found, %s", where, searched)
+	} else {
+		p.say.sayf(note, "%s%s of the address found, %s: %s", where, plural(p.lines, "line"), searched, strings.Join(days, ", "))
 	}
 	return nil
 }
 
 func (f *finder) close() {
-	for _, found := range f.found {
-		found.Close()
+	for _, p := range f.places {
+		for _, found := range p.found {
+			found.Close()
+		}
+		p.keys.Close()
 	}
 }
 

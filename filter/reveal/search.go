@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/klauspost/compress/gzip"
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
 )
 
@@ -51,6 +53,31 @@ func (r *Reader) Days() (days []civil.Day, err error) {
 		}
 	}
 	return days, nil
+}
+
+// Below returns the paths of the directories below DIR that record a rule of their own,
+// such as the streams of a policy, each to be opened as a DIR.
+// errs are of those where it cannot be told.
+func (r *Reader) Below() (paths []string, errs []error) {
+	names, err := r.d.Nested()
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, name := range names {
+		below, err := r.d.OpenNested(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if retention.HoldsLines(below) {
+			paths = append(paths, filepath.Join(r.path, name))
+		}
+		below.Close()
+	}
+	return paths, errs
 }
 
 // Rotated returns the files of lines that another program moved aside or copied, which
