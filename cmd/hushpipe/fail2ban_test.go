@@ -280,3 +280,42 @@ func twoDays() (before, after func() time.Time) {
 	}
 	return zone(-12), zone(0)
 }
+
+// TestFail2banArguments: the action's helper gives no command an address among its
+// arguments, which ps shows and auditd logs.
+func TestFail2banArguments(t *testing.T) {
+	tool(t, "flock", "util-linux")
+	const address = "198.18.0.1"
+	base := t.TempDir()
+	require.NoError(t, os.Mkdir(base+"/bin", 0o755))
+	command := func(name, script string) {
+		text := "#!/bin/sh\necho \"$0 $*\" >>" + base + "/arguments\n" + script + "\n"
+		require.NoError(t, os.WriteFile(base+"/bin/"+name, []byte(text), 0o755))
+	}
+	for _, name := range []string{"awk", "cat", "cut", "date", "flock", "grep", "head", "mkdir", "mv", "python3", "rm", "sed", "tr"} {
+		if path, err := exec.LookPath(name); err == nil {
+			command(name, "exec "+path+` "$@"`)
+		}
+	}
+	command("hushpipe", "echo "+address)
+	run := func(args ...string) string {
+		cmd := exec.Command("packaging/fail2ban/fail2ban", args...)
+		cmd.Env = append(os.Environ(), "PATH="+base+"/bin:"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	ban := func(pseudonym string) string {
+		return run("ban", "jail", base+"/run", pseudonym, "DIR", "1795000000", "0", "192.0.2.0/24")
+	}
+	assert.Equal(t, "4 "+address+"\n", ban("2001:db8::1"))
+	assert.Empty(t, ban("2001:db8::2"), "it is banned")
+	assert.Equal(t, "4 "+address+"\n", ban("2001:db8::2"))
+	assert.Empty(t, run("unban", "jail", base+"/run", "2001:db8::1"), "its other pseudonym is banned")
+	assert.Equal(t, "4 "+address+"\n", run("unban", "jail", base+"/run", "2001:db8::2"))
+	assert.Empty(t, run("unban", "jail", base+"/run", "2001:db8::2"))
+	text, err := os.ReadFile(base + "/arguments")
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "/awk ")
+	assert.NotContains(t, string(text), address)
+}
