@@ -63,6 +63,7 @@ func TestNeighbours(t *testing.T) {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 	filter(dir)
+	filter(dir + "/nginx")
 	t.Run("awstats", func(t *testing.T) {
 		const awstats = "/usr/lib/cgi-bin/awstats.pl"
 		if _, err := os.Stat(awstats); err != nil {
@@ -77,6 +78,7 @@ func TestNeighbours(t *testing.T) {
 	})
 	kept := func(t *testing.T, list string) {
 		assert.Contains(t, list, "hushpipe/rooms/rooms-")
+		assert.Contains(t, list, "hushpipe/nginx/rooms/rooms-")
 		for _, name := range []string{"access", ".key", ".journal"} {
 			assert.NotContains(t, list, name)
 		}
