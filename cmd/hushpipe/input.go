@@ -163,7 +163,7 @@ func lookAtInput(path string) (standing, error) {
 		return 0, usage("--input %s: it is a symbolic link; hint: name the FIFO itself", path)
 	case unix.S_IFIFO:
 	default:
-		return 0, usage("--input %s: it is a %s, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log", path, kindOf(st.Mode))
+		return 0, usage("--input %s: it is a %s, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log", path, kindOf(uint32(st.Mode)))
 	}
 	if !closed && (st.Mode&0o044 != 0 || !isOurs(&st)) {
 		return 0, usage("--input %s: other users can read it, and take lines with addresses out of it; hint: chmod 700 its directory, or chmod 620 it and chown it to root", path)
