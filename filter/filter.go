@@ -59,6 +59,7 @@ type Filter struct {
 	wrote   *day // where the line is written, nil: it is not, or not yet
 	void    Part // takes the lines of expired days
 	noLines bool // they are only counted
+	some    bool // there is a plan, or noLines
 
 	stats  counters.Values
 	shared snapshot
@@ -86,7 +87,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parser: cfg.Parser,
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines,
+		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
@@ -190,7 +191,6 @@ func (f *Filter) treat(b *Batch, line []byte) {
 // write appends a line that was read to its day's part of b.
 func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	l := &f.line
-	planned := f.plan != nil && f.canPlan(line)
 	if !known && (f.plan != nil || f.noLines) {
 		if f.plan != nil {
 			f.stats.Omitted++
@@ -240,22 +240,18 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.treatGlued(b, line, s, noDoubt)
 		return
 	}
-	start := len(part.Lines)
-	if planned {
-		part.Lines = f.appendPlanned(part.Lines, line)
+	start, omitted := len(part.Lines), false
+	if f.some {
+		omitted = f.appendSome(part, line)
 	} else {
 		part.Lines = f.appendLine(part.Lines, line)
-	}
-	omitted := f.plan != nil && !planned
-	if f.noLines || omitted {
-		part.Lines = part.Lines[:start] // its room counts
 	}
 	f.wrote = d
 	if !usual {
 		f.doubtUser(line)
 	}
 	if f.doubt != noDoubt && f.isGlued(b, line, s) {
-		if f.plan != nil || f.noLines {
+		if f.some {
 			f.takeBack(b, s, start)
 		}
 		return
@@ -270,6 +266,22 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 			f.count(b, d, hash)
 		}
 	}
+}
+
+// appendSome appends what a stream keeps of a line, and reports whether its fields are
+// left out because the plan does not say what becomes of them. Its room counts anyway.
+func (f *Filter) appendSome(part *Part, line []byte) (omitted bool) {
+	start := len(part.Lines)
+	if f.plan != nil && f.canPlan(line) {
+		part.Lines = f.appendPlanned(part.Lines, line)
+	} else {
+		part.Lines = f.appendLine(part.Lines, line)
+		omitted = f.plan != nil
+	}
+	if f.noLines || omitted {
+		part.Lines = part.Lines[:start]
+	}
+	return omitted
 }
 
 // takeBack takes back the line that was appended last, of which it cannot be told which
