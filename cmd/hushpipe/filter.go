@@ -169,15 +169,8 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
 		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback}
 	})
-	err = f.Run(in, q)
-	stopped := errors.Is(err, filter.ErrStopped)
-	interrupted := stopped && !asked.drained.Load()
+	interrupted, err := asked.ended(f.Run(in, q))
 	errs := []error{err}
-	if interrupted {
-		errs[0] = errInterrupted
-	} else if stopped { // the rest is for the next process
-		errs[0] = nil
-	}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
 	waits := sayIfWaiting(ctx, job.store.Path, q, s, say)
@@ -271,6 +264,18 @@ type requests struct {
 	interrupt context.Context // ends with SIGINT
 	drained   atomic.Bool     // by SIGTERM
 	drainWait time.Duration   // for the disk, after that
+}
+
+// ended tells by the error of a Run whether somebody broke it off, and what of that is to
+// be reported.
+func (r *requests) ended(err error) (interrupted bool, report error) {
+	switch {
+	case !errors.Is(err, filter.ErrStopped):
+		return false, err
+	case r.drained.Load(): // the rest is for the next process
+		return false, nil
+	}
+	return true, errInterrupted
 }
 
 // drainWait returns how long to wait for the disk at the end that SIGTERM brings, 0

@@ -350,15 +350,8 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	}
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)
-	err = f.Run(in, fan)
-	stopped := errors.Is(err, filter.ErrStopped)
-	interrupted := stopped && !asked.drained.Load()
+	interrupted, err := asked.ended(f.Run(in, fan))
 	errs := []error{err}
-	if interrupted {
-		errs[0] = errInterrupted
-	} else if stopped { // the rest is for the next process
-		errs[0] = nil
-	}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
 	errs = append(errs, closeStreams(ctx, all, fan)...)
