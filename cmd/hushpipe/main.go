@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"hushpipe/format/spelling"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
@@ -145,52 +147,13 @@ func commandNames(root *cobra.Command) (names []string) {
 	return names
 }
 
-// meant is a hint for a wrong name: the name that begins with it, else the one with the
-// fewest slips of the hand, "" where none is near. A guess that is far off does harm:
-// --ip is no answer to --kep.
+// meant is a hint for a wrong name, "" where none is near.
 func meant(names []string, wrong, before string) string {
-	if len(wrong) < 3 {
+	near := spelling.Nearest(wrong, names)
+	if near == "" {
 		return ""
 	}
-	best, least := "", 0
-	for _, name := range names {
-		n := slips(wrong, name) - min(2, len(wrong)/3, len(name)/3) - 1
-		if strings.HasPrefix(name, wrong) {
-			n -= 1000 // before all others
-		}
-		if n < least {
-			best, least = name, n
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean '%s%s'? ", before, best)
-}
-
-// slips is the least number of bytes to insert, delete, replace or swap with their
-// neighbour that makes b of a.
-func slips(a, b string) int {
-	// d[i][j] is that of a[:i] and b[:j].
-	d := make([][]int, len(a)+1)
-	for i := range d {
-		d[i] = make([]int, len(b)+1)
-		for j := range d[i] {
-			switch {
-			case i == 0 || j == 0:
-				d[i][j] = i + j
-				continue
-			case a[i-1] == b[j-1]:
-				d[i][j] = d[i-1][j-1]
-			default:
-				d[i][j] = 1 + min(d[i-1][j], d[i][j-1], d[i-1][j-1])
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
-			}
-		}
-	}
-	return d[len(a)][len(b)]
+	return fmt.Sprintf("did you mean '%s%s'? ", before, near)
 }
 
 // warnZone reports a time zone that package time takes for UTC without a word: days

@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"hushpipe/format/civil"
+	"hushpipe/format/spelling"
 )
 
 // Parse reads a policy. Of one with mistakes it returns all of them, and nil. What a
@@ -781,7 +782,7 @@ func (d *decoder) group(n *node, _ string) []string {
 
 // hintOf says what may be meant by a word, or else what there is.
 func hintOf(word string, words []string) string {
-	if near := nearest(word, words); near != "" {
+	if near := spelling.Nearest(word, words); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "give " + alternatives(words)
@@ -792,46 +793,4 @@ func alternatives(words []string) string {
 		return strconv.Quote(words[0])
 	}
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-}
-
-// nearest returns the word that differs least, "" where none is near.
-func nearest(word string, words []string) (near string) {
-	if len(word) < 3 {
-		return ""
-	}
-	best := 1 + max(1, min(len(word), 12)/3)
-	for _, w := range words {
-		if n := distance(strings.ToLower(word), w); n < best {
-			near, best = w, n
-		}
-	}
-	return near
-}
-
-// distance is how many letters have to be put in, left out, replaced, or swapped with
-// their neighbour (optimal string alignment).
-func distance(a, b string) int {
-	if len(a) > maxName || len(b) > maxName {
-		return maxName
-	}
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			differs := 1
-			if a[i-1] == b[j-1] {
-				differs = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+differs)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }
