@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"hushpipe/format"
+	"hushpipe/format/serverconf"
+)
+
+// apache tests the configuration of httpd.
+func (c *serverCheck) apache(given []string) error {
+	command, err := serverCommand(given, "apache2ctl", "httpd", "apachectl")
+	if err != nil {
+		return err
+	}
+	dump, decided, refused := apacheDump(command)
+	if dump == "" {
+		return refused
+	}
+	if !decided {
+		fmt.Fprintln(c.out, "which sections are active, such as <IfModule>, is not known: all are taken for it")
+	}
+	c.logs = serverconf.Apache(dump)
+	c.verdicts = map[int]verdict{}
+	for i, log := range c.logs {
+		line, ok := hushpipeLine(log.Target)
+		if !ok || log.Kind == serverconf.Other {
+			continue
+		}
+		v := tryApache(log, line)
+		c.verdicts[i] = v
+		if v.good() && log.Kind == serverconf.Access && c.like == "" {
+			c.like, c.dir = line.like()
+		}
+	}
+	if c.like == "" {
+		c.like, c.dir = ownPath()+" filter", "/var/log/hushpipe"
+	}
+	for i, log := range c.logs {
+		switch v, ok := c.verdicts[i]; {
+		case ok:
+			c.hushpipe(log, v, "good")
+		case log.Target == os.DevNull || log.Kind == serverconf.Access && !holdsClient(log.Format):
+		case log.Kind == serverconf.Other:
+			c.passes(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
+		default:
+			c.passes(log, writesTo(log.Target), "put in its place: "+c.apacheLine(log))
+			if other := c.instead(log); other != nil {
+				c.linef("or delete it: %s:%d takes its lines, if all %s of this <VirtualHost> go", other.File, other.Line, log.Directive)
+			}
+		}
+	}
+	return errors.Join(refused, c.conclude())
+}
+
+// instead is a good hushpipe line that httpd uses for a virtual host without one of its
+// own (merge_config_log_state in mod_log_config.c).
+func (c *serverCheck) instead(log serverconf.Log) *serverconf.Log {
+	if log.Host == (serverconf.Place{}) || strings.EqualFold(log.Directive, "GlobalLog") {
+		return nil
+	}
+	for i, other := range c.logs {
+		v, ok := c.verdicts[i]
+		if ok && v.good() && other.Kind == log.Kind && other.Host == (serverconf.Place{}) {
+			return &c.logs[i]
+		}
+	}
+	return nil
+}
+
+// infoModules are where distributions have the module that prints a configuration.
+var infoModules = []string{"", "modules/mod_info.so", "/usr/lib/apache2/modules/mod_info.so", "/usr/lib/apache2/mod_info.so",
+	"/usr/lib64/apache2/mod_info.so", "libexec/apache24/mod_info.so"}
+
+// apacheDump returns the configuration as serverconf.Apache takes it, and whether only
+// its active sections are in it. An error beside it is why httpd would not start.
+func apacheDump(command []string) (dump string, decided bool, err error) {
+	test := []string{"-t", "-D", "DUMP_CONFIG", "-D", "DUMP_RUN_CFG"}
+	for _, module := range infoModules {
+		args := test
+		if module != "" {
+			args = append([]string{"-C", "LoadModule info_module " + module}, test...)
+		}
+		out, err := ask(command, "", args...)
+		if strings.Contains(out.stdout, "# In file: ") {
+			return out.stdout, true, err
+		}
+	}
+	out, err := ask(command, "", "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG")
+	if !strings.Contains(out.stdout, "(*)") {
+		if err == nil {
+			err = fmt.Errorf("%s does not list its files; hint: name the command that starts httpd behind --apache", command[0])
+		}
+		return "", false, err
+	}
+	dump, unread := serverconf.FromFiles(out.stdout, func(name string) (string, error) {
+		text, err := os.ReadFile(name)
+		return string(text), err
+	})
+	return dump + out.stdout, false, errors.Join(err, unread)
+}
+
+// holdsClient reports whether lines of a LogFormat string name the client. What cannot
+// be understood may.
+func holdsClient(logFormat string) bool {
+	f, err := format.Compile(logFormat, time.UTC)
+	if err != nil {
+		return strings.Contains(logFormat, "%")
+	}
+	return format.ToldBy(f).Client
+}
+
+func writesTo(target string) string {
+	if target, found := strings.CutPrefix(target, "|"); found {
+		return "gives addresses to another program: " + target
+	}
+	return "writes addresses to " + target
+}
+
+// apacheLine is a directive that takes the same lines through hushpipe.
+func (c *serverCheck) apacheLine(log serverconf.Log) string {
+	command := c.like
+	if log.Kind == serverconf.Error {
+		dir, _ := serverconf.Argument(c.dir + "-error")
+		return fmt.Sprintf("%s %s", log.Directive, serverconf.Quote("|"+command+" --format error "+dir))
+	}
+	dir, _ := serverconf.Argument(c.dir)
+	if !format.IsUsual(log.Format) {
+		arg, ok := serverconf.Argument(log.Format)
+		if _, err := format.Compile(log.Format, time.UTC); err != nil || !ok {
+			return "none: hushpipe cannot read this format, use combined"
+		}
+		command += " --format " + arg
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", log.Directive, serverconf.Quote("|"+command+" "+dir), log.Nickname, log.Rest))
+}
+
+// tryApache tests a line of httpd's configuration that runs hushpipe.
+func tryApache(log serverconf.Log, line hushpipeArgs) verdict {
+	sample := ""
+	if line, ok := serverconf.Sample(log.Format); ok && log.Kind == serverconf.Access {
+		sample = line
+	}
+	v := try(line, sample)
+	if v.err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
+		v.err = fmt.Errorf("no LogFormat has the name %s, so that each line would be this word; hint: use combined", log.Format)
+	}
+	return v
+}

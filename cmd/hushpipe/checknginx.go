@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/format/serverconf"
+)
+
+// nginx tests the configuration of nginx.
+func (c *serverCheck) nginx(given []string) error {
+	command, err := serverCommand(given, "nginx")
+	if err != nil {
+		return err
+	}
+	dump, refused := ask(command, "", "-T")
+	if !strings.Contains(dump.stdout, "# configuration file ") {
+		if refused == nil {
+			refused = fmt.Errorf("%s does not list its files; hint: name the command that starts nginx behind --nginx", command[0])
+		}
+		return refused
+	}
+	build, err := ask(command, "", "-V")
+	if err != nil {
+		return err
+	}
+	c.logs = serverconf.Nginx(dump.stdout, build.stdout+build.stderr)
+	for _, log := range c.logs {
+		switch {
+		case log.Target == os.DevNull || log.Kind == serverconf.Access && log.Holds == "":
+		case isFIFO(log.Target):
+			c.fifo(log)
+		case log.Kind == serverconf.Other:
+			c.passes(log, log.Holds, "look into it: no line of nginx's configuration says so")
+		case log.Directive == "error_log" && log.Target == "off":
+			c.passes(log, "writes addresses to a file named off: nginx has no such word for error_log", "put in its place: error_log /dev/null;")
+		default:
+			c.passes(log, writesTo(log.Target)+nginxHolds(log), nginxLine(log))
+		}
+	}
+	return errors.Join(refused, c.conclude())
+}
+
+// nginxHolds names a variable that is no address by its name.
+func nginxHolds(log serverconf.Log) string {
+	if log.Holds == "" || log.Holds == "$remote_addr" {
+		return ""
+	}
+	return ", by " + log.Holds
+}
+
+// fifo tests a log that goes to a FIFO.
+func (c *serverCheck) fifo(log serverconf.Log) {
+	v := verdict{}
+	switch _, err := lookAtInput(log.Target); {
+	case err != nil:
+		v.err = err
+	case slices.ContainsFunc(strings.Fields(log.Rest), isGzip):
+		v.err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
+	case strings.Contains(log.Format, binaryAddress):
+		v.err = errors.New("$" + binaryAddress + " is an address in a form that hushpipe does not know, which it would keep; hint: use $remote_addr")
+	case !isRead(log.Target):
+		v.err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
+	default:
+		v = tryReaders(log)
+	}
+	if errors.Is(v.err, errUnread) {
+		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would be taken for malformed; hint: " + unreadHint(log))
+	}
+	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
+}
+
+const binaryAddress = "binary_remote_addr" // which may stand in braces
+
+// unreadHint says what to do with lines that auto cannot read.
+func unreadHint(log serverconf.Log) string {
+	if log.Kind == serverconf.Error {
+		return "send error_log to an instance of hushpipe@.service with --format error, see hushpipe help servers"
+	}
+	return "log as combined, or run an instance of hushpipe@.service of its own with --format, see hushpipe help servers"
+}
+
+// tryReaders tests the flags of the processes that read the FIFO of a log.
+func tryReaders(log serverconf.Log) verdict {
+	readers := readersOf(log.Target)
+	if len(readers) == 0 {
+		return verdict{err: errors.New("with which flags hushpipe reads this FIFO is not seen; hint: run check as root, where hushpipe runs")}
+	}
+	v := verdict{}
+	for _, reader := range readers {
+		if v = try(reader, nginxSample(log)); !v.good() {
+			return v
+		}
+	}
+	return v
+}
+
+// nginxSample is a line as nginx may write it in a log.
+func nginxSample(log serverconf.Log) string {
+	if log.Kind == serverconf.Error {
+		return serverconf.NginxErrorSample
+	}
+	return serverconf.NginxSample(log.Format)
+}
+
+// readersOf returns the commands of the hushpipe processes that have a FIFO for --input.
+// isRead tells whether one of them reads it.
+func readersOf(path string) (readers []hushpipeArgs) {
+	at, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	lists, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		argv := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+		if err != nil || len(argv) < 2 || filepath.Base(argv[0]) != "hushpipe" || argv[1] != "filter" || slices.Contains(argv, "--check") {
+			continue
+		}
+		for i, arg := range argv {
+			input, ok := strings.CutPrefix(arg, "--input=")
+			if arg == "--input" && i+1 < len(argv) {
+				input, ok = argv[i+1], true
+			}
+			if st, err := os.Stat(input); ok && err == nil && os.SameFile(st, at) {
+				if !filepath.IsAbs(argv[0]) { // of a shell
+					argv[0] = ownPath()
+				}
+				readers = append(readers, hushpipeArgs{argv: argv})
+				break
+			}
+		}
+	}
+	return readers
+}
+
+// nginxLine is what to put in the place of a directive: it writes to the FIFO of
+// hushpipe@.socket.
+func nginxLine(log serverconf.Log) string {
+	instance, directive, flags := "nginx", "access_log", ""
+	switch {
+	case log.Kind == serverconf.Error:
+		instance, directive, flags = "nginx-error", "error_log", " with --format error"
+	case strings.Contains(log.Format, binaryAddress):
+		return "first use $remote_addr in its log_format: hushpipe does not know the form of $" + binaryAddress
+	default:
+		auto := hushpipeArgs{argv: []string{ownPath(), "filter"}}
+		if _, err := auto.test(nginxSample(log)); errors.Is(err, errUnread) {
+			instance, flags = "nginx-"+log.Nickname, " with the --format of these lines"
+		}
+	}
+	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname}
+	words = append(words, uncompressed(log.Rest)...)
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
+	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs%s (hushpipe help servers): %s;", instance, flags, strings.Join(words, " "))
+}
+
+// isGzip reports whether a parameter of access_log makes nginx compress.
+func isGzip(word string) bool { return word == "gzip" || strings.HasPrefix(word, "gzip=") }
+
+// uncompressed are the parameters of access_log without gzip. It brings a buffer with it,
+// which nginx demands beside flush= (ngx_http_log_set_log in ngx_http_log_module.c).
+func uncompressed(rest string) []string {
+	words := strings.Fields(rest)
+	if !slices.ContainsFunc(words, isGzip) {
+		return words
+	}
+	has := func(name string) func(string) bool {
+		return func(word string) bool { return strings.HasPrefix(word, name) }
+	}
+	words = slices.DeleteFunc(words, isGzip)
+	if !slices.ContainsFunc(words, has("buffer=")) {
+		words = slices.DeleteFunc(words, has("flush="))
+	}
+	return words
+}
+
+func isFIFO(path string) bool {
+	var st unix.Stat_t
+	return unix.Stat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO
+}
