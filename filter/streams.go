@@ -164,7 +164,7 @@ func (s *Streams) read() {
 		}
 	}
 	s.facts = where.Facts{Unknown: !s.known}
-	if s.known {
+	if s.known && s.match.Looks() {
 		s.look()
 	}
 	s.match.Look(&s.facts)

@@ -33,6 +33,7 @@ type Matcher struct {
 	names   []string // of the events, in the order of their first condition
 	streams []stream
 	named   bool // a stream asks for events
+	looks   bool // a stream has conditions, or asks for events
 
 	// Of the last line:
 	facts  *Facts
@@ -69,9 +70,13 @@ func New(p *policy.Policy) *Matcher {
 		s := &p.Streams[i]
 		m.streams = append(m.streams, stream{m.compile(&s.Where), m.compile(&s.Unless)})
 		m.named = m.named || len(s.Where.Events)+len(s.Unless.Events) > 0 || s.Treatment("event").Kind != policy.Drop
+		m.looks = m.looks || m.named || !s.Where.IsZero() || !s.Unless.IsZero()
 	}
 	return m
 }
+
+// Looks reports whether anything depends on facts other than Unknown.
+func (m *Matcher) Looks() bool { return m.looks }
 
 // Look takes the facts of a line, which stay as they are until the next call.
 func (m *Matcher) Look(f *Facts) {
