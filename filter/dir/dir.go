@@ -28,6 +28,8 @@ var ErrLocked = errors.New("locked by another process")
 type Options struct {
 	// Keys is the path of the key directory, "" for DIR/keys.
 	Keys string
+	// NoFollow refuses a symbolic link in the place of DIR.
+	NoFollow bool
 	// Create makes DIR and the directories in it where they are missing.
 	Create bool
 	// Notify is told, in one line each time, what was put right or left undone
@@ -62,7 +64,11 @@ type Dir struct {
 
 // Open opens the directory at path.
 func Open(path string, o Options) (*Dir, error) {
-	fd, err := openDir(unix.AT_FDCWD, path, 0, o.Create, dirMode)
+	follow := 0
+	if o.NoFollow {
+		follow = unix.O_NOFOLLOW
+	}
+	fd, err := openDir(unix.AT_FDCWD, path, follow, o.Create, dirMode)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -47,6 +47,7 @@ const (
 // Config is what a Store needs to know.
 type Config struct {
 	Path     string // DIR
+	NoFollow bool   // DIR must be no symbolic link
 	Keys     string // key directory, "" for DIR/keys
 	Keep     calendar.Period
 	Limits   rooms.Limits
@@ -491,7 +492,7 @@ func (s *Store) usable() *place {
 
 // open opens DIR and purges it before a line is written there.
 func (s *Store) open() *place {
-	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
+	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, NoFollow: s.cfg.NoFollow, Create: true,
 		Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
 		s.lines.openErr, s.lines.broke = err, true

@@ -439,6 +439,12 @@ func TestUnusableDir(t *testing.T) {
 		{"a file lies there",
 			func(b *bed) { require.NoError(b, os.WriteFile(b.dir, nil, 0o640)) },
 			func(b *bed) { require.NoError(b, os.Remove(b.dir)) }},
+		{"a link that is not followed",
+			func(b *bed) {
+				b.cfg.NoFollow = true
+				require.NoError(b, os.Symlink(b.TempDir(), b.dir))
+			},
+			func(b *bed) { require.NoError(b, os.Remove(b.dir)) }},
 		{"a newer version laid it out",
 			func(b *bed) {
 				require.NoError(b, os.Mkdir(b.dir, 0o750))
