@@ -297,11 +297,11 @@ func (p *findPlace) print(out io.Writer) error {
 	if len(p.places) > 1 {
 		where = p.path + ": "
 	}
-	searched := plural(len(p.days), "day") + " searched"
+	searched := several(uint64(len(p.days)), "day") + " searched"
 	if len(days) == 0 {
 		p.say.sayf(note, "%sno line of the address found, %s", where, searched)
 	} else {
-		p.say.sayf(note, "%s%s of the address found, %s: %s", where, plural(p.lines, "line"), searched, strings.Join(days, ", "))
+		p.say.sayf(note, "%s%s of the address found, %s: %s", where, several(uint64(p.lines), "line"), searched, strings.Join(days, ", "))
 	}
 	return nil
 }
@@ -313,11 +313,4 @@ func (f *finder) close() {
 		}
 		p.keys.Close()
 	}
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

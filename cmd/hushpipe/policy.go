@@ -100,8 +100,13 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 	if p != nil {
 		mistakes = terms.Check(p)
 	}
-	if len(mistakes) > 0 {
+	if n := len(mistakes); n > 0 && o.check {
 		return nil, nil, fmt.Errorf("--policy %s:%w", o.policy, mistakes)
+	} else if n > 0 {
+		// A mistake quotes the file, which may be a log by mistake, and the web server writes
+		// what a logger says to a disk.
+		at := mistakes[0]
+		return nil, nil, fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, several(uint64(n), "mistake"))
 	}
 	return p, text, nil
 }

@@ -114,7 +114,7 @@ func TestStreamsUnderHTTPD(t *testing.T) {
 			require.Equal(t, name == "all" || name == "first", strings.Contains(string(text), "from="), "the query in %s", name)
 		}
 	}
-	require.Regexp(t, `unknown key "keeep".*; running on the policy that `, h.ErrorLog())
+	require.Regexp(t, `policy.toml:1:1: 2 mistakes; running on the policy that `, h.ErrorLog())
 }
 
 var (
