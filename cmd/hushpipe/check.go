@@ -131,8 +131,8 @@ func oneLine(text string) string {
 
 // hushpipe says what a test of a line that runs it has shown.
 func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
-	if v.keeps {
-		c.passes(log, "keeps addresses as they are, by --ip keep", "leave out --ip keep")
+	if v.clear != "" {
+		c.passes(log, "keeps addresses as they are, by --ip "+v.clear, "leave out --ip "+v.clear)
 		return
 	}
 	c.head(log)

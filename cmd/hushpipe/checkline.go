@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format/serverconf"
 )
 
@@ -120,15 +121,21 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 // verdict is what a test of a hushpipe line has shown.
 type verdict struct {
 	err      error
-	keeps    bool // addresses, by --ip keep
+	clear    string // the --ip by which it leaves addresses as they are, "" for none
 	warnings string
 }
 
-func (v verdict) good() bool { return v.err == nil && !v.keeps }
+func (v verdict) good() bool { return v.err == nil && v.clear == "" }
 
 // try tests a command of hushpipe. A sample is a line that must fit.
 func try(line hushpipeArgs, sample string) verdict {
 	warnings, err := line.test(sample)
-	keeps := err == nil && line.parsed().Lookup("ip").Value.String() == "keep"
-	return verdict{err, keeps, warnings}
+	v := verdict{err: err, warnings: warnings}
+	if err == nil {
+		ip := line.parsed().Lookup("ip").Value.String()
+		if mode, err := pseudonym.ParseMode(ip); err == nil && mode.InClear() {
+			v.clear = ip
+		}
+	}
+	return v
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format/policy"
 )
 
@@ -269,6 +270,9 @@ func fieldInWords(f policy.Field) string {
 	case policy.Pfx:
 		return name + " as a pseudonym with its network's"
 	case policy.Mask:
+		if mode, err := pseudonym.ParseMode(t.String()); err == nil && mode.InClear() {
+			return "client in clear"
+		}
 		return fmt.Sprintf("%s cut to %d bits, of IPv6 to %d", name, t.Bits4, t.Bits6)
 	case policy.OnlyNets:
 		return name + " if it is in " + or(networks(t.Nets))

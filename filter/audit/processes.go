@@ -12,6 +12,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
@@ -99,8 +100,8 @@ func (v *survey) live(r registry.Live) {
 	}
 	p := r.Process
 	v.Processes = append(v.Processes, p)
-	if p.IP == "keep" {
-		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip keep from its flags")
+	if mode, err := pseudonym.ParseMode(p.IP); err == nil && mode.InClear() {
+		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip "+p.IP+" from its flags")
 	}
 	if p.Fallback {
 		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, correct the flags and reload")

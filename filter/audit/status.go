@@ -4,7 +4,6 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
@@ -393,10 +393,13 @@ func (v *survey) clear(d *dir.Dir) {
 			}
 			defer f.Close()
 			info, _ := journal.ReadHeader(f)
-			return bytes.HasPrefix(info.Settings, []byte("ip=keep;"))
+			settings, ours := strings.CutPrefix(string(info.Settings), "ip=")
+			text, _, _ := strings.Cut(settings, ";")
+			mode, err := pseudonym.ParseMode(text)
+			return ours && err == nil && mode.InClear()
 		}
 		if day.LogBytes > 0 && slices.ContainsFunc(names[date], kept) {
-			v.broken(filepath.Join(v.Dir, dir.LogFile(date)), "holds addresses in clear, by --ip keep", "delete it and its copies")
+			v.broken(filepath.Join(v.Dir, dir.LogFile(date)), "holds addresses in clear, by --ip", "delete it and its copies")
 		}
 	}
 }

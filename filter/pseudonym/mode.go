@@ -65,5 +65,10 @@ func (m Mode) String() string {
 	return [...]string{ipcrypt: "ipcrypt", pfx: "pfx", drop: "drop", keep: "keep"}[m.kind]
 }
 
+// InClear reports whether it leaves whole addresses, of IPv4 or of IPv6.
+func (m Mode) InClear() bool {
+	return m.kind == keep || m.kind == mask && (m.bits4 == 32 || m.bits6 == 128)
+}
+
 // Reversible reports whether Reveal finds the address behind a pseudonym.
 func (m Mode) Reversible() bool { return m.kind == ipcrypt || m.kind == pfx }

@@ -151,12 +151,23 @@ func TestPromise(t *testing.T) {
 		}, "{}/keys/2027-01-01.key: is older than 14d: hushpipe purge {}", ""},
 		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip keep from its flags", os.Getpid()), ""},
+		{"IPv4 addresses in clear", func(b *bed) { b.cfg.IP = "mask=32/48"; b.open() },
+			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip mask=32/48 from its flags", os.Getpid()), ""},
+		{"IPv6 addresses in clear, of a process that ended", func(b *bed) {
+			b.cfg.Settings = "ip=mask=24/128;" + counts.NoRooms
+			b.process(users(today, "a", 1, 1))
+		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip: delete it and its copies", ""},
+		{"masked addresses", func(b *bed) {
+			b.cfg.IP, b.cfg.Settings = "mask=24/64", "ip=mask=24/64;"+counts.NoRooms
+			b.process(users(today, "a", 1, 1))
+			b.open()
+		}, "", ""},
 		{"addresses in clear, of a process that ended", func(b *bed) {
 			b.cfg.Settings = "ip=keep;" + counts.NoRooms
 			b.process(users(today, "a", 1, 1))
 			b.cfg.Settings = "ip=ipcrypt;" + counts.NoRooms
 			b.process(users(today-1, "a", 1, 1))
-		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip keep: delete it and its copies", ""},
+		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip: delete it and its copies", ""},
 		{"a temporary file in the making", func(b *bed) {
 			touch("keys/.hushpipe-0011223344556677", 0o600)(b)
 			require.NoError(b, os.Chtimes(b.path("keys/.hushpipe-0011223344556677"), noon, noon))
