@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -200,10 +199,27 @@ func (s *pipeLoad) stop() {
 		n, err := unix.IoctlGetInt(int(s.in.Fd()), unix.TIOCINQ)
 		return err == nil && n == 0
 	}, "the pipe is not read to its end")
-	if isInstrumented() {
-		return
+}
+
+// waits returns how long the longest write took, and how long it may.
+func (s *pipeLoad) waits() (longest, allowed time.Duration) {
+	return s.longest, max(maxWait, 2*s.control)
+}
+
+// readOn runs test, whose logger must not keep a writer waiting for longer than is
+// allowed. A machine that is busy with other work keeps one waiting as well, but
+// not in each of three runs, as a logger does that waits for its disk.
+func readOn(t *testing.T, test func(t *testing.T) (longest, allowed time.Duration)) {
+	t.Helper()
+	for run := 1; ; run++ {
+		longest, allowed := test(t)
+		if longest < allowed || isInstrumented() {
+			return
+		}
+		said := fmt.Sprintf("a writer waited for %s, where %s is allowed", longest, allowed)
+		require.Less(t, run, 3, said)
+		t.Log(said + "; once more")
 	}
-	assert.Less(s.t, s.longest, max(maxWait, 2*s.control), "longest write into the pipe; a byte through a cat took %s", s.control)
 }
 
 // end waits for the end of the logger as well and returns its exit status.
