@@ -71,7 +71,7 @@ func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.tally.Expired() }
 // returned at the end; an *archive.ChangedError, an error of out, or the end of
 // ctx, ends the run, and what was put until then is a beginning of the input.
 func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error {
-	return r.run(ctx, in, func(f *Filter, c *chunk) {
+	return replay(ctx, in, r.workers, func(f *Filter, c *chunk) {
 		c.batch = out.Get()
 		f.renew()
 		f.stats = counters.Values{}
@@ -91,7 +91,7 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 // and returns the error of the first one that clash has one for. It is asked
 // for each day at least once.
 func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(civil.Day, calendar.Placement) error) error {
-	return r.run(ctx, in, func(f *Filter, c *chunk) {
+	return replay(ctx, in, r.workers, func(f *Filter, c *chunk) {
 		c.days = f.findDays(c.days[:0], c.lines)
 	}, func(c *chunk) error {
 		for _, p := range c.days {
@@ -109,20 +109,21 @@ type chunk struct {
 	lines []byte // in block
 	done  chan struct{}
 
-	batch *Batch
-	stats counters.Values
-	days  []placed
+	batch   *Batch
+	stats   counters.Values
+	days    []placed
+	streams []streamShare // of a StreamsReplay
 }
 
-// run has each chunk worked on by one of the workers, and then collected in
+// replay has each chunk worked on by one of the workers, and then collected in
 // order by the caller's goroutine.
-func (r *Replay) run(ctx context.Context, in *archive.Reader, work func(*Filter, *chunk), collect func(*chunk) error) error {
+func replay[W any](ctx context.Context, in *archive.Reader, workers []W, work func(W, *chunk), collect func(*chunk) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(ctx, in.Close)
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	under := chunksAWorker * len(r.workers)
+	under := chunksAWorker * len(workers)
 	todo, ordered, free := make(chan *chunk, under), make(chan *chunk, under), make(chan *chunk, under)
 	for range under {
 		free <- &chunk{done: make(chan struct{}, 1)}
@@ -136,7 +137,7 @@ func (r *Replay) run(ctx context.Context, in *archive.Reader, work func(*Filter,
 			ordered <- c
 		})
 	})
-	for _, f := range r.workers {
+	for _, f := range workers {
 		running.Go(func() {
 			for c := range todo {
 				if ctx.Err() == nil {

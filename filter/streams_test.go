@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,17 +26,30 @@ import (
 
 // streamsOf returns the streams of a policy. Those that are linked share a calendar.
 func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams {
+	var streams []Stream
+	for i, cfg := range streamsConfigs(t, p) {
+		cal := newCalendar()
+		cal.key = &pseudonym.Key{}
+		copy(cal.key[:], cmp.Or(p.Streams[i].Linked, p.Streams[i].Name))
+		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }})
+	}
+	return NewStreams(Config{Parser: parserOf(t, p)}, where.New(p), streams)
+}
+
+// parserOf returns a Parser of the input of a policy.
+func parserOf(t testing.TB, p *policy.Policy) format.Parser {
+	parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField})
+	require.NoError(t, err)
+	return parser
+}
+
+// streamsConfigs are the Configs of the streams of a policy.
+func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
 	redact, err := NewRedact(p.Redact...)
 	require.NoError(t, err)
-	parser := func() format.Parser {
-		parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField})
-		require.NoError(t, err)
-		return parser
-	}
-	var streams []Stream
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		cfg := Config{Parser: parser(), Redact: redact, Limits: rooms.DefaultLimits, CountV6: 128, NoLines: s.Keep.None()}
+		cfg := Config{Parser: parserOf(t, p), Redact: redact, Limits: rooms.DefaultLimits, CountV6: 128, NoLines: s.Keep.None()}
 		if len(s.Figures.Rooms) > 0 {
 			cfg.Rooms, err = rooms.NewMatcher(s.Figures.Rooms, nil)
 			require.NoError(t, err)
@@ -45,16 +59,9 @@ func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams 
 		if cfg.Plan != nil {
 			cfg.Mode = cfg.Plan.Mode
 		}
-		cal := newCalendar()
-		home := s.Name
-		if s.Linked != "" {
-			home = s.Linked
-		}
-		cal.key = &pseudonym.Key{}
-		copy(cal.key[:], home)
-		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }})
+		list = append(list, cfg)
 	}
-	return NewStreams(Config{Parser: parser()}, where.New(p), streams)
+	return list
 }
 
 // written is what the streams of a policy write of a log, by name.

@@ -79,7 +79,8 @@ func conflicts(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// readPolicy reads the policy that the flags name. An error is a policyError.
+// readPolicy reads the policy that the flags name. An error is policy.Errors where the
+// file has mistakes.
 func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 	f, err := os.OpenFile(o.policy, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err == nil {
@@ -100,15 +101,21 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 	if p != nil {
 		mistakes = terms.Check(p)
 	}
-	if n := len(mistakes); n > 0 && o.check {
-		return nil, nil, fmt.Errorf("--policy %s:%w", o.policy, mistakes)
-	} else if n > 0 {
-		// A mistake quotes the file, which may be a log by mistake, and the web server writes
-		// what a logger says to a disk.
-		at := mistakes[0]
-		return nil, nil, fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, several(uint64(n), "mistake"))
+	if len(mistakes) > 0 {
+		return nil, nil, mistakes
 	}
 	return p, text, nil
+}
+
+// ofLogger is an error of readPolicy as a logger says it: a mistake quotes the file, which
+// may be a log by mistake, and the web server writes what a logger says to a disk.
+func (o *filterFlags) ofLogger(err error) error {
+	var mistakes policy.Errors
+	if !errors.As(err, &mistakes) {
+		return err
+	}
+	at := mistakes[0]
+	return fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, several(uint64(len(mistakes)), "mistake"))
 }
 
 // checkPolicyFile returns an error for a file that others than root and the user of the
@@ -263,9 +270,10 @@ func (j *policyJob) record(say *messages) error {
 // live is a stream that is at work.
 type live struct {
 	*streamJob
-	store  *store.Store
-	filter *filter.Filter
-	queue  *filter.Queue
+	store *store.Store
+	queue *filter.Queue
+	stats func() counters.Values // at the end
+	count func() error           // makes the room files of expired days
 }
 
 // linkedKeys are the days of a stream whose keys are those of another one, where
@@ -344,12 +352,14 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 			streams, queues = append(streams, filter.Stream{}), append(queues, nil)
 			continue
 		}
-		s.filter = filter.New(s.job.filter, calendarOf(all, s))
+		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)
+		s.stats = of.Stats
+		s.count = func() error { return s.store.Expired(of.Expired()) }
 		queues = append(queues, s.queue)
-		streams = append(streams, filter.Stream{Filter: s.filter, Get: s.queue.Get})
-		soFar := counted(s.filter.Snapshot, s.queue)
-		s.store.Observe(soFar, s.filter.Fault)
+		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get})
+		soFar := counted(of.Snapshot, s.queue)
+		s.store.Observe(soFar, of.Fault)
 		minute := time.NewTicker(time.Minute)
 		defer minute.Stop()
 		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, say)()
@@ -397,7 +407,7 @@ func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 				closing.Go(func() {
 					errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
 						s.store.Settle(ctx)
-						return errors.Join(s.store.Expired(s.filter.Expired()), s.store.Close())
+						return errors.Join(s.count(), s.store.Close())
 					})
 				})
 			}
@@ -420,7 +430,7 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 		if s == nil {
 			continue
 		}
-		v := counted(s.filter.Stats, s.queue)()
+		v := counted(s.stats, s.queue)()
 		lost = lost || v.Lost()
 		for _, c := range counters.All {
 			if of := *c.Of(&input); of > 0 && *c.Of(&v) <= of {
@@ -523,7 +533,7 @@ func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 		j, err = o.policyJob(p, text, say)
 	}
 	if err != nil {
-		return usageError{policyError{err, o}}
+		return usageError{policyError{o.ofLogger(err), o}}
 	}
 	if isClosed(stdin) {
 		return errNoStdin

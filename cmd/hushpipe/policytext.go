@@ -18,16 +18,8 @@ import (
 // checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
 // what that does. wrong is why it could not be read.
 func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, say *messages) error {
-	var mistakes policy.Errors
-	if wrong != nil && !errors.As(wrong, &mistakes) {
-		return usageError{wrong}
-	}
-	if wrong == nil {
-		mistakes = p.Gates()
-	}
-	if len(mistakes) > 0 {
-		io.WriteString(cmd.ErrOrStderr(), mistakesIn(o.policy, mistakes))
-		return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, several(uint64(len(mistakes)), "mistake"))
+	if err := o.refused(p, wrong, cmd.ErrOrStderr()); err != nil {
+		return err
 	}
 	j, err := o.policyJob(p, text, say)
 	if err == nil && o.dir != "" {
@@ -48,6 +40,23 @@ func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cm
 		return errNoStdin
 	}
 	return samplePolicy(j, stdin, cmd.OutOrStdout())
+}
+
+// refused writes all mistakes of a policy, and returns an error if it has any. wrong is why
+// it could not be read.
+func (o *filterFlags) refused(p *policy.Policy, wrong error, stderr io.Writer) error {
+	var mistakes policy.Errors
+	if wrong != nil && !errors.As(wrong, &mistakes) {
+		return usageError{wrong}
+	}
+	if wrong == nil {
+		mistakes = p.Gates()
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	io.WriteString(stderr, mistakesIn(o.policy, mistakes))
+	return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, several(uint64(len(mistakes)), "mistake"))
 }
 
 // mistakesIn is what is wrong with a policy, each mistake with its line and a caret.

@@ -53,6 +53,9 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir, o.paths = args[0], args[1:]
+			if o.policy != "" {
+				return o.replayByPolicy(cmd, stdin, say)
+			}
 			job, err := o.job(say)
 			if err != nil {
 				return err
@@ -196,7 +199,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	}
 	stop()
 	if interrupted {
-		errs[0] = o.goOn(r, q.Dropped(), changed)
+		errs[0] = o.goOn(r.Stats().Lines, q.Dropped(), len(r.Expired()) > 0, changed)
 	}
 	return conclude(soFar(), r.Fault(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
 }
@@ -221,32 +224,53 @@ func interruptible() context.Context {
 
 // goOn is the error of a run that was interrupted, by a signal or by a file that
 // changed: what was read until then is written, and nothing of what follows.
-func (o *replayFlags) goOn(r *filter.Replay, dropped uint64, changed *archive.ChangedError) error {
+func (o *replayFlags) goOn(lines, dropped uint64, expired bool, changed *archive.ChangedError) error {
 	why, after := "interrupted", "interrupted after"
 	if changed != nil {
 		why = changed.Error()
 		after = why + ": stopped after"
 	}
-	lines := r.Stats().Lines
 	switch {
 	case lines == 0:
 		return fmt.Errorf("%s: nothing is written", why)
 	case dropped > 0:
 		return fmt.Errorf("%s: not everything that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
-	case len(r.Expired()) > 0:
+	case expired:
 		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
 	}
-	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay --append %s -'", after, several(lines, "line"), lines+1, o.dir)
+	flags := "--append"
+	if o.policy != "" {
+		flags += " --policy " + o.policy
+	}
+	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, several(lines, "line"), lines+1, flags, o.dir)
 }
 
 // refuse returns an error if the lines go to days that DIR has already. To know
 // that, they are looked through before anything is written.
 func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, say *messages) error {
-	earlier, err := audit.FindEarlier(o.dir)
-	if err != nil {
+	d, err := o.days(job)
+	if err != nil || !d.mayClash {
 		return err
 	}
-	clash := func(day civil.Day, placement calendar.Placement) error {
+	return o.lookThrough(ctx, files, len(parsers), say, func(in *archive.Reader) error {
+		return filter.NewReplay(job.filter, parsers, d.calendar).Days(ctx, in, d.clash)
+	})
+}
+
+// daysOf are the days that a directory has already.
+type daysOf struct {
+	calendar *store.Store
+	clash    func(civil.Day, calendar.Placement) error // for a day that lines may not go to
+	mayClash bool
+}
+
+// days looks for the days that the directory of a job has already.
+func (o *replayFlags) days(job *job) (d daysOf, err error) {
+	earlier, err := audit.FindEarlier(job.store.Path)
+	if err != nil {
+		return d, err
+	}
+	d.clash = func(day civil.Day, placement calendar.Placement) error {
 		lines, rooms := earlier.Lines(day), earlier.Counts(day)
 		if job.filter.Rooms == nil {
 			rooms = ""
@@ -259,22 +283,23 @@ func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Par
 		}
 		return nil
 	}
-	calendar := store.Forecast(job.store)
-	possible := false
+	d.calendar = store.Forecast(job.store)
 	for day := range earlier.Days() {
-		possible = possible || clash(calendar.Place(day, true)) != nil
+		d.mayClash = d.mayClash || d.clash(d.calendar.Place(day, true)) != nil
 	}
-	if !possible {
-		return nil
-	}
+	return d, nil
+}
+
+// lookThrough has files looked through before anything is written.
+func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, workers int, say *messages, look func(*archive.Reader) error) error {
 	for _, f := range files {
 		if f.Size() < 0 {
 			return fmt.Errorf("cannot check %s for days that already exist in %s; hint: use another DIR, or add to them with --append", f.Name(), o.dir)
 		}
 	}
-	in := archive.NewReader(files, len(parsers))
+	in := archive.NewReader(files, workers)
 	defer say.progress("looking for days", files, in, nil)()
-	switch err := filter.NewReplay(job.filter, parsers, calendar).Days(ctx, in, clash); {
+	switch err := look(in); {
 	case errors.As(err, new(*exists)):
 		return err
 	case errors.As(err, new(*archive.ChangedError)):

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter"
+	"hushpipe/filter/archive"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
+	"hushpipe/filter/where"
+	"hushpipe/format/civil"
+)
+
+// replayByPolicy is replay --policy. It is no logger: a policy that is wrong ends it.
+func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *messages) error {
+	if err := conflicts(cmd.Flags()); err != nil {
+		return err
+	}
+	p, text, err := o.readPolicy()
+	if err := o.refused(p, err, cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	jobs := make([]*policyJob, runtime.GOMAXPROCS(0)) // one for each worker
+	for i := range jobs {
+		if jobs[i], err = o.policyJob(p, text, say); err != nil {
+			return usageError{err}
+		}
+	}
+	files, err := o.open(stdin)
+	if err != nil {
+		return err
+	}
+	j := jobs[0]
+	for _, s := range j.streams {
+		if s != nil {
+			if err := ofStream(s, files, o.paths, stdin); err != nil {
+				return err
+			}
+		}
+	}
+	confined, hidden := confineReplay(o.dir, o.keys, o.paths), memory()
+	for _, s := range j.streams {
+		if s != nil {
+			s.store.Finish = true
+			s.store.Confined, s.store.Memory = confined, hidden
+		}
+	}
+	return o.replayStreams(jobs, files, say)
+}
+
+// ofStream returns an error if one of the files lies in a stream's directory.
+func ofStream(s *streamJob, files []*archive.File, paths []string, stdin *os.File) error {
+	for i, path := range paths {
+		if path != "-" && isIn(path, s.store.Path) || path == "-" && holds(s.store.Path, stdin) {
+			return fmt.Errorf("%s: %w", files[i].Name(), errOwnOutput)
+		}
+	}
+	return nil
+}
+
+// replayStreams is replayFlags.replay for the streams of a policy.
+func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, say *messages) error {
+	ctx, j := interruptible(), jobs[0]
+	if err := j.check(say); err != nil {
+		return err
+	}
+	workers := make([]filter.StreamsWorker, len(jobs))
+	for i, of := range jobs {
+		workers[i] = filter.StreamsWorker{Input: of.input, Match: where.New(of.policy), Streams: make([]*filter.Config, len(of.streams))}
+		for k, s := range of.streams {
+			if s != nil {
+				workers[i].Streams[k] = &s.filter
+			}
+		}
+	}
+	if err := o.refuseStreams(ctx, j, workers, files, say); err != nil {
+		return err
+	}
+	if err := j.record(say); err != nil {
+		return err
+	}
+	all := j.open()
+	queues, to := make([]*filter.Queue, len(all)), make([]filter.Destination, len(all))
+	for i, s := range all {
+		if s == nil {
+			continue
+		}
+		s.queue = filter.NewQueue(s.store, bufferSize)
+		s.queue.BePatient(func() bool { return ctx.Err() == nil })
+		queues[i], to[i] = s.queue, filter.Destination{Calendar: calendarOf(all, s), Get: s.queue.Get}
+	}
+	r := filter.NewStreamsReplay(workers, to)
+	for i, s := range all {
+		if s != nil {
+			s.stats = func() counters.Values { return r.StatsOf(i) }
+			s.store.Observe(counted(s.stats, s.queue), func() string { return r.FaultOf(i) })
+		}
+	}
+	fan := filter.NewFan(queues)
+	in := archive.NewReader(files, len(workers))
+	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
+	err := r.Run(ctx, in, fan)
+	changed := (*archive.ChangedError)(nil)
+	interrupted := errors.As(err, &changed) || errors.Is(err, context.Canceled)
+	wait, seenExpired := ctx, false
+	if interrupted {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(context.Background(), shortWait)
+		defer cancel()
+	}
+	for i, s := range all {
+		if s == nil {
+			continue
+		}
+		expired := r.ExpiredOf(i)
+		seenExpired = seenExpired || len(expired) > 0
+		s.count = func() error {
+			switch {
+			case interrupted: // what is counted in part cannot be added to
+				return nil
+			case o.force && err == nil: // else not all lines were counted
+				return s.store.Recount(expired)
+			}
+			return s.store.Expired(expired)
+		}
+	}
+	errs := closeStreams(wait, all, fan)
+	stop()
+	if interrupted {
+		dropped := uint64(0)
+		for _, s := range all {
+			if s != nil {
+				dropped += s.queue.Dropped()
+			}
+		}
+		err = o.goOn(r.Stats().Lines, dropped, seenExpired, changed)
+	}
+	return concludeStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), say)
+}
+
+// refuseStreams is replayFlags.refuse for the streams of a policy.
+func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers []filter.StreamsWorker, files []*archive.File, say *messages) error {
+	days, to, mayClash := make([]daysOf, len(j.streams)), make([]filter.Destination, len(j.streams)), false
+	for i, s := range j.streams {
+		if s == nil {
+			continue
+		}
+		var err error
+		if days[i], err = o.days(s.job); err != nil {
+			return err
+		}
+		to[i].Calendar, mayClash = days[i].calendar, mayClash || days[i].mayClash
+	}
+	if !mayClash {
+		return nil
+	}
+	return o.lookThrough(ctx, files, len(workers), say, func(in *archive.Reader) error {
+		return filter.NewStreamsReplay(workers, to).Days(ctx, in, func(stream int, day civil.Day, placement calendar.Placement) error {
+			return days[stream].clash(day, placement)
+		})
+	})
+}
