@@ -215,6 +215,8 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	}
 	j := &streamJob{job: made, name: s.Name, keys: -1}
 	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
+	onlyLines := s.KeepsLines() && !s.Figures.Any()
+	j.store.CacheTag = &onlyLines
 	j.store.NoFollow = true // who writes DIR could lead the lines elsewhere
 	j.store.Say = func(topic, line string) { say.report(s.Name+"/"+topic, line) }
 	home := s.Name

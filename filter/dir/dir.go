@@ -327,6 +327,21 @@ func tag(at int) {
 	unix.Close(fd)
 }
 
+// Tag makes the cache tag of DIR, or removes the one that it made. Where that fails, so does
+// more, which is reported.
+func (d *Dir) Tag(tagged bool) {
+	if !tagged {
+		if text, err := d.ReadFile("", cacheTagName); err == nil && string(text) == cacheTag {
+			_ = d.Remove("", cacheTagName)
+		}
+		return
+	}
+	if at, err := d.openSub("", false); err == nil {
+		tag(at)
+		unix.Close(at)
+	}
+}
+
 // modeIn is the mode of a file in sub. The locks by which processes show that they
 // live are nobody else's to hold.
 func modeIn(sub, name string) uint32 {

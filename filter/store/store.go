@@ -48,6 +48,7 @@ const (
 type Config struct {
 	Path     string // DIR
 	NoFollow bool   // DIR must be no symbolic link
+	CacheTag *bool  // whether DIR has a cache tag, which keeps it out of backups; nil leaves that alone
 	Keys     string // key directory, "" for DIR/keys
 	Keep     calendar.Period
 	Limits   rooms.Limits
@@ -502,6 +503,9 @@ func (s *Store) open() *place {
 	}
 	d := &place{opened, daylog.New(opened), retention.NewClock(opened), s}
 	d.WriteVersion()
+	if s.cfg.CacheTag != nil {
+		d.Tag(*s.cfg.CacheTag)
+	}
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
 	s.keeper.Hurry()

@@ -703,3 +703,41 @@ func TestRoundOfADirThatWasReplaced(t *testing.T) {
 	assert.Equal(t, "2 a\n", b.rooms(today))
 	b.heard()
 }
+
+// TestCacheTag: DIR is left out of backups for as long as nothing in it stays for good, and
+// a tag that somebody else made stays.
+func TestCacheTag(t *testing.T) {
+	yes, no := true, false
+	for _, test := range []struct {
+		name   string
+		before string
+		tagged *bool
+		want   string
+	}{
+		{"made", "", &yes, "Signature: 8a477f597d28d172789f06886806bc55\n# hushpipe deletes"},
+		{"removed", "made", &no, ""},
+		{"another's stays", "Signature: x", &no, "Signature: x"},
+		{"and is enough", "Signature: x", &yes, "Signature: x"},
+		{"left alone", "made", nil, "Signature: 8a"},
+		{"none of its own", "", nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBed(t)
+			tag := filepath.Join(b.dir, "CACHEDIR.TAG")
+			if test.before == "made" {
+				b.cfg.CacheTag = &yes
+				require.NoError(t, Open(b.cfg).Close())
+			} else if test.before != "" {
+				require.NoError(t, os.Mkdir(b.dir, 0o750))
+				require.NoError(t, os.WriteFile(tag, []byte(test.before), 0o640))
+			}
+			b.cfg.CacheTag = test.tagged
+			require.NoError(t, Open(b.cfg).Close())
+			text, _ := os.ReadFile(tag)
+			if test.want == "" {
+				require.NoFileExists(t, tag)
+			}
+			require.True(t, strings.HasPrefix(string(text), test.want), "%s", text)
+		})
+	}
+}
