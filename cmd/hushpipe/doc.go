@@ -10,6 +10,7 @@
 //	format/machine     vector instructions, in assembly
 //	format/roomfile    the daily room file
 //	format/report      figures as text, CSV, JSON, Markdown and a page; languages
+//	format/statement   the privacy notice: claims as sentences
 //	format/metrics     the file of --metrics
 //	format/serverconf  what httpd's and nginx's configurations log, where to, in which format
 //	filter             the line loop, on one processor or on all; the leak guard,
@@ -29,6 +30,7 @@
 //	filter/statistics  the room files of a period, from DIRs and archives
 //	filter/registry    the records and counters of processes
 //	filter/audit       what status, --check and replay see of a DIR
+//	filter/claims      what holds of a log, as a list: for statement to say
 //	filter/store       DIR as a whole: these put together
 //	bench              the generator of traffic, benchmarks, the rivals
 //

@@ -131,6 +131,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		purgeCommand(say),
 		statusCommand(),
 		checkCommand(),
+		statementCommand(stdout),
 		versionCommand(),
 	)
 	completed(root)

@@ -1,0 +1,151 @@
+// Package claims makes the list of what holds of a log: of one that a policy rules, or of
+// a DIR made by flags. The privacy notice says what is on it, and nothing else.
+package claims
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"hushpipe/format"
+	"hushpipe/format/policy"
+	"hushpipe/format/statement"
+)
+
+// OfPolicy returns the claims of a policy in which terms.Check finds no mistake: those of
+// the whole log, then those of each stream, in their order.
+func OfPolicy(p *policy.Policy) []statement.Claim {
+	m := maker{policy: p, parser: parserOf(p)}
+	n := &p.Notice
+	for _, t := range []statement.Notice{
+		{Key: "controller", Text: n.Controller}, {Key: "contact", Text: n.Contact}, {Key: "officer", Text: n.Officer},
+		{Key: "authority", Text: n.Authority}, {Key: "place", Text: n.Place}, {Key: "transfer", Text: n.Transfer}, {Key: "more", Text: n.More},
+	} {
+		m.add(t)
+	}
+	m.add(statement.Running{Digest: p.Digest()})
+	m.add(statement.Input{Format: p.Format, Client: p.Client, Proxies: p.TrustedProxies, JSONKeys: p.JSONKeys, UserField: p.UserField,
+		Errors: format.IsError(p.Format)})
+	for i := range p.Streams {
+		m.stream(&p.Streams[i])
+	}
+	for _, pair := range p.Pairs() {
+		m.add(statement.Joining{InStream: statement.InStream(pair.A.Name), With: pair.B.Name, By: pair.By, Linked: pair.Linked})
+	}
+	m.add(rights(p))
+	return m.list
+}
+
+// maker makes the list.
+type maker struct {
+	policy *policy.Policy
+	parser format.Parser // nil where the format is wrong
+	list   []statement.Claim
+}
+
+func (m *maker) add(c statement.Claim) { m.list = append(m.list, c) }
+
+func parserOf(p *policy.Policy) format.Parser {
+	var keys []string
+	for _, list := range p.JSONKeys {
+		keys = append(keys, strings.Split(list, ",")...)
+	}
+	parser, err := format.NewWith(p.Format, time.UTC, format.Options{JSONKeys: keys, Client: p.Client, User: p.UserField, Proxies: len(p.TrustedProxies) > 0})
+	if err != nil {
+		return nil
+	}
+	return parser
+}
+
+func (m *maker) stream(s *policy.Stream) {
+	in := statement.InStream(s.Name)
+	m.add(statement.Purpose{InStream: in, Text: s.Purpose})
+	m.add(statement.Basis{InStream: in, Text: s.Basis})
+	if s.Keep.None() && !s.Figures.Any() {
+		m.add(statement.Nothing{InStream: in})
+		return
+	}
+	m.add(statement.Lines{InStream: in, Where: s.Where, Unless: s.Unless, Events: m.events(slices.Concat(s.Where.Events, s.Unless.Events))})
+	client := policy.Treatment{Kind: policy.Ipcrypt}
+	if s.Fields != nil {
+		client = s.Treatment("client")
+	}
+	var hashes []statement.Field
+	if s.KeepsLines() {
+		fields := m.fields(s, client)
+		for _, f := range fields.List {
+			if f.Kind == policy.Hash {
+				hashes = append(hashes, f)
+			}
+		}
+		m.add(fields)
+		m.add(statement.Addresses{InStream: in, Client: client, Redact: m.policy.Redact})
+		m.add(statement.Period{InStream: in, Keep: s.Keep, Workdays: m.policy.Workdays, Holidays: m.policy.Holidays, Settled: s.Settled})
+	}
+	if f := &s.Figures; f.CountsRooms() {
+		m.add(statement.Figures{InStream: in, Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
+			Lines: s.KeepsLines(), Keep: s.Keep, Client: client, FullAddr: f.Full && client.Merges()})
+	}
+	keys := statement.Keys{InStream: in, Client: client.Kind, Hashes: hashes, Counts: s.Figures.CountsRooms(), Keep: s.Keep, Linked: s.Linked}
+	if !s.KeepsLines() {
+		keys.Client = policy.Drop
+	}
+	if home := m.policy.Stream(s.Linked); home != nil {
+		keys.Keep = home.Keep
+	}
+	m.add(keys)
+	if s.KeepsLines() {
+		if client.Kind == policy.Ipcrypt || client.Kind == policy.Pfx {
+			m.add(statement.Disclosure{InStream: in, Reveal: s.Reveal, Access: s.Access})
+		}
+		m.add(statement.Recipients{InStream: in, List: s.Recipients})
+	}
+	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.KeepsLines() && !s.Figures.Any()})
+}
+
+// events returns the events of the names; "*" is all.
+func (m *maker) events(names []string) (list []statement.Event) {
+	for _, set := range append(slices.Clone(m.policy.Sets), "") {
+		for _, e := range eventsOf(m.policy, set) {
+			if !slices.Contains(names, "*") && !slices.Contains(names, e.Name) {
+				continue
+			}
+			i := slices.IndexFunc(list, func(known statement.Event) bool { return known.Name == e.Name })
+			if i < 0 {
+				i = len(list)
+				list = append(list, statement.Event{Name: e.Name})
+			}
+			of := &list[i]
+			switch {
+			case set == "":
+				of.Own = append(of.Own, e.Condition)
+				if of.Title == nil {
+					of.Title = e.Title
+				}
+			case !slices.Contains(of.Sets, set):
+				of.Sets = append(of.Sets, set)
+			}
+		}
+	}
+	return list
+}
+
+// eventsOf returns the events of one set, or with "" those of the policy alone.
+func eventsOf(p *policy.Policy, set string) []policy.Event {
+	if set == "" {
+		return p.Own
+	}
+	return (&policy.Policy{Sets: []string{set}}).Events()
+}
+
+func rights(p *policy.Policy) (r statement.Rights) {
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		r.Lines = r.Lines || s.KeepsLines()
+		for _, text := range s.Basis {
+			r.Object = r.Object || strings.Contains(text, "6(1)(e)") || strings.Contains(text, "6(1)(f)")
+		}
+	}
+	return r
+}

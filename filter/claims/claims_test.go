@@ -1,0 +1,148 @@
+package claims_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/claims"
+	"hushpipe/filter/terms"
+	"hushpipe/format/policy"
+	"hushpipe/format/report"
+	"hushpipe/format/statement"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func parse(t *testing.T, text string) *policy.Policy {
+	t.Helper()
+	p, mistakes := policy.Parse([]byte(text))
+	require.Empty(t, mistakes, "%s\n%v", text, mistakes)
+	return p
+}
+
+// kinds are those of the claims on one stream, in their order.
+func kinds(list []statement.Claim, stream string) string {
+	var names []string
+	for _, c := range list {
+		if c.Of() == stream {
+			names = append(names, c.Kind().String())
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// TestKinds: what is claimed of streams that keep lines, figures, both and nothing.
+func TestKinds(t *testing.T) {
+	list := claims.OfPolicy(parse(t, `
+[[stream]]
+name = "lines"
+purpose = "a"
+keep = "14d"
+[[stream]]
+name = "figures"
+purpose = "b"
+keep = "none"
+rooms = "jitsi"
+[[stream]]
+name = "both"
+purpose = "c"
+keep = "1d"
+fields = { time = "hour" }
+rooms = "jitsi"
+count = "full"
+[[stream]]
+name = "nothing"
+purpose = "d"
+keep = "none"
+`))
+	assert.Equal(t, "purpose basis lines fields addresses period keys disclosure recipients backups joining", kinds(list, "lines"))
+	assert.Equal(t, "purpose basis lines figures keys backups", kinds(list, "figures"))
+	assert.Equal(t, "purpose basis lines fields addresses period figures keys recipients backups", kinds(list, "both"))
+	assert.Equal(t, "purpose basis nothing", kinds(list, "nothing"))
+	assert.Equal(t, "notice notice notice notice notice notice notice running input rights", kinds(list, ""))
+}
+
+// TestProvable: each kind has a name of its own, and is one for people or for a program.
+func TestProvable(t *testing.T) {
+	var people, names []string
+	for k := range statement.NumKinds {
+		assert.NotContains(t, append(names, ""), k.String())
+		names = append(names, k.String())
+		if !k.Provable() {
+			people = append(people, k.String())
+		}
+	}
+	assert.Equal(t, []string{"notice", "purpose", "basis", "disclosure", "recipients", "rights"}, people)
+}
+
+// TestFields: what is written of a line, by the fields of the stream and by the formats of
+// what comes in and what goes out.
+func TestFields(t *testing.T) {
+	for _, test := range []struct{ input, fields, output, want string }{
+		{"auto", `client = "ipcrypt", time = "keep", url = "keep"`, "", "client:ipcrypt time:keep url:keep method:keep"},
+		{"auto", `url = "drop", size = "drop"`, "", "time:day"}, // the file tells the day
+		{"combined", `url = "path", event = "keep"`, "", "time:day url:path method:keep"},
+		{"combined", `url = "path", event = "keep"`, "%{event}e %U", "time:day url:path event:keep"},
+		{"combined", `url = "keep", agent = "keep"`, "%t %U", "time:day url:path"},
+		{"combined", `url = "only=q,s", time = "hour"`, "%t %U%q", "time:hour url:only=q,s"},
+		{"combined", `url = "keep"`, "%m", "time:day method:keep"},
+		{`%h %t "%U" %{x}C`, `url = "keep", other = { "%{x}C" = "hash" }`, "", "time:day url:path %{x}C:hash"},
+		{`%h %t %{x}C`, `client = "mask", other = { "%{x}C" = "hash" }`, "%h", "client:mask=24/48 time:day"},
+	} {
+		stream := "[[event]]\nname = \"x\"\nmethod = \"POST\"\n[[stream]]\nname = \"a\"\npurpose = \"b\"\nkeep = \"1d\"\nfields = { " + test.fields + " }\n"
+		if test.output != "" {
+			stream += "format = '" + test.output + "'\n"
+		}
+		var got []string
+		for _, c := range claims.OfPolicy(parse(t, "format = '"+test.input+"'\n"+stream)) {
+			if f, ok := c.(statement.Fields); ok {
+				for _, field := range f.List {
+					got = append(got, field.Name+":"+field.Treatment.String())
+				}
+			}
+		}
+		assert.Equal(t, test.want, strings.Join(got, " "), "%s, %s", test.fields, test.output)
+	}
+}
+
+// TestExamples: the notices that follow from the policies that run.
+func TestExamples(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.toml")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		p := parse(t, string(text))
+		if len(terms.Check(p)) > 0 {
+			continue
+		}
+		page := statement.New(claims.OfPolicy(p), language(t, "en"), 0)
+		var out bytes.Buffer
+		require.NoError(t, page.Text(&out, 80))
+		golden(t, strings.TrimSuffix(path, "toml")+"en.txt", out.Bytes())
+	}
+}
+
+func language(t *testing.T, tag string) *report.Language {
+	l, err := report.NewLanguage(tag)
+	require.NoError(t, err)
+	return l
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(file, got, 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "-update writes it")
+	assert.Equal(t, string(want), string(got), file)
+}
