@@ -123,7 +123,7 @@ for i in {1..6}; do get "/wp-login.php?try=$i"; done
 await grep -qx 'ban 127.0.0.1' "$banned"
 left=$(find /var/log/fail2ban.log /var/lib/fail2ban $log -type f -newer "$begun" -exec grep -lF 127.0.0.1 {} +) || true
 [ -z "$left" ] || fail "an address on disk: $left"
-grep -q 'reason="fail2ban hushpipe"' $log/reveal.log
+grep -q 'reason="fail2ban hushpipe"' $log/acts.log
 fail2ban-client -q stop
 grep -qx 'unban 127.0.0.1' "$banned"
 rm /etc/fail2ban/jail.d/{hushpipe,zz-sshd}.conf /etc/fail2ban/action.d/hushpipe.local

@@ -158,8 +158,8 @@ func TestFail2ban(t *testing.T) {
 			j.isQuiet()
 			pseudonym := strings.Fields(j.pairs())[0]
 			await(t, func() bool {
-				notes, _ := os.ReadFile(dir + "/reveal.log")
-				return strings.Count(string(notes), ` revealed=1 reason="fail2ban hushpipe"`+"\n") == 3
+				notes, _ := os.ReadFile(dir + "/acts.log")
+				return strings.Count(string(notes), ` lines=1 reason="fail2ban hushpipe"`+"\n") == 3
 			}, "three uses are not noted")
 			for name, mode := range map[string]fs.FileMode{"": 0o700 | fs.ModeDir, "/hushpipe": 0o600} {
 				info, err := os.Stat(j.base + "/run" + name)

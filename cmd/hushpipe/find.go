@@ -1,20 +1,24 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter"
+	"hushpipe/filter/acts"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
@@ -23,91 +27,142 @@ import (
 
 func findCommand(stdin *os.File, say *messages) *cobra.Command {
 	f := &finder{say: say}
-	var address, date, keyDir, reason string
+	var whom whomFlags
+	var date, keyDir, reason string
 	cmd := &cobra.Command{
-		Use:   "find [flags] DIR",
-		Short: "Print the lines of an address, while the keys live",
+		Use:   "find [flags] DIR [STREAM…]",
+		Short: "Print the lines of a person, while the keys live",
 		Long:  manualText("find", "1"),
 		Example: `  hushpipe find /var/log/hushpipe --address 192.0.2.1 --reason "case 12"
-  hushpipe find /var/log/hushpipe --address - --day 2026-11-22`,
-		Args: arguments(1, 1),
+  hushpipe find /var/log/hushpipe web --user - --reason "case 13"`,
+		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("address") {
-				return usage("no --address given; hint: see 'hushpipe find --help'")
+			if !whom.given(cmd.Flags()) {
+				return usage("no --address given, and no --user; hint: see 'hushpipe find --help'")
 			}
-			login := loginUser()
 			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
 			confine(args[0], keyDir)
-			if err := f.readAddress(address, stdin); err != nil {
-				return err
-			}
-			if err := checkReason(reason); err != nil {
+			var err error
+			if f.whom, err = whom.read(newPrompt(stdin)); err != nil {
 				return err
 			}
 			var day civil.Day
 			if date != "" {
-				var err error
 				if day, err = dayFlag(date); err != nil {
 					return err
 				}
 			}
-			used := audit.CheckUsed(args[0])
-			if errors.Is(used, fs.ErrNotExist) {
-				return used
-			}
+			f.actor = newActor(acts.Find, reason, f.whom.user, say)
 			defer f.close()
-			if err := f.open(args[0], keyDir); err != nil {
+			if err := f.openAll(args[0], keyDir, args[1:]); err != nil {
 				return err
 			}
-			if used != nil && len(f.places) == 1 {
-				return used
-			}
 			f.searchAll(day, date != "")
-			for _, p := range f.noted() {
-				if err := noteUse(p.keys, login, p.days, fmt.Sprintf("found=%d", p.lines), reason); err != nil {
-					return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
-				}
+			if err := f.actor.note(f.deeds()); err != nil {
+				return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
 			}
 			return f.print(cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&address, "address", "", "find `ADDRESS`, such as 192.0.2.1; - reads it from stdin")
+	whom.define(cmd.Flags(), "find")
 	cmd.Flags().StringVar(&date, "day", "", "look at the day `DATE` alone, such as 2026-11-22")
 	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/reveal.log, such as the number of the case")
+	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
 	return cmd
 }
 
-// finder finds the lines of an address, in DIR and in those below it.
+// finder finds the lines of a person, in DIR and in those below it.
 type finder struct {
-	addr   pseudonym.Addr
-	say    *messages
-	places []*findPlace // DIR is the first
-	failed bool         // some lines of the address may be missing
+	whom    whom
+	actor   actor
+	erasing bool // what cannot be erased is not looked for
+	say     *messages
+	places  []*findPlace // DIR is the first, unless streams were named
+	failed  bool         // some lines of the person may be missing
 }
 
 // findPlace is a directory that is searched.
 type findPlace struct {
 	*finder
 	path, keyDir string
+	terms        *policies.Terms // nil: it is no stream of a policy
 
 	keys  *reveal.Reader
 	has   []civil.Day // days that have lines
 	days  []civil.Day // that were searched
-	found []*reveal.Found
+	found []*foundDay
 	lines int
+}
+
+// foundDay is what was found of a day, and who finds and changes it.
+type foundDay struct {
+	*reveal.Found
+	falsifier *filter.Falsifier
+}
+
+// openAll opens DIR and what is below it, or the streams that are named.
+func (f *finder) openAll(path, keyDir string, streams []string) error {
+	used := audit.CheckUsed(path)
+	if errors.Is(used, fs.ErrNotExist) {
+		return used
+	}
+	if len(streams) > 0 {
+		if err := f.openStreams(path, streams); err != nil {
+			return err
+		}
+	} else {
+		if err := f.open(path, keyDir); err != nil {
+			return err
+		}
+		if used != nil && len(f.places) == 1 {
+			return used
+		}
+	}
+	for _, p := range f.places {
+		if len(p.has) == 0 && (p.terms == nil || !p.terms.Stream.KeepsLines()) {
+			continue // nobody is in it
+		}
+		if err := f.actor.allows(p.path, p.terms); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openStreams opens directories of DIR by their names.
+func (f *finder) openStreams(path string, names []string) error {
+	keys, err := reveal.Open(path, "", f.say.report)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	below, errs := keys.Below()
+	for _, name := range names {
+		at := slices.IndexFunc(below, func(path string) bool { return filepath.Base(path) == filepath.Clean(name) })
+		if at < 0 {
+			if err := errors.Join(errs...); err != nil {
+				return err
+			}
+			var there []string
+			for _, path := range below {
+				there = append(there, filepath.Base(path))
+			}
+			return usage("%s has no stream %q; hint: it has %s", path, name, cmp.Or(strings.Join(there, ", "), "none"))
+		}
+		if err := f.openOne(below[at], registry.KeysOf(below[at])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open opens a directory and those below it, such as the streams of a policy.
 func (f *finder) open(path, keyDir string) error {
-	keys, err := reveal.Open(path, keyDir, f.say.report)
-	if err != nil {
+	if err := f.openOne(path, keyDir); err != nil {
 		return err
 	}
-	keys.Scan = filter.Pseudonyms
-	f.places = append(f.places, &findPlace{finder: f, path: path, keyDir: keyDir, keys: keys})
-	below, errs := keys.Below()
+	below, errs := f.places[len(f.places)-1].keys.Below()
 	for _, path := range below {
 		if err := f.open(path, registry.KeysOf(path)); err != nil {
 			errs = append(errs, err)
@@ -119,14 +174,28 @@ func (f *finder) open(path, keyDir string) error {
 	return nil
 }
 
+func (f *finder) openOne(path, keyDir string) error {
+	terms, err := policies.TermsOf(path)
+	if err != nil {
+		return err
+	}
+	keys, err := reveal.Open(path, keyDir, f.say.report)
+	if err != nil {
+		return err
+	}
+	keys.Scan = filter.Pseudonyms
+	p := &findPlace{finder: f, path: path, keyDir: keyDir, keys: keys, terms: terms}
+	f.places = append(f.places, p)
+	if p.has, err = keys.Days(); err != nil {
+		p.fail(err)
+	}
+	return nil
+}
+
 // searchAll looks through all days or one, which some directory has to have.
 func (f *finder) searchAll(day civil.Day, one bool) {
 	has := false
 	for _, p := range f.places {
-		var err error
-		if p.has, err = p.keys.Days(); err != nil {
-			p.fail(err)
-		}
 		if one && !slices.Contains(p.has, day) {
 			continue
 		}
@@ -147,62 +216,73 @@ func (f *finder) searchAll(day civil.Day, one bool) {
 	}
 }
 
-// noted returns the directories whose reveal.log notes the use: DIR where none was
-// searched.
-func (f *finder) noted() (noted []*findPlace) {
+// deeds returns what was done in each directory that was searched: in the first one
+// where none was.
+func (f *finder) deeds() (deeds []deed) {
 	for _, p := range f.places {
 		if len(p.days) > 0 {
-			noted = append(noted, p)
+			deeds = append(deeds, deed{p.path, p.terms, p.days, p.lines})
 		}
 	}
-	if noted == nil {
-		return f.places[:1]
+	if deeds == nil {
+		p := f.places[0]
+		return []deed{{p.path, p.terms, nil, 0}}
 	}
-	return noted
-}
-
-// readAddress takes the address of a flag, or of stdin for "-".
-func (f *finder) readAddress(text string, stdin io.Reader) error {
-	if text == "-" {
-		line, err := bufio.NewReader(io.LimitReader(stdin, 1024)).ReadString('\n')
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("read the address from stdin: %w", bare(err))
-		}
-		text = strings.TrimSpace(line)
-	}
-	var ok bool
-	if f.addr, ok = pseudonym.ParseAddr([]byte(text)); !ok {
-		return usage("--address is no IP address; hint: give one as in 192.0.2.1 or 2001:db8::1, or - to read it from stdin; names, networks and ports cannot be found")
-	}
-	if !f.addr.IsClient() {
-		return usage("--address: no client can have this address; hint: if it is a pseudonym, grep finds its lines")
-	}
-	return nil
+	return deeds
 }
 
 // search looks through a day.
 func (p *findPlace) search(day civil.Day) {
-	addrs, canonical, err := p.pseudonyms(day)
-	if err == nil && len(addrs) > 0 {
-		var found *reveal.Found
-		if found, err = p.keys.Search(day, addrs, canonical); err == nil {
-			p.days = append(p.days, day)
-			p.found = append(p.found, found)
-			p.lines += found.Lines
-			if found.Long > 0 {
-				err = fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
-			}
-		} else if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("no file of %s; hint: leave out --day to look through all days", day)
-		}
+	err := p.searchDay(day)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no file of %s; hint: leave out --day to look through all days", day)
 	}
 	if err != nil {
 		p.fail(err)
 	}
 }
 
+func (p *findPlace) searchDay(day civil.Day) error {
+	who, ciphers, canonical, err := p.person(day)
+	if err != nil || len(who.Addrs) == 0 && who.User == nil {
+		return err
+	}
+	falsifier, err := p.falsifier(day, ciphers, who)
+	if err != nil {
+		return err
+	}
+	wanted := reveal.Wanted{Addrs: who.Addrs, Canonical: canonical}
+	untold := 0
+	if who.User != nil {
+		wanted = reveal.Wanted{Text: who.User, Is: func(line []byte) bool {
+			is, known := falsifier.Is(line)
+			if !known {
+				untold++
+			}
+			return is
+		}}
+	}
+	found, err := p.keys.Search(day, wanted)
+	if err != nil {
+		return err
+	}
+	p.days = append(p.days, day)
+	p.found = append(p.found, &foundDay{found, falsifier})
+	p.lines += found.Lines
+	if untold > 0 {
+		p.fail(fmt.Errorf("%s of %s in no known format may be of the user: nobody can tell", several(uint64(untold), "line"), day))
+	}
+	if found.Long > 0 {
+		return fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
+	}
+	return nil
+}
+
 // rotated tells of the files that are not searched.
 func (p *findPlace) rotated() {
+	if p.erasing {
+		return // they are listed with other copies
+	}
 	rotated, err := p.keys.Rotated()
 	if err != nil {
 		p.fail(err)
@@ -225,22 +305,23 @@ func (f *finder) fail(err error) {
 	f.failed = true
 }
 
-// pseudonyms returns what the address became on a day, and whether it stands in the
-// file only as hushpipe writes it. It has said what cannot be found.
-func (p *findPlace) pseudonyms(day civil.Day) (addrs []pseudonym.Addr, canonical bool, err error) {
+// person returns what the person became in the lines of a day, the ciphers that made it,
+// and whether it stands there only as hushpipe writes it. It has said what cannot be
+// found.
+func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
 	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, noKey(day, p.path, p.keyDir)
-	}
-	if err != nil {
-		return nil, false, err
+		if p.whom.user == "" || p.hashesUsers() {
+			return who, nil, false, noKey(day, p.path, p.keyDir)
+		}
+		key = new(pseudonym.Key) // nobody can turn the day's addresses back any more
+		rand.Read(key[:])
+	} else if err != nil {
+		return who, nil, false, err
 	}
 	recorded, sure, err := p.keys.Modes(day, key)
 	if err != nil {
-		return nil, false, err
-	}
-	if !sure {
-		p.fail(fmt.Errorf("some lines of %s were written with another key, which is gone: they are not found", day))
+		return who, nil, false, err
 	}
 	if len(recorded) == 0 {
 		recorded = []string{pseudonym.Mode{}.String()}
@@ -249,32 +330,42 @@ func (p *findPlace) pseudonyms(day civil.Day) (addrs []pseudonym.Addr, canonical
 	for _, text := range recorded {
 		mode, err := pseudonym.ParseMode(text)
 		if err != nil {
-			return nil, false, err
+			return who, nil, false, err
 		}
 		cipher := pseudonym.New(key, mode)
+		ciphers = append(ciphers, cipher)
 		switch {
+		case p.whom.user != "":
 		case cipher.Keeps():
-			addrs, canonical = append(addrs, p.addr), false
+			who.Addrs, canonical = append(who.Addrs, p.whom.addr), false
 		case mode.Reversible():
-			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.addr))
-			addrs = append(addrs, a)
+			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.whom.addr))
+			who.Addrs = append(who.Addrs, a)
 		default:
 			p.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
 		}
 	}
-	return addrs, canonical, nil
+	if p.whom.user != "" {
+		who.User = p.userOf(ciphers[0])
+		if who.User == nil {
+			p.fail(fmt.Errorf("lines of %s keep no user to tell people by: they are not found", day))
+		}
+	}
+	if !sure && (p.whom.user == "" || p.hashesUsers()) {
+		p.fail(fmt.Errorf("some lines of %s were written with another key, which is gone: they are not found", day))
+	}
+	return who, ciphers, canonical, nil
 }
 
 // print prints the lines, and says for each directory how many there are on which days.
 func (f *finder) print(out io.Writer) error {
-	some := slices.ContainsFunc(f.places, func(p *findPlace) bool { return len(p.has) > 0 })
-	for i, p := range f.places {
-		if len(p.has) == 0 && (some || i > 0) {
-			continue // such as DIR of a policy, whose streams have the lines
+	for _, p := range f.shown() {
+		for _, found := range p.found {
+			if _, err := found.WriteTo(out); err != nil {
+				return err
+			}
 		}
-		if err := p.print(out); err != nil {
-			return err
-		}
+		p.sum("found")
 	}
 	if f.failed {
 		return errSaid
@@ -282,15 +373,24 @@ func (f *finder) print(out io.Writer) error {
 	return nil
 }
 
-func (p *findPlace) print(out io.Writer) error {
+// shown are the directories of which there is something to say: not DIR of a policy, whose
+// streams have the lines.
+func (f *finder) shown() (shown []*findPlace) {
+	some := slices.ContainsFunc(f.places, func(p *findPlace) bool { return len(p.has) > 0 })
+	for i, p := range f.places {
+		if len(p.has) > 0 || !some && i == 0 {
+			shown = append(shown, p)
+		}
+	}
+	return shown
+}
+
+// sum says how many lines there are on which days.
+func (p *findPlace) sum(done string) {
 	var days []string
 	for _, found := range p.found {
-		if found.Lines == 0 {
-			continue
-		}
-		days = append(days, fmt.Sprintf("%s (%d)", found.Day, found.Lines))
-		if _, err := found.WriteTo(out); err != nil {
-			return err
+		if found.Lines > 0 {
+			days = append(days, fmt.Sprintf("%s (%d)", found.Day, found.Lines))
 		}
 	}
 	where := ""
@@ -299,11 +399,10 @@ func (p *findPlace) print(out io.Writer) error {
 	}
 	searched := several(uint64(len(p.days)), "day") + " searched"
 	if len(days) == 0 {
-		p.say.sayf(note, "%sno line of the address found, %s", where, searched)
+		p.say.sayf(note, "%sno line of the %s %s, %s", where, p.whom, done, searched)
 	} else {
-		p.say.sayf(note, "%s%s of the address found, %s: %s", where, several(uint64(p.lines), "line"), searched, strings.Join(days, ", "))
+		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, several(uint64(p.lines), "line"), p.whom, done, searched, strings.Join(days, ", "))
 	}
-	return nil
 }
 
 func (f *finder) close() {

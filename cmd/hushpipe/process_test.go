@@ -415,9 +415,9 @@ func TestRevealFollows(t *testing.T) {
 	}
 	in.Close()
 	cmd.Wait()
-	notes, err := os.ReadFile(filepath.Join(dir, "reveal.log"))
+	notes, err := os.ReadFile(filepath.Join(dir, "acts.log"))
 	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(string(notes), "revealed=1\n"), "%s", notes)
+	require.Equal(t, 2, strings.Count(string(notes), " lines=1\n"), "%s", notes)
 }
 
 // TestEarlySignals: filter --stdout ends by a signal, however early it comes. Many names

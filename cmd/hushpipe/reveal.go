@@ -10,17 +10,16 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter"
+	"hushpipe/filter/acts"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
@@ -51,10 +50,6 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
-			if err := checkReason(r.reason); err != nil {
-				return err
-			}
-			r.login = loginUser()
 			r.keyDir = cmp.Or(r.keyDir, registry.KeysOf(args[0]))
 			confine(args[0], r.keyDir)
 			err := audit.CheckUsed(args[0])
@@ -62,6 +57,13 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 				return usage("%s is no DIR%s", args[0], dirFirst(cmd, args))
 			}
 			if err != nil {
+				return err
+			}
+			r.actor = newActor(acts.Reveal, r.reason, "", say)
+			if r.terms, err = policies.TermsOf(args[0]); err != nil {
+				return err
+			}
+			if err := r.actor.allows(args[0], r.terms); err != nil {
 				return err
 			}
 			if r.keys, err = reveal.Open(args[0], r.keyDir, say.report); err != nil {
@@ -85,60 +87,17 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd.Flags().StringVar(&r.date, "day", "", "take pseudonyms for those of the day `DATE`, such as 2026-11-22")
 	cmd.Flags().StringVar(&r.mode, "ip", "", "take pseudonyms for those of `MODE`: ipcrypt or pfx (default as journals record it, else ipcrypt)")
 	cmd.Flags().StringVar(&r.keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().StringVar(&r.reason, "reason", "", "note `TEXT` in DIR/reveal.log, such as the number of the case")
+	cmd.Flags().StringVar(&r.reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
 	return cmd
-}
-
-// checkReason refuses a reason with an address in it.
-func checkReason(reason string) error {
-	held := false
-	filter.Pseudonyms([]byte(reason), func(pseudonym.Addr) { held = true })
-	if held {
-		return usage("--reason contains an address, and is kept for good; hint: name the case by its number")
-	}
-	return nil
-}
-
-// noteUse notes in reveal.log that somebody has looked for a person, before they see
-// anything. what says how much they see.
-func noteUse(keys *reveal.Reader, login string, days []civil.Day, what, reason string) error {
-	days = slices.Clone(days)
-	slices.Sort(days)
-	var dates []string
-	for _, day := range slices.Compact(days) {
-		dates = append(dates, day.String())
-	}
-	text := fmt.Sprintf("%s uid=%d login=%s day=%s %s", now().UTC().Format(time.RFC3339), os.Getuid(), login, strings.Join(dates, ","), what)
-	if reason != "" {
-		text += fmt.Sprintf(" reason=%q", reason)
-	}
-	return keys.Note(text)
-}
-
-// loginUser returns who logged in, whoever the process is by sudo or su now: by the
-// kernel's record of the session (proc_pid_loginuid(5)), or where it keeps none by
-// sudo's. "-" stands for nobody, as in a job of cron.
-func loginUser() string {
-	text, err := os.ReadFile("/proc/self/loginuid")
-	id := string(text)
-	if err != nil || id == strconv.FormatUint(math.MaxUint32, 10) {
-		id = os.Getenv("SUDO_UID")
-	}
-	if _, err := strconv.ParseUint(id, 10, 32); err != nil {
-		return "-"
-	}
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return id
 }
 
 // revealer turns pseudonyms back.
 type revealer struct {
 	path, date, mode, keyDir, reason string
 
-	login string      // who uses it
-	days  []civil.Day // of what is revealed next
+	actor actor           // who uses it
+	terms *policies.Terms // of the policy whose stream DIR is, nil for none
+	days  []civil.Day     // of what is revealed next
 
 	say     *messages
 	keys    *reveal.Reader
@@ -336,7 +295,7 @@ func holdsLine(r *bufio.Reader) bool {
 // print notes the use, and only then writes out what was revealed.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
-		err := noteUse(r.keys, r.login, r.days, fmt.Sprintf("revealed=%d", n), r.reason)
+		err := r.actor.note([]deed{{r.path, r.terms, r.days, n}})
 		r.days = r.days[:0]
 		if err != nil {
 			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)

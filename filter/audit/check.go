@@ -52,7 +52,7 @@ func Check(cfg Config) error {
 		{"", dir.LogFile(today)},
 		{"", dir.RoomSecretName},
 		{"", dir.ClockName},
-		{"", dir.RevealLogName},
+		{"", dir.ActsLogName},
 		{"", dir.SettingsName},
 		{"", dir.VersionName},
 		{dir.Keys, dir.KeyFile(today)},

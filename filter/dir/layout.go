@@ -41,7 +41,8 @@ const (
 	SettingsName    = "settings"     // in DIR, the flags of the last start without a fault
 	KeyDirsName     = "keydirs"      // in DIR, the key directories of earlier --keys
 	RoomSecretName  = "room-secret"  // in DIR, the secret of --room-hash hmac
-	RevealLogName   = "reveal.log"   // in DIR, who revealed how many
+	ActsLogName     = "acts.log"     // in DIR, who revealed, found or erased how many
+	RevealLogName   = "reveal.log"   // in DIR, the same, of earlier versions
 	PoliciesLogName = "policies.log" // in DIR, which policy began to run when
 	VersionName     = "version"      // in DIR, the version of this layout
 	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
@@ -57,6 +58,7 @@ const (
 	RuleLock     = "keep"     // whoever changes a rule
 	WriterLock   = "writer"   // the process that writes the room files
 	expiringLock = "expiring" // whoever reads the journals that are deleted next
+	actsLock     = "acts"     // whoever writes the log of acts
 )
 
 const (
@@ -220,7 +222,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, RevealLogName, VersionName, PoliciesLogName:
+		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)
@@ -255,7 +257,7 @@ func isOwn(sub, name string) bool {
 
 func isLock(name string) bool {
 	switch name {
-	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock:
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock, actsLock:
 		return true
 	}
 	_, ok := ParseLease(name)

@@ -187,6 +187,15 @@ func (d *Dir) LockExpiring(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
+// LockActs takes the lock under which the log of acts is written, as LockRooms does.
+func (d *Dir) LockActs(patience time.Duration) (unlock func(), err error) {
+	fd, err := d.lockNew(actsLock, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
 // lockNew takes a lock that earlier versions do not know.
 func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
 	fd, err = d.openLock(Locks, name)

@@ -1,6 +1,7 @@
 package pseudonym
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -214,11 +215,34 @@ func (a Addr) IsClient() bool {
 	return hi == 0x0064_ff9b<<32 && lo>>32 == 0 || hi>>16 == 0x0064_ff9b_0001
 }
 
+// IsAllocated reports whether a lies in a block from which providers get addresses for
+// their customers: IPv4 but for networks without any, and the /12 of each regional
+// registry.
+func (a Addr) IsAllocated() bool {
+	if a.Is4() {
+		return a[12] != 0 && a[12] != 10 && a[12] != 127 && a[12] < 224
+	}
+	switch a[0] {
+	case 0x24, 0x26, 0x28, 0x2a, 0x2c:
+		return a[1]>>4 == 0
+	}
+	return false
+}
+
+// IsReserved reports whether nobody on the internet has the address: of 0.0.0.0/8,
+// 10.0.0.0/8, 240.0.0.0/4 or fd00::/8.
+func (a Addr) IsReserved() bool {
+	if a.Is4() {
+		return a[12] == 0 || a[12] == 10 || a[12] >= 240
+	}
+	return a[0] == 0xfd
+}
+
 // Prefix6 returns a with all but the first n bits (0…128) zeroed where a is an
 // IPv6 address. IPv4 addresses stay as they are, and so do the pseudonyms of
 // host names: their prefix is that of every other name.
 func (a Addr) Prefix6(n int) Addr {
-	if a.Is4() || a.isName() {
+	if a.Is4() || a.IsName() {
 		return a
 	}
 	return a.prefix(n)
@@ -316,4 +340,16 @@ func (a *Addr) put6(buf *[maxText]byte) int {
 		i++
 	}
 	return i
+}
+
+// IsGlued reports whether text begins with the text of a pseudonym of eight groups that
+// is its own, whatever letters go on behind it, as in the name that a provider makes of
+// an address: ec2-PSEUDONYM.compute.example. Under pfx one more digit behind it makes it
+// another's; before it, that is one among 2^112.
+func IsGlued(text, plain []byte) bool {
+	if bytes.Count(plain, []byte(":")) != 7 || bytes.Contains(plain, []byte("::")) {
+		return false
+	}
+	rest := text[len(plain):]
+	return len(rest) == 0 || rest[0] == '.' || rest[0] == ':' || hexDigit[rest[0]] == notHex
 }

@@ -129,8 +129,8 @@ func (c *Cipher) NameAddr(name []byte) Addr {
 	return a
 }
 
-// isName reports whether a lies in 100::/64.
-func (a Addr) isName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<48 }
+// IsName reports whether a lies in 100::/64, as the pseudonyms of names do.
+func (a Addr) IsName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<48 }
 
 // AppendHash appends the keyed hash of a field's value: h and 16 hexadecimal digits. All
 // day, it is the same for the same field and value.
@@ -166,7 +166,7 @@ func (c *Cipher) Fingerprint(room *[20]byte, a Addr) uint64 {
 // Nothing tells whether a was made under this key: any other address, or one
 // of another day, gives somebody else's address.
 func (c *Cipher) Reveal(a Addr) (Addr, bool) {
-	if c.perm == nil || a.isName() {
+	if c.perm == nil || a.IsName() {
 		return Addr{}, false
 	}
 	return c.perm.decrypt(a), true

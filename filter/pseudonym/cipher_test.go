@@ -243,7 +243,7 @@ func BenchmarkAppendName(b *testing.B) {
 	c := New(testKey(), Mode{})
 	name := []byte("dynamic-198-51-100-23.isp.example")
 	dst := c.AppendName(nil, name)
-	require.True(b, addr(b, string(dst)).isName())
+	require.True(b, addr(b, string(dst)).IsName())
 	b.SetBytes(int64(len(name)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/acts"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
@@ -70,6 +71,7 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 		expired(dir.Rooms)
 		expired(dir.Status)
 		expired(dir.Erased)
+		p.expireActs(d, v)
 	}
 	return p
 }
@@ -123,6 +125,15 @@ func (v Verdict) seenBefore(s dir.Sub, name string, day, first civil.Day) bool {
 		return false
 	}
 	return ahead && civil.DayOf(changed) < first
+}
+
+// expireActs removes what is in the log of acts for longer than its own period.
+func (p *Purged) expireActs(d *dir.Dir, v Verdict) {
+	deleted, err := acts.Expire(d, v.First(acts.Period))
+	p.Deleted = append(p.Deleted, deleted...)
+	if err != nil && !errors.Is(err, dir.ErrLocked) { // else another process is at it
+		p.Errs = append(p.Errs, err)
+	}
 }
 
 func (p *Purged) deleteIf(d *dir.Dir, sub string, gone func(s dir.Sub, name string, day civil.Day) bool) {

@@ -187,18 +187,5 @@ func inAddr(c byte) bool {
 	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// Note appends a line to DIR/reveal.log.
-func (r *Reader) Note(line string) error {
-	f, err := r.d.OpenFile("", dir.RevealLogName, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.WriteString(line + "\n"); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
 // Close ends the use of DIR.
 func (r *Reader) Close() error { return r.d.Close() }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -33,10 +34,29 @@ type Found struct {
 	to      int64 // where the last one ends
 	size    int64 // of what was searched
 
+	name   string
 	r      *Reader
-	wanted map[pseudonym.Addr]bool
-	plain  [][]byte // one of these is in a text that holds an address; nil: nobody knows
+	wanted Wanted
+	plain  [][]byte // one of these is in a text that holds what is wanted; nil: nobody knows
 }
+
+// Wanted are the lines that Search looks for: those with one of the addresses, or those
+// with a text that Is says yes to.
+type Wanted struct {
+	Addrs []pseudonym.Addr
+	// Canonical says that they stand as hushpipe writes pseudonyms, which is searched
+	// for ten times as fast.
+	Canonical bool
+
+	Text []byte
+	Is   func(line []byte) bool
+}
+
+// Gzipped tells that the lines are in a copy by gzip(1) alone.
+func (f *Found) Gzipped() bool { return f.gzipped }
+
+// Name is that of the file in DIR.
+func (f *Found) Name() string { return f.name }
 
 // Days returns the days that have lines, the earliest first, compressed copies
 // included.
@@ -94,16 +114,15 @@ func (r *Reader) Rotated() (rotated []string, err error) {
 
 const gzipSuffix = ".gz"
 
-// Search finds the lines of a day that hold one of the addresses: in its file, or
-// where that is gone in a copy by gzip(1). What is appended meanwhile is left
-// out. canonical says that they stand as hushpipe writes pseudonyms, which is searched
-// for ten times as fast. fs.ErrNotExist: the day has no file. The caller closes what
-// was found.
-func (r *Reader) Search(day civil.Day, addrs []pseudonym.Addr, canonical bool) (*Found, error) {
-	found := &Found{Day: day, r: r, wanted: map[pseudonym.Addr]bool{}}
-	for _, a := range addrs {
-		found.wanted[a] = true
-		if canonical {
+// Search finds the lines of a day that are wanted: in its file, or where that is gone in
+// a copy by gzip(1). What is appended meanwhile is left out. fs.ErrNotExist: the day has
+// no file. The caller closes what was found.
+func (r *Reader) Search(day civil.Day, wanted Wanted) (*Found, error) {
+	found := &Found{Day: day, r: r, wanted: wanted}
+	if wanted.Is != nil {
+		found.plain = [][]byte{wanted.Text}
+	} else if wanted.Canonical {
+		for _, a := range wanted.Addrs {
 			found.plain = append(found.plain, a.AppendTo(nil))
 		}
 	}
@@ -118,7 +137,7 @@ func (r *Reader) Search(day civil.Day, addrs []pseudonym.Addr, canonical bool) (
 	if err != nil {
 		return nil, err
 	}
-	found.to = -1
+	found.to, found.name = -1, name
 	err = found.each(func(line []byte, at int64) error {
 		if found.Lines == 0 {
 			found.from = at
@@ -254,29 +273,27 @@ func (f *Found) holds(line []byte) (holds bool) {
 	if !f.mayHold(line) {
 		return false
 	}
-	f.r.Scan(line, func(a pseudonym.Addr) { holds = holds || f.wanted[a] })
+	if f.wanted.Is != nil {
+		return f.wanted.Is(bytes.TrimSuffix(line, []byte("\n")))
+	}
+	f.r.Scan(line, func(a pseudonym.Addr) { holds = holds || slices.Contains(f.wanted.Addrs, a) })
 	for _, plain := range f.plain {
 		holds = holds || isGlued(line, plain)
 	}
 	return holds
 }
 
-// isGlued reports whether a line holds a pseudonym of eight groups that is glued to
-// letters, as in the name that a provider makes of an address:
-// ec2-PSEUDONYM.compute.example. Under pfx one more digit behind it makes it
-// another's; before it, that is one among 2^112.
+// isGlued reports whether a line holds a pseudonym that is glued to letters, see
+// pseudonym.IsGlued.
 func isGlued(line, plain []byte) bool {
-	if bytes.Count(plain, []byte(":")) != 7 || bytes.Contains(plain, []byte("::")) {
-		return false
-	}
 	for {
 		at := bytes.Index(line, plain)
 		if at < 0 {
 			return false
 		}
-		line = line[at+len(plain):]
-		if len(line) == 0 || line[0] == '.' || line[0] == ':' || !inAddr(line[0]) {
+		if pseudonym.IsGlued(line[at:], plain) {
 			return true
 		}
+		line = line[at+len(plain):]
 	}
 }

@@ -43,7 +43,7 @@ func search(t *testing.T, text, address string, canonical, gzipped bool) (lines 
 	require.Equal(t, []civil.Day{day}, days)
 	a, ok := pseudonym.ParseAddr([]byte(address))
 	require.True(t, ok)
-	found, err := r.Search(day, []pseudonym.Addr{a}, canonical)
+	found, err := r.Search(day, reveal.Wanted{Addrs: []pseudonym.Addr{a}, Canonical: canonical})
 	require.NoError(t, err)
 	defer found.Close()
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0) // a logger goes on
@@ -128,6 +128,6 @@ func TestSearchNothing(t *testing.T) {
 	r, err := reveal.Open(t.TempDir(), "", func(_, line string) { t.Error(line) })
 	require.NoError(t, err)
 	defer r.Close()
-	_, err = r.Search(day, nil, true)
+	_, err = r.Search(day, reveal.Wanted{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }

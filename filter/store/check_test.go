@@ -154,8 +154,8 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 // The Store does not use it, reveal does.
 func TestCheckReveal(t *testing.T) {
 	b := newBed(t)
-	require.NoError(t, os.MkdirAll(b.path(dir.RevealLogName), 0o750))
-	assert.ErrorContains(t, b.check(), b.path(dir.RevealLogName)+": is no regular file; hint: remove it")
+	require.NoError(t, os.MkdirAll(b.path(dir.ActsLogName), 0o750))
+	assert.ErrorContains(t, b.check(), b.path(dir.ActsLogName)+": is no regular file; hint: remove it")
 }
 
 // Without it, a purge would delete by a shorter retention.

@@ -189,25 +189,6 @@ func TestCiphersKey(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestNote(t *testing.T) {
-	b := newBed(t)
-	c := b.ciphers(nil)
-	require.NoError(t, c.Note("one"))
-	require.NoError(t, c.Note("two"))
-	assert.Equal(t, "one\ntwo\n", b.read("reveal.log"))
-	info, err := os.Stat(b.path("reveal.log"))
-	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o640), info.Mode())
-
-	require.NoError(t, os.Remove(b.path("reveal.log")))
-	target := b.path("target")
-	require.NoError(t, os.Symlink(target, b.path("reveal.log")))
-	err = c.Note("three")
-	assert.ErrorContains(t, err, b.path("reveal.log")+": is a symbolic link; hint: remove it")
-	assert.False(t, strings.Contains(err.Error(), "three"))
-	assert.NoFileExists(t, target)
-}
-
 // TestCountsReader: what is read in pieces is what is read at once, whatever
 // becomes of the journals between the pieces.
 func TestCountsReader(t *testing.T) {

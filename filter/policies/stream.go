@@ -1,0 +1,75 @@
+package policies
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format/policy"
+)
+
+// maxLog bounds what is read of the log where a stream is looked for in all of it.
+const maxLog = 16 << 20
+
+// Terms are what a policy says of a directory.
+type Terms struct {
+	Home   string         // the DIR of the policy
+	Policy *policy.Policy // the newest one recorded there that has the stream
+	Stream *policy.Stream
+}
+
+// TermsOf returns what the newest policy that has the directory at path as its stream
+// says of it; nil where that is no stream of a policy. It is an error where the policy
+// cannot be read: what it allows is not known then.
+func TermsOf(path string) (*Terms, error) {
+	full, err := filepath.Abs(path)
+	if err == nil {
+		full, err = filepath.EvalSymlinks(full)
+	}
+	if err != nil {
+		return nil, err
+	}
+	home, name := filepath.Dir(full), filepath.Base(full)
+	if _, err := os.Lstat(filepath.Join(home, dir.PoliciesLogName)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	d, err := dir.Open(home, dir.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	log, err := read(d, "", dir.PoliciesLogName, maxLog, byOwner)
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(string(log), "\n")
+	for _, line := range slices.Backward(lines[:len(lines)-1]) { // behind the last is one in the making
+		e, ok := parseEntry(line)
+		if !ok {
+			return nil, d.Error("read", "", dir.PoliciesLogName, errLine)
+		}
+		if !slices.Contains(e.Streams, name) {
+			continue
+		}
+		text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
+		if err != nil {
+			return nil, fmt.Errorf("the policy of the stream %s cannot be read: %w", name, err)
+		}
+		p, mistakes := policy.Parse(text)
+		if len(mistakes) > 0 || p.Digest() != e.Digest || p.Stream(name) == nil {
+			return nil, d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
+		}
+		return &Terms{home, p, p.Stream(name)}, nil
+	}
+	return nil, nil
+}
+
+var (
+	errLine  = errors.New("a line of it names no policy; hint: a newer hushpipe may have written it")
+	errOther = errors.New("is not the policy that was recorded, or one of a newer version")
+)

@@ -1,0 +1,127 @@
+package reveal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// ErrCopy is returned where the lines are in a compressed copy, which cannot be changed
+// in place.
+var ErrCopy = errors.New("is compressed")
+
+// page is what write(2) changes at once: a process that is killed may leave off between
+// two of them (generic_perform_write in the kernel's mm/filemap.c).
+const page = 4096
+
+// Falsify changes the lines in place. change gets each one without its newline, and
+// changes its bytes, but not their number; it reports whether all of the line is done.
+//
+// Each line is written under the lock of the lines, after it was read again: nothing
+// else in the file changes. Where a process is killed, a line is the old or the new one.
+// One that lies across a border of pages can be a part of each, of which the part that
+// tells whose it is stays the old one until the last: who runs it again finds it.
+//
+// done are the lines that were changed, part those of them that change did not do in
+// full. The lines are on the disk when it returns.
+func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, err error) {
+	if f.Lines == 0 {
+		return 0, 0, nil
+	}
+	if f.gzipped {
+		return 0, 0, ErrCopy
+	}
+	out, err := f.r.d.OpenFile("", f.name, os.O_RDWR)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer out.Close()
+	there, err := out.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	if here, err := f.file.Stat(); err != nil || !os.SameFile(here, there) {
+		return 0, 0, fmt.Errorf("%s: another program has replaced it; hint: run it again", f.name)
+	}
+	lock := f.r.d.NewLock(dir.Locks, dir.LinesLock)
+	defer lock.Close()
+	var now, changed []byte
+	long := f.Long
+	err = f.each(func(line []byte, at int64) error {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		changed = append(changed[:0], line...)
+		whole := change(changed)
+		if len(changed) != len(line) {
+			panic("reveal: a line became longer")
+		}
+		if lock.Take() {
+			defer lock.Release()
+		}
+		if f.r.d.SharedWithEarlier() {
+			if taken, err := dir.TakeFile(out, dir.EarlierPatience); taken && err == nil {
+				defer dir.ReleaseFile(out)
+			}
+		}
+		now = append(now[:0], line...)
+		if _, err := out.ReadAt(now, at); err != nil {
+			return err
+		}
+		if !bytes.Equal(now, line) {
+			return fmt.Errorf("%s: another program changes it; hint: stop that, and run it again", f.name)
+		}
+		if err := f.overwrite(out, now, changed, at); err != nil {
+			return err
+		}
+		done++
+		if !whole {
+			part++
+		}
+		return nil
+	})
+	f.Long = long
+	if done > 0 {
+		err = errors.Join(err, out.Sync())
+		// A file that is dated far ahead expires by its time.
+		if was := there.ModTime(); f.Day > civil.DayOf(was)+1 {
+			err = errors.Join(err, os.Chtimes(out.Name(), time.Time{}, was))
+		}
+		f.r.at = map[civil.Day]int64{}
+	}
+	return done, part, err
+}
+
+// overwrite writes a line page by page: what is left to be written still tells whose it
+// is, as far as it can.
+func (f *Found) overwrite(to io.WriterAt, now, changed []byte, at int64) error {
+	type part struct{ start, end int }
+	var parts []part
+	for end := len(changed); end > 0; {
+		start := max(0, int((at+int64(end)-1)/page*page-at))
+		parts = append(parts, part{start, end})
+		end = start
+	}
+	for len(parts) > 0 {
+		next := 0
+		if len(parts) > 1 {
+			next = max(0, slices.IndexFunc(parts, func(p part) bool {
+				mixed := bytes.Clone(now)
+				copy(mixed[p.start:p.end], changed[p.start:p.end])
+				return f.holds(mixed)
+			}))
+		}
+		p := parts[next]
+		if _, err := to.WriteAt(changed[p.start:p.end], at+int64(p.start)); err != nil {
+			return err
+		}
+		copy(now[p.start:p.end], changed[p.start:p.end])
+		parts = slices.Delete(parts, next, next+1)
+	}
+	return nil
+}
