@@ -18,20 +18,25 @@ type planned struct {
 	event   string          // that names the line, "" for none
 	treated []byte          // scratch
 	whole   []byte          // scratch, a request line
+	piece   []byte          // scratch, a value of a JSON line
 	at      [format.NumRoles]int
+	json    jsonFields
 }
 
-// canPlan reports whether a plan says what becomes of each byte of the line. JSON lines
-// have values that are no fields, and lines of an error log have no roles.
+// canPlan reports whether a plan says what becomes of each byte of the line. A line inside
+// of a JSON value has no roles, and neither has one of an error log.
 func (w *rewriter) canPlan(line []byte) bool {
 	l := &w.line
-	return !l.Error && !l.Inside && l.Start < len(line) && (w.fixed || line[l.Start] != '{')
+	return !l.Error && !l.Inside && l.Start < len(line) && (w.fixed || line[l.Start] != '{' || w.json.nodes != nil)
 }
 
 // appendPlanned is appendLine for a stream that lists its fields: what the plan does
 // not name is not appended.
 func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	w.who, w.request, w.doubt = nil, nil, noDoubt
+	if w.json.nodes != nil {
+		return w.appendJSON(dst, line)
+	}
 	if w.plan.Pieces != nil {
 		return w.appendPieces(dst, line)
 	}

@@ -21,7 +21,10 @@ type Streams struct {
 	glance func(line []byte) bool
 	match  *where.Matcher
 	facts  where.Facts
-	target []byte // scratch of format.Target
+	target []byte            // scratch of format.Target
+	json   *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
+	nodes  []format.JSONNode // of the line, nil where it is none
+	texts  [3][]byte         // scratch, of method, host and user of a JSON line
 	all    []Stream
 
 	// Of the line at hand, for who goes on after a panic.
@@ -46,6 +49,11 @@ type Stream struct {
 // Filter has a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, next: len(all)}
+	for _, of := range all {
+		if match.Looks() || of.Filter != nil && of.Filter.plan != nil {
+			s.json = format.NewJSONNodes(cfg.Parser)
+		}
+	}
 	s.glance = func([]byte) bool { return false }
 	if all, ok := cfg.Parser.(format.AllGlancer); ok {
 		s.glance = func(line []byte) bool {
@@ -163,6 +171,10 @@ func (s *Streams) read() {
 			f.stats.Malformed++
 		}
 	}
+	s.nodes = nil
+	if l := &f.line; s.known && s.json != nil && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
+		s.nodes = s.json.Of(s.line, l.Start)
+	}
 	s.facts = where.Facts{Unknown: !s.known}
 	if s.known && s.match.Looks() {
 		s.look()
@@ -193,6 +205,7 @@ func (s *Streams) look() {
 			s.facts.User = text
 		}
 	}
+	request = s.lookAtNodes(request)
 	if l.Client >= 0 {
 		field := &l.Fields[l.Client]
 		if text := line[field.Start:field.End]; len(text) > 0 {
@@ -219,6 +232,47 @@ func (s *Streams) look() {
 	s.facts.Target = target
 }
 
+// lookAtNodes takes the facts of a JSON line that are no fields of the reader's, and
+// returns its request line, if it has one.
+func (s *Streams) lookAtNodes(request []byte) []byte {
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		if n.Start == n.End || n.Literal {
+			continue
+		}
+		var of *[]byte
+		var text []byte
+		switch n.Role {
+		case format.RoleRequest:
+			if v := s.line[n.Start:n.End]; request == nil && bytes.IndexByte(v, ' ') > 0 {
+				request = v // Line.Target is the target of it
+			}
+			continue
+		case format.RoleMethod:
+			of, text = &s.facts.Method, s.texts[0]
+		case format.RoleHost:
+			of, text = &s.facts.Host, s.texts[1]
+		case format.RoleUser:
+			of, text = &s.facts.User, s.texts[2]
+		default:
+			continue
+		}
+		if *of != nil {
+			continue
+		}
+		text = format.AppendLogText(text[:0], s.line[n.Start:n.End])
+		switch *of = text; n.Role {
+		case format.RoleMethod:
+			s.texts[0] = text
+		case format.RoleHost:
+			s.texts[1] = text
+		case format.RoleUser:
+			s.texts[2] = text
+		}
+	}
+	return request
+}
+
 // write has the line written to the streams that it fits, from the next one on.
 func (s *Streams) write(b *Batch, room int) {
 	for ; s.next < len(s.all); s.next++ {
@@ -241,7 +295,7 @@ func (s *Streams) write(b *Batch, room int) {
 			of.batch.room = room
 			b.streams[s.next] = of.batch
 		}
-		f.wrote = nil
+		f.wrote, f.json.nodes = nil, s.nodes
 		if !s.known {
 			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none
 			glancer := f.glancer

@@ -38,7 +38,7 @@ func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams 
 
 // parserOf returns a Parser of the input of a policy.
 func parserOf(t testing.TB, p *policy.Policy) format.Parser {
-	parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField})
+	parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField, JSONKeys: p.JSONKeys})
 	require.NoError(t, err)
 	return parser
 }
@@ -206,6 +206,41 @@ func TestStreamsAllocateNothing(t *testing.T) {
 	}
 }
 
+// So it is with JSON lines, in their own form and in another.
+func TestJSONStreamsAllocateNothing(t *testing.T) {
+	p, mistakes := policy.Parse([]byte(fourStreams))
+	require.Empty(t, mistakes)
+	batches := make([]Batch, len(p.Streams))
+	s := streamsOf(t, p, func(i int) *Batch {
+		batches[i].Reset()
+		return &batches[i]
+	})
+	log := []byte(strings.Repeat(`{"ts":1795338000.5,"request":{"remote_ip":"192.0.2.1","method":"GET","host":"h","uri":"/x?a=b&c=d","headers":{"User-Agent":["A/1 (\"b\")"]}},"user_id":"maria ann","size":1234,"status":404}
+{"time":"2026-11-22T10:00:00+01:00","remote_addr":"2001:db8::1","remote_user":"","request":"GET /%61//b?q=192.0.2.7 HTTP/1.1","status":"200","http_referer":"https://www.example.org/x?y=z"}
+`, 200))
+	b := &Batch{streams: make([]*Batch, len(p.Streams))}
+	treat := func() {
+		clear(b.streams)
+		s.renew()
+		s.treatLines(b, log)
+	}
+	treat()
+	treat()
+	require.Zero(t, testing.AllocsPerRun(20, treat))
+	require.Zero(t, s.Stats().Malformed)
+	for i, want := range []string{`"user_id":"maria ann"`, `"uri":"/x?a=b"`, `not-found `, ""} {
+		var lines []byte
+		for k := range batches[i].Parts {
+			lines = append(lines, batches[i].Parts[k].Lines...)
+		}
+		if want == "" {
+			require.Empty(t, lines)
+			continue
+		}
+		require.Contains(t, string(lines), want)
+	}
+}
+
 // TestStreamPanics: what makes one stream fail is written by the others.
 func TestStreamPanics(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(fourStreams))
@@ -322,6 +357,14 @@ func FuzzFields(f *testing.F) {
 		var l format.Line
 		parser.Parse([]byte(strings.TrimPrefix(line, format.ByteOrderMark)), &l)
 		text := strings.TrimPrefix(line, format.ByteOrderMark)
+		if nodes := format.NewJSONNodes(parser); nodes != nil && !l.Inside && l.Start < len(text) && text[l.Start] == '{' {
+			l.Fields = nil
+			for _, n := range nodes.Of([]byte(text), l.Start) {
+				if n.Bracket == 0 {
+					l.Fields = append(l.Fields, format.Field{Role: n.Role, Start: n.Start, End: n.End})
+				}
+			}
+		}
 		for name, out := range got {
 			allowed := false
 			for _, field := range l.Fields {
@@ -420,7 +463,7 @@ func TestStreamsCountWhatTheyOmit(t *testing.T) {
 		return addr + ` - - [22/Nov/2026:10:00:00 +0100] "GET /http-bind?room=` + room + ` HTTP/1.1" 200 5 "-" "UA`
 	}
 	log := line("192.0.2.1", "a") + line("192.0.2.2", "b") + "\"\n" + // written into each other
-		`{"request":{"remote_ip":"192.0.2.3","method":"GET","uri":"/http-bind?room=c"},"ts":1795338000.5,"status":200}` + "\n"
+		`{"message":"` + `192.0.2.3 - - [22/Nov/2026:10:00:00 +0100] \"GET /http-bind?room=c HTTP/1.1\" 200 5"}` + "\n"
 	got, s := written(t, policy, strings.NewReader(log))
 	assert.Empty(t, got["s"])
 	f := s.all[0].Filter
@@ -432,6 +475,6 @@ func TestStreamsCountWhatTheyOmit(t *testing.T) {
 			partial = partial || d.counts.Sum().Partial
 		}
 	}
-	assert.Equal(t, 2, counted, "of the glued line the piece that can be read, and the JSON line")
+	assert.Equal(t, 2, counted, "of the glued line the piece that can be read, and the line in a JSON line")
 	assert.True(t, partial)
 }

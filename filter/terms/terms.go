@@ -184,7 +184,10 @@ func (c *checker) fields(s *policy.Stream, path string) {
 	}
 	mistakes := len(c.Errors)
 	for _, f := range s.Fields {
+		ofErrors := !f.Other && slices.Contains([]string{"level", "module", "message"}, f.Name)
 		switch {
+		case ofErrors && c.Format == "json":
+			c.add(path+".fields."+f.Name, fmt.Sprintf("lines of an access log have no %s", f.Name), "leave it out, or list the key under other")
 		case c.known == nil || f.Name == "event" && !f.Other:
 		case f.Other && !slices.Contains(c.known.Directives(), f.Name):
 			c.add(fmt.Sprintf("%s.fields.other.%q", path, f.Name), fmt.Sprintf("the format has no %s", f.Name), "log it, or leave it out")

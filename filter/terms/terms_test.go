@@ -68,6 +68,11 @@ func TestCheck(t *testing.T) {
 		{stream(`rooms = ["jitsi", "none"]`), "5:19: room preset none excludes all others; hint: give it alone"},
 		{stream("rooms = \"jitsi\"\nfields = { client = \"mask\" }"), "5:9: counting clients of which only \"mask=24/48\" is kept is not supported by this version"},
 		{stream("rooms = \"jitsi\"\ncount = \"full\"\nfields = { client = \"mask\" }"), ""},
+		{"format = 'json'\n" + stream(`fields = { client = "ipcrypt", user = "hash", url = "path", other = { "id" = "keep" } }`), ""},
+		{"format = 'json'\n" + stream("fields = { url = \"path\" }\nformat = '%t %D'"), ""},
+		{"format = 'json'\n" + stream("fields = { url = \"path\" }\nformat = '%t %{X}i'"), "7:10: format: the format of the input has no %{X}i"},
+		{"format = 'json'\n" + stream(`fields = { level = "keep" }`), "6:20: lines of an access log have no level; hint: leave it out, or list the key under other"},
+		{"format = 'json'\n" + stream(`fields = { other = { "%{X}i" = "keep" } }`), "the format of the input has no %{X}i"},
 		{stream("traffic = true"), "5:11: traffic is not supported by this version; hint: leave it out"},
 	} {
 		list := check(t, test.text)

@@ -21,6 +21,8 @@ type Plan struct {
 	roles [format.NumRoles]*Treatment // nil: left out
 	other []*Treatment                // by Field.Directive, nil: left out
 	users []bool                      // by Field.Directive: it may hold the name of a user
+	names []string                    // keys of JSON lines, as they are written
+	keys  []*Treatment                // of these
 }
 
 // Piece is a text, or a part of a field.
@@ -64,8 +66,8 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		return nil, nil
 	}
 	known, _ := p.(*format.LogFormat) // nil: the format is told line by line
-	if _, auto := p.(*format.Auto); known == nil && !auto {
-		return nil, errors.New("fields: those of JSON lines and error logs are not supported yet; hint: leave fields out, or log a format with fields")
+	if known == nil && format.NewJSONNodes(p) == nil {
+		return nil, errors.New("fields: those of error logs are not supported yet; hint: leave fields out")
 	}
 	plan := &Plan{}
 	if known != nil {
@@ -82,6 +84,10 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 			at := -1
 			if known != nil {
 				at = slices.Index(known.Directives(), f.Name)
+			}
+			if known == nil && !strings.HasPrefix(f.Name, "%") {
+				plan.names, plan.keys = append(plan.names, f.Name), append(plan.keys, t)
+				continue
 			}
 			if at < 0 {
 				return nil, fmt.Errorf("other: the format of the input has no %s; hint: give format the LogFormat string of the server, with it", f.Name)
@@ -269,8 +275,26 @@ func (p *Plan) Of(f *format.Field) *Treatment {
 	if f.Role != format.RoleOther {
 		return p.roles[f.Role]
 	}
+	if i := int(f.Directive) - firstKey; i >= 0 && i < len(p.keys) {
+		return p.keys[i]
+	}
 	if int(f.Directive) < len(p.other) {
 		return p.other[f.Directive]
 	}
 	return nil
+}
+
+// firstKey is the Field.Directive of the first key of JSON lines. No LogFormat string has
+// as many directives.
+const firstKey = 1 << 15
+
+// Key returns what stands for a key of JSON lines in Field.Directive, 0 where it is not
+// listed.
+func (p *Plan) Key(name []byte) uint16 {
+	for i, listed := range p.names {
+		if string(name) == listed {
+			return uint16(firstKey + i)
+		}
+	}
+	return 0
 }

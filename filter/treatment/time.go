@@ -1,5 +1,12 @@
 package treatment
 
+import (
+	"strconv"
+	"time"
+
+	"hushpipe/format"
+)
+
 func (t *Treatment) appendHour(_ Hasher, dst, v []byte) []byte     { return appendTime(dst, v, 2) }
 func (t *Treatment) appendMidnight(_ Hasher, dst, v []byte) []byte { return appendTime(dst, v, 0) }
 
@@ -25,7 +32,24 @@ func appendTime(dst, v []byte, hours int) []byte {
 		}
 		dst = dst[:start]
 	}
-	return append(dst, '-')
+	return appendEpoch(dst, v, hours)
+}
+
+// appendEpoch appends a time in seconds since 1970, or in a fraction of them, of which the
+// hour or the day has just begun where the process is.
+func appendEpoch(dst, v []byte, hours int) []byte {
+	sec, unit, ok := format.EpochOf(v)
+	if !ok {
+		return append(dst, '-')
+	}
+	at := time.Unix(sec, 0)
+	if hours > 0 {
+		sec -= int64(at.Minute()*60 + at.Second())
+	} else {
+		year, month, day := at.Date()
+		sec = time.Date(year, month, day, 0, 0, 0, 0, at.Location()).Unix()
+	}
+	return strconv.AppendInt(dst, sec*unit, 10)
 }
 
 func appendShape(dst, v []byte, shape string, hours int) ([]byte, bool) {

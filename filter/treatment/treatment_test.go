@@ -1,6 +1,7 @@
 package treatment_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,6 @@ func TestTreatments(t *testing.T) {
 		{"time", "hour", "2026/11/27 08:59:58", "2026/11/27 08:00:00"},
 		{"time", "hour", "Fri Nov 27 08:59:58.123456 2026", "Fri Nov 27 08:00:00 2026"},
 		{"time", "hour", "Fri Nov  7 08:59:58 2026", "Fri Nov  7 08:00:00 2026"},
-		{"time", "hour", "1795330000.123", "-"},
 		{"time", "day", "[27/Nov/2026:08:59:58 +0100] 1", "-"},
 		{"time", "day", "08:59", "-"},
 
@@ -218,7 +218,9 @@ func TestCompile(t *testing.T) {
 		{`%h %t "%U %u" %>s`, `fields = { user = "keep" }`, "words of %U could stand in %u"},
 		{`%{X-Forwarded-For}i %h %l %u %t "%r" %>s`, `fields = { user = "keep", url = "path" }`, ""},
 		{"vhost_combined", `fields = { host = "keep", user = "keep" }`, ""},
-		{"json", `fields = { time = "keep" }`, "not supported yet"},
+		{"json", `fields = { time = "keep", other = { "id" = "keep" } }`, ""},
+		{"auto", `fields = { time = "keep", other = { "id" = "keep" } }`, ""},
+		{"json", `fields = { other = { "%D" = "keep" } }`, "the format of the input has no %D"},
 		{"error", `fields = { time = "keep" }`, "not supported yet"},
 		{"combined", `format = "%h"`, "format without fields is not supported yet"},
 		{"combined", "fields = { url = \"keep\" }\nformat = '%m %U%q %H %{event}e %>s'", ""},
@@ -236,6 +238,25 @@ func TestCompile(t *testing.T) {
 			assert.NoError(t, err, test.stream)
 		} else {
 			assert.ErrorContains(t, err, test.want, test.stream)
+		}
+	}
+}
+
+// TestEpochs: of a time in seconds since 1970, the hour or the day has just begun where the
+// process is.
+func TestEpochs(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 31, 7, 0, time.Local)
+	for treatment, want := range map[string]time.Time{"hour": at.Add(-31*time.Minute - 7*time.Second), "day": time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local)} {
+		tr := treatmentOf(t, "time", treatment)
+		for _, unit := range []int64{1, 1e3, 1e6, 1e9} {
+			for _, fraction := range []string{"", ".25"} {
+				got := tr.AppendTo(nil, fmt.Append(nil, at.Unix()*unit, fraction), nil)
+				assert.Equal(t, fmt.Sprint(want.Unix()*unit), string(got), "%s, %d", treatment, unit)
+				assert.Equal(t, string(got), string(tr.AppendTo(nil, got, nil)), "twice")
+			}
+		}
+		for _, v := range []string{"12345", "1795330000x", "1795330000.", "99999999999999999999"} {
+			assert.Equal(t, "-", string(tr.AppendTo(nil, []byte(v), nil)), v)
 		}
 	}
 }
