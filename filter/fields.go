@@ -24,10 +24,16 @@ type planned struct {
 }
 
 // canPlan reports whether a plan says what becomes of each byte of the line. A line inside
-// of a JSON value has no roles, and neither has one of an error log.
+// of a JSON value has no roles, and one of an error log has nothing of a LogFormat.
 func (w *rewriter) canPlan(line []byte) bool {
 	l := &w.line
-	return !l.Error && !l.Inside && l.Start < len(line) && (w.fixed || line[l.Start] != '{' || w.json.nodes != nil)
+	switch {
+	case l.Inside || l.Start >= len(line):
+		return false
+	case l.Error:
+		return w.plan.Pieces == nil
+	}
+	return w.fixed || line[l.Start] != '{' || w.json.nodes != nil
 }
 
 // appendPlanned is appendLine for a stream that lists its fields: what the plan does
@@ -36,6 +42,9 @@ func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	w.who, w.request, w.doubt = nil, nil, noDoubt
 	if w.json.nodes != nil {
 		return w.appendJSON(dst, line)
+	}
+	if w.line.Error {
+		return w.appendErrorLine(dst, line)
 	}
 	if w.plan.Pieces != nil {
 		return w.appendPieces(dst, line)

@@ -182,7 +182,7 @@ func (p *ErrorFormat) Parse(line []byte, out *Line) bool {
 		}
 	}
 	if n := RewriteName(line[:pos], line[pos:end]); n > 0 {
-		out.add(Client, pos, pos+n)
+		out.addAs(RoleMessage, Client, pos, pos+n)
 		pos += n
 	}
 	if !addMessage(line[:end], pos, true, out) {
@@ -240,8 +240,8 @@ func (f *errorField) parse(line []byte, pos int, last bool, out *Line) int {
 // blank, or for the last one nothing, and returns where it ends, -1 for no match.
 func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out *Line) int {
 	b := line[pos:]
-	if item.hyphen && len(b) > 0 && b[0] == '-' && (len(b) == 1 || bytes.HasPrefix(b[1:], behind)) {
-		return pos + 1
+	if len(b) > 0 && b[0] == '-' && (len(b) == 1 || bytes.HasPrefix(b[1:], behind) && (item.hyphen || len(behind) > 0 || b[1] == ' ')) {
+		return pos + 1 // there is none, or hushpipe has left it out
 	}
 	n, kind := -1, Plain
 	switch item.name {
@@ -286,9 +286,12 @@ func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out
 	if n <= 0 || !bytes.HasPrefix(b[n:], behind) {
 		return -1
 	}
-	out.add(kind, pos, pos+n)
+	out.addAs(errorRoles[item.name], kind, pos, pos+n)
 	return pos + n
 }
+
+// errorRoles are the roles of directives.
+var errorRoles = ['z' + 1]Role{'t': RoleTime, 'l': RoleLevel, 'm': RoleModule, 'E': RoleMessage}
 
 // isSourceLine accepts "core.c(12)".
 func isSourceLine(b []byte) bool {
@@ -307,9 +310,10 @@ func addErrorPeer(line []byte, pos, n int, behind []byte, out *Line) int {
 	if n <= 0 || bytes.IndexByte(line[pos:pos+n], ' ') >= 0 {
 		return -1
 	}
-	if out.Client < 0 {
-		out.Client = len(out.Fields)
-	}
+	at := len(out.Fields)
 	addPeer(line, pos, pos+n, true, out)
+	if out.Client < 0 {
+		out.Client, out.Fields[at].Role = at, RoleClient
+	}
 	return pos + n
 }

@@ -22,6 +22,17 @@ import (
 //	[22-Nov-2026 06:46:00 UTC] PHP Warning:  a in /x.php on line 3
 type ErrorLog struct{}
 
+// ReadsErrors reports whether all lines that p parses are of an error log.
+func ReadsErrors(p Parser) bool {
+	switch w := p.(type) {
+	case *ErrorFormat:
+		return true
+	case *wrapped:
+		return w.json.wrapper
+	}
+	return false
+}
+
 // Parse implements Parser.
 func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	out.reset()
@@ -32,7 +43,7 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	}
 	if day, n := parsePHP(line[1:]); n > 0 {
 		out.Day, out.HasDay = day, true
-		out.add(Plain, 1, 1+n)
+		out.addAs(RoleTime, Plain, 1, 1+n)
 		return addMessage(line, 1+n+len("]"), false, out)
 	}
 	day, n := parseErrorTime(line[1:])
@@ -41,14 +52,21 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 		return false
 	}
 	out.Day, out.HasDay = day, true
-	out.add(Plain, 1, pos)
+	out.addAs(RoleTime, Plain, 1, pos)
 	pos++
 
 	end := bracket(line, pos, isLevel)
 	if end < 0 {
 		return false
 	}
-	out.add(Plain, pos+2, end)
+	level := pos + 2
+	if n := bytes.IndexByte(line[level:end], ':'); n >= 0 {
+		if n > 0 {
+			out.addAs(RoleModule, Plain, level, level+n)
+		}
+		level += n + 1
+	}
+	out.addAs(RoleLevel, Plain, level, end)
 	pos = end + 1
 	numbered := false // 2.4: the client's port is logged
 	if end := bracket(line, pos, isPID); end >= 0 {
@@ -68,10 +86,11 @@ func (*ErrorLog) Parse(line []byte, out *Line) bool {
 	start, n, after := nextPeer(line, pos)
 	if n >= 0 && (start == pos+len(openClient) || bytes.HasSuffix(line[:start-len(openClient)], []byte(": "))) {
 		if at := start - len(openClient); at > pos {
-			out.add(URL, pos, at)
+			out.addAs(RoleMessage, URL, pos, at)
 		}
 		out.Client = len(out.Fields)
 		addPeer(line, start, start+n, numbered, out)
+		out.Fields[out.Client].Role = RoleClient
 		pos = addRewritePeer(line, start, after, out)
 	}
 	return addMessage(line, pos, numbered, out)
@@ -91,6 +110,12 @@ func parseErrorTime(b []byte) (civil.Day, int) {
 // addMessage adds the fields of the message from line[pos] to the end. It reports false
 // where it cannot be told whose they are.
 func addMessage(line []byte, pos int, numbered bool, out *Line) bool {
+	first := len(out.Fields)
+	defer func() {
+		for i := first; i < len(out.Fields); i++ {
+			out.Fields[i].Role = RoleMessage
+		}
+	}()
 	// The message may have clients of its own: those of a module (ModSecurity), or
 	// of a line that was written into this one.
 	for {
@@ -225,7 +250,7 @@ func addRewritePeer(line []byte, start, end int, out *Line) int {
 	if n == 0 {
 		return end
 	}
-	out.add(Client, name, name+n)
+	out.addAs(RoleMessage, Client, name, name+n)
 	return name + n
 }
 

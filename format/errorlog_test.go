@@ -11,7 +11,7 @@ import (
 
 func TestErrorLog(t *testing.T) {
 	const head = `[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34]`
-	fields := []string{"plain:Sun Nov 22 06:46:00.123456 2026", "plain:proxy:error", "plain:pid 12:tid 34"}
+	fields := []string{"plain:Sun Nov 22 06:46:00.123456 2026", "plain:proxy", "plain:error", "plain:pid 12:tid 34"}
 	for _, tt := range []struct {
 		name, line string
 		fields     []string // after those of head; nil: no match
@@ -59,7 +59,7 @@ func TestErrorLog(t *testing.T) {
 			}
 			want := slices.Concat(fields, tt.fields)
 			if strings.Contains(tt.line, "rewrite:trace1") {
-				want[1] = "plain:rewrite:trace1"
+				want[1], want[2] = "plain:rewrite", "plain:trace1"
 			}
 			assert.Equal(t, want, spell([]byte(tt.line), out.Fields))
 			assert.Equal(t, "2026-11-22", out.Day.String())
@@ -98,9 +98,9 @@ func TestErrorLog(t *testing.T) {
 		fields []string // nil: no match
 	}{
 		{`[2026-11-22 06:46:00.123456] [core:error] [pid 12:tid 34] [client 192.0.2.1:5678] AH1: a`,
-			[]string{"plain:2026-11-22 06:46:00.123456", "plain:core:error", "plain:pid 12:tid 34", "client:192.0.2.1", "plain:5678", "url: AH1: a"}},
+			[]string{"plain:2026-11-22 06:46:00.123456", "plain:core", "plain:error", "plain:pid 12:tid 34", "client:192.0.2.1", "plain:5678", "url: AH1: a"}},
 		{`[2026-11-22 06:46:00] [:error] [pid 12] [client 192.0.2.1] ModSecurity: a [hostname "h.example"]`,
-			[]string{"plain:2026-11-22 06:46:00", "plain::error", "plain:pid 12", "client:192.0.2.1", `url: ModSecurity: a [hostname "h.example"]`}},
+			[]string{"plain:2026-11-22 06:46:00", "plain:error", "plain:pid 12", "client:192.0.2.1", `url: ModSecurity: a [hostname "h.example"]`}},
 		{`[2026-11-22] [core:error] a`, nil},
 		{`[2026/11/22 06:46:00] [core:error] a`, nil},
 	} {

@@ -8,7 +8,7 @@ import "bytes"
 //	2026/11/22 06:46:00 [error] 12#34: *56 open() "/x" failed (2: …), client: 192.0.2.1, server: a.example, request: "GET /x HTTP/1.1", …
 //
 // The client, which the message may lack, is an address or "unix:": nginx knows no
-// names. A line with anything else in that place, or with what should stand behind it
+// names. "-" stands where an address was left out. A line with anything else in that place, or with what should stand behind it
 // alone, was cut or written into another, and does not match.
 func parseNginxLog(line []byte, out *Line) bool {
 	const stamp = len("2026/11/22 06:46:00")
@@ -33,8 +33,8 @@ func parseNginxLog(line []byte, out *Line) bool {
 		return false
 	}
 	out.Day, out.HasDay = day, true
-	out.add(Plain, 0, stamp)
-	out.add(Plain, stamp+2, level)
+	out.addAs(RoleTime, Plain, 0, stamp)
+	out.addAs(RoleLevel, Plain, stamp+2, level)
 	out.add(Plain, pos+1, pos+process)
 	pos += process + 1
 	start := pos
@@ -55,14 +55,15 @@ func parseNginxLog(line []byte, out *Line) bool {
 		if comma := bytes.IndexByte(line[pos:], ','); comma >= 0 {
 			end = pos + comma
 		}
-		if v := line[pos:end]; string(v) == "unix:" {
-			out.add(URL, start, end)
+		if v := line[pos:end]; string(v) == "unix:" || string(v) == "-" {
+			out.addAs(RoleMessage, URL, start, end)
 		} else if isAddr, _ := readHost(v); isAddr {
-			out.add(URL, start, pos)
+			out.addAs(RoleMessage, URL, start, pos)
+			role := RoleMessage
 			if out.Client < 0 {
-				out.Client = len(out.Fields)
+				out.Client, role = len(out.Fields), RoleClient
 			}
-			out.add(Client, pos, end)
+			out.addAs(role, Client, pos, end)
 		} else {
 			return false
 		}
@@ -72,7 +73,7 @@ func parseNginxLog(line []byte, out *Line) bool {
 			start = pos
 		}
 	}
-	out.add(URL, start, len(line))
+	out.addAs(RoleMessage, URL, start, len(line))
 	return true
 }
 

@@ -92,7 +92,7 @@ func (c *checker) format() {
 	}
 	c.parser = parser
 	c.known, _ = parser.(*format.LogFormat)
-	if c.UserField != "" && !c.has(format.RoleUser) {
+	if c.UserField != "" && (!c.has(format.RoleUser) || format.IsError(c.Format)) {
 		c.add("user-field", fmt.Sprintf("the format has no %s", c.UserField), "log it")
 	}
 }
@@ -188,6 +188,12 @@ func (c *checker) fields(s *policy.Stream, path string) {
 		switch {
 		case ofErrors && c.Format == "json":
 			c.add(path+".fields."+f.Name, fmt.Sprintf("lines of an access log have no %s", f.Name), "leave it out, or list the key under other")
+		case format.IsError(c.Format) && (f.Other || !ofErrors && !slices.Contains([]string{"client", "time", "event"}, f.Name)):
+			at := path + ".fields." + f.Name
+			if f.Other {
+				at = fmt.Sprintf("%s.fields.other.%q", path, f.Name)
+			}
+			c.add(at, fmt.Sprintf("an error log has no %s", f.Name), "leave it out")
 		case c.known == nil || f.Name == "event" && !f.Other:
 		case f.Other && !slices.Contains(c.known.Directives(), f.Name):
 			c.add(fmt.Sprintf("%s.fields.other.%q", path, f.Name), fmt.Sprintf("the format has no %s", f.Name), "log it, or leave it out")

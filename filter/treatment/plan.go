@@ -66,8 +66,10 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		return nil, nil
 	}
 	known, _ := p.(*format.LogFormat) // nil: the format is told line by line
-	if known == nil && format.NewJSONNodes(p) == nil {
-		return nil, errors.New("fields: those of error logs are not supported yet; hint: leave fields out")
+	if format.ReadsErrors(p) {
+		if err := checkErrorFields(s); err != nil {
+			return nil, err
+		}
 	}
 	plan := &Plan{}
 	if known != nil {
@@ -134,6 +136,23 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		return plan, nil
 	}
 	return plan, plan.compileOutput(s.Format, known)
+}
+
+// checkErrorFields asks for what a line of an error log cannot be without.
+func checkErrorFields(s *policy.Stream) error {
+	if s.Format != "" {
+		return errors.New("format: lines of an error log keep theirs; hint: leave it out")
+	}
+	for _, f := range s.Fields {
+		switch {
+		case f.Other, !slices.Contains([]string{"client", "time", "level", "module", "message", "event"}, f.Name):
+			return fmt.Errorf("fields: an error log has no %s; hint: leave it out", f.Name)
+		}
+	}
+	if s.Treatment("time").Kind == policy.Drop {
+		return errors.New(`fields: without its time, no line of an error log has a day; hint: give time = "day"`)
+	}
+	return nil
 }
 
 // namesUser reports whether a directive is of the name that the server has of the user,

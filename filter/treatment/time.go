@@ -32,6 +32,14 @@ func appendTime(dst, v []byte, hours int) []byte {
 		}
 		dst = dst[:start]
 	}
+	const php = "00-aaa-0000 HH:99:99"
+	if n := len(php); len(v) > n+1 && v[n] == ' ' && isWord(v[n+1:], "/_+-:") {
+		start, ok := len(dst), false
+		if dst, ok = appendShape(dst, v[:n], php, hours); ok {
+			return append(dst, v[n:]...)
+		}
+		dst = dst[:start]
+	}
 	return appendEpoch(dst, v, hours)
 }
 
