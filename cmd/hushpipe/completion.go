@@ -19,14 +19,15 @@ import (
 // choices are the values of flags that have a few, for a flag of one command by
 // both names.
 var choices = map[string][]string{
-	"by":        {"day", "week", "month", "year"},
-	"rooms by":  {"count", "hash"},
-	"format":    strings.Split(format.Names, ", "),
-	"ip":        {"ipcrypt", "pfx", "mask", "drop", "keep"},
-	"lang":      {"en", "de", "no"},
-	"reveal ip": {"ipcrypt", "pfx"},
-	"room-hash": {"sha1", "hmac"},
-	"rooms":     strings.Split(rooms.Presets(), ", "),
+	"by":             {"day", "week", "month", "year"},
+	"rooms by":       {"count", "hash"},
+	"format":         strings.Split(format.Names, ", "),
+	"ip":             {"ipcrypt", "pfx", "mask", "drop", "keep"},
+	"lang":           {"en", "de", "no"},
+	"statement lang": {"de", "en", "nb"},
+	"reveal ip":      {"ipcrypt", "pfx"},
+	"room-hash":      {"sha1", "hmac"},
+	"rooms":          strings.Split(rooms.Presets(), ", "),
 }
 
 // completed lets shells complete the arguments and flags of all commands, by

@@ -131,7 +131,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		purgeCommand(say),
 		statusCommand(),
 		checkCommand(),
-		statementCommand(stdout),
+		statementCommand(stdout, say),
 		versionCommand(),
 	)
 	completed(root)

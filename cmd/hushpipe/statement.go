@@ -1,61 +1,139 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/audit"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/claims"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
 	"hushpipe/filter/terms"
+	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 	"hushpipe/format/report"
 	"hushpipe/format/statement"
 )
 
-func statementCommand(stdout *os.File) *cobra.Command {
+func statementCommand(stdout *os.File, say *messages) *cobra.Command {
+	var lang, check string
+	var markdown, html bool
 	cmd := &cobra.Command{
-		Use:   "statement [flags] POLICY",
-		Short: "Write the privacy notice that follows from a policy",
+		Use:   "statement [flags] POLICY|DIR",
+		Short: "Write the privacy notice that follows from what runs",
 		Long:  manualText("statement", "1"),
-		Example: `  hushpipe statement /etc/hushpipe/policy.toml
-  hushpipe statement /etc/hushpipe/policy.toml | less`,
+		Example: `  hushpipe statement --lang de /etc/hushpipe/policy.toml
+  hushpipe statement --html /var/log/hushpipe >privacy.html
+  hushpipe statement --check /var/www/html/privacy.html /var/log/hushpipe`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			confineReader(args, "")
-			p, err := statementPolicy(args[0], cmd.ErrOrStderr())
+			for _, group := range [][]string{{"markdown", "html", "check"}, {"lang", "check"}} {
+				if err := exclusive(cmd.Flags(), group); err != nil {
+					return err
+				}
+			}
+			if cmd.Flags().Changed("check") && check == "" {
+				return usage("--check is empty; hint: give the published page")
+			}
+			language, err := report.NewLanguage(lang)
+			if err != nil {
+				return usage("--lang: %w", err)
+			}
+			confineReader(append(slices.Clone(args), check), "")
+			of, err := statedBy(args[0], cmd.ErrOrStderr(), say)
 			if err != nil {
 				return err
 			}
-			language, err := report.NewLanguage("en")
-			if err != nil {
-				return err
+			if check != "" {
+				err = of.checkPage(check, cmd.OutOrStdout(), say)
+			} else {
+				err = of.write(cmd.OutOrStdout(), language, markdown, html, stdout, say)
 			}
-			return statement.New(claims.OfPolicy(p), language, 0).Text(cmd.OutOrStdout(), min(screenOf(stdout).Width, screen))
+			if err == nil && of.differs {
+				err = errSaid
+			}
+			return err
 		},
 	}
-	cmd.Flags().SortFlags = false
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&lang, "lang", "", "write in `LANGUAGE`: de, en or nb (default by the environment)")
+	flags.BoolVar(&markdown, "markdown", false, "write Markdown")
+	flags.BoolVar(&html, "html", false, "write an HTML page that loads nothing")
+	flags.StringVar(&check, "check", "", "tell whether `PAGE`, a notice that was published, still fits what runs; exit with 0 or 1")
 	return cmd
 }
 
-// statementPolicy reads the policy at path. Its mistakes are told.
-func statementPolicy(path string, told io.Writer) (*policy.Policy, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+// stated is what a notice is of.
+type stated struct {
+	path    string
+	claims  []statement.Claim
+	since   civil.Day // 0: nothing is known to run
+	differs bool      // a process runs something else, which has been said
+}
+
+// statedBy reads a policy, or what DIR records. Mistakes in the policy are told.
+func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		text, err := policyText(path)
+		if err != nil {
+			return nil, err
+		}
+		p, err := checkedPolicy(path, text, told)
+		if err != nil {
+			return nil, err
+		}
+		return &stated{path: path, claims: claims.OfPolicy(p)}, nil
+	}
+	if err := audit.CheckUsed(path); err != nil {
+		return nil, err
+	}
+	entry, text, err := policies.Last(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return statedByFlags(path, say)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := checkedPolicy(path, text, told)
+	if err != nil {
+		return nil, err
+	}
+	return &stated{path: path, claims: claims.OfPolicy(p), since: civil.DayOf(entry.Began.Local())}, nil
+}
+
+func policyText(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, policies.MaxText+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(text) > policies.MaxText {
+		err = fmt.Errorf("%s: is longer than %d bytes; hint: give the policy, or the DIR that it runs on", path, policies.MaxText)
 	}
-	if len(text) > policies.MaxText {
-		return nil, fmt.Errorf("%s: is longer than %d bytes; hint: give the policy", path, policies.MaxText)
-	}
+	return text, err
+}
+
+// checkedPolicy is that of a text without a mistake.
+func checkedPolicy(path string, text []byte, told io.Writer) (*policy.Policy, error) {
 	p, mistakes := policy.Parse(text)
 	if p != nil {
 		if mistakes = terms.Check(p); len(mistakes) == 0 {
@@ -64,7 +142,114 @@ func statementPolicy(path string, told io.Writer) (*policy.Policy, error) {
 	}
 	if len(mistakes) > 0 {
 		io.WriteString(told, mistakesIn(path, mistakes))
-		return nil, usageError{errors.New(path + ": " + several(uint64(len(mistakes)), "mistake") + "; hint: correct the file, and run this again")}
+		return nil, usage("%s: %s; hint: correct the policy, and run this again", path, several(uint64(len(mistakes)), "mistake"))
 	}
 	return p, nil
+}
+
+// statedByFlags is of a DIR without a policy: by the flags that its last process recorded,
+// and by the rule that lines are deleted by.
+func statedByFlags(path string, say *messages) (*stated, error) {
+	settings, err := registry.ReadSettings(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no process has recorded its flags here; hint: give the DIR that hushpipe filter writes to, or a policy", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := recorded{dir: path, Settings: settings}
+	o, err := r.flags()
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be used: %w", registry.SettingsPath(path), err)
+	}
+	ip, err := pseudonym.ParseMode(o.ip)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be used: --ip: %w", registry.SettingsPath(path), err)
+	}
+	d, err := dir.Open(path, dir.Options{Keys: o.keys})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	rule, err := retention.CurrentRule(d, retention.OfLines, registry.KeptByEarlier(d, now()))
+	if err != nil {
+		return nil, err
+	}
+	s := &stated{path: path, claims: claims.OfFlags(o.asPolicy(rule), ip), since: civil.DayOf(settings.Started.Local())}
+	sum, err := registry.Read(d, now())
+	if err != nil && !errors.Is(err, registry.ErrRecord) {
+		return nil, err
+	}
+	for _, p := range sum.Live {
+		if p.Err == nil && p.IP != ip.String() {
+			say.sayf(warning, "%s: process %d runs with --ip %s, and %s is recorded; hint: reload the web server", path, p.PID, p.IP, ip)
+			s.differs = true
+		}
+	}
+	return s, nil
+}
+
+// asPolicy is what the flags say as a policy of one stream, but for --ip.
+func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
+	p := &policy.Policy{Format: o.format, Client: o.client, TrustedProxies: o.proxies, JSONKeys: o.jsonKeys, Redact: o.redact}
+	s := policy.Stream{Keep: policy.Keep{{Kind: policy.Days, N: int(keep)}}}
+	s.Figures.Rooms, s.Figures.RoomURLs = o.rooms, o.roomURL
+	s.Figures.RoomHash, s.Figures.CountV6 = cmp.Or(o.roomHash, "sha1"), int(o.countV6)
+	p.Streams = []policy.Stream{s}
+	return p
+}
+
+func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, stdout *os.File, say *messages) error {
+	page := statement.New(s.claims, l, s.since)
+	var b bytes.Buffer
+	var err error
+	switch {
+	case markdown:
+		err = page.Markdown(&b)
+	case html:
+		err = page.HTML(&b)
+	default:
+		err = page.Text(&b, min(screenOf(stdout).Width, screen))
+	}
+	if err != nil {
+		return err
+	}
+	if page.Foreign > 0 {
+		say.sayf(note, "%s of the policy: not given in %s; hint: add a translation, as in purpose = { en = … }", several(uint64(page.Foreign), "text"), l.Tag())
+	}
+	_, err = out.Write(b.Bytes())
+	return err
+}
+
+// maxPage bounds a published page.
+const maxPage = 64 << 20
+
+// checkPage tells whether a page is of what runs.
+func (s *stated) checkPage(path string, out io.Writer, say *messages) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	page, err := io.ReadAll(io.LimitReader(f, maxPage))
+	if err != nil {
+		return err
+	}
+	digest := ""
+	for _, c := range s.claims {
+		if running, ok := c.(statement.Running); ok {
+			digest = running.Digest
+		}
+	}
+	switch found := statement.Digests(page); {
+	case len(found) == 0:
+		return fmt.Errorf("%s: has no digest; hint: leave the last line of the notice in the page, with sha256:%.8s…", path, digest)
+	case !slices.Contains(found, digest):
+		return fmt.Errorf("%s: was made from sha256:%.8s, and %s is sha256:%.8s; hint: write it anew, 'hushpipe statement %[3]s'", path, found[0], s.path, digest)
+	}
+	if statement.HasBlanks(page) {
+		say.sayf(note, "%s: has blanks that nobody has filled in", path)
+	}
+	fmt.Fprintf(out, "%s: fits %s, sha256:%.8s\n", path, s.path, digest)
+	return nil
 }

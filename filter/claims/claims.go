@@ -16,7 +16,13 @@ import (
 // OfPolicy returns the claims of a policy in which terms.Check finds no mistake: those of
 // the whole log, then those of each stream, in their order.
 func OfPolicy(p *policy.Policy) []statement.Claim {
-	m := maker{policy: p, parser: parserOf(p)}
+	return of(p, p.Digest(), policy.Treatment{Kind: policy.Ipcrypt})
+}
+
+// of returns the claims of a policy; client is what becomes of the address in lines that
+// are written whole.
+func of(p *policy.Policy, digest string, client policy.Treatment) []statement.Claim {
+	m := maker{policy: p, parser: parserOf(p), client: client}
 	n := &p.Notice
 	for _, t := range []statement.Notice{
 		{Key: "controller", Text: n.Controller}, {Key: "contact", Text: n.Contact}, {Key: "officer", Text: n.Officer},
@@ -24,16 +30,16 @@ func OfPolicy(p *policy.Policy) []statement.Claim {
 	} {
 		m.add(t)
 	}
-	m.add(statement.Running{Digest: p.Digest()})
-	m.add(statement.Input{Format: p.Format, Client: p.Client, Proxies: p.TrustedProxies, JSONKeys: p.JSONKeys, UserField: p.UserField,
-		Errors: format.IsError(p.Format)})
+	m.add(statement.Running{Digest: digest})
+	m.add(statement.Input{Format: p.Format, Client: p.Client, Proxies: p.TrustedProxies, JSONKeys: p.JSONKeys, UserField: p.UserField})
 	for i := range p.Streams {
 		m.stream(&p.Streams[i])
 	}
 	for _, pair := range p.Pairs() {
 		m.add(statement.Joining{InStream: statement.InStream(pair.A.Name), With: pair.B.Name, By: pair.By, Linked: pair.Linked})
 	}
-	m.add(rights(p))
+	m.rights.FromBrowser = !format.IsError(p.Format)
+	m.add(m.rights)
 	return m.list
 }
 
@@ -41,7 +47,9 @@ func OfPolicy(p *policy.Policy) []statement.Claim {
 type maker struct {
 	policy *policy.Policy
 	parser format.Parser // nil where the format is wrong
+	client policy.Treatment
 	list   []statement.Claim
+	rights statement.Rights // so far
 }
 
 func (m *maker) add(c statement.Claim) { m.list = append(m.list, c) }
@@ -62,37 +70,52 @@ func (m *maker) stream(s *policy.Stream) {
 	in := statement.InStream(s.Name)
 	m.add(statement.Purpose{InStream: in, Text: s.Purpose})
 	m.add(statement.Basis{InStream: in, Text: s.Basis})
+	for _, text := range s.Basis {
+		m.rights.Letters += statement.Letter(text)
+	}
 	if s.Keep.None() && !s.Figures.Any() {
 		m.add(statement.Nothing{InStream: in})
 		return
 	}
+	if s.Gate != nil {
+		m.add(gate(s))
+	}
 	m.add(statement.Lines{InStream: in, Where: s.Where, Unless: s.Unless, Events: m.events(slices.Concat(s.Where.Events, s.Unless.Events))})
-	client := policy.Treatment{Kind: policy.Ipcrypt}
+	client := m.client
 	if s.Fields != nil {
 		client = s.Treatment("client")
 	}
-	var hashes []statement.Field
+	m.written(s, client)
+}
+
+// written adds what is kept of the lines of a stream, and what is counted.
+func (m *maker) written(s *policy.Stream, client policy.Treatment) {
+	in := statement.InStream(s.Name)
+	keys := statement.Keys{InStream: in, Client: policy.Drop, Counts: s.Figures.CountsRooms(), Lines: s.KeepsLines(), Linked: s.Linked}
+	if home := m.policy.Stream(s.Linked); home != nil {
+		keys.Lines = home.KeepsLines()
+	}
 	if s.KeepsLines() {
 		fields := m.fields(s, client)
+		keys.Client = client.Kind
 		for _, f := range fields.List {
 			if f.Kind == policy.Hash {
-				hashes = append(hashes, f)
+				keys.Hashes = append(keys.Hashes, f)
 			}
+			m.rights.ByUser = m.rights.ByUser || f.Name == "user" && (f.Kind == policy.Whole || f.Kind == policy.Hash)
+			m.rights.ByAddress = m.rights.ByAddress || f.Name == "client" && f.Kind != policy.Mask && f.Kind != policy.OnlyNets
 		}
+		m.rights.Lines = true
 		m.add(fields)
 		m.add(statement.Addresses{InStream: in, Client: client, Redact: m.policy.Redact})
+		if len(s.Group) > 0 {
+			m.add(statement.Group{InStream: in, Fields: s.Group, Least: s.Least})
+		}
 		m.add(statement.Period{InStream: in, Keep: s.Keep, Workdays: m.policy.Workdays, Holidays: m.policy.Holidays, Settled: s.Settled})
 	}
 	if f := &s.Figures; f.CountsRooms() {
 		m.add(statement.Figures{InStream: in, Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
-			Lines: s.KeepsLines(), Keep: s.Keep, Client: client, FullAddr: f.Full && client.Merges()})
-	}
-	keys := statement.Keys{InStream: in, Client: client.Kind, Hashes: hashes, Counts: s.Figures.CountsRooms(), Keep: s.Keep, Linked: s.Linked}
-	if !s.KeepsLines() {
-		keys.Client = policy.Drop
-	}
-	if home := m.policy.Stream(s.Linked); home != nil {
-		keys.Keep = home.Keep
+			Lines: s.KeepsLines(), Whole: s.KeepsLines() && f.Full && client.Merges()})
 	}
 	m.add(keys)
 	if s.KeepsLines() {
@@ -101,7 +124,16 @@ func (m *maker) stream(s *policy.Stream) {
 		}
 		m.add(statement.Recipients{InStream: in, List: s.Recipients})
 	}
-	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.KeepsLines() && !s.Figures.Any()})
+	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.Name != "" && s.KeepsLines() && !s.Figures.Any()})
+}
+
+// gate leaves out whom a decision is about, and why it was taken.
+func gate(s *policy.Stream) statement.Gate {
+	g := statement.Gate{InStream: statement.InStream(s.Name), Gate: *s.Gate}
+	if a := s.Active; a != nil {
+		g.Active = &policy.Active{Announced: a.Announced, IsAnnounced: a.IsAnnounced, From: a.From, Until: a.Until}
+	}
+	return g
 }
 
 // events returns the events of the names; "*" is all.
@@ -137,15 +169,4 @@ func eventsOf(p *policy.Policy, set string) []policy.Event {
 		return p.Own
 	}
 	return (&policy.Policy{Sets: []string{set}}).Events()
-}
-
-func rights(p *policy.Policy) (r statement.Rights) {
-	for i := range p.Streams {
-		s := &p.Streams[i]
-		r.Lines = r.Lines || s.KeepsLines()
-		for _, text := range s.Basis {
-			r.Object = r.Object || strings.Contains(text, "6(1)(e)") || strings.Contains(text, "6(1)(f)")
-		}
-	}
-	return r
 }

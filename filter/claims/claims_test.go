@@ -124,10 +124,14 @@ func TestExamples(t *testing.T) {
 		if len(terms.Check(p)) > 0 {
 			continue
 		}
-		page := statement.New(claims.OfPolicy(p), language(t, "en"), 0)
-		var out bytes.Buffer
-		require.NoError(t, page.Text(&out, 80))
-		golden(t, strings.TrimSuffix(path, "toml")+"en.txt", out.Bytes())
+		for _, lang := range []string{"de", "en", "nb"} {
+			page := statement.New(claims.OfPolicy(p), language(t, lang), 0)
+			var text, markdown bytes.Buffer
+			require.NoError(t, page.Text(&text, 80))
+			golden(t, strings.TrimSuffix(path, "toml")+lang+".txt", text.Bytes())
+			require.NoError(t, page.Markdown(&markdown))
+			golden(t, strings.TrimSuffix(path, "toml")+lang+".md", markdown.Bytes())
+		}
 	}
 }
 

@@ -49,7 +49,9 @@ func (m *maker) fields(s *policy.Stream, client policy.Treatment) statement.Fiel
 		case "event": // no format of an input has it
 			if t.Kind != policy.Drop && s.Format != "" && out.has(name) {
 				add(name, false, t)
-				f.Events = m.events([]string{"*"})
+				if !slices.Contains(s.Where.Events, "*") { // those are said of the lines
+					f.Events = m.events([]string{"*"})
+				}
 			}
 		default:
 			if out.has(name) {

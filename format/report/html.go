@@ -22,15 +22,18 @@ var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
 
+// Style is the style sheet of a page, for other pages in its looks.
+var Style = pageFile("page.css")
+
 // The parts of the page that are the same in each report.
 var (
-	pageStyle  = template.CSS(pageFile("uPlot.min.css") + pageFile("page.css"))
+	pageStyle  = template.CSS(pageFile("uPlot.min.css") + Style)
 	pageScript = template.JS(pageFile("page.js"))
 	// uPlot's licence asks to stand in all copies.
 	pagePlot = template.JS("/*\n" + pageFile("uPlot.LICENSE") + "\n*/\n" + pageFile("uPlot.iife.min.js"))
 	// pagePolicy allows these and nothing else: no request, no inline style.
 	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " +
-		hashSource(string(pageStyle)) + "; script-src " + hashSource(string(pagePlot)) + " " + hashSource(string(pageScript))
+		HashSource(string(pageStyle)) + "; script-src " + HashSource(string(pagePlot)) + " " + HashSource(string(pageScript))
 )
 
 func pageFile(name string) string {
@@ -41,9 +44,9 @@ func pageFile(name string) string {
 	return string(text)
 }
 
-// hashSource names an inline element by its content, as in section 2.3.1 of
+// HashSource names an inline element by its content, as in section 2.3.1 of
 // https://www.w3.org/TR/CSP3/.
-func hashSource(text string) string {
+func HashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }

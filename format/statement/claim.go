@@ -35,6 +35,8 @@ const (
 	KindNothing   // Nothing
 	KindFields    // Fields
 	KindAddresses // Addresses
+	KindGroup     // Group
+	KindGate      // Gate
 	KindPeriod    // Period
 	KindKeys      // Keys
 	KindFigures   // Figures
@@ -49,7 +51,7 @@ func (k Kind) Provable() bool { return k >= KindRunning }
 // String returns the kind in one word, for programs.
 func (k Kind) String() string {
 	return [NumKinds]string{"notice", "purpose", "basis", "disclosure", "recipients", "rights",
-		"running", "input", "lines", "nothing", "fields", "addresses", "period", "keys", "figures", "joining", "backups"}[k]
+		"running", "input", "lines", "nothing", "fields", "addresses", "group", "gate", "period", "keys", "figures", "joining", "backups"}[k]
 }
 
 // InStream is the name of the stream that a claim is about.
@@ -92,15 +94,17 @@ type Recipients struct {
 // Rights are those that a person has.
 type Rights struct {
 	InStream
-	Object bool // to processing by Article 6(1)(e) or (f)
-	Lines  bool // lines are kept at all
+	Letters     string // of Article 6(1), of the streams' legal bases
+	Lines       bool   // are kept
+	ByAddress   bool   // some hold the address or a pseudonym of it
+	ByUser      bool   // some hold the name of the user, or a hash of it
+	FromBrowser bool   // the data are what a browser sends, not what a server says of an error
 }
 
 // Running is what the processes of the log run.
 type Running struct {
 	InStream
 	Digest string // SHA-256 in hexadecimal digits, of the policy or of the flags
-	Flags  bool   // there is no policy
 }
 
 // Input is the log that the lines come from.
@@ -111,7 +115,6 @@ type Input struct {
 	Proxies   []string
 	JSONKeys  []string
 	UserField string
-	Errors    bool // it is an error log
 }
 
 // Lines is which lines go to a stream.
@@ -140,7 +143,7 @@ type Fields struct {
 	// Whole is that lines are written whole, those in no known format as well; List is then
 	// what they usually have, or what their format has, if Known.
 	Whole, Known bool
-	Events       []Event // that the field event can name
+	Events       []Event // that the field event can name, unless Lines has them all
 	Format       string  // LogFormat of the lines that are written, "" for that of the input
 }
 
@@ -160,6 +163,20 @@ type Addresses struct {
 	Redact []string // each as of one --redact
 }
 
+// Group is how many people stand behind a line that can be read.
+type Group struct {
+	InStream
+	Fields []string // "client", "user"
+	Least  int
+}
+
+// Gate is what an agreement demands before a stream writes, and what was decided.
+type Gate struct {
+	InStream
+	policy.Gate
+	Active *policy.Active // without Reason and For; nil: it is closed
+}
+
 // Period is how long lines are kept.
 type Period struct {
 	InStream
@@ -175,21 +192,19 @@ type Keys struct {
 	Client policy.Kind // policy.Ipcrypt or Pfx, or another where addresses have no pseudonyms
 	Hashes []Field     // those that are hashed
 	Counts bool        // fingerprints of addresses are kept under them, to count
-	Keep   policy.Keep // of the stream that has the keys
+	Lines  bool        // of the stream that has the keys are kept
 	Linked string      // that stream; "" for this one
 }
 
 // Figures is what is counted.
 type Figures struct {
 	InStream
-	Rooms    []string // presets
-	URLs     []string
-	Hash     string // "sha1" or "hmac"
-	CountV6  int    // bits, 1…128
-	Lines    bool   // the stream keeps lines, too
-	Keep     policy.Keep
-	Client   policy.Treatment
-	FullAddr bool // the whole address tells clients apart, although less of it is kept
+	Rooms   []string // presets
+	URLs    []string
+	Hash    string // "sha1" or "hmac"
+	CountV6 int    // bits, 1…128
+	Lines   bool   // the stream keeps lines, too
+	Whole   bool   // the whole address tells clients apart, although lines keep less of it
 }
 
 // Joining is that lines of two streams can be joined.
@@ -219,6 +234,8 @@ func (Lines) Kind() Kind      { return KindLines }
 func (Nothing) Kind() Kind    { return KindNothing }
 func (Fields) Kind() Kind     { return KindFields }
 func (Addresses) Kind() Kind  { return KindAddresses }
+func (Group) Kind() Kind      { return KindGroup }
+func (Gate) Kind() Kind       { return KindGate }
 func (Period) Kind() Kind     { return KindPeriod }
 func (Keys) Kind() Kind       { return KindKeys }
 func (Figures) Kind() Kind    { return KindFigures }

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,92 +14,44 @@ import (
 
 // Page is a notice in a language, ready to be written.
 type Page struct {
-	title    string
-	draft    string // what people have to do before they publish it
-	lead     []block
-	sections []section
-	foot     string // with the digest
-	*report.Language
+	Title    string
+	Draft    string // what people have to do before they publish it
+	Lead     []Block
+	Sections []Section
+	Foot     string // with the digest
+	Foreign  int    // texts of the policy that stand in another language
+	Language *report.Language
 }
 
-type section struct {
-	title  string
-	blocks []block
+// Section is a part of a Page.
+type Section struct {
+	Title  string // "" for the one stream of a DIR without a policy
+	Blocks []Block
 }
 
-// block is a paragraph, or a table.
-type block struct {
-	order label  // of blocks in a section
-	label string // in front of the text, "" for none
-	text  string
-	blank bool // people have to fill it in
-	rows  [][2]string
-	heads [2]string
+// Block is a paragraph, a table, or one with a table below it.
+type Block struct {
+	order label
+	Label string // in front of the text, "" for none
+	Text  string
+	Given bool // in the words of the policy
+	Blank bool // people have to fill it in
+	Rows  [][2]string
+	Heads [2]string
 }
-
-// words are those of a language.
-type words interface {
-	tag() string // of policy.Text
-	label(l label) string
-	blank(what string) string
-	title() string
-	draft() string
-	running(Running, civil.Day) string
-	article(letter string) string  // of Article 6(1) of the GDPR
-	interest(letter string) string // the sentence that follows that
-	lines(Lines) string
-	nothing() string
-	fieldsBefore(Fields) string
-	field(Fields, Field) (name, how string)
-	fieldsAfter(Fields) string
-	addresses(Addresses) string
-	period(Period) string
-	keys(Keys) string
-	disclosure(Disclosure) (text string, blank bool)
-	figures(Figures) string
-	joining(j Joining, with string) string
-	backups(Backups) string
-	input(Input) string
-	rights(Rights) []block
-}
-
-// label is what stands in front of a paragraph, or at the head of a table: in the order of
-// a section.
-type label int
-
-const (
-	labelController label = iota
-	labelContact
-	labelOfficer
-	labelAuthority
-	labelPlace
-	labelTransfer
-	labelMore
-	labelPurpose
-	labelBasis
-	labelLines
-	labelFields
-	labelAddresses
-	labelPeriod
-	labelKeys
-	labelFigures
-	labelJoining
-	labelRecipients
-	labelBackups
-	labelInput
-	labelRights
-	labelField // head of the table
-	labelHow
-	numLabels
-)
 
 // New returns the notice that says the claims. since is the day on which what runs began
 // to, 0 where nothing is known to run.
 func New(claims []Claim, l *report.Language, since civil.Day) *Page {
-	w := wordsOf(l)
-	p := &Page{title: w.title(), draft: w.draft(), Language: l}
-	m := maker{Page: p, words: w, claims: claims}
-	m.head(since)
+	w := english
+	for _, of := range []*words{german, norwegian} {
+		if of.Tag == l.Tag() {
+			w = of
+		}
+	}
+	p := &Page{Title: w.Title, Draft: w.Draft, Language: l}
+	m := maker{Page: p, w: w, claims: claims}
+	m.lead(since)
 	for _, c := range claims {
 		if purpose, ok := c.(Purpose); ok {
 			m.stream(purpose)
@@ -111,186 +64,190 @@ func New(claims []Claim, l *report.Language, since civil.Day) *Page {
 // maker makes a Page.
 type maker struct {
 	*Page
-	words
+	w      *words
 	claims []Claim
 }
 
-func wordsOf(l *report.Language) words {
-	return english{l}
-}
-
-func (m *maker) paragraph(list *[]block, of label, text string) {
+// say appends a paragraph of sentences; of none, nothing.
+func (m *maker) say(list *[]Block, at label, sentences ...string) {
+	text := strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 	if text != "" {
-		*list = append(*list, block{order: of, label: m.label(of), text: text})
+		*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: text})
 	}
 }
 
-// given is a paragraph of what people say, or a blank.
-func (m *maker) given(list *[]block, of label, t policy.Text) {
-	text := t.In(m.tag())
+// given appends what people say, or else a blank.
+func (m *maker) given(list *[]Block, at label, text string) {
 	if text == "" {
-		*list = append(*list, block{order: of, label: m.label(of), text: m.blank(m.label(of)), blank: true})
+		*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: fmt.Sprintf(m.w.Blank, m.w.Blanks[at]), Blank: true})
 		return
 	}
-	m.paragraph(list, of, text)
+	*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: text, Given: true})
 }
 
-var noticeLabels = map[string]label{"controller": labelController, "contact": labelContact, "officer": labelOfficer,
-	"authority": labelAuthority, "place": labelPlace, "transfer": labelTransfer, "more": labelMore}
+// in returns a text in the language, or in another where there is none.
+func (m *maker) in(t policy.Text) string {
+	_, ofAll := t[""]
+	if _, ok := t[m.w.Tag]; !ok && !ofAll && len(t) > 0 {
+		m.Foreign++
+	}
+	return t.In(m.w.Tag)
+}
 
-func (m *maker) head(since civil.Day) {
+var leading = map[string]label{"controller": labelController, "contact": labelContact, "officer": labelOfficer,
+	"authority": labelAuthority, "place": labelPlace}
+
+func (m *maker) lead(since civil.Day) {
 	for _, c := range m.claims {
 		switch c := c.(type) {
 		case Notice:
-			if c.Key != "transfer" && c.Key != "more" {
-				m.given(&m.lead, noticeLabels[c.Key], c.Text)
+			if at, ok := leading[c.Key]; ok {
+				m.given(&m.Lead, at, m.in(c.Text))
 			}
 		case Running:
-			m.foot = m.running(c, since)
+			m.Foot = fmt.Sprintf(m.w.Made, c.Digest)
+			if since != 0 {
+				m.Foot = fmt.Sprintf(m.w.MadeSince, m.Language.Date(since), c.Digest)
+			}
 		}
 	}
 }
 
 func (m *maker) stream(purpose Purpose) {
-	s := section{title: purpose.Of()}
-	add := func(l label, text string) { m.paragraph(&s.blocks, l, text) }
-	m.given(&s.blocks, labelPurpose, purpose.Text)
-	if last := &s.blocks[0]; !last.blank {
-		last.text = sentence(last.text)
-	}
+	s := Section{Title: purpose.Of()}
+	say := func(at label, sentences ...string) { m.say(&s.Blocks, at, sentences...) }
 	for _, c := range m.claims {
-		if j, ok := c.(Joining); ok && j.With == s.title {
-			add(labelJoining, m.joining(j, j.Of()))
-		}
-		if c.Of() != s.title {
+		if c.Of() != s.Title {
 			continue
 		}
 		switch c := c.(type) {
+		case Purpose:
+			m.given(&s.Blocks, labelPurpose, sentence(m.in(c.Text)))
 		case Basis:
-			m.given(&s.blocks, labelBasis, c.Text)
-			if last := &s.blocks[len(s.blocks)-1]; !last.blank {
-				last.text = m.basisText(last.text)
-			}
+			m.given(&s.Blocks, labelBasis, m.basis(m.in(c.Text)))
+		case Gate:
+			say(labelGate, m.gate(c)...)
 		case Nothing:
-			add(labelFields, m.nothing())
+			say(labelFields, m.w.Nothing)
 		case Lines:
-			add(labelLines, m.lines(c))
+			say(labelLines, m.lines(c)...)
 		case Fields:
-			m.fields(&s, c)
-		case Addresses:
-			add(labelAddresses, m.addresses(c))
+			s.Blocks = append(s.Blocks, m.fields(c)...)
+			if texts := m.elsewhere(c); len(texts) > 0 {
+				say(labelElsewhere, texts...)
+			}
+		case Group:
+			say(labelGroup, fmt.Sprintf(m.w.Group, m.number(c.Least), strings.Join(m.names(c.Fields), ", ")))
 		case Period:
-			add(labelPeriod, m.period(c))
-		case Keys:
-			add(labelKeys, m.keys(c))
-		case Disclosure:
-			text, blank := m.disclosure(c)
-			s.blocks = append(s.blocks, block{order: labelKeys, text: text, blank: blank})
+			say(labelPeriod, m.period(c)...)
 		case Figures:
-			add(labelFigures, m.figures(c))
-		case Joining:
-			add(labelJoining, m.joining(c, c.With))
+			say(labelFigures, m.figures(c)...)
+		case Keys:
+			at := labelKey
+			if isPseudonym(c.Client) {
+				at = labelPseudonyms
+			}
+			say(at, m.keys(c)...)
+		case Disclosure:
+			m.disclosure(&s.Blocks, c)
 		case Recipients:
-			m.recipients(&s, c)
+			var list []string
+			for _, t := range c.List {
+				list = append(list, m.in(t))
+			}
+			m.given(&s.Blocks, labelRecipients, sentence(strings.Join(list, "; ")))
 		case Backups:
-			add(labelBackups, m.backups(c))
+			say(labelBackups, m.backups(c))
 		}
 	}
-	slices.SortStableFunc(s.blocks, func(a, b block) int { return int(a.order) - int(b.order) })
-	m.sections = append(m.sections, s)
-}
-
-func (m *maker) fields(s *section, c Fields) {
-	b := block{order: labelFields, label: m.label(labelFields), text: m.fieldsBefore(c), heads: [2]string{m.label(labelField), m.label(labelHow)}}
-	for _, f := range c.List {
-		name, how := m.field(c, f)
-		b.rows = append(b.rows, [2]string{name, how})
-	}
-	s.blocks = append(s.blocks, b)
-	if text := m.fieldsAfter(c); text != "" {
-		s.blocks = append(s.blocks, block{order: labelFields, text: text})
-	}
-}
-
-func (m *maker) recipients(s *section, c Recipients) {
-	var list []string
-	for _, t := range c.List {
-		list = append(list, t.In(m.tag()))
-	}
-	if len(list) == 0 {
-		m.given(&s.blocks, labelRecipients, nil)
-		return
-	}
-	m.paragraph(&s.blocks, labelRecipients, strings.Join(list, "; ")+".")
+	m.joining(&s.Blocks, s.Title)
+	slices.SortStableFunc(s.Blocks, func(a, b Block) int { return int(a.order) - int(b.order) })
+	m.Sections = append(m.Sections, s)
 }
 
 func (m *maker) tail() {
-	var more *Notice
-	general := section{title: m.label(labelInput)}
+	technical := Section{Title: m.w.Labels[labelTechnical]}
+	var transfer, rights, more Section
 	for _, c := range m.claims {
 		switch c := c.(type) {
 		case Input:
-			general.blocks = append(general.blocks, block{text: m.input(c)})
-		case Notice:
-			if c.Key == "transfer" {
-				m.given(&general.blocks, labelTransfer, c.Text)
+			m.paragraph(&technical, m.input(c)...)
+		case Fields:
+			if c.Format != "" {
+				m.paragraph(&technical, fmt.Sprintf(m.w.Written, c.Of(), c.Format))
 			}
-			if c.Key == "more" && c.Text != nil {
-				more = &c
+		case Notice:
+			switch {
+			case c.Key == "transfer":
+				m.given(&transfer.Blocks, labelTransfer, m.in(c.Text))
+				transfer.Title, transfer.Blocks[0].Label = transfer.Blocks[0].Label, ""
+			case c.Key == "more" && c.Text != nil:
+				more.Title = m.w.Labels[labelMore]
+				for text := range strings.SplitSeq(m.in(c.Text), "\n\n") {
+					m.paragraph(&more, text)
+				}
 			}
 		case Rights:
-			m.sections = append(m.sections, general, section{m.label(labelRights), m.rights(c)})
+			rights = m.rights(c)
 		}
 	}
-	if more != nil {
-		s := section{title: m.label(labelMore)}
-		for text := range strings.SplitSeq(more.Text.In(m.tag()), "\n\n") {
-			s.blocks = append(s.blocks, block{text: text})
-		}
-		m.sections = append(m.sections, s)
+	m.Sections = append(m.Sections, transfer, rights, technical)
+	if more.Title != "" {
+		m.Sections = append(m.Sections, more)
 	}
+}
+
+func (m *maker) paragraph(s *Section, sentences ...string) {
+	s.Blocks = append(s.Blocks, Block{Text: strings.Join(sentences, " ")})
 }
 
 // article is a legal basis as people write it in a policy.
 var article = regexp.MustCompile(`\bGDPR 6\(1\)\(([a-f])\)`)
 
-// basisText is a legal basis as it is cited in the language.
-func (m *maker) basisText(text string) string {
-	letter := article.FindStringSubmatch(text)
-	if letter == nil {
-		return sentence(text)
+// Letter returns the letter of Article 6(1) of the GDPR that a legal basis names, "" for
+// none.
+func Letter(basis string) string {
+	if found := article.FindStringSubmatch(basis); found != nil {
+		return found[1]
 	}
-	return strings.TrimSpace(sentence(strings.Replace(text, letter[0], m.article(letter[1]), 1)) + " " + m.interest(letter[1]))
+	return ""
+}
+
+// basis is a legal basis as it is cited in the language.
+func (m *maker) basis(text string) string {
+	letter := Letter(text)
+	if letter != "" {
+		text = article.ReplaceAllString(text, fmt.Sprintf(m.w.Article, letter))
+	}
+	if text = sentence(text); letter == "f" {
+		text += " " + m.w.Interest
+	}
+	return text
 }
 
 // sentence ends a text with a full stop.
 func sentence(text string) string {
-	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") {
+	if text == "" || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") {
 		return text
 	}
 	return text + "."
 }
 
-func texts[T fmt.Stringer](values []T) (list []string) {
-	for _, v := range values {
-		list = append(list, v.String())
+// digests are those in a page.
+var digests = regexp.MustCompile(`\bsha256:([0-9a-f]{64})\b`)
+
+// Digests returns the digests of what the notices in a published page were made from.
+func Digests(page []byte) (list []string) {
+	for _, found := range digests.FindAllSubmatch(page, -1) {
+		list = append(list, string(found[1]))
 	}
 	return list
 }
 
-// enumeration joins a list, with another word before the last.
-func enumeration(list []string, last string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " " + last + " " + list[len(list)-1]
+// HasBlanks reports whether a published page still has a blank that a notice had.
+func HasBlanks(page []byte) bool {
+	return slices.ContainsFunc([]*words{english, german, norwegian}, func(w *words) bool {
+		blank := strings.Trim(strings.ReplaceAll(w.Blank, "%s", ""), "[] ")
+		return bytes.Contains(page, []byte("["+blank)) || bytes.Contains(page, []byte(`\[`+blank))
+	})
 }
-
-func quotedAll(list []string, open, end string) (quoted []string) {
-	for _, s := range list {
-		quoted = append(quoted, open+s+end)
-	}
-	return quoted
-}
-
-func isAny(list []string) bool { return slices.Equal(list, []string{"*"}) }

@@ -12,59 +12,58 @@ import (
 func (p *Page) Text(w io.Writer, width int) error {
 	out := bufio.NewWriter(w)
 	heading := func(text, under string) {
-		fmt.Fprintf(out, "%s\n%s\n", text, strings.Repeat(under, min(utf8.RuneCountInString(text), width)))
+		lines := wrap(text, width)
+		fmt.Fprintf(out, "%s\n%s\n", strings.Join(lines, "\n"), strings.Repeat(under, utf8.RuneCountInString(lines[len(lines)-1])))
 	}
-	heading(p.title, "=")
-	fold(out, "\n", "", p.draft, width)
-	p.textBlocks(out, p.lead, width)
-	for _, s := range p.sections {
-		if s.title != "" {
-			out.WriteByte('\n')
-			heading(s.title, "-")
-		}
-		p.textBlocks(out, s.blocks, width)
+	paragraph := func(text string) {
+		fmt.Fprintf(out, "\n%s\n", strings.Join(wrap(text, width), "\n"))
 	}
-	fold(out, "\n", "", p.foot, width)
-	return out.Flush()
-}
-
-func (p *Page) textBlocks(out *bufio.Writer, list []block, width int) {
-	for _, b := range list {
-		text := b.text
-		if b.label != "" {
-			text = b.label + ": " + text
-		}
-		fold(out, "\n", "", text, width)
-		if len(b.rows) == 0 {
-			continue
-		}
-		first := 0
-		for _, row := range b.rows {
-			first = max(first, utf8.RuneCountInString(row[0]))
-		}
-		first = min(first, width*2/5)
-		out.WriteByte('\n')
-		for _, row := range b.rows {
-			left, right := wrap(row[0], first), wrap(row[1], width-first-4)
-			for i := range max(len(left), len(right)) {
-				cell := func(list []string) string {
-					if i < len(list) {
-						return list[i]
-					}
-					return ""
-				}
-				l := cell(left)
-				line := "  " + l + strings.Repeat(" ", first-utf8.RuneCountInString(l)) + "  " + cell(right)
-				fmt.Fprintln(out, strings.TrimRight(line, " "))
+	blocks := func(list []Block) {
+		for _, b := range list {
+			text := b.Text
+			if b.Label != "" {
+				text = b.Label + ": " + text
+			}
+			paragraph(text)
+			if len(b.Rows) > 0 {
+				out.WriteByte('\n')
+				textTable(out, b.Rows, width)
 			}
 		}
 	}
+	heading(p.Title, "=")
+	paragraph(p.Draft)
+	blocks(p.Lead)
+	for _, s := range p.Sections {
+		if s.Title != "" {
+			out.WriteByte('\n')
+			heading(s.Title, "-")
+		}
+		blocks(s.Blocks)
+	}
+	paragraph(p.Foot)
+	return out.Flush()
 }
 
-func fold(out *bufio.Writer, before, indent, text string, width int) {
-	out.WriteString(before)
-	for _, line := range wrap(text, width-len(indent)) {
-		fmt.Fprintln(out, indent+line)
+// textTable draws rows, whose cells are wrapped.
+func textTable(out io.Writer, rows [][2]string, width int) {
+	first := 0
+	for _, row := range rows {
+		first = max(first, utf8.RuneCountInString(row[0]))
+	}
+	first = min(first, width*2/5)
+	for _, row := range rows {
+		left, right := wrap(row[0], first), wrap(row[1], width-first-4)
+		for i := range max(len(left), len(right)) {
+			var l, r string
+			if i < len(left) {
+				l = left[i]
+			}
+			if i < len(right) {
+				r = right[i]
+			}
+			fmt.Fprintln(out, strings.TrimRight("  "+l+strings.Repeat(" ", max(first-utf8.RuneCountInString(l), 0))+"  "+r, " "))
+		}
 	}
 }
 

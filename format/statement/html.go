@@ -1,0 +1,70 @@
+package statement
+
+import (
+	"embed"
+	"html/template"
+	"io"
+
+	"hushpipe/format/report"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
+
+var (
+	pageStyle = template.CSS(report.Style + pageFile("page.css"))
+	// pagePolicy allows this and nothing else: no request, no script.
+	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + report.HashSource(string(pageStyle))
+)
+
+func pageFile(name string) string {
+	text, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// HTML writes a page that needs no other file, no script and no network, in the looks of
+// those of package report.
+func (p *Page) HTML(w io.Writer) error {
+	h := page{Page: p, Lang: p.Language.Tag(), CSS: pageStyle, Policy: pagePolicy}
+	for _, s := range p.Sections {
+		h.Parts = append(h.Parts, part{s.Title, runs(s.Blocks)})
+	}
+	return pageTemplate.Execute(w, h)
+}
+
+// page is what the template sees.
+type page struct {
+	*Page
+	Lang   string
+	CSS    template.CSS
+	Policy string
+	Parts  []part
+}
+
+type part struct {
+	Title string
+	Runs  []run
+}
+
+// run is blocks that are items of one list, or none of any.
+type run struct {
+	List   bool
+	Blocks []Block
+}
+
+func runs(blocks []Block) (list []run) {
+	for _, b := range blocks {
+		item := b.Label != "" && len(b.Rows) == 0
+		if n := len(list); n == 0 || list[n-1].List != item {
+			list = append(list, run{List: item})
+		}
+		last := &list[len(list)-1]
+		last.Blocks = append(last.Blocks, b)
+	}
+	return list
+}
