@@ -19,6 +19,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/reveal"
 	"hushpipe/filter/store"
@@ -154,6 +155,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(job.errorLog, src))
 	_, job.store.Replays = in.(filter.Keeper)
+	job.store.Bounds = &calendar.Bounds{}
 	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 	s := store.Open(job.store)
 	f := filter.New(job.filter, s)

@@ -95,7 +95,7 @@ type findPlace struct {
 	lines int
 }
 
-// foundDay is what was found of a day, and who finds and changes it.
+// foundDay is what was found in a file of a day, and who finds and changes it.
 type foundDay struct {
 	*reveal.Found
 	falsifier *filter.Falsifier
@@ -267,12 +267,16 @@ func (p *findPlace) searchDay(day civil.Day) error {
 		return err
 	}
 	p.days = append(p.days, day)
-	p.found = append(p.found, &foundDay{found, falsifier})
-	p.lines += found.Lines
+	long := false
+	for _, f := range found {
+		p.found = append(p.found, &foundDay{f, falsifier})
+		p.lines += f.Lines
+		long = long || f.Long > 0
+	}
 	if untold > 0 {
 		p.fail(fmt.Errorf("%s of %s in no known format may be of the user: nobody can tell", several(uint64(untold), "line"), day))
 	}
-	if found.Long > 0 {
+	if long {
 		return fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
 	}
 	return nil
@@ -388,9 +392,15 @@ func (f *finder) shown() (shown []*findPlace) {
 // sum says how many lines there are on which days.
 func (p *findPlace) sum(done string) {
 	var days []string
-	for _, found := range p.found {
-		if found.Lines > 0 {
-			days = append(days, fmt.Sprintf("%s (%d)", found.Day, found.Lines))
+	for _, day := range p.days {
+		lines := 0
+		for _, found := range p.found {
+			if found.Day == day {
+				lines += found.Lines
+			}
+		}
+		if lines > 0 {
+			days = append(days, fmt.Sprintf("%s (%d)", day, lines))
 		}
 	}
 	where := ""

@@ -196,11 +196,8 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 		of.ip = plan.Mode.String()
 	}
 	of.dir = filepath.Join(o.dir, s.Name)
-	days, bounded := s.Keep.Of(policy.Days)
-	if !bounded {
-		days = 2 // today and yesterday: keys and journals of a stream without lines
-	}
-	of.keep = calendar.Period(days).String()
+	keep, bounds := terms.Keep(p, s)
+	of.keep = keep.String()
 	if s.Figures.CountsRooms() {
 		of.rooms, of.roomURL = s.Figures.Rooms, s.Figures.RoomURLs
 		of.roomHash = cmp.Or(s.Figures.RoomHash, "sha1")
@@ -217,6 +214,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
 	onlyLines := s.KeepsLines() && !s.Figures.Any()
 	j.store.CacheTag = &onlyLines
+	j.store.Bounds = &bounds
 	j.store.NoFollow = true // who writes DIR could lead the lines elsewhere
 	j.store.Say = func(topic, line string) { say.report(s.Name+"/"+topic, line) }
 	home := s.Name

@@ -86,7 +86,7 @@ func appendStatus(dst []byte, s audit.Status) []byte {
 		d.findings(s)
 		return bytes.Map(printable, d.text)
 	}
-	d.linef("%s%s: lines and keys are kept for %s", s.Dir, former, s.Keep)
+	d.linef("%s%s: %s", s.Dir, former, keptFor(s))
 	d.days(s)
 	d.counts(s)
 	d.processes(s)
@@ -97,6 +97,14 @@ func appendStatus(dst []byte, s audit.Status) []byte {
 	}
 	d.findings(s)
 	return bytes.Map(printable, d.text)
+}
+
+// keptFor says how long lines and keys are kept.
+func keptFor(s audit.Status) string {
+	if s.Bounds == "" {
+		return "lines and keys are kept for " + s.Keep
+	}
+	return "lines are kept within " + s.Bounds + ", keys as long as the lines of their day"
 }
 
 // drawing is text in the making.
@@ -213,7 +221,7 @@ func (d *drawing) processes(s audit.Status) {
 		var versions, confined, memory []string
 		for _, p := range s.Processes {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
-			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), p.Keep, p.IP})
+			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), cmp.Or(p.Bounds, p.Keep), p.IP})
 			versions = append(versions, p.Version)
 			confined = append(confined, cmp.Or(p.Confined, "not confined"))
 			memory = append(memory, cmp.Or(p.Memory, "core files not recorded"))

@@ -41,6 +41,7 @@ type Status struct {
 	Dir       string             `json:"dir"`
 	Time      time.Time          `json:"time"`
 	Keep      string             `json:"keep"`               // the longest retention recorded
+	Bounds    string             `json:"bounds,omitempty"`   // all that bound the lines, if there are others
 	Oldest    string             `json:"oldest,omitempty"`   // date of the oldest line
 	LastLine  time.Time          `json:"last_line,omitzero"` // when lines were written last
 	Days      []DayFiles         `json:"days"`               // oldest first
@@ -83,6 +84,7 @@ type survey struct {
 	Status
 	now      time.Time
 	first    civil.Day // the oldest whose lines are kept
+	bounds   calendar.Bounds
 	keepKeys calendar.Period
 	today    civil.Day
 	keys     string   // "": in DIR
@@ -115,6 +117,12 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
+	if v.bounds, _, err = retention.ReadBounds(d); err != nil {
+		v.broken(filepath.Join(path, dir.BoundsName), "contains no bounds, so that lines may stay too long", "remove it, and start hushpipe anew")
+	}
+	if !v.bounds.IsZero() {
+		v.Bounds = v.bounds.With(keep)
+	}
 
 	v.worked = hasWorked(path)
 	if err := v.walk(path, ""); err != nil {
@@ -155,6 +163,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		v.Days = append(v.Days, d)
 	}
 	v.below(d)
+	v.count(d)
 	v.clear(d)
 	v.noteUnclaimed(d)
 	v.processes(d)
@@ -319,6 +328,9 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	switch {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
 		v.broken(path, "was left by a process that was killed", v.purge(at))
+		return
+	case sub == "" && v.isFormer(name):
+		v.broken(path, "is older than "+v.bounds.Former.String()+", for which its lines were to be kept", v.purge(at))
 		return
 	case dated && day < first, ahead && civil.DayOf(info.ModTime().In(v.now.Location())) < first:
 		v.broken(path, "is older than "+keep, v.purge(at))

@@ -31,7 +31,7 @@ func unclaimed(path, keys string) (days []civil.Day) {
 	}
 	entries, _ := os.ReadDir(path) // what is wrong there is said elsewhere
 	for _, e := range entries {
-		if day, ok := dir.OwnDay("", e.Name()); ok && e.Type().IsRegular() && !claimed[day] {
+		if day, ok := dir.OwnDay("", e.Name()); ok && e.Type().IsRegular() && !claimed[day] && !slices.Contains(days, day) {
 			days = append(days, day)
 		}
 	}

@@ -6,18 +6,19 @@ package calendar
 import (
 	"errors"
 	"fmt"
-	"hushpipe/format/civil"
 	"strconv"
 	"strings"
 	"time"
+
+	"hushpipe/format/civil"
 )
 
 // Period is how long lines and keys are kept: whole days, ≥ 1, today being the
 // first. 0 stands for a period that is not known.
 type Period int
 
-// maxPeriod is far past any promise, and far from where days overflow.
-const maxPeriod = 36500
+// MaxPeriod is the longest one, far past any promise, and far from where days overflow.
+const MaxPeriod = 36500
 
 // DefaultPeriod is the one where none is given or recorded.
 const DefaultPeriod Period = 14
@@ -25,8 +26,8 @@ const DefaultPeriod Period = 14
 // ParsePeriod reads a period written as 14d or 14.
 func ParsePeriod(s string) (Period, error) {
 	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 32)
-	if err != nil || n < 1 || n > maxPeriod {
-		return 0, fmt.Errorf("keep %q is not valid; hint: give whole days from 1d to %dd, as in 14d", s, maxPeriod)
+	if err != nil || n < 1 || n > MaxPeriod {
+		return 0, fmt.Errorf("keep %q is not valid; hint: give whole days from 1d to %dd, as in 14d", s, MaxPeriod)
 	}
 	return Period(n), nil
 }

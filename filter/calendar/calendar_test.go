@@ -55,7 +55,7 @@ func TestPlace(t *testing.T) {
 		{"over a year's end, open", 14, "2027-01-01", "2026-12-19", "2026-12-19", Open},
 		{"over a year's end, expired", 14, "2027-01-01", "2026-12-18", "2026-12-18", Expired},
 		{"tomorrow is next year", 14, "2026-12-31", "2027-01-01", "2027-01-01", Open},
-		{"the longest", maxPeriod, "2026-11-22", "1970-01-01", "1970-01-01", Open},
+		{"the longest", MaxPeriod, "2026-11-22", "1970-01-01", "1970-01-01", Open},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ package daylog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/entries"
 	"hushpipe/format/civil"
 )
 
@@ -33,6 +35,11 @@ type Log struct {
 	// first is the oldest day that is open, and today the date, as of SetWindow.
 	first, today atomic.Int32
 
+	bounds atomic.Pointer[calendar.Bounds]
+	census *entries.Census // nil: nothing was counted yet
+	most   int             // of the census
+	gone   func()          // a day has no lines any more
+
 	earlierStuck bool   // somebody holds the locks of day files
 	tail         []byte // scratch of lineEnd
 	linkSaid     bool
@@ -42,11 +49,19 @@ type Log struct {
 
 // New returns the day files of d, all of which are open to lines until SetWindow.
 func New(d *dir.Dir) *Log {
-	l := &Log{d: d, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
+	l := &Log{d: d, gone: func() {}, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
 	l.first.Store(math.MinInt32)
 	l.today.Store(math.MaxInt32 - 1)
+	l.bounds.Store(&calendar.Bounds{})
 	return l
 }
+
+// SetBounds has Append heed a bound in entries, from the next call on.
+func (l *Log) SetBounds(b calendar.Bounds) { l.bounds.Store(&b) }
+
+// WhenGone has Append call gone when a day has no lines any more, since the oldest made
+// room for new ones. It comes before the first Append.
+func (l *Log) WhenGone(gone func()) { l.gone = gone }
 
 // SetWindow has Append refuse the days before the window: what was deleted is not
 // made again.
@@ -67,10 +82,10 @@ func (l *Log) Close() {
 	l.lock.Close()
 }
 
-// Append adds whole lines, each with its newline, to the log file of day. They
-// stand together: other processes are locked out meanwhile, or, where another has
-// the lock for more than a second, the lines are written in one call, which is
-// whole by itself (write(2) with O_APPEND).
+// Append adds whole lines, each with its newline, to the log file of day, or where there
+// is a bound in entries, to segments of it. They stand together: other processes are
+// locked out meanwhile, or, where another has the lock for more than a second, the lines
+// are written in one call, which is whole by itself (write(2) with O_APPEND).
 //
 // n counts the bytes in the file when Append returns. It is less than
 // len(lines) only where err says why, always ends behind a whole line, and
@@ -81,21 +96,39 @@ func (l *Log) Close() {
 // An unfinished last line, left by a writer that was killed, is cut off first by
 // who has the lock. Nothing else that is in the file is ever taken away.
 func (l *Log) Append(day civil.Day, lines []byte) (n int, err error) {
+	at := dir.Log{Day: day, Hour: dir.AllDay}
 	if l.isExpired(day) {
-		return 0, l.d.Error("write", "", dir.LogFile(day), calendar.ErrExpired)
+		return 0, l.d.Error("write", "", at.Name(), calendar.ErrExpired)
+	}
+	entries := l.bounds.Load().Entries
+	if entries > 0 {
+		if err := l.count(entries); err != nil {
+			return 0, err
+		}
 	}
 	locked := l.lock.Take()
 	if locked {
 		defer l.lock.Release()
 	}
-	f, size, alone, err := l.lockDay(day, locked)
+	if entries > 0 {
+		if !locked { // nobody knows how many lines there are then
+			return 0, l.d.Error("lock", dir.Locks, dir.LinesLock, dir.ErrLocked)
+		}
+		return l.appendBounded(at, lines)
+	}
+	return l.append(at, lines, locked)
+}
+
+// append is Append for one file.
+func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
+	f, size, alone, err := l.lockFile(at, locked)
 	if f != nil {
 		defer l.putBack(f)
 	}
 	if err != nil {
-		return 0, l.d.Error("write", "", dir.LogFile(day), err)
+		return 0, l.d.Error("write", "", at.Name(), err)
 	}
-	if l.isExpired(day) { // since then: the file may have been made again
+	if l.isExpired(at.Day) { // since then: the file may have been made again
 		if size == 0 {
 			l.d.Remove("", f.name)
 		}
@@ -145,12 +178,12 @@ func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// lockDay returns the log file of day and its size. alone reports whether no other
+// lockFile returns a log file and its size. alone reports whether no other
 // process writes to it: this one has the lock of the lines, and that of the file where
 // processes of an earlier version may be at work. The caller puts the file back.
-func (l *Log) lockDay(day civil.Day, locked bool) (f *dayFile, size int64, alone bool, err error) {
+func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone bool, err error) {
 	for range 8 {
-		if f, err = l.dayFile(day); err != nil {
+		if f, err = l.dayFile(at); err != nil {
 			return nil, 0, false, err
 		}
 		alone = locked
@@ -197,12 +230,12 @@ func (l *Log) sayRotated(name string) {
 	}
 }
 
-// dayFile returns the open file of day for Append to use.
-func (l *Log) dayFile(day civil.Day) (*dayFile, error) {
-	if f := l.files.find(day); f != nil {
+// dayFile returns an open file for Append to use.
+func (l *Log) dayFile(at dir.Log) (*dayFile, error) {
+	if f := l.files.find(at); f != nil {
 		return f, nil
 	}
-	f := &dayFile{day: day, name: dir.LogFile(day), inUse: true}
+	f := &dayFile{log: at, name: at.Name(), inUse: true}
 	flag := os.O_RDWR | os.O_APPEND
 	if l.d.MayCreate() {
 		flag |= os.O_CREATE
@@ -215,7 +248,7 @@ func (l *Log) dayFile(day civil.Day) (*dayFile, error) {
 		f.Close()
 		return nil, err
 	}
-	if err := l.updateLink(day); err != nil && !l.linkSaid {
+	if err := l.updateLink(at); err != nil && !l.linkSaid {
 		l.linkSaid = true
 		l.d.Notify(err.Error())
 	}
@@ -252,10 +285,10 @@ func lineEnd(f io.ReaderAt, size int64, buf []byte) (int64, error) {
 	return 0, nil
 }
 
-// updateLink points access.log to the file of day if that is newer than what it
+// updateLink points access.log to a file if that is newer than what it
 // points to. A target that does not exist, or is dated after tomorrow by a clock
 // that was wrong, is not newer than anything.
-func (l *Log) updateLink(day civil.Day) error {
+func (l *Log) updateLink(at dir.Log) error {
 	unlock, err := l.d.Acquire(dir.Locks, dir.LinkLock, "", dir.LockPatience)
 	if err != nil {
 		return err
@@ -265,11 +298,17 @@ func (l *Log) updateLink(day civil.Day) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if linked, _, ok := dir.DayOf("", target); ok && linked >= day && int32(linked) <= l.today.Load()+1 {
+	linked, behind, ok := dir.ParseLog(target)
+	if ok && behind == "" && !isNewer(at, linked) && int32(linked.Day) <= l.today.Load()+1 {
 		var st unix.Stat_t
-		if l.d.Lstat(dir.LogFile(linked), &st) == nil {
+		if l.d.Lstat(target, &st) == nil {
 			return nil
 		}
 	}
-	return l.d.ReplaceLink(dir.LinkName, dir.LogFile(day))
+	return l.d.ReplaceLink(dir.LinkName, at.Name())
+}
+
+// isNewer reports whether a has later lines than b.
+func isNewer(a, b dir.Log) bool {
+	return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Segment, b.Segment)) > 0
 }

@@ -1,12 +1,13 @@
 package daylog
 
 import (
-	"hushpipe/format/civil"
 	"os"
 	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/dir"
 )
 
 // maxOpen bounds the day files held open: those of the usual retention.
@@ -15,7 +16,7 @@ const maxOpen = 16
 // dayFile is an open log file.
 type dayFile struct {
 	*os.File
-	day  civil.Day
+	log  dir.Log
 	name string
 	// Dev and Ino tell whether the name still leads to the file.
 	id unix.Stat_t
@@ -34,12 +35,12 @@ type openFiles struct {
 	list []*dayFile // the last used first
 }
 
-// find returns the file of day for use, or nil.
-func (o *openFiles) find(day civil.Day) *dayFile {
+// find returns a file for use, or nil.
+func (o *openFiles) find(log dir.Log) *dayFile {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i, f := range o.list {
-		if f.day == day {
+		if f.log == log {
 			copy(o.list[1:i+1], o.list[:i])
 			o.list[0] = f
 			f.inUse = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
 
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
@@ -14,10 +15,30 @@ import (
 const tailSize = 256 << 10
 
 // Holds reports whether the first of these lines stands at the end of the
-// day's file already. Pseudonyms are the same each time, so a batch that a
+// day's files already. Pseudonyms are the same each time, so a batch that a
 // killed process wrote and did not commit looks the same when it comes again.
 func (l *Log) Holds(day civil.Day, lines []byte) bool {
-	f, err := l.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
+	names, _ := l.d.Names("")
+	looked := 0
+	for _, log := range slices.Backward(dir.Logs(names)) {
+		if log.Day != day {
+			continue
+		}
+		if looked++; looked > tailFiles {
+			break
+		}
+		if l.holds(log, lines) {
+			return true
+		}
+	}
+	return false
+}
+
+// tailFiles are in how many files of a day a batch can stand, and what came behind it.
+const tailFiles = 3
+
+func (l *Log) holds(log dir.Log, lines []byte) bool {
+	f, err := l.d.OpenFile("", log.Name(), os.O_RDONLY)
 	if err != nil {
 		return false
 	}

@@ -38,6 +38,7 @@ const (
 	LinkName        = "access.log"   // in DIR, a symbolic link to the newest lines
 	ClockName       = "clock"        // in DIR, the last time that was believed
 	RuleName        = "keep"         // in DIR and Keys, the period of what lies there
+	BoundsName      = "bounds"       // in DIR, what bounds the lines beside their period
 	SettingsName    = "settings"     // in DIR, the flags of the last start without a fault
 	KeyDirsName     = "keydirs"      // in DIR, the key directories of earlier --keys
 	RoomSecretName  = "room-secret"  // in DIR, the secret of --room-hash hmac
@@ -88,8 +89,92 @@ const (
 	tempPrefix = ".hushpipe-"
 )
 
+// Log says which lines a file of DIR has.
+type Log struct {
+	Day     civil.Day
+	Hour    int // of the day, 0 to 23; AllDay
+	Segment int // ascending numbers from 1 on; 0: the file is no segment
+}
+
+// AllDay stands for no hour.
+const AllDay = -1
+
+// Name returns the name in DIR: access-2026-11-22.log, of an hour
+// access-2026-11-22T15.log, of a segment access-2026-11-22.0007.log.
+func (l Log) Name() string {
+	name := logPrefix + l.Day.String()
+	if l.Hour != AllDay {
+		name += fmt.Sprintf("T%02d", l.Hour)
+	}
+	if l.Segment > 0 {
+		name += fmt.Sprintf(".%04d", l.Segment)
+	}
+	return name + logSuffix
+}
+
+// Compare orders files from the oldest to the newest: those that are no segments by their
+// time, then segments by their numbers.
+func (l Log) Compare(o Log) int {
+	return cmp.Or(cmp.Compare(l.Segment, o.Segment), cmp.Compare(l.Day, o.Day), cmp.Compare(l.Hour, o.Hour))
+}
+
+// ParseLog reads such a name. behind is "" for the file itself, and what stands behind
+// the name of a copy, see DayOf.
+func ParseLog(name string) (l Log, behind string, ok bool) {
+	rest, ok := strings.CutPrefix(name, logPrefix)
+	const date = len("2026-11-22")
+	if !ok || len(rest) < date {
+		return Log{}, "", false
+	}
+	if l.Day, ok = civil.ParseDay(rest[:date]); !ok {
+		return Log{}, "", false
+	}
+	rest, l.Hour = rest[date:], AllDay
+	if len(rest) > 3 && rest[0] == 'T' {
+		if l.Hour, ok = number(rest[1:3]); !ok || l.Hour > 23 {
+			return Log{}, "", false
+		}
+		rest = rest[3:]
+	}
+	if n := strings.Index(rest, logSuffix); n > 0 && rest[0] == '.' {
+		digits := rest[1:n]
+		l.Segment, ok = number(digits)
+		if !ok || l.Segment == 0 || len(digits) < 4 || len(digits) > 4 && digits[0] == '0' {
+			return Log{}, "", false
+		}
+		rest = rest[n:]
+	}
+	behind, ok = strings.CutPrefix(rest, logSuffix)
+	if !ok || behind != "" && isWord(behind[0]) {
+		return Log{}, "", false
+	}
+	return l, behind, true
+}
+
+// number reads decimal digits, nine at most.
+func number(digits string) (n int, ok bool) {
+	for i := range len(digits) {
+		if digits[i]-'0' > 9 || i == 9 {
+			return 0, false
+		}
+		n = 10*n + int(digits[i]-'0')
+	}
+	return n, digits != ""
+}
+
+// Logs returns the files of lines among names, copies left out, the oldest first.
+func Logs(names []string) (logs []Log) {
+	for _, name := range names {
+		if l, behind, ok := ParseLog(name); ok && behind == "" {
+			logs = append(logs, l)
+		}
+	}
+	slices.SortFunc(logs, Log.Compare)
+	return logs
+}
+
 // LogFile returns the name in DIR of a day's lines, access-2026-11-22.log.
-func LogFile(day civil.Day) string { return logPrefix + day.String() + logSuffix }
+func LogFile(day civil.Day) string { return Log{Day: day, Hour: AllDay}.Name() }
 
 // KeyFile returns the name in Keys of a day's key, 2026-11-22.key.
 func KeyFile(day civil.Day) string { return day.String() + keySuffix }
@@ -153,7 +238,8 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	var prefix, suffix string
 	switch sub {
 	case "":
-		prefix, suffix = logPrefix, logSuffix
+		l, behind, ok := ParseLog(name)
+		return l.Day, behind, ok
 	case Rooms:
 		prefix, suffix = roomsPrefix, logSuffix
 	case Keys:
@@ -222,7 +308,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName:
+		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)

@@ -1,6 +1,7 @@
 package dir
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,11 @@ import (
 // Version is that of the layout which layout.go describes. It grows when an earlier
 // hushpipe would do harm in a DIR as a later one leaves it: lose a count, keep a line too
 // long. What an earlier one merely does not know needs no new version.
-const Version = 1
+const Version = 2
+
+// plainVersion is that of a DIR which an earlier hushpipe does no harm in: one without
+// other bounds on its lines than a period, which version 2 has.
+const plainVersion = 1
 
 var errVersion = errors.New("contains no version; hint: remove it, unless a newer hushpipe wrote here")
 
@@ -19,8 +24,17 @@ var errVersion = errors.New("contains no version; hint: remove it, unless a newe
 // lines. Where that fails, so does more, which is reported.
 func (d *Dir) WriteVersion() {
 	if _, err := d.ReadFile("", VersionName); errors.Is(err, fs.ErrNotExist) {
-		_ = d.ReplaceFile("", VersionName, fmt.Appendln(nil, Version))
+		_ = d.ReplaceFile("", VersionName, fmt.Appendln(nil, plainVersion))
 	}
+}
+
+// RaiseVersion writes the last version into a DIR that has an earlier one, or none.
+func (d *Dir) RaiseVersion() error {
+	want := fmt.Appendln(nil, Version)
+	if text, err := d.ReadFile("", VersionName); err == nil && bytes.Equal(text, want) {
+		return nil
+	}
+	return d.ReplaceFile("", VersionName, want)
 }
 
 // checkVersion returns an error where a newer hushpipe laid DIR out.

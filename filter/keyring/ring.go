@@ -38,7 +38,7 @@ type Ring struct {
 	Patience time.Duration
 
 	cfg  Config
-	seen map[civil.Day]unix.Stat_t // the lines that Restore found last
+	seen map[dir.Log]unix.Stat_t // the lines that Restore found last
 
 	mu        sync.Mutex // guards what follows
 	keys      map[civil.Day]*pseudonym.Key
@@ -191,31 +191,32 @@ func (r *Ring) Restore(d *dir.Dir) {
 	if err != nil {
 		return
 	}
-	there, hasLines := map[string]bool{}, map[civil.Day]bool{}
+	there, hasLines, hadLines := map[string]bool{}, map[civil.Day]bool{}, map[civil.Day]bool{}
 	for _, name := range names {
 		there[name] = true
 	}
-	seen := map[civil.Day]unix.Stat_t{}
-	for _, name := range lines {
-		day, ok := dir.OwnDay("", name)
-		if !ok {
-			continue
-		}
-		was, known := r.seen[day]
+	for log := range r.seen {
+		hadLines[log.Day] = true
+	}
+	seen, came := map[dir.Log]unix.Stat_t{}, map[civil.Day]bool{}
+	for _, log := range dir.Logs(lines) {
+		was, known := r.seen[log]
 		now := was
-		if err := d.Lstat(name, &now); err == unix.ENOENT {
+		if err := d.Lstat(log.Name(), &now); err == unix.ENOENT {
 			continue
 		}
-		seen[day] = now
-		// A file that is another, or smaller, has lines that came after the others
+		seen[log], came[log.Day] = now, true
+		// Files that are others, or smaller, have lines that came after the others
 		// were removed.
-		hasLines[day] = !known || now.Ino == was.Ino && now.Size >= was.Size
+		if !hadLines[log.Day] || known && now.Ino == was.Ino && now.Size >= was.Size {
+			hasLines[log.Day] = true
+		}
 	}
 	r.seen = seen
 	gone, today := 0, civil.DayOf(r.cfg.Now())
 	r.mu.Lock()
 	for day := range r.keys {
-		_, known := seen[day]
+		known := came[day]
 		switch {
 		case r.unsure[day] || there[dir.KeyFile(day)]:
 		case day <= today+1 && (hasLines[day] || day > today && !known): // which has no lines yet

@@ -44,6 +44,7 @@ type Process struct {
 	Version  string    `json:"version"`
 	IP       string    `json:"ip"`                 // --ip
 	Keep     string    `json:"keep"`               // --keep
+	Bounds   string    `json:"bounds,omitempty"`   // all that bound the lines, if there are others
 	Confined string    `json:"confined"`           // how, or why not
 	Memory   string    `json:"memory"`             // how it is hidden, or that it is not; "" before this was recorded
 	Fallback bool      `json:"fallback,omitempty"` // its flags are wrong: it runs on those that DIR records

@@ -3,14 +3,15 @@ package retention
 import (
 	"bytes"
 	"errors"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
-	"hushpipe/format/civil"
 	"io/fs"
 	"math"
 	"strings"
 	"sync"
 	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -179,6 +180,8 @@ type Verdict struct {
 	// Window is the one to place lines by. While the clock is in doubt
 	// (Window.DoubtUntil) nothing expires.
 	Window calendar.Window
+	// Bounds are those of the process, which hold where DIR records none.
+	Bounds calendar.Bounds
 	now    time.Time
 }
 

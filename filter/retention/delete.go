@@ -10,6 +10,7 @@ import (
 	"hushpipe/filter/acts"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/entries"
 	"hushpipe/format/civil"
 )
 
@@ -49,7 +50,11 @@ func (k Kind) String() string {
 // and reports the others.
 func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	var p Purged
-	expired := func(sub string) { p.deleteExpired(d, sub, v, v.First(rule)) }
+	j, err := v.judge(d, rule)
+	if err != nil && kind == Lines { // once for all kinds
+		p.Errs = append(p.Errs, err)
+	}
+	expired := func(sub string) { p.deleteExpired(d, sub, j) }
 	switch kind {
 	case Keys:
 		expired(dir.Keys)
@@ -57,6 +62,13 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 		d.TightenLocks(dir.KeyLocks)
 	case Lines:
 		expired("")
+		if j.Entries > 0 {
+			trimmed, err := entries.Trim(d, j.Entries)
+			p.Deleted = append(p.Deleted, trimmed...)
+			if err != nil {
+				p.Errs = append(p.Errs, err)
+			}
+		}
 		d.WarnLoose("", unix.S_IRWXO, "read")
 	case Journals:
 		expired(dir.Journal)
@@ -99,11 +111,15 @@ func (p *Purged) deleteDay(d *dir.Dir, sub string, day civil.Day) {
 	p.deleteIf(d, sub, func(_ dir.Sub, _ string, of civil.Day) bool { return of == day })
 }
 
-// deleteExpired deletes the files of sub that belong to a day before first, and
+// deleteExpired deletes the files of sub that are past the bounds, and
 // temporary files that crashed processes left. A key is overwritten first.
-func (p *Purged) deleteExpired(d *dir.Dir, sub string, v Verdict, first civil.Day) {
+func (p *Purged) deleteExpired(d *dir.Dir, sub string, j judge) {
+	over := j.overIn(d, sub)
 	p.deleteIf(d, sub, func(s dir.Sub, name string, day civil.Day) bool {
-		return day < first || first != never && v.seenBefore(s, name, day, first)
+		if log, _, ok := dir.ParseLog(name); ok && sub == "" && j.log(log) {
+			return true
+		}
+		return day < j.first || over(day) || j.first != never && j.v.seenBefore(s, name, day, j.first)
 	})
 }
 

@@ -30,6 +30,8 @@ type Target interface {
 	// Judge takes in the time, and sets the window that lines which are kept for keep
 	// are placed by.
 	Judge(now time.Time, keep calendar.Period) Verdict
+	// Heed takes in the bounds that DIR records, on lines that are written from now on.
+	Heed(b calendar.Bounds)
 	// Others is the longest period of the processes that live and take no leases, 0
 	// for none.
 	Others() calendar.Period
@@ -77,6 +79,7 @@ type lastLook struct {
 	lease  *Lease
 	rule   calendar.Period // of the lines; 0: not known
 	others calendar.Period // the longest of processes that take no leases
+	bounds string          // beside the rule, as DIR records them
 	purged time.Time
 	on     civil.Day
 }
@@ -117,6 +120,12 @@ func (r *Keeper) Hurry() {
 	}
 }
 
+// PurgeSoon has Run look at once, and purge.
+func (r *Keeper) PurgeSoon() {
+	r.failed.Store(true)
+	r.Hurry()
+}
+
 // Look takes in the rules, purges hourly, at each day change and whenever a period
 // has become shorter, and returns when to come again.
 func (r *Keeper) Look() time.Duration {
@@ -136,9 +145,10 @@ func (r *Keeper) Look() time.Duration {
 	today := civil.DayOf(now)
 	last := &r.last
 	anew := t != last.at
+	bounds := last.bounds
 	rule, others := r.settle(t)
 	since := now.Sub(last.purged)
-	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on {
+	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on || bounds != last.bounds {
 		last.purged, last.on = now, today
 		r.purge(t, now, rule, others)
 	} else {
@@ -155,6 +165,7 @@ func (r *Keeper) Look() time.Duration {
 type settled struct {
 	lease        *Lease
 	rule, others calendar.Period
+	bounds       calendar.Bounds
 	err          error
 }
 
@@ -171,6 +182,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 		} else {
 			a.rule, a.err = Settle(d, OfLines, max(r.cfg.Keep, a.others))
 		}
+		a.bounds, _, _ = ReadBounds(d) // an error is told where they delete
 		return a
 	})
 	if !ok && t == last.at {
@@ -179,6 +191,10 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 		return 0, 0
 	}
 	last.others = answer.others
+	if text := string(answer.bounds.AppendText(nil)); anew || text != last.bounds {
+		last.bounds = text
+		t.Heed(answer.bounds)
+	}
 	if answer.err != nil {
 		r.cfg.Report.Fault("keep", answer.err, "")
 	}

@@ -92,7 +92,7 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 		if was := there.ModTime(); f.Day > civil.DayOf(was)+1 {
 			err = errors.Join(err, os.Chtimes(out.Name(), time.Time{}, was))
 		}
-		f.r.at = map[civil.Day]int64{}
+		delete(f.r.at, f.log)
 	}
 	return done, part, err
 }

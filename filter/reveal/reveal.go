@@ -29,9 +29,9 @@ type Reader struct {
 	d      *dir.Dir
 	path   string
 	say    func(topic, line string)
-	buf    []byte              // of Find
-	search []byte              // of Search
-	at     map[civil.Day]int64 // where it found the last one
+	buf    []byte            // of Find
+	search []byte            // of Search
+	at     map[dir.Log]int64 // where it found the last one
 }
 
 // Open opens DIR at path, with its key directory keys or "".
@@ -91,12 +91,14 @@ func (r *Reader) FindDay(p pseudonym.Addr) (civil.Day, error) {
 	if err != nil {
 		return 0, err
 	}
-	var found []civil.Day
-	for _, name := range names {
-		day, ok := dir.OwnDay("", name)
-		if !ok {
-			continue
+	var days, found []civil.Day
+	for _, log := range dir.Logs(names) {
+		if !slices.Contains(days, log.Day) {
+			days = append(days, log.Day)
 		}
+	}
+	slices.Sort(days)
+	for _, day := range days {
 		held := map[pseudonym.Addr]bool{p: false}
 		if err := r.Find(day, held); err != nil {
 			return 0, err
@@ -128,7 +130,24 @@ func (r *Reader) Find(day civil.Day, held map[pseudonym.Addr]bool) error {
 	if missing == 0 {
 		return nil
 	}
-	f, err := r.d.OpenFile("", dir.LogFile(day), os.O_RDONLY)
+	names, err := r.d.Names("")
+	if err != nil {
+		return err
+	}
+	for _, log := range slices.Backward(dir.Logs(names)) {
+		if log.Day != day {
+			continue
+		}
+		if err := r.findIn(log, held, &missing); err != nil || missing == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// findIn is Find for one file, which may have been deleted meanwhile.
+func (r *Reader) findIn(log dir.Log, held map[pseudonym.Addr]bool, missing *int) error {
+	f, err := r.d.OpenFile("", log.Name(), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -140,9 +159,9 @@ func (r *Reader) Find(day civil.Day, held map[pseudonym.Addr]bool) error {
 		return err
 	}
 	if r.buf == nil {
-		r.buf, r.at = make([]byte, 1<<20), map[civil.Day]int64{}
+		r.buf, r.at = make([]byte, 1<<20), map[dir.Log]int64{}
 	}
-	begin := min(r.at[day], info.Size())
+	begin := min(r.at[log], info.Size())
 	for _, part := range [][2]int64{{begin, info.Size()}, {0, begin}} {
 		for at := part[0]; at < part[1]; {
 			n, err := f.ReadAt(r.buf[:min(int64(len(r.buf)), part[1]-at)], at)
@@ -153,11 +172,11 @@ func (r *Reader) Find(day civil.Day, held map[pseudonym.Addr]bool) error {
 			r.Scan(r.buf[:n], func(a pseudonym.Addr) {
 				if has, wanted := held[a]; wanted && !has {
 					held[a] = true
-					missing--
+					*missing--
 				}
 			})
-			if missing == 0 {
-				r.at[day] = at
+			if *missing == 0 {
+				r.at[log] = at
 				return nil
 			}
 			at += int64(n)

@@ -22,7 +22,7 @@ import (
 // is shorter by half.
 const searchSize = 2 << 20
 
-// Found is the lines of a day that hold one of the addresses searched for.
+// Found is the lines of one file that are wanted.
 type Found struct {
 	Day   civil.Day
 	Lines int
@@ -35,6 +35,7 @@ type Found struct {
 	size    int64 // of what was searched
 
 	name   string
+	log    dir.Log
 	r      *Reader
 	wanted Wanted
 	plain  [][]byte // one of these is in a text that holds what is wanted; nil: nobody knows
@@ -114,11 +115,41 @@ func (r *Reader) Rotated() (rotated []string, err error) {
 
 const gzipSuffix = ".gz"
 
-// Search finds the lines of a day that are wanted: in its file, or where that is gone in
-// a copy by gzip(1). What is appended meanwhile is left out. fs.ErrNotExist: the day has
+// Search finds the lines of a day that are wanted: in its files, and of those that are gone
+// in a copy by gzip(1). What is appended meanwhile is left out. fs.ErrNotExist: the day has
 // no file. The caller closes what was found.
-func (r *Reader) Search(day civil.Day, wanted Wanted) (*Found, error) {
-	found := &Found{Day: day, r: r, wanted: wanted}
+func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) {
+	names, err := r.d.Names("")
+	if err != nil {
+		return nil, err
+	}
+	var logs []dir.Log
+	for _, name := range names {
+		l, behind, ok := dir.ParseLog(name)
+		if ok && l.Day == day && (behind == "" || behind == gzipSuffix) && !slices.Contains(logs, l) {
+			logs = append(logs, l)
+		}
+	}
+	slices.SortFunc(logs, dir.Log.Compare)
+	none := r.d.Error("open", "", dir.LogFile(day), fs.ErrNotExist)
+	for _, l := range logs {
+		found, err := r.searchFile(l, wanted)
+		if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+			continue
+		}
+		if err != nil {
+			for _, found := range all {
+				found.Close()
+			}
+			return nil, err
+		}
+		all, none = append(all, found), nil
+	}
+	return all, none
+}
+
+func (r *Reader) searchFile(l dir.Log, wanted Wanted) (*Found, error) {
+	found := &Found{Day: l.Day, log: l, r: r, wanted: wanted}
 	if wanted.Is != nil {
 		found.plain = [][]byte{wanted.Text}
 	} else if wanted.Canonical {
@@ -126,7 +157,7 @@ func (r *Reader) Search(day civil.Day, wanted Wanted) (*Found, error) {
 			found.plain = append(found.plain, a.AppendTo(nil))
 		}
 	}
-	name := dir.LogFile(day)
+	name := l.Name()
 	var err error
 	found.file, err = r.d.OpenFile("", name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -43,8 +43,10 @@ func search(t *testing.T, text, address string, canonical, gzipped bool) (lines 
 	require.Equal(t, []civil.Day{day}, days)
 	a, ok := pseudonym.ParseAddr([]byte(address))
 	require.True(t, ok)
-	found, err := r.Search(day, reveal.Wanted{Addrs: []pseudonym.Addr{a}, Canonical: canonical})
+	all, err := r.Search(day, reveal.Wanted{Addrs: []pseudonym.Addr{a}, Canonical: canonical})
 	require.NoError(t, err)
+	require.Len(t, all, 1)
+	found := all[0]
 	defer found.Close()
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0) // a logger goes on
 	require.NoError(t, err)

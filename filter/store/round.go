@@ -56,6 +56,9 @@ func (s *Store) run(r round) roundDone {
 	s.rounds.busy <- struct{}{}
 	defer func() { <-s.rounds.busy }()
 	s.registry.Update(r.d.Dir, r.now, r.hourly)
+	if r.d.unrecorded.Load() {
+		r.d.recordBounds()
+	}
 	if r.hourly && files.IsWriter() { // a room file may have been deleted
 		today := civil.DayOf(r.now)
 		s.ledger.Mark(r.d.Dir, today-1, today+1)

@@ -51,6 +51,7 @@ type Config struct {
 	CacheTag *bool  // whether DIR has a cache tag, which keeps it out of backups; nil leaves that alone
 	Keys     string // key directory, "" for DIR/keys
 	Keep     calendar.Period
+	Bounds   *calendar.Bounds // beside Keep; nil: those that DIR records
 	Limits   rooms.Limits
 	Counting bool   // rooms are counted: days get a room file
 	Secret   bool   // room hashes are made under a secret
@@ -183,8 +184,12 @@ func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg, work: make(chan struct{}, 1)}
 	s.days.init(cfg.Now, cfg.Keep)
 	s.report = dir.NewReporter(cfg.Say, cfg.Now)
+	bounds := ""
+	if b := cfg.Bounds; b != nil && !b.IsZero() {
+		bounds = b.With(cfg.Keep)
+	}
 	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report,
-		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Confined: cfg.Confined, Memory: cfg.Memory, Fallback: cfg.Fallback}})
+		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Bounds: bounds, Confined: cfg.Confined, Memory: cfg.Memory, Fallback: cfg.Fallback}})
 	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
 		Changed: s.changed, Report: s.report,
 		Dir: func() *dir.Dir {
@@ -441,6 +446,8 @@ type place struct {
 	log   *daylog.Log
 	clock *retention.Clock
 	store *Store
+
+	unrecorded atomic.Bool // the bounds of this process
 }
 
 func (p *place) close() error {
@@ -459,11 +466,38 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 	if until := v.Window.DoubtUntil; !until.IsZero() {
 		s.report.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
 	}
+	if s.cfg.Bounds != nil {
+		v.Bounds = *s.cfg.Bounds
+	}
 	p.log.SetWindow(v.Window)
 	s.window.Store(&v.Window)
 	s.keys.Expire(v.Window.First)
 	s.changed()
 	return v
+}
+
+// recordBounds has DIR record the bounds of this process, once.
+func (p *place) recordBounds() {
+	b := p.store.cfg.Bounds
+	if b == nil {
+		recorded, _, _ := retention.ReadBounds(p.Dir)
+		b = &recorded
+	} else if err := retention.RecordBounds(p.Dir, *b, p.store.cfg.Keep); err != nil {
+		p.unrecorded.Store(true)
+		p.store.report.Fault("keep", err, "")
+	} else {
+		p.unrecorded.Store(false)
+	}
+	p.Heed(*b)
+}
+
+// Heed takes the bound in entries of a newer policy. Where that has none, lines go on to
+// segments.
+func (p *place) Heed(b calendar.Bounds) {
+	if own := p.store.cfg.Bounds; own != nil && (b.Entries == 0 || p.unrecorded.Load()) {
+		b.Entries = own.Entries
+	}
+	p.log.SetBounds(b)
 }
 
 func (p *place) Others() calendar.Period { return keptByEarlier(p.Dir, p.store.cfg.Now()) }
@@ -501,11 +535,13 @@ func (s *Store) open() *place {
 		s.report.Say("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
-	d := &place{opened, daylog.New(opened), retention.NewClock(opened), s}
+	d := &place{Dir: opened, log: daylog.New(opened), clock: retention.NewClock(opened), store: s}
 	d.WriteVersion()
 	if s.cfg.CacheTag != nil {
 		d.Tag(*s.cfg.CacheTag)
 	}
+	d.recordBounds()
+	d.log.WhenGone(s.keeper.PurgeSoon)
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
 	s.keeper.Hurry()

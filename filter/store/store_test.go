@@ -448,7 +448,7 @@ func TestUnusableDir(t *testing.T) {
 		{"a newer version laid it out",
 			func(b *bed) {
 				require.NoError(b, os.Mkdir(b.dir, 0o750))
-				require.NoError(b, os.WriteFile(b.path(dir.VersionName), []byte("2\n"), 0o640))
+				require.NoError(b, os.WriteFile(b.path(dir.VersionName), fmt.Appendln(nil, dir.Version+1), 0o640))
 			},
 			func(b *bed) { require.NoError(b, os.Remove(b.path(dir.VersionName))) }},
 	} {

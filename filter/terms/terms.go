@@ -166,6 +166,7 @@ func (c *checker) stream(s *policy.Stream, path string) {
 	if linked := c.Stream(s.Linked); linked != nil && linked.Keep.None() && !linked.Figures.Any() {
 		c.add(path+".linked", fmt.Sprintf("%q writes nothing, and has no keys", s.Linked), "name a stream that has keys")
 	}
+	c.keep(s, path)
 	c.unsupported(s, path)
 }
 
@@ -224,7 +225,7 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 		c.add(path+"."+key, what+" is not supported by this version", "leave it out")
 	}
 	for _, b := range s.Keep {
-		if b.Kind != policy.Days {
+		if b.Kind != policy.Days && b.Kind != policy.Entries {
 			no("keep", fmt.Sprintf("%q", b))
 		}
 	}

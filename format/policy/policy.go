@@ -192,3 +192,8 @@ func (p *Policy) Stream(name string) *Stream {
 	}
 	return nil
 }
+
+// SharesKeys reports whether another stream has the keys of this one.
+func (p *Policy) SharesKeys(s *Stream) bool {
+	return s.Linked != "" || slices.ContainsFunc(p.Streams, func(other Stream) bool { return other.Linked == s.Name })
+}

@@ -1,0 +1,29 @@
+package audit
+
+import (
+	"fmt"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/entries"
+)
+
+// isFormer reports whether a file of lines is past the period that held before there was a
+// bound in entries.
+func (v *survey) isFormer(name string) bool {
+	l, _, ok := dir.ParseLog(name)
+	return ok && v.bounds.Former > 0 && l.Segment == 0 && l.Day < v.firstOf(v.bounds.Former)
+}
+
+// count counts the lines, where there is a bound on their number.
+func (v *survey) count(d *dir.Dir) {
+	most := v.bounds.Entries
+	if most == 0 {
+		return
+	}
+	c := entries.New(d, most)
+	if err := c.Look(); err != nil {
+		v.broken(v.Dir, "its lines cannot be counted", err.Error())
+	} else if c.Lines() > most {
+		v.broken(v.Dir, fmt.Sprintf("has more than %d lines", most), v.purge(v.Dir))
+	}
+}

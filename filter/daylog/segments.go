@@ -1,0 +1,68 @@
+package daylog
+
+import (
+	"bytes"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/entries"
+)
+
+// A bound of N entries is kept to by segments of N/20 lines: access-2026-11-27.0007.log.
+// Their numbers ascend across days, and the oldest is deleted before a line would be one
+// too many. No file is rewritten: programs that follow it would send its lines again.
+//
+// Where a day begins, its first segment begins as well, and the last one of the day before
+// stays short. So it is the lines that count, not the files.
+
+// count counts the lines that are there before the lock is taken: to read a million of
+// them takes longer than others wait for it.
+func (l *Log) count(most int) error {
+	if l.census != nil && l.most == most {
+		return nil
+	}
+	c := entries.New(l.d, most)
+	if err := c.Look(); err != nil {
+		return err
+	}
+	l.census, l.most = c, most
+	return nil
+}
+
+// appendBounded is append for segments. The caller has the lock of the lines.
+func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
+	c, size := l.census, calendar.Bounds{Entries: l.most}.SegmentSize()
+	if err := c.Look(); err != nil {
+		return 0, err
+	}
+	for n < len(lines) {
+		for c.Lines() >= l.most {
+			gone, isGone, err := c.RemoveOldest()
+			if err != nil {
+				return n, err
+			}
+			l.files.forget() // else it stays on the disk
+			if isGone && gone != at.Day {
+				l.gone()
+			}
+		}
+		segment, has := c.Segment(at.Day, at.Hour, size)
+		part := firstLines(lines[n:], min(size-has, l.most-c.Lines()))
+		m, err := l.append(segment, part, true)
+		c.Wrote(segment, part[:m])
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// firstLines returns the first lines of a text, most of them.
+func firstLines(text []byte, most int) []byte {
+	end := 0
+	for ; most > 0 && end < len(text); most-- {
+		end += bytes.IndexByte(text[end:], '\n') + 1
+	}
+	return text[:end]
+}

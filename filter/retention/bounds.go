@@ -1,0 +1,115 @@
+package retention
+
+import (
+	"errors"
+	"io/fs"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// Beside the rule of its lines, a period, a directory records the other bounds that hold
+// for them, DIR/bounds. A start writes it, where its bounds are others: those of the newest
+// policy hold, for what is there and for processes that live. So a bound that is gone is
+// written down as well, by an empty file.
+
+// ReadBounds returns the bounds that DIR records, and whether there are any records.
+// Beside an error, the bounds are those that could be read.
+func ReadBounds(d *dir.Dir) (b calendar.Bounds, recorded bool, err error) {
+	text, err := d.ReadFile("", dir.BoundsName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, false, nil
+	}
+	if err != nil {
+		return b, false, err
+	}
+	if b, err = calendar.ParseBounds(text); err != nil {
+		err = d.Error("read", "", dir.BoundsName, err)
+	}
+	return b, true, err
+}
+
+// RecordBounds records the bounds of a process that starts. Where there were days without
+// a bound in entries, and a bound in days has gone, it stays for their lines.
+func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
+	was, recorded, err := ReadBounds(d)
+	if err == nil && b.Entries > 0 && keep == calendar.MaxPeriod {
+		b.Former = was.Former
+		if rule, err := Rule(d, OfLines); err == nil && 0 < rule && rule < keep {
+			b.Former = rule
+		}
+	}
+	text := b.AppendText(nil)
+	if len(text) > 0 {
+		if err := d.RaiseVersion(); err != nil { // an earlier hushpipe would keep lines too long
+			return err
+		}
+	}
+	switch {
+	case !recorded && err == nil && len(text) == 0:
+		return nil
+	case recorded && err == nil && string(text) == string(was.AppendText(nil)):
+		return nil
+	}
+	return d.ReplaceFile("", dir.BoundsName, text)
+}
+
+// judge tells which files of lines, and which days, are past the bounds of a directory.
+type judge struct {
+	calendar.Bounds
+	first civil.Day // by the rule
+	v     Verdict
+}
+
+// judge returns what the bounds of d and its rule say now. An error does not keep the rule
+// from holding.
+func (v Verdict) judge(d *dir.Dir, rule calendar.Period) (judge, error) {
+	b, recorded, err := ReadBounds(d)
+	if !recorded && err == nil {
+		b = v.Bounds
+	}
+	return judge{b, v.First(rule), v}, err
+}
+
+// log reports whether lines are past the bounds, but for one on their number.
+func (j judge) log(l dir.Log) bool {
+	switch {
+	case l.Day < j.first:
+		return true
+	case j.first == never:
+		return false
+	}
+	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today)
+}
+
+// overIn tells of which days the files of sub serve nothing any more, before the rule says
+// so. Where lines are bounded in number, a day is over when its last line has gone: its key
+// goes, and so does a journal in which nothing was counted. Late lines may come for
+// yesterday.
+func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
+	none := func(civil.Day) bool { return false }
+	if j.Entries == 0 || j.Shared || j.first == never || sub != dir.Keys && sub != dir.Journal {
+		return none
+	}
+	lines, err := d.Names("")
+	if err != nil {
+		return none // it is reported where they are deleted
+	}
+	has := map[civil.Day]bool{}
+	for _, l := range dir.Logs(lines) {
+		has[l.Day] = true
+	}
+	if sub == dir.Journal {
+		counted, err := d.Names(dir.Rooms)
+		if err != nil {
+			return none
+		}
+		for _, name := range counted {
+			if day, _, ok := dir.DayOf(dir.Rooms, name); ok {
+				has[day] = true
+			}
+		}
+	}
+	return func(day civil.Day) bool { return day < j.v.Window.Today-1 && !has[day] }
+}

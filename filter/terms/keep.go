@@ -1,0 +1,37 @@
+package terms
+
+import (
+	"fmt"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/format/policy"
+)
+
+// Keep returns for how long a stream's lines and keys are kept: the period in whole days,
+// and what bounds them beside that.
+func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.Bounds) {
+	days, bounded := s.Keep.Of(policy.Days)
+	switch keep = calendar.Period(days); {
+	case s.Keep.None():
+		return 2, b // today and yesterday: keys and journals of figures
+	case !bounded:
+		keep, b.Loose = calendar.MaxPeriod, true
+	}
+	b.Entries, _ = s.Keep.Of(policy.Entries)
+	b.Shared = !b.IsZero() && p.SharesKeys(s)
+	return keep, b
+}
+
+// keep refuses bounds that something else of the stream cannot do with.
+func (c *checker) keep(s *policy.Stream, path string) {
+	if _, b := Keep(c.Policy, s); b.Entries == 0 || len(s.Keep) > 1 {
+		return
+	}
+	hint := fmt.Sprintf(`give a bound in days as well, as in "%s, 400d"`, s.Keep)
+	switch {
+	case s.Figures.CountsRooms():
+		c.add(path+".keep", "rooms are counted by day, and nobody knows when the last line of a day has gone", hint+", or give the figures a stream of their own")
+	case c.SharesKeys(s):
+		c.add(path+".keep", "linked streams share their keys, and nobody knows when the last line of a day has gone", hint)
+	}
+}
