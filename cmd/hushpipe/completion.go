@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,12 +67,10 @@ func completeDay(_ *cobra.Command, args []string, begun string) (days []cobra.Co
 			found[today-n] = true
 		}
 	} else {
-		for _, pattern := range []string{dir.LogFile(0), filepath.Join(dir.Rooms, dir.RoomFile(0))} {
-			pattern = filepath.Join(args[0], strings.ReplaceAll(pattern, civil.Day(0).String(), "????-??-??"))
-			names, _ := filepath.Glob(pattern)
-			for _, name := range names {
-				name = strings.TrimSuffix(name, filepath.Ext(name))
-				if day, ok := civil.ParseDay(name[len(name)-len("2006-01-02"):]); ok {
+		for _, sub := range []string{"", dir.Rooms} {
+			entries, _ := os.ReadDir(filepath.Join(args[0], sub))
+			for _, e := range entries {
+				if day, ok := dir.OwnDay(sub, e.Name()); ok {
 					found[day] = true
 				}
 			}
