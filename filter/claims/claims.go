@@ -119,8 +119,8 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	}
 	m.add(keys)
 	if s.KeepsLines() {
-		if client.Kind == policy.Ipcrypt || client.Kind == policy.Pfx {
-			m.add(statement.Disclosure{InStream: in, Reveal: s.Reveal, Access: s.Access})
+		if pseudonyms := client.Kind == policy.Ipcrypt || client.Kind == policy.Pfx; pseudonyms || s.Reveal != nil || s.Access != nil {
+			m.add(statement.Disclosure{InStream: in, Pseudonyms: pseudonyms, Reveal: s.Reveal, Access: s.Access, Flags: s.Name == ""})
 		}
 		m.add(statement.Recipients{InStream: in, List: s.Recipients})
 	}

@@ -79,10 +79,13 @@ type Basis struct {
 	Text policy.Text // nil: it is missing
 }
 
-// Disclosure is when people may find the address behind a pseudonym, and a person's lines.
+// Disclosure is for what people may find the address behind a pseudonym, or the lines of a
+// person. Without a purpose hushpipe refuses to.
 type Disclosure struct {
 	InStream
-	Reveal, Access policy.Text // nil: the policy does not say
+	Pseudonyms     bool        // are in the lines
+	Reveal, Access policy.Text // nil: none
+	Flags          bool        // there is no policy that could say
 }
 
 // Recipients are those who get the lines.

@@ -104,7 +104,9 @@ var english = &words{
 	AfterHash:    "After that nobody can test a guess, unless somebody has copied the key.",
 	Personal:     "Pseudonymised data are still personal data: other fields can show who somebody is.",
 	Under:        "only %s",
-	Recorded:     "Each use of the command for this is recorded, with the time and the user account.",
+	Recorded:     "Each use is recorded for three years, with the time, the user account and the reason.",
+	RecordedAll:  "Each use of the commands that reverse a pseudonym or search for a person is recorded for three years, with the time and the user account.",
+	Refused:      "hushpipe refuses to reverse a pseudonym, since no purpose is named for that.",
 
 	NoLine:       "No line is stored for this purpose.",
 	Rooms:        "For each day and each room it is counted how many different IP addresses used the room. Only requests that succeed count (status below 400). Rooms are those of %s.",

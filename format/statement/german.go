@@ -106,7 +106,9 @@ var german = &words{
 	AfterHash:    "Danach kann niemand mehr eine Vermutung prüfen, sofern niemand den Schlüssel kopiert hat.",
 	Personal:     "Pseudonymisierte Angaben bleiben personenbezogen: Andere Angaben können zeigen, wer jemand ist.",
 	Under:        "nur %s",
-	Recorded:     "Jede Nutzung des Befehls dafür wird mit Zeit und Benutzerkonto festgehalten.",
+	Recorded:     "Jede Nutzung wird mit Zeit, Benutzerkonto und Grund für drei Jahre festgehalten.",
+	RecordedAll:  "Jede Nutzung der Befehle, die ein Pseudonym aufdecken oder nach einer Person suchen, wird mit Zeit und Benutzerkonto für drei Jahre festgehalten.",
+	Refused:      "hushpipe verweigert die Aufdeckung, da kein Zweck dafür genannt ist.",
 
 	NoLine: "Für diesen Zweck wird keine Zeile gespeichert.",
 	Rooms:  "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",

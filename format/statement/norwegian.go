@@ -105,7 +105,9 @@ var norwegian = &words{
 	AfterHash:    "Deretter kan ingen prøve en gjetning, med mindre noen har kopiert nøkkelen.",
 	Personal:     "Pseudonymiserte opplysninger er fortsatt personopplysninger: Andre opplysninger kan vise hvem noen er.",
 	Under:        "bare %s",
-	Recorded:     "Hver bruk av kommandoen for dette noteres, med tid og brukerkonto.",
+	Recorded:     "Hver bruk noteres i tre år, med tid, brukerkonto og grunn.",
+	RecordedAll:  "Hver bruk av kommandoene som snur et pseudonym eller søker etter en person, noteres i tre år, med tid og brukerkonto.",
+	Refused:      "hushpipe nekter å snu et pseudonym, siden det ikke er oppgitt noe formål med det.",
 
 	NoLine: "For dette formålet lagres ingen linje.",
 	Rooms:  "For hver dag og hvert rom telles hvor mange ulike nettadresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",

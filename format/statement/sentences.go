@@ -391,15 +391,24 @@ func (m *maker) keys(k Keys) (list []string) {
 }
 
 func (m *maker) disclosure(list *[]Block, d Disclosure) {
-	reveal, access := m.in(d.Reveal), m.in(d.Access)
-	if access != "" {
-		m.say(list, labelAccess, sentence(fmt.Sprintf(m.w.Under, access)), m.w.Recorded)
+	under := func(at label, purpose policy.Text) {
+		m.say(list, at, sentence(fmt.Sprintf(m.w.Under, m.in(purpose))), m.w.Recorded)
 	}
-	if reveal == "" {
+	switch {
+	case d.Flags:
 		m.given(list, labelReveal, "")
+		m.say(list, labelAccess, m.w.RecordedAll)
 		return
+	case d.Reveal != nil && d.Pseudonyms:
+		under(labelReveal, d.Reveal)
+	case d.Reveal != nil:
+		under(labelAccess, d.Reveal)
+	case d.Pseudonyms:
+		m.say(list, labelReveal, m.w.Refused)
 	}
-	m.say(list, labelReveal, sentence(fmt.Sprintf(m.w.Under, reveal)), m.w.Recorded)
+	if d.Access != nil {
+		under(labelAccess, d.Access)
+	}
 }
 
 func (m *maker) gate(g Gate) (list []string) {

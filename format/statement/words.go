@@ -49,7 +49,8 @@ type words struct {
 	KeyWithLines, KeyNextDay                 string
 	AfterKey, AfterHash, Personal            string
 	Under                                    string // %s: when people may do it
-	Recorded                                 string
+	Recorded, RecordedAll                    string // its use, that of each command
+	Refused                                  string
 
 	NoLine       string
 	Rooms        string // %s: of what
