@@ -16,11 +16,21 @@ type planned struct {
 	plan    *treatment.Plan // nil: all of a line is kept
 	fixed   bool            // lines have the format of a LogFormat string: none is JSON
 	event   string          // that names the line, "" for none
+	short   shortTexts      // none without a plan
 	treated []byte          // scratch
-	whole   []byte          // scratch, a request line
+	whole   []byte          // scratch, the request line or the URL that is split into parts
 	piece   []byte          // scratch, a value of a JSON line
+	parts   parts           // of the line, once appendPart was asked for one
+	counted span            // in what was appended, the client who is counted
+	clients int             // how often that is
 	at      [format.NumRoles]int
 	json    jsonFields
+}
+
+// parts are those of what is left of a request line, or of a URL.
+type parts struct {
+	known, none                   bool // none: the line has neither
+	method, path, query, protocol []byte
 }
 
 // canPlan reports whether a plan says what becomes of each byte of the line. A line inside
@@ -40,6 +50,7 @@ func (w *rewriter) canPlan(line []byte) bool {
 // not name is not appended.
 func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	w.who, w.request, w.doubt = nil, nil, noDoubt
+	w.counted, w.clients = span{}, 0
 	if w.json.nodes != nil {
 		return w.appendJSON(dst, line)
 	}
@@ -76,6 +87,10 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 		start := len(dst)
 		if dst = w.appendPlannedClient(dst, field, text, counted); field.Role != format.RoleClient { // joined
 			return append(dst[:start], '-')
+		}
+		if counted {
+			w.counted = span{start, len(dst)}
+			w.clients++
 		}
 		return dst
 	case t == nil, w.plan.IsUser(field) && w.hidesUser(t, line):
@@ -141,12 +156,31 @@ func (w *rewriter) hidesUser(t *treatment.Treatment, line []byte) bool {
 
 // appendShortened appends a field that is not kept as it is.
 func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment.Treatment, text []byte) []byte {
-	w.treated = w.treated[:0]
 	switch {
 	case t.Kind == policy.Hash:
 		return t.AppendTo(dst, text, w.guard.cipher)
 	case field.Kind == format.Client: // another line stands in it
 		return append(dst, '-')
+	case field.Kind == format.Plain && (field.Role == format.RoleTime || field.Role == format.RoleSize || field.Role == format.RoleDuration):
+		return t.AppendTo(dst, text, w.guard.cipher)
+	}
+	out, sum := w.short.find(field, text)
+	if out != nil {
+		return append(dst, out...)
+	}
+	start := len(dst)
+	dst = w.shorten(dst, field, t, text)
+	if sum != 0 && bytes.Equal(dst[start:], w.treated) {
+		w.short.put(field, text, w.treated, sum)
+	}
+	return dst
+}
+
+// shorten is appendShortened for a text that is not remembered. What the treatment left is
+// in w.treated; addresses in that are replaced.
+func (w *rewriter) shorten(dst []byte, field *format.Field, t *treatment.Treatment, text []byte) []byte {
+	w.treated = w.treated[:0]
+	switch {
 	case field.Role == format.RoleRequest:
 		w.treated = t.AppendRequest(w.treated, text, w.guard.cipher)
 	case field.Role == format.RoleQuery:
@@ -170,7 +204,7 @@ func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []b
 	case !counted && !w.guard.spares(field):
 		dst = appendStruckField(dst, field)
 	case field.Kind == format.Client:
-		if dst, who = w.appendClient(dst, field, text, counted); counted && who == &w.guard.named {
+		if dst, who = w.appendKnown(dst, field, text, counted); counted && who == &w.guard.named {
 			w.doubtClient(text)
 		}
 		if counted {
@@ -206,6 +240,7 @@ func isWithin(nets []netip.Prefix, a pseudonym.Addr) bool {
 func (w *rewriter) appendPieces(dst, line []byte) []byte {
 	fields := w.line.Fields
 	clear(w.at[:])
+	w.parts.known = false
 	for i := range fields {
 		if !fields[i].Joined {
 			w.at[fields[i].Role] = i + 1
@@ -273,12 +308,36 @@ func (w *rewriter) directive(n uint16) int {
 
 // appendPart appends a part of the request line, or of a URL with its query.
 func (w *rewriter) appendPart(dst, line []byte, part treatment.Part) []byte {
+	p := &w.parts
+	if !p.known {
+		w.split(line)
+	}
+	text := p.path
+	switch {
+	case p.none:
+	case part == treatment.Method:
+		text = p.method
+	case part == treatment.Protocol:
+		text = p.protocol
+	case part == treatment.Query:
+		return append(dst, p.query...) // httpd writes nothing for none
+	}
+	if len(text) == 0 {
+		return append(dst, '-')
+	}
+	return append(dst, text...)
+}
+
+// split sets the parts.
+func (w *rewriter) split(line []byte) {
+	w.parts = parts{known: true}
 	role, at := format.RoleRequest, w.at[format.RoleRequest]
 	if at == 0 {
 		role, at = format.RoleURL, w.at[format.RoleURL]
 	}
 	if at == 0 {
-		return append(dst, '-')
+		w.parts.none = true
+		return
 	}
 	w.whole = w.appendTreated(w.whole[:0], line, at-1)
 	method, target, protocol, ok := format.SplitRequest(w.whole)
@@ -286,24 +345,12 @@ func (w *rewriter) appendPart(dst, line []byte, part treatment.Part) []byte {
 		method, target, protocol, ok = nil, w.whole, nil, len(w.whole) > 1
 	}
 	if !ok {
-		method, target, protocol = nil, nil, nil
+		return
 	}
-	path, query := target, []byte(nil)
+	w.parts.method, w.parts.path, w.parts.protocol = method, target, protocol
 	if end := bytes.IndexByte(target, '?'); end >= 0 {
-		path, query = target[:end], target[end:]
+		w.parts.path, w.parts.query = target[:end], target[end:]
 	}
-	switch part {
-	case treatment.Method:
-		path = method
-	case treatment.Protocol:
-		path = protocol
-	case treatment.Query:
-		return append(dst, query...) // httpd writes nothing for none
-	}
-	if len(path) == 0 {
-		return append(dst, '-')
-	}
-	return append(dst, path...)
 }
 
 func orDash(s string) string {

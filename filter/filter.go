@@ -56,10 +56,12 @@ type Filter struct {
 	marks   machine.Marks  // of the line
 	hasNUL  bool           // the lines that are treated may have NUL bytes
 	pieces  pieces
-	wrote   *day // where the line is written, nil: it is not, or not yet
-	void    Part // takes the lines of expired days
-	noLines bool // they are only counted
-	some    bool // there is a plan, or noLines
+	wrote   *day      // where the line is written, nil: it is not, or not yet
+	void    Part      // takes the lines of expired days
+	noLines bool      // they are only counted
+	some    bool      // there is a plan, or noLines, or other streams beside it
+	same    *sameLine // how a stream that is alike writes the line; nil: there is none
+	copies  bool      // it serves this one
 
 	stats  counters.Values
 	shared snapshot
@@ -87,9 +89,13 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parser: cfg.Parser,
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()}, noLines: cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
+		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()},
+		noLines:  cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
+	if f.plan != nil {
+		f.short = newShortTexts()
+	}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
 	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
@@ -242,7 +248,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	}
 	start, omitted := len(part.Lines), false
 	if f.some {
-		omitted = f.appendSome(part, line)
+		omitted = f.appendSome(part, line, usual)
 	} else {
 		part.Lines = f.appendLine(part.Lines, line)
 	}
@@ -251,7 +257,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.doubtUser(line)
 	}
 	if f.doubt != noDoubt && f.isGlued(b, line, s) {
-		if f.some {
+		if f.plan != nil || f.noLines {
 			f.takeBack(b, s, start)
 		}
 		return
@@ -270,13 +276,28 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 
 // appendSome appends what a stream keeps of a line, and reports whether its fields are
 // left out because the plan does not say what becomes of them. Its room counts anyway.
-func (f *Filter) appendSome(part *Part, line []byte) (omitted bool) {
+func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) {
 	start := len(part.Lines)
-	if f.plan != nil && f.canPlan(line) {
-		part.Lines = f.appendPlanned(part.Lines, line)
-	} else {
+	switch {
+	case f.noLines && usual:
+		f.see(line)
+		return false
+	case f.copies:
+		part.Lines = f.appendSame(part.Lines, line)
+		return false
+	case f.plan == nil || f.plan.KeepsAll && usual && f.line.Request == 1:
 		part.Lines = f.appendLine(part.Lines, line)
-		omitted = f.plan != nil
+		if f.same != nil {
+			f.same.take(f, part.Lines, start, false)
+		}
+	case f.canPlan(line):
+		part.Lines = f.appendPlanned(part.Lines, line)
+		if f.same != nil {
+			f.same.take(f, part.Lines, start, true)
+		}
+	default:
+		part.Lines = f.appendLine(part.Lines, line)
+		omitted = true
 	}
 	if f.noLines || omitted {
 		part.Lines = part.Lines[:start]

@@ -2,12 +2,14 @@ package filter
 
 import (
 	"bytes"
-	"hushpipe/filter/counters"
 	"io"
+	"slices"
 
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/where"
 	"hushpipe/format"
+	"hushpipe/format/machine"
 )
 
 // Streams treats the lines of one input for several purposes. Each line is read once, and
@@ -19,6 +21,10 @@ import (
 type Streams struct {
 	reader *Filter // of lines; it writes none
 	glance func(line []byte) bool
+	parsed *format.Line // the line at hand
+	begin  ahead        // of it
+	same   []sameLine   // for the streams of each kind that are several
+	alike  []int        // of each stream, in same; -1: it is alone
 	match  *where.Matcher
 	facts  where.Facts
 	target []byte            // scratch of format.Target
@@ -49,19 +55,75 @@ type Stream struct {
 // Filter has a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, next: len(all)}
-	for _, of := range all {
-		if match.Looks() || of.Filter != nil && of.Filter.plan != nil {
+	for i := range all {
+		f := all[i].Filter
+		if f != nil {
+			f.some = true
+		}
+		if match.Looks() || f != nil && f.plan != nil {
 			s.json = format.NewJSONNodes(cfg.Parser)
 		}
 	}
+	s.parsed = &s.reader.line
+	if len(all) == 1 && all[0].Filter != nil {
+		s.parsed = &all[0].Filter.line // to be copied nowhere
+	}
+	s.findAlike()
 	s.glance = func([]byte) bool { return false }
+	f := s.reader
 	if all, ok := cfg.Parser.(format.AllGlancer); ok {
 		s.glance = func(line []byte) bool {
-			f := s.reader
-			return !f.hasNUL && len(line) <= maxLine && all.GlanceAll(line, &f.marks, &f.line)
+			return !f.hasNUL && len(line) <= maxLine && all.GlanceAll(line, &f.marks, s.parsed)
+		}
+	}
+	if glanceAll := s.glance; s.keepAll() && !match.LooksAtHost() {
+		s.glance = func(line []byte) bool {
+			l := s.parsed
+			if !f.glance(line, l) {
+				return false
+			}
+			l.Error, l.Start, l.Inside = false, 0, false
+			return l.Request == glancedRequest || glanceAll(line)
 		}
 	}
 	return s
+}
+
+// glancedRequest is where Glance has the request of a line without a user.
+const glancedRequest = 1
+
+// keepAll reports whether all streams keep all fields, so that Glance is enough for lines
+// without a user.
+func (s *Streams) keepAll() bool {
+	if _, fixed := s.reader.parser.(*format.LogFormat); !fixed {
+		return false
+	}
+	for i := range s.all {
+		if f := s.all[i].Filter; f != nil && f.plan != nil && !f.plan.KeepsAll {
+			return false
+		}
+	}
+	return true
+}
+
+// findAlike finds streams that are alike.
+func (s *Streams) findAlike() {
+	s.alike = slices.Repeat([]int{-1}, len(s.all))
+	for i := range s.all {
+		f := s.all[i].Filter
+		if f == nil || s.alike[i] >= 0 {
+			continue
+		}
+		for k := i + 1; k < len(s.all); k++ {
+			if g := s.all[k].Filter; g != nil && isAlike(f, g) {
+				if s.alike[i] < 0 {
+					s.alike[i] = len(s.same)
+					s.same = append(s.same, sameLine{})
+				}
+				s.alike[k] = s.alike[i]
+			}
+		}
+	}
 }
 
 // Run is Filter.Run. out is the Fan of the streams' queues.
@@ -158,6 +220,9 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 func (s *Streams) read() {
 	f := s.reader
 	s.whole, s.next, s.went, s.known = s.line, 0, false, false
+	for i := range s.same {
+		s.same[i].by = nil
+	}
 	f.stats.Lines++
 	if line := s.line; bytes.HasPrefix(line, byteOrderMark) {
 		s.line, s.usual = line[len(byteOrderMark):], false
@@ -167,30 +232,42 @@ func (s *Streams) read() {
 	if s.known = s.usual; !s.usual {
 		if len(s.line) == 0 || len(s.line) == 1 && s.line[0] == '\r' {
 			s.went = true // nothing is nobody's
-		} else if s.known, _ = f.parse(s.line, &f.line); !s.known {
+		} else if s.known, _ = f.parse(s.line, s.parsed); !s.known {
 			f.stats.Malformed++
 		}
 	}
 	s.nodes = nil
-	if l := &f.line; s.known && s.json != nil && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
+	if l := s.parsed; s.known && s.json != nil && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
 		s.nodes = s.json.Of(s.line, l.Start)
 	}
-	s.facts = where.Facts{Unknown: !s.known}
-	if s.known && s.match.Looks() {
-		s.look()
+	s.begin.end = -1
+	if c := s.parsed.Client; s.usual && c >= 0 && s.parsed.Fields[c].Start == 0 {
+		end := s.parsed.Fields[c].End
+		s.begin = ahead{machine.Sum(s.line[:end]), end}
 	}
-	s.match.Look(&s.facts)
+	if s.match.Looks() {
+		s.facts = where.Facts{Unknown: !s.known}
+		if s.known {
+			s.look()
+		}
+		s.match.Look(&s.facts)
+	}
 }
 
 var byteOrderMark = []byte(format.ByteOrderMark)
 
 // look takes the facts of a line.
 func (s *Streams) look() {
-	l, line := &s.reader.line, s.line
+	l, line := s.parsed, s.line
 	s.facts.Status = l.Status
 	var request, target []byte
-	for i := range l.Fields {
-		field := &l.Fields[i]
+	fields := l.Fields
+	if s.usual && l.Request == glancedRequest {
+		r := &fields[glancedRequest]
+		request, fields = line[r.Start:r.End], nil // they have no roles
+	}
+	for i := range fields {
+		field := &fields[i]
 		text := line[field.Start:field.End]
 		switch field.Role {
 		case format.RoleRequest:
@@ -206,13 +283,16 @@ func (s *Streams) look() {
 		}
 	}
 	request = s.lookAtNodes(request)
-	if l.Client >= 0 {
+	if l.Client >= 0 && s.match.LooksAtClient() {
 		field := &l.Fields[l.Client]
 		if text := line[field.Start:field.End]; len(text) > 0 {
 			if s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(text); !s.facts.HasIP {
 				s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(bareAddr(text))
 			}
 		}
+	}
+	if !s.match.LooksAtRequest() {
+		return
 	}
 	if request != nil {
 		method, of, _, ok := format.SplitRequest(request)
@@ -295,7 +375,11 @@ func (s *Streams) write(b *Batch, room int) {
 			of.batch.room = room
 			b.streams[s.next] = of.batch
 		}
-		f.wrote, f.json.nodes = nil, s.nodes
+		f.wrote, f.same, f.copies, f.begin, f.json.nodes = nil, nil, false, s.begin, s.nodes
+		if at := s.alike[s.next]; at >= 0 && s.usual {
+			f.same = &s.same[at]
+			f.copies = f.rooms == nil && f.same.isFor(s.line)
+		}
 		if !s.known {
 			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none
 			glancer := f.glancer
@@ -306,8 +390,12 @@ func (s *Streams) write(b *Batch, room int) {
 		}
 		f.stats.Lines++
 		f.event = s.match.Event()
-		f.line.Copy(&s.reader.line)
-		f.begin.end = -1
+		switch {
+		case f.copies:
+			f.copyClient(s.parsed)
+		case s.parsed != &f.line:
+			f.line.Copy(s.parsed)
+		}
 		f.guard.raw = nil
 		f.write(of.batch, s.line, true, s.usual)
 	}

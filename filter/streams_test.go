@@ -409,28 +409,38 @@ func withoutKeys(parser format.Parser, out string) string {
 	return out
 }
 
-// BenchmarkStreams is one stream that lists all fields, and four with conditions, beside
-// a Filter that has the same lines without a policy.
-//
-//	go test ./filter -run '^$' -bench Streams/ -benchtime 200x
-func BenchmarkStreams(b *testing.B) {
-	const oneStream = `
+// allKept lists all fields.
+const allKept = `
 format = "combined"
 [[stream]]
 name = "all"
 purpose = "x"
 keep = "14d"
-fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }
+` + allFields
+
+const allFields = `fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }
 `
-	var text bytes.Buffer
-	for i := range 400 {
-		fmt.Fprintf(&text, "192.0.2.%d - - [22/Nov/2026:10:00:%02d +0000] \"GET /a/%d?q=x&room=r%d HTTP/1.1\" %d %d \"https://www.example.org/%d\" \"Mozilla/5.0 (X11; Linux x86_64; rv:%d.0)\"\n",
-			i%250, i%60, i%37, i%5, 200+i%3*102, 100*i, i%7, 100+i%9)
+
+// fourAlike are four streams of the same fields, by their conditions.
+func fourAlike(where ...string) string {
+	text := "format = \"combined\"\nevents = [\"http\"]\n"
+	for i, w := range where {
+		text += fmt.Sprintf("[[stream]]\nname = \"s%d\"\npurpose = \"x\"\nkeep = \"14d\"\n%s\n%s", i, w, allFields)
 	}
-	log := text.Bytes()
-	bench := func(b *testing.B, verify func() []byte, treat func()) {
+	return text
+}
+
+// BenchmarkStreams is one stream that lists all fields, and four with conditions, beside
+// a Filter that has the same lines without a policy. The four have the fields of the one,
+// and each line goes to one of them (parted) or to all four (alike); or they have other
+// treatments each (mixed).
+//
+//	go test ./filter -run '^$' -bench Streams/ -benchtime 1000x -count 5
+func BenchmarkStreams(b *testing.B) {
+	log := streamsLog()
+	bench := func(b *testing.B, written func() int, treat func()) {
 		treat()
-		require.Equal(b, 400, bytes.Count(verify(), newline))
+		require.Equal(b, 400, written())
 		b.SetBytes(int64(len(log)))
 		b.ReportAllocs()
 		for b.Loop() {
@@ -440,29 +450,54 @@ fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", statu
 	}
 	b.Run("streams=0", func(b *testing.B) {
 		f, batch := New(newConfig(b, "combined"), newCalendar()), &Batch{}
-		bench(b, func() []byte { return batch.Parts[0].Lines }, func() {
+		bench(b, func() int { return bytes.Count(batch.Parts[0].Lines, newline) }, func() {
 			batch.Reset()
 			f.renew()
 			f.treatLines(batch, log)
 		})
 	})
-	for _, policyOf := range []string{oneStream, fourStreams} {
-		p, mistakes := policy.Parse([]byte(policyOf))
+	for _, test := range []struct {
+		name, policy string
+		lines        int // of all streams, for each line of the log
+	}{
+		{"streams=1", allKept, 1},
+		{"streams=4/parted", fourAlike(`where = { status = "200" }`, `where = { event = "not-found" }`, `where = { status = "300-399", url = "/a/*" }`, `where = { status = "500-599" }`), 1},
+		{"streams=4/alike", fourAlike(`where = { status = "100-599" }`, `unless = { event = "denied" }`, `where = { url = "/a/*" }`, `unless = { method = "POST" }`), 4},
+		{"streams=4/mixed", fourStreams, 0},
+	} {
+		p, mistakes := policy.Parse([]byte(test.policy))
 		require.Empty(b, mistakes)
-		b.Run(fmt.Sprintf("streams=%d", len(p.Streams)), func(b *testing.B) {
+		b.Run(test.name, func(b *testing.B) {
 			batches := make([]Batch, len(p.Streams))
 			s := streamsOf(b, p, func(i int) *Batch {
 				batches[i].Reset()
 				return &batches[i]
 			})
 			batch := &Batch{streams: make([]*Batch, len(p.Streams))}
-			bench(b, func() []byte { return batches[0].Parts[0].Lines }, func() {
+			bench(b, func() (n int) {
+				for i := range batches {
+					if len(batches[i].Parts) > 0 && (test.lines > 0 || i == 0) {
+						n += bytes.Count(batches[i].Parts[0].Lines, newline)
+					}
+				}
+				return n / max(test.lines, 1)
+			}, func() {
 				clear(batch.streams)
 				s.renew()
 				s.treatLines(batch, log)
 			})
 		})
 	}
+}
+
+// streamsLog has 400 lines, the texts of which come again and again.
+func streamsLog() []byte {
+	var text bytes.Buffer
+	for i := range 400 {
+		fmt.Fprintf(&text, "192.0.2.%d - - [22/Nov/2026:10:00:%02d +0000] \"GET /a/%d?q=x&room=r%d HTTP/1.1\" %d %d \"https://www.example.org/%d\" \"Mozilla/5.0 (X11; Linux x86_64; rv:%d.0)\"\n",
+			i%250, i%60, i%37, i%5, 200+i%3*102, 100*i, i%7, 100+i%9)
+	}
+	return text.Bytes()
 }
 
 // A line that may be glued leaves nothing behind for one that a stream with fields cannot

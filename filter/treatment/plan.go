@@ -3,6 +3,7 @@ package treatment
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,6 +17,10 @@ type Plan struct {
 	Mode   pseudonym.Mode    // of addresses, wherever they stand
 	Nets   *policy.Treatment // of clients that stay as they are, nil for none
 	Pieces []Piece           // of the line that is written; nil: it is the input's, with "-" for what is not listed
+
+	// KeepsAll tells that a line is written as one without a plan is, if it has neither an
+	// identity nor a user.
+	KeepsAll bool
 
 	event bool                        // its name is kept
 	roles [format.NumRoles]*Treatment // nil: left out
@@ -133,6 +138,7 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		}
 	}
 	if s.Format == "" {
+		plan.KeepsAll = known != nil && plan.keepsAll(known)
 		return plan, nil
 	}
 	return plan, plan.compileOutput(s.Format, known)
@@ -153,6 +159,21 @@ func checkErrorFields(s *policy.Stream) error {
 		return errors.New(`fields: without its time, no line of an error log has a day; hint: give time = "day"`)
 	}
 	return nil
+}
+
+func (p *Plan) keepsAll(known *format.LogFormat) bool {
+	clients := 0
+	for i, role := range known.Roles() {
+		f := format.Field{Role: role, Directive: uint16(i + 1)}
+		switch {
+		case role == format.RoleIdentity:
+		case role == format.RoleClient:
+			clients++
+		case !p.Of(&f).IsWhole(), p.IsUser(&f) && known.Directives()[i] != "%u":
+			return false
+		}
+	}
+	return clients <= 1 && p.Nets == nil
 }
 
 // namesUser reports whether a directive is of the name that the server has of the user,
@@ -287,6 +308,20 @@ func (p *Plan) Leaves() bool {
 // IsUser reports whether a field may hold the name of a user.
 func (p *Plan) IsUser(f *format.Field) bool {
 	return f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive]
+}
+
+// IsAlike reports whether p and q, which are of one format, make the same of each field,
+// but for what depends on a key. A hash depends on one.
+func (p *Plan) IsAlike(q *Plan) bool {
+	return p.event == q.event && slices.Equal(p.Pieces, q.Pieces) && (p.Pieces == nil) == (q.Pieces == nil) &&
+		slices.EqualFunc(p.roles[:], q.roles[:], isAlike) && slices.EqualFunc(p.other, q.other, isAlike)
+}
+
+func isAlike(t, u *Treatment) bool {
+	if t == nil || u == nil {
+		return t == u
+	}
+	return t.Kind != policy.Hash && reflect.DeepEqual(t.Treatment, u.Treatment)
 }
 
 // Of returns what becomes of a field, nil where it is left out.

@@ -1,6 +1,7 @@
 package treatment
 
 import (
+	"encoding/binary"
 	"strconv"
 	"time"
 
@@ -24,6 +25,9 @@ var shapes = []string{
 // appendTime appends a time stamp with zeros for its minutes and seconds, and for its
 // hour unless two digits of it are kept. A fraction of the second is left out.
 func appendTime(dst, v []byte, hours int) []byte {
+	if isCLF(v) {
+		return append(append(append(dst, v[:clfHour+hours]...), "00:00:00"[hours:]...), v[clfEnd:]...)
+	}
 	for _, shape := range shapes {
 		start := len(dst)
 		var ok bool
@@ -112,3 +116,45 @@ func fractionLen(b []byte) int {
 	}
 	return n
 }
+
+// isCLF reports whether v has the first of the shapes, which is that of most lines.
+func isCLF(v []byte) bool {
+	return len(v) == clfLen && v[clfHour-1] == ':' && clf[0].fits(v) && clf[1].fits(v[8:]) && clf[2].fits(v[16:]) && clf[3].fits(v[20:]) &&
+		isLetter(v[4]) && isLetter(v[5]) && isLetter(v[6]) && (v[22] == '+' || v[22] == '-')
+}
+
+const (
+	clfHour = len("[27/Nov/2026:")
+	clfEnd  = len("[27/Nov/2026:08:59:58")
+	clfLen  = len("[27/Nov/2026:08:59:58 +0100]")
+)
+
+// clf are the words that cover a time stamp; of its letters and its sign they say nothing.
+var clf = [...]word{newWord("[00/aaa/"), newWord("0000:00:"), newWord("00:00 a0"), newWord("0 a0000]")}
+
+// word is the shape of eight bytes, which are looked at in one step.
+type word struct{ digits, marks, equal uint64 }
+
+func newWord(shape string) (w word) {
+	for i := range 8 {
+		switch c := uint64(shape[i]); c {
+		case '0':
+			w.digits |= 0xff << (8 * i)
+		case 'a':
+		default:
+			w.marks |= 0xff << (8 * i)
+			w.equal |= c << (8 * i)
+		}
+	}
+	return w
+}
+
+// fits reports whether b begins with the marks and with digits where they are to be: less
+// '0', each of those is 9 at most, and does not reach the highest bit of its byte.
+func (w *word) fits(b []byte) bool {
+	v := binary.LittleEndian.Uint64(b)
+	digits := (v ^ 0x3030303030303030) & w.digits
+	return v&w.marks == w.equal && (digits|(digits+0x7676767676767676))&0x8080808080808080 == 0
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

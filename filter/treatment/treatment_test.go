@@ -2,6 +2,7 @@ package treatment_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,24 @@ func treatmentOf(t testing.TB, field, text string) *treatment.Treatment {
 	p, mistakes := policy.Parse([]byte("[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"1d\"\nfields = { " + field + " = \"" + text + "\" }\n"))
 	require.Empty(t, mistakes)
 	return treatment.New(field, p.Streams[0].Fields[0].Treatment)
+}
+
+// A time stamp of the usual form is read at once, and asks for each of its bytes.
+func TestTreatsTimeStamps(t *testing.T) {
+	isCLF := regexp.MustCompile(`^\[\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]$`)
+	hour, day := treatmentOf(t, "time", "hour"), treatmentOf(t, "time", "day")
+	const stamp = "[27/Nov/2026:08:59:58 +0100]"
+	for i := range len(stamp) {
+		for c := range 256 {
+			v := stamp[:i] + string([]byte{byte(c)}) + stamp[i+1:]
+			wantHour, wantDay := "-", "-"
+			if isCLF.MatchString(v) {
+				wantHour, wantDay = v[:15]+":00:00"+v[21:], v[:13]+"00:00:00"+v[21:]
+			}
+			require.Equal(t, wantHour, string(hour.AppendTo(nil, []byte(v), nil)), v)
+			require.Equal(t, wantDay, string(day.AppendTo(nil, []byte(v), nil)), v)
+		}
+	}
 }
 
 // TestTreatments is what is left of a value. What is left is left of itself, but for

@@ -35,6 +35,8 @@ type Matcher struct {
 	named   bool // a stream asks for events
 	looks   bool // a stream has conditions, or asks for events
 
+	hosts, clients, requests bool // what conditions are about
+
 	// Of the last line:
 	facts  *Facts
 	path   []byte // decoded
@@ -77,6 +79,15 @@ func New(p *policy.Policy) *Matcher {
 
 // Looks reports whether anything depends on facts other than Unknown.
 func (m *Matcher) Looks() bool { return m.looks }
+
+// LooksAtHost reports whether anything depends on Host.
+func (m *Matcher) LooksAtHost() bool { return m.hosts }
+
+// LooksAtClient reports whether anything depends on Client.
+func (m *Matcher) LooksAtClient() bool { return m.clients }
+
+// LooksAtRequest reports whether anything depends on Method or Target.
+func (m *Matcher) LooksAtRequest() bool { return m.requests }
 
 // Look takes the facts of a line, which stay as they are until the next call.
 func (m *Matcher) Look(f *Facts) {
@@ -135,6 +146,9 @@ func (m *Matcher) compile(c *policy.Condition) *condition {
 	if c.IsZero() {
 		return nil
 	}
+	m.hosts = m.hosts || len(c.Hosts) > 0
+	m.clients = m.clients || len(c.Clients) > 0
+	m.requests = m.requests || len(c.Methods)+len(c.URLs)+len(c.Queries) > 0
 	out := &condition{methods: c.Methods, hosts: c.Hosts, queries: c.Queries, users: c.Users}
 	out.anyUser = slices.Contains(c.Users, "*")
 	for _, r := range c.Status {

@@ -1,0 +1,137 @@
+package filter
+
+import (
+	"bytes"
+	"reflect"
+
+	"hushpipe/format"
+)
+
+// sameLine is how one stream wrote a line, for those that are alike: they make the same of
+// all of it but the client's pseudonym. Where another pseudonym stands in it, which depends
+// on the stream's key, each of them treats the line by itself.
+type sameLine struct {
+	by      *Filter // that wrote it last, nil: none wrote the line at hand
+	text    []byte  // what it wrote, with the newline
+	planned bool    // by its plan
+	looked  bool    // whether it serves others is known:
+	serves  bool
+	client  span // in text, where it does
+}
+
+// isAlike reports whether two streams of one input write lines that differ in what depends
+// on their keys.
+func isAlike(f, g *Filter) bool {
+	if f.mode != g.mode || !reflect.DeepEqual(f.redact, g.redact) || f.noLines || g.noLines {
+		return false
+	}
+	if f.plan == nil || g.plan == nil {
+		return f.plan == g.plan
+	}
+	return f.plan.IsAlike(g.plan)
+}
+
+// take notes how a stream wrote the line, from start on of what it wrote.
+func (s *sameLine) take(by *Filter, lines []byte, start int, planned bool) {
+	s.by, s.text, s.planned, s.looked = by, lines[start:], planned, false
+	if planned {
+		s.client = span{by.counted.start - start, by.counted.end - start}
+	}
+}
+
+// isFor reports whether the line serves others.
+func (s *sameLine) isFor(line []byte) bool {
+	if s.by == nil {
+		return false
+	}
+	if !s.looked {
+		s.looked = true
+		w := &s.by.rewriter
+		s.serves = w.isKeyless(line) && (s.planned && w.clients == 1 || !s.planned && s.findClient(line))
+	}
+	return s.serves
+}
+
+// findClient sets client in a text that appendLine made of a line, if nothing else was
+// replaced. The line has the client first, or it is not found.
+func (s *sameLine) findClient(line []byte) bool {
+	l := &s.by.line
+	if l.Client < 0 {
+		return false
+	}
+	field := &l.Fields[l.Client]
+	rest := line[field.End : len(line)+1]
+	// No pseudonym has a blank.
+	end := len(s.text) - len(rest)
+	s.client = span{0, end}
+	return field.Kind == format.Client && field.Start == 0 && end >= 0 && rest[0] == ' ' &&
+		bytes.IndexByte(s.text, ' ') == end && bytes.Equal(s.text[end:], rest)
+}
+
+// isKeyless reports whether the line that was appended last has no pseudonym but the
+// client's: each other one would have been taken off the bounds.
+func (w *rewriter) isKeyless(line []byte) bool {
+	var unused bounds
+	unused.begin(len(line), true)
+	return w.doubt == noDoubt && w.guard.bounds == unused
+}
+
+// appendSame appends a line as a stream that is alike wrote it, with the client under
+// this one's key.
+func (f *Filter) appendSame(dst, line []byte) []byte {
+	f.who, f.request, f.doubt = nil, nil, noDoubt
+	s, field := f.same, &f.line.Fields[f.line.Client]
+	dst = append(dst, s.text[:s.client.start]...)
+	dst = f.appendCounted(dst, field, line[field.Start:field.End])
+	return append(dst, s.text[s.client.end:]...)
+}
+
+// copyClient copies of a line what appendSame needs.
+func (f *Filter) copyClient(other *format.Line) {
+	l := &f.line
+	l.Fields = append(l.Fields[:0], other.Fields[other.Client])
+	l.Client, l.Request, l.Peer, l.Through = 0, -1, -1, -1
+	l.Day, l.HasDay, l.Status = other.Day, other.HasDay, other.Status
+	l.Error, l.Start, l.Inside, l.Target = false, 0, false, nil
+}
+
+// appendCounted appends the client who is counted.
+func (f *Filter) appendCounted(dst []byte, field *format.Field, text []byte) []byte {
+	if f.plan != nil {
+		return f.appendPlannedClient(dst, field, text, true)
+	}
+	dst, who := f.appendKnown(dst, field, text, true)
+	f.counts(who)
+	return dst
+}
+
+// see looks at a usual line of a stream that writes none: who is counted, and what is known
+// of the request.
+func (f *Filter) see(line []byte) {
+	f.who, f.request, f.doubt = nil, nil, noDoubt
+	l := &f.line
+	if l.Client >= 0 {
+		field := &l.Fields[l.Client]
+		text := line[field.Start:field.End]
+		switch field.Kind {
+		case format.Client:
+			var who *client
+			if f.treated, who = f.appendKnown(f.treated[:0], field, text, true); who == &f.guard.named {
+				f.doubtClient(text)
+			}
+			f.counts(who)
+		default:
+			f.treated = f.appendField(f.treated[:0], field, text, true)
+		}
+	}
+	if l.Request < 0 || f.hasher == nil {
+		return
+	}
+	field := &l.Fields[l.Request]
+	text := line[field.Start:field.End]
+	known, sum := f.clean.find(field.Kind, text)
+	if known == nil && sum != 0 {
+		known = f.clean.put(field.Kind, text, sum) // nothing is written of it
+	}
+	f.request = known
+}
