@@ -92,8 +92,10 @@ func (m *maker) stream(s *policy.Stream) {
 func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	in := statement.InStream(s.Name)
 	keys := statement.Keys{InStream: in, Client: policy.Drop, Counts: s.Figures.CountsRooms(), Lines: s.KeepsLines(), Linked: s.Linked}
-	if home := m.policy.Stream(s.Linked); home != nil {
-		keys.Lines = home.KeepsLines()
+	home := cmp.Or(m.policy.Stream(s.Linked), s)
+	keys.Lines = home.KeepsLines()
+	if m.policy.SharesKeys(s) {
+		keys.Days, _ = home.Keep.Of(policy.Days)
 	}
 	if s.KeepsLines() {
 		fields := m.fields(s, client)

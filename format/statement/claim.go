@@ -196,6 +196,7 @@ type Keys struct {
 	Hashes []Field     // those that are hashed
 	Counts bool        // fingerprints of addresses are kept under them, to count
 	Lines  bool        // of the stream that has the keys are kept
+	Days   int         // that the keys live, which streams share; 0: as long as lines of their day
 	Linked string      // that stream; "" for this one
 }
 

@@ -99,6 +99,8 @@ var english = &words{
 	Fingerprints: "To count, fingerprints of rooms and IP addresses are stored under the key of the day, for as long as the key. Whoever has it can test a guess.",
 	LinkedKeys:   "The keys are those of “%s”.",
 	KeyWithLines: "The key is deleted with the last lines of its day.",
+	KeyDay:       "The key is deleted at the end of its day.",
+	KeyDays:      "The key is deleted after %s days, its own day included.",
 	KeyNextDay:   "The key is deleted at the end of the following day.",
 	AfterKey:     "After that nobody can find the address, not even with a copy of the lines, unless somebody has copied the key.",
 	AfterHash:    "After that nobody can test a guess, unless somebody has copied the key.",

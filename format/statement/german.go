@@ -101,6 +101,8 @@ var german = &words{
 		"Wer ihn hat, kann eine Vermutung prüfen.",
 	LinkedKeys:   "Die Schlüssel sind die von „%s“.",
 	KeyWithLines: "Der Schlüssel wird mit den letzten Zeilen seines Tages gelöscht.",
+	KeyDay:       "Der Schlüssel wird am Ende seines Tages gelöscht.",
+	KeyDays:      "Der Schlüssel wird nach %s Tagen gelöscht, seinen eigenen eingerechnet.",
 	KeyNextDay:   "Der Schlüssel wird am Ende des folgenden Tages gelöscht.",
 	AfterKey:     "Danach kann niemand mehr die Adresse ermitteln, auch nicht aus einer Kopie der Zeilen, sofern niemand den Schlüssel kopiert hat.",
 	AfterHash:    "Danach kann niemand mehr eine Vermutung prüfen, sofern niemand den Schlüssel kopiert hat.",

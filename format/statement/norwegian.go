@@ -100,6 +100,8 @@ var norwegian = &words{
 		"kan prøve en gjetning.",
 	LinkedKeys:   "Nøklene er de samme som for «%s».",
 	KeyWithLines: "Nøkkelen slettes sammen med de siste linjene fra sin dag.",
+	KeyDay:       "Nøkkelen slettes ved utgangen av sin dag.",
+	KeyDays:      "Nøkkelen slettes etter %s dager, medregnet sin egen dag.",
 	KeyNextDay:   "Nøkkelen slettes ved utgangen av neste dag.",
 	AfterKey:     "Deretter kan ingen finne nettadressen, heller ikke med en kopi av linjene, med mindre noen har kopiert nøkkelen.",
 	AfterHash:    "Deretter kan ingen prøve en gjetning, med mindre noen har kopiert nøkkelen.",

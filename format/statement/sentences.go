@@ -379,10 +379,15 @@ func (m *maker) keys(k Keys) (list []string) {
 	if k.Linked != "" {
 		list = append(list, fmt.Sprintf(m.w.LinkedKeys, k.Linked))
 	}
-	if k.Lines {
-		list = append(list, m.w.KeyWithLines)
-	} else {
+	switch {
+	case !k.Lines:
 		list = append(list, m.w.KeyNextDay)
+	case k.Days == 1:
+		list = append(list, m.w.KeyDay)
+	case k.Days > 1:
+		list = append(list, fmt.Sprintf(m.w.KeyDays, m.number(k.Days)))
+	default:
+		list = append(list, m.w.KeyWithLines)
 	}
 	if isPseudonym(k.Client) {
 		return append(list, m.w.AfterKey, m.w.Personal)

@@ -46,7 +46,8 @@ type words struct {
 
 	Encrypts, Prefixes, Hashes, Fingerprints string
 	LinkedKeys                               string // %s: a stream
-	KeyWithLines, KeyNextDay                 string
+	KeyWithLines, KeyDay, KeyNextDay         string
+	KeyDays                                  string // %s: how many
 	AfterKey, AfterHash, Personal            string
 	Under                                    string // %s: when people may do it
 	Recorded, RecordedAll                    string // its use, that of each command
