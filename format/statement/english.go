@@ -79,7 +79,7 @@ var english = &words{
 		policy.OnlyNets: "An IP address that stands elsewhere in these is removed.",
 		policy.Whole:    "An IP address that stands elsewhere in these stays in full.",
 	},
-	Spelling:    "Addresses in an unusual spelling are not recognised.",
+	Spelling:    "Addresses in an unusual spelling and most host names are not recognised.",
 	Secrets:     "Parameters that usually carry secrets, such as password or token, lose their values.",
 	MoreSecrets: "So do the parameters %s.",
 	OnlySecrets: "The parameters %s lose their values.",

@@ -79,7 +79,7 @@ var german = &words{
 		policy.OnlyNets: "Steht in diesen Angaben an anderer Stelle eine IP-Adresse, so wird sie entfernt.",
 		policy.Whole:    "Steht in diesen Angaben an anderer Stelle eine IP-Adresse, so bleibt auch sie vollständig stehen.",
 	},
-	Spelling:    "Adressen in ungewöhnlicher Schreibweise werden nicht erkannt.",
+	Spelling:    "Adressen in ungewöhnlicher Schreibweise und die meisten Rechnernamen werden nicht erkannt.",
 	Secrets:     "Parameter, die gewöhnlich Geheimnisse enthalten, etwa password oder token, verlieren ihren Wert.",
 	MoreSecrets: "Ebenso die Parameter %s.",
 	OnlySecrets: "Die Parameter %s verlieren ihren Wert.",

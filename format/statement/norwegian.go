@@ -79,7 +79,7 @@ var norwegian = &words{
 		policy.OnlyNets: "Står det en nettadresse (IP) et annet sted i disse opplysningene, fjernes den.",
 		policy.Whole:    "Står det en nettadresse (IP) et annet sted i disse opplysningene, blir også den stående.",
 	},
-	Spelling:    "Adresser med uvanlig skrivemåte blir ikke gjenkjent.",
+	Spelling:    "Adresser med uvanlig skrivemåte og de fleste vertsnavn blir ikke gjenkjent.",
 	Secrets:     "Parametere som vanligvis inneholder hemmeligheter, som password eller token, mister verdien sin.",
 	MoreSecrets: "Det gjør også parameterne %s.",
 	OnlySecrets: "Parameterne %s mister verdien sin.",
