@@ -33,8 +33,11 @@ type Falsifier struct {
 	plain   [][]byte          // the canonical texts of who.Addrs
 	made    map[string][]byte // what stands in the place of an address, by its text
 	random  *rand.Rand
+	by      format.Parser // that knows the line
 	line    format.Line
 	names   []string
+	struck  format.Line // what became of it
+	was     []byte      // the line before its texts were struck
 }
 
 // NewFalsifier returns a Falsifier for lines that p may know, which were written with the
@@ -71,18 +74,15 @@ func (f *Falsifier) Is(line []byte) (is, known bool) {
 	return false, true
 }
 
-// Falsify changes a line of the person, without its newline. whole is false for one of no
-// known format, of which the addresses alone were changed.
+// Falsify changes a line of the person, without its newline. whole is false where its
+// addresses alone were changed: its format is not known, or it would be no line of that
+// format any more.
 func (f *Falsifier) Falsify(line []byte) (whole bool) {
 	spans := f.find(line)
 	known := f.parse(line)
-	if known && (f.who.User != nil || f.isClient(spans)) {
-		for i := range f.line.Fields {
-			f.strike(i, line)
-		}
-		if f.who.User != nil {
-			spans = f.clients(line)
-		}
+	theirs := known && (f.who.User != nil || f.isClient(spans))
+	if theirs && f.who.User != nil {
+		spans = f.clients(line)
 	}
 	for _, s := range spans {
 		text := line[s.start:s.end]
@@ -92,12 +92,39 @@ func (f *Falsifier) Falsify(line []byte) (whole bool) {
 			copy(text, f.another(text))
 		}
 	}
-	return known
+	if !theirs {
+		return known
+	}
+	f.was = append(f.was[:0], line...)
+	for _, strike := range []func([]byte){strikeText, strikeQuoted} {
+		for i := range f.line.Fields {
+			f.strike(i, line, strike)
+		}
+		if f.isAsBefore(line) {
+			return true
+		}
+		copy(line, f.was)
+	}
+	return false
+}
+
+// isAsBefore reports whether a line that was struck has the fields that it had.
+func (f *Falsifier) isAsBefore(line []byte) bool {
+	if !f.by.Parse(line, &f.struck) || len(f.struck.Fields) != len(f.line.Fields) || f.struck.Client != f.line.Client {
+		return false
+	}
+	for i := range f.line.Fields {
+		was, is := &f.line.Fields[i], &f.struck.Fields[i]
+		if was.Start != is.Start || was.End != is.End || was.Role != is.Role {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *Falsifier) parse(line []byte) bool {
 	for _, p := range f.parsers {
-		if p.Parse(line, &f.line) {
+		if f.by = p; p.Parse(line, &f.line) {
 			f.names = format.FieldNames(p, line, &f.line)
 			return true
 		}
@@ -184,7 +211,8 @@ func (f *Falsifier) clients(line []byte) (found []span) {
 var kept = []string{"%{event}e", "level", "logger", "msg", "stream", "host", "method", "proto", "protocol", "request_method", "server_protocol", "time", "ts", ""}
 
 // strike writes over a field of a person: the user, URL, referrer, agent and other texts.
-func (f *Falsifier) strike(i int, line []byte) {
+// Messages are written over by prose.
+func (f *Falsifier) strike(i int, line []byte, prose func([]byte)) {
 	field := &f.line.Fields[i]
 	text := line[field.Start:field.End]
 	switch {
@@ -212,6 +240,8 @@ func (f *Falsifier) strike(i int, line []byte) {
 		default:
 			strikeURL(target)
 		}
+	case field.Kind == format.URL && isProse(text):
+		prose(text)
 	case field.Kind == format.URL:
 		strikeURL(text)
 	default:
@@ -229,6 +259,25 @@ func strikeText(text []byte) {
 	text = bytes.Trim(text, " ")
 	for i := range text {
 		text[i] = 'x'
+	}
+}
+
+// strikeQuoted writes x over what stands in quotes in a message, and over URLs: the words
+// around it tell parsers where the client is.
+func strikeQuoted(text []byte) {
+	for at := 0; ; {
+		quoted := bytes.SplitAfterN(text[at:], []byte{'"'}, 3)
+		if len(quoted) < 3 {
+			break
+		}
+		inside := quoted[1][:len(quoted[1])-1]
+		strikeText(inside)
+		at += len(quoted[0]) + len(quoted[1])
+	}
+	for word := range bytes.FieldsSeq(text) {
+		if bytes.Contains(word, []byte("://")) || word[0] == '/' {
+			strikeURL(word)
+		}
 	}
 }
 

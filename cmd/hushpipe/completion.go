@@ -12,6 +12,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -51,11 +52,27 @@ func completeArgs(use string) cobra.CompletionFunc {
 		switch _, behind, found := strings.Cut(use, "DIR"); {
 		case found && len(args) == 0 && !strings.HasPrefix(behind, "|"):
 			return nil, cobra.ShellCompDirectiveFilterDirs
+		case strings.Contains(behind, "STREAM") && len(args) > 0:
+			return streamsOf(args[0]), cobra.ShellCompDirectiveNoFileComp
 		case strings.Contains(behind, "FILE"):
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// streamsOf returns the directories below DIR that find and erase take.
+func streamsOf(path string) (names []cobra.Completion) {
+	r, err := reveal.Open(path, "", func(_, _ string) {})
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	below, _ := r.Below()
+	for _, path := range below {
+		names = append(names, filepath.Base(path))
+	}
+	return names
 }
 
 // completeDay offers the days of which DIR has lines or rooms, the newest first; while no

@@ -128,6 +128,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		reportCommand(stdout, say),
 		revealCommand(stdin, say),
 		findCommand(stdin, say),
+		eraseCommand(stdin, say),
 		purgeCommand(say),
 		statusCommand(),
 		checkCommand(),

@@ -362,7 +362,7 @@ func TestCompletion(t *testing.T) {
 	for args, want := range map[string]string{
 		"filter ": dirs, "filter log ": none, "filter --keys ": dirs, "filter --metrics ": files, "filter --keep ": none,
 		"replay ": dirs, "replay log ": files, "replay log one ": files,
-		"rooms ": dirs, "reveal ": dirs, "reveal log ": none, "find ": dirs, "find log ": none, "purge ": dirs, "status ": dirs, "version ": none,
+		"rooms ": dirs, "reveal ": dirs, "reveal log ": none, "find ": dirs, "find log ": none, "erase ": dirs, "erase log ": none, "erase log web ": none, "purge ": dirs, "status ": dirs, "version ": none,
 		"help version ": none,
 	} {
 		values, directive := offered(strings.Split(args, " ")...)

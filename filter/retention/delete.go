@@ -101,6 +101,12 @@ func DeleteDay(d *dir.Dir, day civil.Day) (p Purged) {
 	return p
 }
 
+// DeleteLines deletes the lines of one day alone.
+func DeleteLines(d *dir.Dir, day civil.Day) (p Purged) {
+	p.deleteDay(d, "", day)
+	return p
+}
+
 // DeleteKey deletes the key of one day, where it lies.
 func DeleteKey(d *dir.Dir, day civil.Day) (p Purged) {
 	p.deleteDay(d, dir.Keys, day)

@@ -38,7 +38,12 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 	if f.gzipped {
 		return 0, 0, ErrCopy
 	}
-	out, err := f.r.d.OpenFile("", f.name, os.O_RDWR)
+	d, err := dir.Open(f.r.path, dir.Options{Create: true, Notify: func(msg string) { f.r.say(msg, msg) }}) // its locks may be missing
+	if err != nil {
+		return 0, 0, err
+	}
+	defer d.Close()
+	out, err := d.OpenFile("", f.name, os.O_RDWR)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -50,7 +55,7 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 	if here, err := f.file.Stat(); err != nil || !os.SameFile(here, there) {
 		return 0, 0, fmt.Errorf("%s: another program has replaced it; hint: run it again", f.name)
 	}
-	lock := f.r.d.NewLock(dir.Locks, dir.LinesLock)
+	lock := d.NewLock(dir.Locks, dir.LinesLock)
 	defer lock.Close()
 	var now, changed []byte
 	long := f.Long
@@ -64,16 +69,16 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 		if lock.Take() {
 			defer lock.Release()
 		}
-		if f.r.d.SharedWithEarlier() {
-			if taken, err := dir.TakeFile(out, dir.EarlierPatience); taken && err == nil {
-				defer dir.ReleaseFile(out)
-			}
+		// Processes of an earlier version lock the file itself.
+		if taken, err := dir.TakeFile(out, dir.EarlierPatience); taken && err == nil {
+			defer dir.ReleaseFile(out)
 		}
 		now = append(now[:0], line...)
-		if _, err := out.ReadAt(now, at); err != nil {
+		n, err := out.ReadAt(now, at)
+		if err != nil && err != io.EOF {
 			return err
 		}
-		if !bytes.Equal(now, line) {
+		if n < len(now) || !bytes.Equal(now, line) {
 			return fmt.Errorf("%s: another program changes it; hint: stop that, and run it again", f.name)
 		}
 		if err := f.overwrite(out, now, changed, at); err != nil {
@@ -90,11 +95,20 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 		err = errors.Join(err, out.Sync())
 		// A file that is dated far ahead expires by its time.
 		if was := there.ModTime(); f.Day > civil.DayOf(was)+1 {
-			err = errors.Join(err, os.Chtimes(out.Name(), time.Time{}, was))
+			err = errors.Join(err, touch(d, f.name, was))
 		}
 		delete(f.r.at, f.log)
 	}
 	return done, part, err
+}
+
+func touch(d *dir.Dir, name string, to time.Time) error {
+	s, err := d.OpenSub("")
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Touch(name, to)
 }
 
 // overwrite writes a line page by page: what is left to be written still tells whose it

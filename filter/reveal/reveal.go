@@ -1,5 +1,5 @@
 // Package reveal finds for a pseudonym the key of its day, and the day's file and lines
-// that hold it. It opens a DIR by its path and reads only; each use is noted there.
+// that hold it. It finds the lines of a person, and changes them in place.
 package reveal
 
 import (

@@ -113,6 +113,17 @@ func (r *Reader) Rotated() (rotated []string, err error) {
 	return rotated, err
 }
 
+// Copies returns the files in DIR that other programs made of the days' lines.
+func (r *Reader) Copies() (copies []string, err error) {
+	names, err := r.d.Names("")
+	for _, name := range names {
+		if _, behind, ok := dir.DayOf("", name); ok && behind != "" {
+			copies = append(copies, name)
+		}
+	}
+	return copies, err
+}
+
 const gzipSuffix = ".gz"
 
 // Search finds the lines of a day that are wanted: in its files, and of those that are gone

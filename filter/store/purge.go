@@ -81,21 +81,7 @@ func PurgeDay(cfg Config, day civil.Day) (p retention.Purged, holders []registry
 		return p, nil, err
 	}
 	defer d.Close()
-	p = retention.DeleteDay(d, day)
-	paths, trusted := registry.KeyDirs(d)
-	if !trusted { // as moved has it
-		paths = nil
-	}
-	for _, path := range append(paths, "") { // "" is the one in DIR
-		if path == cfg.Keys {
-			continue
-		}
-		if moved, err := dir.Open(cfg.Path, dir.Options{Keys: path}); err == nil {
-			keys := retention.DeleteKey(moved, day)
-			p.Deleted, p.Errs = append(p.Deleted, keys.Deleted...), append(p.Errs, keys.Errs...)
-			moved.Close()
-		}
-	}
+	p = deleteDay(d, cfg, day)
 	holders, err = registry.Earlier(d)
 	return p, holders, dir.Join(append(p.Errs, err)...)
 }

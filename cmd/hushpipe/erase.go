@@ -1,0 +1,352 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter/acts"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/store"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+)
+
+func eraseCommand(stdin *os.File, say *messages) *cobra.Command {
+	e := &eraser{finder: finder{say: say, erasing: true}}
+	var whom whomFlags
+	var before, keyDir, reason string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "erase [flags] DIR [STREAM…]",
+		Short: "Falsify the lines of a person in place, or delete days on purpose",
+		Long:  manualText("erase", "1"),
+		Example: `  hushpipe erase /var/log/hushpipe --address - --reason "request 7"
+  hushpipe erase /var/log/hushpipe web --before 2026-11-22 --reason "order 3"`,
+		Args: arguments(1, math.MaxInt),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			persons := whom.given(cmd.Flags())
+			if what := len(given(cmd, "address", "user", "before", "all")); what != 1 {
+				return usage("give one of --address, --user, --before and --all; hint: see 'hushpipe erase --help'")
+			}
+			if strings.TrimSpace(reason) == "" {
+				return usage("no --reason given; hint: name the case by its number")
+			}
+			var until civil.Day = math.MaxInt32
+			if before != "" {
+				var ok bool
+				if until, ok = civil.ParseDay(before); !ok {
+					return usage("--before %q is not valid; hint: give a date, as in 2026-11-22", before)
+				}
+				if today := civil.DayOf(now()); until > today {
+					return usage("--before %s: lines of %s still come; hint: give %s at most, or --all", before, today, today)
+				}
+			}
+			e.in = newPrompt(stdin)
+			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
+			confine(args[0], keyDir)
+			if persons {
+				var err error
+				if e.whom, err = whom.read(e.in); err != nil {
+					return err
+				}
+			}
+			e.actor = newActor(acts.Erase, reason, e.whom.user, say)
+			e.out = cmd.OutOrStdout()
+			defer e.close()
+			if persons {
+				return e.falsify(args[0], keyDir, args[1:])
+			}
+			return e.deleteDays(args[0], keyDir, args[1:], until)
+		},
+	}
+	cmd.Flags().SortFlags = false
+	whom.define(cmd.Flags(), "falsify")
+	cmd.Flags().StringVar(&before, "before", "", "delete the days before `DATE`, such as 2026-11-22")
+	cmd.Flags().BoolVar(&all, "all", false, "delete all days; of today the lines alone")
+	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
+	cmd.Flags().BoolVar(&e.yes, "yes", false, "do not ask, as where stdin is no terminal")
+	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
+	return cmd
+}
+
+// given returns which of the flags are on the command line.
+func given(cmd *cobra.Command, names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return !cmd.Flags().Changed(name) })
+}
+
+// eraser is a finder that erases what it finds.
+type eraser struct {
+	finder
+	in  *prompt
+	out io.Writer
+	yes bool
+}
+
+// confirm asks whether to go on. Where nobody can be asked, --yes says so.
+func (e *eraser) confirm(question string) error {
+	if e.yes {
+		return nil
+	}
+	if !e.in.terminal {
+		return errors.New("nothing was erased; hint: give --yes, as stdin is no terminal to ask at")
+	}
+	e.say.lines <- question + " This cannot be undone. Type yes: "
+	answer, err := e.in.line("the answer")
+	if err != nil {
+		return err
+	}
+	if answer != "yes" {
+		return errors.New("nothing was erased")
+	}
+	return nil
+}
+
+// falsify is erase --address and --user.
+func (e *eraser) falsify(path, keyDir string, streams []string) error {
+	if err := e.openAll(path, keyDir, streams); err != nil {
+		return err
+	}
+	for _, p := range e.places {
+		if err := p.checkMerges(); err != nil {
+			return err
+		}
+	}
+	e.searchAll(0, false)
+	total := 0
+	for _, p := range e.shown() {
+		p.sum("found")
+		total += p.lines
+	}
+	if total > 0 {
+		if err := e.confirm(fmt.Sprintf("Falsify %s in place?", several(uint64(total), "line"))); err != nil {
+			e.actor.what = acts.Find // it has been seen where somebody was
+			return errors.Join(err, e.actor.note(e.deeds()))
+		}
+	}
+	if err := e.actor.note(e.deeds()); err != nil {
+		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
+	}
+	erased := 0
+	for _, p := range e.places {
+		erased += p.falsify()
+	}
+	fmt.Fprintf(e.out, "falsified %s\n", several(uint64(erased), "line"))
+	for _, p := range e.places {
+		p.unreached()
+	}
+	if total > 0 {
+		e.tellElsewhere()
+	}
+	if e.failed {
+		return errSaid
+	}
+	return nil
+}
+
+// checkMerges returns an error where people look alike in the lines, so that those of
+// others would be falsified as well.
+func (p *findPlace) checkMerges() error {
+	if p.terms != nil && p.terms.Stream.Fields != nil {
+		for _, field := range []string{"client", "user"} {
+			switch t := p.terms.Stream.Treatment(field); t.Kind {
+			case policy.Mask, policy.OnlyNets:
+			case policy.Words:
+				if p.whom.user == "" {
+					continue
+				}
+			default:
+				continue
+			}
+			return fmt.Errorf("%s: the stream keeps only %q of the %s, by which people look alike: lines of others would be falsified; hint: leave the stream out, or delete its days with --before or --all", p.path, p.terms.Stream.Treatment(field), field)
+		}
+		return nil
+	}
+	merged := ""
+	for _, day := range p.has {
+		key, err := p.keys.Key(day)
+		if err != nil {
+			continue // that is said where the day is searched
+		}
+		modes, _, err := p.keys.Modes(day, key)
+		if err != nil || len(modes) == 0 {
+			return nil // that as well
+		}
+		for _, text := range modes {
+			mode, err := pseudonym.ParseMode(text)
+			if err != nil || mode.Reversible() || mode.InClear() {
+				return nil
+			}
+			merged = text
+		}
+	}
+	if strings.HasPrefix(merged, "mask") {
+		return fmt.Errorf("%s: its lines were written with --ip %s, by which people look alike: lines of others would be falsified; hint: delete days with --before or --all", p.path, merged)
+	}
+	return nil
+}
+
+// falsify changes the lines that were found, and returns how many.
+func (p *findPlace) falsify() (n int) {
+	for _, found := range p.found {
+		if found.Lines == 0 || found.Gzipped() {
+			continue // a copy, see unreached
+		}
+		done, part, err := found.Falsify(found.falsifier.Falsify)
+		n += done
+		if part > 0 {
+			p.fail(fmt.Errorf("%s of %s: only the address was falsified, since the format is not known", several(uint64(part), "line"), found.Day))
+		}
+		if err != nil {
+			p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", several(uint64(found.Lines-done), "line"), found.Day, err))
+		}
+	}
+	return n
+}
+
+// unreached tells what still has the person.
+func (p *findPlace) unreached() {
+	copies, err := p.keys.Copies()
+	if err != nil {
+		p.fail(err)
+	}
+	var counted []string
+	for _, found := range p.found {
+		if found.Lines == 0 {
+			copies = slices.DeleteFunc(copies, func(name string) bool { return name == found.Name() }) // it was searched
+			continue
+		}
+		if day, err := counts.Read(p.path, found.Day); err == nil && len(day.Rooms) > 0 {
+			counted = append(counted, found.Day.String())
+		}
+	}
+	for _, name := range copies {
+		p.fail(fmt.Errorf("%s was not reached: another program made it of a day's lines; hint: delete it", filepath.Join(p.path, name)))
+	}
+	if len(counted) > 0 {
+		p.fail(fmt.Errorf("figures and journals of %s were not reached: they may count the %s in rooms, by fingerprints that are deleted with their day", strings.Join(counted, ", "), p.whom))
+	}
+}
+
+// tellElsewhere tells of what lies where hushpipe cannot see it.
+func (e *eraser) tellElsewhere() {
+	var recipients []string
+	for _, p := range e.places {
+		if p.terms != nil && p.lines > 0 {
+			for _, r := range p.terms.Stream.Recipients {
+				recipients = append(recipients, r.In("en"))
+			}
+		}
+	}
+	slices.Sort(recipients)
+	who := "backups, and programs that passed lines on before, are not reached"
+	if recipients = slices.Compact(recipients); len(recipients) > 0 {
+		who += "; the policy names these recipients: " + strings.Join(recipients, ", ")
+	}
+	e.say.sayf(note, "%s", who)
+}
+
+// deleteDays is erase --before and --all.
+func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.Day) error {
+	e.actor.what = "" // nobody is looked for
+	if err := e.openAll(path, keyDir, streams); err != nil {
+		return err
+	}
+	e.actor.what = acts.Erase
+	today := civil.DayOf(now())
+	configs := make([]store.Config, len(e.places))
+	days := make([][]civil.Day, len(e.places))
+	var deeds []deed
+	total := 0
+	for i, p := range e.places {
+		configs[i] = store.Config{Path: p.path, Keys: p.keyDir, Limits: rooms.NoLimits, Now: now, Say: e.say.report}
+		if err := e.checkShared(p); err != nil {
+			return err
+		}
+		holders, err := store.Holders(p.path)
+		if err != nil {
+			return err
+		}
+		for _, h := range holders {
+			e.say.list("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
+			e.failed = true
+		}
+		var lines int
+		if days[i], lines, err = store.ErasableDays(configs[i], before); err != nil {
+			return err
+		}
+		if len(days[i]) > 0 {
+			deeds = append(deeds, deed{p.path, p.terms, days[i], lines})
+			total += len(days[i])
+			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, several(uint64(len(days[i])), "day"), days[i][0], days[i][len(days[i])-1], several(uint64(lines), "line"))
+		}
+	}
+	if e.failed {
+		return errSaid
+	}
+	if total == 0 {
+		e.say.sayf(note, "%s: there is no day to delete", path)
+		deeds = []deed{{e.places[0].path, e.places[0].terms, nil, 0}}
+	} else if err := e.confirm("Delete these days?"); err != nil {
+		return err
+	}
+	if err := e.actor.note(deeds); err != nil {
+		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
+	}
+	goesOn := false
+	for i, p := range e.places {
+		if len(days[i]) == 0 {
+			continue
+		}
+		purged, err := store.EraseDays(configs[i], days[i])
+		for k, name := range purged.Deleted {
+			purged.Deleted[k] = filepath.Join(p.path, name)
+		}
+		printDeleted(e.out, purged.Deleted)
+		if err != nil {
+			p.finder.fail(err)
+		}
+		goesOn = goesOn || days[i][len(days[i])-1] >= today
+	}
+	if goesOn {
+		e.say.sayf(note, "key and journal of %s stay, as its lines go on", today)
+	}
+	if total > 0 {
+		e.say.sayf(note, "figures stay, and backups and programs that passed lines on before are not reached")
+	}
+	if e.failed {
+		return errSaid
+	}
+	return nil
+}
+
+// checkShared returns an error for a stream whose keys are those of a stream that is not
+// to be erased.
+func (e *eraser) checkShared(p *findPlace) error {
+	if p.terms == nil {
+		return nil
+	}
+	owner := func(s *policy.Stream) string { return cmp.Or(s.Linked, s.Name) }
+	for i := range p.terms.Policy.Streams {
+		other := &p.terms.Policy.Streams[i]
+		if owner(other) == owner(p.terms.Stream) && !slices.ContainsFunc(e.places, func(p2 *findPlace) bool {
+			return p2.terms != nil && p2.terms.Home == p.terms.Home && p2.terms.Stream.Name == other.Name
+		}) {
+			if _, err := os.Lstat(filepath.Join(p.terms.Home, other.Name)); err == nil {
+				return fmt.Errorf("%s: its keys are those of the stream %s as well; hint: name both", p.path, other.Name)
+			}
+		}
+	}
+	return nil
+}

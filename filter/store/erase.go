@@ -1,0 +1,140 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
+	"hushpipe/format/civil"
+)
+
+// Holders returns the processes on DIR that live and cannot be told to forget a day: those
+// of earlier versions.
+func Holders(path string) ([]registry.Process, error) {
+	d, err := dir.Open(path, dir.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return registry.Earlier(d)
+}
+
+// ErasableDays returns the days before one of which there is something in DIR that
+// EraseDays deletes, the earliest first, and how many lines that is; compressed copies
+// are not counted.
+func ErasableDays(cfg Config, before civil.Day) (days []civil.Day, lines int, err error) {
+	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer d.Close()
+	today := civil.DayOf(cfg.Now())
+	for _, sub := range []string{"", dir.Keys, dir.Journal} {
+		names, err := d.Names(sub)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, name := range names {
+			day, ok := dir.ExpiryDay(sub, name)
+			if !ok || day >= before || sub != "" && day >= today {
+				continue
+			}
+			days = append(days, day)
+			if _, own := dir.OwnDay(sub, name); own && sub == "" {
+				n, err := countLines(d, name)
+				if err != nil {
+					return nil, 0, err
+				}
+				lines += n
+			}
+		}
+	}
+	slices.Sort(days)
+	return slices.Compact(days), lines, nil
+}
+
+func countLines(d *dir.Dir, name string) (n int, err error) {
+	f, err := d.OpenFile("", name, os.O_RDONLY)
+	if err != nil {
+		return 0, dir.IfExists(err)
+	}
+	defer f.Close()
+	buf := make([]byte, 1<<20)
+	for {
+		m, err := f.Read(buf)
+		n += bytes.Count(buf[:m], []byte{'\n'})
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// EraseDays deletes days on purpose: their keys, lines and journals. Of today, and of the
+// days after it, the lines alone: more lines come under these keys. Room files stay.
+// Processes that live are told to forget the days that are over; see Holders.
+func EraseDays(cfg Config, days []civil.Day) (p retention.Purged, err error) {
+	if err := keysElsewhere(cfg); err != nil {
+		return p, err
+	}
+	d, err := openToPurge(cfg)
+	if err != nil {
+		return p, err
+	}
+	defer d.Close()
+	today := civil.DayOf(cfg.Now())
+	for _, day := range days {
+		var some retention.Purged
+		if day < today {
+			some = deleteDay(d, cfg, day)
+		} else {
+			some = deleteLines(d, day)
+		}
+		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
+	}
+	return p, dir.Join(p.Errs...)
+}
+
+// deleteLines deletes the lines of a day that goes on, while no process writes them: what
+// comes next goes to a new file.
+func deleteLines(d *dir.Dir, day civil.Day) retention.Purged {
+	lock := d.NewLock(dir.Locks, dir.LinesLock)
+	defer lock.Close()
+	if lock.Take() {
+		defer lock.Release()
+	}
+	return retention.DeleteLines(d, day)
+}
+
+// deleteDay deletes a day that is over, with its keys wherever processes had them.
+func deleteDay(d *dir.Dir, cfg Config, day civil.Day) retention.Purged {
+	p := retention.DeleteDay(d, day)
+	paths, trusted := registry.KeyDirs(d)
+	if !trusted { // as moved has it
+		paths = nil
+	}
+	for _, path := range append(paths, "") { // "" is the one in DIR
+		if path == cfg.Keys {
+			continue
+		}
+		moved, err := dir.Open(cfg.Path, dir.Options{Keys: path})
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				p.Errs = append(p.Errs, err)
+			}
+			continue
+		}
+		keys := retention.DeleteKey(moved, day)
+		p.Deleted, p.Errs = append(p.Deleted, keys.Deleted...), append(p.Errs, keys.Errs...)
+		moved.Close()
+	}
+	return p
+}
