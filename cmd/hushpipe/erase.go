@@ -227,7 +227,7 @@ func (p *findPlace) unreached() {
 			copies = slices.DeleteFunc(copies, func(name string) bool { return name == found.Name() }) // it was searched
 			continue
 		}
-		if day, err := counts.Read(p.path, found.Day); err == nil && len(day.Rooms) > 0 {
+		if day, err := counts.Read(p.path, found.Day); err == nil && len(day.Rooms) > 0 && !slices.Contains(counted, found.Day.String()) {
 			counted = append(counted, found.Day.String())
 		}
 	}

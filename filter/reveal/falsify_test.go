@@ -46,8 +46,9 @@ func (f *dayFile) search() *reveal.Found {
 	require.True(f.t, ok)
 	found, err := f.r.Search(day, reveal.Wanted{Addrs: []pseudonym.Addr{a}, Canonical: true})
 	require.NoError(f.t, err)
-	f.t.Cleanup(func() { found.Close() })
-	return found
+	require.Len(f.t, found, 1)
+	f.t.Cleanup(func() { found[0].Close() })
+	return found[0]
 }
 
 func (f *dayFile) text() string {
