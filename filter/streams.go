@@ -132,6 +132,12 @@ func (s *Streams) Run(in io.Reader, out *Fan) error { return run(s, in, out) }
 // Stats returns the counts of the input so far.
 func (s *Streams) Stats() counters.Values { return s.reader.Stats() }
 
+// Snapshot is Filter.Snapshot, of the input.
+func (s *Streams) Snapshot() counters.Values { return s.reader.Snapshot() }
+
+// Read is Filter.Read.
+func (s *Streams) Read() uint64 { return s.reader.Read() }
+
 // Fault is Filter.Fault.
 func (s *Streams) Fault() string { return s.reader.Fault() }
 

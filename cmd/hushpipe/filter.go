@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"hushpipe/cmd/hushpipe/early"
@@ -88,24 +89,9 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				}
 				return sample(job, stdin, cmd.OutOrStdout(), isTerminal(stdout))
 			}
-			src := &source{file: stdin}
-			if o.input != "" {
-				if src, err = openInput(o.input, say); err != nil {
-					return err
-				}
-			}
-			if isClosed(src.file) {
-				return errNoStdin
-			}
-			if st, err := src.file.Stat(); err == nil && st.Mode().IsRegular() && !src.raw {
-				if _, err := archive.Open("-", src.file); err != nil { // it would be no text
-					return err
-				}
-			}
-			if src.fifo {
-				if err := takeRaw(o.input, o.dir, cmd.Flags(), say.w); err != nil {
-					say.fault(err)
-				}
+			src, err := o.openSource(stdin, cmd.Flags(), say)
+			if err != nil {
+				return err
 			}
 			if job.account != nil {
 				// A disk that hangs is waited for: a thread that is stuck in it could not
@@ -130,6 +116,31 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	o.define(cmd.Flags())
 	o.defineLive(cmd.Flags())
 	return cmd
+}
+
+// openSource opens what filter reads.
+func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, say *messages) (*source, error) {
+	src := &source{file: stdin}
+	if o.input != "" {
+		var err error
+		if src, err = openInput(o.input, say); err != nil {
+			return nil, err
+		}
+	}
+	if isClosed(src.file) {
+		return nil, errNoStdin
+	}
+	if st, err := src.file.Stat(); err == nil && st.Mode().IsRegular() && !src.raw {
+		if _, err := archive.Open("-", src.file); err != nil { // it would be no text
+			return nil, err
+		}
+	}
+	if src.fifo {
+		if err := takeRaw(o.input, o.dir, flags, say.w); err != nil {
+			say.fault(err)
+		}
+	}
+	return src, nil
 }
 
 // filterToDir is the main job.
@@ -169,7 +180,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	defer quarter.Stop()
 	started := time.Now()
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
-		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback}
+		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback, allOfIt}
 	})
 	interrupted, err := asked.ended(f.Run(in, q))
 	errs := []error{err}

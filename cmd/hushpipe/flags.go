@@ -135,17 +135,8 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if o.user != "" && o.stdout {
 		return nil, usage("--user: with --stdout nothing is written to DIR; hint: run hushpipe as that user instead")
 	}
-	if o.input != "" {
-		if o.stdout {
-			return nil, usage("--input: with --stdout it has no use; hint: leave one of them out")
-		}
-		folder, err := os.Stat(filepath.Dir(o.input))
-		if at, err2 := os.Stat(o.dir); err == nil && err2 == nil && os.SameFile(folder, at) {
-			return nil, usage("--input %s: it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
-		}
-		if path, err := filepath.Abs(o.input); err == nil {
-			o.input = path
-		}
+	if err := o.checkInputFlag(); err != nil {
+		return nil, err
 	}
 	j := &job{errorLog: format.IsError(o.format)}
 	var err error
@@ -206,6 +197,24 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Now = now
 	j.store.Say = say.report
 	return j, nil
+}
+
+// checkInputFlag checks --input, and makes its path absolute.
+func (o *filterFlags) checkInputFlag() error {
+	if o.input == "" {
+		return nil
+	}
+	if o.stdout {
+		return usage("--input: with --stdout it has no use; hint: leave one of them out")
+	}
+	folder, err := os.Stat(filepath.Dir(o.input))
+	if at, err2 := os.Stat(o.dir); err == nil && err2 == nil && os.SameFile(folder, at) {
+		return usage("--input %s: it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
+	}
+	if path, err := filepath.Abs(o.input); err == nil {
+		o.input = path
+	}
+	return nil
 }
 
 // metricsFile checks --metrics.

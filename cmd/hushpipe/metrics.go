@@ -32,7 +32,17 @@ type figures struct {
 	retention calendar.Period
 	started   time.Time
 	fallback  bool // on recorded settings
+	what      extent
 }
+
+// extent is what figures are of.
+type extent int
+
+const (
+	allOfIt  extent = iota
+	ofInput         // of a policy's streams, which has no days
+	ofStream        // what was read is the input's
+)
 
 // metricsOf returns what there is to tell: 0 for a time that there is none of, NaN
 // for what this process does not know yet.
@@ -55,11 +65,16 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
 	gauge(startTime, seconds(f.started), "When the newest process on DIR started.")
 	gauge("hushpipe_wrong_flags", map[bool]float64{true: 1}[f.fallback], "1 while the newest process runs on recorded settings, since its flags are wrong.")
-	counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
+	if f.what != ofStream {
+		counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
+	}
 	for _, c := range counters.All {
 		if c.Metric != "" {
 			counter("hushpipe_"+c.Metric, *c.Of(&f.Values), c.Help)
 		}
+	}
+	if f.what == ofInput {
+		return list
 	}
 	if f.counting {
 		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")

@@ -55,6 +55,9 @@ type policyJob struct {
 	streams   []*streamJob  // as in the policy; nil for one that writes nothing
 	flags     []string      // as DIR records them
 	fallback  bool          // the policy is the one that ran last
+	account   *account      // to become; nil: the process stays what it is
+	metrics   *metricsFile  // of the input; nil: none
+	raw       bool          // the input is a file that should not be there
 }
 
 // streamJob is the job of one stream.
@@ -71,10 +74,8 @@ func conflicts(flags *pflag.FlagSet) error {
 			return usage("--%s beside --policy; hint: say it in the policy", name)
 		}
 	}
-	for _, name := range []string{"stdout", "metrics", "user", "input"} {
-		if f := flags.Lookup(name); f != nil && f.Changed {
-			return usage("--%s: is not supported with --policy yet; hint: leave it out", name)
-		}
+	if f := flags.Lookup("stdout"); f != nil && f.Changed {
+		return usage("--stdout beside --policy: streams have directories; hint: leave one of them out")
 	}
 	return nil
 }
@@ -158,7 +159,7 @@ func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*
 		return nil, errors.Join(errs...)
 	}
 	j.input = in.filter
-	return j, nil
+	return j, j.live(o, say)
 }
 
 // bareUsage leaves out that an error is one of usage.
@@ -254,7 +255,7 @@ func (j *policyJob) record(say *messages) error {
 			return err
 		}
 	}
-	if j.fallback {
+	if j.fallback || j.raw {
 		return nil
 	}
 	var names []string
@@ -319,11 +320,24 @@ func calendarOf(all []*live, s *live) filter.Calendar {
 
 // run is filterToDir for the streams of a policy.
 func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) error {
+	if err := j.ownOutputs(src); err != nil {
+		return err
+	}
+	if err := j.become(say); err != nil {
+		return err
+	}
 	in, err := src.open()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", src, err)
 	}
-	confined, hidden := confine(j.dir, j.keys), memory()
+	var shared []string
+	if j.metrics != nil {
+		shared = append(shared, j.metrics.path)
+	}
+	if j.raw = src.raw; j.raw {
+		shared = append(shared, src.file.Name()) // to delete it
+	}
+	confined, hidden := confine(j.dir, j.keys, shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan struct{})
@@ -366,11 +380,22 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	}
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)
+	stopMetrics := j.runMetrics(all, f)
 	interrupted, err := asked.ended(f.Run(in, fan))
 	errs := []error{err}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
 	errs = append(errs, closeStreams(ctx, all, fan)...)
+	stopMetrics()
+	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
+		v := f.Stats()
+		for _, s := range all {
+			if s != nil {
+				v.Dropped += s.queue.Dropped()
+			}
+		}
+		errs = append(errs, deleteRaw(src.file, j.dir, v, say))
+	}
 	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
 }
 
@@ -476,6 +501,15 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 		text  []byte
 		err   error
 	}
+	if o.user != "" { // whose the record is
+		to, err := findAccount(o.user)
+		if err == nil && to != nil {
+			err = to.become()
+		}
+		if err != nil {
+			return false, err, nil
+		}
+	}
 	answer := make(chan found, 1)
 	go func() {
 		var f found
@@ -535,9 +569,10 @@ func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	if err != nil {
 		return usageError{policyError{o.ofLogger(err), o}}
 	}
-	if isClosed(stdin) {
-		return errNoStdin
+	src, err := o.openSource(stdin, cmd.Flags(), say)
+	if err != nil {
+		return err
 	}
 	j.flags = recordable(cmd.Flags())
-	return j.run(&source{file: stdin}, early.Signals(), say)
+	return j.run(src, early.Signals(), say)
 }

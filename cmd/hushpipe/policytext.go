@@ -23,7 +23,7 @@ func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cm
 	}
 	j, err := o.policyJob(p, text, say)
 	if err == nil && o.dir != "" {
-		err = j.check(say)
+		err = errors.Join(j.check(say), j.checkLive(o, say))
 	}
 	if err != nil {
 		return usageError{err}

@@ -39,7 +39,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	j := jobs[0]
 	for _, s := range j.streams {
 		if s != nil {
-			if err := ofStream(s, files, o.paths, stdin); err != nil {
+			if err := inStream(s, files, o.paths, stdin); err != nil {
 				return err
 			}
 		}
@@ -54,8 +54,8 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	return o.replayStreams(jobs, files, say)
 }
 
-// ofStream returns an error if one of the files lies in a stream's directory.
-func ofStream(s *streamJob, files []*archive.File, paths []string, stdin *os.File) error {
+// inStream returns an error if one of the files lies in a stream's directory.
+func inStream(s *streamJob, files []*archive.File, paths []string, stdin *os.File) error {
 	for i, path := range paths {
 		if path != "-" && isIn(path, s.store.Path) || path == "-" && holds(s.store.Path, stdin) {
 			return fmt.Errorf("%s: %w", files[i].Name(), errOwnOutput)

@@ -90,8 +90,8 @@ func (a *account) become() error {
 // check is --check for --user: it tells what handing over would fail at,
 // and whether the user could reach the directories. The process is that user
 // then.
-func (a *account) check(cfg store.Config) error {
-	errs := []error{store.HandOver(cfg, a.uid, a.gid, true)}
+func (a *account) check(cfg store.Config, below ...string) error {
+	errs := []error{store.HandOver(cfg, a.uid, a.gid, true, below...)}
 	if err := a.become(); err != nil {
 		return err
 	}

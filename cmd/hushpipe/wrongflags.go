@@ -67,6 +67,9 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 			var o *filterFlags
 			var j *job
 			if o, found.err = found.flags(); found.err == nil && o.policy != "" {
+				if found.err = found.checkOwner(o); found.err != nil {
+					break
+				}
 				ran, why, err := afterWrongPolicy(o, wrong, src, signals, minute.C, say)
 				if ran {
 					return err
@@ -290,6 +293,24 @@ func (r *recorded) flags() (*filterFlags, error) {
 	return o, err
 }
 
+// checkOwner is for settings that name a policy: root becomes the user who could have
+// recorded them, or does nothing.
+func (r *recorded) checkOwner(o *filterFlags) error {
+	if os.Geteuid() != 0 || r.Owner == 0 {
+		return nil
+	}
+	if o.user != "" {
+		if to, err := findAccount(o.user); err == nil && to != nil && to.uid == r.Owner {
+			return nil
+		}
+	}
+	return r.foreign()
+}
+
+func (r *recorded) foreign() error {
+	return fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", registry.SettingsPath(r.dir), r.Owner)
+}
+
 // job makes the process ready to run on the settings. Of what root does, nothing
 // goes by those that another user could have recorded: it becomes that user first,
 // and hands nothing over.
@@ -307,7 +328,7 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 		return nil, nil, fmt.Errorf("%s: cannot be used: %w", path, err)
 	}
 	if os.Geteuid() == 0 && r.Owner != 0 && (j.account == nil || j.account.uid != r.Owner) {
-		return nil, nil, fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", path, r.Owner)
+		return nil, nil, r.foreign()
 	}
 	if j.account != nil {
 		err = j.account.become()

@@ -274,6 +274,9 @@ func isForeign(at, sub string, info fs.FileInfo) bool {
 	if _, dated := dir.ExpiryDay(sub, strings.TrimSuffix(name, dir.ExposedSuffix)); dated || name == dir.RoomSecretName+dir.ExposedSuffix {
 		return false
 	}
+	if sub == "" && name == dir.CacheTagName { // of a stream
+		return false
+	}
 	return !info.IsDir() || !recordsRule(filepath.Join(at, name))
 }
 
@@ -300,8 +303,8 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
 		}
 		return
-	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && tagged && info.IsDir():
-		return // it has its own turn
+	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && info.IsDir() && (tagged || recordsRule(path)):
+		return // it has its own turn, and so has that of a stream's keys
 	case !info.Mode().IsRegular():
 		if !temp { // a link is made under such a name
 			v.broken(path, "is no regular file", "remove it")

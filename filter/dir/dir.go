@@ -317,12 +317,12 @@ func openLocks(at int, create bool) (fd int, loose uint32, err error) {
 
 // tag makes the cache tag of a directory that has none.
 func tag(at int) {
-	fd, err := openFile(at, cacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
+	fd, err := openFile(at, CacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
 	if err != nil {
 		return // it has one, or the call that needs the directory fails as well
 	}
 	if _, err := unix.Write(fd, []byte(cacheTag)); err != nil {
-		remove(at, cacheTagName)
+		remove(at, CacheTagName)
 	}
 	unix.Close(fd)
 }
@@ -331,8 +331,8 @@ func tag(at int) {
 // more, which is reported.
 func (d *Dir) Tag(tagged bool) {
 	if !tagged {
-		if text, err := d.ReadFile("", cacheTagName); err == nil && string(text) == cacheTag {
-			_ = d.Remove("", cacheTagName)
+		if text, err := d.ReadFile("", CacheTagName); err == nil && string(text) == cacheTag {
+			_ = d.Remove("", CacheTagName)
 		}
 		return
 	}

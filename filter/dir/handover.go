@@ -85,7 +85,10 @@ func isFresh(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())
 // whoever has a directory can replace them. Of one that belongs to another user
 // already, say the one of an earlier --user, only that user's own files are. One
 // that a link leads to is not given away if others could have made the link.
-func (d *Dir) HandOver(uid, gid int, dry bool) error {
+//
+// Of the directories named below, in DIR or in the key directory, the caller takes care:
+// it has handed them over, or is about to.
+func (d *Dir) HandOver(uid, gid int, dry bool, below ...string) error {
 	var st unix.Stat_t
 	err := fstat(d.fd, &st)
 	if err == nil && int(st.Uid) != uid {
@@ -99,7 +102,7 @@ func (d *Dir) HandOver(uid, gid int, dry bool) error {
 	// DIR comes last, and the directories in it are made: a root process that
 	// makes one in a DIR of the user has files in it before the user has it.
 	for _, sub := range slices.Backward(directories) {
-		h := handOver{d: d, sub: sub, uid: uid, gid: gid, dry: dry, began: began}
+		h := handOver{d: d, sub: sub, uid: uid, gid: gid, dry: dry, began: began, below: below}
 		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -114,6 +117,7 @@ type handOver struct {
 	uid, gid int
 	dry      bool
 	began    time.Time
+	below    []string
 
 	at  int
 	was unix.Stat_t // the directory, before it was given away
@@ -139,7 +143,7 @@ func (h *handOver) directory() error {
 		return h.files(names)
 	}
 	for _, name := range names {
-		if !isOwn(h.sub, name) {
+		if !isOwn(h.sub, name) && !h.isBelow(name) {
 			return h.d.Error("chown", h.sub, name, errForeign)
 		}
 	}
@@ -160,6 +164,11 @@ func (h *handOver) directory() error {
 		}
 	}
 	return nil
+}
+
+// isBelow reports whether a name is that of a directory which is another's work.
+func (h *handOver) isBelow(name string) bool {
+	return (h.sub == "" || h.sub == Keys && h.d.keys != "") && slices.Contains(h.below, name)
 }
 
 // reached looks how the path of another key directory leads there, unless that is

@@ -47,7 +47,7 @@ const (
 	PoliciesLogName = "policies.log" // in DIR, which policy began to run when
 	VersionName     = "version"      // in DIR, the version of this layout
 	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
-	cacheTagName    = "CACHEDIR.TAG"
+	CacheTagName    = "CACHEDIR.TAG"
 )
 
 // The locks: those of DIR in Locks, that of a rule in KeyLocks as well.
@@ -314,11 +314,11 @@ func IsUndated(sub, name string) bool {
 		return name != "" && slices.Contains(directories, name)
 	case Keys:
 		switch name {
-		case RuleName, cacheTagName, Locks, ClockName: // earlier versions wrote a clock there
+		case RuleName, CacheTagName, Locks, ClockName: // earlier versions wrote a clock there
 			return true
 		}
 	case Journal:
-		return name == cacheTagName
+		return name == CacheTagName
 	}
 	return false
 }
@@ -326,7 +326,7 @@ func IsUndated(sub, name string) bool {
 // isOwn reports whether name is one that hushpipe gives in sub, to copies as well.
 func isOwn(sub, name string) bool {
 	name = strings.TrimSuffix(name, ExposedSuffix)
-	if IsTemp(name) || name == cacheTagName || IsUndated(sub, name) {
+	if IsTemp(name) || name == CacheTagName || IsUndated(sub, name) {
 		return true
 	}
 	switch sub {

@@ -9,8 +9,8 @@ import (
 
 // HandOver makes DIR and the key directory where they are missing, and gives
 // them to a user, see dir.Dir.HandOver. With dry it changes nothing.
-func HandOver(cfg Config, uid, gid int, dry bool) error {
-	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Create: !dry,
+func HandOver(cfg Config, uid, gid int, dry bool, below ...string) error {
+	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, NoFollow: cfg.NoFollow, Create: !dry,
 		Notify: func(msg string) { cfg.Say(msg, msg) }})
 	if dry && errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -18,5 +18,5 @@ func HandOver(cfg Config, uid, gid int, dry bool) error {
 		return err
 	}
 	defer d.Close()
-	return d.HandOver(uid, gid, dry)
+	return d.HandOver(uid, gid, dry, below...)
 }

@@ -73,7 +73,7 @@ func TestCheck(t *testing.T) {
 		{"format = 'json'\n" + stream("fields = { url = \"path\" }\nformat = '%t %{X}i'"), "7:10: format: the format of the input has no %{X}i"},
 		{"format = 'json'\n" + stream(`fields = { level = "keep" }`), "6:20: lines of an access log have no level; hint: leave it out, or list the key under other"},
 		{"format = 'json'\n" + stream(`fields = { other = { "%{X}i" = "keep" } }`), "the format of the input has no %{X}i"},
-		{"format = 'error'\n" + stream(`where = { client = "10.0.0.0/8" }` + "\n" + `fields = { client = "mask", time = "day", level = "keep", module = "keep", message = "keep" }`), ""},
+		{"format = 'error'\n" + stream(`where = { client = "10.0.0.0/8" }`+"\n"+`fields = { client = "mask", time = "day", level = "keep", module = "keep", message = "keep" }`), ""},
 		{"format = 'error'\n" + stream(`fields = { time = "day", agent = "keep" }`), "6:34: an error log has no agent; hint: leave it out"},
 		{"format = 'error'\n" + stream(`fields = { level = "keep" }`), "6:10: fields: without its time, no line of an error log has a day"},
 		{"format = 'error'\nuser-field = '%{X}o'\n" + stream(""), "2:14: the format has no %{X}o; hint: log it"},

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/store"
+)
+
+// live takes what a policy does not say: the flags of the process itself.
+func (j *policyJob) live(o *filterFlags, say *messages) error {
+	if err := o.checkInputFlag(); err != nil {
+		return err
+	}
+	var err error
+	if o.user != "" {
+		if j.account, err = findAccount(o.user); err != nil {
+			return err
+		}
+	}
+	if o.metrics == "" {
+		return nil
+	}
+	if j.metrics, err = o.metricsFile(say); err != nil {
+		return err
+	}
+	for i, s := range j.streams {
+		if s != nil { // a file of its own: one file tells of one directory
+			name := j.policy.Streams[i].Name
+			s.metrics = &metricsFile{path: strings.TrimSuffix(o.metrics, ".prom") + "-" + name + ".prom", dir: filepath.Join(j.metrics.dir, name), say: say}
+		}
+	}
+	return nil
+}
+
+// places are the directories of the streams, each with its keys, also those of streams that
+// another policy had, and DIR, which comes last.
+func (j *policyJob) places(say *messages) (list []store.Config) {
+	known := map[string]bool{}
+	for _, s := range j.streams {
+		if s != nil {
+			list, known[s.name] = append(list, s.store), true
+		}
+	}
+	entries, _ := os.ReadDir(j.dir) // what is wrong there is said elsewhere
+	for _, e := range entries {
+		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && isRuled(path) {
+			list = append(list, store.Config{Path: path, NoFollow: true, Now: now, Say: say.report})
+		}
+	}
+	return append(list, store.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report})
+}
+
+// isRuled reports whether a directory is one that hushpipe works on.
+func isRuled(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, dir.RuleName))
+	return err == nil
+}
+
+// become gives the directories to the user of --user, and becomes that user.
+func (j *policyJob) become(say *messages) error {
+	if j.account == nil {
+		return nil
+	}
+	var below []string
+	for _, cfg := range j.places(say) {
+		if err := store.HandOver(cfg, j.account.uid, j.account.gid, false, below...); err != nil {
+			say.fault(err)
+		}
+		below = append(below, filepath.Base(cfg.Path))
+	}
+	return j.account.become()
+}
+
+// checkLive is --check for the flags of the process itself. The process may be another user
+// then.
+func (j *policyJob) checkLive(o *filterFlags, say *messages) error {
+	var errs []error
+	if o.input != "" { // before the user changes
+		errs = append(errs, checkInput(o.input))
+	}
+	if j.account != nil {
+		places, below := j.places(say), []string{}
+		last := len(places) - 1
+		for _, cfg := range places[:last] {
+			errs = append(errs, store.HandOver(cfg, j.account.uid, j.account.gid, true))
+			below = append(below, filepath.Base(cfg.Path))
+		}
+		errs = append(errs, j.account.check(places[last], below...))
+	}
+	if j.metrics != nil {
+		errs = append(errs, j.metrics.check())
+		for _, s := range j.streams {
+			if s != nil {
+				errs = append(errs, s.metrics.check())
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ownOutputs returns an error if the source lies where the lines go.
+func (j *policyJob) ownOutputs(src *source) error {
+	paths := []string{j.dir}
+	for _, s := range j.streams {
+		if s != nil {
+			paths = append(paths, s.store.Path)
+		}
+	}
+	for _, path := range paths {
+		if holds(path, src.file) {
+			return fmt.Errorf("%s: %w", src, errOwnOutput)
+		}
+	}
+	return nil
+}
+
+// runMetrics writes --metrics until stop is called: of the input to the file itself, and of
+// each stream to one beside it.
+func (j *policyJob) runMetrics(all []*live, f *filter.Streams) (stop func()) {
+	if j.metrics == nil {
+		return func() {}
+	}
+	started, stops := time.Now(), []func(){}
+	begin := func(m *metricsFile, now func() figures) {
+		tick := time.NewTicker(metricsEvery)
+		stopped := m.run(tick.C, now)
+		stops = append(stops, func() {
+			tick.Stop()
+			stopped()
+		})
+	}
+	begin(j.metrics, func() figures {
+		return figures{Figures: registry.Figures{Values: f.Snapshot()}, version: version(), read: f.Read(), started: started, fallback: j.fallback, what: ofInput}
+	})
+	for _, s := range all {
+		if s != nil {
+			begin(s.metrics, func() figures {
+				return figures{Figures: s.store.Figures(), version: version(), counting: s.job.store.Counting, buffered: s.queue.Held(), retention: s.job.store.Keep, started: started, fallback: j.fallback, what: ofStream}
+			})
+		}
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// livePolicy has lines, and figures alone.
+const livePolicy = `[[stream]]
+name = "web"
+purpose = "x"
+keep = "14d"
+fields = { client = "ipcrypt", time = "keep", url = "keep" }
+
+[[stream]]
+name = "meet"
+purpose = "x"
+keep = "none"
+rooms = "jitsi"
+`
+
+func livePolicyFile(t *testing.T) string {
+	file := filepath.Join(t.TempDir(), "policy.toml")
+	require.NoError(t, os.WriteFile(file, []byte(livePolicy), 0o644))
+	return file
+}
+
+// TestPolicyUser: DIR, the directories of all streams and their keys become the user's, also
+// those that root has made before, and the policy goes on where its file is wrong.
+func TestPolicyUser(t *testing.T) {
+	asRoot(t)
+	for _, apart := range []bool{false, true} {
+		dir, file := openTo(t), livePolicyFile(t)
+		args := []string{"filter", "--policy", file}
+		keys := filepath.Join(filepath.Dir(dir), "keys")
+		if apart {
+			args = append(args, "--keys", keys)
+		}
+		log := func(n int) io.Reader {
+			return strings.NewReader(logLine("192.0.2.1", fmt.Sprintf("/http-bind?room=a&id=l%d", n)))
+		}
+		require.Empty(t, runOn(t, log(0), hushpipeBinary(t), append(args, dir)...))
+		args = append(args, "--user", nobody, dir)
+		require.NotContains(t, runOn(t, nil, hushpipeBinary(t), append(args, "--check")...), "error")
+		require.Empty(t, runOn(t, log(1), hushpipeBinary(t), args...))
+		requireOwner(t, nobody, dir)
+		if apart {
+			requireOwner(t, nobody, keys)
+		}
+		require.NoError(t, os.WriteFile(file, []byte("keeep = 1"), 0o644))
+		l := startLogger(t, args[1:]...)
+		io.Copy(l.stdin, log(2))
+		require.Equal(t, 1, l.end())
+		require.Contains(t, l.said.String(), "running on the policy that")
+		text := written(filepath.Join(dir, "web"))
+		require.Equal(t, 3, strings.Count(text, "\n"), text)
+		requireOwner(t, nobody, dir)
+	}
+}
+
+// TestPolicyInput: a FIFO is read to all streams, SIGTERM ends it without a loss, and the
+// lines of a file that stood in its place are taken out of it.
+func TestPolicyInput(t *testing.T) {
+	dir, path, file := filepath.Join(t.TempDir(), "log"), fifoPath(t), livePolicyFile(t)
+	require.NoError(t, os.WriteFile(path, []byte(logLine("192.0.2.1", "/?id=l0")), 0o600))
+	l := startLogger(t, "--policy", file, "--input", path, dir)
+	var w *os.File
+	await(t, func() (ok bool) {
+		st, err := os.Lstat(path)
+		if err != nil || st.Mode().Type() != os.ModeNamedPipe {
+			return false
+		}
+		w, err = os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0) // not before somebody reads
+		return err == nil
+	}, "a reader of the FIFO")
+	for n := range 500 {
+		io.WriteString(w, logLine("192.0.2.1", fmt.Sprintf("/?id=l%d", n+1)))
+	}
+	require.NoError(t, w.Close())
+	await(t, func() bool {
+		left, _ := filepath.Glob(path + ".raw-*")
+		return len(left) == 0
+	}, "the file in the FIFO's place is deleted")
+	require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, 0, l.wait())
+	require.Len(t, ids(lines(t, filepath.Join(dir, "web", "access.log"))), 501)
+	require.Contains(t, l.said.String(), "it was overwritten and deleted")
+}
+
+// TestPolicyOwnOutput: a stream's own file is no input.
+func TestPolicyOwnOutput(t *testing.T) {
+	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
+	runOn(t, strings.NewReader(logLine("192.0.2.1", "/")), hushpipeBinary(t), "filter", "--policy", file, dir)
+	f, err := os.Open(filepath.Join(dir, "web", "access.log"))
+	require.NoError(t, err)
+	defer f.Close()
+	cmd := exec.Command(hushpipeBinary(t), "filter", "--policy", file, dir)
+	cmd.Stdin = f
+	said, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "is in DIR itself")
+}
