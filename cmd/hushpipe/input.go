@@ -339,7 +339,8 @@ func takeRaw(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
 			continue
 		}
 		args := slices.DeleteFunc(recordable(flags), func(arg string) bool {
-			return strings.HasPrefix(arg, "--user=") || strings.HasPrefix(arg, "--metrics=")
+			name, value, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+			return name == "user" || name == "metrics" || name == "policy" && value == "" || flags.Changed("policy") && slices.Contains(replaced, name)
 		})
 		cmd := exec.Command("/proc/self/exe", append(append([]string{"filter", "--input=" + file}, args...), "--", dir)...)
 		cmd.Stderr = stderr
