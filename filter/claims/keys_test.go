@@ -144,7 +144,10 @@ func paths(t reflect.Type, at string, into map[string]bool) {
 		return
 	}
 	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
+		switch f := t.Field(i); {
+		case f.Anonymous:
+			paths(f.Type, at, into)
+		case f.IsExported():
 			paths(f.Type, strings.TrimPrefix(at+"."+f.Name, "."), into)
 		}
 	}
