@@ -13,6 +13,7 @@ type router struct {
 	cal  Calendar
 	rec  recorder
 	mode pseudonym.Mode
+	only *dayCipher // that of all days; nil: each has its own
 
 	epoch uint64
 	dates map[civil.Day]slot // by the date that lines bear
@@ -54,6 +55,9 @@ func (d *day) overflow() uint64 {
 
 // makeCipher makes the cipher of a day that has none.
 func (r *router) makeCipher(d *day) {
+	if d.cipher = r.only; d.cipher != nil {
+		return
+	}
 	placement := calendar.Open
 	if d.expired {
 		placement = calendar.Expired

@@ -51,15 +51,21 @@ func checkCommand() *cobra.Command {
 
 // serverCheck is one run of check.
 type serverCheck struct {
-	out    io.Writer
-	logs   []serverconf.Log
-	passed int // directives that write past hushpipe
-	wrong  int // hushpipe lines that do not work
-	good   int
-	like   string // the command of a good hushpipe line, up to its DIR
-	dir    string // and that
+	out   io.Writer
+	logs  []serverconf.Log
+	past  []past // directives that write past hushpipe
+	wrong int    // hushpipe lines that do not work
+	good  int
+	like  string // the command of a good hushpipe line, up to its DIR
+	dir   string // and that
 
 	verdicts map[int]verdict // of httpd's lines that run hushpipe, by the index in logs
+}
+
+// past is a directive that writes addresses past hushpipe.
+type past struct {
+	log           serverconf.Log
+	what, instead string
 }
 
 // serverOutput is what a server says of its configuration.
@@ -150,7 +156,7 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 
 // passes names a directive that writes addresses past hushpipe.
 func (c *serverCheck) passes(log serverconf.Log, what, instead string) {
-	c.passed++
+	c.past = append(c.past, past{log, what, instead})
 	c.head(log)
 	c.linef("%s", what)
 	c.linef("%s", instead)
@@ -181,8 +187,8 @@ func (c *serverCheck) conclude() error {
 	if c.wrong > 0 {
 		errs = append(errs, fmt.Errorf("%s of hushpipe would not work%s", several(uint64(c.wrong), "line"), rootHint()))
 	}
-	if c.passed > 0 {
-		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", several(uint64(c.passed), "place")))
+	if n := len(c.past); n > 0 {
+		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", several(uint64(n), "place")))
 	}
 	if len(errs) == 0 {
 		fmt.Fprintln(c.out, "nothing writes addresses past hushpipe")

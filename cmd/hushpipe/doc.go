@@ -29,7 +29,7 @@
 //	filter/reveal      for a pseudonym the key of its day, and the lines that hold it
 //	filter/statistics  the room files of a period, from DIRs and archives
 //	filter/registry    the records and counters of processes
-//	filter/audit       what status, --check and replay see of a DIR
+//	filter/audit       what status, audit, --check and replay see of a DIR
 //	filter/claims      what holds of a log, as a list: for statement to say
 //	filter/store       DIR as a whole: these put together
 //	bench              the generator of traffic, benchmarks, the rivals

@@ -232,12 +232,15 @@ func (o *filterFlags) metricsFile(say *messages) (*metricsFile, error) {
 }
 
 // parser returns a parser of the lines. It serves one goroutine.
-func (o *filterFlags) parser() (format.Parser, error) {
+func (o *filterFlags) parser() (format.Parser, error) { return o.parserIn(time.Local) }
+
+// parserIn is parser with the dates of epochs in another zone.
+func (o *filterFlags) parserIn(zone *time.Location) (format.Parser, error) {
 	var keys []string
 	for _, list := range o.jsonKeys {
 		keys = append(keys, strings.Split(list, ",")...)
 	}
-	p, err := format.NewWith(o.format, time.Local, format.Options{JSONKeys: keys, Client: o.client, User: o.userField, Proxies: len(o.proxies) > 0})
+	p, err := format.NewWith(o.format, zone, format.Options{JSONKeys: keys, Client: o.client, User: o.userField, Proxies: len(o.proxies) > 0})
 	if err != nil {
 		flag := "--format"
 		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {

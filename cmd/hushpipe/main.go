@@ -131,6 +131,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		eraseCommand(stdin, say),
 		purgeCommand(say),
 		statusCommand(),
+		auditCommand(say),
 		checkCommand(),
 		statementCommand(stdout, say),
 		versionCommand(),

@@ -24,9 +24,6 @@ const drawEvery = 250 * time.Millisecond
 // progress draws how far in has got with the files, and how many lines a second
 // that are, until stop is called; only on a terminal.
 func (m *messages) progress(what string, files []*archive.File, in *archive.Reader, lines func() uint64) (stop func()) {
-	if m.terminal == nil {
-		return func() {}
-	}
 	total := int64(0)
 	for _, f := range files {
 		if f.Size() < 0 {
@@ -34,6 +31,14 @@ func (m *messages) progress(what string, files []*archive.File, in *archive.Read
 			break
 		}
 		total += f.Size()
+	}
+	return m.progressOf(what, total, in.Progress, lines)
+}
+
+// progressOf is progress up to a number of bytes, -1 for one that nobody knows.
+func (m *messages) progressOf(what string, total int64, at func() int64, lines func() uint64) (stop func()) {
+	if m.terminal == nil {
+		return func() {}
 	}
 	bar := progressbar.NewOptions64(total,
 		progressbar.OptionSetWriter(barWriter{m}),
@@ -56,7 +61,7 @@ func (m *messages) progress(what string, files []*archive.File, in *archive.Read
 				if lines != nil {
 					bar.Describe(fmt.Sprintf("%s, %.0f lines/s", what, float64(lines())/now.Sub(start).Seconds()))
 				}
-				bar.Set64(in.Progress())
+				bar.Set64(at())
 			case <-quit:
 				m.clearBar()
 				return

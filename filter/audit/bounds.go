@@ -22,8 +22,8 @@ func (v *survey) count(d *dir.Dir) {
 	}
 	c := entries.New(d, most)
 	if err := c.Look(); err != nil {
-		v.broken(v.Dir, "its lines cannot be counted", err.Error())
+		v.broken(v.Dir, "its lines cannot be counted", err.Error()).of = period
 	} else if c.Lines() > most {
-		v.broken(v.Dir, fmt.Sprintf("has more than %d lines", most), v.purge(v.Dir))
+		v.broken(v.Dir, fmt.Sprintf("has more than %d lines", most), v.purge(v.Dir)).of = period
 	}
 }

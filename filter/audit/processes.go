@@ -11,6 +11,7 @@ import (
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
@@ -48,10 +49,8 @@ func (v *survey) processes(d *dir.Dir) {
 // below looks at the directories below DIR that record a rule of their own.
 func (v *survey) below(d *dir.Dir) {
 	names, _ := d.Nested() // an error has been returned before
-	var streams []string
-	if v.Policy != nil {
-		streams = v.Policy.streams
-	}
+	entry, _, _ := policies.Last(v.Dir)
+	streams := entry.Streams
 	for _, name := range names {
 		nested, err := d.OpenNested(name)
 		if err != nil || !retention.HoldsLines(nested) {
@@ -64,17 +63,12 @@ func (v *survey) below(d *dir.Dir) {
 		path := filepath.Join(v.Dir, name)
 		status, err := ReadStatus(path, "", v.now)
 		if err != nil {
-			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error())
+			v.broken(path, "cannot be read: whether lines expire there is not known", err.Error()).of = period
 		}
 		if err == nil && !slices.Contains(streams, name) {
 			status.Former = len(streams) > 0
 		}
 		if err == nil && len(streams) > 0 {
-			if !status.Former {
-				status.Gate = v.Policy.gate(name, v.today)
-			}
-			v.countProcesses(status)
-			v.outside(name, status)
 			v.Streams = append(v.Streams, status)
 		}
 		v.Broken = append(v.Broken, status.Broken...)
@@ -92,9 +86,9 @@ func (v *survey) doubtNames(last civil.Day) {
 		}
 	}
 	if name != "" {
-		v.Doubts = append(v.Doubts, Finding{filepath.Join(v.Dir, name),
-			"malformed lines up to this day may name clients: an earlier version did",
-			"delete them if HostnameLookups was On; they go after " + v.Keep + " by themselves"})
+		v.Doubts = append(v.Doubts, Finding{File: filepath.Join(v.Dir, name),
+			What: "malformed lines up to this day may name clients: an earlier version did",
+			Do:   "delete them if HostnameLookups was On; they go after " + v.Keep + " by themselves"})
 	}
 }
 
@@ -107,7 +101,7 @@ func (v *survey) live(r registry.Live) {
 	p := r.Process
 	v.Processes = append(v.Processes, p)
 	if mode, err := pseudonym.ParseMode(p.IP); err == nil && mode.InClear() {
-		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip "+p.IP+" from its flags")
+		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip "+p.IP+" from its flags").of = addresses
 	}
 	if p.Fallback {
 		v.note(v.Dir, fmt.Sprintf("process %d runs on the settings recorded here, since its flags are wrong", p.PID), "see the web server's error log, correct the flags and reload")

@@ -53,9 +53,7 @@ type Status struct {
 	Notes     []Finding          `json:"notes"`  // what does not, and should be known
 	Doubts    []Finding          `json:"doubts"` // what may break it, which nobody can tell
 
-	Policy  *Policy  `json:"policy,omitempty"`  // of a DIR of streams
 	Streams []Status `json:"streams,omitempty"` // of a DIR of streams, by name
-	Gate    *Gate    `json:"gate,omitempty"`    // of a stream behind one
 	Former  bool     `json:"former,omitempty"`  // it is a stream that the policy that ran last has not
 }
 
@@ -79,6 +77,8 @@ type Finding struct {
 	File string `json:"file"`
 	What string `json:"what"`
 	Do   string `json:"do"`
+
+	of row // that it breaks
 }
 
 // survey makes a Status.
@@ -99,10 +99,19 @@ type survey struct {
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
 // writes nothing, and waits for no other process.
 func ReadStatus(path, keys string, now time.Time) (Status, error) {
+	v, err := look(path, keys, now, true)
+	if err != nil {
+		return Status{}, err
+	}
+	return v.Status, nil
+}
+
+// look is ReadStatus, of the directories below as well if nested.
+func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	keys = cmp.Or(keys, registry.KeysOf(path))
 	d, err := dir.Open(path, dir.Options{Keys: keys})
 	if err != nil {
-		return Status{}, err
+		return nil, err
 	}
 	defer d.Close()
 	v := &survey{now: now, keys: keys, days: map[civil.Day]*DayFiles{}, today: civil.DayOf(now),
@@ -111,16 +120,16 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	others := registry.KeptByEarlier(d, now)
 	keep, err := retention.CurrentRule(d, retention.OfLines, others)
 	if err != nil {
-		v.broken(filepath.Join(path, dir.RuleName), "contains no retention", "write one into it, as in 14d")
+		v.broken(filepath.Join(path, dir.RuleName), "contains no retention", "write one into it, as in 14d").of = period
 	}
 	v.keepKeys, err = retention.CurrentRule(d, retention.OfKeys, others)
 	if err != nil {
-		v.broken(filepath.Join(dir.KeyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d")
+		v.broken(filepath.Join(dir.KeyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d").of = keyRow
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
 	if v.bounds, _, err = retention.ReadBounds(d); err != nil {
-		v.broken(filepath.Join(path, dir.BoundsName), "contains no bounds, so that lines may stay too long", "remove it, and start hushpipe anew")
+		v.broken(filepath.Join(path, dir.BoundsName), "contains no bounds, so that lines may stay too long", "remove it, and start hushpipe anew").of = period
 	}
 	if !v.bounds.IsZero() {
 		v.Bounds = v.bounds.With(keep)
@@ -128,12 +137,12 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 
 	v.worked = hasWorked(path)
 	if err := v.walk(path, ""); err != nil {
-		return Status{}, err
+		return nil, err
 	}
 	v.strangers()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
-		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies}}
+		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
@@ -149,12 +158,12 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 && v.worked {
-				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys")
+				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys").of = keyRow
 			}
 		case err != nil && slices.Contains(v.others, d.path):
 			v.note(d.path, "cannot be read, and may hold keys of an earlier --keys", "look there")
 		case err != nil:
-			return Status{}, err
+			return nil, err
 		}
 	}
 	for _, day := range slices.Sorted(maps.Keys(v.days)) {
@@ -164,15 +173,16 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
-	v.policy()
-	v.below(d)
+	if nested {
+		v.below(d)
+	}
 	v.count(d)
 	v.clear(d)
 	v.noteUnclaimed(d)
 	v.processes(d)
 	v.silent()
 	v.verdictOfCounts()
-	return v.Status, nil
+	return v, nil
 }
 
 // unusual is a silence that somebody should know of: a server that is asked at all has
@@ -202,12 +212,14 @@ func (v *survey) firstOf(keep calendar.Period) civil.Day {
 	return civil.DayOf(v.now.Add(-purgeGrace)) - civil.Day(keep) + 1
 }
 
-func (v *survey) broken(file, what, do string) {
-	v.Broken = append(v.Broken, Finding{file, what, do})
+// broken adds what breaks the promise, and returns it.
+func (v *survey) broken(file, what, do string) *Finding {
+	v.Broken = append(v.Broken, Finding{File: file, What: what, Do: do, of: access})
+	return &v.Broken[len(v.Broken)-1]
 }
 
 func (v *survey) note(file, what, do string) {
-	v.Notes = append(v.Notes, Finding{file, what, do})
+	v.Notes = append(v.Notes, Finding{File: file, What: what, Do: do})
 }
 
 func (v *survey) day(day civil.Day) *DayFiles {
@@ -297,7 +309,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	temp := dir.IsTemp(name)
 	tagged := dir.IsUndated(sub, name)
 	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed {
-		v.broken(secret, "could be read by others before its mode was put right", "assume that others know it, and remove "+path)
+		v.broken(secret, "could be read by others before its mode was put right", "assume that others know it, and remove "+path).of = keyRow
 		return
 	}
 	switch {
@@ -333,26 +345,26 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	// What is to be deleted needs no other mode.
 	switch {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
-		v.broken(path, "was left by a process that was killed", v.purge(at))
+		v.broken(path, "was left by a process that was killed", v.purge(at)).of = rowOf(sub)
 		return
 	case sub == "" && v.isFormer(name):
-		v.broken(path, "is older than "+v.bounds.Former.String()+", for which its lines were to be kept", v.purge(at))
+		v.broken(path, "is older than "+v.bounds.Former.String()+", for which its lines were to be kept", v.purge(at)).of = rowOf(sub)
 		return
 	case dated && day < first, ahead && civil.DayOf(info.ModTime().In(v.now.Location())) < first:
-		v.broken(path, "is older than "+keep, v.purge(at))
+		v.broken(path, "is older than "+keep, v.purge(at)).of = rowOf(sub)
 		return
 	case dated && strings.HasSuffix(name, dir.DamagedSuffix):
 		v.note(path, "was set aside because part of it could not be read", "its intact part is counted; it is deleted with its day")
 	case ahead:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
-	secret := sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
+	secret := sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
-		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path))
+		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret)
 	}
 	if sub == dir.Keys && secret && links(info) > 1 {
-		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one")
+		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one").of = keyRow
 	}
 }
 
@@ -411,15 +423,21 @@ func (v *survey) clear(d *dir.Dir) {
 			}
 			defer f.Close()
 			info, _ := journal.ReadHeader(f)
-			settings, ours := strings.CutPrefix(string(info.Settings), "ip=")
-			text, _, _ := strings.Cut(settings, ";")
-			mode, err := pseudonym.ParseMode(text)
-			return ours && err == nil && mode.InClear()
+			mode, ok := modeOf(string(info.Settings))
+			return ok && mode.InClear()
 		}
 		if day.LogBytes > 0 && slices.ContainsFunc(names[date], kept) {
-			v.broken(filepath.Join(v.Dir, dir.LogFile(date)), "holds addresses in clear, by --ip", "delete it and its copies")
+			v.broken(filepath.Join(v.Dir, dir.LogFile(date)), "holds addresses in clear, by --ip", "delete it and its copies").of = addresses
 		}
 	}
+}
+
+// modeOf returns what becomes of addresses, as the settings of a journal have it.
+func modeOf(settings string) (pseudonym.Mode, bool) {
+	settings, ours := strings.CutPrefix(settings, "ip=")
+	text, _, _ := strings.Cut(settings, ";")
+	mode, err := pseudonym.ParseMode(text)
+	return mode, ours && err == nil
 }
 
 func links(info fs.FileInfo) uint64 {

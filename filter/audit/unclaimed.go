@@ -72,9 +72,9 @@ func hasWorked(path string) bool {
 func (v *survey) strangers() {
 	for _, name := range v.dated[:min(len(v.dated), shownForeign)] {
 		v.broken(filepath.Join(v.Dir, name), "hushpipe has never run here: another program may have made this file, with raw addresses",
-			"move it away, or give the DIR that hushpipe filter writes to")
+			"move it away, or give the DIR that hushpipe filter writes to").of = addresses
 	}
 	if more := len(v.dated) - shownForeign; more > 0 {
-		v.broken(v.Dir, fmt.Sprintf("%d more files may be another program's", more), "move them away; hushpipe deletes them with their day once it works here")
+		v.broken(v.Dir, fmt.Sprintf("%d more files may be another program's", more), "move them away; hushpipe deletes them with their day once it works here").of = addresses
 	}
 }

@@ -185,9 +185,6 @@ func RoomFile(day civil.Day) string { return roomsPrefix + day.String() + logSuf
 // PolicyFile returns the name in Policies of a policy's text.
 func PolicyFile(digest string) string { return digest + policySuffix }
 
-// IsPolicyFile reports whether a file of Policies is the text of a policy.
-func IsPolicyFile(name string) bool { return strings.HasSuffix(name, policySuffix) }
-
 // PartialMark returns the name of the empty file that stands beside a day's room file
 // whose counts are a lower bound.
 func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
@@ -311,7 +308,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, CacheTagName:
+		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)
@@ -336,7 +333,7 @@ func isOwn(sub, name string) bool {
 	case Locks, KeyLocks:
 		return isLock(name)
 	case Policies:
-		return IsPolicyFile(name)
+		return strings.HasSuffix(name, policySuffix)
 	case Status:
 		return strings.HasSuffix(name, RecordSuffix) || strings.HasSuffix(name, LockSuffix)
 	}

@@ -96,6 +96,8 @@ func (c *Cipher) AppendName(dst, name []byte) []byte {
 		return append(dst, '-')
 	case keep:
 		return append(dst, name...)
+	case proving:
+		return c.perm.(*proof).appendName(dst, name)
 	}
 	return c.NameAddr(name).AppendTo(dst)
 }
@@ -103,7 +105,7 @@ func (c *Cipher) AppendName(dst, name []byte) []byte {
 // AppendNameAddr is AppendName that returns the NameAddr, too.
 func (c *Cipher) AppendNameAddr(dst, name []byte) ([]byte, Addr) {
 	a := c.NameAddr(name)
-	if c.mode.kind == drop || c.mode.kind == keep {
+	if c.mode.kind >= drop {
 		return c.AppendName(dst, name), a
 	}
 	return a.AppendTo(dst), a
@@ -135,6 +137,9 @@ func (a Addr) IsName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<4
 // AppendHash appends the keyed hash of a field's value: h and 16 hexadecimal digits. All
 // day, it is the same for the same field and value.
 func (c *Cipher) AppendHash(dst []byte, field string, value []byte) []byte {
+	if c.mode.kind == proving {
+		return c.perm.(*proof).appendHash(dst, value)
+	}
 	c.field.Reset()
 	n := copy(c.chunk[:], field)
 	c.chunk[n] = '='

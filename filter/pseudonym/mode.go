@@ -15,6 +15,7 @@ const (
 	mask
 	drop
 	keep
+	proving // of NewProof alone
 )
 
 // Mode says what becomes of an address. The zero Mode is ipcrypt.
@@ -62,7 +63,7 @@ func (m Mode) String() string {
 	if m.kind == mask {
 		return fmt.Sprintf("mask=%d/%d", m.bits4, m.bits6)
 	}
-	return [...]string{ipcrypt: "ipcrypt", pfx: "pfx", drop: "drop", keep: "keep"}[m.kind]
+	return [...]string{ipcrypt: "ipcrypt", pfx: "pfx", drop: "drop", keep: "keep", proving: "proving"}[m.kind]
 }
 
 // InClear reports whether it leaves whole addresses, of IPv4 or of IPv6.

@@ -28,6 +28,8 @@ type Plan struct {
 	users []bool                      // by Field.Directive: it may hold the name of a user
 	names []string                    // keys of JSON lines, as they are written
 	keys  []*Treatment                // of these
+
+	treated bool // users are those that were left, and no status says whether they are passwords
 }
 
 // Piece is a text, or a part of a field.
@@ -307,7 +309,7 @@ func (p *Plan) Leaves() bool {
 
 // IsUser reports whether a field may hold the name of a user.
 func (p *Plan) IsUser(f *format.Field) bool {
-	return f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive]
+	return !p.treated && (f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive])
 }
 
 // IsAlike reports whether p and q, which are of one format, make the same of each field,

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter"
+	"hushpipe/filter/audit"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/claims"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+	"hushpipe/format/statement"
+)
+
+func auditCommand(say *messages) *cobra.Command {
+	var asJSON, apache, nginx bool
+	var keys string
+	cmd := &cobra.Command{
+		Use:   "audit [flags] DIR",
+		Short: "Read every line on disk, and prove the promise claim by claim",
+		Long:  manualText("audit", "1"),
+		Example: `  hushpipe audit /var/log/hushpipe
+  hushpipe audit --apache /var/log/hushpipe
+  hushpipe audit --json /var/log/hushpipe | jq '.rows[].verdict'`,
+		Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			other := auditOther(apache, nginx) // the server is asked before this process is confined
+			s := &subject{Subject: audit.Subject{Path: args[0], Now: now(), Read: &atomic.Int64{}}, keys: keys}
+			confineReader(s.places(), "")
+			if err := audit.CheckUsed(args[0]); err != nil {
+				return err
+			}
+			if err := s.find(say); err != nil {
+				return err
+			}
+			stop := func() {}
+			s.Total = func(bytes int64) { stop = say.progressOf("looked at", bytes, s.Read.Load, nil) }
+			a, err := audit.New(context.Background(), s.Subject)
+			stop()
+			if err != nil {
+				return err
+			}
+			a.Rows = append(a.Rows, other...)
+			out := cmd.OutOrStdout()
+			if asJSON {
+				enc := json.NewEncoder(out)
+				enc.SetIndent("", "  ")
+				enc.SetEscapeHTML(false)
+				enc.Encode(a) // out keeps its error
+			} else {
+				out.Write(appendAudit(nil, a))
+			}
+			if n := a.Broken(); n > 0 {
+				return fmt.Errorf("%s: %s broken", args[0], claimsAre(n))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, for other programs")
+	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().BoolVar(&apache, "apache", false, "also look at what the configuration of Apache's httpd writes past hushpipe, see hushpipe-check(1)")
+	cmd.Flags().BoolVar(&nginx, "nginx", false, "the same of nginx")
+	return cmd
+}
+
+func claimsAre(n int) string {
+	if n == 1 {
+		return "1 claim is"
+	}
+	return fmt.Sprintf("%d claims are", n)
+}
+
+// subject is an audit.Subject in the making.
+type subject struct {
+	audit.Subject
+	keys string // --keys
+}
+
+// places returns the directories that the audit reads.
+func (s *subject) places() []string {
+	places := []string{s.Path, s.keys, registry.KeysOf(s.Path)}
+	if d, err := dir.Open(s.Path, dir.Options{}); err == nil {
+		defer d.Close()
+		earlier, _ := registry.KeyDirs(d) // the audit says what is wrong
+		places = append(places, earlier...)
+		below, _ := d.Nested()
+		for _, name := range below {
+			places = append(places, registry.KeysOf(filepath.Join(s.Path, name)))
+		}
+	}
+	return places
+}
+
+// find takes what is claimed of DIR from what its processes recorded: a policy, or flags.
+func (s *subject) find(say *messages) error {
+	_, text, err := policies.Last(s.Path)
+	if err == nil {
+		return s.ofPolicy(text, say)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return s.ofFlags(s.Path)
+}
+
+// auto is the way in which lines of no recorded format are read.
+func auto() (filter.Config, format.Parser, error) {
+	o := &filterFlags{format: "auto"}
+	return o.way()
+}
+
+// way returns a Config for lines that the flags shape, and its Parser in the latest zone.
+func (o *filterFlags) way() (cfg filter.Config, late format.Parser, err error) {
+	if cfg.Parser, err = o.parser(); err != nil {
+		return cfg, nil, err
+	}
+	if late, err = o.parserIn(filter.LatestZone); err != nil {
+		return cfg, nil, err
+	}
+	if len(o.proxies) > 0 {
+		if cfg.Proxies, err = filter.ParseProxies(o.proxies...); err != nil {
+			return cfg, nil, err
+		}
+	}
+	cfg.Redact, err = filter.NewRedact(o.redact...)
+	return cfg, late, err
+}
+
+// ofFlags takes the claims of a DIR that was made by flags.
+func (s *subject) ofFlags(path string) error {
+	o := &filterFlags{format: "auto", ip: "ipcrypt", keep: calendar.DefaultPeriod.String(), rooms: []string{"jitsi"}, roomHash: "sha1", countV6: 128}
+	settings, err := registry.ReadSettings(path)
+	if err == nil {
+		found := recorded{dir: path, Settings: settings}
+		o, err = found.flags()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	mode, err := pseudonym.ParseMode(o.ip)
+	if err != nil {
+		return fmt.Errorf("%s: --ip: %w", registry.SettingsPath(path), err)
+	}
+	keep, err := calendar.ParsePeriod(o.keep)
+	if err != nil {
+		return fmt.Errorf("%s: --%w", registry.SettingsPath(path), err)
+	}
+	s.Claims = claims.OfFlags(o.asPolicy(keep), mode)
+	ways := []audit.Way{o.way}
+	if o.format != "auto" {
+		ways = append(ways, auto)
+	}
+	s.Streams = append(s.Streams, audit.Stream{Path: path, Keys: s.keys, Ways: ways, Mode: mode})
+	return nil
+}
+
+// ofPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
+// DIR itself, and of streams that have left the policy, each by the rule that it records.
+func (s *subject) ofPolicy(text []byte, say *messages) error {
+	p, mistakes := policy.Parse(text)
+	if len(mistakes) > 0 {
+		return fmt.Errorf("the policy that %s records cannot be read: %w", s.Path, mistakes)
+	}
+	s.Claims = claims.OfPolicy(p)
+	home := audit.Stream{Path: s.Path, Keys: s.keys, Ways: []audit.Way{auto}}
+	if lines, _ := filepath.Glob(filepath.Join(s.Path, "access-*")); len(lines) > 0 { // of the time before the policy
+		s.former(home)
+	} else {
+		s.Streams = append(s.Streams, home)
+	}
+	o := &filterFlags{dir: s.Path, keys: s.keys, policy: "recorded", maxRooms: 1, maxPairs: 1}
+	for i := range p.Streams {
+		of := &p.Streams[i]
+		path := filepath.Join(s.Path, of.Name)
+		st := audit.Stream{Name: of.Name, Path: path, Keys: registry.KeysOf(path)}
+		job, err := o.streamJob(p, i, say)
+		if err != nil {
+			return err
+		}
+		if job != nil {
+			st.Mode = job.filter.Mode
+			st.Ways = append(st.Ways, o.wayOf(p, i, say))
+		}
+		if of.Fields == nil {
+			st.Ways = append(st.Ways, auto)
+		}
+		s.Streams = append(s.Streams, st)
+	}
+	d, err := dir.Open(s.Path, dir.Options{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	below, err := d.Nested()
+	if err != nil {
+		return err
+	}
+	for _, name := range below {
+		if path := filepath.Join(s.Path, name); p.Stream(name) == nil && audit.CheckUsed(path) == nil {
+			s.former(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}})
+		}
+	}
+	return nil
+}
+
+// former takes the claims of a directory that no process writes to any more.
+func (s *subject) former(st audit.Stream) {
+	in := statement.InStream(st.Name)
+	s.Streams = append(s.Streams, st)
+	s.Claims = append(s.Claims, statement.Period{InStream: in}, statement.Keys{InStream: in})
+	s.Claims = append(s.Claims, statement.Addresses{InStream: in})
+}
+
+// wayOf returns how a stream treats its lines, as a way to look at them once more: in the
+// format that they were written in.
+func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
+	of := &p.Streams[i]
+	return func() (cfg filter.Config, late format.Parser, err error) {
+		job, err := o.streamJob(p, i, say)
+		if err != nil {
+			return cfg, nil, err
+		}
+		cfg = job.filter
+		if of.Format == "" {
+			late, err = o.ofPolicy(p).parserIn(filter.LatestZone)
+			return cfg, late, err
+		}
+		written, err := format.Compile(of.Format, time.Local)
+		if err == nil {
+			late, err = format.Compile(of.Format, filter.LatestZone)
+		}
+		if err != nil {
+			return cfg, nil, err
+		}
+		cfg.Parser, cfg.Plan, cfg.Proxies = written, treatment.Written(of, written), nil
+		return cfg, late, nil
+	}
+}
+
+// auditOther looks at what servers write past hushpipe.
+func auditOther(apache, nginx bool) (rows []audit.Row) {
+	if apache {
+		rows = append(rows, (&serverCheck{}).audit("httpd", (*serverCheck).apache, "/var/log/apache2", "/var/log/httpd"))
+	}
+	if nginx {
+		rows = append(rows, (&serverCheck{}).audit("nginx", (*serverCheck).nginx, "/var/log/nginx"))
+	}
+	if rows == nil {
+		rows = []audit.Row{{Claim: "other-logs", Text: noOtherLogs, Looked: "not looked at", Verdict: audit.NotProvable,
+			Why: "give --apache or --nginx", Faults: []audit.Fault{}}}
+	}
+	return rows
+}
+
+const noOtherLogs = "nothing writes addresses past hushpipe"
+
+// audit is a check of a server as a row of an audit. Old logs lie where the server
+// writes others, or in one of the usual directories.
+func (c *serverCheck) audit(server string, check func(*serverCheck, []string) error, usual ...string) audit.Row {
+	c.out = io.Discard
+	err := check(c, nil)
+	row := audit.Row{Claim: "other-logs", Text: noOtherLogs, Looked: "the configuration of " + server, Verdict: audit.Holds, Faults: []audit.Fault{}}
+	current := map[string]bool{}
+	for _, p := range c.past {
+		row.Faults = append(row.Faults, audit.Fault{File: p.log.File, Line: p.log.Line, What: p.what, Do: p.instead})
+	}
+	places := usual
+	for _, log := range c.logs {
+		if current[log.Target] = filepath.IsAbs(log.Target); current[log.Target] {
+			places = append(places, filepath.Dir(log.Target))
+		}
+	}
+	slices.Sort(places)
+	for _, at := range slices.Compact(places) {
+		old := audit.RawLogs(at, current)
+		if len(old) > 0 {
+			row.Looked += ", old logs in " + at
+		}
+		for _, path := range old {
+			row.Faults = append(row.Faults, audit.Fault{File: path, What: "is an old log with addresses in clear", Do: "delete it"})
+		}
+	}
+	switch {
+	case len(row.Faults) > 0:
+		row.Verdict = audit.Broken
+	case err != nil:
+		row.Verdict, row.Why = audit.NotProvable, oneLine(err.Error())
+	}
+	if more := len(row.Faults) - audit.MaxFaults; more > 0 {
+		row.Faults, row.More = row.Faults[:audit.MaxFaults], more
+	}
+	return row
+}
+
+// appendAudit draws a for people: first what is claimed of DIR, then of each stream.
+func appendAudit(dst []byte, a *audit.Audit) []byte {
+	d := &drawing{dst}
+	d.linef("%s: %s read, %s", a.Dir, grouped(uint64(a.Lines))+" lines", size(a.Bytes))
+	var streams []string
+	for i := range a.Rows {
+		if name := a.Rows[i].Stream; name == "" {
+			d.claim(&a.Rows[i])
+		} else if !slices.Contains(streams, name) {
+			streams = append(streams, name)
+		}
+	}
+	for _, name := range streams {
+		d.linef("")
+		d.linef("stream %s", name)
+		for i := range a.Rows {
+			if a.Rows[i].Stream == name {
+				d.claim(&a.Rows[i])
+			}
+		}
+	}
+	if len(a.Notes) > 0 {
+		d.linef("")
+		d.linef("notes:")
+	}
+	for _, f := range a.Notes {
+		d.finding("  ", f.File, f.What, f.Do)
+	}
+	d.linef("")
+	d.linef("no look at DIR can prove:")
+	for _, what := range a.Unproven {
+		d.wrapped(what)
+	}
+	return bytes.Map(printable, d.text)
+}
+
+// shownFaults is how many faults of a claim people see.
+const shownFaults = 10
+
+// claim draws a row: the claim in a word, the verdict, and behind them the text.
+func (d *drawing) claim(r *audit.Row) {
+	d.linef("")
+	indent := strings.Repeat(" ", 26)
+	head := fmt.Sprintf("%-12s%-14s", r.Claim, r.Verdict)
+	d.linef("%s%s", head, indented(r.Text, indent)[len(indent):])
+	if r.Looked != "" {
+		d.linef("%s", indented("looked at: "+r.Looked, indent))
+	}
+	if r.Why != "" {
+		d.linef("%s", indented(r.Why, indent))
+	}
+	for _, f := range r.Faults[:min(len(r.Faults), shownFaults)] {
+		place := f.File
+		if f.Line > 0 {
+			place = fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		d.finding("    ", place, f.What, f.Do)
+	}
+	if more := len(r.Faults) - shownFaults + r.More; more > 0 {
+		d.linef("    and %s more", grouped(uint64(more)))
+	}
+}

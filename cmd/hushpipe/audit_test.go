@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/audit"
+)
+
+// auditOf is what hushpipe audit --json says of dir, in which it changes nothing, and how
+// it exits.
+func auditOf(t *testing.T, dir string, flags ...string) (a audit.Audit, exit int) {
+	t.Helper()
+	before := untouched(t, dir)
+	cmd := exec.Command(hushpipeBinary(t), append(append([]string{"audit", "--json"}, flags...), dir)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	require.Equal(t, before, untouched(t, dir))
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &a), "%s%s", &stdout, &stderr)
+	for _, secret := range plantedValues {
+		require.NotContains(t, stdout.String()+stderr.String(), secret)
+	}
+	return a, cmd.ProcessState.ExitCode()
+}
+
+// untouched is the names, sizes, modes and times of all that is below a directory.
+func untouched(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			list = append(list, fmt.Sprint(path, info.Size(), info.Mode(), info.ModTime()))
+		}
+		return err
+	}))
+	return list
+}
+
+// plantedValues are what no audit shows.
+var plantedValues = []string{"192.0.2.77", "2001:db8::77", "client.example.org", "s3cret"}
+
+// auditLog is a log of today, of 40 lines.
+func auditLog() string {
+	var log strings.Builder
+	for i := range 40 {
+		client := fmt.Sprintf("192.0.2.%d", i+1)
+		if i%3 == 0 {
+			client = fmt.Sprintf("2001:db8::%x", i+1)
+		}
+		fmt.Fprintf(&log, "%s - - [%s] \"GET /a?token=s3cret&from=198.51.100.%d HTTP/1.1\" 200 5 \"http://www.example.org/x\" \"Mozilla/5.0 Chrome/124.0.0.0\"\n",
+			client, time.Now().Format("02/Jan/2006:15:04:05 -0700"), i)
+	}
+	return log.String()
+}
+
+// filterLog has hushpipe filter write a log.
+func filterLog(t *testing.T, log string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(hushpipeBinary(t), append([]string{"filter"}, args...)...)
+	cmd.Stdin = strings.NewReader(log)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+func brokenRows(a audit.Audit) (names []string) {
+	for _, r := range a.Rows {
+		if r.Verdict == audit.Broken {
+			names = append(names, r.Stream+":"+r.Claim)
+		}
+	}
+	return names
+}
+
+// TestAuditClean: of what hushpipe has written nothing is broken, in each mode.
+func TestAuditClean(t *testing.T) {
+	for _, mode := range []string{"ipcrypt", "pfx", "mask", "drop"} {
+		t.Run(mode, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			filterLog(t, auditLog()+"garbage 192.0.2.1 of client.example.org\n", "--ip", mode, dir)
+			a, exit := auditOf(t, dir)
+			assert.Empty(t, brokenRows(a))
+			assert.Zero(t, exit)
+			assert.Equal(t, 41, a.Lines)
+			for _, r := range a.Rows {
+				provable := r.Claim != "other-logs" && !(r.Claim == "addresses" && mode == "pfx")
+				assert.Equal(t, provable, r.Verdict == audit.Holds, "%s: %s", r.Claim, r.Why)
+			}
+		})
+	}
+	t.Run("keep", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "log")
+		filterLog(t, strings.ReplaceAll(auditLog(), "192.0.2.77", "192.0.2.7"), "--ip", "keep", dir)
+		a, exit := auditOf(t, dir)
+		assert.Equal(t, []string{":addresses"}, brokenRows(a))
+		assert.Equal(t, exitFault, exit)
+	})
+}
+
+// TestAuditFinds: each way to break a claim is found, by file and line.
+func TestAuditFinds(t *testing.T) {
+	today := time.Now().Format(time.DateOnly)
+	yesterday := time.Now().AddDate(0, 0, -1)
+	name := "access-" + today + ".log"
+	// change rewrites a line of today's file.
+	change := func(line int, do func(string) string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(dir, name)
+			lines := strings.SplitAfter(read(t, path), "\n")
+			lines[line-1] = do(lines[line-1])
+			require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o640))
+		}
+	}
+	client := func(c string) func(string) string {
+		return func(line string) string { return c + line[strings.IndexByte(line, ' '):] }
+	}
+	replace := func(old, by string) func(string) string {
+		return func(line string) string {
+			require.Contains(t, line, old)
+			return strings.Replace(line, old, by, 1)
+		}
+	}
+	// put makes a file of today's lines under another name.
+	put := func(other string, mode os.FileMode, zip bool) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			text := []byte(read(t, filepath.Join(dir, name)))
+			if zip {
+				var z bytes.Buffer
+				w := gzip.NewWriter(&z)
+				w.Write(text)
+				require.NoError(t, w.Close())
+				text = z.Bytes()
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, other), text, mode))
+		}
+	}
+	key := filepath.Join("keys", today+".key")
+	old := "2026-01-05"
+	for _, test := range []struct {
+		name  string
+		plant func(*testing.T, string)
+		claim string
+		file  string
+		line  int
+	}{
+		{"an IPv4 client", change(7, client("192.0.2.77")), "addresses", name, 7},
+		{"an IPv6 client", change(1, client("2001:db8::77")), "addresses", name, 1},
+		{"a host name", change(40, client("client.example.org")), "addresses", name, 40},
+		{"an address in a URL", change(3, replace("GET /a", "GET /192.0.2.77")), "addresses", name, 3},
+		{"an escaped address in a referrer", change(3, replace("/x\"", "/?a=192%2E0%2E2%2E77\"")), "addresses", name, 3},
+		{"an address in a user agent", change(9, replace("Mozilla/5.0", "x (192.0.2.77)")), "addresses", name, 9},
+		{"an address in a malformed line", change(9, func(string) string { return "what 192.0.2.77 is this\n" }), "addresses", name, 9},
+		{"an address in a copy", func(t *testing.T, dir string) {
+			put(name+"~", 0o640, false)(t, dir)
+			text := "192.0.2.77 - -" + read(t, filepath.Join(dir, name+"~"))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name+"~"), []byte(text), 0o640))
+		}, "addresses", name + "~", 1},
+		{"a secret in a URL", change(5, replace("token=-", "token=s3cret")), "fields", name, 5},
+		{"an old file", put("access-"+old+".log", 0o640, false), "period", "access-" + old + ".log", 0},
+		{"an old copy", put("access-"+old+".log.gz", 0o640, true), "period", "access-" + old + ".log.gz", 0},
+		{"an old line in a young file", change(8, replace(time.Now().Format("[02/Jan/2006"), yesterday.Format("[02/Jan/2006"))), "period", name, 8},
+		{"an old line in a compressed copy", func(t *testing.T, dir string) {
+			text := read(t, filepath.Join(dir, name))
+			change(2, replace(time.Now().Format("[02/Jan/2006"), yesterday.Format("[02/Jan/2006")))(t, dir)
+			put(name+".gz", 0o640, true)(t, dir)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640))
+		}, "period", name + ".gz", 2},
+		{"a key that others can read", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(filepath.Join(dir, key), 0o644))
+		}, "keys", key, 0},
+		{"a second link to a key", func(t *testing.T, dir string) {
+			require.NoError(t, os.Link(filepath.Join(dir, key), filepath.Join(filepath.Dir(dir), "link")))
+		}, "keys", key, 0},
+		{"a key of a deleted day", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "keys", old+".key"), bytes.Repeat([]byte{7}, 32), 0o600))
+		}, "keys", filepath.Join("keys", old+".key"), 0},
+		{"a key of another length", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "keys", yesterday.Format(time.DateOnly)+".key"), []byte("short"), 0o600))
+		}, "keys", filepath.Join("keys", yesterday.Format(time.DateOnly)+".key"), 0},
+		{"equal keys of two days", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "keys", yesterday.Format(time.DateOnly)+".key"), []byte(read(t, filepath.Join(dir, key))), 0o600))
+		}, "keys", key, 0},
+		{"a name in a room file", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-"+yesterday.Format(time.DateOnly)+".log"),
+				[]byte("5 d8dd82b4a3161d0eac8543b4867c2758533643b5\n3 client.example.org\n"), 0o640))
+		}, "figures", filepath.Join("rooms", "rooms-"+yesterday.Format(time.DateOnly)+".log"), 2},
+		{"keys that backups take along", func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "keys", "CACHEDIR.TAG")))
+		}, "backups", "keys", 0},
+		{"lines that everybody can read", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o644))
+		}, "access", name, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			filterLog(t, auditLog(), dir)
+			test.plant(t, dir)
+			a, exit := auditOf(t, dir)
+			assert.Equal(t, exitFault, exit)
+			assert.Equal(t, []string{":" + test.claim}, brokenRows(a))
+			i := slices.IndexFunc(a.Rows, func(r audit.Row) bool { return r.Claim == test.claim })
+			require.NotEmpty(t, a.Rows[i].Faults)
+			for _, f := range a.Rows[i].Faults {
+				assert.Equal(t, filepath.Join(dir, test.file), f.File, f.What)
+				assert.Equal(t, test.line, f.Line, f.What)
+			}
+		})
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// TestAuditBeside: an audit runs beside a filter. A line in the making is no fault.
+func TestAuditBeside(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, dir)
+	l.write("192.0.2.77", "/a")
+	require.Eventually(t, func() bool { return written(dir) != "" && strings.Contains(statusText(t, dir), "PROCESS") }, 20*time.Second, 20*time.Millisecond)
+	path := filepath.Join(dir, "access-"+time.Now().Format(time.DateOnly)+".log")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	_, err = f.WriteString("192.0.2.7 - - [")
+	require.NoError(t, err)
+	require.NoError(t, unix.Fsync(int(f.Fd())))
+	a, exit := auditOf(t, dir)
+	assert.Empty(t, brokenRows(a))
+	assert.Zero(t, exit)
+	i := slices.IndexFunc(a.Rows, func(r audit.Row) bool { return r.Claim == "running" })
+	assert.Contains(t, a.Rows[i].Looked, "1 process")
+	l.end()
+}
+
+func statusText(t *testing.T, dir string) string {
+	t.Helper()
+	out, _ := exec.Command(hushpipeBinary(t), "status", dir).Output()
+	return string(out)
+}

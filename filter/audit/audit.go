@@ -1,0 +1,332 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
+	"hushpipe/format"
+	"hushpipe/format/civil"
+	"hushpipe/format/statement"
+)
+
+// Audit is what was claimed of a DIR, and what is found there.
+type Audit struct {
+	Dir   string    `json:"dir"`
+	Time  time.Time `json:"time"`
+	Bytes int64     `json:"bytes"` // of the files that were read
+	Lines int       `json:"lines"`
+	Rows  []Row     `json:"rows"`
+	Notes []Finding `json:"notes"` // what should be known, and breaks nothing
+	// Unproven is what no look at a DIR can prove.
+	Unproven []string `json:"unproven"`
+}
+
+// Broken is how many rows are.
+func (a *Audit) Broken() (n int) {
+	for i := range a.Rows {
+		if a.Rows[i].Verdict == Broken {
+			n++
+		}
+	}
+	return n
+}
+
+// Row is one claim.
+type Row struct {
+	Claim   string  `json:"claim"`            // in one word
+	Stream  string  `json:"stream,omitempty"` // of a policy
+	Text    string  `json:"text"`             // what is claimed
+	Looked  string  `json:"looked_at"`
+	Verdict Verdict `json:"verdict"`
+	Why     string  `json:"why,omitempty"` // it is not provable
+	Faults  []Fault `json:"faults"`        // by file and line; the first MaxFaults
+	More    int     `json:"more,omitempty"`
+}
+
+// MaxFaults is how many faults of a row are named.
+const MaxFaults = 100
+
+// Verdict is what a look has shown of a claim.
+type Verdict string
+
+const (
+	Holds       Verdict = "holds"
+	Broken      Verdict = "broken"
+	NotProvable Verdict = "not provable"
+)
+
+// Fault is what breaks a claim. It never has the value.
+type Fault struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"` // from 1; 0 for the file
+	What string `json:"what"`
+	Do   string `json:"do,omitempty"`
+}
+
+// row is a Row by its Claim: the word of a statement.Kind, or one of these two.
+type row string
+
+const (
+	access    row = "access"     // who else can read and write files
+	otherLogs row = "other-logs" // what servers write past hushpipe
+)
+
+var (
+	period    = rowFor(statement.KindPeriod)
+	keyRow    = rowFor(statement.KindKeys)
+	fields    = rowFor(statement.KindFields)
+	addresses = rowFor(statement.KindAddresses)
+)
+
+func rowFor(k statement.Kind) row { return row(k.String()) }
+
+// rowOf is the claim that a file of sub breaks which should be gone.
+func rowOf(sub string) row {
+	if sub == dir.Keys {
+		return keyRow
+	}
+	return period
+}
+
+// rowOfSecret is the claim that is broken by a file that others have access to.
+func rowOfSecret(secret bool) row {
+	if secret {
+		return keyRow
+	}
+	return access
+}
+
+// Subject is a DIR, and what is claimed of it.
+type Subject struct {
+	Path    string
+	Now     time.Time
+	Streams []Stream
+	Claims  []statement.Claim // of all streams
+	Read    *atomic.Int64     // counts the bytes of lines that are read
+	Total   func(bytes int64) // is told how many there are
+}
+
+// Stream is a directory of lines.
+type Stream struct {
+	Name string // of a policy's; "" for DIR itself
+	Path string
+	Keys string         // "" for where it records that they are
+	Ways []Way          // in which lines may have been treated, the usual one first; at least one
+	Mode pseudonym.Mode // of lines of which no journal tells
+}
+
+// Way returns how lines may have been treated, and the Parser of that in
+// filter.LatestZone, both anew each time: they serve one goroutine.
+type Way func() (filter.Config, format.Parser, error)
+
+// stream is a Stream that is looked at.
+type stream struct {
+	Stream
+	survey *survey // nil: there is no directory yet
+	copies int
+	key    map[civil.Day]*dayKeys
+
+	mu        sync.Mutex // guards what follows
+	lines     int
+	malformed int
+	faults    map[row][]Fault // sorted
+	more      map[row]int
+	unsure    map[row][]string // why a claim is not provable
+}
+
+// dayKeys is what the pseudonyms of a day are made with.
+type dayKeys struct {
+	key   *pseudonym.Key // nil: it cannot be had
+	modes []pseudonym.Mode
+}
+
+// auditor makes an Audit.
+type auditor struct {
+	Subject
+	streams []*stream
+}
+
+// New reads all lines of all streams, and returns what is true of the claims. It writes
+// nothing, and waits for no process. An end of ctx ends it with what was seen until then.
+func New(ctx context.Context, s Subject) (*Audit, error) {
+	a := &auditor{Subject: s}
+	var files []*lineFile
+	total := int64(0)
+	for _, of := range s.Streams {
+		st := &stream{Stream: of, key: map[civil.Day]*dayKeys{}, faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}}
+		a.streams = append(a.streams, st)
+		for _, way := range st.Ways {
+			if _, _, err := way(); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		st.survey, err = look(st.Path, st.Keys, s.Now, false)
+		if errors.Is(err, fs.ErrNotExist) && st.Name != "" {
+			continue // it has no line yet
+		} else if err != nil {
+			return nil, err
+		}
+		st.Keys = st.survey.keys
+		found, err := st.lineFiles()
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			total += f.size
+			st.readDay(f.day)
+		}
+		files = append(files, found...)
+	}
+	s.Total(total)
+	a.readLines(ctx, files)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	out := &Audit{Dir: s.Path, Time: s.Now.Truncate(time.Second), Bytes: s.Read.Load(), Rows: a.rows(), Unproven: unproven, Notes: []Finding{}}
+	for _, st := range a.streams {
+		out.Lines += st.lines
+		if st.survey != nil {
+			out.Notes = append(out.Notes, st.survey.Notes...)
+		}
+	}
+	return out, nil
+}
+
+var unproven = []string{
+	"that deleted bytes are gone from the medium",
+	"that there are no copies elsewhere: backups, snapshots, other machines",
+	"what was before this look",
+}
+
+// readDay reads what the pseudonyms of a day were made with.
+func (s *stream) readDay(day civil.Day) {
+	if s.key[day] != nil {
+		return
+	}
+	d := &dayKeys{modes: []pseudonym.Mode{s.Mode}}
+	s.key[day] = d
+	key, err := readKey(filepath.Join(dir.KeyPath(s.Path, s.Keys), dir.KeyFile(day)))
+	if err == nil {
+		d.key = key
+	}
+	in, err := dir.Open(s.Path, dir.Options{Keys: s.Keys})
+	if err != nil {
+		return
+	}
+	defer in.Close()
+	ids, settings, err := counts.Origins(in, day)
+	if err != nil {
+		return
+	}
+	for _, text := range settings {
+		if m, ok := modeOf(text); ok && !slices.Contains(d.modes, m) {
+			d.modes = append(d.modes, m)
+		}
+	}
+	for _, id := range ids {
+		if d.key != nil && id != d.key.ID() {
+			d.key = nil
+			s.notProvable(addresses, fmt.Sprintf("of %s, some lines were written with a key that is gone", day))
+		}
+	}
+	if d.key == nil && slices.ContainsFunc(d.modes, pseudonym.Mode.Reversible) {
+		s.notProvable(addresses, fmt.Sprintf("of %s there is no key to turn pseudonyms back with", day))
+	}
+}
+
+// readKey reads a key, and changes nothing.
+func readKey(path string) (*pseudonym.Key, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var key pseudonym.Key
+	b := make([]byte, len(key)+1)
+	n, err := f.ReadAt(b, 0)
+	switch {
+	case err != nil && err != io.EOF:
+		return nil, err
+	case n != len(key):
+		return nil, errNoKey
+	}
+	copy(key[:], b)
+	if key == (pseudonym.Key{}) {
+		return nil, errNoKey
+	}
+	return &key, nil
+}
+
+var errNoKey = errors.New("does not hold 32 random bytes")
+
+// fault adds a fault to a row. Of many, the first are kept.
+func (s *stream) fault(of row, f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.faults[of]
+	i, _ := slices.BinarySearchFunc(list, f, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	if list = slices.Insert(list, i, f); len(list) > MaxFaults {
+		list = list[:MaxFaults]
+		s.more[of]++
+	}
+	s.faults[of] = list
+}
+
+// notProvable notes why a claim is not.
+func (s *stream) notProvable(of row, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsure[of] = append(s.unsure[of], why)
+}
+
+// unread notes a file of lines that cannot be read to its end.
+func (s *stream) unread(path string, err error) {
+	what := err.Error()
+	if p := (*os.PathError)(nil); errors.As(err, &p) {
+		what = p.Err.Error()
+	}
+	for _, of := range []row{period, fields, addresses} {
+		s.notProvable(of, fmt.Sprintf("%s could not be read to its end: %s", path, what))
+	}
+}
+
+// doubts are what is wrong with a line, in words.
+var doubts = map[filter.Doubt]struct {
+	of   row
+	what string
+}{
+	filter.Address4:  {addresses, "an IPv4 address that is no pseudonym"},
+	filter.Address6:  {addresses, "an IPv6 address that no pseudonym of the day is"},
+	filter.HostName:  {addresses, "a client that is no pseudonym, such as a host name"},
+	filter.NoHash:    {fields, "a field that should be a hash"},
+	filter.Untreated: {fields, "a treatment, done again, changes the line"},
+	filter.Unfit:     {fields, "does not have the format of the stream"},
+	filter.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
+}
+
+// doubt notes what is wrong with a line.
+func (s *stream) doubt(f *lineFile, line int, d filter.Doubt) {
+	is := doubts[d]
+	s.fault(is.of, Fault{File: f.path(), Line: line, What: is.what})
+}
+
+// keysOf returns where a stream's keys lie.
+func (s *stream) keysOf() string { return dir.KeyPath(s.Path, cmp.Or(s.Keys, registry.KeysOf(s.Path))) }

@@ -1,0 +1,458 @@
+package audit
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+	"hushpipe/format/roomfile"
+	"hushpipe/format/statement"
+)
+
+// provers has the proof of each kind of claim that a program can prove, once all lines
+// were read. A nil Row is of a claim that asks for nothing.
+var provers = map[statement.Kind]func(a *auditor, s *stream, c statement.Claim) *Row{
+	statement.KindRunning:   (*auditor).running,
+	statement.KindInput:     (*auditor).input,
+	statement.KindLines:     (*auditor).conditions,
+	statement.KindNothing:   (*auditor).nothing,
+	statement.KindFields:    (*auditor).fields,
+	statement.KindAddresses: (*auditor).addresses,
+	statement.KindGroup:     (*auditor).group,
+	statement.KindGate:      (*auditor).gate,
+	statement.KindPeriod:    (*auditor).period,
+	statement.KindKeys:      (*auditor).keys,
+	statement.KindFigures:   (*auditor).figures,
+	statement.KindJoining:   (*auditor).joining,
+	statement.KindBackups:   (*auditor).backups,
+}
+
+// rows returns the claims with their proofs.
+func (a *auditor) rows() (rows []Row) {
+	a.compareKeys()
+	for _, c := range a.Claims {
+		prove := provers[c.Kind()]
+		if prove == nil {
+			continue // it is for people
+		}
+		s := a.find(c.Of())
+		if s == nil {
+			s = a.streams[0]
+		}
+		if r := prove(a, s, c); r != nil {
+			r.Claim, r.Stream = c.Kind().String(), c.Of()
+			rows = append(rows, s.judged(*r))
+		}
+	}
+	for _, s := range a.streams {
+		if s.survey != nil {
+			rows = append(rows, s.judged(Row{Claim: string(access), Stream: s.Name,
+				Text:   "nobody else has access to the files",
+				Looked: "modes and owners of all files"}))
+		}
+	}
+	return rows
+}
+
+// find returns the stream of that name, nil for none.
+func (a *auditor) find(name string) *stream {
+	for _, s := range a.streams {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// judged adds what was found of a row, and the verdict that follows.
+func (s *stream) judged(r Row) Row {
+	of := row(r.Claim)
+	if s.survey != nil {
+		for _, f := range s.survey.Broken {
+			if f.of == of {
+				s.fault(of, Fault{File: f.File, What: f.What, Do: f.Do})
+			}
+		}
+	}
+	if r.Faults = s.faults[of]; r.Faults == nil {
+		r.Faults = []Fault{}
+	}
+	r.More = s.more[of]
+	why := s.unsure[of]
+	if r.Why != "" {
+		why = append([]string{r.Why}, why...)
+	}
+	if more := len(why) - 3; more > 0 {
+		why = append(why[:3:3], fmt.Sprintf("and %d more", more))
+	}
+	switch r.Why = strings.Join(why, "; "); {
+	case len(r.Faults) > 0:
+		r.Verdict = Broken
+	case r.Why != "":
+		r.Verdict = NotProvable
+	case r.Verdict == "":
+		r.Verdict = Holds
+	}
+	return r
+}
+
+func several(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%s %s", grouped(n), thing)
+}
+
+// grouped is a number that can be read: 1,234,567.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func (a *auditor) period(s *stream, c statement.Claim) *Row {
+	keep := c.(statement.Period).Keep
+	r := &Row{Text: "no line is older than " + keep.String(), Looked: "there is no line yet"}
+	switch {
+	case s.survey == nil:
+		return r
+	case keep.None():
+		r.Text = "no line is older than " + s.survey.Keep
+	case len(keep) > 1 || keep[0].Kind != policy.Days:
+		r.Text = "lines are deleted at the first of their bounds: " + keep.String()
+	}
+	r.Looked = fmt.Sprintf("the names of %s, the dates of %s", several(len(s.key), "day"), several(s.lines, "line"))
+	if s.copies > 0 {
+		r.Looked += fmt.Sprintf(", with those of %d copies", s.copies)
+	}
+	return r
+}
+
+func (a *auditor) keys(s *stream, c statement.Claim) *Row {
+	k := c.(statement.Keys)
+	r := &Row{Text: "each day has a key of its own, which is deleted with its lines"}
+	if k.Linked != "" {
+		r.Text = "the keys are those of " + k.Linked + ", on purpose"
+	}
+	if s.survey == nil {
+		r.Looked = "there is no key yet"
+		return r
+	}
+	at := s.keysOf()
+	entries, err := os.ReadDir(at)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.Why = at + " cannot be read"
+		return r
+	}
+	erased := s.erased()
+	n, unread := 0, 0
+	for _, e := range entries {
+		day, ok := dir.OwnDay(dir.Keys, e.Name())
+		if !ok {
+			continue
+		}
+		n++
+		path := filepath.Join(at, e.Name())
+		if _, err := readKey(path); errors.Is(err, errNoKey) {
+			s.fault(keyRow, Fault{File: path, What: err.Error(), Do: "remove it: a new one is made"})
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			unread++
+		}
+		first := s.survey.first
+		if day < first && day >= s.survey.firstOf(s.survey.keepKeys) && k.Linked == "" {
+			s.fault(keyRow, Fault{File: path, What: "is older than any line", Do: "hushpipe purge " + s.Path})
+		}
+		if slices.Contains(erased, day) {
+			s.fault(keyRow, Fault{File: path, What: "is the key of a day that was erased", Do: "remove it"})
+		}
+	}
+	if unread > 0 {
+		r.Why = fmt.Sprintf("%s cannot be read by this user", several(unread, "key"))
+	}
+	r.Looked = fmt.Sprintf("%s: dates, modes, links, and that all differ", several(n, "key"))
+	return r
+}
+
+// erased returns the days that were deleted on purpose.
+func (s *stream) erased() (days []civil.Day) {
+	entries, _ := os.ReadDir(filepath.Join(s.Path, dir.Erased)) // there may be none
+	for _, e := range entries {
+		if day, ok := dir.OwnDay(dir.Erased, e.Name()); ok {
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// compareKeys finds keys that are equal, of two days or of two streams that are not
+// linked.
+func (a *auditor) compareKeys() {
+	type place struct {
+		path string
+		info fs.FileInfo
+	}
+	seen := map[pseudonym.Key]place{}
+	for _, s := range a.streams {
+		if s.survey == nil {
+			continue
+		}
+		at := s.keysOf()
+		entries, _ := os.ReadDir(at) // keys says what is wrong
+		for _, e := range entries {
+			path := filepath.Join(at, e.Name())
+			if _, ok := dir.OwnDay(dir.Keys, e.Name()); !ok {
+				continue
+			}
+			key, err := readKey(path)
+			info, err2 := os.Lstat(path)
+			if err != nil || err2 != nil {
+				continue
+			}
+			other, twice := seen[*key]
+			if twice && !os.SameFile(info, other.info) {
+				s.fault(keyRow, Fault{File: path, What: "is equal to " + other.path, Do: "remove both, unless one is a copy: their lines can be joined"})
+			}
+			if !twice {
+				seen[*key] = place{path, info}
+			}
+		}
+	}
+}
+
+func (a *auditor) fields(s *stream, c statement.Claim) *Row {
+	f := c.(statement.Fields)
+	r := &Row{Text: "lines hold what is said of each field, and nothing else"}
+	if f.Whole {
+		r.Text = "secrets in URLs are struck out"
+	}
+	r.Looked = several(s.lines, "line") + ", each treated once more"
+	if f.Whole && s.malformed > 0 {
+		r.Looked += fmt.Sprintf("; %s in no known format", grouped(s.malformed))
+	}
+	return r
+}
+
+func (a *auditor) addresses(s *stream, c statement.Claim) *Row {
+	var modes []pseudonym.Mode
+	for _, d := range s.key {
+		for _, m := range d.modes {
+			if !slices.Contains(modes, m) {
+				modes = append(modes, m)
+			}
+		}
+	}
+	if len(modes) == 0 {
+		modes = []pseudonym.Mode{s.Mode}
+	}
+	var names []string
+	for _, m := range modes {
+		names = append(names, m.String())
+	}
+	slices.Sort(names)
+	mode := strings.Join(names, ", ")
+	r := &Row{Text: fmt.Sprintf("no address stands in clear (%s)", mode), Looked: several(s.lines, "line") + ": "}
+	switch {
+	case slices.ContainsFunc(modes, pseudonym.Mode.InClear):
+		s.fault(addresses, Fault{File: s.Path, What: "addresses are kept in clear, by " + mode, Do: "choose another mode"})
+		r.Looked += "nothing to look for"
+	case slices.Contains(names, "pfx"):
+		r.Looked += "IPv6 addresses turned back, IPv4 by their form alone"
+		r.Why = "under pfx, a pseudonym of an IPv4 address looks as an address does"
+	case slices.Contains(names, "ipcrypt"):
+		r.Looked += "each address turned back"
+	default:
+		r.Looked += "by their form alone"
+	}
+	if s.survey != nil {
+		for _, d := range s.survey.Doubts {
+			s.notProvable(addresses, d.File+": "+d.What)
+		}
+	}
+	return r
+}
+
+func (a *auditor) figures(s *stream, c statement.Claim) *Row {
+	r := &Row{Text: "figures of a day are counts and hashes of rooms, and nothing else", Looked: "there is none yet"}
+	if s.survey == nil {
+		return r
+	}
+	at := filepath.Join(s.Path, dir.Rooms)
+	entries, err := os.ReadDir(at)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.Why = at + " cannot be read"
+		return r
+	}
+	n := 0
+	for _, e := range entries {
+		if _, ok := dir.OwnDay(dir.Rooms, e.Name()); !ok {
+			continue
+		}
+		n++
+		path := filepath.Join(at, e.Name())
+		f, err := openRegular(path)
+		if err != nil {
+			s.notProvable(rowFor(statement.KindFigures), path+" cannot be read")
+			continue
+		}
+		text, err := io.ReadAll(f)
+		f.Close()
+		if err == nil {
+			_, err = roomfile.Parse(text)
+		}
+		for _, line := range lineErrors(err) {
+			s.fault(rowFor(statement.KindFigures), Fault{File: path, Line: line.Line, What: line.Reason})
+		}
+	}
+	if n > 0 {
+		r.Looked = fmt.Sprintf("each line of %s", several(n, "file"))
+	}
+	return r
+}
+
+// lineErrors returns the errors of lines in an error of roomfile.Parse.
+func lineErrors(err error) (list []*roomfile.LineError) {
+	if line := (*roomfile.LineError)(nil); errors.As(err, &line) {
+		list = append(list, line)
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = nil
+		for _, err := range joined.Unwrap() {
+			list = append(list, lineErrors(err)...)
+		}
+	}
+	return list
+}
+
+func (a *auditor) backups(s *stream, c statement.Claim) *Row {
+	b := c.(statement.Backups)
+	r := &Row{Text: "backups that heed CACHEDIR.TAG leave keys and journals out"}
+	places := []string{s.keysOf(), filepath.Join(s.Path, dir.Journal)}
+	if b.Tagged {
+		r.Text = "backups that heed CACHEDIR.TAG leave the directory out"
+		places = []string{s.Path}
+	}
+	n := 0
+	for _, at := range places {
+		if _, err := os.Stat(at); err != nil {
+			continue
+		}
+		n++
+		if _, err := os.Stat(filepath.Join(at, "CACHEDIR.TAG")); errors.Is(err, fs.ErrNotExist) {
+			s.fault(rowFor(statement.KindBackups), Fault{File: at, What: "has no CACHEDIR.TAG", Do: "hushpipe makes it when it writes there next"})
+		}
+	}
+	r.Looked = several(n, "tag")
+	return r
+}
+
+func (a *auditor) nothing(s *stream, c statement.Claim) *Row {
+	r := &Row{Text: "nothing is written, and nothing counted", Looked: "there is no directory"}
+	if s.survey == nil {
+		return r
+	}
+	r.Looked = s.Path
+	for _, d := range s.survey.Days {
+		day, _ := civil.ParseDay(d.Day)
+		s.fault(rowFor(statement.KindNothing), Fault{File: filepath.Join(s.Path, dir.LogFile(day)), What: "is there", Do: "it goes with its day, if an earlier policy wrote it"})
+	}
+	return r
+}
+
+func (a *auditor) conditions(s *stream, c statement.Claim) *Row {
+	l := c.(statement.Lines)
+	if l.Where.IsZero() && l.Unless.IsZero() {
+		return nil
+	}
+	return &Row{Text: "only lines of the stream's conditions are there", Why: "conditions are not looked at yet"}
+}
+
+// group and gate are of policies that this version does not run.
+func (a *auditor) group(s *stream, c statement.Claim) *Row {
+	return &Row{Text: "lines are released for groups of people alone", Why: "groups are not looked at yet"}
+}
+
+func (a *auditor) gate(s *stream, c statement.Claim) *Row {
+	return &Row{Text: "lines are of the days on which the stream was active", Why: "gates are not looked at yet"}
+}
+
+func (a *auditor) input(s *stream, c statement.Claim) *Row {
+	in := c.(statement.Input)
+	lines, malformed := 0, 0
+	for _, s := range a.streams {
+		lines += s.lines
+		malformed += s.malformed
+	}
+	r := &Row{Text: "lines are read as " + in.Format, Looked: fmt.Sprintf("%s, %s in another form", several(lines, "line"), grouped(malformed))}
+	if malformed > lines/2 {
+		r.Why = "most lines have another form"
+	}
+	return r
+}
+
+func (a *auditor) running(_ *stream, _ statement.Claim) *Row {
+	r := &Row{Text: "all processes run the policy that DIR records"}
+	if len(a.streams) == 1 && a.streams[0].Name == "" {
+		r.Text = "all processes run the flags that DIR records"
+	}
+	seen := map[int]bool{}
+	var how, other []string
+	for _, s := range a.streams {
+		if s.survey == nil {
+			continue
+		}
+		for _, p := range s.survey.Processes {
+			if confined := cmp.Or(p.Confined, "not confined"); !slices.Contains(how, confined) {
+				how = append(how, confined)
+			}
+			if keep := s.survey.Keep; !seen[p.PID] && (p.IP != s.Mode.String() || p.Keep != keep) {
+				other = append(other, fmt.Sprintf("process %d, started %s, runs others: --ip %s, --keep %s", p.PID, p.Started.Format("2006-01-02 15:04"), p.IP, p.Keep))
+			}
+			seen[p.PID] = true
+		}
+	}
+	switch n := len(seen); n {
+	case 0:
+		r.Looked = "no process writes here now"
+	case 1:
+		r.Looked = "1 process: " + strings.Join(how, "; ")
+	default:
+		r.Looked = fmt.Sprintf("%d processes: %s", n, strings.Join(how, "; "))
+	}
+	r.Why = strings.Join(other, "; ")
+	return r
+}
+
+func (a *auditor) joining(s *stream, c statement.Claim) *Row {
+	j := c.(statement.Joining)
+	r := &Row{Text: fmt.Sprintf("%s and %s have other pseudonyms, and can be joined by other fields", s.Name, j.With), Looked: "where their keys lie, and that all differ"}
+	other := a.find(j.With)
+	if j.Linked {
+		r.Text = fmt.Sprintf("%s and %s share their keys, on purpose", s.Name, j.With)
+	}
+	if other == nil || other.survey == nil || s.survey == nil {
+		r.Looked = "one of them has no directory yet"
+		return r
+	}
+	mine, err := filepath.Abs(s.keysOf())
+	its, err2 := filepath.Abs(other.keysOf())
+	if same := mine == its; err == nil && err2 == nil && same != j.Linked {
+		what := "are those of another stream that is not linked"
+		if j.Linked {
+			what = "are not those of the stream that it is linked with"
+		}
+		s.fault(rowFor(statement.KindJoining), Fault{File: mine, What: what})
+	}
+	return r
+}

@@ -1,0 +1,18 @@
+package audit
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"hushpipe/format/statement"
+)
+
+// TestProvers: each claim that a statement can make has a proof here, unless it is one for
+// people.
+func TestProvers(t *testing.T) {
+	for k := range statement.NumKinds {
+		assert.Equal(t, k.Provable(), provers[k] != nil, "%s", k)
+	}
+	assert.Len(t, doubts, 7)
+}

@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// rawSize is how much of a log is read to see what it holds.
+const rawSize = 256 << 10
+
+// RawLogs returns the access logs in a directory that hold addresses in clear, those of
+// earlier days, say. Those in known are left out. Of a directory that cannot be read it
+// returns none.
+func RawLogs(at string, known map[string]bool) (raw []string) {
+	entries, _ := os.ReadDir(at)
+	for _, e := range entries {
+		path := filepath.Join(at, e.Name())
+		if strings.Contains(e.Name(), "log") && strings.Contains(e.Name(), "access") && e.Type().IsRegular() && !known[path] && isRaw(path) {
+			raw = append(raw, path)
+		}
+	}
+	return raw
+}
+
+// isRaw reports whether one of the first lines has an address that is no pseudonym.
+func isRaw(path string) bool {
+	f, err := openRegular(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	text, stop, err := decoded(f, f)
+	if err != nil {
+		return false
+	}
+	defer stop()
+	parser, err := format.New("auto", time.UTC, nil)
+	if err != nil {
+		return false
+	}
+	p := filter.NewProof(filter.Config{Parser: parser}, nil, pseudonym.NewProof(nil, []pseudonym.Mode{{}}), 0)
+	lines, _ := io.ReadAll(io.LimitReader(text, rawSize)) // what could be read tells
+	for line := range bytes.Lines(lines) {
+		if d := p.Look(line); slices.Contains([]filter.Doubt{filter.Address4, filter.Address6, filter.HostName}, d) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,49 @@
+package treatment
+
+import (
+	"slices"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// Written returns the Plan by which lines that a stream wrote in its own format are treated
+// once more, which changes none of them. written is that format.
+func Written(s *policy.Stream, written *format.LogFormat) *Plan {
+	directives, kinds := written.Directives(), written.Roles()
+	plan := &Plan{other: make([]*Treatment, len(directives)+1), users: make([]bool, len(directives)+1)}
+	plan.Mode, _ = pseudonym.ParseMode("drop")
+	for _, f := range s.Fields {
+		t := New(f.Name, f.Treatment)
+		name := f.Name
+		switch {
+		case f.Other:
+		case name == "event":
+			name = "%{event}e"
+		case name == "client" && t.Kind == policy.OnlyNets:
+			plan.Nets = &t.Treatment
+		case name == "client":
+			plan.Mode, _ = pseudonym.ParseMode(t.String()) // Compile has looked at it
+		}
+		if at := slices.Index(directives, name); at >= 0 && kinds[at] == format.RoleOther {
+			plan.other[at+1] = t
+		}
+		if !f.Other {
+			for _, role := range roles[f.Name] {
+				plan.roles[role] = t
+			}
+		}
+	}
+	return plan
+}
+
+// Again returns the Plan for lines that were treated by it: which users are passwords was
+// told then, and shows no more where the status is left out.
+func (p *Plan) Again(written format.Parser) *Plan {
+	again := *p
+	again.Pieces = nil
+	known, _ := written.(*format.LogFormat)
+	again.treated = !p.roles[format.RoleStatus].IsWhole() || known != nil && !slices.Contains(known.Roles(), format.RoleStatus)
+	return &again
+}
