@@ -15,12 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRsyslog: Debian's rsyslog with the configuration of packaging passes on every
-// line, over midnight with late lines, over restarts and kills.
-func TestRsyslog(t *testing.T) {
+// rsyslogOf configures Debian's rsyslog as packaging has it for a DIR, and returns what
+// starts it and the file that it writes.
+func rsyslogOf(t *testing.T, dir string) (start func() *exec.Cmd, target string) {
 	program := tool(t, "rsyslogd", "rsyslog")
-	base, dir := t.TempDir(), filepath.Join(t.TempDir(), "log")
-	target := base + "/target.log"
+	base := t.TempDir()
+	target = base + "/target.log"
 	text, err := os.ReadFile("packaging/rsyslog/hushpipe.conf")
 	require.NoError(t, err)
 	conf := regexp.MustCompile(`action\(type="omfwd".*\)`).ReplaceAllString(string(text),
@@ -32,12 +32,20 @@ func TestRsyslog(t *testing.T) {
 	out, err := exec.Command(program, "-N1", "-f", base+"/rsyslog.conf").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	start := func() *exec.Cmd {
+	return func() *exec.Cmd {
+		os.Remove(base + "/pid")
 		cmd := exec.Command(program, "-n", "-f", base+"/rsyslog.conf", "-i", base+"/pid")
 		cmd.Stderr = os.Stderr
 		require.NoError(t, cmd.Start())
 		return cmd
-	}
+	}, target
+}
+
+// TestRsyslog: Debian's rsyslog with the configuration of packaging passes on every
+// line, over midnight with late lines, over restarts and kills.
+func TestRsyslog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	start, target := rsyslogOf(t, dir)
 	l := startLogger(t, dir)
 	before, after := twoDays()
 	sent := 0
@@ -86,7 +94,6 @@ func TestRsyslog(t *testing.T) {
 			arrived(min(different+100, sent))
 			require.NoError(t, rsyslog.Process.Signal(sig))
 			rsyslog.Wait()
-			os.Remove(base + "/pid")
 			send(500, day)
 			rsyslog = start()
 		}

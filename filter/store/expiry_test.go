@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -461,4 +462,44 @@ func TestKeyAheadIsNotPutBack(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.NoFileExists(t, key)
 	assert.Empty(t, b.heard())
+}
+
+// TestEraseDays: days that are over are deleted as by PurgeDay, and neither key nor journal
+// comes back. Of today the lines alone go, and its count goes on.
+func TestEraseDays(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1)+users(today, "c", 1, 2))
+	b.pass(s, time.Minute)
+	key := b.key(today)
+	days, lines, err := ErasableDays(b.cfg, today-2)
+	require.NoError(t, err)
+	assert.Equal(t, []civil.Day{today - 3}, days)
+	assert.Equal(t, 4, lines)
+	days, lines, err = ErasableDays(b.cfg, math.MaxInt32)
+	require.NoError(t, err)
+	assert.Equal(t, []civil.Day{today - 3, today - 2, today}, days)
+	assert.Equal(t, 7, lines)
+	p, err := EraseDays(b.cfg, days)
+	require.NoError(t, err)
+	assert.Len(t, p.Deleted, 3+3+1)
+	b.feed(f, s, users(today, "c", 2, 3))
+	b.pass(s, 2*time.Minute)
+	b.pass(s, 2*time.Hour)
+	for _, day := range []civil.Day{today - 3, today - 2} {
+		assert.Equal(t, none, b.key(day))
+		assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), day.String())
+	}
+	assert.Equal(t, []string{logFile(today)}, b.names(""))
+	assert.Equal(t, key, b.key(today))
+	assert.Equal(t, 2, b.lines(today))
+	assert.Equal(t, "3 c\n", b.rooms(today), "the count goes on")
+	assert.Equal(t, []string{(today - 3).String(), (today - 2).String()}, b.names(dir.Erased))
+	require.NoError(t, s.Close())
+	assert.Empty(t, b.heard())
+
+	holders, err := Holders(b.dir)
+	require.NoError(t, err)
+	assert.Empty(t, holders)
 }

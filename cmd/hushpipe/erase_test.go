@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// erasing is an erase of what 192.0.2.1 left.
+func erasing(t *testing.T, dir string) *exec.Cmd {
+	cmd := exec.Command(hushpipeBinary(t), "erase", dir, "--address", "-", "--reason", "case 1", "--yes")
+	cmd.Stdin = strings.NewReader("192.0.2.1\n")
+	return cmd
+}
+
+// falsified is what a line becomes.
+var falsified = regexp.MustCompile(`^[0-9a-f:]{15,39} - - \[[^\]]+\] "GET /x+ HTTP/1.1" 200 5 "-" "-"$`)
+
+// TestEraseBesideLoggers: while loggers of this version and of the earlier one write, and
+// rsyslog follows the files, lines are falsified again and again: the file stays the same
+// one, each line of others is there once and as it was, and rsyslog passes on each line
+// once.
+func TestEraseBesideLoggers(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	start, target := rsyslogOf(t, dir)
+	n := newNight(t, time.Hour)
+	n.shift = 0
+	loggers := []*logger{n.logger("--rooms", "none", dir), earlierNight(n).logger("--rooms", "none", dir)}
+	rsyslog := start()
+	defer rsyslog.Process.Kill()
+	sent := 0
+	send := func(count int) {
+		for range count {
+			sent++
+			_, err := fmt.Fprint(loggers[sent/7%2].stdin, logLine(fmt.Sprintf("192.0.2.%d", 1+sent%3), fmt.Sprintf("/n/%d.", sent)))
+			require.NoError(t, err)
+		}
+	}
+	lines := func() []string { return strings.Split(strings.TrimSuffix(written(dir), "\n"), "\n") }
+	send(600)
+	await(t, func() bool { return len(lines()) == 600 }, "no lines")
+	info := func() os.FileInfo {
+		info, err := os.Stat(filepath.Join(dir, "access.log"))
+		require.NoError(t, err)
+		return info
+	}
+	before, first := info(), lines()
+	for range 5 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			out, err := erasing(t, dir).CombinedOutput()
+			assert.NoError(t, err, "%s", out)
+		}()
+		for writing := true; writing; {
+			send(20)
+			select {
+			case <-done:
+				writing = false
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	await(t, func() bool { return len(lines()) == sent }, "not all lines")
+	out, err := erasing(t, dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	require.True(t, os.SameFile(before, info()))
+	last, ids, struck := lines(), map[string]int{}, 0
+	for i, line := range last {
+		m := regexp.MustCompile(`GET /n/(\d+)\. `).FindStringSubmatch(line)
+		if m == nil {
+			require.Regexp(t, falsified, line)
+			struck++
+			continue
+		}
+		ids[m[1]]++
+		if i < len(first) {
+			require.Equal(t, first[i], line)
+		}
+	}
+	assert.Equal(t, sent/3, struck)
+	assert.Len(t, ids, sent-sent/3, "each line of others once")
+	found, err := exec.Command(hushpipeBinary(t), "find", dir, "--address", "192.0.2.1").Output()
+	require.NoError(t, err)
+	assert.Empty(t, found)
+
+	passed := func() int {
+		text, _ := os.ReadFile(target)
+		return strings.Count(string(text), "\n")
+	}
+	await(t, func() bool { return passed() >= sent }, "rsyslog passes on all lines")
+	loggers[0].write("192.0.2.9", "/end.")
+	await(t, func() bool { text, _ := os.ReadFile(target); return strings.Contains(string(text), "/end.") }, "the last line")
+	assert.Equal(t, sent+1, passed(), "nothing was passed on twice")
+	require.NoError(t, rsyslog.Process.Signal(syscall.SIGTERM))
+	rsyslog.Wait()
+
+	// The logger of the earlier version would put keys back.
+	cmd := exec.Command(hushpipeBinary(t), "erase", dir, "--all", "--reason", "case 2", "--yes")
+	refused, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Regexp(t, fmt.Sprintf(`error: %s: process %d of hushpipe .* holds the keys of its days in memory`, dir, loggers[1].cmd.Process.Pid), string(refused))
+	assert.Equal(t, len(last)+1, len(lines()))
+	for _, l := range loggers {
+		require.NoError(t, l.stdin.Close())
+		assert.Zero(t, l.wait(), l.said)
+		assert.NotContains(t, l.said.String(), "cut off")
+	}
+	refused, err = exec.Command(cmd.Path, cmd.Args[1:]...).CombinedOutput()
+	require.NoError(t, err, "%s", refused)
+}
+
+// TestEraseKilled: wherever an erase is killed, each line is the old or the new one, and
+// another one does the rest.
+func TestEraseKilled(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, "--rooms", "none", dir)
+	const lines = 30_000
+	for i := range lines {
+		_, err := fmt.Fprint(l.stdin, logLine(fmt.Sprintf("192.0.2.%d", 1+i%2), fmt.Sprintf("/n/%d.", i)))
+		require.NoError(t, err)
+	}
+	require.Zero(t, l.end())
+	old := strings.Split(written(dir), "\n")
+	require.Len(t, old, lines+1)
+	partly, mixed := 0, 0
+	modified := func() time.Time {
+		info, err := os.Stat(filepath.Join(dir, "access.log"))
+		require.NoError(t, err)
+		return info.ModTime()
+	}
+	for range 12 {
+		cmd, before := erasing(t, dir), modified()
+		require.NoError(t, cmd.Start())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			cmd.Wait()
+		}()
+		for alive := true; alive && modified().Equal(before); {
+			select {
+			case <-ended:
+				alive = false
+			case <-time.After(time.Millisecond):
+			}
+		}
+		time.Sleep(rand.N(20 * time.Millisecond))
+		cmd.Process.Kill()
+		<-ended
+		struck := 0
+		for i, line := range strings.Split(written(dir), "\n") {
+			switch {
+			case line == old[i]:
+			case i%2 == 0 && falsified.MatchString(line) && len(line) == len(old[i]):
+				struck++
+			default:
+				mixed++
+				require.Len(t, line, len(old[i]))
+			}
+		}
+		if 0 < struck && struck < lines/2 {
+			partly++
+		}
+	}
+	assert.LessOrEqual(t, mixed, 1, "a line over two pages can be seen half done")
+	out, err := erasing(t, dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for i, line := range strings.Split(written(dir), "\n") {
+		if i%2 == 0 && i < lines {
+			require.Regexp(t, falsified, line)
+		} else {
+			require.Equal(t, old[i], line)
+		}
+	}
+	require.NotZero(t, partly, "none was killed in the middle")
+	t.Logf("%d of 12 were killed in the middle, %d lines seen half done", partly, mixed)
+}
+
+// TestEraseOnFullDisk: what cannot be noted is not done. What is noted needs no room.
+func TestEraseOnFullDisk(t *testing.T) {
+	d := bareDisk(t, "1m")
+	l := startLogger(t, "--rooms", "none", d.dir)
+	l.write("192.0.2.1", "/a")
+	l.write("192.0.2.2", "/b")
+	require.Zero(t, l.end())
+	before := written(d.dir)
+	d.fill("")
+	for _, args := range [][]string{{"--address", "192.0.2.1"}, {"--all"}} {
+		cmd := exec.Command(hushpipeBinary(t), append([]string{"erase", d.dir, "--reason", "case 1", "--yes"}, args...)...)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		assert.Contains(t, string(out), "this use cannot be noted, so nothing is erased: ")
+		assert.Equal(t, before, written(d.dir))
+	}
+	acts, _ := os.ReadFile(filepath.Join(d.dir, "acts.log"))
+	assert.Empty(t, string(acts))
+	d.enlarge("")
+	out, err := erasing(t, d.dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	first, rest, _ := strings.Cut(written(d.dir), "\n")
+	assert.Regexp(t, falsified, first)
+	assert.Equal(t, before[len(first)+1:], rest)
+}
