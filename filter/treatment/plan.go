@@ -272,7 +272,9 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 		case in.Role == format.RoleStatus && known != nil:
 			out.At, missing = statusOf(known, in.Directive), !has(in.Role)
 		default:
-			missing = !has(in.Role)
+			if missing = !has(in.Role); known != nil && in.Role != format.RoleClient { // of two sizes, %b is not %O
+				out.At = uint16(slices.Index(known.Directives(), in.Directive) + 1)
+			}
 		}
 		if missing {
 			return fmt.Errorf("format: the format of the input has no %s; hint: leave it out", in.Directive)
