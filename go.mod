@@ -18,6 +18,7 @@ require (
 	github.com/spf13/pflag v1.0.9 // cobra's flags
 	github.com/stretchr/testify v1.12.1 // tests only
 	github.com/valyala/fastjson v1.6.10 // JSON lines without allocation
+	golang.org/x/net v0.62.0 // public suffixes: the domains of linking sites
 	golang.org/x/sys v0.49.0 // openat, flock, renameat2, poll, tee, splice, seccomp
 	golang.org/x/text v0.43.0 // room names: Unicode normalisation and lower-casing; reports: words and numbers by language
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // capabilities, for all threads
@@ -30,6 +31,6 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/term v0.44.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 )
