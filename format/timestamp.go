@@ -183,7 +183,20 @@ func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 // parseEpoch tells the unit by the number of digits: 10 or 11 are seconds (2001
 // to 5138), three more for each smaller unit. Fewer are a duration, no time.
 func parseEpoch(b []byte, loc *time.Location) (civil.Day, int) {
-	v, n := int64(0), 0
+	v, n := epochSeconds(b)
+	if n == 0 {
+		return 0, 0
+	}
+	d, ok := epochDay(v, loc)
+	if !ok {
+		return 0, 0
+	}
+	return d, n + fraction(b[n:])
+}
+
+// epochSeconds returns the seconds of a time since 1970, which may be in milli-, micro-
+// or nanoseconds, and its length without a fraction; 0 for none.
+func epochSeconds(b []byte) (v int64, n int) {
 	for ; n < len(b) && b[n]-'0' <= 9; n++ {
 		if n == 19 {
 			return 0, 0
@@ -201,11 +214,7 @@ func parseEpoch(b []byte, loc *time.Location) (civil.Day, int) {
 	default:
 		v /= 1e9
 	}
-	d, ok := epochDay(v, loc)
-	if !ok {
-		return 0, 0
-	}
-	return d, n + fraction(b[n:])
+	return v, n
 }
 
 // epochDay returns the date in loc of a time in seconds, which is not taken for

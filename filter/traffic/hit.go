@@ -1,0 +1,99 @@
+package traffic
+
+import (
+	"bytes"
+	"time"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
+)
+
+// Hits finds what lines say of requests. It serves one goroutine.
+type Hits struct {
+	loc             *time.Location    // of epochs
+	json            *format.JSONNodes // nil: no line is JSON
+	hit             Hit
+	request, target []byte
+	scratch         []byte // of the target
+}
+
+// NewHits returns Hits of lines that p reads, whose epochs are dated in loc.
+func NewHits(p format.Parser, loc *time.Location) *Hits {
+	return &Hits{loc: loc, json: format.NewJSONNodes(p)}
+}
+
+// Of returns what a line that was read says, with all its fields: see
+// format.AllGlancer. It is false for a line without a request. What it returns is valid
+// until the next call, and as long as the line.
+func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
+	r.hit = Hit{Second: -1, Status: l.Status}
+	r.request, r.target = nil, nil
+	if r.json != nil && l.Start < len(line) && line[l.Start] == '{' {
+		for i, nodes := 0, r.json.Of(line, l.Start); i < len(nodes); i++ {
+			if n := &nodes[i]; n.Bracket == 0 && !n.Literal {
+				r.take(n.Role, line[n.Start:n.End])
+			}
+		}
+	} else {
+		for i := range l.Fields {
+			if f := &l.Fields[i]; !f.Joined {
+				r.take(f.Role, line[f.Start:f.End])
+			}
+		}
+	}
+	h, target := &r.hit, r.target
+	if r.request != nil {
+		method, of, _, ok := format.SplitRequest(r.request)
+		if ok && h.Method == nil {
+			h.Method = method
+		}
+		if ok && target == nil {
+			target = of
+		}
+	}
+	switch {
+	case len(l.Target) > 0:
+		target = l.Target
+	case bytes.IndexByte(target, '\\') >= 0:
+		target, r.scratch = format.Unescaped(target, r.scratch)
+	}
+	h.Target = target
+	return h, l.Status > 0 || target != nil
+}
+
+// take takes the value of a field.
+func (r *Hits) take(role format.Role, text []byte) {
+	h := &r.hit
+	switch role {
+	case format.RoleRequest:
+		r.request = text
+	case format.RoleURL:
+		r.target = text
+	case format.RoleMethod:
+		h.Method = text
+	case format.RoleTime:
+		if second, ok := format.SecondOfDay(text, r.loc); ok && h.Second < 0 {
+			h.Second = second
+		}
+	case format.RoleSize:
+		h.Bytes = number(text)
+	case format.RoleReferer:
+		h.Referrer = text
+	case format.RoleAgent:
+		h.Agent, h.HasAgent = text, true
+	}
+}
+
+// number reads digits; what is none, as the - of a size, is 0.
+func number(text []byte) (n uint64) {
+	for _, c := range text {
+		if !isDigit(c) || n > 1<<59 {
+			return 0
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n
+}
+
+// See notes who sent a request.
+func (h *Hit) See(client pseudonym.Addr) { h.Client, h.HasClient = client, true }
