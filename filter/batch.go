@@ -32,6 +32,7 @@ type Part struct {
 	KeyID   [8]byte // of the key that lines and records were made under
 	Lines   []byte  // whole lines
 	Records []byte  // new pairs of room and address, for the journal
+	Hits    []byte  // what its lines add to traffic figures, a record of package traffic; empty for none
 
 	written int  // bytes of Lines that are on the disk
 	counted bool // Records were taken
@@ -61,7 +62,7 @@ func (b *Batch) begin(d *day) {
 		b.Parts = append(b.Parts, Part{})
 	}
 	p := &b.Parts[d.part]
-	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0]}
+	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0], Hits: p.Hits[:0]}
 	if p.Lines == nil && d.part == 0 {
 		p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
 	}
@@ -84,7 +85,7 @@ func (b *Batch) records() *Batch {
 // size is the memory that the batch holds, in bytes.
 func (b *Batch) size() (n int) {
 	for _, p := range b.Parts[:cap(b.Parts)] {
-		n += cap(p.Lines) + cap(p.Records)
+		n += cap(p.Lines) + cap(p.Records) + cap(p.Hits)
 	}
 	return n
 }

@@ -42,6 +42,7 @@ type Config struct {
 
 	Plan    *treatment.Plan // what becomes of each field; nil: the whole line is kept
 	NoLines bool            // no line is written: they are only counted
+	Traffic *Traffic        // nil: no hits are counted
 }
 
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
@@ -50,6 +51,7 @@ type Filter struct {
 	router
 	rewriter
 	counter
+	traffic hitCounter
 
 	parser  format.Parser
 	glancer format.Glancer // the parser, where it is one
@@ -97,6 +99,12 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		f.short = newShortTexts()
 	}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
+	if f.traffic = newHitCounter(cfg.Traffic, cfg.Parser); cfg.Traffic != nil {
+		f.glancer = nil
+		if all, ok := cfg.Parser.(format.AllGlancer); ok {
+			f.glancer = wholeGlancer{all}
+		}
+	}
 	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
 		f.parser = &viaProxies{cfg.Parser, cfg.Proxies}
@@ -264,6 +272,9 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	}
 	if omitted {
 		f.stats.Omitted++
+	}
+	if f.traffic.counter != nil {
+		f.countHit(d, line)
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {

@@ -31,6 +31,8 @@ type recorder interface {
 	// where it is left out, which is counted each time. The room rooms.TooLong marks
 	// the day as one of which something is not counted.
 	record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool)
+	// hits returns the part for what was counted of d's hits, nil where nobody asks.
+	hits(b *Batch, d *day) *Part
 	// meet notes that a line of d could be read, which is expired.
 	meet(b *Batch, d *day)
 	// needsDays reports whether a day that is forgotten loses what was counted of it.
@@ -60,6 +62,13 @@ func (r *direct) record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool)
 	return d.counts.Overflow() == before
 }
 
+func (r *direct) hits(b *Batch, d *day) *Part {
+	if d.expired {
+		return nil
+	}
+	return b.part(d, r)
+}
+
 func (r *direct) meet(_ *Batch, d *day) { d.met = true }
 
 func (r *direct) needsDays() bool { return true }
@@ -79,6 +88,8 @@ func (r *oneStream) record(b *Batch, d *day, room *[20]byte, fp uint64) (told bo
 	return r.direct.record(b, d, room, fp)
 }
 
+func (r *oneStream) hits(*Batch, *day) *Part { return nil }
+
 func (r *oneStream) needsDays() bool { return false }
 
 // deferred leaves it to a tally to tell which pairs are new: each becomes a record,
@@ -95,6 +106,8 @@ func (r *deferred) record(b *Batch, d *day, room *[20]byte, fp uint64) (told boo
 	p.Records = rooms.AppendRecord(p.Records, room, fp)
 	return r.ample.Load() && *room != rooms.TooLong
 }
+
+func (r *deferred) hits(b *Batch, d *day) *Part { return r.part(b, d) }
 
 func (r *deferred) meet(b *Batch, d *day) {
 	d.met = true

@@ -11,6 +11,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
@@ -36,6 +37,9 @@ const chunksAWorker = 2
 // the place of cfg's.
 func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
 	r := &Replay{tally: newTally(cfg.Limits, chunksAWorker*len(parsers))}
+	if cfg.Traffic != nil {
+		r.tally.traffic = traffic.NewDays(cfg.Traffic.Options)
+	}
 	for _, p := range parsers {
 		cfg.Parser = p
 		r.workers = append(r.workers, newFilter(cfg, cal, &deferred{&r.tally.ample}))
@@ -64,6 +68,9 @@ func (r *Replay) Fault() string {
 
 // Expired returns the room counts of the expired days that were seen.
 func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.tally.Expired() }
+
+// Traffic returns what was counted of hits, nil where none are.
+func (r *Replay) Traffic() *traffic.Days { return r.tally.traffic }
 
 // Run treats the lines of in until its end, and hands them to out. Files are
 // joined as they are: the last line of one that has no newline goes on in the

@@ -4,6 +4,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
 
@@ -39,11 +40,12 @@ type day struct {
 	expired bool // since its first line
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
-	cipher  *dayCipher    // nil: to be made
-	counts  *rooms.Counts // nil: no room yet
-	batch   *Batch        // the last one with lines of this day,
-	seq     uint64        // in which of its uses,
-	part    int           // and at which index
+	cipher  *dayCipher     // nil: to be made
+	counts  *rooms.Counts  // nil: no room yet
+	hits    *traffic.Delta // of this batch, nil: none yet
+	batch   *Batch         // the last one with lines of this day,
+	seq     uint64         // in which of its uses,
+	part    int            // and at which index
 }
 
 func (d *day) overflow() uint64 {

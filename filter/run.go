@@ -296,6 +296,7 @@ func (f *Filter) treatLines(b *Batch, lines []byte) {
 	for len(lines) > 0 {
 		lines = f.treatSome(b, lines)
 	}
+	f.recordHits(b)
 }
 
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {

@@ -6,6 +6,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
 
@@ -18,6 +19,8 @@ type tally struct {
 	met      map[civil.Day]bool // expired days of which a line could be read
 	excess   *rooms.Counts      // stands for expired days past maxDays
 	overflow uint64             // of what was forgotten
+
+	traffic *traffic.Days // nil: no hits are counted
 
 	// ample tells that each pair that is under way will be counted, so that none
 	// needs to come twice: no day has come near to a limit.
@@ -49,6 +52,10 @@ func (t *tally) take(b *Batch) {
 	kept := 0
 	for i := range b.Parts {
 		p := &b.Parts[i]
+		if len(p.Hits) > 0 {
+			t.traffic.Add(p.Day, p.Hits) // a Delta made them
+			p.Hits = p.Hits[:0]
+		}
 		if len(p.Records) > 0 || p.Expired {
 			c := t.counts(p)
 			pairs := p.Records

@@ -30,7 +30,7 @@ func TestApache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, combined, remoteIP, "CustomLog raw.log combined",
 		fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
-	tr := &traffic{h: h, answered: map[string]bool{}}
+	tr := &crowd{h: h, answered: map[string]bool{}}
 
 	var long sync.WaitGroup
 	socket := tr.begin(t, h.client("127.0.0.2"), "/xmpp-websocket?room=Standup&hold=socket", http.NoBody)
@@ -92,7 +92,7 @@ func TestApacheFormats(t *testing.T) {
 	directives = append(directives, fmt.Sprintf("<VirtualHost *>\nLogLevel core:info\nErrorLog \"|%s filter --format error %s\"\n</VirtualHost>",
 		hushpipeBinary(t), filepath.Join(base, "error")))
 	h := startHTTPD(t, directives...)
-	tr := &traffic{h: h, answered: map[string]bool{}}
+	tr := &crowd{h: h, answered: map[string]bool{}}
 	stop, busy := make(chan struct{}), sync.WaitGroup{}
 	for i, src := range []string{"127.0.0.4", "127.0.0.5", "::1"} {
 		busy.Go(func() { tr.browse(i, src, stop) })
@@ -167,8 +167,8 @@ func TestReadmeApache(t *testing.T) {
 	}
 }
 
-// traffic makes requests whose ids tell them apart in the logs.
-type traffic struct {
+// crowd makes requests whose ids tell them apart in the logs.
+type crowd struct {
 	h        *httpd
 	sent     atomic.Int64
 	mu       sync.Mutex
@@ -176,7 +176,7 @@ type traffic struct {
 }
 
 // request returns a request for target, with an id in its query.
-func (tr *traffic) request(method, target string, body io.Reader) (*http.Request, string) {
+func (tr *crowd) request(method, target string, body io.Reader) (*http.Request, string) {
 	id := fmt.Sprintf("r%d", tr.sent.Add(1))
 	sep := "?"
 	if strings.Contains(target, "?") {
@@ -191,7 +191,7 @@ func (tr *traffic) request(method, target string, body io.Reader) (*http.Request
 
 // finish reads the answer. A request cut by a restart may or may not be logged:
 // of these the raw log decides.
-func (tr *traffic) finish(id string, resp *http.Response, err error) {
+func (tr *crowd) finish(id string, resp *http.Response, err error) {
 	if err != nil {
 		return
 	}
@@ -204,7 +204,7 @@ func (tr *traffic) finish(id string, resp *http.Response, err error) {
 	tr.answered[id] = true
 }
 
-func (tr *traffic) do(c *http.Client, method, target string, body io.Reader, header ...string) {
+func (tr *crowd) do(c *http.Client, method, target string, body io.Reader, header ...string) {
 	req, id := tr.request(method, target, body)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -215,7 +215,7 @@ func (tr *traffic) do(c *http.Client, method, target string, body io.Reader, hea
 
 // begin returns when httpd has begun to answer; the returned function reads on
 // to the end.
-func (tr *traffic) begin(t *testing.T, c *http.Client, target string, body io.Reader) (end func()) {
+func (tr *crowd) begin(t *testing.T, c *http.Client, target string, body io.Reader) (end func()) {
 	t.Helper()
 	req, id := tr.request("GET", target, body)
 	resp, err := c.Do(req)
@@ -226,7 +226,7 @@ func (tr *traffic) begin(t *testing.T, c *http.Client, target string, body io.Re
 }
 
 // await returns when n more requests have been sent.
-func (tr *traffic) await(t *testing.T, n int64) {
+func (tr *crowd) await(t *testing.T, n int64) {
 	t.Helper()
 	n += tr.sent.Load()
 	await(t, func() bool { return tr.sent.Load() >= n }, "httpd does not answer")
@@ -234,7 +234,7 @@ func (tr *traffic) await(t *testing.T, n int64) {
 
 // browse makes what the people behind one connection address do, until stop is
 // closed: i spreads the rooms and the addresses that a proxy tells of.
-func (tr *traffic) browse(i int, src string, stop <-chan struct{}) {
+func (tr *crowd) browse(i int, src string, stop <-chan struct{}) {
 	c := tr.h.client(src)
 	rooms := []string{"Standup", "caf%C3%A9", "caf%25C3%25A9", "PetersKonferenz", "a%20b", "198.51.100.1"}
 	for n := i; ; n++ {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"hushpipe/format/agent"
+	"hushpipe/format/referrer"
 	"hushpipe/format/spelling"
 
 	"github.com/spf13/cobra"
@@ -126,6 +128,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		replayCommand(stdin, say),
 		roomsCommand(stdout, say),
 		reportCommand(stdout, say),
+		trafficCommand(stdout, say),
 		revealCommand(stdin, say),
 		findCommand(stdin, say),
 		eraseCommand(stdin, say),
@@ -276,13 +279,23 @@ func arguments(least, most int) cobra.PositionalArgs {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                   "version",
-		Short:                 "Print the version",
-		Args:                  arguments(0, 0),
-		DisableFlagsInUseLine: true,
-		Run:                   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hushpipe", version()) },
+	verbose := false
+	cmd := &cobra.Command{
+		Use:   "version [flags]",
+		Short: "Print the version",
+		Args:  arguments(0, 0),
+		Run: func(cmd *cobra.Command, _ []string) {
+			out := cmd.OutOrStdout()
+			fmt.Fprintln(out, "hushpipe", version())
+			if verbose {
+				for _, list := range append(agent.Sources(), referrer.Source()) {
+					fmt.Fprintln(out, list)
+				}
+			}
+		},
 	}
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "also print the lists that are in the program, with version and licence")
+	return cmd
 }
 
 // release is the version that packaging/build.sh takes from git.

@@ -27,6 +27,7 @@ import (
 // replayFlags is the command line of replay.
 type replayFlags struct {
 	filterFlags
+	trafficFlags
 	paths  []string
 	append bool
 	force  bool
@@ -54,10 +55,16 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir, o.paths = args[0], args[1:]
 			if o.policy != "" {
+				if o.trafficFlags.count {
+					return usage("--traffic beside --policy; hint: streams have no traffic figures; count them by a replay without --policy")
+				}
 				return o.replayByPolicy(cmd, stdin, say)
 			}
 			job, err := o.job(say)
 			if err != nil {
+				return err
+			}
+			if job.filter.Traffic, err = o.trafficFlags.config(cmd.Flags()); err != nil {
 				return err
 			}
 			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" {
@@ -71,7 +78,8 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 			return o.replay(job, files, say)
 		},
 	}
-	o.define(cmd.Flags())
+	o.filterFlags.define(cmd.Flags())
+	o.trafficFlags.define(cmd.Flags())
 	cmd.Flags().BoolVar(&o.append, "append", false, "add to days that already exist in DIR; leave the room files of expired ones alone")
 	cmd.Flags().BoolVar(&o.force, "force", false, "count expired days again that already have a room file in DIR")
 	return cmd
@@ -192,7 +200,11 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 			if o.force && err == nil { // else not all lines were counted
 				count = s.Recount
 			}
-			return errors.Join(count(expired), s.Close())
+			var figures error
+			if days := r.Traffic(); days != nil && !interrupted { // else not all lines were counted
+				figures = s.KeepTraffic(days, o.force && err == nil)
+			}
+			return errors.Join(count(expired), figures, s.Close())
 		}))
 	} else {
 		errs = append(errs, errNoAnswer(job.store.Path))
@@ -274,6 +286,9 @@ func (o *replayFlags) days(job *job) (d daysOf, err error) {
 		lines, rooms := earlier.Lines(day), earlier.Counts(day)
 		if job.filter.Rooms == nil {
 			rooms = ""
+		}
+		if path := earlier.Traffic(day); path != "" && job.filter.Traffic != nil && !o.force && !o.append {
+			return &exists{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
 		}
 		switch path := cmp.Or(lines, rooms); {
 		case placement == calendar.Expired && rooms != "" && !o.force && !o.append:

@@ -9,9 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,15 +24,14 @@ import (
 
 // reportFlags is the command line of report.
 type reportFlags struct {
-	from, to, month, last string
-	lastMonth             bool
-	by                    string
-	least                 atLeastOne
-	csv, json, markdown   bool
-	html, pages           string
-	title, privacy        string
-	language              string
-	strict                bool
+	periodFlags
+	by                  string
+	least               atLeastOne
+	csv, json, markdown bool
+	html, pages         string
+	title, privacy      string
+	language            string
+	strict              bool
 }
 
 func reportCommand(stdout *os.File, say *messages) *cobra.Command {
@@ -80,11 +77,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.from, "from", "", "begin on `DATE`, such as 2026-01-01 (default the first day that has a file)")
-	flags.StringVar(&o.to, "to", "", "end on `DATE` (default the last day that has a file)")
-	flags.StringVar(&o.month, "month", "", "report `MONTH`, such as 2026-03")
-	flags.BoolVar(&o.lastMonth, "last-month", false, "report the month before this one")
-	flags.StringVar(&o.last, "last", "", "report the last `DAYS` up to yesterday, such as 30d")
+	o.periodFlags.define(flags)
 	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
 	flags.Var(&o.least, "min", "count rooms with at least `NUMBER` participants as conferences")
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
@@ -251,69 +244,6 @@ func publish(r *report.Report, l *report.Language, about report.Page, file strin
 	return dir.Publish(file, b.Bytes())
 }
 
-// period is what the flags ask for; nil is up to the files.
-type period struct{ from, to *civil.Day }
-
-// period reads the flags. Days from today on are cut off: what is counted still
-// would be published as if it were all.
-func (o *reportFlags) period(today civil.Day, say *messages) (p period, err error) {
-	given, yesterday := "", today-1
-	switch {
-	case o.month != "":
-		given = "--month " + o.month
-		first, ok := civil.ParseDay(o.month + "-01")
-		if !ok || !reportable(first) {
-			return p, usage("--month %q is not valid; hint: give a month from 1970 to 2099, as 2026-03", o.month)
-		}
-		p = monthOf(first)
-	case o.lastMonth:
-		given = "--last-month"
-		_, _, mday := today.Date()
-		p = monthOf(today - civil.Day(mday))
-	case o.last != "":
-		days, err := strconv.ParseUint(strings.TrimSuffix(o.last, "d"), 10, 31)
-		if err != nil || days == 0 {
-			return p, usage("--last %q is not valid; hint: give a number of days, as 30d", o.last)
-		}
-		first := max(statistics.FirstDay, today-civil.Day(days))
-		p = period{&first, &yesterday}
-	default:
-		for _, flag := range []struct {
-			name, date string
-			day        **civil.Day
-		}{{"--from", o.from, &p.from}, {"--to", o.to, &p.to}} {
-			if flag.date == "" {
-				continue
-			}
-			given += flag.name + " " + flag.date + " "
-			day, ok := civil.ParseDay(flag.date)
-			if !ok || !reportable(day) {
-				return p, usage("%s %q is not valid; hint: give a date from 1970 to 2099, as 2026-11-22", flag.name, flag.date)
-			}
-			*flag.day = &day
-		}
-		given = strings.TrimSpace(given)
-	}
-	switch {
-	case p.from != nil && p.to != nil && *p.from > *p.to:
-		return p, usage("%s: the period ends before it begins", given)
-	case p.from != nil && *p.from > yesterday:
-		return p, usage("%s: none of these days is over", given)
-	case p.to != nil && *p.to > yesterday:
-		say.sayf(note, "%s: the period ends on %s: later days are not over", given, yesterday)
-		p.to = &yesterday
-	}
-	return p, nil
-}
-
-// monthOf returns the month of a day.
-func monthOf(day civil.Day) period {
-	year, month, _ := day.Date()
-	first := civil.NewDay(year, month, 1)
-	last := civil.DayOf(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC))
-	return period{&first, &last}
-}
-
 // linkable reports whether a page can link to a URL: one of the web, or a path on the
 // server of the page.
 func linkable(address string) bool {
@@ -323,8 +253,6 @@ func linkable(address string) bool {
 	}
 	return u.Scheme == "" && u.Host == "" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
-
-func reportable(day civil.Day) bool { return statistics.FirstDay <= day && day <= statistics.LastDay }
 
 // roomPaths returns what is read: of a DIR the room files, since names with a
 // date are those of its lines as well. As everywhere in DIR, no link is followed.

@@ -21,27 +21,27 @@ import (
 func TestPeriod(t *testing.T) {
 	today := civil.NewDay(2026, 3, 15)
 	for _, tt := range []struct {
-		o    reportFlags
+		o    periodFlags
 		want string // from and to, where they are given
 		said string
 		err  string
 	}{
-		{o: reportFlags{}, want: "- -"},
-		{o: reportFlags{last: "30d"}, want: "2026-02-13 2026-03-14"},
-		{o: reportFlags{last: "1"}, want: "2026-03-14 2026-03-14"},
-		{o: reportFlags{last: "365000d"}, want: "1970-01-01 2026-03-14"},
-		{o: reportFlags{lastMonth: true}, want: "2026-02-01 2026-02-28"},
-		{o: reportFlags{month: "2026-02"}, want: "2026-02-01 2026-02-28"},
-		{o: reportFlags{month: "2024-02"}, want: "2024-02-01 2024-02-29"},
-		{o: reportFlags{month: "2025-12"}, want: "2025-12-01 2025-12-31"},
-		{o: reportFlags{month: "2026-03"}, want: "2026-03-01 2026-03-14", said: "--month 2026-03: the period ends on 2026-03-14: later days are not over"},
-		{o: reportFlags{month: "2026-04"}, err: "--month 2026-04: none of these days is over"},
-		{o: reportFlags{from: "2026-01-01"}, want: "2026-01-01 -"},
-		{o: reportFlags{to: "2026-01-01"}, want: "- 2026-01-01"},
-		{o: reportFlags{from: "2026-01-01", to: "2026-03-14"}, want: "2026-01-01 2026-03-14"},
-		{o: reportFlags{from: "2026-03-14", to: "2026-03-15"}, want: "2026-03-14 2026-03-14", said: "--from 2026-03-14 --to 2026-03-15: the period ends on 2026-03-14: later days are not over"},
-		{o: reportFlags{from: "2026-03-15"}, err: "--from 2026-03-15: none of these days is over"},
-		{o: reportFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins"},
+		{o: periodFlags{}, want: "- -"},
+		{o: periodFlags{last: "30d"}, want: "2026-02-13 2026-03-14"},
+		{o: periodFlags{last: "1"}, want: "2026-03-14 2026-03-14"},
+		{o: periodFlags{last: "365000d"}, want: "1970-01-01 2026-03-14"},
+		{o: periodFlags{lastMonth: true}, want: "2026-02-01 2026-02-28"},
+		{o: periodFlags{month: "2026-02"}, want: "2026-02-01 2026-02-28"},
+		{o: periodFlags{month: "2024-02"}, want: "2024-02-01 2024-02-29"},
+		{o: periodFlags{month: "2025-12"}, want: "2025-12-01 2025-12-31"},
+		{o: periodFlags{month: "2026-03"}, want: "2026-03-01 2026-03-14", said: "--month 2026-03: the period ends on 2026-03-14: later days are not over"},
+		{o: periodFlags{month: "2026-04"}, err: "--month 2026-04: none of these days is over"},
+		{o: periodFlags{from: "2026-01-01"}, want: "2026-01-01 -"},
+		{o: periodFlags{to: "2026-01-01"}, want: "- 2026-01-01"},
+		{o: periodFlags{from: "2026-01-01", to: "2026-03-14"}, want: "2026-01-01 2026-03-14"},
+		{o: periodFlags{from: "2026-03-14", to: "2026-03-15"}, want: "2026-03-14 2026-03-14", said: "--from 2026-03-14 --to 2026-03-15: the period ends on 2026-03-14: later days are not over"},
+		{o: periodFlags{from: "2026-03-15"}, err: "--from 2026-03-15: none of these days is over"},
+		{o: periodFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins"},
 	} {
 		var stderr bytes.Buffer
 		say := newMessages(&stderr)

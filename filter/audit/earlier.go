@@ -13,12 +13,12 @@ import (
 )
 
 // Earlier is what lay in DIR before: paths, by their days.
-type Earlier struct{ lines, counts map[civil.Day]string }
+type Earlier struct{ lines, counts, traffic map[civil.Day]string }
 
 // FindEarlier looks for the lines and room counts of earlier processes in the
 // DIR at path, which may be missing. It writes nothing.
 func FindEarlier(path string) (*Earlier, error) {
-	e := &Earlier{map[civil.Day]string{}, map[civil.Day]string{}}
+	e := &Earlier{map[civil.Day]string{}, map[civil.Day]string{}, map[civil.Day]string{}}
 	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil
@@ -33,6 +33,7 @@ func FindEarlier(path string) (*Earlier, error) {
 		{dir.Journal, e.counts}, // room files are made of them
 		{dir.Rooms, e.counts},
 		{"", e.lines},
+		{dir.Traffic, e.traffic},
 	} {
 		names, err := d.Names(look.sub)
 		if err != nil {
@@ -51,6 +52,7 @@ func FindEarlier(path string) (*Earlier, error) {
 func (e *Earlier) Days() map[civil.Day]string {
 	all := maps.Clone(e.lines)
 	maps.Copy(all, e.counts)
+	maps.Copy(all, e.traffic)
 	return all
 }
 
@@ -60,6 +62,9 @@ func (e *Earlier) Lines(day civil.Day) string { return e.lines[day] }
 // Counts returns the path of the day's room file, else of a journal, "" where
 // there was none.
 func (e *Earlier) Counts(day civil.Day) string { return e.counts[day] }
+
+// Traffic returns the path of the day's traffic figures, "" where there were none.
+func (e *Earlier) Traffic(day civil.Day) string { return e.traffic[day] }
 
 // CheckUsed returns an error for a path that is no DIR which hushpipe has
 // written to. It is mistyped, as a rule, and would look like one where all is

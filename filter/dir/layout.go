@@ -18,6 +18,7 @@ const (
 	Keys    = "keys"    // DATE.key, deleted with their day; it may lie elsewhere
 	Rooms   = "rooms"   // rooms-DATE.log, kept for good
 	Journal = "journal" // DATE.RANDOM.journal, deleted with their day
+	Traffic = "traffic" // traffic-DATE.txt, kept for good; names, the strings that stand by name
 	Status  = "status"  // ID.json and ID.lock, what processes say of themselves
 	Erased  = "erased"  // DATE: days that were deleted on purpose
 	// Policies has the texts of the policies that ran, DIGEST.toml, with mode 0700 and files
@@ -31,7 +32,7 @@ const (
 )
 
 // directories are all of them, DIR first.
-var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Status, Erased, Policies}
+var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies}
 
 // The files that bear no day.
 const (
@@ -46,6 +47,7 @@ const (
 	RevealLogName   = "reveal.log"   // in DIR, the same, of earlier versions
 	PoliciesLogName = "policies.log" // in DIR, which policy began to run when
 	VersionName     = "version"      // in DIR, the version of this layout
+	NamesName       = "names"        // in Traffic, what may stand by name
 	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
 	CacheTagName    = "CACHEDIR.TAG"
 )
@@ -79,6 +81,8 @@ const (
 
 	logPrefix     = "access-"
 	roomsPrefix   = "rooms-"
+	trafficPrefix = "traffic-"
+	trafficSuffix = ".txt"
 	logSuffix     = ".log"
 	keySuffix     = ".key"
 	policySuffix  = ".toml"
@@ -182,6 +186,9 @@ func KeyFile(day civil.Day) string { return day.String() + keySuffix }
 // RoomFile returns the name in Rooms of a day's counts, rooms-2026-11-22.log.
 func RoomFile(day civil.Day) string { return roomsPrefix + day.String() + logSuffix }
 
+// TrafficFile returns the name in Traffic of a day's figures, traffic-2026-11-22.txt.
+func TrafficFile(day civil.Day) string { return trafficPrefix + day.String() + trafficSuffix }
+
 // PolicyFile returns the name in Policies of a policy's text.
 func PolicyFile(digest string) string { return digest + policySuffix }
 
@@ -242,6 +249,8 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 		return l.Day, behind, ok
 	case Rooms:
 		prefix, suffix = roomsPrefix, logSuffix
+	case Traffic:
+		prefix, suffix = trafficPrefix, trafficSuffix
 	case Keys:
 		suffix = keySuffix
 	case Journal, Erased:
@@ -296,6 +305,9 @@ func OwnDay(sub, name string) (civil.Day, bool) {
 // as well. Of Rooms these are only the damaged ones that were kept aside.
 func ExpiryDay(sub, name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(sub, name)
+	if sub == Traffic {
+		return 0, false
+	}
 	if sub == Rooms && !(strings.HasSuffix(behind, DamagedSuffix) && name == RoomFile(day)+behind) {
 		return 0, false
 	}
@@ -319,6 +331,8 @@ func IsUndated(sub, name string) bool {
 		}
 	case Journal:
 		return name == CacheTagName
+	case Traffic:
+		return name == NamesName
 	}
 	return false
 }

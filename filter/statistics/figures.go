@@ -29,7 +29,7 @@ func (a *Archive) Report(first, last civil.Day, by report.By, least uint64) *rep
 		r.Days = append(r.Days, report.Step{From: day, To: day, Figures: t.figures()})
 		total.merge(t)
 		step.merge(t)
-		if day == last || stepOf(day+1, by) != stepOf(day, by) {
+		if day == last || by.Of(day+1) != by.Of(day) {
 			r.Steps = append(r.Steps, report.Step{From: begin, To: day, Figures: step.figures()})
 			begin, step = day+1, newTally()
 		}
@@ -53,20 +53,6 @@ func (s *stream) has(first, last civil.Day) bool {
 // none of this day.
 func (s *stream) lacks(day civil.Day) bool {
 	return len(s.files[day]) == 0 && s.first < day && day < s.last
-}
-
-// stepOf numbers the steps.
-func stepOf(day civil.Day, by report.By) int {
-	year, month, _ := day.Date()
-	switch by {
-	case report.ByWeek:
-		return int(day+3) / 7 // 1970-01-01 was a Thursday
-	case report.ByMonth:
-		return year*12 + month
-	case report.ByYear:
-		return year
-	}
-	return int(day)
 }
 
 // appearances is on how many days a room held a conference, by a hash of its

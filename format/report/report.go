@@ -32,6 +32,20 @@ func ParseBy(name string) (By, error) {
 // String returns day, week, month or year.
 func (by By) String() string { return byNames[by] }
 
+// Of numbers the steps: days of one step have one number.
+func (by By) Of(day civil.Day) int {
+	year, month, _ := day.Date()
+	switch by {
+	case ByWeek:
+		return int(day+3) / 7 // 1970-01-01 was a Thursday
+	case ByMonth:
+		return year*12 + month
+	case ByYear:
+		return year
+	}
+	return int(day)
+}
+
 // Report is what is known of a period. A conference is a room on a day, used
 // from at least Min addresses; its participants are these addresses.
 type Report struct {

@@ -39,6 +39,7 @@ build() { # ARCH FILE
 licences() { # FILE
 	section "The Go standard library and runtime, $(go env GOVERSION)" "$(go env GOROOT)"/LICENSE
 	section "uPlot, in pages of reports" format/report/page/uPlot.LICENSE
+	section "Lists of robots, in format/agent/robots.txt" format/agent/robots.LICENSE
 	go version -m "$1" | while read -r kind module release _; do # "dep PATH VERSION SUM"
 		[ "$kind" = dep ] || continue
 		dir=$(go list -m -f '{{.Dir}}' "$module")

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"hushpipe/filter"
+	"hushpipe/filter/traffic"
+)
+
+// trafficFlags say what is counted of the traffic of a site.
+type trafficFlags struct {
+	count    bool
+	own      []string
+	timeout  time.Duration
+	visitor  string
+	minGroup atLeastOne
+	ignore   []string
+	sitemap  string
+	visits   atLeastOne
+	names    atLeastOne
+}
+
+func (o *trafficFlags) define(flags *pflag.FlagSet) {
+	std := traffic.Defaults()
+	o.minGroup, o.visits, o.names = atLeastOne(std.MinGroup), atLeastOne(std.MaxVisits), atLeastOne(std.MaxNames)
+	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, where they came from, browsers and robots, in DIR/traffic")
+	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, take a link from `HOST` for one of the site itself, as www.example.org; repeatable")
+	flags.DurationVar(&o.timeout, "visit-timeout", std.Timeout, "with --traffic, begin another visit after `TIME` without a page")
+	flags.StringVar(&o.visitor, "visitor", "agent", "with --traffic, tell visitors apart by `WHAT`: agent (address and user agent) or address")
+	flags.Var(&o.minGroup, "min-group", "with --traffic, name what clients choose once `NUMBER` networks brought it on one day, 3 at least")
+	flags.StringArrayVar(&o.ignore, "ignore", nil, "with --traffic, leave out lines of `WHO`: a network, as 192.0.2.0/24, or a part of a user agent; repeatable")
+	flags.StringVar(&o.sitemap, "sitemap", "", "with --traffic, name the paths in `FILE` in any case: a sitemap, or one path a line")
+	flags.Var(&o.visits, "max-visits", "with --traffic, follow at most `NUMBER` visitors a day")
+	flags.Var(&o.names, "max-names", "with --traffic, name at most `NUMBER` paths a day")
+}
+
+// asked lists the flags that have no use without --traffic.
+var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names"}
+
+// config returns what the flags ask for, nil for nothing.
+func (o *trafficFlags) config(flags *pflag.FlagSet) (*filter.Traffic, error) {
+	if !o.count {
+		for _, name := range trafficOnly {
+			if flags.Changed(name) {
+				return nil, usage("--%s without --traffic; hint: give both", name)
+			}
+		}
+		return nil, nil
+	}
+	opt := traffic.Defaults()
+	if o.minGroup < traffic.LeastGroup {
+		return nil, usage("--min-group %d is not valid; hint: give a number from %d: of two, each knows the other", o.minGroup, traffic.LeastGroup)
+	}
+	if o.timeout < time.Minute || o.timeout > 12*time.Hour || o.timeout%time.Second != 0 {
+		return nil, usage("--visit-timeout %s is not valid; hint: give a time from 1m to 12h", o.timeout)
+	}
+	switch o.visitor {
+	case "agent":
+	case "address":
+		opt.ByAddress = true
+	default:
+		return nil, usage("--visitor %q is not valid; hint: give agent or address", o.visitor)
+	}
+	for _, host := range o.own {
+		host = strings.TrimPrefix(strings.ToLower(host), "www.")
+		if host == "" || strings.ContainsAny(host, "/: ") {
+			return nil, usage("--own: give the name of a host, as www.example.org")
+		}
+		opt.Own = append(opt.Own, host)
+	}
+	for _, who := range o.ignore {
+		net, err := netip.ParsePrefix(who)
+		if addr, addrErr := netip.ParseAddr(who); addrErr == nil {
+			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		switch {
+		case err == nil:
+			opt.IgnoreNet = append(opt.IgnoreNet, net.Masked())
+		case len(who) < 3 || !strings.ContainsFunc(who, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }):
+			return nil, usage("--ignore: give a network, as 192.0.2.0/24, or at least three letters of a user agent")
+		default:
+			opt.IgnoreUA = append(opt.IgnoreUA, strings.ToLower(who))
+		}
+	}
+	opt.MinGroup, opt.MaxVisits, opt.MaxNames, opt.Timeout = int(o.minGroup), int(o.visits), int(o.names), o.timeout
+	if o.sitemap != "" {
+		text, err := os.ReadFile(o.sitemap)
+		if err != nil {
+			return nil, err
+		}
+		if opt.Public = traffic.ReadSitemap(text); len(opt.Public) == 0 {
+			return nil, usage("--sitemap %s: no path in it; hint: give a sitemap.xml, or a file with one path a line", o.sitemap)
+		}
+	}
+	return &filter.Traffic{Options: opt, Zone: time.Local}, nil
+}

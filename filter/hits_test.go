@@ -1,0 +1,95 @@
+package filter
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/archive"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+	"hushpipe/format/trafficfile"
+)
+
+// TestTrafficOfWorkers: whatever the number of workers, and however the log is cut into
+// files, the traffic figures are the same. They count what is past the retention as well.
+func TestTrafficOfWorkers(t *testing.T) {
+	text, err := os.ReadFile("../testdata/elastic/apache-combined-2015.log")
+	require.NoError(t, err)
+	log := string(text) + manyDaysLog(3000)
+	third := len(log) / 3
+	cfg := newConfig(t, "auto")
+	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	want := ""
+	for _, workers := range []int{1, 2, 7} {
+		r := newReplay(t, cfg, "auto", workers, newCalendar())
+		var out collector
+		require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, log[:third], log[third:2*third], log[2*third:]), 2), &out))
+		got, names := "", traffic.Names{}
+		for _, day := range r.Traffic().All() {
+			got += string(trafficfile.Append(nil, r.Traffic().Figures(day, names)))
+		}
+		if want == "" {
+			want = got
+			require.Contains(t, got, "day 2015-05-17\n")
+			require.Contains(t, got, "day "+today.String()+"\n")
+		}
+		assert.Equal(t, want, got, "workers=%d", workers)
+	}
+}
+
+// TestTrafficOfFormats: the same requests give the same figures in each format that says
+// what is asked for.
+func TestTrafficOfFormats(t *testing.T) {
+	const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+	logs := map[string]string{
+		"combined":       `10.0.%[1]d.1 - - [10/Mar/2026:08:00:00 +0000] "GET /a HTTP/1.1" 200 100 "https://duckduckgo.com/" "` + browser + `"`,
+		"vhost_combined": `example.org:443 10.0.%[1]d.1 - - [10/Mar/2026:08:00:00 +0000] "GET /a HTTP/1.1" 200 100 "https://duckduckgo.com/" "` + browser + `"`,
+		"json":           `{"remote_addr":"10.0.%[1]d.1","time":"2026-03-10T08:00:00+00:00","request":"GET /a HTTP/1.1","status":200,"body_bytes_sent":100,"http_referer":"https://duckduckgo.com/","http_user_agent":"` + browser + `"}`,
+		"auto":           `10.0.%[1]d.1 - - [10/Mar/2026:08:00:00 +0000] "GET /a HTTP/1.1" 200 100 "https://duckduckgo.com/" "` + browser + `"`,
+		`%{X-Forwarded-For}i %t "%m %U%q %H" %>s %O "%{Referer}i" "%{User-Agent}i"`: `10.0.%[1]d.1 [10/Mar/2026:08:00:00 +0000] "GET /a HTTP/1.1" 200 100 "https://duckduckgo.com/" "` + browser + `"`,
+	}
+	want := ""
+	for _, spec := range []string{"combined", "vhost_combined", "json", "auto", `%{X-Forwarded-For}i %t "%m %U%q %H" %>s %O "%{Referer}i" "%{User-Agent}i"`} {
+		var log strings.Builder
+		for network := range 6 {
+			fmt.Fprintf(&log, logs[spec]+"\n", network)
+		}
+		cfg := newConfig(t, spec)
+		cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+		r := newReplay(t, cfg, spec, 1, newCalendar())
+		var out collector
+		require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, log.String()), 1), &out))
+		day := civil.NewDay(2026, 3, 10)
+		require.Equal(t, []civil.Day{day}, r.Traffic().All(), spec)
+		got := string(trafficfile.Append(nil, r.Traffic().Figures(day, traffic.Names{})))
+		if want == "" {
+			want = got
+			assert.Contains(t, got, "\npage 6 600 6 6 /a\n")
+			assert.Contains(t, got, "\nfrom 6 search DuckDuckGo\n")
+		}
+		assert.Equal(t, want, got, spec)
+	}
+}
+
+// TestTrafficAllocations: counting hits allocates nothing for a line.
+func TestTrafficAllocations(t *testing.T) {
+	text, err := os.ReadFile("../testdata/elastic/apache-combined-2015.log")
+	require.NoError(t, err)
+	cfg := newConfig(t, "combined")
+	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	r := newReplay(t, cfg, "combined", 1, newCalendar())
+	f, b := r.workers[0], &Batch{}
+	work := func() {
+		b.Reset()
+		f.treatLines(b, text)
+	}
+	work()
+	work()
+	assert.Less(t, testing.AllocsPerRun(5, work), 5.0, "for 2,500 lines")
+}
