@@ -281,6 +281,7 @@ func TestCheckOpen(t *testing.T) {
 	require.NoError(t, d.CheckOpen())
 	require.NoError(t, d.ReplaceFile(Erased, "2026-11-20", nil))
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
+	require.NoError(t, d.ReplaceFile(Traffic, TrafficFile(day("2026-11-22")), nil))
 	for _, sub := range Directories {
 		path := filepath.Join(d.path, sub)
 		require.NoError(t, os.Chmod(path, 0o777))
