@@ -13,6 +13,7 @@ import (
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/machine"
+	"hushpipe/format/policy"
 )
 
 // Calendar knows the days. Its methods may be called while a Sink works.
@@ -58,12 +59,13 @@ type Filter struct {
 	marks   machine.Marks  // of the line
 	hasNUL  bool           // the lines that are treated may have NUL bytes
 	pieces  pieces
-	wrote   *day      // where the line is written, nil: it is not, or not yet
-	void    Part      // takes the lines of expired days
-	noLines bool      // they are only counted
-	some    bool      // there is a plan, or noLines, or other streams beside it
-	same    *sameLine // how a stream that is alike writes the line; nil: there is none
-	copies  bool      // it serves this one
+	wrote   *day            // where the line is written, nil: it is not, or not yet
+	void    Part            // takes the lines of expired days
+	noLines bool            // they are only counted
+	some    bool            // there is a plan, or noLines, or other streams beside it
+	same    *sameLine       // how a stream that is alike writes the line; nil: there is none
+	copies  bool            // it serves this one
+	only    *policy.Opening // nil: all lines; else what the gate of a stream lets through
 
 	stats  counters.Values
 	shared snapshot
@@ -265,7 +267,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.doubtUser(line)
 	}
 	if f.doubt != noDoubt && f.isGlued(b, line, s) {
-		if f.plan != nil || f.noLines {
+		if f.plan != nil || f.noLines || f.only != nil {
 			f.takeBack(b, s, start)
 		}
 		return

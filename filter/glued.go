@@ -408,6 +408,9 @@ func (f *Filter) cutObjects(line []byte) bool {
 // countPiece counts the client of a piece, as parsePiece left it in f.line.
 func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
+	if f.only != nil && (f.only.User != "" || !f.only.Has(l.Day)) {
+		return
+	}
 	s := f.slot(l.Day, true)
 	if s.placement == calendar.Expired {
 		f.rec.meet(b, s.day)
@@ -434,7 +437,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 
 // leaveOut marks a day, nil for none, by a pair that is not counted.
 func (f *Filter) leaveOut(b *Batch, d *day) {
-	if d != nil {
+	if d != nil && (f.only == nil || f.only.Has(d.day)) {
 		f.rec.record(b, d, &rooms.TooLong, 0)
 	}
 }

@@ -59,7 +59,7 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 			p.f.glancer = glanceAll{all}
 		}
 	}
-	p.f.only = &dayCipher{Cipher: cipher, recent: newRing[client](maxClients)}
+	p.f.common = &dayCipher{Cipher: cipher, recent: newRing[client](maxClients)}
 	return p
 }
 

@@ -11,10 +11,10 @@ import (
 // router tells by the calendar to which day a line goes, and has what the lines of each
 // day need.
 type router struct {
-	cal  Calendar
-	rec  recorder
-	mode pseudonym.Mode
-	only *dayCipher // that of all days; nil: each has its own
+	cal    Calendar
+	rec    recorder
+	mode   pseudonym.Mode
+	common *dayCipher // that of all days; nil: each has its own
 
 	epoch uint64
 	dates map[civil.Day]slot // by the date that lines bear
@@ -57,7 +57,7 @@ func (d *day) overflow() uint64 {
 
 // makeCipher makes the cipher of a day that has none.
 func (r *router) makeCipher(d *day) {
-	if d.cipher = r.only; d.cipher != nil {
+	if d.cipher = r.common; d.cipher != nil {
 		return
 	}
 	placement := calendar.Open

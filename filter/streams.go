@@ -10,6 +10,7 @@ import (
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/machine"
+	"hushpipe/format/policy"
 )
 
 // Streams treats the lines of one input for several purposes. Each line is read once, and
@@ -31,6 +32,8 @@ type Streams struct {
 	json   *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
 	nodes  []format.JSONNode // of the line, nil where it is none
 	texts  [3][]byte         // scratch, of method, host and user of a JSON line
+	user   []byte            // and of format.Unescaped
+	looks  bool              // facts of the line are asked for
 	all    []Stream
 
 	// Of the line at hand, for who goes on after a panic.
@@ -46,8 +49,11 @@ type Streams struct {
 type Stream struct {
 	Filter *Filter
 	Get    func() *Batch // an empty one of its Queue
+	Gate   *Gate         // nil: all lines go through, none if the policy demands a gate
 
-	batch *Batch
+	batch   *Batch
+	opening policy.Opening // of the Gate
+	bounded bool           // not all lines go through
 }
 
 // NewStreams returns Streams of lines that cfg's Parser reads. They have the order of the
@@ -60,7 +66,7 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 		if f != nil {
 			f.some = true
 		}
-		if match.Looks() || f != nil && f.plan != nil {
+		if match.Looks() || match.HasGate(i) || f != nil && f.plan != nil {
 			s.json = format.NewJSONNodes(cfg.Parser)
 		}
 	}
@@ -86,6 +92,7 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 			return l.Request == glancedRequest || glanceAll(line)
 		}
 	}
+	s.renewGates()
 	return s
 }
 
@@ -144,6 +151,7 @@ func (s *Streams) Fault() string { return s.reader.Fault() }
 func (s *Streams) noteRead(n int) { s.reader.noteRead(n) }
 
 func (s *Streams) renew() {
+	s.renewGates()
 	for i := range s.all {
 		if f := s.all[i].Filter; f != nil {
 			f.renew()
@@ -251,7 +259,7 @@ func (s *Streams) read() {
 		end := s.parsed.Fields[c].End
 		s.begin = ahead{machine.Sum(s.line[:end]), end}
 	}
-	if s.match.Looks() {
+	if s.looks {
 		s.facts = where.Facts{Unknown: !s.known}
 		if s.known {
 			s.look()
@@ -364,7 +372,7 @@ func (s *Streams) write(b *Batch, room int) {
 	for ; s.next < len(s.all); s.next++ {
 		of := &s.all[s.next]
 		f := of.Filter
-		if !s.match.Fits(s.next) {
+		if !s.match.Fits(s.next) || of.bounded && !s.isThrough(&of.opening) {
 			continue
 		}
 		if !s.known && f != nil && f.plan != nil && f.rooms == nil {

@@ -31,7 +31,7 @@ func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams 
 		cal := newCalendar()
 		cal.key = &pseudonym.Key{}
 		copy(cal.key[:], cmp.Or(p.Streams[i].Linked, p.Streams[i].Name))
-		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }})
+		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }, Gate: NewGate(p.Openings(nil)[i])})
 	}
 	return NewStreams(Config{Parser: parserOf(t, p)}, where.New(p), streams)
 }

@@ -37,6 +37,7 @@ type StreamsWorker struct {
 type Destination struct {
 	Calendar Calendar
 	Get      func() *Batch // an empty batch; called from several goroutines
+	Gate     *Gate         // as of a Stream
 }
 
 // NewStreamsReplay returns a StreamsReplay with these workers. All of them have the same
@@ -52,7 +53,7 @@ func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay 
 		all := make([]Stream, len(to))
 		for i, cfg := range w.Streams {
 			if cfg != nil {
-				all[i] = Stream{Filter: newFilter(*cfg, to[i].Calendar, &deferred{&r.tallies[i].ample}), Get: to[i].Get}
+				all[i] = Stream{Filter: newFilter(*cfg, to[i].Calendar, &deferred{&r.tallies[i].ample}), Get: to[i].Get, Gate: to[i].Gate}
 			}
 		}
 		r.workers = append(r.workers, NewStreams(w.Input, w.Match, all))
@@ -185,7 +186,7 @@ func (s *Streams) findDaysOf(shares []streamShare) {
 	s.read()
 	for i := range s.all {
 		f := s.all[i].Filter
-		if f == nil || !s.match.Fits(i) || !s.known && f.plan != nil && f.rooms == nil {
+		if f == nil || !s.match.Fits(i) || s.all[i].bounded && !s.isThrough(&s.all[i].opening) || !s.known && f.plan != nil && f.rooms == nil {
 			continue
 		}
 		days := &shares[i].days

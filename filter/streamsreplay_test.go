@@ -108,7 +108,7 @@ func TestStreamsReplayIsStreams(t *testing.T) {
 				}
 				to := make([]Destination, len(cfgs))
 				for i := range to {
-					to[i] = Destination{newCalendar(), func() *Batch { return &Batch{} }}
+					to[i] = Destination{Calendar: newCalendar(), Get: func() *Batch { return &Batch{} }}
 				}
 				r, got := NewStreamsReplay(of, to), newByStream(p)
 				require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, cuts...), 2), got))

@@ -158,7 +158,14 @@ func TestLinks(t *testing.T) {
 func TestManualOfPolicies(t *testing.T) {
 	example, err := os.ReadFile("../../testdata/policy.toml")
 	require.NoError(t, err)
-	require.Equal(t, []string{string(example)}, codeBlocks(manualText("policy", "5"), "toml"))
+	pieces := codeBlocks(manualText("policy", "5"), "toml")
+	require.Equal(t, string(example), pieces[0])
+	for _, keys := range pieces[1:] { // of a stream
+		const costs = "[[stream]]\nname = \"costs\"\npurpose = \"x\"\nkeep = \"30d\"\ngate = { longest = \"90d\" }\n"
+		p, mistakes := policy.Parse([]byte(costs + "[[stream]]\nname = \"web\"\npurpose = \"x\"\nkeep = \"30d\"\n" + keys))
+		require.Empty(t, mistakes, keys)
+		require.Empty(t, terms.Check(p), keys)
+	}
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	blocks := codeBlocks(string(readme), "toml")

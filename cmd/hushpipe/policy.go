@@ -58,6 +58,12 @@ type policyJob struct {
 	account   *account      // to become; nil: the process stays what it is
 	metrics   *metricsFile  // of the input; nil: none
 	raw       bool          // the input is a file that should not be there
+
+	path     string         // of the policy
+	gates    []*filter.Gate // as in the policy
+	follower *policies.Follower
+	noted    time.Time // when DIR was told last that the policy runs
+	told     bool      // which decisions break their gates
 }
 
 // streamJob is the job of one stream.
@@ -139,7 +145,7 @@ func checkPolicyFile(f *os.File) error {
 
 // policyJob makes a policy ready to run.
 func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
-	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text}
+	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, path: o.policy, gates: closedGates(p)}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}
@@ -255,15 +261,15 @@ func (j *policyJob) record(say *messages) error {
 			return err
 		}
 	}
-	if j.fallback || j.raw {
-		return nil
+	if err := j.decide(d, say); err != nil || j.fallback || j.raw {
+		return err
 	}
-	var names []string
-	for i := range j.policy.Streams {
-		names = append(names, j.policy.Streams[i].Name)
+	open := make([]policy.Opening, len(j.gates))
+	for i, gate := range j.gates {
+		open[i] = gate.Opening()
 	}
 	at := now().Round(0)
-	err = policies.Record(d, policies.Entry{Began: at, Digest: j.policy.Digest(), Streams: names}, j.text)
+	err = policies.Record(d, policies.NewEntry(at, j.policy, open), j.text)
 	registry.New(registry.Config{Path: j.dir, Flags: j.flags, Now: now, Report: dir.NewReporter(say.report, now)}).RecordSettings(d, at)
 	return err
 }
@@ -340,30 +346,32 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	confined, hidden := confine(j.dir, j.keys, shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(format.IsError(j.policy.Format), src))
-	recorded := make(chan struct{})
+	recorded := make(chan error, 1)
 	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
-		defer close(recorded)
-		if err := j.record(say); err != nil {
+		err := j.record(say)
+		if err != nil {
 			say.about("policy", warning, err.Error())
 		}
+		recorded <- err
 	})
-	quit := make(chan struct{})
-	defer close(quit)
-	go j.recordLater(recorded, quit, say)
 	go purgeHourly(j.dir, j.keys, say)
 	for _, s := range j.streams {
 		if s != nil {
 			_, s.store.Replays = in.(filter.Keeper)
 			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 			s.store.Confined, s.store.Memory, s.store.Fallback = confined, hidden, j.fallback
+			s.store.Policy = j.policy.Digest()
 		}
 	}
 	all := j.open()
+	quit := make(chan struct{})
+	defer close(quit)
+	go j.keepUp(recorded, all, quit, say)
 	var queues []*filter.Queue
 	var streams []filter.Stream
-	for _, s := range all {
+	for i, s := range all {
 		if s == nil {
-			streams, queues = append(streams, filter.Stream{}), append(queues, nil)
+			streams, queues = append(streams, filter.Stream{Gate: j.gates[i]}), append(queues, nil)
 			continue
 		}
 		of := filter.New(s.filter, calendarOf(all, s))
@@ -371,7 +379,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		s.stats = of.Stats
 		s.count = func() error { return s.store.Expired(of.Expired()) }
 		queues = append(queues, s.queue)
-		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get})
+		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get, Gate: j.gates[i]})
 		soFar := counted(of.Snapshot, s.queue)
 		s.store.Observe(soFar, of.Fault)
 		minute := time.NewTicker(time.Minute)
@@ -397,24 +405,6 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		errs = append(errs, deleteRaw(src.file, j.dir, v, say))
 	}
 	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
-}
-
-// recordLater goes on with record once a minute, while it fails.
-func (j *policyJob) recordLater(first, quit <-chan struct{}, say *messages) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	select {
-	case <-first:
-	case <-quit:
-		return
-	}
-	for j.record(say) != nil {
-		select {
-		case <-tick.C:
-		case <-quit:
-			return
-		}
-	}
 }
 
 // closeStreams ends the work of all streams, beside each other.
@@ -542,7 +532,7 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	if why != nil {
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, why), nil
 	}
-	j.fallback = true
+	j.fallback, j.path = true, filepath.Join(o.dir, dir.Policies, dir.PolicyFile(p.Digest()))
 	stop := sayMinutely(minute, say, func() string {
 		return fmt.Sprintf("%s; running on the policy that %s recorded at %s instead", inOneLine(wrong), o.dir, last.entry.Began.Local().Format(time.DateTime))
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 )
 
@@ -50,7 +51,11 @@ func (o *filterFlags) refused(p *policy.Policy, wrong error, stderr io.Writer) e
 		return usageError{wrong}
 	}
 	if wrong == nil {
-		mistakes = p.Gates()
+		ran, err := ranOn(o.dir)
+		if err != nil {
+			return usageError{err}
+		}
+		mistakes = p.Gates(ran.Earlier)
 	}
 	if len(mistakes) == 0 {
 		return nil
@@ -89,6 +94,9 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 		var out strings.Builder
 		fold(&out, s.Name+": ", "  ", s.Purpose.In("en"))
 		fold(&out, "  ", "  ", linesOf(s)+": "+whatStays(s)+".")
+		if s.Gate != nil {
+			fold(&out, "  ", "  ", gateInWords(s, civil.DayOf(now()))+".")
+		}
 		io.WriteString(w, out.String())
 	}
 }
@@ -215,13 +223,6 @@ func whatStays(s *policy.Stream) string {
 	}
 	if s.Keep.None() && !s.Figures.Any() {
 		parts = []string{"nothing is written, and nothing counted"}
-	}
-	if s.Gate != nil {
-		if s.Active == nil {
-			parts = append(parts, "closed now")
-		} else {
-			parts = append(parts, fmt.Sprintf("from %v to %v", s.Active.From, s.Active.Until))
-		}
 	}
 	if s.Linked != "" {
 		parts = append(parts, "with the keys of "+s.Linked)

@@ -47,7 +47,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	confined, hidden := confineReplay(o.dir, o.keys, o.paths), memory()
 	for _, s := range j.streams {
 		if s != nil {
-			s.store.Finish = true
+			s.store.Finish, s.store.Policy = true, j.policy.Digest()
 			s.store.Confined, s.store.Memory = confined, hidden
 		}
 	}
@@ -93,7 +93,7 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 		}
 		s.queue = filter.NewQueue(s.store, bufferSize)
 		s.queue.BePatient(func() bool { return ctx.Err() == nil })
-		queues[i], to[i] = s.queue, filter.Destination{Calendar: calendarOf(all, s), Get: s.queue.Get}
+		queues[i], to[i] = s.queue, filter.Destination{Calendar: calendarOf(all, s), Get: s.queue.Get, Gate: j.gates[i]}
 	}
 	r := filter.NewStreamsReplay(workers, to)
 	for i, s := range all {

@@ -62,7 +62,7 @@ func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
 		if s.keys >= 0 {
 			calendar = calendars[s.keys]
 		}
-		streams[i] = filter.Stream{Filter: filter.New(s.job.filter, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
+		streams[i] = filter.Stream{Gate: sampleGate(&j.policy.Streams[i]), Filter: filter.New(s.job.filter, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
 	}
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	return eachLine(stdin, func(n int, line []byte) {

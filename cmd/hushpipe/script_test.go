@@ -45,10 +45,12 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// dated replaces {today} and {yesterday} in files by dates as %t writes them.
+// dated replaces {today} and {yesterday} in files by dates as %t writes them, and {day} by
+// today's as a policy has it.
 func dated(ts *testscript.TestScript, neg bool, args []string) {
 	now := time.Now()
 	dates := strings.NewReplacer(
+		"{day}", now.Format(time.DateOnly),
 		"{today}", now.Format("02/Jan/2006"),
 		"{yesterday}", now.AddDate(0, 0, -1).Format("02/Jan/2006"))
 	for _, name := range args {

@@ -83,10 +83,19 @@ func appendStatus(dst []byte, s audit.Status) []byte {
 	}
 	if len(s.Streams) > 0 && len(s.Days) == 0 {
 		d.linef("%s: %s of a policy", s.Dir, several(uint64(len(s.Streams)), "stream"))
+		if s.Policy != nil {
+			d.linef("%s", policyInWords(s.Policy))
+		}
 		d.findings(s)
 		return bytes.Map(printable, d.text)
 	}
 	d.linef("%s%s: %s", s.Dir, former, keptFor(s))
+	if s.Gate != nil {
+		d.linef("%s", gateOf(s.Gate, s.Time.Format(time.DateOnly)))
+	}
+	if s.Policy != nil {
+		d.linef("%s", policyInWords(s.Policy))
+	}
 	d.days(s)
 	d.counts(s)
 	d.processes(s)
@@ -105,6 +114,35 @@ func keptFor(s audit.Status) string {
 		return "lines and keys are kept for " + s.Keep
 	}
 	return "lines are kept within " + s.Bounds + ", keys as long as the lines of their day"
+}
+
+// policyInWords says which policy runs, and in how many processes.
+func policyInWords(p *audit.Policy) string {
+	text := fmt.Sprintf("policy sha256:%.8s since %s, ", p.Digest, p.Since.Format("2006-01-02 15:04"))
+	switch n := p.Processes; {
+	case n == 0:
+		return text + "and no process runs"
+	case len(p.Others) > 0:
+		return text + fmt.Sprintf("in %d of %s", n-len(p.Others), several(uint64(n), "process"))
+	case n == 1:
+		return text + "in the one process that runs"
+	default:
+		return text + fmt.Sprintf("in all %d processes", n)
+	}
+}
+
+// gateOf says when the gate of a stream is open.
+func gateOf(g *audit.Gate, today string) string {
+	switch {
+	case g.From == "":
+		return "its gate is closed"
+	case g.Open:
+		return "its gate is open until " + g.Until
+	case today < g.From:
+		return fmt.Sprintf("its gate opens on %s, until %s", g.From, g.Until)
+	default:
+		return "its gate was open until " + g.Until
+	}
 }
 
 // drawing is text in the making.

@@ -52,11 +52,19 @@ func busyDir() audit.Status {
 	return s
 }
 
+// policyStatus is a policy that runs in so many processes, but for others.
+func policyStatus(processes int, others ...registry.Process) *audit.Policy {
+	return &audit.Policy{Digest: strings.Repeat("9f", 32), Since: statusTime.Add(-50 * time.Hour), Processes: processes, Others: others}
+}
+
 // TestStatusText holds the drawing against golden files; UPDATE=1 rewrites them.
 func TestStatusText(t *testing.T) {
 	for name, s := range map[string]audit.Status{
 		"busy":  busyDir(),
 		"empty": {Dir: "log", Time: statusTime, Keep: "14d"},
+		"streams": {Dir: "log", Time: statusTime, Keep: "14d", Streams: make([]audit.Status, 3),
+			Policy: policyStatus(4, registry.Process{PID: 123}, registry.Process{PID: 4194304})},
+		"gate": {Dir: "log/cost", Time: statusTime, Keep: "30d", Gate: &audit.Gate{From: "2026-11-20", Until: "2026-11-22", Open: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := string(appendStatus(nil, s))
@@ -72,6 +80,29 @@ func TestStatusText(t *testing.T) {
 				assert.LessOrEqual(t, utf8.RuneCountInString(line), screen+1, line)
 			}
 		})
+	}
+}
+
+// TestPolicyInWords: one line says which policy runs since when, and whether all processes
+// run it.
+func TestPolicyInWords(t *testing.T) {
+	const policy = "policy sha256:9f9f9f9f since 2026-11-20 10:00, "
+	for want, p := range map[string]*audit.Policy{
+		"and no process runs":          policyStatus(0),
+		"in the one process that runs": policyStatus(1),
+		"in all 2 processes":           policyStatus(2),
+		"in 0 of 1 process":            policyStatus(1, registry.Process{}),
+		"in 1 of 2 processes":          policyStatus(2, registry.Process{}),
+	} {
+		assert.Equal(t, policy+want, policyInWords(p))
+	}
+	for want, g := range map[string]audit.Gate{
+		"its gate is closed":                             {},
+		"its gate opens on 2026-11-23, until 2026-12-10": {From: "2026-11-23", Until: "2026-12-10"},
+		"its gate is open until 2026-11-22":              {From: "2026-11-20", Until: "2026-11-22", Open: true},
+		"its gate was open until 2026-11-21":             {From: "2026-11-20", Until: "2026-11-21"},
+	} {
+		assert.Equal(t, want, gateOf(&g, "2026-11-22"))
 	}
 }
 

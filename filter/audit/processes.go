@@ -11,7 +11,6 @@ import (
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
@@ -49,8 +48,10 @@ func (v *survey) processes(d *dir.Dir) {
 // below looks at the directories below DIR that record a rule of their own.
 func (v *survey) below(d *dir.Dir) {
 	names, _ := d.Nested() // an error has been returned before
-	entry, _, _ := policies.Last(v.Dir)
-	streams := entry.Streams
+	var streams []string
+	if v.Policy != nil {
+		streams = v.Policy.streams
+	}
 	for _, name := range names {
 		nested, err := d.OpenNested(name)
 		if err != nil || !retention.HoldsLines(nested) {
@@ -69,6 +70,11 @@ func (v *survey) below(d *dir.Dir) {
 			status.Former = len(streams) > 0
 		}
 		if err == nil && len(streams) > 0 {
+			if !status.Former {
+				status.Gate = v.Policy.gate(name, v.today)
+			}
+			v.countProcesses(status)
+			v.outside(name, status)
 			v.Streams = append(v.Streams, status)
 		}
 		v.Broken = append(v.Broken, status.Broken...)

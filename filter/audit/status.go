@@ -53,7 +53,9 @@ type Status struct {
 	Notes     []Finding          `json:"notes"`  // what does not, and should be known
 	Doubts    []Finding          `json:"doubts"` // what may break it, which nobody can tell
 
+	Policy  *Policy  `json:"policy,omitempty"`  // of a DIR of streams
 	Streams []Status `json:"streams,omitempty"` // of a DIR of streams, by name
+	Gate    *Gate    `json:"gate,omitempty"`    // of a stream behind one
 	Former  bool     `json:"former,omitempty"`  // it is a stream that the policy that ran last has not
 }
 
@@ -142,7 +144,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	v.strangers()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
-		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}}
+		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
@@ -173,6 +175,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
+	v.policy()
 	if nested {
 		v.below(d)
 	}
@@ -358,10 +361,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case ahead:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
-	secret := sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
+	secret := sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
-		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret)
+		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret && sub != dir.Policies)
 	}
 	if sub == dir.Keys && secret && links(info) > 1 {
 		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one").of = keyRow

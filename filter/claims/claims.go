@@ -133,7 +133,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 func gate(s *policy.Stream) statement.Gate {
 	g := statement.Gate{InStream: statement.InStream(s.Name), Gate: *s.Gate}
 	if a := s.Active; a != nil {
-		g.Active = &policy.Active{Announced: a.Announced, IsAnnounced: a.IsAnnounced, From: a.From, Until: a.Until}
+		g.Active = &policy.Active{Announced: a.Announced, IsAnnounced: a.IsAnnounced, Span: a.Span}
 	}
 	return g
 }

@@ -192,6 +192,9 @@ func TrafficFile(day civil.Day) string { return trafficPrefix + day.String() + t
 // PolicyFile returns the name in Policies of a policy's text.
 func PolicyFile(digest string) string { return digest + policySuffix }
 
+// IsPolicyFile reports whether a file of Policies is the text of a policy.
+func IsPolicyFile(name string) bool { return strings.HasSuffix(name, policySuffix) }
+
 // PartialMark returns the name of the empty file that stands beside a day's room file
 // whose counts are a lower bound.
 func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
@@ -320,7 +323,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName:
+		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, CacheTagName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)
@@ -347,7 +350,7 @@ func isOwn(sub, name string) bool {
 	case Locks, KeyLocks:
 		return isLock(name)
 	case Policies:
-		return strings.HasSuffix(name, policySuffix)
+		return IsPolicyFile(name)
 	case Status:
 		return strings.HasSuffix(name, RecordSuffix) || strings.HasSuffix(name, LockSuffix)
 	}

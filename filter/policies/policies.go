@@ -1,5 +1,6 @@
 // Package policies implements the record of the policies that ran on DIR: for good which
-// one began when, and the text of each.
+// one began when and on which days its streams were active, and the text of each while
+// lines that were written under it live.
 package policies
 
 import (
@@ -9,29 +10,109 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
 )
 
-// maxText bounds the text of a policy, and maxTail what is read of the log.
+// MaxText bounds the text of a policy, maxTail what is read of the end of the log, and
+// maxLog what is read of all of it.
 const (
 	MaxText = 1 << 20
 	maxTail = 64 << 10
+	maxLog  = 16 << 20
 )
 
-// Entry is a line of DIR/policies.log, "2026-11-22T12:00:00Z DIGEST web,meet": a policy
-// that begins to run.
+// Entry is a line of DIR/policies.log, a policy that begins to run:
+//
+//	2026-11-22T12:00:00Z DIGEST web,cost=2026-11-20..2026-12-10,misuse=closed
+//
+// It ran until the next one began: from then on its loggers do no more than that allows.
 type Entry struct {
 	Began   time.Time
 	Digest  string
-	Streams []string
+	Streams []Stream
+}
+
+// Stream is a stream of a policy that ran.
+type Stream struct {
+	Name    string
+	Gated   bool
+	OneUser bool        // it was active for one user alone: "=2026-11-20..2026-12-10/user"
+	Active  policy.Span // by the dates of lines
+}
+
+// NewEntry returns the entry of a policy whose gates let these lines through.
+func NewEntry(began time.Time, p *policy.Policy, open []policy.Opening) Entry {
+	e := Entry{Began: began, Digest: p.Digest()}
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		e.Streams = append(e.Streams, Stream{s.Name, s.Gate != nil, open[i].User != "", open[i].Span})
+	}
+	return e
+}
+
+// Has reports whether the policy has a stream of that name.
+func (e *Entry) Has(name string) bool {
+	return slices.ContainsFunc(e.Streams, func(s Stream) bool { return s.Name == name })
+}
+
+// Stream returns the stream of that name. One that the policy has not is never active.
+func (e *Entry) Stream(name string) Stream {
+	for _, s := range e.Streams {
+		if s.Name == name {
+			return s
+		}
+	}
+	return Stream{Name: name, Active: policy.Never}
 }
 
 func (e Entry) String() string {
-	return fmt.Sprintf("%s %s %s", e.Began.UTC().Format(time.RFC3339), e.Digest, strings.Join(e.Streams, ","))
+	var streams []string
+	for _, s := range e.Streams {
+		streams = append(streams, s.String())
+	}
+	return fmt.Sprintf("%s %s %s", e.Began.UTC().Format(time.RFC3339), e.Digest, strings.Join(streams, ","))
+}
+
+const (
+	closed  = "closed"
+	oneUser = "/user"
+)
+
+func (s Stream) String() string {
+	switch {
+	case !s.Gated:
+		return s.Name
+	case s.Active.IsEmpty():
+		return s.Name + "=" + closed
+	case s.OneUser:
+		return fmt.Sprintf("%s=%v..%v%s", s.Name, s.Active.From, s.Active.Until, oneUser)
+	}
+	return fmt.Sprintf("%s=%v..%v", s.Name, s.Active.From, s.Active.Until)
+}
+
+func parseStream(text string) (s Stream, ok bool) {
+	s.Active = policy.Always
+	var when string
+	if s.Name, when, s.Gated = strings.Cut(text, "="); !s.Gated {
+		return s, s.Name != ""
+	}
+	if when == closed {
+		s.Active = policy.Never
+		return s, s.Name != ""
+	}
+	when, s.OneUser = strings.CutSuffix(when, oneUser)
+	from, until, _ := strings.Cut(when, "..")
+	first, ok := civil.ParseDay(from)
+	last, ok2 := civil.ParseDay(until)
+	s.Active = policy.Span{From: first, Until: last}
+	return s, s.Name != "" && ok && ok2 && !s.Active.IsEmpty()
 }
 
 func parseEntry(line string) (e Entry, ok bool) {
@@ -40,7 +121,15 @@ func parseEntry(line string) (e Entry, ok bool) {
 		return e, false
 	}
 	at, err := time.Parse(time.RFC3339, words[0])
-	return Entry{at, words[1], strings.Split(words[2], ",")}, err == nil
+	e = Entry{Began: at, Digest: words[1]}
+	for text := range strings.SplitSeq(words[2], ",") {
+		s, ok := parseStream(text)
+		if !ok {
+			return e, false
+		}
+		e.Streams = append(e.Streams, s)
+	}
+	return e, err == nil
 }
 
 // Record notes that a policy begins to run, unless it is the one that ran last: first
@@ -48,27 +137,98 @@ func parseEntry(line string) (e Entry, ok bool) {
 func Record(d *dir.Dir, e Entry, text []byte) error {
 	there, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
 	if err != nil || string(there) != string(text) {
-		if err := d.ReplaceFile(dir.Policies, dir.PolicyFile(e.Digest), text); err != nil {
-			return err
-		}
+		err = d.ReplaceFile(dir.Policies, dir.PolicyFile(e.Digest), text)
+	} else {
+		err = Runs(d, e.Digest)
+	}
+	if err != nil {
+		return err
 	}
 	last, err := lastEntry(d, byOwner)
-	if err == nil && last.Digest == e.Digest {
+	if err == nil && last.String() == (Entry{last.Began, e.Digest, e.Streams}).String() {
 		return nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLog) {
 		return err
 	}
-	f, err := d.OpenFile("", dir.PoliciesLogName, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	f, err := d.OpenFile("", dir.PoliciesLogName, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	line := e.String() + "\n"
+	if end, err := f.Seek(0, io.SeekEnd); err != nil {
+		return err
+	} else if before := []byte{'\n'}; end > 0 {
+		if _, err := f.ReadAt(before, end-1); err != nil {
+			return err
+		}
+		if before[0] != '\n' { // a disk was full
+			line = "\n" + line
+		}
+	}
 	// One write: it stands whole beside that of another process.
-	if _, err := f.Write([]byte(e.String() + "\n")); err != nil {
+	if _, err := io.WriteString(f, line); err != nil {
 		return err
 	}
 	return f.Sync()
+}
+
+// Runs notes that a policy runs: its text lives at least as long as the lines of now.
+func Runs(d *dir.Dir, digest string) error {
+	f, err := d.OpenFile(dir.Policies, dir.PolicyFile(digest), os.O_RDWR)
+	if err != nil {
+		return dir.IfExists(err)
+	}
+	defer f.Close()
+	// A logger may not set times, and may write: the time is that of the last write. A text
+	// that takes the place of this one meanwhile stays as it is.
+	var first [1]byte
+	if _, err = f.ReadAt(first[:], 0); err == nil {
+		_, err = f.WriteAt(first[:], 0)
+	}
+	return err
+}
+
+// PurgeTexts deletes the texts of policies under which no line was written that lives:
+// oldest is the day of the oldest one, in any stream. It returns the names in DIR of what
+// it deleted. The text of the newest policy stays, and that of one that a logger runs.
+func PurgeTexts(d *dir.Dir, oldest civil.Day, now time.Time) (deleted []string, err error) {
+	names, err := d.Names(dir.Policies)
+	if err != nil || len(names) == 0 {
+		return nil, dir.IfExists(err)
+	}
+	newest, err := lastEntry(d, byOwner)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := d.OpenSub(dir.Policies)
+	if err != nil {
+		return nil, dir.IfExists(err)
+	}
+	defer texts.Close()
+	var errs []error
+	for _, name := range names {
+		if name == dir.PolicyFile(newest.Digest) || !dir.IsPolicyFile(name) {
+			continue
+		}
+		ran, err := texts.Modified(name)
+		if err != nil {
+			continue // another process deleted it
+		}
+		// Lines are dated up to a day later, in zones ahead. A logger notes each hour
+		// that its policy runs.
+		last := civil.DayOf(ran.In(now.Location())) + 1
+		if oldest <= last || civil.DayOf(now) <= last {
+			continue
+		}
+		if err := dir.IfExists(d.Remove(dir.Policies, name)); err != nil {
+			errs = append(errs, err)
+		} else {
+			deleted = append(deleted, dir.Policies+"/"+name)
+		}
+	}
+	return deleted, errors.Join(errs...)
 }
 
 // Last returns the policy that began to run last in the DIR at path, an error that is

@@ -13,9 +13,6 @@ import (
 	"hushpipe/format/policy"
 )
 
-// maxLog bounds what is read of the log where a stream is looked for in all of it.
-const maxLog = 16 << 20
-
 // Terms are what a policy says of a directory.
 type Terms struct {
 	Home   string         // the DIR of the policy
@@ -53,7 +50,7 @@ func TermsOf(path string) (*Terms, error) {
 		if !ok {
 			return nil, d.Error("read", "", dir.PoliciesLogName, errLine)
 		}
-		if !slices.Contains(e.Streams, name) {
+		if !e.Has(name) {
 			continue
 		}
 		text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)

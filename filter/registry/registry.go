@@ -46,6 +46,7 @@ type Process struct {
 	Keep     string    `json:"keep"`               // --keep
 	Bounds   string    `json:"bounds,omitempty"`   // all that bound the lines, if there are others
 	Confined string    `json:"confined"`           // how, or why not
+	Policy   string    `json:"policy,omitempty"`   // the digest of the one that it runs
 	Memory   string    `json:"memory"`             // how it is hidden, or that it is not; "" before this was recorded
 	Fallback bool      `json:"fallback,omitempty"` // its flags are wrong: it runs on those that DIR records
 	Started  time.Time `json:"started"`
@@ -105,6 +106,13 @@ func (r *Registry) Observe(counted func() counters.Values, fault func() string) 
 type observed struct {
 	counted func() counters.Values
 	fault   func() string
+}
+
+// SetKeep notes that the process keeps lines for another period.
+func (r *Registry) SetKeep(keep string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cfg.Process.Keep, r.record.Keep = keep, keep
 }
 
 // Counters returns the counts of this process.

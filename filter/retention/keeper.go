@@ -62,6 +62,7 @@ type Keeper struct {
 	cfg  KeeperConfig
 	wake chan struct{} // to look at once
 	stop chan struct{}
+	keep atomic.Int64  // days: cfg.Keep, or a shorter period
 	work chan struct{} // full while a look is under way
 
 	settling dir.Slot
@@ -77,6 +78,7 @@ type Keeper struct {
 type lastLook struct {
 	at     Target
 	lease  *Lease
+	keep   calendar.Period // of the lease
 	rule   calendar.Period // of the lines; 0: not known
 	others calendar.Period // the longest of processes that take no leases
 	bounds string          // beside the rule, as DIR records them
@@ -88,13 +90,34 @@ type lastLook struct {
 type keyRule struct {
 	at    Target
 	lease *Lease
+	keep  calendar.Period // of the lease
 	rule  calendar.Period
 }
 
 // NewKeeper returns a Keeper, which does nothing yet.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	return &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 		work: make(chan struct{}, 1)}
+	r.keep.Store(int64(cfg.Keep))
+	return r
+}
+
+// Keep is the period of this process.
+func (r *Keeper) Keep() calendar.Period { return calendar.Period(r.keep.Load()) }
+
+// Shorten has this process keep files for a shorter period, from now on. It reports
+// whether it is one.
+func (r *Keeper) Shorten(keep calendar.Period) bool {
+	for {
+		was := r.keep.Load()
+		if int64(keep) >= was {
+			return false
+		}
+		if r.keep.CompareAndSwap(was, int64(keep)) {
+			r.Hurry()
+			return true
+		}
+	}
 }
 
 // Run looks once a minute and at each midnight, until Close.
@@ -173,14 +196,18 @@ type settled struct {
 // take no leases. Where DIR does not answer, what it said last holds; the rule is 0
 // where that was nothing yet: another process may keep lines for longer than this one.
 func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
-	last, d := &r.last, t.At()
+	last, d, keep := &r.last, t.At(), r.Keep()
+	if last.keep != keep { // the longer one would count
+		last.lease.Release()
+		last.lease = nil
+	}
 	anew := t != last.at || last.lease == nil
 	answer, ok := dir.Within(d, r.settling, settlePatience, func() (a settled) {
 		a.others = t.Others()
 		if anew {
-			a.lease, a.rule, a.err = TakeLease(d, OfLines, r.cfg.Keep, a.others)
+			a.lease, a.rule, a.err = TakeLease(d, OfLines, keep, a.others)
 		} else {
-			a.rule, a.err = Settle(d, OfLines, max(r.cfg.Keep, a.others))
+			a.rule, a.err = Settle(d, OfLines, max(keep, a.others))
 		}
 		a.bounds, _, _ = ReadBounds(d) // an error is told where they delete
 		return a
@@ -200,7 +227,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 	}
 	if anew {
 		last.lease.Release()
-		last.lease = answer.lease
+		last.lease, last.keep = answer.lease, keep
 	}
 	return answer.rule, answer.others
 }
@@ -217,7 +244,7 @@ func shorter(keep, rule calendar.Period) calendar.Period {
 // by. Lines stay where the rule is not known. What expires is counted first, as far
 // as it can be read in time.
 func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
-	v := t.Judge(now, shorter(r.cfg.Keep, rule))
+	v := t.Judge(now, shorter(r.Keep(), rule))
 	defer t.ReadExpiring(v, rule)()
 	var kinds sync.WaitGroup
 	for _, kind := range Kinds {
@@ -251,15 +278,15 @@ func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
 // deleteKeys deletes keys by the rule of their directory: in any case where v tells
 // the time, else if the rule has become shorter.
 func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
-	keep, lines, d := r.cfg.Keep, r.last.rule, t.At()
+	keep, lines, d := r.Keep(), r.last.rule, t.At()
 	r.alone(t, Keys, func() {
 		k := &r.keys
 		was := k.rule
 		var err error
-		if k.lease == nil || k.at != t {
+		if k.lease == nil || k.at != t || k.keep != keep {
 			k.lease.Release()
 			k.lease, k.rule, err = TakeLease(d, OfKeys, keep, others)
-			k.at = t
+			k.at, k.keep = t, keep
 		} else {
 			k.rule, err = Settle(d, OfKeys, max(keep, others))
 		}

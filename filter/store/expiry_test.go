@@ -14,7 +14,9 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
 	"hushpipe/format/civil"
+	"hushpipe/format/policy"
 )
 
 // TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that
@@ -75,6 +77,69 @@ func TestShorterPeriod(t *testing.T) {
 	assert.Equal(t, "3d\n", b.read(dir.Keys, "keep"), "the end of a process undoes nothing")
 	assert.Empty(t, b.status().Broken)
 	b.heard()
+}
+
+// TestShorten: a period that becomes shorter while a process runs holds for its lines, its
+// keys and the rule from then on; one that becomes longer changes nothing.
+func TestShorten(t *testing.T) {
+	b := newBed(t)
+	b.cfg.Keep = 30
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-20, "a", 1, 1)+users(today-7, "a", 1, 1)+users(today, "a", 1, 1))
+	s.Shorten(40)
+	b.pass(s, time.Minute)
+	assert.Len(t, b.names(""), 3, "all days")
+	s.Shorten(8)
+	b.pass(s, time.Minute)
+	for sub, files := range map[string]func(civil.Day) string{"": logFile, dir.Keys: func(day civil.Day) string { return day.String() + ".key" }} {
+		assert.Equal(t, []string{files(today - 7), files(today)}, b.names(sub)[:2], sub)
+	}
+	assert.Equal(t, "8d\n8d\n", b.read("keep")+b.read(dir.Keys, "keep"))
+	b.feed(f, s, users(today-8, "a", 2, 2)+users(today-7, "a", 2, 2))
+	assert.Equal(t, 0, b.lines(today-8))
+	assert.Equal(t, 2, b.lines(today-7))
+	b.pass(s, time.Minute)
+	status := b.status()
+	assert.Empty(t, status.Broken)
+	assert.Equal(t, "8d", status.Processes[0].Keep)
+	require.NoError(t, s.Close())
+	b.heard()
+}
+
+// TestTextsOfPolicies: the text of a policy is deleted with the last lines below DIR that
+// were written while it ran, by a logger of DIR and by purge.
+func TestTextsOfPolicies(t *testing.T) {
+	b := newBed(t)
+	require.NoError(t, b.open().Close())
+	below := newBed(t)
+	below.dir = b.path("web")
+	below.cfg.Path = below.dir
+	s := below.open()
+	below.feed(below.newFilter(s), s, users(today-10, "a", 1, 1)+users(today, "a", 1, 1))
+	require.NoError(t, s.Close())
+	d := b.openDir()
+	for i, digit := range []string{"a", "b"} {
+		e := policies.Entry{Began: noon.AddDate(0, 0, -10+5*i), Digest: strings.Repeat(digit, 64), Streams: []policies.Stream{{Name: "web", Active: policy.Always}}}
+		require.NoError(t, policies.Record(d, e, []byte("text")))
+		require.NoError(t, os.Chtimes(b.path(dir.Policies, dir.PolicyFile(e.Digest)), noon.AddDate(0, 0, -9+5*i), noon.AddDate(0, 0, -9+5*i)))
+	}
+	cfg := b.cfg
+	cfg.Keep = 0
+	_, err := Purge(cfg, false)
+	require.NoError(t, err)
+	texts, err := d.Names(dir.Policies)
+	require.NoError(t, err)
+	assert.Len(t, texts, 2)
+	b.set(noon.AddDate(0, 0, 5))
+	purged, err := Purge(cfg, true)
+	require.NoError(t, err)
+	assert.Contains(t, purged.Deleted, "policies/"+dir.PolicyFile(strings.Repeat("a", 64)))
+	texts, err = d.Names(dir.Policies)
+	require.NoError(t, err)
+	assert.Equal(t, []string{dir.PolicyFile(strings.Repeat("b", 64))}, texts)
+	b.heard()
+	below.heard()
 }
 
 // TestDirectoriesBelow: those that record a rule are purged by it, by a logger of DIR

@@ -15,6 +15,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
@@ -169,6 +170,7 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 	if err != nil {
 		add(retention.Purged{Errs: []error{err}})
 	}
+	oldest := counts.LastDay
 	for _, name := range names {
 		below, err := d.OpenNested(name)
 		if err != nil {
@@ -183,9 +185,32 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 				add(retention.Purged{Errs: []error{err}})
 			}
 		}
+		oldest = min(oldest, oldestLine(below))
 		below.Close()
 	}
+	if err == nil {
+		var done retention.Purged
+		if done.Deleted, err = policies.PurgeTexts(d, oldest, now); err != nil {
+			done.Errs = []error{err}
+		}
+		add(done)
+	}
 	p.moved(d, now, add)
+}
+
+// oldestLine is the day of the oldest lines of a directory, with what stands beside them.
+func oldestLine(d *dir.Dir) civil.Day {
+	oldest := counts.LastDay
+	names, err := d.Names("")
+	if err != nil {
+		return counts.AnyDay // who knows
+	}
+	for _, name := range names {
+		if day, ok := dir.ExpiryDay("", name); ok {
+			oldest = min(oldest, day)
+		}
+	}
+	return oldest
 }
 
 // moved deletes the keys of other directories than this process uses: of a time

@@ -68,6 +68,7 @@ type Config struct {
 	Finish  bool
 	Version string // hushpipe's; this and the next two are recorded for status
 	IP      string // what becomes of addresses
+	Policy  string // the digest of the policy that it runs; "" for none
 
 	// Flags are those that shape what is written to DIR, as --name=value. DIR
 	// records them, see Settings; nil: it does not. Fallback tells that they come
@@ -189,7 +190,7 @@ func newStore(cfg Config) *Store {
 		bounds = b.With(cfg.Keep)
 	}
 	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report,
-		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Bounds: bounds, Confined: cfg.Confined, Memory: cfg.Memory, Fallback: cfg.Fallback}})
+		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Bounds: bounds, Confined: cfg.Confined, Memory: cfg.Memory, Policy: cfg.Policy, Fallback: cfg.Fallback}})
 	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
 		Changed: s.changed, Report: s.report,
 		Dir: func() *dir.Dir {
@@ -242,7 +243,7 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 	// The file of a day that only a clock just put forward can know would vouch
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
-		d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
+		d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
 		s.keeper.Hurry()
 		s.saveKeysSoon(d)
 	}
@@ -543,7 +544,7 @@ func (s *Store) open() *place {
 	d.recordBounds()
 	d.log.WhenGone(s.keeper.PurgeSoon)
 	s.dir.Store(d)
-	d.Judge(s.cfg.Now().Round(0), s.cfg.Keep)
+	d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
 	s.keeper.Hurry()
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before it has come are not counted
@@ -621,6 +622,14 @@ func (s *Store) reopen(old *place) *place {
 	<-s.rounds.busy
 	old.close()
 	return d
+}
+
+// Shorten has this Store keep files for a shorter period, from now on; a longer one
+// changes nothing. It may be called from any goroutine.
+func (s *Store) Shorten(keep calendar.Period) {
+	if s.keeper.Shorten(keep) {
+		s.registry.SetKeep(keep.String())
+	}
 }
 
 // Observe is registry.Registry.Observe.

@@ -167,7 +167,27 @@ func (c *checker) stream(s *policy.Stream, path string) {
 		c.add(path+".linked", fmt.Sprintf("%q writes nothing, and has no keys", s.Linked), "name a stream that has keys")
 	}
 	c.keep(s, path)
+	c.gate(s, path)
 	c.unsupported(s, path)
+}
+
+// gate looks for what a gate compares.
+func (c *checker) gate(s *policy.Stream, path string) {
+	if s.Gate == nil || c.parser == nil {
+		return
+	}
+	if !c.has(format.RoleTime) {
+		c.add(path+".gate", "the format has no time, and the gate opens for days", "log %t")
+	}
+	if s.Gate.Names == "" {
+		return
+	}
+	switch {
+	case format.IsError(c.Format) || !c.has(format.RoleUser):
+		c.add(path+".gate.names", "the format has no user, and no line fits", "log it, or leave it out")
+	case !c.has(format.RoleStatus):
+		c.add(path+".gate.names", "the format has no status: who is refused may call himself anything", "log %>s")
+	}
 }
 
 // fieldRoles are the fields of a line by their names in a policy.
@@ -231,9 +251,6 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 	}
 	if len(s.Group) > 0 {
 		no("group", "a group")
-	}
-	if s.Gate != nil {
-		no("gate", "a gate")
 	}
 	if s.Figures.Traffic {
 		no("traffic", "traffic")

@@ -54,7 +54,10 @@ type event struct {
 	unless *condition // nil: leaves nothing out
 }
 
-type stream struct{ where, unless *condition }
+type stream struct {
+	where, unless *condition
+	gate          bool
+}
 
 // New compiles the conditions of a policy.
 func New(p *policy.Policy) *Matcher {
@@ -70,7 +73,7 @@ func New(p *policy.Policy) *Matcher {
 	m.fits = make([]bool, len(m.names))
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		m.streams = append(m.streams, stream{m.compile(&s.Where), m.compile(&s.Unless)})
+		m.streams = append(m.streams, stream{m.compile(&s.Where), m.compile(&s.Unless), s.Gate != nil})
 		m.named = m.named || len(s.Where.Events)+len(s.Unless.Events) > 0 || s.Treatment("event").Kind != policy.Drop
 		m.looks = m.looks || m.named || !s.Where.IsZero() || !s.Unless.IsZero()
 	}
@@ -88,6 +91,9 @@ func (m *Matcher) LooksAtClient() bool { return m.clients }
 
 // LooksAtRequest reports whether anything depends on Method or Target.
 func (m *Matcher) LooksAtRequest() bool { return m.requests }
+
+// HasGate reports whether a stream has a gate, by its index in the policy.
+func (m *Matcher) HasGate(stream int) bool { return m.streams[stream].gate }
 
 // Look takes the facts of a line, which stay as they are until the next call.
 func (m *Matcher) Look(f *Facts) {

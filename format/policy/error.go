@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,9 +13,10 @@ import (
 // Error is one mistake in a policy.
 type Error struct {
 	Line, Column int    // from 1, the column in characters; 0 for the file as a whole
-	Text         string // of the line, without what follows a tab or another control character
+	Text         string // of the line, with x in place of whom a decision is about, and why
 	What         string // is wrong, in one line
 	Hint         string // what to do; "" for none
+	Stream       string // whose gate stays closed for it; "" for none
 }
 
 // Error returns place, mistake and hint in one line, without the text of the line.
@@ -66,10 +68,28 @@ func (s *source) at(offset int, what, hint string) *Error {
 	return &Error{
 		Line:   bytes.Count(lead, []byte("\n")) + 1,
 		Column: utf8.RuneCount(lead[start:]) + 1,
-		Text:   strings.Map(printable, strings.ToValidUTF8(string(line), "\ufffd")),
+		Text:   strings.Map(printable, masked(strings.ToValidUTF8(string(line), "\ufffd"))),
 		What:   what,
 		Hint:   hint,
 	}
+}
+
+// person is the value of for or reason in a line, which stand in no message.
+var person = regexp.MustCompile(`(?:^|[\s{,.])["']?(?:for|reason)["']?\s*=\s*("".*|''.*|[[{].*|"(?:[^"\\]|\\.)*|'[^']*|[^"',}]*)`)
+
+// masked returns a line without them, as many characters long.
+func masked(line string) string {
+	out := []byte(line)
+	for _, at := range slices.Backward(person.FindAllStringSubmatchIndex(line, -1)) {
+		hidden := strings.Map(func(r rune) rune {
+			if r == '"' || r == '\'' {
+				return r
+			}
+			return 'x'
+		}, line[at[2]:at[3]])
+		out = slices.Replace(out, at[2], at[3], []byte(hidden)...)
+	}
+	return string(out)
 }
 
 func printable(r rune) rune {

@@ -170,18 +170,10 @@ type Gate struct {
 type Active struct {
 	Announced   civil.Day
 	IsAnnounced bool
-	From, Until civil.Day
-	Reason      string // stands in no page, digest or message
-	For         string // the user of Gate.Names; stands in none either
+	Span
+	Reason string // stands in no page, digest or message
+	For    string // the user of Gate.Names; stands in none either
 }
-
-// Has reports whether lines of that date are written.
-func (a *Active) Has(date civil.Day) bool {
-	return a != nil && a.From <= date && date <= a.Until
-}
-
-// WritesOn reports whether lines of that date are written, as far as the gate goes.
-func (s *Stream) WritesOn(date civil.Day) bool { return s.Gate == nil || s.Active.Has(date) }
 
 // Stream returns the stream of that name, nil for none.
 func (p *Policy) Stream(name string) *Stream {

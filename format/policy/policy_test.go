@@ -58,7 +58,7 @@ func TestMistakes(t *testing.T) {
 	for path, text := range read(t, "testdata/mistakes/*.toml") {
 		p, errs := policy.Parse(text)
 		if p != nil {
-			errs = p.Gates()
+			errs = p.Gates(nil)
 		}
 		var got strings.Builder
 		for _, e := range errs {
@@ -175,15 +175,16 @@ func TestGateOverAYear(t *testing.T) {
 				p := parse(t, least(fmt.Sprintf("gate = { announce = \"14d\", longest = \"30d\" }\n"+
 					"active = { announced = %v, from = %v, until = %v, reason = \"x\" }", announced, from, until)))
 				waited, open := 0, 0
+				written := p.Streams[0].Active.Span
 				for d := announced; d < from; d++ {
 					waited++
 				}
 				for d := from; d <= until; d++ {
 					open++
-					require.True(t, p.Streams[0].WritesOn(d))
+					require.True(t, written.Has(d))
 				}
-				require.False(t, p.Streams[0].WritesOn(from-1))
-				require.False(t, p.Streams[0].WritesOn(until+1))
+				require.False(t, written.Has(from-1))
+				require.False(t, written.Has(until+1))
 				breaches := 0
 				if waited < 14 {
 					breaches++
@@ -191,7 +192,12 @@ func TestGateOverAYear(t *testing.T) {
 				if open > 30 {
 					breaches++
 				}
-				require.Len(t, p.Gates(), breaches, "%v, %v to %v", announced, from, until)
+				if opening := p.Openings(nil)[0]; breaches > 0 {
+					require.True(t, opening.IsEmpty())
+				} else {
+					require.Equal(t, policy.Opening{Span: written}, opening)
+				}
+				require.Len(t, p.Gates(nil), breaches, "%v, %v to %v", announced, from, until)
 			}
 		}
 	}
@@ -208,6 +214,22 @@ func stage(name, after, from string) string {
 		s += fmt.Sprintf("active = { from = %v, until = %v, reason = \"x\" }\n", day, day+10)
 	}
 	return s
+}
+
+// afterAll tells what was active under policies that ran, one after the other.
+func afterAll(ran []*policy.Policy) policy.Earlier {
+	if len(ran) == 0 {
+		return nil
+	}
+	before, last := afterAll(ran[:len(ran)-1]), ran[len(ran)-1]
+	return func(stream string, day civil.Day) bool {
+		for i, open := range last.Openings(before) {
+			if last.Streams[i].Name == stream && open.From < day {
+				return true
+			}
+		}
+		return before != nil && before(stream, day)
+	}
 }
 
 // TestStages: a stage needs the one before, in this policy or in one that ran.
@@ -231,15 +253,25 @@ func TestStages(t *testing.T) {
 			[]string{`"a" has not been active before`, `"b" has not been active before`}},
 		{"the one before ran", three("", "2026-02-01", ""), []*policy.Policy{three("2025-11-01", "", "")}, nil},
 		{"both ran", three("", "", "2026-03-01"), []*policy.Policy{three("2025-11-01", "2025-12-24", "")}, nil},
-		{"each ran alone", three("", "", "2026-03-01"), []*policy.Policy{three("", "2026-01-24", ""), three("2025-11-01", "", "")}, nil},
+		{"each ran alone", three("", "", "2026-03-01"), []*policy.Policy{three("2025-11-01", "", ""), three("", "2026-01-24", "")}, nil},
+		{"in the wrong order", three("", "", "2026-03-01"), []*policy.Policy{three("", "2026-01-24", ""), three("2025-11-01", "", "")},
+			[]string{`"b" has not been active before`}},
 		{"what ran was broken", three("", "", "2026-03-01"), []*policy.Policy{three("", "2026-01-24", "")},
 			[]string{`"b" has not been active before`}},
 	} {
 		var got []string
-		for _, e := range test.p.Gates(test.ran...) {
+		earlier := afterAll(test.ran)
+		for _, e := range test.p.Gates(earlier) {
 			got = append(got, e.What)
 		}
 		assert.Equal(t, test.breaches, got, test.name)
+		closed := 0
+		for i, open := range test.p.Openings(earlier) {
+			if open.IsEmpty() && test.p.Streams[i].Active != nil {
+				closed++
+			}
+		}
+		assert.Equal(t, len(got), closed, test.name)
 	}
 }
 
@@ -335,6 +367,33 @@ func FuzzParse(f *testing.F) {
 		require.Empty(t, errs, "%s", printed)
 		require.Equal(t, string(printed), string(again.AppendTo(nil)))
 		require.Equal(t, p.Digest(), again.Digest())
-		p.Gates()
+		p.Gates(nil)
 	})
+}
+
+// TestPersonInMistakes: what a mistake shows of its line tells neither whom a decision is
+// about nor why.
+func TestPersonInMistakes(t *testing.T) {
+	for _, active := range []string{
+		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Gründe \"hier\", Geheim", for = 'Jane Doe' }`,
+		`active = { for = "Jane Doe", "reason" = 'Geheim', from = 2026-11-20, until = 2026-12-10 }`,
+		`active = { for="Jane Doe",reason="""Geheim""", from = 2026-11-20, until = 2026-12-10, unknown = 1 }`,
+		`active = { from = 2026-11-20, until = 2026-12-10, reason = Geheim, for = Jane }`,
+		"active.from = 2026-11-20\nactive.until = 2026-12-10\nactive.reason = [\"Geheim\"]\nactive.for = { a = \"Jane\" }",
+		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Geheim", for = "Jane Doe`,
+	} {
+		p, errs := policy.Parse([]byte(least("gate = { longest = \"5d\", names = \"user\" }\n" + active)))
+		if p != nil {
+			errs = p.Gates(nil)
+		}
+		require.NotEmpty(t, errs, active)
+		for _, e := range errs {
+			assert.NotContains(t, e.Text+e.What+e.Hint, "Geheim", active)
+			assert.NotContains(t, e.Text+e.What+e.Hint, "Jane", active)
+			assert.NotContains(t, e.Text+e.What+e.Hint, "hier", active)
+		}
+	}
+	_, errs := policy.Parse([]byte(least(`gate = { longest = "5d" }` + "\n" + `active = { reason = "Jäne", from = 1, until = 2 }`)))
+	require.NotEmpty(t, errs)
+	assert.Equal(t, `active = { reason = "xxxx", from = 1, until = 2 }`, errs[0].Text, "the caret stays in its place")
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"hushpipe/filter"
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+)
+
+// closedGates returns the gates of a policy as they are while it is not known which
+// policies ran before.
+func closedGates(p *policy.Policy) (gates []*filter.Gate) {
+	for _, open := range p.Openings(nil) {
+		gates = append(gates, filter.NewGate(open))
+	}
+	return gates
+}
+
+// decide opens the gates by what ran on DIR before. A decision that breaks its gate is
+// reported, and leaves it closed.
+func (j *policyJob) decide(d *dir.Dir, say *messages) error {
+	ran, err := policies.ReadLog(d)
+	if err != nil && dir.Cause(err) != 0 {
+		return err
+	} else if err != nil {
+		say.about("policies", warning, err.Error()+"; gates that need an earlier stage stay closed")
+	}
+	open := j.policy.Openings(ran.Earlier)
+	for i, o := range open {
+		j.gates[i].Set(o)
+	}
+	j.follower = policies.Follow(j.policy, open)
+	if !j.told {
+		j.told = true
+		for _, wrong := range j.policy.Gates(ran.Earlier) {
+			say.sayf(warning, "--policy %s:%d:%d: %s stays closed: %s; hint: %s", j.path, wrong.Line, wrong.Column, wrong.Stream, wrong.What, wrong.Hint)
+		}
+	}
+	return nil
+}
+
+// keepUp records the policy while that fails, and follows the policies that begin later,
+// once a minute.
+func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}, say *messages) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	var err error
+	select {
+	case err = <-first:
+	case <-quit:
+		return
+	}
+	for {
+		select {
+		case <-tick.C:
+		case <-quit:
+			return
+		}
+		if err != nil {
+			err = j.record(say)
+			continue
+		}
+		if err := j.follow(all); err != nil {
+			say.about("policies", warning, err.Error())
+		}
+	}
+}
+
+// follow closes what the newest policy closes, and takes its shorter periods.
+func (j *policyJob) follow(all []*live) error {
+	d, err := dir.Open(j.dir, dir.Options{})
+	if err != nil {
+		return nil // it is reported where lines are written
+	}
+	defer d.Close()
+	allowed, err := j.follower.Look(d)
+	for i, open := range allowed.Open {
+		j.gates[i].Set(open)
+		if days := allowed.Days[i]; days > 0 && all[i] != nil {
+			all[i].store.Shorten(calendar.Period(days))
+		}
+	}
+	if at := now().Round(0); at.Sub(j.noted) >= time.Hour || at.Before(j.noted) {
+		j.noted = at
+		err = errors.Join(err, policies.Runs(d, j.policy.Digest()))
+	}
+	return err
+}
+
+// ranOn returns which policies ran on a DIR, "" for none.
+func ranOn(path string) (policies.Log, error) {
+	if path == "" {
+		return nil, nil
+	}
+	d, err := dir.Open(path, dir.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return policies.ReadLog(d)
+}
+
+// gateInWords says when a stream writes that has a gate.
+func gateInWords(s *policy.Stream, today civil.Day) string {
+	a := s.Active
+	if a == nil {
+		return "the gate is closed: nothing is written"
+	}
+	text := fmt.Sprintf("the gate is open until %v", a.Until)
+	switch {
+	case today < a.From:
+		text = fmt.Sprintf("the gate opens on %v, until %v", a.From, a.Until)
+	case today > a.Until:
+		return fmt.Sprintf("the gate was open until %v: nothing is written any more", a.Until)
+	}
+	if a.For != "" {
+		text += ", for one user alone"
+	}
+	return text
+}
+
+// sampleGate lets through what a stream writes in its time, also where that is another.
+func sampleGate(s *policy.Stream) *filter.Gate {
+	open := policy.Opening{Span: policy.Always}
+	switch {
+	case s.Gate == nil || s.Gate.Names == "":
+	case s.Active == nil:
+		open.Span = policy.Never // nobody is named
+	default:
+		open.User = s.Active.For
+	}
+	return filter.NewGate(open)
+}
