@@ -109,3 +109,44 @@ func TestPolicyOwnOutput(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, string(said), "is in DIR itself")
 }
+
+// TestPolicyPurgesWhatLeft: what flags wrote before there was a policy, and the directory of a
+// stream that was renamed, go on to be purged by their own rules.
+func TestPolicyPurgesWhatLeft(t *testing.T) {
+	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
+	line := logLine("192.0.2.1", "/")
+	runOn(t, strings.NewReader(line), hushpipeBinary(t), "filter", "--keep", "8d", dir)
+	runOn(t, strings.NewReader(line), hushpipeBinary(t), "filter", "--policy", file, dir)
+	old := now().AddDate(0, 0, -20).Format("2006-01-02")
+	for _, place := range []string{dir, filepath.Join(dir, "web")} {
+		require.NoError(t, os.WriteFile(filepath.Join(place, "access-"+old+".log"), []byte("x\n"), 0o640))
+		require.NoError(t, os.WriteFile(filepath.Join(place, "keys", old+".key"), make([]byte, 32), 0o600))
+	}
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(livePolicy, `"web"`, `"site"`, 1)), 0o644))
+	l := startLogger(t, "--policy", file, dir)
+	l.write("192.0.2.1", "/")
+	for _, place := range []string{dir, filepath.Join(dir, "web")} {
+		await(t, func() bool {
+			_, lines := os.Lstat(filepath.Join(place, "access-"+old+".log"))
+			_, key := os.Lstat(filepath.Join(place, "keys", old+".key"))
+			return lines != nil && key != nil
+		}, place+" is purged")
+	}
+	require.Zero(t, l.end())
+	require.NotEmpty(t, written(dir), "today's lines stay")
+	require.NotEmpty(t, written(filepath.Join(dir, "web")))
+	require.NotEmpty(t, written(filepath.Join(dir, "site")))
+}
+
+// TestPolicyDisappears: a process goes on with the policy that it has read.
+func TestPolicyDisappears(t *testing.T) {
+	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
+	l := startLogger(t, "--policy", file, dir)
+	l.write("192.0.2.1", "/?id=l0")
+	await(t, func() bool { return written(filepath.Join(dir, "web")) != "" }, "the first line")
+	require.NoError(t, os.Remove(file))
+	l.write("192.0.2.1", "/?id=l1")
+	require.Zero(t, l.end())
+	require.Empty(t, l.said.String())
+	require.Len(t, ids(lines(t, filepath.Join(dir, "web", "access.log"))), 2)
+}
