@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -96,7 +98,8 @@ func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := checkedPolicy(path, text, told)
+		// Which stages ran before, a file does not tell.
+		p, err := checkedPolicy(path, text, func(string, civil.Day) bool { return true }, told)
 		if err != nil {
 			return nil, err
 		}
@@ -112,11 +115,56 @@ func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := checkedPolicy(path, text, told)
+	return statedByRecord(path, entry, text, told, say)
+}
+
+// statedByRecord is of the policy that began to run last on a DIR.
+func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writer, say *messages) (*stated, error) {
+	p, err := checkedPolicy(path, text, nil, told)
 	if err != nil {
 		return nil, err
 	}
-	return &stated{path: path, claims: claims.OfPolicy(p), since: civil.DayOf(entry.Began.Local())}, nil
+	open := make([]policy.Opening, len(p.Streams))
+	others := map[int]string{} // policies of processes
+	for i := range p.Streams {
+		name := p.Streams[i].Name
+		open[i].Span = entry.Stream(name).Active
+		sum, err := liveOn(filepath.Join(path, name))
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range sum {
+			if one.Policy != entry.Digest {
+				others[one.PID] = one.Policy
+			}
+		}
+	}
+	for _, pid := range slices.Sorted(maps.Keys(others)) {
+		say.sayf(warning, "%s: process %d runs another policy, as far as the newest allows it; hint: it ends with its last requests, hours after a reload", path, pid)
+	}
+	return &stated{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
+}
+
+// liveOn returns the processes that write to a DIR now; none where there is no DIR.
+func liveOn(path string) (live []registry.Process, err error) {
+	d, err := dir.Open(path, dir.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	sum, err := registry.Read(d, now())
+	if err != nil && !errors.Is(err, registry.ErrRecord) {
+		return nil, err
+	}
+	for _, p := range sum.Live {
+		if p.Err == nil {
+			live = append(live, p.Process)
+		}
+	}
+	return live, nil
 }
 
 func policyText(path string) ([]byte, error) {
@@ -132,13 +180,13 @@ func policyText(path string) ([]byte, error) {
 	return text, err
 }
 
-// checkedPolicy is that of a text without a mistake.
-func checkedPolicy(path string, text []byte, told io.Writer) (*policy.Policy, error) {
+// checkedPolicy is that of a text without a mistake. Its decisions are looked at only with
+// earlier: on a DIR, one that breaks its gate leaves it closed.
+func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Writer) (*policy.Policy, error) {
 	p, mistakes := policy.Parse(text)
 	if p != nil {
-		if mistakes = terms.Check(p); len(mistakes) == 0 {
-			// Which stages ran before, a file does not tell.
-			mistakes = p.Gates(func(string, civil.Day) bool { return true })
+		if mistakes = terms.Check(p); len(mistakes) == 0 && earlier != nil {
+			mistakes = p.Gates(earlier)
 		}
 	}
 	if len(mistakes) > 0 {
@@ -177,12 +225,12 @@ func statedByFlags(path string, say *messages) (*stated, error) {
 		return nil, err
 	}
 	s := &stated{path: path, claims: claims.OfFlags(o.asPolicy(rule), ip), since: civil.DayOf(settings.Started.Local())}
-	sum, err := registry.Read(d, now())
-	if err != nil && !errors.Is(err, registry.ErrRecord) {
+	live, err := liveOn(path)
+	if err != nil {
 		return nil, err
 	}
-	for _, p := range sum.Live {
-		if p.Err == nil && p.IP != ip.String() {
+	for _, p := range live {
+		if p.IP != ip.String() {
 			say.sayf(warning, "%s: process %d runs with --ip %s, and %s is recorded; hint: reload the web server", path, p.PID, p.IP, ip)
 			s.differs = true
 		}

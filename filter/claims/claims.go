@@ -19,6 +19,19 @@ func OfPolicy(p *policy.Policy) []statement.Claim {
 	return of(p, p.Digest(), policy.Treatment{Kind: policy.Ipcrypt})
 }
 
+// OfRun returns the claims of a policy that runs, in which open says what the gates let
+// through: one whose decision breaks it is closed.
+func OfRun(p *policy.Policy, open []policy.Opening) []statement.Claim {
+	run := *p
+	run.Streams = slices.Clone(p.Streams)
+	for i := range run.Streams {
+		if s := &run.Streams[i]; s.Gate != nil && open[i].IsEmpty() {
+			s.Active = nil
+		}
+	}
+	return of(&run, p.Digest(), policy.Treatment{Kind: policy.Ipcrypt})
+}
+
 // of returns the claims of a policy; client is what becomes of the address in lines that
 // are written whole.
 func of(p *policy.Policy, digest string, client policy.Treatment) []statement.Claim {
