@@ -165,7 +165,8 @@ func (a *auditor) keys(s *stream, c statement.Claim) *Row {
 		}
 		n++
 		path := filepath.Join(at, e.Name())
-		if _, err := readKey(path); errors.Is(err, errNoKey) {
+		key, err := readKey(path)
+		if errors.Is(err, errNoKey) {
 			s.fault(keyRow, Fault{File: path, What: err.Error(), Do: "remove it: a new one is made"})
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			unread++
@@ -174,7 +175,7 @@ func (a *auditor) keys(s *stream, c statement.Claim) *Row {
 		if day < first && day >= s.survey.firstOf(s.survey.keepKeys) && k.Linked == "" {
 			s.fault(keyRow, Fault{File: path, What: "is older than any line", Do: "hushpipe purge " + s.Path})
 		}
-		if slices.Contains(erased, day) {
+		if key != nil && slices.Contains(erased[day], fmt.Sprintf("%x", key.ID())) {
 			s.fault(keyRow, Fault{File: path, What: "is the key of a day that was erased", Do: "remove it"})
 		}
 	}
@@ -185,15 +186,23 @@ func (a *auditor) keys(s *stream, c statement.Claim) *Row {
 	return r
 }
 
-// erased returns the days that were deleted on purpose.
-func (s *stream) erased() (days []civil.Day) {
+// erased returns the ids of the keys of days that were deleted on purpose. Lines that came
+// later have another key.
+func (s *stream) erased() map[civil.Day][]string {
+	ids := map[civil.Day][]string{}
 	entries, _ := os.ReadDir(filepath.Join(s.Path, dir.Erased)) // there may be none
 	for _, e := range entries {
 		if day, ok := dir.OwnDay(dir.Erased, e.Name()); ok {
-			days = append(days, day)
+			f, err := openRegular(filepath.Join(s.Path, dir.Erased, e.Name()))
+			if err != nil {
+				continue
+			}
+			text, _ := io.ReadAll(io.LimitReader(f, 4096))
+			f.Close()
+			ids[day] = strings.Fields(string(text))
 		}
 	}
-	return days
+	return ids
 }
 
 // compareKeys finds keys that are equal, of two days or of two streams that are not

@@ -89,10 +89,10 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 }
 
 // DeleteDay deletes the key, the lines and the journals of one day, and leaves a
-// mark, for the processes that live, to forget them. Damaged files that were kept
+// mark with that text, for the processes that live, to forget them. Damaged files that were kept
 // aside go, too.
-func DeleteDay(d *dir.Dir, day civil.Day) (p Purged) {
-	if err := d.ReplaceFile(dir.Erased, day.String(), nil); err != nil {
+func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
+	if err := d.ReplaceFile(dir.Erased, day.String(), mark); err != nil {
 		p.Errs = append(p.Errs, err)
 	}
 	for _, sub := range []string{dir.Keys, "", dir.Journal, dir.Rooms} {

@@ -3,12 +3,15 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 
 	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
@@ -114,9 +117,20 @@ func deleteLines(d *dir.Dir, day civil.Day) retention.Purged {
 	return retention.DeleteLines(d, day)
 }
 
+// keyIDs returns what the mark of a deleted day says: the ids of the keys that went with
+// it, one a line, those of an earlier time included. So a key that came back is told from
+// that of lines which came later.
+func keyIDs(d *dir.Dir, day civil.Day) []byte {
+	ids, _ := d.ReadFile(dir.Erased, day.String()) // as a rule there is none
+	if key, err := keyring.ReadKey(d, day); err == nil {
+		ids = fmt.Appendf(ids, "%x\n", (*pseudonym.Key)(&key).ID())
+	}
+	return ids
+}
+
 // deleteDay deletes a day that is over, with its keys wherever processes had them.
 func deleteDay(d *dir.Dir, cfg Config, day civil.Day) retention.Purged {
-	p := retention.DeleteDay(d, day)
+	p := retention.DeleteDay(d, day, keyIDs(d, day))
 	paths, trusted := registry.KeyDirs(d)
 	if !trusted { // as moved has it
 		paths = nil

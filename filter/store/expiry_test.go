@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 )
@@ -546,8 +548,10 @@ func TestEraseDays(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []civil.Day{today - 3, today - 2, today}, days)
 	assert.Equal(t, 7, lines)
+	erased := (*pseudonym.Key)([]byte(b.key(today - 3))).ID()
 	p, err := EraseDays(b.cfg, days)
 	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("%x\n", erased), b.read(dir.Erased, (today-3).String()))
 	assert.Len(t, p.Deleted, 3+3+1)
 	b.feed(f, s, users(today, "c", 2, 3))
 	b.pass(s, 2*time.Minute)
