@@ -193,8 +193,12 @@ func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
 		return err
 	}
 	defer unix.Close(at)
-	return d.Error("replace", sub, name, replaceFile(at, name, data, modeIn(sub, name), sub != Status))
+	return d.Error("replace", sub, name, replaceFile(at, name, data, modeIn(sub, name), isDurable(sub)))
 }
+
+// isDurable reports whether what is put in the place of a file of sub survives a power
+// cut. Held lines need not, as no line does.
+func isDurable(sub string) bool { return sub != Status && sub != Held }
 
 // Remove deletes a file of sub.
 func (d *Dir) Remove(sub, name string) error {
@@ -269,14 +273,14 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 		fd, err = openDir(d.fd, ".", unix.O_NOFOLLOW, false, dirMode)
 	case sub == Keys && d.keys != "":
 		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
-	case sub == Locks:
-		fd, loose, err = openLocks(d.fd, create)
+	case sub == Locks, sub == Held:
+		fd, loose, err = openShut(d.fd, sub, create)
 	case sub == KeyLocks:
 		var at int
 		if at, err = d.openSub(Keys, create); err != nil {
 			return -1, err
 		}
-		fd, loose, err = openLocks(at, create)
+		fd, loose, err = openShut(at, Locks, create)
 		unix.Close(at)
 	case sub == Policies:
 		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, locksMode)
@@ -286,19 +290,22 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	if err != nil {
 		return -1, d.Error("open", sub, "", err)
 	}
-	if loose != 0 {
+	switch {
+	case loose != 0 && sub == Held:
+		d.Say(sub, "", "others could read this directory (mode %04o): set to 0700", loose)
+	case loose != 0:
 		d.Say(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
 	}
-	if create && (sub == Keys || sub == Journal) {
-		tag(fd)
+	if create && (sub == Keys || sub == Journal || sub == Held) {
+		tag(fd, modeIn(sub, CacheTagName))
 	}
 	return fd, nil
 }
 
-// openLocks opens the directory of locks in the directory at. With create it shuts
-// others out; loose is the mode that let them in.
-func openLocks(at int, create bool) (fd int, loose uint32, err error) {
-	fd, err = openDir(at, Locks, unix.O_NOFOLLOW, create, locksMode)
+// openShut opens a directory in the directory at that is nobody else's business. With
+// create it shuts others out; loose is the mode that let them in.
+func openShut(at int, name string, create bool) (fd int, loose uint32, err error) {
+	fd, err = openDir(at, name, unix.O_NOFOLLOW, create, locksMode)
 	if err != nil {
 		return -1, 0, err
 	}
@@ -316,8 +323,8 @@ func openLocks(at int, create bool) (fd int, loose uint32, err error) {
 }
 
 // tag makes the cache tag of a directory that has none.
-func tag(at int) {
-	fd, err := openFile(at, CacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
+func tag(at int, mode uint32) {
+	fd, err := openFile(at, CacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
 		return // it has one, or the call that needs the directory fails as well
 	}
@@ -337,7 +344,7 @@ func (d *Dir) Tag(tagged bool) {
 		return
 	}
 	if at, err := d.openSub("", false); err == nil {
-		tag(at)
+		tag(at, fileMode)
 		unix.Close(at)
 	}
 }
@@ -345,7 +352,7 @@ func (d *Dir) Tag(tagged bool) {
 // modeIn is the mode of a file in sub. The locks by which processes show that they
 // live are nobody else's to hold.
 func modeIn(sub, name string) uint32 {
-	if sub == Journal || sub == Locks || sub == KeyLocks || sub == Policies || sub == Status && strings.HasSuffix(name, LockSuffix) {
+	if sub == Journal && name != CacheTagName || sub == Locks || sub == KeyLocks || sub == Policies || sub == Held || sub == Status && strings.HasSuffix(name, LockSuffix) {
 		return secretMode
 	}
 	return fileMode

@@ -282,6 +282,7 @@ func TestCheckOpen(t *testing.T) {
 	require.NoError(t, d.ReplaceFile(Erased, "2026-11-20", nil))
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
 	require.NoError(t, d.ReplaceFile(Traffic, TrafficFile(day("2026-11-22")), nil))
+	require.NoError(t, d.ReplaceFile(Held, HeldFile(20_000, 7), nil))
 	for _, sub := range Directories {
 		path := filepath.Join(d.path, sub)
 		require.NoError(t, os.Chmod(path, 0o777))
@@ -292,6 +293,10 @@ func TestCheckOpen(t *testing.T) {
 		require.Len(t, *said, 1)
 		if sub == Locks || sub == KeyLocks {
 			assert.Equal(t, path+": others could hold locks in this directory (mode 0777): set to 0700", (*said)[0])
+			continue
+		}
+		if sub == Held {
+			assert.Equal(t, path+": others could read this directory (mode 0777): set to 0700", (*said)[0])
 			continue
 		}
 		assert.Contains(t, (*said)[0], want)

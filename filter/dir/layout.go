@@ -24,6 +24,9 @@ const (
 	// Policies has the texts of the policies that ran, DIGEST.toml, with mode 0700 and files
 	// of 0600: whom a decision is about stands in them.
 	Policies = "policies"
+	// Held has the lines of groups that are not released yet, with mode 0700 and files of
+	// 0600: DATE.BB.held, where BB are the first two digits of the groups.
+	Held = "held"
 
 	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2)
 	// asks for an open file only, so whoever can read a file can hold its lock for good.
@@ -32,7 +35,7 @@ const (
 )
 
 // directories are all of them, DIR first.
-var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies}
+var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies, Held}
 
 // The files that bear no day.
 const (
@@ -62,6 +65,7 @@ const (
 	WriterLock   = "writer"   // the process that writes the room files
 	expiringLock = "expiring" // whoever reads the journals that are deleted next
 	actsLock     = "acts"     // whoever writes the log of acts
+	HeldLock     = "held"     // whoever changes a file in Held
 )
 
 const (
@@ -87,6 +91,8 @@ const (
 	keySuffix     = ".key"
 	policySuffix  = ".toml"
 	journalSuffix = ".journal"
+	typedSuffix   = ".typed"
+	heldSuffix    = ".held"
 	leasePrefix   = "keep-"
 	// tempPrefix begins the names of files in the making; 16 hexadecimal digits
 	// follow.
@@ -202,6 +208,41 @@ func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
 // NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
 func NewJournal(day civil.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
 
+// NewTypedJournal returns a name in Journal that no other has, for records with types:
+// 2026-11-22.RANDOM.journal.typed. An earlier version, which cannot read it, takes it for
+// a copy: it deletes the file with its day, and leaves it alone until then.
+func NewTypedJournal(day civil.Day) string { return NewJournal(day) + typedSuffix }
+
+// TypedDay returns the day of a journal of records with types.
+func TypedDay(name string) (civil.Day, bool) {
+	day, behind, ok := DayOf(Journal, name)
+	return day, ok && behind == typedSuffix
+}
+
+// HeldFile returns the name in Held of the lines of a day whose groups begin with first.
+func HeldFile(day civil.Day, first byte) string {
+	return fmt.Sprintf("%s.%02x%s", day, first, heldSuffix)
+}
+
+// NewHeldFile returns such a name that no other has, 2026-11-22.a7.RANDOM.held.
+func NewHeldFile(day civil.Day, first byte) string {
+	return fmt.Sprintf("%s.%02x.%s%s", day, first, RandomHex(), heldSuffix)
+}
+
+// MovingSuffix is what the name of a held file has behind it while its lines are being
+// released.
+const MovingSuffix = ".moving"
+
+// ParseHeld returns what the name of a held file says.
+func ParseHeld(name string) (day civil.Day, first byte, moving, ok bool) {
+	day, behind, ok := DayOf(Held, name)
+	if !ok || behind != "" && behind != MovingSuffix {
+		return 0, 0, false, false
+	}
+	b, err := hex.DecodeString(name[len("2026-11-22."):][:2])
+	return day, b[0], behind != "", err == nil
+}
+
 // NewLease returns a name in a directory of locks that no other has,
 // keep-14d-RANDOM: the lease of a process that keeps files for that period.
 func NewLease(keep calendar.Period) string {
@@ -234,9 +275,11 @@ func RandomHex() string {
 	return hex.EncodeToString(b[:])
 }
 
-func isRandom(digits string) bool {
+func isRandom(digits string) bool { return len(digits) == 16 && isHex(digits) }
+
+func isHex(digits string) bool {
 	_, err := hex.DecodeString(digits)
-	return err == nil && len(digits) == 16
+	return err == nil
 }
 
 // DayOf returns the day of a file of sub that bears a name which hushpipe gives,
@@ -256,7 +299,7 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 		prefix, suffix = trafficPrefix, trafficSuffix
 	case Keys:
 		suffix = keySuffix
-	case Journal, Erased:
+	case Journal, Erased, Held:
 	default:
 		return 0, "", false
 	}
@@ -276,6 +319,15 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 			return 0, "", false
 		}
 		suffix = "." + random + journalSuffix
+	}
+	if sub == Held {
+		if len(rest) < 3 || rest[0] != '.' || !isHex(rest[1:3]) {
+			return 0, "", false
+		}
+		suffix = heldSuffix
+		if rest = rest[3:]; len(rest) > 17 && rest[0] == '.' && isRandom(rest[1:17]) {
+			rest = rest[17:]
+		}
 	}
 	behind, ok = strings.CutPrefix(rest, suffix)
 	switch {
@@ -332,7 +384,7 @@ func IsUndated(sub, name string) bool {
 		case RuleName, CacheTagName, Locks, ClockName: // earlier versions wrote a clock there
 			return true
 		}
-	case Journal:
+	case Journal, Held:
 		return name == CacheTagName
 	case Traffic:
 		return name == NamesName
@@ -360,7 +412,7 @@ func isOwn(sub, name string) bool {
 
 func isLock(name string) bool {
 	switch name {
-	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock, actsLock:
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock, actsLock, HeldLock:
 		return true
 	}
 	_, ok := ParseLease(name)

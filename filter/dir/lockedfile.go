@@ -48,7 +48,7 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
 		var temp string
 		var f *os.File
-		if temp, f, err = fillTemp(at, modeIn(sub, name), true, fill); err == unix.ENOENT {
+		if temp, f, err = fillTemp(at, modeIn(sub, name), isDurable(sub), fill); err == unix.ENOENT {
 			continue // swept
 		} else if err != nil {
 			break
@@ -58,7 +58,7 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 		}
 		f.Close()
 	}
-	if err == nil {
+	if err == nil && isDurable(sub) {
 		err = syncDir(at)
 	}
 	return d.Error("create", sub, name, err)

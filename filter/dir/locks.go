@@ -196,6 +196,15 @@ func (d *Dir) LockActs(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
+// LockHeld takes the lock under which held lines are released, as LockRooms does.
+func (d *Dir) LockHeld(patience time.Duration) (unlock func(), err error) {
+	fd, err := d.lockNew(HeldLock, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
 // lockNew takes a lock that earlier versions do not know.
 func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
 	fd, err = d.openLock(Locks, name)

@@ -23,7 +23,7 @@ func (d *Dir) CheckOpen() error {
 	return nil
 }
 
-// Tighten takes the access of others away from the keys or journals in sub, and
+// Tighten takes the access of others away from the keys, journals or held lines in sub, and
 // reports it. A restored backup, say, has loosened them while a logger runs, which
 // reads a key once.
 func (d *Dir) Tighten(sub, what string) {
@@ -48,7 +48,7 @@ func (d *Dir) tightenFile(at int, sub, name, what string, mode uint32) {
 	default:
 		d.Say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
 	}
-	if sub != Journal {
+	if sub != Journal && sub != Held {
 		d.MarkExposed(sub, name)
 	}
 }
@@ -64,8 +64,8 @@ func (d *Dir) TightenRoomSecret() {
 	}
 }
 
-// TightenLocks shuts others out of a directory of locks that is there.
-func (d *Dir) TightenLocks(sub string) {
+// Shut shuts others out of a directory of locks, or of held lines, that is there.
+func (d *Dir) Shut(sub string) {
 	at, err := d.openSub(sub, false)
 	if err != nil {
 		return // it is reported where it is used

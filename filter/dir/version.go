@@ -15,7 +15,7 @@ import (
 const Version = 2
 
 // plainVersion is that of a DIR which an earlier hushpipe does no harm in: one without
-// other bounds on its lines than a period, which version 2 has.
+// other bounds on its lines than a period, and without held lines, which version 2 has.
 const plainVersion = 1
 
 var errVersion = errors.New("contains no version; hint: remove it, unless a newer hushpipe wrote here")
