@@ -11,6 +11,7 @@ package counts
 import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
 	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
 )
@@ -27,6 +28,13 @@ type Config struct {
 	// OthersLive reports whether other processes work on DIR.
 	OthersLive func(*dir.Dir) (bool, error)
 	Report     *dir.Reporter
+}
+
+// NewTyped returns the journals of records with types that a process writes: those of
+// one type, of the same form as those of rooms.
+func NewTyped(cfg Config, t journal.Type) *Journals {
+	cfg.Counting = false // there is no room file for what comes too late
+	return &Journals{cfg: &cfg, ledger: newLedger(&cfg), own: map[journalID]*ownJournal{}, typ: t}
 }
 
 // New returns the counts of a process.

@@ -51,10 +51,11 @@ const (
 	maxParts = 64
 )
 
-// Fold folds the journals of all days that are kept.
+// Fold folds the journals of all days that are kept, and those of records with types.
 func (f *Files) Fold(d *dir.Dir) error {
 	names, err := journalNames(d)
-	errs := []error{err}
+	typed, typedErr := TypedNames(d)
+	errs := []error{err, typedErr}
 	first := f.cfg.Window().First
 	for name := range f.flawed {
 		day, _ := dir.OwnDay(dir.Journal, name)
@@ -66,12 +67,17 @@ func (f *Files) Fold(d *dir.Dir) error {
 			delete(u.flawed, name)
 		}
 	}
-	for day, all := range names {
-		if day < first {
-			continue // about to be deleted
-		}
-		for some := range slices.Chunk(all, maxParts) {
-			errs = append(errs, f.foldDay(d, day, some))
+	for _, of := range []struct {
+		names map[civil.Day][]string
+		typed bool
+	}{{names, false}, {typed, true}} {
+		for day, all := range of.names {
+			if day < first {
+				continue // about to be deleted
+			}
+			for some := range slices.Chunk(all, maxParts) {
+				errs = append(errs, f.foldDay(d, day, some, of.typed))
+			}
 		}
 	}
 	if err := dir.Join(errs...); err != nil {
@@ -82,7 +88,7 @@ func (f *Files) Fold(d *dir.Dir) error {
 }
 
 // foldDay folds those of a day's journals whose writers have ended.
-func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string) error {
+func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) error {
 	if len(names) < 2 && !slices.ContainsFunc(names, f.isFlawed) {
 		return nil
 	}
@@ -118,7 +124,7 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string) error {
 	}
 	for from, list := range parts {
 		if list = f.worthwhile(list); len(list) > 0 {
-			errs = append(errs, f.foldParts(d, day, from, list))
+			errs = append(errs, f.foldParts(d, day, from, list, typed))
 		}
 	}
 	return dir.Join(errs...)
@@ -155,9 +161,14 @@ func (f *Files) worthwhile(parts []*part) []*part {
 // errNothing says that there is nothing to fold.
 var errNothing = errors.New("no record can be read")
 
-// foldParts makes one journal of several, and deletes them.
-func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part) error {
-	err := d.CreateFile(dir.Journal, dir.NewJournal(day), func(file *os.File) error {
+// foldParts makes one journal of several, and deletes them. Payloads become as long as
+// they may be; those with a type that it does not know stay as they are.
+func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part, typed bool) error {
+	name := dir.NewJournal(day)
+	if typed {
+		name = dir.NewTypedJournal(day)
+	}
+	err := d.CreateFile(dir.Journal, name, func(file *os.File) error {
 		w, err := journal.NewWriter(file, from.keyID, []byte(from.settings))
 		if err != nil {
 			return err
@@ -167,18 +178,24 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part)
 		for _, p := range parts {
 			foreign := 0
 			info, err := journal.Read(p, 0, func(payload []byte) error {
+				frames++
 				switch {
-				case len(payload)%rooms.RecordSize != 0:
+				case typed && !journal.Type(payload[0]).IsSet():
+					return w.Append(payload)
+				case typed && len(records) > 0 && records[0] == payload[0] && len(records)+len(payload)-1 <= journal.MaxPayload:
+					records = append(records, payload[1:]...)
+					return nil
+				case !typed && len(payload)%rooms.RecordSize != 0:
+					frames--
 					foreign++
 					return nil
-				case len(records)+len(payload) > journal.MaxPayload:
+				case len(records) > 0 && (typed || len(records)+len(payload) > journal.MaxPayload):
 					if err := w.Append(records); err != nil {
 						return err
 					}
 					records = records[:0]
 				}
 				records = append(records, payload...)
-				frames++
 				return nil
 			})
 			if err != nil {

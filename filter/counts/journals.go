@@ -55,7 +55,9 @@ type Journals struct {
 	cfg    *Config
 	ledger *Ledger
 	own    map[journalID]*ownJournal
-	opened int // of their files
+	opened int          // of their files
+	typ    journal.Type // of the records; 0: those of rooms, which have none
+	typed  []byte       // scratch
 }
 
 // maxJournals bounds the files that are open: an archive can have many days.
@@ -127,11 +129,16 @@ func (o *Journals) flush(d *dir.Dir, id journalID, j *ownJournal) error {
 			return err
 		}
 	}
-	const most = journal.MaxPayload / rooms.RecordSize * rooms.RecordSize
+	const most = (journal.MaxPayload - 1) / rooms.RecordSize * rooms.RecordSize
 	all := j.pending
 	for len(j.pending) > 0 {
 		n := min(len(j.pending), most)
-		if err := j.writer.Append(j.pending[:n]); err != nil {
+		payload := j.pending[:n]
+		if o.typ != 0 {
+			o.typed = journal.AppendTyped(o.typed[:0], o.typ, payload)
+			payload = o.typed
+		}
+		if err := j.writer.Append(payload); err != nil {
 			return err
 		}
 		j.pending = j.pending[n:] // what is left stays where it is
@@ -171,12 +178,16 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 // begin makes the file of a journal. What stands in one that was deleted is
 // still within reach, and is written to the next.
 func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
-	name, file, err := createJournal(d, id.day)
+	newName := dir.NewJournal
+	if o.typ != 0 {
+		newName = dir.NewTypedJournal
+	}
+	name, file, err := createJournal(d, newName, id.day)
 	if err != nil {
 		return err
 	}
 	settings := o.cfg.Settings
-	if !id.counting {
+	if !id.counting && o.typ == 0 {
 		ip, _, _ := strings.Cut(settings, ";")
 		settings = ip + ";" + NoRooms
 	}
@@ -209,9 +220,9 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 
 // createJournal makes an empty journal. A process that folds can take it for
 // that of an ended one before it is locked; then another is made.
-func createJournal(d *dir.Dir, day civil.Day) (name string, file *os.File, err error) {
+func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (name string, file *os.File, err error) {
 	for range 8 {
-		name = dir.NewJournal(day)
+		name = newName(day)
 		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
 		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
 			break

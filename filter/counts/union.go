@@ -40,6 +40,13 @@ func newUnion(day civil.Day, limits rooms.Limits) *union {
 // process folds can miss both what is folded and what it becomes; of two that
 // are equal, the first has missed nothing.
 func journalNames(d *dir.Dir) (map[civil.Day][]string, error) {
+	return namesOf(d, func(name string) (civil.Day, bool) { return dir.OwnDay(dir.Journal, name) })
+}
+
+// TypedNames lists the journals of records with types of each day, as journalNames does.
+func TypedNames(d *dir.Dir) (map[civil.Day][]string, error) { return namesOf(d, dir.TypedDay) }
+
+func namesOf(d *dir.Dir, dayOf func(string) (civil.Day, bool)) (map[civil.Day][]string, error) {
 	all, err := d.Names(dir.Journal)
 	for range 8 {
 		before := all
@@ -49,7 +56,7 @@ func journalNames(d *dir.Dir) (map[civil.Day][]string, error) {
 	}
 	names := map[civil.Day][]string{}
 	for _, name := range all {
-		if day, ok := dir.OwnDay(dir.Journal, name); ok {
+		if day, ok := dayOf(name); ok {
 			names[day] = append(names[day], name)
 		}
 	}
