@@ -30,6 +30,7 @@ type Cipher struct {
 
 	name  hash.Hash // HMAC-SHA-256
 	field hash.Hash // the same, of fields
+	group hash.Hash // the same, of groups and people
 	chunk [sha256.BlockSize]byte
 	sum   [sha256.Size]byte
 }
@@ -42,6 +43,7 @@ func New(key *Key, mode Mode) *Cipher {
 		count: newAES(key.expand(labelCount, 16)),
 		name:  hmac.New(sha256.New, key.expand(labelName, sha256.Size)),
 		field: hmac.New(sha256.New, key.expand(labelField, sha256.Size)),
+		group: hmac.New(sha256.New, key.expand(labelGroup, sha256.Size)),
 	}
 	switch mode.kind {
 	case ipcrypt:

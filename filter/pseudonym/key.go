@@ -15,6 +15,7 @@ const (
 	labelName          = "hushpipe-name"
 	labelCount         = "hushpipe-count"
 	labelField         = "hushpipe-field"
+	labelGroup         = "hushpipe-group"
 	labelKeyID         = "hushpipe-key-id"
 )
 

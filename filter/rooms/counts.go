@@ -70,6 +70,9 @@ func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
 	return true
 }
 
+// Of returns how many addresses a room has.
+func (c *Counts) Of(hash *[20]byte) uint64 { return c.rooms[*hash] }
+
 // Size returns how many rooms and pairs are counted.
 func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
 
