@@ -18,6 +18,7 @@ type Values struct {
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
 	Omitted   uint64 `json:"omitted"`   // in no known format, and so not written: the stream lists its fields
 	Unfit     uint64 `json:"unfit"`     // that fit no stream of the policy, and so are not written
+	Withheld  uint64 `json:"withheld"`  // of groups with too few people: not released, and deleted
 	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted, past the bound
 
 	// Of the lines below status 400, while rooms are counted:
@@ -146,6 +147,10 @@ var (
 		Of:   func(v *Values) *uint64 { return &v.Unfit },
 		said: "that fit no stream of the policy: not written",
 	}
+	Withheld = &Counter{
+		Of:   func(v *Values) *uint64 { return &v.Withheld },
+		said: "withheld for good: too few people stand behind what is left of them",
+	}
 	Repeated = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",
 		Help: "Batches of lines that stand twice after a kill.",
@@ -158,7 +163,7 @@ var (
 // All are the counters, in the order in which they are shown.
 var All = [...]*Counter{
 	Lines, Malformed, WithoutClient, WithoutRequest, RoomUnseen, Glued, Cut, Late, Expired, Adjusted,
-	Omitted, Unfit, Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
+	Omitted, Unfit, Withheld, Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
 }
 
 // Plus adds them up.

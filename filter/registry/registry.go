@@ -83,6 +83,7 @@ type Registry struct {
 	observed atomic.Pointer[observed]
 	panicked sync.Once
 	repeated atomic.Uint64 // batches written a second time
+	withheld atomic.Uint64 // lines of groups that were deleted
 
 	mu      sync.Mutex // guards what follows, and the files
 	record  processRecord
@@ -126,6 +127,7 @@ func (r *Registry) Counters() (c counters.Values) {
 		}
 	}
 	c.Repeated += r.repeated.Load()
+	c.Withheld += r.withheld.Load()
 	return c
 }
 
