@@ -33,6 +33,8 @@ type Part struct {
 	Lines   []byte  // whole lines
 	Records []byte  // new pairs of room and address, for the journal
 	Hits    []byte  // what its lines add to traffic figures, a record of package traffic; empty for none
+	People  []byte  // records of people of groups, for the journal of these
+	Held    []byte  // lines of groups that may not be open, each behind its group
 
 	written int  // bytes of Lines that are on the disk
 	counted bool // Records were taken
@@ -62,7 +64,7 @@ func (b *Batch) begin(d *day) {
 		b.Parts = append(b.Parts, Part{})
 	}
 	p := &b.Parts[d.part]
-	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0], Hits: p.Hits[:0]}
+	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0], Hits: p.Hits[:0], People: p.People[:0], Held: p.Held[:0]}
 	if p.Lines == nil && d.part == 0 {
 		p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
 	}
@@ -72,11 +74,11 @@ func (b *Batch) begin(d *day) {
 func (b *Batch) records() *Batch {
 	var r *Batch
 	for i := range b.Parts {
-		if p := &b.Parts[i]; len(p.Records) > 0 {
+		if p := &b.Parts[i]; len(p.Records)+len(p.People) > 0 {
 			if r == nil {
 				r = &Batch{}
 			}
-			r.Parts = append(r.Parts, Part{Day: p.Day, KeyID: p.KeyID, Records: bytes.Clone(p.Records)})
+			r.Parts = append(r.Parts, Part{Day: p.Day, KeyID: p.KeyID, Records: bytes.Clone(p.Records), People: bytes.Clone(p.People)})
 		}
 	}
 	return r
@@ -85,7 +87,7 @@ func (b *Batch) records() *Batch {
 // size is the memory that the batch holds, in bytes.
 func (b *Batch) size() (n int) {
 	for _, p := range b.Parts[:cap(b.Parts)] {
-		n += cap(p.Lines) + cap(p.Records) + cap(p.Hits)
+		n += cap(p.Lines) + cap(p.Records) + cap(p.Hits) + cap(p.People) + cap(p.Held)
 	}
 	return n
 }
@@ -93,7 +95,8 @@ func (b *Batch) size() (n int) {
 // lines counts the lines that are not written yet.
 func (b *Batch) lines() (n int) {
 	for i := range b.Parts {
-		n += bytes.Count(b.Parts[i].Lines[b.Parts[i].written:], newline)
+		p := &b.Parts[i]
+		n += bytes.Count(p.Lines[p.written:], newline) + bytes.Count(p.Held, newline)
 	}
 	return n
 }

@@ -44,6 +44,7 @@ type Config struct {
 	Plan    *treatment.Plan // what becomes of each field; nil: the whole line is kept
 	NoLines bool            // no line is written: they are only counted
 	Traffic *Traffic        // nil: no hits are counted
+	Groups  *Groups         // of which lines are held back; nil: none
 }
 
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
@@ -66,6 +67,7 @@ type Filter struct {
 	same    *sameLine       // how a stream that is alike writes the line; nil: there is none
 	copies  bool            // it serves this one
 	only    *policy.Opening // nil: all lines; else what the gate of a stream lets through
+	grouped *grouped        // nil: no line is held back
 
 	stats  counters.Values
 	shared snapshot
@@ -99,6 +101,9 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	if f.plan != nil {
 		f.short = newShortTexts()
+	}
+	if cfg.Groups != nil {
+		f.grouped = newGrouped(cfg.Groups, cfg.Limits)
 	}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
 	if f.traffic = newHitCounter(cfg.Traffic, cfg.Parser); cfg.Traffic != nil {
@@ -256,6 +261,10 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.treatGlued(b, line, s, noDoubt)
 		return
 	}
+	if f.grouped != nil {
+		f.writeGrouped(b, s, line, usual)
+		return
+	}
 	start, omitted := len(part.Lines), false
 	if f.some {
 		omitted = f.appendSome(part, line, usual)
@@ -395,6 +404,9 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 // renew takes in what has changed since the last batch: the days, and what makes the
 // hashes of rooms.
 func (f *Filter) renew() {
+	if f.grouped != nil {
+		f.lookForOpen()
+	}
 	if f.router.renew() && f.rooms != nil {
 		if h := f.cal.Hasher(); h != f.source {
 			f.source, f.hasher, f.clean = h, nil, newCleanTexts() // with the hashes of the old one

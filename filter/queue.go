@@ -33,6 +33,15 @@ type Sink interface {
 	Tick() time.Duration
 }
 
+// Holder is a Sink that holds lines of groups back until these are open.
+type Holder interface {
+	// Tell takes the records of people of groups; it keeps what it cannot write.
+	Tell(day civil.Day, keyID [8]byte, records []byte)
+	// Hold takes lines of groups, and returns, in place of them, those that it could
+	// not write, which are offered again.
+	Hold(day civil.Day, lines []byte) (rest []byte, err error)
+}
+
 // earlyTick is how soon after the first lines a Queue calls Tick, whatever that said
 // before: who starts a logger looks whether it works.
 const earlyTick = 2 * time.Second
@@ -379,6 +388,9 @@ func (q *Queue) writeBatch(b *Batch) bool {
 				return false
 			}
 		}
+		if !q.hold(p) {
+			return false
+		}
 		if !p.counted {
 			q.begin()
 			q.sink.Count(p.Day, p.KeyID, p.Records)
@@ -391,6 +403,31 @@ func (q *Queue) writeBatch(b *Batch) bool {
 		time.AfterFunc(earlyTick, func() { signal(q.early) })
 	}
 	return true
+}
+
+// hold takes what a part has of groups to the Sink: people first, since lines are
+// released on account of them.
+func (q *Queue) hold(p *Part) bool {
+	holder, ok := q.sink.(Holder)
+	if !ok || len(p.People)+len(p.Held) == 0 {
+		return true
+	}
+	if len(p.People) > 0 {
+		q.begin()
+		holder.Tell(p.Day, p.KeyID, p.People)
+		q.end()
+		p.People = p.People[:0]
+	}
+	if len(p.Held) == 0 {
+		return true
+	}
+	q.begin()
+	rest, err := holder.Hold(p.Day, p.Held)
+	q.end()
+	q.mu.Lock() // Close looks at it
+	p.Held = rest
+	q.mu.Unlock()
+	return err == nil
 }
 
 func (q *Queue) tick() time.Duration {

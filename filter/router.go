@@ -43,6 +43,7 @@ type day struct {
 	cipher  *dayCipher     // nil: to be made
 	counts  *rooms.Counts  // nil: no room yet
 	hits    *traffic.Delta // of this batch, nil: none yet
+	groups  *groupsOfDay   // nil: no group yet
 	batch   *Batch         // the last one with lines of this day,
 	seq     uint64         // in which of its uses,
 	part    int            // and at which index

@@ -22,7 +22,7 @@ type sameLine struct {
 // isAlike reports whether two streams of one input write lines that differ in what depends
 // on their keys.
 func isAlike(f, g *Filter) bool {
-	if f.mode != g.mode || !reflect.DeepEqual(f.redact, g.redact) || f.noLines || g.noLines {
+	if f.mode != g.mode || !reflect.DeepEqual(f.redact, g.redact) || f.noLines || g.noLines || f.grouped != nil || g.grouped != nil {
 		return false
 	}
 	if f.plan == nil || g.plan == nil {

@@ -106,7 +106,7 @@ func (s *Streams) keepAll() bool {
 		return false
 	}
 	for i := range s.all {
-		if f := s.all[i].Filter; f != nil && f.plan != nil && !f.plan.KeepsAll {
+		if f := s.all[i].Filter; f != nil && (f.plan != nil && !f.plan.KeepsAll || f.grouped != nil) {
 			return false
 		}
 	}
@@ -431,7 +431,11 @@ func (s *Streams) Sample(line []byte) (written [][]byte, event string) {
 		}
 		written[i] = []byte{}
 		for _, part := range of.Parts {
-			written[i] = append(written[i], bytes.TrimSuffix(part.Lines, []byte("\n"))...)
+			text := part.Lines
+			if len(part.Held) > 0 {
+				text = part.Held[groupPrefix:]
+			}
+			written[i] = append(written[i], bytes.TrimSuffix(text, []byte("\n"))...)
 		}
 	}
 	return written, s.match.Event()

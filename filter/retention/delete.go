@@ -59,9 +59,10 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	case Keys:
 		expired(dir.Keys)
 		d.Tighten(dir.Keys, "key")
-		d.TightenLocks(dir.KeyLocks)
+		d.Shut(dir.KeyLocks)
 	case Lines:
 		expired("")
+		expired(dir.Held)
 		if j.Entries > 0 {
 			trimmed, err := entries.Trim(d, j.Entries)
 			p.Deleted = append(p.Deleted, trimmed...)
@@ -70,11 +71,13 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 			}
 		}
 		d.WarnLoose("", unix.S_IRWXO, "read")
+		d.Shut(dir.Held)
+		d.Tighten(dir.Held, "file of held lines")
 	case Journals:
 		expired(dir.Journal)
 		d.Tighten(dir.Journal, "journal")
 	case Leftovers:
-		d.TightenLocks(dir.Locks)
+		d.Shut(dir.Locks)
 		d.TightenRoomSecret()
 		d.WarnLoose(dir.Rooms, unix.S_IWOTH, "write")
 		if err := d.CheckOpen(); err != nil {
@@ -95,7 +98,7 @@ func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 	if err := d.ReplaceFile(dir.Erased, day.String(), mark); err != nil {
 		p.Errs = append(p.Errs, err)
 	}
-	for _, sub := range []string{dir.Keys, "", dir.Journal, dir.Rooms} {
+	for _, sub := range []string{dir.Keys, "", dir.Held, dir.Journal, dir.Rooms} {
 		p.deleteDay(d, sub, day)
 	}
 	return p

@@ -289,6 +289,7 @@ func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.P
 			})
 		})
 	}
+	kinds.Go(func() { p.deleteWithin(d, retention.Lines, add, func() retention.Purged { return p.endGroups(d) }) })
 	kinds.Wait()
 	dir.WaitFor(retention.DeletePatience, func() { p.below(d, now, force, add) })
 	return v

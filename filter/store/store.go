@@ -16,6 +16,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/groups"
 	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
@@ -53,6 +54,7 @@ type Config struct {
 	Keep     calendar.Period
 	Bounds   *calendar.Bounds // beside Keep; nil: those that DIR records
 	Limits   rooms.Limits
+	Least    int    // people who open a group of lines; 0: there are no groups
 	Counting bool   // rooms are counted: days get a room file
 	Secret   bool   // room hashes are made under a secret
 	Settings string // what shapes pseudonyms and counts; recorded in journals
@@ -103,6 +105,9 @@ type Store struct {
 	gauges   registry.Gauges
 	report   *dir.Reporter
 
+	groups   *groups.Groups // nil: no line is held back
+	grouping grouping
+
 	work     chan struct{}    // full while a method uses what follows
 	journals *counts.Journals // of this process
 	lines    lineState
@@ -152,6 +157,9 @@ type lineState struct {
 func Open(cfg Config) *Store {
 	s := newStore(cfg)
 	go s.keeper.Run()
+	if s.groups != nil {
+		go s.runGroups()
+	}
 	return s.openWithin(patience, roundPatience)
 }
 
@@ -207,6 +215,7 @@ func newStore(cfg Config) *Store {
 	}
 	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counts(s.Window, s.registry.OthersLive, s.report))
 	s.rounds.busy = make(chan struct{}, 1)
+	s.initGroups()
 	s.keeper = retention.NewKeeper(retention.KeeperConfig{Path: cfg.Path, Keep: cfg.Keep, Now: cfg.Now, Report: s.report,
 		Target: func() retention.Target {
 			if d := s.dir.Load(); d != nil {
@@ -247,16 +256,35 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 		s.keeper.Hurry()
 		s.saveKeysSoon(d)
 	}
-	if !s.lines.appended {
-		s.lines.appended = true
-		if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.refreshed) {
-			s.rounds.refreshed = soon
-		}
+	if s.beginLines() {
 		if s.lines.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
 	n, err := d.log.Append(day, lines)
+	if errors.Is(err, calendar.ErrExpired) {
+		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
+		return len(lines), nil
+	}
+	s.noteWritten(d, n, err)
+	return n, err
+}
+
+// beginLines notes that lines are about to be written, and reports whether they are the
+// first.
+func (s *Store) beginLines() bool {
+	if s.lines.appended {
+		return false
+	}
+	s.lines.appended = true
+	if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.refreshed) {
+		s.rounds.refreshed = soon
+	}
+	return true
+}
+
+// noteWritten notes how the writing of n bytes of lines went.
+func (s *Store) noteWritten(d *place, n int, err error) {
 	if n > 0 {
 		s.gauges.Wrote(s.cfg.Now())
 	}
@@ -267,9 +295,6 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 			s.report.Refuse(nil)
 			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
-	case errors.Is(err, calendar.ErrExpired):
-		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
-		return len(lines), nil
 	default:
 		s.lines.broke = true
 		s.report.Refuse(err)
@@ -278,7 +303,6 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 			s.reopen(d)
 		}
 	}
-	return n, err
 }
 
 // Count takes the records of lines that are written.
@@ -342,7 +366,7 @@ func (s *Store) Tick() time.Duration {
 		s.forget(d)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
-		flushed := s.journals.Flush(d.Dir)
+		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
 		s.rounds.under = make(chan struct{})
 		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
@@ -376,7 +400,7 @@ func (s *Store) Settle(ctx context.Context) {
 		d := s.usable()
 		var err error
 		if d != nil {
-			err = s.journals.Flush(d.Dir)
+			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
 		}
 		s.unlock()
 		if d != nil && dir.Cause(err) == 0 {
@@ -405,7 +429,7 @@ func (s *Store) Close() error {
 		return s.lines.openErr
 	}
 	s.forget(d)
-	flushed := s.journals.Flush(d.Dir) // the next process reads them, should the round hang
+	flushed := dir.Join(s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
 	if s.rounds.under != nil {
 		<-s.rounds.under
 	}
@@ -538,6 +562,11 @@ func (s *Store) open() *place {
 	}
 	d := &place{Dir: opened, log: daylog.New(opened), clock: retention.NewClock(opened), store: s}
 	d.WriteVersion()
+	if s.groups != nil {
+		if err := d.RaiseVersion(); err != nil { // an earlier hushpipe would keep held lines too long
+			s.report.Fault("version", err, "")
+		}
+	}
 	if s.cfg.CacheTag != nil {
 		d.Tag(*s.cfg.CacheTag)
 	}
@@ -546,6 +575,7 @@ func (s *Store) open() *place {
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
 	s.keeper.Hurry()
+	s.startGroups(d)
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before it has come are not counted
 	}
@@ -600,6 +630,9 @@ func (s *Store) readSecret(d *place) error {
 func (s *Store) forget(d *place) {
 	if days := s.keys.Forgotten(d.Dir); len(days) > 0 {
 		s.journals.Forget(days)
+		if s.groups != nil {
+			s.groups.Forget(days)
+		}
 	}
 }
 
@@ -617,6 +650,7 @@ func (s *Store) reopen(old *place) *place {
 	s.readSecret(d)
 	s.saveKeysSoon(d)
 	s.journals.Flush(d.Dir)
+	s.flushGroups(d)
 	s.rounds.busy <- struct{}{}
 	s.rounds.files.Keep(d.Dir, 0)
 	<-s.rounds.busy

@@ -1,0 +1,219 @@
+package filter
+
+import (
+	"bytes"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/civil"
+)
+
+// Groups says of a stream which lines are a group, and when they may be written.
+type Groups struct {
+	Rule         string // the fields and what becomes of them; groups of different rules differ
+	Client, User bool   // what is left of the field is the same for all lines of a group
+	Least        int    // people who open a group
+	Open         Opened // nil: none is ever open
+}
+
+// Opened knows which groups are open. Its methods may be called while a Sink works.
+type Opened interface {
+	// Turn changes whenever groups were opened.
+	Turn() uint64
+	// Since returns the open groups of a day, but for the first n.
+	Since(day civil.Day, n int) []pseudonym.Group
+}
+
+// grouped tells which lines of a stream are to be held back: those of groups that are not
+// known to be open.
+type grouped struct {
+	*Groups
+	limits  rooms.Limits
+	turn    uint64
+	part    Part     // of the line at hand
+	values  [][]byte // what is left of each field
+	buf     []byte   // of values
+	scratch []byte
+	person  pseudonym.Addr
+}
+
+// groupPrefix is how many bytes stand before a held line: its group, and a blank.
+const groupPrefix = 2*len(pseudonym.Group{}) + 1
+
+// groupsOfDay is what is known of a day's groups. Of a group, people are counted until
+// there are enough.
+type groupsOfDay struct {
+	people *rooms.Counts
+	open   map[pseudonym.Group]bool
+	seen   int // of what Opened lists
+}
+
+func newGrouped(cfg *Groups, limits rooms.Limits) *grouped {
+	return &grouped{Groups: cfg, limits: limits, values: make([][]byte, 0, 2)}
+}
+
+// lookForOpen takes in which groups were opened since the last batch.
+func (f *Filter) lookForOpen() {
+	g := f.grouped
+	if g.Open == nil {
+		return
+	}
+	turn := g.Open.Turn()
+	if turn == g.turn {
+		return
+	}
+	g.turn = turn
+	for _, d := range f.days {
+		if d.groups != nil {
+			d.groups.look(g.Open, d.day)
+		}
+	}
+}
+
+func (of *groupsOfDay) look(open Opened, day civil.Day) {
+	if open == nil {
+		return
+	}
+	for _, group := range open.Since(day, of.seen) {
+		of.open[group] = true
+		of.seen++
+	}
+}
+
+// writeGrouped is the rest of write where lines are held back. A line stands in no part of
+// the batch before it is known which: a panic must not leave it among those that are
+// written.
+func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
+	g, d := f.grouped, s.day
+	g.part.Lines = g.part.Lines[:0]
+	omitted := f.appendSome(&g.part, line, usual)
+	if !usual {
+		f.doubtUser(line)
+	}
+	if f.doubt != noDoubt && f.isGlued(b, line, s) || omitted {
+		f.stats.Omitted++
+		return
+	}
+	if s.placement == calendar.Expired {
+		return
+	}
+	if d.groups == nil {
+		d.groups = &groupsOfDay{people: rooms.NewCounts(g.limits), open: map[pseudonym.Group]bool{}}
+		d.groups.look(g.Open, d.day)
+	}
+	var client pseudonym.Addr
+	hasClient := false
+	if f.who != nil {
+		client, hasClient = f.addr.Household()
+	}
+	group, ok := f.groupOf(line)
+	if !ok {
+		f.stats.Withheld++
+		return
+	}
+	part := b.part(d, f.rec)
+	if d.groups.open[group] {
+		part.Lines = append(part.Lines, g.part.Lines...)
+		f.wrote = d
+		return
+	}
+	n := 0
+	if g.Client {
+		if hasClient {
+			g.person = client
+			f.meetPerson(part, d, group.Field(n), g.person[:])
+		}
+		n++
+	}
+	if user := f.userOf(line); g.User && user != nil {
+		f.meetPerson(part, d, group.Field(n), user)
+	}
+	part.Held = append(append(group.AppendTo(part.Held), ' '), g.part.Lines...)
+	f.wrote = d
+}
+
+// groupOf returns the group of a line. It has none where the line has a further client
+// of which something else is left, and where it has no fields in a row: in JSON any value
+// may be a client's, and a line of an error log has one in its text.
+func (f *Filter) groupOf(line []byte) (pseudonym.Group, bool) {
+	g := f.grouped
+	if f.line.Error || !f.fixed && line[f.line.Start] == '{' {
+		return pseudonym.Group{}, false
+	}
+	g.buf = g.buf[:0]
+	user := 0
+	if g.Client {
+		g.buf = f.appendTreatedOf(g.buf, line, f.line.Client)
+		user = len(g.buf)
+		for i := range f.line.Fields {
+			field := &f.line.Fields[i]
+			if field.Role != format.RoleClient || field.Joined || i == f.line.Client {
+				continue
+			}
+			g.buf = f.appendTreatedOf(g.buf[:user], line, i)
+			if !bytes.Equal(g.buf[:user], g.buf[user:]) {
+				return pseudonym.Group{}, false
+			}
+		}
+		g.buf = g.buf[:user]
+	}
+	if g.User {
+		g.buf = f.appendTreatedOf(g.buf, line, f.userField())
+	}
+	g.values = g.values[:0]
+	if g.Client {
+		g.values = append(g.values, g.buf[:user])
+	}
+	if g.User {
+		g.values = append(g.values, g.buf[user:])
+	}
+	var group pseudonym.Group
+	group, g.scratch = f.guard.cipher.AppendGroup(g.scratch, g.Rule, g.values)
+	return group, true
+}
+
+// appendTreatedOf appends what is left of a field, "-" for -1.
+func (f *Filter) appendTreatedOf(dst, line []byte, i int) []byte {
+	if i < 0 || f.line.Fields[i].Start == f.line.Fields[i].End {
+		return append(dst, '-')
+	}
+	return f.appendTreated(dst, line, i)
+}
+
+// userField returns the field of the user, -1 for none: the last one, as in the pieces of
+// a format.
+func (f *Filter) userField() int {
+	for i := len(f.line.Fields) - 1; i >= 0; i-- {
+		if field := &f.line.Fields[i]; field.Role == format.RoleUser && !field.Joined {
+			return i
+		}
+	}
+	return -1
+}
+
+// userOf returns the user of a line, nil for none. Where the server asked for a password,
+// and where nobody knows, anybody can call himself anything.
+func (f *Filter) userOf(line []byte) []byte {
+	i := f.userField()
+	if i < 0 || f.hidesUser(anyTreatment, line) {
+		return nil
+	}
+	user := line[f.line.Fields[i].Start:f.line.Fields[i].End]
+	if len(user) == 0 || string(user) == "-" {
+		return nil
+	}
+	return user
+}
+
+var anyTreatment = &treatment.Treatment{}
+
+// meetPerson counts a person of a group that is not open.
+func (f *Filter) meetPerson(part *Part, d *day, field [20]byte, value []byte) {
+	people := d.groups.people
+	if people.Of(&field) < uint64(f.grouped.Least) {
+		part.People = people.AppendNew(part.People, &field, d.cipher.Person(&field, value))
+	}
+}

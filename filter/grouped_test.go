@@ -1,0 +1,138 @@
+package filter
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
+	"hushpipe/filter/where"
+	"hushpipe/format"
+	"hushpipe/format/civil"
+	"hushpipe/format/policy"
+)
+
+// openGroups are those that a test has opened.
+type openGroups struct {
+	turn uint64
+	list []pseudonym.Group
+}
+
+func (o *openGroups) Turn() uint64 { return o.turn }
+
+func (o *openGroups) Since(_ civil.Day, n int) []pseudonym.Group { return o.list[n:] }
+
+// groupedStream is a stream with groups of two people, whose batch is b.
+func groupedStream(t testing.TB, logFormat, fields string, group []string, open Opened, b *Batch) *Streams {
+	text := fmt.Sprintf("format = '%s'\n[[stream]]\nname = \"g\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { %s }\ngroup = [\"%s\"]\nleast = 2\n",
+		logFormat, fields, strings.Join(group, `", "`))
+	p, mistakes := policy.Parse([]byte(text))
+	require.Empty(t, mistakes)
+	parser, err := format.New(logFormat, nil, nil)
+	require.NoError(t, err)
+	plan, err := treatment.Compile(&p.Streams[0], parser)
+	require.NoError(t, err)
+	g := &Groups{Rule: p.Streams[0].GroupRule(), Least: 2, Open: open}
+	for _, field := range group {
+		g.Client, g.User = g.Client || field == "client", g.User || field == "user"
+	}
+	redact, err := NewRedact()
+	require.NoError(t, err)
+	f := New(Config{Parser: parser, Redact: redact, Plan: plan, Mode: plan.Mode, Limits: rooms.DefaultLimits, CountV6: 128, Groups: g}, newCalendar())
+	return NewStreams(Config{Parser: parser}, where.New(p), []Stream{{Filter: f, Get: func() *Batch { b.Reset(); return b }}})
+}
+
+// TestPeopleOfLines: who tells people apart, and who does not.
+func TestPeopleOfLines(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		group          string
+		lines          []string // client, user, status
+		clients, users int      // people of the one group that the lines are
+	}{
+		{"two addresses", "client", []string{"192.0.2.1 - 200", "192.0.2.2 - 200"}, 2, 0},
+		{"enough is enough", "client", []string{"192.0.2.1 - 200", "192.0.2.2 - 200", "192.0.2.3 - 200"}, 2, 0},
+		{"one address", "client", []string{"192.0.2.1 - 200", "192.0.2.1 - 404"}, 1, 0},
+		{"many addresses of one household", "client", []string{"2001:db8::1 - 200", "2001:db8::2 - 200", "2001:db8::3:4 - 200"}, 1, 0},
+		{"two households", "client", []string{"2001:db8:0:1::1 - 200", "2001:db8:0:2::1 - 200"}, 2, 0},
+		{"an address in two spellings", "client", []string{"192.0.2.1 - 200", "::ffff:192.0.2.1 - 200"}, 1, 0},
+		{"two users", "user", []string{"192.0.2.1 u:1 200", "192.0.2.1 u:2 200"}, 0, 2},
+		{"one user", "user", []string{"192.0.2.1 u:1 200", "192.0.2.9 u:1 200"}, 0, 1},
+		{"who is asked for a password", "user", []string{"192.0.2.1 u:1 401", "192.0.2.1 u:2 401"}, 0, 0},
+		{"who is asked by a proxy", "user", []string{"192.0.2.1 u:1 407", "192.0.2.1 u:2 407"}, 0, 0},
+		{"nobody knows the status", "user", []string{"192.0.2.1 u:1 -", "192.0.2.1 u:2 -"}, 0, 0},
+		{"no user", "user", []string{"192.0.2.1 - 200", "192.0.2.2 - 200"}, 0, 0},
+		{"one user from two places", "client user", []string{"192.0.2.1 u:1 200", "192.0.2.2 u:1 200"}, 2, 1},
+		{"two users from one place", "client user", []string{"192.0.2.1 u:1 200", "192.0.2.1 u:2 200"}, 1, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := &Batch{}
+			s := groupedStream(t, `%h %l %u %t "%r" %>s`, `client = "mask=24/32", user = "words=1"`, strings.Fields(test.group), nil, b)
+			var log strings.Builder
+			for _, l := range test.lines {
+				words := strings.Fields(l)
+				user := words[1]
+				if name, n, two := strings.Cut(user, ":"); two {
+					user = name + " " + n
+				}
+				fmt.Fprintf(&log, "%s - %s [22/Nov/2026:10:00:00 +0100] \"GET / HTTP/1.1\" %s\n", words[0], user, words[2])
+			}
+			all := &Batch{streams: make([]*Batch, 1)}
+			s.renew()
+			s.treatLines(all, []byte(log.String()))
+			part := &b.Parts[0]
+			require.Equal(t, len(test.lines), strings.Count(string(part.Held), "\n"), "all lines are held")
+			require.Empty(t, part.Lines)
+			group, ok := pseudonym.ParseGroup(part.Held[:groupPrefix-1])
+			require.True(t, ok)
+			for line := range strings.Lines(string(part.Held)) {
+				assert.Equal(t, string(part.Held[:groupPrefix]), line[:groupPrefix], "the lines are one group")
+			}
+			people := rooms.NewCounts(rooms.NoLimits)
+			require.NoError(t, people.Apply(part.People))
+			got := map[string]uint64{}
+			for i, field := range strings.Fields(test.group) {
+				of := group.Field(i)
+				got[field] = people.Of(&of)
+			}
+			assert.EqualValues(t, test.clients, got["client"])
+			assert.EqualValues(t, test.users, got["user"])
+		})
+	}
+}
+
+// TestGroupsAllocateNothing: once a group is open, its lines cost no allocation.
+func TestGroupsAllocateNothing(t *testing.T) {
+	b, open := &Batch{}, &openGroups{}
+	s := groupedStream(t, `%h %l %u %t "%r" %>s`, `client = "mask", user = "words=2", time = "keep", url = "keep"`, []string{"client", "user"}, open, b)
+	log := []byte(strings.Repeat(`192.0.2.1 - ZS C 1 [22/Nov/2026:10:00:00 +0100] "GET /a?b=c HTTP/1.1" 200
+192.0.2.7 - ZS C 2 [22/Nov/2026:10:00:00 +0100] "GET /d HTTP/1.1" 200
+`, 200))
+	all := &Batch{streams: make([]*Batch, 1)}
+	treat := func() {
+		clear(all.streams)
+		s.renew()
+		s.treatLines(all, log)
+	}
+	treat()
+	part := &b.Parts[0]
+	require.Empty(t, part.Lines)
+	require.Equal(t, 400, strings.Count(string(part.Held), "\n"))
+	group, ok := pseudonym.ParseGroup(part.Held[:groupPrefix-1])
+	require.True(t, ok)
+	assert.Len(t, part.People, 4*rooms.RecordSize, "two people, by client and by user")
+
+	open.list, open.turn = []pseudonym.Group{group}, 1
+	treat()
+	require.Zero(t, testing.AllocsPerRun(20, treat))
+	part = &b.Parts[0]
+	require.Empty(t, part.Held)
+	require.Empty(t, part.People)
+	require.Equal(t, 400, strings.Count(string(part.Lines), "\n"))
+	require.True(t, strings.HasPrefix(string(part.Lines), `192.0.2.0 - ZS C [22/Nov/2026:10:00:00 +0100] "GET /a?b=c HTTP/1.1" -`))
+}

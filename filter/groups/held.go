@@ -1,0 +1,286 @@
+package groups
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"slices"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format/civil"
+)
+
+// A held line is the group in hexadecimal digits, a blank, and the line as it will be
+// released. Those of a day whose groups begin with the same byte lie in one file, which
+// all processes share under a lock.
+const (
+	groupDigits = 2 * len(pseudonym.Group{})
+	prefixSize  = groupDigits + 1
+)
+
+// parseHeld returns the group of a held line. Of what is no held line there is none.
+func parseHeld(line []byte) (group pseudonym.Group, ok bool) {
+	if len(line) <= prefixSize || line[groupDigits] != ' ' {
+		return group, false
+	}
+	return pseudonym.ParseGroup(line[:groupDigits])
+}
+
+// writing is the work of the goroutine that writes the lines.
+type writing struct {
+	journals *counts.Journals
+	lock     *dir.Lock
+	at       *dir.Dir // of lock
+	list     []heldLine
+	buf      []byte
+}
+
+// heldLine is a line that is to be held.
+type heldLine struct {
+	start, end int
+	group      pseudonym.Group
+	open, done bool
+}
+
+// Appender appends lines to the file of their day, see daylog.Log.
+type Appender interface {
+	Append(day civil.Day, lines []byte) (n int, err error)
+}
+
+// Tell takes the records of people, which go to the journal. While DIR cannot be opened,
+// and d is nil, they wait.
+func (g *Groups) Tell(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
+	if len(records) > 0 && !g.isOver(day) {
+		g.writing.journals.Count(d, day, keyID, records, true)
+	}
+}
+
+// Flush writes the records that wait.
+func (g *Groups) Flush(d *dir.Dir) error { return g.writing.journals.Flush(d) }
+
+// Forget lets go of days that were deleted on purpose.
+func (g *Groups) Forget(days map[civil.Day]bool) {
+	g.writing.journals.Forget(days)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for day := range days {
+		delete(g.days, day)
+	}
+}
+
+// Close closes the files.
+func (g *Groups) Close() {
+	g.writing.journals.Close()
+	if g.writing.lock != nil {
+		g.writing.lock.Close()
+	}
+}
+
+// Hold takes held lines of a day. Those of groups that are open by now go
+// to log at once; once the day is over, the others are left out. It returns, in place of
+// lines, those that it could not write.
+func (g *Groups) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (rest []byte, err error) {
+	w := &g.writing
+	over := g.isOver(day)
+	if over {
+		err = g.load(d, day)
+	}
+	locked := false
+	if !over && err == nil {
+		if w.at != d {
+			if w.lock != nil {
+				w.lock.Close()
+			}
+			w.lock, w.at = d.NewLock(dir.Locks, dir.HeldLock), d
+		}
+		if locked = w.lock.Take(); locked {
+			defer w.lock.Release()
+		}
+	}
+	if err != nil {
+		return lines, err
+	}
+	// Under the lock: who releases a group has noted that it is open before he looks
+	// for its lines.
+	w.list = w.list[:0]
+	for at := 0; at < len(lines); {
+		end := at + bytes.IndexByte(lines[at:], '\n') + 1
+		group, _ := parseHeld(lines[at:end])
+		w.list = append(w.list, heldLine{start: at, end: end, group: group, open: g.isOpen(day, group)})
+		at = end
+	}
+	if err = g.appendOpen(log, day, lines); err == nil && over {
+		var n uint64
+		for i := range w.list {
+			if !w.list[i].done {
+				w.list[i].done = true
+				n++
+			}
+		}
+		if n > 0 {
+			g.cfg.Withheld(n)
+		}
+	} else if err == nil {
+		err = g.appendClosed(d, day, lines, locked)
+	}
+	kept := 0
+	slices.SortFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.start, b.start) })
+	for i := range w.list {
+		if l := &w.list[i]; !l.done {
+			kept += copy(lines[kept:], lines[l.start:l.end])
+		}
+	}
+	return lines[:kept], err
+}
+
+// appendOpen writes the lines of open groups to their day's file.
+func (g *Groups) appendOpen(log Appender, day civil.Day, lines []byte) error {
+	w := &g.writing
+	w.buf = w.buf[:0]
+	for _, l := range w.list {
+		if l.open {
+			w.buf = append(w.buf, lines[l.start+prefixSize:l.end]...)
+		}
+	}
+	if len(w.buf) == 0 {
+		return nil
+	}
+	n, err := log.Append(day, w.buf)
+	if errors.Is(err, calendar.ErrExpired) {
+		n, err = len(w.buf), nil
+	}
+	for i := range w.list {
+		if l := &w.list[i]; l.open {
+			if n -= l.end - l.start - prefixSize; n < 0 {
+				break
+			}
+			l.done = true
+		}
+	}
+	return err
+}
+
+// appendClosed writes the other lines to the files of held lines.
+func (g *Groups) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bool) error {
+	w := &g.writing
+	slices.SortStableFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.group[0], b.group[0]) })
+	for i := 0; i < len(w.list); {
+		first := w.list[i].group[0]
+		w.buf = w.buf[:0]
+		from := i
+		for ; i < len(w.list) && w.list[i].group[0] == first; i++ {
+			if l := w.list[i]; !l.done {
+				w.buf = append(w.buf, lines[l.start:l.end]...)
+			}
+		}
+		if len(w.buf) == 0 {
+			continue
+		}
+		var err error
+		if locked {
+			err = appendHeldFile(d, dir.HeldFile(day, first), w.buf)
+		} else {
+			// Nobody appends to it, and it has its name once it is whole.
+			err = d.CreateFile(dir.Held, dir.NewHeldFile(day, first), func(f *os.File) error {
+				_, err := f.Write(w.buf)
+				return err
+			})
+			g.lookAgain(day)
+		}
+		if err != nil {
+			return err
+		}
+		for k := range w.list[from:i] {
+			w.list[from+k].done = true
+		}
+	}
+	return nil
+}
+
+// lookAgain has the next round look at all held lines of a day: some may be of groups
+// that were opened meanwhile.
+func (g *Groups) lookAgain(day civil.Day) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.of(day).seen = false
+}
+
+// appendHeldFile appends whole lines, all or none. A line that a killed process left
+// unfinished is cut off: it stands in the pipe. The caller has the lock.
+func appendHeldFile(d *dir.Dir, name string, lines []byte) error {
+	f, err := d.OpenFile(dir.Held, name, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size := st.Size()
+	if end, err := lineEnd(f, size); err != nil {
+		return err
+	} else if end < size {
+		if err := f.Truncate(end); err != nil {
+			return err
+		}
+		size = end
+	}
+	if _, err = f.Write(lines); err != nil {
+		_ = f.Truncate(size)
+	}
+	return err
+}
+
+// lineEnd returns the offset behind the last newline of a file.
+func lineEnd(f io.ReaderAt, size int64) (int64, error) {
+	buf := make([]byte, 4096)
+	for end := size; end > 0; {
+		block := buf[:min(int64(len(buf)), end)]
+		if end == size {
+			block = block[:1] // as a rule it is there
+		}
+		start := end - int64(len(block))
+		if n, err := f.ReadAt(block, start); n < len(block) {
+			return 0, cmp.Or(err, io.ErrUnexpectedEOF)
+		}
+		if i := bytes.LastIndexByte(block, '\n'); i >= 0 {
+			return start + int64(i) + 1, nil
+		}
+		end = start
+	}
+	return 0, nil
+}
+
+// eachLine calls do with each whole line of r, with its newline, in memory that does not
+// grow with r. A line is valid until do returns.
+func eachLine(r io.Reader, do func(line []byte) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var long []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			long = append(long, part...)
+			continue
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if len(long) > 0 {
+			long = append(long, part...)
+			part = long
+		}
+		if err := do(part); err != nil {
+			return err
+		}
+		long = long[:0]
+	}
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"sync"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/groups"
+	"hushpipe/filter/retention"
+	"hushpipe/format/civil"
+)
+
+// grouping is the work that groups need beside the lines.
+type grouping struct {
+	wake chan struct{} // lines were held, or people were told of
+	stop chan struct{}
+	once sync.Once
+}
+
+// pause is how long a round over the groups waits for the next.
+const pause = time.Second
+
+// groupsOf returns the groups of cfg's directory.
+func (cfg Config) groupsOf(g groups.Config) *groups.Groups {
+	g.Path, g.Least, g.Limits, g.Now = cfg.Path, cfg.Least, cfg.Limits, cfg.Now
+	return groups.New(g)
+}
+
+func (s *Store) initGroups() {
+	if s.cfg.Least == 0 {
+		return
+	}
+	s.grouping.wake, s.grouping.stop = make(chan struct{}, 1), make(chan struct{})
+	s.groups = s.cfg.groupsOf(groups.Config{Window: s.Window, Report: s.report,
+		Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})
+}
+
+// Groups returns what is known of the groups of lines, nil where no line is held back.
+func (s *Store) Groups() *groups.Groups { return s.groups }
+
+// startGroups releases and deletes what a machine that was off has left.
+func (s *Store) startGroups(d *place) {
+	if done, ok := d.Use(); ok && s.groups != nil {
+		dir.WaitFor(patience, func() {
+			defer done()
+			s.groups.Round(d.Dir)
+		})
+	}
+}
+
+// runGroups goes round over the groups once a minute, and a moment after lines were held.
+func (s *Store) runGroups() {
+	for {
+		now := s.cfg.Now()
+		next := time.NewTimer(untilDeadline(now))
+		select {
+		case <-s.grouping.wake:
+			next.Stop()
+		case <-next.C:
+		case <-s.grouping.stop:
+			next.Stop()
+			return
+		}
+		if d := s.dir.Load(); d != nil {
+			if done, ok := d.Use(); ok {
+				s.groups.Round(d.Dir)
+				done()
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-s.grouping.stop:
+			return
+		}
+	}
+}
+
+// untilDeadline is the time to the next look: a minute, or less to when yesterday's held
+// lines are deleted.
+func untilDeadline(now time.Time) time.Duration {
+	left := groups.Deadline(civil.DayOf(now)-1, now.Location()).Sub(now)
+	if left <= 0 || left > minute {
+		return minute
+	}
+	return max(left, time.Millisecond)
+}
+
+// Tell takes the records of people of groups, see filter.Holder.
+func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
+	s.lock()
+	defer s.unlock()
+	var d *dir.Dir
+	if p := s.dir.Load(); p != nil {
+		d = p.Dir
+	}
+	s.groups.Tell(d, day, keyID, records)
+	s.wakeGroups()
+}
+
+// Hold writes held lines, see groups.Groups.Hold.
+func (s *Store) Hold(day civil.Day, lines []byte) (rest []byte, err error) {
+	s.lock()
+	defer s.unlock()
+	d := s.usable()
+	if d == nil {
+		return lines, s.lines.openErr
+	}
+	s.beginLines()
+	all := len(lines)
+	rest, err = s.groups.Hold(d.Dir, d.log, day, lines)
+	s.noteWritten(d, all-len(rest), err)
+	s.wakeGroups()
+	return rest, err
+}
+
+func (s *Store) wakeGroups() {
+	select {
+	case s.grouping.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Store) flushGroups(d *place) error {
+	if s.groups == nil {
+		return nil
+	}
+	return s.groups.Flush(d.Dir)
+}
+
+// endGroups deletes the held lines of days that are over.
+func (p *purger) endGroups(d *dir.Dir) (done retention.Purged) {
+	cfg := p.cfg
+	cfg.Least = 0 // nobody says but the journals
+	g := cfg.groupsOf(groups.Config{Window: func() calendar.Window { return p.window }, Report: p.report,
+		Withheld: func(uint64) {}, Repeated: func(*dir.Dir, civil.Day) {}})
+	names, err := g.End(d)
+	for _, name := range names {
+		done.Deleted = append(done.Deleted, dir.Held+"/"+name)
+	}
+	if err != nil {
+		done.Errs = []error{err}
+	}
+	return done
+}
+
+// closeGroups is the last round of this process.
+func (s *Store) closeGroups(d *place) error {
+	if s.groups == nil {
+		return nil
+	}
+	s.grouping.once.Do(func() { close(s.grouping.stop) })
+	err := dir.Join(s.groups.Flush(d.Dir), s.groups.Round(d.Dir))
+	s.groups.Close()
+	return err
+}
