@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -219,6 +220,11 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	}
 	j := &streamJob{job: made, name: s.Name, keys: -1}
 	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
+	if len(s.Group) > 0 {
+		j.store.Least = s.Least
+		j.filter.Groups = &filter.Groups{Rule: s.GroupRule(), Least: s.Least,
+			Client: slices.Contains(s.Group, "client"), User: slices.Contains(s.Group, "user")}
+	}
 	onlyLines := s.KeepsLines() && !s.Figures.Any()
 	j.store.CacheTag = &onlyLines
 	j.store.Bounds = &bounds
@@ -373,6 +379,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		if s == nil {
 			streams, queues = append(streams, filter.Stream{Gate: j.gates[i]}), append(queues, nil)
 			continue
+		}
+		if s.filter.Groups != nil {
+			s.filter.Groups.Open = s.store.Groups()
 		}
 		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)

@@ -213,7 +213,7 @@ func whatStays(s *policy.Stream) string {
 		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+howLong(s.Keep))
 	}
 	if len(s.Group) > 0 {
-		parts = append(parts, fmt.Sprintf("only if %d people have the same %s that day", s.Least, and(s.Group)))
+		parts = append(parts, fmt.Sprintf("released once %d people have the same %s that day, else deleted an hour after midnight", s.Least, and(s.Group)))
 	}
 	if f := &s.Figures; f.CountsRooms() {
 		parts = append(parts, fmt.Sprintf("rooms are counted (%s), for good", strings.Join(append(append([]string{}, f.Rooms...), f.RoomURLs...), ", ")))

@@ -38,6 +38,9 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	}
 	j := jobs[0]
 	for _, s := range j.streams {
+		if s != nil && s.filter.Groups != nil {
+			return usage("stream %s: replay releases no groups, since their days are over; hint: give a policy without this stream", s.name)
+		}
 		if s != nil {
 			if err := inStream(s, files, o.paths, stdin); err != nil {
 				return err

@@ -203,6 +203,7 @@ func (d *drawing) days(s audit.Status) {
 	}
 	rows := [][]string{{"DAY", "LOG", "KEY", "JOURNALS", "OF SIZE"}}
 	var logs, journals int64
+	held := 0
 	for _, day := range s.Days {
 		key := "no"
 		if day.Key {
@@ -211,9 +212,14 @@ func (d *drawing) days(s audit.Status) {
 		rows = append(rows, []string{day.Day, size(day.LogBytes), key, strconv.Itoa(day.Journals), size(day.JournalBytes)})
 		logs += day.LogBytes
 		journals += day.JournalBytes
+		held += day.HeldLines
 	}
 	rows = append(rows, []string{"all", size(logs), "", "", size(journals)})
 	d.table("lrlrr", rows)
+	if held > 0 {
+		d.linef("")
+		d.linef("held: %s of groups with too few people so far", several(uint64(held), "line"))
+	}
 	if s.Oldest != "" {
 		d.linef("")
 		d.linef("oldest line: %s", s.Oldest)
@@ -247,6 +253,10 @@ func (d *drawing) counts(s audit.Status) {
 	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), of(s.Total)))
 	d.linef("")
 	d.table("l"+strings.Repeat("r", len(rows[0])-1), rows)
+	if n := s.Total.Withheld; n > 0 {
+		d.linef("")
+		d.linef("withheld for good: %s of groups with too few people", several(n, "line"))
+	}
 }
 
 // processes draws the live ones, and says how the others ended.

@@ -66,6 +66,7 @@ type DayFiles struct {
 	Key          bool   `json:"key"`
 	Journals     int    `json:"journals"`
 	JournalBytes int64  `json:"journal_bytes"`
+	HeldLines    int    `json:"held_lines,omitempty"` // of groups with too few people so far
 }
 
 // DayCounters is what was counted on a day, whatever day the lines are of.
@@ -144,7 +145,8 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	v.strangers()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
-		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies}}
+		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
+		{filepath.Join(path, dir.Held), dir.Held}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
@@ -162,6 +164,8 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 			if d.path == dir.KeyPath(path, keys) && len(v.days) > 0 && v.worked {
 				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys").of = keyRow
 			}
+		case d.sub == dir.Held && errors.Is(err, fs.ErrPermission):
+			v.note(d.path, "is shut, and its lines are not counted", "run this as root, or as the user of hushpipe")
 		case err != nil && slices.Contains(v.others, d.path):
 			v.note(d.path, "cannot be read, and may hold keys of an earlier --keys", "look there")
 		case err != nil:
@@ -246,7 +250,9 @@ func (v *survey) walk(path, sub string) error {
 		v.broken(path, "is no directory", "remove it")
 		return nil
 	}
-	if info.Mode()&0o002 != 0 {
+	if shut := info.Mode().Perm() & 0o077; shut != 0 && sub == dir.Held {
+		v.broken(path, fmt.Sprintf("others have access to held lines (mode %04o)", info.Mode().Perm()), "chmod 0700 "+path)
+	} else if info.Mode()&0o002 != 0 {
 		v.broken(path, "everybody can write there", "chmod o-w "+path)
 	}
 	entries, err := os.ReadDir(path)
@@ -286,7 +292,7 @@ const shownForeign = 3
 // isForeign reports whether a file of sub, or a directory, is not hushpipe's.
 func isForeign(at, sub string, info fs.FileInfo) bool {
 	name := info.Name()
-	if sub != "" && sub != dir.Keys && sub != dir.Journal || dir.IsUndated(sub, name) || dir.IsTemp(name) {
+	if sub != "" && sub != dir.Keys && sub != dir.Journal || dir.IsUndated(sub, name) || dir.IsTemp(name) || name == dir.CacheTagName {
 		return false
 	}
 	if _, dated := dir.ExpiryDay(sub, strings.TrimSuffix(name, dir.ExposedSuffix)); dated || name == dir.RoomSecretName+dir.ExposedSuffix {
@@ -361,7 +367,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	case ahead:
 		v.note(path, "is dated after tomorrow: a clock was wrong", "it is deleted "+keep+" after a purge first sees it so")
 	}
-	secret := sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
+	if sub == dir.Held && dated {
+		v.held(path, day)
+	}
+	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
 		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret && sub != dir.Policies)

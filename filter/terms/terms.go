@@ -139,7 +139,7 @@ func (c *checker) condition(cond *policy.Condition, path string) {
 }
 
 // later are names in DIR that are not given yet.
-var later = []string{"held", "traffic", "acts"}
+var later = []string{"traffic", "acts"}
 
 func (c *checker) stream(s *policy.Stream, path string) {
 	if dir.IsUndated("", s.Name) || slices.Contains(later, s.Name) {
@@ -168,6 +168,7 @@ func (c *checker) stream(s *policy.Stream, path string) {
 	}
 	c.keep(s, path)
 	c.gate(s, path)
+	c.group(s, path)
 	c.unsupported(s, path)
 }
 
@@ -188,6 +189,49 @@ func (c *checker) gate(s *policy.Stream, path string) {
 	case !c.has(format.RoleStatus):
 		c.add(path+".gate.names", "the format has no status: who is refused may call himself anything", "log %>s")
 	}
+}
+
+// group looks whether the groups of a stream could ever be opened, and by the right
+// people.
+func (c *checker) group(s *policy.Stream, path string) {
+	for i, field := range s.Group {
+		at := fmt.Sprintf("%s.group[%d]", path, i)
+		t := s.Treatment(field)
+		whole := t.Kind == policy.Mask && t.Bits4 == 32 && t.Bits6 >= 64
+		switch roles := fieldRoles[field]; {
+		case t.Kind == policy.Drop:
+		case !t.Merges() || whole:
+			c.add(at, fmt.Sprintf("under %q each %s is a group of its own, and no line would be released", t, field), mergeHints[field])
+		case c.known == nil:
+		case field == "user" && !c.has(format.RoleStatus):
+			c.add(at, "the format has no status, and with status 401 anybody can give any name", "log %>s")
+		case countRoles(c.known.Roles(), roles[0]) > 1:
+			c.add(at, fmt.Sprintf("the format has several fields of %ss, and a group one", field), "log one of them")
+		}
+	}
+	if len(s.Group) > 0 && (format.IsError(c.Format) || c.Format == "json") {
+		c.add(path+".group", "groups of JSON lines and of error logs are not supported by this version", "leave it out")
+	}
+	for _, b := range s.Keep {
+		if len(s.Group) > 0 && b.Kind != policy.Days {
+			c.add(path+".keep", fmt.Sprintf("%q beside a group is not supported by this version", b), `give days: "30d"`)
+		}
+	}
+	if len(s.Group) > 0 && s.Figures.Any() {
+		c.add(path+".group", "figures count people of groups that are not released", "give the figures a stream of their own")
+	}
+}
+
+// mergeHints say how several people look alike.
+var mergeHints = map[string]string{"client": `give client = "mask=24/48"`, "user": `give user = "words=2"`}
+
+func countRoles(roles []format.Role, role format.Role) (n int) {
+	for _, r := range roles {
+		if r == role {
+			n++
+		}
+	}
+	return n
 }
 
 // fieldRoles are the fields of a line by their names in a policy.
@@ -248,9 +292,6 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 		if b.Kind != policy.Days && b.Kind != policy.Entries {
 			no("keep", fmt.Sprintf("%q", b))
 		}
-	}
-	if len(s.Group) > 0 {
-		no("group", "a group")
 	}
 	if s.Figures.Traffic {
 		no("traffic", "traffic")

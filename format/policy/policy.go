@@ -6,6 +6,7 @@ package policy
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"hushpipe/format/civil"
 )
@@ -137,6 +138,17 @@ func (s *Stream) Treatment(field string) Treatment {
 
 // KeepsLines reports whether lines of the stream are written.
 func (s *Stream) KeepsLines() bool { return !s.Keep.None() }
+
+// GroupRule names what the lines of a group have in common, "client=mask=24/48;user=words=2";
+// "" where the stream has no groups.
+func (s *Stream) GroupRule() string {
+	var parts []string
+	for _, field := range s.Group {
+		parts = append(parts, field+"="+s.Treatment(field).String())
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ";")
+}
 
 // Figures are what is counted of a stream.
 type Figures struct {
