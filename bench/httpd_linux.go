@@ -27,7 +27,8 @@ request costs: CPU time of the logger and of httpd, the wait for the answer, and
 the time from the answer until the line is in the file. With -attack, print how
 clients fare, and how many are counted, while another one sends requests of
 24 KB that are chosen to cost most. With -loggers, print the memory and threads
-of the loggers of N virtual hosts, idle and with a line a second each.
+of the loggers of N virtual hosts, idle and with a line a second each. With
+-streams, the loggers are hushpipe without a policy and with one and four streams.
 
   -attack       others beside an attacker
   -duration D   time for each logger at each rate (default 1s; 2s with -attack,
@@ -35,6 +36,7 @@ of the loggers of N virtual hosts, idle and with a line a second each.
   -json         print one JSON object
   -loggers N    virtual hosts with a logger each
   -rounds N     rounds of all loggers in turn (default 3)
+  -streams      loggers with a policy
 
 Example:
   go run ./bench httpd -attack -rounds 1 -json | jq '.attacks[].counted'
@@ -50,6 +52,7 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	asJSON := flags.Bool("json", false, "")
 	hosts := flags.Int("loggers", 0, "")
 	rounds := flags.Int("rounds", 3, "")
+	streams := flags.Bool("streams", false, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		_, err := io.WriteString(stdout, httpdUsage)
@@ -63,8 +66,8 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errors.New("the time is too short")
 	case *hosts < 0 || *hosts > 1000:
 		return errors.New("1 to 1000 loggers")
-	case *hosts > 0 && *underAttack:
-		return errors.New("-attack and -loggers are two measurements")
+	case *hosts > 0 && *underAttack || *streams && (*hosts > 0 || *underAttack):
+		return errors.New("-attack, -loggers and -streams are a measurement each")
 	case *duration == 0 && *hosts > 0:
 		*duration = 10 * time.Second
 	case *duration == 0 && *underAttack:
@@ -87,8 +90,12 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		r.Attacks, err = h.attacks(ctx)
 	case *hosts > 0:
 		r.Memories, err = h.memories(ctx, *hosts)
+	case *streams:
+		r.Base = streamLoggers[1].name
+		r.Costs, err = h.costs(ctx, streamLoggers, r.Base)
 	default:
-		r.Costs, err = h.costs(ctx)
+		r.Base = "rotatelogs"
+		r.Costs, err = h.costs(ctx, loggers, r.Base)
 	}
 	if err != nil {
 		return err
@@ -115,6 +122,7 @@ type report struct {
 	Rounds     int     `json:"rounds"`
 	Seconds    float64 `json:"seconds"` // of each logger, rate and round
 
+	Base     string         `json:"costs_to,omitempty"` // what Costs have a Ratio to
 	Costs    []costBehind   `json:"costs,omitempty"`
 	Attacks  []attackBehind `json:"attacks,omitempty"`
 	Memories []memoryBehind `json:"memories,omitempty"`
@@ -126,7 +134,7 @@ type costBehind struct {
 	Rate     int    `json:"rate"` // requests a second; 0: as many as are answered
 	Requests span   `json:"requests_per_second"`
 	CPU      span   `json:"logger_cpu_us"` // a request
-	Ratio    *span  `json:"logger_cpu_to_rotatelogs,omitempty"`
+	Ratio    *span  `json:"logger_cpu_ratio,omitempty"`
 	HTTPD    span   `json:"httpd_cpu_us"` // a request
 	Answer   times  `json:"answer_ms"`
 	Line     *times `json:"line_after_answer_ms,omitempty"`
@@ -161,7 +169,8 @@ type logger struct {
 	to  string
 	bin string
 	// lines are the files with the lines, below DIR.
-	lines string
+	lines  string
+	policy string // DIR/policy.toml
 }
 
 var loggers = []logger{
@@ -170,6 +179,14 @@ var loggers = []logger{
 	{name: "cat", to: "|$exec BIN >>DIR/log", bin: "cat", lines: "log"},
 	{name: "rotatelogs", to: "|BIN DIR/access-%Y-%m-%d.log 86400", bin: "rotatelogs", lines: "access-*.log"},
 	{name: "hushpipe", to: "|BIN filter DIR/log", lines: "log/access-????-??-??.log"},
+}
+
+// streamLoggers write a line to one file each.
+var streamLoggers = []logger{
+	{name: "no policy", to: "|BIN filter --format combined --rooms none DIR/log", lines: "log/access-????-??-??.log"},
+	{name: "1 stream", to: "|BIN filter --policy DIR/policy.toml DIR/log", policy: onePolicy, lines: "log/*/access-????-??-??.log"},
+	{name: "4 streams", to: "|BIN filter --policy DIR/policy.toml DIR/log", policy: fourByClient, lines: "log/*/access-????-??-??.log"},
+	{name: "4, all in each", to: "|BIN filter --policy DIR/policy.toml DIR/log", policy: policyOf("", "", "", ""), lines: "log/s1/access-????-??-??.log"},
 }
 
 // rates are in requests a second; 0 is as many as are answered.
@@ -219,7 +236,7 @@ type atRate struct {
 
 // costs measures all loggers at all rates. Their servers run side by side, and are
 // idle but for one at a time.
-func (h harness) costs(ctx context.Context) ([]costBehind, error) {
+func (h harness) costs(ctx context.Context, loggers []logger, base string) ([]costBehind, error) {
 	requests, err := requestsOf(20_000)
 	if err != nil {
 		return nil, err
@@ -252,14 +269,19 @@ func (h harness) costs(ctx context.Context) ([]costBehind, error) {
 			return nil, fmt.Errorf("%s: %w", b.name, err)
 		}
 	}
-	return costsOf(all), nil
+	return costsOf(all, base), nil
 }
 
 // start starts a server that hands its lines to l, and warms it up.
 func (h harness) start(ctx context.Context, l logger, requests []request) (*behind, error) {
-	b := &behind{logger: l, dir: filepath.Join(h.dir, "httpd-"+l.name, "logger"), runs: map[int]*atRate{}}
+	b := &behind{logger: l, dir: filepath.Join(h.dir, "httpd-"+strings.NewReplacer(" ", "-", ",", "").Replace(l.name), "logger"), runs: map[int]*atRate{}}
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
+	}
+	if l.policy != "" {
+		if err := os.WriteFile(filepath.Join(b.dir, "policy.toml"), []byte(l.policy), 0o644); err != nil {
+			return nil, err
+		}
 	}
 	directive, err := h.customLog(l, b.dir, "combined")
 	if err != nil {
@@ -330,7 +352,7 @@ func (b *behind) measure(ctx context.Context, rate int, d time.Duration) error {
 	for _, x := range taken {
 		r.answers = append(r.answers, x.answered-x.sent)
 	}
-	if b.lines == "" {
+	if b.lines == "" || b.policy == fourByClient { // of several files, each has some of the lines
 		return nil
 	}
 	w, err := watch(b.newest())
@@ -388,8 +410,8 @@ func (b *behind) finish() error {
 	return nil
 }
 
-func costsOf(all []*behind) (costs []costBehind) {
-	at := slices.IndexFunc(all, func(b *behind) bool { return b.name == "rotatelogs" })
+func costsOf(all []*behind, base string) (costs []costBehind) {
+	at := slices.IndexFunc(all, func(b *behind) bool { return b.name == base })
 	for _, rate := range rates {
 		for _, b := range all {
 			r := b.runs[rate]

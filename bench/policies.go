@@ -16,6 +16,14 @@ var fourPolicy = policyOf(
 	`where = { status = "100-299" }`+"\n"+`unless = { url = ["/http-bind*", "/xmpp-websocket*"] }`,
 )
 
+// fourByClient is fourPolicy by parts of the address space.
+var fourByClient = policyOf(
+	`where = { client = "0.0.0.0/1" }`,
+	`where = { client = "128.0.0.0/1" }`,
+	`where = { client = "2000::/6" }`,
+	`unless = { client = ["0.0.0.0/0", "2000::/6"] }`,
+)
+
 // policyOf returns a policy with a stream for each condition, of all fields of combined.
 func policyOf(conditions ...string) string {
 	var b strings.Builder

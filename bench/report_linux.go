@@ -23,7 +23,7 @@ func (r report) String() string {
 }
 
 func (r report) printCosts(b *strings.Builder) {
-	rows := [][]string{{"requests/s", "logger", "answered/s", "logger µs", "to rotatelogs", "httpd µs", "answer ms", "99 %", "line ms", "99 %"}}
+	rows := [][]string{{"requests/s", "logger", "answered/s", "logger µs", "to " + r.Base, "httpd µs", "answer ms", "99 %", "line ms", "99 %"}}
 	for _, c := range r.Costs {
 		rate := "all"
 		if c.Rate > 0 {

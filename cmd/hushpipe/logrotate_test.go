@@ -24,10 +24,13 @@ func TestLogrotate(t *testing.T) {
 		"nocreate":               "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+, and lines go to a new file; hint: ",
 		"create\ncompress":       "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+.gz, and lines go to a new file; hint: ",
 		"create\ndateext":        "access-%s.log: another program has moved it to access-%[1]s.log-[0-9]+, and lines go to a new file; hint: ",
+		"create\nolddir OLD":     "access-%s.log: another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and leave DIR out",
 		"copytruncate\ncompress": "access-%s.log: another program has cut off ",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			base, dir := t.TempDir(), filepath.Join(t.TempDir(), "log")
+			old := filepath.Join(base, "old") // on the same disk
+			require.NoError(t, os.Mkdir(old, 0o755))
 			l := startLogger(t, dir)
 			rounds := 4
 			for round := range rounds {
@@ -38,7 +41,7 @@ func TestLogrotate(t *testing.T) {
 				if round == rounds-1 {
 					break
 				}
-				conf := fmt.Sprintf("%s/access-*.log {\nrotate 9\nmissingok\ndateformat -%%Y%%m%%d%d\n%s\n}\n", dir, round, mode)
+				conf := fmt.Sprintf("%s/access-*.log {\nrotate 9\nmissingok\ndateformat -%%Y%%m%%d%d\n%s\n}\n", dir, round, strings.ReplaceAll(mode, "OLD", old))
 				require.NoError(t, os.WriteFile(base+"/conf", []byte(conf), 0o644))
 				out, err := exec.Command(logrotate, "-f", "-s", base+"/state", base+"/conf").CombinedOutput()
 				require.NoError(t, err, "%s", out)
@@ -46,10 +49,13 @@ func TestLogrotate(t *testing.T) {
 			require.Equal(t, 0, l.end())
 			assert.Regexp(t, "^hushpipe: warning: .*/"+fmt.Sprintf(said, time.Now().Format(time.DateOnly)), l.said.String())
 
-			text, err := exec.Command("sh", "-c", "zcat -f "+dir+"/access-*.log*").Output()
+			text, err := exec.Command("sh", "-c", "zcat -f $(ls "+dir+"/access-*.log* "+old+"/* 2>/dev/null)").Output()
 			require.NoError(t, err)
 			for n := range rounds * 50 {
 				assert.Equal(t, 1, bytes.Count(text, fmt.Appendf(nil, "?n=%d.", n)), "line %d", n)
+			}
+			if strings.Contains(mode, "olddir") {
+				return // status and find know nothing of it
 			}
 			status, err := exec.Command(hushpipeBinary(t), "status", dir).CombinedOutput()
 			require.NoError(t, err)

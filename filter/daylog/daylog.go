@@ -211,22 +211,32 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		if err != nil && err != unix.ENOENT {
 			return f, 0, false, err
 		}
-		l.sayRotated(f.name)
+		l.sayRotated(f)
 		l.files.outdate(f)
 		l.putBack(f) // closes it, and gives up its lock
 	}
 	return nil, 0, false, errChanging
 }
 
-// sayRotated tells of a day file that has gone or is another one, where another
-// program has renamed it. Processes of hushpipe delete files and make them anew.
-func (l *Log) sayRotated(name string) {
+// sayRotated tells of a day file that another program has renamed, moved elsewhere or
+// deleted. Processes of hushpipe rename none; those of days before today they delete, and
+// others make them anew.
+func (l *Log) sayRotated(f *dayFile) {
+	const hint = "leave DIR out of its configuration, such as logrotate's"
 	names, _ := l.d.Names("")
 	for _, rotated := range names {
-		if strings.HasPrefix(rotated, name) && dir.IsRotated(rotated) {
-			l.d.Say("", name, "another program has moved it to %s, and lines go to a new file; hint: leave DIR out of its configuration, such as logrotate's", rotated)
+		if strings.HasPrefix(rotated, f.name) && dir.IsRotated(rotated) {
+			l.d.Say("", f.name, "another program has moved it to %s, and lines go to a new file; hint: "+hint, rotated)
 			return
 		}
+	}
+	var st unix.Stat_t
+	switch err := unix.Fstat(int(f.Fd()), &st); {
+	case err != nil:
+	case st.Nlink > 0:
+		l.d.Say("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
+	case int32(f.log.Day) >= l.today.Load():
+		l.d.Say("", f.name, "has been deleted while lines went to it, and they go to a new file; hint: if it was another program than hushpipe, "+hint)
 	}
 }
 

@@ -145,28 +145,43 @@ func TestAppendCutsNothingForeign(t *testing.T) {
 }
 
 func TestAppendFollowsTheName(t *testing.T) {
-	away := "moved-away"
-	tests := map[string]func(path string) error{
-		"unlinked": os.Remove,
-		"moved":    func(path string) error { return os.Rename(path, filepath.Join(filepath.Dir(path), away)) },
-		"replaced": func(path string) error {
+	elsewhere := t.TempDir()
+	for _, test := range []struct {
+		name   string
+		change func(path string) error
+		says   string // "": hushpipe may have done it
+	}{
+		{"unlinked", os.Remove, "access-2026-11-22.log: has been deleted while lines went to it, and they go to a new file"},
+		{"moved elsewhere", func(path string) error { return os.Rename(path, filepath.Join(elsewhere, "x.log")) },
+			"access-2026-11-22.log: another program has moved it to where hushpipe does not delete it, and lines go to a new file"},
+		{"renamed", func(path string) error { return os.Rename(path, filepath.Join(filepath.Dir(path), "x.log")) },
+			"access-2026-11-22.log: another program has moved it to where hushpipe does not delete it, and lines go to a new file"},
+		{"rotated", func(path string) error { return os.Rename(path, path+".1") },
+			"access-2026-11-22.log: another program has moved it to access-2026-11-22.log.1, and lines go to a new file"},
+		{"replaced", func(path string) error {
 			if err := os.WriteFile(path+".new", []byte("new\n"), 0o640); err != nil {
 				return err
 			}
 			return os.Rename(path+".new", path)
-		},
-	}
-	for name, change := range tests {
-		t.Run(name, func(t *testing.T) {
-			d, _ := newDir(t)
+		}, "access-2026-11-22.log: has been deleted while lines went to it, and they go to a new file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, said := newDir(t)
+			d.log.SetWindow(calendar.Window{First: day("2026-11-09"), Today: day("2026-11-22")})
+			appendTest(t, d, "2026-11-21", "late\n")
 			appendTest(t, d, "2026-11-22", "old\n")
-			require.NoError(t, change(filepath.Join(d.path, today)))
+			require.NoError(t, test.change(filepath.Join(d.path, today)))
 			before, _ := os.ReadFile(filepath.Join(d.path, today))
 			appendTest(t, d, "2026-11-22", "next\n")
-			assert.Equal(t, string(before)+"next\n", read(t, d, today))
-			if name == "moved" {
-				assert.Equal(t, "old\n", read(t, d, away))
-			}
+			appendTest(t, d, "2026-11-22", "last\n")
+			assert.Equal(t, string(before)+"next\nlast\n", read(t, d, today))
+			require.Len(t, *said, 1)
+			assert.Contains(t, (*said)[0], test.says)
+
+			// Another process may have deleted the file of a day before, by its rule.
+			require.NoError(t, os.Remove(filepath.Join(d.path, "access-2026-11-21.log")))
+			appendTest(t, d, "2026-11-21", "late\n")
+			assert.Len(t, *said, 1)
 		})
 	}
 }
