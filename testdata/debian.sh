@@ -193,6 +193,11 @@ exec 8>&-
 apache2ctl start
 await get /again
 
+# What the ErrorLog line of step 1 makes, if it is put in its place.
+echo "[$(date '+%a %b %d %T.000000 %Y')] [core:error] [pid 1] [client 192.0.2.1:5] a fault" |
+	hushpipe filter --user hushpipe --format error $log-error
+hushpipe status $log-error
+
 echo "== 8. Remove: not while a directive of somebody else still needs it"
 printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
 if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
@@ -216,6 +221,7 @@ echo "== 9. Purge: nothing is left but the figures"
 apt-get purge $quiet hushpipe
 [ "$(cd $log && find . -type f | sort | xargs)" = "./nginx/rooms/rooms-$today.log ./rooms/rooms-$today.log" ] || fail "$(find $log)"
 [ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"
+[ ! -e $log-error ] || fail "left: $(find $log-error)"
 [ ! -e /var/lib/hushpipe ] || fail "pages are left"
 left=$(find /etc /usr /lib/systemd /var/lib/systemd /var/lib/apache2 -name '*hushpipe*' -print)
 [ -z "$left" ] || fail "left: $left"

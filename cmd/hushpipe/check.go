@@ -59,7 +59,8 @@ type serverCheck struct {
 	like  string // the command of a good hushpipe line, up to its DIR
 	dir   string // and that
 
-	verdicts map[int]verdict // of httpd's lines that run hushpipe, by the index in logs
+	writers  map[string]writer // by DIR, the first line of httpd's
+	verdicts map[int]verdict   // of httpd's lines that run hushpipe, by the index in logs
 }
 
 // past is a directive that writes addresses past hushpipe.
@@ -151,6 +152,9 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	c.linef("%s", good)
 	if v.warnings != "" {
 		c.linef("note: %s", v.warnings)
+	}
+	if v.beside != "" {
+		c.linef("note: %s", v.beside)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/serverconf"
 )
 
 // checkServer runs check, and returns what it says, with NAME for each text of names.
@@ -252,5 +254,27 @@ func TestCheckNoServer(t *testing.T) {
 			require.Equal(t, 1, status, said)
 			require.Contains(t, said, "hushpipe: error: "+path+" does not list its files; hint: name the command that starts "+server+" behind "+flag+"\n")
 		}
+	}
+}
+
+// TestCheckSameDir: lines that write to one DIR with other flags are said.
+func TestCheckSameDir(t *testing.T) {
+	for _, test := range []struct{ first, second, says string }{
+		{"filter /d", "filter /d", ""},
+		{"filter --keep 14d /d/", "filter /d --keep 14d", ""},
+		{"filter --keep 7d /d", "filter /e", ""},
+		{"filter --keep 7d /d", "filter /d", "/a.conf:3 writes to the same DIR with another --keep; hint: give both lines the same flags, or a DIR each"},
+		{"filter --ip pfx --rooms none /d", "filter --ip mask /d", "/a.conf:3 writes to the same DIR with another --ip, --rooms; hint: "},
+	} {
+		c := serverCheck{writers: map[string]writer{}}
+		said := []string{}
+		for i, command := range []string{test.first, test.second} {
+			line, ok := hushpipeLine("|/usr/bin/hushpipe " + command)
+			require.True(t, ok)
+			said = append(said, c.differs(serverconf.Log{Place: serverconf.Place{File: "/a.conf", Line: 3 + i}}, line.parsed()))
+		}
+		require.Empty(t, said[0])
+		require.Equal(t, test.says == "", said[1] == "", said[1])
+		require.Contains(t, said[1], test.says)
 	}
 }

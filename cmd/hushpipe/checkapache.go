@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"hushpipe/format"
 	"hushpipe/format/serverconf"
@@ -25,13 +28,16 @@ func (c *serverCheck) apache(given []string) error {
 		fmt.Fprintln(c.out, "which sections are active, such as <IfModule>, is not known: all are taken for it")
 	}
 	c.logs = serverconf.Apache(dump)
-	c.verdicts = map[int]verdict{}
+	c.verdicts, c.writers = map[int]verdict{}, map[string]writer{}
 	for i, log := range c.logs {
 		line, ok := hushpipeLine(log.Target)
 		if !ok || log.Kind == serverconf.Other {
 			continue
 		}
 		v := tryApache(log, line)
+		if v.err == nil {
+			v.beside = c.differs(log, line.parsed())
+		}
 		c.verdicts[i] = v
 		if v.good() && log.Kind == serverconf.Access && c.like == "" {
 			c.like, c.dir = line.like()
@@ -55,6 +61,36 @@ func (c *serverCheck) apache(given []string) error {
 		}
 	}
 	return errors.Join(refused, c.conclude())
+}
+
+// writer is a hushpipe line that writes to a DIR.
+type writer struct {
+	log   serverconf.Log
+	flags map[string]string // that are given
+}
+
+// differs is what another line before has otherwise that writes to the same DIR, "" for
+// nothing.
+func (c *serverCheck) differs(log serverconf.Log, flags *pflag.FlagSet) string {
+	given := map[string]string{}
+	flags.Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+	dir := filepath.Clean(flags.Arg(0))
+	first, known := c.writers[dir]
+	if !known {
+		c.writers[dir] = writer{log, given}
+		return ""
+	}
+	var names []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if a, in := first.flags[f.Name]; a != given[f.Name] || in != f.Changed {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d writes to the same DIR with another %s; hint: give both lines the same flags, or a DIR each",
+		first.log.File, first.log.Line, strings.Join(names, ", "))
 }
 
 // instead is a good hushpipe line that httpd uses for a virtual host without one of its

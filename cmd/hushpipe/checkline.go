@@ -123,6 +123,7 @@ type verdict struct {
 	err      error
 	clear    string // the --ip by which it leaves addresses as they are, "" for none
 	warnings string
+	beside   string // what another line for the same DIR has otherwise
 }
 
 func (v verdict) good() bool { return v.err == nil && v.clear == "" }

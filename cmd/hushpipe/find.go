@@ -38,6 +38,9 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !whom.given(cmd.Flags()) {
+				if len(args) > 1 {
+					return usage("no --address given, and no --user, and what follows DIR is the name of a stream; hint: give the address by --address, or the user by --user")
+				}
 				return usage("no --address given, and no --user; hint: see 'hushpipe find --help'")
 			}
 			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
@@ -138,7 +141,7 @@ func (f *finder) openStreams(path string, names []string) error {
 	}
 	defer keys.Close()
 	below, errs := keys.Below()
-	for _, name := range names {
+	for i, name := range names {
 		at := slices.IndexFunc(below, func(path string) bool { return filepath.Base(path) == filepath.Clean(name) })
 		if at < 0 {
 			if err := errors.Join(errs...); err != nil {
@@ -148,7 +151,11 @@ func (f *finder) openStreams(path string, names []string) error {
 			for _, path := range below {
 				there = append(there, filepath.Base(path))
 			}
-			return usage("%s has no stream %q; hint: it has %s", path, name, cmp.Or(strings.Join(there, ", "), "none"))
+			// The name is not repeated: it may be somebody's.
+			if len(there) == 0 {
+				return usage("%s has no streams, and argument %d names one; hint: leave it out, or give an address by --address and a user by --user", path, i+2)
+			}
+			return usage("argument %d is no stream of %s; hint: it has %s, and an address is given by --address, a user by --user", i+2, path, strings.Join(there, ", "))
 		}
 		if err := f.openOne(below[at], registry.KeysOf(below[at])); err != nil {
 			return err

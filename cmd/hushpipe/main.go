@@ -43,6 +43,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	hideMemory()
 	say := newMessages(stderr)
 	defer say.close()
+	say.hidden = addressesIn(args)
 	root := rootCommand(stdin, stdout, say)
 	out := &output{file: stdout}
 	root.SetArgs(args)
@@ -62,7 +63,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 			err = afterWrongFlags(cmd, args, wrong, src, say)
 		}
 	}
-	return say.exitCode(errors.Join(err, out.err))
+	return say.exitCode(errors.Join(withOwner(err), out.err))
 }
 
 // noCores tells status what the kernel says of core files.

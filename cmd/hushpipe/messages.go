@@ -30,6 +30,8 @@ type messages struct {
 	said   map[string]time.Time
 	closed bool
 
+	hidden []string // is not repeated; set before anything is said
+
 	terminal *os.File // stderr, if it is one
 	bar      bool     // a progress bar stands in its last line
 }
@@ -113,6 +115,9 @@ func (m *messages) about(topic string, s severity, line string) {
 
 func (m *messages) sayf(s severity, text string, args ...any) {
 	line := message(s, text, args...)
+	for _, address := range m.hidden {
+		line = strings.ReplaceAll(line, address, "ADDRESS")
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bar {

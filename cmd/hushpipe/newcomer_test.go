@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,7 +35,7 @@ func TestFirstMinute(t *testing.T) {
 		{"replay access.log", "error: no DIR given; hint: DIR comes first, as in 'hushpipe replay /var/log/hushpipe access.log'"},
 		{"replay access.log log", "error: access.log is a file; hint: DIR comes first, as in 'hushpipe replay log access.log'"},
 		{"report --html log", "error: no DIR or FILE given; --html takes log for its value; hint: give --html FILE log"},
-		{"reveal 100::1", "error: 100::1 is no DIR; hint: DIR comes first, as in 'hushpipe reveal /var/log/hushpipe 100::1'"},
+		{"reveal 100::1", "error: ADDRESS is no DIR; hint: DIR comes first, as in 'hushpipe reveal /var/log/hushpipe ADDRESS'"},
 		{"help fliter", "hint: did you mean 'help filter'? see 'hushpipe --help'"},
 		{"stats log", "error: unknown command \"stats\"; hint: did you mean 'status'? see 'hushpipe --help'"},
 	} {
@@ -42,6 +43,71 @@ func TestFirstMinute(t *testing.T) {
 		cmd.Dir = dir
 		out, _ := cmd.CombinedOutput()
 		assert.Contains(t, strings.ReplaceAll(string(out), "\r\n", "\n"), c.answer, "hushpipe %s", c.typed)
+	}
+}
+
+// TestNoEcho: an address in the place of another word is not repeated, as stderr may be kept.
+func TestNoEcho(t *testing.T) {
+	dir := t.TempDir()
+	filtered := exec.Command(hushpipeBinary(t), "filter", filepath.Join(dir, "d"))
+	filtered.Stdin = strings.NewReader(logLine("192.0.2.77", "/"))
+	require.NoError(t, filtered.Run())
+	for typed, says := range map[string]string{
+		"find d 192.0.2.1":                       "no --address given, and no --user, and what follows DIR is the name of a stream; hint: give the address by --address",
+		"find d mary":                            "give the address by --address, or the user by --user",
+		"find d --address 192.0.2.9 192.0.2.1":   "d has no streams, and argument 2 names one; hint: leave it out, or give an address by --address and a user by --user",
+		"find d --address 192.0.2.300":           "--address is no IP address",
+		"find d --day 192.0.2.1 --address ::1":   "is not valid; hint: give a date",
+		"find d -192.0.2.1":                      "unknown shorthand flag: '1' in -ADDRESS",
+		"find 2001:db8::1 --address 2001:db8::2": "ADDRESS: no such file or directory",
+		"reveal 192.0.2.1":                       "ADDRESS is no DIR",
+		"reveal d 2001:db8::1":                   "argument 1: d: no day's file holds it",
+		"rooms d 192.0.2.1":                      "too many arguments",
+		"status 192.0.2.1":                       "ADDRESS does not exist",
+		"replay d 192.0.2.1":                     "open ADDRESS: no such file or directory",
+		"192.0.2.1":                              "unknown command \"ADDRESS\"",
+		"help [2001:db8::1]:80":                  "no help on \"ADDRESS\"",
+		"filter --192.0.2.1 d":                   "unknown flag: --ADDRESS",
+		"filter --keep=192.0.2.1 d":              "ADDRESS",
+	} {
+		cmd := exec.Command(hushpipeBinary(t), strings.Fields(typed)...)
+		cmd.Dir = dir
+		cmd.Stdin = strings.NewReader("")
+		out, err := cmd.CombinedOutput()
+		assert.Error(t, err, typed)
+		assert.Contains(t, string(out), says, typed)
+		assert.NotRegexp(t, `192\.0\.2|2001:db8|mary|::1`, strings.ReplaceAll(string(out), "192.0.2.1 or 2001:db8::1, or -", ""), typed)
+	}
+}
+
+// TestLacksPermission: who may not look into DIR is told who may.
+func TestLacksPermission(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root becomes somebody else")
+	}
+	base := t.TempDir()
+	for dir := base; dir != "/"; dir = filepath.Dir(dir) {
+		require.NoError(t, os.Chmod(dir, 0o755))
+		if dir == os.TempDir() {
+			break
+		}
+	}
+	const owner, nobody = 54321, 65534
+	dir := filepath.Join(base, "d")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "keys"), 0o700))
+	program := filepath.Join(base, "hushpipe")
+	text, err := os.ReadFile(hushpipeBinary(t))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(program, text, 0o755))
+	require.NoError(t, os.Chown(dir, owner, owner))
+	for _, typed := range []string{"status", "rooms", "filter --check", "purge", "find --address ::1", "reveal"} {
+		words := append(strings.Fields(typed), dir)
+		cmd := exec.Command(program, words...)
+		cmd.Stdin = strings.NewReader("")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		out, err := cmd.CombinedOutput()
+		assert.Error(t, err, typed)
+		assert.Contains(t, string(out), "permission denied; hint: run it as root, or as user 54321, who owns "+dir+"\n", typed)
 	}
 }
 

@@ -226,6 +226,9 @@ func (d *drawing) days(s audit.Status) {
 		if !s.LastLine.IsZero() {
 			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), ago(s.Time.Sub(s.LastLine)))
 		}
+	} else if s.Total.Lines == 0 {
+		d.linef("")
+		d.linef("last line: none yet")
 	}
 }
 

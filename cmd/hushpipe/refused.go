@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// addressesIn returns the arguments that are addresses, or nearly: who gives one in the
+// place of another word does not want it in a journal.
+func addressesIn(args []string) (found []string) {
+	for _, arg := range args {
+		arg = strings.TrimLeft(arg, "-")
+		if _, value, ok := strings.Cut(arg, "="); ok {
+			arg = value
+		}
+		if likeAddress.MatchString(arg) && (strings.Count(arg, ".") >= 3 || strings.Count(arg, ":") >= 2) {
+			found = append(found, arg)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // one may begin as another does
+	return found
+}
+
+// likeAddress is all of an address and a port, and of nothing else that is an argument.
+var likeAddress = regexp.MustCompile(`^[\[\].:%0-9A-Fa-f]+$`)
+
+// withOwner adds to an error of somebody who lacks permission who has it.
+func withOwner(err error) error {
+	var at *fs.PathError
+	if os.Geteuid() == 0 || !errors.As(err, &at) || !errors.Is(at, fs.ErrPermission) || strings.Contains(err.Error(), "; hint: ") {
+		return err
+	}
+	return fmt.Errorf("%w; hint: run it as root%s", err, orOwner(at.Path))
+}
+
+// orOwner names the owner of a path, or of what it is in as far as that can be seen; ""
+// for root.
+func orOwner(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	var st unix.Stat_t
+	for unix.Stat(path, &st) != nil && path != "/" {
+		path = filepath.Dir(path)
+	}
+	if st.Uid == 0 || int(st.Uid) == os.Geteuid() {
+		return ""
+	}
+	name := "user " + strconv.FormatUint(uint64(st.Uid), 10)
+	if owner, err := user.LookupId(strconv.FormatUint(uint64(st.Uid), 10)); err == nil {
+		name = owner.Username
+	}
+	return fmt.Sprintf(", or as %s, who owns %s", name, path)
+}
