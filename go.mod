@@ -12,6 +12,7 @@ require (
 	github.com/klauspost/compress v1.20.3 // gzip and zstd archives
 	github.com/landlock-lsm/go-landlock v0.11.0 // landlock, for all threads of the process (by libcap's psx)
 	github.com/pelletier/go-toml/v2 v2.3.1 // policy files; not 2.4.0 to 2.4.3, which silently leave out UnmarshalText of a named string
+	github.com/rickar/cal/v2 v2.1.27 // the public holidays of the German Länder and of Norway, for workdays of a policy
 	github.com/rogpeppe/go-internal v1.16.0 // tests only: scripts that run the program
 	github.com/schollz/progressbar/v3 v3.19.1 // the progress bar of replay
 	github.com/spf13/cobra v1.10.2 // commands, help, completion; man pages in tests

@@ -36,9 +36,13 @@ type Part struct {
 	People  []byte  // records of people of groups, for the journal of these
 	Held    []byte  // lines of groups that may not be open, each behind its group
 
-	written int  // bytes of Lines that are on the disk
-	counted bool // Records were taken
+	hour    uint8 // of Day, from 1 on; 0: lines are of any
+	written int   // bytes of Lines that are on the disk
+	counted bool  // Records were taken
 }
+
+// Hour returns the hour of Day that the lines are of, where they go by the hour.
+func (p *Part) Hour() (hour int, ok bool) { return int(p.hour) - 1, p.hour > 0 }
 
 // Reset empties the batch for its next use.
 func (b *Batch) Reset() {
@@ -52,6 +56,26 @@ func (b *Batch) part(d *day, rec recorder) *Part {
 	if d.batch != b || d.seq != b.seq {
 		rec.take(b, d)
 	}
+	return &b.Parts[d.part]
+}
+
+// hourPart returns the part for d's lines of an hour, as slot has it. p is one of d's.
+func (b *Batch) hourPart(p *Part, d *day, hour uint8) *Part {
+	switch {
+	case p.hour == hour:
+		return p
+	case p.hour == 0 && len(p.Lines) == 0:
+		p.hour = hour
+		return p
+	}
+	for i := range b.Parts {
+		if p := &b.Parts[i]; p.Day == d.day && p.hour == hour && p.KeyID == d.keyID {
+			d.part = i
+			return p
+		}
+	}
+	b.begin(d)
+	b.Parts[d.part].hour = hour
 	return &b.Parts[d.part]
 }
 

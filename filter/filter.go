@@ -45,6 +45,7 @@ type Config struct {
 	NoLines bool            // no line is written: they are only counted
 	Traffic *Traffic        // nil: no hits are counted
 	Groups  *Groups         // of which lines are held back; nil: none
+	Hours   bool            // lines go to the files of their hours; the Calendar is Hourly, the Sink a HourSink
 }
 
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
@@ -111,6 +112,9 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		if all, ok := cfg.Parser.(format.AllGlancer); ok {
 			f.glancer = wholeGlancer{all}
 		}
+	}
+	if cfg.Hours {
+		f.hours.cal, f.glancer = cal.(Hourly), nil // it may leave out the time
 	}
 	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
@@ -224,7 +228,11 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	}
 	if !known {
 		f.stats.Malformed++
-		if _, placement := f.cal.Place(l.Day, l.HasDay); placement == calendar.Expired {
+		placement := f.hourSlot(line, known).placement
+		if f.hours.cal == nil {
+			_, placement = f.cal.Place(l.Day, l.HasDay)
+		}
+		if placement == calendar.Expired {
 			f.stats.Expired++
 			f.guard.begin(len(line), known)
 			f.treatGlued(b, line, slot{}, noDoubt)
@@ -232,7 +240,9 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		}
 	}
 	s := f.last // most lines bear the date of the line before
-	if s.day == nil || s.date != l.Day || !l.HasDay {
+	if f.hours.cal != nil {
+		s = f.hourSlot(line, known)
+	} else if s.day == nil || s.date != l.Day || !l.HasDay {
 		s = f.slot(l.Day, l.HasDay)
 	}
 	d, part := s.day, &f.void
@@ -243,12 +253,16 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	case calendar.Expired:
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
-		f.rec.meet(b, s.day)
+		if d.expired { // else it is an hour of a day that is not over
+			f.rec.meet(b, d)
+		}
 	case calendar.Adjusted:
 		f.stats.Adjusted++
 		fallthrough
 	default:
-		part = b.part(d, f.rec)
+		if part = b.part(d, f.rec); s.hour > 0 {
+			part = b.hourPart(part, d, s.hour)
+		}
 	}
 	if d.cipher == nil {
 		f.makeCipher(d)
@@ -344,8 +358,16 @@ func (f *Filter) keepEmpty(b *Batch, line []byte) {
 	if f.plan != nil || f.noLines {
 		return
 	}
-	if s := f.slot(0, false); s.placement != calendar.Expired {
+	f.line.HasDay = false
+	s := f.hourSlot(line, false)
+	if f.hours.cal == nil {
+		s = f.slot(0, false)
+	}
+	if s.placement != calendar.Expired {
 		part := b.part(s.day, f.rec)
+		if s.hour > 0 {
+			part = b.hourPart(part, s.day, s.hour)
+		}
 		part.Lines = append(append(part.Lines, line...), '\n')
 	}
 }

@@ -42,6 +42,13 @@ type Holder interface {
 	Hold(day civil.Day, lines []byte) (rest []byte, err error)
 }
 
+// HourSink is a Sink of an Hourly calendar.
+type HourSink interface {
+	Sink
+	// AppendHour is Append for an hour of day.
+	AppendHour(day civil.Day, hour int, lines []byte) (int, error)
+}
+
 // earlyTick is how soon after the first lines a Queue calls Tick, whatever that said
 // before: who starts a logger looks whether it works.
 const earlyTick = 2 * time.Second
@@ -379,7 +386,7 @@ func (q *Queue) writeBatch(b *Batch) bool {
 		p := &b.Parts[i]
 		for p.written < len(p.Lines) {
 			q.begin()
-			n, err := q.sink.Append(p.Day, p.Lines[p.written:])
+			n, err := q.append(p)
 			q.end()
 			q.mu.Lock() // Close looks at it
 			p.written += n
@@ -428,6 +435,13 @@ func (q *Queue) hold(p *Part) bool {
 	p.Held = rest
 	q.mu.Unlock()
 	return err == nil
+}
+
+func (q *Queue) append(p *Part) (int, error) {
+	if hour, ok := p.Hour(); ok {
+		return q.sink.(HourSink).AppendHour(p.Day, hour, p.Lines[p.written:])
+	}
+	return q.sink.Append(p.Day, p.Lines[p.written:])
 }
 
 func (q *Queue) tick() time.Duration {

@@ -21,6 +21,8 @@ type router struct {
 	last  slot               // of the line before
 	none  slot               // of lines without a date
 
+	hours hours // of lines that go to the files of their hours
+
 	days      map[civil.Day]*day // by the day that lines go to
 	excess    *day               // stands for expired days past maxDays; nil: there is none
 	forgotten uint64             // pairs that days left out which are in days no more
@@ -30,8 +32,9 @@ type router struct {
 type slot struct {
 	date      civil.Day
 	placement calendar.Placement
-	late      bool // they go to a day before today
-	day       *day // nil: not asked yet
+	late      bool  // they go to a day before today
+	hour      uint8 // of an Hourly calendar: from 1 on
+	day       *day  // nil: not asked yet
 }
 
 // day is what the lines of one day need.
@@ -124,6 +127,11 @@ const (
 
 func (r *router) place(date civil.Day, dated bool) slot {
 	to, placement := r.cal.Place(date, dated)
+	return r.placed(date, to, placement)
+}
+
+// placed returns the slot of lines that go to a day.
+func (r *router) placed(date, to civil.Day, placement calendar.Placement) slot {
 	key := r.cal.Key(to, placement)
 	d := r.days[to]
 	if d == nil || d.keyID != key.ID() {
@@ -160,7 +168,7 @@ func (r *router) renew() bool {
 		return false
 	}
 	r.epoch = epoch
-	r.last, r.none = slot{}, slot{}
+	r.last, r.none, r.hours.last = slot{}, slot{}, slot{}
 	clear(r.dates)
 	if len(r.days) == 0 {
 		return true

@@ -66,7 +66,7 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 		if f != nil {
 			f.some = true
 		}
-		if match.Looks() || match.HasGate(i) || f != nil && f.plan != nil {
+		if match.Looks() || match.HasGate(i) || f != nil && (f.plan != nil || f.hours.cal != nil) {
 			s.json = format.NewJSONNodes(cfg.Parser)
 		}
 	}
@@ -392,7 +392,7 @@ func (s *Streams) write(b *Batch, room int) {
 		f.wrote, f.same, f.copies, f.begin, f.json.nodes = nil, nil, false, s.begin, s.nodes
 		if at := s.alike[s.next]; at >= 0 && s.usual {
 			f.same = &s.same[at]
-			f.copies = f.rooms == nil && f.same.isFor(s.line)
+			f.copies = f.rooms == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
 			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none

@@ -227,7 +227,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	}
 	onlyLines := s.KeepsLines() && !s.Figures.Any()
 	j.store.CacheTag = &onlyLines
-	j.store.Bounds = &bounds
+	j.store.Bounds, j.filter.Hours = &bounds, bounds.Hours > 0
 	j.store.NoFollow = true // who writes DIR could lead the lines elsewhere
 	j.store.Say = func(topic, line string) { say.report(s.Name+"/"+topic, line) }
 	home := s.Name

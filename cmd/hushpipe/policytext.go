@@ -93,7 +93,7 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 		s := &p.Streams[i]
 		var out strings.Builder
 		fold(&out, s.Name+": ", "  ", s.Purpose.In("en"))
-		fold(&out, "  ", "  ", linesOf(s)+": "+whatStays(s)+".")
+		fold(&out, "  ", "  ", linesOf(s)+": "+whatStays(p, s)+".")
 		if s.Gate != nil {
 			fold(&out, "  ", "  ", gateInWords(s, civil.DayOf(now()))+".")
 		}
@@ -193,13 +193,13 @@ func enumeration(list []string, last string) string {
 }
 
 // whatStays says what a stream writes of its lines, how long it keeps that, and what it counts.
-func whatStays(s *policy.Stream) string {
+func whatStays(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	switch {
 	case s.Keep.None():
 		parts = append(parts, "no line is kept")
 	case s.Fields == nil:
-		parts = append(parts, "the whole line, with addresses as pseudonyms", "kept "+howLong(s.Keep))
+		parts = append(parts, "the whole line, with addresses as pseudonyms", "kept "+howLong(p, s))
 	default:
 		var fields []string
 		for _, f := range s.Fields {
@@ -210,7 +210,7 @@ func whatStays(s *policy.Stream) string {
 		if len(fields) == 0 {
 			fields = []string{"that there was one"}
 		}
-		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+howLong(s.Keep))
+		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+howLong(p, s))
 	}
 	if len(s.Group) > 0 {
 		parts = append(parts, fmt.Sprintf("released once %d people have the same %s that day, else deleted an hour after midnight", s.Least, and(s.Group)))
@@ -231,14 +231,26 @@ func whatStays(s *policy.Stream) string {
 }
 
 // howLong says how long lines are kept.
-func howLong(keep policy.Keep) string {
+func howLong(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
-	for _, b := range keep {
+	for _, b := range s.Keep {
 		n := several(uint64(b.N), map[policy.BoundKind]string{
 			policy.Days: "day", policy.Workdays: "hour", policy.Entries: "line", policy.Settling: "day"}[b.Kind])
-		parts = append(parts, map[policy.BoundKind]string{
-			policy.Days: "for " + n, policy.Workdays: "for " + n + " of workdays",
-			policy.Entries: "up to " + n, policy.Settling: "until " + n + " after settling"}[b.Kind])
+		switch b.Kind {
+		case policy.Days:
+			parts = append(parts, "for "+n)
+		case policy.Workdays:
+			off := append([]string{"weekends", "the holidays of " + p.Workdays}, words(p.Holidays)...)
+			parts = append(parts, "for "+n+" from the beginning of their hour ("+and(off)+" not counted)")
+		case policy.Entries:
+			parts = append(parts, "up to "+n)
+		case policy.Settling:
+			settled := "no date is given"
+			if len(s.Settled) > 0 {
+				settled = or(words(s.Settled))
+			}
+			parts = append(parts, "until "+n+" after settling ("+settled+")")
+		}
 	}
 	text := strings.Join(parts, ", ")
 	if len(parts) > 1 {

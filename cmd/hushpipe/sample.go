@@ -62,7 +62,9 @@ func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
 		if s.keys >= 0 {
 			calendar = calendars[s.keys]
 		}
-		streams[i] = filter.Stream{Gate: sampleGate(&j.policy.Streams[i]), Filter: filter.New(s.job.filter, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
+		cfg := s.job.filter
+		cfg.Hours = false // no file is written
+		streams[i] = filter.Stream{Gate: sampleGate(&j.policy.Streams[i]), Filter: filter.New(cfg, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
 	}
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	return eachLine(stdin, func(n int, line []byte) {

@@ -395,7 +395,7 @@ func purgeHourly(dir, keys string, say *messages) {
 	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
 		at := now().Round(0)
 		since := at.Sub(last)
-		recent := since >= 0 && since < time.Hour && civil.DayOf(at) == civil.DayOf(last)
+		recent := since >= 0 && since < time.Hour && civil.DayOf(at) == civil.DayOf(last) && at.Hour() == last.Hour()
 		if recent || audit.CheckUsed(dir) != nil {
 			continue
 		}

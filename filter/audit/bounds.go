@@ -5,7 +5,18 @@ import (
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/entries"
+	"hushpipe/filter/retention"
 )
+
+// isPast reports whether lines or a key are past a bound that says when, beside the period.
+func (v *survey) isPast(sub, name string) bool {
+	now := v.now.Add(-purgeGrace)
+	if l, _, ok := dir.ParseLog(name); ok && sub == "" {
+		return retention.Past(v.bounds, l, now)
+	}
+	day, ok := dir.OwnDay(dir.Keys, name)
+	return ok && sub == dir.Keys && !v.bounds.Shared && retention.Past(v.bounds, retention.LastOf(day, v.bounds), now)
+}
 
 // isFormer reports whether a file of lines is past the period that held before there was a
 // bound in entries.

@@ -39,11 +39,12 @@ func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
 func (p Period) First(today civil.Day) civil.Day { return today - civil.Day(p) + 1 }
 
 // UntilNextLook is the time to the next look at what has expired: a minute, or less to
-// midnight. The wall clock counts, which goes on while a machine is suspended.
+// the next hour, and to midnight. The wall clock counts, which goes on while a machine is suspended.
 func UntilNextLook(now time.Time) time.Duration {
 	year, month, day := now.Date()
 	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
-	return max(min(time.Minute, midnight.Sub(now)), time.Millisecond)
+	hour := time.Duration(now.Minute())*time.Minute + time.Duration(now.Second())*time.Second + time.Duration(now.Nanosecond())
+	return max(min(time.Minute, midnight.Sub(now), time.Hour-hour), time.Millisecond)
 }
 
 // Window is the span of days that are open: those from First to Today, and

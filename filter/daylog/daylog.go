@@ -35,6 +35,7 @@ type Log struct {
 	// first is the oldest day that is open, and today the date, as of SetWindow.
 	first, today atomic.Int32
 
+	past   atomic.Pointer[func(dir.Log) bool] // nil: none are
 	bounds atomic.Pointer[calendar.Bounds]
 	census *entries.Census // nil: nothing was counted yet
 	most   int             // of the census
@@ -70,7 +71,13 @@ func (l *Log) SetWindow(w calendar.Window) {
 	l.today.Store(int32(w.Today))
 }
 
-func (l *Log) isExpired(day civil.Day) bool { return int32(day) < l.first.Load() }
+// SetPast has Append refuse the lines of files that are past another bound.
+func (l *Log) SetPast(past func(dir.Log) bool) { l.past.Store(&past) }
+
+func (l *Log) isExpired(at dir.Log) bool {
+	past := l.past.Load()
+	return int32(at.Day) < l.first.Load() || past != nil && (*past)(at)
+}
 
 // Forget closes the files, so that deleted ones leave the disk. One that Append is
 // at, which may hang, is closed when that is done.
@@ -96,8 +103,12 @@ func (l *Log) Close() {
 // An unfinished last line, left by a writer that was killed, is cut off first by
 // who has the lock. Nothing else that is in the file is ever taken away.
 func (l *Log) Append(day civil.Day, lines []byte) (n int, err error) {
-	at := dir.Log{Day: day, Hour: dir.AllDay}
-	if l.isExpired(day) {
+	return l.AppendTo(dir.Log{Day: day, Hour: dir.AllDay}, lines)
+}
+
+// AppendTo is Append for the lines of a day or of an hour.
+func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
+	if l.isExpired(at) {
 		return 0, l.d.Error("write", "", at.Name(), calendar.ErrExpired)
 	}
 	entries := l.bounds.Load().Entries
@@ -128,7 +139,7 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	if err != nil {
 		return 0, l.d.Error("write", "", at.Name(), err)
 	}
-	if l.isExpired(at.Day) { // since then: the file may have been made again
+	if l.isExpired(at) { // since then: the file may have been made again
 		if size == 0 {
 			l.d.Remove("", f.name)
 		}

@@ -270,12 +270,13 @@ func (r *Ring) Forgotten(d *dir.Dir) map[civil.Day]bool {
 	return days
 }
 
-// Expire takes the keys of the days before first out of memory.
-func (r *Ring) Expire(first civil.Day) {
+// Expire takes the keys of the days before first out of memory, and those of other days
+// that are past a bound.
+func (r *Ring) Expire(first civil.Day, past func(civil.Day) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for day := range r.keys {
-		if day < first {
+		if day < first || past(day) {
 			delete(r.keys, day)
 			delete(r.unsure, day)
 		}

@@ -3,6 +3,7 @@ package retention
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
@@ -80,7 +81,34 @@ func (j judge) log(l dir.Log) bool {
 	case j.first == never:
 		return false
 	}
-	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today)
+	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today) || j.v.Past(j.Bounds, l)
+}
+
+// Past reports whether lines are past the bounds that say when, beside a period. The
+// lines of an hour go so many hours after its beginning, those of a day after the day's.
+func Past(b calendar.Bounds, l dir.Log, now time.Time) bool {
+	if b.Settles(l.Day, civil.DayOf(now)) {
+		return true
+	}
+	if b.Hours == 0 {
+		return false
+	}
+	begin := calendar.HourBegin(l.Day, max(l.Hour, 0), now.Location())
+	return !b.Off.After(begin, b.Hours).After(now)
+}
+
+// Past is the function Past for the time of a Verdict. While the clock is in doubt no
+// lines are.
+func (v Verdict) Past(b calendar.Bounds, l dir.Log) bool {
+	return v.Window.DoubtUntil.IsZero() && Past(b, l, v.now)
+}
+
+// LastOf stands for the lines of a day that go last.
+func LastOf(day civil.Day, b calendar.Bounds) dir.Log {
+	if b.Hours > 0 {
+		return dir.Log{Day: day, Hour: 23}
+	}
+	return dir.Log{Day: day, Hour: dir.AllDay}
 }
 
 // overIn tells of which days the files of sub serve nothing any more, before the rule says
@@ -89,6 +117,9 @@ func (j judge) log(l dir.Log) bool {
 // yesterday.
 func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 	none := func(civil.Day) bool { return false }
+	if sub == dir.Keys && !j.Shared && j.first != never && j.Entries == 0 {
+		return func(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
+	}
 	if j.Entries == 0 || j.Shared || j.first == never || sub != dir.Keys && sub != dir.Journal {
 		return none
 	}
@@ -111,5 +142,7 @@ func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 			}
 		}
 	}
-	return func(day civil.Day) bool { return day < j.v.Window.Today-1 && !has[day] }
+	return func(day civil.Day) bool {
+		return day < j.v.Window.Today-1 && !has[day] || sub == dir.Keys && j.v.Past(j.Bounds, LastOf(day, j.Bounds))
+	}
 }

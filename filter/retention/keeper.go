@@ -84,6 +84,7 @@ type lastLook struct {
 	bounds string          // beside the rule, as DIR records them
 	purged time.Time
 	on     civil.Day
+	hour   int
 }
 
 // keyRule is what the goroutine that deletes keys knows of their rule.
@@ -171,8 +172,8 @@ func (r *Keeper) Look() time.Duration {
 	bounds := last.bounds
 	rule, others := r.settle(t)
 	since := now.Sub(last.purged)
-	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on || bounds != last.bounds {
-		last.purged, last.on = now, today
+	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on || now.Hour() != last.hour || bounds != last.bounds {
+		last.purged, last.on, last.hour = now, today, now.Hour()
 		r.purge(t, now, rule, others)
 	} else {
 		r.deleteKeys(t, nil, others)

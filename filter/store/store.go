@@ -97,6 +97,7 @@ type Store struct {
 	cfg Config
 	dir atomic.Pointer[place] // nil while it cannot be opened
 	days
+	past     atomic.Pointer[func(dir.Log) bool] // of hours, as over is of days
 	keys     *keyring.Ring
 	hasher   atomic.Pointer[rooms.Hasher]
 	keeper   *retention.Keeper
@@ -119,7 +120,9 @@ type days struct {
 	now    func() time.Time
 	began  civil.Day // the oldest day that was kept then
 	window atomic.Pointer[calendar.Window]
-	turn   atomic.Uint64 // counts what makes earlier answers stale, apart from the date
+	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
+	hours  bool                                 // lines go to the files of their hours
+	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
 }
 
 // init places days by the clock alone, until it is judged.
@@ -138,12 +141,45 @@ func (d *days) Window() calendar.Window { return *d.window.Load() }
 // Place says to which day a line goes. Between two judgements of the clock the
 // window follows it across midnight.
 func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
-	return d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
+	day, placement := d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
+	if over := d.over.Load(); placement == calendar.Open && over != nil && (*over)(day) {
+		placement = calendar.Expired
+	}
+	return day, placement
 }
 
+// PlaceHour says to which day and hour a line goes that bears a time, in seconds since
+// 1970. One that is to come has the hour of now.
+func (s *Store) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placement calendar.Placement) {
+	now := s.now()
+	t := time.Unix(sec, 0).In(now.Location())
+	late := dated && t.Before(now)
+	if !late {
+		t = now
+	}
+	day, placement = s.Place(civil.DayOf(t), true)
+	if !dated || civil.DayOf(time.Unix(sec, 0).In(now.Location())) > civil.DayOf(now)+1 {
+		placement = calendar.Adjusted
+	}
+	if past := s.past.Load(); late && past != nil && (*past)(dir.Log{Day: day, Hour: t.Hour()}) {
+		placement = calendar.Expired
+	}
+	return day, t.Hour(), placement
+}
+
+// Zone is that of the clock.
+func (s *Store) Zone() *time.Location { return s.now().Location() }
+
 // Epoch changes with the date and with each purge and each key that turns out
-// to be another.
-func (d *days) Epoch() uint64 { return uint64(civil.DayOf(d.now()))<<32 | d.turn.Load() }
+// to be another. Where lines go by the hour, it changes with the hour.
+func (d *days) Epoch() uint64 {
+	now := d.now()
+	at := uint64(civil.DayOf(now))
+	if d.hours {
+		at = 24*at + uint64(now.Hour())
+	}
+	return at<<32 | d.turn.Load()
+}
 
 // lineState is how the writing of lines goes.
 type lineState struct {
@@ -192,6 +228,7 @@ func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg, work: make(chan struct{}, 1)}
 	s.days.init(cfg.Now, cfg.Keep)
+	s.hours = cfg.Bounds != nil && cfg.Bounds.Hours > 0
 	s.report = dir.NewReporter(cfg.Say, cfg.Now)
 	bounds := ""
 	if b := cfg.Bounds; b != nil && !b.IsZero() {
@@ -243,6 +280,16 @@ func (s *Store) Hasher() *rooms.Hasher { return s.hasher.Load() }
 
 // Append writes whole lines to the file of day, see daylog.Log.Append.
 func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
+	return s.append(dir.Log{Day: day, Hour: dir.AllDay}, lines)
+}
+
+// AppendHour writes whole lines to the file of an hour of day, as PlaceHour has it.
+func (s *Store) AppendHour(day civil.Day, hour int, lines []byte) (int, error) {
+	return s.append(dir.Log{Day: day, Hour: hour}, lines)
+}
+
+func (s *Store) append(at dir.Log, lines []byte) (int, error) {
+	day := at.Day
 	s.lock()
 	defer s.unlock()
 	d := s.usable()
@@ -261,7 +308,7 @@ func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
-	n, err := d.log.Append(day, lines)
+	n, err := d.log.AppendTo(at, lines)
 	if errors.Is(err, calendar.ErrExpired) {
 		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
 		return len(lines), nil
@@ -472,7 +519,8 @@ type place struct {
 	clock *retention.Clock
 	store *Store
 
-	unrecorded atomic.Bool // the bounds of this process
+	unrecorded atomic.Bool                     // the bounds of this process
+	bounds     atomic.Pointer[calendar.Bounds] // that hold
 }
 
 func (p *place) close() error {
@@ -494,9 +542,15 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 	if s.cfg.Bounds != nil {
 		v.Bounds = *s.cfg.Bounds
 	}
+	bounds := *p.bounds.Load()
+	past := func(l dir.Log) bool { return v.Past(bounds, l) }
 	p.log.SetWindow(v.Window)
+	p.log.SetPast(past)
 	s.window.Store(&v.Window)
-	s.keys.Expire(v.Window.First)
+	over := func(day civil.Day) bool { return v.Past(bounds, retention.LastOf(day, bounds)) }
+	s.over.Store(&over)
+	s.past.Store(&past)
+	s.keys.Expire(v.Window.First, func(day civil.Day) bool { return !bounds.Shared && over(day) })
 	s.changed()
 	return v
 }
@@ -519,9 +573,12 @@ func (p *place) recordBounds() {
 // Heed takes the bound in entries of a newer policy. Where that has none, lines go on to
 // segments.
 func (p *place) Heed(b calendar.Bounds) {
-	if own := p.store.cfg.Bounds; own != nil && (b.Entries == 0 || p.unrecorded.Load()) {
+	if own := p.store.cfg.Bounds; own != nil && p.unrecorded.Load() {
+		b = *own
+	} else if own != nil && b.Entries == 0 {
 		b.Entries = own.Entries
 	}
+	p.bounds.Store(&b)
 	p.log.SetBounds(b)
 }
 

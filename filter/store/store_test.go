@@ -140,10 +140,14 @@ func (k *sink) Wait(func() bool) {}
 func (k *sink) Put(b *filter.Batch) error {
 	for i := range b.Parts {
 		p := &b.Parts[i]
-		n, err := k.s.Append(p.Day, p.Lines)
+		write := k.s.Append
+		if hour, ok := p.Hour(); ok {
+			write = func(day civil.Day, lines []byte) (int, error) { return k.s.AppendHour(day, hour, lines) }
+		}
+		n, err := write(p.Day, p.Lines)
 		for tries := 0; err != nil && tries < 4; tries++ {
 			p.Lines = p.Lines[n:]
-			n, err = k.s.Append(p.Day, p.Lines)
+			n, err = write(p.Day, p.Lines)
 		}
 		require.NoError(k.t, err)
 		k.s.Count(p.Day, p.KeyID, p.Records)

@@ -11,20 +11,29 @@ import (
 // and what bounds them beside that.
 func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.Bounds) {
 	days, bounded := s.Keep.Of(policy.Days)
+	b.Entries, _ = s.Keep.Of(policy.Entries)
+	if b.Hours, _ = s.Keep.Of(policy.Workdays); b.Hours > 0 {
+		b.Off = calendar.DaysOff{Calendar: p.Workdays, Holidays: p.Holidays}
+	}
+	if days, settling := s.Keep.Of(policy.Settling); settling {
+		b.After, b.Settled = calendar.Period(days), s.Settled
+	}
 	switch keep = calendar.Period(days); {
 	case s.Keep.None():
 		return 2, b // today and yesterday: keys and journals of figures
-	case !bounded:
+	case bounded:
+	case b.Hours > 0:
+		keep, b.Loose = b.Off.Longest(b.Hours), true
+	default:
 		keep, b.Loose = calendar.MaxPeriod, true
 	}
-	b.Entries, _ = s.Keep.Of(policy.Entries)
 	b.Shared = !b.IsZero() && p.SharesKeys(s)
 	return keep, b
 }
 
 // keep refuses bounds that something else of the stream cannot do with.
 func (c *checker) keep(s *policy.Stream, path string) {
-	if _, b := Keep(c.Policy, s); b.Entries == 0 || len(s.Keep) > 1 {
+	if keep, b := Keep(c.Policy, s); keep < calendar.MaxPeriod || !b.Loose {
 		return
 	}
 	hint := fmt.Sprintf(`give a bound in days as well, as in "%s, 400d"`, s.Keep)

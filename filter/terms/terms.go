@@ -288,11 +288,6 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 	no := func(key, what string) {
 		c.add(path+"."+key, what+" is not supported by this version", "leave it out")
 	}
-	for _, b := range s.Keep {
-		if b.Kind != policy.Days && b.Kind != policy.Entries {
-			no("keep", fmt.Sprintf("%q", b))
-		}
-	}
 	if s.Figures.Traffic {
 		no("traffic", "traffic")
 	}

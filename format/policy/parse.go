@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"hushpipe/format/spelling"
+
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
@@ -107,7 +109,7 @@ func (d *decoder) policy(root *node, p *Policy) {
 			return ""
 		})},
 		{name: "events", read: d.sets(&p.Sets)},
-		{name: "workdays", read: d.oneOf(&p.Workdays, calendars)},
+		{name: "workdays", read: d.checked(&p.Workdays, calendarHint)},
 		{name: "holidays", read: d.dates(&p.Holidays)},
 		{name: "notice", read: func(n *node, path string) {
 			if !d.isTable(n, "[notice]") {
@@ -144,6 +146,21 @@ func (d *decoder) policy(root *node, p *Policy) {
 // calendars are those that rickar/cal has of the German Länder, and Norway's.
 var calendars = []string{"de-BB", "de-BE", "de-BW", "de-BY", "de-HB", "de-HE", "de-HH", "de-MV", "de-NI",
 	"de-NW", "de-RP", "de-SH", "de-SL", "de-SN", "de-ST", "de-TH", "no"}
+
+// calendarHint says which calendar may be meant, "" for one that is there.
+func calendarHint(name string) string {
+	if slices.Contains(calendars, name) {
+		return ""
+	}
+	var lower []string
+	for _, c := range calendars {
+		lower = append(lower, strings.ToLower(c))
+	}
+	if i := slices.Index(lower, spelling.Nearest(name, lower)); i >= 0 {
+		return fmt.Sprintf("did you mean %q?", calendars[i])
+	}
+	return "give " + alternatives(calendars)
+}
 
 func (d *decoder) tables(n *node, path, head string, each func(n *node, path string)) {
 	if !n.isTables() && (n.kind != unstable.Array || slices.ContainsFunc(n.list, func(n *node) bool { return !n.isTable() })) {

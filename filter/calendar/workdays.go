@@ -1,0 +1,113 @@
+package calendar
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rickar/cal/v2"
+	"github.com/rickar/cal/v2/de"
+	"github.com/rickar/cal/v2/no"
+
+	"hushpipe/format/civil"
+)
+
+// DaysOff are the days that are no workdays: Saturdays and Sundays, the public holidays
+// that a calendar has, and others. A holiday that is missing deletes earlier, never later.
+type DaysOff struct {
+	Calendar string      // one of Calendars; "": none
+	Holidays []civil.Day // beside it
+}
+
+// holidays are what rickar/cal has of the German Länder and of Norway.
+var holidays = map[string][]*cal.Holiday{
+	"de-BB": de.HolidaysBB, "de-BE": de.HolidaysBE, "de-BW": de.HolidaysBW, "de-BY": de.HolidaysBY,
+	"de-HB": de.HolidaysHB, "de-HE": de.HolidaysHE, "de-HH": de.HolidaysHH, "de-MV": de.HolidaysMV,
+	"de-NI": de.HolidaysNI, "de-NW": de.HolidaysNW, "de-RP": de.HolidaysRP, "de-SH": de.HolidaysSH,
+	"de-SL": de.HolidaysSL, "de-SN": de.HolidaysSN, "de-ST": de.HolidaysST, "de-TH": de.HolidaysTH,
+	"no": no.Holidays,
+}
+
+func (o DaysOff) isKnown() bool { return holidays[o.Calendar] != nil }
+
+// IsCalendar reports whether a calendar has that name.
+func IsCalendar(name string) bool { return DaysOff{Calendar: name}.isKnown() }
+
+type calendarYear struct {
+	calendar string
+	year     int
+}
+
+// known has the public holidays of a year, map[civil.Day]bool by calendarYear.
+var known sync.Map
+
+// Has reports whether a day is off.
+func (o DaysOff) Has(day civil.Day) bool {
+	if weekday := (int(day)%7 + 11) % 7; weekday == 0 || weekday == 6 { // 1970-01-01 was a Thursday
+		return true
+	}
+	if slices.Contains(o.Holidays, day) {
+		return true
+	}
+	if o.Calendar == "" {
+		return false
+	}
+	year, _, _ := day.Date()
+	of := calendarYear{o.Calendar, year}
+	days, found := known.Load(of)
+	if !found {
+		list := map[civil.Day]bool{}
+		for _, h := range holidays[o.Calendar] {
+			if actual, _ := h.Calc(year); !actual.IsZero() {
+				list[civil.DayOf(actual)] = true
+			}
+		}
+		days, _ = known.LoadOrStore(of, list)
+	}
+	return days.(map[civil.Day]bool)[day]
+}
+
+// After is when so many hours of days that are not off have passed since begin, in its
+// zone. An hour is one of the clock's own time: the change to and from summer time is none.
+func (o DaysOff) After(begin time.Time, hours int) time.Time {
+	left := time.Duration(hours) * time.Hour
+	for day := civil.DayOf(begin); ; day++ {
+		next := HourBegin(day+1, 0, begin.Location())
+		if !o.Has(day) {
+			here := next.Sub(begin)
+			if left <= here {
+				return begin.Add(left)
+			}
+			left -= here
+		}
+		begin = next
+	}
+}
+
+// HourBegin is when an hour of a day begins: the first time that the clock shows it.
+func HourBegin(day civil.Day, hour int, zone *time.Location) time.Time {
+	year, month, mday := day.Date()
+	t := time.Date(year, time.Month(month), mday, hour, 0, 0, 0, zone)
+	if civil.DayOf(t) < day { // the clock leaps over it, to where another offset begins
+		_, t = t.ZoneBounds()
+	}
+	for _, before := range []time.Duration{2 * time.Hour, time.Hour, 30 * time.Minute} { // it shows it twice
+		if u := t.Add(-before); civil.DayOf(u) == day && u.Hour() == hour {
+			return u
+		}
+	}
+	return t
+}
+
+// Longest is for how many days lines can be there that are kept for so many hours of
+// workdays, the one that they are written on included.
+func (o DaysOff) Longest(hours int) Period {
+	longest := Period(1)
+	for year := 2025; year < 2035; year++ { // Easter goes through most of its dates
+		for day := civil.NewDay(year, 1, 1); day < civil.NewDay(year+1, 1, 1); day++ {
+			gone := o.After(HourBegin(day, 23, time.UTC), hours)
+			longest = max(longest, Period(civil.DayOf(gone.Add(-time.Second))-day)+1)
+		}
+	}
+	return longest
+}
