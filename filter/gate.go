@@ -42,7 +42,7 @@ func (s *Streams) renewGates() {
 		of.bounded = of.opening.Span != policy.Always || of.opening.User != ""
 		s.looks = s.looks || of.opening.User != "" && !of.opening.IsEmpty()
 		if of.Filter != nil {
-			of.Filter.only = nil
+			of.Filter.only, of.Filter.event = nil, ""
 			if of.bounded {
 				of.Filter.only = &of.opening
 			}

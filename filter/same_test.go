@@ -133,7 +133,7 @@ func FuzzBeside(f *testing.F) {
 		run := func(p *policy.Policy, reference bool) (map[string]string, *Streams) {
 			streams := streamsOf(t, p, func(int) *Batch { return &Batch{} })
 			if reference {
-				streams.glance = func([]byte) bool { return false }
+				streams.glancer, streams.brief = nil, false
 				f := streams.all[0].Filter
 				f.short, f.glancer = shortTexts{}, nil
 			}

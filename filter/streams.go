@@ -20,21 +20,22 @@ import (
 // A line of no known format has no fields. It goes to the streams that keep whole lines,
 // and is counted as malformed.
 type Streams struct {
-	reader *Filter // of lines; it writes none
-	glance func(line []byte) bool
-	parsed *format.Line // the line at hand
-	begin  ahead        // of it
-	same   []sameLine   // for the streams of each kind that are several
-	alike  []int        // of each stream, in same; -1: it is alone
-	match  *where.Matcher
-	facts  where.Facts
-	target []byte            // scratch of format.Target
-	json   *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
-	nodes  []format.JSONNode // of the line, nil where it is none
-	texts  [3][]byte         // scratch, of method, host and user of a JSON line
-	user   []byte            // and of format.Unescaped
-	looks  bool              // facts of the line are asked for
-	all    []Stream
+	reader  *Filter           // of lines; it writes none
+	glancer format.AllGlancer // nil: no line is glanced at
+	brief   bool              // a glance that leaves fields out tells enough of most lines
+	parsed  *format.Line      // the line at hand
+	begin   ahead             // of it
+	same    []sameLine        // for the streams of each kind that are several
+	alike   []int             // of each stream, in same; -1: it is alone
+	match   *where.Matcher
+	facts   where.Facts
+	target  []byte            // scratch of format.Target
+	json    *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
+	nodes   []format.JSONNode // of the line, nil where it is none
+	texts   [3][]byte         // scratch, of method, host and user of a JSON line
+	user    []byte            // and of format.Unescaped
+	looks   bool              // facts of the line are asked for
+	all     []Stream
 
 	// Of the line at hand, for who goes on after a panic.
 	line  []byte
@@ -54,6 +55,7 @@ type Stream struct {
 	batch   *Batch
 	opening policy.Opening // of the Gate
 	bounded bool           // not all lines go through
+	chosen  bool           // by a condition
 }
 
 // NewStreams returns Streams of lines that cfg's Parser reads. They have the order of the
@@ -66,6 +68,7 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 		if f != nil {
 			f.some = true
 		}
+		all[i].chosen = match.Chooses(i)
 		if match.Looks() || match.HasGate(i) || f != nil && (f.plan != nil || f.hours.cal != nil) {
 			s.json = format.NewJSONNodes(cfg.Parser)
 		}
@@ -75,23 +78,8 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 		s.parsed = &all[0].Filter.line // to be copied nowhere
 	}
 	s.findAlike()
-	s.glance = func([]byte) bool { return false }
-	f := s.reader
-	if all, ok := cfg.Parser.(format.AllGlancer); ok {
-		s.glance = func(line []byte) bool {
-			return !f.hasNUL && len(line) <= maxLine && all.GlanceAll(line, &f.marks, s.parsed)
-		}
-	}
-	if glanceAll := s.glance; s.keepAll() && !match.LooksAtHost() {
-		s.glance = func(line []byte) bool {
-			l := s.parsed
-			if !f.glance(line, l) {
-				return false
-			}
-			l.Error, l.Start, l.Inside = false, 0, false
-			return l.Request == glancedRequest || glanceAll(line)
-		}
-	}
+	s.glancer, _ = cfg.Parser.(format.AllGlancer)
+	s.brief = s.keepAll() && !match.LooksAtHost()
 	s.renewGates()
 	return s
 }
@@ -230,6 +218,20 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 	}
 }
 
+// glance finds the fields of the line that marks.Cut returned, if it is a usual one.
+func (s *Streams) glance(line []byte) bool {
+	f, l := s.reader, s.parsed
+	if s.brief {
+		if !f.glance(line, l) {
+			return false
+		}
+		if l.Error, l.Start, l.Inside = false, 0, false; l.Request == glancedRequest {
+			return true
+		}
+	}
+	return s.glancer != nil && !f.hasNUL && len(line) <= maxLine && s.glancer.GlanceAll(line, &f.marks, l)
+}
+
 // read reads s.line, and looks at what conditions are about.
 func (s *Streams) read() {
 	f := s.reader
@@ -238,8 +240,8 @@ func (s *Streams) read() {
 		s.same[i].by = nil
 	}
 	f.stats.Lines++
-	if line := s.line; bytes.HasPrefix(line, byteOrderMark) {
-		s.line, s.usual = line[len(byteOrderMark):], false
+	if line := s.line; len(line) >= len(format.ByteOrderMark) && string(line[:len(format.ByteOrderMark)]) == format.ByteOrderMark {
+		s.line, s.usual = line[len(format.ByteOrderMark):], false
 	} else {
 		s.usual = s.glance(line)
 	}
@@ -250,8 +252,10 @@ func (s *Streams) read() {
 			f.stats.Malformed++
 		}
 	}
-	s.nodes = nil
-	if l := s.parsed; s.known && s.json != nil && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
+	if s.json != nil {
+		s.nodes = nil
+	}
+	if l := s.parsed; s.json != nil && s.known && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
 		s.nodes = s.json.Of(s.line, l.Start)
 	}
 	s.begin.end = -1
@@ -267,8 +271,6 @@ func (s *Streams) read() {
 		s.match.Look(&s.facts)
 	}
 }
-
-var byteOrderMark = []byte(format.ByteOrderMark)
 
 // look takes the facts of a line.
 func (s *Streams) look() {
@@ -372,7 +374,7 @@ func (s *Streams) write(b *Batch, room int) {
 	for ; s.next < len(s.all); s.next++ {
 		of := &s.all[s.next]
 		f := of.Filter
-		if !s.match.Fits(s.next) || of.bounded && !s.isThrough(&of.opening) {
+		if of.chosen && !s.match.Fits(s.next) || of.bounded && !s.isThrough(&of.opening) {
 			continue
 		}
 		if !s.known && f != nil && f.plan != nil && f.rooms == nil {
@@ -389,7 +391,10 @@ func (s *Streams) write(b *Batch, room int) {
 			of.batch.room = room
 			b.streams[s.next] = of.batch
 		}
-		f.wrote, f.same, f.copies, f.begin, f.json.nodes = nil, nil, false, s.begin, s.nodes
+		f.wrote, f.same, f.copies, f.begin = nil, nil, false, s.begin
+		if s.json != nil {
+			f.json.nodes = s.nodes
+		}
 		if at := s.alike[s.next]; at >= 0 && s.usual {
 			f.same = &s.same[at]
 			f.copies = f.rooms == nil && f.hours.cal == nil && f.same.isFor(s.line)
@@ -403,7 +408,9 @@ func (s *Streams) write(b *Batch, room int) {
 			continue
 		}
 		f.stats.Lines++
-		f.event = s.match.Event()
+		if s.looks {
+			f.event = s.match.Event()
+		}
 		switch {
 		case f.copies:
 			f.copyClient(s.parsed)

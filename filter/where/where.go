@@ -129,6 +129,12 @@ func (m *Matcher) Fits(stream int) bool {
 	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.facts.Unknown && !m.holds(s.unless))
 }
 
+// Chooses reports whether a stream takes some lines alone, by its index in the policy.
+func (m *Matcher) Chooses(stream int) bool {
+	s := m.streams[stream]
+	return s.where != nil || s.unless != nil
+}
+
 // condition is a policy.Condition that is ready. Of what has no value, all lines fit.
 type condition struct {
 	byStatus bool
