@@ -28,7 +28,7 @@ the time from the answer until the line is in the file. With -attack, print how
 clients fare, and how many are counted, while another one sends requests of
 24 KB that are chosen to cost most. With -loggers, print the memory and threads
 of the loggers of N virtual hosts, idle and with a line a second each. With
--streams, the loggers are hushpipe with no policy, with one stream and with four.
+-streams, the loggers are hushpipe with no policy, one stream, and four.
 
   -attack       others beside an attacker
   -duration D   time for each logger at each rate (default 1s; 2s with -attack,
