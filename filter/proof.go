@@ -49,6 +49,7 @@ const (
 // it can have had where it was written.
 func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civil.Day) *Proof {
 	cfg.Rooms, cfg.NoLines = nil, false
+	cfg.Groups, cfg.Traffic, cfg.Hours = nil, nil, false // the lines were released, and lie in the file of their hour
 	if cfg.Plan != nil {
 		cfg.Plan = cfg.Plan.Again(cfg.Parser)
 	}
@@ -122,8 +123,8 @@ func (p *Proof) Look(line []byte) Doubt {
 	case adds(line, out, pseudonym.MarkHash):
 		return NoHash
 	}
-	for _, a := range p.missing(line, out) { // where clients are left out, nothing stands for them
-		if a.Is4() {
+	if left := p.missing(line, out); len(left) > 0 { // where clients are left out, nothing stands for them
+		if left[0].Is4() {
 			return Address4
 		}
 		return Address6

@@ -87,7 +87,12 @@ func TestNoteFullDisk(t *testing.T) {
 	before := read(path, "acts.log")
 	var was unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
-	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(len(before)) + 10, Max: was.Max}))
+	few := was // its numbers have a sign on FreeBSD
+	few.Cur = 10
+	for range before {
+		few.Cur++
+	}
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &few))
 	err := acts.Note(path, acts.Act{What: acts.Find})
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &was))
 	assert.ErrorIs(t, err, unix.EFBIG)

@@ -387,15 +387,6 @@ func (a *auditor) conditions(s *stream, c statement.Claim) *Row {
 	return &Row{Text: "only lines of the stream's conditions are there", Why: "conditions are not looked at yet"}
 }
 
-// group and gate are of policies that this version does not run.
-func (a *auditor) group(s *stream, c statement.Claim) *Row {
-	return &Row{Text: "lines are released for groups of people alone", Why: "groups are not looked at yet"}
-}
-
-func (a *auditor) gate(s *stream, c statement.Claim) *Row {
-	return &Row{Text: "lines are of the days on which the stream was active", Why: "gates are not looked at yet"}
-}
-
 func (a *auditor) input(s *stream, c statement.Claim) *Row {
 	in := c.(statement.Input)
 	lines, malformed := 0, 0

@@ -30,9 +30,6 @@ var holidays = map[string][]*cal.Holiday{
 
 func (o DaysOff) isKnown() bool { return holidays[o.Calendar] != nil }
 
-// IsCalendar reports whether a calendar has that name.
-func IsCalendar(name string) bool { return DaysOff{Calendar: name}.isKnown() }
-
 type calendarYear struct {
 	calendar string
 	year     int
