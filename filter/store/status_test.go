@@ -236,7 +236,7 @@ func TestStatusKeysElsewhere(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.path("keys", "2026-11-22.key"), make([]byte, 32), 0o600))
 	st = b.status()
 	require.Len(t, st.Broken, 1)
-	assert.Equal(t, audit.Finding{File: b.path("keys", "2026-11-22.key"), What: "is older than 14d", Do: "hushpipe purge " + b.dir}, st.Broken[0])
+	assert.Equal(t, audit.Finding{File: b.path("keys", "2026-11-22.key"), What: "is older than 14d", Do: "hushpipe purge " + b.dir}, plain(st.Broken)[0])
 
 	require.NoError(t, os.RemoveAll(b.path("keys")))
 	require.NoError(t, os.WriteFile(b.path("access-2026-12-12.log"), nil, 0o640))
@@ -353,4 +353,12 @@ func TestSilence(t *testing.T) {
 	require.Equal(t, []audit.Finding{{File: b.dir, What: "no line has come for 25 hours", Do: "see whether the server still logs here: hushpipe check"}}, b.status().Notes)
 	require.NoError(t, s.Close())
 	require.Empty(t, b.status().Notes, "nobody waits")
+}
+
+// plain are findings as their readers see them.
+func plain(findings []audit.Finding) (list []audit.Finding) {
+	for _, f := range findings {
+		list = append(list, audit.Finding{File: f.File, What: f.What, Do: f.Do})
+	}
+	return list
 }
