@@ -60,10 +60,10 @@ func (s *Streams) isThrough(o *policy.Opening) bool {
 	return o.User == "" || s.isBy(o.User, l.Status)
 }
 
-// isBy reports whether the line is of a user. Who is refused may call himself anything.
+// isBy reports whether the line is of a user. Who is refused, or asks for what is not
+// there, may call himself anything.
 func (s *Streams) isBy(user string, status int) bool {
-	switch status {
-	case 0, http.StatusUnauthorized, http.StatusProxyAuthRequired:
+	if status == 0 || status >= http.StatusBadRequest {
 		return false
 	}
 	var name []byte

@@ -198,7 +198,7 @@ func (f *Filter) userField() int {
 // and where nobody knows, anybody can call himself anything.
 func (f *Filter) userOf(line []byte) []byte {
 	i := f.userField()
-	if i < 0 || f.hidesUser(anyTreatment, line) {
+	if i < 0 || f.line.Status >= 400 || f.hidesUser(anyTreatment, line) {
 		return nil
 	}
 	user := line[f.line.Fields[i].Start:f.line.Fields[i].End]

@@ -58,6 +58,8 @@ func TestPeopleOfLines(t *testing.T) {
 		{"two addresses", "client", []string{"192.0.2.1 - 200", "192.0.2.2 - 200"}, 2, 0},
 		{"enough is enough", "client", []string{"192.0.2.1 - 200", "192.0.2.2 - 200", "192.0.2.3 - 200"}, 2, 0},
 		{"one address", "client", []string{"192.0.2.1 - 200", "192.0.2.1 - 404"}, 1, 0},
+		{"one address behind 6to4", "client", []string{"2002:c000:201:1::1 - 200", "2002:c000:201:2::1 - 200"}, 1, 0},
+		{"who may call himself anything", "user", []string{"192.0.2.1 u:1 404", "192.0.2.1 u:2 403"}, 0, 0},
 		{"many addresses of one household", "client", []string{"2001:db8::1 - 200", "2001:db8::2 - 200", "2001:db8::3:4 - 200"}, 1, 0},
 		{"two households", "client", []string{"2001:db8:0:1::1 - 200", "2001:db8:0:2::1 - 200"}, 2, 0},
 		{"an address in two spellings", "client", []string{"192.0.2.1 - 200", "::ffff:192.0.2.1 - 200"}, 1, 0},

@@ -18,6 +18,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/acts"
 	"hushpipe/filter/audit"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
@@ -291,6 +292,13 @@ func (p *findPlace) searchDay(day civil.Day) error {
 
 // rotated tells of the files that are not searched.
 func (p *findPlace) rotated() {
+	held, _ := os.ReadDir(filepath.Join(p.path, dir.Held)) // most have none
+	for _, e := range held {
+		if day, _, _, ok := dir.ParseHeld(e.Name()); ok {
+			p.fail(fmt.Errorf("lines of %s that wait for their group were not searched; hint: ask again tomorrow, when they are released or deleted", day))
+			break
+		}
+	}
 	if p.erasing {
 		return // they are listed with other copies
 	}

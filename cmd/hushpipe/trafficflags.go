@@ -68,7 +68,7 @@ func (o *trafficFlags) config(flags *pflag.FlagSet) (*filter.Traffic, error) {
 	}
 	for _, host := range o.own {
 		host = strings.TrimPrefix(strings.ToLower(host), "www.")
-		if host == "" || strings.ContainsAny(host, "/: ") {
+		if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }) {
 			return nil, usage("--own: give the name of a host, as www.example.org")
 		}
 		opt.Own = append(opt.Own, host)
@@ -76,7 +76,10 @@ func (o *trafficFlags) config(flags *pflag.FlagSet) (*filter.Traffic, error) {
 	for _, who := range o.ignore {
 		net, err := netip.ParsePrefix(who)
 		if addr, addrErr := netip.ParseAddr(who); addrErr == nil {
+			addr = addr.Unmap()
 			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		} else if err == nil && net.Addr().Is4In6() && net.Bits() >= 96 {
+			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
 		}
 		switch {
 		case err == nil:

@@ -117,7 +117,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 			if f.Kind == policy.Hash {
 				keys.Hashes = append(keys.Hashes, f)
 			}
-			m.rights.ByUser = m.rights.ByUser || f.Name == "user" && (f.Kind == policy.Whole || f.Kind == policy.Hash)
+			m.rights.ByUser = m.rights.ByUser || f.Name == "user" && (f.Kind == policy.Whole || f.Kind == policy.Hash || f.Kind == policy.Words)
 			m.rights.ByAddress = m.rights.ByAddress || f.Name == "client" && f.Kind != policy.Mask && f.Kind != policy.OnlyNets
 		}
 		m.rights.Lines = true

@@ -134,10 +134,7 @@ func (g *Groups) release(d *dir.Dir, day civil.Day, typed []string) error {
 func (g *Groups) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) error {
 	met := map[pseudonym.Group]bool{}
 	err := u.follow(d, day, typed, func(group pseudonym.Group) { met[group] = true })
-	least := g.cfg.Least
-	if least == 0 {
-		least = u.least
-	}
+	least := max(g.cfg.Least, u.least) // of lines that came under another bound as well
 	var list []pseudonym.Group
 	for group := range met {
 		if least > 0 && u.people(group) >= least {

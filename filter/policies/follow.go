@@ -109,6 +109,9 @@ func (f *Follower) narrow(e Entry, newest *policy.Policy) {
 		if s.KeepsLines() && !then.KeepsLines() {
 			o.Span = policy.Never
 		}
+		if then.Least > s.Least || then.GroupRule() != "" && then.GroupRule() != s.GroupRule() {
+			o.Span = policy.Never // it would release lines of fewer people
+		}
 		if days := daysOf(then); days > 0 && (f.days[i] == 0 || days < f.days[i]) {
 			f.days[i] = days
 		}

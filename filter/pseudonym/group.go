@@ -65,11 +65,15 @@ func (c *Cipher) Person(field *[20]byte, value []byte) uint64 {
 }
 
 // Household returns what of an address tells people apart: all of an IPv4 address, and
-// the /64 of an IPv6 address, of which one person has many. A host name tells nobody
-// apart: who has a domain has as many as he likes.
+// the /64 of an IPv6 address, of which one person has many; of 6to4 (RFC 3056) the /48,
+// which is one IPv4 address. A host name tells nobody apart: who has a domain has as many
+// as he likes.
 func (a Addr) Household() (Addr, bool) {
 	if a.IsName() {
 		return Addr{}, false
+	}
+	if a[0] == 0x20 && a[1] == 0x02 {
+		return a.Prefix6(48), true
 	}
 	return a.Prefix6(64), true
 }

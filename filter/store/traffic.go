@@ -36,8 +36,12 @@ func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	}
 	known := len(names)
 	var errs []error
-	left := 0
+	left, open := 0, 0
 	for _, day := range days.All() {
+		if day >= s.window.Load().Today { // its lines are not all there
+			open++
+			continue
+		}
 		name := dir.TrafficFile(day)
 		if _, err := d.ReadFile(dir.Traffic, name); !errors.Is(err, fs.ErrNotExist) && !anew {
 			left++
@@ -48,6 +52,9 @@ func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	}
 	if len(names) > known {
 		errs = append(errs, d.ReplaceFile(dir.Traffic, dir.NamesName, appendNames(nil, names)))
+	}
+	if open > 0 {
+		s.cfg.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", s.cfg.Path))
 	}
 	if left > 0 {
 		s.cfg.Say("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", s.cfg.Path, left))

@@ -151,7 +151,11 @@ func (c *Counter) Count(d *Delta, h *Hit, keys Keys) {
 func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	o := c.origin(h.Referrer)
 	if o.Kind == referrer.Site {
-		n := d.string(stringSite, o.Host)
+		host := o.Host
+		if _, isAddr := pseudonym.ParseAddr(host); isAddr || looksSecret(host) {
+			host = nil // it goes to other
+		}
+		n := d.string(stringSite, host)
 		d.cells.at(cellOf(kindSite, n, 0))[0]++
 		d.cells.at(cellOf(kindNetwork, n, network))
 		return
@@ -159,8 +163,24 @@ func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	d.cells.at(cellOf(kindOrigin, uint32(o.Kind), uint32(o.Name)))[0]++
 }
 
+// inside returns the IPv4 address that an IPv6 address carries: of 6to4 (RFC 3056) and of
+// NAT64 (RFC 6052), where one network of IPv4 has many, or many have one. Any other stays.
+func inside(a pseudonym.Addr) pseudonym.Addr {
+	mapped := pseudonym.Addr{10: 0xff, 11: 0xff}
+	switch {
+	case a[0] == 0x20 && a[1] == 0x02:
+		copy(mapped[12:], a[2:6])
+		return mapped
+	case [12]byte(a[:12]) == [12]byte{0, 0x64, 0xff, 0x9b}:
+		copy(mapped[12:], a[12:])
+		return mapped
+	}
+	return a
+}
+
 // networkOf returns the network of a client: /24, /48.
 func networkOf(a pseudonym.Addr) pseudonym.Addr {
+	a = inside(a)
 	if a.Is4() {
 		a[15] = 0
 		return a
@@ -177,7 +197,7 @@ func (c *Counter) visitor(h *Hit, keys Keys) uint64 {
 			c.room[8+i] = byte(sum >> (8 * i))
 		}
 	}
-	return keys.Fingerprint(&c.room, h.Client.Prefix6(64))
+	return keys.Fingerprint(&c.room, inside(h.Client).Prefix6(64))
 }
 
 func (c *Counter) isIgnored(a pseudonym.Addr) bool {

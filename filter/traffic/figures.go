@@ -80,7 +80,7 @@ func (f *figures) nameStrings() {
 		case stringKind(text[0]) == stringSite:
 			domain := referrer.Domain(text[1:])
 			for _, network := range d.networks[n] {
-				if !slices.Contains(domains[domain], network) {
+				if len(domains[domain]) < d.opt.MinGroup && !slices.Contains(domains[domain], network) {
 					domains[domain] = append(domains[domain], network)
 				}
 			}

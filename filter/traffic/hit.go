@@ -84,10 +84,13 @@ func (r *Hits) take(role format.Role, text []byte) {
 	}
 }
 
+// maxBytes is more than any answer has: sums of such sizes stay within 64 bits.
+const maxBytes = 1 << 44
+
 // number reads digits; what is none, as the - of a size, is 0.
 func number(text []byte) (n uint64) {
 	for _, c := range text {
-		if !isDigit(c) || n > 1<<59 {
+		if !isDigit(c) || n > maxBytes {
 			return 0
 		}
 		n = n*10 + uint64(c-'0')

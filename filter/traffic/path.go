@@ -41,8 +41,16 @@ func path(target []byte) []byte {
 			target = rest[at:]
 		}
 	}
-	if end := bytes.IndexAny(target, "?;#"); end >= 0 {
+	if end := bytes.IndexAny(target, "?;#&"); end >= 0 {
 		target = target[:end]
+	}
+	for i := 0; i+2 < len(target); i++ { // the same, escaped
+		if target[i] == '%' {
+			switch hi, lo := unhex(target[i+1]), unhex(target[i+2]); hi<<4 | lo {
+			case '?', ';', '#', '&':
+				return target[:i]
+			}
+		}
 	}
 	return target
 }
@@ -97,7 +105,8 @@ func isLetter(c byte) bool { return isLower(c) || isUpper(c) }
 // address: a UUID or other long hexadecimal digits, long numbers but dates, words of
 // mixed case and digits, three dotted parts as of a JSON web token, and what has an @.
 func looksSecret(s []byte) bool {
-	if bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, []byte("%40")) || bytes.Contains(s, []byte("%3A")) || isDotted(s) {
+	if bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, []byte("%40")) || bytes.Contains(s, []byte("%3A")) ||
+		bytes.Contains(s, []byte("%25")) || bytes.Contains(s, []byte("%EF%BC%A0")) || isDotted(s) || isJoined(s) {
 		return true
 	}
 	for len(s) > 0 { // by words: runs of letters, digits and what joins a token
@@ -135,7 +144,7 @@ func isDotted(s []byte) bool {
 			if numbers == 4 && (i+1 == len(s) || !isDigit(s[i+1])) {
 				return true
 			}
-		case (c == '.' || c == '-') && digits > 0:
+		case (c == '.' || c == '-' || c == '_') && digits > 0:
 			digits = 0
 		default:
 			numbers, digits = 0, 0
@@ -177,14 +186,53 @@ func isToken(s []byte) bool {
 	switch {
 	case digits == len(s):
 		return len(s) >= 7 && !isDate(s)
-	case hex == len(s) && digits > 0:
-		return len(s) >= 12 || len(s) == 8 // the first part of a UUID
-	case digits > 0 && (lower > 0 && upper > 0 || len(s) >= 20):
-		return len(s) >= 12
+	case hex == len(s) && (digits > 0 || len(s) >= 12):
+		return len(s) >= 8
+	case digits > 0 && (len(s) >= 12 || lower > 0 && upper > 0 && len(s) >= 8):
+		return true
 	case lower > 0 && upper > 0:
-		return len(s) >= 20 && changes(s) > len(s)/4
+		return len(s) >= 12 && changes(s) > len(s)/4
 	}
 	return false
+}
+
+// isJoined tells keys of several parts, ABCDE-1F2G3-4H5I6, and base64 with its - and _:
+// three parts of one length of which two have digits among letters, or a part of large
+// and small letters and digits in something long.
+func isJoined(s []byte) bool {
+	parts, mixed, strong, all, length := 0, 0, 0, 0, 0
+	for len(s) > 0 {
+		n, digits, upper, lower := 0, 0, 0, 0
+		for ; n < len(s) && (isLetter(s[n]) || isDigit(s[n])); n++ {
+			switch {
+			case isDigit(s[n]):
+				digits++
+			case isUpper(s[n]):
+				upper++
+			default:
+				lower++
+			}
+		}
+		if n > 0 {
+			if parts++; parts == 1 {
+				length = n
+			} else if n != length {
+				length = -1
+			}
+			all += n
+			if digits > 0 && upper+lower > 0 {
+				mixed++
+			}
+			if digits > 0 && upper > 0 && lower > 0 && n >= 4 {
+				strong++
+			}
+		}
+		if n < len(s) && s[n] != '-' && s[n] != '_' {
+			return false
+		}
+		s = s[min(n+1, len(s)):]
+	}
+	return parts >= 3 && length >= 4 && mixed >= 2 || parts >= 2 && strong > 0 && all >= 12
 }
 
 // changes counts the changes of case.

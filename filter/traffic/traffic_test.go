@@ -150,7 +150,7 @@ func TestAnySplit(t *testing.T) {
 // what is kept for good.
 func TestNothingPersonal(t *testing.T) {
 	tokens := []string{"tok3nInPath", "tok3nInQuery", "tok3nInReferrer", "tok3nInAgent", "alice%40example.org", "alice@example.org",
-		"192.0.2.7", "2001:db8::7", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "eyJhbGciOi.eyJzdWIiOiI.SflKxwRJSM", "tok3nHost"}
+		"192.0.2.7", "2001:db8::7", "6f9619ff8b86d011", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "eyJhbGciOi.eyJzdWIiOiI.SflKxwRJSM", "tok3nHost"}
 	line := func(client, target, referrer, agent string) []byte {
 		return fmt.Appendf(nil, `%s - alice [10/Mar/2026:08:00:00 +0000] "GET %s HTTP/1.1" 200 100 "%s" "%s"`, client, target, referrer, agent)
 	}
@@ -172,6 +172,12 @@ func TestNothingPersonal(t *testing.T) {
 			lines = append(lines, line(client, "/u/"+segment+"/x", "-", browser))
 		}
 		lines = append(lines, line(client, "/public", "https://example.net/tok3nInReferrer", browser))
+	}
+	for host := range 6 { // one network of IPv4, behind 6to4; and hosts that are no names
+		lines = append(lines, line(fmt.Sprintf("2002:c000:20%d::1", host), "/s/tok3nInPath", "-", browser))
+		for _, from := range []string{"192.0.2.7", "6f9619ff8b86d011.example.net"} {
+			lines = append(lines, line(fmt.Sprintf("10.1.%d.1", host), "/public", "https://"+from+"/", browser))
+		}
 	}
 	text := fileOf(count(t, traffic.Defaults(), lines))
 	for _, token := range tokens {
@@ -231,6 +237,20 @@ func TestPathsAsKept(t *testing.T) {
 		"/how-to-install-debian":                  "/how-to-install-debian",
 		"/u/alice@example.org/x":                  "/u/*/x",
 		"/u/alice%40example.org":                  "/u/*",
+		"/x/deadbeefcafebabe":                     "/x/*",
+		"/x/obe9vhrm1xlfcj2z":                     "/x/*",
+		"/x/H6KVkt7Eidr":                          "/x/*",
+		"/x/CbUWGxdGLnATiRtv":                     "/x/*",
+		"/x/f890-6c76-a747-1570":                  "/x/*",
+		"/x/M8XKY-N1IFN-L0V5S":                    "/x/*",
+		"/x/bob%2540example.org":                  "/x/*",
+		"/x/bob%EF%BC%A0mail":                     "/x/*",
+		"/x/192_0_2_7":                            "/x/*",
+		"/x/login%3Ftoken=a":                      "/x/login",
+		"/x/ServerName":                           "/x/ServerName",
+		"/x/utf8-and-latin1":                      "/x/utf8-and-latin1",
+		"/x/ubuntu-24-04-on-rpi5":                 "/x/ubuntu-24-04-on-rpi5",
+		"/x/JavaScript-2nd-edition":               "/x/JavaScript-2nd-edition",
 		"/ip/192.0.2.7":                           "/ip/*",
 		"/ip/2001:db8::7":                         "/ip/*",
 		"/x-192-0-2-7":                            "/*",

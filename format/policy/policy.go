@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -139,15 +140,23 @@ func (s *Stream) Treatment(field string) Treatment {
 // KeepsLines reports whether lines of the stream are written.
 func (s *Stream) KeepsLines() bool { return !s.Keep.None() }
 
-// GroupRule names what the lines of a group have in common, "client=mask=24/48;user=words=2";
-// "" where the stream has no groups.
+// GroupRule names what the lines of a group have in common, "client=mask=24/48;user=words=2",
+// and how all of a line is treated: lines that wait under another rule are of another
+// group, which opens no more. It is "" where the stream has no groups.
 func (s *Stream) GroupRule() string {
-	var parts []string
+	if len(s.Group) == 0 {
+		return ""
+	}
+	var parts, all []string
 	for _, field := range s.Group {
 		parts = append(parts, field+"="+s.Treatment(field).String())
 	}
+	for _, f := range s.Fields {
+		all = append(all, fmt.Sprintf("%s/%v=%s", f.Name, f.Other, f.Treatment))
+	}
 	slices.Sort(parts)
-	return strings.Join(parts, ";")
+	slices.Sort(all)
+	return strings.Join(parts, ";") + " of " + strings.Join(append(all, s.Format), ";")
 }
 
 // Figures are what is counted of a stream.

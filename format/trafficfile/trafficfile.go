@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"hushpipe/format/civil"
 )
@@ -101,7 +103,7 @@ func Parse(text []byte) (d Day, err error) {
 		ok := true
 		switch {
 		case word == "day" && n == 2:
-			d.Day, ok = civil.ParseDay(value)
+			d.Day, _ = civil.ParseDay(value)
 		case word == "options" && n == 3:
 			d.Options = value
 		case n <= 3:
@@ -116,8 +118,11 @@ func Parse(text []byte) (d Day, err error) {
 			err = &LineError{n}
 		}
 	}
-	if n < 3 {
+	if n < 3 || d.Day == 0 {
 		return d, ErrVersion
+	}
+	if err == nil && !bytes.HasSuffix(text, []byte("\n")) {
+		err = &LineError{n}
 	}
 	d.Cells = sum(d.Cells)
 	return d, err
@@ -135,6 +140,9 @@ func parseCell(kind, rest string) (c Cell, ok bool) {
 		c.Numbers, rest = append(c.Numbers, n), after
 	}
 	c.Key = rest
+	if strings.ContainsFunc(rest, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return c, false
+	}
 	return c, kind != "" && rest != "" && len(c.Numbers) >= max(many, 1)
 }
 

@@ -47,7 +47,7 @@ func TestFlaws(t *testing.T) {
 		file + "page 1 2\n":                              "line 10: no cell of traffic figures",
 		file + "total 1 2 3 4 5\n":                       "line 10: no cell of traffic figures",
 		file + "\n":                                      "line 10: no cell of traffic figures",
-		"hushpipe-traffic 1\nday 2026-13-22\noptions \n": "line 2: no cell of traffic figures",
+		"hushpipe-traffic 1\nday 2026-13-22\noptions \n": trafficfile.ErrVersion.Error(),
 	} {
 		d, err := trafficfile.Parse([]byte(text))
 		assert.EqualError(t, err, want, text)
