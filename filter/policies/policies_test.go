@@ -246,6 +246,7 @@ func TestFollow(t *testing.T) {
 		{"no lines", []*policy.Policy{edited(`"14d"`, `"none"`)}, func(a *policies.Allowed) { a.Days[0], a.Open[0] = 2, never }},
 		{"without a stream", []*policy.Policy{edited(`name = "web"`, `name = "www"`)}, func(a *policies.Allowed) { a.Open[0] = never }},
 		{"a gate where none was", []*policy.Policy{edited(`keep = "14d"`, "keep = \"14d\"\ngate = { announce = \"14d\" }")}, func(a *policies.Allowed) { a.Open[0] = never }},
+		{"groups where none were", []*policy.Policy{edited(`keep = "14d"`, "keep = \"14d\"\nfields = { client = \"mask=24/48\" }\ngroup = \"client\"\nleast = 7")}, func(a *policies.Allowed) { a.Open[0] = never }},
 		{"for one user where it was for all", []*policy.Policy{edited("keep = \"14d\"\n", "keep = \"14d\"\ngate = { names = \"user\" }\n"+
 			"active = { from = 2026-11-20, until = 2026-12-01, reason = \"x\", for = \"John\" }\n")}, func(a *policies.Allowed) {
 			a.Open[0] = policy.Opening{Span: span("2026-11-20", "2026-12-01"), User: "John"}
