@@ -59,7 +59,9 @@ func findRecords(d *dir.Dir) (t totals, list []found, err error) {
 		t = totals{}
 	}
 	for i := range list {
-		list[i].folded = slices.Contains(t.Folded, list[i].id)
+		r := &list[i]
+		r.folded = slices.Contains(t.Folded, r.id)
+		r.live = r.live && !r.folded // else whoever deletes it has its lock
 	}
 	return t, list, err
 }
