@@ -138,6 +138,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	live, leaseErr := longestLease(d, of)
 	live = max(live, own)
 	recorded, err := Rule(d, of)
+	alone, _ := record(d, of) // 0: it has no rule of its own, as lines may not
 	damaged := errors.Is(err, errKeep)
 	switch {
 	case live == 0 && err != nil:
@@ -148,7 +149,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 		return live, errors.Join(err, leaseErr)
 	case damaged:
 		d.Say(string(of), dir.RuleName, "was no retention, %s is written over it", live)
-	case recorded == live && !inherits(d, of):
+	case recorded == live && 0 < alone && (alone == live || leaseErr != nil):
 		return live, leaseErr
 	case !start && 0 < recorded && recorded < live:
 		return recorded, leaseErr
@@ -158,12 +159,6 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep has it", recorded, live)
 	}
 	return live, errors.Join(leaseErr, d.ReplaceFile(string(of), dir.RuleName, []byte(live.String()+"\n")))
-}
-
-// inherits reports whether the lines have no rule of their own.
-func inherits(d *dir.Dir, of Ruled) bool {
-	_, err := d.ReadFile(string(of), dir.RuleName)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 func lockRule(d *dir.Dir, of Ruled) (unlock func(), err error) {

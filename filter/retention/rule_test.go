@@ -126,6 +126,23 @@ func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
 	}
 }
 
+// A period that becomes shorter stands in both files, whichever of them is looked at
+// first.
+func TestShorterInBothFiles(t *testing.T) {
+	for _, order := range [][]Ruled{{OfKeys, OfLines}, {OfLines, OfKeys}} {
+		d, _ := newDir(t)
+		put(t, d, "keep", "14d\n")
+		put(t, d, "keys/keep", "14d\n")
+		for _, of := range order {
+			rule, err := Settle(d.Dir, of, 8)
+			require.NoError(t, err)
+			assert.Equal(t, calendar.Period(8), rule)
+		}
+		assert.Equal(t, "8d\n", read(t, d, "keep"), "%q first", order[0])
+		assert.Equal(t, "8d\n", read(t, d, "keys/keep"), "%q first", order[0])
+	}
+}
+
 func TestNoRule(t *testing.T) {
 	d, _ := newDir(t)
 	for _, of := range []Ruled{OfLines, OfKeys} {
