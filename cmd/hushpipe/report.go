@@ -19,6 +19,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/statistics"
 	"hushpipe/format/civil"
+	"hushpipe/format/page"
 	"hushpipe/format/report"
 )
 
@@ -302,8 +303,8 @@ func checkPage(path string) error {
 		return err
 	}
 	defer f.Close()
-	head := make([]byte, len(report.PageHead))
-	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), report.PageHead) {
+	head := make([]byte, len(page.Head))
+	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), page.Head) {
 		return fmt.Errorf("%s: already exists and is no HTML page; hint: name another file, or remove it", path)
 	}
 	return nil

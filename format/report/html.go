@@ -2,9 +2,8 @@ package report
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
+	"fmt"
 	"html/template"
 	"io"
 	"math"
@@ -12,44 +11,15 @@ import (
 	"time"
 
 	"hushpipe/format/civil"
+	design "hushpipe/format/page"
 )
-
-// PageHead is what a page begins with.
-const PageHead = "<!doctype html>"
 
 //go:embed page
 var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
 
-// Style is the style sheet of a page, for other pages in its looks.
-var Style = pageFile("page.css")
-
-// The parts of the page that are the same in each report.
-var (
-	pageStyle  = template.CSS(pageFile("uPlot.min.css") + Style)
-	pageScript = template.JS(pageFile("page.js"))
-	// uPlot's licence asks to stand in all copies.
-	pagePlot = template.JS("/*\n" + pageFile("uPlot.LICENSE") + "\n*/\n" + pageFile("uPlot.iife.min.js"))
-	// pagePolicy allows these and nothing else: no request, no inline style.
-	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " +
-		HashSource(string(pageStyle)) + "; script-src " + HashSource(string(pagePlot)) + " " + HashSource(string(pageScript))
-)
-
-func pageFile(name string) string {
-	text, err := pageFiles.ReadFile("page/" + name)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
-
-// HashSource names an inline element by its content, as in section 2.3.1 of
-// https://www.w3.org/TR/CSP3/.
-func HashSource(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
+var pageParts = design.WithCharts("")
 
 // Page is what a page says beside the figures.
 type Page struct {
@@ -73,7 +43,7 @@ func MonthPage(first civil.Day) string { return first.String()[:len("2026-11")] 
 // tables and what they mean.
 func HTML(w io.Writer, r *Report, l *Language, about Page) error {
 	about.Title = cmp.Or(about.Title, l.Text("Conference statistics"))
-	p := &page{Page: about, Report: r, Language: l, CSS: pageStyle, Plot: pagePlot, Script: pageScript, Policy: pagePolicy}
+	p := &page{Page: about, Report: r, Language: l, Parts: pageParts}
 	return pageTemplate.Execute(w, p)
 }
 
@@ -82,9 +52,7 @@ type page struct {
 	Page
 	*Report
 	*Language
-	CSS          template.CSS
-	Plot, Script template.JS
-	Policy       string
+	design.Parts
 }
 
 // bar is a line of a table with a bar.
@@ -281,58 +249,35 @@ func (p *page) Peak() string {
 	return p.Text("Most conferences: %d with %d participants (%s).", s.Conferences, s.Participants, p.StepName(s))
 }
 
-// pageData is what page.js draws.
-type pageData struct {
-	Lang    string     `json:"lang"`
-	By      By         `json:"by"`
-	Months  []string   `json:"months"`
-	Steps   []stepData `json:"steps"`
-	Gaps    [][2]int   `json:"gaps"` // first day, and the one after the last, since 1970
-	Classes []string   `json:"classes"`
-	Words   wordData   `json:"words"`
-}
-
-type stepData struct {
-	From         int      `json:"from"`
-	To           int      `json:"to"` // the day after
-	Label        string   `json:"label"`
-	Missing      int      `json:"missing"`
-	Partial      int      `json:"partial"`
-	Conferences  *uint64  `json:"conferences"` // null: no data
-	Participants *uint64  `json:"participants"`
-	Sizes        []uint64 `json:"sizes"`
-}
-
-type wordData struct {
-	Conferences  string `json:"conferences"`
-	Participants string `json:"participants"`
-	NoData       string `json:"noData"`
-	Missing      string `json:"missing"`
-	Partial      string `json:"partial"`
-}
-
 // Data returns what the charts are drawn from.
-func (p *page) Data() pageData {
-	d := pageData{
-		Lang: p.Tag(), By: p.By, Months: p.months[:], Classes: classLabels(SizeClasses[:]),
-		Words: wordData{p.Text("Conferences"), p.Text("Participants"), p.Text("no data"), p.Text("Days without data"), p.Text("Days with incomplete data")},
+func (p *page) Data() design.Charts {
+	d := design.Charts{Lang: p.Tag(), By: int(p.By), Months: p.months[:],
+		Words: design.Words{NoData: p.Text("no data"), Missing: p.Text("Days without data"), Partial: p.Text("Days with incomplete data")}}
+	conferences := design.Series{Label: p.Text("Conferences"), Color: "c0"}
+	participants := design.Series{Label: p.Text("Participants"), Color: "c1"}
+	sizes := make([]design.Series, len(SizeClasses))
+	for i, label := range classLabels(SizeClasses[:]) {
+		sizes[i] = design.Series{Label: label, Color: fmt.Sprint("s", i)}
 	}
 	for _, s := range p.Steps {
-		step := stepData{From: int(s.From), To: int(s.To) + 1, Label: p.StepName(s), Missing: s.Missing, Partial: s.Partial}
-		if s.Known > 0 {
-			step.Conferences, step.Participants, step.Sizes = &s.Conferences, &s.Participants, s.Sizes[:]
+		known := func(n uint64) *uint64 {
+			if s.Known == 0 {
+				return nil
+			}
+			return &n
 		}
-		d.Steps = append(d.Steps, step)
+		d.Steps = append(d.Steps, design.Step{From: int(s.From), To: int(s.To) + 1, Label: p.StepName(s), Known: s.Known > 0, Missing: s.Missing, Partial: s.Partial})
+		conferences.Values = append(conferences.Values, known(s.Conferences))
+		participants.Values = append(participants.Values, known(s.Participants))
+		for i, n := range s.Sizes {
+			sizes[i].Values = append(sizes[i].Values, known(n))
+		}
 	}
+	d.Charts = []design.Chart{{ID: "chart-conferences", Series: []design.Series{conferences}},
+		{ID: "chart-participants", Series: []design.Series{participants}}, {ID: "chart-sizes", Series: sizes}}
 	for _, s := range p.Days {
-		if s.Known > 0 {
-			continue
-		}
-		from, to := int(s.From), int(s.To)+1
-		if n := len(d.Gaps); n > 0 && d.Gaps[n-1][1] == from {
-			d.Gaps[n-1][1] = to
-		} else {
-			d.Gaps = append(d.Gaps, [2]int{from, to})
+		if s.Known == 0 {
+			d.AddGap(int(s.From))
 		}
 	}
 	return d

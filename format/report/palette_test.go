@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	design "hushpipe/format/page"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +20,7 @@ type color [3]float64
 // palette reads the custom properties of a rule of page.css.
 func palette(t *testing.T, rule string) map[string]color {
 	t.Helper()
-	_, body, ok := strings.Cut(pageFile("page.css"), rule+" {")
+	_, body, ok := strings.Cut(design.Style, rule+" {")
 	require.True(t, ok, rule)
 	body, _, _ = strings.Cut(body, "}")
 	colors := map[string]color{}
@@ -105,7 +107,7 @@ func TestPalette(t *testing.T) {
 			return c
 		}
 		for _, ground := range []string{"ground", "raised"} {
-			for _, name := range []string{"conferences", "participants", "s0", "s1", "s2", "s3", "s4", "s5"} {
+			for _, name := range []string{"c0", "c1", "s0", "s1", "s2", "s3", "s4", "s5"} {
 				// https://www.w3.org/TR/WCAG22/#non-text-contrast
 				assert.GreaterOrEqual(t, contrast(colors[name], colors[ground]), 3.0, "%s: %s on %s", scheme, name, ground)
 			}

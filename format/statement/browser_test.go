@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	design "hushpipe/format/page"
 	"hushpipe/format/policy"
 	"hushpipe/format/report"
 	"hushpipe/format/statement"
@@ -60,7 +61,7 @@ func page(t *testing.T, lang string) []byte {
 // TestPage: a page is of its language, and what a policy says is text in it.
 func TestPage(t *testing.T) {
 	text := string(page(t, "no"))
-	assert.True(t, strings.HasPrefix(text, report.PageHead))
+	assert.True(t, strings.HasPrefix(text, design.Head))
 	assert.Contains(t, text, `<html lang="nb">`)
 	assert.NotContains(t, text, "<script")
 	assert.Contains(t, text, "<mark>[fyll ut: hvordan den behandlingsansvarlige kan nås]</mark>")

@@ -5,7 +5,7 @@ import (
 	"html/template"
 	"io"
 
-	"hushpipe/format/report"
+	design "hushpipe/format/page"
 )
 
 //go:embed page
@@ -14,9 +14,9 @@ var pageFiles embed.FS
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
 
 var (
-	pageStyle = template.CSS(report.Style + pageFile("page.css"))
+	pageStyle = template.CSS(design.Style + pageFile("page.css"))
 	// pagePolicy allows this and nothing else: no request, no script.
-	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + report.HashSource(string(pageStyle))
+	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + design.HashSource(string(pageStyle))
 )
 
 func pageFile(name string) string {

@@ -93,13 +93,13 @@
     return { fill: path, stroke: null, clip: null, band: null, gaps: null, flags: 0 };
   };
   // A zero is a line on the axis, where a gap is hatched.
-  const drawZeros = u => {
+  const drawZeros = zeros => u => {
     const { left, width } = u.bbox, y = u.valToPos(0, 'y', true), high = 2 * devicePixelRatio;
     u.ctx.save();
     u.ctx.fillStyle = color('muted');
     steps.forEach((s, i) => {
       const [x, wide] = across(u, i);
-      if (s.conferences === 0 && x >= left - 1 && x + wide <= left + width + 1) u.ctx.fillRect(x, y - high, wide, high);
+      if (s.known && zeros[i] && x >= left - 1 && x + wide <= left + width + 1) u.ctx.fillRect(x, y - high, wide, high);
     });
     u.ctx.restore();
   };
@@ -142,9 +142,9 @@
 
   const printing = () => root.classList.contains('printing');
   const charts = [];
-  const most = Math.max(...steps.map(s => s.participants || 0));
+  const most = Math.max(...data.charts.map(c => Math.max(...steps.map((_, i) => c.series.reduce((sum, s) => sum + s.values[i], 0)))));
   const sync = uPlot.sync('charts');
-  // chart draws series of {label, values, color, mark}, each column on that of the
+  // chart draws series of {label, values, color}, each column on that of the
   // series below.
   const chart = (id, series, height) => {
     const box = document.getElementById(id);
@@ -153,6 +153,7 @@
     let legend = box.previousElementSibling;
     if (series.length > 1) box.before(legend = el(box, 'div', 'legend'));
     const shown = series.map(() => true);
+    const zeros = steps.map((_, i) => series.every(s => !s.values[i]));
     const sums = () => {
       const top = steps.map(() => 0);
       return series.map((s, k) => s.values.map((v, i) => {
@@ -206,19 +207,19 @@
       }))],
       hooks: {
         drawClear: [drawGaps],
-        draw: [drawZeros, drawEnds],
+        draw: [drawZeros(zeros), drawEnds],
         setCursor: [u => {
           const { idx, left } = u.cursor;
           if (idx == null || left < 0) { show(null); return; }
           const tip = show(0, 0);
           tip.replaceChildren();
           el(tip, 'b', '', steps[idx].label);
-          if (steps[idx].conferences === null) el(tip, 'div', '', words.noData);
+          if (!steps[idx].known) el(tip, 'div', '', words.noData);
           else {
             series.forEach((s, k) => {
               if (!shown[k]) return;
               const row = el(tip, 'div');
-              el(row, 'i', s.mark);
+              el(row, 'i', s.color);
               el(row, 'span', '', s.label);
               el(row, 'span', '', number.format(s.values[idx]));
             });
@@ -232,12 +233,11 @@
         }],
       },
     }, [middles, ...sums()], box);
-
     if (series.length > 1) series.forEach((s, k) => {
       const button = el(legend, 'button');
       button.type = 'button';
       button.setAttribute('aria-pressed', 'true');
-      el(button, 'i', s.mark);
+      el(button, 'i', s.color);
       el(button, 'span', '', s.label);
       button.addEventListener('click', () => {
         shown[k] = !shown[k];
@@ -267,14 +267,9 @@
   };
 
   const low = matchMedia('(max-width: 36rem)');
-  const one = (what, mark) => chart('chart-' + what, [
-    { label: words[what], values: steps.map(s => s[what]), color: what, mark },
-  ], () => printing() ? 165 : low.matches ? 180 : 220);
-  one('conferences', 'c0');
-  one('participants', 'c1');
-  chart('chart-sizes', data.classes.map((c, k) => (
-    { label: c, values: steps.map(s => s.sizes && s.sizes[k]), color: 's' + k, mark: 's' + k }
-  )), () => printing() ? 200 : 240);
+  for (const { id, series } of data.charts) {
+    chart(id, series, series.length > 1 ? () => printing() ? 200 : 240 : () => printing() ? 165 : low.matches ? 180 : 220);
+  }
 
   const map = document.querySelector('.map'); // of more than a week
   if (map) {
