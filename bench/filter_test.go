@@ -23,6 +23,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
@@ -187,7 +188,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	require.NoError(tb, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(tb, err)
-	redact, err := filter.NewRedact()
+	redact, err := treatment.NewRedact()
 	require.NoError(tb, err)
 	ip, err := pseudonym.ParseMode(s.ip)
 	require.NoError(tb, err)

@@ -15,6 +15,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
@@ -83,7 +84,7 @@ var placeholder = regexp.MustCompile(`\{[^{}"]+\}`)
 func newConfig(t testing.TB, formatSpec string) Config {
 	parser, err := format.New(formatSpec, time.UTC, nil)
 	require.NoError(t, err)
-	redact, err := NewRedact()
+	redact, err := treatment.NewRedact()
 	require.NoError(t, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 )
 
 // appendClient appends the pseudonym of a client field: an address, with or
@@ -183,7 +184,7 @@ var escapedQuote = []byte(`\"`)
 // appendForwarded appends a Forwarded header (RFC 7239): its for= and by=
 // parameters are client fields, and so is what has no name; the others are
 // text. The first for= is the client, who is counted or not.
-func (g *guard) appendForwarded(dst, v []byte, r *Redact, counted bool) ([]byte, *client) {
+func (g *guard) appendForwarded(dst, v []byte, r *treatment.Redact, counted bool) ([]byte, *client) {
 	var first, c *client
 	l := list{n: 1, ends: 16}
 	for _, c := range v {

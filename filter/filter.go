@@ -34,9 +34,9 @@ type Calendar interface {
 // Config is what shapes the treatment of a line.
 type Config struct {
 	Parser  format.Parser
-	Proxies *Proxies // nil: none; else Parser was made with format.Options.Proxies
+	Proxies *pseudonym.Networks // nil: none; else Parser was made with format.Options.Proxies
 	Mode    pseudonym.Mode
-	Redact  *Redact
+	Redact  *treatment.Redact
 	Rooms   *rooms.Matcher // nil: no rooms are counted
 	Limits  rooms.Limits
 	CountV6 int // prefix length that counts as one IPv6 client, 1…128

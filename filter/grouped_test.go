@@ -41,7 +41,7 @@ func groupedStream(t testing.TB, logFormat, fields string, group []string, open 
 	for _, field := range group {
 		g.Client, g.User = g.Client || field == "client", g.User || field == "user"
 	}
-	redact, err := NewRedact()
+	redact, err := treatment.NewRedact()
 	require.NoError(t, err)
 	f := New(Config{Parser: parser, Redact: redact, Plan: plan, Mode: plan.Mode, Limits: rooms.DefaultLimits, CountV6: 128, Groups: g}, newCalendar())
 	return NewStreams(Config{Parser: parser}, where.New(p), []Stream{{Filter: f, Get: func() *Batch { b.Reset(); return b }}})

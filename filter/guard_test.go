@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format/machine"
 )
 
@@ -247,7 +248,7 @@ func FuzzSimpleTexts(f *testing.F) {
 	for _, text := range []string{"https://meet.example.org/Standup", "https://a.example.org:443/", "GET /a HTTP/1.1 fe80:", "\"a\" b.c d:e f.0"} {
 		f.Add([]byte(text))
 	}
-	redact, err := NewRedact()
+	redact, err := treatment.NewRedact()
 	require.NoError(f, err)
 	g := testGuard(testCipher(f, "drop"))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -18,6 +18,7 @@ import (
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 )
 
@@ -504,7 +505,7 @@ var (
 	quoted       = regexp.MustCompile(`^\\*["']`)
 	dashedBytes  = regexp.MustCompile(`[0-9A-Fa-fu%\\-]{7,}`)
 	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
-	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
+	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
 )
 
 // hostBehind returns how many bytes before text[i], where an @ stands or its

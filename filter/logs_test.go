@@ -11,6 +11,7 @@ import (
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 )
 
 // everyDay is a calendar on which the recorded logs of all years are kept,
@@ -56,7 +57,7 @@ func TestLogs(t *testing.T) {
 }
 
 var (
-	refSecret = regexp.MustCompile(`([?&](?:` + strings.ReplaceAll(DefaultRedact, ",", "|") + `)=)[^& "]*`)
+	refSecret = regexp.MustCompile(`([?&](?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)=)[^& "]*`)
 	// What is passed by: time stamps, and escapes that part an address from
 	// what stands before it.
 	refPassed = regexp.MustCompile(stampPattern.String() + `|%(?:2[0-9a-dA-D]|3[b-fB-F])`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
@@ -15,7 +16,7 @@ import (
 // stamps apart, and so is what stands where clients have their names, see names.
 
 // appendMalformed appends a malformed line, as withoutNUL returned it.
-func (g *guard) appendMalformed(dst, line []byte, r *Redact) []byte {
+func (g *guard) appendMalformed(dst, line []byte, r *treatment.Redact) []byte {
 	g.names.find(line, g.known)
 	g.nth = 0
 	dst = g.appendRedacted(dst, line, r, brokenText, true)

@@ -8,6 +8,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/machine"
@@ -28,20 +29,6 @@ type Proof struct {
 	found []pseudonym.Addr // scratch
 	left  []pseudonym.Addr // scratch
 }
-
-// Doubt is what is wrong with a line that was written.
-type Doubt uint8
-
-const (
-	NoDoubt   Doubt = iota
-	Address4        // an IPv4 address that is no pseudonym
-	Address6        // an IPv6 address that is none
-	HostName        // a client that is neither an address nor struck out
-	NoHash          // a field that should be a hash
-	Untreated       // a treatment changes it
-	Unfit           // it does not have the format, of a stream that lists its fields
-	OldLine         // it is of a day before that of its file
-)
 
 // NewProof returns a Proof for the file of a day. Of cfg it takes the Parser, Redact and
 // Plan that the lines were treated by, and proxies; cipher is one of pseudonym.NewProof.
@@ -85,13 +72,13 @@ func (p *Proof) AllFit(lines []byte) (fit bool, malformed int) {
 }
 
 // Look returns what is left to do in one line, which has its newline.
-func (p *Proof) Look(line []byte) Doubt {
+func (p *Proof) Look(line []byte) treatment.Doubt {
 	line = p.withClient(line)
 	was := p.f.stats
 	b := p.treat(line)
 	is := p.f.stats
 	if is.Failed > was.Failed {
-		return NoDoubt // nobody knows
+		return treatment.NoDoubt // nobody knows
 	}
 	broken := is.Malformed > was.Malformed || is.Cut > was.Cut
 	var out []byte
@@ -101,35 +88,35 @@ func (p *Proof) Look(line []byte) Doubt {
 		old = old || b.Parts[i].Day < p.day && len(b.Parts[i].Lines) > 0
 	}
 	if old && !broken && !p.isLate(line) {
-		return OldLine
+		return treatment.OldLine
 	}
 	if bytes.Equal(out, line) {
-		return NoDoubt
+		return treatment.NoDoubt
 	}
 	if len(out) == 0 && is.Omitted > was.Omitted {
-		return Unfit
+		return treatment.Unfit
 	}
 	switch {
 	case adds(line, out, pseudonym.Mark4):
-		return Address4
+		return treatment.Address4
 	case adds(line, out, pseudonym.Mark6):
-		return Address6
+		return treatment.Address6
 	case broken: // read anew, other words may stand where names do
-		return NoDoubt
+		return treatment.NoDoubt
 	}
 	switch {
 	case adds(line, out, pseudonym.MarkName):
-		return HostName
+		return treatment.HostName
 	case adds(line, out, pseudonym.MarkHash):
-		return NoHash
+		return treatment.NoHash
 	}
 	if left := p.missing(line, out); len(left) > 0 { // where clients are left out, nothing stands for them
 		if left[0].Is4() {
-			return Address4
+			return treatment.Address4
 		}
-		return Address6
+		return treatment.Address6
 	}
-	return Untreated
+	return treatment.Untreated
 }
 
 // withClient puts a client in the place of one that was left out: in a line without one,

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 )
 
@@ -51,7 +52,7 @@ func TestProofOfLogs(t *testing.T) {
 				p := proofOf(t, newConfig(t, specs[name]), nil, mode)
 				fit, _ := p.AllFit([]byte(written))
 				for line := range strings.Lines(written) {
-					require.Equal(t, NoDoubt, p.Look([]byte(line)), "%s", line)
+					require.Equal(t, treatment.NoDoubt, p.Look([]byte(line)), "%s", line)
 				}
 				assert.True(t, fit || mode == "drop")
 				if mode == "keep" {
@@ -62,7 +63,7 @@ func TestProofOfLogs(t *testing.T) {
 					if raw[i] == line {
 						continue
 					}
-					if got := p.Look([]byte(raw[i])); got == NoDoubt && mode != "pfx" {
+					if got := p.Look([]byte(raw[i])); got == treatment.NoDoubt && mode != "pfx" {
 						t.Errorf("not found: %s", raw[i])
 					}
 				}
@@ -99,7 +100,7 @@ func FuzzProof(f *testing.F) {
 		p := proofOf(t, cfg, nil, name)
 		for line := range strings.Lines(written) {
 			switch got := p.Look([]byte(line)); got {
-			case NoDoubt, Untreated, HostName: // where fields are told apart otherwise than before
+			case treatment.NoDoubt, treatment.Untreated, treatment.HostName: // where fields are told apart otherwise than before
 			default:
 				t.Fatalf("%s: %s: %d: %q", lineSpecs[int(spec)%len(configs)].format, name, got, line)
 			}

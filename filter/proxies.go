@@ -2,71 +2,11 @@ package filter
 
 import (
 	"bytes"
-	"cmp"
-	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
-
-// Proxies are the networks of proxies whose word on their clients is believed.
-type Proxies struct{ ranges []addrRange }
-
-// addrRange is a range of addresses, both ends included.
-type addrRange struct{ from, to pseudonym.Addr }
-
-// ParseProxies reads lists of networks and addresses, separated by commas, as
-// "10.0.0.0/8,2001:db8::/32,192.0.2.1".
-func ParseProxies(lists ...string) (*Proxies, error) {
-	var ranges []addrRange
-	for _, list := range lists {
-		for text := range strings.SplitSeq(list, ",") {
-			r, err := parseNetwork(strings.TrimSpace(text))
-			if err != nil {
-				return nil, err
-			}
-			ranges = append(ranges, r)
-		}
-	}
-	slices.SortFunc(ranges, func(a, b addrRange) int {
-		return cmp.Or(compareAddr(a.from, b.from), compareAddr(b.to, a.to))
-	})
-	p := &Proxies{}
-	for _, r := range ranges {
-		if !p.has(r.to) { // of two that overlap, one holds the other
-			p.ranges = append(p.ranges, r)
-		}
-	}
-	return p, nil
-}
-
-func parseNetwork(text string) (r addrRange, err error) {
-	net, err := netip.ParsePrefix(text)
-	if a, badAddr := netip.ParseAddr(text); badAddr == nil && a.Zone() == "" {
-		net, err = netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	if err != nil {
-		return r, fmt.Errorf("%q is no network; hint: give some as 10.0.0.0/8,2001:db8::/32", text)
-	}
-	r.from = net.Addr().As16()
-	r.to = r.from
-	for bit := 128 - net.Addr().BitLen() + net.Bits(); bit < 128; bit++ {
-		r.from[bit/8] &^= 0x80 >> (bit % 8)
-		r.to[bit/8] |= 0x80 >> (bit % 8)
-	}
-	return r, nil
-}
-
-// has reports whether a is the address of one of the proxies.
-func (p *Proxies) has(a pseudonym.Addr) bool {
-	i, found := slices.BinarySearchFunc(p.ranges, a, func(r addrRange, a pseudonym.Addr) int { return compareAddr(r.from, a) })
-	return found || i > 0 && compareAddr(a, p.ranges[i-1].to) <= 0
-}
-
-func compareAddr(a, b pseudonym.Addr) int { return bytes.Compare(a[:], b[:]) }
 
 // viaProxies is a Parser that tells the client of a line by mod_remoteip's rules: who
 // asked the server is the client. If that is a trusted proxy, it asked for the last
@@ -77,7 +17,7 @@ func compareAddr(a, b pseudonym.Addr) int { return bytes.Compare(a[:], b[:]) }
 // The element of a list that is counted becomes a field of its own.
 type viaProxies struct {
 	format.Parser
-	proxies *Proxies
+	proxies *pseudonym.Networks
 }
 
 // Parse implements format.Parser.
@@ -97,7 +37,7 @@ func (v *viaProxies) tellClient(line []byte, out *format.Line) {
 	out.Client, out.Peer = out.Peer, -1
 	addr, ok := hopAddr(line[peer.Start:peer.End])
 	var named hop
-	for ok && v.proxies.has(addr) && hops.next() {
+	for ok && v.proxies.Has(addr) && hops.next() {
 		next, isAddr := hopAddr(line[hops.start:hops.end])
 		if !isAddr || isPrivate(next) && !isPrivate(addr) {
 			break

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
 
@@ -73,7 +74,7 @@ func proxyConfig(t testing.TB, spec string, opt format.Options) Config {
 	opt.Proxies = true
 	cfg.Parser, err = format.NewWith(spec, time.UTC, opt)
 	require.NoError(t, err)
-	cfg.Proxies, err = ParseProxies("10.0.0.0/8,198.51.100.0/24")
+	cfg.Proxies, err = pseudonym.ParseNetworks("10.0.0.0/8,198.51.100.0/24")
 	require.NoError(t, err)
 	return cfg
 }
@@ -142,18 +143,18 @@ func TestProxyNetworks(t *testing.T) {
 		{"0.0.0.0/0", "0.0.0.0 255.255.255.255", "::1 2001:db8::1"},
 		{"::/0", "::1 10.0.0.1", ""},
 	} {
-		p, err := ParseProxies(tt.nets)
+		p, err := pseudonym.ParseNetworks(tt.nets)
 		require.NoError(t, err, tt.nets)
 		for want, list := range map[bool]string{true: tt.in, false: tt.out} {
 			for text := range strings.FieldsSeq(list) {
 				a, ok := hopAddr([]byte(text))
 				require.True(t, ok, text)
-				assert.Equal(t, want, p.has(a), "%s in %s", text, tt.nets)
+				assert.Equal(t, want, p.Has(a), "%s in %s", text, tt.nets)
 			}
 		}
 	}
 	for _, nets := range []string{"", "10.0.0.0/33", "10.0.0", "proxy.example.org", "10.0.0.0/8,", "fe80::1%eth0", "fe80::1%eth0/64", "10.0.0.0/255.0.0.0", "10.0.0.0/-1"} {
-		_, err := ParseProxies(nets)
+		_, err := pseudonym.ParseNetworks(nets)
 		assert.ErrorContains(t, err, "is no network; hint: give some as 10.0.0.0/8,2001:db8::/32", nets)
 	}
 }
@@ -182,7 +183,7 @@ func BenchmarkProxies(b *testing.B) {
 	for _, n := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("hops=%d", n), func(b *testing.B) {
 			cfg := proxyConfig(b, viaHeader, format.Options{})
-			cfg.Proxies, _ = ParseProxies(nets...)
+			cfg.Proxies, _ = pseudonym.ParseNetworks(nets...)
 			f := New(cfg, newCalendar())
 			line := []byte(`10.0.0.1 - -` + proxyRequest + ` 5 "192.0.2.1` + strings.Repeat(",10.9.9.9", n) + `"` + "\n")
 			batch := &Batch{}

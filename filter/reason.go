@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 )
 
 // Reason returns the reason that somebody gives for what they do with lines, without whom
@@ -14,7 +15,7 @@ func Reason(text string) string {
 	mode, _ := pseudonym.ParseMode("drop")
 	var key pseudonym.Key
 	rand.Read(key[:])
-	redact, err := NewRedact()
+	redact, err := treatment.NewRedact()
 	if err != nil {
 		panic(err) // of the names that are built in
 	}

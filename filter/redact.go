@@ -2,69 +2,16 @@ package filter
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
+
+	"hushpipe/filter/treatment"
 )
-
-// DefaultRedact names the query parameters that carry secrets or people's
-// addresses more often than not, in the order of the manual.
-const DefaultRedact = "token,access_token,id_token,refresh_token,token_auth,requesttoken,sessiontoken,jwt,auth,code,state,otp," +
-	"password,passwd,pwd,key,api_key,apikey,secret,client_secret,sig,signature,checksum,X-Amz-Signature," +
-	"X-Amz-Security-Token,X-Goog-Signature,session,sessionid,session_id,sid,PHPSESSID,JSESSIONID,email"
-
-// Redact is a set of parameter names whose values are replaced, in the query
-// of a URL, its fragment and its path (;name=value). Names compare without case,
-// and after percent-decoding. What stands before the @ of a URL's host, a
-// person's name and password (RFC 3986, 3.2.1), is replaced whatever the set.
-type Redact struct {
-	names [][]string // by their length
-}
-
-func (r *Redact) has(name []byte) bool {
-	if len(name) >= len(r.names) {
-		return false
-	}
-	for _, n := range r.names[len(name)] {
-		if n[0] == name[0] && n == string(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// NewRedact returns the names of DefaultRedact and of lists, comma-separated
-// ones, each of which adds names; one that begins with "=" is to hold alone, in
-// place of all names before.
-func NewRedact(lists ...string) (*Redact, error) {
-	r := &Redact{}
-	for i, list := range append([]string{"=" + DefaultRedact}, lists...) {
-		if only, ok := strings.CutPrefix(list, "="); ok {
-			r.names = nil
-			list = only
-		}
-		for name := range strings.SplitSeq(list, ",") {
-			name = strings.ToLower(strings.TrimSpace(name))
-			if name == "" {
-				continue
-			}
-			if strings.ContainsAny(name, "=&?;#%@/[] ") {
-				return nil, fmt.Errorf("redact %q is not valid; hint: give plain parameter names, separated by commas", lists[i-1])
-			}
-			for len(r.names) <= len(name) {
-				r.names = append(r.names, nil)
-			}
-			r.names[len(name)] = append(r.names[len(name)], name)
-		}
-	}
-	return r, nil
-}
 
 // redacted stands in place of a value.
 const redacted = "-"
 
 // appendRequest appends a request line, or only its target. What stands before
 // the protocol is all target: a broken client sends blanks in it, unencoded.
-func (g *guard) appendRequest(dst, line []byte, r *Redact) []byte {
+func (g *guard) appendRequest(dst, line []byte, r *treatment.Redact) []byte {
 	if nextStop(line, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(line) {
 		return append(dst, line...)
 	}
@@ -100,7 +47,7 @@ var backslash = []byte{'\\'}
 var protocol = []byte(" HTTP/")
 
 // appendURL appends a URL, or a message that may quote some.
-func (g *guard) appendURL(dst, text []byte, r *Redact) []byte {
+func (g *guard) appendURL(dst, text []byte, r *treatment.Redact) []byte {
 	if nextStop(text, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(text) {
 		return append(dst, text...)
 	}
@@ -120,7 +67,7 @@ var blank = []byte{' '}
 // a URL, and passes what is left through the leak guard. A value ends at the next
 // parameter, one in a path with its segment; in prose at a blank or a quote
 // as well.
-func (g *guard) appendRedacted(dst, text []byte, r *Redact, as care, prose bool) []byte {
+func (g *guard) appendRedacted(dst, text []byte, r *treatment.Redact, as care, prose bool) []byte {
 	kept, escaped := 0, bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
 	user := userinfo{text: text, query: -1, escaped: escaped, prose: prose}
 	user.find(0)
@@ -446,7 +393,7 @@ func quotedLen(text []byte) int {
 }
 
 // isRedacted looks a raw name up. In name[sub] and name[] each part counts.
-func (g *guard) isRedacted(name []byte, r *Redact) bool {
+func (g *guard) isRedacted(name []byte, r *treatment.Redact) bool {
 	g.low = g.low[:0]
 	for i := 0; i < len(name); {
 		c, w := unescape(name[i:])
@@ -455,7 +402,7 @@ func (g *guard) isRedacted(name []byte, r *Redact) bool {
 			c += 'a' - 'A'
 		}
 		if c == '[' || c == ']' {
-			if r.has(g.low) {
+			if r.Has(g.low) {
 				return true
 			}
 			g.low = g.low[:0]
@@ -463,5 +410,5 @@ func (g *guard) isRedacted(name []byte, r *Redact) bool {
 		}
 		g.low = append(g.low, c)
 	}
-	return r.has(g.low)
+	return r.Has(g.low)
 }

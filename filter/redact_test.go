@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/treatment"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func defaultRedact(t testing.TB) *Redact {
-	r, err := NewRedact()
+func defaultRedact(t testing.TB) *treatment.Redact {
+	r, err := treatment.NewRedact()
 	require.NoError(t, err)
 	return r
 }
@@ -97,7 +99,7 @@ func TestRedactURL(t *testing.T) {
 			assert.Equal(t, "GET "+want+" HTTP/1.1", request("GET "+test.text+" HTTP/1.1"), "a request line")
 		})
 	}
-	for _, name := range strings.Split(DefaultRedact, ",") {
+	for _, name := range strings.Split(treatment.DefaultRedact, ",") {
 		g, r := guard{}, defaultRedact(t)
 		assert.Equal(t, "?"+name+"=-&a=1", string(g.appendURL(nil, []byte("?"+name+"=abc&a=1"), r)))
 	}
@@ -180,14 +182,14 @@ func TestNewRedact(t *testing.T) {
 		{[]string{"x-y", "=z", "token"}, "?token=-&code=a&x-y=a&z=-&=b"},
 		{[]string{"="}, "?token=a&code=a&x-y=a&z=a&=b"},
 	} {
-		r, err := NewRedact(test.lists...)
+		r, err := treatment.NewRedact(test.lists...)
 		require.NoError(t, err)
 		g := guard{}
 		assert.Equal(t, test.want, string(g.appendURL(nil, []byte("?token=a&code=a&x-y=a&z=a&=b"), r)), "%q", test.lists)
 		assert.Equal(t, "//-@h", string(g.appendURL(nil, []byte("//joe@h"), r)), "%q", test.lists)
 	}
 	for _, list := range []string{"a=b", "a,b&c", "a b", "==a", "/a"} {
-		_, err := NewRedact(list)
+		_, err := treatment.NewRedact(list)
 		assert.ErrorContains(t, err, "separated by commas", list)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/machine"
 )
@@ -11,7 +12,7 @@ import (
 // rewriter makes of a line what may be written of it, and notes who is the client.
 type rewriter struct {
 	planned
-	redact *Redact
+	redact *treatment.Redact
 	guard  guard
 	clean  cleanTexts
 	line   format.Line // that is treated

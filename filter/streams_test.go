@@ -45,7 +45,7 @@ func parserOf(t testing.TB, p *policy.Policy) format.Parser {
 
 // streamsConfigs are the Configs of the streams of a policy.
 func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
-	redact, err := NewRedact(p.Redact...)
+	redact, err := treatment.NewRedact(p.Redact...)
 	require.NoError(t, err)
 	for i := range p.Streams {
 		s := &p.Streams[i]

@@ -26,6 +26,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 	"hushpipe/format/statement"
 )
@@ -123,26 +124,31 @@ func (s *subject) find(say *messages) error {
 }
 
 // auto is the way in which lines of no recorded format are read.
-func auto() (filter.Config, format.Parser, error) {
+func auto(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
 	o := &filterFlags{format: "auto"}
-	return o.way()
+	return o.way(cipher, day)
 }
 
-// way returns a Config for lines that the flags shape, and its Parser in the latest zone.
-func (o *filterFlags) way() (cfg filter.Config, late format.Parser, err error) {
+// way is the audit.Way of lines that the flags shape.
+func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
+	var cfg filter.Config
+	var err error
 	if cfg.Parser, err = o.parser(); err != nil {
-		return cfg, nil, err
+		return nil, err
 	}
-	if late, err = o.parserIn(filter.LatestZone); err != nil {
-		return cfg, nil, err
+	late, err := o.parserIn(filter.LatestZone)
+	if err != nil {
+		return nil, err
 	}
 	if len(o.proxies) > 0 {
-		if cfg.Proxies, err = filter.ParseProxies(o.proxies...); err != nil {
-			return cfg, nil, err
+		if cfg.Proxies, err = pseudonym.ParseNetworks(o.proxies...); err != nil {
+			return nil, err
 		}
 	}
-	cfg.Redact, err = filter.NewRedact(o.redact...)
-	return cfg, late, err
+	if cfg.Redact, err = treatment.NewRedact(o.redact...); err != nil {
+		return nil, err
+	}
+	return filter.NewProof(cfg, late, cipher, day), nil
 }
 
 // ofFlags takes the claims of a DIR that was made by flags.
@@ -234,25 +240,27 @@ func (s *subject) former(st audit.Stream) {
 // format that they were written in.
 func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 	of := &p.Streams[i]
-	return func() (cfg filter.Config, late format.Parser, err error) {
+	return func(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
 		job, err := o.streamJob(p, i, say)
 		if err != nil {
-			return cfg, nil, err
+			return nil, err
 		}
-		cfg = job.filter
+		cfg := job.filter
+		var late format.Parser
 		if of.Format == "" {
 			late, err = o.ofPolicy(p).parserIn(filter.LatestZone)
-			return cfg, late, err
-		}
-		written, err := format.Compile(of.Format, time.Local)
-		if err == nil {
+		} else {
+			var written *format.LogFormat
+			if written, err = format.Compile(of.Format, time.Local); err != nil {
+				return nil, err
+			}
+			cfg.Parser, cfg.Plan, cfg.Proxies = written, treatment.Written(of, written), nil
 			late, err = format.Compile(of.Format, filter.LatestZone)
 		}
 		if err != nil {
-			return cfg, nil, err
+			return nil, err
 		}
-		cfg.Parser, cfg.Plan, cfg.Proxies = written, treatment.Written(of, written), nil
-		return cfg, late, nil
+		return filter.NewProof(cfg, late, cipher, day), nil
 	}
 }
 
@@ -291,7 +299,7 @@ func (c *serverCheck) audit(server string, check func(*serverCheck, []string) er
 	}
 	slices.Sort(places)
 	for _, at := range slices.Compact(places) {
-		old := audit.RawLogs(at, current)
+		old := audit.RawLogs(at, current, auto)
 		if len(old) > 0 {
 			row.Looked += ", old logs in " + at
 		}

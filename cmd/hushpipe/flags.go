@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 )
 
@@ -65,7 +66,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	o.maxRooms, o.maxPairs = atLeastOne(rooms.DefaultLimits.Rooms), atLeastOne(rooms.DefaultLimits.Pairs)
 	flags.Var(&o.maxRooms, "max-rooms", "count at most `NUMBER` rooms a day")
 	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
-	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(filter.DefaultRedact, ",", ", ")+"; repeatable")
+	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(treatment.DefaultRedact, ",", ", ")+"; repeatable")
 	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
 	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; of other lines the client is who asked the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
@@ -144,7 +145,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		return nil, err
 	}
 	if len(o.proxies) > 0 {
-		if j.filter.Proxies, err = filter.ParseProxies(o.proxies...); err != nil {
+		if j.filter.Proxies, err = pseudonym.ParseNetworks(o.proxies...); err != nil {
 			return nil, usage("--trusted-proxies: %w", err)
 		}
 	}
@@ -154,7 +155,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if j.store.Keep, err = calendar.ParsePeriod(o.keep); err != nil {
 		return nil, usage("--%w", err)
 	}
-	if j.filter.Redact, err = filter.NewRedact(o.redact...); err != nil {
+	if j.filter.Redact, err = treatment.NewRedact(o.redact...); err != nil {
 		return nil, usage("--%w", err)
 	}
 	o.rooms, o.roomURL = distinct(o.rooms), distinct(o.roomURL)

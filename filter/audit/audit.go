@@ -14,12 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"hushpipe/filter"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
-	"hushpipe/format"
+	"hushpipe/filter/treatment"
 	"hushpipe/format/civil"
 	"hushpipe/format/statement"
 )
@@ -130,9 +129,19 @@ type Stream struct {
 	Mode pseudonym.Mode // of lines of which no journal tells
 }
 
-// Way returns how lines may have been treated, and the Parser of that in
-// filter.LatestZone, both anew each time: they serve one goroutine.
-type Way func() (filter.Config, format.Parser, error)
+// Way returns a Proof of the lines of a day in one way in which they may have been
+// treated; cipher is one of pseudonym.NewProof.
+type Way func(cipher *pseudonym.Cipher, day civil.Day) (Proof, error)
+
+// Proof tells what is left to do in lines that were written. It serves one goroutine.
+type Proof interface {
+	// AllFit reports whether nothing is left to do in any of the lines, each with its
+	// newline. malformed is how many of them have no known format.
+	AllFit(lines []byte) (fit bool, malformed int)
+
+	// Look returns what is left to do in one line, which has its newline.
+	Look(line []byte) treatment.Doubt
+}
 
 // stream is a Stream that is looked at.
 type stream struct {
@@ -171,7 +180,7 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 		st := &stream{Stream: of, key: map[civil.Day]*dayKeys{}, faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}}
 		a.streams = append(a.streams, st)
 		for _, way := range st.Ways {
-			if _, _, err := way(); err != nil {
+			if _, err := way(nil, 0); err != nil {
 				return nil, err
 			}
 		}
@@ -309,21 +318,21 @@ func (s *stream) unread(path string, err error) {
 }
 
 // doubts are what is wrong with a line, in words.
-var doubts = map[filter.Doubt]struct {
+var doubts = map[treatment.Doubt]struct {
 	of   row
 	what string
 }{
-	filter.Address4:  {addresses, "an IPv4 address that is no pseudonym"},
-	filter.Address6:  {addresses, "an IPv6 address that no pseudonym of the day is"},
-	filter.HostName:  {addresses, "a client that is no pseudonym, such as a host name"},
-	filter.NoHash:    {fields, "a field that should be a hash"},
-	filter.Untreated: {fields, "a treatment, done again, changes the line"},
-	filter.Unfit:     {fields, "does not have the format of the stream"},
-	filter.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
+	treatment.Address4:  {addresses, "an IPv4 address that is no pseudonym"},
+	treatment.Address6:  {addresses, "an IPv6 address that no pseudonym of the day is"},
+	treatment.HostName:  {addresses, "a client that is no pseudonym, such as a host name"},
+	treatment.NoHash:    {fields, "a field that should be a hash"},
+	treatment.Untreated: {fields, "a treatment, done again, changes the line"},
+	treatment.Unfit:     {fields, "does not have the format of the stream"},
+	treatment.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
 }
 
 // doubt notes what is wrong with a line.
-func (s *stream) doubt(f *lineFile, line int, d filter.Doubt) {
+func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	is := doubts[d]
 	s.fault(is.of, Fault{File: f.path(), Line: line, What: is.what})
 }

@@ -7,11 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"hushpipe/filter"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/format"
+	"hushpipe/filter/treatment"
 )
 
 // rawSize is how much of a log is read to see what it holds.
@@ -19,12 +17,12 @@ const rawSize = 256 << 10
 
 // RawLogs returns the access logs in a directory that hold addresses in clear, those of
 // earlier days, say. Those in known are left out. Of a directory that cannot be read it
-// returns none.
-func RawLogs(at string, known map[string]bool) (raw []string) {
+// returns none. way reads lines of whatever format.
+func RawLogs(at string, known map[string]bool, way Way) (raw []string) {
 	entries, _ := os.ReadDir(at)
 	for _, e := range entries {
 		path := filepath.Join(at, e.Name())
-		if strings.Contains(e.Name(), "log") && strings.Contains(e.Name(), "access") && e.Type().IsRegular() && !known[path] && isRaw(path) {
+		if strings.Contains(e.Name(), "log") && strings.Contains(e.Name(), "access") && e.Type().IsRegular() && !known[path] && isRaw(path, way) {
 			raw = append(raw, path)
 		}
 	}
@@ -32,7 +30,7 @@ func RawLogs(at string, known map[string]bool) (raw []string) {
 }
 
 // isRaw reports whether one of the first lines has an address that is no pseudonym.
-func isRaw(path string) bool {
+func isRaw(path string, way Way) bool {
 	f, err := openRegular(path)
 	if err != nil {
 		return false
@@ -43,14 +41,13 @@ func isRaw(path string) bool {
 		return false
 	}
 	defer stop()
-	parser, err := format.New("auto", time.UTC, nil)
+	p, err := way(pseudonym.NewProof(nil, []pseudonym.Mode{{}}), 0)
 	if err != nil {
 		return false
 	}
-	p := filter.NewProof(filter.Config{Parser: parser}, nil, pseudonym.NewProof(nil, []pseudonym.Mode{{}}), 0)
 	lines, _ := io.ReadAll(io.LimitReader(text, rawSize)) // what could be read tells
 	for line := range bytes.Lines(lines) {
-		if d := p.Look(line); slices.Contains([]filter.Doubt{filter.Address4, filter.Address6, filter.HostName}, d) {
+		if d := p.Look(line); slices.Contains([]treatment.Doubt{treatment.Address4, treatment.Address6, treatment.HostName}, d) {
 			return true
 		}
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
 	"hushpipe/format/civil"
 )
 
@@ -209,7 +209,7 @@ func (c counter) Write(p []byte) (int, error) {
 type looker struct {
 	stream *stream
 	day    civil.Day
-	proofs []*filter.Proof
+	proofs []Proof
 	counts map[*stream]*lineCounts
 }
 
@@ -237,7 +237,7 @@ func (l *looker) look(b block) {
 		if fit {
 			continue
 		}
-		if doubt := l.least(line); doubt != filter.NoDoubt {
+		if doubt := l.least(line); doubt != treatment.NoDoubt {
 			b.stream.doubt(b.lineFile, number, doubt)
 		}
 		number++
@@ -245,12 +245,12 @@ func (l *looker) look(b block) {
 }
 
 // least returns what is wrong with a line in the way that suits it best.
-func (l *looker) least(line []byte) (doubt filter.Doubt) {
+func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 	for i, p := range l.proofs {
-		if got := p.Look(line); i == 0 || got == filter.NoDoubt {
+		if got := p.Look(line); i == 0 || got == treatment.NoDoubt {
 			doubt = got
 		}
-		if doubt == filter.NoDoubt {
+		if doubt == treatment.NoDoubt {
 			break
 		}
 	}
@@ -268,11 +268,11 @@ func (l *looker) done() {
 }
 
 // proofs returns a Proof for each way in which lines of a day may have been treated.
-func (s *stream) proofs(day civil.Day) (list []*filter.Proof) {
+func (s *stream) proofs(day civil.Day) (list []Proof) {
 	d := s.key[day]
 	for _, way := range s.Ways {
-		cfg, late, _ := way() // New has tried it
-		list = append(list, filter.NewProof(cfg, late, pseudonym.NewProof(d.key, d.modes), day))
+		p, _ := way(pseudonym.NewProof(d.key, d.modes), day) // New has tried it
+		list = append(list, p)
 	}
 	return list
 }

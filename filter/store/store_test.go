@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
@@ -161,7 +162,7 @@ func (b *bed) newFilter(cal filter.Calendar) *filter.Filter {
 	require.NoError(b, err)
 	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
 	require.NoError(b, err)
-	redact, err := filter.NewRedact()
+	redact, err := treatment.NewRedact()
 	require.NoError(b, err)
 	return filter.New(filter.Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: b.cfg.Limits, CountV6: 128}, cal)
 }

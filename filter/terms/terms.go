@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"hushpipe/filter"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
@@ -21,7 +21,7 @@ func Check(p *policy.Policy) policy.Errors {
 	c := checker{Policy: p}
 	c.format()
 	for i := range p.Redact {
-		if _, err := filter.NewRedact(p.Redact[i]); err != nil {
+		if _, err := treatment.NewRedact(p.Redact[i]); err != nil {
 			c.wrong(fmt.Sprintf("redact[%d]", i), err)
 		}
 	}
@@ -61,7 +61,7 @@ func (c *checker) format() {
 		keys = append(keys, strings.Split(list, ",")...)
 	}
 	if len(c.TrustedProxies) > 0 {
-		if _, err := filter.ParseProxies(c.TrustedProxies...); err != nil {
+		if _, err := pseudonym.ParseNetworks(c.TrustedProxies...); err != nil {
 			c.wrong("trusted-proxies", err)
 			return
 		}

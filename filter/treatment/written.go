@@ -8,6 +8,20 @@ import (
 	"hushpipe/format/policy"
 )
 
+// Doubt is what is wrong with a line that was written.
+type Doubt uint8
+
+const (
+	NoDoubt   Doubt = iota
+	Address4        // an IPv4 address that is no pseudonym
+	Address6        // an IPv6 address that is none
+	HostName        // a client that is neither an address nor struck out
+	NoHash          // a field that should be a hash
+	Untreated       // a treatment changes it
+	Unfit           // it does not have the format, of a stream that lists its fields
+	OldLine         // it is of a day before that of its file
+)
+
 // Written returns the Plan by which lines that a stream wrote in its own format are treated
 // once more, which changes none of them. written is that format.
 func Written(s *policy.Stream, written *format.LogFormat) *Plan {

@@ -2,7 +2,7 @@
 // for what, or the browser and the system of a person.
 //
 // Robots are found by texts of three lists that are kept by others (robots.txt; its
-// first lines name them, their versions and licences; command renew makes it anew)
+// first lines name them, their versions and licences; command renew/robots makes it anew)
 // and by the shapes of shapes.go. Browsers and systems are a short table of our own
 // (people.go). All that is returned are small numbers, so that nothing of what a
 // client wrote is kept.

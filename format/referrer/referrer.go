@@ -3,7 +3,7 @@
 // name that a list has for it, or the host; never a path, a query or what somebody
 // searched for.
 //
-// The hosts are in sites.txt, which command renew makes from a list that is kept by
+// The hosts are in sites.txt, which command renew/sites makes from a list that is kept by
 // others; its first line says which.
 package referrer
 

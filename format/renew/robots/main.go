@@ -1,4 +1,4 @@
-// Command renew makes robots.txt of package agent from three lists of robots. Their
+// Command robots makes robots.txt of package agent from three lists of robots. Their
 // files are its arguments, in this order:
 //
 //	src/patterns.json        of github.com/omrilotan/isbot
@@ -8,7 +8,7 @@
 // and after each its version, which is written into the first lines. In the
 // directory of package agent:
 //
-//	go run ./renew patterns.json 5.2.1 crawler-user-agents.json 1.60.0 robots.json 1.46 >new && mv new robots.txt
+//	go run ../renew/robots patterns.json 5.2.1 crawler-user-agents.json 1.60.0 robots.json 1.46 >new && mv new robots.txt
 //
 // A pattern that it cannot turn into texts to look for is reported, and then belongs
 // into shapes.go.
@@ -52,7 +52,7 @@ func telling(text string) bool {
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 7 {
-		log.Fatal("usage: renew PATTERNS VERSION CRAWLERS VERSION ROBOTS VERSION")
+		log.Fatal("usage: robots PATTERNS VERSION CRAWLERS VERSION ROBOTS VERSION")
 	}
 	var patterns []string
 	read(os.Args[1], &patterns)

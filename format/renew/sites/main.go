@@ -1,8 +1,8 @@
-// Command renew makes sites.txt of package referrer from the three files of
+// Command sites makes sites.txt of package referrer from the three files of
 // github.com/matomo-org/searchengine-and-social-list, which are its arguments behind
 // the date of the list:
 //
-//	go run ./renew 2026-07-15 SearchEngines.yml Socials.yml AIAssistants.yml >new && mv new sites.txt
+//	go run ../renew/sites 2026-07-15 SearchEngines.yml Socials.yml AIAssistants.yml >new && mv new sites.txt
 //
 // Of search engines only names and hosts are taken: what people searched for is not
 // looked at.
@@ -20,7 +20,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) != 5 {
-		log.Fatal("usage: renew DATE SEARCH-ENGINES SOCIALS ASSISTANTS")
+		log.Fatal("usage: sites DATE SEARCH-ENGINES SOCIALS ASSISTANTS")
 	}
 	var lines []string
 	for i, kind := range []string{"search", "social", "ai"} {
