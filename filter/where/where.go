@@ -4,6 +4,7 @@ package where
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 
 	"hushpipe/filter/pseudonym"
@@ -150,8 +151,12 @@ type condition struct {
 	queries  []policy.Query
 }
 
-// network is the addresses from one to another, both included.
-type network struct{ from, to pseudonym.Addr }
+// network is the addresses from one to another, both included. One of IPv6 has no IPv4
+// address, though in their form in IPv6 (::ffff:0:0/96) these lie in ::/0.
+type network struct {
+	from, to pseudonym.Addr
+	is4      bool
+}
 
 // compile returns nil for a condition that all lines fit.
 func (m *Matcher) compile(c *policy.Condition) *condition {
@@ -176,7 +181,7 @@ func (m *Matcher) compile(c *policy.Condition) *condition {
 	}
 	out.anyEvent = slices.Contains(c.Events, "*")
 	for _, net := range c.Clients {
-		n := network{from: net.Masked().Addr().As16()}
+		n := network{from: net.Masked().Addr().As16(), is4: net.Addr().Is4()}
 		n.to = n.from
 		for bit := 128 - net.Addr().BitLen() + net.Bits(); bit < 128; bit++ {
 			n.to[bit/8] |= 0x80 >> (bit % 8)
@@ -250,8 +255,9 @@ func isNobody(user []byte) bool {
 }
 
 func isWithin(networks []network, a pseudonym.Addr) bool {
+	is4 := netip.AddrFrom16(a).Is4In6()
 	for i := range networks {
-		if bytes.Compare(networks[i].from[:], a[:]) <= 0 && bytes.Compare(a[:], networks[i].to[:]) <= 0 {
+		if networks[i].is4 == is4 && bytes.Compare(networks[i].from[:], a[:]) <= 0 && bytes.Compare(a[:], networks[i].to[:]) <= 0 {
 			return true
 		}
 	}

@@ -143,6 +143,11 @@ func TestConditions(t *testing.T) {
 		{`where = { client = ["10.0.0.0/8", "2001:db8::/32"] }`, request{client: "2001:db8:ffff::1"}, true},
 		{`where = { client = "2001:db8::/32" }`, request{client: "2001:db9::"}, false},
 		{`where = { client = "0.0.0.0/0" }`, request{client: "2001:db8::1"}, false},
+		{`where = { client = "::/0" }`, get("/"), false},
+		{`where = { client = "::/2" }`, request{client: "::ffff:192.0.2.1"}, false},
+		{`where = { client = "::/2" }`, request{client: "2001:db8::1"}, true},
+		{`where = { client = "::ffff:192.0.2.0/120" }`, get("/"), true},
+		{`where = { client = "::ffff:0:0/96" }`, get("/"), true},
 		{`where = { client = "::/0" }`, request{client: "host.example.org"}, false},
 		{`unless = { client = "::/0" }`, request{client: "host.example.org"}, true},
 
