@@ -75,6 +75,7 @@ func (v *survey) below(d *dir.Dir) {
 			}
 			v.countProcesses(status)
 			v.outside(name, status)
+			v.changes(d, name, status)
 			v.Streams = append(v.Streams, status)
 		}
 		v.Broken = append(v.Broken, status.Broken...)

@@ -74,3 +74,27 @@ func (l Log) Under(stream string, day civil.Day) (list []Entry) {
 	}
 	return list
 }
+
+// RanOn returns the policies that ran on a day and let lines of it into the stream, the
+// first one first.
+func (l Log) RanOn(stream string, day civil.Day) (list []Entry) {
+	for i := range l {
+		if l.ran(i).Has(day) && l[i].Stream(stream).Active.Has(day) {
+			list = append(list, l[i])
+		}
+	}
+	return list
+}
+
+// Policy returns the policy of an entry, as long as its text is kept.
+func (e *Entry) Policy(d *dir.Dir) (*policy.Policy, error) {
+	text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
+	if err != nil {
+		return nil, err
+	}
+	p, mistakes := policy.Parse(text)
+	if len(mistakes) > 0 || p.Digest() != e.Digest {
+		return nil, d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
+	}
+	return p, nil
+}

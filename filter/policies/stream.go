@@ -53,13 +53,12 @@ func TermsOf(path string) (*Terms, error) {
 		if !e.Has(name) {
 			continue
 		}
-		text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
+		p, err := e.Policy(d)
+		if err == nil && p.Stream(name) == nil {
+			err = d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the policy of the stream %s cannot be read: %w", name, err)
-		}
-		p, mistakes := policy.Parse(text)
-		if len(mistakes) > 0 || p.Digest() != e.Digest || p.Stream(name) == nil {
-			return nil, d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
 		}
 		return &Terms{home, p, p.Stream(name)}, nil
 	}

@@ -147,16 +147,35 @@ func (s *Stream) GroupRule() string {
 	if len(s.Group) == 0 {
 		return ""
 	}
-	var parts, all []string
+	var parts []string
 	for _, field := range s.Group {
 		parts = append(parts, field+"="+s.Treatment(field).String())
 	}
+	slices.Sort(parts)
+	return strings.Join(parts, ";") + " of " + s.kept()
+}
+
+// kept names the fields, their treatments, and the stream's own format.
+func (s *Stream) kept() string {
+	var all []string
 	for _, f := range s.Fields {
 		all = append(all, fmt.Sprintf("%s/%v=%s", f.Name, f.Other, f.Treatment))
 	}
-	slices.Sort(parts)
 	slices.Sort(all)
-	return strings.Join(parts, ";") + " of " + strings.Join(append(all, s.Format), ";")
+	return strings.Join(append(all, s.Format), ";")
+}
+
+// Form names what is written of the lines of a stream of p, and in which format. It is
+// the same for two policies that write it alike.
+func (p *Policy) Form(s *Stream) string {
+	form := "whole lines"
+	if s.Fields != nil {
+		form = s.kept()
+	}
+	if s.Format == "" {
+		form += " in " + p.Format
+	}
+	return form
 }
 
 // Figures are what is counted of a stream.
