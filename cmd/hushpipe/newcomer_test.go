@@ -100,7 +100,8 @@ func TestLacksPermission(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(program, text, 0o755))
 	require.NoError(t, os.Chown(dir, owner, owner))
-	for _, typed := range []string{"status", "rooms", "filter --check", "purge", "find --address ::1", "reveal"} {
+	for _, typed := range []string{"status", "rooms", "filter --check", "purge", "find --address ::1", "reveal", "erase --address ::1 --reason 7", "audit", "statement",
+		"report", "report --pages " + base, "traffic"} {
 		words := append(strings.Fields(typed), dir)
 		cmd := exec.Command(program, words...)
 		cmd.Stdin = strings.NewReader("")
@@ -108,6 +109,7 @@ func TestLacksPermission(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		assert.Error(t, err, typed)
 		assert.Contains(t, string(out), "permission denied; hint: run it as root, or as user 54321, who owns "+dir+"\n", typed)
+		assert.Equal(t, 1, strings.Count(string(out), "\n"), "%s: one answer, not one that leads elsewhere: %s", typed, out)
 	}
 }
 

@@ -144,24 +144,20 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	}
 	confineReader(paths, file)
 
-	faults := uint64(0)
-	archive := statistics.Find(paths, func(err error) {
-		say.list("%v", err)
-		faults++
-	})
+	faults := faultList{say: say}
+	archive := statistics.Find(paths, faults.add)
 	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
 	_, _, known := archive.Span()
 	for _, path := range fresh {
 		if known {
 			say.sayf(note, "%s: no room file yet", path)
 		} else if o.pages == "" {
-			say.list("%s: %v; hint: 'hushpipe rooms' shows the counts of today", path, errNothing)
-			faults++
+			faults.add(fmt.Errorf("%s: %w; hint: 'hushpipe rooms' shows the counts of today", path, errNothing))
 		}
 	}
 	first, last, err := covered(archive, asked, today-1)
 	switch {
-	case err != nil && !known && len(fresh) > 0 && o.pages == "":
+	case err != nil && !known && (len(fresh) > 0 && o.pages == "" || faults.forbidden):
 		return errSaid
 	case err != nil && o.pages == "":
 		return err
@@ -173,18 +169,31 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		by = statistics.Covering(first, last)
 	}
 	r := archive.Report(first, last, by, uint64(o.least))
-	if faults > 0 && o.strict {
-		return fmt.Errorf("%s: with --strict nothing is reported", several(faults, "fault"))
+	if faults.n > 0 && o.strict {
+		return fmt.Errorf("%s: with --strict nothing is reported", several(faults.n, "fault"))
 	}
 	if o.pages != "" {
 		err = o.writePages(r, archive.Quiet(), language, about)
 	} else {
 		err = o.write(r, language, about, file, out, stdout)
 	}
-	if err == nil && faults > 0 {
+	if err == nil && faults.n > 0 {
 		err = errSaid
 	}
 	return err
+}
+
+// faultList says what is wrong with the files that are read.
+type faultList struct {
+	say       *messages
+	n         uint64
+	forbidden bool // something could not be opened: what is there, nobody knows
+}
+
+func (l *faultList) add(err error) {
+	l.say.list("%v", withOwner(err))
+	l.n++
+	l.forbidden = l.forbidden || errors.Is(err, fs.ErrPermission)
 }
 
 var errNothing = errors.New("no room file of a finished day")

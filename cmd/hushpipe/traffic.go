@@ -68,13 +68,13 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 		return usage("--lang: %w", err)
 	}
 	confineReader(args, "")
-	faults := uint64(0)
-	found := statistics.ReadTraffic(args, func(err error) {
-		say.list("%v", err)
-		faults++
-	})
+	faults := faultList{say: say}
+	found := statistics.ReadTraffic(args, faults.add)
 	first, last, ok := found.Span()
-	if !ok {
+	switch {
+	case !ok && faults.forbidden:
+		return errSaid
+	case !ok:
 		return errors.New("no traffic figures found; hint: count them by 'hushpipe replay --traffic', and give its DIR")
 	}
 	if asked.from != nil {
@@ -108,7 +108,7 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 	if err != nil {
 		return err
 	}
-	if _, err = out.Write(b.Bytes()); err == nil && faults > 0 {
+	if _, err = out.Write(b.Bytes()); err == nil && faults.n > 0 {
 		err = errSaid
 	}
 	return err

@@ -230,11 +230,19 @@ func readFile(path string) ([]byte, error) {
 	}
 }
 
-// named puts the path before an error that may have it already.
+// named puts the path before an error that may have it already. Who asks for the
+// *fs.PathError of the result finds one.
 func named(path string, err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		err = at.Err
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err
 	}
-	return fmt.Errorf("%s: %w", filepath.Clean(path), err)
+	return at{&fs.PathError{Op: "open", Path: filepath.Clean(path), Err: err}}
 }
+
+// at is an error of a path, without what was tried there.
+type at struct{ *fs.PathError }
+
+func (e at) Error() string { return e.Path + ": " + e.Err.Error() }
+
+func (e at) Unwrap() error { return e.PathError }
