@@ -260,3 +260,26 @@ func statusText(t *testing.T, dir string) string {
 	out, _ := exec.Command(hushpipeBinary(t), "status", dir).Output()
 	return string(out)
 }
+
+// TestRawLogs: an old log is one with addresses in clear, whatever else its lines hold.
+func TestRawLogs(t *testing.T) {
+	dir := t.TempDir()
+	line := func(client, target string) string {
+		return client + ` - - [22/Nov/2026:07:23:55 +0000] "GET ` + target + ` HTTP/1.1" 200 5 "-" "curl/8"` + "\n"
+	}
+	for name, text := range map[string]string{
+		"access.log":       line("192.0.2.1", "/a"),
+		"access.log.1":     line("192.0.2.1", "/a?token=b&c=d"),
+		"access.log.2":     line("-", "/a?client=192.0.2.1"),
+		"access-none.log":  line("-", "/a?token=b&c=d"),
+		"access-known.log": line("192.0.2.1", "/a"),
+		"error.log":        line("192.0.2.1", "/a"),
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	var names []string
+	for _, path := range audit.RawLogs(dir, map[string]bool{filepath.Join(dir, "access-known.log"): true}, auto) {
+		names = append(names, filepath.Base(path))
+	}
+	assert.Equal(t, []string{"access.log", "access.log.1", "access.log.2"}, names)
+}
