@@ -11,8 +11,9 @@ import (
 	"hushpipe/format/civil"
 )
 
-// grouping is the work that groups need beside the lines.
+// grouping is the groups of lines, and the work that they need beside the lines.
 type grouping struct {
+	*groups.Groups
 	wake chan struct{} // lines were held, or people were told of
 	stop chan struct{}
 	once sync.Once
@@ -31,13 +32,18 @@ func (s *Store) initGroups() {
 	if s.cfg.Least == 0 {
 		return
 	}
-	s.grouping.wake, s.grouping.stop = make(chan struct{}, 1), make(chan struct{})
-	s.groups = s.cfg.groupsOf(groups.Config{Window: s.Window, Report: s.report,
-		Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})
+	s.groups = &grouping{wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		Groups: s.cfg.groupsOf(groups.Config{Window: s.Window, Report: s.report,
+			Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})}
 }
 
 // Groups returns what is known of the groups of lines, nil where no line is held back.
-func (s *Store) Groups() *groups.Groups { return s.groups }
+func (s *Store) Groups() *groups.Groups {
+	if s.groups == nil {
+		return nil
+	}
+	return s.groups.Groups
+}
 
 // startGroups releases and deletes what a machine that was off has left.
 func (s *Store) startGroups(d *place) {
@@ -55,10 +61,10 @@ func (s *Store) runGroups() {
 		now := s.cfg.Now()
 		next := time.NewTimer(untilDeadline(now))
 		select {
-		case <-s.grouping.wake:
+		case <-s.groups.wake:
 			next.Stop()
 		case <-next.C:
-		case <-s.grouping.stop:
+		case <-s.groups.stop:
 			next.Stop()
 			return
 		}
@@ -70,7 +76,7 @@ func (s *Store) runGroups() {
 		}
 		select {
 		case <-time.After(pause):
-		case <-s.grouping.stop:
+		case <-s.groups.stop:
 			return
 		}
 	}
@@ -116,7 +122,7 @@ func (s *Store) Hold(day civil.Day, lines []byte) (rest []byte, err error) {
 
 func (s *Store) wakeGroups() {
 	select {
-	case s.grouping.wake <- struct{}{}:
+	case s.groups.wake <- struct{}{}:
 	default:
 	}
 }
@@ -149,7 +155,7 @@ func (s *Store) closeGroups(d *place) error {
 	if s.groups == nil {
 		return nil
 	}
-	s.grouping.once.Do(func() { close(s.grouping.stop) })
+	s.groups.once.Do(func() { close(s.groups.stop) })
 	err := dir.Join(s.groups.Flush(d.Dir), s.groups.Round(d.Dir))
 	s.groups.Close()
 	return err

@@ -16,9 +16,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/groups"
 	"hushpipe/filter/keyring"
-	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
@@ -97,7 +95,6 @@ type Store struct {
 	cfg Config
 	dir atomic.Pointer[place] // nil while it cannot be opened
 	days
-	past     atomic.Pointer[func(dir.Log) bool] // of hours, as over is of days
 	keys     *keyring.Ring
 	hasher   atomic.Pointer[rooms.Hasher]
 	keeper   *retention.Keeper
@@ -106,87 +103,12 @@ type Store struct {
 	gauges   registry.Gauges
 	report   *dir.Reporter
 
-	groups   *groups.Groups // nil: no line is held back
-	grouping grouping
+	groups *grouping // nil: no line is held back
 
 	work     chan struct{}    // full while a method uses what follows
 	journals *counts.Journals // of this process
 	lines    lineState
 	rounds   rounds
-}
-
-// days tell by the clock where a line goes. Any goroutine may ask.
-type days struct {
-	now    func() time.Time
-	began  civil.Day // the oldest day that was kept then
-	window atomic.Pointer[calendar.Window]
-	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
-	hours  bool                                 // lines go to the files of their hours
-	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
-}
-
-// init places days by the clock alone, until it is judged.
-func (d *days) init(now func() time.Time, keep calendar.Period) {
-	today := civil.DayOf(now())
-	d.now, d.began = now, keep.First(today)
-	d.window.Store(&calendar.Window{First: d.began, Today: today})
-	d.changed()
-}
-
-func (d *days) changed() { d.turn.Add(1) }
-
-// Window is the span of days that are open, as of the last judgement of the clock.
-func (d *days) Window() calendar.Window { return *d.window.Load() }
-
-// Place says to which day a line goes. Between two judgements of the clock the
-// window follows it across midnight.
-func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
-	day, placement := d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
-	if over := d.over.Load(); placement == calendar.Open && over != nil && (*over)(day) {
-		placement = calendar.Expired
-	}
-	return day, placement
-}
-
-// PlaceHour says to which day and hour a line goes that bears a time, in seconds since
-// 1970. One that is to come has the hour of now.
-func (s *Store) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placement calendar.Placement) {
-	now := s.now()
-	t := time.Unix(sec, 0).In(now.Location())
-	late := dated && t.Before(now)
-	if !late {
-		t = now
-	}
-	day, placement = s.Place(civil.DayOf(t), true)
-	if !dated || civil.DayOf(time.Unix(sec, 0).In(now.Location())) > civil.DayOf(now)+1 {
-		placement = calendar.Adjusted
-	}
-	if past := s.past.Load(); late && past != nil && (*past)(dir.Log{Day: day, Hour: t.Hour()}) {
-		placement = calendar.Expired
-	}
-	return day, t.Hour(), placement
-}
-
-// Zone is that of the clock.
-func (s *Store) Zone() *time.Location { return s.now().Location() }
-
-// Epoch changes with the date and with each purge and each key that turns out
-// to be another. Where lines go by the hour, it changes with the hour.
-func (d *days) Epoch() uint64 {
-	now := d.now()
-	at := uint64(civil.DayOf(now))
-	if d.hours {
-		at = 24*at + uint64(now.Hour())
-	}
-	return at<<32 | d.turn.Load()
-}
-
-// lineState is how the writing of lines goes.
-type lineState struct {
-	openErr  error // why there is no DIR
-	broke    bool  // lines are refused, as was said
-	suspect  bool  // a process was killed just before this one started
-	appended bool  // lines were written
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
@@ -269,88 +191,9 @@ func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (b
 		Window: window, OthersLive: others, Report: report}
 }
 
-// Key returns the day's key, see keyring.Ring.Key.
-func (s *Store) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
-	return s.keys.Key(day, placement)
-}
-
 // Hasher makes the hashes of room names, nil while the secret for that cannot
 // be read.
 func (s *Store) Hasher() *rooms.Hasher { return s.hasher.Load() }
-
-// Append writes whole lines to the file of day, see daylog.Log.Append.
-func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
-	return s.append(dir.Log{Day: day, Hour: dir.AllDay}, lines)
-}
-
-// AppendHour writes whole lines to the file of an hour of day, as PlaceHour has it.
-func (s *Store) AppendHour(day civil.Day, hour int, lines []byte) (int, error) {
-	return s.append(dir.Log{Day: day, Hour: hour}, lines)
-}
-
-func (s *Store) append(at dir.Log, lines []byte) (int, error) {
-	day := at.Day
-	s.lock()
-	defer s.unlock()
-	d := s.usable()
-	if d == nil {
-		return 0, s.lines.openErr
-	}
-	// The file of a day that only a clock just put forward can know would vouch
-	// for that clock, so it is questioned before the file is there.
-	if day > s.window.Load().Today+1 {
-		d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
-		s.keeper.Hurry()
-		s.saveKeysSoon(d)
-	}
-	if s.beginLines() {
-		if s.lines.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
-			s.registry.NoteRepeated(d.Dir, day)
-		}
-	}
-	n, err := d.log.AppendTo(at, lines)
-	if errors.Is(err, calendar.ErrExpired) {
-		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
-		return len(lines), nil
-	}
-	s.noteWritten(d, n, err)
-	return n, err
-}
-
-// beginLines notes that lines are about to be written, and reports whether they are the
-// first.
-func (s *Store) beginLines() bool {
-	if s.lines.appended {
-		return false
-	}
-	s.lines.appended = true
-	if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.refreshed) {
-		s.rounds.refreshed = soon
-	}
-	return true
-}
-
-// noteWritten notes how the writing of n bytes of lines went.
-func (s *Store) noteWritten(d *place, n int, err error) {
-	if n > 0 {
-		s.gauges.Wrote(s.cfg.Now())
-	}
-	switch {
-	case err == nil:
-		if s.lines.broke {
-			s.lines.broke = false
-			s.report.Refuse(nil)
-			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
-		}
-	default:
-		s.lines.broke = true
-		s.report.Refuse(err)
-		s.report.Say("append", err.Error()+"; lines wait in memory")
-		if errors.Is(err, dir.ErrRemoved) || d.Moved() {
-			s.reopen(d)
-		}
-	}
-}
 
 // Count takes the records of lines that are written.
 func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
@@ -361,34 +204,6 @@ func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
 		d = p.Dir
 	}
 	s.journals.Count(d, day, keyID, records, s.Hasher() != nil)
-}
-
-// Expired makes the room files of days past the retention, of which lines came
-// in: only where there is none, since an existing one was counted with lines
-// that are gone.
-func (s *Store) Expired(days map[civil.Day]rooms.Sum) error {
-	return s.countExpired(days, counts.AnyDay)
-}
-
-// Recount is Expired for counts that are made of all lines of those days: they
-// take the place of what is there. Of a day that has expired since Open earlier
-// lines were written, and counted in its journal.
-func (s *Store) Recount(days map[civil.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
-
-func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error {
-	// Without a hasher nothing was counted, which is not the same as zero.
-	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
-		return nil
-	}
-	if err := s.lockSoon(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	d := s.usable()
-	if d == nil {
-		return s.lines.openErr
-	}
-	return s.rounds.files.CountExpired(d.Dir, days, anew)
 }
 
 // Tick does what is due: it opens DIR if that failed, and starts a round (see
@@ -645,44 +460,6 @@ func (s *Store) open() *place {
 	return d
 }
 
-// keysSoon works on the key directory, which may lie on a disk that hangs: the
-// lines wait for it no longer than a moment.
-func (s *Store) keysSoon(d *place, work func()) {
-	done, ok := d.Use()
-	if !ok {
-		return
-	}
-	dir.WaitFor(patience, func() {
-		defer done()
-		work()
-	})
-}
-
-// saveKeys brings keys to the disk, and reads the secret of the room hashes.
-func (s *Store) saveKeys(d *place) error {
-	var err error
-	if s.Hasher() == nil {
-		err = s.readSecret(d)
-	}
-	return dir.Join(err, s.keys.Save(d.Dir))
-}
-
-// readSecret reads the secret of the room hashes, if there is to be one.
-func (s *Store) readSecret(d *place) error {
-	if !s.cfg.Secret {
-		return nil
-	}
-	secret, err := keyring.RoomSecret(d.Dir)
-	if err != nil {
-		err = fmt.Errorf("%w; rooms are not counted", err)
-		s.report.Say("secret", err.Error())
-		return err
-	}
-	s.hasher.Store(rooms.NewHasher(secret[:]))
-	s.changed()
-	return nil
-}
-
 // forget drops what is in memory of days whose files were deleted on purpose.
 func (s *Store) forget(d *place) {
 	if days := s.keys.Forgotten(d.Dir); len(days) > 0 {
@@ -692,8 +469,6 @@ func (s *Store) forget(d *place) {
 		}
 	}
 }
-
-func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }
 
 // reopen is for a DIR that was deleted, or that refuses lines after another
 // took its place: the next one is made if need be, and gets the keys and the

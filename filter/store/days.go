@@ -1,0 +1,77 @@
+package store
+
+import (
+	"sync/atomic"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// days tell by the clock where a line goes. Any goroutine may ask.
+type days struct {
+	now    func() time.Time
+	began  civil.Day // the oldest day that was kept then
+	window atomic.Pointer[calendar.Window]
+	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
+	past   atomic.Pointer[func(dir.Log) bool]   // of hours, as over is of days
+	hours  bool                                 // lines go to the files of their hours
+	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
+}
+
+// init places days by the clock alone, until it is judged.
+func (d *days) init(now func() time.Time, keep calendar.Period) {
+	today := civil.DayOf(now())
+	d.now, d.began = now, keep.First(today)
+	d.window.Store(&calendar.Window{First: d.began, Today: today})
+	d.changed()
+}
+
+func (d *days) changed() { d.turn.Add(1) }
+
+// Window is the span of days that are open, as of the last judgement of the clock.
+func (d *days) Window() calendar.Window { return *d.window.Load() }
+
+// Place says to which day a line goes. Between two judgements of the clock the
+// window follows it across midnight.
+func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
+	day, placement := d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
+	if over := d.over.Load(); placement == calendar.Open && over != nil && (*over)(day) {
+		placement = calendar.Expired
+	}
+	return day, placement
+}
+
+// PlaceHour says to which day and hour a line goes that bears a time, in seconds since
+// 1970. One that is to come has the hour of now.
+func (d *days) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placement calendar.Placement) {
+	now := d.now()
+	t := time.Unix(sec, 0).In(now.Location())
+	late := dated && t.Before(now)
+	if !late {
+		t = now
+	}
+	day, placement = d.Place(civil.DayOf(t), true)
+	if !dated || civil.DayOf(time.Unix(sec, 0).In(now.Location())) > civil.DayOf(now)+1 {
+		placement = calendar.Adjusted
+	}
+	if past := d.past.Load(); late && past != nil && (*past)(dir.Log{Day: day, Hour: t.Hour()}) {
+		placement = calendar.Expired
+	}
+	return day, t.Hour(), placement
+}
+
+// Zone is that of the clock.
+func (d *days) Zone() *time.Location { return d.now().Location() }
+
+// Epoch changes with the date and with each purge and each key that turns out
+// to be another. Where lines go by the hour, it changes with the hour.
+func (d *days) Epoch() uint64 {
+	now := d.now()
+	at := uint64(civil.DayOf(now))
+	if d.hours {
+		at = 24*at + uint64(now.Hour())
+	}
+	return at<<32 | d.turn.Load()
+}

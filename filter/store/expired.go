@@ -1,0 +1,35 @@
+package store
+
+import (
+	"hushpipe/filter/counts"
+	"hushpipe/filter/rooms"
+	"hushpipe/format/civil"
+)
+
+// Expired makes the room files of days past the retention, of which lines came
+// in: only where there is none, since an existing one was counted with lines
+// that are gone.
+func (s *Store) Expired(days map[civil.Day]rooms.Sum) error {
+	return s.countExpired(days, counts.AnyDay)
+}
+
+// Recount is Expired for counts that are made of all lines of those days: they
+// take the place of what is there. Of a day that has expired since Open earlier
+// lines were written, and counted in its journal.
+func (s *Store) Recount(days map[civil.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
+
+func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error {
+	// Without a hasher nothing was counted, which is not the same as zero.
+	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
+		return nil
+	}
+	if err := s.lockSoon(); err != nil {
+		return err
+	}
+	defer s.unlock()
+	d := s.usable()
+	if d == nil {
+		return s.lines.openErr
+	}
+	return s.rounds.files.CountExpired(d.Dir, days, anew)
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"fmt"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/rooms"
+	"hushpipe/format/civil"
+)
+
+// Key returns the day's key, see keyring.Ring.Key.
+func (s *Store) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
+	return s.keys.Key(day, placement)
+}
+
+// keysSoon works on the key directory, which may lie on a disk that hangs: the
+// lines wait for it no longer than a moment.
+func (s *Store) keysSoon(d *place, work func()) {
+	done, ok := d.Use()
+	if !ok {
+		return
+	}
+	dir.WaitFor(patience, func() {
+		defer done()
+		work()
+	})
+}
+
+// saveKeys brings keys to the disk, and reads the secret of the room hashes.
+func (s *Store) saveKeys(d *place) error {
+	var err error
+	if s.Hasher() == nil {
+		err = s.readSecret(d)
+	}
+	return dir.Join(err, s.keys.Save(d.Dir))
+}
+
+// readSecret reads the secret of the room hashes, if there is to be one.
+func (s *Store) readSecret(d *place) error {
+	if !s.cfg.Secret {
+		return nil
+	}
+	secret, err := keyring.RoomSecret(d.Dir)
+	if err != nil {
+		err = fmt.Errorf("%w; rooms are not counted", err)
+		s.report.Say("secret", err.Error())
+		return err
+	}
+	s.hasher.Store(rooms.NewHasher(secret[:]))
+	s.changed()
+	return nil
+}
+
+func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }
