@@ -38,7 +38,7 @@ build() { # ARCH FILE
 # licences prints what is in a binary: each module, its version and its terms.
 licences() { # FILE
 	section "The Go standard library and runtime, $(go env GOVERSION)" "$(go env GOROOT)"/LICENSE
-	section "uPlot, in pages of reports" format/report/page/uPlot.LICENSE
+	section "uPlot, in pages of reports" format/page/uPlot.LICENSE
 	section "Lists of robots, in format/agent/robots.txt" format/agent/robots.LICENSE
 	go version -m "$1" | while read -r kind module release _; do # "dep PATH VERSION SUM"
 		[ "$kind" = dep ] || continue
