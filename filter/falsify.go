@@ -61,7 +61,7 @@ func NewFalsifier(p format.Parser, ciphers []*pseudonym.Cipher, who Person) (*Fa
 }
 
 // Is reports whether a line, without its newline, is one of the user's. known is false for
-// a line of no known format.
+// a line of no known format, and of an error log, which names users in its messages.
 func (f *Falsifier) Is(line []byte) (is, known bool) {
 	if !f.parse(line) {
 		return false, false
@@ -71,7 +71,7 @@ func (f *Falsifier) Is(line []byte) (is, known bool) {
 			return true, true
 		}
 	}
-	return false, true
+	return false, !f.line.Error
 }
 
 // Falsify changes a line of the person, without its newline. whole is false where its
@@ -331,47 +331,61 @@ const maxGuesses = 1 << 17
 
 // another returns the text of another address that is spelled with as many characters,
 // all day the same: of a pseudonym that of a plausible address, of a name's that of
-// another name, of an address in clear that of one that nobody has.
+// another name, of a network that of another one, of an address in clear that of one that
+// nobody has.
 func (f *Falsifier) another(text []byte) []byte {
 	if made := f.made[string(text)]; made != nil {
 		return made
 	}
 	was, _ := pseudonym.ParseAddr(text)
 	canonical := string(was.AppendTo(nil)) == string(text)
-	will := f.like(was)
+	likes := f.like(was)
 	fixed := 0 // how much of the text stays
 	if was.IsName() {
 		fixed = bytes.Index(text, []byte("::")) + len("::")
 	}
 	made := bytes.Clone(text)
-	for range maxGuesses {
-		f.randomise(made[fixed:])
-		a, ok := pseudonym.ParseAddr(made)
-		if ok && a != was && (!canonical || string(a.AppendTo(nil)) == string(made)) && will(a) &&
-			(f.Taken == nil || !a.Is4() || !f.Taken(a)) {
-			break
+	found := false
+	for _, will := range likes {
+		for n := 0; !found && n < maxGuesses; n++ {
+			f.randomise(made[fixed:])
+			a, ok := pseudonym.ParseAddr(made)
+			found = ok && a != was && (!canonical || string(a.AppendTo(nil)) == string(made)) && will(a) &&
+				(f.Taken == nil || !a.Is4() || !f.Taken(a))
 		}
+	}
+	if !found && len(likes) > 1 { // mask=0/0 leaves one network
+		return text
 	}
 	f.made[string(text)] = made
 	return made
 }
 
-// like returns what an address has to be to stand in the place of another.
-func (f *Falsifier) like(was pseudonym.Addr) func(pseudonym.Addr) bool {
+// like returns what an address has to be to stand in the place of another; where there is
+// none as the first says, the second will do.
+func (f *Falsifier) like(was pseudonym.Addr) []func(pseudonym.Addr) bool {
 	if was.IsName() {
-		return pseudonym.Addr.IsName
+		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsName}
+	}
+	for _, c := range f.ciphers {
+		if c.IsMasked(was) { // a network, of which the same bits are left
+			return []func(pseudonym.Addr) bool{
+				func(a pseudonym.Addr) bool { return c.IsMasked(a) && a.IsAllocated() },
+				c.IsMasked,
+			}
+		}
 	}
 	for _, c := range f.ciphers {
 		real, ok := c.Reveal(was)
 		if !ok || !real.IsClient() || was.Is4() && !c.Keeps4() {
 			continue
 		}
-		return func(a pseudonym.Addr) bool {
+		return []func(pseudonym.Addr) bool{func(a pseudonym.Addr) bool {
 			real, ok := c.Reveal(a)
 			return ok && real.IsAllocated()
-		}
+		}}
 	}
-	return pseudonym.Addr.IsReserved
+	return []func(pseudonym.Addr) bool{pseudonym.Addr.IsReserved}
 }
 
 // randomise writes other digits into the text of an address.

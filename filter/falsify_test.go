@@ -109,6 +109,32 @@ func TestFalsify(t *testing.T) {
 	}
 }
 
+// TestFalsifyNetworks: of a user's line under mask, the network becomes another one, of which
+// the same bits are left.
+func TestFalsifyNetworks(t *testing.T) {
+	for _, tt := range []struct {
+		mode, network string
+		plausible     bool
+	}{
+		{"mask", "192.0.2.0", true}, {"mask", "10.19.21.0", true}, {"mask", "5.0.0.0", true}, {"mask", "2001:db8:1::", true}, {"mask", "fd::", false},
+		{"mask=20/44", "192.0.240.0", true}, {"mask=20/44", "2001:db8:120::", true}, {"mask=0/0", "0.0.0.0", false},
+	} {
+		c := testCipher(t, tt.mode)
+		f := newFalsifier(t, formatParser(t, "auto"), c.Cipher, Person{User: []byte("maria")})
+		was := tt.network + ` - maria [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "b"`
+		line := []byte(was)
+		assert.True(t, f.Falsify(line))
+		assert.Len(t, line, len(was))
+		text, _, _ := strings.Cut(string(line), " ")
+		a := addrOf(t, text)
+		assert.Equal(t, tt.mode != "mask=0/0", text != tt.network, text)
+		assert.Equal(t, text, string(c.AppendAddr(nil, a)), "%s masked again", tt.network)
+		if tt.plausible {
+			assert.True(t, a.IsAllocated(), text)
+		}
+	}
+}
+
 func addrOf(t testing.TB, text string) pseudonym.Addr {
 	a, ok := pseudonym.ParseAddr([]byte(text))
 	require.True(t, ok, text)

@@ -17,6 +17,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
@@ -160,8 +161,12 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 func (p *findPlace) checkMerges() error {
 	if p.terms != nil && p.terms.Stream.Fields != nil {
 		for _, field := range []string{"client", "user"} {
-			switch t := p.terms.Stream.Treatment(field); t.Kind {
-			case policy.Mask, policy.OnlyNets:
+			switch p.terms.Stream.Treatment(field).Kind {
+			case policy.OnlyNets:
+			case policy.Mask:
+				if p.whom.user != "" {
+					continue // the name tells people apart
+				}
 			case policy.Words:
 				if p.whom.user == "" {
 					continue
@@ -172,6 +177,9 @@ func (p *findPlace) checkMerges() error {
 			return fmt.Errorf("%s: the stream keeps only %q of the %s, by which people look alike: lines of others would be falsified; hint: leave the stream out, or delete its days with --before or --all", p.path, p.terms.Stream.Treatment(field), field)
 		}
 		return nil
+	}
+	if p.whom.user != "" {
+		return nil // a user's name stays as it is
 	}
 	merged := ""
 	for _, day := range p.has {
@@ -197,10 +205,45 @@ func (p *findPlace) checkMerges() error {
 	return nil
 }
 
-// falsify changes the lines that were found, and returns how many.
+// falsify changes the lines that were found, and returns how many. Those that wait for
+// their group come first, while they do: what was released since it was found is looked
+// for once more.
 func (p *findPlace) falsify() (n int) {
+	var again []civil.Day
 	for _, found := range p.found {
-		if found.Lines == 0 || found.Gzipped() {
+		if !found.Held() {
+			continue
+		}
+		done, err := found.EraseHeld()
+		n += done
+		if errors.Is(err, reveal.ErrReleased) && !slices.Contains(again, found.Day) {
+			again = append(again, found.Day)
+		} else if err != nil {
+			p.notFalsified(found, done, err)
+		}
+	}
+	n += p.falsifyFiles(p.found)
+	for _, day := range again {
+		from := len(p.found)
+		p.search(day)
+		for _, found := range p.found[from:] {
+			if found.Held() && found.Lines > 0 {
+				p.notFalsified(found, 0, reveal.ErrReleased)
+			}
+		}
+		n += p.falsifyFiles(p.found[from:])
+	}
+	return n
+}
+
+func (p *findPlace) notFalsified(found *foundDay, done int, err error) {
+	p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", several(uint64(found.Lines-done), "line"), found.Day, err))
+}
+
+// falsifyFiles is falsify for the files of days.
+func (p *findPlace) falsifyFiles(all []*foundDay) (n int) {
+	for _, found := range all {
+		if found.Lines == 0 || found.Gzipped() || found.Held() {
 			continue // a copy, see unreached
 		}
 		done, part, err := found.Falsify(found.falsifier.Falsify)
@@ -209,7 +252,7 @@ func (p *findPlace) falsify() (n int) {
 			p.fail(fmt.Errorf("%s of %s: only the address was falsified, since the format is not known", several(uint64(part), "line"), found.Day))
 		}
 		if err != nil {
-			p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", several(uint64(found.Lines-done), "line"), found.Day, err))
+			p.notFalsified(found, done, err)
 		}
 	}
 	return n
@@ -221,7 +264,7 @@ func (p *findPlace) unreached() {
 	if err != nil {
 		p.fail(err)
 	}
-	var counted []string
+	var counted, grouped []string
 	for _, found := range p.found {
 		if found.Lines == 0 {
 			copies = slices.DeleteFunc(copies, func(name string) bool { return name == found.Name() }) // it was searched
@@ -230,12 +273,19 @@ func (p *findPlace) unreached() {
 		if day, err := counts.Read(p.path, found.Day); err == nil && len(day.Rooms) > 0 && !slices.Contains(counted, found.Day.String()) {
 			counted = append(counted, found.Day.String())
 		}
+		if p.terms != nil && p.terms.Stream.Group != nil && !slices.Contains(grouped, found.Day.String()) {
+			grouped = append(grouped, found.Day.String())
+		}
 	}
 	for _, name := range copies {
 		p.fail(fmt.Errorf("%s was not reached: another program made it of a day's lines; hint: delete it", filepath.Join(p.path, name)))
 	}
+	p.foreign("reached", "see whether the person is in it")
 	if len(counted) > 0 {
 		p.fail(fmt.Errorf("figures and journals of %s were not reached: they may count the %s in rooms, by fingerprints that are deleted with their day", strings.Join(counted, ", "), p.whom))
+	}
+	if len(grouped) > 0 {
+		p.fail(fmt.Errorf("journals of %s were not reached: they count the %s among the people of groups, by fingerprints that are deleted with their day", strings.Join(grouped, ", "), p.whom))
 	}
 }
 

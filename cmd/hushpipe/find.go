@@ -18,7 +18,6 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/acts"
 	"hushpipe/filter/audit"
-	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
@@ -220,7 +219,7 @@ func (f *finder) searchAll(day civil.Day, one bool) {
 		f.places[0].search(day)
 	}
 	for _, p := range f.places {
-		p.rotated()
+		p.unsearched()
 	}
 }
 
@@ -282,7 +281,7 @@ func (p *findPlace) searchDay(day civil.Day) error {
 		long = long || f.Long > 0
 	}
 	if untold > 0 {
-		p.fail(fmt.Errorf("%s of %s in no known format may be of the user: nobody can tell", several(uint64(untold), "line"), day))
+		p.fail(fmt.Errorf("%s of %s, of an error log or in no known format, may be of the user: nobody can tell; hint: look for the name with grep", several(uint64(untold), "line"), day))
 	}
 	if long {
 		return fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
@@ -290,24 +289,31 @@ func (p *findPlace) searchDay(day civil.Day) error {
 	return nil
 }
 
-// rotated tells of the files that are not searched.
-func (p *findPlace) rotated() {
-	held, _ := os.ReadDir(filepath.Join(p.path, dir.Held)) // most have none
-	for _, e := range held {
-		if day, _, _, ok := dir.ParseHeld(e.Name()); ok {
-			p.fail(fmt.Errorf("lines of %s that wait for their group were not searched; hint: ask again tomorrow, when they are released or deleted", day))
-			break
-		}
-	}
+// unsearched tells of the files that are not searched.
+func (p *findPlace) unsearched() {
 	if p.erasing {
-		return // they are listed with other copies
+		return // unreached tells of them
 	}
-	rotated, err := p.keys.Rotated()
+	copies, err := p.keys.Copies()
 	if err != nil {
 		p.fail(err)
 	}
-	for _, name := range rotated {
-		p.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
+	for _, name := range copies {
+		if !slices.ContainsFunc(p.found, func(f *foundDay) bool { return f.Name() == name }) {
+			p.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
+		}
+	}
+	p.foreign("searched", "look for the person there")
+}
+
+// foreign tells of what lies in DIR and is not hushpipe's.
+func (p *findPlace) foreign(done, hint string) {
+	foreign, err := p.keys.Foreign()
+	if err != nil {
+		p.fail(err)
+	}
+	for _, name := range foreign {
+		p.fail(fmt.Errorf("%s was not %s: hushpipe did not make it; hint: %s, or keep it elsewhere", name, done, hint))
 	}
 }
 
@@ -423,10 +429,19 @@ func (p *findPlace) sum(done string) {
 		where = p.path + ": "
 	}
 	searched := several(uint64(len(p.days)), "day") + " searched"
+	held := 0
+	for _, found := range p.found {
+		if found.Held() {
+			held += found.Lines
+		}
+	}
 	if len(days) == 0 {
 		p.say.sayf(note, "%sno line of the %s %s, %s", where, p.whom, done, searched)
 	} else {
 		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, several(uint64(p.lines), "line"), p.whom, done, searched, strings.Join(days, ", "))
+		if held > 0 {
+			p.say.sayf(note, "%sheld back of them: %s, until enough people stand behind the group, or deletion", where, several(uint64(held), "line"))
+		}
 	}
 }
 

@@ -143,7 +143,7 @@ func (h *handOver) directory() error {
 		return h.files(names)
 	}
 	for _, name := range names {
-		if !isOwn(h.sub, name) && !h.isBelow(name) {
+		if !IsOwn(h.sub, name) && !h.isBelow(name) {
 			return h.d.Error("chown", h.sub, name, errForeign)
 		}
 	}
@@ -234,7 +234,7 @@ func reached(path string, opened *unix.Stat_t) error {
 func (h *handOver) files(names []string) error {
 	var errs []error
 	for _, name := range names {
-		if isOwn(h.sub, name) {
+		if IsOwn(h.sub, name) {
 			errs = append(errs, h.d.Error("chown", h.sub, name, h.file(name)))
 		}
 	}

@@ -392,8 +392,8 @@ func IsUndated(sub, name string) bool {
 	return false
 }
 
-// isOwn reports whether name is one that hushpipe gives in sub, to copies as well.
-func isOwn(sub, name string) bool {
+// IsOwn reports whether name is one that hushpipe gives in sub, to copies as well.
+func IsOwn(sub, name string) bool {
 	name = strings.TrimSuffix(name, ExposedSuffix)
 	if IsTemp(name) || name == CacheTagName || IsUndated(sub, name) {
 		return true

@@ -21,12 +21,13 @@ import (
 // all processes share under a lock.
 const (
 	groupDigits = 2 * len(pseudonym.Group{})
-	prefixSize  = groupDigits + 1
+	// PrefixSize is how many bytes stand before the line.
+	PrefixSize = groupDigits + 1
 )
 
 // parseHeld returns the group of a held line. Of what is no held line there is none.
 func parseHeld(line []byte) (group pseudonym.Group, ok bool) {
-	if len(line) <= prefixSize || line[groupDigits] != ' ' {
+	if len(line) <= PrefixSize || line[groupDigits] != ' ' {
 		return group, false
 	}
 	return pseudonym.ParseGroup(line[:groupDigits])
@@ -145,7 +146,7 @@ func (g *Groups) appendOpen(log Appender, day civil.Day, lines []byte) error {
 	w.buf = w.buf[:0]
 	for _, l := range w.list {
 		if l.open {
-			w.buf = append(w.buf, lines[l.start+prefixSize:l.end]...)
+			w.buf = append(w.buf, lines[l.start+PrefixSize:l.end]...)
 		}
 	}
 	if len(w.buf) == 0 {
@@ -157,7 +158,7 @@ func (g *Groups) appendOpen(log Appender, day civil.Day, lines []byte) error {
 	}
 	for i := range w.list {
 		if l := &w.list[i]; l.open {
-			if n -= l.end - l.start - prefixSize; n < 0 {
+			if n -= l.end - l.start - PrefixSize; n < 0 {
 				break
 			}
 			l.done = true

@@ -259,7 +259,7 @@ func (h heldFile) Append(_ civil.Day, lines []byte) (int, error) {
 func (g *Groups) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed uint64, err error) {
 	err = eachLine(f, func(line []byte) error {
 		if group, ok := parseHeld(line); ok && g.isOpen(day, group) {
-			return out.add(line[prefixSize:])
+			return out.add(line[PrefixSize:])
 		}
 		closed++
 		return nil

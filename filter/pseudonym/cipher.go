@@ -182,6 +182,14 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 // Keeps reports whether everything stays as it is.
 func (c *Cipher) Keeps() bool { return c.mode.kind == keep }
 
+// IsMasked reports whether an address is a network as mask leaves it.
+func (c *Cipher) IsMasked(a Addr) bool {
+	if c.mode.kind != mask {
+		return false
+	}
+	return string(c.AppendAddr(nil, a)) == string(a.AppendTo(nil))
+}
+
 // Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
 // that has a chance of one among 2^96.
 func (c *Cipher) Keeps4() bool { return c.mode.kind != ipcrypt }

@@ -104,9 +104,10 @@ func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 	return p
 }
 
-// DeleteLines deletes the lines of one day alone.
+// DeleteLines deletes the lines of one day alone, those that wait for their group as well.
 func DeleteLines(d *dir.Dir, day civil.Day) (p Purged) {
 	p.deleteDay(d, "", day)
+	p.deleteDay(d, dir.Held, day)
 	return p
 }
 

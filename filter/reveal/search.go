@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
@@ -34,7 +36,9 @@ type Found struct {
 	to      int64 // where the last one ends
 	size    int64 // of what was searched
 
+	sub    string // of DIR, where the file lies
 	name   string
+	prefix int // bytes before each line
 	log    dir.Log
 	r      *Reader
 	wanted Wanted
@@ -57,23 +61,25 @@ type Wanted struct {
 func (f *Found) Gzipped() bool { return f.gzipped }
 
 // Name is that of the file in DIR.
-func (f *Found) Name() string { return f.name }
+func (f *Found) Name() string { return filepath.Join(f.sub, f.name) }
 
-// Days returns the days that have lines, the earliest first, compressed copies
-// included.
+// Days returns the days that have lines, the earliest first, compressed copies and lines
+// that wait for their group included. Where an error is returned as well, some days may be
+// missing.
 func (r *Reader) Days() (days []civil.Day, err error) {
 	names, err := r.d.Names("")
 	if err != nil {
 		return nil, err
 	}
-	seen := map[civil.Day]bool{}
+	held, err := r.heldNames()
+	days = slices.Collect(maps.Keys(held))
 	for _, name := range names {
-		if day, behind, ok := dir.DayOf("", name); ok && (behind == "" || behind == gzipSuffix) && !seen[day] {
-			seen[day] = true
+		if day, behind, ok := dir.DayOf("", name); ok && (behind == "" || behind == gzipSuffix) {
 			days = append(days, day)
 		}
 	}
-	return days, nil
+	slices.Sort(days)
+	return slices.Compact(days), err
 }
 
 // Below returns the paths of the directories below DIR that record a rule of their own,
@@ -101,16 +107,37 @@ func (r *Reader) Below() (paths []string, errs []error) {
 	return paths, errs
 }
 
-// Rotated returns the files of lines that another program moved aside or copied, which
-// Search does not look at.
-func (r *Reader) Rotated() (rotated []string, err error) {
+// Foreign returns the names of what lies in DIR and hushpipe did not make: nobody looks
+// there.
+func (r *Reader) Foreign() (foreign []string, err error) {
 	names, err := r.d.Names("")
+	if err != nil || !retention.HoldsLines(r.d) { // all is somebody else's
+		return nil, err
+	}
+	nested, err := r.d.Nested()
 	for _, name := range names {
-		if dir.IsRotated(name) {
-			rotated = append(rotated, name)
+		switch {
+		case dir.IsOwn("", name):
+		case slices.Contains(nested, name):
+			below, err := r.d.OpenNested(name)
+			if err != nil {
+				continue // Below says so
+			}
+			if inside, _ := below.Names(""); len(inside) > 0 && !retention.HoldsLines(below) {
+				foreign = append(foreign, name)
+			}
+			below.Close()
+		case r.isDirectory(name): // that of the keys
+		default:
+			foreign = append(foreign, name)
 		}
 	}
-	return rotated, err
+	return foreign, err
+}
+
+func (r *Reader) isDirectory(name string) bool {
+	var st unix.Stat_t
+	return r.d.Lstat(name, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // Copies returns the files in DIR that other programs made of the days' lines.
@@ -126,10 +153,36 @@ func (r *Reader) Copies() (copies []string, err error) {
 
 const gzipSuffix = ".gz"
 
-// Search finds the lines of a day that are wanted: in its files, and of those that are gone
-// in a copy by gzip(1). What is appended meanwhile is left out. fs.ErrNotExist: the day has
-// no file. The caller closes what was found.
+// Search finds the lines of a day that are wanted: in its files, of those that are gone in
+// a copy by gzip(1), and among the lines that wait for their group. What is appended
+// meanwhile is left out; a line that is released meanwhile can be found at both places.
+// fs.ErrNotExist: the day has no file. The caller closes what was found.
 func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) {
+	for tries := 1; ; tries++ {
+		held, err := r.searchHeld(day, wanted) // first: lines leave it for the others
+		if err != nil {
+			return nil, err
+		}
+		all, err := r.searchFiles(day, wanted)
+		if len(held) > 0 && errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if all = append(held, all...); err != nil {
+			closeAll(all)
+			return nil, err
+		}
+		if tries == maxSearches || r.stillHeld(day, held) {
+			return all, nil
+		}
+		closeAll(all)
+	}
+}
+
+// maxSearches bounds how often a day is searched while lines are released.
+const maxSearches = 5
+
+// searchFiles is Search but for the held lines.
+func (r *Reader) searchFiles(day civil.Day, wanted Wanted) (all []*Found, err error) {
 	names, err := r.d.Names("")
 	if err != nil {
 		return nil, err
@@ -149,9 +202,7 @@ func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) 
 			continue
 		}
 		if err != nil {
-			for _, found := range all {
-				found.Close()
-			}
+			closeAll(all)
 			return nil, err
 		}
 		all, none = append(all, found), nil
@@ -160,14 +211,8 @@ func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) 
 }
 
 func (r *Reader) searchFile(l dir.Log, wanted Wanted) (*Found, error) {
-	found := &Found{Day: l.Day, log: l, r: r, wanted: wanted}
-	if wanted.Is != nil {
-		found.plain = [][]byte{wanted.Text}
-	} else if wanted.Canonical {
-		for _, a := range wanted.Addrs {
-			found.plain = append(found.plain, a.AppendTo(nil))
-		}
-	}
+	found := r.newFound(l.Day, wanted)
+	found.log = l
 	name := l.Name()
 	var err error
 	found.file, err = r.d.OpenFile("", name, os.O_RDONLY)
@@ -179,20 +224,44 @@ func (r *Reader) searchFile(l dir.Log, wanted Wanted) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	found.to, found.name = -1, name
-	err = found.each(func(line []byte, at int64) error {
-		if found.Lines == 0 {
-			found.from = at
+	found.name = name
+	if err := found.count(); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func (r *Reader) newFound(day civil.Day, wanted Wanted) *Found {
+	f := &Found{Day: day, r: r, wanted: wanted}
+	if wanted.Is != nil {
+		f.plain = [][]byte{wanted.Text}
+	} else if wanted.Canonical {
+		for _, a := range wanted.Addrs {
+			f.plain = append(f.plain, a.AppendTo(nil))
 		}
-		found.Lines++
-		found.to = at + int64(len(line))
+	}
+	return f
+}
+
+// count counts the lines that are wanted, and notes where they are. After an error the
+// file is closed.
+func (f *Found) count() error {
+	f.to = -1
+	from, to := int64(0), int64(-1)
+	err := f.each(func(line []byte, at int64) error {
+		if f.Lines == 0 {
+			from = at - int64(f.prefix)
+		}
+		f.Lines++
+		to = at + int64(len(line))
 		return nil
 	})
 	if err != nil {
-		found.Close()
-		return nil, fmt.Errorf("%s: %w", name, err)
+		f.Close()
+		return fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return found, nil
+	f.from, f.to = from, to
+	return nil
 }
 
 // WriteTo writes the lines.
@@ -216,8 +285,8 @@ func (f *Found) WriteTo(w io.Writer) (n int64, err error) {
 // Close forgets the file.
 func (f *Found) Close() error { return f.file.Close() }
 
-// each calls found for each line, with where it begins: of all that there are when it
-// is first called, and then of those from f.from to f.to.
+// each calls found for each line, without its prefix, and with where it begins: of all that
+// there are when it is first called, and then of those from f.from to f.to.
 func (f *Found) each(found func(line []byte, at int64) error) error {
 	in, err := f.open()
 	if err != nil {
@@ -261,8 +330,9 @@ func (f *Found) each(found func(line []byte, at int64) error) error {
 			text = nil
 		}
 		for line := range bytes.Lines(text) {
-			if f.holds(line) {
-				if err := found(line, at); err != nil {
+			prefix := min(f.prefix, len(line))
+			if f.holds(line[prefix:]) {
+				if err := found(line[prefix:], at+int64(prefix)); err != nil {
 					return err
 				}
 			}

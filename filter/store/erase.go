@@ -38,19 +38,20 @@ func ErasableDays(cfg Config, before civil.Day) (days []civil.Day, lines int, er
 	}
 	defer d.Close()
 	today := civil.DayOf(cfg.Now())
-	for _, sub := range []string{"", dir.Keys, dir.Journal} {
+	for _, sub := range []string{"", dir.Held, dir.Keys, dir.Journal} {
 		names, err := d.Names(sub)
 		if err != nil {
 			return nil, 0, err
 		}
 		for _, name := range names {
 			day, ok := dir.ExpiryDay(sub, name)
-			if !ok || day >= before || sub != "" && day >= today {
+			ofLines := sub == "" || sub == dir.Held
+			if !ok || day >= before || !ofLines && day >= today {
 				continue
 			}
 			days = append(days, day)
-			if _, own := dir.OwnDay(sub, name); own && sub == "" {
-				n, err := countLines(d, name)
+			if _, own := dir.OwnDay(sub, name); own && ofLines {
+				n, err := countLines(d, sub, name)
 				if err != nil {
 					return nil, 0, err
 				}
@@ -62,8 +63,8 @@ func ErasableDays(cfg Config, before civil.Day) (days []civil.Day, lines int, er
 	return slices.Compact(days), lines, nil
 }
 
-func countLines(d *dir.Dir, name string) (n int, err error) {
-	f, err := d.OpenFile("", name, os.O_RDONLY)
+func countLines(d *dir.Dir, sub, name string) (n int, err error) {
+	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
 		return 0, dir.IfExists(err)
 	}
@@ -109,10 +110,12 @@ func EraseDays(cfg Config, days []civil.Day) (p retention.Purged, err error) {
 // deleteLines deletes the lines of a day that goes on, while no process writes them: what
 // comes next goes to a new file.
 func deleteLines(d *dir.Dir, day civil.Day) retention.Purged {
-	lock := d.NewLock(dir.Locks, dir.LinesLock)
-	defer lock.Close()
-	if lock.Take() {
-		defer lock.Release()
+	for _, name := range []string{dir.HeldLock, dir.LinesLock} { // who releases lines takes them so
+		lock := d.NewLock(dir.Locks, name)
+		defer lock.Close()
+		if lock.Take() {
+			defer lock.Release()
+		}
 	}
 	return retention.DeleteLines(d, day)
 }

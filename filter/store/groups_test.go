@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -20,6 +23,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/groups"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
@@ -185,6 +189,8 @@ type oracleLine struct {
 	person
 	text string
 	late bool // it came when the day was over
+	// erased: it was, while it waited.
+	erased bool
 }
 
 // released returns the lines of a day that are to be in its file, and how many are not.
@@ -210,7 +216,7 @@ func (o *oracle) released(day civil.Day) (lines []string, withheld int) {
 		}
 	}
 	for _, l := range o.lines[day] {
-		if g := group(l); min(len(clients[g]), len(users[g])) >= o.least {
+		if g := group(l); !l.erased && min(len(clients[g]), len(users[g])) >= o.least {
 			lines = append(lines, treated(l.text))
 		} else {
 			withheld++
@@ -246,6 +252,33 @@ func (s *script) anybody() person {
 	return p
 }
 
+// erase erases a line that waits for its group, and reports whether it did.
+func (b *groupBed) erase(day civil.Day, line string) (erased bool) {
+	_, url, _ := strings.Cut(line, `"`)
+	url, _, _ = strings.Cut(url, "HTTP")
+	r, err := reveal.Open(b.cfg.Path, "", func(_, line string) { b.Error(line) })
+	require.NoError(b, err)
+	defer r.Close()
+	all, err := r.Search(day, reveal.Wanted{Text: []byte(url), Is: func(line []byte) bool { return bytes.Contains(line, []byte(url)) }})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	require.NoError(b, err)
+	for _, found := range all {
+		defer found.Close()
+		if found.Lines > 0 && !found.Held() {
+			return false // by a process that was killed, one that was released is held as well
+		}
+	}
+	for _, found := range all {
+		n, err := found.EraseHeld()
+		require.NoError(b, err)
+		require.Equal(b, found.Lines, n)
+		erased = erased || n > 0
+	}
+	return erased
+}
+
 // runGroups has processes come, end, be killed and reload while lines come for several
 // days, and compares what stands in the files with the oracle.
 func runGroups(t *testing.T, choices []byte) {
@@ -259,7 +292,7 @@ func runGroups(t *testing.T, choices []byte) {
 	for len(s.bytes) > 0 {
 		at := s.next(len(live))
 		w := live[at]
-		switch op := s.next(16); {
+		switch op := s.next(17); {
 		case op < 8: // lines come
 			var text strings.Builder
 			for range 1 + s.next(6) {
@@ -267,7 +300,7 @@ func runGroups(t *testing.T, choices []byte) {
 				p := s.anybody()
 				line := b.line(day, p)
 				text.WriteString(line)
-				o.lines[day] = append(o.lines[day], oracleLine{p, line, over(day)})
+				o.lines[day] = append(o.lines[day], oracleLine{person: p, text: line, late: over(day)})
 			}
 			steps := 1 << 30
 			if s.next(12) == 1 {
@@ -293,8 +326,15 @@ func runGroups(t *testing.T, choices []byte) {
 			require.NoError(t, err)
 		case op < 15:
 			b.set(b.cfg.Now().Add(time.Duration(1+s.next(5)) * time.Hour))
-		default:
+		case op < 16:
 			b.tick(w.s)
+		default: // a person's line is erased
+			for _, day := range slices.Sorted(maps.Keys(o.lines)) {
+				lines := o.lines[day]
+				if i := s.next(256); i < len(lines) && !lines[i].erased {
+					o.lines[day][i].erased = b.erase(day, lines[i].text)
+				}
+			}
 		}
 	}
 	for _, w := range live {
