@@ -108,9 +108,7 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 			if known != nil && !slices.ContainsFunc(roles[f.Name], func(r format.Role) bool { return slices.Contains(known.Roles(), r) }) {
 				return nil, fmt.Errorf("the format of the input has no %s; hint: leave it out of fields, or log it", f.Name)
 			}
-			for _, role := range roles[f.Name] {
-				plan.roles[role] = t
-			}
+			plan.take(f.Name, t)
 		}
 	}
 	plan.Mode, _ = pseudonym.ParseMode("drop")
@@ -144,6 +142,17 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		return plan, nil
 	}
 	return plan, plan.compileOutput(s.Format, known)
+}
+
+// take notes the treatment of a field. One that is left out is as one that is not listed:
+// of a request, nothing is left then.
+func (p *Plan) take(field string, t *Treatment) {
+	if t.Kind == policy.Drop {
+		return
+	}
+	for _, role := range roles[field] {
+		p.roles[role] = t
+	}
 }
 
 // checkErrorFields asks for what a line of an error log cannot be without.

@@ -44,9 +44,7 @@ func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 			plan.other[at+1] = t
 		}
 		if !f.Other {
-			for _, role := range roles[f.Name] {
-				plan.roles[role] = t
-			}
+			plan.take(f.Name, t)
 		}
 	}
 	return plan
