@@ -299,7 +299,10 @@ func fieldInWords(f policy.Field) string {
 	case policy.OnlyNets:
 		return name + " if it is in " + or(networks(t.Nets))
 	case policy.Words:
-		return fmt.Sprintf("the first %s of the %s", several(uint64(t.N), "word"), name)
+		if t.N == 1 {
+			return "the first word of the " + name
+		}
+		return fmt.Sprintf("the first %d words of the %s", t.N, name)
 	case policy.Hash:
 		return name + " as a hash of the day"
 	case policy.Hour:

@@ -165,6 +165,9 @@ func scan(cmd *cobra.Command, args []string) (line commandLine) {
 // looksLikeDir reports whether the value of a flag is a path that this flag has no
 // use for. So it is where the value was forgotten, and DIR follows.
 func looksLikeDir(flag *pflag.Flag, value string) bool {
+	if flag.Name == "policy" && !isDir(value) && filepath.Ext(value) != "" {
+		return false
+	}
 	path := strings.HasPrefix(value, "/") || strings.HasPrefix(value, "./") || strings.HasPrefix(value, "../")
 	return path && flag.Name != "keys" && !strings.ContainsAny(value, "{%") && filepath.Ext(value) != ".prom"
 }

@@ -81,7 +81,7 @@ func (d *decoder) checkFields(s *Stream, path string, events []string) {
 
 func (d *decoder) checkKeep(p *Policy, s *Stream, path string) {
 	if _, hours := s.Keep.Of(Workdays); hours && p.Workdays == "" && d.get("workdays") == nil {
-		d.fault(path+".keep", fmt.Sprintf("%q counts workdays, and the policy has none", s.Keep), `give workdays = "de-BE", or another calendar, at the top of the file`)
+		d.fault(path+".keep", fmt.Sprintf("%q of the stream %q counts workdays, and the policy has none", s.Keep, s.Name), `give workdays = "de-BE", or another calendar, at the top of the file`)
 	}
 	if _, settling := s.Keep.Of(Settling); len(s.Settled) > 0 && !settling && !d.isWrong(path+".keep") {
 		d.fault(path+".settled", "settled without a bound that follows it", `give keep = "90d after settling, 400d", or leave it out`)
