@@ -181,7 +181,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 			continue
 		}
 		to := s
-		if day, ok := StampDay(line[p.start:p.end]); ok {
+		if day, ok := stampDay(line[p.start:p.end]); ok {
 			to = f.slot(day, true)
 		}
 		f.leaveOut(b, to.day)

@@ -271,9 +271,9 @@ func (g *guard) findStamps(line []byte) {
 	g.stamps = appendStamps(g.stamps[:0], line, g.known)
 }
 
-// StampDay returns the newest date of all well-formed time stamps of a malformed
+// stampDay returns the newest date of all well-formed time stamps of a malformed
 // line: an old one that a client made up cannot make the line expire.
-func StampDay(line []byte) (day civil.Day, ok bool) {
+func stampDay(line []byte) (day civil.Day, ok bool) {
 	var few [8]foundStamp
 	day, ok, _ = stampDays(line, appendStamps(few[:0], line, nil))
 	return day, ok

@@ -63,7 +63,7 @@ func TestStampDay(t *testing.T) {
 		"x":              "",
 		"":               "",
 	} {
-		day, ok := StampDay([]byte(text))
+		day, ok := stampDay([]byte(text))
 		wantDay, wantOK := civil.ParseDay(want)
 		assert.Equal(t, wantOK, ok, text)
 		assert.Equal(t, wantDay, day, text)

@@ -16,9 +16,9 @@ import (
 // The virtual host is not exempt from treatment here: it might be an address of a
 // format that is not known.
 type Auto struct {
-	json     *JSON
-	nested   *JSON // lines of JSON inside of those
-	errorLog ErrorLog
+	json     *jsonParser
+	nested   *jsonParser // lines of JSON inside of those
+	errorLog errorLog
 	// by virtual host (none, name, name and port), common, combined or main
 	access [3][3]*LogFormat
 	ssl    *LogFormat
@@ -35,7 +35,7 @@ func newAuto(loc *time.Location, opt Options) (*Auto, error) {
 	if a.nested, err = newJSONWith(loc, opt); err != nil {
 		return nil, err
 	}
-	a.json.inner = a.parseInner
+	a.json.inner.parse = a.parseInner
 	compile := func(format string) (p *LogFormat) {
 		if err == nil {
 			if p, err = Compile(format, loc); err == nil {
@@ -80,7 +80,7 @@ func (a *Auto) parseInner(line []byte, out *Line) bool {
 }
 
 // parse reads a line without a wrapper before it.
-func (a *Auto) parse(line []byte, json *JSON, out *Line) bool {
+func (a *Auto) parse(line []byte, json *jsonParser, out *Line) bool {
 	if len(line) == 0 {
 		return false
 	}

@@ -19,25 +19,35 @@ const (
 )
 
 type element struct {
-	op       op
-	lit      []byte
-	kind     Kind
-	field    int  // -1: a literal
-	opens    bool // the field begins with this element
-	closes   bool // and ends with it
-	dash     bool // '-' may stand for the value
-	signed   bool // opNumber: a '-' before it is its own
-	user     bool
-	own      bool     // a value that the server itself sets
-	next     int      // loose: index of the next loose element in the segment, 0 for none
-	host     bool     // loose: a client before " %l "
-	list     bool     // loose: a list of clients before a blank
-	listed   bool     // loose: a list of clients before a comma and one client, which is the last
-	words    int      // list: how many fields are between it and %l, -1 where no %l follows
-	dated    *element // loose: one of the elements before next that spells a date
+	op     op
+	lit    []byte
+	kind   Kind
+	field  int  // -1: a literal
+	opens  bool // the field begins with this element
+	closes bool // and ends with it
+	dash   bool // '-' may stand for the value
+	user   bool
+	own    bool // a value that the server itself sets
+	loose
+	timePart
+}
+
+// loose is what there is to know of a loose element.
+type loose struct {
+	next   int      // index of the next loose element in the segment, 0 for none
+	host   bool     // a client before " %l "
+	list   bool     // a list of clients before a blank
+	listed bool     // a list of clients before a comma and one client, which is the last
+	words  int      // list: how many fields are between it and %l, -1 where no %l follows
+	dated  *element // one of the elements before next that spells a date
+}
+
+// timePart is what there is to know of a number, or of another part of a time.
+type timePart struct {
 	min, max int
-	reserve  int // opNumber: digits of the elements and the literal that follow at once
-	before   int // opNumber: digits that end the literal before it
+	signed   bool // opNumber: a '-' before it is its own
+	reserve  int  // opNumber: digits of the elements and the literal that follow at once
+	before   int  // opNumber: digits that end the literal before it
 	pad      bool
 	names    []string
 	end      int // 1: of the end of the request, not the begin

@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ErrorFormat is an ErrorLogFormat string of httpd, compiled. It is a Parser.
+// errorFormat is an ErrorLogFormat string of httpd, compiled. It is a Parser.
 //
 // httpd cuts the format into fields, before each blank that no backslash precedes. A
 // field in which a value is missing is left out as a whole (server/log.c,
@@ -17,7 +17,7 @@ import (
 //
 // Nothing is told by a value whose shape is not known: it is treated as a URL
 // wherever it ends.
-type ErrorFormat struct {
+type errorFormat struct {
 	before, behind []errorField // the message
 	message, dated bool
 	starts         []int // scratch: where those behind it begin, -1: left out
@@ -37,11 +37,11 @@ type errorItem struct {
 	hyphen bool   // a hyphen may stand for it
 }
 
-// CompileError reads an ErrorLogFormat string, as httpd's parse_errorlog_string does. It
+// compileErrors reads an ErrorLogFormat string, as httpd's parse_errorlog_string does. It
 // takes the text of a configuration file (\" for a quote) and the bare text. An
 // error is a *FormatError.
-func CompileError(errorLogFormat string) (*ErrorFormat, error) {
-	p, f, src := &ErrorFormat{}, errorField{}, errorLogFormat
+func compileErrors(errorLogFormat string) (*errorFormat, error) {
+	p, f, src := &errorFormat{}, errorField{}, errorLogFormat
 	fail := func(at int, reason string) error {
 		return &FormatError{Format: src, Column: at + 1, Reason: reason}
 	}
@@ -146,7 +146,7 @@ func readErrorItem(s string) (item errorItem, n int, wrong string) {
 }
 
 // Parse implements Parser.
-func (p *ErrorFormat) Parse(line []byte, out *Line) bool {
+func (p *errorFormat) Parse(line []byte, out *Line) bool {
 	out.reset()
 	out.Error = true
 	line = line[:lineEnd(line)]

@@ -105,7 +105,7 @@ func FuzzErrorFormat(f *testing.F) {
 		f.Add(format, `[2026-11-22 06:46:00.123456] [C:aGZ4NDkz] local 192.0.2.1:5678 remote 10.0.0.1:443`)
 	}
 	f.Fuzz(func(t *testing.T, format, line string) {
-		p, err := CompileError(format)
+		p, err := compileErrors(format)
 		if err != nil {
 			return
 		}

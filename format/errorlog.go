@@ -6,7 +6,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ErrorLog is the Parser of httpd's error log in the default ErrorLogFormat
+// errorLog is the Parser of httpd's error log in the default ErrorLogFormat
 // (server/log.c),
 //
 //	[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34] (111)Connection refused: [client 192.0.2.1:5678] AH00957: …, referer: …
@@ -20,21 +20,21 @@ import (
 // nginx's error log, see parseNginxLog, and PHP's own,
 //
 //	[22-Nov-2026 06:46:00 UTC] PHP Warning:  a in /x.php on line 3
-type ErrorLog struct{}
+type errorLog struct{}
 
 // ReadsErrors reports whether all lines that p parses are of an error log.
 func ReadsErrors(p Parser) bool {
 	switch w := p.(type) {
-	case *ErrorFormat:
+	case *errorFormat:
 		return true
 	case *wrapped:
-		return w.json.wrapper
+		return w.json.inner.wrapper
 	}
 	return false
 }
 
 // Parse implements Parser.
-func (*ErrorLog) Parse(line []byte, out *Line) bool {
+func (*errorLog) Parse(line []byte, out *Line) bool {
 	out.reset()
 	out.Error = true
 	line = line[:lineEnd(line)]

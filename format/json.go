@@ -7,7 +7,7 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// JSON is the Parser of lines that are one JSON object each, as Apache writes
+// jsonParser is the Parser of lines that are one JSON object each, as Apache writes
 // them with a LogFormat made of JSON, nginx with escape=json, and Caddy. It
 // finds values by their keys, at any depth. All strings become fields, keys
 // too; numbers only where an address is expected.
@@ -16,7 +16,7 @@ import (
 // itself, so that what nobody replaces keeps its bytes: Apache escapes by rules
 // of its own (server/util.c, ap_escape_logitem), and \xc3 is no JSON. Where the
 // two readings differ, the line is malformed.
-type JSON struct {
+type jsonParser struct {
 	loc    *time.Location
 	keys   map[string]key
 	opt    Options
@@ -28,24 +28,42 @@ type JSON struct {
 	name   []byte
 	grown  bool // the last line was a long one
 
-	shapes [jsonShapes]jsonShape // of earlier lines, see Glance
-	latest int                   // of shapes
-	shape  jsonShape             // of the line at hand, as far as it is known
-	unfit  bool                  // it has none
+	jsonShapesSeen
+	inner jsonService
+	jsonLine
+}
 
-	// What may stand under the key of a log service, nil for nothing, and what was
-	// found there.
-	inner   func(line []byte, out *Line) bool
-	wrapper bool // all lines are of a log service
+// jsonShapesSeen are the shapes of earlier lines, see Glance.
+type jsonShapesSeen struct {
+	shapes [jsonShapes]jsonShape
+	latest int       // of shapes
+	shape  jsonShape // of the line at hand, as far as it is known
+	unfit  bool      // it has none
+}
+
+// jsonService is what may stand under the key of a log service, and what was found there.
+type jsonService struct {
+	parse   func(line []byte, out *Line) bool // nil: nothing may
+	wrapper bool                              // all lines are of a log service
 	within  Line
 	text    []byte // what it is in, without JSON's escapes
 
-	// The line at hand.
+	unread  bool // there is a text of a log service, in no known format
+	read    bool // there is one in a known format,
+	first   int  // whose fields begin here,
+	doubted bool // under a key that has other texts as well
+}
+
+// jsonLine is the line at hand.
+type jsonLine struct {
 	line     []byte
 	out      *Line
 	rest     []jsonToken // not yet seen by fastjson
 	differ   bool
 	header   bool // inside an object of headers
+	ofClient bool // inside an object that is a client
+
+	// What the values have told.
 	rank     [useLine + 1]uint8
 	listRank uint8 // of the fields that a proxy names, with opt.Proxies
 	list     int
@@ -53,36 +71,31 @@ type JSON struct {
 	query    []byte
 	fromLine bool // out.Target is from a full request line
 	clients  bool // there is a key of clients
-	unread   bool // there is a text of a log service, in no known format
-	read     bool // there is one in a known format,
-	first    int  // whose fields begin here,
-	doubted  bool // under a key that has other texts as well
-	ofClient bool // inside an object that is a client
 }
 
 // unranked is the rank of what no value has told yet.
 const unranked = 255
 
-// NewJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
+// newKeyedJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
 // further keys and win over the built-in ones; ROLE is client, request, status
 // or time. A number as time stamp, an epoch, has its date in loc. An error is a
 // *JSONKeyError.
-func NewJSON(loc *time.Location, keys []string) (*JSON, error) {
+func newKeyedJSON(loc *time.Location, keys []string) (*jsonParser, error) {
 	return newJSONWith(loc, Options{JSONKeys: keys})
 }
 
-func newJSONWith(loc *time.Location, opt Options) (*JSON, error) {
+func newJSONWith(loc *time.Location, opt Options) (*jsonParser, error) {
 	all, err := withUserKeys(opt.JSONKeys)
 	if err != nil {
 		return nil, err
 	}
 	asked, _ := appendKeyName(nil, []byte(opt.Client))
-	j := &JSON{loc: loc, keys: all, opt: opt, asked: string(asked)}
+	j := &jsonParser{loc: loc, keys: all, opt: opt, asked: string(asked)}
 	j.member = j.visit
 	return j, nil
 }
 
-// newWrappedJSON returns a Parser as NewJSON does, of lines that may stand inside of
+// newWrappedJSON returns a Parser as newJSON does, of lines that may stand inside of
 // what a log service wrote around them, perhaps another JSON line.
 func newWrappedJSON(loc *time.Location, opt Options) (Parser, error) {
 	outer, err := newJSONWith(loc, opt)
@@ -94,15 +107,15 @@ func newWrappedJSON(loc *time.Location, opt Options) (Parser, error) {
 		return nil, err
 	}
 	w := &wrapped{line: inner.Parse, json: outer}
-	outer.inner = w.parseInner
+	outer.inner.parse = w.parseInner
 	return w, nil
 }
 
 // Parse implements Parser.
-func (j *JSON) Parse(line []byte, out *Line) bool {
+func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	out.reset()
 	if j.grown {
-		j.parser, j.tokens, j.mended, j.text = fastjson.Parser{}, nil, nil, nil
+		j.parser, j.tokens, j.mended, j.inner.text = fastjson.Parser{}, nil, nil, nil
 	}
 	// fastjson makes an 80-byte value of every two bytes such as "1,".
 	j.grown = len(line) > maxKept
@@ -132,10 +145,10 @@ func (j *JSON) Parse(line []byte, out *Line) bool {
 }
 
 // begin begins with a line, of which nothing is known.
-func (j *JSON) begin(line []byte, out *Line) {
+func (j *jsonParser) begin(line []byte, out *Line) {
 	j.line, j.out = line, out
 	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
-	j.clients, j.unread, j.read, j.doubted, j.ofClient, j.unfit = false, false, false, false, false, false
+	j.clients, j.inner.unread, j.inner.read, j.inner.doubted, j.ofClient, j.unfit = false, false, false, false, false, false
 	for i := range j.rank {
 		j.rank[i] = unranked
 	}
@@ -144,9 +157,9 @@ func (j *JSON) begin(line []byte, out *Line) {
 
 // finish is called when all values were taken, and reports whether the line says what
 // belongs to a known format.
-func (j *JSON) finish() bool {
+func (j *jsonParser) finish() bool {
 	out := j.out
-	if j.read && !(j.doubted && j.clients) {
+	if j.inner.read && !(j.inner.doubted && j.clients) {
 		j.takeInner()
 		return true
 	}
@@ -155,11 +168,11 @@ func (j *JSON) finish() bool {
 		out.Peer, out.Client, out.Through = out.Client, j.list, j.listEnd
 	}
 	// A text that is the whole line of a server may hold its client.
-	return !j.wrapper && (!j.unread || j.clients)
+	return !j.inner.wrapper && (!j.inner.unread || j.clients)
 }
 
 // visit is called for each member of an object.
-func (j *JSON) visit(name []byte, v *fastjson.Value) {
+func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
 	t, ok := j.take('"', name)
 	if !ok {
 		return
@@ -205,7 +218,7 @@ func isHostKey(name []byte) bool {
 }
 
 // value takes the tokens of v, the value of a key k or an element of it.
-func (j *JSON) value(v *fastjson.Value, k key) {
+func (j *jsonParser) value(v *fastjson.Value, k key) {
 	switch v.Type() {
 	case fastjson.TypeObject:
 		v.GetObject().Visit(j.member)
@@ -235,7 +248,7 @@ func (j *JSON) value(v *fastjson.Value, k key) {
 
 // take returns the next token, which must be of the given kind and, if a
 // string, decode to s. Decoding only shortens: equal lengths are equal bytes.
-func (j *JSON) take(kind byte, s []byte) (jsonToken, bool) {
+func (j *jsonParser) take(kind byte, s []byte) (jsonToken, bool) {
 	if j.differ || len(j.rest) == 0 || j.rest[0].kind != kind {
 		j.differ = true
 		return jsonToken{}, false
@@ -255,30 +268,30 @@ func (j *JSON) take(kind byte, s []byte) (jsonToken, bool) {
 }
 
 // emit adds the field of a string.
-func (j *JSON) emit(kind Kind, t jsonToken) {
+func (j *jsonParser) emit(kind Kind, t jsonToken) {
 	if t.start < t.end {
 		j.out.add(kind, t.start, t.end)
 	}
 }
 
 // str adds a string value, s when decoded, and what it tells.
-func (j *JSON) str(s []byte, k key, t jsonToken) {
+func (j *jsonParser) str(s []byte, k key, t jsonToken) {
 	j.clients = j.clients || isClient(k.kind)
 	switch said := len(s) > 0 && string(s) != "-"; k.use {
 	case useLine:
-		if said && !j.read {
-			if j.read = j.inner != nil && j.addInner(t); j.read {
+		if said && !j.inner.read {
+			if j.inner.read = j.inner.parse != nil && j.addInner(t); j.inner.read {
 				return
 			}
-			j.unread = true
+			j.inner.unread = true
 		}
 	case useText:
-		if said && !j.read && j.inner != nil && bytes.IndexByte(s, '[') >= 0 && j.addInner(t) {
-			if in := &j.within; in.Error || in.Client >= 0 && in.Target != nil {
-				j.read, j.doubted = true, true
+		if said && !j.inner.read && j.inner.parse != nil && bytes.IndexByte(s, '[') >= 0 && j.addInner(t) {
+			if in := &j.inner.within; in.Error || in.Client >= 0 && in.Target != nil {
+				j.inner.read, j.inner.doubted = true, true
 				return
 			}
-			j.out.Fields = j.out.Fields[:j.first]
+			j.out.Fields = j.out.Fields[:j.inner.first]
 		}
 	case useClient:
 		if said {
@@ -301,16 +314,16 @@ func (j *JSON) str(s []byte, k key, t jsonToken) {
 
 // addInner adds the fields of the line that a string is, if it is one of a known
 // format, where they stand in it.
-func (j *JSON) addInner(t jsonToken) bool {
+func (j *jsonParser) addInner(t jsonToken) bool {
 	raw := j.line[t.start:t.end]
-	j.text = appendJSONText(j.text[:0], raw)
-	text := bytes.TrimSuffix(j.text, []byte("\n"))
-	if bytes.IndexByte(text, '\n') >= 0 || !j.inner(text, &j.within) {
+	j.inner.text = appendJSONText(j.inner.text[:0], raw)
+	text := bytes.TrimSuffix(j.inner.text, []byte("\n"))
+	if bytes.IndexByte(text, '\n') >= 0 || !j.inner.parse(text, &j.inner.within) {
 		return false
 	}
 	first := len(j.out.Fields)
 	at, pos := 0, 0 // in raw, and in the text
-	for _, f := range j.within.Fields {
+	for _, f := range j.inner.within.Fields {
 		start, end := 0, 0
 		start, pos = jsonOffset(raw, at, pos, f.Start)
 		end, pos = jsonOffset(raw, start, pos, f.End)
@@ -321,20 +334,20 @@ func (j *JSON) addInner(t jsonToken) bool {
 		}
 		j.out.add(f.Kind, t.start+start, t.start+end)
 	}
-	j.first = first
+	j.inner.first = first
 	return true
 }
 
 // takeInner takes what the line inside this one tells. Its time is the server's, and
 // the other one that of the log service.
-func (j *JSON) takeInner() {
-	in, out := &j.within, j.out
+func (j *jsonParser) takeInner() {
+	in, out := &j.inner.within, j.out
 	out.Status, out.Target, out.Error, out.Inside = in.Status, in.Target, in.Error, true
 	if out.Client, out.Peer = in.Client, in.Peer; in.Client >= 0 {
-		out.Client += j.first
+		out.Client += j.inner.first
 	}
 	if in.Peer >= 0 {
-		out.Peer, out.Through = in.Peer+j.first, in.Through+j.first
+		out.Peer, out.Through = in.Peer+j.inner.first, in.Through+j.inner.first
 	}
 	if in.HasDay {
 		out.Day, out.HasDay = in.Day, true
@@ -343,7 +356,7 @@ func (j *JSON) takeInner() {
 
 // number adds a number where an address was expected: 3232235777 is
 // 192.168.1.1.
-func (j *JSON) number(k key, t jsonToken) {
+func (j *jsonParser) number(k key, t jsonToken) {
 	j.setNumeric(j.line[t.start:t.end], k)
 	if isClient(k.kind) {
 		j.clients = true
@@ -356,19 +369,19 @@ func (j *JSON) number(k key, t jsonToken) {
 
 // literal takes true or false, which are no address either, but whatever is not
 // understood in the place of one is replaced.
-func (j *JSON) literal(kind byte, k key) {
+func (j *jsonParser) literal(kind byte, k key) {
 	if t, ok := j.take(kind, nil); ok && isClient(k.kind) {
 		j.unfit = true
 		j.emitBare(t)
 	}
 }
 
-func (j *JSON) emitBare(t jsonToken) {
+func (j *jsonParser) emitBare(t jsonToken) {
 	j.out.Fields = append(j.out.Fields, Field{Kind: Client, Bare: true, Start: t.start, End: t.end})
 }
 
 // setClient notes that the next field is a client.
-func (j *JSON) setClient(k key) {
+func (j *jsonParser) setClient(k key) {
 	at := len(j.out.Fields)
 	if !j.opt.Proxies {
 		if j.better(k) {
@@ -403,7 +416,7 @@ func (j *JSON) setClient(k key) {
 
 // setNumeric takes a status or a time stamp and returns how many bytes of s
 // it is, 0 for none.
-func (j *JSON) setNumeric(s []byte, k key) int {
+func (j *jsonParser) setNumeric(s []byte, k key) int {
 	switch k.use {
 	case useStatus:
 		n, ok := number(s)
@@ -426,7 +439,7 @@ func (j *JSON) setNumeric(s []byte, k key) int {
 
 // setTarget takes a request line or what is a target by itself. A request line
 // beats the rest, then what has a query beats what has none.
-func (j *JSON) setTarget(s []byte, k key) {
+func (j *jsonParser) setTarget(s []byte, k key) {
 	target, full := requestTarget(s)
 	if target == nil {
 		return
@@ -450,7 +463,7 @@ func (j *JSON) setTarget(s []byte, k key) {
 // ("uri":"%U","query":"%q"), and the bytes that httpd wrote as \xhh, which
 // fastjson leaves as they are. A real backslash before xhh cannot be told from
 // it any more, and only ever changes the sender's own target.
-func (j *JSON) finishTarget() {
+func (j *jsonParser) finishTarget() {
 	t := j.out.Target
 	if t == nil {
 		return
@@ -496,7 +509,7 @@ func hexDigit(c byte) byte {
 }
 
 // better reports whether k is the best so far of its use, and notes it.
-func (j *JSON) better(k key) bool {
+func (j *jsonParser) better(k key) bool {
 	if k.rank >= j.rank[k.use] {
 		return false
 	}

@@ -269,7 +269,7 @@ func ClientKeysOf(p Parser) ClientKeys {
 	case *wrapped:
 		p = w.json
 	}
-	if j, ok := p.(*JSON); ok {
+	if j, ok := p.(*jsonParser); ok {
 		c.keys = j.keys
 	}
 	for b := range 256 {

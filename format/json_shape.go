@@ -7,7 +7,7 @@ import (
 )
 
 // The lines of one logger differ in their values alone: keys, order and blanks are those
-// of its format. A jsonShape is a line that JSON.Parse has taken, without its values. A
+// of its format. A jsonShape is a line that jsonParser.Parse has taken, without its values. A
 // line that has all of these bytes, with values of the same types between them, means
 // what that line meant, and neither has to be parsed nor looked up in the table of keys.
 
@@ -27,7 +27,7 @@ type jsonShape struct {
 	text   []byte // what stands before the first value, between two, and behind the last
 	values []jsonValue
 	keys   []span // in text, those that may hold an address
-	names  []byte // of the values' keys, see JSON.name
+	names  []byte // of the values' keys, see jsonParser.name
 }
 
 // jsonValue is a string or a number.
@@ -44,7 +44,7 @@ type jsonValue struct {
 type span struct{ start, end int }
 
 // note notes a value that Parse has taken, for the shape of its line.
-func (j *JSON) note(k key, t jsonToken) {
+func (j *jsonParser) note(k key, t jsonToken) {
 	if len(j.tokens) > maxShapeTokens {
 		return
 	}
@@ -55,9 +55,9 @@ func (j *JSON) note(k key, t jsonToken) {
 
 // learn makes the shape of the line that Parse has taken the latest one. A line that is
 // odd is no JSON as it stands, and one with escapes has no shape.
-func (j *JSON) learn(odd bool) {
+func (j *jsonParser) learn(odd bool) {
 	line, s := j.line, &j.shape
-	if odd || j.read || j.unfit || !j.mayGlance(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
+	if odd || j.inner.read || j.unfit || !j.mayGlance(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
 		return
 	}
 	s.text, s.keys = s.text[:0], s.keys[:0]
@@ -85,7 +85,7 @@ func (j *JSON) learn(odd bool) {
 
 // learnKey notes a key behind line[at], where the text begins that is learned next,
 // unless it is made of what no address is made of.
-func (j *JSON) learnKey(t jsonToken, at int) {
+func (j *jsonParser) learnKey(t jsonToken, at int) {
 	if t.kind == '"' && !isPlainKey(j.line[t.start:t.end]) {
 		n := len(j.shape.text) - at
 		j.shape.keys = append(j.shape.keys, span{t.start + n, t.end + n})
@@ -104,7 +104,7 @@ func isPlainKey(name []byte) bool {
 }
 
 // Glance implements Glancer.
-func (j *JSON) Glance(line []byte, _ *machine.Marks, out *Line) bool {
+func (j *jsonParser) Glance(line []byte, _ *machine.Marks, out *Line) bool {
 	if !j.mayGlance(line) {
 		return false
 	}
@@ -112,12 +112,12 @@ func (j *JSON) Glance(line []byte, _ *machine.Marks, out *Line) bool {
 	return s != nil && j.takeShape(s, line, out)
 }
 
-func (j *JSON) mayGlance(line []byte) bool {
-	return len(line) <= maxShape && !j.opt.Proxies && !j.wrapper
+func (j *jsonParser) mayGlance(line []byte) bool {
+	return len(line) <= maxShape && !j.opt.Proxies && !j.inner.wrapper
 }
 
 // shapeOf returns the shape that a line fits, nil for none.
-func (j *JSON) shapeOf(line []byte) *jsonShape {
+func (j *jsonParser) shapeOf(line []byte) *jsonShape {
 	for i := range jsonShapes {
 		if s := &j.shapes[(j.latest+jsonShapes-i)%jsonShapes]; len(s.text) > 0 && s.fits(line) {
 			return s
@@ -151,7 +151,7 @@ func (s *jsonShape) fits(line []byte) bool {
 }
 
 // takeShape is Parse for a line that fits the shape.
-func (j *JSON) takeShape(s *jsonShape, line []byte, out *Line) bool {
+func (j *jsonParser) takeShape(s *jsonShape, line []byte, out *Line) bool {
 	out.reset()
 	j.begin(line, out)
 	text, at, key := 0, 0, 0 // where what stands before the next value begins
@@ -170,7 +170,7 @@ func (j *JSON) takeShape(s *jsonShape, line []byte, out *Line) bool {
 		text, at, name = v.text, v.end, v.name
 	}
 	s.addKeys(key, len(s.keys), at-text, out)
-	return j.finish() && !j.read
+	return j.finish() && !j.inner.read
 }
 
 // addKeys adds fields of keys, which stand by so many bytes later in the line than in the

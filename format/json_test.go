@@ -28,8 +28,8 @@ var jsonLines = map[string]string{
 	"caddy": `{"level":"info","ts":1795330000.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","remote_port":"41342","client_ip":"192.0.2.33","proto":"HTTP/2.0","method":"GET","host":"localhost","uri":"/conference-request/v1?room=talk","headers":{"User-Agent":["curl/7.82.0"],"Accept":["*/*"],"Accept-Encoding":["gzip, deflate, br"],"X-Forwarded-For":["192.0.2.33","198.51.100.2"],"Date":["Thu Jan  1 00:00:00 1970"]},"tls":{"resumed":false,"version":772,"cipher_suite":4865,"proto":"h2","server_name":"example.com"}},"bytes_read":0,"user_id":"","duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"],"Content-Encoding":["gzip"],"Status":["500"],"Content-Type":["text/html; charset=utf-8"],"Vary":["Accept-Encoding"]}}`,
 }
 
-func newJSON(t testing.TB, keys ...string) *JSON {
-	j, err := NewJSON(time.UTC, keys)
+func newJSON(t testing.TB, keys ...string) *jsonParser {
+	j, err := newKeyedJSON(time.UTC, keys)
 	require.NoError(t, err)
 	return j
 }
@@ -283,7 +283,7 @@ func TestJSONLine(t *testing.T) {
 }
 
 func TestJSONEpochZone(t *testing.T) {
-	j, err := NewJSON(time.FixedZone("", 14*3600), nil)
+	j, err := newKeyedJSON(time.FixedZone("", 14*3600), nil)
 	require.NoError(t, err)
 	var out Line
 	require.True(t, j.Parse([]byte(`{"ts":1795348800}`), &out)) // 2026-11-22T12:00:00Z
@@ -300,7 +300,7 @@ func TestJSONUserKeys(t *testing.T) {
 		{"client=_", `json key "client=_": want ROLE=KEY, ROLE being client, request, status or time`},
 		{"", `json key "": want ROLE=KEY, ROLE being client, request, status or time`},
 	} {
-		_, err := NewJSON(time.UTC, []string{tt.entry})
+		_, err := newKeyedJSON(time.UTC, []string{tt.entry})
 		if tt.err == "" {
 			assert.NoError(t, err)
 		} else {
@@ -510,7 +510,7 @@ func BenchmarkJSON(b *testing.B) {
 }
 
 func TestClientKeysMayEnd(t *testing.T) {
-	j, err := NewJSON(time.UTC, []string{"client=srcÄ9", "client=peerZ", "request=xff"})
+	j, err := newKeyedJSON(time.UTC, []string{"client=srcÄ9", "client=peerZ", "request=xff"})
 	require.NoError(t, err)
 	keys := ClientKeysOf(j)
 	for _, name := range []string{"ip", "IP", "remote_addr", "Forwarded", "X-Real-Ip", "http_x_forwarded_for", "client_", "srcÄ9", "peerz", "peerZ", "peer_z."} {

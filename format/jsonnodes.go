@@ -45,15 +45,15 @@ type jsonLevel struct {
 // NewJSONNodes returns the JSONNodes of lines that p parses, nil where none of them is
 // JSON.
 func NewJSONNodes(p Parser) *JSONNodes {
-	var j *JSON
+	var j *jsonParser
 	switch w := p.(type) {
 	case *Auto:
 		j = w.json
 	case *wrapped:
-		if !w.json.wrapper {
+		if !w.json.inner.wrapper {
 			j = w.json
 		}
-	case *JSON:
+	case *jsonParser:
 		j = w
 	}
 	if j == nil {

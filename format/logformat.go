@@ -42,16 +42,24 @@ type LogFormat struct {
 	usual    usual
 	wrapped  *wrapped // of a named format: what may stand around its lines
 
-	client, status, target, query, user int  // fields, -1 for none
-	list                                int  // of clients that a proxy names, the client then being the peer
-	isPeer                              bool // the client is of %h or %a
-	hostTarget                          bool // the target has a host before its path, as of %V%U
-	pathOnly                            bool // the target has no query
+	places
 
 	// Scratch.
 	date [2]date // begin and end of the request
 	clf  clfReader
 }
+
+// places are where a LogFormat has what lines are asked for: fields, -1 for none.
+type places struct {
+	client, status, target, query, user int
+	list                                int  // of clients that a proxy names, the client then being the peer
+	isPeer                              bool // the client is of %h or %a
+	hostTarget                          bool // the target has a host before its path, as of %V%U
+	pathOnly                            bool // the target has no query
+}
+
+// nowhere is a format that has none of them.
+var nowhere = places{client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}
 
 // A segment reaches from the end of the one before it to the next quote that
 // belongs to the format.
@@ -78,7 +86,7 @@ func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 // compileWith is Compile with Options.
 func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat, error) {
 	client := opt.Client
-	c := compiler{src: logFormat, opt: opt, asked: client, p: &LogFormat{loc: loc, client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}}
+	c := compiler{src: logFormat, opt: opt, asked: client, p: &LogFormat{loc: loc, places: nowhere}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err

@@ -58,14 +58,14 @@ func IsUsual(logFormat string) bool {
 // New returns the Parser that spec asks for: one of Names, a LogFormat string, which is
 // told by its percent sign, or "error:" and an ErrorLogFormat string. A named format is also read inside of what a
 // log service wrote around it, see wrapperLen. Epoch times are dated in loc;
-// jsonKeys are further keys of JSON lines, as in NewJSON.
+// jsonKeys are further keys of JSON lines, as in newJSON.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
 	return NewWith(spec, loc, Options{JSONKeys: jsonKeys})
 }
 
 // Options say more of a format.
 type Options struct {
-	JSONKeys []string // further keys of JSON lines, as in NewJSON
+	JSONKeys []string // further keys of JSON lines, as in newJSON
 
 	// Client is the field that is the client, of several: the argument of a directive,
 	// as X-Forwarded-For, or a JSON key; "" for none. Where a format is told line by
@@ -103,9 +103,9 @@ func NewWith(spec string, loc *time.Location, opt Options) (Parser, error) {
 			return nil, &ProxiesError{"an error log has one client"}
 		}
 		if errorLogFormat, ok := strings.CutPrefix(spec, errorPrefix); ok {
-			return CompileError(errorLogFormat)
+			return compileErrors(errorLogFormat)
 		}
-		return newWrapped((&ErrorLog{}).Parse, loc), nil
+		return newWrapped((&errorLog{}).Parse, loc), nil
 	}
 	switch spec {
 	case "auto":

@@ -27,7 +27,6 @@ const (
 	RoleLevel         // of an error log: error, or crit
 	RoleModule        // of an error log: proxy
 	RoleMessage       // of an error log: the text, or a part of it
-	RoleKey           // a key of a JSON line
 	NumRoles
 )
 
@@ -115,7 +114,7 @@ type Piece struct {
 // Pieces cuts a LogFormat string that lines are to be written in. An error is a
 // *FormatError.
 func Pieces(logFormat string) (pieces []Piece, err error) {
-	c := compiler{src: logFormat, p: &LogFormat{client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}}
+	c := compiler{src: logFormat, p: &LogFormat{places: nowhere}}
 	text := func(ch byte) {
 		if n := len(pieces); n == 0 || pieces[n-1].Directive != "" {
 			pieces = append(pieces, Piece{})

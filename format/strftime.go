@@ -83,7 +83,7 @@ func (c *compiler) time(d directive, at int) error {
 	} else if rest, ok := strings.CutPrefix(arg, "end"); ok && (rest == "" || rest[0] == ':') {
 		arg, end = strings.TrimPrefix(rest, ":"), 1
 	}
-	e := element{op: opNumber, kind: Plain, end: end, dash: d.conditional}
+	e := element{op: opNumber, kind: Plain, dash: d.conditional, timePart: timePart{end: end}}
 	switch arg {
 	case "":
 		e.op, e.part = opCLF, partDay
@@ -154,7 +154,9 @@ var (
 // is httpd's for times. Each literal is one byte. It reports false for a
 // conversion it does not know.
 func strftime(dst []element, format string) ([]element, bool) {
-	digits := func(n int, p part) element { return element{op: opDigits, kind: Plain, min: n, max: n, part: p} }
+	digits := func(n int, p part) element {
+		return element{op: opDigits, kind: Plain, timePart: timePart{min: n, max: n, part: p}}
+	}
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' {
 			dst = append(dst, element{op: opLiteral, lit: []byte{format[i]}, field: -1})
@@ -199,19 +201,19 @@ func strftime(dst []element, format string) ([]element, bool) {
 		case 'u', 'w':
 			e = digits(1, partNone)
 		case 's':
-			e = element{op: opNumber, kind: Plain, part: partSec}
+			e = element{op: opNumber, kind: Plain, timePart: timePart{part: partSec}}
 		case 'a':
-			e = element{op: opName, kind: Plain, names: shortWeekdays}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: shortWeekdays}}
 		case 'A':
-			e = element{op: opName, kind: Plain, names: weekdays}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: weekdays}}
 		case 'b', 'h':
-			e = element{op: opName, kind: Plain, names: shortMonths, part: partMonth}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: shortMonths, part: partMonth}}
 		case 'B':
-			e = element{op: opName, kind: Plain, names: months, part: partMonth}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: months, part: partMonth}}
 		case 'p':
-			e = element{op: opName, kind: Plain, names: []string{"AM", "PM"}}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: []string{"AM", "PM"}}}
 		case 'P':
-			e = element{op: opName, kind: Plain, names: []string{"am", "pm"}}
+			e = element{op: opName, kind: Plain, timePart: timePart{names: []string{"am", "pm"}}}
 		case 'z':
 			e = element{op: opZone, kind: Plain}
 		case 'Z':

@@ -162,7 +162,7 @@ func (p *glancer) requireAllEqual(t *testing.T, line []byte, want *Line) {
 	var m machine.Marks
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
-	got := Line{Fields: slices.Repeat([]Field{{Role: RoleKey, Bare: true, Joined: true}}, 32), Error: true, Start: 1, Inside: true}
+	got := Line{Fields: slices.Repeat([]Field{{Role: RoleMessage, Bare: true, Joined: true}}, 32), Error: true, Start: 1, Inside: true}
 	if all, ok := p.Glancer.(AllGlancer); ok && all.GlanceAll(line, &m, &got) {
 		if !slices.Equal(want.Fields, got.Fields) || want.Client != got.Client || got.Error || got.Start > 0 || got.Inside {
 			require.Equal(t, want, &got, "%s: %q", p.format, line)

@@ -11,13 +11,13 @@ import (
 // wrote around them.
 type wrapped struct {
 	line func(line []byte, out *Line) bool
-	json *JSON
+	json *jsonParser
 }
 
 func newWrapped(line func(line []byte, out *Line) bool, loc *time.Location) *wrapped {
 	w := &wrapped{line: line}
-	w.json, _ = NewJSON(loc, nil) // it fails for further keys only
-	w.json.inner, w.json.wrapper = w.parseInner, true
+	w.json, _ = newKeyedJSON(loc, nil) // it fails for further keys only
+	w.json.inner.parse, w.json.inner.wrapper = w.parseInner, true
 	return w
 }
 

@@ -33,7 +33,7 @@ type File struct {
 }
 
 // Open opens the file at path, "-" for stdin. It refuses a regular file of a
-// compression that it cannot read, and one of a text that CheckText refuses.
+// compression that it cannot read, and one of a text that checkText refuses.
 func Open(path string, stdin *os.File) (*File, error) {
 	f := &File{name: path, file: stdin, size: -1}
 	if path == "-" {

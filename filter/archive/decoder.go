@@ -48,10 +48,10 @@ func kindOf(magic []byte) (kind, error) {
 	return plain, nil
 }
 
-// CheckText refuses a text in UTF-16 or UTF-32, by its first bytes: a byte order
+// checkText refuses a text in UTF-16 or UTF-32, by its first bytes: a byte order
 // mark (RFC 2781, section 3.2; Unicode, section 23.8), or two characters of ASCII.
 // Who writes logs in them was a shell's redirection on Windows.
-func CheckText(begin []byte) error {
+func checkText(begin []byte) error {
 	for _, u := range [...]struct {
 		name, mark string
 		size, low  int // of a character of ASCII, and where it is not 0
@@ -108,7 +108,7 @@ const (
 )
 
 // newDecoder returns what reads the plain text of a file, until stop is called. It
-// refuses a text that CheckText does.
+// refuses a text that checkText does.
 func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 	in := bufio.NewReaderSize(file, packedSize)
 	stop = func() {}
@@ -136,5 +136,5 @@ func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 		in = bufio.NewReaderSize(text, packedSize)
 	}
 	begin, _ := in.Peek(magicSize)
-	return in, stop, CheckText(begin)
+	return in, stop, checkText(begin)
 }

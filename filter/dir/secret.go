@@ -11,12 +11,12 @@ import (
 
 var errSecretSize = errors.New("does not hold 32 bytes; hint: remove it, a new key is made then")
 
-// SecretSize is how many bytes a secret has.
-const SecretSize = 32
+// secretSize is how many bytes a secret has.
+const secretSize = 32
 
 // CreateSecret puts a secret into a file of sub with mode 0600, durable, unless
 // there is one: then the error is fs.ErrExist. A crash leaves all of it or nothing.
-func (d *Dir) CreateSecret(sub, name string, secret [SecretSize]byte) error {
+func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (d *Dir) CreateSecret(sub, name string, secret [SecretSize]byte) error {
 // ReadSecret returns what is in a file of sub that nobody else may read. A looser mode
 // is put right and marked, see MarkExposed, and so is a file of a user that has no part
 // in DIR.
-func (d *Dir) ReadSecret(sub, name string) (secret [SecretSize]byte, err error) {
+func (d *Dir) ReadSecret(sub, name string) (secret [secretSize]byte, err error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
 		return secret, err
@@ -55,7 +55,7 @@ func (d *Dir) ReadSecret(sub, name string) (secret [SecretSize]byte, err error) 
 	if err := fstat(int(f.Fd()), &st); err != nil {
 		return secret, d.Error("read", sub, name, err)
 	}
-	if st.Size != SecretSize {
+	if st.Size != secretSize {
 		return secret, d.Error("read", sub, name, errSecretSize)
 	}
 	if mode := uint32(st.Mode) & 0o777; mode&^secretMode != 0 {
@@ -70,7 +70,7 @@ func (d *Dir) ReadSecret(sub, name string) (secret [SecretSize]byte, err error) 
 		d.MarkExposed(sub, name)
 	}
 	if _, err := io.ReadFull(f, secret[:]); err != nil {
-		return [SecretSize]byte{}, d.Error("read", sub, name, err)
+		return [secretSize]byte{}, d.Error("read", sub, name, err)
 	}
 	return secret, nil
 }

@@ -91,7 +91,7 @@ func (c *Cipher) Cost(a Addr) int {
 func NameCost(n int) int { return 32 + n/16 }
 
 // AppendName appends what the mode makes of a client that is no address: "-"
-// for drop, the name itself for keep, otherwise the text of NameAddr.
+// for drop, the name itself for keep, otherwise the text of its pseudonym.
 func (c *Cipher) AppendName(dst, name []byte) []byte {
 	switch c.mode.kind {
 	case drop:
@@ -101,22 +101,22 @@ func (c *Cipher) AppendName(dst, name []byte) []byte {
 	case proving:
 		return c.perm.(*proof).appendName(dst, name)
 	}
-	return c.NameAddr(name).AppendTo(dst)
+	return c.nameAddr(name).AppendTo(dst)
 }
 
-// AppendNameAddr is AppendName that returns the NameAddr, too.
+// AppendNameAddr is AppendName that returns the pseudonym, too.
 func (c *Cipher) AppendNameAddr(dst, name []byte) ([]byte, Addr) {
-	a := c.NameAddr(name)
+	a := c.nameAddr(name)
 	if c.mode.kind >= drop {
 		return c.AppendName(dst, name), a
 	}
 	return a.AppendTo(dst), a
 }
 
-// NameAddr returns the pseudonym of a host name, or of any other bytes, in
+// nameAddr returns the pseudonym of a host name, or of any other bytes, in
 // every mode: 100:: and 64 bits of a keyed hash. Upper and lower case of ASCII
 // letters are the same name (RFC 4343).
-func (c *Cipher) NameAddr(name []byte) Addr {
+func (c *Cipher) nameAddr(name []byte) Addr {
 	c.name.Reset()
 	for len(name) > 0 {
 		n := copy(c.chunk[:], name)
@@ -151,7 +151,7 @@ func (c *Cipher) AppendHash(dst []byte, field string, value []byte) []byte {
 }
 
 // Fingerprint returns what tells clients of rooms apart: a pseudorandom
-// function of the room's hash and the true address, or the NameAddr of a
+// function of the room's hash and the true address, or the pseudonym of a
 // client that has none. The mode does not matter.
 //
 // It is the CBC-MAC of two AES-128 blocks, always two, as CBC-MAC needs. The

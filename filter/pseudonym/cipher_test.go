@@ -92,9 +92,9 @@ func TestNames(t *testing.T) {
 			{"ipcrypt", text}, {"pfx", text}, {"mask", text}, {"drop", "-"}, {"keep", name},
 		} {
 			c := New(k, mode(t, test.mode))
-			require.Equal(t, Addr(want), c.NameAddr([]byte(name)))
+			require.Equal(t, Addr(want), c.nameAddr([]byte(name)))
 			require.Equal(t, "client "+test.want, string(c.AppendName([]byte("client "), []byte(name))))
-			_, ok := c.Reveal(c.NameAddr([]byte(name)))
+			_, ok := c.Reveal(c.nameAddr([]byte(name)))
 			require.False(t, ok)
 		}
 	}
@@ -103,10 +103,10 @@ func TestNames(t *testing.T) {
 func TestNamesIgnoreCase(t *testing.T) {
 	c := New(testKey(), Mode{})
 	name := []byte("Host-[@Z`z{.EXAMPLE")
-	require.Equal(t, c.NameAddr([]byte("host-[@z`z{.example")), c.NameAddr(name))
+	require.Equal(t, c.nameAddr([]byte("host-[@z`z{.example")), c.nameAddr(name))
 	require.Equal(t, "Host-[@Z`z{.EXAMPLE", string(name)) // left as it was
-	require.NotEqual(t, c.NameAddr([]byte("host.example")), c.NameAddr([]byte("host.example.")))
-	require.NotEqual(t, c.NameAddr([]byte("Ä")), c.NameAddr([]byte("ä"))) // ASCII only
+	require.NotEqual(t, c.nameAddr([]byte("host.example")), c.nameAddr([]byte("host.example.")))
+	require.NotEqual(t, c.nameAddr([]byte("Ä")), c.nameAddr([]byte("ä"))) // ASCII only
 }
 
 func TestFingerprint(t *testing.T) {

@@ -43,7 +43,7 @@ func TestProof(t *testing.T) {
 			assert.Equal(t, "a"+made+":443", "a"+string(p.AppendName(nil, []byte(made+":443"))), "%s of %s with a port", mode, text)
 		}
 		name := string(c.AppendName(nil, []byte("h.example.org")))
-		assert.Equal(t, name, string(p.AppendAddr(nil, c.NameAddr([]byte("h.example.org")))))
+		assert.Equal(t, name, string(p.AppendAddr(nil, c.nameAddr([]byte("h.example.org")))))
 		assert.Equal(t, MarkName, string(p.AppendName(nil, []byte("h.example.org"))))
 		hash := c.AppendHash(nil, "user", []byte("joe"))
 		assert.Equal(t, string(hash), string(p.AppendHash(nil, "user", hash)))

@@ -13,9 +13,9 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ErrCopy is returned where the lines are in a compressed copy, which cannot be changed
+// errCopy is returned where the lines are in a compressed copy, which cannot be changed
 // in place.
-var ErrCopy = errors.New("is compressed")
+var errCopy = errors.New("is compressed")
 
 // page is what write(2) changes at once: a process that is killed may leave off between
 // two of them (generic_perform_write in the kernel's mm/filemap.c).
@@ -36,7 +36,7 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 		return 0, 0, nil
 	}
 	if f.gzipped {
-		return 0, 0, ErrCopy
+		return 0, 0, errCopy
 	}
 	d, err := dir.Open(f.r.path, dir.Options{Create: true, Notify: func(msg string) { f.r.say(msg, msg) }}) // its locks may be missing
 	if err != nil {

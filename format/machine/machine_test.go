@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (m *Marks) found() []int32 { return m.Quotes[:min(m.N, MaxQuotes)] }
+func (m *Marks) found() []int32 { return m.Quotes[:min(m.N, maxQuotes)] }
 
 func TestMarks(t *testing.T) {
 	for _, tt := range []struct {
@@ -26,8 +26,8 @@ func TestMarks(t *testing.T) {
 		{strings.Repeat("x", 63) + " ", 63, 0, nil},
 		{strings.Repeat("x", 64) + " ", -1, 0, nil},
 		{strings.Repeat("x", 200) + `"` + strings.Repeat("x", 200) + `"`, -1, 2, []int32{200, 401}},
-		{strings.Repeat(`"`, MaxQuotes), -1, MaxQuotes, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
-		{strings.Repeat(`"`, MaxQuotes+1), -1, MaxQuotes + 1, nil},
+		{strings.Repeat(`"`, maxQuotes), -1, maxQuotes, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
+		{strings.Repeat(`"`, maxQuotes+1), -1, maxQuotes + 1, nil},
 	} {
 		for _, rest := range []string{"", "\"\n", strings.Repeat("\" \n", 80)} {
 			var m Marks
@@ -35,7 +35,7 @@ func TestMarks(t *testing.T) {
 			assert.Equal(t, tt.line, string(line))
 			assert.Equal(t, rest, string(after))
 			assert.Equal(t, tt.n, m.N, tt.line)
-			if m.N <= MaxQuotes {
+			if m.N <= maxQuotes {
 				assert.Equal(t, tt.blank, m.Blank, tt.line)
 				assert.True(t, slices.Equal(tt.quotes, m.found()), tt.line)
 			}
@@ -85,7 +85,7 @@ func FuzzMarks(f *testing.F) {
 		case isNearEnd:
 			return
 		case hasMany:
-			require.Greater(t, bytes.Count(data[:wantEnd], []byte{'"'}), MaxQuotes)
+			require.Greater(t, bytes.Count(data[:wantEnd], []byte{'"'}), maxQuotes)
 			return
 		}
 		require.Equal(t, wantEnd, end)

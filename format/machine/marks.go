@@ -9,12 +9,12 @@ import "bytes"
 type Marks struct {
 	Blank  int                  // -1 for not in the first 64 bytes
 	Ahead  int                  // the first blank of what follows the line, -1 for not told
-	N      int                  // quotes, MaxQuotes+1 for more; then Blank is not told
-	Quotes [MaxQuotes + 4]int32 // the first N
+	N      int                  // quotes, maxQuotes+1 for more; then Blank is not told
+	Quotes [maxQuotes + 4]int32 // the first N
 }
 
-// MaxQuotes is enough for a request line and seven headers.
-const MaxQuotes = 16
+// maxQuotes is enough for a request line and seven headers.
+const maxQuotes = 16
 
 // Cut returns the first line of data, which has a newline, and what follows it.
 func (m *Marks) Cut(data []byte) (line, rest []byte) {
@@ -23,7 +23,7 @@ func (m *Marks) Cut(data []byte) (line, rest []byte) {
 	case isNearEnd:
 		end = m.findPlain(data)
 	case hasMany:
-		m.Ahead, m.N = -1, MaxQuotes+1
+		m.Ahead, m.N = -1, maxQuotes+1
 		end = bytes.IndexByte(data, '\n')
 	}
 	return data[:end], data[end+1:]
@@ -41,7 +41,7 @@ func (m *Marks) findPlain(data []byte) int {
 	line := data[:end]
 	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
 	m.Ahead, m.N = -1, 0
-	for at := 0; m.N <= MaxQuotes; m.N++ {
+	for at := 0; m.N <= maxQuotes; m.N++ {
 		next := bytes.IndexByte(line[at:], '"')
 		if next < 0 {
 			break

@@ -16,7 +16,7 @@
 #define STORE(more, done) \
 	POPCNTQ AX, R12           \
 	ADDQ    R9, R12           \
-	CMPQ    R12, $const_MaxQuotes \
+	CMPQ    R12, $const_maxQuotes \
 	JGT     many              \
 	NEXT(0)                   \
 	NEXT(4)                   \
@@ -120,7 +120,7 @@ TEXT ·findMarks(SB), NOSPLIT, $0-40
 	USUAL
 	TESTQ R14, R14
 	JNZ  again
-	CMPQ R9, $const_MaxQuotes
+	CMPQ R9, $const_maxQuotes
 	JGT  many
 	LEAQ 1(R12), BX
 	CMPQ BX, DX

@@ -56,8 +56,8 @@ func Append(dst []byte, list []Metric) []byte {
 	return dst
 }
 
-// ErrFormat is returned by Parse for what Append has not written.
-var ErrFormat = errors.New("is not hushpipe's")
+// errFormat is returned by Parse for what Append has not written.
+var errFormat = errors.New("is not hushpipe's")
 
 // Parse reads what Append wrote, but for types and helps. The metrics are by
 // name.
@@ -70,11 +70,11 @@ func Parse(text []byte) (map[string]Metric, error) {
 		name, rest, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), "{")
 		end := strings.LastIndex(rest, "} ")
 		if !ok || end < 0 || !strings.HasPrefix(name, "hushpipe_") {
-			return nil, ErrFormat
+			return nil, errFormat
 		}
 		value, err := strconv.ParseFloat(rest[end+len("} "):], 64)
 		if err != nil || !(value >= 0 && value <= math.MaxFloat64) { // nor NaN
-			return nil, ErrFormat
+			return nil, errFormat
 		}
 		list[name] = Metric{Name: name, Labels: rest[:end], Value: value}
 	}

@@ -38,7 +38,7 @@ func TestParseNoFileOfOurs(t *testing.T) {
 		"\x00\x00\x00\x00",
 	} {
 		_, err := Parse([]byte(text))
-		assert.ErrorIs(t, err, ErrFormat, "%q", text)
+		assert.ErrorIs(t, err, errFormat, "%q", text)
 	}
 	for _, text := range []string{"", "# a comment\n"} {
 		read, err := Parse([]byte(text))

@@ -27,10 +27,10 @@ const (
 
 // Bounds of the bounds.
 const (
-	MaxDays    = 36500 // as of --keep
-	MaxHours   = 8760
-	MinEntries = 20
-	MaxEntries = 1_000_000
+	maxDays    = 36500 // as of --keep
+	maxHours   = 8760
+	minEntries = 20
+	maxEntries = 1_000_000
 )
 
 // None reports whether no line is kept.
@@ -92,16 +92,16 @@ func parseBound(text string) (Bound, *mistake) {
 	number := text[:len(text)-len(digits)]
 	n, err := strconv.Atoi(number)
 	var b Bound
-	least, most := 1, MaxDays
+	least, most := 1, maxDays
 	switch strings.Join(strings.Fields(digits), " ") {
 	case "d":
 		b.Kind = Days
 	case "d after settling":
 		b.Kind = Settling
 	case "h of workdays":
-		b.Kind, most = Workdays, MaxHours
+		b.Kind, most = Workdays, maxHours
 	case "entries":
-		b.Kind, least, most = Entries, MinEntries, MaxEntries
+		b.Kind, least, most = Entries, minEntries, maxEntries
 	case "none":
 		return b, &mistake{`"none" stands beside other bounds`, `give "none" alone: no line is kept`}
 	default:

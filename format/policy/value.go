@@ -98,7 +98,7 @@ func (d *decoder) days(value *int) func(*node, string) {
 		}
 		b, wrong := parseBound(text)
 		if wrong != nil || b.Kind != Days {
-			d.add(n.at, fmt.Sprintf("%q is no number of days", text), fmt.Sprintf("give 1d to %dd", MaxDays))
+			d.add(n.at, fmt.Sprintf("%q is no number of days", text), fmt.Sprintf("give 1d to %dd", maxDays))
 			return
 		}
 		*value = b.N
