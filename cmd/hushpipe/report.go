@@ -60,18 +60,8 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			for _, name := range []string{"from", "to", "month", "last", "by", "html", "pages", "title", "privacy"} {
-				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
-					return usage("--%s is empty", name)
-				}
-			}
-			for _, name := range []string{"title", "privacy"} {
-				if cmd.Flags().Changed(name) && o.html == "" && o.pages == "" {
-					return usage("--%s is for a page; hint: give --html FILE", name)
-				}
-			}
-			if o.privacy != "" && !linkable(o.privacy) {
-				return usage("--privacy %q is not valid; hint: give a web address, as https://example.org/privacy or /privacy", o.privacy)
+			if err := checkPageFlags(cmd.Flags(), "from", "to", "month", "last", "by"); err != nil {
+				return err
 			}
 			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
 		},
@@ -103,6 +93,25 @@ func exclusive(flags *pflag.FlagSet, group []string) error {
 	}
 	if len(given) > 1 {
 		return usage("%s exclude each other; hint: give one of them", strings.Join(given, " and "))
+	}
+	return nil
+}
+
+// checkPageFlags refuses an empty value of the flags of a page, and of others that are
+// named, and those that say something of a page where none is asked for.
+func checkPageFlags(flags *pflag.FlagSet, others ...string) error {
+	for _, name := range append(others, "html", "pages", "title", "privacy") {
+		if f := flags.Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return usage("--%s is empty", name)
+		}
+	}
+	for _, name := range []string{"title", "privacy"} {
+		if flags.Changed(name) && !flags.Changed("html") && !flags.Changed("pages") {
+			return usage("--%s is for a page; hint: give --html FILE", name)
+		}
+	}
+	if privacy := flags.Lookup("privacy").Value.String(); privacy != "" && !linkable(privacy) {
+		return usage("--privacy %q is not valid; hint: give a web address, as https://example.org/privacy or /privacy", privacy)
 	}
 	return nil
 }
@@ -235,7 +244,7 @@ func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive
 		if about.Index {
 			name = report.IndexPage
 		}
-		if err := publish(r, l, about, filepath.Join(o.pages, name)); err != nil {
+		if err := publishReport(r, l, about, filepath.Join(o.pages, name)); err != nil {
 			return err
 		}
 	}
@@ -243,15 +252,20 @@ func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive
 }
 
 // publish replaces a page, for everybody to read.
-func publish(r *report.Report, l *report.Language, about report.Page, file string) error {
+func publish(text []byte, file string) error {
+	if err := checkPage(file); err != nil {
+		return err
+	}
+	return dir.Publish(file, text)
+}
+
+// publishReport publishes the page of a report.
+func publishReport(r *report.Report, l *report.Language, about report.Page, file string) error {
 	var b bytes.Buffer
 	if err := report.HTML(&b, r, l, about); err != nil {
 		return err
 	}
-	if err := checkPage(file); err != nil {
-		return err
-	}
-	return dir.Publish(file, b.Bytes())
+	return publish(b.Bytes(), file)
 }
 
 // linkable reports whether a page can link to a URL: one of the web, or a path on the
@@ -331,7 +345,7 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, about report.P
 	case o.markdown:
 		err = report.Markdown(&b, r, l)
 	case file != "":
-		return publish(r, l, about, file)
+		return publishReport(r, l, about, file)
 	case o.html != "":
 		err = report.HTML(&b, r, l, about)
 	default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,11 @@ import (
 // siteFlags is the command line of traffic.
 type siteFlags struct {
 	periodFlags
-	by        string
-	csv, json bool
-	language  string
+	by             string
+	csv, json      bool
+	html           string
+	title, privacy string
+	language       string
 }
 
 func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
@@ -31,7 +34,8 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 		Long:  manualText("traffic", "1"),
 		Example: `  hushpipe replay --traffic --own www.example.org /srv/archive access.log.*.gz
   hushpipe traffic --last-month /srv/archive
-  hushpipe traffic --month 2026-03 --by day --csv /srv/archive /srv/archive-www2`,
+  hushpipe traffic --month 2026-03 --by day --csv /srv/archive /srv/archive-www2
+  hushpipe traffic --month 2026-03 --html /var/www/html/march.html /srv/archive`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("no DIR or FILE given; hint: see '%s --help'", cmd.CommandPath())
@@ -39,10 +43,13 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, group := range [][]string{{"from", "month", "last", "last-month"}, {"to", "month", "last", "last-month"}, {"csv", "json"}} {
+			for _, group := range [][]string{{"from", "month", "last", "last-month"}, {"to", "month", "last", "last-month"}, {"csv", "json", "html"}} {
 				if err := exclusive(cmd.Flags(), group); err != nil {
 					return err
 				}
+			}
+			if err := checkPageFlags(cmd.Flags(), "from", "to", "month", "last", "by"); err != nil {
+				return err
 			}
 			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
 		},
@@ -53,7 +60,10 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
-	flags.StringVar(&o.language, "lang", "", "write text in `LANGUAGE`: en, de or no (default by the environment)")
+	flags.StringVar(&o.html, "html", "", "write an HTML page with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
+	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
+	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
+	flags.StringVar(&o.language, "lang", "", "write text and HTML in `LANGUAGE`: en, de or no (default by the environment)")
 	return cmd
 }
 
@@ -67,15 +77,25 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 	if err != nil {
 		return usage("--lang: %w", err)
 	}
-	confineReader(args, "")
+	file := ""
+	if o.html != "" && o.html != "-" {
+		file = filepath.Clean(o.html)
+		if err := checkPage(file); err != nil { // before all the work
+			return err
+		}
+	}
+	confineReader(args, file)
 	faults := faultList{say: say}
-	found := statistics.ReadTraffic(args, faults.add)
+	found := statistics.ReadTraffic(args, faults.add, func(err error) { say.sayf(note, "%v", err) })
 	first, last, ok := found.Span()
 	switch {
 	case !ok && faults.forbidden:
 		return errSaid
 	case !ok:
 		return errors.New("no traffic figures found; hint: count them by 'hushpipe replay --traffic', and give its DIR")
+	}
+	if last > today {
+		say.sayf(note, "days to come, up to %s, are left out; hint: see that the server's clock is right", last)
 	}
 	if asked.from != nil {
 		first = *asked.from
@@ -92,23 +112,35 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 			return usage("--by: %w", err)
 		}
 	}
-	if found.OptionsDiffer(first, last) {
-		say.sayf(note, "not all of these days were counted with the same options: compare them with care")
+	r := trafficreport.New(first, last, by, found.Days())
+	for i, c := range r.Counted {
+		if i > 0 && c.From > r.Counted[i-1].To {
+			say.sayf(note, "from %s on it was counted with %s, before with %s: compare with care", c.From, c.Options, r.Counted[i-1].Options)
+		}
+		if i == 5 {
+			break
+		}
 	}
-	r := trafficreport.New(first, last, by, found.Between(first-(last-first+1), last))
 	var b bytes.Buffer
 	switch {
 	case o.csv:
 		err = trafficreport.CSV(&b, r)
 	case o.json:
 		err = trafficreport.JSON(&b, r)
+	case o.html != "":
+		err = trafficreport.HTML(&b, r, language, trafficreport.Page{Title: o.title, Privacy: o.privacy, Made: today})
 	default:
-		err = trafficreport.Text(&b, r, language, screenOf(stdout).Width)
+		err = trafficreport.Text(&b, r, language, screenOf(stdout))
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = out.Write(b.Bytes()); err == nil && faults.n > 0 {
+	if file != "" {
+		err = publish(b.Bytes(), file)
+	} else {
+		_, err = out.Write(b.Bytes())
+	}
+	if err == nil && faults.n > 0 {
 		err = errSaid
 	}
 	return err

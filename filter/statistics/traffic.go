@@ -3,36 +3,52 @@ package statistics
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
 	"hushpipe/format/trafficfile"
+	"hushpipe/format/trafficreport"
 )
 
 // Traffic is what was found of traffic files: of several servers, the sum of each day.
 type Traffic struct {
-	days    map[civil.Day][]trafficfile.Cell
-	options map[civil.Day]string
+	days    map[civil.Day]trafficreport.Day
+	sources map[string]*trafficSource // by directory
+	seen    map[identity]string
+	texts   map[string]string // the path of each text
+	fault   func(error)
+	doubt   func(error)
+}
+
+// trafficSource is which days a directory has.
+type trafficSource struct {
+	days        map[civil.Day]bool
+	first, last civil.Day
 }
 
 // ReadTraffic reads the traffic files of paths: of a DIR those in its traffic, of any
-// other directory those in it, and files that are named one by one. What is wrong is told
-// to fault: one line each, with the file.
-func ReadTraffic(paths []string, fault func(error)) *Traffic {
-	t := &Traffic{days: map[civil.Day][]trafficfile.Cell{}, options: map[civil.Day]string{}}
+// other directory those in it, and files that are named one by one. A file that is found
+// twice is read once. What is wrong is told to fault, what may be wrong to doubt: one
+// line each, with the file.
+func ReadTraffic(paths []string, fault, doubt func(error)) *Traffic {
+	t := &Traffic{days: map[civil.Day]trafficreport.Day{}, sources: map[string]*trafficSource{},
+		seen: map[identity]string{}, texts: map[string]string{}, fault: fault, doubt: doubt}
 	for _, path := range paths {
 		files, err := trafficFiles(path)
 		if err != nil {
 			fault(err)
 		}
 		for _, file := range files {
-			t.read(file, fault)
+			t.read(file)
 		}
 	}
+	t.findPartial()
 	return t
 }
 
@@ -61,28 +77,89 @@ func trafficFiles(path string) ([]string, error) {
 }
 
 // read reads a file. Its cells are added to those of other servers.
-func (t *Traffic) read(path string, fault func(error)) {
+func (t *Traffic) read(path string) {
+	st, err := os.Stat(path)
+	if err != nil {
+		t.fault(named(path, err))
+		return
+	}
+	if other, twice := t.twice(path, st); twice {
+		t.fault(fmt.Errorf("%s: is the same file as %s; it is read once", path, other))
+		return
+	}
 	text, err := readFile(path)
 	if err != nil {
-		fault(named(path, err))
+		t.fault(named(path, err))
 		return
 	}
 	d, err := trafficfile.Parse(text)
 	if err != nil {
-		fault(fmt.Errorf("%s: %w", path, err))
+		t.fault(fmt.Errorf("%s: %w", path, err))
 		if errors.Is(err, trafficfile.ErrVersion) {
 			return
 		}
 	}
 	if day, ok := dir.OwnDay(dir.Traffic, filepath.Base(path)); ok && day != d.Day {
-		fault(fmt.Errorf("%s: holds the figures of %s; it is left out", path, d.Day))
+		t.fault(fmt.Errorf("%s: holds the figures of %s; it is left out", path, d.Day))
 		return
 	}
-	if options, ok := t.options[d.Day]; ok && options != d.Options {
-		fault(fmt.Errorf("%s: was counted with other options than another file of %s; the sums mean little", path, d.Day))
+	if d.Day < FirstDay || d.Day > LastDay {
+		t.fault(fmt.Errorf("%s: holds the figures of %s, which is before 1970 or after 2099; it is left out", path, d.Day))
+		return
 	}
-	t.options[d.Day] = d.Options
-	t.days[d.Day] = trafficfile.Add(t.days[d.Day], d.Cells)
+	if other, alike := t.texts[string(text)]; alike && len(d.Cells) > 0 {
+		t.doubt(fmt.Errorf("%s: holds the same figures as %s; they are added, as those of two servers; hint: leave out a copy", path, other))
+	}
+	t.texts[string(text)] = path
+	day := t.days[d.Day]
+	if len(day.Options) > 0 && !slices.Contains(day.Options, d.Options) {
+		t.fault(fmt.Errorf("%s: was counted with other options than another file of %s; the sums mean little", path, d.Day))
+	}
+	if !slices.Contains(day.Options, d.Options) {
+		day.Options = append(day.Options, d.Options)
+	}
+	day.Cells = trafficfile.Add(day.Cells, d.Cells)
+	t.days[d.Day] = day
+	t.source(filepath.Dir(path)).add(d.Day)
+}
+
+// twice returns the path under which a file was read before.
+func (t *Traffic) twice(path string, st fs.FileInfo) (string, bool) {
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", false
+	}
+	id := identity{dev: uint64(sys.Dev), ino: uint64(sys.Ino)}
+	other, twice := t.seen[id]
+	if !twice {
+		t.seen[id] = path
+	}
+	return other, twice
+}
+
+func (t *Traffic) source(path string) *trafficSource {
+	s := t.sources[path]
+	if s == nil {
+		s = &trafficSource{days: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
+		t.sources[path] = s
+	}
+	return s
+}
+
+func (s *trafficSource) add(day civil.Day) {
+	s.days[day] = true
+	s.first, s.last = min(s.first, day), max(s.last, day)
+}
+
+// findPartial marks the days that one of several directories has no file of, though it
+// has earlier and later ones.
+func (t *Traffic) findPartial() {
+	for at, day := range t.days {
+		for _, s := range t.sources {
+			day.Partial = day.Partial || !s.days[at] && s.first < at && at < s.last
+		}
+		t.days[at] = day
+	}
 }
 
 // Span returns the first and the last day that has a file; ok is false where there is
@@ -95,25 +172,5 @@ func (t *Traffic) Span() (first, last civil.Day, ok bool) {
 	return slices.Min(days), slices.Max(days), true
 }
 
-// Between returns the cells of the days from first to last, both included, by their day.
-func (t *Traffic) Between(first, last civil.Day) map[civil.Day][]trafficfile.Cell {
-	some := map[civil.Day][]trafficfile.Cell{}
-	for day, cells := range t.days {
-		if first <= day && day <= last {
-			some[day] = cells
-		}
-	}
-	return some
-}
-
-// OptionsDiffer reports whether the days from first to last were counted with different
-// options.
-func (t *Traffic) OptionsDiffer(first, last civil.Day) bool {
-	seen := map[string]bool{}
-	for day, options := range t.options {
-		if first <= day && day <= last {
-			seen[options] = true
-		}
-	}
-	return len(seen) > 1
-}
+// Days returns what is known, by day.
+func (t *Traffic) Days() map[civil.Day]trafficreport.Day { return t.days }

@@ -141,11 +141,8 @@ type mapCell struct {
 
 const mapLevels = 6
 
-// weekdays in the order of ISO 8601, which all three languages' calendars have.
-var weekdays = [7]time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday, time.Sunday}
-
 // Weekdays returns the columns of the heat map.
-func (p *page) Weekdays() [7]time.Weekday { return weekdays }
+func (p *page) Weekdays() [7]time.Weekday { return Weekdays }
 
 // Map returns the mean conferences of a day by month and day of the week. A
 // month that comes again, in a longer period, is one row.
@@ -160,13 +157,12 @@ func (p *page) Map() []mapRow {
 			i = len(rows)
 			index[time.Month(m)] = i
 			row := mapRow{Month: time.Month(m)}
-			for k, d := range weekdays {
+			for k, d := range Weekdays {
 				row.Cells[k].Weekday = d
 			}
 			rows = append(rows, row)
 		}
-		// 1970-01-01 was a Thursday.
-		c := &rows[i].Cells[((int(s.From)+3)%7+7)%7]
+		c := &rows[i].Cells[WeekdayOf(s.From)]
 		if s.Known > 0 {
 			c.Days++
 			c.Mean += float64(s.Conferences)
@@ -190,11 +186,6 @@ func (p *page) Map() []mapRow {
 		}
 	}
 	return rows
-}
-
-// ShortWeekday returns the first letters of a day's name.
-func (p *page) ShortWeekday(d time.Weekday) string {
-	return string([]rune(p.Weekday(d))[:p.short])
 }
 
 // StepHead returns the head of the column of steps.
@@ -251,7 +242,7 @@ func (p *page) Peak() string {
 
 // Data returns what the charts are drawn from.
 func (p *page) Data() design.Charts {
-	d := design.Charts{Lang: p.Tag(), By: int(p.By), Months: p.months[:],
+	d := design.Charts{Lang: p.Tag(), By: int(p.By), Months: p.Language.Months(),
 		Words: design.Words{NoData: p.Text("no data"), Missing: p.Text("Days without data"), Partial: p.Text("Days with incomplete data")}}
 	conferences := design.Series{Label: p.Text("Conferences"), Color: "c0"}
 	participants := design.Series{Label: p.Text("Participants"), Color: "c1"}

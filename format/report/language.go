@@ -161,6 +161,21 @@ func (l *Language) Month(m time.Month) string { return l.months[m-1] }
 // Weekday returns the name of a day of the week.
 func (l *Language) Weekday(d time.Weekday) string { return l.weekdays[d] }
 
+// ShortWeekday returns the first letters of a day's name.
+func (l *Language) ShortWeekday(d time.Weekday) string {
+	return string([]rune(l.Weekday(d))[:l.short])
+}
+
+// Months returns the names of the months, from January.
+func (l *Language) Months() []string { return l.months[:] }
+
+// Weekdays are the days of a week in the order of ISO 8601, which all three languages'
+// calendars have.
+var Weekdays = [7]time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday, time.Sunday}
+
+// WeekdayOf returns the place of a day in Weekdays.
+func WeekdayOf(d civil.Day) int { return ((int(d)+3)%7 + 7) % 7 } // 1970-01-01 was a Thursday
+
 // Period returns days in words: 22 Nov 2026, 2–8 Feb 2026, 26 Jan – 1 Feb 2026,
 // February 2026, 2026.
 func (l *Language) Period(from, to civil.Day) string {

@@ -23,6 +23,15 @@ const (
 	reset = "\x1b[0m"
 )
 
+// Head paints the head of a table.
+func (s Screen) Head(text string) string { return s.paint(bold, text) }
+
+// Bar paints what Bars draws.
+func (s Screen) Bar(text string) string { return s.paint(cyan, text) }
+
+// Gap paints a line of which nothing is known.
+func (s Screen) Gap(text string) string { return s.paint(faint, text) }
+
 func (s Screen) paint(how, text string) string {
 	if !s.Color || text == "" {
 		return text
@@ -63,10 +72,10 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 		values[i] = step.Participants
 	}
 	room := s.Width - width(lines[0]) - 2
-	bars := s.bars(values, room)
-	head := s.paint(bold, lines[0])
+	bars := s.Bars(values, room)
+	head := s.Head(lines[0])
 	if title := l.Text("Participants"); width(title) <= room {
-		head += "  " + s.paint(bold, title)
+		head += "  " + s.Head(title)
 	}
 	fmt.Fprintln(out)
 	fmt.Fprintln(out, head)
@@ -74,12 +83,12 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 		line, bar := lines[i+1], ""
 		switch {
 		case step.Known == 0:
-			line = s.paint(faint, line)
+			line = s.Gap(line)
 			if bars != nil {
-				bar = s.paint(faint, l.Text("no data"))
+				bar = s.Gap(l.Text("no data"))
 			}
 		case bars != nil:
-			bar = s.paint(cyan, bars[i])
+			bar = s.Bar(bars[i])
 		}
 		fmt.Fprintln(out, strings.TrimRight(line+"  "+bar, " "))
 	}
@@ -102,12 +111,12 @@ func narrower(shown *[]column) bool {
 // classes draws one bar for each class.
 func (s Screen) classes(out io.Writer, rows [][]string, counts []uint64) {
 	lines := aligned(rows)
-	bars := s.bars(counts, s.Width-width(lines[0])-2)
+	bars := s.Bars(counts, s.Width-width(lines[0])-2)
 	fmt.Fprintln(out)
-	fmt.Fprintln(out, s.paint(bold, lines[0]))
+	fmt.Fprintln(out, s.Head(lines[0]))
 	for i, line := range lines[1:] {
 		if bars != nil {
-			line += "  " + s.paint(cyan, bars[i])
+			line += "  " + s.Bar(bars[i])
 		}
 		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
@@ -120,8 +129,8 @@ const leastBar, mostBar = 12, 60
 // eighths are parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
 var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
 
-// bars draws values to one scale, in so many columns; nil where they are too few.
-func (s Screen) bars(values []uint64, columns int) []string {
+// Bars draws values to one scale, in so many columns; nil where they are too few.
+func (s Screen) Bars(values []uint64, columns int) []string {
 	if columns < leastBar {
 		return nil
 	}

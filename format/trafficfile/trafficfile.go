@@ -105,7 +105,7 @@ func Parse(text []byte) (d Day, err error) {
 		case word == "day" && n == 2:
 			d.Day, _ = civil.ParseDay(value)
 		case word == "options" && n == 3:
-			d.Options = value
+			d.Options, ok = value, isPrintable(value)
 		case n <= 3:
 			return d, ErrVersion
 		default:
@@ -140,10 +140,12 @@ func parseCell(kind, rest string) (c Cell, ok bool) {
 		c.Numbers, rest = append(c.Numbers, n), after
 	}
 	c.Key = rest
-	if strings.ContainsFunc(rest, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
-		return c, false
-	}
-	return c, kind != "" && rest != "" && len(c.Numbers) >= max(many, 1)
+	return c, isPrintable(kind) && isPrintable(rest) && kind != "" && rest != "" && len(c.Numbers) >= max(many, 1)
+}
+
+// isPrintable reports whether a text says nothing to a terminal but what it shows.
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError })
 }
 
 // sum sorts cells by kind and key, and adds those of the same.

@@ -1,6 +1,7 @@
 package trafficfile_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,7 +48,9 @@ func TestFlaws(t *testing.T) {
 		file + "page 1 2\n":                              "line 10: no cell of traffic figures",
 		file + "total 1 2 3 4 5\n":                       "line 10: no cell of traffic figures",
 		file + "\n":                                      "line 10: no cell of traffic figures",
-		"hushpipe-traffic 1\nday 2026-13-22\noptions \n": trafficfile.ErrVersion.Error(),
+		strings.Replace(file, "options ", "options \x1b[2J", 1) + "": "line 3: no cell of traffic figures",
+		file + "com\x1bet 7 Halley\n":                                "line 10: no cell of traffic figures",
+		"hushpipe-traffic 1\nday 2026-13-22\noptions \n":             trafficfile.ErrVersion.Error(),
 	} {
 		d, err := trafficfile.Parse([]byte(text))
 		assert.EqualError(t, err, want, text)

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 
 	"hushpipe/format/trafficfile"
@@ -16,12 +17,13 @@ import (
 //	pages,hits,bytes            of people
 //	visits,visitor_days
 //	robot_hits,robot_bytes
+//	partial_days                known days that one of several servers has no file of
 //
 // A step without any file has empty fields from pages on. Columns are added at the end,
 // but not renamed or dropped.
 func CSV(w io.Writer, r *Report) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"from", "to", "known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes"})
+	c.Write([]string{"from", "to", "known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes", "partial_days"})
 	for _, s := range r.Steps {
 		row := []string{s.From.String(), s.To.String(), strconv.Itoa(s.Known), strconv.Itoa(s.Missing)}
 		for _, n := range []uint64{s.Pages, s.Hits, s.Bytes, s.Visits, s.VisitorDays, s.RobotHits, s.RobotBytes} {
@@ -31,7 +33,7 @@ func CSV(w io.Writer, r *Report) error {
 				row = append(row, strconv.FormatUint(n, 10))
 			}
 		}
-		c.Write(row)
+		c.Write(append(row, strconv.Itoa(s.Partial)))
 	}
 	c.Flush()
 	return c.Error()
@@ -48,22 +50,27 @@ type jsonFigures struct {
 	VisitorDays uint64 `json:"visitor_days"`
 	RobotHits   uint64 `json:"robot_hits"`
 	RobotBytes  uint64 `json:"robot_bytes"`
+	PartialDays int    `json:"partial_days"`
 }
 
 func (f Figures) json() jsonFigures {
-	return jsonFigures{f.Known, f.Missing, f.Pages, f.Hits, f.Bytes, f.Visits, f.VisitorDays, f.RobotHits, f.RobotBytes}
+	return jsonFigures{f.Known, f.Missing, f.Pages, f.Hits, f.Bytes, f.Visits, f.VisitorDays, f.RobotHits, f.RobotBytes, f.Partial}
 }
 
-// JSON writes one object:
+// JSON writes one object, whose members are added to, but not renamed or dropped:
 //
-//	{"from": "2026-11-01", "to": "2026-11-30", "by": "day",
-//	 "total":  {"known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes"},
-//	 "before": the same of as many days before,
-//	 "busiest_day": {"day", "visitors"}, or null,
-//	 "steps":  [{"from", "to", and as total}],
-//	 "tables": {KIND: [{"key", and a member for each of trafficfile.Numbers}]}}
+//	from, to     dates as 2026-11-22, both included
+//	by           the length of a step: day, week, month or year
+//	total        the figures of all of the period, as in CSV: known_days, missing_days, pages …
+//	before       those of as many days before
+//	busiest_day  "day" and "visitors", or null
+//	steps        objects with "from", "to" and the figures of each step
+//	hours        of each day of the week, from Monday: "days" that have a file, and of each hour the "visits" that began on them
+//	counted      objects: from "from" to "to" days were counted with "options"
+//	tables       by kind, a list of objects with "key" and a member for each of trafficfile.Numbers;
+//	             of a kind that is not known, "numbers"
 //
-// Members are added, but not renamed or dropped.
+// Where there is no known day, figures are 0.
 func JSON(w io.Writer, r *Report) error {
 	type step struct {
 		From string `json:"from"`
@@ -74,6 +81,15 @@ func JSON(w io.Writer, r *Report) error {
 		Day      string `json:"day"`
 		Visitors uint64 `json:"visitors"`
 	}
+	type weekday struct {
+		Days   int        `json:"days"`
+		Visits [24]uint64 `json:"visits"`
+	}
+	type counting struct {
+		From    string `json:"from"`
+		To      string `json:"to"`
+		Options string `json:"options"`
+	}
 	out := struct {
 		From    string                      `json:"from"`
 		To      string                      `json:"to"`
@@ -82,20 +98,32 @@ func JSON(w io.Writer, r *Report) error {
 		Before  jsonFigures                 `json:"before"`
 		Busiest *busiest                    `json:"busiest_day"`
 		Steps   []step                      `json:"steps"`
+		Hours   []weekday                   `json:"hours"`
+		Counted []counting                  `json:"counted"`
 		Tables  map[string][]map[string]any `json:"tables"`
-	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Tables: map[string][]map[string]any{}}
+	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Counted: []counting{}, Tables: map[string][]map[string]any{}}
 	if r.Most > 0 {
 		out.Busiest = &busiest{r.Busiest.String(), r.Most}
 	}
 	for _, s := range r.Steps {
 		out.Steps = append(out.Steps, step{s.From.String(), s.To.String(), s.json()})
 	}
-	for _, t := range tables {
+	for i, visits := range r.Hours {
+		out.Hours = append(out.Hours, weekday{r.Weekdays[i], visits})
+	}
+	for _, c := range r.Counted {
+		out.Counted = append(out.Counted, counting{c.From.String(), c.To.String(), c.Options})
+	}
+	for _, t := range slices.Concat(tables, r.unknown()) {
 		rows := []map[string]any{}
 		for _, c := range r.rows(t) {
 			row := map[string]any{"key": c.Key}
-			for i, name := range trafficfile.Numbers[t.kind] {
+			names, known := trafficfile.Numbers[t.kind]
+			for i, name := range names {
 				row[name] = c.Numbers[i]
+			}
+			if !known {
+				row["numbers"] = c.Numbers
 			}
 			rows = append(rows, row)
 		}

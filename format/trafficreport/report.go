@@ -1,25 +1,37 @@
-// Package trafficreport renders the traffic figures of a period as text, CSV and JSON.
+// Package trafficreport renders the traffic figures of a period as text, CSV, JSON and as a page.
 package trafficreport
 
 import (
-	"cmp"
-	"slices"
+	"strconv"
 
 	"hushpipe/format/civil"
 	"hushpipe/format/report"
 	"hushpipe/format/trafficfile"
 )
 
+// Day is what is known of a day.
+type Day struct {
+	Cells   []trafficfile.Cell
+	Options []string // what shaped them; several, where its files differ
+	Partial bool     // one of several servers has no file of it
+}
+
 // Report is what is known of a period.
 type Report struct {
-	From, To civil.Day // both included
-	By       report.By
-	Total    Figures
-	Before   Figures // of as many days before; Known 0 for none
-	Steps    []Step  // in order and without holes
-	Busiest  civil.Day
-	Most     uint64 // visitors of the busiest day
-	cells    []trafficfile.Cell
+	From, To   civil.Day // both included
+	By         report.By
+	Total      Figures
+	Before     Figures // of as many days before; Known 0 for none
+	Steps      []Step  // in order and without holes
+	Months     []Step  // of a period of several months, where steps are shorter; else nil
+	Gaps       []civil.Day
+	Busiest    civil.Day
+	Most       uint64 // visitors of the busiest day
+	Counted    []Counting
+	Hours      [7][24]uint64 // visits that began, by day of the week as in report.Weekdays
+	Weekdays   [7]int        // days that have a file
+	beforeFrom civil.Day
+	cells      []trafficfile.Cell
 }
 
 // Step is a part of a period.
@@ -28,10 +40,17 @@ type Step struct {
 	Figures
 }
 
+// Counting is which days were counted with which options.
+type Counting struct {
+	From, To civil.Day // the first and the last that have a file
+	Options  string
+}
+
 // Figures are those of one part of a period, or of all of it.
 type Figures struct {
 	Known       int // days that have a file
 	Missing     int // days that have none: a gap, never a zero
+	Partial     int // of Known: days that one of several servers has no file of
 	Pages       uint64
 	Hits        uint64
 	Bytes       uint64
@@ -41,41 +60,92 @@ type Figures struct {
 	RobotBytes  uint64
 }
 
-// New returns the report of a period, of cells by their day, which may be those of
-// earlier days as well.
-func New(from, to civil.Day, by report.By, days map[civil.Day][]trafficfile.Cell) *Report {
-	r := &Report{From: from, To: to, By: by}
-	var all [][]trafficfile.Cell
+// New returns the report of a period, of days that may be earlier ones as well.
+func New(from, to civil.Day, by report.By, days map[civil.Day]Day) *Report {
 	length := to - from + 1
-	for day := from; day <= to; day++ {
-		cells, known := days[day]
-		if n := len(r.Steps); n == 0 || by.Of(day) != by.Of(day-1) {
-			r.Steps = append(r.Steps, Step{From: day})
+	r := &Report{From: from, To: to, By: by, beforeFrom: from - length}
+	var all [][]trafficfile.Cell
+	for at := from; at <= to; at++ {
+		day, known := days[at]
+		r.Steps = addStep(r.Steps, by, at, day, known)
+		if by < report.ByMonth {
+			r.Months = addStep(r.Months, report.ByMonth, at, day, known)
 		}
-		step := &r.Steps[len(r.Steps)-1]
-		step.To = day
-		step.add(cells, known)
-		r.Total.add(cells, known)
-		if visitors := numberOf(cells, "total", "people", 4); visitors > r.Most {
-			r.Most, r.Busiest = visitors, day
+		r.Total.add(day, known)
+		if !known {
+			r.Gaps = append(r.Gaps, at)
+			continue
 		}
-		all = append(all, cells)
+		if visitors := numberOf(day.Cells, "total", "people", 4); visitors > r.Most {
+			r.Most, r.Busiest = visitors, at
+		}
+		r.addHours(at, day.Cells)
+		r.addOptions(at, day.Options)
+		all = append(all, day.Cells)
 	}
-	for day := from - length; day < from; day++ {
-		cells, known := days[day]
-		r.Before.add(cells, known)
+	if len(r.Months) < 2 {
+		r.Months = nil
+	}
+	for at := r.beforeFrom; at < from; at++ {
+		day, known := days[at]
+		r.Before.add(day, known)
 	}
 	r.cells = trafficfile.Add(all...)
 	return r
 }
 
-func (f *Figures) add(cells []trafficfile.Cell, known bool) {
+func addStep(steps []Step, by report.By, at civil.Day, day Day, known bool) []Step {
+	if n := len(steps); n == 0 || by.Of(at) != by.Of(at-1) {
+		steps = append(steps, Step{From: at})
+	}
+	step := &steps[len(steps)-1]
+	step.To = at
+	step.add(day, known)
+	return steps
+}
+
+func (r *Report) addHours(at civil.Day, cells []trafficfile.Cell) {
+	weekday := report.WeekdayOf(at)
+	r.Weekdays[weekday]++
+	for _, c := range cells {
+		if c.Kind != "hour" {
+			continue
+		}
+		if hour, err := strconv.ParseUint(c.Key, 10, 8); err == nil && hour < 24 {
+			r.Hours[weekday][hour] += c.Numbers[3]
+		}
+	}
+}
+
+func (r *Report) addOptions(at civil.Day, options []string) {
+	for _, o := range options {
+		if n := len(r.Counted); n > 0 && r.Counted[n-1].Options == o {
+			r.Counted[n-1].To = at
+			continue
+		}
+		if n := len(r.Counted); len(options) > 1 && n > 1 && r.Counted[n-2].Options == o { // of two servers, day by day
+			r.Counted[n-2].To = at
+			continue
+		}
+		r.Counted = append(r.Counted, Counting{at, at, o})
+	}
+}
+
+// Comparable reports whether a change against the period before means something.
+func (r *Report) Comparable() bool {
+	return r.Before.Known > 0 && r.Before.Missing == 0 && r.Total.Missing == 0
+}
+
+func (f *Figures) add(day Day, known bool) {
 	if !known {
 		f.Missing++
 		return
 	}
 	f.Known++
-	for _, c := range cells {
+	if day.Partial {
+		f.Partial++
+	}
+	for _, c := range day.Cells {
 		if c.Kind != "total" {
 			continue
 		}
@@ -100,60 +170,4 @@ func numberOf(cells []trafficfile.Cell, kind, key string, n int) uint64 {
 		}
 	}
 	return 0
-}
-
-// table is a kind of cells as people see it.
-type table struct {
-	kind  string
-	title string
-	key   string // what a row is
-	by    int    // the number to sort by, -1: rows stand in the order of order
-	shown []int  // the numbers, in the order of columns
-	order []string
-}
-
-// tables are all of them.
-var tables = []table{
-	{kind: "page", title: "Pages", key: "Path", by: 0, shown: []int{0, 2, 3, 1}},
-	{kind: "missing", title: "Not found", key: "Path", by: 0, shown: []int{0}},
-	{kind: "from", title: "Where people came from", key: "Origin", by: 0, shown: []int{0}},
-	{kind: "hour", title: "Hours", key: "Hour", by: -1, shown: []int{3, 0, 1, 2}, order: hours()},
-	{kind: "length", title: "Length of visits", key: "Up to", by: -1, shown: []int{0}, order: []string{"one-page", "30s", "2m", "5m", "15m", "30m", "1h", "more"}},
-	{kind: "depth", title: "Pages of a visit", key: "Up to", by: -1, shown: []int{0}, order: []string{"1", "2", "3", "5", "10", "20", "more"}},
-	{kind: "browser", title: "Browsers", key: "Browser", by: 3, shown: []int{3, 0, 1, 2}},
-	{kind: "system", title: "Systems", key: "System", by: 3, shown: []int{3, 0, 1, 2}},
-	{kind: "robot", title: "Robots", key: "Class and name", by: 1, shown: []int{1, 0, 3, 2}},
-	{kind: "type", title: "File types", key: "Type", by: 1, shown: []int{1, 2}},
-	{kind: "status", title: "Status", key: "Status", by: 0, shown: []int{0, 1}},
-	{kind: "rstatus", title: "Status of robots", key: "Status", by: 0, shown: []int{0, 1}},
-}
-
-func hours() (names []string) {
-	for h := range 25 {
-		names = append(names, string(appendInt(nil, h)))
-	}
-	return names
-}
-
-func appendInt(dst []byte, n int) []byte {
-	if n >= 10 {
-		dst = appendInt(dst, n/10)
-	}
-	return append(dst, byte('0'+n%10))
-}
-
-// rows returns the cells of a table, in its order.
-func (r *Report) rows(t table) (rows []trafficfile.Cell) {
-	for _, c := range r.cells {
-		if c.Kind == t.kind {
-			rows = append(rows, c)
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b trafficfile.Cell) int {
-		if t.by < 0 {
-			return slices.Index(t.order, a.Key) - slices.Index(t.order, b.Key)
-		}
-		return cmp.Compare(b.Numbers[t.by], a.Numbers[t.by])
-	})
-	return rows
 }

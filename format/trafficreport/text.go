@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,161 +15,167 @@ import (
 // mostRows is how many rows of a table people see in a terminal; CSV and JSON have all.
 const mostRows = 15
 
-// Text writes tables for a terminal of so many columns.
-func Text(w io.Writer, r *Report, l *report.Language, width int) error {
+// Text writes tables and bar charts for a terminal.
+func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 	out := bufio.NewWriter(w)
-	writeTable(out, width, r.summary(l))
+	writeTable(out, s, r.summary(l), nil)
 	fmt.Fprintln(out)
-	writeTable(out, width, r.stepRows(l))
-	for _, t := range tables {
+	writeSteps(out, s, r, l)
+	for _, t := range slices.Concat(tables, r.unknown()) {
 		rows := r.rows(t)
 		if len(rows) == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "\n%s\n", word(l, t.title))
-		writeTable(out, width, t.lines(rows, l))
-		if more := len(rows) - mostRows; t.by >= 0 && more > 0 {
-			fmt.Fprintf(out, word(l, "and %s more")+"\n", l.Number(uint64(more)))
+		fmt.Fprintf(out, "\n%s\n", s.Head(word(l, t.title)))
+		var rest []trafficfile.Cell
+		if t.order == nil {
+			rows, _, rest = parted(rows, mostRows, 0)
 		}
+		lines := [][]string{t.heads(l)}
+		var values []uint64
+		for _, c := range rows {
+			lines = append(lines, append([]string{t.name(c.Key, l)}, t.numbers(c, l)...))
+			values = append(values, c.Numbers[t.shown[0]])
+		}
+		writeTable(out, s, lines, values)
+		if len(rest) > 0 {
+			fmt.Fprintln(out, say(l, "and %s more", len(rest)))
+		}
+	}
+	for _, c := range r.counted(l) {
+		fmt.Fprintf(out, "\n%s", c)
+	}
+	if len(r.Counted) > 0 {
+		fmt.Fprintln(out)
 	}
 	return out.Flush()
 }
 
+// change returns how much more or less there was than in the period before, "" where
+// that means nothing.
+func (r *Report) change(l *report.Language, of func(Figures) uint64) string {
+	now, before := of(r.Total), of(r.Before)
+	if !r.Comparable() || before == 0 {
+		return ""
+	}
+	share := (float64(now) - float64(before)) / float64(before)
+	if share >= 0 {
+		return "+" + l.Percent(share)
+	}
+	return "−" + l.Percent(-share)
+}
+
+// headline is a figure of the whole period.
+type headline struct {
+	title string
+	of    func(Figures) uint64
+	bytes bool
+}
+
+var headlines = []headline{
+	{"Visits", func(f Figures) uint64 { return f.Visits }, false},
+	{"Pages", func(f Figures) uint64 { return f.Pages }, false},
+	{"Visitor-days", func(f Figures) uint64 { return f.VisitorDays }, false},
+	{"Hits", func(f Figures) uint64 { return f.Hits }, false},
+	{"Bytes", func(f Figures) uint64 { return f.Bytes }, true},
+	{"Hits of robots", func(f Figures) uint64 { return f.RobotHits }, false},
+	{"Bytes of robots", func(f Figures) uint64 { return f.RobotBytes }, true},
+}
+
+// text returns a figure as people read it.
+func (h headline) text(f Figures, l *report.Language) string {
+	switch {
+	case f.Known == 0:
+		return dash
+	case h.bytes:
+		return size(h.of(f), l)
+	}
+	return l.Number(h.of(f))
+}
+
+// dash stands for a figure of which nothing is known.
+const dash = "–"
+
 // summary returns the headline figures, each with its change against as many days before.
 func (r *Report) summary(l *report.Language) [][]string {
-	t, b := r.Total, r.Before
-	comparable := b.Known > 0 && b.Missing == 0 && t.Missing == 0
-	change := func(now, before uint64) string {
-		if !comparable || before == 0 {
-			return ""
-		}
-		share := (float64(now) - float64(before)) / float64(before)
-		if share >= 0 {
-			return "+" + l.Percent(share)
-		}
-		return "−" + l.Percent(-share)
-	}
+	t := r.Total
 	head := ""
-	if comparable {
+	if r.Comparable() {
 		head = word(l, "change")
 	}
-	rows := [][]string{{word(l, "Period"), l.Period(r.From, r.To), head},
-		{word(l, "Visits"), l.Number(t.Visits), change(t.Visits, b.Visits)},
-		{word(l, "Visitor-days"), l.Number(t.VisitorDays), change(t.VisitorDays, b.VisitorDays)},
+	rows := [][]string{{word(l, "Period"), l.Period(r.From, r.To), head}}
+	for _, h := range headlines {
+		rows = append(rows, []string{word(l, h.title), h.text(t, l), r.change(l, h.of)})
 	}
+	add := func(title, text string) { rows = append(rows, []string{word(l, title), text, ""}) }
 	if t.Known > 0 {
-		rows = append(rows, []string{word(l, "Visitors a day"), l.Decimal(float64(t.VisitorDays) / float64(t.Known)), ""})
+		add("Visitors a day", l.Decimal(float64(t.VisitorDays)/float64(t.Known)))
 	}
 	if r.Most > 0 && r.From < r.To {
-		rows = append(rows,
-			[]string{word(l, "Busiest day"), l.Number(r.Most) + " (" + l.Date(r.Busiest) + ")", ""},
-			[]string{word(l, "Different visitors"), l.Number(r.Most) + "–" + l.Number(t.VisitorDays), ""})
+		add("Busiest day", l.Number(r.Most)+" ("+l.Date(r.Busiest)+")")
+		add("Different visitors", l.Number(r.Most)+"–"+l.Number(t.VisitorDays))
 	}
-	rows = append(rows,
-		[]string{word(l, "Pages"), l.Number(t.Pages), change(t.Pages, b.Pages)},
-		[]string{word(l, "Hits"), l.Number(t.Hits), change(t.Hits, b.Hits)},
-		[]string{word(l, "Bytes"), size(t.Bytes), change(t.Bytes, b.Bytes)},
-		[]string{word(l, "Hits of robots"), l.Number(t.RobotHits), change(t.RobotHits, b.RobotHits)},
-		[]string{word(l, "Bytes of robots"), size(t.RobotBytes), change(t.RobotBytes, b.RobotBytes)})
-	for key, name := range map[string]string{"with-asset": "Visits that loaded more than pages"} {
-		if n := numberOf(r.cells, "total", key, 3); n > 0 {
-			rows = append(rows, []string{word(l, name), l.Number(n), ""})
-		}
-	}
-	if n := numberOf(r.cells, "total", "ignored", 1); n > 0 {
-		rows = append(rows, []string{word(l, "Left out"), l.Number(n), ""})
-	}
-	if n := numberOf(r.cells, "total", "without-visit", 0); n > 0 {
-		rows = append(rows, []string{word(l, "Pages of no known visit"), l.Number(n), ""})
-	}
-	if t.Missing > 0 {
-		rows = append(rows, []string{word(l, "Days without data"), l.Number(uint64(t.Missing)), ""})
-	}
-	return rows
-}
-
-// stepRows returns a row for each step, below one of heads.
-func (r *Report) stepRows(l *report.Language) [][]string {
-	rows := [][]string{{word(l, stepHeads[r.By]), word(l, "Visits"), word(l, "Visitors"), word(l, "Pages"), word(l, "Hits"), word(l, "Bytes")}}
-	for _, s := range r.Steps {
-		row := []string{l.Step(report.Step{From: s.From, To: s.To}, r.By)}
-		if s.Known == 0 {
-			rows = append(rows, append(row, "–", "–", "–", "–", "–"))
+	for _, c := range r.cells {
+		if c.Kind != "total" || c.Key == "people" || c.Key == "robots" {
 			continue
 		}
-		rows = append(rows, append(row, l.Number(s.Visits), l.Number(s.VisitorDays), l.Number(s.Pages), l.Number(s.Hits), size(s.Bytes)))
+		switch c.Key {
+		case "with-asset":
+			add("Visits that loaded more than pages", l.Number(c.Numbers[3]))
+		case "ignored":
+			add("Left out", l.Number(c.Numbers[1]))
+		case "without-visit":
+			add("Pages of no known visit", l.Number(c.Numbers[0]))
+		default: // of a later version
+			add(c.Key, l.Number(c.Numbers[1]))
+		}
+	}
+	if t.Missing > 0 {
+		add("Days without data", l.Number(uint64(t.Missing)))
+	}
+	if t.Partial > 0 {
+		add("Days with incomplete data", l.Number(uint64(t.Partial)))
 	}
 	return rows
 }
 
-var stepHeads = map[report.By]string{report.ByDay: "Day", report.ByWeek: "Week", report.ByMonth: "Month", report.ByYear: "Year"}
-
-// lines returns the first rows of a table, below one of heads.
-func (t table) lines(rows []trafficfile.Cell, l *report.Language) [][]string {
-	names := trafficfile.Numbers[t.kind]
-	head := []string{word(l, t.key)}
-	for _, n := range t.shown {
-		head = append(head, word(l, columnNames[names[n]]))
-	}
-	lines := [][]string{head}
-	if t.by >= 0 {
-		rows = rows[:min(len(rows), mostRows)]
-	}
-	for _, c := range rows {
-		line := []string{t.name(c.Key, l)}
-		for _, n := range t.shown {
-			if names[n] == "bytes" {
-				line = append(line, size(c.Numbers[n]))
-			} else {
-				line = append(line, l.Number(c.Numbers[n]))
-			}
-		}
-		lines = append(lines, line)
+// counted says with which options the days were counted: one line for each.
+func (r *Report) counted(l *report.Language) (lines []string) {
+	for _, c := range r.Counted {
+		lines = append(lines, say(l, "Counted with %s (%s)", c.Options, l.Period(c.From, c.To)))
 	}
 	return lines
 }
 
-// name returns a key as people read it.
-func (t table) name(key string, l *report.Language) string {
-	switch t.kind {
-	case "hour":
-		return fmt.Sprintf("%02s:00", key)
-	case "from":
-		kind, name, ok := strings.Cut(key, " ")
-		if !ok || kind == "site" && name != trafficfile.Other {
-			return word(l, map[string]string{"direct": "direct", "own": "own pages"}[kind]) + name
-		}
-		if kind == "site" {
-			return word(l, "other sites")
-		}
-		return name + " (" + word(l, map[string]string{"search": "search", "ai": "assistant", "social": "network"}[kind]) + ")"
-	case "depth", "length":
-		return word(l, key)
+// writeSteps writes a row for each step, with a bar for its visits.
+func writeSteps(out io.Writer, s report.Screen, r *Report, l *report.Language) {
+	rows := [][]string{{word(l, stepHeads[r.By]), word(l, "Visits"), word(l, "Visitors"), word(l, "Pages"), word(l, "Hits"), word(l, "Bytes")}}
+	var values []uint64
+	for _, step := range r.Steps {
+		rows = append(rows, append([]string{r.stepName(step, l)}, stepCells(step.Figures, l)...))
+		values = append(values, step.Visits)
 	}
-	if key == trafficfile.Other {
-		return word(l, "other")
-	}
-	return key
+	writeTable(out, s, rows, values)
 }
 
-var columnNames = map[string]string{"views": "Views", "pages": "Pages", "hits": "Hits", "bytes": "Bytes", "visits": "Visits", "visitors": "Visitors",
-	"entries": "Entries", "exits": "Exits", "robots.txt": "robots.txt"}
-
-// size writes bytes in units of 1024, as IEC 80000-13 names them.
-func size(n uint64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
+// stepCells returns the figures of a step.
+func stepCells(f Figures, l *report.Language) []string {
+	if f.Known == 0 {
+		return []string{dash, dash, dash, dash, dash}
 	}
-	v, unit := float64(n), -1
-	for v >= 1024 && unit < 4 {
-		v, unit = v/1024, unit+1
-	}
-	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[unit])
+	return []string{l.Number(f.Visits), l.Number(f.VisitorDays), l.Number(f.Pages), l.Number(f.Hits), size(f.Bytes, l)}
 }
 
-// writeTable writes rows whose first column is flush left; it is cut where the lines
-// would be longer than width.
-func writeTable(out io.Writer, width int, rows [][]string) {
+func (r *Report) stepName(s Step, l *report.Language) string {
+	return l.Step(report.Step{From: s.From, To: s.To}, r.By)
+}
+
+var stepHeads = map[report.By]string{report.ByDay: "Day", report.ByWeek: "Week", report.ByMonth: "Month", report.ByYear: "Year"}
+
+// writeTable writes rows, the first of which are heads if there are values. The first
+// column is flush left, and cut where the lines would be wider than the screen. Where
+// there is room, values are drawn behind the rows.
+func writeTable(out io.Writer, s report.Screen, rows [][]string, values []uint64) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -179,20 +186,33 @@ func writeTable(out io.Writer, width int, rows [][]string) {
 	for _, w := range widths[1:] {
 		rest += 2 + w
 	}
-	widths[0] = max(min(widths[0], width-rest), 8)
-	for _, row := range rows {
+	widths[0] = max(min(widths[0], s.Width-rest), 8)
+	var bars []string
+	if len(values) > 0 {
+		bars = s.Bars(values, s.Width-widths[0]-rest-2)
+	}
+	for n, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			n := utf8.RuneCountInString(cell)
+			width := utf8.RuneCountInString(cell)
 			switch {
 			case i > 0:
-				line.WriteString(strings.Repeat(" ", 2+widths[i]-n) + cell)
-			case n > widths[0]:
+				line.WriteString(strings.Repeat(" ", 2+widths[i]-width) + cell)
+			case width > widths[0]:
 				line.WriteString(string([]rune(cell)[:widths[0]-1]) + "…")
 			default:
-				line.WriteString(cell + strings.Repeat(" ", widths[0]-n))
+				line.WriteString(cell + strings.Repeat(" ", widths[0]-width))
 			}
 		}
-		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+		switch {
+		case len(values) == 0:
+			fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+		case n == 0:
+			fmt.Fprintln(out, s.Head(line.String()))
+		case bars != nil && bars[n-1] != "":
+			fmt.Fprintln(out, line.String()+"  "+s.Bar(bars[n-1]))
+		default:
+			fmt.Fprintln(out, line.String())
+		}
 	}
 }
