@@ -134,7 +134,7 @@ func TestReadmeApache(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(policyFile, example, 0o644))
 	paths := strings.NewReplacer("/usr/bin/hushpipe", hushpipeBinary(t),
-		"/etc/hushpipe/policy.toml /var/log/hushpipe", policyFile+" "+base+"/hushpipe-policy", "/var/log/", base+"/",
+		"/etc/hushpipe/policy.toml \\\n  /var/log/hushpipe", policyFile+" "+base+"/hushpipe-policy", "/var/log/", base+"/",
 		"--user hushpipe", "--user "+anotherUser(t))
 	directives := []string{combined}
 	var blocks []string
@@ -142,7 +142,8 @@ func TestReadmeApache(t *testing.T) {
 		blocks = append(blocks, codeBlocks(text, "apache")...)
 	}
 	for _, block := range blocks {
-		for directive := range strings.Lines(paths.Replace(block)) {
+		// One may go on in the next line.
+		for _, directive := range regexp.MustCompile(`(?m)^(?:.*\\\n)*.*\n`).FindAllString(paths.Replace(block), -1) {
 			if strings.HasPrefix(directive, "ErrorLog") { // the main one is the harness's
 				directive = "<VirtualHost *>\nLogLevel info\n" + directive + "</VirtualHost>\n"
 			}

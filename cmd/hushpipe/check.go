@@ -35,7 +35,7 @@ func checkCommand() *cobra.Command {
 			c := &serverCheck{out: cmd.OutOrStdout()}
 			switch {
 			case apache == nginx:
-				return usage("give either --apache or --nginx; hint: see '%s --help'", cmd.CommandPath())
+				return usage("give either --apache or --nginx; hint: write 'hushpipe check --apache', or see '%s --help'", cmd.CommandPath())
 			case apache:
 				return c.apache(args)
 			}

@@ -103,7 +103,11 @@ func TestTopics(t *testing.T) {
 		t.Run(topic.name, func(t *testing.T) {
 			out, err := exec.Command(hushpipeBinary(t), "help", topic.name).Output()
 			require.NoError(t, err)
-			assertFits(t, string(out), codeBlocks(topic.text, "[a-z]*")...)
+			exempt := codeBlocks(topic.text, "console") // what hushpipe answers
+			if topic.name == "migrate" {
+				exempt = codeBlocks(topic.text, "") // to move in takes five lines
+			}
+			assertFits(t, string(out), exempt...)
 			_, help, found := strings.Cut(string(out), "\n\n")
 			require.True(t, found)
 			page := readable(t, filepath.Join(manPages, "hushpipe-"+topic.name+"."+topic.section), "--no-hyphenation")
@@ -280,15 +284,15 @@ func typed(page string) string {
 	})
 }
 
-// assertFits: 80 columns are what a terminal has. Code stays as it is.
-func assertFits(t *testing.T, text string, code ...string) {
+// assertFits: 80 columns are what a terminal has. What is exempt stays as it is.
+func assertFits(t *testing.T, text string, exempt ...string) {
 	t.Helper()
-	isCode := map[string]bool{}
-	for line := range strings.Lines(strings.Join(code, "")) {
-		isCode[strings.TrimLeft(line, " ")] = true
+	stays := map[string]bool{}
+	for line := range strings.Lines(strings.Join(exempt, "")) {
+		stays[strings.TrimLeft(line, " ")] = true
 	}
 	for line := range strings.Lines(text) {
-		if isCode[strings.TrimLeft(line, " ")] {
+		if stays[strings.TrimLeft(line, " ")] {
 			continue
 		}
 		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), helpWidth, line)

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/sys/unix"
+
 	"hushpipe/format"
 )
 
@@ -142,8 +144,25 @@ func message(s severity, text string, args ...any) string {
 			parts = append(parts, part)
 		}
 	}
+	if len(hints) == 0 {
+		if known := hintFor(strings.Join(parts, "; ")); known != "" {
+			hints = []string{hint + known}
+		}
+	}
 	line := strings.Join(append(parts, hints...), "; ")
 	return fmt.Sprintf("hushpipe: %s: %s\n", s, strings.Map(printable, line))
+}
+
+// hintFor says what to do about an error of the system that whoever starts hushpipe can
+// mend; "" for others.
+func hintFor(text string) string {
+	switch {
+	case strings.Contains(text, ": "+unix.ENOTDIR.Error()):
+		return "give a directory"
+	case strings.Contains(text, ": "+unix.EACCES.Error()) && os.Geteuid() != 0:
+		return "run it as root, or as the owner"
+	}
+	return ""
 }
 
 // send takes what is to be written. The caller holds m.mu.

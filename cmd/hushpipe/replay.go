@@ -47,8 +47,12 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 				return usage("no DIR given%s", dirFirst(cmd, args))
 			case len(args) == 1:
 				return usage("no FILE given; hint: name the logs, or '-' for stdin")
-			case len(args) == 2 && isFile(args[0]) && isDir(args[1]):
-				return usage("%s is a file; hint: DIR comes first, as in 'hushpipe replay %s %s'", args[0], args[1], args[0])
+			case len(args) > 1 && isFile(args[0]):
+				dir := "/var/log/hushpipe"
+				if !isFile(args[1]) {
+					dir = args[1]
+				}
+				return usage("%s is a file; hint: DIR comes first, as in 'hushpipe replay %s %s'", args[0], dir, args[0])
 			}
 			return arguments(1, len(args))(cmd, args)
 		},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
@@ -57,6 +59,24 @@ type roomsFlags struct {
 	say    *messages
 }
 
+// daysOfRooms says of which days a directory has room files.
+func daysOfRooms(path string) string {
+	var first, last string
+	entries, _ := os.ReadDir(filepath.Join(path, dir.Rooms))
+	for _, e := range entries { // by name, and so by day
+		if day, ok := dir.OwnDay(dir.Rooms, e.Name()); ok {
+			first, last = cmp.Or(first, day.String()), day.String()
+		}
+	}
+	switch first {
+	case "":
+		return "nobody has used a room yet, or the logger runs with --rooms none"
+	case last:
+		return "there is " + last
+	}
+	return fmt.Sprintf("there are %s to %s", first, last)
+}
+
 func (o *roomsFlags) run() error {
 	day, err := dayFlag(o.date)
 	if err != nil {
@@ -77,7 +97,7 @@ func (o *roomsFlags) run() error {
 	}
 	counts, err := counts.Read(o.dir, day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: there is no data for %s", o.dir, day)
+		return fmt.Errorf("%s: there is no data for %s; hint: %s", o.dir, day, daysOfRooms(o.dir))
 	}
 	if err != nil {
 		return err

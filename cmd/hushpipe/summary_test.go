@@ -117,8 +117,9 @@ func TestMessagesPrintable(t *testing.T) {
 // TestMessageHint: what to do comes last, whatever an error that tells it is part of.
 func TestMessageHint(t *testing.T) {
 	for text, want := range map[string]string{
-		"write x: no":                   "hushpipe: warning: write x: no\n",
-		"x: is a link; hint: remove it": "hushpipe: warning: x: is a link; hint: remove it\n",
+		"write x: no": "hushpipe: warning: write x: no\n",
+		"open x: not a directory; lines wait in memory":       "hushpipe: warning: open x: not a directory; lines wait in memory; hint: give a directory\n",
+		"x: is a link; hint: remove it":                       "hushpipe: warning: x: is a link; hint: remove it\n",
 		"x: is a link; hint: remove it; lines wait in memory": "hushpipe: warning: x: is a link; lines wait in memory; hint: remove it\n",
 		"x: is a link; hint: remove it\ny: is a link":         "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
 	} {
