@@ -51,8 +51,7 @@ func (o *trafficFlags) config() (*filter.Traffic, error) {
 			return nil, nil // of a policy
 		}
 		for _, name := range trafficOnly {
-			if f := o.flags.Lookup(name); f.Value.String() != f.DefValue { // settings that DIR records name all
-
+			if f := o.flags.Lookup(name); f.Value.String() != f.DefValue {
 				return nil, usage("--%s without --traffic; hint: give both", name)
 			}
 		}

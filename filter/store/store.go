@@ -17,6 +17,7 @@ import (
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
