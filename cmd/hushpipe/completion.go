@@ -36,6 +36,10 @@ var choices = map[string][]string{
 // what their usage says.
 func completed(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
+		completed(cmd)
+		if cmd.HasSubCommands() {
+			continue
+		}
 		if cmd.ValidArgsFunction == nil {
 			cmd.ValidArgsFunction = completeArgs(cmd.Use)
 		}
@@ -50,6 +54,8 @@ func completed(root *cobra.Command) {
 func completeArgs(use string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		switch _, behind, found := strings.Cut(use, "DIR"); {
+		case strings.HasPrefix(behind, "…"):
+			return nil, cobra.ShellCompDirectiveFilterDirs
 		case found && len(args) == 0 && !strings.HasPrefix(behind, "|"):
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		case strings.Contains(behind, "STREAM") && len(args) > 0:

@@ -81,20 +81,33 @@ func folders(shared []string) (paths []string) {
 // read, and of others only what replacing a shared file takes, "" for none.
 func confineReader(paths []string, shared string) string {
 	return restrict(func() ([]landlock.Rule, error) {
-		rules := []landlock.Rule{landlock.PathAccess(replace, folders([]string{shared})...)}
-		for _, path := range paths {
-			st, err := os.Stat(path)
-			if err != nil {
-				continue // will be reported later
-			}
-			var rights landlock.AccessFSSet = llsys.AccessFSReadFile
-			if st.IsDir() { // elsewhere this right is an error
-				rights |= llsys.AccessFSReadDir
-			}
-			rules = append(rules, landlock.PathAccess(rights, path))
-		}
-		return rules, nil
+		return append(readRules(paths), landlock.PathAccess(replace, folders([]string{shared})...)), nil
 	})
+}
+
+// confineMerge is confine for the DIR out, but that the directories dirs can be read as
+// well.
+func confineMerge(out string, dirs []string) string {
+	return restrict(func() ([]landlock.Rule, error) {
+		paths, err := reach(out, "")
+		return append(readRules(dirs), landlock.PathAccess(work, paths...)), err
+	})
+}
+
+// readRules is the right to read the files and directories at paths.
+func readRules(paths []string) (rules []landlock.Rule) {
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err != nil {
+			continue // will be reported later
+		}
+		var rights landlock.AccessFSSet = llsys.AccessFSReadFile
+		if st.IsDir() { // elsewhere this right is an error
+			rights |= llsys.AccessFSReadDir
+		}
+		rules = append(rules, landlock.PathAccess(rights, path))
+	}
+	return rules
 }
 
 // restrict is confine for the rules that find returns. Each mechanism that is not

@@ -13,6 +13,9 @@ func confineReplay(dir, keys string, paths []string) string { return confine(dir
 // confineReader is for Linux only.
 func confineReader(paths []string, shared string) string { return confine("", "") }
 
+// confineMerge is for Linux only.
+func confineMerge(out string, dirs []string) string { return confine("", "") }
+
 // hideMemory has nothing to do: without a core file the memory is hidden.
 func hideMemory() {}
 

@@ -136,6 +136,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		purgeCommand(say),
 		statusCommand(),
 		auditCommand(say),
+		fleetCommand(say),
 		checkCommand(),
 		statementCommand(stdout, say),
 		versionCommand(),

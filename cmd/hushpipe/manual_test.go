@@ -29,11 +29,12 @@ func allCommands(t *testing.T) []*cobra.Command {
 	t.Helper()
 	say := newMessages(io.Discard)
 	t.Cleanup(say.close)
-	root := rootCommand(os.Stdin, os.Stdout, say)
-	cmds := []*cobra.Command{root}
-	for _, cmd := range root.Commands() {
-		if cmd.IsAvailableCommand() {
-			cmds = append(cmds, cmd)
+	cmds := []*cobra.Command{rootCommand(os.Stdin, os.Stdout, say)}
+	for i := 0; i < len(cmds); i++ { // those below it as well
+		for _, cmd := range cmds[i].Commands() {
+			if cmd.IsAvailableCommand() {
+				cmds = append(cmds, cmd)
+			}
 		}
 	}
 	require.Greater(t, len(cmds), 6)

@@ -22,6 +22,10 @@ const (
 	purgeTimer   = "packaging/systemd/hushpipe-purge@.timer"
 	reportUnit   = "packaging/systemd/hushpipe-report@.service"
 	reportTimer  = "packaging/systemd/hushpipe-report@.timer"
+	copyService  = "packaging/systemd/hushpipe-copy@.service"
+	copyTimer    = "packaging/systemd/hushpipe-copy@.timer"
+	mergeService = "packaging/systemd/hushpipe-merge.service"
+	mergeTimer   = "packaging/systemd/hushpipe-merge.timer"
 	fifoSocket   = "packaging/systemd/hushpipe@.socket"
 	fifoService  = "packaging/systemd/hushpipe@.service"
 	apacheDropIn = "packaging/systemd/apache2.service.d/hushpipe.conf"
@@ -119,7 +123,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	t.Setenv("MANPATH", dir)
 	texts := map[string]string{}
-	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, apacheDropIn, fifoSocket, fifoService} {
+	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, copyService, copyTimer, mergeService, mergeTimer, apacheDropIn, fifoSocket, fifoService} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		texts[name] = program.Replace(string(text))
@@ -138,6 +142,10 @@ func TestUnitsVerify(t *testing.T) {
 		put("hushpipe-report@var-log-hushpipe.service", texts[reportUnit]),
 		put("hushpipe-report@srv-two\\x20words.service", texts[reportUnit]),
 		put("hushpipe-report@srv-two\\x20words.timer", texts[reportTimer]),
+		put("hushpipe-copy@web-1.example.org.service", texts[copyService]),
+		put("hushpipe-copy@web-1.example.org.timer", texts[copyTimer]),
+		put("hushpipe-merge.service", texts[mergeService]),
+		put("hushpipe-merge.timer", texts[mergeTimer]),
 		put("apache2.service", apache),
 		put("hushpipe@nginx.socket", texts[fifoSocket]),
 		put("hushpipe@nginx.service", texts[fifoService]),
@@ -145,7 +153,7 @@ func TestUnitsVerify(t *testing.T) {
 	out, err := exec.Command(analyze, append([]string{"verify"}, units...)...).CombinedOutput()
 	assert.NoError(t, err)
 	assert.Empty(t, string(out))
-	for _, timer := range []string{purgeTimer, reportTimer} {
+	for _, timer := range []string{purgeTimer, reportTimer, copyTimer, mergeTimer} {
 		out, err = exec.Command(analyze, "calendar", readUnit(t, timer)["Timer"]["OnCalendar"][0]).CombinedOutput()
 		assert.NoError(t, err, "%s", out)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,6 +133,9 @@ func flawsOf(day civil.Day, counts counts.Day) (flaws []string) {
 	if counts.UpperBound {
 		flaws = append(flaws, fmt.Sprintf("%s was counted under several keys: an address may be counted more than once", day))
 	}
+	if names := counts.Hosts.Missing(); len(names) > 0 {
+		flaws = append(flaws, fmt.Sprintf("%s: nothing is counted of %s", day, strings.Join(names, ", ")))
+	}
 	if counts.Overflow > 0 {
 		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other", day, several(counts.Overflow, "line")))
 	}
@@ -171,6 +175,7 @@ type roomsJSON struct {
 	UpperBound   bool        `json:"upper_bound"`
 	Overflow     uint64      `json:"overflow"`
 	Damaged      []string    `json:"damaged"`
+	Missing      []string    `json:"missing"` // hosts
 }
 
 type countJSON struct {
@@ -182,7 +187,8 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 	conferences, participants := c.totals()
 	object := roomsJSON{Dir: o.dir, Time: c.time.Truncate(time.Second), Day: c.day.String(), Rooms: len(c.Rooms),
 		Conferences: conferences, Participants: participants, Counts: make([]countJSON, len(c.Rooms)),
-		UpperBound: c.UpperBound, Overflow: c.Overflow, Damaged: append([]string{}, c.Damaged...)}
+		UpperBound: c.UpperBound, Overflow: c.Overflow, Damaged: append([]string{}, c.Damaged...),
+		Missing: append([]string{}, c.Hosts.Missing()...)}
 	for i, room := range c.Rooms {
 		object.Counts[i] = countJSON{hex.EncodeToString(room.Hash[:]), room.Count}
 	}

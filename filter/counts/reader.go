@@ -20,6 +20,7 @@ type Day struct {
 	UpperBound bool             // counted under several keys: an address may be in twice
 	Overflow   uint64           // at least so many lines had a new pair of room and address that a bound left out
 	Damaged    []string         // room file and journals in which something had to be skipped, also journals kept aside
+	Hosts      roomfile.Roster  // whose journals the room file is made of; empty: those of one host
 }
 
 // Read returns the counts of a day as they stand now: from its journals,
@@ -96,11 +97,16 @@ func (r *Reader) Read() (Day, error) {
 	if r.wrong != nil {
 		damaged = append(damaged, filepath.Join(r.path, dir.Rooms, dir.RoomFile(r.day)))
 	}
+	hosts, err := ReadHosts(r.d, r.day)
+	if err != nil {
+		return Day{}, err
+	}
 	return Day{
 		Rooms:      r.rooms,
-		UpperBound: len(u.keys) > 1,
+		UpperBound: len(u.keys) > 1 || hosts.Keys > 1,
 		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,
+		Hosts:      hosts,
 	}, nil
 }
 

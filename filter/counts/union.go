@@ -20,6 +20,7 @@ import (
 type union struct {
 	day        civil.Day
 	counts     *rooms.Counts
+	alone      *rooms.Counts // of one DIR; nil: it is not asked for
 	read       map[string]int64
 	keys       map[[8]byte]bool
 	settings   map[string]bool
@@ -104,6 +105,8 @@ func (u *union) followOne(d *dir.Dir, name string) error {
 	info, err := journal.Read(f, from, func(payload []byte) error {
 		if u.counts.Apply(payload) != nil {
 			foreign++
+		} else if u.alone != nil {
+			return u.alone.Apply(payload)
 		}
 		return nil
 	})

@@ -82,6 +82,9 @@ const (
 	// PartialSuffix ends the names of the empty files beside room files whose counts
 	// are a lower bound.
 	PartialSuffix = ".partial"
+	// HostsSuffix ends the names of the rosters beside room files that are made of the
+	// journals of several hosts.
+	HostsSuffix = ".hosts"
 
 	logPrefix     = "access-"
 	roomsPrefix   = "rooms-"
@@ -204,6 +207,9 @@ func IsPolicyFile(name string) bool { return strings.HasSuffix(name, policySuffi
 // PartialMark returns the name of the empty file that stands beside a day's room file
 // whose counts are a lower bound.
 func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
+
+// HostsFile returns the name in Rooms of a day's roster, rooms-2026-11-22.hosts.
+func HostsFile(day civil.Day) string { return roomsPrefix + day.String() + HostsSuffix }
 
 // NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
 func NewJournal(day civil.Day) string { return day.String() + "." + RandomHex() + journalSuffix }

@@ -37,7 +37,7 @@ type Archive struct {
 type stream struct {
 	path        string // "" for files named one by one
 	files       map[civil.Day][]string
-	partial     map[civil.Day]bool // the counts are a lower bound
+	partial     map[civil.Day]bool // the counts are a lower bound, or not of all hosts
 	first, last civil.Day          // of files; first is after last where there is none
 }
 
@@ -148,6 +148,14 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 		s.partial[day] = true
 		return
 	}
+	if strings.HasSuffix(path, dir.HostsSuffix) {
+		whole, err := isWhole(path)
+		if err != nil {
+			a.fault(named(path, err))
+		}
+		s.partial[day] = s.partial[day] || err != nil || !whole
+		return
+	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 		id := identity{uint64(sys.Dev), uint64(sys.Ino), day}
 		if other, twice := seen[id]; twice {
@@ -158,6 +166,16 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	}
 	s.files[day] = append(s.files[day], path)
 	s.first, s.last = min(s.first, day), max(s.last, day)
+}
+
+// isWhole reports whether a roster says that all of each host's day is counted.
+func isWhole(path string) (bool, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return false, err
+	}
+	hosts, err := roomfile.ParseRoster(text)
+	return hosts.IsWhole(), err
 }
 
 // Quiet returns the same archive, whose faults are no news any more.

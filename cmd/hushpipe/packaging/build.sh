@@ -99,7 +99,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 		mkdir -p "$(dirname "$tree/usr/share/${shell#*:}")"
 		"$program" completion "${shell%%:*}" >"$tree/usr/share/${shell#*:}"
 	done
-	for unit in "$here"/systemd/*@.*; do
+	for unit in "$here"/systemd/hushpipe*; do
 		put "systemd/${unit##*/}" "lib/systemd/system/${unit##*/}"
 	done
 	put systemd/apache2.service.d/hushpipe.conf lib/systemd/system/apache2.service.d/hushpipe.conf

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/roomfile"
+)
+
+// hosts are filters on several machines, side by side in one directory.
+type hosts struct {
+	t       *testing.T
+	path    string
+	program string
+	names   []string
+	pipes   []*os.File
+	filters []*exec.Cmd
+	users   map[string]map[string]bool // of each room, by all lines
+}
+
+// startHosts starts a filter for each name, under the key of the first host if they
+// share it.
+func startHosts(t *testing.T, shared bool, names ...string) *hosts {
+	h := &hosts{t: t, path: t.TempDir(), program: hushpipeBinary(t), names: names, users: map[string]map[string]bool{}}
+	for i := range names {
+		keys := filepath.Join(h.dir(i), "keys")
+		require.NoError(t, os.MkdirAll(keys, 0o750))
+		if i == 0 {
+			cmd := exec.Command(h.program, "filter", h.dir(0))
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		} else if shared {
+			files, err := filepath.Glob(filepath.Join(h.dir(0), "keys", "*.key"))
+			require.NoError(t, err)
+			require.NotEmpty(t, files)
+			for _, file := range files {
+				key, err := os.ReadFile(file)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(keys, filepath.Base(file)), key, 0o600))
+			}
+		}
+		h.pipes, h.filters = append(h.pipes, nil), append(h.filters, nil)
+		h.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range h.names {
+			h.pipes[i].Close()
+			h.filters[i].Wait()
+		}
+	})
+	return h
+}
+
+func (h *hosts) dir(i int) string { return filepath.Join(h.path, "fleet", h.names[i]) }
+
+func (h *hosts) dirs() (all []string) {
+	for i := range h.names {
+		all = append(all, h.dir(i))
+	}
+	return all
+}
+
+func (h *hosts) start(i int) {
+	r, w, err := os.Pipe()
+	require.NoError(h.t, err)
+	cmd := exec.Command(h.program, "filter", h.dir(i))
+	cmd.Stdin, cmd.Stderr = r, os.Stderr
+	require.NoError(h.t, cmd.Start())
+	r.Close()
+	h.pipes[i], h.filters[i] = w, cmd
+}
+
+// stop ends a filter; it reports how.
+func (h *hosts) stop(i int) error {
+	h.pipes[i].Close()
+	return h.filters[i].Wait()
+}
+
+// log has a host see a line.
+func (h *hosts) log(i int, address, room string) {
+	if h.users[room] == nil {
+		h.users[room] = map[string]bool{}
+	}
+	h.users[room][address] = true
+	_, err := h.pipes[i].WriteString(logLine(address, "/http-bind?room="+room))
+	require.NoError(h.t, err)
+}
+
+// counted is what a hushpipe would count that had seen all lines, plainly.
+func (h *hosts) counted() (all []roomfile.Entry) {
+	for room, users := range h.users {
+		all = append(all, roomfile.Entry{Hash: sha1.Sum([]byte(room)), Count: uint64(len(users))})
+	}
+	slices.SortFunc(all, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	return all
+}
+
+func (h *hosts) merge(out string, dirs ...string) string {
+	cmd := exec.Command(h.program, append([]string{"fleet", "merge", out}, dirs...)...)
+	said, err := cmd.CombinedOutput()
+	require.NoError(h.t, err, "%s", said)
+	return string(said)
+}
+
+func (h *hosts) read(out string) []roomfile.Entry {
+	text, err := os.ReadFile(filepath.Join(out, "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log"))
+	require.NoError(h.t, err)
+	entries, err := roomfile.Parse(text)
+	require.NoError(h.t, err)
+	return entries
+}
+
+// logMany has hosts see lines of few rooms and few people, who come to any host.
+func (h *hosts) logMany(lines int) {
+	for range lines {
+		h.log(rand.IntN(len(h.names)), fmt.Sprintf("192.0.2.%d", rand.IntN(250)), fmt.Sprintf("r%d", rand.IntN(40)))
+	}
+}
+
+// notAtMidnight waits where the day is about to change.
+func notAtMidnight() {
+	for now := time.Now(); now.Add(time.Minute).Day() != now.Day(); now = time.Now() {
+		time.Sleep(time.Second)
+	}
+}
+
+// TestFleetMerge: under equal keys, the merged journals of running filters, of which some
+// end, are killed and start again, are an independent count of all lines. Under different
+// keys the counts are no lower, and that is said.
+func TestFleetMerge(t *testing.T) {
+	notAtMidnight()
+	for _, shared := range []bool{true, false} {
+		t.Run(fmt.Sprint("shared=", shared), func(t *testing.T) {
+			h := startHosts(t, shared, "web1", "web2", "web3")
+			out := filepath.Join(h.path, "all")
+			for range 4 {
+				h.logMany(2000)
+				h.merge(out, h.dirs()...) // in the midst of it
+				require.NoError(t, h.stop(0))
+				h.start(0)
+			}
+			for i := range h.names {
+				require.NoError(t, h.stop(i))
+			}
+			said := h.merge(out, h.dirs()...)
+			once := h.read(out)
+			if shared {
+				require.Equal(t, h.counted(), once)
+				assert.Empty(t, said)
+			} else {
+				plain := h.counted()
+				require.Len(t, once, len(plain))
+				more := false
+				for i, e := range once {
+					require.Equal(t, plain[i].Hash, e.Hash)
+					require.GreaterOrEqual(t, e.Count, plain[i].Count)
+					more = more || e.Count > plain[i].Count
+				}
+				assert.True(t, more)
+				assert.Contains(t, said, "counted under several keys: an address on two hosts is counted twice, the counts are an upper bound\n")
+				cmd := exec.Command(h.program, "rooms", "--json", out)
+				text, err := cmd.Output()
+				require.Error(t, err)
+				assert.Contains(t, string(text), `"upper_bound":true`)
+			}
+			for i := range h.names { // for the cleanup
+				h.start(i)
+			}
+		})
+	}
+}
+
+// TestFleetByRsync does what the units do, while filters write and end: what is copied and
+// merged last is an independent count, and no key and no line was copied.
+func TestFleetByRsync(t *testing.T) {
+	notAtMidnight()
+	rsync := tool(t, "rsync", "rsync")
+	h := startHosts(t, true, "web1", "web2")
+	copies := filepath.Join(h.path, "copies")
+	var dirs []string
+	for _, name := range h.names {
+		dirs = append(dirs, filepath.Join(copies, name))
+		require.NoError(t, os.MkdirAll(filepath.Join(copies, name), 0o700))
+	}
+	out := filepath.Join(h.path, "all")
+	copyAll := func() {
+		for i, name := range h.names {
+			args := command(readUnit(t, copyService)["Service"]["ExecStart"][0], name, "")
+			require.Equal(t, []string{"/usr/bin/rsync", "root@" + name + ":/", "/var/lib/hushpipe/fleet/" + name + "/"}, []string{args[0], args[len(args)-2], args[len(args)-1]})
+			args[len(args)-2], args[len(args)-1] = h.dir(i)+"/", dirs[i]+"/"
+			said, err := exec.Command(rsync, args[1:]...).CombinedOutput()
+			if end, ok := err.(*exec.ExitError); ok && end.ExitCode() == 24 {
+				continue // journals were folded meanwhile: the next run has what they became
+			}
+			require.NoError(t, err, "%s", said)
+		}
+	}
+	for range 5 {
+		h.logMany(1000)
+		copyAll()
+		h.merge(out, dirs...)
+		require.NoError(t, h.stop(1))
+		h.start(1)
+	}
+	for i := range h.names {
+		require.NoError(t, h.stop(i))
+	}
+	copyAll()
+	args := command(readUnit(t, mergeService)["Service"]["ExecStart"][0], "", "")
+	require.Equal(t, "/bin/sh", args[0])
+	line := strings.NewReplacer("/usr/bin/hushpipe", h.program, "/var/lib/hushpipe/all", out, "/var/lib/hushpipe/fleet/", copies+"/").Replace(args[2])
+	said, err := exec.Command(args[0], args[1], line).CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	require.Empty(t, string(said))
+	require.Equal(t, h.counted(), h.read(out))
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		require.Equal(t, []string{"journal", "keep", "rooms", "status"}, names)
+	}
+	for i := range h.names {
+		h.start(i)
+	}
+}

@@ -1,0 +1,86 @@
+package counts
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/rooms"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// Several is what the journals of one day hold together in several DIRs. Under one key,
+// an address that used a room on two hosts is one pair. It reads journals of running
+// processes, and writes nothing to their DIRs. It serves one goroutine.
+type Several struct{ union *union }
+
+// NewSeveral returns an empty one. A pair takes 11 to 22 bytes of memory.
+func NewSeveral(day civil.Day) *Several {
+	return &Several{newUnion(day, rooms.NoLimits)} // hosts have bounded what they counted
+}
+
+// Part is what one DIR has of the day.
+type Part struct {
+	Journals int
+	Pairs    int      // of room and address
+	Damaged  []string // journals in which something had to be skipped, also journals kept aside
+}
+
+// Add takes in the journals of the DIR at path. After an error, what could be read is in.
+func (s *Several) Add(d *dir.Dir, path string) (p Part, err error) {
+	names, err := journalNames(d)
+	if err != nil {
+		return p, err
+	}
+	u := s.union
+	// Another host's journals: where a machine was cloned, some have the same names.
+	u.read, u.flawed = map[string]int64{}, map[string]string{}
+	u.alone = rooms.NewCounts(rooms.NoLimits)
+	err = u.follow(d, names[u.day])
+	p.Journals = len(u.read)
+	_, p.Pairs = u.alone.Size()
+	u.alone = nil
+	if err != nil {
+		return p, err
+	}
+	p.Damaged, err = u.damaged(d, path)
+	return p, err
+}
+
+// Counted reports whether a host counted rooms on that day.
+func (s *Several) Counted() bool { return s.union.counted() }
+
+// Keys is under how many keys they did.
+func (s *Several) Keys() int { return len(s.union.keys) }
+
+// Settings returns what the processes recorded that counted rooms.
+func (s *Several) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }
+
+// Overflow is in how many lines, at least, a new pair was left out by a bound.
+func (s *Several) Overflow() uint64 { return s.union.counts.Recorded() }
+
+// Rooms returns the counts, sorted by hash.
+func (s *Several) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
+
+// Days returns the days of which a DIR has journals, in order.
+func Days(d *dir.Dir) ([]civil.Day, error) {
+	names, err := journalNames(d)
+	return slices.Sorted(maps.Keys(names)), err
+}
+
+// ReadHosts returns the roster of a day, an empty one where there is none.
+func ReadHosts(d *dir.Dir, day civil.Day) (roomfile.Roster, error) {
+	name := dir.HostsFile(day)
+	text, err := d.ReadFile(dir.Rooms, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return roomfile.Roster{}, nil
+	}
+	if err != nil {
+		return roomfile.Roster{}, err
+	}
+	r, err := roomfile.ParseRoster(text)
+	return r, d.Error("read", dir.Rooms, name, err)
+}

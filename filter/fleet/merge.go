@@ -1,0 +1,321 @@
+// Package fleet makes one count of what several hosts have counted, each in a DIR of its
+// own. Under one day key, the union of their journals is the count; it opens no network.
+package fleet
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// silence is when a host is named of which nothing comes. Of one whose processes have all
+// ended, only the day is known.
+const silence = 25 * time.Hour
+
+// settled is how long after midnight late lines of the day before still come.
+const settled = 10 * time.Minute
+
+// Source is one host: its DIR, or a copy of that.
+type Source struct {
+	Name string
+	Path string
+}
+
+// Name names the hosts whose DIRs are at paths: by the last element of each, but not by
+// what all paths end with, as the name of a stream.
+func Name(paths []string) ([]Source, error) {
+	elements := make([][]string, len(paths))
+	for i, path := range paths {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		elements[i] = strings.Split(path, string(filepath.Separator))
+		for j := range i {
+			if slices.Equal(elements[j], elements[i]) {
+				return nil, fmt.Errorf("%s: is given twice", paths[i])
+			}
+		}
+	}
+	last := func(e []string) string { return e[len(e)-1] }
+	for len(paths) > 1 && !slices.ContainsFunc(elements, func(e []string) bool { return len(e) < 3 || last(e) != last(elements[0]) }) {
+		for i, e := range elements {
+			elements[i] = e[:len(e)-1]
+		}
+	}
+	hosts := make([]Source, len(paths))
+	for i, e := range elements {
+		hosts[i] = Source{last(e), paths[i]}
+		if err := roomfile.CheckHost(hosts[i].Name); err != nil {
+			return nil, fmt.Errorf("%s: %w", paths[i], err)
+		}
+		for _, other := range hosts[:i] {
+			if other.Name == hosts[i].Name {
+				return nil, fmt.Errorf("%s and %s: both are of a host %s; hint: give each host a directory of its name", other.Path, paths[i], other.Name)
+			}
+		}
+	}
+	return hosts, nil
+}
+
+// Config says what is merged.
+type Config struct {
+	Out  string // whose room files are written; no filter writes there
+	From []Source
+	Now  time.Time
+	Say  func(topic, line string)
+}
+
+// Result is what a Merge found.
+type Result struct {
+	UpperBound []civil.Day // counted under several keys
+	LowerBound []civil.Day // pairs came when those of other hosts had been deleted
+	Mixed      []civil.Day // counted under several settings
+	Overflow   []civil.Day // bounds left pairs out
+	Damaged    []string    // journals
+	Silent     []Silent
+}
+
+// Silent is a host that was not heard of for a day.
+type Silent struct {
+	Source
+	Last time.Time // zero: never
+}
+
+// source is a host while its journals are read.
+type source struct {
+	Source
+	d     *dir.Dir // nil: cannot be opened
+	lived registry.Lived
+	err   error // its records cannot be read
+}
+
+// Merge unites the journals of all hosts, day by day, and writes the counts and the
+// rosters. It may be repeated at any time: a room file never shrinks, and no host is less
+// closed than it was. It needs the memory of one day's pairs, and of one host's pairs of
+// that day. An error is of what could not be read or written; all else is done.
+func Merge(cfg Config) (r Result, err error) {
+	if err := checkOut(cfg); err != nil {
+		return r, err
+	}
+	out, err := dir.Open(cfg.Out, dir.Options{Create: true, Notify: func(msg string) { cfg.Say(msg, msg) }})
+	if err != nil {
+		return r, err
+	}
+	defer out.Close()
+	var errs []error
+	var days []civil.Day
+	from := make([]source, len(cfg.From))
+	for i, of := range cfg.From {
+		s := &from[i]
+		s.Source = of
+		if s.d, err = dir.Open(of.Path, dir.Options{}); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		defer s.d.Close()
+		// Before the journals: what a host says of itself is no later than what is read of it.
+		if s.lived, s.err = registry.ReadLived(s.d); s.err != nil {
+			errs = append(errs, s.err)
+		}
+		if cfg.Now.Sub(s.lived.Last) > silence {
+			r.Silent = append(r.Silent, Silent{of, s.lived.Last})
+		}
+		some, err := counts.Days(s.d)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if len(some) == 0 && err == nil {
+			errs = append(errs, checkStreams(s.d, of.Path))
+		}
+		days = append(days, some...)
+	}
+	slices.Sort(days)
+	for _, day := range slices.Compact(days) {
+		errs = append(errs, r.mergeDay(cfg, out, from, day))
+	}
+	return r, dir.Join(errs...)
+}
+
+// checkOut returns an error for a directory in which a filter counts by itself, or that a
+// host has.
+func checkOut(cfg Config) error {
+	at, err := os.Stat(cfg.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, of := range cfg.From {
+		if st, err := os.Stat(of.Path); err == nil && os.SameFile(st, at) {
+			return fmt.Errorf("%s: is the directory of a host; hint: give the counts a directory of their own", cfg.Out)
+		}
+	}
+	for _, sub := range []string{"", dir.Journal, dir.Keys} {
+		entries, err := os.ReadDir(filepath.Join(cfg.Out, sub))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, e := range entries {
+			if _, _, dated := dir.DayOf(sub, e.Name()); dated {
+				return fmt.Errorf("%s: a filter writes there; hint: give the counts a directory of their own", cfg.Out)
+			}
+		}
+	}
+	return nil
+}
+
+// checkStreams returns an error for a DIR whose streams have the journals.
+func checkStreams(d *dir.Dir, path string) error {
+	nested, err := d.Nested()
+	if err != nil {
+		return err
+	}
+	for _, name := range nested {
+		if names, _ := os.ReadDir(filepath.Join(path, name, dir.Journal)); len(names) > 0 {
+			return fmt.Errorf("%s: has no journals, but its streams have; hint: give the directory of a stream of each host, as %s", path, filepath.Join(path, name))
+		}
+	}
+	return nil
+}
+
+// mergeDay writes the counts of one day and its roster.
+func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
+	var errs []error
+	all := counts.NewSeveral(day)
+	parts := make([]counts.Part, len(from))
+	failed := make([]bool, len(from))
+	for i, s := range from {
+		if s.d == nil {
+			continue
+		}
+		var err error
+		if parts[i], err = all.Add(s.d, s.Path); err != nil {
+			errs, failed[i] = append(errs, err), true
+		}
+		r.Damaged = append(r.Damaged, parts[i].Damaged...)
+	}
+	unlock, err := out.LockRooms(counts.LockPatience)
+	if err != nil {
+		return dir.Join(append(errs, err)...)
+	}
+	defer unlock()
+	before, err := counts.ReadHosts(out, day)
+	if err != nil { // it is made anew, as far as that can be
+		errs = append(errs, err)
+	}
+	now := roomfile.Roster{Keys: max(before.Keys, all.Keys())}
+	grown, lost := false, false
+	for _, h := range before.Hosts { // those that are asked for no more
+		if !slices.ContainsFunc(from, func(s source) bool { return s.Name == h.Name }) {
+			now.Hosts = append(now.Hosts, h)
+			lost = lost || h.Pairs > 0
+		}
+	}
+	for i, s := range from {
+		was, known := before.Find(s.Name)
+		h, part := s.judge(day, parts[i], failed[i], was, known)
+		if part {
+			now.Hosts = append(now.Hosts, h)
+		}
+		grown = grown || parts[i].Pairs > was.Pairs
+		lost = lost || parts[i].Pairs < was.Pairs
+	}
+	slices.SortFunc(now.Hosts, func(a, b roomfile.Host) int { return cmp.Compare(a.Name, b.Name) })
+	if !all.Counted() {
+		return dir.Join(errs...)
+	}
+
+	rooms := all.Rooms()
+	changed, err := counts.WriteRooms(out, cfg.Out, day, rooms, cfg.Say)
+	errs = append(errs, err)
+	// What was counted of a host before and is gone now cannot be united with what is
+	// new: of each room the larger number is in the file.
+	bound := lost && (grown || changed)
+	if bound || all.Overflow() > 0 {
+		errs = append(errs, mark(out, day))
+	}
+	if err := replaceIfOther(out, dir.HostsFile(day), now.Append(nil)); err != nil {
+		errs = append(errs, err)
+	}
+	for _, found := range []struct {
+		is   bool
+		days *[]civil.Day
+	}{
+		{now.Keys > 1, &r.UpperBound},
+		{bound, &r.LowerBound},
+		{len(all.Settings()) > 1, &r.Mixed},
+		{all.Overflow() > 0, &r.Overflow},
+	} {
+		if found.is {
+			*found.days = append(*found.days, day)
+		}
+	}
+	return dir.Join(errs...)
+}
+
+// judge returns the line of a host in the roster of a day, whose journals are part of it;
+// or none for a host that took no part, as one that joined later.
+func (s source) judge(day civil.Day, has counts.Part, failed bool, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
+	over := civil.DayOf(s.lived.Last.Add(-settled)) > day && !s.lived.Last.IsZero()
+	h = roomfile.Host{Name: s.Name, Seen: s.lived.Last, Pairs: max(has.Pairs, was.Pairs)}
+	switch {
+	case has.Pairs < was.Pairs:
+		h.State = was.State // its journals were deleted
+	case has.Journals > 0 && over && !failed && len(has.Damaged) == 0 && s.err == nil:
+		h.State = roomfile.Closed
+	case has.Journals > 0:
+		h.State = roomfile.Open
+	case s.hadCounts(day):
+		h.State = roomfile.Missing // deleted before they were merged
+	case s.lived.Days[day] && over && !failed && s.err == nil:
+		h.State = roomfile.Closed // it counted nothing
+	case s.lived.Days[day]:
+		h.State = roomfile.Open
+	case known:
+		h.State = was.State
+	case s.lived.Last.IsZero() || civil.DayOf(s.lived.Last) < day:
+		h.State = roomfile.Missing
+	default:
+		return h, false
+	}
+	if known && (was.State == roomfile.Closed || was.State > h.State) {
+		h.State, h.Seen = was.State, was.Seen
+	}
+	return h, true
+}
+
+// hadCounts reports whether a host has counts of a day of which it has no journals.
+func (s source) hadCounts(day civil.Day) bool {
+	if s.d == nil {
+		return false
+	}
+	text, err := s.d.ReadFile(dir.Rooms, dir.RoomFile(day))
+	return len(text) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
+}
+
+// mark says beside the room file of a day that its counts are a lower bound.
+func mark(out *dir.Dir, day civil.Day) error {
+	return replaceIfOther(out, dir.PartialMark(day), nil)
+}
+
+func replaceIfOther(out *dir.Dir, name string, text []byte) error {
+	old, err := out.ReadFile(dir.Rooms, name)
+	if err == nil && string(old) == string(text) {
+		return nil
+	}
+	return out.ReplaceFile(dir.Rooms, name, text)
+}

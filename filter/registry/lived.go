@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// Lived is when processes worked on a DIR, as far as their records tell.
+type Lived struct {
+	Last time.Time          // with the zone of the host; zero: nothing is known
+	Days map[civil.Day]bool // on which one was at work, of 31 days
+}
+
+// ReadLived reads the records in a DIR, or in a copy of one: of a copy nobody can tell
+// which processes live. It takes no lock.
+func ReadLived(d *dir.Dir) (l Lived, err error) {
+	l.Days = map[civil.Day]bool{}
+	names, err := d.Names(dir.Status)
+	if err != nil {
+		return l, err
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, dir.RecordSuffix) {
+			continue
+		}
+		var r processRecord
+		var ended totals
+		of := &r.Days
+		if name == dir.EndedName {
+			err, of = readJSON(d, name, &ended), &ended.Days
+		} else {
+			err = readJSON(d, name, &r)
+		}
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrRecord) { // status tells of damage
+			continue
+		}
+		if err != nil {
+			return l, err
+		}
+		if r.Written.After(l.Last) {
+			l.Last = r.Written
+		}
+		l.add(*of)
+	}
+	// The sum of processes that ended knows days only: the last one had begun.
+	for day := range l.Days {
+		if l.Last.IsZero() || day > civil.DayOf(l.Last) {
+			year, month, mday := day.Date()
+			l.Last = time.Date(year, time.Month(month), mday, 0, 0, 0, 0, time.Local)
+		}
+	}
+	return l, nil
+}
+
+func (l *Lived) add(days map[string]counters.Values) {
+	for date := range days {
+		if day, ok := civil.ParseDay(date); ok {
+			l.Days[day] = true
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package roomfile
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Roster is the file beside a room file that is made of the counts of several hosts: the
+// number of day keys, and a line for each host with its state, its name, when it was
+// heard of last, and how many pairs of room and address it had.
+//
+//	keys 1
+//	closed web1 2026-11-22T23:10:03Z 1043
+//	open web2 2026-11-22T21:59:48Z 998
+//	missing web3 - 0
+//
+// With more keys than one, the counts are an upper bound.
+type Roster struct {
+	Keys  int
+	Hosts []Host // sorted by name
+}
+
+// Host is one line of a Roster.
+type Host struct {
+	State State
+	Name  string    // see CheckHost
+	Seen  time.Time // zero: never
+	Pairs int
+}
+
+// State says how much of a host's day is counted.
+type State int
+
+const (
+	Missing State = iota // nothing has come
+	Open                 // more may come
+	Closed               // all of it
+)
+
+var states = [...]string{Missing: "missing", Open: "open", Closed: "closed"}
+
+func (s State) String() string { return states[s] }
+
+// Find returns the line of a host.
+func (r Roster) Find(name string) (Host, bool) {
+	i, ok := slices.BinarySearchFunc(r.Hosts, name, func(h Host, name string) int { return cmp.Compare(h.Name, name) })
+	if !ok {
+		return Host{}, false
+	}
+	return r.Hosts[i], true
+}
+
+// Missing returns the names of the hosts of which nothing is counted.
+func (r Roster) Missing() (names []string) {
+	for _, h := range r.Hosts {
+		if h.State == Missing {
+			names = append(names, h.Name)
+		}
+	}
+	return names
+}
+
+// IsWhole reports whether all of each host's day is counted.
+func (r Roster) IsWhole() bool {
+	return !slices.ContainsFunc(r.Hosts, func(h Host) bool { return h.State != Closed })
+}
+
+// Append appends the lines of a roster.
+func (r Roster) Append(dst []byte) []byte {
+	dst = fmt.Appendf(dst, "keys %d\n", r.Keys)
+	for _, h := range r.Hosts {
+		seen := "-"
+		if !h.Seen.IsZero() {
+			seen = h.Seen.UTC().Format(time.RFC3339)
+		}
+		dst = fmt.Appendf(dst, "%s %s %s %d\n", h.State, h.Name, seen, h.Pairs)
+	}
+	return dst
+}
+
+var errRoster = errors.New("is no list of hosts")
+
+// ParseRoster reads such a file. The error does not repeat what is in it.
+func ParseRoster(b []byte) (r Roster, err error) {
+	for line := range bytes.Lines(b) {
+		fields := strings.Split(strings.TrimSuffix(string(line), "\n"), " ")
+		if fields[0] == "keys" && len(fields) == 2 && r.Keys == 0 && len(r.Hosts) == 0 {
+			if r.Keys, err = number(fields[1]); err != nil {
+				return Roster{}, err
+			}
+			continue
+		}
+		state := slices.Index(states[:], fields[0])
+		if len(fields) != 4 || state < 0 || CheckHost(fields[1]) != nil {
+			return Roster{}, errRoster
+		}
+		h := Host{State: State(state), Name: fields[1]}
+		if fields[2] != "-" {
+			if h.Seen, err = time.Parse(time.RFC3339, fields[2]); err != nil {
+				return Roster{}, errRoster
+			}
+		}
+		if h.Pairs, err = number(fields[3]); err != nil {
+			return Roster{}, err
+		}
+		if n := len(r.Hosts); n > 0 && r.Hosts[n-1].Name >= h.Name {
+			return Roster{}, errRoster
+		}
+		r.Hosts = append(r.Hosts, h)
+	}
+	return r, nil
+}
+
+func number(digits string) (int, error) {
+	n, err := strconv.Atoi(digits)
+	if err != nil || strconv.Itoa(n) != digits || n < 0 {
+		return 0, errRoster
+	}
+	return n, nil
+}
+
+// CheckHost returns an error for a name that cannot stand in a Roster: letters, digits
+// and . _ - : @ are allowed, 255 at most.
+func CheckHost(name string) error {
+	valid := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-:@", c)
+	}
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return !valid(c) }) {
+		return errors.New("is no name of a host; hint: use letters, digits, and . _ - : @")
+	}
+	return nil
+}

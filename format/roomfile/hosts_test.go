@@ -1,0 +1,68 @@
+package roomfile
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const hosts = `keys 2
+closed web1 2026-11-22T23:10:03Z 1043
+open web2 2026-11-22T21:59:48Z 998
+missing web3 - 0
+`
+
+func TestRoster(t *testing.T) {
+	r, err := ParseRoster([]byte(hosts))
+	require.NoError(t, err)
+	assert.Equal(t, hosts, string(r.Append(nil)))
+	assert.Equal(t, 2, r.Keys)
+	h, ok := r.Find("web2")
+	assert.Equal(t, Host{Open, "web2", time.Date(2026, 11, 22, 21, 59, 48, 0, time.UTC), 998}, h)
+	assert.True(t, ok)
+	_, ok = r.Find("web4")
+	assert.False(t, ok)
+	assert.Equal(t, []string{"web3"}, r.Missing())
+	assert.False(t, r.IsWhole())
+	assert.True(t, Roster{Hosts: r.Hosts[:1]}.IsWhole())
+	assert.True(t, Roster{}.IsWhole())
+}
+
+func TestRosterFaults(t *testing.T) {
+	for _, text := range []string{
+		"x\n", "keys 1\nkeys 1\n", "keys x\n", "keys 01\n", "keys -1\n", "closed web1 - 0 0\n", "closed web1 -\n",
+		"gone web1 - 0\n", "closed web1 yesterday 0\n", "closed web1 - -1\n", "closed w/b - 0\n", "closed  - 0\n",
+		"closed b - 0\nclosed a - 0\n", "closed a - 0\nclosed a - 0\n", "\n", "closed a - 0\nkeys 1\n",
+	} {
+		_, err := ParseRoster([]byte(text))
+		assert.EqualError(t, err, errRoster.Error(), "%q", text)
+	}
+}
+
+func TestCheckHost(t *testing.T) {
+	for _, name := range []string{"web1", "web1.example.org", "2001:db8::1", "www-data@web_1"} {
+		assert.NoError(t, CheckHost(name), name)
+	}
+	for _, name := range []string{"", "a b", "a\n", "ä", "\x1b[31m", "a/b"} {
+		assert.Error(t, CheckHost(name), "%q", name)
+	}
+}
+
+// FuzzParseRoster: what is read survives the way to a file and back.
+func FuzzParseRoster(f *testing.F) {
+	f.Add([]byte(hosts))
+	f.Add([]byte("closed web1 2026-11-22T23:10:03+14:00 0"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := ParseRoster(b)
+		if err != nil {
+			require.Empty(t, r)
+			return
+		}
+		text := r.Append(nil)
+		again, err := ParseRoster(text)
+		require.NoError(t, err)
+		require.Equal(t, string(text), string(again.Append(nil)))
+	})
+}
