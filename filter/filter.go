@@ -299,7 +299,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.stats.Omitted++
 	}
 	if f.traffic.counter != nil {
-		f.countHit(d, line)
+		f.countHit(d, line, part.Lines[start:])
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {

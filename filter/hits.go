@@ -1,10 +1,16 @@
 package filter
 
 import (
+	"cmp"
+	"encoding/binary"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/traffic"
 	"hushpipe/format"
+	"hushpipe/format/civil"
 	"hushpipe/format/machine"
 )
 
@@ -20,17 +26,28 @@ type hitCounter struct {
 	hits    *traffic.Hits
 	counted []*day           // days with hits in this batch
 	free    []*traffic.Delta // not in use
+	options traffic.Options
+	expired *traffic.Days // nil: no hits of expired days
+	scratch []byte
+}
+
+// repeating is a Calendar that knows of processes that were killed.
+type repeating interface {
+	// Repeats returns what finds the lines of a day that such a process counted, nil for
+	// none. It is asked once for each day.
+	Repeats(day civil.Day) *traffic.Repeats
 }
 
 func newHitCounter(t *Traffic, p format.Parser) (h hitCounter) {
 	if t != nil {
-		h.counter, h.hits = traffic.NewCounter(t.Options), traffic.NewHits(p, t.Zone)
+		h.counter, h.hits, h.options = traffic.NewCounter(t.Options), traffic.NewHits(p, t.Zone), t.Options
 	}
 	return h
 }
 
-// countHit counts the current line, whose client is known by now.
-func (f *Filter) countHit(d *day, line []byte) {
+// countHit counts the current line, whose client is known by now, and of which that much
+// was written.
+func (f *Filter) countHit(d *day, line, written []byte) {
 	if f.line.Error {
 		return
 	}
@@ -42,10 +59,29 @@ func (f *Filter) countHit(d *day, line []byte) {
 		hit.See(f.addr)
 	}
 	if d.hits == nil {
-		d.hits = f.traffic.delta()
+		d.hits, d.treated = f.traffic.delta(), traffic.Treated{}
 		f.traffic.counted = append(f.traffic.counted, d)
+		if cal, ok := f.cal.(repeating); ok && !d.expired {
+			d.repeats = cmp.Or(d.repeats, cal.Repeats(d.day))
+		}
 	}
 	f.traffic.counter.Count(d.hits, hit, d.cipher)
+	if len(written) == 0 { // a keyed hash of the line stands for it
+		var room [20]byte
+		binary.LittleEndian.PutUint64(room[:], xxhash.Sum64(line))
+		f.traffic.scratch = binary.BigEndian.AppendUint64(f.traffic.scratch[:0], d.cipher.Fingerprint(&room, pseudonym.Addr{}))
+		written = f.traffic.scratch
+	}
+	d.treated.Add(written)
+	if d.repeats == nil {
+		return
+	}
+	if d.repeats.Add(written) {
+		d.hits.Empty()
+	}
+	if d.repeats.Ended() {
+		d.repeats = nil
+	}
 }
 
 // delta returns an empty one.
@@ -59,19 +95,35 @@ func (h *hitCounter) delta() *traffic.Delta {
 	return d
 }
 
-// recordHits brings what was counted since the last time to the batch.
+// recordHits brings what was counted since the last time to the batch. What may have
+// been counted by a process that was killed waits for the next batch, which tells.
 func (f *Filter) recordHits(b *Batch) {
 	h := &f.traffic
+	wait := 0
 	for _, d := range h.counted {
+		if d.repeats != nil && d.repeats.Pending() {
+			h.counted[wait] = d
+			wait++
+			continue
+		}
 		if p := f.rec.hits(b, d); p != nil {
-			p.Hits = d.hits.AppendTo(p.Hits)
+			p.Hits, p.Treated = d.hits.AppendTo(p.Hits), d.treated
+		} else if d != f.excess {
+			if h.expired == nil {
+				h.expired = traffic.NewDays(h.options)
+			}
+			h.scratch = d.hits.AppendTo(h.scratch[:0])
+			h.expired.Add(d.day, h.scratch) // a Delta made it
 		}
 		d.hits.Empty()
 		h.free = append(h.free, d.hits)
 		d.hits = nil
 	}
-	h.counted = h.counted[:0]
+	h.counted = h.counted[:wait]
 }
+
+// ExpiredTraffic returns what was counted of the hits of expired days, nil for nothing.
+func (f *Filter) ExpiredTraffic() *traffic.Days { return f.traffic.expired }
 
 // wholeGlancer is a Glancer that leaves no field out.
 type wholeGlancer struct{ format.AllGlancer }

@@ -2,11 +2,13 @@ package filter
 
 import (
 	"context"
-	"hushpipe/format/civil"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -49,6 +51,13 @@ type HourSink interface {
 	AppendHour(day civil.Day, hour int, lines []byte) (int, error)
 }
 
+// HitSink is a Sink of traffic figures.
+type HitSink interface {
+	// Hit takes what a batch adds to the figures of a day, once all its lines are
+	// written; it keeps what it cannot write.
+	Hit(day civil.Day, part traffic.Part, hits []byte)
+}
+
 // earlyTick is how soon after the first lines a Queue calls Tick, whatever that said
 // before: who starts a logger looks whether it works.
 const earlyTick = 2 * time.Second
@@ -71,11 +80,12 @@ type Queue struct {
 	// abandoned tells the writer that what is left was counted as dropped.
 	abandoned bool
 
-	begun bool          // lines were written; of who has the turn
-	early chan struct{} // they were, a moment ago
-	wake  chan struct{} // the reader put something
-	space chan struct{} // the writer took something, or could not
-	done  chan struct{} // the writer has ended
+	batches uint64        // number of the last one, of those that have none
+	begun   bool          // lines were written; of who has the turn
+	early   chan struct{} // they were, a moment ago
+	wake    chan struct{} // the reader put something
+	space   chan struct{} // the writer took something, or could not
+	done    chan struct{} // the writer has ended
 
 	patience *time.Timer // of Wait
 
@@ -405,11 +415,37 @@ func (q *Queue) writeBatch(b *Batch) bool {
 			p.counted = true
 		}
 	}
+	q.hit(b)
 	if !q.begun { // see earlyTick
 		q.begun = true
 		time.AfterFunc(earlyTick, func() { signal(q.early) })
 	}
 	return true
+}
+
+// hit takes what a batch adds to traffic figures to the Sink. All lines are written by
+// then: what is counted has a line, and of a batch that was written in part before a kill
+// nothing is counted.
+func (q *Queue) hit(b *Batch) {
+	sink, ok := q.sink.(HitSink)
+	if !ok {
+		return
+	}
+	q.batches++
+	number, committed := q.batches, q.batches-1
+	if b.source != nil {
+		number, committed = b.number, b.source.committed(b.number-1)
+	}
+	for i := range b.Parts {
+		p := &b.Parts[i]
+		if len(p.Hits) == 0 {
+			continue
+		}
+		q.begin()
+		sink.Hit(p.Day, traffic.Part{Batch: number, Committed: committed, Treated: p.Treated}, p.Hits)
+		q.end()
+		p.Hits = p.Hits[:0]
+	}
 }
 
 // hold takes what a part has of groups to the Sink: people first, since lines are

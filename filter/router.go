@@ -43,13 +43,15 @@ type day struct {
 	expired bool // since its first line
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
-	cipher  *dayCipher     // nil: to be made
-	counts  *rooms.Counts  // nil: no room yet
-	hits    *traffic.Delta // of this batch, nil: none yet
-	groups  *groupsOfDay   // nil: no group yet
-	batch   *Batch         // the last one with lines of this day,
-	seq     uint64         // in which of its uses,
-	part    int            // and at which index
+	cipher  *dayCipher       // nil: to be made
+	counts  *rooms.Counts    // nil: no room yet
+	hits    *traffic.Delta   // of this batch, nil: none yet
+	treated traffic.Treated  // the lines of these
+	repeats *traffic.Repeats // nil: none of the next lines was counted by a process that was killed
+	groups  *groupsOfDay     // nil: no group yet
+	batch   *Batch           // the last one with lines of this day,
+	seq     uint64           // in which of its uses,
+	part    int              // and at which index
 }
 
 func (d *day) overflow() uint64 {

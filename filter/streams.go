@@ -94,7 +94,7 @@ func (s *Streams) keepAll() bool {
 		return false
 	}
 	for i := range s.all {
-		if f := s.all[i].Filter; f != nil && (f.plan != nil && !f.plan.KeepsAll || f.grouped != nil) {
+		if f := s.all[i].Filter; f != nil && (f.plan != nil && !f.plan.KeepsAll || f.grouped != nil || f.traffic.counter != nil) {
 			return false
 		}
 	}
@@ -166,6 +166,11 @@ func (s *Streams) treatLines(b *Batch, lines []byte) {
 	}
 	for len(lines) > 0 || s.next < len(s.all) {
 		lines = s.treatSome(b, lines, room)
+	}
+	for i := range s.all {
+		if of := &s.all[i]; of.batch != nil {
+			of.Filter.recordHits(of.batch)
+		}
 	}
 }
 
@@ -397,7 +402,7 @@ func (s *Streams) write(b *Batch, room int) {
 		}
 		if at := s.alike[s.next]; at >= 0 && s.usual {
 			f.same = &s.same[at]
-			f.copies = f.rooms == nil && f.hours.cal == nil && f.same.isFor(s.line)
+			f.copies = f.rooms == nil && f.traffic.counter == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
 			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none

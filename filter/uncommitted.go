@@ -140,3 +140,14 @@ func (u *uncommitted) commit() error {
 	}
 	return u.in.Commit(n)
 }
+
+// committed returns the number of a batch that will not come again, nor any before it;
+// last is the number of one before the one that is being written.
+func (u *uncommitted) committed(last uint64) uint64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.pending) > 0 {
+		last = min(last, u.pending[0].number-1)
+	}
+	return last
+}

@@ -191,7 +191,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	if q.Close(ctx) {
 		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
 			s.Settle(ctx)
-			return errors.Join(s.Expired(f.Expired()), s.Close())
+			return errors.Join(s.Expired(f.Expired()), s.KeepTraffic(f.ExpiredTraffic(), false), s.Close())
 		}))
 	} else {
 		errs = append(errs, errNoAnswer(job.store.Path))

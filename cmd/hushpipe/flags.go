@@ -49,6 +49,7 @@ type filterFlags struct {
 	sample   bool
 	policy   string
 
+	trafficFlags
 	userField string // of a policy
 }
 
@@ -70,6 +71,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
 	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; of other lines the client is who asked the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
+	o.trafficFlags.define(flags)
 	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, in place of what the flags above say")
 }
 
@@ -184,6 +186,9 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 			return nil, err
 		}
 	}
+	if err := o.countTraffic(j); err != nil {
+		return nil, err
+	}
 	j.filter.CountV6 = int(o.countV6)
 	j.filter.Limits = rooms.Limits{Rooms: int(o.maxRooms), Pairs: int(o.maxPairs)}
 	j.store.Path, j.store.Keys = o.dir, o.keys
@@ -198,6 +203,20 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	j.store.Now = now
 	j.store.Say = say.report
 	return j, nil
+}
+
+// countTraffic has the job count what the flags ask for.
+func (o *filterFlags) countTraffic(j *job) (err error) {
+	switch j.filter.Traffic, err = o.trafficFlags.config(); {
+	case err != nil || j.filter.Traffic == nil:
+		return err
+	case j.errorLog:
+		return usage("--traffic: an error log has no requests; hint: count those of the access log")
+	case o.stdout:
+		return usage("--traffic: with --stdout nothing is written to DIR; hint: leave one of them out")
+	}
+	j.store.Traffic = &j.filter.Traffic.Options
+	return nil
 }
 
 // checkInputFlag checks --input, and makes its path absolute.

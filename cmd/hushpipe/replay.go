@@ -27,7 +27,6 @@ import (
 // replayFlags is the command line of replay.
 type replayFlags struct {
 	filterFlags
-	trafficFlags
 	paths  []string
 	append bool
 	force  bool
@@ -59,16 +58,10 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir, o.paths = args[0], args[1:]
 			if o.policy != "" {
-				if o.trafficFlags.count {
-					return usage("--traffic beside --policy; hint: streams have no traffic figures; count them by a replay without --policy")
-				}
 				return o.replayByPolicy(cmd, stdin, say)
 			}
 			job, err := o.job(say)
 			if err != nil {
-				return err
-			}
-			if job.filter.Traffic, err = o.trafficFlags.config(cmd.Flags()); err != nil {
 				return err
 			}
 			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" {
@@ -83,7 +76,6 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		},
 	}
 	o.filterFlags.define(cmd.Flags())
-	o.trafficFlags.define(cmd.Flags())
 	cmd.Flags().BoolVar(&o.append, "append", false, "add to days that already exist in DIR; leave the room files of expired ones alone")
 	cmd.Flags().BoolVar(&o.force, "force", false, "count expired days again that already have a room file in DIR")
 	return cmd

@@ -14,6 +14,7 @@ import (
 
 // trafficFlags say what is counted of the traffic of a site.
 type trafficFlags struct {
+	flags    *pflag.FlagSet
 	count    bool
 	own      []string
 	timeout  time.Duration
@@ -27,6 +28,7 @@ type trafficFlags struct {
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	std := traffic.Defaults()
+	o.flags = flags
 	o.minGroup, o.visits, o.names = atLeastOne(std.MinGroup), atLeastOne(std.MaxVisits), atLeastOne(std.MaxNames)
 	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, where they came from, browsers and robots, in DIR/traffic")
 	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, take a link from `HOST` for one of the site itself, as www.example.org; repeatable")
@@ -43,10 +45,13 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names"}
 
 // config returns what the flags ask for, nil for nothing.
-func (o *trafficFlags) config(flags *pflag.FlagSet) (*filter.Traffic, error) {
+func (o *trafficFlags) config() (*filter.Traffic, error) {
 	if !o.count {
+		if o.flags == nil {
+			return nil, nil // of a policy
+		}
 		for _, name := range trafficOnly {
-			if flags.Changed(name) {
+			if f := o.flags.Lookup(name); f.Value.String() != f.DefValue {
 				return nil, usage("--%s without --traffic; hint: give both", name)
 			}
 		}

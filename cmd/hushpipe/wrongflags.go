@@ -265,7 +265,13 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 		switch f.Name {
 		case "help", "check", "sample", "stdout", "input":
 			return
-		case "keys", "metrics", "policy": // another web server may have another directory
+		case "traffic", "own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names":
+			if f.Value.String() == f.DefValue { // an earlier version knows none of them
+				return
+			}
+		}
+		switch f.Name {
+		case "keys", "metrics", "policy", "sitemap": // another web server may have another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
 				values[0] = path
 			}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/journal"
 )
 
 // TestPartOfAFrame: a full disk takes a part of a frame, and keeps none of it.
@@ -25,7 +27,7 @@ func TestPartOfAFrame(t *testing.T) {
 	file, err := os.OpenFile(filepath.Join(disk, "journal"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	defer file.Close()
-	j := journalFile{file}
+	j := journal.File{File: file}
 	_, err = j.Write(make([]byte, 3000))
 	require.NoError(t, err)
 	n, err := j.Write(make([]byte, 8000))

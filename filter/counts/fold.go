@@ -181,6 +181,9 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 				frames++
 				switch {
 				case typed && !journal.Type(payload[0]).IsSet():
+					if f.cfg.Copied != nil {
+						payload = f.cfg.Copied(d, day, payload)
+					}
 					return w.Append(payload)
 				case typed && len(records) > 0 && records[0] == payload[0] && len(records)+len(payload)-1 <= journal.MaxPayload:
 					records = append(records, payload[1:]...)

@@ -3,7 +3,6 @@ package counts
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -20,28 +19,9 @@ type journalID struct {
 	counting bool // its lines have been searched for rooms
 }
 
-// journalFile appends to a file that is closed, its File nil, while no lines
-// come for it.
-type journalFile struct{ *os.File }
-
-// Write leaves nothing of a frame of which the disk took only a part: it is
-// written again, and readers would take the part for damage.
-func (f *journalFile) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
-	if err != nil && n > 0 {
-		end, seekErr := f.Seek(0, io.SeekCurrent)
-		st, statErr := f.Stat()
-		// Else somebody else writes to it, too.
-		if seekErr == nil && statErr == nil && st.Size() == end && f.Truncate(end-int64(n)) == nil {
-			n = 0
-		}
-	}
-	return n, err
-}
-
 // ownJournal is one that this process writes.
 type ownJournal struct {
-	file    *journalFile
+	file    *journal.File
 	name    string
 	writer  *journal.Writer
 	pending []byte        // records that are not in the file yet
@@ -74,7 +54,7 @@ func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byt
 	}
 	j := o.own[id]
 	if j == nil {
-		j = &ownJournal{file: &journalFile{}}
+		j = &ownJournal{file: &journal.File{}}
 		o.own[id] = j
 	}
 	if len(records) == 0 && j.writer != nil && len(j.pending) == 0 {
@@ -191,7 +171,7 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 		ip, _, _ := strings.Cut(settings, ";")
 		settings = ip + ";" + NoRooms
 	}
-	next := &journalFile{file}
+	next := &journal.File{File: file}
 	w, err := journal.NewWriter(next, id.keyID, []byte(settings))
 	if err == nil && j.lost && j.file.File != nil {
 		_, readErr := journal.Read(j.file, 0, func(payload []byte) error {

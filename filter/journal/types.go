@@ -14,6 +14,10 @@ type Type byte
 // fingerprint of the person. The settings of their journals are "least=7;".
 const Groups Type = 'g'
 
+// Traffic are the records of traffic figures, encrypted under a key of the day; see
+// package trafficlog.
+const Traffic Type = 't'
+
 // IsSet reports whether the records of a type stand for themselves, so that payloads of
 // the type may be joined.
 func (t Type) IsSet() bool { return t == Groups }

@@ -81,6 +81,18 @@ func (r *Ring) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	return r.set(day, r.freshKey(day), true)
 }
 
+// Known returns the day's key if there is one, in memory or in d.
+func (r *Ring) Known(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
+	r.mu.Lock()
+	key := r.keys[day]
+	r.mu.Unlock()
+	if key != nil {
+		return key, nil
+	}
+	read, err := ReadKey(d, day)
+	return (*pseudonym.Key)(&read), err
+}
+
 // freshKey returns a random key for day, the same whoever asks first: one that is
 // still on its way to the disk can be used, and so is one that is noted by now.
 func (r *Ring) freshKey(day civil.Day) *pseudonym.Key {

@@ -1,6 +1,8 @@
 package pseudonym
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
@@ -16,6 +18,7 @@ const (
 	labelCount         = "hushpipe-count"
 	labelField         = "hushpipe-field"
 	labelGroup         = "hushpipe-group"
+	labelTraffic       = "hushpipe-traffic"
 	labelKeyID         = "hushpipe-key-id"
 )
 
@@ -26,6 +29,20 @@ type Key [32]byte
 
 // ID returns what names the key in public. It tells nothing about the bytes.
 func (k *Key) ID() [8]byte { return [8]byte(k.expand(labelKeyID, 8)) }
+
+// TrafficAEAD returns AES-256-GCM under the sub-key of the records of traffic figures,
+// which tell who saw what: they can be read as long as the day's key lives.
+func (k *Key) TrafficAEAD() cipher.AEAD {
+	block, err := aes.NewCipher(k.expand(labelTraffic, 32))
+	if err != nil {
+		panic(err) // only for another size
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // only for another size of block
+	}
+	return aead
+}
 
 // expand derives the sub-key of n bytes for one use. The key is uniformly
 // random, so it is a PRK as it stands and needs no HKDF-Extract (RFC 5869,

@@ -158,7 +158,7 @@ type purger struct {
 func newPurger(cfg Config, report *dir.Reporter) *purger {
 	p := &purger{cfg: cfg, report: report}
 	others := registry.New(registry.Config{Path: cfg.Path, Now: cfg.Now, Report: report}).OthersLive
-	_, p.files, p.ledger = counts.New(cfg.counts(func() calendar.Window { return p.window }, others, report))
+	_, p.files, p.ledger = counts.New(cfg.counts(func() calendar.Window { return p.window }, others, report, knownOnDisk))
 	return p
 }
 

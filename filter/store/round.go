@@ -65,12 +65,13 @@ func (s *Store) run(r round) roundDone {
 	}
 	err := files.Keep(r.d.Dir, 0)
 	done := roundDone{busy: errors.Is(err, dir.ErrLocked)}
+	done.err = s.refreshTraffic(r.d)
 	if r.hourly {
 		files.Fold(r.d.Dir)
 	}
 	s.gauges.Notice(r.d.Dir, s.cfg.Now())
 	s.keys.Restore(r.d.Dir)
-	done.err = dir.Join(err, s.saveKeys(r.d))
+	done.err = dir.Join(err, done.err, s.saveKeys(r.d))
 	return done
 }
 

@@ -17,9 +17,11 @@ import (
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
 
@@ -52,12 +54,13 @@ type Config struct {
 	Keep     calendar.Period
 	Bounds   *calendar.Bounds // beside Keep; nil: those that DIR records
 	Limits   rooms.Limits
-	Least    int    // people who open a group of lines; 0: there are no groups
-	Counting bool   // rooms are counted: days get a room file
-	Secret   bool   // room hashes are made under a secret
-	Settings string // what shapes pseudonyms and counts; recorded in journals
-	Confined string // how the process is confined, or why not; recorded for status
-	Memory   string // how its memory is hidden, or that it is not; recorded for status
+	Least    int              // people who open a group of lines; 0: there are no groups
+	Counting bool             // rooms are counted: days get a room file
+	Traffic  *traffic.Options // days get traffic figures; nil: none
+	Secret   bool             // room hashes are made under a secret
+	Settings string           // what shapes pseudonyms and counts; recorded in journals
+	Confined string           // how the process is confined, or why not; recorded for status
+	Memory   string           // how its memory is hidden, or that it is not; recorded for status
 	Now      func() time.Time
 	// Replays tells that the input is a pipe in which a batch stands until it is
 	// written: after a kill the next process may write it a second time.
@@ -109,6 +112,7 @@ type Store struct {
 	journals *counts.Journals // of this process
 	lines    lineState
 	rounds   rounds
+	hits     hits
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
@@ -172,9 +176,10 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counts(s.Window, s.registry.OthersLive, s.report))
+	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counts(s.Window, s.registry.OthersLive, s.report, s.keys.Known))
 	s.rounds.busy = make(chan struct{}, 1)
 	s.initGroups()
+	s.initTraffic()
 	s.keeper = retention.NewKeeper(retention.KeeperConfig{Path: cfg.Path, Keep: cfg.Keep, Now: cfg.Now, Report: s.report,
 		Target: func() retention.Target {
 			if d := s.dir.Load(); d != nil {
@@ -186,8 +191,8 @@ func newStore(cfg Config) *Store {
 }
 
 // counts is what the counting of rooms needs to know.
-func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (bool, error), report *dir.Reporter) counts.Config {
-	return counts.Config{Path: cfg.Path, Limits: cfg.Limits, Counting: cfg.Counting, Settings: cfg.Settings, Finish: cfg.Finish,
+func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (bool, error), report *dir.Reporter, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) counts.Config {
+	return counts.Config{Copied: cfg.copied(known), Path: cfg.Path, Limits: cfg.Limits, Counting: cfg.Counting, Settings: cfg.Settings, Finish: cfg.Finish,
 		Window: window, OthersLive: others, Report: report}
 }
 
@@ -229,6 +234,7 @@ func (s *Store) Tick() time.Duration {
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
 		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
+		s.flushTraffic(d)
 		s.rounds.under = make(chan struct{})
 		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
@@ -263,6 +269,7 @@ func (s *Store) Settle(ctx context.Context) {
 		var err error
 		if d != nil {
 			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
+			s.flushTraffic(d)
 		}
 		s.unlock()
 		if d != nil && dir.Cause(err) == 0 {
@@ -291,6 +298,8 @@ func (s *Store) Close() error {
 		return s.lines.openErr
 	}
 	s.forget(d)
+	s.flushTraffic(d)
+	s.closeTraffic()
 	flushed := dir.Join(s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
 	if s.rounds.under != nil {
 		<-s.rounds.under
@@ -300,6 +309,7 @@ func (s *Store) Close() error {
 	}
 	s.ledger.ReadUntil(counts.LastDay) // nobody takes late records after this
 	err := dir.Join(s.saveKeys(d), flushed, s.rounds.files.Finish(d.Dir))
+	err = dir.Join(err, s.refreshTraffic(d))
 	s.gauges.Notice(d.Dir, s.cfg.Now())
 	s.rounds.files.Resign()
 	s.journals.Close()
@@ -404,6 +414,9 @@ func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock 
 	if rule > 0 {
 		unlock = p.store.ledger.ReadExpiring(p.Dir, v.First(rule))
 	}
+	if rule > 0 {
+		p.store.expireTraffic(p, v.First(rule))
+	}
 	p.store.ledger.ReadUntil(v.Window.First)
 	return unlock
 }
@@ -456,6 +469,7 @@ func (s *Store) open() *place {
 	s.keysSoon(d, func() {
 		s.keys.Load(d.Dir)
 		s.saveKeys(d)
+		s.readKilled(d)
 	})
 	return d
 }
@@ -467,6 +481,7 @@ func (s *Store) forget(d *place) {
 		if s.groups != nil {
 			s.groups.Forget(days)
 		}
+		s.forgetTraffic(days)
 	}
 }
 
@@ -483,6 +498,7 @@ func (s *Store) reopen(old *place) *place {
 	s.saveKeysSoon(d)
 	s.journals.Flush(d.Dir)
 	s.flushGroups(d)
+	s.flushTraffic(d)
 	s.rounds.busy <- struct{}{}
 	s.rounds.files.Keep(d.Dir, 0)
 	<-s.rounds.busy

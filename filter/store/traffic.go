@@ -1,22 +1,132 @@
 package store
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
-	"slices"
-	"strings"
+	"sync/atomic"
 
-	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/traffic"
-	"hushpipe/format/trafficfile"
+	"hushpipe/filter/trafficlog"
+	"hushpipe/format/civil"
 )
 
-// KeepTraffic writes the traffic figures of days. A day that has a file already is left
-// alone, unless anew says that days holds all of its lines.
+// hits are the traffic figures of a Store.
+type hits struct {
+	journals *trafficlog.Journals // nil: none are counted
+	files    *trafficlog.Files
+	killed   atomic.Pointer[trafficlog.Killed]
+}
+
+// initTraffic is a part of newStore.
+func (s *Store) initTraffic() {
+	if s.cfg.Traffic == nil {
+		return
+	}
+	s.hits.journals, s.hits.files = trafficlog.New(trafficlog.Config{Path: s.cfg.Path, Options: *s.cfg.Traffic, Now: s.cfg.Now, Window: s.Window,
+		Key: s.lineKey, Known: s.keys.Known, Report: s.report})
+}
+
+// lineKey returns the key of a day of which lines were written.
+func (s *Store) lineKey(day civil.Day) *pseudonym.Key {
+	_, placement := s.Place(day, true)
+	return s.keys.Key(day, placement)
+}
+
+// copied returns a payload of a journal with types as it is to be copied.
+func (cfg Config) copied(known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) func(*dir.Dir, civil.Day, []byte) []byte {
+	_, files := trafficlog.New(trafficlog.Config{Path: cfg.Path, Known: known})
+	return files.Resealed
+}
+
+// knownOnDisk is keyring.Ring.Known where there is no Ring.
+func knownOnDisk(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
+	key, err := keyring.ReadKey(d, day)
+	return (*pseudonym.Key)(&key), err
+}
+
+// Hit takes what a batch adds to the traffic figures of a day, see filter.HitSink.
+func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
+	s.lock()
+	defer s.unlock()
+	if s.hits.journals == nil {
+		return
+	}
+	var d *dir.Dir
+	if p := s.dir.Load(); p != nil {
+		d = p.Dir
+	}
+	s.hits.journals.Add(d, day, part, hits)
+}
+
+// Repeats returns what finds the lines of a day that a process which was killed counted,
+// nil for none.
+func (s *Store) Repeats(day civil.Day) *traffic.Repeats { return s.hits.killed.Load().Repeats(day) }
+
+// readKilled looks what processes counted last that were killed.
+func (s *Store) readKilled(d *place) {
+	if s.hits.files != nil && s.lines.suspect {
+		s.hits.killed.Store(s.hits.files.ReadKilled(d.Dir))
+	}
+}
+
+func (s *Store) flushTraffic(d *place) {
+	if s.hits.journals != nil {
+		s.hits.journals.Flush(d.Dir)
+	}
+}
+
+// refreshTraffic brings the files of days up to date in the process that writes the room
+// files.
+func (s *Store) refreshTraffic(d *place) error {
+	if s.hits.files == nil {
+		return nil
+	}
+	if !s.rounds.files.IsWriter() {
+		s.hits.files.Resign()
+		return nil
+	}
+	return s.hits.files.Refresh(d.Dir)
+}
+
+// expireTraffic brings the files of the days before first up to date, whose journals are
+// deleted next, as far as they can be read in time.
+func (s *Store) expireTraffic(d *place, first civil.Day) {
+	done, ok := d.Use()
+	if !ok || s.hits.files == nil {
+		if ok {
+			done()
+		}
+		return
+	}
+	dir.WaitFor(patience, func() {
+		defer done()
+		s.hits.files.Expiring(d.Dir, first)
+	})
+}
+
+// forgetTraffic drops what is in memory of days whose files were deleted on purpose.
+func (s *Store) forgetTraffic(days map[civil.Day]bool) {
+	if s.hits.journals != nil {
+		s.hits.journals.Forget(days)
+		s.hits.files.Forget(days)
+	}
+}
+
+// closeTraffic ends the journals.
+func (s *Store) closeTraffic() {
+	if s.hits.journals != nil {
+		s.hits.journals.Close()
+	}
+}
+
+// KeepTraffic writes the traffic figures of days that have no journals, nil for none. A
+// day that has a file already is left alone, unless anew says that days holds all of its
+// lines.
 func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
+	if days == nil {
+		return nil
+	}
 	if err := s.lockSoon(); err != nil {
 		return err
 	}
@@ -25,62 +135,5 @@ func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	if d == nil {
 		return s.lines.openErr
 	}
-	unlock, err := d.LockRooms(counts.LockPatience)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	names, err := readNames(d.Dir)
-	if err != nil {
-		return err
-	}
-	known := len(names)
-	var errs []error
-	left, open := 0, 0
-	for _, day := range days.All() {
-		if day >= s.window.Load().Today { // its lines are not all there
-			open++
-			continue
-		}
-		name := dir.TrafficFile(day)
-		if _, err := d.ReadFile(dir.Traffic, name); !errors.Is(err, fs.ErrNotExist) && !anew {
-			left++
-			continue
-		}
-		text := trafficfile.Append(nil, days.Figures(day, names))
-		errs = append(errs, d.ReplaceFile(dir.Traffic, name, text))
-	}
-	if len(names) > known {
-		errs = append(errs, d.ReplaceFile(dir.Traffic, dir.NamesName, appendNames(nil, names)))
-	}
-	if open > 0 {
-		s.cfg.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", s.cfg.Path))
-	}
-	if left > 0 {
-		s.cfg.Say("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", s.cfg.Path, left))
-	}
-	return dir.Join(errs...)
-}
-
-// readNames reads the strings that stand by name already: one a line, behind the letter
-// of its kind.
-func readNames(d *dir.Dir) (traffic.Names, error) {
-	text, err := d.ReadFile(dir.Traffic, dir.NamesName)
-	if err = dir.IfExists(err); err != nil {
-		return nil, err
-	}
-	names := traffic.Names{}
-	for line := range strings.Lines(string(text)) {
-		if name := strings.TrimSuffix(line, "\n"); len(name) > 1 {
-			names[name] = true
-		}
-	}
-	return names, nil
-}
-
-func appendNames(dst []byte, names traffic.Names) []byte {
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		dst = append(append(dst, name...), '\n')
-	}
-	return dst
+	return s.hits.files.Keep(d.Dir, days, anew)
 }

@@ -1,0 +1,310 @@
+package trafficlog
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+	"hushpipe/format/trafficfile"
+)
+
+// Files are the files of days, as this process keeps them. Their methods may be called
+// from any goroutine, and wait for the disk.
+type Files struct {
+	cfg *Config
+
+	mu     sync.Mutex // guards what follows
+	unions map[civil.Day]*union
+	sizes  map[string]int64   // of the journals at the last look
+	behind map[civil.Day]bool // days whose file could not be written
+
+	forgetting sync.Mutex // guards what follows; held for moments only
+	forgotten  map[civil.Day]bool
+}
+
+func newFiles(cfg *Config) *Files {
+	return &Files{cfg: cfg, unions: map[civil.Day]*union{}, sizes: map[string]int64{}, behind: map[civil.Day]bool{}}
+}
+
+// Refresh brings the files of the days up to date whose journals have changed, in the
+// order of the days: a name that stands on one day may stand on the next.
+func (f *Files) Refresh(d *dir.Dir) error { return f.refresh(d, counts.AnyDay, counts.LastDay) }
+
+// Expiring is Refresh for the days before first, whose journals are about to be deleted.
+func (f *Files) Expiring(d *dir.Dir, first civil.Day) error {
+	return f.refresh(d, counts.AnyDay, first-1)
+}
+
+func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget()
+	names, err := counts.TypedNames(d)
+	if err != nil {
+		f.cfg.Report.Fault("journal", err, "")
+		return err
+	}
+	sizes := map[string]int64{}
+	for _, of := range names {
+		if err := d.Sizes(dir.Journal, of, sizes); err != nil {
+			f.cfg.Report.Fault("journal", err, "")
+			return err
+		}
+	}
+	today := civil.DayOf(f.cfg.Now())
+	var errs []error
+	for _, day := range slices.Sorted(maps.Keys(names)) {
+		u := f.unions[day]
+		grown := slices.ContainsFunc(names[day], func(name string) bool { return sizes[name] != f.sizes[name] })
+		over := u != nil && u.private && day < today
+		if day < first || day > last || !grown && !over && !f.behind[day] {
+			continue
+		}
+		if err := f.refreshDay(d, day, names[day], today); err != nil {
+			f.behind[day] = true
+			f.cfg.Report.Fault("traffic", err, "; the traffic figures of "+day.String()+" are not up to date")
+			errs = append(errs, err)
+			continue
+		}
+		delete(f.behind, day)
+		for _, name := range names[day] {
+			f.sizes[name] = sizes[name]
+		}
+		if !f.cfg.Window().IsNear(day) || last < counts.LastDay {
+			delete(f.unions, day) // an archive has many days
+		}
+	}
+	for day := range f.unions {
+		if !f.cfg.Window().IsNear(day) {
+			delete(f.unions, day)
+		}
+	}
+	for name := range f.sizes {
+		if _, there := sizes[name]; !there {
+			delete(f.sizes, name)
+		}
+	}
+	return dir.Join(errs...)
+}
+
+// Resealed returns a payload of a journal of day as it is to be copied: under another
+// nonce. One of another type, or of another key, stays as it is.
+func (f *Files) Resealed(d *dir.Dir, day civil.Day, payload []byte) []byte {
+	if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
+		return payload
+	}
+	key, err := f.cfg.Known(d, day)
+	if err != nil {
+		return payload
+	}
+	s := newSealer(key.TrafficAEAD(), key.ID(), day)
+	text, ok := s.open(nil, payload)
+	if !ok {
+		return payload
+	}
+	return s.appendFrame(nil, text)
+}
+
+// Resign drops what only the process needs that writes the files.
+func (f *Files) Resign() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.unions)
+	clear(f.sizes)
+}
+
+// Forget drops what is known of days whose journals were deleted on purpose. Their files
+// stay.
+func (f *Files) Forget(days map[civil.Day]bool) {
+	f.forgetting.Lock()
+	defer f.forgetting.Unlock()
+	if f.forgotten == nil {
+		f.forgotten = map[civil.Day]bool{}
+	}
+	maps.Copy(f.forgotten, days)
+}
+
+func (f *Files) forget() {
+	f.forgetting.Lock()
+	defer f.forgetting.Unlock()
+	for day := range f.forgotten {
+		delete(f.unions, day)
+	}
+	f.forgotten = nil
+}
+
+func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, today civil.Day) error {
+	u := f.unions[day]
+	if u == nil {
+		u = newUnion(day, f.cfg.Options)
+		f.unions[day] = u
+	}
+	if err := u.follow(f, d, names); err != nil {
+		return err
+	}
+	if !u.any || u.kept || !u.changed && !(u.private && day < today) {
+		return nil
+	}
+	unlock, err := d.LockRooms(counts.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := u.follow(f, d, names); err != nil {
+		return err
+	}
+	if u.flawed {
+		f.cfg.Report.Say("traffic-flaw"+day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, day))
+	}
+	known, err := readNames(d)
+	if err != nil {
+		return err
+	}
+	figures, changed := known.figures(day, u.figures.Figures)
+	name := dir.TrafficFile(day)
+	old, err := d.ReadFile(dir.Traffic, name)
+	if err = dir.IfExists(err); err != nil {
+		return err
+	}
+	if !u.checked && old != nil && hits(old) > hitsOf(figures.Cells) {
+		u.kept = true
+		f.cfg.Report.Say("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
+		return nil
+	}
+	text := trafficfile.Append(nil, figures)
+	if !bytes.Equal(text, old) {
+		if err := d.ReplaceSecret(dir.Traffic, name, text); err != nil {
+			return err
+		}
+	}
+	if u.private = day >= today; !u.private {
+		if changed {
+			err = known.write(d)
+		}
+		if err = dir.Join(err, d.Widen(dir.Traffic, name)); err != nil {
+			return err
+		}
+	}
+	u.checked, u.changed = true, false
+	return nil
+}
+
+func hits(file []byte) uint64 {
+	day, _ := trafficfile.Parse(file) // what can be read
+	return hitsOf(day.Cells)
+}
+
+// hitsOf returns how many hits stand in a day's cells.
+func hitsOf(cells []trafficfile.Cell) (n uint64) {
+	for _, c := range cells {
+		if c.Kind == "total" && (c.Key == "people" || c.Key == "robots") && len(c.Numbers) > 1 {
+			n += c.Numbers[1]
+		}
+	}
+	return n
+}
+
+// Keep writes the figures of days that were counted without journals. A day that has a
+// file already is left alone, unless anew says that days holds all of its lines.
+func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
+	unlock, err := d.LockRooms(counts.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	known, err := readNames(d)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	left, open, changed := 0, 0, false
+	for _, day := range days.All() {
+		if day >= f.cfg.Window().Today { // its lines are not all there
+			open++
+			continue
+		}
+		name := dir.TrafficFile(day)
+		if _, err := d.ReadFile(dir.Traffic, name); !errors.Is(err, fs.ErrNotExist) && !anew {
+			left++
+			continue
+		}
+		figures, more := known.figures(day, func(day civil.Day, names traffic.Names) trafficfile.Day { return days.Figures(day, names) })
+		changed = changed || more
+		errs = append(errs, d.ReplaceFile(dir.Traffic, name, trafficfile.Append(nil, figures)))
+	}
+	if changed {
+		errs = append(errs, known.write(d))
+	}
+	if open > 0 {
+		f.cfg.Report.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))
+	}
+	if left > 0 {
+		f.cfg.Report.Say("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", f.cfg.Path, left))
+	}
+	return dir.Join(errs...)
+}
+
+// names are the strings that stand by name, behind the letter of their kind, and the
+// first day on which they did.
+type names map[string]civil.Day
+
+// readNames reads the names: one a line, behind its day.
+func readNames(d *dir.Dir) (names, error) {
+	text, err := d.ReadFile(dir.Traffic, dir.NamesName)
+	if err = dir.IfExists(err); err != nil {
+		return nil, err
+	}
+	n := names{}
+	for line := range bytes.Lines(text) {
+		day, name, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+		if on, dated := civil.ParseDay(string(day)); ok && dated && len(name) > 1 {
+			n[string(name)] = on
+		}
+	}
+	return n, nil
+}
+
+// figures has the figures of a day made with the names of earlier days, and reports
+// whether that changed the names of this one.
+func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) trafficfile.Day) (trafficfile.Day, bool) {
+	earlier, before := traffic.Names{}, map[string]bool{}
+	for name, on := range n {
+		if on < day {
+			earlier[name] = true
+		} else if on == day {
+			before[name] = true
+		}
+	}
+	made := make(day, earlier)
+	changed := false
+	for name := range earlier {
+		if on, ok := n[name]; !ok || on > day {
+			n[name], changed = day, true
+		}
+	}
+	for name := range before {
+		if !earlier[name] {
+			delete(n, name)
+			changed = true
+		}
+	}
+	return made, changed
+}
+
+func (n names) write(d *dir.Dir) error {
+	var text []byte
+	for _, name := range slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), cmp.Compare(a, b)) }) {
+		text = fmt.Appendf(text, "%s %s\n", n[name], name)
+	}
+	return d.ReplaceFile(dir.Traffic, dir.NamesName, text)
+}

@@ -1,0 +1,244 @@
+package trafficlog
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+)
+
+// Journals are those that this process writes. They serve one goroutine, which waits for
+// the disk.
+type Journals struct {
+	cfg     *Config
+	own     map[civil.Day]*ownJournal
+	waiting int // bytes of records that are not written
+	text    []byte
+	sealed  []byte
+}
+
+// ownJournal is one that this process writes.
+type ownJournal struct {
+	id      journalID
+	number  uint64 // of the last record
+	file    *journal.File
+	name    string
+	writer  *journal.Writer // nil: there is none yet
+	key     *pseudonym.Key  // of the sealer
+	sealer  *sealer
+	pending []record
+}
+
+// record is one that is not written yet.
+type record struct {
+	head
+	text []byte
+}
+
+const (
+	// maxPending bounds the records that wait in memory while journals are refused, in
+	// bytes.
+	maxPending = 64 << 20
+	// maxJournals bounds the files that are open: an archive can have many days.
+	maxJournals = 32
+)
+
+// New returns the traffic figures of a process.
+func New(cfg Config) (*Journals, *Files) {
+	return &Journals{cfg: &cfg, own: map[civil.Day]*ownJournal{}}, newFiles(&cfg)
+}
+
+// Add takes what a batch adds to the figures of a day. While DIR cannot be opened, and d
+// is nil, it waits.
+func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte) {
+	if day < o.cfg.Window().First {
+		return // lines that waited past their retention were dropped, and that was said
+	}
+	if o.waiting+len(hits) > maxPending {
+		o.cfg.Report.Say("traffic-pending", fmt.Sprintf("%s: more than %d MiB of traffic figures wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
+		return
+	}
+	j := o.own[day]
+	if j == nil {
+		o.closeIdle(d)
+		j = &ownJournal{file: &journal.File{}}
+		rand.Read(j.id[:])
+		o.own[day] = j
+	}
+	j.number++
+	r := record{head: head{journal: j.id, number: j.number, Part: part}, text: hits}
+	if len(j.pending) == 0 && d != nil && o.flush(d, day, j) && o.write(day, j, r) {
+		return
+	}
+	r.text = append([]byte(nil), hits...)
+	j.pending = append(j.pending, r)
+	o.waiting += len(hits)
+}
+
+// Flush writes what waits.
+func (o *Journals) Flush(d *dir.Dir) {
+	for day, j := range o.own {
+		if day < o.cfg.Window().First {
+			o.end(day, j)
+			continue
+		}
+		if j.writer != nil && j.isLost(d) {
+			o.begin(d, day, j)
+		}
+		o.flush(d, day, j)
+	}
+}
+
+// flush makes the journal if there is none, and appends what is pending.
+func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal) bool {
+	if (j.writer == nil || o.cfg.Key(day) != j.key) && !o.begin(d, day, j) {
+		return false
+	}
+	for len(j.pending) > 0 {
+		if !o.write(day, j, j.pending[0]) {
+			return false
+		}
+		o.waiting -= len(j.pending[0].text)
+		j.pending = j.pending[1:]
+	}
+	return true
+}
+
+// write writes a record. Where it fails, all of it is to be written again: what stands of
+// it by then counts for nothing.
+func (o *Journals) write(day civil.Day, j *ownJournal, r record) bool {
+	r.pieces = uint64(max(1, (len(r.text)+maxPiece-1)/maxPiece))
+	for r.piece = range r.pieces {
+		piece := r.text[int(r.piece)*maxPiece:]
+		piece = piece[:min(len(piece), maxPiece)]
+		o.text = append(r.head.appendTo(o.text[:0]), piece...)
+		if !o.append(j) {
+			return false
+		}
+	}
+	return true
+}
+
+// append appends o.text as a frame.
+func (o *Journals) append(j *ownJournal) bool {
+	o.sealed = j.sealer.appendFrame(o.sealed[:0], o.text)
+	err := j.writer.Append(o.sealed)
+	if err != nil {
+		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
+	}
+	return err == nil
+}
+
+// begin makes the file of a journal. What stands in the one before, which was deleted, or
+// is under a key that is not the day's any more, is written to the next.
+func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal) bool {
+	key := o.cfg.Key(day)
+	s := newSealer(key.TrafficAEAD(), key.ID(), day)
+	var name string
+	var file *os.File
+	var err error
+	for range 8 { // who folds can take it for that of an ended process before it is locked
+		name = dir.NewTypedJournal(day)
+		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
+		return false
+	}
+	next := &journal.File{File: file}
+	w, err := journal.NewWriter(next, s.keyID, []byte(settings))
+	if err == nil && j.file.File != nil {
+		_, err = journal.Read(j.file, 0, func(payload []byte) error {
+			text, ok := j.sealer.open(o.text[:0], payload)
+			if !ok {
+				return nil
+			}
+			o.text = text
+			o.sealed = s.appendFrame(o.sealed[:0], text)
+			return w.Append(o.sealed)
+		})
+	}
+	if err != nil {
+		file.Close()
+		_ = d.Remove(dir.Journal, name)
+		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
+		return false
+	}
+	if o.close(j); j.name != "" {
+		_ = d.Remove(dir.Journal, j.name)
+	}
+	j.file, j.name, j.writer, j.key, j.sealer = next, name, w, key, s
+	return true
+}
+
+// isLost reports whether the journal was deleted, or moved away.
+func (j *ownJournal) isLost(d *dir.Dir) bool {
+	f, err := d.OpenFile(dir.Journal, j.name, os.O_RDONLY)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved)
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	held, err2 := j.file.Stat()
+	return err == nil && err2 == nil && !os.SameFile(there, held)
+}
+
+// end ends a journal: its process goes on without it.
+func (o *Journals) end(day civil.Day, j *ownJournal) {
+	if j.writer != nil && len(j.pending) == 0 {
+		h := head{journal: j.id, number: j.number + 1}
+		o.text = h.appendTo(o.text[:0])
+		o.append(j)
+	}
+	for _, r := range j.pending {
+		o.waiting -= len(r.text)
+	}
+	o.close(j)
+	delete(o.own, day)
+}
+
+func (o *Journals) close(j *ownJournal) {
+	if j.file.File != nil {
+		j.file.Close()
+		j.file.File = nil
+	}
+}
+
+// closeIdle makes room for one more journal, where there are many.
+func (o *Journals) closeIdle(d *dir.Dir) {
+	if len(o.own) < maxJournals || d == nil {
+		return
+	}
+	for day, j := range o.own {
+		if len(j.pending) == 0 && !o.cfg.Window().IsNear(day) {
+			o.end(day, j)
+		}
+	}
+}
+
+// Forget ends the journals of days whose files were deleted on purpose.
+func (o *Journals) Forget(days map[civil.Day]bool) {
+	for day, j := range o.own {
+		if days[day] {
+			o.close(j)
+			delete(o.own, day)
+		}
+	}
+}
+
+// Close ends all journals.
+func (o *Journals) Close() {
+	for day, j := range o.own {
+		o.end(day, j)
+	}
+}

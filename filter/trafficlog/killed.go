@@ -1,0 +1,121 @@
+package trafficlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+)
+
+// Killed is what processes counted last that were killed: lines that they did not commit
+// come again, to the process that starts in their place. Its methods may be called from
+// any goroutine.
+type Killed struct {
+	cfg   *Config
+	mu    sync.Mutex
+	parts map[civil.Day][][]traffic.Part
+}
+
+// tailSize is how much of a journal is looked through, from its end: what one process
+// writes before it commits takes a pipe's half in lines, and a fifth of that in records.
+const tailSize = 1 << 20
+
+// ReadKilled reads the ends of the journals whose processes were killed.
+func (f *Files) ReadKilled(d *dir.Dir) *Killed {
+	k := &Killed{cfg: f.cfg, parts: map[civil.Day][][]traffic.Part{}}
+	names, _ := counts.TypedNames(d) // an error is reported where they are written
+	for day, of := range names {
+		if day < f.cfg.Window().First {
+			continue
+		}
+		var s *sealer
+		for _, name := range of {
+			file, err := d.OpenOwned(dir.Journal, name, os.O_RDONLY)
+			if err != nil {
+				continue // its process lives
+			}
+			if s == nil {
+				if key, err := f.cfg.Known(d, day); err == nil {
+					s = newSealer(key.TrafficAEAD(), key.ID(), day)
+				}
+			}
+			if s != nil {
+				k.parts[day] = append(k.parts[day], lastParts(file, s)...)
+			}
+			file.Close()
+		}
+	}
+	return k
+}
+
+// lastParts returns the last parts of each process whose records stand at the end of a
+// journal, and which was killed.
+func lastParts(file *os.File, s *sealer) [][]traffic.Part {
+	st, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	var ids []journalID
+	parts := map[journalID][]traffic.Part{}
+	var buf []byte
+	_, err = journal.Read(file, max(0, st.Size()-tailSize), func(payload []byte) error {
+		if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
+			return nil
+		}
+		text, ok := s.open(buf[:0], payload)
+		if !ok {
+			return nil
+		}
+		buf = text
+		h, _, ok := parseHead(text)
+		switch all, known := parts[h.journal]; {
+		case !ok || h.piece+1 != max(h.pieces, 1):
+		case h.pieces == 0:
+			delete(parts, h.journal)
+		default:
+			if !known {
+				ids = append(ids, h.journal)
+			}
+			for len(all) > 0 && all[0].Batch <= h.Committed {
+				all = all[1:]
+			}
+			parts[h.journal] = append(all, h.Part)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, journal.ErrVersion) {
+		return nil
+	}
+	var last [][]traffic.Part
+	for _, id := range ids {
+		if len(parts[id]) > 0 {
+			last = append(last, parts[id])
+		}
+	}
+	return last
+}
+
+// Repeats returns what finds the lines of a day that were counted, nil for none. It is
+// for who reads the first lines of that day: the next time it returns nil.
+func (k *Killed) Repeats(day civil.Day) *traffic.Repeats {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	parts := k.parts[day]
+	delete(k.parts, day)
+	r := traffic.NewRepeats(parts...)
+	if r != nil {
+		r.Found = func() {
+			k.cfg.Report.Say("traffic-repeated", fmt.Sprintf("%s: a process was killed before it let go of its last lines; they came again, and their traffic is counted once", k.cfg.Path))
+		}
+	}
+	return r
+}

@@ -1,0 +1,159 @@
+package trafficlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+)
+
+// union is what the journals of a day hold together, and how far each has been read.
+type union struct {
+	day     civil.Day
+	figures *traffic.Day
+	sealer  *sealer // nil: the key is not read yet
+	read    map[string]int64
+	last    map[journalID]uint64 // the number of the last record that was added
+	pieces  map[string]*pieces   // of records that are not whole yet, by the file
+	text    []byte
+
+	any     bool // there is a record
+	changed bool // the file is behind
+	private bool // the file was written while the day was not over
+	checked bool // the file that was there before was looked at
+	kept    bool // that one has more, and stays
+	flawed  bool // not all could be read
+}
+
+// pieces are those of a record, as far as they were read.
+type pieces struct {
+	head
+	text []byte
+}
+
+func newUnion(day civil.Day, opt traffic.Options) *union {
+	return &union{day: day, figures: traffic.NewDay(opt), read: map[string]int64{}, last: map[journalID]uint64{}, pieces: map[string]*pieces{}}
+}
+
+// follow reads what the journals of the day have got since the last time. names may be
+// out of date: where one has gone, they are listed anew.
+func (u *union) follow(f *Files, d *dir.Dir, names []string) error {
+	var errs []error
+	for range 8 {
+		errs = errs[:0]
+		gone := false
+		for _, name := range names {
+			err := u.followOne(f, d, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+			} else if err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if !gone {
+			break
+		}
+		listed, err := counts.TypedNames(d)
+		if err != nil {
+			return dir.Join(append(errs, err)...)
+		}
+		names = listed[u.day]
+	}
+	return dir.Join(errs...)
+}
+
+func (u *union) followOne(f *Files, d *dir.Dir, name string) error {
+	file, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	from := u.read[name]
+	if st, err := file.Stat(); err == nil && st.Size() == from && from > 0 {
+		return nil
+	} else if err == nil && st.Size() < from {
+		from = 0 // cut short by somebody: what is in it now is new
+	}
+	info, err := journal.Read(file, from, func(payload []byte) error {
+		if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
+			return nil
+		}
+		if u.sealer == nil && !u.flawed {
+			if err := u.readKey(f, d); errors.Is(err, fs.ErrNotExist) {
+				u.flawed = true
+			} else if err != nil {
+				return err
+			}
+		}
+		text, ok := []byte(nil), false
+		if u.sealer != nil {
+			text, ok = u.sealer.open(u.text[:0], payload)
+		}
+		if !ok {
+			u.flawed = true
+			return nil
+		}
+		u.text = text
+		u.take(name, text)
+		return nil
+	})
+	if err != nil && !errors.Is(err, journal.ErrVersion) {
+		return fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	u.read[name] = info.Offset
+	if info.Damaged > 0 {
+		u.flawed = true
+	}
+	return nil
+}
+
+func (u *union) readKey(f *Files, d *dir.Dir) error {
+	key, err := f.cfg.Known(d, u.day)
+	if err != nil {
+		return err
+	}
+	u.sealer = newSealer(key.TrafficAEAD(), key.ID(), u.day)
+	return nil
+}
+
+// take takes a piece of a record, which is added once it is whole, and once only.
+func (u *union) take(name string, text []byte) {
+	h, piece, ok := parseHead(text)
+	if !ok {
+		u.flawed = true
+		return
+	}
+	if h.pieces == 0 || h.number <= u.last[h.journal] {
+		return
+	}
+	p := u.pieces[name]
+	if p == nil {
+		p = &pieces{}
+		u.pieces[name] = p
+	}
+	if h.piece == 0 {
+		p.head, p.text = h, p.text[:0]
+	} else if p.journal != h.journal || p.number != h.number || p.piece+1 != h.piece {
+		return // its beginning was lost, or it is written again from there
+	}
+	p.piece = h.piece
+	if h.pieces > 1 {
+		p.text = append(p.text, piece...)
+		piece = p.text
+	}
+	if h.piece+1 < h.pieces {
+		return
+	}
+	if u.figures.Add(piece) != nil {
+		u.flawed = true
+		return
+	}
+	u.last[h.journal] = h.number
+	u.any, u.changed = true, true
+}
