@@ -3,6 +3,8 @@ package filter
 import (
 	"bytes"
 
+	"golang.org/x/text/unicode/norm"
+
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
@@ -37,6 +39,7 @@ type grouped struct {
 	values  [][]byte // what is left of each field
 	buf     []byte   // of values
 	scratch []byte
+	folded  []byte // of a user
 	person  pseudonym.Addr
 }
 
@@ -129,7 +132,7 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 		n++
 	}
 	if user := f.userOf(line); g.User && user != nil {
-		f.meetPerson(part, d, group.Field(n), user)
+		f.meetPerson(part, d, group.Field(n), g.foldUser(user))
 	}
 	part.Held = append(append(group.AppendTo(part.Held), ' '), g.part.Lines...)
 	f.wrote = d
@@ -206,6 +209,24 @@ func (f *Filter) userOf(line []byte) []byte {
 		return nil
 	}
 	return user
+}
+
+// foldUser returns what is the same however a user spells his name: servers with names that
+// differ in case alone are rare, and those that do not care let one person have many.
+// It is valid until the next call.
+func (g *grouped) foldUser(user []byte) []byte {
+	g.folded = g.folded[:0]
+	for _, c := range bytes.TrimSpace(user) {
+		if c >= 0x80 || c == '\\' {
+			plain, _ := format.Unescaped(user, nil)
+			return bytes.TrimSpace(bytes.ToLower(norm.NFKC.Bytes(plain)))
+		}
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		g.folded = append(g.folded, c)
+	}
+	return g.folded
 }
 
 var anyTreatment = &treatment.Treatment{}

@@ -231,7 +231,7 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 
 // sayRotated tells of a day file that another program has renamed, moved elsewhere or
 // deleted. Processes of hushpipe rename none; those of days before today they delete, and
-// others make them anew.
+// others make them anew. Today's are deleted by erase, which dates them.
 func (l *Log) sayRotated(f *dayFile) {
 	const hint = "leave DIR out of its configuration, such as logrotate's"
 	names, _ := l.d.Names("")
@@ -243,7 +243,7 @@ func (l *Log) sayRotated(f *dayFile) {
 	}
 	var st unix.Stat_t
 	switch err := unix.Fstat(int(f.Fd()), &st); {
-	case err != nil:
+	case err != nil, st.Nlink == 0 && st.Mtim.Sec == dir.ErasedTime.Unix():
 	case st.Nlink > 0:
 		l.d.Say("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
 	case int32(f.log.Day) >= l.today.Load():

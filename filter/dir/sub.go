@@ -33,6 +33,10 @@ func (s Sub) Modified(name string) (time.Time, error) {
 	return time.Unix(st.Mtim.Unix()), nil
 }
 
+// ErasedTime is that of a day's file which was deleted on purpose while lines go to it. Who
+// has it open finds it there.
+var ErasedTime = time.Unix(0, 0)
+
 // Touch sets that time.
 func (s Sub) Touch(name string, now time.Time) error {
 	to := unix.NsecToTimespec(now.UnixNano())

@@ -105,8 +105,14 @@ func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 }
 
 // DeleteLines deletes the lines of one day alone, those that wait for their group as well.
+// Those that are written go to a new file, and are dated for whoever writes them.
 func DeleteLines(d *dir.Dir, day civil.Day) (p Purged) {
-	p.deleteDay(d, "", day)
+	p.deleteIf(d, "", func(s dir.Sub, name string, of civil.Day) bool {
+		if of == day {
+			_ = s.Touch(name, dir.ErasedTime)
+		}
+		return of == day
+	})
 	p.deleteDay(d, dir.Held, day)
 	return p
 }
