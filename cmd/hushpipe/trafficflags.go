@@ -24,6 +24,7 @@ type trafficFlags struct {
 	sitemap  string
 	visits   atLeastOne
 	names    atLeastOne
+	groups   []string
 }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
@@ -37,12 +38,13 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	flags.Var(&o.minGroup, "min-group", "with --traffic, name what clients choose once `NUMBER` networks brought it on one day, 3 at least")
 	flags.StringArrayVar(&o.ignore, "ignore", nil, "with --traffic, leave out lines of `WHO`: a network, as 192.0.2.0/24, or a part of a user agent; repeatable")
 	flags.StringVar(&o.sitemap, "sitemap", "", "with --traffic, name the paths in `FILE` in any case: a sitemap, or one path a line")
+	flags.StringArrayVar(&o.groups, "group", nil, "with --traffic, count hits, errors and durations by a part of the URL, as in `PATTERN` /ows?layers={group}; repeatable")
 	flags.Var(&o.visits, "max-visits", "with --traffic, follow at most `NUMBER` visitors a day")
 	flags.Var(&o.names, "max-names", "with --traffic, name at most `NUMBER` paths a day")
 }
 
 // asked lists the flags that have no use without --traffic.
-var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names"}
+var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "max-visits", "max-names"}
 
 // config returns what the flags ask for, nil for nothing.
 func (o *trafficFlags) config() (*filter.Traffic, error) {
@@ -96,6 +98,12 @@ func (o *trafficFlags) config() (*filter.Traffic, error) {
 		}
 	}
 	opt.MinGroup, opt.MaxVisits, opt.MaxNames, opt.Timeout = int(o.minGroup), int(o.visits), int(o.names), o.timeout
+	if len(o.groups) > 0 {
+		var err error
+		if opt.Groups, err = traffic.NewGroups(o.groups); err != nil {
+			return nil, usage("--group: %w", err)
+		}
+	}
 	if o.sitemap != "" {
 		text, err := os.ReadFile(o.sitemap)
 		if err != nil {

@@ -24,7 +24,9 @@ type Hit struct {
 	Agent     []byte // likewise
 	HasAgent  bool   // the format says which agent it was
 	Client    pseudonym.Addr
-	HasClient bool // Client is an address
+	HasClient bool   // Client is an address
+	Micros    uint64 // how long the answer took, in microseconds
+	Timed     bool   // Micros is known
 }
 
 // Counter counts the hits of a log. It serves one goroutine.
@@ -107,6 +109,7 @@ func (c *Counter) Count(d *Delta, h *Hit, keys Keys) {
 		d.cells.at(cellOf(kindHour, uint32(h.Second)/3600, side)).add(&all)
 	}
 	d.cells.at(cellOf(kindStatus, uint32(h.Status), side)).add(&sums{0, 1, h.Bytes})
+	c.countGroup(d, h, keys, robot)
 	if robot {
 		d.cells.at(cellOf(kindRobot, uint32(who.Class), uint32(who.Robot))).add(&all)
 		if bytes.Equal(name, robotsTxt) {

@@ -206,8 +206,11 @@ func (d *Day) number(text []byte) uint32 {
 
 // most is how many strings of a kind stand by name in a day.
 func (o Options) most(k stringKind) int {
-	if k == stringMissing {
+	switch k {
+	case stringMissing:
 		return min(o.MaxNames, maxMissing)
+	case stringGroup:
+		return min(o.MaxNames, maxGroups)
 	}
 	return o.MaxNames
 }

@@ -22,12 +22,14 @@ const (
 	kindType                // id: of types. pages, hits, bytes
 	kindIgnored             // hits
 	kindNetwork             // id: string; sub: a network that brought it. Nothing
+	kindGroup               // id: string. hits, microseconds, hits with a status of 4xx, and of 5xx
+	kindTime                // id: string of a group; sub: of steps. hits
 	numKinds
 )
 
 // ofString reports whether id is the number of a string.
 func (k kind) ofString() bool {
-	return k == kindPage || k == kindSite || k == kindMissing || k == kindNetwork
+	return k == kindPage || k == kindSite || k == kindMissing || k == kindNetwork || k == kindGroup || k == kindTime
 }
 
 // stringKind keeps strings apart that are kept for different reasons.
@@ -37,6 +39,7 @@ const (
 	stringPage    stringKind = 'p'
 	stringMissing stringKind = 'm'
 	stringSite    stringKind = 's'
+	stringGroup   stringKind = 'g'
 )
 
 // Delta is what some hits of one day add to its figures. Emptied, it keeps its memory.

@@ -201,6 +201,10 @@ func (f *figures) countCells() {
 			f.add([]string{"status", "rstatus"}[sub&1], strconv.Itoa(int(id)), s[1], s[2])
 		case kindMissing:
 			f.add("missing", f.keys[id], s[1])
+		case kindGroup:
+			f.add("group", f.keys[id], s...)
+		case kindTime:
+			f.add("time", timeKey(sub, f.keys[id]), s[0])
 		case kindType:
 			f.add("type", nameOf(types, id), s[:3]...)
 		case kindIgnored:

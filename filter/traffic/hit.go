@@ -13,13 +13,14 @@ type Hits struct {
 	loc             *time.Location    // of epochs
 	json            *format.JSONNodes // nil: no line is JSON
 	hit             Hit
+	units           []unit // of durations, by directive
 	request, target []byte
 	scratch         []byte // of the target
 }
 
 // NewHits returns Hits of lines that p reads, whose epochs are dated in loc.
 func NewHits(p format.Parser, loc *time.Location) *Hits {
-	return &Hits{loc: loc, json: format.NewJSONNodes(p)}
+	return &Hits{loc: loc, json: format.NewJSONNodes(p), units: unitsOf(p)}
 }
 
 // Of returns what a line that was read says, with all its fields: see
@@ -31,13 +32,13 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	if r.json != nil && l.Start < len(line) && line[l.Start] == '{' {
 		for i, nodes := 0, r.json.Of(line, l.Start); i < len(nodes); i++ {
 			if n := &nodes[i]; n.Bracket == 0 && !n.Literal {
-				r.take(n.Role, line[n.Start:n.End])
+				r.take(n.Role, line[n.Start:n.End], byForm)
 			}
 		}
 	} else {
 		for i := range l.Fields {
 			if f := &l.Fields[i]; !f.Joined {
-				r.take(f.Role, line[f.Start:f.End])
+				r.take(f.Role, line[f.Start:f.End], r.unit(f))
 			}
 		}
 	}
@@ -61,8 +62,15 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	return h, l.Status > 0 || target != nil
 }
 
-// take takes the value of a field.
-func (r *Hits) take(role format.Role, text []byte) {
+func (r *Hits) unit(f *format.Field) unit {
+	if n := int(f.Directive); n > 0 && n <= len(r.units) {
+		return r.units[n-1]
+	}
+	return byForm
+}
+
+// take takes the value of a field, a duration in a unit.
+func (r *Hits) take(role format.Role, text []byte, u unit) {
 	h := &r.hit
 	switch role {
 	case format.RoleRequest:
@@ -77,6 +85,10 @@ func (r *Hits) take(role format.Role, text []byte) {
 		}
 	case format.RoleSize:
 		h.Bytes = number(text)
+	case format.RoleDuration:
+		if n, ok := duration(text, u); ok && (!h.Timed || u == micros) { // the finest
+			h.Micros, h.Timed = n, true
+		}
 	case format.RoleReferer:
 		h.Referrer = text
 	case format.RoleAgent:

@@ -20,6 +20,8 @@ type Options struct {
 	MaxVisits int            // visitors of a day; those past it are counted, and their visits are not
 	MaxNames  int            // strings of a day by kind; those past it go to other
 
+	Groups *Groups // nil: there are none
+
 	Rules *Rules // nil: DefaultRules
 }
 
@@ -39,7 +41,11 @@ func (o Options) String() string {
 	}
 	own := slices.Clone(o.Own)
 	slices.Sort(own)
-	return fmt.Sprintf("visitor=%s timeout=%s min-group=%d own=%s", visitor, short(o.Timeout), o.MinGroup, strings.Join(own, ","))
+	text := fmt.Sprintf("visitor=%s timeout=%s min-group=%d own=%s", visitor, short(o.Timeout), o.MinGroup, strings.Join(own, ","))
+	if o.Groups != nil {
+		text += " group=" + o.Groups.String()
+	}
+	return text
 }
 
 func short(d time.Duration) string {

@@ -31,8 +31,10 @@ type reading struct {
 	keys    map[civil.Day]*pseudonym.Cipher
 }
 
-func newReading(t testing.TB, opt traffic.Options) *reading {
-	parser, err := format.New("combined", time.UTC, nil)
+func newReading(t testing.TB, opt traffic.Options) *reading { return newReadingOf(t, opt, "combined") }
+
+func newReadingOf(t testing.TB, opt traffic.Options, logFormat string) *reading {
+	parser, err := format.New(logFormat, time.UTC, nil)
 	require.NoError(t, err)
 	return &reading{t: t, opt: opt, parser: parser, counter: traffic.NewCounter(opt), hits: traffic.NewHits(parser, time.UTC), keys: map[civil.Day]*pseudonym.Cipher{}}
 }
@@ -61,7 +63,12 @@ func (r *reading) count(line []byte, deltas func(civil.Day) *traffic.Delta) {
 
 // count returns the figures of a log by day.
 func count(t testing.TB, opt traffic.Options, lines [][]byte) map[civil.Day]trafficfile.Day {
-	r, days := newReading(t, opt), traffic.NewDays(opt)
+	return newReading(t, opt).all(lines)
+}
+
+// all returns the figures of a log by day.
+func (r *reading) all(lines [][]byte) map[civil.Day]trafficfile.Day {
+	t, days := r.t, traffic.NewDays(r.opt)
 	deltas := map[civil.Day]*traffic.Delta{}
 	for _, line := range lines {
 		r.count(line, func(day civil.Day) *traffic.Delta {
@@ -103,6 +110,7 @@ func TestAnySplit(t *testing.T) {
 	few.MaxVisits, few.MaxNames = 40, 10
 	some := traffic.Defaults()
 	some.MinGroup = 3
+	few.Groups, some.Groups = groups(t, "/blog/{group}", "/presentations/{group}"), groups(t, "/{group}")
 	for name, opt := range map[string]traffic.Options{"defaults": traffic.Defaults(), "bounds": few, "three": some} {
 		want := fileOf(count(t, opt, lines))
 		for seed := range uint64(8) {
@@ -162,14 +170,15 @@ func TestNothingPersonal(t *testing.T) {
 				line(client, "/s/tok3nInPath", "-", browser),
 				line(client, "/gone/tok3nInPath", "-", browser),
 				line(client, "/a?session=tok3nInQuery", "https://tok3nHost.example.net/tok3nInReferrer?q=tok3nInReferrer", browser),
-				line(client, "/b;tok3nInQuery=1", "-", "tok3nInAgent "+browser))
+				line(client, "/b;tok3nInQuery=1", "-", "tok3nInAgent "+browser),
+				line(client, "/ows?layers=tok3nInQuery", "-", browser))
 		}
 	}
 	for network := range 20 { // as many networks as one likes: what looks like a secret is masked
 		client := fmt.Sprintf("10.0.%d.1", network)
 		for _, segment := range []string{"alice%40example.org", "alice@example.org", "192.0.2.7", "2001:db8::7",
 			"6f9619ff-8b86-d011-b42d-00c04fc964ff", "eyJhbGciOi.eyJzdWIiOiI.SflKxwRJSM"} {
-			lines = append(lines, line(client, "/u/"+segment+"/x", "-", browser))
+			lines = append(lines, line(client, "/u/"+segment+"/x", "-", browser), line(client, "/ows?layers="+segment, "-", browser))
 		}
 		lines = append(lines, line(client, "/public", "https://example.net/tok3nInReferrer", browser))
 	}
@@ -179,7 +188,9 @@ func TestNothingPersonal(t *testing.T) {
 			lines = append(lines, line(fmt.Sprintf("10.1.%d.1", host), "/public", "https://"+from+"/", browser))
 		}
 	}
-	text := fileOf(count(t, traffic.Defaults(), lines))
+	opt := traffic.Defaults()
+	opt.Groups = groups(t, "/ows?layers={group}", "/u/{group}/x")
+	text := fileOf(count(t, opt, lines))
 	for _, token := range tokens {
 		assert.NotContains(t, strings.ToLower(text), strings.ToLower(token))
 	}
@@ -267,8 +278,9 @@ func TestPathsAsKept(t *testing.T) {
 }
 
 func TestAllocations(t *testing.T) {
-	r, lines := newReading(t, traffic.Defaults()), sampleLines(t)[:500]
 	opt := traffic.Defaults()
+	opt.Groups = groups(t, "/{group}")
+	r, lines := newReading(t, opt), sampleLines(t)[:500]
 	d := traffic.NewCounter(opt).NewDelta()
 	type parsed struct {
 		hit traffic.Hit
@@ -283,6 +295,7 @@ func TestAllocations(t *testing.T) {
 		if a, ok := pseudonym.ParseAddr(line[field.Start:field.End]); ok {
 			h.See(a)
 		}
+		h.Micros, h.Timed = uint64(len(all)*len(all)), true
 		all = append(all, parsed{*h, l.Day})
 	}
 	mode, err := pseudonym.ParseMode("ipcrypt")

@@ -42,6 +42,8 @@ var Numbers = map[string][]string{
 	"rstatus": {"hits", "bytes"}, // of robots
 	"missing": {"hits"},          // path that is not there
 	"type":    {"pages", "hits", "bytes"},
+	"group":   {"hits", "microseconds", "4xx", "5xx"}, // name
+	"time":    {"hits"},                               // of a group: that took so many microseconds at most, and its name
 }
 
 // Other is the key of what does not stand by name.

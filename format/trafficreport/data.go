@@ -57,6 +57,33 @@ func (f Figures) json() jsonFigures {
 	return jsonFigures{f.Known, f.Missing, f.Pages, f.Hits, f.Bytes, f.Visits, f.VisitorDays, f.RobotHits, f.RobotBytes, f.Partial}
 }
 
+// jsonGroup is a group in JSON.
+type jsonGroup struct {
+	Name    string  `json:"name"`
+	Hits    uint64  `json:"hits"`
+	Errors4 uint64  `json:"4xx"`
+	Errors5 uint64  `json:"5xx"`
+	Timed   uint64  `json:"timed"`
+	Mean    *uint64 `json:"mean"`
+	P50     *uint64 `json:"p50"`
+	P95     *uint64 `json:"p95"`
+	P99     *uint64 `json:"p99"`
+}
+
+func (g *group) json() jsonGroup {
+	out := jsonGroup{Name: g.name, Hits: g.cell[0], Errors4: g.cell[2], Errors5: g.cell[3], Timed: g.timed}
+	if g.timed > 0 {
+		mean := g.cell[1] / g.timed
+		out.Mean = &mean
+	}
+	for i, at := range []**uint64{&out.P50, &out.P95, &out.P99} {
+		if n, ok := g.quantile(quantiles[i].part); ok {
+			*at = &n
+		}
+	}
+	return out
+}
+
 // JSON writes one object, whose members are added to, but not renamed or dropped:
 //
 //	from, to     dates as 2026-11-22, both included
@@ -69,6 +96,8 @@ func (f Figures) json() jsonFigures {
 //	counted      objects: from "from" to "to" days were counted with "options"
 //	tables       by kind, a list of objects with "key" and a member for each of trafficfile.Numbers;
 //	             of a kind that is not known, "numbers"
+//	groups       objects: "name", "hits", "4xx", "5xx", and where the time is known, "timed" hits and of
+//	             these "mean", "p50", "p95" and "p99" in microseconds, else null
 //
 // Where there is no known day, figures are 0.
 func JSON(w io.Writer, r *Report) error {
@@ -100,8 +129,9 @@ func JSON(w io.Writer, r *Report) error {
 		Steps   []step                      `json:"steps"`
 		Hours   []weekday                   `json:"hours"`
 		Counted []counting                  `json:"counted"`
+		Groups  []jsonGroup                 `json:"groups"`
 		Tables  map[string][]map[string]any `json:"tables"`
-	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Counted: []counting{}, Tables: map[string][]map[string]any{}}
+	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Counted: []counting{}, Groups: []jsonGroup{}, Tables: map[string][]map[string]any{}}
 	if r.Most > 0 {
 		out.Busiest = &busiest{r.Busiest.String(), r.Most}
 	}
@@ -128,6 +158,9 @@ func JSON(w io.Writer, r *Report) error {
 			rows = append(rows, row)
 		}
 		out.Tables[t.kind] = rows
+	}
+	for _, g := range r.groups() {
+		out.Groups = append(out.Groups, g.json())
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -3,10 +3,15 @@ package trafficreport_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -128,6 +133,42 @@ func TestSums(t *testing.T) {
 		assert.Equal(t, hours, all)
 		assert.Equal(t, 358, known)
 		assert.Equal(t, []trafficreport.Counting{{From: day(2026, 1, 1), To: day(2026, 12, 31), Options: options}}, r.Counted)
+	}
+}
+
+// TestQuantiles: p50, p95 and p99 are those of all durations to 9.1 %, also of two
+// servers.
+func TestQuantiles(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var durations []float64
+	var steps []uint64
+	for i := range 105 {
+		steps = append(steps, uint64(math.Round(64*math.Pow(2, float64(i)/4))))
+	}
+	servers := make([][]trafficfile.Cell, 2)
+	for i := range 20_000 {
+		micros := math.Round(1000 * math.Exp(2*random.NormFloat64()))
+		durations = append(durations, micros)
+		at, _ := slices.BinarySearch(steps, uint64(micros))
+		servers[i%2] = append(servers[i%2], trafficfile.Cell{Kind: "time", Numbers: []uint64{1}, Key: fmt.Sprint(steps[at], " topo")},
+			trafficfile.Cell{Kind: "group", Numbers: []uint64{1, uint64(micros), 0, 0}, Key: "topo"})
+	}
+	slices.Sort(durations)
+	at := day(2026, 3, 1)
+	var b bytes.Buffer
+	require.NoError(t, trafficreport.JSON(&b, trafficreport.New(at, at, report.ByDay, daysOf(at, trafficreport.Day{Cells: trafficfile.Add(servers...)}))))
+	var got struct {
+		Groups []struct {
+			Name                             string
+			Hits, Timed, Mean, P50, P95, P99 float64
+		}
+	}
+	require.NoError(t, json.Unmarshal(b.Bytes(), &got))
+	require.Len(t, got.Groups, 1)
+	g := got.Groups[0]
+	assert.Equal(t, []any{"topo", 20_000.0, 20_000.0}, []any{g.Name, g.Hits, g.Timed})
+	for part, n := range map[float64]float64{.5: g.P50, .95: g.P95, .99: g.P99} {
+		assert.InEpsilon(t, durations[int(part*20_000)-1], n, 0.091, "%v", part)
 	}
 }
 

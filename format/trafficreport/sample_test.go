@@ -90,6 +90,13 @@ func sample(from, to civil.Day, gap func(civil.Day) bool) map[civil.Day]trafficr
 			add("status", k, n, n*60e3)
 			add("rstatus", k, n/2, n*20e3)
 		}
+		for i, name := range []string{"topo", "ortho", "parcels", "other"} {
+			n := 400 / float64(1+i)
+			add("group", name, n, n*70e3, 4, 1)
+			for step, most := range []int{1024, 8192, 32768, 92682, 524288, 4194304} {
+				add("time", fmt.Sprint(most, " ", name), n*[]float64{.05, .2, .3, .3, .13, .02}[step])
+			}
+		}
 		days[at] = trafficreport.Day{Cells: trafficfile.Add(cells), Options: []string{options}}
 	}
 	return days

@@ -53,7 +53,7 @@ func tableOf(kind string) table {
 // unknown returns a table for each kind of a later version.
 func (r *Report) unknown() (list []table) {
 	for _, c := range r.cells {
-		if c.Kind == "total" || slices.ContainsFunc(tables, func(t table) bool { return t.kind == c.Kind }) {
+		if c.Kind == "total" || c.Kind == "group" || c.Kind == "time" || slices.ContainsFunc(tables, func(t table) bool { return t.kind == c.Kind }) {
 			continue
 		}
 		if n := len(list); n == 0 || list[n-1].kind != c.Kind {

@@ -42,6 +42,14 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 			fmt.Fprintln(out, say(l, "and %s more", len(rest)))
 		}
 	}
+	if groups := r.groups(); len(groups) > 0 {
+		fmt.Fprintf(out, "\n%s\n", s.Head(word(l, "Groups")))
+		var values []uint64
+		for _, g := range groups {
+			values = append(values, g.cell[0])
+		}
+		writeTable(out, s, groupRows(groups, l), values)
+	}
 	for _, c := range r.counted(l) {
 		fmt.Fprintf(out, "\n%s", c)
 	}

@@ -190,7 +190,16 @@ var words = map[string]struct{ de, no string }{
 		"sind hier nicht zu finden: Die Zahlen kommen aus Dateien je Tag, in denen keine Adresse, kein User-Agent, keine Abfrage und keine Suche steht. Diese Seite lädt nichts von irgendeinem Server.",
 		"finnes ikke her: Tallene kommer fra daglige filer der det ikke står noen adresse, user agent, spørring eller noe søk. Siden laster ingenting fra noen server."},
 	"How it was counted": {"Wie gezählt wurde", "Hvordan det ble telt"},
-	"1h":                 {"1 h", "1 t"},
+	"Groups":             {"Gruppen", "Grupper"},
+	"Group":              {"Gruppe", "Gruppe"},
+	"Mean":               {"Mittel", "Snitt"},
+	"Hits of people and robots by what they asked for; the time that half of them, and 95 and 99 of 100, took at most": {
+		"Zugriffe von Menschen und Robotern nach dem, was sie abriefen; dazu die Zeit, die die Hälfte von ihnen und 95 und 99 von 100 höchstens brauchten",
+		"Treff fra mennesker og roboter etter hva de ba om; og tiden som halvparten av dem, og 95 og 99 av 100, høyst tok"},
+	"are requests for one value in the URL, of people and of robots. Times are known to 9 %, and are those of the server: from the request to the end of the answer. 4xx are requests that could not be met, 5xx failures of the server.": {
+		"sind Anfragen nach einem Wert in der URL, von Menschen und von Robotern. Zeiten sind auf 9 % genau und die des Servers: von der Anfrage bis zum Ende der Antwort. 4xx sind Anfragen, die nicht erfüllt werden konnten, 5xx Fehler des Servers.",
+		"er forespørsler etter én verdi i URL-en, fra mennesker og fra roboter. Tider er nøyaktige til 9 % og er serverens: fra forespørselen til slutten av svaret. 4xx er forespørsler som ikke kunne oppfylles, 5xx er serverens feil."},
+	"1h": {"1 h", "1 t"},
 }
 
 // inEnglish are keys that are no English.
@@ -224,6 +233,9 @@ func say(l *report.Language, english string, args ...any) string {
 		case uint64:
 			args[i] = l.Number(n)
 		}
+	}
+	if len(args) == 0 {
+		return word(l, english)
 	}
 	return fmt.Sprintf(word(l, english), args...)
 }

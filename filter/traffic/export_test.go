@@ -1,0 +1,7 @@
+package traffic
+
+// Steps are the upper bounds of durations.
+func Steps() []uint64 { return steps }
+
+// StepOf is stepOf.
+func StepOf(micros uint64) uint32 { return stepOf(micros) }

@@ -1,0 +1,208 @@
+package traffic
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hushpipe/filter/rooms"
+	"hushpipe/format"
+)
+
+// Groups are requests of which hits, errors and durations are counted together: those to
+// one value in a URL, such as a layer of a map. They do not change.
+type Groups struct {
+	patterns []string
+	matcher  *rooms.Matcher
+}
+
+// groupHere is where the name of a group stands in a pattern.
+const groupHere = "{group}"
+
+// NewGroups returns the Groups of patterns such as /ows?layers={group} or
+// /api/{group}/items: as those of rooms.NewMatcher, with {group} for {room}.
+func NewGroups(patterns []string) (*Groups, error) {
+	var asRooms []string
+	for _, p := range patterns {
+		if at := strings.Index(p, "{room}"); at >= 0 {
+			return nil, fmt.Errorf("group %q, column %d: the only placeholder is {group}", p, at+1)
+		}
+		asRooms = append(asRooms, strings.Replace(p, groupHere, "{room}", 1))
+	}
+	m, err := rooms.NewMatcher(nil, asRooms)
+	if wrong := (*rooms.PatternError)(nil); errors.As(err, &wrong) {
+		pattern := strings.Replace(wrong.Pattern, "{room}", groupHere, 1)
+		column := wrong.Column
+		if at := strings.Index(wrong.Pattern, "{room}"); at >= 0 && column > at+1 {
+			column += len(groupHere) - len("{room}")
+		}
+		reason := strings.NewReplacer("{room}", groupHere, "a room", "a group", "the room", "the group", "/call/", "/api/").Replace(wrong.Reason)
+		return nil, fmt.Errorf("group %q, column %d: %s", pattern, column, reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Groups{slices.Clone(patterns), m}, nil
+}
+
+// String returns the patterns as the options of a day's file have them.
+func (g *Groups) String() string { return strings.Join(g.patterns, ",") }
+
+// maxGroups is how many groups stand by name in a day.
+const maxGroups = 1000
+
+// countGroup counts a hit in the group that it is of, if it is of any. A group stands by
+// name because networks of people brought it.
+func (c *Counter) countGroup(d *Delta, h *Hit, keys Keys, robot bool) {
+	if c.opt.Groups == nil {
+		return
+	}
+	var m rooms.Match
+	if !c.opt.Groups.matcher.Match(h.Target, 0, &m) {
+		return
+	}
+	n := d.string(stringGroup, c.keptValue(m.Room))
+	s := sums{1, h.Micros, 0, 0}
+	switch h.Status / 100 {
+	case 4:
+		s[2] = 1
+	case 5:
+		s[3] = 1
+	}
+	d.cells.at(cellOf(kindGroup, n, 0)).add(&s)
+	if h.Timed {
+		d.cells.at(cellOf(kindTime, n, stepOf(h.Micros)))[0]++
+	}
+	if h.HasClient && !robot {
+		d.cells.at(cellOf(kindNetwork, n, uint32(keys.Fingerprint(&forNetworks, networkOf(h.Client)))))
+	}
+}
+
+// keptValue returns a value of a URL as it may be kept, valid until the next call. It is
+// no path: a slash in it is part of the name.
+func (c *Counter) keptValue(value []byte) []byte {
+	c.keptPath = appendDecoded(c.keptPath[:0], value)
+	if len(c.keptPath) > maxPath {
+		c.keptPath = append(c.keptPath[:maxPath-1], '*')
+	}
+	if !c.rules.Secrets && looksSecret(c.keptPath) || bytes.Equal(c.keptPath, []byte("other")) {
+		return c.keptPath[:0] // it goes to other
+	}
+	return c.keptPath
+}
+
+// steps are the upper bounds of durations in microseconds, four to a doubling, from 64
+// µs to an hour. What takes longer is in the last.
+var steps = func() (list []uint64) {
+	for i := 0; ; i++ {
+		most := uint64(math.Round(64 * math.Pow(2, float64(i)/4)))
+		list = append(list, most)
+		if most >= 3_600_000_000 {
+			return list
+		}
+	}
+}()
+
+// stepOf returns the step of a duration: the first that is not below.
+func stepOf(micros uint64) uint32 {
+	if micros <= steps[0] {
+		return 0
+	}
+	// Each doubling has four steps: the search begins at that of the power of two below.
+	at := min(4*(bits.Len64(micros-1)-7), len(steps)-1)
+	for at < len(steps)-1 && steps[at] < micros {
+		at++
+	}
+	return uint32(at)
+}
+
+// timeKey is the key of a step of a group: the most microseconds, and the name.
+func timeKey(step uint32, name string) string {
+	return strconv.FormatUint(steps[min(int(step), len(steps)-1)], 10) + " " + name
+}
+
+// unit is what a duration is measured in.
+type unit uint8
+
+const (
+	byForm  unit = iota // seconds where it has a decimal point, else microseconds
+	seconds             // %T
+	millis
+	micros // %D
+)
+
+// unitsOf returns the units of the directives of a format.
+func unitsOf(p format.Parser) (units []unit) {
+	known, ok := p.(interface{ Directives() []string })
+	if !ok {
+		return nil
+	}
+	for _, d := range known.Directives() {
+		switch {
+		case strings.HasSuffix(d, "D"):
+			units = append(units, micros)
+		case strings.HasSuffix(d, "{us}T"):
+			units = append(units, micros)
+		case strings.HasSuffix(d, "{ms}T"):
+			units = append(units, millis)
+		case strings.HasSuffix(d, "T"):
+			units = append(units, seconds)
+		default:
+			units = append(units, byForm)
+		}
+	}
+	return units
+}
+
+// maxMicros is more than any request takes, eleven days: sums stay within 64 bits.
+const maxMicros = 1e12
+
+// duration reads a duration: digits, a decimal point, an exponent as Caddy may write it.
+// It is false for what is none.
+func duration(text []byte, u unit) (uint64, bool) {
+	n, places, exponent, digits, point := 0.0, 0, 0, 0, false
+	for i, c := range text {
+		switch {
+		case isDigit(c) && digits < 18:
+			n = 10*n + float64(c-'0')
+			digits++
+			if point {
+				places++
+			}
+		case c == '.' && !point:
+			point = true
+		case (c == 'e' || c == 'E') && digits > 0:
+			e, err := strconv.Atoi(string(text[i+1 : min(len(text), i+5)]))
+			if err != nil || i+5 < len(text) {
+				return 0, false
+			}
+			exponent, point = e, true
+			return scaled(n, exponent-places, u, point)
+		default:
+			return 0, false
+		}
+	}
+	if digits == 0 {
+		return 0, false
+	}
+	return scaled(n, -places, u, point)
+}
+
+func scaled(n float64, exponent int, u unit, point bool) (uint64, bool) {
+	switch {
+	case u == seconds, u == byForm && point:
+		exponent += 6
+	case u == millis:
+		exponent += 3
+	}
+	n *= math.Pow10(exponent)
+	if !(n >= 0 && n <= maxMicros) {
+		return 0, false
+	}
+	return uint64(math.Round(n)), true
+}
