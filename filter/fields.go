@@ -15,6 +15,7 @@ import (
 type planned struct {
 	plan    *treatment.Plan // nil: all of a line is kept
 	fixed   bool            // lines have the format of a LogFormat string: none is JSON
+	unsure  bool            // nobody can tell what the texts in quotes are
 	event   string          // that names the line, "" for none
 	short   shortTexts      // none without a plan
 	treated []byte          // scratch
@@ -57,6 +58,7 @@ func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	if w.line.Error {
 		return w.appendErrorLine(dst, line)
 	}
+	w.unsure = !w.fixed && w.hasFurtherTexts()
 	if w.plan.Pieces != nil {
 		return w.appendPieces(dst, line)
 	}
@@ -77,11 +79,27 @@ func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	return append(dst, line[at:]...)
 }
 
+// hasFurtherTexts reports whether texts in quotes follow that auto has no name for. The
+// format is one of the server's own then, with other texts where combined has referrer
+// and agent, or the line ends in the tail of another one, which begins within quotes: a
+// request or a referrer would be taken for the agent.
+func (w *rewriter) hasFurtherTexts() bool {
+	for i := len(w.line.Fields) - 1; i >= 0; i-- {
+		if f := &w.line.Fields[i]; f.Kind != format.Plain {
+			return f.Role == format.RoleOther
+		}
+	}
+	return false
+}
+
 // appendTreated appends what the plan leaves of a field, with its addresses replaced.
 func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	field, counted := &w.line.Fields[i], i == w.line.Client
 	text := line[field.Start:field.End]
 	t := w.plan.Of(field)
+	if w.unsure && (field.Role == format.RoleReferer || field.Role == format.RoleAgent) {
+		t = nil
+	}
 	switch {
 	case counted || field.Role == format.RoleClient:
 		start := len(dst)

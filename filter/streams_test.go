@@ -533,3 +533,42 @@ func TestStreamsCountWhatTheyOmit(t *testing.T) {
 	assert.Equal(t, 2, counted, "of the glued line the piece that can be read, and the line in a JSON line")
 	assert.True(t, partial)
 }
+
+// TestTailOfAnotherLine: a line that was cut off, with another one behind it from any
+// byte on, shows in a field that is kept no field that is not. So it is where the format
+// is told line by line, too.
+func TestTailOfAnotherLine(t *testing.T) {
+	const (
+		first  = `192.0.2.1 - anna [22/Nov/2026:10:00:00 +0100] "GET /path?a=b HTTP/1.1" 200 11 "https://ref.example/x?y" "Mozilla/5.0 (X11; Linux)"`
+		second = `198.51.100.2 - maria [22/Nov/2026:10:00:01 +0100] "POST /secret?q=love HTTP/1.1" 404 22 "https://hidden.example/s?q=peter" "curl/8.0 (robot)"`
+	)
+	words := regexp.MustCompile(`\b(anna|maria|path|secret|love|ref|hidden|peter|X11|robot|198)\b`)
+	for _, test := range []struct{ formats, behind, fields, allowed string }{
+		{"auto combined", "", `agent = "keep"`, "X11 robot"},
+		{"auto combined", "", `referer = "keep"`, "ref hidden peter"},
+		{"auto combined", "", `url = "keep"`, "path secret love"},
+		{"auto combined", "", `user = "keep"`, "anna maria"},
+		{"auto combined", "", `time = "keep", status = "keep", size = "keep"`, ""},
+		{"auto combined", "", "agent = \"keep\" }\nformat = '%{User-Agent}i'#", "X11 robot"},
+		{"auto combinedio", " 1 2", `agent = "keep"`, "X11 robot"},
+		{"auto main", ` "-"`, `agent = "keep"`, "X11 robot"},
+		{"main", ` "-"`, `referer = "keep"`, "ref hidden peter"},
+	} {
+		var log strings.Builder
+		a, b := first+test.behind, second+test.behind
+		for i := range len(a) + 1 {
+			for j := 0; j <= len(b); j += 3 {
+				fmt.Fprintf(&log, "%s%s\n", a[:i], b[j:])
+			}
+		}
+		for name := range strings.FieldsSeq(test.formats) {
+			got, _ := written(t, fmt.Sprintf("format = %q\n[[stream]]\nname = \"s\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { %s }\n", name, test.fields), strings.NewReader(log.String()))
+			require.NotEmpty(t, got["s"])
+			for line := range strings.Lines(got["s"]) {
+				for _, word := range words.FindAllString(line, -1) {
+					require.Contains(t, strings.Fields(test.allowed), word, "%s with %s: %s", name, test.fields, line)
+				}
+			}
+		}
+	}
+}
