@@ -105,7 +105,7 @@ func ask(command []string, input string, args ...string) (serverOutput, error) {
 	case ctx.Err() != nil:
 		return out, fmt.Errorf("%s: no answer within %s; hint: it waits for a disk, or for a FIFO that nobody reads", argv[0], checkPatience)
 	case !errors.As(err, &exit):
-		return out, fmt.Errorf("run %s: %w", argv[0], bareExec(err))
+		return out, fmt.Errorf("run %s: %w; hint: give the server's program, or leave it out", argv[0], bareExec(err))
 	}
 	return out, fmt.Errorf("%s refuses its configuration: %s%s", filepath.Base(argv[0]), oneLine(out.stderr), rootHint())
 }

@@ -241,7 +241,7 @@ func TestCheckUsage(t *testing.T) {
 	}
 	said, status := checkServer(t, nil, "--apache", "/no/httpd")
 	require.Equal(t, 1, status)
-	require.Equal(t, "hushpipe: error: run /no/httpd: no such file or directory\n", said)
+	require.Equal(t, "hushpipe: error: run /no/httpd: no such file or directory; hint: give the server's program, or leave it out\n", said)
 }
 
 // TestCheckNoServer: a command that says nothing of a configuration is no good news.

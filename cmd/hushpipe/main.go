@@ -111,7 +111,12 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		}
 		hint := ""
 		var unknown *pflag.NotExistError
-		if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		switch found := errors.As(err, &unknown); {
+		case found && unknown.GetSpecifiedShortnames() != "": // Go's own flags take one dash
+			if name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "="); cmd.Flags().Lookup(name) != nil {
+				hint = fmt.Sprintf("write '--%s', ", name)
+			}
+		case found:
 			var names []string
 			cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
 			if hint = meant(names, unknown.GetSpecifiedName(), "--"); hint == "" {

@@ -70,7 +70,7 @@ func (o *periodFlags) period(today civil.Day, say *messages) (p period, err erro
 	}
 	switch {
 	case p.from != nil && p.to != nil && *p.from > *p.to:
-		return p, usage("%s: the period ends before it begins", given)
+		return p, usage("%s: the period ends before it begins; hint: give --from the earlier day", given)
 	case p.from != nil && *p.from > yesterday:
 		return p, usage("%s: none of these days is over", given)
 	case p.to != nil && *p.to > yesterday:

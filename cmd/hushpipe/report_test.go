@@ -41,7 +41,7 @@ func TestPeriod(t *testing.T) {
 		{o: periodFlags{from: "2026-01-01", to: "2026-03-14"}, want: "2026-01-01 2026-03-14"},
 		{o: periodFlags{from: "2026-03-14", to: "2026-03-15"}, want: "2026-03-14 2026-03-14", said: "--from 2026-03-14 --to 2026-03-15: the period ends on 2026-03-14: later days are not over"},
 		{o: periodFlags{from: "2026-03-15"}, err: "--from 2026-03-15: none of these days is over"},
-		{o: periodFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins"},
+		{o: periodFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins; hint: give --from the earlier day"},
 	} {
 		var stderr bytes.Buffer
 		say := newMessages(&stderr)

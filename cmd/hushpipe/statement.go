@@ -90,6 +90,9 @@ type stated struct {
 // statedBy reads a policy, or what DIR records. Mistakes in the policy are told.
 func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s does not exist; hint: give a policy, or the DIR that hushpipe filter writes to", path)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func NewLanguage(tag string) (*Language, error) {
 	if tag != "" {
 		t, ok := languageTag(tag)
 		if !ok {
-			return nil, fmt.Errorf("language %q is not known: en, de, no", tag)
+			return nil, fmt.Errorf("language %q is not known; hint: choose en, de or no", tag)
 		}
 		return newLanguage(t), nil
 	}

@@ -25,7 +25,7 @@ func TestNewLanguage(t *testing.T) {
 	}
 	for _, tag := range []string{"fr", "C", "deutsch", "-", "e"} {
 		_, err := NewLanguage(tag)
-		assert.EqualError(t, err, `language "`+tag+`" is not known: en, de, no`)
+		assert.EqualError(t, err, `language "`+tag+`" is not known; hint: choose en, de or no`)
 	}
 }
 
