@@ -10,6 +10,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/filter/where"
 	"hushpipe/format/civil"
 )
@@ -47,6 +48,9 @@ func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay 
 	for i, cfg := range workers[0].Streams {
 		if cfg != nil {
 			r.tallies[i] = newTally(cfg.Limits, chunksAWorker*len(workers))
+			if cfg.Traffic != nil {
+				r.tallies[i].traffic = traffic.NewDays(cfg.Traffic.Options)
+			}
 		}
 	}
 	for _, w := range workers {
@@ -150,6 +154,9 @@ func (r *StreamsReplay) FaultOf(stream int) (place string) {
 func (r *StreamsReplay) ExpiredOf(stream int) map[civil.Day]rooms.Sum {
 	return r.tallies[stream].Expired()
 }
+
+// TrafficOf returns what was counted of a stream's hits, nil where none are.
+func (r *StreamsReplay) TrafficOf(stream int) *traffic.Days { return r.tallies[stream].traffic }
 
 // Days is Replay.Days, by stream.
 func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func(stream int, day civil.Day, placement calendar.Placement) error) error {

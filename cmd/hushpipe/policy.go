@@ -215,6 +215,9 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 			of.rooms = []string{"none"}
 		}
 	}
+	if err := of.trafficFlags.ofPolicy(&s.Figures); err != nil {
+		return nil, err
+	}
 	made, err := of.job(say)
 	if err != nil {
 		return nil, err
@@ -387,7 +390,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)
 		s.stats = of.Stats
-		s.count = func() error { return s.store.Expired(of.Expired()) }
+		s.count = func() error {
+			return errors.Join(s.store.Expired(of.Expired()), s.store.KeepTraffic(of.ExpiredTraffic(), false))
+		}
 		queues = append(queues, s.queue)
 		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get, Gate: j.gates[i]})
 		soFar := counted(of.Snapshot, s.queue)

@@ -128,9 +128,9 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 			case interrupted: // what is counted in part cannot be added to
 				return nil
 			case o.force && err == nil: // else not all lines were counted
-				return s.store.Recount(expired)
+				return errors.Join(s.store.Recount(expired), s.store.KeepTraffic(r.TrafficOf(i), true))
 			}
-			return s.store.Expired(expired)
+			return errors.Join(s.store.Expired(expired), s.store.KeepTraffic(r.TrafficOf(i), false))
 		}
 	}
 	errs := closeStreams(wait, all, fan)

@@ -140,8 +140,7 @@ var statementExamples = []struct {
 	{"001-proxy-open", "001-proxy", "proxy", openedGates()},
 	{"002-blf", "002-blf", "combined", nil},
 	{"003-cardo", "003-cardo", "cardo", nil},
-	// What this version cannot do yet.
-	{"004-blog", "004-blog", "combined", []string{"traffic     = true\ntraffic-own = \"beerblog.no\"", `rooms = ["jitsi"]`}},
+	{"004-blog", "004-blog", "combined", nil},
 }
 
 // likeStatement returns the expression for a line with placeholders.

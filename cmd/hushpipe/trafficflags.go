@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/traffic"
+	"hushpipe/format/policy"
 )
 
 // trafficFlags say what is counted of the traffic of a site.
@@ -114,4 +116,22 @@ func (o *trafficFlags) config() (*filter.Traffic, error) {
 		}
 	}
 	return &filter.Traffic{Options: opt, Zone: time.Local}, nil
+}
+
+// ofPolicy takes what a stream of a policy says of its traffic.
+func (o *trafficFlags) ofPolicy(f *policy.Figures) error {
+	flags := pflag.NewFlagSet("traffic", pflag.ContinueOnError)
+	o.define(flags)
+	o.flags, o.count = nil, f.Traffic
+	for name, values := range f.TrafficOptions {
+		for _, value := range values {
+			if flags.Lookup(name) == nil {
+				continue // of another version
+			}
+			if err := flags.Set(name, value); err != nil {
+				return usage("traffic-%s %q is not valid: %w", name, value, errors.Unwrap(err))
+			}
+		}
+	}
+	return nil
 }

@@ -5,9 +5,11 @@ package claims
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"hushpipe/filter/traffic"
 	"hushpipe/format"
 	"hushpipe/format/policy"
 	"hushpipe/format/statement"
@@ -104,7 +106,7 @@ func (m *maker) stream(s *policy.Stream) {
 // written adds what is kept of the lines of a stream, and what is counted.
 func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	in := statement.InStream(s.Name)
-	keys := statement.Keys{InStream: in, Client: policy.Drop, Counts: s.Figures.CountsRooms(), Lines: s.KeepsLines(), Linked: s.Linked}
+	keys := statement.Keys{InStream: in, Client: policy.Drop, Counts: s.Figures.CountsRooms(), Hits: s.Figures.Traffic, Lines: s.KeepsLines(), Linked: s.Linked}
 	home := cmp.Or(m.policy.Stream(s.Linked), s)
 	keys.Lines = home.KeepsLines()
 	if m.policy.SharesKeys(s) {
@@ -128,8 +130,8 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 		}
 		m.add(statement.Period{InStream: in, Keep: s.Keep, Workdays: m.policy.Workdays, Holidays: m.policy.Holidays, Settled: s.Settled})
 	}
-	if f := &s.Figures; f.CountsRooms() {
-		m.add(statement.Figures{InStream: in, Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
+	if f := &s.Figures; f.Any() {
+		m.add(statement.Figures{InStream: in, Traffic: networks(f), Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
 			Lines: s.KeepsLines(), Whole: s.KeepsLines() && f.Full && client.Merges()})
 	}
 	m.add(keys)
@@ -140,6 +142,20 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 		m.add(statement.Recipients{InStream: in, List: s.Recipients})
 	}
 	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.Name != "" && s.KeepsLines() && !s.Figures.Any()})
+}
+
+// networks is how many must bring a name before it stands in traffic figures, 0 where there
+// are none.
+func networks(f *policy.Figures) int {
+	if !f.Traffic {
+		return 0
+	}
+	if list := f.TrafficOptions["min-group"]; len(list) > 0 {
+		if n, err := strconv.Atoi(list[0]); err == nil {
+			return n
+		}
+	}
+	return traffic.Defaults().MinGroup
 }
 
 // gate leaves out whom a decision is about, and why it was taken.

@@ -122,15 +122,17 @@ var changes = map[string]change{
 	"Streams.Access":     {ofStream, "=> access = 'x'"},
 	"Streams.Recipients": {ofStream, "=> recipients = 'x'"},
 
-	"Streams.Figures.Rooms":    {ofFigures, "rooms = 'jitsi' => rooms = 'greenlight'"},
-	"Streams.Figures.RoomURLs": {ofFigures, "room-url = '/call/{room}' => room-url = '/meet/{room}'"},
-	"Streams.Figures.RoomHash": {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\nroom-hash = 'hmac'"},
-	"Streams.Figures.CountV6":  {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\ncount-v6 = 64"},
-	"Streams.Figures.Full":     {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
+	"Streams.Figures.Rooms":          {ofFigures, "rooms = 'jitsi' => rooms = 'greenlight'"},
+	"Streams.Figures.RoomURLs":       {ofFigures, "room-url = '/call/{room}' => room-url = '/meet/{room}'"},
+	"Streams.Figures.RoomHash":       {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\nroom-hash = 'hmac'"},
+	"Streams.Figures.CountV6":        {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\ncount-v6 = 64"},
+	"Streams.Figures.Traffic":        {ofStream, "=> traffic = true"},
+	"Streams.Figures.TrafficOptions": {ofStream, "traffic = true => traffic = true\ntraffic-min-group = '7'"},
+	"Streams.Figures.Full":           {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
 }
 
 // unsaid stand in no notice, or are not there yet.
-var unsaid = []string{"Streams.Active.Reason", "Streams.Active.For", "Streams.Figures.Traffic", "Streams.Figures.TrafficOptions", "Own.Condition.Events",
+var unsaid = []string{"Streams.Active.Reason", "Streams.Active.For", "Own.Condition.Events",
 	"Own.Unless.Status", "Own.Unless.Methods", "Own.Unless.URLs", "Own.Unless.Queries", "Own.Unless.Hosts", "Own.Unless.Users", "Own.Unless.Clients", "Own.Unless.Events"}
 
 // paths are all values of a type, by where they stand in it.

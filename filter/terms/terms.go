@@ -163,6 +163,9 @@ func (c *checker) stream(s *policy.Stream, path string) {
 	if format.IsError(c.Format) && s.Figures.CountsRooms() {
 		c.add(path+".rooms", "an error log has no rooms", "leave it out")
 	}
+	if format.IsError(c.Format) && s.Figures.Traffic {
+		c.add(path+".traffic", "an error log has no requests", "leave it out")
+	}
 	if linked := c.Stream(s.Linked); linked != nil && linked.Keep.None() && !linked.Figures.Any() {
 		c.add(path+".linked", fmt.Sprintf("%q writes nothing, and has no keys", s.Linked), "name a stream that has keys")
 	}
@@ -288,8 +291,10 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 	no := func(key, what string) {
 		c.add(path+"."+key, what+" is not supported by this version", "leave it out")
 	}
-	if s.Figures.Traffic {
-		no("traffic", "traffic")
+	for _, name := range []string{"country", "group"} {
+		if len(s.Figures.TrafficOptions[name]) > 0 {
+			no("traffic-"+name, "traffic-"+name)
+		}
 	}
 	if t := s.Treatment("client"); s.Fields != nil && s.Figures.CountsRooms() && t.Merges() && !s.Figures.Full {
 		c.add(path+".rooms", fmt.Sprintf("counting clients of which only %q is kept is not supported by this version", t), `give count = "full", or client = "ipcrypt"`)

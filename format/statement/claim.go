@@ -195,6 +195,7 @@ type Keys struct {
 	Client policy.Kind // policy.Ipcrypt or Pfx, or another where addresses have no pseudonyms
 	Hashes []Field     // those that are hashed
 	Counts bool        // fingerprints of addresses are kept under them, to count
+	Hits   bool        // and who asked for what, to count traffic
 	Lines  bool        // of the stream that has the keys are kept
 	Days   int         // that the keys live, which streams share; 0: as long as lines of their day
 	Linked string      // that stream; "" for this one
@@ -208,6 +209,7 @@ type Figures struct {
 	Hash    string // "sha1" or "hmac"
 	CountV6 int    // bits, 1…128
 	Lines   bool   // the stream keeps lines, too
+	Traffic int    // pages, visits and the like are counted, and stand by name once so many networks brought them; 0: they are not
 	Whole   bool   // the whole address tells clients apart, although lines keep less of it
 }
 

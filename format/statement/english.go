@@ -110,7 +110,11 @@ var english = &words{
 	RecordedAll:  "Each use of the commands that reverse a pseudonym or search for a person is recorded for three years, with the time and the user account.",
 	Refused:      "hushpipe refuses to reverse a pseudonym, since no purpose is named for that.",
 
-	NoLine:       "No line is stored for this purpose.",
+	NoLine: "No line is stored for this purpose.",
+	Traffic: "For each day pages, visits, their length, entry and exit pages, the pages and search engines that people came from, browsers, systems, " +
+		"files that were not found, and robots are counted, for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
+		"and sites stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
+	HitRecords:   "To count, who asked for which page when is stored encrypted under a key that is made of the key of the day, for as long as the key.",
 	Rooms:        "For each day and each room it is counted how many different IP addresses used the room. Only requests that succeed count (status below 400). Rooms are those of %s.",
 	SHA1:         "A file for each day holds the number and the SHA-1 hash of the room’s name, for good. Names that are short or easy to guess can be found by trying.",
 	HMAC:         "A file for each day holds the number and a hash of the room’s name under a secret of the server, for good.",

@@ -113,7 +113,13 @@ var german = &words{
 	Refused:      "hushpipe verweigert die Aufdeckung, da kein Zweck dafür genannt ist.",
 
 	NoLine: "Für diesen Zweck wird keine Zeile gespeichert.",
-	Rooms:  "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",
+	Traffic: "Gezählt werden für jeden Tag Seiten, Besuche, deren Dauer, Einstiegs- und Ausstiegsseiten, die Seiten und Suchmaschinen, von denen " +
+		"Menschen kamen, Browser, Betriebssysteme, nicht gefundene Dateien und Roboter, auf Dauer. Zahlen mehrerer Eigenschaften eines Besuchers werden " +
+		"nicht verknüpft. Adressen von Seiten und Websites stehen darin nur dann mit Namen, wenn sie an einem Tag aus %s verschiedenen Netzen kamen oder " +
+		"schon früher darin standen; alle anderen werden zusammengezählt.",
+	HitRecords: "Zum Zählen wird verschlüsselt gespeichert, wer wann welche Seite aufgerufen hat, unter einem Schlüssel, der aus dem Schlüssel des Tages " +
+		"gebildet wird, so lange wie dieser.",
+	Rooms: "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",
 	SHA1: "Eine Datei je Tag enthält die Anzahl und den SHA-1-Hashwert des Raumnamens, auf Dauer. Kurze oder naheliegende Namen " +
 		"lassen sich durch Probieren finden.",
 	HMAC:         "Eine Datei je Tag enthält die Anzahl und einen Hashwert des Raumnamens unter einem Geheimnis des Servers, auf Dauer.",

@@ -112,7 +112,11 @@ var norwegian = &words{
 	Refused:      "hushpipe nekter å snu et pseudonym, siden det ikke er oppgitt noe formål med det.",
 
 	NoLine: "For dette formålet lagres ingen linje.",
-	Rooms:  "For hver dag og hvert rom telles hvor mange ulike nettadresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
+	Traffic: "For hver dag telles sider, besøk, hvor lenge de varer, inngangs- og utgangssider, sidene og søkemotorene som folk kom fra, nettlesere, " +
+		"operativsystemer, filer som ikke ble funnet, og roboter. Tallene beholdes permanent. Tall for flere egenskaper ved en besøkende blir ikke koblet. " +
+		"Adresser til sider og nettsteder står der med navn bare når de kom fra %s ulike nett på én dag, eller har stått der før; alle andre slås sammen.",
+	HitRecords: "For å telle lagres det kryptert hvem som ba om hvilken side og når, under en nøkkel som lages av dagens nøkkel, like lenge som den.",
+	Rooms:      "For hver dag og hvert rom telles hvor mange ulike nettadresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
 	SHA1: "En fil per dag inneholder antallet og SHA-1-hashen av romnavnet, og beholdes permanent. Korte eller nærliggende navn " +
 		"kan finnes ved å prøve seg frem.",
 	HMAC:         "En fil per dag inneholder antallet og en hash av romnavnet under en hemmelighet på tjeneren, og beholdes permanent.",

@@ -329,6 +329,12 @@ func (m *maker) figures(f Figures) (list []string) {
 	if !f.Lines {
 		list = append(list, m.w.NoLine)
 	}
+	if f.Traffic > 0 {
+		list = append(list, fmt.Sprintf(m.w.Traffic, m.number(f.Traffic)))
+	}
+	if len(f.Rooms)+len(f.URLs) == 0 {
+		return list
+	}
 	of := brands(slices.DeleteFunc(slices.Clone(f.Rooms), func(s string) bool { return s == "none" }))
 	list = append(list, fmt.Sprintf(m.w.Rooms, m.and(append(of, m.quoted(f.URLs)...))))
 	if f.Hash == "hmac" {
@@ -372,6 +378,9 @@ func (m *maker) keys(k Keys) (list []string) {
 	}
 	if k.Counts {
 		list = append(list, m.w.Fingerprints)
+	}
+	if k.Hits {
+		list = append(list, m.w.HitRecords)
 	}
 	if len(list) == 0 {
 		return nil

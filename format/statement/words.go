@@ -55,6 +55,8 @@ type words struct {
 
 	NoLine       string
 	Rooms        string // %s: of what
+	Traffic      string // %s: how many networks
+	HitRecords   string
 	SHA1, HMAC   string
 	V6           string // %d: bits
 	WholeAddress string
