@@ -186,7 +186,7 @@ func TestFleetMerge(t *testing.T) {
 // merged last is an independent count, and no key and no line was copied.
 func TestFleetByRsync(t *testing.T) {
 	notAtMidnight()
-	rsync := tool(t, "rsync", "rsync")
+	rsync, only := tool(t, "rsync", "rsync"), tool(t, "rrsync", "rsync")
 	h := startHosts(t, true, "web1", "web2")
 	copies := filepath.Join(h.path, "copies")
 	var dirs []string
@@ -195,12 +195,21 @@ func TestFleetByRsync(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(copies, name), 0o700))
 	}
 	out := filepath.Join(h.path, "all")
+	// In place of ssh, what sshd runs for the key: the command that is forced on it.
+	ssh := filepath.Join(h.path, "ssh")
+	require.NoError(t, os.WriteFile(ssh, []byte("#!/bin/sh\ntest \"$1 $2\" = '-o BatchMode=yes' || exit 1\nshift 2\ntest \"$1\" = -l && shift 2\nhost=$1\nshift\n"+
+		"SSH_ORIGINAL_COMMAND=\"$*\" exec "+only+" -ro "+h.path+"/fleet/$host\n"), 0o755))
+	shell := strings.Trim(readUnit(t, copyService)["Service"]["Environment"][0], `"`)
+	require.Equal(t, "RSYNC_RSH=ssh -o BatchMode=yes", shell)
+	require.Contains(t, manualText("fleet", "1"), `command="/usr/bin/rrsync -ro /var/log/hushpipe",restrict `)
 	copyAll := func() {
 		for i, name := range h.names {
 			args := command(readUnit(t, copyService)["Service"]["ExecStart"][0], name, "")
 			require.Equal(t, []string{"/usr/bin/rsync", "root@" + name + ":/", "/var/lib/hushpipe/fleet/" + name + "/"}, []string{args[0], args[len(args)-2], args[len(args)-1]})
-			args[len(args)-2], args[len(args)-1] = h.dir(i)+"/", dirs[i]+"/"
-			said, err := exec.Command(rsync, args[1:]...).CombinedOutput()
+			args[len(args)-1] = dirs[i] + "/"
+			cmd := exec.Command(rsync, args[1:]...)
+			cmd.Env = append(os.Environ(), strings.Replace(shell, "=ssh", "="+ssh, 1))
+			said, err := cmd.CombinedOutput()
 			if end, ok := err.(*exec.ExitError); ok && end.ExitCode() == 24 {
 				continue // journals were folded meanwhile: the next run has what they became
 			}
