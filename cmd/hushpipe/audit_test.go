@@ -118,6 +118,7 @@ func TestAuditClean(t *testing.T) {
 
 // TestAuditFinds: each way to break a claim is found, by file and line.
 func TestAuditFinds(t *testing.T) {
+	t.Parallel()
 	today := time.Now().Format(time.DateOnly)
 	yesterday := time.Now().AddDate(0, 0, -1)
 	name := "access-" + today + ".log"

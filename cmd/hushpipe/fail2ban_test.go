@@ -143,8 +143,10 @@ func visitor(family int) string {
 
 // TestFail2ban: jails look at pseudonyms, the firewall gets addresses, and no disk does.
 func TestFail2ban(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"ipcrypt", "pfx"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			begun := time.Now().Add(-time.Second)
 			dir := filepath.Join(t.TempDir(), "log")
 			four, six, few, own := visitor(4), visitor(6), visitor(4), visitor(6)
@@ -240,8 +242,10 @@ func holding(t *testing.T, text string, begun time.Time, not1, not2 string, root
 // TestFail2banOverMidnight: with either way to watch files, the link leads fail2ban to
 // the new day. Two time zones are of two days now.
 func TestFail2banOverMidnight(t *testing.T) {
+	t.Parallel()
 	for _, backend := range []string{"polling", "pyinotify"} {
 		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
 			if out, err := exec.Command("/usr/bin/python3", "-c", "import pyinotify").CombinedOutput(); backend == "pyinotify" && err != nil {
 				require.NotEqual(t, "true", os.Getenv("CI"), "%s: apt-get install python3-pyinotify", out)
 				t.Skip("python3-pyinotify is missing")

@@ -41,6 +41,7 @@ gate = { names = "user" }
 // more than the policy allows that began last, also where that names another user, and
 // keeps nothing for longer. It opens nothing again.
 func TestGateClosesInOldLogger(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	dir, file := filepath.Join(root, "log"), filepath.Join(root, "policy.toml")
 	today := time.Now()

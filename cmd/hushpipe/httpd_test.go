@@ -368,6 +368,10 @@ func hushpipeWith(t *testing.T, tag string) string {
 	program, err := build.(func() ([]byte, error))()
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "hushpipe")
+	// A program that another test starts meanwhile would hold the file open for writing,
+	// and this one could not be run (go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	require.NoError(t, os.WriteFile(path, program, 0o755))
 	return path
 }

@@ -444,6 +444,7 @@ func TestInputRawFile(t *testing.T) {
 // TestInputRawFileKilled: of a kill while the lines are taken out, the next start finds
 // the rest.
 func TestInputRawFileKilled(t *testing.T) {
+	t.Parallel()
 	const total, kills = 100_000, 8
 	dir, path := filepath.Join(t.TempDir(), "log"), fifoPath(t)
 	raw := path + ".raw-1"

@@ -17,6 +17,7 @@ import (
 // TestLogrotate: who rotates hushpipe's files by mistake is told, and no line is lost
 // but what copytruncate itself may lose between its copy and its cut.
 func TestLogrotate(t *testing.T) {
+	t.Parallel()
 	logrotate := tool(t, "logrotate", "logrotate")
 	for mode, said := range map[string]string{
 		"copytruncate":           "access-%s.log: another program has cut off [0-9]+ bytes or more, which hushpipe did not do; hint: leave DIR out of its configuration, such as logrotate's\n",

@@ -95,6 +95,7 @@ func pagesNamed(text string) map[string]string {
 
 // TestTopics: help shows what man does, each by a reading of the text of its own.
 func TestTopics(t *testing.T) {
+	t.Parallel()
 	plain := func(text string) string {
 		text = strings.NewReplacer("‐", "-", "−", "-", "•", "-", "·", "-", "—", "-").Replace(text)
 		return strings.ToLower(regexp.MustCompile(`[\s:]`).ReplaceAllString(text, ""))
@@ -364,6 +365,7 @@ func TestExamples(t *testing.T) {
 
 // TestCompletion: what is offered is what is taken.
 func TestCompletion(t *testing.T) {
+	t.Parallel()
 	offered := func(args ...string) (values []string, directive string) {
 		out, err := exec.Command(hushpipeBinary(t), append([]string{"__complete"}, args...)...).Output()
 		require.NoError(t, err)

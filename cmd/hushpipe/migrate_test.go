@@ -220,6 +220,7 @@ func TestMigrate(t *testing.T) {
 // TestArchiveIsLive: of days that are long past, replay makes the room files that filter
 // made when they were today.
 func TestArchiveIsLive(t *testing.T) {
+	t.Parallel()
 	var log strings.Builder
 	day := time.Now().AddDate(0, 0, -40)
 	for i := range 2000 {

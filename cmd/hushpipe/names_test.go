@@ -14,6 +14,7 @@ import (
 // TestApacheHostNames puts hushpipe behind a httpd that looks up its clients'
 // names, with logs whose --format is right and wrong: no name is on the disk.
 func TestApacheHostNames(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	logFormats := map[string]string{
 		"io":    `LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" %I %O" io`,

@@ -16,6 +16,7 @@ import (
 // TestNeighbours runs what hushpipe-beside(7) says to do with goaccess, awstats, restic
 // and borg.
 func TestNeighbours(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	dir := base + "/log/hushpipe"
 	lines, err := os.ReadFile("../../testdata/httpd/combined.log")

@@ -15,6 +15,7 @@ import (
 // TestFirstMinute: what somebody at a terminal types who meets hushpipe for the first
 // time, and the answer that leads on.
 func TestFirstMinute(t *testing.T) {
+	t.Parallel()
 	script := tool(t, "script", "bsdutils")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "log"), 0o755))
@@ -55,6 +56,7 @@ func TestFirstMinute(t *testing.T) {
 
 // TestNoEcho: an address in the place of another word is not repeated, as stderr may be kept.
 func TestNoEcho(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	filtered := exec.Command(hushpipeBinary(t), "filter", filepath.Join(dir, "d"))
 	filtered.Stdin = strings.NewReader(logLine("192.0.2.77", "/"))
@@ -122,6 +124,7 @@ func TestLacksPermission(t *testing.T) {
 
 // TestMeant: a hint for a wrong name is the name that was meant, or there is none.
 func TestMeant(t *testing.T) {
+	t.Parallel()
 	for wrong, hint := range map[string]string{
 		"filter --kep 7d":       "did you mean '--keep'? see",
 		"filter --kepe 7d":      "did you mean '--keep'? see",

@@ -270,6 +270,7 @@ func confined(t *testing.T, service map[string][]string, instance, dir string) [
 // TestReportUnit runs the command of the unit on a DIR of another user, and opens its
 // pages in a browser, as the manual has them served.
 func TestReportUnit(t *testing.T) {
+	t.Parallel()
 	chromium := tool(t, "chromium", "chromium")
 	escape := tool(t, "systemd-escape", "systemd")
 	base := t.TempDir()

@@ -302,6 +302,7 @@ func TestUntilGivenUp(t *testing.T) {
 // httpd starts each logger twice and ends the first right away: whatever it
 // has done by then, the second works on the same directory.
 func TestTwoStarts(t *testing.T) {
+	t.Parallel()
 	for range 20 {
 		dir := filepath.Join(t.TempDir(), "log")
 		first, second := startLogger(t, dir), startLogger(t, dir)

@@ -102,6 +102,7 @@ func TestNoLineNeedsThem(t *testing.T) {
 
 // Who may open too few files to be rid of crash reports treats no line.
 func TestCrashWithFewFiles(t *testing.T) {
+	t.Parallel()
 	read := 0
 	for n := 5; n < 14; n++ {
 		cmd := exec.Command("sh", "-c", `ulimit -n $0; exec "$@"`, fmt.Sprint(n), hushpipeBinary(t), "filter", "--stdout")

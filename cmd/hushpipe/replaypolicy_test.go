@@ -93,6 +93,7 @@ func keysOf(files map[string]string) (names []string) {
 // TestReplayPolicyRefuses: what is wrong is said before anything is written, and a policy's
 // mistakes all at once.
 func TestReplayPolicyRefuses(t *testing.T) {
+	t.Parallel()
 	in := t.TempDir()
 	archive := filepath.Join(in, "archive")
 	require.NoError(t, os.WriteFile(archive, []byte(logLine("192.0.2.1", "/a")), 0o600))

@@ -44,6 +44,7 @@ func rsyslogOf(t *testing.T, dir string) (start func() *exec.Cmd, target string)
 // TestRsyslog: Debian's rsyslog with the configuration of packaging passes on every
 // line, over midnight with late lines, over restarts and kills.
 func TestRsyslog(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "log")
 	start, target := rsyslogOf(t, dir)
 	l := startLogger(t, dir)

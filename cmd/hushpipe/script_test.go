@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Tests that are parallel wait for other programs, as a rule.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped})
 }
 
