@@ -204,7 +204,7 @@ func TestReplayFileChanged(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "1") // no file is read ahead
 	log := oneDay(20_000)
 	want := keyedDir(t)
-	runOn(t, strings.NewReader(log+log), hushpipeBinary(t), "filter", want)
+	runOn(t, strings.NewReader(log+log), hushpipeBinary(t), "replay", want, "-")
 	for name, change := range map[string]func(path string) error{
 		"is not there any more":        os.Remove,
 		"is shorter than at the start": func(path string) error { return os.Truncate(path, 1) },
@@ -259,7 +259,7 @@ func TestReplayInterrupted(t *testing.T) {
 	t.Parallel()
 	log := oneDay(20_000)
 	want, dir := keyedDir(t), keyedDir(t)
-	runOn(t, strings.NewReader(log), hushpipeBinary(t), "filter", want)
+	runOn(t, strings.NewReader(log), hushpipeBinary(t), "replay", want, "-")
 	l := amidReplay(t, dir, log)
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
