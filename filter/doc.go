@@ -33,18 +33,34 @@
 // and the journals of this process. It may wait for the disk for as long as it takes;
 // then lines wait in the Queue, and are dropped and counted past its bound.
 //
-// A round owns the room files and the union of all journals, and brings keys to the
-// disk. The writer starts it and never waits for it longer than a moment; there is one at
+// A round owns the room files and the union of all journals, those of the traffic figures
+// as well, and brings keys to the disk. The writer starts it and never waits for it longer than a moment; there is one at
 // a time.
 //
 // The Keeper owns the leases of the periods. It asks none of the others, so that nothing
 // on the path of the lines delays what has to be deleted, and it deletes each kind of
 // file in a goroutine of its own, since they may lie on different disks.
 //
+// With a policy the reader owns [Streams]: it reads each line once, and a Filter for each
+// stream treats it. A [Fan] brings what comes of them to the Queues, one for each stream,
+// each with a writer, a Store, a round and a Keeper of its own: a disk that hangs holds up
+// its own stream alone. The bytes of the pipe are committed once all have written theirs.
+//
+// One goroutine of the command follows the policy that DIR records: once a minute it sets
+// the gates of the streams, which the reader looks at, and tells Keepers of shorter
+// periods.
+//
+// Where lines wait for people, a Store has a goroutine of groups, which begins after lines
+// were held and once a minute: it counts the people that all journals tell of, opens
+// groups and releases or deletes the lines in DIR/held. The reader asks for the groups
+// that are open.
+//
 // They meet in four places, each with one lock that is held for moments only: the Queue's
 // list of batches (reader and writer), the keyring.Ring (reader, round, Keeper), the
 // counts.Ledger (writer, round, Keeper), and the window of the days, which is swapped as a
 // whole. Metrics and status read atomic copies: [Filter.Snapshot], registry.Gauges.
+// Groups and traffic figures have a lock each for what is asked by the reader or the
+// writer, and another for their own work, which may wait for the disk.
 //
 // A [Replay] has a Filter for each processor. They leave it to a tally which pairs of room
 // and address are new, in the order of the input.
