@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -243,7 +244,7 @@ func (l *Log) sayRotated(f *dayFile) {
 	}
 	var st unix.Stat_t
 	switch err := unix.Fstat(int(f.Fd()), &st); {
-	case err != nil, st.Nlink == 0 && st.Mtim.Sec == dir.ErasedTime.Unix():
+	case err != nil, st.Nlink == 0 && time.Unix(st.Mtim.Unix()).Equal(dir.ErasedTime):
 	case st.Nlink > 0:
 		l.d.Say("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
 	case int32(f.log.Day) >= l.today.Load():
