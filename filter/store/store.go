@@ -21,7 +21,6 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
 
@@ -44,50 +43,6 @@ const (
 	// day take less, and lines must not wait longer.
 	roundPatience = 10 * time.Millisecond
 )
-
-// Config is what a Store needs to know.
-type Config struct {
-	Path     string // DIR
-	NoFollow bool   // DIR must be no symbolic link
-	CacheTag *bool  // whether DIR has a cache tag, which keeps it out of backups; nil leaves that alone
-	Keys     string // key directory, "" for DIR/keys
-	Keep     calendar.Period
-	Bounds   *calendar.Bounds // beside Keep; nil: those that DIR records
-	Limits   rooms.Limits
-	Least    int              // people who open a group of lines; 0: there are no groups
-	Counting bool             // rooms are counted: days get a room file
-	Traffic  *traffic.Options // days get traffic figures; nil: none
-	Secret   bool             // room hashes are made under a secret
-	Settings string           // what shapes pseudonyms and counts; recorded in journals
-	Confined string           // how the process is confined, or why not; recorded for status
-	Memory   string           // how its memory is hidden, or that it is not; recorded for status
-	Now      func() time.Time
-	// Replays tells that the input is a pipe in which a batch stands until it is
-	// written: after a kill the next process may write it a second time.
-	Replays bool
-	// Finish has Close bring the room files up to date also where another process
-	// writes them, which does so within a minute: somebody waits for them. No web server
-	// waits, so that lines wait for the keys of their days.
-	Finish  bool
-	Version string // hushpipe's; this and the next two are recorded for status
-	IP      string // what becomes of addresses
-	Policy  string // the digest of the policy that it runs; "" for none
-
-	// Flags are those that shape what is written to DIR, as --name=value. DIR
-	// records them, see Settings; nil: it does not. Fallback tells that they come
-	// from there, since those of the process are wrong.
-	Flags    []string
-	Fallback bool
-
-	// Urgent tells whether the input has to be read now; nil: never. Until then
-	// Open waits for keys from the disk, 50 ms at least and a second at most: what
-	// is read before they have come cannot be counted with what was there.
-	Urgent func() bool
-
-	// Say takes one line for the operator, from any goroutine. A topic is reported
-	// again at most once a minute.
-	Say func(topic, line string)
-}
 
 // Store is DIR. It is always usable: while DIR is not, it hands out keys from
 // memory and refuses lines, and it recovers by itself.
@@ -335,96 +290,6 @@ func (s *Store) lockSoon() error {
 
 func errSlow(path string) error {
 	return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", path)
-}
-
-// place is DIR as it was opened, and what belongs to that: the Target of the Keeper.
-type place struct {
-	*dir.Dir
-	log   *daylog.Log
-	clock *retention.Clock
-	store *Store
-
-	unrecorded atomic.Bool                     // the bounds of this process
-	bounds     atomic.Pointer[calendar.Bounds] // that hold
-}
-
-func (p *place) close() error {
-	p.log.Close()
-	return p.Close()
-}
-
-func (p *place) At() *dir.Dir { return p.Dir }
-
-func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
-	v, err := p.clock.Judge(now, keep, false)
-	s := p.store
-	if err != nil {
-		s.report.Fault("purge", err, "")
-	}
-	if until := v.Window.DoubtUntil; !until.IsZero() {
-		s.report.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
-	}
-	if s.cfg.Bounds != nil {
-		v.Bounds = *s.cfg.Bounds
-	}
-	bounds := *p.bounds.Load()
-	past := func(l dir.Log) bool { return v.Past(bounds, l) }
-	p.log.SetWindow(v.Window)
-	p.log.SetPast(past)
-	s.window.Store(&v.Window)
-	over := func(day civil.Day) bool { return v.Past(bounds, retention.LastOf(day, bounds)) }
-	s.over.Store(&over)
-	s.past.Store(&past)
-	s.keys.Expire(v.Window.First, func(day civil.Day) bool { return !bounds.Shared && over(day) })
-	s.changed()
-	return v
-}
-
-// recordBounds has DIR record the bounds of this process, once.
-func (p *place) recordBounds() {
-	b := p.store.cfg.Bounds
-	if b == nil {
-		recorded, _, _ := retention.ReadBounds(p.Dir)
-		b = &recorded
-	} else if err := retention.RecordBounds(p.Dir, *b, p.store.cfg.Keep); err != nil {
-		p.unrecorded.Store(true)
-		p.store.report.Fault("keep", err, "")
-	} else {
-		p.unrecorded.Store(false)
-	}
-	p.Heed(*b)
-}
-
-// Heed takes the bound in entries of a newer policy. Where that has none, lines go on to
-// segments.
-func (p *place) Heed(b calendar.Bounds) {
-	if own := p.store.cfg.Bounds; own != nil && p.unrecorded.Load() {
-		b = *own
-	} else if own != nil && b.Entries == 0 {
-		b.Entries = own.Entries
-	}
-	p.bounds.Store(&b)
-	p.log.SetBounds(b)
-}
-
-func (p *place) Others() calendar.Period { return keptByEarlier(p.Dir, p.store.cfg.Now()) }
-
-func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock func()) {
-	unlock = func() {}
-	if rule > 0 {
-		unlock = p.store.ledger.ReadExpiring(p.Dir, v.First(rule))
-	}
-	if rule > 0 {
-		p.store.expireTraffic(p, v.First(rule))
-	}
-	p.store.ledger.ReadUntil(v.Window.First)
-	return unlock
-}
-
-func (p *place) Deleted() { p.log.Forget() }
-
-func (p *place) PurgeBelow(now time.Time, add func(retention.Purged)) {
-	newPurger(p.store.cfg, p.store.report).below(p.Dir, now, false, add)
 }
 
 // usable returns DIR, opened now if need be, or nil.
