@@ -175,6 +175,28 @@ func TestAuditFinds(t *testing.T) {
 			text := "192.0.2.77 - -" + read(t, filepath.Join(dir, name+"~"))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name+"~"), []byte(text), 0o640))
 		}, "addresses", name + "~", 1},
+		{"an address in the last line of a copy, without a newline", func(t *testing.T, dir string) {
+			put(name+".bak", 0o640, false)(t, dir)
+			text := read(t, filepath.Join(dir, name+".bak")) + "192.0.2.77 - - [" + time.Now().Format("02/Jan/2006")
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name+".bak"), []byte(text), 0o640))
+		}, "addresses", name + ".bak", 41},
+		{"an address in a file of another program", func(t *testing.T, dir string) {
+			text := strings.SplitAfter(read(t, filepath.Join(dir, name)), "\n")
+			text[3] = client("192.0.2.77")(text[3])
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "access.log.1"), []byte(strings.Join(text, "")), 0o640))
+		}, "addresses", "access.log.1", 4},
+		{"an old line in a directory of another program", func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "old"), 0o750))
+			text := strings.ReplaceAll(read(t, filepath.Join(dir, name)), time.Now().Format("[02/Jan/2006"), "[05/Jan/2026")
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "old", "a"), []byte(text[:strings.IndexByte(text, '\n')]), 0o640))
+		}, "period", filepath.Join("old", "a"), 1},
+		{"a name in a compressed room file", func(t *testing.T, dir string) {
+			var z bytes.Buffer
+			w := gzip.NewWriter(&z)
+			fmt.Fprintln(w, "3 client.example.org")
+			require.NoError(t, w.Close())
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-"+old+".log.gz"), z.Bytes(), 0o640))
+		}, "figures", filepath.Join("rooms", "rooms-"+old+".log.gz"), 1},
 		{"a secret in a URL", change(5, replace("token=-", "token=s3cret")), "fields", name, 5},
 		{"an old file", put("access-"+old+".log", 0o640, false), "period", "access-" + old + ".log", 0},
 		{"an old copy", put("access-"+old+".log.gz", 0o640, true), "period", "access-" + old + ".log.gz", 0},
@@ -223,6 +245,73 @@ func TestAuditFinds(t *testing.T) {
 			for _, f := range a.Rows[i].Faults {
 				assert.Equal(t, filepath.Join(dir, test.file), f.File, f.What)
 				assert.Equal(t, test.line, f.Line, f.What)
+			}
+		})
+	}
+}
+
+// TestAuditUnread: of what cannot be read, nothing is said to hold.
+func TestAuditUnread(t *testing.T) {
+	name := "access-" + time.Now().Format(time.DateOnly) + ".log"
+	put := func(name string, text func([]byte) []byte) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			lines := read(t, filepath.Join(dir, "access-"+time.Now().Format(time.DateOnly)+".log"))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), text([]byte(lines)), 0o640))
+		}
+	}
+	zipped := func(text []byte) []byte {
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		w.Write(text)
+		w.Close()
+		return z.Bytes()
+	}
+	scrambled := func(text []byte) []byte { // as if compressed or encrypted
+		out := make([]byte, len(text))
+		for i, c := range text {
+			out[i] = c*37 ^ byte(i*i>>3)*91
+		}
+		return out
+	}
+	begun := func(magic string) func([]byte) []byte {
+		return func(text []byte) []byte { return append([]byte(magic), scrambled(text)...) }
+	}
+	of := []string{"fields", "addresses", "period"}
+	for _, test := range []struct {
+		name   string
+		plant  func(*testing.T, string)
+		claims []string // that are not provable
+		why    string
+	}{
+		{"a copy that was cut off", put(name+".gz", func(b []byte) []byte { z := zipped(b); return z[:len(z)/2] }), of, name + ".gz could not be read"},
+		{"a copy that lacks its last byte", put(name+".gz", func(b []byte) []byte { z := zipped(b); return z[:len(z)-1] }), of, name + ".gz could not be read"},
+		{"lzma", put(name+".lzma", begun("\x5d\x00\x00\x80")), of, name + ".lzma could not be read"},
+		{"compress", put(name+".Z", begun("\x1f\x9d\x90")), of, name + ".Z could not be read"},
+		{"xz", put(name+".xz", begun("\xfd7zXZ\x00")), of, name + ".xz could not be read"},
+		{"what is not known", put(name+".br", scrambled), of, name + ".br could not be read"},
+		{"a key is needed", put(name+".asc", func(b []byte) []byte { return append([]byte("-----BEGIN PGP MESSAGE-----\n"), b...) }), of, name + ".asc could not be read"},
+		{"a copy whose last line is cut off", put(name+"~", func(b []byte) []byte { return b[:len(b)-40] }), nil, ""},
+		{"a copy whose last client is cut off", put(name+"~", func(b []byte) []byte {
+			last := bytes.LastIndexByte(b[:len(b)-1], '\n') + 1
+			return append(b, b[last:last+bytes.IndexByte(b[last:], ' ')-1]...)
+		}), nil, ""},
+		{"lines of another program", put("access.log.1", func(b []byte) []byte { return b }), of[2:], "access.log.1 has lines, and is another program's"},
+		{"what another program compressed", put("access.log.1.gz", func(b []byte) []byte { z := zipped(b); return z[:len(z)/2] }), of, "access.log.1.gz could not be read"},
+		{"figures of another program", put(filepath.Join("rooms", "notes"), func(b []byte) []byte { return b }), []string{"figures"}, "notes is another program's"},
+		{"a text of another program", put("README", func([]byte) []byte { return []byte("Ask 192.0.2.1 about this.\n") }), nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			filterLog(t, auditLog(), dir)
+			test.plant(t, dir)
+			a, exit := auditOf(t, dir)
+			assert.Empty(t, brokenRows(a))
+			assert.Zero(t, exit)
+			for _, r := range a.Rows {
+				if slices.Contains(test.claims, r.Claim) {
+					assert.Equal(t, audit.NotProvable, r.Verdict, r.Claim)
+					assert.Contains(t, r.Why, test.why)
+				}
 			}
 		})
 	}

@@ -148,7 +148,9 @@ type stream struct {
 	Stream
 	survey *survey // nil: there is no directory yet
 	copies int
-	key    map[civil.Day]*dayKeys
+
+	opening sync.Mutex // guards key
+	key     map[civil.Day]*dayKeys
 
 	mu        sync.Mutex // guards what follows
 	lines     int
@@ -201,6 +203,10 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 			st.readDay(f.day)
 		}
 		files = append(files, found...)
+		for _, f := range st.foreignFiles() {
+			total += f.size
+			files = append(files, f)
+		}
 	}
 	s.Total(total)
 	a.readLines(ctx, files)
@@ -225,6 +231,8 @@ var unproven = []string{
 
 // readDay reads what the pseudonyms of a day were made with.
 func (s *stream) readDay(day civil.Day) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	if s.key[day] != nil {
 		return
 	}
@@ -257,6 +265,13 @@ func (s *stream) readDay(day civil.Day) {
 	if d.key == nil && slices.ContainsFunc(d.modes, pseudonym.Mode.Reversible) {
 		s.notProvable(addresses, fmt.Sprintf("of %s there is no key to turn pseudonyms back with", day))
 	}
+}
+
+// keysOfDay returns what readDay has read.
+func (s *stream) keysOfDay(day civil.Day) *dayKeys {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	return s.key[day]
 }
 
 // readKey reads a key, and changes nothing.
@@ -314,6 +329,16 @@ func (s *stream) unread(path string, err error) {
 	}
 	for _, of := range []row{period, fields, addresses} {
 		s.notProvable(of, fmt.Sprintf("%s could not be read to its end: %s", path, what))
+	}
+}
+
+// foreign notes that a file that is not hushpipe's has lines.
+func (s *stream) foreign(path string) {
+	why := path + " has lines, and is another program's: it is not deleted with them"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.unsure[period], why) {
+		s.unsure[period] = append(s.unsure[period], why)
 	}
 }
 

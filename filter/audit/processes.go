@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"syscall"
 	"time"
 
 	"hushpipe/filter/counters"
@@ -107,6 +111,7 @@ func (v *survey) live(r registry.Live) {
 	}
 	p := r.Process
 	v.Processes = append(v.Processes, p)
+	v.users[p.PID] = ownerOf(filepath.Join(v.Dir, r.File))
 	if mode, err := pseudonym.ParseMode(p.IP); err == nil && mode.InClear() {
 		v.broken(v.Dir, fmt.Sprintf("process %d writes addresses in clear", p.PID), "remove --ip "+p.IP+" from its flags").of = addresses
 	}
@@ -119,6 +124,19 @@ func (v *survey) live(r registry.Live) {
 	if p.Keep != v.Keep {
 		v.note(v.Dir, fmt.Sprintf("process %d keeps lines for %s, and %s is the rule", p.PID, p.Keep, v.Keep), "see 'hushpipe help operation'")
 	}
+}
+
+// ownerOf returns the name of the user who owns a file, who made it.
+func ownerOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "a user who is not known"
+	}
+	uid := strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Uid))
+	if account, err := user.LookupId(uid); err == nil {
+		return account.Username
+	}
+	return "user " + uid
 }
 
 // verdictOfCounts says what was lost: that has been said, so the promise holds.

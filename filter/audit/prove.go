@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 	"hushpipe/format/roomfile"
@@ -55,6 +57,9 @@ func (a *auditor) rows() (rows []Row) {
 		}
 	}
 	for _, s := range a.streams {
+		for _, of := range s.unclaimed(rows) {
+			rows = append(rows, s.judged(Row{Claim: string(of), Stream: s.Name, Text: "nothing else lies there", Looked: "what no other claim is about"}))
+		}
 		if s.survey != nil {
 			rows = append(rows, s.judged(Row{Claim: string(access), Stream: s.Name,
 				Text:   "nobody else has access to the files",
@@ -62,6 +67,24 @@ func (a *auditor) rows() (rows []Row) {
 		}
 	}
 	return rows
+}
+
+// unclaimed returns the claims that nobody makes of a stream and that are broken, or not
+// provable: of keys in a DIR whose lines are those of its streams.
+func (s *stream) unclaimed(rows []Row) (list []row) {
+	found := slices.Concat(slices.Collect(maps.Keys(s.faults)), slices.Collect(maps.Keys(s.unsure)))
+	if s.survey != nil {
+		for _, f := range s.survey.Broken {
+			found = append(found, f.of)
+		}
+	}
+	slices.Sort(found)
+	for _, of := range slices.Compact(found) {
+		if of != access && !slices.ContainsFunc(rows, func(r Row) bool { return r.Claim == string(of) && r.Stream == s.Name }) {
+			list = append(list, of)
+		}
+	}
+	return list
 }
 
 // find returns the stream of that name, nil for none.
@@ -305,21 +328,22 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 	}
 	n := 0
 	for _, e := range entries {
-		if _, ok := dir.OwnDay(dir.Rooms, e.Name()); !ok {
+		path := filepath.Join(at, e.Name())
+		if _, _, ok := dir.DayOf(dir.Rooms, e.Name()); !ok {
+			if !dir.IsTemp(e.Name()) {
+				s.notProvable(rowFor(statement.KindFigures), path+" is another program's, and is not looked at")
+			}
 			continue
 		}
 		n++
-		path := filepath.Join(at, e.Name())
-		f, err := openRegular(path)
-		if err != nil {
-			s.notProvable(rowFor(statement.KindFigures), path+" cannot be read")
-			continue
+		text, err := readFigures(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.notProvable(rowFor(statement.KindFigures), path+" cannot be read to its end")
 		}
-		text, err := io.ReadAll(f)
-		f.Close()
-		if err == nil {
-			_, err = roomfile.Parse(text)
+		if strings.HasSuffix(e.Name(), dir.DamagedSuffix) {
+			continue // it was set aside as it cannot be read
 		}
+		_, err = roomfile.Parse(text)
 		for _, line := range lineErrors(err) {
 			s.fault(rowFor(statement.KindFigures), Fault{File: path, Line: line.Line, What: line.Reason})
 		}
@@ -328,6 +352,24 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 		r.Looked = fmt.Sprintf("each line of %s", several(n, "file"))
 	}
 	return r
+}
+
+// maxFigures bounds a file of figures.
+const maxFigures = 256 << 20
+
+// readFigures returns what stands in a file of figures, which may be compressed.
+func readFigures(path string) ([]byte, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	in, stop, err := decoded(f, f)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	return io.ReadAll(io.LimitReader(in, maxFigures))
 }
 
 // lineErrors returns the errors of lines in an error of roomfile.Parse.
@@ -401,10 +443,11 @@ func (a *auditor) input(s *stream, c statement.Claim) *Row {
 	return r
 }
 
-func (a *auditor) running(_ *stream, _ statement.Claim) *Row {
+func (a *auditor) running(_ *stream, c statement.Claim) *Row {
 	r := &Row{Text: "all processes run the policy that DIR records"}
-	if len(a.streams) == 1 && a.streams[0].Name == "" {
-		r.Text = "all processes run the flags that DIR records"
+	digest := c.(statement.Running).Digest
+	if !a.ruled() {
+		r.Text, digest = "all processes have the --ip and --keep that DIR records", ""
 	}
 	seen := map[int]bool{}
 	var how, other []string
@@ -413,13 +456,17 @@ func (a *auditor) running(_ *stream, _ statement.Claim) *Row {
 			continue
 		}
 		for _, p := range s.survey.Processes {
-			if confined := cmp.Or(p.Confined, "not confined"); !slices.Contains(how, confined) {
-				how = append(how, confined)
-			}
-			if keep := s.survey.Keep; !seen[p.PID] && (p.IP != s.Mode.String() || p.Keep != keep) {
-				other = append(other, fmt.Sprintf("process %d, started %s, runs others: --ip %s, --keep %s", p.PID, p.Started.Format("2006-01-02 15:04"), p.IP, p.Keep))
+			if seen[p.PID] {
+				continue // it has a record in each stream
 			}
 			seen[p.PID] = true
+			one := cmp.Or(p.Confined, "not confined") + ", as " + s.survey.users[p.PID]
+			if !slices.Contains(how, one) {
+				how = append(how, one)
+			}
+			if what := s.otherThan(digest, p); what != "" {
+				other = append(other, fmt.Sprintf("process %d, started %s, runs %s", p.PID, p.Started.Format("2006-01-02 15:04"), what))
+			}
 		}
 	}
 	switch n := len(seen); n {
@@ -432,6 +479,25 @@ func (a *auditor) running(_ *stream, _ statement.Claim) *Row {
 	}
 	r.Why = strings.Join(other, "; ")
 	return r
+}
+
+// ruled reports whether a policy rules DIR.
+func (a *auditor) ruled() bool { return len(a.streams) > 1 || a.streams[0].Name != "" }
+
+// otherThan returns what a process runs, unless it is the policy of that digest, or with ""
+// the flags that DIR records.
+func (s *stream) otherThan(digest string, p registry.Process) string {
+	switch {
+	case p.Policy == "" && digest != "":
+		return "no policy"
+	case p.Policy != digest && digest == "":
+		return "a policy"
+	case p.Policy != digest:
+		return fmt.Sprintf("another policy, sha256:%.8s, as far as the newest allows it", p.Policy)
+	case digest == "" && (p.IP != s.Mode.String() || p.Keep != s.survey.Keep):
+		return fmt.Sprintf("other flags: --ip %s, --keep %s", p.IP, p.Keep)
+	}
+	return ""
 }
 
 func (a *auditor) joining(s *stream, c statement.Claim) *Row {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -21,6 +23,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/treatment"
+	"hushpipe/format"
 	"hushpipe/format/civil"
 )
 
@@ -31,17 +34,21 @@ const (
 	longest = 4 << 20
 )
 
-// lineFile is a file of lines: a day's own, or a copy that somebody made.
+// lineFile is a file of lines: a day's own, a copy that somebody made, or one of another
+// program.
 type lineFile struct {
 	*stream
-	name string
-	day  civil.Day
-	size int64
+	name    string // below the stream's Path
+	day     civil.Day
+	size    int64
+	changed time.Time
+	copy    bool
+	foreign bool // its lines are of any days
 }
 
 func (f *lineFile) path() string { return filepath.Join(f.Path, f.name) }
 
-// lineFiles returns the files of lines in a directory, oldest first.
+// lineFiles returns the files of lines in a directory that bear a day, oldest first.
 func (s *stream) lineFiles() (files []*lineFile, err error) {
 	entries, err := os.ReadDir(s.Path)
 	if err != nil {
@@ -56,10 +63,36 @@ func (s *stream) lineFiles() (files []*lineFile, err error) {
 		if behind != "" {
 			s.copies++
 		}
-		files = append(files, &lineFile{s, e.Name(), day, info.Size()})
+		files = append(files, &lineFile{stream: s, name: e.Name(), day: day, size: info.Size(), changed: info.ModTime(), copy: behind != ""})
 	}
 	slices.SortFunc(files, func(a, b *lineFile) int { return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.name, b.name)) })
 	return files, nil
+}
+
+// foreignFiles returns the files in a directory that are not hushpipe's, and those below:
+// access.log.1 of logrotate, say. They may hold lines, which nobody deletes.
+func (s *stream) foreignFiles() (files []*lineFile) {
+	entries, _ := os.ReadDir(s.Path) // an error is returned elsewhere
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !isForeign(s.Path, "", info) || info.Mode().Type()&^fs.ModeDir != 0 {
+			continue
+		}
+		filepath.WalkDir(filepath.Join(s.Path, e.Name()), func(path string, e fs.DirEntry, err error) error {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				s.notProvable(period, path+" is not hushpipe's, and cannot be read")
+			}
+			if err != nil || !e.Type().IsRegular() {
+				return nil
+			}
+			name, err := filepath.Rel(s.Path, path)
+			if info, err2 := e.Info(); err == nil && err2 == nil {
+				files = append(files, &lineFile{stream: s, name: name, size: info.Size(), changed: info.ModTime(), foreign: true})
+			}
+			return nil
+		})
+	}
+	return files
 }
 
 // block is some lines of a file, each with its newline.
@@ -67,6 +100,7 @@ type block struct {
 	*lineFile
 	first int // number of the first line, from 1
 	lines []byte
+	cut   bool // the newline of the last one is not in the file
 }
 
 // reader reads files, and has their lines looked at by several workers.
@@ -111,6 +145,7 @@ func (a *auditor) readLines(ctx context.Context, files []*lineFile) {
 var (
 	errLong       = errors.New("has a line that is longer than any that hushpipe writes")
 	errCompressed = errors.New("is compressed in a way that cannot be read here")
+	errNoText     = errors.New("is no text: it may be compressed or encrypted")
 )
 
 // file reads one file up to where it ended when it was opened. What is behind its last
@@ -135,29 +170,66 @@ func (r *reader) file(ctx context.Context, f *lineFile) error {
 	at, rest := 1, []byte(nil)
 	for end := false; !end && ctx.Err() == nil; {
 		buf := append((<-r.free)[:0], rest...)
-		for end = false; !end; {
+		first := at == 1 && len(buf) == 0
+		for err = nil; err == nil; {
 			buf = slices.Grow(buf, blockSize)
-			n, err := io.ReadFull(in, buf[len(buf):len(buf)+blockSize])
+			var n int
+			n, err = fill(in, buf[len(buf):len(buf)+blockSize])
 			buf = buf[:len(buf)+n]
-			if end = err == io.EOF || err == io.ErrUnexpectedEOF; err != nil && !end {
-				r.free <- nil
-				return err
-			}
 			if bytes.IndexByte(buf[len(buf)-n:], '\n') >= 0 {
 				break
 			}
-			if len(buf) > longest {
-				r.free <- nil
-				return errLong
+			if err == nil && len(buf) > longest {
+				err = errLong
 			}
 		}
+		if first && !isText(buf) {
+			r.free <- buf
+			return errNoText
+		}
+		end = err != nil
 		whole := bytes.LastIndexByte(buf, '\n') + 1
 		rest = append(rest[:0], buf[whole:]...)
-		b := block{f, at, buf[:whole]}
+		b := block{lineFile: f, first: at, lines: buf[:whole]}
+		if err == io.EOF && len(rest) > 0 && (f.copy || f.foreign || time.Since(f.changed) > inTheMakingLine) {
+			b.lines, b.cut = append(buf, '\n'), true
+		}
 		at += bytes.Count(b.lines, newline)
 		r.blocks <- b
 	}
-	return nil
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// inTheMakingLine is how long a line may stand without its newline.
+const inTheMakingLine = 2 * time.Minute
+
+// fill reads until b is full. Only at the end of the text the error is io.EOF: what was
+// cut off has another.
+func fill(in io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = in.Read(b[n:])
+		n += more
+	}
+	return n, err
+}
+
+// isText reports whether a file begins as lines do: what is compressed or encrypted has
+// many bytes that no text has.
+func isText(b []byte) bool {
+	b = b[:min(len(b), 64<<10)]
+	odd := 0
+	for i := 0; i < len(b); {
+		c, n := utf8.DecodeRune(b[i:])
+		if c == utf8.RuneError && n == 1 || c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+			odd++
+		}
+		i += n
+	}
+	return odd <= len(b)/8 && !bytes.HasPrefix(b, []byte("-----BEGIN ")) && !bytes.HasPrefix(b, []byte("age-encryption.org/"))
 }
 
 var newline = []byte{'\n'}
@@ -184,14 +256,16 @@ func decoded(in io.Reader, file io.ReaderAt) (text io.Reader, stop func(), err e
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
 		z, err := gzip.NewReader(in)
 		return z, func() {}, err
-	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")):
+	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")), n >= 4 && magic[0]&0xf0 == 0x50 && string(magic[1:4]) == "\x2a\x4d\x18": // pzstd begins with a frame to be skipped
 		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, nil, err
 		}
 		return z, z.Close, nil
 	case bytes.HasPrefix(magic, []byte("BZh")), bytes.HasPrefix(magic, []byte("\xfd7zXZ")), bytes.HasPrefix(magic, []byte("PK\x03\x04")),
-		bytes.HasPrefix(magic, []byte("\x04\x22\x4d\x18")), bytes.HasPrefix(magic, []byte("7z\xbc\xaf")):
+		bytes.HasPrefix(magic, []byte("\x04\x22\x4d\x18")), bytes.HasPrefix(magic, []byte("7z\xbc\xaf")), bytes.HasPrefix(magic, []byte("Rar!")),
+		bytes.HasPrefix(magic, []byte("\x5d\x00\x00")), bytes.HasPrefix(magic, []byte("\x1f\x9d")), bytes.HasPrefix(magic, []byte("\x1f\xa0")),
+		bytes.HasPrefix(magic, []byte("LZIP")), bytes.HasPrefix(magic, []byte("\x89LZO")), bytes.HasPrefix(magic, []byte("\xff\x06\x00\x00sN")):
 		return nil, nil, errCompressed
 	}
 	return in, func() {}, nil
@@ -211,36 +285,103 @@ type looker struct {
 	day    civil.Day
 	proofs []Proof
 	counts map[*stream]*lineCounts
+
+	// Of files of other programs:
+	parser format.Parser
+	line   format.Line
+	dated  map[string]bool // by path: a line has a date
 }
 
 // lineCounts is what was seen of a stream's lines.
 type lineCounts struct{ lines, malformed int }
 
+// turnTo takes what lines of a stream's day need.
+func (l *looker) turnTo(s *stream, day civil.Day) {
+	if l.stream == s && l.day == day {
+		return
+	}
+	l.stream, l.day = s, day
+	l.proofs = s.proofs(day)
+	if l.counts == nil {
+		l.counts = map[*stream]*lineCounts{}
+	}
+	if l.counts[s] == nil {
+		l.counts[s] = &lineCounts{}
+	}
+}
+
 // look looks at each line of a block.
 func (l *looker) look(b block) {
-	if l.stream != b.stream || l.day != b.day {
-		l.stream, l.day = b.stream, b.day
-		l.proofs = b.stream.proofs(b.day)
-		if l.counts == nil {
-			l.counts = map[*stream]*lineCounts{}
-		}
-		if l.counts[b.stream] == nil {
-			l.counts[b.stream] = &lineCounts{}
-		}
+	if b.foreign {
+		l.lookForeign(b)
+		return
 	}
+	l.turnTo(b.stream, b.day)
 	n := l.counts[b.stream]
 	fit, malformed := l.proofs[0].AllFit(b.lines)
 	n.malformed += malformed
-	number := b.first
+	n.lines += bytes.Count(b.lines, newline)
+	if fit {
+		return
+	}
+	number, rest := b.first, len(b.lines)
 	for line := range bytes.Lines(b.lines) {
-		n.lines++
-		if fit {
-			continue
+		doubt := l.least(line)
+		if rest -= len(line); rest == 0 && b.cut {
+			doubt = l.ofCut(b.lineFile, line, doubt)
 		}
-		if doubt := l.least(line); doubt != treatment.NoDoubt {
+		if doubt != treatment.NoDoubt {
 			b.stream.doubt(b.lineFile, number, doubt)
 		}
 		number++
+	}
+}
+
+// ofCut returns what is wrong with a line that may be the beginning of one: an address that
+// does not stand at its end.
+func (l *looker) ofCut(f *lineFile, line []byte, doubt treatment.Doubt) treatment.Doubt {
+	if doubt == treatment.NoDoubt {
+		return doubt
+	}
+	if end := bytes.LastIndexByte(line, ' '); end > 0 {
+		if again := l.least(append(line[:end:end], '\n')); again == treatment.Address4 || again == treatment.Address6 {
+			return again
+		}
+	}
+	f.unread(f.path(), errNoEnd)
+	return treatment.NoDoubt
+}
+
+var errNoEnd = errors.New("its last line is cut off")
+
+// lookForeign looks at lines of a file that is not hushpipe's. What has no date there is
+// taken for something else than a line.
+func (l *looker) lookForeign(b block) {
+	if l.parser == nil {
+		l.parser, _ = format.New("auto", time.Local, nil)
+		l.dated = map[string]bool{}
+	}
+	number := b.first - 1
+	for line := range bytes.Lines(b.lines) {
+		number++
+		if !l.parser.Parse(bytes.TrimSuffix(line, newline), &l.line) || !l.line.HasDay {
+			continue
+		}
+		day := l.line.Day
+		b.stream.readDay(day)
+		l.turnTo(b.stream, day)
+		l.counts[b.stream].lines++
+		if !l.dated[b.path()] {
+			l.dated[b.path()] = true
+			b.stream.foreign(b.path())
+		}
+		if day < b.stream.survey.first {
+			b.stream.fault(period, Fault{File: b.path(), Line: number, What: "is older than " + b.stream.survey.Keep, Do: "delete it: hushpipe does not, as it is another program's"})
+		}
+		switch doubt := l.least(line); doubt {
+		case treatment.Address4, treatment.Address6, treatment.HostName:
+			b.stream.doubt(b.lineFile, number, doubt)
+		}
 	}
 }
 
@@ -269,7 +410,7 @@ func (l *looker) done() {
 
 // proofs returns a Proof for each way in which lines of a day may have been treated.
 func (s *stream) proofs(day civil.Day) (list []Proof) {
-	d := s.key[day]
+	d := s.keysOfDay(day)
 	for _, way := range s.Ways {
 		p, _ := way(pseudonym.NewProof(d.key, d.modes), day) // New has tried it
 		list = append(list, p)

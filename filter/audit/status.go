@@ -95,8 +95,9 @@ type survey struct {
 	keys     string   // "": in DIR
 	others   []string // key directories of earlier --keys
 	days     map[civil.Day]*DayFiles
-	worked   bool     // hushpipe has worked on DIR
-	dated    []string // else: the names of files with dates
+	users    map[int]string // of processes
+	worked   bool           // hushpipe has worked on DIR
+	dated    []string       // else: the names of files with dates
 }
 
 // ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
@@ -117,7 +118,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 		return nil, err
 	}
 	defer d.Close()
-	v := &survey{now: now, keys: keys, days: map[civil.Day]*DayFiles{}, today: civil.DayOf(now),
+	v := &survey{now: now, keys: keys, days: map[civil.Day]*DayFiles{}, users: map[int]string{}, today: civil.DayOf(now),
 		Status: Status{Dir: path, Time: now.Truncate(time.Second), Days: []DayFiles{}, Counts: []DayCounters{},
 			Processes: []registry.Process{}, Broken: []Finding{}, Doubts: []Finding{}, Notes: []Finding{}}}
 	others := registry.KeptByEarlier(d, now)
