@@ -236,7 +236,7 @@ func (f *Falsifier) strike(i int, line []byte, prose func([]byte)) {
 		case !ok:
 			strikeURL(text)
 		case string(method) == "CONNECT" && colon > 0:
-			strikeWords(target[:colon])
+			strikeHost(target[:colon])
 		default:
 			strikeURL(target)
 		}
@@ -256,7 +256,9 @@ func isHash(text []byte) bool {
 
 // strikeText writes x over a text but the blanks around it, which no parser may miss.
 func strikeText(text []byte) {
-	text = bytes.Trim(text, " ")
+	if text = bytes.Trim(text, " "); string(text) == "-" {
+		return
+	}
 	for i := range text {
 		text[i] = 'x'
 	}
@@ -286,6 +288,17 @@ func strikeWords(text []byte) {
 	for i, c := range text {
 		if class[c]&inDigit != 0 || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80 {
 			text[i] = 'x'
+		}
+	}
+}
+
+// strikeHost is strikeWords, for a host that has to stay one: an IPv6 address may have no
+// brackets.
+func strikeHost(host []byte) {
+	strikeWords(host)
+	for i, c := range host {
+		if c == ':' && host[0] != '[' {
+			host[i] = 'x'
 		}
 	}
 }
@@ -375,17 +388,27 @@ func (f *Falsifier) like(was pseudonym.Addr) []func(pseudonym.Addr) bool {
 			}
 		}
 	}
+	var by *pseudonym.Cipher
 	for _, c := range f.ciphers {
 		real, ok := c.Reveal(was)
-		if !ok || !real.IsClient() || was.Is4() && !c.Keeps4() {
+		if !ok || was.Is4() && !c.Keeps4() {
 			continue
 		}
-		return []func(pseudonym.Addr) bool{func(a pseudonym.Addr) bool {
-			real, ok := c.Reveal(a)
-			return ok && real.IsAllocated()
-		}}
+		if by == nil { // of an address that somebody made up
+			by = c
+		}
+		if real.IsClient() {
+			by = c
+			break
+		}
 	}
-	return []func(pseudonym.Addr) bool{pseudonym.Addr.IsReserved}
+	if by == nil {
+		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsReserved}
+	}
+	return []func(pseudonym.Addr) bool{func(a pseudonym.Addr) bool {
+		real, ok := by.Reveal(a)
+		return ok && real.IsAllocated()
+	}}
 }
 
 // randomise writes other digits into the text of an address.

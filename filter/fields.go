@@ -111,6 +111,8 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 			w.clients++
 		}
 		return dst
+	case t == nil && field.Role == format.RoleHost && string(text) == leftHost:
+		return append(dst, text...)
 	case t == nil, w.plan.IsUser(field) && w.hidesUser(t, line):
 		return append(dst, '-')
 	case len(text) == 0:
@@ -152,6 +154,9 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	}
 	return dst
 }
+
+// leftHost stands for a host and a port that were left out.
+const leftHost = "-:-"
 
 // hidesUser reports whether the server asked for a password: what it got as a name is
 // often one. Of a line without a status nobody knows, and a hash may be had.

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
+	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
-	"hushpipe/format/machine"
+	"hushpipe/format/policy"
 )
 
 // Proof treats lines once more that were written, and tells those in which something is
@@ -20,12 +22,18 @@ import (
 // alone. It serves one goroutine.
 type Proof struct {
 	f     *Filter
+	input *Streams // f as the one stream of a policy; nil: it has neither fields nor conditions
 	day   civil.Day
 	batch Batch
+	all   Batch // of input
 	late  format.Parser
-	plain format.Parser    // that of the lines, without proxies
+	plain format.Parser // that of the lines, without proxies
+	cfg   Config
+	worst *Filter          // that knows no format; nil: lines of none are not written
+	drops bool             // "-" can stand for a client
 	line  format.Line      // scratch
 	named []byte           // scratch
+	out   []byte           // scratch
 	found []pseudonym.Addr // scratch
 	left  []pseudonym.Addr // scratch
 }
@@ -40,24 +48,36 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 	if cfg.Plan != nil {
 		cfg.Plan = cfg.Plan.Again(cfg.Parser)
 	}
-	p := &Proof{f: newFilter(cfg, proofDay(day), &direct{}), day: day, late: late, plain: cfg.Parser}
-	if cfg.Plan != nil { // which says something of each field
-		all, ok := p.f.glancer.(format.AllGlancer)
-		if p.f.glancer = nil; ok {
-			p.f.glancer = glanceAll{all}
-		}
+	p := &Proof{f: newFilter(cfg, proofDay(day), &direct{}), day: day, late: late, plain: cfg.Parser, cfg: cfg}
+	if cfg.Plan != nil {
+		p.Under(nil)
 	}
 	p.f.common = &dayCipher{Cipher: cipher, recent: newRing[client](maxClients)}
+	const left = "-:80"
+	p.drops = string(cipher.AppendName(nil, []byte(left))) == left
+	if cfg.Plan == nil {
+		cfg.Parser = noFormat{}
+		p.worst = newFilter(cfg, proofDay(day), &direct{})
+		p.worst.common = p.f.common
+	}
 	return p
 }
 
-// glanceAll is a Glancer that leaves no field out.
-type glanceAll struct{ format.AllGlancer }
-
-// Glance implements format.Glancer.
-func (g glanceAll) Glance(line []byte, m *machine.Marks, out *format.Line) bool {
-	return g.GlanceAll(line, m, out)
+// Under has the lines held against conditions as well: those of the first stream of a policy,
+// in which nothing but conditions and events counts; nil for none. A line that does not fit
+// is Unchosen.
+func (p *Proof) Under(conditions *policy.Policy) {
+	if conditions == nil {
+		conditions = &policy.Policy{Streams: []policy.Stream{{}}}
+	}
+	p.input = NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
 }
+
+// noFormat is a Parser that knows no line.
+type noFormat struct{}
+
+// Parse implements format.Parser.
+func (noFormat) Parse([]byte, *format.Line) bool { return false }
 
 // LatestZone is the zone whose dates are the latest of all.
 var LatestZone = time.FixedZone("", 14*60*60)
@@ -65,58 +85,177 @@ var LatestZone = time.FixedZone("", 14*60*60)
 // AllFit reports whether nothing is left to do in any of the lines, each with its newline.
 // malformed is how many of them have no known format.
 func (p *Proof) AllFit(lines []byte) (fit bool, malformed int) {
-	was := p.f.stats
-	b := p.treat(lines)
-	malformed = int(p.f.stats.Malformed - was.Malformed)
-	return p.f.stats.Omitted == was.Omitted && len(b.Parts) == 1 && b.Parts[0].Day == p.day && bytes.Equal(b.Parts[0].Lines, lines), malformed
+	was := p.stats()
+	b := p.treat(p.f, lines)
+	is := p.stats()
+	malformed = int(is.Malformed - was.Malformed)
+	return is.Omitted == was.Omitted && is.Unfit == was.Unfit && len(b.Parts) == 1 && b.Parts[0].Day == p.day && bytes.Equal(b.Parts[0].Lines, lines), malformed
 }
 
-// Look returns what is left to do in one line, which has its newline.
+// Look returns what is left to do in one line, which has its newline. One that was perhaps
+// read as a line of no format before it was treated has to be in doubt by that reading as
+// well, unless an address stands in it.
 func (p *Proof) Look(line []byte) treatment.Doubt {
+	doubt, out := p.look(line)
+	switch doubt {
+	case treatment.NoDoubt, treatment.OldLine, treatment.Unfit, treatment.Unchosen:
+		return doubt
+	}
+	if p.worst != nil && doubt != treatment.Address4 && doubt != treatment.Address6 {
+		if b := p.treat(p.worst, line); len(b.Parts) == 1 && bytes.Equal(b.Parts[0].Lines, line) {
+			return treatment.NoDoubt
+		}
+	}
+	switch {
+	case doubt == treatment.Untreated && isSame(line, out):
+		return treatment.NoDoubt
+	case p.isUnclear(line, out, doubt):
+		return treatment.Unclear
+	}
+	return doubt
+}
+
+// isSame reports whether two lines differ in words alone that say nothing: "-" for what was
+// left out, and x for what was erased. Of several that stand beside each other, one is left.
+func isSame(a, b []byte) bool {
+	says := func(list [][]byte) [][]byte {
+		return slices.DeleteFunc(list, func(w []byte) bool { return len(bytes.Trim(w, "-")) == 0 || len(bytes.Trim(w, "x")) == 0 })
+	}
+	return slices.EqualFunc(says(bytes.FieldsFunc(a, isBetween)), says(bytes.FieldsFunc(b, isBetween)), bytes.Equal)
+}
+
+// isUnclear reports whether a line that is not as out may have become so by its treatment: a
+// pseudonym in the midst of a word can make another of it, and a word that is left out
+// makes the next one the client.
+func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
+	if doubt == treatment.HostName && p.hasClient(line) {
+		return true
+	}
+	was, is := bytes.FieldsFunc(line, isBetween), bytes.FieldsFunc(out, isBetween)
+	if len(was) != len(is) {
+		return slices.ContainsFunc(was, p.isOdd)
+	}
+	for i := range was {
+		if !bytes.Equal(was[i], is[i]) && !p.isOdd(was[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isBetween(r rune) bool { return r == ' ' || r == '"' || r == '\t' || r == '\n' }
+
+// hasClient reports whether a pseudonym, or "-" before two others, stands before the time
+// and the texts of a line.
+func (p *Proof) hasClient(line []byte) bool {
+	if end := bytes.IndexAny(line, "[\""); end >= 0 {
+		line = line[:end]
+	}
+	words := bytes.FieldsFunc(line, func(r rune) bool { return isBetween(r) || r == ',' })
+	for _, word := range words {
+		if a, ok := pseudonym.ParseAddr(bareAddr(word)); ok && p.isPseudonym(a) {
+			return true
+		}
+	}
+	return len(words) > 3 && slices.ContainsFunc(words[:len(words)-2], func(word []byte) bool { return string(bareAddr(word)) == "-" })
+}
+
+// isOdd reports whether a pseudonym stands in a word beside letters or digits.
+func (p *Proof) isOdd(word []byte) bool {
+	if bytes.Contains(word, []byte(pseudonym.NoClient)) || p.drops && leavesDash(word) {
+		return true
+	}
+	for i := 0; i < len(word); {
+		if class[word[i]]&(inHex|inSep) == 0 {
+			i++
+			continue
+		}
+		end := i
+		for end < len(word) && class[word[end]]&(inHex|inSep) != 0 {
+			end++
+		}
+		run := word[i:end]
+		for part := range bytes.SplitSeq(run, dot) {
+			a, ok := pseudonym.ParseAddr(part)
+			if ok && p.isPseudonym(a) && (len(part) < len(run) || i > 0 && isGlue(word[i-1]) || end < len(word) && isGlue(word[end])) {
+				return true
+			}
+		}
+		i = end
+	}
+	return false
+}
+
+// leavesDash reports whether there is a dash beside marks, as one that stands for a name.
+func leavesDash(word []byte) bool {
+	for i, c := range word {
+		if c == '-' && (i == 0 || !isGlue(word[i-1])) && (i+1 == len(word) || !isGlue(word[i+1])) {
+			return true
+		}
+	}
+	return false
+}
+
+var dot = []byte{'.'}
+
+func isGlue(c byte) bool { return class[c]&inName != 0 || c == '%' || c >= 0x80 }
+
+func (p *Proof) isPseudonym(a pseudonym.Addr) bool {
+	p.named = p.f.common.AppendAddr(p.named[:0], a)
+	is, ok := pseudonym.ParseAddr(p.named)
+	return ok && is == a
+}
+
+// look is Look by one reading. out is what becomes of the line, valid until the next call.
+func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 	line = p.withClient(line)
-	was := p.f.stats
-	b := p.treat(line)
-	is := p.f.stats
+	was := p.stats()
+	b := p.treat(p.f, line)
+	is := p.stats()
 	if is.Failed > was.Failed {
-		return treatment.NoDoubt // nobody knows
+		return treatment.NoDoubt, nil // nobody knows
 	}
 	broken := is.Malformed > was.Malformed || is.Cut > was.Cut
-	var out []byte
+	out = p.out[:0]
 	old := false
 	for i := range b.Parts {
 		out = append(out, b.Parts[i].Lines...)
 		old = old || b.Parts[i].Day < p.day && len(b.Parts[i].Lines) > 0
 	}
+	p.out = out
 	if old && !broken && !p.isLate(line) {
-		return treatment.OldLine
+		return treatment.OldLine, out
 	}
 	if bytes.Equal(out, line) {
-		return treatment.NoDoubt
+		return treatment.NoDoubt, out
+	}
+	if len(out) == 0 && is.Unfit > was.Unfit {
+		return treatment.Unchosen, out
 	}
 	if len(out) == 0 && is.Omitted > was.Omitted {
-		return treatment.Unfit
+		return treatment.Unfit, out
 	}
 	switch {
 	case adds(line, out, pseudonym.Mark4):
-		return treatment.Address4
+		return treatment.Address4, out
 	case adds(line, out, pseudonym.Mark6):
-		return treatment.Address6
+		return treatment.Address6, out
 	case broken: // read anew, other words may stand where names do
-		return treatment.NoDoubt
+		return treatment.NoDoubt, out
 	}
 	switch {
 	case adds(line, out, pseudonym.MarkName):
-		return treatment.HostName
+		return treatment.HostName, out
 	case adds(line, out, pseudonym.MarkHash):
-		return treatment.NoHash
+		return treatment.NoHash, out
 	}
 	if left := p.missing(line, out); len(left) > 0 { // where clients are left out, nothing stands for them
 		if left[0].Is4() {
-			return treatment.Address4
+			return treatment.Address4, out
 		}
-		return treatment.Address6
+		return treatment.Address6, out
 	}
-	return treatment.Untreated
+	return treatment.Untreated, out
 }
 
 // withClient puts a client in the place of one that was left out: in a line without one,
@@ -139,12 +278,27 @@ func (p *Proof) withClient(line []byte) []byte {
 	return p.named
 }
 
-func (p *Proof) treat(lines []byte) *Batch {
+// stats are the counts so far, with those of the input.
+func (p *Proof) stats() counters.Values {
+	v := p.f.stats
+	if p.input != nil {
+		of := &p.input.reader.stats
+		v.Malformed, v.Failed, v.Unfit = of.Malformed, of.Failed, of.Unfit
+	}
+	return v
+}
+
+func (p *Proof) treat(f *Filter, lines []byte) *Batch {
 	b := &p.batch
 	b.Reset()
 	b.room = len(lines) + len(lines)/4
-	p.f.renew()
-	p.f.treatLines(b, lines)
+	f.renew()
+	if f == p.f && p.input != nil {
+		p.all.streams = append(p.all.streams[:0], nil)
+		p.input.treatLines(&p.all, lines)
+		return b
+	}
+	f.treatLines(b, lines)
 	return b
 }
 

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -72,14 +73,29 @@ func TestProofOfLogs(t *testing.T) {
 	}
 }
 
-// FuzzProof: whatever stands in a log, nothing is left to do in what a Filter made of it.
+// FuzzProof: whatever stands in a log, nothing is wrong with what a Filter made of it, also
+// after the lines of a person were falsified. No client can make an audit say otherwise.
 func FuzzProof(f *testing.F) {
 	logs := testLogs(f)
 	for i, s := range lineSpecs {
 		f.Add(uint8(i), uint8(i), s.lines)
+		f.Add(uint8(len(lineSpecs)+i), uint8(i), s.lines)
 	}
 	for name, log := range logs {
 		f.Add(uint8(slices.IndexFunc(lineSpecs, func(s lineSpec) bool { return s.format == formatOf(name) })), uint8(0), log[:strings.IndexByte(log, '\n')])
+	}
+	for _, line := range []string{
+		`192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET http://192.0.2.9:80/a?b HTTP/1.1" 200 5 "http://192.0.2.9/" "a.192.0.2.1.b/24.2.1.2"`,
+		`192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "CONNECT 192.0.2.9:443 HTTP/1.1" 200 5 "http://[2001:db8::1]:80/" "1:2:3:4:5:6:7:8"`,
+		`192.0.2.1:11111 www.example.org - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5`,
+		`2001:db8::1 - - [22/Nov/2026:07:23:55 +0000] "GET /denied HTTP/1.1" 403 400 "h1:2:3:4:7:898.51.100.137/" "-"`,
+		`192.0.2.1 - - [22/Nov/2026%:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "a"`,
+		`www.example.org:443 2001:db8:0:91b4 - - [22/Nov/2026:07:23:55 +0000] "GET /.env HTTP/1.1" 404 397 "https://[2001:db8::17]/" "a"`,
+	} {
+		for i := range len(proofPlans) + 1 {
+			f.Add(uint8(len(lineSpecs)+i), uint8(2), line)
+		}
+		f.Add(uint8(0), uint8(3), line)
 	}
 	configs := make([]Config, len(lineSpecs))
 	for i, spec := range lineSpecs {
@@ -91,19 +107,45 @@ func FuzzProof(f *testing.F) {
 		if len(log) > 4000 {
 			return
 		}
-		cfg := configs[int(spec)%len(configs)]
-		name := proofModes[int(mode)%len(proofModes)]
-		cfg.Mode, _ = pseudonym.ParseMode(name)
-		cal := everyDay()
-		cal.first = math.MinInt32
-		written, _ := treated(t, cfg, cal, log+"\n")
-		p := proofOf(t, cfg, nil, name)
-		for line := range strings.Lines(written) {
-			switch got := p.Look([]byte(line)); got {
-			case treatment.NoDoubt, treatment.Untreated, treatment.HostName: // where fields are told apart otherwise than before
+		var lines, by string
+		var p *Proof
+		var cfg Config
+		key := testKey(today)
+		if n := int(spec) % (len(configs) + len(proofPlans)); n < len(configs) {
+			cfg, by = configs[n], lineSpecs[n].format
+			name := proofModes[int(mode)%len(proofModes)]
+			cfg.Mode, _ = pseudonym.ParseMode(name)
+			cal := everyDay()
+			cal.first = math.MinInt32
+			lines, _ = treated(t, cfg, cal, log+"\n")
+			p = proofOf(t, cfg, nil, name)
+		} else {
+			n -= len(configs)
+			lines, p, cfg = plannedLines(t, n, log+"\n")
+			by, key = proofPlans[n].fields, &pseudonym.Key{'a'}
+		}
+		erased := mode >= 128 && cfg.Mode.Reversible()
+		for line := range strings.Lines(lines) {
+			line := []byte(line)
+			if erased {
+				falsifyFirst(t, cfg, key, line)
+			}
+			switch got := p.Look(line); got {
+			case treatment.NoDoubt, treatment.Unclear:
 			default:
-				t.Fatalf("%s: %s: %d: %q", lineSpecs[int(spec)%len(configs)].format, name, got, line)
+				t.Fatalf("%s: %v: %d: %q", by, cfg.Mode, got, line)
 			}
 		}
 	})
+}
+
+// falsifyFirst falsifies a line of the first address in it.
+func falsifyFirst(t *testing.T, cfg Config, key *pseudonym.Key, line []byte) {
+	var found []pseudonym.Addr
+	Pseudonyms(line, func(a pseudonym.Addr) { found = append(found, a) })
+	if len(found) > 0 {
+		f, err := NewFalsifier(cfg.Parser, []*pseudonym.Cipher{pseudonym.New(key, cfg.Mode)}, Person{Addrs: found[:1]})
+		require.NoError(t, err)
+		f.Falsify(bytes.TrimSuffix(line, newline))
+	}
 }

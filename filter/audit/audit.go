@@ -90,6 +90,8 @@ var (
 	keyRow    = rowFor(statement.KindKeys)
 	fields    = rowFor(statement.KindFields)
 	addresses = rowFor(statement.KindAddresses)
+
+	conditions = rowFor(statement.KindLines)
 )
 
 func rowFor(k statement.Kind) row { return row(k.String()) }
@@ -352,6 +354,8 @@ var doubts = map[treatment.Doubt]struct {
 	treatment.HostName:  {addresses, "a client that is no pseudonym, such as a host name"},
 	treatment.NoHash:    {fields, "a field that should be a hash"},
 	treatment.Untreated: {fields, "a treatment, done again, changes the line"},
+	treatment.Unclear:   {addresses, "has words that a client made up, in which nobody can tell a pseudonym from an address"},
+	treatment.Unchosen:  {conditions, "is none that the conditions choose"},
 	treatment.Unfit:     {fields, "does not have the format of the stream"},
 	treatment.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
 }
@@ -359,6 +363,10 @@ var doubts = map[treatment.Doubt]struct {
 // doubt notes what is wrong with a line.
 func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	is := doubts[d]
+	if d == treatment.Unclear {
+		s.notProvable(is.of, fmt.Sprintf("%s:%d %s", f.path(), line, is.what))
+		return
+	}
 	s.fault(is.of, Fault{File: f.path(), Line: line, What: is.what})
 }
 

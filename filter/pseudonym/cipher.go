@@ -72,7 +72,12 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	case keep:
 		return a.AppendTo(dst)
 	}
-	return c.perm.encrypt(a).AppendTo(dst)
+	p := c.perm.encrypt(a)
+	if !p.Is4() && p.isAllocated() && !a.isPlausible() { // nobody has it, and NewProof would take this for an address in clear
+		var text [maxText]byte
+		p = c.nameAddr(a.AppendTo(text[:0]))
+	}
+	return p.AppendTo(dst)
 }
 
 // Cost returns how long the pseudonym of an address takes at most, in blocks of AES.

@@ -127,7 +127,7 @@ const groups = 8
 // standsIn reports whether a pseudonym stands in a run of digits: between other groups,
 // such as a port, or with digits glued to its ends.
 func (p *proof) standsIn(c *Cipher, run []byte) bool {
-	if at := bytes.Index(run, []byte(NoClient)); at == 0 || at > 0 && run[at-1] != ':' {
+	if at := bytes.Index(run, []byte(NoClient)); at >= 0 {
 		return true // that of a name
 	}
 	for part := range bytes.FieldsFuncSeq(run, func(r rune) bool { return r == '.' }) {
@@ -139,7 +139,8 @@ func (p *proof) standsIn(c *Cipher, run []byte) bool {
 				for to := 1; to <= min(len(last), 4); to++ {
 					text := bytes.Join([][]byte{first[from:], middle, last[:to]}, []byte(":"))
 					a, ok := ParseAddr(text)
-					if ok && (a.IsName() || !p.hasKey || c.perm.decrypt(a).isPlausible()) {
+					whole := i == 0 && from == 0 && to == len(last)
+					if ok && (a.IsName() || !p.hasKey || c.perm.decrypt(a).isPlausible() || whole && !a.isAllocated()) {
 						return true
 					}
 				}

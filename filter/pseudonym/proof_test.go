@@ -78,3 +78,21 @@ func TestProof(t *testing.T) {
 	assert.Equal(t, Mark6, marked(drop, "2001:db8::"))
 	assert.Equal(t, NoClient, marked(drop, NoClient))
 }
+
+// TestPseudonymsAreNone: whatever address a client makes up, its pseudonym passes for one.
+func TestPseudonymsAreNone(t *testing.T) {
+	for _, name := range []string{"ipcrypt", "pfx"} {
+		m, err := ParseMode(name)
+		require.NoError(t, err)
+		key := Key{7}
+		c, proof := New(&key, m), NewProof(&key, []Mode{m})
+		for range 20000 {
+			var a Addr
+			rand.Read(a[:])
+			is := string(c.AppendAddr(nil, a))
+			p, ok := ParseAddr([]byte(is))
+			require.True(t, ok)
+			require.Equal(t, is, string(proof.AppendAddr(nil, p)), "%x", a)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package treatment
 import (
 	"bytes"
 
+	"hushpipe/filter/pseudonym"
 	"hushpipe/format/policy"
 )
 
@@ -150,12 +151,19 @@ func pathEnd(v []byte) int {
 	return len(v)
 }
 
-// isHost reports whether v is a host, perhaps with a port.
+// isHost reports whether v is a host, perhaps with a port. An IPv6 address needs no
+// brackets: the pseudonym of 192.0.2.1 in http://192.0.2.1/ has none.
 func isHost(v []byte) bool {
+	if _, ok := pseudonym.ParseAddr(v); ok {
+		return true
+	}
 	name, port := v, []byte(nil)
 	if at := bytes.LastIndexByte(v, ':'); at >= 0 && v[len(v)-1] != ']' {
 		if name, port = v[:at], v[at+1:]; len(port) > len("65535") || !isNumber(port) {
 			return false
+		}
+		if _, ok := pseudonym.ParseAddr(name); ok {
+			return true
 		}
 	}
 	if n := len(name); n > 2 && name[0] == '[' && name[n-1] == ']' {

@@ -19,7 +19,9 @@ const (
 	NoHash          // a field that should be a hash
 	Untreated       // a treatment changes it
 	Unfit           // it does not have the format, of a stream that lists its fields
+	Unchosen        // it does not fit the conditions
 	OldLine         // it is of a day before that of its file
+	Unclear         // nobody can tell: a pseudonym stands in the midst of other words
 )
 
 // Written returns the Plan by which lines that a stream wrote in its own format are treated
@@ -30,6 +32,9 @@ func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 	plan.Mode, _ = pseudonym.ParseMode("drop")
 	for _, f := range s.Fields {
 		t := New(f.Name, f.Treatment)
+		if f.Name == "url" && !f.Other {
+			t.spareConnect()
+		}
 		name := f.Name
 		switch {
 		case f.Other:
@@ -48,6 +53,21 @@ func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 		}
 	}
 	return plan
+}
+
+// spareConnect leaves the target of a CONNECT as it is, which stands by itself where the
+// request line was split into its parts.
+func (t *Treatment) spareConnect() {
+	do := t.do
+	if do == nil {
+		return // it is left out
+	}
+	t.do = func(t *Treatment, h Hasher, dst, v []byte) []byte {
+		if isHostPort(v) {
+			return append(dst, v...)
+		}
+		return do(t, h, dst, v)
+	}
 }
 
 // Again returns the Plan for lines that were treated by it: which users are passwords was

@@ -1,0 +1,56 @@
+package filter
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
+	"hushpipe/format"
+	"hushpipe/format/policy"
+)
+
+// proofPlans are streams that list their fields: the format of the input, fields, and the
+// format of the lines that are written.
+var proofPlans = []struct{ format, fields, written string }{
+	{"combined", `client = "ipcrypt", time = "keep", url = "keep", status = "keep", size = "round=100", referer = "keep", agent = "keep", user = "keep"`, ""},
+	{"combined", `client = "ipcrypt", time = "hour", url = "path", status = "keep", referer = "site", agent = "keep", user = "hash"`, ""},
+	{"combined", `client = "pfx", time = "day", url = "site", status = "keep", referer = "path", user = "words=1"`, ""},
+	{"combined", `client = "mask", time = "keep", url = "only=q,id", agent = "keep"`, ""},
+	{"combined", `client = "drop", time = "keep", url = "path", referer = "site", agent = "keep"`, ""},
+	{"combined", `client = "ipcrypt", time = "keep", url = "path", referer = "site", agent = "keep", status = "keep", user = "keep"`,
+		`%t %h %u "%r" %>s "%{Referer}i" "%{User-Agent}i"`},
+	{"combined", `client = "mask", time = "hour", url = "only=q", status = "keep"`, `%t %a %m %U%q %>s`},
+	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, ""},
+	{"auto", `client = "drop", time = "keep", url = "keep", status = "keep", referer = "keep", agent = "keep"`, ""},
+	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", host = "keep"`, ""},
+	{"json", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, ""},
+	{"error", `client = "ipcrypt", time = "keep", level = "keep", module = "keep", message = "keep"`, ""},
+	{"vhost_combined", `client = "only=192.0.2.0/24", time = "keep", url = "path", status = "keep", referer = "site", host = "keep"`, ""},
+}
+
+// plannedLines is what such a stream writes of a log, and the Proof of that.
+func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg Config) {
+	t.Helper()
+	of := proofPlans[i]
+	text := fmt.Sprintf("format = \"%s\"\n[[stream]]\nname = \"a\"\npurpose = \"b\"\nkeep = \"1d\"\nfields = { %s }\n", of.format, of.fields)
+	if of.written != "" {
+		text += "format = '" + of.written + "'\n"
+	}
+	of2, mistakes := policy.Parse([]byte(text))
+	require.Empty(t, mistakes, text)
+	got, _ := written(t, text, strings.NewReader(log))
+	cfg = streamsConfigs(t, of2)[0]
+	if of.written != "" {
+		out, err := format.Compile(of.written, time.UTC)
+		require.NoError(t, err)
+		cfg.Parser, cfg.Plan = out, treatment.Written(&of2.Streams[0], out)
+	}
+	key := pseudonym.Key{'a'}
+	return got["a"], NewProof(cfg, nil, pseudonym.NewProof(&key, []pseudonym.Mode{cfg.Mode}), math.MinInt32), cfg
+}
