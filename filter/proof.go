@@ -98,7 +98,12 @@ func (p *Proof) AllFit(lines []byte) (fit bool, malformed int) {
 func (p *Proof) Look(line []byte) treatment.Doubt {
 	doubt, out := p.look(line)
 	switch doubt {
-	case treatment.NoDoubt, treatment.OldLine, treatment.Unfit, treatment.Unchosen:
+	case treatment.NoDoubt, treatment.OldLine, treatment.Unfit:
+		return doubt
+	case treatment.Unchosen:
+		if p.isVague() {
+			return treatment.Vague
+		}
 		return doubt
 	}
 	if p.worst != nil && doubt != treatment.Address4 && doubt != treatment.Address6 {
@@ -113,6 +118,18 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 		return treatment.Unclear
 	}
 	return doubt
+}
+
+// isVague reports whether what conditions are about was replaced in the line at hand, or
+// struck out, or erased.
+func (p *Proof) isVague() bool {
+	f := &p.input.facts
+	if f.Unknown || f.Status == 401 || f.Status == 407 || len(f.User) > 0 && len(bytes.Trim(f.User, "x")) == 0 {
+		return true
+	}
+	target := f.Target
+	return p.input.match.LooksAtRequest() && (len(target) == 0 || leavesDash(target) || bytes.Count(target, []byte{':'}) > 1 ||
+		len(target) > 1 && len(bytes.Trim(target, "/x")) == 0)
 }
 
 // isSame reports whether two lines differ in words alone that say nothing: "-" for what was

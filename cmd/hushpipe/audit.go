@@ -194,6 +194,12 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		s.Streams = append(s.Streams, home)
 	}
 	o := &filterFlags{dir: s.Path, keys: s.keys, policy: "recorded", maxRooms: 1, maxPairs: 1}
+	d, err := dir.Open(s.Path, dir.Options{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	earlier := o.earlier(d, p, say)
 	for i := range p.Streams {
 		of := &p.Streams[i]
 		path := filepath.Join(s.Path, of.Name)
@@ -209,23 +215,59 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		if of.Fields == nil {
 			st.Ways = append(st.Ways, auto)
 		}
+		st.Earlier = earlier(of.Name)
+		_, st.Untold = claims.Conditions(p, of.Name)
 		s.Streams = append(s.Streams, st)
 	}
-	d, err := dir.Open(s.Path, dir.Options{})
-	if err != nil {
-		return err
-	}
-	defer d.Close()
 	below, err := d.Nested()
 	if err != nil {
 		return err
 	}
 	for _, name := range below {
 		if path := filepath.Join(s.Path, name); p.Stream(name) == nil && audit.CheckUsed(path) == nil {
-			s.former(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}})
+			s.former(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}, Earlier: earlier(name)})
 		}
 	}
 	return nil
+}
+
+// earlier returns what an audit.Stream has of the policies that ran on DIR before p, by the
+// name of the stream.
+func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, say *messages) func(stream string) func(civil.Day) ([]audit.Way, bool) {
+	log, err := policies.ReadLogOf(o.dir)
+	texts := map[string]*policy.Policy{p.Digest(): p}
+	for _, e := range log {
+		if texts[e.Digest] == nil {
+			texts[e.Digest], _ = e.Policy(d) // nil: it is gone
+		}
+	}
+	return func(stream string) func(civil.Day) ([]audit.Way, bool) {
+		ways := map[string][]audit.Way{}
+		for digest, of := range texts {
+			if of == p || of == nil || of.Stream(stream) == nil {
+				continue
+			}
+			i := slices.IndexFunc(of.Streams, func(s policy.Stream) bool { return s.Name == stream })
+			if job, err := o.streamJob(of, i, say); err == nil && job != nil {
+				if ways[digest] = []audit.Way{o.wayOf(of, i, say)}; of.Streams[i].Fields == nil {
+					ways[digest] = append(ways[digest], auto)
+				}
+			}
+		}
+		return func(day civil.Day) (list []audit.Way, known bool) {
+			known = err == nil
+			var seen []string
+			for _, e := range log.Under(stream, day) {
+				if slices.Contains(seen, e.Digest) || e.Digest == p.Digest() {
+					continue
+				}
+				seen = append(seen, e.Digest)
+				known = known && texts[e.Digest] != nil
+				list = append(list, ways[e.Digest]...)
+			}
+			return list, known
+		}
+	}
 }
 
 // former takes the claims of a directory that no process writes to any more.
@@ -240,6 +282,7 @@ func (s *subject) former(st audit.Stream) {
 // format that they were written in.
 func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 	of := &p.Streams[i]
+	told, _ := claims.Conditions(p, of.Name)
 	return func(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
 		job, err := o.streamJob(p, i, say)
 		if err != nil {
@@ -260,7 +303,11 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 		if err != nil {
 			return nil, err
 		}
-		return filter.NewProof(cfg, late, cipher, day), nil
+		proof := filter.NewProof(cfg, late, cipher, day)
+		if s := &told.Streams[0]; !s.Where.IsZero() || !s.Unless.IsZero() {
+			proof.Under(told)
+		}
+		return proof, nil
 	}
 }
 

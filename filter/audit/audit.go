@@ -129,6 +129,10 @@ type Stream struct {
 	Keys string         // "" for where it records that they are
 	Ways []Way          // in which lines may have been treated, the usual one first; at least one
 	Mode pseudonym.Mode // of lines of which no journal tells
+	// Earlier returns further ways for lines of a day: those of earlier policies. known is
+	// false where there was one of which nobody can tell; nil: there were none.
+	Earlier func(day civil.Day) (ways []Way, known bool)
+	Untold  []string // keys of conditions of which lines do not tell
 }
 
 // Way returns a Proof of the lines of a day in one way in which they may have been
@@ -159,7 +163,9 @@ type stream struct {
 	malformed int
 	faults    map[row][]Fault // sorted
 	more      map[row]int
-	unsure    map[row][]string // why a claim is not provable
+	unsure    map[row][]string // why a claim is not provable; the first maxUnsure
+	unsaid    map[row]int      // how many more
+	earlier   bool             // some lines fit an earlier policy alone
 }
 
 // dayKeys is what the pseudonyms of a day are made with.
@@ -181,10 +187,10 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 	var files []*lineFile
 	total := int64(0)
 	for _, of := range s.Streams {
-		st := &stream{Stream: of, key: map[civil.Day]*dayKeys{}, faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}}
+		st := &stream{Stream: of, key: map[civil.Day]*dayKeys{}, faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, unsaid: map[row]int{}}
 		a.streams = append(a.streams, st)
 		for _, way := range st.Ways {
-			if _, err := way(nil, 0); err != nil {
+			if _, err := way(pseudonym.NewProof(nil, nil), 0); err != nil {
 				return nil, err
 			}
 		}
@@ -320,8 +326,17 @@ func (s *stream) fault(of row, f Fault) {
 func (s *stream) notProvable(of row, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unsure[of] = append(s.unsure[of], why)
+	switch {
+	case slices.Contains(s.unsure[of], why):
+	case len(s.unsure[of]) == maxUnsure:
+		s.unsaid[of]++
+	default:
+		s.unsure[of] = append(s.unsure[of], why)
+	}
 }
+
+// maxUnsure is how many reasons of a row are kept.
+const maxUnsure = 3
 
 // unread notes a file of lines that cannot be read to its end.
 func (s *stream) unread(path string, err error) {
@@ -336,12 +351,7 @@ func (s *stream) unread(path string, err error) {
 
 // foreign notes that a file that is not hushpipe's has lines.
 func (s *stream) foreign(path string) {
-	why := path + " has lines, and is another program's: it is not deleted with them"
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !slices.Contains(s.unsure[period], why) {
-		s.unsure[period] = append(s.unsure[period], why)
-	}
+	s.notProvable(period, path+" has lines, and is another program's: it is not deleted with them")
 }
 
 // doubts are what is wrong with a line, in words.
@@ -355,6 +365,7 @@ var doubts = map[treatment.Doubt]struct {
 	treatment.NoHash:    {fields, "a field that should be a hash"},
 	treatment.Untreated: {fields, "a treatment, done again, changes the line"},
 	treatment.Unclear:   {addresses, "has words that a client made up, in which nobody can tell a pseudonym from an address"},
+	treatment.Vague:     {conditions, "has a URL or a user in which something was replaced"},
 	treatment.Unchosen:  {conditions, "is none that the conditions choose"},
 	treatment.Unfit:     {fields, "does not have the format of the stream"},
 	treatment.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
@@ -363,7 +374,7 @@ var doubts = map[treatment.Doubt]struct {
 // doubt notes what is wrong with a line.
 func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	is := doubts[d]
-	if d == treatment.Unclear {
+	if d == treatment.Unclear || d == treatment.Vague {
 		s.notProvable(is.of, fmt.Sprintf("%s:%d %s", f.path(), line, is.what))
 		return
 	}

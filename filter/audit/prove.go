@@ -115,8 +115,8 @@ func (s *stream) judged(r Row) Row {
 	if r.Why != "" {
 		why = append([]string{r.Why}, why...)
 	}
-	if more := len(why) - 3; more > 0 {
-		why = append(why[:3:3], fmt.Sprintf("and %d more", more))
+	if more := len(why) - maxUnsure + s.unsaid[of]; more > 0 {
+		why = append(why[:maxUnsure:maxUnsure], fmt.Sprintf("and %d more", more))
 	}
 	switch r.Why = strings.Join(why, "; "); {
 	case len(r.Faults) > 0:
@@ -270,6 +270,9 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 		r.Text = "secrets in URLs are struck out"
 	}
 	r.Looked = several(s.lines, "line") + ", each treated once more"
+	if s.earlier {
+		r.Looked += "; some are of an earlier policy, and fit that"
+	}
 	if f.Whole && s.malformed > 0 {
 		r.Looked += fmt.Sprintf("; %s in no known format", grouped(s.malformed))
 	}
@@ -426,7 +429,15 @@ func (a *auditor) conditions(s *stream, c statement.Claim) *Row {
 	if l.Where.IsZero() && l.Unless.IsZero() {
 		return nil
 	}
-	return &Row{Text: "only lines of the stream's conditions are there", Why: "conditions are not looked at yet"}
+	r := &Row{Text: "only lines of the stream's conditions are there", Looked: "there is no line yet"}
+	if s.survey == nil {
+		return r
+	}
+	r.Looked = several(s.lines, "line") + ", by what is kept of each"
+	if len(s.Untold) > 0 {
+		r.Why = "lines do not tell enough of " + strings.Join(s.Untold, ", ")
+	}
+	return r
 }
 
 func (a *auditor) input(s *stream, c statement.Claim) *Row {

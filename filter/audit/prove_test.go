@@ -14,5 +14,5 @@ func TestProvers(t *testing.T) {
 	for k := range statement.NumKinds {
 		assert.Equal(t, k.Provable(), provers[k] != nil, "%s", k)
 	}
-	assert.Len(t, doubts, 9)
+	assert.Len(t, doubts, 10)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -284,6 +285,9 @@ type looker struct {
 	stream *stream
 	day    civil.Day
 	proofs []Proof
+	at     int  // the one that suited the last line
+	own    int  // how many are of what runs now; the others are of earlier policies
+	known  bool // all earlier policies are
 	counts map[*stream]*lineCounts
 
 	// Of files of other programs:
@@ -301,7 +305,8 @@ func (l *looker) turnTo(s *stream, day civil.Day) {
 		return
 	}
 	l.stream, l.day = s, day
-	l.proofs = s.proofs(day)
+	l.proofs, l.known = s.proofs(day)
+	l.at, l.own = 0, len(s.Ways)
 	if l.counts == nil {
 		l.counts = map[*stream]*lineCounts{}
 	}
@@ -318,7 +323,7 @@ func (l *looker) look(b block) {
 	}
 	l.turnTo(b.stream, b.day)
 	n := l.counts[b.stream]
-	fit, malformed := l.proofs[0].AllFit(b.lines)
+	fit, malformed := l.proofs[l.at].AllFit(b.lines)
 	n.malformed += malformed
 	n.lines += bytes.Count(b.lines, newline)
 	if fit {
@@ -385,15 +390,27 @@ func (l *looker) lookForeign(b block) {
 	}
 }
 
-// least returns what is wrong with a line in the way that suits it best.
+// least returns what is wrong with a line, nothing if one way suits it.
 func (l *looker) least(line []byte) (doubt treatment.Doubt) {
+	if l.at > 0 && l.proofs[l.at].Look(line) == treatment.NoDoubt {
+		return treatment.NoDoubt
+	}
 	for i, p := range l.proofs {
-		if got := p.Look(line); i == 0 || got == treatment.NoDoubt {
+		got := p.Look(line)
+		if got == treatment.NoDoubt {
+			if l.at = i; i >= l.own {
+				l.stream.isEarlier()
+			}
+			return got
+		}
+		if i == 0 || got == treatment.Unclear || got == treatment.Vague {
 			doubt = got
 		}
-		if doubt == treatment.NoDoubt {
-			break
-		}
+	}
+	if !l.known {
+		of := doubts[doubt].of
+		l.stream.notProvable(of, fmt.Sprintf("some lines of %s may have been written under an earlier policy, whose text is gone", l.day))
+		return treatment.NoDoubt
 	}
 	return doubt
 }
@@ -408,12 +425,29 @@ func (l *looker) done() {
 	}
 }
 
-// proofs returns a Proof for each way in which lines of a day may have been treated.
-func (s *stream) proofs(day civil.Day) (list []Proof) {
+// proofs returns a Proof for each way in which lines of a day may have been treated. known is
+// false where there may be others.
+func (s *stream) proofs(day civil.Day) (list []Proof, known bool) {
 	d := s.keysOfDay(day)
-	for _, way := range s.Ways {
-		p, _ := way(pseudonym.NewProof(d.key, d.modes), day) // New has tried it
-		list = append(list, p)
+	ways, known := s.Ways, true
+	if s.Earlier != nil {
+		var earlier []Way
+		earlier, known = s.Earlier(day)
+		ways = slices.Concat(ways, earlier)
 	}
-	return list
+	for _, way := range ways {
+		if p, err := way(pseudonym.NewProof(d.key, d.modes), day); err == nil {
+			list = append(list, p)
+		} else { // New has tried those of now
+			known = false
+		}
+	}
+	return list, known
+}
+
+// isEarlier notes that a line fits an earlier policy alone.
+func (s *stream) isEarlier() {
+	s.mu.Lock()
+	s.earlier = true
+	s.mu.Unlock()
 }

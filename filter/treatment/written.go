@@ -20,6 +20,7 @@ const (
 	Untreated       // a treatment changes it
 	Unfit           // it does not have the format, of a stream that lists its fields
 	Unchosen        // it does not fit the conditions
+	Vague           // nobody can tell whether it does: what they are about was replaced
 	OldLine         // it is of a day before that of its file
 	Unclear         // nobody can tell: a pseudonym stands in the midst of other words
 )
