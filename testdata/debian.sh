@@ -1,85 +1,132 @@
 #!/usr/bin/env bash
-# The life of the package on a Debian server with Apache and nginx: install, upgrade, figures,
-# fail2ban, rsyslog, remove, purge. Read it as a tutorial; TestPackage runs it, as root and cut off from
-# the machine it runs on where the kernel allows that.
+# The tutorial of the manual, hushpipe-tutorial(7), and the test that it is true: what a
+# reader reads follows "#|", and what a reader types stands right below, up to an empty line.
+# All else is the test's. TestPackage runs it, as root and cut off from the machine it
+# runs on where the kernel allows that; TestTutorial makes the manual's page of it.
 #
 #   bash testdata/debian.sh hushpipe_1_amd64.deb hushpipe_2_amd64.deb
 set -euo pipefail
+. "$(dirname "$0")/debian-stage.sh" # the server, and what stands for systemd
 old=$(realpath "$1") new=$(realpath "$2")
-export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
-quiet="-qq -y -o Dpkg::Use-Pty=0"
+cd "$(mktemp -d)"
+chmod 755 .
+cp "$old" hushpipe_first.deb
 log=/var/log/hushpipe
-today=$(date +%F)
+today=$(date +%F) yesterday=$(date -d yesterday +%F)
+begin
 
-fail() {
-	echo "FAILED: $*" >&2
-	exit 1
+# clean fails if an address stands below some directories.
+clean() {
+	if grep -rnE '192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|2001:db8:|127\.0\.0\.1' "$@"; then fail "an address on disk"; fi
 }
 
-# get asks the server for a path, and succeeds if it answers.
-get() { # PATH
-	local status
-	{ exec 3<>/dev/tcp/127.0.0.1/80; } 2>/dev/null || return 1
-	printf 'GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' "$1" >&3
-	read -r status <&3 && cat <&3 >/dev/null
-	exec 3<&- 3>&-
-	[[ $status == HTTP/* ]]
-}
+#| # hushpipe-tutorial(7): from the package to the figures, step by step
+#|
+#| This is the way of a Debian server with Jitsi Meet, which logs by Apache in the first part and by nginx in the second. A test
+#| of hushpipe takes each step as it stands here. You need root, and the package: hushpipe-operation(7) has the way without
+#| one.
+#|
+#| ## Install
+#|
+#| The package brings a user `hushpipe`, a directory that only members of `adm` can read, and a configuration for Apache that is
+#| not yet on:
+apt install ./hushpipe_*.deb
 
-# await repeats a command until it succeeds, for half a minute.
-await() {
-	for _ in {1..300}; do
-		if "$@"; then return; fi
-		sleep 0.1
-	done
-	fail "$*"
-}
-
-echo "== 1. Install, and let all virtual hosts log through hushpipe"
-apt-get install $quiet --no-install-recommends "$old"
 [ "$(stat -c '%U %G %a' $log)" = "hushpipe adm 2750" ] || fail "$(stat $log)"
-man -w hushpipe hushpipe-filter >/dev/null
+man -w hushpipe hushpipe-filter hushpipe-tutorial >/dev/null
 
-# Apache's own logs of virtual hosts: both contain raw addresses.
+#| ## Apache
+#|
+#| Put hushpipe in the place of Debian's log of all virtual hosts, and see what else writes addresses:
+
+set +e # check finds something
+#|
 a2disconf -q other-vhosts-access-log
-sed -i '/^[^#]*CustomLog/s/^/#/' /etc/apache2/sites-available/000-default.conf
-
 a2enconf -q hushpipe
-# The loggers work, and what still writes addresses are the error logs of the server
-# and of 000-default. Below each stands the line to put in its place.
-if hushpipe check --apache >checked; then fail "check does not name the error logs"; fi
-[ "$(grep -c '^    good' checked)" = 1 ] || fail "$(cat checked)"
-[ "$(grep -c '^    writes addresses' checked)" = 2 ] || fail "$(cat checked)"
-[ "$(grep -c 'put in its place: ErrorLog "|/usr/bin/hushpipe filter --user hushpipe --format error' checked)" = 2 ] || fail "$(cat checked)"
-rm checked
-apache2ctl configtest
-apache2ctl start # on a server that runs: systemctl reload apache2
-await get /first
-await grep -q /first $log/access.log
+hushpipe check --apache
 
-echo "== 2. It works"
-hushpipe status $log
+[ $? = 1 ] || fail "check finds nothing"
+set -e
+#| `check` tries each logger as it stands, and names each directive that writes past hushpipe, by file and line, with the line to put in
+#| its place. Here these are the access log of Debian's own site, which nobody needs beside the other, and the two error logs:
+sed -i '/^[^#]*CustomLog/s/^/#/' \
+  /etc/apache2/sites-available/000-default.conf
+errors='ErrorLog "|/usr/bin/hushpipe filter --user hushpipe --format error'
+sed -i "s#^\(\s*\)ErrorLog .*#\1$errors /var/log/hushpipe-error\"#" \
+  /etc/apache2/apache2.conf /etc/apache2/sites-available/000-default.conf
+
+hushpipe check --apache >checked || fail "$(cat checked)"
+[ "$(grep -c '^    good' checked)" = 3 ] || fail "$(cat checked)"
+if grep '^    writes addresses' checked; then fail "$(cat checked)"; fi
+#| Reload when `check` has nothing left to say. Do so each time: Apache's own test does not look at the flags of a logger.
+hushpipe check --apache && systemctl reload apache2
+
+await get /
+await grep -q 'GET / ' $log/access.log
+conferences
+#| ## Look
+#|
+#| Open a page, and look at what Apache writes now, and whether the promise holds:
+tail -n 3 /var/log/hushpipe/access.log
+hushpipe status /var/log/hushpipe
+
 [ "$(stat -c %U:%G:%a $log/access-"$today".log)" = hushpipe:adm:640 ] || fail "$(ls -l $log)"
 [ "$(stat -c %U:%a $log/keys/"$today".key)" = hushpipe:600 ] || fail "$(ls -l $log/keys)"
 [ "$(ps -o user= -C hushpipe | sort -u)" = hushpipe ] || fail "$(ps aux)"
-if grep -rnF 127.0.0.1 $log /var/log/apache2; then fail "an address on disk"; fi
+clean $log $log-error /var/log/apache2/*.log
+if grep -rn 'eyJ' $log; then fail "a token on disk"; fi
+#| Each client stands there under a pseudonym, the same for a day; tokens and passwords in URLs are struck out. Somebody in the group
+#| `adm` can read the lines, and nobody the keys but hushpipe and root; the web server's user, `www-data`, can read neither.
+#| `hushpipe help threats` says who can see, do and hold up what.
 
-echo "== 3. Upgrade while people visit; reload when it suits"
+as() { setpriv --reuid "$1" --regid "$2" --clear-groups sh -c "$3" 2>/dev/null; } # USER GROUP COMMAND
+as nobody adm "tail -n 1 $log/access.log" >/dev/null || fail "adm reads no line"
+if as nobody adm "cat $log/keys/*.key" || as nobody adm "cat $log/journal/*"; then fail "adm reads keys"; fi
+if as www-data www-data "ls $log"; then fail "www-data reads"; fi
+as nobody adm "hushpipe rooms $log" >/dev/null || as nobody adm "cat $log/rooms/*" >/dev/null || fail "adm reads no figures"
+
+#|
+#| How many addresses were in each room today, as it stands now, by the SHA-1 of the room's name, and one room by its name:
+hushpipe rooms --by hash /var/log/hushpipe
+hash=$(printf %s weeklystandup | sha1sum | cut -d' ' -f1)
+hushpipe rooms /var/log/hushpipe | grep $hash
+
+[ "$(hushpipe rooms --by hash $log)" = "$(counts)" ] || fail "$(hushpipe rooms --by hash $log; counts)"
+
+#| ## Take over yesterday
+#|
+#| The old logs contain raw addresses. Take over their lines, with their counts, and delete them:
+hushpipe replay --append /var/log/hushpipe \
+  /var/log/apache2/other_vhosts_access.log.1
+rm /var/log/apache2/other_vhosts_access.log*
+
+[ "$(cat $log/rooms/rooms-"$yesterday".log)" = "$(counts)" ] || fail "$(cat $log/rooms/*; counts)"
+[ "$(wc -l <$log/access-"$yesterday".log)" = "$(wc -l <"$stage/access.log")" ] || fail "$(wc $log/*)"
+clean $log /var/log/apache2
+
+#| ## Upgrade
+#|
+#| Install the newer package while people visit: loggers that run go on, and no line is lost. Reload when it suits:
+
 answered=$(mktemp)
-echo chat >/var/www/html/http-bind # stands for a conference server
 visit() {
 	for ((i = 1; ; i++)); do
-		if get "/http-bind?room=a&id=r$i"; then echo "r$i" >>"$answered"; fi
+		if get "/?id=r$i"; then echo "r$i" >>"$answered"; fi
 	done
 }
 visit &
 visitor=$!
 await test -s "$answered"
 before=$(pgrep -xo hushpipe)
-apt-get install $quiet --no-install-recommends "$new"
+cp "$new" hushpipe_newer.deb
+#|
+apt install ./hushpipe_newer.deb
+
 kill -0 "$before" || fail "the upgrade ended a logger"
 [ "$(readlink /proc/"$before"/exe)" = "/usr/bin/hushpipe (deleted)" ] || fail "the logger does not run the old program"
-apache2ctl graceful # from here on the new program is behind the log
+#|
+systemctl reload apache2
+
 is_new() { [ "$(readlink /proc/"$(pgrep -xn hushpipe)"/exe)" = /usr/bin/hushpipe ]; }
 await is_new
 # systemd does this at every boot.
@@ -100,132 +147,190 @@ if grep -v '^ *1 ' "$answered.written"; then fail "written twice"; fi
 echo "$(wc -l <"$answered") requests answered, all of them in the log, once"
 hushpipe status $log
 
-echo "== 4. Publish the figures: off until somebody enables it"
-if [ -e /etc/systemd/system/timers.target.wants ] && ls /etc/systemd/system/timers.target.wants | grep hushpipe; then fail "enabled"; fi
-systemctl enable -q hushpipe-report@var-log-hushpipe.timer
-pages=/var/lib/hushpipe/www/var-log-hushpipe
-install -d $pages # systemd does it, and runs this:
-hushpipe report --pages $pages $log
-grep -q '^<!doctype html>' $pages/index.html
+#| ## A page of figures
+#|
+#| hushpipe opens no port. A timer writes a page of all finished days, and one of each month, which the web server at hand serves:
 
-echo "== 5. Ban who asks too often: fail2ban knows pseudonyms, the firewall gets addresses"
+if ls /etc/systemd/system/timers.target.wants | grep hushpipe; then fail "enabled, and nobody asked"; fi
+#|
+systemctl enable --now hushpipe-report@var-log-hushpipe.timer
+echo 'Alias /figures /var/lib/hushpipe/www/var-log-hushpipe
+<Directory /var/lib/hushpipe/www>
+  Require all granted
+</Directory>' >/etc/apache2/conf-available/figures.conf
+a2enconf -q figures
+hushpipe check --apache && systemctl reload apache2
+
+get /figures/ && grep -q '^<!doctype html>' "$body" || fail "$(cat "$body")"
+get "/figures/${yesterday%-*}.html" || fail "no page of the month"
+[ "$(hushpipe report --json --from "$yesterday" --to "$yesterday" $log | grep -o '"participants": *[0-9]*' | head -n 1 | grep -o '[0-9]*$')" = 11 ] ||
+	fail "$(hushpipe report --json --from "$yesterday" --to "$yesterday" $log)"
+#| ## fail2ban
+#|
+#| fail2ban reads pseudonyms, and bans addresses: its action asks hushpipe for the address, and keeps it in memory alone. The
+#| example of a jail bans who gets 20 answers of "unauthorised" or "not found" in ten minutes; `ignoreip` in it spares this machine:
+cp /usr/share/doc/hushpipe/examples/fail2ban-jail.conf \
+  /etc/fail2ban/jail.d/hushpipe.conf
+
 begun=$(mktemp)
 banned=$(mktemp) # in place of a firewall
-# Here 127.0.0.1 is everybody, so that it is not spared, and Debian's jail of sshd has no log.
-sed -e 's/^maxretry.*/maxretry = 5/' -e "s/^banaction.*/banaction = hushpipe[ignoreip=\"\"]/" \
-	/usr/share/doc/hushpipe/examples/fail2ban-jail.conf >/etc/fail2ban/jail.d/hushpipe.conf
-printf '[sshd]\nenabled = false\n' >/etc/fail2ban/jail.d/zz-sshd.conf
+printf '[sshd]\nenabled = false\n' >/etc/fail2ban/jail.d/zz-sshd.conf # has no log here
 printf '[Init]\nstartcmd = true\nstopcmd = true\ncheckcmd = true\nbancmd = echo ban $address >>%s\nunbancmd = echo unban $address >>%s\n' \
 	"$banned" "$banned" >/etc/fail2ban/action.d/hushpipe.local
-mkdir -p /run/fail2ban
-fail2ban-client -q start # systemctl restart fail2ban
-for i in {1..6}; do get "/wp-login.php?try=$i"; done
-await grep -qx 'ban 127.0.0.1' "$banned"
-left=$(find /var/log/fail2ban.log /var/lib/fail2ban $log -type f -newer "$begun" -exec grep -lF 127.0.0.1 {} +) || true
+#|
+systemctl restart fail2ban
+
+for _ in {1..25}; do grep wp-login "$stage/access.log"; done >scan.log
+perl "$stage/service.pl" visit scan.log
+for _ in {1..25}; do get /wp-login.php; done # this machine, which is spared
+await grep -qx 'ban 192.0.2.66' "$banned"
+#| Who is banned, as the log has it, and the note that the ban left:
+fail2ban-client status hushpipe
+tail -n 1 /var/log/hushpipe/acts.log
+
+if grep -F 127.0.0.1 "$banned"; then fail "banned this machine"; fi
+left=$(find /var/log/fail2ban.log /var/lib/fail2ban $log -type f -newer "$begun" -exec grep -lE '192\.0\.2\.|127\.0\.0\.1' {} +) || true
 [ -z "$left" ] || fail "an address on disk: $left"
 grep -q 'reason="fail2ban hushpipe"' $log/acts.log
 fail2ban-client -q stop
-grep -qx 'unban 127.0.0.1' "$banned"
+grep -qx 'unban 192.0.2.66' "$banned"
 rm /etc/fail2ban/jail.d/{hushpipe,zz-sshd}.conf /etc/fail2ban/action.d/hushpipe.local
 
-echo "== 6. Send the lines to a central host: rsyslog follows the files of the days"
-spool=$(mktemp -d)
-{ # the shipped file, with a file in place of the host
-	printf 'global(workDirectory="%s")\n' "$spool"
-	sed "s|action(.*|action(type=\"omfile\" file=\"$spool/central.log\")|" /usr/share/doc/hushpipe/examples/rsyslog.conf
-} >"$spool/rsyslog.conf"
-rsyslogd -n -f "$spool/rsyslog.conf" -i "$spool/pid" &
-await get "/http-bind?room=a&id=central"
-await grep -qs 'id=central' "$spool/central.log"
-if grep -F 127.0.0.1 "$spool/central.log"; then fail "an address went to another host"; fi
-kill "$(cat "$spool/pid")"
+#| ## rsyslog
+#|
+#| To send the lines to a central host, let rsyslog follow the files of the days. Put the name of your host into the example; it sends
+#| pseudonyms:
+sed 's/target="[^"]*"/target="loghost.example"/' \
+  /usr/share/doc/hushpipe/examples/rsyslog.conf \
+  >/etc/rsyslog.d/hushpipe.conf
 
-gone() { ! pgrep -x hushpipe >/dev/null; }
+central=$(mktemp -d) # loghost.example
+printf 'module(load="imtcp")\ninput(type="imtcp" port="514" address="127.0.0.1")\n*.* action(type="omfile" file="%s/log" template="line")\n' "$central" |
+	sed '1i template(name="line" type="string" string="%msg%\\n")\nglobal(workDirectory="'"$central"'" maxMessageSize="256k")' >"$central/conf"
+rsyslogd -f "$central/conf" -i "$central/pid"
+await test -s "$central/pid"
+#|
+systemctl restart rsyslog
 
-echo "== 7. nginx in Apache's place: it writes to a FIFO that systemd holds"
-apache2ctl stop
-await gone
-systemctl enable -q hushpipe@nginx.service # --now, where systemd runs; here this does what the units say:
-unit() { sed -n "s/^$2=//p" "/lib/systemd/system/hushpipe@.$1" | sed 's/%i/nginx/g; s/%%/%/g; s/\$\$/$/g'; } # socket|service KEY
-fifo=$(unit socket ListenFIFO)
-eval "$(unit socket ExecStartPre)"
-mkdir -m "$(unit socket DirectoryMode)" "${fifo%/*}"
-mkfifo -m "$(unit socket SocketMode)" "$fifo"
-exec 8<>"$fifo"
-serve() {
-	LISTEN_FDS=1 bash -c 'exec 3<&8 8<&-; LISTEN_PID=$$ exec "$@"' bash $(unit service ExecStart) &
-	reader=$!
-}
-serve
+get "/?id=central"
+await grep -qs 'id=central ' "$central/log"
+written() { cat $log/access-*.log | sort; }
+arrived() { [ "$(sed 's/^ //' "$central/log" | sort)" = "$(written)" ]; }
+await arrived
+clean "$central/log"
+kill "$(cat /run/rsyslogd.pid)" "$(cat "$central/pid")"
 
-# The error log needs an instance of its own; here there is none.
-sed -i.orig "s|access_log .*;|access_log $fifo combined;|; s|error_log .*;|error_log /dev/null crit;|" /etc/nginx/nginx.conf
-hushpipe check --nginx
-nginx
-logged() { grep -q "id=$1 " $log/nginx/access.log; }
-await get "/http-bind?room=b&id=n1"
-await logged n1
+#| ## nginx
+#|
+#| nginx starts no logger; it writes to a path. There systemd holds a FIFO, which no disk stands behind, and hushpipe reads it, for the
+#| error log by an instance of its own:
+systemctl stop apache2
+mkdir -p /etc/systemd/system/hushpipe@nginx-error.service.d
+echo '[Service]
+ExecStart=
+ExecStart=/usr/bin/hushpipe filter --format error --user hushpipe \
+  --input /run/hushpipe/%i/access.log /var/log/hushpipe/%i' \
+  >/etc/systemd/system/hushpipe@nginx-error.service.d/override.conf
+systemctl enable --now hushpipe@nginx.service
+systemctl enable --now hushpipe@nginx-error.service
+
+both() { [ "$(pgrep -cx -u hushpipe hushpipe)" = 2 ]; }
+await both
+#| Put the FIFOs in the place of the files, see what else writes addresses, and start:
+fifo=/run/hushpipe/nginx/access.log
+error_fifo=/run/hushpipe/nginx-error/access.log
+sed -i.orig "s|access_log .*;|access_log $fifo combined;|
+s|error_log .*;|error_log $error_fifo warn;|" \
+  /etc/nginx/nginx.conf
+hushpipe check --nginx && systemctl start nginx
+
+await get /
+conferences
+await grep -q 'about/health' $log/nginx/access.log
+#| The lines lie in a directory for each instance:
+hushpipe status /var/log/hushpipe/nginx
+hushpipe rooms --by hash /var/log/hushpipe/nginx
+
 [ "$(stat -c %U:%G:%a $log/nginx)" = hushpipe:adm:2750 ] || fail "$(ls -ld $log/nginx)"
+counted() { [ "$(hushpipe rooms --by hash $log/nginx)" = "$(counts)" ]; }
+await counted
+#| Nothing is lost while hushpipe restarts, and when nginx reopens its logs or is reloaded:
 
-kill -KILL $reader
-get "/http-bind?room=b&id=n2" # waits in the FIFO
-serve
-await logged n2
-kill -TERM $reader # systemctl restart
-wait $reader
-get "/http-bind?room=b&id=n3"
-serve
-nginx -s reopen # as logrotate does
-await get "/http-bind?room=b&id=n4"
-nginx -s reload
-await get "/http-bind?room=b&id=n5"
-for id in n3 n4 n5; do await logged $id; done
-[ "$(grep -c 'id=n[1-5] ' $log/nginx/access.log)" = 5 ] || fail "$(cat $log/nginx/access.log)"
-if grep -rnF 127.0.0.1 $log /var/log/nginx; then fail "an address on disk"; fi
-hushpipe status $log/nginx
+kill -KILL "${readers[hushpipe@nginx.service]}"
+get "/?id=n1" # waits in the FIFO
+read_fifo hushpipe@nginx.service
+logged() { grep -q "id=$1 " $log/nginx/access.log; }
+await logged n1
+get "/?id=n2"
+#|
+systemctl restart hushpipe@nginx.service
+nginx -s reopen
+systemctl reload nginx
 
-if apt-get remove $quiet hushpipe; then fail "removed from under nginx"; fi
+for id in n3 n4; do await get "/?id=$id"; done
+for id in n2 n3 n4; do await logged $id; done
+[ "$(grep -c 'id=n[1-4] ' $log/nginx/access.log)" = 4 ] || fail "$(grep id=n $log/nginx/access.log)"
+get "/a.html" # is missing: an error
+clean $log /var/log/nginx
+
+#| ## Remove
+#|
+#| A server hangs where its logger is missing, so the package stays while a directive needs it, and names each. Put the directives back
+#| first:
+
+if apt remove hushpipe; then fail "removed from under nginx"; fi
+#|
+systemctl stop nginx
 mv /etc/nginx/nginx.conf.orig /etc/nginx/nginx.conf
-nginx -s quit
-kill -TERM $reader
-wait $reader
-exec 8>&-
-apache2ctl start
+
+systemctl start apache2
 await get /again
-
-# What the ErrorLog line of step 1 makes, if it is put in its place.
-echo "[$(date '+%a %b %d %T.000000 %Y')] [core:error] [pid 1] [client 192.0.2.1:5] a fault" |
-	hushpipe filter --user hushpipe --format error $log-error
-hushpipe status $log-error
-
-echo "== 8. Remove: not while a directive of somebody else still needs it"
-printf 'CustomLog "|/usr/bin/hushpipe filter /srv/log" combined\n' >/etc/apache2/conf-enabled/mine.conf
-if apt-get remove $quiet hushpipe; then fail "removed from under Apache"; fi
+if apt remove hushpipe; then fail "removed from under Apache"; fi
 [ -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "the snippet is off, but hushpipe is there"
-rm /etc/apache2/conf-enabled/mine.conf
-apt-get remove $quiet hushpipe
+#|
+a2disconf -q figures
+sed -i 's#^\(\s*\)ErrorLog .*#\1ErrorLog ${APACHE_LOG_DIR}/error.log#' \
+  /etc/apache2/apache2.conf /etc/apache2/sites-available/000-default.conf
+apt remove hushpipe
+
 [ ! -e /etc/apache2/conf-enabled/hushpipe.conf ] || fail "Apache still needs hushpipe"
 apache2ctl graceful # the package does it, where systemd runs
 await get /after
-await gone
-# Nobody writes now; systemd deletes what expires.
-touch -d '13 days ago' $log/{,nginx/}access-"$today".log $log/{,nginx/}keys/"$today".key
-rooms=$(cat $log/rooms/rooms-"$today".log)
-[ -n "$rooms" ] || fail "no rooms"
-touch -d '100 days ago' $log/{,nginx/}rooms/rooms-"$today".log
+kill -TERM "${readers[@]}" # so does systemd
+wait "${readers[@]}"
+await gone hushpipe
+#| Lines that are left go when their time has come: systemd deletes them.
+
+touch -d "13 days ago" $log/{,nginx/,nginx-error/}access-"$today".log $log/{,nginx/,nginx-error/}keys/"$today".key
+figures() { (cd $log && find . -path '*/rooms/rooms-*' -type f -exec sha1sum {} + | sort); }
+before=$(figures)
+[ "$(wc -l <<<"$before")" = 3 ] || fail "$before" # Apache's two days, and nginx's
+find $log -path '*/rooms/*' -exec touch -d '100 days ago' {} +
 systemd-tmpfiles --clean hushpipe-removed.conf
 left=$(find $log -name "access-$today.log" -o -name "$today.key")
 [ -z "$left" ] || fail "expired, and still there: $left"
 
-echo "== 9. Purge: nothing is left but the figures"
-apt-get purge $quiet hushpipe
-[ "$(cd $log && find . -type f | sort | xargs)" = "./nginx/rooms/rooms-$today.log ./rooms/rooms-$today.log" ] || fail "$(find $log)"
-[ "$(cat $log/rooms/rooms-"$today".log)" = "$rooms" ] || fail "other figures"
+#|
+#| To delete them at once, with the keys, the pages, and all but the counts of rooms:
+apt purge hushpipe
+
+[ "$(figures)" = "$before" ] || fail "other figures: $(find $log)"
+[ "$(find $log -type f | wc -l)" = 3 ] || fail "left: $(find $log)"
 [ ! -e $log-error ] || fail "left: $(find $log-error)"
 [ ! -e /var/lib/hushpipe ] || fail "pages are left"
-left=$(find /etc /usr /lib/systemd /var/lib/systemd /var/lib/apache2 -name '*hushpipe*' -print)
+#| `/var/log/hushpipe` holds the figures, and nothing else is left but what you wrote yourself, and the user `hushpipe`, as files elsewhere
+#| may belong to it:
+rm -r /etc/systemd/system/hushpipe@nginx-error.service.d
+rm -f /etc/apache2/conf-available/figures.conf /etc/rsyslog.d/hushpipe.conf
+userdel hushpipe
+
+left=$(find /etc /usr /run /lib/systemd /var/lib/systemd /var/lib/apache2 -path /usr/src -prune -o -path '/usr/share/go*' -prune -o -name '*hushpipe*' -print)
 [ -z "$left" ] || fail "left: $left"
-userdel hushpipe # stays, as files elsewhere may belong to it
+clean $log
 apache2ctl stop
-rm /var/www/html/http-bind
+kill $service
 echo "== done"
+#| ## See also
+#|
+#| `hushpipe(1)`, `hushpipe-threats(7)`, `hushpipe-servers(7)`, `hushpipe-beside(7)`, `hushpipe-migrate(7)`, `hushpipe-operation(7)`,
+#| `hushpipe-report(1)`

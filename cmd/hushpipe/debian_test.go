@@ -134,6 +134,70 @@ func packagesNameLicences(t *testing.T, dir string) {
 	require.Equal(t, "hushpipe "+version+"\n", read(tree+"/usr/bin/hushpipe", "version"))
 }
 
+// TestTutorial: the page of the manual is what debian.sh does, which TestPackage runs.
+// UPDATE=1 writes it.
+func TestTutorial(t *testing.T) {
+	const page = "manual/tutorial.7.md"
+	script, err := os.ReadFile("../../testdata/debian.sh")
+	require.NoError(t, err)
+	want := tutorial(string(script))
+	if os.Getenv("UPDATE") != "" {
+		require.NoError(t, os.WriteFile(page, []byte(want), 0o644))
+	}
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, want, string(text), "UPDATE=1 go test ./cmd/hushpipe -run TestTutorial writes it, and then UPDATE=1 -run TestManual its man page")
+	require.Greater(t, strings.Count(want, "```\n")/2, 12, "steps")
+	for _, step := range []string{"apt install", "check --apache", "status", "replay", "report", "fail2ban", "rsyslog", "nginx", "apt remove", "apt purge"} {
+		require.Contains(t, strings.Join(codeBlocks(want, ""), ""), step)
+	}
+	require.Contains(t, pagesNamed(strings.ReplaceAll(want, "`", "")), "hushpipe-threats")
+}
+
+// tutorial returns what a reader of debian.sh reads and types: what follows "#|", and the
+// lines right below that, up to an empty one. The rest is the test's.
+func tutorial(script string) string {
+	const mark = "#|"
+	var page strings.Builder
+	code, prose := false, false // the last line of the page is of this kind
+	fence := func(is bool) {
+		if code != is {
+			page.WriteString("```\n")
+		}
+		code = is
+	}
+	shown := false
+	for line := range strings.Lines(script) {
+		text, isProse := strings.CutPrefix(line, mark)
+		switch {
+		case isProse && strings.TrimSpace(text) == "":
+			shown = true // between two steps
+			if prose {
+				page.WriteString("\n")
+				prose = false
+			}
+		case isProse:
+			if code {
+				fence(false)
+				page.WriteString("\n")
+			}
+			page.WriteString(strings.TrimPrefix(text, " "))
+			shown, prose = true, true
+		case line == "\n":
+			shown = false
+		case shown:
+			if prose {
+				page.WriteString("\n")
+				prose = false
+			}
+			fence(true)
+			page.WriteString(line)
+		}
+	}
+	fence(false)
+	return page.String()
+}
+
 // packageLives runs testdata/debian.sh in namespaces of its own, on a copy of
 // the machine's files that is thrown away. Where the kernel refuses that, it runs on
 // the machine itself, but only in CI.
