@@ -323,6 +323,9 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 	if s.survey == nil {
 		return r
 	}
+	if c.(statement.Figures).Traffic > 0 {
+		s.notProvable(rowFor(statement.KindFigures), filepath.Join(s.Path, dir.Traffic)+" is not looked at")
+	}
 	at := filepath.Join(s.Path, dir.Rooms)
 	entries, err := os.ReadDir(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
