@@ -8,7 +8,8 @@
 set -euo pipefail
 . "$(dirname "$0")/debian-stage.sh" # the server, and what stands for systemd
 old=$(realpath "$1") new=$(realpath "$2")
-cd "$(mktemp -d)"
+work=$(mktemp -d)
+cd "$work"
 chmod 755 .
 cp "$old" hushpipe_first.deb
 log=/var/log/hushpipe
