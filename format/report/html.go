@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"hushpipe/format/civil"
@@ -17,9 +18,10 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
-
-var pageParts = design.WithCharts("")
+// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+})
 
 // Page is what a page says beside the figures.
 type Page struct {
@@ -43,8 +45,8 @@ func MonthPage(first civil.Day) string { return first.String()[:len("2026-11")] 
 // tables and what they mean.
 func HTML(w io.Writer, r *Report, l *Language, about Page) error {
 	about.Title = cmp.Or(about.Title, l.Text("Conference statistics"))
-	p := &page{Page: about, Report: r, Language: l, Parts: pageParts}
-	return pageTemplate.Execute(w, p)
+	p := &page{Page: about, Report: r, Language: l, Parts: design.WithCharts("")}
+	return pageTemplate().Execute(w, p)
 }
 
 // page is what the template sees.

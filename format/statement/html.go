@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"sync"
 
 	design "hushpipe/format/page"
 )
@@ -11,13 +12,10 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
-
-var (
-	pageStyle = template.CSS(design.Style + pageFile("page.css"))
-	// pagePolicy allows this and nothing else: no request, no script.
-	pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + design.HashSource(string(pageStyle))
-)
+// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+})
 
 func pageFile(name string) string {
 	text, err := pageFiles.ReadFile("page/" + name)
@@ -30,11 +28,14 @@ func pageFile(name string) string {
 // HTML writes a page that needs no other file, no script and no network, in the looks of
 // those of package report.
 func (p *Page) HTML(w io.Writer) error {
-	h := page{Page: p, Lang: p.Language.Tag(), CSS: pageStyle, Policy: pagePolicy}
+	style := design.Style + pageFile("page.css")
+	h := page{Page: p, Lang: p.Language.Tag(), CSS: template.CSS(style),
+		// It allows this and nothing else: no request, no script.
+		Policy: "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + design.HashSource(style)}
 	for _, s := range p.Sections {
 		h.Parts = append(h.Parts, part{s.Title, runs(s.Blocks)})
 	}
-	return pageTemplate.Execute(w, h)
+	return pageTemplate().Execute(w, h)
 }
 
 // page is what the template sees.

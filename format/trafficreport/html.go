@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hushpipe/format/civil"
@@ -20,9 +21,10 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
-
-var pageParts = design.WithCharts(pageStyle())
+// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+})
 
 func pageStyle() string {
 	text, err := pageFiles.ReadFile("page/page.css")
@@ -43,7 +45,7 @@ type Page struct {
 // and what they mean.
 func HTML(w io.Writer, r *Report, l *report.Language, about Page) error {
 	about.Title = cmp.Or(about.Title, word(l, "Website statistics"))
-	return pageTemplate.Execute(w, &page{Page: about, Report: r, Language: l, Parts: pageParts})
+	return pageTemplate().Execute(w, &page{Page: about, Report: r, Language: l, Parts: design.WithCharts(pageStyle())})
 }
 
 // page is what the template sees.
