@@ -23,6 +23,7 @@ import (
 type Proof struct {
 	f     *Filter
 	input *Streams // f as the one stream of a policy; nil: it has neither fields nor conditions
+	whole *Streams // input without conditions
 	day   civil.Day
 	batch Batch
 	all   Batch // of input
@@ -67,10 +68,15 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 // in which nothing but conditions and events counts; nil for none. A line that does not fit
 // is Unchosen.
 func (p *Proof) Under(conditions *policy.Policy) {
-	if conditions == nil {
-		conditions = &policy.Policy{Streams: []policy.Stream{{}}}
+	p.whole = p.inputOf(&policy.Policy{Streams: []policy.Stream{{}}})
+	p.input = p.whole
+	if conditions != nil {
+		p.input = p.inputOf(conditions)
 	}
-	p.input = NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
+}
+
+func (p *Proof) inputOf(conditions *policy.Policy) *Streams {
+	return NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
 }
 
 // noFormat is a Parser that knows no line.
@@ -101,10 +107,7 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 	case treatment.NoDoubt, treatment.OldLine, treatment.Unfit:
 		return doubt
 	case treatment.Unchosen:
-		if p.isVague() {
-			return treatment.Vague
-		}
-		return doubt
+		return p.unchosen(line)
 	}
 	if p.worst != nil && doubt != treatment.Address4 && doubt != treatment.Address6 {
 		if b := p.treat(p.worst, line); len(b.Parts) == 1 && bytes.Equal(b.Parts[0].Lines, line) {
@@ -118,6 +121,25 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 		return treatment.Unclear
 	}
 	return doubt
+}
+
+// unchosen is Look for a line that does not fit the conditions. What is worse is said of it:
+// an address stands in it all the same.
+func (p *Proof) unchosen(line []byte) treatment.Doubt {
+	vague := p.isVague()
+	input := p.input
+	p.input = p.whole
+	doubt := p.Look(line)
+	p.input = input
+	switch {
+	case doubt != treatment.NoDoubt && doubt != treatment.Unclear:
+		return doubt
+	case !vague:
+		return treatment.Unchosen
+	case doubt == treatment.Unclear:
+		return doubt
+	}
+	return treatment.Vague
 }
 
 // isVague reports whether what conditions are about was replaced in the line at hand, or
