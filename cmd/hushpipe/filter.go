@@ -61,6 +61,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
     goaccess --log-format=COMBINED -o page.html -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.strict = o.check
 			if o.check || o.stdout { // nothing is written to DIR
 				early.Release()
 			}

@@ -186,7 +186,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 			return nil, err
 		}
 	}
-	if err := o.countTraffic(j); err != nil {
+	if err := o.countTraffic(j, say); err != nil {
 		return nil, err
 	}
 	j.filter.CountV6 = int(o.countV6)
@@ -206,8 +206,8 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 }
 
 // countTraffic has the job count what the flags ask for.
-func (o *filterFlags) countTraffic(j *job) (err error) {
-	switch j.filter.Traffic, err = o.trafficFlags.config(); {
+func (o *filterFlags) countTraffic(j *job, say *messages) (err error) {
+	switch j.filter.Traffic, err = o.trafficFlags.config(say); {
 	case err != nil || j.filter.Traffic == nil:
 		return err
 	case j.errorLog:

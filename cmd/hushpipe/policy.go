@@ -182,7 +182,7 @@ func bareUsage(err error) error {
 func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
 	return &filterFlags{dir: cmp.Or(o.dir, "."), format: p.Format, ip: "drop", keep: "1d", rooms: []string{"none"}, roomHash: "sha1", countV6: 128,
 		maxRooms: o.maxRooms, maxPairs: o.maxPairs, redact: p.Redact, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies,
-		userField: p.UserField}
+		userField: p.UserField, trafficFlags: trafficFlags{strict: o.strict}}
 }
 
 // streamJob returns the job of one stream, nil for one that writes nothing.

@@ -56,7 +56,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 			return arguments(1, len(args))(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.dir, o.paths = args[0], args[1:]
+			o.dir, o.paths, o.strict = args[0], args[1:], true
 			if o.policy != "" {
 				return o.replayByPolicy(cmd, stdin, say)
 			}

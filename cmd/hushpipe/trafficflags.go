@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
 	"hushpipe/filter/traffic"
@@ -27,6 +30,7 @@ type trafficFlags struct {
 	visits   atLeastOne
 	names    atLeastOne
 	groups   []string
+	strict   bool // a sitemap that is of no use is refused: no web server waits
 }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
@@ -45,11 +49,11 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	flags.Var(&o.names, "max-names", "with --traffic, name at most `NUMBER` paths a day")
 }
 
-// asked lists the flags that have no use without --traffic.
+// trafficOnly lists the flags that have no use without --traffic.
 var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "max-visits", "max-names"}
 
 // config returns what the flags ask for, nil for nothing.
-func (o *trafficFlags) config() (*filter.Traffic, error) {
+func (o *trafficFlags) config(say *messages) (*filter.Traffic, error) {
 	if !o.count {
 		if o.flags == nil {
 			return nil, nil // of a policy
@@ -107,15 +111,40 @@ func (o *trafficFlags) config() (*filter.Traffic, error) {
 		}
 	}
 	if o.sitemap != "" {
-		text, err := os.ReadFile(o.sitemap)
-		if err != nil {
-			return nil, err
-		}
-		if opt.Public = traffic.ReadSitemap(text); len(opt.Public) == 0 {
-			return nil, usage("--sitemap %s: no path in it; hint: give a sitemap.xml, or a file with one path a line", o.sitemap)
+		var err error
+		if opt.Public, err = readSitemap(o.sitemap); err != nil && o.strict {
+			return nil, usage("--sitemap %s: %w", o.sitemap, err)
+		} else if err != nil {
+			say.about("sitemap "+o.sitemap, warning, fmt.Sprintf("--sitemap %s: going on without it: %v", o.sitemap, err))
 		}
 	}
 	return &filter.Traffic{Options: opt, Zone: time.Local}, nil
+}
+
+// maxSitemap is how long a sitemap may be in bytes, as sitemaps.org has it.
+const maxSitemap = 50 << 20
+
+// readSitemap returns the paths of a file, at least one.
+func readSitemap(path string) ([]string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, errors.New("is no regular file; hint: give the path of a sitemap.xml")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSitemap+1))
+	switch paths := traffic.ReadSitemap(text); {
+	case err != nil:
+		return nil, bare(err)
+	case len(text) > maxSitemap:
+		return nil, fmt.Errorf("is longer than %d MiB; hint: give the paths that matter, one a line", maxSitemap>>20)
+	case len(paths) == 0:
+		return nil, errors.New("no path in it; hint: give a sitemap.xml, or a file with one path a line")
+	default:
+		return paths, nil
+	}
 }
 
 // ofPolicy takes what a stream of a policy says of its traffic.
