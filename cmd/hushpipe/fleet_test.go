@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -183,10 +184,11 @@ func TestFleetMerge(t *testing.T) {
 }
 
 // TestFleetByRsync does what the units do, while filters write and end: what is copied and
-// merged last is an independent count, and no key and no line was copied.
+// merged last is an independent count. Neither keys nor lines can be copied, whatever is
+// asked for.
 func TestFleetByRsync(t *testing.T) {
 	notAtMidnight()
-	rsync, only := tool(t, "rsync", "rsync"), tool(t, "rrsync", "rsync")
+	rsync := tool(t, "rsync", "rsync")
 	h := startHosts(t, true, "web1", "web2")
 	copies := filepath.Join(h.path, "copies")
 	var dirs []string
@@ -196,20 +198,29 @@ func TestFleetByRsync(t *testing.T) {
 	}
 	out := filepath.Join(h.path, "all")
 	// In place of ssh, what sshd runs for the key: the command that is forced on it.
+	config, err := os.ReadFile("packaging/rsync/rsyncd.conf")
+	require.NoError(t, err)
+	require.Contains(t, string(config), "\npath = /var/log/hushpipe\n")
+	forced := regexp.MustCompile(`command="(rsync .*) --config=/usr/share/hushpipe/rsyncd.conf (.*)",restrict `).FindStringSubmatch(manualText("fleet", "1"))
+	require.NotNil(t, forced)
+	for i, name := range h.names {
+		text := strings.Replace(string(config), "/var/log/hushpipe", h.dir(i), 1)
+		if os.Getuid() != 0 {
+			text = strings.Replace(text, "use chroot = yes", "use chroot = no", 1)
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(h.path, name+".conf"), []byte(text), 0o600))
+	}
 	ssh := filepath.Join(h.path, "ssh")
-	require.NoError(t, os.WriteFile(ssh, []byte("#!/bin/sh\ntest \"$1 $2\" = '-o BatchMode=yes' || exit 1\nshift 2\ntest \"$1\" = -l && shift 2\nhost=$1\nshift\n"+
-		"SSH_ORIGINAL_COMMAND=\"$*\" exec "+only+" -ro "+h.path+"/fleet/$host\n"), 0o755))
-	shell := strings.Trim(readUnit(t, copyService)["Service"]["Environment"][0], `"`)
-	require.Equal(t, "RSYNC_RSH=ssh -o BatchMode=yes", shell)
-	require.Contains(t, manualText("fleet", "1"), `command="/usr/bin/rrsync -ro /var/log/hushpipe",restrict `)
+	require.NoError(t, os.WriteFile(ssh, []byte("#!/bin/sh\ntest \"$1 $2\" = '-o BatchMode=yes' || exit 1\nshift 2\ntest \"$1\" = -l && shift 2\n"+
+		"exec "+forced[1]+" --config="+h.path+"/$1.conf "+forced[2]+"\n"), 0o755))
+	shell := "--rsh=" + ssh + " -o BatchMode=yes"
 	copyAll := func() {
 		for i, name := range h.names {
 			args := command(readUnit(t, copyService)["Service"]["ExecStart"][0], name, "")
-			require.Equal(t, []string{"/usr/bin/rsync", "root@" + name + ":/", "/var/lib/hushpipe/fleet/" + name + "/"}, []string{args[0], args[len(args)-2], args[len(args)-1]})
-			args[len(args)-1] = dirs[i] + "/"
-			cmd := exec.Command(rsync, args[1:]...)
-			cmd.Env = append(os.Environ(), strings.Replace(shell, "=ssh", "="+ssh, 1))
-			said, err := cmd.CombinedOutput()
+			require.Equal(t, []string{"/usr/bin/rsync", "--rsh=ssh -o BatchMode=yes", "root@" + name + "::hushpipe/", "/var/lib/hushpipe/fleet/" + name + "/"},
+				[]string{args[0], args[1], args[len(args)-2], args[len(args)-1]})
+			args[1], args[len(args)-1] = shell, dirs[i]+"/"
+			said, err := exec.Command(rsync, args[1:]...).CombinedOutput()
 			if end, ok := err.(*exec.ExitError); ok && end.ExitCode() == 24 {
 				continue // journals were folded meanwhile: the next run has what they became
 			}
@@ -242,6 +253,26 @@ func TestFleetByRsync(t *testing.T) {
 			names = append(names, e.Name())
 		}
 		require.Equal(t, []string{"journal", "keep", "rooms", "status"}, names)
+	}
+	logs, err := filepath.Glob(filepath.Join(h.dir(0), "access-*.log"))
+	require.NoError(t, err)
+	require.NotEmpty(t, logs)
+	require.NoError(t, os.Symlink("../keys", filepath.Join(h.dir(0), "rooms", "link")))
+	for _, asked := range [][]string{
+		{"root@web1::hushpipe/"}, {"root@web1::hushpipe/keys/"}, {"root@web1::hushpipe/journal/../keys/"}, {"root@web1::hushpipe/access-*.log"},
+		{"root@web1::hushpipe/" + filepath.Base(logs[0])}, {"--filter=!", "root@web1::hushpipe/"}, {"--copy-links", "root@web1::hushpipe/"},
+		{"root@web1:" + h.dir(0) + "/keys/"}, {"root@web1:keys/"}, {"root@web1:/"},
+	} {
+		got := t.TempDir()
+		said, err := exec.Command(rsync, slices.Concat([]string{shell, "-r"}, asked, []string{got})...).CombinedOutput()
+		if asked[0] != "root@web1::hushpipe/" && asked[0] != "--filter=!" {
+			assert.Error(t, err, "%s: %s", asked, said)
+		}
+		files, err := exec.Command("find", got, "-type", "f", "-printf", "%P\n").Output()
+		require.NoError(t, err)
+		for name := range strings.Lines(string(files)) {
+			assert.Regexp(t, `^(keep$|(journal|rooms|status)/[^/]*$)`, strings.TrimSpace(name), "%s", asked)
+		}
 	}
 	for i := range h.names {
 		h.start(i)
