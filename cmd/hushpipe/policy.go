@@ -37,8 +37,8 @@ import (
 )
 
 // replaced are the flags that a policy takes the place of.
-var replaced = []string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies",
-	"traffic", "own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names"}
+var replaced = append([]string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies",
+	"traffic"}, trafficOnly...)
 
 // policyError is that of a policy that cannot run.
 type policyError struct {
