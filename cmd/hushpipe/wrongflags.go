@@ -78,9 +78,13 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 				break
 			}
 			if o, j, found.err = found.job(say); found.err == nil {
+				missing := ""
+				if !o.count && slices.Contains(args, "--traffic") {
+					missing = ", and counting no traffic"
+				}
 				stop := sayMinutely(minute.C, say, func() string {
-					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead",
-						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime))
+					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead%s",
+						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime), missing)
 				})
 				defer stop()
 				return errors.Join(filterToDir(o, j, src, signals, say), errSaid)
@@ -258,15 +262,18 @@ func find(line commandLine) recorded {
 
 // recordable returns all flags that shape what is written and how, as DIR records
 // them: also those that were not given, since another version may have other
-// defaults.
+// defaults. With --ignore, which can have addresses of people, traffic is left out as a
+// whole: counted without it, the figures would be others.
 func recordable(flags *pflag.FlagSet) (list []string) {
+	ignoring := flags.Changed("ignore")
 	flags.VisitAll(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		switch f.Name {
 		case "help", "check", "sample", "stdout", "input":
 			return
-		case "traffic", "own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "max-visits", "max-names":
-			if f.Value.String() == f.DefValue { // an earlier version knows none of them
+		}
+		if f.Name == "traffic" || slices.Contains(trafficOnly, f.Name) {
+			if ignoring || f.Value.String() == f.DefValue { // an earlier version knows none of them
 				return
 			}
 		}
