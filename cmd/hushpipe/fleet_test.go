@@ -222,7 +222,8 @@ func TestFleetByRsync(t *testing.T) {
 			args[1], args[len(args)-1] = shell, dirs[i]+"/"
 			said, err := exec.Command(rsync, args[1:]...).CombinedOutput()
 			if end, ok := err.(*exec.ExitError); ok && end.ExitCode() == 24 {
-				continue // journals were folded meanwhile: the next run has what they became
+				require.Equal(t, []string{"24"}, readUnit(t, copyService)["Service"]["SuccessExitStatus"])
+				continue
 			}
 			require.NoError(t, err, "%s", said)
 		}
@@ -276,5 +277,41 @@ func TestFleetByRsync(t *testing.T) {
 	}
 	for i := range h.names {
 		h.start(i)
+	}
+}
+
+// TestCopyOfSilentHost: where rsync fails, what outlives the host's retention is deleted
+// from its copy.
+func TestCopyOfSilentHost(t *testing.T) {
+	program := hushpipeWith(t, "shiftedclock")
+	h, copied := filepath.Join(t.TempDir(), "web1"), filepath.Join(t.TempDir(), "web1")
+	filter := func(clock string) {
+		cmd := exec.Command(program, "filter", "--keep", "3d", h)
+		cmd.Env = append(os.Environ(), "HUSHPIPE_CLOCK="+clock)
+		cmd.Stdin = strings.NewReader(logLine("192.0.2.1", "/http-bind?room=a"))
+		said, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+	}
+	filter("-480h")
+	require.NoError(t, os.Mkdir(copied, 0o700))
+	for _, name := range []string{"journal", "keep", "rooms", "status"} {
+		require.NoError(t, exec.Command("cp", "-a", filepath.Join(h, name), copied).Run())
+	}
+	journals := func() []string {
+		names, err := filepath.Glob(filepath.Join(copied, "journal", "*.journal"))
+		require.NoError(t, err)
+		return names
+	}
+	args := command(readUnit(t, copyService)["Service"]["ExecStopPost"][0], "web1", "")
+	line := strings.NewReplacer("/usr/bin/hushpipe", program, "/var/lib/hushpipe/fleet/web1", copied).Replace(args[2])
+	for _, tt := range []struct {
+		result string
+		want   int
+	}{{"success", 1}, {"exit-code", 0}} {
+		cmd := exec.Command(args[0], args[1], line)
+		cmd.Env = append(os.Environ(), "SERVICE_RESULT="+tt.result)
+		said, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		require.Len(t, journals(), tt.want, tt.result)
 	}
 }
