@@ -3,6 +3,7 @@ package store
 import (
 	"sync/atomic"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/keyring"
 	"hushpipe/filter/pseudonym"
@@ -27,10 +28,18 @@ func (s *Store) initTraffic() {
 		Key: s.lineKey, Known: s.keys.Known, Report: s.report})
 }
 
-// lineKey returns the key of a day of which lines were written.
+// lineKey returns the key of a day of which lines were written, nil where the day is past
+// its retention: what the ring has for that is thrown away.
 func (s *Store) lineKey(day civil.Day) *pseudonym.Key {
 	_, placement := s.Place(day, true)
-	return s.keys.Key(day, placement)
+	if placement == calendar.Expired {
+		return nil
+	}
+	key := s.keys.Key(day, placement)
+	if _, placement = s.Place(day, true); placement == calendar.Expired { // meanwhile, and the key may be a new one
+		return nil
+	}
+	return key
 }
 
 // copied returns a payload of a journal with types as it is to be copied.

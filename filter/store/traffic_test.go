@@ -245,6 +245,44 @@ func TestTrafficSealed(t *testing.T) {
 	b.heard()
 }
 
+// typedOf are the names of the journals of a day.
+func (b *bed) typedOf(day civil.Day) (names []string) {
+	for name := range b.typed() {
+		if of, _ := dir.TypedDay(name); of == day {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestTrafficPastAnotherBound: a day whose lines are past a bound beside the period has no
+// key any more, and its journal is not written again under another.
+func TestTrafficPastAnotherBound(t *testing.T) {
+	b, berlin := hoursBed(t)
+	b.countTraffic()
+	s := b.open()
+	cfg := b.hitConfig()
+	cfg.Hours, cfg.Traffic.Zone = true, berlin
+	yesterday := civil.DayOf(b.now) - 1
+	b.feedHits(filter.New(cfg, s), s, lineAt(time.Date(2026, 11, 26, 16, 1, 0, 0, berlin), "a"))
+	before := b.typedOf(yesterday)
+	require.Len(t, before, 1)
+	for b.now.Hour() < 23 {
+		b.pass(s, 30*time.Minute)
+	}
+	require.NotContains(t, b.names(dir.Keys), dir.KeyFile(yesterday))
+	for range 3 {
+		b.pass(s, time.Minute)
+		s.Hit(yesterday, traffic.Part{}, []byte("late"))
+		assert.Subset(t, before, b.typedOf(yesterday))
+	}
+	assert.NotContains(t, b.names(dir.Keys), dir.KeyFile(yesterday))
+	require.NoError(t, s.Close())
+	assert.Subset(t, before, b.typedOf(yesterday))
+	b.heard()
+}
+
 // keptInput is a filter.Keeper in memory, and counts the steps of those that work on it.
 type keptInput struct {
 	text string

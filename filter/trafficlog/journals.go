@@ -58,7 +58,8 @@ func New(cfg Config) (*Journals, *Files) {
 // Add takes what a batch adds to the figures of a day. While DIR cannot be opened, and d
 // is nil, it waits.
 func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte) {
-	if day < o.cfg.Window().First {
+	key := o.cfg.Key(day)
+	if key == nil {
 		return // lines that waited past their retention were dropped, and that was said
 	}
 	if o.waiting+len(hits) > maxPending {
@@ -74,7 +75,7 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	}
 	j.number++
 	r := record{head: head{journal: j.id, number: j.number, Part: part}, text: hits}
-	if len(j.pending) == 0 && d != nil && o.flush(d, day, j) && o.write(day, j, r) {
+	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) && o.write(day, j, r) {
 		return
 	}
 	r.text = append([]byte(nil), hits...)
@@ -82,23 +83,24 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	o.waiting += len(hits)
 }
 
-// Flush writes what waits.
+// Flush writes what waits, and ends the journals of days that are past their retention.
 func (o *Journals) Flush(d *dir.Dir) {
 	for day, j := range o.own {
-		if day < o.cfg.Window().First {
+		key := o.cfg.Key(day)
+		if key == nil {
 			o.end(day, j)
 			continue
 		}
 		if j.writer != nil && j.isLost(d) {
-			o.begin(d, day, j)
+			o.begin(d, day, j, key)
 		}
-		o.flush(d, day, j)
+		o.flush(d, day, j, key)
 	}
 }
 
 // flush makes the journal if there is none, and appends what is pending.
-func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal) bool {
-	if (j.writer == nil || o.cfg.Key(day) != j.key) && !o.begin(d, day, j) {
+func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
+	if (j.writer == nil || key != j.key) && !o.begin(d, day, j, key) {
 		return false
 	}
 	for len(j.pending) > 0 {
@@ -136,10 +138,9 @@ func (o *Journals) append(j *ownJournal) bool {
 	return err == nil
 }
 
-// begin makes the file of a journal. What stands in the one before, which was deleted, or
+// begin makes the file of a journal under a key. What stands in the one before, which was deleted, or
 // is under a key that is not the day's any more, is written to the next.
-func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal) bool {
-	key := o.cfg.Key(day)
+func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
 	s := newSealer(key.TrafficAEAD(), key.ID(), day)
 	var name string
 	var file *os.File

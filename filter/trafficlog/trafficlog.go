@@ -28,7 +28,7 @@ type Config struct {
 	Options traffic.Options
 	Now     func() time.Time
 	Window  func() calendar.Window                            // the days that are kept
-	Key     func(day civil.Day) *pseudonym.Key                // of lines that are written
+	Key     func(day civil.Day) *pseudonym.Key                // of lines that are written; nil: the day is past its retention
 	Known   func(*dir.Dir, civil.Day) (*pseudonym.Key, error) // of journals that are read
 	Report  *dir.Reporter
 }
