@@ -247,6 +247,9 @@ func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
 	s := policy.Stream{Keep: policy.Keep{{Kind: policy.Days, N: int(keep)}}}
 	s.Figures.Rooms, s.Figures.RoomURLs = o.rooms, o.roomURL
 	s.Figures.RoomHash, s.Figures.CountV6 = cmp.Or(o.roomHash, "sha1"), int(o.countV6)
+	if s.Figures.Traffic = o.count; s.Figures.Traffic {
+		s.Figures.TrafficOptions = map[string][]string{"min-group": {o.minGroup.String()}}
+	}
 	p.Streams = []policy.Stream{s}
 	return p
 }
