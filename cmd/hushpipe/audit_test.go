@@ -226,6 +226,9 @@ func TestAuditFinds(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-"+yesterday.Format(time.DateOnly)+".log"),
 				[]byte("5 d8dd82b4a3161d0eac8543b4867c2758533643b5\n3 client.example.org\n"), 0o640))
 		}, "figures", filepath.Join("rooms", "rooms-"+yesterday.Format(time.DateOnly)+".log"), 2},
+		{"an address in a roster", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "rooms", "rooms-"+old+".hosts"), []byte("client.example.org 192.0.2.1\n"), 0o640))
+		}, "figures", filepath.Join("rooms", "rooms-"+old+".hosts"), 0},
 		{"keys that backups take along", func(t *testing.T, dir string) {
 			require.NoError(t, os.Remove(filepath.Join(dir, "keys", "CACHEDIR.TAG")))
 		}, "backups", "keys", 0},

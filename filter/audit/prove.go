@@ -349,6 +349,12 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 		if strings.HasSuffix(e.Name(), dir.DamagedSuffix) {
 			continue // it was set aside as it cannot be read
 		}
+		if strings.HasSuffix(e.Name(), dir.HostsSuffix) {
+			if _, err := roomfile.ParseRoster(text); err != nil {
+				s.fault(rowFor(statement.KindFigures), Fault{File: path, What: err.Error()})
+			}
+			continue
+		}
 		_, err = roomfile.Parse(text)
 		for _, line := range lineErrors(err) {
 			s.fault(rowFor(statement.KindFigures), Fault{File: path, Line: line.Line, What: line.Reason})
