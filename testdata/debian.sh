@@ -84,7 +84,7 @@ as() { setpriv --reuid "$1" --regid "$2" --clear-groups sh -c "$3" 2>/dev/null; 
 as nobody adm "tail -n 1 $log/access.log" >/dev/null || fail "adm reads no line"
 if as nobody adm "cat $log/keys/*.key" || as nobody adm "cat $log/journal/*"; then fail "adm reads keys"; fi
 if as www-data www-data "ls $log"; then fail "www-data reads"; fi
-as nobody adm "hushpipe rooms $log" >/dev/null || as nobody adm "cat $log/rooms/*" >/dev/null || fail "adm reads no figures"
+await as nobody adm "cat $log/rooms/*" >/dev/null # the first file of rooms is written after two seconds
 
 #|
 #| How many addresses were in each room today, as it stands now, by the SHA-1 of the room's name, and one room by its name:

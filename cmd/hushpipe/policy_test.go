@@ -166,12 +166,18 @@ func streamsUnderHTTPD(t *testing.T, f streamFault) {
 			found["stuck"][id]++
 		}
 	}
+	timeless := map[string]bool{} // httpd's own fault, see check: they have no format, and are not for streams that list fields
+	for line := range strings.Lines(writtenBelow(t, filepath.Join(dir, "all"))) {
+		if !strings.Contains(line, " [") {
+			timeless[idOf.FindString(line)] = true
+		}
+	}
 	twice := 0
 	for n, a := range l.asked {
-		if a.status == 0 {
+		id, home, other := fmt.Sprintf("id=l%d", n), "first", "rest"
+		if a.status == 0 || timeless[id] {
 			continue
 		}
-		id, home, other := fmt.Sprintf("id=l%d", n), "first", "rest"
 		if room := n / roomAfter; room > 2 {
 			home, other = other, home
 		}
