@@ -185,7 +185,7 @@ func (s *Store) Tick() time.Duration {
 		if hourly {
 			s.rounds.looked, s.rounds.lookedOn = now, today
 		}
-		s.forget(d)
+		s.forget(d.Dir)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
 		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
@@ -223,6 +223,7 @@ func (s *Store) Settle(ctx context.Context) {
 		d := s.usable()
 		var err error
 		if d != nil {
+			s.forget(d.Dir)
 			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
 			s.flushTraffic(d)
 		}
@@ -252,7 +253,7 @@ func (s *Store) Close() error {
 	if d == nil {
 		return s.lines.openErr
 	}
-	s.forget(d)
+	s.forget(d.Dir)
 	s.flushTraffic(d)
 	s.closeTraffic()
 	flushed := dir.Join(s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
@@ -340,8 +341,8 @@ func (s *Store) open() *place {
 }
 
 // forget drops what is in memory of days whose files were deleted on purpose.
-func (s *Store) forget(d *place) {
-	if days := s.keys.Forgotten(d.Dir); len(days) > 0 {
+func (s *Store) forget(d *dir.Dir) {
+	if days := s.keys.Forgotten(d); len(days) > 0 {
 		s.journals.Forget(days)
 		if s.groups != nil {
 			s.groups.Forget(days)
@@ -361,6 +362,8 @@ func (s *Store) reopen(old *place) *place {
 	s.keys.Distrust()
 	s.readSecret(d)
 	s.saveKeysSoon(d)
+	s.forget(old.Dir)
+	s.forget(d.Dir)
 	s.journals.Flush(d.Dir)
 	s.flushGroups(d)
 	s.flushTraffic(d)

@@ -25,7 +25,7 @@ func (s *Store) initTraffic() {
 		return
 	}
 	s.hits.journals, s.hits.files = trafficlog.New(trafficlog.Config{Path: s.cfg.Path, Options: *s.cfg.Traffic, Now: s.cfg.Now, Window: s.Window,
-		Key: s.lineKey, Known: s.keys.Known, Report: s.report})
+		Key: s.lineKey, Known: s.keys.Known, Forget: s.forget, Report: s.report})
 }
 
 // lineKey returns the key of a day of which lines were written, nil where the day is past

@@ -283,6 +283,53 @@ func TestTrafficPastAnotherBound(t *testing.T) {
 	b.heard()
 }
 
+// TestTrafficOfAnErasedDay: what a day had when it was deleted on purpose is not written
+// again, whatever comes between that and the next look at the marks.
+func TestTrafficOfAnErasedDay(t *testing.T) {
+	old, late := today-3, hitLine(today-3, 36500, 9, 5)
+	for name, tt := range map[string]struct {
+		then func(b *bed, s *Store)
+		want string // of the day that is read anew
+	}{
+		"a late line":          {func(b *bed, s *Store) { b.feedHits(b.hitFilter(s), s, late) }, "total 1 1 105 1 1 people\n"},
+		"a flush":              {func(b *bed, s *Store) { s.flushTraffic(s.dir.Load()) }, ""},
+		"the end of the input": {func(b *bed, s *Store) { s.Settle(context.Background()) }, ""},
+		"another DIR": {func(b *bed, s *Store) {
+			require.NoError(b, os.Rename(b.dir, b.dir+".away"))
+			s.lock()
+			s.reopen(s.dir.Load())
+			s.unlock()
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTrafficBed(t)
+			s := b.open()
+			b.feedHits(b.hitFilter(s), s, hitLine(old, 36000, 1, 1), hitLine(old, 36001, 2, 1))
+			b.pass(s, time.Minute)
+			require.Contains(t, b.figures(old), "total 2 2 ")
+			s.rounds.busy <- struct{}{} // a round that began before hangs, and sees the mark
+			b.set(b.now.Add(time.Minute))
+			s.rounds.patience = time.Millisecond
+			s.Tick()
+			_, _, err := PurgeDay(b.cfg, old)
+			require.NoError(t, err)
+			<-s.rounds.busy
+			<-s.rounds.under
+			tt.then(b, s)
+			require.NoError(t, s.Close())
+			require.NoError(t, os.RemoveAll(b.path(dir.Traffic)))
+			b.hits() // from the journals alone
+			if got := b.figures(old); tt.want == "" {
+				assert.Equal(t, none, got)
+				assert.Empty(t, b.typedOf(old))
+			} else {
+				assert.Contains(t, got, tt.want)
+			}
+			b.heard()
+		})
+	}
+}
+
 // keptInput is a filter.Keeper in memory, and counts the steps of those that work on it.
 type keptInput struct {
 	text string

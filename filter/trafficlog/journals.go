@@ -78,6 +78,10 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) && o.write(day, j, r) {
 		return
 	}
+	if o.own[day] != j { // the day was deleted on purpose before these lines came
+		o.Add(d, day, part, hits)
+		return
+	}
 	r.text = append([]byte(nil), hits...)
 	j.pending = append(j.pending, r)
 	o.waiting += len(hits)
@@ -91,8 +95,8 @@ func (o *Journals) Flush(d *dir.Dir) {
 			o.end(day, j)
 			continue
 		}
-		if j.writer != nil && j.isLost(d) {
-			o.begin(d, day, j, key)
+		if j.writer != nil && j.isLost(d) && !o.begin(d, day, j, key) {
+			continue
 		}
 		o.flush(d, day, j, key)
 	}
@@ -138,8 +142,9 @@ func (o *Journals) append(j *ownJournal) bool {
 	return err == nil
 }
 
-// begin makes the file of a journal under a key. What stands in the one before, which was deleted, or
-// is under a key that is not the day's any more, is written to the next.
+// begin makes the file of a journal under a key. What stands in the one before, which was
+// deleted, or is under a key that is not the day's any more, is written to the next; but
+// not what was deleted together with its key, nor a day that was deleted on purpose.
 func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
 	s := newSealer(key.TrafficAEAD(), key.ID(), day)
 	var name string
@@ -156,9 +161,15 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
 		return false
 	}
+	o.cfg.Forget(d) // who deletes the day from now on finds the file
+	if o.own[day] != j {
+		file.Close()
+		_ = d.Remove(dir.Journal, name)
+		return false
+	}
 	next := &journal.File{File: file}
 	w, err := journal.NewWriter(next, s.keyID, []byte(settings))
-	if err == nil && j.file.File != nil {
+	if err == nil && o.mayCopy(d, day, j, key) {
 		_, err = journal.Read(j.file, 0, func(payload []byte) error {
 			text, ok := j.sealer.open(o.text[:0], payload)
 			if !ok {
@@ -184,14 +195,36 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 
 // isLost reports whether the journal was deleted, or moved away.
 func (j *ownJournal) isLost(d *dir.Dir) bool {
+	there, err := j.isThere(d)
+	return !there && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved))
+}
+
+// isThere reports whether the name of the journal leads to it.
+func (j *ownJournal) isThere(d *dir.Dir) (bool, error) {
 	f, err := d.OpenFile(dir.Journal, j.name, os.O_RDONLY)
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved)
+		return false, err
 	}
 	defer f.Close()
 	there, err := f.Stat()
-	held, err2 := j.file.Stat()
-	return err == nil && err2 == nil && !os.SameFile(there, held)
+	if err != nil {
+		return false, err
+	}
+	held, err := j.file.Stat()
+	return err == nil && os.SameFile(there, held), err
+}
+
+// mayCopy reports whether what stands in a journal is to be written again, under a key. It
+// says what is lost.
+func (o *Journals) mayCopy(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
+	if j.file.File == nil || key == j.key {
+		return j.file.File != nil
+	}
+	there, _ := j.isThere(d)
+	if !there {
+		o.cfg.Report.Say("traffic-gone"+day.String(), fmt.Sprintf("%s: a journal of %s was deleted with its key; its traffic figures are not written again", o.cfg.Path, day))
+	}
+	return there
 }
 
 // end ends a journal: its process goes on without it.
@@ -231,6 +264,9 @@ func (o *Journals) closeIdle(d *dir.Dir) {
 func (o *Journals) Forget(days map[civil.Day]bool) {
 	for day, j := range o.own {
 		if days[day] {
+			for _, r := range j.pending {
+				o.waiting -= len(r.text)
+			}
 			o.close(j)
 			delete(o.own, day)
 		}

@@ -30,6 +30,7 @@ type Config struct {
 	Window  func() calendar.Window                            // the days that are kept
 	Key     func(day civil.Day) *pseudonym.Key                // of lines that are written; nil: the day is past its retention
 	Known   func(*dir.Dir, civil.Day) (*pseudonym.Key, error) // of journals that are read
+	Forget  func(*dir.Dir)                                    // has Journals.Forget called for days that were deleted on purpose
 	Report  *dir.Reporter
 }
 
