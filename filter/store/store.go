@@ -188,8 +188,7 @@ func (s *Store) Tick() time.Duration {
 		s.forget(d.Dir)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
-		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
-		s.flushTraffic(d)
+		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d), s.flushTraffic(d))
 		s.rounds.under = make(chan struct{})
 		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
@@ -224,8 +223,7 @@ func (s *Store) Settle(ctx context.Context) {
 		var err error
 		if d != nil {
 			s.forget(d.Dir)
-			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d))
-			s.flushTraffic(d)
+			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d), s.flushTraffic(d))
 		}
 		s.unlock()
 		if d != nil && dir.Cause(err) == 0 {
@@ -254,9 +252,7 @@ func (s *Store) Close() error {
 		return s.lines.openErr
 	}
 	s.forget(d.Dir)
-	s.flushTraffic(d)
-	s.closeTraffic()
-	flushed := dir.Join(s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
+	flushed := dir.Join(s.flushTraffic(d), s.closeTraffic(), s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
 	if s.rounds.under != nil {
 		<-s.rounds.under
 	}

@@ -79,10 +79,11 @@ func (s *Store) readKilled(d *place) {
 	}
 }
 
-func (s *Store) flushTraffic(d *place) {
-	if s.hits.journals != nil {
-		s.hits.journals.Flush(d.Dir)
+func (s *Store) flushTraffic(d *place) error {
+	if s.hits.journals == nil {
+		return nil
 	}
+	return s.hits.journals.Flush(d.Dir)
 }
 
 // refreshTraffic brings the files of days up to date in the process that writes the room
@@ -123,10 +124,11 @@ func (s *Store) forgetTraffic(days map[civil.Day]bool) {
 }
 
 // closeTraffic ends the journals.
-func (s *Store) closeTraffic() {
-	if s.hits.journals != nil {
-		s.hits.journals.Close()
+func (s *Store) closeTraffic() error {
+	if s.hits.journals == nil {
+		return nil
 	}
+	return s.hits.journals.Close()
 }
 
 // KeepTraffic writes the traffic figures of days that have no journals, nil for none. A

@@ -330,6 +330,46 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 	}
 }
 
+// TestTrafficThatWaits: figures that the journals do not take are waited for, and an error
+// once they are dropped.
+func TestTrafficThatWaits(t *testing.T) {
+	begin := func(t *testing.T) (*bed, *Store, func()) {
+		b := newTrafficBed(t)
+		b.cfg.Keep = 1
+		s := b.open()
+		allow := b.refuseJournals()
+		b.feedHits(b.hitFilter(s), s, hitLine(today, 36000, 1, 1))
+		s.journals.Forget(map[civil.Day]bool{today: true}) // those of rooms
+		b.heard()
+		return b, s, allow
+	}
+	t.Run("at the end", func(t *testing.T) {
+		b, s, _ := begin(t)
+		err := s.Close()
+		assert.ErrorContains(t, err, b.path(dir.Journal))
+		assert.ErrorContains(t, err, "traffic figures of "+today.String()+" waited in memory and are lost")
+		b.heard()
+	})
+	t.Run("past the retention", func(t *testing.T) {
+		b, s, allow := begin(t)
+		b.pass(s, 13*time.Hour)
+		assert.Contains(t, b.heard(), b.dir+": traffic figures of "+today.String()+" waited in memory and are lost")
+		allow()
+		require.NoError(t, s.Close())
+		b.heard()
+	})
+	t.Run("for the disk", func(t *testing.T) {
+		b, s, allow := begin(t)
+		assert.ErrorContains(t, s.flushTraffic(s.dir.Load()), b.path(dir.Journal))
+		allow()
+		s.Settle(t.Context())
+		assert.Len(t, b.typedOf(today), 1)
+		require.NoError(t, s.Close())
+		assert.Contains(t, b.figures(today), "total 1 1 ")
+		b.heard()
+	})
+}
+
 // keptInput is a filter.Keeper in memory, and counts the steps of those that work on it.
 type keptInput struct {
 	text string

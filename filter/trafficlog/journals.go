@@ -75,7 +75,7 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	}
 	j.number++
 	r := record{head: head{journal: j.id, number: j.number, Part: part}, text: hits}
-	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) && o.write(day, j, r) {
+	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) == nil && o.write(day, j, r) == nil {
 		return
 	}
 	if o.own[day] != j { // the day was deleted on purpose before these lines came
@@ -88,64 +88,79 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 }
 
 // Flush writes what waits, and ends the journals of days that are past their retention.
-func (o *Journals) Flush(d *dir.Dir) {
+func (o *Journals) Flush(d *dir.Dir) error {
+	var errs []error
 	for day, j := range o.own {
 		key := o.cfg.Key(day)
 		if key == nil {
-			o.end(day, j)
+			if err := o.end(day, j); err != nil {
+				o.cfg.Report.Say("traffic-expired", err.Error())
+				errs = append(errs, err)
+			}
 			continue
 		}
-		if j.writer != nil && j.isLost(d) && !o.begin(d, day, j, key) {
-			continue
+		var err error
+		if j.writer != nil && j.isLost(d) {
+			err = o.begin(d, day, j, key)
 		}
-		o.flush(d, day, j, key)
+		if err == nil {
+			err = o.flush(d, day, j, key)
+		}
+		if o.own[day] == j { // else the day was deleted on purpose
+			errs = append(errs, err)
+		}
 	}
+	return dir.Join(errs...)
 }
 
 // flush makes the journal if there is none, and appends what is pending.
-func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
-	if (j.writer == nil || key != j.key) && !o.begin(d, day, j, key) {
-		return false
+func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) error {
+	if j.writer == nil || key != j.key {
+		if err := o.begin(d, day, j, key); err != nil {
+			return err
+		}
 	}
 	for len(j.pending) > 0 {
-		if !o.write(day, j, j.pending[0]) {
-			return false
+		if err := o.write(day, j, j.pending[0]); err != nil {
+			return err
 		}
 		o.waiting -= len(j.pending[0].text)
 		j.pending = j.pending[1:]
 	}
-	return true
+	return nil
 }
 
 // write writes a record. Where it fails, all of it is to be written again: what stands of
 // it by then counts for nothing.
-func (o *Journals) write(day civil.Day, j *ownJournal, r record) bool {
+func (o *Journals) write(day civil.Day, j *ownJournal, r record) error {
 	r.pieces = uint64(max(1, (len(r.text)+maxPiece-1)/maxPiece))
 	for r.piece = range r.pieces {
 		piece := r.text[int(r.piece)*maxPiece:]
 		piece = piece[:min(len(piece), maxPiece)]
 		o.text = append(r.head.appendTo(o.text[:0]), piece...)
-		if !o.append(j) {
-			return false
+		if err := o.append(j); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // append appends o.text as a frame.
-func (o *Journals) append(j *ownJournal) bool {
+func (o *Journals) append(j *ownJournal) error {
 	o.sealed = j.sealer.appendFrame(o.sealed[:0], o.text)
 	err := j.writer.Append(o.sealed)
 	if err != nil {
 		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
 	}
-	return err == nil
+	return err
 }
+
+var errForgotten = errors.New("the day was deleted on purpose")
 
 // begin makes the file of a journal under a key. What stands in the one before, which was
 // deleted, or is under a key that is not the day's any more, is written to the next; but
 // not what was deleted together with its key, nor a day that was deleted on purpose.
-func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
+func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) error {
 	s := newSealer(key.TrafficAEAD(), key.ID(), day)
 	var name string
 	var file *os.File
@@ -159,13 +174,13 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 	}
 	if err != nil {
 		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
-		return false
+		return err
 	}
 	o.cfg.Forget(d) // who deletes the day from now on finds the file
 	if o.own[day] != j {
 		file.Close()
 		_ = d.Remove(dir.Journal, name)
-		return false
+		return errForgotten
 	}
 	next := &journal.File{File: file}
 	w, err := journal.NewWriter(next, s.keyID, []byte(settings))
@@ -184,13 +199,13 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 		file.Close()
 		_ = d.Remove(dir.Journal, name)
 		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
-		return false
+		return err
 	}
 	if o.close(j); j.name != "" {
 		_ = d.Remove(dir.Journal, j.name)
 	}
 	j.file, j.name, j.writer, j.key, j.sealer = next, name, w, key, s
-	return true
+	return nil
 }
 
 // isLost reports whether the journal was deleted, or moved away.
@@ -227,13 +242,21 @@ func (o *Journals) mayCopy(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudo
 	return there
 }
 
-// end ends a journal: its process goes on without it.
-func (o *Journals) end(day civil.Day, j *ownJournal) {
-	if j.writer != nil && len(j.pending) == 0 {
+// end ends a journal: its process goes on without it. It is an error if something waits
+// in memory.
+func (o *Journals) end(day civil.Day, j *ownJournal) (err error) {
+	if len(j.pending) > 0 {
+		err = fmt.Errorf("%s: traffic figures of %s waited in memory and are lost", o.cfg.Path, day)
+	} else if j.writer != nil {
 		h := head{journal: j.id, number: j.number + 1}
 		o.text = h.appendTo(o.text[:0])
-		o.append(j)
+		_ = o.append(j) // without it the process counts as killed
 	}
+	o.drop(day, j)
+	return err
+}
+
+func (o *Journals) drop(day civil.Day, j *ownJournal) {
 	for _, r := range j.pending {
 		o.waiting -= len(r.text)
 	}
@@ -264,18 +287,16 @@ func (o *Journals) closeIdle(d *dir.Dir) {
 func (o *Journals) Forget(days map[civil.Day]bool) {
 	for day, j := range o.own {
 		if days[day] {
-			for _, r := range j.pending {
-				o.waiting -= len(r.text)
-			}
-			o.close(j)
-			delete(o.own, day)
+			o.drop(day, j)
 		}
 	}
 }
 
-// Close ends all journals.
-func (o *Journals) Close() {
+// Close ends all journals. The error tells of which days something waits in memory.
+func (o *Journals) Close() error {
+	var errs []error
 	for day, j := range o.own {
-		o.end(day, j)
+		errs = append(errs, o.end(day, j))
 	}
+	return dir.Join(errs...)
 }
