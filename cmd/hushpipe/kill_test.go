@@ -258,7 +258,9 @@ func killAtWork(t *testing.T, p *pipe) {
 		time.Sleep(rand.N(40 * time.Millisecond)) // the moment is what is tested
 		l.kill()
 	}
+	size := len(written(dir))
 	l := p.startLogger(program, dir)
+	await(t, func() bool { return len(written(dir)) != size }, "it reads, and so has its handlers of signals")
 	close(stop)
 	total := <-sent
 	require.Equal(t, 0, p.end(l), l.said)
