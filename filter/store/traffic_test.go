@@ -330,6 +330,47 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 	}
 }
 
+// TestTrafficIsOpenOnceOver: a file that stays as it is can be read by others once its day
+// is over, as one that is written.
+func TestTrafficIsOpenOnceOver(t *testing.T) {
+	begin := func(t *testing.T) (b *bed, mode func() os.FileMode) {
+		b = newTrafficBed(t)
+		b.cfg.Keep = 2
+		b.hits(hitLine(today, 36000, 1, 1), hitLine(today, 36001, 2, 1))
+		require.NoError(t, os.RemoveAll(b.path(dir.Journal)))
+		return b, func() os.FileMode {
+			st, err := os.Stat(b.path(dir.Traffic, dir.TrafficFile(today)))
+			require.NoError(t, err)
+			return st.Mode().Perm()
+		}
+	}
+	t.Run("it has more than the journals", func(t *testing.T) {
+		b, mode := begin(t)
+		s := b.open()
+		b.feedHits(b.hitFilter(s), s, hitLine(today, 36002, 3, 1))
+		b.pass(s, time.Minute)
+		require.Contains(t, b.heard(), "has more than its journals")
+		assert.Equal(t, os.FileMode(0o600), mode())
+		b.pass(s, 13*time.Hour)
+		assert.Equal(t, os.FileMode(0o640), mode())
+		require.NoError(t, s.Close())
+		b.heard()
+	})
+	t.Run("its lines come once more", func(t *testing.T) {
+		b, mode := begin(t)
+		s := b.open()
+		b.pass(s, 48*time.Hour)
+		require.Equal(t, os.FileMode(0o600), mode())
+		f := b.hitFilter(s)
+		b.feedHits(f, s, hitLine(today, 36000, 1, 1))
+		require.NoError(t, s.KeepTraffic(f.ExpiredTraffic(), false))
+		require.Contains(t, b.heard(), "1 days have traffic figures already")
+		assert.Equal(t, os.FileMode(0o640), mode())
+		require.NoError(t, s.Close())
+		b.heard()
+	})
+}
+
 // TestTrafficThatWaits: figures that the journals do not take are waited for, and an error
 // once they are dropped.
 func TestTrafficThatWaits(t *testing.T) {

@@ -152,7 +152,10 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, today civi
 	if err := u.follow(f, d, names); err != nil {
 		return err
 	}
-	if !u.any || u.kept || !u.changed && !(u.private && day < today) {
+	if u.kept {
+		return u.widen(d, today)
+	}
+	if !u.any || !u.changed && !(u.private && day < today) {
 		return nil
 	}
 	unlock, err := d.LockRooms(counts.LockPatience)
@@ -177,9 +180,9 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, today civi
 		return err
 	}
 	if !u.checked && old != nil && hits(old) > hitsOf(figures.Cells) {
-		u.kept = true
+		u.kept, u.private = true, true
 		f.cfg.Report.Say("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
-		return nil
+		return u.widen(d, today)
 	}
 	text := trafficfile.Append(nil, figures)
 	if !bytes.Equal(text, old) {
@@ -197,6 +200,16 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, today civi
 	}
 	u.checked, u.changed = true, false
 	return nil
+}
+
+// widen lets others read a file that stays as it is, once its day is over.
+func (u *union) widen(d *dir.Dir, today civil.Day) error {
+	if !u.private || u.day >= today {
+		return nil
+	}
+	err := d.Widen(dir.Traffic, dir.TrafficFile(u.day))
+	u.private = err != nil
+	return err
 }
 
 func hits(file []byte) uint64 {
@@ -226,6 +239,10 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	if err != nil {
 		return err
 	}
+	journals, err := counts.TypedNames(d)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	left, open, changed := 0, 0, false
 	for _, day := range days.All() {
@@ -235,7 +252,9 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 		}
 		name := dir.TrafficFile(day)
 		if _, err := d.ReadFile(dir.Traffic, name); !errors.Is(err, fs.ErrNotExist) && !anew {
-			left++
+			if left++; err == nil && len(journals[day]) == 0 { // nobody writes it again
+				errs = append(errs, d.Widen(dir.Traffic, name))
+			}
 			continue
 		}
 		figures, more := known.figures(day, func(day civil.Day, names traffic.Names) trafficfile.Day { return days.Figures(day, names) })
