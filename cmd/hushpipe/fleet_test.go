@@ -198,10 +198,10 @@ func TestFleetByRsync(t *testing.T) {
 	}
 	out := filepath.Join(h.path, "all")
 	// In place of ssh, what sshd runs for the key: the command that is forced on it.
-	config, err := os.ReadFile("packaging/rsync/rsyncd.conf")
+	config, err := os.ReadFile("packaging/rsync/rsync")
 	require.NoError(t, err)
 	require.Contains(t, string(config), "\npath = /var/log/hushpipe\n")
-	forced := regexp.MustCompile(`command="(rsync .*) --config=/usr/share/hushpipe/rsyncd.conf (.*)",restrict `).FindStringSubmatch(manualText("fleet", "1"))
+	forced := regexp.MustCompile(`command="(rsync .*) --config=/etc/hushpipe/rsync (.*)",restrict `).FindStringSubmatch(manualText("fleet", "1"))
 	require.NotNil(t, forced)
 	for i, name := range h.names {
 		text := strings.Replace(string(config), "/var/log/hushpipe", h.dir(i), 1)

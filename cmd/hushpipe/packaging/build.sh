@@ -108,7 +108,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 	ln -s ../hushpipe-purge@.timer "$tree/lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer"
 	put sysusers.d/hushpipe.conf usr/lib/sysusers.d/hushpipe.conf
 	put tmpfiles.d/hushpipe.conf usr/lib/tmpfiles.d/hushpipe.conf
-	put rsync/rsyncd.conf usr/share/hushpipe/rsyncd.conf
+	put rsync/rsync etc/hushpipe/rsync
 	put apache2/hushpipe.conf etc/apache2/conf-available/hushpipe.conf
 	# These do nothing until a jail uses them; the jail is an example.
 	put fail2ban/action.conf etc/fail2ban/action.d/hushpipe.conf
