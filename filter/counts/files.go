@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,33 +157,36 @@ func (f *Files) counts(u *union) bool {
 
 // writeRooms merges the counts of a day into its room file.
 func (f *Files) writeRooms(d *dir.Dir, day civil.Day, counted []roomfile.Entry) error {
-	_, err := WriteRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
+	_, _, err := WriteRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
 	return err
 }
 
 // WriteRooms replaces the room file of a day by the larger, hash by hash, of what it
-// holds and of counted, and reports whether that made it another one. It says where the
-// file of the DIR at path could not be read. The caller has the lock of the room files.
-func WriteRooms(d *dir.Dir, path string, day civil.Day, counted []roomfile.Entry, say func(topic, line string)) (changed bool, err error) {
+// holds and of counted, and reports whether that made it another one, and whether it is
+// now what was counted. It says where the file of the DIR at path could not be read. The
+// caller has the lock of the room files.
+func WriteRooms(d *dir.Dir, path string, day civil.Day, counted []roomfile.Entry, say func(topic, line string)) (changed, whole bool, err error) {
 	name := dir.RoomFile(day)
 	old, err := d.ReadFile(dir.Rooms, name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		return false, err
+		return false, false, err
 	}
 	had, err := roomfile.Parse(old)
 	if err != nil {
 		path := filepath.Join(path, dir.Rooms, name)
 		say("roomfile", fmt.Sprintf("%s: %v; set aside as %s", path, firstLine(err), name+dir.DamagedSuffix))
 		if err := d.ReplaceFile(dir.Rooms, name+dir.DamagedSuffix, old); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
-	text := roomfile.Append(nil, roomfile.Merge(had, counted))
+	entries := roomfile.Merge(had, counted)
+	whole = slices.Equal(entries, counted)
+	text := roomfile.Append(nil, entries)
 	if !missing && bytes.Equal(text, old) {
-		return false, nil
+		return false, whole, nil
 	}
-	return true, d.ReplaceFile(dir.Rooms, name, text)
+	return true, whole, d.ReplaceFile(dir.Rooms, name, text)
 }
 
 func firstLine(err error) string {

@@ -103,7 +103,7 @@ func (r *Reader) Read() (Day, error) {
 	}
 	return Day{
 		Rooms:      r.rooms,
-		UpperBound: len(u.keys) > 1 || hosts.Keys > 1,
+		UpperBound: len(u.keys) > 1 || len(hosts.Keys) > 1,
 		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,
 		Hosts:      hosts,

@@ -53,8 +53,14 @@ func (s *Several) Add(d *dir.Dir, path string) (p Part, err error) {
 // Counted reports whether a host counted rooms on that day.
 func (s *Several) Counted() bool { return s.union.counted() }
 
-// Keys is under how many keys they did.
-func (s *Several) Keys() int { return len(s.union.keys) }
+// Keys returns the ids of the keys under which they did, in order.
+func (s *Several) Keys() []roomfile.KeyID {
+	ids := make([]roomfile.KeyID, 0, len(s.union.keys))
+	for id := range s.union.keys {
+		ids = append(ids, id)
+	}
+	return roomfile.UniteKeys(ids, nil)
+}
 
 // Settings returns what the processes recorded that counted rooms.
 func (s *Several) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }

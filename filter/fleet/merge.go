@@ -213,12 +213,11 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		return dir.Join(append(errs, err)...)
 	}
 	defer unlock()
-	before, err := counts.ReadHosts(out, day)
-	if err != nil { // it is made anew, as far as that can be
-		errs = append(errs, err)
-	}
-	now := roomfile.Roster{Keys: max(before.Keys, all.Keys())}
-	grown, lost := false, false
+	before, damaged := counts.ReadHosts(out, day)
+	errs = append(errs, damaged) // it is made anew, as far as that can be
+	now := roomfile.Roster{Keys: roomfile.UniteKeys(before.Keys, all.Keys()), Overflow: max(before.Overflow, all.Overflow())}
+	// A key that is gone, and one that is new, are of a host that began anew.
+	grown, lost := len(now.Keys) > len(before.Keys), len(now.Keys) > len(all.Keys())
 	for _, h := range before.Hosts { // those that are asked for no more
 		if !slices.ContainsFunc(from, func(s source) bool { return s.Name == h.Name }) {
 			now.Hosts = append(now.Hosts, h)
@@ -231,7 +230,8 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		if part {
 			now.Hosts = append(now.Hosts, h)
 		}
-		grown = grown || parts[i].Pairs > was.Pairs
+		// Fewer pairs than before, of a day that goes on, are others.
+		grown = grown || parts[i].Pairs > was.Pairs || parts[i].Pairs < was.Pairs && parts[i].Journals > 0 && was.State != roomfile.Closed
 		lost = lost || parts[i].Pairs < was.Pairs
 	}
 	slices.SortFunc(now.Hosts, func(a, b roomfile.Host) int { return cmp.Compare(a.Name, b.Name) })
@@ -239,23 +239,29 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		return dir.Join(errs...)
 	}
 
-	rooms := all.Rooms()
-	changed, err := counts.WriteRooms(out, cfg.Out, day, rooms, cfg.Say)
-	errs = append(errs, err)
+	changed, whole, err := counts.WriteRooms(out, cfg.Out, day, all.Rooms(), cfg.Say)
+	if err != nil {
+		return dir.Join(append(errs, err)...)
+	}
 	// What was counted of a host before and is gone now cannot be united with what is
 	// new: of each room the larger number is in the file.
 	bound := lost && (grown || changed)
-	if bound || all.Overflow() > 0 {
-		errs = append(errs, mark(out, day))
+	if bound || now.Overflow > 0 || damaged != nil {
+		err = mark(out, day)
 	}
-	if err := replaceIfOther(out, dir.HostsFile(day), now.Append(nil)); err != nil {
-		errs = append(errs, err)
+	// The roster comes last: after it, the next merge takes for granted what it says.
+	if err == nil {
+		err = replaceIfOther(out, dir.HostsFile(day), now.Append(nil))
 	}
+	if err == nil && damaged == nil && !lost && whole && now.Overflow == 0 {
+		err = unmark(out, day) // all that was counted is here again
+	}
+	errs = append(errs, err)
 	for _, found := range []struct {
 		is   bool
 		days *[]civil.Day
 	}{
-		{now.Keys > 1, &r.UpperBound},
+		{len(now.Keys) > 1, &r.UpperBound},
 		{bound, &r.LowerBound},
 		{len(all.Settings()) > 1, &r.Mixed},
 		{all.Overflow() > 0, &r.Overflow},
@@ -310,6 +316,14 @@ func (s source) hadCounts(day civil.Day) bool {
 // mark says beside the room file of a day that its counts are a lower bound.
 func mark(out *dir.Dir, day civil.Day) error {
 	return replaceIfOther(out, dir.PartialMark(day), nil)
+}
+
+func unmark(out *dir.Dir, day civil.Day) error {
+	err := out.Remove(dir.Rooms, dir.PartialMark(day))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func replaceIfOther(out *dir.Dir, name string, text []byte) error {

@@ -106,7 +106,7 @@ func (p *place) counted(day civil.Day, names string) (counted, roster string) {
 	require.NoError(p, err)
 	hosts, err := roomfile.ParseRoster(text)
 	require.NoError(p, err)
-	roster = fmt.Sprint("keys ", hosts.Keys)
+	roster = fmt.Sprint("keys ", len(hosts.Keys))
 	for _, h := range hosts.Hosts {
 		roster += fmt.Sprintf(", %s %s %d", h.State, h.Name, h.Pairs)
 	}
@@ -254,6 +254,136 @@ func TestDeletedJournals(t *testing.T) {
 	require.NoError(t, err)
 	_, roster = p.counted(today, "a")
 	assert.Equal(t, "keys 1, open web1 4, open web2 3", roster)
+}
+
+// TestIncompleteMerge: what was away for a while leaves no mark for good, in any order.
+func TestIncompleteMerge(t *testing.T) {
+	p := newPlace(t)
+	p.write("web1", today, 1, "a", "abcd")
+	_, err := p.merge(at(today, 12, 0), "web1")
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(p.path+"/web1/"+dir.Journal, p.path+"/away"))
+	p.write("web2", today, 1, "a", "cde")
+	p.lived("web1", at(today, 13, 0))
+	r, err := p.merge(at(today, 13, 0), "web1", "web2")
+	require.NoError(t, err)
+	assert.Equal(t, []civil.Day{today}, r.LowerBound)
+	assert.True(t, p.isPartial(today))
+	_, err = p.merge(at(today, 13, 0), "web1", "web2")
+	require.NoError(t, err)
+	assert.True(t, p.isPartial(today), "it stays while they are away")
+	require.NoError(t, os.Rename(p.path+"/away", p.path+"/web1/"+dir.Journal))
+	r, err = p.merge(at(today, 14, 0), "web2")
+	require.NoError(t, err)
+	assert.True(t, p.isPartial(today), "web1 was not asked for")
+	r, err = p.merge(at(today, 14, 0), "web2", "web1")
+	require.NoError(t, err)
+	assert.Empty(t, r.LowerBound)
+	assert.False(t, p.isPartial(today))
+	counted, _ := p.counted(today, "a")
+	assert.Equal(t, "a 5", counted)
+}
+
+// TestOverflowStays: a bound left pairs out, and that is known when the journals are gone.
+func TestOverflowStays(t *testing.T) {
+	p := newPlace(t)
+	p.write("web1", today, 1, "a", "ab")
+	path := p.write("web2", today, 1, "a", "")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	w, err := journal.NewWriter(f, [8]byte{1}, []byte(settings))
+	require.NoError(t, err)
+	require.NoError(t, w.Append(rooms.AppendRecord(nil, &[20]byte{19: 7}, 3)))
+	r, err := p.merge(at(today, 12, 0), "web1", "web2")
+	require.NoError(t, err)
+	assert.Equal(t, []civil.Day{today}, r.Overflow)
+	assert.True(t, p.isPartial(today))
+	require.NoError(t, os.RemoveAll(p.path+"/web2/"+dir.Journal))
+	_, err = p.merge(at(today, 12, 0), "web1", "web2")
+	require.NoError(t, err)
+	assert.True(t, p.isPartial(today))
+}
+
+// TestHostBeginsAnew: a host that lost its DIR in the middle of a day counts other pairs
+// since, under another key or under the same.
+func TestHostBeginsAnew(t *testing.T) {
+	for name, tt := range map[string]struct {
+		key     byte
+		since   string
+		counted string
+		roster  string
+	}{
+		"fewer pairs":                    {1, "ef", "a 4", "keys 1, open web1 4"},
+		"fewer pairs, another key":       {2, "ef", "a 4", "keys 2, open web1 4"},
+		"more pairs, another key":        {2, "efghi", "a 5", "keys 2, open web1 5"},
+		"as many pairs, and another key": {2, "efgh", "a 4", "keys 2, open web1 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.write("web1", today, 1, "a", "abcd")
+			_, err := p.merge(at(today, 12, 0), "web1")
+			require.NoError(t, err)
+			assert.False(t, p.isPartial(today))
+			require.NoError(t, os.RemoveAll(p.path+"/web1/"+dir.Journal))
+			p.write("web1", today, tt.key, "a", tt.since)
+			for range 2 {
+				r, err := p.merge(at(today, 13, 0), "web1")
+				require.NoError(t, err)
+				assert.Equal(t, tt.key != 1, len(r.UpperBound) > 0)
+				assert.True(t, p.isPartial(today))
+				counted, roster := p.counted(today, "a")
+				assert.Equal(t, tt.counted, counted)
+				assert.Equal(t, tt.roster, roster)
+			}
+		})
+	}
+}
+
+// TestRosterComesLast: a roster says no more than what the room file and its mark have.
+func TestRosterComesLast(t *testing.T) {
+	for _, name := range []string{dir.RoomFile(today), dir.PartialMark(today)} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.write("web1", today, 1, "a", "abcd")
+			_, err := p.merge(at(today, 12, 0), "web1")
+			require.NoError(t, err)
+			roster := everything(t, p.path+"/all/"+dir.Rooms)
+			require.NoError(t, os.RemoveAll(p.path+"/web1/"+dir.Journal))
+			p.write("web2", today, 1, "a", "efghi")
+			in := filepath.Join(p.path, "all", dir.Rooms, name)
+			require.NoError(t, os.RemoveAll(in))
+			require.NoError(t, os.Mkdir(in, 0o700)) // it cannot be replaced
+			require.NoError(t, os.WriteFile(in+"/x", nil, 0o600))
+			_, err = p.merge(at(today, 12, 0), "web1", "web2")
+			require.Error(t, err)
+			hosts := filepath.Join(p.path, "all", dir.Rooms, dir.HostsFile(today))
+			assert.Equal(t, roster[hosts], everything(t, p.path+"/all/"+dir.Rooms)[hosts])
+			require.NoError(t, os.RemoveAll(in))
+			r, err := p.merge(at(today, 12, 0), "web1", "web2")
+			require.NoError(t, err)
+			assert.Equal(t, []civil.Day{today}, r.LowerBound)
+			assert.True(t, p.isPartial(today))
+		})
+	}
+}
+
+// TestDamagedRoster: without it nobody knows what was counted before.
+func TestDamagedRoster(t *testing.T) {
+	p := newPlace(t)
+	p.write("web1", today, 1, "a", "abcd")
+	_, err := p.merge(at(today, 12, 0), "web1")
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(p.path+"/web1/"+dir.Journal))
+	p.write("web2", today, 1, "a", "ef")
+	require.NoError(t, os.WriteFile(filepath.Join(p.path, "all", dir.Rooms, dir.HostsFile(today)), []byte("x"), 0o600))
+	_, err = p.merge(at(today, 12, 0), "web2")
+	require.ErrorContains(t, err, "is no list of hosts")
+	for range 2 {
+		assert.True(t, p.isPartial(today))
+		_, err = p.merge(at(today, 12, 0), "web2")
+		require.NoError(t, err)
+	}
 }
 
 func TestSettingsDiffer(t *testing.T) {

@@ -3,6 +3,7 @@ package roomfile
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,18 +13,32 @@ import (
 )
 
 // Roster is the file beside a room file that is made of the counts of several hosts: the
-// number of day keys, and a line for each host with its state, its name, when it was
-// heard of last, and how many pairs of room and address it had.
+// ids of the day keys, in how many lines at least a bound left out a pair, and a line for
+// each host with its state, its name, when it was heard of last, and how many pairs of room
+// and address it had.
 //
-//	keys 1
+//	roster 1
+//	keys 6dc9e92ffdad17b8
+//	overflow 0
 //	closed web1 2026-11-22T23:10:03Z 1043
 //	open web2 2026-11-22T21:59:48Z 998
 //	missing web3 - 0
 //
 // With more keys than one, the counts are an upper bound.
 type Roster struct {
-	Keys  int
-	Hosts []Host // sorted by name
+	Keys     []KeyID // ascending
+	Overflow uint64
+	Hosts    []Host // sorted by name
+}
+
+// KeyID is the id of a day key, as journals have it.
+type KeyID [8]byte
+
+// UniteKeys returns the ids that are in a or in b, ascending.
+func UniteKeys(a, b []KeyID) []KeyID {
+	ids := slices.Concat(a, b)
+	slices.SortFunc(ids, func(a, b KeyID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 // Host is one line of a Roster.
@@ -40,7 +55,7 @@ type State int
 const (
 	Missing State = iota // nothing has come
 	Open                 // more may come
-	Closed               // all of it
+	Closed               // all of it but late lines
 )
 
 var states = [...]string{Missing: "missing", Open: "open", Closed: "closed"}
@@ -73,7 +88,11 @@ func (r Roster) IsWhole() bool {
 
 // Append appends the lines of a roster.
 func (r Roster) Append(dst []byte) []byte {
-	dst = fmt.Appendf(dst, "keys %d\n", r.Keys)
+	dst = append(dst, rosterVersion+"\nkeys"...)
+	for _, id := range r.Keys {
+		dst = fmt.Appendf(dst, " %x", id)
+	}
+	dst = fmt.Appendf(dst, "\noverflow %d\n", r.Overflow)
 	for _, h := range r.Hosts {
 		seen := "-"
 		if !h.Seen.IsZero() {
@@ -84,18 +103,36 @@ func (r Roster) Append(dst []byte) []byte {
 	return dst
 }
 
+const rosterVersion = "roster 1"
+
 var errRoster = errors.New("is no list of hosts")
 
 // ParseRoster reads such a file. The error does not repeat what is in it.
 func ParseRoster(b []byte) (r Roster, err error) {
-	for line := range bytes.Lines(b) {
-		fields := strings.Split(strings.TrimSuffix(string(line), "\n"), " ")
-		if fields[0] == "keys" && len(fields) == 2 && r.Keys == 0 && len(r.Hosts) == 0 {
-			if r.Keys, err = number(fields[1]); err != nil {
-				return Roster{}, err
-			}
-			continue
+	lines := strings.Split(string(b), "\n")
+	if last := len(lines) - 1; last < 3 || lines[0] != rosterVersion || lines[last] != "" {
+		return Roster{}, errRoster // also one that was cut off
+	}
+	ids := strings.Split(lines[1], " ")
+	if ids[0] != "keys" {
+		return Roster{}, errRoster
+	}
+	for _, text := range ids[1:] {
+		id, err := hex.DecodeString(text)
+		if err != nil || len(id) != len(KeyID{}) || hex.EncodeToString(id) != text {
+			return Roster{}, errRoster
 		}
+		if n := len(r.Keys); n > 0 && bytes.Compare(r.Keys[n-1][:], id) >= 0 {
+			return Roster{}, errRoster
+		}
+		r.Keys = append(r.Keys, KeyID(id))
+	}
+	overflow, ok := strings.CutPrefix(lines[2], "overflow ")
+	if r.Overflow, err = strconv.ParseUint(overflow, 10, 64); !ok || err != nil || strconv.FormatUint(r.Overflow, 10) != overflow {
+		return Roster{}, errRoster
+	}
+	for _, line := range lines[3 : len(lines)-1] {
+		fields := strings.Split(line, " ")
 		state := slices.Index(states[:], fields[0])
 		if len(fields) != 4 || state < 0 || CheckHost(fields[1]) != nil {
 			return Roster{}, errRoster

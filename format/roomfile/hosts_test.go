@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const hosts = `keys 2
+const hosts = `roster 1
+keys 00000000000000a1 6dc9e92ffdad17b8
+overflow 3
 closed web1 2026-11-22T23:10:03Z 1043
 open web2 2026-11-22T21:59:48Z 998
 missing web3 - 0
@@ -18,7 +20,8 @@ func TestRoster(t *testing.T) {
 	r, err := ParseRoster([]byte(hosts))
 	require.NoError(t, err)
 	assert.Equal(t, hosts, string(r.Append(nil)))
-	assert.Equal(t, 2, r.Keys)
+	assert.Equal(t, []KeyID{{7: 0xa1}, {0x6d, 0xc9, 0xe9, 0x2f, 0xfd, 0xad, 0x17, 0xb8}}, r.Keys)
+	assert.Equal(t, uint64(3), r.Overflow)
 	h, ok := r.Find("web2")
 	assert.Equal(t, Host{Open, "web2", time.Date(2026, 11, 22, 21, 59, 48, 0, time.UTC), 998}, h)
 	assert.True(t, ok)
@@ -31,10 +34,14 @@ func TestRoster(t *testing.T) {
 }
 
 func TestRosterFaults(t *testing.T) {
+	const header = "roster 1\nkeys\noverflow 0\n"
 	for _, text := range []string{
-		"x\n", "keys 1\nkeys 1\n", "keys x\n", "keys 01\n", "keys -1\n", "closed web1 - 0 0\n", "closed web1 -\n",
-		"gone web1 - 0\n", "closed web1 yesterday 0\n", "closed web1 - -1\n", "closed w/b - 0\n", "closed  - 0\n",
-		"closed b - 0\nclosed a - 0\n", "closed a - 0\nclosed a - 0\n", "\n", "closed a - 0\nkeys 1\n",
+		"", "\n", "x\n", "roster 2\nkeys\noverflow 0\n", "roster 1\noverflow 0\n", "roster 1\nkeys\n", "roster 1\nkeys\noverflow 0", "roster 1\nkeys 1\noverflow 0\n",
+		"roster 1\nkeys 00000000000000A1\noverflow 0\n", "roster 1\nkeys 00000000000000a1 00000000000000a1\noverflow 0\n", "roster 1\nkeys \noverflow 0\n",
+		"roster 1\nkeys\noverflow 01\n", "roster 1\nkeys\noverflow -1\n", "roster 1\nkeys\noverflow 1 1\n", header + "closed web1 - 0",
+		header + "closed web1 - 0 0\n", header + "closed web1 -\n", header + "gone web1 - 0\n", header + "closed web1 yesterday 0\n",
+		header + "closed web1 - -1\n", header + "closed web1 - 01\n", header + "closed w/b - 0\n", header + "closed  - 0\n", header + "\n",
+		header + "closed b - 0\nclosed a - 0\n", header + "closed a - 0\nclosed a - 0\n", header + "closed a - 0\nkeys\n",
 	} {
 		_, err := ParseRoster([]byte(text))
 		assert.EqualError(t, err, errRoster.Error(), "%q", text)
@@ -53,7 +60,7 @@ func TestCheckHost(t *testing.T) {
 // FuzzParseRoster: what is read survives the way to a file and back.
 func FuzzParseRoster(f *testing.F) {
 	f.Add([]byte(hosts))
-	f.Add([]byte("closed web1 2026-11-22T23:10:03+14:00 0"))
+	f.Add([]byte("roster 1\nkeys\noverflow 0\nclosed web1 2026-11-22T23:10:03+14:00 0\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := ParseRoster(b)
 		if err != nil {
