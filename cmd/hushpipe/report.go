@@ -178,6 +178,9 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		by = statistics.Covering(first, last)
 	}
 	r := archive.Report(first, last, by, uint64(o.least))
+	if days := archive.UpperBound(first, last); len(days) > 0 {
+		say.sayf(warning, "%s: counted under several keys: the counts are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
+	}
 	if faults.n > 0 && o.strict {
 		return fmt.Errorf("%s: with --strict nothing is reported", several(faults.n, "fault"))
 	}

@@ -133,6 +133,9 @@ func flawsOf(day civil.Day, counts counts.Day) (flaws []string) {
 	if counts.UpperBound {
 		flaws = append(flaws, fmt.Sprintf("%s was counted under several keys: an address may be counted more than once", day))
 	}
+	if counts.LowerBound && counts.Overflow == 0 {
+		flaws = append(flaws, fmt.Sprintf("%s: not all could be counted: the counts are a lower bound", day))
+	}
 	if names := counts.Hosts.Missing(); len(names) > 0 {
 		flaws = append(flaws, fmt.Sprintf("%s: nothing is counted of %s", day, strings.Join(names, ", ")))
 	}
@@ -173,6 +176,7 @@ type roomsJSON struct {
 	Participants uint64      `json:"participants"`
 	Counts       []countJSON `json:"counts"` // sorted by hash
 	UpperBound   bool        `json:"upper_bound"`
+	LowerBound   bool        `json:"lower_bound"`
 	Overflow     uint64      `json:"overflow"`
 	Damaged      []string    `json:"damaged"`
 	Missing      []string    `json:"missing"` // hosts
@@ -187,7 +191,7 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 	conferences, participants := c.totals()
 	object := roomsJSON{Dir: o.dir, Time: c.time.Truncate(time.Second), Day: c.day.String(), Rooms: len(c.Rooms),
 		Conferences: conferences, Participants: participants, Counts: make([]countJSON, len(c.Rooms)),
-		UpperBound: c.UpperBound, Overflow: c.Overflow, Damaged: append([]string{}, c.Damaged...),
+		UpperBound: c.UpperBound, LowerBound: c.LowerBound, Overflow: c.Overflow, Damaged: append([]string{}, c.Damaged...),
 		Missing: append([]string{}, c.Hosts.Missing()...)}
 	for i, room := range c.Rooms {
 		object.Counts[i] = countJSON{hex.EncodeToString(room.Hash[:]), room.Count}

@@ -111,7 +111,7 @@ func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 		return false, nil
 	}
 	return !was || !slices.Equal(before.Rooms, counts.Rooms) || !slices.Equal(before.Damaged, counts.Damaged) ||
-		!slices.Equal(before.Hosts.Missing(), counts.Hosts.Missing()) || before.UpperBound != counts.UpperBound || before.Overflow != counts.Overflow, err
+		!slices.Equal(before.Hosts.Missing(), counts.Hosts.Missing()) || before.UpperBound != counts.UpperBound || before.LowerBound != counts.LowerBound || before.Overflow != counts.Overflow, err
 }
 
 func (w *roomsWatch) close() {

@@ -18,6 +18,7 @@ import (
 type Day struct {
 	Rooms      []roomfile.Entry // not to be changed: a Reader returns them again
 	UpperBound bool             // counted under several keys: an address may be in twice
+	LowerBound bool             // the room file lacks what could not be counted or united
 	Overflow   uint64           // at least so many lines had a new pair of room and address that a bound left out
 	Damaged    []string         // room file and journals in which something had to be skipped, also journals kept aside
 	Hosts      roomfile.Roster  // whose journals the room file is made of; empty: those of one host
@@ -101,8 +102,13 @@ func (r *Reader) Read() (Day, error) {
 	if err != nil {
 		return Day{}, err
 	}
+	_, err = r.d.ReadFile(dir.Rooms, dir.PartialMark(r.day))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Day{}, err
+	}
 	return Day{
 		Rooms:      r.rooms,
+		LowerBound: err == nil,
 		UpperBound: len(u.keys) > 1 || len(hosts.Keys) > 1,
 		Overflow:   u.counts.Recorded(),
 		Damaged:    damaged,

@@ -273,7 +273,7 @@ func TestIncompleteMerge(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, p.isPartial(today), "it stays while they are away")
 	require.NoError(t, os.Rename(p.path+"/away", p.path+"/web1/"+dir.Journal))
-	r, err = p.merge(at(today, 14, 0), "web2")
+	_, err = p.merge(at(today, 14, 0), "web2")
 	require.NoError(t, err)
 	assert.True(t, p.isPartial(today), "web1 was not asked for")
 	r, err = p.merge(at(today, 14, 0), "web2", "web1")

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -38,11 +39,12 @@ type stream struct {
 	path        string // "" for files named one by one
 	files       map[civil.Day][]string
 	partial     map[civil.Day]bool // the counts are a lower bound, or not of all hosts
+	several     map[civil.Day]bool // counted under several keys
 	first, last civil.Day          // of files; first is after last where there is none
 }
 
 func newStream(path string) *stream {
-	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
+	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, several: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
 }
 
 // Find looks for the room files of paths: each directory, searched with all
@@ -149,11 +151,14 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 		return
 	}
 	if strings.HasSuffix(path, dir.HostsSuffix) {
-		whole, err := isWhole(path)
+		hosts, err := readRoster(path)
 		if err != nil {
 			a.fault(named(path, err))
 		}
-		s.partial[day] = s.partial[day] || err != nil || !whole
+		s.partial[day] = s.partial[day] || err != nil || !hosts.IsWhole()
+		if len(hosts.Keys) > 1 {
+			s.several[day] = true
+		}
 		return
 	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
@@ -168,14 +173,26 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	s.first, s.last = min(s.first, day), max(s.last, day)
 }
 
-// isWhole reports whether a roster says that all of each host's day is counted.
-func isWhole(path string) (bool, error) {
+func readRoster(path string) (roomfile.Roster, error) {
 	text, err := readFile(path)
 	if err != nil {
-		return false, err
+		return roomfile.Roster{}, err
 	}
-	hosts, err := roomfile.ParseRoster(text)
-	return hosts.IsWhole(), err
+	return roomfile.ParseRoster(text)
+}
+
+// UpperBound returns the days of a period that several hosts counted under several keys,
+// in order: an address on two of them counts twice.
+func (a *Archive) UpperBound(first, last civil.Day) (days []civil.Day) {
+	for _, s := range a.streams {
+		for day := range s.several {
+			if first <= day && day <= last && len(s.files[day]) > 0 {
+				days = append(days, day)
+			}
+		}
+	}
+	slices.Sort(days)
+	return slices.Compact(days)
 }
 
 // Quiet returns the same archive, whose faults are no news any more.
