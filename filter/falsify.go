@@ -425,8 +425,13 @@ func (f *Falsifier) randomise(text []byte) {
 		decimal := end < len(text) && text[end] == '.' || i > 0 && text[i-1] == '.'
 		switch group := text[i:end]; {
 		case !decimal:
-			f.randomHex(group)
-			group[0] = "123456789abcdef"[f.random.IntN(15)]
+			// A last group of digits alone may be read as a port.
+			port := end == len(text)
+			was := allDigits(group)
+			for again := true; again; again = port && allDigits(group) != was {
+				f.randomHex(group)
+				group[0] = "123456789abcdef"[f.random.IntN(15)]
+			}
 		case len(group) == 1:
 			group[0] = byte('0' + f.random.IntN(10))
 		default:
@@ -439,3 +444,5 @@ func (f *Falsifier) randomise(text []byte) {
 		i = end
 	}
 }
+
+func allDigits(text []byte) bool { return len(bytes.Trim(text, "0123456789")) == 0 }

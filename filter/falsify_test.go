@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,7 +173,11 @@ func checkFalsified(t testing.TB, spec, mode string, line []byte) {
 	c := testCipher(t, mode)
 	parser := formatParser(t, spec)
 	var persons []pseudonym.Addr
-	eachPseudonym(line, func(_, _ int, a pseudonym.Addr) { persons = append(persons, a) })
+	var spans []span
+	eachPseudonym(line, func(start, end int, a pseudonym.Addr) {
+		persons = append(persons, a)
+		spans = append(spans, span{start, end})
+	})
 	var was, is format.Line
 	for _, who := range persons[:min(len(persons), 4)] {
 		f := newFalsifier(t, parser, c.Cipher, Person{Addrs: []pseudonym.Addr{who}})
@@ -192,7 +197,9 @@ func checkFalsified(t testing.TB, spec, mode string, line []byte) {
 		for i := range was.Fields {
 			a, b := was.Fields[i], is.Fields[i]
 			require.Equal(t, []int{a.Start, a.End}, []int{b.Start, b.End}, "%q\nbecame\n%q", line, got)
-			if a.Kind == format.Plain && b.Kind == format.Plain {
+			// Digits at the end of an address are read as a port in some lines.
+			ofAddr := slices.ContainsFunc(spans, func(s span) bool { return s.start < a.Start && a.End == s.end })
+			if a.Kind == format.Plain && b.Kind == format.Plain && !ofAddr {
 				require.Equal(t, line[a.Start:a.End], got[b.Start:b.End])
 			}
 		}
@@ -212,6 +219,19 @@ func TestFalsifyLogs(t *testing.T) {
 					checkFalsified(t, formatOf(name), mode, []byte(lines[i]))
 				}
 			})
+		}
+	}
+}
+
+// TestFalsifyPorts: no address ends in what may be read as a port if the one in whose
+// place it stands does not, nor the other way round.
+func TestFalsifyPorts(t *testing.T) {
+	for _, line := range []string{
+		`[2026-11-22 07:23:55.054538] [:error] [pid 9:tid 8] [client d207:91a0:5bc1:c43f:e05:dd67:9cc4:8f90:443] [client 100::8149:b454:17ab:5acd] ModSecurity: Warning. [uri "/x"]`,
+		`[2026-11-22 07:23:55.054538] [:error] [pid 9:tid 8] [client d207:91a0:5bc1:c43f:e05:dd67:9cc4:8f90:443] [client 100::8149:b454:17ab:5123] ModSecurity: Warning. [uri "/x"]`,
+	} {
+		for range 60 { // one in seven ended in digits alone
+			checkFalsified(t, "auto", "ipcrypt", []byte(line))
 		}
 	}
 }
