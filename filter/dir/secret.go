@@ -9,7 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errSecretSize = errors.New("does not hold 32 bytes; hint: remove it, a new key is made then")
+var (
+	errSecretSize = errors.New("does not hold 32 bytes; hint: remove it, a new key is made then")
+	errShredded   = errors.New("was overwritten, to be deleted; hint: remove it")
+)
 
 // secretSize is how many bytes a secret has.
 const secretSize = 32
@@ -44,13 +47,27 @@ func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {
 
 // ReadSecret returns what is in a file of sub that nobody else may read. A looser mode
 // is put right and marked, see MarkExposed, and so is a file of a user that has no part
-// in DIR.
+// in DIR. One that a living process is deleting does not exist: fs.ErrNotExist.
 func (d *Dir) ReadSecret(sub, name string) (secret [secretSize]byte, err error) {
-	f, err := d.OpenFile(sub, name, os.O_RDONLY)
-	if err != nil {
-		return secret, err
+	for range 2 { // whoever overwrote it may have unlinked it since
+		var f *os.File
+		if f, err = d.OpenFile(sub, name, os.O_RDONLY); err != nil {
+			return secret, err
+		}
+		secret, err = d.readSecret(f, sub, name)
+		shredding := err == nil && secret == ([secretSize]byte{}) && flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+		f.Close()
+		if shredding {
+			return secret, d.Error("open", sub, name, unix.ENOENT)
+		}
+		if err != nil || secret != ([secretSize]byte{}) {
+			return secret, err
+		}
 	}
-	defer f.Close()
+	return secret, d.Error("read", sub, name, errShredded)
+}
+
+func (d *Dir) readSecret(f *os.File, sub, name string) (secret [secretSize]byte, err error) {
 	var st unix.Stat_t
 	if err := fstat(int(f.Fd()), &st); err != nil {
 		return secret, d.Error("read", sub, name, err)
@@ -108,11 +125,14 @@ func (d *Dir) MarkExposed(sub, name string) {
 
 // shred overwrites a secret on the disk and removes it. What cannot be overwritten
 // is removed all the same; a file system that writes elsewhere, as a copy-on-write
-// one does, keeps the old bytes until it uses their place again.
+// one does, keeps the old bytes until it uses their place again. It holds the file's
+// lock until that has gone, by which ReadSecret tells a deletion from what a crash left.
 func shred(at int, name string) error {
 	// Not openFile: another name, a hard link, is no reason to spare the bytes.
 	fd, err := openat(at, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err == nil {
+		defer unix.Close(fd)
+		_ = flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 		var st unix.Stat_t
 		if fstat(fd, &st) == nil && fileType(&st) == unix.S_IFREG && st.Size <= maxSecret {
 			zeros := make([]byte, st.Size)
@@ -120,7 +140,6 @@ func shred(at int, name string) error {
 				_ = again(func() error { return unix.Fsync(fd) })
 			}
 		}
-		unix.Close(fd)
 	}
 	return remove(at, name)
 }

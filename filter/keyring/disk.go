@@ -11,15 +11,13 @@ import (
 	"hushpipe/format/civil"
 )
 
-var errShredded = errors.New("was overwritten, to be deleted; hint: remove it")
-
 // tries bounds how often a key is made again that somebody deletes at once.
 const tries = 8
 
 // ReadKey returns the key of day in DIR, or an error that is fs.ErrNotExist. It is
 // for who reads only; a Ring has the keys in memory.
 func ReadKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
-	return readSecret(d, dir.Keys, dir.KeyFile(day))
+	return d.ReadSecret(dir.Keys, dir.KeyFile(day))
 }
 
 // PutKey makes key the one of day if there is none, and returns the one that
@@ -31,20 +29,12 @@ func PutKey(d *dir.Dir, day civil.Day, key [32]byte) (stored [32]byte, err error
 // RoomSecret returns the 32 random bytes that lie in DIR for good to make the hashes
 // of room names, and makes them if there are none.
 func RoomSecret(d *dir.Dir) ([32]byte, error) {
-	secret, err := readSecret(d, "", dir.RoomSecretName)
+	secret, err := d.ReadSecret("", dir.RoomSecretName)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
 	}
 	rand.Read(secret[:])
 	return putSecret(d, "", dir.RoomSecretName, secret)
-}
-
-func readSecret(d *dir.Dir, sub, name string) (secret [32]byte, err error) {
-	secret, err = d.ReadSecret(sub, name)
-	if err == nil && secret == ([32]byte{}) {
-		err = d.Error("read", sub, name, errShredded)
-	}
-	return secret, err
 }
 
 func putSecret(d *dir.Dir, sub, name string, secret [32]byte) (stored [32]byte, err error) {
@@ -56,7 +46,7 @@ func putSecret(d *dir.Dir, sub, name string, secret [32]byte) (stored [32]byte, 
 		if !errors.Is(err, fs.ErrExist) {
 			return stored, err
 		}
-		stored, err = readSecret(d, sub, name)
+		stored, err = d.ReadSecret(sub, name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return stored, err
 		}

@@ -117,5 +117,23 @@ func TestKeyIsOverwritten(t *testing.T) {
 	// A crash between the two steps leaves zeros, which are no key.
 	put(t, d, "keys/2026-11-22.key", string(make([]byte, 32)))
 	_, err := d.ReadKey(day("2026-11-22"))
-	assert.ErrorIs(t, err, errShredded)
+	assert.ErrorContains(t, err, "was overwritten, to be deleted; hint: remove it")
+}
+
+// TestKeyBeingDeleted: whoever comes upon a key between the overwriting and the end of
+// its file is told that there is none, and never that something is wrong.
+func TestKeyBeingDeleted(t *testing.T) {
+	d, said := newDir(t)
+	for range 10 {
+		_, err := d.Key(day("2026-11-22"))
+		require.NoError(t, err)
+		deleted := make(chan []error)
+		go func() { deleted <- purge(d, at("2026-12-22 12:00"), 14, true).Errs }()
+		for err == nil {
+			_, err = d.ReadKey(day("2026-11-22"))
+		}
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.Empty(t, <-deleted)
+	}
+	assert.Empty(t, *said)
 }
