@@ -195,8 +195,9 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	limits := rooms.DefaultLimits
 	limits.Rooms = max(limits.Rooms, s.Rooms)
 	st := store.Open(store.Config{
-		Path: dir, Keep: calendar.DefaultPeriod, Limits: limits, Counting: true, Now: logNow,
-		Say: func(topic, line string) { tb.Error(line) },
+		Directory: store.Directory{Path: dir, Now: logNow, Say: func(topic, line string) { tb.Error(line) }},
+		Keep:      calendar.DefaultPeriod,
+		Counts:    store.Counts{Limits: limits, Counting: true},
 	})
 	f := filter.New(filter.Config{
 		Parser: parser, Mode: ip, Redact: redact, Rooms: matcher, Limits: limits, CountV6: 128,

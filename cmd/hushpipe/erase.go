@@ -18,7 +18,6 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
-	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
@@ -315,12 +314,12 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	}
 	e.actor.what = acts.Erase
 	today := civil.DayOf(now())
-	configs := make([]store.Config, len(e.places))
+	dirs := make([]store.Directory, len(e.places))
 	days := make([][]civil.Day, len(e.places))
 	var deeds []deed
 	total := 0
 	for i, p := range e.places {
-		configs[i] = store.Config{Path: p.path, Keys: p.keyDir, Limits: rooms.NoLimits, Now: now, Say: e.say.report}
+		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Say: e.say.report}
 		if err := e.checkShared(p); err != nil {
 			return err
 		}
@@ -333,7 +332,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			e.failed = true
 		}
 		var lines int
-		if days[i], lines, err = store.ErasableDays(configs[i], before); err != nil {
+		if days[i], lines, err = store.ErasableDays(dirs[i], before); err != nil {
 			return err
 		}
 		if len(days[i]) > 0 {
@@ -359,7 +358,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if len(days[i]) == 0 {
 			continue
 		}
-		purged, err := store.EraseDays(configs[i], days[i])
+		purged, err := store.EraseDays(dirs[i], days[i])
 		for k, name := range purged.Deleted {
 			purged.Deleted[k] = filepath.Join(p.path, name)
 		}

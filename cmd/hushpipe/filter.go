@@ -97,7 +97,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			if job.account != nil {
 				// A disk that hangs is waited for: a thread that is stuck in it could not
 				// change its user, and the others would wait for that.
-				if err := store.HandOver(job.store, job.account.uid, job.account.gid, false); err != nil {
+				if err := store.HandOver(job.store.Directory, job.account.uid, job.account.gid, false); err != nil {
 					say.fault(err)
 				}
 				if err := job.account.become(); err != nil {
@@ -163,7 +163,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	if src.raw {
 		shared = append(shared, src.file.Name()) // to delete it
 	}
-	job.store.Confined, job.store.Memory = confine(o.dir, o.keys, shared...), memory()
+	job.store.Process.Confined, job.store.Process.Memory = confine(o.dir, o.keys, shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(job.errorLog, src))
 	_, job.store.Replays = in.(filter.Keeper)
@@ -181,7 +181,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	defer quarter.Stop()
 	started := time.Now()
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
-		return figures{s.Figures(), job.store.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Fallback, allOfIt}
+		return figures{s.Figures(), job.store.Process.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Process.Fallback, allOfIt}
 	})
 	interrupted, err := asked.ended(f.Run(in, q))
 	errs := []error{err}
@@ -402,7 +402,7 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 		}
 		err = errors.Join(err, job.check())
 		if job.account != nil {
-			err = errors.Join(err, job.account.check(job.store))
+			err = errors.Join(err, job.account.check(job.store.Directory))
 		}
 		if job.metrics != nil {
 			err = errors.Join(err, job.metrics.check())

@@ -199,7 +199,7 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	if n := len(j.store.Settings); n > journal.MaxSettings {
 		return nil, usage("--rooms: the settings take %d bytes, and a journal has room for %d; hint: name fewer presets", n, journal.MaxSettings)
 	}
-	j.store.Version, j.store.IP = version(), j.filter.Mode.String()
+	j.store.Process.Version, j.store.Process.IP = version(), j.filter.Mode.String()
 	j.store.Now = now
 	j.store.Say = say.report
 	return j, nil

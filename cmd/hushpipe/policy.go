@@ -369,8 +369,8 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		if s != nil {
 			_, s.store.Replays = in.(filter.Keeper)
 			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
-			s.store.Confined, s.store.Memory, s.store.Fallback = confined, hidden, j.fallback
-			s.store.Policy = j.policy.Digest()
+			s.store.Process.Confined, s.store.Process.Memory, s.store.Process.Fallback = confined, hidden, j.fallback
+			s.store.Process.Policy = j.policy.Digest()
 		}
 	}
 	all := j.open()

@@ -42,20 +42,20 @@ func (j *policyJob) live(o *filterFlags, say *messages) error {
 
 // places are the directories of the streams, each with its keys, also those of streams that
 // another policy had, and DIR, which comes last.
-func (j *policyJob) places(say *messages) (list []store.Config) {
+func (j *policyJob) places(say *messages) (list []store.Directory) {
 	known := map[string]bool{}
 	for _, s := range j.streams {
 		if s != nil {
-			list, known[s.name] = append(list, s.store), true
+			list, known[s.name] = append(list, s.store.Directory), true
 		}
 	}
 	entries, _ := os.ReadDir(j.dir) // what is wrong there is said elsewhere
 	for _, e := range entries {
 		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && isRuled(path) {
-			list = append(list, store.Config{Path: path, NoFollow: true, Now: now, Say: say.report})
+			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: say.report})
 		}
 	}
-	return append(list, store.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report})
+	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: say.report})
 }
 
 // isRuled reports whether a directory is one that hushpipe works on.

@@ -13,7 +13,6 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
-	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 )
@@ -29,23 +28,23 @@ func purgeCommand(say *messages) *cobra.Command {
   hushpipe purge --day 2026-11-22 /var/log/hushpipe`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg := store.Config{Path: args[0], Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.report}
+			var period calendar.Period
 			if keep != "" {
 				var err error
-				if cfg.Keep, err = calendar.ParsePeriod(keep); err != nil {
+				if period, err = calendar.ParsePeriod(keep); err != nil {
 					return usage("--%w", err)
 				}
 			}
 			keys = cmp.Or(keys, registry.KeysOf(args[0]))
-			cfg.Keys = keys
+			at := store.Directory{Path: args[0], Keys: keys, Now: now, Say: say.report}
 			confine(args[0], keys)
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
 			if date != "" {
-				return purgeDay(cfg, date, cmd.OutOrStdout())
+				return purgeDay(at, date, cmd.OutOrStdout())
 			}
-			purged, err := store.Purge(cfg, force)
+			purged, err := store.Purge(at, period, force)
 			printDeleted(cmd.OutOrStdout(), purged.Deleted)
 			if err != nil {
 				return err
@@ -67,12 +66,12 @@ func purgeCommand(say *messages) *cobra.Command {
 }
 
 // purgeDay is purge --day.
-func purgeDay(cfg store.Config, date string, stdout io.Writer) error {
+func purgeDay(at store.Directory, date string, stdout io.Writer) error {
 	day, ok := civil.ParseDay(date)
 	if !ok {
 		return usage("--day %q is not valid; hint: give a date, as in 2026-11-22", date)
 	}
-	purged, holders, err := store.PurgeDay(cfg, day)
+	purged, holders, err := store.PurgeDay(at, day)
 	printDeleted(stdout, purged.Deleted)
 	for _, p := range holders {
 		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back; hint: restart the web server, then purge --day once more", p.PID, p.Version, day))

@@ -50,8 +50,8 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	confined, hidden := confineReplay(o.dir, o.keys, o.paths), memory()
 	for _, s := range j.streams {
 		if s != nil {
-			s.store.Finish, s.store.Policy = true, j.policy.Digest()
-			s.store.Confined, s.store.Memory = confined, hidden
+			s.store.Finish, s.store.Process.Policy = true, j.policy.Digest()
+			s.store.Process.Confined, s.store.Process.Memory = confined, hidden
 		}
 	}
 	return o.replayStreams(jobs, files, say)

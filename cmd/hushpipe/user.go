@@ -90,15 +90,15 @@ func (a *account) become() error {
 // check is --check for --user: it tells what handing over would fail at,
 // and whether the user could reach the directories. The process is that user
 // then.
-func (a *account) check(cfg store.Config, below ...string) error {
-	errs := []error{store.HandOver(cfg, a.uid, a.gid, true, below...)}
+func (a *account) check(at store.Directory, below ...string) error {
+	errs := []error{store.HandOver(at, a.uid, a.gid, true, below...)}
 	if err := a.become(); err != nil {
 		return err
 	}
 	if slices.Contains(servers, a.name) {
-		cfg.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
+		at.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
 	}
-	for _, path := range []string{cfg.Path, cfg.Keys} {
+	for _, path := range []string{at.Path, at.Keys} {
 		if path == "" {
 			continue
 		}

@@ -23,7 +23,6 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
-	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 )
@@ -349,7 +348,7 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 	if j.account != nil {
 		err = j.account.become()
 	}
-	j.store.Fallback = true
+	j.store.Process.Fallback = true
 	return o, j, err
 }
 
@@ -416,8 +415,7 @@ func purgeHourly(dir, keys string, say *messages) {
 			continue
 		}
 		last = at
-		cfg := store.Config{Path: dir, Keys: keys, Limits: rooms.NoLimits, Now: now, Say: say.report}
-		if _, err := store.Purge(cfg, false); err != nil {
+		if _, err := store.Purge(store.Directory{Path: dir, Keys: keys, Now: now, Say: say.report}, 0, false); err != nil {
 			last = time.Time{}
 			say.about("purge", failure, err.Error())
 		}

@@ -76,7 +76,7 @@ func TestBoundIsFoundBroken(t *testing.T) {
 	broken := b.status().Broken
 	require.Len(t, broken, 1)
 	assert.Equal(t, "has more than 20 lines", broken[0].What)
-	_, err := Purge(b.cfg, false)
+	_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 	require.NoError(t, err)
 	assert.Empty(t, b.status().Broken)
 	b.heard()

@@ -497,7 +497,7 @@ func TestRoomFileWaits(t *testing.T) {
 		b.process(users(today, "a", 1, 4))
 		spoil(b)
 		b.set(noon.AddDate(0, 0, 14))
-		p, err := Purge(b.cfg, true)
+		p, err := Purge(b.cfg.Directory, b.cfg.Keep, true)
 		assert.ErrorContains(t, err, b.path("rooms"))
 		assert.Contains(t, p.Deleted, logFile(today))
 		b.heard()
@@ -508,7 +508,7 @@ func TestRoomFileWaits(t *testing.T) {
 		b.feed(b.newFilter(s), s, users(today, "a", 1, 4)) // and is killed
 		require.NoError(t, os.Symlink("/dev/full", b.path(dir.Journal, today.String()+".0.journal")))
 		b.set(noon.AddDate(0, 0, 14))
-		_, err := Purge(b.cfg, true)
+		_, err := Purge(b.cfg.Directory, b.cfg.Keep, true)
 		require.NoError(t, err)
 		assert.Contains(t, b.heard(), "is a symbolic link")
 		assert.Equal(t, "4 a\n", b.rooms(today))
@@ -541,8 +541,7 @@ func TestPurgeRebuilds(t *testing.T) {
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 4)+users(today-1, "b", 1, 2)+users(today+1, "c", 1, 1)) // and is killed
 	b.set(noon.AddDate(0, 0, 14))
-	b.cfg.Keep, b.cfg.Counting, b.cfg.Settings = 0, false, "" // as the command has it
-	p, err := Purge(b.cfg, true)
+	p, err := Purge(b.cfg.Directory, 0, true)
 	require.NoError(t, err)
 	assert.Equal(t, "2 b\n", b.rooms(today-1), "expired in this purge")
 	assert.Equal(t, "4 a\n", b.rooms(today), "expired in this purge")
@@ -552,12 +551,12 @@ func TestPurgeRebuilds(t *testing.T) {
 	assert.Empty(t, b.heard())
 
 	require.NoError(t, os.RemoveAll(b.path("rooms")))
-	_, err = Purge(b.cfg, false)
+	_, err = Purge(b.cfg.Directory, 0, false)
 	require.NoError(t, err)
 	assert.Equal(t, "1 c\n", b.rooms(today+1))
 
 	b.cfg.Path += "x"
-	_, err = Purge(b.cfg, false)
+	_, err = Purge(b.cfg.Directory, 0, false)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.NoDirExists(t, b.cfg.Path)
 }
@@ -583,7 +582,7 @@ func TestPurgeKeep(t *testing.T) {
 		}
 		b.cfg.Keep = tt.given
 		b.heard()
-		_, err := Purge(b.cfg, false)
+		_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 		require.NoError(t, err)
 		assert.Equal(t, tt.oldest, b.logDays()[0])
 		assert.Equal(t, tt.oldest.String()+".key", b.names(dir.Keys)[0], "keys live as long as lines")
@@ -596,23 +595,22 @@ func TestPurgeWithoutTheKeys(t *testing.T) {
 	b.cfg.Keys = filepath.Join(filepath.Dir(b.dir), "keys")
 	b.cfg.Keep = 30
 	b.process(users(today-20, "a", 1, 1))
-	b.cfg.Keep = 0
 	keys := b.cfg.Keys
 	for _, wrong := range []string{"", b.dir + "-x"} {
 		b.cfg.Keys = wrong
-		_, err := Purge(b.cfg, false)
+		_, err := Purge(b.cfg.Directory, 0, false)
 		assert.ErrorContains(t, err, b.dir+": no key directory at "+cmp.Or(wrong, b.path(dir.Keys))+"; hint: give --keys")
 		assert.FileExists(t, b.path(logFile(today-20)), "the retention is not known")
 		assert.NoDirExists(t, cmp.Or(wrong, b.path(dir.Keys)))
 	}
 	b.cfg.Keys = keys
-	_, err := Purge(b.cfg, false)
+	_, err := Purge(b.cfg.Directory, 0, false)
 	assert.NoError(t, err)
 
 	b.dir += "-empty"
 	b.cfg.Path, b.cfg.Keys = b.dir, ""
 	require.NoError(t, os.Mkdir(b.dir, 0o750))
-	_, err = Purge(b.cfg, false)
+	_, err = Purge(b.cfg.Directory, 0, false)
 	assert.NoError(t, err, "nothing there that would need keys")
 }
 
@@ -624,7 +622,7 @@ func TestOneFaultIsOneMessage(t *testing.T) {
 	require.NoError(t, os.Symlink(b.TempDir(), b.path(dir.Journal)))
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 1)+users(today-1, "a", 1, 1))
-	for _, err := range []error{s.Close(), second(Purge(b.cfg, false))} {
+	for _, err := range []error{s.Close(), second(Purge(b.cfg.Directory, b.cfg.Keep, false))} {
 		assert.Equal(t, 1, strings.Count(err.Error(), "symbolic link"), err)
 		assert.NotContains(t, err.Error(), "\n")
 	}

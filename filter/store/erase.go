@@ -31,13 +31,13 @@ func Holders(path string) ([]registry.Process, error) {
 // ErasableDays returns the days before one of which there is something in DIR that
 // EraseDays deletes, the earliest first, and how many lines that is; compressed copies
 // are not counted.
-func ErasableDays(cfg Config, before civil.Day) (days []civil.Day, lines int, err error) {
-	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys})
+func ErasableDays(at Directory, before civil.Day) (days []civil.Day, lines int, err error) {
+	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys})
 	if err != nil {
 		return nil, 0, err
 	}
 	defer d.Close()
-	today := civil.DayOf(cfg.Now())
+	today := civil.DayOf(at.Now())
 	for _, sub := range []string{"", dir.Held, dir.Keys, dir.Journal} {
 		names, err := d.Names(sub)
 		if err != nil {
@@ -85,20 +85,20 @@ func countLines(d *dir.Dir, sub, name string) (n int, err error) {
 // EraseDays deletes days on purpose: their keys, lines and journals. Of today, and of the
 // days after it, the lines alone: more lines come under these keys. Room files stay.
 // Processes that live are told to forget the days that are over; see Holders.
-func EraseDays(cfg Config, days []civil.Day) (p retention.Purged, err error) {
-	if err := keysElsewhere(cfg); err != nil {
+func EraseDays(at Directory, days []civil.Day) (p retention.Purged, err error) {
+	if err := keysElsewhere(at); err != nil {
 		return p, err
 	}
-	d, err := openToPurge(cfg)
+	d, err := openToPurge(at)
 	if err != nil {
 		return p, err
 	}
 	defer d.Close()
-	today := civil.DayOf(cfg.Now())
+	today := civil.DayOf(at.Now())
 	for _, day := range days {
 		var some retention.Purged
 		if day < today {
-			some = deleteDay(d, cfg, day)
+			some = deleteDay(d, at, day)
 		} else {
 			some = deleteLines(d, day)
 		}
@@ -132,17 +132,17 @@ func keyIDs(d *dir.Dir, day civil.Day) []byte {
 }
 
 // deleteDay deletes a day that is over, with its keys wherever processes had them.
-func deleteDay(d *dir.Dir, cfg Config, day civil.Day) retention.Purged {
+func deleteDay(d *dir.Dir, at Directory, day civil.Day) retention.Purged {
 	p := retention.DeleteDay(d, day, keyIDs(d, day))
 	paths, trusted := registry.KeyDirs(d)
 	if !trusted { // as moved has it
 		paths = nil
 	}
 	for _, path := range append(paths, "") { // "" is the one in DIR
-		if path == cfg.Keys {
+		if path == at.Keys {
 			continue
 		}
-		moved, err := dir.Open(cfg.Path, dir.Options{Keys: path})
+		moved, err := dir.Open(at.Path, dir.Options{Keys: path})
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				p.Errs = append(p.Errs, err)

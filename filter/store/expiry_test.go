@@ -126,15 +126,13 @@ func TestTextsOfPolicies(t *testing.T) {
 		require.NoError(t, policies.Record(d, e, []byte("text")))
 		require.NoError(t, os.Chtimes(b.path(dir.Policies, dir.PolicyFile(e.Digest)), noon.AddDate(0, 0, -9+5*i), noon.AddDate(0, 0, -9+5*i)))
 	}
-	cfg := b.cfg
-	cfg.Keep = 0
-	_, err := Purge(cfg, false)
+	_, err := Purge(b.cfg.Directory, 0, false)
 	require.NoError(t, err)
 	texts, err := d.Names(dir.Policies)
 	require.NoError(t, err)
 	assert.Len(t, texts, 2)
 	b.set(noon.AddDate(0, 0, 5))
-	purged, err := Purge(cfg, true)
+	purged, err := Purge(b.cfg.Directory, 0, true)
 	require.NoError(t, err)
 	assert.Contains(t, purged.Deleted, "policies/"+dir.PolicyFile(strings.Repeat("a", 64)))
 	texts, err = d.Names(dir.Policies)
@@ -161,7 +159,7 @@ func TestDirectoriesBelow(t *testing.T) {
 	}
 	for name, purge := range map[string]func(b *bed){
 		"a logger":  func(b *bed) { require.NoError(b, b.open().Close()) },
-		"a command": func(b *bed) { _, err := Purge(b.cfg, false); require.NoError(b, err) },
+		"a command": func(b *bed) { _, err := Purge(b.cfg.Directory, b.cfg.Keep, false); require.NoError(b, err) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
@@ -190,10 +188,10 @@ func TestPurgeDay(t *testing.T) {
 	before := b.key(today - 3)
 	cfg := b.cfg
 	for _, day := range []civil.Day{today, today + 1} {
-		_, _, err := PurgeDay(cfg, day)
+		_, _, err := PurgeDay(cfg.Directory, day)
 		assert.ErrorContains(t, err, "is not over, lines come for it")
 	}
-	p, holders, err := PurgeDay(cfg, today-3)
+	p, holders, err := PurgeDay(cfg.Directory, today-3)
 	require.NoError(t, err)
 	assert.Empty(t, holders)
 	assert.Len(t, p.Deleted, 3)
@@ -227,7 +225,7 @@ func TestPurgeDayWithKeysElsewhere(t *testing.T) {
 
 	cfg := b.cfg
 	cfg.Keys = ""
-	p, _, err := PurgeDay(cfg, today-3)
+	p, _, err := PurgeDay(cfg.Directory, today-3)
 	assert.EqualError(t, err, b.dir+": its filter keeps the keys in "+b.cfg.Keys+"; hint: give --keys "+b.cfg.Keys)
 	assert.Empty(t, p.Deleted)
 
@@ -235,7 +233,7 @@ func TestPurgeDayWithKeysElsewhere(t *testing.T) {
 	b.cfg.Keys += "2"
 	b.cfg.Flags = []string{"--keys=" + b.cfg.Keys}
 	b.process(users(today-3, "a", 1, 1))
-	_, _, err = PurgeDay(b.cfg, today-3)
+	_, _, err = PurgeDay(b.cfg.Directory, today-3)
 	require.NoError(t, err)
 	assert.NoFileExists(t, b.path(dir.Keys, name))
 	assert.NoFileExists(t, filepath.Join(before, name))
@@ -261,7 +259,7 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 			s.Tick()
 			s.rounds.patience = patience
 		}
-		_, _, err := PurgeDay(b.cfg, today-3)
+		_, _, err := PurgeDay(b.cfg.Directory, today-3)
 		require.NoError(t, err)
 		b.feed(f, s, users(today-3, "a", 9, 9))
 		if !ends {
@@ -283,7 +281,7 @@ func TestPurgeDayBesideAnEarlierVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, records, 1)
 	edit(t, records[0], `"layout":2`, `"layout":0`) // as its record has it
-	_, holders, err := PurgeDay(b.cfg, today-3)
+	_, holders, err := PurgeDay(b.cfg.Directory, today-3)
 	require.NoError(t, err)
 	require.Len(t, holders, 1)
 	assert.Equal(t, os.Getpid(), holders[0].PID)
@@ -395,27 +393,20 @@ func TestPurgeWithoutARule(t *testing.T) {
 				damage(t, b.path(file))
 				before := append(b.names(""), append(b.names(dir.Keys), b.names(dir.Journal)...)...)
 
-				p, err := Purge(b.cfg0(), false)
+				p, err := Purge(b.cfg.Directory, 0, false)
 				assert.ErrorContains(t, err, b.path(file))
 				assert.Empty(t, p.Deleted)
 				assert.Equal(t, before, append(b.names(""), append(b.names(dir.Keys), b.names(dir.Journal)...)...))
 
 				// Below another DIR it is the same.
-				outer := b.cfg0()
+				outer := b.cfg.Directory
 				outer.Path = filepath.Dir(b.dir)
-				p, err = Purge(outer, false)
+				p, err = Purge(outer, 0, false)
 				assert.ErrorContains(t, err, filepath.Base(b.path(file)))
 				assert.Empty(t, p.Deleted)
 			})
 		}
 	}
-}
-
-// cfg0 is of a process that has no period of its own.
-func (b *bed) cfg0() Config {
-	cfg := b.cfg
-	cfg.Keep = 0
-	return cfg
 }
 
 // A process that has a shorter period starts while the lock of the rule is held: by
@@ -540,16 +531,16 @@ func TestEraseDays(t *testing.T) {
 	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1)+users(today, "c", 1, 2))
 	b.pass(s, time.Minute)
 	key := b.key(today)
-	days, lines, err := ErasableDays(b.cfg, today-2)
+	days, lines, err := ErasableDays(b.cfg.Directory, today-2)
 	require.NoError(t, err)
 	assert.Equal(t, []civil.Day{today - 3}, days)
 	assert.Equal(t, 4, lines)
-	days, lines, err = ErasableDays(b.cfg, math.MaxInt32)
+	days, lines, err = ErasableDays(b.cfg.Directory, math.MaxInt32)
 	require.NoError(t, err)
 	assert.Equal(t, []civil.Day{today - 3, today - 2, today}, days)
 	assert.Equal(t, 7, lines)
 	erased := (*pseudonym.Key)([]byte(b.key(today - 3))).ID()
-	p, err := EraseDays(b.cfg, days)
+	p, err := EraseDays(b.cfg.Directory, days)
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("%x\n", erased), b.read(dir.Erased, (today-3).String()))
 	assert.Len(t, p.Deleted, 3+3+1)

@@ -37,9 +37,9 @@ func (b *bed) kill(s *Store) {
 	s.rounds.files.Resign()
 }
 
-// purge is hushpipe purge.
+// purge is hushpipe purge, where rooms are counted.
 func (b *bed) purge() {
-	_, err := Purge(b.cfg, false)
+	_, err := purge(b.cfg, false)
 	require.NoError(b, err)
 }
 

@@ -322,7 +322,7 @@ func runGroups(t *testing.T, choices []byte) {
 			require.NoError(t, w.s.Close())
 			live = slices.Delete(live, at, at+1)
 		case op < 14:
-			_, err := Purge(b.cfg0(), false)
+			_, err := Purge(b.cfg.Directory, 0, false)
 			require.NoError(t, err)
 		case op < 15:
 			b.set(b.cfg.Now().Add(time.Duration(1+s.next(5)) * time.Hour))
@@ -511,7 +511,7 @@ func TestHeldOverMidnight(t *testing.T) {
 		}},
 		{"purge", func(b *groupBed, w *worker) {
 			b.kill(w.s)
-			done, err := Purge(b.cfg0(), false)
+			done, err := Purge(b.cfg.Directory, 0, false)
 			require.NoError(b, err)
 			require.Len(b, done.Deleted, 1)
 			assert.Regexp(b, `^held/2026-11-22\.[0-9a-f]{2}\.held$`, done.Deleted[0])
@@ -631,7 +631,7 @@ func TestPeople(t *testing.T) {
 		assert.LessOrEqual(t, names, files)
 	}
 	check(5) // or less: the start of a process makes one of others
-	_, err := Purge(b.cfg0(), false)
+	_, err := Purge(b.cfg.Directory, 0, false)
 	require.NoError(t, err)
 	check(2) // one for each header
 	assert.Equal(t, 3, b.lines(today))
@@ -645,7 +645,7 @@ func TestErasedGroups(t *testing.T) {
 	w.all(t, b.people(today, 1, 2))
 	b.set(time.Date(2026, 11, 23, 0, 30, 0, 0, time.UTC))
 	require.Len(t, b.names(dir.Held), 1)
-	_, _, err := PurgeDay(b.cfg, today)
+	_, _, err := PurgeDay(b.cfg.Directory, today)
 	require.NoError(t, err)
 	assert.Empty(t, b.names(dir.Held))
 	w.round(t)

@@ -204,7 +204,7 @@ func TestHoursInStatus(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"access-2026-11-26T15.log: is older than 24h of workdays", "access-2026-11-26T13.log.gz: is older than 24h of workdays",
 		"keys/2026-11-25.key: is older than 24h of workdays"}, broken)
-	_, err := Purge(b.cfg0(), false)
+	_, err := Purge(b.cfg.Directory, 0, false)
 	require.NoError(t, err)
 	assert.Empty(t, b.status().Broken)
 	b.heard()

@@ -110,7 +110,7 @@ func TestPurgeDayWithRefusedJournals(t *testing.T) {
 	allow := b.refuseJournals()
 	b.feed(b.newFilter(s), s, users(today-3, "a", 1, 4))
 	allow()
-	_, _, err := PurgeDay(b.cfg, today-3)
+	_, _, err := PurgeDay(b.cfg.Directory, today-3)
 	require.NoError(t, err)
 	b.pass(s, 2*time.Minute)
 	require.NoError(t, s.Close())

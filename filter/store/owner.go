@@ -9,9 +9,9 @@ import (
 
 // HandOver makes DIR and the key directory where they are missing, and gives
 // them to a user, see dir.Dir.HandOver. With dry it changes nothing.
-func HandOver(cfg Config, uid, gid int, dry bool, below ...string) error {
-	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, NoFollow: cfg.NoFollow, Create: !dry,
-		Notify: func(msg string) { cfg.Say(msg, msg) }})
+func HandOver(at Directory, uid, gid int, dry bool, below ...string) error {
+	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys, NoFollow: at.NoFollow, Create: !dry,
+		Notify: func(msg string) { at.Say(msg, msg) }})
 	if dry && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {

@@ -54,7 +54,7 @@ func (b *bed) statusNames() []string {
 // that ended, and what status says meanwhile.
 func TestProcessRecords(t *testing.T) {
 	b := newBed(t)
-	b.cfg.Version, b.cfg.IP, b.cfg.Confined, b.cfg.Memory = "v1.2.3", "ipcrypt", "confined by a test", "hidden by a test"
+	b.cfg.Process.Version, b.cfg.Process.IP, b.cfg.Process.Confined, b.cfg.Process.Memory = "v1.2.3", "ipcrypt", "confined by a test", "hidden by a test"
 	s1 := b.open()
 	counting(s1, 10, 0)
 	st := b.status()

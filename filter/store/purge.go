@@ -18,6 +18,7 @@ import (
 	"hushpipe/filter/policies"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
+	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
 )
 
@@ -32,8 +33,12 @@ type Result struct {
 // becomes the rule, as if a logger with it had started and ended. It waits for no
 // lock and no disk longer than a few seconds; then it brings the room files of all
 // days up to date. Where the keys are not, it deletes nothing.
-func Purge(cfg Config, force bool) (p Result, err error) {
-	d, err := openToPurge(cfg)
+func Purge(at Directory, keep calendar.Period, force bool) (p Result, err error) {
+	return purge(Config{Directory: at, Keep: keep, Counts: Counts{Limits: rooms.NoLimits}}, force)
+}
+
+func purge(cfg Config, force bool) (p Result, err error) {
+	d, err := openToPurge(cfg.Directory)
 	if err != nil {
 		return p, err
 	}
@@ -70,35 +75,35 @@ func Purge(cfg Config, force bool) (p Result, err error) {
 // PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
 // room file stays. Processes that live are told to forget it; those that cannot be
 // told are returned.
-func PurgeDay(cfg Config, day civil.Day) (p retention.Purged, holders []registry.Process, err error) {
-	if today := civil.DayOf(cfg.Now()); day >= today {
+func PurgeDay(at Directory, day civil.Day) (p retention.Purged, holders []registry.Process, err error) {
+	if today := civil.DayOf(at.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
-	if err := keysElsewhere(cfg); err != nil {
+	if err := keysElsewhere(at); err != nil {
 		return p, nil, err
 	}
-	d, err := openToPurge(cfg)
+	d, err := openToPurge(at)
 	if err != nil {
 		return p, nil, err
 	}
 	defer d.Close()
-	p = deleteDay(d, cfg, day)
+	p = deleteDay(d, at, day)
 	holders, err = registry.Earlier(d)
 	return p, holders, dir.Join(append(p.Errs, err)...)
 }
 
-func openToPurge(cfg Config) (*dir.Dir, error) {
-	d, err := dir.Open(cfg.Path, dir.Options{}) // DIR itself is not made
+func openToPurge(at Directory) (*dir.Dir, error) {
+	d, err := dir.Open(at.Path, dir.Options{}) // DIR itself is not made
 	if err != nil {
 		return nil, err
 	}
 	d.Close()
-	d, err = dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Create: true,
-		Notify: func(msg string) { cfg.Say(msg, msg) }})
+	d, err = dir.Open(at.Path, dir.Options{Keys: at.Keys, Create: true,
+		Notify: func(msg string) { at.Say(msg, msg) }})
 	if err != nil {
 		return nil, err
 	}
-	if err := keysMissing(d, cfg); err != nil {
+	if err := keysMissing(d, at); err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -107,8 +112,8 @@ func openToPurge(cfg Config) (*dir.Dir, error) {
 
 // keysElsewhere returns an error where loggers keep the keys in another directory, as
 // DIR records.
-func keysElsewhere(cfg Config) error {
-	settings, err := registry.ReadSettings(cfg.Path)
+func keysElsewhere(at Directory) error {
+	settings, err := registry.ReadSettings(at.Path)
 	if err != nil {
 		return nil // nothing is known
 	}
@@ -121,16 +126,16 @@ func keysElsewhere(cfg Config) error {
 		if err != nil {
 			continue
 		}
-		if mine, err := os.Stat(dir.KeyPath(cfg.Path, cfg.Keys)); err != nil || !os.SameFile(there, mine) {
-			return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", cfg.Path, path, path)
+		if mine, err := os.Stat(dir.KeyPath(at.Path, at.Keys)); err != nil || !os.SameFile(there, mine) {
+			return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", at.Path, path, path)
 		}
 	}
 	return nil
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.
-func keysMissing(d *dir.Dir, cfg Config) error {
-	path := dir.KeyPath(cfg.Path, cfg.Keys)
+func keysMissing(d *dir.Dir, at Directory) error {
+	path := dir.KeyPath(at.Path, at.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // any other error will be reported later
 	}
@@ -140,7 +145,7 @@ func keysMissing(d *dir.Dir, cfg Config) error {
 	}
 	for _, name := range names {
 		if _, ok := dir.OwnDay("", name); ok {
-			return fmt.Errorf("%s: no key directory at %s; hint: give --keys", cfg.Path, path)
+			return fmt.Errorf("%s: no key directory at %s; hint: give --keys", at.Path, path)
 		}
 	}
 	return nil
@@ -148,7 +153,7 @@ func keysMissing(d *dir.Dir, cfg Config) error {
 
 // purger purges a directory for which this process has no Store.
 type purger struct {
-	cfg    Config
+	cfg    Config // without what a Store writes
 	report *dir.Reporter
 	window calendar.Window // the days that are kept, as of all
 	files  *counts.Files
@@ -158,7 +163,7 @@ type purger struct {
 func newPurger(cfg Config, report *dir.Reporter) *purger {
 	p := &purger{cfg: cfg, report: report}
 	others := registry.New(registry.Config{Path: cfg.Path, Now: cfg.Now, Report: report}).OthersLive
-	_, p.files, p.ledger = counts.New(cfg.counts(func() calendar.Window { return p.window }, others, report, knownOnDisk))
+	_, p.files, p.ledger = counts.New(cfg.counting(counts.Config{Window: func() calendar.Window { return p.window }, OthersLive: others, Report: report}, knownOnDisk))
 	return p
 }
 
@@ -178,7 +183,7 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 		}
 		if retention.HoldsLines(below) { // else it is not hushpipe's
 			cfg := p.cfg
-			cfg.Path, cfg.Keys, cfg.Keep = filepath.Join(p.cfg.Path, name), "", 0
+			cfg.Path, cfg.Keys = filepath.Join(p.cfg.Path, name), ""
 			one := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
 			one.all(below, now, force, add)
 			if err := one.files.Refresh(below, counts.LockPatience); err != nil {

@@ -48,7 +48,7 @@ sha256 `, string(b.read(dir.SettingsName))[:len(b.read(dir.SettingsName))-65])
 	assert.True(t, os.SameFile(info, again), "the same flags: it is not written")
 	b.cfg.Flags = []string{"--ip=drop"}
 	s3 := b.open()
-	b.cfg.Flags, b.cfg.Fallback = nil, true
+	b.cfg.Flags, b.cfg.Process.Fallback = nil, true
 	s4 := b.open()
 	for _, s := range []*Store{s1, s2, s4} {
 		b.pass(s, time.Minute)
@@ -142,7 +142,7 @@ func TestSettingsTooLong(t *testing.T) {
 // TestFallbackInStatus: status knows which process runs on recorded settings.
 func TestFallbackInStatus(t *testing.T) {
 	b := newBed(t)
-	b.cfg.Fallback = true
+	b.cfg.Process.Fallback = true
 	s := b.open()
 	st := b.status()
 	require.Len(t, st.Processes, 1)

@@ -127,7 +127,7 @@ func TestPromise(t *testing.T) {
 			for _, name := range []string{"access-2026-01-01.tar.gz", "access-2026-01-01.json", "b", "c", "d", "journal/2026-01-01.md", "keys/2026-01-01.txt"} {
 				touch(name, 0o644)(b)
 			}
-			_, err := Purge(b.cfg, false)
+			_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 			require.NoError(b, err)
 		}, "", "{}/access-2026-01-01.json: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
 			"{}/access-2026-01-01.tar.gz: is not hushpipe's, so hushpipe will not delete it: check whether it contains lines or a key\n" +
@@ -149,16 +149,16 @@ func TestPromise(t *testing.T) {
 			seen := noon.AddDate(0, 0, -14)
 			require.NoError(b, os.Chtimes(b.path("keys/2027-01-01.key"), seen, seen))
 		}, "{}/keys/2027-01-01.key: is older than 14d: hushpipe purge {}", ""},
-		{"addresses in clear", func(b *bed) { b.cfg.IP = "keep"; b.open() },
+		{"addresses in clear", func(b *bed) { b.cfg.Process.IP = "keep"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip keep from its flags", os.Getpid()), ""},
-		{"IPv4 addresses in clear", func(b *bed) { b.cfg.IP = "mask=32/48"; b.open() },
+		{"IPv4 addresses in clear", func(b *bed) { b.cfg.Process.IP = "mask=32/48"; b.open() },
 			fmt.Sprintf("{}: process %d writes addresses in clear: remove --ip mask=32/48 from its flags", os.Getpid()), ""},
 		{"IPv6 addresses in clear, of a process that ended", func(b *bed) {
 			b.cfg.Settings = "ip=mask=24/128;" + counts.NoRooms
 			b.process(users(today, "a", 1, 1))
 		}, "{}/access-2026-11-22.log: holds addresses in clear, by --ip: delete it and its copies", ""},
 		{"masked addresses", func(b *bed) {
-			b.cfg.IP, b.cfg.Settings = "mask=24/64", "ip=mask=24/64;"+counts.NoRooms
+			b.cfg.Process.IP, b.cfg.Settings = "mask=24/64", "ip=mask=24/64;"+counts.NoRooms
 			b.process(users(today, "a", 1, 1))
 			b.open()
 		}, "", ""},
@@ -195,7 +195,7 @@ func TestPromise(t *testing.T) {
 			assert.Equal(t, c.broken, text(st.Broken))
 			assert.Equal(t, c.notes, text(st.Notes))
 			if strings.Contains(c.broken, "hushpipe purge") {
-				_, err := Purge(b.cfg, false)
+				_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 				require.NoError(t, err)
 				assert.Empty(t, b.status().Broken, "purge puts it right")
 			}

@@ -115,8 +115,9 @@ func newStore(cfg Config) *Store {
 	if b := cfg.Bounds; b != nil && !b.IsZero() {
 		bounds = b.With(cfg.Keep)
 	}
-	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report,
-		Process: registry.Process{Version: cfg.Version, IP: cfg.IP, Keep: cfg.Keep.String(), Bounds: bounds, Confined: cfg.Confined, Memory: cfg.Memory, Policy: cfg.Policy, Fallback: cfg.Fallback}})
+	self := cfg.Process
+	self.Keep, self.Bounds = cfg.Keep.String(), bounds
+	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report, Process: self})
 	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
 		Changed: s.changed, Report: s.report,
 		Dir: func() *dir.Dir {
@@ -131,7 +132,7 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counts(s.Window, s.registry.OthersLive, s.report, s.keys.Known))
+	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.Window, OthersLive: s.registry.OthersLive, Report: s.report}, s.keys.Known))
 	s.rounds.busy = make(chan struct{}, 1)
 	s.initGroups()
 	s.initTraffic()
@@ -145,10 +146,10 @@ func newStore(cfg Config) *Store {
 	return s
 }
 
-// counts is what the counting of rooms needs to know.
-func (cfg Config) counts(window func() calendar.Window, others func(*dir.Dir) (bool, error), report *dir.Reporter, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) counts.Config {
-	return counts.Config{Copied: cfg.copied(known), Path: cfg.Path, Limits: cfg.Limits, Counting: cfg.Counting, Settings: cfg.Settings, Finish: cfg.Finish,
-		Window: window, OthersLive: others, Report: report}
+// counting completes what the counting of rooms needs to know.
+func (cfg Config) counting(c counts.Config, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) counts.Config {
+	c.Path, c.Limits, c.Counting, c.Settings, c.Copied = cfg.Path, cfg.Limits, cfg.Counting, cfg.Settings, cfg.copied(known)
+	return c
 }
 
 // Hasher makes the hashes of room names, nil while the secret for that cannot

@@ -45,17 +45,19 @@ type bed struct {
 func newBed(t *testing.T) *bed {
 	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "log"), now: noon}
 	b.cfg = Config{
-		Path: b.dir, Keep: calendar.DefaultPeriod, Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;",
-		Now: func() time.Time {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return b.now
-		},
-		Say: func(topic, line string) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.said = append(b.said, line)
-		},
+		Directory: Directory{Path: b.dir,
+			Now: func() time.Time {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				return b.now
+			},
+			Say: func(topic, line string) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.said = append(b.said, line)
+			}},
+		Keep:   calendar.DefaultPeriod,
+		Counts: Counts{Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;"},
 	}
 	// Each message names a file or DIR, and none tells anything of a line.
 	t.Cleanup(func() {

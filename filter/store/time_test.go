@@ -302,7 +302,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 			keys, logs := b.names(dir.Keys), b.logDays()
 			for _, minutes := range []int{1, 20, 59} {
 				b.set(noon.Add(ahead + time.Duration(minutes)*time.Minute))
-				p, err := Purge(b.cfg, false)
+				p, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 				require.NoError(t, err)
 				assert.WithinDuration(t, noon.Add(ahead+61*time.Minute), p.DoubtUntil, time.Second)
 				assert.Empty(t, p.Deleted)
@@ -313,7 +313,7 @@ func TestPurgeOfAWrongClock(t *testing.T) {
 			assert.Subset(t, b.logDays(), logs)
 
 			b.set(noon.Add(2 * time.Hour))
-			p, err := Purge(b.cfg, false)
+			p, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 			require.NoError(t, err)
 			assert.Zero(t, p.DoubtUntil)
 			assert.Empty(t, p.Deleted)
@@ -420,7 +420,7 @@ func TestModesAreSetRightHourly(t *testing.T) {
 	assert.Equal(t, "could be read by others before its mode was put right", status.Broken[0].What)
 
 	require.NoError(t, os.Chmod(key, 0o604))
-	_, err := Purge(b.cfg, false)
+	_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
 	require.NoError(t, err)
 	assert.Contains(t, b.heard(), key+": others could read this key (mode 0604): set to 0600")
 }

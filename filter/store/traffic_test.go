@@ -311,7 +311,7 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 			b.set(b.now.Add(time.Minute))
 			s.rounds.patience = time.Millisecond
 			s.Tick()
-			_, _, err := PurgeDay(b.cfg, old)
+			_, _, err := PurgeDay(b.cfg.Directory, old)
 			require.NoError(t, err)
 			<-s.rounds.busy
 			<-s.rounds.under
