@@ -96,6 +96,17 @@ func (f *Fan) Wait(patient func() bool) {
 
 func never() bool { return false }
 
+// isSlow reports that each disk that has something to write takes lines, if slowly: what
+// waits will be written soon.
+func (f *Fan) isSlow() bool {
+	for _, q := range f.all {
+		if !q.isEmpty() && (q.refused.Load() || q.hangsFor(giveUp)) {
+			return false
+		}
+	}
+	return true
+}
+
 // Close closes all queues, see Queue.Close, and reports of each whether its writer has
 // ended.
 func (f *Fan) Close(ctx context.Context) []bool {

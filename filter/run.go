@@ -44,7 +44,7 @@ type Output interface {
 type Keeper interface {
 	io.Reader
 	// Fresh reports whether Read has bytes to return now. Where it has not, what
-	// is due has to be committed before the next Read.
+	// is due is to be committed before the next Read, or soon.
 	Fresh() bool
 	// Patient reports whether what was put can go on waiting for its Commit: there
 	// is room for what comes meanwhile, and somebody to read it again.
@@ -192,7 +192,7 @@ func (r *reader) late() {
 func (r *reader) next() (ended bool, err error) {
 	f, last := r.f, &r.last
 	if !last.isEmpty() && !last.in.Fresh() {
-		if err := last.commit(); err != nil {
+		if err := last.commitSoon(); err != nil {
 			return false, err
 		}
 	}

@@ -124,6 +124,23 @@ func (u *uncommitted) settle() error {
 	return u.commit()
 }
 
+// commitSoon is commit, but leaves a batch to the writer while one of several streams is
+// slow to write it: the others need not wait for that, and a kill must not lose it. More
+// stays nowhere, since after a kill the others write it a second time.
+func (u *uncommitted) commitSoon() error {
+	if u.in == nil || u.isEmpty() {
+		return nil
+	}
+	u.out.Wait(u.patient)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if several, ok := u.out.(*Fan); ok && len(u.pending) > 0 && u.due <= batchSize && u.gap == 0 && u.err == nil &&
+		several.isSlow() && u.patient() {
+		return nil
+	}
+	return u.commitDue()
+}
+
 // commit waits for what was put, and commits what the writer has not.
 func (u *uncommitted) commit() error {
 	if u.in == nil || u.isEmpty() {
@@ -132,6 +149,11 @@ func (u *uncommitted) commit() error {
 	u.out.Wait(u.patient)
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	return u.commitDue()
+}
+
+// commitDue commits all that is due. The caller holds u.mu.
+func (u *uncommitted) commitDue() error {
 	n := u.due
 	u.due, u.loose, u.done, u.gap, u.pending = 0, 0, u.last, 0, u.pending[:0]
 	if err := u.err; err != nil || n == 0 {
