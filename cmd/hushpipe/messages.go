@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,10 +139,10 @@ func message(s severity, text string, args ...any) string {
 	const hint = "hint: "
 	var parts, hints []string
 	for part := range strings.SplitSeq(strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; "), "; ") {
-		if strings.HasPrefix(part, hint) {
-			hints = append(hints, part)
-		} else {
+		if !strings.HasPrefix(part, hint) {
 			parts = append(parts, part)
+		} else if !slices.Contains(hints, part) {
+			hints = append(hints, part)
 		}
 	}
 	if len(hints) == 0 {
@@ -161,6 +162,8 @@ func hintFor(text string) string {
 		return "give a directory"
 	case strings.Contains(text, ": "+unix.EACCES.Error()) && os.Geteuid() != 0:
 		return "run it as root, or as the owner"
+	case strings.Contains(text, ": "+unix.ENOENT.Error()):
+		return "correct the path, or make what is missing"
 	}
 	return ""
 }

@@ -193,7 +193,7 @@ func TestUnusableDirectory(t *testing.T) {
 	l := startLogger(t, dir)
 	l.write("192.0.2.1", "/one?from=192.0.2.1")
 	await(t, func() bool { return l.said.String() != "" }, "the message")
-	require.Contains(t, l.said.String(), "hushpipe: warning: open "+dir+": no such file or directory; lines wait in memory\n")
+	require.Contains(t, l.said.String(), "hushpipe: warning: open "+dir+": no such file or directory; lines wait in memory; hint: correct the path, or make what is missing\n")
 	l.write("192.0.2.1", "/two")
 
 	require.NoError(t, os.Mkdir(base, 0o755))

@@ -118,10 +118,12 @@ func TestMessagesPrintable(t *testing.T) {
 func TestMessageHint(t *testing.T) {
 	for text, want := range map[string]string{
 		"write x: no": "hushpipe: warning: write x: no\n",
-		"open x: not a directory; lines wait in memory":       "hushpipe: warning: open x: not a directory; lines wait in memory; hint: give a directory\n",
-		"x: is a link; hint: remove it":                       "hushpipe: warning: x: is a link; hint: remove it\n",
-		"x: is a link; hint: remove it; lines wait in memory": "hushpipe: warning: x: is a link; lines wait in memory; hint: remove it\n",
-		"x: is a link; hint: remove it\ny: is a link":         "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
+		"open x: not a directory; lines wait in memory":                "hushpipe: warning: open x: not a directory; lines wait in memory; hint: give a directory\n",
+		"x: is a link; hint: remove it":                                "hushpipe: warning: x: is a link; hint: remove it\n",
+		"x: is a link; hint: remove it; lines wait in memory":          "hushpipe: warning: x: is a link; lines wait in memory; hint: remove it\n",
+		"x: is a link; hint: remove it\ny: is a link; hint: remove it": "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
+		"open x: no such file or directory":                            "hushpipe: warning: open x: no such file or directory; hint: correct the path, or make what is missing\n",
+		"x: is a link; hint: remove it\ny: is a link":                  "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
 	} {
 		assert.Equal(t, want, message(warning, "%s", text))
 	}

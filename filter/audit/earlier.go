@@ -66,13 +66,22 @@ func (e *Earlier) Counts(day civil.Day) string { return e.counts[day] }
 // Traffic returns the path of the day's traffic figures, "" where there were none.
 func (e *Earlier) Traffic(day civil.Day) string { return e.traffic[day] }
 
+// missing is the path of a DIR that does not exist.
+type missing string
+
+func (m missing) Error() string {
+	return string(m) + " does not exist; hint: give the DIR that hushpipe filter writes to"
+}
+
+func (missing) Is(target error) bool { return target == fs.ErrNotExist }
+
 // CheckUsed returns an error for a path that is no DIR which hushpipe has
-// written to. It is mistyped, as a rule, and would look like one where all is
-// well.
+// written to, fs.ErrNotExist where there is nothing. It is mistyped, as a rule, and
+// would look like one where all is well.
 func CheckUsed(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist; hint: give the DIR that hushpipe filter writes to", path)
+		return missing(path)
 	} else if err != nil {
 		return err
 	}

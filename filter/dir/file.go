@@ -12,7 +12,7 @@ import (
 var (
 	// ErrRemoved is returned where the directory held no longer exists: Open it
 	// anew.
-	ErrRemoved = errors.New("its directory was removed; hint: make it again")
+	ErrRemoved = errors.New("its directory was removed, or holds no files; hint: make it again, or name another")
 
 	errSymlink     = errors.New("is a symbolic link; hint: remove it")
 	errIrregular   = errors.New("is no regular file; hint: remove it")
