@@ -125,7 +125,7 @@ func (s *subject) find(say *messages) error {
 
 // auto is the way in which lines of no recorded format are read.
 func auto(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
-	o := &filterFlags{format: "auto"}
+	o := &filterFlags{formatFlags: formatFlags{format: "auto"}}
 	return o.way(cipher, day)
 }
 
@@ -153,7 +153,8 @@ func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof,
 
 // ofFlags takes the claims of a DIR that was made by flags.
 func (s *subject) ofFlags(path string) error {
-	o := &filterFlags{format: "auto", ip: "ipcrypt", keep: calendar.DefaultPeriod.String(), rooms: []string{"jitsi"}, roomHash: "sha1", countV6: 128}
+	o := &filterFlags{ip: "ipcrypt", keep: calendar.DefaultPeriod.String(), formatFlags: formatFlags{format: "auto"},
+		roomFlags: roomFlags{rooms: []string{"jitsi"}, roomHash: "sha1", countV6: 128}}
 	settings, err := registry.ReadSettings(path)
 	if err == nil {
 		found := recorded{dir: path, Settings: settings}
@@ -193,7 +194,7 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 	} else {
 		s.Streams = append(s.Streams, home)
 	}
-	o := &filterFlags{dir: s.Path, keys: s.keys, policy: "recorded", maxRooms: 1, maxPairs: 1}
+	o := &filterFlags{dir: s.Path, keys: s.keys, policy: "recorded", roomFlags: roomFlags{maxRooms: 1, maxPairs: 1}}
 	d, err := dir.Open(s.Path, dir.Options{})
 	if err != nil {
 		return err

@@ -115,7 +115,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		},
 	}
 	o.define(cmd.Flags())
-	o.defineLive(cmd.Flags())
+	o.liveFlags.define(cmd.Flags())
 	return cmd
 }
 

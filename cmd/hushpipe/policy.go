@@ -180,9 +180,10 @@ func bareUsage(err error) error {
 
 // ofPolicy returns flags that say of the input what a policy says, and count nothing.
 func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
-	return &filterFlags{dir: cmp.Or(o.dir, "."), format: p.Format, ip: "drop", keep: "1d", rooms: []string{"none"}, roomHash: "sha1", countV6: 128,
-		maxRooms: o.maxRooms, maxPairs: o.maxPairs, redact: p.Redact, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies,
-		userField: p.UserField, trafficFlags: trafficFlags{strict: o.strict}}
+	return &filterFlags{dir: cmp.Or(o.dir, "."), ip: "drop", keep: "1d", redact: p.Redact,
+		formatFlags:  formatFlags{format: p.Format, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies, userField: p.UserField},
+		roomFlags:    roomFlags{rooms: []string{"none"}, roomHash: "sha1", countV6: 128, maxRooms: o.maxRooms, maxPairs: o.maxPairs},
+		trafficFlags: trafficFlags{strict: o.strict}}
 }
 
 // streamJob returns the job of one stream, nil for one that writes nothing.

@@ -16,7 +16,7 @@ import (
 
 // live takes what a policy does not say: the flags of the process itself.
 func (j *policyJob) live(o *filterFlags, say *messages) error {
-	if err := o.checkInputFlag(); err != nil {
+	if err := o.checkInputFlag(o.dir); err != nil {
 		return err
 	}
 	var err error
@@ -28,7 +28,7 @@ func (j *policyJob) live(o *filterFlags, say *messages) error {
 	if o.metrics == "" {
 		return nil
 	}
-	if j.metrics, err = o.metricsFile(say); err != nil {
+	if j.metrics, err = o.metricsFile(o.dir, say); err != nil {
 		return err
 	}
 	for i, s := range j.streams {

@@ -71,7 +71,7 @@ func (full) Tick() time.Duration                   { return time.Hour }
 
 // TestWatch: the loss is reported while the input goes on.
 func TestWatch(t *testing.T) {
-	job, err := (&filterFlags{format: "common", ip: "drop", keep: "14d", rooms: []string{"none"}, roomHash: "sha1", stdout: true}).job(nil)
+	job, err := (&filterFlags{ip: "drop", keep: "14d", formatFlags: formatFlags{format: "common"}, roomFlags: roomFlags{rooms: []string{"none"}, roomHash: "sha1"}, liveFlags: liveFlags{stdout: true}}).job(nil)
 	require.NoError(t, err)
 	f := filter.New(job.filter, &store.Stream{Now: time.Now})
 	q := filter.NewQueue(full{}, 1)

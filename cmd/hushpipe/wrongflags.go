@@ -299,7 +299,7 @@ func (r *recorded) flags() (*filterFlags, error) {
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	o.define(flags)
-	o.defineLive(flags)
+	o.liveFlags.define(flags)
 	err := flags.Parse(r.Flags)
 	if err == nil && (flags.NArg() > 0 || o.check || o.stdout) {
 		err = errors.New("no flags of a logger")

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"hushpipe/format"
+)
+
+// formatFlags say how lines are read.
+type formatFlags struct {
+	format    string
+	jsonKeys  []string
+	client    string
+	proxies   []string
+	userField string // of a policy, which alone can name it
+}
+
+// define defines all but --format, which stands before others.
+func (o *formatFlags) define(flags *pflag.FlagSet) {
+	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
+	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; of other lines the client is who asked the server; repeatable")
+	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
+}
+
+// parser returns a parser of the lines. It serves one goroutine.
+func (o *formatFlags) parser() (format.Parser, error) { return o.parserIn(time.Local) }
+
+// parserIn is parser with the dates of epochs in another zone.
+func (o *formatFlags) parserIn(zone *time.Location) (format.Parser, error) {
+	var keys []string
+	for _, list := range o.jsonKeys {
+		keys = append(keys, strings.Split(list, ",")...)
+	}
+	p, err := format.NewWith(o.format, zone, format.Options{JSONKeys: keys, Client: o.client, User: o.userField, Proxies: len(o.proxies) > 0})
+	if err != nil {
+		flag := "--format"
+		if badKey := (*format.JSONKeyError)(nil); errors.As(err, &badKey) {
+			flag = "--json-keys"
+		}
+		if badClient := (*format.ClientError)(nil); errors.As(err, &badClient) {
+			flag = "--client"
+		}
+		if badProxies := (*format.ProxiesError)(nil); errors.As(err, &badProxies) {
+			return nil, usage("--trusted-proxies: %w; hint: log both, as in '%%{c}a %%{X-Forwarded-For}i', or use mod_remoteip", err)
+		}
+		return nil, usage("%s: %w", flag, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+)
+
+// liveFlags are those of filter alone: where its lines come from, and how it runs.
+type liveFlags struct {
+	input   string
+	stdout  bool
+	user    string
+	metrics string
+	check   bool
+	sample  bool
+}
+
+func (o *liveFlags) define(flags *pflag.FlagSet) {
+	flags.StringVar(&o.input, "input", "", "read the FIFO at `PATH`, in place of stdin, for servers that only write to a path; see hushpipe-servers(7)")
+	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional and only its keys are read")
+	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
+	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
+	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, and exit with 0 or 2")
+	flags.BoolVar(&o.sample, "sample", false, "with --check, read lines from stdin and show what each field was taken for, what becomes of it, who counts, and for which room; DIR is optional")
+}
+
+// checkInputFlag checks --input, and makes its path absolute.
+func (o *liveFlags) checkInputFlag(dir string) error {
+	if o.input == "" {
+		return nil
+	}
+	if o.stdout {
+		return usage("--input: with --stdout it has no use; hint: leave one of them out")
+	}
+	folder, err := os.Stat(filepath.Dir(o.input))
+	if at, err2 := os.Stat(dir); err == nil && err2 == nil && os.SameFile(folder, at) {
+		return usage("--input %s: it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
+	}
+	if path, err := filepath.Abs(o.input); err == nil {
+		o.input = path
+	}
+	return nil
+}
+
+// metricsFile checks --metrics.
+func (o *liveFlags) metricsFile(dir string, say *messages) (*metricsFile, error) {
+	if filepath.Ext(o.metrics) != ".prom" {
+		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", o.metrics)
+	}
+	if o.stdout {
+		return nil, usage("--metrics: with --stdout nothing is written to DIR; hint: leave one of them out")
+	}
+	m := &metricsFile{path: o.metrics, say: say}
+	var err error
+	m.dir, err = filepath.Abs(dir)
+	return m, err
+}
