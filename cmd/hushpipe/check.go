@@ -59,6 +59,7 @@ type serverCheck struct {
 	like  string // the command of a good hushpipe line, up to its DIR
 	dir   string // and that
 
+	awaited  time.Duration     // for readers of FIFOs
 	writers  map[string]writer // by DIR, the first line of httpd's
 	verdicts map[int]verdict   // of httpd's lines that run hushpipe, by the index in logs
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -255,6 +256,31 @@ func TestCheckNoServer(t *testing.T) {
 			require.Contains(t, said, "hushpipe: error: "+path+" does not list its files; hint: name the command that starts "+server+" behind "+flag+"\n")
 		}
 	}
+}
+
+// TestCheckStarting: systemctl start returns before hushpipe has opened its FIFO.
+func TestCheckStarting(t *testing.T) {
+	root := t.TempDir()
+	fifo, nginx := filepath.Join(root, "fifo"), filepath.Join(root, "nginx")
+	require.NoError(t, mkfifo(fifo, 0o600))
+	require.NoError(t, os.WriteFile(nginx, []byte(`#!/bin/sh
+if test "$1" = -T; then
+	echo '# configuration file /etc/nginx/nginx.conf:'
+	echo 'error_log /dev/null; http { access_log `+fifo+` combined; server { } }'
+else
+	"`+hushpipeBinary(t)+`" filter --input `+fifo+` `+root+`/log </dev/null >/dev/null 2>&1 &
+	echo $! >`+root+`/pid
+fi
+`), 0o755))
+	said, status := checkServer(t, nil, "--nginx", nginx)
+	pid, err := os.ReadFile(filepath.Join(root, "pid"))
+	require.NoError(t, err)
+	number, err := strconv.Atoi(strings.TrimSpace(string(pid)))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(number, syscall.SIGTERM))
+	require.Contains(t, said, "good: hushpipe reads this FIFO")
+	require.Zero(t, status, said)
+	await(t, func() bool { return !isRead(fifo) }, "the logger reads on")
 }
 
 // TestCheckSameDir: lines that write to one DIR with other flags are said.

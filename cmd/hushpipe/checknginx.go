@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -65,7 +66,7 @@ func (c *serverCheck) fifo(log serverconf.Log) {
 		v.err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
 	case strings.Contains(log.Format, binaryAddress):
 		v.err = errors.New("$" + binaryAddress + " is an address in a form that hushpipe does not know, which it would keep; hint: use $remote_addr")
-	case !isRead(log.Target):
+	case !c.awaitReader(log.Target):
 		v.err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
 	default:
 		v = tryReaders(log)
@@ -74,6 +75,21 @@ func (c *serverCheck) fifo(log serverconf.Log) {
 		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would be taken for malformed; hint: " + unreadHint(log))
 	}
 	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
+}
+
+// starting bounds how long check waits, for all FIFOs together, until hushpipe reads them:
+// systemctl start returns before hushpipe@.service has opened its FIFO.
+const starting = 3 * time.Second
+
+// awaitReader reports whether a hushpipe reads the FIFO at path, or soon does.
+func (c *serverCheck) awaitReader(path string) bool {
+	for ; !isRead(path); c.awaited += 20 * time.Millisecond {
+		if c.awaited >= starting {
+			return false
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return true
 }
 
 const binaryAddress = "binary_remote_addr" // which may stand in braces
