@@ -102,6 +102,8 @@ func FuzzRoundTrip(f *testing.F) {
 	for i, s := range oddAddrs {
 		f.Add([]byte{byte(i)}, s, "192.0.2.1")
 	}
+	f.Add([]byte("2b7e151628aed2a\x00\x10bf7158809cf4f3c"), "2001:db8:3a5c:0:e7d1:4b9f:2c8a:f673", "7cec:702c:3503:bef:e616:96bd:be33:a9b9")
+	f.Add([]byte("2b7e151628aed2a\x00\x10bf7158809cf4f3c"), "7cec:702c:3503:bef:e616:96bd:be33:a9b9", "2001:db8:3a5c:0:e7d1:4b9f:2c8a:f673")
 	f.Fuzz(func(t *testing.T, seed []byte, s1, s2 string) {
 		a, ok := ParseAddr([]byte(s1))
 		if !ok {
@@ -113,23 +115,37 @@ func FuzzRoundTrip(f *testing.F) {
 		c := New(&key, Mode{kind: ipcrypt})
 		text := c.AppendAddr(nil, a)
 		require.Equal(t, text, c.AppendAddr(nil, a))
-		back, ok := c.Reveal(addr(t, string(text)))
-		require.True(t, ok)
-		require.Equal(t, a, back)
+		if p := addr(t, string(text)); !isNamed(a, p) {
+			back, ok := c.Reveal(p)
+			require.True(t, ok)
+			require.Equal(t, a, back)
+		}
 
 		c = New(&key, Mode{kind: pfx})
+		reference := pfxReference(key.expand(labelPfx, 32), a)
 		secret := addr(t, string(c.AppendAddr(nil, a)))
-		require.Equal(t, pfxReference(key.expand(labelPfx, 32), a), secret)
+		if isNamed(a, secret) {
+			require.True(t, reference.isAllocated())
+			return
+		}
+		require.Equal(t, reference, secret)
 		require.Equal(t, a.Is4(), secret.Is4())
-		back, ok = c.Reveal(secret)
+		back, ok := c.Reveal(secret)
 		require.True(t, ok)
 		require.Equal(t, a, back)
 		b, ok := ParseAddr([]byte(s2))
-		if ok && a.Is4() == b.Is4() {
-			require.Equal(t, common(a, b), common(secret, addr(t, string(c.AppendAddr(nil, b)))))
+		if !ok || a.Is4() != b.Is4() {
+			return
+		}
+		if other := addr(t, string(c.AppendAddr(nil, b))); !isNamed(b, other) {
+			require.Equal(t, common(a, b), common(secret, other))
 		}
 	})
 }
+
+// isNamed reports whether an address has the pseudonym of a name, since nobody has the
+// address and its own pseudonym may be somebody's.
+func isNamed(a, pseudonym Addr) bool { return !a.isPlausible() && pseudonym.IsName() }
 
 // IPv6 prefixes are kept too, at every length.
 func TestPfxKeepsPrefixes(t *testing.T) {
