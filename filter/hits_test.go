@@ -76,20 +76,3 @@ func TestTrafficOfFormats(t *testing.T) {
 		assert.Equal(t, want, got, spec)
 	}
 }
-
-// TestTrafficAllocations: counting hits allocates nothing for a line.
-func TestTrafficAllocations(t *testing.T) {
-	text, err := os.ReadFile("../testdata/elastic/apache-combined-2015.log")
-	require.NoError(t, err)
-	cfg := newConfig(t, "combined")
-	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
-	r := newReplay(t, cfg, "combined", 1, newCalendar())
-	f, b := r.workers[0], &Batch{}
-	work := func() {
-		b.Reset()
-		f.treatLines(b, text)
-	}
-	work()
-	work()
-	assert.Less(t, testing.AllocsPerRun(5, work), 5.0, "for 2,500 lines")
-}
