@@ -108,10 +108,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	}
 	f.glancer, _ = cfg.Parser.(format.Glancer)
 	if f.traffic = newHitCounter(cfg.Traffic, cfg.Parser); cfg.Traffic != nil {
-		f.glancer = nil
-		if all, ok := cfg.Parser.(format.AllGlancer); ok {
-			f.glancer = wholeGlancer{all}
-		}
+		f.glancer = f.traffic.glancer
 	}
 	if cfg.Hours {
 		f.hours.cal, f.glancer = cal.(Hourly), nil // it may leave out the time
@@ -299,7 +296,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.stats.Omitted++
 	}
 	if f.traffic.counter != nil {
-		f.countHit(d, line, part.Lines[start:])
+		f.countHit(d, line, part.Lines[start:], usual)
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {

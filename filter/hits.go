@@ -23,6 +23,7 @@ type Traffic struct {
 // hitCounter counts the hits of lines. It is a part of a Filter.
 type hitCounter struct {
 	counter *traffic.Counter // nil: none are counted
+	glancer *hitGlancer
 	hits    *traffic.Hits
 	counted []*day           // days with hits in this batch
 	free    []*traffic.Delta // not in use
@@ -41,17 +42,22 @@ type repeating interface {
 func newHitCounter(t *Traffic, p format.Parser) (h hitCounter) {
 	if t != nil {
 		h.counter, h.hits, h.options = traffic.NewCounter(t.Options), traffic.NewHits(p, t.Zone), t.Options
+		h.glancer = newHitGlancer(p)
 	}
 	return h
 }
 
 // countHit counts the current line, whose client is known by now, and of which that much
 // was written.
-func (f *Filter) countHit(d *day, line, written []byte) {
-	if f.line.Error {
-		return
+func (f *Filter) countHit(d *day, line, written []byte, usual bool) {
+	h := &f.traffic
+	var hit *traffic.Hit
+	var ok bool
+	if usual && h.glancer.found {
+		hit, ok = h.hits.At(line, &h.glancer.spans, f.line.Status)
+	} else if !f.line.Error {
+		hit, ok = h.hits.Of(line, &f.line)
 	}
-	hit, ok := f.traffic.hits.Of(line, &f.line)
 	if !ok {
 		return
 	}
@@ -65,7 +71,10 @@ func (f *Filter) countHit(d *day, line, written []byte) {
 			d.repeats = cmp.Or(d.repeats, cal.Repeats(d.day))
 		}
 	}
-	f.traffic.counter.Count(d.hits, hit, d.cipher)
+	if d.visitors == nil {
+		d.visitors = traffic.NewVisitors(d.cipher)
+	}
+	h.counter.Count(d.hits, hit, d.visitors)
 	if len(written) == 0 { // a keyed hash of the line stands for it
 		var room [20]byte
 		binary.LittleEndian.PutUint64(room[:], xxhash.Sum64(line))
@@ -125,9 +134,25 @@ func (f *Filter) recordHits(b *Batch) {
 // ExpiredTraffic returns what was counted of the hits of expired days, nil for nothing.
 func (f *Filter) ExpiredTraffic() *traffic.Days { return f.traffic.expired }
 
-// wholeGlancer is a Glancer that leaves no field out.
-type wholeGlancer struct{ format.AllGlancer }
+// hitGlancer is a Glancer that leaves out nothing that is counted: it finds spans, or all
+// fields.
+type hitGlancer struct {
+	format.Parser
+	brief format.RequestGlancer // nil: no line has spans
+	all   format.AllGlancer     // nil: such lines are parsed
+	spans format.Spans
+	found bool // they are the line's
+}
 
-func (g wholeGlancer) Glance(line []byte, m *machine.Marks, out *format.Line) bool {
-	return g.GlanceAll(line, m, out)
+func newHitGlancer(p format.Parser) *hitGlancer {
+	g := &hitGlancer{Parser: p}
+	g.brief, _ = p.(format.RequestGlancer)
+	g.all, _ = p.(format.AllGlancer)
+	return g
+}
+
+// Glance implements format.Glancer.
+func (g *hitGlancer) Glance(line []byte, m *machine.Marks, out *format.Line) bool {
+	g.found = g.brief != nil && g.brief.GlanceRequest(line, m, out, &g.spans)
+	return g.found || g.all != nil && g.all.GlanceAll(line, m, out)
 }

@@ -39,19 +39,20 @@ type slot struct {
 
 // day is what the lines of one day need.
 type day struct {
-	day     civil.Day
-	expired bool // since its first line
-	met     bool // it is expired, and a line of it could be read
-	keyID   [8]byte
-	cipher  *dayCipher       // nil: to be made
-	counts  *rooms.Counts    // nil: no room yet
-	hits    *traffic.Delta   // of this batch, nil: none yet
-	treated traffic.Treated  // the lines of these
-	repeats *traffic.Repeats // nil: none of the next lines was counted by a process that was killed
-	groups  *groupsOfDay     // nil: no group yet
-	batch   *Batch           // the last one with lines of this day,
-	seq     uint64           // in which of its uses,
-	part    int              // and at which index
+	day      civil.Day
+	expired  bool // since its first line
+	met      bool // it is expired, and a line of it could be read
+	keyID    [8]byte
+	cipher   *dayCipher        // nil: to be made
+	counts   *rooms.Counts     // nil: no room yet
+	hits     *traffic.Delta    // of this batch, nil: none yet
+	treated  traffic.Treated   // the lines of these
+	visitors *traffic.Visitors // nil: to be made, with the cipher
+	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
+	groups   *groupsOfDay      // nil: no group yet
+	batch    *Batch            // the last one with lines of this day,
+	seq      uint64            // in which of its uses,
+	part     int               // and at which index
 }
 
 func (d *day) overflow() uint64 {
@@ -150,7 +151,7 @@ func (r *router) placed(date, to civil.Day, placement calendar.Placement) slot {
 		}
 		if len(r.days)%manyDays == manyDays-1 {
 			for _, other := range r.days {
-				other.cipher = nil // and its cache of up to 4 MiB; made anew if needed
+				other.cipher, other.visitors = nil, nil // and their caches of up to 6 MiB; made anew if needed
 			}
 		}
 		d = &day{day: to, expired: placement == calendar.Expired, keyID: key.ID()}

@@ -20,6 +20,7 @@ type usual struct {
 	request bool    // the request line tells the target
 	quotes  int     // in a line
 	headers []Kind  // of the values behind the numbers
+	spans   spans   // of what is counted of a request
 }
 
 type usualBegin uint8
@@ -59,6 +60,7 @@ func (p *LogFormat) findUsual(elems []element) {
 			u.headers = append(u.headers, f.Kind)
 		}
 		u.quotes = 2 * (1 + len(u.headers))
+		u.spans = findSpans(u.fields, u.request && u.status == 0)
 		p.usual = u
 	}
 }

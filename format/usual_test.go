@@ -134,6 +134,7 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 		require.Fail(t, "no line of the format", "%s: %q", p.format, line)
 	}
 	p.requireAllEqual(t, line, &want)
+	p.requireSpansEqual(t, line, &want)
 	for i := range want.Fields {
 		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // Glance says nothing of it
 	}
@@ -174,6 +175,37 @@ func (p *glancer) requireAllEqual(t *testing.T, line []byte, want *Line) {
 		return // the one that Glance meant may have a virtual host
 	}
 	require.Fail(t, "GlanceAll is not meant for what Glance is", "%s: %q", p.format, line)
+}
+
+// requireSpansEqual reads line by GlanceRequest, whose spans are fields of Parse; and of
+// fields that are counted there are no others.
+func (p *glancer) requireSpansEqual(t *testing.T, line []byte, want *Line) {
+	var m machine.Marks
+	next := "\n" + strings.Repeat("x", 64) + "\n"
+	m.Cut(append(line[:len(line):len(line)], next...))
+	var got Line
+	var s Spans
+	if g, ok := p.Glancer.(RequestGlancer); !ok || !g.GlanceRequest(line, &m, &got, &s) {
+		return
+	}
+	of := map[Role]Span{RoleTime: s.Time, RoleRequest: s.Request, RoleSize: s.Size, RoleReferer: s.Referrer, RoleAgent: s.Agent}
+	agent := false
+	for _, f := range want.Fields {
+		if span, ok := of[f.Role]; ok {
+			require.Equal(t, Span{f.Start, f.End}, span, "%s: role %d: %q", p.format, f.Role, line)
+			agent = agent || f.Role == RoleAgent
+			delete(of, f.Role)
+		} else {
+			require.False(t, counts(f.Role), "%s: role %d: %q", p.format, f.Role, line)
+		}
+	}
+	require.Equal(t, agent, s.HasAgent)
+	for _, span := range of {
+		require.Equal(t, Span{}, span, "%s: %q", p.format, line)
+	}
+	second, ok := SecondOfDay(s.Time.Of(line), nil)
+	require.True(t, ok)
+	require.Equal(t, second, SecondOfCLF(s.Time.Of(line)))
 }
 
 // testdataLines returns the lines of all logs in testdata, and some that no

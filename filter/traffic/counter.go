@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"hushpipe/filter/pseudonym"
+	"hushpipe/format"
 	"hushpipe/format/agent"
 	"hushpipe/format/referrer"
 )
@@ -18,6 +19,7 @@ type Hit struct {
 	Second    int32 // of the day, by the line's own zone; -1: not known
 	Status    int
 	Bytes     uint64
+	Request   []byte // the request line, where it alone tells method and target; else nil
 	Method    []byte // nil: not known
 	Target    []byte // path and query, or a URL
 	Referrer  []byte // as it stands in the log
@@ -33,43 +35,37 @@ type Hit struct {
 type Counter struct {
 	opt    Options
 	rules  Rules
-	assets map[string]uint32 // by extension: the number of its type
+	assets map[string]uint8 // by extension: the number of its type
 	agents *agent.Lists
 	sites  *referrer.Sites
+	uses   uint32 // of Deltas
+	plain  bool   // nothing is known from earlier lines: the plain reference
 
-	known    [knownTexts]knownAgent
-	origins  [knownTexts]knownOrigin
+	knownAgents   knownTexts[agentFact]
+	knownRequests knownTexts[requestFact]
+	knownOrigins  knownTexts[originFact]
+	oneAgent      agentFact   // of a text that is not known
+	oneRequest    requestFact // likewise
+	oneOrigin     originFact
+	noAgent       agentFact // of a format without agents
+
+	split    bool // the Target of the hit is there
 	lowered  []byte
+	scratch  []byte // of a target
 	keptPath []byte
-	keptHost []byte
-	room     [20]byte
-}
-
-// knownTexts is how many user agents, and referrers, are remembered.
-const knownTexts = 1 << 10
-
-// maxKnown is how long they may be.
-const maxKnown = 512
-
-type knownAgent struct {
-	text    []byte
-	told    agent.Agent
-	ignored bool
-}
-
-type knownOrigin struct {
-	text []byte
-	told referrer.Origin
+	host     []byte // scratch of sites
+	oneHost  []byte // of oneOrigin
 }
 
 // NewCounter returns a Counter.
 func NewCounter(opt Options) *Counter {
-	c := &Counter{opt: opt, rules: DefaultRules, agents: agent.Load(), sites: referrer.Load(), assets: map[string]uint32{}}
+	c := &Counter{opt: opt, rules: DefaultRules, agents: agent.Load(), sites: referrer.Load(), assets: map[string]uint8{}}
 	if opt.Rules != nil {
 		c.rules = *opt.Rules
 	}
+	c.noAgent.sum = xxhash.Sum64(nil)
 	for _, ext := range c.rules.Assets {
-		c.assets[ext] = uint32(max(slices.Index(types, ext[1:]), int(typeOther)))
+		c.assets[ext] = uint8(max(slices.Index(types, ext[1:]), int(typeOther)))
 	}
 	return c
 }
@@ -85,85 +81,125 @@ var (
 	forNetworks = [20]byte{'n', 'e', 't', 'w', 'o', 'r', 'k'}
 )
 
-// Count counts a hit in the tables of its day, or in a part of them.
-func (c *Counter) Count(d *Delta, h *Hit, keys Keys) {
-	who, ignored := c.agent(h)
-	if ignored || h.HasClient && c.isIgnored(h.Client) {
+// Count counts a hit in the tables of its day, or in a part of them. v are the Visitors of
+// that day.
+func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
+	if d.use == 0 {
+		c.uses = max(c.uses+1, 1)
+		d.use = c.uses
+	}
+	who := c.agent(h)
+	if who.ignored || len(c.opt.IgnoreNet) > 0 && h.HasClient && c.isIgnored(h.Client) {
 		d.cells.at(cellOf(kindIgnored, 0, 0))[0]++
 		return
 	}
-	robot := who.Class != agent.Person && !c.rules.Robots
-	name := path(h.Target)
-	class, fileType := c.classify(h, name)
-	pages := uint64(0)
+	c.split = h.Request == nil
+	r := c.request(h)
+	class, file := r.answered(h.Status)
+	side, pages := uint32(0), uint64(0)
 	if class == page {
 		pages = 1
 	}
-	side := uint32(0)
+	robot := who.Class != agent.Person && !c.rules.Robots
 	if robot {
 		side = 1
 	}
-	all := sums{pages, 1, h.Bytes}
-	d.cells.at(cellOf(kindTotal, 0, side)).add(&all)
+	d.fixed(memoTotal+side, kindTotal, 0, side).count(pages, h.Bytes)
 	if h.Second >= 0 {
-		d.cells.at(cellOf(kindHour, uint32(h.Second)/3600, side)).add(&all)
+		hour := uint32(h.Second) / 3600
+		d.fixed(memoHour+2*min(hour, memoHours-1)+side, kindHour, hour, side).count(pages, h.Bytes)
 	}
-	d.cells.at(cellOf(kindStatus, uint32(h.Status), side)).add(&sums{0, 1, h.Bytes})
-	c.countGroup(d, h, keys, robot)
+	if status := uint32(h.Status); status < memoStatuses {
+		d.fixed(memoStatus+2*status+side, kindStatus, status, side).count(0, h.Bytes)
+	} else {
+		d.cells.at(cellOf(kindStatus, status, side)).count(0, h.Bytes)
+	}
+	if c.opt.Groups != nil {
+		c.countGroup(d, h, v, who, robot)
+	}
 	if robot {
-		d.cells.at(cellOf(kindRobot, uint32(who.Class), uint32(who.Robot))).add(&all)
-		if bytes.Equal(name, robotsTxt) {
-			d.cells.at(cellOf(kindRobot, uint32(who.Class), uint32(who.Robot)))[3]++
+		s := d.cell(&who.robot, kindRobot, uint32(who.Class), uint32(who.Robot))
+		s.count(pages, h.Bytes)
+		if r.robotsTxt {
+			s[3]++
 		}
 		return
 	}
 	if h.HasAgent {
-		d.cells.at(cellOf(kindBrowser, uint32(who.Browser), 0)).add(&all)
-		d.cells.at(cellOf(kindSystem, uint32(who.System), 0)).add(&all)
+		d.fixed(memoBrowser+uint32(who.Browser), kindBrowser, uint32(who.Browser), 0).count(pages, h.Bytes)
+		d.fixed(memoSystem+uint32(who.System), kindSystem, uint32(who.System), 0).count(pages, h.Bytes)
 	}
-	if h.Status < 400 && len(name) > 0 {
-		d.cells.at(cellOf(kindType, fileType, 0)).add(&all)
+	if h.Status < 400 && r.purpose != forNothing {
+		d.fixed(memoType+uint32(file), kindType, uint32(file), 0).count(pages, h.Bytes)
 	}
 	missing := h.Status == 404 || h.Status == 410
 	if class != page && class != asset && !missing || !h.HasClient {
 		return
 	}
-	network := uint32(keys.Fingerprint(&forNetworks, networkOf(h.Client)))
+	from := v.of(c, h, who)
 	if missing {
-		n := d.string(stringMissing, c.kept(name))
-		d.cells.at(cellOf(kindMissing, n, 0))[1]++
-		d.cells.at(cellOf(kindNetwork, n, network))
+		if !r.missing.isOf(d) {
+			r.missing.begin(d, stringMissing, kindMissing, c.pathOf(h, r))
+		}
+		d.cells.all[r.missing.cell].sums[1]++
+		r.missing.bring(d, from.network, c.opt.MinGroup)
 		return
 	}
-	visitor := d.visits.of(c.visitor(h, keys))
+	if !from.seen.isOf(d) {
+		from.seen = memo{d.use, d.visits.of(from.id)}
+	}
+	visitor := &d.visits.visitors[from.seen.n]
 	visitor.browser, visitor.system = who.Browser, who.System
 	if class == asset {
 		visitor.asset = true
 		return
 	}
-	n := d.string(stringPage, c.kept(name))
-	d.cells.at(cellOf(kindPage, n, 0)).add(&all)
-	d.cells.at(cellOf(kindNetwork, n, network))
-	if h.Second >= 0 {
-		d.visits.add(visitor, visit{start: h.Second, last: h.Second, entry: n, exit: n, pages: 1})
+	if !r.page.isOf(d) {
+		r.page.begin(d, stringPage, kindPage, c.pathOf(h, r))
 	}
-	c.countOrigin(d, h, network)
+	d.cells.all[r.page.cell].sums.count(1, h.Bytes)
+	r.page.bring(d, from.network, c.opt.MinGroup)
+	if h.Second >= 0 {
+		d.visits.addPage(visitor, h.Second, r.page.n)
+	}
+	c.countOrigin(d, h, from.network)
 }
 
 // countOrigin counts where a page's request came from.
 func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	o := c.origin(h.Referrer)
-	if o.Kind == referrer.Site {
-		host := o.Host
-		if _, isAddr := pseudonym.ParseAddr(host); isAddr || looksSecret(host) {
-			host = nil // it goes to other
-		}
-		n := d.string(stringSite, host)
-		d.cells.at(cellOf(kindSite, n, 0))[0]++
-		d.cells.at(cellOf(kindNetwork, n, network))
+	if o.kind != referrer.Site {
+		d.cell(&o.cell, kindOrigin, uint32(o.kind), uint32(o.name))[0]++
 		return
 	}
-	d.cells.at(cellOf(kindOrigin, uint32(o.Kind), uint32(o.Name)))[0]++
+	if !o.site.isOf(d) {
+		host := h.Referrer[o.at:o.end]
+		if o == &c.oneOrigin {
+			host = c.oneHost
+		}
+		o.site.begin(d, stringSite, kindSite, host)
+	}
+	d.cells.all[o.site.cell].sums[0]++
+	o.site.bring(d, network, c.opt.MinGroup)
+}
+
+// begin finds the place of a string in a Delta, and that of its cell.
+func (t *target) begin(d *Delta, k stringKind, of kind, text []byte) {
+	*t = target{memo: memo{d.use, d.string(k, text)}}
+	t.cell = d.cells.number(cellOf(of, t.n, 0))
+}
+
+// bring notes that a network brought a string: as many as decide whether it stands by
+// name.
+func (t *target) bring(d *Delta, network uint32, most int) {
+	if t.networks > 0 && t.last == network || int(t.networks) >= most {
+		return
+	}
+	before := len(d.cells.all)
+	d.cells.number(cellOf(kindNetwork, t.n, network))
+	if t.last = network; len(d.cells.all) > before {
+		t.networks++
+	}
 }
 
 // inside returns the IPv4 address that an IPv6 address carries: of 6to4 (RFC 3056) and of
@@ -191,18 +227,6 @@ func networkOf(a pseudonym.Addr) pseudonym.Addr {
 	return a.Prefix6(48)
 }
 
-// visitor returns the number of a visitor, which holds for one day.
-func (c *Counter) visitor(h *Hit, keys Keys) uint64 {
-	c.room = forVisitors // not a variable: an interface lets it escape
-	if !c.opt.ByAddress {
-		sum := xxhash.Sum64(h.Agent)
-		for i := range 8 {
-			c.room[8+i] = byte(sum >> (8 * i))
-		}
-	}
-	return keys.Fingerprint(&c.room, inside(h.Client).Prefix6(64))
-}
-
 func (c *Counter) isIgnored(a pseudonym.Addr) bool {
 	if len(c.opt.IgnoreNet) == 0 {
 		return false
@@ -212,19 +236,19 @@ func (c *Counter) isIgnored(a pseudonym.Addr) bool {
 }
 
 // agent tells who sent a hit.
-func (c *Counter) agent(h *Hit) (agent.Agent, bool) {
+func (c *Counter) agent(h *Hit) *agentFact {
 	if !h.HasAgent {
-		return agent.Agent{}, false
+		return &c.noAgent
 	}
-	k := &c.known[xxhash.Sum64(h.Agent)%knownTexts]
-	if len(h.Agent) > 0 && bytes.Equal(k.text, h.Agent) {
-		return k.told, k.ignored
+	e, sum, known := c.knownAgents.find(h.Agent, false)
+	if known && !c.plain {
+		return &e.fact
 	}
-	told, ignored := c.agents.Of(h.Agent), c.ignoresAgent(h.Agent)
-	if len(h.Agent) <= maxKnown {
-		k.text, k.told, k.ignored = append(k.text[:0], h.Agent...), told, ignored
+	c.oneAgent = agentFact{Agent: c.agents.Of(h.Agent), sum: xxhash.Sum64(h.Agent), ignored: c.ignoresAgent(h.Agent)}
+	if e == nil {
+		return &c.oneAgent
 	}
-	return told, ignored
+	return e.put(h.Agent, sum, false, c.oneAgent)
 }
 
 func (c *Counter) ignoresAgent(text []byte) bool {
@@ -236,22 +260,85 @@ func (c *Counter) ignoresAgent(text []byte) bool {
 }
 
 // origin tells where a hit came from.
-func (c *Counter) origin(text []byte) referrer.Origin {
-	k := &c.origins[xxhash.Sum64(text)%knownTexts]
-	if len(text) > 0 && bytes.Equal(k.text, text) {
-		return k.told
+func (c *Counter) origin(text []byte) *originFact {
+	key, part := text, false
+	if end := bytes.IndexByte(text, '?'); end >= 0 {
+		key, part = text[:end], true // no list has what stands behind it
 	}
-	told, scratch := c.sites.Of(text, c.opt.Own, c.keptHost)
-	c.keptHost = scratch
-	if len(text) <= maxKnown && told.Kind != referrer.Site { // its host lies in scratch
-		k.text, k.told = append(k.text[:0], text...), told
+	e, sum, known := c.knownOrigins.find(key, part)
+	if known && !c.plain {
+		return &e.fact
 	}
-	return told
+	var o referrer.Origin
+	o, c.host = c.sites.Of(text, c.opt.Own, c.host)
+	if _, isAddr := pseudonym.ParseAddr(o.Host); isAddr || looksSecret(o.Host) {
+		o.Host = nil // it goes to other
+	}
+	c.oneOrigin, c.oneHost = originFact{kind: o.Kind, name: o.Name}, o.Host
+	at := bytes.Index(key, o.Host)
+	if e == nil || at < 0 { // it is written in capitals
+		return &c.oneOrigin
+	}
+	c.oneOrigin.at, c.oneOrigin.end = uint8(at), uint8(at+len(o.Host))
+	return e.put(key, sum, part, c.oneOrigin)
 }
 
-// kept returns a path as it may be kept, valid until the next call.
-func (c *Counter) kept(name []byte) []byte {
-	c.keptPath = appendPath(c.keptPath[:0], name, !c.rules.Secrets)
+// request tells what a request is for.
+func (c *Counter) request(h *Hit) *requestFact {
+	if h.Request == nil {
+		c.oneRequest = c.requestOf(h, path(h.Target))
+		return &c.oneRequest
+	}
+	key, part := h.Request, false
+	if end := bytes.IndexByte(key, '?'); end >= 0 && endsInProtocol(key[end:]) {
+		key, part = key[:end], true
+	}
+	e, sum, known := c.knownRequests.find(key, part)
+	if known && !c.plain {
+		return &e.fact
+	}
+	c.splitRequest(h)
+	name := path(h.Target)
+	c.oneRequest = c.requestOf(h, name)
+	if e == nil || bytes.IndexByte(key, '\\') >= 0 || part && (len(h.Target) == 0 || h.Target[0] != '/' || bytes.Count(key, []byte(" ")) != 1) {
+		return &c.oneRequest // what stands behind the key matters
+	}
+	if f := &c.oneRequest; f.plain {
+		at := bytes.Index(key, name)
+		if f.plain = at >= 0; f.plain {
+			f.at, f.end = uint8(at), uint8(at+len(name))
+		}
+	}
+	return e.put(key, sum, part, c.oneRequest)
+}
+
+// endsInProtocol reports whether a request line ends as most do.
+func endsInProtocol(s []byte) bool {
+	const protocol = " HTTP/1.1"
+	n := len(s) - len(protocol)
+	return n >= 0 && string(s[n:n+6]) == protocol[:6] && isDigit(s[n+6]) && s[n+7] == '.' && isDigit(s[n+8])
+}
+
+// splitRequest finds method and target of a hit that has its request line alone.
+func (c *Counter) splitRequest(h *Hit) {
+	if c.split {
+		return
+	}
+	c.split = true
+	h.Method, h.Target = nil, nil
+	if method, target, _, ok := format.SplitRequest(h.Request); ok {
+		h.Method = method
+		h.Target, c.scratch = format.Unescaped(target, c.scratch)
+	}
+}
+
+// pathOf returns the path of a hit as it may be kept, valid until the next call.
+func (c *Counter) pathOf(h *Hit, r *requestFact) []byte {
+	if r.end > 0 {
+		return h.Request[r.at:r.end]
+	}
+	c.splitRequest(h)
+	c.keptPath = appendPath(c.keptPath[:0], h.Target, !c.rules.Secrets)
 	return c.keptPath
 }
 
@@ -265,11 +352,13 @@ const (
 	feed
 )
 
-// classify tells what a hit is, and the number of its type.
-func (c *Counter) classify(h *Hit, name []byte) (hitClass, uint32) {
+// requestOf tells what a request for a path is for.
+func (c *Counter) requestOf(h *Hit, name []byte) (f requestFact) {
 	if len(name) == 0 {
-		return other, typeOther
+		return requestFact{purpose: forNothing}
 	}
+	f.robotsTxt = bytes.Equal(name, robotsTxt)
+	f.plain = c.isPlain(name)
 	last := name[bytes.LastIndexByte(name, '/')+1:]
 	var buf [maxExt]byte
 	ext := buf[:0]
@@ -281,23 +370,37 @@ func (c *Counter) classify(h *Hit, name []byte) (hitClass, uint32) {
 			ext = append(ext, c)
 		}
 	}
-	answered := h.Status == 200 || h.Status == 304
-	if !c.rules.Others && isOther(name, last) {
-		return other, typeOther
+	n, isAsset := c.assets[string(ext)]
+	switch {
+	case !c.rules.Others && isOther(name, last):
+	case !c.rules.Feeds && isFeed(last, ext):
+		f.purpose = forFeed
+	case isAsset:
+		f.purpose, f.file = forAsset, n
+	case h.Method == nil || contains(c.rules.Methods, h.Method):
+		f.purpose = forPage
 	}
-	if !c.rules.Feeds && isFeed(last, ext) {
+	return f
+}
+
+// isPlain reports whether a path is kept as it is.
+func (c *Counter) isPlain(name []byte) bool {
+	c.keptPath = appendPath(c.keptPath[:0], name, !c.rules.Secrets)
+	return bytes.Equal(c.keptPath, name)
+}
+
+// answered tells what a request is that was answered so, and the number of its type.
+func (f *requestFact) answered(status int) (hitClass, uint8) {
+	whole := status == 200 || status == 304
+	switch {
+	case f.purpose == forFeed:
 		return feed, typeFeed
-	}
-	if n, ok := c.assets[string(ext)]; ok {
-		if answered || h.Status == 206 {
-			return asset, n
-		}
-		return other, n
-	}
-	if answered && (h.Method == nil || contains(c.rules.Methods, h.Method)) {
+	case f.purpose == forAsset && (whole || status == 206):
+		return asset, f.file
+	case f.purpose == forPage && whole:
 		return page, typePage
 	}
-	return other, typeOther
+	return other, f.file
 }
 
 // maxExt is the length of the longest extension that is looked at.

@@ -157,7 +157,7 @@ func (d *Day) visitor(id uint64) *visitor {
 			return nil
 		}
 	}
-	return d.visits.of(id)
+	return &d.visits.visitors[d.visits.of(id)]
 }
 
 // dropVisitors leaves MaxVisits visitors.
@@ -178,7 +178,7 @@ func (d *Day) dropVisitors() {
 		if v.id > d.dropped {
 			continue
 		}
-		who := d.visits.of(v.id)
+		who := &d.visits.visitors[d.visits.of(v.id)]
 		who.country, who.browser, who.system, who.asset = v.country, v.browser, v.system, v.asset
 		for n := v.first; n != noVisit; n = old.all[n].next {
 			d.visits.add(who, old.all[n])

@@ -48,6 +48,39 @@ type Delta struct {
 	visits  visits
 	strings dictionary // the first byte of each is its stringKind
 	scratch []byte
+	use     uint32           // of its Counter; 0: nothing was counted since it was emptied
+	memos   [numMemos]uint32 // of cells of closed tables: their number, and 1
+}
+
+// Where in memos cells are.
+const (
+	memoTotal    = 0
+	memoHour     = memoTotal + 2
+	memoHours    = 26
+	memoStatus   = memoHour + 2*memoHours
+	memoStatuses = 600
+	memoBrowser  = memoStatus + 2*memoStatuses
+	memoSystem   = memoBrowser + 1<<8
+	memoType     = memoSystem + 1<<8
+	numMemos     = memoType + 1<<8
+)
+
+// fixed returns the sums of a cell that has a place in memos, valid until the next cell is
+// added.
+func (d *Delta) fixed(place uint32, k kind, id, sub uint32) *sums {
+	n := &d.memos[place]
+	if *n == 0 {
+		*n = 1 + d.cells.number(cellOf(k, id, sub))
+	}
+	return &d.cells.all[*n-1].sums
+}
+
+// cell is fixed for a cell whose place a fact has.
+func (d *Delta) cell(at *memo, k kind, id, sub uint32) *sums {
+	if !at.isOf(d) {
+		*at = memo{d.use, d.cells.number(cellOf(k, id, sub))}
+	}
+	return &d.cells.all[at.n].sums
 }
 
 // NewDelta returns a Delta of no hits.
@@ -63,6 +96,9 @@ func (d *Delta) Empty() {
 	d.cells.empty()
 	d.visits.empty()
 	d.strings.empty()
+	if d.use > 0 {
+		d.use, d.memos = 0, [numMemos]uint32{}
+	}
 }
 
 // IsEmpty reports whether nothing was counted.

@@ -58,10 +58,8 @@ const maxGroups = 1000
 
 // countGroup counts a hit in the group that it is of, if it is of any. A group stands by
 // name because networks of people brought it.
-func (c *Counter) countGroup(d *Delta, h *Hit, keys Keys, robot bool) {
-	if c.opt.Groups == nil {
-		return
-	}
+func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robot bool) {
+	c.splitRequest(h)
 	var m rooms.Match
 	if !c.opt.Groups.matcher.Match(h.Target, 0, &m) {
 		return
@@ -79,7 +77,7 @@ func (c *Counter) countGroup(d *Delta, h *Hit, keys Keys, robot bool) {
 		d.cells.at(cellOf(kindTime, n, stepOf(h.Micros)))[0]++
 	}
 	if h.HasClient && !robot {
-		d.cells.at(cellOf(kindNetwork, n, uint32(keys.Fingerprint(&forNetworks, networkOf(h.Client)))))
+		d.cells.at(cellOf(kindNetwork, n, v.of(c, h, who).network))
 	}
 }
 

@@ -62,6 +62,20 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	return h, l.Status > 0 || target != nil
 }
 
+// At is Of for a usual line, of whose request the spans are known.
+func (r *Hits) At(line []byte, s *format.Spans, status int) (*Hit, bool) {
+	h := &r.hit
+	*h = Hit{
+		Second: format.SecondOfCLF(s.Time.Of(line)), Status: status, Bytes: number(s.Size.Of(line)),
+		Request: s.Request.Of(line), Referrer: s.Referrer.Of(line), Agent: s.Agent.Of(line), HasAgent: s.HasAgent,
+	}
+	if status > 0 {
+		return h, true
+	}
+	_, target, _, ok := format.SplitRequest(h.Request)
+	return h, ok && target != nil
+}
+
 func (r *Hits) unit(f *format.Field) unit {
 	if n := int(f.Directive); n > 0 && n <= len(r.units) {
 		return r.units[n-1]

@@ -29,6 +29,13 @@ func (s *sums) add(other *sums) {
 	}
 }
 
+// count adds a hit to pages, hits and bytes.
+func (s *sums) count(pages, bytes uint64) {
+	s[0] += pages
+	s[1]++
+	s[2] += bytes
+}
+
 // slots is a hash table of numbers. It is emptied by a new round, in which the numbers
 // of earlier ones do not count.
 type slots struct {
@@ -72,7 +79,10 @@ type counted struct {
 }
 
 // at returns the sums of a cell, valid until the next call.
-func (t *cells) at(c cell) *sums {
+func (t *cells) at(c cell) *sums { return &t.all[t.number(c)].sums }
+
+// number returns the number of a cell, which it adds if it is new.
+func (t *cells) number(c cell) uint32 {
 	if t.index.isFull(len(t.all)) {
 		t.index.grow()
 		for n := range t.all {
@@ -86,7 +96,7 @@ func (t *cells) at(c cell) *sums {
 		t.all = append(t.all, counted{cell: c})
 		t.index.put(i, uint32(n))
 	}
-	return &t.all[n].sums
+	return uint32(n)
 }
 
 // find returns the slot of a cell, and its number, -1 for none.

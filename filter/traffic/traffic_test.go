@@ -28,7 +28,7 @@ type reading struct {
 	parser  format.Parser
 	counter *traffic.Counter
 	hits    *traffic.Hits
-	keys    map[civil.Day]*pseudonym.Cipher
+	keys    map[civil.Day]*traffic.Visitors
 }
 
 func newReading(t testing.TB, opt traffic.Options) *reading { return newReadingOf(t, opt, "combined") }
@@ -36,7 +36,7 @@ func newReading(t testing.TB, opt traffic.Options) *reading { return newReadingO
 func newReadingOf(t testing.TB, opt traffic.Options, logFormat string) *reading {
 	parser, err := format.New(logFormat, time.UTC, nil)
 	require.NoError(t, err)
-	return &reading{t: t, opt: opt, parser: parser, counter: traffic.NewCounter(opt), hits: traffic.NewHits(parser, time.UTC), keys: map[civil.Day]*pseudonym.Cipher{}}
+	return &reading{t: t, opt: opt, parser: parser, counter: traffic.NewCounter(opt), hits: traffic.NewHits(parser, time.UTC), keys: map[civil.Day]*traffic.Visitors{}}
 }
 
 // count counts a line in the delta that deltas gives for its day.
@@ -56,7 +56,7 @@ func (r *reading) count(line []byte, deltas func(civil.Day) *traffic.Delta) {
 	if r.keys[l.Day] == nil {
 		mode, err := pseudonym.ParseMode("ipcrypt")
 		require.NoError(r.t, err)
-		r.keys[l.Day] = pseudonym.New(&pseudonym.Key{byte(l.Day)}, mode)
+		r.keys[l.Day] = traffic.NewVisitors(pseudonym.New(&pseudonym.Key{byte(l.Day)}, mode))
 	}
 	r.counter.Count(deltas(l.Day), h, r.keys[l.Day])
 }
@@ -300,7 +300,7 @@ func TestAllocations(t *testing.T) {
 	}
 	mode, err := pseudonym.ParseMode("ipcrypt")
 	require.NoError(t, err)
-	keys := pseudonym.New(&pseudonym.Key{1}, mode)
+	keys := traffic.NewVisitors(pseudonym.New(&pseudonym.Key{1}, mode))
 	var record []byte
 	work := func() {
 		d.Empty()

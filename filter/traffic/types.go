@@ -11,7 +11,7 @@ var types = func() []string {
 }()
 
 const (
-	typeOther uint32 = iota
+	typeOther uint8 = iota
 	typePage
 	typeFeed
 )

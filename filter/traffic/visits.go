@@ -37,8 +37,8 @@ type visit struct {
 
 func (v *visits) len() int { return len(v.visitors) }
 
-// of returns a visitor, which it adds if it is new. It is valid until the next call.
-func (v *visits) of(id uint64) *visitor {
+// of returns the index of a visitor, which it adds if it is new.
+func (v *visits) of(id uint64) uint32 {
 	if v.index.isFull(len(v.visitors)) {
 		v.index.grow()
 		for n := range v.visitors {
@@ -52,7 +52,7 @@ func (v *visits) of(id uint64) *visitor {
 		v.visitors = append(v.visitors, visitor{id: id, first: noVisit})
 		v.index.put(i, uint32(n))
 	}
-	return &v.visitors[n]
+	return uint32(n)
 }
 
 func (v *visits) find(id uint64) (slot, n int) {
@@ -65,6 +65,19 @@ func (v *visits) find(id uint64) (slot, n int) {
 			return i, int(n)
 		}
 	}
+}
+
+// addPage is add for one page, and faster for one behind the others.
+func (v *visits) addPage(who *visitor, second int32, page uint32) {
+	if who.first != noVisit {
+		p := &v.all[who.first]
+		if gap := second - p.last; p.next == noVisit && gap > 0 && gap <= v.timeout {
+			p.last, p.exit = second, page
+			p.pages++
+			return
+		}
+	}
+	v.add(who, visit{start: second, last: second, entry: page, exit: page, pages: 1})
 }
 
 // add adds pages to the visits of who.

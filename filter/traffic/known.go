@@ -1,0 +1,180 @@
+package traffic
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/format/agent"
+	"hushpipe/format/machine"
+	"hushpipe/format/referrer"
+)
+
+// Most texts come again and again: the user agent of a browser, the request of a style
+// sheet. knownTexts remembers what was told of those that came lately, in a table that
+// grows up to a fixed size. Who invents texts only brings the long way back, whose time is
+// bounded.
+type knownTexts[F any] struct {
+	entries []knownText[F] // as many as a power of two
+	misses  int
+}
+
+type knownText[F any] struct {
+	sum  uint64
+	n    uint8
+	part bool // the text goes on behind these bytes
+	used bool
+	text [maxKnown]byte
+	fact F
+}
+
+const (
+	maxKnown  = 239 // bytes of a text
+	fewTexts  = 1 << 8
+	manyTexts = 1 << 12
+)
+
+// find returns what is known of a text, or where it is to be put: nil for one that is too
+// long.
+func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint64, known bool) {
+	if len(text) > maxKnown {
+		return nil, 0, false
+	}
+	if k.entries == nil {
+		k.entries = make([]knownText[F], fewTexts)
+	}
+	sum = machine.Sum(text)
+	e = &k.entries[sum&uint64(len(k.entries)-1)]
+	if e.sum == sum && e.part == part && e.used && string(e.text[:e.n]) == string(text) {
+		return e, sum, true
+	}
+	if k.misses++; k.misses > 2*len(k.entries) && len(k.entries) < manyTexts {
+		k.entries, k.misses = make([]knownText[F], 2*len(k.entries)), 0
+		e = &k.entries[sum&uint64(len(k.entries)-1)]
+	}
+	return e, sum, false
+}
+
+// put makes a text known at the place that find returned.
+func (e *knownText[F]) put(text []byte, sum uint64, part bool, fact F) *F {
+	e.sum, e.n, e.part, e.used, e.fact = sum, uint8(copy(e.text[:], text)), part, true, fact
+	return &e.fact
+}
+
+// memo is where a Delta has something, in one of its uses. What other uses have there is
+// nothing of it.
+type memo struct{ use, n uint32 }
+
+// isOf reports whether n is of a Delta.
+func (m *memo) isOf(d *Delta) bool { return m.use == d.use }
+
+// agentFact is what is known of a user agent.
+type agentFact struct {
+	agent.Agent
+	sum     uint64 // what visitors are told apart by
+	ignored bool
+	robot   memo // its cell
+}
+
+// purpose is what a request is for, as far as it does not depend on the answer.
+type purpose uint8
+
+const (
+	forOther purpose = iota
+	forFeed
+	forAsset
+	forPage
+	forNothing // it has no path
+)
+
+// requestFact is what is known of a request.
+type requestFact struct {
+	purpose   purpose
+	robotsTxt bool
+	plain     bool   // the path may be kept as it is
+	file      uint8  // the number of its type
+	at, end   uint8  // the path in the text that is known
+	page      target // as a page
+	missing   target // as one that is not there
+	site      memo   // the cell of its type
+}
+
+// target is a string that networks bring, in the use of a Delta.
+type target struct {
+	memo            // the string
+	cell     uint32 // its cell
+	networks uint8  // that brought it, as many as matter
+	last     uint32 // of these
+}
+
+// originFact is what is known of a referrer.
+type originFact struct {
+	kind    referrer.Kind
+	name    uint16
+	at, end uint8 // the host of a Site in the text that is known; equal: it does not stand by name
+	site    target
+	cell    memo
+}
+
+// Visitors knows under which numbers the visitors of a day are counted. It serves one
+// goroutine.
+type Visitors struct {
+	keys    Keys
+	entries []knownVisitor // as many as a power of two
+	misses  int
+	room    [20]byte
+}
+
+// knownVisitor fills a cache line.
+type knownVisitor struct {
+	who     [2]uint64 // the address
+	agent   uint64    // agentFact.sum
+	id      uint64
+	network uint32
+	country uint16
+	used    bool
+	seen    memo // in the visits of a Delta
+	_       [8]byte
+}
+
+const (
+	fewVisitors  = 1 << 8
+	manyVisitors = 1 << 15
+)
+
+// NewVisitors returns the Visitors of a day, whose numbers keys make.
+func NewVisitors(keys Keys) *Visitors { return &Visitors{keys: keys} }
+
+// of returns what is known of who sent a hit, valid until the next call.
+func (v *Visitors) of(c *Counter, h *Hit, who *agentFact) *knownVisitor {
+	agent := who.sum
+	if c.opt.ByAddress {
+		agent = 0
+	}
+	a, b := binary.LittleEndian.Uint64(h.Client[:]), binary.LittleEndian.Uint64(h.Client[8:])
+	if v.entries == nil {
+		v.entries = make([]knownVisitor, fewVisitors)
+	}
+	at := mix(a ^ bits.RotateLeft64(b, 17) ^ agent)
+	e := &v.entries[at&uint64(len(v.entries)-1)]
+	if e.who == [2]uint64{a, b} && e.agent == agent && e.used {
+		return e
+	}
+	if v.misses++; v.misses > 2*len(v.entries) && len(v.entries) < manyVisitors {
+		v.entries, v.misses = make([]knownVisitor, 2*len(v.entries)), 0
+		e = &v.entries[at&uint64(len(v.entries)-1)]
+	}
+	*e = knownVisitor{who: [2]uint64{a, b}, agent: agent, used: true}
+	e.network = uint32(v.fingerprint(forNetworks, networkOf(h.Client)))
+	room := forVisitors
+	if !c.opt.ByAddress {
+		binary.LittleEndian.PutUint64(room[8:], agent)
+	}
+	e.id = v.fingerprint(room, inside(h.Client).Prefix6(64))
+	return e
+}
+
+func (v *Visitors) fingerprint(room [20]byte, a pseudonym.Addr) uint64 {
+	v.room = room // a variable would escape by the interface
+	return v.keys.Fingerprint(&v.room, a)
+}
