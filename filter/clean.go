@@ -12,14 +12,18 @@ import (
 // to replace, so that they need not be looked through once more. A text is
 // known only if all of its bytes are equal; whoever invents texts that share
 // their places only brings back the long way.
-type cleanTexts struct{ recent ring[cleanText] }
+type cleanTexts struct {
+	recent ring[cleanText]
+	last   uint32 // id
+}
 
-func newCleanTexts() cleanTexts { return cleanTexts{newRing[cleanText](cleanMax)} }
+// newCleanTexts returns cleanTexts of none, whose ids go on behind those of others.
+func newCleanTexts(last uint32) cleanTexts { return cleanTexts{newRing[cleanText](cleanMax), last} }
 
 const (
 	cleanMax = 1 << 13 // texts have 2 MiB
 	minClean = 8       // shorter ones are not worth it
-	cleanLen = 228     // a text and what is known of it fill four cache lines
+	cleanLen = 224     // a text and what is known of it fill four cache lines
 )
 
 type cleanText struct {
@@ -32,6 +36,7 @@ type cleanText struct {
 	n     uint8
 	text  [cleanLen]byte // most end in the first of the cache lines
 	hash  [20]byte
+	id    uint32 // tells it from what lay there before, never 0
 }
 
 // roomOf says what a slot knows of the room in a request.
@@ -67,9 +72,9 @@ func (c *cleanTexts) find(kind format.Kind, text []byte) (*cleanText, uint64) {
 	return t, sum
 }
 
-// isAt reports whether a text of a kind lies at a place.
-func (c *cleanTexts) isAt(place uint16, kind format.Kind, text []byte) bool {
-	return c.recent.entries[int(place)&(len(c.recent.entries)-1)].is(kind, text)
+// at returns the text that lies at a place.
+func (c *cleanTexts) at(place uint16) *cleanText {
+	return &c.recent.entries[int(place)&(len(c.recent.entries)-1)]
 }
 
 func (t *cleanText) is(kind format.Kind, text []byte) bool {
@@ -82,6 +87,8 @@ func (c *cleanTexts) put(kind format.Kind, text []byte, sum uint64) *cleanText {
 	t, at := c.recent.put(sum)
 	t.place, t.kind, t.len = uint16(at), kind, uint8(copy(t.text[:], text))
 	t.room, t.alone = roomUnknown, false
+	c.last = max(c.last+1, 1)
+	t.id = c.last
 	return t
 }
 

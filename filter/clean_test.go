@@ -13,7 +13,7 @@ import (
 // A text is known by all of its bytes and by its kind, and only those are that
 // were put last.
 func TestCleanTexts(t *testing.T) {
-	c := newCleanTexts()
+	c := newCleanTexts(0)
 	known := func(kind format.Kind, text string) bool {
 		t, _ := c.find(kind, []byte(text))
 		return t != nil
@@ -56,7 +56,7 @@ func TestCleanTexts(t *testing.T) {
 
 // What is known of a request's room holds for equal targets only.
 func TestCleanRooms(t *testing.T) {
-	c := newCleanTexts()
+	c := newCleanTexts(0)
 	text := []byte("GET /http-bind?room=a HTTP/1.1")
 	s := c.put(format.Request, text, textSum(format.Request, text))
 	hash := &[20]byte{1, 2, 3}

@@ -50,7 +50,7 @@ func (w *rewriter) canPlan(line []byte) bool {
 // appendPlanned is appendLine for a stream that lists its fields: what the plan does
 // not name is not appended.
 func (w *rewriter) appendPlanned(dst, line []byte) []byte {
-	w.who, w.request, w.doubt = nil, nil, noDoubt
+	w.newLine()
 	w.counted, w.clients = span{}, 0
 	if w.json.nodes != nil {
 		return w.appendJSON(dst, line)
@@ -130,7 +130,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 		dst, _ = w.appendClient(dst, field, text, false)
 		return dst
 	case format.UserAgent:
-		if w.who != nil && w.clean.isAt(w.who.agent, format.UserAgent, text) {
+		if w.who != nil && w.clean.at(w.who.agent).is(format.UserAgent, text) {
 			return append(dst, text...)
 		}
 	case format.URL, format.Text:
@@ -146,11 +146,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	start := len(dst)
 	dst = w.appendField(dst, field, text, false)
 	if sum != 0 && bytes.Equal(dst[start:], text) {
-		known := w.clean.put(field.Kind, text, sum)
-		if w.request == known {
-			w.request = nil // it had to make room
-		}
-		w.note(known)
+		w.put(field.Kind, text, sum)
 	}
 	return dst
 }

@@ -96,7 +96,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parser: cfg.Parser,
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts()},
+		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts(0)},
 		noLines:  cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
@@ -428,7 +428,7 @@ func (f *Filter) renew() {
 	}
 	if f.router.renew() && f.rooms != nil {
 		if h := f.cal.Hasher(); h != f.source {
-			f.source, f.hasher, f.clean = h, nil, newCleanTexts() // with the hashes of the old one
+			f.source, f.hasher, f.clean = h, nil, newCleanTexts(f.clean.last) // with the hashes of the old one
 			if h != nil {
 				f.hasher = h.Clone()
 			}

@@ -24,13 +24,14 @@ type rewriter struct {
 	who     *client
 	addr    pseudonym.Addr
 	request *cleanText // what is known of its request, nil for nothing
+	agent   *cleanText // and of its user agent
 	doubt   doubt      // whether it is one line
 }
 
 // appendLine appends a line of a known format with its newline, field by field,
 // and notes who is counted, and what is known of the request.
 func (w *rewriter) appendLine(dst, line []byte) []byte {
-	w.who, w.request, w.doubt = nil, nil, noDoubt
+	w.newLine()
 	line, at := line[:len(line)+1], 0
 	fields, counted := w.line.Fields, w.line.Client
 	for i := range fields {
@@ -64,8 +65,11 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			}
 			continue
 		case format.UserAgent:
-			if w.who != nil && w.clean.isAt(w.who.agent, format.UserAgent, text) {
-				continue // it goes as well
+			if w.who != nil {
+				if t := w.clean.at(w.who.agent); t.is(format.UserAgent, text) {
+					w.agent = t
+					continue // it goes as well
+				}
 			}
 		case format.URL, format.Text:
 			if machine.IsSimple(text, '=') {
@@ -85,14 +89,27 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 		start := len(dst)
 		dst = w.appendField(dst, field, text, i == counted)
 		if sum != 0 && bytes.Equal(dst[start:], text) {
-			t := w.clean.put(field.Kind, text, sum)
-			if w.request == t {
-				w.request = nil // it had to make room
-			}
-			w.note(t)
+			w.put(field.Kind, text, sum)
 		}
 	}
 	return append(dst, line[at:]...)
+}
+
+// put notes a text that is not known.
+func (w *rewriter) put(kind format.Kind, text []byte, sum uint64) {
+	t := w.clean.put(kind, text, sum)
+	switch t { // what had to make room
+	case w.request:
+		w.request = nil
+	case w.agent:
+		w.agent = nil
+	}
+	w.note(t)
+}
+
+// newLine forgets what is known of the line before.
+func (w *rewriter) newLine() {
+	w.who, w.request, w.agent, w.doubt = nil, nil, nil, noDoubt
 }
 
 // note notes where a text of the line lies: the request for its room, and the user
@@ -102,7 +119,7 @@ func (w *rewriter) note(t *cleanText) {
 	case format.Request:
 		w.request = t
 	case format.UserAgent:
-		if w.who != nil {
+		if w.agent = t; w.who != nil {
 			w.who.agent = t.place
 		}
 	}

@@ -79,7 +79,7 @@ func (w *rewriter) isKeyless(line []byte) bool {
 // appendSame appends a line as a stream that is alike wrote it, with the client under
 // this one's key.
 func (f *Filter) appendSame(dst, line []byte) []byte {
-	f.who, f.request, f.doubt = nil, nil, noDoubt
+	f.newLine()
 	s, field := f.same, &f.line.Fields[f.line.Client]
 	dst = append(dst, s.text[:s.client.start]...)
 	dst = f.appendCounted(dst, field, line[field.Start:field.End])
@@ -108,7 +108,7 @@ func (f *Filter) appendCounted(dst []byte, field *format.Field, text []byte) []b
 // see looks at a usual line of a stream that writes none: who is counted, and what is known
 // of the request.
 func (f *Filter) see(line []byte) {
-	f.who, f.request, f.doubt = nil, nil, noDoubt
+	f.newLine()
 	l := &f.line
 	if l.Client >= 0 {
 		field := &l.Fields[l.Client]

@@ -25,6 +25,8 @@ type Hit struct {
 	Referrer  []byte // as it stands in the log
 	Agent     []byte // likewise
 	HasAgent  bool   // the format says which agent it was
+	RequestAt Place  // of Request
+	AgentAt   Place  // of Agent
 	Client    pseudonym.Addr
 	HasClient bool   // Client is an address
 	Micros    uint64 // how long the answer took, in microseconds
@@ -44,10 +46,14 @@ type Counter struct {
 	knownAgents   knownTexts[agentFact]
 	knownRequests knownTexts[requestFact]
 	knownOrigins  knownTexts[originFact]
-	oneAgent      agentFact   // of a text that is not known
-	oneRequest    requestFact // likewise
-	oneOrigin     originFact
-	noAgent       agentFact // of a format without agents
+
+	placedAgents   placedFacts[agentFact]
+	placedRequests placedFacts[requestFact]
+
+	oneAgent   agentFact   // of a text that is not known
+	oneRequest requestFact // likewise
+	oneOrigin  originFact
+	noAgent    agentFact // of a format without agents
 
 	split    bool // the Target of the hit is there
 	lowered  []byte
@@ -237,9 +243,20 @@ func (c *Counter) isIgnored(a pseudonym.Addr) bool {
 
 // agent tells who sent a hit.
 func (c *Counter) agent(h *Hit) *agentFact {
-	if !h.HasAgent {
+	switch {
+	case !h.HasAgent:
 		return &c.noAgent
+	case h.AgentAt.ID > 0 && !c.plain:
+		e, known := c.placedAgents.find(h.AgentAt)
+		if !known {
+			*e = placedFact[agentFact]{h.AgentAt.ID, *c.agentByText(h)}
+		}
+		return &e.fact
 	}
+	return c.agentByText(h)
+}
+
+func (c *Counter) agentByText(h *Hit) *agentFact {
 	e, sum, known := c.knownAgents.find(h.Agent, false)
 	if known && !c.plain {
 		return &e.fact
@@ -285,10 +302,21 @@ func (c *Counter) origin(text []byte) *originFact {
 
 // request tells what a request is for.
 func (c *Counter) request(h *Hit) *requestFact {
-	if h.Request == nil {
+	switch {
+	case h.Request == nil:
 		c.oneRequest = c.requestOf(h, path(h.Target))
 		return &c.oneRequest
+	case h.RequestAt.ID > 0 && !c.plain:
+		e, known := c.placedRequests.find(h.RequestAt)
+		if !known {
+			*e = placedFact[requestFact]{h.RequestAt.ID, *c.requestByText(h)}
+		}
+		return &e.fact
 	}
+	return c.requestByText(h)
+}
+
+func (c *Counter) requestByText(h *Hit) *requestFact {
 	key, part := h.Request, false
 	if end := bytes.IndexByte(key, '?'); end >= 0 && endsInProtocol(key[end:]) {
 		key, part = key[:end], true

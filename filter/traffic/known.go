@@ -48,7 +48,7 @@ func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint6
 	if e.sum == sum && e.part == part && e.used && string(e.text[:e.n]) == string(text) {
 		return e, sum, true
 	}
-	if k.misses++; k.misses > 2*len(k.entries) && len(k.entries) < manyTexts {
+	if k.misses++; k.misses > len(k.entries) && len(k.entries) < manyTexts {
 		k.entries, k.misses = make([]knownText[F], 2*len(k.entries)), 0
 		e = &k.entries[sum&uint64(len(k.entries)-1)]
 	}
@@ -59,6 +59,33 @@ func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint6
 func (e *knownText[F]) put(text []byte, sum uint64, part bool, fact F) *F {
 	e.sum, e.n, e.part, e.used, e.fact = sum, uint8(copy(e.text[:], text)), part, true, fact
 	return &e.fact
+}
+
+// Place tells that a text is the same as that of an earlier hit: where its user keeps it,
+// and a number that is another one whenever another text is kept there. The zero Place
+// tells nothing.
+type Place struct {
+	At uint16
+	ID uint32
+}
+
+// placedFacts are what is known of texts by their Place.
+type placedFacts[F any] struct{ entries []placedFact[F] }
+
+type placedFact[F any] struct {
+	id   uint32
+	fact F
+}
+
+// find returns the entry of a Place, and whether it is of its text.
+func (k *placedFacts[F]) find(p Place) (e *placedFact[F], known bool) {
+	if at := int(p.At); at >= len(k.entries) {
+		entries := make([]placedFact[F], max(1<<8, 1<<bits.Len16(p.At)))
+		copy(entries, k.entries)
+		k.entries = entries
+	}
+	e = &k.entries[p.At]
+	return e, e.id == p.ID
 }
 
 // memo is where a Delta has something, in one of its uses. What other uses have there is
