@@ -353,11 +353,8 @@ func (c *Counter) splitRequest(h *Hit) {
 		return
 	}
 	c.split = true
-	h.Method, h.Target = nil, nil
-	if method, target, _, ok := format.SplitRequest(h.Request); ok {
-		h.Method = method
-		h.Target, c.scratch = format.Unescaped(target, c.scratch)
-	}
+	h.Method, _, _, _ = format.SplitRequest(h.Request)
+	h.Target, c.scratch = format.Target(h.Request, c.scratch)
 }
 
 // pathOf returns the path of a hit as it may be kept, valid until the next call.

@@ -5,3 +5,6 @@ func Steps() []uint64 { return steps }
 
 // StepOf is stepOf.
 func StepOf(micros uint64) uint32 { return stepOf(micros) }
+
+// Plain has a Counter remember nothing of earlier lines.
+func (c *Counter) Plain() { c.plain = true }

@@ -72,8 +72,9 @@ func (r *Hits) At(line []byte, s *format.Spans, status int) (*Hit, bool) {
 	if status > 0 {
 		return h, true
 	}
-	_, target, _, ok := format.SplitRequest(h.Request)
-	return h, ok && target != nil
+	var target []byte
+	target, r.scratch = format.Target(h.Request, r.scratch)
+	return h, target != nil
 }
 
 func (r *Hits) unit(f *format.Field) unit {
