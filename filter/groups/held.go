@@ -12,6 +12,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format/civil"
 )
@@ -33,13 +34,21 @@ func parseHeld(line []byte) (group pseudonym.Group, ok bool) {
 	return pseudonym.ParseGroup(line[:groupDigits])
 }
 
-// writing is the work of the goroutine that writes the lines.
-type writing struct {
+// Writer takes people to the journals, and lines to where they are held. One goroutine has
+// it, that of the Queue.
+type Writer struct {
+	cfg      *Config
+	opened   *Opened
 	journals *counts.Journals
 	lock     *dir.Lock
 	at       *dir.Dir // of lock
 	list     []heldLine
 	buf      []byte
+}
+
+func newWriter(o *Opened) *Writer {
+	return &Writer{cfg: o.cfg, opened: o, journals: counts.NewTyped(counts.Config{Path: o.cfg.Path, Limits: o.cfg.Limits, Settings: settings(o.cfg.Least),
+		Window: o.cfg.Window, Report: o.cfg.Report}, journal.Groups)}
 }
 
 // heldLine is a line that is to be held.
@@ -56,41 +65,36 @@ type Appender interface {
 
 // Tell takes the records of people, which go to the journal. While DIR cannot be opened,
 // and d is nil, they wait.
-func (g *Groups) Tell(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
-	if len(records) > 0 && !g.isOver(day) {
-		g.writing.journals.Count(d, day, keyID, records, true)
+func (w *Writer) Tell(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
+	if len(records) > 0 && !w.opened.isOver(day) {
+		w.journals.Count(d, day, keyID, records, true)
 	}
 }
 
 // Flush writes the records that wait.
-func (g *Groups) Flush(d *dir.Dir) error { return g.writing.journals.Flush(d) }
+func (w *Writer) Flush(d *dir.Dir) error { return w.journals.Flush(d) }
 
 // Forget lets go of days that were deleted on purpose.
-func (g *Groups) Forget(days map[civil.Day]bool) {
-	g.writing.journals.Forget(days)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for day := range days {
-		delete(g.days, day)
-	}
+func (w *Writer) Forget(days map[civil.Day]bool) {
+	w.journals.Forget(days)
+	w.opened.drop(days)
 }
 
 // Close closes the files.
-func (g *Groups) Close() {
-	g.writing.journals.Close()
-	if g.writing.lock != nil {
-		g.writing.lock.Close()
+func (w *Writer) Close() {
+	w.journals.Close()
+	if w.lock != nil {
+		w.lock.Close()
 	}
 }
 
 // Hold takes held lines of a day. Those of groups that are open by now go
 // to log at once; once the day is over, the others are left out. It returns, in place of
 // lines, those that it could not write.
-func (g *Groups) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (rest []byte, err error) {
-	w := &g.writing
-	over := g.isOver(day)
+func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (rest []byte, err error) {
+	over := w.opened.isOver(day)
 	if over {
-		err = g.load(d, day)
+		err = w.opened.load(d, day)
 	}
 	locked := false
 	if !over && err == nil {
@@ -113,10 +117,10 @@ func (g *Groups) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 	for at := 0; at < len(lines); {
 		end := at + bytes.IndexByte(lines[at:], '\n') + 1
 		group, _ := parseHeld(lines[at:end])
-		w.list = append(w.list, heldLine{start: at, end: end, group: group, open: g.isOpen(day, group)})
+		w.list = append(w.list, heldLine{start: at, end: end, group: group, open: w.opened.isOpen(day, group)})
 		at = end
 	}
-	if err = g.appendOpen(log, day, lines); err == nil && over {
+	if err = w.appendOpen(log, day, lines); err == nil && over {
 		var n uint64
 		for i := range w.list {
 			if !w.list[i].done {
@@ -125,10 +129,10 @@ func (g *Groups) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 			}
 		}
 		if n > 0 {
-			g.cfg.Withheld(n)
+			w.cfg.Withheld(n)
 		}
 	} else if err == nil {
-		err = g.appendClosed(d, day, lines, locked)
+		err = w.appendClosed(d, day, lines, locked)
 	}
 	kept := 0
 	slices.SortFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.start, b.start) })
@@ -141,8 +145,7 @@ func (g *Groups) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 }
 
 // appendOpen writes the lines of open groups to their day's file.
-func (g *Groups) appendOpen(log Appender, day civil.Day, lines []byte) error {
-	w := &g.writing
+func (w *Writer) appendOpen(log Appender, day civil.Day, lines []byte) error {
 	w.buf = w.buf[:0]
 	for _, l := range w.list {
 		if l.open {
@@ -168,8 +171,7 @@ func (g *Groups) appendOpen(log Appender, day civil.Day, lines []byte) error {
 }
 
 // appendClosed writes the other lines to the files of held lines.
-func (g *Groups) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bool) error {
-	w := &g.writing
+func (w *Writer) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bool) error {
 	slices.SortStableFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.group[0], b.group[0]) })
 	for i := 0; i < len(w.list); {
 		first := w.list[i].group[0]
@@ -192,7 +194,7 @@ func (g *Groups) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bo
 				_, err := f.Write(w.buf)
 				return err
 			})
-			g.lookAgain(day)
+			w.opened.lookAgain(day)
 		}
 		if err != nil {
 			return err
@@ -202,14 +204,6 @@ func (g *Groups) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bo
 		}
 	}
 	return nil
-}
-
-// lookAgain has the next round look at all held lines of a day: some may be of groups
-// that were opened meanwhile.
-func (g *Groups) lookAgain(day civil.Day) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.of(day).seen = false
 }
 
 // appendHeldFile appends whole lines, all or none. A line that a killed process left

@@ -8,13 +8,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
-	"hushpipe/filter/pseudonym"
 	"hushpipe/format/civil"
 )
 
@@ -27,21 +27,34 @@ const (
 	chunk = 64 << 10
 )
 
+// Releaser reads the journals, and releases or deletes held lines, beside the lines that come:
+// a goroutine of its own goes round, and purge ends what is over. Any goroutine may.
+type Releaser struct {
+	cfg    *Config
+	opened *Opened
+
+	mu      sync.Mutex // one at a time; guards what follows
+	unions  map[civil.Day]*union
+	said    map[civil.Day]bool // that not all people are counted
+	deleted []string           // held files
+	moved   map[string]bool    // files of which all is released that is to be
+}
+
 // Round reads what the journals have got, releases the lines of groups that are open by
 // that, and deletes what is left of days that are over.
-func (g *Groups) Round(d *dir.Dir) error {
-	g.round.Lock()
-	defer g.round.Unlock()
-	defer g.forget()
-	g.deleted = nil
+func (r *Releaser) Round(d *dir.Dir) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.forgetOld()
+	r.deleted = nil
 	held, err := heldNames(d)
 	if err != nil {
-		g.cfg.Report.Fault("held", err, "")
+		r.cfg.Report.Fault("held", err, "")
 		return err
 	}
 	typed, err := counts.TypedNames(d)
 	if err != nil { // without journals nothing is open
-		g.cfg.Report.Fault("journal", err, "; lines of groups stay held")
+		r.cfg.Report.Fault("journal", err, "; lines of groups stay held")
 	}
 	errs := []error{err}
 	days := maps.Clone(typed)
@@ -51,35 +64,41 @@ func (g *Groups) Round(d *dir.Dir) error {
 	maps.Copy(days, held)
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		switch {
-		case day < g.cfg.Window().First:
+		case day < r.cfg.Window().First:
 			continue // it is deleted with its day
-		case g.isOver(day):
-			err = g.finish(d, day, held[day])
+		case r.opened.isOver(day):
+			err = r.finish(d, day, held[day])
 		default:
-			err = g.release(d, day, typed[day])
+			err = r.release(d, day, typed[day])
 		}
 		if err != nil && !errors.Is(err, dir.ErrLocked) {
-			g.cfg.Report.Fault("held", err, "; held lines are not released yet")
+			r.cfg.Report.Fault("held", err, "; held lines are not released yet")
 		}
 		errs = append(errs, err)
 	}
 	return dir.Join(errs...)
 }
 
+// forgetOld lets go of days that nobody asks for any more.
+func (r *Releaser) forgetOld() {
+	r.opened.forget()
+	maps.DeleteFunc(r.unions, func(day civil.Day, _ *union) bool { return day < r.cfg.Window().First })
+}
+
 // End deletes what is left of days that are over, as Round does, and returns the names of
 // the files. It opens no groups of other days: it is for who does not know the policy.
-func (g *Groups) End(d *dir.Dir) (deleted []string, err error) {
-	g.round.Lock()
-	defer g.round.Unlock()
+func (r *Releaser) End(d *dir.Dir) (deleted []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	held, err := heldNames(d)
 	errs := []error{err}
-	g.deleted = nil
+	r.deleted = nil
 	for day, names := range held {
-		if g.isOver(day) {
-			errs = append(errs, g.finish(d, day, names))
+		if r.opened.isOver(day) {
+			errs = append(errs, r.finish(d, day, names))
 		}
 	}
-	return g.deleted, dir.Join(errs...)
+	return r.deleted, dir.Join(errs...)
 }
 
 // heldNames lists the held files of each day.
@@ -95,77 +114,33 @@ func heldNames(d *dir.Dir) (map[civil.Day][]string, error) {
 }
 
 // release opens the groups of a day that have their people, and releases their lines.
-func (g *Groups) release(d *dir.Dir, day civil.Day, typed []string) error {
-	u := g.unions[day]
+func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
+	u := r.unions[day]
 	if u == nil {
-		u = newUnion(g.cfg.Limits)
-		g.unions[day] = u
+		u = newUnion(r.cfg.Limits)
+		r.unions[day] = u
 	}
-	err := g.openBy(d, day, u, typed)
-	if u.counts.Recorded()+u.counts.Overflow() > 0 && !g.said[day] {
-		g.said[day] = true
-		g.cfg.Report.Say("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", g.cfg.Path, day))
+	err := r.opened.openBy(d, day, u, typed)
+	if u.counts.Recorded()+u.counts.Overflow() > 0 && !r.said[day] {
+		r.said[day] = true
+		r.cfg.Report.Say("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", r.cfg.Path, day))
 	}
-	g.mu.Lock()
-	of := g.of(day)
-	var firsts [256]bool
-	for _, group := range of.list[of.done:] {
-		firsts[group[0]] = true
-	}
-	all, done := !of.seen, len(of.list)
-	nothing := !all && of.done == done
-	of.seen = true // unless lookAgain says otherwise meanwhile
-	g.mu.Unlock()
-	if nothing {
+	left, some := r.opened.begin(day)
+	if !some {
 		return err
 	}
-	moveErr := g.move(d, day, func(first byte) bool { return all || firsts[first] })
-	g.mu.Lock()
+	moveErr := r.move(d, day, func(first byte) bool { return left.all || left.firsts[first] })
 	if moveErr == nil {
-		of.done = max(of.done, done)
-	} else if all {
-		of.seen = false
+		r.opened.released(left)
+	} else if left.all {
+		r.opened.lookAgain(day)
 	}
-	g.mu.Unlock()
 	return dir.Join(err, moveErr)
-}
-
-// openBy opens the groups that have their people by the journals.
-func (g *Groups) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) error {
-	met := map[pseudonym.Group]bool{}
-	err := u.follow(d, day, typed, func(group pseudonym.Group) { met[group] = true })
-	least := max(g.cfg.Least, u.least) // of lines that came under another bound as well
-	var list []pseudonym.Group
-	for group := range met {
-		if least > 0 && u.people(group) >= least {
-			list = append(list, group)
-		}
-	}
-	g.open(day, list)
-	return err
-}
-
-// load reads the open groups of a day that is over, unless that was done.
-func (g *Groups) load(d *dir.Dir, day civil.Day) error {
-	g.mu.Lock()
-	done := g.days[day] != nil && g.days[day].all
-	g.mu.Unlock()
-	if done {
-		return nil
-	}
-	names, err := counts.TypedNames(d)
-	if err == nil {
-		err = g.openBy(d, day, newUnion(g.cfg.Limits), names[day])
-	}
-	if err == nil {
-		g.end(day)
-	}
-	return err
 }
 
 // move releases the lines of open groups that lie in the files of a day whose groups
 // begin with a byte that is wanted.
-func (g *Groups) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool) error {
+func (r *Releaser) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool) error {
 	unlock, err := d.LockHeld(lockPatience)
 	if err != nil {
 		return err
@@ -175,11 +150,11 @@ func (g *Groups) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool) e
 	if err != nil {
 		return err
 	}
-	log := g.log(d)
+	log := r.log(d)
 	defer log.Close()
 	for _, name := range held[day] {
 		if _, first, _, _ := dir.ParseHeld(name); wanted(first) {
-			if err := g.moveFile(d, log, day, name); err != nil {
+			if err := r.moveFile(d, log, day, name); err != nil {
 				return err
 			}
 		}
@@ -187,17 +162,17 @@ func (g *Groups) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool) e
 	return nil
 }
 
-func (g *Groups) log(d *dir.Dir) *daylog.Log {
+func (r *Releaser) log(d *dir.Dir) *daylog.Log {
 	log := daylog.New(d)
-	log.SetWindow(g.cfg.Window())
+	log.SetWindow(r.cfg.Window())
 	return log
 }
 
 // moveFile releases the lines of open groups in one file, and takes the others to the
 // file of their groups. Until that is done the file has another name, by which the next
 // process knows that some lines may be released already. The caller has the lock.
-func (g *Groups) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) error {
-	some, err := g.hasOpen(d, day, name)
+func (r *Releaser) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) error {
+	some, err := r.hasOpen(d, day, name)
 	if err != nil || !some {
 		return dir.IfExists(err)
 	}
@@ -210,17 +185,17 @@ func (g *Groups) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) 
 		return err
 	}
 	defer f.Close()
-	if !g.moved[moving] {
+	if !r.moved[moving] {
 		out := &outlet{log: log, day: day}
-		if _, err := g.releaseLines(f, out, day); err != nil {
+		if _, err := r.releaseLines(f, out, day); err != nil {
 			if out.written == 0 { // nothing has happened
 				_ = d.Rename(dir.Held, moving, name)
 			}
 			return err
 		}
-		g.moved[moving] = true
+		r.moved[moving] = true
 		if moving == name {
-			g.cfg.Repeated(d, day)
+			r.cfg.Repeated(d, day)
 		}
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -228,7 +203,7 @@ func (g *Groups) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) 
 	}
 	kept := &outlet{log: heldFile{d, base}}
 	err = eachLine(f, func(line []byte) error {
-		if group, ok := parseHeld(line); ok && g.isOpen(day, group) {
+		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
 			return nil
 		}
 		return kept.add(line)
@@ -240,7 +215,7 @@ func (g *Groups) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) 
 		err = d.Remove(dir.Held, moving)
 	}
 	if err == nil {
-		delete(g.moved, moving)
+		delete(r.moved, moving)
 	}
 	return err
 }
@@ -256,9 +231,9 @@ func (h heldFile) Append(_ civil.Day, lines []byte) (int, error) {
 }
 
 // releaseLines releases the lines of open groups, and counts the others.
-func (g *Groups) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed uint64, err error) {
+func (r *Releaser) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed uint64, err error) {
 	err = eachLine(f, func(line []byte) error {
-		if group, ok := parseHeld(line); ok && g.isOpen(day, group) {
+		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
 			return out.add(line[PrefixSize:])
 		}
 		closed++
@@ -298,14 +273,14 @@ func (o *outlet) flush(least int) error {
 }
 
 // hasOpen reports whether a line in a file is of an open group.
-func (g *Groups) hasOpen(d *dir.Dir, day civil.Day, name string) (some bool, err error) {
+func (r *Releaser) hasOpen(d *dir.Dir, day civil.Day, name string) (some bool, err error) {
 	f, err := d.OpenFile(dir.Held, name, os.O_RDONLY)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	err = eachLine(f, func(line []byte) error {
-		if group, ok := parseHeld(line); ok && g.isOpen(day, group) {
+		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
 			some = true
 			return errEnough
 		}
@@ -331,11 +306,11 @@ func setAside(d *dir.Dir, name string) (moving, base string, err error) {
 
 // finish releases what is left of a day that is over, and deletes the rest. A lock that
 // another process has, or a disk that refuses lines, delays it for some minutes only.
-func (g *Groups) finish(d *dir.Dir, day civil.Day, held []string) error {
-	if delete(g.unions, day); len(held) == 0 {
+func (r *Releaser) finish(d *dir.Dir, day civil.Day, held []string) error {
+	if delete(r.unions, day); len(held) == 0 {
 		return nil
 	}
-	last := !g.cfg.Now().Before(Deadline(day, g.cfg.Now().Location()).Add(diskPatience))
+	last := !r.cfg.Now().Before(Deadline(day, r.cfg.Now().Location()).Add(diskPatience))
 	unlock, err := d.LockHeld(lockPatience)
 	if err != nil && !last {
 		return err
@@ -345,21 +320,21 @@ func (g *Groups) finish(d *dir.Dir, day civil.Day, held []string) error {
 	if names, err := heldNames(d); err == nil {
 		held = names[day]
 	}
-	if err := g.load(d, day); err != nil && !last {
+	if err := r.opened.load(d, day); err != nil && !last {
 		return err
 	}
-	log := g.log(d)
+	log := r.log(d)
 	defer log.Close()
 	var errs []error
 	for _, name := range held {
-		errs = append(errs, g.endFile(d, log, day, name, last))
+		errs = append(errs, r.endFile(d, log, day, name, last))
 	}
 	return dir.Join(errs...)
 }
 
 // endFile releases the lines of open groups in one file, and deletes it.
-func (g *Groups) endFile(d *dir.Dir, log Appender, day civil.Day, name string, last bool) error {
-	some, err := g.hasOpen(d, day, name)
+func (r *Releaser) endFile(d *dir.Dir, log Appender, day civil.Day, name string, last bool) error {
+	some, err := r.hasOpen(d, day, name)
 	moving := name
 	if err == nil && some {
 		moving, _, err = setAside(d, name)
@@ -372,7 +347,7 @@ func (g *Groups) endFile(d *dir.Dir, log Appender, day civil.Day, name string, l
 	out := &outlet{log: log, day: day}
 	var closed uint64
 	if err == nil {
-		closed, err = g.releaseLines(f, out, day)
+		closed, err = r.releaseLines(f, out, day)
 	}
 	switch {
 	case err != nil && !last:
@@ -382,16 +357,16 @@ func (g *Groups) endFile(d *dir.Dir, log Appender, day civil.Day, name string, l
 		return err
 	case err != nil:
 		err = fmt.Errorf("%w; lines that were to be released are lost", err)
-	case some && moving == name && !g.moved[moving]:
-		g.cfg.Repeated(d, day)
+	case some && moving == name && !r.moved[moving]:
+		r.cfg.Repeated(d, day)
 	}
-	delete(g.moved, moving)
+	delete(r.moved, moving)
 	if gone := d.Remove(dir.Held, moving); gone != nil {
 		return dir.Join(err, dir.IfExists(gone))
 	}
-	g.deleted = append(g.deleted, name)
+	r.deleted = append(r.deleted, name)
 	if closed > 0 {
-		g.cfg.Withheld(closed)
+		r.cfg.Withheld(closed)
 	}
 	return err
 }
