@@ -104,6 +104,8 @@ func FuzzErrorFormat(f *testing.F) {
 		f.Add(format, `[Sun Nov 22 06:46:00.123456 2026] [core:info] [pid 12:tid 34] [client [2001:db8::1]:5678] [client a] AH1: a, referer http://w.example.org/`)
 		f.Add(format, `[2026-11-22 06:46:00.123456] [C:aGZ4NDkz] local 192.0.2.1:5678 remote 10.0.0.1:443`)
 	}
+	f.Add(`[%t] [%a%M`, `[Sun Nov 22 06:46:00.123456 2026] [core:info] [pid 12:tid 34] [client a] AH1: a`)
+	f.Add(`[%t] [%a%M`, `[Sun Nov 22 06:46:00.123456 2026] [[core]info [pid 12:tid 34] [client a] AH1: a`)
 	f.Fuzz(func(t *testing.T, format, line string) {
 		p, err := compileErrors(format)
 		if err != nil {

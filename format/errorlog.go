@@ -212,7 +212,7 @@ func nextPeer(line []byte, pos int) (start, n, after int) {
 
 // addPeer adds the fields of a peer, with a port or without.
 func addPeer(line []byte, start, end int, numbered bool, out *Line) {
-	if n := bytes.IndexByte(line[start:end], ']'); n > 0 { // IPv6 in brackets of its own
+	if n := bytes.IndexByte(line[start:end], ']'); n > 0 && line[start] == '[' && (start+n+1 == end || line[start+n+1] == ':') { // IPv6 in brackets of its own
 		out.add(Client, start+1, start+n)
 		if port := start + n + len("]:"); port < end {
 			out.add(Plain, port, end)

@@ -28,7 +28,7 @@ func told(line []byte, out *Line) string {
 	var fields []string
 	client := ""
 	for i, f := range out.Fields {
-		isKey := line[f.Start-1] == '"' && f.End < len(line) && line[f.End] == '"' && bytes.HasPrefix(bytes.TrimLeft(line[f.End+1:], " \t"), []byte(":"))
+		isKey := line[f.Start-1] == '"' && f.End < len(line) && line[f.End] == '"' && bytes.HasPrefix(bytes.TrimLeft(line[f.End+1:], " \t\r\n"), []byte(":"))
 		if !isKey || !isPlainKey(line[f.Start:f.End]) {
 			fields = append(fields, fmt.Sprint(f.Start, spell(line, []Field{f})))
 		}
@@ -141,6 +141,7 @@ func FuzzJSONShapes(f *testing.F) {
 		add(string(line))
 	}
 	add(`{"ip":1,"xff":[true,"a",2],"::1":"a"}`)
+	add("{\"ip\"\r:\"a\",\"uri\"\n\t: \"b\"}")
 	add(`{"log":"[Sun Nov 22 06:46:00 2026] [error] [client ::1] a","stream":"b"}`)
 	add(`{"peer":{"name":"a.example","id":7},"headers":{"status":"a"},"uri":"/b","query":"a"}`)
 	f.Fuzz(func(t *testing.T, first, line []byte, more byte) {
