@@ -193,6 +193,7 @@ func TestPlanted(t *testing.T) {
 		{".lock", func(d *testDir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
 		{".lock/rooms", func(d *testDir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
 		{".lock/writer", func(d *testDir) error { _, err := d.LockWriter(); return err }},
+		{".lock/traffic", func(d *testDir) error { _, err := d.LockTraffic(); return err }},
 		{".lock/expiring", func(d *testDir) error { _, err := d.LockExpiring(0); return err }},
 		{"keys/.lock/keep", func(d *testDir) error { _, err := d.OpenLock(KeyLocks, RuleLock); return err }},
 	}

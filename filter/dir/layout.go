@@ -63,6 +63,7 @@ const (
 	LinkLock     = "link"     // whoever makes the link
 	RuleLock     = "keep"     // whoever changes a rule
 	WriterLock   = "writer"   // the process that writes the room files
+	TrafficLock  = "traffic"  // the process that writes the traffic files
 	expiringLock = "expiring" // whoever reads the journals that are deleted next
 	actsLock     = "acts"     // whoever writes the log of acts
 	HeldLock     = "held"     // whoever changes a file in Held
@@ -418,7 +419,7 @@ func IsOwn(sub, name string) bool {
 
 func isLock(name string) bool {
 	switch name {
-	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, expiringLock, actsLock, HeldLock:
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, TrafficLock, expiringLock, actsLock, HeldLock:
 		return true
 	}
 	_, ok := ParseLease(name)

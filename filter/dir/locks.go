@@ -169,12 +169,17 @@ func (d *Dir) LockRooms(patience time.Duration) (unlock func(), err error) {
 // LockWriter takes the lock of the process that writes the room files, or returns
 // ErrLocked at once. It is held until the file is closed, or the process ends in any
 // way; where the lock file is deleted meanwhile, another process can take the next.
-func (d *Dir) LockWriter() (*os.File, error) {
-	fd, err := d.lockNew(WriterLock, 0)
+func (d *Dir) LockWriter() (*os.File, error) { return d.hold(WriterLock) }
+
+// LockTraffic is LockWriter for the process that writes the traffic files.
+func (d *Dir) LockTraffic() (*os.File, error) { return d.hold(TrafficLock) }
+
+func (d *Dir) hold(name string) (*os.File, error) {
+	fd, err := d.lockNew(name, 0)
 	if err != nil {
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), d.pathOf(Locks, WriterLock)), nil
+	return os.NewFile(uintptr(fd), d.pathOf(Locks, name)), nil
 }
 
 // LockExpiring takes the lock under which the journals of expired days are read once

@@ -262,7 +262,7 @@ func (s *Store) Close() error {
 	}
 	s.ledger.ReadUntil(counts.LastDay) // nobody takes late records after this
 	err := dir.Join(s.saveKeys(d), flushed, s.rounds.files.Finish(d.Dir))
-	err = dir.Join(err, s.refreshTraffic(d))
+	err = dir.Join(err, s.finishTraffic(d))
 	s.gauges.Notice(d.Dir, s.cfg.Now())
 	s.rounds.files.Resign()
 	s.journals.Close()

@@ -86,17 +86,20 @@ func (s *Store) flushTraffic(d *place) error {
 	return s.hits.journals.Flush(d.Dir)
 }
 
-// refreshTraffic brings the files of days up to date in the process that writes the room
-// files.
+// refreshTraffic brings the files of days up to date in the process that writes them.
 func (s *Store) refreshTraffic(d *place) error {
 	if s.hits.files == nil {
 		return nil
 	}
-	if !s.rounds.files.IsWriter() {
-		s.hits.files.Resign()
+	return s.hits.files.Update(d.Dir)
+}
+
+// finishTraffic is refreshTraffic at the end, when the journals are closed.
+func (s *Store) finishTraffic(d *place) error {
+	if s.hits.files == nil {
 		return nil
 	}
-	return s.hits.files.Refresh(d.Dir)
+	return s.hits.files.Finish(d.Dir, s.cfg.Finish)
 }
 
 // expireTraffic brings the files of the days before first up to date, whose journals are

@@ -92,6 +92,7 @@ func (b *bed) figures(day civil.Day) string { return b.read(dir.Traffic, dir.Tra
 func (b *bed) killHits(s *Store) {
 	before := b.typed()
 	s.hits.journals.Close()
+	s.hits.files.Resign()
 	for name, text := range before {
 		require.NoError(b, os.WriteFile(b.path(dir.Journal, name), text, 0o600))
 	}

@@ -27,6 +27,7 @@ type Files struct {
 	unions map[civil.Day]*union
 	sizes  map[string]int64   // of the journals at the last look
 	behind map[civil.Day]bool // days whose file could not be written
+	writer writer
 
 	forgetting sync.Mutex // guards what follows; held for moments only
 	forgotten  map[civil.Day]bool
@@ -113,14 +114,6 @@ func (f *Files) Resealed(d *dir.Dir, day civil.Day, payload []byte) []byte {
 		return payload
 	}
 	return s.appendFrame(nil, text)
-}
-
-// Resign drops what only the process needs that writes the files.
-func (f *Files) Resign() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.unions)
-	clear(f.sizes)
 }
 
 // Forget drops what is known of days whose journals were deleted on purpose. Their files

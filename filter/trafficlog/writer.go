@@ -1,0 +1,81 @@
+package trafficlog
+
+import (
+	"errors"
+	"os"
+
+	"hushpipe/filter/dir"
+)
+
+// Of the processes on DIR that count traffic one writes the files of the days, as one
+// writes the room files (see package counts). It has a lock of its own: the process that
+// writes the room files may be one that counts no traffic.
+type writer struct {
+	active bool     // this process is it
+	lock   *os.File // nil: there is no lock to be had, so others may write as well
+	d      *dir.Dir
+}
+
+// Update is Refresh if this process is, or becomes, the one that writes the files.
+func (f *Files) Update(d *dir.Dir) error {
+	if !f.become(d) {
+		return nil
+	}
+	return f.Refresh(d)
+}
+
+// Finish is Update at the end of this process. Where another one writes the files, it is
+// left to that, which does so within a minute, unless now says that somebody waits.
+func (f *Files) Finish(d *dir.Dir, now bool) error {
+	if !f.become(d) && !now {
+		return nil
+	}
+	err := f.Refresh(d)
+	if f.release() && err == nil { // who found the lock taken has left its figures to this process
+		err = f.Refresh(d)
+	}
+	f.Resign()
+	return err
+}
+
+// become reports whether this process writes the files from now on.
+func (f *Files) become(d *dir.Dir) bool {
+	f.mu.Lock()
+	w := &f.writer
+	if w.lock != nil && (w.d != d || !d.LeadsTo(dir.Locks, dir.TrafficLock, w.lock)) {
+		w.lock.Close()
+		f.writer = writer{}
+	}
+	var err error
+	if w.lock == nil {
+		w.lock, err = d.LockTraffic()
+	}
+	w.active, w.d = !errors.Is(err, dir.ErrLocked), d
+	f.mu.Unlock()
+	if !w.active {
+		f.Resign()
+	}
+	return w.active
+}
+
+// release gives the lock up, and reports whether there was one.
+func (f *Files) release() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lock := f.writer.lock
+	if lock != nil {
+		lock.Close()
+	}
+	f.writer.lock = nil
+	return lock != nil
+}
+
+// Resign drops what only the process needs that writes the files.
+func (f *Files) Resign() {
+	f.release()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.writer = writer{}
+	clear(f.unions)
+	clear(f.sizes)
+}
