@@ -19,6 +19,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/trafficlog"
 	"hushpipe/format/civil"
 )
 
@@ -158,12 +159,15 @@ type purger struct {
 	window calendar.Window // the days that are kept, as of all
 	files  *counts.Files
 	ledger *counts.Ledger
+	hits   *trafficlog.Files
 }
 
 func newPurger(cfg Config, report *dir.Reporter) *purger {
 	p := &purger{cfg: cfg, report: report}
 	others := registry.New(registry.Config{Path: cfg.Path, Now: cfg.Now, Report: report}).OthersLive
-	_, p.files, p.ledger = counts.New(cfg.counting(counts.Config{Window: func() calendar.Window { return p.window }, OthersLive: others, Report: report}, knownOnDisk))
+	window := func() calendar.Window { return p.window }
+	_, p.files, p.ledger = counts.New(cfg.counting(counts.Config{Window: window, OthersLive: others, Report: report}, knownOnDisk))
+	_, p.hits = trafficlog.New(cfg.traffic(window, report, knownOnDisk))
 	return p
 }
 
@@ -271,6 +275,7 @@ func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.P
 	p.window = v.Window
 	if lines > 0 {
 		defer p.ledger.ReadExpiring(d, v.First(lines))()
+		expireTraffic(d, p.hits, v.First(lines), p.report, p.cfg.Path)
 	}
 	var kinds sync.WaitGroup
 	for _, kind := range retention.Kinds {

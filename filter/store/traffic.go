@@ -1,7 +1,9 @@
 package store
 
 import (
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
@@ -21,11 +23,21 @@ type hits struct {
 
 // initTraffic is a part of newStore.
 func (s *Store) initTraffic() {
-	if s.cfg.Traffic == nil {
-		return
+	cfg := s.cfg.traffic(s.Window, s.report, s.keys.Known)
+	cfg.Key, cfg.Forget = s.lineKey, s.forget
+	journals, files := trafficlog.New(cfg)
+	if s.hits.files = files; s.cfg.Traffic != nil {
+		s.hits.journals = journals
 	}
-	s.hits.journals, s.hits.files = trafficlog.New(trafficlog.Config{Path: s.cfg.Path, Options: *s.cfg.Traffic, Now: s.cfg.Now, Window: s.Window,
-		Key: s.lineKey, Known: s.keys.Known, Forget: s.forget, Report: s.report})
+}
+
+// traffic is what the traffic figures need to know.
+func (cfg Config) traffic(window func() calendar.Window, report *dir.Reporter, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) trafficlog.Config {
+	c := trafficlog.Config{Path: cfg.Path, Now: cfg.Now, Window: window, Known: known, Report: report}
+	if cfg.Traffic != nil {
+		c.Options = *cfg.Traffic
+	}
+	return c
 }
 
 // lineKey returns the key of a day of which lines were written, nil where the day is past
@@ -44,7 +56,7 @@ func (s *Store) lineKey(day civil.Day) *pseudonym.Key {
 
 // copied returns a payload of a journal with types as it is to be copied.
 func (cfg Config) copied(known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) func(*dir.Dir, civil.Day, []byte) []byte {
-	_, files := trafficlog.New(trafficlog.Config{Path: cfg.Path, Known: known})
+	_, files := trafficlog.New(cfg.traffic(nil, nil, known))
 	return files.Resealed
 }
 
@@ -74,7 +86,7 @@ func (s *Store) Repeats(day civil.Day) *traffic.Repeats { return s.hits.killed.L
 
 // readKilled looks what processes counted last that were killed.
 func (s *Store) readKilled(d *place) {
-	if s.hits.files != nil && s.lines.suspect {
+	if s.hits.journals != nil && s.lines.suspect {
 		s.hits.killed.Store(s.hits.files.ReadKilled(d.Dir))
 	}
 }
@@ -88,7 +100,7 @@ func (s *Store) flushTraffic(d *place) error {
 
 // refreshTraffic brings the files of days up to date in the process that writes them.
 func (s *Store) refreshTraffic(d *place) error {
-	if s.hits.files == nil {
+	if s.hits.journals == nil {
 		return nil
 	}
 	return s.hits.files.Update(d.Dir)
@@ -96,27 +108,34 @@ func (s *Store) refreshTraffic(d *place) error {
 
 // finishTraffic is refreshTraffic at the end, when the journals are closed.
 func (s *Store) finishTraffic(d *place) error {
-	if s.hits.files == nil {
+	if s.hits.journals == nil {
 		return nil
 	}
 	return s.hits.files.Finish(d.Dir, s.cfg.Finish)
 }
 
 // expireTraffic brings the files of the days before first up to date, whose journals are
-// deleted next, as far as they can be read in time.
+// deleted next, also where this process counts no traffic.
 func (s *Store) expireTraffic(d *place, first civil.Day) {
+	expireTraffic(d.Dir, s.hits.files, first, s.report, s.cfg.Path)
+}
+
+// expireTraffic reads for as long as a disk that works needs.
+func expireTraffic(d *dir.Dir, files *trafficlog.Files, first civil.Day, report *dir.Reporter, path string) {
 	done, ok := d.Use()
-	if !ok || s.hits.files == nil {
-		if ok {
-			done()
-		}
+	if !ok {
 		return
 	}
-	dir.WaitFor(patience, func() {
+	if !dir.WaitFor(expirePatience, func() {
 		defer done()
-		s.hits.files.Expiring(d.Dir, first)
-	})
+		files.Expiring(d, first)
+	}) {
+		report.Say("traffic-expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their traffic figures may be too small", path))
+	}
 }
+
+// expirePatience is how long the journals of expired days are read.
+const expirePatience = 2 * time.Second
 
 // forgetTraffic drops what is in memory of days whose files were deleted on purpose.
 func (s *Store) forgetTraffic(days map[civil.Day]bool) {

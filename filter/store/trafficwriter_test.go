@@ -1,11 +1,19 @@
 package store
 
 import (
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
 )
 
 // TestTrafficBesideOthers: the process that writes the room files may be one that counts
@@ -45,4 +53,194 @@ func TestTrafficOfAnEndedWriter(t *testing.T) {
 	b.hits(hitLine(today, 36001, 2, 2))
 	assert.Contains(t, b.figures(today), "total 2 2 203 2 2 people\n")
 	require.NoError(t, writer.Close())
+}
+
+// TestTrafficOfSeveralOptions: figures of a day that processes counted with different
+// options are reported, and the file says so.
+func TestTrafficOfSeveralOptions(t *testing.T) {
+	lines := []string{hitLine(today, 36000, 1, 1), hitLine(today, 36001, 2, 1), hitLine(today, 38000, 1, 2)}
+	for name, tt := range map[string]struct {
+		change func(o *traffic.Options)
+		want   string
+	}{
+		"visit-timeout": {func(o *traffic.Options) { o.Timeout = time.Hour },
+			"options visitor=address64+agent timeout=30m min-group=5 own= and visitor=address64+agent timeout=60m min-group=5 own=\n"},
+		"another network is ignored": {func(o *traffic.Options) { o.IgnoreNet[0] = netip.MustParsePrefix("203.0.113.0/24") },
+			"options visitor=address64+agent timeout=30m min-group=5 own= ignore=1 and another ignore\n"},
+		"sitemap": {func(o *traffic.Options) { o.Public = []string{"/p2.html"} },
+			"options visitor=address64+agent timeout=30m min-group=5 own= and visitor=address64+agent timeout=30m min-group=5 own= sitemap=yes\n"},
+		"max-visits": {func(o *traffic.Options) { o.MaxVisits = 100 },
+			"options visitor=address64+agent timeout=30m min-group=5 own= and visitor=address64+agent timeout=30m min-group=5 own= max-visits=100\n"},
+		"nothing": {func(*traffic.Options) {}, "options visitor=address64+agent timeout=30m min-group=5 own=\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTrafficBed(t)
+			if strings.Contains(name, "ignored") {
+				b.cfg.Traffic.IgnoreNet = []netip.Prefix{netip.MustParsePrefix("203.0.114.0/24")}
+			}
+			b.hits(lines[:2]...)
+			opt := *b.cfg.Traffic
+			opt.IgnoreNet = slices.Clone(opt.IgnoreNet)
+			tt.change(&opt)
+			b.cfg.Traffic = &opt
+			b.hits(lines[2:]...)
+			assert.Contains(t, b.figures(today), tt.want)
+			assert.Contains(t, b.figures(today), "total 3 3 304 ")
+			if said := b.heard(); name == "nothing" {
+				assert.Empty(t, said)
+			} else {
+				assert.Equal(t, b.dir+": the options of the traffic changed on 2026-11-22; its figures mix both, and its file says so", said)
+			}
+			text := b.figures(today)
+			b.hits() // another process reads it anew, without a line
+			assert.Equal(t, text, b.figures(today))
+			b.heard()
+			for _, text := range b.typed() {
+				assert.NotContains(t, string(text), "203.0.113")
+			}
+			assert.NotContains(t, text, "203.0.113")
+		})
+	}
+}
+
+// TestTrafficOfAnEarlierDay: a day is made with the options with which it was counted,
+// also by a process with others.
+func TestTrafficOfAnEarlierDay(t *testing.T) {
+	b := newTrafficBed(t)
+	b.hits(hitLine(today-1, 36000, 1, 1))
+	before := b.figures(today - 1)
+	require.NoError(t, os.RemoveAll(b.path(dir.Traffic)))
+	b.cfg.Traffic.Timeout = time.Hour
+	b.hits(hitLine(today, 36000, 1, 1))
+	assert.Equal(t, before, b.figures(today-1))
+	assert.Contains(t, b.figures(today), "timeout=60m")
+	assert.Empty(t, b.heard())
+}
+
+// TestTrafficPurged: journals are read before `purge` deletes them, or a process that
+// counts no traffic.
+func TestTrafficPurged(t *testing.T) {
+	begin := func(t *testing.T) *bed {
+		b := newTrafficBed(t)
+		b.cfg.Traffic.Public = []string{"/p1.html"}
+		b.hits(hitLine(today, 36000, 1, 1), hitLine(today, 36001, 1, 2))
+		before := b.figures(today)
+		s := b.open() // killed within a minute
+		b.feedHits(b.hitFilter(s), s, hitLine(today, 36002, 2, 1), hitLine(today, 36003, 2, 2))
+		b.killHits(s)
+		require.Equal(t, before, b.figures(today))
+		b.set(b.now.Add(15 * 24 * time.Hour))
+		b.cfg.Traffic = nil
+		return b
+	}
+	check := func(t *testing.T, b *bed) {
+		require.Empty(t, b.typed())
+		got := b.figures(today)
+		assert.Contains(t, got, "total 4 4 406 2 2 people\n")
+		assert.Contains(t, got, " sitemap=yes\n")
+		st, err := os.Stat(b.path(dir.Traffic, dir.TrafficFile(today)))
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o640), st.Mode().Perm())
+		b.heard()
+	}
+	t.Run("purge", func(t *testing.T) {
+		b := begin(t)
+		_, err := Purge(b.cfg, true)
+		require.NoError(t, err)
+		check(t, b)
+		assert.Contains(t, b.figures(today), "page 2 202 2 0 /p1.html\n", "of the sitemap, which purge does not know")
+		assert.Contains(t, b.figures(today), "page 2 204 0 2 other\n")
+	})
+	t.Run("another logger", func(t *testing.T) {
+		b := begin(t)
+		s := b.open()
+		for range 40 { // the clock is in doubt at first
+			b.pass(s, time.Hour)
+		}
+		require.NoError(t, s.Close())
+		check(t, b)
+	})
+	t.Run("a file that cannot be written", func(t *testing.T) {
+		b := begin(t)
+		file := b.path(dir.Traffic, dir.TrafficFile(today))
+		require.NoError(t, os.Remove(file))
+		require.NoError(t, os.Mkdir(file, 0o700))
+		s := b.open()
+		for range 40 {
+			b.pass(s, time.Hour)
+		}
+		require.Empty(t, b.typed())
+		require.Contains(t, b.heard(), "the traffic figures of 2026-11-22 are not up to date")
+		require.NoError(t, os.Remove(file))
+		b.pass(s, time.Hour)
+		require.NoError(t, s.Close())
+		check(t, b)
+	})
+}
+
+// TestTrafficOfLateNames: a name that late lines bring on an earlier day stands on the
+// later days, too, as if they had come in order.
+func TestTrafficOfLateNames(t *testing.T) {
+	var lines []string
+	for client := range 5 {
+		lines = append(lines, hitLine(today-2, 36000, client, 1))
+	}
+	want := newTrafficBed(t)
+	want.hits(append(slices.Clone(lines), hitLine(today-1, 36000, 9, 1), hitLine(today, 36000, 9, 1))...)
+	require.Contains(t, want.figures(today), "/p1.html\n")
+
+	b := newTrafficBed(t)
+	s := b.open()
+	f := b.hitFilter(s)
+	b.feedHits(f, s, hitLine(today-1, 36000, 9, 1), hitLine(today, 36000, 9, 1))
+	b.pass(s, time.Minute)
+	require.NotContains(t, b.figures(today), "/p1.html\n")
+	b.feedHits(f, s, lines...)
+	b.pass(s, time.Minute)
+	for _, day := range []civil.Day{today - 2, today - 1, today} {
+		assert.Equal(t, want.figures(day), b.figures(day), day)
+	}
+	require.NoError(t, s.Close())
+}
+
+// TestTrafficOfAFullerFile: a file that has more than the journals stays, whenever it
+// comes: after a look at another one, too.
+func TestTrafficOfAFullerFile(t *testing.T) {
+	b := newTrafficBed(t)
+	s := b.open()
+	f := b.hitFilter(s)
+	b.feedHits(f, s, hitLine(today, 36000, 1, 1))
+	b.pass(s, time.Minute)
+	fuller := strings.ReplaceAll(b.figures(today), "total 1 1 101 1 1 people", "total 8 8 808 1 1 people")
+	require.NoError(t, os.WriteFile(b.path(dir.Traffic, dir.TrafficFile(today)), []byte(fuller), 0o600))
+	b.feedHits(f, s, hitLine(today, 36001, 2, 1))
+	b.pass(s, time.Minute)
+	assert.Equal(t, fuller, b.figures(today))
+	assert.Contains(t, b.heard(), "has more than its journals")
+	b.feedHits(f, s, hitLine(today, 36002, 3, 1))
+	b.pass(s, time.Minute)
+	assert.Equal(t, fuller, b.figures(today))
+	assert.Empty(t, b.heard(), "it is said once")
+	require.NoError(t, s.Close())
+}
+
+// TestTrafficOfUTC: logs of JSON date their lines in UTC, so that lines of a day go on
+// after midnight where the server is.
+func TestTrafficOfUTC(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	b := newTrafficBed(t)
+	b.now = time.Date(2026, 11, 22, 23, 0, 0, 0, berlin)
+	mode := func() os.FileMode {
+		st, err := os.Stat(b.path(dir.Traffic, dir.TrafficFile(today)))
+		require.NoError(t, err)
+		return st.Mode().Perm()
+	}
+	s := b.open()
+	b.feedHits(b.hitFilter(s), s, hitLine(today, 79200, 1, 1))
+	b.pass(s, 90*time.Minute)
+	assert.Equal(t, os.FileMode(0o600), mode(), "it is 23:30 by UTC")
+	b.pass(s, time.Hour)
+	assert.Equal(t, os.FileMode(0o640), mode())
+	require.NoError(t, s.Close())
 }

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,12 +18,15 @@ type Options struct {
 	IgnoreNet []netip.Prefix // whose lines are left out
 	IgnoreUA  []string       // parts of user agents whose lines are left out, in lower case
 	Public    []string       // paths that stand by name in any case, as of a sitemap
+	Sitemap   bool           // there are such, also where Public has none: another process has them
 	MaxVisits int            // visitors of a day; those past it are counted, and their visits are not
 	MaxNames  int            // strings of a day by kind; those past it go to other
 
 	Groups *Groups // nil: there are none
 
 	Rules *Rules // nil: DefaultRules
+
+	mixed string // see Mix
 }
 
 // Defaults are the Options where nothing is said.
@@ -33,8 +37,12 @@ func Defaults() Options {
 // LeastGroup is the least MinGroup: with two, who is one of them knows the other.
 const LeastGroup = 3
 
-// String is how a day's file tells which options shaped it.
+// String is how a day's file tells which options shaped it. Of what it leaves out it
+// tells how many: networks are the operator's own, and the file is for others to read.
 func (o Options) String() string {
+	if o.mixed != "" {
+		return o.mixed
+	}
 	visitor := "address64+agent"
 	if o.ByAddress {
 		visitor = "address64"
@@ -42,11 +50,100 @@ func (o Options) String() string {
 	own := slices.Clone(o.Own)
 	slices.Sort(own)
 	text := fmt.Sprintf("visitor=%s timeout=%s min-group=%d own=%s", visitor, short(o.Timeout), o.MinGroup, strings.Join(own, ","))
+	if n := len(o.IgnoreNet) + len(o.IgnoreUA); n > 0 {
+		text += fmt.Sprintf(" ignore=%d", n)
+	}
+	if o.Sitemap || len(o.Public) > 0 {
+		text += " sitemap=yes"
+	}
+	std := Defaults()
+	if o.MaxVisits != std.MaxVisits {
+		text += fmt.Sprintf(" max-visits=%d", o.MaxVisits)
+	}
+	if o.MaxNames != std.MaxNames {
+		text += fmt.Sprintf(" max-names=%d", o.MaxNames)
+	}
 	if o.Groups != nil {
 		text += " group=" + o.Groups.String()
 	}
 	return text
 }
+
+// recordedOptions are the Options as journals have them.
+type recordedOptions struct {
+	Own       []string       `json:"own,omitempty"`
+	Seconds   int64          `json:"timeout"`
+	ByAddress bool           `json:"by-address,omitempty"`
+	MinGroup  int            `json:"min-group"`
+	IgnoreNet []netip.Prefix `json:"ignore-net,omitempty"`
+	IgnoreUA  []string       `json:"ignore-agent,omitempty"`
+	Sitemap   bool           `json:"sitemap,omitempty"`
+	MaxVisits int            `json:"max-visits"`
+	MaxNames  int            `json:"max-names"`
+	Groups    []string       `json:"group,omitempty"`
+}
+
+// Record returns the options as a text that ParseOptions reads: the same for the same
+// options. It has what is left out, so it is for encrypted records. Of a sitemap it says
+// that there is one, since a sitemap changes with the site. Rules are not in it.
+func (o Options) Record() []byte {
+	r := recordedOptions{Own: slices.Clone(o.Own), Seconds: int64(o.Timeout / time.Second), ByAddress: o.ByAddress, MinGroup: o.MinGroup,
+		IgnoreNet: slices.Clone(o.IgnoreNet), IgnoreUA: slices.Clone(o.IgnoreUA), Sitemap: o.Sitemap || len(o.Public) > 0,
+		MaxVisits: o.MaxVisits, MaxNames: o.MaxNames}
+	slices.Sort(r.Own)
+	slices.Sort(r.IgnoreUA)
+	slices.SortFunc(r.IgnoreNet, netip.Prefix.Compare)
+	if o.Groups != nil {
+		r.Groups = o.Groups.patterns
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // no such value is in it
+	}
+	return text
+}
+
+// ParseOptions reads what Record returns. It is false for any other text.
+func ParseOptions(text []byte) (o Options, ok bool) {
+	var r recordedOptions
+	if json.Unmarshal(text, &r) != nil || r.Seconds <= 0 || r.MinGroup < LeastGroup || r.MaxVisits <= 0 || r.MaxNames <= 0 {
+		return o, false
+	}
+	o = Options{Own: r.Own, Timeout: time.Duration(r.Seconds) * time.Second, ByAddress: r.ByAddress, MinGroup: r.MinGroup,
+		IgnoreNet: r.IgnoreNet, IgnoreUA: r.IgnoreUA, Sitemap: r.Sitemap, MaxVisits: r.MaxVisits, MaxNames: r.MaxNames}
+	if len(r.Groups) > 0 {
+		groups, err := NewGroups(r.Groups)
+		if err != nil {
+			return o, false
+		}
+		o.Groups = groups
+	}
+	return o, true
+}
+
+// Mix returns the Options of a day of which parts were counted with several: the strictest
+// bounds, and the longest timeout. Its String names all of them.
+func Mix(all []Options) Options {
+	o := all[0]
+	var texts []string
+	for _, other := range all {
+		o.MinGroup, o.Timeout = max(o.MinGroup, other.MinGroup), max(o.Timeout, other.Timeout)
+		o.MaxVisits, o.MaxNames = min(o.MaxVisits, other.MaxVisits), min(o.MaxNames, other.MaxNames)
+		texts = append(texts, other.String())
+	}
+	if len(all) > 1 {
+		slices.Sort(texts)
+		texts = slices.Compact(texts)
+		o.mixed = strings.Join(texts[:min(len(texts), maxMixed)], " and ")
+		if len(texts) < len(all) { // they leave out others
+			o.mixed += " and another ignore"
+		}
+	}
+	return o
+}
+
+// maxMixed is how many options of one day its file names.
+const maxMixed = 4
 
 func short(d time.Duration) string {
 	if d%time.Minute == 0 {

@@ -3,6 +3,7 @@ package trafficlog
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,7 @@ func newFiles(cfg *Config) *Files {
 func (f *Files) Refresh(d *dir.Dir) error { return f.refresh(d, counts.AnyDay, counts.LastDay) }
 
 // Expiring is Refresh for the days before first, whose journals are about to be deleted.
+// What a file does not take is kept in memory, and tried again.
 func (f *Files) Expiring(d *dir.Dir, first civil.Day) error {
 	return f.refresh(d, counts.AnyDay, first-1)
 }
@@ -62,21 +64,31 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 			return err
 		}
 	}
-	today := civil.DayOf(f.cfg.Now())
+	for day := range f.behind {
+		if names[day] == nil && f.unions[day] == nil {
+			delete(f.behind, day) // nothing is left of it
+		} else if names[day] == nil {
+			names[day] = []string{} // its journals are gone, what they had is in memory
+		}
+	}
+	today := f.today()
 	var errs []error
+	renamed := false
 	for _, day := range slices.Sorted(maps.Keys(names)) {
 		u := f.unions[day]
 		grown := slices.ContainsFunc(names[day], func(name string) bool { return sizes[name] != f.sizes[name] })
 		over := u != nil && u.private && day < today
-		if day < first || day > last || !grown && !over && !f.behind[day] {
+		if !f.behind[day] && (day < first || day > last || !grown && !over && !renamed) {
 			continue
 		}
-		if err := f.refreshDay(d, day, names[day], today); err != nil {
+		changed, err := f.refreshDay(d, day, names[day], renamed)
+		if err != nil {
 			f.behind[day] = true
 			f.cfg.Report.Fault("traffic", err, "; the traffic figures of "+day.String()+" are not up to date")
 			errs = append(errs, err)
 			continue
 		}
+		renamed = renamed || changed
 		delete(f.behind, day)
 		for _, name := range names[day] {
 			f.sizes[name] = sizes[name]
@@ -86,7 +98,7 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 		}
 	}
 	for day := range f.unions {
-		if !f.cfg.Window().IsNear(day) {
+		if !f.cfg.Window().IsNear(day) && !f.behind[day] {
 			delete(f.unions, day)
 		}
 	}
@@ -96,6 +108,13 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 		}
 	}
 	return dir.Join(errs...)
+}
+
+// today is the first day that is not over: neither by the clock's zone, nor by UTC, in
+// which logs of JSON date their lines.
+func (f *Files) today() civil.Day {
+	now := f.cfg.Now()
+	return min(civil.DayOf(now), civil.DayOf(now.UTC()))
 }
 
 // Resealed returns a payload of a journal of day as it is to be copied: under another
@@ -132,67 +151,102 @@ func (f *Files) forget() {
 	defer f.forgetting.Unlock()
 	for day := range f.forgotten {
 		delete(f.unions, day)
+		delete(f.behind, day)
 	}
 	f.forgotten = nil
 }
 
-func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, today civil.Day) error {
+// refreshDay brings the file of a day up to date, and reports whether that changed the
+// names that stand on it: then later days may be others, too. renamed tells that those of
+// an earlier day have changed.
+func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bool) (changed bool, err error) {
 	u := f.unions[day]
 	if u == nil {
-		u = newUnion(day, f.cfg.Options)
+		u = newUnion(day, f.base(d, day))
 		f.unions[day] = u
 	}
 	if err := u.follow(f, d, names); err != nil {
-		return err
+		return false, err
 	}
-	if u.kept {
-		return u.widen(d, today)
-	}
-	if !u.any || !u.changed && !(u.private && day < today) {
-		return nil
+	today := f.today()
+	if !u.any || !u.changed && !(u.private && day < today) && !renamed {
+		return false, nil
 	}
 	unlock, err := d.LockRooms(counts.LockPatience)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unlock()
 	if err := u.follow(f, d, names); err != nil {
-		return err
+		return false, err
 	}
-	if u.flawed {
-		f.cfg.Report.Say("traffic-flaw"+day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, day))
-	}
+	f.noteFlaws(u)
 	known, err := readNames(d)
 	if err != nil {
-		return err
+		return false, err
 	}
 	figures, changed := known.figures(day, u.figures.Figures)
 	name := dir.TrafficFile(day)
 	old, err := d.ReadFile(dir.Traffic, name)
 	if err = dir.IfExists(err); err != nil {
-		return err
+		return false, err
 	}
-	if !u.checked && old != nil && hits(old) > hitsOf(figures.Cells) {
-		u.kept, u.private = true, true
+	if sha256.Sum256(old) != u.wrote && hits(old) > hitsOf(figures.Cells) {
+		u.private, u.changed = true, false
+		if u.kept {
+			return false, u.widen(d, today)
+		}
+		u.kept = true
 		f.cfg.Report.Say("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
-		return u.widen(d, today)
+		return false, u.widen(d, today)
 	}
 	text := trafficfile.Append(nil, figures)
 	if !bytes.Equal(text, old) {
 		if err := d.ReplaceSecret(dir.Traffic, name, text); err != nil {
-			return err
+			return false, err
 		}
 	}
+	u.wrote = sha256.Sum256(text)
 	if u.private = day >= today; !u.private {
 		if changed {
 			err = known.write(d)
 		}
 		if err = dir.Join(err, d.Widen(dir.Traffic, name)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	u.checked, u.changed = true, false
-	return nil
+	u.changed = false
+	return changed, nil
+}
+
+// base returns the options of a day whose journals do not say with which it was counted.
+// A process that counts no traffic knows no sitemap: the pages that its file names go on
+// standing.
+func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
+	opt := f.cfg.Options
+	if opt.MinGroup > 0 {
+		return opt
+	}
+	opt = traffic.Defaults()
+	text, _ := d.ReadFile(dir.Traffic, dir.TrafficFile(day))
+	old, _ := trafficfile.Parse(text) // what can be read
+	for _, c := range old.Cells {
+		if c.Kind == "page" && c.Key != trafficfile.Other {
+			opt.Public = append(opt.Public, c.Key)
+		}
+	}
+	return opt
+}
+
+// noteFlaws says what is to be known of a day's journals.
+func (f *Files) noteFlaws(u *union) {
+	if u.flawed {
+		f.cfg.Report.Say("traffic-flaw"+u.day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, u.day))
+	}
+	if len(u.options) > 1 && !u.mixed {
+		u.mixed = true
+		f.cfg.Report.Say("traffic-options"+u.day.String(), fmt.Sprintf("%s: the options of the traffic changed on %s; its figures mix both, and its file says so", f.cfg.Path, u.day))
+	}
 }
 
 // widen lets others read a file that stays as it is, once its day is over.
@@ -239,7 +293,7 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	var errs []error
 	left, open, changed := 0, 0, false
 	for _, day := range days.All() {
-		if day >= f.cfg.Window().Today { // its lines are not all there
+		if day >= min(f.cfg.Window().Today, f.today()) { // its lines are not all there
 			open++
 			continue
 		}

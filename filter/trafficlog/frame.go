@@ -23,7 +23,8 @@ import (
 //	a piece of a record of package traffic
 //
 // all numbers but those of 8 bytes as unsigned varints. A record of no pieces ends the
-// journal of a process that was not killed.
+// journal of a process that was not killed. One of the number 0 has the options with which
+// the others were counted, see traffic.Options.Record.
 const frameVersion = 1
 
 // journalID tells journals apart, also in one that holds several.
@@ -32,7 +33,7 @@ type journalID [8]byte
 // head is what stands before a piece.
 type head struct {
 	journal       journalID
-	number        uint64 // ascending, from 1 on
+	number        uint64 // ascending, from 1 on; 0: of the options
 	piece, pieces uint64
 	traffic.Part
 }

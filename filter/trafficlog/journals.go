@@ -75,7 +75,7 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	}
 	j.number++
 	r := record{head: head{journal: j.id, number: j.number, Part: part}, text: hits}
-	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) == nil && o.write(day, j, r) == nil {
+	if len(j.pending) == 0 && d != nil && o.flush(d, day, j, key) == nil && o.write(j, r) == nil {
 		return
 	}
 	if o.own[day] != j { // the day was deleted on purpose before these lines came
@@ -121,7 +121,7 @@ func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 		}
 	}
 	for len(j.pending) > 0 {
-		if err := o.write(day, j, j.pending[0]); err != nil {
+		if err := o.write(j, j.pending[0]); err != nil {
 			return err
 		}
 		o.waiting -= len(j.pending[0].text)
@@ -132,27 +132,27 @@ func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 
 // write writes a record. Where it fails, all of it is to be written again: what stands of
 // it by then counts for nothing.
-func (o *Journals) write(day civil.Day, j *ownJournal, r record) error {
+func (o *Journals) write(j *ownJournal, r record) error {
+	err := o.appendRecord(j.writer, j.sealer, r)
+	if err != nil {
+		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
+	}
+	return err
+}
+
+// appendRecord appends a record in frames.
+func (o *Journals) appendRecord(w *journal.Writer, s *sealer, r record) error {
 	r.pieces = uint64(max(1, (len(r.text)+maxPiece-1)/maxPiece))
 	for r.piece = range r.pieces {
 		piece := r.text[int(r.piece)*maxPiece:]
 		piece = piece[:min(len(piece), maxPiece)]
 		o.text = append(r.head.appendTo(o.text[:0]), piece...)
-		if err := o.append(j); err != nil {
+		o.sealed = s.appendFrame(o.sealed[:0], o.text)
+		if err := w.Append(o.sealed); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// append appends o.text as a frame.
-func (o *Journals) append(j *ownJournal) error {
-	o.sealed = j.sealer.appendFrame(o.sealed[:0], o.text)
-	err := j.writer.Append(o.sealed)
-	if err != nil {
-		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
-	}
-	return err
 }
 
 var errForgotten = errors.New("the day was deleted on purpose")
@@ -184,6 +184,9 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 	}
 	next := &journal.File{File: file}
 	w, err := journal.NewWriter(next, s.keyID, []byte(settings))
+	if err == nil {
+		err = o.appendRecord(w, s, record{head{journal: j.id}, o.cfg.Options.Record()})
+	}
 	if err == nil && o.mayCopy(d, day, j, key) {
 		_, err = journal.Read(j.file, 0, func(payload []byte) error {
 			text, ok := j.sealer.open(o.text[:0], payload)
@@ -250,7 +253,10 @@ func (o *Journals) end(day civil.Day, j *ownJournal) (err error) {
 	} else if j.writer != nil {
 		h := head{journal: j.id, number: j.number + 1}
 		o.text = h.appendTo(o.text[:0])
-		_ = o.append(j) // without it the process counts as killed
+		o.sealed = j.sealer.appendFrame(o.sealed[:0], o.text)
+		if err := j.writer.Append(o.sealed); err != nil { // without it the process counts as killed
+			o.cfg.Report.Fault("journal", err, "")
+		}
 	}
 	o.drop(day, j)
 	return err

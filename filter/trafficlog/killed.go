@@ -75,7 +75,7 @@ func lastParts(file *os.File, s *sealer) [][]traffic.Part {
 		buf = text
 		h, _, ok := parseHead(text)
 		switch all, known := parts[h.journal]; {
-		case !ok || h.piece+1 != max(h.pieces, 1):
+		case !ok || h.piece+1 != max(h.pieces, 1) || h.number == 0:
 		case h.pieces == 0:
 			delete(parts, h.journal)
 		default:

@@ -24,8 +24,8 @@ import (
 
 // Config is what is to be known of the process.
 type Config struct {
-	Path    string // DIR
-	Options traffic.Options
+	Path    string          // DIR
+	Options traffic.Options // of a process that counts none only the days are made whose journals say with which they were counted
 	Now     func() time.Time
 	Window  func() calendar.Window                            // the days that are kept
 	Key     func(day civil.Day) *pseudonym.Key                // of lines that are written; nil: the day is past its retention

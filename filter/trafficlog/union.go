@@ -1,10 +1,13 @@
 package trafficlog
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
@@ -16,19 +19,23 @@ import (
 // union is what the journals of a day hold together, and how far each has been read.
 type union struct {
 	day     civil.Day
+	base    traffic.Options // where a journal does not say with which it was counted
+	options map[string]bool // those that journals have, as they were recorded
 	figures *traffic.Day
 	sealer  *sealer // nil: the key is not read yet
 	read    map[string]int64
 	last    map[journalID]uint64 // the number of the last record that was added
 	pieces  map[string]*pieces   // of records that are not whole yet, by the file
 	text    []byte
+	wrote   [sha256.Size]byte // of the file, as this process wrote it last
 
 	any     bool // there is a record
 	changed bool // the file is behind
 	private bool // the file was written while the day was not over
-	checked bool // the file that was there before was looked at
-	kept    bool // that one has more, and stays
 	flawed  bool // not all could be read
+	kept    bool // it was said that a file has more, and stays
+	stale   bool // the figures were begun with other options
+	mixed   bool // it was said that there are several
 }
 
 // pieces are those of a record, as far as they were read.
@@ -37,13 +44,64 @@ type pieces struct {
 	text []byte
 }
 
-func newUnion(day civil.Day, opt traffic.Options) *union {
-	return &union{day: day, figures: traffic.NewDay(opt), read: map[string]int64{}, last: map[journalID]uint64{}, pieces: map[string]*pieces{}}
+func newUnion(day civil.Day, base traffic.Options) *union {
+	u := &union{day: day, base: base, options: map[string]bool{}}
+	u.begin(base)
+	return u
+}
+
+// begin begins the reading.
+func (u *union) begin(opt traffic.Options) {
+	u.figures = traffic.NewDay(opt)
+	u.read, u.last, u.pieces = map[string]int64{}, map[journalID]uint64{}, map[string]*pieces{}
+	u.any, u.flawed, u.stale = false, false, false
+}
+
+// counted returns the options with which the day was counted.
+func (u *union) counted() traffic.Options {
+	var all []traffic.Options
+	for _, text := range slices.Sorted(maps.Keys(u.options)) {
+		if o, ok := traffic.ParseOptions([]byte(text)); ok {
+			o.Rules = u.base.Rules
+			all = append(all, o)
+		}
+	}
+	if len(all) == 0 {
+		return u.base
+	}
+	o := traffic.Mix(all)
+	o.Public = u.base.Public
+	return o
+}
+
+// note notes options. The figures are begun anew with them, where there are some by then.
+func (u *union) note(text []byte) {
+	if u.options[string(text)] {
+		return
+	}
+	if _, ok := traffic.ParseOptions(text); !ok {
+		u.flawed = true
+		return
+	}
+	u.options[string(text)] = true
+	if u.stale = u.any; !u.any {
+		u.figures = traffic.NewDay(u.counted())
+	}
 }
 
 // follow reads what the journals of the day have got since the last time. names may be
 // out of date: where one has gone, they are listed anew.
 func (u *union) follow(f *Files, d *dir.Dir, names []string) error {
+	err := u.followAll(f, d, names)
+	for u.stale && err == nil {
+		u.begin(u.counted())
+		u.changed = true
+		err = u.followAll(f, d, names)
+	}
+	return err
+}
+
+func (u *union) followAll(f *Files, d *dir.Dir, names []string) error {
 	var errs []error
 	for range 8 {
 		errs = errs[:0]
@@ -129,7 +187,7 @@ func (u *union) take(name string, text []byte) {
 		u.flawed = true
 		return
 	}
-	if h.pieces == 0 || h.number <= u.last[h.journal] {
+	if h.pieces == 0 || h.number > 0 && h.number <= u.last[h.journal] {
 		return
 	}
 	p := u.pieces[name]
@@ -148,6 +206,10 @@ func (u *union) take(name string, text []byte) {
 		piece = p.text
 	}
 	if h.piece+1 < h.pieces {
+		return
+	}
+	if h.number == 0 {
+		u.note(piece)
 		return
 	}
 	if u.figures.Add(piece) != nil {

@@ -19,16 +19,19 @@ type writer struct {
 // Update is Refresh if this process is, or becomes, the one that writes the files.
 func (f *Files) Update(d *dir.Dir) error {
 	if !f.become(d) {
-		return nil
+		return f.retry(d)
 	}
 	return f.Refresh(d)
 }
+
+// retry writes the files of expired days that could not be written before.
+func (f *Files) retry(d *dir.Dir) error { return f.refresh(d, 1, 0) }
 
 // Finish is Update at the end of this process. Where another one writes the files, it is
 // left to that, which does so within a minute, unless now says that somebody waits.
 func (f *Files) Finish(d *dir.Dir, now bool) error {
 	if !f.become(d) && !now {
-		return nil
+		return f.retry(d)
 	}
 	err := f.Refresh(d)
 	if f.release() && err == nil { // who found the lock taken has left its figures to this process
@@ -70,12 +73,18 @@ func (f *Files) release() bool {
 	return lock != nil
 }
 
-// Resign drops what only the process needs that writes the files.
+// Resign gives the writing of files up, and drops what only that needs: not what is left
+// of expired days.
 func (f *Files) Resign() {
 	f.release()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.writer = writer{}
-	clear(f.unions)
+	for day := range f.unions {
+		if !f.behind[day] || day >= f.cfg.Window().First {
+			delete(f.unions, day)
+			delete(f.behind, day)
+		}
+	}
 	clear(f.sizes)
 }
