@@ -187,7 +187,7 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 		}
 		if retention.HoldsLines(below) { // else it is not hushpipe's
 			cfg := p.cfg
-			cfg.Path, cfg.Keys = filepath.Join(p.cfg.Path, name), ""
+			cfg.Path, cfg.Keys, cfg.Traffic = filepath.Join(p.cfg.Path, name), "", nil
 			one := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
 			one.all(below, now, force, add)
 			if err := one.files.Refresh(below, counts.LockPatience); err != nil {

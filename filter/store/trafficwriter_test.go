@@ -145,7 +145,7 @@ func TestTrafficPurged(t *testing.T) {
 	}
 	t.Run("purge", func(t *testing.T) {
 		b := begin(t)
-		_, err := Purge(b.cfg, true)
+		_, err := Purge(b.cfg.Directory, 0, true)
 		require.NoError(t, err)
 		check(t, b)
 		assert.Contains(t, b.figures(today), "page 2 202 2 0 /p1.html\n", "of the sitemap, which purge does not know")
