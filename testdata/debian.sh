@@ -248,7 +248,7 @@ hushpipe check --nginx && systemctl start nginx
 await get /
 conferences
 await grep -q 'about/health' $log/nginx/access.log
-#| The lines lie in a directory for each instance:
+#| The lines of each instance lie in a directory of its own:
 hushpipe status /var/log/hushpipe/nginx
 hushpipe rooms --by hash /var/log/hushpipe/nginx
 

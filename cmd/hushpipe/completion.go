@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,6 +33,40 @@ var choices = map[string][]string{
 	"rooms":          strings.Split(rooms.Presets(), ", "),
 }
 
+// shells are those that completion writes scripts for.
+var shells = map[string]func(root *cobra.Command, out io.Writer) error{
+	"bash":       func(root *cobra.Command, out io.Writer) error { return root.GenBashCompletionV2(out, true) },
+	"fish":       func(root *cobra.Command, out io.Writer) error { return root.GenFishCompletion(out, true) },
+	"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+	"zsh":        (*cobra.Command).GenZshCompletion,
+}
+
+func completionCommand() *cobra.Command {
+	names := slices.Sorted(maps.Keys(shells))
+	return &cobra.Command{
+		Use:   "completion SHELL",
+		Short: "Print the script by which a shell completes commands and flags",
+		Long: `Print the script by which a shell completes commands, flags, and their values
+such as formats, presets and days. SHELL is one of ` + strings.Join(names, ", ") + `.
+The Debian package installs those of bash, fish and zsh.`,
+		Example: `  source <(hushpipe completion bash)
+  hushpipe completion bash >/etc/bash_completion.d/hushpipe
+  hushpipe completion fish >~/.config/fish/completions/hushpipe.fish`,
+		Hidden:                true,
+		DisableFlagsInUseLine: true,
+		ValidArgs:             names,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && shells[args[0]] != nil {
+				return nil
+			}
+			return usage("give the name of one shell; hint: choose %s", strings.Join(names, ", "))
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return shells[args[0]](cmd.Root(), cmd.OutOrStdout())
+		},
+	}
+}
+
 // completed lets shells complete the arguments and flags of all commands, by
 // what their usage says.
 func completed(root *cobra.Command) {
@@ -40,7 +75,7 @@ func completed(root *cobra.Command) {
 		if cmd.HasSubCommands() {
 			continue
 		}
-		if cmd.ValidArgsFunction == nil {
+		if cmd.ValidArgsFunction == nil && cmd.ValidArgs == nil {
 			cmd.ValidArgsFunction = completeArgs(cmd.Use)
 		}
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {

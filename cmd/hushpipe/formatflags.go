@@ -22,7 +22,7 @@ type formatFlags struct {
 // define defines all but --format, which stands before others.
 func (o *formatFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
-	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; of other lines the client is who asked the server; repeatable")
+	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; on other lines the client is whoever connected to the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 

@@ -128,7 +128,6 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.SetUsageTemplate(strings.Replace(usageTemplate, "TOPICS", topicList(), 1))
 	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		filterCommand(stdin, stdout, say),
 		replayCommand(stdin, say),
@@ -145,6 +144,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		checkCommand(),
 		statementCommand(stdout, say),
 		versionCommand(),
+		completionCommand(),
 	)
 	completed(root)
 	return root
@@ -288,9 +288,10 @@ func arguments(least, most int) cobra.PositionalArgs {
 func versionCommand() *cobra.Command {
 	verbose := false
 	cmd := &cobra.Command{
-		Use:   "version [flags]",
-		Short: "Print the version",
-		Args:  arguments(0, 0),
+		Use:     "version [flags]",
+		Short:   "Print the version",
+		Example: `  hushpipe version --verbose`,
+		Args:    arguments(0, 0),
 		Run: func(cmd *cobra.Command, _ []string) {
 			out := cmd.OutOrStdout()
 			fmt.Fprintln(out, "hushpipe", version())

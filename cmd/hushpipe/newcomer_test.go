@@ -48,6 +48,7 @@ func TestFirstMinute(t *testing.T) {
 		{"replay access.log log", "error: access.log is a file; hint: DIR comes first, as in 'hushpipe replay log access.log'"},
 		{"report --html log", "error: no DIR or FILE given; --html takes log for its value; hint: give --html FILE log"},
 		{"reveal 100::1", "error: ADDRESS is no DIR; hint: DIR comes first, as in 'hushpipe reveal /var/log/hushpipe ADDRESS'"},
+		{"completion tcsh", "error: give the name of one shell; hint: choose bash, fish, powershell, zsh"},
 		{"help fliter", "hint: did you mean 'help filter'? see 'hushpipe --help'"},
 		{"stats log", "error: unknown command \"stats\"; hint: did you mean 'status'? see 'hushpipe --help'"},
 	} {

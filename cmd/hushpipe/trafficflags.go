@@ -38,7 +38,7 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	o.flags = flags
 	o.minGroup, o.visits, o.names = atLeastOne(std.MinGroup), atLeastOne(std.MaxVisits), atLeastOne(std.MaxNames)
 	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, where they came from, browsers and robots, in DIR/traffic")
-	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, take a link from `HOST` for one of the site itself, as www.example.org; repeatable")
+	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, treat links from `HOST` as links within the site, as www.example.org; repeatable")
 	flags.DurationVar(&o.timeout, "visit-timeout", std.Timeout, "with --traffic, begin another visit after `TIME` without a page")
 	flags.StringVar(&o.visitor, "visitor", "agent", "with --traffic, tell visitors apart by `WHAT`: agent (address and user agent) or address")
 	flags.Var(&o.minGroup, "min-group", "with --traffic, name what clients choose once `NUMBER` networks brought it on one day, 3 at least")
