@@ -298,11 +298,12 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 }
 
 // withClient puts a client in the place of one that was left out: in a line without one,
-// the filter believes no server's name.
+// the filter believes no server's name, and an IPv6 address with a port makes it a line of no
+// format.
 func (p *Proof) withClient(line []byte) []byte {
 	l := &p.line
 	if !p.plain.Parse(bytes.TrimSuffix(line, newline), l) {
-		return line
+		return p.guessClient(line)
 	}
 	p.named = p.named[:0]
 	at := 0
@@ -315,6 +316,30 @@ func (p *Proof) withClient(line []byte) []byte {
 	}
 	p.named = append(p.named, line[at:]...)
 	return p.named
+}
+
+// maxGuessed bounds the words of a line that are tried.
+const maxGuessed = 8
+
+// guessClient puts a client in the place of a word that was left out, where that makes it
+// the client of a line. Other lines stay as they are.
+func (p *Proof) guessClient(line []byte) []byte {
+	if !p.drops {
+		return line
+	}
+	at := 0
+	for range maxGuessed {
+		i := bytes.Index(line[at:], []byte(" - "))
+		if i < 0 {
+			break
+		}
+		at += i + 1
+		p.named = append(append(append(p.named[:0], line[:at]...), pseudonym.NoClient...), line[at+1:]...)
+		if p.plain.Parse(bytes.TrimSuffix(p.named, newline), &p.line) && p.line.Client >= 0 && p.line.Fields[p.line.Client].Start == at {
+			return p.named
+		}
+	}
+	return line
 }
 
 // stats are the counts so far, with those of the input.
@@ -350,7 +375,8 @@ func adds(line, out []byte, mark string) bool {
 	return bytes.Contains(out, []byte(mark)) && !bytes.Contains(line, []byte(mark))
 }
 
-// missing returns the addresses of a line that are not in what became of it.
+// missing returns the addresses of a line, pseudonyms left out, that are not in what became
+// of it.
 func (p *Proof) missing(line, out []byte) (list []pseudonym.Addr) {
 	p.found, p.left = p.found[:0], p.left[:0]
 	Pseudonyms(line, func(a pseudonym.Addr) { p.found = append(p.found, a) })
@@ -359,7 +385,7 @@ func (p *Proof) missing(line, out []byte) (list []pseudonym.Addr) {
 		switch i := slices.Index(p.left, a); {
 		case i >= 0:
 			p.left = slices.Delete(p.left, i, i+1)
-		case !a.IsName():
+		case !a.IsName() && !p.isPseudonym(a):
 			list = append(list, a)
 		}
 	}

@@ -176,8 +176,30 @@ func (s *subject) ofFlags(path string) error {
 	if o.format != "auto" {
 		ways = append(ways, auto)
 	}
-	s.Streams = append(s.Streams, audit.Stream{Path: path, Keys: s.keys, Ways: ways, Mode: mode})
+	home := audit.Stream{Path: path, Keys: s.keys, Ways: ways, Mode: mode}
+	earlierFlags(&home)
+	s.Streams = append(s.Streams, home)
 	return nil
+}
+
+// earlierFlags has the lines of DIR itself tried by all flags that it records.
+func earlierFlags(st *audit.Stream) {
+	log, unread := registry.ReadFlagsLog(st.Path)
+	st.ByFlags = true
+	st.Earlier = func(day civil.Day) (ways []audit.Way, known bool) {
+		list, known := log.Under(day)
+		known = known && unread == nil
+		for _, flags := range list {
+			r := recorded{dir: st.Path, Settings: registry.Settings{Flags: flags}}
+			o, err := r.flags()
+			if err != nil { // of a newer version
+				known = false
+				continue
+			}
+			ways = append(ways, o.way)
+		}
+		return ways, known
+	}
 }
 
 // ofPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
@@ -190,6 +212,7 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 	s.Claims = claims.OfPolicy(p)
 	home := audit.Stream{Path: s.Path, Keys: s.keys, Ways: []audit.Way{auto}}
 	if lines, _ := filepath.Glob(filepath.Join(s.Path, "access-*")); len(lines) > 0 { // of the time before the policy
+		earlierFlags(&home)
 		s.former(home)
 	} else {
 		s.Streams = append(s.Streams, home)

@@ -253,6 +253,54 @@ func TestAuditFinds(t *testing.T) {
 	}
 }
 
+// TestAuditFlags: lines are held against the flags that they were written by, also where
+// others came later.
+func TestAuditFlags(t *testing.T) {
+	log := auditLog()
+	fieldsOf := func(dir string) audit.Row {
+		a, _ := auditOf(t, dir)
+		i := slices.IndexFunc(a.Rows, func(r audit.Row) bool { return r.Claim == "fields" })
+		return a.Rows[i]
+	}
+	for name, later := range map[string][]string{
+		"a parameter more":  {"--redact", "from"},
+		"other parameters":  {"--redact", "=from"},
+		"where a policy is": {"--policy", filepath.Join("..", "..", "testdata", "policy.toml")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "log")
+			filterLog(t, log, "--redact", "x", dir)
+			filterLog(t, log, append(later, dir)...)
+			if later[0] == "--policy" {
+				a, _ := auditOf(t, dir)
+				assert.Empty(t, brokenRows(a))
+				return
+			}
+			r := fieldsOf(dir)
+			assert.Equal(t, audit.Holds, r.Verdict, "%s %v", r.Why, r.Faults)
+			assert.Contains(t, r.Looked, "some were written under other flags")
+
+			// A fault is one under all flags.
+			path := filepath.Join(dir, "access-"+time.Now().Format(time.DateOnly)+".log")
+			require.NoError(t, os.WriteFile(path, []byte(strings.Replace(read(t, path), "token=-", "token=s3cret", 1)), 0o640))
+			r = fieldsOf(dir)
+			if later[len(later)-1] != "=from" {
+				assert.Equal(t, audit.Broken, r.Verdict)
+			}
+
+			// An earlier version kept no log of flags: who knows by which a line was written.
+			require.NoError(t, os.Remove(filepath.Join(dir, "flags.log")))
+			r = fieldsOf(dir)
+			assert.Equal(t, audit.NotProvable, r.Verdict)
+			assert.Contains(t, r.Why, "under other flags, which nothing records")
+			require.NoError(t, os.WriteFile(path, []byte("192.0.2.77 - -"+read(t, path)), 0o640))
+			a, _ := auditOf(t, dir)
+			assert.Equal(t, []string{":addresses"}, brokenRows(a), "an address is one under any flags")
+		})
+	}
+}
+
 // TestAuditUnread: of what cannot be read, nothing is said to hold.
 func TestAuditUnread(t *testing.T) {
 	name := "access-" + time.Now().Format(time.DateOnly) + ".log"

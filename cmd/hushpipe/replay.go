@@ -71,6 +71,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			job.store.Flags = recordable(cmd.Flags())
 			job.store.Process.Confined, job.store.Process.Memory = confineReplay(o.dir, o.keys, o.paths), memory()
 			return o.replay(job, files, say)
 		},

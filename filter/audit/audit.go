@@ -129,9 +129,10 @@ type Stream struct {
 	Keys string         // "" for where it records that they are
 	Ways []Way          // in which lines may have been treated, the usual one first; at least one
 	Mode pseudonym.Mode // of lines of which no journal tells
-	// Earlier returns further ways for lines of a day: those of earlier policies. known is
-	// false where there was one of which nobody can tell; nil: there were none.
+	// Earlier returns further ways for lines of a day: those of earlier policies or flags.
+	// known is false where there was one of which nobody can tell; nil: there were none.
 	Earlier func(day civil.Day) (ways []Way, known bool)
+	ByFlags bool     // Earlier is about flags, by all of which addresses are replaced
 	Untold  []string // keys of conditions of which lines do not tell
 }
 
@@ -165,7 +166,7 @@ type stream struct {
 	more      map[row]int
 	unsure    map[row][]string // why a claim is not provable; the first maxUnsure
 	unsaid    map[row]int      // how many more
-	earlier   bool             // some lines fit an earlier policy alone
+	earlier   bool             // some lines fit an earlier policy or earlier flags alone
 }
 
 // dayKeys is what the pseudonyms of a day are made with.

@@ -270,7 +270,10 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 		r.Text = "secrets in URLs are struck out"
 	}
 	r.Looked = several(s.lines, "line") + ", each treated once more"
-	if s.earlier {
+	switch {
+	case s.earlier && s.ByFlags:
+		r.Looked += "; some were written under other flags, and fit those"
+	case s.earlier:
 		r.Looked += "; some are of an earlier policy, and fit that"
 	}
 	if f.Whole && s.malformed > 0 {

@@ -403,12 +403,17 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 			}
 			return got
 		}
-		if i == 0 || got == treatment.Unclear || got == treatment.Vague {
+		// By a way that finds it Untreated, no address stands in the line.
+		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && doubts[doubt].of == addresses {
 			doubt = got
 		}
 	}
-	if !l.known {
-		of := doubts[doubt].of
+	switch of := doubts[doubt].of; {
+	case l.known, l.stream.ByFlags && of != fields:
+	case l.stream.ByFlags:
+		l.stream.notProvable(of, fmt.Sprintf("some lines of %s may have been written under other flags, which nothing records", l.day))
+		return treatment.NoDoubt
+	default:
 		l.stream.notProvable(of, fmt.Sprintf("some lines of %s may have been written under an earlier policy, whose text is gone", l.day))
 		return treatment.NoDoubt
 	}

@@ -44,6 +44,7 @@ const (
 	RuleName        = "keep"         // in DIR and Keys, the period of what lies there
 	BoundsName      = "bounds"       // in DIR, what bounds the lines beside their period
 	SettingsName    = "settings"     // in DIR, the flags of the last start without a fault
+	FlagsLogName    = "flags.log"    // in DIR, by which flags lines were treated since when
 	KeyDirsName     = "keydirs"      // in DIR, the key directories of earlier --keys
 	RoomSecretName  = "room-secret"  // in DIR, the secret of --room-hash hmac
 	ActsLogName     = "acts.log"     // in DIR, who revealed, found or erased how many
@@ -382,7 +383,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, BoundsName, SettingsName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, CacheTagName:
+		case LinkName, ClockName, RuleName, BoundsName, SettingsName, FlagsLogName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, CacheTagName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)

@@ -71,7 +71,8 @@ type processRecord struct {
 type Config struct {
 	Path    string   // DIR
 	Process Process  // what the process says of itself; PID and the times are added
-	Flags   []string // those that DIR records, see Settings; nil: it does not
+	Flags   []string // those that DIR records, see Settings and FlagsLog; nil: it does not
+	Replays bool     // the process is no logger: its flags are no Settings
 	Now     func() time.Time
 	Report  *dir.Reporter // whose last fault is in the record
 }

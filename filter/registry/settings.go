@@ -146,6 +146,19 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
+	word := filterWord
+	if r.cfg.Replays {
+		word = replayWord
+	}
+	if shaping, ok := shapes(mine.Flags); ok {
+		if err := logFlags(d, mine.Started, word, shaping, there, unread == nil); err != nil {
+			r.cfg.Report.Fault("flagslog", err, "; an audit cannot tell by which flags lines were treated")
+		}
+	}
+	if r.cfg.Replays {
+		r.recordedIn = d
+		return
+	}
 	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
 	later := unread == nil && there.Started.After(mine.Started) && !there.Started.After(now)
 	if same || !later {

@@ -155,8 +155,10 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 		return recorded, leaseErr
 	case leaseErr != nil && recorded > live:
 		return recorded, leaseErr // who knows who has one
+	case start && 0 < recorded && recorded < live && live == calendar.MaxPeriod: // of a policy
+		d.Say(string(of), dir.RuleName, "was %s, there is no bound in days now", recorded)
 	case start && 0 < recorded && recorded < live:
-		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep has it", recorded, live)
+		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep or the policy has it", recorded, live)
 	}
 	return live, errors.Join(leaseErr, d.ReplaceFile(string(of), dir.RuleName, []byte(live.String()+"\n")))
 }

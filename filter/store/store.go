@@ -117,7 +117,7 @@ func newStore(cfg Config) *Store {
 	}
 	self := cfg.Process
 	self.Keep, self.Bounds = cfg.Keep.String(), bounds
-	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Now: cfg.Now, Report: s.report, Process: self})
+	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Replays: cfg.Finish, Now: cfg.Now, Report: s.report, Process: self})
 	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
 		Changed: s.changed, Report: s.report,
 		Dir: func() *dir.Dir {

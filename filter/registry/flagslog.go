@@ -1,0 +1,229 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// maxFlagsLog bounds what is read of the log, from its end.
+const maxFlagsLog = 1 << 20
+
+// FlagsLog is the flags by which lines of a DIR were treated, as DIR/flags.log records
+// them; the first ones first. Others than those that shape lines are not in it.
+//
+//	2026-11-22T12:00:00Z empty
+//	2026-11-22T12:00:00Z filter --format="auto"
+//	2026-11-24T09:30:00Z filter --format="auto" --redact="q"
+//	2026-11-25T10:00:00Z replay --format="common"
+//
+// The first line stands where DIR had no lines before. Flags of a filter end when those of
+// the next one begin, as far as a log can tell: its loggers live on for hours.
+type FlagsLog struct {
+	complete bool // DIR was empty when it began
+	runs     []run
+}
+
+// run is a line of the log.
+type run struct {
+	began time.Time
+	word  string
+	flags []string // --name=value
+}
+
+const (
+	emptyWord  = "empty"
+	filterWord = "filter"
+	replayWord = "replay"
+)
+
+// shaping are the flags that shape lines. What becomes of an address stands in journals.
+var shaping = []string{"--format", "--client", "--trusted-proxies", "--json-keys", "--redact"}
+
+// shapes returns the flags that shape lines; ok is false where a policy does.
+func shapes(flags []string) (list []string, ok bool) {
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(flag, "=")
+		if name == "--policy" && value != "" {
+			return nil, false
+		}
+		if value != "" && slices.Contains(shaping, name) {
+			list = append(list, flag)
+		}
+	}
+	return list, true
+}
+
+func (r run) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", r.began.UTC().Format(time.RFC3339), r.word)
+	for _, flag := range r.flags {
+		name, value, _ := strings.Cut(flag, "=")
+		fmt.Fprintf(&b, " %s=%s", name, strconv.Quote(value))
+	}
+	return b.String()
+}
+
+func parseRun(line string) (r run, ok bool) {
+	at, rest, _ := strings.Cut(line, " ")
+	var err error
+	if r.began, err = time.Parse(time.RFC3339, at); err != nil {
+		return r, false
+	}
+	r.word, rest, _ = strings.Cut(rest, " ")
+	for rest != "" {
+		name, value, _ := strings.Cut(rest, "=")
+		quoted, err := strconv.QuotedPrefix(value)
+		if err != nil || !strings.HasPrefix(name, "--") {
+			return r, false
+		}
+		text, _ := strconv.Unquote(quoted)
+		r.flags = append(r.flags, name+"="+text)
+		rest = strings.TrimPrefix(value[len(quoted):], " ")
+	}
+	return r, r.word == emptyWord || r.word == filterWord || r.word == replayWord
+}
+
+// ReadFlagsLog returns the log of the DIR at path. Where none is kept, as of an earlier
+// version, it has the settings alone.
+func ReadFlagsLog(path string) (l FlagsLog, err error) {
+	d, err := dir.Open(path, dir.Options{})
+	if err != nil {
+		return l, err
+	}
+	defer d.Close()
+	if l, err = readFlagsLog(d); len(l.runs) > 0 || err != nil {
+		return l, err
+	}
+	s, err := readSettings(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if flags, ok := shapes(s.Flags); ok && err == nil {
+		l.runs = append(l.runs, run{s.Started, filterWord, flags})
+	}
+	return l, err
+}
+
+func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
+	f, err := d.OpenFile("", dir.FlagsLogName, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	} else if err != nil {
+		return l, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return l, err
+	}
+	text, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-maxFlagsLog), maxFlagsLog))
+	if err != nil {
+		return l, err
+	}
+	for line := range bytes.Lines(text) {
+		whole, ended := bytes.CutSuffix(line, []byte("\n"))
+		switch r, ok := parseRun(string(whole)); {
+		case !ok || !ended:
+		case r.word == emptyWord:
+			l.complete = len(l.runs) == 0
+		default:
+			l.runs = append(l.runs, r)
+		}
+	}
+	return l, nil
+}
+
+// Under returns the flags by which lines of a day could be treated, the newest first. known
+// is false where there may be others, which nothing records. Late lines are written under
+// flags that began after their day, and those of zones ahead on the day before; a replay
+// reads lines of any day.
+func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
+	end := day + 1
+	for _, r := range slices.Backward(l.runs) {
+		began := civil.DayOf(r.began.Local())
+		if (r.word == replayWord || day-1 <= end) && !slices.ContainsFunc(list, func(other []string) bool { return slices.Equal(other, r.flags) }) {
+			list = append(list, r.flags)
+		}
+		if r.word == filterWord {
+			end = began
+		}
+	}
+	first := slices.IndexFunc(l.runs, func(r run) bool { return r.word == filterWord })
+	return list, l.complete || first >= 0 && day > civil.DayOf(l.runs[first].began.Local())+1
+}
+
+// logFlags adds a line to the log, unless the last one says the same. before is what DIR
+// recorded until now, whose time the log may not reach.
+func logFlags(d *dir.Dir, began time.Time, word string, flags []string, before Settings, recorded bool) error {
+	l, err := readFlagsLog(d)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	if len(l.runs) == 0 {
+		first, ok := shapes(before.Flags)
+		switch {
+		case recorded && ok && before.Started.Before(began):
+			r := run{before.Started, filterWord, first}
+			lines, l.runs = append(lines, r.String()), append(l.runs, r)
+		case !recorded && !hasLinesBefore(d, began):
+			lines = append(lines, run{began: began, word: emptyWord}.String())
+		}
+	}
+	r := run{began, word, flags}
+	if n := len(l.runs); n == 0 || l.runs[n-1].word != word || !slices.Equal(l.runs[n-1].flags, flags) {
+		lines = append(lines, r.String())
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	f, err := d.OpenFile("", dir.FlagsLogName, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	last := []byte{'\n'}
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' { // a disk was full
+		lines = slices.Insert(lines, 0, "")
+	}
+	// One write: it stands whole beside that of another process.
+	_, err = io.WriteString(f, strings.Join(lines, "\n")+"\n")
+	return err
+}
+
+// hasLinesBefore reports whether there are lines in DIR that a process which began then
+// has not written.
+func hasLinesBefore(d *dir.Dir, began time.Time) bool {
+	names, err := d.Names("")
+	if err != nil {
+		return true
+	}
+	for _, name := range names {
+		if _, _, ok := dir.ParseLog(name); !ok {
+			continue
+		}
+		var st unix.Stat_t
+		if err := d.Lstat(name, &st); err != nil || time.Unix(st.Mtim.Unix()).Before(began) {
+			return true
+		}
+	}
+	return false
+}

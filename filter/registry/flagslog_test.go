@@ -1,0 +1,56 @@
+package registry_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
+	"hushpipe/format/civil"
+)
+
+// TestFlagsLog: by which flags lines of 22 November could be treated.
+func TestFlagsLog(t *testing.T) {
+	const (
+		empty  = "2026-11-01T12:00:00Z empty\n"
+		first  = "2026-11-01T12:00:00Z filter --format=\"auto\"\n"
+		last   = "2026-11-24T12:00:00Z filter --format=\"auto\" --redact=\"a b\\n\" --redact=\"=c\"\n"
+		before = "2026-11-10T12:00:00Z filter --format=\"common\"\n"
+		replay = "2026-11-03T12:00:00Z replay --format=\"json\"\n"
+		once   = "2026-11-22T12:00:00Z filter --format=\"auto\"\n"
+	)
+	auto, common, json := []string{"--format=auto"}, []string{"--format=common"}, []string{"--format=json"}
+	now := []string{"--format=auto", "--redact=a b\n", "--redact==c"}
+	for _, test := range []struct {
+		name, log string
+		want      [][]string
+		known     bool
+	}{
+		{"no log", "", nil, false},
+		{"the same all the time", empty + first, [][]string{auto}, true},
+		{"other flags began later, which late lines are treated by", empty + first + last, [][]string{now, auto}, true},
+		{"other flags ended before", empty + first + before + last, [][]string{now, common}, true},
+		{"a replay reads lines of any day, and ends nothing", empty + first + replay + last, [][]string{now, json, auto}, true},
+		{"nobody knows what was before the first", once, [][]string{auto}, false},
+		{"it began long before", before, [][]string{common}, true},
+		{"of before a replay nobody knows", replay, [][]string{json}, false},
+		{"what a full disk cut off", empty + first + last[:60], [][]string{auto}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at := t.TempDir()
+			if test.log != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(at, dir.FlagsLogName), []byte(test.log), 0o640))
+			}
+			log, err := registry.ReadFlagsLog(at)
+			require.NoError(t, err)
+			list, known := log.Under(civil.DayOf(time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local)))
+			assert.Equal(t, test.want, list)
+			assert.Equal(t, test.known, known)
+		})
+	}
+}
