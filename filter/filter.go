@@ -42,6 +42,7 @@ type Config struct {
 	CountV6 int // prefix length that counts as one IPv6 client, 1…128
 
 	Plan    *treatment.Plan // what becomes of each field; nil: the whole line is kept
+	ByLeft  bool            // rooms count what the Plan leaves of addresses, not whole ones
 	NoLines bool            // no line is written: they are only counted
 	Traffic *Traffic        // nil: no hits are counted
 	Groups  *Groups         // of which lines are held back; nil: none
@@ -100,6 +101,9 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		noLines:  cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
+	if cfg.ByLeft {
+		f.left = cfg.Plan
+	}
 	if f.plan != nil {
 		f.short = newShortTexts()
 	}
@@ -445,10 +449,23 @@ func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
 	if notes := &f.who.notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return
 	}
-	fp := d.cipher.Fingerprint(room, f.addr.Prefix6(f.countV6))
+	fp := d.cipher.Fingerprint(room, f.toldApartBy(f.addr))
 	if f.rec.record(b, d, room, fp) && note {
 		notes := &f.who.notes
 		copy(notes[1:], notes[:])
 		notes[0] = key
 	}
+}
+
+// toldApartBy returns that of a client's address by which clients are told apart. Those of
+// whom nothing is left are one.
+func (f *Filter) toldApartBy(a pseudonym.Addr) pseudonym.Addr {
+	switch {
+	case f.left == nil:
+	case f.left.Leaves() && (f.left.Nets == nil || a.IsName() || !isWithin(f.left.Nets.Nets, a)):
+		a = pseudonym.Addr{}
+	case !f.left.Leaves() && !a.IsName(): // whose pseudonym stays
+		a = f.left.Mode.Left(a)
+	}
+	return a.Prefix6(f.countV6)
 }

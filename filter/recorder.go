@@ -7,12 +7,14 @@ import (
 	"sync/atomic"
 
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 )
 
 // counter finds the room of a line, and has what is known of the rooms of clients.
 type counter struct {
 	rooms    *rooms.Matcher // nil: no rooms are counted
 	countV6  int
+	left     *treatment.Plan // of the address tells clients apart; nil: the whole address does
 	noteKey  noteKey
 	pathOnly bool // the format has no queries
 	match    rooms.Match

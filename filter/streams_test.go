@@ -49,7 +49,8 @@ func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
 	require.NoError(t, err)
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		cfg := Config{Parser: parserOf(t, p), Redact: redact, Limits: rooms.DefaultLimits, CountV6: 128, NoLines: s.Keep.None()}
+		cfg := Config{Parser: parserOf(t, p), Redact: redact, Limits: rooms.DefaultLimits, NoLines: s.Keep.None(),
+			CountV6: cmp.Or(s.Figures.CountV6, 128), ByLeft: s.CountsLeft()}
 		if len(s.Figures.Rooms) > 0 {
 			cfg.Rooms, err = rooms.NewMatcher(s.Figures.Rooms, nil)
 			require.NoError(t, err)

@@ -153,5 +153,9 @@ func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 		who := sha256.Sum256([]byte(strings.Join(append([]string{o.client}, o.proxies...), "\n")))
 		urls += fmt.Sprintf("client=%x;", who[:8])
 	}
+	if o.left != "" {
+		left := sha256.Sum256([]byte(o.left))
+		urls += fmt.Sprintf("left=%x;", left[:8])
+	}
 	return fmt.Sprintf("ip=%s;%sroom-hash=%s;count-v6=%d;", mode, urls, o.roomHash, o.countV6)
 }

@@ -212,6 +212,9 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 		of.rooms, of.roomURL = s.Figures.Rooms, s.Figures.RoomURLs
 		of.roomHash = cmp.Or(s.Figures.RoomHash, "sha1")
 		of.countV6 = prefixLen(cmp.Or(s.Figures.CountV6, 128))
+		if s.CountsLeft() {
+			of.left = s.Treatment("client").String()
+		}
 		if len(of.rooms) == 0 {
 			of.rooms = []string{"none"}
 		}
@@ -225,6 +228,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	}
 	j := &streamJob{job: made, name: s.Name, keys: -1}
 	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
+	j.filter.ByLeft = s.CountsLeft()
 	if len(s.Group) > 0 {
 		j.store.Least = s.Least
 		j.filter.Groups = &filter.Groups{Rule: s.GroupRule(), Least: s.Least,

@@ -216,7 +216,15 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 		parts = append(parts, fmt.Sprintf("released once %d people have the same %s that day, else deleted an hour after midnight", s.Least, and(s.Group)))
 	}
 	if f := &s.Figures; f.CountsRooms() {
-		parts = append(parts, fmt.Sprintf("rooms are counted (%s), for good", strings.Join(append(append([]string{}, f.Rooms...), f.RoomURLs...), ", ")))
+		left := ""
+		switch t := s.Treatment("client"); {
+		case !s.CountsLeft():
+		case t.Kind == policy.Drop:
+			left = ", each as one, since nothing of the address is kept"
+		default:
+			left = fmt.Sprintf(", clients by what %q leaves of the address", t)
+		}
+		parts = append(parts, fmt.Sprintf("rooms are counted (%s), for good%s", strings.Join(append(append([]string{}, f.Rooms...), f.RoomURLs...), ", "), left))
 	}
 	if s.Figures.Traffic {
 		parts = append(parts, "traffic is counted, for good")

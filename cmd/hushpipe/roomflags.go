@@ -16,6 +16,7 @@ type roomFlags struct {
 	roomURL  []string
 	roomHash string
 	countV6  prefixLen
+	left     string // of a stream of a policy: the treatment of the client, if clients are told apart by what that leaves
 	maxRooms atLeastOne
 	maxPairs atLeastOne
 }

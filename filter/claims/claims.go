@@ -131,8 +131,12 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 		m.add(statement.Period{InStream: in, Keep: s.Keep, Workdays: m.policy.Workdays, Holidays: m.policy.Holidays, Settled: s.Settled})
 	}
 	if f := &s.Figures; f.Any() {
+		var left *policy.Treatment
+		if s.CountsLeft() {
+			left = &client
+		}
 		m.add(statement.Figures{InStream: in, Traffic: networks(f), Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
-			Lines: s.KeepsLines(), Whole: s.KeepsLines() && f.Full && client.Merges()})
+			Lines: s.KeepsLines(), Whole: s.KeepsLines() && f.Full && client.Merges(), Left: left})
 	}
 	m.add(keys)
 	if s.KeepsLines() {

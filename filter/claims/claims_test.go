@@ -150,3 +150,26 @@ func golden(t *testing.T, file string, got []byte) {
 	require.NoError(t, err, "-update writes it")
 	assert.Equal(t, string(want), string(got), file)
 }
+
+// TestCountedClients: the notice says by what of an address clients are told apart.
+func TestCountedClients(t *testing.T) {
+	stream := func(keys string) string { return aStream + "rooms = 'jitsi'\n" + keys }
+	for _, tt := range []struct{ keys, en, de, nb string }{
+		{"keep = '14d'\nfields = { client = 'mask' }", "used as follows: shortened to 24 bits, IPv6 to 48 (“192.0.2.0” for “192.0.2.115”); addresses of which the same is left count as one.",
+			"so verwendet: gekürzt auf 24 Bit", "slik: forkortet til 24 bit"},
+		{"keep = 'none'\nfields = { client = 'mask=20/44' }", "used as follows: shortened to 20 bits, IPv6 to 44", "so verwendet: gekürzt auf 20 Bit", "slik: forkortet til 20 bit"},
+		{"keep = 'none'\nfields = { client = 'only=10.0.0.0/8' }", "used as follows: in full if it is in 10.0.0.0/8, else not at all;", "so verwendet: vollständig, wenn", "slik: fullstendig hvis"},
+		{"keep = '14d'\nfields = { time = 'keep' }", "no IP address is used, so that each room that was used counts one.", "keine IP-Adresse verwendet", "ingen nettadresse"},
+		{"keep = '14d'\ncount = 'full'\nfields = { time = 'keep' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
+	} {
+		for lang, want := range map[string]string{"en": tt.en, "de": tt.de, "nb": tt.nb} {
+			text := strings.Join(strings.Fields(notice(t, stream(tt.keys), lang)), " ")
+			assert.Contains(t, text, want, tt.keys)
+		}
+	}
+	for _, keys := range []string{"keep = '14d'", "keep = '14d'\nfields = { client = 'ipcrypt' }", "keep = 'none'\ncount = 'full'\nfields = { client = 'mask' }"} {
+		text := strings.Join(strings.Fields(notice(t, stream(keys), "en")), " ")
+		assert.NotContains(t, text, "used as follows", keys)
+		assert.NotContains(t, text, "no IP address is used", keys)
+	}
+}

@@ -63,10 +63,7 @@ func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mod
 func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	switch c.mode.kind {
 	case mask:
-		if a.Is4() {
-			return a.prefix(96 + int(c.mode.bits4)).AppendTo(dst)
-		}
-		return a.prefix(int(c.mode.bits6)).AppendTo(dst)
+		return c.mode.Left(a).AppendTo(dst)
 	case drop:
 		return append(dst, '-')
 	case keep:

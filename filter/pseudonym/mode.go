@@ -73,3 +73,17 @@ func (m Mode) InClear() bool {
 
 // Reversible reports whether Reveal finds the address behind a pseudonym.
 func (m Mode) Reversible() bool { return m.kind == ipcrypt || m.kind == pfx }
+
+// Left returns what is left of an address where people are told apart by that: of mask its
+// first bits, of drop the zero Addr, else all of it.
+func (m Mode) Left(a Addr) Addr {
+	switch {
+	case m.kind == drop:
+		return Addr{}
+	case m.kind != mask:
+		return a
+	case a.Is4():
+		return a.prefix(96 + int(m.bits4))
+	}
+	return a.prefix(int(m.bits6))
+}

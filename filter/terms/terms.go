@@ -296,7 +296,4 @@ func (c *checker) unsupported(s *policy.Stream, path string) {
 			no("traffic-"+name, "traffic-"+name)
 		}
 	}
-	if t := s.Treatment("client"); s.Fields != nil && s.Figures.CountsRooms() && t.Merges() && !s.Figures.Full {
-		c.add(path+".rooms", fmt.Sprintf("counting clients of which only %q is kept is not supported by this version", t), `give count = "full", or client = "ipcrypt"`)
-	}
 }

@@ -137,6 +137,12 @@ func (s *Stream) Treatment(field string) Treatment {
 	return Treatment{Kind: Drop}
 }
 
+// CountsLeft reports whether figures of the stream tell clients apart by what is left of
+// their addresses, which is less than all.
+func (s *Stream) CountsLeft() bool {
+	return s.Fields != nil && s.Figures.CountsRooms() && s.Treatment("client").Merges() && !s.Figures.Full
+}
+
 // KeepsLines reports whether lines of the stream are written.
 func (s *Stream) KeepsLines() bool { return !s.Keep.None() }
 

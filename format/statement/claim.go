@@ -206,11 +206,12 @@ type Figures struct {
 	InStream
 	Rooms   []string // presets
 	URLs    []string
-	Hash    string // "sha1" or "hmac"
-	CountV6 int    // bits, 1…128
-	Lines   bool   // the stream keeps lines, too
-	Traffic int    // pages, visits and the like are counted, and stand by name once so many networks brought them; 0: they are not
-	Whole   bool   // the whole address tells clients apart, although lines keep less of it
+	Hash    string            // "sha1" or "hmac"
+	CountV6 int               // bits, 1…128
+	Lines   bool              // the stream keeps lines, too
+	Traffic int               // pages, visits and the like are counted, and stand by name once so many networks brought them; 0: they are not
+	Whole   bool              // the whole address tells clients apart, although lines keep less of it
+	Left    *policy.Treatment // of the address tells clients apart; nil: all of it
 }
 
 // Joining is that lines of two streams can be joined.

@@ -120,6 +120,8 @@ var english = &words{
 	HMAC:         "A file for each day holds the number and a hash of the room’s name under a secret of the server, for good.",
 	V6:           "IPv6 addresses that have the first %d bits in common count as one.",
 	WholeAddress: "For this the whole IP address is used, although less of it stands in the lines.",
+	LeftAddress:  "For this the IP address is used as follows: %s; addresses of which the same is left count as one.",
+	NoAddress:    "For this no IP address is used, so that each room that was used counts one.",
 
 	Group: "A line is released only when, on its day, the lines of at least %s people have the same %s. People are told apart by the values " +
 		"before they are shortened (of IPv6 addresses by the first 64 bits). Until then the line is locked away; what has not been released " +

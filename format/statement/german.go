@@ -125,6 +125,8 @@ var german = &words{
 	HMAC:         "Eine Datei je Tag enthält die Anzahl und einen Hashwert des Raumnamens unter einem Geheimnis des Servers, auf Dauer.",
 	V6:           "IPv6-Adressen, deren erste %d Bit gleich sind, zählen als eine.",
 	WholeAddress: "Dazu wird die ganze IP-Adresse verwendet, obwohl in den Zeilen weniger davon steht.",
+	LeftAddress:  "Dazu wird die IP-Adresse so verwendet: %s; Adressen, von denen dasselbe übrig bleibt, zählen als eine.",
+	NoAddress:    "Dazu wird keine IP-Adresse verwendet; jeder genutzte Raum zählt daher eins.",
 
 	Group: "Eine Zeile wird erst freigegeben, wenn an ihrem Tag die Zeilen von mindestens %s Personen in diesen Angaben übereinstimmen: %s. " +
 		"Personen werden anhand der ungekürzten Angaben unterschieden (IPv6-Adressen anhand der ersten 64 Bit). Bis dahin liegt die Zeile " +

@@ -122,6 +122,8 @@ var norwegian = &words{
 	HMAC:         "En fil per dag inneholder antallet og en hash av romnavnet under en hemmelighet på tjeneren, og beholdes permanent.",
 	V6:           "IPv6-adresser der de første %d bitene er like, teller som én.",
 	WholeAddress: "Til dette brukes hele nettadressen, selv om det står mindre av den i linjene.",
+	LeftAddress:  "Til dette brukes nettadressen slik: %s; adresser som det blir det samme igjen av, teller som én.",
+	NoAddress:    "Til dette brukes ingen nettadresse, så hvert rom som ble brukt, teller én.",
 
 	Group: "En linje frigis først når linjene fra minst %s personer den dagen er like i disse opplysningene: %s. Personer skilles fra hverandre " +
 		"etter opplysningene før de forkortes (IPv6-adresser etter de første 64 bitene). Inntil da ligger linjen innelåst; det som ikke er frigitt, " +

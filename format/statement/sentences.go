@@ -345,8 +345,13 @@ func (m *maker) figures(f Figures) (list []string) {
 	if f.CountV6 < 128 {
 		list = append(list, fmt.Sprintf(m.w.V6, f.CountV6))
 	}
-	if f.Whole {
+	switch {
+	case f.Whole:
 		list = append(list, m.w.WholeAddress)
+	case f.Left != nil && f.Left.Kind == policy.Drop:
+		list = append(list, m.w.NoAddress)
+	case f.Left != nil:
+		list = append(list, fmt.Sprintf(m.w.LeftAddress, m.how(Fields{}, Field{Name: "client", Treatment: *f.Left})))
 	}
 	return list
 }

@@ -60,6 +60,8 @@ type words struct {
 	SHA1, HMAC   string
 	V6           string // %d: bits
 	WholeAddress string
+	LeftAddress  string // %s: how much of it
+	NoAddress    string
 
 	Group                         string // %s, %s: how many people, fields
 	Closed                        string
