@@ -343,6 +343,12 @@ func (h *httpd) kill() {
 // await returns when done does, and fails the test where that takes too long.
 func await(t *testing.T, done func() bool, message string) {
 	t.Helper()
+	awaitFor(t, patience, done, message)
+}
+
+// awaitFor is await for what takes longer on a busy machine.
+func awaitFor(t *testing.T, patience time.Duration, done func() bool, message string) {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)

@@ -200,7 +200,12 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		}
 		alone = locked
 		if !locked || l.d.SharedWithEarlier() {
-			patience := dir.EarlierPatience
+			// Who has it may be about to cut off a line that it takes for unfinished:
+			// what is appended without the lock meanwhile goes with that.
+			patience := dir.LockPatience
+			if !locked { // it has waited
+				patience = dir.EarlierPatience
+			}
 			if l.earlierStuck {
 				patience = 0
 			}

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -327,4 +329,34 @@ func TestDeletedFilesAreClosed(t *testing.T) {
 	_, err := f.Stat()
 	assert.ErrorIs(t, err, os.ErrClosed)
 	appendTest(t, d, "2026-11-09", "line\n")
+}
+
+// TestAppendBesideAnEarlierVersion: lines wait while a process of an earlier version has
+// the file, which may be about to cut off what it takes for unfinished.
+func TestAppendBesideAnEarlierVersion(t *testing.T) {
+	d, _ := newDir(t)
+	appendTest(t, d, "2026-11-22", "a\n")
+	f, err := os.Open(filepath.Join(d.path, today))
+	require.NoError(t, err)
+	defer f.Close()
+	for try := 1; ; try++ {
+		taken, err := dir.TakeFile(f, 0)
+		require.NoError(t, err)
+		require.True(t, taken)
+		var released atomic.Bool
+		time.AfterFunc(300*time.Millisecond, func() {
+			released.Store(true)
+			dir.ReleaseFile(f)
+		})
+		began := time.Now()
+		appendTest(t, d, "2026-11-22", "b\n")
+		if time.Since(began) < dir.LockPatience || try == 3 {
+			require.True(t, released.Load())
+			return
+		}
+		for !released.Load() { // the machine is busy
+			time.Sleep(time.Millisecond)
+		}
+		appendTest(t, d, "2026-11-22", "c\n")
+	}
 }

@@ -14,7 +14,7 @@ const (
 	// LockPatience bounds each wait for a lock. Who holds one longer was stopped,
 	// or waits for a disk that hangs.
 	LockPatience = time.Second
-	// EarlierPatience bounds the wait for the locks of earlier versions. These are
+	// EarlierPatience bounds the wait for most locks of earlier versions. These are
 	// on files and directories that others can read, and so can lock.
 	EarlierPatience = 100 * time.Millisecond
 )
