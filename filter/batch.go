@@ -29,15 +29,15 @@ type Batch struct {
 // Part is a batch's share of one day.
 type Part struct {
 	Day     civil.Day
-	Expired bool            // only of a Replay's worker: it has no lines
-	Met     bool            // of an expired day, a line could be read
-	KeyID   [8]byte         // of the key that lines and records were made under
-	Lines   []byte          // whole lines
-	Records []byte          // new pairs of room and address, for the journal
-	Hits    []byte          // what its lines add to traffic figures, a record of package traffic; empty for none
-	Treated traffic.Treated // of the lines that Hits count
-	People  []byte          // records of people of groups, for the journal of these
-	Held    []byte          // lines of groups that may not be open, each behind its group
+	Expired bool           // only of a Replay's worker: it has no lines
+	Met     bool           // of an expired day, a line could be read
+	KeyID   [8]byte        // of the key that lines and records were made under
+	Lines   []byte         // whole lines
+	Records []byte         // new pairs of room and address, for the journal
+	Hits    []byte         // what its lines add to traffic figures, a record of package traffic; empty for none
+	Digest  traffic.Digest // of the lines that Hits count
+	People  []byte         // records of people of groups, for the journal of these
+	Held    []byte         // lines of groups that may not be open, each behind its group
 
 	hour    uint8 // of Day, from 1 on; 0: lines are of any
 	written int   // bytes of Lines that are on the disk

@@ -300,7 +300,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.stats.Omitted++
 	}
 	if f.traffic.counter != nil {
-		f.countHit(d, line, part.Lines[start:], usual)
+		f.countHit(d, line, usual)
 	}
 	if f.hasher != nil && l.Status < 400 {
 		if f.who == nil {

@@ -1,8 +1,6 @@
 package filter
 
 import (
-	"cmp"
-	"encoding/binary"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -30,6 +28,8 @@ type hitCounter struct {
 	options traffic.Options
 	expired *traffic.Days // nil: no hits of expired days
 	scratch []byte
+	room    [20]byte
+	sum     xxhash.Digest
 }
 
 // repeating is a Calendar that knows of processes that were killed.
@@ -47,9 +47,8 @@ func newHitCounter(t *Traffic, p format.Parser) (h hitCounter) {
 	return h
 }
 
-// countHit counts the current line, whose client is known by now, and of which that much
-// was written.
-func (f *Filter) countHit(d *day, line, written []byte, usual bool) {
+// countHit counts the current line, whose client is known by now.
+func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	h := &f.traffic
 	var hit *traffic.Hit
 	var ok bool
@@ -71,32 +70,57 @@ func (f *Filter) countHit(d *day, line, written []byte, usual bool) {
 		hit.See(f.addr)
 	}
 	if d.hits == nil {
-		d.hits, d.treated = f.traffic.delta(), traffic.Treated{}
+		d.hits, d.digest = f.traffic.delta(), traffic.Digest{}
 		f.traffic.counted = append(f.traffic.counted, d)
-		if cal, ok := f.cal.(repeating); ok && !d.expired {
-			d.repeats = cmp.Or(d.repeats, cal.Repeats(d.day))
-		}
+		f.beginHits(d)
 	}
 	if d.visitors == nil {
 		d.visitors = traffic.NewVisitors(d.cipher)
 	}
 	h.counter.Count(d.hits, hit, d.visitors)
-	if len(written) == 0 { // a keyed hash of the line stands for it
-		var room [20]byte
-		binary.LittleEndian.PutUint64(room[:], xxhash.Sum64(line))
-		f.traffic.scratch = binary.BigEndian.AppendUint64(f.traffic.scratch[:0], d.cipher.Fingerprint(&room, pseudonym.Addr{}))
-		written = f.traffic.scratch
-	}
-	d.treated.Add(written)
+	h.sum.ResetWithSeed(d.seed)
+	h.sum.Write(line)
+	sum := h.sum.Sum64()
+	d.digest.Add(len(line), sum)
 	if d.repeats == nil {
 		return
 	}
-	if d.repeats.Add(written) {
+	if d.repeats.Add(len(line), sum) {
 		d.hits.Empty()
 	}
 	if d.repeats.Ended() {
 		d.repeats = nil
 	}
+}
+
+// beginHits is for the first hit of a day in a batch.
+func (f *Filter) beginHits(d *day) {
+	if d.seed == 0 {
+		f.traffic.room = forLines // not a variable: an interface lets it escape
+		d.seed = max(1, d.cipher.Fingerprint(&f.traffic.room, pseudonym.Addr{}))
+	}
+	if d.asked {
+		return
+	}
+	d.asked = true
+	_, isDirect := f.rec.(*direct) // the workers of a Replay do not see the lines in their order
+	if cal, ok := f.cal.(repeating); ok && isDirect && !d.expired {
+		d.repeats = cal.Repeats(d.day)
+	}
+}
+
+var forLines = [20]byte{'l', 'i', 'n', 'e'}
+
+// waits reports whether hits wait for more lines.
+func (f *Filter) waits() bool { return len(f.traffic.counted) > 0 }
+
+// endHits brings those to a batch, when no more lines come.
+func (f *Filter) endHits(b *Batch) {
+	for _, d := range f.traffic.counted {
+		d.repeats.End()
+		d.repeats = nil
+	}
+	f.recordHits(b)
 }
 
 // delta returns an empty one.
@@ -122,7 +146,7 @@ func (f *Filter) recordHits(b *Batch) {
 			continue
 		}
 		if p := f.rec.hits(b, d); p != nil {
-			p.Hits, p.Treated = d.hits.AppendTo(p.Hits), d.treated
+			p.Hits, p.Digest = d.hits.AppendTo(p.Hits), d.digest
 		} else if d != f.excess {
 			if h.expired == nil {
 				h.expired = traffic.NewDays(h.options)

@@ -442,7 +442,7 @@ func (q *Queue) hit(b *Batch) {
 			continue
 		}
 		q.begin()
-		sink.Hit(p.Day, traffic.Part{Batch: number, Committed: committed, Treated: p.Treated}, p.Hits)
+		sink.Hit(p.Day, traffic.Part{Batch: number, Committed: committed, Digest: p.Digest}, p.Hits)
 		q.end()
 		p.Hits = p.Hits[:0]
 	}

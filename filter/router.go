@@ -46,7 +46,9 @@ type day struct {
 	cipher   *dayCipher        // nil: to be made
 	counts   *rooms.Counts     // nil: no room yet
 	hits     *traffic.Delta    // of this batch, nil: none yet
-	treated  traffic.Treated   // the lines of these
+	digest   traffic.Digest    // of the lines of these
+	seed     uint64            // of the hashes of lines, which nobody knows without the day's key; 0: not made yet
+	asked    bool              // the calendar was asked for repeats
 	visitors *traffic.Visitors // nil: to be made, with the cipher
 	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
 	groups   *groupsOfDay      // nil: no group yet

@@ -85,6 +85,10 @@ type treater interface {
 	renew()
 	// treatLines treats whole lines.
 	treatLines(b *Batch, lines []byte)
+	// waits reports whether something that was counted waits for more lines, and end brings
+	// that to a batch, when no more come.
+	waits() bool
+	end(b *Batch)
 	// share makes the counts so far known to other goroutines.
 	share()
 	// noteRead counts bytes that were read.
@@ -213,6 +217,14 @@ func (r *reader) next() (ended bool, err error) {
 		b.input = n
 		r.batches = append(r.batches, b)
 	}
+	if err != nil && f.waits() {
+		if len(r.batches) == 0 {
+			b := r.out.Get()
+			b.input = 0
+			r.batches = append(r.batches, b)
+		}
+		f.end(r.batches[len(r.batches)-1])
+	}
 	if took := time.Since(start); took > away {
 		r.size = max(r.size/2, batchSize)
 	} else if took < away/3 {
@@ -298,6 +310,9 @@ func (f *Filter) treatLines(b *Batch, lines []byte) {
 	}
 	f.recordHits(b)
 }
+
+// end implements treater.
+func (f *Filter) end(b *Batch) { f.endHits(b) }
 
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	rest = lines

@@ -174,6 +174,25 @@ func (s *Streams) treatLines(b *Batch, lines []byte) {
 	}
 }
 
+// waits implements treater.
+func (s *Streams) waits() bool {
+	return slices.ContainsFunc(s.all, func(of Stream) bool { return of.Filter != nil && of.Filter.waits() })
+}
+
+// end implements treater.
+func (s *Streams) end(b *Batch) {
+	for i := range s.all {
+		of := &s.all[i]
+		if of.Filter == nil || !of.Filter.waits() {
+			continue
+		}
+		if b.streams[i] == nil {
+			b.streams[i] = of.Get()
+		}
+		of.Filter.endHits(b.streams[i])
+	}
+}
+
 // treatSome is Filter.treatSome. A stream that panics leaves the line out, the others
 // do not.
 func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {

@@ -331,8 +331,8 @@ func (s *Store) open() *place {
 	d.ShareWithEarlier(true) // until expiry knows
 	s.keysSoon(d, func() {
 		s.keys.Load(d.Dir)
-		s.saveKeys(d)
 		s.readKilled(d)
+		s.saveKeys(d)
 	})
 	return d
 }

@@ -2,7 +2,7 @@ package store
 
 import (
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"hushpipe/filter/calendar"
@@ -18,11 +18,22 @@ import (
 type hits struct {
 	journals *trafficlog.Journals // nil: none are counted
 	files    *trafficlog.Files
-	killed   atomic.Pointer[trafficlog.Killed]
+	killed   killedBefore
+}
+
+// killedBefore is what processes counted last that were killed before this one started.
+type killedBefore struct {
+	known chan struct{} // closed once it is known
+
+	mu     sync.Mutex // guards what follows
+	late   bool       // lines came before it was known
+	doubts map[civil.Day]bool
+	of     *trafficlog.Killed // nil: nothing
 }
 
 // initTraffic is a part of newStore.
 func (s *Store) initTraffic() {
+	s.hits.killed.known, s.hits.killed.doubts = make(chan struct{}), map[civil.Day]bool{}
 	cfg := s.cfg.traffic(s.Window, s.report, s.keys.Known)
 	cfg.Key, cfg.Forget = s.lineKey, s.forget
 	journals, files := trafficlog.New(cfg)
@@ -81,14 +92,55 @@ func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
 }
 
 // Repeats returns what finds the lines of a day that a process which was killed counted,
-// nil for none.
-func (s *Store) Repeats(day civil.Day) *traffic.Repeats { return s.hits.killed.Load().Repeats(day) }
-
-// readKilled looks what processes counted last that were killed.
-func (s *Store) readKilled(d *place) {
-	if s.hits.journals != nil && s.lines.suspect {
-		s.hits.killed.Store(s.hits.files.ReadKilled(d.Dir))
+// nil for none. It waits for the disk as long as for a key.
+func (s *Store) Repeats(day civil.Day) *traffic.Repeats {
+	k := &s.hits.killed
+	k.mu.Lock()
+	late := k.late
+	k.mu.Unlock()
+	if !late {
+		select {
+		case <-k.known:
+		case <-time.After(s.keys.Patience):
+		}
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	select {
+	case <-k.known:
+	default:
+		k.late = true
+		k.doubts[day] = true
+	}
+	return k.of.Repeats(day)
+}
+
+// readKilled looks what processes counted last that were killed, once.
+func (s *Store) readKilled(d *place) {
+	k := &s.hits.killed
+	select {
+	case <-k.known: // DIR was made anew
+		return
+	default:
+	}
+	var of *trafficlog.Killed
+	if s.hits.journals != nil && s.lines.suspect {
+		of = s.hits.files.ReadKilled(d.Dir)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	select {
+	case <-k.known: // meanwhile, since the disk was slow
+		return
+	default:
+	}
+	for day := range k.doubts {
+		if of.Repeats(day) != nil { // it takes them away
+			s.report.Say("traffic-doubt", fmt.Sprintf("%s: the disk did not answer when the first lines came; if a process was killed, the traffic of its last lines may be counted twice", s.cfg.Path))
+		}
+	}
+	k.of = of
+	close(k.known)
 }
 
 func (s *Store) flushTraffic(d *place) error {

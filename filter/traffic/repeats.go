@@ -1,29 +1,26 @@
 package traffic
 
-import "github.com/cespare/xxhash/v2"
-
 // Part is what one batch had of the lines of a day that were counted.
 type Part struct {
 	Batch     uint64 // its number, the same in all parts of a batch: of its days, and of its streams
 	Committed uint64 // this batch and earlier ones will not come again
-	Treated
+	Digest
 }
 
-// Treated tells lines apart by what was written of them: pseudonyms are the same each
-// time, so that the same lines look the same when they come again.
-type Treated struct {
+// Digest tells lines apart as they were read: what is kept of two different lines may be
+// the same.
+type Digest struct {
 	Size  uint64 // bytes
 	First uint64 // a hash of the first line
 	All   uint64 // and of all
 }
 
-// Add adds a line.
-func (t *Treated) Add(line []byte) {
-	sum := xxhash.Sum64(line)
+// Add adds a line by its length in bytes and its hash under the key of its day.
+func (t *Digest) Add(size int, sum uint64) {
 	if t.Size == 0 {
 		t.First = sum
 	}
-	t.Size += uint64(len(line))
+	t.Size += uint64(size)
 	t.All = mix(t.All ^ sum)
 }
 
@@ -32,15 +29,16 @@ func (t *Treated) Add(line []byte) {
 type Repeats struct {
 	all []cursor
 
-	// Found is called when lines were found the first time; nil: nobody asks.
-	Found func()
+	// Found is called when lines were found the first time, and Unsure at the end where the
+	// last lines may be such; nil: nobody asks.
+	Found, Unsure func()
 }
 
 // cursor is at what a killed process counted: the parts that are to come next, and what
 // has come of the first of them.
 type cursor struct {
 	left []Part
-	came Treated
+	came Digest
 }
 
 // NewRepeats returns Repeats of what each process that was killed counted last, in its
@@ -60,11 +58,12 @@ func NewRepeats(killed ...[]Part) *Repeats {
 	return r
 }
 
-// Add takes the next line, and reports whether this one and all before it were counted.
-func (r *Repeats) Add(line []byte) (counted bool) {
+// Add takes the next line as Digest.Add does, and reports whether this one and all before
+// it were counted.
+func (r *Repeats) Add(size int, sum uint64) (counted bool) {
 	kept := r.all[:0]
 	for _, c := range r.all {
-		c.came.Add(line)
+		c.came.Add(size, sum)
 		part := &c.left[0]
 		switch {
 		case c.came.First != part.First || c.came.Size > part.Size:
@@ -74,7 +73,7 @@ func (r *Repeats) Add(line []byte) (counted bool) {
 				continue
 			}
 			counted = true
-			if c.came, c.left = (Treated{}), c.left[1:]; len(c.left) == 0 {
+			if c.came, c.left = (Digest{}), c.left[1:]; len(c.left) == 0 {
 				continue
 			}
 		}
@@ -95,6 +94,14 @@ func (r *Repeats) Pending() bool {
 		}
 	}
 	return false
+}
+
+// End tells that no more lines come.
+func (r *Repeats) End() {
+	if r.Pending() && r.Unsure != nil {
+		r.Unsure()
+	}
+	r.all = nil
 }
 
 // Ended reports whether no more lines can be such.
