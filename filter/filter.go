@@ -57,28 +57,38 @@ type Filter struct {
 	counter
 	traffic hitCounter
 
+	parsing
+	beside
+	pieces  pieces
+	wrote   *day     // where the line is written, nil: it is not, or not yet
+	void    Part     // takes the lines of expired days
+	noLines bool     // they are only counted
+	grouped *grouped // nil: no line is held back
+
+	stats  counters.Values
+	shared snapshot
+}
+
+// parsing finds the fields of a line.
+type parsing struct {
 	parser  format.Parser
 	glancer format.Glancer // the parser, where it is one
 	marks   machine.Marks  // of the line
 	hasNUL  bool           // the lines that are treated may have NUL bytes
-	pieces  pieces
-	wrote   *day            // where the line is written, nil: it is not, or not yet
-	void    Part            // takes the lines of expired days
-	noLines bool            // they are only counted
-	some    bool            // there is a plan, or noLines, or other streams beside it
-	same    *sameLine       // how a stream that is alike writes the line; nil: there is none
-	copies  bool            // it serves this one
-	only    *policy.Opening // nil: all lines; else what the gate of a stream lets through
-	grouped *grouped        // nil: no line is held back
+}
 
-	stats  counters.Values
-	shared snapshot
-	read   atomic.Uint64
+// beside is what a Filter shares with those of other streams.
+type beside struct {
+	some   bool            // there is a plan, or noLines, or other streams
+	same   *sameLine       // how a stream that is alike writes the line; nil: there is none
+	copies bool            // it serves this one
+	only   *policy.Opening // nil: all lines; else what the gate of a stream lets through
 }
 
 // snapshot is what is known of the Filter, for who looks from another goroutine.
 type snapshot struct {
-	mu    sync.Mutex
+	read  atomic.Uint64 // bytes
+	mu    sync.Mutex    // guards what follows
 	stats counters.Values
 	fault string
 }
@@ -95,10 +105,10 @@ func NewStream(cfg Config, cal Calendar) *Filter {
 
 func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
-	f := &Filter{parser: cfg.Parser,
+	f := &Filter{parsing: parsing{parser: cfg.Parser},
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
 		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts(0)},
-		noLines:  cfg.NoLines, some: cfg.Plan != nil || cfg.NoLines,
+		noLines:  cfg.NoLines, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	if cfg.ByLeft {
@@ -155,10 +165,10 @@ func (f *Filter) noteFault(place string) {
 }
 
 // Read returns how many bytes Run has read. It may be called from any goroutine.
-func (f *Filter) Read() uint64 { return f.read.Load() }
+func (f *Filter) Read() uint64 { return f.shared.read.Load() }
 
 // noteRead counts bytes that Run has read.
-func (f *Filter) noteRead(n int) { f.read.Add(uint64(n)) }
+func (f *Filter) noteRead(n int) { f.shared.read.Add(uint64(n)) }
 
 // share makes the counts so far known to Snapshot.
 func (f *Filter) share() {
@@ -169,8 +179,8 @@ func (f *Filter) share() {
 }
 
 // glance finds the fields of the line that marks.Cut returned, if it is a usual one.
-func (f *Filter) glance(line []byte, out *format.Line) bool {
-	return f.glancer != nil && !f.hasNUL && len(line) <= maxLine && f.glancer.Glance(line, &f.marks, out)
+func (p *parsing) glance(line []byte, out *format.Line) bool {
+	return p.glancer != nil && !p.hasNUL && len(line) <= maxLine && p.glancer.Glance(line, &p.marks, out)
 }
 
 // parse finds the fields of a line, or at least its date. It returns what is left of

@@ -68,17 +68,10 @@ const earlyTick = 2 * time.Second
 // When it is full, the reader waits only as long as the disk goes on taking
 // lines; while it refuses them or hangs, new batches are dropped, and counted.
 type Queue struct {
-	sink  Sink
-	bound int
-	turn  chan struct{} // full while somebody calls the sink
-
-	mu     sync.Mutex
-	filled []*Batch // oldest first
-	empty  []*Batch
-	held   int // bytes in filled, and in the batch that is being written
-	closed bool
-	// abandoned tells the writer that what is left was counted as dropped.
-	abandoned bool
+	sink Sink
+	turn chan struct{} // full while somebody calls the sink
+	backlog
+	calls
 
 	batches uint64        // number of the last one, of those that have none
 	begun   bool          // lines were written; of who has the turn
@@ -86,22 +79,88 @@ type Queue struct {
 	wake    chan struct{} // the reader put something
 	space   chan struct{} // the writer took something, or could not
 	done    chan struct{} // the writer has ended
+	dropped atomic.Uint64
 
 	patience *time.Timer // of Wait
-
 	// patient says how long Put waits for a disk that refuses or hangs.
 	patient func() bool
+}
 
-	refused atomic.Bool  // the last write failed
-	since   atomic.Int64 // when the call of sink under way began, monotonic ns; 0 for none
-	dropped atomic.Uint64
+// backlog is the batches that wait, and the empty ones.
+type backlog struct {
+	bound int // of held
+
+	mu     sync.Mutex // guards what follows
+	filled []*Batch   // oldest first
+	empty  []*Batch
+	held   int // bytes in filled, and in the batch that is being written
+	closed bool
+	// abandoned tells the writer that what is left was counted as dropped.
+	abandoned bool
+}
+
+// Held returns how many bytes wait to be written.
+func (l *backlog) Held() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// Get returns an empty batch.
+func (l *backlog) Get() *Batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.empty); n > 0 {
+		b := l.empty[n-1]
+		l.empty = l.empty[:n-1]
+		return b
+	}
+	return &Batch{}
+}
+
+func (l *backlog) isEmpty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.filled) == 0
+}
+
+// recycle keeps an empty batch for Get. The caller holds l.mu.
+func (l *backlog) recycle(b *Batch) {
+	if len(l.empty) < spare {
+		b.Reset()
+		l.empty = append(l.empty, b)
+	}
+}
+
+func (l *backlog) fits(b *Batch) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held == 0 || l.held+b.held <= l.bound
+}
+
+// calls tell how the disk does, by the calls of the Sink.
+type calls struct {
 	start   time.Time
+	since   atomic.Int64 // when the one under way began, monotonic ns from start; 0 for none
+	refused atomic.Bool  // the last write failed
+}
+
+// begin and end stand around each call of the sink, for hangs to see.
+func (c *calls) begin() { c.since.Store(int64(time.Since(c.start))) }
+func (c *calls) end()   { c.since.Store(0) }
+
+func (c *calls) hangs() bool { return c.hangsFor(stall) }
+
+// hangsFor reports whether a call of the Sink has been under way for longer.
+func (c *calls) hangsFor(long time.Duration) bool {
+	since := c.since.Load()
+	return since != 0 && int64(time.Since(c.start))-since > int64(long)
 }
 
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
 	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
-	q := &Queue{sink: sink, bound: bound, turn: make(chan struct{}, 1), start: start, patience: time.NewTimer(0),
+	q := &Queue{sink: sink, backlog: backlog{bound: bound}, calls: calls{start: start}, turn: make(chan struct{}, 1), patience: time.NewTimer(0),
 		patient: func() bool { return false }, early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return q
@@ -113,25 +172,6 @@ func (q *Queue) BePatient(patient func() bool) { q.patient = patient }
 
 // Dropped returns how many lines found no room.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
-
-// Held returns how many bytes wait to be written.
-func (q *Queue) Held() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.held
-}
-
-// Get returns an empty batch.
-func (q *Queue) Get() *Batch {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if n := len(q.empty); n > 0 {
-		b := q.empty[n-1]
-		q.empty = q.empty[:n-1]
-		return b
-	}
-	return &Batch{}
-}
 
 // Put takes a batch to be written.
 func (q *Queue) Put(b *Batch) error {
@@ -213,12 +253,6 @@ func (q *Queue) Wait(patient func() bool) {
 	}
 }
 
-func (q *Queue) isEmpty() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.filled) == 0
-}
-
 // drop counts the lines of b as lost and returns a batch of its records, nil
 // for none: the counts need them, and they are few.
 func (q *Queue) drop(b *Batch) *Batch {
@@ -234,28 +268,6 @@ func (q *Queue) drop(b *Batch) *Batch {
 	defer q.mu.Unlock()
 	q.recycle(b)
 	return records
-}
-
-// recycle keeps an empty batch for Get. The caller holds q.mu.
-func (q *Queue) recycle(b *Batch) {
-	if len(q.empty) < spare {
-		b.Reset()
-		q.empty = append(q.empty, b)
-	}
-}
-
-func (q *Queue) fits(b *Batch) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.held == 0 || q.held+b.held <= q.bound
-}
-
-func (q *Queue) hangs() bool { return q.hangsFor(stall) }
-
-// hangsFor reports whether a call of the Sink has been under way for longer.
-func (q *Queue) hangsFor(long time.Duration) bool {
-	since := q.since.Load()
-	return since != 0 && int64(time.Since(q.start))-since > int64(long)
 }
 
 // Close waits until everything is written; where the disk refuses or hangs,
@@ -487,7 +499,3 @@ func (q *Queue) tick() time.Duration {
 	defer q.end()
 	return q.sink.Tick()
 }
-
-// begin and end stand around each call of the sink, for hangs to see.
-func (q *Queue) begin() { q.since.Store(int64(time.Since(q.start))) }
-func (q *Queue) end()   { q.since.Store(0) }
