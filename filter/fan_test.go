@@ -120,7 +120,7 @@ func (w *trickle) Fresh() bool {
 func (w *trickle) Patient() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.read-w.gone+w.fresh() < pipeSize/4
+	return w.read-w.gone+w.fresh() < 256<<10
 }
 
 func (w *trickle) Read(p []byte) (int, error) {

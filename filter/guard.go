@@ -59,7 +59,11 @@ type guard struct {
 	spare decodedRun // takes its place in a second reading
 	low   []byte     // scratch for the redacted names
 
-	// Of a malformed line.
+	brokenLine
+}
+
+// brokenLine is what is known of a malformed line.
+type brokenLine struct {
 	quoted *quotedTexts // nil: all is read, the plain reference
 	known  []knownSpan  // of its texts, by position
 	stamps []foundStamp // in it, see appendStamps

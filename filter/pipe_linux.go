@@ -26,8 +26,6 @@ const pipeSize = 1 << 20
 type pipeInput struct {
 	*plainInput
 	own    [2]int // read end and write end
-	null   int    // /dev/null, -1 for none
-	bin    []byte // takes its place
 	epoll  int
 	events [2]unix.EpollEvent // scratch of wait
 
@@ -36,16 +34,47 @@ type pipeInput struct {
 	company
 	procs procs
 
-	fresh  int  // bytes that stand in the own pipe and were not read yet
+	arrived
+	head
+	bin bin
+}
+
+// arrived is what is known of bytes that were not read yet.
+type arrived struct {
+	fresh  int  // how many stand in the own pipe
 	woken  bool // something was written since the last look
 	waited bool // what is read next was awaited
 	full   bool // the own pipe can hold no more than what is kept
 	hup    bool // nobody can write to the pipe any more
+}
 
-	mu     sync.Mutex // guards what follows, and the head of the pipe
+// head is the head of the pipe, with the bytes that are not committed.
+type head struct {
+	mu     sync.Mutex // guards what follows, and the pipe there
 	kept   int        // bytes there that were copied, fresh ones included
 	taken  int        // bytes that were read and taken out before their Commit
 	shared bool       // somebody else has taken bytes out
+}
+
+func (h *head) keeps() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept > 0
+}
+
+// bin takes bytes out of a pipe that nobody needs.
+type bin struct {
+	null int    // /dev/null, -1 for none
+	buf  []byte // takes its place
+}
+
+// drop takes up to n bytes out.
+func (b *bin) drop(fd, n int) (int, error) {
+	if b.null < 0 {
+		return unix.Read(fd, b.buf[:min(n, len(b.buf))])
+	}
+	m, err := unix.Splice(fd, nil, b.null, nil, n, unix.SPLICE_F_NONBLOCK)
+	return int(m), err
 }
 
 // errShared ends the reading: what a Commit takes out could be bytes that nobody has
@@ -66,11 +95,11 @@ func newPipeInput(plain *plainInput) Input {
 		}
 	}
 	start := time.Now()
-	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, null: -1, epoll: -1, company: newCompany(size),
+	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, bin: bin{null: -1}, epoll: -1, company: newCompany(size),
 		procs: newProcs(), now: func() time.Duration { return time.Since(start) }}
 	in.sleep = func(d time.Duration) { in.procs.rest(d, in.now) }
 	if !in.open(size) {
-		for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
+		for _, fd := range []int{in.own[0], in.own[1], in.bin.null, in.epoll} {
 			if fd >= 0 {
 				unix.Close(fd)
 			}
@@ -94,7 +123,7 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil || own > size/2 {
 		return false
 	}
-	in.null = openNull()
+	in.bin.null = openNull()
 	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return false
 	}
@@ -111,12 +140,12 @@ func (in *pipeInput) open(size int) bool {
 	if _, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK); err != nil {
 		return false
 	}
-	if _, err = unix.Splice(in.fd, nil, in.null, nil, 0, unix.SPLICE_F_NONBLOCK); in.null >= 0 && err != nil {
-		unix.Close(in.null)
-		in.null = -1
+	if _, err = unix.Splice(in.fd, nil, in.bin.null, nil, 0, unix.SPLICE_F_NONBLOCK); in.bin.null >= 0 && err != nil {
+		unix.Close(in.bin.null)
+		in.bin.null = -1
 	}
-	if in.null < 0 {
-		in.bin = make([]byte, 64<<10)
+	if in.bin.null < 0 {
+		in.bin.buf = make([]byte, 64<<10)
 	}
 	return true
 }
@@ -300,7 +329,7 @@ func (in *pipeInput) take() error {
 // discard takes n bytes out of a pipe that has them. The caller holds in.mu.
 func (in *pipeInput) discard(fd, n int) error {
 	for n > 0 {
-		m, err := in.drop(fd, n)
+		m, err := in.bin.drop(fd, n)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN || err == nil && m == 0: // it is empty
@@ -313,21 +342,6 @@ func (in *pipeInput) discard(fd, n int) error {
 		}
 	}
 	return nil
-}
-
-// drop takes up to n bytes out.
-func (in *pipeInput) drop(fd, n int) (int, error) {
-	if in.null < 0 {
-		return unix.Read(fd, in.bin[:min(n, len(in.bin))])
-	}
-	m, err := unix.Splice(fd, nil, in.null, nil, n, unix.SPLICE_F_NONBLOCK)
-	return int(m), err
-}
-
-func (in *pipeInput) keeps() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.kept > 0
 }
 
 // wait returns when something was written to the pipe, when its last writer has

@@ -45,7 +45,7 @@ func newPipe(t testing.TB, size int) (w *os.File, begin func() *pipeInput) {
 			now: func() time.Duration { return 0 }, sleep: func(time.Duration) {}}
 		require.True(t, in.open(size))
 		t.Cleanup(func() {
-			for _, fd := range []int{in.own[0], in.own[1], in.null, in.epoll} {
+			for _, fd := range []int{in.own[0], in.own[1], in.bin.null, in.epoll} {
 				unix.Close(fd)
 			}
 		})
@@ -329,8 +329,8 @@ func TestPipeWithoutNull(t *testing.T) {
 	text := strings.Repeat("a line of some length\n", 20_000)
 	w.WriteString(text)
 	in := begin()
-	unix.Close(in.null)
-	in.null, in.bin = -1, make([]byte, 1000)
+	unix.Close(in.bin.null)
+	in.bin.null, in.bin.buf = -1, make([]byte, 1000)
 	got := ""
 	for len(got) < len(text) {
 		chunk := read(t, in, len(text)/3)

@@ -104,7 +104,7 @@ func run(f treater, in io.Reader, out Output) error {
 			set, end := keeper.Alarm(r.late)
 			defer end()
 			if set != nil {
-				r.direct, r.alarm = direct, set
+				r.own.direct, r.own.alarm = direct, set
 			}
 		}
 	}
@@ -134,15 +134,54 @@ type reader struct {
 	batches []*Batch
 	size    int // of a read
 	done    chan error
+	own     ownWrites
+}
 
+// ownWrites are those of the goroutine that reads.
+type ownWrites struct {
 	direct Direct // nil: only others write
 	few    bool   // was put, and is to be written here
 	alarm  func(time.Duration)
 
-	mu      sync.Mutex // guards what follows, and is held when one goroutine follows another
+	mu      sync.Mutex // guards what follows
 	writes  uint64     // counts them
 	writing uint64     // the one under way, whose goroutine is to go on with the reading; 0 for none
 	began   time.Time  // when it did
+}
+
+// write writes what was put. It reports false if that took long: another goroutine
+// has gone on with the reading then.
+func (w *ownWrites) write() bool {
+	w.mu.Lock()
+	w.writes++
+	write := w.writes
+	w.writing, w.began = write, time.Now()
+	w.mu.Unlock()
+	w.alarm(lateAfter)
+	w.direct.Write()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writing != write {
+		return false
+	}
+	w.writing = 0
+	w.alarm(0)
+	return true
+}
+
+// late reports whether a write does not come back, whose goroutine no longer reads then.
+// An alarm that was set for an earlier one may come now.
+func (w *ownWrites) late() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writing == 0 || time.Since(w.began) < lateAfter {
+		return false
+	}
+	w.writing = 0
+	if several, ok := w.direct.(*Fan); ok {
+		several.wake() // of one that hangs, others are not written here either
+	}
+	return true
 }
 
 func (r *reader) run() {
@@ -152,42 +191,15 @@ func (r *reader) run() {
 			r.done <- err
 			return
 		}
-		if r.few && !r.write() {
+		if r.own.few && !r.own.write() {
 			return
 		}
 	}
 }
 
-// write writes what was put. It reports false if that took long: another goroutine
-// has gone on with the reading then.
-func (r *reader) write() bool {
-	r.mu.Lock()
-	r.writes++
-	write := r.writes
-	r.writing, r.began = write, time.Now()
-	r.mu.Unlock()
-	r.alarm(lateAfter)
-	r.direct.Write()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.writing != write {
-		return false
-	}
-	r.writing = 0
-	r.alarm(0)
-	return true
-}
-
-// late goes on with the reading if a write does not come back. An alarm that was set
-// for an earlier one may come now.
+// late goes on with the reading if a write does not come back.
 func (r *reader) late() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.writing != 0 && time.Since(r.began) >= lateAfter {
-		r.writing = 0
-		if several, ok := r.direct.(*Fan); ok {
-			several.wake() // of one that hangs, others are not written here either
-		}
+	if r.own.late() {
 		go r.run()
 	}
 }
@@ -239,8 +251,8 @@ func (r *reader) next() (ended bool, err error) {
 	r.held = copy(r.buf, rest)
 	last.put(r.batches, r.held)
 	put := r.out.Put
-	if r.few = r.direct != nil && err == nil && len(r.batches) == 1 && r.batches[0].input <= fewBytes; r.few {
-		put = r.direct.Enqueue
+	if r.own.few = r.own.direct != nil && err == nil && len(r.batches) == 1 && r.batches[0].input <= fewBytes; r.own.few {
+		put = r.own.direct.Enqueue
 	}
 	for _, b := range r.batches {
 		if err := put(b); err != nil {
