@@ -50,8 +50,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
-			r.keyDir = cmp.Or(r.keyDir, registry.KeysOf(args[0]))
-			confine(args[0], r.keyDir)
+			confine(args[0], cmp.Or(r.keyDir, registry.KeysOf(args[0])))
 			err := audit.CheckUsed(args[0])
 			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {
 				return usage("%s is no DIR%s", args[0], dirFirst(cmd, args))
@@ -59,21 +58,16 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.actor = newActor(acts.Reveal, r.reason, "", say)
-			if r.terms, err = policies.TermsOf(args[0]); err != nil {
-				return err
+			r.out = cmd.OutOrStdout()
+			if streams := streamsOf(args[0]); len(streams) > 0 && r.keyDir == "" {
+				return r.inStreams(args[0], streams, args[1:])
 			}
-			if err := r.actor.allows(args[0], r.terms); err != nil {
-				return err
-			}
-			if r.keys, err = reveal.Open(args[0], r.keyDir, say.report); err != nil {
+			if err := r.openDir(args[0]); err != nil {
 				return err
 			}
 			defer r.keys.Close()
-			r.keys.Scan = filter.Pseudonyms
-			r.path, r.out = args[0], cmd.OutOrStdout()
 			if len(args) > 1 {
-				err = r.arguments(args[1:])
+				err = r.arguments(args[1:], 1)
 			} else {
 				err = r.lines(stdin)
 			}
@@ -109,19 +103,88 @@ type revealer struct {
 	failed  bool
 }
 
+// openDir opens a DIR, or the directory of a stream, if its policy allows that.
+func (r *revealer) openDir(path string) (err error) {
+	r.actor = newActor(acts.Reveal, r.reason, "", r.say)
+	if r.terms, err = policies.TermsOf(path); err != nil {
+		return err
+	}
+	if err := r.actor.allows(path, r.terms); err != nil {
+		return err
+	}
+	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.KeysOf(path)), r.say.report); err != nil {
+		return err
+	}
+	r.keys.Scan = filter.Pseudonyms
+	r.path = path
+	return nil
+}
+
+// inStreams reveals single pseudonyms, each in the first directory whose file holds it: DIR
+// or a stream.
+func (r *revealer) inStreams(path string, streams, args []string) error {
+	hint := "give the directory of a stream, such as " + filepath.Join(path, streams[0])
+	if len(args) == 0 {
+		return usage("%s has streams, and lines do not say of which they are; hint: %s", path, hint)
+	}
+	places := []string{path}
+	for _, name := range streams {
+		places = append(places, filepath.Join(path, name))
+	}
+	found := make([]bool, len(args))
+	var refused error // by the policy of a stream
+	for _, place := range places {
+		of := &revealer{date: r.date, mode: r.mode, reason: r.reason, say: r.say, out: r.out, ciphers: map[civil.Day]*pseudonym.Cipher{}}
+		if err := of.openDir(place); err != nil {
+			refused = cmp.Or(refused, err)
+			continue
+		}
+		for i, arg := range args {
+			p, ok := pseudonym.ParseAddr([]byte(arg))
+			if !ok {
+				of.keys.Close()
+				return of.arguments(args[i:i+1], i+1) // says so
+			}
+			if _, err := of.dayOf(p); found[i] || err != nil {
+				continue
+			}
+			found[i] = true
+			if err := of.arguments(args[i:i+1], i+1); err != nil {
+				of.keys.Close()
+				return err
+			}
+		}
+		r.failed = r.failed || of.failed
+		of.keys.Close()
+	}
+	for i := range args {
+		switch {
+		case found[i]:
+			continue
+		case refused != nil:
+			return fmt.Errorf("argument %d: no day's file that may be searched holds it; %w", i+1, refused)
+		}
+		return fmt.Errorf("argument %d: %s: no day's file of a stream holds it; hint: give the DIR that the line is from", i+1, path)
+	}
+	if r.failed {
+		return errSaid
+	}
+	return nil
+}
+
 // arguments reveals single pseudonyms, one address a line. Nothing is printed
 // before the use is noted.
-func (r *revealer) arguments(args []string) error {
+func (r *revealer) arguments(args []string, first int) error {
 	var text []byte
 	n := 0
 	for i, arg := range args {
 		p, ok := pseudonym.ParseAddr([]byte(arg))
 		if !ok {
-			return usage("argument %d is no pseudonym; hint: give an address as it stands in the log", i+1)
+			return usage("argument %d is no pseudonym; hint: give an address as it stands in the log", first+i)
 		}
 		day, err := r.dayOf(p)
 		if err != nil {
-			return fmt.Errorf("argument %d: %w", i+1, err)
+			return fmt.Errorf("argument %d: %w", first+i, err)
 		}
 		cipher := r.cipher(day)
 		if cipher == nil {
@@ -131,10 +194,10 @@ func (r *revealer) arguments(args []string) error {
 		addr, ok := cipher.Reveal(p)
 		switch {
 		case !ok:
-			r.say.sayf(failure, "argument %d is the pseudonym of a host name or another text, which cannot be turned back", i+1)
+			r.say.sayf(failure, "argument %d is the pseudonym of a host name or another text, which cannot be turned back", first+i)
 			r.failed = true
 		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
-			r.say.sayf(failure, "argument %d is no pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", i+1)
+			r.say.sayf(failure, "argument %d is no pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", first+i)
 			r.failed = true
 		default:
 			r.days = append(r.days, day)

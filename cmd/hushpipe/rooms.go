@@ -55,6 +55,7 @@ type roomsFlags struct {
 	watch bool
 	json  bool
 
+	stream string // whose directory dir is, "" where dir was given
 	out    io.Writer
 	stdout *os.File // which out writes to
 	say    *messages
@@ -93,24 +94,54 @@ func (o *roomsFlags) run() error {
 	if err := audit.CheckUsed(o.dir); err != nil {
 		return err
 	}
+	streams := streamsOf(o.dir)
 	if o.watch {
+		if len(streams) > 0 {
+			return usage("--watch: %s has streams; hint: give the directory of one, such as %s", o.dir, filepath.Join(o.dir, streams[0]))
+		}
 		return o.follow()
 	}
+	err = o.print(day)
+	for _, name := range streams {
+		of := *o
+		of.dir, of.stream = filepath.Join(o.dir, name), name
+		switch next := of.print(day); {
+		case errors.Is(next, errNoRooms):
+		case err == nil || errors.Is(err, errNoRooms):
+			err = next
+		case next != nil && next != errSaid:
+			o.say.sayf(failure, "%v", next)
+		}
+	}
+	if errors.Is(err, errNoRooms) && len(streams) > 0 {
+		return fmt.Errorf("%s: there is %w in any stream for %s; hint: see DIR/STREAM/rooms for the days that have", o.dir, errNoRooms, day)
+	}
+	return err
+}
+
+// errNoRooms says that nobody is known to have used a room on a day.
+var errNoRooms = errors.New("no data")
+
+// print prints the counts of one directory.
+func (o *roomsFlags) print(day civil.Day) error {
 	counts, err := counts.Read(o.dir, day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: there is no data for %s; hint: %s", o.dir, day, daysOfRooms(o.dir))
+		return fmt.Errorf("%s: there is %w for %s; hint: %s", o.dir, errNoRooms, day, daysOfRooms(o.dir))
 	}
 	if err != nil {
 		return err
 	}
 	if o.json {
 		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // out keeps its error
-	} else {
-		if o.by == "count" {
-			slices.SortStableFunc(counts.Rooms, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
-		}
-		o.out.Write(roomfile.Append(nil, counts.Rooms))
+		return o.conclude(day, counts)
 	}
+	if o.by == "count" {
+		slices.SortStableFunc(counts.Rooms, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
+	}
+	if o.stream != "" {
+		fmt.Fprintf(o.out, "stream %s\n", o.stream)
+	}
+	o.out.Write(roomfile.Append(nil, counts.Rooms))
 	return o.conclude(day, counts)
 }
 
