@@ -146,7 +146,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	v.strangers()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
-		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
+		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Traffic), dir.Traffic}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
 		{filepath.Join(path, dir.Held), dir.Held}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})

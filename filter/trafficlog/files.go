@@ -330,14 +330,7 @@ func readNames(d *dir.Dir) (names, error) {
 	if err = dir.IfExists(err); err != nil {
 		return nil, err
 	}
-	n := names{}
-	for line := range bytes.Lines(text) {
-		day, name, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
-		if on, dated := civil.ParseDay(string(day)); ok && dated && len(name) > 1 {
-			n[string(name)] = on
-		}
-	}
-	return n, nil
+	return traffic.ParseNames(text), nil
 }
 
 // figures has the figures of a day made with the names of earlier days, and reports

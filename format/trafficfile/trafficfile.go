@@ -130,6 +130,12 @@ func Parse(text []byte) (d Day, err error) {
 	return d, err
 }
 
+// ParseCell reads a line behind the first three, without its newline.
+func ParseCell(line string) (c Cell, ok bool) {
+	kind, rest, _ := strings.Cut(line, " ")
+	return parseCell(kind, rest)
+}
+
 func parseCell(kind, rest string) (c Cell, ok bool) {
 	c.Kind = kind
 	many := len(Numbers[kind])

@@ -1,0 +1,186 @@
+package traffic
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hushpipe/format/agent"
+	"hushpipe/format/civil"
+	"hushpipe/format/referrer"
+	"hushpipe/format/trafficfile"
+)
+
+// ParseNames reads the strings that stand by name, one a line behind the first day on
+// which it did. Each begins with the letter of its kind, as in Names.
+func ParseNames(text []byte) map[string]civil.Day {
+	names := map[string]civil.Day{}
+	for line := range bytes.Lines(text) {
+		day, name, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+		if on, dated := civil.ParseDay(string(day)); ok && dated && len(name) > 1 {
+			names[string(name)] = on
+		}
+	}
+	return names
+}
+
+// Flaw is what is wrong with a line of a day's file, from 1; 0 for the file. It never has
+// the text of the line.
+type Flaw struct {
+	Line int
+	What string
+}
+
+// Proof holds the file of a day against what may be kept for good.
+type Proof struct {
+	Names  map[string]civil.Day // as ParseNames returns them; nil: nobody knows
+	Flaws  []Flaw
+	Later  bool // there are kinds or words of a later version, whose texts were looked at alone
+	Groups int  // the least number of networks that the file says it has; 0: it does not say
+
+	day    civil.Day
+	public bool // a sitemap named paths
+}
+
+// Look looks at a file. What it finds is added to Flaws.
+func (p *Proof) Look(day civil.Day, text []byte) {
+	p.day = day
+	d, err := trafficfile.Parse(text)
+	if err == trafficfile.ErrVersion {
+		p.flaw(0, err.Error())
+		return
+	}
+	if d.Day != day {
+		p.flaw(2, "is another day than that of its name")
+	}
+	p.options(d.Options)
+	n := 0
+	for line := range bytes.Lines(text) {
+		if n++; n <= 3 {
+			continue
+		}
+		c, ok := trafficfile.ParseCell(string(bytes.TrimSuffix(line, []byte("\n"))))
+		if !ok {
+			p.flaw(n, "is no cell of traffic figures")
+			continue
+		}
+		if what := p.wrong(c); what != "" {
+			p.flaw(n, what)
+		}
+	}
+}
+
+func (p *Proof) flaw(line int, what string) { p.Flaws = append(p.Flaws, Flaw{line, what}) }
+
+// options reads what a file says of its options: of several that shaped a day, the least.
+func (p *Proof) options(text string) {
+	p.Groups, p.public = 0, strings.Contains(text, "sitemap=yes")
+	for word := range strings.FieldsSeq(text) {
+		value, ok := strings.CutPrefix(word, "min-group=")
+		if n, err := strconv.Atoi(value); ok && err == nil && (p.Groups == 0 || n < p.Groups) {
+			p.Groups = n
+		}
+	}
+	if p.Groups > 0 && p.Groups < LeastGroup {
+		p.flaw(3, fmt.Sprintf("names stand for fewer than %d networks", LeastGroup))
+	}
+}
+
+// wrong returns what is wrong with a cell, "" for nothing.
+func (p *Proof) wrong(c trafficfile.Cell) string {
+	if i := slices.Index(trafficfile.Numbers[c.Kind], "visitors"); i >= 0 && c.Kind != "total" && p.Groups > 0 &&
+		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Numbers[i] < uint64(p.Groups) {
+		return fmt.Sprintf("stands by name with fewer than %d visitors", p.Groups)
+	}
+	kind, host, isSite := strings.Cut(c.Key, " ")
+	switch c.Kind {
+	case "page":
+		return p.path(stringPage, c.Key)
+	case "missing":
+		return p.path(stringMissing, c.Key)
+	case "group":
+		return p.named(stringGroup, c.Key, looksSecret([]byte(c.Key)))
+	case "time":
+		return p.named(stringGroup, host, !isSite || !isDigits(kind) || looksSecret([]byte(host)))
+	case "hour":
+		return numberUpTo(c.Key, 23)
+	case "status", "rstatus":
+		return numberUpTo(c.Key, 999)
+	case "from":
+		if isSite && kind == referrer.Site.String() {
+			_, err := netip.ParseAddr(host)
+			return p.named(stringSite, host, err == nil || isDotted([]byte(host)) || strings.ContainsAny(host, "@%/?"))
+		}
+	}
+	if !p.isWord(c) {
+		p.Later = true
+		for word := range strings.FieldsFuncSeq(c.Key, func(r rune) bool { return r == ' ' || r == '/' }) {
+			if looksSecret([]byte(word)) {
+				return "has a text that looks like an address, a mail address or a token"
+			}
+		}
+	}
+	return ""
+}
+
+// isWord reports whether the key of a cell is one of a closed list.
+func (p *Proof) isWord(c trafficfile.Cell) bool {
+	switch c.Kind {
+	case "total":
+		return slices.Contains([]string{"people", "robots", "with-asset", "without-visit", "ignored", "overflow"}, c.Key)
+	case "length":
+		return slices.Contains([]string{"one-page", "30s", "2m", "5m", "15m", "30m", "1h", "more"}, c.Key)
+	case "depth":
+		return slices.Contains([]string{"1", "2", "3", "5", "10", "20", "more"}, c.Key)
+	case "browser":
+		return slices.Contains(agent.Browsers(), c.Key)
+	case "system":
+		return slices.Contains(agent.Systems(), c.Key)
+	case "type":
+		return slices.Contains(types, c.Key)
+	case "robot":
+		_, name, _ := strings.Cut(c.Key, " ")
+		return name == trafficfile.Other || slices.Contains(agent.Load().Robots(), name)
+	case "from":
+		_, name, more := strings.Cut(c.Key, " ")
+		return !more || slices.Contains(referrer.Load().Names(), name)
+	}
+	return false
+}
+
+// path holds the key of a page against what is left of a path.
+func (p *Proof) path(k stringKind, key string) string {
+	looked := key
+	if len(key) == maxPath && strings.HasSuffix(key, "*") { // what is cut off makes another word of the last one
+		looked = key[:strings.LastIndexByte(key, '/')+1]
+	}
+	return p.named(k, key, string(appendPath(nil, []byte(looked), true)) != looked)
+}
+
+// named holds a text that a client chose against the names: it has been let stand on that
+// day, or on an earlier one.
+func (p *Proof) named(k stringKind, text string, unfit bool) string {
+	switch on, ok := p.Names[string(k)+text]; {
+	case text == trafficfile.Other:
+		return ""
+	case unfit:
+		return "has a text that looks like an address, a mail address or a token"
+	case p.Names == nil || p.public && k == stringPage:
+		return ""
+	case !ok || on > p.day:
+		return "stands by name, and never had enough networks up to that day"
+	}
+	return ""
+}
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+func numberUpTo(text string, most int) string {
+	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > most || !isDigits(text) {
+		return "is no cell of traffic figures"
+	}
+	return ""
+}
