@@ -23,8 +23,8 @@ clean() {
 
 #| # hushpipe-tutorial(7): from the package to the figures, step by step
 #|
-#| This is the way of a Debian server with Jitsi Meet, which logs by Apache in the first part and by nginx in the second. A test
-#| of hushpipe takes each step as it stands here. You need root, and the package: hushpipe-operation(7) has the way without
+#| This page is for a Debian server with Jitsi Meet, behind Apache in the first part and behind nginx in the second. A test of
+#| hushpipe runs each step as it stands here. You need root, and the package: hushpipe-operation(7) says how to do without
 #| one.
 #|
 #| ## Install
@@ -150,7 +150,7 @@ hushpipe status $log
 
 #| ## A page of figures
 #|
-#| hushpipe opens no port. A timer writes a page of all finished days, and one of each month, which the web server at hand serves:
+#| hushpipe opens no port. A timer writes a page of all finished days and one of each month, and your web server serves them:
 
 if ls /etc/systemd/system/timers.target.wants | grep hushpipe; then fail "enabled, and nobody asked"; fi
 #|
@@ -169,7 +169,7 @@ get "/figures/${yesterday%-*}.html" || fail "no page of the month"
 #| ## fail2ban
 #|
 #| fail2ban reads pseudonyms, and bans addresses: its action asks hushpipe for the address, and keeps it in memory alone. The
-#| example of a jail bans who gets 20 answers of "unauthorised" or "not found" in ten minutes; `ignoreip` in it spares this machine:
+#| example of a jail bans whoever gets 20 answers "unauthorised" or "not found" in ten minutes; its `ignoreip` spares this machine:
 cp /usr/share/doc/hushpipe/examples/fail2ban-jail.conf \
   /etc/fail2ban/jail.d/hushpipe.conf
 
@@ -223,8 +223,8 @@ kill "$(cat /run/rsyslogd.pid)" "$(cat "$central/pid")"
 
 #| ## nginx
 #|
-#| nginx starts no logger; it writes to a path. There systemd holds a FIFO, which no disk stands behind, and hushpipe reads it, for the
-#| error log by an instance of its own:
+#| nginx starts no logger; it writes to a path. systemd puts a FIFO there, with no disk behind it, and hushpipe reads that. The error
+#| log gets an instance of its own:
 systemctl stop apache2
 mkdir -p /etc/systemd/system/hushpipe@nginx-error.service.d
 echo '[Service]
@@ -276,8 +276,8 @@ clean $log /var/log/nginx
 
 #| ## Remove
 #|
-#| A server hangs where its logger is missing, so the package stays while a directive needs it, and names each. Put the directives back
-#| first:
+#| A server hangs without its logger, so the package cannot be removed while a directive needs it: it names each. Put the directives
+#| back first:
 
 if apt remove hushpipe; then fail "removed from under nginx"; fi
 #|
@@ -300,7 +300,7 @@ await get /after
 kill -TERM "${readers[@]}" # so does systemd
 wait "${readers[@]}"
 await gone hushpipe
-#| Lines that are left go when their time has come: systemd deletes them.
+#| What is left of the lines is deleted when it expires, by systemd.
 
 touch -d "13 days ago" $log/{,nginx/,nginx-error/}access-"$today".log $log/{,nginx/,nginx-error/}keys/"$today".key
 figures() { (cd $log && find . -path '*/rooms/rooms-*' -type f -exec sha1sum {} + | sort); }
@@ -319,8 +319,8 @@ apt purge hushpipe
 [ "$(find $log -type f | wc -l)" = 3 ] || fail "left: $(find $log)"
 [ ! -e $log-error ] || fail "left: $(find $log-error)"
 [ ! -e /var/lib/hushpipe ] || fail "pages are left"
-#| `/var/log/hushpipe` holds the figures, and nothing else is left but what you wrote yourself, and the user `hushpipe`, as files elsewhere
-#| may belong to it:
+#| `/var/log/hushpipe` holds the figures. Nothing else is left but what you wrote yourself, and the user `hushpipe`, since files
+#| elsewhere may belong to it:
 rm -r /etc/systemd/system/hushpipe@nginx-error.service.d
 rm -f /etc/apache2/conf-available/figures.conf /etc/rsyslog.d/hushpipe.conf
 userdel hushpipe
