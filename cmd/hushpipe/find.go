@@ -366,6 +366,9 @@ func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudon
 		case mode.Reversible():
 			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.whom.addr))
 			who.Addrs = append(who.Addrs, a)
+			if a, differs := cipher.Earlier(p.whom.addr); differs {
+				who.Addrs = append(who.Addrs, a)
+			}
 		default:
 			p.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
 		}

@@ -70,11 +70,25 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 		return a.AppendTo(dst)
 	}
 	p := c.perm.encrypt(a)
-	if !p.Is4() && p.isAllocated() && !a.isPlausible() { // nobody has it, and NewProof would take this for an address in clear
+	if isDoubtful(a, p) {
 		var text [maxText]byte
 		p = c.nameAddr(a.AppendTo(text[:0]))
 	}
 	return p.AppendTo(dst)
+}
+
+// isDoubtful reports whether an address that nobody has would get a pseudonym p that
+// NewProof takes for an address in clear.
+func isDoubtful(a, p Addr) bool { return !p.Is4() && p.isAllocated() && !a.isPlausible() }
+
+// Earlier returns the pseudonym that an earlier version made of an address, where
+// AppendAddr makes another one of it. Reveal turns it back.
+func (c *Cipher) Earlier(a Addr) (p Addr, differs bool) {
+	if c.perm == nil {
+		return p, false
+	}
+	p = c.perm.encrypt(a)
+	return p, isDoubtful(a, p)
 }
 
 // Cost returns how long the pseudonym of an address takes at most, in blocks of AES.
