@@ -12,10 +12,11 @@ import (
 
 func fleetCommand(say *messages) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:                   "fleet COMMAND",
-		Short:                 "Count the rooms of several web servers as one",
-		Long:                  manualText("fleet", "1"),
-		Example:               `  hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2`,
+		Use:   "fleet COMMAND",
+		Short: "Count the rooms of several web servers as one",
+		Long:  manualText("fleet", "1"),
+		Example: `  hushpipe fleet new /etc/hushpipe/meet
+  hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2`,
 		DisableFlagsInUseLine: true,
 		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -25,7 +26,7 @@ func fleetCommand(say *messages) *cobra.Command {
 			return usage("no command given; hint: see 'hushpipe fleet --help'")
 		},
 	}
-	cmd.AddCommand(fleetMergeCommand(say))
+	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(say), fleetRekeyCommand(), fleetMergeCommand(say))
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,16 +53,23 @@ func startHosts(t *testing.T, shared bool, names ...string) *hosts {
 				require.NoError(t, os.WriteFile(filepath.Join(keys, filepath.Base(file)), key, 0o600))
 			}
 		}
-		h.pipes, h.filters = append(h.pipes, nil), append(h.filters, nil)
+	}
+	h.run()
+	return h
+}
+
+// run starts all filters.
+func (h *hosts) run() {
+	h.pipes, h.filters = make([]*os.File, len(h.names)), make([]*exec.Cmd, len(h.names))
+	for i := range h.names {
 		h.start(i)
 	}
-	t.Cleanup(func() {
+	h.t.Cleanup(func() {
 		for i := range h.names {
 			h.pipes[i].Close()
 			h.filters[i].Wait()
 		}
 	})
-	return h
 }
 
 func (h *hosts) dir(i int) string { return filepath.Join(h.path, "fleet", h.names[i]) }
@@ -313,5 +321,85 @@ func TestCopyOfSilentHost(t *testing.T) {
 		said, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", said)
 		require.Len(t, journals(), tt.want, tt.result)
+	}
+}
+
+// fleetHosts starts a filter for each name, whose keys are those of one fleet. The first
+// host invites the last one. Their services run until the end of the test.
+func fleetHosts(t *testing.T, names ...string) *hosts {
+	program, path := hushpipeBinary(t), t.TempDir()
+	fleet := filepath.Join(path, "meet")
+	seed, err := exec.Command(program, "fleet", "new", fleet).Output()
+	require.NoError(t, err)
+	for i, name := range names {
+		dir := filepath.Join(path, "fleet", name)
+		if i == len(names)-1 {
+			seed, err = exec.Command(program, "fleet", "invite", fleet, filepath.Join(path, "fleet", names[0])).Output()
+			require.NoError(t, err)
+		}
+		require.NoError(t, os.MkdirAll(dir, 0o750))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "fleet-seed"), seed, 0o600))
+		startService(t, program, "fleet", "ship", fleet, dir)
+	}
+	h := &hosts{t: t, path: path, program: program, names: names, users: map[string]map[string]bool{}}
+	h.run()
+	return h
+}
+
+// startService starts a program as systemd does, and waits until it is ready.
+func startService(t *testing.T, program string, args ...string) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	listener, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	require.NoError(t, err)
+	defer listener.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), "NOTIFY_SOCKET="+socket), os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	require.NoError(t, listener.SetReadDeadline(time.Now().Add(time.Minute)))
+	text := make([]byte, 100)
+	n, err := listener.Read(text)
+	require.NoError(t, err)
+	require.Equal(t, "READY=1", string(text[:n]))
+}
+
+// TestFleetKeys: three hosts of a fleet, each with its service and filter, have equal keys
+// from their first line on, and what is merged is an independent count. Nobody else can
+// read what they share, and no seed is left.
+func TestFleetKeys(t *testing.T) {
+	notAtMidnight()
+	h := fleetHosts(t, "web1", "web2", "web3")
+	h.logMany(3000)
+	out := filepath.Join(h.path, "all")
+	for i := range h.names {
+		require.NoError(t, h.stop(i))
+	}
+	assert.Empty(t, h.merge(out, h.dirs()...))
+	require.Equal(t, h.counted(), h.read(out))
+	for i := range h.names {
+		assert.NoFileExists(t, filepath.Join(h.dir(i), "fleet-seed"))
+		for _, pattern := range []string{"keys/*.key", "fleet/*", "room-secret"} {
+			files, err := filepath.Glob(filepath.Join(h.dir(i), pattern))
+			require.NoError(t, err)
+			require.NotEmpty(t, files)
+			for _, file := range files {
+				info, err := os.Stat(file)
+				require.NoError(t, err)
+				assert.Equal(t, os.FileMode(0o600), info.Mode(), file)
+				mine, err := os.ReadFile(file)
+				require.NoError(t, err)
+				theirs, err := os.ReadFile(strings.Replace(file, h.names[i], h.names[0], 1))
+				require.NoError(t, err)
+				assert.Equal(t, theirs, mine, file)
+			}
+		}
+		text, err := exec.Command(h.program, "status", h.dir(i)).CombinedOutput()
+		require.NoError(t, err, "%s", text)
+		assert.Contains(t, string(text), "the promise holds")
+		assert.NotContains(t, string(text), "after tomorrow")
+		h.start(i) // for the cleanup
 	}
 }

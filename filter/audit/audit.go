@@ -98,7 +98,7 @@ func rowFor(k statement.Kind) row { return row(k.String()) }
 
 // rowOf is the claim that a file of sub breaks which should be gone.
 func rowOf(sub string) row {
-	if sub == dir.Keys {
+	if sub == dir.Keys || sub == dir.Fleet {
 		return keyRow
 	}
 	return period

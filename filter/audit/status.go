@@ -147,7 +147,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
 		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Traffic), dir.Traffic}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
-		{filepath.Join(path, dir.Held), dir.Held}}
+		{filepath.Join(path, dir.Held), dir.Held}, {filepath.Join(path, dir.Fleet), dir.Fleet}}
 	if keys != "" { // keys that were there before would be forgotten
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
@@ -167,6 +167,8 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 			}
 		case d.sub == dir.Held && errors.Is(err, fs.ErrPermission):
 			v.note(d.path, "is shut, and its lines are not counted", "run this as root, or as the user of hushpipe")
+		case d.sub == dir.Fleet && errors.Is(err, fs.ErrPermission):
+			v.note(d.path, "is shut, and was not looked at", "run this as root, or as the user of hushpipe")
 		case err != nil && slices.Contains(v.others, d.path):
 			v.note(d.path, "cannot be read, and may hold keys of an earlier --keys", "look there")
 		case err != nil:
@@ -180,6 +182,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 		}
 		v.Days = append(v.Days, d)
 	}
+	v.fleet(d)
 	v.policy()
 	if nested {
 		v.below(d)
@@ -251,8 +254,9 @@ func (v *survey) walk(path, sub string) error {
 		v.broken(path, "is no directory", "remove it")
 		return nil
 	}
-	if shut := info.Mode().Perm() & 0o077; shut != 0 && sub == dir.Held {
-		v.broken(path, fmt.Sprintf("others have access to held lines (mode %04o)", info.Mode().Perm()), "chmod 0700 "+path)
+	if shut := info.Mode().Perm() & 0o077; shut != 0 && (sub == dir.Held || sub == dir.Fleet) {
+		what := map[string]string{dir.Held: "held lines", dir.Fleet: "what makes the keys of a fleet"}[sub]
+		v.broken(path, fmt.Sprintf("others have access to %s (mode %04o)", what, info.Mode().Perm()), "chmod 0700 "+path)
 	} else if info.Mode()&0o002 != 0 {
 		v.broken(path, "everybody can write there", "chmod o-w "+path)
 	}
@@ -318,7 +322,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	day, dated := dir.ExpiryDay(sub, name)
 	temp := dir.IsTemp(name)
 	tagged := dir.IsUndated(sub, name)
-	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed {
+	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed && sub == dir.Fleet {
+		v.broken(secret, "could be read by others before its mode was put right, and opens all days to come", "make new keys for all hosts: hushpipe fleet rekey").of = keyRow
+		return
+	} else if exposed {
 		v.broken(secret, "could be read by others before its mode was put right", "assume that others know it, and remove "+path).of = keyRow
 		return
 	}
@@ -336,7 +343,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		}
 		return
 	}
-	if dated {
+	if dated && sub != dir.Fleet {
 		v.day(day).add(sub, name, info.Size())
 	}
 	if _, own := dir.OwnDay("", name); own && sub == "" && info.Size() > 0 && info.ModTime().After(v.LastLine) {
@@ -348,10 +355,10 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	}
 	keep := v.Keep
 	first := v.first
-	if sub == dir.Keys {
+	if sub == dir.Keys || sub == dir.Fleet {
 		keep, first = v.keepKeys.String(), v.firstOf(v.keepKeys)
 	}
-	ahead := dated && day > v.today+1
+	ahead := dated && day > v.today+v.expected(sub)
 	// What is to be deleted needs no other mode.
 	switch {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
@@ -374,7 +381,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	if sub == dir.Held && dated {
 		v.held(path, day)
 	}
-	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == "" && name == dir.RoomSecretName
+	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == dir.Fleet || sub == "" && (name == dir.RoomSecretName || name == dir.SeedName)
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
 		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret && sub != dir.Policies)

@@ -298,7 +298,7 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 		fd, err = openDir(d.fd, ".", unix.O_NOFOLLOW, false, dirMode)
 	case sub == Keys && d.keys != "":
 		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
-	case sub == Locks, sub == Held:
+	case sub == Locks, sub == Held, sub == Fleet:
 		fd, loose, err = openShut(d.fd, sub, create)
 	case sub == KeyLocks:
 		var at int
@@ -316,12 +316,12 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 		return -1, d.Error("open", sub, "", err)
 	}
 	switch {
-	case loose != 0 && sub == Held:
+	case loose != 0 && (sub == Held || sub == Fleet):
 		d.Say(sub, "", "others could read this directory (mode %04o): set to 0700", loose)
 	case loose != 0:
 		d.Say(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
 	}
-	if create && (sub == Keys || sub == Journal || sub == Held) {
+	if create && (sub == Keys || sub == Journal || sub == Held || sub == Fleet) {
 		tag(fd, modeIn(sub, CacheTagName))
 	}
 	return fd, nil
@@ -377,7 +377,7 @@ func (d *Dir) Tag(tagged bool) {
 // modeIn is the mode of a file in sub. The locks by which processes show that they
 // live are nobody else's to hold.
 func modeIn(sub, name string) uint32 {
-	if sub == Journal && name != CacheTagName || sub == Locks || sub == KeyLocks || sub == Policies || sub == Held || sub == Status && strings.HasSuffix(name, LockSuffix) {
+	if sub == Journal && name != CacheTagName || sub == Locks || sub == KeyLocks || sub == Policies || sub == Held || sub == Fleet || sub == Status && strings.HasSuffix(name, LockSuffix) {
 		return secretMode
 	}
 	return fileMode

@@ -128,7 +128,7 @@ func (h *handOver) directory() error {
 		return h.d.Error("chown", Keys, "", err)
 	}
 	var err error
-	if h.at, err = h.d.openSub(h.sub, !h.dry && h.sub != Erased && h.sub != Policies && h.sub != Held && h.sub != Traffic); err != nil {
+	if h.at, err = h.d.openSub(h.sub, !h.dry && h.sub != Erased && h.sub != Policies && h.sub != Held && h.sub != Traffic && h.sub != Fleet); err != nil {
 		return err
 	}
 	defer unix.Close(h.at)

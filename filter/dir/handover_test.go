@@ -283,6 +283,7 @@ func TestCheckOpen(t *testing.T) {
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
 	require.NoError(t, d.ReplaceFile(Traffic, TrafficFile(day("2026-11-22")), nil))
 	require.NoError(t, d.ReplaceFile(Held, HeldFile(20_000, 7), nil))
+	require.NoError(t, d.ReplaceFile(Fleet, FleetName, nil))
 	for _, sub := range Directories {
 		path := filepath.Join(d.path, sub)
 		require.NoError(t, os.Chmod(path, 0o777))
@@ -295,7 +296,7 @@ func TestCheckOpen(t *testing.T) {
 			assert.Equal(t, path+": others could hold locks in this directory (mode 0777): set to 0700", (*said)[0])
 			continue
 		}
-		if sub == Held {
+		if sub == Held || sub == Fleet {
 			assert.Equal(t, path+": others could read this directory (mode 0777): set to 0700", (*said)[0])
 			continue
 		}

@@ -27,6 +27,9 @@ const (
 	// Held has the lines of groups that are not released yet, with mode 0700 and files of
 	// 0600: DATE.BB.held, where BB are the first two digits of the groups.
 	Held = "held"
+	// Fleet has what the hosts of a fleet share, DATE.state, with mode 0700 and files of
+	// 0600.
+	Fleet = "fleet"
 
 	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2)
 	// asks for an open file only, so whoever can read a file can hold its lock for good.
@@ -35,7 +38,7 @@ const (
 )
 
 // directories are all of them, DIR first.
-var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies, Held}
+var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies, Held, Fleet}
 
 // The files that bear no day.
 const (
@@ -53,6 +56,8 @@ const (
 	VersionName     = "version"      // in DIR, the version of this layout
 	NamesName       = "names"        // in Traffic, what may stand by name
 	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
+	SeedName        = "fleet-seed"   // in DIR, what this host joins a fleet by
+	FleetName       = "name"         // in Fleet, that of the fleet
 	CacheTagName    = "CACHEDIR.TAG"
 )
 
@@ -68,6 +73,7 @@ const (
 	expiringLock = "expiring" // whoever reads the journals that are deleted next
 	actsLock     = "acts"     // whoever writes the log of acts
 	HeldLock     = "held"     // whoever changes a file in Held
+	fleetLock    = "fleet"    // whoever changes a file in Fleet
 )
 
 const (
@@ -98,6 +104,7 @@ const (
 	journalSuffix = ".journal"
 	typedSuffix   = ".typed"
 	heldSuffix    = ".held"
+	stateSuffix   = ".state"
 	leasePrefix   = "keep-"
 	// tempPrefix begins the names of files in the making; 16 hexadecimal digits
 	// follow.
@@ -227,6 +234,9 @@ func TypedDay(name string) (civil.Day, bool) {
 	return day, ok && behind == typedSuffix
 }
 
+// StateFile returns the name in Fleet of what its hosts share of a day, 2026-11-22.state.
+func StateFile(day civil.Day) string { return day.String() + stateSuffix }
+
 // HeldFile returns the name in Held of the lines of a day whose groups begin with first.
 func HeldFile(day civil.Day, first byte) string {
 	return fmt.Sprintf("%s.%02x%s", day, first, heldSuffix)
@@ -307,6 +317,8 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 		prefix, suffix = trafficPrefix, trafficSuffix
 	case Keys:
 		suffix = keySuffix
+	case Fleet:
+		suffix = stateSuffix
 	case Journal, Erased, Held:
 	default:
 		return 0, "", false
@@ -383,7 +395,7 @@ func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
 		switch name {
-		case LinkName, ClockName, RuleName, BoundsName, SettingsName, FlagsLogName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, CacheTagName:
+		case LinkName, ClockName, RuleName, BoundsName, SettingsName, FlagsLogName, KeyDirsName, RoomSecretName, ActsLogName, RevealLogName, VersionName, PoliciesLogName, SeedName, CacheTagName:
 			return true
 		}
 		return name != "" && slices.Contains(directories, name)
@@ -396,6 +408,8 @@ func IsUndated(sub, name string) bool {
 		return name == CacheTagName
 	case Traffic:
 		return name == NamesName
+	case Fleet:
+		return name == FleetName || name == CacheTagName
 	}
 	return false
 }
@@ -420,7 +434,7 @@ func IsOwn(sub, name string) bool {
 
 func isLock(name string) bool {
 	switch name {
-	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, TrafficLock, expiringLock, actsLock, HeldLock:
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, TrafficLock, expiringLock, actsLock, HeldLock, fleetLock:
 		return true
 	}
 	_, ok := ParseLease(name)

@@ -210,6 +210,16 @@ func (d *Dir) LockHeld(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
+// LockFleet takes the lock under which the states of a fleet are read and moved on, as
+// LockRooms does.
+func (d *Dir) LockFleet(patience time.Duration) (unlock func(), err error) {
+	fd, err := d.lockNew(fleetLock, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
 // lockNew takes a lock that earlier versions do not know.
 func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
 	fd, err = d.openLock(Locks, name)

@@ -17,6 +17,10 @@ var (
 // secretSize is how many bytes a secret has.
 const secretSize = 32
 
+// IsShredded reports whether an error of ReadSecret says that a crash left the file
+// overwritten, and not removed.
+func IsShredded(err error) bool { return errors.Is(err, errShredded) }
+
 // CreateSecret puts a secret into a file of sub with mode 0600, durable, unless
 // there is one: then the error is fs.ErrExist. A crash leaves all of it or nothing.
 func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {

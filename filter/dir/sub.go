@@ -43,7 +43,7 @@ func (s Sub) Touch(name string, now time.Time) error {
 	return unix.UtimesNanoAt(s.fd, name, []unix.Timespec{to, to}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// Remove deletes a file. One in Keys is overwritten first.
+// Remove deletes a file. A secret is overwritten first.
 func (s Sub) Remove(name string) error {
 	return s.explain(name, s.remove(name))
 }
@@ -59,7 +59,7 @@ func (s Sub) explain(name string, err error) error {
 }
 
 func (s Sub) remove(name string) error {
-	if s.name == Keys {
+	if s.name == Keys || s.name == Fleet || s.name == "" && name == SeedName {
 		return shred(s.fd, name)
 	}
 	return remove(s.fd, name)

@@ -37,6 +37,18 @@ func RoomSecret(d *dir.Dir) ([32]byte, error) {
 	return putSecret(d, "", dir.RoomSecretName, secret)
 }
 
+// ShareRoomSecret makes secret the one of RoomSecret if there is none, and returns the one
+// that there is then.
+func ShareRoomSecret(d *dir.Dir, secret [32]byte) (stored [32]byte, err error) {
+	return putSecret(d, "", dir.RoomSecretName, secret)
+}
+
+// KnownRoomSecret is RoomSecret, but makes none: zero is for none.
+func KnownRoomSecret(d *dir.Dir) ([32]byte, error) {
+	secret, err := d.ReadSecret("", dir.RoomSecretName)
+	return secret, dir.IfExists(err)
+}
+
 func putSecret(d *dir.Dir, sub, name string, secret [32]byte) (stored [32]byte, err error) {
 	for range tries {
 		err = d.CreateSecret(sub, name, secret)

@@ -160,6 +160,30 @@ func newest(names []string, sub string, zone *time.Location) time.Time {
 	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, zone)
 }
 
+// newestKey is newest of the keys. One of a coming day, as a fleet makes them, vouches for
+// no more than the time at which it was made.
+func newestKey(d *dir.Dir, zone *time.Location) (last time.Time) {
+	names, _ := d.Names(dir.Keys) // an error is reported where they are deleted
+	sub, err := d.OpenSub(dir.Keys)
+	if err != nil {
+		return last
+	}
+	defer sub.Close()
+	for _, name := range names {
+		t := newest([]string{name}, dir.Keys, zone)
+		if !t.After(last) {
+			continue
+		}
+		if made, err := sub.Modified(name); err == nil && made.Before(t) {
+			t = made
+		}
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
 // Clock judges the time for one DIR. Judge may be called from any goroutine.
 type Clock struct {
 	d                *dir.Dir
@@ -231,11 +255,7 @@ func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, er
 	c.mu.Unlock()
 	// Without lines the keys vouch for the time, which another DIR may share.
 	if e.err == nil && e.newest.IsZero() {
-		names, _ := dir.Within(c.d, c.reading, diskPatience, func() []string {
-			names, _ := c.d.Names(dir.Keys) // an error is reported where they are deleted
-			return names
-		})
-		e.newest = newest(names, dir.Keys, now.Location())
+		e.newest, _ = dir.Within(c.d, c.reading, diskPatience, func() time.Time { return newestKey(c.d, now.Location()) })
 	}
 	if e.err != nil && was == (clockFile{}) && !force {
 		// Nothing is known of the time yet: a clock that is far ahead would shred keys.

@@ -11,6 +11,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/entries"
+	"hushpipe/filter/fleet/ratchet"
 	"hushpipe/format/civil"
 )
 
@@ -58,6 +59,7 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	switch kind {
 	case Keys:
 		expired(dir.Keys)
+		p.advanceFleet(d, v)
 		d.Tighten(dir.Keys, "key")
 		d.Shut(dir.KeyLocks)
 	case Lines:
@@ -100,6 +102,11 @@ func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 	}
 	for _, sub := range []string{dir.Keys, "", dir.Held, dir.Journal, dir.Rooms} {
 		p.deleteDay(d, sub, day)
+	}
+	deleted, err := ratchet.Advance(d, day+1)
+	p.Deleted = append(p.Deleted, deleted...)
+	if err != nil {
+		p.Errs = append(p.Errs, err)
 	}
 	return p
 }
@@ -157,6 +164,20 @@ func (v Verdict) seenBefore(s dir.Sub, name string, day, first civil.Day) bool {
 		return false
 	}
 	return ahead && civil.DayOf(changed) < first
+}
+
+// advanceFleet moves on what makes the keys of a fleet: it opens the days from its own on.
+func (p *Purged) advanceFleet(d *dir.Dir, v Verdict) {
+	if !v.Window.DoubtUntil.IsZero() {
+		return
+	}
+	deleted, err := ratchet.Advance(d, civil.DayOf(v.now))
+	p.Deleted = append(p.Deleted, deleted...)
+	if err != nil {
+		p.Errs = append(p.Errs, err)
+	}
+	d.Shut(dir.Fleet)
+	p.deleteIf(d, dir.Fleet, func(dir.Sub, string, civil.Day) bool { return false }) // sweeps
 }
 
 // expireActs removes what is in the log of acts for longer than its own period.

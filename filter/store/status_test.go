@@ -12,6 +12,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/fleet/ratchet"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -102,6 +103,43 @@ func TestPromise(t *testing.T) {
 			"{}: everybody can write there: chmod o-w {}", ""},
 		{"keys that everybody can write", chmod("keys", 0o777),
 			"{}/keys: everybody can write there: chmod o-w {}/keys", ""},
+		{"the keys of a fleet", func(b *bed) {
+			touch("keys/2026-11-24.key", 0o600)(b)
+			touch("fleet/2026-11-22.state", 0o600)(b)
+			touch("fleet/2026-11-26.state", 0o600)(b) // of rekey
+			chmod("fleet", 0o700)(b)
+		}, "", ""},
+		{"a key after those of a fleet", func(b *bed) {
+			touch("keys/2026-11-24.key", 0o600)(b)
+			touch("keys/2026-11-25.key", 0o600)(b)
+			touch("fleet/name", 0o600)(b)
+			chmod("fleet", 0o700)(b)
+		}, "", "{}/keys/2026-11-25.key: is dated after tomorrow: a clock was wrong: it is deleted 14d after a purge first sees it so"},
+		{"a fleet whose keys do not come", func(b *bed) {
+			touch("fleet/2026-11-22.state", 0o600)(b)
+			chmod("fleet", 0o700)(b)
+		}, "", "{}/keys/2026-11-24.key: is missing: this host may count a day under a key of its own: see whether hushpipe fleet ship runs"},
+		{"a state that opens deleted days", func(b *bed) {
+			touch("keys/2026-11-24.key", 0o600)(b)
+			touch("fleet/2026-11-08.state", 0o600)(b)
+			touch("fleet/2026-11-09.state", 0o600)(b)
+			chmod("fleet", 0o700)(b)
+		}, "{}/fleet/2026-11-08.state: is older than 14d: hushpipe purge {}", ""},
+		{"states that others know", func(b *bed) {
+			touch("keys/2026-11-24.key", 0o600)(b)
+			touch("fleet/2026-11-22.state", 0o640)(b)
+			touch("fleet/2026-11-22.state.exposed", 0o600)(b)
+		}, "{}/fleet: others have access to what makes the keys of a fleet (mode 0750): chmod 0700 {}/fleet\n" +
+			"{}/fleet/2026-11-22.state: others have access to it (mode 0640): chmod 0600 {}/fleet/2026-11-22.state\n" +
+			"{}/fleet/2026-11-22.state: could be read by others before its mode was put right, and opens all days to come: make new keys for all hosts: hushpipe fleet rekey", ""},
+		{"a seed that still lies there", touch("fleet-seed", 0o600), "",
+			"{}/fleet-seed: still lies there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
+		{"a seed that others can read", touch("fleet-seed", 0o644), "{}/fleet-seed: others have access to it (mode 0644): chmod 0600 {}/fleet-seed",
+			"{}/fleet-seed: still lies there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
+		{"a seed that opens deleted days", func(b *bed) {
+			seed := ratchet.Seed{Fleet: "meet", States: ratchet.Chain{ratchet.New(civil.NewDay(2026, 11, 8))}}
+			require.NoError(b, os.WriteFile(b.path("fleet-seed"), seed.AppendText(nil), 0o600))
+		}, "{}/fleet-seed: still lies there, and opens the days from 2026-11-08 on: run hushpipe fleet ship, which overwrites it, or remove it", ""},
 		{"a second name of a key", func(b *bed) {
 			require.NoError(b, os.Link(b.path("keys", "2026-11-22.key"), filepath.Join(b.TempDir(), "copy")))
 		}, "{}/keys/2026-11-22.key: has a hard link elsewhere, which outlives its day: delete that one", ""},

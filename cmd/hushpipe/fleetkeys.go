@@ -1,0 +1,157 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/fleet"
+	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/registry"
+)
+
+// fleetArguments checks that there are as many as names has, FLEET first.
+func fleetArguments(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usage("give %s; hint: see '%s --help'", strings.Join(names, " and "), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+func fleetNewCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "new [flags] FLEET",
+		Short:   "Make the file of a new fleet, and print its seed",
+		Long:    manualText("fleet-new", "1"),
+		Example: `  (umask 077; hushpipe fleet new /etc/hushpipe/meet > seed)`,
+		Args:    fleetArguments("FLEET"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			confineReader(nil, args[0])
+			return fleetNew(args[0], cmd.OutOrStdout())
+		},
+	}
+}
+
+// fleetNew makes the file, and prints the seed first: a file without a seed is of no use.
+func fleetNew(path string, out io.Writer) error {
+	name := filepath.Base(path)
+	if err := ratchet.CheckName(name); err != nil {
+		return usage("%s: %w", path, err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s: is there already; hint: a further host takes part by hushpipe fleet invite", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(fleet.File{Name: name}.AppendText(nil))
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		_, err = out.Write(fleet.NewSeed(name, now()).AppendText(nil))
+	}
+	if err != nil {
+		os.Remove(path)
+	}
+	return err
+}
+
+func fleetInviteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "invite [flags] FLEET DIR",
+		Short:   "Print the seed by which a further host takes part",
+		Long:    manualText("fleet-invite", "1"),
+		Example: `  hushpipe fleet invite /etc/hushpipe/meet /var/log/hushpipe`,
+		Args:    fleetArguments("FLEET", "DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := fleet.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			confine(args[1], "")
+			seed, err := fleet.Invite(args[1], file.Name, now())
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(seed.AppendText(nil))
+			return err
+		},
+	}
+}
+
+func fleetRekeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rekey [flags] FLEET",
+		Short:   "Print a seed of new keys, for when a host was lost",
+		Long:    manualText("fleet-rekey", "1"),
+		Example: `  (umask 077; hushpipe fleet rekey /etc/hushpipe/meet > seed)`,
+		Args:    fleetArguments("FLEET"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := fleet.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			confineReader(nil, "")
+			_, err = cmd.OutOrStdout().Write(fleet.Rekey(file.Name, now()).AppendText(nil))
+			return err
+		},
+	}
+}
+
+func fleetShipCommand(say *messages) *cobra.Command {
+	var keys string
+	cmd := &cobra.Command{
+		Use:     "ship [flags] FLEET DIR",
+		Short:   "Bring the keys of the fleet to DIR, for as long as it runs",
+		Long:    manualText("fleet-ship", "1"),
+		Example: `  hushpipe fleet ship /etc/hushpipe/meet /var/log/hushpipe`,
+		Args:    fleetArguments("FLEET", "DIR"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := fleet.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			ready := notifier()
+			keys = cmp.Or(keys, registry.KeysOf(args[1]))
+			confine(args[1], keys)
+			return fleetShip(fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report}), ready, say)
+		},
+	}
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	return cmd
+}
+
+// fleetShip ends only where the first look fails.
+func fleetShip(s *fleet.Shipper, ready func(), say *messages) error {
+	if err := s.Look(); err != nil {
+		return err
+	}
+	ready()
+	for {
+		time.Sleep(calendar.UntilNextLook(now()))
+		if err := s.Look(); err != nil {
+			say.about(err.Error(), failure, err.Error())
+		}
+	}
+}
+
+// notifier returns what tells systemd that the service is ready, see sd_notify(3). The
+// connection is made at once: there is none to be had later.
+func notifier() (ready func()) {
+	conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+	if err != nil {
+		return func() {} // it is not asked for
+	}
+	return func() { conn.Write([]byte("READY=1")) }
+}

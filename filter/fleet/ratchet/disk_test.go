@@ -1,0 +1,216 @@
+package ratchet
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
+	"hushpipe/format/civil"
+)
+
+// host is a DIR of one.
+type host struct {
+	*testing.T
+	*dir.Dir
+	path string
+	said dirtest.Notes
+}
+
+func newHost(t *testing.T) *host {
+	h := &host{T: t, path: dirtest.Path(t)}
+	var err error
+	h.Dir, err = dir.Open(h.path, dir.Options{Create: true, Notify: h.said.Add})
+	require.NoError(t, err)
+	t.Cleanup(func() { h.Dir.Close() })
+	return h
+}
+
+// give has a seed lie in DIR.
+func (h *host) give(s Seed) {
+	dirtest.Put(h.T, h.path, dir.SeedName, string(s.AppendText(nil)))
+}
+
+func (h *host) adopt(day civil.Day) {
+	h.Helper()
+	_, adopted, err := Adopt(h.Dir, "meet", day)
+	require.NoError(h, err)
+	require.True(h, adopted)
+}
+
+func (h *host) chain() Chain {
+	h.Helper()
+	c, err := Read(h.Dir)
+	require.NoError(h, err)
+	return c
+}
+
+func (h *host) advance(day civil.Day) []string {
+	h.Helper()
+	deleted, err := Advance(h.Dir, day)
+	require.NoError(h, err)
+	return deleted
+}
+
+// states are the files of Fleet but the name.
+func (h *host) states() (names []string) {
+	all, err := h.Names(dir.Fleet)
+	require.NoError(h, err)
+	for _, name := range all {
+		if name != dir.FleetName && name != dir.CacheTagName {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func seedOf(states ...State) Seed { return Seed{Fleet: "meet", States: states} }
+
+// TestAdopt: the seed is read once, and nobody else can read what is made of it.
+func TestAdopt(t *testing.T) {
+	h := newHost(t)
+	_, adopted, err := Adopt(h.Dir, "meet", today)
+	require.NoError(t, err)
+	assert.False(t, adopted)
+
+	old := New(today - 5)
+	h.give(seedOf(old))
+	seed := filepath.Join(h.path, dir.SeedName)
+	other := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Link(seed, other))
+	h.adopt(today)
+	assert.Equal(t, Chain{old.to(today)}, h.chain(), "moved on before it is written")
+	assert.NoFileExists(t, seed)
+	left, err := os.ReadFile(other)
+	require.NoError(t, err)
+	assert.Equal(t, make([]byte, len(left)), left, "overwritten")
+	for name, mode := range map[string]os.FileMode{"fleet": os.ModeDir | 0o700, "fleet/2026-11-22.state": 0o600, "fleet/name": 0o600, "fleet/CACHEDIR.TAG": 0o600} {
+		info, err := os.Stat(filepath.Join(h.path, name))
+		require.NoError(t, err)
+		assert.Equal(t, mode, info.Mode(), name)
+	}
+	assert.Empty(t, h.said)
+
+	// What an operator gives last holds.
+	invited := New(today)
+	h.give(seedOf(invited))
+	h.adopt(today + 1)
+	assert.Equal(t, Chain{invited.to(today + 1)}, h.chain())
+	lost := New(today + 4)
+	h.give(seedOf(lost)) // of rekey
+	h.adopt(today + 1)
+	assert.Equal(t, Chain{invited.to(today + 1), lost}, h.chain())
+	again := New(today + 4)
+	h.give(seedOf(again))
+	h.adopt(today + 1)
+	assert.Equal(t, Chain{invited.to(today + 1), again}, h.chain())
+	h.advance(today + 6)
+	assert.Equal(t, Chain{again.to(today + 6)}, h.chain())
+}
+
+func TestAdoptRefused(t *testing.T) {
+	h := newHost(t)
+	other := seedOf(New(today))
+	other.Fleet = "other"
+	h.give(other)
+	_, _, err := Adopt(h.Dir, "meet", today)
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is of the fleet other, not of meet; hint: invite this host to that")
+	dirtest.Put(t, h.path, dir.SeedName, seedText[:50])
+	_, _, err = Adopt(h.Dir, "meet", today)
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is no seed of a fleet, or not all of one; hint: make it by hushpipe fleet invite")
+	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
+	assert.Empty(t, h.states())
+
+	h.give(seedOf(New(today)))
+	h.adopt(today)
+	_, _, err = Adopt(h.Dir, "other", today)
+	assert.EqualError(t, err, "read "+h.path+"/fleet/name: it takes part in another fleet than other; hint: to leave that one, remove the directory of this file")
+	h.give(other)
+	_, _, err = Adopt(h.Dir, "other", today)
+	assert.ErrorContains(t, err, "another fleet")
+	assert.Len(t, h.chain(), 1)
+}
+
+// TestAdvance: a state is overwritten when its day is over, with copies that an operator
+// made, whether or not there is one to go on from.
+func TestAdvance(t *testing.T) {
+	h := newHost(t)
+	assert.Empty(t, h.advance(today), "it takes part in no fleet")
+	assert.NoDirExists(t, filepath.Join(h.path, dir.Fleet))
+	s := New(today)
+	h.give(seedOf(s))
+	h.adopt(today)
+	dirtest.Put(t, h.path, "fleet/2026-11-22.state.bak", "a copy")
+	other := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Link(filepath.Join(h.path, "fleet/2026-11-22.state"), other))
+	assert.Empty(t, h.advance(today))
+	assert.Empty(t, h.advance(today-1))
+	assert.Equal(t, []string{"fleet/2026-11-22.state", "fleet/2026-11-22.state.bak"}, h.advance(today+1))
+	left, err := os.ReadFile(other)
+	require.NoError(t, err)
+	assert.Equal(t, make([]byte, 32), left)
+	assert.Equal(t, []string{"2026-11-23.state"}, h.states())
+	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+
+	// Killed between the steps: both are there, or zeros.
+	dirtest.Put(t, h.path, "fleet/2026-11-22.state", string(s.Secret[:]))
+	dirtest.Put(t, h.path, "fleet/2026-11-21.state", string(make([]byte, 32)))
+	h.advance(today + 2)
+	assert.Equal(t, []string{"2026-11-24.state"}, h.states())
+	assert.Equal(t, Chain{s.to(today + 2)}, h.chain())
+
+	// Who has the lock does it.
+	unlock, err := h.LockFleet(0)
+	require.NoError(t, err)
+	assert.Empty(t, h.advance(today+3))
+	unlock()
+	assert.Len(t, h.advance(today+400), 1, "a machine that was off")
+	assert.Equal(t, Chain{s.to(today + 400)}, h.chain())
+}
+
+// TestExposed: what others could read opens the days to come as well.
+func TestExposed(t *testing.T) {
+	h := newHost(t)
+	h.give(seedOf(New(today), New(today+3)))
+	require.NoError(t, os.Chmod(filepath.Join(h.path, dir.SeedName), 0o640))
+	h.adopt(today)
+	assert.Equal(t, dirtest.Notes{h.path + "/fleet-seed: others could read this seed (mode 0640): make a new one by hushpipe fleet rekey"}, h.said)
+	assert.Equal(t, []string{"2026-11-22.state", "2026-11-22.state.exposed", "2026-11-25.state", "2026-11-25.state.exposed"}, h.states())
+	h.advance(today + 1)
+	h.advance(today + 2)
+	assert.Contains(t, h.states(), "2026-11-24.state.exposed")
+	h.give(seedOf(New(today + 3)))
+	h.adopt(today + 2)
+	h.advance(today + 3)
+	assert.Equal(t, []string{"2026-11-25.state"}, h.states(), "a new seed ends it")
+
+	require.NoError(t, os.Chmod(filepath.Join(h.path, "fleet/2026-11-25.state"), 0o644))
+	h.advance(today + 4)
+	assert.Contains(t, h.states(), "2026-11-26.state.exposed")
+}
+
+// TestPlanted: what somebody put in a state's place is neither read nor followed.
+func TestPlanted(t *testing.T) {
+	h := newHost(t)
+	h.give(seedOf(New(today)))
+	h.adopt(today)
+	for i, plant := range []func(path string) error{
+		func(path string) error { return os.Symlink("/etc/passwd", path) },
+		func(path string) error { return os.Mkdir(path, 0o700) },
+		func(path string) error { return os.WriteFile(path, []byte("short"), 0o600) },
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			path := filepath.Join(h.path, "fleet/2026-11-23.state")
+			require.NoError(t, plant(path))
+			_, err := Advance(h.Dir, today+1)
+			assert.ErrorContains(t, err, "2026-11-23.state")
+			require.NoError(t, os.Remove(path))
+		})
+	}
+	assert.Len(t, h.advance(today+1), 1)
+}

@@ -1,0 +1,182 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/registry"
+	"hushpipe/filter/retention"
+	"hushpipe/format/civil"
+)
+
+// ShipConfig is what a Shipper needs to know.
+type ShipConfig struct {
+	Path, Keys string // DIR, and the key directory, "" for DIR/keys
+	Fleet      string // the name
+	Now        func() time.Time
+	Say        func(topic, line string)
+}
+
+// Shipper brings what the hosts of a fleet share to DIR: the keys of their days. A key that
+// is there stays as it is.
+type Shipper struct {
+	cfg  ShipConfig
+	said map[civil.Day]bool // of these days it was said that the key is another
+}
+
+// NewShipper returns a Shipper, which does nothing yet.
+func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bool{}} }
+
+var errNoSeed = errors.New("is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+
+// Look takes in a seed that lies in DIR, moves the state on, and makes the keys of today
+// and of the days ahead. Call it at start, each minute and at midnight.
+func (s *Shipper) Look() error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
+		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	verdict, err := retention.NewClock(d).Judge(s.cfg.Now().Round(0), calendar.DefaultPeriod, false)
+	if err != nil {
+		return err
+	}
+	if until := verdict.Window.DoubtUntil; !until.IsZero() {
+		return fmt.Errorf("%s: the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until %s", s.cfg.Path, until.Format(time.RFC3339))
+	}
+	today := verdict.Window.Today
+	if err := s.join(d, today); err != nil {
+		return err
+	}
+	chain, err := ratchet.Read(d)
+	if err != nil {
+		return err
+	}
+	if len(chain) == 0 {
+		return d.Error("open", "", dir.SeedName, errNoSeed)
+	}
+	var errs []error
+	for day := today; day <= today+ratchet.Ahead; day++ {
+		errs = append(errs, s.key(d, chain, day))
+	}
+	return dir.Join(errs...)
+}
+
+// check returns an error for a DIR that is missing, which is not made here, or that has
+// streams with keys of their own.
+func (s *Shipper) check() error {
+	d, err := dir.Open(s.cfg.Path, dir.Options{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return checkStreams(d, s.cfg.Path)
+}
+
+// join takes in a seed, and moves the state on to today.
+func (s *Shipper) join(d *dir.Dir, today civil.Day) error {
+	seed, adopted, err := ratchet.Adopt(d, s.cfg.Fleet, today)
+	if err == nil && adopted {
+		err = s.shareRooms(d, seed.Rooms)
+	}
+	if err == nil {
+		_, err = ratchet.Advance(d, today)
+	}
+	return err
+}
+
+// key makes the key of a day, unless there is one.
+func (s *Shipper) key(d *dir.Dir, chain ratchet.Chain, day civil.Day) error {
+	other := ""
+	if state, err := chain.At(day); err != nil {
+		other = "is not known to this host"
+	} else {
+		key, err := keyring.PutKey(d, day, state.Key())
+		if err != nil {
+			return err
+		}
+		if key != state.Key() {
+			other = "came after this host had made its own"
+		}
+	}
+	if other != "" && !s.said[day] {
+		s.said[day] = true
+		s.cfg.Say("fleet-key "+day.String(), fmt.Sprintf("%s: the fleet's key of %s %s: the counts of that day are an upper bound", s.cfg.Path, day, other))
+	}
+	return nil
+}
+
+// shareRooms makes the fleet's secret of room names that of DIR, unless it has one.
+func (s *Shipper) shareRooms(d *dir.Dir, secret [32]byte) error {
+	if secret == ([32]byte{}) {
+		return nil
+	}
+	stored, err := keyring.ShareRoomSecret(d, secret)
+	if err != nil || stored == secret {
+		return err
+	}
+	settings, err := registry.ReadSettings(s.cfg.Path)
+	if err == nil && slices.Contains(settings.Flags, "--room-hash=hmac") {
+		s.cfg.Say("fleet-rooms", fmt.Sprintf("%s: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one", filepath.Join(s.cfg.Path, dir.RoomSecretName)))
+	}
+	return nil
+}
+
+// Invite returns what a new host needs to take part, from now on.
+func Invite(path, fleet string, now time.Time) (seed ratchet.Seed, err error) {
+	d, err := dir.Open(path, dir.Options{})
+	if err != nil {
+		return ratchet.Seed{}, err
+	}
+	defer d.Close()
+	name, err := d.ReadFile(dir.Fleet, dir.FleetName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ratchet.Seed{}, fmt.Errorf("%s: takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host", path)
+	}
+	if err != nil {
+		return ratchet.Seed{}, err
+	}
+	if string(name) != fleet+"\n" {
+		return ratchet.Seed{}, fmt.Errorf("%s: takes part in another fleet than %s; hint: invite from a host of that", path, fleet)
+	}
+	chain, err := ratchet.Read(d)
+	if err != nil {
+		return ratchet.Seed{}, err
+	}
+	seed = ratchet.Seed{Fleet: fleet, States: chain.From(civil.DayOf(now))}
+	if len(seed.States) == 0 {
+		return ratchet.Seed{}, fmt.Errorf("%s: has no state of its fleet; hint: invite it from another host", path)
+	}
+	seed.Rooms, err = keyring.KnownRoomSecret(d)
+	return seed, err
+}
+
+// first is the zone whose days begin first, and last the one whose days end last.
+var (
+	first = time.FixedZone("UTC+14", 14*60*60)
+	last  = time.FixedZone("UTC-12", -12*60*60)
+)
+
+// NewSeed returns the seed of a new fleet, of a day that has begun in all zones.
+func NewSeed(fleet string, now time.Time) ratchet.Seed {
+	day := civil.DayOf(now.In(last))
+	return ratchet.Seed{Fleet: fleet, States: ratchet.Chain{ratchet.New(day)}, Rooms: ratchet.New(day).Secret}
+}
+
+// Rekey returns a seed for the days of which no host of any zone has a key yet: what a host
+// had before opens none of them.
+func Rekey(fleet string, now time.Time) ratchet.Seed {
+	return ratchet.Seed{Fleet: fleet, States: ratchet.Chain{ratchet.New(civil.DayOf(now.In(first)) + ratchet.Ahead + 1)}}
+}

@@ -1,0 +1,370 @@
+package fleet
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
+	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/keyring"
+	"hushpipe/format/civil"
+)
+
+// host is one of a fleet, with a clock of its own.
+type host struct {
+	*testing.T
+	path string
+	now  time.Time
+	said []string
+	*Shipper
+	ring *keyring.Ring // of the filter; nil while none runs
+}
+
+func newHost(t *testing.T, now time.Time) *host {
+	h := &host{T: t, path: t.TempDir(), now: now}
+	h.Shipper = NewShipper(ShipConfig{Path: h.path, Fleet: "meet", Now: h.clock, Say: h.say})
+	return h
+}
+
+func (h *host) clock() time.Time   { return h.now }
+func (h *host) say(_, line string) { h.said = append(h.said, line) }
+func (h *host) give(seed ratchet.Seed) {
+	dirtest.Put(h.T, h.path, dir.SeedName, string(seed.AppendText(nil)))
+}
+func (h *host) today() civil.Day { return civil.DayOf(h.now) }
+func (h *host) open() *dir.Dir {
+	d, err := dir.Open(h.path, dir.Options{Create: true})
+	require.NoError(h, err)
+	return d
+}
+
+func (h *host) look() {
+	h.Helper()
+	require.NoError(h, h.Look())
+}
+
+// filter does what a filter does with keys, in each hour.
+func (h *host) filter() {
+	d := h.open()
+	defer d.Close()
+	if h.ring == nil {
+		h.ring = keyring.New(keyring.Config{Path: h.path, Now: h.clock, Changed: func() {}, Dir: h.open,
+			Window: func() calendar.Window {
+				return calendar.Window{First: calendar.DefaultPeriod.First(h.today()), Today: h.today()}
+			},
+			Report: dir.NewReporter(func(_, line string) { h.Errorf("%s", line) }, h.clock)})
+		h.ring.Load(d)
+	}
+	require.NoError(h, h.ring.Save(d))
+}
+
+// key returns the key that the filter has for today's lines.
+func (h *host) key() [32]byte {
+	return [32]byte(*h.ring.Key(h.today(), calendar.Open))
+}
+
+// keys returns those that lie there.
+func (h *host) keys() map[civil.Day][32]byte {
+	d := h.open()
+	defer d.Close()
+	names, err := d.Names(dir.Keys)
+	require.NoError(h, err)
+	keys := map[civil.Day][32]byte{}
+	for _, name := range names {
+		if day, ok := dir.OwnDay(dir.Keys, name); ok {
+			keys[day], err = keyring.ReadKey(d, day)
+			require.NoError(h, err)
+		}
+	}
+	return keys
+}
+
+// TestKeysOfAllZones: while hosts from UTC-12 to UTC+14 go through eight days, all of them
+// count a day under one key; services stand still for most of a day, and filters start
+// anew. The days that a filter had made keys of are told.
+func TestKeysOfAllZones(t *testing.T) {
+	start := at(today, 9, 0)
+	seed := NewSeed("meet", start)
+	var hosts []*host
+	for _, minutes := range []int{-12 * 60, -210, 0, 345, 14 * 60} {
+		h := newHost(t, start.In(time.FixedZone("", minutes*60)))
+		h.give(seed)
+		if minutes == 0 { // its filter was first
+			h.filter()
+		}
+		h.look()
+		hosts = append(hosts, h)
+	}
+	used := map[civil.Day]map[[32]byte]bool{}
+	silent := make([]int, len(hosts)) // steps
+	const step = 6 * time.Hour
+	for range 8 * 24 * time.Hour / step {
+		for i, h := range hosts {
+			if silent[i]--; silent[i] <= 0 {
+				h.look()
+				if rand.IntN(3) == 0 {
+					silent[i] = 4
+				}
+			}
+			if rand.IntN(8) == 0 {
+				h.ring = nil
+			}
+			h.filter()
+			if used[h.today()] == nil {
+				used[h.today()] = map[[32]byte]bool{}
+			}
+			used[h.today()][h.key()] = true
+			h.now = h.now.Add(step)
+		}
+	}
+	assert.GreaterOrEqual(t, len(used), 9)
+	for day, keys := range used {
+		want := 1
+		if day == today || day == today+1 {
+			want = 2
+		}
+		assert.Len(t, keys, want, day.String())
+	}
+	for i, h := range hosts {
+		if i != 2 {
+			assert.Empty(t, h.said)
+			continue
+		}
+		assert.Equal(t, []string{
+			h.path + ": the fleet's key of 2026-11-22 came after this host had made its own: the counts of that day are an upper bound",
+			h.path + ": the fleet's key of 2026-11-23 came after this host had made its own: the counts of that day are an upper bound"}, h.said)
+	}
+}
+
+// TestThousandHosts: at once, all of them make the same keys.
+func TestThousandHosts(t *testing.T) {
+	text := NewSeed("meet", at(today, 12, 0)).AppendText(nil)
+	var made sync.Map
+	var hosts sync.WaitGroup
+	for range 1000 {
+		hosts.Go(func() {
+			seed, err := ratchet.ParseSeed(text)
+			if !assert.NoError(t, err) {
+				return
+			}
+			for day := today; day < today+8; day++ {
+				state, err := seed.States.At(day)
+				assert.NoError(t, err)
+				key, _ := made.LoadOrStore(day, state.Key())
+				assert.Equal(t, key, state.Key())
+			}
+		})
+	}
+	hosts.Wait()
+}
+
+// TestServicesOfOneHost: several on one DIR, with a filter, make one key a day.
+func TestServicesOfOneHost(t *testing.T) {
+	first := newHost(t, at(today, 12, 0))
+	first.give(NewSeed("meet", first.now))
+	first.look()
+	for day := today + 1; day < today+5; day++ {
+		var services sync.WaitGroup
+		for range 8 {
+			services.Go(func() {
+				s := NewShipper(ShipConfig{Path: first.path, Fleet: "meet", Now: func() time.Time { return at(day, 0, 0) }, Say: func(_, line string) { t.Error(line) }})
+				assert.NoError(t, s.Look())
+			})
+		}
+		services.Wait()
+	}
+	assert.Len(t, first.keys(), 7)
+	assert.Equal(t, []string{"2026-11-26.state", "CACHEDIR.TAG", "name"}, first.fleet())
+}
+
+func (h *host) fleet() []string {
+	d := h.open()
+	defer d.Close()
+	names, err := d.Names(dir.Fleet)
+	require.NoError(h, err)
+	return names
+}
+
+// TestMidnights: eight midnights pass while the service stands still. The filter goes on
+// with keys of its own from the third on; started again, the service makes those that all
+// have.
+func TestMidnights(t *testing.T) {
+	here, other := newHost(t, at(today, 12, 0)), newHost(t, at(today, 12, 0))
+	seed := NewSeed("meet", here.now)
+	for _, h := range []*host{here, other} {
+		h.give(seed)
+		h.look()
+	}
+	for day := today; day <= today+8; day++ {
+		here.now, other.now = at(day, 0, 1), at(day, 0, 1)
+		here.filter()
+		other.look()
+	}
+	here.look()
+	mine, theirs := here.keys(), other.keys()
+	for day := today; day <= today+10; day++ {
+		_, same := mine[day]
+		assert.True(t, same)
+		assert.Equal(t, day < today+3 || day > today+9, mine[day] == theirs[day], day.String())
+	}
+	assert.Equal(t, []string{
+		here.path + ": the fleet's key of 2026-11-30 came after this host had made its own: the counts of that day are an upper bound",
+		here.path + ": the fleet's key of 2026-12-01 came after this host had made its own: the counts of that day are an upper bound"}, here.said)
+}
+
+// TestJoining: a host that is invited has the keys from its day on, and cannot make those
+// before; one whose state comes from a backup has them as well.
+func TestJoining(t *testing.T) {
+	first := newHost(t, at(today, 12, 0))
+	first.give(NewSeed("meet", first.now))
+	first.look()
+	backup, err := os.ReadFile(filepath.Join(first.path, "fleet/2026-11-22.state"))
+	require.NoError(t, err)
+	_, err = Invite(first.path, "other", first.now)
+	assert.EqualError(t, err, first.path+": takes part in another fleet than other; hint: invite from a host of that")
+
+	for range 5 {
+		first.now = first.now.Add(24 * time.Hour)
+		first.look()
+	}
+	seed, err := Invite(first.path, "meet", first.now)
+	require.NoError(t, err)
+	assert.Equal(t, today+5, seed.States[0].Day)
+	assert.NotZero(t, seed.Rooms)
+	late := newHost(t, at(today+4, 23, 0)) // in another zone
+	late.give(seed)
+	late.look()
+	assert.Equal(t, []string{late.path + ": the fleet's key of 2026-11-26 is not known to this host: the counts of that day are an upper bound"}, late.said)
+	late.now = at(today+5, 0, 0)
+	late.look()
+
+	restored := newHost(t, first.now) // on another machine
+	dirtest.Put(t, restored.path, "fleet/2026-11-22.state", string(backup))
+	dirtest.Put(t, restored.path, "fleet/name", "meet\n")
+	restored.look()
+	assert.Equal(t, []string{"2026-11-27.state", "CACHEDIR.TAG", "name"}, restored.fleet())
+	for day := today + 5; day <= today+7; day++ {
+		assert.Equal(t, first.keys()[day], late.keys()[day], day.String())
+		assert.Equal(t, first.keys()[day], restored.keys()[day], day.String())
+	}
+	for _, name := range []string{"room-secret"} {
+		assert.Equal(t, dirtest.Read(t, first.path, name), dirtest.Read(t, late.path, name))
+	}
+
+	stranger := newHost(t, first.now)
+	_, err = Invite(stranger.path, "meet", first.now)
+	assert.EqualError(t, err, stranger.path+": takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host")
+	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+}
+
+// TestRekey: a lost host makes keys of none of the days that the new seed begins with.
+func TestRekey(t *testing.T) {
+	now := at(today, 23, 59)
+	var hosts []*host
+	seed := NewSeed("meet", now)
+	for _, hours := range []int{-12, 0, 14} {
+		h := newHost(t, now.In(time.FixedZone("", hours*60*60)))
+		h.give(seed)
+		h.look()
+		hosts = append(hosts, h)
+	}
+	lost := newHost(t, hosts[2].now)
+	lost.give(seed)
+	lost.look()
+	anew := Rekey("meet", now)
+	assert.Equal(t, today+4, anew.States[0].Day, "of which no host has a key")
+	for _, h := range hosts {
+		h.give(anew)
+	}
+	for range 8 {
+		for _, h := range append(hosts, lost) {
+			h.look()
+			h.now = h.now.Add(24 * time.Hour)
+		}
+	}
+	known := map[[32]byte]bool{}
+	for key := range maps.Values(lost.keys()) {
+		known[key] = true
+	}
+	for day := today + 1; day < today+8; day++ { // UTC+14 begins with
+		key := hosts[1].keys()[day]
+		require.NotZero(t, key)
+		for _, h := range hosts {
+			if other, ok := h.keys()[day]; ok {
+				assert.Equal(t, key, other, day.String())
+			}
+			assert.Empty(t, h.said)
+		}
+		assert.Equal(t, day < today+4, known[key], day.String())
+	}
+}
+
+// TestClockInDoubt: a clock that is far ahead moves no state on, which there would be no
+// way back from.
+func TestClockInDoubt(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	h.give(NewSeed("meet", h.now))
+	h.look()
+	h.now = at(today+60, 12, 0)
+	assert.EqualError(t, h.Look(), h.path+": the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until 2027-01-21T13:00:00Z")
+	h.now = at(today, 13, 0)
+	h.look()
+	assert.Equal(t, []string{"2026-11-22.state", "CACHEDIR.TAG", "name"}, h.fleet())
+
+	h.now = at(today-3, 12, 0) // it was ahead before
+	h.said = nil
+	h.look()
+	assert.Len(t, h.said, 3)
+	assert.Contains(t, h.said[0], "is not known to this host")
+}
+
+// TestRoomSecret: one that a host has stays, and where it differs that is told.
+func TestRoomSecret(t *testing.T) {
+	for _, hmac := range []bool{false, true} {
+		t.Run(fmt.Sprint(hmac), func(t *testing.T) {
+			h := newHost(t, at(today, 12, 0))
+			settings := "hushpipe settings 1\nstarted 2026-11-22T12:00:00Z\n--room-hash=\"hmac\"\n"
+			settings += fmt.Sprintf("sha256 %x\n", sha256.Sum256([]byte(settings)))
+			mine := string(make([]byte, 31)) + "1"
+			dirtest.Put(t, h.path, dir.RoomSecretName, mine)
+			if hmac {
+				dirtest.Put(t, h.path, dir.SettingsName, settings)
+			}
+			h.give(NewSeed("meet", h.now))
+			h.look()
+			assert.Equal(t, mine, dirtest.Read(t, h.path, dir.RoomSecretName))
+			if hmac {
+				assert.Equal(t, []string{h.path + "/room-secret: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one"}, h.said)
+			} else {
+				assert.Empty(t, h.said)
+			}
+		})
+	}
+}
+
+func TestFile(t *testing.T) {
+	f, err := ParseFile(File{Name: "meet"}.AppendText(nil))
+	require.NoError(t, err)
+	assert.Equal(t, File{Name: "meet"}, f)
+	for text, want := range map[string]string{
+		"":                      "has no name; hint: make it by hushpipe fleet new",
+		"\n# a\nname a b\n":     "line 3: a fleet has a name of letters, digits and . _ -, 64 at most",
+		"name a\nname b\n":      "line 2: a second name; hint: remove one",
+		"name a\nsecret 0123\n": "line 2: an unknown word; hint: a fleet's file has a line 'name NAME'",
+	} {
+		_, err := ParseFile([]byte(text))
+		assert.EqualError(t, err, want)
+	}
+}
