@@ -12,7 +12,9 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -121,8 +123,9 @@ func TestPromise(t *testing.T) {
 		}, "", "{}/keys/2026-11-24.key: is missing: this host may count a day under a key of its own: see whether hushpipe fleet ship runs"},
 		{"a state that opens deleted days", func(b *bed) {
 			touch("keys/2026-11-24.key", 0o600)(b)
-			touch("fleet/2026-11-08.state", 0o600)(b)
-			touch("fleet/2026-11-09.state", 0o600)(b)
+			for _, day := range []string{"08", "09"} {
+				dirtest.Put(b.T, b.path(), "fleet/2026-11-"+day+".state", strings.Repeat("x", 32))
+			}
 			chmod("fleet", 0o700)(b)
 		}, "{}/fleet/2026-11-08.state: is older than 14d: hushpipe purge {}", ""},
 		{"states that others know", func(b *bed) {
