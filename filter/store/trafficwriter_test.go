@@ -244,3 +244,21 @@ func TestTrafficOfUTC(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o640), mode())
 	require.NoError(t, s.Close())
 }
+
+// TestTrafficOfManyNames: names that came first are kept, up to a bound.
+func TestTrafficOfManyNames(t *testing.T) {
+	b := newTrafficBed(t)
+	b.cfg.Traffic.MaxNames = 2
+	for i, pages := range [][]int{{1, 2}, {3, 4}, {5, 6}} {
+		var lines []string
+		for client := range 5 {
+			for _, page := range pages {
+				lines = append(lines, hitLine(today-3+civil.Day(i), 36000, client, page))
+			}
+		}
+		b.hits(lines...)
+	}
+	assert.Equal(t, "2026-11-19 p/p1.html\n2026-11-19 p/p2.html\n", b.read(dir.Traffic, dir.NamesName))
+	assert.Contains(t, b.figures(today-1), "/p5.html\n", "it stands on its own day anyway")
+	b.heard()
+}

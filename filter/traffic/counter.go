@@ -155,7 +155,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		from.seen = memo{d.use, d.visits.of(from.id)}
 	}
 	visitor := &d.visits.visitors[from.seen.n]
-	visitor.browser, visitor.system = who.Browser, who.System
+	visitor.browser, visitor.system = max(visitor.browser, who.Browser), max(visitor.system, who.System) // as Day.Add has it
 	if class == asset {
 		visitor.asset = true
 		return

@@ -17,7 +17,9 @@ type Day struct {
 	opt      Options
 	networks map[uint32][]uint32   // by string: networks that brought it, MinGroup at most
 	counts   map[stringKind]int    // strings
-	limits   map[stringKind]uint64 // strings with a larger hash do not stand by name
+	limits   map[stringKind]uint64 // strings with a larger rank do not stand by name
+	seed     uint64                // of ranks
+	earlier  Names                 // of rank 0
 	dropped  uint64                // visitors past MaxVisits have numbers beyond it; 0: there are none
 
 	numbers []uint32 // scratch: the numbers of a record's strings here
@@ -29,6 +31,21 @@ func NewDay(opt Options) *Day {
 	d.visits = visits{timeout: int32(opt.Timeout.Seconds()), names: &d.strings}
 	d.Empty()
 	return d
+}
+
+// Prefer has strings that go on standing by name stay before others where there are too
+// many, and of the others those that seed chooses, which no client knows: who invents
+// paths must not choose which paths of the site go to other. It is for a Day of no hits.
+func (d *Day) Prefer(seed uint64, earlier Names) { d.seed, d.earlier = seed, earlier }
+
+// rank returns the place of a string among those of its kind: the smallest stay.
+func (d *Day) rank(text []byte) uint64 {
+	if d.earlier[string(text)] {
+		return 0
+	}
+	sum := xxhash.NewWithSeed(d.seed)
+	sum.Write(text)
+	return sum.Sum64()
 }
 
 // Add adds a record that Delta.AppendTo made. The error is ErrRecord, and then
@@ -189,11 +206,11 @@ func (d *Day) dropVisitors() {
 var _ Keys = (*pseudonym.Cipher)(nil)
 
 // number returns the number of a string of a record. Of too many of a kind those with
-// the smallest hashes stay, so that it does not matter which came first; all others are
+// the smallest ranks stay, so that it does not matter which came first; all others are
 // the string that is nothing but its kind.
 func (d *Day) number(text []byte) uint32 {
 	k := stringKind(text[0])
-	if limit, ok := d.limits[k]; ok && len(text) > 1 && xxhash.Sum64(text) > limit {
+	if limit, ok := d.limits[k]; ok && len(text) > 1 && d.rank(text) > limit {
 		text = text[:1]
 	}
 	had := d.strings.len()
@@ -220,18 +237,18 @@ const maxMissing = 10_000
 
 // dropStrings leaves as many strings of a kind as stand by name.
 func (d *Day) dropStrings(k stringKind) {
-	var hashes []uint64
+	var ranks []uint64
 	old := d.strings
 	for n := range uint32(old.len()) {
 		if text := old.of(n); stringKind(text[0]) == k && len(text) > 1 {
-			hashes = append(hashes, old.sums[n])
+			ranks = append(ranks, d.rank(text))
 		}
 	}
-	if len(hashes) <= d.opt.most(k) {
+	if len(ranks) <= d.opt.most(k) {
 		return
 	}
-	slices.Sort(hashes)
-	d.limits[k] = hashes[d.opt.most(k)-1]
+	slices.Sort(ranks)
+	d.limits[k] = ranks[d.opt.most(k)-1]
 	d.strings = dictionary{}
 	d.counts = map[stringKind]int{}
 	to := make([]uint32, old.len())

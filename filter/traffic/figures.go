@@ -15,6 +15,9 @@ import (
 // and those of a sitemap. Each begins with the letter of its kind.
 type Names map[string]bool
 
+// Add adds a path of pages.
+func (n Names) Add(path string) { n[string(stringPage)+path] = true }
+
 // Figures returns the figures of a day as they may be kept for good. A string that
 // Options.MinGroup networks brought is added to names; all others become other.
 func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {

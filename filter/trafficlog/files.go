@@ -162,7 +162,11 @@ func (f *Files) forget() {
 func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bool) (changed bool, err error) {
 	u := f.unions[day]
 	if u == nil {
-		u = newUnion(day, f.base(d, day))
+		known, err := readNames(d)
+		if err != nil {
+			return false, err
+		}
+		u = newUnion(day, f.base(d, day), known.before(day))
 		f.unions[day] = u
 	}
 	if err := u.follow(f, d, names); err != nil {
@@ -209,7 +213,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	u.wrote = sha256.Sum256(text)
 	if u.private = day >= today; !u.private {
 		if changed {
-			err = known.write(d)
+			err = known.write(d, f.maxNames())
 		}
 		if err = dir.Join(err, d.Widen(dir.Traffic, name)); err != nil {
 			return false, err
@@ -237,6 +241,9 @@ func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 	}
 	return opt
 }
+
+// maxNames is how many names of a kind are kept.
+func (f *Files) maxNames() int { return cmp.Or(f.cfg.Options.MaxNames, traffic.Defaults().MaxNames) }
 
 // noteFlaws says what is to be known of a day's journals.
 func (f *Files) noteFlaws(u *union) {
@@ -309,7 +316,7 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 		errs = append(errs, d.ReplaceFile(dir.Traffic, name, trafficfile.Append(nil, figures)))
 	}
 	if changed {
-		errs = append(errs, known.write(d))
+		errs = append(errs, known.write(d, f.maxNames()))
 	}
 	if open > 0 {
 		f.cfg.Report.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))
@@ -333,14 +340,23 @@ func readNames(d *dir.Dir) (names, error) {
 	return traffic.ParseNames(text), nil
 }
 
-// figures has the figures of a day made with the names of earlier days, and reports
-// whether that changed the names of this one.
-func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) trafficfile.Day) (trafficfile.Day, bool) {
-	earlier, before := traffic.Names{}, map[string]bool{}
+// before returns the names that stand on days before one.
+func (n names) before(day civil.Day) traffic.Names {
+	earlier := traffic.Names{}
 	for name, on := range n {
 		if on < day {
 			earlier[name] = true
-		} else if on == day {
+		}
+	}
+	return earlier
+}
+
+// figures has the figures of a day made with the names of earlier days, and reports
+// whether that changed the names of this one.
+func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) trafficfile.Day) (trafficfile.Day, bool) {
+	earlier, before := n.before(day), map[string]bool{}
+	for name, on := range n {
+		if on == day {
 			before[name] = true
 		}
 	}
@@ -360,10 +376,15 @@ func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) traffi
 	return made, changed
 }
 
-func (n names) write(d *dir.Dir) error {
+// write writes the names, of each kind those that came first: who brings invented names
+// from many networks must not fill the disk, nor push out those of the site.
+func (n names) write(d *dir.Dir, most int) error {
 	var text []byte
+	count := map[byte]int{}
 	for _, name := range slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), cmp.Compare(a, b)) }) {
-		text = fmt.Appendf(text, "%s %s\n", n[name], name)
+		if count[name[0]]++; count[name[0]] <= most {
+			text = fmt.Appendf(text, "%s %s\n", n[name], name)
+		}
 	}
 	return d.ReplaceFile(dir.Traffic, dir.NamesName, text)
 }

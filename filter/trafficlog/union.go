@@ -22,7 +22,9 @@ type union struct {
 	base    traffic.Options // where a journal does not say with which it was counted
 	options map[string]bool // those that journals have, as they were recorded
 	figures *traffic.Day
-	sealer  *sealer // nil: the key is not read yet
+	seed    uint64        // see traffic.Day.Prefer
+	earlier traffic.Names // likewise
+	sealer  *sealer       // nil: the key is not read yet
 	read    map[string]int64
 	last    map[journalID]uint64 // the number of the last record that was added
 	pieces  map[string]*pieces   // of records that are not whole yet, by the file
@@ -44,17 +46,25 @@ type pieces struct {
 	text []byte
 }
 
-func newUnion(day civil.Day, base traffic.Options) *union {
-	u := &union{day: day, base: base, options: map[string]bool{}}
+func newUnion(day civil.Day, base traffic.Options, earlier traffic.Names) *union {
+	u := &union{day: day, base: base, options: map[string]bool{}, earlier: earlier}
+	for _, path := range base.Public {
+		earlier.Add(path)
+	}
 	u.begin(base)
 	return u
 }
 
 // begin begins the reading.
 func (u *union) begin(opt traffic.Options) {
-	u.figures = traffic.NewDay(opt)
+	u.make(opt)
 	u.read, u.last, u.pieces = map[string]int64{}, map[journalID]uint64{}, map[string]*pieces{}
 	u.any, u.flawed, u.stale = false, false, false
+}
+
+func (u *union) make(opt traffic.Options) {
+	u.figures = traffic.NewDay(opt)
+	u.figures.Prefer(u.seed, u.earlier)
 }
 
 // counted returns the options with which the day was counted.
@@ -85,7 +95,7 @@ func (u *union) note(text []byte) {
 	}
 	u.options[string(text)] = true
 	if u.stale = u.any; !u.any {
-		u.figures = traffic.NewDay(u.counted())
+		u.make(u.counted())
 	}
 }
 
@@ -177,6 +187,10 @@ func (u *union) readKey(f *Files, d *dir.Dir) error {
 		return err
 	}
 	u.sealer = newSealer(key.TrafficAEAD(), key.ID(), u.day)
+	u.seed = key.TrafficRank()
+	if !u.any {
+		u.make(u.counted())
+	}
 	return nil
 }
 

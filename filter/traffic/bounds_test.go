@@ -1,0 +1,79 @@
+package traffic_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/traffic"
+	"hushpipe/format/civil"
+	"hushpipe/format/trafficfile"
+)
+
+// TestInventedPaths: who asks for more paths than stand by name does not choose which of
+// the site's own go to other, and none that stood on an earlier day does.
+func TestInventedPaths(t *testing.T) {
+	second := 0
+	line := func(network int, target string) []byte {
+		second++ // within one of them the entry is decided by names
+		return fmt.Appendf(nil, `10.0.%d.1 - - [10/Mar/2026:08:%02d:%02d +0000] "GET %s HTTP/1.1" 200 100 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`, network, second/60, second%60, target)
+	}
+	opt := traffic.Defaults()
+	opt.MaxNames = 50
+	var invented, own [][]byte
+	for i := range 300 {
+		invented = append(invented, line(99, fmt.Sprintf("/invented/%c%c%c", 'a'+i/26/26, 'a'+i/26%26, 'a'+i%26)))
+	}
+	for i := range 20 {
+		for network := range 5 {
+			own = append(own, line(network, fmt.Sprintf("/own/%c", 'a'+i)))
+		}
+	}
+	day := civil.NewDay(2026, 3, 10)
+	file := func(seed uint64, earlier traffic.Names, lines [][]byte) string {
+		d := traffic.NewDay(opt)
+		d.Prefer(seed, earlier)
+		read := newReading(t, opt)
+		for len(lines) > 0 {
+			n := min(40, len(lines))
+			delta := read.counter.NewDelta()
+			for _, l := range lines[:n] {
+				read.count(l, func(civil.Day) *traffic.Delta { return delta })
+			}
+			require.NoError(t, d.Add(delta.AppendTo(nil)))
+			lines = lines[n:]
+		}
+		return string(trafficfile.Append(nil, d.Figures(day, traffic.Names{})))
+	}
+	before := append(append([][]byte{}, invented...), own...)
+	behind := append(append([][]byte{}, own...), invented...)
+	stand := map[int]bool{}
+	for seed := range uint64(8) {
+		text := file(seed, traffic.Names{}, before)
+		assert.Equal(t, text, file(seed, traffic.Names{}, behind), "the order does not matter")
+		assert.Contains(t, text, "total 400 400 ")
+		some := 0
+		for i := range 20 {
+			if strings.Contains(text, fmt.Sprintf(" /own/%c\n", 'a'+i)) {
+				stand[i] = true
+				some++
+			}
+		}
+		assert.Less(t, some, 20)
+	}
+	assert.Greater(t, len(stand), 8, "each key chooses others")
+
+	earlier := traffic.Names{}
+	for i := range 20 {
+		earlier.Add(fmt.Sprintf("/own/%c", 'a'+i))
+	}
+	for _, lines := range [][][]byte{before, behind} {
+		text := file(1, earlier, lines)
+		for i := range 20 {
+			assert.Contains(t, text, fmt.Sprintf(" /own/%c\n", 'a'+i))
+		}
+	}
+}
