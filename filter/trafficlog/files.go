@@ -30,8 +30,32 @@ type Files struct {
 	behind map[civil.Day]bool // days whose file could not be written
 	writer writer
 
-	forgetting sync.Mutex // guards what follows; held for moments only
-	forgotten  map[civil.Day]bool
+	forgotten forgotten
+}
+
+// forgotten are days whose journals were deleted on purpose. The writer of the lines tells
+// of them, and waits for no disk.
+type forgotten struct {
+	mu   sync.Mutex // guards what follows; held for moments only
+	days map[civil.Day]bool
+}
+
+func (f *forgotten) add(days map[civil.Day]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.days == nil {
+		f.days = map[civil.Day]bool{}
+	}
+	maps.Copy(f.days, days)
+}
+
+// take returns the days that came since the last call.
+func (f *forgotten) take() map[civil.Day]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	days := f.days
+	f.days = nil
+	return days
 }
 
 func newFiles(cfg *Config) *Files {
@@ -138,22 +162,14 @@ func (f *Files) Resealed(d *dir.Dir, day civil.Day, payload []byte) []byte {
 // Forget drops what is known of days whose journals were deleted on purpose. Their files
 // stay.
 func (f *Files) Forget(days map[civil.Day]bool) {
-	f.forgetting.Lock()
-	defer f.forgetting.Unlock()
-	if f.forgotten == nil {
-		f.forgotten = map[civil.Day]bool{}
-	}
-	maps.Copy(f.forgotten, days)
+	f.forgotten.add(days)
 }
 
 func (f *Files) forget() {
-	f.forgetting.Lock()
-	defer f.forgetting.Unlock()
-	for day := range f.forgotten {
+	for day := range f.forgotten.take() {
 		delete(f.unions, day)
 		delete(f.behind, day)
 	}
-	f.forgotten = nil
 }
 
 // refreshDay brings the file of a day up to date, and reports whether that changed the
