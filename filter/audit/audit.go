@@ -155,10 +155,18 @@ type stream struct {
 	Stream
 	survey *survey // nil: there is no directory yet
 	copies int
+	keys   knownKeys
+	findings
+}
 
-	opening sync.Mutex // guards key
-	key     map[civil.Day]*dayKeys
+// knownKeys are what the pseudonyms of each day of a stream are made with.
+type knownKeys struct {
+	mu sync.Mutex // guards of, and is held while a day is read
+	of map[civil.Day]*dayKeys
+}
 
+// findings are what was seen in the lines of a stream.
+type findings struct {
 	mu        sync.Mutex // guards what follows
 	lines     int
 	malformed int
@@ -188,7 +196,8 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 	var files []*lineFile
 	total := int64(0)
 	for _, of := range s.Streams {
-		st := &stream{Stream: of, key: map[civil.Day]*dayKeys{}, faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, unsaid: map[row]int{}}
+		st := &stream{Stream: of, keys: knownKeys{of: map[civil.Day]*dayKeys{}},
+			findings: findings{faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, unsaid: map[row]int{}}}
 		a.streams = append(a.streams, st)
 		for _, way := range st.Ways {
 			if _, err := way(pseudonym.NewProof(nil, nil), 0); err != nil {
@@ -240,13 +249,13 @@ var unproven = []string{
 
 // readDay reads what the pseudonyms of a day were made with.
 func (s *stream) readDay(day civil.Day) {
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	if s.key[day] != nil {
+	s.keys.mu.Lock()
+	defer s.keys.mu.Unlock()
+	if s.keys.of[day] != nil {
 		return
 	}
 	d := &dayKeys{modes: []pseudonym.Mode{s.Mode}}
-	s.key[day] = d
+	s.keys.of[day] = d
 	key, err := readKey(filepath.Join(dir.KeyPath(s.Path, s.Keys), dir.KeyFile(day)))
 	if err == nil {
 		d.key = key
@@ -278,9 +287,9 @@ func (s *stream) readDay(day civil.Day) {
 
 // keysOfDay returns what readDay has read.
 func (s *stream) keysOfDay(day civil.Day) *dayKeys {
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	return s.key[day]
+	s.keys.mu.Lock()
+	defer s.keys.mu.Unlock()
+	return s.keys.of[day]
 }
 
 // readKey reads a key, and changes nothing.

@@ -156,7 +156,7 @@ func (a *auditor) period(s *stream, c statement.Claim) *Row {
 	case len(keep) > 1 || keep[0].Kind != policy.Days:
 		r.Text = "lines are deleted at the first of their bounds: " + keep.String()
 	}
-	r.Looked = fmt.Sprintf("the names of %s, the dates of %s", several(len(s.key), "day"), several(s.lines, "line"))
+	r.Looked = fmt.Sprintf("the names of %s, the dates of %s", several(len(s.keys.of), "day"), several(s.lines, "line"))
 	if s.copies > 0 {
 		r.Looked += fmt.Sprintf(", with those of %d copies", s.copies)
 	}
@@ -284,7 +284,7 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 
 func (a *auditor) addresses(s *stream, c statement.Claim) *Row {
 	var modes []pseudonym.Mode
-	for _, d := range s.key {
+	for _, d := range s.keys.of {
 		for _, m := range d.modes {
 			if !slices.Contains(modes, m) {
 				modes = append(modes, m)
