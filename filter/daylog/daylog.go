@@ -32,12 +32,7 @@ type Log struct {
 	d     *dir.Dir
 	files openFiles
 	lock  *dir.Lock
-
-	// first is the oldest day that is open, and today the date, as of SetWindow.
-	first, today atomic.Int32
-
-	past   atomic.Pointer[func(dir.Log) bool] // nil: none are
-	bounds atomic.Pointer[calendar.Bounds]
+	limits
 	census *entries.Census // nil: nothing was counted yet
 	most   int             // of the census
 	gone   func()          // a day has no lines any more
@@ -47,6 +42,15 @@ type Log struct {
 	linkSaid     bool
 
 	write func(fd int, p []byte) (int, error)
+}
+
+// limits are what lines may be written, as other goroutines say.
+type limits struct {
+	// first is the oldest day that is open, and today the date, as of SetWindow.
+	first, today atomic.Int32
+
+	past   atomic.Pointer[func(dir.Log) bool] // nil: none are
+	bounds atomic.Pointer[calendar.Bounds]
 }
 
 // New returns the day files of d, all of which are open to lines until SetWindow.

@@ -30,19 +30,28 @@ type Found struct {
 	Lines int
 	Long  int // lines too long to be searched, which hushpipe did not write
 
-	file    *os.File // open, since the file may expire
-	gzipped bool
-	from    int64 // where the first of the lines begins
-	to      int64 // where the last one ends
-	size    int64 // of what was searched
-
-	sub    string // of DIR, where the file lies
-	name   string
-	prefix int // bytes before each line
-	log    dir.Log
+	text
+	place
 	r      *Reader
 	wanted Wanted
 	plain  [][]byte // one of these is in a text that holds what is wanted; nil: nobody knows
+}
+
+// text is the bytes of a file that are searched.
+type text struct {
+	file    *os.File // open, since the file may expire
+	gzipped bool
+	from    int64 // where the first of the wanted lines begins
+	to      int64 // where the last one ends
+	size    int64 // of what was searched
+}
+
+// place is where a file lies, and what its lines look like.
+type place struct {
+	sub    string // of DIR
+	name   string
+	prefix int // bytes before each line
+	log    dir.Log
 }
 
 // Wanted are the lines that Search looks for: those with one of the addresses, or those

@@ -38,7 +38,11 @@ type Matcher struct {
 
 	hosts, clients, requests bool // what conditions are about
 
-	// Of the last line:
+	lastLine
+}
+
+// lastLine is what a Matcher knows of it.
+type lastLine struct {
 	facts  *Facts
 	path   []byte // decoded
 	query  []byte // as it is
@@ -62,7 +66,7 @@ type stream struct {
 
 // New compiles the conditions of a policy.
 func New(p *policy.Policy) *Matcher {
-	m := &Matcher{first: -1}
+	m := &Matcher{lastLine: lastLine{first: -1}}
 	for _, e := range p.Events() {
 		i := slices.Index(m.names, e.Name)
 		if i < 0 {
