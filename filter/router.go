@@ -52,9 +52,14 @@ type day struct {
 	visitors *traffic.Visitors // nil: to be made, with the cipher
 	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
 	groups   *groupsOfDay      // nil: no group yet
-	batch    *Batch            // the last one with lines of this day,
-	seq      uint64            // in which of its uses,
-	part     int               // and at which index
+	inBatch
+}
+
+// inBatch is where the lines of a day stand.
+type inBatch struct {
+	batch *Batch // the last one with lines of this day,
+	seq   uint64 // in which of its uses,
+	part  int    // and at which index
 }
 
 func (d *day) overflow() uint64 {

@@ -25,19 +25,32 @@ type Streams struct {
 	brief   bool              // a glance that leaves fields out tells enough of most lines
 	parsed  *format.Line      // the line at hand
 	begin   ahead             // of it
-	same    []sameLine        // for the streams of each kind that are several
-	alike   []int             // of each stream, in same; -1: it is alone
 	match   *where.Matcher
 	facts   where.Facts
-	target  []byte            // scratch of format.Target
-	json    *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
-	nodes   []format.JSONNode // of the line, nil where it is none
-	texts   [3][]byte         // scratch, of method, host and user of a JSON line
-	user    []byte            // and of format.Unescaped
-	looks   bool              // facts of the line are asked for
+	target  []byte // scratch of format.Target
+	looks   bool   // facts of the line are asked for
 	all     []Stream
+	kinds
+	jsonParts
+	atHand
+}
 
-	// Of the line at hand, for who goes on after a panic.
+// kinds are the streams that write the same of a line.
+type kinds struct {
+	same  []sameLine // for the streams of each kind that are several
+	alike []int      // of each stream, in same; -1: it is alone
+}
+
+// jsonParts is what is known of the parts of a JSON line.
+type jsonParts struct {
+	json  *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
+	nodes []format.JSONNode // of the line, nil where it is none
+	texts [3][]byte         // scratch, of its method, host and user
+	user  []byte            // and of format.Unescaped
+}
+
+// atHand is how far Streams are with a line, for who goes on after a panic.
+type atHand struct {
 	line  []byte
 	whole []byte // with its byte order mark
 	known bool
@@ -62,7 +75,7 @@ type Stream struct {
 // policy that match has the conditions of; one without a Filter takes no lines. Each
 // Filter has a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
-	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, next: len(all)}
+	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, atHand: atHand{next: len(all)}}
 	for i := range all {
 		f := all[i].Filter
 		if f != nil {
