@@ -53,21 +53,31 @@ type Store struct {
 	cfg Config
 	dir atomic.Pointer[place] // nil while it cannot be opened
 	days
-	keys     *keyring.Ring
-	hasher   atomic.Pointer[rooms.Hasher]
-	keeper   *retention.Keeper
-	ledger   *counts.Ledger
-	registry *registry.Registry
-	gauges   registry.Gauges
-	report   *dir.Reporter
+	keys   *keyring.Ring
+	hasher atomic.Pointer[rooms.Hasher]
+	keeper *retention.Keeper
+	countWork
+	telling
 
 	groups *grouping // nil: no line is held back
 
-	work     chan struct{}    // full while a method uses what follows
+	work   chan struct{} // full while a method uses what follows, and journals
+	lines  lineState
+	rounds rounds
+	hits   hits
+}
+
+// countWork is how a Store counts rooms; a round has the files.
+type countWork struct {
+	ledger   *counts.Ledger
 	journals *counts.Journals // of this process
-	lines    lineState
-	rounds   rounds
-	hits     hits
+}
+
+// telling is what a Store tells of itself: to status, to metrics, and to the operator.
+type telling struct {
+	registry *registry.Registry
+	gauges   registry.Gauges
+	report   *dir.Reporter
 }
 
 // Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
