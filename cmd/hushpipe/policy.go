@@ -60,7 +60,11 @@ type policyJob struct {
 	account   *account      // to become; nil: the process stays what it is
 	metrics   *metricsFile  // of the input; nil: none
 	raw       bool          // the input is a file that should not be there
+	following
+}
 
+// following is how a policyJob keeps to what DIR records while it runs.
+type following struct {
 	path     string         // of the policy
 	gates    []*filter.Gate // as in the policy
 	follower *policies.Follower
@@ -147,7 +151,7 @@ func checkPolicyFile(f *os.File) error {
 
 // policyJob makes a policy ready to run.
 func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
-	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, path: o.policy, gates: closedGates(p)}
+	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, following: following{path: o.policy, gates: closedGates(p)}}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}

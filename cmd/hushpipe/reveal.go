@@ -87,20 +87,27 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 
 // revealer turns pseudonyms back.
 type revealer struct {
-	path, date, mode, keyDir, reason string
+	revealFlags
+	waiting
 
-	actor actor           // who uses it
-	terms *policies.Terms // of the policy whose stream DIR is, nil for none
-	days  []civil.Day     // of what is revealed next
-
+	actor   actor           // who uses it
+	terms   *policies.Terms // of the policy whose stream DIR is, nil for none
 	say     *messages
 	keys    *reveal.Reader
 	out     io.Writer
 	ciphers map[civil.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
 	dater   *filter.Dater
-	text    []byte // the lines to reveal next
-	spans   []span // whose they are
 	failed  bool
+}
+
+// revealFlags is the command line of reveal.
+type revealFlags struct{ path, date, mode, keyDir, reason string }
+
+// waiting is what is to be revealed once its use is noted.
+type waiting struct {
+	text  []byte
+	days  []civil.Day // of it
+	spans []span      // whose it is
 }
 
 // openDir opens a DIR, or the directory of a stream, if its policy allows that.
@@ -134,7 +141,7 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 	found := make([]bool, len(args))
 	var refused error // by the policy of a stream
 	for _, place := range places {
-		of := &revealer{date: r.date, mode: r.mode, reason: r.reason, say: r.say, out: r.out, ciphers: map[civil.Day]*pseudonym.Cipher{}}
+		of := &revealer{revealFlags: revealFlags{date: r.date, mode: r.mode, reason: r.reason}, say: r.say, out: r.out, ciphers: map[civil.Day]*pseudonym.Cipher{}}
 		if err := of.openDir(place); err != nil {
 			refused = cmp.Or(refused, err)
 			continue
