@@ -136,7 +136,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 			left = &client
 		}
 		m.add(statement.Figures{InStream: in, Traffic: networks(f), Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
-			Lines: s.KeepsLines(), Whole: s.KeepsLines() && f.Full && client.Merges(), Left: left})
+			Lines: s.KeepsLines(), Whole: s.KeepsLines() && client.Merges() && (f.Full || f.Traffic && !f.CountsRooms()), Left: left})
 	}
 	m.add(keys)
 	if s.KeepsLines() {

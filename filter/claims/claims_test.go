@@ -153,7 +153,12 @@ func golden(t *testing.T, file string, got []byte) {
 
 // TestCountedClients: the notice says by what of an address clients are told apart.
 func TestCountedClients(t *testing.T) {
-	stream := func(keys string) string { return aStream + "rooms = 'jitsi'\n" + keys }
+	stream := func(keys string) string {
+		if !strings.Contains(keys, "rooms") {
+			keys += "\nrooms = 'jitsi'"
+		}
+		return aStream + keys
+	}
 	for _, tt := range []struct{ keys, en, de, nb string }{
 		{"keep = '14d'\nfields = { client = 'mask' }", "used as follows: shortened to 24 bits, IPv6 to 48 (“192.0.2.0” for “192.0.2.115”); addresses of which the same is left count as one.",
 			"so verwendet: gekürzt auf 24 Bit", "slik: forkortet til 24 bit"},
@@ -161,6 +166,8 @@ func TestCountedClients(t *testing.T) {
 		{"keep = 'none'\nfields = { client = 'only=10.0.0.0/8' }", "used as follows: in full if it is in 10.0.0.0/8, else not at all;", "so verwendet: vollständig, wenn", "slik: fullstendig hvis"},
 		{"keep = '14d'\nfields = { time = 'keep' }", "no IP address is used, so that each room that was used counts one.", "keine IP-Adresse verwendet", "ingen nettadresse"},
 		{"keep = '14d'\ncount = 'full'\nfields = { time = 'keep' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
+		{"keep = '14d'\nrooms = 'none'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
+		{"keep = '14d'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
 	} {
 		for lang, want := range map[string]string{"en": tt.en, "de": tt.de, "nb": tt.nb} {
 			text := strings.Join(strings.Fields(notice(t, stream(tt.keys), lang)), " ")

@@ -331,6 +331,9 @@ func (m *maker) figures(f Figures) (list []string) {
 	}
 	if f.Traffic > 0 {
 		list = append(list, fmt.Sprintf(m.w.Traffic, m.number(f.Traffic)))
+		if f.Whole || f.Lines && f.Left != nil { // what is left is of rooms
+			list = append(list, m.w.WholeAddress)
+		}
 	}
 	if len(f.Rooms)+len(f.URLs) == 0 {
 		return list
