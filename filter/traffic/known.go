@@ -123,7 +123,6 @@ type requestFact struct {
 	at, end   uint8  // the path in the text that is known
 	page      target // as a page
 	missing   target // as one that is not there
-	site      memo   // the cell of its type
 }
 
 // target is a string that networks bring, in the use of a Delta.
@@ -158,7 +157,6 @@ type knownVisitor struct {
 	agent   uint64    // agentFact.sum
 	id      uint64
 	network uint32
-	country uint16
 	used    bool
 	seen    memo // in the visits of a Delta
 	_       [8]byte
