@@ -19,6 +19,8 @@ func FuzzCompile(f *testing.F) {
 	} {
 		f.Add(format, []byte(benchLines["combined"]), uint64(1))
 	}
+	f.Add(combinedFormat, []byte(`192.0.2.1 - - `+stamp+` "GET / HTTP/1.1" 0 - "-" "-"`), uint64(1))
+	f.Add(commonFormat, []byte(`192.0.2.1 - - `+stamp+` "GET / HTTP/1.1" 0 -`), uint64(1))
 	f.Fuzz(func(t *testing.T, format string, line []byte, seed uint64) {
 		p, err := Compile(format, time.UTC)
 		if err != nil {

@@ -76,10 +76,7 @@ func (of *spans) find(line []byte, m *machine.Marks, s *Spans) bool {
 		end = int(quotes[2]) - 1
 	}
 	number := requestEnd + len(`" `)
-	size := number + len("200")
-	if line[size] != ' ' {
-		size = number + bytes.IndexByte(line[number:], ' ')
-	}
+	size := number + bytes.IndexByte(line[number:], ' ')
 	s.Time = Span{quote - len(" ") - bracketedCLF, quote - len(" ")}
 	s.Request = Span{quote + 1, requestEnd}
 	s.Size = Span{size + 1, end}
