@@ -226,6 +226,10 @@ func TestRawFileCut(t *testing.T) {
 		strings.Repeat("\x00", readSize):                 lines[4:],
 		strings.Repeat("\x00", readSize-1) + "x\n":       lines,
 		strings.Repeat("\x00", readSize-1) + "\n" + long: long + lines,
+		// A second process went on behind the rest of a line, and was killed as well.
+		"\x00\x00e\n\x00\x00\x00\n":             lines,
+		"\x00\x00e\n\x00\x00":                   lines[4:],
+		"\x00" + long + "\x00\x00\n\x00" + long: lines,
 	} {
 		f, err := os.Create(filepath.Join(t.TempDir(), "raw"))
 		require.NoError(t, err)
@@ -236,6 +240,9 @@ func TestRawFileCut(t *testing.T) {
 		rest, err := io.ReadAll(in)
 		require.NoError(t, err)
 		require.Equal(t, want, string(rest), "%.20q", overwritten)
+		text, err := os.ReadFile(f.Name())
+		require.NoError(t, err)
+		require.Empty(t, strings.Trim(strings.TrimSuffix(string(text), want), "\x00\n"), "%.20q", overwritten)
 	}
 	f, err := os.Create(filepath.Join(t.TempDir(), "raw"))
 	require.NoError(t, err)

@@ -45,34 +45,32 @@ func NewRawFile(f *os.File, inUse func() bool) (Input, error) {
 
 // skip moves behind the zeros and newlines that the file begins with. Where no newline
 // stands last, a kill has ended a Commit within a line: what follows of that was
-// written.
+// written, and is overwritten as well.
 func (in *rawFile) skip() error {
 	buf := make([]byte, readSize)
-	last, cut := newline[0], false
+	last := newline[0]
 	for {
 		n, err := in.file.ReadAt(buf, in.read)
-		rest := buf[:n]
-		if !cut {
-			rest = bytes.TrimLeft(rest, "\x00\n")
-			if skipped := n - len(rest); skipped > 0 {
-				last = buf[skipped-1]
-			}
-			cut = len(rest) > 0 && last != newline[0]
+		rest := bytes.TrimLeft(buf[:n], "\x00\n")
+		skipped := n - len(rest)
+		if skipped > 0 {
+			last = buf[skipped-1]
 		}
-		if cut {
+		in.read += int64(skipped)
+		switch {
+		case len(rest) > 0 && last != newline[0]:
 			if end := bytes.IndexByte(rest, newline[0]); end >= 0 {
-				rest, cut = rest[end+1:], false
-				last = newline[0]
-			} else {
-				rest = nil
+				rest = rest[:end]
 			}
-		}
-		in.read += int64(n - len(rest))
-		if len(rest) > 0 || errors.Is(err, io.EOF) {
+			m, err := in.file.WriteAt(in.zeros[:min(len(rest), len(in.zeros))], in.read)
+			if err != nil {
+				return err
+			}
+			in.read += int64(m)
+		case len(rest) > 0 || errors.Is(err, io.EOF):
 			in.done = in.read
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
