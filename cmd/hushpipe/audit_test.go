@@ -327,6 +327,9 @@ func TestAuditAfterReplay(t *testing.T) {
 		{"a secret, on the day of the replay", "common", 0, "192.0.2.9", func(client string) string {
 			return line(client, day(0), "GET /?password=s3cret HTTP/1.1", ` "-" "-"`)
 		}, "fields"},
+		{"an address that would be the name of a server", `%v %h %l %u %t "%r" %>s %b`, 3, "www.example.org 192.0.2.9", func(client string) string {
+			return line("192.0.2.77 "+client, day(0), "GET / HTTP/1.1", "")
+		}, "addresses"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")

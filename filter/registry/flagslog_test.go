@@ -21,7 +21,9 @@ func TestFlagsLog(t *testing.T) {
 		first  = "2026-11-01T12:00:00Z filter --format=\"auto\"\n"
 		last   = "2026-11-24T12:00:00Z filter --format=\"auto\" --redact=\"a b\\n\" --redact=\"=c\"\n"
 		before = "2026-11-10T12:00:00Z filter --format=\"common\"\n"
-		replay = "2026-11-03T12:00:00Z replay --format=\"json\"\n"
+		replay = "2026-11-03T12:00:00Z replay 2026-11-22 --format=\"json\"\n"
+		other  = "2026-11-24T13:00:00Z replay 2026-11-21 --format=\"common\"\n"
+		plain  = "2026-11-24T13:00:00Z replay 2026-11-22\n"
 		once   = "2026-11-22T12:00:00Z filter --format=\"auto\"\n"
 	)
 	auto, common, json := []string{"--format=auto"}, []string{"--format=common"}, []string{"--format=json"}
@@ -35,7 +37,9 @@ func TestFlagsLog(t *testing.T) {
 		{"the same all the time", empty + first, [][]string{auto}, true},
 		{"other flags began later, which late lines are treated by", empty + first + last, [][]string{now, auto}, true},
 		{"other flags ended before", empty + first + before + last, [][]string{now, common}, true},
-		{"a replay reads lines of any day, and ends nothing", empty + first + replay + last, [][]string{now, json, auto}, true},
+		{"a replay ends nothing", empty + first + replay + last, [][]string{now, json, auto}, true},
+		{"a replay of another day", empty + first + replay + other, [][]string{json, auto}, true},
+		{"a replay without flags", empty + first + plain, [][]string{nil, auto}, true},
 		{"nobody knows what was before the first", once, [][]string{auto}, false},
 		{"it began long before", before, [][]string{common}, true},
 		{"of before a replay nobody knows", replay, [][]string{json}, false},
