@@ -353,6 +353,29 @@ func TestAuditAfterReplay(t *testing.T) {
 	}
 }
 
+// TestAuditAfterPolicy: a policy without a client, which ran before on the same day, clears
+// no host name.
+func TestAuditAfterPolicy(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	for _, client := range []string{"", `client = "ipcrypt", `} {
+		path := filepath.Join(t.TempDir(), "policy.toml")
+		require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf("format = \"combined\"\n[[stream]]\nname = \"web\"\npurpose = \"b\"\nkeep = \"3d\"\n"+
+			"fields = { %stime = \"keep\", url = \"keep\", status = \"keep\" }\n", client)), 0o600))
+		filterLog(t, auditLog(), "--policy", path, dir)
+	}
+	a, exit := auditOf(t, dir)
+	assert.Empty(t, brokenRows(a))
+	assert.Zero(t, exit)
+
+	path := filepath.Join(dir, "web", "access-"+time.Now().Format(time.DateOnly)+".log")
+	require.NoError(t, os.WriteFile(path, []byte(read(t, path)+fmt.Sprintf("client.example.org - - [%s] \"GET /x HTTP/1.1\" 200 - \"-\" \"-\"\n",
+		time.Now().Format("02/Jan/2006:15:04:05 -0700"))), 0o640))
+	a, exit = auditOf(t, dir)
+	assert.Equal(t, []string{"web:addresses"}, brokenRows(a))
+	assert.Equal(t, exitFault, exit)
+}
+
 // TestAuditUnread: of what cannot be read, nothing is said to hold.
 func TestAuditUnread(t *testing.T) {
 	name := "access-" + time.Now().Format(time.DateOnly) + ".log"

@@ -403,8 +403,10 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 			return treatment.NoDoubt
 		}
 		got := p.Look(line)
-		// By a way that finds it Untreated, no address stands in the line.
-		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && doubts[doubt].of == addresses {
+		// By a way that finds it Untreated, no address stands in the line. It may leave out the
+		// client, and tells nothing of a host name then.
+		isAddress := doubt == treatment.Address4 || doubt == treatment.Address6
+		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && isAddress {
 			doubt = got
 		}
 	}
