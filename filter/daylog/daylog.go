@@ -37,9 +37,8 @@ type Log struct {
 	most   int             // of the census
 	gone   func()          // a day has no lines any more
 
-	earlierStuck bool   // somebody holds the locks of day files
-	tail         []byte // scratch of lineEnd
-	linkSaid     bool
+	tail     []byte // scratch of lineEnd
+	linkSaid bool
 
 	write func(fd int, p []byte) (int, error)
 }
@@ -210,11 +209,11 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 			if !locked { // it has waited
 				patience = dir.EarlierPatience
 			}
-			if l.earlierStuck {
+			if f.stuck {
 				patience = 0
 			}
 			taken, err := dir.TakeFile(f.File, patience)
-			l.earlierStuck = !taken && err == nil
+			f.stuck = !taken && err == nil
 			f.locked = taken && err == nil
 			alone = f.locked
 		}
