@@ -333,7 +333,9 @@ func TestDeletedFilesAreClosed(t *testing.T) {
 }
 
 // TestAppendWaits: who has the lock of one file, as a process of an earlier version has it,
-// is waited for once, also where lines of other days come in between.
+// is waited for once, also where lines of other days come in between. That wait and the one
+// for the lock of the lines share a second, but for the moment that other locks of earlier
+// versions get.
 func TestAppendWaits(t *testing.T) {
 	const yesterday = "2026-11-21"
 	for _, test := range []struct {
@@ -342,6 +344,8 @@ func TestAppendWaits(t *testing.T) {
 		want  []time.Duration
 	}{
 		{"for the file", 0, []time.Duration{dir.LockPatience, 0, 0, 0, 0}},
+		{"for both", 700 * time.Millisecond, []time.Duration{dir.LockPatience, 0, 0, 0, 0}},
+		{"for both, most for the lines", 990 * time.Millisecond, []time.Duration{990*time.Millisecond + dir.EarlierPatience, 0, 0, 0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
