@@ -58,3 +58,35 @@ func TestFlagsLog(t *testing.T) {
 		})
 	}
 }
+
+// TestFlagsLogAgain: what could not be written there is written as soon as it can.
+func TestFlagsLogAgain(t *testing.T) {
+	for _, replays := range []bool{false, true} {
+		at := t.TempDir()
+		log := filepath.Join(at, dir.FlagsLogName)
+		require.NoError(t, os.Mkdir(log, 0o750))
+		d, err := dir.Open(at, dir.Options{Create: true, Notify: func(string) {}})
+		require.NoError(t, err)
+		defer d.Close()
+		var said []string
+		now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+		r := registry.New(registry.Config{Path: at, Flags: []string{"--format=auto"}, Replays: replays, Now: now,
+			Report: dir.NewReporter(func(_, line string) { said = append(said, line) }, now)})
+		record := func() { r.RecordSettings(d, now()) }
+		if replays {
+			record = func() { r.NoteReplayed(d, civil.NewDay(2026, 11, 19)) }
+		}
+		record()
+		require.Len(t, said, 1)
+		assert.Contains(t, said[0], "by which flags lines were treated")
+		require.NoError(t, os.Remove(log))
+		record()
+		text, err := os.ReadFile(log)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), " --format=\"auto\"\n")
+		record()
+		again, err := os.ReadFile(log)
+		require.NoError(t, err)
+		assert.Equal(t, string(text), string(again), "it is there")
+	}
+}

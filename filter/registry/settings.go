@@ -147,7 +147,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
-	r.logFlags(d, run{began: mine.Started, word: filterWord}, there, unread == nil)
+	logged := r.logFlags(d, run{began: mine.Started, word: filterWord}, there, unread == nil)
 	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
 	later := unread == nil && there.Started.After(mine.Started) && !there.Started.After(now)
 	if same || !later {
@@ -157,7 +157,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		}
 	}
 	if same || later {
-		r.recordedIn = d
+		r.recorded(d, logged)
 		return
 	}
 	text := mine.text()
@@ -172,7 +172,15 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		r.cfg.Report.Fault("settings", err, "; with wrong flags nothing would be written")
 		return
 	}
-	r.recordedIn = d
+	r.recorded(d, logged)
+}
+
+// recorded notes that DIR has the settings. Without the line in the log of flags all is
+// tried again.
+func (r *Registry) recorded(d *dir.Dir, logged bool) {
+	if logged {
+		r.recordedIn = d
+	}
 }
 
 // NoteReplayed records in DIR by which flags a replay treats lines of a day, before it
