@@ -63,6 +63,23 @@ func TestFanSlow(t *testing.T) {
 	}
 }
 
+// TestFanUnfit: lines that no stream takes do not stay in the pipe while no others come.
+func TestFanUnfit(t *testing.T) {
+	inBubble(t, "idle", func(t *testing.T) {
+		w := &trickle{lines: 5, every: time.Minute, start: time.Now()}
+		w.changed.L = &w.mu
+		p, mistakes := policy.Parse([]byte("[[stream]]\nname = \"a\"\npurpose = \"b\"\nkeep = \"14d\"\nwhere = { status = \"404\" }\n"))
+		require.Empty(t, mistakes)
+		queues := []*Queue{NewQueue(&countingSink{trickle: w}, 64<<20)}
+		s := streamsOf(t, p, func(i int) *Batch { return queues[i].Get() })
+		fan := NewFan(queues)
+		go w.serve()
+		require.NoError(t, s.Run(w, fan))
+		assert.Zero(t, w.kept, "bytes were not committed while the reader waited for more")
+		assert.Equal(t, []bool{true}, fan.Close(context.Background()))
+	})
+}
+
 const twoWholeStreams = `
 [[stream]]
 name = "quick"
@@ -86,6 +103,7 @@ type trickle struct {
 	came    int // lines
 	read    int // bytes
 	gone    int // bytes that were committed
+	kept    int // that were not when Read had to wait, at most
 	ended   bool
 
 	unsafe int           // lines that were committed before both had written them
@@ -131,6 +149,7 @@ func (w *trickle) Read(p []byte) (int, error) {
 			w.ended = true
 			return 0, io.EOF
 		}
+		w.kept = max(w.kept, w.read-w.gone)
 		w.changed.Wait()
 	}
 	n, of := 0, len(w.line(0))

@@ -123,6 +123,19 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 	return doubt
 }
 
+// Suits reports whether one line, which has its newline, is what this treatment writes: it
+// comes out as it is, but for words that say nothing. Other than Look, it lets no line pass
+// for being of no known format, by which nothing is told of a host name or a secret in it.
+func (p *Proof) Suits(line []byte) bool {
+	switch doubt, out := p.look(line); doubt {
+	case treatment.NoDoubt:
+		return bytes.Equal(out, p.withClient(line))
+	case treatment.Untreated:
+		return isSame(line, out)
+	}
+	return false
+}
+
 // unchosen is Look for a line that does not fit the conditions. What is worse is said of it:
 // an address stands in it all the same.
 func (p *Proof) unchosen(line []byte) treatment.Doubt {

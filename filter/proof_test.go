@@ -54,6 +54,7 @@ func TestProofOfLogs(t *testing.T) {
 				fit, _ := p.AllFit([]byte(written))
 				for line := range strings.Lines(written) {
 					require.Equal(t, treatment.NoDoubt, p.Look([]byte(line)), "%s", line)
+					require.True(t, p.Suits([]byte(line)), "%s", line)
 				}
 				assert.True(t, fit || mode == "drop")
 				if mode == "keep" {

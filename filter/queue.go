@@ -14,8 +14,8 @@ import (
 const (
 	// stall is how long one write may take before the disk counts as hanging.
 	stall = 50 * time.Millisecond
-	// giveUp is how long the end waits for one write: the Sink may wait a second for a
-	// lock, and writes without it then.
+	// giveUp is how long the end waits for one write: the Sink may wait a second for
+	// locks, or little more, and writes without them then.
 	giveUp = 1500 * time.Millisecond
 	// retry is how soon a refused write is tried again.
 	retry = 250 * time.Millisecond

@@ -1,6 +1,9 @@
 package filter
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // uncommitted is what was read of a Keeper and is not committed yet. The writer
 // commits each batch as soon as it is written, in the order in which the reader
@@ -134,11 +137,17 @@ func (u *uncommitted) commitSoon() error {
 	u.out.Wait(u.patient)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if several, ok := u.out.(*Fan); ok && len(u.pending) > 0 && u.due <= batchSize && u.gap == 0 && u.err == nil &&
+	if several, ok := u.out.(*Fan); ok && u.isUnwritten() && u.due <= batchSize && u.gap == 0 && u.err == nil &&
 		several.isSlow() && u.patient() {
 		return nil
 	}
 	return u.commitDue()
+}
+
+// isUnwritten reports whether a batch will be committed by its writer. Lines that no stream
+// takes are in none. The caller holds u.mu.
+func (u *uncommitted) isUnwritten() bool {
+	return slices.ContainsFunc(u.pending, func(s share) bool { return s.left > 0 })
 }
 
 // commit waits for what was put, and commits what the writer has not.

@@ -301,6 +301,81 @@ func TestAuditFlags(t *testing.T) {
 	}
 }
 
+// TestAuditAfterReplay: a replay by other flags clears no line that it did not write.
+func TestAuditAfterReplay(t *testing.T) {
+	t.Parallel()
+	day := func(ago int) time.Time { return time.Now().AddDate(0, 0, -ago) }
+	line := func(words string, at time.Time, request, behind string) string {
+		return fmt.Sprintf("%s - - [%s] \"%s\" 200 5%s\n", words, at.Format("02/Jan/2006:15:04:05 -0700"), request, behind)
+	}
+	for _, test := range []struct {
+		name, format string
+		ago          int    // days, of the line that is replayed
+		words        string // that it begins with
+		planted      func(client string) string
+		claim        string
+	}{
+		{"a host name", "common", 3, "192.0.2.9", func(string) string {
+			return line("client.example.org", day(0), "GET /", ` "-" "-"`)
+		}, "addresses"},
+		{"a host name, on the day of the replay", "common", 0, "192.0.2.9", func(string) string {
+			return line("client.example.org", day(0), "GET /", ` "-" "-"`)
+		}, "addresses"},
+		{"a secret", "common", 3, "192.0.2.9", func(client string) string {
+			return line(client, day(0), "GET /?password=s3cret HTTP/1.1", ` "-" "-"`)
+		}, "fields"},
+		{"a secret, on the day of the replay", "common", 0, "192.0.2.9", func(client string) string {
+			return line(client, day(0), "GET /?password=s3cret HTTP/1.1", ` "-" "-"`)
+		}, "fields"},
+		{"an address that would be the name of a server", `%v %h %l %u %t "%r" %>s %b`, 3, "www.example.org 192.0.2.9", func(client string) string {
+			return line("192.0.2.77 "+client, day(0), "GET / HTTP/1.1", "")
+		}, "addresses"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "log")
+			filterLog(t, auditLog(), dir)
+			old := filepath.Join(t.TempDir(), "old.log")
+			require.NoError(t, os.WriteFile(old, []byte(line(test.words, day(test.ago), "GET /b HTTP/1.1", "")), 0o640))
+			out, err := exec.Command(hushpipeBinary(t), "replay", "--append", "--format", test.format, dir, old).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			a, exit := auditOf(t, dir)
+			assert.Empty(t, brokenRows(a))
+			assert.Zero(t, exit)
+
+			path := filepath.Join(dir, "access-"+day(0).Format(time.DateOnly)+".log")
+			text := read(t, path)
+			client := text[:strings.IndexByte(text, ' ')]
+			require.NoError(t, os.WriteFile(path, []byte(text+test.planted(client)), 0o640))
+			a, exit = auditOf(t, dir)
+			assert.Equal(t, []string{":" + test.claim}, brokenRows(a))
+			assert.Equal(t, exitFault, exit)
+		})
+	}
+}
+
+// TestAuditAfterPolicy: a policy without a client, which ran before on the same day, clears
+// no host name.
+func TestAuditAfterPolicy(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	for _, client := range []string{"", `client = "ipcrypt", `} {
+		path := filepath.Join(t.TempDir(), "policy.toml")
+		require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf("format = \"combined\"\n[[stream]]\nname = \"web\"\npurpose = \"b\"\nkeep = \"3d\"\n"+
+			"fields = { %stime = \"keep\", url = \"keep\", status = \"keep\" }\n", client)), 0o600))
+		filterLog(t, auditLog(), "--policy", path, dir)
+	}
+	a, exit := auditOf(t, dir)
+	assert.Empty(t, brokenRows(a))
+	assert.Zero(t, exit)
+
+	path := filepath.Join(dir, "web", "access-"+time.Now().Format(time.DateOnly)+".log")
+	require.NoError(t, os.WriteFile(path, []byte(read(t, path)+fmt.Sprintf("client.example.org - - [%s] \"GET /x HTTP/1.1\" 200 - \"-\" \"-\"\n",
+		time.Now().Format("02/Jan/2006:15:04:05 -0700"))), 0o640))
+	a, exit = auditOf(t, dir)
+	assert.Equal(t, []string{"web:addresses"}, brokenRows(a))
+	assert.Equal(t, exitFault, exit)
+}
+
 // TestAuditUnread: of what cannot be read, nothing is said to hold.
 func TestAuditUnread(t *testing.T) {
 	name := "access-" + time.Now().Format(time.DateOnly) + ".log"

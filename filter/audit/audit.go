@@ -148,6 +148,10 @@ type Proof interface {
 
 	// Look returns what is left to do in one line, which has its newline.
 	Look(line []byte) treatment.Doubt
+
+	// Suits reports whether one line is what this way of treatment writes. Where several
+	// ways are possible, Look may find nothing in a line of which it knows too little.
+	Suits(line []byte) bool
 }
 
 // stream is a Stream that is looked at.

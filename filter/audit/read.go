@@ -392,19 +392,21 @@ func (l *looker) lookForeign(b block) {
 
 // least returns what is wrong with a line, nothing if one way suits it.
 func (l *looker) least(line []byte) (doubt treatment.Doubt) {
-	if l.at > 0 && l.proofs[l.at].Look(line) == treatment.NoDoubt {
+	if l.at > 0 && l.suits(l.at, line) {
 		return treatment.NoDoubt
 	}
 	for i, p := range l.proofs {
-		got := p.Look(line)
-		if got == treatment.NoDoubt {
+		if l.suits(i, line) {
 			if l.at = i; i >= l.own {
 				l.stream.isEarlier()
 			}
-			return got
+			return treatment.NoDoubt
 		}
-		// By a way that finds it Untreated, no address stands in the line.
-		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && doubts[doubt].of == addresses {
+		got := p.Look(line)
+		// By a way that finds it Untreated, no address stands in the line. It may leave out the
+		// client, and tells nothing of a host name then.
+		isAddress := doubt == treatment.Address4 || doubt == treatment.Address6
+		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && isAddress {
 			doubt = got
 		}
 	}
@@ -418,6 +420,15 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 		return treatment.NoDoubt
 	}
 	return doubt
+}
+
+// suits reports whether a line may have been treated in a way. That it ran proves nothing:
+// by one that is not of now, the line has to come out as it is.
+func (l *looker) suits(way int, line []byte) bool {
+	if way < l.own {
+		return l.proofs[way].Look(line) == treatment.NoDoubt
+	}
+	return l.proofs[way].Suits(line)
 }
 
 // done adds up the counts.

@@ -37,9 +37,9 @@ type Log struct {
 	most   int             // of the census
 	gone   func()          // a day has no lines any more
 
-	earlierStuck bool   // somebody holds the locks of day files
-	tail         []byte // scratch of lineEnd
-	linkSaid     bool
+	waitsTo  time.Time // when Append has waited for locks long enough
+	tail     []byte    // scratch of lineEnd
+	linkSaid bool
 
 	write func(fd int, p []byte) (int, error)
 }
@@ -122,6 +122,7 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 			return 0, err
 		}
 	}
+	l.waitsTo = time.Now().Add(dir.LockPatience)
 	locked := l.lock.Take()
 	if locked {
 		defer l.lock.Release()
@@ -206,15 +207,15 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		if !locked || l.d.SharedWithEarlier() {
 			// Who has it may be about to cut off a line that it takes for unfinished:
 			// what is appended without the lock meanwhile goes with that.
-			patience := dir.LockPatience
-			if !locked { // it has waited
-				patience = dir.EarlierPatience
+			patience := dir.EarlierPatience
+			if locked {
+				patience = max(patience, time.Until(l.waitsTo))
 			}
-			if l.earlierStuck {
+			if f.stuck {
 				patience = 0
 			}
 			taken, err := dir.TakeFile(f.File, patience)
-			l.earlierStuck = !taken && err == nil
+			f.stuck = !taken && err == nil
 			f.locked = taken && err == nil
 			alone = f.locked
 		}

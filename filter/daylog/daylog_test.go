@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -329,6 +330,50 @@ func TestDeletedFilesAreClosed(t *testing.T) {
 	_, err := f.Stat()
 	assert.ErrorIs(t, err, os.ErrClosed)
 	appendTest(t, d, "2026-11-09", "line\n")
+}
+
+// TestAppendWaits: who has the lock of one file, as a process of an earlier version has it,
+// is waited for once, also where lines of other days come in between. That wait and the one
+// for the lock of the lines share a second, but for the moment that other locks of earlier
+// versions get.
+func TestAppendWaits(t *testing.T) {
+	const yesterday = "2026-11-21"
+	for _, test := range []struct {
+		name  string
+		lines time.Duration // for which somebody has the lock of the lines
+		want  []time.Duration
+	}{
+		{"for the file", 0, []time.Duration{dir.LockPatience, 0, 0, 0, 0}},
+		{"for both", 700 * time.Millisecond, []time.Duration{dir.LockPatience, 0, 0, 0, 0}},
+		{"for both, most for the lines", 990 * time.Millisecond, []time.Duration{990*time.Millisecond + dir.EarlierPatience, 0, 0, 0, 0}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, _ := newDir(t)
+				appendTest(t, d, "2026-11-22", "a\n")
+				appendTest(t, d, yesterday, "a\n")
+				f, err := os.Open(filepath.Join(d.path, today))
+				require.NoError(t, err)
+				defer f.Close()
+				taken, err := dir.TakeFile(f, 0)
+				require.NoError(t, err)
+				require.True(t, taken)
+				if lock := d.NewLock(dir.Locks, dir.LinesLock); test.lines > 0 {
+					require.True(t, lock.Take())
+					time.AfterFunc(test.lines, lock.Close)
+				}
+				var waits []time.Duration
+				for _, date := range []string{"2026-11-22", yesterday, "2026-11-22", yesterday, "2026-11-22"} {
+					began := time.Now()
+					appendTest(t, d, date, "b\n")
+					waits = append(waits, time.Since(began))
+				}
+				for i, want := range test.want {
+					assert.InDelta(t, want, waits[i], float64(20*time.Millisecond), "%v", waits)
+				}
+			})
+		})
+	}
 }
 
 // TestAppendBesideAnEarlierVersion: lines wait while a process of an earlier version has

@@ -24,8 +24,11 @@ type dayFile struct {
 	end int64
 
 	locked bool // Append has its lock
-	inUse  bool // Append is at it; guarded by openFiles.mu, as what follows
-	close  bool // it is to be closed as soon as Append is done
+	// stuck is set while somebody holds its lock for longer than Append waits: nobody waits
+	// then, until it has been free again.
+	stuck bool
+	inUse bool // Append is at it; guarded by openFiles.mu, as what follows
+	close bool // it is to be closed as soon as Append is done
 }
 
 // openFiles are the day files that are open. Append works on one of them at a time,

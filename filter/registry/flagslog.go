@@ -27,10 +27,11 @@ const maxFlagsLog = 1 << 20
 //	2026-11-22T12:00:00Z empty
 //	2026-11-22T12:00:00Z filter --format="auto"
 //	2026-11-24T09:30:00Z filter --format="auto" --redact="q"
-//	2026-11-25T10:00:00Z replay --format="common"
+//	2026-11-25T10:00:00Z replay 2026-11-19 --format="common"
 //
 // The first line stands where DIR had no lines before. Flags of a filter end when those of
-// the next one begin, as far as a log can tell: its loggers live on for hours.
+// the next one begin, as far as a log can tell: its loggers live on for hours. Those of a
+// replay are for the lines of one day.
 type FlagsLog struct {
 	complete bool // DIR was empty when it began
 	runs     []run
@@ -40,7 +41,8 @@ type FlagsLog struct {
 type run struct {
 	began time.Time
 	word  string
-	flags []string // --name=value
+	day   civil.Day // of a replay
+	flags []string  // --name=value
 }
 
 const (
@@ -69,11 +71,19 @@ func shapes(flags []string) (list []string, ok bool) {
 func (r run) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", r.began.UTC().Format(time.RFC3339), r.word)
+	if r.word == replayWord {
+		fmt.Fprintf(&b, " %s", r.day)
+	}
 	for _, flag := range r.flags {
 		name, value, _ := strings.Cut(flag, "=")
 		fmt.Fprintf(&b, " %s=%s", name, strconv.Quote(value))
 	}
 	return b.String()
+}
+
+// saysSame reports whether two lines differ in the time alone.
+func (r run) saysSame(other run) bool {
+	return r.word == other.word && r.day == other.day && slices.Equal(r.flags, other.flags)
 }
 
 func parseRun(line string) (r run, ok bool) {
@@ -83,6 +93,13 @@ func parseRun(line string) (r run, ok bool) {
 		return r, false
 	}
 	r.word, rest, _ = strings.Cut(rest, " ")
+	if r.word == replayWord {
+		var day string
+		day, rest, _ = strings.Cut(rest, " ")
+		if r.day, ok = civil.ParseDay(day); !ok {
+			return r, false
+		}
+	}
 	for rest != "" {
 		name, value, _ := strings.Cut(rest, "=")
 		quoted, err := strconv.QuotedPrefix(value)
@@ -112,7 +129,7 @@ func ReadFlagsLog(path string) (l FlagsLog, err error) {
 		return l, nil
 	}
 	if flags, ok := shapes(s.Flags); ok && err == nil {
-		l.runs = append(l.runs, run{s.Started, filterWord, flags})
+		l.runs = append(l.runs, run{began: s.Started, word: filterWord, flags: flags})
 	}
 	return l, err
 }
@@ -148,13 +165,16 @@ func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
 
 // Under returns the flags by which lines of a day could be treated, the newest first. known
 // is false where there may be others, which nothing records. Late lines are written under
-// flags that began after their day, and those of zones ahead on the day before; a replay
-// reads lines of any day.
+// flags that began after their day, and those of zones ahead on the day before.
 func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
 	end := day + 1
 	for _, r := range slices.Backward(l.runs) {
 		began := civil.DayOf(r.began.Local())
-		if (r.word == replayWord || day-1 <= end) && !slices.ContainsFunc(list, func(other []string) bool { return slices.Equal(other, r.flags) }) {
+		possible := day-1 <= end
+		if r.word == replayWord {
+			possible = day == r.day
+		}
+		if possible && !slices.ContainsFunc(list, func(other []string) bool { return slices.Equal(other, r.flags) }) {
 			list = append(list, r.flags)
 		}
 		if r.word == filterWord {
@@ -165,9 +185,9 @@ func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
 	return list, l.complete || first >= 0 && day > civil.DayOf(l.runs[first].began.Local())+1
 }
 
-// logFlags adds a line to the log, unless the last one says the same. before is what DIR
-// recorded until now, whose time the log may not reach.
-func logFlags(d *dir.Dir, began time.Time, word string, flags []string, before Settings, recorded bool) error {
+// logFlags adds a line to the log, unless the last one says the same, or any of a replay.
+// before is what DIR recorded until now, whose time the log may not reach.
+func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 	l, err := readFlagsLog(d)
 	if err != nil {
 		return err
@@ -176,15 +196,18 @@ func logFlags(d *dir.Dir, began time.Time, word string, flags []string, before S
 	if len(l.runs) == 0 {
 		first, ok := shapes(before.Flags)
 		switch {
-		case recorded && ok && before.Started.Before(began):
-			r := run{before.Started, filterWord, first}
+		case recorded && ok && before.Started.Before(r.began):
+			r := run{began: before.Started, word: filterWord, flags: first}
 			lines, l.runs = append(lines, r.String()), append(l.runs, r)
-		case !recorded && !hasLinesBefore(d, began):
-			lines = append(lines, run{began: began, word: emptyWord}.String())
+		case !recorded && !hasLinesBefore(d, r.began):
+			lines = append(lines, run{began: r.began, word: emptyWord}.String())
 		}
 	}
-	r := run{began, word, flags}
-	if n := len(l.runs); n == 0 || l.runs[n-1].word != word || !slices.Equal(l.runs[n-1].flags, flags) {
+	from := max(0, len(l.runs)-1)
+	if r.word == replayWord {
+		from = 0 // it ends nothing
+	}
+	if !slices.ContainsFunc(l.runs[from:], r.saysSame) {
 		lines = append(lines, r.String())
 	}
 	if len(lines) == 0 {

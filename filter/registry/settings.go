@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 )
 
 const (
@@ -138,7 +139,7 @@ func (r *Registry) RecordSettings(d *dir.Dir, now time.Time) { r.recordSettings(
 // later may have others. What cannot be replaced is removed, since flags that are
 // wrong must not bring back what was recorded before.
 func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
-	if r.cfg.Flags == nil || r.recordedIn == d {
+	if r.cfg.Flags == nil || r.cfg.Replays || r.recordedIn == d {
 		return
 	}
 	if r.begun.IsZero() {
@@ -146,19 +147,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
-	word := filterWord
-	if r.cfg.Replays {
-		word = replayWord
-	}
-	if shaping, ok := shapes(mine.Flags); ok {
-		if err := logFlags(d, mine.Started, word, shaping, there, unread == nil); err != nil {
-			r.cfg.Report.Fault("flagslog", err, "; an audit cannot tell by which flags lines were treated")
-		}
-	}
-	if r.cfg.Replays {
-		r.recordedIn = d
-		return
-	}
+	logged := r.logFlags(d, run{began: mine.Started, word: filterWord}, there, unread == nil)
 	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
 	later := unread == nil && there.Started.After(mine.Started) && !there.Started.After(now)
 	if same || !later {
@@ -168,7 +157,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		}
 	}
 	if same || later {
-		r.recordedIn = d
+		r.recorded(d, logged)
 		return
 	}
 	text := mine.text()
@@ -183,5 +172,48 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		r.cfg.Report.Fault("settings", err, "; with wrong flags nothing would be written")
 		return
 	}
-	r.recordedIn = d
+	r.recorded(d, logged)
+}
+
+// recorded notes that DIR has the settings. Without the line in the log of flags all is
+// tried again.
+func (r *Registry) recorded(d *dir.Dir, logged bool) {
+	if logged {
+		r.recordedIn = d
+	}
+}
+
+// NoteReplayed records in DIR by which flags a replay treats lines of a day, before it
+// writes the first of them.
+func (r *Registry) NoteReplayed(d *dir.Dir, day civil.Day) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cfg.Flags == nil {
+		return
+	}
+	if r.recordedIn != d {
+		r.recordedIn, r.replayed = d, map[civil.Day]bool{}
+	}
+	if r.replayed[day] {
+		return
+	}
+	if r.begun.IsZero() {
+		r.begun = r.cfg.Now()
+	}
+	there, unread := readSettings(d)
+	r.replayed[day] = r.logFlags(d, run{began: r.begun, word: replayWord, day: day}, there, unread == nil)
+}
+
+// logFlags adds a line with the flags of this process to the log of flags. It reports
+// false where the log cannot be written.
+func (r *Registry) logFlags(d *dir.Dir, line run, before Settings, recorded bool) bool {
+	var ok bool
+	if line.flags, ok = shapes(r.cfg.Flags); !ok {
+		return true
+	}
+	err := logFlags(d, line, before, recorded)
+	if err != nil {
+		r.cfg.Report.Fault("flagslog", err, "; an audit cannot tell by which flags lines were treated")
+	}
+	return err == nil
 }

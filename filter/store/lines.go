@@ -47,6 +47,9 @@ func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
+	if s.cfg.Finish {
+		s.registry.NoteReplayed(d.Dir, day)
+	}
 	n, err := d.log.AppendTo(at, lines)
 	if errors.Is(err, calendar.ErrExpired) {
 		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
