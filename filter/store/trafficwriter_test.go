@@ -178,6 +178,62 @@ func TestTrafficPurged(t *testing.T) {
 	})
 }
 
+// TestTrafficNamesOutliveAPurge: pages of networks and of a sitemap stand on, whoever reads
+// the journals last.
+func TestTrafficNamesOutliveAPurge(t *testing.T) {
+	begin := func(t *testing.T, sitemap ...string) (b *bed, same func(b *bed)) {
+		b = newTrafficBed(t)
+		b.cfg.Traffic.Public = sitemap
+		var lines []string
+		for client := range 6 {
+			lines = append(lines, hitLine(today-2, 36000, client, 1))
+		}
+		b.hits(append(lines, hitLine(today-2, 36001, 1, 2), hitLine(today, 36000, 9, 1), hitLine(today, 36001, 9, 2))...)
+		names, first, last := b.read(dir.Traffic, dir.NamesName), b.figures(today-2), b.figures(today)
+		require.Equal(t, "2026-11-20 p/p1.html\n", names)
+		require.Contains(t, last, " /p1.html\n")
+		b.set(b.now.Add(36 * time.Hour))
+		return b, func(b *bed) {
+			b.Helper()
+			assert.Equal(b, names, b.read(dir.Traffic, dir.NamesName))
+			assert.Equal(b, first, b.figures(today-2))
+			assert.Equal(b, last, b.figures(today))
+			b.heard()
+		}
+	}
+	purge := func(b *bed) {
+		b.set(b.now.Add(15 * 24 * time.Hour))
+		b.cfg.Traffic = nil
+		_, err := Purge(b.cfg.Directory, 0, true)
+		require.NoError(b, err)
+		require.Empty(b, b.typed())
+	}
+	t.Run("of networks", func(t *testing.T) {
+		b, same := begin(t)
+		purge(b)
+		same(b)
+	})
+	t.Run("of both", func(t *testing.T) {
+		b, same := begin(t, "/p1.html", "/p2.html")
+		purge(b)
+		same(b)
+	})
+	for name, paths := range map[string][]string{"a sitemap that cannot be read": nil, "a later sitemap": {"/p3.html"}} {
+		t.Run(name, func(t *testing.T) {
+			b, same := begin(t, "/p2.html")
+			require.Contains(t, b.figures(today), " /p2.html\n")
+			b.countTraffic()
+			b.cfg.Traffic.Public = paths
+			s := b.open()
+			b.pass(s, time.Minute)
+			require.NoError(t, s.Close())
+			same(b)
+			purge(b)
+			same(b)
+		})
+	}
+}
+
 // TestTrafficOfLateNames: a name that late lines bring on an earlier day stands on the
 // later days, too, as if they had come in order.
 func TestTrafficOfLateNames(t *testing.T) {

@@ -77,7 +77,7 @@ func (p *Proof) flaw(line int, what string) { p.Flaws = append(p.Flaws, Flaw{lin
 
 // options reads what a file says of its options: of several that shaped a day, the least.
 func (p *Proof) options(text string) {
-	p.Groups, p.public = 0, strings.Contains(text, "sitemap=yes")
+	p.Groups, p.public = 0, HasSitemap(text)
 	for word := range strings.FieldsSeq(text) {
 		value, ok := strings.CutPrefix(word, "min-group=")
 		if n, err := strconv.Atoi(value); ok && err == nil && (p.Groups == 0 || n < p.Groups) {

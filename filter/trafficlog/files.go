@@ -240,19 +240,22 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 }
 
 // base returns the options of a day whose journals do not say with which it was counted.
-// A process that counts no traffic knows no sitemap: the pages that its file names go on
-// standing.
+// A process may know another sitemap, or none: the pages that the file names go on standing
+// where it was made with one.
 func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 	opt := f.cfg.Options
-	if opt.MinGroup > 0 {
-		return opt
+	if opt.MinGroup == 0 {
+		opt = traffic.Defaults()
 	}
-	opt = traffic.Defaults()
 	text, _ := d.ReadFile(dir.Traffic, dir.TrafficFile(day))
 	old, _ := trafficfile.Parse(text) // what can be read
+	if !traffic.HasSitemap(old.Options) {
+		return opt
+	}
+	opt.Sitemap = true
 	for _, c := range old.Cells {
 		if c.Kind == "page" && c.Key != trafficfile.Other {
-			opt.Public = append(opt.Public, c.Key)
+			opt.Standing = append(opt.Standing, c.Key)
 		}
 	}
 	return opt
