@@ -259,6 +259,30 @@ func TestTrafficOfLateNames(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// TestTrafficOfALateNameThatWaits: a later day that a name changes is made anew as soon as
+// the disk takes it.
+func TestTrafficOfALateNameThatWaits(t *testing.T) {
+	b := newTrafficBed(t)
+	s := b.open()
+	f := b.hitFilter(s)
+	b.feedHits(f, s, hitLine(today-1, 36000, 9, 1))
+	b.pass(s, time.Minute)
+	file := b.path(dir.Traffic, dir.TrafficFile(today-1))
+	require.NoError(t, os.Rename(file, file+".away"))
+	require.NoError(t, os.Mkdir(file, 0o700))
+	for client := range 5 {
+		b.feedHits(f, s, hitLine(today-2, 36000, client, 1))
+	}
+	b.pass(s, time.Minute)
+	require.Contains(t, b.heard(), "the traffic figures of 2026-11-21 are not up to date")
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Rename(file+".away", file))
+	b.pass(s, time.Minute)
+	assert.Contains(t, b.figures(today-1), " /p1.html\n")
+	require.NoError(t, s.Close())
+	b.heard()
+}
+
 // TestTrafficOfAFullerFile: a file that has more than the journals stays, whenever it
 // comes: after a look at another one, too.
 func TestTrafficOfAFullerFile(t *testing.T) {

@@ -106,13 +106,13 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 			continue
 		}
 		changed, err := f.refreshDay(d, day, names[day], renamed)
+		renamed = renamed || changed
 		if err != nil {
 			f.behind[day] = true
 			f.cfg.Report.Fault("traffic", err, "; the traffic figures of "+day.String()+" are not up to date")
 			errs = append(errs, err)
 			continue
 		}
-		renamed = renamed || changed
 		delete(f.behind, day)
 		for _, name := range names[day] {
 			f.sizes[name] = sizes[name]
@@ -192,6 +192,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	if !u.any || !u.changed && !(u.private && day < today) && !renamed {
 		return false, nil
 	}
+	u.changed = true // until all of it is written
 	unlock, err := d.LockRooms(counts.LockPatience)
 	if err != nil {
 		return false, err
@@ -232,7 +233,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 			err = known.write(d, f.maxNames())
 		}
 		if err = dir.Join(err, d.Widen(dir.Traffic, name)); err != nil {
-			return false, err
+			return changed, err
 		}
 	}
 	u.changed = false
