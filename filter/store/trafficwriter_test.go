@@ -176,6 +176,26 @@ func TestTrafficPurged(t *testing.T) {
 		require.NoError(t, s.Close())
 		check(t, b)
 	})
+	t.Run("an erased day whose file could not be written", func(t *testing.T) {
+		b := begin(t)
+		file := b.path(dir.Traffic, dir.TrafficFile(today))
+		require.NoError(t, os.Remove(file))
+		require.NoError(t, os.Mkdir(file, 0o700))
+		s := b.open()
+		for range 40 {
+			b.pass(s, time.Hour)
+		}
+		require.Contains(t, b.heard(), "the traffic figures of 2026-11-22 are not up to date")
+		_, _, err := PurgeDay(b.cfg.Directory, today)
+		require.NoError(t, err)
+		b.set(b.now.Add(time.Hour))
+		s.Tick() // before the mark expires
+		require.NoError(t, os.Remove(file))
+		b.pass(s, 2*time.Hour)
+		require.NoError(t, s.Close())
+		assert.Equal(t, none, b.figures(today))
+		b.heard()
+	})
 }
 
 // TestTrafficNamesOutliveAPurge: pages of networks and of a sitemap stand on, whoever reads
