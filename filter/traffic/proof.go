@@ -142,11 +142,11 @@ func (p *Proof) isWord(c trafficfile.Cell) bool {
 	case "type":
 		return slices.Contains(types, c.Key)
 	case "robot":
-		_, name, _ := strings.Cut(c.Key, " ")
-		return name == trafficfile.Other || slices.Contains(agent.Load().Robots(), name)
+		class, name, _ := strings.Cut(c.Key, " ")
+		return slices.Contains(agent.Classes(), class) && (name == trafficfile.Other || slices.Contains(agent.Load().Robots(), name))
 	case "from":
-		_, name, more := strings.Cut(c.Key, " ")
-		return !more || slices.Contains(referrer.Load().Names(), name)
+		kind, name, more := strings.Cut(c.Key, " ")
+		return slices.Contains(referrer.Kinds(), kind) && (!more || slices.Contains(referrer.Load().Names(), name))
 	}
 	return false
 }
