@@ -81,6 +81,12 @@ func NewCounter(opt Options) *Counter {
 	return c
 }
 
+// Forget drops the texts of lines, which are kept as they were read.
+func (c *Counter) Forget() {
+	c.knownAgents, c.knownRequests, c.knownOrigins = knownTexts[agentFact]{}, knownTexts[requestFact]{}, knownTexts[originFact]{}
+	c.lowered, c.scratch, c.keptPath, c.host, c.oneHost = nil, nil, nil, nil, nil
+}
+
 // Keys make the numbers under which visitors and networks are counted: the cipher of
 // the day.
 type Keys interface {
