@@ -440,7 +440,11 @@ func (f *Filter) renew() {
 	if f.grouped != nil {
 		f.lookForOpen()
 	}
-	if f.router.renew() && f.rooms != nil {
+	if !f.router.renew() {
+		return
+	}
+	f.traffic.forget()
+	if f.rooms != nil {
 		if h := f.cal.Hasher(); h != f.source {
 			f.source, f.hasher, f.clean = h, nil, newCleanTexts(f.clean.last) // with the hashes of the old one
 			if h != nil {

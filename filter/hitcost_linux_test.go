@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"runtime"
 	"strings"
@@ -102,7 +103,8 @@ func BenchmarkTraffic(b *testing.B) {
 	}
 }
 
-// TestTrafficAllocations: once a batch has made its room, counting hits allocates nothing.
+// TestTrafficAllocations: once a batch has made its room, counting hits allocates nothing,
+// nor does looking whether a user agent that is not known is left out.
 func TestTrafficAllocations(t *testing.T) {
 	m := newHitMeter(t, true)
 	m.verify(t)
@@ -110,4 +112,17 @@ func TestTrafficAllocations(t *testing.T) {
 		m.treat()
 	}
 	assert.Zero(t, testing.AllocsPerRun(5, func() { m.treat() }), "for %d lines", m.lines)
+
+	opt := traffic.Defaults()
+	opt.IgnoreUA = []string{"uptime", "müller"}
+	cfg := newConfig(t, "combined")
+	cfg.Traffic = &Traffic{Options: opt, Zone: time.UTC}
+	m = &hitMeter{f: New(cfg, everyDay()), lines: 20_000}
+	for i := range m.lines {
+		m.log = fmt.Appendf(m.log, "192.0.2.%d - - [10/Mar/2026:08:00:00 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"Invented %d of MÜNCHEN\"\n", i%4, i)
+	}
+	for range 3 {
+		m.treat()
+	}
+	assert.Zero(t, testing.AllocsPerRun(3, func() { m.treat() }), "for %d user agents", m.lines)
 }

@@ -123,6 +123,14 @@ func (f *Filter) endHits(b *Batch) {
 	f.recordHits(b)
 }
 
+// forget drops what lines said as they were read, which is not to outlive their day.
+func (h *hitCounter) forget() {
+	if h.counter != nil {
+		h.counter.Forget()
+		h.free = nil
+	}
+}
+
 // delta returns an empty one.
 func (h *hitCounter) delta() *traffic.Delta {
 	n := len(h.free)

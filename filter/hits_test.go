@@ -76,3 +76,50 @@ func TestTrafficOfFormats(t *testing.T) {
 		assert.Equal(t, want, got, spec)
 	}
 }
+
+// TestTrafficOfTwoAgents: a field that is another's user agent tells nothing of who asked.
+func TestTrafficOfTwoAgents(t *testing.T) {
+	const (
+		browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+		robot   = "Googlebot/2.1 (+http://www.google.com/bot.html)"
+	)
+	cfg := newConfig(t, `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{User-Agent}n"`)
+	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	f := New(cfg, everyDay())
+	var log strings.Builder
+	for i := range 8 {
+		fmt.Fprintf(&log, "10.0.%d.1 - - [10/Mar/2026:08:00:00 +0000] \"GET /a HTTP/1.1\" 200 100 \"-\" \"%s\" \"one for all\"\n", i%2, []string{browser, robot}[i%2])
+	}
+	var b Batch
+	f.renew()
+	f.treatLines(&b, []byte(log.String()))
+	require.Len(t, b.Parts, 1)
+	d := traffic.NewDay(cfg.Traffic.Options)
+	require.NoError(t, d.Add(b.Parts[0].Hits))
+	got := string(trafficfile.Append(nil, d.Figures(civil.NewDay(2026, 3, 10), traffic.Names{})))
+	assert.Contains(t, got, "total 4 4 400 1 1 people\n")
+	assert.Contains(t, got, "robot 4 4 400 0 search Googlebot\n")
+}
+
+// TestTrafficForgetsTexts: what lines of a day said as they were read is not in memory on
+// the next.
+func TestTrafficForgetsTexts(t *testing.T) {
+	cfg := newConfig(t, "auto")
+	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	cal := everyDay()
+	f := New(cfg, cal)
+	var b Batch
+	f.renew()
+	f.treatLines(&b, []byte(`192.0.2.1 - - [10/Mar/2026:08:00:00 +0000] "GET /secret1 HTTP/1.1" 200 5 "http://secret2.example.net/?secret3" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0 secret4"`+"\n"+
+		`{"remote_addr":"192.0.2.1","time":"2026-03-10T08:00:00+00:00","request":"GET /a%2fsecret5 HTTP/1.1","status":200,"http_referer":"http://SECRET6.example.net","http_user_agent":"b"}`+"\n"))
+	asText := "%s" // all bytes that lie in it
+	known := func() string { return strings.ToLower(fmt.Sprintf(asText, *f.traffic.counter)) }
+	require.NotEmpty(t, b.Parts[0].Hits)
+	for n := 1; n <= 4; n++ {
+		require.Equal(t, n != 3, strings.Contains(known(), fmt.Sprint("secret", n)), n)
+	}
+	cal.epoch++
+	f.renew()
+	assert.NotContains(t, known(), "secret")
+	assert.Empty(t, f.traffic.free, "their bytes are there behind the end")
+}

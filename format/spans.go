@@ -34,7 +34,8 @@ type spans struct {
 	referrer, agent int  // -1: there is none
 }
 
-// findSpans tells whether a usual format has what is counted where the marks tell it.
+// findSpans tells whether a usual format has what is counted where the marks tell it, and
+// no other field that is treated as a user agent: of two it is not known which one a text is.
 func findSpans(fields []Field, request bool) (s spans) {
 	s = spans{known: request, referrer: -1, agent: -1}
 	for i, f := range fields {
@@ -42,9 +43,10 @@ func findSpans(fields []Field, request bool) (s spans) {
 		case f.Role == RoleReferer && n >= 0:
 			s.referrer = n
 		case f.Role == RoleAgent && n >= 0:
+			s.known = s.known && s.agent < 0
 			s.agent = n
 		case n >= 0:
-			s.known = s.known && !counts(f.Role)
+			s.known = s.known && !counts(f.Role) && f.Kind != UserAgent
 		default:
 			s.known = s.known && f.Role == usualRoles[i]
 		}

@@ -25,6 +25,8 @@ var usualFormats = map[string]usualBegin{
 	`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:     usualPort,
 	`%a %l %u %t "%r" %s %B "%{User-agent}i"`:                                usualHost,
 	`%{X-Forwarded-For}i %l %u %t "%r" %b %>s "%{Referer}i" "%{X-Real-IP}i"`: usualHost,
+	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}n"`:              usualHost,
+	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}i"`:              usualHost,
 }
 
 func TestUsualFormats(t *testing.T) {
@@ -191,6 +193,7 @@ func (p *glancer) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	of := map[Role]Span{RoleTime: s.Time, RoleRequest: s.Request, RoleSize: s.Size, RoleReferer: s.Referrer, RoleAgent: s.Agent}
 	agent := false
 	for _, f := range want.Fields {
+		require.Equal(t, f.Kind == UserAgent, f.Role == RoleAgent && !agent, "%s: what is known of a user agent is of that field: %q", p.format, line)
 		if span, ok := of[f.Role]; ok {
 			require.Equal(t, Span{f.Start, f.End}, span, "%s: role %d: %q", p.format, f.Role, line)
 			agent = agent || f.Role == RoleAgent

@@ -66,6 +66,9 @@ func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 		if p.Later {
 			s.notProvable(of, path+" has words of another version: of those only the look is known")
 		}
+		if p.Full {
+			s.notProvable(of, filepath.Join(at, dir.NamesName)+" has as many names as are kept: whether others in "+path+" had enough networks is not known")
+		}
 		if p.Groups > 0 && p.Groups < least && !slices.Contains(others, p.Groups) {
 			others = append(others, p.Groups)
 		}

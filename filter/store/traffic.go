@@ -193,8 +193,8 @@ const expirePatience = 2 * time.Second
 func (s *Store) forgetTraffic(days map[civil.Day]bool) {
 	if s.hits.journals != nil {
 		s.hits.journals.Forget(days)
-		s.hits.files.Forget(days)
 	}
+	s.hits.files.Forget(days)
 }
 
 // closeTraffic ends the journals.

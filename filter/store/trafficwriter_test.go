@@ -176,6 +176,82 @@ func TestTrafficPurged(t *testing.T) {
 		require.NoError(t, s.Close())
 		check(t, b)
 	})
+	t.Run("an erased day whose file could not be written", func(t *testing.T) {
+		b := begin(t)
+		file := b.path(dir.Traffic, dir.TrafficFile(today))
+		require.NoError(t, os.Remove(file))
+		require.NoError(t, os.Mkdir(file, 0o700))
+		s := b.open()
+		for range 40 {
+			b.pass(s, time.Hour)
+		}
+		require.Contains(t, b.heard(), "the traffic figures of 2026-11-22 are not up to date")
+		_, _, err := PurgeDay(b.cfg.Directory, today)
+		require.NoError(t, err)
+		b.set(b.now.Add(time.Hour))
+		s.Tick() // before the mark expires
+		require.NoError(t, os.Remove(file))
+		b.pass(s, 2*time.Hour)
+		require.NoError(t, s.Close())
+		assert.Equal(t, none, b.figures(today))
+		b.heard()
+	})
+}
+
+// TestTrafficNamesOutliveAPurge: pages of networks and of a sitemap stand on, whoever reads
+// the journals last.
+func TestTrafficNamesOutliveAPurge(t *testing.T) {
+	begin := func(t *testing.T, sitemap ...string) (b *bed, same func(b *bed)) {
+		b = newTrafficBed(t)
+		b.cfg.Traffic.Public = sitemap
+		var lines []string
+		for client := range 6 {
+			lines = append(lines, hitLine(today-2, 36000, client, 1))
+		}
+		b.hits(append(lines, hitLine(today-2, 36001, 1, 2), hitLine(today, 36000, 9, 1), hitLine(today, 36001, 9, 2))...)
+		names, first, last := b.read(dir.Traffic, dir.NamesName), b.figures(today-2), b.figures(today)
+		require.Equal(t, "2026-11-20 p/p1.html\n", names)
+		require.Contains(t, last, " /p1.html\n")
+		b.set(b.now.Add(36 * time.Hour))
+		return b, func(b *bed) {
+			b.Helper()
+			assert.Equal(b, names, b.read(dir.Traffic, dir.NamesName))
+			assert.Equal(b, first, b.figures(today-2))
+			assert.Equal(b, last, b.figures(today))
+			b.heard()
+		}
+	}
+	purge := func(b *bed) {
+		b.set(b.now.Add(15 * 24 * time.Hour))
+		b.cfg.Traffic = nil
+		_, err := Purge(b.cfg.Directory, 0, true)
+		require.NoError(b, err)
+		require.Empty(b, b.typed())
+	}
+	t.Run("of networks", func(t *testing.T) {
+		b, same := begin(t)
+		purge(b)
+		same(b)
+	})
+	t.Run("of both", func(t *testing.T) {
+		b, same := begin(t, "/p1.html", "/p2.html")
+		purge(b)
+		same(b)
+	})
+	for name, paths := range map[string][]string{"a sitemap that cannot be read": nil, "a later sitemap": {"/p3.html"}} {
+		t.Run(name, func(t *testing.T) {
+			b, same := begin(t, "/p2.html")
+			require.Contains(t, b.figures(today), " /p2.html\n")
+			b.countTraffic()
+			b.cfg.Traffic.Public = paths
+			s := b.open()
+			b.pass(s, time.Minute)
+			require.NoError(t, s.Close())
+			same(b)
+			purge(b)
+			same(b)
+		})
+	}
 }
 
 // TestTrafficOfLateNames: a name that late lines bring on an earlier day stands on the
@@ -201,6 +277,30 @@ func TestTrafficOfLateNames(t *testing.T) {
 		assert.Equal(t, want.figures(day), b.figures(day), day)
 	}
 	require.NoError(t, s.Close())
+}
+
+// TestTrafficOfALateNameThatWaits: a later day that a name changes is made anew as soon as
+// the disk takes it.
+func TestTrafficOfALateNameThatWaits(t *testing.T) {
+	b := newTrafficBed(t)
+	s := b.open()
+	f := b.hitFilter(s)
+	b.feedHits(f, s, hitLine(today-1, 36000, 9, 1))
+	b.pass(s, time.Minute)
+	file := b.path(dir.Traffic, dir.TrafficFile(today-1))
+	require.NoError(t, os.Rename(file, file+".away"))
+	require.NoError(t, os.Mkdir(file, 0o700))
+	for client := range 5 {
+		b.feedHits(f, s, hitLine(today-2, 36000, client, 1))
+	}
+	b.pass(s, time.Minute)
+	require.Contains(t, b.heard(), "the traffic figures of 2026-11-21 are not up to date")
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Rename(file+".away", file))
+	b.pass(s, time.Minute)
+	assert.Contains(t, b.figures(today-1), " /p1.html\n")
+	require.NoError(t, s.Close())
+	b.heard()
 }
 
 // TestTrafficOfAFullerFile: a file that has more than the journals stays, whenever it

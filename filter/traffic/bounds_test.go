@@ -77,3 +77,31 @@ func TestInventedPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestManyEarlierNames: where more strings than stand by name go on standing, their tables
+// are not made anew with each record.
+func TestManyEarlierNames(t *testing.T) {
+	opt := traffic.Defaults()
+	opt.MaxNames = 50
+	earlier := traffic.Names{}
+	read := newReading(t, opt)
+	delta := read.counter.NewDelta()
+	record := func(paths, from int) []byte {
+		delta.Empty()
+		for i := range paths {
+			path := fmt.Sprintf("/own/%c%c", 'a'+(from+i)/26, 'a'+(from+i)%26)
+			earlier.Add(path)
+			read.count(fmt.Appendf(nil, `10.0.1.1 - - [10/Mar/2026:08:00:00 +0000] "GET %s HTTP/1.1" 200 100 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`, path),
+				func(civil.Day) *traffic.Delta { return delta })
+		}
+		return delta.AppendTo(nil)
+	}
+	all, one := record(150, 0), record(1, 7)
+	d := traffic.NewDay(opt)
+	d.Prefer(1, earlier)
+	require.NoError(t, d.Add(all))
+	assert.Zero(t, testing.AllocsPerRun(10, func() { _ = d.Add(one) }))
+	require.NoError(t, d.Add(record(26*26-150, 150)))
+	text := string(trafficfile.Append(nil, d.Figures(civil.NewDay(2026, 3, 10), traffic.Names{})))
+	assert.Contains(t, text, "total 687 687 ")
+}

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
-	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -55,7 +56,8 @@ type Counter struct {
 	oneOrigin  originFact
 	noAgent    agentFact // of a format without agents
 
-	split    bool // the Target of the hit is there
+	ignored  [][]byte // opt.IgnoreUA
+	split    bool     // the Target of the hit is there
 	lowered  []byte
 	scratch  []byte // of a target
 	keptPath []byte
@@ -69,11 +71,20 @@ func NewCounter(opt Options) *Counter {
 	if opt.Rules != nil {
 		c.rules = *opt.Rules
 	}
+	for _, part := range opt.IgnoreUA {
+		c.ignored = append(c.ignored, []byte(part))
+	}
 	c.noAgent.sum = xxhash.Sum64(nil)
 	for _, ext := range c.rules.Assets {
 		c.assets[ext] = uint8(max(slices.Index(types, ext[1:]), int(typeOther)))
 	}
 	return c
+}
+
+// Forget drops the texts of lines, which are kept as they were read.
+func (c *Counter) Forget() {
+	c.knownAgents, c.knownRequests, c.knownOrigins = knownTexts[agentFact]{}, knownTexts[requestFact]{}, knownTexts[originFact]{}
+	c.lowered, c.scratch, c.keptPath, c.host, c.oneHost = nil, nil, nil, nil, nil
 }
 
 // Keys make the numbers under which visitors and networks are counted: the cipher of
@@ -269,11 +280,20 @@ func (c *Counter) agentByText(h *Hit) *agentFact {
 }
 
 func (c *Counter) ignoresAgent(text []byte) bool {
-	if len(c.opt.IgnoreUA) == 0 {
+	if len(c.ignored) == 0 {
 		return false
 	}
-	c.lowered = append(c.lowered[:0], bytes.ToLower(text)...)
-	return slices.ContainsFunc(c.opt.IgnoreUA, func(part string) bool { return strings.Contains(string(c.lowered), part) })
+	c.lowered = c.lowered[:0]
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		c.lowered, text = utf8.AppendRune(c.lowered, unicode.ToLower(r)), text[n:]
+	}
+	for _, part := range c.ignored {
+		if bytes.Contains(c.lowered, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // origin tells where a hit came from.

@@ -17,6 +17,7 @@ type Day struct {
 	opt      Options
 	networks map[uint32][]uint32   // by string: networks that brought it, MinGroup at most
 	counts   map[stringKind]int    // strings
+	stayed   map[stringKind]int    // of these when some were dropped last: more than stand by name, where too many have rank 0
 	limits   map[stringKind]uint64 // strings with a larger rank do not stand by name
 	seed     uint64                // of ranks
 	earlier  Names                 // of rank 0
@@ -27,7 +28,7 @@ type Day struct {
 
 // NewDay returns a Day of no hits.
 func NewDay(opt Options) *Day {
-	d := &Day{opt: opt, networks: map[uint32][]uint32{}, counts: map[stringKind]int{}, limits: map[stringKind]uint64{}}
+	d := &Day{opt: opt, networks: map[uint32][]uint32{}, counts: map[stringKind]int{}, stayed: map[stringKind]int{}, limits: map[stringKind]uint64{}}
 	d.visits = visits{timeout: int32(opt.Timeout.Seconds()), names: &d.strings}
 	d.Empty()
 	return d
@@ -56,7 +57,7 @@ func (d *Day) Add(record []byte) error {
 	}
 	d.read(record, true)
 	for k, n := range d.counts {
-		if n > 2*d.opt.most(k) {
+		if n > 2*max(d.opt.most(k), d.stayed[k]) {
 			d.dropStrings(k)
 		}
 	}
@@ -279,6 +280,7 @@ func (d *Day) dropStrings(k stringKind) {
 			d.networks[to[n]] = all
 		}
 	}
+	d.stayed[k] = d.counts[k]
 }
 
 // Record returns all of the Day as a record.

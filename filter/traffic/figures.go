@@ -24,7 +24,7 @@ func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	d.drop()
 	f := figures{d: d, names: names, cells: map[[2]string][]uint64{}}
 	f.public = map[string]bool{}
-	for _, path := range d.opt.Public {
+	for _, path := range slices.Concat(d.opt.Public, d.opt.Standing) {
 		f.public[string(stringPage)+path] = true
 	}
 	f.nameStrings()
@@ -94,7 +94,7 @@ func (f *figures) nameStrings() {
 		for _, n := range list[:min(len(list), d.opt.most(k))] {
 			text := string(d.strings.of(n))
 			f.keys[n] = text[1:]
-			if !f.public[text] {
+			if !f.public[text] || len(d.networks[n]) >= d.opt.MinGroup { // not by the sitemap alone
 				f.names[text] = true
 			}
 		}

@@ -18,6 +18,7 @@ type Options struct {
 	IgnoreNet []netip.Prefix // whose lines are left out
 	IgnoreUA  []string       // parts of user agents whose lines are left out, in lower case
 	Public    []string       // paths that stand by name in any case, as of a sitemap
+	Standing  []string       // paths that the file of the day names, by a sitemap of then
 	Sitemap   bool           // there are such, also where Public has none: another process has them
 	MaxVisits int            // visitors of a day; those past it are counted, and their visits are not
 	MaxNames  int            // strings of a day by kind; those past it go to other
@@ -67,6 +68,11 @@ func (o Options) String() string {
 		text += " group=" + o.Groups.String()
 	}
 	return text
+}
+
+// HasSitemap reports whether options as String tells them are of a sitemap.
+func HasSitemap(options string) bool {
+	return slices.Contains(strings.Fields(options), "sitemap=yes")
 }
 
 // recordedOptions are the Options as journals have them.

@@ -39,10 +39,13 @@ type Proof struct {
 	Names  map[string]civil.Day // as ParseNames returns them; nil: nobody knows
 	Flaws  []Flaw
 	Later  bool // there are kinds or words of a later version, whose texts were looked at alone
+	Full   bool // Names are as many as are kept: of a text it was not known whether it had enough networks
 	Groups int  // the least number of networks that the file says it has; 0: it does not say
 
 	day    civil.Day
-	public bool // a sitemap named paths
+	public bool               // a sitemap named paths
+	most   int                // Names of a kind
+	counts map[stringKind]int // Names; nil: not counted yet
 }
 
 // Look looks at a file. What it finds is added to Flaws.
@@ -77,11 +80,15 @@ func (p *Proof) flaw(line int, what string) { p.Flaws = append(p.Flaws, Flaw{lin
 
 // options reads what a file says of its options: of several that shaped a day, the least.
 func (p *Proof) options(text string) {
-	p.Groups, p.public = 0, strings.Contains(text, "sitemap=yes")
+	p.Groups, p.public, p.most = 0, HasSitemap(text), Defaults().MaxNames
 	for word := range strings.FieldsSeq(text) {
 		value, ok := strings.CutPrefix(word, "min-group=")
 		if n, err := strconv.Atoi(value); ok && err == nil && (p.Groups == 0 || n < p.Groups) {
 			p.Groups = n
+		}
+		value, ok = strings.CutPrefix(word, "max-names=")
+		if n, err := strconv.Atoi(value); ok && err == nil && n > 0 {
+			p.most = min(p.most, n)
 		}
 	}
 	if p.Groups > 0 && p.Groups < LeastGroup {
@@ -142,11 +149,11 @@ func (p *Proof) isWord(c trafficfile.Cell) bool {
 	case "type":
 		return slices.Contains(types, c.Key)
 	case "robot":
-		_, name, _ := strings.Cut(c.Key, " ")
-		return name == trafficfile.Other || slices.Contains(agent.Load().Robots(), name)
+		class, name, _ := strings.Cut(c.Key, " ")
+		return slices.Contains(agent.Classes(), class) && (name == trafficfile.Other || slices.Contains(agent.Load().Robots(), name))
 	case "from":
-		_, name, more := strings.Cut(c.Key, " ")
-		return !more || slices.Contains(referrer.Load().Names(), name)
+		kind, name, more := strings.Cut(c.Key, " ")
+		return slices.Contains(referrer.Kinds(), kind) && (!more || slices.Contains(referrer.Load().Names(), name))
 	}
 	return false
 }
@@ -170,10 +177,24 @@ func (p *Proof) named(k stringKind, text string, unfit bool) string {
 		return "has a text that looks like an address, a mail address or a token"
 	case p.Names == nil || p.public && k == stringPage:
 		return ""
+	case (!ok || on > p.day) && p.isFull(k):
+		p.Full = true
 	case !ok || on > p.day:
 		return "stands by name, and never had enough networks up to that day"
 	}
 	return ""
+}
+
+// isFull reports whether names of a kind may be missing, since there are as many as are
+// kept.
+func (p *Proof) isFull(k stringKind) bool {
+	if p.counts == nil {
+		p.counts = map[stringKind]int{}
+		for name := range p.Names {
+			p.counts[stringKind(name[0])]++
+		}
+	}
+	return p.counts[k] >= p.most
 }
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

@@ -57,6 +57,10 @@ func TestProof(t *testing.T) {
 		{"time 1 x roads", secret},
 		{"browser 1 2 3 8 Ab12Cd34Ef56Gh", secret},
 		{"robot 1 2 3 0 search 192.0.2.7", secret},
+		{"robot 1 2 3 0 192.0.2.7 Googlebot", secret},
+		{"robot 1 2 3 0 192.0.2.7 other", secret},
+		{"from 8 192.0.2.7", secret},
+		{"from 8 192.0.2.7 Google", secret},
 		{"comet 7 8 2001:db8::7", secret},
 		{"browser 1 2 3 4 Firefox", "stands by name with fewer than 5 visitors"},
 		{"system 1 2 3 4 Linux", "stands by name with fewer than 5 visitors"},
@@ -73,6 +77,20 @@ func TestProof(t *testing.T) {
 		}
 		assert.Equal(t, want, p.Flaws, test.line)
 		assert.Equal(t, strings.HasPrefix(test.line, "comet") && test.want == "", p.Later && test.want == "", test.line)
+	}
+	// Of names that fill their bound those that came last are missing, and nobody knows which.
+	for options, full := range map[string]bool{
+		"min-group=5": false, "min-group=5 max-names=7": false, "min-group=5 max-names=6": true,
+		"min-group=5 max-names=9 and min-group=5 max-names=6": true,
+	} {
+		p := traffic.Proof{Names: traffic.ParseNames([]byte(names))} // 6 of pages
+		p.Look(civil.NewDay(2026, 11, 22), fmt.Appendf(nil, "hushpipe-traffic 1\nday 2026-11-22\noptions %s\nmissing 8 /page\npage 8 40 0 0 /a@b.c\npage 8 40 0 0 /never\n", options))
+		want := []traffic.Flaw{{Line: 4, What: unnamed}, {Line: 5, What: secret}}
+		if !full {
+			want = append(want, traffic.Flaw{Line: 6, What: unnamed})
+		}
+		assert.Equal(t, want, p.Flaws, options)
+		assert.Equal(t, full, p.Full, options)
 	}
 	for head, want := range map[string]traffic.Flaw{
 		"hushpipe-traffic 2\nday 2026-11-22\noptions min-group=5":             {What: "no traffic file of a version that is known; hint: a later hushpipe may have written it"},

@@ -226,6 +226,18 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestIgnoredAgents: parts of user agents are found whatever their case.
+func TestIgnoredAgents(t *testing.T) {
+	opt := traffic.Defaults()
+	opt.IgnoreUA = []string{"uptime", "münchen"}
+	var lines [][]byte
+	for _, agent := range []string{"UpTime-Kuma/1.2", "Wetter MÜNCHEN", "München\xff", "Uptim", "\xff"} {
+		lines = append(lines, []byte(`192.0.2.1 - - [10/Mar/2026:08:00:00 +0000] "GET / HTTP/1.1" 200 100 "-" "`+agent+`"`))
+	}
+	text := string(trafficfile.Append(nil, count(t, opt, lines)[civil.NewDay(2026, 3, 10)]))
+	assert.Contains(t, text, "total 0 3 0 0 0 ignored\n")
+}
+
 // TestPathsAsKept is a table of paths.
 func TestPathsAsKept(t *testing.T) {
 	for target, want := range map[string]string{

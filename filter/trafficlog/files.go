@@ -106,13 +106,13 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 			continue
 		}
 		changed, err := f.refreshDay(d, day, names[day], renamed)
+		renamed = renamed || changed
 		if err != nil {
 			f.behind[day] = true
 			f.cfg.Report.Fault("traffic", err, "; the traffic figures of "+day.String()+" are not up to date")
 			errs = append(errs, err)
 			continue
 		}
-		renamed = renamed || changed
 		delete(f.behind, day)
 		for _, name := range names[day] {
 			f.sizes[name] = sizes[name]
@@ -192,6 +192,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	if !u.any || !u.changed && !(u.private && day < today) && !renamed {
 		return false, nil
 	}
+	u.changed = true // until all of it is written
 	unlock, err := d.LockRooms(counts.LockPatience)
 	if err != nil {
 		return false, err
@@ -232,7 +233,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 			err = known.write(d, f.maxNames())
 		}
 		if err = dir.Join(err, d.Widen(dir.Traffic, name)); err != nil {
-			return false, err
+			return changed, err
 		}
 	}
 	u.changed = false
@@ -240,19 +241,22 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 }
 
 // base returns the options of a day whose journals do not say with which it was counted.
-// A process that counts no traffic knows no sitemap: the pages that its file names go on
-// standing.
+// A process may know another sitemap, or none: the pages that the file names go on standing
+// where it was made with one.
 func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 	opt := f.cfg.Options
-	if opt.MinGroup > 0 {
-		return opt
+	if opt.MinGroup == 0 {
+		opt = traffic.Defaults()
 	}
-	opt = traffic.Defaults()
 	text, _ := d.ReadFile(dir.Traffic, dir.TrafficFile(day))
 	old, _ := trafficfile.Parse(text) // what can be read
+	if !traffic.HasSitemap(old.Options) {
+		return opt
+	}
+	opt.Sitemap = true
 	for _, c := range old.Cells {
 		if c.Kind == "page" && c.Key != trafficfile.Other {
-			opt.Public = append(opt.Public, c.Key)
+			opt.Standing = append(opt.Standing, c.Key)
 		}
 	}
 	return opt

@@ -48,7 +48,7 @@ type pieces struct {
 
 func newUnion(day civil.Day, base traffic.Options, earlier traffic.Names) *union {
 	u := &union{day: day, base: base, options: map[string]bool{}, earlier: earlier}
-	for _, path := range base.Public {
+	for _, path := range slices.Concat(base.Public, base.Standing) {
 		earlier.Add(path)
 	}
 	u.begin(base)
@@ -80,7 +80,7 @@ func (u *union) counted() traffic.Options {
 		return u.base
 	}
 	o := traffic.Mix(all)
-	o.Public = u.base.Public
+	o.Public, o.Standing = u.base.Public, u.base.Standing
 	return o
 }
 

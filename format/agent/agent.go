@@ -39,6 +39,9 @@ var classNames = [numClasses]string{"person", "search", "ai-training", "ai-searc
 
 func (c Class) String() string { return classNames[c] }
 
+// Classes returns the names of the classes.
+func Classes() []string { return classNames[:] }
+
 // Agent is what is told from a user agent.
 type Agent struct {
 	Class   Class

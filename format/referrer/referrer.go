@@ -35,6 +35,9 @@ var kindNames = [numKinds]string{"direct", "own", "search", "ai", "social", "sit
 
 func (k Kind) String() string { return kindNames[k] }
 
+// Kinds returns the names of the kinds.
+func Kinds() []string { return kindNames[:] }
+
 // Origin is where a request came from.
 type Origin struct {
 	Kind Kind
