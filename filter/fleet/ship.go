@@ -57,17 +57,21 @@ func (s *Shipper) Look() error {
 		return fmt.Errorf("%s: the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until %s", s.cfg.Path, until.Format(time.RFC3339))
 	}
 	today := verdict.Window.Today
-	if err := s.join(d, today); err != nil {
+	if err := ratchet.CheckFleet(d, s.cfg.Fleet); err != nil {
 		return err
 	}
-	chain, err := ratchet.Read(d)
-	if err != nil {
-		return err
-	}
-	if len(chain) == 0 {
+	joinErr := s.join(d, today)
+	_, advanceErr := ratchet.Advance(d, today)
+	chain, readErr := ratchet.Read(d)
+	errs := []error{advanceErr, readErr}
+	switch {
+	case len(chain) == 0 && dir.Join(append(errs, joinErr)...) == nil:
 		return d.Error("open", "", dir.SeedName, errNoSeed)
+	case len(chain) == 0:
+		return dir.Join(append(errs, joinErr)...)
+	case joinErr != nil: // the states that are there are good
+		s.cfg.Say("fleet-seed", joinErr.Error())
 	}
-	var errs []error
 	for day := today; day <= today+ratchet.Ahead; day++ {
 		errs = append(errs, s.key(d, chain, day))
 	}
@@ -85,14 +89,11 @@ func (s *Shipper) check() error {
 	return checkStreams(d, s.cfg.Path)
 }
 
-// join takes in a seed, and moves the state on to today.
+// join takes in a seed.
 func (s *Shipper) join(d *dir.Dir, today civil.Day) error {
 	seed, adopted, err := ratchet.Adopt(d, s.cfg.Fleet, today)
 	if err == nil && adopted {
 		err = s.shareRooms(d, seed.Rooms)
-	}
-	if err == nil {
-		_, err = ratchet.Advance(d, today)
 	}
 	return err
 }

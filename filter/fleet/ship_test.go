@@ -269,6 +269,28 @@ func TestJoining(t *testing.T) {
 	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
 }
 
+// TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,
+// and is named.
+func TestBadSeed(t *testing.T) {
+	other := string(NewSeed("other", at(today, 12, 0)).AppendText(nil))
+	for name, text := range map[string]string{"empty": "", "damaged": other[:100], "of another fleet": other} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, at(today, 12, 0))
+			h.give(NewSeed("meet", h.now))
+			h.look()
+			dirtest.Put(t, h.path, dir.SeedName, text)
+			for h.now = at(today+1, 0, 0); h.today() <= today+3; h.now = h.now.Add(24 * time.Hour) {
+				h.said = nil
+				h.look()
+				require.Len(t, h.said, 1)
+				assert.Contains(t, h.said[0], h.path+"/fleet-seed: is ")
+			}
+			assert.Len(t, h.keys(), 6)
+			assert.Contains(t, h.fleet(), "2026-11-25.state")
+		})
+	}
+}
+
 // TestRekey: a lost host makes keys of none of the days that the new seed begins with.
 func TestRekey(t *testing.T) {
 	now := at(today, 23, 59)

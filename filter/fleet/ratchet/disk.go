@@ -141,7 +141,7 @@ func shred(d *dir.Dir, gone func(name string) bool) (deleted []string, err error
 func Adopt(d *dir.Dir, fleet string, day civil.Day) (seed Seed, adopted bool, err error) {
 	seed, exposed, err := readSeed(d)
 	if errors.Is(err, fs.ErrNotExist) {
-		return seed, false, checkFleet(d, fleet)
+		return seed, false, CheckFleet(d, fleet)
 	}
 	if err != nil {
 		return Seed{}, false, err
@@ -154,7 +154,7 @@ func Adopt(d *dir.Dir, fleet string, day civil.Day) (seed Seed, adopted bool, er
 		return Seed{}, false, err
 	}
 	defer unlock()
-	if err := checkFleet(d, fleet); err != nil {
+	if err := CheckFleet(d, fleet); err != nil {
 		return Seed{}, false, err
 	}
 	if err := d.ReplaceFile(dir.Fleet, dir.FleetName, []byte(fleet+"\n")); err != nil {
@@ -191,8 +191,8 @@ func removeSeed(d *dir.Dir) error {
 	return d.Error("delete", "", dir.SeedName, sub.Remove(dir.SeedName))
 }
 
-// checkFleet returns an error for a DIR that takes part in another fleet.
-func checkFleet(d *dir.Dir, fleet string) error {
+// CheckFleet returns an error where d takes part in another fleet.
+func CheckFleet(d *dir.Dir, fleet string) error {
 	text, err := d.ReadFile(dir.Fleet, dir.FleetName)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) == fleet+"\n" {
 		return nil
