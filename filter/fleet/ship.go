@@ -37,8 +37,9 @@ func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bo
 
 var errNoSeed = errors.New("is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
 
-// Look takes in a seed that lies in DIR, moves the state on, and makes the keys of today
-// and of the days ahead. Call it at start, each minute and at midnight.
+// Look takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
+// their period, and makes those of today and of the days ahead. What it cannot do beside
+// making keys, it says. Call it at start, each minute and at midnight.
 func (s *Shipper) Look() error {
 	if err := s.check(); err != nil {
 		return err
@@ -49,7 +50,8 @@ func (s *Shipper) Look() error {
 		return err
 	}
 	defer d.Close()
-	verdict, err := retention.NewClock(d).Judge(s.cfg.Now().Round(0), calendar.DefaultPeriod, false)
+	now := s.cfg.Now().Round(0)
+	verdict, err := retention.NewClock(d).Judge(now, calendar.DefaultPeriod, false)
 	if err != nil {
 		return err
 	}
@@ -61,17 +63,20 @@ func (s *Shipper) Look() error {
 		return err
 	}
 	joinErr := s.join(d, today)
-	_, advanceErr := ratchet.Advance(d, today)
-	chain, readErr := ratchet.Read(d)
-	errs := []error{advanceErr, readErr}
-	switch {
-	case len(chain) == 0 && dir.Join(append(errs, joinErr)...) == nil:
-		return d.Error("open", "", dir.SeedName, errNoSeed)
-	case len(chain) == 0:
-		return dir.Join(append(errs, joinErr)...)
-	case joinErr != nil: // the states that are there are good
-		s.cfg.Say("fleet-seed", joinErr.Error())
+	purgeErr := purge(d, verdict, now)
+	chain, err := ratchet.Read(d)
+	if len(chain) == 0 {
+		if err = dir.Join(joinErr, purgeErr, err); err == nil {
+			err = d.Error("open", "", dir.SeedName, errNoSeed)
+		}
+		return err
 	}
+	for topic, err := range map[string]error{"fleet-seed": joinErr, "purge": purgeErr, "fleet-state": err} {
+		if err != nil { // the keys are made all the same
+			s.cfg.Say(topic, err.Error())
+		}
+	}
+	var errs []error
 	for day := today; day <= today+ratchet.Ahead; day++ {
 		errs = append(errs, s.key(d, chain, day))
 	}
@@ -96,6 +101,17 @@ func (s *Shipper) join(d *dir.Dir, today civil.Day) error {
 		err = s.shareRooms(d, seed.Rooms)
 	}
 	return err
+}
+
+// purge moves the state on, and deletes keys by the rule of their directory: no filter may
+// run that does.
+func purge(d *dir.Dir, v retention.Verdict, now time.Time) error {
+	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
+	if rule == 0 { // who knows which keys are to live
+		_, advanceErr := ratchet.Advance(d, v.Window.Today)
+		return dir.Join(err, advanceErr)
+	}
+	return dir.Join(append(retention.Delete(d, retention.Keys, v, rule).Errs, err)...)
 }
 
 // key makes the key of a day, unless there is one.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -267,6 +268,41 @@ func TestJoining(t *testing.T) {
 	_, err = Invite(stranger.path, "meet", first.now)
 	assert.EqualError(t, err, stranger.path+": takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host")
 	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+}
+
+// TestKeysExpire: where no filter runs, keys go when their period is over all the same, and
+// so does what a crash left of them.
+func TestKeysExpire(t *testing.T) {
+	for _, tt := range []struct {
+		rule string
+		days civil.Day
+	}{{"", 14}, {"3d\n", 3}} {
+		t.Run(tt.rule, func(t *testing.T) {
+			h := newHost(t, at(today, 12, 0))
+			h.give(NewSeed("meet", h.now))
+			if tt.rule != "" {
+				dirtest.Put(t, h.path, "keys/keep", tt.rule)
+			}
+			for range 20 {
+				h.look()
+				h.now = h.now.Add(24 * time.Hour)
+			}
+			dirtest.Put(t, h.path, "keys/2026-12-11.key.bak", "a copy")
+			for _, dir := range []string{"keys", "fleet"} {
+				dirtest.Put(t, h.path, dir+"/.hushpipe-0123456789abcdef", "a secret of a process that was killed")
+			}
+			h.look()
+			days := slices.Sorted(maps.Keys(h.keys()))
+			assert.Equal(t, h.today()-tt.days+1, days[0])
+			assert.Len(t, days, int(tt.days)+2)
+			for _, dir := range []string{"keys", "fleet"} {
+				left, err := filepath.Glob(filepath.Join(h.path, dir, ".hushpipe-*"))
+				require.NoError(t, err)
+				assert.Empty(t, left)
+			}
+			assert.Empty(t, h.said)
+		})
+	}
 }
 
 // TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,
