@@ -62,7 +62,7 @@ func (s *Shipper) Look() error {
 	if err := ratchet.CheckFleet(d, s.cfg.Fleet); err != nil {
 		return err
 	}
-	joinErr := s.join(d, today)
+	joinErr := ratchet.Adopt(d, s.cfg.Fleet, today, func(seed ratchet.Seed) error { return s.shareRooms(d, seed.Rooms) })
 	purgeErr := purge(d, verdict, now)
 	chain, err := ratchet.Read(d)
 	if len(chain) == 0 {
@@ -92,15 +92,6 @@ func (s *Shipper) check() error {
 	}
 	defer d.Close()
 	return checkStreams(d, s.cfg.Path)
-}
-
-// join takes in a seed.
-func (s *Shipper) join(d *dir.Dir, today civil.Day) error {
-	seed, adopted, err := ratchet.Adopt(d, s.cfg.Fleet, today)
-	if err == nil && adopted {
-		err = s.shareRooms(d, seed.Rooms)
-	}
-	return err
 }
 
 // purge moves the state on, and deletes keys by the rule of their directory: no filter may

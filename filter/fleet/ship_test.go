@@ -283,7 +283,7 @@ func TestKeysExpire(t *testing.T) {
 			if tt.rule != "" {
 				dirtest.Put(t, h.path, "keys/keep", tt.rule)
 			}
-			for range 20 {
+			for range tt.days + 2 {
 				h.look()
 				h.now = h.now.Add(24 * time.Hour)
 			}
@@ -303,6 +303,21 @@ func TestKeysExpire(t *testing.T) {
 			assert.Empty(t, h.said)
 		})
 	}
+}
+
+// TestRoomSecretUnstored: a seed is not overwritten before its secret is stored.
+func TestRoomSecretUnstored(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	seed := NewSeed("meet", h.now)
+	h.give(seed)
+	dirtest.Put(t, h.path, "room-secret/in the way", "")
+	h.look()
+	require.Len(t, h.said, 1)
+	assert.Contains(t, h.said[0], h.path+"/room-secret: ")
+	require.NoError(t, os.RemoveAll(filepath.Join(h.path, "room-secret")))
+	h.look()
+	assert.Equal(t, string(seed.Rooms[:]), dirtest.Read(t, h.path, "room-secret"))
+	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
 }
 
 // TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,

@@ -136,50 +136,50 @@ func shred(d *dir.Dir, gone func(name string) bool) (deleted []string, err error
 }
 
 // Adopt has d take part in a fleet by the seed that lies in it, if there is one, from a day
-// on: its states take the place of those that were there. Then the seed is overwritten. A
-// crash leaves the seed, which is adopted once more.
-func Adopt(d *dir.Dir, fleet string, day civil.Day) (seed Seed, adopted bool, err error) {
+// on: its states take the place of those that were there, and store keeps what else it
+// brings. Then the seed is overwritten. A crash, or an error, leaves the seed, which is
+// adopted once more.
+func Adopt(d *dir.Dir, fleet string, day civil.Day, store func(Seed) error) error {
 	seed, exposed, err := readSeed(d)
 	if errors.Is(err, fs.ErrNotExist) {
-		return seed, false, CheckFleet(d, fleet)
+		return CheckFleet(d, fleet)
 	}
 	if err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	if seed.Fleet != fleet {
-		return Seed{}, false, d.Error("read", "", dir.SeedName, fmt.Errorf("is of the fleet %s, not of %s; hint: invite this host to that", seed.Fleet, fleet))
+		return d.Error("read", "", dir.SeedName, fmt.Errorf("is of the fleet %s, not of %s; hint: invite this host to that", seed.Fleet, fleet))
 	}
 	unlock, err := d.LockFleet(dir.LockPatience)
 	if err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	defer unlock()
 	if err := CheckFleet(d, fleet); err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	if err := d.ReplaceFile(dir.Fleet, dir.FleetName, []byte(fleet+"\n")); err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	first := seed.States[0].Day
 	if _, err := shred(d, func(name string) bool {
 		of, ok := dir.ExpiryDay(dir.Fleet, name)
 		return ok && (of >= first || first <= day)
 	}); err != nil {
-		return Seed{}, false, err
+		return err
 	}
-	states := seed.States.From(day)
-	for _, s := range states {
+	for _, s := range seed.States.From(day) {
 		if err := put(d, s); err != nil {
-			return Seed{}, false, err
+			return err
 		}
 		if exposed {
 			d.MarkExposed(dir.Fleet, dir.StateFile(s.Day))
 		}
 	}
-	if err := removeSeed(d); err != nil {
-		return Seed{}, false, err
+	if err := store(seed); err != nil {
+		return err
 	}
-	return seed, true, nil
+	return removeSeed(d)
 }
 
 func removeSeed(d *dir.Dir) error {

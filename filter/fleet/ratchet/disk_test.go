@@ -1,6 +1,7 @@
 package ratchet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,10 +39,16 @@ func (h *host) give(s Seed) {
 
 func (h *host) adopt(day civil.Day) {
 	h.Helper()
-	_, adopted, err := Adopt(h.Dir, "meet", day)
-	require.NoError(h, err)
-	require.True(h, adopted)
+	stored := false
+	require.NoError(h, Adopt(h.Dir, "meet", day, func(Seed) error {
+		stored = true
+		assert.FileExists(h, filepath.Join(h.path, dir.SeedName), "a crash now would lose what is stored next")
+		return nil
+	}))
+	require.True(h, stored)
 }
+
+func storeNone(Seed) error { return errors.New("there is nothing to be stored") }
 
 func (h *host) chain() Chain {
 	h.Helper()
@@ -74,9 +81,7 @@ func seedOf(states ...State) Seed { return Seed{Fleet: "meet", States: states} }
 // TestAdopt: the seed is read once, and nobody else can read what is made of it.
 func TestAdopt(t *testing.T) {
 	h := newHost(t)
-	_, adopted, err := Adopt(h.Dir, "meet", today)
-	require.NoError(t, err)
-	assert.False(t, adopted)
+	require.NoError(t, Adopt(h.Dir, "meet", today, storeNone))
 
 	old := New(today - 5)
 	h.give(seedOf(old))
@@ -113,25 +118,39 @@ func TestAdopt(t *testing.T) {
 	assert.Equal(t, Chain{again.to(today + 6)}, h.chain())
 }
 
+// TestAdoptAgain: where what a seed brings along could not be stored, the seed stays, and is
+// adopted once more.
+func TestAdoptAgain(t *testing.T) {
+	h := newHost(t)
+	s := New(today)
+	h.give(seedOf(s))
+	full := errors.New("the disk is full")
+	assert.ErrorIs(t, Adopt(h.Dir, "meet", today, func(Seed) error { return full }), full)
+	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
+	h.adopt(today + 1)
+	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
+	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+}
+
 func TestAdoptRefused(t *testing.T) {
 	h := newHost(t)
 	other := seedOf(New(today))
 	other.Fleet = "other"
 	h.give(other)
-	_, _, err := Adopt(h.Dir, "meet", today)
+	err := Adopt(h.Dir, "meet", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is of the fleet other, not of meet; hint: invite this host to that")
 	dirtest.Put(t, h.path, dir.SeedName, seedText[:50])
-	_, _, err = Adopt(h.Dir, "meet", today)
+	err = Adopt(h.Dir, "meet", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is no seed of a fleet, or not all of one; hint: make it by hushpipe fleet invite")
 	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
 	assert.Empty(t, h.states())
 
 	h.give(seedOf(New(today)))
 	h.adopt(today)
-	_, _, err = Adopt(h.Dir, "other", today)
+	err = Adopt(h.Dir, "other", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet/name: it takes part in another fleet than other; hint: to leave that one, remove the directory of this file")
 	h.give(other)
-	_, _, err = Adopt(h.Dir, "other", today)
+	err = Adopt(h.Dir, "other", today, storeNone)
 	assert.ErrorContains(t, err, "another fleet")
 	assert.Len(t, h.chain(), 1)
 }
