@@ -65,7 +65,7 @@ func (s *Shipper) Look() error {
 	joinErr := ratchet.Adopt(d, s.cfg.Fleet, today, func(seed ratchet.Seed) error { return s.shareRooms(d, seed.Rooms) })
 	purgeErr := purge(d, verdict, now)
 	chain, err := ratchet.Read(d)
-	if len(chain) == 0 {
+	if _, none := chain.At(today); len(chain) == 0 || err != nil && none != nil {
 		if err = dir.Join(joinErr, purgeErr, err); err == nil {
 			err = d.Error("open", "", dir.SeedName, errNoSeed)
 		}

@@ -12,7 +12,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Read returns the states in d; none where it takes part in no fleet.
+// Read returns the states in d; none where it takes part in no fleet. Beside an error, those
+// are good that could be read.
 func Read(d *dir.Dir) (Chain, error) {
 	if names, err := d.Names(dir.Fleet); len(names) == 0 || err != nil {
 		return nil, err
@@ -31,6 +32,7 @@ func read(d *dir.Dir) (c Chain, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var errs []error
 	for _, name := range names {
 		day, ok := dir.OwnDay(dir.Fleet, name)
 		if !ok {
@@ -41,14 +43,15 @@ func read(d *dir.Dir) (c Chain, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			errs, secret = append(errs, err), unread
 		}
 		c = append(c, State{day, secret})
 	}
-	return c, nil
+	return c, dir.Join(errs...)
 }
 
-// Advance moves the state in d on to a day, and overwrites those of days before it. It does
+// Advance moves the state in d on to a day, and overwrites those of days before it, also where
+// one cannot be read: nothing follows from that. It does
 // so in any process: a state must not outlive the days that it opens, whether or not the
 // one that needs it runs. Where another process has the lock, that one does it.
 func Advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
@@ -75,19 +78,17 @@ func isBefore(name string, day civil.Day) bool {
 }
 
 func advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
-	chain, err := read(d)
-	if err != nil {
-		return nil, err
-	}
+	chain, readErr := read(d)
 	if s, err := chain.At(day); err == nil {
 		if err := put(d, s); err != nil {
-			return nil, err
+			return nil, dir.Join(readErr, err)
 		}
 		if exposed(d, chain, day) {
 			d.MarkExposed(dir.Fleet, dir.StateFile(day))
 		}
 	}
-	return shred(d, func(name string) bool { return isBefore(name, day) })
+	deleted, err = shred(d, func(name string) bool { return isBefore(name, day) })
+	return deleted, dir.Join(readErr, err)
 }
 
 // exposed reports whether others could read the state that the one of a day follows from.

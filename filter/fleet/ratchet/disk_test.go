@@ -226,10 +226,39 @@ func TestPlanted(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			path := filepath.Join(h.path, "fleet/2026-11-23.state")
 			require.NoError(t, plant(path))
-			_, err := Advance(h.Dir, today+1)
+			c, err := Read(h.Dir)
 			assert.ErrorContains(t, err, "2026-11-23.state")
+			_, err = c.At(today)
+			assert.NoError(t, err, "the other state is good")
+			_, err = c.At(today + 1)
+			assert.EqualError(t, err, "2026-11-23: the state of the fleet cannot be read; hint: invite this host anew")
+			assert.Equal(t, Chain{c[0]}, c.From(today))
 			require.NoError(t, os.Remove(path))
 		})
 	}
 	assert.Len(t, h.advance(today+1), 1)
+}
+
+// TestUnreadable: a state that cannot be read keeps none of the others beyond its day, nor
+// from being used, and is overwritten as well.
+func TestUnreadable(t *testing.T) {
+	const short = "does not hold 32 bytes"
+	h := newHost(t)
+	s := New(today)
+	h.give(seedOf(s))
+	h.adopt(today)
+	dirtest.Put(t, h.path, "fleet/2026-11-21.state", "short")
+	deleted, err := Advance(h.Dir, today+1)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-21.state", "fleet/2026-11-22.state"}, deleted)
+	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+
+	dirtest.Put(t, h.path, "fleet/2026-11-24.state", "short") // it may be one of rekey
+	deleted, err = Advance(h.Dir, today+2)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-23.state"}, deleted)
+	deleted, err = Advance(h.Dir, today+3)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-24.state"}, deleted)
+	assert.Empty(t, h.states())
 }
