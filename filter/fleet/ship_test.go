@@ -320,6 +320,24 @@ func TestRoomSecretUnstored(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
 }
 
+// TestKeyOfDayBefore: a state that moved on says nothing of a key that it has made.
+func TestKeyOfDayBefore(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	h.give(NewSeed("meet", h.now))
+	h.look()
+	keys := h.keys()
+	h.now = at(today+1, 0, 1)
+	h.look()
+	h.now = at(today, 23, 59) // it was ahead, or another zone's
+	h.look()
+	assert.Empty(t, h.said)
+	assert.Subset(t, h.keys(), keys)
+
+	require.NoError(t, os.Remove(filepath.Join(h.path, "keys/2026-11-22.key")))
+	h.look()
+	assert.Equal(t, []string{h.path + ": the fleet's key of 2026-11-22 is not known to this host: the counts of that day are an upper bound"}, h.said)
+}
+
 // TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,
 // and is named.
 func TestBadSeed(t *testing.T) {
