@@ -57,7 +57,9 @@ func fleetNew(path string, out io.Writer) error {
 		return err
 	}
 	_, err = file.Write(fleet.File{Name: name}.AppendText(nil))
-	err = errors.Join(err, file.Sync(), file.Close())
+	// Under the umask by which nobody else can read the seed, the owner of DIR could not read
+	// this file, which holds no secret.
+	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
 	if err == nil {
 		_, err = out.Write(fleet.NewSeed(name, now()).AppendText(nil))
 	}
