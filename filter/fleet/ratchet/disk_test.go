@@ -118,6 +118,21 @@ func TestAdopt(t *testing.T) {
 	assert.Equal(t, Chain{again.to(today + 6)}, h.chain())
 }
 
+// TestForeignSeed: what another user gives is no seed.
+func TestForeignSeed(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	h := newHost(t)
+	h.give(seedOf(New(today)))
+	require.NoError(t, os.Chown(filepath.Join(h.path, dir.SeedName), 12345, -1))
+	err := Adopt(h.Dir, "meet", today, storeNone)
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: belongs to another user (12345), who can read it; hint: give a seed to the owner of DIR, or to root")
+	assert.Empty(t, h.states())
+	require.NoError(t, os.Chown(h.path, 12345, -1))
+	h.adopt(today)
+}
+
 // TestAdoptAgain: where what a seed brings along could not be stored, the seed stays, and is
 // adopted once more.
 func TestAdoptAgain(t *testing.T) {
