@@ -76,6 +76,9 @@ func (s *Shipper) Look() error {
 			s.cfg.Say(topic, err.Error())
 		}
 	}
+	if err := registry.KeysElsewhere(s.cfg.Path, s.cfg.Keys); err != nil {
+		s.cfg.Say("fleet-keys", err.Error())
+	}
 	var errs []error
 	for day := today; day <= today+ratchet.Ahead; day++ {
 		errs = append(errs, s.key(d, chain, day))

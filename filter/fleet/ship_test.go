@@ -338,6 +338,21 @@ func TestKeyOfDayBefore(t *testing.T) {
 	assert.Equal(t, []string{h.path + ": the fleet's key of 2026-11-22 is not known to this host: the counts of that day are an upper bound"}, h.said)
 }
 
+// TestKeysElsewhere: keys that no filter looks for are told.
+func TestKeysElsewhere(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	keys := t.TempDir()
+	settings := fmt.Sprintf("hushpipe settings 1\nstarted 2026-11-22T12:00:00Z\n--keys=%q\n", keys)
+	settings += fmt.Sprintf("sha256 %x\n", sha256.Sum256([]byte(settings)))
+	dirtest.Put(t, h.path, dir.SettingsName, settings)
+	h.give(NewSeed("meet", h.now))
+	h.look()
+	assert.Equal(t, []string{h.path + ": its filter keeps the keys in " + keys + "; hint: give --keys " + keys}, h.said)
+	h.said, h.cfg.Keys = nil, keys
+	h.look()
+	assert.Empty(t, h.said)
+}
+
 // TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,
 // and is named.
 func TestBadSeed(t *testing.T) {
