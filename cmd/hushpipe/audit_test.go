@@ -232,6 +232,9 @@ func TestAuditFinds(t *testing.T) {
 		{"keys that backups take along", func(t *testing.T, dir string) {
 			require.NoError(t, os.Remove(filepath.Join(dir, "keys", "CACHEDIR.TAG")))
 		}, "backups", "keys", 0},
+		{"what makes a fleet's keys, and backups take along", func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "fleet"), 0o700))
+		}, "backups", "fleet", 0},
 		{"lines that everybody can read", func(t *testing.T, dir string) {
 			require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o644))
 		}, "access", name, 0},

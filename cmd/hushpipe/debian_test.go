@@ -135,6 +135,62 @@ func packagesNameLicences(t *testing.T, dir string) {
 	require.Equal(t, "hushpipe "+version+"\n", read(tree+"/usr/bin/hushpipe", "version"))
 }
 
+// TestMaintainerScripts runs the scripts of the package on a tree that stands for the
+// machine: a fleet's keys are no longer made once it is removed, and purge overwrites what
+// they follow from.
+func TestMaintainerScripts(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give the figures to root")
+	}
+	root := t.TempDir()
+	put := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), mode))
+		return path
+	}
+	for _, name := range []string{"deb-systemd-invoke", "systemctl", "systemd-sysusers", "systemd-tmpfiles"} {
+		put("bin/"+name, "#!/bin/sh\nset -f\necho \"${0##*/}\" \"$@\" >>"+root+"/did\n", 0o755)
+	}
+	require.NoError(t, os.MkdirAll(root+"/run/systemd/system", 0o755))
+	run := func(script, action string) string {
+		text, err := os.ReadFile("packaging/debian/" + script)
+		require.NoError(t, err)
+		there := regexp.MustCompile(`/(etc|run|usr|var)/`).ReplaceAllString(string(text), root+"$0")
+		cmd := exec.Command("sh", "-c", there, script, action)
+		cmd.Env = append(os.Environ(), "PATH="+root+"/bin:"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		did, err := os.ReadFile(root + "/did")
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(root+"/did"))
+		return string(did)
+	}
+	assert.Regexp(t, `deb-systemd-invoke try-restart .*hushpipe-ship@\*\.service`, run("postinst", "configure"))
+
+	const dir = "var/log/hushpipe/"
+	var secrets []string
+	for _, name := range []string{"keys/2026-11-22.key", "fleet/2026-11-22.state", "fleet/2026-11-22.state.bak", "fleet/.hushpipe-0123456789abcdef", "fleet-seed"} {
+		other := filepath.Join(root, "other-"+filepath.Base(name))
+		require.NoError(t, os.Link(put(dir+name, "a secret", 0o600), other))
+		secrets = append(secrets, other)
+	}
+	put(dir+"fleet/name", "meet\n", 0o600)
+	put(dir+"rooms/rooms-2026-11-22.log", "", 0o640)
+	enabled := put("etc/systemd/system/multi-user.target.wants/hushpipe-ship@var-log-hushpipe.service", "", 0o644)
+	assert.Regexp(t, `deb-systemd-invoke stop .*hushpipe-ship@\*\.service`, run("prerm", "remove"))
+	run("postrm", "purge")
+	assert.NoFileExists(t, enabled)
+	left, err := filepath.Glob(root + "/" + dir + "*")
+	require.NoError(t, err)
+	assert.Equal(t, []string{root + "/" + dir + "rooms"}, left)
+	for _, other := range secrets {
+		text, err := os.ReadFile(other)
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), "secret", other)
+	}
+}
+
 // TestTutorial: the page of the manual is what debian.sh does, which TestPackage runs.
 // UPDATE=1 writes it.
 func TestTutorial(t *testing.T) {

@@ -366,6 +366,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if err != nil {
 			p.finder.fail(err)
 		}
+		tellFleet(p.path, e.say)
 		goesOn = goesOn || days[i][len(days[i])-1] >= today
 	}
 	if goesOn {

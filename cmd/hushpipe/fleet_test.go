@@ -366,6 +366,17 @@ func startService(t *testing.T, program string, args ...string) {
 	require.Equal(t, "READY=1", string(text[:n]))
 }
 
+// TestFleetFileMode: who may not read the seed may read the fleet's file.
+func TestFleetFileMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meet")
+	cmd := exec.Command("sh", "-c", `umask 077; exec "$0" fleet new "$1"`, hushpipeBinary(t), path)
+	said, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o644), info.Mode())
+}
+
 // TestFleetKeys: three hosts of a fleet, each with its service and filter, have equal keys
 // from their first line on, and what is merged is an independent count. Nobody else can
 // read what they share, and no seed is left.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/fleet"
 	"hushpipe/filter/fleet/ratchet"
 	"hushpipe/filter/registry"
@@ -57,7 +58,9 @@ func fleetNew(path string, out io.Writer) error {
 		return err
 	}
 	_, err = file.Write(fleet.File{Name: name}.AppendText(nil))
-	err = errors.Join(err, file.Sync(), file.Close())
+	// Under the umask by which nobody else can read the seed, the owner of DIR could not read
+	// this file, which holds no secret.
+	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
 	if err == nil {
 		_, err = out.Write(fleet.NewSeed(name, now()).AppendText(nil))
 	}
@@ -130,6 +133,13 @@ func fleetShipCommand(say *messages) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
 	return cmd
+}
+
+// tellFleet tells who deletes keys in DIR where else they are.
+func tellFleet(path string, say *messages) {
+	if _, err := os.Lstat(filepath.Join(path, dir.Fleet, dir.FleetName)); err == nil {
+		say.sayf(note, "%s: the other hosts of its fleet have the same keys, which open copies of the lines; hint: delete the days there as well", path)
+	}
 }
 
 // fleetShip ends only where the first look fails.

@@ -63,6 +63,8 @@ var severities = map[string]severity{
 	"delete lines":     failure,
 	"delete leftovers": failure,
 	"delete journals":  failure,
+	"fleet-seed":       failure, // it is not taken in
+	"fleet-state":      failure, // some keys may not be made
 	"recovered":        note,
 }
 

@@ -42,7 +42,7 @@ func purgeCommand(say *messages) *cobra.Command {
 				return err
 			}
 			if date != "" {
-				return purgeDay(at, date, cmd.OutOrStdout())
+				return purgeDay(at, date, cmd.OutOrStdout(), say)
 			}
 			purged, err := store.Purge(at, period, force)
 			printDeleted(cmd.OutOrStdout(), purged.Deleted)
@@ -66,13 +66,16 @@ func purgeCommand(say *messages) *cobra.Command {
 }
 
 // purgeDay is purge --day.
-func purgeDay(at store.Directory, date string, stdout io.Writer) error {
+func purgeDay(at store.Directory, date string, stdout io.Writer, say *messages) error {
 	day, ok := civil.ParseDay(date)
 	if !ok {
 		return usage("--day %q is not valid; hint: give a date, as in 2026-11-22", date)
 	}
 	purged, holders, err := store.PurgeDay(at, day)
 	printDeleted(stdout, purged.Deleted)
+	if err == nil {
+		tellFleet(at.Path, say)
+	}
 	for _, p := range holders {
 		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back; hint: restart the web server, then purge --day once more", p.PID, p.Version, day))
 	}

@@ -405,7 +405,7 @@ func lineErrors(err error) (list []*roomfile.LineError) {
 func (a *auditor) backups(s *stream, c statement.Claim) *Row {
 	b := c.(statement.Backups)
 	r := &Row{Text: "backups that heed CACHEDIR.TAG leave keys and journals out"}
-	places := []string{s.keysOf(), filepath.Join(s.Path, dir.Journal)}
+	places := []string{s.keysOf(), filepath.Join(s.Path, dir.Journal), filepath.Join(s.Path, dir.Fleet)}
 	if b.Tagged {
 		r.Text = "backups that heed CACHEDIR.TAG leave the directory out"
 		places = []string{s.Path}

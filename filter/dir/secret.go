@@ -96,6 +96,16 @@ func (d *Dir) readSecret(f *os.File, sub, name string) (secret [secretSize]byte,
 	return secret, nil
 }
 
+// Foreign returns the user that an open file of DIR belongs to, where that has no part in
+// DIR, for who may make files there.
+func (d *Dir) Foreign(f *os.File) (uid int, yes bool) {
+	var st unix.Stat_t
+	if !d.create || fstat(int(f.Fd()), &st) != nil {
+		return 0, false
+	}
+	return int(st.Uid), d.isForeign(&st)
+}
+
 // isForeign reports whether a file belongs to a user that has no part in DIR. HandOver
 // gives DIR last: that is waited for where the file has just been given.
 func (d *Dir) isForeign(st *unix.Stat_t) bool {

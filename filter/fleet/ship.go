@@ -37,8 +37,9 @@ func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bo
 
 var errNoSeed = errors.New("is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
 
-// Look takes in a seed that lies in DIR, moves the state on, and makes the keys of today
-// and of the days ahead. Call it at start, each minute and at midnight.
+// Look takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
+// their period, and makes those of today and of the days ahead. What it cannot do beside
+// making keys, it says. Call it at start, each minute and at midnight.
 func (s *Shipper) Look() error {
 	if err := s.check(); err != nil {
 		return err
@@ -49,7 +50,8 @@ func (s *Shipper) Look() error {
 		return err
 	}
 	defer d.Close()
-	verdict, err := retention.NewClock(d).Judge(s.cfg.Now().Round(0), calendar.DefaultPeriod, false)
+	now := s.cfg.Now().Round(0)
+	verdict, err := retention.NewClock(d).Judge(now, calendar.DefaultPeriod, false)
 	if err != nil {
 		return err
 	}
@@ -57,15 +59,25 @@ func (s *Shipper) Look() error {
 		return fmt.Errorf("%s: the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until %s", s.cfg.Path, until.Format(time.RFC3339))
 	}
 	today := verdict.Window.Today
-	if err := s.join(d, today); err != nil {
+	if err := ratchet.CheckFleet(d, s.cfg.Fleet); err != nil {
 		return err
 	}
+	joinErr := ratchet.Adopt(d, s.cfg.Fleet, today, func(seed ratchet.Seed) error { return s.shareRooms(d, seed.Rooms) })
+	purgeErr := purge(d, verdict, now)
 	chain, err := ratchet.Read(d)
-	if err != nil {
+	if _, none := chain.At(today); len(chain) == 0 || err != nil && none != nil {
+		if err = dir.Join(joinErr, purgeErr, err); err == nil {
+			err = d.Error("open", "", dir.SeedName, errNoSeed)
+		}
 		return err
 	}
-	if len(chain) == 0 {
-		return d.Error("open", "", dir.SeedName, errNoSeed)
+	for topic, err := range map[string]error{"fleet-seed": joinErr, "purge": purgeErr, "fleet-state": err} {
+		if err != nil { // the keys are made all the same
+			s.cfg.Say(topic, err.Error())
+		}
+	}
+	if err := registry.KeysElsewhere(s.cfg.Path, s.cfg.Keys); err != nil {
+		s.cfg.Say("fleet-keys", err.Error())
 	}
 	var errs []error
 	for day := today; day <= today+ratchet.Ahead; day++ {
@@ -85,22 +97,25 @@ func (s *Shipper) check() error {
 	return checkStreams(d, s.cfg.Path)
 }
 
-// join takes in a seed, and moves the state on to today.
-func (s *Shipper) join(d *dir.Dir, today civil.Day) error {
-	seed, adopted, err := ratchet.Adopt(d, s.cfg.Fleet, today)
-	if err == nil && adopted {
-		err = s.shareRooms(d, seed.Rooms)
+// purge moves the state on, and deletes keys by the rule of their directory: no filter may
+// run that does.
+func purge(d *dir.Dir, v retention.Verdict, now time.Time) error {
+	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
+	if rule == 0 { // who knows which keys are to live
+		_, advanceErr := ratchet.Advance(d, v.Window.Today)
+		return dir.Join(err, advanceErr)
 	}
-	if err == nil {
-		_, err = ratchet.Advance(d, today)
-	}
-	return err
+	return dir.Join(append(retention.Delete(d, retention.Keys, v, rule).Errs, err)...)
 }
 
 // key makes the key of a day, unless there is one.
 func (s *Shipper) key(d *dir.Dir, chain ratchet.Chain, day civil.Day) error {
 	other := ""
 	if state, err := chain.At(day); err != nil {
+		// It may lie there: the state moves on, and does not come back with a clock.
+		if _, err := keyring.ReadKey(d, day); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		other = "is not known to this host"
 	} else {
 		key, err := keyring.PutKey(d, day, state.Key())

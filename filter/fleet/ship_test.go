@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -267,6 +268,111 @@ func TestJoining(t *testing.T) {
 	_, err = Invite(stranger.path, "meet", first.now)
 	assert.EqualError(t, err, stranger.path+": takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host")
 	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+}
+
+// TestKeysExpire: where no filter runs, keys go when their period is over all the same, and
+// so does what a crash left of them.
+func TestKeysExpire(t *testing.T) {
+	for _, tt := range []struct {
+		rule string
+		days civil.Day
+	}{{"", 14}, {"3d\n", 3}} {
+		t.Run(tt.rule, func(t *testing.T) {
+			h := newHost(t, at(today, 12, 0))
+			h.give(NewSeed("meet", h.now))
+			if tt.rule != "" {
+				dirtest.Put(t, h.path, "keys/keep", tt.rule)
+			}
+			for range tt.days + 2 {
+				h.look()
+				h.now = h.now.Add(24 * time.Hour)
+			}
+			dirtest.Put(t, h.path, "keys/2026-12-11.key.bak", "a copy")
+			for _, dir := range []string{"keys", "fleet"} {
+				dirtest.Put(t, h.path, dir+"/.hushpipe-0123456789abcdef", "a secret of a process that was killed")
+			}
+			h.look()
+			days := slices.Sorted(maps.Keys(h.keys()))
+			assert.Equal(t, h.today()-tt.days+1, days[0])
+			assert.Len(t, days, int(tt.days)+2)
+			for _, dir := range []string{"keys", "fleet"} {
+				left, err := filepath.Glob(filepath.Join(h.path, dir, ".hushpipe-*"))
+				require.NoError(t, err)
+				assert.Empty(t, left)
+			}
+			assert.Empty(t, h.said)
+		})
+	}
+}
+
+// TestRoomSecretUnstored: a seed is not overwritten before its secret is stored.
+func TestRoomSecretUnstored(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	seed := NewSeed("meet", h.now)
+	h.give(seed)
+	dirtest.Put(t, h.path, "room-secret/in the way", "")
+	h.look()
+	require.Len(t, h.said, 1)
+	assert.Contains(t, h.said[0], h.path+"/room-secret: ")
+	require.NoError(t, os.RemoveAll(filepath.Join(h.path, "room-secret")))
+	h.look()
+	assert.Equal(t, string(seed.Rooms[:]), dirtest.Read(t, h.path, "room-secret"))
+	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
+}
+
+// TestKeyOfDayBefore: a state that moved on says nothing of a key that it has made.
+func TestKeyOfDayBefore(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	h.give(NewSeed("meet", h.now))
+	h.look()
+	keys := h.keys()
+	h.now = at(today+1, 0, 1)
+	h.look()
+	h.now = at(today, 23, 59) // it was ahead, or another zone's
+	h.look()
+	assert.Empty(t, h.said)
+	assert.Subset(t, h.keys(), keys)
+
+	require.NoError(t, os.Remove(filepath.Join(h.path, "keys/2026-11-22.key")))
+	h.look()
+	assert.Equal(t, []string{h.path + ": the fleet's key of 2026-11-22 is not known to this host: the counts of that day are an upper bound"}, h.said)
+}
+
+// TestKeysElsewhere: keys that no filter looks for are told.
+func TestKeysElsewhere(t *testing.T) {
+	h := newHost(t, at(today, 12, 0))
+	keys := t.TempDir()
+	settings := fmt.Sprintf("hushpipe settings 1\nstarted 2026-11-22T12:00:00Z\n--keys=%q\n", keys)
+	settings += fmt.Sprintf("sha256 %x\n", sha256.Sum256([]byte(settings)))
+	dirtest.Put(t, h.path, dir.SettingsName, settings)
+	h.give(NewSeed("meet", h.now))
+	h.look()
+	assert.Equal(t, []string{h.path + ": its filter keeps the keys in " + keys + "; hint: give --keys " + keys}, h.said)
+	h.said, h.cfg.Keys = nil, keys
+	h.look()
+	assert.Empty(t, h.said)
+}
+
+// TestBadSeed: a seed that cannot be taken in keeps no host from going on with its state,
+// and is named.
+func TestBadSeed(t *testing.T) {
+	other := string(NewSeed("other", at(today, 12, 0)).AppendText(nil))
+	for name, text := range map[string]string{"empty": "", "damaged": other[:100], "of another fleet": other} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, at(today, 12, 0))
+			h.give(NewSeed("meet", h.now))
+			h.look()
+			dirtest.Put(t, h.path, dir.SeedName, text)
+			for h.now = at(today+1, 0, 0); h.today() <= today+3; h.now = h.now.Add(24 * time.Hour) {
+				h.said = nil
+				h.look()
+				require.Len(t, h.said, 1)
+				assert.Contains(t, h.said[0], h.path+"/fleet-seed: is ")
+			}
+			assert.Len(t, h.keys(), 6)
+			assert.Contains(t, h.fleet(), "2026-11-25.state")
+		})
+	}
 }
 
 // TestRekey: a lost host makes keys of none of the days that the new seed begins with.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,4 +30,21 @@ func KeysOf(path string) string {
 		return "" // who gave --keys to filter gives it here, too
 	}
 	return keys
+}
+
+// KeysElsewhere returns an error where loggers on the DIR at path keep the keys in another
+// directory than keys, "" for the one in DIR, as DIR records.
+func KeysElsewhere(path, keys string) error {
+	s, err := ReadSettings(path)
+	if err != nil || s.keys() == "" {
+		return nil // nothing is known
+	}
+	there, err := os.Stat(s.keys())
+	if err != nil {
+		return nil
+	}
+	if mine, err := os.Stat(dir.KeyPath(path, keys)); err != nil || !os.SameFile(there, mine) {
+		return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", path, s.keys(), s.keys())
+	}
+	return nil
 }

@@ -86,7 +86,7 @@ func countLines(d *dir.Dir, sub, name string) (n int, err error) {
 // days after it, the lines alone: more lines come under these keys. Room files stay.
 // Processes that live are told to forget the days that are over; see Holders.
 func EraseDays(at Directory, days []civil.Day) (p retention.Purged, err error) {
-	if err := keysElsewhere(at); err != nil {
+	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
 		return p, err
 	}
 	d, err := openToPurge(at)

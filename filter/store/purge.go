@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -80,7 +79,7 @@ func PurgeDay(at Directory, day civil.Day) (p retention.Purged, holders []regist
 	if today := civil.DayOf(at.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
-	if err := keysElsewhere(at); err != nil {
+	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
 		return p, nil, err
 	}
 	d, err := openToPurge(at)
@@ -109,29 +108,6 @@ func openToPurge(at Directory) (*dir.Dir, error) {
 		return nil, err
 	}
 	return d, nil
-}
-
-// keysElsewhere returns an error where loggers keep the keys in another directory, as
-// DIR records.
-func keysElsewhere(at Directory) error {
-	settings, err := registry.ReadSettings(at.Path)
-	if err != nil {
-		return nil // nothing is known
-	}
-	for _, flag := range settings.Flags {
-		path, ok := strings.CutPrefix(flag, "--keys=")
-		if !ok || path == "" {
-			continue
-		}
-		there, err := os.Stat(path)
-		if err != nil {
-			continue
-		}
-		if mine, err := os.Stat(dir.KeyPath(at.Path, at.Keys)); err != nil || !os.SameFile(there, mine) {
-			return fmt.Errorf("%s: its filter keeps the keys in %s; hint: give --keys %s", at.Path, path, path)
-		}
-	}
-	return nil
 }
 
 // keysMissing returns an error for a DIR that has lines and no key directory.

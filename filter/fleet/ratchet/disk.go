@@ -12,7 +12,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Read returns the states in d; none where it takes part in no fleet.
+// Read returns the states in d; none where it takes part in no fleet. Beside an error, those
+// are good that could be read.
 func Read(d *dir.Dir) (Chain, error) {
 	if names, err := d.Names(dir.Fleet); len(names) == 0 || err != nil {
 		return nil, err
@@ -31,6 +32,7 @@ func read(d *dir.Dir) (c Chain, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var errs []error
 	for _, name := range names {
 		day, ok := dir.OwnDay(dir.Fleet, name)
 		if !ok {
@@ -41,14 +43,15 @@ func read(d *dir.Dir) (c Chain, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			errs, secret = append(errs, err), unread
 		}
 		c = append(c, State{day, secret})
 	}
-	return c, nil
+	return c, dir.Join(errs...)
 }
 
-// Advance moves the state in d on to a day, and overwrites those of days before it. It does
+// Advance moves the state in d on to a day, and overwrites those of days before it, also where
+// one cannot be read: nothing follows from that. It does
 // so in any process: a state must not outlive the days that it opens, whether or not the
 // one that needs it runs. Where another process has the lock, that one does it.
 func Advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
@@ -75,19 +78,17 @@ func isBefore(name string, day civil.Day) bool {
 }
 
 func advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
-	chain, err := read(d)
-	if err != nil {
-		return nil, err
-	}
+	chain, readErr := read(d)
 	if s, err := chain.At(day); err == nil {
 		if err := put(d, s); err != nil {
-			return nil, err
+			return nil, dir.Join(readErr, err)
 		}
 		if exposed(d, chain, day) {
 			d.MarkExposed(dir.Fleet, dir.StateFile(day))
 		}
 	}
-	return shred(d, func(name string) bool { return isBefore(name, day) })
+	deleted, err = shred(d, func(name string) bool { return isBefore(name, day) })
+	return deleted, dir.Join(readErr, err)
 }
 
 // exposed reports whether others could read the state that the one of a day follows from.
@@ -136,50 +137,50 @@ func shred(d *dir.Dir, gone func(name string) bool) (deleted []string, err error
 }
 
 // Adopt has d take part in a fleet by the seed that lies in it, if there is one, from a day
-// on: its states take the place of those that were there. Then the seed is overwritten. A
-// crash leaves the seed, which is adopted once more.
-func Adopt(d *dir.Dir, fleet string, day civil.Day) (seed Seed, adopted bool, err error) {
+// on: its states take the place of those that were there, and store keeps what else it
+// brings. Then the seed is overwritten. A crash, or an error, leaves the seed, which is
+// adopted once more.
+func Adopt(d *dir.Dir, fleet string, day civil.Day, store func(Seed) error) error {
 	seed, exposed, err := readSeed(d)
 	if errors.Is(err, fs.ErrNotExist) {
-		return seed, false, checkFleet(d, fleet)
+		return CheckFleet(d, fleet)
 	}
 	if err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	if seed.Fleet != fleet {
-		return Seed{}, false, d.Error("read", "", dir.SeedName, fmt.Errorf("is of the fleet %s, not of %s; hint: invite this host to that", seed.Fleet, fleet))
+		return d.Error("read", "", dir.SeedName, fmt.Errorf("is of the fleet %s, not of %s; hint: invite this host to that", seed.Fleet, fleet))
 	}
 	unlock, err := d.LockFleet(dir.LockPatience)
 	if err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	defer unlock()
-	if err := checkFleet(d, fleet); err != nil {
-		return Seed{}, false, err
+	if err := CheckFleet(d, fleet); err != nil {
+		return err
 	}
 	if err := d.ReplaceFile(dir.Fleet, dir.FleetName, []byte(fleet+"\n")); err != nil {
-		return Seed{}, false, err
+		return err
 	}
 	first := seed.States[0].Day
 	if _, err := shred(d, func(name string) bool {
 		of, ok := dir.ExpiryDay(dir.Fleet, name)
 		return ok && (of >= first || first <= day)
 	}); err != nil {
-		return Seed{}, false, err
+		return err
 	}
-	states := seed.States.From(day)
-	for _, s := range states {
+	for _, s := range seed.States.From(day) {
 		if err := put(d, s); err != nil {
-			return Seed{}, false, err
+			return err
 		}
 		if exposed {
 			d.MarkExposed(dir.Fleet, dir.StateFile(s.Day))
 		}
 	}
-	if err := removeSeed(d); err != nil {
-		return Seed{}, false, err
+	if err := store(seed); err != nil {
+		return err
 	}
-	return seed, true, nil
+	return removeSeed(d)
 }
 
 func removeSeed(d *dir.Dir) error {
@@ -191,8 +192,8 @@ func removeSeed(d *dir.Dir) error {
 	return d.Error("delete", "", dir.SeedName, sub.Remove(dir.SeedName))
 }
 
-// checkFleet returns an error for a DIR that takes part in another fleet.
-func checkFleet(d *dir.Dir, fleet string) error {
+// CheckFleet returns an error where d takes part in another fleet.
+func CheckFleet(d *dir.Dir, fleet string) error {
 	text, err := d.ReadFile(dir.Fleet, dir.FleetName)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) == fleet+"\n" {
 		return nil
@@ -213,6 +214,9 @@ func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	st, err := f.Stat()
 	if err != nil {
 		return Seed{}, false, err
+	}
+	if uid, foreign := d.Foreign(f); foreign {
+		return Seed{}, false, d.Error("read", "", dir.SeedName, fmt.Errorf("belongs to another user (%d), who can read it; hint: give a seed to the owner of DIR, or to root", uid))
 	}
 	text, err := io.ReadAll(io.LimitReader(f, mostSeed+1))
 	if err == nil {

@@ -1,6 +1,7 @@
 package ratchet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,10 +39,16 @@ func (h *host) give(s Seed) {
 
 func (h *host) adopt(day civil.Day) {
 	h.Helper()
-	_, adopted, err := Adopt(h.Dir, "meet", day)
-	require.NoError(h, err)
-	require.True(h, adopted)
+	stored := false
+	require.NoError(h, Adopt(h.Dir, "meet", day, func(Seed) error {
+		stored = true
+		assert.FileExists(h, filepath.Join(h.path, dir.SeedName), "a crash now would lose what is stored next")
+		return nil
+	}))
+	require.True(h, stored)
 }
+
+func storeNone(Seed) error { return errors.New("there is nothing to be stored") }
 
 func (h *host) chain() Chain {
 	h.Helper()
@@ -74,9 +81,7 @@ func seedOf(states ...State) Seed { return Seed{Fleet: "meet", States: states} }
 // TestAdopt: the seed is read once, and nobody else can read what is made of it.
 func TestAdopt(t *testing.T) {
 	h := newHost(t)
-	_, adopted, err := Adopt(h.Dir, "meet", today)
-	require.NoError(t, err)
-	assert.False(t, adopted)
+	require.NoError(t, Adopt(h.Dir, "meet", today, storeNone))
 
 	old := New(today - 5)
 	h.give(seedOf(old))
@@ -113,25 +118,54 @@ func TestAdopt(t *testing.T) {
 	assert.Equal(t, Chain{again.to(today + 6)}, h.chain())
 }
 
+// TestForeignSeed: what another user gives is no seed.
+func TestForeignSeed(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	h := newHost(t)
+	h.give(seedOf(New(today)))
+	require.NoError(t, os.Chown(filepath.Join(h.path, dir.SeedName), 12345, -1))
+	err := Adopt(h.Dir, "meet", today, storeNone)
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: belongs to another user (12345), who can read it; hint: give a seed to the owner of DIR, or to root")
+	assert.Empty(t, h.states())
+	require.NoError(t, os.Chown(h.path, 12345, -1))
+	h.adopt(today)
+}
+
+// TestAdoptAgain: where what a seed brings along could not be stored, the seed stays, and is
+// adopted once more.
+func TestAdoptAgain(t *testing.T) {
+	h := newHost(t)
+	s := New(today)
+	h.give(seedOf(s))
+	full := errors.New("the disk is full")
+	assert.ErrorIs(t, Adopt(h.Dir, "meet", today, func(Seed) error { return full }), full)
+	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
+	h.adopt(today + 1)
+	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
+	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+}
+
 func TestAdoptRefused(t *testing.T) {
 	h := newHost(t)
 	other := seedOf(New(today))
 	other.Fleet = "other"
 	h.give(other)
-	_, _, err := Adopt(h.Dir, "meet", today)
+	err := Adopt(h.Dir, "meet", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is of the fleet other, not of meet; hint: invite this host to that")
 	dirtest.Put(t, h.path, dir.SeedName, seedText[:50])
-	_, _, err = Adopt(h.Dir, "meet", today)
+	err = Adopt(h.Dir, "meet", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is no seed of a fleet, or not all of one; hint: make it by hushpipe fleet invite")
 	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
 	assert.Empty(t, h.states())
 
 	h.give(seedOf(New(today)))
 	h.adopt(today)
-	_, _, err = Adopt(h.Dir, "other", today)
+	err = Adopt(h.Dir, "other", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet/name: it takes part in another fleet than other; hint: to leave that one, remove the directory of this file")
 	h.give(other)
-	_, _, err = Adopt(h.Dir, "other", today)
+	err = Adopt(h.Dir, "other", today, storeNone)
 	assert.ErrorContains(t, err, "another fleet")
 	assert.Len(t, h.chain(), 1)
 }
@@ -207,10 +241,39 @@ func TestPlanted(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			path := filepath.Join(h.path, "fleet/2026-11-23.state")
 			require.NoError(t, plant(path))
-			_, err := Advance(h.Dir, today+1)
+			c, err := Read(h.Dir)
 			assert.ErrorContains(t, err, "2026-11-23.state")
+			_, err = c.At(today)
+			assert.NoError(t, err, "the other state is good")
+			_, err = c.At(today + 1)
+			assert.EqualError(t, err, "2026-11-23: the state of the fleet cannot be read; hint: invite this host anew")
+			assert.Equal(t, Chain{c[0]}, c.From(today))
 			require.NoError(t, os.Remove(path))
 		})
 	}
 	assert.Len(t, h.advance(today+1), 1)
+}
+
+// TestUnreadable: a state that cannot be read keeps none of the others beyond its day, nor
+// from being used, and is overwritten as well.
+func TestUnreadable(t *testing.T) {
+	const short = "does not hold 32 bytes"
+	h := newHost(t)
+	s := New(today)
+	h.give(seedOf(s))
+	h.adopt(today)
+	dirtest.Put(t, h.path, "fleet/2026-11-21.state", "short")
+	deleted, err := Advance(h.Dir, today+1)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-21.state", "fleet/2026-11-22.state"}, deleted)
+	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+
+	dirtest.Put(t, h.path, "fleet/2026-11-24.state", "short") // it may be one of rekey
+	deleted, err = Advance(h.Dir, today+2)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-23.state"}, deleted)
+	deleted, err = Advance(h.Dir, today+3)
+	assert.ErrorContains(t, err, short)
+	assert.Equal(t, []string{"fleet/2026-11-24.state"}, deleted)
+	assert.Empty(t, h.states())
 }

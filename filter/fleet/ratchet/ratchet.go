@@ -55,8 +55,14 @@ func (s State) derive(purpose string) [32]byte {
 }
 
 // Chain has the states of a fleet, by day. Each holds from its day on, until that of the
-// next: a later one does not follow from an earlier one, but was drawn anew.
+// next: a later one does not follow from an earlier one, but was drawn anew. So nothing is
+// known of the days of one that cannot be read.
 type Chain []State
+
+// unread is the secret of a state that cannot be read. No other is zero.
+var unread [32]byte
+
+var errUnread = errors.New("the state of the fleet cannot be read; hint: invite this host anew")
 
 // ErrPast says that a state is of a later day.
 var ErrPast = errors.New("the states of the fleet are of later days; hint: set the clock, or invite this host anew")
@@ -64,6 +70,9 @@ var ErrPast = errors.New("the states of the fleet are of later days; hint: set t
 // At returns the state of a day.
 func (c Chain) At(day civil.Day) (State, error) {
 	for i := len(c) - 1; i >= 0; i-- {
+		if c[i].Day <= day && c[i].Secret == unread {
+			return State{}, fmt.Errorf("%s: %w", day, errUnread)
+		}
 		if c[i].Day <= day {
 			return c[i].to(day), nil
 		}
@@ -77,7 +86,7 @@ func (c Chain) From(day civil.Day) (from Chain) {
 		from = append(from, s)
 	}
 	for _, s := range c {
-		if s.Day > day {
+		if s.Day > day && s.Secret != unread {
 			from = append(from, s)
 		}
 	}
