@@ -232,8 +232,37 @@ func (p *Proof) isOdd(word []byte) bool {
 			if ok && p.isPseudonym(a) && (len(part) < len(run) || i > 0 && isGlue(word[i-1]) || end < len(word) && isGlue(word[end])) {
 				return true
 			}
+			if p.isGlued(part) {
+				return true
+			}
 		}
 		i = end
+	}
+	return false
+}
+
+// isGlued reports whether hexadecimal digits stand beside a pseudonym of IPv6: its first
+// group, or its last, has more than four then.
+func (p *Proof) isGlued(part []byte) bool {
+	first, last := bytes.IndexByte(part, ':'), bytes.LastIndexByte(part, ':')+1
+	if first < 0 || first <= 4 && len(part)-last <= 4 {
+		return false
+	}
+	starts, ends := 1, 1 // as many as there may be digits in a group
+	if first > 4 {
+		starts = 4
+	}
+	if len(part)-last > 4 {
+		ends = 4
+	}
+	for s := range starts {
+		start := max(first-4, 0) + s
+		for e := range ends {
+			a, ok := pseudonym.ParseAddr(part[start : min(last+4, len(part))-e])
+			if ok && p.isPseudonym(a) {
+				return true
+			}
+		}
 	}
 	return false
 }

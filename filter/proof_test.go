@@ -93,6 +93,8 @@ func FuzzProof(f *testing.F) {
 		`2001:db8::5:80 198.51.100.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "a"`,
 		`192.0.2.1 - - [22/Nov/2026%:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "a"`,
 		`www.example.org:443 2001:db8:0:91b4 - - [22/Nov/2026:07:23:55 +0000] "GET /.env HTTP/1.1" 404 397 "https://[2001:db8::17]/" "a"`,
+		`2 - - [22/Nov/2026:07:23:55 +0000] "GET http://192.0.2.9:80/a?b HTTP/1.1" 200 5 "http://19.b2.0.2.9/" "a.192.0.2.1.b/24.2.1.2"`,
+		`192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a?b HTTP/1.1" 200 5 "http://192.0.2.9c.example/" "-"`,
 	} {
 		for i := range len(proofPlans) + 1 {
 			f.Add(uint8(len(lineSpecs)+i), uint8(2), line)
