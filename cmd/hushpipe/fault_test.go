@@ -27,14 +27,14 @@ type disk struct {
 
 // newDisk mounts a disk that has room, for a fault.
 func newDisk(t *testing.T, f fault) *disk {
-	d := bareDisk(t, "64m")
+	d := bareDisk(t, "512m")
 	require.NoError(t, os.Mkdir(d.dir, 0o750))
 	if f.whole {
 		return d
 	}
 	for _, sub := range parts[1:] {
 		require.NoError(t, os.Mkdir(d.path(sub), 0o750))
-		mountTmpfs(t, d.path(sub), "64m")
+		mountTmpfs(t, d.path(sub), "512m")
 	}
 	d.attach()
 	return d
@@ -248,7 +248,7 @@ func each(do func(sub string)) {
 	}
 }
 
-func (d *disk) enlarge(sub string) { d.remount(sub, "size=64m") }
+func (d *disk) enlarge(sub string) { d.remount(sub, "size=512m") }
 
 func (d *disk) readOnly(sub string, on bool) {
 	var flag uintptr
