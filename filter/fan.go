@@ -96,9 +96,9 @@ func (f *Fan) Wait(patient func() bool) {
 
 func never() bool { return false }
 
-// isSlow reports that each disk that has something to write takes lines, if slowly: what
-// waits will be written soon.
-func (f *Fan) isSlow() bool {
+// accepts reports whether each disk that has something to write accepts it, however slowly:
+// what waits will be written soon.
+func (f *Fan) accepts() bool {
 	for _, q := range f.all {
 		if !q.isEmpty() && (q.refused.Load() || q.hangsFor(giveUp)) {
 			return false

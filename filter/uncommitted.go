@@ -128,8 +128,8 @@ func (u *uncommitted) settle() error {
 }
 
 // commitSoon is commit, but leaves a batch to the writer while one of several streams is
-// slow to write it: the others need not wait for that, and a kill must not lose it. More
-// stays nowhere, since after a kill the others write it a second time.
+// slow to write it: the others need not wait for that, and a kill must not lose it. No more
+// than a batch is left so, since after a kill the other streams write it a second time.
 func (u *uncommitted) commitSoon() error {
 	if u.in == nil || u.isEmpty() {
 		return nil
@@ -138,7 +138,7 @@ func (u *uncommitted) commitSoon() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if several, ok := u.out.(*Fan); ok && u.isUnwritten() && u.due <= batchSize && u.gap == 0 && u.err == nil &&
-		several.isSlow() && u.patient() {
+		several.accepts() && u.patient() {
 		return nil
 	}
 	return u.commitDue()
