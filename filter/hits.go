@@ -55,10 +55,10 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	if usual && h.glancer.found {
 		hit, ok = h.hits.At(line, &h.glancer.spans, f.line.Status)
 		if t := f.request; t != nil {
-			hit.RequestAt = traffic.Place{At: t.place, ID: t.id}
+			hit.Request.At = traffic.Place{At: t.place, ID: t.id}
 		}
 		if t := f.agent; t != nil {
-			hit.AgentAt = traffic.Place{At: t.place, ID: t.id}
+			hit.Agent.At = traffic.Place{At: t.place, ID: t.id}
 		}
 	} else if !f.line.Error {
 		hit, ok = h.hits.Of(line, &f.line)

@@ -59,12 +59,12 @@ const maxGroups = 1000
 // countGroup counts a hit in the group that it is of, if it is of any. A group stands by
 // name because networks of people brought it.
 func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robot bool) {
-	c.splitRequest(h)
+	c.requests.splitRequest(h)
 	var m rooms.Match
-	if !c.opt.Groups.matcher.Match(h.Target, 0, &m) {
+	if !c.opt.Groups.matcher.Match(h.Request.Target, 0, &m) {
 		return
 	}
-	n := d.string(stringGroup, c.keptValue(m.Room))
+	n := d.string(stringGroup, c.requests.keptValue(m.Room))
 	s := sums{1, h.Micros, 0, 0}
 	switch h.Status / 100 {
 	case 4:
@@ -83,15 +83,15 @@ func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robo
 
 // keptValue returns a value of a URL as it may be kept, valid until the next call. It is
 // no path: a slash in it is part of the name.
-func (c *Counter) keptValue(value []byte) []byte {
-	c.keptPath = appendDecoded(c.keptPath[:0], value)
-	if len(c.keptPath) > maxPath {
-		c.keptPath = append(c.keptPath[:maxPath-1], '*')
+func (r *requests) keptValue(value []byte) []byte {
+	r.kept = appendDecoded(r.kept[:0], value)
+	if len(r.kept) > maxPath {
+		r.kept = append(r.kept[:maxPath-1], '*')
 	}
-	if !c.rules.Secrets && looksSecret(c.keptPath) || bytes.Equal(c.keptPath, []byte("other")) {
-		return c.keptPath[:0] // it goes to other
+	if !r.rules.Secrets && looksSecret(r.kept) || bytes.Equal(r.kept, []byte("other")) {
+		return r.kept[:0] // it goes to other
 	}
-	return c.keptPath
+	return r.kept
 }
 
 // steps are the upper bounds of durations in microseconds, four to a doubling, from 64

@@ -8,6 +8,36 @@ import (
 	"hushpipe/format"
 )
 
+// Hit is what a line says of a request.
+type Hit struct {
+	Second    int32 // of the day, by the line's own zone; -1: not known
+	Status    int
+	Bytes     uint64
+	Request   Request
+	Referrer  []byte // as it stands in the log
+	Agent     Agent
+	Client    pseudonym.Addr
+	HasClient bool   // Client is an address
+	Micros    uint64 // how long the answer took, in microseconds
+	Timed     bool   // Micros is known
+}
+
+// Request is what was asked for. A Line that alone tells method and target is split where
+// they are needed.
+type Request struct {
+	Line   []byte // nil: method and target are there
+	Method []byte // nil: not known
+	Target []byte // path and query, or a URL
+	At     Place  // of Line
+}
+
+// Agent is the program that asked.
+type Agent struct {
+	Text  []byte // as it stands in the log
+	Known bool   // the format has agents
+	At    Place  // of Text
+}
+
 // Hits finds what lines say of requests. It serves one goroutine.
 type Hits struct {
 	loc             *time.Location    // of epochs
@@ -45,8 +75,8 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	h, target := &r.hit, r.target
 	if r.request != nil {
 		method, of, _, ok := format.SplitRequest(r.request)
-		if ok && h.Method == nil {
-			h.Method = method
+		if ok && h.Request.Method == nil {
+			h.Request.Method = method
 		}
 		if ok && target == nil {
 			target = of
@@ -58,7 +88,7 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	case bytes.IndexByte(target, '\\') >= 0:
 		target, r.scratch = format.Unescaped(target, r.scratch)
 	}
-	h.Target = target
+	h.Request.Target = target
 	return h, l.Status > 0 || target != nil
 }
 
@@ -67,13 +97,13 @@ func (r *Hits) At(line []byte, s *format.Spans, status int) (*Hit, bool) {
 	h := &r.hit
 	*h = Hit{
 		Second: format.SecondOfCLF(s.Time.Of(line)), Status: status, Bytes: number(s.Size.Of(line)),
-		Request: s.Request.Of(line), Referrer: s.Referrer.Of(line), Agent: s.Agent.Of(line), HasAgent: s.HasAgent,
+		Request: Request{Line: s.Request.Of(line)}, Referrer: s.Referrer.Of(line), Agent: Agent{Text: s.Agent.Of(line), Known: s.HasAgent},
 	}
 	if status > 0 {
 		return h, true
 	}
 	var target []byte
-	target, r.scratch = format.Target(h.Request, r.scratch)
+	target, r.scratch = format.Target(h.Request.Line, r.scratch)
 	return h, target != nil
 }
 
@@ -93,7 +123,7 @@ func (r *Hits) take(role format.Role, text []byte, u unit) {
 	case format.RoleURL:
 		r.target = text
 	case format.RoleMethod:
-		h.Method = text
+		h.Request.Method = text
 	case format.RoleTime:
 		if second, ok := format.SecondOfDay(text, r.loc); ok && h.Second < 0 {
 			h.Second = second
@@ -107,7 +137,7 @@ func (r *Hits) take(role format.Role, text []byte, u unit) {
 	case format.RoleReferer:
 		h.Referrer = text
 	case format.RoleAgent:
-		h.Agent, h.HasAgent = text, true
+		h.Agent = Agent{Text: text, Known: true}
 	}
 }
 

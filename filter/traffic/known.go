@@ -17,6 +17,7 @@ import (
 type knownTexts[F any] struct {
 	entries []knownText[F] // as many as a power of two
 	misses  int
+	off     bool // nothing is known: the plain reference
 }
 
 type knownText[F any] struct {
@@ -37,7 +38,7 @@ const (
 // find returns what is known of a text, or where it is to be put: nil for one that is too
 // long.
 func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint64, known bool) {
-	if len(text) > maxKnown {
+	if len(text) > maxKnown || k.off {
 		return nil, 0, false
 	}
 	if k.entries == nil {

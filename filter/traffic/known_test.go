@@ -82,7 +82,7 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 		h, also = w.hits.At(line, &s, short.Status)
 		require.Equal(t, ok, also, "%q", line)
 		if ok && w.short%3 > 0 {
-			h.RequestAt, h.AgentAt = w.place(append([]byte("r"), h.Request...)), w.place(append([]byte("a"), h.Agent...))
+			h.Request.At, h.Agent.At = w.place(append([]byte("r"), h.Request.Line...)), w.place(append([]byte("a"), h.Agent.Text...))
 		}
 	} else {
 		w.long++

@@ -214,10 +214,10 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	}
 	if sha256.Sum256(old) != u.wrote && hits(old) > hitsOf(figures.Cells) {
 		u.private, u.changed = true, false
-		if u.kept {
+		if u.more {
 			return false, u.widen(d, today)
 		}
-		u.kept = true
+		u.more = true
 		f.cfg.Report.Say("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
 		return false, u.widen(d, today)
 	}

@@ -25,19 +25,28 @@ type union struct {
 	seed    uint64        // see traffic.Day.Prefer
 	earlier traffic.Names // likewise
 	sealer  *sealer       // nil: the key is not read yet
-	read    map[string]int64
-	last    map[journalID]uint64 // the number of the last record that was added
-	pieces  map[string]*pieces   // of records that are not whole yet, by the file
 	text    []byte
-	wrote   [sha256.Size]byte // of the file, as this process wrote it last
+	reading
+	kept
+}
 
-	any     bool // there is a record
-	changed bool // the file is behind
-	private bool // the file was written while the day was not over
-	flawed  bool // not all could be read
-	kept    bool // it was said that a file has more, and stays
-	stale   bool // the figures were begun with other options
-	mixed   bool // it was said that there are several
+// reading is how far the journals have been read since the figures were begun.
+type reading struct {
+	read   map[string]int64
+	last   map[journalID]uint64 // the number of the last record that was added
+	pieces map[string]*pieces   // of records that are not whole yet, by the file
+	any    bool                 // there is a record
+	flawed bool                 // not all could be read
+	stale  bool                 // the figures were begun with other options
+}
+
+// kept is what the file of the day has of a union, and what was said about it.
+type kept struct {
+	wrote   [sha256.Size]byte // of the file, as this process wrote it last
+	changed bool              // the file is behind
+	private bool              // the file was written while the day was not over
+	more    bool              // it was said that the file has more, and stays
+	mixed   bool              // it was said that there are several options
 }
 
 // pieces are those of a record, as far as they were read.
@@ -58,8 +67,7 @@ func newUnion(day civil.Day, base traffic.Options, earlier traffic.Names) *union
 // begin begins the reading.
 func (u *union) begin(opt traffic.Options) {
 	u.make(opt)
-	u.read, u.last, u.pieces = map[string]int64{}, map[journalID]uint64{}, map[string]*pieces{}
-	u.any, u.flawed, u.stale = false, false, false
+	u.reading = reading{read: map[string]int64{}, last: map[journalID]uint64{}, pieces: map[string]*pieces{}}
 }
 
 func (u *union) make(opt traffic.Options) {

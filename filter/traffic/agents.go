@@ -1,0 +1,78 @@
+package traffic
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"hushpipe/format/agent"
+)
+
+// agents tells who sent a hit.
+type agents struct {
+	lists   *agent.Lists
+	ignored [][]byte // Options.IgnoreUA
+	known   knownTexts[agentFact]
+	placed  placedFacts[agentFact]
+	one     agentFact // of a text that is not known
+	none    agentFact // of a format without agents
+	lowered []byte
+}
+
+func newAgents(opt Options) agents {
+	a := agents{lists: agent.Load(), none: agentFact{sum: xxhash.Sum64(nil)}}
+	for _, part := range opt.IgnoreUA {
+		a.ignored = append(a.ignored, []byte(part))
+	}
+	return a
+}
+
+func (a *agents) forget() {
+	a.known, a.lowered = knownTexts[agentFact]{}, nil
+}
+
+// of returns what is known of who sent a hit, valid until the next call.
+func (a *agents) of(h *Hit) *agentFact {
+	switch {
+	case !h.Agent.Known:
+		return &a.none
+	case h.Agent.At.ID > 0:
+		e, known := a.placed.find(h.Agent.At)
+		if !known {
+			*e = placedFact[agentFact]{h.Agent.At.ID, *a.byText(h)}
+		}
+		return &e.fact
+	}
+	return a.byText(h)
+}
+
+func (a *agents) byText(h *Hit) *agentFact {
+	e, sum, known := a.known.find(h.Agent.Text, false)
+	if known {
+		return &e.fact
+	}
+	a.one = agentFact{Agent: a.lists.Of(h.Agent.Text), sum: xxhash.Sum64(h.Agent.Text), ignored: a.ignores(h.Agent.Text)}
+	if e == nil {
+		return &a.one
+	}
+	return e.put(h.Agent.Text, sum, false, a.one)
+}
+
+func (a *agents) ignores(text []byte) bool {
+	if len(a.ignored) == 0 {
+		return false
+	}
+	a.lowered = a.lowered[:0]
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		a.lowered, text = utf8.AppendRune(a.lowered, unicode.ToLower(r)), text[n:]
+	}
+	for _, part := range a.ignored {
+		if bytes.Contains(a.lowered, part) {
+			return true
+		}
+	}
+	return false
+}
