@@ -25,6 +25,7 @@ type traffic struct {
 // by line: BOSH polls, websockets, assets, pages and bots. Clients and rooms
 // are as unevenly busy as Zipf's law has it, and a client keeps to two rooms.
 type generator struct {
+	traffic
 	rnd      *rand.Rand
 	v4, v6   pool
 	rooms    []string // percent-encoded
@@ -32,9 +33,6 @@ type generator struct {
 	midnight time.Time
 	step     time.Duration
 	lines    int // that have been written
-	total    int
-	even     bool
-	length   int
 	padding  string
 	render   func(dst []byte, e *entry) []byte
 	entry    entry // scratch
@@ -54,7 +52,7 @@ func (e even) Uint64() uint64 { return e.rnd.Uint64N(e.n) }
 // newRanks returns the ranks of a pool of n; the larger v, the closer together
 // its busiest are.
 func (g *generator) newRanks(v float64, n int) ranks {
-	if g.even {
+	if g.Even {
 		return even{g.rnd, uint64(n)}
 	}
 	return rand.NewZipf(g.rnd, 1.1, v, uint64(n-1))
@@ -94,13 +92,11 @@ func newGenerator(tr traffic) (*generator, error) {
 	rnd := rand.New(rand.NewPCG(tr.Seed, 0))
 	y, m, d := tr.Day.Date()
 	g := &generator{
+		traffic:  tr,
 		rnd:      rnd,
 		rooms:    roomNames(tr.Rooms),
 		midnight: time.Date(y, m, d, 0, 0, 0, 0, tr.Day.Location()),
 		step:     24 * time.Hour / time.Duration(tr.Lines),
-		total:    tr.Lines,
-		even:     tr.Even,
-		length:   tr.Length,
 		padding:  padding(rnd, tr.Length),
 		render:   render,
 	}
@@ -207,7 +203,7 @@ func (g *generator) AppendLine(dst []byte) []byte {
 	}
 	start := len(dst)
 	dst = g.render(dst, e)
-	if missing := g.length - (len(dst) - start); missing > 0 {
+	if missing := g.Length - (len(dst) - start); missing > 0 {
 		g.pad(e, missing)
 		dst = g.render(dst[:start], e)
 	}

@@ -90,7 +90,7 @@ func generateLog(args []string, stdout, stderr io.Writer) error {
 // write prints all lines.
 func (g *generator) write(to io.Writer) error {
 	w := bufio.NewWriterSize(to, 1<<16)
-	for g.lines < g.total {
+	for g.lines < g.Lines {
 		w.Write(g.AppendLine(w.AvailableBuffer()))
 	}
 	if err := w.Flush(); err != nil {

@@ -24,19 +24,24 @@ type Proof struct {
 	f     *Filter
 	input *Streams // f as the one stream of a policy; nil: it has neither fields nor conditions
 	whole *Streams // input without conditions
+	worst *Filter  // that knows no format; nil: lines of none are not written
+	cfg   Config
+	plain format.Parser // that of the lines, without proxies
+	late  format.Parser
 	day   civil.Day
+	drops bool // "-" can stand for a client
 	batch Batch
 	all   Batch // of input
-	late  format.Parser
-	plain format.Parser // that of the lines, without proxies
-	cfg   Config
-	worst *Filter          // that knows no format; nil: lines of none are not written
-	drops bool             // "-" can stand for a client
-	line  format.Line      // scratch
-	named []byte           // scratch
-	out   []byte           // scratch
-	found []pseudonym.Addr // scratch
-	left  []pseudonym.Addr // scratch
+	proofScratch
+}
+
+// proofScratch is what a Proof keeps of one line, so that the next one finds room.
+type proofScratch struct {
+	line  format.Line
+	named []byte
+	out   []byte
+	found []pseudonym.Addr
+	left  []pseudonym.Addr
 }
 
 // NewProof returns a Proof for the file of a day. Of cfg it takes the Parser, Redact and
