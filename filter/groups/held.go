@@ -117,9 +117,10 @@ func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 	for at := 0; at < len(lines); {
 		end := at + bytes.IndexByte(lines[at:], '\n') + 1
 		group, _ := parseHeld(lines[at:end])
-		w.list = append(w.list, heldLine{start: at, end: end, group: group, open: w.opened.isOpen(day, group)})
+		w.list = append(w.list, heldLine{start: at, end: end, group: group})
 		at = end
 	}
+	w.opened.mark(day, w.list)
 	if err = w.appendOpen(log, day, lines); err == nil && over {
 		var n uint64
 		for i := range w.list {

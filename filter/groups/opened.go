@@ -66,6 +66,16 @@ func (o *Opened) isOpen(day civil.Day, group pseudonym.Group) bool {
 	return o.days[day] != nil && o.days[day].open[group]
 }
 
+// mark notes of each line whether its group is open.
+func (o *Opened) mark(day civil.Day, lines []heldLine) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	of := o.days[day]
+	for i := range lines {
+		lines[i].open = of != nil && of.open[lines[i].group]
+	}
+}
+
 // open notes groups that have their people.
 func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 	o.mu.Lock()
