@@ -9,6 +9,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -87,10 +88,11 @@ type beside struct {
 
 // snapshot is what is known of the Filter, for who looks from another goroutine.
 type snapshot struct {
-	read  atomic.Uint64 // bytes
-	mu    sync.Mutex    // guards what follows
-	stats counters.Values
-	fault string
+	read    atomic.Uint64 // bytes
+	mu      sync.Mutex    // guards what follows
+	stats   counters.Values
+	traffic traffic.Totals
+	fault   string
 }
 
 // New returns a Filter for lines of cal's days, whose batches have a part for each day,
@@ -175,6 +177,9 @@ func (f *Filter) share() {
 	s := f.Stats()
 	f.shared.mu.Lock()
 	f.shared.stats = s
+	if f.traffic.counter != nil {
+		f.shared.traffic = f.traffic.totals
+	}
 	f.shared.mu.Unlock()
 }
 

@@ -29,6 +29,7 @@ type hitCounter struct {
 	expired *traffic.Days // nil: no hits of expired days
 	scratch []byte
 	room    [20]byte
+	totals  traffic.Totals
 	sum     xxhash.Digest
 }
 
@@ -162,6 +163,7 @@ func (f *Filter) recordHits(b *Batch) {
 			h.scratch = d.hits.AppendTo(h.scratch[:0])
 			h.expired.Add(d.day, h.scratch) // a Delta made it
 		}
+		d.hits.AddTo(&h.totals)
 		d.hits.Empty()
 		h.free = append(h.free, d.hits)
 		d.hits = nil
@@ -171,6 +173,18 @@ func (f *Filter) recordHits(b *Batch) {
 
 // ExpiredTraffic returns what was counted of the hits of expired days, nil for nothing.
 func (f *Filter) ExpiredTraffic() *traffic.Days { return f.traffic.expired }
+
+// Traffic returns the hits counted as of the last batch, nil where none are. It may be
+// called from any goroutine.
+func (f *Filter) Traffic() *traffic.Totals {
+	if f.traffic.counter == nil {
+		return nil
+	}
+	f.shared.mu.Lock()
+	defer f.shared.mu.Unlock()
+	totals := f.shared.traffic
+	return &totals
+}
 
 // hitGlancer is a Glancer that leaves out nothing that is counted: it finds spans, or all
 // fields.

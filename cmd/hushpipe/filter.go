@@ -181,7 +181,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	defer quarter.Stop()
 	started := time.Now()
 	stopMetrics := job.metrics.run(quarter.C, func() figures {
-		return figures{s.Figures(), job.store.Process.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Process.Fallback, allOfIt}
+		return figures{s.Figures(), job.store.Process.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Process.Fallback, allOfIt, f.Traffic()}
 	})
 	interrupted, err := asked.ended(f.Run(in, q))
 	errs := []error{err}

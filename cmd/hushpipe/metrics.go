@@ -15,6 +15,8 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/traffic"
+	"hushpipe/format/agent"
 	"hushpipe/format/metrics"
 )
 
@@ -33,6 +35,7 @@ type figures struct {
 	started   time.Time
 	fallback  bool // on recorded settings
 	what      extent
+	traffic   *traffic.Totals // nil: none is counted
 }
 
 // extent is what figures are of.
@@ -79,6 +82,15 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	if f.counting {
 		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")
 		gauge("hushpipe_pairs", seen(float64(f.Pairs)), "Pairs of room and address counted today.")
+	}
+	if f.traffic != nil {
+		for _, c := range counters.OfHits {
+			for class, name := range agent.Classes() {
+				counter("hushpipe_"+c.Metric, c.Of(&f.traffic[class]), c.Help)
+				list[len(list)-1].Class = name
+			}
+		}
+		gauge("hushpipe_traffic_visits", seen(float64(f.Visits)), "Visits of people today.")
 	}
 	gauge("hushpipe_buffer_bytes", float64(f.buffered), "Bytes of lines that wait in memory for the disk.")
 	gauge("hushpipe_buffer_size_bytes", bufferSize, "Bytes of lines that can wait in memory.")
@@ -155,7 +167,7 @@ func (m *metricsFile) write(f figures) error {
 	}
 	m.told = map[string]float64{}
 	for _, metric := range now {
-		m.told[metric.Name] = metric.Value
+		m.told[metric.Key()] = metric.Value
 	}
 	return nil
 }
@@ -209,11 +221,11 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 	newer := start > seconds(started) && start <= seconds(time.Now())
 	var list []metrics.Metric
 	for _, metric := range now {
-		before, known := old[metric.Name]
+		before, known := old[metric.Key()]
 		others := newer || math.IsNaN(metric.Value)
 		switch {
 		case metric.Type == metrics.Counter && known:
-			metric.Value += before.Value - m.told[metric.Name]
+			metric.Value += before.Value - m.told[metric.Key()]
 		case metric.Type == metrics.Counter: // the file is new, or somebody has deleted it
 		case metric.Name == lastWrite:
 			metric.Value = max(metric.Value, before.Value)

@@ -29,6 +29,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/store"
 	"hushpipe/filter/terms"
+	"hushpipe/filter/traffic"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
 	"hushpipe/format"
@@ -300,6 +301,7 @@ type live struct {
 	queue *filter.Queue
 	stats func() counters.Values // at the end
 	count func() error           // makes the room files of expired days
+	hits  func() *traffic.Totals // so far, nil where none are counted
 }
 
 // linkedKeys are the days of a stream whose keys are those of another one, where
@@ -398,7 +400,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		}
 		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)
-		s.stats = of.Stats
+		s.stats, s.hits = of.Stats, of.Traffic
 		s.count = func() error {
 			return errors.Join(s.store.Expired(of.Expired()), s.store.KeepTraffic(of.ExpiredTraffic(), false))
 		}

@@ -143,7 +143,7 @@ func (j *policyJob) runMetrics(all []*live, f *filter.Streams) (stop func()) {
 	for _, s := range all {
 		if s != nil {
 			begin(s.metrics, func() figures {
-				return figures{Figures: s.store.Figures(), version: version(), counting: s.job.store.Counting, buffered: s.queue.Held(), retention: s.job.store.Keep, started: started, fallback: j.fallback, what: ofStream}
+				return figures{Figures: s.store.Figures(), version: version(), counting: s.job.store.Counting, buffered: s.queue.Held(), retention: s.job.store.Keep, started: started, fallback: j.fallback, what: ofStream, traffic: s.hits()}
 			})
 		}
 	}

@@ -17,8 +17,9 @@ import (
 // Figures are what a process knows of DIR, for metrics, without waiting for its disk.
 type Figures struct {
 	counters.Values           // of this process
-	Seen            bool      // there was a round, which tells Rooms, Pairs and Oldest
+	Seen            bool      // there was a round, which tells Rooms, Pairs, Visits and Oldest
 	Rooms, Pairs    int       // of today, as its room file has them
+	Visits          uint64    // of people today, as the file of its traffic figures has them
 	Oldest          time.Time // midnight at which the oldest day with lines began; zero for none
 	LastWrite       time.Time // of lines, by this process; zero for never
 }
@@ -27,6 +28,7 @@ type Figures struct {
 type noticed struct {
 	today        civil.Day
 	rooms, pairs int
+	visits       uint64
 	oldest       time.Time
 }
 
@@ -36,6 +38,7 @@ type Gauges struct {
 	wrote   atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never
 	noticed atomic.Pointer[noticed]
 	today   roomFigures
+	visits  visitFigures
 }
 
 // Wrote notes that lines were written.
@@ -50,7 +53,7 @@ func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
 	if n := g.noticed.Load(); n != nil {
 		f.Seen, f.Oldest = true, n.oldest
 		if n.today == civil.DayOf(now) {
-			f.Rooms, f.Pairs = n.rooms, n.pairs
+			f.Rooms, f.Pairs, f.Visits = n.rooms, n.pairs, n.visits
 		}
 	}
 	return f
@@ -72,12 +75,9 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 		return 0, 0
 	}
 	defer f.Close()
-	now, err := f.Stat()
-	if err == nil && r.file != nil && os.SameFile(now, r.file) && now.ModTime().Equal(r.file.ModTime()) && now.Size() == r.file.Size() {
+	now, same := look(f, r.file)
+	if same {
 		return r.rooms, r.pairs
-	}
-	if err != nil {
-		now = nil
 	}
 	*r = roomFigures{file: now}
 	// Line by line: any process reads it, and it can have 9 MB. What is damaged is
@@ -92,10 +92,20 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 	return r.rooms, r.pairs
 }
 
+// look returns what a file is now, and whether it is the one that was looked at before.
+func look(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
+	now, err := f.Stat()
+	if err != nil {
+		return nil, false
+	}
+	return now, before != nil && os.SameFile(now, before) && now.ModTime().Equal(before.ModTime()) && now.Size() == before.Size()
+}
+
 // Notice looks at DIR for Figures.
 func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
 	n := noticed{today: civil.DayOf(now)}
 	n.rooms, n.pairs = g.today.read(d, n.today)
+	n.visits = g.visits.read(d, n.today)
 	names, err := d.Names("")
 	if err != nil {
 		return // it is reported where lines are written

@@ -31,10 +31,10 @@ const (
 	Tool             // a library or a command
 	Headless         // a browser without a person before it
 	None             // sent no user agent
-	numClasses
+	NumClasses
 )
 
-var classNames = [numClasses]string{"person", "search", "ai-training", "ai-search", "ai-user", "feed", "preview", "monitor",
+var classNames = [NumClasses]string{"person", "search", "ai-training", "ai-search", "ai-user", "feed", "preview", "monitor",
 	"scanner", "tool", "headless", "none"}
 
 func (c Class) String() string { return classNames[c] }

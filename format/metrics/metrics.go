@@ -23,14 +23,27 @@ const (
 	Gauge   Type = "gauge"
 )
 
-// Metric is a metric with one value.
+// Metric is a metric with one value, or one of a metric with a value for each class.
 type Metric struct {
 	Name   string
 	Type   Type
 	Help   string // one line
 	Labels string // as Labels returns them
+	Class  string // the value of a label more; "": there is one value
 	Value  float64
 }
+
+// Key tells a Metric apart from others in a file.
+func (m *Metric) Key() string { return m.Name + m.label() }
+
+func (m *Metric) label() string {
+	if m.Class == "" {
+		return ""
+	}
+	return classLabel + m.Class + `"`
+}
+
+const classLabel = `,class="`
 
 // Labels writes labels: names and values in turn.
 func Labels(pairs ...string) string {
@@ -45,11 +58,14 @@ func Labels(pairs ...string) string {
 	return text.String()
 }
 
-// Append appends the text of metrics.
+// Append appends the text of metrics. The values of one by class stand together.
 func Append(dst []byte, list []Metric) []byte {
 	for i := range list {
 		m := &list[i]
-		dst = append(dst, "# HELP "+m.Name+" "+m.Help+"\n# TYPE "+m.Name+" "+string(m.Type)+"\n"+m.Name+"{"+m.Labels+"} "...)
+		if i == 0 || list[i-1].Name != m.Name {
+			dst = append(dst, "# HELP "+m.Name+" "+m.Help+"\n# TYPE "+m.Name+" "+string(m.Type)+"\n"...)
+		}
+		dst = append(dst, m.Name+"{"+m.Labels+m.label()+"} "...)
 		dst = strconv.AppendFloat(dst, m.Value, 'f', -1, 64) // exact up to 2^53
 		dst = append(dst, '\n')
 	}
@@ -60,7 +76,7 @@ func Append(dst []byte, list []Metric) []byte {
 var errFormat = errors.New("is not hushpipe's")
 
 // Parse reads what Append wrote, but for types and helps. The metrics are by
-// name.
+// Key.
 func Parse(text []byte) (map[string]Metric, error) {
 	list := map[string]Metric{}
 	for line := range bytes.Lines(text) {
@@ -76,7 +92,17 @@ func Parse(text []byte) (map[string]Metric, error) {
 		if err != nil || !(value >= 0 && value <= math.MaxFloat64) { // nor NaN
 			return nil, errFormat
 		}
-		list[name] = Metric{Name: name, Labels: rest[:end], Value: value}
+		m := Metric{Name: name, Labels: rest[:end], Value: value}
+		if at := strings.LastIndex(m.Labels, classLabel); at >= 0 && isClass(m.Labels[at+len(classLabel):]) {
+			m.Labels, m.Class = m.Labels[:at], m.Labels[at+len(classLabel):len(m.Labels)-1]
+		}
+		list[m.Key()] = m
 	}
 	return list, nil
+}
+
+// isClass reports whether a text is the value of a label that is a class, and its quote.
+func isClass(text string) bool {
+	name, ok := strings.CutSuffix(text, `"`)
+	return ok && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") == ""
 }

@@ -10,8 +10,10 @@ import (
 
 func TestAppend(t *testing.T) {
 	list := []Metric{
-		{"hushpipe_lines_total", Counter, "Lines that were treated.", Labels("dir", "/var/log/hushpipe"), 12345678901234},
-		{"hushpipe_start_time_seconds", Gauge, "When it started.", Labels("dir", "a\\b\"c\n\xff} 1", "version", "v1"), 1795305600.25},
+		{Name: "hushpipe_lines_total", Type: Counter, Help: "Lines that were treated.", Labels: Labels("dir", "/var/log/hushpipe"), Value: 12345678901234},
+		{Name: "hushpipe_start_time_seconds", Type: Gauge, Help: "When it started.", Labels: Labels("dir", "a\\b\"c\n\xff} 1", "version", "v1"), Value: 1795305600.25},
+		{Name: "hushpipe_hits_total", Type: Counter, Help: "Hits.", Labels: Labels("dir", `/a",class="b`), Class: "person", Value: 5},
+		{Name: "hushpipe_hits_total", Type: Counter, Help: "Hits.", Labels: Labels("dir", `/a",class="b`), Class: "ai-user", Value: 6},
 	}
 	text := Append(nil, list)
 	require.Equal(t, `# HELP hushpipe_lines_total Lines that were treated.
@@ -20,14 +22,17 @@ hushpipe_lines_total{dir="/var/log/hushpipe"} 12345678901234
 # HELP hushpipe_start_time_seconds When it started.
 # TYPE hushpipe_start_time_seconds gauge
 hushpipe_start_time_seconds{dir="a\\b\"c\n�} 1",version="v1"} 1795305600.25
+# HELP hushpipe_hits_total Hits.
+# TYPE hushpipe_hits_total counter
+hushpipe_hits_total{dir="/a\",class=\"b",class="person"} 5
+hushpipe_hits_total{dir="/a\",class=\"b",class="ai-user"} 6
 `, string(text))
 
 	read, err := Parse(text)
 	require.NoError(t, err)
 	require.Len(t, read, len(list))
 	for _, m := range list {
-		assert.Equal(t, m.Labels, read[m.Name].Labels)
-		assert.Equal(t, m.Value, read[m.Name].Value)
+		assert.Equal(t, Metric{Name: m.Name, Labels: m.Labels, Class: m.Class, Value: m.Value}, read[m.Key()])
 	}
 }
 

@@ -1,0 +1,25 @@
+package traffic
+
+import (
+	"hushpipe/filter/counters"
+	"hushpipe/format/agent"
+)
+
+// Totals are the hits by the class of who sent them, in the order of agent.Classes.
+type Totals [agent.NumClasses]counters.Hits
+
+// AddTo adds what was counted to totals.
+func (d *Delta) AddTo(totals *Totals) {
+	for i := range d.cells.all {
+		c := &d.cells.all[i]
+		class := agent.Person
+		switch k := c.kind(); {
+		case k == kindTotal && c.sub() == 0:
+		case k == kindRobot:
+			class = agent.Class(c.id())
+		default:
+			continue
+		}
+		totals[class].Add(counters.Hits{Pages: c.sums[0], Hits: c.sums[1], Bytes: c.sums[2]})
+	}
+}
