@@ -44,7 +44,7 @@ type Part struct {
 	counted bool  // Records were taken
 }
 
-// Hour returns the hour of Day that the lines are of, where they go by the hour.
+// Hour returns the hour of Day that the lines are of, where they go by the hour, else -1.
 func (p *Part) Hour() (hour int, ok bool) { return int(p.hour) - 1, p.hour > 0 }
 
 // Reset empties the batch for its next use.

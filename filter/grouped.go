@@ -112,7 +112,7 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 	if f.who != nil {
 		client, hasClient = f.addr.Household()
 	}
-	group, ok := f.groupOf(line)
+	group, user, ok := f.groupOf(line)
 	if !ok {
 		f.stats.Withheld++
 		return
@@ -131,84 +131,110 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 		}
 		n++
 	}
-	if user := f.userOf(line); g.User && user != nil {
+	if user != nil {
 		f.meetPerson(part, d, group.Field(n), g.foldUser(user))
 	}
 	part.Held = append(append(group.AppendTo(part.Held), ' '), g.part.Lines...)
 	f.wrote = d
 }
 
-// groupOf returns the group of a line. It has none where the line has a further client
-// of which something else is left, and where it has no fields in a row: in JSON any value
-// may be a client's, and a line of an error log has one in its text.
-func (f *Filter) groupOf(line []byte) (pseudonym.Group, bool) {
-	g := f.grouped
-	if f.line.Error || !f.fixed && line[f.line.Start] == '{' {
-		return pseudonym.Group{}, false
+// groupOf returns the group of a line, and its user, nil for none. A line has no group
+// if something else is left of a further client or user.
+func (f *Filter) groupOf(line []byte) (group pseudonym.Group, user []byte, ok bool) {
+	if f.json.nodes == nil {
+		return f.groupOfFields(line)
 	}
+	fields, client := f.line.Fields, f.line.Client
+	f.line.Client = f.spread(line)
+	f.line.Fields = f.json.fields
+	group, user, ok = f.groupOfFields(f.json.text)
+	f.line.Fields, f.line.Client = fields, client
+	return group, user, ok
+}
+
+// groupOfFields is groupOf for a text that has the fields of f.line.
+func (f *Filter) groupOfFields(text []byte) (group pseudonym.Group, user []byte, ok bool) {
+	g := f.grouped
 	g.buf = g.buf[:0]
-	user := 0
+	end := 0
 	if g.Client {
-		g.buf = f.appendTreatedOf(g.buf, line, f.line.Client)
-		user = len(g.buf)
+		g.buf = f.appendTreatedOf(g.buf, text, f.line.Client)
+		end = len(g.buf)
 		for i := range f.line.Fields {
-			field := &f.line.Fields[i]
-			if field.Role != format.RoleClient || field.Joined || i == f.line.Client {
+			if i == f.line.Client || !f.isFurtherClient(&f.line.Fields[i]) {
 				continue
 			}
-			g.buf = f.appendTreatedOf(g.buf[:user], line, i)
-			if !bytes.Equal(g.buf[:user], g.buf[user:]) {
-				return pseudonym.Group{}, false
+			g.buf = f.appendTreatedOf(g.buf[:end], text, i)
+			if !bytes.Equal(g.buf[:end], g.buf[end:]) {
+				return group, nil, false
 			}
 		}
-		g.buf = g.buf[:user]
+		g.buf = g.buf[:end]
 	}
 	if g.User {
-		g.buf = f.appendTreatedOf(g.buf, line, f.userField())
+		at, ok := f.userField(text)
+		if !ok {
+			return group, nil, false
+		}
+		g.buf = f.appendTreatedOf(g.buf, text, at)
+		user = f.userOf(text, at)
 	}
 	g.values = g.values[:0]
 	if g.Client {
-		g.values = append(g.values, g.buf[:user])
+		g.values = append(g.values, g.buf[:end])
 	}
 	if g.User {
-		g.values = append(g.values, g.buf[user:])
+		g.values = append(g.values, g.buf[end:])
 	}
-	var group pseudonym.Group
 	group, g.scratch = f.guard.cipher.AppendGroup(g.scratch, g.Rule, g.values)
-	return group, true
+	return group, user, true
+}
+
+// isFurtherClient reports whether a field is a client's. Of the addresses in the message
+// of an error, nobody knows whose they are.
+func (f *Filter) isFurtherClient(field *format.Field) bool {
+	switch {
+	case field.Joined:
+		return false
+	case f.line.Error && format.Client <= field.Kind && field.Kind <= format.Forwarded:
+		return f.plan.Of(field) != nil
+	}
+	return field.Role == format.RoleClient
 }
 
 // appendTreatedOf appends what is left of a field, "-" for -1.
-func (f *Filter) appendTreatedOf(dst, line []byte, i int) []byte {
+func (f *Filter) appendTreatedOf(dst, text []byte, i int) []byte {
 	if i < 0 || f.line.Fields[i].Start == f.line.Fields[i].End {
 		return append(dst, '-')
 	}
-	return f.appendTreated(dst, line, i)
+	return f.appendTreated(dst, text, i)
 }
 
-// userField returns the field of the user, -1 for none: the last one, as in the pieces of
-// a format.
-func (f *Filter) userField() int {
-	for i := len(f.line.Fields) - 1; i >= 0; i-- {
-		if field := &f.line.Fields[i]; field.Role == format.RoleUser && !field.Joined {
-			return i
+// userField returns the field that has the user's name, -1 for none. It is not ok if
+// there are several names.
+func (f *Filter) userField(text []byte) (at int, ok bool) {
+	at = -1
+	for i := range f.line.Fields {
+		field := &f.line.Fields[i]
+		value := text[field.Start:field.End]
+		if field.Role != format.RoleUser || field.Joined || len(value) == 0 || isDash(value) {
+			continue
 		}
+		if at >= 0 && !bytes.Equal(value, text[f.line.Fields[at].Start:f.line.Fields[at].End]) {
+			return -1, false
+		}
+		at = i
 	}
-	return -1
+	return at, true
 }
 
-// userOf returns the user of a line, nil for none. Where the server asked for a password,
-// and where nobody knows, anybody can call himself anything.
-func (f *Filter) userOf(line []byte) []byte {
-	i := f.userField()
-	if i < 0 || f.line.Status >= 400 || f.hidesUser(anyTreatment, line) {
+// userOf returns the user that a field names, nil for none. Where the server asked for a
+// password, and where nobody knows, anybody can call himself anything.
+func (f *Filter) userOf(text []byte, at int) []byte {
+	if at < 0 || f.line.Status >= 400 || f.hidesUser(anyTreatment, text) {
 		return nil
 	}
-	user := line[f.line.Fields[i].Start:f.line.Fields[i].End]
-	if len(user) == 0 || string(user) == "-" {
-		return nil
-	}
-	return user
+	return text[f.line.Fields[at].Start:f.line.Fields[at].End]
 }
 
 // foldUser returns what is the same however a user spells his name: servers with names that

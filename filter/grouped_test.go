@@ -110,6 +110,108 @@ func TestPeopleOfLines(t *testing.T) {
 	}
 }
 
+// TestGroupsOfOtherLines: lines of JSON and of error logs have groups as well, unless they
+// name several clients or users.
+func TestGroupsOfOtherLines(t *testing.T) {
+	const (
+		json   = "json"
+		errors = "error"
+		both   = `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`
+		ofLog  = `client = "mask=24/48", time = "keep", level = "keep", message = "keep"`
+	)
+	jsonLine := func(members string) string {
+		return `{"time":"2026-11-22T10:00:00+00:00","request":"GET /a HTTP/1.1",` + members + "}\n"
+	}
+	errorLine := func(rest string) string {
+		return "[Sun Nov 22 10:00:00.000000 2026] [core:error] [pid 7] " + rest + "\n"
+	}
+	nginxLine := func(rest string) string { return "2026/11/22 10:00:00 [error] 7#7: *1 open() failed, " + rest + "\n" }
+	for _, test := range []struct {
+		name                   string
+		format, fields, group  string
+		lines                  []string
+		groups, clients, users int // clients and users: of the first group
+		withheld               uint64
+	}{
+		{"two people in JSON", json, both, "client user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","status":200`),
+			jsonLine(`"status":"200","remote_user":"ZS A 2","remote_addr":"192.0.2.2"`),
+		}, 1, 2, 2, 0},
+		{"members in any order", json, both, "client user", []string{
+			jsonLine(`"remote_user":"ZS A 1","remote_addr":"192.0.2.1","status":200`),
+			jsonLine(`"status":200,"x":{"y":[1]},"remote_addr":"192.0.2.1","remote_user":"ZS \u0041 1"`),
+		}, 1, 1, 1, 0},
+		{"one network in JSON", json, both, "client", []string{
+			jsonLine(`"remote_addr":"2001:db8::1","status":200`), jsonLine(`"remote_addr":"2001:db8::ffff:1","status":200`),
+		}, 1, 1, 0, 0},
+		{"two units in JSON", json, both, "client user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","status":200`),
+			jsonLine(`"remote_addr":"192.0.2.2","remote_user":"ZS B 2","status":200`),
+		}, 2, 1, 1, 0},
+		{"who is asked for a password in JSON", json, both, "client user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","status":401`),
+			jsonLine(`"remote_addr":"192.0.2.2","remote_user":"ZS A 2","status":"401"`),
+		}, 1, 2, 0, 0},
+		{"nobody knows the status in JSON", json, both, "user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1"`), jsonLine(`"remote_addr":"192.0.2.2","remote_user":"ZS A 2"`),
+		}, 1, 0, 0, 0},
+		{"a user that is no string", json, both, "user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":null,"status":200`), jsonLine(`"remote_addr":"192.0.2.1","status":200`),
+		}, 1, 0, 0, 0},
+		{"several users in JSON", json, both, "user", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","user":"ZS A 2","status":200`),
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","user":"-","status":200`),
+			jsonLine(`"remote_addr":"192.0.2.1","remote_user":"ZS A 1","user":"ZS A 1","status":200`),
+		}, 1, 0, 1, 1},
+		{"several clients in JSON", json, both, "client", []string{
+			jsonLine(`"remote_addr":"192.0.2.1","client_ip":"198.51.100.1","status":200`),
+			jsonLine(`"remote_addr":"192.0.2.1","client_ip":"192.0.2.9","status":200`),
+		}, 1, 1, 0, 1},
+		{"two clients of httpd's errors", errors, ofLog, "client", []string{
+			errorLine("[client 192.0.2.1:4711] a message"), errorLine("[client 192.0.2.2:4712] another"), errorLine("[client 192.0.2.2:99] a third"),
+		}, 1, 2, 0, 0},
+		{"IPv6 in httpd's errors", errors, ofLog, "client", []string{
+			errorLine("[client 2001:db8::1:4711] a message"), errorLine("[client 2001:db8::2:4712] another"),
+		}, 1, 1, 0, 0},
+		{"errors without a client", errors, ofLog, "client", []string{errorLine("started"), errorLine("started again")}, 1, 0, 0, 0},
+		{"two clients of nginx's errors", errors, ofLog, "client", []string{
+			nginxLine(`client: 192.0.2.1, server: example.org, request: "GET /a HTTP/1.1", host: "example.org"`),
+			nginxLine(`client: 192.0.2.2, server: example.org, request: "GET /b HTTP/1.1", host: "example.org"`),
+		}, 1, 2, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := &Batch{}
+			s := groupedStream(t, test.format, test.fields, strings.Fields(test.group), nil, b)
+			all := &Batch{streams: make([]*Batch, 1)}
+			s.renew()
+			s.treatLines(all, []byte(strings.Join(test.lines, "")))
+			assert.Equal(t, test.withheld, s.all[0].Filter.stats.Withheld)
+			require.Len(t, b.Parts, 1)
+			part := &b.Parts[0]
+			require.Empty(t, part.Lines, "all lines are held")
+			require.Equal(t, len(test.lines)-int(test.withheld), strings.Count(string(part.Held), "\n"), "%s", part.Held)
+			groups, first := map[string]bool{}, pseudonym.Group{}
+			for line := range strings.Lines(string(part.Held)) {
+				if group, ok := pseudonym.ParseGroup([]byte(line[:groupPrefix-1])); assert.True(t, ok) && len(groups) == 0 {
+					first = group
+				}
+				groups[line[:groupPrefix]] = true
+				assert.NotRegexp(t, `192\.0\.2\.[1-9]|198\.51|ZS . \d|db8:\S*[12]`, line[groupPrefix:])
+			}
+			assert.Len(t, groups, test.groups, "%s", part.Held)
+			people := rooms.NewCounts(rooms.NoLimits)
+			require.NoError(t, people.Apply(part.People))
+			got := map[string]uint64{}
+			for i, field := range strings.Fields(test.group) {
+				of := first.Field(i)
+				got[field] = people.Of(&of)
+			}
+			assert.EqualValues(t, test.clients, got["client"])
+			assert.EqualValues(t, test.users, got["user"])
+		})
+	}
+}
+
 // TestGroupsAllocateNothing: once a group is open, its lines cost no allocation.
 func TestGroupsAllocateNothing(t *testing.T) {
 	b, open := &Batch{}, &openGroups{}

@@ -39,9 +39,10 @@ type Sink interface {
 type Holder interface {
 	// Tell takes the records of people of groups; it keeps what it cannot write.
 	Tell(day civil.Day, keyID [8]byte, records []byte)
-	// Hold takes lines of groups, and returns, in place of them, those that it could
-	// not write, which are offered again.
-	Hold(day civil.Day, lines []byte) (rest []byte, err error)
+	// Hold takes lines of groups, of an hour of the day where lines go by the hour, else
+	// of -1. It returns, in place of them, those that it could not write, which are
+	// offered again.
+	Hold(day civil.Day, hour int, lines []byte) (rest []byte, err error)
 }
 
 // HourSink is a Sink of an Hourly calendar.
@@ -477,7 +478,8 @@ func (q *Queue) hold(p *Part) bool {
 		return true
 	}
 	q.begin()
-	rest, err := holder.Hold(p.Day, p.Held)
+	hour, _ := p.Hour()
+	rest, err := holder.Hold(p.Day, hour, p.Held)
 	q.end()
 	q.mu.Lock() // Close looks at it
 	p.Held = rest

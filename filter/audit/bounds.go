@@ -14,6 +14,9 @@ func (v *survey) isPast(sub, name string) bool {
 	if l, _, ok := dir.ParseLog(name); ok && sub == "" {
 		return retention.Past(v.bounds, l, now)
 	}
+	if to, _, _, ok := dir.ParseHeld(name); ok && sub == dir.Held {
+		return retention.Past(v.bounds, to, now)
+	}
 	day, ok := dir.OwnDay(dir.Keys, name)
 	return ok && sub == dir.Keys && !v.bounds.Shared && retention.Past(v.bounds, retention.LastOf(day, v.bounds), now)
 }

@@ -282,7 +282,7 @@ func TestCheckOpen(t *testing.T) {
 	require.NoError(t, d.ReplaceFile(Erased, "2026-11-20", nil))
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
 	require.NoError(t, d.ReplaceFile(Traffic, TrafficFile(day("2026-11-22")), nil))
-	require.NoError(t, d.ReplaceFile(Held, HeldFile(20_000, 7), nil))
+	require.NoError(t, d.ReplaceFile(Held, HeldFile(Log{Day: 20_000, Hour: AllDay}, 7), nil))
 	require.NoError(t, d.ReplaceFile(Fleet, FleetName, nil))
 	for _, sub := range Directories {
 		path := filepath.Join(d.path, sub)

@@ -13,30 +13,38 @@ import (
 // version and to those that know neither.
 func TestHeldNames(t *testing.T) {
 	day, _ := civil.ParseDay("2026-11-22")
+	whole, hour := Log{Day: day, Hour: AllDay}, Log{Day: day, Hour: 7}
 	for _, test := range []struct {
 		name   string
+		to     Log
 		first  byte
 		moving bool
 		ok     bool
 	}{
-		{HeldFile(day, 0xa7), 0xa7, false, true},
-		{NewHeldFile(day, 0xa7), 0xa7, false, true},
-		{HeldFile(day, 0) + MovingSuffix, 0, true, true},
-		{NewHeldFile(day, 0xff) + MovingSuffix, 0xff, true, true},
-		{"2026-11-22.a7.held.gz", 0, false, false},
-		{"2026-11-22.xx.held", 0, false, false},
-		{"2026-11-22.held", 0, false, false},
-		{"2026-11-22.a7.0123.held", 0, false, false},
-		{"2026-11-22.", 0, false, false},
-		{"CACHEDIR.TAG", 0, false, false},
+		{HeldFile(whole, 0xa7), whole, 0xa7, false, true},
+		{NewHeldFile(whole, 0xa7), whole, 0xa7, false, true},
+		{HeldFile(whole, 0) + MovingSuffix, whole, 0, true, true},
+		{NewHeldFile(whole, 0xff) + MovingSuffix, whole, 0xff, true, true},
+		{HeldFile(hour, 0xa7), hour, 0xa7, false, true},
+		{NewHeldFile(hour, 0xa7) + MovingSuffix, hour, 0xa7, true, true},
+		{"2026-11-22T07.a7.held", hour, 0xa7, false, true},
+		{"2026-11-22.a7.held.gz", whole, 0, false, false},
+		{"2026-11-22T24.a7.held", whole, 0, false, false},
+		{"2026-11-22T7.a7.held", whole, 0, false, false},
+		{"2026-11-22T", whole, 0, false, false},
+		{"2026-11-22.xx.held", whole, 0, false, false},
+		{"2026-11-22.held", whole, 0, false, false},
+		{"2026-11-22.a7.0123.held", whole, 0, false, false},
+		{"2026-11-22.", whole, 0, false, false},
+		{"CACHEDIR.TAG", whole, 0, false, false},
 	} {
 		of, first, moving, ok := ParseHeld(test.name)
 		assert.Equal(t, test.ok, ok, test.name)
 		if ok {
-			assert.Equal(t, []any{day, test.first, test.moving}, []any{of, first, moving}, test.name)
+			assert.Equal(t, []any{test.to, test.first, test.moving}, []any{of, first, moving}, test.name)
 		}
 	}
-	for _, name := range []string{HeldFile(day, 1), HeldFile(day, 1) + MovingSuffix, HeldFile(day, 1) + ".gz"} {
+	for _, name := range []string{HeldFile(whole, 1), HeldFile(hour, 1), HeldFile(hour, 1) + MovingSuffix, HeldFile(whole, 1) + ".gz"} {
 		of, dated := ExpiryDay(Held, name)
 		assert.True(t, dated && of == day, "%s is deleted with its day", name)
 	}

@@ -25,7 +25,8 @@ const (
 	// of 0600: whom a decision is about stands in them.
 	Policies = "policies"
 	// Held has the lines of groups that are not released yet, with mode 0700 and files of
-	// 0600: DATE.BB.held, where BB are the first two digits of the groups.
+	// 0600: DATE.BB.held, where BB are the first two digits of the groups, DATETHH.BB.held
+	// where lines go by the hour.
 	Held = "held"
 	// Fleet has what the hosts of a fleet share, DATE.state, with mode 0700 and files of
 	// 0600.
@@ -237,14 +238,23 @@ func TypedDay(name string) (civil.Day, bool) {
 // StateFile returns the name in Fleet of what its hosts share of a day, 2026-11-22.state.
 func StateFile(day civil.Day) string { return day.String() + stateSuffix }
 
-// HeldFile returns the name in Held of the lines of a day whose groups begin with first.
-func HeldFile(day civil.Day, first byte) string {
-	return fmt.Sprintf("%s.%02x%s", day, first, heldSuffix)
+// HeldFile returns the name in Held of the lines that go to a file of DIR, and whose groups
+// begin with first.
+func HeldFile(to Log, first byte) string {
+	return fmt.Sprintf("%s.%02x%s", heldTime(to), first, heldSuffix)
+}
+
+// heldTime is 2026-11-22, or 2026-11-22T15 of an hour.
+func heldTime(to Log) string {
+	if to.Hour == AllDay {
+		return to.Day.String()
+	}
+	return fmt.Sprintf("%sT%02d", to.Day, to.Hour)
 }
 
 // NewHeldFile returns such a name that no other has, 2026-11-22.a7.RANDOM.held.
-func NewHeldFile(day civil.Day, first byte) string {
-	return fmt.Sprintf("%s.%02x.%s%s", day, first, RandomHex(), heldSuffix)
+func NewHeldFile(to Log, first byte) string {
+	return fmt.Sprintf("%s.%02x.%s%s", heldTime(to), first, RandomHex(), heldSuffix)
 }
 
 // MovingSuffix is what the name of a held file has behind it while its lines are being
@@ -252,13 +262,19 @@ func NewHeldFile(day civil.Day, first byte) string {
 const MovingSuffix = ".moving"
 
 // ParseHeld returns what the name of a held file says.
-func ParseHeld(name string) (day civil.Day, first byte, moving, ok bool) {
+func ParseHeld(name string) (to Log, first byte, moving, ok bool) {
+	to = Log{Hour: AllDay}
 	day, behind, ok := DayOf(Held, name)
 	if !ok || behind != "" && behind != MovingSuffix {
-		return 0, 0, false, false
+		return to, 0, false, false
 	}
-	b, err := hex.DecodeString(name[len("2026-11-22."):][:2])
-	return day, b[0], behind != "", err == nil
+	to.Day, name = day, name[len("2026-11-22"):]
+	if name[0] == 'T' {
+		to.Hour, _ = number(name[1:3])
+		name = name[3:]
+	}
+	b, err := hex.DecodeString(name[1:3])
+	return to, b[0], behind != "", err == nil
 }
 
 // NewLease returns a name in a directory of locks that no other has,
@@ -341,6 +357,12 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 		suffix = "." + random + journalSuffix
 	}
 	if sub == Held {
+		if len(rest) > 3 && rest[0] == 'T' {
+			if hour, ok := number(rest[1:3]); !ok || hour > 23 {
+				return 0, "", false
+			}
+			rest = rest[3:]
+		}
 		if len(rest) < 3 || rest[0] != '.' || !isHex(rest[1:3]) {
 			return 0, "", false
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
@@ -25,6 +26,8 @@ type Config struct {
 	Limits rooms.Limits
 	Now    func() time.Time
 	Window func() calendar.Window // the days that are kept
+	Past   func(dir.Log) bool     // lines of a file are past another bound
+	Bound  func(*daylog.Log)      // has a log heed the bounds of this moment
 	Report *dir.Reporter
 
 	// Withheld is told how many lines were deleted, or not written: too few people stand

@@ -58,9 +58,9 @@ type heldLine struct {
 	open, done bool
 }
 
-// Appender appends lines to the file of their day, see daylog.Log.
+// Appender appends lines to their file, see daylog.Log.
 type Appender interface {
-	Append(day civil.Day, lines []byte) (n int, err error)
+	AppendTo(at dir.Log, lines []byte) (n int, err error)
 }
 
 // Tell takes the records of people, which go to the journal. While DIR cannot be opened,
@@ -88,16 +88,17 @@ func (w *Writer) Close() {
 	}
 }
 
-// Hold takes held lines of a day. Those of groups that are open by now go
-// to log at once; once the day is over, the others are left out. It returns, in place of
-// lines, those that it could not write.
-func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (rest []byte, err error) {
-	over := w.opened.isOver(day)
+// Hold takes held lines that go to one file. Those of groups that are open by now go
+// to log at once; once the day is over, or the file is past its bounds, the others are left
+// out. It returns, in place of lines, those that it could not write.
+func (w *Writer) Hold(d *dir.Dir, log Appender, to dir.Log, lines []byte) (rest []byte, err error) {
+	day := to.Day
+	over, past := w.opened.isOver(day), w.cfg.Past(to)
 	if over {
 		err = w.opened.load(d, day)
 	}
 	locked := false
-	if !over && err == nil {
+	if !over && !past && err == nil {
 		if w.at != d {
 			if w.lock != nil {
 				w.lock.Close()
@@ -121,7 +122,7 @@ func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 		at = end
 	}
 	w.opened.mark(day, w.list)
-	if err = w.appendOpen(log, day, lines); err == nil && over {
+	if err = w.appendOpen(log, to, lines); err == nil && (over || past) {
 		var n uint64
 		for i := range w.list {
 			if !w.list[i].done {
@@ -133,7 +134,7 @@ func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 			w.cfg.Withheld(n)
 		}
 	} else if err == nil {
-		err = w.appendClosed(d, day, lines, locked)
+		err = w.appendClosed(d, to, lines, locked)
 	}
 	kept := 0
 	slices.SortFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.start, b.start) })
@@ -145,8 +146,8 @@ func (w *Writer) Hold(d *dir.Dir, log Appender, day civil.Day, lines []byte) (re
 	return lines[:kept], err
 }
 
-// appendOpen writes the lines of open groups to their day's file.
-func (w *Writer) appendOpen(log Appender, day civil.Day, lines []byte) error {
+// appendOpen writes the lines of open groups to their file.
+func (w *Writer) appendOpen(log Appender, to dir.Log, lines []byte) error {
 	w.buf = w.buf[:0]
 	for _, l := range w.list {
 		if l.open {
@@ -156,7 +157,7 @@ func (w *Writer) appendOpen(log Appender, day civil.Day, lines []byte) error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	n, err := log.Append(day, w.buf)
+	n, err := log.AppendTo(to, w.buf)
 	if errors.Is(err, calendar.ErrExpired) {
 		n, err = len(w.buf), nil
 	}
@@ -172,7 +173,7 @@ func (w *Writer) appendOpen(log Appender, day civil.Day, lines []byte) error {
 }
 
 // appendClosed writes the other lines to the files of held lines.
-func (w *Writer) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bool) error {
+func (w *Writer) appendClosed(d *dir.Dir, to dir.Log, lines []byte, locked bool) error {
 	slices.SortStableFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.group[0], b.group[0]) })
 	for i := 0; i < len(w.list); {
 		first := w.list[i].group[0]
@@ -188,14 +189,14 @@ func (w *Writer) appendClosed(d *dir.Dir, day civil.Day, lines []byte, locked bo
 		}
 		var err error
 		if locked {
-			err = appendHeldFile(d, dir.HeldFile(day, first), w.buf)
+			err = appendHeldFile(d, dir.HeldFile(to, first), w.buf)
 		} else {
 			// Nobody appends to it, and it has its name once it is whole.
-			err = d.CreateFile(dir.Held, dir.NewHeldFile(day, first), func(f *os.File) error {
+			err = d.CreateFile(dir.Held, dir.NewHeldFile(to, first), func(f *os.File) error {
 				_, err := f.Write(w.buf)
 				return err
 			})
-			w.opened.lookAgain(day)
+			w.opened.lookAgain(to.Day)
 		}
 		if err != nil {
 			return err

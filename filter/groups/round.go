@@ -69,12 +69,37 @@ func (r *Releaser) Round(d *dir.Dir) error {
 		case r.opened.isOver(day):
 			err = r.finish(d, day, held[day])
 		default:
-			err = r.release(d, day, typed[day])
+			err = dir.Join(r.endPast(d, held[day]), r.release(d, day, typed[day]))
 		}
 		if err != nil && !errors.Is(err, dir.ErrLocked) {
 			r.cfg.Report.Fault("held", err, "; held lines are not released yet")
 		}
 		errs = append(errs, err)
+	}
+	return dir.Join(errs...)
+}
+
+// endPast deletes the files of a day that goes on whose lines are past another bound.
+func (r *Releaser) endPast(d *dir.Dir, held []string) error {
+	isPast := func(name string) bool {
+		to, _, _, _ := dir.ParseHeld(name)
+		return r.cfg.Past(to)
+	}
+	if !slices.ContainsFunc(held, isPast) {
+		return nil
+	}
+	unlock, err := d.LockHeld(lockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	log := r.log(d)
+	defer log.Close()
+	var errs []error
+	for _, name := range held {
+		if isPast(name) {
+			errs = append(errs, r.endFile(d, log, name, true))
+		}
 	}
 	return dir.Join(errs...)
 }
@@ -106,8 +131,8 @@ func heldNames(d *dir.Dir) (map[civil.Day][]string, error) {
 	all, err := d.Names(dir.Held)
 	names := map[civil.Day][]string{}
 	for _, name := range all {
-		if day, _, _, ok := dir.ParseHeld(name); ok {
-			names[day] = append(names[day], name)
+		if to, _, _, ok := dir.ParseHeld(name); ok {
+			names[to.Day] = append(names[to.Day], name)
 		}
 	}
 	return names, err
@@ -153,8 +178,8 @@ func (r *Releaser) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool)
 	log := r.log(d)
 	defer log.Close()
 	for _, name := range held[day] {
-		if _, first, _, _ := dir.ParseHeld(name); wanted(first) {
-			if err := r.moveFile(d, log, day, name); err != nil {
+		if to, first, _, _ := dir.ParseHeld(name); wanted(first) && !r.cfg.Past(to) {
+			if err := r.moveFile(d, log, to, name); err != nil {
 				return err
 			}
 		}
@@ -164,14 +189,15 @@ func (r *Releaser) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool)
 
 func (r *Releaser) log(d *dir.Dir) *daylog.Log {
 	log := daylog.New(d)
-	log.SetWindow(r.cfg.Window())
+	r.cfg.Bound(log)
 	return log
 }
 
 // moveFile releases the lines of open groups in one file, and takes the others to the
 // file of their groups. Until that is done the file has another name, by which the next
 // process knows that some lines may be released already. The caller has the lock.
-func (r *Releaser) moveFile(d *dir.Dir, log Appender, day civil.Day, name string) error {
+func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) error {
+	day := to.Day
 	some, err := r.hasOpen(d, day, name)
 	if err != nil || !some {
 		return dir.IfExists(err)
@@ -186,7 +212,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, day civil.Day, name string
 	}
 	defer f.Close()
 	if !r.moved[moving] {
-		out := &outlet{log: log, day: day}
+		out := &outlet{log: log, to: to}
 		if _, err := r.releaseLines(f, out, day); err != nil {
 			if out.written == 0 { // nothing has happened
 				_ = d.Rename(dir.Held, moving, name)
@@ -226,7 +252,7 @@ type heldFile struct {
 	name string
 }
 
-func (h heldFile) Append(_ civil.Day, lines []byte) (int, error) {
+func (h heldFile) AppendTo(_ dir.Log, lines []byte) (int, error) {
 	return len(lines), appendHeldFile(h.d, h.name, lines)
 }
 
@@ -245,10 +271,10 @@ func (r *Releaser) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed
 	return closed, err
 }
 
-// outlet appends lines to a day's file.
+// outlet appends lines to a file.
 type outlet struct {
 	log     Appender
-	day     civil.Day
+	to      dir.Log
 	buf     []byte
 	written int
 }
@@ -263,7 +289,7 @@ func (o *outlet) flush(least int) error {
 	if len(o.buf) < least {
 		return nil
 	}
-	n, err := o.log.Append(o.day, o.buf)
+	n, err := o.log.AppendTo(o.to, o.buf)
 	if errors.Is(err, calendar.ErrExpired) {
 		n, err = len(o.buf), nil // it is deleted with its day
 	}
@@ -327,13 +353,15 @@ func (r *Releaser) finish(d *dir.Dir, day civil.Day, held []string) error {
 	defer log.Close()
 	var errs []error
 	for _, name := range held {
-		errs = append(errs, r.endFile(d, log, day, name, last))
+		errs = append(errs, r.endFile(d, log, name, last))
 	}
 	return dir.Join(errs...)
 }
 
 // endFile releases the lines of open groups in one file, and deletes it.
-func (r *Releaser) endFile(d *dir.Dir, log Appender, day civil.Day, name string, last bool) error {
+func (r *Releaser) endFile(d *dir.Dir, log Appender, name string, last bool) error {
+	to, _, _, _ := dir.ParseHeld(name)
+	day := to.Day
 	some, err := r.hasOpen(d, day, name)
 	moving := name
 	if err == nil && some {
@@ -344,7 +372,7 @@ func (r *Releaser) endFile(d *dir.Dir, log Appender, day civil.Day, name string,
 		return dir.Join(err, dir.IfExists(openErr))
 	}
 	defer f.Close()
-	out := &outlet{log: log, day: day}
+	out := &outlet{log: log, to: to}
 	var closed uint64
 	if err == nil {
 		closed, err = r.releaseLines(f, out, day)

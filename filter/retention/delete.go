@@ -142,6 +142,9 @@ func (p *Purged) deleteExpired(d *dir.Dir, sub string, j judge) {
 		if log, _, ok := dir.ParseLog(name); ok && sub == "" && j.log(log) {
 			return true
 		}
+		if to, _, _, ok := dir.ParseHeld(name); ok && sub == dir.Held && j.v.Past(j.Bounds, to) {
+			return true
+		}
 		return day < j.first || over(day) || j.first != never && j.v.seenBefore(s, name, day, j.first)
 	})
 }

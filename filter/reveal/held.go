@@ -29,8 +29,8 @@ func (r *Reader) heldNames() (map[civil.Day][]string, error) {
 	all, err := r.d.Names(dir.Held)
 	names := map[civil.Day][]string{}
 	for _, name := range all {
-		if day, _, _, ok := dir.ParseHeld(name); ok {
-			names[day] = append(names[day], name)
+		if to, _, _, ok := dir.ParseHeld(name); ok {
+			names[to.Day] = append(names[to.Day], name)
 		}
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ type days struct {
 	began  civil.Day // the oldest day that was kept then
 	window atomic.Pointer[calendar.Window]
 	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
-	past   atomic.Pointer[func(dir.Log) bool]   // of hours, as over is of days
+	past   atomic.Pointer[func(dir.Log) bool]   // of files, as over is of days
 	hours  bool                                 // lines go to the files of their hours
 	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
 }
@@ -56,10 +56,16 @@ func (d *days) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placem
 	if !dated || civil.DayOf(time.Unix(sec, 0).In(now.Location())) > civil.DayOf(now)+1 {
 		placement = calendar.Adjusted
 	}
-	if past := d.past.Load(); late && past != nil && (*past)(dir.Log{Day: day, Hour: t.Hour()}) {
+	if late && d.isPast(dir.Log{Day: day, Hour: t.Hour()}) {
 		placement = calendar.Expired
 	}
 	return day, t.Hour(), placement
+}
+
+// isPast reports whether the lines of a file are past another bound.
+func (d *days) isPast(l dir.Log) bool {
+	past := d.past.Load()
+	return past != nil && (*past)(l)
 }
 
 // Zone is that of the clock.

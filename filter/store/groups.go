@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/daylog"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/groups"
 	"hushpipe/filter/retention"
@@ -33,8 +34,18 @@ func (s *Store) initGroups() {
 		return
 	}
 	s.groups = &grouping{wake: make(chan struct{}, 1), stop: make(chan struct{}),
-		Groups: s.cfg.groupsOf(groups.Config{Window: s.Window, Report: s.report,
+		Groups: s.cfg.groupsOf(groups.Config{Window: s.Window, Past: s.isPast, Bound: s.bound, Report: s.report,
 			Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})}
+}
+
+// bound has a log heed what the Store's own does.
+func (s *Store) bound(l *daylog.Log) {
+	l.SetWindow(s.Window())
+	l.SetPast(s.isPast)
+	l.WhenGone(s.keeper.PurgeSoon)
+	if d := s.dir.Load(); d != nil {
+		l.SetBounds(*d.bounds.Load())
+	}
 }
 
 // Groups returns what is known of the groups of lines, nil where no line is held back.
@@ -105,7 +116,7 @@ func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
 }
 
 // Hold writes held lines, see groups.Groups.Hold.
-func (s *Store) Hold(day civil.Day, lines []byte) (rest []byte, err error) {
+func (s *Store) Hold(day civil.Day, hour int, lines []byte) (rest []byte, err error) {
 	s.lock()
 	defer s.unlock()
 	d := s.usable()
@@ -114,7 +125,7 @@ func (s *Store) Hold(day civil.Day, lines []byte) (rest []byte, err error) {
 	}
 	s.beginLines()
 	all := len(lines)
-	rest, err = s.groups.Hold(d.Dir, d.log, day, lines)
+	rest, err = s.groups.Hold(d.Dir, d.log, dir.Log{Day: day, Hour: hour}, lines)
 	s.noteWritten(d, all-len(rest), err)
 	s.wakeGroups()
 	return rest, err
@@ -138,14 +149,25 @@ func (s *Store) flushGroups(d *place) error {
 func (p *purger) endGroups(d *dir.Dir) (done retention.Purged) {
 	cfg := p.cfg
 	cfg.Least = 0 // nobody says but the journals
-	g := cfg.groupsOf(groups.Config{Window: func() calendar.Window { return p.window }, Report: p.report,
+	window := func() calendar.Window { return p.verdict.Window }
+	bounds, _, err := retention.ReadBounds(d)
+	if err != nil {
+		done.Errs = append(done.Errs, err)
+	}
+	past := func(l dir.Log) bool { return p.verdict.Past(bounds, l) }
+	bound := func(l *daylog.Log) {
+		l.SetWindow(window())
+		l.SetPast(past)
+		l.SetBounds(bounds)
+	}
+	g := cfg.groupsOf(groups.Config{Window: window, Past: past, Bound: bound, Report: p.report,
 		Withheld: func(uint64) {}, Repeated: func(*dir.Dir, civil.Day) {}})
 	names, err := g.End(d)
 	for _, name := range names {
 		done.Deleted = append(done.Deleted, dir.Held+"/"+name)
 	}
 	if err != nil {
-		done.Errs = []error{err}
+		done.Errs = append(done.Errs, err)
 	}
 	return done
 }

@@ -130,18 +130,18 @@ func keysMissing(d *dir.Dir, at Directory) error {
 
 // purger purges a directory for which this process has no Store.
 type purger struct {
-	cfg    Config // without what a Store writes
-	report *dir.Reporter
-	window calendar.Window // the days that are kept, as of all
-	files  *counts.Files
-	ledger *counts.Ledger
-	hits   *trafficlog.Files
+	cfg     Config // without what a Store writes
+	report  *dir.Reporter
+	verdict retention.Verdict // of the clock, as of all
+	files   *counts.Files
+	ledger  *counts.Ledger
+	hits    *trafficlog.Files
 }
 
 func newPurger(cfg Config, report *dir.Reporter) *purger {
 	p := &purger{cfg: cfg, report: report}
 	others := registry.New(registry.Config{Path: cfg.Path, Now: cfg.Now, Report: report}).OthersLive
-	window := func() calendar.Window { return p.window }
+	window := func() calendar.Window { return p.verdict.Window }
 	_, p.files, p.ledger = counts.New(cfg.counting(counts.Config{Window: window, OthersLive: others, Report: report}, knownOnDisk))
 	_, p.hits = trafficlog.New(cfg.traffic(window, report, knownOnDisk))
 	return p
@@ -248,7 +248,7 @@ func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.P
 	if err = dir.Join(err, judgeErr); err != nil {
 		add(retention.Purged{Errs: []error{err}})
 	}
-	p.window = v.Window
+	p.verdict = v
 	if lines > 0 {
 		defer p.ledger.ReadExpiring(d, v.First(lines))()
 		expireTraffic(d, p.hits, v.First(lines), p.report, p.cfg.Path)

@@ -212,11 +212,8 @@ func (c *checker) group(s *policy.Stream, path string) {
 			c.add(at, fmt.Sprintf("the format has several fields of %ss, and a group one", field), "log one of them")
 		}
 	}
-	if len(s.Group) > 0 && (format.IsError(c.Format) || c.Format == "json") {
-		c.add(path+".group", "groups of JSON lines and of error logs are not supported by this version", "leave it out")
-	}
 	for _, b := range s.Keep {
-		if len(s.Group) > 0 && b.Kind != policy.Days {
+		if len(s.Group) > 0 && b.Kind == policy.Entries {
 			c.add(path+".keep", fmt.Sprintf("%q beside a group is not supported by this version", b), `give days: "30d"`)
 		}
 	}
