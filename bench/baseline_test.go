@@ -103,21 +103,29 @@ func TestInstructions(t *testing.T) {
 				t.Parallel()
 			}
 			s.Day = time.Now() // for the program to take the lines for today's
-			got := instructionsPerLine(t, s.traffic, "access.log", program, "filter", "--format", s.logFormat, "--ip", s.ip)
-			key := "instructions/" + name
+			key, got := "instructions/"+name, math.Inf(1)
+			atMostThrice(func() bool {
+				got = min(got, instructionsPerLine(t, s.traffic, "access.log", program, "filter", "--format", s.logFormat, "--ip", s.ip))
+				return *update || got < tolerance*base[key]
+			})
 			if *update {
 				updateBaseline(t, key, got)
 				return
-			}
-			// Rounds of the clock add to some runs, and take from none.
-			for run := 1; got >= tolerance*base[key] && run < 3; run++ {
-				t.Logf("%.0f instructions a line; once more", got)
-				got = min(got, instructionsPerLine(t, s.traffic, "access.log", program, "filter", "--format", s.logFormat, "--ip", s.ip))
 			}
 			ratio := got / base[key]
 			t.Logf("%.0f instructions a line, %.3f of the baseline", got, ratio)
 			assert.Less(t, ratio, tolerance, "%.0f instructions a line, the baseline has %.0f", got, base[key])
 		})
+	}
+}
+
+// atMostThrice measures up to three times, until what is the least so far holds: rounds of the
+// clock add instructions to some runs, and take from none.
+func atMostThrice(holds func() bool) {
+	for range 3 {
+		if holds() {
+			return
+		}
 	}
 }
 
@@ -141,24 +149,22 @@ func TestInstructionsOfPolicy(t *testing.T) {
 	program := buildHushpipe(t)
 	s := watched()["combined"]
 	s.Day = time.Now()
-	per := map[string]float64{}
-	for _, p := range []struct{ name, policy string }{
-		{"no policy", ""},
-		{"one stream", onePolicy},
-		{"four streams", fourPolicy},
-	} {
-		argv := []string{program, "filter", "--format", "combined", "--rooms", "none"}
-		lines := "access.log"
-		if p.policy != "" {
+	none, one, four := math.Inf(1), math.Inf(1), math.Inf(1)
+	atMostThrice(func() bool {
+		none = min(none, instructionsPerLine(t, s.traffic, "access.log", program, "filter", "--format", "combined", "--rooms", "none"))
+		for _, p := range []struct {
+			policy string
+			least  *float64
+		}{{onePolicy, &one}, {fourPolicy, &four}} {
 			file := filepath.Join(t.TempDir(), "policy.toml")
 			require.NoError(t, os.WriteFile(file, []byte(p.policy), 0o600))
-			argv, lines = []string{program, "filter", "--policy", file}, "*/access.log"
+			*p.least = min(*p.least, instructionsPerLine(t, s.traffic, "*/access.log", program, "filter", "--policy", file))
 		}
-		per[p.name] = instructionsPerLine(t, s.traffic, lines, argv...)
-		t.Logf("%s: %.0f instructions a line", p.name, per[p.name])
-	}
-	assert.Less(t, 0.9*per["one stream"], per["no policy"])
-	assert.Less(t, per["four streams"], 2*per["one stream"])
+		t.Logf("%.0f instructions a line without a policy, %.0f with one stream, %.0f with four", none, one, four)
+		return 0.9*one < none && four < 2*one
+	})
+	assert.Less(t, 0.9*one, none)
+	assert.Less(t, four, 2*one)
 }
 
 // needCallgrind skips the test where instructions cannot be counted.

@@ -80,7 +80,7 @@ type parsing struct {
 
 // beside is what a Filter shares with those of other streams.
 type beside struct {
-	some   bool            // there is a plan, or noLines, or other streams
+	some   bool            // there is a plan, or noLines, or another stream to share the line with
 	same   *sameLine       // how a stream that is alike writes the line; nil: there is none
 	copies bool            // it serves this one
 	only   *policy.Opening // nil: all lines; else what the gate of a stream lets through

@@ -48,6 +48,17 @@ func (s *Streams) renewGates() {
 			}
 		}
 	}
+	s.sole = s.isSole()
+}
+
+// isSole reports whether there is one stream, which takes every line that Glance tells
+// enough of, and as it is.
+func (s *Streams) isSole() bool {
+	if len(s.all) != 1 || s.all[0].Filter == nil {
+		return false
+	}
+	of := &s.all[0]
+	return s.brief && s.json == nil && !s.looks && !of.chosen && !of.bounded && !of.Filter.noLines
 }
 
 // isThrough reports whether the gate of a stream lets the line through. A line that tells

@@ -10,8 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/format/policy"
 )
 
 // hourCalendar has hours in a zone, all of which are open.
@@ -75,6 +77,33 @@ func TestHourOfALine(t *testing.T) {
 		var out hourSink
 		require.NoError(t, f.Run(strings.NewReader(test.line+"\n"), &out))
 		assert.Equal(t, []string{test.want + " true 1"}, out.got, "%s: %s", test.format, test.line)
+	}
+}
+
+// TestHourOfAStreamsLine: it is the same for a stream, whichever of its fields that keeps.
+func TestHourOfAStreamsLine(t *testing.T) {
+	const combined = `fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }`
+	for _, test := range []struct{ format, fields string }{
+		{"combined", ""},
+		{"combined", combined},
+		{"combined", `fields = { client = "drop", status = "keep" }`},
+		{"auto", ""},
+		{"auto", combined},
+	} {
+		p, mistakes := policy.Parse([]byte("workdays = \"de-BE\"\nformat = \"" + test.format + "\"\n[[stream]]\nname = \"web\"\npurpose = \"x\"\nkeep = \"24h of workdays\"\n" + test.fields))
+		require.Empty(t, mistakes)
+		cfg := streamsConfigs(t, p)[0]
+		cfg.Hours = true
+		cal := &hourCalendar{testCalendar: *newCalendar(), zone: time.UTC}
+		var out hourSink
+		s := NewStreams(Config{Parser: parserOf(t, p)}, where.New(p), []Stream{{Filter: New(cfg, cal), Get: out.Get}})
+		for _, user := range []string{"-", "alice"} {
+			b := &Batch{streams: make([]*Batch, 1)}
+			s.treatLines(b, fmt.Appendf(nil, "192.0.2.1 - %s [22/Nov/2026:15:59:59 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"\n", user))
+			require.NoError(t, out.Put(b.streams[0]))
+		}
+		want := "2026-11-22 15 true 1"
+		assert.Equal(t, []string{want, want}, out.got, "%s: %s", test.format, test.fields)
 	}
 }
 

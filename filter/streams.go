@@ -29,6 +29,7 @@ type Streams struct {
 	facts   where.Facts
 	target  []byte // scratch of format.Target
 	looks   bool   // facts of the line are asked for
+	sole    bool   // there is one stream, which keeps all of each line
 	all     []Stream
 	kinds
 	jsonParts
@@ -78,9 +79,6 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, atHand: atHand{next: len(all)}}
 	for i := range all {
 		f := all[i].Filter
-		if f != nil {
-			f.some = true
-		}
 		all[i].chosen = match.Chooses(i)
 		if match.Looks() || match.HasGate(i) || f != nil && (f.plan != nil || f.hours.cal != nil) {
 			s.json = format.NewJSONNodes(cfg.Parser)
@@ -100,14 +98,14 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 // glancedRequest is where Glance has the request of a line without a user.
 const glancedRequest = 1
 
-// keepAll reports whether all streams keep all fields, so that Glance is enough for lines
-// without a user.
+// keepAll reports whether all streams keep all fields and ask for none by its role, so that
+// Glance is enough for lines without a user.
 func (s *Streams) keepAll() bool {
 	if _, fixed := s.reader.parser.(*format.LogFormat); !fixed {
 		return false
 	}
 	for i := range s.all {
-		if f := s.all[i].Filter; f != nil && (f.plan != nil && !f.plan.KeepsAll || f.grouped != nil || f.traffic.counter != nil) {
+		if f := s.all[i].Filter; f != nil && (f.plan != nil && !f.plan.KeepsAll || f.grouped != nil || f.traffic.counter != nil || f.hours.cal != nil) {
 			return false
 		}
 	}
@@ -251,7 +249,12 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 		}
 		reading, s.line = true, nil
 		s.line, rest = f.marks.Cut(rest)
-		s.read()
+		if !s.read() {
+			continue
+		}
+		reading, s.next = false, 0
+		s.writePlain(b, room)
+		s.next = 1
 	}
 }
 
@@ -269,18 +272,22 @@ func (s *Streams) glance(line []byte) bool {
 	return s.glancer != nil && !f.hasNUL && len(line) <= maxLine && s.glancer.GlanceAll(line, &f.marks, l)
 }
 
-// read reads s.line, and looks at what conditions are about.
-func (s *Streams) read() {
+// read reads s.line, and looks at what conditions are about. Of a plain line there is nothing
+// to look at: a sole stream writes it as it is.
+func (s *Streams) read() (plain bool) {
 	f := s.reader
-	s.whole, s.next, s.went, s.known = s.line, 0, false, false
+	f.stats.Lines++
+	marked := len(s.line) >= len(format.ByteOrderMark) && string(s.line[:len(format.ByteOrderMark)]) == format.ByteOrderMark
+	s.usual = !marked && s.glance(s.line)
+	if s.sole && s.usual && s.parsed.Request == glancedRequest {
+		return true
+	}
+	s.whole, s.next, s.went = s.line, 0, false
 	for i := range s.same {
 		s.same[i].by = nil
 	}
-	f.stats.Lines++
-	if line := s.line; len(line) >= len(format.ByteOrderMark) && string(line[:len(format.ByteOrderMark)]) == format.ByteOrderMark {
-		s.line, s.usual = line[len(format.ByteOrderMark):], false
-	} else {
-		s.usual = s.glance(line)
+	if marked {
+		s.line = s.line[len(format.ByteOrderMark):]
 	}
 	if s.known = s.usual; !s.usual {
 		if len(s.line) == 0 || len(s.line) == 1 && s.line[0] == '\r' {
@@ -307,6 +314,7 @@ func (s *Streams) read() {
 		}
 		s.match.Look(&s.facts)
 	}
+	return false
 }
 
 // look takes the facts of a line.
@@ -335,7 +343,9 @@ func (s *Streams) look() {
 			s.facts.User = text
 		}
 	}
-	request = s.lookAtNodes(request)
+	if len(s.nodes) > 0 {
+		request = s.lookAtNodes(request)
+	}
 	if l.Client >= 0 && s.match.LooksAtClient() {
 		field := &l.Fields[l.Client]
 		if text := line[field.Start:field.End]; len(text) > 0 {
@@ -424,11 +434,9 @@ func (s *Streams) write(b *Batch, room int) {
 			continue
 		}
 		if of.batch == nil {
-			of.batch = of.Get()
-			of.batch.room = room
-			b.streams[s.next] = of.batch
+			of.begin(b, s.next, room)
 		}
-		f.wrote, f.same, f.copies, f.begin = nil, nil, false, s.begin
+		f.some, f.wrote, f.same, f.copies, f.begin = true, nil, nil, false, s.begin
 		if s.json != nil {
 			f.json.nodes = s.nodes
 		}
@@ -460,6 +468,25 @@ func (s *Streams) write(b *Batch, room int) {
 	if !s.went && s.known {
 		s.reader.stats.Unfit++
 	}
+}
+
+// writePlain writes a plain line.
+func (s *Streams) writePlain(b *Batch, room int) {
+	of := &s.all[0]
+	if of.batch == nil {
+		of.begin(b, 0, room)
+	}
+	f := of.Filter
+	f.some, f.wrote, f.begin.end, f.guard.raw = false, nil, -1, nil
+	f.stats.Lines++
+	f.write(of.batch, s.line, true, true)
+}
+
+// begin gets a stream's share of b.
+func (of *Stream) begin(b *Batch, stream, room int) {
+	of.batch = of.Get()
+	of.batch.room = room
+	b.streams[stream] = of.batch
 }
 
 // Sample returns what each stream writes of one line, without its newline: nil for a

@@ -87,14 +87,18 @@ func SplitRequest(s []byte) (method, target, protocol []byte, ok bool) {
 	if at <= 1 {
 		return nil, s, nil, bytes.Contains(s, []byte("://"))
 	}
-	for _, c := range s[:at-1] {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
-			return nil, nil, nil, false
+	if method = s[:at-1]; string(method) != "GET" && string(method) != "POST" { // else letters
+		for _, c := range method {
+			if (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
+				return nil, nil, nil, false
+			}
 		}
 	}
-	if method, target = s[:at-1], s[at:]; protocolStart(s) > at {
-		end := protocolStart(s)
-		target, protocol = s[at:end], s[end+1:]
+	target = s[at:]
+	if end := protocolStart(s); end > at {
+		if target, protocol = s[at:end], s[end+1:]; string(protocol) == "HTTP/1.1" || string(protocol) == "HTTP/2.0" {
+			return method, target, protocol, true
+		}
 		for _, c := range protocol[len("HTTP/"):] {
 			if c-'0' > 9 && c != '.' {
 				return nil, nil, nil, false

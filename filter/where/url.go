@@ -41,7 +41,7 @@ func (m *Matcher) split() {
 		m.path = slash // RFC 9110, section 4.2.3
 		return
 	}
-	if bytes.IndexByte(target, '%') >= 0 || bytes.Contains(target, []byte("//")) {
+	if bytes.IndexByte(target, '%') >= 0 || bytes.IndexByte(target[1:], '/') >= 0 && bytes.Contains(target, []byte("//")) {
 		m.decodedPath = appendPath(reuse(m.decodedPath), target)
 		m.path = m.decodedPath
 	}

@@ -130,7 +130,7 @@ func (m *Matcher) Event() string {
 // Fits reports whether the line goes to a stream, by its index in the policy. A line of
 // which nothing is known goes to none that leaves lines out. Gates are not looked at.
 func (m *Matcher) Fits(stream int) bool {
-	s := m.streams[stream]
+	s := &m.streams[stream]
 	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.facts.Unknown && !m.holds(s.unless))
 }
 
