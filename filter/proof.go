@@ -42,6 +42,8 @@ type proofScratch struct {
 	out   []byte
 	found []pseudonym.Addr
 	left  []pseudonym.Addr
+
+	broken bool // the line at hand has no known format, or was cut
 }
 
 // NewProof returns a Proof for the file of a day. Of cfg it takes the Parser, Redact and
@@ -193,7 +195,11 @@ func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
 		return slices.ContainsFunc(was, p.isOdd)
 	}
 	for i := range was {
-		if !bytes.Equal(was[i], is[i]) && !p.isOdd(was[i]) {
+		if bytes.Equal(was[i], is[i]) || p.isOdd(was[i]) {
+			continue
+		}
+		// In a line of no format other words stand where names do, read anew.
+		if !p.broken || adds(was[i], is[i], pseudonym.Mark4) || adds(was[i], is[i], pseudonym.Mark6) {
 			return false
 		}
 	}
@@ -301,7 +307,7 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 	if is.Failed > was.Failed {
 		return treatment.NoDoubt, nil // nobody knows
 	}
-	broken := is.Malformed > was.Malformed || is.Cut > was.Cut
+	p.broken = is.Malformed > was.Malformed || is.Cut > was.Cut
 	out = p.out[:0]
 	old := false
 	for i := range b.Parts {
@@ -309,7 +315,7 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 		old = old || b.Parts[i].Day < p.day && len(b.Parts[i].Lines) > 0
 	}
 	p.out = out
-	if old && !broken && !p.isLate(line) {
+	if old && !p.broken && !p.isLate(line) {
 		return treatment.OldLine, out
 	}
 	if bytes.Equal(out, line) {
@@ -326,7 +332,7 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 		return treatment.Address4, out
 	case adds(line, out, pseudonym.Mark6):
 		return treatment.Address6, out
-	case broken: // read anew, other words may stand where names do
+	case p.broken: // read anew, other words may stand where names do
 		return treatment.NoDoubt, out
 	}
 	switch {
