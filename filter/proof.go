@@ -42,6 +42,7 @@ type proofScratch struct {
 	out   []byte
 	found []pseudonym.Addr
 	left  []pseudonym.Addr
+	unfit []int // of many
 
 	broken bool // the line at hand has no known format, or was cut
 }
@@ -95,14 +96,65 @@ func (noFormat) Parse([]byte, *format.Line) bool { return false }
 // LatestZone is the zone whose dates are the latest of all.
 var LatestZone = time.FixedZone("", 14*60*60)
 
-// AllFit reports whether nothing is left to do in any of the lines, each with its newline.
-// malformed is how many of them have no known format.
-func (p *Proof) AllFit(lines []byte) (fit bool, malformed int) {
+// Unfit returns the places, from 0, of those lines in which something may be left to do: the
+// others come out as they are. Each line has its newline. It is valid until the next call.
+// malformed is how many of all have no known format.
+func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
+	p.unfit = p.unfit[:0]
+	was := p.stats()
+	out, ok := p.inPlace(lines)
+	malformed = int(p.stats().Malformed - was.Malformed)
+	if ok && bytes.Equal(out, lines) {
+		return nil, malformed
+	}
+	place := 0
+	for len(lines) > 0 {
+		piece := lines
+		if !ok {
+			piece = lines[:pieceOf(lines)]
+			out, _ = p.inPlace(piece)
+		}
+		lines = lines[len(piece):]
+		for line := range bytes.Lines(piece) {
+			made := out[:bytes.IndexByte(out, '\n')+1]
+			out = out[len(made):]
+			if !bytes.Equal(made, line) {
+				p.unfit = append(p.unfit, place)
+			}
+			place++
+		}
+	}
+	return p.unfit, malformed
+}
+
+// inPlace returns what becomes of lines, the first of the first and so on. ok is false where
+// some were left out or are of another day, so that nobody can tell which became which.
+func (p *Proof) inPlace(lines []byte) (out []byte, ok bool) {
 	was := p.stats()
 	b := p.treat(p.f, lines)
 	is := p.stats()
-	malformed = int(is.Malformed - was.Malformed)
-	return is.Omitted == was.Omitted && is.Unfit == was.Unfit && len(b.Parts) == 1 && b.Parts[0].Day == p.day && bytes.Equal(b.Parts[0].Lines, lines), malformed
+	if is.Omitted != was.Omitted || is.Unfit != was.Unfit || len(b.Parts) != 1 || b.Parts[0].Day != p.day {
+		return nil, false
+	}
+	out = b.Parts[0].Lines
+	if len(out) != len(lines) && bytes.Count(out, newline) != bytes.Count(lines, newline) {
+		return nil, false
+	}
+	return out, true
+}
+
+// pieceSize is how many bytes of lines are treated again where some of many were left out.
+const pieceSize = 4 << 10
+
+// pieceOf is the length of the first lines of many.
+func pieceOf(lines []byte) int {
+	if len(lines) <= pieceSize {
+		return len(lines)
+	}
+	if end := bytes.LastIndexByte(lines[:pieceSize], '\n'); end >= 0 {
+		return end + 1
+	}
+	return bytes.IndexByte(lines, '\n') + 1
 }
 
 // Look returns what is left to do in one line, which has its newline. One that was perhaps

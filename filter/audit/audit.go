@@ -142,9 +142,10 @@ type Way func(cipher *pseudonym.Cipher, day civil.Day) (Proof, error)
 
 // Proof tells what is left to do in lines that were written. It serves one goroutine.
 type Proof interface {
-	// AllFit reports whether nothing is left to do in any of the lines, each with its
-	// newline. malformed is how many of them have no known format.
-	AllFit(lines []byte) (fit bool, malformed int)
+	// Unfit returns the places, from 0, of those lines in which something may be left to do,
+	// valid until the next call. Each line has its newline. malformed is how many of all have
+	// no known format.
+	Unfit(lines []byte) (places []int, malformed int)
 
 	// Look returns what is left to do in one line, which has its newline.
 	Look(line []byte) treatment.Doubt

@@ -323,22 +323,22 @@ func (l *looker) look(b block) {
 	}
 	l.turnTo(b.stream, b.day)
 	n := l.counts[b.stream]
-	fit, malformed := l.proofs[l.at].AllFit(b.lines)
+	places, malformed := l.proofs[l.at].Unfit(b.lines)
 	n.malformed += malformed
 	n.lines += bytes.Count(b.lines, newline)
-	if fit {
-		return
-	}
-	number, rest := b.first, len(b.lines)
-	for line := range bytes.Lines(b.lines) {
+	place, rest := 0, b.lines
+	for _, unfit := range places {
+		for ; place < unfit; place++ {
+			rest = rest[bytes.IndexByte(rest, '\n')+1:]
+		}
+		line := rest[:bytes.IndexByte(rest, '\n')+1]
 		doubt := l.least(line)
-		if rest -= len(line); rest == 0 && b.cut {
+		if len(line) == len(rest) && b.cut {
 			doubt = l.ofCut(b.lineFile, line, doubt)
 		}
 		if doubt != treatment.NoDoubt {
-			b.stream.doubt(b.lineFile, number, doubt)
+			b.stream.doubt(b.lineFile, b.first+unfit, doubt)
 		}
-		number++
 	}
 }
 
@@ -396,13 +396,13 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 		return treatment.NoDoubt
 	}
 	for i, p := range l.proofs {
-		if l.suits(i, line) {
+		got := p.Look(line)
+		if i < l.own && got == treatment.NoDoubt || i >= l.own && p.Suits(line) {
 			if l.at = i; i >= l.own {
 				l.stream.isEarlier()
 			}
 			return treatment.NoDoubt
 		}
-		got := p.Look(line)
 		// By a way that finds it Untreated, no address stands in the line. It may leave out the
 		// client, and tells nothing of a host name then.
 		isAddress := doubt == treatment.Address4 || doubt == treatment.Address6
