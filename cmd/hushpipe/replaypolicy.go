@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -13,6 +14,8 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/registry"
 	"hushpipe/filter/where"
 	"hushpipe/format/civil"
 )
@@ -89,6 +92,11 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 		return err
 	}
 	all := j.open()
+	for _, s := range all {
+		if s != nil {
+			s.recordKeys()
+		}
+	}
 	queues, to := make([]*filter.Queue, len(all)), make([]filter.Destination, len(all))
 	for i, s := range all {
 		if s == nil {
@@ -145,6 +153,20 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 		err = o.goOn(r.Stats().Lines, dropped, seenExpired, changed)
 	}
 	return concludeStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), say)
+}
+
+// recordKeys notes in the directory of a stream where its keys lie, if that is elsewhere and no
+// logger has done so: who reads the stream looks there.
+func (s *live) recordKeys() {
+	if _, err := registry.ReadSettings(s.job.store.Path); s.job.store.Flags == nil || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	d, err := dir.Open(s.job.store.Path, dir.Options{Keys: s.job.store.Keys})
+	if err != nil {
+		return // its store says so
+	}
+	defer d.Close()
+	registry.New(registry.Config{Path: s.job.store.Path, Flags: s.job.store.Flags, Now: now, Report: dir.NewReporter(s.job.store.Say, now)}).RecordSettings(d, now())
 }
 
 // refuseStreams is replayFlags.refuse for the streams of a policy.
