@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"hushpipe/filter/calendar"
@@ -158,14 +157,7 @@ func expire(d *dir.Dir, name string, first civil.Day) (empty bool, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return false, err
 	}
-	return false, d.CreateFile("", name, func(to *os.File) error {
-		// The mode and the group are the operator's to choose.
-		if err := to.Chmod(info.Mode().Perm()); err != nil {
-			return err
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			_ = to.Chown(-1, int(st.Gid))
-		}
+	return false, d.RewriteFile("", name, info, func(to *os.File) error {
 		out := bufio.NewWriter(to)
 		if _, _, err := copyKept(out, f, first); err != nil {
 			return err

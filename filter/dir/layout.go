@@ -73,6 +73,7 @@ const (
 	TrafficLock  = "traffic"  // the process that writes the traffic files
 	expiringLock = "expiring" // whoever reads the journals that are deleted next
 	actsLock     = "acts"     // whoever writes the log of acts
+	flagsLock    = "flags"    // whoever writes the log of flags
 	HeldLock     = "held"     // whoever changes a file in Held
 	fleetLock    = "fleet"    // whoever changes a file in Fleet
 )
@@ -456,7 +457,7 @@ func IsOwn(sub, name string) bool {
 
 func isLock(name string) bool {
 	switch name {
-	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, TrafficLock, expiringLock, actsLock, HeldLock, fleetLock:
+	case LinesLock, roomsLock, statusLock, LinkLock, RuleLock, WriterLock, TrafficLock, expiringLock, actsLock, flagsLock, HeldLock, fleetLock:
 		return true
 	}
 	_, ok := ParseLease(name)

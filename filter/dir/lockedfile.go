@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +63,20 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 		err = syncDir(at)
 	}
 	return d.Error("create", sub, name, err)
+}
+
+// RewriteFile is CreateFile for what takes the place of old: its mode and its group, which
+// are the operator's to choose, stay.
+func (d *Dir) RewriteFile(sub, name string, old os.FileInfo, fill func(*os.File) error) error {
+	return d.CreateFile(sub, name, func(f *os.File) error {
+		if err := f.Chmod(old.Mode().Perm()); err != nil {
+			return err
+		}
+		if st, ok := old.Sys().(*syscall.Stat_t); ok {
+			_ = f.Chown(-1, int(st.Gid))
+		}
+		return fill(f)
+	})
 }
 
 // Rename gives a file of sub another name there, and takes the place of a file

@@ -201,6 +201,15 @@ func (d *Dir) LockActs(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
+// LockFlags takes the lock under which the log of flags is written, as LockRooms does.
+func (d *Dir) LockFlags(patience time.Duration) (unlock func(), err error) {
+	fd, err := d.lockNew(flagsLock, patience)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
 // LockHeld takes the lock under which held lines are released, as LockRooms does.
 func (d *Dir) LockHeld(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(HeldLock, patience)

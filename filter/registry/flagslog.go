@@ -135,20 +135,9 @@ func ReadFlagsLog(path string) (l FlagsLog, err error) {
 }
 
 func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
-	f, err := d.OpenFile("", dir.FlagsLogName, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
-	} else if err != nil {
-		return l, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	text, _, err := readFlagsText(d)
 	if err != nil {
-		return l, err
-	}
-	text, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-maxFlagsLog), maxFlagsLog))
-	if err != nil {
-		return l, err
+		return l, dir.IfExists(err)
 	}
 	for line := range bytes.Lines(text) {
 		whole, ended := bytes.CutSuffix(line, []byte("\n"))
@@ -188,6 +177,11 @@ func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
 // logFlags adds a line to the log, unless the last one says the same, or any of a replay.
 // before is what DIR recorded until now, whose time the log may not reach.
 func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
+	unlock, err := d.LockFlags(dir.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	l, err := readFlagsLog(d)
 	if err != nil {
 		return err
@@ -227,7 +221,8 @@ func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 	if last[0] != '\n' { // a disk was full
 		lines = slices.Insert(lines, 0, "")
 	}
-	// One write: it stands whole beside that of another process.
+	// One write: it stands whole beside that of a process of an earlier version, which has
+	// no lock.
 	_, err = io.WriteString(f, strings.Join(lines, "\n")+"\n")
 	return err
 }

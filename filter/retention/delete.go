@@ -12,6 +12,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/entries"
 	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
 )
 
@@ -89,6 +90,7 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 		expired(dir.Status)
 		expired(dir.Erased)
 		p.expireActs(d, v)
+		p.expireFlags(d, j)
 	}
 	return p
 }
@@ -187,6 +189,27 @@ func (p *Purged) advanceFleet(d *dir.Dir, v Verdict) {
 func (p *Purged) expireActs(d *dir.Dir, v Verdict) {
 	deleted, err := acts.Expire(d, v.First(acts.Period))
 	p.Deleted = append(p.Deleted, deleted...)
+	if err != nil && !errors.Is(err, dir.ErrLocked) { // else another process is at it
+		p.Errs = append(p.Errs, err)
+	}
+}
+
+// expireFlags removes from the log of flags what no line is treated by that is there, or may
+// still come.
+func (p *Purged) expireFlags(d *dir.Dir, j judge) {
+	if j.first == never {
+		return
+	}
+	names, err := d.Names("")
+	oldest := j.first
+	for _, name := range names {
+		if day, ok := dir.ExpiryDay("", name); ok {
+			oldest = min(oldest, day)
+		}
+	}
+	if err == nil {
+		err = registry.ExpireFlags(d, oldest)
+	}
 	if err != nil && !errors.Is(err, dir.ErrLocked) { // else another process is at it
 		p.Errs = append(p.Errs, err)
 	}

@@ -1,0 +1,103 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+)
+
+// ExpireFlags takes out of the log of flags what lines of the day oldest, or of a later
+// one, were not treated by: replays of earlier days, and flags that ended before. So the
+// log grows with the flags of the lines that live, and not for ever. What FlagsLog.Under
+// says of these days stays the same.
+func ExpireFlags(d *dir.Dir, oldest civil.Day) error {
+	text, _, err := readFlagsText(d)
+	if err != nil || len(withoutExpired(text, oldest)) == len(text) {
+		return dir.IfExists(err)
+	}
+	unlock, err := d.LockFlags(dir.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	text, info, err := readFlagsText(d)
+	if err != nil {
+		return dir.IfExists(err)
+	}
+	kept := withoutExpired(text, oldest)
+	if len(kept) == len(text) {
+		return nil
+	}
+	err = d.RewriteFile("", dir.FlagsLogName, info, func(f *os.File) error {
+		if _, err := f.Write(kept); err != nil {
+			return err
+		}
+		// Processes of an earlier version add to it without the lock.
+		if _, now, err := readFlagsText(d); err != nil || now.Size() != info.Size() {
+			return errors.Join(err, dir.ErrLocked)
+		}
+		return nil
+	})
+	return err
+}
+
+// readFlagsText returns the end of the log, from a whole line on.
+func readFlagsText(d *dir.Dir) (text []byte, info os.FileInfo, err error) {
+	f, err := d.OpenFile("", dir.FlagsLogName, os.O_RDONLY)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, err
+	}
+	from := max(0, info.Size()-maxFlagsLog)
+	if text, err = io.ReadAll(io.NewSectionReader(f, from, maxFlagsLog)); err != nil {
+		return nil, nil, err
+	}
+	if from > 0 {
+		text = text[bytes.IndexByte(text, '\n')+1:]
+	}
+	return text, info, nil
+}
+
+// withoutExpired returns the lines of a log that are kept. Those that cannot be read stay:
+// a newer version may have written them.
+func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
+	type line struct {
+		text []byte
+		run
+		gone bool
+	}
+	var all []line
+	ended := false // a filter's flags, before oldest
+	for l := range bytes.Lines(text) {
+		at := line{text: l}
+		whole, _ := bytes.CutSuffix(l, []byte("\n"))
+		at.run, _ = parseRun(string(whole))
+		switch at.word {
+		case replayWord:
+			at.gone = at.day < oldest
+		case filterWord:
+			// It ended the flags before it. Lines of a day are treated by what ended the
+			// day before or later; a day more, since the next reader may be in another zone.
+			for i := range all {
+				if all[i].word == filterWord && civil.DayOf(at.began.Local()) < oldest-2 {
+					all[i].gone, ended = true, true
+				}
+			}
+		}
+		all = append(all, at)
+	}
+	for _, l := range all {
+		// That there was nothing before the first is not needed once others follow it.
+		if !l.gone && !(ended && l.word == emptyWord) {
+			kept = append(kept, l.text...)
+		}
+	}
+	return kept
+}
