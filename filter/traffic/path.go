@@ -150,6 +150,9 @@ func isDotted(s []byte) bool {
 			numbers, digits = 0, 0
 		}
 	}
+	if hasJWT(s) {
+		return true
+	}
 	if bytes.Count(s, []byte(".")) == 2 && len(s) >= 24 {
 		for part := range bytes.SplitSeq(s, []byte(".")) {
 			if len(part) < 6 {
@@ -162,6 +165,20 @@ func isDotted(s []byte) bool {
 			}
 		}
 		return true
+	}
+	return false
+}
+
+// hasJWT tells the first two parts of a JSON web token, wherever it stands: the first
+// begins as {" does in base64, in a host's name in small letters.
+func hasJWT(s []byte) bool {
+	const least = 6 // characters of a part
+	head := false // the part before is the first of a token
+	for part := range bytes.SplitSeq(s, []byte(".")) {
+		if head && len(part) >= least {
+			return true
+		}
+		head = len(part) > least && bytes.EqualFold(part[:3], []byte("eyJ"))
 	}
 	return false
 }
