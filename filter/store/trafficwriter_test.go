@@ -279,6 +279,25 @@ func TestTrafficOfLateNames(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// TestTrafficOfExpiredNames: a name of a day past the retention, whose figures are made at
+// the end of the input, stands on the later days that are written already, too.
+func TestTrafficOfExpiredNames(t *testing.T) {
+	b := newTrafficBed(t)
+	s := b.open()
+	f := b.hitFilter(s)
+	b.feedHits(f, s, hitLine(today-1, 36000, 9, 1))
+	b.pass(s, time.Minute)
+	require.NotContains(t, b.figures(today-1), "/p1.html\n")
+	for client := range 5 {
+		b.feedHits(f, s, hitLine(today-30, 36000, client, 1))
+	}
+	require.NoError(t, s.KeepTraffic(f.ExpiredTraffic(), false))
+	require.NoError(t, s.Close())
+	assert.Contains(t, b.figures(today-30), " /p1.html\n")
+	assert.Contains(t, b.figures(today-1), " /p1.html\n")
+	b.heard()
+}
+
 // TestTrafficOfALateNameThatWaits: a later day that a name changes is made anew as soon as
 // the disk takes it.
 func TestTrafficOfALateNameThatWaits(t *testing.T) {

@@ -173,7 +173,7 @@ func isDotted(s []byte) bool {
 // begins as {" does in base64, in a host's name in small letters.
 func hasJWT(s []byte) bool {
 	const least = 6 // characters of a part
-	head := false // the part before is the first of a token
+	head := false   // the part before is the first of a token
 	for part := range bytes.SplitSeq(s, []byte(".")) {
 		if head && len(part) >= least {
 			return true
