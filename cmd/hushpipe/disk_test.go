@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 				if !f.started {
 					f.inject(d)
 				}
-				s := startPipe(t, exec.Command(program, "filter", d.dir), true)
+				s := startPipe(t, exec.Command(program, "filter", "--traffic", d.dir), true)
 				const long = 400 * time.Millisecond // the pipe is full after 130 ms
 				s.passes(long)
 				if !f.started {
@@ -281,7 +281,7 @@ func TestForbiddenDirectory(t *testing.T) {
 				for dir := d.dir; dir != os.TempDir(); dir = filepath.Dir(dir) {
 					require.NoError(t, os.Chmod(dir, 0o755))
 				}
-				cmd := filterCmd(t, d.dir)
+				cmd := filterCmd(t, "--traffic", d.dir)
 				for dir := filepath.Dir(cmd.Path); dir != os.TempDir(); dir = filepath.Dir(dir) {
 					require.NoError(t, os.Chmod(dir, 0o755))
 				}

@@ -14,7 +14,7 @@ import (
 )
 
 // disk is a DIR on file systems of its own, so that each can fail alone: DIR
-// lies on one, and so do its directories of journals, room files and keys.
+// lies on one, and so do its directories of journals, room files, keys and traffic figures.
 type disk struct {
 	t     *testing.T
 	mount string // where the first one is mounted, for loggers
@@ -54,7 +54,7 @@ func bareDisk(t *testing.T, size string) *disk {
 }
 
 // parts are the directories of DIR that are disks of their own.
-var parts = []string{"", "journal", "rooms", "keys"}
+var parts = []string{"", "journal", "rooms", "keys", "traffic"}
 
 // path is the path of a file of DIR that also holds while the disk is unmounted.
 func (d *disk) path(name string) string { return filepath.Join(d.home, d.name, name) }
@@ -194,18 +194,18 @@ var faults = []fault{
 	{name: "full for journals", keeps: true,
 		inject: func(d *disk) { d.fill("journal") },
 		repair: func(d *disk) { d.enlarge("journal") }},
-	{name: "full for room files", keeps: true,
-		inject: func(d *disk) { d.fill("rooms") },
-		repair: func(d *disk) { d.enlarge("rooms") }},
+	{name: "full for room files and traffic figures", keeps: true,
+		inject: func(d *disk) { d.fill("rooms"); d.fill("traffic") },
+		repair: func(d *disk) { d.enlarge("rooms"); d.enlarge("traffic") }},
 	{name: "full for keys", keeps: true,
 		inject: func(d *disk) { d.fill("keys") },
 		repair: func(d *disk) { d.enlarge("keys") }},
 	{name: "no inodes",
 		inject: (*disk).fillInodes,
 		repair: func(d *disk) { each(func(sub string) { d.remount(sub, "nr_inodes=10000") }) }},
-	{name: "keys and room files read-only", keeps: true,
-		inject: func(d *disk) { d.readOnly("keys", true); d.readOnly("rooms", true) },
-		repair: func(d *disk) { d.readOnly("keys", false); d.readOnly("rooms", false) }},
+	{name: "keys, room files and traffic figures read-only", keeps: true,
+		inject: func(d *disk) { d.readOnly("keys", true); d.readOnly("rooms", true); d.readOnly("traffic", true) },
+		repair: func(d *disk) { d.readOnly("keys", false); d.readOnly("rooms", false); d.readOnly("traffic", false) }},
 	{name: "immutable", // also for root, which no mode stops
 		inject: func(d *disk) { d.chattr("+i", parts...) },
 		repair: func(d *disk) { d.chattr("-i", parts...) }},

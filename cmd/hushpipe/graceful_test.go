@@ -18,7 +18,7 @@ import (
 func TestGracefulRestarts(t *testing.T) {
 	const restarts, every = 20, 600 * time.Millisecond
 	dir := filepath.Join(t.TempDir(), "log")
-	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))
+	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir, "--traffic"))
 	l := startLoad(h, 500)
 	l.hold("first")
 	l.await(100)
@@ -46,6 +46,7 @@ func TestGracefulRestarts(t *testing.T) {
 	require.Zero(t, c.Lost)
 	require.Zero(t, c.Duplicated)
 	c.requireNoStall(t)
+	require.DirExists(t, filepath.Join(dir, "traffic"))
 	require.Equal(t, 3, l.heldAnswers())
 	require.NotRegexp(t, "hushpipe:.* lost", h.ErrorLog())
 }

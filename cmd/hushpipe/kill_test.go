@@ -200,7 +200,7 @@ func (l *load) atWork(dir string) func(pid int) {
 func TestKillUnderHTTPD(t *testing.T) {
 	const kills = 20
 	dir := filepath.Join(t.TempDir(), "log")
-	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))
+	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir, "--traffic"))
 	l := startLoad(h, 300)
 	l.await(50)
 	for n := range kills {
@@ -221,6 +221,7 @@ func TestKillUnderHTTPD(t *testing.T) {
 	require.Zero(t, c.Lost)
 	c.Duplicated.requireOneBatchEach(t, kills)
 	c.requireNoStall(t)
+	require.DirExists(t, filepath.Join(dir, "traffic"))
 }
 
 // TestKillAtWork kills the logger again and again while there is always more to

@@ -21,6 +21,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/format/trafficfile"
 )
 
 // loadLog returns the directives that a load needs, and pipe the log of its
@@ -283,8 +285,9 @@ type tally struct {
 	Found      int // different ids in the files
 	Lost       int // answered, and not in the files
 	Duplicated duplicates
-	Longest    time.Duration // wait for an answer
-	Control    time.Duration // longest wait for what is not logged
+	Hits       map[string]int // different ids, by day
+	Longest    time.Duration  // wait for an answer
+	Control    time.Duration  // longest wait for what is not logged
 }
 
 func (c tally) String() string {
@@ -374,7 +377,46 @@ func (l *load) finish(t *testing.T, dir string) tally {
 		require.NoError(t, err)
 		assert.Equal(t, roomLines(rooms), string(got), "rooms of %s", day)
 	}
+	c.checkHits(t, dir, l.h.ErrorLog())
 	return c
+}
+
+// checkHits holds the traffic figures, where there are some, against the lines found:
+// each counts once, though it stands twice after a kill. Where it cannot be known, hushpipe
+// says so.
+func (c tally) checkHits(t *testing.T, dir, said string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "traffic")); os.IsNotExist(err) {
+		return
+	}
+	got := hitsIn(t, dir)
+	if strings.Contains(said, "perhaps twice") || strings.Contains(said, "may be counted twice") {
+		t.Log("hushpipe does not know whether a batch was counted before")
+		for day, n := range c.Hits {
+			assert.GreaterOrEqual(t, got[day], n, "hits of %s", day)
+			assert.LessOrEqual(t, got[day], n+c.Duplicated.Lines, "hits of %s", day)
+		}
+		return
+	}
+	assert.Equal(t, c.Hits, got, "hits by day")
+}
+
+// hitsIn returns the hits that the traffic figures of DIR have, by day.
+func hitsIn(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	hits := map[string]int{}
+	names, err := filepath.Glob(filepath.Join(dir, "traffic", "traffic-*.txt")) // none without --traffic
+	require.NoError(t, err)
+	for _, name := range names {
+		day, err := trafficfile.Parse([]byte(copyOf(t, name)))
+		require.NoError(t, err, name)
+		for _, c := range day.Cells {
+			if c.Kind == "total" && (c.Key == "people" || c.Key == "robots") {
+				hits[day.Day.String()] += int(c.Numbers[1])
+			}
+		}
+	}
+	return hits
 }
 
 // settle waits until DIR has all that was answered, or nothing new for a while:
@@ -415,8 +457,8 @@ func (l *load) missing(found map[string]bool) (n int) {
 // count all the same.
 func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 	t.Helper()
-	c := tally{Sent: len(l.asked), Longest: l.longestSince(0), Control: l.control}
-	days, read := map[string]roomClients{}, newReading()
+	c := tally{Sent: len(l.asked), Hits: map[string]int{}, Longest: l.longestSince(0), Control: l.control}
+	days, read, seen := map[string]roomClients{}, newReading(), map[int]bool{}
 	add := func(day string, a asked, status int) {
 		if days[day] == nil {
 			days[day] = roomClients{}
@@ -438,6 +480,10 @@ func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 				// lines %t is empty, and the line malformed.
 				t.Logf("httpd wrote no time: %s", line)
 				continue
+			}
+			if !seen[id] {
+				seen[id] = true
+				c.Hits[dayOf(line)]++
 			}
 			add(dayOf(line), l.asked[id], status)
 		}

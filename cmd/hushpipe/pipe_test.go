@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -282,8 +283,8 @@ func (s *pipeLoad) checkAll(dir string) {
 	s.checkClean(dir)
 }
 
-// checkCounts checks that the room files hold what was sent, no more and no
-// less.
+// checkCounts checks that the room files, and the traffic figures of a logger that counts them,
+// hold what was sent, no more and no less.
 func (s *pipeLoad) checkCounts(dir string) {
 	s.t.Helper()
 	pairs := map[civil.Day]map[int]map[string]bool{}
@@ -295,6 +296,13 @@ func (s *pipeLoad) checkCounts(dir string) {
 			pairs[day][id%pipeRooms] = map[string]bool{}
 		}
 		pairs[day][id%pipeRooms][clientNo(id)] = true
+	}
+	hits := map[string]int{}
+	for _, day := range s.sent {
+		hits[day.String()]++
+	}
+	if slices.Contains(s.cmd.Args, "--traffic") {
+		require.Equal(s.t, hits, hitsIn(s.t, dir), "hits by day; %s", s.said)
 	}
 	for day, rooms := range pairs {
 		want := map[string]int{}

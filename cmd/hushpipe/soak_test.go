@@ -157,7 +157,7 @@ func TestSoak(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(s.d.path(name), []byte(text), 0o600))
 	}
-	s.h = startHTTPD(t, loadLog(n.program, s.d.dir))
+	s.h = startHTTPD(t, loadLog(n.program, s.d.dir, "--traffic"))
 	s.l = startLoad(s.h, rate)
 	s.l.await(50)
 
@@ -196,4 +196,5 @@ func TestSoak(t *testing.T) {
 	require.Zero(t, c.Lost)
 	c.Duplicated.requireOneBatchEach(t, s.kills)
 	c.requireNoStall(t)
+	require.DirExists(t, filepath.Join(s.d.dir, "traffic"))
 }
