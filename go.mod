@@ -11,6 +11,8 @@ require (
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // tests only: man pages from Markdown
 	github.com/klauspost/compress v1.20.3 // gzip and zstd archives
 	github.com/landlock-lsm/go-landlock v0.11.0 // landlock, for all threads of the process (by libcap's psx)
+	github.com/maxmind/mmdbwriter v1.2.0 // tests only: databases of countries
+	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // databases of countries, of traffic figures
 	github.com/pelletier/go-toml/v2 v2.3.1 // policy files; not 2.4.0 to 2.4.3, which silently leave out UnmarshalText of a named string
 	github.com/rickar/cal/v2 v2.1.27 // the public holidays of the German Länder and of Norway, for workdays of a policy
 	github.com/rogpeppe/go-internal v1.16.0 // tests only: scripts that run the program
@@ -32,6 +34,7 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // indirect
 	golang.org/x/term v0.47.0 // indirect
-	golang.org/x/tools v0.51.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 )

@@ -91,6 +91,9 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	if h.Status < 400 && r.purpose != forNothing {
 		d.fixed(memoType+uint32(file), kindType, uint32(file), 0).count(pages, h.Bytes)
 	}
+	if c.opt.Countries != nil {
+		c.countCountry(d, h, v, who, pages)
+	}
 	missing := h.Status == 404 || h.Status == 410
 	if class != page && class != asset && !missing || !h.HasClient {
 		return
@@ -109,6 +112,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	}
 	visitor := &d.visits.visitors[from.seen.n]
 	visitor.browser, visitor.system = max(visitor.browser, who.Browser), max(visitor.system, who.System) // as Day.Add has it
+	visitor.country = max(visitor.country, uint16(from.country))
 	if class == asset {
 		visitor.asset = true
 		return
@@ -136,6 +140,16 @@ func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	}
 	d.cells.all[o.site.cell].sums[0]++
 	o.site.bring(d, network, c.opt.MinGroup)
+}
+
+// countCountry counts a hit in the country that it came from.
+func (c *Counter) countCountry(d *Delta, h *Hit, v *Visitors, who *agentFact, pages uint64) {
+	if !h.HasClient {
+		d.cells.at(cellOf(kindCountry, 0, 0)).count(pages, h.Bytes)
+		return
+	}
+	from := v.of(c, h, who)
+	d.cell(&from.hits, kindCountry, uint32(from.country), 0).count(pages, h.Bytes)
 }
 
 // begin finds the place of a string in a Delta, and that of its cell.

@@ -24,6 +24,7 @@ const (
 	kindNetwork             // id: string; sub: a network that brought it. Nothing
 	kindGroup               // id: string. hits, microseconds, hits with a status of 4xx, and of 5xx
 	kindTime                // id: string of a group; sub: of steps. hits
+	kindCountry             // id: country.Code. pages, hits, bytes
 	numKinds
 )
 

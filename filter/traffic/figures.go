@@ -1,10 +1,12 @@
 package traffic
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"hushpipe/filter/country"
 	"hushpipe/format/agent"
 	"hushpipe/format/civil"
 	"hushpipe/format/referrer"
@@ -32,6 +34,7 @@ func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	f.countCells()
 	f.fold("browser", agent.Browsers()[0])
 	f.fold("system", agent.Systems()[0])
+	f.foldCountries()
 	out := trafficfile.Day{Day: day, Options: d.opt.String()}
 	for key, numbers := range f.cells {
 		out.Cells = append(out.Cells, trafficfile.Cell{Kind: key[0], Key: key[1], Numbers: numbers})
@@ -136,6 +139,9 @@ func (f *figures) countVisits() {
 		}
 		f.add("browser", agent.Browsers()[who.browser], 0, 0, 0, 1)
 		f.add("system", agent.Systems()[who.system], 0, 0, 0, 1)
+		if f.d.opt.Countries != nil {
+			f.add("country", country.Code(who.country).String(), 0, 0, 0, 1)
+		}
 	}
 }
 
@@ -210,6 +216,8 @@ func (f *figures) countCells() {
 			f.add("time", timeKey(sub, f.keys[id]), s[0])
 		case kindType:
 			f.add("type", nameOf(types, id), s[:3]...)
+		case kindCountry:
+			f.add("country", country.Code(id).String(), s[:3]...)
 		case kindIgnored:
 			f.add("total", "ignored", 0, s[0])
 		}
@@ -231,5 +239,31 @@ func (f *figures) fold(kind, other string) {
 			delete(f.cells, at)
 			f.add(kind, other, numbers...)
 		}
+	}
+}
+
+// foldCountries is fold for countries, but that other is never one alone: of the visitors
+// of a day it would tell which they are. Who is in no country that is known stays apart.
+func (f *figures) foldCountries() {
+	var few, enough []string
+	for at, numbers := range f.cells {
+		switch {
+		case at[0] != "country" || at[1] == country.Unknown:
+		case numbers[3] < uint64(f.d.opt.MinGroup):
+			few = append(few, at[1])
+		default:
+			enough = append(enough, at[1])
+		}
+	}
+	if len(few) == 1 && len(enough) > 0 {
+		few = append(few, slices.MinFunc(enough, func(a, b string) int {
+			return cmp.Or(cmp.Compare(f.cells[[2]string{"country", a}][3], f.cells[[2]string{"country", b}][3]), cmp.Compare(a, b))
+		}))
+	}
+	for _, code := range few {
+		at := [2]string{"country", code}
+		numbers := f.cells[at]
+		delete(f.cells, at)
+		f.add("country", trafficfile.Other, numbers...)
 	}
 }

@@ -3,7 +3,9 @@ package traffic
 import (
 	"encoding/binary"
 	"math/bits"
+	"net/netip"
 
+	"hushpipe/filter/country"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format/agent"
 	"hushpipe/format/machine"
@@ -149,6 +151,7 @@ type Visitors struct {
 	keys    Keys
 	entries []knownVisitor // as many as a power of two
 	misses  int
+	content uint64 // of the database of countries
 	room    [20]byte
 }
 
@@ -158,9 +161,10 @@ type knownVisitor struct {
 	agent   uint64    // agentFact.sum
 	id      uint64
 	network uint32
+	country country.Code
 	used    bool
 	seen    memo // in the visits of a Delta
-	_       [8]byte
+	hits    memo // the cell of its country
 }
 
 const (
@@ -181,6 +185,10 @@ func (v *Visitors) of(c *Counter, h *Hit, who *agentFact) *knownVisitor {
 	if v.entries == nil {
 		v.entries = make([]knownVisitor, fewVisitors)
 	}
+	if c.opt.Countries != nil && v.content != c.opt.Countries.Content() {
+		v.content = c.opt.Countries.Content()
+		clear(v.entries)
+	}
 	at := mix(a ^ bits.RotateLeft64(b, 17) ^ agent)
 	e := &v.entries[at&uint64(len(v.entries)-1)]
 	if e.who == [2]uint64{a, b} && e.agent == agent && e.used {
@@ -197,6 +205,9 @@ func (v *Visitors) of(c *Counter, h *Hit, who *agentFact) *knownVisitor {
 		binary.LittleEndian.PutUint64(room[8:], agent)
 	}
 	e.id = v.fingerprint(room, inside(h.Client).Prefix6(64))
+	if c.opt.Countries != nil {
+		e.country = c.opt.Countries.Of(netip.AddrFrom16(inside(h.Client)))
+	}
 	return e
 }
 

@@ -110,7 +110,7 @@ func (w *bothWays) requireEqual(t testing.TB) {
 func TestKnownIsPlain(t *testing.T) {
 	opt := traffic.Defaults()
 	opt.MinGroup, opt.Own, opt.IgnoreUA = 3, []string{"semicomplete.com"}, []string{"feedburner"}
-	opt.Groups = groups(t, "/blog/{group}")
+	opt.Groups, opt.Countries = groups(t, "/blog/{group}"), countries(t)
 	w := newBothWays(t, opt)
 	r := rand.New(rand.NewPCG(3, 4))
 	parts := [][]byte{[]byte("?"), []byte("?utm_campaign=a"), []byte(" "), []byte("%3f"), []byte("HTTP/1.1"), []byte("http://A.example.org/"), []byte(`\x`), []byte("/"), []byte("@"), []byte("OPTIONS")}

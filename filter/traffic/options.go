@@ -1,12 +1,15 @@
 package traffic
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
+
+	"hushpipe/filter/country"
 )
 
 // Options say what is counted, and how.
@@ -23,7 +26,8 @@ type Options struct {
 	MaxVisits int            // visitors of a day; those past it are counted, and their visits are not
 	MaxNames  int            // strings of a day by kind; those past it go to other
 
-	Groups *Groups // nil: there are none
+	Groups    *Groups           // nil: there are none
+	Countries *country.Database // nil: they are not counted
 
 	Rules *Rules // nil: DefaultRules
 
@@ -67,6 +71,9 @@ func (o Options) String() string {
 	if o.Groups != nil {
 		text += " group=" + o.Groups.String()
 	}
+	if o.Countries != nil {
+		text += " country=" + o.Countries.Name()
+	}
 	return text
 }
 
@@ -87,6 +94,7 @@ type recordedOptions struct {
 	MaxVisits int            `json:"max-visits"`
 	MaxNames  int            `json:"max-names"`
 	Groups    []string       `json:"group,omitempty"`
+	Country   string         `json:"country,omitempty"` // the name of the database
 }
 
 // Record returns the options as a text that ParseOptions reads: the same for the same
@@ -101,6 +109,9 @@ func (o Options) Record() []byte {
 	slices.SortFunc(r.IgnoreNet, netip.Prefix.Compare)
 	if o.Groups != nil {
 		r.Groups = o.Groups.patterns
+	}
+	if o.Countries != nil {
+		r.Country = o.Countries.Name()
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -124,17 +135,22 @@ func ParseOptions(text []byte) (o Options, ok bool) {
 		}
 		o.Groups = groups
 	}
+	if r.Country != "" {
+		o.Countries = country.Named(r.Country)
+	}
 	return o, true
 }
 
 // Mix returns the Options of a day of which parts were counted with several: the strictest
-// bounds, and the longest timeout. Its String names all of them.
+// bounds, the longest timeout, and countries if there are any. Its String names all of
+// them.
 func Mix(all []Options) Options {
 	o := all[0]
 	var texts []string
 	for _, other := range all {
 		o.MinGroup, o.Timeout = max(o.MinGroup, other.MinGroup), max(o.Timeout, other.Timeout)
 		o.MaxVisits, o.MaxNames = min(o.MaxVisits, other.MaxVisits), min(o.MaxNames, other.MaxNames)
+		o.Countries = cmp.Or(o.Countries, other.Countries)
 		texts = append(texts, other.String())
 	}
 	if len(all) > 1 {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hushpipe/filter/country"
 	"hushpipe/format/agent"
 	"hushpipe/format/civil"
 	"hushpipe/format/referrer"
@@ -99,7 +100,7 @@ func (p *Proof) options(text string) {
 // wrong returns what is wrong with a cell, "" for nothing.
 func (p *Proof) wrong(c trafficfile.Cell) string {
 	if i := slices.Index(trafficfile.Numbers[c.Kind], "visitors"); i >= 0 && c.Kind != "total" && p.Groups > 0 &&
-		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Numbers[i] < uint64(p.Groups) {
+		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Key != country.Unknown && c.Numbers[i] < uint64(p.Groups) {
 		return fmt.Sprintf("stands by name with fewer than %d visitors", p.Groups)
 	}
 	kind, host, isSite := strings.Cut(c.Key, " ")
@@ -146,6 +147,9 @@ func (p *Proof) isWord(c trafficfile.Cell) bool {
 		return slices.Contains(agent.Browsers(), c.Key)
 	case "system":
 		return slices.Contains(agent.Systems(), c.Key)
+	case "country":
+		_, ok := country.Parse(c.Key)
+		return ok || c.Key == trafficfile.Other || c.Key == country.Unknown
 	case "type":
 		return slices.Contains(types, c.Key)
 	case "robot":

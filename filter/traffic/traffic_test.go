@@ -110,6 +110,7 @@ func TestAnySplit(t *testing.T) {
 	few.MaxVisits, few.MaxNames = 40, 10
 	some := traffic.Defaults()
 	some.MinGroup = 3
+	some.Countries = countries(t)
 	few.Groups, some.Groups = groups(t, "/blog/{group}", "/presentations/{group}"), groups(t, "/{group}")
 	for name, opt := range map[string]traffic.Options{"defaults": traffic.Defaults(), "bounds": few, "three": some} {
 		want := fileOf(count(t, opt, lines))
@@ -291,7 +292,7 @@ func TestPathsAsKept(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	opt := traffic.Defaults()
-	opt.Groups = groups(t, "/{group}")
+	opt.Groups, opt.Countries = groups(t, "/{group}"), countries(t)
 	r, lines := newReading(t, opt), sampleLines(t)[:500]
 	d := traffic.NewCounter(opt).NewDelta()
 	type parsed struct {

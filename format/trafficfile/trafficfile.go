@@ -37,10 +37,11 @@ var Numbers = map[string][]string{
 	"robot":   {"pages", "hits", "bytes", "robots.txt"},         // class and name
 	"browser": {"pages", "hits", "bytes", "visitors"},
 	"system":  {"pages", "hits", "bytes", "visitors"},
-	"from":    {"pages"},         // kind and name of where people came from
-	"status":  {"hits", "bytes"}, // of people
-	"rstatus": {"hits", "bytes"}, // of robots
-	"missing": {"hits"},          // path that is not there
+	"country": {"pages", "hits", "bytes", "visitors"}, // two letters, or unknown
+	"from":    {"pages"},                              // kind and name of where people came from
+	"status":  {"hits", "bytes"},                      // of people
+	"rstatus": {"hits", "bytes"},                      // of robots
+	"missing": {"hits"},                               // path that is not there
 	"type":    {"pages", "hits", "bytes"},
 	"group":   {"hits", "microseconds", "4xx", "5xx"}, // name
 	"time":    {"hits"},                               // of a group: that took so many microseconds at most, and its name

@@ -1,0 +1,246 @@
+// Package country tells in which country addresses are, by a database that others make: a
+// file in the MaxMind DB format. The file is read into memory, since one that is mapped
+// and cut short ends the process. Where it cannot be read, countries are unknown.
+package country
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oschwald/maxminddb-golang/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Code is a country: the two letters of ISO 3166-1, or 0 where it is not known.
+type Code uint16
+
+// Unknown is how the Code 0 is written.
+const Unknown = "unknown"
+
+// Parse reads two capital letters. ZZ is what a database may have for an address that
+// has no country.
+func Parse(text string) (Code, bool) {
+	if len(text) != 2 || text == "ZZ" || !isCapital(text[0]) || !isCapital(text[1]) {
+		return 0, false
+	}
+	return Code(text[0])<<8 | Code(text[1]), true
+}
+
+func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }
+
+func (c Code) String() string {
+	first, second := byte(c>>8), byte(c)
+	if !isCapital(first) || !isCapital(second) {
+		return Unknown
+	}
+	return string([]byte{first, second})
+}
+
+// Database is a file of countries. Of may be called from several goroutines.
+type Database struct {
+	path string
+	name string                 // of the first content; see Name
+	now  atomic.Pointer[reader] // nil: countries are unknown
+	read atomic.Uint64          // how often now became another one
+
+	mu   sync.Mutex // guards what follows
+	seen identity   // of the file when it was looked at last
+	err  error      // of then
+}
+
+// identity tells one content of a file from another.
+type identity struct {
+	device, inode uint64
+	size          int64
+	changed       time.Time
+}
+
+// Open returns the countries of a file. Where they are unknown the error says why, and
+// the Database can be used: Refresh looks again.
+func Open(path string) (*Database, error) {
+	d := &Database{path: path, name: "yes"}
+	_, err := d.Refresh()
+	if r := d.now.Load(); r != nil {
+		d.name = r.name()
+	}
+	return d, err
+}
+
+// Named returns a Database of which no more is known than its name.
+func Named(name string) *Database { return &Database{name: name} }
+
+// Name tells which database it was when it was opened, in one word; "yes" where that is
+// not known.
+func (d *Database) Name() string { return d.name }
+
+// Path returns the path of the file.
+func (d *Database) Path() string { return d.path }
+
+// Content returns a number that is another one whenever Of may answer otherwise.
+func (d *Database) Content() uint64 { return d.read.Load() }
+
+// Refresh reads the file again if it is another one than before, and reports whether
+// it is. While it cannot be read, countries are unknown, and the error says why.
+func (d *Database) Refresh() (changed bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f, err := os.OpenFile(d.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	if err != nil {
+		return d.lose(bare(err))
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return d.lose(bare(err))
+	}
+	id := identity{size: st.Size(), changed: st.ModTime()}
+	if sys := (unix.Stat_t{}); unix.Fstat(int(f.Fd()), &sys) == nil {
+		id.device, id.inode = uint64(sys.Dev), sys.Ino
+	}
+	if id == d.seen && d.err == nil {
+		return false, nil
+	}
+	r, err := read(f, st)
+	if err != nil {
+		return d.lose(err)
+	}
+	d.seen, d.err = id, nil
+	d.now.Store(r)
+	d.read.Add(1)
+	return true, nil
+}
+
+// lose makes countries unknown.
+func (d *Database) lose(err error) (bool, error) {
+	changed := d.now.Swap(nil) != nil
+	if changed {
+		d.read.Add(1)
+	}
+	d.seen, d.err = identity{}, err
+	return changed, err
+}
+
+// bare is an error without the path, which the caller has.
+func bare(err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
+// maxSize is how long a file may be: it stays in memory. Those of countries have 5 to 10
+// MB, of cities 60 to 130.
+const maxSize = 256 << 20
+
+var errDamaged = errors.New("it is damaged, or no database of countries; hint: give a whole file in the MaxMind DB format (.mmdb)")
+
+func read(f io.Reader, st fs.FileInfo) (*reader, error) {
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("is no regular file; hint: give the path of a .mmdb")
+	}
+	if st.Size() > maxSize {
+		return nil, fmt.Errorf("is longer than %d MiB; hint: give a database of countries alone", maxSize>>20)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, bare(err)
+	}
+	return newReader(text)
+}
+
+// reader is one content of a file.
+type reader struct {
+	db    *maxminddb.Reader
+	codes map[uintptr]Code // of its entries, by where they stand
+}
+
+// fields are where databases have the code of a country.
+var fields = [][]any{
+	{"country", "iso_code"}, // GeoLite2, DB-IP
+	{"country_code"},        // iptoasn, IPinfo Lite
+	{"country"},             // IPinfo
+}
+
+// newReader reads a database whole: what is wrong in the middle of it would be found by
+// the line that needs it. Reader.Verify is no help, since it refuses databases that many
+// use.
+func newReader(text []byte) (*reader, error) {
+	db, err := maxminddb.OpenBytes(text)
+	if err != nil {
+		return nil, errDamaged
+	}
+	r := &reader{db, map[uintptr]Code{}}
+	var field []any
+	left := 2*uint64(db.Metadata.NodeCount) + 2 // a tree has fewer ends; a damaged one may lead back to itself
+	for entry := range db.Networks(maxminddb.IncludeNetworksWithoutData()) {
+		if left--; left == 0 || entry.Err() != nil {
+			return nil, errDamaged
+		}
+		if _, known := r.codes[entry.Offset()]; known || !entry.Found() {
+			continue
+		}
+		if field == nil {
+			field = fieldOf(entry)
+		}
+		var code string
+		if entry.DecodePath(&code, field...) != nil && field != nil {
+			return nil, errDamaged
+		}
+		r.codes[entry.Offset()], _ = Parse(code)
+	}
+	if field == nil {
+		return nil, errors.New("no countries are in it; hint: give a database of countries, not of networks alone")
+	}
+	return r, nil
+}
+
+// fieldOf returns where the code stands in an entry, nil where it has none.
+func fieldOf(entry maxminddb.Result) []any {
+	for _, field := range fields {
+		var code string
+		if entry.DecodePath(&code, field...) != nil { // something else stands there
+			continue
+		}
+		if _, ok := Parse(code); ok {
+			return field
+		}
+	}
+	return nil
+}
+
+// name returns the type of the database in one word.
+func (r *reader) name() string {
+	name := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_':
+			return c
+		}
+		return '-'
+	}, r.db.Metadata.DatabaseType)
+	name = strings.Trim(name[:min(len(name), 40)], "-")
+	if name == "" {
+		return "yes"
+	}
+	return name
+}
+
+// Of returns the country of an address.
+func (d *Database) Of(a netip.Addr) Code {
+	r := d.now.Load()
+	if r == nil {
+		return 0
+	}
+	entry := r.db.Lookup(a)
+	if !entry.Found() {
+		return 0
+	}
+	return r.codes[entry.Offset()]
+}
