@@ -46,9 +46,21 @@ const lookup = time.Second
 // files would be none at all. Without a key directory the keys stay in memory,
 // and no line is lost: it has the right to itself only.
 func confine(dir, keys string, shared ...string) string {
+	return confineFilter(dir, keys, nil, shared...)
+}
+
+// confineFilter is confine, but that files can be read as well, also those that take their
+// place: with all that is in their directories.
+func confineFilter(dir, keys string, files []string, shared ...string) string {
 	return restrict(func() ([]landlock.Rule, error) {
 		paths, err := reach(dir, keys)
-		return []landlock.Rule{landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders(shared)...)}, err
+		rules := append(readRules(folders(files)), readRules(files)...) // in the directory of all files that alone
+		for _, file := range files {
+			if target, err := filepath.EvalSymlinks(file); err == nil {
+				rules = append(rules, readRules(folders([]string{target}))...)
+			}
+		}
+		return append(rules, landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders(shared)...)), err
 	})
 }
 
@@ -67,9 +79,9 @@ func confineReplay(dir, keys string, paths []string) string {
 	})
 }
 
-// folders returns the directories of files that are shared, those that exist.
-func folders(shared []string) (paths []string) {
-	for _, file := range shared {
+// folders returns the directories of files, those that exist.
+func folders(files []string) (paths []string) {
+	for _, file := range files {
 		if folder, err := filepath.EvalSymlinks(filepath.Dir(file)); file != "" && err == nil && folder != "/" {
 			paths = append(paths, folder)
 		}

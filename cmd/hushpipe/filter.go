@@ -61,7 +61,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
     goaccess --log-format=COMBINED -o page.html -`,
 		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.strict = o.check
+			o.strict, o.checks = o.check, o.check
 			if o.check || o.stdout { // nothing is written to DIR
 				early.Release()
 			}
@@ -163,7 +163,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	if src.raw {
 		shared = append(shared, src.file.Name()) // to delete it
 	}
-	job.store.Process.Confined, job.store.Process.Memory = confine(o.dir, o.keys, shared...), memory()
+	job.store.Process.Confined, job.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(job.errorLog, src))
 	_, job.store.Replays = in.(filter.Keeper)
@@ -177,6 +177,9 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	stop := watch(minute.C, job.store.Path, soFar, s.Refused, src.trouble, say)
+	another := time.NewTicker(time.Minute)
+	defer another.Stop()
+	defer o.databases.keepUp(another.C, say)()
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()

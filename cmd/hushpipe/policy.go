@@ -59,8 +59,9 @@ type policyJob struct {
 	flags     []string      // as DIR records them
 	fallback  bool          // the policy is the one that ran last
 	account   *account      // to become; nil: the process stays what it is
-	metrics   *metricsFile  // of the input; nil: none
-	raw       bool          // the input is a file that should not be there
+	databases databases
+	metrics   *metricsFile // of the input; nil: none
+	raw       bool         // the input is a file that should not be there
 	following
 }
 
@@ -152,7 +153,10 @@ func checkPolicyFile(f *os.File) error {
 
 // policyJob makes a policy ready to run.
 func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
-	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, following: following{path: o.policy, gates: closedGates(p)}}
+	if o.databases == nil {
+		o.databases = databases{}
+	}
+	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}
@@ -188,7 +192,7 @@ func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
 	return &filterFlags{dir: cmp.Or(o.dir, "."), ip: "drop", keep: "1d", redact: p.Redact,
 		formatFlags:  formatFlags{format: p.Format, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies, userField: p.UserField},
 		roomFlags:    roomFlags{rooms: []string{"none"}, roomHash: "sha1", countV6: 128, maxRooms: o.maxRooms, maxPairs: o.maxPairs},
-		trafficFlags: trafficFlags{strict: o.strict}}
+		trafficFlags: trafficFlags{strict: o.strict, countryFlags: countryFlags{checks: o.checks, databases: o.databases}}}
 }
 
 // streamJob returns the job of one stream, nil for one that writes nothing.
@@ -364,7 +368,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	if j.raw = src.raw; j.raw {
 		shared = append(shared, src.file.Name()) // to delete it
 	}
-	confined, hidden := confine(j.dir, j.keys, shared...), memory()
+	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := obey(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan error, 1)
@@ -412,6 +416,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		defer minute.Stop()
 		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, say)()
 	}
+	another := time.NewTicker(time.Minute)
+	defer another.Stop()
+	defer j.databases.keepUp(another.C, say)()
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)
 	stopMetrics := j.runMetrics(all, f)

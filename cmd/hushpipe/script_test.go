@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped, "locator": locator})
 }
 
 // unpiped runs a command without the pipe that a script has for stdin.
@@ -43,7 +43,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("TODAY", today.Format(time.DateOnly))
 			env.Setenv("YESTERDAY", today.AddDate(0, 0, -1).Format(time.DateOnly))
 			env.Setenv("TOMORROW", today.AddDate(0, 0, 1).Format(time.DateOnly))
-			return nil
+			countries, err := filepath.Abs(countriesFile)
+			env.Setenv("COUNTRIES", countries)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"dated":   dated,

@@ -22,7 +22,7 @@ func TestNoticeOfFlags(t *testing.T) {
 		"count-v6": "64", "redact": "q", "json-keys": "client=ip", "client": "X-Forwarded-For", "trusted-proxies": "10.0.0.0/8", "traffic": "true", "min-group": "7"}
 	// They change nothing that is kept for people.
 	shapeless := []string{"keys", "max-rooms", "max-pairs", "policy",
-		"own", "visit-timeout", "visitor", "ignore", "sitemap", "group", "max-visits", "max-names"}
+		"own", "visit-timeout", "visitor", "ignore", "sitemap", "group", "country", "max-visits", "max-names"}
 	notice := func(args ...string) (text, digest string) {
 		o, flags := &filterFlags{}, pflag.NewFlagSet("filter", pflag.ContinueOnError)
 		o.define(flags)

@@ -31,6 +31,8 @@ type trafficFlags struct {
 	names    atLeastOne
 	groups   []string
 	strict   bool // a sitemap that is of no use is refused: no web server waits
+
+	countryFlags
 }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
@@ -45,12 +47,13 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.ignore, "ignore", nil, "with --traffic, leave out lines of `WHO`: a network, as 192.0.2.0/24, or a part of a user agent; repeatable")
 	flags.StringVar(&o.sitemap, "sitemap", "", "with --traffic, name the paths in `FILE` in any case: a sitemap, or one path a line")
 	flags.StringArrayVar(&o.groups, "group", nil, "with --traffic, count hits, errors and durations by a part of the URL, as in `PATTERN` /ows?layers={group}; repeatable")
+	o.countryFlags.define(flags)
 	flags.Var(&o.visits, "max-visits", "with --traffic, follow at most `NUMBER` visitors a day")
 	flags.Var(&o.names, "max-names", "with --traffic, name at most `NUMBER` paths a day")
 }
 
 // trafficOnly lists the flags that have no use without --traffic.
-var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "max-visits", "max-names"}
+var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "country", "max-visits", "max-names"}
 
 // config returns what the flags ask for, nil for nothing.
 func (o *trafficFlags) config(say *messages) (*filter.Traffic, error) {
@@ -116,6 +119,12 @@ func (o *trafficFlags) config(say *messages) (*filter.Traffic, error) {
 			return nil, usage("--sitemap %s: %w", o.sitemap, err)
 		} else if err != nil {
 			say.about("sitemap "+o.sitemap, warning, fmt.Sprintf("--sitemap %s: going on without it: %v", o.sitemap, err))
+		}
+	}
+	if o.country != "" {
+		var err error
+		if opt.Countries, err = o.open(say); err != nil {
+			return nil, err
 		}
 	}
 	return &filter.Traffic{Options: opt, Zone: time.Local}, nil

@@ -277,7 +277,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 			}
 		}
 		switch f.Name {
-		case "keys", "metrics", "policy", "sitemap": // another web server may have another directory
+		case "keys", "metrics", "policy", "sitemap", "country": // another web server may have another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
 				values[0] = path
 			}

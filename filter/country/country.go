@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 	"golang.org/x/sys/unix"
@@ -51,16 +50,8 @@ type Database struct {
 	now  atomic.Pointer[reader] // nil: countries are unknown
 	read atomic.Uint64          // how often now became another one
 
-	mu   sync.Mutex // guards what follows
-	seen identity   // of the file when it was looked at last
-	err  error      // of then
-}
-
-// identity tells one content of a file from another.
-type identity struct {
-	device, inode uint64
-	size          int64
-	changed       time.Time
+	mu   sync.Mutex  // guards what follows
+	seen fs.FileInfo // of what was read; nil: nothing that can be
 }
 
 // Open returns the countries of a file. Where they are unknown the error says why, and
@@ -92,27 +83,26 @@ func (d *Database) Content() uint64 { return d.read.Load() }
 func (d *Database) Refresh() (changed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	st, err := os.Stat(d.path)
+	if err != nil {
+		return d.lose(bare(err))
+	}
+	if d.seen != nil && os.SameFile(st, d.seen) && st.Size() == d.seen.Size() && st.ModTime().Equal(d.seen.ModTime()) {
+		return false, nil // who reads it now may have fewer rights than at the start
+	}
 	f, err := os.OpenFile(d.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err != nil {
 		return d.lose(bare(err))
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
+	if st, err = f.Stat(); err != nil {
 		return d.lose(bare(err))
-	}
-	id := identity{size: st.Size(), changed: st.ModTime()}
-	if sys := (unix.Stat_t{}); unix.Fstat(int(f.Fd()), &sys) == nil {
-		id.device, id.inode = uint64(sys.Dev), sys.Ino
-	}
-	if id == d.seen && d.err == nil {
-		return false, nil
 	}
 	r, err := read(f, st)
 	if err != nil {
 		return d.lose(err)
 	}
-	d.seen, d.err = id, nil
+	d.seen = st
 	d.now.Store(r)
 	d.read.Add(1)
 	return true, nil
@@ -124,7 +114,7 @@ func (d *Database) lose(err error) (bool, error) {
 	if changed {
 		d.read.Add(1)
 	}
-	d.seen, d.err = identity{}, err
+	d.seen = nil
 	return changed, err
 }
 
