@@ -76,10 +76,6 @@ type Options struct {
 	// as %{X-User}o, or a JSON key; "" for the server's own.
 	User string
 
-	// All has the Parser report also the values of JSON lines that need no treatment:
-	// numbers and times. Of other formats Parse reports them in any case.
-	All bool
-
 	// Proxies has the Parser tell who asked the server apart from whom a proxy names, which
 	// is the field Client, or else the first list; see Line.Peer. A line that does
 	// not say who asked has no client then. A format in which no line can say both

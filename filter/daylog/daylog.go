@@ -20,7 +20,6 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/entries"
-	"hushpipe/format/civil"
 )
 
 var errChanging = errors.New("keeps being replaced; hint: stop the program that replaces it")
@@ -94,12 +93,12 @@ func (l *Log) Close() {
 	l.lock.Close()
 }
 
-// Append adds whole lines, each with its newline, to the log file of day, or where there
-// is a bound in entries, to segments of it. They stand together: other processes are
+// AppendTo adds whole lines, each with its newline, to the log file of a day or an hour, or
+// where there is a bound in entries, to segments of it. They stand together: other processes are
 // locked out meanwhile, or, where another has the lock for more than a second, the lines
 // are written in one call, which is whole by itself (write(2) with O_APPEND).
 //
-// n counts the bytes in the file when Append returns. It is less than
+// n counts the bytes in the file when AppendTo returns. It is less than
 // len(lines) only where err says why, always ends behind a whole line, and
 // what follows it is not in the file: the caller goes on with lines[n:]. Lines
 // survive the end of the process, not a power cut. The error is
@@ -107,11 +106,6 @@ func (l *Log) Close() {
 //
 // An unfinished last line, left by a writer that was killed, is cut off first by
 // who has the lock. Nothing else that is in the file is ever taken away.
-func (l *Log) Append(day civil.Day, lines []byte) (n int, err error) {
-	return l.AppendTo(dir.Log{Day: day, Hour: dir.AllDay}, lines)
-}
-
-// AppendTo is Append for the lines of a day or of an hour.
 func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 	if l.isExpired(at) {
 		return 0, l.d.Error("write", "", at.Name(), calendar.ErrExpired)

@@ -40,7 +40,9 @@ func (d *testDir) Close() error {
 	return d.Dir.Close()
 }
 
-func (d *testDir) Append(day civil.Day, lines []byte) (int, error) { return d.log.Append(day, lines) }
+func (d *testDir) Append(day civil.Day, lines []byte) (int, error) {
+	return d.log.AppendTo(Log{Day: day, Hour: AllDay}, lines)
+}
 
 func (d *testDir) ReadKey(day civil.Day) ([32]byte, error) { return keyring.ReadKey(d.Dir, day) }
 

@@ -31,15 +31,15 @@ func ReadFile(path string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	file, err := ParseFile(text)
+	file, err := parseFile(text)
 	if err != nil {
 		err = &fs.PathError{Op: "read", Path: path, Err: err}
 	}
 	return file, err
 }
 
-// ParseFile reads such a text.
-func ParseFile(text []byte) (f File, err error) {
+// parseFile reads such a text.
+func parseFile(text []byte) (f File, err error) {
 	if len(text) > mostFile {
 		return File{}, errors.New("is too large to be a fleet's file")
 	}
@@ -68,7 +68,7 @@ func ParseFile(text []byte) (f File, err error) {
 	return f, nil
 }
 
-// AppendText appends the text that ParseFile reads.
+// AppendText appends the text that parseFile reads.
 func (f File) AppendText(dst []byte) []byte {
 	return fmt.Appendf(dst, "# A fleet: hosts that share the keys of their days, see hushpipe-fleet(1). All of them\n"+
 		"# have this file. It holds no secret.\nname %s\n", f.Name)

@@ -461,7 +461,7 @@ func TestRoomSecret(t *testing.T) {
 }
 
 func TestFile(t *testing.T) {
-	f, err := ParseFile(File{Name: "meet"}.AppendText(nil))
+	f, err := parseFile(File{Name: "meet"}.AppendText(nil))
 	require.NoError(t, err)
 	assert.Equal(t, File{Name: "meet"}, f)
 	for text, want := range map[string]string{
@@ -470,7 +470,7 @@ func TestFile(t *testing.T) {
 		"name a\nname b\n":      "line 2: a second name; hint: remove one",
 		"name a\nsecret 0123\n": "line 2: an unknown word; hint: a fleet's file has a line 'name NAME'",
 	} {
-		_, err := ParseFile([]byte(text))
+		_, err := parseFile([]byte(text))
 		assert.EqualError(t, err, want)
 	}
 }

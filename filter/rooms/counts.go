@@ -28,7 +28,7 @@ var NoLimits = Limits{Rooms: math.MaxInt, Pairs: math.MaxInt}
 // goroutine; empty, it takes less than 10 KiB.
 //
 // The pairs lie in shards that grow, and split, each on its own (extendible
-// hashing, Fagin et al. 1979), so that no call of Add has to move more than one.
+// hashing, Fagin et al. 1979), so that no call of add has to move more than one.
 // Shards all fill up at about the same time: it has to be a small one.
 type Counts struct {
 	limits   Limits
@@ -45,11 +45,11 @@ func NewCounts(limits Limits) *Counts {
 	return &Counts{limits: limits, rooms: map[[20]byte]uint64{}, shards: []*shard{{}}}
 }
 
-// Add counts the pair with fingerprint fp for the room with this hash, and
+// add counts the pair with fingerprint fp for the room with this hash, and
 // reports whether it is new: then it goes to the journal. Past a limit, a new
 // pair is not counted but for Overflow, and neither is one of a room that is
 // TooLong. It does not keep hash.
-func (c *Counts) Add(hash *[20]byte, fp uint64) bool {
+func (c *Counts) add(hash *[20]byte, fp uint64) bool {
 	if *hash == TooLong {
 		c.overflow.n++
 		return false
@@ -76,7 +76,7 @@ func (c *Counts) Of(hash *[20]byte) uint64 { return c.rooms[*hash] }
 // Size returns how many rooms and pairs are counted.
 func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
 
-// Overflow returns how often Add met a pair that was new, or of a room TooLong, and
+// Overflow returns how often add met a pair that was new, or of a room TooLong, and
 // not counted, which may be one pair several times.
 func (c *Counts) Overflow() uint64 { return c.overflow.n }
 

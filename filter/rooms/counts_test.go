@@ -45,7 +45,7 @@ func TestCountsAgainstMap(t *testing.T) {
 		if sets[*h] == nil {
 			sets[*h] = map[uint64]bool{}
 		}
-		require.Equal(t, !sets[*h][fp], c.Add(h, fp), "%d: %x", i, fp)
+		require.Equal(t, !sets[*h][fp], c.add(h, fp), "%d: %x", i, fp)
 		sets[*h][fp] = true
 		if i%50_000 == 0 || i == 199_999 {
 			var want []roomfile.Entry
@@ -91,10 +91,10 @@ func TestFingerprintsThatAreAlike(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := NewCounts(DefaultLimits)
 			for i := range tt.n {
-				require.True(t, c.Add(roomHash(1), tt.fp(1+i)))
+				require.True(t, c.add(roomHash(1), tt.fp(1+i)))
 			}
 			for i := range tt.n {
-				require.False(t, c.Add(roomHash(1), tt.fp(1+i)))
+				require.False(t, c.add(roomHash(1), tt.fp(1+i)))
 			}
 			assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: tt.n}}, c.Summary())
 			assert.LessOrEqual(t, len(c.shards), 1<<maxDepth)
@@ -105,21 +105,21 @@ func TestFingerprintsThatAreAlike(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Run("rooms", func(t *testing.T) {
 		c := NewCounts(Limits{Rooms: 2, Pairs: 100})
-		assert.True(t, c.Add(roomHash(1), 11))
-		assert.True(t, c.Add(roomHash(2), 21))
-		assert.False(t, c.Add(roomHash(3), 31), "one room too many")
-		assert.False(t, c.Add(roomHash(3), 31), "and again")
-		assert.True(t, c.Add(roomHash(1), 12), "a known room goes on")
+		assert.True(t, c.add(roomHash(1), 11))
+		assert.True(t, c.add(roomHash(2), 21))
+		assert.False(t, c.add(roomHash(3), 31), "one room too many")
+		assert.False(t, c.add(roomHash(3), 31), "and again")
+		assert.True(t, c.add(roomHash(1), 12), "a known room goes on")
 		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}, {Hash: *roomHash(2), Count: 1}}, c.Summary())
 		assert.EqualValues(t, 2, c.Overflow())
 	})
 	t.Run("pairs", func(t *testing.T) {
 		c := NewCounts(Limits{Rooms: 100, Pairs: 2})
-		assert.True(t, c.Add(roomHash(1), 11))
-		assert.True(t, c.Add(roomHash(1), 12))
-		assert.False(t, c.Add(roomHash(1), 13))
-		assert.False(t, c.Add(roomHash(2), 21))
-		assert.False(t, c.Add(roomHash(1), 11), "known, so no overflow")
+		assert.True(t, c.add(roomHash(1), 11))
+		assert.True(t, c.add(roomHash(1), 12))
+		assert.False(t, c.add(roomHash(1), 13))
+		assert.False(t, c.add(roomHash(2), 21))
+		assert.False(t, c.add(roomHash(1), 11), "known, so no overflow")
 		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}}, c.Summary())
 		assert.EqualValues(t, 2, c.Overflow())
 	})
@@ -129,7 +129,7 @@ func TestLimits(t *testing.T) {
 		for i := range 1_000_000 {
 			var h [20]byte
 			h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16)
-			c.Add(&h, rnd.Uint64())
+			c.add(&h, rnd.Uint64())
 		}
 		assert.Len(t, c.Summary(), 1000)
 		assert.EqualValues(t, 999_000, c.Overflow())
@@ -159,14 +159,14 @@ func TestBoundedMemory(t *testing.T) {
 					slots = c.slots()
 				}
 				binary.BigEndian.PutUint64(hash[:], uint64(i%tt.rooms)*0x9e3779b97f4a7c15)
-				if c.Add(&hash, rnd.Uint64()) {
+				if c.add(&hash, rnd.Uint64()) {
 					counted++
 				}
 			}
 			assert.Equal(t, tt.counted, counted)
 			assert.EqualValues(t, tt.pairs-tt.counted, c.Overflow())
 			assert.Less(t, int(heap()-before)>>20, tt.mib)
-			// A call of Add moves no more than one shard, and a batch, where all come to
+			// A call of add moves no more than one shard, and a batch, where all come to
 			// the same size at about the same time, some of them.
 			for _, s := range c.shards {
 				require.LessOrEqual(t, len(s.slots), splitSize)
@@ -211,7 +211,7 @@ func TestRecords(t *testing.T) {
 		require.NoError(t, c.Apply(payload))
 		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}, {Hash: *roomHash(2), Count: 1}}, c.Summary())
 	}
-	assert.False(t, c.Add(roomHash(2), 21))
+	assert.False(t, c.add(roomHash(2), 21))
 	assert.EqualError(t, c.Apply(append(payload, 1)), "payload of 85 bytes is not made of records of 28")
 }
 
@@ -221,11 +221,11 @@ func TestAddDoesNotAllocate(t *testing.T) {
 	fps := make([]uint64, 10_000)
 	for i := range fps {
 		fps[i] = rnd.Uint64()
-		c.Add(roomHash(i%10), fps[i])
+		c.add(roomHash(i%10), fps[i])
 	}
 	h, added, i := roomHash(3), 0, 0
 	assert.Zero(t, testing.AllocsPerRun(1000, func() {
-		if c.Add(h, fps[i%len(fps)]) {
+		if c.add(h, fps[i%len(fps)]) {
 			added++
 		}
 		i++
@@ -235,7 +235,7 @@ func TestAddDoesNotAllocate(t *testing.T) {
 }
 
 // BenchmarkAdd fills a day up to a number of pairs in 2,000 rooms: ns/pair is
-// the mean, max-pause-ms the longest single Add, B/pair what the pairs take.
+// the mean, max-pause-ms the longest single add, B/pair what the pairs take.
 //
 //	go test ./filter/rooms -run '^$' -bench Add -benchtime 1x
 func BenchmarkAdd(b *testing.B) {
@@ -254,7 +254,7 @@ func BenchmarkAdd(b *testing.B) {
 				begin := time.Now()
 				last := begin
 				for i := range pairs {
-					if c.Add(hashes[i%len(hashes)], rnd.Uint64()) {
+					if c.add(hashes[i%len(hashes)], rnd.Uint64()) {
 						added++
 					}
 					now := time.Now()
@@ -282,13 +282,13 @@ func BenchmarkAddKnown(b *testing.B) {
 			fps := make([]uint64, pairs)
 			for i := range fps {
 				fps[i] = rnd.Uint64()
-				require.True(b, c.Add(roomHash(1), fps[i]))
+				require.True(b, c.add(roomHash(1), fps[i]))
 			}
 			h := roomHash(1)
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				c.Add(h, fps[i])
+				c.add(h, fps[i])
 				if i++; i == pairs {
 					i = 0
 				}
@@ -303,10 +303,10 @@ func TestOverflowRecords(t *testing.T) {
 	c := NewCounts(Limits{Rooms: 1, Pairs: 1})
 	var records []byte
 	for i := range uint64(100_000) {
-		if c.Add(roomHash(1), i+1) {
+		if c.add(roomHash(1), i+1) {
 			records = AppendRecord(records, roomHash(1), i+1)
 		} else {
-			records = c.AppendOverflow(records)
+			records = c.appendOverflow(records)
 		}
 	}
 	assert.EqualValues(t, 99_999, c.Overflow())
@@ -326,8 +326,8 @@ func TestOverflowRecords(t *testing.T) {
 	assert.Zero(t, reader.Overflow())
 
 	other := NewCounts(Limits{})
-	other.Add(roomHash(1), 1)
-	require.NoError(t, reader.Apply(other.AppendOverflow(nil)))
+	other.add(roomHash(1), 1)
+	require.NoError(t, reader.Apply(other.appendOverflow(nil)))
 	assert.Equal(t, once+1, reader.Recorded(), "each process has its own")
-	assert.Empty(t, NewCounts(NoLimits).AppendOverflow(nil))
+	assert.Empty(t, NewCounts(NoLimits).appendOverflow(nil))
 }

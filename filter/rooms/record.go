@@ -25,17 +25,17 @@ var overflowMark [12]byte
 
 type overflowID [8]byte
 
-// overflow is how often Add met a pair that was not counted.
+// overflow is how often add met a pair that was not counted.
 type overflow struct {
 	n    uint64
 	next uint64 // a larger n is recorded
 	id   overflowID
 }
 
-// AppendOverflow appends the record of the Overflow, if that has grown enough
+// appendOverflow appends the record of the Overflow, if that has grown enough
 // since the last one: each of the first 64, then by a 64th, so that whoever
 // provokes it does not fill the disk.
-func (c *Counts) AppendOverflow(dst []byte) []byte {
+func (c *Counts) appendOverflow(dst []byte) []byte {
 	o := &c.overflow
 	if o.n <= o.next {
 		return dst
@@ -49,13 +49,13 @@ func (c *Counts) AppendOverflow(dst []byte) []byte {
 }
 
 // AppendNew counts a pair, see Add, and appends what the journal has to know of
-// it: its record if it is new, nothing if it is not, AppendOverflow's past a
+// it: its record if it is new, nothing if it is not, appendOverflow's past a
 // limit.
 func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
-	if c.Add(hash, fp) {
+	if c.add(hash, fp) {
 		return AppendRecord(dst, hash, fp)
 	}
-	return c.AppendOverflow(dst)
+	return c.appendOverflow(dst)
 }
 
 // AppendLeftOut notes of records that their pairs are not counted, and appends
@@ -67,7 +67,7 @@ func (c *Counts) AppendLeftOut(dst, records []byte) []byte {
 			continue
 		}
 		c.overflow.n++
-		dst = c.AppendOverflow(dst)
+		dst = c.appendOverflow(dst)
 	}
 	return dst
 }
@@ -88,7 +88,7 @@ func (c *Counts) Apply(payload []byte) error {
 			c.recorded[id] = max(c.recorded[id], n)
 			continue
 		}
-		c.Add((*[20]byte)(payload), n)
+		c.add((*[20]byte)(payload), n)
 	}
 	return nil
 }

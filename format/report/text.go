@@ -29,8 +29,8 @@ func (s Screen) Head(text string) string { return s.paint(bold, text) }
 // Bar paints what Bars draws.
 func (s Screen) Bar(text string) string { return s.paint(cyan, text) }
 
-// Gap paints a line of which nothing is known.
-func (s Screen) Gap(text string) string { return s.paint(faint, text) }
+// gap paints a line of which nothing is known.
+func (s Screen) gap(text string) string { return s.paint(faint, text) }
 
 func (s Screen) paint(how, text string) string {
 	if !s.Color || text == "" {
@@ -83,9 +83,9 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 		line, bar := lines[i+1], ""
 		switch {
 		case step.Known == 0:
-			line = s.Gap(line)
+			line = s.gap(line)
 			if bars != nil {
-				bar = s.Gap(l.Text("no data"))
+				bar = s.gap(l.Text("no data"))
 			}
 		case bars != nil:
 			bar = s.Bar(bars[i])

@@ -64,8 +64,8 @@ var unread [32]byte
 
 var errUnread = errors.New("the state of the fleet cannot be read; hint: invite this host anew")
 
-// ErrPast says that a state is of a later day.
-var ErrPast = errors.New("the states of the fleet are of later days; hint: set the clock, or invite this host anew")
+// errPast says that a state is of a later day.
+var errPast = errors.New("the states of the fleet are of later days; hint: set the clock, or invite this host anew")
 
 // At returns the state of a day.
 func (c Chain) At(day civil.Day) (State, error) {
@@ -77,7 +77,7 @@ func (c Chain) At(day civil.Day) (State, error) {
 			return c[i].to(day), nil
 		}
 	}
-	return State{}, fmt.Errorf("%s: %w", day, ErrPast)
+	return State{}, fmt.Errorf("%s: %w", day, errPast)
 }
 
 // From returns the states that a host needs from a day on.
