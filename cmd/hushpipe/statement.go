@@ -248,7 +248,7 @@ func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
 	s.Figures.Rooms, s.Figures.RoomURLs = o.rooms, o.roomURL
 	s.Figures.RoomHash, s.Figures.CountV6 = cmp.Or(o.roomHash, "sha1"), int(o.countV6)
 	if s.Figures.Traffic = o.count; s.Figures.Traffic {
-		s.Figures.TrafficOptions = map[string][]string{"min-group": {o.minGroup.String()}}
+		s.Figures.TrafficOptions = o.trafficFlags.asPolicy()
 	}
 	p.Streams = []policy.Stream{s}
 	return p

@@ -156,6 +156,34 @@ func readSitemap(path string) ([]string, error) {
 	}
 }
 
+// asPolicy is what the flags say, as a policy has it: besides min-group, what is not as it
+// usually is.
+func (o *trafficFlags) asPolicy() map[string][]string {
+	all := map[string][]string{"min-group": {o.minGroup.String()}}
+	std := traffic.Defaults()
+	for name, list := range map[string][]string{"own": o.own, "ignore": o.ignore} {
+		if len(list) > 0 {
+			all[name] = list
+		}
+	}
+	if o.sitemap != "" {
+		all["sitemap"] = []string{o.sitemap}
+	}
+	if o.visitor == "address" {
+		all["visitor"] = []string{o.visitor}
+	}
+	if o.timeout != std.Timeout {
+		all["visit-timeout"] = []string{o.timeout.String()}
+	}
+	if int(o.visits) != std.MaxVisits {
+		all["max-visits"] = []string{o.visits.String()}
+	}
+	if int(o.names) != std.MaxNames {
+		all["max-names"] = []string{o.names.String()}
+	}
+	return all
+}
+
 // ofPolicy takes what a stream of a policy says of its traffic.
 func (o *trafficFlags) ofPolicy(f *policy.Figures) error {
 	flags := pflag.NewFlagSet("traffic", pflag.ContinueOnError)

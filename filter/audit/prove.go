@@ -327,10 +327,12 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 		return r
 	}
 	f := c.(statement.Figures)
-	n, looked := a.traffic(s, f.Traffic)
-	if f.Traffic > 0 {
-		r.Text = fmt.Sprintf("figures of a day are counts, and names that %d networks brought, and nothing else", f.Traffic)
+	least := 0
+	if f.Traffic != nil {
+		least = f.Traffic.Least
+		r.Text = fmt.Sprintf("figures of a day are counts, and names that %d networks brought, and nothing else", least)
 	}
+	n, looked := a.traffic(s, least)
 	at := filepath.Join(s.Path, dir.Rooms)
 	entries, err := os.ReadDir(at)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

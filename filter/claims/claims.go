@@ -135,7 +135,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 		if s.CountsLeft() {
 			left = &client
 		}
-		m.add(statement.Figures{InStream: in, Traffic: networks(f), Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
+		m.add(statement.Figures{InStream: in, Traffic: trafficOf(f), Rooms: f.Rooms, URLs: f.RoomURLs, Hash: cmp.Or(f.RoomHash, "sha1"), CountV6: cmp.Or(f.CountV6, 128),
 			Lines: s.KeepsLines(), Whole: s.KeepsLines() && client.Merges() && (f.Full || f.Traffic && !f.CountsRooms()), Left: left})
 	}
 	m.add(keys)
@@ -148,18 +148,27 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.Name != "" && s.KeepsLines() && !s.Figures.Any()})
 }
 
-// networks is how many must bring a name before it stands in traffic figures, 0 where there
-// are none.
-func networks(f *policy.Figures) int {
+// trafficOf is how the traffic is counted, nil where it is not.
+func trafficOf(f *policy.Figures) *statement.Traffic {
 	if !f.Traffic {
-		return 0
+		return nil
 	}
-	if list := f.TrafficOptions["min-group"]; len(list) > 0 {
-		if n, err := strconv.Atoi(list[0]); err == nil {
-			return n
+	std := traffic.Defaults()
+	t := &statement.Traffic{Least: std.MinGroup, Timeout: std.Timeout, Own: f.TrafficOptions["own"], Ignore: f.TrafficOptions["ignore"],
+		Sitemap: len(f.TrafficOptions["sitemap"]) > 0, ByAddress: slices.Contains(f.TrafficOptions["visitor"], "address")}
+	for name, to := range map[string]*int{"min-group": &t.Least, "max-visits": &t.MaxVisits, "max-names": &t.MaxNames} {
+		for _, text := range f.TrafficOptions[name] {
+			if n, err := strconv.Atoi(text); err == nil {
+				*to = n
+			}
 		}
 	}
-	return traffic.Defaults().MinGroup
+	for _, text := range f.TrafficOptions["visit-timeout"] {
+		if d, err := time.ParseDuration(text); err == nil {
+			t.Timeout = d
+		}
+	}
+	return t
 }
 
 // gate leaves out whom a decision is about, and why it was taken.

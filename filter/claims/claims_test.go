@@ -164,10 +164,10 @@ func TestCountedClients(t *testing.T) {
 			"so verwendet: gekürzt auf 24 Bit", "slik: forkortet til 24 bit"},
 		{"keep = 'none'\nfields = { client = 'mask=20/44' }", "used as follows: shortened to 20 bits, IPv6 to 44", "so verwendet: gekürzt auf 20 Bit", "slik: forkortet til 20 bit"},
 		{"keep = 'none'\nfields = { client = 'only=10.0.0.0/8' }", "used as follows: in full if it is in 10.0.0.0/8, else not at all;", "so verwendet: vollständig, wenn", "slik: fullstendig hvis"},
-		{"keep = '14d'\nfields = { time = 'keep' }", "no IP address is used, so that each room that was used counts one.", "keine IP-Adresse verwendet", "ingen nettadresse"},
-		{"keep = '14d'\ncount = 'full'\nfields = { time = 'keep' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
-		{"keep = '14d'\nrooms = 'none'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
-		{"keep = '14d'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele nettadressen"},
+		{"keep = '14d'\nfields = { time = 'keep' }", "no IP address is used, so that each room that was used counts one.", "keine IP-Adresse verwendet", "ingen IP-adresse"},
+		{"keep = '14d'\ncount = 'full'\nfields = { time = 'keep' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele IP-adressen"},
+		{"keep = '14d'\nrooms = 'none'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele IP-adressen"},
+		{"keep = '14d'\ntraffic = true\nfields = { client = 'mask' }", "the whole IP address is used, although", "die ganze IP-Adresse", "hele IP-adressen"},
 	} {
 		for lang, want := range map[string]string{"en": tt.en, "de": tt.de, "nb": tt.nb} {
 			text := strings.Join(strings.Fields(notice(t, stream(tt.keys), lang)), " ")

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/claims"
+	"hushpipe/filter/terms"
 	"hushpipe/format/policy"
 	"hushpipe/format/statement"
 )
@@ -32,6 +33,7 @@ const (
 	ofFile    = "EDIT" + aStream + "keep = \"1d\"\n"
 	ofStream  = aStream + "keep = \"14d\"\nEDIT\n"
 	ofKeep    = "workdays = \"de-BE\"\n" + aStream + "keep = EDIT\n"
+	ofTraffic = aStream + "keep = \"1d\"\ntraffic = true\nEDIT\n"
 	ofFigures = aStream + "keep = \"none\"\nEDIT\n"
 	ofGate    = aStream + "keep = \"1d\"\ngate = { EDIT }\n[[stream]]\nname = \"b\"\npurpose = \"p\"\nkeep = \"1d\"\ngate = { longest = \"1d\" }\n"
 	ofActive  = aStream + "keep = \"1d\"\ngate = { longest = \"90d\" }\nactive = { from = 2026-01-02, until = 2026-01-09, reason = \"x\" }\n"
@@ -122,13 +124,20 @@ var changes = map[string]change{
 	"Streams.Access":     {ofStream, "=> access = 'x'"},
 	"Streams.Recipients": {ofStream, "=> recipients = 'x'"},
 
-	"Streams.Figures.Rooms":          {ofFigures, "rooms = 'jitsi' => rooms = 'greenlight'"},
-	"Streams.Figures.RoomURLs":       {ofFigures, "room-url = '/call/{room}' => room-url = '/meet/{room}'"},
-	"Streams.Figures.RoomHash":       {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\nroom-hash = 'hmac'"},
-	"Streams.Figures.CountV6":        {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\ncount-v6 = 64"},
-	"Streams.Figures.Traffic":        {ofStream, "=> traffic = true"},
-	"Streams.Figures.TrafficOptions": {ofStream, "traffic = true => traffic = true\ntraffic-min-group = '7'"},
-	"Streams.Figures.Full":           {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
+	"Streams.Figures.Rooms":                        {ofFigures, "rooms = 'jitsi' => rooms = 'greenlight'"},
+	"Streams.Figures.RoomURLs":                     {ofFigures, "room-url = '/call/{room}' => room-url = '/meet/{room}'"},
+	"Streams.Figures.RoomHash":                     {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\nroom-hash = 'hmac'"},
+	"Streams.Figures.CountV6":                      {ofFigures, "rooms = 'jitsi' => rooms = 'jitsi'\ncount-v6 = 64"},
+	"Streams.Figures.Traffic":                      {ofStream, "=> traffic = true"},
+	"Streams.Figures.TrafficOptions.own":           {ofTraffic, "=> traffic-own = 'www.example.org'"},
+	"Streams.Figures.TrafficOptions.visitor":       {ofTraffic, "=> traffic-visitor = 'address'"},
+	"Streams.Figures.TrafficOptions.visit-timeout": {ofTraffic, "=> traffic-visit-timeout = '45m'"},
+	"Streams.Figures.TrafficOptions.ignore":        {ofTraffic, "traffic-ignore = '10.0.0.0/8' => traffic-ignore = ['10.0.0.0/8', 'monitor']"},
+	"Streams.Figures.TrafficOptions.min-group":     {ofTraffic, "=> traffic-min-group = 7"},
+	"Streams.Figures.TrafficOptions.sitemap":       {ofTraffic, "=> traffic-sitemap = '/srv/sitemap.xml'"},
+	"Streams.Figures.TrafficOptions.max-visits":    {ofTraffic, "=> traffic-max-visits = 1000"},
+	"Streams.Figures.TrafficOptions.max-names":     {ofTraffic, "=> traffic-max-names = 1000"},
+	"Streams.Figures.Full":                         {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
 }
 
 // unsaid stand in no notice, or are not there yet.
@@ -169,6 +178,12 @@ func notice(t *testing.T, text, lang string) string {
 func TestEachKey(t *testing.T) {
 	all := map[string]bool{}
 	paths(reflect.TypeFor[policy.Policy](), "", all)
+	delete(all, "Streams.Figures.TrafficOptions")
+	for _, name := range policy.TrafficOptions {
+		if isSupported(t, name) {
+			all["Streams.Figures.TrafficOptions."+name] = true
+		}
+	}
 	for _, path := range slices.Sorted(maps.Keys(all)) {
 		path = strings.NewReplacer("Status.From", "Status").Replace(path)
 		c, ok := changes[path]
@@ -188,6 +203,13 @@ func TestEachKey(t *testing.T) {
 	for path := range changes {
 		assert.Contains(t, all, path)
 	}
+}
+
+// isSupported reports whether a key of traffic figures is one that this version can do.
+func isSupported(t *testing.T, name string) bool {
+	p, _ := policy.Parse([]byte(strings.Replace(ofTraffic, "EDIT", "traffic-"+name+" = \"x\"", 1)))
+	require.NotNil(t, p, name)
+	return !strings.Contains(fmt.Sprint(terms.Check(p)), "not supported by this version")
 }
 
 // TestUnsaid: why a decision was taken and whom it is about stand in no notice, nor do

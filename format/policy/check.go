@@ -172,7 +172,7 @@ func (d *decoder) checkFigures(s *Stream, path string) {
 	if f.Full && !f.Any() && !d.has(path+".rooms") && !d.has(path+".room-url") {
 		d.fault(path+".count", "count without figures", `give rooms = ["jitsi"], or leave it out`)
 	}
-	for _, name := range trafficOptions {
+	for _, name := range TrafficOptions {
 		if d.has(path+".traffic-"+name) && !f.Traffic {
 			d.fault(path+".traffic-"+name, "traffic-"+name+" without traffic", "give traffic = true")
 		}

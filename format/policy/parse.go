@@ -231,7 +231,7 @@ func (d *decoder) stream(n *node, path string, s *Stream) {
 		}},
 		{name: "traffic", read: d.bool(&f.Traffic)},
 	}
-	for _, name := range trafficOptions {
+	for _, name := range TrafficOptions {
 		entries = append(entries, entry{name: "traffic-" + name, read: func(n *node, path string) {
 			if f.TrafficOptions == nil {
 				f.TrafficOptions = map[string][]string{}
@@ -251,8 +251,8 @@ func (d *decoder) stream(n *node, path string, s *Stream) {
 	}
 }
 
-// trafficOptions are the flags of traffic figures.
-var trafficOptions = []string{"own", "visitor", "visit-timeout", "country", "group", "ignore", "min-group", "sitemap", "max-visits", "max-names"}
+// TrafficOptions are the keys of traffic figures, without the "traffic-" before them.
+var TrafficOptions = []string{"own", "visitor", "visit-timeout", "country", "group", "ignore", "min-group", "sitemap", "max-visits", "max-names"}
 
 func (d *decoder) fields(list *[]Field) func(*node, string) {
 	return func(n *node, path string) {

@@ -160,7 +160,7 @@ func (w *writer) stream(s *Stream, people bool) {
 	if f.Traffic {
 		w.key("traffic", "true")
 	}
-	for _, name := range trafficOptions {
+	for _, name := range TrafficOptions {
 		w.list("traffic-"+name, f.TrafficOptions[name])
 	}
 }

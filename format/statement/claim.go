@@ -3,6 +3,8 @@
 package statement
 
 import (
+	"time"
+
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 )
@@ -209,9 +211,21 @@ type Figures struct {
 	Hash    string            // "sha1" or "hmac"
 	CountV6 int               // bits, 1…128
 	Lines   bool              // the stream keeps lines, too
-	Traffic int               // pages, visits and the like are counted, and stand by name once so many networks brought them; 0: they are not
+	Traffic *Traffic          // pages, visits and the like are counted; nil: they are not
 	Whole   bool              // the whole address tells clients apart, although lines keep less of it
 	Left    *policy.Treatment // of the address tells clients apart; nil: all of it
+}
+
+// Traffic is how pages and visits are counted.
+type Traffic struct {
+	Least     int           // networks that bring a name before it stands by name
+	Sitemap   bool          // names on a list of the operator stand there in any case
+	ByAddress bool          // it alone tells visitors apart; else the address and the user agent
+	Timeout   time.Duration // without a page, after which a visit is over
+	Own       []string      // hosts whose links are within the site
+	Ignore    []string      // networks, and parts of user agents, whose requests are left out
+	MaxVisits int           // visitors of a day; 0: as many as there usually may be
+	MaxNames  int           // of pages of a day; 0: the same
 }
 
 // Joining is that lines of two streams can be joined.

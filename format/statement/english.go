@@ -114,14 +114,22 @@ var english = &words{
 	Traffic: "For each day pages, visits, their length, entry and exit pages, the pages and search engines that people came from, browsers, systems, " +
 		"files that were not found, and robots are counted, for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
 		"and sites stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
-	HitRecords:   "To count, who asked for which page when is stored encrypted under a key that is made of the key of the day, for as long as the key.",
-	Rooms:        "For each day and each room it is counted how many different IP addresses used the room. Only requests that succeed count (status below 400). Rooms are those of %s.",
-	SHA1:         "A file for each day holds the number and the SHA-1 hash of the room’s name, for good. Names that are short or easy to guess can be found by trying.",
-	HMAC:         "A file for each day holds the number and a hash of the room’s name under a secret of the server, for good.",
-	V6:           "IPv6 addresses that have the first %d bits in common count as one.",
-	WholeAddress: "For this the whole IP address is used, although less of it stands in the lines.",
-	LeftAddress:  "For this the IP address is used as follows: %s; addresses of which the same is left count as one.",
-	NoAddress:    "For this no IP address is used, so that each room that was used counts one.",
+	Sitemap:        "Pages on a list of the operator’s stand there by name in any case.",
+	ByAddressAlone: "Visitors are told apart by their IP address alone.",
+	VisitMinutes:   "A visit is over after %s minutes without a page.",
+	VisitSeconds:   "A visit is over after %s seconds without a page.",
+	Own:            "Links from %s count as links within the site.",
+	Ignored:        "Requests from these networks, or with these words in what the browser says about itself, are left out: %s.",
+	MaxVisits:      "At most %s visitors a day are followed.",
+	MaxNames:       "At most %s addresses of pages a day stand there by name.",
+	HitRecords:     "To count, who asked for which page when is stored encrypted under a key that is made of the key of the day, for as long as the key.",
+	Rooms:          "For each day and each room it is counted how many different IP addresses used the room. Only requests that succeed count (status below 400). Rooms are those of %s.",
+	SHA1:           "A file for each day holds the number and the SHA-1 hash of the room’s name, for good. Names that are short or easy to guess can be found by trying.",
+	HMAC:           "A file for each day holds the number and a hash of the room’s name under a secret of the server, for good.",
+	V6:             "IPv6 addresses that have the first %d bits in common count as one.",
+	WholeAddress:   "For this the whole IP address is used, although less of it stands in the lines.",
+	LeftAddress:    "For this the IP address is used as follows: %s; addresses of which the same is left count as one.",
+	NoAddress:      "For this no IP address is used, so that each room that was used counts one.",
 
 	Group: "A line is released only when, on its day, the lines of at least %s people have the same %s. People are told apart by the values " +
 		"before they are shortened (of IPv6 addresses by the first 64 bits). Until then the line is locked away; what has not been released " +

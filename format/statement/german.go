@@ -117,6 +117,14 @@ var german = &words{
 		"Menschen kamen, Browser, Betriebssysteme, nicht gefundene Dateien und Roboter, auf Dauer. Zahlen mehrerer Eigenschaften eines Besuchers werden " +
 		"nicht verknüpft. Adressen von Seiten und Websites stehen darin nur dann mit Namen, wenn sie an einem Tag aus %s verschiedenen Netzen kamen oder " +
 		"schon früher darin standen; alle anderen werden zusammengezählt.",
+	Sitemap:        "Seiten, die auf einer Liste des Betreibers stehen, werden immer einzeln genannt.",
+	ByAddressAlone: "Besucher werden allein an ihrer IP-Adresse unterschieden.",
+	VisitMinutes:   "Ein Besuch endet, wenn %s Minuten lang keine Seite abgerufen wurde.",
+	VisitSeconds:   "Ein Besuch endet, wenn %s Sekunden lang keine Seite abgerufen wurde.",
+	Own:            "Links von %s gelten als Links innerhalb der Website.",
+	Ignored:        "Anfragen aus diesen Netzen, oder mit diesen Wörtern in dem, was der Browser über sich angibt, werden nicht mitgezählt: %s.",
+	MaxVisits:      "Verfolgt werden höchstens %s Besucher am Tag.",
+	MaxNames:       "Einzeln genannt werden höchstens %s Seitenadressen am Tag.",
 	HitRecords: "Zum Zählen wird verschlüsselt gespeichert, wer wann welche Seite aufgerufen hat, unter einem Schlüssel, der aus dem Schlüssel des Tages " +
 		"gebildet wird, so lange wie dieser.",
 	Rooms: "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",

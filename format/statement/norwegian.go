@@ -29,7 +29,7 @@ var norwegian = &words{
 		labelOfficer: "hvordan ombudet kan nås; linjen utgår hvis det ikke finnes noe ombud", labelAuthority: "navnet på myndigheten",
 		labelPlace: "hvor tjeneren står, og hvem som driver den", labelTransfer: "om opplysninger overføres til land utenfor EØS",
 		labelPurpose: "hva linjene brukes til", labelBasis: "for eksempel personvernforordningen artikkel 6 nr. 1 bokstav f, med den berettigede interessen",
-		labelReveal:     "når et pseudonym kan føres tilbake til en nettadresse, eller at det ikke er tillatt",
+		labelReveal:     "når et pseudonym kan føres tilbake til en IP-adresse, eller at det ikke er tillatt",
 		labelRecipients: "hvem som får linjene, eller at ingen får dem",
 	},
 
@@ -57,7 +57,7 @@ var norwegian = &words{
 	OtherAll:     "Det webtjeneren ellers skriver i linjene sine, lagres også, likeså linjer i en annen form.",
 	NothingElse:  "Ingenting annet.",
 	Fields: map[string]string{
-		"client": "nettadresse (IP)", "user": "navn på innlogget bruker", "time": "dato og klokkeslett", "url": "adressen som ble hentet",
+		"client": "IP-adresse", "user": "navn på innlogget bruker", "time": "dato og klokkeslett", "url": "adressen som ble hentet",
 		"method": "forespørselens metode og protokoll", "status": "sluttstatus", "size": "størrelsen på svaret",
 		"duration": "tiden svaret tok", "referer": "henvisende side", "agent": "det nettleseren oppgir om seg selv",
 		"host": "tjeneren som ble spurt", "event": "hva slags hendelse", "level": "hvor alvorlig meldingen er",
@@ -73,11 +73,11 @@ var norwegian = &words{
 	},
 
 	Elsewhere: map[policy.Kind]string{
-		policy.Ipcrypt:  "Står det en nettadresse (IP) et annet sted i disse opplysningene, blir også den til et pseudonym.",
-		policy.Mask:     "Står det en nettadresse (IP) et annet sted i disse opplysningene, forkortes også den.",
-		policy.Drop:     "Står det en nettadresse (IP) i disse opplysningene, fjernes den.",
-		policy.OnlyNets: "Står det en nettadresse (IP) et annet sted i disse opplysningene, fjernes den.",
-		policy.Whole:    "Står det en nettadresse (IP) et annet sted i disse opplysningene, blir også den stående.",
+		policy.Ipcrypt:  "Står det en IP-adresse et annet sted i disse opplysningene, blir også den til et pseudonym.",
+		policy.Mask:     "Står det en IP-adresse et annet sted i disse opplysningene, forkortes også den.",
+		policy.Drop:     "Står det en IP-adresse i disse opplysningene, fjernes den.",
+		policy.OnlyNets: "Står det en IP-adresse et annet sted i disse opplysningene, fjernes den.",
+		policy.Whole:    "Står det en IP-adresse et annet sted i disse opplysningene, blir også den stående.",
 	},
 	Spelling:    "Adresser med uvanlig skrivemåte og de fleste vertsnavn blir ikke gjenkjent.",
 	Secrets:     "Parametere som vanligvis inneholder hemmeligheter, som password eller token, mister verdien sin.",
@@ -92,18 +92,18 @@ var norwegian = &words{
 	DaysOff:   "Fridager er lørdager, søndager og helligdagene i kalenderen %s.", FurtherDaysOff: "Flere fridager: %s.",
 	Settled: "Avregnet er det som kom til og med disse dagene: %s.", NotSettled: "Ingenting er avregnet ennå.",
 
-	Encrypts: "Før noe lagres, krypteres nettadressen med en nøkkel som trekkes på nytt hver dag. Innenfor ett døgn har en adresse ett pseudonym, " +
+	Encrypts: "Før noe lagres, krypteres IP-adressen med en nøkkel som trekkes på nytt hver dag. Innenfor ett døgn har en adresse ett pseudonym, " +
 		"neste dag et annet. Den som har dagens nøkkel, kan snu det.",
 	Prefixes: "Adresser i samme nett har pseudonymer som begynner likt.",
 	Hashes:   "Like verdier har samme hash innenfor ett døgn, neste dag en annen. Den som har dagens nøkkel, kan prøve en gjetning.",
-	Fingerprints: "For å telle lagres fingeravtrykk av rom og nettadresser under dagens nøkkel, like lenge som nøkkelen. Den som har den, " +
+	Fingerprints: "For å telle lagres fingeravtrykk av rom og IP-adresser under dagens nøkkel, like lenge som nøkkelen. Den som har den, " +
 		"kan prøve en gjetning.",
 	LinkedKeys:   "Nøklene er de samme som for «%s».",
 	KeyWithLines: "Nøkkelen slettes sammen med de siste linjene fra sin dag.",
 	KeyDay:       "Nøkkelen slettes ved utgangen av sin dag.",
 	KeyDays:      "Nøkkelen slettes etter %s dager, medregnet sin egen dag.",
 	KeyNextDay:   "Nøkkelen slettes ved utgangen av neste dag.",
-	AfterKey:     "Deretter kan ingen finne nettadressen, heller ikke med en kopi av linjene, med mindre noen har kopiert nøkkelen.",
+	AfterKey:     "Deretter kan ingen finne IP-adressen, heller ikke med en kopi av linjene, med mindre noen har kopiert nøkkelen.",
 	AfterHash:    "Deretter kan ingen prøve en gjetning, med mindre noen har kopiert nøkkelen.",
 	Personal:     "Pseudonymiserte opplysninger er fortsatt personopplysninger: Andre opplysninger kan vise hvem noen er.",
 	Under:        "bare %s",
@@ -115,15 +115,23 @@ var norwegian = &words{
 	Traffic: "For hver dag telles sider, besøk, hvor lenge de varer, inngangs- og utgangssider, sidene og søkemotorene som folk kom fra, nettlesere, " +
 		"operativsystemer, filer som ikke ble funnet, og roboter. Tallene beholdes permanent. Tall for flere egenskaper ved en besøkende blir ikke koblet. " +
 		"Adresser til sider og nettsteder står der med navn bare når de kom fra %s ulike nett på én dag, eller har stått der før; alle andre slås sammen.",
-	HitRecords: "For å telle lagres det kryptert hvem som ba om hvilken side og når, under en nøkkel som lages av dagens nøkkel, like lenge som den.",
-	Rooms:      "For hver dag og hvert rom telles hvor mange ulike nettadresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
+	Sitemap:        "Sider på en liste fra den ansvarlige står alltid der med navn.",
+	ByAddressAlone: "Besøkende skilles fra hverandre bare etter IP-adressen.",
+	VisitMinutes:   "Et besøk er over når det går %s minutter uten at en side blir hentet.",
+	VisitSeconds:   "Et besøk er over når det går %s sekunder uten at en side blir hentet.",
+	Own:            "Lenker fra %s regnes som lenker innenfor nettstedet.",
+	Ignored:        "Forespørsler fra disse nettene, eller med disse ordene i det nettleseren oppgir om seg selv, telles ikke: %s.",
+	MaxVisits:      "Høyst %s besøkende følges per dag.",
+	MaxNames:       "Høyst %s sideadresser står der med navn per dag.",
+	HitRecords:     "For å telle lagres det kryptert hvem som ba om hvilken side og når, under en nøkkel som lages av dagens nøkkel, like lenge som den.",
+	Rooms:          "For hver dag og hvert rom telles hvor mange ulike IP-adresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
 	SHA1: "En fil per dag inneholder antallet og SHA-1-hashen av romnavnet, og beholdes permanent. Korte eller nærliggende navn " +
 		"kan finnes ved å prøve seg frem.",
 	HMAC:         "En fil per dag inneholder antallet og en hash av romnavnet under en hemmelighet på tjeneren, og beholdes permanent.",
 	V6:           "IPv6-adresser der de første %d bitene er like, teller som én.",
-	WholeAddress: "Til dette brukes hele nettadressen, selv om det står mindre av den i linjene.",
-	LeftAddress:  "Til dette brukes nettadressen slik: %s; adresser som det blir det samme igjen av, teller som én.",
-	NoAddress:    "Til dette brukes ingen nettadresse, så hvert rom som ble brukt, teller én.",
+	WholeAddress: "Til dette brukes hele IP-adressen, selv om det står mindre av den i linjene.",
+	LeftAddress:  "Til dette brukes IP-adressen slik: %s; adresser som det blir det samme igjen av, teller som én.",
+	NoAddress:    "Til dette brukes ingen IP-adresse, så hvert rom som ble brukt, teller én.",
 
 	Group: "En linje frigis først når linjene fra minst %s personer den dagen er like i disse opplysningene: %s. Personer skilles fra hverandre " +
 		"etter opplysningene før de forkortes (IPv6-adresser etter de første 64 bitene). Inntil da ligger linjen innelåst; det som ikke er frigitt, " +
@@ -144,7 +152,7 @@ var norwegian = &words{
 		"Tallene kan finnes i sikkerhetskopier.",
 
 	Log: "Opplysningene kommer fra webtjenerens logg.", LogFormat: "Opplysningene kommer fra webtjenerens logg i formatet %s.",
-	Client: "Som nettadresse regnes den i %s.", Proxies: "Mellomtjenere i %s blir trodd når de sier hvem de sender videre for.",
+	Client: "Som IP-adresse regnes den i %s.", Proxies: "Mellomtjenere i %s blir trodd når de sier hvem de sender videre for.",
 	User: "Som brukerens navn regnes det i %s.", Keys: "Loggens nøkkelord med betydning: %s.",
 	Written: "Linjene i «%s» skrives i formatet %s.",
 
@@ -154,11 +162,11 @@ var norwegian = &words{
 		"bokstav e eller f.",
 	Withdraw: "Et samtykke kan du når som helst trekke tilbake (7); det som er gjort frem til da, er fortsatt lovlig.",
 	Portable: "Du har rett til dataportabilitet (20).",
-	Browser: "Nettleseren din sender opplysningene med hver forespørsel. Du er ikke forpliktet til å gi dem, men uten nettadresse (IP) og sidens " +
+	Browser: "Nettleseren din sender opplysningene med hver forespørsel. Du er ikke forpliktet til å gi dem, men uten IP-adresse og sidens " +
 		"adresse kan ingen side leveres.",
 	Errors:    "Webtjeneren skriver opplysningene når noe går galt med en forespørsel.",
-	ByAddress: "Vi kan bare finne linjer om deg når du oppgir nettadresse (IP) og tidspunkt (artikkel 11).",
+	ByAddress: "Vi kan bare finne linjer om deg når du oppgir IP-adresse og tidspunkt (artikkel 11).",
 	ByUser:    "Vi kan bare finne linjer om deg når du oppgir brukernavn og tidspunkt (artikkel 11).",
-	ByEither:  "Vi kan bare finne linjer om deg når du oppgir tidspunkt, og nettadresse (IP) eller brukernavn (artikkel 11).",
+	ByEither:  "Vi kan bare finne linjer om deg når du oppgir tidspunkt, og IP-adresse eller brukernavn (artikkel 11).",
 	ByNothing: "Linjene sier ikke hvem en forespørsel kom fra, og derfor kan vi ikke finne linjer om deg (artikkel 11).",
 }

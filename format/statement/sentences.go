@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
@@ -329,8 +330,8 @@ func (m *maker) figures(f Figures) (list []string) {
 	if !f.Lines {
 		list = append(list, m.w.NoLine)
 	}
-	if f.Traffic > 0 {
-		list = append(list, fmt.Sprintf(m.w.Traffic, m.number(f.Traffic)))
+	if f.Traffic != nil {
+		list = append(list, m.traffic(f.Traffic)...)
 		if f.Whole || f.Lines && f.Left != nil { // what is left is of rooms
 			list = append(list, m.w.WholeAddress)
 		}
@@ -355,6 +356,34 @@ func (m *maker) figures(f Figures) (list []string) {
 		list = append(list, m.w.NoAddress)
 	case f.Left != nil:
 		list = append(list, fmt.Sprintf(m.w.LeftAddress, m.how(Fields{}, Field{Name: "client", Treatment: *f.Left})))
+	}
+	return list
+}
+
+func (m *maker) traffic(t *Traffic) (list []string) {
+	list = append(list, fmt.Sprintf(m.w.Traffic, m.number(t.Least)))
+	if t.Sitemap {
+		list = append(list, m.w.Sitemap)
+	}
+	if t.ByAddress {
+		list = append(list, m.w.ByAddressAlone)
+	}
+	if minutes := int(t.Timeout / time.Minute); t.Timeout%time.Minute == 0 && minutes > 1 {
+		list = append(list, fmt.Sprintf(m.w.VisitMinutes, m.number(minutes)))
+	} else {
+		list = append(list, fmt.Sprintf(m.w.VisitSeconds, m.number(int(t.Timeout/time.Second))))
+	}
+	if len(t.Own) > 0 {
+		list = append(list, fmt.Sprintf(m.w.Own, m.and(t.Own)))
+	}
+	if len(t.Ignore) > 0 {
+		list = append(list, fmt.Sprintf(m.w.Ignored, strings.Join(m.quoted(t.Ignore), ", ")))
+	}
+	if t.MaxVisits > 0 {
+		list = append(list, fmt.Sprintf(m.w.MaxVisits, m.number(t.MaxVisits)))
+	}
+	if t.MaxNames > 0 {
+		list = append(list, fmt.Sprintf(m.w.MaxNames, m.number(t.MaxNames)))
 	}
 	return list
 }

@@ -53,10 +53,17 @@ type words struct {
 	Recorded, RecordedAll                    string // its use, that of each command
 	Refused                                  string
 
-	NoLine       string
-	Rooms        string // %s: of what
-	Traffic      string // %s: how many networks
-	HitRecords   string
+	NoLine     string
+	Rooms      string // %s: of what
+	Traffic    string // %s: how many networks
+	Sitemap    string
+	HitRecords string
+
+	ByAddressAlone             string
+	VisitMinutes, VisitSeconds string // %s: how many
+	Own, Ignored               string // %s: hosts; networks and words
+	MaxVisits, MaxNames        string // %s: how many
+
 	SHA1, HMAC   string
 	V6           string // %d: bits
 	WholeAddress string
