@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -145,7 +144,19 @@ func streamsUnderHTTPD(t *testing.T, f streamFault) {
 	f.again(d)
 	goesOn("all", "rest", "stuck")
 	h.release("first")
-	time.Sleep(2 * time.Second) // what other loggers still hold is written once a second
+	soFar := writtenBelow(t, filepath.Join(dir, "all"))
+	await(t, func() bool { // what the newest logger holds for the stream would die with it
+		there := map[string]bool{}
+		for _, id := range idOf.FindAllString(writtenBelow(t, stuck)+writtenBelow(t, d.home), -1) {
+			there[id] = true
+		}
+		for line := range strings.Lines(soFar) {
+			if strings.Contains(line, " [") && !there[idOf.FindString(line)] { // see timeless below
+				return false
+			}
+		}
+		return true
+	}, "lines wait for the directory that is whole again")
 	killLogger(t, dir, nil)
 	goesOn("all", "rest", "stuck")
 

@@ -2,31 +2,19 @@ package statement_test
 
 import (
 	"bytes"
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	design "hushpipe/format/page"
+	"hushpipe/format/page/pagetest"
 	"hushpipe/format/policy"
 	"hushpipe/format/report"
 	"hushpipe/format/statement"
 )
-
-// patience is for a machine under load; nothing waits that long when all is well.
-const patience = 2 * time.Minute
 
 // hostile is a text that is code in a page where it is not escaped.
 const hostile = `<script>document.title='x'</script>`
@@ -69,94 +57,30 @@ func TestPage(t *testing.T) {
 	assert.True(t, statement.HasBlanks([]byte(text)))
 }
 
-// media is a medium, "" for a screen, and its colour scheme.
-func media(medium, scheme string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: medium,
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		return err
-	})
-}
-
 // TestPageInABrowser: a page asks for nothing, fits a phone, and can be read in light and
 // dark and on paper.
 func TestPageInABrowser(t *testing.T) {
-	path, err := exec.LookPath("chromium")
-	if err != nil && testing.Short() && os.Getenv("CI") != "true" {
-		t.Skip("chromium is missing, and -short does without it")
-	}
-	require.NoError(t, err, "apt-get install chromium")
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // Chromium's does not run as root
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.WSURLReadTimeout(patience),
-		chromedp.Flag("hide-scrollbars", true), // as on a phone: they take no room
-	)
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, patience)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	t.Cleanup(func() { assert.NoError(t, chromedp.Cancel(ctx)) })
-
-	var mu sync.Mutex
-	var requests, complaints []string
-	require.NoError(t, chromedp.Listen(ctx, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch e := event.(type) {
-		case *network.EventRequestWillBeSent:
-			if !strings.HasPrefix(e.Request.URL, "data:") {
-				requests = append(requests, e.Request.URL)
-			}
-		case *log.EventEntryAdded:
-			complaints = append(complaints, e.Entry.Text)
-		}
-	}))
-	do := func(actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		require.NoError(t, chromedp.Do(ctx, actions...))
-	}
+	b := pagetest.Open(t, pagetest.Chromium(t), page(t, "de"))
 	eval := func(expression string) string {
 		t.Helper()
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression))
-		require.NoError(t, err)
-		return v
+		return pagetest.Eval[string](b, expression)
 	}
-	picture := func(name string) {
-		t.Helper()
-		text, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), text, 0o600))
-	}
-	file := filepath.Join(t.TempDir(), "statement.html")
-	require.NoError(t, os.WriteFile(file, page(t, "de"), 0o600))
-	do(chromedp.EmulateViewport(1100, 900), chromedp.Navigate("file://"+file))
-
 	assert.Equal(t, "Was dieser Server protokolliert", eval(`document.title`), "no script has run")
 	assert.Equal(t, hostile, eval(`document.querySelector('dd').textContent`))
 	assert.Equal(t, "web|Übermittlung in Drittländer|Ihre Rechte|Technische Angaben", eval(`[...document.querySelectorAll('h2')].map(e => e.textContent).join('|')`))
 	assert.Equal(t, "rgb(250, 250, 247)", eval(`getComputedStyle(document.body).backgroundColor`))
-	picture("light")
+	b.Picture("light")
 
-	do(media("", "dark"))
+	b.Do(pagetest.Dark)
 	assert.Equal(t, "rgb(20, 25, 27)", eval(`getComputedStyle(document.body).backgroundColor`))
 	assert.Equal(t, "rgb(228, 233, 232)", eval(`getComputedStyle(document.querySelector('caption')).color`))
-	picture("dark")
+	b.Picture("dark")
 
-	do(media("print", "light"))
+	b.Do(pagetest.Printed)
 	assert.Equal(t, "rgb(255, 255, 255)", eval(`getComputedStyle(document.body).backgroundColor`))
 	assert.Equal(t, "none", eval(`getComputedStyle(document.querySelector('main')).maxWidth`))
 
-	do(media("", "light"), chromedp.EmulateViewport(320, 640))
+	b.Do(pagetest.Shown, chromedp.EmulateViewport(320, 640))
 	assert.Equal(t, "320", eval(`String(document.documentElement.scrollWidth)`), "nothing sticks out")
-	picture("phone")
-
-	mu.Lock()
-	defer mu.Unlock()
-	assert.Equal(t, []string{"file://" + file}, requests, "nothing but the page itself is asked for")
-	assert.Empty(t, complaints, "console")
+	b.Picture("phone")
 }

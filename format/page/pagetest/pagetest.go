@@ -248,6 +248,9 @@ var Dark = emulated(emulation.SetEmulatedMediaParams{
 // Printed shows what would be printed.
 var Printed = emulated(emulation.SetEmulatedMediaParams{Media: "print"})
 
+// Shown is a screen in light colours again.
+var Shown = emulated(emulation.SetEmulatedMediaParams{})
+
 func emulated(media emulation.SetEmulatedMediaParams) Action {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, media)
