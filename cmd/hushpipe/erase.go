@@ -139,8 +139,18 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
 	}
 	erased := 0
+	var more []deed // what has come since it was noted, and was released with what waited
 	for _, p := range e.places {
-		erased += p.falsify()
+		noted, searched := p.lines, len(p.days)
+		n := p.falsify()
+		if erased += n; n > noted {
+			more = append(more, deed{p.path, p.terms, p.days[searched:], n - noted})
+		}
+	}
+	if more != nil {
+		if err := e.actor.note(more); err != nil {
+			e.fail(fmt.Errorf("lines that came meanwhile were falsified as well, which cannot be noted: %w", err))
+		}
 	}
 	fmt.Fprintf(e.out, "falsified %s\n", several(uint64(erased), "line"))
 	for _, p := range e.places {

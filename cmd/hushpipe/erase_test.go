@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -11,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hushpipe/filter/acts"
+	"hushpipe/filter/dir"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -262,4 +267,68 @@ func TestEraseOnFullDisk(t *testing.T) {
 	first, rest, _ := strings.Cut(written(d.dir), "\n")
 	assert.Regexp(t, falsified, first)
 	assert.Equal(t, before[len(first)+1:], rest)
+}
+
+// meanwhile is a terminal: do is done before somebody answers.
+type meanwhile struct {
+	io.Reader
+	do func()
+}
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Reader.Read(p)
+}
+
+// TestEraseNotesWhatCame: lines that waited for their group when they were found, and are
+// released with others of the person before they are erased, are all erased and noted.
+func TestEraseNotesWhatCame(t *testing.T) {
+	t.Parallel()
+	notAtMidnight()
+	root := t.TempDir()
+	file, logs := filepath.Join(root, "policy.toml"), filepath.Join(root, "log")
+	require.NoError(t, os.WriteFile(file, []byte(`format = '%h %l %u %t "%r" %>s %b'
+
+[[stream]]
+name    = "g"
+purpose = "x"
+access  = "requests of users"
+fields  = { client = "mask=24/48", user = "keep", time = "keep", url = "keep" }
+group   = "client"
+least   = 3
+keep    = "14d"
+`), 0o644))
+	n := 0
+	filter := func(people ...string) {
+		var text strings.Builder
+		for i, user := range people {
+			n++
+			fmt.Fprintf(&text, "192.0.2.%d - %s [%s] \"GET /%d HTTP/1.1\" 200 5\n", i+1, user, time.Now().Format("02/Jan/2006:15:04:05 -0700"), n)
+		}
+		cmd := exec.Command(hushpipeBinary(t), "filter", "--policy", file, logs)
+		cmd.Stdin = strings.NewReader(text.String())
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	filter("jane", "joe")
+	stream := filepath.Join(logs, "g")
+	var said lockedBuffer
+	say := newMessages(&said)
+	e := &eraser{finder: finder{say: say, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", "jane", say)}, out: io.Discard}
+	defer e.close()
+	e.in = &prompt{bufio.NewReader(&meanwhile{strings.NewReader("yes\n"), func() { filter("jane", "joe", "jim", "jane") }}), true}
+	err := e.falsify(logs, "", nil)
+	assert.ErrorIs(t, err, errSaid, "journals are not reached")
+	say.close()
+	assert.NotContains(t, written(stream), "jane", "%s", said.String())
+	assert.Equal(t, 3, strings.Count(written(stream), "xxxx"))
+	assert.Equal(t, 6, strings.Count(written(stream), "\n"))
+	log, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
+	require.NoError(t, err)
+	assert.Regexp(t, `^\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=1 reason="case 1"
+\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=2 reason="case 1"
+$`, string(log))
 }
