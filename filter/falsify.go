@@ -40,11 +40,11 @@ type Falsifier struct {
 	was     []byte      // the line before its texts were struck
 }
 
-// NewFalsifier returns a Falsifier for lines that p may know, which were written with the
-// ciphers.
-func NewFalsifier(p format.Parser, ciphers []*pseudonym.Cipher, who Person) (*Falsifier, error) {
-	f := &Falsifier{parsers: []format.Parser{p}, ciphers: ciphers, who: who, made: map[string][]byte{}}
-	if _, auto := p.(*format.Auto); !auto { // lines of another format may stand beside
+// NewFalsifier returns a Falsifier for lines that the parsers may know, the first that
+// does, and which were written with the ciphers.
+func NewFalsifier(parsers []format.Parser, ciphers []*pseudonym.Cipher, who Person) (*Falsifier, error) {
+	f := &Falsifier{parsers: slices.Clone(parsers), ciphers: ciphers, who: who, made: map[string][]byte{}}
+	if !slices.ContainsFunc(parsers, func(p format.Parser) bool { _, auto := p.(*format.Auto); return auto }) { // lines of another format may stand beside
 		p, err := format.New("auto", time.Local, nil)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ import (
 
 func newFalsifier(t testing.TB, parser format.Parser, c *pseudonym.Cipher, who Person) *Falsifier {
 	t.Helper()
-	f, err := NewFalsifier(parser, []*pseudonym.Cipher{c}, who)
+	f, err := NewFalsifier([]format.Parser{parser}, []*pseudonym.Cipher{c}, who)
 	require.NoError(t, err)
 	return f
 }

@@ -202,7 +202,7 @@ func falsifyFirst(t *testing.T, cfg Config, key *pseudonym.Key, line []byte) {
 	var found []pseudonym.Addr
 	Pseudonyms(line, func(a pseudonym.Addr) { found = append(found, a) })
 	if len(found) > 0 {
-		f, err := NewFalsifier(cfg.Parser, []*pseudonym.Cipher{pseudonym.New(key, cfg.Mode)}, Person{Addrs: found[:1]})
+		f, err := NewFalsifier([]format.Parser{cfg.Parser}, []*pseudonym.Cipher{pseudonym.New(key, cfg.Mode)}, Person{Addrs: found[:1]})
 		require.NoError(t, err)
 		f.Falsify(bytes.TrimSuffix(line, newline))
 	}

@@ -169,9 +169,11 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 // others would be falsified as well.
 func (p *findPlace) checkMerges() error {
 	if p.terms != nil && p.terms.Stream.Fields != nil {
+		if t := p.terms.Stream.Treatment("client"); t.Kind == policy.OnlyNets {
+			return fmt.Errorf("%s: the stream keeps %q of the client in clear, where any address that is made up may be somebody's: lines would be taken for those of others; hint: leave the stream out, or delete its days with --before or --all", p.path, t)
+		}
 		for _, field := range []string{"client", "user"} {
 			switch p.terms.Stream.Treatment(field).Kind {
-			case policy.OnlyNets:
 			case policy.Mask:
 				if p.whom.user != "" {
 					continue // the name tells people apart

@@ -2,15 +2,19 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"hushpipe/filter"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/format"
@@ -118,7 +122,7 @@ func (p *findPlace) userOf(c *pseudonym.Cipher) []byte {
 
 // falsifier returns who finds and changes the lines of a person on a day.
 func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who filter.Person) (*filter.Falsifier, error) {
-	f, err := filter.NewFalsifier(p.parser(), ciphers, who)
+	f, err := filter.NewFalsifier(p.parsers(day), ciphers, who)
 	if err != nil {
 		return nil, err
 	}
@@ -129,38 +133,71 @@ func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who fi
 	return f, nil
 }
 
-// parser returns the parser of the lines: of the format that the policy or the filter's
-// flags say, as far as they can be read.
-func (p *findPlace) parser() format.Parser {
-	spec, opt := "auto", format.Options{}
-	lists := []string{}
-	if p.terms != nil {
-		of := p.terms.Policy
-		spec, lists, opt.Client, opt.User = of.Format, of.JSONKeys, of.Client, of.UserField
-		if p.terms.Stream.Format != "" {
-			spec = p.terms.Stream.Format
+// parsers returns those of the lines of a day: of the formats that policies or flags said,
+// the newest first, as far as they can be read.
+func (p *findPlace) parsers(day civil.Day) (list []format.Parser) {
+	add := func(spec string, opt format.Options) {
+		if parser, err := format.NewWith(spec, time.Local, opt); err == nil {
+			list = append(list, parser)
 		}
-	} else if s, err := registry.ReadSettings(p.path); err == nil {
-		for _, flag := range s.Flags {
+	}
+	if p.terms != nil {
+		for _, of := range p.policiesOf(day) {
+			s := of.Stream(p.terms.Stream.Name)
+			opt := format.Options{JSONKeys: splitLists(of.JSONKeys), Client: of.Client, User: of.UserField}
+			add(cmp.Or(s.Format, of.Format), opt)
+		}
+		return list
+	}
+	under := [][]string{nil}
+	if log, err := registry.ReadFlagsLog(p.path); err == nil {
+		under, _ = log.Under(day)
+	}
+	if s, err := registry.ReadSettings(p.path); err == nil {
+		under = slices.Insert(under, 0, s.Flags)
+	}
+	for _, flags := range under {
+		spec, opt := "auto", format.Options{}
+		for _, flag := range flags {
 			switch name, value, _ := strings.Cut(flag, "="); name {
 			case "--format":
 				spec = value
 			case "--client":
 				opt.Client = value
 			case "--json-keys":
-				lists = append(lists, value)
+				opt.JSONKeys = append(opt.JSONKeys, splitLists([]string{value})...)
 			}
 		}
+		add(spec, opt)
 	}
-	for _, list := range lists {
-		opt.JSONKeys = append(opt.JSONKeys, strings.Split(list, ",")...)
-	}
-	if parser, err := format.NewWith(spec, time.Local, opt); err == nil {
-		return parser
-	}
-	parser, err := format.New("auto", time.Local, nil)
+	return list
+}
+
+// policiesOf returns the policies under which lines of a day could be written to the
+// stream, the newest first.
+func (p *findPlace) policiesOf(day civil.Day) []*policy.Policy {
+	all := []*policy.Policy{p.terms.Policy}
+	log, err := policies.ReadLogOf(p.terms.Home)
 	if err != nil {
-		panic(err) // it has no settings that could be wrong
+		return all
 	}
-	return parser
+	d, err := dir.Open(p.terms.Home, dir.Options{})
+	if err != nil {
+		return all
+	}
+	defer d.Close()
+	for _, e := range log.Under(p.terms.Stream.Name, day) {
+		if of, err := e.Policy(d); err == nil && of.Stream(p.terms.Stream.Name) != nil {
+			all = append(all, of)
+		}
+	}
+	return all
+}
+
+// splitLists returns the names in lists that are separated by commas.
+func splitLists(lists []string) (names []string) {
+	for _, list := range lists {
+		names = append(names, strings.Split(list, ",")...)
+	}
+	return names
 }
