@@ -9,6 +9,7 @@ require (
 	github.com/chromedp/cdproto v0.159.2 // with chromedp
 	github.com/chromedp/chromedp v0.23.0 // tests only: the report's page in a real browser
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // tests only: man pages from Markdown
+	github.com/gomodule/redigo v1.9.3 // the engine of a fleet, Valkey or Redis; of rueidis, html/template keeps all methods in the program, which grows by 16 MB
 	github.com/klauspost/compress v1.20.3 // gzip and zstd archives
 	github.com/landlock-lsm/go-landlock v0.11.0 // landlock, for all threads of the process (by libcap's psx)
 	github.com/maxmind/mmdbwriter v1.2.0 // tests only: databases of countries

@@ -19,7 +19,7 @@ if ! [ -e $policy ]; then
 	trap 'exit 1' HUP INT TERM
 	printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin $policy
 fi
-for server in apache2 nginx fail2ban; do
+for server in apache2 nginx fail2ban redis-server; do
 	[ -e /etc/init.d/$server ] || new="${new-} $server"
 done
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,7 +53,7 @@ func confine(dir, keys string, shared ...string) string {
 // confineFilter is confine, but that files can be read as well, also those that take their
 // place: with all that is in their directories.
 func confineFilter(dir, keys string, files []string, shared ...string) string {
-	return restrict(func() ([]landlock.Rule, error) {
+	return restrict(false, func() ([]landlock.Rule, error) {
 		paths, err := reach(dir, keys)
 		rules := append(readRules(folders(files)), readRules(files)...) // in the directory of all files that alone
 		for _, file := range files {
@@ -64,10 +65,34 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 	})
 }
 
+// confineTo is confine, but that the process can reach a network: TCP at ports, or the unix
+// socket at path, and name servers. Before Linux 6.7 landlock knows no ports, and before
+// 7.1 no sockets: then it can reach any.
+func confineTo(ports []uint16, socket, dir, keys string) string {
+	// Go tries once what this machine has of IPv6, by calls that are refused later.
+	if conn, err := net.Dial("udp6", "[::1]:9"); err == nil {
+		conn.Close()
+	}
+	net.DefaultResolver.PreferGo = true // that of the C library loads other libraries
+	return restrict(true, func() ([]landlock.Rule, error) {
+		paths, err := reach(dir, keys)
+		rules := []landlock.Rule{landlock.PathAccess(work, paths...), landlock.ConnectSendUDP(53)}
+		for _, port := range ports {
+			rules = append(rules, landlock.ConnectTCP(port))
+		}
+		if socket != "" { // a server that starts anew makes another one
+			rules = append(rules, landlock.PathAccess(llsys.AccessFSResolveUnix, filepath.Dir(socket)).IgnoreIfMissing())
+		} else {
+			rules = append(rules, readRules([]string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"})...)
+		}
+		return rules, err
+	})
+}
+
 // confineReplay is confine, but that the regular files at paths can be read as
 // well: those that are there now, not what takes their names.
 func confineReplay(dir, keys string, paths []string) string {
-	return restrict(func() ([]landlock.Rule, error) {
+	return restrict(false, func() ([]landlock.Rule, error) {
 		within, err := reach(dir, keys)
 		rules := []landlock.Rule{landlock.PathAccess(work, within...)}
 		for _, path := range paths {
@@ -92,7 +117,7 @@ func folders(files []string) (paths []string) {
 // confineReader leaves the process the files and directories at paths, to be
 // read, and of others only what replacing a shared file takes, "" for none.
 func confineReader(paths []string, shared string) string {
-	return restrict(func() ([]landlock.Rule, error) {
+	return restrict(false, func() ([]landlock.Rule, error) {
 		return append(readRules(paths), landlock.PathAccess(replace, folders([]string{shared})...)), nil
 	})
 }
@@ -100,7 +125,7 @@ func confineReader(paths []string, shared string) string {
 // confineMerge is confine for the DIR out, but that the directories dirs can be read as
 // well.
 func confineMerge(out string, dirs []string) string {
-	return restrict(func() ([]landlock.Rule, error) {
+	return restrict(false, func() ([]landlock.Rule, error) {
 		paths, err := reach(out, "")
 		return append(readRules(dirs), landlock.PathAccess(work, paths...)), err
 	})
@@ -122,9 +147,9 @@ func readRules(paths []string) (rules []landlock.Rule) {
 	return rules
 }
 
-// restrict is confine for the rules that find returns. Each mechanism that is not
-// to be had leaves the others.
-func restrict(find func() ([]landlock.Rule, error)) string {
+// restrict is confine for the rules that find returns, with a network or without. Each
+// mechanism that is not to be had leaves the others.
+func restrict(network bool, find func() ([]landlock.Rule, error)) string {
 	_ = time.Local.String() // reads the zone's file before that is out of reach
 	rules, err := within(lookup, find)
 	threads := err
@@ -149,7 +174,7 @@ func restrict(find func() ([]landlock.Rule, error)) string {
 		}
 	}
 	note(name, err)
-	note("seccomp", filterCalls())
+	note("seccomp", filterCalls(network))
 	note("capabilities", capabilities)
 	switch {
 	case inForce == nil:

@@ -81,7 +81,7 @@ func packagesAreWhole(t *testing.T, dir string) {
 			"lib/systemd/system/hushpipe-report@.timer", "lib/systemd/system/hushpipe-report@.service",
 			"lib/systemd/system/hushpipe-copy@.timer", "lib/systemd/system/hushpipe-copy@.service",
 			"lib/systemd/system/hushpipe-merge.timer", "lib/systemd/system/hushpipe-merge.service", "etc/hushpipe/rsync",
-			"lib/systemd/system/hushpipe-ship@.service",
+			"lib/systemd/system/hushpipe-ship@.service", "lib/systemd/system/hushpipe-collect@.service",
 			"lib/systemd/system/hushpipe@.socket", "lib/systemd/system/hushpipe@.service",
 			"lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer",
 			"lib/systemd/system/apache2.service.d/hushpipe.conf", "etc/apache2/conf-available/hushpipe.conf",

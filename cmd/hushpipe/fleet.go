@@ -26,7 +26,8 @@ func fleetCommand(say *messages) *cobra.Command {
 			return usage("no command given; hint: see 'hushpipe fleet --help'")
 		},
 	}
-	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(say), fleetRekeyCommand(), fleetMergeCommand(say))
+	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(say), fleetRekeyCommand(),
+		fleetCollectCommand(say), fleetMergeCommand(say))
 	return cmd
 }
 

@@ -324,12 +324,18 @@ func TestCopyOfSilentHost(t *testing.T) {
 	}
 }
 
-// fleetHosts starts a filter for each name, whose keys are those of one fleet. The first
-// host invites the last one. Their services run until the end of the test.
-func fleetHosts(t *testing.T, names ...string) *hosts {
+// fleetHosts starts a filter for each name, whose keys are those of one fleet, with lines in
+// its file. The first host invites the last one. Their services run until the end of the
+// test.
+func fleetHosts(t *testing.T, lines string, names ...string) *hosts {
 	program, path := hushpipeBinary(t), t.TempDir()
 	fleet := filepath.Join(path, "meet")
 	seed, err := exec.Command(program, "fleet", "new", fleet).Output()
+	require.NoError(t, err)
+	file, err := os.OpenFile(fleet, os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	defer file.Close()
+	_, err = file.WriteString(lines)
 	require.NoError(t, err)
 	for i, name := range names {
 		dir := filepath.Join(path, "fleet", name)
@@ -339,7 +345,7 @@ func fleetHosts(t *testing.T, names ...string) *hosts {
 		}
 		require.NoError(t, os.MkdirAll(dir, 0o750))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "fleet-seed"), seed, 0o600))
-		startService(t, program, "fleet", "ship", fleet, dir)
+		startService(t, program, "fleet", "ship", "--host", name, fleet, dir)
 	}
 	h := &hosts{t: t, path: path, program: program, names: names, users: map[string]map[string]bool{}}
 	h.run()
@@ -382,7 +388,7 @@ func TestFleetFileMode(t *testing.T) {
 // read what they share, and no seed is left.
 func TestFleetKeys(t *testing.T) {
 	notAtMidnight()
-	h := fleetHosts(t, "web1", "web2", "web3")
+	h := fleetHosts(t, "", "web1", "web2", "web3")
 	h.logMany(3000)
 	out := filepath.Join(h.path, "all")
 	for i := range h.names {

@@ -15,9 +15,12 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
+	"hushpipe/filter/fleet/pairs"
 	"hushpipe/filter/fleet/ratchet"
 	"hushpipe/filter/registry"
+	"hushpipe/format/roomfile"
 )
 
 // fleetArguments checks that there are as many as names has, FLEET first.
@@ -113,10 +116,10 @@ func fleetRekeyCommand() *cobra.Command {
 }
 
 func fleetShipCommand(say *messages) *cobra.Command {
-	var keys string
+	var keys, host string
 	cmd := &cobra.Command{
 		Use:     "ship [flags] FLEET DIR",
-		Short:   "Bring the keys of the fleet to DIR, for as long as it runs",
+		Short:   "Bring a fleet's keys to DIR, and pairs to its engine",
 		Long:    manualText("fleet-ship", "1"),
 		Example: `  hushpipe fleet ship /etc/hushpipe/meet /var/log/hushpipe`,
 		Args:    fleetArguments("FLEET", "DIR"),
@@ -125,13 +128,32 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			cfg, err := engineOf(file)
+			if err != nil {
+				return err
+			}
+			if host == "" {
+				if host, err = os.Hostname(); err != nil {
+					return err
+				}
+			}
+			if err := roomfile.CheckHost(host); err != nil {
+				return usage("--host %q: %w", host, err)
+			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			confine(args[1], keys)
-			return fleetShip(fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report}), ready, say)
+			confineToEngine(cfg, args[1], keys)
+			send := func() {}
+			if len(cfg.Addresses) > 0 {
+				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Now: now, Say: say.report,
+					Open: func() (pairs.Engine, error) { return engine.Open(cfg) }})
+				send = func() { sendPairs(s, say) }
+			}
+			return fleetServe(fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report}), ready, say, send)
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&host, "host", "", "the name of this host in rosters (default that of the machine)")
 	return cmd
 }
 
@@ -142,12 +164,14 @@ func tellFleet(path string, say *messages) {
 	}
 }
 
-// fleetShip ends only where the first look fails.
-func fleetShip(s *fleet.Shipper, ready func(), say *messages) error {
+// fleetServe keeps the keys of DIR, and does beside what is to be done with the engine: keys
+// do not wait for that. It ends only where the first look fails.
+func fleetServe(s *fleet.Shipper, ready func(), say *messages, beside func()) error {
 	if err := s.Look(); err != nil {
 		return err
 	}
 	ready()
+	go beside()
 	for {
 		time.Sleep(calendar.UntilNextLook(now()))
 		if err := s.Look(); err != nil {

@@ -27,6 +27,7 @@ const (
 	mergeService = "packaging/systemd/hushpipe-merge.service"
 	mergeTimer   = "packaging/systemd/hushpipe-merge.timer"
 	shipService  = "packaging/systemd/hushpipe-ship@.service"
+	collectUnit  = "packaging/systemd/hushpipe-collect@.service"
 	fifoSocket   = "packaging/systemd/hushpipe@.socket"
 	fifoService  = "packaging/systemd/hushpipe@.service"
 	apacheDropIn = "packaging/systemd/apache2.service.d/hushpipe.conf"
@@ -124,7 +125,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	t.Setenv("MANPATH", dir)
 	texts := map[string]string{}
-	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, copyService, copyTimer, mergeService, mergeTimer, shipService, apacheDropIn, fifoSocket, fifoService} {
+	for _, name := range []string{purgeService, purgeTimer, reportUnit, reportTimer, copyService, copyTimer, mergeService, mergeTimer, shipService, collectUnit, apacheDropIn, fifoSocket, fifoService} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		texts[name] = program.Replace(string(text))
@@ -147,6 +148,7 @@ func TestUnitsVerify(t *testing.T) {
 		put("hushpipe-copy@web-1.example.org.timer", texts[copyTimer]),
 		put("hushpipe-merge.service", texts[mergeService]),
 		put("hushpipe-ship@var-log-hushpipe.service", texts[shipService]),
+		put("hushpipe-collect@var-lib-hushpipe-meet.service", texts[collectUnit]),
 		put("hushpipe-merge.timer", texts[mergeTimer]),
 		put("apache2.service", apache),
 		put("hushpipe@nginx.socket", texts[fifoSocket]),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -86,9 +87,12 @@ const (
 	atArguments = 16
 )
 
+// dialing are those of the denied calls by which a network is reached.
+var dialing = []uint32{unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_SENDTO}
+
 // callFilter returns the program that decides on each system call of the process
-// with this id.
-func callFilter(processor uint32, pid int) []unix.SockFilter {
+// with this id, which may reach a network or not.
+func callFilter(processor uint32, pid int, network bool) []unix.SockFilter {
 	filter := []unix.SockFilter{
 		// The same processor can have calls of another width, by other numbers.
 		loadWord(atProcessor), jump(unix.BPF_JEQ, processor, 1, 0), answer(refusal),
@@ -114,7 +118,9 @@ func callFilter(processor uint32, pid int) []unix.SockFilter {
 	decide(unix.SYS_CLONE3, answer(unknown))
 	for _, list := range [][]uint32{denied, oldDenied} {
 		for _, number := range list {
-			decide(number, answer(refusal))
+			if !network || !slices.Contains(dialing, number) {
+				decide(number, answer(refusal))
+			}
 		}
 	}
 	return append(filter, jump(unix.BPF_JGT, newest, 0, 1), answer(unknown), answer(allowed))
@@ -155,12 +161,13 @@ func among(n uint32, values []uint32, in, out uint32) []unix.SockFilter {
 }
 
 // filterCalls has the kernel refuse the calls above in all threads, those to come
-// as well. It takes no signals and waits for none of them.
-func filterCalls() error {
+// as well, but for those that reach a network. It takes no signals and waits for none of
+// them.
+func filterCalls(network bool) error {
 	if processor == 0 {
 		return errors.New("no filter for this processor")
 	}
-	filter := callFilter(processor, os.Getpid())
+	filter := callFilter(processor, os.Getpid(), network)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -175,7 +175,7 @@ func decision(filter []unix.SockFilter, processor, number uint32, args ...uint64
 
 func TestCallFilter(t *testing.T) {
 	const pid, here, other = 4711, 1, 2
-	filter := callFilter(here, pid)
+	filter := callFilter(here, pid, false)
 	for name, test := range map[string]struct {
 		got, want uint32
 	}{

@@ -135,5 +135,10 @@ func Origins(d *dir.Dir, day civil.Day) (keyIDs [][8]byte, settings []string, er
 	if err := u.follow(d, names[day]); err != nil {
 		return nil, nil, err
 	}
-	return slices.Collect(maps.Keys(u.keys)), slices.Sorted(maps.Keys(u.settings)), nil
+	keyIDs, settings = originsOf(u.keys, u.settings)
+	return keyIDs, settings, nil
+}
+
+func originsOf(keys map[[8]byte]bool, settings map[string]bool) ([][8]byte, []string) {
+	return slices.Collect(maps.Keys(keys)), slices.Sorted(maps.Keys(settings))
 }

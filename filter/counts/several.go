@@ -1,8 +1,6 @@
 package counts
 
 import (
-	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -75,18 +73,4 @@ func (s *Several) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
 func Days(d *dir.Dir) ([]civil.Day, error) {
 	names, err := journalNames(d)
 	return slices.Sorted(maps.Keys(names)), err
-}
-
-// ReadHosts returns the roster of a day, an empty one where there is none.
-func ReadHosts(d *dir.Dir, day civil.Day) (roomfile.Roster, error) {
-	name := dir.HostsFile(day)
-	text, err := d.ReadFile(dir.Rooms, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return roomfile.Roster{}, nil
-	}
-	if err != nil {
-		return roomfile.Roster{}, err
-	}
-	r, err := roomfile.ParseRoster(text)
-	return r, d.Error("read", dir.Rooms, name, err)
 }

@@ -59,6 +59,7 @@ const (
 	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
 	SeedName        = "fleet-seed"   // in DIR, what this host joins a fleet by
 	FleetName       = "name"         // in Fleet, that of the fleet
+	HostName        = "host"         // in Fleet, by which its engine knows this DIR
 	CacheTagName    = "CACHEDIR.TAG"
 )
 
@@ -432,7 +433,7 @@ func IsUndated(sub, name string) bool {
 	case Traffic:
 		return name == NamesName
 	case Fleet:
-		return name == FleetName || name == CacheTagName
+		return name == FleetName || name == HostName || name == CacheTagName
 	}
 	return false
 }

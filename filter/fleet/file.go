@@ -5,16 +5,26 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/format/roomfile"
 )
 
 // File is what is known of a fleet, as all its hosts have it in a file. It has no secret.
 // Lines are a word and what it says; those that begin with # say nothing.
 type File struct {
-	Name string // see ratchet.CheckName
+	Name   string   // see ratchet.CheckName
+	Engine string   // redis:// or rediss:// and HOST:PORT,…, or unix:// and a path; "" for none
+	Hosts  []string // that are expected; nil: it is not said
+	// User is who hosts are to the engine, and Password the path of a file.
+	User, Password string
+	// CA is the path of certificates that sign the engine's; Cert and Key are those by which
+	// the engine knows a host.
+	CA, Cert, Key string
 }
 
 // mostFile bounds the file, in bytes.
@@ -51,21 +61,67 @@ func parseFile(text []byte) (f File, err error) {
 			continue
 		}
 		word, value, _ := strings.Cut(line, " ")
-		switch value = strings.TrimSpace(value); {
-		case word != "name":
-			return File{}, fmt.Errorf("line %d: an unknown word; hint: a fleet's file has a line 'name NAME'", n)
-		case f.Name != "":
-			return File{}, fmt.Errorf("line %d: a second name; hint: remove one", n)
+		value = strings.TrimSpace(value)
+		if word == "host" {
+			if err := roomfile.CheckHost(value); err != nil {
+				return File{}, fmt.Errorf("line %d: %w", n, err)
+			}
+			f.Hosts = append(f.Hosts, value)
+			continue
 		}
-		if err := ratchet.CheckName(value); err != nil {
+		to := map[string]*string{"name": &f.Name, "engine": &f.Engine, "user": &f.User, "password": &f.Password,
+			"ca": &f.CA, "cert": &f.Cert, "key": &f.Key}[word]
+		switch {
+		case to == nil:
+			return File{}, fmt.Errorf("line %d: an unknown word; hint: see hushpipe-fleet-new(1)", n)
+		case value == "":
+			return File{}, fmt.Errorf("line %d: says nothing behind its first word", n)
+		case *to != "":
+			return File{}, fmt.Errorf("line %d: a second %s; hint: remove one", n, word)
+		}
+		*to = value
+		if err := f.check(word); err != nil {
 			return File{}, fmt.Errorf("line %d: %w", n, err)
 		}
-		f.Name = value
 	}
 	if f.Name == "" {
 		return File{}, errors.New("has no name; hint: make it by hushpipe fleet new")
 	}
 	return f, nil
+}
+
+// check returns an error for what a word cannot say.
+func (f File) check(word string) error {
+	switch word {
+	case "name":
+		return ratchet.CheckName(f.Name)
+	case "engine":
+		_, _, err := f.Addresses()
+		return err
+	}
+	return nil
+}
+
+var errEngine = errors.New("is no engine; hint: write redis://HOST:PORT, rediss://HOST:PORT with TLS, of a cluster several with a comma between, or unix:///PATH")
+
+// Addresses returns where the engine is: HOST:PORT each, or the path of a socket; and
+// whether it is asked by TLS.
+func (f File) Addresses() (addresses []string, tls bool, err error) {
+	scheme, rest, _ := strings.Cut(f.Engine, "://")
+	if scheme == "unix" && strings.HasPrefix(rest, "/") {
+		return []string{rest}, false, nil
+	}
+	if scheme != "redis" && scheme != "rediss" {
+		return nil, false, errEngine
+	}
+	for _, address := range strings.Split(rest, ",") {
+		host, port, err := net.SplitHostPort(address)
+		if number, _ := strconv.ParseUint(port, 10, 16); err != nil || host == "" || number == 0 {
+			return nil, false, errEngine
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses, scheme == "rediss", nil
 }
 
 // AppendText appends the text that parseFile reads.

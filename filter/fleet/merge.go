@@ -239,23 +239,7 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		return dir.Join(errs...)
 	}
 
-	changed, whole, err := counts.WriteRooms(out, cfg.Out, day, all.Rooms(), cfg.Say)
-	if err != nil {
-		return dir.Join(append(errs, err)...)
-	}
-	// What was counted of a host before and is gone now cannot be united with what is
-	// new: of each room the larger number is in the file.
-	bound := lost && (grown || changed)
-	if bound || now.Overflow > 0 || damaged != nil {
-		err = mark(out, day)
-	}
-	// The roster comes last: after it, the next merge takes for granted what it says.
-	if err == nil {
-		err = replaceIfOther(out, dir.HostsFile(day), now.Append(nil))
-	}
-	if err == nil && damaged == nil && !lost && whole && now.Overflow == 0 {
-		err = unmark(out, day) // all that was counted is here again
-	}
+	bound, err := counts.WriteHosts(out, cfg.Out, day, counts.Merged{Rooms: all.Rooms(), Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil}, cfg.Say)
 	errs = append(errs, err)
 	for _, found := range []struct {
 		is   bool
@@ -311,25 +295,4 @@ func (s source) hadCounts(day civil.Day) bool {
 	}
 	text, err := s.d.ReadFile(dir.Rooms, dir.RoomFile(day))
 	return len(text) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist)
-}
-
-// mark says beside the room file of a day that its counts are a lower bound.
-func mark(out *dir.Dir, day civil.Day) error {
-	return replaceIfOther(out, dir.PartialMark(day), nil)
-}
-
-func unmark(out *dir.Dir, day civil.Day) error {
-	err := out.Remove(dir.Rooms, dir.PartialMark(day))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-func replaceIfOther(out *dir.Dir, name string, text []byte) error {
-	old, err := out.ReadFile(dir.Rooms, name)
-	if err == nil && string(old) == string(text) {
-		return nil
-	}
-	return out.ReplaceFile(dir.Rooms, name, text)
 }

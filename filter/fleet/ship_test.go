@@ -464,11 +464,21 @@ func TestFile(t *testing.T) {
 	f, err := parseFile(File{Name: "meet"}.AppendText(nil))
 	require.NoError(t, err)
 	assert.Equal(t, File{Name: "meet"}, f)
+	f, err = parseFile([]byte("name meet\nengine rediss://a:6379,[::1]:6380\nuser u\npassword /p\nca /a\ncert /c\nkey /k\nhost web1\nhost web2\n"))
+	require.NoError(t, err)
+	assert.Equal(t, File{Name: "meet", Engine: "rediss://a:6379,[::1]:6380", Hosts: []string{"web1", "web2"}, User: "u", Password: "/p", CA: "/a", Cert: "/c", Key: "/k"}, f)
+	addresses, tls, err := f.Addresses()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a:6379", "[::1]:6380"}, addresses)
+	assert.True(t, tls)
 	for text, want := range map[string]string{
-		"":                      "has no name; hint: make it by hushpipe fleet new",
-		"\n# a\nname a b\n":     "line 3: a fleet has a name of letters, digits and . _ -, 64 at most",
-		"name a\nname b\n":      "line 2: a second name; hint: remove one",
-		"name a\nsecret 0123\n": "line 2: an unknown word; hint: a fleet's file has a line 'name NAME'",
+		"":                        "has no name; hint: make it by hushpipe fleet new",
+		"\n# a\nname a b\n":       "line 3: a fleet has a name of letters, digits and . _ -, 64 at most",
+		"name a\nname b\n":        "line 2: a second name; hint: remove one",
+		"name a\nengine\n":        "line 2: says nothing behind its first word",
+		"name a\nhost a b\n":      "line 2: is no name of a host; hint: use letters, digits, and . _ - : @",
+		"name a\nengine a:6379\n": "line 2: is no engine; hint: write redis://HOST:PORT, rediss://HOST:PORT with TLS, of a cluster several with a comma between, or unix:///PATH",
+		"name a\nsecret 0123\n":   "line 2: an unknown word; hint: see hushpipe-fleet-new(1)",
 	} {
 		_, err := parseFile([]byte(text))
 		assert.EqualError(t, err, want)

@@ -75,6 +75,12 @@ func (c *Counts) AppendLeftOut(dst, records []byte) []byte {
 // Apply adds the records of a payload. One that is not made of whole records
 // is refused, and none of it is added.
 func (c *Counts) Apply(payload []byte) error {
+	return c.ApplyTo(payload, func(hash *[20]byte, fp uint64) { c.add(hash, fp) })
+}
+
+// ApplyTo is Apply, but that the pairs go to add, and c notes only those that the payload
+// tells to be left out.
+func (c *Counts) ApplyTo(payload []byte, add func(hash *[20]byte, fp uint64)) error {
 	if len(payload)%RecordSize != 0 {
 		return fmt.Errorf("payload of %d bytes is not made of records of %d", len(payload), RecordSize)
 	}
@@ -88,7 +94,7 @@ func (c *Counts) Apply(payload []byte) error {
 			c.recorded[id] = max(c.recorded[id], n)
 			continue
 		}
-		c.add((*[20]byte)(payload), n)
+		add((*[20]byte)(payload), n)
 	}
 	return nil
 }

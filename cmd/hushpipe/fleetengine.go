@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hushpipe/filter/engine"
+	"hushpipe/filter/fleet"
+	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/registry"
+)
+
+// engineOf returns where a fleet's engine is, with what its file names: read before the
+// process can read it no more. There is an engine if there are addresses.
+func engineOf(file fleet.File) (cfg engine.Config, err error) {
+	if file.Engine == "" {
+		return cfg, nil
+	}
+	var encrypted bool
+	if cfg.Addresses, encrypted, err = file.Addresses(); err != nil {
+		return cfg, err
+	}
+	cfg.User = file.User
+	if file.Password != "" {
+		text, err := os.ReadFile(file.Password)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Password = string(bytes.TrimRight(text, "\r\n"))
+	}
+	if !encrypted {
+		return cfg, nil
+	}
+	cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if file.CA != "" {
+		text, err := os.ReadFile(file.CA)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.TLS.RootCAs = x509.NewCertPool()
+		if !cfg.TLS.RootCAs.AppendCertsFromPEM(text) {
+			return cfg, fmt.Errorf("%s: has no certificate", file.CA)
+		}
+	} else if cfg.TLS.RootCAs, err = x509.SystemCertPool(); err != nil {
+		return cfg, err
+	}
+	if file.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(file.Cert, file.Key)
+		if err != nil {
+			return cfg, fmt.Errorf("%s, %s: %w", file.Cert, file.Key, err)
+		}
+		cfg.TLS.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// confineToEngine is confine, with the network that the engine takes.
+func confineToEngine(cfg engine.Config, dir, keys string) string {
+	if len(cfg.Addresses) == 0 {
+		return confine(dir, keys)
+	}
+	var ports []uint16
+	for _, address := range cfg.Addresses {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return confineTo(nil, address, dir, keys)
+		}
+		number, _ := strconv.ParseUint(port, 10, 16) // it was parsed
+		ports = append(ports, uint16(number))
+	}
+	return confineTo(ports, "", dir, keys)
+}
+
+// sendPairs brings the pairs in DIR to the engine, each second.
+func sendPairs(s *pairs.Sender, say *messages) {
+	for {
+		if err := s.Step(); err != nil {
+			say.about("fleet-engine", warning, err.Error())
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func fleetCollectCommand(say *messages) *cobra.Command {
+	var keys string
+	cmd := &cobra.Command{
+		Use:     "collect [flags] FLEET DIR",
+		Short:   "Write what the engine of a fleet counts to DIR",
+		Long:    manualText("fleet-collect", "1"),
+		Example: `  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet`,
+		Args:    fleetArguments("FLEET", "DIR"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := fleet.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			cfg, err := engineOf(file)
+			if err != nil {
+				return err
+			}
+			if len(cfg.Addresses) == 0 {
+				return fmt.Errorf("%s: names no engine; hint: add a line 'engine redis://HOST:PORT', or use hushpipe fleet merge", args[0])
+			}
+			if err := pairs.CheckCollect(args[1]); err != nil {
+				return err
+			}
+			ready := notifier()
+			keys = cmp.Or(keys, registry.KeysOf(args[1]))
+			confineToEngine(cfg, args[1], keys)
+			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: say.report,
+				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
+			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
+			return fleetServe(s, ready, say, func() { collect(c, say) })
+		},
+	}
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	return cmd
+}
+
+// share is how much of its time a collector leaves the engine alone, as a multiple of what
+// it takes to ask.
+const share = 20
+
+// collect brings the counts up to date each second, or less often where that takes long.
+func collect(c *pairs.Collector, say *messages) {
+	for {
+		began := time.Now()
+		if err := c.Step(); err != nil {
+			say.about("fleet-engine", warning, err.Error())
+		}
+		time.Sleep(max(time.Second, share*time.Since(began)))
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/engine/enginetest"
+	"hushpipe/format/roomfile"
+)
+
+// TestFleetEngine: what the engine counts of three hosts with their filters is an independent
+// count, after it was killed and had lost all.
+func TestFleetEngine(t *testing.T) {
+	notAtMidnight()
+	engine := enginetest.Start(t)
+	h := fleetHosts(t, "engine unix://"+engine.Socket+"\n", "web1", "web2", "web3")
+	fleet, counts := filepath.Join(h.path, "meet"), filepath.Join(h.path, "counts")
+	require.NoError(t, os.Mkdir(counts, 0o750))
+	seed, err := exec.Command(h.program, "fleet", "invite", fleet, h.dir(0)).Output()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(counts, "fleet-seed"), seed, 0o600))
+	startService(t, h.program, "fleet", "collect", fleet, counts)
+	collected := func() {
+		t.Helper()
+		want := h.counted()
+		name := filepath.Join(counts, "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log")
+		awaitFor(t, 5*time.Minute, func() bool { // a host that has nothing new asks each minute
+			text, err := os.ReadFile(name)
+			entries, wrong := roomfile.Parse(text)
+			return err == nil && wrong == nil && slices.Equal(want, entries)
+		}, "the counts")
+	}
+	h.logMany(1000)
+	collected()
+	engine.Kill()
+	h.logMany(1000)
+	engine.Run()
+	collected()
+	out := filepath.Join(h.path, "all")
+	h.merge(out, h.dirs()...)
+	require.Equal(t, h.counted(), h.read(out))
+}

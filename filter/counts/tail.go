@@ -1,0 +1,141 @@
+package counts
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/journal"
+	"hushpipe/filter/rooms"
+	"hushpipe/format/civil"
+)
+
+// Tail reads the journals of one day piece by piece, for who passes them on. What was read
+// counts as passed on from Passed on; Back reads it again. A journal that was folded comes
+// again with what it became.
+type Tail struct {
+	day      civil.Day
+	read     map[string]tailed // by name, what was read
+	passed   map[string]tailed
+	keys     map[[8]byte]bool
+	settings map[string]bool
+}
+
+// tailed is how far a journal has been read.
+type tailed struct {
+	offset int64
+	pairs  int
+	flawed bool // in part
+}
+
+// NewTail returns one that begins with the first record of all journals.
+func NewTail(day civil.Day) *Tail {
+	return &Tail{day: day, read: map[string]tailed{}, passed: map[string]tailed{}, keys: map[[8]byte]bool{}, settings: map[string]bool{}}
+}
+
+var errEnough = errors.New("enough was read")
+
+// Next hands over what is new, payload by payload, until take returns false: from the
+// payload after that one it goes on the next time. more says that this was the reason.
+func (t *Tail) Next(d *dir.Dir, take func(payload []byte) bool) (more bool, err error) {
+	all, err := journalNames(d)
+	if err != nil {
+		return false, err
+	}
+	names := all[t.day]
+	for name := range t.read {
+		if !slices.Contains(names, name) { // its records are in what it became
+			delete(t.read, name)
+			delete(t.passed, name)
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		if more, err = t.readOne(d, name, take); more {
+			return true, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // folded meanwhile; listed anew next time
+			errs = append(errs, err)
+		}
+	}
+	return false, dir.Join(errs...)
+}
+
+func (t *Tail) readOne(d *dir.Dir, name string, take func(payload []byte) bool) (enough bool, err error) {
+	f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	of := t.read[name]
+	st, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if st.Size() == of.offset {
+		return false, nil
+	}
+	if st.Size() < of.offset {
+		of = tailed{} // cut short by somebody: what is in it now is new
+	}
+	from := of.offset
+	info, err := journal.Read(f, from, func(payload []byte) error {
+		if enough {
+			return errEnough
+		}
+		of.pairs += len(payload) / rooms.RecordSize
+		enough = !take(payload)
+		return nil
+	})
+	if from == 0 && info.HeaderOK && originOf(info) != (origin{}) {
+		t.keys[info.KeyID] = true
+		t.settings[string(info.Settings)] = true
+	}
+	if errors.Is(err, journal.ErrVersion) {
+		of.flawed = true
+	} else if err != nil && !errors.Is(err, errEnough) {
+		return false, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	of.offset, of.flawed = info.Offset, of.flawed || isDamaged(info, from)
+	t.read[name] = of
+	return enough, nil
+}
+
+// Passed says that all that was read has been passed on.
+func (t *Tail) Passed() {
+	for name, of := range t.read {
+		t.passed[name] = of
+	}
+}
+
+// Back goes back to where Passed was called last.
+func (t *Tail) Back() {
+	clear(t.read)
+	for name, of := range t.passed {
+		t.read[name] = of
+	}
+}
+
+// Pairs returns how many pairs the journals have that were read, those of two processes twice.
+func (t *Tail) Pairs() (n int) {
+	for _, of := range t.read {
+		n += of.pairs
+	}
+	return n
+}
+
+// Flawed reports whether not all of a journal could be read.
+func (t *Tail) Flawed() bool {
+	for _, of := range t.read {
+		if of.flawed {
+			return true
+		}
+	}
+	return false
+}
+
+// Origins returns the ids of the keys and the settings of the journals that were read.
+func (t *Tail) Origins() (keyIDs [][8]byte, settings []string) { return originsOf(t.keys, t.settings) }

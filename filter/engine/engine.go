@@ -1,0 +1,281 @@
+// Package engine speaks to the engine of a fleet, a Valkey or Redis server or a cluster of
+// them. It knows what is asked of the engine, and not what the names and values mean.
+//
+// All answers are somebody else's bytes: whoever can write to the engine chose them.
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+)
+
+// Config says where an engine is, and who asks.
+type Config struct {
+	Addresses      []string // HOST:PORT, of a cluster some; or the path of a unix socket
+	User, Password string
+	TLS            *tls.Config // nil: none
+}
+
+// Engine is an engine that answers, over a connection to each server, which is made anew
+// after it broke. It serves one goroutine.
+type Engine struct {
+	cfg   Config
+	conns map[string]redis.Conn // by address
+	nodes map[string]bool       // all that are known
+	spans []span                // of a cluster; nil: one server has all
+	stale bool                  // they may be others by now
+}
+
+// span is the hash slots that a server of a cluster has.
+type span struct {
+	first, last int
+	address     string
+}
+
+// patience bounds the wait for a connection and for each answer.
+const patience = 10 * time.Second
+
+// Open connects.
+func Open(cfg Config) (*Engine, error) {
+	e := &Engine{cfg: cfg, conns: map[string]redis.Conn{}, nodes: map[string]bool{}}
+	for _, address := range cfg.Addresses {
+		e.nodes[address] = true
+	}
+	if err := e.locate(); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Close ends the connections.
+func (e *Engine) Close() {
+	for address := range e.conns {
+		e.drop(address)
+	}
+}
+
+func (e *Engine) drop(address string) {
+	if conn := e.conns[address]; conn != nil {
+		conn.Close()
+		delete(e.conns, address)
+	}
+}
+
+// conn returns a connection to a server.
+func (e *Engine) conn(address string) (redis.Conn, error) {
+	if conn := e.conns[address]; conn != nil {
+		return conn, nil
+	}
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	conn, err := redis.Dial(network, address, redis.DialUsername(e.cfg.User), redis.DialPassword(e.cfg.Password),
+		redis.DialUseTLS(e.cfg.TLS != nil), redis.DialTLSConfig(e.cfg.TLS),
+		redis.DialConnectTimeout(patience), redis.DialReadTimeout(patience), redis.DialWriteTimeout(patience))
+	if err != nil {
+		return nil, explain(err)
+	}
+	e.conns[address] = conn
+	return conn, nil
+}
+
+// command is one, its name first.
+type command []any
+
+// ask sends commands to a server and returns the answers, of which some may be a
+// redis.Error. After an error it is not known which of them were done.
+func (e *Engine) ask(address string, commands []command) ([]any, error) {
+	conn, err := e.conn(address)
+	if err != nil {
+		e.stale = true
+		return nil, err
+	}
+	for _, c := range commands {
+		conn.Send(c[0].(string), c[1:]...) // the error comes again with the answer
+	}
+	err = conn.Flush()
+	answers := make([]any, 0, len(commands))
+	for err == nil && len(answers) < len(commands) {
+		var answer any
+		answer, err = conn.Receive()
+		var refused redis.Error
+		if errors.As(err, &refused) {
+			answer, err = refused, nil
+		}
+		answers = append(answers, answer)
+	}
+	if err != nil {
+		e.drop(address)
+		e.stale = true
+		return nil, explain(err)
+	}
+	return answers, nil
+}
+
+// locate asks which server has which slots.
+func (e *Engine) locate() (err error) {
+	for address := range e.nodes {
+		var answers []any
+		if answers, err = e.ask(address, []command{{"CLUSTER", "SLOTS"}}); err != nil {
+			continue
+		}
+		if refused, isErr := answers[0].(redis.Error); isErr { // no cluster, or no right to ask
+			if len(e.cfg.Addresses) > 1 {
+				err = explain(refused)
+				continue
+			}
+			e.spans, e.stale = nil, false
+			return nil
+		}
+		spans, nodes := parseSlots(answers[0], address)
+		if len(spans) == 0 {
+			err = errors.New("the engine: the cluster has no slots")
+			continue
+		}
+		for _, node := range nodes {
+			e.nodes[node] = true
+		}
+		e.spans, e.stale = spans, false
+		return nil
+	}
+	return err
+}
+
+// parseSlots reads what CLUSTER SLOTS answers that a server at an address was asked.
+func parseSlots(answer any, asked string) (spans []span, nodes []string) {
+	list, _ := redis.Values(answer, nil)
+	for _, of := range list {
+		fields, _ := redis.Values(of, nil)
+		if len(fields) < 3 {
+			continue
+		}
+		first, _ := redis.Int(fields[0], nil)
+		last, _ := redis.Int(fields[1], nil)
+		for i, node := range fields[2:] {
+			at, _ := redis.Values(node, nil)
+			if len(at) < 2 {
+				continue
+			}
+			host, _ := redis.String(at[0], nil)
+			port, err := redis.Int(at[1], nil)
+			if err != nil {
+				continue
+			}
+			if host == "" { // it does not know its own
+				host, _, _ = net.SplitHostPort(asked)
+			}
+			address := net.JoinHostPort(host, fmt.Sprint(port))
+			nodes = append(nodes, address)
+			if i == 0 {
+				spans = append(spans, span{first, last, address})
+			}
+		}
+	}
+	return spans, nodes
+}
+
+// holder returns the address of the server that has a key.
+func (e *Engine) holder(key string) (string, error) {
+	if e.stale {
+		if err := e.locate(); err != nil {
+			return "", err
+		}
+	}
+	if e.spans == nil {
+		return e.cfg.Addresses[0], nil
+	}
+	slot := slotOf(key)
+	for _, s := range e.spans {
+		if s.first <= slot && slot <= s.last {
+			return s.address, nil
+		}
+	}
+	e.stale = true
+	return "", errors.New("the engine: the cluster has no server for some slots")
+}
+
+// isMoved reports whether an answer says that another server has the key, so that nothing
+// was done.
+func isMoved(answer any) bool {
+	err, ok := answer.(redis.Error)
+	return ok && (strings.HasPrefix(string(err), "MOVED ") || strings.HasPrefix(string(err), "ASK "))
+}
+
+// transact does commands on keys of one slot, all of them or none, and returns the answers.
+func (e *Engine) transact(key string, commands []command) ([]any, error) {
+	commands = slices.Concat([]command{{"MULTI"}}, commands, []command{{"EXEC"}})
+	for again := false; ; again = true {
+		address, err := e.holder(key)
+		if err != nil {
+			return nil, err
+		}
+		answers, err := e.ask(address, commands)
+		if err != nil {
+			return nil, err
+		}
+		if !again && slices.ContainsFunc(answers, isMoved) {
+			e.stale = true
+			continue
+		}
+		for _, answer := range answers { // a command that is refused tells more than EXEC
+			if refused, ok := answer.(redis.Error); ok {
+				return nil, explain(refused)
+			}
+		}
+		done, err := redis.Values(answers[len(answers)-1], nil)
+		if err != nil || len(done) != len(commands)-2 {
+			return nil, errors.New("the engine: EXEC does not answer what was asked")
+		}
+		for _, answer := range done {
+			if refused, ok := answer.(redis.Error); ok {
+				return nil, explain(refused)
+			}
+		}
+		return done, nil
+	}
+}
+
+// explain makes one line of an error, with a hint where one is known.
+func explain(err error) error {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	hint := ""
+	switch {
+	case strings.HasPrefix(text, "OOM"):
+		hint = "; hint: give it more memory (maxmemory)"
+	case strings.HasPrefix(text, "NOPERM"), strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOAUTH"):
+		hint = "; hint: see the rights in hushpipe-fleet(1)"
+	case strings.HasPrefix(text, "WRONGTYPE"):
+		hint = "; hint: somebody else writes under the names of this fleet"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		text = "no answer"
+	}
+	return fmt.Errorf("the engine: %s%s", text, hint)
+}
+
+// slotOf returns the hash slot of a key, CRC-16/XMODEM of what stands between its first
+// braces, https://valkey.io/topics/cluster-spec/.
+func slotOf(key string) int {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			key = tag
+		}
+	}
+	var crc uint16
+	for i := range len(key) {
+		crc ^= uint16(key[i]) << 8
+		for range 8 {
+			crc = crc<<1 ^ 0x1021*(crc>>15)
+		}
+	}
+	return int(crc % 16384)
+}

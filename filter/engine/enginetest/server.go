@@ -1,0 +1,78 @@
+// Package enginetest starts a real engine for tests.
+package enginetest
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Server is a redis-server of a test, on a unix socket.
+type Server struct {
+	t      *testing.T
+	Socket string
+	Path   string // of the directory in which it writes
+	args   []string
+	cmd    *exec.Cmd
+}
+
+// Start starts one without persistence, with further arguments as redis-server(1) has
+// them.
+func Start(t *testing.T, args ...string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI has redis-server")
+		t.Skip("redis-server is missing: apt-get install redis-server redis-tools")
+	}
+	path, err := os.MkdirTemp("", "engine") // t.TempDir may be too long for a socket
+	require.NoError(t, err)
+	s := &Server{t: t, Path: path, Socket: filepath.Join(path, "socket"), args: args}
+	s.Run()
+	t.Cleanup(func() {
+		s.Kill()
+		os.RemoveAll(path)
+	})
+	return s
+}
+
+// Run starts it, again after Kill, and waits until it answers.
+func (s *Server) Run() {
+	s.t.Helper()
+	s.cmd = exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", s.Socket, "--dir", s.Path,
+		"--save", "", "--daemonize", "no", "--loglevel", "warning"}, s.args...)...)
+	require.NoError(s.t, s.cmd.Start())
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("unix", s.Socket); err == nil {
+			conn.Close()
+			return
+		}
+		require.Less(s.t, time.Since(began), time.Minute, "redis-server does not start")
+	}
+}
+
+// Kill ends it by SIGKILL.
+func (s *Server) Kill() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// Signal sends it a signal.
+func (s *Server) Signal(sig syscall.Signal) {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Process.Signal(sig))
+}
+
+// Do has redis-cli(1) send a command, and returns the answer.
+func (s *Server) Do(command ...string) string {
+	s.t.Helper()
+	out, err := exec.Command("redis-cli", append([]string{"-s", s.Socket}, command...)...).CombinedOutput()
+	require.NoError(s.t, err, "%s", out)
+	return strings.TrimSpace(string(out))
+}

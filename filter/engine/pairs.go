@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+)
+
+// Batch is what one transaction adds. All its keys lie in one hash slot.
+type Batch struct {
+	Positions, Host, Position string // a hash, its field and the value that it gets
+	Index                     string // the set of Tokens
+	Tokens                    []string
+	Sets                      []Set
+	Expire                    time.Time // of all keys
+}
+
+// Set is a set and what is added to it.
+type Set struct {
+	Key     string
+	Members []string
+}
+
+// Add adds a batch, all of it or nothing, and returns the position that the host had before,
+// "" for none. After an error, all of it may have been added, or may still be.
+func (e *Engine) Add(b Batch) (before string, err error) {
+	commands := make([]command, 0, 2*len(b.Sets)+5)
+	add := func(key string, members []string) {
+		c := append(make(command, 0, len(members)+2), "SADD", key)
+		for _, m := range members {
+			c = append(c, m)
+		}
+		commands = append(commands, c, command{"EXPIREAT", key, b.Expire.Unix()})
+	}
+	commands = append(commands, command{"HGET", b.Positions, b.Host})
+	for _, s := range b.Sets {
+		add(s.Key, s.Members)
+	}
+	add(b.Index, b.Tokens)
+	commands = append(commands, command{"HSET", b.Positions, b.Host, b.Position}, command{"EXPIREAT", b.Positions, b.Expire.Unix()})
+	answers, err := e.transact(b.Positions, commands)
+	if err != nil {
+		return "", err
+	}
+	return text(answers[0])
+}
+
+// text is an answer that may be nothing.
+func text(answer any) (string, error) {
+	if answer == nil {
+		return "", nil
+	}
+	s, err := redis.String(answer, nil)
+	if err != nil {
+		return "", explain(err)
+	}
+	return s, nil
+}
+
+// Claim sets the field of a hash, unless it has one, and returns what it has then.
+func (e *Engine) Claim(key, field, value string, expire time.Time) (held string, err error) {
+	answers, err := e.transact(key, []command{{"HSETNX", key, field, value}, {"HGET", key, field}, {"EXPIREAT", key, expire.Unix()}})
+	if err != nil {
+		return "", err
+	}
+	return text(answers[1])
+}
+
+// Put sets the field of a hash.
+func (e *Engine) Put(key, field, value string, expire time.Time) error {
+	_, err := e.transact(key, []command{{"HSET", key, field, value}, {"EXPIREAT", key, expire.Unix()}})
+	return err
+}
+
+// most is how many questions go to the engine at once.
+const most = 10_000
+
+// read asks one question about each key, and hands over the answers.
+func (e *Engine) read(keys []string, question func(key string) command, answer func(i int, a any) error) error {
+	for again := false; ; again = true {
+		moved := false
+		of := map[string][]int{} // keys, by address
+		for i, key := range keys {
+			address, err := e.holder(key)
+			if err != nil {
+				return err
+			}
+			of[address] = append(of[address], i)
+		}
+		for address, all := range of {
+			for len(all) > 0 {
+				some := all[:min(most, len(all))]
+				all = all[len(some):]
+				commands := make([]command, len(some))
+				for j, i := range some {
+					commands[j] = question(keys[i])
+				}
+				answers, err := e.ask(address, commands)
+				if err != nil {
+					return err
+				}
+				for j, a := range answers {
+					if moved = moved || isMoved(a); moved && !again {
+						continue
+					}
+					if refused, ok := a.(redis.Error); ok {
+						return explain(refused)
+					}
+					if err := answer(some[j], a); err != nil {
+						return explain(err)
+					}
+				}
+			}
+		}
+		if !moved {
+			return nil
+		}
+		e.stale = true
+	}
+}
+
+// Field returns what the field has in each of several hashes, "" for nothing.
+func (e *Engine) Field(keys []string, field string) (values []string, err error) {
+	values = make([]string, len(keys))
+	err = e.read(keys, func(key string) command { return command{"HGET", key, field} },
+		func(i int, a any) (err error) {
+			values[i], err = text(a)
+			return err
+		})
+	return values, err
+}
+
+// Fields returns a hash.
+func (e *Engine) Fields(key string) (fields map[string]string, err error) {
+	err = e.read([]string{key}, func(key string) command { return command{"HGETALL", key} },
+		func(_ int, a any) (err error) {
+			fields, err = redis.StringMap(a, nil)
+			return err
+		})
+	return fields, err
+}
+
+// Members returns a set.
+func (e *Engine) Members(key string) (members []string, err error) {
+	err = e.read([]string{key}, func(key string) command { return command{"SMEMBERS", key} },
+		func(_ int, a any) (err error) {
+			members, err = redis.Strings(a, nil)
+			return err
+		})
+	return members, err
+}
+
+// Sizes returns how many members each of several sets has.
+func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
+	sizes = make([]uint64, len(keys))
+	err = e.read(keys, func(key string) command { return command{"SCARD", key} },
+		func(i int, a any) (err error) {
+			sizes[i], err = redis.Uint64(a, nil)
+			return err
+		})
+	return sizes, err
+}

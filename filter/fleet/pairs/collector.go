@@ -1,0 +1,342 @@
+package pairs
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/retention"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// Counter is what a Collector asks of an engine.
+type Counter interface {
+	Fields(key string) (fields map[string]string, err error)
+	Members(key string) (members []string, err error)
+	Sizes(keys []string) (sizes []uint64, err error)
+	Check(now time.Time) (persists []string, err error)
+}
+
+// CollectorConfig is what a Collector needs to know.
+type CollectorConfig struct {
+	Path, Keys string   // DIR, and the key directory, "" for DIR/keys
+	Fleet      string   // the name
+	Hosts      []string // that are expected; nil: those of the days before
+	Open       func() (Counter, error)
+	Now        func() time.Time
+	Say        func(topic, line string)
+}
+
+// Collector writes what the engine counts to the room files of a DIR, in which no filter
+// counts, and the rosters beside them. It serves one goroutine. Several may collect, each
+// in a DIR of its own.
+type Collector struct {
+	cfg    CollectorConfig
+	engine Counter
+	codes  map[civil.Day]*code
+	looked time.Time // at all days
+}
+
+// NewCollector returns a Collector, which does nothing yet.
+func NewCollector(cfg CollectorConfig) *Collector {
+	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}}
+}
+
+const (
+	// missed is for how many days a host is missed of which nothing comes.
+	missed = 7
+	// twice is how close together two hosts of one name are heard of.
+	twice = 10 * time.Minute
+)
+
+// CheckCollect returns an error for a DIR in which a filter counts.
+func CheckCollect(path string) error {
+	d, err := dir.Open(path, dir.Options{})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for _, sub := range []string{"", dir.Journal} {
+		names, err := d.Names(sub)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, _, dated := dir.DayOf(sub, name); dated {
+				return fmt.Errorf("%s: a filter writes there; hint: give the counts a directory of their own", path)
+			}
+		}
+	}
+	return nil
+}
+
+// Step brings the files up to date: of the days near, and once a minute of all.
+func (c *Collector) Step() error {
+	now := c.cfg.Now().Round(0)
+	if c.engine == nil {
+		e, err := c.cfg.Open()
+		if err != nil {
+			return err
+		}
+		c.engine, c.looked = e, time.Time{}
+	}
+	d, err := dir.Open(c.cfg.Path, dir.Options{Keys: c.cfg.Keys, Create: true, Notify: func(msg string) { c.cfg.Say(msg, msg) }})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	all := now.Sub(c.looked).Abs() >= renewal
+	if all {
+		if _, err := c.engine.Check(now); err != nil {
+			return err
+		}
+	}
+	days, err := c.days(d, now)
+	if err != nil {
+		return err
+	}
+	today := civil.DayOf(now)
+	var errs []error
+	for _, day := range days {
+		if near := today-1 <= day; near || all {
+			if err := c.day(d, day); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if all {
+		c.looked = now
+	}
+	return dir.Join(errs...)
+}
+
+// days returns those of which the engine can have something, and makes their codes.
+func (c *Collector) days(d *dir.Dir, now time.Time) (days []civil.Day, err error) {
+	today := civil.DayOf(now)
+	m, err := join(d, today)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := keptFor(d)
+	if err != nil {
+		return nil, err
+	}
+	first := max(keep.First(today), m.since)
+	for day := range c.codes {
+		if day < first {
+			delete(c.codes, day)
+		}
+	}
+	for day := first; day <= today+1; day++ {
+		if c.codes[day] == nil {
+			key, err := fleetKey(d, day)
+			if errors.Is(err, fs.ErrNotExist) { // this host did not run that day
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			c.codes[day] = newCode(c.cfg.Fleet, day, key)
+		}
+		days = append(days, day)
+	}
+	return days, nil
+}
+
+// keptFor is for how many days the keys in DIR are kept.
+func keptFor(d *dir.Dir) (calendar.Period, error) {
+	keep, err := retention.Rule(d, retention.OfKeys)
+	return cmp.Or(keep, calendar.DefaultPeriod), err
+}
+
+// heard is the record of a host, and by what the engine knows it.
+type heard struct {
+	id string
+	record
+}
+
+// day writes the counts of a day.
+func (c *Collector) day(d *dir.Dir, day civil.Day) error {
+	of := c.codes[day]
+	// Before the sets: what a host says of itself is no later than what is read of it.
+	hosts, err := c.hosts(of, day)
+	if err != nil {
+		return err
+	}
+	entries, err := c.rooms(of, day)
+	if err != nil {
+		return err
+	}
+	unlock, err := d.LockRooms(counts.LockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	before, damaged := counts.ReadHosts(d, day)
+	m := counts.Merged{Rooms: entries, Roster: roomfile.Roster{Keys: before.Keys, Overflow: before.Overflow}, Damaged: damaged != nil}
+	expected, err := c.expected(d, day)
+	if err != nil {
+		return err
+	}
+	m.Lost, m.Grown = unite(&m.Roster, hosts, before, expected)
+	if len(hosts) == 0 && len(before.Hosts) == 0 {
+		return damaged // nothing of the day has come to any engine
+	}
+	_, err = counts.WriteHosts(d, c.cfg.Path, day, m, c.cfg.Say)
+	return dir.Join(damaged, err)
+}
+
+// hosts returns what the hosts tell of a day.
+func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
+	fields, err := c.engine.Fields(of.roster())
+	if err != nil {
+		return nil, err
+	}
+	if claim, ok := fields[""]; ok {
+		if _, err := of.open("", claim); err != nil {
+			return nil, fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is collected; hint: is another fleet of this name there?", c.cfg.Path, day, err)
+		}
+		delete(fields, "")
+	}
+	unread := 0
+	settings := map[string]bool{}
+	for id, sealed := range fields {
+		text, err := of.open(id, sealed)
+		r := record{}
+		if err == nil {
+			r, err = parseRecord(text)
+		}
+		if err != nil {
+			unread++
+			continue
+		}
+		hosts = append(hosts, heard{id, r})
+		for _, s := range r.Settings {
+			settings[s] = settings[s] || !strings.HasSuffix(s, counts.NoRooms)
+		}
+	}
+	slices.SortFunc(hosts, func(a, b heard) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.id, b.id)) })
+	for i, h := range hosts {
+		if i > 0 && hosts[i-1].Name == h.Name && hosts[i-1].Seen.Sub(h.Seen).Abs() < twice {
+			c.cfg.Say("fleet-name "+h.Name, fmt.Sprintf("%s: two hosts are named %s; hint: give one another name by hushpipe fleet ship --host", c.cfg.Path, h.Name))
+		}
+	}
+	if unread > 0 {
+		c.cfg.Say("fleet-unread", fmt.Sprintf("%s: %d records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?", c.cfg.Path, unread))
+	}
+	counting := 0
+	for _, counts := range settings {
+		if counts {
+			counting++
+		}
+	}
+	if counting > 1 {
+		c.cfg.Say("fleet-settings "+day.String(), fmt.Sprintf("%s: %s: counted under several settings: the counts mix them; hint: give all hosts the same flags", c.cfg.Path, day))
+	}
+	return hosts, nil
+}
+
+// rooms returns what the engine counts.
+func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, err error) {
+	var keys []string
+	foreign := 0
+	for i := range parts {
+		tokens, err := c.engine.Members(of.index(i))
+		if err != nil {
+			return nil, err
+		}
+		for _, token := range tokens {
+			room, ok := of.room(token)
+			if !ok || partOf(token) != i {
+				foreign++
+				continue
+			}
+			keys = append(keys, of.set(token))
+			entries = append(entries, roomfile.Entry{Hash: room})
+		}
+	}
+	sizes, err := c.engine.Sizes(keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range sizes {
+		entries[i].Count = n
+	}
+	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by hand
+	slices.SortFunc(entries, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	if foreign > 0 {
+		c.cfg.Say("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine are none of this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
+	}
+	return entries, nil
+}
+
+// expected returns the names of the hosts that are to be heard of on a day: those of the
+// fleet's file, or those that were in the days before.
+func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err error) {
+	if c.cfg.Hosts != nil {
+		return c.cfg.Hosts, nil
+	}
+	for before := day - missed; before < day; before++ {
+		r, err := counts.ReadHosts(d, before)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range r.Hosts {
+			if h.State != roomfile.Missing {
+				names = append(names, h.Name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// unite fills the roster of a day, and reports whether a host that had sent something is not
+// heard of any more, and whether another has sent more. No host is less closed than it was.
+func unite(now *roomfile.Roster, hosts []heard, before roomfile.Roster, expected []string) (lost, grown bool) {
+	lines := map[string]roomfile.Host{}
+	for _, name := range expected {
+		lines[name] = roomfile.Host{Name: name}
+	}
+	overflow := uint64(0)
+	told := map[string]bool{}
+	for _, h := range hosts {
+		ids, _ := h.keyIDs() // it was parsed
+		now.Keys = roomfile.UniteKeys(now.Keys, ids)
+		overflow += h.Overflow
+		line := roomfile.Host{Name: h.Name, State: roomfile.Open, Seen: h.Seen, Pairs: h.Pairs}
+		if h.Closed {
+			line.State = roomfile.Closed
+		}
+		if other := lines[h.Name]; told[h.Name] { // another of the same name
+			line.State, line.Pairs = min(line.State, other.State), line.Pairs+other.Pairs
+			if other.Seen.Before(line.Seen) && line.State == roomfile.Open {
+				line.Seen = other.Seen
+			}
+		}
+		lines[h.Name], told[h.Name] = line, true
+	}
+	for _, was := range before.Hosts {
+		line, ok := lines[was.Name]
+		lost = lost || !told[was.Name] && was.Pairs > 0
+		grown = grown || told[was.Name] && line.Pairs > was.Pairs
+		if !ok || line.State < was.State {
+			line = was
+		}
+		lines[was.Name] = line
+	}
+	now.Overflow = max(now.Overflow, overflow)
+	for _, line := range lines {
+		now.Hosts = append(now.Hosts, line)
+	}
+	slices.SortFunc(now.Hosts, func(a, b roomfile.Host) int { return cmp.Compare(a.Name, b.Name) })
+	return lost, grown
+}

@@ -1,0 +1,63 @@
+package pairs
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// record is what a host tells of itself and of a day.
+type record struct {
+	Name     string    `json:"name"`
+	Seen     time.Time `json:"seen"`   // all that the host had counted by then is in the engine
+	Closed   bool      `json:"closed"` // the day is over there
+	Pairs    int       `json:"pairs"`  // in its journals, those of two processes twice
+	Overflow uint64    `json:"overflow"`
+	Keys     []string  `json:"keys"` // ids of the keys that they were counted under
+	Settings []string  `json:"settings"`
+	Oldest   string    `json:"oldest"` // day of its oldest key
+	Resends  int       `json:"resends"`
+}
+
+var errRecord = errors.New("is no record of a host")
+
+// mostRecord bounds a record, in bytes.
+const mostRecord = 64 << 10
+
+// appendTo appends the record as text.
+func (r record) text() []byte {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // of such fields there is none
+	}
+	return text
+}
+
+// parseRecord reads it. Whoever has the day's key may have written anything.
+func parseRecord(text []byte) (r record, err error) {
+	if len(text) > mostRecord || json.Unmarshal(text, &r) != nil || roomfile.CheckHost(r.Name) != nil || r.Pairs < 0 || r.Resends < 0 {
+		return record{}, errRecord
+	}
+	if _, ok := civil.ParseDay(r.Oldest); !ok && r.Oldest != "" {
+		return record{}, errRecord
+	}
+	if _, err := r.keyIDs(); err != nil {
+		return record{}, err
+	}
+	return r, nil
+}
+
+func (r record) keyIDs() (ids []roomfile.KeyID, err error) {
+	for _, text := range r.Keys {
+		id, err := hex.DecodeString(text)
+		if err != nil || len(id) != len(roomfile.KeyID{}) {
+			return nil, errRecord
+		}
+		ids = append(ids, roomfile.KeyID(id))
+	}
+	return ids, nil
+}

@@ -1,0 +1,460 @@
+package pairs
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/counts"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
+	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/rooms"
+	"hushpipe/format/civil"
+)
+
+const (
+	// batchSize is how many pairs are sent at once, over all parts.
+	batchSize = 20_000
+	// renewal is how often the engine is asked whether it has what was sent.
+	renewal = time.Minute
+	// settled is how long after midnight late lines of the day before still come.
+	settled = 10 * time.Minute
+	// mostTries bounds the positions of which it is not known whether they hold.
+	mostTries = 64
+)
+
+// Engine is what a Sender asks of an engine.
+type Engine interface {
+	Add(engine.Batch) (before string, err error)
+	Claim(key, field, value string, expire time.Time) (held string, err error)
+	Put(key, field, value string, expire time.Time) error
+	Field(keys []string, field string) (values []string, err error)
+	Check(now time.Time) (persists []string, err error)
+}
+
+// SenderConfig is what a Sender needs to know.
+type SenderConfig struct {
+	Path, Keys  string // DIR, and the key directory, "" for DIR/keys
+	Fleet, Host string // their names
+	Open        func() (Engine, error)
+	Now         func() time.Time
+	Say         func(topic, line string)
+}
+
+// Sender brings the pairs in the journals of a DIR to the engine. It serves one goroutine.
+type Sender struct {
+	cfg     SenderConfig
+	run     string // what positions of this process begin with
+	engine  Engine // nil: not connected
+	days    map[civil.Day]*sending
+	renewed time.Time // when the engine was asked last whether it has all
+	twins   twins
+	told    map[civil.Day]bool // that these cannot be sent
+	resends int
+}
+
+// NewSender returns a Sender, which does nothing yet.
+func NewSender(cfg SenderConfig) *Sender {
+	return &Sender{cfg: cfg, run: dir.RandomHex(), days: map[civil.Day]*sending{}, told: map[civil.Day]bool{}}
+}
+
+// sending is a day that is being sent.
+type sending struct {
+	code    *code
+	expire  time.Time
+	tail    *counts.Tail
+	over    *rooms.Counts // what journals tell to be left out
+	foreign bool          // there are records in them that are none
+	parts   [parts]part
+	claimed bool   // the engine's day is that of this fleet
+	told    record // what was put last
+}
+
+// part is what is known of the position in a part.
+type part struct {
+	tried uint64   // the number of the last position that was sent
+	right []string // those by which the engine has all pairs; nil: none was acknowledged yet
+	lost  bool     // the engine had another one: all pairs are to be sent again
+}
+
+// Step sends what is new. Call it each second. After an error, what was not acknowledged is
+// sent again.
+func (s *Sender) Step() error {
+	now := s.cfg.Now().Round(0)
+	if now.Before(s.twins.quiet) {
+		return nil
+	}
+	if s.engine == nil {
+		e, err := s.cfg.Open()
+		if err != nil {
+			return err
+		}
+		s.engine, s.renewed = e, time.Time{}
+	}
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true, Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	today := civil.DayOf(now)
+	m, err := join(d, today)
+	if err != nil {
+		return err
+	}
+	renew := now.Sub(s.renewed).Abs() >= renewal
+	if renew {
+		persists, err := s.engine.Check(now)
+		if err != nil {
+			return err
+		}
+		for _, line := range persists {
+			s.cfg.Say("fleet-persists "+line, fmt.Sprintf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line))
+		}
+	}
+	keep, err := keptFor(d)
+	if err != nil {
+		return err
+	}
+	days, err := counts.Days(d)
+	if err != nil {
+		return err
+	}
+	first := max(keep.First(today), m.since)
+	for day := range s.days {
+		if day < first {
+			delete(s.days, day)
+		}
+	}
+	if !slices.Contains(days, today) { // of which the host is to be heard of all the same
+		days = append(days, today)
+	}
+	var errs []error
+	for _, day := range days {
+		if day < first || day > today+1 {
+			continue
+		}
+		err := s.day(d, m.id, day, keep, now, renew)
+		var refused keyError
+		if isKey := errors.As(err, &refused); err != nil && !isKey {
+			errs = append(errs, err)
+			break // the other days would come to the same
+		} else if isKey && (day >= today || !s.told[day]) { // of a day that is over it is said once
+			s.told[day] = true
+			errs = append(errs, err)
+		}
+	}
+	if s.twins.met {
+		if line := s.twins.step(now); line != "" {
+			s.cfg.Say("fleet-twin", s.cfg.Path+": "+line)
+		}
+	}
+	if err := dir.Join(errs...); err != nil {
+		return err
+	}
+	if renew {
+		s.renewed = now
+	}
+	return nil
+}
+
+// member is by what the engine knows a DIR, and from which day on its pairs are sent: those
+// of days before were counted under keys that the fleet does not have.
+type member struct {
+	id    string
+	since civil.Day
+}
+
+// join returns what DIR/fleet has of it, and makes it on the first day. A copy of DIR has the
+// same.
+func join(d *dir.Dir, today civil.Day) (member, error) {
+	m, err := readMember(d)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return m, err
+	}
+	unlock, err := d.LockFleet(dir.LockPatience)
+	if err != nil {
+		return m, err
+	}
+	defer unlock()
+	if m, err = readMember(d); errors.Is(err, fs.ErrNotExist) {
+		m = member{dir.RandomHex(), today}
+		err = d.ReplaceFile(dir.Fleet, dir.HostName, []byte(m.id+" "+today.String()+"\n"))
+	}
+	return m, err
+}
+
+func readMember(d *dir.Dir) (m member, err error) {
+	text, err := d.ReadFile(dir.Fleet, dir.HostName)
+	if err != nil {
+		return m, err
+	}
+	id, date, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), " ")
+	since, ok := civil.ParseDay(date)
+	if _, err := hex.DecodeString(id); !ok || err != nil || len(id) != 16 {
+		return m, d.Error("read", dir.Fleet, dir.HostName, errors.New("is damaged; hint: remove it, and all is sent again"))
+	}
+	return member{id, since}, nil
+}
+
+// keyError is of a day that cannot be sent, for want of the key that the fleet has.
+type keyError struct{ error }
+
+// day sends what is new of a day.
+func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
+	of := s.days[day]
+	if of == nil {
+		key, err := fleetKey(d, day)
+		if err != nil {
+			return keyError{err}
+		}
+		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
+		s.days[day] = of
+	}
+	of.expire = expiry(day, keep)
+	if renew || !of.claimed {
+		held, err := s.engine.Claim(of.code.roster(), "", of.code.seal("", nil), of.expire)
+		if err != nil {
+			return err
+		}
+		if _, err := of.code.open("", held); err != nil {
+			of.claimed = false
+			return keyError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
+		}
+		of.claimed = true
+	}
+	if renew {
+		if err := s.compare(of, id); err != nil {
+			return err
+		}
+	}
+	if err := s.send(d, of, id, of.tail, func(int) bool { return true }); err != nil {
+		return err
+	}
+	if err := s.sendAgain(d, of, id, day); err != nil {
+		return err
+	}
+	if of.anyLost() {
+		return nil // it is told nothing of what it may not have
+	}
+	return s.tell(d, of, id, day, now, renew)
+}
+
+func (of *sending) anyLost() bool {
+	return slices.ContainsFunc(of.parts[:], func(p part) bool { return p.lost })
+}
+
+// fleetKey returns the key of a day that all hosts of the fleet have: that which the state
+// makes, or once this has moved on the one that lies there.
+func fleetKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
+	chain, err := ratchet.Read(d)
+	if state, none := chain.At(day); none == nil {
+		return state.Key(), nil
+	}
+	key, keyErr := keyring.ReadKey(d, day)
+	if keyErr != nil {
+		return key, dir.Join(err, keyErr)
+	}
+	return key, nil
+}
+
+// compare looks whether the engine has the positions that it was given.
+func (s *Sender) compare(of *sending, id string) error {
+	names := make([]string, parts)
+	for i := range names {
+		names[i] = of.code.positions(i)
+	}
+	positions, err := s.engine.Field(names, id)
+	if err != nil {
+		return err
+	}
+	for i, position := range positions {
+		s.judge(&of.parts[i], position)
+	}
+	return nil
+}
+
+// judge tells from the position that the engine has of a part whether it has all pairs.
+func (s *Sender) judge(p *part, position string) {
+	if p.right == nil || slices.Contains(p.right, position) {
+		return
+	}
+	p.lost = true
+	if run, _, _ := strings.Cut(position, ":"); position != "" && run != s.run {
+		s.twins.met = true
+	}
+}
+
+// send sends what tail has, of the parts that are wanted.
+func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wanted func(part int) bool) error {
+	for {
+		var batch [parts]map[[20]byte][]uint64
+		n := 0
+		tokens := map[[20]byte]string{}
+		more, err := tail.Next(d, func(payload []byte) bool {
+			of.foreign = of.over.ApplyTo(payload, func(hash *[20]byte, fp uint64) {
+				token, ok := tokens[*hash]
+				if !ok {
+					token = of.code.token(hash)
+					tokens[*hash] = token
+				}
+				i := partOf(token)
+				if !wanted(i) {
+					return
+				}
+				if batch[i] == nil {
+					batch[i] = map[[20]byte][]uint64{}
+				}
+				batch[i][*hash] = append(batch[i][*hash], max(fp, 1)) // as rooms.Counts has it
+				n++
+			}) != nil || of.foreign
+			return n < batchSize && len(tokens) < batchSize
+		})
+		for i, pairs := range batch {
+			if pairs == nil {
+				continue
+			}
+			if err := s.add(of, id, i, pairs, tokens); err != nil {
+				tail.Back()
+				return err
+			}
+		}
+		tail.Passed()
+		if err != nil || !more { // what could be read is sent
+			return err
+		}
+	}
+}
+
+// add sends pairs of one part.
+func (s *Sender) add(of *sending, id string, i int, pairs map[[20]byte][]uint64, tokens map[[20]byte]string) error {
+	p := &of.parts[i]
+	p.tried++
+	b := engine.Batch{Positions: of.code.positions(i), Host: id, Position: s.run + ":" + strconv.FormatUint(p.tried, 10),
+		Index: of.code.index(i), Expire: of.expire}
+	for hash, fps := range pairs {
+		token := tokens[hash]
+		b.Tokens = append(b.Tokens, token)
+		b.Sets = append(b.Sets, engine.Set{Key: of.code.set(token), Members: decimals(fps)})
+	}
+	before, err := s.engine.Add(b)
+	if err != nil {
+		// It may have been done. Before anything was acknowledged, all will be sent anyway.
+		if p.right != nil {
+			p.right = append(p.right, b.Position)
+		}
+		if len(p.right) > mostTries { // at worst, it is sent again
+			p.right = slices.Delete(p.right, 1, 2)
+		}
+		return err
+	}
+	s.judge(p, before)
+	p.right = []string{b.Position}
+	return nil
+}
+
+// decimals returns fingerprints as the engine keeps them best.
+func decimals(fps []uint64) []string {
+	text := make([]byte, 0, 20*len(fps))
+	ends := make([]int, len(fps))
+	for i, fp := range fps {
+		text = strconv.AppendInt(text, int64(fp), 10)
+		ends[i] = len(text)
+	}
+	all, from := string(text), 0
+	members := make([]string, len(fps))
+	for i, end := range ends {
+		members[i], from = all[from:end], end
+	}
+	return members
+}
+
+// sendAgain sends all of the parts that the engine has lost.
+func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day) error {
+	if !of.anyLost() {
+		return nil
+	}
+	var lost [parts]bool
+	for i := range of.parts {
+		lost[i] = of.parts[i].lost
+	}
+	s.resends++
+	s.cfg.Say("fleet-resend", fmt.Sprintf("%s: the engine has lost pairs of %s; they are sent again", s.cfg.Path, day))
+	// Before: what is lost while they are sent is found by the next transaction.
+	for i := range of.parts {
+		of.parts[i].lost = false
+	}
+	err := s.send(d, of, id, counts.NewTail(day), func(part int) bool { return lost[part] })
+	if err != nil {
+		for i := range of.parts {
+			of.parts[i].lost = of.parts[i].lost || lost[i]
+		}
+	}
+	return err
+}
+
+// twins tells when another process writes as the same host: a copy of its DIR.
+type twins struct {
+	met   bool // since the last step
+	times int  // in a row
+	last  time.Time
+	quiet time.Time // nothing is sent until then
+}
+
+// step returns what is to be said where it is to be waited.
+func (t *twins) step(now time.Time) (line string) {
+	if now.Sub(t.last).Abs() > time.Hour {
+		t.times = 0
+	}
+	t.met, t.last = false, now
+	// Once it may have been an engine that went back to what an earlier process sent.
+	if t.times++; t.times == 1 {
+		return ""
+	}
+	wait := min(time.Minute<<min(t.times-2, 10), 16*time.Minute)
+	t.quiet = now.Add(wait)
+	return fmt.Sprintf("another hushpipe fleet ship sends as this host, pairs wait for %v; hint: is it a copy of another machine? there, remove %s/%s", wait, dir.Fleet, dir.HostName)
+}
+
+// tell puts the record of the host, where it changed, and each minute.
+func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now time.Time, renew bool) error {
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends,
+		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
+	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
+		return nil
+	}
+	ids, settings := of.tail.Origins()
+	for _, id := range ids {
+		r.Keys = append(r.Keys, hex.EncodeToString(id[:]))
+	}
+	slices.Sort(r.Keys)
+	r.Settings = settings
+	oldest, err := oldestKey(d)
+	if err != nil {
+		return err
+	}
+	r.Oldest = oldest
+	if err := s.engine.Put(of.code.roster(), id, of.code.seal(id, r.text()), of.expire); err != nil {
+		return err
+	}
+	of.told = r
+	return nil
+}
+
+// oldestKey returns the day of the oldest key that lies there, "" for none.
+func oldestKey(d *dir.Dir) (string, error) {
+	names, err := d.Names(dir.Keys) // sorted, and so by day
+	for _, name := range names {
+		if day, ok := dir.OwnDay(dir.Keys, name); ok {
+			return day.String(), err
+		}
+	}
+	return "", err
+}
