@@ -170,7 +170,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 		return false
 	}
 	f.stats.Glued++
-	if f.hasher == nil {
+	if f.hasher == nil && f.traffic.counter == nil {
 		return true
 	}
 	g := &f.pieces
@@ -184,7 +184,9 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 		if day, ok := stampDay(line[p.start:p.end]); ok {
 			to = f.slot(day, true)
 		}
-		f.leaveOut(b, to.day)
+		if f.hasher != nil {
+			f.leaveOut(b, to.day)
+		}
 	}
 	return true
 }
@@ -405,22 +407,22 @@ func (f *Filter) cutObjects(line []byte) bool {
 	return whole
 }
 
-// countPiece counts the client of a piece, as parsePiece left it in f.line.
+// countPiece counts the client and the hit of a piece, as parsePiece left it in f.line.
 func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
 	if f.only != nil && (f.only.User != "" || !f.only.Has(l.Day)) {
 		return
 	}
 	s := f.slot(l.Day, true)
-	if s.placement == calendar.Expired {
+	if s.placement == calendar.Expired && f.hasher != nil {
 		f.rec.meet(b, s.day)
 	}
-	if l.Status >= 400 {
-		return
-	}
 	f.request = nil
-	hash := f.room(text)
-	if hash == nil {
+	var hash *[20]byte
+	if f.hasher != nil && l.Status < 400 {
+		hash = f.room(text)
+	}
+	if hash == nil && f.traffic.counter == nil {
 		return
 	}
 	d := s.day
@@ -430,7 +432,11 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	f.guard.cipher = d.cipher
 	var who *client
 	f.pieces.name, who = f.guard.appendClient(f.pieces.name[:0], clientOf(text, l))
-	if f.counts(who); who != nil {
+	f.counts(who)
+	if f.traffic.counter != nil {
+		f.countHit(d, text, false)
+	}
+	if who != nil && hash != nil {
 		f.count(b, d, hash)
 	}
 }

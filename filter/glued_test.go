@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/traffic"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
@@ -115,8 +117,21 @@ func TestGlued(t *testing.T) {
 			assert.Equal(t, test.glued, stats.Glued)
 			assert.Equal(t, test.leftOut, leftOut > 0, "%d pairs left out", leftOut)
 			assert.Equal(t, leftOut, stats.Overflow)
+			if test.glued > 0 && test.name != "a status that does not count" { // as a hit it does
+				assert.Equal(t, hitsOf(t, test.format, full(test.read)), hitsOf(t, test.format, full(test.log)), "hits")
+			}
 		})
 	}
+}
+
+// hitsOf counts the hits of a log, and no rooms.
+func hitsOf(t *testing.T, spec, log string) traffic.Totals {
+	t.Helper()
+	cfg := newConfig(t, spec)
+	cfg.Rooms, cfg.Traffic = nil, &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	f := New(cfg, everyDay())
+	require.NoError(t, f.Run(strings.NewReader(log), &collector{}))
+	return *f.Traffic()
 }
 
 // TestGluedOfExpiredDays: the pieces of an expired day count for its room file, which is

@@ -381,3 +381,65 @@ func TestTrafficOfManyNames(t *testing.T) {
 	assert.Contains(t, b.figures(today-1), "/p5.html\n", "it stands on its own day anyway")
 	b.heard()
 }
+
+// TestTrafficOfAnotherBound: a process with a smaller bound, as purge may be, which has the
+// usual one, leaves the names that are there.
+func TestTrafficOfAnotherBound(t *testing.T) {
+	b := newTrafficBed(t)
+	bring := func(day civil.Day, pages ...int) {
+		var lines []string
+		for client := range 5 {
+			for _, page := range pages {
+				lines = append(lines, hitLine(day, 36000, client, page))
+			}
+		}
+		b.hits(lines...)
+	}
+	b.cfg.Traffic.MaxNames = 4
+	bring(today-3, 1, 2, 3, 4)
+	names := b.read(dir.Traffic, dir.NamesName)
+	require.Equal(t, 4, strings.Count(names, "\n"))
+	b.cfg.Traffic.MaxNames = 2
+	bring(today-2, 5)
+	assert.Equal(t, names, b.read(dir.Traffic, dir.NamesName))
+	b.heard()
+}
+
+// TestTrafficOfAClockThatJumps: a clock that goes wrong, and right again, changes no figure
+// of the lines, which bear their own times.
+func TestTrafficOfAClockThatJumps(t *testing.T) {
+	lines := someHits(5, 300)
+	want := whole(t, lines)
+	for name, tt := range map[string]struct {
+		jump time.Duration
+		then int // lines that come while it is wrong
+	}{
+		"ahead":         {5 * 24 * time.Hour, 100},
+		"over midnight": {12 * time.Hour, 100},
+		"years ahead":   {20 * 365 * 24 * time.Hour, 0}, // they would be past the retention
+		"back":          {-5 * 24 * time.Hour, 0},       // or of days to come
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTrafficBed(t)
+			s := b.open()
+			f := b.hitFilter(s)
+			right := b.now
+			b.feedHits(f, s, lines[:100]...)
+			b.pass(s, time.Minute)
+			b.set(right.Add(tt.jump))
+			b.feedHits(f, s, lines[100:100+tt.then]...)
+			for range 3 {
+				b.pass(s, time.Minute)
+			}
+			b.set(right.Add(5 * time.Minute))
+			b.pass(s, time.Minute)
+			b.feedHits(f, s, lines[100+tt.then:]...)
+			b.pass(s, time.Minute)
+			require.NoError(t, s.Close())
+			for day, text := range want {
+				assert.Equal(t, text, b.figures(day), day)
+			}
+			b.heard()
+		})
+	}
+}

@@ -46,6 +46,7 @@ type Hits struct {
 	units           []unit // of durations, by directive
 	request, target []byte
 	scratch         []byte // of the target
+	referrer, agent []byte // scratch of those
 }
 
 // NewHits returns Hits of lines that p reads, whose epochs are dated in loc.
@@ -65,6 +66,9 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 				r.take(n.Role, line[n.Start:n.End], byForm)
 			}
 		}
+		// A slash may be escaped (RFC 8259, section 7).
+		r.hit.Referrer, r.referrer = format.Unescaped(r.hit.Referrer, r.referrer)
+		r.hit.Agent.Text, r.agent = format.Unescaped(r.hit.Agent.Text, r.agent)
 	} else {
 		for i := range l.Fields {
 			if f := &l.Fields[i]; !f.Joined {

@@ -35,8 +35,9 @@ var forms = []struct {
 			client, p.user, day, p.method, p.path, p.query, status(p), p.size, p.referrer, p.agent)
 	}},
 	{"json", func(client string, day int, p planted) string {
+		slashed := func(text string) string { return strings.ReplaceAll(text, "/", `\/`) } // RFC 8259, section 7, allows it
 		return fmt.Sprintf(`{"host":"%s","remote_addr":"%s","remote_user":"%s","time_iso8601":"2026-03-%02dT08:00:00+00:00","request":"%s %s?layers=%s HTTP/1.1","status":%s,"body_bytes_sent":"%s","http_referer":"%s","http_user_agent":"%s","request_time":"%s"}`,
-			p.host, client, p.user, day, p.method, strings.ReplaceAll(p.path, "/", `\/`), p.query, status(p), p.size, p.referrer, p.agent, p.size)
+			p.host, client, p.user, day, p.method, slashed(p.path), p.query, status(p), p.size, slashed(p.referrer), slashed(p.agent), p.size)
 	}},
 }
 

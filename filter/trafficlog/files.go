@@ -404,12 +404,21 @@ func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) traffi
 }
 
 // write writes the names, of each kind those that came first: who brings invented names
-// from many networks must not fill the disk, nor push out those of the site.
+// from many networks must not fill the disk, nor push out those of the site. Of a process
+// with a larger bound, which this one may not know, as many stay as there are.
 func (n names) write(d *dir.Dir, most int) error {
+	before, err := readNames(d)
+	if err != nil {
+		return err
+	}
+	had := map[byte]int{}
+	for name := range before {
+		had[name[0]]++
+	}
 	var text []byte
 	count := map[byte]int{}
 	for _, name := range slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[a], n[b]), cmp.Compare(a, b)) }) {
-		if count[name[0]]++; count[name[0]] <= most {
+		if count[name[0]]++; count[name[0]] <= max(most, had[name[0]]) {
 			text = fmt.Appendf(text, "%s %s\n", n[name], name)
 		}
 	}
