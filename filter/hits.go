@@ -3,8 +3,6 @@ package filter
 import (
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/traffic"
 	"hushpipe/format"
@@ -30,7 +28,15 @@ type hitCounter struct {
 	scratch []byte
 	room    [20]byte
 	totals  traffic.Totals
-	sum     xxhash.Digest
+}
+
+// hitsOfDay is what counts the hits of a day.
+type hitsOfDay struct {
+	hits     *traffic.Delta    // of this batch, nil: none yet
+	digests  *traffic.Digester // of the lines of these, nil: nobody asks
+	visitors *traffic.Visitors // nil: to be made, with the cipher
+	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
+	begun    bool              // there was one
 }
 
 // repeating is a Calendar that knows of processes that were killed.
@@ -71,7 +77,7 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 		hit.See(f.addr)
 	}
 	if d.hits == nil {
-		d.hits, d.digest = f.traffic.delta(), traffic.Digest{}
+		d.hits = f.traffic.delta()
 		f.traffic.counted = append(f.traffic.counted, d)
 		f.beginHits(d)
 	}
@@ -79,14 +85,18 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 		d.visitors = traffic.NewVisitors(d.cipher)
 	}
 	h.counter.Count(d.hits, hit, d.visitors)
-	h.sum.ResetWithSeed(d.seed)
-	h.sum.Write(line)
-	sum := h.sum.Sum64()
-	d.digest.Add(len(line), sum)
+	switch {
+	case d.digests == nil:
+		return
+	case usual:
+		d.digests.Add(line)
+	default:
+		d.digests.AddCopied(line) // what was left out of it is not in the input
+	}
 	if d.repeats == nil {
 		return
 	}
-	if d.repeats.Add(len(line), sum) {
+	if d.repeats.Add(line) {
 		d.hits.Empty()
 	}
 	if d.repeats.Ended() {
@@ -96,17 +106,23 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 
 // beginHits is for the first hit of a day in a batch.
 func (f *Filter) beginHits(d *day) {
-	if d.seed == 0 {
-		f.traffic.room = forLines // not a variable: an interface lets it escape
-		d.seed = max(1, d.cipher.Fingerprint(&f.traffic.room, pseudonym.Addr{}))
+	if d.digests != nil {
+		d.digests.Reset()
 	}
-	if d.asked {
+	if d.begun {
 		return
 	}
-	d.asked = true
-	_, isDirect := f.rec.(*direct) // the workers of a Replay do not see the lines in their order
-	if cal, ok := f.cal.(repeating); ok && isDirect && !d.expired {
-		d.repeats = cal.Repeats(d.day)
+	d.begun = true
+	if _, isDirect := f.rec.(*direct); !isDirect || d.expired {
+		return // the workers of a Replay do not see the lines in their order
+	}
+	f.traffic.room = forLines // not a variable: an interface lets it escape
+	seed := d.cipher.Fingerprint(&f.traffic.room, pseudonym.Addr{})
+	d.digests = traffic.NewDigester(seed)
+	if cal, ok := f.cal.(repeating); ok {
+		if d.repeats = cal.Repeats(d.day); d.repeats != nil {
+			d.repeats.Begin(seed)
+		}
 	}
 }
 
@@ -150,12 +166,16 @@ func (f *Filter) recordHits(b *Batch) {
 	wait := 0
 	for _, d := range h.counted {
 		if d.repeats != nil && d.repeats.Pending() {
+			d.digests.Take()
 			h.counted[wait] = d
 			wait++
 			continue
 		}
 		if p := f.rec.hits(b, d); p != nil {
-			p.Hits, p.Digest = d.hits.AppendTo(p.Hits), d.digest
+			p.Hits = d.hits.AppendTo(p.Hits)
+			if d.digests != nil {
+				p.Digest = d.digests.Sum()
+			}
 		} else if d != f.excess {
 			if h.expired == nil {
 				h.expired = traffic.NewDays(h.options)

@@ -4,7 +4,6 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
-	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
 
@@ -39,19 +38,14 @@ type slot struct {
 
 // day is what the lines of one day need.
 type day struct {
-	day      civil.Day
-	expired  bool // since its first line
-	met      bool // it is expired, and a line of it could be read
-	keyID    [8]byte
-	cipher   *dayCipher        // nil: to be made
-	counts   *rooms.Counts     // nil: no room yet
-	hits     *traffic.Delta    // of this batch, nil: none yet
-	digest   traffic.Digest    // of the lines of these
-	seed     uint64            // of the hashes of lines, which nobody knows without the day's key; 0: not made yet
-	asked    bool              // the calendar was asked for repeats
-	visitors *traffic.Visitors // nil: to be made, with the cipher
-	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
-	groups   *groupsOfDay      // nil: no group yet
+	day     civil.Day
+	expired bool // since its first line
+	met     bool // it is expired, and a line of it could be read
+	keyID   [8]byte
+	cipher  *dayCipher    // nil: to be made
+	counts  *rooms.Counts // nil: no room yet
+	groups  *groupsOfDay  // nil: no group yet
+	hitsOfDay
 	inBatch
 }
 

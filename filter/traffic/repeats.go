@@ -7,23 +7,6 @@ type Part struct {
 	Digest
 }
 
-// Digest tells lines apart as they were read: what is kept of two different lines may be
-// the same.
-type Digest struct {
-	Size  uint64 // bytes
-	First uint64 // a hash of the first line
-	All   uint64 // and of all
-}
-
-// Add adds a line by its length in bytes and its hash under the key of its day.
-func (t *Digest) Add(size int, sum uint64) {
-	if t.Size == 0 {
-		t.First = sum
-	}
-	t.Size += uint64(size)
-	t.All = mix(t.All ^ sum)
-}
-
 // Repeats follows the lines of a day from the first one on, and finds those that were
 // counted by a process that was killed before it could commit them.
 type Repeats struct {
@@ -38,7 +21,7 @@ type Repeats struct {
 // has come of the first of them.
 type cursor struct {
 	left []Part
-	came Digest
+	came *Digester
 }
 
 // NewRepeats returns Repeats of what each process that was killed counted last, in its
@@ -58,22 +41,29 @@ func NewRepeats(killed ...[]Part) *Repeats {
 	return r
 }
 
-// Add takes the next line as Digest.Add does, and reports whether this one and all before
-// it were counted.
-func (r *Repeats) Add(size int, sum uint64) (counted bool) {
+// Begin is for the first line: what the Parts have was made with a seed.
+func (r *Repeats) Begin(seed uint64) {
+	for i := range r.all {
+		r.all[i].came = NewDigester(seed)
+	}
+}
+
+// Add takes the next line, and reports whether this one and all before it were counted.
+func (r *Repeats) Add(line []byte) (counted bool) {
 	kept := r.all[:0]
 	for _, c := range r.all {
-		c.came.Add(size, sum)
+		c.came.AddCopied(line)
 		part := &c.left[0]
 		switch {
-		case c.came.First != part.First || c.came.Size > part.Size:
+		case c.came.first != part.First || c.came.size > part.Size:
 			continue
-		case c.came.Size == part.Size:
-			if c.came.All != part.All {
+		case c.came.size == part.Size:
+			if c.came.Sum().All != part.All {
 				continue
 			}
 			counted = true
-			if c.came, c.left = (Digest{}), c.left[1:]; len(c.left) == 0 {
+			c.came.Reset()
+			if c.left = c.left[1:]; len(c.left) == 0 {
 				continue
 			}
 		}
@@ -89,7 +79,7 @@ func (r *Repeats) Add(size int, sum uint64) (counted bool) {
 // Pending reports whether the last lines may be the beginning of a part that was counted.
 func (r *Repeats) Pending() bool {
 	for i := range r.all {
-		if r.all[i].came.Size > 0 {
+		if c := r.all[i].came; c != nil && c.size > 0 {
 			return true
 		}
 	}
