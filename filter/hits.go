@@ -60,7 +60,7 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	var hit *traffic.Hit
 	var ok bool
 	if usual && h.glancer.found {
-		hit, ok = h.hits.At(line, &h.glancer.spans, f.line.Status)
+		hit, ok = h.hits.At(line, &f.marks, h.glancer.brief, f.line.Status)
 		if t := f.request; t != nil {
 			hit.Request.At = traffic.Place{At: t.place, ID: t.id}
 		}
@@ -212,8 +212,7 @@ type hitGlancer struct {
 	format.Parser
 	brief format.RequestGlancer // nil: no line has spans
 	all   format.AllGlancer     // nil: such lines are parsed
-	spans format.Spans
-	found bool // they are the line's
+	found bool                  // the line has
 }
 
 func newHitGlancer(p format.Parser) *hitGlancer {
@@ -225,6 +224,6 @@ func newHitGlancer(p format.Parser) *hitGlancer {
 
 // Glance implements format.Glancer.
 func (g *hitGlancer) Glance(line []byte, m *machine.Marks, out *format.Line) bool {
-	g.found = g.brief != nil && g.brief.GlanceRequest(line, m, out, &g.spans)
+	g.found = g.brief != nil && g.brief.GlanceRequest(line, m, out)
 	return g.found || g.all != nil && g.all.GlanceAll(line, m, out)
 }

@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"hushpipe/format/machine"
 )
@@ -23,9 +24,11 @@ type Spans struct {
 // tell all of them.
 type RequestGlancer interface {
 	Glancer
-	// GlanceRequest is Glance, and finds the spans of what Parse has fields of. It reports
-	// false for any line that it is not meant for.
-	GlanceRequest(line []byte, m *machine.Marks, out *Line, s *Spans) bool
+	// GlanceRequest is Glance for a line of which Spans finds what Parse has fields of. It
+	// reports false for any line that it is not meant for.
+	GlanceRequest(line []byte, m *machine.Marks, out *Line) bool
+	// Spans finds the spans of a line for which GlanceRequest reports true.
+	Spans(line []byte, m *machine.Marks) Spans
 }
 
 // spans is which of the header values of a usual format a request's figures have.
@@ -66,37 +69,34 @@ func counts(r Role) bool {
 }
 
 // GlanceRequest implements RequestGlancer.
-func (p *LogFormat) GlanceRequest(line []byte, m *machine.Marks, out *Line, s *Spans) bool {
-	return p.usual.spans.known && p.Glance(line, m, out) && p.usual.spans.find(line, m, s)
+func (p *LogFormat) GlanceRequest(line []byte, m *machine.Marks, out *Line) bool {
+	return p.usual.spans.known && p.Glance(line, m, out)
 }
 
-// find finds the spans of a line for which Glance reports true.
-func (of *spans) find(line []byte, m *machine.Marks, s *Spans) bool {
-	quotes := &m.Quotes
-	quote, requestEnd, end := int(quotes[0]), int(quotes[1]), len(line)
-	if m.N > 2 {
-		end = int(quotes[2]) - 1
+// Spans implements RequestGlancer.
+func (p *LogFormat) Spans(line []byte, m *machine.Marks) Spans {
+	of, quotes := &p.usual.spans, &m.Quotes
+	quote := int(quotes[0])
+	s := Spans{
+		Time: Span{quote - len(" ") - bracketedCLF, quote - len(" ")}, Request: Span{quote + 1, int(quotes[1])},
+		Size: sizeSpan(line, m), HasAgent: of.agent >= 0,
 	}
-	number := requestEnd + len(`" `)
-	size := number + bytes.IndexByte(line[number:], ' ')
-	s.Time = Span{quote - len(" ") - bracketedCLF, quote - len(" ")}
-	s.Request = Span{quote + 1, requestEnd}
-	s.Size = Span{size + 1, end}
-	s.Referrer, s.Agent, s.HasAgent = Span{}, Span{}, of.agent >= 0
 	if n := of.referrer; n >= 0 {
 		s.Referrer = Span{int(quotes[2+2*n]) + 1, int(quotes[3+2*n])}
 	}
 	if n := of.agent; n >= 0 {
 		s.Agent = Span{int(quotes[2+2*n]) + 1, int(quotes[3+2*n])}
 	}
-	return true
+	return s
 }
 
 // GlanceRequest implements RequestGlancer.
-func (a *Auto) GlanceRequest(line []byte, m *machine.Marks, out *Line, s *Spans) bool {
-	if len(line) == 0 || line[0] == '{' || !a.Glance(line, m, out) {
-		return false
-	}
+func (a *Auto) GlanceRequest(line []byte, m *machine.Marks, out *Line) bool {
+	return len(line) > 0 && line[0] != '{' && a.Glance(line, m, out)
+}
+
+// Spans implements RequestGlancer.
+func (a *Auto) Spans(line []byte, m *machine.Marks) Spans {
 	tail := isCommon
 	switch m.N {
 	case 6:
@@ -104,13 +104,32 @@ func (a *Auto) GlanceRequest(line []byte, m *machine.Marks, out *Line, s *Spans)
 	case 8:
 		tail = isMain
 	}
-	return a.access[0][tail].usual.spans.find(line, m, s)
+	return a.access[0][tail].Spans(line, m)
 }
 
-// SecondOfCLF is SecondOfDay for what Spans have as Time, [22/Nov/2026:06:46:00 +0000].
-func SecondOfCLF(text []byte) int32 {
-	b := (*[bracketedCLF]byte)(text)
-	digits := func(at int) int32 { return int32(b[at]-'0')*10 + int32(b[at+1]-'0') }
+// sizeSpan is the Size of Spans: what follows `"GET / HTTP/1.1" 200 `.
+func sizeSpan(line []byte, m *machine.Marks) Span {
+	start, end := int(m.Quotes[1])+len(`" 200 `), len(line)
+	if m.N > 2 {
+		end = int(m.Quotes[2]) - 1
+	}
+	if start >= end || line[start-1] != ' ' { // the status has other than three digits
+		start = int(m.Quotes[1]) + len(`" `)
+		start += bytes.IndexByte(line[start:], ' ') + 1
+	}
+	return Span{start, end}
+}
+
+// ClockAndSize returns the second of the day of a line for which GlanceRequest reports
+// true, see SecondOfDay, and its Size of Spans.
+func ClockAndSize(line []byte, m *machine.Marks) (second int32, size Span) {
+	return secondOfCLF((*[bracketedCLF]byte)(line[int(m.Quotes[0])-len(" ")-bracketedCLF:])), sizeSpan(line, m)
+}
+
+// secondOfCLF is SecondOfDay for [22/Nov/2026:06:46:00 +0000].
+func secondOfCLF(b *[bracketedCLF]byte) int32 {
 	const clock = len("[22/Nov/2026:")
-	return digits(clock)*3600 + digits(clock+3)*60 + min(digits(clock+6), 59)
+	digits := binary.LittleEndian.Uint64(b[clock:]) & 0x0f0f_000f_0f00_0f0f // 06:46:00
+	pairs := 10*digits + digits>>8                                          // whose second digits are of no use
+	return int32(pairs&0xff)*3600 + int32(pairs>>24&0xff)*60 + int32(min(pairs>>48&0xff, 59))
 }

@@ -186,10 +186,11 @@ func (p *glancer) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
 	var got Line
-	var s Spans
-	if g, ok := p.Glancer.(RequestGlancer); !ok || !g.GlanceRequest(line, &m, &got, &s) {
+	g, ok := p.Glancer.(RequestGlancer)
+	if !ok || !g.GlanceRequest(line, &m, &got) {
 		return
 	}
+	s := g.Spans(line, &m)
 	of := map[Role]Span{RoleTime: s.Time, RoleRequest: s.Request, RoleSize: s.Size, RoleReferer: s.Referrer, RoleAgent: s.Agent}
 	agent := false
 	for _, f := range want.Fields {
@@ -208,7 +209,9 @@ func (p *glancer) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	}
 	second, ok := SecondOfDay(s.Time.Of(line), nil)
 	require.True(t, ok)
-	require.Equal(t, second, SecondOfCLF(s.Time.Of(line)))
+	clock, size := ClockAndSize(line, &m)
+	require.Equal(t, second, clock)
+	require.Equal(t, s.Size, size)
 }
 
 // testdataLines returns the lines of all logs in testdata, and some that no

@@ -35,20 +35,20 @@ func (a *agents) forget() {
 
 // of returns what is known of who sent a hit, valid until the next call.
 func (a *agents) of(h *Hit) *agentFact {
-	switch {
-	case !h.Agent.Known:
-		return &a.none
-	case h.Agent.At.ID > 0:
-		e, known := a.placed.find(h.Agent.At)
-		if !known {
-			*e = placedFact[agentFact]{h.Agent.At.ID, *a.byText(h)}
-		}
-		return &e.fact
+	if h.Agent.At.ID == 0 {
+		return a.byText(h)
 	}
-	return a.byText(h)
+	e, known := a.placed.find(h.Agent.At)
+	if !known {
+		*e = placedFact[agentFact]{h.Agent.At.ID, *a.byText(h)}
+	}
+	return &e.fact
 }
 
 func (a *agents) byText(h *Hit) *agentFact {
+	if h.find(); !h.Agent.Known {
+		return &a.none
+	}
 	e, sum, known := a.known.find(h.Agent.Text, false)
 	if known {
 		return &e.fact

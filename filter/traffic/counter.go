@@ -84,7 +84,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		}
 		return
 	}
-	if h.Agent.Known {
+	if who != &c.agents.none {
 		d.fixed(memoBrowser+uint32(who.Browser), kindBrowser, uint32(who.Browser), 0).count(pages, h.Bytes)
 		d.fixed(memoSystem+uint32(who.System), kindSystem, uint32(who.System), 0).count(pages, h.Bytes)
 	}
@@ -130,6 +130,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 
 // countOrigin counts where a page's request came from.
 func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
+	h.find()
 	o := c.origins.of(h.Referrer)
 	if o.kind != referrer.Site {
 		d.cell(&o.cell, kindOrigin, uint32(o.kind), uint32(o.name))[0]++

@@ -2,10 +2,12 @@ package traffic
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
+	"hushpipe/format/machine"
 )
 
 // Hit is what a line says of a request.
@@ -20,6 +22,31 @@ type Hit struct {
 	HasClient bool   // Client is an address
 	Micros    uint64 // how long the answer took, in microseconds
 	Timed     bool   // Micros is known
+	texts     texts
+}
+
+// texts are those of a usual line, Request.Line, Referrer and Agent: they are looked for
+// where they are needed, since most are known by their Place.
+type texts struct {
+	late  bool // they were not looked for yet
+	line  []byte
+	marks *machine.Marks
+	of    format.RequestGlancer
+}
+
+// find finds the texts.
+func (h *Hit) find() {
+	if h.texts.late {
+		h.findTexts()
+	}
+}
+
+func (h *Hit) findTexts() {
+	line := h.texts.line
+	s := h.texts.of.Spans(line, h.texts.marks)
+	h.Request.Line, h.Referrer = s.Request.Of(line), s.Referrer.Of(line)
+	h.Agent.Text, h.Agent.Known = s.Agent.Of(line), s.HasAgent
+	h.texts.late = false
 }
 
 // Request is what was asked for. A Line that alone tells method and target is split where
@@ -43,6 +70,7 @@ type Hits struct {
 	loc             *time.Location    // of epochs
 	json            *format.JSONNodes // nil: no line is JSON
 	hit             Hit
+	usual           Hit    // of At
 	units           []unit // of durations, by directive
 	request, target []byte
 	scratch         []byte // of the target
@@ -96,16 +124,19 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	return h, l.Status > 0 || target != nil
 }
 
-// At is Of for a usual line, of whose request the spans are known.
-func (r *Hits) At(line []byte, s *format.Spans, status int) (*Hit, bool) {
-	h := &r.hit
-	*h = Hit{
-		Second: format.SecondOfCLF(s.Time.Of(line)), Status: status, Bytes: number(s.Size.Of(line)),
-		Request: Request{Line: s.Request.Of(line)}, Referrer: s.Referrer.Of(line), Agent: Agent{Text: s.Agent.Of(line), Known: s.HasAgent},
-	}
+// At is Of for a usual line, which GlanceRequest of g was meant for. Its marks have to stay
+// as they are, too.
+func (r *Hits) At(line []byte, m *machine.Marks, g format.RequestGlancer, status int) (*Hit, bool) {
+	h := &r.usual
+	second, size := format.ClockAndSize(line, m)
+	h.Second, h.Status, h.Bytes = second, status, sizeIn(line, size)
+	h.Request.At, h.Agent.At, h.HasClient = Place{}, Place{}, false
+	t := &h.texts
+	t.late, t.line, t.marks, t.of = true, line, m, g
 	if status > 0 {
 		return h, true
 	}
+	h.find()
 	var target []byte
 	target, r.scratch = format.Target(h.Request.Line, r.scratch)
 	return h, target != nil
@@ -157,6 +188,21 @@ func number(text []byte) (n uint64) {
 		n = n*10 + uint64(c-'0')
 	}
 	return n
+}
+
+// sizeIn is number of a part of a line, which is digits or -.
+func sizeIn(line []byte, s format.Span) uint64 {
+	before := 8 - (s.End - s.Start)
+	if uint(before) >= 8 || s.End < 8 || line[s.Start] == '-' {
+		return number(s.Of(line))
+	}
+	// Eight digits at once, of which those before the number are none: pairs of them,
+	// pairs of these, and again.
+	shift := uint(before) * 8 & 63
+	digits := binary.LittleEndian.Uint64(line[s.End-8:]) >> shift << shift & 0x0f0f_0f0f_0f0f_0f0f
+	pairs := (10*digits + digits>>8) & 0x00ff_00ff_00ff_00ff
+	fours := (100*pairs + pairs>>16) & 0x0000_ffff_0000_ffff
+	return uint64(uint32(10_000*fours + fours>>32))
 }
 
 // See notes who sent a request.

@@ -75,14 +75,14 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 	var m machine.Marks
 	m.Cut(append(line[:len(line):len(line)], '\n'))
 	var short format.Line
-	var s format.Spans
-	if w.parser.(format.RequestGlancer).GlanceRequest(line, &m, &short, &s) {
+	if g := w.parser.(format.RequestGlancer); g.GlanceRequest(line, &m, &short) {
 		w.short++
 		var also bool
-		h, also = w.hits.At(line, &s, short.Status)
+		h, also = w.hits.At(line, &m, g, short.Status)
 		require.Equal(t, ok, also, "%q", line)
 		if ok && w.short%3 > 0 {
-			h.Request.At, h.Agent.At = w.place(append([]byte("r"), h.Request.Line...)), w.place(append([]byte("a"), h.Agent.Text...))
+			s := g.Spans(line, &m)
+			h.Request.At, h.Agent.At = w.place(append([]byte("r"), s.Request.Of(line)...)), w.place(append([]byte("a"), s.Agent.Of(line)...))
 		}
 	} else {
 		w.long++

@@ -36,22 +36,23 @@ func (r *requests) forget() {
 
 // of returns what is known of the request of a hit, valid until the next call.
 func (r *requests) of(h *Hit) *requestFact {
-	r.split = h.Request.Line == nil
-	switch {
-	case r.split:
-		r.one = r.fact(h, path(h.Request.Target))
-		return &r.one
-	case h.Request.At.ID > 0:
-		e, known := r.placed.find(h.Request.At)
-		if !known {
-			*e = placedFact[requestFact]{h.Request.At.ID, *r.byText(h)}
-		}
-		return &e.fact
+	r.split = false
+	if h.Request.At.ID == 0 {
+		return r.byText(h)
 	}
-	return r.byText(h)
+	e, known := r.placed.find(h.Request.At)
+	if !known {
+		*e = placedFact[requestFact]{h.Request.At.ID, *r.byText(h)}
+	}
+	return &e.fact
 }
 
 func (r *requests) byText(h *Hit) *requestFact {
+	if h.find(); h.Request.Line == nil {
+		r.split = true
+		r.one = r.fact(h, path(h.Request.Target))
+		return &r.one
+	}
 	key, part := h.Request.Line, false
 	if end := bytes.IndexByte(key, '?'); end >= 0 && endsInProtocol(key[end:]) {
 		key, part = key[:end], true
@@ -88,6 +89,9 @@ func (r *requests) splitRequest(h *Hit) {
 		return
 	}
 	r.split = true
+	if h.find(); h.Request.Line == nil {
+		return
+	}
 	h.Request.Method, _, _, _ = format.SplitRequest(h.Request.Line)
 	h.Request.Target, r.scratch = format.Target(h.Request.Line, r.scratch)
 }
@@ -95,6 +99,7 @@ func (r *requests) splitRequest(h *Hit) {
 // path returns the path of a hit as it may be kept, valid until the next call.
 func (r *requests) path(h *Hit, f *requestFact) []byte {
 	if f.end > 0 {
+		h.find()
 		return h.Request.Line[f.at:f.end]
 	}
 	r.splitRequest(h)
