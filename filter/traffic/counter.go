@@ -63,16 +63,14 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	if robot {
 		side = 1
 	}
-	d.fixed(memoTotal+side, kindTotal, 0, side).count(pages, h.Bytes)
+	hour := uint32(noHour)
 	if h.Second >= 0 {
-		hour := uint32(h.Second) / 3600
-		d.fixed(memoHour+2*min(hour, memoHours-1)+side, kindHour, hour, side).count(pages, h.Bytes)
+		hour = uint32(h.Second) / 3600
 	}
-	if status := uint32(h.Status); status < memoStatuses {
-		d.fixed(memoStatus+2*status+side, kindStatus, status, side).count(0, h.Bytes)
-	} else {
-		d.cells.at(cellOf(kindStatus, status, side)).count(0, h.Bytes)
-	}
+	d.shared.at(hour, side, &d.cells).count(pages, h.Bytes)
+	status := uint32(h.Status)
+	typed := !robot && h.Status < 400 && r.purpose != forNothing
+	d.shared.pair(answerOf(status, side, typed, file), &d.cells).count(pages, h.Bytes)
 	if c.opt.Groups != nil {
 		c.countGroup(d, h, v, who, robot)
 	}
@@ -85,11 +83,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		return
 	}
 	if who != &c.agents.none {
-		d.fixed(memoBrowser+uint32(who.Browser), kindBrowser, uint32(who.Browser), 0).count(pages, h.Bytes)
-		d.fixed(memoSystem+uint32(who.System), kindSystem, uint32(who.System), 0).count(pages, h.Bytes)
-	}
-	if h.Status < 400 && r.purpose != forNothing {
-		d.fixed(memoType+uint32(file), kindType, uint32(file), 0).count(pages, h.Bytes)
+		d.shared.pair(cellOf(pairAgent, uint32(who.Browser), uint32(who.System)), &d.cells).count(pages, h.Bytes)
 	}
 	if c.opt.Countries != nil {
 		c.countCountry(d, h, v, who, pages)

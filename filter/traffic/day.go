@@ -100,11 +100,14 @@ func (d *Day) read(record []byte, add bool) bool {
 	for range r.number(uint64(len(record))) {
 		k := kind(r.byte())
 		id, sub := r.number(maxID), r.number(math.MaxUint32)
+		which := r.byte()
 		var s sums
 		for i := range s {
-			s[i] = r.number(math.MaxUint64)
+			if which>>i&1 != 0 {
+				s[i] = r.number(math.MaxUint64)
+			}
 		}
-		if r.bad || k >= numKinds || k.ofString() && id >= most {
+		if r.bad || which>>len(s) != 0 || k >= numKinds || k.ofString() && id >= most {
 			return false
 		}
 		if !add {

@@ -46,37 +46,15 @@ const (
 // Delta is what some hits of one day add to its figures. Emptied, it keeps its memory.
 type Delta struct {
 	cells   cells
+	shared  shared
 	visits  visits
 	strings dictionary // the first byte of each is its stringKind
 	scratch []byte
-	use     uint32           // of its Counter; 0: nothing was counted since it was emptied
-	memos   [numMemos]uint32 // of cells of closed tables: their number, and 1
+	use     uint32 // of its Counter; 0: nothing was counted since it was emptied
 }
 
-// Where in memos cells are.
-const (
-	memoTotal    = 0
-	memoHour     = memoTotal + 2
-	memoHours    = 26
-	memoStatus   = memoHour + 2*memoHours
-	memoStatuses = 600
-	memoBrowser  = memoStatus + 2*memoStatuses
-	memoSystem   = memoBrowser + 1<<8
-	memoType     = memoSystem + 1<<8
-	numMemos     = memoType + 1<<8
-)
-
-// fixed returns the sums of a cell that has a place in memos, valid until the next cell is
+// cell returns the sums of a cell whose place a fact has, valid until the next cell is
 // added.
-func (d *Delta) fixed(place uint32, k kind, id, sub uint32) *sums {
-	n := &d.memos[place]
-	if *n == 0 {
-		*n = 1 + d.cells.number(cellOf(k, id, sub))
-	}
-	return &d.cells.all[*n-1].sums
-}
-
-// cell is fixed for a cell whose place a fact has.
 func (d *Delta) cell(at *memo, k kind, id, sub uint32) *sums {
 	if !at.isOf(d) {
 		*at = memo{d.use, d.cells.number(cellOf(k, id, sub))}
@@ -95,15 +73,13 @@ func (c *Counter) NewDelta() *Delta {
 // Empty empties a Delta for its next use.
 func (d *Delta) Empty() {
 	d.cells.empty()
+	if d.use > 0 {
+		d.shared.drop()
+	}
 	d.visits.empty()
 	d.strings.empty()
-	if d.use > 0 {
-		d.use, d.memos = 0, [numMemos]uint32{}
-	}
+	d.use = 0
 }
-
-// IsEmpty reports whether nothing was counted.
-func (d *Delta) IsEmpty() bool { return len(d.cells.all) == 0 }
 
 // string returns the number of a string.
 func (d *Delta) string(k stringKind, text []byte) uint32 {
@@ -115,36 +91,41 @@ func (d *Delta) string(k stringKind, text []byte) uint32 {
 //
 //	version
 //	number of strings, and of each its length and bytes
-//	number of cells, and of each kind, id, sub and four sums
+//	number of cells, and of each kind, id, sub, which of four sums are not 0, and these
 //	number of visitors, and of each its number (8 bytes), country, browser, system,
 //	whether it loaded an asset, its number of visits,
 //	and of each start, duration, entry, exit and pages
 //
-// All numbers but those of visitors are unsigned varints.
+// All numbers but those of visitors are unsigned varints, and single bytes are kind, which
+// sums there are (from bit 0 on), browser, system, and whether there was an asset.
 func (d *Delta) AppendTo(dst []byte) []byte {
-	put := func(n uint64) { dst = binary.AppendUvarint(dst, n) }
-	put(recordVersion)
-	put(uint64(d.strings.len()))
+	d.shared.settle(&d.cells)
+	dst = appendNumber(dst, recordVersion)
+	dst = appendNumber(dst, uint64(d.strings.len()))
 	for n := range d.strings.len() {
 		text := d.strings.of(uint32(n))
-		put(uint64(len(text)))
-		dst = append(dst, text...)
+		dst = append(appendNumber(dst, uint64(len(text))), text...)
 	}
-	put(uint64(len(d.cells.all)))
+	dst = appendNumber(dst, uint64(len(d.cells.all)))
 	for i := range d.cells.all {
 		c := &d.cells.all[i]
 		dst = append(dst, byte(c.kind()))
-		put(uint64(c.id()))
-		put(uint64(c.sub()))
-		for _, n := range c.sums {
-			put(n)
+		dst = appendNumber(dst, uint64(c.id()))
+		dst = appendNumber(dst, uint64(c.sub()))
+		at := len(dst)
+		dst = append(dst, 0)
+		for i, n := range c.sums {
+			if n > 0 {
+				dst[at] |= 1 << i
+				dst = appendNumber(dst, n)
+			}
 		}
 	}
-	put(uint64(len(d.visits.visitors)))
+	dst = appendNumber(dst, uint64(len(d.visits.visitors)))
 	for i := range d.visits.visitors {
 		v := &d.visits.visitors[i]
 		dst = binary.LittleEndian.AppendUint64(dst, v.id)
-		put(uint64(v.country))
+		dst = appendNumber(dst, uint64(v.country))
 		asset := byte(0)
 		if v.asset {
 			asset = 1
@@ -154,20 +135,26 @@ func (d *Delta) AppendTo(dst []byte) []byte {
 		for n := v.first; n != noVisit; n = d.visits.all[n].next {
 			count++
 		}
-		put(count)
+		dst = appendNumber(dst, count)
 		for n := v.first; n != noVisit; n = d.visits.all[n].next {
 			p := &d.visits.all[n]
-			put(uint64(p.start))
-			put(uint64(p.last - p.start))
-			put(uint64(p.entry))
-			put(uint64(p.exit))
-			put(uint64(p.pages))
+			for _, n := range [...]uint32{uint32(p.start), uint32(p.last - p.start), p.entry, p.exit, p.pages} {
+				dst = appendNumber(dst, uint64(n))
+			}
 		}
 	}
 	return dst
 }
 
-const recordVersion = 1
+// appendNumber is binary.AppendUvarint, and faster for small numbers.
+func appendNumber(dst []byte, n uint64) []byte {
+	if n < 1<<7 {
+		return append(dst, byte(n))
+	}
+	return binary.AppendUvarint(dst, n)
+}
+
+const recordVersion = 2
 
 // ErrRecord is the error of a record that no Delta made, or one of a later version.
 var ErrRecord = errors.New("not a record of traffic figures")

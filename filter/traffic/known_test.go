@@ -16,8 +16,8 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// bothWays counts lines by what is known of earlier ones and by the spans of Glance, and
-// plainly by the fields of Parse.
+// bothWays counts lines by what is known of earlier ones and by the spans of Glance, many
+// in a Delta, and plainly by the fields of Parse, each in one of its own.
 type bothWays struct {
 	opt         traffic.Options
 	parser      format.Parser
@@ -28,7 +28,8 @@ type bothWays struct {
 	plainly     *traffic.Visitors
 	places      map[string]traffic.Place
 	placed      uint32
-	got, want   *traffic.Delta
+	got, one    *traffic.Delta
+	want        *traffic.Day
 	short, long int // lines
 }
 
@@ -41,7 +42,7 @@ func newBothWays(t testing.TB, opt traffic.Options) *bothWays {
 	w := &bothWays{opt: opt, parser: parser, hits: traffic.NewHits(parser, nil), known: traffic.NewCounter(opt), plain: traffic.NewCounter(opt),
 		visitors: traffic.NewVisitors(keys()), plainly: traffic.NewVisitors(keys()), places: map[string]traffic.Place{}}
 	w.plain.Plain()
-	w.got, w.want = w.known.NewDelta(), w.plain.NewDelta()
+	w.got, w.one, w.want = w.known.NewDelta(), w.plain.NewDelta(), traffic.NewDay(opt)
 	return w
 }
 
@@ -70,7 +71,9 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 	h, ok := w.hits.Of(line, &l)
 	if ok {
 		see(h)
-		w.plain.Count(w.want, h, w.plainly)
+		w.plain.Count(w.one, h, w.plainly)
+		require.NoError(t, w.want.Add(w.one.AppendTo(nil)))
+		w.one.Empty()
 	}
 	var m machine.Marks
 	m.Cut(append(line[:len(line):len(line)], '\n'))
@@ -96,13 +99,14 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 
 // requireEqual compares what was counted, and begins anew.
 func (w *bothWays) requireEqual(t testing.TB) {
-	figures := func(d *traffic.Delta) string {
-		day := traffic.NewDay(w.opt)
-		require.NoError(t, day.Add(d.AppendTo(nil)))
-		d.Empty()
-		return string(trafficfile.Append(nil, day.Figures(1, traffic.Names{})))
+	day := traffic.NewDay(w.opt)
+	require.NoError(t, day.Add(w.got.AppendTo(nil)))
+	w.got.Empty()
+	figures := func(d *traffic.Day) string {
+		return string(trafficfile.Append(nil, d.Figures(1, traffic.Names{})))
 	}
-	require.Equal(t, figures(w.want), figures(w.got))
+	require.Equal(t, figures(w.want), figures(day))
+	w.want = traffic.NewDay(w.opt)
 }
 
 // TestKnownIsPlain: what is remembered of earlier lines, and what the short way leaves
