@@ -21,9 +21,10 @@ import (
 func TestNoticeOfFlags(t *testing.T) {
 	values := map[string]string{"format": "combined", "ip": "mask", "keep": "8d", "rooms": "greenlight", "room-url": "/call/{room}", "room-hash": "hmac",
 		"count-v6": "64", "redact": "q", "json-keys": "client=ip", "client": "X-Forwarded-For", "trusted-proxies": "10.0.0.0/8", "traffic": "true", "min-group": "7",
-		"own": "www.example.org", "visit-timeout": "45m", "visitor": "address", "ignore": "10.0.0.0/8", "sitemap": "/srv/sitemap.xml", "max-visits": "9", "max-names": "9"}
+		"own": "www.example.org", "visit-timeout": "45m", "visitor": "address", "ignore": "10.0.0.0/8", "sitemap": "/srv/sitemap.xml", "max-visits": "9", "max-names": "9",
+		"group": "/ows?layers={group}", "country": "/srv/country.mmdb"}
 	// They change nothing that is kept for people.
-	shapeless := []string{"keys", "max-rooms", "max-pairs", "policy", "group", "country"}
+	shapeless := []string{"keys", "max-rooms", "max-pairs", "policy"}
 	notice := func(args ...string) (text, digest string) {
 		o, flags := &filterFlags{}, pflag.NewFlagSet("filter", pflag.ContinueOnError)
 		o.define(flags)

@@ -161,13 +161,15 @@ func readSitemap(path string) ([]string, error) {
 func (o *trafficFlags) asPolicy() map[string][]string {
 	all := map[string][]string{"min-group": {o.minGroup.String()}}
 	std := traffic.Defaults()
-	for name, list := range map[string][]string{"own": o.own, "ignore": o.ignore} {
+	for name, list := range map[string][]string{"own": o.own, "ignore": o.ignore, "group": o.groups} {
 		if len(list) > 0 {
 			all[name] = list
 		}
 	}
-	if o.sitemap != "" {
-		all["sitemap"] = []string{o.sitemap}
+	for name, path := range map[string]string{"sitemap": o.sitemap, "country": o.country} {
+		if path != "" {
+			all[name] = []string{path}
+		}
 	}
 	if o.visitor == "address" {
 		all["visitor"] = []string{o.visitor}

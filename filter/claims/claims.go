@@ -120,7 +120,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 				keys.Hashes = append(keys.Hashes, f)
 			}
 			m.rights.ByUser = m.rights.ByUser || f.Name == "user" && (f.Kind == policy.Whole || f.Kind == policy.Hash || f.Kind == policy.Words)
-			m.rights.ByAddress = m.rights.ByAddress || f.Name == "client" && f.Kind != policy.Mask && f.Kind != policy.OnlyNets
+			m.rights.ByAddress = m.rights.ByAddress || f.Name == "client" && f.Kind != policy.Mask
 		}
 		m.rights.Lines = true
 		m.add(fields)
@@ -155,7 +155,8 @@ func trafficOf(f *policy.Figures) *statement.Traffic {
 	}
 	std := traffic.Defaults()
 	t := &statement.Traffic{Least: std.MinGroup, Timeout: std.Timeout, Own: f.TrafficOptions["own"], Ignore: f.TrafficOptions["ignore"],
-		Sitemap: len(f.TrafficOptions["sitemap"]) > 0, ByAddress: slices.Contains(f.TrafficOptions["visitor"], "address")}
+		Sitemap:   len(f.TrafficOptions["sitemap"]) > 0,
+		Countries: len(f.TrafficOptions["country"]) > 0, Groups: f.TrafficOptions["group"], ByAddress: slices.Contains(f.TrafficOptions["visitor"], "address")}
 	for name, to := range map[string]*int{"min-group": &t.Least, "max-visits": &t.MaxVisits, "max-names": &t.MaxNames} {
 		for _, text := range f.TrafficOptions[name] {
 			if n, err := strconv.Atoi(text); err == nil {

@@ -220,6 +220,8 @@ type Figures struct {
 type Traffic struct {
 	Least     int           // networks that bring a name before it stands by name
 	Sitemap   bool          // names on a list of the operator stand there in any case
+	Countries bool          // hits and visitors are counted by country
+	Groups    []string      // patterns of URLs: what stands for {group} there has figures of its own
 	ByAddress bool          // it alone tells visitors apart; else the address and the user agent
 	Timeout   time.Duration // without a page, after which a visit is over
 	Own       []string      // hosts whose links are within the site

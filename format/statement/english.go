@@ -50,7 +50,7 @@ var english = &words{
 		"delete-user": "deletion of a user", "search": "search",
 	},
 
-	Nothing:      "Nothing is stored for this purpose, and nothing is counted.",
+	Nothing:      "nothing; nor is anything counted for this purpose.",
 	Whole:        "the whole line that the web server writes, with these fields:",
 	WholeUnknown: "the whole line that the web server writes, with all of its fields.",
 	OtherForms:   "Lines in another form are stored as well.",
@@ -103,6 +103,7 @@ var english = &words{
 	KeyDays:      "The key is deleted after %s days, its own day included.",
 	KeyNextDay:   "The key is deleted at the end of the following day.",
 	AfterKey:     "After that nobody can find the address, not even with a copy of the lines, unless somebody has copied the key.",
+	AfterHits:    "Whoever has the key can read that. Once it is deleted nobody can, unless somebody has copied it.",
 	AfterHash:    "After that nobody can test a guess, unless somebody has copied the key.",
 	Personal:     "Pseudonymised data are still personal data: other fields can show who somebody is.",
 	Under:        "only %s",
@@ -115,6 +116,8 @@ var english = &words{
 		"files that were not found, and robots are counted, for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
 		"and sites stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
 	Sitemap:        "Pages on a list of the operator’s stand there by name in any case.",
+	Countries:      "Requests and visitors are also counted by the country that their IP addresses are registered in.",
+	Groups:         "What stands for {group} in %s has figures of its own.",
 	ByAddressAlone: "Visitors are told apart by their IP address alone.",
 	VisitMinutes:   "A visit is over after %s minutes without a page.",
 	VisitSeconds:   "A visit is over after %s seconds without a page.",

@@ -50,7 +50,7 @@ var norwegian = &words{
 		"delete-user": "sletting av en bruker", "search": "søk",
 	},
 
-	Nothing:      "For dette formålet lagres ingenting, og ingenting telles.",
+	Nothing:      "ingenting; det telles heller ikke noe for dette formålet.",
 	Whole:        "hele linjen som webtjeneren skriver, med disse opplysningene:",
 	WholeUnknown: "hele linjen som webtjeneren skriver, med alle opplysningene i den.",
 	OtherForms:   "Linjer i en annen form lagres også.",
@@ -104,6 +104,7 @@ var norwegian = &words{
 	KeyDays:      "Nøkkelen slettes etter %s dager, medregnet sin egen dag.",
 	KeyNextDay:   "Nøkkelen slettes ved utgangen av neste dag.",
 	AfterKey:     "Deretter kan ingen finne IP-adressen, heller ikke med en kopi av linjene, med mindre noen har kopiert nøkkelen.",
+	AfterHits:    "Den som har nøkkelen, kan lese det. Når den er slettet, kan ingen det lenger, med mindre noen har kopiert den.",
 	AfterHash:    "Deretter kan ingen prøve en gjetning, med mindre noen har kopiert nøkkelen.",
 	Personal:     "Pseudonymiserte opplysninger er fortsatt personopplysninger: Andre opplysninger kan vise hvem noen er.",
 	Under:        "bare %s",
@@ -116,6 +117,8 @@ var norwegian = &words{
 		"operativsystemer, filer som ikke ble funnet, og roboter. Tallene beholdes permanent. Tall for flere egenskaper ved en besøkende blir ikke koblet. " +
 		"Adresser til sider og nettsteder står der med navn bare når de kom fra %s ulike nett på én dag, eller har stått der før; alle andre slås sammen.",
 	Sitemap:        "Sider på en liste fra den ansvarlige står alltid der med navn.",
+	Countries:      "Forespørsler og besøkende telles også etter landet som IP-adressene deres er registrert i.",
+	Groups:         "Det som står i stedet for {group} i %s, har egne tall.",
 	ByAddressAlone: "Besøkende skilles fra hverandre bare etter IP-adressen.",
 	VisitMinutes:   "Et besøk er over når det går %s minutter uten at en side blir hentet.",
 	VisitSeconds:   "Et besøk er over når det går %s sekunder uten at en side blir hentet.",

@@ -365,6 +365,12 @@ func (m *maker) traffic(t *Traffic) (list []string) {
 	if t.Sitemap {
 		list = append(list, m.w.Sitemap)
 	}
+	if t.Countries {
+		list = append(list, m.w.Countries)
+	}
+	if len(t.Groups) > 0 {
+		list = append(list, fmt.Sprintf(m.w.Groups, strings.Join(m.quoted(t.Groups), ", ")))
+	}
 	if t.ByAddress {
 		list = append(list, m.w.ByAddressAlone)
 	}
@@ -437,6 +443,9 @@ func (m *maker) keys(k Keys) (list []string) {
 	}
 	if isPseudonym(k.Client) {
 		return append(list, m.w.AfterKey, m.w.Personal)
+	}
+	if k.Hits && !k.Counts && len(k.Hashes) == 0 {
+		return append(list, m.w.AfterHits)
 	}
 	return append(list, m.w.AfterHash)
 }

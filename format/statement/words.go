@@ -48,16 +48,17 @@ type words struct {
 	LinkedKeys                               string // %s: a stream
 	KeyWithLines, KeyDay, KeyNextDay         string
 	KeyDays                                  string // %s: how many
-	AfterKey, AfterHash, Personal            string
+	AfterKey, AfterHash, AfterHits, Personal string
 	Under                                    string // %s: when people may do it
 	Recorded, RecordedAll                    string // its use, that of each command
 	Refused                                  string
 
-	NoLine     string
-	Rooms      string // %s: of what
-	Traffic    string // %s: how many networks
-	Sitemap    string
-	HitRecords string
+	NoLine             string
+	Rooms              string // %s: of what
+	Traffic            string // %s: how many networks
+	Sitemap, Countries string
+	Groups             string // %s: patterns
+	HitRecords         string
 
 	ByAddressAlone             string
 	VisitMinutes, VisitSeconds string // %s: how many
