@@ -419,6 +419,16 @@ func appendAudit(dst []byte, a *audit.Audit) []byte {
 		d.finding("  ", f.File, f.What, f.Do)
 	}
 	d.linef("")
+	d.linef("for people to answer:")
+	for _, one := range a.People {
+		of := ""
+		if len(one.Streams) > 0 {
+			of = " (" + strings.Join(one.Streams, ", ") + ")"
+		}
+		indent := strings.Repeat(" ", 14)
+		d.linef("%s%s", fmt.Sprintf("  %-12s", one.Claim), indented(one.Text+of, indent)[len(indent):])
+	}
+	d.linef("")
 	d.linef("no look at DIR can prove:")
 	for _, what := range a.Unproven {
 		d.wrapped(what)

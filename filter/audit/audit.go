@@ -31,6 +31,8 @@ type Audit struct {
 	Lines int       `json:"lines"`
 	Rows  []Row     `json:"rows"`
 	Notes []Finding `json:"notes"` // what should be known, and breaks nothing
+	// People is what the notice says as well, and only people can answer for.
+	People []Answer `json:"people"`
 	// Unproven is what no look at a DIR can prove.
 	Unproven []string `json:"unproven"`
 }
@@ -55,6 +57,13 @@ type Row struct {
 	Why     string  `json:"why,omitempty"` // it is not provable
 	Faults  []Fault `json:"faults"`        // by file and line; the first MaxFaults
 	More    int     `json:"more,omitempty"`
+}
+
+// Answer is one thing that only people can answer for.
+type Answer struct {
+	Claim   string   `json:"claim"`
+	Streams []string `json:"streams"` // of a policy; none: of the whole log
+	Text    string   `json:"text"`
 }
 
 // MaxFaults is how many faults of a row are named.
@@ -236,7 +245,7 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	out := &Audit{Dir: s.Path, Time: s.Now.Truncate(time.Second), Bytes: s.Read.Load(), Rows: a.rows(), Unproven: unproven, Notes: []Finding{}}
+	out := &Audit{Dir: s.Path, Time: s.Now.Truncate(time.Second), Bytes: s.Read.Load(), Rows: a.rows(), People: a.people(), Unproven: unproven, Notes: []Finding{}}
 	for _, st := range a.streams {
 		out.Lines += st.lines
 		if st.survey != nil {

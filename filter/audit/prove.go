@@ -69,6 +69,40 @@ func (a *auditor) rows() (rows []Row) {
 	return rows
 }
 
+// forPeople says of each kind of claim that is for people what they have to answer for.
+var forPeople = map[statement.Kind]string{
+	statement.KindNotice:     "who is responsible, how to reach whom, where the log lies and whether it leaves the country",
+	statement.KindPurpose:    "that the lines and figures are used for this purpose alone",
+	statement.KindBasis:      "the legal basis",
+	statement.KindDisclosure: "when pseudonyms are turned back and the lines of a person are looked for; acts.log records each use",
+	statement.KindRecipients: "who gets the lines",
+	statement.KindRights:     "that people get their rights",
+}
+
+// people returns the claims that are for people, each kind once.
+func (a *auditor) people() (list []Answer) {
+	for k := range statement.NumKinds {
+		if k.Provable() {
+			continue
+		}
+		one := Answer{Claim: k.String(), Text: forPeople[k], Streams: []string{}}
+		made := false
+		for _, c := range a.Claims {
+			if c.Kind() != k {
+				continue
+			}
+			made = true
+			if of := c.Of(); of != "" && !slices.Contains(one.Streams, of) {
+				one.Streams = append(one.Streams, of)
+			}
+		}
+		if made {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
 // unclaimed returns the claims that nobody makes of a stream and that are broken, or not
 // provable: of keys in a DIR whose lines are those of its streams.
 func (s *stream) unclaimed(rows []Row) (list []row) {
