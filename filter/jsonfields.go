@@ -164,7 +164,7 @@ func (w *rewriter) treatNode(n *format.JSONNode, at int, line []byte) bool {
 	case len(raw) == 0:
 		j.value = append(j.value[:0], `""`...)
 		return true
-	case n.User && w.hidesUser(t, j.text):
+	case n.User && w.plan.TellsUsers() && w.hidesUser(t, j.text):
 		j.value = append(j.value[:0], `"-"`...)
 		return true
 	}

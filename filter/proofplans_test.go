@@ -3,10 +3,12 @@ package filter
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/pseudonym"
@@ -30,6 +32,8 @@ var proofPlans = []struct{ format, fields, written string }{
 	{"auto", `client = "drop", time = "keep", url = "keep", status = "keep", referer = "keep", agent = "keep"`, ""},
 	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", host = "keep"`, ""},
 	{"json", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, ""},
+	{"json", `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`, ""},
+	{"json", `client = "ipcrypt", user = "keep", time = "keep", status = "keep", other = { "user_id" = "keep" }`, ""},
 	{"error", `client = "ipcrypt", time = "keep", level = "keep", module = "keep", message = "keep"`, ""},
 	{"vhost_combined", `client = "only=192.0.2.0/24", time = "keep", url = "path", status = "keep", referer = "site", host = "keep"`, ""},
 }
@@ -53,4 +57,21 @@ func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg 
 	}
 	key := pseudonym.Key{'a'}
 	return got["a"], NewProof(cfg, nil, pseudonym.NewProof(&key, []pseudonym.Mode{cfg.Mode}), math.MinInt32), cfg
+}
+
+// TestProofOfUsersInJSON: where the status is left out, nobody sees any more which users
+// were passwords. Those that are left are no fault.
+func TestProofOfUsersInJSON(t *testing.T) {
+	i := slices.IndexFunc(proofPlans, func(of struct{ format, fields, written string }) bool {
+		return of.format == "json" && strings.Contains(of.fields, "words=2")
+	})
+	lines, p, _ := plannedLines(t, i, `{"remote_addr":"192.0.2.1","remote_user":"ZS A 1","status":200,"request":"GET /a HTTP/1.1","time":"2026-11-22T10:00:00Z"}
+{"remote_addr":"192.0.2.1","remote_user":"secret","status":401,"request":"GET /b HTTP/1.1","time":"2026-11-22T10:00:00Z"}
+`)
+	require.Contains(t, lines, `"remote_user":"ZS A"`)
+	require.NotContains(t, lines, "secret")
+	for line := range strings.Lines(lines) {
+		assert.Equal(t, treatment.NoDoubt, p.Look([]byte(line)), line)
+	}
+	assert.Equal(t, treatment.Untreated, p.Look([]byte(strings.Replace(lines[:strings.IndexByte(lines, '\n')+1], "ZS A", "ZS A 1", 1))))
 }

@@ -318,6 +318,9 @@ func (p *Plan) Leaves() bool {
 	return t == nil || t.Kind == policy.Drop || t.Kind == policy.OnlyNets
 }
 
+// TellsUsers reports whether users are told from passwords, as Again has it.
+func (p *Plan) TellsUsers() bool { return !p.treated }
+
 // IsUser reports whether a field may hold the name of a user.
 func (p *Plan) IsUser(f *format.Field) bool {
 	return !p.treated && (f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive])
