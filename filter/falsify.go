@@ -340,7 +340,8 @@ func (f *Falsifier) randomHex(text []byte) {
 }
 
 // maxGuesses bounds the search for another address: one of about 800 will do, as a rule.
-const maxGuesses = 1 << 17
+// Of few digits, under pfx, there may be none.
+const maxGuesses = 1 << 14
 
 // another returns the text of another address that is spelled with as many characters,
 // all day the same: of a pseudonym that of a plausible address, of a name's that of
