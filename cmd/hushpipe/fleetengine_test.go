@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,11 +17,16 @@ import (
 )
 
 // TestFleetEngine: what the engine counts of three hosts with their filters is an independent
-// count, after it was killed and had lost all.
+// count, after it was killed and had lost all. The hosts have the rights that the manual
+// gives them, and no others.
 func TestFleetEngine(t *testing.T) {
 	notAtMidnight()
-	engine := enginetest.Start(t)
-	h := fleetHosts(t, "engine unix://"+engine.Socket+"\n", "web1", "web2", "web3")
+	rights := regexp.MustCompile(`\n *user (meet on >PASSWORD [-+@~:{*|a-z\s]*)`).FindStringSubmatch(manualText("fleet", "1"))
+	require.NotNil(t, rights)
+	engine := enginetest.Start(t, append([]string{"--user", "default", "off", "--user"}, strings.Fields(rights[1])...)...)
+	password := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(password, []byte("PASSWORD\n"), 0o600))
+	h := fleetHosts(t, "engine unix://"+engine.Socket+"\nuser meet\npassword "+password+"\n", "web1", "web2", "web3")
 	fleet, counts := filepath.Join(h.path, "meet"), filepath.Join(h.path, "counts")
 	require.NoError(t, os.Mkdir(counts, 0o750))
 	seed, err := exec.Command(h.program, "fleet", "invite", fleet, h.dir(0)).Output()

@@ -30,22 +30,22 @@ import (
 // meet is a fleet whose hosts and collector are in this process, with one clock.
 type meet struct {
 	*testing.T
-	engine *enginetest.Server
-	path   string
-	now    time.Time
-	seed   []byte
-	hosts  []*host
-	count  *Collector
-	said   []string
-	truth  map[civil.Day]map[string]map[uint64]bool // of each room
-	settle string
+	engine   *enginetest.Server
+	path     string
+	now      time.Time
+	seed     []byte
+	hosts    []*host
+	count    *Collector
+	said     []string
+	truth    map[civil.Day]map[string]map[uint64]bool // of each room
+	settle   string
+	shippers map[string]*fleet.Shipper
 }
 
 // host is one with its journals.
 type host struct {
 	*Sender
 	name, path string
-	keys       *fleet.Shipper
 	file       *os.File
 	writer     *journal.Writer
 }
@@ -53,8 +53,8 @@ type host struct {
 const settings = "ip=ipcrypt;rooms=jitsi;room-hash=sha1;count-v6=128;"
 
 func newMeet(t *testing.T, names ...string) *meet {
-	m := &meet{T: t, path: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
-		truth: map[civil.Day]map[string]map[uint64]bool{}, settle: settings}
+	m := &meet{T: t, path: t.TempDir(),
+		truth: map[civil.Day]map[string]map[uint64]bool{}, settle: settings, shippers: map[string]*fleet.Shipper{}}
 	// The engine's clock is that of the machine: the test's is near it.
 	m.now = time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 	m.engine = enginetest.Start(t)
@@ -85,16 +85,17 @@ type checked struct{ *engine.Engine }
 func (e *checked) Check(time.Time) ([]string, error) { return e.Engine.Check(time.Now()) }
 
 // keys has a host take part.
-func (m *meet) keys(name string) *fleet.Shipper {
+func (m *meet) keys(name string) {
 	require.NoError(m, os.MkdirAll(m.dir(name), 0o750))
 	dirtest.Put(m.T, m.dir(name), dir.SeedName, string(m.seed))
 	s := fleet.NewShipper(fleet.ShipConfig{Path: m.dir(name), Fleet: "meet", Now: m.clock, Say: m.say})
 	require.NoError(m, s.Look())
-	return s
+	m.shippers[name] = s
 }
 
 func (m *meet) join(name string) *host {
-	h := &host{name: name, path: m.dir(name), keys: m.keys(name)}
+	m.keys(name)
+	h := &host{name: name, path: m.dir(name)}
 	m.restart(h)
 	m.hosts = append(m.hosts, h)
 	return h
