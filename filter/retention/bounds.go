@@ -111,21 +111,32 @@ func LastOf(day civil.Day, b calendar.Bounds) dir.Log {
 	return dir.Log{Day: day, Hour: dir.AllDay}
 }
 
-// overIn tells of which days the files of sub serve nothing any more, before the rule says
-// so. Where lines are bounded in number, a day is over when its last line has gone: its key
-// goes, and so does a journal in which nothing was counted. Late lines may come for
-// yesterday.
-func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
-	none := func(civil.Day) bool { return false }
-	if sub == dir.Keys && !j.Shared && j.first != never && j.Entries == 0 {
-		return func(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
+// FirstKept is the first day, from one on, of which bounds keep lines, but for one on their
+// number. Today is always kept.
+func (v Verdict) FirstKept(b calendar.Bounds, from civil.Day) civil.Day {
+	for from < v.Window.Today && v.Past(b, LastOf(from, b)) {
+		from++
 	}
-	if j.Entries == 0 || j.Shared || j.first == never || sub != dir.Keys && sub != dir.Journal {
-		return none
+	return from
+}
+
+// past reports whether the last lines of a day are past the bounds that say when.
+func (j judge) past(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
+
+// overIn tells of which days the files of sub serve nothing any more, before the rule says
+// so: a day is over when its last lines have gone, and so do its key and its journals. Where
+// lines are bounded in number, a journal in which something was counted stays, and late lines
+// may come for yesterday.
+func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
+	switch {
+	case j.first == never || sub != dir.Keys && sub != dir.Journal || sub == dir.Keys && j.Shared:
+		return func(civil.Day) bool { return false }
+	case j.Entries == 0 || j.Shared:
+		return j.past
 	}
 	lines, err := d.Names("")
 	if err != nil {
-		return none // it is reported where they are deleted
+		return j.past // it is reported where they are deleted
 	}
 	has := map[civil.Day]bool{}
 	for _, l := range dir.Logs(lines) {
@@ -134,7 +145,7 @@ func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 	if sub == dir.Journal {
 		counted, err := d.Names(dir.Rooms)
 		if err != nil {
-			return none
+			return j.past
 		}
 		for _, name := range counted {
 			if day, _, ok := dir.DayOf(dir.Rooms, name); ok {
@@ -143,6 +154,6 @@ func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 		}
 	}
 	return func(day civil.Day) bool {
-		return day < j.v.Window.Today-1 && !has[day] || sub == dir.Keys && j.v.Past(j.Bounds, LastOf(day, j.Bounds))
+		return day < j.v.Window.Today-1 && !has[day] || j.past(day)
 	}
 }

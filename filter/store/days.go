@@ -16,6 +16,7 @@ type days struct {
 	window atomic.Pointer[calendar.Window]
 	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
 	past   atomic.Pointer[func(dir.Log) bool]   // of files, as over is of days
+	kept   atomic.Int64                         // the first day whose lines are not past that
 	hours  bool                                 // lines go to the files of their hours
 	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
 }
@@ -25,6 +26,7 @@ func (d *days) init(now func() time.Time, keep calendar.Period) {
 	today := civil.DayOf(now())
 	d.now, d.began = now, keep.First(today)
 	d.window.Store(&calendar.Window{First: d.began, Today: today})
+	d.kept.Store(int64(d.began))
 	d.changed()
 }
 
@@ -32,6 +34,13 @@ func (d *days) changed() { d.turn.Add(1) }
 
 // Window is the span of days that are open, as of the last judgement of the clock.
 func (d *days) Window() calendar.Window { return *d.window.Load() }
+
+// Counted is Window without the days that are past another bound: their journals are gone.
+func (d *days) Counted() calendar.Window {
+	w := d.Window()
+	w.First = max(w.First, civil.Day(d.kept.Load()))
+	return w
+}
 
 // Place says to which day a line goes. Between two judgements of the clock the
 // window follows it across midnight.

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
+	"hushpipe/filter/rooms"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
@@ -114,6 +117,51 @@ func TestHoursOfWorkdays(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Empty(t, b.status().Broken)
 	b.heard()
+}
+
+// TestJournalsOfHours: a day's journals go with its last hour, and what they hold is counted
+// first; so it is where days settle.
+func TestJournalsOfHours(t *testing.T) {
+	matcher, err := rooms.NewMatcher([]string{"jitsi"}, nil)
+	require.NoError(t, err)
+	redact, err := treatment.NewRedact()
+	require.NoError(t, err)
+	const day = civil.Day(20783) // 26 November 2026
+	for _, test := range []struct {
+		settles bool
+		went    string
+	}{
+		{false, "2026-11-27T23:00:00+01:00"},
+		{true, "2026-11-29T00:00:00+01:00"},
+	} {
+		b, berlin := hoursBed(t)
+		require.Equal(t, civil.DayOf(b.now)-1, day)
+		if test.settles {
+			b.cfg.Bounds, b.cfg.Keep = &calendar.Bounds{Settled: []civil.Day{day}, After: 3, Loose: true}, 30
+		}
+		went, err := time.ParseInLocation(time.RFC3339, test.went, berlin)
+		require.NoError(t, err)
+		parser, err := format.New("combined", berlin, nil)
+		require.NoError(t, err)
+		s := b.open()
+		f := filter.New(filter.Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: b.cfg.Limits, CountV6: 128, Hours: !test.settles}, s)
+		b.feed(f, s, lineAt(b.now.Add(-20*time.Hour), "http-bind?room=a"))
+		for b.now.Add(time.Hour).Before(went) {
+			b.pass(s, time.Hour)
+		}
+		late := lineAt(time.Date(2026, 11, 26, 23, 30, 0, 0, berlin), "http-bind?room=a")
+		b.feed(f, s, strings.Replace(late, "192.0.2.1", "192.0.2.2", 1))
+		require.Contains(t, strings.Join(b.names(dir.Journal), " "), day.String())
+		b.set(went.In(berlin))
+		b.tick(s)
+		assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), day.String(), test.went)
+		b.pass(s, 2*time.Hour)
+		assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), day.String(), "it is not put back")
+		require.NoError(t, s.Close())
+		assert.Equal(t, "2 a\n", b.rooms(day))
+		assert.Zero(t, f.Stats().Failed)
+		b.heard()
+	}
 }
 
 // TestHourThatWaited: lines that waited in memory past their hour make no file again.

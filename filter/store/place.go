@@ -47,6 +47,7 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 	p.log.SetWindow(v.Window)
 	p.log.SetPast(past)
 	s.window.Store(&v.Window)
+	s.kept.Store(int64(v.FirstKept(bounds, v.Window.First)))
 	over := func(day civil.Day) bool { return v.Past(bounds, retention.LastOf(day, bounds)) }
 	s.over.Store(&over)
 	s.past.Store(&past)
@@ -87,12 +88,11 @@ func (p *place) Others() calendar.Period { return keptByEarlier(p.Dir, p.store.c
 func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock func()) {
 	unlock = func() {}
 	if rule > 0 {
-		unlock = p.store.ledger.ReadExpiring(p.Dir, v.First(rule))
+		first := v.FirstKept(*p.bounds.Load(), v.First(rule))
+		unlock = p.store.ledger.ReadExpiring(p.Dir, first)
+		p.store.expireTraffic(p, first)
 	}
-	if rule > 0 {
-		p.store.expireTraffic(p, v.First(rule))
-	}
-	p.store.ledger.ReadUntil(v.Window.First)
+	p.store.ledger.ReadUntil(p.store.Counted().First)
 	return unlock
 }
 

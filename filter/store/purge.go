@@ -250,8 +250,11 @@ func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.P
 	}
 	p.verdict = v
 	if lines > 0 {
-		defer p.ledger.ReadExpiring(d, v.First(lines))()
-		expireTraffic(d, p.hits, v.First(lines), p.report, p.cfg.Path)
+		bounds, _, _ := retention.ReadBounds(d) // an error is reported where they delete
+		first := v.FirstKept(bounds, v.First(lines))
+		p.verdict.Window.First = max(v.Window.First, first)
+		defer p.ledger.ReadExpiring(d, first)()
+		expireTraffic(d, p.hits, first, p.report, p.cfg.Path)
 	}
 	var kinds sync.WaitGroup
 	for _, kind := range retention.Kinds {
