@@ -76,3 +76,38 @@ func (s *Server) Do(command ...string) string {
 	require.NoError(s.t, err, "%s", out)
 	return strings.TrimSpace(string(out))
 }
+
+// Cluster starts a cluster of three servers, and returns them with their addresses.
+func Cluster(t *testing.T) (servers []*Server, addresses []string) {
+	t.Helper()
+	for range 3 {
+		port := FreePort(t)
+		servers = append(servers, Start(t, "--bind", "127.0.0.1", "--port", port, "--cluster-enabled", "yes", "--cluster-port", FreePort(t)))
+		addresses = append(addresses, net.JoinHostPort("127.0.0.1", port))
+	}
+	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for _, s := range servers {
+		s.AwaitCluster()
+	}
+	return servers, addresses
+}
+
+// AwaitCluster waits until the server takes part in its cluster, in which no slot is missing.
+func (s *Server) AwaitCluster() {
+	s.t.Helper()
+	for began := time.Now(); !strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok"); time.Sleep(20 * time.Millisecond) {
+		require.Less(s.t, time.Since(began), 2*time.Minute, "the cluster does not form")
+	}
+}
+
+// FreePort returns a port of TCP that nobody has.
+func FreePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	return port
+}

@@ -30,16 +30,17 @@ import (
 // meet is a fleet whose hosts and collector are in this process, with one clock.
 type meet struct {
 	*testing.T
-	engine   *enginetest.Server
-	path     string
-	now      time.Time
-	seed     []byte
-	hosts    []*host
-	count    *Collector
-	said     []string
-	truth    map[civil.Day]map[string]map[uint64]bool // of each room
-	settle   string
-	shippers map[string]*fleet.Shipper
+	engine    *enginetest.Server
+	path      string
+	now       time.Time
+	seed      []byte
+	hosts     []*host
+	count     *Collector
+	said      []string
+	truth     map[civil.Day]map[string]map[uint64]bool // of each room
+	settle    string
+	shippers  map[string]*fleet.Shipper
+	addresses []string // of the engine
 }
 
 // host is one with its journals.
@@ -58,6 +59,7 @@ func newMeet(t *testing.T, names ...string) *meet {
 	// The engine's clock is that of the machine: the test's is near it.
 	m.now = time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 	m.engine = enginetest.Start(t)
+	m.addresses = []string{m.engine.Socket}
 	m.seed = fleet.NewSeed("meet", m.now).AppendText(nil)
 	for _, name := range names {
 		m.join(name)
@@ -75,7 +77,7 @@ func (m *meet) dir(name string) string { return filepath.Join(m.path, name) }
 
 // open connects, with the clock of the test for that of the engine.
 func (m *meet) open() (*checked, error) {
-	e, err := engine.Open(engine.Config{Addresses: []string{m.engine.Socket}})
+	e, err := engine.Open(engine.Config{Addresses: m.addresses})
 	return &checked{e}, err
 }
 

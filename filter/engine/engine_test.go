@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/engine/enginetest"
+)
+
+// TestSlots: the slots of keys, as the specification of clusters has them.
+func TestSlots(t *testing.T) {
+	assert.Equal(t, 0x31c3, slotOf("123456789"))
+	assert.Equal(t, slotOf("user1000"), slotOf("{user1000}.following"))
+	assert.Equal(t, slotOf("bar"), slotOf("foo{bar}{zap}"))
+	assert.Equal(t, slotOf("foo{}{bar}"), slotOf("foo{}{bar}"))
+	assert.NotEqual(t, slotOf("bar"), slotOf("foo{}{bar}"))
+}
+
+// TestTLS: hosts are known by their certificates, and a server without one of the authority
+// is not spoken to.
+func TestTLS(t *testing.T) {
+	path := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		name = filepath.Join(path, name)
+		require.NoError(t, os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+		return name
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	// One certificate is the authority's, the server's and the host's.
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	certFile, keyFile := write("cert", "CERTIFICATE", cert), write("key", "PRIVATE KEY", secret)
+	port := enginetest.FreePort(t)
+	enginetest.Start(t, "--bind", "127.0.0.1", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+		"--tls-ca-cert-file", certFile, "--tls-auth-clients", "yes")
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	parsed, err := x509.ParseCertificate(cert)
+	require.NoError(t, err)
+	roots.AddCert(parsed)
+	for _, tt := range []struct {
+		name string
+		tls  *tls.Config
+		ok   bool
+	}{
+		{"both", &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}, true},
+		{"no certificate of the host", &tls.Config{RootCAs: roots}, false},
+		{"another authority", &tls.Config{RootCAs: x509.NewCertPool(), Certificates: []tls.Certificate{pair}}, false},
+		{"none", nil, false},
+	} {
+		e, err := Open(Config{Addresses: []string{"localhost:" + port}, TLS: tt.tls})
+		if err == nil {
+			err = e.Put("a", "b", "c", time.Now().Add(time.Hour))
+		}
+		if tt.ok {
+			assert.NoError(t, err, tt.name)
+		} else {
+			assert.Error(t, err, tt.name)
+		}
+	}
+}

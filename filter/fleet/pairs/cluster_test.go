@@ -1,0 +1,37 @@
+package pairs
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/engine/enginetest"
+)
+
+// TestCluster: a server of a cluster that was killed comes back without what it had; the
+// hosts send that again. Those that know one address find the others.
+func TestCluster(t *testing.T) {
+	servers, addresses := enginetest.Cluster(t)
+	m := newMeet(t, "web1", "web2")
+	m.addresses = addresses
+	for range 2 {
+		m.logAll(1000)
+		m.step()
+		m.same()
+	}
+	assert.Empty(t, m.said)
+	for _, s := range servers {
+		require.NotEqual(t, "0", s.Do("DBSIZE"), "each server has some parts")
+	}
+	servers[1].Kill()
+	servers[1].Run()
+	for _, s := range servers {
+		s.AwaitCluster()
+	}
+	m.now = m.now.Add(time.Minute)
+	m.step()
+	m.same()
+	assert.NotEmpty(t, m.said)
+}
