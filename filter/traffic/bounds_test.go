@@ -105,3 +105,36 @@ func TestManyEarlierNames(t *testing.T) {
 	text := string(trafficfile.Append(nil, d.Figures(civil.NewDay(2026, 3, 10), traffic.Names{})))
 	assert.Contains(t, text, "total 687 687 ")
 }
+
+// TestSumsPastBounds: what is past a bound goes to other: of pages, sites, paths that are
+// not there and groups the sums stay.
+func TestSumsPastBounds(t *testing.T) {
+	opt := traffic.Defaults()
+	opt.MaxNames, opt.MinGroup, opt.Groups = 20, 3, groups(t, "/ows?layers={group}")
+	var lines [][]byte
+	for i := range 600 {
+		word := fmt.Sprintf("%c%c", 'a'+i/3%26, 'a'+i/3/26)
+		target, status := []string{"/page/" + word, "/ows?layers=" + word}[i/300], 200
+		if i/3%4 == 0 {
+			target, status = "/gone/"+word, 404
+		}
+		lines = append(lines, fmt.Appendf(nil, `10.0.%d.1 - - [10/Mar/2026:08:00:00 +0000] "GET %s HTTP/1.1" %d 100 "https://%s.example.net/" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`, i%3, target, status, word))
+	}
+	cells := count(t, opt, lines)[civil.NewDay(2026, 3, 10)].Cells
+	sum := map[string]uint64{}
+	names := map[string]int{}
+	for _, c := range cells {
+		sum[c.Kind] += c.Numbers[0]
+		names[c.Kind]++
+	}
+	people := cellOf(cells, "total", "people")
+	assert.EqualValues(t, 600, people[1])
+	assert.Equal(t, people[0], sum["page"])
+	assert.Equal(t, people[0], sum["from"])
+	assert.Equal(t, cellOf(cells, "status", "404")[0], sum["missing"])
+	assert.EqualValues(t, 225, sum["group"], "but for the 75 that are not there")
+	for _, kind := range []string{"page", "from", "missing", "group"} {
+		assert.Greater(t, names[kind], 1, kind)
+		assert.LessOrEqual(t, names[kind], 22, kind)
+	}
+}
