@@ -134,6 +134,7 @@ func (o *filterFlags) countTraffic(j *job, say *messages) (err error) {
 		return usage("--traffic: with --stdout nothing is written to DIR; hint: leave one of them out")
 	}
 	j.store.Traffic = &j.filter.Traffic.Options
+	collectSooner()
 	return nil
 }
 

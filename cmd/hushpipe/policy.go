@@ -402,6 +402,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		if s.filter.Groups != nil {
 			s.filter.Groups.Open = s.store.Groups()
 		}
+		if s.filter.Traffic != nil {
+			collectSooner()
+		}
 		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)
 		s.stats, s.hits = of.Stats, of.Traffic

@@ -184,12 +184,12 @@ func (d *Day) visitor(id uint64) *visitor {
 // dropVisitors leaves MaxVisits visitors.
 func (d *Day) dropVisitors() {
 	old := d.visits
+	if old.len() <= d.opt.MaxVisits {
+		return
+	}
 	ids := make([]uint64, len(old.visitors))
 	for i := range old.visitors {
 		ids[i] = old.visitors[i].id
-	}
-	if len(ids) <= d.opt.MaxVisits {
-		return
 	}
 	slices.Sort(ids)
 	d.dropped = ids[d.opt.MaxVisits-1]

@@ -1,10 +1,10 @@
 package traffic
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"hushpipe/filter/country"
 	"hushpipe/format/agent"
@@ -35,7 +35,7 @@ func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	f.fold("browser", agent.Browsers()[0])
 	f.fold("system", agent.Systems()[0])
 	f.foldCountries()
-	out := trafficfile.Day{Day: day, Options: d.opt.String()}
+	out := trafficfile.Day{Day: day, Options: d.opt.String(), Cells: make([]trafficfile.Cell, 0, len(f.cells))}
 	for key, numbers := range f.cells {
 		out.Cells = append(out.Cells, trafficfile.Cell{Kind: key[0], Key: key[1], Numbers: numbers})
 	}
@@ -75,16 +75,16 @@ func (f *figures) nameStrings() {
 	named := map[stringKind][]uint32{}
 	domains := map[string][]uint32{} // of sites without a name of their own: networks
 	for n := range uint32(all) {
-		text := string(d.strings.of(n))
+		text := d.strings.of(n)
 		f.keys[n] = trafficfile.Other
 		if len(text) == 1 {
 			continue
 		}
 		switch {
-		case len(d.networks[n]) >= d.opt.MinGroup || f.names[text] || f.public[text]:
+		case len(d.networks[n]) >= d.opt.MinGroup || f.names[string(text)] || f.public[string(text)]:
 			named[stringKind(text[0])] = append(named[stringKind(text[0])], n)
 		case stringKind(text[0]) == stringSite:
-			domain := referrer.Domain(text[1:])
+			domain := referrer.Domain(string(text[1:]))
 			for _, network := range d.networks[n] {
 				if len(domains[domain]) < d.opt.MinGroup && !slices.Contains(domains[domain], network) {
 					domains[domain] = append(domains[domain], network)
@@ -93,7 +93,7 @@ func (f *figures) nameStrings() {
 		}
 	}
 	for k, list := range named {
-		slices.SortFunc(list, func(a, b uint32) int { return strings.Compare(string(d.strings.of(a)), string(d.strings.of(b))) })
+		slices.SortFunc(list, func(a, b uint32) int { return bytes.Compare(d.strings.of(a), d.strings.of(b)) })
 		for _, n := range list[:min(len(list), d.opt.most(k))] {
 			text := string(d.strings.of(n))
 			f.keys[n] = text[1:]
@@ -103,11 +103,11 @@ func (f *figures) nameStrings() {
 		}
 	}
 	for n := range uint32(all) {
-		text := string(d.strings.of(n))
+		text := d.strings.of(n)
 		if f.keys[n] != trafficfile.Other || stringKind(text[0]) != stringSite || len(text) == 1 {
 			continue
 		}
-		domain := referrer.Domain(text[1:])
+		domain := referrer.Domain(string(text[1:]))
 		if len(domains[domain]) >= d.opt.MinGroup || f.names[string(stringSite)+domain] {
 			f.keys[n] = domain
 			f.names[string(stringSite)+domain] = true
