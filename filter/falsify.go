@@ -339,9 +339,12 @@ func (f *Falsifier) randomHex(text []byte) {
 	}
 }
 
-// maxGuesses bounds the search for another address: one of about 800 will do, as a rule.
-// Of few digits, under pfx, there may be none.
-const maxGuesses = 1 << 14
+// Bounds of the search for another address. Of networks, one of some ten thousands will do;
+// of pseudonyms one of about 800, or none at all where one under pfx has few digits.
+const (
+	maxNetworks   = 1 << 17
+	maxPseudonyms = 1 << 14
+)
 
 // another returns the text of another address that is spelled with as many characters,
 // all day the same: of a pseudonym that of a plausible address, of a name's that of
@@ -353,7 +356,7 @@ func (f *Falsifier) another(text []byte) []byte {
 	}
 	was, _ := pseudonym.ParseAddr(text)
 	canonical := string(was.AppendTo(nil)) == string(text)
-	likes := f.like(was)
+	likes, maxGuesses := f.like(was)
 	fixed := 0 // how much of the text stays
 	if was.IsName() {
 		fixed = bytes.Index(text, []byte("::")) + len("::")
@@ -376,17 +379,17 @@ func (f *Falsifier) another(text []byte) []byte {
 }
 
 // like returns what an address has to be to stand in the place of another; where there is
-// none as the first says, the second will do.
-func (f *Falsifier) like(was pseudonym.Addr) []func(pseudonym.Addr) bool {
+// none as the first says, the second will do. maxGuesses bounds the search for it.
+func (f *Falsifier) like(was pseudonym.Addr) (likes []func(pseudonym.Addr) bool, maxGuesses int) {
 	if was.IsName() {
-		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsName}
+		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsName}, maxNetworks
 	}
 	for _, c := range f.ciphers {
 		if c.IsMasked(was) { // a network, of which the same bits are left
 			return []func(pseudonym.Addr) bool{
 				func(a pseudonym.Addr) bool { return c.IsMasked(a) && a.IsAllocated() },
 				c.IsMasked,
-			}
+			}, maxNetworks
 		}
 	}
 	var by *pseudonym.Cipher
@@ -404,12 +407,12 @@ func (f *Falsifier) like(was pseudonym.Addr) []func(pseudonym.Addr) bool {
 		}
 	}
 	if by == nil {
-		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsReserved}
+		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsReserved}, maxNetworks
 	}
 	return []func(pseudonym.Addr) bool{func(a pseudonym.Addr) bool {
 		real, ok := by.Reveal(a)
 		return ok && real.IsAllocated()
-	}}
+	}}, maxPseudonyms
 }
 
 // randomise writes other digits into the text of an address.
