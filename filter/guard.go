@@ -80,17 +80,17 @@ type decodedRun struct {
 	pos []int // for each byte of run, and its end, the offset in the text
 }
 
-// care says how closely the guard looks.
-type care uint8
+// strictness says how closely the guard looks.
+type strictness uint8
 
 const (
-	plainText  care = iota
-	agentText       // a user agent: versions written as Name/1.2.3.4 stay
-	brokenText      // of a malformed line: whatever could be a piece of an address goes
+	plainText  strictness = iota
+	agentText             // a user agent: versions written as Name/1.2.3.4 stay
+	brokenText            // of a malformed line: whatever could be a piece of an address goes
 )
 
 // appendText appends text with its addresses replaced.
-func (g *guard) appendText(dst, text []byte, as care) []byte {
+func (g *guard) appendText(dst, text []byte, as strictness) []byte {
 	if as == brokenText {
 		return g.appendBroken(dst, text)
 	}
@@ -160,12 +160,12 @@ func nextStop(text []byte, from int, stops uint32) int {
 }
 
 // appendRaw is appendText for a text in which every byte means itself.
-func (g *guard) appendRaw(dst, text []byte, as care) []byte {
+func (g *guard) appendRaw(dst, text []byte, as strictness) []byte {
 	return g.appendFrom(dst, text, as, nextStop(text, 0, stopRun))
 }
 
 // appendFrom is appendRaw for a text with its first stop at i.
-func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
+func (g *guard) appendFrom(dst, text []byte, as strictness, i int) []byte {
 	kept := 0
 	for ; i < len(text); i = nextStop(text, i, stopRun) {
 		start, end := i, i
@@ -197,7 +197,7 @@ func (g *guard) appendFrom(dst, text []byte, as care, i int) []byte {
 // is written, since a percent sign may also be just that. Where one escape has a
 // part in another, what it keeps is read with each decoded once, too: in
 // %2%37.0.2.1 some see %27, and some 7.0.2.1 or 27.0.2.1.
-func (g *guard) appendEscaped(dst, text []byte, as care, once bool) []byte {
+func (g *guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte {
 	kept, nested := 0, false
 	for i := 0; i < len(text); {
 		raw := i
@@ -273,7 +273,7 @@ func (g *guard) decode(text []byte, start, end int, once bool) {
 }
 
 // appendKept appends what a reading of escapes left of a text.
-func (g *guard) appendKept(dst, text []byte, as care, nested bool) []byte {
+func (g *guard) appendKept(dst, text []byte, as strictness, nested bool) []byte {
 	if !nested {
 		return g.appendRaw(dst, text, as)
 	}

@@ -97,7 +97,7 @@ func TestGuardNoAgent(t *testing.T) {
 }
 
 // refRaw is appendRaw said by regular expressions and package netip.
-func refRaw(c *pseudonym.Cipher, text []byte, as care) []byte {
+func refRaw(c *pseudonym.Cipher, text []byte, as strictness) []byte {
 	var out, kept []byte
 	at := 0
 	for _, span := range refRun.FindAllIndex(text, -1) {

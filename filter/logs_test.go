@@ -80,7 +80,7 @@ func refLine(c *pseudonym.Cipher, log, line string) string {
 	return refText(c, line[:agent], plainText) + refText(c, line[agent:], agentText)
 }
 
-func refText(c *pseudonym.Cipher, text string, as care) (out string) {
+func refText(c *pseudonym.Cipher, text string, as strictness) (out string) {
 	at := 0
 	for _, span := range refPassed.FindAllStringIndex(text, -1) {
 		out += string(refRaw(c, []byte(text[at:span[0]]), as)) + text[span[0]:span[1]]

@@ -67,7 +67,7 @@ var blank = []byte{' '}
 // a URL, and passes what is left through the leak guard. A value ends at the next
 // parameter, one in a path with its segment; in prose at a blank or a quote
 // as well.
-func (g *guard) appendRedacted(dst, text []byte, r *treatment.Redact, as care, prose bool) []byte {
+func (g *guard) appendRedacted(dst, text []byte, r *treatment.Redact, as strictness, prose bool) []byte {
 	kept, escaped := 0, bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
 	user := userinfo{text: text, query: -1, escaped: escaped, prose: prose}
 	user.find(0)

@@ -33,14 +33,14 @@ func (e *FormatError) Error() string {
 // Matching is linear in the length of the line: nothing is tried twice, but for
 // a line whose better places (see middle) leave no match.
 type LogFormat struct {
-	segments []segment
-	names    []string // the directives of fields
-	fields   []Field  // what Parse appends, without the positions
-	own      []int    // fields with a value that the server itself sets
-	recipe   [2]recipe
-	loc      *time.Location
-	usual    usual
-	wrapped  *wrapped // of a named format: what may stand around its lines
+	segments   []segment
+	names      []string // the directives of fields
+	fields     []Field  // what Parse appends, without the positions
+	own        []int    // fields with a value that the server itself sets
+	dateLayout [2]dateLayout
+	loc        *time.Location
+	usual      usual
+	wrapped    *wrapped // of a named format: what may stand around its lines
 
 	places
 
@@ -69,7 +69,7 @@ type segment struct {
 	// elems[left] and elems[right-1] are loose, where there are such.
 	left, right int
 	single      int    // the field of a lone loose element, else -1
-	choosy      bool   // for a loose element, the first match may not be the best
+	ambiguous   bool   // for a loose element, the first match may not be the best
 	users       int    // how many %u can bring two quotes of their own
 	term        []byte // literal that ends the segment, nil at the end of the line
 	quote       int    // where in term its first quote stands
@@ -312,7 +312,7 @@ func (c *compiler) link() {
 		c.p.segments = append(c.p.segments, s.linked())
 	}
 	c.p.segments[len(c.p.segments)-1].last = true
-	c.p.recipe = recipes(c.elems)
+	c.p.dateLayout = dateLayouts(c.elems)
 	for _, s := range c.p.segments {
 		for i, e := range s.elems {
 			if !e.own {
@@ -388,7 +388,7 @@ func (s segment) linked() segment {
 				e.dated = &s.elems[k]
 			}
 		}
-		s.choosy = s.choosy || e.host || e.list || e.dated != nil
+		s.ambiguous = s.ambiguous || e.host || e.list || e.dated != nil
 	}
 	for i := range s.elems {
 		e := &s.elems[i]

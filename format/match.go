@@ -42,8 +42,8 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 	if out.Client = p.client; len(p.own) > 0 && !p.exemptOwn(line, out.Fields) {
 		return false
 	}
-	for end := range p.recipe {
-		if out.Day, out.HasDay = p.recipe[end].day(&p.date[end], p.loc); out.HasDay {
+	for end := range p.dateLayout {
+		if out.Day, out.HasDay = p.dateLayout[end].day(&p.date[end], p.loc); out.HasDay {
 			break
 		}
 	}
@@ -260,32 +260,32 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 	if s.left == len(s.elems) {
 		return lo == hi
 	}
-	return s.choosy && p.middle(s, line, lo, hi, f, true) || p.middle(s, line, lo, hi, f, false)
+	return s.ambiguous && p.middle(s, line, lo, hi, f, true) || p.middle(s, line, lo, hi, f, false)
 }
 
 // middle matches the loose elements, and what is between them, to line[lo:hi].
 // What is between two of them is taken where it first occurs: if the rest
 // matches anywhere, it matches from there. Where the first place is one that a
-// client can choose, choosy looks for a better one.
-func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, choosy bool) bool {
+// client can choose, ambiguous looks for a better one.
+func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, ambiguous bool) bool {
 	i := s.left
 	for s.elems[i].next > 0 {
 		e := &s.elems[i]
 		group := s.elems[i+1 : e.next]
 		from := lo
-		if choosy && e.list {
+		if ambiguous && e.list {
 			from += e.listEnd(line[lo:hi])
 		}
 		if e.listed {
 			from += max(bytes.LastIndexByte(line[lo:hi], ','), 0)
 		}
 		at, end := p.find(group, line, from, hi, f)
-		if choosy && at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {
+		if ambiguous && at >= 0 && e.host && !bytes.HasPrefix(line[at:hi], []byte(identless)) && !looksLikeAddress(line[lo:at]) {
 			if k := bytes.Index(line[lo:hi], []byte(identless)); k >= 0 {
 				at, end = p.find(group, line, lo+k, hi, f)
 			}
 		}
-		if choosy && at >= 0 && e.dated != nil {
+		if ambiguous && at >= 0 && e.dated != nil {
 			at, end = p.findNewest(e.dated, group, line, at, hi, f)
 		}
 		if at < 0 {
@@ -340,7 +340,7 @@ func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at,
 		if next, _ = p.find(elems, line, next, hi, f); next < 0 {
 			return p.find(elems, line, best, hi, f)
 		}
-		if d, ok := p.recipe[dated.end].day(&p.date[dated.end], p.loc); ok && d > newest {
+		if d, ok := p.dateLayout[dated.end].day(&p.date[dated.end], p.loc); ok && d > newest {
 			newest, best = d, next
 		}
 	}

@@ -31,12 +31,12 @@ type date struct {
 	ok   bool // of partDay: false where it was logged as '-'
 }
 
-// recipe says from which parts a format's times make a date.
-type recipe struct {
+// dateLayout says from which parts a format's times make a date.
+type dateLayout struct {
 	has [numParts]bool
 }
 
-func recipes(elems []element) (r [2]recipe) {
+func dateLayouts(elems []element) (r [2]dateLayout) {
 	for _, e := range elems {
 		r[e.end].has[e.part] = true
 	}
@@ -44,7 +44,7 @@ func recipes(elems []element) (r [2]recipe) {
 }
 
 // day prefers what the line spells over an epoch, which takes a zone.
-func (r *recipe) day(d *date, loc *time.Location) (civil.Day, bool) {
+func (r *dateLayout) day(d *date, loc *time.Location) (civil.Day, bool) {
 	if r.has[partDay] && d.ok {
 		return civil.Day(d.part[partDay]), true
 	}

@@ -52,7 +52,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	o := &filterFlags{}
 	cmd := &cobra.Command{
 		Use:   "filter [flags] DIR",
-		Short: "Take log lines from stdin to daily files in DIR; what Apache runs",
+		Short: "Write log lines from stdin to daily files in DIR; what Apache runs",
 		Long:  manualText("filter", "1"),
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
@@ -165,7 +165,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	}
 	job.store.Process.Confined, job.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := obey(signals, in, drainWait(job.errorLog, src))
+	asked := handleSignals(signals, in, drainWait(job.errorLog, src))
 	_, job.store.Replays = in.(filter.Keeper)
 	job.store.Bounds = &calendar.Bounds{}
 	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
@@ -307,12 +307,12 @@ func drainWait(errorLog bool, src *source) time.Duration {
 	return 0
 }
 
-// obey makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
+// handleSignals makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
 // children still write to the pipe, and closes it when the last is gone. An
 // error log has no children to wait for, and a FIFO has no end: with a drainWait,
 // SIGTERM ends the reading when it has read what is there. SIGINT ends the reading at
 // once, a second one the process.
-func obey(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *requests {
+func handleSignals(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *requests {
 	interrupt, cancel := context.WithCancel(context.Background())
 	asked := &requests{interrupt: interrupt, drainWait: drainWait}
 	go func() {

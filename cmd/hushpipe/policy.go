@@ -370,7 +370,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	}
 	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := obey(signals, in, drainWait(format.IsError(j.policy.Format), src))
+	asked := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan error, 1)
 	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
 		err := j.record(say)

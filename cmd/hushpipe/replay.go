@@ -36,7 +36,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 	o := &replayFlags{}
 	cmd := &cobra.Command{
 		Use:   "replay [flags] DIR FILE…",
-		Short: "Take archived logs to daily files in DIR, on all processors",
+		Short: "Write archived logs to daily files in DIR, on all processors",
 		Long:  manualText("replay", "1"),
 		Example: `  hushpipe replay --keep 3650d /srv/archive access.log.2.gz access.log.1
   ssh www cat /var/log/access.log | hushpipe replay /srv/archive -`,
