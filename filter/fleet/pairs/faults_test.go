@@ -77,7 +77,7 @@ func TestRollBack(t *testing.T) {
 func TestRefused(t *testing.T) {
 	m := newMeet(t, "web1")
 	m.engine.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-	m.logAll(100)
+	m.logAll(1000)
 	const evicts = `: the engine's maxmemory-policy is "allkeys-lru", by which pairs vanish; hint: set it to noeviction`
 	assert.EqualError(t, m.hosts[0].Step(), m.engine.Socket+evicts)
 	assert.EqualError(t, m.count.Step(), m.engine.Socket+evicts)

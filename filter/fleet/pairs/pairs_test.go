@@ -123,7 +123,7 @@ func (m *meet) begin(h *host) {
 	require.NoError(m, err)
 }
 
-// log has a host count n addresses, of few, in few rooms.
+// log has a host count n addresses, of few, in rooms of all parts.
 func (m *meet) log(h *host, n int) {
 	if h.writer == nil {
 		m.begin(h)
@@ -135,9 +135,9 @@ func (m *meet) log(h *host, n int) {
 	}
 	var payload []byte
 	for range n {
-		room := fmt.Sprintf("r%d", rand.IntN(60))
+		room := fmt.Sprintf("r%d", rand.IntN(600))
 		hash := sha1.Sum([]byte(room))
-		sum := sha1.Sum(fmt.Append(nil, room, " ", rand.IntN(500)))
+		sum := sha1.Sum(fmt.Append(nil, room, " ", rand.IntN(50)))
 		fp := binary.BigEndian.Uint64(sum[:])
 		if of[room] == nil {
 			of[room] = map[uint64]bool{}
