@@ -225,7 +225,7 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 			switch f.name {
 			case "immutable":
 				stays = "."
-			case "keys and room files read-only":
+			case "keys, room files and traffic figures read-only":
 				stays = ".key"
 			}
 			await(t, func() bool {
