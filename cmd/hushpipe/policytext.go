@@ -227,7 +227,11 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 		parts = append(parts, fmt.Sprintf("rooms are counted (%s), for good%s", strings.Join(append(append([]string{}, f.Rooms...), f.RoomURLs...), ", "), left))
 	}
 	if s.Figures.Traffic {
-		parts = append(parts, "traffic is counted, for good")
+		text := "traffic is counted, for good"
+		if len(s.Figures.TrafficOptions["country"]) > 0 {
+			text = "traffic is counted, also by country, for good"
+		}
+		parts = append(parts, text)
 	}
 	if s.Keep.None() && !s.Figures.Any() {
 		parts = []string{"nothing is written, and nothing counted"}

@@ -172,7 +172,6 @@ func (c *checker) stream(s *policy.Stream, path string) {
 	c.keep(s, path)
 	c.gate(s, path)
 	c.group(s, path)
-	c.unsupported(s, path)
 }
 
 // gate looks for what a gate compares.
@@ -279,18 +278,5 @@ func (c *checker) fields(s *policy.Stream, path string) {
 			at += ".user"
 		}
 		c.wrong(at, err)
-	}
-}
-
-// unsupported refuses what this version cannot do: a stream would write what it should
-// not.
-func (c *checker) unsupported(s *policy.Stream, path string) {
-	no := func(key, what string) {
-		c.add(path+"."+key, what+" is not supported by this version", "leave it out")
-	}
-	for _, name := range []string{"country", "group"} {
-		if len(s.Figures.TrafficOptions[name]) > 0 {
-			no("traffic-"+name, "traffic-"+name)
-		}
 	}
 }

@@ -97,7 +97,7 @@ func TestCheck(t *testing.T) {
 		{"format = 'common'\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"100 entries, 30d\"\nfields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7\n", "5:8: \"100 entries\" beside a group is not supported by this version; hint: give days"},
 		{"format = '%h %a %t %s'\n" + stream("fields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7"), "7:9: the format has several fields of clients, and a group one; hint: log one of them"},
 		{"format = 'common'\n" + stream("fields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7\nrooms = \"jitsi\"\ncount = \"full\""), "7:9: figures count people of groups that are not released; hint: give the figures a stream of their own"},
-		{stream("traffic = true\ntraffic-country = \"/x.mmdb\""), "6:19: traffic-country is not supported by this version; hint: leave it out"},
+		{stream("traffic = true\ntraffic-country = \"/x.mmdb\"\ntraffic-group = \"/ows?layers={group}\""), ""},
 	} {
 		list := check(t, test.text)
 		if test.want == "" {

@@ -11,16 +11,17 @@ import (
 
 // Counter counts the hits of a log. It serves one goroutine.
 type Counter struct {
-	opt      Options
-	agents   agents
-	requests requests
-	origins  origins
-	uses     uint32 // of Deltas
+	opt       Options
+	agents    agents
+	requests  requests
+	origins   origins
+	campaigns campaigns
+	uses      uint32 // of Deltas
 }
 
 // NewCounter returns a Counter.
 func NewCounter(opt Options) *Counter {
-	return &Counter{opt: opt, agents: newAgents(opt), requests: newRequests(opt), origins: newOrigins(opt)}
+	return &Counter{opt: opt, agents: newAgents(opt), requests: newRequests(opt), origins: newOrigins(opt), campaigns: campaigns{sites: referrer.Load()}}
 }
 
 // Forget drops the texts of lines, which are kept as they were read.
@@ -28,6 +29,7 @@ func (c *Counter) Forget() {
 	c.agents.forget()
 	c.requests.forget()
 	c.origins.forget()
+	c.campaigns = campaigns{sites: c.campaigns.sites}
 }
 
 // Keys make the numbers under which visitors and networks are counted: the cipher of
@@ -119,7 +121,9 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	if h.Second >= 0 {
 		d.visits.addPage(visitor, h.Second, r.page.n)
 	}
-	c.countOrigin(d, h, from.network)
+	if !r.query || !c.countCampaign(d, h, from.network) {
+		c.countOrigin(d, h, from.network)
+	}
 }
 
 // countOrigin counts where a page's request came from.

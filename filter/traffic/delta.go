@@ -9,28 +9,29 @@ import (
 type kind uint8
 
 const (
-	kindTotal   kind = iota // sub: 0 people, 1 robots. pages, hits, bytes
-	kindHour                // id: hour; sub as above. pages, hits, bytes
-	kindPage                // id: string. pages, hits, bytes
-	kindRobot               // id: agent.Class; sub: of agent.Lists.Robots. pages, hits, bytes, hits of robots.txt
-	kindBrowser             // id: of agent.Browsers. pages, hits, bytes
-	kindSystem              // id: of agent.Systems. pages, hits, bytes
-	kindOrigin              // id: referrer.Kind; sub: of referrer.Sites.Names. pages
-	kindSite                // id: string. pages
-	kindStatus              // id: status; sub: as of kindTotal. 0, hits, bytes
-	kindMissing             // id: string. 0, hits
-	kindType                // id: of types. pages, hits, bytes
-	kindIgnored             // hits
-	kindNetwork             // id: string; sub: a network that brought it. Nothing
-	kindGroup               // id: string. hits, microseconds, hits with a status of 4xx, and of 5xx
-	kindTime                // id: string of a group; sub: of steps. hits
-	kindCountry             // id: country.Code. pages, hits, bytes
+	kindTotal    kind = iota // sub: 0 people, 1 robots. pages, hits, bytes
+	kindHour                 // id: hour; sub as above. pages, hits, bytes
+	kindPage                 // id: string. pages, hits, bytes
+	kindRobot                // id: agent.Class; sub: of agent.Lists.Robots. pages, hits, bytes, hits of robots.txt
+	kindBrowser              // id: of agent.Browsers. pages, hits, bytes
+	kindSystem               // id: of agent.Systems. pages, hits, bytes
+	kindOrigin               // id: referrer.Kind; sub: of referrer.Sites.Names. pages
+	kindSite                 // id: string. pages
+	kindStatus               // id: status; sub: as of kindTotal. 0, hits, bytes
+	kindMissing              // id: string. 0, hits
+	kindType                 // id: of types. pages, hits, bytes
+	kindIgnored              // hits
+	kindNetwork              // id: string; sub: a network that brought it. Nothing
+	kindGroup                // id: string. hits, microseconds, hits with a status of 4xx, and of 5xx
+	kindTime                 // id: string of a group; sub: of steps. hits
+	kindCountry              // id: country.Code. pages, hits, bytes
+	kindCampaign             // id: string. pages
 	numKinds
 )
 
 // ofString reports whether id is the number of a string.
 func (k kind) ofString() bool {
-	return k == kindPage || k == kindSite || k == kindMissing || k == kindNetwork || k == kindGroup || k == kindTime
+	return k == kindPage || k == kindSite || k == kindMissing || k == kindNetwork || k == kindGroup || k == kindTime || k == kindCampaign
 }
 
 // stringKind keeps strings apart that are kept for different reasons.
@@ -41,6 +42,8 @@ const (
 	stringMissing stringKind = 'm'
 	stringSite    stringKind = 's'
 	stringGroup   stringKind = 'g'
+
+	stringCampaign stringKind = 'c'
 )
 
 // Delta is what some hits of one day add to its figures. Emptied, it keeps its memory.

@@ -206,6 +206,8 @@ func (f *figures) countCells() {
 			f.add("from", key, s[0])
 		case kindSite:
 			f.add("from", "site "+f.keys[id], s[0])
+		case kindCampaign:
+			f.add("from", referrer.Campaign.String()+" "+f.keys[id], s[0])
 		case kindStatus:
 			f.add([]string{"status", "rstatus"}[sub&1], strconv.Itoa(int(id)), s[1], s[2])
 		case kindMissing:

@@ -122,6 +122,7 @@ type requestFact struct {
 	purpose   purpose
 	robotsTxt bool
 	plain     bool   // the path may be kept as it is
+	query     bool   // there is one
 	file      uint8  // the number of its type
 	at, end   uint8  // the path in the text that is known
 	page      target // as a page

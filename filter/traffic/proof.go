@@ -118,6 +118,9 @@ func (p *Proof) wrong(c trafficfile.Cell) string {
 	case "status", "rstatus":
 		return numberUpTo(c.Key, 999)
 	case "from":
+		if isSite && kind == referrer.Campaign.String() {
+			return p.named(stringCampaign, host, looksSecret([]byte(host)))
+		}
 		if isSite && kind == referrer.Site.String() {
 			_, err := netip.ParseAddr(host)
 			return p.named(stringSite, host, err == nil || isDotted([]byte(host)) || strings.ContainsAny(host, "@%/?"))

@@ -17,7 +17,7 @@ func TestProof(t *testing.T) {
 	const unnamed = "stands by name, and never had enough networks up to that day"
 	const noCell = "is no cell of traffic figures"
 	names := "2026-11-20 p/page\n2026-11-22 p/user/*\n2026-11-20 m/no\n2026-11-20 sblog.example.net\n2026-11-23 p/later\n" +
-		"2026-11-20 groads\n2026-11-20 p/who/192.0.2.7\n2026-11-20 s192.0.2.7\n2026-11-20 p/a@b.c\n"
+		"2026-11-20 groads\n2026-11-20 cspring sale\n2026-11-20 p/who/192.0.2.7\n2026-11-20 s192.0.2.7\n2026-11-20 p/a@b.c\n"
 	long := "/" + strings.Repeat("a/", 50)
 	long += strings.Repeat("b", 119-len(long)) + "*" // cut off in a word
 	names += "2026-11-20 p" + long + "\n"
@@ -29,6 +29,8 @@ func TestProof(t *testing.T) {
 		{"missing 8 /no", ""},
 		{"from 8 site blog.example.net", ""},
 		{"from 8 site other", ""},
+		{"from 8 campaign spring sale", ""},
+		{"from 8 campaign other", ""},
 		{"from 8 direct", ""},
 		{"from 8 search Google", ""},
 		{"group 1 2 0 0 roads", ""},
@@ -53,6 +55,10 @@ func TestProof(t *testing.T) {
 		{"page 8 40 0 0 /a@b.c", secret},
 		{"page 8 40 0 0 /page?q=x", secret},
 		{"missing 8 /550e8400-e29b-41d4-a716-446655440000", secret},
+		{"from 8 campaign autumn sale", unnamed},
+		{"from 8 campaign 192.0.2.7", secret},
+		{"from 8 campaign for a@b.c", secret},
+		{"from 8 campaign x-Ab12Cd34Ef56Gh", secret},
 		{"from 8 site 192.0.2.7", secret},
 		{"from 8 site a@example.net", secret},
 		{"group 1 2 0 0 0049401234567", secret},

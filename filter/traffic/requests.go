@@ -123,7 +123,7 @@ func (r *requests) fact(h *Hit, name []byte) (f requestFact) {
 		return requestFact{purpose: forNothing}
 	}
 	f.robotsTxt = bytes.Equal(name, robotsTxt)
-	f.plain = r.isPlain(name)
+	f.plain, f.query = r.isPlain(name), bytes.IndexByte(h.Request.Target, '?') >= 0
 	last := name[bytes.LastIndexByte(name, '/')+1:]
 	var buf [maxExt]byte
 	ext := buf[:0]

@@ -170,6 +170,8 @@ func TestNothingPersonal(t *testing.T) {
 			lines = append(lines,
 				line(client, "/s/tok3nInPath", "-", browser),
 				line(client, "/gone/tok3nInPath", "-", browser),
+				line(client, "/a?utm_campaign=tok3nInQuery", "-", browser),
+				line(client, "/a?utm_source=tok3nInQuery", "-", browser),
 				line(client, "/a?session=tok3nInQuery", "https://tok3nHost.example.net/tok3nInReferrer?q=tok3nInReferrer", browser),
 				line(client, "/b;tok3nInQuery=1", "-", "tok3nInAgent "+browser),
 				line(client, "/ows?layers=tok3nInQuery", "-", browser))
@@ -179,7 +181,7 @@ func TestNothingPersonal(t *testing.T) {
 		client := fmt.Sprintf("10.0.%d.1", network)
 		for _, segment := range []string{"alice%40example.org", "alice@example.org", "192.0.2.7", "2001:db8::7",
 			"6f9619ff-8b86-d011-b42d-00c04fc964ff", "eyJhbGciOi.eyJzdWIiOiI.SflKxwRJSM"} {
-			lines = append(lines, line(client, "/u/"+segment+"/x", "-", browser), line(client, "/ows?layers="+segment, "-", browser))
+			lines = append(lines, line(client, "/u/"+segment+"/x", "-", browser), line(client, "/c?utm_campaign=for+"+segment, "-", browser), line(client, "/ows?layers="+segment, "-", browser))
 		}
 		lines = append(lines, line(client, "/public", "https://example.net/tok3nInReferrer", browser))
 	}

@@ -22,16 +22,17 @@ type Kind uint8
 
 // The kinds.
 const (
-	Direct Kind = iota // no header, or none of a page
-	Own                // a page of the site itself
-	Search             // a search engine
-	AI                 // an assistant
-	Social             // a social network
-	Site               // any other
+	Direct   Kind = iota // no header, or none of a page
+	Own                  // a page of the site itself
+	Search               // a search engine
+	AI                   // an assistant
+	Social               // a social network
+	Site                 // any other
+	Campaign             // a link that names one in its URL; no header tells it
 	numKinds
 )
 
-var kindNames = [numKinds]string{"direct", "own", "search", "ai", "social", "site"}
+var kindNames = [numKinds]string{"direct", "own", "search", "ai", "social", "site", "campaign"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -42,7 +43,7 @@ func Kinds() []string { return kindNames[:] }
 type Origin struct {
 	Kind Kind
 	Name uint16 // of Names, of a Search, AI or Social
-	Host []byte // of a Site, in lower case, without port
+	Host []byte // of a Site, in lower case, without port; of a Campaign its name
 }
 
 //go:embed sites.txt

@@ -45,6 +45,7 @@ func TestPageInABrowser(t *testing.T) {
 		text := pagetest.Eval[string](b, `document.body.innerText`)
 		for _, want := range []string{"The change is against 29 Jan – 28 Feb 2026.", "Different visitors: at least ", "Hits that were left out, as those of the operator: ",
 			"GPTBot (AI training)", "ChatGPT (assistant)", "news.ycombinator.com", "/2026/02/logs-without-people/", "/wp-login.php",
+			"Germany", "other countries", "country unknown", "newsletter-march (campaign)", "other campaigns", "IP Geolocation by DB-IP",
 			"are a network address and a browser, on one day.", "Counted with " + options + " (March 2026)"} {
 			assert.Contains(t, text, want)
 		}
@@ -149,7 +150,7 @@ func TestPageInABrowser(t *testing.T) {
 		assert.Equal(t, 3, pagetest.Eval[int](b, `document.scripts.length`))
 		assert.Equal(t, hostileNames, pagetest.Eval[[]string](b, `[...document.querySelectorAll('#table-page bdi')].map(e => e.textContent)`))
 		text := pagetest.Eval[string](b, `document.body.innerText`)
-		assert.Contains(t, text, "campaign <b>spring</b>", "an origin of a later version")
+		assert.Contains(t, text, "<b>spring</b> (campaign)")
 		assert.Contains(t, text, "comet", "a kind of a later version")
 		assert.Contains(t, text, "Halley")
 		assert.Contains(t, text, "sleepy: 7", "a total of a later version")

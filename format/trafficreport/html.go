@@ -227,7 +227,7 @@ func (p *page) Long() []string { return []string{"page", "missing"} }
 
 // Pairs is as Long.
 func (p *page) Pairs() [][]string {
-	return [][]string{{"browser", "system"}, {"type", "status"}}
+	return [][]string{{"browser", "system"}, {"country"}, {"type", "status"}}
 }
 
 // Days returns how many days the period has.
@@ -361,13 +361,27 @@ func sortedBy[V any](sums map[string]V, of func(V) uint64) []string {
 
 // Named returns the origins that have a name.
 func (p *page) Named() view {
-	some := *p.Report
-	some.cells = slices.DeleteFunc(slices.Clone(p.cells), func(c trafficfile.Cell) bool {
-		return c.Kind == "from" && (!strings.Contains(c.Key, " ") || isOther(c.Key))
+	v := p.origins(func(key string) bool {
+		return strings.Contains(key, " ") && !isOther(key) && !strings.HasPrefix(key, "campaign ")
 	})
-	v := (&page{p.Page, &some, p.Language, p.Parts}).Table("from")
 	v.About = p.Text("Search engines, assistants, networks and sites by name")
 	return v
+}
+
+// Campaigns returns the links that name one.
+func (p *page) Campaigns() view {
+	v := p.origins(func(key string) bool { return strings.HasPrefix(key, "campaign ") })
+	if v.ID != "" {
+		v.ID, v.About = "table-campaigns", p.Text("Campaigns: the pages that links with utm_campaign and the like led to")
+	}
+	return v
+}
+
+// origins returns the table of those origins that are wanted.
+func (p *page) origins(wanted func(key string) bool) view {
+	some := *p.Report
+	some.cells = slices.DeleteFunc(slices.Clone(p.cells), func(c trafficfile.Cell) bool { return c.Kind == "from" && !wanted(c.Key) })
+	return (&page{p.Page, &some, p.Language, p.Parts}).Table("from")
 }
 
 // stepView is a table of steps.

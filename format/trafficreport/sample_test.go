@@ -10,7 +10,7 @@ import (
 	"hushpipe/format/trafficreport"
 )
 
-const options = "visitor=address64+agent timeout=30m min-group=5 own=example.org"
+const options = "visitor=address64+agent timeout=30m min-group=5 own=example.org country=DBIP-Country-Lite"
 
 func day(year, month, mday int) civil.Day { return civil.NewDay(year, month, mday) }
 
@@ -59,7 +59,8 @@ func sample(from, to civil.Day, gap func(civil.Day) bool) map[civil.Day]trafficr
 			key string
 			n   float64
 		}{{"direct", 150}, {"own", 210}, {"search Google", 120}, {"search DuckDuckGo", 31}, {"search Bing", 14}, {"ai ChatGPT", 18}, {"ai Perplexity", 6}, {"social Mastodon", 22},
-			{"site news.ycombinator.com", 17}, {"site lwn.net", 9}, {"site planet.debian.org", 6}, {"site other", 17}} {
+			{"site news.ycombinator.com", 17}, {"site lwn.net", 9}, {"site planet.debian.org", 6}, {"site other", 17},
+			{"campaign newsletter-march", 11}, {"campaign spring sale", 4}, {"campaign other", 3}} {
 			add("from", o.key, o.n)
 		}
 		for i, k := range []string{"one-page", "30s", "2m", "5m", "15m", "30m", "1h", "more"} {
@@ -75,6 +76,10 @@ func sample(from, to civil.Day, gap func(civil.Day) bool) map[civil.Day]trafficr
 		for i, k := range []string{"Windows", "Android", "Linux", "macOS", "iOS", "other"} {
 			n := []float64{64, 49, 41, 24, 22, 5}[i]
 			add("system", k, 3*n, 20*n, 1.5e6*n, n)
+		}
+		for i, k := range []string{"DE", "NO", "AT", "US", "unknown", "other"} {
+			n := []float64{98, 41, 26, 19, 7, 14}[i]
+			add("country", k, 3*n, 20*n, 1.5e6*n, n)
 		}
 		for i, k := range []string{"ai-training GPTBot", "search Googlebot", "ai-training ClaudeBot", "search bingbot", "scanner AhrefsBot", "scanner other", "tool curl", "feed Tiny Tiny RSS",
 			"ai-search OAI-SearchBot", "monitor UptimeRobot", "ai-user ChatGPT-User", "preview Mastodon", "headless other", "none other"} {

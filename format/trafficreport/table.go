@@ -33,6 +33,7 @@ var tables = []table{
 	{kind: "depth", title: "Pages of a visit", about: "Visits by how many pages they had", key: "Up to", by: -1, shown: []int{0}, order: []string{"1", "2", "3", "5", "10", "20", "more"}},
 	{kind: "browser", title: "Browsers", about: "Visitors of each day, added up", key: "Browser", by: 3, shown: []int{3, 0, 1, 2}, inPage: []int{3, 0}},
 	{kind: "system", title: "Systems", about: "Visitors of each day, added up", key: "System", by: 3, shown: []int{3, 0, 1, 2}, inPage: []int{3, 0}},
+	{kind: "country", title: "Countries", about: "Visitors of each day, added up", key: "Country", by: 3, shown: []int{3, 0, 1, 2}, inPage: []int{3, 0}},
 	{kind: "robot", title: "Robots", about: "Robots by the name that they give themselves", key: "Class and name", by: 1, shown: []int{1, 0, 3, 2}},
 	{kind: "type", title: "File types", about: "Hits of people by what they asked for", key: "Type", by: 1, shown: []int{1, 2}},
 	{kind: "status", title: "Status", about: "Hits of people by the answer", key: "Status", by: 0, shown: []int{0, 1}},
@@ -69,7 +70,7 @@ func (r *Report) unknown() (list []table) {
 
 // isOther reports whether a key stands for all that have no name.
 func isOther(key string) bool {
-	return key == trafficfile.Other || key == "site "+trafficfile.Other
+	return key == trafficfile.Other || key == "site "+trafficfile.Other || key == "campaign "+trafficfile.Other
 }
 
 // rows returns the cells of a table, in its order; what has no name is last.
@@ -152,6 +153,8 @@ func (t table) name(key string, l *report.Language) string {
 		return fmt.Sprintf("%02s:00", key)
 	case "from":
 		return origin(key, l)
+	case "country":
+		return country(key, l)
 	case "depth", "length":
 		return word(l, key)
 	case "robot":
@@ -177,10 +180,12 @@ func origin(key string, l *report.Language) string {
 		return word(l, map[string]string{"direct": "direct", "own": "own pages"}[kind], key)
 	case key == "site "+trafficfile.Other:
 		return word(l, "other sites")
+	case key == "campaign "+trafficfile.Other:
+		return word(l, "other campaigns")
 	case kind == "site":
 		return name
 	}
-	if what, ok := map[string]string{"search": "search", "ai": "assistant", "social": "network"}[kind]; ok {
+	if what, ok := map[string]string{"search": "search", "ai": "assistant", "social": "network", "campaign": "campaign"}[kind]; ok {
 		return name + " (" + word(l, what) + ")"
 	}
 	return key

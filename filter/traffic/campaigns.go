@@ -1,0 +1,102 @@
+package traffic
+
+import (
+	"bytes"
+
+	"hushpipe/format/referrer"
+)
+
+// campaigns tells from the query of a request what it was linked from: who sends a
+// newsletter puts its name there, as utm_campaign. Some put only where the link stands,
+// as utm_source=chatgpt.com.
+type campaigns struct {
+	sites   *referrer.Sites
+	scratch []byte
+	url     []byte // of a source that is a host
+	kept    []byte
+}
+
+// The parameters that tools for campaigns agree on: those of Google, Matomo and Piwik.
+var (
+	campaignNames = []string{"utm_campaign", "mtm_campaign", "pk_campaign"}
+	sourceNames   = []string{"utm_source", "mtm_source", "pk_source"}
+)
+
+// of returns the origin that a target names itself, valid until the next call: false for
+// none. Of a Campaign Host is the name as it may be kept, nil for one that goes to other.
+func (c *campaigns) of(target []byte) (o referrer.Origin, ok bool) {
+	_, query, found := bytes.Cut(target, []byte("?"))
+	if !found {
+		return o, false
+	}
+	var campaign, source []byte
+	for len(query) > 0 {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte("&"))
+		if len(pair) < len("pk_source=") || pair[2] != '_' && pair[3] != '_' {
+			continue
+		}
+		name, value, _ := bytes.Cut(pair, []byte("="))
+		switch {
+		case len(value) == 0:
+		case campaign == nil && contains(campaignNames, name):
+			campaign = value
+		case source == nil && contains(sourceNames, name):
+			source = value
+		}
+	}
+	switch {
+	case campaign != nil:
+		return referrer.Origin{Kind: referrer.Campaign, Host: c.name(campaign)}, true
+	case source == nil:
+		return o, false
+	}
+	c.url = append(append(c.url[:0], "https://"...), source...)
+	if o, c.scratch = c.sites.Of(c.url, nil, c.scratch); o.Kind != referrer.Site && o.Kind != referrer.Direct {
+		return o, true
+	}
+	return referrer.Origin{Kind: referrer.Campaign, Host: c.name(source)}, true
+}
+
+// name returns the name of a campaign as it may be kept.
+func (c *campaigns) name(value []byte) []byte {
+	c.kept = appendDecoded(c.kept[:0], value)
+	kept := c.kept[:0]
+	for i := 0; i < len(c.kept); i++ { // blanks, as forms and as URLs have them
+		switch {
+		case c.kept[i] == '+':
+			kept = append(kept, ' ')
+		case bytes.HasPrefix(c.kept[i:], []byte("%20")):
+			kept = append(kept, ' ')
+			i += 2
+		default:
+			kept = append(kept, c.kept[i])
+		}
+	}
+	kept = bytes.TrimSpace(kept)
+	if len(kept) > maxPath {
+		kept = append(kept[:maxPath-1], '*')
+	}
+	if len(kept) == 0 || looksSecret(kept) || string(kept) == "other" {
+		return nil
+	}
+	return kept
+}
+
+// countCampaign counts a page that came by a link which says so. It reports whether it
+// did.
+func (c *Counter) countCampaign(d *Delta, h *Hit, network uint32) bool {
+	c.requests.splitRequest(h)
+	o, ok := c.campaigns.of(h.Request.Target)
+	switch {
+	case !ok:
+		return false
+	case o.Kind != referrer.Campaign:
+		d.cells.at(cellOf(kindOrigin, uint32(o.Kind), uint32(o.Name)))[0]++
+		return true
+	}
+	n := d.string(stringCampaign, o.Host)
+	d.cells.at(cellOf(kindCampaign, n, 0))[0]++
+	d.cells.at(cellOf(kindNetwork, n, network))
+	return true
+}
