@@ -141,7 +141,7 @@ func (s *stream) judged(r Row) Row {
 			}
 		}
 	}
-	if r.Faults = s.faults[of]; r.Faults == nil {
+	if r.Faults = slices.Concat(r.Faults, s.faults[of]); r.Faults == nil {
 		r.Faults = []Fault{}
 	}
 	r.More = s.more[of]
@@ -578,7 +578,7 @@ func (a *auditor) joining(s *stream, c statement.Claim) *Row {
 		if j.Linked {
 			what = "are not those of the stream that it is linked with"
 		}
-		s.fault(rowFor(statement.KindJoining), Fault{File: mine, What: what})
+		r.Faults = []Fault{{File: mine, What: what}} // other pairs of the stream have rows of their own
 	}
 	return r
 }

@@ -384,7 +384,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == dir.Fleet || sub == "" && (name == dir.RoomSecretName || name == dir.SeedName)
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {
-		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret && sub != dir.Policies)
+		v.broken(path, fmt.Sprintf("others have access to it (mode %04o)", mode), fmt.Sprintf("chmod %04o %s", mode&^loose, path)).of = rowOfSecret(secret && sub != dir.Policies && sub != dir.Held)
 	}
 	if sub == dir.Keys && secret && links(info) > 1 {
 		v.broken(path, "has a hard link elsewhere, which outlives its day", "delete that one").of = keyRow
