@@ -386,7 +386,8 @@ func (l *load) finish(t *testing.T, dir string) tally {
 // says so.
 func (c tally) checkHits(t *testing.T, dir, said string) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(dir, "traffic")); os.IsNotExist(err) {
+	// A test's disk has the directory whether hushpipe counts or not.
+	if files, _ := os.ReadDir(filepath.Join(dir, "traffic")); len(files) == 0 {
 		return
 	}
 	got := hitsIn(t, dir)

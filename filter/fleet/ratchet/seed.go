@@ -54,7 +54,7 @@ var errSeed = errors.New("is no seed of a fleet, or not all of one; hint: make i
 // ParseSeed reads the text. Its error tells nothing of it.
 func ParseSeed(text []byte) (s Seed, err error) {
 	at := bytes.LastIndex(text, []byte("check "))
-	if at < 0 || len(text) > mostSeed || string(text[at:]) != "check "+checkOf(text[:at])+"\n" {
+	if at < 1 || text[at-1] != '\n' || len(text) > mostSeed || string(text[at:]) != "check "+checkOf(text[:at])+"\n" {
 		return Seed{}, errSeed
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(string(text[:at]), "\n"), "\n") {
