@@ -46,9 +46,7 @@ const patience = 10 * time.Second
 // Open connects.
 func Open(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, conns: map[string]redis.Conn{}, nodes: map[string]bool{}}
-	for _, address := range cfg.Addresses {
-		e.nodes[address] = true
-	}
+	e.know(nil)
 	if err := e.locate(); err != nil {
 		e.Close()
 		return nil, err
@@ -142,13 +140,24 @@ func (e *Engine) locate() (err error) {
 			err = errors.New("the engine: the cluster has no slots")
 			continue
 		}
-		for _, node := range nodes {
-			e.nodes[node] = true
-		}
+		e.know(nodes)
 		e.spans, e.stale = spans, false
 		return nil
 	}
 	return err
+}
+
+// know forgets servers that are gone, each of which would be waited for.
+func (e *Engine) know(nodes []string) {
+	clear(e.nodes)
+	for _, node := range slices.Concat(e.cfg.Addresses, nodes) {
+		e.nodes[node] = true
+	}
+	for address := range e.conns {
+		if !e.nodes[address] {
+			e.drop(address)
+		}
+	}
 }
 
 // parseSlots reads what CLUSTER SLOTS answers that a server at an address was asked.
@@ -248,6 +257,7 @@ func (e *Engine) transact(key string, commands []command) ([]any, error) {
 // explain makes one line of an error, with a hint where one is known.
 func explain(err error) error {
 	text, _, _ := strings.Cut(err.Error(), "\n")
+	text, _, _ = strings.Cut(text, ", with args") // a server repeats them: a password, or fingerprints
 	hint := ""
 	switch {
 	case strings.HasPrefix(text, "OOM"):

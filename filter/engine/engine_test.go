@@ -8,9 +8,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,6 +29,32 @@ func TestSlots(t *testing.T) {
 	assert.Equal(t, slotOf("bar"), slotOf("foo{bar}{zap}"))
 	assert.Equal(t, slotOf("foo{}{bar}"), slotOf("foo{}{bar}"))
 	assert.NotEqual(t, slotOf("bar"), slotOf("foo{}{bar}"))
+}
+
+// TestServersThatAreGone: a server that a cluster no longer names is not asked any more.
+func TestServersThatAreGone(t *testing.T) {
+	_, addresses := enginetest.Cluster(t)
+	e, err := Open(Config{Addresses: addresses[:1]})
+	require.NoError(t, err)
+	defer e.Close()
+	e.nodes["192.0.2.1:6379"] = true
+	e.stale = true
+	_, err = e.holder("a")
+	require.NoError(t, err)
+	assert.ElementsMatch(t, addresses, slices.Collect(maps.Keys(e.nodes)))
+}
+
+// TestSecretInError: a server that does not know a command repeats what came with it.
+func TestSecretInError(t *testing.T) {
+	server := enginetest.Start(t, "--rename-command", "AUTH", "", "--rename-command", "SADD", "")
+	_, err := Open(Config{Addresses: []string{server.Socket}, User: "meet", Password: "PASSWORD"})
+	assert.EqualError(t, err, "the engine: ERR unknown command 'AUTH'")
+	e, err := Open(Config{Addresses: []string{server.Socket}})
+	require.NoError(t, err)
+	defer e.Close()
+	_, err = e.Add(Batch{Positions: "{a}p", Host: "h", Position: "1", Index: "{a}i", Tokens: []string{"t"},
+		Sets: []Set{{"{a}s", []string{"1234567890"}}}, Expire: time.Now().Add(time.Hour)})
+	assert.EqualError(t, err, "the engine: ERR unknown command 'SADD'")
 }
 
 // TestTLS: hosts are known by their certificates, and a server without one of the authority
