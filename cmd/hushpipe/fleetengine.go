@@ -126,17 +126,31 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 	return cmd
 }
 
-// share is how much of its time a collector leaves the engine alone, as a multiple of what
-// it takes to ask.
-const share = 20
+const (
+	// share is how much of its time a collector leaves the engine alone, as a multiple of what
+	// it takes to ask.
+	share = 20
+	// longest bounds that time after an error: an engine that hung took minutes to ask.
+	longest = 10 * time.Second
+)
 
 // collect brings the counts up to date each second, or less often where that takes long.
 func collect(c *pairs.Collector, say *messages) {
 	for {
 		began := time.Now()
-		if err := c.Step(); err != nil {
+		err := c.Step()
+		if err != nil {
 			say.about("fleet-engine", warning, err.Error())
 		}
-		time.Sleep(max(time.Second, share*time.Since(began)))
+		time.Sleep(pause(time.Since(began), err))
 	}
+}
+
+// pause is for how long the engine is left alone that it took a time to ask.
+func pause(took time.Duration, err error) time.Duration {
+	wait := max(time.Second, share*took)
+	if err != nil {
+		wait = min(wait, longest)
+	}
+	return wait
 }

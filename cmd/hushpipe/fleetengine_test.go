@@ -10,11 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/engine/enginetest"
 	"hushpipe/format/roomfile"
 )
+
+// TestPause: an engine that hung is asked again soon after.
+func TestPause(t *testing.T) {
+	assert.Equal(t, time.Second, pause(time.Millisecond, nil))
+	assert.Equal(t, 20*time.Second, pause(time.Second, nil))
+	assert.Equal(t, time.Second, pause(time.Millisecond, os.ErrDeadlineExceeded))
+	assert.Equal(t, 10*time.Second, pause(5*time.Minute, os.ErrDeadlineExceeded))
+}
 
 // TestFleetEngine: what the engine counts of three hosts with their filters is an independent
 // count, after it was killed and had lost all. The hosts have the rights that the manual
