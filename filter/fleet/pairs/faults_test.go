@@ -227,6 +227,32 @@ func TestDays(t *testing.T) {
 	assert.Empty(t, m.said)
 }
 
+// TestUnreadable: a journal that cannot be read keeps its own day open, and no other day
+// waits for it.
+func TestUnreadable(t *testing.T) {
+	m := newMeet(t, "web1")
+	first := m.today()
+	m.logAll(500)
+	m.step()
+	m.same()
+	unreadable := filepath.Join(m.dir("web1"), dir.Journal, dir.NewJournal(first))
+	require.NoError(t, os.Mkdir(unreadable, 0o700))
+	m.now = m.now.Add(24 * time.Hour)
+	for _, name := range []string{"web1", "count"} {
+		require.NoError(t, m.shippers[name].Look())
+	}
+	m.begin(m.hosts[0])
+	m.logAll(500)
+	assert.ErrorContains(t, m.hosts[0].Step(), unreadable)
+	require.NoError(t, m.count.Step())
+	assert.Equal(t, m.counted(m.today()), m.file("count", m.today()))
+	assert.Regexp(t, `\nopen web1 `, m.roster(first))
+	require.NoError(t, os.Remove(unreadable))
+	m.step()
+	require.NoError(t, m.count.Step())
+	assert.Regexp(t, `\nclosed web1 `, m.roster(first))
+}
+
 // TestBackup: a host that is restored from a backup sends what it has; what others and it had
 // sent before stays.
 func TestBackup(t *testing.T) {

@@ -142,11 +142,11 @@ func (s *Sender) Step() error {
 			continue
 		}
 		err := s.day(d, m.id, day, keep, now, renew)
-		var refused keyError
-		if isKey := errors.As(err, &refused); err != nil && !isKey {
+		var own dayError
+		if isOwn := errors.As(err, &own); err != nil && !isOwn {
 			errs = append(errs, err)
 			break // the other days would come to the same
-		} else if isKey && (day >= today || !s.told[day]) { // of a day that is over it is said once
+		} else if isOwn && (day >= today || !s.told[day]) { // of a day that is over it is said once
 			s.told[day] = true
 			errs = append(errs, err)
 		}
@@ -204,8 +204,9 @@ func readMember(d *dir.Dir) (m member, err error) {
 	return member{id, since}, nil
 }
 
-// keyError is of a day that cannot be sent, for want of the key that the fleet has.
-type keyError struct{ error }
+// dayError is of a day that cannot be sent, for want of the key that the fleet has or since
+// its journals cannot be read. Others can.
+type dayError struct{ error }
 
 // day sends what is new of a day.
 func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
@@ -213,7 +214,7 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 	if of == nil {
 		key, err := fleetKey(d, day)
 		if err != nil {
-			return keyError{err}
+			return dayError{err}
 		}
 		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
 		s.days[day] = of
@@ -226,7 +227,7 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 		}
 		if _, err := of.code.open("", held); err != nil {
 			of.claimed = false
-			return keyError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
+			return dayError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
 		}
 		of.claimed = true
 	}
@@ -327,8 +328,11 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 			}
 		}
 		tail.Passed()
-		if err != nil || !more { // what could be read is sent
-			return err
+		if err != nil { // what could be read is sent
+			return dayError{err}
+		}
+		if !more {
+			return nil
 		}
 	}
 }
