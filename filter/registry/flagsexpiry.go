@@ -78,7 +78,9 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 	for l := range bytes.Lines(text) {
 		at := line{text: l}
 		whole, _ := bytes.CutSuffix(l, []byte("\n"))
-		at.run, _ = parseRun(string(whole))
+		if r, ok := parseRun(string(whole)); ok {
+			at.run = r
+		}
 		switch at.word {
 		case replayWord:
 			at.gone = at.day < oldest

@@ -38,6 +38,8 @@ func TestExpireFlags(t *testing.T) {
 		{"a replay ends nothing", empty + first + replay + before, empty + first + replay},
 		{"what a newer version wrote", first + second + unknown + third, unknown + third},
 		{"what a full disk cut off", first + second + "2026-11-18T12:00:00Z filt\n" + third, "2026-11-18T12:00:00Z filt\n" + third},
+		{"flags that a full disk cut off end nothing", empty + first + "2026-11-10T12:00:00Z filter --format=\"com\n", empty + first + "2026-11-10T12:00:00Z filter --format=\"com\n"},
+		{"a replay that a newer version wrote", empty + "2026-11-03T12:00:00Z replay all --format=\"json\"\n" + first, empty + "2026-11-03T12:00:00Z replay all --format=\"json\"\n" + first},
 		{"nothing", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
