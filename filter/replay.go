@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"hushpipe/filter/traffic"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/format/machine"
 )
 
 // Replay treats the lines of archives on several processors. What comes out is
@@ -217,7 +217,7 @@ type placed struct {
 // findDays appends the days that lines go to, or whose rooms they count for,
 // each seldom more than once.
 func (f *Filter) findDays(dst []placed, lines []byte) []placed {
-	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
+	f.hasNUL = machine.HasNUL(lines)
 	var last placed
 	for len(lines) > 0 {
 		var line []byte

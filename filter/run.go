@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"hushpipe/format/machine"
 )
 
 const (
@@ -316,7 +318,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 // was appended by then is not left out, but its room may be: its day is marked.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
 	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
-	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
+	f.hasNUL = machine.HasNUL(lines)
 	for len(lines) > 0 {
 		lines = f.treatSome(b, lines)
 	}

@@ -170,7 +170,7 @@ func (s *Streams) share() {
 // treatLines implements treater.
 func (s *Streams) treatLines(b *Batch, lines []byte) {
 	f := s.reader
-	f.hasNUL = bytes.IndexByte(lines, 0) >= 0
+	f.hasNUL = machine.HasNUL(lines)
 	room := len(lines) + len(lines)/4
 	for i := range s.all {
 		s.all[i].batch = nil

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"hushpipe/filter/traffic"
 	"hushpipe/filter/where"
 	"hushpipe/format/civil"
+	"hushpipe/format/machine"
 )
 
 // StreamsReplay is a Replay for the streams of a policy: what each of them writes is what
@@ -177,7 +177,7 @@ func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func
 // findDays appends to each stream's share the days that lines go to, or whose rooms they
 // count for, each seldom more than once.
 func (s *Streams) findDays(shares []streamShare, lines []byte) {
-	s.reader.hasNUL = bytes.IndexByte(lines, 0) >= 0
+	s.reader.hasNUL = machine.HasNUL(lines)
 	for len(lines) > 0 {
 		s.line, lines = s.reader.marks.Cut(lines)
 		s.findDaysOf(shares)

@@ -28,6 +28,7 @@ func TestBounds(t *testing.T) {
 		for behind := range min(70, n) {
 			text := all[700-n : 700-behind]
 			require.Equal(t, Sum(bytes.Clone(text)), Sum(text))
+			require.Equal(t, len(text) > 0, HasNUL(text))
 			require.Equal(t, (len(text) >= 16 || cap(text) >= 64) && hasVectors, IsSimple(text, '='))
 		}
 	}

@@ -188,3 +188,26 @@ func FuzzIsSimple(f *testing.F) {
 		require.Equal(t, hasVectors && isSimplePlain(text, other), IsSimple(line, other))
 	})
 }
+
+// TestHasNUL: it is found wherever it stands in data of any length, and not behind it.
+func TestHasNUL(t *testing.T) {
+	for n := range 1100 {
+		data := append(bytes.Repeat([]byte{byte(n) | 1}, n), 0)[:n]
+		require.False(t, HasNUL(data), "%d bytes", n)
+		for at := range data {
+			c := data[at]
+			data[at] = 0
+			require.True(t, HasNUL(data), "%d bytes, at %d", n, at)
+			data[at] = c
+		}
+	}
+}
+
+// FuzzHasNUL holds the fast way equal to the plain one.
+func FuzzHasNUL(f *testing.F) {
+	f.Add([]byte("192.0.2.1"), []byte{0}, uint16(300))
+	f.Fuzz(func(t *testing.T, text, behind []byte, times uint16) {
+		data := append(bytes.Repeat(text, int(times%512)), behind...)
+		require.Equal(t, hasNULPlain(data), HasNUL(data))
+	})
+}

@@ -1,0 +1,6 @@
+package machine
+
+import "bytes"
+
+// hasNULPlain is HasNUL without vectors.
+func hasNULPlain(data []byte) bool { return bytes.IndexByte(data, 0) >= 0 }
