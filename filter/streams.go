@@ -358,17 +358,15 @@ func (s *Streams) look() {
 		return
 	}
 	if request != nil {
-		method, of, _, ok := format.SplitRequest(request)
-		if ok && s.facts.Method == nil {
+		if method, _, _, ok := format.SplitRequest(request); ok && s.facts.Method == nil {
 			s.facts.Method = method
-		}
-		if ok && target == nil {
-			target = of
 		}
 	}
 	switch {
 	case len(l.Target) > 0:
 		target = l.Target
+	case target == nil && request != nil:
+		target, s.target = format.Target(request, s.target)
 	case bytes.IndexByte(target, '\\') >= 0:
 		target, s.target = format.Unescaped(target, s.target)
 	}

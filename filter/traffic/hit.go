@@ -106,17 +106,15 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	}
 	h, target := &r.hit, r.target
 	if r.request != nil {
-		method, of, _, ok := format.SplitRequest(r.request)
-		if ok && h.Request.Method == nil {
+		if method, _, _, ok := format.SplitRequest(r.request); ok && h.Request.Method == nil {
 			h.Request.Method = method
-		}
-		if ok && target == nil {
-			target = of
 		}
 	}
 	switch {
 	case len(l.Target) > 0:
 		target = l.Target
+	case target == nil && r.request != nil:
+		target, r.scratch = format.Target(r.request, r.scratch)
 	case bytes.IndexByte(target, '\\') >= 0:
 		target, r.scratch = format.Unescaped(target, r.scratch)
 	}
