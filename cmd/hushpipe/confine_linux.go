@@ -107,7 +107,11 @@ func confineReplay(dir, keys string, paths []string) string {
 // folders returns the directories of files, those that exist.
 func folders(files []string) (paths []string) {
 	for _, file := range files {
-		if folder, err := filepath.EvalSymlinks(filepath.Dir(file)); file != "" && err == nil && folder != "/" {
+		whole, err := filepath.Abs(file) // "." may be "/" as well
+		if err != nil || file == "" {
+			continue
+		}
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(whole)); err == nil && folder != "/" {
 			paths = append(paths, folder)
 		}
 	}

@@ -143,6 +143,17 @@ execute
 $`, string(said))
 }
 
+// TestFolders: of a file directly below "/" no directory is meant, also where it is given
+// relative to that.
+func TestFolders(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	t.Chdir(dir)
+	assert.Equal(t, []string{dir}, folders([]string{"", "x.mmdb", "/x.mmdb"}))
+	t.Chdir("/")
+	assert.Empty(t, folders([]string{"x.mmdb", "./x.mmdb"}))
+}
+
 func TestReach(t *testing.T) {
 	withLandlock(t)
 	base, err := filepath.EvalSymlinks(t.TempDir())

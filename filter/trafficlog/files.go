@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
@@ -28,9 +29,9 @@ type Files struct {
 	unions map[civil.Day]*union
 	sizes  map[string]int64   // of the journals at the last look
 	behind map[civil.Day]bool // days whose file could not be written
-	named  bool               // names were added on days without journals
 	writer writer
 
+	named     atomic.Bool // names were added on days without journals
 	forgotten forgotten
 }
 
@@ -98,7 +99,10 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 	}
 	today := f.today()
 	var errs []error
-	renamed := f.named
+	renamed := f.named.Load()
+	if last == counts.LastDay {
+		renamed = f.named.Swap(false)
+	}
 	for _, day := range slices.Sorted(maps.Keys(names)) {
 		u := f.unions[day]
 		grown := slices.ContainsFunc(names[day], func(name string) bool { return sizes[name] != f.sizes[name] })
@@ -131,9 +135,6 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 		if _, there := sizes[name]; !there {
 			delete(f.sizes, name)
 		}
-	}
-	if last == counts.LastDay {
-		f.named = false
 	}
 	return dir.Join(errs...)
 }
@@ -341,9 +342,7 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	}
 	if changed {
 		errs = append(errs, known.write(d, f.maxNames()))
-		f.mu.Lock()
-		f.named = true
-		f.mu.Unlock()
+		f.named.Store(true)
 	}
 	if open > 0 {
 		f.cfg.Report.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))

@@ -112,9 +112,9 @@ var english = &words{
 	Refused:      "hushpipe refuses to reverse a pseudonym, since no purpose is named for that.",
 
 	NoLine: "No line is stored for this purpose.",
-	Traffic: "For each day pages, visits, their length, entry and exit pages, the pages and search engines that people came from, browsers, systems, " +
+	Traffic: "For each day pages, visits, their length, entry and exit pages, the pages, search engines and campaigns that people came from, browsers, systems, " +
 		"files that were not found, and robots are counted, for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
-		"and sites stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
+		"and sites, and campaigns, stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
 	Sitemap:        "Pages on a list of the operator’s stand there by name in any case.",
 	Countries:      "Requests and visitors are also counted by the country that their IP addresses are registered in.",
 	Groups:         "What stands for {group} in %s has figures of its own.",

@@ -114,9 +114,9 @@ var german = &words{
 	Refused:      "hushpipe verweigert die Aufdeckung, da kein Zweck dafür genannt ist.",
 
 	NoLine: "Für diesen Zweck wird keine Zeile gespeichert.",
-	Traffic: "Gezählt werden für jeden Tag Seiten, Besuche, deren Dauer, Einstiegs- und Ausstiegsseiten, die Seiten und Suchmaschinen, von denen " +
+	Traffic: "Gezählt werden für jeden Tag Seiten, Besuche, deren Dauer, Einstiegs- und Ausstiegsseiten, die Seiten, Suchmaschinen und Kampagnen, von denen " +
 		"Menschen kamen, Browser, Betriebssysteme, nicht gefundene Dateien und Roboter, auf Dauer. Zahlen mehrerer Eigenschaften eines Besuchers werden " +
-		"nicht verknüpft. Adressen von Seiten und Websites stehen darin nur dann mit Namen, wenn sie an einem Tag aus %s verschiedenen Netzen kamen oder " +
+		"nicht verknüpft. Adressen von Seiten und Websites sowie Kampagnen stehen darin nur dann mit Namen, wenn sie an einem Tag aus %s verschiedenen Netzen kamen oder " +
 		"schon früher darin standen; alle anderen werden zusammengezählt.",
 	Sitemap:        "Seiten, die auf einer Liste des Betreibers stehen, werden immer einzeln genannt.",
 	Countries:      "Anfragen und Besucher werden auch nach dem Land gezählt, in dem ihre IP-Adressen registriert sind.",

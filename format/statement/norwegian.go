@@ -113,9 +113,9 @@ var norwegian = &words{
 	Refused:      "hushpipe nekter å snu et pseudonym, siden det ikke er oppgitt noe formål med det.",
 
 	NoLine: "For dette formålet lagres ingen linje.",
-	Traffic: "For hver dag telles sider, besøk, hvor lenge de varer, inngangs- og utgangssider, sidene og søkemotorene som folk kom fra, nettlesere, " +
+	Traffic: "For hver dag telles sider, besøk, hvor lenge de varer, inngangs- og utgangssider, sidene, søkemotorene og kampanjene som folk kom fra, nettlesere, " +
 		"operativsystemer, filer som ikke ble funnet, og roboter. Tallene beholdes permanent. Tall for flere egenskaper ved en besøkende blir ikke koblet. " +
-		"Adresser til sider og nettsteder står der med navn bare når de kom fra %s ulike nett på én dag, eller har stått der før; alle andre slås sammen.",
+		"Adresser til sider og nettsteder, og kampanjer, står der med navn bare når de kom fra %s ulike nett på én dag, eller har stått der før; alle andre slås sammen.",
 	Sitemap:        "Sider på en liste fra den ansvarlige står alltid der med navn.",
 	Countries:      "Forespørsler og besøkende telles også etter landet som IP-adressene deres er registrert i.",
 	Groups:         "Det som står i stedet for {group} i %s, har egne tall.",
