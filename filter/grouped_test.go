@@ -212,6 +212,32 @@ func TestGroupsOfOtherLines(t *testing.T) {
 	}
 }
 
+// TestGroupsAfterPanic: the lines behind one that the program panicked at are as they are
+// without it, and people of one group do not count for another.
+func TestGroupsAfterPanic(t *testing.T) {
+	const line = `{"remote_addr":"%s","time":"2026-11-22T10:00:00+00:00","request":"GET /a?b=c HTTP/1.1","status":200,"size":5}` + "\n"
+	treat := func(panics bool) (held string, people []byte) {
+		b := &Batch{}
+		s := groupedStream(t, "json", `client = "mask=24/48", time = "keep", url = "keep"`, []string{"client"}, nil, b)
+		f := s.all[0].Filter
+		s.renew()
+		redact := f.redact
+		if panics {
+			f.redact = nil
+			s.treatLines(&Batch{streams: make([]*Batch, 1)}, fmt.Appendf(nil, line, "192.0.2.1"))
+			require.Contains(t, f.Fault(), "treatment.(*Redact)")
+		}
+		f.redact = redact
+		s.treatLines(&Batch{streams: make([]*Batch, 1)}, []byte(fmt.Sprintf(line, "198.51.100.1")+fmt.Sprintf(line, "203.0.113.1")))
+		return string(b.Parts[0].Held), b.Parts[0].People
+	}
+	held, people := treat(false)
+	after, peopleAfter := treat(true)
+	assert.Equal(t, 2, strings.Count(held, "\n"))
+	assert.Equal(t, held, after)
+	assert.Equal(t, people, peopleAfter)
+}
+
 // TestGroupsAllocateNothing: once a group is open, its lines cost no allocation.
 func TestGroupsAllocateNothing(t *testing.T) {
 	b, open := &Batch{}, &openGroups{}

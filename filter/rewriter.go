@@ -112,6 +112,10 @@ func (w *rewriter) newLine() {
 	w.who, w.request, w.agent, w.doubt = nil, nil, nil, noDoubt
 }
 
+// dropLine drops what is known of the line that the program panicked at. Its fields may be
+// those of another text: appendJSON and groupOf exchange them for a while.
+func (w *rewriter) dropLine() { w.line, w.json = format.Line{}, jsonFields{} }
+
 // note notes where a text of the line lies: the request for its room, and the user
 // agent of a client, which sends the same one the next time.
 func (w *rewriter) note(t *cleanText) {

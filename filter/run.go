@@ -337,6 +337,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			return
 		}
 		f.noteFault(panicPlace())
+		f.dropLine()
 		if f.wrote != nil {
 			f.leaveOutAfterPanic(b)
 			return

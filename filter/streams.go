@@ -222,6 +222,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 		of.stats.Failed++
 		place := panicPlace()
 		of.noteFault(place)
+		of.dropLine()
 		switch {
 		case reading && s.line == nil: // Cut did not come to its end
 			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
