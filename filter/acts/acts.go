@@ -167,26 +167,30 @@ func expire(d *dir.Dir, name string, first civil.Day) (empty bool, err error) {
 }
 
 // copyKept copies the lines that are not older than first, and counts them and the
-// others. A line without a date goes with the one before it.
+// others. A line without a date goes with the one before it. A line may be of any
+// length: it is read in parts, of which the first has the date.
 func copyKept(to io.Writer, from io.Reader, first civil.Day) (kept, old int, err error) {
 	in := bufio.NewReader(from)
-	for expired := false; ; {
-		line, err := in.ReadBytes('\n')
-		if err != nil && err != io.EOF {
+	for begins, expired := true, false; ; {
+		part, err := in.ReadSlice('\n')
+		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 			return kept, old, err
 		}
-		if date, _, dated := bytes.Cut(line, []byte("T")); dated {
-			if day, ok := civil.ParseDay(string(date)); ok {
-				expired = day < first
+		if begins && len(part) > 0 {
+			if date, _, dated := bytes.Cut(part, []byte("T")); dated {
+				if day, ok := civil.ParseDay(string(date)); ok {
+					expired = day < first
+				}
+			}
+			if expired {
+				old++
+			} else {
+				kept++
 			}
 		}
-		switch {
-		case len(line) == 0:
-		case expired:
-			old++
-		default:
-			kept++
-			if _, err := to.Write(line); err != nil {
+		begins = err == nil
+		if !expired {
+			if _, err := to.Write(part); err != nil {
 				return kept, old, err
 			}
 		}

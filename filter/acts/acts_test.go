@@ -3,6 +3,8 @@ package acts_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +107,7 @@ func TestExpire(t *testing.T) {
 		young = "2023-11-22T00:00:00Z uid=0 login=alice day=2023-11-21 revealed=1\n"
 		ahead = "2099-01-01T00:00:00Z uid=0 login=alice day=2099-01-01 revealed=1\n"
 	)
+	long := strings.Repeat("x", 10_000) + "\n"
 	for name, tt := range map[string]struct{ text, want string }{
 		"nothing old":              {young + ahead, young + ahead},
 		"all old":                  {old + old, ""},
@@ -113,6 +116,9 @@ func TestExpire(t *testing.T) {
 		"a torn line goes with it": {old + "torn\n" + young + "torn\n", young + "torn\n"},
 		"no newline at the end":    {old + young + "2023-11", young + "2023-11"},
 		"not ours":                 {"content\n", "content\n"},
+		"a long line, old":         {old[:20] + long + old + young, young},
+		"a long line, young":       {old + young[:20] + long + ahead, young[:20] + long + ahead},
+		"no date in its middle":    {young[:20] + strings.Repeat(old[:20], 1000) + "\n" + old, young[:20] + strings.Repeat(old[:20], 1000) + "\n"},
 		"empty":                    {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,4 +149,21 @@ func TestExpire(t *testing.T) {
 	_, err = acts.Expire(d, day(t, "2023-11-22"))
 	require.NoError(t, err)
 	assert.NoDirExists(t, filepath.Join(path, ".lock"), "nothing is made where nothing is noted")
+}
+
+// TestExpireInLittleMemory: whatever lies in the log, no line of it is held whole.
+func TestExpireInLittleMemory(t *testing.T) {
+	path := t.TempDir()
+	file := filepath.Join(path, "acts.log")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Truncate(file, 64<<20))
+	d, err := dir.Open(path, dir.Options{Create: true})
+	require.NoError(t, err)
+	defer d.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = acts.Expire(d, day(t, "2023-11-22"))
+	require.NoError(t, err)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
