@@ -22,8 +22,9 @@ func TestWrongFlagsOnHangingDisk(t *testing.T) {
 	require.NoError(t, err)
 	defer fuse.Close() // and whoever waits gets an error
 	err = unix.Mount("hushpipe", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse.Fd()))
-	if err != nil {
-		t.Skipf("mount: %v", err) // a container
+	if err != nil { // a container
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI can mount: %v", err)
+		t.Skipf("mount: %v", err)
 	}
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 
@@ -34,7 +35,7 @@ func TestWrongFlagsOnHangingDisk(t *testing.T) {
 		l.write(client, "/")
 	}
 	assert.Equal(t, 2, l.end())
-	assert.Less(t, time.Since(began), 5*time.Second)
+	assert.Less(t, time.Since(began), time.Minute, "it would be for ever")
 	assert.Contains(t, l.said.String(), "the disk with the recorded settings does not answer")
 	assert.Contains(t, l.said.String(), "10000 lines read and not written")
 }
