@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"maps"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,8 +69,9 @@ func TestTLS(t *testing.T) {
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
+	host, port := enginetest.Address(t)
 	// One certificate is the authority's, the server's and the host's.
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, IPAddresses: []net.IP{net.ParseIP(host)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -77,8 +79,7 @@ func TestTLS(t *testing.T) {
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	certFile, keyFile := write("cert", "CERTIFICATE", cert), write("key", "PRIVATE KEY", secret)
-	port := enginetest.FreePort(t)
-	enginetest.Start(t, "--bind", "127.0.0.1", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+	enginetest.Start(t, "--bind", host, "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
 		"--tls-ca-cert-file", certFile, "--tls-auth-clients", "yes")
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	require.NoError(t, err)
@@ -96,7 +97,7 @@ func TestTLS(t *testing.T) {
 		{"another authority", &tls.Config{RootCAs: x509.NewCertPool(), Certificates: []tls.Certificate{pair}}, false},
 		{"none", nil, false},
 	} {
-		e, err := Open(Config{Addresses: []string{"localhost:" + port}, TLS: tt.tls})
+		e, err := Open(Config{Addresses: []string{net.JoinHostPort(host, port)}, TLS: tt.tls})
 		if err == nil {
 			err = e.Put("a", "b", "c", time.Now().Add(time.Hour))
 		}

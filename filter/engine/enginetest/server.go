@@ -2,11 +2,13 @@
 package enginetest
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -81,9 +83,10 @@ func (s *Server) Do(command ...string) string {
 func Cluster(t *testing.T) (servers []*Server, addresses []string) {
 	t.Helper()
 	for range 3 {
-		port := FreePort(t)
-		servers = append(servers, Start(t, "--bind", "127.0.0.1", "--port", port, "--cluster-enabled", "yes", "--cluster-port", FreePort(t)))
-		addresses = append(addresses, net.JoinHostPort("127.0.0.1", port))
+		host, port := Address(t)
+		_, bus := Address(t)
+		servers = append(servers, Start(t, "--bind", host, "--port", port, "--cluster-enabled", "yes", "--cluster-announce-ip", host, "--cluster-port", bus))
+		addresses = append(addresses, net.JoinHostPort(host, port))
 	}
 	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -101,13 +104,22 @@ func (s *Server) AwaitCluster() {
 	}
 }
 
-// FreePort returns a port of TCP that nobody has.
-func FreePort(t *testing.T) string {
+// ports counts those that this process has handed out.
+var ports atomic.Int32
+
+// Address returns a host and a port of TCP that only this test has. Ports that the kernel
+// hands out may be another's by the time they are used, or used again: the host is one of
+// the loopback's many, by the process id, and the port is below those that the kernel gives.
+func Address(t *testing.T) (host, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	pid := os.Getpid()
+	host = fmt.Sprintf("127.%d.%d.%d", 128|pid>>16&127, pid>>8&255, pid&255)
+	port = fmt.Sprint(10_000 + ports.Add(1))
+	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skipf("only Linux has all of 127.0.0.0/8: %v", err)
+	}
 	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
+	require.NoError(t, l.Close())
+	return host, port
 }
