@@ -18,7 +18,8 @@ import (
 )
 
 // auditedPolicy has a stream for each kind of claim that flags do not make.
-const auditedPolicy = `format = "combined"
+const auditedPolicy = `format   = "combined"
+workdays = "de-BE"
 
 [[stream]]
 name    = "web"
@@ -59,6 +60,19 @@ keep    = "14d"
 name    = "nothing"
 purpose = "x"
 keep    = "none"
+
+[[stream]]
+name    = "workdays"
+purpose = "x"
+fields  = { client = "mask", time = "keep" }
+keep    = "24h of workdays"
+
+[[stream]]
+name    = "settling"
+purpose = "x"
+fields  = { client = "mask", time = "keep" }
+settled = [%s]
+keep    = "3d after settling, 30d"
 `
 
 // TestAuditFindsInStreams: each way to break a claim of a policy is found, by stream, file
@@ -68,7 +82,8 @@ func TestAuditFindsInStreams(t *testing.T) {
 	at, now := t.TempDir(), time.Now()
 	today := now.Format(time.DateOnly)
 	file := filepath.Join(at, "policy.toml")
-	require.NoError(t, os.WriteFile(file, []byte(auditedPolicy), 0o600))
+	ago := func(days int) string { return now.AddDate(0, 0, -days).Format(time.DateOnly) }
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, auditedPolicy, ago(10)), 0o600))
 	var log strings.Builder
 	for i := range 20 {
 		fmt.Fprintf(&log, "192.0.2.%d - maria%d [%s] \"GET /a?q=s3cret%d&token=b HTTP/1.1\" 404 512 \"http://www.example.org/x\" \"Mozilla/5.0\"\n",
@@ -107,6 +122,15 @@ func TestAuditFindsInStreams(t *testing.T) {
 			put(path, read(t, filepath.Join(dir, "hours", name)), 0o640)(t, dir)
 		}
 	}
+	// older makes a file of today one of an earlier day.
+	older := func(dir, file string, days int) func(*testing.T, string) {
+		return func(t *testing.T, root string) {
+			found, err := filepath.Glob(filepath.Join(root, dir, strings.Replace(file, "*", "*"+today+"*", 1)))
+			require.NoError(t, err)
+			require.NotEmpty(t, found)
+			require.NoError(t, os.Rename(found[0], strings.Replace(found[0], today, ago(days), 1)))
+		}
+	}
 	for _, test := range []struct {
 		name  string
 		plant func(*testing.T, string)
@@ -140,12 +164,10 @@ func TestAuditFindsInStreams(t *testing.T) {
 		{"a line of yesterday in the file of today", change("web/"+name, 1, now.Format("[02/Jan/2006"), now.AddDate(0, 0, -1).Format("[02/Jan/2006")), "web:period", "web/" + name, 1},
 		{"an old file", again("hours/access-2026-01-05.log"), "hours:period", "hours/access-2026-01-05.log", 0},
 		{"an old file of an hour", again("hours/access-2026-01-05T10.log"), "hours:period", "hours/access-2026-01-05T10.log", 0},
-		{"held lines that had to be deleted", func(t *testing.T, dir string) {
-			held, err := filepath.Glob(filepath.Join(dir, "group", "held", "*"+today+"*"))
-			require.NoError(t, err)
-			require.NotEmpty(t, held)
-			require.NoError(t, os.Rename(held[0], strings.Replace(held[0], today, now.AddDate(0, 0, -2).Format(time.DateOnly), 1)))
-		}, "group:access", "", 0},
+		{"an hour of workdays that is over", older("workdays", "access-*.log", 9), "workdays:period", "", 0},
+		{"a key of hours that are over", older("workdays/keys", "*.key", 9), "workdays:keys", "", 0},
+		{"a journal of a day that has settled", older("settling/journal", "*.journal", 12), "settling:period", "", 0},
+		{"held lines that had to be deleted", older("group/held", "*", 2), "group:access", "", 0},
 		{"lines of a stream that writes nothing", func(t *testing.T, dir string) {
 			put("nothing/keep", "14d\n", 0o640)(t, dir)
 			put("nothing/keys/keep", "14d\n", 0o640)(t, dir)

@@ -8,7 +8,8 @@ import (
 	"hushpipe/filter/retention"
 )
 
-// isPast reports whether lines or a key are past a bound that says when, beside the period.
+// isPast reports whether lines, a key or a journal are past a bound that says when, beside
+// the period: a day's keys and journals go with its last lines.
 func (v *survey) isPast(sub, name string) bool {
 	now := v.now.Add(-purgeGrace)
 	if l, _, ok := dir.ParseLog(name); ok && sub == "" {
@@ -17,8 +18,11 @@ func (v *survey) isPast(sub, name string) bool {
 	if to, _, _, ok := dir.ParseHeld(name); ok && sub == dir.Held {
 		return retention.Past(v.bounds, to, now)
 	}
-	day, ok := dir.OwnDay(dir.Keys, name)
-	return ok && sub == dir.Keys && !v.bounds.Shared && retention.Past(v.bounds, retention.LastOf(day, v.bounds), now)
+	if sub != dir.Journal && (sub != dir.Keys || v.bounds.Shared) {
+		return false
+	}
+	day, ok := dir.ExpiryDay(sub, name)
+	return ok && retention.Past(v.bounds, retention.LastOf(day, v.bounds), now)
 }
 
 // isFormer reports whether a file of lines is past the period that held before there was a

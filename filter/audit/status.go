@@ -365,7 +365,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		v.broken(path, "was left by a process that was killed", v.purge(at)).of = rowOf(sub)
 		return
 	case v.isPast(sub, name):
-		v.broken(path, "is older than "+v.Bounds, v.purge(at))
+		v.broken(path, "is older than "+v.Bounds, v.purge(at)).of = rowOf(sub)
 		return
 	case sub == "" && v.isFormer(name):
 		v.broken(path, "is older than "+v.bounds.Former.String()+", for which its lines were to be kept", v.purge(at)).of = rowOf(sub)
