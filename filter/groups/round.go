@@ -69,7 +69,7 @@ func (r *Releaser) Round(d *dir.Dir) error {
 		case r.opened.isOver(day):
 			err = r.finish(d, day, held[day])
 		default:
-			err = dir.Join(r.endPast(d, held[day]), r.release(d, day, typed[day]))
+			err = dir.Join(r.endPast(d, held[day], r.cfg.Past), r.release(d, day, typed[day]))
 		}
 		if err != nil && !errors.Is(err, dir.ErrLocked) {
 			r.cfg.Report.Fault("held", err, "; held lines are not released yet")
@@ -79,12 +79,26 @@ func (r *Releaser) Round(d *dir.Dir) error {
 	return dir.Join(errs...)
 }
 
-// endPast deletes the files of a day that goes on whose lines are past another bound.
-func (r *Releaser) endPast(d *dir.Dir, held []string) error {
-	isPast := func(name string) bool {
-		to, _, _, _ := dir.ParseHeld(name)
-		return r.cfg.Past(to)
+// EndPast deletes the held lines of days before first, and those past another bound, and
+// counts them. It is for who would delete them next without a look into the files.
+func (r *Releaser) EndPast(d *dir.Dir, first civil.Day) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held, err := heldNames(d)
+	errs := []error{err}
+	past := func(l dir.Log) bool { return l.Day < first || r.cfg.Past(l) }
+	for day, names := range held {
+		if r.opened.isOver(day) && slices.ContainsFunc(names, isPast(past)) {
+			errs = append(errs, r.opened.load(d, day))
+		}
+		errs = append(errs, r.endPast(d, names, past))
 	}
+	return dir.Join(errs...)
+}
+
+// endPast deletes the files of one day whose lines are past a bound.
+func (r *Releaser) endPast(d *dir.Dir, held []string, past func(dir.Log) bool) error {
+	isPast := isPast(past)
 	if !slices.ContainsFunc(held, isPast) {
 		return nil
 	}
@@ -102,6 +116,14 @@ func (r *Releaser) endPast(d *dir.Dir, held []string) error {
 		}
 	}
 	return dir.Join(errs...)
+}
+
+// isPast tells of the name of a held file whether its lines are past a bound.
+func isPast(past func(dir.Log) bool) func(name string) bool {
+	return func(name string) bool {
+		to, _, _, _ := dir.ParseHeld(name)
+		return past(to)
+	}
 }
 
 // forgetOld lets go of days that nobody asks for any more.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -90,6 +92,25 @@ func (s *Store) runGroups() {
 		case <-s.groups.stop:
 			return
 		}
+	}
+}
+
+// expireGroups counts the held lines that are deleted next, as far as they can be read in time.
+func (s *Store) expireGroups(d *place, first civil.Day) {
+	if s.groups == nil {
+		return
+	}
+	done, ok := d.Use()
+	if !ok {
+		return
+	}
+	if !dir.WaitFor(expirePatience, func() {
+		defer done()
+		if err := s.groups.EndPast(d.Dir, first); err != nil && !errors.Is(err, dir.ErrLocked) {
+			s.report.Fault("held", err, "")
+		}
+	}) {
+		s.report.Say("held-expiring", fmt.Sprintf("%s: expired held lines were not read in time; fewer may be counted as withheld", s.cfg.Path))
 	}
 }
 

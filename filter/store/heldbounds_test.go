@@ -70,7 +70,7 @@ func TestHeldHourIsOver(t *testing.T) {
 		says uint64 // lines that a process has counted
 	}{
 		{"a process that lives", func(b *groupBed, w *worker) { w.round(b) }, 2},
-		{"its hourly purge", func(b *groupBed, w *worker) { b.tick(w.s) }, 0},
+		{"its hourly purge", func(b *groupBed, w *worker) { b.tick(w.s) }, 2},
 		{"a machine that was off", func(b *groupBed, w *worker) {
 			b.kill(w.s)
 			require.NoError(b, b.worker().s.Close())
@@ -103,6 +103,22 @@ func TestHeldHourIsOver(t *testing.T) {
 			b.heard()
 		})
 	}
+}
+
+// TestHeldDayIsOver: held lines that go with their day are counted, as those that are
+// deleted in it.
+func TestHeldDayIsOver(t *testing.T) {
+	b := newGroupBed(t, groupPolicy)
+	b.set(friday)
+	b.cfg.Keep = 1
+	w := b.worker()
+	w.all(t, b.people(civil.DayOf(friday), 1, 2))
+	b.set(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC))
+	b.tick(w.s)
+	assert.Empty(t, b.names(dir.Held))
+	assert.Equal(t, uint64(2), w.s.registry.Counters().Withheld)
+	require.NoError(t, w.s.Close())
+	b.heard()
 }
 
 // TestReleasedPastABound: lines that were held when their day or hour went past a bound make no

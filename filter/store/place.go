@@ -91,6 +91,7 @@ func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock 
 		first := v.FirstKept(*p.bounds.Load(), v.First(rule))
 		unlock = p.store.ledger.ReadExpiring(p.Dir, first)
 		p.store.expireTraffic(p, first)
+		p.store.expireGroups(p, first)
 	}
 	p.store.ledger.ReadUntil(p.store.Counted().First)
 	return unlock
