@@ -391,7 +391,7 @@ func (r *Releaser) endFile(d *dir.Dir, log Appender, name string, last bool) err
 	}
 	f, openErr := d.OpenFile(dir.Held, moving, os.O_RDONLY)
 	if openErr != nil {
-		return dir.Join(err, dir.IfExists(openErr))
+		return dir.Join(dir.IfExists(err), dir.IfExists(openErr)) // a purge may be faster
 	}
 	defer f.Close()
 	out := &outlet{log: log, to: to}
