@@ -27,7 +27,7 @@ func fleetCommand(say *messages) *cobra.Command {
 		},
 	}
 	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(say), fleetRekeyCommand(),
-		fleetCollectCommand(say), fleetMergeCommand(say))
+		fleetCollectCommand(say), fleetStatusCommand(), fleetMergeCommand(say))
 	return cmd
 }
 

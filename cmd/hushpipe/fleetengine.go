@@ -99,16 +99,9 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 		Example: `  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet`,
 		Args:    fleetArguments("FLEET", "DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			file, err := fleet.ReadFile(args[0])
+			file, cfg, err := fleetWithEngine(args[0])
 			if err != nil {
 				return err
-			}
-			cfg, err := engineOf(file)
-			if err != nil {
-				return err
-			}
-			if len(cfg.Addresses) == 0 {
-				return fmt.Errorf("%s: names no engine; hint: add a line 'engine redis://HOST:PORT', or use hushpipe fleet merge", args[0])
 			}
 			if err := pairs.CheckCollect(args[1]); err != nil {
 				return err

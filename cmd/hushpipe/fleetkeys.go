@@ -142,10 +142,10 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			confineToEngine(cfg, args[1], keys)
+			confined := confineToEngine(cfg, args[1], keys)
 			send := func() {}
 			if len(cfg.Addresses) > 0 {
-				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Now: now, Say: say.report,
+				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Say: say.report,
 					Open: func() (pairs.Engine, error) { return engine.Open(cfg) }})
 				send = func() { sendPairs(s, say) }
 			}

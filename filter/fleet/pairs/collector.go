@@ -100,11 +100,19 @@ func (c *Collector) Step() error {
 			return err
 		}
 	}
-	days, err := c.days(d, now)
+	today := civil.DayOf(now)
+	m, err := join(d, today)
 	if err != nil {
 		return err
 	}
-	today := civil.DayOf(now)
+	keep, err := keptFor(d)
+	if err != nil {
+		return err
+	}
+	days, err := c.days(d, max(keep.First(today), m.since), today+1)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, day := range days {
 		if near := today-1 <= day; near || all {
@@ -119,24 +127,14 @@ func (c *Collector) Step() error {
 	return dir.Join(errs...)
 }
 
-// days returns those of which the engine can have something, and makes their codes.
-func (c *Collector) days(d *dir.Dir, now time.Time) (days []civil.Day, err error) {
-	today := civil.DayOf(now)
-	m, err := join(d, today)
-	if err != nil {
-		return nil, err
-	}
-	keep, err := keptFor(d)
-	if err != nil {
-		return nil, err
-	}
-	first := max(keep.First(today), m.since)
+// days returns those from first to last whose key there is, and makes their codes.
+func (c *Collector) days(d *dir.Dir, first, last civil.Day) (days []civil.Day, err error) {
 	for day := range c.codes {
 		if day < first {
 			delete(c.codes, day)
 		}
 	}
-	for day := first; day <= today+1; day++ {
+	for day := first; day <= last; day++ {
 		if c.codes[day] == nil {
 			key, err := fleetKey(d, day)
 			if errors.Is(err, fs.ErrNotExist) { // this host did not run that day

@@ -21,6 +21,7 @@ type record struct {
 	Settings []string  `json:"settings"`
 	Oldest   string    `json:"oldest"` // day of its oldest key
 	Resends  int       `json:"resends"`
+	Confined string    `json:"confined,omitempty"` // what the kernel keeps its process from
 }
 
 var errRecord = errors.New("is no record of a host")

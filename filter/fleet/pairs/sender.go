@@ -44,6 +44,7 @@ type Engine interface {
 type SenderConfig struct {
 	Path, Keys  string // DIR, and the key directory, "" for DIR/keys
 	Fleet, Host string // their names
+	Confined    string // what the kernel keeps this process from, in words
 	Open        func() (Engine, error)
 	Now         func() time.Time
 	Say         func(topic, line string)
@@ -429,7 +430,7 @@ func (t *twins) step(now time.Time) (line string) {
 
 // tell puts the record of the host, where it changed, and each minute.
 func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now time.Time, renew bool) error {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends,
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined,
 		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
 	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
 		return nil

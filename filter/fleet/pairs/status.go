@@ -1,0 +1,234 @@
+package pairs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// Status is what the engine of a fleet knows of its hosts, and what is wrong with that.
+type Status struct {
+	Fleet    string       `json:"fleet"`
+	Time     time.Time    `json:"time"`
+	Persists []string     `json:"persists"` // servers that write to a disk, and how
+	Hosts    []HostStatus `json:"hosts"`    // sorted by name; nil: no key opens their records
+	Days     []DayStatus  `json:"days"`
+	Behind   []Behind     `json:"behind"`
+}
+
+// HostStatus is one host, as it told of itself last.
+type HostStatus struct {
+	Name     string    `json:"name"`
+	Seen     time.Time `json:"seen,omitzero"`        // zero: never
+	Lag      *int64    `json:"lag_seconds"`          // since then; nil: never
+	Oldest   string    `json:"oldest_key,omitempty"` // day of its oldest key
+	Resends  int       `json:"resends"`
+	Confined string    `json:"confined,omitempty"`
+}
+
+// DayStatus is one day.
+type DayStatus struct {
+	Day     string   `json:"day"`
+	Records int      `json:"records"` // of hosts, whether they can be opened or not
+	Closed  []string `json:"closed"`  // names of hosts
+	Open    []string `json:"open"`
+	Missing []string `json:"missing"`
+	Rooms   int      `json:"rooms"`
+	Pairs   uint64   `json:"pairs"`
+}
+
+// Behind is what is wrong with a host or the engine, and what to do.
+type Behind struct {
+	Of   string `json:"of"`
+	What string `json:"what"`
+	Do   string `json:"do,omitempty"`
+}
+
+// late is for how long a host may tell nothing of itself: it does once a minute.
+const late = 3 * renewal
+
+// ReadStatus asks the engine what it has of the hosts, and changes nothing. The keys in a DIR
+// of the fleet open their records: without a Path, they are counted alone.
+func ReadStatus(cfg CollectorConfig) (Status, error) {
+	now := cfg.Now().Round(0)
+	v := &survey{now: now, today: civil.DayOf(now), newest: map[string]heard{}, heardOn: map[string][]civil.Day{}, unclosed: map[string][]civil.Day{},
+		Status: Status{Fleet: cfg.Fleet, Time: now.Truncate(time.Second), Persists: []string{}, Days: []DayStatus{}, Behind: []Behind{}}}
+	cfg.Say = func(_, line string) { v.behind(theEngine, line, "") }
+	v.Collector = NewCollector(cfg)
+	var err error
+	if v.engine, err = cfg.Open(); err != nil {
+		return v.Status, err
+	}
+	persists, err := v.engine.Check(now)
+	if err != nil {
+		v.behind(theEngine, err.Error(), "")
+	}
+	for _, line := range persists {
+		v.Persists = append(v.Persists, line)
+		v.behind(theEngine, line+", which may outlive the day's key", "turn that off, the hosts send all again")
+	}
+	if cfg.Path == "" {
+		return v.Status, v.sealed()
+	}
+	return v.Status, v.opened()
+}
+
+// theEngine is of what it is said that is of no host.
+const theEngine = "the engine"
+
+// survey is a Status in the making.
+type survey struct {
+	*Collector
+	Status
+	now      time.Time
+	today    civil.Day
+	newest   map[string]heard       // by name of the host
+	heardOn  map[string][]civil.Day // of each host, ascending
+	unclosed map[string][]civil.Day // that are over in all zones
+}
+
+func (v *survey) behind(of, what, do string) { v.Behind = append(v.Behind, Behind{of, what, do}) }
+
+// sealed counts records without a key.
+func (v *survey) sealed() error {
+	for day := calendar.DefaultPeriod.First(v.today); day <= v.today+1; day++ {
+		fields, err := v.engine.Fields(newCode(v.cfg.Fleet, day, [32]byte{}).roster()) // the key is in no name
+		if err != nil {
+			return err
+		}
+		delete(fields, "")
+		if len(fields) > 0 {
+			v.Days = append(v.Days, DayStatus{Day: day.String(), Records: len(fields)})
+		}
+	}
+	return nil
+}
+
+// opened reads records by the keys in DIR.
+func (v *survey) opened() error {
+	d, err := dir.Open(v.cfg.Path, dir.Options{Keys: v.cfg.Keys})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	keep, err := keptFor(d)
+	if err != nil {
+		return err
+	}
+	first := keep.First(v.today)
+	days, err := v.days(d, first, v.today+1)
+	if err != nil {
+		return err
+	}
+	if len(days) == 0 {
+		return fmt.Errorf("%s: has no key of the fleet; hint: give the DIR of a host that takes part", v.cfg.Path)
+	}
+	var shown []civil.Day
+	for _, day := range days {
+		hosts, err := v.hosts(v.codes[day], day)
+		if err != nil {
+			v.behind(theEngine, err.Error(), "")
+			continue
+		}
+		if len(hosts) == 0 && day != v.today {
+			continue
+		}
+		if err := v.day(day, hosts); err != nil {
+			return err
+		}
+		shown = append(shown, day)
+	}
+	for i, day := range shown {
+		if day <= v.today {
+			v.Days[i].Missing = v.missing(day)
+		}
+	}
+	v.judge(first)
+	return nil
+}
+
+// day adds a day of which hosts told.
+func (v *survey) day(day civil.Day, hosts []heard) error {
+	of := DayStatus{Day: day.String(), Records: len(hosts), Closed: []string{}, Open: []string{}, Missing: []string{}}
+	var roster roomfile.Roster
+	unite(&roster, hosts, roomfile.Roster{}, nil)
+	for _, h := range roster.Hosts {
+		v.heardOn[h.Name] = append(v.heardOn[h.Name], day)
+		if h.State == roomfile.Closed {
+			of.Closed = append(of.Closed, h.Name)
+			continue
+		}
+		of.Open = append(of.Open, h.Name)
+		if day < v.today-1 {
+			v.unclosed[h.Name] = append(v.unclosed[h.Name], day)
+		}
+	}
+	for _, h := range hosts {
+		if was, ok := v.newest[h.Name]; !ok || was.Seen.Before(h.Seen) {
+			v.newest[h.Name] = h
+		}
+	}
+	entries, err := v.rooms(v.codes[day], day)
+	of.Rooms = len(entries)
+	for _, e := range entries {
+		of.Pairs += e.Count
+	}
+	v.Days = append(v.Days, of)
+	return err
+}
+
+// missing returns the hosts that are to be heard of on a day, and were not.
+func (v *survey) missing(day civil.Day) (names []string) {
+	names = []string{}
+	expected := v.cfg.Hosts
+	if expected == nil {
+		expected = slices.Collect(maps.Keys(v.heardOn))
+	}
+	for _, name := range expected {
+		on := v.heardOn[name]
+		near := func(d civil.Day) bool { return day-missed <= d && d < day }
+		if !slices.Contains(on, day) && (v.cfg.Hosts != nil || slices.ContainsFunc(on, near)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// judge lists the hosts, and tells which are behind. first is the first day that is kept.
+func (v *survey) judge(first civil.Day) {
+	v.Hosts = []HostStatus{}
+	for _, h := range v.newest {
+		lag := int64(v.now.Sub(h.Seen) / time.Second)
+		v.Hosts = append(v.Hosts, HostStatus{Name: h.Name, Seen: h.Seen, Lag: &lag, Oldest: h.Oldest, Resends: h.Resends, Confined: h.Confined})
+	}
+	for _, name := range v.cfg.Hosts {
+		if _, ok := v.newest[name]; !ok {
+			v.Hosts = append(v.Hosts, HostStatus{Name: name})
+		}
+	}
+	slices.SortFunc(v.Hosts, func(a, b HostStatus) int { return cmp.Compare(a.Name, b.Name) })
+	expected := v.missing(v.today + 1) // of which nobody has heard yet
+	for _, h := range v.Hosts {
+		switch {
+		case h.Lag == nil:
+			v.behind(h.Name, "nothing has come", "is hushpipe fleet ship running there?")
+		case time.Duration(*h.Lag)*time.Second > late && (slices.Contains(expected, h.Name) || slices.Contains(v.heardOn[h.Name], v.today+1)):
+			v.behind(h.Name, "nothing has come since "+h.Seen.In(v.now.Location()).Format(time.DateTime), "is the host up, and does hushpipe fleet ship run there?")
+		}
+		for _, day := range v.unclosed[h.Name] {
+			v.behind(h.Name, day.String()+" is not closed", "see what hushpipe fleet ship says there")
+		}
+		// In the last zone the day before may go on.
+		if oldest, ok := civil.ParseDay(h.Oldest); ok && oldest < first-1 {
+			v.behind(h.Name, "still has the key of "+h.Oldest+", past the retention", "run hushpipe purge there, and give all hosts the same --keep")
+		}
+	}
+}
