@@ -72,10 +72,10 @@ type Filter struct {
 
 // parsing finds the fields of a line.
 type parsing struct {
-	parser  format.Parser
-	glancer format.Glancer // the parser, where it is one
-	marks   machine.Marks  // of the line
-	hasNUL  bool           // the lines that are treated may have NUL bytes
+	parser format.Parser
+	fast   format.FastParser // the parser, where it is one
+	marks  machine.Marks     // of the line
+	hasNUL bool              // the lines that are treated may have NUL bytes
 }
 
 // beside is what a Filter shares with those of other streams.
@@ -122,12 +122,12 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	if cfg.Groups != nil {
 		f.grouped = newGrouped(cfg.Groups, cfg.Limits)
 	}
-	f.glancer, _ = cfg.Parser.(format.Glancer)
+	f.fast, _ = cfg.Parser.(format.FastParser)
 	if f.traffic = newHitCounter(cfg.Traffic, cfg.Parser); cfg.Traffic != nil {
-		f.glancer = f.traffic.glancer
+		f.fast = f.traffic.fast
 	}
 	if cfg.Hours {
-		f.hours.cal, f.glancer = cal.(Hourly), nil // it may leave out the time
+		f.hours.cal, f.fast = cal.(Hourly), nil // it may leave out the time
 	}
 	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
@@ -183,9 +183,9 @@ func (f *Filter) share() {
 	f.shared.mu.Unlock()
 }
 
-// glance finds the fields of the line that marks.Cut returned, if it is a usual one.
-func (p *parsing) glance(line []byte, out *format.Line) bool {
-	return p.glancer != nil && !p.hasNUL && len(line) <= maxLine && p.glancer.Glance(line, &p.marks, out)
+// parseFast finds the fields of the line that marks.Cut returned, if it is a usual one.
+func (p *parsing) parseFast(line []byte, out *format.Line) bool {
+	return p.fast != nil && !p.hasNUL && len(line) <= maxLine && p.fast.ParseFast(line, &p.marks, out)
 }
 
 // parse finds the fields of a line, or at least its date. It returns what is left of
@@ -216,7 +216,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	if len(line) >= len(format.ByteOrderMark) && string(line[:len(format.ByteOrderMark)]) == format.ByteOrderMark {
 		line = line[len(format.ByteOrderMark):] // it is no part of a line
 	} else {
-		usual = f.glance(line, l)
+		usual = f.parseFast(line, l)
 	}
 	known := usual
 	if !usual {

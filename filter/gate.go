@@ -51,7 +51,7 @@ func (s *Streams) renewGates() {
 	s.sole = s.isSole()
 }
 
-// isSole reports whether there is one stream, which takes every line that Glance tells
+// isSole reports whether there is one stream, which takes every line that ParseFast tells
 // enough of, and as it is.
 func (s *Streams) isSole() bool {
 	if len(s.all) != 1 || s.all[0].Filter == nil {

@@ -19,7 +19,7 @@ type Traffic struct {
 // hitCounter counts the hits of lines. It is a part of a Filter.
 type hitCounter struct {
 	counter *traffic.Counter // nil: none are counted
-	glancer *hitGlancer
+	fast    *hitParser
 	hits    *traffic.Hits
 	counted []*day           // days with hits in this batch
 	free    []*traffic.Delta // not in use
@@ -49,7 +49,7 @@ type repeating interface {
 func newHitCounter(t *Traffic, p format.Parser) (h hitCounter) {
 	if t != nil {
 		h.counter, h.hits, h.options = traffic.NewCounter(t.Options), traffic.NewHits(p, t.Zone), t.Options
-		h.glancer = newHitGlancer(p)
+		h.fast = newHitParser(p)
 	}
 	return h
 }
@@ -59,8 +59,8 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	h := &f.traffic
 	var hit *traffic.Hit
 	var ok bool
-	if usual && h.glancer.found {
-		hit, ok = h.hits.At(line, &f.marks, h.glancer.brief, f.line.Status)
+	if usual && h.fast.found {
+		hit, ok = h.hits.At(line, &f.marks, h.fast.brief, f.line.Status)
 		if t := f.request; t != nil {
 			hit.Request.At = traffic.Place{At: t.place, ID: t.id}
 		}
@@ -206,24 +206,24 @@ func (f *Filter) Traffic() *traffic.Totals {
 	return &totals
 }
 
-// hitGlancer is a Glancer that leaves out nothing that is counted: it finds spans, or all
+// hitParser is a FastParser that leaves out nothing that is counted: it finds spans, or all
 // fields.
-type hitGlancer struct {
+type hitParser struct {
 	format.Parser
-	brief format.RequestGlancer // nil: no line has spans
-	all   format.AllGlancer     // nil: such lines are parsed
-	found bool                  // the line has
+	brief format.FastRequestParser // nil: no line has spans
+	all   format.FastAllParser     // nil: such lines are parsed
+	found bool                     // the line has
 }
 
-func newHitGlancer(p format.Parser) *hitGlancer {
-	g := &hitGlancer{Parser: p}
-	g.brief, _ = p.(format.RequestGlancer)
-	g.all, _ = p.(format.AllGlancer)
+func newHitParser(p format.Parser) *hitParser {
+	g := &hitParser{Parser: p}
+	g.brief, _ = p.(format.FastRequestParser)
+	g.all, _ = p.(format.FastAllParser)
 	return g
 }
 
-// Glance implements format.Glancer.
-func (g *hitGlancer) Glance(line []byte, m *machine.Marks, out *format.Line) bool {
-	g.found = g.brief != nil && g.brief.GlanceRequest(line, m, out)
-	return g.found || g.all != nil && g.all.GlanceAll(line, m, out)
+// ParseFast implements format.FastParser.
+func (g *hitParser) ParseFast(line []byte, m *machine.Marks, out *format.Line) bool {
+	g.found = g.brief != nil && g.brief.ParseFastRequest(line, m, out)
+	return g.found || g.all != nil && g.all.ParseFastAll(line, m, out)
 }

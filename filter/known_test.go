@@ -13,7 +13,7 @@ import (
 	"hushpipe/filter/rooms"
 )
 
-// Whatever is known of their parts, lines come out as without Glance and from a
+// Whatever is known of their parts, lines come out as without ParseFast and from a
 // filter that knows nothing, and each pair of room and address is recorded once.
 func TestKnownLines(t *testing.T) {
 	t.Parallel()
@@ -32,7 +32,7 @@ func TestKnownLines(t *testing.T) {
 		cal := everyDay()
 		known := New(newConfig(t, format), cal)
 		plain := New(newConfig(t, format), cal)
-		plain.glancer, plain.guard.quoted = nil, nil
+		plain.fast, plain.guard.quoted = nil, nil
 		var got, want, gotRecords, wantRecords []string
 		for range 3 {
 			for _, line := range all {
@@ -50,7 +50,7 @@ func TestKnownLines(t *testing.T) {
 				continue // a new filter for each line takes long
 			}
 			fresh := New(newConfig(t, format), cal)
-			fresh.glancer, fresh.guard.quoted = nil, nil
+			fresh.fast, fresh.guard.quoted = nil, nil
 			alone, _ := treatOne(fresh, line, nil, nil)
 			require.Equal(t, alone[0], got[i], "%s: %s", format, line)
 		}
@@ -78,7 +78,7 @@ func TestForgottenLines(t *testing.T) {
 	for _, format := range []string{"auto", "combined", `%h %l %u %t "%r" %>s %b "%{THE_REQUEST}e" "%{User-Agent}i"`} {
 		cal := everyDay()
 		known, plain := New(newConfig(t, format), cal), New(newConfig(t, format), cal)
-		plain.glancer, plain.guard.quoted = nil, nil
+		plain.fast, plain.guard.quoted = nil, nil
 		for n := range 1500 {
 			var log strings.Builder
 			for range 1 + r.IntN(40) {

@@ -77,7 +77,7 @@ type lineSpec struct {
 // by each format, in reads of any size, and asks of what comes out:
 //
 //   - as many lines, none of which made the program fail, and the same ones
-//     whatever the reads were, whatever stood before, and without Glance;
+//     whatever the reads were, whatever stood before, and without ParseFast;
 //   - no address, as netip reads it, in any part of a run of [0-9A-Fa-f.:], in
 //     the text as it stands and decoded once, twice and so on, but for what the
 //     server itself said (%A, %v) and Name/1.2.3.4 in a user agent; in a malformed
@@ -149,7 +149,7 @@ func FuzzLines(f *testing.F) {
 
 		cfg.Rooms = nil // they change no line
 		one := New(cfg, cal)
-		one.glancer, one.guard.quoted = nil, nil // the plain reference
+		one.fast, one.guard.quoted = nil, nil // the plain reference
 		for i, line := range in {
 			line = strings.TrimSuffix(line, "\n")
 			if marked := strings.TrimPrefix(line, "\ufeff"); strings.TrimSuffix(marked, "\r") == "" {

@@ -239,7 +239,7 @@ func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 		}
 	}()
 	l := &f.line
-	known := f.glance(line, l)
+	known := f.parseFast(line, l)
 	if !known {
 		known, _ = f.parse(line, l)
 	}

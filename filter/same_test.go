@@ -97,7 +97,7 @@ func besideOf(t testing.TB, parser format.Parser, logFormat string) (all, keepin
 }
 
 // FuzzBeside asks that each of many streams writes and counts what it does alone, where
-// nothing is glanced at, and no treated text remembered.
+// no line has a short way, and no treated text remembered.
 func FuzzBeside(f *testing.F) {
 	for i, spec := range lineSpecs {
 		for line := range strings.SplitSeq(spec.lines, "\n") {
@@ -134,9 +134,9 @@ func FuzzBeside(f *testing.F) {
 		run := func(p *policy.Policy, reference bool) (map[string]string, *Streams) {
 			streams := streamsOf(t, p, func(int) *Batch { return &Batch{} })
 			if reference {
-				streams.glancer, streams.brief = nil, false
+				streams.fast, streams.brief = nil, false
 				f := streams.all[0].Filter
-				f.short, f.glancer = shortTexts{}, nil
+				f.short, f.fast = shortTexts{}, nil
 			}
 			got := map[string]string{}
 			require.NoError(t, run(streams, io.Reader(strings.NewReader(log)), &collectStreams{p: p, got: got}))

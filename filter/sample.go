@@ -28,7 +28,7 @@ func (f *Filter) Sample(line []byte) Sample {
 	b := &Batch{}
 	b.Reset()
 	f.renew()
-	f.glancer = nil // it leaves fields out
+	f.fast = nil // it leaves fields out
 	was := f.stats.Malformed
 	f.treatLines(b, append(bytes.Clone(line), '\n'))
 	s := Sample{Client: -1, Known: f.stats.Malformed == was}

@@ -20,17 +20,17 @@ import (
 // A line of no known format has no fields. It goes to the streams that keep whole lines,
 // and is counted as malformed.
 type Streams struct {
-	reader  *Filter           // of lines; it writes none
-	glancer format.AllGlancer // nil: no line is glanced at
-	brief   bool              // a glance that leaves fields out tells enough of most lines
-	parsed  *format.Line      // the line at hand
-	begin   ahead             // of it
-	match   *where.Matcher
-	facts   where.Facts
-	target  []byte // scratch of format.Target
-	looks   bool   // facts of the line are asked for
-	sole    bool   // there is one stream, which keeps all of each line
-	all     []Stream
+	reader *Filter              // of lines; it writes none
+	fast   format.FastAllParser // nil: no line has a short way
+	brief  bool                 // a ParseFast that leaves fields out tells enough of most lines
+	parsed *format.Line         // the line at hand
+	begin  ahead                // of it
+	match  *where.Matcher
+	facts  where.Facts
+	target []byte // scratch of format.Target
+	looks  bool   // facts of the line are asked for
+	sole   bool   // there is one stream, which keeps all of each line
+	all    []Stream
 	kinds
 	jsonParts
 	atHand
@@ -89,17 +89,17 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 		s.parsed = &all[0].Filter.line // to be copied nowhere
 	}
 	s.findAlike()
-	s.glancer, _ = cfg.Parser.(format.AllGlancer)
+	s.fast, _ = cfg.Parser.(format.FastAllParser)
 	s.brief = s.keepAll() && !match.LooksAtHost()
 	s.renewGates()
 	return s
 }
 
-// glancedRequest is where Glance has the request of a line without a user.
-const glancedRequest = 1
+// fastRequest is where ParseFast has the request of a line without a user.
+const fastRequest = 1
 
 // keepAll reports whether all streams keep all fields and ask for none by its role, so that
-// Glance is enough for lines without a user.
+// ParseFast is enough for lines without a user.
 func (s *Streams) keepAll() bool {
 	if _, fixed := s.reader.parser.(*format.LogFormat); !fixed {
 		return false
@@ -259,18 +259,18 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 	}
 }
 
-// glance finds the fields of the line that marks.Cut returned, if it is a usual one.
-func (s *Streams) glance(line []byte) bool {
+// parseFast finds the fields of the line that marks.Cut returned, if it is a usual one.
+func (s *Streams) parseFast(line []byte) bool {
 	f, l := s.reader, s.parsed
 	if s.brief {
-		if !f.glance(line, l) {
+		if !f.parseFast(line, l) {
 			return false
 		}
-		if l.Error, l.Start, l.Inside = false, 0, false; l.Request == glancedRequest {
+		if l.Error, l.Start, l.Inside = false, 0, false; l.Request == fastRequest {
 			return true
 		}
 	}
-	return s.glancer != nil && !f.hasNUL && len(line) <= maxLine && s.glancer.GlanceAll(line, &f.marks, l)
+	return s.fast != nil && !f.hasNUL && len(line) <= maxLine && s.fast.ParseFastAll(line, &f.marks, l)
 }
 
 // read reads s.line, and looks at what conditions are about. Of a plain line there is nothing
@@ -279,8 +279,8 @@ func (s *Streams) read() (plain bool) {
 	f := s.reader
 	f.stats.Lines++
 	marked := len(s.line) >= len(format.ByteOrderMark) && string(s.line[:len(format.ByteOrderMark)]) == format.ByteOrderMark
-	s.usual = !marked && s.glance(s.line)
-	if s.sole && s.usual && s.parsed.Request == glancedRequest {
+	s.usual = !marked && s.parseFast(s.line)
+	if s.sole && s.usual && s.parsed.Request == fastRequest {
 		return true
 	}
 	s.whole, s.next, s.went = s.line, 0, false
@@ -324,8 +324,8 @@ func (s *Streams) look() {
 	s.facts.Status = l.Status
 	var request, target []byte
 	fields := l.Fields
-	if s.usual && l.Request == glancedRequest {
-		r := &fields[glancedRequest]
+	if s.usual && l.Request == fastRequest {
+		r := &fields[fastRequest]
 		request, fields = line[r.Start:r.End], nil // they have no roles
 	}
 	for i := range fields {
@@ -444,11 +444,11 @@ func (s *Streams) write(b *Batch, room int) {
 			f.copies = f.rooms == nil && f.traffic.counter == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
-			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // it glances at none
-			glancer := f.glancer
-			f.glancer = nil
+			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // none has a short way
+			fast := f.fast
+			f.fast = nil
 			f.treat(of.batch, s.whole)
-			f.glancer = glancer
+			f.fast = fast
 			continue
 		}
 		f.stats.Lines++

@@ -191,13 +191,13 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 	return addFurther(line, end, out)
 }
 
-// Glance implements Glancer.
-func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
+// ParseFast implements FastParser.
+func (a *Auto) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
 	if len(line) == 0 || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}
 	if line[0] == '{' {
-		return a.json.Glance(line, m, out)
+		return a.json.ParseFast(line, m, out)
 	}
 	tail := isCommon
 	if m.N > 2 {
@@ -206,9 +206,9 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 			tail = isMain
 		}
 	}
-	if !a.access[0][tail].Glance(line, m, out) {
+	if !a.access[0][tail].ParseFast(line, m, out) {
 		host, first := hosts(line)
-		if host == 0 || first || !a.access[host][tail].Glance(line, m, out) {
+		if host == 0 || first || !a.access[host][tail].ParseFast(line, m, out) {
 			return false
 		}
 		client := &out.Fields[out.Client]
@@ -223,8 +223,8 @@ func (a *Auto) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	return true
 }
 
-// GlanceAll implements AllGlancer, for lines without a virtual host.
-func (a *Auto) GlanceAll(line []byte, m *machine.Marks, out *Line) bool {
+// ParseFastAll implements FastAllParser, for lines without a virtual host.
+func (a *Auto) ParseFastAll(line []byte, m *machine.Marks, out *Line) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}
@@ -235,7 +235,7 @@ func (a *Auto) GlanceAll(line []byte, m *machine.Marks, out *Line) bool {
 	case 8:
 		tail = isMain
 	}
-	if !a.access[0][tail].GlanceAll(line, m, out) {
+	if !a.access[0][tail].ParseFastAll(line, m, out) {
 		return false
 	}
 	if tail == isMain {

@@ -30,7 +30,7 @@ func FuzzCompile(f *testing.F) {
 			require.LessOrEqual(t, e.Column, len(format)+1)
 			return
 		}
-		(&glancer{format, p}).requireEqual(t, line)
+		(&fastParser{format, p}).requireEqual(t, line)
 		var out Line
 		if p.Parse(line, &out) {
 			requireInOrder(t, line, &out)
@@ -39,7 +39,7 @@ func FuzzCompile(f *testing.F) {
 		if !ok {
 			return
 		}
-		(&glancer{format, p}).requireEqual(t, []byte(want))
+		(&fastParser{format, p}).requireEqual(t, []byte(want))
 		require.True(t, p.Parse([]byte(want), &out), "%q", want)
 		require.Equal(t, fields, out.Fields, "%q", want)
 	})

@@ -153,7 +153,7 @@ func (c *compiler) behindProxies() error {
 		return &ProxiesError{"nothing stands between the peer and the list of clients in the format"}
 	}
 	c.p.client, c.p.list, c.p.isPeer = c.atPeer, c.atList, true
-	c.p.usual = usual{} // Glance tells of one client only
+	c.p.usual = usual{} // ParseFast tells of one client only
 	return nil
 }
 

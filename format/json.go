@@ -33,7 +33,7 @@ type jsonParser struct {
 	jsonLine
 }
 
-// jsonShapesSeen are the shapes of earlier lines, see Glance.
+// jsonShapesSeen are the shapes of earlier lines, see ParseFast.
 type jsonShapesSeen struct {
 	shapes [jsonShapes]jsonShape
 	latest int       // of shapes

@@ -57,7 +57,7 @@ func (j *jsonParser) note(k key, t jsonToken) {
 // odd is no JSON as it stands, and one with escapes has no shape.
 func (j *jsonParser) learn(odd bool) {
 	line, s := j.line, &j.shape
-	if odd || j.inner.read || j.unfit || !j.mayGlance(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
+	if odd || j.inner.read || j.unfit || !j.mayParseFast(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
 		return
 	}
 	s.text, s.keys = s.text[:0], s.keys[:0]
@@ -103,16 +103,16 @@ func isPlainKey(name []byte) bool {
 	return true
 }
 
-// Glance implements Glancer.
-func (j *jsonParser) Glance(line []byte, _ *machine.Marks, out *Line) bool {
-	if !j.mayGlance(line) {
+// ParseFast implements FastParser.
+func (j *jsonParser) ParseFast(line []byte, _ *machine.Marks, out *Line) bool {
+	if !j.mayParseFast(line) {
 		return false
 	}
 	s := j.shapeOf(line)
 	return s != nil && j.takeShape(s, line, out)
 }
 
-func (j *jsonParser) mayGlance(line []byte) bool {
+func (j *jsonParser) mayParseFast(line []byte) bool {
 	return len(line) <= maxShape && !j.opt.Proxies && !j.inner.wrapper
 }
 

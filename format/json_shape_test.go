@@ -14,8 +14,8 @@ import (
 )
 
 // shaped returns a parser that has parsed lines.
-func shaped(t testing.TB, spec string, lines ...string) Glancer {
-	p := newParser(t, spec).(Glancer)
+func shaped(t testing.TB, spec string, lines ...string) FastParser {
+	p := newParser(t, spec).(FastParser)
 	for _, line := range lines {
 		var out Line
 		p.Parse([]byte(line), &out)
@@ -39,10 +39,10 @@ func told(line []byte, out *Line) string {
 	return fmt.Sprint(fields, client, out.Day, out.HasDay, out.Status, out.Error, out.Request, out.Peer, fmt.Sprintf("%q", out.Target))
 }
 
-// requireGlance holds Glance to Parse, and reports whether the line fits a shape.
-func requireGlance(t testing.TB, p Glancer, spec string, line []byte) bool {
+// requireParseFast holds ParseFast to Parse, and reports whether the line fits a shape.
+func requireParseFast(t testing.TB, p FastParser, spec string, line []byte) bool {
 	var got, want Line
-	if !p.Glance(line, &machine.Marks{}, &got) {
+	if !p.ParseFast(line, &machine.Marks{}, &got) {
 		return false
 	}
 	require.True(t, newParser(t, spec).Parse(line, &want), "%s", line)
@@ -56,15 +56,15 @@ func TestJSONShapes(t *testing.T) {
 		for source, line := range jsonLines {
 			short := strings.NewReplacer(`\"`, "'", `\`, "/").Replace(line)
 			p := shaped(t, spec, short)
-			assert.True(t, requireGlance(t, p, spec, []byte(strings.ReplaceAll(short, "/", "::1"))), source)
+			assert.True(t, requireParseFast(t, p, spec, []byte(strings.ReplaceAll(short, "/", "::1"))), source)
 			for cut := range len(short) {
-				assert.False(t, requireGlance(t, p, spec, []byte(short[:cut])), source)
+				assert.False(t, requireParseFast(t, p, spec, []byte(short[:cut])), source)
 			}
-			assert.Equal(t, line == short, requireGlance(t, p, spec, []byte(line)), source)
+			assert.Equal(t, line == short, requireParseFast(t, p, spec, []byte(line)), source)
 		}
 		p, lines, n := shaped(t, spec), httpdLines(t, "json.log"), 0
 		for _, line := range lines {
-			if requireGlance(t, p, spec, line) {
+			if requireParseFast(t, p, spec, line) {
 				n++
 			} else {
 				var out Line
@@ -95,7 +95,7 @@ func TestJSONShapeFits(t *testing.T) {
 		{`{"ip":"192.0.2.1","n":1,"ok":true,"uri":"/a","1.2.3.4":"b","list":["c","d",{}]}`, false},
 		{`{"ip":"192.0.2.1""","n":1,"ok":true,"uri":"/a","1.2.3.4":"b","list":["c",{}]}`, false},
 	} {
-		assert.Equal(t, tt.fits, requireGlance(t, shaped(t, "json", first), "json", []byte(tt.line)), tt.line)
+		assert.Equal(t, tt.fits, requireParseFast(t, shaped(t, "json", first), "json", []byte(tt.line)), tt.line)
 	}
 	// As many shapes are remembered as several servers have, the latest ones.
 	var lines []string
@@ -104,7 +104,7 @@ func TestJSONShapeFits(t *testing.T) {
 	}
 	p := shaped(t, "json", lines...)
 	for i, line := range slices.Backward(lines) {
-		assert.Equal(t, i > 0, requireGlance(t, p, "json", []byte(line)), line)
+		assert.Equal(t, i > 0, requireParseFast(t, p, "json", []byte(line)), line)
 	}
 	for name, line := range map[string]string{
 		"a value under a client's key that is no string": `{"ip":null,"addr":true}`,
@@ -112,7 +112,7 @@ func TestJSONShapeFits(t *testing.T) {
 		"no object": `["a"]`, "long": `{"a":"` + strings.Repeat("b", maxShape) + `"}`,
 		"dense": `{"a":[` + strings.Repeat("1,", maxShapeTokens) + `1]}`, "many arrays": `{"a":[` + strings.Repeat("[],", maxShapeArrays) + `1]}`,
 	} {
-		assert.False(t, requireGlance(t, shaped(t, "json", line), "json", []byte(line)), name)
+		assert.False(t, requireParseFast(t, shaped(t, "json", line), "json", []byte(line)), name)
 	}
 }
 
@@ -121,13 +121,13 @@ func TestJSONShapeAllocs(t *testing.T) {
 	p := shaped(t, "json", string(line))
 	var out Line
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		if !p.Glance(line, nil, &out) {
+		if !p.ParseFast(line, nil, &out) {
 			t.Fatal("it does not fit")
 		}
 	}))
 }
 
-// FuzzJSONShapes holds Glance to Parse, behind lines of any shapes.
+// FuzzJSONShapes holds ParseFast to Parse, behind lines of any shapes.
 func FuzzJSONShapes(f *testing.F) {
 	add := func(line string) {
 		f.Add([]byte(line), []byte(line), byte(0))
@@ -147,8 +147,8 @@ func FuzzJSONShapes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, line []byte, more byte) {
 		spec := []string{"json", "auto"}[more%2]
 		p := shaped(t, spec, string(first))
-		requireGlance(t, p, spec, line)
+		requireParseFast(t, p, spec, line)
 		// The same line with other values, which mostly fits.
-		requireGlance(t, p, spec, bytes.ReplaceAll(first, []byte("1"), []byte{'1', '0' + more%10}))
+		requireParseFast(t, p, spec, bytes.ReplaceAll(first, []byte("1"), []byte{'1', '0' + more%10}))
 	})
 }

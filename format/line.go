@@ -40,7 +40,7 @@ const (
 type Field struct {
 	Kind       Kind
 	Bare       bool   // an unquoted JSON value: a replacement brings its own quotes
-	Role       Role   // what it is the value of; Glance leaves it as it is
+	Role       Role   // what it is the value of; ParseFast leaves it as it is
 	Joined     bool   // it has no bytes: they are the next field's
 	Directive  uint16 // 1 for the first of LogFormat.Directives, 0 for none; set and left as Role is
 	Start, End int
@@ -57,19 +57,19 @@ type Line struct {
 	Client int     // index in Fields of the client who is counted, -1 for none
 	// With Options.Proxies, where a line says for whom a proxy asked, Client is the first
 	// field of that, Through the last one, and Peer is who asked the server. Else Peer
-	// is -1. Glance leaves both as they are.
+	// is -1. ParseFast leaves both as they are.
 	Peer, Through int
 	Day           civil.Day // the date of the line's time stamp, in its own zone
 	HasDay        bool      // false: no readable time stamp
 	Status        int       // final status, 0 for none
-	Error         bool      // of an error log, which has no request; Glance leaves it as it is
+	Error         bool      // of an error log, which has no request; ParseFast leaves it as it is
 	// Start is where the line begins behind what a log service wrote before it, and Inside
-	// tells that it stands in a JSON value of such a service. Glance leaves both as they are.
+	// tells that it stands in a JSON value of such a service. ParseFast leaves both as they are.
 	Start  int
 	Inside bool
 	Target []byte // request target ("/path?query"), decoded from JSON, nil for none
 	// Request is the index of a request line that alone tells the target, which is
-	// to be had from Target; -1 for none. Only Glance sets it.
+	// to be had from Target; -1 for none. Only ParseFast sets it.
 	Request int
 
 	decoded []byte // what Target is in where the line has it otherwise
@@ -95,21 +95,21 @@ func ToldBy(p Parser) Told {
 	return Told{true, true, true}
 }
 
-// Glancer is a Parser with a short way for the lines that are usual.
-type Glancer interface {
+// FastParser is a Parser with a short way for the lines that are usual.
+type FastParser interface {
 	Parser
-	// Glance is Parse, but that it leaves out the fields that need no treatment:
+	// ParseFast is Parse, but that it leaves out the fields that need no treatment:
 	// the Plain ones, and virtual hosts in which there is no address. No address
 	// stands over the border of two fields. It reports false for any line that it
 	// is not meant for.
-	Glance(line []byte, m *machine.Marks, out *Line) bool
+	ParseFast(line []byte, m *machine.Marks, out *Line) bool
 }
 
-// AllGlancer is a Glancer that can leave out nothing.
-type AllGlancer interface {
-	Glancer
-	// GlanceAll is Glance, but that it reports all fields, as Parse does.
-	GlanceAll(line []byte, m *machine.Marks, out *Line) bool
+// FastAllParser is a FastParser that can leave out nothing.
+type FastAllParser interface {
+	FastParser
+	// ParseFastAll is ParseFast, but that it reports all fields, as Parse does.
+	ParseFastAll(line []byte, m *machine.Marks, out *Line) bool
 }
 
 // maxKept bounds the scratch memory that is kept from one line to the next.

@@ -164,7 +164,7 @@ func TestAutoHosts(t *testing.T) {
 				assert.Equal(t, "/a", string(out.Target), "%s", line)
 				assert.Equal(t, 200, out.Status)
 				assert.True(t, out.HasDay)
-				(&glancer{"auto", p.(Glancer)}).requireEqual(t, line)
+				(&fastParser{"auto", p.(FastParser)}).requireEqual(t, line)
 				assert.Zero(t, testing.AllocsPerRun(10, func() { p.Parse(line, &out) }), "%s", line)
 			}
 		}

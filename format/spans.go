@@ -20,14 +20,14 @@ type Spans struct {
 	HasAgent                             bool
 }
 
-// RequestGlancer is a Glancer that can find these as well, at little cost, since the marks
+// FastRequestParser is a FastParser that can find these as well, at little cost, since the marks
 // tell all of them.
-type RequestGlancer interface {
-	Glancer
-	// GlanceRequest is Glance for a line of which Spans finds what Parse has fields of. It
+type FastRequestParser interface {
+	FastParser
+	// ParseFastRequest is ParseFast for a line of which Spans finds what Parse has fields of. It
 	// reports false for any line that it is not meant for.
-	GlanceRequest(line []byte, m *machine.Marks, out *Line) bool
-	// Spans finds the spans of a line for which GlanceRequest reports true.
+	ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool
+	// Spans finds the spans of a line for which ParseFastRequest reports true.
 	Spans(line []byte, m *machine.Marks) Spans
 }
 
@@ -68,12 +68,12 @@ func counts(r Role) bool {
 	return false
 }
 
-// GlanceRequest implements RequestGlancer.
-func (p *LogFormat) GlanceRequest(line []byte, m *machine.Marks, out *Line) bool {
-	return p.usual.spans.known && p.Glance(line, m, out)
+// ParseFastRequest implements FastRequestParser.
+func (p *LogFormat) ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool {
+	return p.usual.spans.known && p.ParseFast(line, m, out)
 }
 
-// Spans implements RequestGlancer.
+// Spans implements FastRequestParser.
 func (p *LogFormat) Spans(line []byte, m *machine.Marks) Spans {
 	of, quotes := &p.usual.spans, &m.Quotes
 	quote := int(quotes[0])
@@ -90,12 +90,12 @@ func (p *LogFormat) Spans(line []byte, m *machine.Marks) Spans {
 	return s
 }
 
-// GlanceRequest implements RequestGlancer.
-func (a *Auto) GlanceRequest(line []byte, m *machine.Marks, out *Line) bool {
-	return len(line) > 0 && line[0] != '{' && a.Glance(line, m, out)
+// ParseFastRequest implements FastRequestParser.
+func (a *Auto) ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool {
+	return len(line) > 0 && line[0] != '{' && a.ParseFast(line, m, out)
 }
 
-// Spans implements RequestGlancer.
+// Spans implements FastRequestParser.
 func (a *Auto) Spans(line []byte, m *machine.Marks) Spans {
 	tail := isCommon
 	switch m.N {
@@ -120,7 +120,7 @@ func sizeSpan(line []byte, m *machine.Marks) Span {
 	return Span{start, end}
 }
 
-// ClockAndSize returns the second of the day of a line for which GlanceRequest reports
+// ClockAndSize returns the second of the day of a line for which ParseFastRequest reports
 // true, see SecondOfDay, and its Size of Spans.
 func ClockAndSize(line []byte, m *machine.Marks) (second int32, size Span) {
 	return secondOfCLF((*[bracketedCLF]byte)(line[int(m.Quotes[0])-len(" ")-bracketedCLF:])), sizeSpan(line, m)

@@ -90,7 +90,7 @@ func outline(elems []element) string {
 	return b.String()
 }
 
-// The places of the fields that Glance looks for, from the client's on.
+// The places of the fields that ParseFast looks for, from the client's on.
 const (
 	usualUser    = 2
 	usualRequest = 4
@@ -98,9 +98,9 @@ const (
 	usualHeader  = 7
 )
 
-// Glance implements Glancer. The line has no identity, no escaped quote, and no
+// ParseFast implements FastParser. The line has no identity, no escaped quote, and no
 // empty user.
-func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
+func (p *LogFormat) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
 	u := &p.usual
 	if u.begin == unusual || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
 		return false
@@ -176,10 +176,10 @@ func (p *LogFormat) Glance(line []byte, m *machine.Marks, out *Line) bool {
 	return end == len(line)
 }
 
-// GlanceAll implements AllGlancer, for formats without a virtual host before the client.
-func (p *LogFormat) GlanceAll(line []byte, m *machine.Marks, out *Line) bool {
+// ParseFastAll implements FastAllParser, for formats without a virtual host before the client.
+func (p *LogFormat) ParseFastAll(line []byte, m *machine.Marks, out *Line) bool {
 	u := &p.usual
-	if u.begin != usualHost || !p.Glance(line, m, out) {
+	if u.begin != usualHost || !p.ParseFast(line, m, out) {
 		return false
 	}
 	found, fields := out.Fields, out.Fields[:len(u.fields)]

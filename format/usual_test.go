@@ -15,7 +15,7 @@ import (
 	"hushpipe/format/machine"
 )
 
-// usualFormats have a Glance that most of their lines are meant for.
+// usualFormats have a ParseFast that most of their lines are meant for.
 var usualFormats = map[string]usualBegin{
 	"combined":       usualHost,
 	"common":         usualHost,
@@ -77,7 +77,7 @@ func TestUsualLines(t *testing.T) {
 		p := newParser(t, tt.format).(*LogFormat)
 		n := 0
 		for _, line := range tt.lines {
-			if glance(p, line, &Line{}) {
+			if parseFast(p, line, &Line{}) {
 				n++
 			}
 		}
@@ -106,30 +106,30 @@ func TestIsNumber(t *testing.T) {
 	assert.False(t, isNumber([]byte("1234567"), 0), "less than a word")
 }
 
-// glancer is a parser, whose Parse is the plain reference of its Glance.
-type glancer struct {
+// fastParser is a parser, whose Parse is the plain reference of its ParseFast.
+type fastParser struct {
 	format string
-	Glancer
+	FastParser
 }
 
-func glancers(t testing.TB) (all []glancer) {
+func fastParsers(t testing.TB) (all []fastParser) {
 	for format := range usualFormats {
-		all = append(all, glancer{format, newParser(t, format).(Glancer)})
+		all = append(all, fastParser{format, newParser(t, format).(FastParser)})
 	}
-	return append(all, glancer{"auto", newParser(t, "auto").(Glancer)})
+	return append(all, fastParser{"auto", newParser(t, "auto").(FastParser)})
 }
 
-func glance(p Glancer, line []byte, out *Line) bool {
+func parseFast(p FastParser, line []byte, out *Line) bool {
 	var m machine.Marks
 	next := "\n" + strings.Repeat("x", 64) + "\n" // the vectors' way needs more than the line
 	first, _ := m.Cut(append(line[:len(line):len(line)], next...))
-	return len(first) == len(line) && p.Glance(line, &m, out)
+	return len(first) == len(line) && p.ParseFast(line, &m, out)
 }
 
 // requireEqual reads line both ways.
-func (p *glancer) requireEqual(t *testing.T, line []byte) {
+func (p *fastParser) requireEqual(t *testing.T, line []byte) {
 	var got, want Line
-	if !glance(p, line, &got) {
+	if !parseFast(p, line, &got) {
 		return
 	}
 	if !p.Parse(line, &want) {
@@ -138,7 +138,7 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	p.requireAllEqual(t, line, &want)
 	p.requireSpansEqual(t, line, &want)
 	for i := range want.Fields {
-		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // Glance says nothing of it
+		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // ParseFast says nothing of it
 	}
 	client := func(l *Line) Field { return l.Fields[l.Client] }
 	treated := slices.DeleteFunc(slices.Clone(want.Fields), func(f Field) bool {
@@ -160,13 +160,13 @@ func (p *glancer) requireEqual(t *testing.T, line []byte) {
 	}
 }
 
-// requireAllEqual reads line by GlanceAll, which finds what Parse does.
-func (p *glancer) requireAllEqual(t *testing.T, line []byte, want *Line) {
+// requireAllEqual reads line by ParseFastAll, which finds what Parse does.
+func (p *fastParser) requireAllEqual(t *testing.T, line []byte, want *Line) {
 	var m machine.Marks
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
 	got := Line{Fields: slices.Repeat([]Field{{Role: RoleMessage, Bare: true, Joined: true}}, 32), Error: true, Start: 1, Inside: true}
-	if all, ok := p.Glancer.(AllGlancer); ok && all.GlanceAll(line, &m, &got) {
+	if all, ok := p.FastParser.(FastAllParser); ok && all.ParseFastAll(line, &m, &got) {
 		if !slices.Equal(want.Fields, got.Fields) || want.Client != got.Client || got.Error || got.Start > 0 || got.Inside {
 			require.Equal(t, want, &got, "%s: %q", p.format, line)
 		}
@@ -174,20 +174,20 @@ func (p *glancer) requireAllEqual(t *testing.T, line []byte, want *Line) {
 	}
 	begin := namedFormats[p.format]
 	if p.format == "auto" || strings.HasPrefix(begin, "%v") || strings.HasPrefix(p.format, "%v") {
-		return // the one that Glance meant may have a virtual host
+		return // the one that ParseFast meant may have a virtual host
 	}
-	require.Fail(t, "GlanceAll is not meant for what Glance is", "%s: %q", p.format, line)
+	require.Fail(t, "ParseFastAll is not meant for what ParseFast is", "%s: %q", p.format, line)
 }
 
-// requireSpansEqual reads line by GlanceRequest, whose spans are fields of Parse; and of
+// requireSpansEqual reads line by ParseFastRequest, whose spans are fields of Parse; and of
 // fields that are counted there are no others.
-func (p *glancer) requireSpansEqual(t *testing.T, line []byte, want *Line) {
+func (p *fastParser) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	var m machine.Marks
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
 	var got Line
-	g, ok := p.Glancer.(RequestGlancer)
-	if !ok || !g.GlanceRequest(line, &m, &got) {
+	g, ok := p.FastParser.(FastRequestParser)
+	if !ok || !g.ParseFastRequest(line, &m, &got) {
 		return
 	}
 	s := g.Spans(line, &m)
@@ -246,10 +246,10 @@ func testdataLines(t testing.TB) (lines [][]byte) {
 // The bytes that hold a line together.
 const significant = ` "\-[]:/0a.` + "\r"
 
-// TestGlanceEqualsParse parses each log line, and lines with a few bytes of
+// TestParseFastEqualsParse parses each log line, and lines with a few bytes of
 // it replaced, taken out, put in or moved.
-func TestGlanceEqualsParse(t *testing.T) {
-	parsers := glancers(t)
+func TestParseFastEqualsParse(t *testing.T) {
+	parsers := fastParsers(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var edited []byte
 	for _, line := range testdataLines(t) {
@@ -286,9 +286,9 @@ func edit(line []byte, r *rand.Rand) []byte {
 	return slices.Replace(line, at, next, c)
 }
 
-// TestGlanceEqualsParseAtEachByte puts each significant byte at each place.
-func TestGlanceEqualsParseAtEachByte(t *testing.T) {
-	parsers := glancers(t)
+// TestParseFastEqualsParseAtEachByte puts each significant byte at each place.
+func TestParseFastEqualsParseAtEachByte(t *testing.T) {
+	parsers := fastParsers(t)
 	for _, s := range benchLines {
 		line := []byte(s)
 		for at := range len(line) + 1 {
@@ -306,9 +306,9 @@ func TestGlanceEqualsParseAtEachByte(t *testing.T) {
 	}
 }
 
-// TestGlanceOtherSeconds: the time of the line before is known whatever its
+// TestParseFastOtherSeconds: the time of the line before is known whatever its
 // seconds, as far as they are some.
-func TestGlanceOtherSeconds(t *testing.T) {
+func TestParseFastOtherSeconds(t *testing.T) {
 	const before, after = `192.0.2.1 - - [22/Nov/2026:06:46:`, ` +0000] "GET / HTTP/1.1" 200 5`
 	known, plain := newParser(t, "common"), newParser(t, "common")
 	for _, last := range []string{"00", "59", "60"} {
@@ -317,7 +317,7 @@ func TestGlanceOtherSeconds(t *testing.T) {
 		for tens := range 256 {
 			for ones := range 256 {
 				line := []byte(before + string([]byte{byte(tens), byte(ones)}) + after)
-				if glance(known.(Glancer), line, &out) {
+				if parseFast(known.(FastParser), line, &out) {
 					require.True(t, plain.Parse(line, &out), "%q", line)
 				}
 			}
@@ -325,7 +325,7 @@ func TestGlanceOtherSeconds(t *testing.T) {
 	}
 }
 
-func FuzzGlance(f *testing.F) {
+func FuzzParseFast(f *testing.F) {
 	for _, line := range testdataLines(f) {
 		f.Add(line)
 	}
@@ -333,7 +333,7 @@ func FuzzGlance(f *testing.F) {
 		f.Add([]byte(line))
 	}
 	f.Add([]byte("{" + benchLines["combined"]))
-	parsers := glancers(f)
+	parsers := fastParsers(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
 		for i := range parsers {
 			parsers[i].requireEqual(t, line)

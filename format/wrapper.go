@@ -35,9 +35,9 @@ func (w *wrapped) Parse(line []byte, out *Line) bool {
 	return n > 0 && w.line(line, out)
 }
 
-// Glance implements Glancer: lines that are JSON from their first byte have a short way.
-func (w *wrapped) Glance(line []byte, m *machine.Marks, out *Line) bool {
-	return len(line) > 0 && line[0] == '{' && w.json.Glance(line, m, out)
+// ParseFast implements FastParser: lines that are JSON from their first byte have a short way.
+func (w *wrapped) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
+	return len(line) > 0 && line[0] == '{' && w.json.ParseFast(line, m, out)
 }
 
 // parseInner reads a line inside a JSON line.

@@ -81,7 +81,7 @@ func TestWrappers(t *testing.T) {
 				assert.Equal(t, plain.Client, out.Client)
 				assert.Equal(t, []any{plain.Status, plain.Day, string(plain.Target)}, []any{out.Status, out.Day, string(out.Target)})
 				if spec == "auto" {
-					(&glancer{spec, p.(Glancer)}).requireEqual(t, wrapped)
+					(&fastParser{spec, p.(FastParser)}).requireEqual(t, wrapped)
 				}
 				assert.Zero(t, testing.AllocsPerRun(5, func() { p.Parse(wrapped, &out) }), "%s", wrapped)
 			}

@@ -31,7 +31,7 @@ type texts struct {
 	late  bool // they were not looked for yet
 	line  []byte
 	marks *machine.Marks
-	of    format.RequestGlancer
+	of    format.FastRequestParser
 }
 
 // find finds the texts.
@@ -83,7 +83,7 @@ func NewHits(p format.Parser, loc *time.Location) *Hits {
 }
 
 // Of returns what a line that was read says, with all its fields: see
-// format.AllGlancer. It is false for a line without a request. What it returns is valid
+// format.FastAllParser. It is false for a line without a request. What it returns is valid
 // until the next call, and as long as the line.
 func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	r.hit = Hit{Second: -1, Status: l.Status}
@@ -122,9 +122,9 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	return h, l.Status > 0 || target != nil
 }
 
-// At is Of for a usual line, which GlanceRequest of g was meant for. Its marks have to stay
+// At is Of for a usual line, which ParseFastRequest of g was meant for. Its marks have to stay
 // as they are, too.
-func (r *Hits) At(line []byte, m *machine.Marks, g format.RequestGlancer, status int) (*Hit, bool) {
+func (r *Hits) At(line []byte, m *machine.Marks, g format.FastRequestParser, status int) (*Hit, bool) {
 	h := &r.usual
 	second, size := format.ClockAndSize(line, m)
 	h.Second, h.Status, h.Bytes = second, status, sizeIn(line, size)

@@ -16,7 +16,7 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// bothWays counts lines by what is known of earlier ones and by the spans of Glance, many
+// bothWays counts lines by what is known of earlier ones and by the spans of ParseFast, many
 // in a Delta, and plainly by the fields of Parse, each in one of its own.
 type bothWays struct {
 	opt         traffic.Options
@@ -78,7 +78,7 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 	var m machine.Marks
 	m.Cut(append(line[:len(line):len(line)], '\n'))
 	var short format.Line
-	if g := w.parser.(format.RequestGlancer); g.GlanceRequest(line, &m, &short) {
+	if g := w.parser.(format.FastRequestParser); g.ParseFastRequest(line, &m, &short) {
 		w.short++
 		var also bool
 		h, also = w.hits.At(line, &m, g, short.Status)
