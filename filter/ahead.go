@@ -17,7 +17,7 @@ func (f *Filter) lookAhead(rest []byte) {
 	if c == nil {
 		return
 	}
-	if end := f.marks.Ahead; end >= 0 {
+	if end := f.delims.Ahead; end >= 0 {
 		f.next = ahead{machine.Sum(rest[:end]), end}
 		c.near(f.next.sum)
 	}

@@ -47,10 +47,10 @@ func TestLookAheadTells(t *testing.T) {
 	rest := []byte(strings.Repeat(combinedLine+"\n", 5))
 	want := ahead{}
 	for range 3 {
-		_, rest = f.marks.Cut(rest)
+		_, rest = f.delims.Cut(rest)
 		f.lookAhead(rest)
 		assert.Equal(t, want, f.begin)
-		if f.marks.Ahead >= 0 { // else by the line itself, on a processor without vectors
+		if f.delims.Ahead >= 0 { // else by the line itself, on a processor without vectors
 			want = ahead{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
 		}
 		assert.Equal(t, want.end, f.next.end)

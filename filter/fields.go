@@ -134,7 +134,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 			return append(dst, text...)
 		}
 	case format.URL, format.Text:
-		if machine.IsSimple(text, '=') {
+		if machine.CannotHoldAddress(text, '=') {
 			return append(dst, text...)
 		}
 	}

@@ -73,9 +73,9 @@ type Filter struct {
 // parsing finds the fields of a line.
 type parsing struct {
 	parser format.Parser
-	fast   format.FastParser // the parser, where it is one
-	marks  machine.Marks     // of the line
-	hasNUL bool              // the lines that are treated may have NUL bytes
+	fast   format.FastParser  // the parser, where it is one
+	delims machine.Delimiters // of the line
+	hasNUL bool               // the lines that are treated may have NUL bytes
 }
 
 // beside is what a Filter shares with those of other streams.
@@ -183,9 +183,9 @@ func (f *Filter) share() {
 	f.shared.mu.Unlock()
 }
 
-// parseFast finds the fields of the line that marks.Cut returned, if it is a usual one.
+// parseFast finds the fields of the line that delims.Cut returned, if it is a usual one.
 func (p *parsing) parseFast(line []byte, out *format.Line) bool {
-	return p.fast != nil && !p.hasNUL && len(line) <= maxLine && p.fast.ParseFast(line, &p.marks, out)
+	return p.fast != nil && !p.hasNUL && len(line) <= maxLine && p.fast.ParseFast(line, &p.delims, out)
 }
 
 // parse finds the fields of a line, or at least its date. It returns what is left of

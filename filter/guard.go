@@ -94,7 +94,7 @@ func (g *guard) appendText(dst, text []byte, as strictness) []byte {
 	if as == brokenText {
 		return g.appendBroken(dst, text)
 	}
-	if machine.IsSimple(text, '%') {
+	if machine.CannotHoldAddress(text, '%') {
 		return append(dst, text...) // there is no stop
 	}
 	at := nextStop(text, 0, stopRun|stopEscape|stopDashed)

@@ -60,7 +60,7 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	var hit *traffic.Hit
 	var ok bool
 	if usual && h.fast.found {
-		hit, ok = h.hits.At(line, &f.marks, h.fast.brief, f.line.Status)
+		hit, ok = h.hits.At(line, &f.delims, h.fast.brief, f.line.Status)
 		if t := f.request; t != nil {
 			hit.Request.At = traffic.Place{At: t.place, ID: t.id}
 		}
@@ -223,7 +223,7 @@ func newHitParser(p format.Parser) *hitParser {
 }
 
 // ParseFast implements format.FastParser.
-func (g *hitParser) ParseFast(line []byte, m *machine.Marks, out *format.Line) bool {
+func (g *hitParser) ParseFast(line []byte, m *machine.Delimiters, out *format.Line) bool {
 	g.found = g.brief != nil && g.brief.ParseFastRequest(line, m, out)
 	return g.found || g.all != nil && g.all.ParseFastAll(line, m, out)
 }

@@ -221,7 +221,7 @@ func (f *Filter) findDays(dst []placed, lines []byte) []placed {
 	var last placed
 	for len(lines) > 0 {
 		var line []byte
-		line, lines = f.marks.Cut(lines)
+		line, lines = f.delims.Cut(lines)
 		p, ok := f.findDay(line, last)
 		if ok && (len(dst) == 0 || dst[len(dst)-1] != p) {
 			dst = append(dst, p)

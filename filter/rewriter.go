@@ -72,7 +72,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 				}
 			}
 		case format.URL, format.Text:
-			if machine.IsSimple(text, '=') {
+			if machine.CannotHoldAddress(text, '=') {
 				continue // no run has more than all of it: nextStop finds nothing
 			}
 		}

@@ -353,7 +353,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	}()
 	for len(rest) > 0 {
 		line, f.wrote = nil, nil
-		line, rest = f.marks.Cut(rest)
+		line, rest = f.delims.Cut(rest)
 		f.lookAhead(rest)
 		f.treat(b, line)
 	}

@@ -249,7 +249,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 			return rest
 		}
 		reading, s.line = true, nil
-		s.line, rest = f.marks.Cut(rest)
+		s.line, rest = f.delims.Cut(rest)
 		if !s.read() {
 			continue
 		}
@@ -259,7 +259,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 	}
 }
 
-// parseFast finds the fields of the line that marks.Cut returned, if it is a usual one.
+// parseFast finds the fields of the line that delims.Cut returned, if it is a usual one.
 func (s *Streams) parseFast(line []byte) bool {
 	f, l := s.reader, s.parsed
 	if s.brief {
@@ -270,7 +270,7 @@ func (s *Streams) parseFast(line []byte) bool {
 			return true
 		}
 	}
-	return s.fast != nil && !f.hasNUL && len(line) <= maxLine && s.fast.ParseFastAll(line, &f.marks, l)
+	return s.fast != nil && !f.hasNUL && len(line) <= maxLine && s.fast.ParseFastAll(line, &f.delims, l)
 }
 
 // read reads s.line, and looks at what conditions are about. Of a plain line there is nothing
@@ -444,7 +444,7 @@ func (s *Streams) write(b *Batch, room int) {
 			f.copies = f.rooms == nil && f.traffic.counter == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
-			f.hasNUL, f.marks.N = s.reader.hasNUL, -1 // none has a short way
+			f.hasNUL, f.delims.N = s.reader.hasNUL, -1 // none has a short way
 			fast := f.fast
 			f.fast = nil
 			f.treat(of.batch, s.whole)

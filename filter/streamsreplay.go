@@ -179,7 +179,7 @@ func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func
 func (s *Streams) findDays(shares []streamShare, lines []byte) {
 	s.reader.hasNUL = machine.HasNUL(lines)
 	for len(lines) > 0 {
-		s.line, lines = s.reader.marks.Cut(lines)
+		s.line, lines = s.reader.delims.Cut(lines)
 		s.findDaysOf(shares)
 	}
 }

@@ -192,7 +192,7 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 }
 
 // ParseFast implements FastParser.
-func (a *Auto) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
+func (a *Auto) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	if len(line) == 0 || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}
@@ -224,7 +224,7 @@ func (a *Auto) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
 }
 
 // ParseFastAll implements FastAllParser, for lines without a virtual host.
-func (a *Auto) ParseFastAll(line []byte, m *machine.Marks, out *Line) bool {
+func (a *Auto) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}

@@ -104,7 +104,7 @@ func isPlainKey(name []byte) bool {
 }
 
 // ParseFast implements FastParser.
-func (j *jsonParser) ParseFast(line []byte, _ *machine.Marks, out *Line) bool {
+func (j *jsonParser) ParseFast(line []byte, _ *machine.Delimiters, out *Line) bool {
 	if !j.mayParseFast(line) {
 		return false
 	}

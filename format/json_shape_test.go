@@ -42,7 +42,7 @@ func told(line []byte, out *Line) string {
 // requireParseFast holds ParseFast to Parse, and reports whether the line fits a shape.
 func requireParseFast(t testing.TB, p FastParser, spec string, line []byte) bool {
 	var got, want Line
-	if !p.ParseFast(line, &machine.Marks{}, &got) {
+	if !p.ParseFast(line, &machine.Delimiters{}, &got) {
 		return false
 	}
 	require.True(t, newParser(t, spec).Parse(line, &want), "%s", line)

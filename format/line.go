@@ -102,14 +102,14 @@ type FastParser interface {
 	// the Plain ones, and virtual hosts in which there is no address. No address
 	// stands over the border of two fields. It reports false for any line that it
 	// is not meant for.
-	ParseFast(line []byte, m *machine.Marks, out *Line) bool
+	ParseFast(line []byte, m *machine.Delimiters, out *Line) bool
 }
 
 // FastAllParser is a FastParser that can leave out nothing.
 type FastAllParser interface {
 	FastParser
 	// ParseFastAll is ParseFast, but that it reports all fields, as Parse does.
-	ParseFastAll(line []byte, m *machine.Marks, out *Line) bool
+	ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool
 }
 
 // maxKept bounds the scratch memory that is kept from one line to the next.

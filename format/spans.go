@@ -20,15 +20,15 @@ type Spans struct {
 	HasAgent                             bool
 }
 
-// FastRequestParser is a FastParser that can find these as well, at little cost, since the marks
-// tell all of them.
+// FastRequestParser is a FastParser that can find these as well, at little cost, since the
+// delimiters tell all of them.
 type FastRequestParser interface {
 	FastParser
 	// ParseFastRequest is ParseFast for a line of which Spans finds what Parse has fields of. It
 	// reports false for any line that it is not meant for.
-	ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool
+	ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) bool
 	// Spans finds the spans of a line for which ParseFastRequest reports true.
-	Spans(line []byte, m *machine.Marks) Spans
+	Spans(line []byte, m *machine.Delimiters) Spans
 }
 
 // spans is which of the header values of a usual format a request's figures have.
@@ -37,7 +37,7 @@ type spans struct {
 	referrer, agent int  // -1: there is none
 }
 
-// findSpans tells whether a usual format has what is counted where the marks tell it, and
+// findSpans tells whether a usual format has what is counted where the delimiters tell it, and
 // no other field that is treated as a user agent: of two it is not known which one a text is.
 func findSpans(fields []Field, request bool) (s spans) {
 	s = spans{known: request, referrer: -1, agent: -1}
@@ -69,12 +69,12 @@ func counts(r Role) bool {
 }
 
 // ParseFastRequest implements FastRequestParser.
-func (p *LogFormat) ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool {
+func (p *LogFormat) ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) bool {
 	return p.usual.spans.known && p.ParseFast(line, m, out)
 }
 
 // Spans implements FastRequestParser.
-func (p *LogFormat) Spans(line []byte, m *machine.Marks) Spans {
+func (p *LogFormat) Spans(line []byte, m *machine.Delimiters) Spans {
 	of, quotes := &p.usual.spans, &m.Quotes
 	quote := int(quotes[0])
 	s := Spans{
@@ -91,12 +91,12 @@ func (p *LogFormat) Spans(line []byte, m *machine.Marks) Spans {
 }
 
 // ParseFastRequest implements FastRequestParser.
-func (a *Auto) ParseFastRequest(line []byte, m *machine.Marks, out *Line) bool {
+func (a *Auto) ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) bool {
 	return len(line) > 0 && line[0] != '{' && a.ParseFast(line, m, out)
 }
 
 // Spans implements FastRequestParser.
-func (a *Auto) Spans(line []byte, m *machine.Marks) Spans {
+func (a *Auto) Spans(line []byte, m *machine.Delimiters) Spans {
 	tail := isCommon
 	switch m.N {
 	case 6:
@@ -108,7 +108,7 @@ func (a *Auto) Spans(line []byte, m *machine.Marks) Spans {
 }
 
 // sizeSpan is the Size of Spans: what follows `"GET / HTTP/1.1" 200 `.
-func sizeSpan(line []byte, m *machine.Marks) Span {
+func sizeSpan(line []byte, m *machine.Delimiters) Span {
 	start, end := int(m.Quotes[1])+len(`" 200 `), len(line)
 	if m.N > 2 {
 		end = int(m.Quotes[2]) - 1
@@ -122,7 +122,7 @@ func sizeSpan(line []byte, m *machine.Marks) Span {
 
 // ClockAndSize returns the second of the day of a line for which ParseFastRequest reports
 // true, see SecondOfDay, and its Size of Spans.
-func ClockAndSize(line []byte, m *machine.Marks) (second int32, size Span) {
+func ClockAndSize(line []byte, m *machine.Delimiters) (second int32, size Span) {
 	return secondOfCLF((*[bracketedCLF]byte)(line[int(m.Quotes[0])-len(" ")-bracketedCLF:])), sizeSpan(line, m)
 }
 

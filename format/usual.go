@@ -100,7 +100,7 @@ const (
 
 // ParseFast implements FastParser. The line has no identity, no escaped quote, and no
 // empty user.
-func (p *LogFormat) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
+func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	u := &p.usual
 	if u.begin == unusual || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
 		return false
@@ -177,7 +177,7 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
 }
 
 // ParseFastAll implements FastAllParser, for formats without a virtual host before the client.
-func (p *LogFormat) ParseFastAll(line []byte, m *machine.Marks, out *Line) bool {
+func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool {
 	u := &p.usual
 	if u.begin != usualHost || !p.ParseFast(line, m, out) {
 		return false

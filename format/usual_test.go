@@ -120,7 +120,7 @@ func fastParsers(t testing.TB) (all []fastParser) {
 }
 
 func parseFast(p FastParser, line []byte, out *Line) bool {
-	var m machine.Marks
+	var m machine.Delimiters
 	next := "\n" + strings.Repeat("x", 64) + "\n" // the vectors' way needs more than the line
 	first, _ := m.Cut(append(line[:len(line):len(line)], next...))
 	return len(first) == len(line) && p.ParseFast(line, &m, out)
@@ -162,7 +162,7 @@ func (p *fastParser) requireEqual(t *testing.T, line []byte) {
 
 // requireAllEqual reads line by ParseFastAll, which finds what Parse does.
 func (p *fastParser) requireAllEqual(t *testing.T, line []byte, want *Line) {
-	var m machine.Marks
+	var m machine.Delimiters
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
 	got := Line{Fields: slices.Repeat([]Field{{Role: RoleMessage, Bare: true, Joined: true}}, 32), Error: true, Start: 1, Inside: true}
@@ -182,7 +182,7 @@ func (p *fastParser) requireAllEqual(t *testing.T, line []byte, want *Line) {
 // requireSpansEqual reads line by ParseFastRequest, whose spans are fields of Parse; and of
 // fields that are counted there are no others.
 func (p *fastParser) requireSpansEqual(t *testing.T, line []byte, want *Line) {
-	var m machine.Marks
+	var m machine.Delimiters
 	next := "\n" + strings.Repeat("x", 64) + "\n"
 	m.Cut(append(line[:len(line):len(line)], next...))
 	var got Line

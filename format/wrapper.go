@@ -36,7 +36,7 @@ func (w *wrapped) Parse(line []byte, out *Line) bool {
 }
 
 // ParseFast implements FastParser: lines that are JSON from their first byte have a short way.
-func (w *wrapped) ParseFast(line []byte, m *machine.Marks, out *Line) bool {
+func (w *wrapped) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	return len(line) > 0 && line[0] == '{' && w.json.ParseFast(line, m, out)
 }
 

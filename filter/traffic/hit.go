@@ -28,10 +28,10 @@ type Hit struct {
 // texts are those of a usual line, Request.Line, Referrer and Agent: they are looked for
 // where they are needed, since most are known by their Place.
 type texts struct {
-	late  bool // they were not looked for yet
-	line  []byte
-	marks *machine.Marks
-	of    format.FastRequestParser
+	late   bool // they were not looked for yet
+	line   []byte
+	delims *machine.Delimiters
+	of     format.FastRequestParser
 }
 
 // find finds the texts.
@@ -43,7 +43,7 @@ func (h *Hit) find() {
 
 func (h *Hit) findTexts() {
 	line := h.texts.line
-	s := h.texts.of.Spans(line, h.texts.marks)
+	s := h.texts.of.Spans(line, h.texts.delims)
 	h.Request.Line, h.Referrer = s.Request.Of(line), s.Referrer.Of(line)
 	h.Agent.Text, h.Agent.Known = s.Agent.Of(line), s.HasAgent
 	h.texts.late = false
@@ -124,13 +124,13 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 
 // At is Of for a usual line, which ParseFastRequest of g was meant for. Its marks have to stay
 // as they are, too.
-func (r *Hits) At(line []byte, m *machine.Marks, g format.FastRequestParser, status int) (*Hit, bool) {
+func (r *Hits) At(line []byte, m *machine.Delimiters, g format.FastRequestParser, status int) (*Hit, bool) {
 	h := &r.usual
 	second, size := format.ClockAndSize(line, m)
 	h.Second, h.Status, h.Bytes = second, status, sizeIn(line, size)
 	h.Request.At, h.Agent.At, h.HasClient = Place{}, Place{}, false
 	t := &h.texts
-	t.late, t.line, t.marks, t.of = true, line, m, g
+	t.late, t.line, t.delims, t.of = true, line, m, g
 	if status > 0 {
 		return h, true
 	}

@@ -75,7 +75,7 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 		require.NoError(t, w.want.Add(w.one.AppendTo(nil)))
 		w.one.Empty()
 	}
-	var m machine.Marks
+	var m machine.Delimiters
 	m.Cut(append(line[:len(line):len(line)], '\n'))
 	var short format.Line
 	if g := w.parser.(format.FastRequestParser); g.ParseFastRequest(line, &m, &short) {

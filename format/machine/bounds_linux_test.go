@@ -29,7 +29,7 @@ func TestBounds(t *testing.T) {
 			text := all[700-n : 700-behind]
 			require.Equal(t, Sum(bytes.Clone(text)), Sum(text))
 			require.Equal(t, len(text) > 0, HasNUL(text))
-			require.Equal(t, (len(text) >= 16 || cap(text) >= 64) && hasVectors, IsSimple(text, '='))
+			require.Equal(t, (len(text) >= 16 || cap(text) >= 64) && hasVectors, CannotHoldAddress(text, '='))
 		}
 	}
 	line := `192.0.2.1 - - "GET /" "-"` + "\n"
@@ -37,7 +37,7 @@ func TestBounds(t *testing.T) {
 		data := []byte(strings.Repeat(line, 30)[:n] + "\n")
 		data = beforeNothing(t, data)
 		for len(data) > 0 {
-			var m Marks
+			var m Delimiters
 			_, data = m.Cut(data)
 		}
 	}

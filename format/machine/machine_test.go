@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (m *Marks) found() []int32 { return m.Quotes[:min(m.N, maxQuotes)] }
+func (m *Delimiters) found() []int32 { return m.Quotes[:min(m.N, maxQuotes)] }
 
 func TestMarks(t *testing.T) {
 	for _, tt := range []struct {
@@ -30,7 +30,7 @@ func TestMarks(t *testing.T) {
 		{strings.Repeat(`"`, maxQuotes+1), -1, maxQuotes + 1, nil},
 	} {
 		for _, rest := range []string{"", "\"\n", strings.Repeat("\" \n", 80)} {
-			var m Marks
+			var m Delimiters
 			line, after := m.Cut([]byte(tt.line + "\n" + rest))
 			assert.Equal(t, tt.line, string(line))
 			assert.Equal(t, rest, string(after))
@@ -58,7 +58,7 @@ func TestMarksAhead(t *testing.T) {
 		{line + line, -1},
 		{enough + line + line + enough, -1},
 	} {
-		m := Marks{Ahead: 7}
+		m := Delimiters{Ahead: 7}
 		m.Cut([]byte(tt.data))
 		if !hasVectors {
 			tt.ahead = -1
@@ -78,7 +78,7 @@ func FuzzMarks(f *testing.F) {
 	f.Add(bytes.Repeat(append(log[:bytes.IndexByte(log, '\n')+1:len(log)], '"', '\n'), 9))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = append(data, '\n')
-		var got, want Marks
+		var got, want Delimiters
 		end := got.find(data)
 		wantEnd := want.findPlain(data)
 		switch end {
@@ -123,7 +123,7 @@ func TestSum(t *testing.T) {
 	}
 }
 
-func TestIsSimple(t *testing.T) {
+func TestCannotHoldAddress(t *testing.T) {
 	for _, tt := range []struct {
 		text string
 		want bool
@@ -141,9 +141,9 @@ func TestIsSimple(t *testing.T) {
 		{"", false},
 	} {
 		text := slices.Clip([]byte(tt.text))
-		assert.Equal(t, tt.want && hasVectors, IsSimple(text, '='), tt.text)
+		assert.Equal(t, tt.want && hasVectors, CannotHoldAddress(text, '='), tt.text)
 		short := tt.text == "-" || tt.text == "" // more stands behind them in a line
-		assert.Equal(t, (tt.want || short) && hasVectors, IsSimple(append(text, strings.Repeat("=", 70)...)[:len(text)], '='), tt.text)
+		assert.Equal(t, (tt.want || short) && hasVectors, CannotHoldAddress(append(text, strings.Repeat("=", 70)...)[:len(text)], '='), tt.text)
 	}
 
 	// Each byte counts once, wherever it stands in a text of any length, and
@@ -157,35 +157,35 @@ func TestIsSimple(t *testing.T) {
 				text := append(bytes.Repeat([]byte{'x'}, n), ".......:::::------%%%%%\\\\\\\\@@@@======"+strings.Repeat(".", 64)...)[:n]
 				alone := bytes.Clone(text)[:n:n]
 				for i := range few.few + 1 {
-					require.True(t, IsSimple(text, '='), "%q", text)
-					require.Equal(t, n >= 16, IsSimple(alone, '='), "%q", text)
+					require.True(t, CannotHoldAddress(text, '='), "%q", text)
+					require.Equal(t, n >= 16, CannotHoldAddress(alone, '='), "%q", text)
 					text[(at+7*i)%n] = few.c
 					alone[(at+7*i)%n] = few.c
 				}
-				require.Equal(t, isSimplePlain(text, '='), IsSimple(text, '='), "%q", text)
-				require.Equal(t, n >= 16 && isSimplePlain(text, '='), IsSimple(alone, '='), "%q", text)
+				require.Equal(t, cannotHoldAddressPlain(text, '='), CannotHoldAddress(text, '='), "%q", text)
+				require.Equal(t, n >= 16 && cannotHoldAddressPlain(text, '='), CannotHoldAddress(alone, '='), "%q", text)
 			}
 		}
 	}
 }
 
-// isSimplePlain is IsSimple for a text of any length.
-func isSimplePlain(text []byte, other byte) bool {
+// cannotHoldAddressPlain is CannotHoldAddress for a text of any length.
+func cannotHoldAddressPlain(text []byte, other byte) bool {
 	return bytes.Count(text, []byte{'.'}) < 3 && bytes.Count(text, []byte{':'}) < 2 && bytes.Count(text, []byte{'-'}) < 3 && !bytes.ContainsAny(text, `%\@`) &&
 		bytes.IndexByte(text, other) < 0
 }
 
-// FuzzIsSimple holds the fast way equal to the plain one.
-func FuzzIsSimple(f *testing.F) {
+// FuzzCannotHoldAddress holds the fast way equal to the plain one.
+func FuzzCannotHoldAddress(f *testing.F) {
 	f.Add([]byte("https://meet.example.org/Standup"), byte('='))
 	f.Add([]byte("https://meet.example.org/Standup?a=b"), byte('%'))
 	f.Add([]byte("https://joe@example.org/Standup"), byte('='))
 	f.Add([]byte("192.0.2.1 2001:db8::1 %31=b\\x41"), byte('='))
 	f.Fuzz(func(t *testing.T, text []byte, other byte) {
 		alone := append(make([]byte, 0, len(text)), text...)
-		require.Equal(t, len(text) >= 16 && hasVectors && isSimplePlain(text, other), IsSimple(alone, other))
+		require.Equal(t, len(text) >= 16 && hasVectors && cannotHoldAddressPlain(text, other), CannotHoldAddress(alone, other))
 		line := append(append(make([]byte, 0, len(text)+64), text...), '.', ':', other, '%', '\\')[:len(text)]
-		require.Equal(t, hasVectors && isSimplePlain(text, other), IsSimple(line, other))
+		require.Equal(t, hasVectors && cannotHoldAddressPlain(text, other), CannotHoldAddress(line, other))
 	})
 }
 

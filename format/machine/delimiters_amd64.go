@@ -8,12 +8,12 @@ var hasVectors = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X8
 
 // find is findPlain, 64 bytes at a time. It cannot tell of what stands within 64
 // bytes of the end of data.
-func (m *Marks) find(data []byte) int {
+func (m *Delimiters) find(data []byte) int {
 	if !hasVectors {
 		return isNearEnd
 	}
-	return findMarks(data, m)
+	return findDelimiters(data, m)
 }
 
 //go:noescape
-func findMarks(data []byte, m *Marks) int
+func findDelimiters(data []byte, m *Delimiters) int

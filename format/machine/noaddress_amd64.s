@@ -51,11 +51,11 @@ ALL(ats, 0x4040404040404040)
 	ORQ       DX, to    \
 	BZHIQ     CX, to, to
 
-// func isSimple(text []byte, other byte) bool
+// func cannotHoldAddress(text []byte, other byte) bool
 //
 // Up to 64 bytes are looked at with what stands behind them, if there is enough.
 // Else the last block overlaps the one before, whose bytes are counted once.
-TEXT ·isSimple(SB), NOSPLIT, $0-33
+TEXT ·cannotHoldAddress(SB), NOSPLIT, $0-33
 	MOVQ         text_base+0(FP), SI
 	MOVQ         text_len+8(FP), CX
 	MOVBLZX      other+24(FP), AX

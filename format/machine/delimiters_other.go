@@ -4,4 +4,4 @@ package machine
 
 const hasVectors = false
 
-func (m *Marks) find([]byte) int { return isNearEnd }
+func (m *Delimiters) find([]byte) int { return isNearEnd }

@@ -85,18 +85,18 @@ done:                         \
 	ADDQ    R11, R9      \
 	ADDQ    $64, CX
 
-// func findMarks(data []byte, m *Marks) int
+// func findDelimiters(data []byte, m *Delimiters) int
 //
 // A line of up to 320 bytes is looked through without a branch, since nobody can
 // predict how long it is.
-TEXT ·findMarks(SB), NOSPLIT, $0-40
+TEXT ·findDelimiters(SB), NOSPLIT, $0-40
 	MOVQ         data_base+0(FP), SI
 	MOVQ         data_len+8(FP), DX
 	MOVQ         m+24(FP), DI
-	LEAQ         Marks_Quotes(DI), DI
+	LEAQ         Delimiters_Quotes(DI), DI
 	XORL         CX, CX               // where the 64 bytes begin
 	XORL         R9, R9               // quotes so far
-	MOVQ         $-1, R13             // Marks.Ahead
+	MOVQ         $-1, R13             // Delimiters.Ahead
 	SUBQ         $64, DX              // the last CX
 	JLT          none
 	MOVL         $0x20, AX
@@ -164,9 +164,9 @@ end:
 	CMPQ    R10, R12
 	CMOVQGT BX, R10          // it is the next line's
 	MOVQ    m+24(FP), R8
-	MOVQ    R10, Marks_Blank(R8)
-	MOVQ    R13, Marks_Ahead(R8)
-	MOVQ    R9, Marks_N(R8)
+	MOVQ    R10, Delimiters_Blank(R8)
+	MOVQ    R13, Delimiters_Ahead(R8)
+	MOVQ    R9, Delimiters_N(R8)
 	VZEROUPPER
 	MOVQ    R12, ret+32(FP)
 	RET

@@ -4,9 +4,9 @@ package machine
 
 import "bytes"
 
-// Marks are where the first blank and the quotes of a line stand. They are found
+// Delimiters are where the first blank and the quotes of a line stand. They are found
 // in one pass with the line's end.
-type Marks struct {
+type Delimiters struct {
 	Blank  int                  // -1 for not in the first 64 bytes
 	Ahead  int                  // the first blank of what follows the line, -1 for not told
 	N      int                  // quotes, maxQuotes+1 for more; then Blank is not told
@@ -17,7 +17,7 @@ type Marks struct {
 const maxQuotes = 16
 
 // Cut returns the first line of data, which has a newline, and what follows it.
-func (m *Marks) Cut(data []byte) (line, rest []byte) {
+func (m *Delimiters) Cut(data []byte) (line, rest []byte) {
 	end := m.find(data)
 	switch end {
 	case isNearEnd:
@@ -36,7 +36,7 @@ const (
 )
 
 // findPlain returns where the first line of data ends.
-func (m *Marks) findPlain(data []byte) int {
+func (m *Delimiters) findPlain(data []byte) int {
 	end := bytes.IndexByte(data, '\n')
 	line := data[:end]
 	m.Blank = bytes.IndexByte(line[:min(len(line), 64)], ' ')
