@@ -66,7 +66,7 @@ func fleetMerge(out string, dirs []string, say *messages) error {
 		{r.Overflow, failure, "not all rooms and addresses are counted: past --max-rooms or --max-pairs of a host, or lines written into each other"},
 		{r.LowerBound, failure, "journals of a host were deleted or away when others came: the counts are a lower bound"},
 		{r.UpperBound, note, "counted under several keys: an address on two hosts is counted twice, the counts are an upper bound"},
-		{r.Mixed, warning, "counted under several settings: the counts mix them; hint: give all hosts the same flags"},
+		{r.Mixed, warning, "counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one"},
 	} {
 		if len(found.days) > 0 {
 			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)

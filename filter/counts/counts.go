@@ -22,7 +22,10 @@ type Config struct {
 	Limits   rooms.Limits
 	Counting bool   // rooms are counted: days get a room file
 	Settings string // what shapes pseudonyms and counts; recorded in journals
-	Finish   bool   // see Files.Finish
+	// Secret tells the secret of room names apart from others; settings of who counts rooms
+	// end with it. nil: there is none.
+	Secret func() string
+	Finish bool // see Files.Finish
 	// Window is the days that are kept.
 	Window func() calendar.Window
 	// OthersLive reports whether other processes work on DIR.

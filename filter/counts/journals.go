@@ -170,6 +170,8 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 	if !id.counting && o.typ == 0 {
 		ip, _, _ := strings.Cut(settings, ";")
 		settings = ip + ";" + NoRooms
+	} else if o.cfg.Secret != nil {
+		settings += o.cfg.Secret()
 	}
 	next := &journal.File{File: file}
 	w, err := journal.NewWriter(next, id.keyID, []byte(settings))

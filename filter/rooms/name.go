@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"hash"
 	"strings"
 
@@ -72,6 +74,13 @@ func NewHasher(secret []byte) *Hasher {
 // Clone returns a Hasher that makes the same hashes, for another goroutine. It
 // may be called from any, at any time.
 func (h *Hasher) Clone() *Hasher { return NewHasher(h.secret) }
+
+// ID tells the secret apart from others, and nothing else of it.
+func (h *Hasher) ID() string {
+	mac := hmac.New(sha256.New, h.secret)
+	mac.Write([]byte("hushpipe room secret")) // no name of a room: those are hashed by SHA-1
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
 
 // Sum returns the hash of the room's canonical name, or TooLong, valid until the
 // next call. It allocates nothing for a spelling that it remembers.

@@ -367,6 +367,10 @@ func TestSecret(t *testing.T) {
 	assert.Equal(t, secret, b.read(dir.RoomSecretName), "made once")
 	assert.Equal(t, want, b.rooms(today))
 	assert.Empty(t, b.heard())
+
+	require.NoError(t, os.WriteFile(b.path(dir.RoomSecretName), []byte(strings.Repeat("s", 32)), 0o600))
+	b.process(users(today, "a", 1, 3))
+	assert.Contains(t, b.heard(), "the settings changed on 2026-11-22; its room counts mix both", "under two secrets, a room is two")
 }
 
 func TestUnreadableSecret(t *testing.T) {

@@ -54,4 +54,13 @@ func (s *Store) readSecret(d *place) error {
 	return nil
 }
 
+// roomSecret is what journals record of the secret: under another one, rooms have other
+// names, and would be counted twice without a word.
+func (s *Store) roomSecret() string {
+	if h := s.Hasher(); h != nil && s.cfg.Secret {
+		return "room-secret=" + h.ID() + ";"
+	}
+	return ""
+}
+
 func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }

@@ -142,7 +142,7 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.Counted, OthersLive: s.registry.OthersLive, Report: s.report}, s.keys.Known))
+	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.Counted, OthersLive: s.registry.OthersLive, Secret: s.roomSecret, Report: s.report}, s.keys.Known))
 	s.rounds.busy = make(chan struct{}, 1)
 	s.initGroups()
 	s.initTraffic()

@@ -238,7 +238,7 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
 		}
 	}
 	if counting > 1 {
-		c.cfg.Say("fleet-settings "+day.String(), fmt.Sprintf("%s: %s: counted under several settings: the counts mix them; hint: give all hosts the same flags", c.cfg.Path, day))
+		c.cfg.Say("fleet-settings "+day.String(), fmt.Sprintf("%s: %s: counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one", c.cfg.Path, day))
 	}
 	return hosts, nil
 }

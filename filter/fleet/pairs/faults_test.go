@@ -166,7 +166,7 @@ func TestOtherSettings(t *testing.T) {
 	m.log(m.hosts[1], 500)
 	m.step()
 	m.same()
-	assert.Equal(t, []string{m.dir("count") + ": " + m.today().String() + ": counted under several settings: the counts mix them; hint: give all hosts the same flags"}, m.said)
+	assert.Equal(t, []string{m.dir("count") + ": " + m.today().String() + ": counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one"}, m.said)
 }
 
 // TestForeign: what somebody else wrote under the fleet's names is told, and not counted.
