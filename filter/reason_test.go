@@ -1,6 +1,13 @@
 package filter
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,13 +69,66 @@ func TestReasonInDisguise(t *testing.T) {
 		"asked by maria @ example.org":          "asked by -",
 		"of host client[.]example[.]org":        "of host -",
 
+		`spam of 192\x2e0\x2e2\x2e7`:                     "spam of -",
+		"spam of 192punkt0punkt2punkt7":                  "spam of -",
+		"spam of 192,0,2,7.":                             "spam of -.",
+		"spam of 192_0_2_7":                              "spam of -",
+		"file of ip_192_0_2_7, today":                    "file of ip_-, today",
+		"spam of 0300.0.02.07":                           "spam of -",
+		"spam of 0300.0000.0002.0007":                    "spam of -",
+		"spam of 0xC0000207":                             "spam of -",
+		"spam of 0xc0.0x0.0x02.0x07":                     "spam of -",
+		"spam of 0xC0.0.2.7 and more":                    "spam of - and more",
+		"spam of 0xC0.0x207":                             "spam of -",
+		"spam of IP 3221225991":                          "spam of IP -",
+		"spam of IP-Adresse: 3221225991":                 "spam of IP-Adresse: -",
+		"url http://3221225991/x":                        "url http://-/x",
+		"spam of 2001 : db8 :: 5":                        "spam of -",
+		"spam of 2001 : DB8 : : 5, twice":                "spam of -, twice",
+		"2001 : db8 : 0 : 0 : 0 : 0 : 0:5":               "-",
+		"spam of 2001 db8 0 0 0 0 0 5":                   "spam of -",
+		"2001-0db8-0000-0000-0000-0000-0000-0005 again":  "- again",
+		"2001_db8_0_0_0_0_0_5":                           "-",
+		"2001 colon db8 colon colon 5":                   "-",
+		"2001 Doppelpunkt db8 Doppelpunkt Doppelpunkt 5": "-",
+		"2001(colon)db8(colon)(colon)5":                  "-",
+		"spam of MTkyLjAuMi43":                           "spam of -",
+		"spam of MTkyLjAuMi43Cg==":                       "spam of -",
+		"spam of MjAwMTpkYjg6OjU":                        "spam of -",
+		"asked by bWFyaWFAZXhhbXBsZS5vcmc= in a mail":    "asked by - in a mail",
+		"％３１92.0.2.7":                                    "-",
+
 		// What is none stays as it is.
-		"ticket (12), at 07:23, § 4.7": "ticket (12), at 07:23, § 4.7",
-		"look at line 5. 3 more":       "look at line 5. 3 more",
-		"case No. ４７":                  "case No. ４７",
-		"100 % of it, a.k.a. spam":     "100 % of it, a.k.a. spam",
-		"order 20261128001":            "order 20261128001",
-		"[.] alone, {dot}":             "[.] alone, {dot}",
+		"§ 100g StPO, Az. 12 Js 345/26":               "§ 100g StPO, Az. 12 Js 345/26",
+		"§§ 12, 13, 15 TDDDG; Art. 6(1)(f) DSGVO":     "§§ 12, 13, 15 TDDDG; Art. 6(1)(f) DSGVO",
+		"AG Hamburg 163 Gs 1234/26 of 22.11.2026":     "AG Hamburg 163 Gs 1234/26 of 22.11.2026",
+		"VG Berlin, 3 K 12/26, pp. 3-5":               "VG Berlin, 3 K 12/26, pp. 3-5",
+		"ticket 20261128001, #4711, INC0012345":       "ticket 20261128001, #4711, INC0012345",
+		"ticket 3221225991":                           "ticket 3221225991",
+		"call +49 40 123456-78 or 040/123 45 67":      "call +49 40 123456-78 or 040/123 45 67",
+		"call 49 40 123 45":                           "call 49 40 123 45",
+		"cases 12,13,15,17":                           "cases 12,13,15,17",
+		"cases 3, 5, 2, 7":                            "cases 3, 5, 2, 7",
+		"1,234,567 lines, 1,000,000,000 in all":       "1,234,567 lines, 1,000,000,000 in all",
+		"file access_2026_11_22 and 2026_11_22_7":     "file access_2026_11_22 and 2026_11_22_7",
+		"2026-11-22 07:23:55, 22.11.26 at 7 : 23":     "2026-11-22 07:23:55, 22.11.26 at 7 : 23",
+		"2026-11-22T07:23:55+01:00 to 08:00":          "2026-11-22T07:23:55+01:00 to 08:00",
+		"from 07 : 23 : 55 : 12 on":                   "from 07 : 23 : 55 : 12 on",
+		"exit 0x5, 0x1f of 0x100":                     "exit 0x5, 0x1f of 0x100",
+		"commit c0000207, 0af3e21":                    "commit c0000207, 0af3e21",
+		"id 550e8400-e29b-41d4-a716-446655440000":     "id 550e8400-e29b-41d4-a716-446655440000",
+		"IBAN DE89 3704 0044 0532 0130 00":            "IBAN DE89 3704 0044 0532 0130 00",
+		"groups 1 2 3 4 5 6 7 8":                      "groups 1 2 3 4 5 6 7 8",
+		"note: spam: 5 cases: abe: 3":                 "note: spam: 5 cases: abe: 3",
+		"address 12345678901, IP range 7":             "address 12345678901, IP range 7",
+		"Unterlassungserklärung, Auskunftsersuchen":   "Unterlassungserklärung, Auskunftsersuchen",
+		"denial-of-service, login/attempts, fail2ban": "denial-of-service, login/attempts, fail2ban",
+		"ticket (12), at 07:23, § 4.7":                "ticket (12), at 07:23, § 4.7",
+		"look at line 5. 3 more":                      "look at line 5. 3 more",
+		"case No. ４７":                                 "case No. ４７",
+		"100 % of it, a.k.a. spam":                    "100 % of it, a.k.a. spam",
+		"order 20261128001":                           "order 20261128001",
+		"[.] alone, {dot}":                            "[.] alone, {dot}",
 	} {
 		assert.Equal(t, want, Reason(text, ""), "%q", text)
 	}
@@ -80,8 +140,36 @@ func TestReasonWithoutWhom(t *testing.T) {
 		"Maria, case 3":     "-, case 3",
 		"ＭＡＲＩＡ, case 3":     "-, case 3",
 		"ma\u200bria asked": "- asked",
+		"10maria20-30-40":   "-",
 		"case 3":            "case 3",
 	} {
 		assert.Equal(t, want, Reason(text, "maria"), "%q", text)
+	}
+}
+
+// TestReasonOfAnyAddress: each disguise of the table hides no address whatever.
+func TestReasonOfAnyAddress(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		var four [4]byte
+		var six [16]byte
+		binary.BigEndian.PutUint32(four[:], random.Uint32N(1<<32-1<<24)+1<<24)
+		binary.BigEndian.PutUint64(six[:], random.Uint64()|0xab<<48)
+		binary.BigEndian.PutUint64(six[8:], random.Uint64())
+		v4, v6 := netip.AddrFrom4(four).String(), netip.AddrFrom16(six).String()
+		number := binary.BigEndian.Uint32(four[:])
+		texts := []string{
+			strings.ReplaceAll(v4, ".", "_"), strings.ReplaceAll(v4, ".", "-"), strings.ReplaceAll(v4, ".", "[.]"), strings.ReplaceAll(v4, ".", " . "),
+			strings.ReplaceAll(v4, ".", " dot "), strings.ReplaceAll(v4, ".", "%2E"), fmt.Sprintf("0x%08X", number), fmt.Sprintf("IP %d", number),
+			fmt.Sprintf("%#o.%#o.%#o.%#o", four[0], four[1], four[2], four[3]), fmt.Sprintf("%#x.%#x.%#x.%#x", four[0], four[1], four[2], four[3]),
+			base64.StdEncoding.EncodeToString([]byte(v4)), base64.RawURLEncoding.EncodeToString([]byte(v6)),
+			strings.ReplaceAll(v6, ":", " : "), strings.ReplaceAll(v6, ":", "[:]"), strings.ReplaceAll(netip.AddrFrom16(six).StringExpanded(), ":", "-"),
+		}
+		if !slices.IsSorted(four[:]) {
+			texts = append(texts, strings.ReplaceAll(v4, ".", ","))
+		}
+		for _, text := range texts {
+			assert.Contains(t, []string{"spam of -, today", "spam of IP -, today"}, Reason("spam of "+text+", today", ""), "%s or %s", v4, v6)
+		}
 	}
 }
