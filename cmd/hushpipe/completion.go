@@ -17,6 +17,7 @@ import (
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/format/trafficreport"
 )
 
 // choices are the values of flags that have a few, for a flag of one command by
@@ -31,6 +32,7 @@ var choices = map[string][]string{
 	"reveal ip":      {"ipcrypt", "pfx"},
 	"room-hash":      {"sha1", "hmac"},
 	"rooms":          strings.Split(rooms.Presets(), ", "),
+	"table":          trafficreport.TableNames(),
 }
 
 // shells are those that completion writes scripts for.

@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"hushpipe/filter/statistics"
 	"hushpipe/format/civil"
@@ -21,6 +24,7 @@ type siteFlags struct {
 	periodFlags
 	by             string
 	csv, json      bool
+	table          string // of csv; empty: the steps
 	html           string
 	title, privacy string
 	language       string
@@ -35,6 +39,7 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 		Example: `  hushpipe replay --traffic --own www.example.org /srv/archive access.log.*.gz
   hushpipe traffic --last-month /srv/archive
   hushpipe traffic --month 2026-03 --by day --csv /srv/archive /srv/archive-www2
+  hushpipe traffic --last-month --csv --table country /srv/archive
   hushpipe traffic --month 2026-03 --html /var/www/html/march.html /srv/archive`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -48,6 +53,9 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
+			if err := o.checkTable(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := checkPageFlags(cmd.Flags(), "from", "to", "month", "last", "by"); err != nil {
 				return err
 			}
@@ -59,12 +67,28 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 	o.periodFlags.define(flags)
 	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
+	flags.StringVar(&o.table, "table", "", "write the rows of table `NAME` as CSV instead: page, missing, from, country …, for all of the period")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.StringVar(&o.html, "html", "", "write an HTML page with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
 	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
 	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
 	flags.StringVar(&o.language, "lang", "", "write text and HTML in `LANGUAGE`: en, de or no (default by the environment)")
 	return cmd
+}
+
+// checkTable refuses a table that is none, or that nothing would show.
+func (o *siteFlags) checkTable(flags *pflag.FlagSet) error {
+	switch names := trafficreport.TableNames(); {
+	case !flags.Changed("table"):
+		return nil
+	case !slices.Contains(names, o.table):
+		return usage("--table %q is not known; hint: choose %s", o.table, strings.Join(names, ", "))
+	case !o.csv:
+		return usage("--table is for CSV; hint: give --csv as well")
+	case flags.Changed("by"):
+		return usage("--by and --table exclude each other; hint: a table is of all of the period")
+	}
+	return nil
 }
 
 // report is the whole of it.
@@ -123,6 +147,8 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 	}
 	var b bytes.Buffer
 	switch {
+	case o.table != "":
+		err = trafficreport.CSVTable(&b, r, o.table)
 	case o.csv:
 		err = trafficreport.CSV(&b, r)
 	case o.json:

@@ -39,6 +39,51 @@ func CSV(w io.Writer, r *Report) error {
 	return c.Error()
 }
 
+// TableNames are the tables of CSVTable.
+func TableNames() (names []string) {
+	for _, t := range tables {
+		names = append(names, t.kind)
+	}
+	return append(names, "group")
+}
+
+// CSVTable writes one row for each name in a table of all of the period, below a row of
+// names: key, and trafficfile.Numbers of its kind. Of group they are hits, 4xx and 5xx, and
+// of the timed hits, mean, p50, p95 and p99 in microseconds, which are empty where no time
+// is known.
+func CSVTable(w io.Writer, r *Report, kind string) error {
+	c := csv.NewWriter(w)
+	if kind == "group" {
+		c.Write([]string{"key", "hits", "4xx", "5xx", "timed", "mean", "p50", "p95", "p99"})
+		for _, g := range r.groups() {
+			j := g.json()
+			row := append([]string{j.Name}, decimals(j.Hits, j.Errors4, j.Errors5, j.Timed)...)
+			for _, n := range []*uint64{j.Mean, j.P50, j.P95, j.P99} {
+				if n == nil {
+					row = append(row, "")
+				} else {
+					row = append(row, decimals(*n)...)
+				}
+			}
+			c.Write(row)
+		}
+	} else {
+		c.Write(append([]string{"key"}, trafficfile.Numbers[kind]...))
+		for _, cell := range r.rows(tableOf(kind)) {
+			c.Write(append([]string{cell.Key}, decimals(cell.Numbers...)...))
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func decimals(numbers ...uint64) (texts []string) {
+	for _, n := range numbers {
+		texts = append(texts, strconv.FormatUint(n, 10))
+	}
+	return texts
+}
+
 // jsonFigures are Figures in JSON.
 type jsonFigures struct {
 	KnownDays   int    `json:"known_days"`

@@ -60,6 +60,10 @@ func TestForms(t *testing.T) {
 	}
 	for name, write := range map[string]func(io.Writer) error{
 		"report.csv":     func(w io.Writer) error { return trafficreport.CSV(w, someReport()) },
+		"page.csv":       func(w io.Writer) error { return trafficreport.CSVTable(w, someReport(), "page") },
+		"from.csv":       func(w io.Writer) error { return trafficreport.CSVTable(w, someReport(), "from") },
+		"country.csv":    func(w io.Writer) error { return trafficreport.CSVTable(w, someReport(), "country") },
+		"group.csv":      func(w io.Writer) error { return trafficreport.CSVTable(w, someReport(), "group") },
 		"report.json":    func(w io.Writer) error { return trafficreport.JSON(w, someReport()) },
 		"report.en.txt":  text(someReport(), "en", report.Screen{Width: 80}),
 		"whole.de.txt":   text(wholeReport(), "de", report.Screen{Width: 100}),
@@ -223,6 +227,12 @@ func TestRows(t *testing.T) {
 	rows, err := csv.NewReader(&b).ReadAll() // checks that all are of one length
 	require.NoError(t, err)
 	assert.Len(t, rows, 15)
+	for _, name := range trafficreport.TableNames() {
+		require.NoError(t, trafficreport.CSVTable(&b, someReport(), name))
+		rows, err := csv.NewReader(&b).ReadAll()
+		require.NoError(t, err, name)
+		assert.Greater(t, len(rows), 1, name)
+	}
 }
 
 // Adding the files of two servers doubles what is shown of one.
