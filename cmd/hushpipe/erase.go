@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -139,18 +140,10 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
 	}
 	erased := 0
-	var more []deed // what has come since it was noted, and was released with what waited
 	for _, p := range e.places {
-		noted, searched := p.lines, len(p.days)
-		n := p.falsify()
-		if erased += n; n > noted {
-			more = append(more, deed{p.path, p.terms, p.days[searched:], n - noted})
-		}
-	}
-	if more != nil {
-		if err := e.actor.note(more); err != nil {
-			e.fail(fmt.Errorf("lines that came meanwhile were falsified as well, which cannot be noted: %w", err))
-		}
+		erased += p.falsify(func(day civil.Day, lines int) error {
+			return e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}})
+		})
 	}
 	fmt.Fprintf(e.out, "falsified %s\n", several(uint64(erased), "line"))
 	for _, p := range e.places {
@@ -218,31 +211,42 @@ func (p *findPlace) checkMerges() error {
 
 // falsify changes the lines that were found, and returns how many. Those that wait for
 // their group come first, while they do: what was released since it was found is looked
-// for once more.
-func (p *findPlace) falsify() (n int) {
-	var again []civil.Day
+// for once more. If other lines of the person came with it, note gets their number
+// before they are changed.
+func (p *findPlace) falsify(note func(day civil.Day, lines int) error) (n int) {
+	released := map[civil.Day]int{}
 	for _, found := range p.found {
 		if !found.Held() {
 			continue
 		}
 		done, err := found.EraseHeld()
 		n += done
-		if errors.Is(err, reveal.ErrReleased) && !slices.Contains(again, found.Day) {
-			again = append(again, found.Day)
+		if errors.Is(err, reveal.ErrReleased) {
+			released[found.Day] += found.Lines
 		} else if err != nil {
 			p.notFalsified(found, done, err)
 		}
 	}
 	n += p.falsifyFiles(p.found)
-	for _, day := range again {
+	for _, day := range slices.Sorted(maps.Keys(released)) {
 		from := len(p.found)
 		p.search(day)
-		for _, found := range p.found[from:] {
-			if found.Held() && found.Lines > 0 {
+		again, lines := p.found[from:], 0
+		for _, found := range again {
+			switch {
+			case found.Held() && found.Lines > 0:
 				p.notFalsified(found, 0, reveal.ErrReleased)
+			case !found.Held() && !found.Gzipped():
+				lines += found.Lines
 			}
 		}
-		n += p.falsifyFiles(p.found[from:])
+		if lines > released[day] {
+			if err := note(day, lines-released[day]); err != nil {
+				p.fail(fmt.Errorf("lines of %s came meanwhile, which cannot be noted, so nothing more of the day is erased: %w", day, err))
+				continue
+			}
+		}
+		n += p.falsifyFiles(again)
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,7 @@ import (
 
 	"hushpipe/filter/acts"
 	"hushpipe/filter/dir"
+	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -284,7 +286,8 @@ func (m *meanwhile) Read(p []byte) (int, error) {
 }
 
 // TestEraseNotesWhatCame: lines that waited for their group when they were found, and are
-// released with others of the person before they are erased, are all erased and noted.
+// released with others of the person before they are erased, are all erased. They are noted
+// first, and stay where they cannot be.
 func TestEraseNotesWhatCame(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
@@ -319,10 +322,27 @@ keep    = "14d"
 	say := newMessages(&said)
 	e := &eraser{finder: finder{say: say, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", "jane", say)}, out: io.Discard}
 	defer e.close()
-	e.in = &prompt{bufio.NewReader(&meanwhile{strings.NewReader("yes\n"), func() { filter("jane", "joe", "jim", "jane") }}), true}
+	other := &eraser{finder: finder{say: say, erasing: true, whom: e.whom, actor: e.actor}, out: io.Discard}
+	defer other.close()
+	require.NoError(t, other.openAll(logs, "", nil))
+	other.searchAll(0, false)
+	noted := 0
+	e.in = &prompt{bufio.NewReader(&meanwhile{strings.NewReader("yes\n"), func() {
+		filter("jane", "joe", "jim", "jane")
+		for _, p := range other.places {
+			assert.Zero(t, p.falsify(func(_ civil.Day, lines int) error {
+				noted += lines
+				assert.NotContains(t, written(stream), "xxxx")
+				return errors.New("no space left on device")
+			}))
+		}
+		assert.Equal(t, 3, strings.Count(written(stream), "jane"))
+	}}), true}
 	err := e.falsify(logs, "", nil)
 	assert.ErrorIs(t, err, errSaid, "journals are not reached")
 	say.close()
+	assert.Equal(t, 2, noted)
+	assert.Contains(t, said.String(), "came meanwhile, which cannot be noted, so nothing more of the day is erased: no space left on device")
 	assert.NotContains(t, written(stream), "jane", "%s", said.String())
 	assert.Equal(t, 3, strings.Count(written(stream), "xxxx"))
 	assert.Equal(t, 6, strings.Count(written(stream), "\n"))
