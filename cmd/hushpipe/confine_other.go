@@ -13,7 +13,9 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 }
 
 // confineTo is for Linux only.
-func confineTo(ports []uint16, socket, dir, keys string) string { return confine(dir, keys) }
+func confineTo(ports []uint16, socket, dir, keys string, read ...string) string {
+	return confine(dir, keys)
+}
 
 // confineReplay is for Linux only.
 func confineReplay(dir, keys string, paths []string) string { return confine(dir, keys) }

@@ -32,29 +32,58 @@ func fleetCommand(say *messages) *cobra.Command {
 }
 
 func fleetMergeCommand(say *messages) *cobra.Command {
-	return &cobra.Command{
+	var verify, keys string
+	cmd := &cobra.Command{
 		Use:   "merge [flags] OUT DIR…",
 		Short: "Unite the journals of several hosts in room files",
 		Long:  manualText("fleet-merge", "1"),
 		Example: `  hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2
-  hushpipe report /srv/fleet/all`,
+  hushpipe report /srv/fleet/all
+  hushpipe fleet merge --verify /etc/hushpipe/meet \
+    --keys /var/lib/hushpipe/meet/keys /srv/fleet/all /srv/fleet/*`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usage("give OUT, and the DIR of each host; hint: see '%s --help'", cmd.CommandPath())
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return fleetMerge(args[0], args[1:], say) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := fleet.Name(args[1:])
+			if err != nil {
+				return usage("%w", err)
+			}
+			if verify == "" && keys != "" {
+				return usage("--keys is of use with --verify only; hint: remove it")
+			}
+			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: say.report}
+			if verify == "" {
+				confineMerge(args[0], args[1:])
+				return fleetMerge(merge, say)
+			}
+			v, err := newVerification(verify, keys, args[1:])
+			if err != nil {
+				return err
+			}
+			confineToEngine(v.cfg, args[0], "", append(args[1:], v.keys)...)
+			merge.Counted = v.counted
+			err = fleetMerge(merge, say)
+			if next := v.run(args[0], say); err == nil {
+				err = next
+			} else if next != nil && next != errSaid {
+				say.sayf(failure, "%v", next)
+			}
+			return err
+		},
 	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVar(&verify, "verify", "", "compare with the engine of `FLEET` as well")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys for --verify lie in `KEYDIR` (default those of the first DIR that has some)")
+	return cmd
 }
 
-func fleetMerge(out string, dirs []string, say *messages) error {
-	from, err := fleet.Name(dirs)
-	if err != nil {
-		return usage("%w", err)
-	}
-	confineMerge(out, dirs)
-	r, err := fleet.Merge(fleet.Config{Out: out, From: from, Now: now(), Say: say.report})
+func fleetMerge(cfg fleet.Config, say *messages) error {
+	out := cfg.Out
+	r, err := fleet.Merge(cfg)
 	for _, name := range r.Damaged {
 		say.list("%s: damaged in part; its intact part is counted", name)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,21 +64,27 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// confineToEngine is confine, with the network that the engine takes.
-func confineToEngine(cfg engine.Config, dir, keys string) string {
+// confineToEngine is confine, with the network that the engine takes, and directories to be
+// read.
+func confineToEngine(cfg engine.Config, dir, keys string, read ...string) string {
 	if len(cfg.Addresses) == 0 {
 		return confine(dir, keys)
 	}
-	var ports []uint16
-	for _, address := range cfg.Addresses {
-		_, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return confineTo(nil, address, dir, keys)
+	ports, socket := portsOf(cfg.Addresses)
+	return confineTo(ports, socket, dir, keys, read...)
+}
+
+// portsOf returns the ports of an engine, or its socket.
+func portsOf(addresses []string) (ports []uint16, socket string) {
+	for _, address := range addresses {
+		if strings.HasPrefix(address, "/") { // it may have a colon
+			return nil, address
 		}
-		number, _ := strconv.ParseUint(port, 10, 16) // it was parsed
+		_, port, _ := net.SplitHostPort(address) // it was parsed
+		number, _ := strconv.ParseUint(port, 10, 16)
 		ports = append(ports, uint16(number))
 	}
-	return confineTo(ports, "", dir, keys)
+	return ports, ""
 }
 
 // sendPairs brings the pairs in DIR to the engine, each second.

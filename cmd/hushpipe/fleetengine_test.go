@@ -25,6 +25,16 @@ func TestPause(t *testing.T) {
 	assert.Equal(t, 10*time.Second, pause(5*time.Minute, os.ErrDeadlineExceeded))
 }
 
+// TestPortsOf: what of a network a process is left. The path of a socket may have a colon.
+func TestPortsOf(t *testing.T) {
+	ports, socket := portsOf([]string{"v1:6379", "[2001:db8::1]:6380"})
+	assert.Equal(t, []uint16{6379, 6380}, ports)
+	assert.Empty(t, socket)
+	ports, socket = portsOf([]string{"/run/redis:6379"})
+	assert.Empty(t, ports)
+	assert.Equal(t, "/run/redis:6379", socket)
+}
+
 // TestFleetEngine: what the engine counts of three hosts with their filters is an independent
 // count, after it was killed and had lost all. The hosts have the rights that the manual
 // gives them, and no others.

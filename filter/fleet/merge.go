@@ -76,6 +76,9 @@ type Config struct {
 	From []Source
 	Now  time.Time
 	Say  func(topic, line string)
+	// Counted, unless nil, is told what the journals count of each day, and whether each host
+	// has closed it and has its journals still.
+	Counted func(day civil.Day, entries []roomfile.Entry, whole bool)
 }
 
 // Result is what a Merge found.
@@ -239,7 +242,11 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		return dir.Join(errs...)
 	}
 
-	bound, err := counts.WriteHosts(out, cfg.Out, day, counts.Merged{Rooms: all.Rooms(), Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil}, cfg.Say)
+	entries := all.Rooms()
+	if cfg.Counted != nil {
+		cfg.Counted(day, slices.Clone(entries), now.IsWhole() && !lost)
+	}
+	bound, err := counts.WriteHosts(out, cfg.Out, day, counts.Merged{Rooms: entries, Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil}, cfg.Say)
 	errs = append(errs, err)
 	for _, found := range []struct {
 		is   bool

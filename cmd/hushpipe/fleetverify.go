@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
+	"hushpipe/filter/fleet"
+	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/registry"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
+)
+
+// verification compares an engine with the journals of its hosts, day by day.
+type verification struct {
+	path string // of the fleet's file
+	keys string
+	file fleet.File
+	cfg  engine.Config
+	days []mergedDay
+}
+
+// mergedDay is what journals count.
+type mergedDay struct {
+	civil.Day
+	entries []roomfile.Entry
+	whole   bool
+}
+
+// newVerification reads the fleet's file, and finds the keys: those that are given, or those
+// of the first host that has some here. Copies have none.
+func newVerification(path, keys string, dirs []string) (*verification, error) {
+	for _, of := range dirs {
+		if keys == "" {
+			if at := dir.KeyPath(of, registry.KeysOf(of)); isDir(at) {
+				keys = at
+			}
+		}
+	}
+	if keys == "" {
+		return nil, usage("--verify: no DIR has keys; hint: give --keys, such as the keys of hushpipe fleet collect")
+	}
+	file, cfg, err := fleetWithEngine(path)
+	return &verification{path: path, keys: keys, file: file, cfg: cfg}, err
+}
+
+func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bool) {
+	v.days = append(v.days, mergedDay{day, entries, whole})
+}
+
+// arrival is how long pairs that stand in a journal may take to the engine.
+const arrival = 3 * time.Second
+
+// run says in what the engine differs from the journals. Days before the first one that it
+// has are those before the fleet had an engine.
+func (v *verification) run(out string, say *messages) error {
+	compare, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: say.report,
+		Open: func() (pairs.Counter, error) { return engine.Open(v.cfg) }})
+	if err != nil {
+		return err
+	}
+	defer compare.Close()
+	slices.SortFunc(v.days, func(a, b mergedDay) int { return cmp.Compare(a.Day, b.Day) })
+	begun, wrong, waited := false, false, false
+	for _, day := range v.days {
+		diff, has, err := compare.Compare(day.Day, day.entries)
+		if err == nil && diff.Fewer > 0 && !waited {
+			time.Sleep(arrival)
+			waited = true
+			diff, has, err = compare.Compare(day.Day, day.entries)
+		}
+		switch {
+		case err != nil:
+			say.sayf(failure, "%s: %v", day, err)
+			wrong = true
+		case !has && begun:
+			say.sayf(failure, "%s: %s: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?", v.path, day)
+			wrong = true
+		case diff.Fewer > 0:
+			say.sayf(failure, "%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, several(uint64(diff.Fewer), "room"))
+			wrong = true
+		}
+		// Of a day that goes on, or has just ended, the journals may come later than pairs.
+		if over := day.Day < civil.DayOf(now())-1; diff.More > 0 && day.whole && over {
+			say.sayf(warning, "%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, several(uint64(diff.More), "room"))
+		}
+		begun = begun || has
+	}
+	if !begun && len(v.days) > 0 && !wrong {
+		say.sayf(failure, "%s: the engine has nothing of these days; hint: does hushpipe fleet ship run on the hosts?", v.path)
+		wrong = true
+	}
+	if wrong {
+		return errSaid
+	}
+	return nil
+}
