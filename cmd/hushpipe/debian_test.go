@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -168,22 +169,44 @@ func TestMaintainerScripts(t *testing.T) {
 	}
 	assert.Regexp(t, `deb-systemd-invoke try-restart .*hushpipe-ship@\*\.service`, run("postinst", "configure"))
 
-	const dir = "var/log/hushpipe/"
 	var secrets []string
-	for _, name := range []string{"keys/2026-11-22.key", "fleet/2026-11-22.state", "fleet/2026-11-22.state.bak", "fleet/.hushpipe-0123456789abcdef", "fleet-seed"} {
-		other := filepath.Join(root, "other-"+filepath.Base(name))
-		require.NoError(t, os.Link(put(dir+name, "a secret", 0o600), other))
-		secrets = append(secrets, other)
+	dirs := []string{"var/log/hushpipe/", "var/lib/hushpipe/meet/", "var/lib/hushpipe/unused/"} // of a host, and of collectors
+	for _, dir := range dirs {
+		names := []string{"fleet-seed"}
+		if dir != dirs[2] { // no collector has run there yet
+			names = append(names, "keys/2026-11-22.key", "fleet/2026-11-22.state", "fleet/2026-11-22.state.bak", "fleet/.hushpipe-0123456789abcdef")
+			put(dir+"keep", "30d\n", 0o640)
+			put(dir+"fleet/name", "meet\n", 0o600)
+			put(dir+"rooms/rooms-2026-11-22.log", "", 0o640)
+		}
+		for _, name := range names {
+			other := filepath.Join(root, "other-"+filepath.Base(dir)+filepath.Base(name))
+			require.NoError(t, os.Link(put(dir+name, "a secret", 0o600), other))
+			secrets = append(secrets, other)
+		}
 	}
-	put(dir+"fleet/name", "meet\n", 0o600)
-	put(dir+"rooms/rooms-2026-11-22.log", "", 0o640)
+	const copied = "var/lib/hushpipe/fleet/web1.example.org/"
+	put(copied+"keep", "14d\n", 0o640)
+	put(copied+"journal/2026-11-22.1.journal", "", 0o600)
+	put("var/lib/hushpipe/www/var-log-hushpipe/index.html", "", 0o644)
 	enabled := put("etc/systemd/system/multi-user.target.wants/hushpipe-ship@var-log-hushpipe.service", "", 0o644)
 	assert.Regexp(t, `deb-systemd-invoke stop .*hushpipe-ship@\*\.service`, run("prerm", "remove"))
+	run("postrm", "remove")
+	expiry := read(t, root+"/etc/tmpfiles.d/hushpipe-removed.conf")
+	for dir, days := range map[string]int{dirs[0]: 29, dirs[1]: 29, copied: 13} {
+		assert.Contains(t, expiry, fmt.Sprintf("e %s - - - m:%dd\n", root+"/"+strings.TrimSuffix(dir, "/"), days))
+		assert.Contains(t, expiry, "x "+root+"/"+dir+"rooms\n")
+	}
 	run("postrm", "purge")
 	assert.NoFileExists(t, enabled)
-	left, err := filepath.Glob(root + "/" + dir + "*")
+	for _, dir := range dirs[:2] {
+		left, err := filepath.Glob(root + "/" + dir + "*")
+		require.NoError(t, err)
+		assert.Equal(t, []string{root + "/" + dir + "rooms"}, left)
+	}
+	left, err := filepath.Glob(root + "/var/lib/hushpipe/*")
 	require.NoError(t, err)
-	assert.Equal(t, []string{root + "/" + dir + "rooms"}, left)
+	assert.Equal(t, []string{root + "/var/lib/hushpipe/meet"}, left)
 	for _, other := range secrets {
 		text, err := os.ReadFile(other)
 		require.NoError(t, err)
