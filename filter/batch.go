@@ -21,7 +21,7 @@ type Batch struct {
 	held int    // its size, as the queue counts it
 
 	// What it was made of is to be committed once it is written.
-	source *uncommitted // nil: of no Keeper
+	source *uncommitted // nil: of no CommitReader
 	number uint64       // of those that were put
 	input  int          // bytes
 }

@@ -91,7 +91,7 @@ purpose = "x"
 keep = "14d"
 `
 
-// trickle is a Keeper to which lines come at a rate.
+// trickle is a CommitReader to which lines come at a rate.
 type trickle struct {
 	lines int
 	every time.Duration
@@ -129,7 +129,7 @@ func (w *trickle) serve() {
 
 func (w *trickle) fresh() int { return w.came*len(w.line(0)) - w.read }
 
-func (w *trickle) Fresh() bool {
+func (w *trickle) Ready() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fresh() > 0

@@ -60,11 +60,11 @@ type Filter struct {
 
 	parsing
 	beside
-	pieces  pieces
-	wrote   *day     // where the line is written, nil: it is not, or not yet
-	void    Part     // takes the lines of expired days
-	noLines bool     // they are only counted
-	grouped *grouped // nil: no line is held back
+	pieces    pieces
+	wrote     *day     // where the line is written, nil: it is not, or not yet
+	discarded Part     // takes the lines of expired days
+	noLines   bool     // they are only counted
+	grouped   *grouped // nil: no line is held back
 
 	stats  counters.Values
 	shared snapshot
@@ -261,7 +261,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	} else if s.day == nil || s.date != l.Day || !l.HasDay {
 		s = f.slot(l.Day, l.HasDay)
 	}
-	d, part := s.day, &f.void
+	d, part := s.day, &f.discarded
 	if s.late {
 		f.stats.Late++
 	}
@@ -360,7 +360,7 @@ func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) 
 // takeBack takes back the line that was appended last, of which it cannot be told which
 // field is which.
 func (f *Filter) takeBack(b *Batch, s slot, start int) {
-	part := &f.void
+	part := &f.discarded
 	if s.placement != calendar.Expired {
 		part = b.part(s.day, f.rec)
 	}

@@ -26,7 +26,7 @@ type Input interface {
 // be read, by another process perhaps.
 var ErrStopped = errors.New("stopped before the end of the input")
 
-// NewInput returns the Input that reads f: for a pipe one that is a Keeper as
+// NewInput returns the Input that reads f: for a pipe one that is a CommitReader as
 // well, where the system can do that.
 func NewInput(f *os.File) (Input, error) {
 	plain, err := newPlainInput(f)

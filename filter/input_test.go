@@ -156,13 +156,13 @@ func TestRawFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "raw")
 	big := strings.Repeat("y", 100_000) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte("one\ntwo\n"+big), 0o600))
-	open := func(used func() bool) (Keeper, Input) {
+	open := func(used func() bool) (CommitReader, Input) {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		require.NoError(t, err)
 		t.Cleanup(func() { f.Close() })
 		in, err := NewRawFile(f, used)
 		require.NoError(t, err)
-		return in.(Keeper), in
+		return in.(CommitReader), in
 	}
 	unused := func() bool { return false }
 
@@ -170,7 +170,7 @@ func TestRawFile(t *testing.T) {
 	n, err := in.Read(make([]byte, 8))
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
-	require.True(t, in.Fresh())
+	require.True(t, in.Ready())
 	require.NoError(t, in.Commit(4)) // and it is killed
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func TestRawFile(t *testing.T) {
 	rest, err := io.ReadAll(in)
 	require.NoError(t, err)
 	require.Equal(t, "two\n"+big, string(rest))
-	require.False(t, in.Fresh())
+	require.False(t, in.Ready())
 	require.NoError(t, in.Commit(len(rest)))
 	text, err = os.ReadFile(path)
 	require.NoError(t, err)
@@ -252,7 +252,7 @@ func TestRawFileCut(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.ReadAll(in)
 	require.NoError(t, err)
-	require.NoError(t, in.(Keeper).Commit(10))
+	require.NoError(t, in.(CommitReader).Commit(10))
 	text, err := os.ReadFile(f.Name())
 	require.NoError(t, err)
 	require.Equal(t, strings.Repeat("\x00", 10), string(text))

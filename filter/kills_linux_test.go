@@ -107,7 +107,7 @@ func (w *world) serve(rnd *rand.Rand) {
 	}
 }
 
-// process is a Keeper and a Sink.
+// process is a CommitReader and a Sink.
 type process struct {
 	*world
 	reads, disk *rand.Rand
@@ -130,7 +130,7 @@ type process struct {
 // fresh leaves half of the pipe to what is kept.
 func (p *process) fresh() int { return min(p.came, p.head+pipeSize/2) - p.read }
 
-func (p *process) Fresh() bool {
+func (p *process) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fresh() > 0

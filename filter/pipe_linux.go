@@ -15,7 +15,7 @@ import (
 // server must find room for what comes meanwhile.
 const pipeSize = 1 << 20
 
-// pipeInput is a Keeper. What it reads it has copied by tee(2) into a pipe of
+// pipeInput is a CommitReader. What it reads it has copied by tee(2) into a pipe of
 // its own, which costs references to pages and no bytes; the original stays
 // until it is committed. So a kill loses nothing: the process that comes next on
 // the same pipe finds what was not committed.
@@ -205,8 +205,8 @@ func (in *pipeInput) companyLeft() time.Duration {
 	return in.left(in.now())
 }
 
-// Fresh leaves errors to Read.
-func (in *pipeInput) Fresh() bool {
+// Ready leaves errors to Read.
+func (in *pipeInput) Ready() bool {
 	if in.companyLeft() > 0 {
 		return false
 	}

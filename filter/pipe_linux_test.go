@@ -67,7 +67,7 @@ func TestPipeIsEnlarged(t *testing.T) {
 	defer w.Close()
 	in, err := NewInput(r)
 	require.NoError(t, err)
-	require.Implements(t, (*Keeper)(nil), in)
+	require.Implements(t, (*CommitReader)(nil), in)
 	size, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
 	require.NoError(t, err)
 	assert.Equal(t, pipeSize, size)
@@ -119,10 +119,10 @@ func TestPipeKeeps(t *testing.T) {
 	w.WriteString("one\ntwo\nthr")
 	in := begin()
 	assert.Equal(t, "one\ntwo\nthr", read(t, in, 100))
-	assert.False(t, in.Fresh())
+	assert.False(t, in.Ready())
 	require.NoError(t, in.Commit(4))
 	w.WriteString("ee\nfour\n")
-	assert.True(t, in.Fresh())
+	assert.True(t, in.Ready())
 	assert.Equal(t, "ee\nf", read(t, in, 4), "what was read comes once")
 
 	next := begin()
@@ -237,9 +237,9 @@ func TestPipeRandom(t *testing.T) {
 		in := begin()
 		read, committed := 0, 0
 		for {
-			if rnd.IntN(4) > 0 || !in.Fresh() {
+			if rnd.IntN(4) > 0 || !in.Ready() {
 				n := rnd.IntN(read - committed + 1)
-				if !in.Fresh() {
+				if !in.Ready() {
 					n = read - committed
 				}
 				require.NoError(t, in.Commit(n))
@@ -351,7 +351,7 @@ func TestPipeAllocs(t *testing.T) {
 	allocs := testing.AllocsPerRun(100, func() {
 		w.Write(text)
 		n, err := in.Read(buf)
-		if err == nil && n == len(text) && !in.Fresh() {
+		if err == nil && n == len(text) && !in.Ready() {
 			err = in.Commit(n)
 		}
 		if err != nil || string(buf[:n]) != "one\n" {
@@ -429,7 +429,7 @@ func TestPipeAwaitsCompany(t *testing.T) {
 		slept = 0
 		assert.Equal(t, want, read(t, in, 100))
 		assert.Equal(t, wait, slept)
-		assert.False(t, in.Fresh())
+		assert.False(t, in.Ready())
 		require.NoError(t, in.Commit(len(want)))
 	}
 	const ms = time.Millisecond
@@ -440,7 +440,7 @@ func TestPipeAwaitsCompany(t *testing.T) {
 	took("together\n", 0) // it was there when the pipe was looked into
 	now += ms
 	w.WriteString("with ")
-	assert.False(t, in.Fresh(), "it waits")
+	assert.False(t, in.Ready(), "it waits")
 	during = func() {
 		io.WriteString(w, "company\n")
 		next := begin()

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawFile is a Keeper of lines in a file that should not be there: a web server has
+// rawFile is a CommitReader of lines in a file that should not be there: a web server has
 // made it, with raw addresses, where it found no FIFO. What is committed is
 // overwritten with zeros, but for the newline at its end. So after a kill the next
 // process finds what was not committed, behind the zeros, and the addresses stay on
@@ -103,8 +103,8 @@ func (in *rawFile) Read(p []byte) (int, error) {
 	}
 }
 
-// Fresh reports whether the file is longer than what was read.
-func (in *rawFile) Fresh() bool {
+// Ready reports whether the file is longer than what was read.
+func (in *rawFile) Ready() bool {
 	st, err := in.file.Stat()
 	return err != nil || st.Size() > in.read
 }

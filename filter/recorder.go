@@ -44,8 +44,8 @@ type recorder interface {
 // direct tells which pairs are new, and writes a record for these. It is the recorder of
 // New.
 type direct struct {
-	limits rooms.Limits
-	void   []byte // takes the records of expired days
+	limits    rooms.Limits
+	discarded []byte // takes the records of expired days
 }
 
 func (r *direct) take(b *Batch, d *day) { b.begin(d) }
@@ -56,7 +56,7 @@ func (r *direct) record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool)
 	}
 	before := d.counts.Overflow()
 	if d.expired {
-		r.void = d.counts.AppendNew(r.void[:0], room, fp)
+		r.discarded = d.counts.AppendNew(r.discarded[:0], room, fp)
 	} else {
 		p := b.part(d, r)
 		p.Records = d.counts.AppendNew(p.Records, room, fp)

@@ -31,7 +31,7 @@ const (
 
 // Output takes treated batches.
 type Output interface {
-	// Get returns an empty batch. Of a Keeper, several are filled before the first
+	// Get returns an empty batch. Of a CommitReader, several are filled before the first
 	// of them is put.
 	Get() *Batch
 	// Put takes a batch back, filled. An error ends the run.
@@ -41,13 +41,13 @@ type Output interface {
 	Wait(patient func() bool)
 }
 
-// Keeper is an input that keeps what was read until it is committed, for
+// CommitReader is an input that keeps what was read until it is committed, for
 // another process to read it where this one is killed.
-type Keeper interface {
+type CommitReader interface {
 	io.Reader
-	// Fresh reports whether Read has bytes to return now. Where it has not, what
+	// Ready reports whether Read has bytes to return now. Where it has not, what
 	// is due is to be committed before the next Read, or soon.
-	Fresh() bool
+	Ready() bool
 	// Patient reports whether what was put can go on waiting for its Commit: there
 	// is room for what comes meanwhile, and somebody to read it again.
 	Patient() bool
@@ -75,8 +75,8 @@ type Direct interface {
 // the beginning of a line. The last line needs no newline, and gets one; that of
 // an input that was stopped (ErrStopped) is left alone, since its end may follow.
 //
-// Of a Keeper the lines of a batch are committed once it is written. Meanwhile more
-// is read, as long as the Keeper has bytes to return. A few lines are written by the
+// Of a CommitReader the lines of a batch are committed once it is written. Meanwhile more
+// is read, as long as the CommitReader has bytes to return. A few lines are written by the
 // goroutine that has read them, where out is Direct; if that takes long, another
 // one goes on with the reading.
 func (f *Filter) Run(in io.Reader, out Output) error { return run(f, in, out) }
@@ -100,10 +100,10 @@ type treater interface {
 func run(f treater, in io.Reader, out Output) error {
 	r := &reader{f: f, in: in, out: out, buf: make([]byte, readSize), size: batchSize, done: make(chan error, 1)}
 	r.last.out = out
-	if keeper, ok := in.(Keeper); ok {
-		r.last.in, r.last.patient = keeper, keeper.Patient
+	if kept, ok := in.(CommitReader); ok {
+		r.last.in, r.last.patient = kept, kept.Patient
 		if direct, ok := out.(Direct); ok {
-			set, end := keeper.Alarm(r.late)
+			set, end := kept.Alarm(r.late)
 			defer end()
 			if set != nil {
 				r.own.direct, r.own.alarm = direct, set
@@ -209,7 +209,7 @@ func (r *reader) late() {
 // next reads once, and treats and puts what it reads.
 func (r *reader) next() (ended bool, err error) {
 	f, last := r.f, &r.last
-	if !last.isEmpty() && !last.in.Fresh() {
+	if !last.isEmpty() && !last.in.Ready() {
 		if err := last.commitSoon(); err != nil {
 			return false, err
 		}

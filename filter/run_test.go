@@ -201,7 +201,7 @@ func TestCutLine(t *testing.T) {
 	assert.Empty(t, cutLine([]byte(strings.Repeat("1", maxLine+1))))
 }
 
-// keeper is a Keeper of pieces: Read returns one of them, and Fresh is true
+// keeper is a CommitReader of pieces: Read returns one of them, and Ready is true
 // where fresh says so.
 type keeper struct {
 	rest   string // of the piece that is read
@@ -227,7 +227,7 @@ func (k *keeper) Alarm(late func()) (set func(time.Duration), end func()) {
 	}, func() { timer.Stop() }
 }
 
-func (k *keeper) Fresh() bool { return k.fresh(k.read) }
+func (k *keeper) Ready() bool { return k.fresh(k.read) }
 
 func (k *keeper) Read(p []byte) (int, error) {
 	if k.rest == "" {

@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// uncommitted is what was read of a Keeper and is not committed yet. The writer
+// uncommitted is what was read of a CommitReader and is not committed yet. The writer
 // commits each batch as soon as it is written, in the order in which the reader
 // puts them; the reader commits what is left, where it can wait for no more.
 type uncommitted struct {
-	in      Keeper // nil: the input keeps nothing
+	in      CommitReader // nil: the input keeps nothing
 	patient func() bool
 	out     Output
 	read    int // bytes that are not due
 
-	mu    sync.Mutex // guards what follows, and each Commit
-	due   int        // bytes of whole lines that were put
-	loose int        // of these, bytes at the end that are no batch's
-	last  uint64     // number of the batch that was put last
-	done  uint64     // of the last one that the reader committed: the writer commits later ones
-	gap   uint64     // of the first one that was dropped, 0 for none: it commits earlier ones
-	err   error      // of the writer's Commit
+	mu           sync.Mutex // guards what follows, and each Commit
+	due          int        // bytes of whole lines that were put
+	unassigned   int        // of these, bytes at the end that are no batch's
+	lastPut      uint64     // number of the batch that was put last
+	committedTo  uint64     // of the last one that the reader committed: the writer commits later ones
+	firstDropped uint64     // of the first one that was dropped, 0 for none: it commits earlier ones
+	err          error      // of the writer's Commit
 
 	pending []share // what was put and is not committed, in the order of the input
 }
@@ -49,26 +49,26 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 	defer u.mu.Unlock()
 	more := u.read - held
 	u.due, u.read = u.due+more, held
-	u.loose += more
+	u.unassigned += more
 	if len(batches) == 0 {
 		return
 	}
 	for _, b := range batches {
-		u.last++
-		b.source, b.number = u, u.last
+		u.lastPut++
+		b.source, b.number = u, u.lastPut
 		for _, of := range b.streams {
 			if of != nil {
-				of.source, of.number = u, u.last
+				of.source, of.number = u, u.lastPut
 			}
 		}
-		u.loose -= b.input
+		u.unassigned -= b.input
 	}
 	// Each Commit ends with a line: a process that comes next begins with one. What
 	// was left out of a line that is too long stands before the first line; the
 	// newline that the last one got here does not stand in the input.
-	batches[0].input += max(u.loose, 0)
-	batches[len(batches)-1].input += min(u.loose, 0)
-	u.loose = 0
+	batches[0].input += max(u.unassigned, 0)
+	batches[len(batches)-1].input += min(u.unassigned, 0)
+	u.unassigned = 0
 	for _, b := range batches {
 		left := 1
 		if b.streams != nil {
@@ -89,12 +89,12 @@ func (u *uncommitted) put(batches []*Batch, held int) {
 func (u *uncommitted) written(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if b.number <= u.done || u.err != nil {
+	if b.number <= u.committedTo || u.err != nil {
 		return
 	}
 	u.pending[b.number-u.pending[0].number].left--
 	done, n := 0, 0
-	for done < len(u.pending) && u.pending[done].left == 0 && (u.gap == 0 || u.pending[done].number < u.gap) {
+	for done < len(u.pending) && u.pending[done].left == 0 && (u.firstDropped == 0 || u.pending[done].number < u.firstDropped) {
 		n += u.pending[done].input
 		done++
 	}
@@ -110,8 +110,8 @@ func (u *uncommitted) written(b *Batch) {
 func (u *uncommitted) dropped(b *Batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.gap == 0 || b.number < u.gap {
-		u.gap = b.number
+	if u.firstDropped == 0 || b.number < u.firstDropped {
+		u.firstDropped = b.number
 	}
 }
 
@@ -119,7 +119,7 @@ func (u *uncommitted) dropped(b *Batch) {
 // put.
 func (u *uncommitted) settle() error {
 	u.mu.Lock()
-	stuck := u.gap > 0 || u.err != nil
+	stuck := u.firstDropped > 0 || u.err != nil
 	u.mu.Unlock()
 	if !stuck {
 		return nil
@@ -137,7 +137,7 @@ func (u *uncommitted) commitSoon() error {
 	u.out.Wait(u.patient)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if several, ok := u.out.(*Fan); ok && u.isUnwritten() && u.due <= batchSize && u.gap == 0 && u.err == nil &&
+	if several, ok := u.out.(*Fan); ok && u.isUnwritten() && u.due <= batchSize && u.firstDropped == 0 && u.err == nil &&
 		several.accepts() && u.patient() {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (u *uncommitted) commit() error {
 // commitDue commits all that is due. The caller holds u.mu.
 func (u *uncommitted) commitDue() error {
 	n := u.due
-	u.due, u.loose, u.done, u.gap, u.pending = 0, 0, u.last, 0, u.pending[:0]
+	u.due, u.unassigned, u.committedTo, u.firstDropped, u.pending = 0, 0, u.lastPut, 0, u.pending[:0]
 	if err := u.err; err != nil || n == 0 {
 		u.err = nil // it is told once
 		return err

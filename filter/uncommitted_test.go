@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ledger is a Keeper that counts.
+// ledger is a CommitReader that counts.
 type ledger struct {
 	read, committed int
 	commits         []int
 	err             error
 }
 
-func (l *ledger) Fresh() bool              { return true }
+func (l *ledger) Ready() bool              { return true }
 func (l *ledger) Patient() bool            { return false }
 func (l *ledger) Read([]byte) (int, error) { panic("not asked for") }
 

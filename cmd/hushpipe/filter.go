@@ -166,7 +166,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	job.store.Process.Confined, job.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memory()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
 	asked := handleSignals(signals, in, drainWait(job.errorLog, src))
-	_, job.store.Replays = in.(filter.Keeper)
+	_, job.store.Replays = in.(filter.CommitReader)
 	job.store.Bounds = &calendar.Bounds{}
 	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 	s := store.Open(job.store)

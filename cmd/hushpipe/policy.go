@@ -382,7 +382,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	go purgeHourly(j.dir, j.keys, say)
 	for _, s := range j.streams {
 		if s != nil {
-			_, s.store.Replays = in.(filter.Keeper)
+			_, s.store.Replays = in.(filter.CommitReader)
 			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
 			s.store.Process.Confined, s.store.Process.Memory, s.store.Process.Fallback = confined, hidden, j.fallback
 			s.store.Process.Policy = j.policy.Digest()

@@ -412,7 +412,7 @@ func TestTrafficThatWaits(t *testing.T) {
 	})
 }
 
-// keptInput is a filter.Keeper in memory, and counts the steps of those that work on it.
+// keptInput is a filter.CommitReader in memory, and counts the steps of those that work on it.
 type keptInput struct {
 	text string
 	rnd  *rand.Rand
@@ -445,7 +445,7 @@ func (k *keptInput) Read(p []byte) (int, error) {
 // most is how much is read and not committed.
 const most = 4000
 
-func (k *keptInput) Fresh() bool {
+func (k *keptInput) Ready() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.dead || k.read < min(len(k.text), k.head+most)
