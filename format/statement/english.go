@@ -59,7 +59,7 @@ var english = &words{
 	Fields: map[string]string{
 		"client": "IP address", "user": "name of the user who is logged in", "time": "date and time", "url": "address that was requested",
 		"method": "method and protocol of the request", "status": "status of the answer", "size": "size of the answer",
-		"duration": "time that the answer took", "referer": "page that the request came from", "agent": "what the browser says of itself",
+		"duration": "time that the answer took", "referer": "page that the request came from", "agent": "what the browser says about itself",
 		"host": "server that was asked", "event": "kind of event", "level": "severity of the message",
 		"module": "part of the server that wrote the message", "message": "text of the message", "identity": "name by RFC 1413 (mostly empty)",
 	},
@@ -68,7 +68,7 @@ var english = &words{
 		Prefix: "as a pseudonym that shows which addresses share a network", Hash: "as a hash under the key of the day",
 		Hour: "the hour, without minutes and seconds", Date: "the date only", Path: "without parameters, so without search terms",
 		Site: "the server only, without path and parameters", Word: "the first word", Words: "the first %s words",
-		OneOf: "one of these: %s", Params: "of its parameters only %s", Round: "rounded up to a multiple of %s",
+		OneOf: "one of these: %s", Params: "without parameters other than %s", Round: "rounded up to a multiple of %s",
 		Nets: "in full if it is in %s, else not at all", Mask: "shortened to %d bits, IPv6 to %d", Example: " (“%s” for “%s”)",
 	},
 
@@ -90,13 +90,13 @@ var english = &words{
 	ByHour:    "The lines of one clock hour are deleted automatically and together; their time runs from the beginning of the hour.",
 	ByEntries: "Before the number would be exceeded, the oldest entries are deleted automatically, a twentieth at a time.",
 	DaysOff:   "Days off are Saturdays, Sundays and the public holidays of the calendar %s.", FurtherDaysOff: "Further days off: %s.",
-	Settled: "Settled is what came up to these days: %s.", NotSettled: "Nothing has been settled yet.",
+	Settled: "Settlement dates: %s. A request is settled on the first of them that is not before its day.", NotSettled: "Nothing has been settled yet.",
 
 	Encrypts: "Before anything is stored, the server encrypts the IP address under a key that is drawn at random for each day. Within a day " +
 		"an address has one pseudonym, on the next day another. Whoever has the key of the day can reverse it.",
 	Prefixes:     "Addresses of one network have pseudonyms that begin alike.",
 	Hashes:       "Equal values have equal hashes within a day, and others on the next. Whoever has the key of the day can test a guess.",
-	Fingerprints: "To count, fingerprints of rooms and IP addresses are stored under the key of the day, for as long as the key. Whoever has it can test a guess.",
+	Fingerprints: "To count, the server stores fingerprints of rooms and IP addresses under the key of the day, for as long as that key. Whoever has it can test a guess.",
 	LinkedKeys:   "The keys are those of “%s”.",
 	KeyWithLines: "The key is deleted with the last lines of its day.",
 	KeyDay:       "The key is deleted at the end of its day.",
@@ -112,8 +112,8 @@ var english = &words{
 	Refused:      "hushpipe refuses to reverse a pseudonym, since no purpose is named for that.",
 
 	NoLine: "No line is stored for this purpose.",
-	Traffic: "For each day pages, visits, their length, entry and exit pages, the pages, search engines and campaigns that people came from, browsers, systems, " +
-		"files that were not found, and robots are counted, for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
+	Traffic: "For each day the server counts pages, visits, their length, entry and exit pages, the pages, search engines and campaigns that people came from, browsers, systems, " +
+		"files that were not found, and robots. The counts stay for good. The figures of several properties of a visitor are not joined. Addresses of pages " +
 		"and sites, and campaigns, stand in them by name only once they came from %s different networks on one day, or stood there before; all others are summed up.",
 	Sitemap:        "Pages on a list of the operator’s stand there by name in any case.",
 	Countries:      "Requests and visitors are also counted by the country that their IP addresses are registered in.",
@@ -125,8 +125,8 @@ var english = &words{
 	Ignored:        "Requests from these networks, or with these words in what the browser says about itself, are left out: %s.",
 	MaxVisits:      "At most %s visitors a day are followed.",
 	MaxNames:       "At most %s addresses of pages a day stand there by name.",
-	HitRecords:     "To count, who asked for which page when is stored encrypted under a key that is made of the key of the day, for as long as the key.",
-	Rooms:          "For each day and each room it is counted how many different IP addresses used the room. Only requests that succeed count (status below 400). Rooms are those of %s.",
+	HitRecords:     "To count, the server stores who asked for which page and when, encrypted under a key that is made from the key of the day, and for as long as that key.",
+	Rooms:          "For each day the server counts how many different IP addresses used each room. Only requests that succeed count (status below 400). Rooms are those of %s.",
 	SHA1:           "A file for each day holds the number and the SHA-1 hash of the room’s name, for good. Names that are short or easy to guess can be found by trying.",
 	HMAC:           "A file for each day holds the number and a hash of the room’s name under a secret of the server, for good.",
 	V6:             "IPv6 addresses that have the first %d bits in common count as one.",
@@ -142,7 +142,7 @@ var english = &words{
 	Announce: "%s days after an announcement at the earliest", Longest: "for at most %s days at a time", After: "only after “%s” has been open",
 	One: "for one user alone, whose lines alone are stored",
 
-	Join:       "a request can be stored for these purposes, too. Whoever has the lines of both can assign them to each other by these:",
+	Join:       "the same request can also be stored for these purposes. Whoever has the lines of both can match them by:",
 	JoinLinked: "pseudonyms and hashes; the keys are the same on purpose",
 	Order:      "the order of the lines",
 

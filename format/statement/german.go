@@ -68,7 +68,7 @@ var german = &words{
 		Prefix: "als Pseudonym, das erkennen lässt, welche Adressen aus einem Netz sind", Hash: "als Hashwert unter dem Schlüssel des Tages",
 		Hour: "die Stunde, ohne Minuten und Sekunden", Date: "nur das Datum", Path: "ohne Parameter, also ohne Suchbegriffe",
 		Site: "nur der Server, ohne Pfad und Parameter", Word: "das erste Wort", Words: "die ersten %s Wörter",
-		OneOf: "eines davon: %s", Params: "von den Parametern nur %s", Round: "aufgerundet auf ein Vielfaches von %s",
+		OneOf: "eines davon: %s", Params: "ohne Parameter außer %s", Round: "aufgerundet auf ein Vielfaches von %s",
 		Nets: "vollständig, wenn sie in %s liegt, sonst gar nicht", Mask: "gekürzt auf %d Bit, IPv6 auf %d", Example: " („%s“ statt „%s“)",
 	},
 
@@ -91,7 +91,7 @@ var german = &words{
 	ByHour:     "Die Zeilen einer vollen Stunde werden automatisch und gemeinsam gelöscht; ihre Zeit läuft ab dem Beginn der Stunde.",
 	ByEntries:  "Bevor die Zahl überschritten würde, werden die ältesten Einträge automatisch gelöscht, jeweils ein Zwanzigstel.",
 	DaysOff:    "Arbeitsfrei sind Samstage, Sonntage und die Feiertage des Kalenders %s.", FurtherDaysOff: "Weitere arbeitsfreie Tage: %s.",
-	Settled: "Abgerechnet ist, was bis zu diesen Tagen anfiel: %s.", NotSettled: "Abgerechnet ist noch nichts.",
+	Settled: "Stichtage der Abrechnung: %s. Eine Anfrage wird am ersten Stichtag abgerechnet, der nicht vor ihr liegt.", NotSettled: "Abgerechnet ist noch nichts.",
 
 	Encrypts: "Bevor etwas gespeichert wird, verschlüsselt der Server die IP-Adresse unter einem Schlüssel, der für jeden Tag neu gewürfelt wird. " +
 		"An einem Tag hat eine Adresse ein Pseudonym, am nächsten ein anderes. Wer den Schlüssel des Tages hat, kann es umkehren.",
@@ -115,7 +115,7 @@ var german = &words{
 
 	NoLine: "Für diesen Zweck wird keine Zeile gespeichert.",
 	Traffic: "Gezählt werden für jeden Tag Seiten, Besuche, deren Dauer, Einstiegs- und Ausstiegsseiten, die Seiten, Suchmaschinen und Kampagnen, von denen " +
-		"Menschen kamen, Browser, Betriebssysteme, nicht gefundene Dateien und Roboter, auf Dauer. Zahlen mehrerer Eigenschaften eines Besuchers werden " +
+		"Menschen kamen, Browser, Betriebssysteme, nicht gefundene Dateien und Roboter. Diese Zahlen bleiben auf Dauer. Zahlen mehrerer Eigenschaften eines Besuchers werden " +
 		"nicht verknüpft. Adressen von Seiten und Websites sowie Kampagnen stehen darin nur dann mit Namen, wenn sie an einem Tag aus %s verschiedenen Netzen kamen oder " +
 		"schon früher darin standen; alle anderen werden zusammengezählt.",
 	Sitemap:        "Seiten, die auf einer Liste des Betreibers stehen, werden immer einzeln genannt.",
@@ -128,8 +128,8 @@ var german = &words{
 	Ignored:        "Anfragen aus diesen Netzen, oder mit diesen Wörtern in dem, was der Browser über sich angibt, werden nicht mitgezählt: %s.",
 	MaxVisits:      "Verfolgt werden höchstens %s Besucher am Tag.",
 	MaxNames:       "Einzeln genannt werden höchstens %s Seitenadressen am Tag.",
-	HitRecords: "Zum Zählen wird verschlüsselt gespeichert, wer wann welche Seite aufgerufen hat, unter einem Schlüssel, der aus dem Schlüssel des Tages " +
-		"gebildet wird, so lange wie dieser.",
+	HitRecords: "Zum Zählen wird gespeichert, wer wann welche Seite aufgerufen hat, verschlüsselt unter einem Schlüssel, der aus dem Schlüssel des " +
+		"Tages gebildet wird, und so lange wie dieser.",
 	Rooms: "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",
 	SHA1: "Eine Datei je Tag enthält die Anzahl und den SHA-1-Hashwert des Raumnamens, auf Dauer. Kurze oder naheliegende Namen " +
 		"lassen sich durch Probieren finden.",
@@ -149,7 +149,7 @@ var german = &words{
 	Announce: "frühestens %s Tage nach einer Ankündigung", Longest: "jeweils für höchstens %s Tage", After: "erst nachdem „%s“ geöffnet war",
 	One: "für eine einzelne Person, deren Zeilen allein gespeichert werden",
 
-	Join:       "Eine Anfrage kann auch für diese Zwecke gespeichert werden. Wer die Zeilen beider hat, kann sie hieran einander zuordnen:",
+	Join:       "Dieselbe Anfrage kann auch für diese Zwecke gespeichert werden. Wer die Zeilen für beide hat, kann sie daran einander zuordnen:",
 	JoinLinked: "Pseudonyme und Hashwerte; die Schlüssel sind absichtlich dieselben",
 	Order:      "Reihenfolge der Zeilen",
 

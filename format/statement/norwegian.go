@@ -68,7 +68,7 @@ var norwegian = &words{
 		Prefix: "som pseudonym som viser hvilke adresser som er i samme nett", Hash: "som hash under dagens nøkkel",
 		Hour: "timen, uten minutter og sekunder", Date: "bare datoen", Path: "uten parametere, altså uten søkeord",
 		Site: "bare tjeneren, uten sti og parametere", Word: "det første ordet", Words: "de første %s ordene",
-		OneOf: "en av disse: %s", Params: "av parameterne bare %s", Round: "rundet opp til et multiplum av %s",
+		OneOf: "en av disse: %s", Params: "uten andre parametere enn %s", Round: "rundet opp til et multiplum av %s",
 		Nets: "fullstendig hvis den er i %s, ellers ikke", Mask: "forkortet til %d bit, IPv6 til %d", Example: " («%s» for «%s»)",
 	},
 
@@ -90,7 +90,7 @@ var norwegian = &words{
 	ByHour:    "Linjene fra samme klokketime slettes automatisk og samlet; tiden deres løper fra timens begynnelse.",
 	ByEntries: "Før antallet ville bli overskredet, slettes de eldste oppføringene automatisk, en tjuendedel om gangen.",
 	DaysOff:   "Fridager er lørdager, søndager og helligdagene i kalenderen %s.", FurtherDaysOff: "Flere fridager: %s.",
-	Settled: "Avregnet er det som kom til og med disse dagene: %s.", NotSettled: "Ingenting er avregnet ennå.",
+	Settled: "Avregningsdager: %s. En forespørsel avregnes på den første av dem som ikke er før dagen for forespørselen.", NotSettled: "Ingenting er avregnet ennå.",
 
 	Encrypts: "Før noe lagres, krypteres IP-adressen med en nøkkel som trekkes på nytt hver dag. Innenfor ett døgn har en adresse ett pseudonym, " +
 		"neste dag et annet. Den som har dagens nøkkel, kan snu det.",
@@ -126,7 +126,7 @@ var norwegian = &words{
 	Ignored:        "Forespørsler fra disse nettene, eller med disse ordene i det nettleseren oppgir om seg selv, telles ikke: %s.",
 	MaxVisits:      "Høyst %s besøkende følges per dag.",
 	MaxNames:       "Høyst %s sideadresser står der med navn per dag.",
-	HitRecords:     "For å telle lagres det kryptert hvem som ba om hvilken side og når, under en nøkkel som lages av dagens nøkkel, like lenge som den.",
+	HitRecords:     "For å telle lagres det hvem som ba om hvilken side og når, kryptert med en nøkkel som lages av dagens nøkkel, like lenge som den.",
 	Rooms:          "For hver dag og hvert rom telles hvor mange ulike IP-adresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
 	SHA1: "En fil per dag inneholder antallet og SHA-1-hashen av romnavnet, og beholdes permanent. Korte eller nærliggende navn " +
 		"kan finnes ved å prøve seg frem.",
@@ -144,7 +144,7 @@ var norwegian = &words{
 	Announce: "tidligst %s dager etter en kunngjøring", Longest: "i høyst %s dager om gangen", After: "først etter at «%s» har vært åpent",
 	One: "for én enkelt bruker, og da lagres bare linjene fra denne brukeren",
 
-	Join:       "en forespørsel kan også lagres for disse formålene. Den som har linjene fra begge, kan knytte dem til hverandre ut fra dette:",
+	Join:       "den samme forespørselen kan også lagres for disse formålene. Den som har linjene fra begge, kan knytte dem til hverandre ut fra dette:",
 	JoinLinked: "pseudonymer og hasher; nøklene er med hensikt de samme",
 	Order:      "linjenes rekkefølge",
 
