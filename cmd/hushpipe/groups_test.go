@@ -103,7 +103,7 @@ func (o *onlooker) stop(t *testing.T) {
 // TestGroupsKilledUnderHTTPD: behind httpd, the logger of a stream with groups is killed
 // again and again, also while it releases lines. Nobody in the group of DIR ever sees
 // anything of a group that has too few people, and all that is sent after the last kill
-// comes out.
+// comes out. audit is content meanwhile.
 func TestGroupsKilledUnderHTTPD(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
@@ -147,7 +147,13 @@ func TestGroupsKilledUnderHTTPD(t *testing.T) {
 	defer d.Close()
 	lock := d.NewLock(dir.Locks, dir.LinesLock)
 	defer lock.Close()
+	audited := func() {
+		t.Helper()
+		out, err := exec.Command(program, "audit", logs).CombinedOutput()
+		assert.NoError(t, err, "%s", out)
+	}
 	for k := range kills {
+		audited() // while lines are held, and perhaps released
 		onlooker.mayNotSee(fmt.Sprintf(`GET /private/\?(c|o[%d-9])`, k+1))
 		of(fmt.Sprintf("c%d", k), 2, 10, "more")
 		moving := func() bool {
@@ -191,6 +197,5 @@ func TestGroupsKilledUnderHTTPD(t *testing.T) {
 	lost := missing("first")
 	t.Logf("%d of %d kills while lines were released, %d lines lost", stopped, kills, lost)
 	assert.LessOrEqual(t, lost, len(sent)/5, "a disk that took longer than the lines wait in the pipe")
-	out, err := exec.Command(program, "audit", logs).CombinedOutput()
-	assert.NoError(t, err, "%s", out)
+	audited()
 }

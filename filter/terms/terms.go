@@ -211,6 +211,8 @@ func (c *checker) group(s *policy.Stream, path string) {
 			c.add(at, fmt.Sprintf("the format has several fields of %ss, and a group one", field), "log one of them")
 		}
 	}
+	// Held lines would be entries as well: they would have to be counted, and room made for
+	// them, under two locks, and a day whose files made room would keep its key for them.
 	for _, b := range s.Keep {
 		if len(s.Group) > 0 && b.Kind == policy.Entries {
 			c.add(path+".keep", fmt.Sprintf("%q beside a group is not supported by this version", b), `give days: "30d"`)
