@@ -217,7 +217,7 @@ func (e *Engine) holder(key string) (string, error) {
 // was done.
 func isMoved(answer any) bool {
 	err, ok := answer.(redis.Error)
-	return ok && (strings.HasPrefix(string(err), "MOVED ") || strings.HasPrefix(string(err), "ASK "))
+	return ok && strings.HasPrefix(string(err), "MOVED ")
 }
 
 // transact does commands on keys of one slot, all of them or none, and returns the answers.
@@ -260,6 +260,11 @@ func explain(err error) error {
 	text, _, _ = strings.Cut(text, ", with args") // a server repeats them: a password, or fingerprints
 	hint := ""
 	switch {
+	case strings.HasPrefix(text, "ASK "), strings.HasPrefix(text, "TRYAGAIN"):
+		// The keys of a slot are on two servers meanwhile: to follow, as for MOVED, would make
+		// a second set of the same name.
+		text = "the cluster is moving a hash slot, which is to be waited for"
+		hint = "; hint: if it does not end, see redis-cli --cluster check"
 	case strings.HasPrefix(text, "OOM"):
 		hint = "; hint: give it more memory (maxmemory)"
 	case strings.HasPrefix(text, "NOPERM"), strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOAUTH"):

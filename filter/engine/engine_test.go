@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -43,6 +44,37 @@ func TestServersThatAreGone(t *testing.T) {
 	_, err = e.holder("a")
 	require.NoError(t, err)
 	assert.ElementsMatch(t, addresses, slices.Collect(maps.Keys(e.nodes)))
+}
+
+// TestMovingSlot: while a slot moves from one server of a cluster to another, nothing is added
+// at either, and afterwards at the new one.
+func TestMovingSlot(t *testing.T) {
+	servers, addresses := enginetest.Cluster(t)
+	e, err := Open(Config{Addresses: addresses})
+	require.NoError(t, err)
+	defer e.Close()
+	held, err := e.holder("a")
+	require.NoError(t, err)
+	i := slices.Index(addresses, held)
+	from, to := servers[i], servers[(i+1)%len(servers)]
+	slot, fromID, toID := strconv.Itoa(slotOf("a")), from.Do("CLUSTER", "MYID"), to.Do("CLUSTER", "MYID")
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", fromID)
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", toID)
+	later := time.Now().Add(time.Hour)
+	moving := "the engine: the cluster is moving a hash slot, which is to be waited for; hint: if it does not end, see redis-cli --cluster check"
+	assert.EqualError(t, e.Put("a", "b", "c", later), moving)
+	_, err = e.Fields("a")
+	assert.EqualError(t, err, moving)
+	for _, s := range servers {
+		assert.Equal(t, "0", s.Do("DBSIZE"))
+	}
+	to.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
+	from.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
+	require.NoError(t, e.Put("a", "b", "c", later))
+	assert.Equal(t, "1", to.Do("DBSIZE"))
+	fields, err := e.Fields("a")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"b": "c"}, fields)
 }
 
 // TestSecretInError: a server that does not know a command repeats what came with it.

@@ -160,3 +160,12 @@ func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
 		})
 	return sizes, err
 }
+
+// Expire has keys expire at a time, those that are there.
+func (e *Engine) Expire(keys []string, at time.Time) error {
+	return e.read(keys, func(key string) command { return command{"EXPIREAT", key, at.Unix()} },
+		func(_ int, a any) error {
+			_, err := redis.Int(a, nil)
+			return err
+		})
+}

@@ -37,6 +37,8 @@ type Engine interface {
 	Claim(key, field, value string, expire time.Time) (held string, err error)
 	Put(key, field, value string, expire time.Time) error
 	Field(keys []string, field string) (values []string, err error)
+	Members(key string) (members []string, err error)
+	Expire(keys []string, at time.Time) error
 	Check(now time.Time) (persists []string, err error)
 }
 
@@ -60,6 +62,7 @@ type Sender struct {
 	twins   twins
 	told    map[civil.Day]bool // that these cannot be sent
 	resends int
+	keep    calendar.Period // for which all that the engine has was bounded; 0: not yet
 }
 
 // NewSender returns a Sender, which does nothing yet.
@@ -123,6 +126,12 @@ func (s *Sender) Step() error {
 	keep, err := keptFor(d)
 	if err != nil {
 		return err
+	}
+	if keep != s.keep {
+		if err := s.shorten(keep, today); err != nil {
+			return err
+		}
+		s.keep = keep
 	}
 	days, err := counts.Days(d)
 	if err != nil {
@@ -212,15 +221,17 @@ type dayError struct{ error }
 // day sends what is new of a day.
 func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
 	of := s.days[day]
+	if of != nil && !of.expire.Equal(expiry(day, keep)) {
+		of = nil // all is sent anew, to expire then
+	}
 	if of == nil {
 		key, err := fleetKey(d, day)
 		if err != nil {
 			return dayError{err}
 		}
-		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
+		of = &sending{code: newCode(s.cfg.Fleet, day, key), expire: expiry(day, keep), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
 		s.days[day] = of
 	}
-	of.expire = expiry(day, keep)
 	if renew || !of.claimed {
 		held, err := s.engine.Claim(of.code.roster(), "", of.code.seal("", nil), of.expire)
 		if err != nil {

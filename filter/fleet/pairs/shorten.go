@@ -1,0 +1,54 @@
+package pairs
+
+import (
+	"hushpipe/filter/calendar"
+	"hushpipe/format/civil"
+)
+
+// longestKeep is how many days back the engine is looked at for what outlives the period.
+const longestKeep = 400
+
+// shorten has all that the engine has of days past the period expire when it says: the
+// period may have been longer when they were sent. No key of these days is needed.
+func (s *Sender) shorten(keep calendar.Period, today civil.Day) error {
+	first := keep.First(today)
+	var days []*code
+	var rosters []string
+	for day := first - longestKeep; day < first; day++ {
+		of := newCode(s.cfg.Fleet, day, [32]byte{}) // the key is in no name
+		days, rosters = append(days, of), append(rosters, of.roster())
+	}
+	claims, err := s.engine.Field(rosters, "")
+	if err != nil {
+		return err
+	}
+	for i, claim := range claims {
+		if claim == "" {
+			continue
+		}
+		of, at := days[i], expiry(first-longestKeep+civil.Day(i), keep)
+		for part := range parts {
+			tokens, err := s.engine.Members(of.index(part))
+			if err != nil {
+				return err
+			}
+			var names []string
+			for _, token := range tokens {
+				if len(token) == tokenSize && partOf(token) == part { // anybody may have written it
+					names = append(names, of.set(token))
+				}
+			}
+			if err := s.engine.Expire(append(names, of.positions(part)), at); err != nil {
+				return err
+			}
+			// What names the others goes last.
+			if err := s.engine.Expire([]string{of.index(part)}, at); err != nil {
+				return err
+			}
+		}
+		if err := s.engine.Expire([]string{of.roster()}, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
