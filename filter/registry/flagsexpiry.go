@@ -5,15 +5,18 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
+	"time"
 
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
 )
 
 // ExpireFlags takes out of the log of flags what lines of the day oldest, or of a later
-// one, were not treated by: replays of earlier days, and flags that ended before. So the
-// log grows with the flags of the lines that live, and not for ever. What FlagsLog.Under
-// says of these days stays the same.
+// one, were not treated by: replays of earlier days, and flags that ended before; and, of
+// filters that begin by turns with different flags, what is repeated. So the log grows with
+// the flags of the lines that live, and not for ever. What FlagsLog.Under says of these days
+// stays the same.
 func ExpireFlags(d *dir.Dir, oldest civil.Day) error {
 	text, _, err := readFlagsText(d)
 	if err != nil || len(withoutExpired(text, oldest)) == len(text) {
@@ -95,6 +98,18 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		}
 		all = append(all, at)
 	}
+	var later []run // filters, the next one last
+	for i := len(all) - 1; i >= 0; i-- {
+		l := &all[i]
+		if l.word != filterWord {
+			continue
+		}
+		if n := len(later); n > 0 && beganTogether(l.run, later[n-1]) && slices.ContainsFunc(later, l.saysSame) {
+			l.gone = true
+		} else if !l.gone {
+			later = append(later, l.run)
+		}
+	}
 	for _, l := range all {
 		// That there was nothing before the first is not needed once others follow it.
 		if !l.gone && !(ended && l.word == emptyWord) {
@@ -102,4 +117,11 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		}
 	}
 	return kept
+}
+
+// beganTogether reports whether two began on one day, whichever zone the reader is in:
+// days begin at a quarter of an hour in all of them.
+func beganTogether(a, b run) bool {
+	const quarter = 15 * time.Minute
+	return a.began.Truncate(quarter).Equal(b.began.Truncate(quarter))
 }

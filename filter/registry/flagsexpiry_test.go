@@ -26,6 +26,7 @@ func TestExpireFlags(t *testing.T) {
 		second  = "2026-11-10T12:00:00Z filter --format=\"common\"\n"
 		third   = "2026-11-18T12:00:00Z filter --redact=\"q\"\n"
 		last    = "2026-11-24T12:00:00Z filter --redact=\"r\"\n"
+		turns   = "2026-11-23T12:00:00Z filter --redact=\"a\"\n2026-11-23T12:01:00Z filter --redact=\"b\"\n"
 		before  = "2026-11-24T13:00:00Z replay 2026-11-21 --format=\"common\"\n"
 		replay  = "2026-11-03T12:00:00Z replay 2026-11-22 --format=\"json\"\n"
 		unknown = "2026-11-03T12:00:00Z something new\n"
@@ -34,6 +35,8 @@ func TestExpireFlags(t *testing.T) {
 		{"flags that ended", empty + first + second + third + last, third + last},
 		{"flags that go on", empty + first, empty + first},
 		{"flags that ended on a day before lines of which some may be late", first + "2026-11-20T12:00:00Z filter\n", first + "2026-11-20T12:00:00Z filter\n"},
+		{"filters that begin by turns", empty + third + turns + turns + turns + last, empty + third + turns + last},
+		{"a filter that begins again on another day", third + last + "2026-11-25T12:00:00Z filter --redact=\"q\"\n" + last, third + last + "2026-11-25T12:00:00Z filter --redact=\"q\"\n" + last},
 		{"replays of days that are gone", empty + before + replay, empty + replay},
 		{"a replay ends nothing", empty + first + replay + before, empty + first + replay},
 		{"what a newer version wrote", first + second + unknown + third, unknown + third},
@@ -81,8 +84,8 @@ func TestExpiredFlagsSayTheSame(t *testing.T) {
 		if random.IntN(2) == 0 {
 			fmt.Fprintf(&log, "%s empty\n", now.Format(time.RFC3339))
 		}
-		for range random.IntN(12) {
-			now = now.Add(time.Duration(random.IntN(150)) * time.Hour)
+		for range random.IntN(20) {
+			now = now.Add([]time.Duration{time.Minute, time.Hour}[random.IntN(2)] * time.Duration(random.IntN(150)))
 			word := "filter"
 			if random.IntN(3) == 0 {
 				word = fmt.Sprintf("replay %s", begin+civil.Day(random.IntN(days)))
