@@ -26,6 +26,8 @@ type soak struct {
 	l *load
 	d *disk
 
+	streams []*soakStream // with -soak
+
 	restarts, kills, faults int
 
 	expires civil.Day // at midnight
@@ -76,13 +78,24 @@ func diskFaults() (all []soakFault) {
 			continue
 		}
 		all = append(all, soakFault{"disk: " + f.name, func(s *soak) {
-			f.inject(s.d)
+			// Where the directory of a stream is gone, another is made in its place.
+			all := []*disk{s.d}
+			for _, stream := range s.streams {
+				if f.name != "renamed" {
+					all = append(all, stream.disk)
+				}
+			}
+			for _, d := range all {
+				f.inject(d)
+			}
 			s.l.await(50)
 			if _, err := os.Stat(filepath.Join(s.d.dir, "keys")); err == nil && s.faults%2 == 0 {
 				s.restart()
 				s.l.await(50)
 			}
-			f.repair(s.d)
+			for _, d := range all {
+				f.repair(d)
+			}
 			s.faults++
 		}})
 	}
@@ -96,6 +109,9 @@ func (s *soak) restart() {
 
 func (s *soak) kill(moment func(pid int)) {
 	killLogger(s.t, s.d.dir, moment)
+	for _, stream := range s.streams {
+		killLogger(s.t, stream.mount, nil)
+	}
 	s.kills++
 }
 
@@ -105,22 +121,28 @@ func (s *soak) kill(moment func(pid int)) {
 func (s *soak) awaitCalm() {
 	for range 2 {
 		now := s.l.sent()
-		await(s.t, func() bool {
-			for id := range ids(strings.Split(s.tail(), "\n")) {
-				var n int
-				if fmt.Sscanf(id, "l%d", &n); n >= now {
-					return true
+		disks := []*disk{s.d}
+		for _, stream := range s.streams {
+			disks = append(disks, stream.disk)
+		}
+		for _, d := range disks {
+			await(s.t, func() bool {
+				for id := range ids(strings.Split(tail(d), "\n")) {
+					var n int
+					if fmt.Sscanf(id, "l%d", &n); n >= now {
+						return true
+					}
 				}
-			}
-			return false
-		}, "lines are not written")
+				return false
+			}, "lines are not written to "+d.dir)
+		}
 		s.l.await(20)
 	}
 }
 
 // tail returns the end of DIR's newest file.
-func (s *soak) tail() string {
-	f, err := os.Open(s.d.path("access.log"))
+func tail(d *disk) string {
+	f, err := os.Open(d.path("access.log"))
 	if err != nil {
 		return ""
 	}
@@ -157,7 +179,13 @@ func TestSoak(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(s.d.path(name), []byte(text), 0o600))
 	}
-	s.h = startHTTPD(t, loadLog(n.program, s.d.dir, "--traffic"))
+	directives := []string{loadLog(n.program, s.d.dir, "--traffic")}
+	if *soakFor > 0 {
+		var more []string
+		s.streams, more = newSoakStreams(t, n)
+		directives = append(directives, more...)
+	}
+	s.h = startHTTPD(t, directives...)
 	s.l = startLoad(s.h, rate)
 	s.l.await(50)
 
@@ -175,6 +203,9 @@ func TestSoak(t *testing.T) {
 		if time.Since(midnight) > gone {
 			require.Empty(t, ofDay(t, s.d.path(""), s.expires), "expired %s ago, %s", time.Since(midnight), all[i].name)
 		}
+		for _, stream := range s.streams {
+			stream.look(time.Since(midnight), s.l.sent())
+		}
 		times[i]++
 		longest[i] = max(longest[i], s.l.longestSince(first))
 	}
@@ -184,7 +215,14 @@ func TestSoak(t *testing.T) {
 	}
 	time.Sleep(time.Until(midnight))
 	await(t, func() bool { return len(ofDay(t, s.d.path(""), s.expires)) == 0 }, "what has expired is there")
+	upTo := s.l.sent()
+	if len(s.streams) > 0 {
+		s.awaitCalm()
+	}
 	c := s.l.finish(t, s.d.dir)
+	for _, stream := range s.streams {
+		stream.finish(s.l, upTo)
+	}
 
 	var table strings.Builder
 	for i, f := range all {
