@@ -72,7 +72,7 @@ var marks = []struct {
 // withoutOdd returns a text without the addresses in it that are spelled as no server logs
 // them. What people write for something else stays: a number alone, as of a case or a
 // telephone, a row of them with blanks, and one that ascends, as in "cases 12,13,15,17".
-func withoutOdd(text, whom string) string {
+func withoutOdd(text string, whom []string) string {
 	for _, o := range odd {
 		text = o.found.ReplaceAllStringFunc(text, func(s string) string {
 			if m := o.found.FindStringSubmatch(s); o.isAddr(m[1]) {

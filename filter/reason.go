@@ -10,12 +10,12 @@ import (
 
 // Reason returns the reason that somebody gives for what they do with lines, without whom
 // it may name: addresses and secrets go as in lines, and so do mail addresses, host names
-// of three labels or more, and whom, a user's name, unless that is "".
+// of three labels or more, and the names of whom the lines are.
 //
 // All that is looked for in the text as it is, and once more as a program would write it:
 // people write 192.0.2[.]1, "name at example dot org" or %40 so that no program takes it for
 // an address. Where something is found only then, the text is returned as the program has it.
-func Reason(text, whom string) string {
+func Reason(text string, whom ...string) string {
 	for range 5 { // one disguise in another
 		out := withoutNames(text, whom)
 		again := withoutNames(withoutOdd(plainly(text), whom), whom)
@@ -31,7 +31,7 @@ func Reason(text, whom string) string {
 	return redacted
 }
 
-func withoutNames(text, whom string) string {
+func withoutNames(text string, whom []string) string {
 	mode, _ := pseudonym.ParseMode("drop")
 	var key pseudonym.Key
 	rand.Read(key[:])
@@ -43,8 +43,8 @@ func withoutNames(text, whom string) string {
 	g.begin(len(text), true)
 	out := string(g.appendRedacted(nil, []byte(text), redact, plainText, true))
 	out = named.ReplaceAllString(out, redacted)
-	if whom != "" {
-		out = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(whom)).ReplaceAllString(out, redacted)
+	for _, name := range whom {
+		out = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(out, redacted)
 	}
 	return out
 }

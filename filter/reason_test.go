@@ -35,7 +35,7 @@ func TestReason(t *testing.T) {
 		"müller.büro.example.org und mehr":       "- und mehr",
 		"new\nline 192.0.2.1\nand 198.51.100.77": "new\nline -\nand -",
 	} {
-		assert.Equal(t, want, Reason(text, ""), "%q", text)
+		assert.Equal(t, want, Reason(text), "%q", text)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestReasonInDisguise(t *testing.T) {
 		"order 20261128001":                           "order 20261128001",
 		"[.] alone, {dot}":                            "[.] alone, {dot}",
 	} {
-		assert.Equal(t, want, Reason(text, ""), "%q", text)
+		assert.Equal(t, want, Reason(text), "%q", text)
 	}
 }
 
@@ -141,9 +141,11 @@ func TestReasonWithoutWhom(t *testing.T) {
 		"ＭＡＲＩＡ, case 3":     "-, case 3",
 		"ma\u200bria asked": "- asked",
 		"10maria20-30-40":   "-",
+		"192 0 2 7, case 3": "-, case 3",
+		"of C0000207":       "of -",
 		"case 3":            "case 3",
 	} {
-		assert.Equal(t, want, Reason(text, "maria"), "%q", text)
+		assert.Equal(t, want, Reason(text, "maria", "192 0 2 7", "c0000207"), "%q", text)
 	}
 }
 
@@ -169,7 +171,7 @@ func TestReasonOfAnyAddress(t *testing.T) {
 			texts = append(texts, strings.ReplaceAll(v4, ".", ","))
 		}
 		for _, text := range texts {
-			assert.Contains(t, []string{"spam of -, today", "spam of IP -, today"}, Reason("spam of "+text+", today", ""), "%s or %s", v4, v6)
+			assert.Contains(t, []string{"spam of -, today", "spam of IP -, today"}, Reason("spam of "+text+", today"), "%s or %s", v4, v6)
 		}
 	}
 }

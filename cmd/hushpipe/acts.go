@@ -21,8 +21,8 @@ type actor struct {
 
 // newActor returns who runs the command, and says so where a part of the reason is left
 // out: addresses and names of clients, and whom is looked for.
-func newActor(what, reason, whom string, say *messages) actor {
-	clean := filter.Reason(reason, whom)
+func newActor(what, reason string, whom []string, say *messages) actor {
+	clean := filter.Reason(reason, whom...)
 	if clean != reason {
 		say.sayf(note, "--reason names an address or a client, which is left out, as it is kept for three years; hint: name the case by its number")
 	}

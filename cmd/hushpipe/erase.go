@@ -63,7 +63,7 @@ func eraseCommand(stdin *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			e.actor = newActor(acts.Erase, reason, e.whom.user, say)
+			e.actor = newActor(acts.Erase, reason, e.whom.names(), say)
 			e.out = cmd.OutOrStdout()
 			defer e.close()
 			if persons {

@@ -320,7 +320,7 @@ keep    = "14d"
 	stream := filepath.Join(logs, "g")
 	var said lockedBuffer
 	say := newMessages(&said)
-	e := &eraser{finder: finder{say: say, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", "jane", say)}, out: io.Discard}
+	e := &eraser{finder: finder{say: say, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", nil, say)}, out: io.Discard}
 	defer e.close()
 	other := &eraser{finder: finder{say: say, erasing: true, whom: e.whom, actor: e.actor}, out: io.Discard}
 	defer other.close()

@@ -55,7 +55,7 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			f.actor = newActor(acts.Find, reason, f.whom.user, say)
+			f.actor = newActor(acts.Find, reason, f.whom.names(), say)
 			defer f.close()
 			if err := f.openAll(args[0], keyDir, args[1:]); err != nil {
 				return err

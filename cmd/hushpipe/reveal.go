@@ -112,7 +112,7 @@ type waiting struct {
 
 // openDir opens a DIR, or the directory of a stream, if its policy allows that.
 func (r *revealer) openDir(path string) (err error) {
-	r.actor = newActor(acts.Reveal, r.reason, "", r.say)
+	r.actor = newActor(acts.Reveal, r.reason, nil, r.say)
 	if r.terms, err = policies.TermsOf(path); err != nil {
 		return err
 	}

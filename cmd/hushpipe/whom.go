@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +37,25 @@ func (w whom) String() string {
 		return "user"
 	}
 	return "address"
+}
+
+// names are what a reason may not call the person: the user, or what an address is where
+// nobody takes it for one, a number, or its digits in a row.
+func (w whom) names() []string {
+	var octets []string
+	switch {
+	case w.user != "":
+		return []string{w.user}
+	case w.addr == pseudonym.Addr{}, w.addr.Is4() && w.addr[12] == 0:
+		return nil // nobody's
+	case !w.addr.Is4():
+		return []string{hex.EncodeToString(w.addr[:])}
+	}
+	four := w.addr[len(w.addr)-4:]
+	for _, octet := range four {
+		octets = append(octets, strconv.Itoa(int(octet)))
+	}
+	return []string{strings.Join(octets, " "), hex.EncodeToString(four), strconv.FormatUint(uint64(binary.BigEndian.Uint32(four)), 10)}
 }
 
 // whomFlags are the flags that name the person.
