@@ -138,3 +138,27 @@ func TestSumsPastBounds(t *testing.T) {
 		assert.LessOrEqual(t, names[kind], 22, kind)
 	}
 }
+
+// TestInventedAgents: who sends many user agents is as many visitors, but brings neither
+// a browser nor a system nor a country to stand by name alone.
+func TestInventedAgents(t *testing.T) {
+	opt := traffic.Defaults()
+	opt.Countries = countries(t)
+	named := func(addresses, agents int) (list []string) {
+		var lines [][]byte
+		for address := range addresses {
+			for version := range agents {
+				lines = append(lines, fmt.Appendf(nil, `192.0.2.%d - - [10/Mar/2026:08:00:00 +0000] "GET / HTTP/1.1" 200 100 "-" "Mozilla/5.0 (X11; Haiku x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Epiphany/%d"`, address, version))
+			}
+		}
+		for _, c := range count(t, opt, lines)[civil.NewDay(2026, 3, 10)].Cells {
+			if c.Kind == "browser" || c.Kind == "system" || c.Kind == "country" {
+				list = append(list, fmt.Sprint(c.Kind, " ", c.Key, " ", c.Numbers[3]))
+			}
+		}
+		return list
+	}
+	assert.Equal(t, []string{"browser other 9", "country other 9", "system other 9"}, named(1, 9))
+	assert.Equal(t, []string{"browser other 8", "country other 8", "system other 8"}, named(4, 2))
+	assert.Equal(t, []string{"browser GNOME Web 5", "country DE 5", "system Haiku 5"}, named(5, 1))
+}

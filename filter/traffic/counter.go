@@ -107,6 +107,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		from.seen = memo{d.use, d.visits.of(from.id)}
 	}
 	visitor := &d.visits.visitors[from.seen.n]
+	visitor.address = from.address
 	visitor.browser, visitor.system = max(visitor.browser, who.Browser), max(visitor.system, who.System) // as Day.Add has it
 	visitor.country = max(visitor.country, uint16(from.country))
 	if class == asset {

@@ -124,6 +124,7 @@ func (d *Day) read(record []byte, add bool) bool {
 	}
 	for range r.number(uint64(len(record))) {
 		number := r.bytes(8)
+		address := r.number(math.MaxUint32)
 		country := r.number(math.MaxUint16)
 		browser, system, asset := r.byte(), r.byte(), r.byte()
 		parts := r.number(uint64(len(record)))
@@ -133,6 +134,7 @@ func (d *Day) read(record []byte, add bool) bool {
 		var who *visitor
 		if add {
 			if who = d.visitor(binary.LittleEndian.Uint64(number)); who != nil {
+				who.address = max(who.address, uint32(address))
 				who.country, who.browser, who.system = max(who.country, uint16(country)), max(who.browser, browser), max(who.system, system)
 				who.asset = who.asset || asset != 0
 			}
@@ -200,7 +202,7 @@ func (d *Day) dropVisitors() {
 			continue
 		}
 		who := &d.visits.visitors[d.visits.of(v.id)]
-		who.country, who.browser, who.system, who.asset = v.country, v.browser, v.system, v.asset
+		who.address, who.country, who.browser, who.system, who.asset = v.address, v.country, v.browser, v.system, v.asset
 		for n := v.first; n != noVisit; n = old.all[n].next {
 			d.visits.add(who, old.all[n])
 		}

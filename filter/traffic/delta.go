@@ -95,8 +95,8 @@ func (d *Delta) string(k stringKind, text []byte) uint32 {
 //	version
 //	number of strings, and of each its length and bytes
 //	number of cells, and of each kind, id, sub, which of four sums are not 0, and these
-//	number of visitors, and of each its number (8 bytes), country, browser, system,
-//	whether it loaded an asset, its number of visits,
+//	number of visitors, and of each its number (8 bytes), address, country, browser,
+//	system, whether it loaded an asset, its number of visits,
 //	and of each start, duration, entry, exit and pages
 //
 // All numbers but those of visitors are unsigned varints, and single bytes are kind, which
@@ -128,6 +128,7 @@ func (d *Delta) AppendTo(dst []byte) []byte {
 	for i := range d.visits.visitors {
 		v := &d.visits.visitors[i]
 		dst = binary.LittleEndian.AppendUint64(dst, v.id)
+		dst = appendNumber(dst, uint64(v.address))
 		dst = appendNumber(dst, uint64(v.country))
 		asset := byte(0)
 		if v.asset {
@@ -157,7 +158,7 @@ func appendNumber(dst []byte, n uint64) []byte {
 	return binary.AppendUvarint(dst, n)
 }
 
-const recordVersion = 2
+const recordVersion = 3
 
 // ErrRecord is the error of a record that no Delta made, or one of a later version.
 var ErrRecord = errors.New("not a record of traffic figures")

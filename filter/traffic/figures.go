@@ -24,7 +24,7 @@ func (n Names) Add(path string) { n[string(stringPage)+path] = true }
 // Options.MinGroup networks brought is added to names; all others become other.
 func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	d.drop()
-	f := figures{d: d, names: names, cells: map[[2]string][]uint64{}}
+	f := figures{d: d, names: names, cells: map[[2]string][]uint64{}, people: map[[2]string][]uint32{}}
 	f.public = map[string]bool{}
 	for _, path := range slices.Concat(d.opt.Public, d.opt.Standing) {
 		f.public[string(stringPage)+path] = true
@@ -49,7 +49,8 @@ type figures struct {
 	names  Names
 	keys   []string // of the Day's strings: how each stands
 	cells  map[[2]string][]uint64
-	pages  uint64 // of visits
+	people map[[2]string][]uint32 // of browsers, systems and countries: addresses, MinGroup at most
+	pages  uint64                 // of visits
 	public map[string]bool
 }
 
@@ -137,13 +138,26 @@ func (f *figures) countVisits() {
 		if who.asset {
 			f.add("total", "with-asset", pages, 0, 0, visits, 1)
 		}
-		f.add("browser", agent.Browsers()[who.browser], 0, 0, 0, 1)
-		f.add("system", agent.Systems()[who.system], 0, 0, 0, 1)
+		f.addVisitor("browser", agent.Browsers()[who.browser], who)
+		f.addVisitor("system", agent.Systems()[who.system], who)
 		if f.d.opt.Countries != nil {
-			f.add("country", country.Code(who.country).String(), 0, 0, 0, 1)
+			f.addVisitor("country", country.Code(who.country).String(), who)
 		}
 	}
 }
+
+// addVisitor adds a visitor to a cell.
+func (f *figures) addVisitor(kind, key string, who *visitor) {
+	f.add(kind, key, 0, 0, 0, 1)
+	at := [2]string{kind, key}
+	if all := f.people[at]; len(all) < f.d.opt.MinGroup && !slices.Contains(all, who.address) {
+		f.people[at] = append(all, who.address)
+	}
+}
+
+// isFew reports whether a cell has fewer than MinGroup visitors. Those of one address count
+// once: who invents user agents must not bring a name alone.
+func (f *figures) isFew(at [2]string) bool { return len(f.people[at]) < f.d.opt.MinGroup }
 
 // lengthOf returns the class of a visit's length: up to so long.
 func lengthOf(v *visit) string {
@@ -237,7 +251,7 @@ func nameOf(names []string, n uint32) string {
 // other.
 func (f *figures) fold(kind, other string) {
 	for at, numbers := range f.cells {
-		if at[0] == kind && at[1] != other && numbers[3] < uint64(f.d.opt.MinGroup) {
+		if at[0] == kind && at[1] != other && f.isFew(at) {
 			delete(f.cells, at)
 			f.add(kind, other, numbers...)
 		}
@@ -248,10 +262,10 @@ func (f *figures) fold(kind, other string) {
 // of a day it would tell which they are. Who is in no country that is known stays apart.
 func (f *figures) foldCountries() {
 	var few, enough []string
-	for at, numbers := range f.cells {
+	for at := range f.cells {
 		switch {
 		case at[0] != "country" || at[1] == country.Unknown:
-		case numbers[3] < uint64(f.d.opt.MinGroup):
+		case f.isFew(at):
 			few = append(few, at[1])
 		default:
 			enough = append(enough, at[1])

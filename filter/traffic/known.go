@@ -162,6 +162,7 @@ type knownVisitor struct {
 	agent   uint64    // agentFact.sum
 	id      uint64
 	network uint32
+	address uint32 // see visitor
 	country country.Code
 	used    bool
 	seen    memo // in the visits of a Delta
@@ -201,11 +202,10 @@ func (v *Visitors) of(c *Counter, h *Hit, who *agentFact) *knownVisitor {
 	}
 	*e = knownVisitor{who: [2]uint64{a, b}, agent: agent, used: true}
 	e.network = uint32(v.fingerprint(forNetworks, networkOf(h.Client)))
-	room := forVisitors
-	if !c.opt.ByAddress {
-		binary.LittleEndian.PutUint64(room[8:], agent)
-	}
-	e.id = v.fingerprint(room, inside(h.Client).Prefix6(64))
+	room, address := forVisitors, inside(h.Client).Prefix6(64)
+	e.address = uint32(v.fingerprint(room, address))
+	binary.LittleEndian.PutUint64(room[8:], agent)
+	e.id = v.fingerprint(room, address)
 	if c.opt.Countries != nil {
 		e.country = c.opt.Countries.Of(netip.AddrFrom16(inside(h.Client)))
 	}

@@ -17,6 +17,7 @@ type visits struct {
 // visitor is who is told apart from others on one day.
 type visitor struct {
 	id      uint64
+	address uint32 // which it came from: one that sends several user agents is several visitors
 	first   uint32 // of its visits, or noVisit: it has no page
 	country uint16
 	browser uint8
