@@ -2,6 +2,7 @@
 package enginetest
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +23,7 @@ type Server struct {
 	Socket string
 	Path   string // of the directory in which it writes
 	args   []string
+	bus    []string // host, port and port of the bus by which a cluster knows it
 	cmd    *exec.Cmd
 }
 
@@ -51,12 +53,23 @@ func (s *Server) Run() {
 		"--save", "", "--daemonize", "no", "--loglevel", "warning"}, s.args...)...)
 	require.NoError(s.t, s.cmd.Start())
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("unix", s.Socket); err == nil {
-			conn.Close()
+		if s.answers() {
 			return
 		}
 		require.Less(s.t, time.Since(began), time.Minute, "redis-server does not start")
 	}
+}
+
+// answers reports whether it has read what it has on its disk, too.
+func (s *Server) answers() bool {
+	conn, err := net.Dial("unix", s.Socket)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "PING\r\n")
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	return err == nil && !strings.HasPrefix(answer, "-LOADING")
 }
 
 // Kill ends it by SIGKILL.
@@ -83,10 +96,8 @@ func (s *Server) Do(command ...string) string {
 func Cluster(t *testing.T) (servers []*Server, addresses []string) {
 	t.Helper()
 	for range 3 {
-		host, port := Address(t)
-		_, bus := Address(t)
-		servers = append(servers, Start(t, "--bind", host, "--port", port, "--cluster-enabled", "yes", "--cluster-announce-ip", host, "--cluster-port", bus))
-		addresses = append(addresses, net.JoinHostPort(host, port))
+		s, address := startNode(t)
+		servers, addresses = append(servers, s), append(addresses, address)
 	}
 	out, err := exec.Command("redis-cli", append(append([]string{"--cluster", "create"}, addresses...), "--cluster-yes")...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -96,11 +107,71 @@ func Cluster(t *testing.T) (servers []*Server, addresses []string) {
 	return servers, addresses
 }
 
+// startNode starts a server that can take part in a cluster.
+func startNode(t *testing.T) (s *Server, address string) {
+	t.Helper()
+	host, port := Address(t)
+	_, bus := Address(t)
+	s = Start(t, "--bind", host, "--port", port, "--cluster-enabled", "yes", "--cluster-announce-ip", host, "--cluster-port", bus,
+		"--repl-diskless-sync-delay", "0")
+	s.bus = []string{host, port, bus}
+	return s, net.JoinHostPort(host, port)
+}
+
+// Replica starts a replica of a server of a cluster, and waits until it has what that has
+// and the others know it.
+func (s *Server) Replica(others ...*Server) *Server {
+	s.t.Helper()
+	id := s.Do("CLUSTER", "MYID")
+	r, _ := startNode(s.t)
+	for _, of := range append(others, s) { // who hears of it from another may be late
+		r.Do(append([]string{"CLUSTER", "MEET"}, of.bus...)...)
+	}
+	r.AwaitCluster()
+	r.Do("CLUSTER", "REPLICATE", id)
+	r.await("the replica is not fed", func() bool {
+		return strings.Contains(r.Do("INFO", "replication"), "master_link_status:up") && r.Do("DBSIZE") == s.Do("DBSIZE")
+	})
+	r.awaitKnown("slave", others)
+	return r
+}
+
+// TakeOver has a replica take the place of a server that is gone, without waiting until the
+// others miss that one, and waits until they know.
+func (s *Server) TakeOver(others ...*Server) {
+	s.t.Helper()
+	s.Do("CLUSTER", "FAILOVER", "TAKEOVER")
+	s.AwaitCluster()
+	s.awaitKnown("master", others)
+}
+
+// awaitKnown waits until others know a server as what it is.
+func (s *Server) awaitKnown(as string, others []*Server) {
+	s.t.Helper()
+	id := s.Do("CLUSTER", "MYID")
+	for _, other := range others {
+		s.await("a server is not known as a "+as, func() bool {
+			for line := range strings.Lines(other.Do("CLUSTER", "NODES")) {
+				if strings.HasPrefix(line, id) {
+					return strings.Contains(line, " "+as+" ")
+				}
+			}
+			return false
+		})
+		other.AwaitCluster()
+	}
+}
+
 // AwaitCluster waits until the server takes part in its cluster, in which no slot is missing.
 func (s *Server) AwaitCluster() {
 	s.t.Helper()
-	for began := time.Now(); !strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok"); time.Sleep(20 * time.Millisecond) {
-		require.Less(s.t, time.Since(began), 2*time.Minute, "the cluster does not form")
+	s.await("the cluster does not form", func() bool { return strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok") })
+}
+
+func (s *Server) await(what string, done func() bool) {
+	s.t.Helper()
+	for began := time.Now(); !done(); time.Sleep(20 * time.Millisecond) {
+		require.Less(s.t, time.Since(began), 2*time.Minute, what)
 	}
 }
 

@@ -1,6 +1,8 @@
 package pairs
 
 import (
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,4 +38,34 @@ func TestCluster(t *testing.T) {
 	m.step()
 	m.same()
 	assert.NotEmpty(t, m.said)
+}
+
+// TestFailover: a replica that was cut off takes the place of a server that was killed. What
+// had been acknowledged since is lost, and sent again.
+func TestFailover(t *testing.T) {
+	servers, addresses := enginetest.Cluster(t)
+	m := newMeet(t, "web1", "web2")
+	m.addresses = addresses
+	m.logAll(1000)
+	m.step()
+	m.same()
+	i := slices.IndexFunc(servers, func(s *enginetest.Server) bool { return s.Do("DBSIZE") != "0" })
+	killed := servers[i]
+	others := slices.Delete(servers, i, i+1)
+	replica := killed.Replica(others...)
+
+	replica.Signal(syscall.SIGSTOP)
+	killed.Do("CLIENT", "KILL", "TYPE", "replica")
+	m.logAll(1000)
+	m.step()
+	m.same()
+	assert.Empty(t, m.said)
+	killed.Kill()
+	replica.Signal(syscall.SIGCONT)
+	replica.TakeOver(others...)
+
+	m.now = m.now.Add(time.Minute)
+	m.step()
+	m.same()
+	assert.NotEmpty(t, m.said, "what the replica did not have is sent again")
 }

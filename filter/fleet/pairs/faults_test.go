@@ -2,6 +2,7 @@ package pairs
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/engine"
+	"hushpipe/filter/engine/enginetest"
 	"hushpipe/filter/fleet"
 	"hushpipe/format/roomfile"
 )
@@ -71,6 +73,36 @@ func TestRollBack(t *testing.T) {
 	m.step()
 	m.same()
 	assert.Len(t, m.said, 2, "both send again")
+}
+
+// TestAppendOnly: an engine that wrote to its disk each second comes back after a crash of
+// its machine with a part of what it had; the rest is sent again.
+func TestAppendOnly(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	m := newMeet(t, "web1", "web2")
+	m.engine = enginetest.Start(t, "--appendonly", "yes")
+	m.addresses = []string{m.engine.Socket}
+	for range 3 {
+		for range 3 {
+			m.logAll(500)
+			m.step()
+		}
+		m.engine.Kill()
+		files, err := filepath.Glob(filepath.Join(m.engine.Path, "appendonlydir", "*.incr.aof"))
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		st, err := os.Stat(files[0])
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(files[0], random.Int64N(st.Size())))
+		m.said = nil
+		m.engine.Run()
+		m.now = m.now.Add(time.Minute)
+		m.step()
+		m.same()
+		assert.Contains(t, m.said, m.dir("web2")+": the engine has lost pairs of "+m.today().String()+"; they are sent again")
+	}
 }
 
 // TestRefused: what would lose pairs without a word gets none.

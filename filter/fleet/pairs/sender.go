@@ -299,7 +299,7 @@ func (s *Sender) judge(p *part, position string) {
 	if p.right == nil || slices.Contains(p.right, position) {
 		return
 	}
-	p.lost = true
+	p.lost, p.right = true, []string{position} // on which what is sent again goes
 	if run, _, _ := strings.Cut(position, ":"); position != "" && run != s.run {
 		s.twins.met = true
 	}
