@@ -49,8 +49,13 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	}
 	defer stderr.Close()
 
-	// A shell takes stdin from what it puts into the background.
-	shell := exec.Command("sh", append([]string{"-c", `exec 4<&0; "$@" <&4 4<&- 3>&- & echo $! >&3`, "sh"}, p.argv...)...)
+	// A shell takes stdin from what it puts into the background. What is not fed waits for
+	// the end of its input, or the shell would reap it.
+	script := `exec 4<&0; "$@" <&4 4<&- 3>&- & echo $! >&3`
+	if p.unfed {
+		script = `exec 4<&0; { read -r _ <&4; exec "$@" 4<&- 3>&-; } & echo $! >&3`
+	}
+	shell := exec.Command("sh", append([]string{"-c", script, "sh"}, p.argv...)...)
 	pidOut, pidIn, err := os.Pipe()
 	if err != nil {
 		return measurement{}, err

@@ -396,9 +396,13 @@ func TestFlushIsLinear(t *testing.T) {
 		b.heard()
 		return took
 	}
-	small, large := flush(250_000), flush(2_000_000)
-	t.Logf("%v, %v", small, large)
-	assert.Less(t, large, 8*4*small+300*time.Millisecond, "8 times as much took %v, not %v", large, small)
+	var small, large time.Duration
+	isLinear := func() bool { return large < 8*4*small+300*time.Millisecond }
+	for try := 0; try == 0 || try < 3 && !isLinear(); try++ { // others may run
+		small, large = flush(250_000), flush(2_000_000)
+		t.Logf("%v, %v", small, large)
+	}
+	assert.True(t, isLinear(), "8 times as much took %v, not %v", large, small)
 }
 
 // What waits for the journals has a bound; what is left out past it is told by
