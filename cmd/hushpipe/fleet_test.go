@@ -29,6 +29,7 @@ type hosts struct {
 	names   []string
 	pipes   []*os.File
 	filters []*exec.Cmd
+	ships   []*exec.Cmd                // of a fleet
 	users   map[string]map[string]bool // of each room, by all lines
 }
 
@@ -337,23 +338,27 @@ func fleetHosts(t *testing.T, lines string, names ...string) *hosts {
 	defer file.Close()
 	_, err = file.WriteString(lines)
 	require.NoError(t, err)
-	for i, name := range names {
-		dir := filepath.Join(path, "fleet", name)
+	h := &hosts{t: t, path: path, program: program, names: names, ships: make([]*exec.Cmd, len(names)), users: map[string]map[string]bool{}}
+	for i := range names {
 		if i == len(names)-1 {
-			seed, err = exec.Command(program, "fleet", "invite", fleet, filepath.Join(path, "fleet", names[0])).Output()
+			seed, err = exec.Command(program, "fleet", "invite", fleet, h.dir(0)).Output()
 			require.NoError(t, err)
 		}
-		require.NoError(t, os.MkdirAll(dir, 0o750))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "fleet-seed"), seed, 0o600))
-		startService(t, program, "fleet", "ship", "--host", name, fleet, dir)
+		require.NoError(t, os.MkdirAll(h.dir(i), 0o750))
+		require.NoError(t, os.WriteFile(filepath.Join(h.dir(i), "fleet-seed"), seed, 0o600))
+		h.ship(i)
 	}
-	h := &hosts{t: t, path: path, program: program, names: names, users: map[string]map[string]bool{}}
 	h.run()
 	return h
 }
 
+// ship starts the service of a host.
+func (h *hosts) ship(i int) {
+	h.ships[i] = startService(h.t, h.program, "fleet", "ship", "--host", h.names[i], filepath.Join(h.path, "meet"), h.dir(i))
+}
+
 // startService starts a program as systemd does, and waits until it is ready.
-func startService(t *testing.T, program string, args ...string) {
+func startService(t *testing.T, program string, args ...string) *exec.Cmd {
 	socket := filepath.Join(t.TempDir(), "notify")
 	listener, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	require.NoError(t, err)
@@ -370,6 +375,7 @@ func startService(t *testing.T, program string, args ...string) {
 	n, err := listener.Read(text)
 	require.NoError(t, err)
 	require.Equal(t, "READY=1", string(text[:n]))
+	return cmd
 }
 
 // TestFleetFileMode: who may not read the seed may read the fleet's file.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,22 +48,7 @@ func TestFleetEngine(t *testing.T) {
 	password := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(password, []byte("PASSWORD\n"), 0o600))
 	h := fleetHosts(t, "engine unix://"+engine.Socket+"\nuser meet\npassword "+password+"\n", "web1", "web2", "web3")
-	fleet, counts := filepath.Join(h.path, "meet"), filepath.Join(h.path, "counts")
-	require.NoError(t, os.Mkdir(counts, 0o750))
-	seed, err := exec.Command(h.program, "fleet", "invite", fleet, h.dir(0)).Output()
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(counts, "fleet-seed"), seed, 0o600))
-	startService(t, h.program, "fleet", "collect", fleet, counts)
-	collected := func() {
-		t.Helper()
-		want := h.counted()
-		name := filepath.Join(counts, "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log")
-		awaitFor(t, 5*time.Minute, func() bool { // a host that has nothing new asks each minute
-			text, err := os.ReadFile(name)
-			entries, wrong := roomfile.Parse(text)
-			return err == nil && wrong == nil && slices.Equal(want, entries)
-		}, "the counts")
-	}
+	collected := h.collect()
 	h.logMany(1000)
 	collected()
 	engine.Kill()
@@ -71,4 +58,55 @@ func TestFleetEngine(t *testing.T) {
 	out := filepath.Join(h.path, "all")
 	h.merge(out, h.dirs()...)
 	require.Equal(t, h.counted(), h.read(out))
+}
+
+// collect starts to collect what hosts ship, and returns what waits until the counts are an
+// independent count.
+func (h *hosts) collect() (collected func()) {
+	fleet, counts := filepath.Join(h.path, "meet"), filepath.Join(h.path, "counts")
+	require.NoError(h.t, os.Mkdir(counts, 0o750))
+	seed, err := exec.Command(h.program, "fleet", "invite", fleet, h.dir(0)).Output()
+	require.NoError(h.t, err)
+	require.NoError(h.t, os.WriteFile(filepath.Join(counts, "fleet-seed"), seed, 0o600))
+	startService(h.t, h.program, "fleet", "collect", fleet, counts)
+	return func() {
+		h.t.Helper()
+		want := h.counted()
+		name := filepath.Join(counts, "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log")
+		awaitFor(h.t, 5*time.Minute, func() bool { // a host that has nothing new asks each minute
+			text, err := os.ReadFile(name)
+			entries, wrong := roomfile.Parse(text)
+			return err == nil && wrong == nil && slices.Equal(want, entries)
+		}, "the counts")
+	}
+}
+
+// TestFleetKills: services of hosts are killed while they send, and an engine stands still
+// while filters write and end: they do not wait for it, and the counts are exact.
+func TestFleetKills(t *testing.T) {
+	notAtMidnight()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	engine := enginetest.Start(t)
+	h := fleetHosts(t, "engine unix://"+engine.Socket+"\n", "web1", "web2")
+	collected := h.collect()
+	for range 4 {
+		h.logMany(1000)
+		time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond) // they send each second
+		i := random.IntN(len(h.ships))
+		require.NoError(t, h.ships[i].Process.Kill())
+		h.ships[i].Wait()
+		h.logMany(1000)
+		h.ship(i)
+	}
+	collected()
+	engine.Signal(syscall.SIGSTOP)
+	for i := range h.names {
+		h.logMany(1000)
+		require.NoError(t, h.stop(i))
+		h.start(i)
+	}
+	engine.Signal(syscall.SIGCONT)
+	collected()
 }
