@@ -74,11 +74,11 @@ func (c *campaigns) name(value []byte) []byte {
 		}
 	}
 	kept = bytes.TrimSpace(kept)
+	if len(kept) == 0 || looksSecret(kept) || string(kept) == "other" { // all of it: an address can end behind the bound
+		return nil
+	}
 	if len(kept) > maxPath {
 		kept = append(kept[:maxPath-1], '*')
-	}
-	if len(kept) == 0 || looksSecret(kept) || string(kept) == "other" {
-		return nil
 	}
 	return kept
 }

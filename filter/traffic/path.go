@@ -144,7 +144,7 @@ func isDotted(s []byte) bool {
 			if numbers == 4 && (i+1 == len(s) || !isDigit(s[i+1])) {
 				return true
 			}
-		case (c == '.' || c == '-' || c == '_') && digits > 0:
+		case (c == '.' || c == '-' || c == '_' || c == ' ') && digits > 0: // campaigns have blanks
 			digits = 0
 		default:
 			numbers, digits = 0, 0
