@@ -143,7 +143,7 @@ CustomLog no.log combined
 	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLog own.log combined\n</VirtualHost>\n"))
 	said, status = checkServer(t, names, "--apache")
 	require.Equal(t, 1, status)
-	require.Contains(t, said, "hushpipe.conf:1: CustomLog \"|hushpipe filter /var/log/hushpipe\" combined\n    wrong: httpd looks for hushpipe in no PATH")
+	require.Contains(t, said, "hushpipe.conf:1: CustomLog \"|hushpipe filter /var/log/hushpipe\" combined\n    wrong: httpd does not search PATH for hushpipe")
 	require.Contains(t, said, "two.conf:2: CustomLog own.log combined\n    writes addresses to own.log\n    put in its place: CustomLog \"|/usr/bin/hushpipe filter /var/log/hushpipe\" combined\n")
 	require.NotContains(t, said, "takes its lines, if all CustomLog")
 	write("conf-available/hushpipe.conf", snippet)

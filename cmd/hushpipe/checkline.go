@@ -97,7 +97,7 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 		}
 		argv = []string{"/bin/sh", "-c", l.shell[:at[1]] + " " + strings.Join(check, " ") + l.shell[at[1]:]}
 	case !filepath.IsAbs(argv[0]):
-		return "", fmt.Errorf("httpd looks for %s in no PATH; hint: give the whole path, as %s", argv[0], ownPath())
+		return "", fmt.Errorf("httpd does not search PATH for %s; hint: give the whole path, as %s", argv[0], ownPath())
 	case len(argv) < l.at+2 || argv[l.at+1] != "filter":
 		return "", errors.New("filter does not follow hushpipe; hint: write |/usr/bin/hushpipe filter DIR")
 	default:

@@ -106,7 +106,7 @@ func unreadHint(log serverconf.Log) string {
 func tryReaders(log serverconf.Log) verdict {
 	readers := readersOf(log.Target)
 	if len(readers) == 0 {
-		return verdict{err: errors.New("with which flags hushpipe reads this FIFO is not seen; hint: run check as root, where hushpipe runs")}
+		return verdict{err: errors.New("cannot see with which flags hushpipe reads this FIFO; hint: run check as root, where hushpipe runs")}
 	}
 	v := verdict{}
 	for _, reader := range readers {

@@ -239,7 +239,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 }
 
 // TestDeviceInPlaceOfFile: a log, key or room file that is /dev/full is refused
-// like all that is no regular file; a stderr that is does not matter.
+// like all that is not a regular file; a stderr that is does not matter.
 func TestDeviceInPlaceOfFile(t *testing.T) {
 	for _, name := range []string{"access-" + days()[0] + ".log", "keys/" + days()[0] + ".key", "rooms/rooms-" + days()[0] + ".log",
 		"keys", "journal", "rooms", "clock", "access.log"} {

@@ -242,7 +242,7 @@ func (f *finder) deeds() (deeds []deed) {
 func (p *findPlace) search(day civil.Day) {
 	err := p.searchDay(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("no file of %s; hint: leave out --day to look through all days", day)
+		err = fmt.Errorf("no file of %s; hint: leave out --day to search all days", day)
 	}
 	if err != nil {
 		p.fail(err)

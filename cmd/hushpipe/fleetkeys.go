@@ -55,7 +55,7 @@ func fleetNew(path string, out io.Writer) error {
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s: is there already; hint: a further host takes part by hushpipe fleet invite", path)
+		return fmt.Errorf("%s: already exists; hint: add another host with hushpipe fleet invite", path)
 	}
 	if err != nil {
 		return err

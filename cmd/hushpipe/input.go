@@ -314,7 +314,7 @@ func openRaw(path string) (*os.File, error) {
 	}
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
 		f.Close()
-		return nil, usage("--input %s: it is no regular file; hint: name the FIFO, whose name does not end in %sNUMBER", path, rawSuffix)
+		return nil, usage("--input %s: it is not a regular file; hint: name the FIFO, whose name does not end in %sNUMBER", path, rawSuffix)
 	}
 	if !isPlaceOfFIFO(path) {
 		f.Close()

@@ -174,7 +174,7 @@ func meant(names []string, wrong, before string) string {
 func warnZone(say *messages) {
 	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
 	if zone != "" && zone != "UTC" && time.Local.String() == "UTC" {
-		say.sayf(warning, "TZ=%q names no time zone, UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
+		say.sayf(warning, "TZ=%q is not a time zone, so UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
 	}
 }
 

@@ -142,7 +142,7 @@ func checkPolicyFile(f *os.File) error {
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return errors.New("is no regular file; hint: give the policy's path")
+		return errors.New("is not a regular file; hint: give the policy's path")
 	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return fmt.Errorf("belongs to another user (%d); hint: chown root %s", st.Uid, f.Name())
 	case st.Mode&0o022 != 0:

@@ -360,7 +360,7 @@ func TestUnknownTimeZone(t *testing.T) {
 			t.Setenv("TZ", tt.zone)
 			want := ""
 			if tt.unknown {
-				want = fmt.Sprintf("hushpipe: warning: TZ=%q names no time zone, UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin\n", tt.zone)
+				want = fmt.Sprintf("hushpipe: warning: TZ=%q is not a time zone, so UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin\n", tt.zone)
 			}
 			dir := filepath.Join(t.TempDir(), "log")
 			for _, args := range [][]string{{"filter", "--check", dir}, {"filter", dir}} {
@@ -389,7 +389,7 @@ func TestCheckLocks(t *testing.T) {
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, "%s", out)
 			require.Equal(t, exitUsage, exit.ExitCode(), "%s", out)
-			require.Contains(t, string(out), "its file system gives no locks")
+			require.Contains(t, string(out), "its file system has no locks")
 			require.Equal(t, 1, strings.Count(string(out), "\n"), "%s", out)
 		}
 	}

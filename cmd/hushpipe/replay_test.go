@@ -206,9 +206,9 @@ func TestReplayFileChanged(t *testing.T) {
 	want := keyedDir(t)
 	runOn(t, strings.NewReader(log+log), hushpipeBinary(t), "replay", want, "-")
 	for name, change := range map[string]func(path string) error{
-		"is not there any more":        os.Remove,
+		"no longer exists":             os.Remove,
 		"is shorter than at the start": func(path string) error { return os.Truncate(path, 1) },
-		"is another file than at the start.*": func(path string) error {
+		"is not the file it was at the start.*": func(path string) error {
 			return errors.Join(os.WriteFile(path+".new", []byte(log), 0o600), os.Rename(path+".new", path))
 		},
 	} {

@@ -313,7 +313,7 @@ func checkDirectory(path string) error {
 	case errors.As(err, &at):
 		return fmt.Errorf("%s: %w; hint: create it", path, at.Err)
 	case err == nil && !st.IsDir():
-		return fmt.Errorf("%s: is no directory; hint: for one page, give --html FILE", path)
+		return fmt.Errorf("%s: is not a directory; hint: for one page, give --html FILE", path)
 	}
 	return err
 }
@@ -331,7 +331,7 @@ func checkPage(path string) error {
 	defer f.Close()
 	head := make([]byte, len(page.Head))
 	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), page.Head) {
-		return fmt.Errorf("%s: already exists and is no HTML page; hint: name another file, or remove it", path)
+		return fmt.Errorf("%s: already exists and is not an HTML page; hint: name another file, or remove it", path)
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func (r *revealer) arguments(args []string, first int) error {
 	for i, arg := range args {
 		p, ok := pseudonym.ParseAddr([]byte(arg))
 		if !ok {
-			return usage("argument %d is no pseudonym; hint: give an address as it stands in the log", first+i)
+			return usage("argument %d is not a pseudonym; hint: give an address as it stands in the log", first+i)
 		}
 		day, err := r.dayOf(p)
 		if err != nil {
@@ -204,7 +204,7 @@ func (r *revealer) arguments(args []string, first int) error {
 			r.say.sayf(failure, "argument %d is the pseudonym of a host name or another text, which cannot be turned back", first+i)
 			r.failed = true
 		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
-			r.say.sayf(failure, "argument %d is no pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", first+i)
+			r.say.sayf(failure, "argument %d is not a pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", first+i)
 			r.failed = true
 		default:
 			r.days = append(r.days, day)
@@ -229,7 +229,7 @@ func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 		return 0, err
 	}
 	if !held[p] {
-		return 0, fmt.Errorf("%s: no file of %s holds it; hint: leave out --day to look through all days", r.path, day)
+		return 0, fmt.Errorf("%s: no file of %s holds it; hint: leave out --day to search all days", r.path, day)
 	}
 	return day, nil
 }

@@ -303,7 +303,7 @@ func (s *stated) checkPage(path string, out io.Writer, say *messages) error {
 		return fmt.Errorf("%s: was made from sha256:%.8s, and %s is sha256:%.8s; hint: write it anew, 'hushpipe statement %[3]s'", path, found[0], s.path, digest)
 	}
 	if statement.HasBlanks(page) {
-		say.sayf(note, "%s: has blanks that nobody has filled in", path)
+		say.sayf(note, "%s: has blanks that are not filled in", path)
 	}
 	fmt.Fprintf(out, "%s: fits %s, sha256:%.8s\n", path, s.path, digest)
 	return nil

@@ -141,7 +141,7 @@ func readSitemap(path string) ([]string, error) {
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, errors.New("is no regular file; hint: give the path of a sitemap.xml")
+		return nil, errors.New("is not a regular file; hint: give the path of a sitemap.xml")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSitemap+1))
 	switch paths := traffic.ReadSitemap(text); {

@@ -56,7 +56,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 		}
 		found.err = why
 	case errors.As(wrong, &stuck):
-		found.err = errors.New("hushpipe treats no line as another user")
+		found.err = errors.New("hushpipe does not treat lines as another user")
 	case !cmd.HasParent():
 		found.err = errors.New("give Apache hushpipe filter DIR")
 	case line.stdout:

@@ -132,7 +132,7 @@ func (f *File) open() (file *os.File, stop func(), err error) {
 		if st, err = file.Stat(); err == nil {
 			switch {
 			case !os.SameFile(st, f.info):
-				err = errors.New("is another file than at the start")
+				err = errors.New("is not the file it was at the start")
 			case st.Size()-f.start < f.size:
 				err = errors.New("is shorter than at the start")
 			default:
@@ -148,9 +148,9 @@ func (f *File) open() (file *os.File, stop func(), err error) {
 	case err == nil:
 		return file, func() { file.Close() }, nil
 	case errors.Is(err, fs.ErrNotExist):
-		err = errors.New("is not there any more")
+		err = errors.New("no longer exists")
 	case errors.Is(err, fs.ErrPermission): // landlock(7) allows the file that was there
-		err = errors.New("is another file than at the start, or may not be read any more")
+		err = errors.New("is not the file it was at the start, or can no longer be read")
 	case errors.As(err, &path):
 		err = path.Err
 	}

@@ -383,9 +383,9 @@ var doubts = map[treatment.Doubt]struct {
 	of   row
 	what string
 }{
-	treatment.Address4:  {addresses, "an IPv4 address that is no pseudonym"},
+	treatment.Address4:  {addresses, "an IPv4 address that is not a pseudonym"},
 	treatment.Address6:  {addresses, "an IPv6 address that no pseudonym of the day is"},
-	treatment.HostName:  {addresses, "a client that is no pseudonym, such as a host name"},
+	treatment.HostName:  {addresses, "a client that is not a pseudonym, such as a host name"},
 	treatment.NoHash:    {fields, "a field that should be a hash"},
 	treatment.Untreated: {fields, "a treatment, done again, changes the line"},
 	treatment.Unclear:   {addresses, "has words that a client made up, in which nobody can tell a pseudonym from an address"},

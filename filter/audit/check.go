@@ -127,7 +127,7 @@ func checkLocks(path string) error {
 func checkLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() != fs.ModeSymlink {
-		return fmt.Errorf("%s: is no symbolic link; hint: move it away", path)
+		return fmt.Errorf("%s: is not a symbolic link; hint: move it away", path)
 	}
 	return dir.IfExists(err)
 }

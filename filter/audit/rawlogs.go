@@ -29,7 +29,7 @@ func RawLogs(at string, known map[string]bool, way Way) (raw []string) {
 	return raw
 }
 
-// isRaw reports whether one of the first lines has an address that is no pseudonym.
+// isRaw reports whether one of the first lines has an address that is not a pseudonym.
 func isRaw(path string, way Way) bool {
 	f, err := openRegular(path)
 	if err != nil {

@@ -146,7 +146,7 @@ func (a *auditor) readLines(ctx context.Context, files []*lineFile) {
 var (
 	errLong       = errors.New("has a line that is longer than any that hushpipe writes")
 	errCompressed = errors.New("is compressed in a way that cannot be read here")
-	errNoText     = errors.New("is no text: it may be compressed or encrypted")
+	errNoText     = errors.New("is not text: it may be compressed or encrypted")
 )
 
 // file reads one file up to where it ended when it was opened. What is behind its last
@@ -243,7 +243,7 @@ func openRegular(path string) (*os.File, error) {
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, cmp.Or(err, errors.New("is no regular file"))
+		return nil, cmp.Or(err, errors.New("is not a regular file"))
 	}
 	return f, nil
 }

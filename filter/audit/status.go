@@ -251,7 +251,7 @@ func (v *survey) walk(path, sub string) error {
 		return err
 	}
 	if !info.IsDir() {
-		v.broken(path, "is no directory", "remove it")
+		v.broken(path, "is not a directory", "remove it")
 		return nil
 	}
 	if shut := info.Mode().Perm() & 0o077; shut != 0 && (sub == dir.Held || sub == dir.Fleet) {
@@ -332,14 +332,14 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	switch {
 	case sub == "" && name == dir.LinkName:
 		if info.Mode().Type() != fs.ModeSymlink {
-			v.broken(path, "is no symbolic link: what is in it is not deleted", "move it away")
+			v.broken(path, "is not a symbolic link: what is in it is not deleted", "move it away")
 		}
 		return
 	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && info.IsDir() && (tagged || recordsRule(path)):
 		return // it has its own turn, and so has that of a stream's keys
 	case !info.Mode().IsRegular():
 		if !temp { // a link is made under such a name
-			v.broken(path, "is no regular file", "remove it")
+			v.broken(path, "is not a regular file", "remove it")
 		}
 		return
 	}

@@ -134,7 +134,7 @@ var errDamaged = errors.New("it is damaged, or no database of countries; hint: g
 
 func read(f io.Reader, st fs.FileInfo) (*reader, error) {
 	if !st.Mode().IsRegular() {
-		return nil, errors.New("is no regular file; hint: give the path of a .mmdb")
+		return nil, errors.New("is not a regular file; hint: give the path of a .mmdb")
 	}
 	if st.Size() > maxSize {
 		return nil, fmt.Errorf("is longer than %d MiB; hint: give a database of countries alone", maxSize>>20)
@@ -187,7 +187,7 @@ func newReader(text []byte) (*reader, error) {
 		r.codes[entry.Offset()], _ = Parse(code)
 	}
 	if field == nil {
-		return nil, errors.New("no countries are in it; hint: give a database of countries, not of networks alone")
+		return nil, errors.New("it has no countries; hint: give a database of countries, not of networks alone")
 	}
 	return r, nil
 }

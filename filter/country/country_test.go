@@ -103,10 +103,10 @@ func TestFlaws(t *testing.T) {
 		"beheaded":  {func(path string) error { return os.WriteFile(path, good[len(good)/2:], 0o600) }, noDatabase},
 		"damaged":   {func(path string) error { return os.WriteFile(path, damaged, 0o600) }, noDatabase},
 		"text":      {func(path string) error { return os.WriteFile(path, []byte("192.0.2.0/24 DE\n"), 0o600) }, noDatabase},
-		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is no regular file; hint: give the path of a .mmdb"},
+		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular file; hint: give the path of a .mmdb"},
 		"networks": {func(path string) error {
 			return os.WriteFile(path, database(t, "X", func(string) mmdbtype.DataType { return mmdbtype.Map{"asn": mmdbtype.Uint32(7)} }, networks), 0o600)
-		}, "no countries are in it; hint: give a database of countries, not of networks alone"},
+		}, "it has no countries; hint: give a database of countries, not of networks alone"},
 	} {
 		path := filepath.Join(t.TempDir(), "x.mmdb")
 		require.NoError(t, test.make(path))

@@ -214,7 +214,7 @@ func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (n
 }
 
 // openAgain opens the file of a journal that closeIdle closed, and notes it if
-// the file is not there any more, or about to be folded.
+// the file no longer exists, or is about to be folded.
 func (o *Journals) openAgain(d *dir.Dir, j *ownJournal) error {
 	o.closeIdle()
 	file, err := d.OpenOwned(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)

@@ -250,7 +250,7 @@ func TestLinkNameTaken(t *testing.T) {
 			for _, date := range []string{"2026-11-22", "2026-11-23", "2026-11-24"} {
 				appendTest(t, d, date, "line\n")
 			}
-			assert.Equal(t, dirtest.Notes{"link " + path + ": is no symbolic link; hint: move it away"}, *said, "once")
+			assert.Equal(t, dirtest.Notes{"link " + path + ": is not a symbolic link; hint: move it away"}, *said, "once")
 			if kind == "file" {
 				assert.Equal(t, "somebody else's\n", read(t, d, dir.LinkName))
 			}

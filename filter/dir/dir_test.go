@@ -314,8 +314,8 @@ func TestPublish(t *testing.T) {
 	assert.Equal(t, "two", string(text))
 
 	require.NoError(t, os.Symlink("usage.html", dir+"/link"))
-	assert.EqualError(t, Publish(dir+"/link", nil), "write "+dir+"/link: is no regular file; hint: name another")
-	assert.EqualError(t, Publish(dir, nil), "write "+dir+": is no regular file; hint: name another")
+	assert.EqualError(t, Publish(dir+"/link", nil), "write "+dir+"/link: is not a regular file; hint: name another")
+	assert.EqualError(t, Publish(dir, nil), "write "+dir+": is not a regular file; hint: name another")
 	assert.ErrorIs(t, Publish(dir+"/nowhere/usage.html", nil), fs.ErrNotExist)
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)

@@ -15,10 +15,10 @@ var (
 	ErrRemoved = errors.New("its directory was removed, or holds no files; hint: make it again, or name another")
 
 	errSymlink     = errors.New("is a symbolic link; hint: remove it")
-	errIrregular   = errors.New("is no regular file; hint: remove it")
-	errNoDir       = errors.New("is no directory; hint: remove it")
+	errIrregular   = errors.New("is not a regular file; hint: remove it")
+	errNoDir       = errors.New("is not a directory; hint: remove it")
 	errIsDir       = errors.New("is a directory; hint: remove it")
-	errUnpublished = errors.New("is no regular file; hint: name another")
+	errUnpublished = errors.New("is not a regular file; hint: name another")
 	errTooLarge    = errors.New("is too large to be hushpipe's; hint: remove it")
 	errLinked      = errors.New("has another name (a hard link), and others can write its directory; hint: remove it")
 )

@@ -164,7 +164,7 @@ func TestHandOverPlanted(t *testing.T) {
 		err   string
 	}{
 		{"symlink", "clock", func(path, victim string) error { return os.Symlink(victim, path) }, 0, "is a symbolic link"},
-		{"FIFO", "keys/2026-11-22.key", func(path, _ string) error { return unix.Mkfifo(path, 0o600) }, 0, "is no regular file"},
+		{"FIFO", "keys/2026-11-22.key", func(path, _ string) error { return unix.Mkfifo(path, 0o600) }, 0, "is not a regular file"},
 		{"symlink for a directory", "rooms", func(path, victim string) error { return os.Symlink(filepath.Dir(victim), path) }, 0, "is a symbolic link"},
 		{"somebody's file", "passwd", func(path, victim string) error { return os.WriteFile(path, nil, 0o600) }, 0, "not hushpipe's"},
 		{"hard link", "journal/2026-11-22.0.journal", func(path, victim string) error { return os.Link(victim, path) }, userID, "has another name"},

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errNoLink = errors.New("is no symbolic link; hint: move it away")
+var errNoLink = errors.New("is not a symbolic link; hint: move it away")
 
 // ReadLink returns what a symbolic link in DIR leads to.
 func (d *Dir) ReadLink(name string) (target string, err error) {

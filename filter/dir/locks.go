@@ -252,7 +252,7 @@ func (d *Dir) LockStatus() (unlock func(), err error) {
 	return d.Acquire(Locks, statusLock, Status, 0)
 }
 
-var errNoLocks = errors.New("its file system gives no locks, without which loggers write into each other's lines; hint: choose a directory on another")
+var errNoLocks = errors.New("its file system has no locks, without which loggers write into each other's lines; hint: choose a directory on another")
 
 // CheckLocks takes a lock on a file of its own in the directory at path, which some
 // network file systems refuse. It leaves nothing. A file that cannot be made is no

@@ -100,8 +100,8 @@ func TestUpdateRefuses(t *testing.T) {
 	}{
 		{"link", func(path string) error { return os.Symlink("victim", path) }, "is a symbolic link"},
 		{"dangling link", func(path string) error { return os.Symlink("nowhere", path) }, "is a symbolic link"},
-		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o644) }, "is no regular file"},
-		{"directory", func(path string) error { return os.Mkdir(path, 0o755) }, "is no regular file"},
+		{"FIFO", func(path string) error { return unix.Mkfifo(path, 0o644) }, "is not a regular file"},
+		{"directory", func(path string) error { return os.Mkdir(path, 0o755) }, "is not a regular file"},
 		{"large file", func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("x", 65<<10)), 0o644) }, "is too large"},
 		{"no directory", func(path string) error { return os.Remove(filepath.Dir(path)) }, "no such file or directory"},
 	} {

@@ -243,7 +243,7 @@ func (e *Engine) transact(key string, commands []command) ([]any, error) {
 		}
 		done, err := redis.Values(answers[len(answers)-1], nil)
 		if err != nil || len(done) != len(commands)-2 {
-			return nil, errors.New("the engine: EXEC does not answer what was asked")
+			return nil, errors.New("the engine: the reply to EXEC is not the one expected")
 		}
 		for _, answer := range done {
 			if refused, ok := answer.(redis.Error); ok {

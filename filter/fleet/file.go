@@ -75,7 +75,7 @@ func parseFile(text []byte) (f File, err error) {
 		case to == nil:
 			return File{}, fmt.Errorf("line %d: an unknown word; hint: see hushpipe-fleet-new(1)", n)
 		case value == "":
-			return File{}, fmt.Errorf("line %d: says nothing behind its first word", n)
+			return File{}, fmt.Errorf("line %d: has nothing after its first word", n)
 		case *to != "":
 			return File{}, fmt.Errorf("line %d: a second %s; hint: remove one", n, word)
 		}
@@ -85,7 +85,7 @@ func parseFile(text []byte) (f File, err error) {
 		}
 	}
 	if f.Name == "" {
-		return File{}, errors.New("has no name; hint: make it by hushpipe fleet new")
+		return File{}, errors.New("has no name; hint: make it with hushpipe fleet new")
 	}
 	return f, nil
 }
@@ -102,7 +102,7 @@ func (f File) check(word string) error {
 	return nil
 }
 
-var errEngine = errors.New("is no engine; hint: write redis://HOST:PORT, rediss://HOST:PORT with TLS, of a cluster several with a comma between, or unix:///PATH")
+var errEngine = errors.New("is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas")
 
 // Addresses returns where the engine is: HOST:PORT each, or the path of a socket; and
 // whether it is asked by TLS.

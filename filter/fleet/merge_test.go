@@ -378,7 +378,7 @@ func TestDamagedRoster(t *testing.T) {
 	p.write("web2", today, 1, "a", "ef")
 	require.NoError(t, os.WriteFile(filepath.Join(p.path, "all", dir.Rooms, dir.HostsFile(today)), []byte("x"), 0o600))
 	_, err = p.merge(at(today, 12, 0), "web2")
-	require.ErrorContains(t, err, "is no list of hosts")
+	require.ErrorContains(t, err, "is not a list of hosts")
 	for range 2 {
 		assert.True(t, p.isPartial(today))
 		_, err = p.merge(at(today, 12, 0), "web2")

@@ -67,7 +67,7 @@ func findRecords(d *dir.Dir) (t totals, list []found, err error) {
 }
 
 // ErrRecord is returned for a file that is damaged.
-var ErrRecord = errors.New("is no record of hushpipe")
+var ErrRecord = errors.New("is not a record of hushpipe")
 
 func readJSON(d *dir.Dir, name string, to any) error {
 	f, err := d.OpenFile(dir.Status, name, os.O_RDONLY)

@@ -24,7 +24,7 @@ const (
 	renewal = time.Hour
 )
 
-var errClock = errors.New("is no clock file")
+var errClock = errors.New("is not a clock file")
 
 // clockFile decides whether a clock that shows a later time is believed. Its file
 // in DIR, shared by all processes, has up to four lines:

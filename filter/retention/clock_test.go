@@ -229,7 +229,7 @@ func TestClockFileDamaged(t *testing.T) {
 		assert.Empty(t, p.Errs)
 		assert.False(t, p.Window.DoubtUntil.IsZero(), "the newest line speaks")
 		if text != "" {
-			assert.Equal(t, dirtest.Notes{path + ": not used: is no clock file"}, *said)
+			assert.Equal(t, dirtest.Notes{path + ": not used: is not a clock file"}, *said)
 		}
 		assert.Contains(t, read(t, d, dir.ClockName), "doubt 2026-12-13T10:00:00Z", "and it is made anew")
 	}

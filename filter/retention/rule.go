@@ -27,7 +27,7 @@ import (
 //   - A start records the longest of the leases, its own included.
 //   - Later, a rule that is longer than all leases is shortened to them.
 //   - A rule that is shorter was written by hand. It holds until the next start.
-var errKeep = errors.New("is no retention; hint: write one, as in 14d")
+var errKeep = errors.New("is not a retention; hint: write one, as in 14d")
 
 // Ruled are the directories that have a rule.
 type Ruled string
@@ -148,7 +148,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case err != nil && !damaged:
 		return live, errors.Join(err, leaseErr)
 	case damaged:
-		d.Say(string(of), dir.RuleName, "was no retention, %s is written over it", live)
+		d.Say(string(of), dir.RuleName, "was not a retention, %s is written over it", live)
 	case recorded == live && 0 < alone && (alone == live || leaseErr != nil):
 		return live, leaseErr
 	case !start && 0 < recorded && recorded < live:

@@ -52,8 +52,8 @@ func TestRule(t *testing.T) {
 		"by hand while nobody lives": {
 			{take: 14, want: 14}, {end: 14, want: 14}, {hand: "7d\n", want: 7},
 		},
-		"what is no retention is replaced": {
-			{take: 14, want: 14}, {hand: "forever\n", want: 14, said: "was no retention, 14d is written over it"},
+		"what is not a retention is replaced": {
+			{take: 14, want: 14}, {hand: "forever\n", want: 14, said: "was not a retention, 14d is written over it"},
 		},
 		"processes of an earlier version take no lease": {
 			{take: 8, others: 30, want: 30}, {others: 30, want: 30}, {want: 8},
@@ -158,7 +158,7 @@ func TestNoRule(t *testing.T) {
 	}
 	path := put(t, d, "keys/keep", "forever\n")
 	_, err := Settle(d.Dir, OfKeys, 0)
-	assert.EqualError(t, err, "read "+path+": is no retention; hint: write one, as in 14d")
+	assert.EqualError(t, err, "read "+path+": is not a retention; hint: write one, as in 14d")
 }
 
 // An earlier version recorded one retention, beside the keys.

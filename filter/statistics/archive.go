@@ -137,7 +137,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 	case err == nil && dated && st.Mode().Type() == fs.ModeSymlink:
 		err = errLink
 	case err == nil && dated && !st.Mode().IsRegular():
-		err = errors.New("is no regular file")
+		err = errors.New("is not a regular file")
 	}
 	if err != nil {
 		a.fault(named(path, err))

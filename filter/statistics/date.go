@@ -11,7 +11,7 @@ import (
 )
 
 // FirstDay and LastDay bound the days that can be reported: a number in a name
-// that is no date stretches no period over centuries.
+// that is not a date stretches no period over centuries.
 var (
 	FirstDay = civil.NewDay(1970, 1, 1)
 	LastDay  = civil.NewDay(2099, 12, 31)

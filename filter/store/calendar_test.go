@@ -77,7 +77,7 @@ func TestKeyInMemory(t *testing.T) {
 		require.NoError(t, os.Mkdir(b.dir, 0o750))
 		require.NoError(t, os.WriteFile(b.path(dir.Keys), nil, 0o640))
 		s := b.open()
-		assert.Contains(t, b.heard(), b.path(dir.Keys)+": is no directory; hint: remove it")
+		assert.Contains(t, b.heard(), b.path(dir.Keys)+": is not a directory; hint: remove it")
 		return b, s
 	}
 	t.Run("comes to the disk", func(t *testing.T) {

@@ -66,15 +66,15 @@ func TestCheck(t *testing.T) {
 		{"a secret that is not used", file(dir.RoomSecretName), ""},
 
 		{"the clock is a link", link("clock"), "clock: is a symbolic link; hint: remove it"},
-		{"the clock is a FIFO", fifo("clock"), "clock: is no regular file; hint: remove it"},
-		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; directory(dir.RoomSecretName)(b) }, "room-secret: is no regular file; hint: remove it"},
+		{"the clock is a FIFO", fifo("clock"), "clock: is not a regular file; hint: remove it"},
+		{"the secret is a directory", func(b *bed) { b.cfg.Secret = true; directory(dir.RoomSecretName)(b) }, "room-secret: is not a regular file; hint: remove it"},
 		{"the recorded retention is a link", link(dir.Keys, "keep"), "keep: is a symbolic link; hint: remove it"},
-		{"the recorded retention is none", file(dir.Keys, "keep"), "keep: is no retention; hint: write one, as in 14d"},
-		{"the newest file's link is a file", file("access.log"), "access.log: is no symbolic link; hint: move it away"},
+		{"the recorded retention is none", file(dir.Keys, "keep"), "keep: is not a retention; hint: write one, as in 14d"},
+		{"the newest file's link is a file", file("access.log"), "access.log: is not a symbolic link; hint: move it away"},
 		{"a missing parent", func(b *bed) { b.cfg.Path += "/x/log" }, "log/x: no such file or directory"},
 		{"DIR is a file", file(), "log: not a directory"},
 		{"DIR lies in a file", func(b *bed) { file()(b); b.cfg.Path += "/x" }, "not a directory"},
-		{"keys is a file", file(dir.Keys), "keys: is no directory; hint: remove it"},
+		{"keys is a file", file(dir.Keys), "keys: is not a directory; hint: remove it"},
 		{"keys is a link", link(dir.Keys), "keys: is a symbolic link; hint: remove it"},
 		{"journal is a link", link(dir.Journal), "journal: is a symbolic link; hint: remove it"},
 		{"rooms is a link", link(dir.Rooms), "rooms: is a symbolic link; hint: remove it"},
@@ -155,7 +155,7 @@ func TestCheckNamesFilesOfOthers(t *testing.T) {
 func TestCheckReveal(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, os.MkdirAll(b.path(dir.ActsLogName), 0o750))
-	assert.ErrorContains(t, b.check(), b.path(dir.ActsLogName)+": is no regular file; hint: remove it")
+	assert.ErrorContains(t, b.check(), b.path(dir.ActsLogName)+": is not a regular file; hint: remove it")
 }
 
 // Without it, a purge would delete by a shorter retention.

@@ -337,7 +337,7 @@ func TestJournalComesBack(t *testing.T) {
 	require.NoError(t, os.Rename(path, path+"x"))
 	require.NoError(t, os.Mkdir(path, 0o750))
 	s = b.open()
-	assert.Contains(t, b.heard(), path+": is no regular file")
+	assert.Contains(t, b.heard(), path+": is not a regular file")
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.Rename(path+"x", path))
 	b.pass(s, time.Minute)

@@ -241,10 +241,10 @@ func TestBrokenRecords(t *testing.T) {
 	require.Len(t, st.Notes, 1)
 	assert.Equal(t, b.path(dir.Status, dir.EndedName), st.Notes[0].File)
 	require.Len(t, st.Broken, 1)
-	assert.Equal(t, "is no regular file", st.Broken[0].What)
+	assert.Equal(t, "is not a regular file", st.Broken[0].What)
 
 	b.pass(s, time.Hour)
-	assert.Contains(t, b.heard(), dir.EndedName+": is no record of hushpipe; the counts of ended processes start again at zero")
+	assert.Contains(t, b.heard(), dir.EndedName+": is not a record of hushpipe; the counts of ended processes start again at zero")
 	st = b.status()
 	assert.Empty(t, st.Notes)
 	assert.EqualValues(t, 1, st.Total.Killed, "the other one, whatever it was")
@@ -265,7 +265,7 @@ func TestPlantedInStatus(t *testing.T) {
 				st := b.status()
 				assert.Len(t, st.Processes, 1)
 				assert.Len(t, st.Days, 2)
-				assert.Contains(t, plain(st.Broken), audit.Finding{File: b.path(dir.Status, name), What: "is no regular file", Do: "remove it"})
+				assert.Contains(t, plain(st.Broken), audit.Finding{File: b.path(dir.Status, name), What: "is not a regular file", Do: "remove it"})
 				b.pass(live, time.Hour)
 			}
 			require.NoError(t, os.Remove(b.path(dir.Status, name)))

@@ -108,7 +108,7 @@ func TestSettingsFaults(t *testing.T) {
 		{"directory", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o750))
-		}, "is no regular file", true},
+		}, "is not a regular file", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBed(t)

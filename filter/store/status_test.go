@@ -147,11 +147,11 @@ func TestPromise(t *testing.T) {
 			require.NoError(b, os.Link(b.path("keys", "2026-11-22.key"), filepath.Join(b.TempDir(), "copy")))
 		}, "{}/keys/2026-11-22.key: has a hard link elsewhere, which outlives its day: delete that one", ""},
 		{"a link in place of a log", func(b *bed) { require.NoError(b, os.Symlink("/etc/passwd", b.path("access-2026-11-22.log"))) },
-			"{}/access-2026-11-22.log: is no regular file: remove it", ""},
+			"{}/access-2026-11-22.log: is not a regular file: remove it", ""},
 		{"a FIFO in place of a key", func(b *bed) { require.NoError(b, unix.Mkfifo(b.path("keys/2026-11-20.key"), 0o600)) },
-			"{}/keys/2026-11-20.key: is no regular file: remove it", ""},
+			"{}/keys/2026-11-20.key: is not a regular file: remove it", ""},
 		{"a file in place of the link", touch("access.log", 0o640),
-			"{}/access.log: is no symbolic link: what is in it is not deleted: move it away", ""},
+			"{}/access.log: is not a symbolic link: what is in it is not deleted: move it away", ""},
 		{"no retention recorded", touch("keys/keep", 0o640),
 			"{}/keys/keep: contains no retention, so that no key is deleted: write one into it, as in 14d", ""},
 		{"a temporary file of a crash", func(b *bed) {

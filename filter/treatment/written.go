@@ -13,7 +13,7 @@ type Doubt uint8
 
 const (
 	NoDoubt   Doubt = iota
-	Address4        // an IPv4 address that is no pseudonym
+	Address4        // an IPv4 address that is not a pseudonym
 	Address6        // an IPv6 address that is none
 	HostName        // a client that is neither an address nor struck out
 	NoHash          // a field that should be a hash

@@ -164,7 +164,7 @@ func calendarHint(name string) string {
 
 func (d *decoder) tables(n *node, path, head string, each func(n *node, path string)) {
 	if !n.isTables() && (n.kind != unstable.Array || slices.ContainsFunc(n.list, func(n *node) bool { return !n.isTable() })) {
-		d.add(n.at, "this is no list of tables", "begin each with "+head)
+		d.add(n.at, "this is not a list of tables", "begin each with "+head)
 		return
 	}
 	for i, t := range n.list {
@@ -277,7 +277,7 @@ func (d *decoder) fields(list *[]Field) func(*node, string) {
 					d.field(list, Field{Name: o.name, Other: true}, "user", o.value)
 				}
 			case k.name == "other":
-				d.add(k.value.at, "this is no table", `give other = { "%{X}i" = "keep" }`)
+				d.add(k.value.at, "this is not a table", `give other = { "%{X}i" = "keep" }`)
 			case allowed(k.name) == nil:
 				d.add(k.at, fmt.Sprintf("unknown field %q", k.name), hintOf(k.name, append(slices.Clone(FieldNames), "other")))
 			default:

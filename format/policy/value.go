@@ -15,7 +15,7 @@ import (
 
 func (d *decoder) isTable(n *node, example string) bool {
 	if !n.isTable() {
-		d.add(n.at, "this is no table", "give "+example)
+		d.add(n.at, "this is not a table", "give "+example)
 	}
 	return n.isTable()
 }
@@ -24,7 +24,7 @@ func (d *decoder) isTable(n *node, example string) bool {
 func (d *decoder) string(n *node) (string, bool) {
 	switch {
 	case n.kind != unstable.String:
-		d.add(n.at, "this is no text", "put it in quotation marks")
+		d.add(n.at, "this is not text", "put it in quotation marks")
 	case strings.TrimSpace(n.text) == "":
 		d.add(n.at, "the text is empty", "leave the key out, or say it")
 	case strings.ContainsFunc(n.text, isControl):
@@ -80,7 +80,7 @@ func (d *decoder) number(value *int, least, most int) func(*node, string) {
 		number, err := strconv.Atoi(n.text)
 		switch {
 		case n.kind != unstable.Integer:
-			d.add(n.at, "this is no whole number", fmt.Sprintf("give %d to %d, without quotation marks", least, most))
+			d.add(n.at, "this is not a whole number", fmt.Sprintf("give %d to %d, without quotation marks", least, most))
 		case err != nil || number < least || number > most:
 			d.add(n.at, "this number is out of range", fmt.Sprintf("give %d to %d", least, most))
 		default:
@@ -109,7 +109,7 @@ func (d *decoder) date(value *civil.Day) func(*node, string) {
 	return func(n *node, _ string) {
 		day, ok := civil.ParseDay(n.text)
 		if n.kind != unstable.LocalDate || !ok {
-			d.add(n.at, "this is no date", "give it as 2026-11-20, without quotation marks")
+			d.add(n.at, "this is not a date", "give it as 2026-11-20, without quotation marks")
 			return
 		}
 		*value = day

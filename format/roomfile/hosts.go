@@ -105,7 +105,7 @@ func (r Roster) Append(dst []byte) []byte {
 
 const rosterVersion = "roster 1"
 
-var errRoster = errors.New("is no list of hosts")
+var errRoster = errors.New("is not a list of hosts")
 
 // ParseRoster reads such a file. The error does not repeat what is in it.
 func ParseRoster(b []byte) (r Roster, err error) {

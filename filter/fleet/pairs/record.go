@@ -24,7 +24,7 @@ type record struct {
 	Confined string    `json:"confined,omitempty"` // what the kernel keeps its process from
 }
 
-var errRecord = errors.New("is no record of a host")
+var errRecord = errors.New("is not a record of a host")
 
 // mostRecord bounds a record, in bytes.
 const mostRecord = 64 << 10

@@ -156,7 +156,7 @@ func TestAdoptRefused(t *testing.T) {
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is of the fleet other, not of meet; hint: invite this host to that")
 	dirtest.Put(t, h.path, dir.SeedName, seedText[:50])
 	err = Adopt(h.Dir, "meet", today, storeNone)
-	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is no seed of a fleet, or not all of one; hint: make it by hushpipe fleet invite")
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is not a seed of a fleet, or not all of one; hint: make it with hushpipe fleet invite")
 	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
 	assert.Empty(t, h.states())
 

@@ -49,7 +49,7 @@ func checkOf(text []byte) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-var errSeed = errors.New("is no seed of a fleet, or not all of one; hint: make it by hushpipe fleet invite")
+var errSeed = errors.New("is not a seed of a fleet, or not all of one; hint: make it with hushpipe fleet invite")
 
 // ParseSeed reads the text. Its error tells nothing of it.
 func ParseSeed(text []byte) (s Seed, err error) {
@@ -104,7 +104,7 @@ func CheckName(name string) error {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-", c)
 	}
 	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(c rune) bool { return !valid(c) }) {
-		return errors.New("a fleet has a name of letters, digits and . _ -, 64 at most")
+		return errors.New("a fleet's name has letters, digits and . _ - only, at most 64")
 	}
 	return nil
 }
