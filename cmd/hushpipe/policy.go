@@ -512,9 +512,16 @@ func (j *policyJob) check(say *messages) error {
 		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report}))
 	} else {
 		for _, s := range j.streams {
-			if s != nil {
-				errs = append(errs, s.check())
+			if s == nil {
+				continue
 			}
+			c := *s.job
+			if _, err := os.Stat(j.keys); j.keys != "" && errors.Is(err, os.ErrNotExist) {
+				c.store.Keys = j.keys // which is made with the stream's
+			} else if s.keys >= 0 {
+				c.store.Keys = "" // they lie with a stream that is looked at, too, and may not be there yet
+			}
+			errs = append(errs, c.check())
 		}
 	}
 	return errors.Join(errs...)
