@@ -16,6 +16,7 @@ import (
 
 const usage = `usage: go run ./bench [-lines N] [-rounds N]    compare hushpipe with the rivals installed
        go run ./bench httpd [flags]            compare loggers behind a real Apache httpd
+       go run ./bench fleet [flags]            ship pairs of several hosts to a redis-server
        go run ./bench cost                     run the benchmarks, chart them in bench/cost.svg
        go run ./bench generate [flags]         print an access log
 `
@@ -44,6 +45,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = compare(ctx, *lines, *rounds, stdout, stderr)
 	case "httpd":
 		err = httpd(ctx, flags.Args()[1:], stdout, stderr)
+	case "fleet":
+		err = fleetBench(ctx, flags.Args()[1:], stdout, stderr)
 	case "cost":
 		err = cost(ctx, "bench/cost.svg", stderr)
 	case "generate":
