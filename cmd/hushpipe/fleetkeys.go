@@ -117,12 +117,14 @@ func fleetRekeyCommand() *cobra.Command {
 
 func fleetShipCommand(say *messages) *cobra.Command {
 	var keys, host string
+	var check bool
 	cmd := &cobra.Command{
-		Use:     "ship [flags] FLEET DIR",
-		Short:   "Bring a fleet's keys to DIR, and pairs to its engine",
-		Long:    manualText("fleet-ship", "1"),
-		Example: `  hushpipe fleet ship /etc/hushpipe/meet /var/log/hushpipe`,
-		Args:    fleetArguments("FLEET", "DIR"),
+		Use:   "ship [flags] FLEET DIR",
+		Short: "Bring a fleet's keys to DIR, and pairs to its engine",
+		Long:  manualText("fleet-ship", "1"),
+		Example: `  hushpipe fleet ship --check /etc/hushpipe/meet /var/log/hushpipe
+  hushpipe fleet ship /etc/hushpipe/meet /var/log/hushpipe`,
+		Args: fleetArguments("FLEET", "DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := fleet.ReadFile(args[0])
 			if err != nil {
@@ -142,17 +144,22 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
+			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
 			confined := confineToEngine(cfg, args[1], keys)
+			if check {
+				return fleetCheck(shipper, file.Name, cfg, say)
+			}
 			send := func() {}
 			if len(cfg.Addresses) > 0 {
 				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Say: say.report,
 					Open: func() (pairs.Engine, error) { return engine.Open(cfg) }})
 				send = func() { sendPairs(s, say) }
 			}
-			return fleetServe(fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report}), ready, say, send)
+			return fleetServe(shipper, ready, say, send)
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
 	cmd.Flags().StringVar(&host, "host", "", "the name of this host in rosters (default that of the machine)")
 	return cmd
 }

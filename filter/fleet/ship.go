@@ -195,3 +195,32 @@ func NewSeed(fleet string, now time.Time) ratchet.Seed {
 func Rekey(fleet string, now time.Time) ratchet.Seed {
 	return ratchet.Seed{Fleet: fleet, States: ratchet.Chain{ratchet.New(civil.DayOf(now.In(first)) + ratchet.Ahead + 1)}}
 }
+
+// Check returns what keeps a Shipper from its work in DIR, and changes nothing.
+func (s *Shipper) Check() error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := ratchet.CheckFleet(d, s.cfg.Fleet); err != nil {
+		return err
+	}
+	seed, err := ratchet.ReadSeed(d)
+	if err == nil && seed.Fleet != s.cfg.Fleet {
+		return d.Error("read", "", dir.SeedName, fmt.Errorf("is of another fleet than %s; hint: write what hushpipe fleet invite prints on a host of that one into this file", s.cfg.Fleet))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if chain, err := ratchet.Read(d); len(chain) == 0 {
+		if err == nil {
+			err = d.Error("open", "", dir.SeedName, errNoSeed)
+		}
+		return err
+	}
+	return nil
+}

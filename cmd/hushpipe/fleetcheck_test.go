@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/engine/enginetest"
+)
+
+// TestFleetCheck: --check finds out what keeps a host from taking part, with the rights that
+// the manual gives it, and changes nothing in DIR.
+func TestFleetCheck(t *testing.T) {
+	program, path := hushpipeBinary(t), t.TempDir()
+	rights := regexp.MustCompile(`\n *user (meet on >PASSWORD [-+@~:{*|a-z\s]*)`).FindStringSubmatch(manualText("fleet", "1"))
+	require.NotNil(t, rights)
+	server := enginetest.Start(t, append([]string{"--user"}, strings.Fields(rights[1])...)...)
+	fleet, dir, password := filepath.Join(path, "meet"), filepath.Join(path, "web1"), filepath.Join(path, "password")
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	seed, err := exec.Command(program, "fleet", "new", fleet).Output()
+	require.NoError(t, err)
+	put := func(name, text string) { require.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
+	put(fleet, "name meet\nengine unix://"+server.Socket+"\nuser meet\npassword "+password+"\n")
+	put(password, "PASSWORD\n")
+	check := func() string {
+		said, err := exec.Command(program, "fleet", "ship", "--check", fleet, dir).CombinedOutput()
+		assert.Equal(t, strings.Contains(string(said), ": error: "), err != nil, "%s", said)
+		return string(said)
+	}
+	assert.Contains(t, check(), "hushpipe: error: open "+dir+"/fleet-seed: is missing, and this host takes part in no fleet")
+	put(filepath.Join(dir, "fleet-seed"), string(seed))
+	assert.Empty(t, check())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "nothing but the seed")
+
+	server.Do("CONFIG", "SET", "appendonly", "yes")
+	assert.Contains(t, check(), "hushpipe: warning: the engine keeps on its disk what is to go with the day's key: ")
+	server.Do("CONFIG", "SET", "appendonly", "no", "maxmemory-policy", "allkeys-lru")
+	assert.Contains(t, check(), "maxmemory-policy")
+	server.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	server.Do("ACL", "SETUSER", "meet", "-scard")
+	assert.Contains(t, check(), "hint: see the rights in hushpipe-fleet(1)")
+	put(password, "another\n")
+	assert.Contains(t, check(), "hushpipe: error: the engine: WRONGPASS")
+	server.Kill()
+	assert.Contains(t, check(), "hushpipe: error: the engine: dial unix")
+}
