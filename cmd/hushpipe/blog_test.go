@@ -18,6 +18,31 @@ import (
 // TestBlog is a blog that keeps its lines for eight days, and has a month's page of all that
 // its privacy statement names from DIR/traffic alone, once the lines are gone.
 func TestBlog(t *testing.T) {
+	t.Run("flags", func(t *testing.T) {
+		testBlog(t, "", "", "--keep", "8", "--rooms", "none", "--traffic", "--own", "www.beerblog.no", "--country", countriesFile)
+	})
+	t.Run("policy", func(t *testing.T) {
+		policy := filepath.Join(t.TempDir(), "blog.toml")
+		require.NoError(t, os.WriteFile(policy, fmt.Appendf(nil, `[[stream]]
+name    = "lines"
+purpose = "faults"
+fields  = { client = "mask", time = "keep", url = "path" }
+keep    = "8d"
+
+[[stream]]
+name            = "figures"
+purpose         = "statistics"
+traffic         = true
+traffic-own     = "www.beerblog.no"
+traffic-country = %q
+keep            = "none"
+`, countriesFile), 0o600))
+		testBlog(t, "lines", "figures", "--policy", policy)
+	})
+}
+
+// testBlog has the lines and the traffic in directories below DIR.
+func testBlog(t *testing.T, ofLines, ofFigures string, flags ...string) {
 	program, at := hushpipeWith(t, "shiftedclock"), t.TempDir()
 	dir := filepath.Join(at, "log")
 	run := func(clock time.Time, input string, args ...string) string {
@@ -48,18 +73,21 @@ func TestBlog(t *testing.T) {
 				came = "https://beerblog.no/"
 			}
 		}
-		run(day.Add(10*time.Minute), lines.String(), "filter", "--keep", "8", "--rooms", "none", "--traffic", "--own", "www.beerblog.no", "--country", countriesFile, dir)
+		run(day.Add(10*time.Minute), lines.String(), append(append([]string{"filter"}, flags...), dir)...)
 	}
-	lines := glob(t, filepath.Join(dir, "access-????-??-??.log"))
+	lines := glob(t, filepath.Join(dir, ofLines, "access-????-??-??.log"))
 	require.Less(t, len(lines), days, "the first have expired")
+	last := first.AddDate(0, 0, days-1).Add(time.Hour)
+	assert.Regexp(t, `(?m)^figures +holds `, run(last, "", "audit", dir))
+	assert.Contains(t, run(last, "", "statement", "--lang", "en", dir), "campaign")
 	april := first.AddDate(0, 1, 14)
 	run(april, "", "purge", "--force", dir)
-	left, err := filepath.Glob(filepath.Join(dir, "access-????-??-??.log"))
+	left, err := filepath.Glob(filepath.Join(dir, ofLines, "access-????-??-??.log"))
 	require.NoError(t, err)
 	require.Empty(t, left, "no line is left")
 
 	kept := filepath.Join(at, "kept") // nothing but the figures
-	require.NoError(t, os.Rename(filepath.Join(dir, "traffic"), kept))
+	require.NoError(t, os.Rename(filepath.Join(dir, ofFigures, "traffic"), kept))
 	for name, text := range filesIn(t, kept) {
 		for _, secret := range []string{"10.0.", "192.0.2", "s3cret", "w0rds", "mar1a", "Mozilla"} {
 			assert.NotContains(t, text, secret, name)
