@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped, "locator": locator})
+	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped, "dialer": dialer, "locator": locator})
 }
 
 // unpiped runs a command without the pipe that a script has for stdin.

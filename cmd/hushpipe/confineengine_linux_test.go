@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/engine"
+)
+
+// dialer confines itself as hushpipe fleet ship and collect do, to DIR and an engine's
+// address, and says which of two addresses it can still reach.
+func dialer() {
+	dir, own, other := os.Args[1], os.Args[2], os.Args[3]
+	fmt.Println(confineToEngine(engine.Config{Addresses: []string{own}}, dir, ""))
+	for _, address := range []string{own, other} {
+		conn, err := net.Dial("tcp", address)
+		switch {
+		case err == nil:
+			conn.Close()
+			fmt.Println("reached")
+		case errors.Is(err, unix.EACCES):
+			fmt.Println("denied")
+		default:
+			fmt.Println(err)
+		}
+	}
+}
+
+// TestConfinedToEngine: who speaks to the engine reaches no other port.
+func TestConfinedToEngine(t *testing.T) {
+	var addresses []string
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		addresses = append(addresses, l.Addr().String())
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Args = []string{"dialer", t.TempDir(), addresses[0], addresses[1]}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	abi := regexp.MustCompile(`landlock \(ABI (\d+)\)`).FindSubmatch(out)
+	if abi == nil {
+		t.Skip("this kernel has no landlock")
+	}
+	if n, _ := strconv.Atoi(string(abi[1])); n < 4 {
+		t.Skip("before ABI 4 (Linux 6.7), landlock knows no ports")
+	}
+	assert.Regexp(t, `\nreached\ndenied\n$`, string(out))
+}
