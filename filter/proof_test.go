@@ -148,6 +148,7 @@ func FuzzProof(f *testing.F) {
 	f.Add(uint8(2), uint8(2), `::23:55 +0040] "GET http://.9210.2.9:80/a?b HTTP/1.1" 200 5 "http://19.b2.0M2.9/" "a.192.0.2.1.b/24.2.1.2"`)
 	// Under pfx, its pseudonym has fewer digits than that of any real address.
 	f.Add(uint8(2), uint8(0xba), "1 - - [22/Nov/2026%:07:23:55 +0000] \"G\xff\xff\xff\x7fa HTT")
+	f.Add(uint8(0x18), uint8(2), ` - - [22/Nov/2026:07:23:55 +0000] "GET /a?b HTTP/1.1" 200 5 "http://19.b2.0.2.9/" "a"`)
 	configs := make([]Config, len(lineSpecs))
 	for i, spec := range lineSpecs {
 		if configs[i] = newConfig(f, spec.format); spec.proxies {
