@@ -123,7 +123,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		f.grouped = newGrouped(cfg.Groups, cfg.Limits)
 	}
 	f.fast, _ = cfg.Parser.(format.FastParser)
-	if f.traffic = newHitCounter(cfg.Traffic, cfg.Parser); cfg.Traffic != nil {
+	if f.traffic = newHitCounter(cfg.Traffic, cfg.Redact, cfg.Parser); cfg.Traffic != nil {
 		f.fast = f.traffic.fast
 	}
 	if cfg.Hours {

@@ -5,6 +5,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/traffic"
+	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/machine"
@@ -46,9 +47,10 @@ type repeating interface {
 	Repeats(day civil.Day) *traffic.Repeats
 }
 
-func newHitCounter(t *Traffic, p format.Parser) (h hitCounter) {
+func newHitCounter(t *Traffic, redact *treatment.Redact, p format.Parser) (h hitCounter) {
 	if t != nil {
 		h.counter, h.hits, h.options = traffic.NewCounter(t.Options), traffic.NewHits(p, t.Zone), t.Options
+		h.counter.Hide(redact.Has)
 		h.fast = newHitParser(p)
 	}
 	return h

@@ -12,6 +12,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/traffic"
+	"hushpipe/filter/treatment"
 	"hushpipe/format/civil"
 	"hushpipe/format/trafficfile"
 )
@@ -99,6 +100,32 @@ func TestTrafficOfTwoAgents(t *testing.T) {
 	got := string(trafficfile.Append(nil, d.Figures(civil.NewDay(2026, 3, 10), traffic.Names{})))
 	assert.Contains(t, got, "total 4 4 400 1 1 people\n")
 	assert.Contains(t, got, "robot 4 4 400 0 search Googlebot\n")
+}
+
+// TestTrafficOfStruckOutCampaigns: a parameter whose value is struck out of lines names no
+// campaign, on whichever day.
+func TestTrafficOfStruckOutCampaigns(t *testing.T) {
+	cfg := newConfig(t, "combined")
+	var err error
+	cfg.Redact, err = treatment.NewRedact("UTM_campaign,utm_source")
+	require.NoError(t, err)
+	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
+	f := New(cfg, everyDay())
+	var log strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&log, "10.0.%d.1 - - [%d/Mar/2026:08:00:00 +0000] \"GET /a?utm_campaign=c&utm_source=s&%s HTTP/1.1\" 200 5 \"-\" \"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\"\n",
+			i%5, 10+i/10, []string{"x", "mtm_campaign=said"}[i/5%2])
+	}
+	var b Batch
+	f.renew()
+	f.treatLines(&b, []byte(log.String()))
+	require.Len(t, b.Parts, 2)
+	for i := range b.Parts {
+		d := traffic.NewDay(cfg.Traffic.Options)
+		require.NoError(t, d.Add(b.Parts[i].Hits))
+		got := string(trafficfile.Append(nil, d.Figures(civil.NewDay(2026, 3, 10+i), traffic.Names{})))
+		assert.Contains(t, got, "\nfrom 5 campaign said\nfrom 5 direct\n")
+	}
 }
 
 // TestTrafficForgetsTexts: what lines of a day said as they were read is not in memory on

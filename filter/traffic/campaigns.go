@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"bytes"
+	"slices"
 
 	"hushpipe/format/referrer"
 )
@@ -11,6 +12,8 @@ import (
 // as utm_source=chatgpt.com.
 type campaigns struct {
 	sites   *referrer.Sites
+	names   []string // of the parameters that say it, but for those that are struck out
+	sources []string
 	scratch []byte
 	url     []byte // of a source that is a host
 	kept    []byte
@@ -21,6 +24,17 @@ var (
 	campaignNames = []string{"utm_campaign", "mtm_campaign", "pk_campaign"}
 	sourceNames   = []string{"utm_source", "mtm_source", "pk_source"}
 )
+
+func newCampaigns() campaigns {
+	return campaigns{sites: referrer.Load(), names: campaignNames, sources: sourceNames}
+}
+
+// Hide has no campaign read from parameters whose values are struck out of lines.
+func (c *Counter) Hide(isStruckOut func(name []byte) bool) {
+	hidden := func(name string) bool { return isStruckOut([]byte(name)) }
+	c.campaigns.names = slices.DeleteFunc(slices.Clone(campaignNames), hidden)
+	c.campaigns.sources = slices.DeleteFunc(slices.Clone(sourceNames), hidden)
+}
 
 // of returns the origin that a target names itself, valid until the next call: false for
 // none. Of a Campaign Host is the name as it may be kept, nil for one that goes to other.
@@ -39,9 +53,9 @@ func (c *campaigns) of(target []byte) (o referrer.Origin, ok bool) {
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		switch {
 		case len(value) == 0:
-		case campaign == nil && contains(campaignNames, name):
+		case campaign == nil && contains(c.names, name):
 			campaign = value
-		case source == nil && contains(sourceNames, name):
+		case source == nil && contains(c.sources, name):
 			source = value
 		}
 	}

@@ -21,7 +21,7 @@ type Counter struct {
 
 // NewCounter returns a Counter.
 func NewCounter(opt Options) *Counter {
-	return &Counter{opt: opt, agents: newAgents(opt), requests: newRequests(opt), origins: newOrigins(opt), campaigns: campaigns{sites: referrer.Load()}}
+	return &Counter{opt: opt, agents: newAgents(opt), requests: newRequests(opt), origins: newOrigins(opt), campaigns: newCampaigns()}
 }
 
 // Forget drops the texts of lines, which are kept as they were read.
@@ -29,7 +29,7 @@ func (c *Counter) Forget() {
 	c.agents.forget()
 	c.requests.forget()
 	c.origins.forget()
-	c.campaigns = campaigns{sites: c.campaigns.sites}
+	c.campaigns.scratch, c.campaigns.url, c.campaigns.kept = nil, nil, nil
 }
 
 // Keys make the numbers under which visitors and networks are counted: the cipher of
