@@ -221,17 +221,15 @@ type dayError struct{ error }
 // day sends what is new of a day.
 func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
 	of := s.days[day]
-	if of != nil && !of.expire.Equal(expiry(day, keep)) {
-		of = nil // all is sent anew, to expire then
-	}
 	if of == nil {
 		key, err := fleetKey(d, day)
 		if err != nil {
 			return dayError{err}
 		}
-		of = &sending{code: newCode(s.cfg.Fleet, day, key), expire: expiry(day, keep), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
+		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
 		s.days[day] = of
 	}
+	of.expire = expiry(day, keep)
 	if renew || !of.claimed {
 		held, err := s.engine.Claim(of.code.roster(), "", of.code.seal("", nil), of.expire)
 		if err != nil {

@@ -5,16 +5,16 @@ import (
 	"hushpipe/format/civil"
 )
 
-// longestKeep is how many days back the engine is looked at for what outlives the period.
+// longestKeep is how many days before the period the engine is looked at for what outlives the period.
 const longestKeep = 400
 
-// shorten has all that the engine has of days past the period expire when it says: the
-// period may have been longer when they were sent. No key of these days is needed.
+// shorten has all that the engine has expire when the period says, which may have been longer
+// when it was sent, and by a host that is down or gone. No key of the days is needed.
 func (s *Sender) shorten(keep calendar.Period, today civil.Day) error {
-	first := keep.First(today)
+	first := keep.First(today) - longestKeep
 	var days []*code
 	var rosters []string
-	for day := first - longestKeep; day < first; day++ {
+	for day := first; day <= today+1; day++ {
 		of := newCode(s.cfg.Fleet, day, [32]byte{}) // the key is in no name
 		days, rosters = append(days, of), append(rosters, of.roster())
 	}
@@ -26,7 +26,7 @@ func (s *Sender) shorten(keep calendar.Period, today civil.Day) error {
 		if claim == "" {
 			continue
 		}
-		of, at := days[i], expiry(first-longestKeep+civil.Day(i), keep)
+		of, at := days[i], expiry(first+civil.Day(i), keep)
 		for part := range parts {
 			tokens, err := s.engine.Members(of.index(part))
 			if err != nil {

@@ -16,27 +16,29 @@ import (
 )
 
 // TestShorterKeep: when the period of the keys is shortened, nothing in the engine outlives it,
-// neither of days that are sent still nor of those whose key is gone, whether the service runs
-// on or was started anew.
+// neither of days that are sent still nor of those whose key is gone, nor what a host sent that
+// is down, whether the service runs on or was started anew.
 func TestShorterKeep(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
-		m := newMeet(t, "web1")
+		m := newMeet(t, "web1", "web2")
 		h := m.hosts[0]
 		keep := func(days string) { dirtest.Put(t, m.dir("web1"), dir.Keys+"/"+dir.RuleName, days+"\n") }
 		keep("30d")
 		first := m.today()
 		for range 3 {
-			m.log(h, 300)
+			m.logAll(300)
 			m.step()
 			m.now = m.now.AddDate(0, 0, 1)
-			require.NoError(t, m.shippers["web1"].Look())
-			h.writer = nil
+			for _, h := range m.hosts {
+				require.NoError(t, m.shippers[h.name].Look())
+				h.writer = nil
+			}
 		}
 		keep("2d")
 		if restarted {
 			m.restart(h)
 		}
-		m.step()
+		m.try(h.Step) // and web2 is down
 		assert.Empty(t, m.said)
 		ofDay := map[civil.Day]int{}
 		for name := range strings.Lines(m.engine.Do("EVAL", `local all = ""
