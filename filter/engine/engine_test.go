@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,10 @@ func TestMovingSlot(t *testing.T) {
 	}
 	to.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
 	from.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
+	third := servers[(i+2)%len(servers)] // any of them may be asked for the slots
+	for began := time.Now(); !strings.Contains(third.Do("GET", "a"), addresses[(i+1)%len(servers)]); time.Sleep(20 * time.Millisecond) {
+		require.Less(t, time.Since(began), 2*time.Minute, "the third server does not hear of the move")
+	}
 	require.NoError(t, e.Put("a", "b", "c", later))
 	assert.Equal(t, "1", to.Do("DBSIZE"))
 	fields, err := e.Fields("a")
