@@ -61,6 +61,9 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		}
 	}
 	now := time.Now()
+	if civil.DayOf(now.Add(time.Minute)) != civil.DayOf(now) {
+		now = now.Add(-time.Minute) // it ends a minute later, on the same day
+	}
 	seed := fleet.NewSeed("bench", now).AppendText(nil)
 	say := func(_, line string) { fmt.Fprintln(stderr, line) }
 	join := func(name string) (string, error) {
