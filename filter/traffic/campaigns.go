@@ -88,13 +88,10 @@ func (c *campaigns) name(value []byte) []byte {
 		}
 	}
 	kept = bytes.TrimSpace(kept)
-	if len(kept) == 0 || looksSecret(kept) || string(kept) == "other" { // all of it: an address can end behind the bound
+	if len(kept) == 0 {
 		return nil
 	}
-	if len(kept) > maxPath {
-		kept = append(kept[:maxPath-1], '*')
-	}
-	return kept
+	return keptName(kept, true)
 }
 
 // countCampaign counts a page that came by a link which says so. It reports whether it

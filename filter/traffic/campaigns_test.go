@@ -34,6 +34,7 @@ func TestCampaigns(t *testing.T) {
 		"/a?utm_campaign=192+0+2+7":                                            "campaign other",
 		"/a?utm_campaign=for%20192%200%202%207":                                "campaign other",
 		"/a?utm_campaign=" + strings.Repeat("spring-", 16) + "alice@x.example": "campaign other",
+		"/a?utm_campaign=" + strings.Repeat("spring-", 16) + "20261122-sale":   "campaign other",
 		"/a?utm_campaign=other":                                                "campaign other",
 		"/a?utm_campaign=%20":                                                  "campaign other",
 		"/a?utm_medium=email":                                                  "search DuckDuckGo",

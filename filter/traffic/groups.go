@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/trafficfile"
 )
 
 // Groups are requests of which hits, errors and durations are counted together: those to
@@ -85,13 +85,21 @@ func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robo
 // no path: a slash in it is part of the name.
 func (r *requests) keptValue(value []byte) []byte {
 	r.kept = appendDecoded(r.kept[:0], value)
-	if len(r.kept) > maxPath {
-		r.kept = append(r.kept[:maxPath-1], '*')
+	return keptName(r.kept, !r.rules.Secrets)
+}
+
+// keptName returns what of a decoded name may be kept, nil for one that goes to other.
+func keptName(name []byte, mask bool) []byte {
+	if mask && looksSecret(name) || string(name) == trafficfile.Other {
+		return nil
 	}
-	if !r.rules.Secrets && looksSecret(r.kept) || bytes.Equal(r.kept, []byte("other")) {
-		return r.kept[:0] // it goes to other
+	if len(name) > maxPath {
+		name = append(name[:maxPath-1], '*')
+		if mask && looksSecret(name) { // an address can end behind the bound, and what is cut can look like a token
+			return nil
+		}
 	}
-	return r.kept
+	return name
 }
 
 // steps are the upper bounds of durations in microseconds, four to a doubling, from 64

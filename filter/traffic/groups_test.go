@@ -36,7 +36,7 @@ func TestGroups(t *testing.T) {
 	var lines [][]byte
 	for network := range 5 {
 		lines = append(lines, mapLine(network, "topo", 200, "1000"), mapLine(network, "topo", 503, "2000000"), mapLine(network, "topo", 404, "-"),
-			mapLine(network, "6f9619ff8b86d011", 200, "64"), mapLine(network, "other", 200, "65"), mapLine(network, "a%2Cb", 200, "99999999999999999999"))
+			mapLine(network, "6f9619ff8b86d011", 200, "64"), mapLine(network, "other", 200, "65"), mapLine(network, strings.Repeat("topo-", 23)+"alice@x.example", 200, "65"), mapLine(network, "a%2Cb", 200, "99999999999999999999"))
 		if network < 4 {
 			lines = append(lines, mapLine(network, "rare", 200, "64"))
 		}
@@ -58,12 +58,12 @@ func TestGroups(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"group 5 0 0 0 a%2Cb",
-		"group 14 901 0 0 other", // rare, what looks like a secret, and what is named so
+		"group 19 1226 0 0 other", // rare, what looks like a secret, if behind the bound, and what is named so
 		"group 17 10007000 5 5 topo",
 		"time 7 1024 topo",
 		"time 5 2097152 topo",
 		"time 9 64 other",
-		"time 5 76 other",
+		"time 10 76 other",
 	}, got)
 }
 
