@@ -16,6 +16,11 @@ import (
 // people write 192.0.2[.]1, "name at example dot org" or %40 so that no program takes it for
 // an address. Where something is found only then, the text is returned as the program has it.
 func Reason(text string, whom ...string) string {
+	for _, name := range whom {
+		if plain := plainly(name); plain != name && plain != "" {
+			whom = append(whom, plain)
+		}
+	}
 	for range 5 { // one disguise in another
 		out := withoutNames(text, whom)
 		again := withoutNames(withoutOdd(plainly(text), whom), whom)
@@ -44,7 +49,8 @@ func withoutNames(text string, whom []string) string {
 	out := string(g.appendRedacted(nil, []byte(text), redact, plainText, true))
 	out = named.ReplaceAllString(out, redacted)
 	for _, name := range whom {
-		out = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(name)).ReplaceAllString(out, redacted)
+		// A byte that is not UTF-8 is U+FFFD in a pattern, which finds both.
+		out = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(string([]rune(name)))).ReplaceAllString(out, redacted)
 	}
 	return out
 }

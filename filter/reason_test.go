@@ -149,6 +149,21 @@ func TestReasonWithoutWhom(t *testing.T) {
 	}
 }
 
+// TestReasonWithoutOddNames: a name is found however its bytes spell it.
+func TestReasonWithoutOddNames(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"J\xfcrgen", "of J\xfcrgen, case 3", "of -, case 3"},
+		{"J\xfcrgen", "of J\ufffdRGEN, case 3", "of -, case 3"},
+		{"\xfc12", "of \xfc12, case 3", "of -, case 3"},
+		{"ju\u0308rgen", "of J\u00fcrgen, case 3", "of -, case 3"},
+		{"j\u00fcrgen", "of Ju\u0308rgen, case 3", "of -, case 3"},
+		{"ｊｏｅ", "of Joe, case 3", "of -, case 3"},
+		{"\u200b", "case 3", "case 3"},
+	} {
+		assert.Equal(t, test.want, Reason(test.text, test.name), "%q in %q", test.name, test.text)
+	}
+}
+
 // TestReasonOfAnyAddress: each disguise of the table hides no address whatever.
 func TestReasonOfAnyAddress(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
