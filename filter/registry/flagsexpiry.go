@@ -80,8 +80,8 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 	ended := false // a filter's flags, before oldest
 	for l := range bytes.Lines(text) {
 		at := line{text: l}
-		whole, _ := bytes.CutSuffix(l, []byte("\n"))
-		if r, ok := parseRun(string(whole)); ok {
+		whole, isWhole := bytes.CutSuffix(l, []byte("\n"))
+		if r, ok := parseRun(string(whole)); ok && isWhole {
 			at.run = r
 		}
 		switch at.word {

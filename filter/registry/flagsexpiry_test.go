@@ -42,6 +42,7 @@ func TestExpireFlags(t *testing.T) {
 		{"what a newer version wrote", first + second + unknown + third, unknown + third},
 		{"what a full disk cut off", first + second + "2026-11-18T12:00:00Z filt\n" + third, "2026-11-18T12:00:00Z filt\n" + third},
 		{"flags that a full disk cut off end nothing", empty + first + "2026-11-10T12:00:00Z filter --format=\"com\n", empty + first + "2026-11-10T12:00:00Z filter --format=\"com\n"},
+		{"flags that a full disk cut off between two", empty + first + "2026-11-10T12:00:00Z filter", empty + first + "2026-11-10T12:00:00Z filter"},
 		{"a replay that a newer version wrote", empty + "2026-11-03T12:00:00Z replay all --format=\"json\"\n" + first, empty + "2026-11-03T12:00:00Z replay all --format=\"json\"\n" + first},
 		{"nothing", "", ""},
 	} {
