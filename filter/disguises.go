@@ -59,6 +59,7 @@ var marks = []struct {
 	found *regexp.Regexp
 	plain string
 }{
+	{regexp.MustCompile(`\\+([.:@-])`), "$1"}, // for grep
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?:\.|dot|punkt|punktum)\s*[\])}>]\s*`), "."},
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?::|colon|doppelpunkt|kolon)\s*[\])}>]\s*`), ":"},
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?:@|at|ät|krøllalfa)\s*[\])}>]\s*`), "@"},

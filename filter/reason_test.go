@@ -70,6 +70,8 @@ func TestReasonInDisguise(t *testing.T) {
 		"of host client[.]example[.]org":        "of host -",
 
 		`spam of 192\x2e0\x2e2\x2e7`:                     "spam of -",
+		`grep of 192\.0\.2\.7, '2001\:db8\:\:5'`:         "grep of -, '-'",
+		`of client\.example\.org, maria\@example\.org`:   "of -, -",
 		"spam of 192punkt0punkt2punkt7":                  "spam of -",
 		"spam of 192,0,2,7.":                             "spam of -.",
 		"spam of 192_0_2_7":                              "spam of -",
