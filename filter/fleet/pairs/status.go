@@ -94,7 +94,12 @@ type survey struct {
 	unclosed map[string][]civil.Day // that are over in all zones
 }
 
-func (v *survey) behind(of, what, do string) { v.Behind = append(v.Behind, Behind{of, what, do}) }
+// behind notes what is wrong, once where it is of several days.
+func (v *survey) behind(of, what, do string) {
+	if b := (Behind{of, what, do}); !slices.Contains(v.Behind, b) {
+		v.Behind = append(v.Behind, b)
+	}
+}
 
 // sealed counts records without a key.
 func (v *survey) sealed() error {

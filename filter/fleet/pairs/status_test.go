@@ -104,6 +104,19 @@ func TestStatusOfOldKeys(t *testing.T) {
 	assert.Equal(t, "still has the key of "+(m.today()-20).String()+", past the retention", m.status().Behind[0].What)
 }
 
+// TestStatusOfSeveralDays: what is wrong on each of several days is behind once.
+func TestStatusOfSeveralDays(t *testing.T) {
+	m := newMeet(t, "web1", "web2")
+	m.hosts[1].cfg.Host = "web1"
+	m.step()
+	m.now = m.now.AddDate(0, 0, 1)
+	for _, s := range m.shippers {
+		require.NoError(t, s.Look())
+	}
+	m.step()
+	assert.Equal(t, []Behind{{theEngine, m.dir("count") + ": two hosts are named web1; hint: give one another name by hushpipe fleet ship --host", ""}}, m.status().Behind)
+}
+
 // filesBelow returns the names of all files below a directory.
 func filesBelow(t *testing.T, path string) (names []string) {
 	require.NoError(t, filepath.WalkDir(path, func(name string, e os.DirEntry, err error) error {
