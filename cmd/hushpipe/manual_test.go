@@ -21,7 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/terms"
+	"hushpipe/format/agent"
 	"hushpipe/format/policy"
+	"hushpipe/format/referrer"
 )
 
 // allCommands returns the root command and those below it that people see.
@@ -143,6 +145,16 @@ func codeBlocks(text, kind string) (blocks []string) {
 		blocks = append(blocks, found[1])
 	}
 	return blocks
+}
+
+// TestReadmeLists: the README has the versions and licences of the lists in the program.
+func TestReadmeLists(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	readme := strings.Join(strings.Fields(string(text)), " ")
+	for _, list := range append(agent.Sources(), referrer.Source()) {
+		assert.Contains(t, readme, list)
+	}
 }
 
 // TestLinks: what the READMEs link to is there.
