@@ -35,10 +35,15 @@ func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 // Close closes the directory.
 func (v *Verifier) Close() { v.d.Close() }
 
-// Compare compares a day. has is false where no host has sent anything of it.
+// Compare compares a day. has is false where no host has sent anything of it, which takes no
+// key: the fleet may not have had any yet.
 func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Difference, has bool, err error) {
 	key, err := fleetKey(v.d, day)
 	if err != nil {
+		sent, engineErr := v.engine.Fields(newCode(v.cfg.Fleet, day, key).roster()) // the key is in no name
+		if len(sent) == 0 || engineErr != nil {
+			return diff, false, engineErr
+		}
 		return diff, false, fmt.Errorf("%w; hint: give the keys of a host, or of hushpipe fleet collect, by --keys", err)
 	}
 	of := newCode(v.cfg.Fleet, day, key)
