@@ -172,10 +172,15 @@ func TestMaintainerScripts(t *testing.T) {
 	var secrets []string
 	dirs := []string{"var/log/hushpipe/", "var/lib/hushpipe/meet/", "var/lib/hushpipe/unused/"} // of a host, and of collectors
 	for _, dir := range dirs {
-		names := []string{"fleet-seed"}
-		if dir != dirs[2] { // no collector has run there yet
-			names = append(names, "keys/2026-11-22.key", "fleet/2026-11-22.state", "fleet/2026-11-22.state.bak", "fleet/.hushpipe-0123456789abcdef")
+		names := []string{"keys/2026-11-22.key", "fleet/2026-11-22.state", "fleet/2026-11-22.state.bak", "fleet/.hushpipe-0123456789abcdef"}
+		switch dir {
+		case dirs[0]:
+			names = append(names, "fleet-seed")
 			put(dir+"keep", "30d\n", 0o640)
+		case dirs[2]: // no collector has run there yet
+			names = []string{"fleet-seed"}
+		}
+		if dir != dirs[2] {
 			put(dir+"fleet/name", "meet\n", 0o600)
 			put(dir+"rooms/rooms-2026-11-22.log", "", 0o640)
 		}
@@ -193,7 +198,7 @@ func TestMaintainerScripts(t *testing.T) {
 	assert.Regexp(t, `deb-systemd-invoke stop .*hushpipe-ship@\*\.service`, run("prerm", "remove"))
 	run("postrm", "remove")
 	expiry := read(t, root+"/etc/tmpfiles.d/hushpipe-removed.conf")
-	for dir, days := range map[string]int{dirs[0]: 29, dirs[1]: 29, copied: 13} {
+	for dir, days := range map[string]int{dirs[0]: 29, dirs[1]: 13, copied: 13} {
 		assert.Contains(t, expiry, fmt.Sprintf("e %s - - - m:%dd\n", root+"/"+strings.TrimSuffix(dir, "/"), days))
 		assert.Contains(t, expiry, "x "+root+"/"+dir+"rooms\n")
 	}
