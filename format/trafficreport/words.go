@@ -197,9 +197,9 @@ var words = map[string]struct{ de, no string }{
 	"are days without a file, hatched in the charts. Nothing is known of them. They are in no sum and no mean.": {
 		"sind Tage ohne Datei, in den Diagrammen schraffiert. Von ihnen ist nichts bekannt. Sie sind in keiner Summe und keinem Mittel.",
 		"er dager uten fil, skravert i diagrammene. Ingenting er kjent om dem. De er ikke med i noen sum og ikke i noe snitt."},
-	"cannot be found here: the figures come from daily files in which no address, no user agent and no search stands, and of queries campaigns alone. This page loads nothing from any server.": {
-		"sind hier nicht zu finden: Die Zahlen kommen aus Dateien je Tag, in denen keine Adresse, kein User-Agent und keine Suche steht und von Abfragen allein Kampagnen. Diese Seite lädt nichts von irgendeinem Server.",
-		"finnes ikke her: Tallene kommer fra daglige filer der det ikke står noen adresse, user agent eller noe søk, og av spørringer bare kampanjer. Siden laster ingenting fra noen server."},
+	"cannot be found here: the figures come from daily files in which no address, no user agent and no search stands, and of queries campaigns and groups alone. This page loads nothing from any server.": {
+		"sind hier nicht zu finden: Die Zahlen kommen aus Dateien je Tag, in denen keine Adresse, kein User-Agent und keine Suche steht und von Abfragen allein Kampagnen und Gruppen. Diese Seite lädt nichts von irgendeinem Server.",
+		"finnes ikke her: Tallene kommer fra daglige filer der det ikke står noen adresse, user agent eller noe søk, og av spørringer bare kampanjer og grupper. Siden laster ingenting fra noen server."},
 	"How it was counted": {"Wie gezählt wurde", "Hvordan det ble telt"},
 	"Groups":             {"Gruppen", "Grupper"},
 	"Group":              {"Gruppe", "Gruppe"},
