@@ -29,6 +29,9 @@ func fleetStatusCommand() *cobra.Command {
 			if len(args) != 1 && len(args) != 2 {
 				return usage("give FLEET, and the DIR of a host; hint: see '%s --help'", cmd.CommandPath())
 			}
+			if len(args) == 1 && keys != "" {
+				return usage("--keys is of use with DIR only; hint: give the DIR of a host")
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
