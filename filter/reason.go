@@ -6,6 +6,7 @@ import (
 
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/treatment"
+	"hushpipe/format"
 )
 
 // Reason returns the reason that somebody gives for what they do with lines, without whom
@@ -17,7 +18,8 @@ import (
 // an address. Where something is found only then, the text is returned as the program has it.
 func Reason(text string, whom ...string) string {
 	for _, name := range whom {
-		if plain := plainly(name); plain != name && plain != "" {
+		read, _ := format.Unescaped([]byte(name), nil) // httpd logs ü as \xc3\xbc
+		if plain := plainly(string(read)); plain != name && plain != "" {
 			whom = append(whom, plain)
 		}
 	}

@@ -159,6 +159,8 @@ func TestReasonWithoutOddNames(t *testing.T) {
 		{"\xfc12", "of \xfc12, case 3", "of -, case 3"},
 		{"ju\u0308rgen", "of J\u00fcrgen, case 3", "of -, case 3"},
 		{"j\u00fcrgen", "of Ju\u0308rgen, case 3", "of -, case 3"},
+		{`J\xc3\xbcrgen`, "of J\u00fcrgen, case 3", "of -, case 3"},
+		{`J\xc3\xbcrgen`, `of j\xc3\xbcrgen, case 3`, "of -, case 3"},
 		{"ｊｏｅ", "of Joe, case 3", "of -, case 3"},
 		{"\u200b", "case 3", "case 3"},
 	} {
