@@ -18,6 +18,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/traffic"
+	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -61,7 +62,9 @@ func (b *bed) hitFilter(cal filter.Calendar) *filter.Filter { return filter.New(
 func (b *bed) hitConfig() filter.Config {
 	parser, err := format.New("combined", time.UTC, nil)
 	require.NoError(b, err)
-	return filter.Config{Parser: parser, Limits: b.cfg.Limits, CountV6: 128, Traffic: &filter.Traffic{Options: *b.cfg.Traffic, Zone: time.UTC}}
+	redact, err := treatment.NewRedact()
+	require.NoError(b, err)
+	return filter.Config{Parser: parser, Redact: redact, Limits: b.cfg.Limits, CountV6: 128, Traffic: &filter.Traffic{Options: *b.cfg.Traffic, Zone: time.UTC}}
 }
 
 // hits is one run of the program.
@@ -213,7 +216,7 @@ func TestTrafficOfProcesses(t *testing.T) {
 		check(b)
 		b.hits(lines[0])
 		check(b)
-		assert.Contains(t, b.heard(), "1 days have traffic figures already; they were left alone")
+		assert.Contains(t, b.heard(), "one day has traffic figures already; they were left alone")
 	})
 }
 
@@ -227,7 +230,7 @@ func TestTrafficExpired(t *testing.T) {
 	assert.Empty(t, b.typed())
 	b.hits(hitLine(old, 36000, 1, 1))
 	assert.Contains(t, b.figures(old), "total 2 2 203 1 1 people\n")
-	assert.Contains(t, b.heard(), "1 days have traffic figures already")
+	assert.Contains(t, b.heard(), "one day has traffic figures already")
 }
 
 // TestTrafficSealed: no record can be read without the day's key.
@@ -365,7 +368,7 @@ func TestTrafficIsOpenOnceOver(t *testing.T) {
 		f := b.hitFilter(s)
 		b.feedHits(f, s, hitLine(today, 36000, 1, 1))
 		require.NoError(t, s.KeepTraffic(f.ExpiredTraffic(), false))
-		require.Contains(t, b.heard(), "1 days have traffic figures already")
+		require.Contains(t, b.heard(), "one day has traffic figures already")
 		assert.Equal(t, os.FileMode(0o640), mode())
 		require.NoError(t, s.Close())
 		b.heard()

@@ -347,7 +347,10 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	if open > 0 {
 		f.cfg.Report.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))
 	}
-	if left > 0 {
+	switch {
+	case left == 1:
+		f.cfg.Report.Say("traffic", fmt.Sprintf("%s: one day has traffic figures already; they were left alone", f.cfg.Path))
+	case left > 1:
 		f.cfg.Report.Say("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", f.cfg.Path, left))
 	}
 	return dir.Join(errs...)
