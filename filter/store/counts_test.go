@@ -300,7 +300,7 @@ func TestUnreadableJournal(t *testing.T) {
 		said string
 	}{
 		{"a link", func(b *bed, path string) { require.NoError(b, os.Symlink("/dev/zero", path)) }, "symbolic link"},
-		{"a directory", func(b *bed, path string) { require.NoError(b, os.Mkdir(path, 0o750)) }, "no regular file"},
+		{"a directory", func(b *bed, path string) { require.NoError(b, os.Mkdir(path, 0o750)) }, "not a regular file"},
 		{"of another version", func(b *bed, path string) {
 			header := []byte("HPJ\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 			header = binary.BigEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
