@@ -168,8 +168,8 @@ func TestUserBesideRoot(t *testing.T) {
 		}
 		for _, l := range both {
 			require.Equal(t, 0, l.wait(), "start %d: %s", n, l.said)
-			for line := range strings.Lines(l.said.String()) { // a busy machine's disk is slow
-				require.Regexp(t, "the disk does not answer|the clock is far ahead|did not come in time", line, "start %d", n)
+			for line := range strings.Lines(l.said.String()) { // a busy machine's disk is slow, and then the other's key is there
+				require.Regexp(t, "the disk does not answer|the clock is far ahead|did not come in time|another process made the key", line, "start %d", n)
 			}
 		}
 		requireOwner(t, nobody, dir)
