@@ -181,7 +181,7 @@ func TestPanicWhileCutting(t *testing.T) {
 	f.renew()
 	f.treatLines(b, []byte(combinedLine)) // no newline
 	assert.EqualValues(t, 1, f.Stats().Failed)
-	assert.Contains(t, f.Fault(), "machine.(*Marks)")
+	assert.Contains(t, f.Fault(), "machine.(*Delimiters)")
 	assert.Empty(t, b.Parts)
 }
 
