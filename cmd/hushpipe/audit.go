@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,10 +61,7 @@ func auditCommand(say *messages) *cobra.Command {
 			a.Rows = append(a.Rows, other...)
 			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				enc.SetEscapeHTML(false)
-				enc.Encode(a) // out keeps its error
+				writeJSON(out, a)
 			} else {
 				out.Write(appendAudit(nil, a))
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -52,10 +51,7 @@ func fleetStatusCommand() *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				enc.SetEscapeHTML(false)
-				enc.Encode(s) // out keeps its error
+				writeJSON(out, s)
 			} else {
 				out.Write(appendFleetStatus(nil, s))
 			}

@@ -2,16 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,19 +18,11 @@ import (
 	"hushpipe/cmd/hushpipe/early"
 	"hushpipe/filter"
 	"hushpipe/filter/audit"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
-	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
-	"hushpipe/filter/store"
 	"hushpipe/filter/terms"
-	"hushpipe/filter/traffic"
 	"hushpipe/filter/treatment"
-	"hushpipe/filter/where"
-	"hushpipe/format"
-	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 )
 
@@ -297,213 +286,6 @@ func (j *policyJob) record(say *messages) error {
 	registry.New(registry.Config{Path: j.dir, Flags: j.flags, Now: now, Report: dir.NewReporter(say.report, now)}).RecordSettings(d, at)
 	return err
 }
-
-// live is a stream that is at work.
-type live struct {
-	*streamJob
-	store *store.Store
-	queue *filter.Queue
-	stats func() counters.Values // at the end
-	count func() error           // makes the room files of expired days
-	hits  func() *traffic.Totals // so far, nil where none are counted
-}
-
-// linkedKeys are the days of a stream whose keys are those of another one, where
-// that has the day.
-type linkedKeys struct {
-	*store.Store
-	keys *store.Store
-}
-
-func (l linkedKeys) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
-	if to, at := l.keys.Place(day, true); placement != calendar.Expired && at != calendar.Expired && to == day {
-		return l.keys.Key(day, at)
-	}
-	return l.Store.Key(day, placement)
-}
-
-func (l linkedKeys) Epoch() uint64 { return l.Store.Epoch() + l.keys.Epoch() }
-
-// open opens the directories of all streams: first those with keys of their own, whose
-// period holds for the keys then.
-func (j *policyJob) open() []*live {
-	all := make([]*live, len(j.streams))
-	for _, linked := range []bool{false, true} {
-		var opening sync.WaitGroup
-		for i, s := range j.streams {
-			if s != nil && linked == (s.keys >= 0) {
-				all[i] = &live{streamJob: s}
-				opening.Go(func() { all[i].store = store.Open(s.store) })
-			}
-		}
-		opening.Wait()
-	}
-	return all
-}
-
-// calendarOf returns the days of a stream.
-func calendarOf(all []*live, s *live) filter.Calendar {
-	if s.keys >= 0 && all[s.keys] != nil {
-		return linkedKeys{s.store, all[s.keys].store}
-	}
-	return s.store
-}
-
-// run is filterToDir for the streams of a policy.
-func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) error {
-	if err := j.ownOutputs(src); err != nil {
-		return err
-	}
-	if err := j.become(say); err != nil {
-		return err
-	}
-	in, err := src.open()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", src, err)
-	}
-	var shared []string
-	if j.metrics != nil {
-		shared = append(shared, j.metrics.path)
-	}
-	if j.raw = src.raw; j.raw {
-		shared = append(shared, src.file.Name()) // to delete it
-	}
-	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memory()
-	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
-	recorded := make(chan error, 1)
-	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
-		err := j.record(say)
-		if err != nil {
-			say.about("policy", warning, err.Error())
-		}
-		recorded <- err
-	})
-	go purgeHourly(j.dir, j.keys, say)
-	for _, s := range j.streams {
-		if s != nil {
-			_, s.store.Replays = in.(filter.CommitReader)
-			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
-			s.store.Process.Confined, s.store.Process.Memory, s.store.Process.Fallback = confined, hidden, j.fallback
-			s.store.Process.Policy = j.policy.Digest()
-		}
-	}
-	all := j.open()
-	quit := make(chan struct{})
-	defer close(quit)
-	go j.keepUp(recorded, all, quit, say)
-	var queues []*filter.Queue
-	var streams []filter.Stream
-	for i, s := range all {
-		if s == nil {
-			streams, queues = append(streams, filter.Stream{Gate: j.gates[i]}), append(queues, nil)
-			continue
-		}
-		if s.filter.Groups != nil {
-			s.filter.Groups.Open = s.store.Groups()
-		}
-		if s.filter.Traffic != nil {
-			collectSooner()
-		}
-		of := filter.New(s.filter, calendarOf(all, s))
-		s.queue = filter.NewQueue(s.store, bufferSize)
-		s.stats, s.hits = of.Stats, of.Traffic
-		s.count = func() error {
-			return errors.Join(s.store.Expired(of.Expired()), s.store.KeepTraffic(of.ExpiredTraffic(), false))
-		}
-		queues = append(queues, s.queue)
-		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get, Gate: j.gates[i]})
-		soFar := counted(of.Snapshot, s.queue)
-		s.store.Observe(soFar, of.Fault)
-		minute := time.NewTicker(time.Minute)
-		defer minute.Stop()
-		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, say)()
-	}
-	another := time.NewTicker(time.Minute)
-	defer another.Stop()
-	defer j.databases.keepUp(another.C, say)()
-	f := filter.NewStreams(j.input, where.New(j.policy), streams)
-	fan := filter.NewFan(queues)
-	stopMetrics := j.runMetrics(all, f)
-	interrupted, err := asked.ended(f.Run(in, fan))
-	errs := []error{err}
-	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
-	defer cancel()
-	errs = append(errs, closeStreams(ctx, all, fan)...)
-	stopMetrics()
-	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
-		v := f.Stats()
-		for _, s := range all {
-			if s != nil {
-				v.Dropped += s.queue.Dropped()
-			}
-		}
-		errs = append(errs, deleteRaw(src.file, j.dir, v, say))
-	}
-	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
-}
-
-// closeStreams ends the work of all streams, beside each other.
-func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
-	ended := fan.Close(ctx)
-	errs := make([]error, len(all))
-	for _, linked := range []bool{true, false} { // as open has it, the other way round
-		var closing sync.WaitGroup
-		for i, s := range all {
-			switch {
-			case s == nil || linked != (s.keys >= 0):
-			case !ended[i]:
-				errs[i] = errNoAnswer(s.job.store.Path)
-			default:
-				closing.Go(func() {
-					errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
-						s.store.Settle(ctx)
-						return errors.Join(s.count(), s.store.Close())
-					})
-				})
-			}
-		}
-		closing.Wait()
-	}
-	return errs
-}
-
-// concludeStreams says at the end what there is to say of the input, and of each stream
-// that is not said of the input.
-func concludeStreams(input counters.Values, fault string, all []*live, err error, say *messages) error {
-	malformed := input.Malformed
-	input.Malformed = 0 // what became of them is another thing in each stream
-	lost := summary(input, fault, false, say)
-	if input.Malformed = malformed; malformed > 0 {
-		say.sayf(warning, "%s in no known format; hint: give the format in the policy", ofLines(malformed, input.Lines))
-	}
-	for _, s := range all {
-		if s == nil {
-			continue
-		}
-		v := counted(s.stats, s.queue)()
-		lost = lost || v.Lost()
-		for _, c := range counters.All {
-			if of := *c.Of(&input); of > 0 && *c.Of(&v) <= of {
-				continue
-			}
-			if text := told(v, c); text != "" {
-				say.sayf(severityOf[c.Weight], "%s: %s", s.name, text)
-			}
-		}
-	}
-	if err != nil {
-		say.fault(err)
-		lost = true
-	}
-	if lost {
-		return errSaid
-	}
-	return nil
-}
-
-// ofLines says how many of the lines are meant.
-func ofLines(n, lines uint64) string { return fmt.Sprintf("%d of %s", n, several(lines, "line")) }
 
 // check tries the directories of the streams.
 func (j *policyJob) check(say *messages) error {

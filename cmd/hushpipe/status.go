@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +46,7 @@ func statusCommand() *cobra.Command {
 			s.Notes = append(s.Notes, owners...)
 			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				enc.SetEscapeHTML(false)
-				enc.Encode(s) // out keeps its error
+				writeJSON(out, s)
 			} else {
 				for _, stream := range s.Streams {
 					out.Write(append(appendStatus(nil, stream), '\n'))
@@ -65,6 +63,14 @@ func statusCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, for other programs")
 	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	return cmd
+}
+
+// writeJSON writes an object that people may read, too. out keeps its error.
+func writeJSON(out io.Writer, object any) {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	enc.Encode(object)
 }
 
 const (
