@@ -135,6 +135,8 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 			e.actor.what = acts.Find // it has been seen where somebody was
 			return errors.Join(err, e.actor.note(e.deeds()))
 		}
+	} else {
+		e.actor.what = acts.Find
 	}
 	if err := e.actor.note(e.deeds()); err != nil {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
@@ -331,7 +333,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	e.actor.what = acts.Erase
 	today := civil.DayOf(now())
 	dirs := make([]store.Directory, len(e.places))
-	days := make([][]civil.Day, len(e.places))
+	found := make([]store.Erasable, len(e.places))
 	var deeds []deed
 	total := 0
 	for i, p := range e.places {
@@ -347,14 +349,13 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			e.say.list("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
 			e.failed = true
 		}
-		var lines int
-		if days[i], lines, err = store.ErasableDays(dirs[i], before); err != nil {
+		if found[i], err = store.FindErasable(dirs[i], before); err != nil {
 			return err
 		}
-		if len(days[i]) > 0 {
-			deeds = append(deeds, deed{p.path, p.terms, days[i], lines})
-			total += len(days[i])
-			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, several(uint64(len(days[i])), "day"), days[i][0], days[i][len(days[i])-1], several(uint64(lines), "line"))
+		if days := found[i].Days; len(days) > 0 {
+			deeds = append(deeds, deed{p.path, p.terms, days, found[i].Lines})
+			total += len(days)
+			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, several(uint64(len(days)), "day"), days[0], days[len(days)-1], several(uint64(found[i].Lines), "line"))
 		}
 	}
 	if e.failed {
@@ -371,10 +372,16 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	}
 	goesOn := false
 	for i, p := range e.places {
-		if len(days[i]) == 0 {
+		days := found[i].Days
+		if len(days) == 0 {
 			continue
 		}
-		purged, err := store.EraseDays(dirs[i], days[i])
+		purged, err := store.EraseDays(dirs[i], found[i], func(day civil.Day, lines int) error {
+			if err := e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
+				return fmt.Errorf("%s came meanwhile, which cannot be noted: %w", several(uint64(lines), "line"), err)
+			}
+			return nil
+		})
 		for k, name := range purged.Deleted {
 			purged.Deleted[k] = filepath.Join(p.path, name)
 		}
@@ -383,7 +390,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			p.finder.fail(err)
 		}
 		tellFleet(p.path, e.say)
-		goesOn = goesOn || days[i][len(days[i])-1] >= today
+		goesOn = goesOn || days[len(days)-1] >= today
 	}
 	if goesOn {
 		e.say.sayf(note, "key and journal of %s stay, as its lines go on", today)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -287,14 +288,12 @@ func (m *meanwhile) Read(p []byte) (int, error) {
 	return m.Reader.Read(p)
 }
 
-// TestEraseNotesWhatCame: lines that waited for their group when they were found, and are
-// released with others of the person before they are erased, are all erased. They are noted
-// first, and stay where they cannot be.
-func TestEraseNotesWhatCame(t *testing.T) {
-	t.Parallel()
-	notAtMidnight()
+// groupLogs is a DIR of a policy whose stream g releases lines of three people, and a
+// filter of lines of some.
+func groupLogs(t *testing.T) (logs string, filter func(people ...string)) {
 	root := t.TempDir()
-	file, logs := filepath.Join(root, "policy.toml"), filepath.Join(root, "log")
+	file := filepath.Join(root, "policy.toml")
+	logs = filepath.Join(root, "log")
 	require.NoError(t, os.WriteFile(file, []byte(`format = '%h %l %u %t "%r" %>s %b'
 
 [[stream]]
@@ -307,7 +306,7 @@ least   = 3
 keep    = "14d"
 `), 0o644))
 	n := 0
-	filter := func(people ...string) {
+	filter = func(people ...string) {
 		var text strings.Builder
 		for i, user := range people {
 			n++
@@ -318,6 +317,16 @@ keep    = "14d"
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
+	return logs, filter
+}
+
+// TestEraseNotesWhatCame: lines that waited for their group when they were found, and are
+// released with others of the person before they are erased, are all erased. They are noted
+// first, and stay where they cannot be.
+func TestEraseNotesWhatCame(t *testing.T) {
+	t.Parallel()
+	notAtMidnight()
+	logs, filter := groupLogs(t)
 	filter("jane", "joe")
 	stream := filepath.Join(logs, "g")
 	var said lockedBuffer
@@ -352,5 +361,27 @@ keep    = "14d"
 	require.NoError(t, err)
 	assert.Regexp(t, `^\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=1 reason="case 1"
 \S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=2 reason="case 1"
+$`, string(log))
+}
+
+// TestEraseDaysNotesWhatCame: lines that came while erase asked are noted by themselves, those
+// that waited for their group then and were released only once.
+func TestEraseDaysNotesWhatCame(t *testing.T) {
+	t.Parallel()
+	notAtMidnight()
+	logs, filter := groupLogs(t)
+	filter("jane", "joe")
+	var said lockedBuffer
+	say := newMessages(&said)
+	e := &eraser{finder: finder{say: say, erasing: true, actor: newActor(acts.Erase, "case 1", nil, say)}, out: io.Discard}
+	defer e.close()
+	e.in = &prompt{bufio.NewReader(&meanwhile{strings.NewReader("yes\n"), func() { filter("jane", "joe", "jim") }}), true}
+	require.NoError(t, e.deleteDays(logs, "", nil, math.MaxInt32))
+	say.close()
+	assert.Empty(t, written(filepath.Join(logs, "g")), "%s", said.String())
+	log, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
+	require.NoError(t, err)
+	assert.Regexp(t, `^\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=2 reason="case 1"
+\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=3 reason="case 1"
 $`, string(log))
 }

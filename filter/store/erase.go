@@ -28,20 +28,35 @@ func Holders(path string) ([]registry.Process, error) {
 	return registry.Earlier(d)
 }
 
-// ErasableDays returns the days before one of which there is something in DIR that
-// EraseDays deletes, the earliest first, and how many lines that is; compressed copies
-// are not counted.
-func ErasableDays(at Directory, before civil.Day) (days []civil.Day, lines int, err error) {
+// Erasable is what EraseDays deletes, as it was when it was counted.
+type Erasable struct {
+	Days  []civil.Day // the earliest first
+	Lines int         // compressed copies are not counted
+	files map[lineFile]lineCount
+}
+
+// lineFile is a file of lines.
+type lineFile struct{ sub, name string }
+
+// lineCount is the lines of a file that had that size.
+type lineCount struct {
+	size  int64
+	lines int
+}
+
+// FindErasable returns what EraseDays deletes of the days before one.
+func FindErasable(at Directory, before civil.Day) (e Erasable, err error) {
 	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys})
 	if err != nil {
-		return nil, 0, err
+		return e, err
 	}
 	defer d.Close()
+	e.files = map[lineFile]lineCount{}
 	today := civil.DayOf(at.Now())
 	for _, sub := range []string{"", dir.Held, dir.Keys, dir.Journal} {
 		names, err := d.Names(sub)
 		if err != nil {
-			return nil, 0, err
+			return e, err
 		}
 		for _, name := range names {
 			day, ok := dir.ExpiryDay(sub, name)
@@ -49,30 +64,42 @@ func ErasableDays(at Directory, before civil.Day) (days []civil.Day, lines int, 
 			if !ok || day >= before || !ofLines && day >= today {
 				continue
 			}
-			days = append(days, day)
+			e.Days = append(e.Days, day)
 			if _, own := dir.OwnDay(sub, name); own && ofLines {
-				n, err := countLines(d, sub, name)
+				n, err := countLines(d, sub, name, lineCount{})
 				if err != nil {
-					return nil, 0, err
+					return e, err
 				}
-				lines += n
+				e.files[lineFile{sub, name}] = n
+				e.Lines += n.lines
 			}
 		}
 	}
-	slices.Sort(days)
-	return slices.Compact(days), lines, nil
+	slices.Sort(e.Days)
+	e.Days = slices.Compact(e.Days)
+	return e, nil
 }
 
-func countLines(d *dir.Dir, sub, name string) (n int, err error) {
+// countLines counts the lines of a file, of which some were counted before.
+func countLines(d *dir.Dir, sub, name string, n lineCount) (lineCount, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
-		return 0, dir.IfExists(err)
+		return lineCount{}, dir.IfExists(err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return n, err
+	} else if info.Size() < n.size { // another file
+		n = lineCount{}
+	}
+	if _, err := f.Seek(n.size, io.SeekStart); err != nil {
+		return n, err
+	}
 	buf := make([]byte, 1<<20)
 	for {
 		m, err := f.Read(buf)
-		n += bytes.Count(buf[:m], []byte{'\n'})
+		n.size += int64(m)
+		n.lines += bytes.Count(buf[:m], []byte{'\n'})
 		if err == io.EOF {
 			return n, nil
 		}
@@ -82,10 +109,39 @@ func countLines(d *dir.Dir, sub, name string) (n int, err error) {
 	}
 }
 
+// grown returns by how many lines a day has grown since it was counted. What waited for its
+// group then and was released is no new line.
+func (e Erasable) grown(d *dir.Dir, day civil.Day) (lines int, err error) {
+	for of, n := range e.files {
+		if own, _ := dir.OwnDay(of.sub, of.name); own == day {
+			lines -= n.lines
+		}
+	}
+	for _, sub := range []string{"", dir.Held} {
+		names, err := d.Names(sub)
+		if err != nil {
+			return 0, err
+		}
+		for _, name := range names {
+			if own, ok := dir.OwnDay(sub, name); !ok || own != day {
+				continue
+			}
+			n, err := countLines(d, sub, name, e.files[lineFile{sub, name}])
+			if err != nil {
+				return 0, err
+			}
+			lines += n.lines
+		}
+	}
+	return max(lines, 0), nil
+}
+
 // EraseDays deletes days on purpose: their keys, lines and journals. Of today, and of the
 // days after it, the lines alone: more lines come under these keys. Room files stay.
-// Processes that live are told to forget the days that are over; see Holders.
-func EraseDays(at Directory, days []civil.Day) (p retention.Purged, err error) {
+// Processes that live are told to forget the days that are over; see Holders. Where a day
+// has more lines than were counted, note gets their number first: where it fails, the day
+// stays.
+func EraseDays(at Directory, e Erasable, note func(day civil.Day, lines int) error) (p retention.Purged, err error) {
 	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
 		return p, err
 	}
@@ -94,13 +150,23 @@ func EraseDays(at Directory, days []civil.Day) (p retention.Purged, err error) {
 		return p, err
 	}
 	defer d.Close()
+	noteGrown := func(day civil.Day) error {
+		lines, err := e.grown(d, day)
+		if err != nil || lines == 0 {
+			return err
+		}
+		return note(day, lines)
+	}
 	today := civil.DayOf(at.Now())
-	for _, day := range days {
+	for _, day := range e.Days {
 		var some retention.Purged
-		if day < today {
+		if day >= today {
+			some, err = deleteLines(d, day, noteGrown)
+		} else if err = noteGrown(day); err == nil {
 			some = deleteDay(d, at, day)
-		} else {
-			some = deleteLines(d, day)
+		}
+		if err != nil {
+			some.Errs = append(some.Errs, fmt.Errorf("%s stays: %w", day, err))
 		}
 		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
 	}
@@ -109,7 +175,7 @@ func EraseDays(at Directory, days []civil.Day) (p retention.Purged, err error) {
 
 // deleteLines deletes the lines of a day that goes on, while no process writes them: what
 // comes next goes to a new file.
-func deleteLines(d *dir.Dir, day civil.Day) retention.Purged {
+func deleteLines(d *dir.Dir, day civil.Day, noteGrown func(civil.Day) error) (p retention.Purged, err error) {
 	for _, name := range []string{dir.HeldLock, dir.LinesLock} { // who releases lines takes them so
 		lock := d.NewLock(dir.Locks, name)
 		defer lock.Close()
@@ -117,7 +183,10 @@ func deleteLines(d *dir.Dir, day civil.Day) retention.Purged {
 			defer lock.Release()
 		}
 	}
-	return retention.DeleteLines(d, day)
+	if err := noteGrown(day); err != nil {
+		return p, err
+	}
+	return retention.DeleteLines(d, day), nil
 }
 
 // keyIDs returns what the mark of a deleted day says: the ids of the keys that went with

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -531,16 +532,16 @@ func TestEraseDays(t *testing.T) {
 	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1)+users(today, "c", 1, 2))
 	b.pass(s, time.Minute)
 	key := b.key(today)
-	days, lines, err := ErasableDays(b.cfg.Directory, today-2)
+	found, err := FindErasable(b.cfg.Directory, today-2)
 	require.NoError(t, err)
-	assert.Equal(t, []civil.Day{today - 3}, days)
-	assert.Equal(t, 4, lines)
-	days, lines, err = ErasableDays(b.cfg.Directory, math.MaxInt32)
+	assert.Equal(t, []civil.Day{today - 3}, found.Days)
+	assert.Equal(t, 4, found.Lines)
+	found, err = FindErasable(b.cfg.Directory, math.MaxInt32)
 	require.NoError(t, err)
-	assert.Equal(t, []civil.Day{today - 3, today - 2, today}, days)
-	assert.Equal(t, 7, lines)
+	assert.Equal(t, []civil.Day{today - 3, today - 2, today}, found.Days)
+	assert.Equal(t, 7, found.Lines)
 	erased := (*pseudonym.Key)([]byte(b.key(today - 3))).ID()
-	p, err := EraseDays(b.cfg.Directory, days)
+	p, err := EraseDays(b.cfg.Directory, found, func(civil.Day, int) error { return errors.New("nothing came") })
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("%x\n", erased), b.read(dir.Erased, (today-3).String()))
 	assert.Len(t, p.Deleted, 3+3+1)
@@ -562,4 +563,49 @@ func TestEraseDays(t *testing.T) {
 	holders, err := Holders(b.dir)
 	require.NoError(t, err)
 	assert.Empty(t, holders)
+}
+
+// TestEraseDaysGrown: lines that came since the days were counted are noted before they are
+// deleted, each once, and stay where they cannot be.
+func TestEraseDaysGrown(t *testing.T) {
+	b := newBed(t)
+	s := b.open()
+	f := b.newFilter(s)
+	b.feed(f, s, users(today-3, "a", 1, 4)+users(today-2, "b", 1, 1)+users(today, "c", 1, 2))
+	b.pass(s, time.Minute)
+	before, err := FindErasable(b.cfg.Directory, today)
+	require.NoError(t, err)
+	all, err := FindErasable(b.cfg.Directory, math.MaxInt32)
+	require.NoError(t, err)
+	b.feed(f, s, users(today-2, "b", 2, 4)+users(today, "c", 3, 3))
+	b.pass(s, time.Minute)
+	for _, test := range []struct {
+		found Erasable
+		full  bool
+		noted map[civil.Day]int
+		left  []civil.Day
+	}{
+		{before, true, map[civil.Day]int{today - 2: 3}, []civil.Day{today - 2, today}},
+		{all, true, map[civil.Day]int{today - 2: 3, today: 1}, []civil.Day{today - 2, today}},
+		{before, false, map[civil.Day]int{today - 2: 3}, []civil.Day{today}},
+		{all, false, map[civil.Day]int{today: 1}, nil},
+	} {
+		noted := map[civil.Day]int{}
+		_, err := EraseDays(b.cfg.Directory, test.found, func(day civil.Day, lines int) error {
+			noted[day] += lines
+			assert.NotZero(t, b.lines(day), "it is noted first")
+			if test.full {
+				return errors.New("no space left on device")
+			}
+			return nil
+		})
+		if test.full {
+			assert.ErrorContains(t, err, (today-2).String()+" stays: no space left on device")
+		} else {
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, test.noted, noted)
+		assert.Equal(t, test.left, b.logDays())
+	}
+	require.NoError(t, s.Close())
 }
