@@ -3,8 +3,8 @@
 // the lines for a number of days, and counts the users of conference rooms.
 //
 // This package owns flags, signals, exit codes, messages, confinement and the wiring.
-// Imports run one way: format is how bytes look, filter is what happens to them, and
-// this package talks to people. Below them:
+// Imports run one way: format is how bytes look, filter is what happens to them, store
+// is the directory that they go to, and this package talks to people. Below them:
 //
 //	format             LogFormat strings, lines and their fields, JSON lines, dates
 //	format/machine     vector instructions, in assembly
@@ -31,7 +31,7 @@
 //	filter/registry    the records and counters of processes
 //	filter/audit       what status, audit, --check and replay see of a DIR
 //	filter/claims      what holds of a log, as a list: for statement to say
-//	filter/store       DIR as a whole: these put together
+//	store              DIR as a whole: the packages of filter, wired for one stream
 //	bench              the generator of traffic, benchmarks, the rivals
 //
 // The texts of help and of the man pages are in manual, in Markdown.

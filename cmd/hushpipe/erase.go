@@ -19,9 +19,9 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
-	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/store"
 )
 
 func eraseCommand(stdin *os.File, say *messages) *cobra.Command {

@@ -3,7 +3,7 @@ package main
 import (
 	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
-	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/pairs"
 )
 
 // fleetCheck tells what keeps a host from taking part. In DIR it changes nothing; in the

@@ -17,8 +17,8 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
-	"hushpipe/filter/fleet/pairs"
 	"hushpipe/filter/fleet/ratchet"
+	"hushpipe/filter/pairs"
 	"hushpipe/filter/registry"
 	"hushpipe/format/roomfile"
 )

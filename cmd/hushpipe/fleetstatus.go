@@ -11,7 +11,7 @@ import (
 
 	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
-	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/pairs"
 	"hushpipe/filter/registry"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/engine/enginetest"
-	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/pairs"
 )
 
 // TestFleetStatusText: how the state of a fleet is drawn.

@@ -8,7 +8,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
-	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/pairs"
 	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"

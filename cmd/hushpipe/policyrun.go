@@ -16,11 +16,11 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/filter/store"
 	"hushpipe/filter/traffic"
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/store"
 )
 
 // live is a stream that is at work.

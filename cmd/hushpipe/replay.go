@@ -19,9 +19,9 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
-	"hushpipe/filter/store"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/store"
 )
 
 // replayFlags is the command line of replay.

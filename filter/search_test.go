@@ -1,4 +1,4 @@
-package reveal_test
+package filter_test
 
 import (
 	"bytes"
