@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"hushpipe/format/prose"
 )
 
 // cost runs the benchmarks and charts them.
@@ -56,7 +58,7 @@ func parseCosts(out string) []costs {
 		}
 		row := costRow{value: name[2]}
 		if n, err := strconv.Atoi(row.value); err == nil {
-			row.value = thousands(n)
+			row.value = prose.Commas(n)
 		}
 		for i := 2; i+1 < len(fields); i += 2 {
 			v, _ := strconv.ParseFloat(fields[i], 64)

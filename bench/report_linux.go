@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"hushpipe/format/prose"
 )
 
 // String is the report as Markdown.
@@ -27,7 +29,7 @@ func (r report) printCosts(b *strings.Builder) {
 	for _, c := range r.Costs {
 		rate := "all"
 		if c.Rate > 0 {
-			rate = thousands(c.Rate)
+			rate = prose.Commas(c.Rate)
 		}
 		cpu, ratio, lines, late := "", "", "", ""
 		if c.Ratio != nil {
@@ -36,7 +38,7 @@ func (r report) printCosts(b *strings.Builder) {
 		if c.Line != nil {
 			lines, late = fmt.Sprintf("%.2f", c.Line.Median), fmt.Sprintf("%.2f", c.Line.P99)
 		}
-		rows = append(rows, []string{rate, c.Logger, thousands(round(c.Requests.Median)), cpu, ratio, c.HTTPD.String(),
+		rows = append(rows, []string{rate, c.Logger, prose.Commas(round(c.Requests.Median)), cpu, ratio, c.HTTPD.String(),
 			fmt.Sprintf("%.2f", c.Answer.Median), fmt.Sprintf("%.2f", c.Answer.P99), lines, late})
 	}
 	printRows(b, rows)
@@ -53,7 +55,7 @@ func (r report) printAttacks(b *strings.Builder) {
 				counted += ", lower bound"
 			}
 		}
-		rows = append(rows, []string{a.Attack, a.Logger, thousands(round(a.Rate)),
+		rows = append(rows, []string{a.Attack, a.Logger, prose.Commas(round(a.Rate)),
 			fmt.Sprintf("%.2f", a.Answer.Median), fmt.Sprintf("%.2f", a.Answer.P99), ratio, counted, disk,
 			fmt.Sprintf("%.1f", a.Elsewhere)})
 	}

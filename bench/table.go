@@ -5,9 +5,10 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"hushpipe/format/prose"
 )
 
 // table is a comparison, as Markdown.
@@ -36,7 +37,7 @@ func (t table) print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, "`cat log | program`, or `program log` of replay and zcat: %s lines, %.0f MB, into a tmpfs; medians of %d\nrounds of ours and each rival in turn, ratios of neighbours: median (min to max). CPU and peak resident memory are the\nprogram's, without cat's.\n",
-		thousands(t.lines), float64(t.bytes)/1e6, t.rounds)
+		prose.Commas(t.lines), float64(t.bytes)/1e6, t.rounds)
 	fmt.Fprintf(&b, "\n%s, %d cores\n%s\n", t.machine, runtime.NumCPU(), strings.Join(unique(versions), ", "))
 	for _, p := range t.missing {
 		fmt.Fprintf(&b, "%s is missing: apt-get install %s\n", p.name, p.pkg)
@@ -58,7 +59,7 @@ func (t table) printPart(b *strings.Builder, part []result) (short []string) {
 	for _, r := range part {
 		row := []string{r.name, r.does,
 			fmt.Sprintf("%.0f", middle(r.runs, t.throughput)/1e6),
-			thousands(round(middle(r.runs, t.throughput) / float64(t.bytes) * float64(t.lines))),
+			prose.Commas(round(middle(r.runs, t.throughput) / float64(t.bytes) * float64(t.lines))),
 			fmt.Sprintf("%.2f", middle(r.runs, t.cost)),
 			fmt.Sprintf("%.1f", middle(r.runs, func(m measurement) float64 { return float64(m.peak) / (1 << 20) }))}
 		for _, kind := range []string{"speed", "cpu"} {
@@ -148,15 +149,6 @@ func round(v float64) int {
 		unit *= 10
 	}
 	return int(v/float64(unit)+0.5) * unit
-}
-
-// thousands returns n with commas between groups of three digits.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // align pads the cells of each column to one width.

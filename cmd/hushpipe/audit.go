@@ -27,6 +27,7 @@ import (
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 	"hushpipe/format/statement"
 )
 
@@ -389,7 +390,7 @@ func (c *serverCheck) audit(server string, check func(*serverCheck, []string) er
 // appendAudit draws a for people: first what is claimed of DIR, then of each stream.
 func appendAudit(dst []byte, a *audit.Audit) []byte {
 	d := &drawing{dst}
-	d.linef("%s: %s read, %s", a.Dir, grouped(uint64(a.Lines))+" lines", size(a.Bytes))
+	d.linef("%s: %s read, %s", a.Dir, prose.Plural(a.Lines, "line"), size(a.Bytes))
 	var streams []string
 	for i := range a.Rows {
 		if name := a.Rows[i].Stream; name == "" {
@@ -455,6 +456,6 @@ func (d *drawing) claim(r *audit.Row) {
 		d.finding("    ", place, f.What, f.Do)
 	}
 	if more := len(r.Faults) - shownFaults + r.More; more > 0 {
-		d.linef("    and %s more", grouped(uint64(more)))
+		d.linef("    and %s more", prose.Commas(more))
 	}
 }

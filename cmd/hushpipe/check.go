@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/format/prose"
 	"hushpipe/format/serverconf"
 )
 
@@ -190,10 +191,10 @@ func (c *serverCheck) conclude() error {
 	}
 	var errs []error
 	if c.wrong > 0 {
-		errs = append(errs, fmt.Errorf("%s of hushpipe would not work%s", several(uint64(c.wrong), "line"), rootHint()))
+		errs = append(errs, fmt.Errorf("%s of hushpipe would not work%s", prose.Plural(c.wrong, "line"), rootHint()))
 	}
 	if n := len(c.past); n > 0 {
-		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", several(uint64(n), "place")))
+		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", prose.Plural(n, "place")))
 	}
 	if len(errs) == 0 {
 		fmt.Fprintln(c.out, "nothing writes addresses past hushpipe")

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/format/prose"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -154,7 +156,7 @@ func TestBufferOverflows(t *testing.T) {
 		}
 		require.NotZero(t, lost)
 		require.Greater(t, (s.lines()-lost)*len(filler), bufferSize/2, "bytes that were kept")
-		require.Contains(t, s.said.String(), fmt.Sprintf("hushpipe: error: %d of %d lines lost: DIR could not be written, or not in time\n", lost, s.lines()))
+		require.Contains(t, s.said.String(), fmt.Sprintf("hushpipe: error: %s of %s lines lost: DIR could not be written, or not in time\n", prose.Commas(lost), prose.Commas(s.lines())))
 		s.checkCounts(d.dir) // also of lines that were lost: their rooms were used
 		s.checkClean(d.dir)
 		return s.waits()

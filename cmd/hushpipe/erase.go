@@ -21,6 +21,7 @@ import (
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 	"hushpipe/store"
 )
 
@@ -131,7 +132,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 		total += p.lines
 	}
 	if total > 0 {
-		if err := e.confirm(fmt.Sprintf("Falsify %s in place?", several(uint64(total), "line"))); err != nil {
+		if err := e.confirm(fmt.Sprintf("Falsify %s in place?", prose.Plural(total, "line"))); err != nil {
 			e.actor.what = acts.Find // it has been seen where somebody was
 			return errors.Join(err, e.actor.note(e.deeds()))
 		}
@@ -147,7 +148,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 			return e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}})
 		})
 	}
-	fmt.Fprintf(e.out, "falsified %s\n", several(uint64(erased), "line"))
+	fmt.Fprintf(e.out, "falsified %s\n", prose.Plural(erased, "line"))
 	for _, p := range e.places {
 		p.unreached()
 	}
@@ -254,7 +255,7 @@ func (p *findPlace) falsify(note func(day civil.Day, lines int) error) (n int) {
 }
 
 func (p *findPlace) notFalsified(found *foundDay, done int, err error) {
-	p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", several(uint64(found.Lines-done), "line"), found.Day, err))
+	p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", prose.Plural(found.Lines-done, "line"), found.Day, err))
 }
 
 // falsifyFiles is falsify for the files of days.
@@ -266,7 +267,7 @@ func (p *findPlace) falsifyFiles(all []*foundDay) (n int) {
 		done, part, err := found.Falsify(found.falsifier.Falsify)
 		n += done
 		if part > 0 {
-			p.fail(fmt.Errorf("%s of %s: only the address was falsified, since the format is not known", several(uint64(part), "line"), found.Day))
+			p.fail(fmt.Errorf("%s of %s: only the address was falsified, since the format is not known", prose.Plural(part, "line"), found.Day))
 		}
 		if err != nil {
 			p.notFalsified(found, done, err)
@@ -355,7 +356,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if days := found[i].Days; len(days) > 0 {
 			deeds = append(deeds, deed{p.path, p.terms, days, found[i].Lines})
 			total += len(days)
-			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, several(uint64(len(days)), "day"), days[0], days[len(days)-1], several(uint64(found[i].Lines), "line"))
+			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
 		}
 	}
 	if e.failed {
@@ -378,7 +379,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		}
 		purged, err := store.EraseDays(dirs[i], found[i], func(day civil.Day, lines int) error {
 			if err := e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
-				return fmt.Errorf("%s came meanwhile, which cannot be noted: %w", several(uint64(lines), "line"), err)
+				return fmt.Errorf("%s came meanwhile, which cannot be noted: %w", prose.Plural(lines, "line"), err)
 			}
 			return nil
 		})

@@ -23,6 +23,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 )
 
 func findCommand(stdin *os.File, say *messages) *cobra.Command {
@@ -281,7 +282,7 @@ func (p *findPlace) searchDay(day civil.Day) error {
 		long = long || f.Long > 0
 	}
 	if untold > 0 {
-		p.fail(fmt.Errorf("%s of %s, of an error log or in no known format, may be of the user: nobody can tell; hint: look for the name with grep", several(uint64(untold), "line"), day))
+		p.fail(fmt.Errorf("%s of %s, of an error log or in no known format, may be of the user: nobody can tell; hint: look for the name with grep", prose.Plural(untold, "line"), day))
 	}
 	if long {
 		return fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
@@ -431,7 +432,7 @@ func (p *findPlace) sum(done string) {
 	if len(p.places) > 1 {
 		where = p.path + ": "
 	}
-	searched := several(uint64(len(p.days)), "day") + " searched"
+	searched := prose.Plural(len(p.days), "day") + " searched"
 	held := 0
 	for _, found := range p.found {
 		if found.Held() {
@@ -441,9 +442,9 @@ func (p *findPlace) sum(done string) {
 	if len(days) == 0 {
 		p.say.sayf(note, "%sno line of the %s %s, %s", where, p.whom, done, searched)
 	} else {
-		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, several(uint64(p.lines), "line"), p.whom, done, searched, strings.Join(days, ", "))
+		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.whom, done, searched, strings.Join(days, ", "))
 		if held > 0 {
-			p.say.sayf(note, "%sheld back of them: %s, until enough people stand behind the group, or deletion", where, several(uint64(held), "line"))
+			p.say.sayf(note, "%sheld back of them: %s, until enough people stand behind the group, or deletion", where, prose.Plural(held, "line"))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"hushpipe/filter/fleet"
 	"hushpipe/filter/pairs"
 	"hushpipe/filter/registry"
+	"hushpipe/format/prose"
 )
 
 func fleetStatusCommand() *cobra.Command {
@@ -56,7 +57,7 @@ func fleetStatusCommand() *cobra.Command {
 				out.Write(appendFleetStatus(nil, s))
 			}
 			if n := len(s.Behind); n > 0 {
-				return fmt.Errorf("%s: behind in %s", args[0], several(uint64(n), "place"))
+				return fmt.Errorf("%s: behind in %s", args[0], prose.Plural(n, "place"))
 			}
 			return nil
 		},
@@ -109,7 +110,7 @@ func appendFleetStatus(dst []byte, s pairs.Status) []byte {
 }
 
 func (d *drawing) fleetHosts(s pairs.Status) {
-	d.linef("%s: %s", s.Fleet, several(uint64(len(s.Hosts)), "host"))
+	d.linef("%s: %s", s.Fleet, prose.Plural(len(s.Hosts), "host"))
 	if len(s.Hosts) == 0 {
 		return
 	}
@@ -136,7 +137,7 @@ func (d *drawing) fleetDays(s pairs.Status) {
 	rows := [][]string{{"DAY", "CLOSED", "OPEN", "MISSING", "ROOMS", "PAIRS"}}
 	for _, day := range s.Days {
 		rows = append(rows, []string{day.Day, strconv.Itoa(len(day.Closed)), strconv.Itoa(len(day.Open)), strconv.Itoa(len(day.Missing)),
-			grouped(uint64(day.Rooms)), grouped(day.Pairs)})
+			prose.Commas(day.Rooms), prose.Commas(day.Pairs)})
 	}
 	d.linef("")
 	d.table("lrrrrr", rows)

@@ -11,6 +11,7 @@ import (
 	"hushpipe/filter/pairs"
 	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 )
 
@@ -80,12 +81,12 @@ func (v *verification) run(out string, say *messages) error {
 			say.sayf(failure, "%s: %s: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?", v.path, day)
 			wrong = true
 		case diff.Fewer > 0:
-			say.sayf(failure, "%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, several(uint64(diff.Fewer), "room"))
+			say.sayf(failure, "%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
 			wrong = true
 		}
 		// Of a day that goes on, or has just ended, the journals may come later than pairs.
 		if over := day.Day < civil.DayOf(now())-1; diff.More > 0 && day.whole && over {
-			say.sayf(warning, "%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, several(uint64(diff.More), "room"))
+			say.sayf(warning, "%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, prose.Plural(diff.More, "room"))
 		}
 		begun = begun || has
 	}

@@ -20,6 +20,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/counters"
+	"hushpipe/format/prose"
 )
 
 // source is what filter reads: stdin, or what --input names.
@@ -367,7 +368,7 @@ func deleteRaw(f *os.File, dir string, v counters.Values, say *messages) error {
 	}
 	const end = "; it was overwritten and deleted"
 	left := v.Expired + v.Dropped + v.Failed
-	written := several(v.Lines-min(left, v.Lines), "line")
+	written := prose.Plural(v.Lines-min(left, v.Lines), "line")
 	if left > 0 {
 		say.sayf(warning, "%s: %s written to %s, %d not written"+end, f.Name(), written, dir, left)
 	} else {

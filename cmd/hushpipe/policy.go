@@ -24,6 +24,7 @@ import (
 	"hushpipe/filter/terms"
 	"hushpipe/filter/treatment"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 )
 
 // replaced are the flags that a policy takes the place of.
@@ -119,7 +120,7 @@ func (o *filterFlags) ofLogger(err error) error {
 		return err
 	}
 	at := mistakes[0]
-	return fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, several(uint64(len(mistakes)), "mistake"))
+	return fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, prose.Plural(len(mistakes), "mistake"))
 }
 
 // checkPolicyFile returns an error for a file that others than root and the user of the

@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/store"
 )
 
@@ -228,4 +229,4 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 }
 
 // ofLines says how many of the lines are meant.
-func ofLines(n, lines uint64) string { return fmt.Sprintf("%d of %s", n, several(lines, "line")) }
+func ofLines(n, lines uint64) string { return prose.Commas(n) + " of " + prose.Plural(lines, "line") }

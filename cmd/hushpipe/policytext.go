@@ -14,6 +14,7 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 )
 
 // checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
@@ -61,7 +62,7 @@ func (o *filterFlags) refused(p *policy.Policy, wrong error, stderr io.Writer) e
 		return nil
 	}
 	io.WriteString(stderr, mistakesIn(o.policy, mistakes))
-	return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, several(uint64(len(mistakes)), "mistake"))
+	return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, prose.Plural(len(mistakes), "mistake"))
 }
 
 // mistakesIn is what is wrong with a policy, each mistake with its line and a caret.
@@ -88,7 +89,7 @@ func mistakesIn(file string, mistakes policy.Errors) string {
 
 // explainPolicy says in plain words what each stream of a policy does.
 func explainPolicy(w io.Writer, file string, p *policy.Policy) {
-	fmt.Fprintf(w, "%s: %s, sha256:%.8s\n", filepath.Base(file), several(uint64(len(p.Streams)), "stream"), p.Digest())
+	fmt.Fprintf(w, "%s: %s, sha256:%.8s\n", filepath.Base(file), prose.Plural(len(p.Streams), "stream"), p.Digest())
 	for i := range p.Streams {
 		s := &p.Streams[i]
 		var out strings.Builder
@@ -182,15 +183,8 @@ func networks(nets []netip.Prefix) (list []string) {
 	return list
 }
 
-func or(list []string) string  { return enumeration(list, " or ") }
-func and(list []string) string { return enumeration(list, " and ") }
-
-func enumeration(list []string, last string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
-}
+func or(list []string) string  { return prose.List(list, "or") }
+func and(list []string) string { return prose.List(list, "and") }
 
 // whatStays says what a stream writes of its lines, how long it keeps that, and what it counts.
 func whatStays(p *policy.Policy, s *policy.Stream) string {
@@ -246,7 +240,7 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 func howLong(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	for _, b := range s.Keep {
-		n := several(uint64(b.N), map[policy.BoundKind]string{
+		n := prose.Plural(b.N, map[policy.BoundKind]string{
 			policy.Days: "day", policy.Workdays: "hour", policy.Entries: "line", policy.Settling: "day"}[b.Kind])
 		switch b.Kind {
 		case policy.Days:

@@ -21,6 +21,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/format"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/store"
 )
 
@@ -245,13 +246,13 @@ func (o *replayFlags) goOn(lines, dropped uint64, expired bool, changed *archive
 	case dropped > 0:
 		return fmt.Errorf("%s: not everything that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
 	case expired:
-		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, several(lines, "line"), o.dir)
+		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, prose.Plural(lines, "line"), o.dir)
 	}
 	flags := "--append"
 	if o.policy != "" {
 		flags += " --policy " + o.policy
 	}
-	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, several(lines, "line"), lines+1, flags, o.dir)
+	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, prose.Plural(lines, "line"), lines+1, flags, o.dir)
 }
 
 // refuse returns an error if the lines go to days that DIR has already. To know

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/format/prose"
+
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -222,7 +224,7 @@ func TestReplayFileChanged(t *testing.T) {
 			require.NoError(t, change(path))
 			require.NoError(t, l.stdin.Close())
 			require.Equal(t, 1, l.wait())
-			require.Regexp(t, `^hushpipe: error: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20000 lines, which are written; "+
+			require.Regexp(t, `^hushpipe: error: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20,000 lines, which are written; "+
 				`hint: to go on, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
 			runOn(t, strings.NewReader(log), hushpipeBinary(t), "replay", "--append", dir, "-")
 			requireFiles(t, filesIn(t, want), filesIn(t, dir))
@@ -263,10 +265,10 @@ func TestReplayInterrupted(t *testing.T) {
 	l := amidReplay(t, dir, log)
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
-	m := regexp.MustCompile(`^hushpipe: error: interrupted after (\d+) lines, which are written; hint: to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
+	m := regexp.MustCompile(`^hushpipe: error: interrupted after ([\d,]+) lines, which are written; hint: to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
 		regexp.QuoteMeta(dir) + ` -'\n$`).FindStringSubmatch(l.said.String())
 	require.NotNil(t, m, "%s", l.said)
-	require.Equal(t, m[1], fmt.Sprint(strings.Count(written(dir), "\n")))
+	require.Equal(t, m[1], prose.Commas(strings.Count(written(dir), "\n")))
 
 	tail := exec.Command("tail", "-n", "+"+m[2])
 	tail.Stdin = strings.NewReader(log)
@@ -374,7 +376,7 @@ func TestReplayProgress(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 	await(t, func() bool { return strings.HasSuffix(said.String(), "written to today\r\n") }, "the last message")
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
-	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
+	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5,001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
 }
 
 // openTerminal returns both ends of a terminal.

@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/statistics"
 	"hushpipe/format/civil"
 	"hushpipe/format/page"
+	"hushpipe/format/prose"
 	"hushpipe/format/report"
 )
 
@@ -182,7 +183,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		say.sayf(warning, "%s: counted under several keys: the counts are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
 	}
 	if faults.n > 0 && o.strict {
-		return fmt.Errorf("%s: with --strict nothing is reported", several(faults.n, "fault"))
+		return fmt.Errorf("%s: with --strict nothing is reported", prose.Plural(faults.n, "fault"))
 	}
 	if o.pages != "" {
 		err = o.writePages(r, archive.Quiet(), language, about)

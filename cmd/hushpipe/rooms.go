@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 )
 
@@ -171,7 +172,7 @@ func flawsOf(day civil.Day, counts counts.Day) (flaws []string) {
 		flaws = append(flaws, fmt.Sprintf("%s: nothing is counted of %s", day, strings.Join(names, ", ")))
 	}
 	if counts.Overflow > 0 {
-		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other", day, several(counts.Overflow, "line")))
+		flaws = append(flaws, fmt.Sprintf("%s: rooms not counted in at least %s: too many rooms or addresses (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other", day, prose.Plural(counts.Overflow, "line")))
 	}
 	return flaws
 }

@@ -26,6 +26,7 @@ import (
 	"hushpipe/filter/terms"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 	"hushpipe/format/report"
 	"hushpipe/format/statement"
 )
@@ -194,7 +195,7 @@ func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Wri
 	}
 	if len(mistakes) > 0 {
 		io.WriteString(told, mistakesIn(path, mistakes))
-		return nil, usage("%s: %s; hint: correct the policy, and run this again", path, several(uint64(len(mistakes)), "mistake"))
+		return nil, usage("%s: %s; hint: correct the policy, and run this again", path, prose.Plural(len(mistakes), "mistake"))
 	}
 	return p, nil
 }
@@ -270,7 +271,7 @@ func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, s
 		return err
 	}
 	if page.Foreign > 0 {
-		say.sayf(note, "%s of the policy: not given in %s; hint: add a translation, as in purpose = { en = … }", several(uint64(page.Foreign), "text"), l.Tag())
+		say.sayf(note, "%s of the policy: not given in %s; hint: add a translation, as in purpose = { en = … }", prose.Plural(page.Foreign, "text"), l.Tag())
 	}
 	_, err = out.Write(b.Bytes())
 	return err

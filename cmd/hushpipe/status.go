@@ -16,6 +16,7 @@ import (
 
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counters"
+	"hushpipe/format/prose"
 )
 
 func statusCommand() *cobra.Command {
@@ -54,7 +55,7 @@ func statusCommand() *cobra.Command {
 				out.Write(appendStatus(nil, s))
 			}
 			if n := len(s.Broken); n > 0 {
-				return fmt.Errorf("%s: the promise is broken in %s", args[0], several(uint64(n), "place"))
+				return fmt.Errorf("%s: the promise is broken in %s", args[0], prose.Plural(n, "place"))
 			}
 			return nil
 		},
@@ -88,7 +89,7 @@ func appendStatus(dst []byte, s audit.Status) []byte {
 		former = ", a stream that has left the policy"
 	}
 	if len(s.Streams) > 0 && len(s.Days) == 0 {
-		d.linef("%s: %s of a policy", s.Dir, several(uint64(len(s.Streams)), "stream"))
+		d.linef("%s: %s of a policy", s.Dir, prose.Plural(len(s.Streams), "stream"))
 		if s.Policy != nil {
 			d.linef("%s", policyInWords(s.Policy))
 		}
@@ -129,7 +130,7 @@ func policyInWords(p *audit.Policy) string {
 	case n == 0:
 		return text + "and no process runs"
 	case len(p.Others) > 0:
-		return text + fmt.Sprintf("in %d of %s", n-len(p.Others), several(uint64(n), "process"))
+		return text + fmt.Sprintf("in %d of %s", n-len(p.Others), prose.Plural(n, "process"))
 	case n == 1:
 		return text + "in the one process that runs"
 	default:
@@ -224,7 +225,7 @@ func (d *drawing) days(s audit.Status) {
 	d.table("lrlrr", rows)
 	if held > 0 {
 		d.linef("")
-		d.linef("held: %s of groups with too few people so far", several(uint64(held), "line"))
+		d.linef("held: %s of groups with too few people so far", prose.Plural(held, "line"))
 	}
 	if s.Oldest != "" {
 		d.linef("")
@@ -253,18 +254,18 @@ func (d *drawing) counts(s audit.Status) {
 		return cells
 	}
 	of := func(v counters.Values) func(*counters.Counter) string {
-		return func(c *counters.Counter) string { return grouped(*c.Of(&v)) }
+		return func(c *counters.Counter) string { return prose.Commas(*c.Of(&v)) }
 	}
 	rows := [][]string{row("COUNTED", func(c *counters.Counter) string { return c.Column })}
 	for _, c := range s.Counts[max(0, len(s.Counts)-shownDays):] {
 		rows = append(rows, row(c.Day, of(c.Values)))
 	}
-	rows = append(rows, row(several(uint64(len(s.Counts)), "day"), of(s.Total)))
+	rows = append(rows, row(prose.Plural(len(s.Counts), "day"), of(s.Total)))
 	d.linef("")
 	d.table("l"+strings.Repeat("r", len(rows[0])-1), rows)
 	if n := s.Total.Withheld; n > 0 {
 		d.linef("")
-		d.linef("withheld for good: %s of groups with too few people", several(n, "line"))
+		d.linef("withheld for good: %s of groups with too few people", prose.Plural(n, "line"))
 	}
 }
 
@@ -290,7 +291,7 @@ func (d *drawing) processes(s audit.Status) {
 		d.wrapped(different(memory))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
-		d.linef("%s ended since %s, %d of them killed", several(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
+		d.linef("%s ended since %s, %d of them killed", prose.Plural(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
 	}
 }
 
@@ -339,26 +340,6 @@ func (d *drawing) finding(indent, place string, parts ...string) {
 func different(values []string) string {
 	slices.Sort(values)
 	return strings.Join(slices.Compact(values), "; ")
-}
-
-// several is a number of things.
-func several(n uint64, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "s"):
-		return fmt.Sprintf("%d %ses", n, thing)
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// grouped is a number that can be read: 1,234,567.
-func grouped(n uint64) string {
-	text := strconv.FormatUint(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // size is a number of bytes that can be read: 12.3 MiB.

@@ -110,14 +110,9 @@ func TestHumanNumbers(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1<<20 - 1: "1.0 MiB", 987_654_321: "941.9 MiB", 1 << 60: "1.0 EiB"} {
 		assert.Equal(t, want, size(n))
 	}
-	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 123_456_789: "123,456,789"} {
-		assert.Equal(t, want, grouped(n))
-	}
 	for d, want := range map[time.Duration]string{-time.Hour: "0 s ago", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", 50 * time.Hour: "50 h ago"} {
 		assert.Equal(t, want, ago(d))
 	}
-	assert.Equal(t, []string{"1 process", "2 processes", "1 place", "2 places"},
-		[]string{several(1, "process"), several(2, "process"), several(1, "place"), several(2, "place")})
 }
 
 // status is what hushpipe status --json says of dir, and how it exits.

@@ -8,6 +8,7 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
+	"hushpipe/format/prose"
 )
 
 // summary says at the end what was not as it should be, and reports whether lines
@@ -77,7 +78,7 @@ type finding struct {
 func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 	if v.Dropped > l.dropped {
 		l.dropped = v.Dropped
-		found = append(found, finding{failure, several(v.Dropped, "line") + " lost so far: " + l.why()})
+		found = append(found, finding{failure, prose.Plural(v.Dropped, "line") + " lost so far: " + l.why()})
 	}
 	say := func(list ...*counters.Counter) {
 		for _, c := range list {

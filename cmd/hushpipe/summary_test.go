@@ -32,12 +32,12 @@ func TestLosses(t *testing.T) {
 		want               []finding
 	}{
 		{1, 0, 0, "", nil},
-		{2, 1, 0, "", []finding{{warning, "1 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{2, 1, 0, "", []finding{{warning, "1 of 1,000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{3, 7, 1, "", []finding{{failure, "1 line lost so far: log could not be written, or not in time; hint: free space on log or make it writable"}}},
 		{4, 7, 1, "", nil},
 		{5, 7, 300, "write log/access.log: no space left on device", []finding{{failure, "300 lines lost so far: write log/access.log: no space left on device; hint: free space on log or make it writable"}}},
 		{61, 8, 300, "", nil},
-		{62, 8, 300, "", []finding{{warning, "8 of 1000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{62, 8, 300, "", []finding{{warning, "8 of 1,000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{200, 8, 300, "", nil},
 	} {
 		refused = step.refused
@@ -52,13 +52,13 @@ func TestUncountedSaid(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	l := losses{dir: "log"}
 	s := counters.Values{Lines: 1000, WithoutClient: 1}
-	one := finding{warning, "1 of 1000 lines without client: their rooms are not counted; hint: see --format"}
+	one := finding{warning, "1 of 1,000 lines without client: their rooms are not counted; hint: see --format"}
 	assert.Equal(t, []finding{one}, l.news(s, begin))
 	s.WithoutRequest, s.RoomUnseen = 2, 3
 	assert.Empty(t, l.news(s, begin.Add(59*time.Minute)))
 	assert.Equal(t, []finding{one,
-		{warning, "2 of 1000 lines without request: their rooms are not counted; hint: see --format"},
-		{warning, "3 of 1000 lines of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
+		{warning, "2 of 1,000 lines without request: their rooms are not counted; hint: see --format"},
+		{warning, "3 of 1,000 lines of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
 	}, l.news(s, begin.Add(time.Hour)))
 }
 

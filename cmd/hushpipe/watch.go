@@ -17,6 +17,7 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/counts"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 )
 
@@ -186,8 +187,8 @@ func displayLines(dir string, c roomCounts, unknown string, width, height int, u
 	}
 	lines := []string{
 		when + "  " + dir,
-		fmt.Sprintf("%s: %s of %d or more, %s", several(uint64(len(c.Rooms)), "room"),
-			several(conferences, "conference"), leastUsers, several(participants, "participant")),
+		fmt.Sprintf("%s: %s of %d or more, %s", prose.Plural(len(c.Rooms), "room"),
+			prose.Plural(conferences, "conference"), leastUsers, prose.Plural(participants, "participant")),
 		"",
 	}
 	if unknown != "" {
@@ -197,7 +198,7 @@ func displayLines(dir string, c roomCounts, unknown string, width, height int, u
 	shown := len(c.Rooms)
 	if left := height - len(lines) - len(foot); shown > left {
 		shown = max(0, left-1)
-		foot = append([]string{"and " + several(uint64(len(c.Rooms)-shown), "more room")}, foot...)
+		foot = append([]string{"and " + prose.Plural(len(c.Rooms)-shown, "more room")}, foot...)
 	}
 	lines = append(append(lines, tableOf(c, shown, width, utf8)...), foot...)
 	lines = lines[:min(len(lines), height)]
@@ -216,10 +217,10 @@ func tableOf(c roomCounts, shown, width int, utf8 bool) (lines []string) {
 	sorted := slices.Clone(c.Rooms)
 	slices.SortStableFunc(sorted, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
 	most := sorted[0].Count
-	digits := len(grouped(most))
+	digits := len(prose.Commas(most))
 	space := width - digits - len("  ") - 40 - len("  ")
 	for _, room := range sorted[:shown] {
-		line := fmt.Sprintf("%*s  %x", digits, grouped(room.Count), room.Hash)
+		line := fmt.Sprintf("%*s  %x", digits, prose.Commas(room.Count), room.Hash)
 		if space > 0 {
 			line += "  " + bar(room.Count, most, space, utf8)
 		}

@@ -37,7 +37,7 @@ func TestDisplay(t *testing.T) {
 	}{
 		{"roomy", counts.Day{Rooms: rooms}, day, "", true, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
-4 rooms: 3 conferences of 2 or more, 1854 participants
+4 rooms: 3 conferences of 2 or more, 1,854 participants
 
 1,234  0200000000000000000000000000000000000000  ██████████
   617  0300000000000000000000000000000000000000  █████
@@ -45,7 +45,7 @@ func TestDisplay(t *testing.T) {
     1  0100000000000000000000000000000000000000  ▏`},
 		{"no UTF-8", counts.Day{Rooms: rooms[1:]}, day, "", false, 59, 24, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
-3 rooms: 3 conferences of 2 or more, 1854 participants
+3 rooms: 3 conferences of 2 or more, 1,854 participants
 
 1,234  0200000000000000000000000000000000000000  ##########
   617  0300000000000000000000000000000000000000  #####
@@ -59,7 +59,7 @@ func TestDisplay(t *testing.T) {
 and 2 more rooms`},
 		{"exactly", counts.Day{Rooms: rooms}, day, "", true, 47, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
-4 rooms: 3 conferences of 2 or more, 1854 parti
+4 rooms: 3 conferences of 2 or more, 1,854 parti
 
 1,234  0200000000000000000000000000000000000000
   617  0300000000000000000000000000000000000000
@@ -67,7 +67,7 @@ and 2 more rooms`},
     1  0100000000000000000000000000000000000000`},
 		{"flawed", flaws, day, "", true, 60, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
-4 rooms: 3 conferences of 2 or more, 1854 participants
+4 rooms: 3 conferences of 2 or more, 1,854 participants
 
 1,234  0200000000000000000000000000000000000000  ███████████
   617  0300000000000000000000000000000000000000  █████▌

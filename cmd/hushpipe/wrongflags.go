@@ -24,6 +24,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/store"
 )
 
@@ -93,7 +94,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 
 	var lines atomic.Uint64
 	stop := sayMinutely(minute.C, say, func() string {
-		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, several(lines.Load(), "line"), found.err)
+		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, prose.Plural(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
 		confine(found.dir, line.keys)
@@ -103,7 +104,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	}
 	err := discard(src, signals, &lines)
 	stop()
-	say.sayf(failure, "%s read and not written because the flags are wrong", several(lines.Load(), "line"))
+	say.sayf(failure, "%s read and not written because the flags are wrong", prose.Plural(lines.Load(), "line"))
 	return usageError{errors.Join(err, errSaid)}
 }
 

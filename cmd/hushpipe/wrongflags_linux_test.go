@@ -37,5 +37,5 @@ func TestWrongFlagsOnHangingDisk(t *testing.T) {
 	assert.Equal(t, 2, l.end())
 	assert.Less(t, time.Since(began), time.Minute, "it would be for ever")
 	assert.Contains(t, l.said.String(), "the disk with the recorded settings does not answer")
-	assert.Contains(t, l.said.String(), "10000 lines read and not written")
+	assert.Contains(t, l.said.String(), "10,000 lines read and not written")
 }

@@ -209,7 +209,7 @@ func TestWrongFlagsTakeAll(t *testing.T) {
 		l.write(client, "/")
 	}
 	assert.Equal(t, 2, l.end())
-	assert.Contains(t, l.said.String(), "30000 lines read and not written")
+	assert.Contains(t, l.said.String(), "30,000 lines read and not written")
 }
 
 // putSettings records settings by hand.

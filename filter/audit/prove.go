@@ -17,6 +17,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 	"hushpipe/format/statement"
 )
@@ -163,22 +164,6 @@ func (s *stream) judged(r Row) Row {
 	return r
 }
 
-func several(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%s %s", grouped(n), thing)
-}
-
-// grouped is a number that can be read: 1,234,567.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 func (a *auditor) period(s *stream, c statement.Claim) *Row {
 	keep := c.(statement.Period).Keep
 	r := &Row{Text: "no line is older than " + keep.String(), Looked: "there is no line yet"}
@@ -190,7 +175,7 @@ func (a *auditor) period(s *stream, c statement.Claim) *Row {
 	case len(keep) > 1 || keep[0].Kind != policy.Days:
 		r.Text = "lines are deleted at the first of their bounds: " + keep.String()
 	}
-	r.Looked = fmt.Sprintf("the names of %s, the dates of %s", several(len(s.keys.of), "day"), several(s.lines, "line"))
+	r.Looked = fmt.Sprintf("the names of %s, the dates of %s", prose.Plural(len(s.keys.of), "day"), prose.Plural(s.lines, "line"))
 	if s.copies > 0 {
 		r.Looked += fmt.Sprintf(", with those of %d copies", s.copies)
 	}
@@ -237,9 +222,9 @@ func (a *auditor) keys(s *stream, c statement.Claim) *Row {
 		}
 	}
 	if unread > 0 {
-		r.Why = fmt.Sprintf("%s cannot be read by this user", several(unread, "key"))
+		r.Why = fmt.Sprintf("%s cannot be read by this user", prose.Plural(unread, "key"))
 	}
-	r.Looked = fmt.Sprintf("%s: dates, modes, links, and that all differ", several(n, "key"))
+	r.Looked = fmt.Sprintf("%s: dates, modes, links, and that all differ", prose.Plural(n, "key"))
 	return r
 }
 
@@ -303,7 +288,7 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 	if f.Whole {
 		r.Text = "secrets in URLs are struck out"
 	}
-	r.Looked = several(s.lines, "line") + ", each treated once more"
+	r.Looked = prose.Plural(s.lines, "line") + ", each treated once more"
 	switch {
 	case s.earlier && s.ByFlags:
 		r.Looked += "; some were written under other flags, and fit those"
@@ -311,7 +296,7 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 		r.Looked += "; some are of an earlier policy, and fit that"
 	}
 	if f.Whole && s.malformed > 0 {
-		r.Looked += fmt.Sprintf("; %s in no known format", grouped(s.malformed))
+		r.Looked += fmt.Sprintf("; %s in no known format", prose.Commas(s.malformed))
 	}
 	return r
 }
@@ -334,7 +319,7 @@ func (a *auditor) addresses(s *stream, c statement.Claim) *Row {
 	}
 	slices.Sort(names)
 	mode := strings.Join(names, ", ")
-	r := &Row{Text: fmt.Sprintf("no address stands in clear (%s)", mode), Looked: several(s.lines, "line") + ": "}
+	r := &Row{Text: fmt.Sprintf("no address stands in clear (%s)", mode), Looked: prose.Plural(s.lines, "line") + ": "}
 	switch {
 	case slices.ContainsFunc(modes, pseudonym.Mode.InClear):
 		s.fault(addresses, Fault{File: s.Path, What: "addresses are kept in clear, by " + mode, Do: "choose another mode"})
@@ -401,7 +386,7 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 		}
 	}
 	if n > 0 {
-		r.Looked = fmt.Sprintf("each line of %s", several(n, "file")) + looked
+		r.Looked = fmt.Sprintf("each line of %s", prose.Plural(n, "file")) + looked
 	}
 	return r
 }
@@ -456,7 +441,7 @@ func (a *auditor) backups(s *stream, c statement.Claim) *Row {
 			s.fault(rowFor(statement.KindBackups), Fault{File: at, What: "has no CACHEDIR.TAG", Do: "hushpipe makes it when it writes there next"})
 		}
 	}
-	r.Looked = several(n, "tag")
+	r.Looked = prose.Plural(n, "tag")
 	return r
 }
 
@@ -482,7 +467,7 @@ func (a *auditor) conditions(s *stream, c statement.Claim) *Row {
 	if s.survey == nil {
 		return r
 	}
-	r.Looked = several(s.lines, "line") + ", by what is kept of each"
+	r.Looked = prose.Plural(s.lines, "line") + ", by what is kept of each"
 	if len(s.Untold) > 0 {
 		r.Why = "lines do not tell enough of " + strings.Join(s.Untold, ", ")
 	}
@@ -496,7 +481,7 @@ func (a *auditor) input(s *stream, c statement.Claim) *Row {
 		lines += s.lines
 		malformed += s.malformed
 	}
-	r := &Row{Text: "lines are read as " + in.Format, Looked: fmt.Sprintf("%s, %s in another form", several(lines, "line"), grouped(malformed))}
+	r := &Row{Text: "lines are read as " + in.Format, Looked: fmt.Sprintf("%s, %s in another form", prose.Plural(lines, "line"), prose.Commas(malformed))}
 	if malformed > lines/2 {
 		r.Why = "most lines have another form"
 	}

@@ -7,6 +7,7 @@ import (
 	"hushpipe/filter/groups"
 	"hushpipe/filter/policies"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/statement"
 )
 
@@ -46,7 +47,7 @@ func (a *auditor) group(s *stream, c statement.Claim) *Row {
 		}
 	}
 	if len(days) > 0 {
-		r.Looked = fmt.Sprintf("the people in the journals of %s", several(len(days), "day"))
+		r.Looked = fmt.Sprintf("the people in the journals of %s", prose.Plural(len(days), "day"))
 		r.Why = "of which group each line is, is not looked at"
 	}
 	return r
@@ -78,7 +79,7 @@ func (a *auditor) gate(s *stream, c statement.Claim) *Row {
 		}
 	}
 	if n > 0 {
-		r.Looked = fmt.Sprintf("the dates of %s, and which policies ran", several(n, "file"))
+		r.Looked = fmt.Sprintf("the dates of %s, and which policies ran", prose.Plural(n, "file"))
 	}
 	return r
 }

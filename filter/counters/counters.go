@@ -2,7 +2,7 @@
 // metrics, the status and the summary follow from the declarations.
 package counters
 
-import "fmt"
+import "hushpipe/format/prose"
 
 // Values are the counters of a process, or the sum of several: lines, where nothing else
 // is said. The keys are those of status --json and of the records of processes.
@@ -51,20 +51,17 @@ type Counter struct {
 	Help   string // what the metric counts
 	Column string // its head in status; "" for none
 	Weight Weight
-	said   string // what follows "3 of 1000 lines"; "": nobody needs to know
+	said   string // what follows "3 of 1,000 lines"; "": nobody needs to know
 	Hint   string // what to do; "" for nothing
 }
 
 // Told says of so many lines what the counter counted, "" for nothing.
 func (c *Counter) Told(v Values) string {
-	n, lines := *c.Of(&v), "lines"
+	n := *c.Of(&v)
 	if n == 0 || c.said == "" {
 		return ""
 	}
-	if v.Lines == 1 {
-		lines = "line"
-	}
-	return fmt.Sprintf("%d of %d %s %s", n, v.Lines, lines, c.said)
+	return prose.Commas(n) + " of " + prose.Plural(v.Lines, "line") + " " + c.said
 }
 
 // The counters.

@@ -9,20 +9,13 @@ import (
 
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/prose"
 )
 
 func (m *maker) number(n int) string { return m.Language.Number(uint64(n)) }
 
-func (m *maker) or(list []string) string  { return enumeration(list, m.w.Or) }
-func (m *maker) and(list []string) string { return enumeration(list, m.w.And) }
-
-// enumeration joins a list, with another word before the last.
-func enumeration(list []string, last string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " " + last + " " + list[len(list)-1]
-}
+func (m *maker) or(list []string) string  { return prose.List(list, m.w.Or) }
+func (m *maker) and(list []string) string { return prose.List(list, m.w.And) }
 
 func (m *maker) quote(text string) string { return fmt.Sprintf(m.w.Quote, text) }
 
