@@ -59,7 +59,7 @@ func TestDisplay(t *testing.T) {
 and 2 more rooms`},
 		{"exactly", counts.Day{Rooms: rooms}, day, "", true, 47, 7, `
 2026-11-22 14:05:31  /var/log/hushpipe?[2J
-4 rooms: 3 conferences of 2 or more, 1,854 parti
+4 rooms: 3 conferences of 2 or more, 1,854 part
 
 1,234  0200000000000000000000000000000000000000
   617  0300000000000000000000000000000000000000
