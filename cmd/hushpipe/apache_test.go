@@ -428,8 +428,19 @@ func clientOf(t *testing.T, line string) netip.Addr {
 
 var roomRequest = regexp.MustCompile(`^(\S+) .*? "\S+ (?:/([^/? ]+))?/(?:http-bind|xmpp-websocket)\?(?:[^ ]*&)?room=([^& ]*)[^"]*" [123]\d\d `)
 
-// assertRooms counts the rooms of each day in the raw log by plain means.
+// assertRooms holds the room files of DIR against the raw log.
 func assertRooms(t *testing.T, raw []string, dir string) {
+	t.Helper()
+	for day, want := range roomFiles(t, raw) {
+		got, err := os.ReadFile(filepath.Join(dir, "rooms", "rooms-"+day+".log"))
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got), "rooms of %s", day)
+	}
+}
+
+// roomFiles counts the rooms of each day in the raw log by plain means, and returns the
+// texts of the room files that say so.
+func roomFiles(t *testing.T, raw []string) map[string]string {
 	t.Helper()
 	users := map[string]map[string]map[string]bool{} // day → hash → client
 	for _, line := range raw {
@@ -456,6 +467,7 @@ func assertRooms(t *testing.T, raw []string, dir string) {
 		}
 		users[day][hash][m[1]] = true
 	}
+	files := map[string]string{}
 	for day, rooms := range users {
 		var want strings.Builder
 		hashes := make([]string, 0, len(rooms))
@@ -466,10 +478,9 @@ func assertRooms(t *testing.T, raw []string, dir string) {
 		for _, hash := range hashes {
 			fmt.Fprintf(&want, "%d %s\n", len(rooms[hash]), hash)
 		}
-		got, err := os.ReadFile(filepath.Join(dir, "rooms", "rooms-"+day+".log"))
-		require.NoError(t, err)
-		assert.Equal(t, want.String(), string(got), "rooms of %s", day)
+		files[day] = want.String()
 	}
+	return files
 }
 
 var timeStamp = regexp.MustCompile(` \[(\d\d/[A-Z][a-z]{2}/\d{4}):`)

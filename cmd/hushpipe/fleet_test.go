@@ -29,7 +29,8 @@ type hosts struct {
 	names   []string
 	pipes   []*os.File
 	filters []*exec.Cmd
-	ships   []*exec.Cmd                // of a fleet
+	ships   []*exec.Cmd // of a fleet
+	counter *exec.Cmd
 	users   map[string]map[string]bool // of each room, by all lines
 }
 
@@ -325,10 +326,16 @@ func TestCopyOfSilentHost(t *testing.T) {
 	}
 }
 
-// fleetHosts starts a filter for each name, whose keys are those of one fleet, with lines in
-// its file. The first host invites the last one. Their services run until the end of the
-// test.
+// fleetHosts starts a filter for each name, whose keys are those of one fleet.
 func fleetHosts(t *testing.T, lines string, names ...string) *hosts {
+	h := newFleet(t, lines, names...)
+	h.run()
+	return h
+}
+
+// newFleet has hosts take part in a fleet, with lines in its file. The first host invites
+// the last one. Their services run until the end of the test.
+func newFleet(t *testing.T, lines string, names ...string) *hosts {
 	program, path := hushpipeBinary(t), t.TempDir()
 	fleet := filepath.Join(path, "meet")
 	seed, err := exec.Command(program, "fleet", "new", fleet).Output()
@@ -348,7 +355,6 @@ func fleetHosts(t *testing.T, lines string, names ...string) *hosts {
 		require.NoError(t, os.WriteFile(filepath.Join(h.dir(i), "fleet-seed"), seed, 0o600))
 		h.ship(i)
 	}
-	h.run()
 	return h
 }
 

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -18,9 +17,8 @@ import (
 // the manual gives it, and changes nothing in DIR.
 func TestFleetCheck(t *testing.T) {
 	program, path := hushpipeBinary(t), t.TempDir()
-	rights := regexp.MustCompile(`\n *user (meet on >PASSWORD [-+@~:{*|a-z\s]*)`).FindStringSubmatch(manualText("fleet", "1"))
-	require.NotNil(t, rights)
-	server := enginetest.Start(t, append([]string{"--user"}, strings.Fields(rights[1])...)...)
+	rights := hostRights(t)
+	server := enginetest.Start(t, append([]string{"--user"}, rights...)...)
 	fleet, dir, password := filepath.Join(path, "meet"), filepath.Join(path, "web1"), filepath.Join(path, "password")
 	require.NoError(t, os.Mkdir(dir, 0o750))
 	seed, err := exec.Command(program, "fleet", "new", fleet).Output()

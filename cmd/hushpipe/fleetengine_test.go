@@ -37,14 +37,21 @@ func TestPortsOf(t *testing.T) {
 	assert.Equal(t, "/run/redis:6379", socket)
 }
 
+// hostRights are those of hosts and collectors, as the manual has them, with their name and
+// password.
+func hostRights(t *testing.T) []string {
+	t.Helper()
+	rights := regexp.MustCompile(`\n *user (meet on >PASSWORD [-+@~:{*|a-z\s]*)`).FindStringSubmatch(manualText("fleet", "1"))
+	require.NotNil(t, rights)
+	return strings.Fields(rights[1])
+}
+
 // TestFleetEngine: what the engine counts of three hosts with their filters is an independent
 // count, after it was killed and had lost all. The hosts have the rights that the manual
 // gives them, and no others.
 func TestFleetEngine(t *testing.T) {
 	notAtMidnight()
-	rights := regexp.MustCompile(`\n *user (meet on >PASSWORD [-+@~:{*|a-z\s]*)`).FindStringSubmatch(manualText("fleet", "1"))
-	require.NotNil(t, rights)
-	engine := enginetest.Start(t, append([]string{"--user", "default", "off", "--user"}, strings.Fields(rights[1])...)...)
+	engine := enginetest.Start(t, append([]string{"--user", "default", "off", "--user"}, hostRights(t)...)...)
 	password := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(password, []byte("PASSWORD\n"), 0o600))
 	h := fleetHosts(t, "engine unix://"+engine.Socket+"\nuser meet\npassword "+password+"\n", "web1", "web2", "web3")
@@ -63,22 +70,36 @@ func TestFleetEngine(t *testing.T) {
 // collect starts to collect what hosts ship, and returns what waits until the counts are an
 // independent count.
 func (h *hosts) collect() (collected func()) {
-	fleet, counts := filepath.Join(h.path, "meet"), filepath.Join(h.path, "counts")
-	require.NoError(h.t, os.Mkdir(counts, 0o750))
-	seed, err := exec.Command(h.program, "fleet", "invite", fleet, h.dir(0)).Output()
-	require.NoError(h.t, err)
-	require.NoError(h.t, os.WriteFile(filepath.Join(counts, "fleet-seed"), seed, 0o600))
-	startService(h.t, h.program, "fleet", "collect", fleet, counts)
+	h.t.Helper()
+	h.joinCounter()
 	return func() {
 		h.t.Helper()
 		want := h.counted()
-		name := filepath.Join(counts, "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log")
+		name := filepath.Join(h.counts(), "rooms", "rooms-"+time.Now().Format(time.DateOnly)+".log")
 		awaitFor(h.t, 5*time.Minute, func() bool { // a host that has nothing new asks each minute
 			text, err := os.ReadFile(name)
 			entries, wrong := roomfile.Parse(text)
 			return err == nil && wrong == nil && slices.Equal(want, entries)
 		}, "the counts")
 	}
+}
+
+// counts is the DIR of the collector.
+func (h *hosts) counts() string { return filepath.Join(h.path, "counts") }
+
+// joinCounter has a collector take part, and starts it.
+func (h *hosts) joinCounter() {
+	h.t.Helper()
+	require.NoError(h.t, os.Mkdir(h.counts(), 0o750))
+	seed, err := exec.Command(h.program, "fleet", "invite", filepath.Join(h.path, "meet"), h.dir(0)).Output()
+	require.NoError(h.t, err)
+	require.NoError(h.t, os.WriteFile(filepath.Join(h.counts(), "fleet-seed"), seed, 0o600))
+	h.count()
+}
+
+// count starts the collector.
+func (h *hosts) count() {
+	h.counter = startService(h.t, h.program, "fleet", "collect", filepath.Join(h.path, "meet"), h.counts())
 }
 
 // TestFleetKills: services of hosts are killed while they send, and an engine stands still

@@ -45,6 +45,8 @@ func loadLog(program, dir string, flags ...string) string {
 // connection asks for what is not logged: its longest wait is the machine's own.
 type load struct {
 	h       *httpd
+	first   int // of the addresses told of by a proxy
+	each    int // requests until there is a new room
 	began   time.Time
 	stopped chan struct{}
 	busy    sync.WaitGroup // connections that go on until stop
@@ -74,8 +76,12 @@ const (
 )
 
 // startLoad begins to send rate requests a second.
-func startLoad(h *httpd, rate int) *load {
-	l := &load{h: h, began: time.Now(), stopped: make(chan struct{}), stopServer: h.Stop}
+func startLoad(h *httpd, rate int) *load { return startLoadOf(h, rate, 1, roomAfter) }
+
+// startLoadOf is startLoad with clients from the first on, and a new room after each so many
+// requests.
+func startLoadOf(h *httpd, rate, first, each int) *load {
+	l := &load{h: h, first: first, each: each, began: time.Now(), stopped: make(chan struct{}), stopServer: h.Stop}
 	pace := time.Second * loadConns / time.Duration(rate)
 	for i := range loadConns {
 		l.busy.Go(func() { l.send(fmt.Sprintf("127.0.2.%d", i+1), i%2 == 0, pace) })
@@ -173,7 +179,7 @@ func (l *load) send(src string, keepAlive bool, pace time.Duration) {
 		}
 		client, header := netip.MustParseAddr(src), ""
 		if n%8 != 0 {
-			client = netip.MustParseAddr(fmt.Sprintf("2001:db8:77::%x", 1+(n*loadConns+int(src[len(src)-1]))%loadClients))
+			client = netip.MustParseAddr(fmt.Sprintf("2001:db8:77::%x", l.first+(n*loadConns+int(src[len(src)-1]))%loadClients))
 			header = fmt.Sprintf("X-Forwarded-For: %s\r\nReferer: http://[%s]/\r\n", client, client)
 		}
 		id, room := l.ask(client)
@@ -208,7 +214,7 @@ func (l *load) ask(client netip.Addr) (id int, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id = len(l.asked)
-	room = fmt.Sprintf("Room%d", id/roomAfter)
+	room = fmt.Sprintf("Room%d", id/l.each)
 	l.asked = append(l.asked, asked{room: room, client: client, at: time.Now()})
 	return id, room
 }

@@ -1,18 +1,10 @@
 package engine
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,32 +90,13 @@ func TestSecretInError(t *testing.T) {
 // TestTLS: hosts are known by their certificates, and a server without one of the authority
 // is not spoken to.
 func TestTLS(t *testing.T) {
-	path := t.TempDir()
-	write := func(name, kind string, der []byte) string {
-		name = filepath.Join(path, name)
-		require.NoError(t, os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
-		return name
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
 	host, port := enginetest.Address(t)
-	// One certificate is the authority's, the server's and the host's.
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, IPAddresses: []net.IP{net.ParseIP(host)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	certFile, keyFile := write("cert", "CERTIFICATE", cert), write("key", "PRIVATE KEY", secret)
-	enginetest.Start(t, "--bind", host, "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
-		"--tls-ca-cert-file", certFile, "--tls-auth-clients", "yes")
+	certFile, keyFile := enginetest.Certificate(t, host)
+	enginetest.Start(t, enginetest.TLS(host, port, certFile, keyFile)...)
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
-	parsed, err := x509.ParseCertificate(cert)
-	require.NoError(t, err)
-	roots.AddCert(parsed)
+	roots.AddCert(pair.Leaf)
 	for _, tt := range []struct {
 		name string
 		tls  *tls.Config
