@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/engine/enginetest"
-	"hushpipe/filter/fleet/pairs"
+	"hushpipe/filter/pairs"
 )
 
 // fleetSoak is a fleet of web servers under load.
@@ -44,7 +44,12 @@ var fleetFaults = []fleetFault{
 		i := s.any()
 		s.killLogger(i, s.loads[i].atWork(s.dir(i)))
 	}},
-	{"ship: kill -9", func(s *fleetSoak) { s.killShip(s.any()) }},
+	{"ship: kill -9", func(s *fleetSoak) {
+		i := s.any()
+		s.end(s.ships[i])
+		s.flow()
+		s.shipAgain(i)
+	}},
 	{"ship: all killed at once", func(s *fleetSoak) {
 		for i := range s.ships {
 			s.end(s.ships[i])
@@ -99,7 +104,7 @@ var longFault = fleetFault{"engine: stopped for longer than anybody waits for it
 // any is a host.
 func (s *fleetSoak) any() int { return s.random.IntN(len(s.names)) }
 
-// flow lets lines come for a while to all hosts, with rooms that are new.
+// flow lets lines come to all hosts for a while, with rooms that are new.
 func (s *fleetSoak) flow() {
 	s.t.Helper()
 	for _, l := range s.loads {
@@ -118,14 +123,6 @@ func (s *fleetSoak) killLogger(i int, moment func(pid int)) {
 	s.t.Helper()
 	killLogger(s.t, s.dir(i), moment)
 	s.kills[i]++
-}
-
-// killShip kills the service of a host, and starts it again.
-func (s *fleetSoak) killShip(i int) {
-	s.t.Helper()
-	s.end(s.ships[i])
-	s.flow()
-	s.shipAgain(i)
 }
 
 // shipAgain starts the service of a host, and returns when it has sent all: else an engine
@@ -216,6 +213,9 @@ func TestFleetSoak(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
+	for _, l := range s.loads {
+		l.await(1000) // with rooms of all parts, so that each host finds at once what the engine has lost of them
+	}
 
 	var raw []string
 	for i, l := range s.loads {

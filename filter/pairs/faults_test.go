@@ -60,6 +60,20 @@ func TestLostAnswer(t *testing.T) {
 	assert.Empty(t, m.said)
 }
 
+// TestRestart: a host that finds its connection cut asks at once whether the engine has all, and
+// not when a minute has gone.
+func TestRestart(t *testing.T) {
+	m := newMeet(t, "web1")
+	m.logAll(1000)
+	m.step()
+	m.engine.Kill()
+	m.engine.Run()
+	m.log(m.hosts[0], 1)
+	require.Error(t, m.hosts[0].Step())
+	require.NoError(t, m.hosts[0].Step())
+	m.same()
+}
+
 // TestRollBack: an engine that starts with an older dump has lost what came later.
 func TestRollBack(t *testing.T) {
 	m := newMeet(t, "web1", "web2")

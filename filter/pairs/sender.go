@@ -154,6 +154,7 @@ func (s *Sender) Step() error {
 		err := s.day(d, m.id, day, keep, now, renew)
 		var own dayError
 		if isOwn := errors.As(err, &own); err != nil && !isOwn {
+			s.renewed = time.Time{} // the engine may be back without what it had
 			errs = append(errs, err)
 			break // the other days would come to the same
 		} else if isOwn && (day >= today || !s.told[day]) { // of a day that is over it is said once
