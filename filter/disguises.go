@@ -54,6 +54,9 @@ func plainRune(r rune) rune {
 // escaped is a visible character that is percent-encoded, or as httpd and C write it.
 var escaped = regexp.MustCompile(`(?:%|\\x)(?:2[1-9A-Fa-f]|[3-6][0-9A-Fa-f]|7[0-9A-Ea-e])`)
 
+// markWord is a word between the numbers of an address that is read out.
+const markWord = `[\s_-]*(?:dot|point|comma|dash|minus|slash|blank|space|punkt|komma|strich|bindestrich|leerzeichen|punktum|prikk|strek|bindestrek|skråstrek|mellomrom)[\s_-]*`
+
 // marks are how people write dots, colons and at signs, from the clearest to the least.
 var marks = []struct {
 	found *regexp.Regexp
@@ -63,7 +66,7 @@ var marks = []struct {
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?:\.|dot|punkt|punktum)\s*[\])}>]\s*`), "."},
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?::|colon|doppelpunkt|kolon)\s*[\])}>]\s*`), ":"},
 	{regexp.MustCompile(`(?i)\s*[\[({<]\s*(?:@|at|ät|krøllalfa)\s*[\])}>]\s*`), "@"},
-	{regexp.MustCompile(`(?i)(\d)\s*(?:dot|punkt|punktum)\s*(\d+)\s*(?:dot|punkt|punktum)\s*(\d+)\s*(?:dot|punkt|punktum)\s*(\d)`), "$1.$2.$3.$4"},
+	{regexp.MustCompile(`(?i)(\d)` + markWord + `(\d+)` + markWord + `(\d+)` + markWord + `(\d)`), "$1.$2.$3.$4"},
 	{regexp.MustCompile(`(?i)\s*\b(?:colon|doppelpunkt|kolon)\b\s*`), ":"},
 	{regexp.MustCompile(`(\d)\s*\.\s*(\d+)\s*\.\s*(\d+)\s*\.\s*(\d)`), "$1.$2.$3.$4"},
 	{regexp.MustCompile(`(?i)(\S)\s+(?:@|at|ät)\s+(\S+?)(?:\.|\s+(?:dot|punkt|punktum)\s+)(\pL)`), "$1@$2.$3"},
@@ -71,8 +74,7 @@ var marks = []struct {
 }
 
 // withoutOdd returns a text without the addresses in it that are spelled as no server logs
-// them. What people write for something else stays: a number alone, as of a case or a
-// telephone, a row of them with blanks, and one that ascends, as in "cases 12,13,15,17".
+// them, and without telephones.
 func withoutOdd(text string, whom []string) string {
 	for _, o := range odd {
 		text = o.found.ReplaceAllStringFunc(text, func(s string) string {
@@ -82,38 +84,29 @@ func withoutOdd(text string, whom []string) string {
 			return s
 		})
 	}
-	return base64Text.ReplaceAllStringFunc(text, func(s string) string {
+	text = base64Text.ReplaceAllStringFunc(text, func(s string) string {
 		if plain := decode64(s); withoutNames(plain, whom) != plain {
 			return redacted
 		}
 		return s
 	})
+	return withoutTelephones(withoutRows(withoutNumbers(text, whom)))
 }
 
-// odd is how addresses are spelled for forms and programs that take no dots. A text ends
-// with its group, of which isAddr tells whether it is an address.
+// odd is how addresses are spelled for forms and programs that take no dots or colons. A
+// text ends with its group, of which isAddr tells whether it is an address.
 var odd = []struct {
 	found  *regexp.Regexp
 	isAddr func(string) bool
 }{
-	{regexp.MustCompile(`(\d+(?:,\d+)+)`), func(s string) bool { n, ok := numbers(s, ","); return ok && !slices.IsSorted(n) }},
-	{regexp.MustCompile(`(\d+(?:_\d+)+)`), func(s string) bool { _, ok := numbers(s, "_"); return ok }},
 	{regexp.MustCompile(`((?:0[xX][0-9A-Fa-f]+|\d+)(?:\.(?:0[xX][0-9A-Fa-f]+|\d+))*)`), isOldAddr},
-	{regexp.MustCompile(`(?i)(?:\b(?:ip|ipv4|ip-?add?resse?|add?resse?)[:= ]{1,3}|://)(\d+)`), isNumberAddr},
+	{regexp.MustCompile(`(?i)(?:\b(?:ip|ipv4|ip-?add?resse?|add?resse?|host)[:=_ -]{1,3}|://)(\d+)`), isNumberAddr},
 	{regexp.MustCompile(`(?i)(\b[0-9a-f]{1,4}(?:\s*:\s*(?:[0-9a-f]{1,4}\b)?){3,})`), isSpacedAddr},
 	{regexp.MustCompile(`(?i)(\b[0-9a-f]{1,4}(?:[-_ ][0-9a-f]{1,4}){7,}\b)`), isGroupsAddr},
-}
-
-// numbers returns four numbers of a byte each.
-func numbers(text, between string) (n []uint64, ok bool) {
-	for part := range strings.SplitSeq(text, between) {
-		v, err := strconv.ParseUint(part, 10, 8)
-		if err != nil || len(part) > 1 && part[0] == '0' {
-			return nil, false
-		}
-		n = append(n, v)
-	}
-	return n, len(n) == 4
+	{regexp.MustCompile(`(?i)(\b(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?:[-_/;.,|]{1,2}[0-9a-f]{1,4})+)`), isMarkedAddr},
+	{regexp.MustCompile(`(?i)(\b[0-9a-f]{2}(?:[ :._-][0-9a-f]{2}){3,}\b)`), isMixedHex},
+	{regexp.MustCompile(`(\b[01]{8}(?:[ .:_-][01]{8}){3}\b)`), func(string) bool { return true }},
+	{regexp.MustCompile(`(?i)(\b(?:[0-9a-f]\.){4,}ip6\.arpa\b)`), func(string) bool { return true }},
 }
 
 // isOldAddr reports whether inet_aton(3) takes a text for an address that is octal, as
@@ -159,6 +152,15 @@ func isGroupsAddr(text string) bool {
 	})
 }
 
+// isMarkedAddr reports whether a text is an IPv6 address with another mark for its colons,
+// as a path or a name of a file has it: 2001-db8--5.
+func isMarkedAddr(text string) bool {
+	mark := text[4:5]
+	colons := strings.ReplaceAll(text, mark, ":")
+	_, ok := pseudonym.ParseAddr([]byte(colons))
+	return ok && !strings.Contains(colons, ".") && (isMixedHex(strings.ReplaceAll(text, mark, "")) || strings.Count(colons, ":") > 2)
+}
+
 // base64Text may be the base64 of an address, which has 7 bytes at least.
 var base64Text = regexp.MustCompile(`[A-Za-z0-9+/_-]{10,}={0,2}`)
 
@@ -167,7 +169,7 @@ func decode64(text string) string {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
 	plain, err := base64.RawStdEncoding.DecodeString(text)
 	out := strings.TrimSpace(string(plain))
-	if err != nil || strings.ContainsFunc(out, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if err != nil || !isVisible(out) {
 		return ""
 	}
 	return out

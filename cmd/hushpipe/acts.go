@@ -20,11 +20,11 @@ type actor struct {
 }
 
 // newActor returns who runs the command, and says so where a part of the reason is left
-// out: addresses and names of clients, and whom is looked for.
+// out: what may be an address, a telephone or the name of a client, and whom is looked for.
 func newActor(what, reason string, whom []string, say *messages) actor {
 	clean := filter.Reason(reason, whom...)
 	if clean != reason {
-		say.sayf(note, "--reason names an address or a client, which is left out, as it is kept for three years; hint: name the case by its number")
+		say.sayf(note, "--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
 	}
 	return actor{what, loginID(), clean}
 }
