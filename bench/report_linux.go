@@ -75,14 +75,4 @@ func (r report) printMemories(b *strings.Builder) {
 	printRows(b, rows)
 }
 
-// printRows draws a table, the first row being its head.
-func printRows(b *strings.Builder, rows [][]string) {
-	for i, row := range align(rows) {
-		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintf(b, "|%s\n", strings.Repeat(" --- |", len(row)))
-		}
-	}
-}
-
 func (s span) String() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max) }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"hushpipe/format/prose"
 )
@@ -81,14 +80,19 @@ func (t table) printPart(b *strings.Builder, part []result) (short []string) {
 		}
 		rows = append(rows, row)
 	}
-	for i, row := range align(rows) {
+	printRows(b, rows)
+	b.WriteString("\n")
+	return short
+}
+
+// printRows draws a table, the first row being its head.
+func printRows(b *strings.Builder, rows [][]string) {
+	for i, row := range prose.Align("l", rows) {
 		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
 		if i == 0 {
 			fmt.Fprintf(b, "|%s\n", strings.Repeat(" --- |", len(row)))
 		}
 	}
-	b.WriteString("\n")
-	return short
 }
 
 // unique leaves out what stood before.
@@ -149,18 +153,4 @@ func round(v float64) int {
 		unit *= 10
 	}
 	return int(v/float64(unit)+0.5) * unit
-}
-
-// align pads the cells of each column to one width.
-func align(rows [][]string) [][]string {
-	for col := range rows[0] {
-		width := 0
-		for _, row := range rows {
-			width = max(width, utf8.RuneCountInString(row[col]))
-		}
-		for _, row := range rows {
-			row[col] += strings.Repeat(" ", width-utf8.RuneCountInString(row[col]))
-		}
-	}
-	return rows
 }

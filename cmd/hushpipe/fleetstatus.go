@@ -140,5 +140,5 @@ func (d *drawing) fleetDays(s pairs.Status) {
 			prose.Commas(day.Rooms), prose.Commas(day.Pairs)})
 	}
 	d.linef("")
-	d.table("lrrrrr", rows)
+	d.table("lr", rows)
 }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -162,41 +161,13 @@ func (d *drawing) wrapped(text string) { d.linef("%s", indented(text, "  ")) }
 
 // indented breaks a text into lines that fit the screen, each behind indent.
 func indented(text, indent string) string {
-	var lines []string
-	line := indent
-	for word := range strings.FieldsSeq(text) {
-		switch {
-		case line == indent:
-			line += word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > screen:
-			lines = append(lines, line)
-			line = indent + word
-		default:
-			line += " " + word
-		}
-	}
-	return strings.Join(append(lines, line), "\n")
+	return indent + strings.Join(prose.Wrap(text, screen-len(indent)), "\n"+indent)
 }
 
 // table draws rows below an empty line, each column as wide as its widest cell;
-// the first row are the heads. align has l or r for each column.
-func (d *drawing) table(align string, rows [][]string) {
-	widths := make([]int, len(align))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if align[i] == 'r' {
-				line += pad + cell + "  "
-			} else {
-				line += cell + pad + "  "
-			}
-		}
+// the first row are the heads. sides is that of prose.Align.
+func (d *drawing) table(sides string, rows [][]string) {
+	for _, line := range prose.Lines(sides, rows) {
 		d.linef("%s", strings.TrimRight(line, " "))
 	}
 }
@@ -262,7 +233,7 @@ func (d *drawing) counts(s audit.Status) {
 	}
 	rows = append(rows, row(prose.Plural(len(s.Counts), "day"), of(s.Total)))
 	d.linef("")
-	d.table("l"+strings.Repeat("r", len(rows[0])-1), rows)
+	d.table("lr", rows)
 	if n := s.Total.Withheld; n > 0 {
 		d.linef("")
 		d.linef("withheld for good: %s of groups with too few people", prose.Plural(n, "line"))
@@ -284,7 +255,7 @@ func (d *drawing) processes(s audit.Status) {
 			confined = append(confined, cmp.Or(p.Confined, "not confined"))
 			memory = append(memory, cmp.Or(p.Memory, "core files not recorded"))
 		}
-		d.table("lllll", rows)
+		d.table("l", rows)
 		d.linef("")
 		d.linef("version %s", different(versions))
 		d.wrapped(different(confined))
@@ -327,7 +298,7 @@ func (d *drawing) finding(indent, place string, parts ...string) {
 		last := line[strings.LastIndexByte(line, '\n')+1:]
 		switch {
 		case part == "":
-		case utf8.RuneCountInString(last+": "+part) <= screen:
+		case prose.Width(last+": "+part) <= screen:
 			line += ": " + part
 		default:
 			line += ":\n" + indented(part, indent+"  ")

@@ -234,12 +234,7 @@ func bar(n, most uint64, width int, utf8 bool) string {
 	if !utf8 {
 		return strings.Repeat("#", max(1, int(float64(n)/float64(most)*float64(width))))
 	}
-	eighths := max(1, int(float64(n)/float64(most)*float64(8*width)))
-	text := strings.Repeat("█", eighths/8)
-	if part := eighths % 8; part > 0 {
-		text += string(rune('█' + 8 - part)) // U+2588 is full, U+258F one eighth
-	}
-	return text
+	return prose.Bar(n, most, width)
 }
 
 // isUTF8 reports whether the locale's characters are those of UTF-8, setlocale(3).

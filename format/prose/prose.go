@@ -1,5 +1,6 @@
-// Package prose writes numbers and lists as people read them, for messages and tables
-// in English. What is written in several languages uses report.Language for numbers.
+// Package prose writes numbers, lists and tables as people read them, in messages and on
+// terminals. Numbers and plurals are in English; what is written in several languages has
+// a report.Language for them.
 package prose
 
 import (

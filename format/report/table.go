@@ -2,9 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
-	"strings"
-	"unicode/utf8"
 )
 
 // column is one of the columns that text and Markdown show for each step.
@@ -137,35 +134,4 @@ func recurring(r *Report) []uint64 {
 		}
 	}
 	return rooms
-}
-
-// width is how many columns of a terminal a text takes: no letter of these
-// languages takes two, and none is put together from several.
-func width(text string) int { return utf8.RuneCountInString(text) }
-
-// aligned returns rows as lines, the first column flush left, the others right.
-func aligned(rows [][]string) []string {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], width(cell))
-		}
-	}
-	lines := make([]string, len(rows))
-	for n, row := range rows {
-		cells := slices.Clone(row)
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-width(cell))
-			if i == 0 {
-				cells[i] += pad
-			} else {
-				cells[i] = pad + cell
-			}
-		}
-		lines[n] = strings.Join(cells, "  ")
-	}
-	return lines
 }

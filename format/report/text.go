@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
+
+	"hushpipe/format/prose"
 )
 
 // Screen is what text is written for.
@@ -42,13 +43,13 @@ func (s Screen) paint(how, text string) string {
 // Text writes tables and bar charts for a terminal.
 func Text(w io.Writer, r *Report, l *Language, s Screen) error {
 	out := bufio.NewWriter(w)
-	for _, row := range aligned(summary(r, l)) {
-		fmt.Fprintln(out, row)
-	}
+	s.Table(out, summary(r, l), nil)
 	s.steps(out, r, l)
 	if r.Total.Known > 0 {
-		s.classes(out, sizeRows(r, l), r.Total.Sizes[:])
-		s.classes(out, recurrenceRows(r, l), recurring(r))
+		fmt.Fprintln(out)
+		s.Table(out, sizeRows(r, l), r.Total.Sizes[:])
+		fmt.Fprintln(out)
+		s.Table(out, recurrenceRows(r, l), recurring(r))
 	}
 	return out.Flush()
 }
@@ -58,8 +59,8 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 	var lines []string
 	fit := func(room int) bool {
 		for shown := columns(r, l); ; {
-			lines = aligned(stepRows(r, l, shown))
-			if fits := width(lines[0]) <= room; fits || !narrower(&shown) {
+			lines = prose.Lines("lr", stepRows(r, l, shown))
+			if fits := prose.Width(lines[0]) <= room; fits || !narrower(&shown) {
 				return fits
 			}
 		}
@@ -71,10 +72,10 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 	for i, step := range r.Steps {
 		values[i] = step.Participants
 	}
-	room := s.Width - width(lines[0]) - 2
+	room := s.Width - prose.Width(lines[0]) - 2
 	bars := s.Bars(values, room)
 	head := s.Head(lines[0])
-	if title := l.Text("Participants"); width(title) <= room {
+	if title := l.Text("Participants"); prose.Width(title) <= room {
 		head += "  " + s.Head(title)
 	}
 	fmt.Fprintln(out)
@@ -108,15 +109,20 @@ func narrower(shown *[]column) bool {
 	return most >= 0
 }
 
-// classes draws one bar for each class.
-func (s Screen) classes(out io.Writer, rows [][]string, counts []uint64) {
-	lines := aligned(rows)
-	bars := s.Bars(counts, s.Width-width(lines[0])-2)
-	fmt.Fprintln(out)
-	fmt.Fprintln(out, s.Head(lines[0]))
-	for i, line := range lines[1:] {
-		if bars != nil {
-			line += "  " + s.Bar(bars[i])
+// Table writes rows, the first column flush left and the others right. The first row are
+// heads if there are values, which are drawn behind the others where there is room.
+func (s Screen) Table(out io.Writer, rows [][]string, values []uint64) {
+	lines := prose.Lines("lr", rows)
+	var bars []string
+	if len(values) > 0 {
+		bars = s.Bars(values, s.Width-prose.Width(lines[0])-2)
+	}
+	for n, line := range lines {
+		switch {
+		case n == 0 && len(values) > 0:
+			line = s.Head(line)
+		case n > 0 && bars != nil:
+			line += "  " + s.Bar(bars[n-1])
 		}
 		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
@@ -126,22 +132,15 @@ func (s Screen) classes(out io.Writer, rows [][]string, counts []uint64) {
 // terminal the eye loses the line.
 const leastBar, mostBar = 12, 60
 
-// eighths are parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
-var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
-
 // Bars draws values to one scale, in so many columns; nil where they are too few.
 func (s Screen) Bars(values []uint64, columns int) []string {
 	if columns < leastBar {
 		return nil
 	}
-	largest := max(1, slices.Max(values))
+	largest := slices.Max(values)
 	bars := make([]string, len(values))
 	for i, v := range values {
-		n := int(math.Round(float64(v) / float64(largest) * float64(8*min(columns, mostBar))))
-		if v > 0 {
-			n = max(n, 1)
-		}
-		bars[i] = strings.Repeat("█", n/8) + eighths[n%8]
+		bars[i] = prose.Bar(v, largest, min(columns, mostBar))
 	}
 	return bars
 }

@@ -5,18 +5,19 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"hushpipe/format/prose"
 )
 
 // Text writes the notice for a terminal, in lines of at most width columns.
 func (p *Page) Text(w io.Writer, width int) error {
 	out := bufio.NewWriter(w)
 	heading := func(text, under string) {
-		lines := wrap(text, width)
-		fmt.Fprintf(out, "%s\n%s\n", strings.Join(lines, "\n"), strings.Repeat(under, utf8.RuneCountInString(lines[len(lines)-1])))
+		lines := prose.Wrap(text, width)
+		fmt.Fprintf(out, "%s\n%s\n", strings.Join(lines, "\n"), strings.Repeat(under, prose.Width(lines[len(lines)-1])))
 	}
 	paragraph := func(text string) {
-		fmt.Fprintf(out, "\n%s\n", strings.Join(wrap(text, width), "\n"))
+		fmt.Fprintf(out, "\n%s\n", strings.Join(prose.Wrap(text, width), "\n"))
 	}
 	blocks := func(list []Block) {
 		for _, b := range list {
@@ -49,11 +50,11 @@ func (p *Page) Text(w io.Writer, width int) error {
 func textTable(out io.Writer, rows [][2]string, width int) {
 	first := 0
 	for _, row := range rows {
-		first = max(first, utf8.RuneCountInString(row[0]))
+		first = max(first, prose.Width(row[0]))
 	}
 	first = min(first, width*2/5)
 	for _, row := range rows {
-		left, right := wrap(row[0], first), wrap(row[1], width-first-4)
+		left, right := prose.Wrap(row[0], first), prose.Wrap(row[1], width-first-4)
 		for i := range max(len(left), len(right)) {
 			var l, r string
 			if i < len(left) {
@@ -62,24 +63,7 @@ func textTable(out io.Writer, rows [][2]string, width int) {
 			if i < len(right) {
 				r = right[i]
 			}
-			fmt.Fprintln(out, strings.TrimRight("  "+l+strings.Repeat(" ", max(first-utf8.RuneCountInString(l), 0))+"  "+r, " "))
+			fmt.Fprintln(out, strings.TrimRight("  "+l+strings.Repeat(" ", max(first-prose.Width(l), 0))+"  "+r, " "))
 		}
 	}
-}
-
-// wrap breaks a text into lines. A word that is longer stays whole.
-func wrap(text string, width int) (lines []string) {
-	line, n := "", 0
-	for word := range strings.FieldsSeq(text) {
-		size := utf8.RuneCountInString(word)
-		if n > 0 && n+1+size > width {
-			lines = append(lines, line)
-			line, n = "", 0
-		}
-		if n > 0 {
-			line, n = line+" ", n+1
-		}
-		line, n = line+word, n+size
-	}
-	return append(lines, line)
 }

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
+	"hushpipe/format/prose"
 	"hushpipe/format/report"
 	"hushpipe/format/trafficfile"
 )
@@ -18,7 +17,7 @@ const mostRows = 15
 // Text writes tables and bar charts for a terminal.
 func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 	out := bufio.NewWriter(w)
-	writeTable(out, s, r.summary(l), nil)
+	s.Table(out, r.summary(l), nil)
 	fmt.Fprintln(out)
 	writeSteps(out, s, r, l)
 	for _, t := range slices.Concat(tables, r.unknown()) {
@@ -37,7 +36,7 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 			lines = append(lines, append([]string{t.name(c.Key, l)}, t.numbers(c, l)...))
 			values = append(values, c.Numbers[t.shown[0]])
 		}
-		writeTable(out, s, lines, values)
+		s.Table(out, fitting(lines, s), values)
 		if len(rest) > 0 {
 			fmt.Fprintln(out, say(l, "and %s more", len(rest)))
 		}
@@ -48,7 +47,7 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 		for _, g := range groups {
 			values = append(values, g.cell[0])
 		}
-		writeTable(out, s, groupRows(groups, l), values)
+		s.Table(out, fitting(groupRows(groups, l), s), values)
 	}
 	for _, c := range r.counted(l) {
 		fmt.Fprintf(out, "\n%s", c)
@@ -163,7 +162,7 @@ func writeSteps(out io.Writer, s report.Screen, r *Report, l *report.Language) {
 		rows = append(rows, append([]string{r.stepName(step, l)}, stepCells(step.Figures, l)...))
 		values = append(values, step.Visits)
 	}
-	writeTable(out, s, rows, values)
+	s.Table(out, rows, values)
 }
 
 // stepCells returns the figures of a step.
@@ -180,47 +179,23 @@ func (r *Report) stepName(s Step, l *report.Language) string {
 
 var stepHeads = map[report.By]string{report.ByDay: "Day", report.ByWeek: "Week", report.ByMonth: "Month", report.ByYear: "Year"}
 
-// writeTable writes rows, the first of which are heads if there are values. The first
-// column is flush left, and cut where the lines would be wider than the screen. Where
-// there is room, values are drawn behind the rows.
-func writeTable(out io.Writer, s report.Screen, rows [][]string, values []uint64) {
-	widths := make([]int, len(rows[0]))
+// leastName is what is seen of a name, however narrow the screen.
+const leastName = 8
+
+// fitting returns rows with names in the first column that are cut to fit the screen: those
+// that clients gave are of any length.
+func fitting(rows [][]string, s report.Screen) [][]string {
+	name := 0
 	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+		name = max(name, prose.Width(row[0]))
 	}
-	rest := 0
-	for _, w := range widths[1:] {
-		rest += 2 + w
-	}
-	widths[0] = max(min(widths[0], s.Width-rest), 8)
-	var bars []string
-	if len(values) > 0 {
-		bars = s.Bars(values, s.Width-widths[0]-rest-2)
-	}
+	room := max(s.Width-(prose.Width(prose.Lines("l", rows)[0])-name), leastName)
+	cut := make([][]string, len(rows))
 	for n, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			width := utf8.RuneCountInString(cell)
-			switch {
-			case i > 0:
-				line.WriteString(strings.Repeat(" ", 2+widths[i]-width) + cell)
-			case width > widths[0]:
-				line.WriteString(string([]rune(cell)[:widths[0]-1]) + "…")
-			default:
-				line.WriteString(cell + strings.Repeat(" ", widths[0]-width))
-			}
-		}
-		switch {
-		case len(values) == 0:
-			fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
-		case n == 0:
-			fmt.Fprintln(out, s.Head(line.String()))
-		case bars != nil && bars[n-1] != "":
-			fmt.Fprintln(out, line.String()+"  "+s.Bar(bars[n-1]))
-		default:
-			fmt.Fprintln(out, line.String())
+		cut[n] = row
+		if prose.Width(row[0]) > room {
+			cut[n] = slices.Concat([]string{string([]rune(row[0])[:room-1]) + "…"}, row[1:])
 		}
 	}
+	return cut
 }
