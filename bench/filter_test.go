@@ -22,10 +22,10 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/store"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
-	"hushpipe/store"
 )
 
 var large = flag.Bool("large", false, "benchmarks have a million lines, ten where that tells more; takes 8 GB of memory")

@@ -19,10 +19,10 @@ import (
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/reveal"
+	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
 	"hushpipe/format/prose"
-	"hushpipe/store"
 )
 
 func eraseCommand(stdin *os.File, say *messages) *cobra.Command {

@@ -23,8 +23,8 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/reveal"
+	"hushpipe/filter/store"
 	"hushpipe/format"
-	"hushpipe/store"
 )
 
 const (

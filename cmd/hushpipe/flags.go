@@ -13,9 +13,9 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/journal"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/store"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
-	"hushpipe/store"
 )
 
 // filterFlags is the command line of filter, and most of that of replay.

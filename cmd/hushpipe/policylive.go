@@ -11,7 +11,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/registry"
-	"hushpipe/store"
+	"hushpipe/filter/store"
 )
 
 // live takes what a policy does not say: the flags of the process itself.

@@ -16,12 +16,12 @@ import (
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/store"
 	"hushpipe/filter/traffic"
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/prose"
-	"hushpipe/store"
 )
 
 // live is a stream that is at work.

@@ -13,8 +13,8 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/store"
 	"hushpipe/format/civil"
-	"hushpipe/store"
 )
 
 func purgeCommand(say *messages) *cobra.Command {

@@ -19,10 +19,10 @@ import (
 	"hushpipe/filter/archive"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/store"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/prose"
-	"hushpipe/store"
 )
 
 // replayFlags is the command line of replay.

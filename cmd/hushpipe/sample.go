@@ -12,8 +12,8 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/store"
 	"hushpipe/filter/where"
-	"hushpipe/store"
 )
 
 // sample is filter --check --sample: it draws for each line of stdin what becomes of it.

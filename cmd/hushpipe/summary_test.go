@@ -15,8 +15,8 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/store"
 	"hushpipe/format/civil"
-	"hushpipe/store"
 )
 
 // TestLosses: what is lost is reported while it happens, once for each minute in

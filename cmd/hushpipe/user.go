@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hushpipe/store"
+	"hushpipe/filter/store"
 )
 
 // account is the user that a process started by root becomes.

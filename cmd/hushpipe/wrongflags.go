@@ -23,9 +23,9 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/store"
 	"hushpipe/format/civil"
 	"hushpipe/format/prose"
-	"hushpipe/store"
 )
 
 // afterWrongFlags goes on where a command line is wrong and stdin is a pipe. A web

@@ -1,13 +1,16 @@
+// Package retention deletes what has outlived its period: it knows which clock to
+// believe, what each rule asks for, and what lies in DIR that a rule is about.
 package retention
 
 import (
 	"cmp"
 	"errors"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
 	"io/fs"
 	"os"
 	"strings"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
 
 	"golang.org/x/sys/unix"
 )

@@ -1,3 +1,5 @@
+// Package traffic counts what the lines of a day say of a site without its visitors:
+// hits, visits, pages, sources, clients and countries.
 package traffic
 
 import (
