@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/dir"
 	"hushpipe/filter/fleet"
 	"hushpipe/format/civil"
 )
@@ -35,7 +36,7 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 	var verify, keys string
 	cmd := &cobra.Command{
 		Use:   "merge [flags] OUT DIR…",
-		Short: "Unite the journals of several hosts in room files",
+		Short: "Unite the journals of several hosts in daily files",
 		Long:  manualText("fleet-merge", "1"),
 		Example: `  hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2
   hushpipe report /srv/fleet/all
@@ -52,19 +53,24 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 			if err != nil {
 				return usage("%w", err)
 			}
-			if verify == "" && keys != "" {
-				return usage("--keys is of use with --verify only; hint: remove it")
+			if keys != "" && !isDir(keys) {
+				return usage("--keys %s: is no directory", keys)
 			}
+			keys = fleet.FindKeys(from, keys)
 			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: say.report}
+			read := args[1:]
+			for _, of := range from {
+				read = append(read, dir.KeyPath(of.Path, of.Keys))
+			}
 			if verify == "" {
-				confineMerge(args[0], args[1:])
+				confineMerge(args[0], read)
 				return fleetMerge(merge, say)
 			}
-			v, err := newVerification(verify, keys, args[1:])
+			v, err := newVerification(verify, keys)
 			if err != nil {
 				return err
 			}
-			confineToEngine(v.cfg, args[0], "", append(args[1:], v.keys)...)
+			confineToEngine(v.cfg, args[0], "", read...)
 			merge.Counted = v.counted
 			err = fleetMerge(merge, say)
 			if next := v.run(args[0], say); err == nil {
@@ -77,7 +83,7 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&verify, "verify", "", "compare with the engine of `FLEET` as well")
-	cmd.Flags().StringVar(&keys, "keys", "", "the day keys for --verify lie in `KEYDIR` (default those of the first DIR that has some)")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys of copies lie in `KEYDIR`, for traffic figures and --verify (default those of the first DIR that has some)")
 	return cmd
 }
 
@@ -108,10 +114,37 @@ func fleetMerge(cfg fleet.Config, say *messages) error {
 			say.sayf(warning, "%s: nothing has come since %s; hint: is the host up, and does its copy run?", s.Path, s.Last.Format(time.RFC3339))
 		}
 	}
-	if err == nil && len(r.Damaged)+len(r.Overflow)+len(r.LowerBound) > 0 {
+	traffic := sayTraffic(out, r.Traffic, say)
+	if err == nil && (len(r.Damaged)+len(r.Overflow)+len(r.LowerBound) > 0 || !traffic) {
 		err = errSaid
 	}
 	return err
+}
+
+// sayTraffic says what is to be known of traffic figures, and reports whether they are what
+// the journals tell.
+func sayTraffic(out string, t fleet.Traffic, say *messages) bool {
+	for _, f := range t.Flawed {
+		say.list("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key", f.Path, f.Day)
+	}
+	for _, found := range []struct {
+		days []civil.Day
+		severity
+		text string
+	}{
+		{t.LowerBound, failure, "journals of a host were deleted or away when others came: the traffic figures are a lower bound"},
+		{t.UpperBound, note, "traffic was counted under several keys: who came to two hosts is two visitors, visits and visitors are an upper bound"},
+		{t.Mixed, warning, "traffic was counted with several options: the figures mix them; hint: give all hosts the same flags"},
+		{t.Sealed, warning, "no key opens the traffic journals of a host: its figures are not merged; hint: give --keys, see hushpipe-fleet-merge(1)"},
+	} {
+		if len(found.days) > 0 {
+			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
+		}
+	}
+	for _, path := range t.Copied {
+		say.sayf(warning, "%s: has traffic journals of another host, which are counted once; hint: is it a copy, or was a machine cloned?", path)
+	}
+	return len(t.LowerBound)+len(t.Flawed) == 0
 }
 
 // daysText lists days, those that follow each other as a span.

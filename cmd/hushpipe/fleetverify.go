@@ -5,11 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"hushpipe/filter/dir"
 	"hushpipe/filter/engine"
 	"hushpipe/filter/fleet"
 	"hushpipe/filter/pairs"
-	"hushpipe/filter/registry"
 	"hushpipe/format/civil"
 	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
@@ -31,16 +29,8 @@ type mergedDay struct {
 	whole   bool
 }
 
-// newVerification reads the fleet's file, and finds the keys: those that are given, or those
-// of the first host that has some here. Copies have none.
-func newVerification(path, keys string, dirs []string) (*verification, error) {
-	for _, of := range dirs {
-		if keys == "" {
-			if at := dir.KeyPath(of, registry.KeysOf(of)); isDir(at) {
-				keys = at
-			}
-		}
-	}
+// newVerification reads the fleet's file. The keys are those of fleet.FindKeys.
+func newVerification(path, keys string) (*verification, error) {
 	if keys == "" {
 		return nil, usage("--verify: no DIR has keys; hint: give --keys, such as the keys of hushpipe fleet collect")
 	}

@@ -108,7 +108,7 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 			return err
 		}
 	}
-	confineReader(args, file)
+	confineReader(statistics.TrafficPaths(args), file)
 	faults := faultList{say: say}
 	found := statistics.ReadTraffic(args, faults.add, func(err error) { say.sayf(note, "%v", err) })
 	first, last, ok := found.Span()
@@ -144,6 +144,12 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 		if i == 5 {
 			break
 		}
+	}
+	for _, h := range r.Hosts {
+		say.sayf(note, "nothing is counted of %s on %s", h.Host, daysText(h.Days))
+	}
+	if days := found.UpperBound(first, last); len(days) > 0 {
+		say.sayf(warning, "%s: counted under several keys: visits and visitors are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
 	}
 	var b bytes.Buffer
 	switch {

@@ -42,6 +42,8 @@ func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 		case !ok:
 			s.notProvable(of, path+" is another program's, and is not looked at")
 			continue
+		case behind == dir.HostsSuffix, behind == dir.PartialSuffix: // of several hosts
+			continue
 		}
 		n++
 		text, err := readFigures(path)

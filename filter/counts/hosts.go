@@ -11,8 +11,12 @@ import (
 
 // ReadHosts returns the roster of a day, an empty one where there is none.
 func ReadHosts(d *dir.Dir, day civil.Day) (roomfile.Roster, error) {
-	name := dir.HostsFile(day)
-	text, err := d.ReadFile(dir.Rooms, name)
+	return ReadRoster(d, dir.Rooms, dir.HostsFile(day))
+}
+
+// ReadRoster reads a roster in sub, an empty one where there is none.
+func ReadRoster(d *dir.Dir, sub, name string) (roomfile.Roster, error) {
+	text, err := d.ReadFile(sub, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return roomfile.Roster{}, nil
 	}
@@ -20,7 +24,7 @@ func ReadHosts(d *dir.Dir, day civil.Day) (roomfile.Roster, error) {
 		return roomfile.Roster{}, err
 	}
 	r, err := roomfile.ParseRoster(text)
-	return r, d.Error("read", dir.Rooms, name, err)
+	return r, d.Error("read", sub, name, err)
 }
 
 // Merged is what several hosts have counted together on a day.

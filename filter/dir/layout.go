@@ -90,11 +90,11 @@ const (
 	// DamagedSuffix ends the names of what was kept aside because not all of it
 	// could be read. It is deleted with its day, also where the file itself is not.
 	DamagedSuffix = ".damaged"
-	// PartialSuffix ends the names of the empty files beside room files whose counts
-	// are a lower bound.
+	// PartialSuffix ends the names of the empty files beside room files and traffic files
+	// whose figures are a lower bound.
 	PartialSuffix = ".partial"
-	// HostsSuffix ends the names of the rosters beside room files that are made of the
-	// journals of several hosts.
+	// HostsSuffix ends the names of the rosters beside room files and traffic files that
+	// are made of the journals of several hosts.
 	HostsSuffix = ".hosts"
 
 	logPrefix     = "access-"
@@ -222,6 +222,13 @@ func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
 
 // HostsFile returns the name in Rooms of a day's roster, rooms-2026-11-22.hosts.
 func HostsFile(day civil.Day) string { return roomsPrefix + day.String() + HostsSuffix }
+
+// TrafficMark returns the name of the empty file that stands beside a day's traffic figures
+// that are a lower bound.
+func TrafficMark(day civil.Day) string { return TrafficFile(day) + PartialSuffix }
+
+// TrafficHosts returns the name in Traffic of a day's roster, traffic-2026-11-22.hosts.
+func TrafficHosts(day civil.Day) string { return trafficPrefix + day.String() + HostsSuffix }
 
 // NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
 func NewJournal(day civil.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
@@ -377,7 +384,7 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	switch {
 	case ok && (behind == "" || sub != Erased && !isWord(behind[0])):
 		return day, behind, true
-	case sub == Rooms && len(rest) > 1 && rest[0] == '.':
+	case sub == Rooms && len(rest) > 1 && rest[0] == '.', sub == Traffic && rest == HostsSuffix:
 		return day, rest, true
 	}
 	return 0, "", false

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ const settled = 10 * time.Minute
 type Source struct {
 	Name string
 	Path string
+	Keys string // its key directory, "" for DIR/keys; see FindKeys
 }
 
 // Name names the hosts whose DIRs are at paths: by the last element of each, but not by
@@ -57,7 +59,7 @@ func Name(paths []string) ([]Source, error) {
 	}
 	hosts := make([]Source, len(paths))
 	for i, e := range elements {
-		hosts[i] = Source{last(e), paths[i]}
+		hosts[i] = Source{Name: last(e), Path: paths[i]}
 		if err := roomfile.CheckHost(hosts[i].Name); err != nil {
 			return nil, fmt.Errorf("%s: %w", paths[i], err)
 		}
@@ -89,6 +91,7 @@ type Result struct {
 	Overflow   []civil.Day // bounds left pairs out
 	Damaged    []string    // journals
 	Silent     []Silent
+	Traffic    Traffic
 }
 
 // Silent is a host that was not heard of for a day.
@@ -119,12 +122,12 @@ func Merge(cfg Config) (r Result, err error) {
 	}
 	defer out.Close()
 	var errs []error
-	var days []civil.Day
+	var days, traffic []civil.Day
 	from := make([]source, len(cfg.From))
 	for i, of := range cfg.From {
 		s := &from[i]
 		s.Source = of
-		if s.d, err = dir.Open(of.Path, dir.Options{}); err != nil {
+		if s.d, err = dir.Open(of.Path, dir.Options{Keys: of.Keys}); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -144,10 +147,17 @@ func Merge(cfg Config) (r Result, err error) {
 			errs = append(errs, checkStreams(s.d, of.Path))
 		}
 		days = append(days, some...)
+		typed, err := counts.TypedNames(s.d)
+		errs = append(errs, err)
+		traffic = slices.AppendSeq(traffic, maps.Keys(typed))
 	}
 	slices.Sort(days)
 	for _, day := range slices.Compact(days) {
 		errs = append(errs, r.mergeDay(cfg, out, from, day))
+	}
+	slices.Sort(traffic) // names are decided in the order of the days
+	for _, day := range slices.Compact(traffic) {
+		errs = append(errs, r.Traffic.mergeDay(cfg, out, from, day))
 	}
 	return r, dir.Join(errs...)
 }
@@ -199,17 +209,15 @@ func checkStreams(d *dir.Dir, path string) error {
 func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
 	all := counts.NewSeveral(day)
-	parts := make([]counts.Part, len(from))
-	failed := make([]bool, len(from))
+	has := make([]had, len(from))
 	for i, s := range from {
 		if s.d == nil {
 			continue
 		}
-		var err error
-		if parts[i], err = all.Add(s.d, s.Path); err != nil {
-			errs, failed[i] = append(errs, err), true
-		}
-		r.Damaged = append(r.Damaged, parts[i].Damaged...)
+		part, err := all.Add(s.d, s.Path)
+		errs = append(errs, err)
+		r.Damaged = append(r.Damaged, part.Damaged...)
+		has[i] = had{any: part.Journals > 0, counted: part.Pairs, whole: err == nil && len(part.Damaged) == 0, gone: s.hadCounts(day)}
 	}
 	unlock, err := out.LockRooms(counts.LockPatience)
 	if err != nil {
@@ -218,26 +226,8 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 	defer unlock()
 	before, damaged := counts.ReadHosts(out, day)
 	errs = append(errs, damaged) // it is made anew, as far as that can be
-	now := roomfile.Roster{Keys: roomfile.UniteKeys(before.Keys, all.Keys()), Overflow: max(before.Overflow, all.Overflow())}
-	// A key that is gone, and one that is new, are of a host that began anew.
-	grown, lost := len(now.Keys) > len(before.Keys), len(now.Keys) > len(all.Keys())
-	for _, h := range before.Hosts { // those that are asked for no more
-		if !slices.ContainsFunc(from, func(s source) bool { return s.Name == h.Name }) {
-			now.Hosts = append(now.Hosts, h)
-			lost = lost || h.Pairs > 0
-		}
-	}
-	for i, s := range from {
-		was, known := before.Find(s.Name)
-		h, part := s.judge(day, parts[i], failed[i], was, known)
-		if part {
-			now.Hosts = append(now.Hosts, h)
-		}
-		// Fewer pairs than before, of a day that goes on, are others.
-		grown = grown || parts[i].Pairs > was.Pairs || parts[i].Pairs < was.Pairs && parts[i].Journals > 0 && was.State != roomfile.Closed
-		lost = lost || parts[i].Pairs < was.Pairs
-	}
-	slices.SortFunc(now.Hosts, func(a, b roomfile.Host) int { return cmp.Compare(a.Name, b.Name) })
+	now, lost, grown := roster(day, from, has, before, all.Keys())
+	now.Overflow = max(before.Overflow, all.Overflow())
 	if !all.Counted() {
 		return dir.Join(errs...)
 	}
@@ -264,23 +254,58 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 	return dir.Join(errs...)
 }
 
+// had is what a host has of a day.
+type had struct {
+	any     bool // there are journals
+	counted int  // pairs, or hits
+	whole   bool // all of it could be read
+	gone    bool // it counted, and has no journals of that
+}
+
+// roster returns the roster of a day that comes after the one before. lost says that what a
+// host had before is not in it, grown that it has what was not there before.
+func roster(day civil.Day, from []source, has []had, before roomfile.Roster, keys []roomfile.KeyID) (now roomfile.Roster, lost, grown bool) {
+	now.Keys = roomfile.UniteKeys(before.Keys, keys)
+	// A key that is gone, and one that is new, are of a host that began anew.
+	grown, lost = len(now.Keys) > len(before.Keys), len(now.Keys) > len(keys)
+	for _, h := range before.Hosts { // those that are asked for no more
+		if !slices.ContainsFunc(from, func(s source) bool { return s.Name == h.Name }) {
+			now.Hosts = append(now.Hosts, h)
+			lost = lost || h.Pairs > 0
+		}
+	}
+	for i, s := range from {
+		was, known := before.Find(s.Name)
+		h, part := s.judge(day, has[i], was, known)
+		if part {
+			now.Hosts = append(now.Hosts, h)
+		}
+		// Less than before, of a day that goes on, is something else.
+		grown = grown || has[i].counted > was.Pairs || has[i].counted < was.Pairs && has[i].any && was.State != roomfile.Closed
+		lost = lost || has[i].counted < was.Pairs
+	}
+	slices.SortFunc(now.Hosts, func(a, b roomfile.Host) int { return cmp.Compare(a.Name, b.Name) })
+	return now, lost, grown
+}
+
 // judge returns the line of a host in the roster of a day, whose journals are part of it;
 // or none for a host that took no part, as one that joined later.
-func (s source) judge(day civil.Day, has counts.Part, failed bool, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
+func (s source) judge(day civil.Day, has had, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
 	over := civil.DayOf(s.lived.Last.Add(-settled)) > day && !s.lived.Last.IsZero()
-	h = roomfile.Host{Name: s.Name, Seen: s.lived.Last, Pairs: max(has.Pairs, was.Pairs)}
+	_, lived := s.lived.Days[day]
+	h = roomfile.Host{Name: s.Name, Seen: s.lived.Last, Pairs: max(has.counted, was.Pairs)}
 	switch {
-	case has.Pairs < was.Pairs:
+	case has.counted < was.Pairs:
 		h.State = was.State // its journals were deleted
-	case has.Journals > 0 && over && !failed && len(has.Damaged) == 0 && s.err == nil:
+	case has.any && over && has.whole && s.err == nil:
 		h.State = roomfile.Closed
-	case has.Journals > 0:
+	case has.any:
 		h.State = roomfile.Open
-	case s.hadCounts(day):
+	case has.gone:
 		h.State = roomfile.Missing // deleted before they were merged
-	case s.lived.Days[day] && over && !failed && s.err == nil:
+	case lived && over && has.whole && s.err == nil:
 		h.State = roomfile.Closed // it counted nothing
-	case s.lived.Days[day]:
+	case lived:
 		h.State = roomfile.Open
 	case known:
 		h.State = was.State

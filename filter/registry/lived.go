@@ -14,7 +14,7 @@ import (
 // Lived is when processes worked on a DIR, as far as their records tell.
 type Lived struct {
 	Last time.Time          // with the zone of the host; zero: nothing is known
-	Days map[civil.Day]bool // on which one was at work, of 31 days
+	Days map[civil.Day]bool // on which one was at work, of 31 days; true: and had lines of that day
 }
 
 // ReadLived reads the records in a DIR, or in a copy of one: of a copy nobody can tell
@@ -59,9 +59,9 @@ func ReadLived(d *dir.Dir) (l Lived, err error) {
 }
 
 func (l *Lived) add(days map[string]counters.Values) {
-	for date := range days {
+	for date, v := range days {
 		if day, ok := civil.ParseDay(date); ok {
-			l.Days[day] = true
+			l.Days[day] = l.Days[day] || v.Lines > v.Late+v.Expired+v.Malformed+v.Failed
 		}
 	}
 }

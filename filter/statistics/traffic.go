@@ -119,8 +119,47 @@ func (t *Traffic) read(path string) {
 		day.Options = append(day.Options, d.Options)
 	}
 	day.Cells = trafficfile.Add(day.Cells, d.Cells)
+	t.readHosts(path, d.Day, &day)
 	t.days[d.Day] = day
 	t.source(filepath.Dir(path)).add(d.Day)
+}
+
+// readHosts reads what stands beside a file that several hosts have made together.
+func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) {
+	path, ok := rosterBeside(path)
+	if !ok {
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(filepath.Dir(path), dir.TrafficMark(at))); err == nil {
+		day.Partial = true
+	}
+	hosts, err := readRoster(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.fault(named(path, err))
+	}
+	day.Partial = day.Partial || err != nil || !hosts.IsWhole()
+	day.UpperBound = day.UpperBound || len(hosts.Keys) > 1
+	day.Missing = append(day.Missing, hosts.Missing()...)
+}
+
+// rosterBeside returns the path of the roster beside a file of a DIR's traffic.
+func rosterBeside(path string) (string, bool) {
+	day, ok := dir.OwnDay(dir.Traffic, filepath.Base(path))
+	return filepath.Join(filepath.Dir(path), dir.TrafficHosts(day)), ok
+}
+
+// TrafficPaths returns what ReadTraffic reads: paths, and what lies beside those of files.
+func TrafficPaths(paths []string) []string {
+	all := slices.Clone(paths)
+	for _, path := range paths {
+		if roster, ok := rosterBeside(path); ok {
+			all = append(all, roster)
+		}
+	}
+	return all
 }
 
 // twice returns the path under which a file was read before.
@@ -170,6 +209,18 @@ func (t *Traffic) Span() (first, last civil.Day, ok bool) {
 		return 0, 0, false
 	}
 	return slices.Min(days), slices.Max(days), true
+}
+
+// UpperBound returns the days of a period whose visits and visitors are an upper bound, in
+// order.
+func (t *Traffic) UpperBound(first, last civil.Day) (days []civil.Day) {
+	for day, known := range t.days {
+		if known.UpperBound && first <= day && day <= last {
+			days = append(days, day)
+		}
+	}
+	slices.Sort(days)
+	return days
 }
 
 // Days returns what is known, by day.

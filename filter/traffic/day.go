@@ -24,6 +24,7 @@ type Day struct {
 	dropped  uint64                // visitors past MaxVisits have numbers beyond it; 0: there are none
 
 	numbers []uint32 // scratch: the numbers of a record's strings here
+	hits    uint64   // likewise: of a record that was read
 }
 
 // NewDay returns a Day of no hits.
@@ -62,6 +63,14 @@ func (d *Day) Add(record []byte) error {
 		}
 	}
 	return nil
+}
+
+// Hits returns how many hits a record has, of people and of robots; 0 for what is none.
+func (d *Day) Hits(record []byte) uint64 {
+	if d.hits = 0; !d.read(record, false) {
+		return 0
+	}
+	return d.hits
 }
 
 // drop leaves what the bounds allow.
@@ -111,6 +120,9 @@ func (d *Day) read(record []byte, add bool) bool {
 			return false
 		}
 		if !add {
+			if k == kindTotal {
+				d.hits += s[1]
+			}
 			continue
 		}
 		if k.ofString() {

@@ -190,7 +190,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 		u = newUnion(day, f.base(d, day), known.before(day))
 		f.unions[day] = u
 	}
-	if err := u.follow(f, d, names); err != nil {
+	if err := u.follow(f.cfg.Known, d, names); err != nil {
 		return false, err
 	}
 	today := f.today()
@@ -203,7 +203,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 		return false, err
 	}
 	defer unlock()
-	if err := u.follow(f, d, names); err != nil {
+	if err := u.follow(f.cfg.Known, d, names); err != nil {
 		return false, err
 	}
 	f.noteFlaws(u)
@@ -254,17 +254,25 @@ func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 		opt = traffic.Defaults()
 	}
 	text, _ := d.ReadFile(dir.Traffic, dir.TrafficFile(day))
-	old, _ := trafficfile.Parse(text) // what can be read
-	if !traffic.HasSitemap(old.Options) {
-		return opt
-	}
-	opt.Sitemap = true
-	for _, c := range old.Cells {
-		if c.Kind == "page" && c.Key != trafficfile.Other {
-			opt.Standing = append(opt.Standing, c.Key)
-		}
+	if pages, sitemap := pagesBySitemap(text); sitemap {
+		opt.Sitemap, opt.Standing = true, pages
 	}
 	return opt
+}
+
+// pagesBySitemap returns the pages that stand by name in a file that was made with a
+// sitemap.
+func pagesBySitemap(file []byte) (paths []string, sitemap bool) {
+	day, _ := trafficfile.Parse(file) // what can be read
+	if !traffic.HasSitemap(day.Options) {
+		return nil, false
+	}
+	for _, c := range day.Cells {
+		if c.Kind == "page" && c.Key != trafficfile.Other {
+			paths = append(paths, c.Key)
+		}
+	}
+	return paths, true
 }
 
 // maxNames is how many names of a kind are kept.

@@ -12,6 +12,7 @@ import (
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/traffic"
 	"hushpipe/format/civil"
 )
@@ -25,6 +26,8 @@ type union struct {
 	seed    uint64        // see traffic.Day.Prefer
 	earlier traffic.Names // likewise
 	sealer  *sealer       // nil: the key is not read yet
+	keys    int           // under so many the journals are, where they are those of several DIRs
+	alone   *alone        // nil: it is not asked for
 	text    []byte
 	reading
 	kept
@@ -84,11 +87,12 @@ func (u *union) counted() traffic.Options {
 			all = append(all, o)
 		}
 	}
-	if len(all) == 0 {
-		return u.base
+	o := u.base
+	if len(all) > 0 {
+		o = traffic.Mix(all)
+		o.Public, o.Standing = u.base.Public, u.base.Standing
 	}
-	o := traffic.Mix(all)
-	o.Public, o.Standing = u.base.Public, u.base.Standing
+	o.MinGroup *= max(u.keys, 1) // one network, or address, is another one under each key
 	return o
 }
 
@@ -109,23 +113,26 @@ func (u *union) note(text []byte) {
 
 // follow reads what the journals of the day have got since the last time. names may be
 // out of date: where one has gone, they are listed anew.
-func (u *union) follow(f *Files, d *dir.Dir, names []string) error {
-	err := u.followAll(f, d, names)
+func (u *union) follow(known keys, d *dir.Dir, names []string) error {
+	err := u.followAll(known, d, names)
 	for u.stale && err == nil {
 		u.begin(u.counted())
 		u.changed = true
-		err = u.followAll(f, d, names)
+		err = u.followAll(known, d, names)
 	}
 	return err
 }
 
-func (u *union) followAll(f *Files, d *dir.Dir, names []string) error {
+// keys returns the key of a day in a DIR, see Config.Known.
+type keys func(*dir.Dir, civil.Day) (*pseudonym.Key, error)
+
+func (u *union) followAll(known keys, d *dir.Dir, names []string) error {
 	var errs []error
 	for range 8 {
 		errs = errs[:0]
 		gone := false
 		for _, name := range names {
-			err := u.followOne(f, d, name)
+			err := u.followOne(known, d, name)
 			if errors.Is(err, fs.ErrNotExist) {
 				gone = true
 			} else if err != nil {
@@ -144,7 +151,7 @@ func (u *union) followAll(f *Files, d *dir.Dir, names []string) error {
 	return dir.Join(errs...)
 }
 
-func (u *union) followOne(f *Files, d *dir.Dir, name string) error {
+func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 	file, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 	if err != nil {
 		return err
@@ -160,8 +167,9 @@ func (u *union) followOne(f *Files, d *dir.Dir, name string) error {
 		if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
 			return nil
 		}
+		u.alone.sees()
 		if u.sealer == nil && !u.flawed {
-			if err := u.readKey(f, d); errors.Is(err, fs.ErrNotExist) {
+			if err := u.readKey(known, d); errors.Is(err, fs.ErrNotExist) {
 				u.flawed = true
 			} else if err != nil {
 				return err
@@ -189,8 +197,8 @@ func (u *union) followOne(f *Files, d *dir.Dir, name string) error {
 	return nil
 }
 
-func (u *union) readKey(f *Files, d *dir.Dir) error {
-	key, err := f.cfg.Known(d, u.day)
+func (u *union) readKey(known keys, d *dir.Dir) error {
+	key, err := known(d, u.day)
 	if err != nil {
 		return err
 	}
@@ -209,7 +217,7 @@ func (u *union) take(name string, text []byte) {
 		u.flawed = true
 		return
 	}
-	if h.pieces == 0 || h.number > 0 && h.number <= u.last[h.journal] {
+	if h.pieces == 0 || h.number > 0 && h.number <= u.last[h.journal] && !u.alone.lacks(h) {
 		return
 	}
 	p := u.pieces[name]
@@ -233,6 +241,9 @@ func (u *union) take(name string, text []byte) {
 	if h.number == 0 {
 		u.note(piece)
 		return
+	}
+	if u.alone.add(u, h, piece); h.number <= u.last[h.journal] {
+		return // of another DIR
 	}
 	if u.figures.Add(piece) != nil {
 		u.flawed = true

@@ -17,13 +17,14 @@ import (
 //	pages,hits,bytes            of people
 //	visits,visitor_days
 //	robot_hits,robot_bytes
-//	partial_days                known days that one of several servers has no file of
+//	partial_days                known days that one of several servers has no file of, or that lack some of a host
+//	upper_bound_days            known days whose visits and visitors are an upper bound
 //
 // A step without any file has empty fields from pages on. Columns are added at the end,
 // but not renamed or dropped.
 func CSV(w io.Writer, r *Report) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"from", "to", "known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes", "partial_days"})
+	c.Write([]string{"from", "to", "known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes", "partial_days", "upper_bound_days"})
 	for _, s := range r.Steps {
 		row := []string{s.From.String(), s.To.String(), strconv.Itoa(s.Known), strconv.Itoa(s.Missing)}
 		for _, n := range []uint64{s.Pages, s.Hits, s.Bytes, s.Visits, s.VisitorDays, s.RobotHits, s.RobotBytes} {
@@ -33,7 +34,7 @@ func CSV(w io.Writer, r *Report) error {
 				row = append(row, strconv.FormatUint(n, 10))
 			}
 		}
-		c.Write(append(row, strconv.Itoa(s.Partial)))
+		c.Write(append(row, strconv.Itoa(s.Partial), strconv.Itoa(s.UpperBound)))
 	}
 	c.Flush()
 	return c.Error()
@@ -96,10 +97,11 @@ type jsonFigures struct {
 	RobotHits   uint64 `json:"robot_hits"`
 	RobotBytes  uint64 `json:"robot_bytes"`
 	PartialDays int    `json:"partial_days"`
+	UpperBound  int    `json:"upper_bound_days"`
 }
 
 func (f Figures) json() jsonFigures {
-	return jsonFigures{f.Known, f.Missing, f.Pages, f.Hits, f.Bytes, f.Visits, f.VisitorDays, f.RobotHits, f.RobotBytes, f.Partial}
+	return jsonFigures{f.Known, f.Missing, f.Pages, f.Hits, f.Bytes, f.Visits, f.VisitorDays, f.RobotHits, f.RobotBytes, f.Partial, f.UpperBound}
 }
 
 // jsonGroup is a group in JSON.
@@ -139,6 +141,7 @@ func (g *group) json() jsonGroup {
 //	steps        objects with "from", "to" and the figures of each step
 //	hours        of each day of the week, from Monday: "days" that have a file, and of each hour the "visits" that began on them
 //	counted      objects: from "from" to "to" days were counted with "options"
+//	missing      objects: of "host" nothing is in the figures of "days", which several hosts have made together
 //	tables       by kind, a list of objects with "key" and a member for each of trafficfile.Numbers;
 //	             of a kind that is not known, "numbers"
 //	groups       objects: "name", "hits", "4xx", "5xx", and where the time is known, "timed" hits and of
@@ -164,6 +167,10 @@ func JSON(w io.Writer, r *Report) error {
 		To      string `json:"to"`
 		Options string `json:"options"`
 	}
+	type absence struct {
+		Host string   `json:"host"`
+		Days []string `json:"days"`
+	}
 	out := struct {
 		From    string                      `json:"from"`
 		To      string                      `json:"to"`
@@ -174,9 +181,10 @@ func JSON(w io.Writer, r *Report) error {
 		Steps   []step                      `json:"steps"`
 		Hours   []weekday                   `json:"hours"`
 		Counted []counting                  `json:"counted"`
+		Missing []absence                   `json:"missing"`
 		Groups  []jsonGroup                 `json:"groups"`
 		Tables  map[string][]map[string]any `json:"tables"`
-	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Counted: []counting{}, Groups: []jsonGroup{}, Tables: map[string][]map[string]any{}}
+	}{From: r.From.String(), To: r.To.String(), By: r.By.String(), Total: r.Total.json(), Before: r.Before.json(), Counted: []counting{}, Missing: []absence{}, Groups: []jsonGroup{}, Tables: map[string][]map[string]any{}}
 	if r.Most > 0 {
 		out.Busiest = &busiest{r.Busiest.String(), r.Most}
 	}
@@ -188,6 +196,13 @@ func JSON(w io.Writer, r *Report) error {
 	}
 	for _, c := range r.Counted {
 		out.Counted = append(out.Counted, counting{c.From.String(), c.To.String(), c.Options})
+	}
+	for _, h := range r.Hosts {
+		a := absence{Host: h.Host}
+		for _, day := range h.Days {
+			a.Days = append(a.Days, day.String())
+		}
+		out.Missing = append(out.Missing, a)
 	}
 	for _, t := range slices.Concat(tables, r.unknown()) {
 		rows := []map[string]any{}

@@ -2,7 +2,9 @@
 package trafficreport
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"hushpipe/format/civil"
 	"hushpipe/format/report"
@@ -13,7 +15,10 @@ import (
 type Day struct {
 	Cells   []trafficfile.Cell
 	Options []string // what shaped them; several, where its files differ
-	Partial bool     // one of several servers has no file of it
+	Partial bool     // one of several servers has no file of it, or the figures lack some of a host
+	// Missing are hosts of which nothing is in the figures, which several have made together.
+	Missing    []string
+	UpperBound bool // visits and visitors: hosts counted under several keys
 }
 
 // Report is what is known of a period.
@@ -28,6 +33,7 @@ type Report struct {
 	Busiest    civil.Day
 	Most       uint64 // visitors of the busiest day
 	Counted    []Counting
+	Hosts      []Absence
 	Hours      [7][24]uint64 // visits that began, by day of the week as in report.Weekdays
 	Weekdays   [7]int        // days that have a file
 	beforeFrom civil.Day
@@ -46,11 +52,18 @@ type Counting struct {
 	Options  string
 }
 
+// Absence is on which days a host is missing.
+type Absence struct {
+	Host string
+	Days []civil.Day
+}
+
 // Figures are those of one part of a period, or of all of it.
 type Figures struct {
 	Known       int // days that have a file
 	Missing     int // days that have none: a gap, never a zero
-	Partial     int // of Known: days that one of several servers has no file of
+	Partial     int // of Known: days that one of several servers has no file of, or that lack some of a host
+	UpperBound  int // of Known: days whose visits and visitors are an upper bound
 	Pages       uint64
 	Hits        uint64
 	Bytes       uint64
@@ -81,6 +94,7 @@ func New(from, to civil.Day, by report.By, days map[civil.Day]Day) *Report {
 		}
 		r.addHours(at, day.Cells)
 		r.addOptions(at, day.Options)
+		r.addMissing(at, day.Missing)
 		all = append(all, day.Cells)
 	}
 	if len(r.Months) < 2 {
@@ -131,6 +145,16 @@ func (r *Report) addOptions(at civil.Day, options []string) {
 	}
 }
 
+func (r *Report) addMissing(at civil.Day, hosts []string) {
+	for _, host := range hosts {
+		i, found := slices.BinarySearchFunc(r.Hosts, host, func(a Absence, host string) int { return strings.Compare(a.Host, host) })
+		if !found {
+			r.Hosts = slices.Insert(r.Hosts, i, Absence{Host: host})
+		}
+		r.Hosts[i].Days = append(r.Hosts[i].Days, at)
+	}
+}
+
 // Comparable reports whether a change against the period before means something.
 func (r *Report) Comparable() bool {
 	return r.Before.Known > 0 && r.Before.Missing == 0 && r.Total.Missing == 0
@@ -144,6 +168,9 @@ func (f *Figures) add(day Day, known bool) {
 	f.Known++
 	if day.Partial {
 		f.Partial++
+	}
+	if day.UpperBound {
+		f.UpperBound++
 	}
 	for _, c := range day.Cells {
 		if c.Kind != "total" {

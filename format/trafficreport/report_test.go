@@ -38,7 +38,7 @@ func someReport() *trafficreport.Report {
 	gap := func(at civil.Day) bool { return at == day(2026, 3, 5) }
 	days := sample(day(2026, 2, 1), day(2026, 3, 14), gap)
 	some := days[day(2026, 3, 7)]
-	some.Partial = true
+	some.Partial, some.Missing, some.UpperBound = true, []string{"web3", "web2"}, true
 	days[day(2026, 3, 7)] = some
 	for at := day(2026, 3, 10); at <= day(2026, 3, 14); at++ {
 		some := days[at]

@@ -143,6 +143,12 @@ func (r *Report) summary(l *report.Language) [][]string {
 	if t.Partial > 0 {
 		add("Days with incomplete data", l.Number(uint64(t.Partial)))
 	}
+	if len(r.Hosts) > 0 {
+		add("Missing hosts", l.Number(uint64(len(r.Hosts))))
+	}
+	if t.UpperBound > 0 {
+		add("Days with too many visits", l.Number(uint64(t.UpperBound)))
+	}
 	return rows
 }
 
