@@ -51,6 +51,9 @@ const (
 	replayWord = "replay"
 )
 
+// tornMark ends a line that was cut off, which no line of the log is with it.
+const tornMark = " torn"
+
 // shaping are the flags that shape lines. What becomes of an address stands in journals.
 var shaping = []string{"--format", "--client", "--trusted-proxies", "--json-keys", "--redact"}
 
@@ -218,8 +221,8 @@ func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 			return err
 		}
 	}
-	if last[0] != '\n' { // a disk was full
-		lines = slices.Insert(lines, 0, "")
+	if last[0] != '\n' { // a disk was full: without the mark, it could pass for fewer flags
+		lines = slices.Insert(lines, 0, tornMark)
 	}
 	// One write: it stands whole beside that of a process of an earlier version, which has
 	// no lock.

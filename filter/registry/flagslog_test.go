@@ -90,3 +90,32 @@ func TestFlagsLogAgain(t *testing.T) {
 		assert.Equal(t, string(text), string(again), "it is there")
 	}
 }
+
+// TestFlagsLogTorn: wherever a full disk cut a line off, what follows it does not make it
+// another one.
+func TestFlagsLogTorn(t *testing.T) {
+	const (
+		first = "2026-11-01T12:00:00Z filter --format=\"auto\"\n"
+		last  = "2026-11-03T12:00:00Z filter --format=\"auto\" --redact=\"a b\" --redact=\"c\"\n"
+		again = "2026-11-03T12:00:00Z replay 2026-11-20 --format=\"auto\" --redact=\"c\"\n"
+	)
+	day := civil.NewDay(2026, 11, 20)
+	now := func() time.Time { return time.Date(2026, 11, 4, 12, 0, 0, 0, time.UTC) }
+	for _, line := range []string{last, again} {
+		for n := range len(line) - 1 {
+			at := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(at, dir.FlagsLogName), []byte(first+line[:n]), 0o640))
+			d, err := dir.Open(at, dir.Options{Create: true, Notify: func(string) {}})
+			require.NoError(t, err)
+			r := registry.New(registry.Config{Path: at, Flags: []string{"--format=json"}, Now: now,
+				Report: dir.NewReporter(func(_, line string) { t.Error(line) }, now)})
+			r.RecordSettings(d, now())
+			require.NoError(t, d.Close())
+			log, err := registry.ReadFlagsLog(at)
+			require.NoError(t, err)
+			list, known := log.Under(day)
+			require.Equal(t, [][]string{{"--format=json"}}, list, "%q", line[:n])
+			require.True(t, known)
+		}
+	}
+}
