@@ -305,10 +305,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	if !usual {
 		f.doubtUser(line)
 	}
-	if f.doubt != noDoubt && f.isGlued(b, line, s) {
-		if f.plan != nil || f.noLines || f.only != nil {
-			f.takeBack(b, s, start)
-		}
+	if f.doubt != noDoubt && f.isGluedAt(b, line, s, start) {
 		return
 	}
 	if omitted {
@@ -355,6 +352,19 @@ func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) 
 		part.Lines = part.Lines[:start]
 	}
 	return omitted
+}
+
+// isGluedAt is isGlued for a line that was appended at start. One that is glued is taken
+// back where not all of it may be kept, and so is one of which a panic leaves that open.
+func (f *Filter) isGluedAt(b *Batch, line []byte, s slot, start int) bool {
+	glued := true
+	defer func() {
+		if glued && (f.plan != nil || f.noLines || f.only != nil) {
+			f.takeBack(b, s, start)
+		}
+	}()
+	glued = f.isGlued(b, line, s)
+	return glued
 }
 
 // takeBack takes back the line that was appended last, of which it cannot be told which

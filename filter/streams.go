@@ -80,6 +80,9 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	for i := range all {
 		f := all[i].Filter
 		all[i].chosen = match.Chooses(i)
+		if f != nil {
+			f.fast = nil // what it parses is no usual line
+		}
 		if match.Looks() || match.HasGate(i) || f != nil && (f.plan != nil || f.hours.cal != nil) {
 			s.json = format.NewJSONNodes(cfg.Parser)
 		}
@@ -444,11 +447,8 @@ func (s *Streams) write(b *Batch, room int) {
 			f.copies = f.rooms == nil && f.traffic.counter == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
-			f.hasNUL, f.delims.N = s.reader.hasNUL, -1 // none has a short way
-			fast := f.fast
-			f.fast = nil
+			f.hasNUL, f.delims.N = s.reader.hasNUL, -1 // of a usual line
 			f.treat(of.batch, s.whole)
-			f.fast = fast
 			continue
 		}
 		f.stats.Lines++

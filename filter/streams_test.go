@@ -260,6 +260,37 @@ func TestStreamPanics(t *testing.T) {
 	require.Contains(t, s.Fault(), "filter")
 }
 
+// TestStreamPanicsInDoubt: of a line that is made of several, a stream with fields keeps
+// nothing, also where the program panics when it counts them.
+func TestStreamPanicsInDoubt(t *testing.T) {
+	p, mistakes := policy.Parse([]byte(`
+format = "combined"
+[[stream]]
+name = "a"
+purpose = "x"
+keep = "14d"
+fields = { user = "keep", time = "keep", url = "keep" }
+rooms = ["jitsi"]
+`))
+	require.Empty(t, mistakes)
+	s := streamsOf(t, p, func(int) *Batch { return &Batch{} })
+	f := s.all[0].Filter
+	f.renew()
+	treat := func(text string) string {
+		b := &Batch{streams: make([]*Batch, 1)}
+		s.treatLines(b, []byte(text))
+		return string(b.streams[0].Parts[0].Lines)
+	}
+	whole := lineOf("192.0.2.1", "a", "") + "\n"
+	glued := func(room string) string { return lineOf("198.51.100.1 - - 192.0.2.2", room, "") + "\n" }
+	require.Contains(t, treat(whole), "room=a")
+	require.NotContains(t, treat(whole+glued("b")), "room=b")
+	require.EqualValues(t, 1, f.Stats().Glued)
+	f.days[today].counts = &rooms.Counts{} // it was not made by NewCounts
+	require.Empty(t, treat(glued("c")))
+	require.NotEmpty(t, s.Fault())
+}
+
 // TestStreamsCount: what goes nowhere is counted.
 func TestStreamsCount(t *testing.T) {
 	const text = `
