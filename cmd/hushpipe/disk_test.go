@@ -214,7 +214,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 		s.written(d)
 		var st unix.Stat_t
 		require.NoError(t, unix.Stat(d.mount, &st))
-		device := "loop" + strconv.Itoa(int(unix.Minor(st.Dev)))
+		device := "loop" + strconv.Itoa(int(unix.Minor(uint64(st.Dev))))
 		old, err := os.Open(d.dir)
 		require.NoError(t, err)
 		defer old.Close()

@@ -72,10 +72,8 @@ func needRoot(t *testing.T) {
 
 func mountTmpfs(t *testing.T, path, size string) {
 	t.Helper()
-	// Private: else what is unmounted at one path is so at the other as well.
-	require.NoError(t, unix.Mount("none", path, "tmpfs", 0, "mode=755,size="+size))
-	require.NoError(t, unix.Mount("", path, "", unix.MS_PRIVATE, ""))
-	t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+	require.NoError(t, mountTmp(path, "mode=755,size="+size))
+	t.Cleanup(func() { unmount(path) })
 	// A size of nothing would mean one without bound.
 	require.NoError(t, os.WriteFile(filepath.Join(path, "lost+found"), []byte("x"), 0o600))
 }
@@ -83,20 +81,15 @@ func mountTmpfs(t *testing.T, path, size string) {
 // attach mounts what lies at home for the loggers; detach undoes it as
 // "umount -l" does.
 func (d *disk) attach() {
-	require.NoError(d.t, unix.Mount(d.home, d.mount, "", unix.MS_BIND|unix.MS_REC, ""))
-	require.NoError(d.t, unix.Mount("", d.mount, "", unix.MS_PRIVATE|unix.MS_REC, ""))
-	d.t.Cleanup(func() { unix.Unmount(d.mount, unix.MNT_DETACH) })
+	require.NoError(d.t, bindMount(d.home, d.mount))
+	d.t.Cleanup(func() { unmount(d.mount) })
 }
 
-func (d *disk) detach() { require.NoError(d.t, unix.Unmount(d.mount, unix.MNT_DETACH)) }
+func (d *disk) detach() { require.NoError(d.t, unmount(d.mount)) }
 
 // remount changes an option of a part's file system.
 func (d *disk) remount(sub, option string) {
 	require.NoError(d.t, remount(d.partition(sub), option))
-}
-
-func remount(path, option string) error {
-	return unix.Mount("none", path, "", unix.MS_REMOUNT, option)
 }
 
 // partition is where the file system of a part is mounted.
@@ -127,7 +120,7 @@ func (d *disk) fillInodes() {
 		await(d.t, func() bool {
 			var st unix.Statfs_t
 			require.NoError(d.t, unix.Statfs(d.partition(sub), &st))
-			return remount(d.partition(sub), "nr_inodes="+itoa(st.Files-st.Ffree)) == nil
+			return remount(d.partition(sub), "nr_inodes="+itoa(st.Files-uint64(st.Ffree))) == nil
 		}, "the disk cannot be given fewer inodes")
 	}
 }
@@ -251,13 +244,9 @@ func each(do func(sub string)) {
 func (d *disk) enlarge(sub string) { d.remount(sub, "size=512m") }
 
 func (d *disk) readOnly(sub string, on bool) {
-	var flag uintptr
-	if on {
-		flag = unix.MS_RDONLY
-	}
 	// A process that just then has a file open for writing makes it busy.
 	await(d.t, func() bool {
-		return unix.Mount("none", d.partition(sub), "", unix.MS_REMOUNT|flag, "") == nil
+		return remountReadOnly(d.partition(sub), on) == nil
 	}, "the disk cannot be made read-only")
 }
 

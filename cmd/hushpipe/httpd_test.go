@@ -96,7 +96,7 @@ func (h *httpd) start(args ...string) {
 	h.cmd = exec.Command(bin, append([]string{"-D", "FOREGROUND"}, args...)...)
 	h.cmd.Stdout, h.cmd.Stderr = stderr, stderr
 	h.cmd.ExtraFiles = []*os.File{inherited}
-	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	h.cmd.SysProcAttr = ownGroup(nil)
 	err = h.cmd.Start()
 	inherited.Close()
 	require.NoError(t, err)

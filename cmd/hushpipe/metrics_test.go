@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/counters"
 	"hushpipe/filter/registry"
@@ -219,10 +218,8 @@ func TestMetricsFaults(t *testing.T) {
 			return os.WriteFile(path, []byte(`hushpipe_lines_total{dir="/var/log/hushpipe-2"} 5`+"\n"), 0o644)
 		}, os.Remove, "is that of another DIR; hint: give each DIR a file of its own"},
 		{"cut by a power cut", func(path string) error { return os.WriteFile(path, nil, 0o644) }, nil, ""},
-		{"read-only disk", func(path string) error {
-			return unix.Mount("", filepath.Dir(path), "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
-		},
-			func(path string) error { return unix.Mount("", filepath.Dir(path), "", unix.MS_REMOUNT, "") }, "read-only file system"},
+		{"read-only disk", func(path string) error { return remountReadOnly(filepath.Dir(path), true) },
+			func(path string) error { return remountReadOnly(filepath.Dir(path), false) }, "read-only file system"},
 		{"full disk", func(path string) error {
 			os.WriteFile(path+".large", make([]byte, 1<<20), 0o600) // of which half a MiB fits
 			return nil

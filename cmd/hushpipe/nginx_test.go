@@ -40,10 +40,7 @@ func (h *httpd) run(cmd *exec.Cmd) {
 	stderr := &lockedBuffer{}
 	h.cmd = cmd
 	cmd.Stderr = stderr
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
+	cmd.SysProcAttr = ownGroup(cmd.SysProcAttr)
 	require.NoError(h.t, cmd.Start())
 	h.t.Cleanup(h.kill)
 	go func() {

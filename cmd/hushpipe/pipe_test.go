@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
@@ -72,9 +71,7 @@ func startPipe(t *testing.T, cmd *exec.Cmd, paced bool) *pipeLoad {
 // startReader starts a process that reads a pipe, whose ends are returned.
 func startReader(t *testing.T, cmd *exec.Cmd) (in, out *os.File) {
 	t.Helper()
-	var fds [2]int
-	require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC)) // it blocks, as httpd's does
-	in, out = os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
+	in, out = blockingPipe(t)
 	cmd.Stdin = in
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
@@ -197,7 +194,7 @@ func (s *pipeLoad) stop() {
 	s.ended.Wait()
 	s.pipe.Close()
 	await(s.t, func() bool {
-		n, err := unix.IoctlGetInt(int(s.in.Fd()), unix.TIOCINQ)
+		n, err := unread(s.in)
 		return err == nil && n == 0
 	}, "the pipe is not read to its end")
 }

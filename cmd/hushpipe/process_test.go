@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 )
 
 // logger is a hushpipe filter as httpd runs it: stdin is a pipe, stderr goes to
@@ -228,7 +227,7 @@ func TestNeverUsableDirectory(t *testing.T) {
 	defer stdin.Close()
 	l.stdin.Close()
 	await(t, func() bool {
-		there, err := unix.IoctlGetInt(int(stdin.Fd()), unix.TIOCINQ)
+		there, err := unread(stdin)
 		return err == nil && there == 0
 	}, "the lines to be taken out of the pipe, which nobody will read again")
 	await(t, func() bool {

@@ -378,17 +378,3 @@ func TestReplayProgress(t *testing.T) {
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
 	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5,001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
 }
-
-// openTerminal returns both ends of a terminal.
-func openTerminal(t *testing.T) (master, terminal *os.File) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { master.Close() })
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	terminal, err = os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { terminal.Close() })
-	return master, terminal
-}

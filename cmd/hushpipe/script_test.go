@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"hushpipe": main, "probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "locker": locker, "unpiped": unpiped, "dialer": dialer, "locator": locator})
+	commands := map[string]func(){"hushpipe": main, "locker": locker, "unpiped": unpiped, "locator": locator}
+	maps.Copy(commands, confinedCommands)
+	testscript.Main(m, commands)
 }
 
 // unpiped runs a command without the pipe that a script has for stdin.

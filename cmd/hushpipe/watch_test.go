@@ -118,8 +118,7 @@ func TestWatchTerminal(t *testing.T) {
 				require.NoError(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width}))
 			}
 			resize(80, 24)
-			before, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-			require.NoError(t, err)
+			before := modes(t, terminal)
 			shown := &lockedBuffer{}
 			go io.Copy(shown, master)
 			cmd := exec.Command(hushpipeBinary(t), "rooms", "--watch", dir)
@@ -146,9 +145,7 @@ func TestWatchTerminal(t *testing.T) {
 			}
 			require.NoError(t, cmd.Wait())
 			await(t, func() bool { return strings.HasSuffix(shown.String(), leaveScreen) }, "the terminal gets its own screen and cursor back")
-			after, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-			require.NoError(t, err)
-			require.Equal(t, before, after)
+			require.Equal(t, before, modes(t, terminal))
 		})
 	}
 	require.Equal(t, 0, l.end())
