@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/need"
 )
 
 var update = flag.Bool("update", false, "write the instructions a line into baseline.txt")
@@ -172,12 +173,7 @@ func needCallgrind(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("the baseline is of Linux on amd64")
 	}
-	if _, err := exec.LookPath("valgrind"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("valgrind is missing: apt-get install valgrind")
-		}
-		t.Skip("valgrind is missing: apt-get install valgrind")
-	}
+	need.Program(t, "valgrind", "valgrind")
 }
 
 // buildHushpipe builds it.

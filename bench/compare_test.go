@@ -2,13 +2,14 @@ package main
 
 import (
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"hushpipe/filter/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,12 +27,7 @@ func TestRivals(t *testing.T) {
 	assert.Greater(t, size, int64(200_000))
 	for _, p := range rivals {
 		t.Run(p.name, func(t *testing.T) {
-			if _, err := exec.LookPath(p.name); err != nil {
-				if os.Getenv("CI") == "true" {
-					t.Fatalf("%s is missing: apt-get install %s", p.name, p.pkg)
-				}
-				t.Skipf("%s is missing: apt-get install %s", p.name, p.pkg)
-			}
+			need.Program(t, p.name, p.pkg)
 			m, err := measureChecked(t.Context(), p, log, 1000, filepath.Join(dir, p.name))
 			require.NoError(t, err)
 			assert.Positive(t, m.wall)

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"hushpipe/filter/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,10 +13,7 @@ import (
 
 // TestFleet: what is shipped is counted.
 func TestFleet(t *testing.T) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "CI has redis-server")
-		t.Skip("redis-server is missing: apt-get install redis-server redis-tools")
-	}
+	need.Program(t, "redis-server", "redis-server redis-tools")
 	var out, said strings.Builder
 	require.NoError(t, fleetBench(context.Background(), []string{"-hosts", "2", "-pairs", "10000"}, &out, &said), said.String())
 	assert.Regexp(t, `(?m)^a wiped engine: 2 hosts, 20000 pairs in rooms of 50: `, out.String())

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -67,12 +69,7 @@ func TestCostInInstructions(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the bound is of amd64")
 	}
-	if _, err := exec.LookPath("valgrind"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("valgrind is missing: apt-get install valgrind")
-		}
-		t.Skip("valgrind is missing: apt-get install valgrind")
-	}
+	need.Program(t, "valgrind", "valgrind")
 	// What go test builds to run at once has no symbols.
 	program := filepath.Join(t.TempDir(), "test")
 	said, err := exec.Command("go", "test", "-c", "-o", program, "hushpipe/filter").CombinedOutput()

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,7 +66,7 @@ func TestAlerts(t *testing.T) {
 			require.True(t, known[name], name)
 		}
 	}
-	path := tool(t, "promtool", "prometheus")
+	path := need.Program(t, "promtool", "prometheus")
 	out, err := exec.Command(path, "check", "rules", rules).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	described := regexp.MustCompile(`(?s)HushpipeSilent.*?description: >-\n(.*?)\n +- alert`).FindSubmatch(text)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/need"
 	"hushpipe/format/serverconf"
 )
 
@@ -159,7 +160,7 @@ CustomLog no.log combined
 
 // TestCheckNginx does so for nginx.
 func TestCheckNginx(t *testing.T) {
-	nginx := tool(t, "nginx", "nginx")
+	nginx := need.Program(t, "nginx", "nginx")
 	root := t.TempDir()
 	names := map[string]string{root: "/etc/nginx"}
 	conf := filepath.Join(root, "nginx.conf")

@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // TestPackage builds the packages, and looks at them from all sides.
 func TestPackage(t *testing.T) {
-	tool(t, "dpkg-deb", "dpkg")
+	need.Program(t, "dpkg-deb", "dpkg")
 	dir := t.TempDir()
 	buildPackages(t, "../..", dir)
 	t.Run("reproducible", func(t *testing.T) { packagesAreReproducible(t, dir) })
@@ -101,7 +103,7 @@ func packagesAreWhole(t *testing.T, dir string) {
 
 // packagesAreLegal asks lintian.
 func packagesAreLegal(t *testing.T, dir string) {
-	lintian := tool(t, "lintian", "lintian")
+	lintian := need.Program(t, "lintian", "lintian")
 	for _, deb := range glob(t, filepath.Join(dir, "*.deb")) {
 		out, err := exec.Command(lintian, "--no-cfg", "--allow-root", "--fail-on", "error,warning", deb).CombinedOutput()
 		assert.NoError(t, err)
@@ -140,9 +142,7 @@ func packagesNameLicences(t *testing.T, dir string) {
 // machine: a fleet's keys are no longer made once it is removed, and purge overwrites what
 // they follow from.
 func TestMaintainerScripts(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can give the figures to root")
-	}
+	need.Root(t)
 	root := t.TempDir()
 	put := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(root, name)
@@ -290,11 +290,9 @@ func packageLives(t *testing.T, packages string) {
 	apache(t)
 	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps", "nginx": "nginx",
 		"fail2ban-server": "fail2ban", "rsyslogd": "rsyslog"} {
-		tool(t, name, pkg)
+		need.Program(t, name, pkg)
 	}
-	if os.Getuid() != 0 {
-		t.Skip("only root can install a package")
-	}
+	need.Root(t)
 	dir := t.TempDir()
 	old, newer := dir+"/old_amd64.deb", dir+"/newer_amd64.deb"
 	deb, err := os.ReadFile(glob(t, filepath.Join(packages, "*_"+runtime.GOARCH+".deb"))[0])

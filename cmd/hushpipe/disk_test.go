@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
 	"hushpipe/format/prose"
 
 	"github.com/stretchr/testify/assert"
@@ -23,7 +24,7 @@ import (
 // day begins, the pipe is read on, and once it is over all is written: each
 // line once, whole, counted.
 func TestFaults(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	program := hushpipeBinary(t)
 	for _, f := range faults {
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {

@@ -42,6 +42,7 @@
 //	filter/groups           lines that wait until there are enough people
 //	filter/journal          checksummed frames of opaque bytes
 //	filter/keyring          the keys of days and the secret of room names
+//	filter/need             what a test needs of the machine; only tests import it
 //	filter/pairs            pairs of room and address in an engine, and their counts
 //	filter/policies         which policy ran when
 //	filter/pseudonym        addresses, ipcrypt, sub-keys

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"hushpipe/filter/need"
 	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/require"
@@ -47,7 +48,7 @@ func bareDisk(t *testing.T, size string) *disk {
 	d.dir = filepath.Join(d.mount, "log")
 	require.NoError(t, os.Mkdir(d.mount, 0o755))
 	require.NoError(t, os.Mkdir(d.home, 0o755))
-	needRoot(t)
+	need.Root(t)
 	mountTmpfs(t, d.home, size)
 	d.attach()
 	return d
@@ -58,17 +59,6 @@ var parts = []string{"", "journal", "rooms", "keys", "traffic"}
 
 // path is the path of a file of DIR that also holds while the disk is unmounted.
 func (d *disk) path(name string) string { return filepath.Join(d.home, d.name, name) }
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Getuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("only root can mount a file system")
-	}
-	t.Skip("only root can mount a file system")
-}
 
 func mountTmpfs(t *testing.T, path, size string) {
 	t.Helper()
@@ -258,7 +248,7 @@ func days() []string {
 
 // loopDisk mounts an ext4, which can freeze and break under open files.
 func loopDisk(t *testing.T) *disk {
-	needRoot(t)
+	need.Root(t)
 	base := t.TempDir()
 	d := &disk{t: t, mount: base + "/mount", home: base + "/mount", name: "log"}
 	d.dir = filepath.Join(d.mount, "log")

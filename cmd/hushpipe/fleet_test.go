@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/need"
 	"hushpipe/format/roomfile"
 )
 
@@ -198,7 +199,7 @@ func TestFleetMerge(t *testing.T) {
 // asked for.
 func TestFleetByRsync(t *testing.T) {
 	notAtMidnight()
-	rsync := tool(t, "rsync", "rsync")
+	rsync := need.Program(t, "rsync", "rsync")
 	h := startHosts(t, true, "web1", "web2")
 	copies := filepath.Join(h.path, "copies")
 	var dirs []string

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -152,7 +154,7 @@ func TestInputTwice(t *testing.T) {
 
 // TestInputRefused: paths at which others could read lines, or put a file of theirs.
 func TestInputRefused(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	other := func(path string) error { return os.Chown(path, 65534, -1) }
 	for _, tt := range []struct {
 		name, want string
@@ -214,7 +216,7 @@ func TestInputDevice(t *testing.T) {
 // a FIFO has its place. Any other stays as it is, also one that is named as if
 // it had been moved out of that place.
 func TestInputFile(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	below := func(t *testing.T, parent string) string {
 		dir, err := os.MkdirTemp(parent, "hushpipe-test-")
 		require.NoError(t, err)
@@ -333,7 +335,7 @@ func TestInputWrongFlags(t *testing.T) {
 // TestInputAsUser: the FIFO lies where only root comes, and is open before the process
 // becomes another user, and confines itself.
 func TestInputAsUser(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir, p := openTo(t), holdFIFO(t)
 	l := p.startLogger(hushpipeBinary(t), "--user", nobody, dir)
 	p.write("192.0.2.1", "/one")
@@ -373,7 +375,7 @@ func rawLines(from, to int) string {
 // server still writes to it; what was written to DIR is overwritten there at once;
 // and when the server has closed it, it is deleted.
 func TestInputRawFile(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for _, by := range []string{"hushpipe", "the socket unit"} {
 		t.Run(strings.ReplaceAll(by, " ", "-"), func(t *testing.T) {
 			dir, p := openTo(t), &pipe{t: t, path: fifoPath(t)}

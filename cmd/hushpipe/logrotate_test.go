@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +20,7 @@ import (
 // but what copytruncate itself may lose between its copy and its cut.
 func TestLogrotate(t *testing.T) {
 	t.Parallel()
-	logrotate := tool(t, "logrotate", "logrotate")
+	logrotate := need.Program(t, "logrotate", "logrotate")
 	for mode, said := range map[string]string{
 		"copytruncate":           "access-%s.log: another program has cut off [0-9]+ bytes or more, which hushpipe did not do; hint: leave DIR out of its configuration, such as logrotate's\n",
 		"create":                 "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+, and lines go to a new file; hint: leave DIR out of its configuration, such as logrotate's\n",

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/need"
 	"hushpipe/filter/terms"
 	"hushpipe/format/agent"
 	"hushpipe/format/policy"
@@ -211,7 +212,7 @@ func TestManualOfAddresses(t *testing.T) {
 // text.
 func readable(t *testing.T, path string, options ...string) string {
 	t.Helper()
-	man := tool(t, "man", "man-db")
+	man := need.Program(t, "man", "man-db")
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)
 	cmd := exec.Command(man, append(options, "--warnings", "-E", "UTF-8", "-l", path)...)
@@ -359,7 +360,7 @@ func TestExamples(t *testing.T) {
 			}
 			for _, part := range strings.Split(example, " | ") {
 				if name := strings.Fields(part)[0]; name != "hushpipe" {
-					tool(t, name, programs[name])
+					need.Program(t, name, programs[name])
 					ran[name] = true
 				}
 			}
@@ -426,7 +427,7 @@ func TestCompletion(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			script, err := exec.Command(hushpipeBinary(t), "completion", shell).Output()
 			require.NoError(t, err)
-			cmd := exec.Command(tool(t, shell, shell), "-n")
+			cmd := exec.Command(need.Program(t, shell, shell), "-n")
 			cmd.Stdin = bytes.NewReader(script)
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)

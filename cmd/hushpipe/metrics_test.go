@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/counters"
+	"hushpipe/filter/need"
 	"hushpipe/filter/registry"
 	"hushpipe/filter/traffic"
 	"hushpipe/format/agent"
@@ -49,7 +50,7 @@ func TestMetricsText(t *testing.T) {
 func promtool(t *testing.T, text string) {
 	t.Helper()
 	t.Run("promtool", func(t *testing.T) {
-		cmd := exec.Command(tool(t, "promtool", "prometheus"), "check", "metrics")
+		cmd := exec.Command(need.Program(t, "promtool", "prometheus"), "check", "metrics")
 		cmd.Stdin = strings.NewReader(text)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
@@ -226,7 +227,7 @@ func TestMetricsFaults(t *testing.T) {
 		}, func(path string) error { return os.Remove(path + ".large") }, "no space left on device"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			needRoot(t)
+			need.Root(t)
 			folder := t.TempDir()
 			mountTmpfs(t, folder, "512k")
 			path := filepath.Join(folder, "x.prom")
@@ -270,7 +271,7 @@ func checkMetrics(t *testing.T, path string, args ...string) (said string, statu
 
 // TestMetricsCheck: what would keep the file from being written is told before.
 func TestMetricsCheck(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir := openTo(t)
 	folder := filepath.Join(filepath.Dir(dir), "node-exporter")
 	path := filepath.Join(folder, "x.prom")
@@ -395,7 +396,7 @@ func TestDashboard(t *testing.T) {
 		assert.True(t, asked["hushpipe_"+name], name)
 	}
 	t.Run("promtool", func(t *testing.T) {
-		path := tool(t, "promtool", "prometheus")
+		path := need.Program(t, "promtool", "prometheus")
 		rules := "groups:\n- name: x\n  rules:\n"
 		for i, p := range board.Panels {
 			for k, target := range p.Targets {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -142,21 +144,21 @@ func daysAgo(n int) string { return time.Now().AddDate(0, 0, -n).Format(time.Dat
 // TestMigrate types what hushpipe-migrate(7) says, while a server runs.
 func TestMigrate(t *testing.T) {
 	t.Run("rotatelogs", func(t *testing.T) {
-		m := moving(t, `CustomLog "|`+tool(t, "rotatelogs", "apache2-utils")+` /var/log/apache2/access-%Y-%m-%d.log 86400" combined`, "access-2006-01-02.log")
+		m := moving(t, `CustomLog "|`+need.Program(t, "rotatelogs", "apache2-utils")+` /var/log/apache2/access-%Y-%m-%d.log 86400" combined`, "access-2006-01-02.log")
 		m.visit(m.old)
 		assert.Contains(t, m.typed("rotatelogs"), "the promise holds")
 		m.assertWhole()
 	})
 
 	t.Run("cronolog", func(t *testing.T) {
-		m := moving(t, `CustomLog "|`+tool(t, "cronolog", "cronolog")+` /var/log/apache2/%Y/%m/%d/access.log" combined`, "2006/01/02/access.log")
+		m := moving(t, `CustomLog "|`+need.Program(t, "cronolog", "cronolog")+` /var/log/apache2/%Y/%m/%d/access.log" combined`, "2006/01/02/access.log")
 		m.visit(m.old)
 		assert.Contains(t, m.typed("cronolog"), "the promise holds")
 		m.assertWhole()
 	})
 
 	t.Run("anonip", func(t *testing.T) {
-		m := moving(t, `CustomLog "|`+tool(t, "anonip", "anonip")+` --output /var/log/apache2/access.log" combined`, "access.log.2006-01-02")
+		m := moving(t, `CustomLog "|`+need.Program(t, "anonip", "anonip")+` --output /var/log/apache2/access.log" combined`, "access.log.2006-01-02")
 		m.visit(m.old)
 		assert.Contains(t, m.typed("anonip"), "the promise holds")
 		m.end()
@@ -200,7 +202,7 @@ func TestMigrate(t *testing.T) {
 	})
 
 	t.Run("awstats", func(t *testing.T) {
-		tool(t, "awstats", "awstats")
+		need.Program(t, "awstats", "awstats")
 		m := moving(t, `CustomLog /var/log/apache2/access.log combined`, "access.log.2006-01-02")
 		conf := m.within.Replace("LogFile=\"/var/log/apache2/access.log\"\nLogFormat=1\nDNSLookup=1\nSiteDomain=\"localhost\"\nDirData=\"/etc/awstats/data\"\n")
 		require.NoError(t, os.MkdirAll(m.Root+"/awstats/data", 0o755))

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -48,7 +50,7 @@ func TestNeighbours(t *testing.T) {
 	}
 
 	t.Run("goaccess", func(t *testing.T) {
-		tool(t, "goaccess", "goaccess")
+		need.Program(t, "goaccess", "goaccess")
 		filter(dir)
 		out, err := sh(t, block("COMBINED \\\n  -o"))
 		require.NoError(t, err, out)
@@ -67,10 +69,7 @@ func TestNeighbours(t *testing.T) {
 	filter(dir + "/nginx")
 	t.Run("awstats", func(t *testing.T) {
 		const awstats = "/usr/lib/cgi-bin/awstats.pl"
-		if _, err := os.Stat(awstats); err != nil {
-			require.NotEqual(t, "true", os.Getenv("CI"), "apt-get install awstats")
-			t.Skip("awstats is missing")
-		}
+		need.Program(t, awstats, "awstats")
 		conf := block("LogFormat=1") + "SiteDomain=example\nDirData=" + base + "\n"
 		require.NoError(t, os.WriteFile(base+"/awstats.example.conf", []byte(conf), 0o644))
 		out, err := sh(t, awstats+" -configdir="+base+" -config=example -update")
@@ -85,7 +84,7 @@ func TestNeighbours(t *testing.T) {
 		}
 	}
 	t.Run("restic", func(t *testing.T) {
-		tool(t, "restic", "restic")
+		need.Program(t, "restic", "restic")
 		env := []string{"RESTIC_REPOSITORY=" + base + "/restic", "RESTIC_PASSWORD=x", "RESTIC_CACHE_DIR=" + base + "/cache"}
 		out, err := sh(t, "restic init && "+block("restic backup"), env...)
 		require.NoError(t, err, out)
@@ -94,7 +93,7 @@ func TestNeighbours(t *testing.T) {
 		kept(t, out)
 	})
 	t.Run("borg", func(t *testing.T) {
-		tool(t, "borg", "borgbackup")
+		need.Program(t, "borg", "borgbackup")
 		out, err := sh(t, "borg init -e none borg && "+block("borg create"))
 		require.NoError(t, err, out)
 		out, err = sh(t, "borg list --short "+filepath.Join(base, "borg")+"::$(borg list --short "+base+"/borg)")

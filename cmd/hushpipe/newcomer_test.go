@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +18,7 @@ import (
 // time, and the answer that leads on.
 func TestFirstMinute(t *testing.T) {
 	t.Parallel()
-	script := tool(t, "script", "bsdutils")
+	script := need.Program(t, "script", "bsdutils")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "log"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "access.log"), []byte(logLine("192.0.2.1", "/")), 0o644))
@@ -96,9 +98,7 @@ func TestNoEcho(t *testing.T) {
 
 // TestLacksPermission: who may not look into DIR is told who may.
 func TestLacksPermission(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root becomes somebody else")
-	}
+	need.Root(t)
 	base := filepath.Dir(openTo(t))
 	const owner, nobody = 54321, 65534
 	dir := filepath.Join(base, "d")

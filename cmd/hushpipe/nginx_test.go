@@ -11,13 +11,15 @@ import (
 	"syscall"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/require"
 )
 
 // newNginx returns an nginx that does not run yet, with a directory of its own.
 func newNginx(t *testing.T) *httpd {
 	t.Helper()
-	tool(t, "nginx", "nginx")
+	need.Program(t, "nginx", "nginx")
 	h := newHTTPD(t)
 	require.NoError(t, os.Chmod(filepath.Dir(h.Root), 0o755))
 	require.NoError(t, os.Chmod(h.Root, 0o755))
@@ -89,7 +91,7 @@ http {
 // hushpipe is killed and restarted, and nginx reopens its logs and is reloaded. It
 // gives the FIFO to its workers' user then. No line is lost, and nginx makes no file.
 func TestNginx(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	const rounds = 5
 	program, dir, h := hushpipeBinary(t), openTo(t), newNginx(t)
 	makeDIR(t, program, dir)
@@ -157,7 +159,7 @@ func TestNginx(t *testing.T) {
 // addresses, in which its old worker still writes after a reload. Nothing is lost, and no
 // address stays.
 func TestNginxBeforeFIFO(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir, path, h := openTo(t), fifoPath(t), newNginx(t)
 	h.startNginx(strings.ReplaceAll(nginxLoad, "FIFO", path))
 	l := startLoad(h, 300)
@@ -209,9 +211,9 @@ http://127.0.0.1:PORT, http://[::1]:PORT {
 // TestCaddy is Caddy at the FIFO, as a user who can write to it alone, under load, while
 // hushpipe is killed and restarted, and Caddy is reloaded.
 func TestCaddy(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	const rounds, requests = 6, 40
-	caddy := tool(t, "caddy", "caddy")
+	caddy := need.Program(t, "caddy", "caddy")
 	program, dir, h := hushpipeBinary(t), openTo(t), newHTTPD(t)
 	makeDIR(t, program, dir)
 	require.NoError(t, os.Chmod(filepath.Dir(h.Root), 0o755))

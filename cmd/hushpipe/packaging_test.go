@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -107,7 +109,7 @@ func prepareSocket(t *testing.T, path string) *exec.Cmd {
 
 // TestUnitsVerify asks systemd itself.
 func TestUnitsVerify(t *testing.T) {
-	analyze := tool(t, "systemd-analyze", "systemd")
+	analyze := need.Program(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
 	put := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -275,8 +277,8 @@ func confined(t *testing.T, service map[string][]string, instance, dir string) [
 // pages in a browser, as the manual has them served.
 func TestReportUnit(t *testing.T) {
 	t.Parallel()
-	chromium := tool(t, "chromium", "chromium")
-	escape := tool(t, "systemd-escape", "systemd")
+	chromium := need.Program(t, "chromium", "chromium")
+	escape := need.Program(t, "systemd-escape", "systemd")
 	base := t.TempDir()
 	dir := filepath.Join(base, "two words")
 	l := startLogger(t, dir)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -73,7 +75,7 @@ var streamFaults = []streamFault{
 
 // mountAlone mounts a disk for the stream alone.
 func (d *disk) mountAlone() {
-	needRoot(d.t)
+	need.Root(d.t)
 	require.NoError(d.t, os.Mkdir(d.home, 0o755))
 	require.NoError(d.t, os.Mkdir(d.mount, 0o755))
 	mountTmpfs(d.t, d.home, "64m")

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -37,7 +39,7 @@ func livePolicyFile(t *testing.T) string {
 // TestPolicyUser: DIR, the directories of all streams and their keys become the user's, also
 // those that root has made before, and the policy goes on where its file is wrong.
 func TestPolicyUser(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for _, apart := range []bool{false, true} {
 		dir, file := openTo(t), livePolicyFile(t)
 		args := []string{"filter", "--policy", file}

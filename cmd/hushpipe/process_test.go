@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -376,7 +378,7 @@ func TestUnknownTimeZone(t *testing.T) {
 
 // TestCheckLocks: a network file system without locks is told before lines come.
 func TestCheckLocks(t *testing.T) {
-	strace := tool(t, "strace", "strace")
+	strace := need.Program(t, "strace", "strace")
 	for _, number := range []string{"ENOLCK", "EOPNOTSUPP", "ENOSYS"} {
 		for _, made := range []bool{true, false} {
 			dir := filepath.Join(t.TempDir(), "log")

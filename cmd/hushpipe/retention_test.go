@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
 	"hushpipe/format/civil"
 
 	"github.com/stretchr/testify/assert"
@@ -137,7 +138,7 @@ func lockAll(t *testing.T, dir string, gid uint32) (held int) {
 // can open. Lines are written, a start works, purge ends, and what expires goes.
 func TestOthersHoldNothingUp(t *testing.T) {
 	t.Parallel()
-	asRoot(t)
+	need.Root(t)
 	n := newNight(t, 20*time.Second)
 	adm, err := user.LookupGroup("adm")
 	require.NoError(t, err)
@@ -205,7 +206,7 @@ func TestWrongFlagsAcrossMidnight(t *testing.T) {
 // disk. What can be deleted is; the rest is as soon as that is over.
 func TestExpiredFilesGoWhateverFails(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	program := newNight(t, 0).program // a program that is being written cannot be run
 	for _, f := range faults {
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
@@ -253,7 +254,7 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 // there is room again. Its lines are left out; its counts are for good.
 func TestFullDiskAcrossMidnight(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	need.Root(t)
 	full := faults[0]
 	require.Equal(t, "full", full.name)
 	d := newDisk(t, full)

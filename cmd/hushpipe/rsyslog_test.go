@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +20,7 @@ import (
 // rsyslogOf configures Debian's rsyslog as packaging has it for a DIR, and returns what
 // starts it and the file that it writes.
 func rsyslogOf(t *testing.T, dir string) (start func() *exec.Cmd, target string) {
-	program := tool(t, "rsyslogd", "rsyslog")
+	program := need.Program(t, "rsyslogd", "rsyslog")
 	base := t.TempDir()
 	target = base + "/target.log"
 	text, err := os.ReadFile("packaging/rsyslog/hushpipe.conf")

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter/audit"
+	"hushpipe/filter/need"
 	"hushpipe/filter/registry"
 )
 
@@ -240,7 +241,7 @@ func TestThreadsConfined(t *testing.T) {
 
 // What cannot be had leaves the rest, and status says it.
 func TestConfinedInPart(t *testing.T) {
-	asRoot(t) // who has capabilities to drop
+	need.Root(t) // who has capabilities to drop
 	const noSignals = "signals cannot be queued (raise ulimit -i)"
 	for name, test := range map[string]struct {
 		command func(...string) *exec.Cmd
@@ -274,7 +275,7 @@ func TestConfinedInPart(t *testing.T) {
 
 // Some threads would stay root's, or the process would wait for ever.
 func TestUserWithoutSignals(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir := filepath.Join(t.TempDir(), "log")
 	cmd := exec.Command("prlimit", "--sigpending=0", hushpipeBinary(t), "filter", "--user", "nobody", dir)
 	cmd.Stdin = strings.NewReader("")

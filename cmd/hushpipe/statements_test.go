@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -248,7 +250,7 @@ func TestStatements(t *testing.T) {
 	}
 
 	t.Run("goaccess", func(t *testing.T) {
-		tool(t, "goaccess", "goaccess")
+		need.Program(t, "goaccess", "goaccess")
 		for stream, test := range map[string]struct {
 			lines  int
 			format []string
@@ -268,10 +270,7 @@ func TestStatements(t *testing.T) {
 	})
 	t.Run("awstats", func(t *testing.T) {
 		const awstats = "/usr/lib/cgi-bin/awstats.pl"
-		if _, err := os.Stat(awstats); err != nil {
-			require.NotEqual(t, "true", os.Getenv("CI"), "apt-get install awstats")
-			t.Skip("awstats is missing: apt-get install awstats")
-		}
+		need.Program(t, awstats, "awstats")
 		base := t.TempDir()
 		conf := fmt.Sprintf("LogFile=%q\nLogType=W\nLogFormat=1\nSiteDomain=example\nDNSLookup=0\nDirData=%q\n", filepath.Join(root, "004-blog/tilgang/access.log"), base)
 		require.NoError(t, os.WriteFile(base+"/awstats.example.conf", []byte(conf), 0o644))

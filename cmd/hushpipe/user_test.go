@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,14 +31,6 @@ func anotherUser(t *testing.T) string {
 	me, err := user.Current()
 	require.NoError(t, err)
 	return me.Username
-}
-
-func asRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		require.NotEqual(t, "true", os.Getenv("CI"), "CI runs as root")
-		t.Skip("only root can become another user")
-	}
 }
 
 // openTo makes a directory that others can search, and returns the path of a
@@ -86,7 +80,7 @@ func status(t *testing.T, pid int, field string) (values []string) {
 // A reload of Apache brings in --user: the old logger goes on as root, writes to
 // the same DIR and makes files there, and a third starts as root again.
 func TestUser(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir := openTo(t)
 	require.NoError(t, os.Mkdir(dir, 0o750))
 	const adm = 4 // Debian's base-passwd; any group does
@@ -155,7 +149,7 @@ func TestUser(t *testing.T) {
 // of root and one of the user on it at the same time. Either may be the first to
 // make each directory and file; both are to be able to use all of them.
 func TestUserBesideRoot(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for n := range 100 {
 		dir := openTo(t)
 		var both []*logger
@@ -180,7 +174,7 @@ func TestUserBesideRoot(t *testing.T) {
 
 // DIR and a key directory that are missing are made before root is given up.
 func TestUserMakesDirectories(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir := openTo(t)
 	keys := filepath.Join(openTo(t), "../keys")
 	l := startLogger(t, "--user", nobody, "--keys", keys, dir)
@@ -196,7 +190,7 @@ func TestUserMakesDirectories(t *testing.T) {
 }
 
 func TestUserCheck(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	check := func(dir string) (string, int) {
 		cmd := exec.Command(hushpipeBinary(t), "filter", "--check", "--user", nobody, dir)
 		out, _ := cmd.CombinedOutput()
@@ -234,7 +228,7 @@ func TestUserCheck(t *testing.T) {
 
 // Who is no root cannot become anybody, and need not become who he is.
 func TestUserIsNotRoot(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	u, err := user.Lookup(nobody)
 	require.NoError(t, err)
 	uid, err := strconv.Atoi(u.Uid)
@@ -259,7 +253,7 @@ func TestUserIsNotRoot(t *testing.T) {
 
 // A logger that may not change its user, in a container, does not go on as root.
 func TestUserWithoutTheRight(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
 		t.Fatal("setpriv is missing: apt-get install util-linux")
 	}
@@ -280,7 +274,7 @@ func TestUserWithoutTheRight(t *testing.T) {
 // it, its locks included, and says nothing. Where only DIR was given away, root's
 // files in it are not: root goes on with them.
 func TestOwnerChanges(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for name, before := range map[string]func(t *testing.T, dir string){
 		"purged by root": func(t *testing.T, dir string) {
 			require.NoError(t, exec.Command(hushpipeBinary(t), "purge", "--force", dir).Run())
@@ -320,7 +314,7 @@ func TestOwnerChanges(t *testing.T) {
 
 // TestServersUser: scripts run as that user, which could read the keys.
 func TestServersUser(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	dir := openTo(t)
 	require.NoError(t, exec.Command(hushpipeBinary(t), "filter", dir).Run())
 	u, err := user.Lookup(nobody)

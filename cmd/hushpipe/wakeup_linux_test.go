@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,7 +27,7 @@ func TestWakeUp(t *testing.T) {
 	if isInstrumented() {
 		t.Skip("the race detector makes calls of its own")
 	}
-	strace := tool(t, "strace", "strace")
+	strace := need.Program(t, "strace", "strace")
 	root := t.TempDir()
 	dir, trace := filepath.Join(root, "log"), filepath.Join(root, "trace")
 	calls := []string{"tee", "splice", "read", "pread64", "write", "flock", "ioctl", "fstat", "newfstatat", "timerfd_settime", "epoll_wait", "epoll_pwait"}

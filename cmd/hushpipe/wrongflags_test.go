@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -271,7 +273,7 @@ func inode(path string) string {
 // TestWrongFlagsAsRoot: what another user could have recorded makes root become that
 // user, or nothing is written.
 func TestWrongFlagsAsRoot(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	u, err := user.Lookup(nobody)
 	require.NoError(t, err)
 	uid, err := strconv.Atoi(u.Uid)
@@ -316,7 +318,7 @@ func TestWrongFlagsAsRoot(t *testing.T) {
 // TestWrongFlagsWithoutTheRight: who cannot give up root treats no line, though DIR
 // records settings and the flags are right.
 func TestWrongFlagsWithoutTheRight(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for option, says := range map[string]string{"--bounding-set=-setuid": "cannot become that user", "--securebits=+no_setuid_fixup": "root could be regained"} {
 		dir := recordedDir(t, "--user", nobody)
 		l := startCommand(t, exec.Command("setpriv", option, hushpipeBinary(t), "filter", "--user", nobody, dir))

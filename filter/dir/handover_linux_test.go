@@ -2,6 +2,7 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/filter/need"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +21,7 @@ import (
 // of the directory meets a file of root. It waits for it, but not for one that root
 // keeps.
 func TestBeingGiven(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	const name = "2026-11-22.1.journal"
 	made := func(t *testing.T) (*testDir, string) {
 		d, _ := newDir(t)
@@ -94,7 +95,7 @@ func TestBeingGiven(t *testing.T) {
 // TestUpdateAfterAnotherUser: the lock that a killed process of root has left is
 // removed, once it is old enough to be none that is held.
 func TestUpdateAfterAnotherUser(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	path := filepath.Join(t.TempDir(), "x.prom")
 	require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
 	require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755))

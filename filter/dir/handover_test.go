@@ -2,6 +2,7 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/filter/need"
 	"hushpipe/format/civil"
 
 	"golang.org/x/sys/unix"
@@ -24,15 +25,6 @@ const (
 	userID, groupID   = 4242, 4243
 	otherID, otherGID = 4244, 4245
 )
-
-// asRoot is for tests that give files away.
-func asRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		require.NotEqual(t, "true", os.Getenv("CI"), "CI runs as root")
-		t.Skip("only root can give files away")
-	}
-}
 
 // owners returns "uid:gid mode" of everything in DIR, DIR itself as ".".
 func owners(t *testing.T, dir string) map[string]string {
@@ -61,7 +53,7 @@ func id(n uint32) string {
 
 // TestHardLinks: a second name is refused where others could have given it.
 func TestHardLinks(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	const name = "2026-11-22.1.journal"
 	for _, c := range []struct {
 		mode    fs.FileMode
@@ -93,7 +85,7 @@ func TestHardLinks(t *testing.T) {
 }
 
 func TestRootGivesToOwner(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	path := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.Mkdir(path, 0o750))
 	require.NoError(t, os.Chown(path, userID, otherGID))
@@ -116,7 +108,7 @@ func TestRootGivesToOwner(t *testing.T) {
 }
 
 func TestHandOver(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	base := t.TempDir()
 	path, keyDir := filepath.Join(base, "log"), filepath.Join(base, "keys")
 	d, _ := openTest(t, path, Options{Keys: keyDir})
@@ -155,7 +147,7 @@ func TestHandOver(t *testing.T) {
 
 // TestHandOverPlanted: what others put into a directory is never given away.
 func TestHandOverPlanted(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for _, c := range []struct {
 		name  string
 		where string
@@ -197,7 +189,7 @@ func TestHandOverPlanted(t *testing.T) {
 // TestHandOverThroughLinks: a link that others could have made gives away nothing
 // that it leads to.
 func TestHandOverThroughLinks(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for _, c := range []struct {
 		name    string
 		mode    fs.FileMode // of the directory with the link
@@ -250,7 +242,7 @@ func TestHandOverThroughLinks(t *testing.T) {
 // TestHandOverWhileRootWrites: a root process that makes files meanwhile, as an
 // old logger does during a reload, leaves none that the user cannot read.
 func TestHandOverWhileRootWrites(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for range 20 {
 		d, _ := newDir(t)
 		old, _ := openTest(t, d.path, Options{})
@@ -335,7 +327,7 @@ func TestExposed(t *testing.T) {
 
 // TestForeignKey: a key that another user put there is known to him.
 func TestForeignKey(t *testing.T) {
-	asRoot(t)
+	need.Root(t)
 	for owner, exposed := range map[int]bool{0: false, userID: false, otherID: true} {
 		d, said := newDir(t)
 		require.NoError(t, os.Chown(d.path, userID, -1))

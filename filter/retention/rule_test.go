@@ -2,14 +2,16 @@ package retention
 
 import (
 	"errors"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
-	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
+	"hushpipe/filter/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -222,8 +224,8 @@ func TestPlantedLeases(t *testing.T) {
 	} {
 		for _, of := range []Ruled{OfLines, OfKeys} {
 			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+filepath.Join("DIR", string(of)), func(t *testing.T) {
-				if strings.HasPrefix(name, "of") && os.Geteuid() != 0 {
-					t.Skip("only root can give a directory away")
+				if strings.HasPrefix(name, "of") {
+					need.Root(t) // to give the directory away
 				}
 				d, said := newDir(t)
 				lease, _, err := d.TakeLease(of, 14, 0)

@@ -4,11 +4,12 @@ import (
 	"crypto/sha1"
 	"encoding/json"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"hushpipe/filter/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,11 +45,7 @@ func TestManyMarks(t *testing.T) {
 
 // TestJavaScript holds names against what a browser makes of them, by Node.js.
 func TestJavaScript(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		require.NotEqual(t, "true", os.Getenv("CI"), "node is missing: apt-get install nodejs")
-		t.Skip("node is missing: apt-get install nodejs")
-	}
+	node := need.Program(t, "node", "nodejs")
 	letters := []rune("aeoAEÅçfiﬁ가각각אבかがｶﾞ①Ω①क़ड़ΐ\u0344\u0301\u0301\u0301\u0308\u0302\u0303\u0323\u0323\u0316\u0327\u0328\u0338\u0345\u034f\u0340\u0341\u0343\u0360\u0591\u05bc\u3099\u309a\u093c\u0f71\u0f72\u0f73")
 	random := rand.New(rand.NewPCG(1, 2))
 	var texts []string
@@ -91,7 +88,7 @@ func FuzzNFKC(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		want := norm.NFKC.String(s)
 		if !utf8.ValidString(s) || strings.Count(want, norm.GraphemeJoiner) != strings.Count(s, norm.GraphemeJoiner) {
-			t.Skip()
+			t.Skip("norm.NFKC differs here: it inserts joiners, and goes on otherwise behind what is not UTF-8")
 		}
 		require.Equal(t, want, string(appendPlainNFKC(nil, []byte(s))))
 	})

@@ -11,17 +11,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/need"
 	"hushpipe/filter/traffic"
 	"hushpipe/format/trafficfile"
 )
 
 // TestGoAccess: hits, and bytes by status, are those of GoAccess.
 func TestGoAccess(t *testing.T) {
-	program, err := exec.LookPath("goaccess")
-	if err != nil {
-		require.Empty(t, os.Getenv("CI"), "goaccess is not installed")
-		t.Skip("needs the package goaccess")
-	}
+	program := need.Program(t, "goaccess", "goaccess")
 	for name, lines := range map[string][][]byte{"sample": sampleLines(t), "made up": madeUp(7)} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "log"), append(bytes.Join(lines, []byte("\n")), '\n'), 0o600))

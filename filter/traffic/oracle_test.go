@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/need"
 	"hushpipe/filter/traffic"
 	"hushpipe/format/trafficfile"
 )
@@ -114,13 +115,6 @@ func runAWStats(t *testing.T, log []byte) awstats {
 	return awstats{section("DAY"), section("TIME"), section("SIDER"), section("SESSION"), section("ERRORS")}
 }
 
-func needAWStats(t *testing.T) {
-	if _, err := os.Stat("/usr/lib/cgi-bin/awstats.pl"); err != nil {
-		require.Empty(t, os.Getenv("CI"), "awstats is not installed")
-		t.Skip("needs the package awstats")
-	}
-}
-
 // asAWStats are the options under which the figures are those of AWStats. Everything
 // stands by name.
 func asAWStats(t *testing.T) traffic.Options {
@@ -134,7 +128,7 @@ func asAWStats(t *testing.T) traffic.Options {
 // made up. It deviates where AWStats adds the bytes of a partial answer twice, and where
 // it says nothing of the end of visits that are open at the end of the log.
 func TestAWStats(t *testing.T) {
-	needAWStats(t)
+	need.Program(t, "/usr/lib/cgi-bin/awstats.pl", "awstats")
 	sample, err := os.ReadFile("../../testdata/elastic/apache-combined-2015.log")
 	require.NoError(t, err)
 	logs := map[string][][]byte{"sample": sorted(bytes.Split(bytes.TrimSpace(sample), []byte("\n")))}

@@ -12,6 +12,7 @@ import (
 
 	"hushpipe/filter/dir"
 	"hushpipe/filter/dirtest"
+	"hushpipe/filter/need"
 	"hushpipe/format/civil"
 )
 
@@ -120,9 +121,7 @@ func TestAdopt(t *testing.T) {
 
 // TestForeignSeed: what another user gives is no seed.
 func TestForeignSeed(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can give a file away")
-	}
+	need.Root(t)
 	h := newHost(t)
 	h.give(seedOf(New(today)))
 	require.NoError(t, os.Chown(filepath.Join(h.path, dir.SeedName), 12345, -1))
