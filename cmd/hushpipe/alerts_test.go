@@ -32,6 +32,13 @@ tests:
       - {series: 'node_textfile_mtime_seconds{file="/x/other.prom"}', values: '0x200'}
       - {series: 'hushpipe_retention_seconds{dir="/old"}', values: '0x3000'}
       - {series: 'hushpipe_oldest_day_timestamp_seconds{dir="/old"}', values: '0x3000'}
+      - {series: 'hushpipe_fleet_collected_timestamp_seconds{dir="/stuck"}', values: '0+60x60 3600x140'}
+      - {series: 'hushpipe_fleet_seen_timestamp_seconds{dir="/meet",host="web1"}', values: '0+60x60 3600x140'}
+      - {series: 'hushpipe_fleet_seen_timestamp_seconds{dir="/meet",host="web2"}', values: '0+60x200'}
+      - {series: 'hushpipe_fleet_hosts{dir="/meet",day="today",state="missing"}', values: '0x10 1x500'}
+      - {series: 'hushpipe_fleet_hosts{dir="/meet",day="today",state="open"}', values: '1x500'}
+      - {series: 'hushpipe_fleet_hosts{dir="/late",day="yesterday",state="open"}', values: '0x10 1x500'}
+      - {series: 'hushpipe_fleet_hosts{dir="/west",day="yesterday",state="open"}', values: '0x10 1x100 0x400'}
     alert_rule_test:
       - {eval_time: 59m, alertname: HushpipeSilent, exp_alerts: []}
       - eval_time: 65m
@@ -48,6 +55,12 @@ tests:
       - {expr: 'count by (dir) (ALERTS{alertname="HushpipeWrongFlags"})', eval_time: 65m, exp_samples: [{labels: '{dir="/wrong"}', value: 1}]}
       - {expr: 'count by (file) (ALERTS{alertname="HushpipeGone"})', eval_time: 65m, exp_samples: [{labels: '{file="/x/hushpipe.prom"}', value: 1}]}
       - {expr: 'ALERTS{alertname="HushpipeKeepsTooLong"}', eval_time: 1440m, exp_samples: []}
+      - {expr: 'ALERTS{alertname=~"HushpipeFleet.*", alertstate="firing"}', eval_time: 60m, exp_samples: []}
+      - {expr: 'count by (dir) (ALERTS{alertname="HushpipeFleetNotCollected"})', eval_time: 70m, exp_samples: [{labels: '{dir="/stuck"}', value: 1}]}
+      - {expr: 'count by (host) (ALERTS{alertname="HushpipeFleetHostSilent"})', eval_time: 70m, exp_samples: [{labels: '{host="web1"}', value: 1}]}
+      - expr: count by (dir, day) (ALERTS{alertname="HushpipeFleetDayIncomplete", alertstate="firing"})
+        eval_time: 260m
+        exp_samples: [{labels: '{dir="/meet", day="today"}', value: 1}, {labels: '{dir="/late", day="yesterday"}', value: 1}]
       - {expr: 'count by (dir) (ALERTS{alertname="HushpipeKeepsTooLong"})', eval_time: 1445m, exp_samples: [{labels: '{dir="/old"}', value: 1}]}
 `
 
@@ -58,7 +71,7 @@ func TestAlerts(t *testing.T) {
 	text, err := os.ReadFile(rules)
 	require.NoError(t, err)
 	known := map[string]bool{}
-	for _, m := range metricsOf("", someFigures) {
+	for _, m := range append(metricsOf("", someFigures), fleetMetricsOf("", someFleet())...) {
 		known[m.Name] = true
 	}
 	for _, expr := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllSubmatch(text, -1) {

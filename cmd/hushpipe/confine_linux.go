@@ -65,10 +65,10 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 	})
 }
 
-// confineTo is confine, but that the process can read directories as well, and can reach a
+// confineTo is confine, with one shared file or "", but that the process can read directories as well, and can reach a
 // network: TCP at ports, or the unix socket at path, and name servers. Before Linux 6.7 landlock knows no ports, and before
 // 7.1 no sockets: then it can reach any.
-func confineTo(ports []uint16, socket, dir, keys string, read ...string) string {
+func confineTo(ports []uint16, socket, dir, keys, shared string, read ...string) string {
 	// Go tries once what this machine has of IPv6, by calls that are refused later.
 	if conn, err := net.Dial("udp6", "[::1]:9"); err == nil {
 		conn.Close()
@@ -76,7 +76,7 @@ func confineTo(ports []uint16, socket, dir, keys string, read ...string) string 
 	net.DefaultResolver.PreferGo = true // that of the C library loads other libraries
 	return restrict(true, func() ([]landlock.Rule, error) {
 		paths, err := reach(dir, keys)
-		rules := append(readRules(read), landlock.PathAccess(work, paths...), landlock.ConnectSendUDP(53))
+		rules := append(readRules(read), landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders([]string{shared})...), landlock.ConnectSendUDP(53))
 		for _, port := range ports {
 			rules = append(rules, landlock.ConnectTCP(port))
 		}

@@ -13,7 +13,7 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 }
 
 // confineTo is for Linux only.
-func confineTo(ports []uint16, socket, dir, keys string, read ...string) string {
+func confineTo(ports []uint16, socket, dir, keys, shared string, read ...string) string {
 	return confine(dir, keys)
 }
 

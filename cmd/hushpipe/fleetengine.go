@@ -64,14 +64,14 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// confineToEngine is confine, with the network that the engine takes, and directories to be
-// read.
-func confineToEngine(cfg engine.Config, dir, keys string, read ...string) string {
+// confineToEngine is confine, with the network that the engine takes, one shared file or "",
+// and directories to be read.
+func confineToEngine(cfg engine.Config, dir, keys, shared string, read ...string) string {
 	if len(cfg.Addresses) == 0 {
-		return confine(dir, keys)
+		return confine(dir, keys, shared)
 	}
 	ports, socket := portsOf(cfg.Addresses)
-	return confineTo(ports, socket, dir, keys, read...)
+	return confineTo(ports, socket, dir, keys, shared, read...)
 }
 
 // portsOf returns the ports of an engine, or its socket.
@@ -98,13 +98,16 @@ func sendPairs(s *pairs.Sender, say *messages) {
 }
 
 func fleetCollectCommand(say *messages) *cobra.Command {
-	var keys string
+	var keys, at string
 	cmd := &cobra.Command{
-		Use:     "collect [flags] FLEET DIR",
-		Short:   "Write what the engine of a fleet counts to DIR",
-		Long:    manualText("fleet-collect", "1"),
-		Example: `  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet`,
-		Args:    fleetArguments("FLEET", "DIR"),
+		Use:   "collect [flags] FLEET DIR",
+		Short: "Write what the engine of a fleet counts to DIR",
+		Long:  manualText("fleet-collect", "1"),
+		Example: `  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet
+  hushpipe fleet collect \
+    --metrics /var/lib/prometheus/node-exporter/hushpipe-meet.prom \
+    /etc/hushpipe/meet /var/lib/hushpipe/meet`,
+		Args: fleetArguments("FLEET", "DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, cfg, err := fleetWithEngine(args[0])
 			if err != nil {
@@ -113,16 +116,26 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			if err := pairs.CheckCollect(args[1]); err != nil {
 				return err
 			}
+			var metrics *metricsFile
+			if at != "" {
+				if metrics, err = newMetricsFile(at, args[1], say); err != nil {
+					return err
+				}
+				if err := metrics.check(); err != nil {
+					return err
+				}
+			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			confineToEngine(cfg, args[1], keys)
+			confineToEngine(cfg, args[1], keys, at)
 			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: say.report,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
 			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
-			return fleetServe(s, ready, say, func() { collect(c, say) })
+			return fleetServe(s, ready, say, func() { collect(c, metrics, say) })
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&at, "metrics", "", "write metrics of the fleet to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	return cmd
 }
 
@@ -134,13 +147,21 @@ const (
 	longest = 10 * time.Second
 )
 
-// collect brings the counts up to date each second, or less often where that takes long.
-func collect(c *pairs.Collector, say *messages) {
+// collect brings the counts up to date each second, or less often where that takes long, and
+// the metrics unless they are nil.
+func collect(c *pairs.Collector, metrics *metricsFile, say *messages) {
+	var written time.Time
 	for {
 		began := time.Now()
 		err := c.Step()
 		if err != nil {
 			say.about("fleet-engine", warning, err.Error())
+		}
+		if metrics != nil && time.Since(written) >= metricsEvery {
+			if err := metrics.writeFleet(c.Figures()); err != nil {
+				say.about("metrics", warning, "--metrics: "+err.Error())
+			}
+			written = time.Now()
 		}
 		time.Sleep(pause(time.Since(began), err))
 	}

@@ -58,6 +58,9 @@ func TestFleetEngine(t *testing.T) {
 	collected := h.collect()
 	h.logMany(1000)
 	collected()
+	written := filepath.Join(h.path, "meet.prom")
+	awaitFor(t, time.Minute, func() bool { _, err := os.Stat(written); return err == nil }, "the metrics")
+	assert.Contains(t, readMetrics(t, written), "fleet_collected_timestamp_seconds")
 	engine.Kill()
 	h.logMany(1000)
 	engine.Run()
@@ -99,7 +102,7 @@ func (h *hosts) joinCounter() {
 
 // count starts the collector.
 func (h *hosts) count() {
-	h.counter = startService(h.t, h.program, "fleet", "collect", filepath.Join(h.path, "meet"), h.counts())
+	h.counter = startService(h.t, h.program, "fleet", "collect", "--metrics", filepath.Join(h.path, "meet.prom"), filepath.Join(h.path, "meet"), h.counts())
 }
 
 // TestFleetKills: services of hosts are killed while they send, and an engine stands still

@@ -46,14 +46,8 @@ func (o *liveFlags) checkInputFlag(dir string) error {
 
 // metricsFile checks --metrics.
 func (o *liveFlags) metricsFile(dir string, say *messages) (*metricsFile, error) {
-	if filepath.Ext(o.metrics) != ".prom" {
-		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", o.metrics)
-	}
 	if o.stdout {
 		return nil, usage("--metrics: with --stdout nothing is written to DIR; hint: leave one of them out")
 	}
-	m := &metricsFile{path: o.metrics, say: say}
-	var err error
-	m.dir, err = filepath.Abs(dir)
-	return m, err
+	return newMetricsFile(o.metrics, dir, say)
 }

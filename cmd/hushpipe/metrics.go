@@ -80,8 +80,8 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 		return list
 	}
 	if f.counting {
-		gauge("hushpipe_rooms", seen(float64(f.Rooms)), "Rooms used today.")
-		gauge("hushpipe_pairs", seen(float64(f.Pairs)), "Pairs of room and address counted today.")
+		gauge(roomsToday.name, seen(float64(f.Rooms)), roomsToday.help)
+		gauge(pairsToday.name, seen(float64(f.Pairs)), pairsToday.help)
 	}
 	if f.traffic != nil {
 		for _, c := range counters.OfHits {
@@ -100,6 +100,12 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	return list
 }
 
+// roomsToday and pairsToday are what a filter counts, and what a fleet does.
+var (
+	roomsToday = struct{ name, help string }{"hushpipe_rooms", "Rooms used today."}
+	pairsToday = struct{ name, help string }{"hushpipe_pairs", "Pairs of room and address counted today."}
+)
+
 // seconds since 1970, or 0 for the zero Time.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
@@ -112,6 +118,17 @@ const (
 	startTime = "hushpipe_start_time_seconds"
 	lastWrite = "hushpipe_last_write_timestamp_seconds"
 )
+
+// newMetricsFile returns the file at path for DIR.
+func newMetricsFile(path, dir string, say *messages) (*metricsFile, error) {
+	if filepath.Ext(path) != ".prom" {
+		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", path)
+	}
+	m := &metricsFile{path: path, say: say}
+	var err error
+	m.dir, err = filepath.Abs(dir)
+	return m, err
+}
 
 // metricsFile is the file of --metrics. Processes on one DIR, as there are after
 // each reload of Apache, share it: each adds what it has counted since it wrote

@@ -44,11 +44,15 @@ type Collector struct {
 	engine Counter
 	codes  map[civil.Day]*code
 	looked time.Time // at all days
+
+	newest    map[string]heard        // what each host told last of itself, by name
+	shown     map[civil.Day]DayStatus // of the days near
+	collected time.Time               // when the last step was done without an error
 }
 
 // NewCollector returns a Collector, which does nothing yet.
 func NewCollector(cfg CollectorConfig) *Collector {
-	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}}
+	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}, newest: map[string]heard{}, shown: map[civil.Day]DayStatus{}}
 }
 
 const (
@@ -109,20 +113,25 @@ func (c *Collector) Step() error {
 	if err != nil {
 		return err
 	}
-	days, err := c.days(d, max(keep.First(today), m.since), today+1)
+	first := max(keep.First(today), m.since)
+	days, err := c.days(d, first, today+1)
 	if err != nil {
 		return err
 	}
+	c.forget(first, today)
 	var errs []error
 	for _, day := range days {
 		if near := today-1 <= day; near || all {
-			if err := c.day(d, day); err != nil {
+			if err := c.day(d, day, near); err != nil {
 				errs = append(errs, err)
 			}
 		}
 	}
 	if all {
 		c.looked = now
+	}
+	if len(errs) == 0 {
+		c.collected = now
 	}
 	return dir.Join(errs...)
 }
@@ -163,7 +172,7 @@ type heard struct {
 }
 
 // day writes the counts of a day.
-func (c *Collector) day(d *dir.Dir, day civil.Day) error {
+func (c *Collector) day(d *dir.Dir, day civil.Day, near bool) error {
 	of := c.codes[day]
 	// Before the sets: what a host says of itself is no later than what is read of it.
 	hosts, err := c.hosts(of, day)
@@ -186,6 +195,10 @@ func (c *Collector) day(d *dir.Dir, day civil.Day) error {
 		return err
 	}
 	m.Lost, m.Grown = unite(&m.Roster, hosts, before, expected)
+	c.hear(hosts)
+	if near {
+		c.shown[day] = dayStatus(day, len(hosts), m.Roster, entries)
+	}
 	if len(hosts) == 0 && len(before.Hosts) == 0 {
 		return damaged // nothing of the day has come to any engine
 	}

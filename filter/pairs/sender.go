@@ -143,7 +143,13 @@ func (s *Sender) Step() error {
 			delete(s.days, day)
 		}
 	}
-	if !slices.Contains(days, today) { // of which the host is to be heard of all the same
+	// Of a day without a line, too, the host is to be heard of, and to close it.
+	for day, of := range s.days {
+		if of.told.Pairs == 0 && !slices.Contains(days, day) {
+			days = append(days, day)
+		}
+	}
+	if !slices.Contains(days, today) {
 		days = append(days, today)
 	}
 	var errs []error

@@ -1,7 +1,6 @@
 package pairs
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +57,7 @@ const late = 3 * renewal
 // of the fleet open their records: without a Path, they are counted alone.
 func ReadStatus(cfg CollectorConfig) (Status, error) {
 	now := cfg.Now().Round(0)
-	v := &survey{now: now, today: civil.DayOf(now), newest: map[string]heard{}, heardOn: map[string][]civil.Day{}, unclosed: map[string][]civil.Day{},
+	v := &survey{now: now, today: civil.DayOf(now), heardOn: map[string][]civil.Day{}, unclosed: map[string][]civil.Day{},
 		Status: Status{Fleet: cfg.Fleet, Time: now.Truncate(time.Second), Persists: []string{}, Days: []DayStatus{}, Behind: []Behind{}}}
 	cfg.Say = func(_, line string) { v.behind(theEngine, line, "") }
 	v.Collector = NewCollector(cfg)
@@ -89,7 +88,6 @@ type survey struct {
 	Status
 	now      time.Time
 	today    civil.Day
-	newest   map[string]heard       // by name of the host
 	heardOn  map[string][]civil.Day // of each host, ascending
 	unclosed map[string][]civil.Day // that are over in all zones
 }
@@ -161,31 +159,17 @@ func (v *survey) opened() error {
 
 // day adds a day of which hosts told.
 func (v *survey) day(day civil.Day, hosts []heard) error {
-	of := DayStatus{Day: day.String(), Records: len(hosts), Closed: []string{}, Open: []string{}, Missing: []string{}}
 	var roster roomfile.Roster
 	unite(&roster, hosts, roomfile.Roster{}, nil)
 	for _, h := range roster.Hosts {
 		v.heardOn[h.Name] = append(v.heardOn[h.Name], day)
-		if h.State == roomfile.Closed {
-			of.Closed = append(of.Closed, h.Name)
-			continue
-		}
-		of.Open = append(of.Open, h.Name)
-		if day < v.today-1 {
+		if h.State != roomfile.Closed && day < v.today-1 {
 			v.unclosed[h.Name] = append(v.unclosed[h.Name], day)
 		}
 	}
-	for _, h := range hosts {
-		if was, ok := v.newest[h.Name]; !ok || was.Seen.Before(h.Seen) {
-			v.newest[h.Name] = h
-		}
-	}
+	v.hear(hosts)
 	entries, err := v.rooms(v.codes[day], day)
-	of.Rooms = len(entries)
-	for _, e := range entries {
-		of.Pairs += e.Count
-	}
-	v.Days = append(v.Days, of)
+	v.Days = append(v.Days, dayStatus(day, len(hosts), roster, entries))
 	return err
 }
 
@@ -209,17 +193,7 @@ func (v *survey) missing(day civil.Day) (names []string) {
 
 // judge lists the hosts, and tells which are behind. first is the first day that is kept.
 func (v *survey) judge(first civil.Day) {
-	v.Hosts = []HostStatus{}
-	for _, h := range v.newest {
-		lag := int64(v.now.Sub(h.Seen) / time.Second)
-		v.Hosts = append(v.Hosts, HostStatus{Name: h.Name, Seen: h.Seen, Lag: &lag, Oldest: h.Oldest, Resends: h.Resends, Confined: h.Confined})
-	}
-	for _, name := range v.cfg.Hosts {
-		if _, ok := v.newest[name]; !ok {
-			v.Hosts = append(v.Hosts, HostStatus{Name: name})
-		}
-	}
-	slices.SortFunc(v.Hosts, func(a, b HostStatus) int { return cmp.Compare(a.Name, b.Name) })
+	v.Hosts = v.hostStatus(v.now)
 	expected := v.missing(v.today + 1) // of which nobody has heard yet
 	for _, h := range v.Hosts {
 		switch {
