@@ -55,7 +55,8 @@ func TestMovingSlot(t *testing.T) {
 	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", toID)
 	later := time.Now().Add(time.Hour)
 	moving := "the engine: the cluster is moving a hash slot, which is to be waited for; hint: if it does not end, see redis-cli --cluster check"
-	assert.EqualError(t, e.Put("a", "b", "c", later), moving)
+	_, err = e.Put("a", "b", "c", "", later)
+	assert.EqualError(t, err, moving)
 	_, err = e.Fields("a")
 	assert.EqualError(t, err, moving)
 	for _, s := range servers {
@@ -67,7 +68,8 @@ func TestMovingSlot(t *testing.T) {
 	for began := time.Now(); !strings.Contains(third.Do("GET", "a"), addresses[(i+1)%len(servers)]); time.Sleep(20 * time.Millisecond) {
 		require.Less(t, time.Since(began), 2*time.Minute, "the third server does not hear of the move")
 	}
-	require.NoError(t, e.Put("a", "b", "c", later))
+	_, err = e.Put("a", "b", "c", "", later)
+	require.NoError(t, err)
 	assert.Equal(t, "1", to.Do("DBSIZE"))
 	fields, err := e.Fields("a")
 	require.NoError(t, err)
@@ -109,7 +111,7 @@ func TestTLS(t *testing.T) {
 	} {
 		e, err := Open(Config{Addresses: []string{net.JoinHostPort(host, port)}, TLS: tt.tls})
 		if err == nil {
-			err = e.Put("a", "b", "c", time.Now().Add(time.Hour))
+			_, err = e.Put("a", "b", "c", "", time.Now().Add(time.Hour))
 		}
 		if tt.ok {
 			assert.NoError(t, err, tt.name)

@@ -66,10 +66,14 @@ func (e *Engine) Claim(key, field, value string, expire time.Time) (held string,
 	return text(answers[1])
 }
 
-// Put sets the field of a hash.
-func (e *Engine) Put(key, field, value string, expire time.Time) error {
-	_, err := e.transact(key, []command{{"HSET", key, field, value}, {"EXPIREAT", key, expire.Unix()}})
-	return err
+// Put sets the field of a hash, and returns what it has in the field that Claim set, "" for
+// nothing: then it was wiped since.
+func (e *Engine) Put(key, field, value, claimed string, expire time.Time) (held string, err error) {
+	answers, err := e.transact(key, []command{{"HGET", key, claimed}, {"HSET", key, field, value}, {"EXPIREAT", key, expire.Unix()}})
+	if err != nil {
+		return "", err
+	}
+	return text(answers[0])
 }
 
 // most is how many questions go to the engine at once.

@@ -169,6 +169,8 @@ func keptFor(d *dir.Dir) (calendar.Period, error) {
 type heard struct {
 	id string
 	record
+	// stale says that the engine was wiped since the host knew it to have all.
+	stale bool
 }
 
 // day writes the counts of a day.
@@ -212,7 +214,8 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if claim, ok := fields[""]; ok {
+	claim, claimed := fields[""]
+	if claimed {
 		if _, err := of.open("", claim); err != nil {
 			return nil, fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is collected; hint: is another fleet of this name there?", c.cfg.Path, day, err)
 		}
@@ -230,7 +233,9 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
 			unread++
 			continue
 		}
-		hosts = append(hosts, heard{id, r})
+		stale := r.Claim != claimID(claim)
+		r.Closed = r.Closed && !stale
+		hosts = append(hosts, heard{id, r, stale})
 		for _, s := range r.Settings {
 			settings[s] = settings[s] || !strings.HasSuffix(s, counts.NoRooms)
 		}
@@ -311,7 +316,7 @@ func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err err
 }
 
 // unite fills the roster of a day, and reports whether a host that had sent something is not
-// heard of any more, and whether another has sent more. No host is less closed than it was.
+// heard of any more, or may not have sent it again to an engine that was wiped, and whether another has sent more. No host is less closed than it was.
 func unite(now *roomfile.Roster, hosts []heard, before roomfile.Roster, expected []string) (lost, grown bool) {
 	lines := map[string]roomfile.Host{}
 	for _, name := range expected {
@@ -323,6 +328,7 @@ func unite(now *roomfile.Roster, hosts []heard, before roomfile.Roster, expected
 		ids, _ := h.keyIDs() // it was parsed
 		now.Keys = roomfile.UniteKeys(now.Keys, ids)
 		overflow += h.Overflow
+		lost = lost || h.stale
 		line := roomfile.Host{Name: h.Name, State: roomfile.Open, Seen: h.Seen, Pairs: h.Pairs}
 		if h.Closed {
 			line.State = roomfile.Closed

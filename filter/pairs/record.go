@@ -22,6 +22,13 @@ type record struct {
 	Oldest   string    `json:"oldest"` // day of its oldest key
 	Resends  int       `json:"resends"`
 	Confined string    `json:"confined,omitempty"` // what the kernel keeps its process from
+	Claim    string    `json:"claim"`              // claimID of that under which the engine had all of it
+}
+
+// claimID tells one claim of a day from the next, after the engine was wiped: no two are
+// sealed by the same nonce.
+func claimID(sealed string) string {
+	return hex.EncodeToString([]byte(sealed[:min(nonceSize, len(sealed))]))
 }
 
 var errRecord = errors.New("is not a record of a host")

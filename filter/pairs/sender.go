@@ -35,7 +35,7 @@ const (
 type Engine interface {
 	Add(engine.Batch) (before string, err error)
 	Claim(key, field, value string, expire time.Time) (held string, err error)
-	Put(key, field, value string, expire time.Time) error
+	Put(key, field, value, claimed string, expire time.Time) (held string, err error)
 	Field(keys []string, field string) (values []string, err error)
 	Members(key string) (members []string, err error)
 	Expire(keys []string, at time.Time) error
@@ -78,7 +78,7 @@ type sending struct {
 	over    *rooms.Counts // what journals tell to be left out
 	foreign bool          // there are records in them that are none
 	parts   [parts]part
-	claimed bool   // the engine's day is that of this fleet
+	claim   string // the engine's day is that of this fleet, by this seal, which no other has; "": not asked
 	told    record // what was put last
 }
 
@@ -237,18 +237,17 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 		s.days[day] = of
 	}
 	of.expire = expiry(day, keep)
-	if renew || !of.claimed {
+	renew = renew || of.claim == ""
+	if renew {
 		held, err := s.engine.Claim(of.code.roster(), "", of.code.seal("", nil), of.expire)
 		if err != nil {
 			return err
 		}
 		if _, err := of.code.open("", held); err != nil {
-			of.claimed = false
+			of.claim = ""
 			return dayError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
 		}
-		of.claimed = true
-	}
-	if renew {
+		of.claim = held
 		if err := s.compare(of, id); err != nil {
 			return err
 		}
@@ -256,13 +255,26 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 	if err := s.send(d, of, id, of.tail, func(int) bool { return true }); err != nil {
 		return err
 	}
+	if of.anyLost() && !renew { // other parts may be lost as well
+		if err := s.compare(of, id); err != nil {
+			return err
+		}
+	}
 	if err := s.sendAgain(d, of, id, day); err != nil {
 		return err
 	}
 	if of.anyLost() {
 		return nil // it is told nothing of what it may not have
 	}
-	return s.tell(d, of, id, day, now, renew)
+	held, err := s.tell(d, of, id, day, now, renew)
+	if err != nil || held == of.claim {
+		return err
+	}
+	of.claim = "" // the engine was wiped since
+	if renew {
+		return nil // the next step tries again
+	}
+	return s.day(d, id, day, keep, now, true)
 }
 
 func (of *sending) anyLost() bool {
@@ -444,12 +456,13 @@ func (t *twins) step(now time.Time) (line string) {
 	return fmt.Sprintf("another hushpipe fleet ship sends as this host, pairs wait for %v; hint: is it a copy of another machine? there, remove %s/%s", wait, dir.Fleet, dir.HostName)
 }
 
-// tell puts the record of the host, where it changed, and each minute.
-func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now time.Time, renew bool) error {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined,
+// tell puts the record of the host, where it changed, and each minute, and returns by whose
+// claim the engine has the day.
+func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now time.Time, renew bool) (held string, err error) {
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
 		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
 	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
-		return nil
+		return of.claim, nil
 	}
 	ids, settings := of.tail.Origins()
 	for _, id := range ids {
@@ -459,14 +472,15 @@ func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now tim
 	r.Settings = settings
 	oldest, err := oldestKey(d)
 	if err != nil {
-		return err
+		return "", err
 	}
 	r.Oldest = oldest
-	if err := s.engine.Put(of.code.roster(), id, of.code.seal(id, r.text()), of.expire); err != nil {
-		return err
+	held, err = s.engine.Put(of.code.roster(), id, of.code.seal(id, r.text()), "", of.expire)
+	if err != nil {
+		return "", err
 	}
 	of.told = r
-	return nil
+	return held, nil
 }
 
 // oldestKey returns the day of the oldest key that lies there, "" for none.

@@ -30,8 +30,8 @@ func Try(e Trial, fleet string, now time.Time) (persists []string, err error) {
 	if _, err := e.Claim(of.roster(), "", "check", expire); err != nil {
 		return persists, err
 	}
-	if err := e.Put(of.roster(), "check", "check", expire); err != nil {
-		return persists, err
+	if held, err := e.Put(of.roster(), "check", "check", "", expire); err != nil || held != "check" {
+		return persists, wrong(err)
 	}
 	if fields, err := e.Fields(of.roster()); err != nil || fields["check"] != "check" {
 		return persists, wrong(err)
