@@ -301,6 +301,35 @@ func TestUnreadable(t *testing.T) {
 	assert.Regexp(t, `\nclosed web1 `, m.roster(first))
 }
 
+// TestUnreadableAndWiped: what can be read is sent again to an engine that was wiped, and a
+// journal that could not be read follows.
+func TestUnreadableAndWiped(t *testing.T) {
+	m := newMeet(t, "web1")
+	h := m.hosts[0]
+	m.logAll(500)
+	m.step()
+	all := m.inEngine()
+	h.writer = nil // another journal
+	m.logAll(500)
+	own := h.file.Name()
+	m.step()
+	require.NoError(t, os.Rename(own, filepath.Join(m.path, "away")))
+	require.NoError(t, os.Mkdir(own, 0o700))
+	m.engine.Do("FLUSHALL")
+	m.now = m.now.Add(time.Minute)
+	for range 3 {
+		assert.ErrorContains(t, h.Step(), own)
+		assert.Equal(t, all, m.inEngine())
+	}
+	assert.Len(t, m.said, 1, "all is sent again once, though it goes on: %s", m.said)
+	require.NoError(t, os.Remove(own))
+	require.NoError(t, os.Rename(filepath.Join(m.path, "away"), own))
+	m.now = m.now.Add(time.Minute)
+	m.step()
+	m.same()
+	assert.Len(t, m.said, 2, "%s", m.said)
+}
+
 // TestBackup: a host that is restored from a backup sends what it has; what others and it had
 // sent before stays.
 func TestBackup(t *testing.T) {

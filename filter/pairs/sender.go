@@ -78,6 +78,7 @@ type sending struct {
 	over    *rooms.Counts // what journals tell to be left out
 	foreign bool          // there are records in them that are none
 	parts   [parts]part
+	gaps    bool   // not all journals could be read when parts were sent again
 	claim   string // the engine's day is that of this fleet, by this seal, which no other has; "": not asked
 	told    record // what was put last
 }
@@ -152,6 +153,9 @@ func (s *Sender) Step() error {
 	if !slices.Contains(days, today) {
 		days = append(days, today)
 	}
+	if renew {
+		s.renewed = now
+	}
 	var errs []error
 	for _, day := range days {
 		if day < first || day > today+1 {
@@ -173,13 +177,7 @@ func (s *Sender) Step() error {
 			s.cfg.Say("fleet-twin", s.cfg.Path+": "+line)
 		}
 	}
-	if err := dir.Join(errs...); err != nil {
-		return err
-	}
-	if renew {
-		s.renewed = now
-	}
-	return nil
+	return dir.Join(errs...)
 }
 
 // member is by what the engine knows a DIR, and from which day on its pairs are sent: those
@@ -252,19 +250,20 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 			return err
 		}
 	}
-	if err := s.send(d, of, id, of.tail, func(int) bool { return true }); err != nil {
-		return err
+	unread := s.send(d, of, id, of.tail, func(int) bool { return true })
+	if own := (dayError{}); unread != nil && !errors.As(unread, &own) {
+		return unread
 	}
 	if of.anyLost() && !renew { // other parts may be lost as well
 		if err := s.compare(of, id); err != nil {
 			return err
 		}
 	}
-	if err := s.sendAgain(d, of, id, day); err != nil {
+	if err := s.sendAgain(d, of, id, day, renew); err != nil {
 		return err
 	}
-	if of.anyLost() {
-		return nil // it is told nothing of what it may not have
+	if unread != nil || of.anyLost() {
+		return unread // it is told nothing of what it may not have
 	}
 	held, err := s.tell(d, of, id, day, now, renew)
 	if err != nil || held == of.claim {
@@ -409,16 +408,19 @@ func decimals(fps []uint64) []string {
 	return members
 }
 
-// sendAgain sends all of the parts that the engine has lost.
-func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day) error {
-	if !of.anyLost() {
+// sendAgain sends all of the parts that the engine has lost: where a journal cannot be read,
+// what can be, and all once more each minute, until it can.
+func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, renew bool) error {
+	if !of.anyLost() || of.gaps && !renew {
 		return nil
 	}
 	var lost [parts]bool
 	for i := range of.parts {
 		lost[i] = of.parts[i].lost
 	}
-	s.resends++
+	if !of.gaps {
+		s.resends++
+	}
 	s.cfg.Say("fleet-resend", fmt.Sprintf("%s: the engine has lost pairs of %s; they are sent again", s.cfg.Path, day))
 	// Before: what is lost while they are sent is found by the next transaction.
 	for i := range of.parts {
@@ -430,6 +432,7 @@ func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day) er
 			of.parts[i].lost = of.parts[i].lost || lost[i]
 		}
 	}
+	of.gaps = errors.As(err, &dayError{})
 	return err
 }
 
