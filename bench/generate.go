@@ -72,14 +72,16 @@ type client struct {
 
 // entry is one line before it is rendered.
 type entry struct {
-	host, addr            string
-	method, target, param string // the request's target is target + param + padName + pad
-	padName, pad          string
-	referer, room         string // and the referrer is referer + room; "-" for none
-	agent                 string
-	time                  time.Time
-	status, bytes         int
+	host, addr string
+	requestURL
+	referer, room string // the referrer is referer + room; "-" for none
+	agent         string
+	time          time.Time
+	status, bytes int
 }
+
+// requestURL is what a line asks for: target + param + padName + pad.
+type requestURL struct{ method, target, param, padName, pad string }
 
 func newGenerator(tr traffic) (*generator, error) {
 	render, ok := renderers[tr.Format]
@@ -176,7 +178,7 @@ func roomNames(n int) []string {
 func (g *generator) AppendLine(dst []byte) []byte {
 	e := &g.entry
 	*e = entry{
-		host: "meet.example.org", method: "GET", referer: "-", status: 200,
+		host: "meet.example.org", requestURL: requestURL{method: "GET"}, referer: "-", status: 200,
 		time: g.midnight.Add(min(time.Duration(g.lines)*g.step, 24*time.Hour-1)),
 	}
 	g.lines++

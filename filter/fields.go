@@ -20,7 +20,6 @@ type planned struct {
 	short   shortTexts      // none without a plan
 	treated []byte          // scratch
 	whole   []byte          // scratch, the request line or the URL that is split into parts
-	piece   []byte          // scratch, a value of a JSON line
 	parts   parts           // of the line, once appendPart was asked for one
 	counted span            // in what was appended, the client who is counted
 	clients int             // how often that is

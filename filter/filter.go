@@ -17,16 +17,28 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Calendar knows the days. Its methods may be called while a Sink works.
+// Calendar knows the days of a Sink, and has their secrets. Its methods may be called
+// while the Sink works.
 type Calendar interface {
+	Days
+	Secrets
+}
+
+// Days places lines.
+type Days interface {
 	// Place says to which day a line with that date goes; dated is false for a
 	// line with no readable time stamp.
 	Place(date civil.Day, dated bool) (civil.Day, calendar.Placement)
+	// Epoch changes when an earlier answer may no longer hold, that of Secrets too; it is
+	// never 0.
+	Epoch() uint64
+}
+
+// Secrets are what pseudonyms and hashes of a day are made with.
+type Secrets interface {
 	// Key returns the day's key; for an expired day a throw-away one, always
 	// the same.
 	Key(day civil.Day, placement calendar.Placement) *pseudonym.Key
-	// Epoch changes when an earlier answer may no longer hold; it is never 0.
-	Epoch() uint64
 	// Hasher makes the hashes of room names; nil while its secret is out of
 	// reach, and then nothing is counted.
 	Hasher() *rooms.Hasher
@@ -60,14 +72,19 @@ type Filter struct {
 
 	parsing
 	beside
-	pieces    pieces
-	wrote     *day     // where the line is written, nil: it is not, or not yet
-	discarded Part     // takes the lines of expired days
-	noLines   bool     // they are only counted
-	grouped   *grouped // nil: no line is held back
+	output
+	pieces  pieces
+	grouped *grouped // nil: no line is held back
 
 	stats  counters.Values
 	shared snapshot
+}
+
+// output is where lines go.
+type output struct {
+	wrote     *day // where the line is written, nil: it is not, or not yet
+	discarded Part // takes the lines of expired days
+	noLines   bool // they are only counted
 }
 
 // parsing finds the fields of a line.
@@ -110,7 +127,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	f := &Filter{parsing: parsing{parser: cfg.Parser},
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
 		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts(0)},
-		noLines:  cfg.NoLines, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
+		output:   output{noLines: cfg.NoLines}, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ToldBy(cfg.Parser).Query}}
 	if cfg.ByLeft {

@@ -15,6 +15,7 @@ type jsonFields struct {
 	text   []byte            // that line
 	fields []format.Field    // one for each value, in the order of the nodes
 	value  []byte            // scratch
+	piece  []byte            // scratch, what a value was made into
 	open   [64]openNode
 }
 
@@ -168,8 +169,8 @@ func (w *rewriter) treatNode(n *format.JSONNode, at int, line []byte) bool {
 		j.value = append(j.value[:0], `"-"`...)
 		return true
 	}
-	w.piece = w.appendTreated(w.piece[:0], j.text, at)
-	text := w.piece
+	j.piece = w.appendTreated(j.piece[:0], j.text, at)
+	text := j.piece
 	if f.Role == format.RoleQuery && len(text) > 0 && text[0] == '?' && raw[0] != '?' {
 		text = text[1:]
 	}

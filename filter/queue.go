@@ -74,17 +74,23 @@ type Queue struct {
 	backlog
 	calls
 
-	batches uint64        // number of the last one, of those that have none
-	begun   bool          // lines were written; of who has the turn
-	early   chan struct{} // they were, a moment ago
-	wake    chan struct{} // the reader put something
-	space   chan struct{} // the writer took something, or could not
-	done    chan struct{} // the writer has ended
+	signals
+
+	batches uint64 // number of the last one, of those that have none
+	begun   bool   // lines were written; of who has the turn
 	dropped atomic.Uint64
 
 	patience *time.Timer // of Wait
 	// patient says how long Put waits for a disk that refuses or hangs.
 	patient func() bool
+}
+
+// signals are how reader and writer wake each other.
+type signals struct {
+	early chan struct{} // the first lines were written, a moment ago
+	wake  chan struct{} // the reader put something
+	space chan struct{} // the writer took something, or could not
+	done  chan struct{} // the writer has ended
 }
 
 // backlog is the batches that wait, and the empty ones.
@@ -162,7 +168,8 @@ func (c *calls) hangsFor(long time.Duration) bool {
 func NewQueue(sink Sink, bound int) *Queue {
 	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
 	q := &Queue{sink: sink, backlog: backlog{bound: bound}, calls: calls{start: start}, turn: make(chan struct{}, 1), patience: time.NewTimer(0),
-		patient: func() bool { return false }, early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}
+		patient: func() bool { return false },
+		signals: signals{early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}}
 	go q.write()
 	return q
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"hushpipe/filter/counters"
-	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/machine"
@@ -25,14 +24,10 @@ type Streams struct {
 	brief  bool                 // a ParseFast that leaves fields out tells enough of most lines
 	parsed *format.Line         // the line at hand
 	begin  ahead                // of it
-	match  *where.Matcher
-	facts  where.Facts
-	target []byte // scratch of format.Target
-	looks  bool   // facts of the line are asked for
-	sole   bool   // there is one stream, which keeps all of each line
+	sole   bool                 // there is one stream, which keeps all of each line
 	all    []Stream
 	kinds
-	jsonParts
+	conditions
 	atHand
 }
 
@@ -40,14 +35,6 @@ type Streams struct {
 type kinds struct {
 	same  []sameLine // for the streams of each kind that are several
 	alike []int      // of each stream, in same; -1: it is alone
-}
-
-// jsonParts is what is known of the parts of a JSON line.
-type jsonParts struct {
-	json  *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
-	nodes []format.JSONNode // of the line, nil where it is none
-	texts [3][]byte         // scratch, of its method, host and user
-	user  []byte            // and of format.Unescaped
 }
 
 // atHand is how far Streams are with a line, for who goes on after a panic.
@@ -76,7 +63,7 @@ type Stream struct {
 // policy that match has the conditions of; one without a Filter takes no lines. Each
 // Filter has a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
-	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), match: match, all: all, atHand: atHand{next: len(all)}}
+	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), conditions: conditions{match: match}, all: all, atHand: atHand{next: len(all)}}
 	for i := range all {
 		f := all[i].Filter
 		all[i].chosen = match.Chooses(i)
@@ -314,108 +301,11 @@ func (s *Streams) read() (plain bool) {
 	if s.looks {
 		s.facts = where.Facts{Unknown: !s.known}
 		if s.known {
-			s.look()
+			s.look(s.parsed, s.line, s.usual && s.parsed.Request == fastRequest)
 		}
 		s.match.Look(&s.facts)
 	}
 	return false
-}
-
-// look takes the facts of a line.
-func (s *Streams) look() {
-	l, line := s.parsed, s.line
-	s.facts.Status = l.Status
-	var request, target []byte
-	fields := l.Fields
-	if s.usual && l.Request == fastRequest {
-		r := &fields[fastRequest]
-		request, fields = line[r.Start:r.End], nil // they have no roles
-	}
-	for i := range fields {
-		field := &fields[i]
-		text := line[field.Start:field.End]
-		switch field.Role {
-		case format.RoleRequest:
-			request = text
-		case format.RoleURL:
-			target = text
-		case format.RoleMethod:
-			s.facts.Method = text
-		case format.RoleHost:
-			s.facts.Host = text
-		case format.RoleUser:
-			s.facts.User = text
-		}
-	}
-	if len(s.nodes) > 0 {
-		request = s.lookAtNodes(request)
-	}
-	if l.Client >= 0 && s.match.LooksAtClient() {
-		field := &l.Fields[l.Client]
-		if text := line[field.Start:field.End]; len(text) > 0 {
-			if s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(text); !s.facts.HasIP {
-				s.facts.Client, s.facts.HasIP = pseudonym.ParseAddr(bareAddr(text))
-			}
-		}
-	}
-	if !s.match.LooksAtRequest() {
-		return
-	}
-	if request != nil {
-		if method, _, _, ok := format.SplitRequest(request); ok && s.facts.Method == nil {
-			s.facts.Method = method
-		}
-	}
-	switch {
-	case len(l.Target) > 0:
-		target = l.Target
-	case target == nil && request != nil:
-		target, s.target = format.Target(request, s.target)
-	case bytes.IndexByte(target, '\\') >= 0:
-		target, s.target = format.Unescaped(target, s.target)
-	}
-	s.facts.Target = target
-}
-
-// lookAtNodes takes the facts of a JSON line that are no fields of the reader's, and
-// returns its request line, if it has one.
-func (s *Streams) lookAtNodes(request []byte) []byte {
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		if n.Start == n.End || n.Literal {
-			continue
-		}
-		var of *[]byte
-		var text []byte
-		switch n.Role {
-		case format.RoleRequest:
-			if v := s.line[n.Start:n.End]; request == nil && bytes.IndexByte(v, ' ') > 0 {
-				request = v // Line.Target is the target of it
-			}
-			continue
-		case format.RoleMethod:
-			of, text = &s.facts.Method, s.texts[0]
-		case format.RoleHost:
-			of, text = &s.facts.Host, s.texts[1]
-		case format.RoleUser:
-			of, text = &s.facts.User, s.texts[2]
-		default:
-			continue
-		}
-		if *of != nil {
-			continue
-		}
-		text = format.AppendLogText(text[:0], s.line[n.Start:n.End])
-		switch *of = text; n.Role {
-		case format.RoleMethod:
-			s.texts[0] = text
-		case format.RoleHost:
-			s.texts[1] = text
-		case format.RoleUser:
-			s.texts[2] = text
-		}
-	}
-	return request
 }
 
 // write has the line written to the streams that it fits, from the next one on.

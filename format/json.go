@@ -17,10 +17,7 @@ import (
 // of its own (server/util.c, ap_escape_logitem), and \xc3 is no JSON. Where the
 // two readings differ, the line is malformed.
 type jsonParser struct {
-	loc    *time.Location
-	keys   map[string]key
-	opt    Options
-	asked  string // opt.Client, in the spelling of keys
+	jsonAsked
 	parser fastjson.Parser
 	member func(name []byte, v *fastjson.Value) // j.visit, bound once
 	tokens []jsonToken
@@ -31,6 +28,14 @@ type jsonParser struct {
 	jsonShapesSeen
 	inner jsonService
 	jsonLine
+}
+
+// jsonAsked is what lines are read for.
+type jsonAsked struct {
+	loc   *time.Location
+	keys  map[string]key
+	opt   Options
+	asked string // opt.Client, in the spelling of keys
 }
 
 // jsonShapesSeen are the shapes of earlier lines, see ParseFast.
@@ -62,8 +67,11 @@ type jsonLine struct {
 	differ   bool
 	header   bool // inside an object of headers
 	ofClient bool // inside an object that is a client
+	jsonTold
+}
 
-	// What the values have told.
+// jsonTold is what the values of a line have told.
+type jsonTold struct {
 	rank     [useLine + 1]uint8
 	listRank uint8 // of the fields that a proxy names, with opt.Proxies
 	list     int
@@ -90,7 +98,7 @@ func newJSONWith(loc *time.Location, opt Options) (*jsonParser, error) {
 		return nil, err
 	}
 	asked, _ := appendKeyName(nil, []byte(opt.Client))
-	j := &jsonParser{loc: loc, keys: all, opt: opt, asked: string(asked)}
+	j := &jsonParser{jsonAsked: jsonAsked{loc: loc, keys: all, opt: opt, asked: string(asked)}}
 	j.member = j.visit
 	return j, nil
 }

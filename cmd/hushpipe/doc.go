@@ -13,7 +13,7 @@
 //	format/metrics          the file of --metrics
 //	format/page             what HTML pages share: style, charts, a content policy
 //	format/policy           the policy file: its keys, and the position of each error
-//	format/prose            numbers, plurals and lists in messages and tables
+//	format/prose            numbers, lists and tables as people read them
 //	format/referrer         where a request came from
 //	format/roomfile         the daily room file
 //	format/report           figures as text, CSV, JSON, Markdown and a page; languages

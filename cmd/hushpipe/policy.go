@@ -42,17 +42,22 @@ func (e policyError) Unwrap() error { return e.error }
 // policyJob is what a policy asks for.
 type policyJob struct {
 	dir, keys string
-	policy    *policy.Policy
-	text      []byte
+	inForce
 	input     filter.Config // of what reads the lines
 	streams   []*streamJob  // as in the policy; nil for one that writes nothing
 	flags     []string      // as DIR records them
-	fallback  bool          // the policy is the one that ran last
 	account   *account      // to become; nil: the process stays what it is
 	databases databases
 	metrics   *metricsFile // of the input; nil: none
 	raw       bool         // the input is a file that should not be there
 	following
+}
+
+// inForce is the policy of a policyJob.
+type inForce struct {
+	policy   *policy.Policy
+	text     []byte
+	fallback bool // it is the one that ran last
 }
 
 // following is how a policyJob keeps to what DIR records while it runs.
@@ -146,7 +151,7 @@ func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*
 	if o.databases == nil {
 		o.databases = databases{}
 	}
-	j := &policyJob{dir: o.dir, keys: o.keys, policy: p, text: text, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
+	j := &policyJob{dir: o.dir, keys: o.keys, inForce: inForce{policy: p, text: text}, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}

@@ -19,21 +19,22 @@ import (
 
 // trafficFlags say what is counted of the traffic of a site.
 type trafficFlags struct {
-	flags    *pflag.FlagSet
-	count    bool
-	own      []string
-	timeout  time.Duration
-	visitor  string
-	minGroup atLeastOne
-	ignore   []string
-	sitemap  string
-	visits   atLeastOne
-	names    atLeastOne
-	groups   []string
-	strict   bool // a sitemap that is of no use is refused: no web server waits
+	flags   *pflag.FlagSet
+	count   bool
+	own     []string
+	timeout time.Duration
+	visitor string
+	ignore  []string
+	sitemap string
+	groups  []string
+	strict  bool // a sitemap that is of no use is refused: no web server waits
 
+	trafficBounds
 	countryFlags
 }
+
+// trafficBounds say how much is told apart.
+type trafficBounds struct{ minGroup, visits, names atLeastOne }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	std := traffic.Defaults()

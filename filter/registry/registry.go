@@ -92,9 +92,14 @@ type Registry struct {
 	lock    *os.File        // nil: it has no place in DIR yet
 	counted counters.Values // what is in the record
 
-	begun      time.Time          // when the process was
-	recordedIn *dir.Dir           // whose settings are those of this process, or of a later one
-	replayed   map[civil.Day]bool // whose flags recordedIn has, of a replay
+	flags flagsRecorded
+}
+
+// flagsRecorded is how far a DIR has the flags of this process.
+type flagsRecorded struct {
+	begun    time.Time          // when the process was
+	in       *dir.Dir           // whose settings are those of this process, or of a later one
+	replayed map[civil.Day]bool // whose flags it has, of a replay
 }
 
 // New returns the record of a process that starts.

@@ -139,13 +139,13 @@ func (r *Registry) RecordSettings(d *dir.Dir, now time.Time) { r.recordSettings(
 // later may have others. What cannot be replaced is removed, since flags that are
 // wrong must not bring back what was recorded before.
 func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
-	if r.cfg.Flags == nil || r.cfg.Replays || r.recordedIn == d {
+	if r.cfg.Flags == nil || r.cfg.Replays || r.flags.in == d {
 		return
 	}
-	if r.begun.IsZero() {
-		r.begun = now
+	if r.flags.begun.IsZero() {
+		r.flags.begun = now
 	}
-	mine := Settings{Started: r.begun, Flags: r.cfg.Flags}
+	mine := Settings{Started: r.flags.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
 	logged := r.logFlags(d, run{began: mine.Started, word: filterWord}, there, unread == nil)
 	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
@@ -179,7 +179,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 // tried again.
 func (r *Registry) recorded(d *dir.Dir, logged bool) {
 	if logged {
-		r.recordedIn = d
+		r.flags.in = d
 	}
 }
 
@@ -191,17 +191,17 @@ func (r *Registry) NoteReplayed(d *dir.Dir, day civil.Day) {
 	if r.cfg.Flags == nil {
 		return
 	}
-	if r.recordedIn != d {
-		r.recordedIn, r.replayed = d, map[civil.Day]bool{}
+	if r.flags.in != d {
+		r.flags.in, r.flags.replayed = d, map[civil.Day]bool{}
 	}
-	if r.replayed[day] {
+	if r.flags.replayed[day] {
 		return
 	}
-	if r.begun.IsZero() {
-		r.begun = r.cfg.Now()
+	if r.flags.begun.IsZero() {
+		r.flags.begun = r.cfg.Now()
 	}
 	there, unread := readSettings(d)
-	r.replayed[day] = r.logFlags(d, run{began: r.begun, word: replayWord, day: day}, there, unread == nil)
+	r.flags.replayed[day] = r.logFlags(d, run{began: r.flags.begun, word: replayWord, day: day}, there, unread == nil)
 }
 
 // logFlags adds a line with the flags of this process to the log of flags. It reports

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
@@ -11,8 +12,18 @@ import (
 	"hushpipe/format/civil"
 )
 
+// secrets are what pseudonyms and hashes of rooms are made with. Any goroutine may ask.
+type secrets struct {
+	keys   *keyring.Ring
+	hasher atomic.Pointer[rooms.Hasher]
+}
+
+// Hasher makes the hashes of room names, nil while the secret for that cannot
+// be read.
+func (s *secrets) Hasher() *rooms.Hasher { return s.hasher.Load() }
+
 // Key returns the day's key, see keyring.Ring.Key.
-func (s *Store) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
+func (s *secrets) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	return s.keys.Key(day, placement)
 }
 

@@ -53,8 +53,7 @@ type Store struct {
 	cfg Config
 	dir atomic.Pointer[place] // nil while it cannot be opened
 	days
-	keys   *keyring.Ring
-	hasher atomic.Pointer[rooms.Hasher]
+	secrets
 	keeper *retention.Keeper
 	countWork
 	telling
@@ -161,10 +160,6 @@ func (cfg Config) counting(c counts.Config, known func(*dir.Dir, civil.Day) (*ps
 	c.Path, c.Limits, c.Counting, c.Settings, c.Copied = cfg.Path, cfg.Limits, cfg.Counting, cfg.Settings, cfg.copied(known)
 	return c
 }
-
-// Hasher makes the hashes of room names, nil while the secret for that cannot
-// be read.
-func (s *Store) Hasher() *rooms.Hasher { return s.hasher.Load() }
 
 // Count takes the records of lines that are written.
 func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
