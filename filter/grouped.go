@@ -41,6 +41,7 @@ type grouped struct {
 	scratch []byte
 	folded  []byte // of a user
 	person  pseudonym.Addr
+	proof   *groupProof // of lines that were released; nil: lines are held back
 }
 
 // groupPrefix is how many bytes stand before a held line: its group, and a blank.
@@ -101,6 +102,10 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 		return
 	}
 	if s.placement == calendar.Expired {
+		return
+	}
+	if g.proof != nil {
+		f.proveGroup(b, d, line)
 		return
 	}
 	if d.groups == nil {
@@ -185,6 +190,9 @@ func (f *Filter) groupOfFields(text []byte) (group pseudonym.Group, user []byte,
 	}
 	if g.User {
 		g.values = append(g.values, g.buf[end:])
+	}
+	if g.proof != nil {
+		return f.provenGroup(text), user, true
 	}
 	group, g.scratch = f.guard.cipher.AppendGroup(g.scratch, g.Rule, g.values)
 	return group, user, true

@@ -97,7 +97,7 @@ func (noFormat) Parse([]byte, *format.Line) bool { return false }
 var LatestZone = time.FixedZone("", 14*60*60)
 
 // Unfit returns the places, from 0, of those lines in which something may be left to do: the
-// others come out as they are. Each line has its newline. It is valid until the next call.
+// others come out as they are, and their groups are open. Each line has its newline. It is valid until the next call.
 // malformed is how many of all have no known format.
 func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
 	p.unfit = p.unfit[:0]
@@ -105,7 +105,7 @@ func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
 	out, ok := p.inPlace(lines)
 	malformed = int(p.stats().Malformed - was.Malformed)
 	if ok && bytes.Equal(out, lines) {
-		return nil, malformed
+		return p.closed(), malformed
 	}
 	place := 0
 	for len(lines) > 0 {
@@ -115,10 +115,11 @@ func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
 			out, _ = p.inPlace(piece)
 		}
 		lines = lines[len(piece):]
+		first := place
 		for line := range bytes.Lines(piece) {
 			made := out[:bytes.IndexByte(out, '\n')+1]
 			out = out[len(made):]
-			if !bytes.Equal(made, line) {
+			if !bytes.Equal(made, line) || p.IsGrouped() && p.f.grouped.proof.isClosed(place-first) {
 				p.unfit = append(p.unfit, place)
 			}
 			place++
@@ -137,10 +138,26 @@ func (p *Proof) inPlace(lines []byte) (out []byte, ok bool) {
 		return nil, false
 	}
 	out = b.Parts[0].Lines
-	if len(out) != len(lines) && bytes.Count(out, newline) != bytes.Count(lines, newline) {
-		return nil, false
+	if n := len(out); n != len(lines) || p.IsGrouped() {
+		n = bytes.Count(out, newline)
+		if n != bytes.Count(lines, newline) || p.IsGrouped() && n != len(p.f.grouped.proof.lines) {
+			return nil, false
+		}
 	}
 	return out, true
+}
+
+// closed returns the places of those lines that are of a group that is not open.
+func (p *Proof) closed() []int {
+	if p.IsGrouped() {
+		g := p.f.grouped.proof
+		for i := range g.lines {
+			if g.isClosed(i) {
+				p.unfit = append(p.unfit, i)
+			}
+		}
+	}
+	return p.unfit
 }
 
 // pieceSize is how many bytes of lines are treated again where some of many were left out.
@@ -461,6 +478,9 @@ func (p *Proof) treat(f *Filter, lines []byte) *Batch {
 	b := &p.batch
 	b.Reset()
 	b.room = len(lines) + len(lines)/4
+	if p.IsGrouped() {
+		p.f.grouped.proof.lines = p.f.grouped.proof.lines[:0]
+	}
 	f.renew()
 	if f == p.f && p.input != nil {
 		p.all.streams = append(p.all.streams[:0], nil)

@@ -121,13 +121,13 @@ func (s *subject) find(say *messages) error {
 }
 
 // auto is the way in which lines of no recorded format are read.
-func auto(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
+func auto(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
 	o := &filterFlags{formatFlags: formatFlags{format: "auto"}}
-	return o.way(cipher, day)
+	return o.way(cipher, day, isOpen)
 }
 
 // way is the audit.Way of lines that the flags shape.
-func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
+func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day, _ func(pseudonym.Group) bool) (audit.Proof, error) {
 	var cfg filter.Config
 	var err error
 	if cfg.Parser, err = o.parser(); err != nil {
@@ -238,6 +238,7 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		}
 		st.Earlier = earlier(of.Name)
 		_, st.Untold = claims.Conditions(p, of.Name)
+		st.Hidden = claims.HiddenGroup(of)
 		s.Streams = append(s.Streams, st)
 	}
 	below, err := d.Nested()
@@ -304,7 +305,7 @@ func (s *subject) former(st audit.Stream) {
 func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 	of := &p.Streams[i]
 	told, _ := claims.Conditions(p, of.Name)
-	return func(cipher *pseudonym.Cipher, day civil.Day) (audit.Proof, error) {
+	return func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
 		job, err := o.streamJob(p, i, say)
 		if err != nil {
 			return nil, err
@@ -325,6 +326,9 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 			return nil, err
 		}
 		proof := filter.NewProof(cfg, late, cipher, day)
+		if by := job.filter.Groups; by != nil && len(claims.HiddenGroup(of)) == 0 {
+			proof.Grouped(by, isOpen)
+		}
 		if s := &told.Streams[0]; !s.Where.IsZero() || !s.Unless.IsZero() {
 			proof.Under(told)
 		}

@@ -101,6 +101,7 @@ var (
 	addresses = rowFor(statement.KindAddresses)
 
 	conditions = rowFor(statement.KindLines)
+	group      = rowFor(statement.KindGroup)
 )
 
 func rowFor(k statement.Kind) row { return row(k.String()) }
@@ -143,16 +144,18 @@ type Stream struct {
 	Earlier func(day civil.Day) (ways []Way, known bool)
 	ByFlags bool     // Earlier is about flags, by all of which addresses are replaced
 	Untold  []string // keys of conditions of which lines do not tell
+	Hidden  []string // fields that lines are grouped by, and do not tell
 }
 
 // Way returns a Proof of the lines of a day in one way in which they may have been
-// treated; cipher is one of pseudonym.NewProof.
-type Way func(cipher *pseudonym.Cipher, day civil.Day) (Proof, error)
+// treated; cipher is one of pseudonym.NewProof. isOpen tells which groups are, nil where
+// nobody knows; it may know more when it is asked again.
+type Way func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (Proof, error)
 
 // Proof tells what is left to do in lines that were written. It serves one goroutine.
 type Proof interface {
 	// Unfit returns the places, from 0, of those lines in which something may be left to do,
-	// valid until the next call. Each line has its newline. malformed is how many of all have
+	// or whose groups are not open, valid until the next call. Each line has its newline. malformed is how many of all have
 	// no known format.
 	Unfit(lines []byte) (places []int, malformed int)
 
@@ -162,6 +165,13 @@ type Proof interface {
 	// Suits reports whether one line is what this way of treatment writes. Where several
 	// ways are possible, Look may find nothing in a line of which it knows too little.
 	Suits(line []byte) bool
+
+	// IsGrouped reports whether lines have groups, and tell which.
+	IsGrouped() bool
+
+	// Group returns Closed for a line of a group that is not open, Groupless for one of which
+	// nobody can tell.
+	Group(line []byte) treatment.Doubt
 }
 
 // stream is a Stream that is looked at.
@@ -170,6 +180,7 @@ type stream struct {
 	survey *survey // nil: there is no directory yet
 	copies int
 	keys   knownKeys
+	groups knownGroups
 	findings
 }
 
@@ -213,8 +224,9 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 		st := &stream{Stream: of, keys: knownKeys{of: map[civil.Day]*dayKeys{}},
 			findings: findings{faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, unsaid: map[row]int{}}}
 		a.streams = append(a.streams, st)
+		defer st.groups.close()
 		for _, way := range st.Ways {
-			if _, err := way(pseudonym.NewProof(nil, nil), 0); err != nil {
+			if _, err := way(pseudonym.NewProof(nil, nil), 0, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -393,12 +405,14 @@ var doubts = map[treatment.Doubt]struct {
 	treatment.Unchosen:  {conditions, "is none that the conditions choose"},
 	treatment.Unfit:     {fields, "does not have the format of the stream"},
 	treatment.OldLine:   {period, "is of an earlier day than its file, and outlives its period"},
+	treatment.Closed:    {group, "is of a group with too few people"},
+	treatment.Groupless: {group, "does not tell of which group it is"},
 }
 
 // doubt notes what is wrong with a line.
 func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	is := doubts[d]
-	if d == treatment.Unclear || d == treatment.Vague {
+	if d == treatment.Unclear || d == treatment.Vague || d == treatment.Groupless {
 		s.notProvable(is.of, fmt.Sprintf("%s:%d %s", f.path(), line, is.what))
 		return
 	}

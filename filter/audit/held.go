@@ -6,7 +6,6 @@ import (
 
 	"hushpipe/filter/groups"
 	"hushpipe/format/civil"
-	"hushpipe/format/statement"
 )
 
 // held counts the lines of a file of held ones, which are deleted an hour after midnight.
@@ -25,6 +24,6 @@ func (v *survey) held(path string, day civil.Day) {
 		}
 	}
 	if v.now.After(groups.Deadline(day, v.now.Location()).Add(purgeGrace)) {
-		v.broken(path, "holds lines that had to be deleted an hour after midnight", v.purge(v.Dir)).of = rowFor(statement.KindGroup)
+		v.broken(path, "holds lines that had to be deleted an hour after midnight", v.purge(v.Dir)).of = group
 	}
 }

@@ -15,5 +15,5 @@ func TestProvers(t *testing.T) {
 		assert.Equal(t, k.Provable(), provers[k] != nil, "%s", k)
 		assert.Equal(t, k.Provable(), forPeople[k] == "", "%s", k)
 	}
-	assert.Len(t, doubts, 10)
+	assert.Len(t, doubts, 12)
 }

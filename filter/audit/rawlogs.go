@@ -41,7 +41,7 @@ func isRaw(path string, way Way) bool {
 		return false
 	}
 	defer stop()
-	p, err := way(pseudonym.NewProof(nil, []pseudonym.Mode{{}}), 0)
+	p, err := way(pseudonym.NewProof(nil, []pseudonym.Mode{{}}), 0, nil)
 	if err != nil {
 		return false
 	}

@@ -285,9 +285,11 @@ type looker struct {
 	stream *stream
 	day    civil.Day
 	proofs []Proof
-	at     int  // the one that suited the last line
-	own    int  // how many are of what runs now; the others are of earlier policies
-	known  bool // all earlier policies are
+	at     int        // the one that suited the last line
+	own    int        // how many are of what runs now; the others are of earlier policies
+	known  bool       // all earlier policies are
+	since  int        // as of dayGroups, when the lines at hand had been read
+	groups *dayGroups // nil: lines have none
 	counts map[*stream]*lineCounts
 
 	// Of files of other programs:
@@ -305,8 +307,11 @@ func (l *looker) turnTo(s *stream, day civil.Day) {
 		return
 	}
 	l.stream, l.day = s, day
-	l.proofs, l.known = s.proofs(day)
-	l.at, l.own = 0, len(s.Ways)
+	l.proofs, l.known = s.proofs(day, func(group pseudonym.Group) bool { return l.groups == nil || l.groups.isOpen(day, group, l.since) })
+	l.at, l.own, l.groups = 0, len(s.Ways), nil
+	if l.proofs[0].IsGrouped() {
+		l.groups = s.groupsOf(day)
+	}
 	if l.counts == nil {
 		l.counts = map[*stream]*lineCounts{}
 	}
@@ -322,6 +327,9 @@ func (l *looker) look(b block) {
 		return
 	}
 	l.turnTo(b.stream, b.day)
+	if l.groups != nil {
+		l.since = l.groups.since()
+	}
 	n := l.counts[b.stream]
 	places, malformed := l.proofs[l.at].Unfit(b.lines)
 	n.malformed += malformed
@@ -335,6 +343,8 @@ func (l *looker) look(b block) {
 		doubt := l.least(line)
 		if len(line) == len(rest) && b.cut {
 			doubt = l.ofCut(b.lineFile, line, doubt)
+		} else if l.groups != nil {
+			l.lookAtGroup(b, b.first+unfit, line)
 		}
 		if doubt != treatment.NoDoubt {
 			b.stream.doubt(b.lineFile, b.first+unfit, doubt)
@@ -443,7 +453,7 @@ func (l *looker) done() {
 
 // proofs returns a Proof for each way in which lines of a day may have been treated. known is
 // false where there may be others.
-func (s *stream) proofs(day civil.Day) (list []Proof, known bool) {
+func (s *stream) proofs(day civil.Day, isOpen func(pseudonym.Group) bool) (list []Proof, known bool) {
 	d := s.keysOfDay(day)
 	ways, known := s.Ways, true
 	if s.Earlier != nil {
@@ -452,8 +462,11 @@ func (s *stream) proofs(day civil.Day) (list []Proof, known bool) {
 		ways = slices.Concat(ways, earlier)
 	}
 	for _, way := range ways {
-		if p, err := way(pseudonym.NewProof(d.key, d.modes), day); err == nil {
+		if p, err := way(pseudonym.NewProof(d.key, d.modes), day, isOpen); err == nil {
 			list = append(list, p)
+			if !p.IsGrouped() {
+				s.groups.noteMixed(day)
+			}
 		} else { // New has tried those of now
 			known = false
 		}

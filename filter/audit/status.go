@@ -381,6 +381,8 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	if sub == dir.Held && dated {
 		v.held(path, day)
 	}
+	// The rule of a key directory, which is no secret, is put in its place as a key is.
+	tagged = tagged || sub == dir.Keys && temp && info.Size() != keySize
 	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == dir.Fleet || sub == "" && (name == dir.RoomSecretName || name == dir.SeedName)
 	mode := info.Mode().Perm()
 	if loose := mode & forbidden(sub, dated || temp, secret); loose != 0 {

@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,39 +15,67 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Day is what the journals of a day say of its groups.
+// Day is what the journals of a day say of its groups, for who looks on while others
+// write. It serves one goroutine.
 type Day struct {
-	// People is how many people a group has at least: the smallest number of different
-	// people in any of its fields. A process that knows of enough does not count on.
-	People map[pseudonym.Group]int
-	// Least is how many people the processes asked for: the largest number, 0 for none.
-	Least int
+	u   *union
+	d   *dir.Dir
+	day civil.Day
+
+	most int // people of any group
 }
 
-// People returns what the journals of a day say. Of a day without any it is empty.
-func People(d *dir.Dir, day civil.Day) (Day, error) {
-	u := newUnion(rooms.NoLimits)
-	all := Day{People: map[pseudonym.Group]int{}}
-	names, err := counts.TypedNames(d)
-	if err == nil {
-		err = u.follow(d, day, names[day], func(group pseudonym.Group) { all.People[group] = 0 })
+// DayOf returns what is known of a day: nothing before Look.
+func DayOf(d *dir.Dir, day civil.Day) *Day {
+	return &Day{u: newUnion(rooms.NoLimits), d: d, day: day}
+}
+
+// Look reads what the journals have got since the last time.
+func (d *Day) Look() error {
+	names, err := counts.TypedNames(d.d)
+	if err != nil {
+		return err
 	}
-	for group := range all.People {
-		all.People[group] = u.people(group)
+	return d.u.follow(d.d, d.day, names[d.day], func(group pseudonym.Group) { d.most = max(d.most, d.u.people(group)) })
+}
+
+// People is how many people a group has at least: the smallest number of different people
+// in any of its fields. A process that knows of enough does not count on.
+func (d *Day) People(group pseudonym.Group) int {
+	if group.Fields() == 0 {
+		return 0
 	}
-	all.Least = u.least
-	return all, err
+	return d.u.people(group)
+}
+
+// Most is how many people the group has that has most.
+func (d *Day) Most() int { return d.most }
+
+// Least is how many people the process asked for that asked for fewest, 0 if there is no
+// journal.
+func (d *Day) Least() int { return d.u.fewest }
+
+// IsUnder reports whether all people were counted under the key with that id.
+func (d *Day) IsUnder(keyID [8]byte) bool {
+	for id := range d.u.keys {
+		if id != keyID {
+			return false
+		}
+	}
+	return true
 }
 
 // union is what the journals of a day hold together, and how far each has been read.
 type union struct {
 	counts *rooms.Counts
 	read   map[string]int64
-	least  int // the largest in a header
+	keys   map[[8]byte]bool // by their ids
+	least  int              // the largest in a header
+	fewest int              // the smallest
 }
 
 func newUnion(limits rooms.Limits) *union {
-	return &union{counts: rooms.NewCounts(limits), read: map[string]int64{}}
+	return &union{counts: rooms.NewCounts(limits), read: map[string]int64{}, keys: map[[8]byte]bool{}}
 }
 
 // people is how many stand behind a group.
@@ -118,6 +147,8 @@ func (u *union) followOne(d *dir.Dir, name string, found func(pseudonym.Group)) 
 		least := 0
 		if n, err := fmt.Sscanf(string(info.Settings), "least=%d;", &least); n == 1 && err == nil {
 			u.least = max(u.least, least)
+			u.fewest = min(cmp.Or(u.fewest, least), least)
+			u.keys[info.KeyID] = true
 		}
 	}
 	u.read[name] = info.Offset

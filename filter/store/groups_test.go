@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,10 +22,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter"
+	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/groups"
 	"hushpipe/filter/journal"
+	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/reveal"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
@@ -32,6 +35,7 @@ import (
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
+	"hushpipe/format/statement"
 )
 
 const groupLog = `%h %l %u %t "%r" %>s %b`
@@ -140,12 +144,19 @@ func (b *groupBed) worker() *worker {
 	require.NoError(b, err)
 	plan, err := treatment.Compile(b.stream, parser)
 	require.NoError(b, err)
+	by := b.groups()
+	by.Open = s.Groups()
 	f := filter.New(filter.Config{Parser: parser, Plan: plan, Mode: plan.Mode, Limits: b.cfg.Limits, CountV6: 128, Hours: b.kind.hours > 0,
-		Groups: &filter.Groups{Rule: b.stream.GroupRule(), Least: b.stream.Least, Open: s.Groups(),
-			Client: slices.Contains(b.stream.Group, "client"), User: slices.Contains(b.stream.Group, "user")}}, s)
+		Groups: by}, s)
 	w := &worker{s: s, sink: &mortal{Store: s}}
 	w.f = filter.NewStreams(filter.Config{Parser: parser}, where.New(b.policy), []filter.Stream{{Filter: f, Get: func() *filter.Batch { return w.queue.Get() }}})
 	return w
+}
+
+// groups is what lines are grouped by.
+func (b *groupBed) groups() *filter.Groups {
+	return &filter.Groups{Rule: b.stream.GroupRule(), Least: b.stream.Least,
+		Client: slices.Contains(b.stream.Group, "client"), User: slices.Contains(b.stream.Group, "user")}
 }
 
 // feed has a process treat lines, and reports whether it came to their end.
@@ -325,6 +336,32 @@ func (b *groupBed) erase(day civil.Day, line string) (erased bool) {
 	return erased
 }
 
+// audit finds of each line that was released that its group has its people.
+func (b *groupBed) audit() (group audit.Row) {
+	b.Helper()
+	way := func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
+		parser, err := format.NewWith(b.policy.Format, time.UTC, format.Options{})
+		require.NoError(b, err)
+		plan, err := treatment.Compile(b.stream, parser)
+		require.NoError(b, err)
+		p := filter.NewProof(filter.Config{Parser: parser, Plan: plan, Mode: plan.Mode}, parser, cipher, day)
+		p.Grouped(b.groups(), isOpen)
+		return p, nil
+	}
+	mode, err := pseudonym.ParseMode(b.stream.Treatment("client").String())
+	require.NoError(b, err)
+	a, err := audit.New(context.Background(), audit.Subject{Path: b.cfg.Path, Now: b.cfg.Now(), Read: &atomic.Int64{}, Total: func(int64) {},
+		Streams: []audit.Stream{{Path: b.cfg.Path, Ways: []audit.Way{way}, Mode: mode}}, Claims: []statement.Claim{statement.Group{Least: b.stream.Least}}})
+	require.NoError(b, err)
+	for _, r := range a.Rows {
+		if r.Claim == statement.KindGroup.String() {
+			group = r
+		}
+	}
+	require.Equal(b, audit.Holds, group.Verdict, "%v", group)
+	return group
+}
+
 // runGroups has processes come, end, be killed and reload while lines come for several
 // days, and compares what stands in the files with the oracle.
 func runGroups(t *testing.T, kind groupKind, choices []byte) {
@@ -374,6 +411,7 @@ func runGroups(t *testing.T, kind groupKind, choices []byte) {
 			b.set(b.cfg.Now().Add(time.Duration(1+s.next(5)) * time.Hour))
 		case op < 16:
 			b.tick(w.s)
+			b.audit()
 		default: // a person's line is erased
 			for _, day := range slices.Sorted(maps.Keys(o.lines)) {
 				lines := o.lines[day]
@@ -414,6 +452,7 @@ func runGroups(t *testing.T, kind groupKind, choices []byte) {
 		}
 		require.Equal(t, strings.Join(want, "\n"), strings.Join(got, "\n"), "%s: %v %s", day, b.names(""), b.heard())
 	}
+	b.audit()
 	if !killed {
 		require.LessOrEqual(t, withheld, count) // who is no process, as purge, counts nothing
 	}
@@ -665,10 +704,13 @@ func TestPeople(t *testing.T) {
 	}
 	check := func(files int) {
 		t.Helper()
-		day, err := groups.People(d, today)
-		require.NoError(t, err)
-		assert.Equal(t, 3, day.Least)
-		assert.Equal(t, []int{3}, slices.Collect(maps.Values(day.People)))
+		day := groups.DayOf(d, today)
+		require.NoError(t, day.Look())
+		assert.Equal(t, 3, day.Least())
+		assert.Equal(t, 3, day.Most())
+		key := pseudonym.Key([]byte(b.key(today)))
+		assert.True(t, day.IsUnder(key.ID()))
+		assert.False(t, day.IsUnder([8]byte{}))
 		names := 0
 		var kept []string
 		for _, name := range b.names(dir.Journal) {

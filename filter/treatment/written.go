@@ -23,6 +23,8 @@ const (
 	Vague           // nobody can tell whether it does: what they are about was replaced
 	OldLine         // it is of a day before that of its file
 	Unclear         // nobody can tell: a pseudonym stands in the midst of other words
+	Closed          // it is of a group with too few people
+	Groupless       // nobody can tell of which group it is
 )
 
 // Written returns the Plan by which lines that a stream wrote in its own format are treated

@@ -1,0 +1,210 @@
+package audit
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"hushpipe/filter/dir"
+	"hushpipe/filter/groups"
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/treatment"
+	"hushpipe/format/civil"
+	"hushpipe/format/prose"
+	"hushpipe/format/statement"
+)
+
+// knownGroups are what the journals of a stream say of its groups.
+type knownGroups struct {
+	mu    sync.Mutex // guards what follows
+	dir   *dir.Dir   // nil: not needed so far
+	days  map[civil.Day]*dayGroups
+	mixed map[civil.Day]bool // some lines may be of a policy by which they tell of no group
+}
+
+// maxGroupDays is of how many days the people are kept in memory: one file comes after the
+// other, and each worker may be at another.
+const maxGroupDays = 4
+
+// dayGroups are the groups of a day.
+type dayGroups struct {
+	mu     sync.Mutex // guards what follows
+	people *groups.Day
+	under  *pseudonym.Key
+	looks  int
+	err    error
+}
+
+// groupsOf returns what the journals of a day say.
+func (s *stream) groupsOf(day civil.Day) *dayGroups {
+	s.groups.mu.Lock()
+	defer s.groups.mu.Unlock()
+	k := &s.groups
+	if k.days[day] != nil {
+		return k.days[day]
+	}
+	d := &dayGroups{}
+	if of := s.keysOfDay(day); of != nil {
+		d.under = of.key
+	}
+	if k.dir == nil {
+		k.dir, d.err = dir.Open(s.Path, dir.Options{})
+	}
+	if k.dir != nil {
+		d.people = groups.DayOf(k.dir, day)
+		d.look()
+	}
+	if k.days == nil {
+		k.days = map[civil.Day]*dayGroups{}
+	}
+	if len(k.days) == maxGroupDays {
+		delete(k.days, slices.Min(slices.Collect(maps.Keys(k.days))))
+	}
+	k.days[day] = d
+	return d
+}
+
+// close closes what the groups were read from.
+func (k *knownGroups) close() {
+	if k.dir != nil {
+		k.dir.Close()
+	}
+}
+
+// noteMixed notes of a day that some lines may tell of no group.
+func (k *knownGroups) noteMixed(day civil.Day) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.mixed == nil {
+		k.mixed = map[civil.Day]bool{}
+	}
+	k.mixed[day] = true
+}
+
+func (k *knownGroups) isMixed(day civil.Day) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mixed[day]
+}
+
+// look reads what the journals have got. The caller holds d.mu, or has d alone.
+func (d *dayGroups) look() {
+	d.err = d.people.Look()
+	d.looks++
+}
+
+// unknown returns why nobody knows which groups of a day are open, "" if that is known. The
+// caller holds d.mu.
+func (d *dayGroups) unknown(day civil.Day) string {
+	switch {
+	case d.err != nil:
+		return fmt.Sprintf("the journals of %s cannot be read", day)
+	case d.people.Least() == 0:
+		return fmt.Sprintf("no journal tells of the groups of %s", day)
+	case d.under == nil:
+		return fmt.Sprintf("of %s there is no key to tell groups with", day)
+	case !d.people.IsUnder(d.under.ID()):
+		return fmt.Sprintf("some people of %s were counted under a key that is gone", day)
+	}
+	return ""
+}
+
+// since returns what isOpen asks for.
+func (d *dayGroups) since() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.looks
+}
+
+// isOpen reports whether a group may be open. Of one that is not, the journals are read again,
+// unless that was done since: they tell of people before a line is released.
+func (d *dayGroups) isOpen(day civil.Day, group pseudonym.Group, since int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		if d.unknown(day) != "" || d.people.People(group) >= d.people.Least() {
+			return true
+		}
+		if d.looks > since {
+			return false
+		}
+		d.look()
+	}
+}
+
+// group returns what is wrong with the group of a line, nothing if it is open by one way.
+func (l *looker) group(line []byte) (doubt treatment.Doubt) {
+	for i, p := range l.proofs {
+		if i >= l.own && !p.Suits(line) {
+			continue
+		}
+		got := p.Group(line)
+		if got == treatment.NoDoubt || i >= l.own && !p.IsGrouped() {
+			return treatment.NoDoubt
+		}
+		if doubt == treatment.NoDoubt {
+			doubt = got
+		}
+	}
+	if doubt != treatment.NoDoubt && !l.known {
+		l.stream.notProvable(group, fmt.Sprintf("some lines of %s may have been written under an earlier policy, whose text is gone", l.day))
+		return treatment.NoDoubt
+	}
+	return doubt
+}
+
+// lookAtGroup says what is wrong with the group of a line. Journals are deleted with their
+// lines: what is not there any more is not judged by them.
+func (l *looker) lookAtGroup(b block, number int, line []byte) {
+	doubt := l.group(line)
+	if doubt == treatment.NoDoubt {
+		return
+	}
+	if _, err := os.Lstat(b.path()); err == nil {
+		b.stream.doubt(b.lineFile, number, doubt)
+	}
+}
+
+// group holds the groups of lines against the people in the journals.
+func (a *auditor) group(s *stream, c statement.Claim) *Row {
+	least := c.(statement.Group).Least
+	r := &Row{Text: fmt.Sprintf("lines are written once %d people stand behind what is left", least), Looked: "there is no line yet"}
+	files, err := s.lineFiles()
+	if s.survey == nil || err != nil {
+		return r
+	}
+	days := map[civil.Day]bool{}
+	for _, f := range files {
+		if f.size == 0 || days[f.day] {
+			continue
+		}
+		days[f.day] = true
+		s.readDay(f.day)
+		d := s.groupsOf(f.day)
+		d.mu.Lock()
+		why := d.unknown(f.day)
+		switch {
+		case s.groups.isMixed(f.day):
+			s.notProvable(group, fmt.Sprintf("some lines of %s may be of an earlier policy, by which they tell of no group", f.day))
+		case why != "":
+			s.notProvable(group, why)
+		case d.people.Least() < least:
+			s.notProvable(group, fmt.Sprintf("%s was written under another bound", f.day))
+		case len(s.Hidden) > 0 && d.people.Most() < least:
+			s.fault(group, Fault{File: f.path(), What: "has lines of a day on which no group had enough people", Do: "delete it"})
+		}
+		d.mu.Unlock()
+	}
+	if len(days) == 0 {
+		return r
+	}
+	r.Looked = fmt.Sprintf("the group of each line, and the people in the journals of %s", prose.Plural(len(days), "day"))
+	if len(s.Hidden) > 0 {
+		r.Looked = fmt.Sprintf("the people in the journals of %s", prose.Plural(len(days), "day"))
+		r.Why = "lines do not tell the " + strings.Join(s.Hidden, " and the ") + " that they are grouped by"
+	}
+	return r
+}
