@@ -6,7 +6,7 @@ import (
 	"hushpipe/filter/pairs"
 )
 
-// fleetCheck tells what keeps a host from taking part. In DIR it changes nothing; in the
+// fleetCheck tells what keeps a host, or a collector, from taking part. In DIR it changes nothing; in the
 // engine it tries all that hosts and collectors do.
 func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, say *messages) error {
 	err := s.Check()

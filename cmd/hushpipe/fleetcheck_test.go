@@ -13,9 +13,15 @@ import (
 	"hushpipe/filter/engine/enginetest"
 )
 
-// TestFleetCheck: --check finds out what keeps a host from taking part, with the rights that
+// TestFleetCheck: --check finds out what keeps a host or a collector from taking part, with the rights that
 // the manual gives it, and changes nothing in DIR.
 func TestFleetCheck(t *testing.T) {
+	for _, command := range []string{"ship", "collect"} {
+		t.Run(command, func(t *testing.T) { testFleetCheck(t, command) })
+	}
+}
+
+func testFleetCheck(t *testing.T, command string) {
 	program, path := hushpipeBinary(t), t.TempDir()
 	rights := hostRights(t)
 	server := enginetest.Start(t, append([]string{"--user"}, rights...)...)
@@ -27,7 +33,7 @@ func TestFleetCheck(t *testing.T) {
 	put(fleet, "name meet\nengine unix://"+server.Socket+"\nuser meet\npassword "+password+"\n")
 	put(password, "PASSWORD\n")
 	check := func() string {
-		said, err := exec.Command(program, "fleet", "ship", "--check", fleet, dir).CombinedOutput()
+		said, err := exec.Command(program, "fleet", command, "--check", fleet, dir).CombinedOutput()
 		assert.Equal(t, strings.Contains(string(said), ": error: "), err != nil, "%s", said)
 		return string(said)
 	}
@@ -38,6 +44,13 @@ func TestFleetCheck(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "nothing but the seed")
 
+	if command == "collect" {
+		journal := filepath.Join(dir, "journal")
+		require.NoError(t, os.Mkdir(journal, 0o700))
+		put(filepath.Join(journal, "2026-11-22.0123456789abcdef.journal"), "")
+		assert.Contains(t, check(), "hushpipe: error: "+dir+": a filter writes there; hint: give the counts a directory of their own\n")
+		require.NoError(t, os.RemoveAll(journal))
+	}
 	server.Do("CONFIG", "SET", "appendonly", "yes")
 	assert.Contains(t, check(), "hushpipe: warning: the engine keeps on its disk what is to go with the day's key: ")
 	server.Do("CONFIG", "SET", "appendonly", "no", "maxmemory-policy", "allkeys-lru")

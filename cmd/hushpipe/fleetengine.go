@@ -99,11 +99,13 @@ func sendPairs(s *pairs.Sender, say *messages) {
 
 func fleetCollectCommand(say *messages) *cobra.Command {
 	var keys, at string
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "collect [flags] FLEET DIR",
 		Short: "Write what the engine of a fleet counts to DIR",
 		Long:  manualText("fleet-collect", "1"),
-		Example: `  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet
+		Example: `  hushpipe fleet collect --check /etc/hushpipe/meet /var/lib/hushpipe/meet
+  hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet
   hushpipe fleet collect \
     --metrics /var/lib/prometheus/node-exporter/hushpipe-meet.prom \
     /etc/hushpipe/meet /var/lib/hushpipe/meet`,
@@ -128,13 +130,17 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
 			confineToEngine(cfg, args[1], keys, at)
+			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
+			if check {
+				return fleetCheck(s, file.Name, cfg, say)
+			}
 			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: say.report,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
-			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
 			return fleetServe(s, ready, say, func() { collect(c, metrics, say) })
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
 	cmd.Flags().StringVar(&at, "metrics", "", "write metrics of the fleet to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	return cmd
 }

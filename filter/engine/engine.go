@@ -254,11 +254,15 @@ func (e *Engine) transact(key string, commands []command) ([]any, error) {
 	}
 }
 
+// ErrSilent is of an engine that did not answer in time: the next question would wait as long.
+var ErrSilent = errors.New("no answer")
+
 // explain makes one line of an error, with a hint where one is known.
 func explain(err error) error {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	text, _, _ = strings.Cut(text, ", with args") // a server repeats them: a password, or fingerprints
 	hint := ""
+	var slow net.Error
 	switch {
 	case strings.HasPrefix(text, "ASK "), strings.HasPrefix(text, "TRYAGAIN"):
 		// The keys of a slot are on two servers meanwhile: to follow, as for MOVED, would make
@@ -272,7 +276,9 @@ func explain(err error) error {
 	case strings.HasPrefix(text, "WRONGTYPE"):
 		hint = "; hint: somebody else writes under the names of this fleet"
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		text = "no answer"
+		return fmt.Errorf("the engine: %w", ErrSilent)
+	case errors.As(err, &slow) && slow.Timeout(): // while connecting
+		return fmt.Errorf("the engine: %s%w", strings.TrimSuffix(text, "i/o timeout"), ErrSilent)
 	}
 	return fmt.Errorf("the engine: %s%s", text, hint)
 }

@@ -13,6 +13,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
@@ -124,6 +125,9 @@ func (c *Collector) Step() error {
 		if near := today-1 <= day; near || all {
 			if err := c.day(d, day, near); err != nil {
 				errs = append(errs, err)
+				if errors.Is(err, engine.ErrSilent) {
+					break // each day would wait as long
+				}
 			}
 		}
 	}

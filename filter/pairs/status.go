@@ -1,6 +1,7 @@
 package pairs
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
@@ -66,6 +68,9 @@ func ReadStatus(cfg CollectorConfig) (Status, error) {
 		return v.Status, err
 	}
 	persists, err := v.engine.Check(now)
+	if errors.Is(err, engine.ErrSilent) {
+		return v.Status, err
+	}
 	if err != nil {
 		v.behind(theEngine, err.Error(), "")
 	}
@@ -136,6 +141,9 @@ func (v *survey) opened() error {
 	var shown []civil.Day
 	for _, day := range days {
 		hosts, err := v.hosts(v.codes[day], day)
+		if errors.Is(err, engine.ErrSilent) {
+			return err
+		}
 		if err != nil {
 			v.behind(theEngine, err.Error(), "")
 			continue

@@ -1,6 +1,7 @@
 package pairs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/dir"
+	"hushpipe/filter/engine"
 )
 
 // status is what a collector's keys open.
@@ -127,4 +129,37 @@ func filesBelow(t *testing.T, path string) (names []string) {
 		return err
 	}))
 	return names
+}
+
+// silent is an engine that does not answer questions about days.
+type silent struct {
+	*checked
+	asked *int
+}
+
+func (e silent) Fields(string) (map[string]string, error) {
+	*e.asked++
+	return nil, fmt.Errorf("the engine: %w", engine.ErrSilent)
+}
+
+// TestSilent: an engine that does not answer is waited for once, and not once more for each
+// day.
+func TestSilent(t *testing.T) {
+	m := newMeet(t, "web1")
+	for range 3 { // the days of which there is a key
+		m.now = m.now.AddDate(0, 0, 1)
+		require.NoError(t, m.shippers["count"].Look())
+	}
+	asked := 0
+	cfg := m.count.cfg
+	cfg.Open = func() (Counter, error) {
+		e, err := m.open()
+		return silent{e, &asked}, err
+	}
+	_, err := ReadStatus(cfg)
+	assert.EqualError(t, err, "the engine: no answer")
+	assert.Equal(t, 1, asked)
+	asked = 0
+	assert.EqualError(t, NewCollector(cfg).Step(), "the engine: no answer")
+	assert.Equal(t, 1, asked)
 }
