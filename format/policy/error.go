@@ -77,19 +77,41 @@ func (s *source) at(offset int, what, hint string) *Error {
 // person is the value of for or reason in a line, which stand in no message.
 var person = regexp.MustCompile(`(?:^|[\s{,.])["']?(?:for|reason)["']?\s*=\s*("".*|''.*|[[{].*|"(?:[^"\\]|\\.)*|'[^']*|[^"',}]*)`)
 
-// masked returns a line without them, as many characters long.
+// decision begins a line with for and reason, and decided is what stands in it behind that:
+// texts, words, and its keys.
+var (
+	decision = regexp.MustCompile(`^\s*["']?active["']?\s*=`)
+	decided  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|'[^']*'?|\pL[\pL\pN_-]*`)
+	keys     = []string{"announced", "from", "until", "reason", "for"}
+)
+
+// masked returns a line without them, as many characters long. Of a decision no other text
+// is left either: a slip of the pen may have taken them out of their keys.
 func masked(line string) string {
 	out := []byte(line)
 	for _, at := range slices.Backward(person.FindAllStringSubmatchIndex(line, -1)) {
-		hidden := strings.Map(func(r rune) rune {
-			if r == '"' || r == '\'' {
-				return r
-			}
-			return 'x'
-		}, line[at[2]:at[3]])
-		out = slices.Replace(out, at[2], at[3], []byte(hidden)...)
+		out = slices.Replace(out, at[2], at[3], []byte(hidden(line[at[2]:at[3]]))...)
 	}
-	return string(out)
+	begin := decision.FindString(string(out))
+	if begin == "" {
+		return string(out)
+	}
+	return begin + decided.ReplaceAllStringFunc(string(out[len(begin):]), func(s string) string {
+		if slices.Contains(keys, s) {
+			return s
+		}
+		return hidden(s)
+	})
+}
+
+// hidden returns a text with x for each character but quotes.
+func hidden(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '"' || r == '\'' {
+			return r
+		}
+		return 'x'
+	}, text)
 }
 
 func printable(r rune) rune {

@@ -381,6 +381,10 @@ func TestPersonInMistakes(t *testing.T) {
 		`active = { from = 2026-11-20, until = 2026-12-10, reason = Geheim, for = Jane }`,
 		"active.from = 2026-11-20\nactive.until = 2026-12-10\nactive.reason = [\"Geheim\"]\nactive.for = { a = \"Jane\" }",
 		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Geheim", for = "Jane Doe`,
+		`active = { from = 2026-11-20, until = 2026-12-10, resson = "Geheim", four = "Jane Doe" }`,
+		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Geheim, for = "Jane" }`,
+		`active = { from = "Geheim", until = 'Jane', reason = "x", for = "y" }`,
+		`active = { from = 2026-11-20, until = 2026-12-10, reason = "x" Geheim, for = "y" Jane }`,
 	} {
 		p, errs := policy.Parse([]byte(least("gate = { longest = \"5d\", names = \"user\" }\n" + active)))
 		if p != nil {
