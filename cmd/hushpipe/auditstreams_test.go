@@ -166,6 +166,7 @@ func TestAuditFindsInStreams(t *testing.T) {
 		{"an old file of an hour", again("hours/access-2026-01-05T10.log"), "hours:period", "hours/access-2026-01-05T10.log", 0},
 		{"an hour of workdays that is over", older("workdays", "access-*.log", 9), "workdays:period", "", 0},
 		{"a key of hours that are over", older("workdays/keys", "*.key", 9), "workdays:keys", "", 0},
+		{"a journal of hours that are over", older("workdays/journal", "*.journal", 9), "workdays:period", "", 0},
 		{"a journal of a day that has settled", older("settling/journal", "*.journal", 12), "settling:period", "", 0},
 		{"held lines that had to be deleted", older("group/held", "*", 2), "group:group", "", 0},
 		{"lines of a stream that writes nothing", func(t *testing.T, dir string) {
