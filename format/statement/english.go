@@ -86,7 +86,7 @@ var english = &words{
 
 	Day: "until the end of the day of the request", Days: "at most %s days, the day of the request included",
 	Hours: "at most %s hours, days off not counted", Entries: "at most %s entries", Settling: "at most until %s days after settlement",
-	First: "whichever is reached first", AtMidnight: "When the time is over, the lines are deleted automatically, at midnight.",
+	First: "whichever is reached first", AtMidnight: "When the time is over, the lines are deleted automatically at midnight.",
 	ByHour:    "The lines of one clock hour are deleted automatically and together; their time runs from the beginning of the hour.",
 	ByEntries: "Before the number would be exceeded, the oldest entries are deleted automatically, a twentieth at a time.",
 	DaysOff:   "Days off are Saturdays, Sundays and the public holidays of the calendar %s.", FurtherDaysOff: "Further days off: %s.",
@@ -142,7 +142,7 @@ var english = &words{
 	Announce: "%s days after an announcement at the earliest", Longest: "for at most %s days at a time", After: "only after “%s” has been open",
 	One: "for one user alone, whose lines alone are stored",
 
-	Join:       "the same request can also be stored for these purposes. Whoever has the lines of both can match them by:",
+	Join:       "The same request can also be stored for these purposes. Whoever has the lines of both can match them by:",
 	JoinLinked: "pseudonyms and hashes; the keys are the same on purpose",
 	Order:      "the order of the lines",
 

@@ -16,7 +16,7 @@ var german = &words{
 		labelController: "Verantwortlich", labelContact: "Kontakt", labelOfficer: "Datenschutzbeauftragte",
 		labelAuthority: "Aufsichtsbehörde", labelPlace: "Ort der Speicherung", labelTransfer: "Übermittlung in Drittländer",
 		labelMore:    "Weitere Angaben des Verantwortlichen (von hushpipe nicht geprüft)",
-		labelPurpose: "Zweck", labelBasis: "Rechtsgrundlage", labelGate: "Öffnung", labelLines: "Anfragen", labelFields: "Gespeichert wird",
+		labelPurpose: "Zweck", labelBasis: "Rechtsgrundlage", labelGate: "Freischaltung", labelLines: "Anfragen", labelFields: "Gespeichert wird",
 		labelElsewhere: "Adressen und Geheimnisse an anderer Stelle", labelGroup: "Gruppe", labelPeriod: "Dauer", labelFigures: "Zahlen",
 		labelPseudonyms: "Pseudonyme", labelKey: "Schlüssel des Tages", labelReveal: "Aufdeckung", labelAccess: "Suche nach einer Person",
 		labelJoining: "Zusammenführung", labelRecipients: "Empfänger", labelBackups: "Sicherungskopien",
@@ -26,7 +26,7 @@ var german = &words{
 	Blank: "[bitte ergänzen: %s]",
 	Blanks: map[label]string{
 		labelController: "Name und Anschrift", labelContact: "wie man den Verantwortlichen erreicht",
-		labelOfficer: "wie man sie erreicht; ohne solche entfällt die Zeile", labelAuthority: "Name der Behörde",
+		labelOfficer: "wie man sie erreicht; gibt es keine, entfällt die Zeile", labelAuthority: "Name der Behörde",
 		labelPlace: "wo der Server steht und wer ihn betreibt", labelTransfer: "ob Daten in Länder außerhalb der EU und des EWR gelangen",
 		labelPurpose: "wozu die Zeilen dienen", labelBasis: "etwa Art. 6 Abs. 1 Buchst. f DSGVO, mit dem berechtigten Interesse",
 		labelReveal:     "wann ein Pseudonym aufgedeckt werden darf, oder dass das nicht erlaubt ist",
@@ -64,8 +64,8 @@ var german = &words{
 		"module": "Teil des Servers, der die Meldung schrieb", "message": "Text der Meldung", "identity": "Name nach RFC 1413 (meist leer)",
 	},
 	How: howWords{
-		Full: "vollständig", Second: "auf die Sekunde", Not401: ", aber nicht beim Status 401 oder 407", Pseudonym: "als Pseudonym",
-		Prefix: "als Pseudonym, das erkennen lässt, welche Adressen aus einem Netz sind", Hash: "als Hashwert unter dem Schlüssel des Tages",
+		Full: "vollständig", Second: "sekundengenau", Not401: ", außer beim Status 401 oder 407", Pseudonym: "als Pseudonym",
+		Prefix: "als Pseudonym, das erkennen lässt, welche Adressen aus einem Netz sind", Hash: "als Hashwert, gebildet mit dem Schlüssel des Tages",
 		Hour: "die Stunde, ohne Minuten und Sekunden", Date: "nur das Datum", Path: "ohne Parameter, also ohne Suchbegriffe",
 		Site: "nur der Server, ohne Pfad und Parameter", Word: "das erste Wort", Words: "die ersten %s Wörter",
 		OneOf: "eines davon: %s", Params: "ohne Parameter außer %s", Round: "aufgerundet auf ein Vielfaches von %s",
@@ -87,18 +87,18 @@ var german = &words{
 	Day: "bis zum Ende des Tages der Anfrage", Days: "höchstens %s Tage, den Tag der Anfrage eingerechnet",
 	Hours: "höchstens %s Stunden, arbeitsfreie Tage nicht gerechnet", Entries: "höchstens %s Einträge",
 	Settling: "höchstens bis %s Tage nach der Abrechnung", First: "was zuerst erreicht ist, gilt",
-	AtMidnight: "Nach dieser Zeit werden die Zeilen automatisch gelöscht, um Mitternacht.",
+	AtMidnight: "Ist die Zeit um, werden die Zeilen um Mitternacht automatisch gelöscht.",
 	ByHour:     "Die Zeilen einer vollen Stunde werden automatisch und gemeinsam gelöscht; ihre Zeit läuft ab dem Beginn der Stunde.",
 	ByEntries:  "Bevor die Zahl überschritten würde, werden die ältesten Einträge automatisch gelöscht, jeweils ein Zwanzigstel.",
 	DaysOff:    "Arbeitsfrei sind Samstage, Sonntage und die Feiertage des Kalenders %s.", FurtherDaysOff: "Weitere arbeitsfreie Tage: %s.",
 	Settled: "Stichtage der Abrechnung: %s. Eine Anfrage wird am ersten Stichtag abgerechnet, der nicht vor ihr liegt.", NotSettled: "Abgerechnet ist noch nichts.",
 
-	Encrypts: "Bevor etwas gespeichert wird, verschlüsselt der Server die IP-Adresse unter einem Schlüssel, der für jeden Tag neu gewürfelt wird. " +
+	Encrypts: "Bevor etwas gespeichert wird, verschlüsselt der Server die IP-Adresse mit einem zufälligen Schlüssel, jeden Tag mit einem neuen. " +
 		"An einem Tag hat eine Adresse ein Pseudonym, am nächsten ein anderes. Wer den Schlüssel des Tages hat, kann es umkehren.",
 	Prefixes: "Adressen eines Netzes haben Pseudonyme, die gleich beginnen.",
-	Hashes:   "Gleiche Werte haben an einem Tag gleiche Hashwerte, am nächsten andere. Wer den Schlüssel des Tages hat, kann eine Vermutung prüfen.",
-	Fingerprints: "Zum Zählen werden Fingerabdrücke von Räumen und IP-Adressen unter dem Schlüssel des Tages gespeichert, so lange wie dieser. " +
-		"Wer ihn hat, kann eine Vermutung prüfen.",
+	Hashes:   "Gleiche Werte haben an einem Tag gleiche Hashwerte, am nächsten andere. Wer den Schlüssel des Tages hat, kann prüfen, ob ein vermuteter Wert zutrifft.",
+	Fingerprints: "Zum Zählen werden Fingerabdrücke von Räumen und IP-Adressen gespeichert, gebildet mit dem Schlüssel des Tages, und so lange wie dieser. " +
+		"Wer ihn hat, kann prüfen, ob eine Vermutung zutrifft.",
 	LinkedKeys:   "Die Schlüssel sind die von „%s“.",
 	KeyWithLines: "Der Schlüssel wird mit den letzten Zeilen seines Tages gelöscht.",
 	KeyDay:       "Der Schlüssel wird am Ende seines Tages gelöscht.",
@@ -106,11 +106,11 @@ var german = &words{
 	KeyNextDay:   "Der Schlüssel wird am Ende des folgenden Tages gelöscht.",
 	AfterKey:     "Danach kann niemand mehr die Adresse ermitteln, auch nicht aus einer Kopie der Zeilen, sofern niemand den Schlüssel kopiert hat.",
 	AfterHits:    "Wer den Schlüssel hat, kann das lesen. Ist er gelöscht, kann es niemand mehr, sofern niemand ihn kopiert hat.",
-	AfterHash:    "Danach kann niemand mehr eine Vermutung prüfen, sofern niemand den Schlüssel kopiert hat.",
+	AfterHash:    "Danach kann das niemand mehr prüfen, sofern niemand den Schlüssel kopiert hat.",
 	Personal:     "Pseudonymisierte Angaben bleiben personenbezogen: Andere Angaben können zeigen, wer jemand ist.",
 	Under:        "nur %s",
-	Recorded:     "Jede Nutzung wird mit Zeit, Benutzerkonto und Grund für drei Jahre festgehalten.",
-	RecordedAll:  "Jede Nutzung der Befehle, die ein Pseudonym aufdecken oder nach einer Person suchen, wird mit Zeit und Benutzerkonto für drei Jahre festgehalten.",
+	Recorded:     "Jede Nutzung wird mit Zeit, Benutzerkonto und Grund drei Jahre lang festgehalten.",
+	RecordedAll:  "Jede Nutzung der Befehle, die ein Pseudonym aufdecken oder nach einer Person suchen, wird mit Zeit und Benutzerkonto drei Jahre lang festgehalten.",
 	Refused:      "hushpipe verweigert die Aufdeckung, da kein Zweck dafür genannt ist.",
 
 	NoLine: "Für diesen Zweck wird keine Zeile gespeichert.",
@@ -128,28 +128,28 @@ var german = &words{
 	Ignored:        "Anfragen aus diesen Netzen, oder mit diesen Wörtern in dem, was der Browser über sich angibt, werden nicht mitgezählt: %s.",
 	MaxVisits:      "Verfolgt werden höchstens %s Besucher am Tag.",
 	MaxNames:       "Einzeln genannt werden höchstens %s Seitenadressen am Tag.",
-	HitRecords: "Zum Zählen wird gespeichert, wer wann welche Seite aufgerufen hat, verschlüsselt unter einem Schlüssel, der aus dem Schlüssel des " +
+	HitRecords: "Zum Zählen wird gespeichert, wer wann welche Seite aufgerufen hat, verschlüsselt mit einem Schlüssel, der aus dem Schlüssel des " +
 		"Tages gebildet wird, und so lange wie dieser.",
 	Rooms: "Gezählt wird für jeden Tag und jeden Raum, wie viele verschiedene IP-Adressen ihn nutzten. Es zählen nur Anfragen, die gelingen (Status unter 400). Räume sind die von %s.",
 	SHA1: "Eine Datei je Tag enthält die Anzahl und den SHA-1-Hashwert des Raumnamens, auf Dauer. Kurze oder naheliegende Namen " +
 		"lassen sich durch Probieren finden.",
-	HMAC:         "Eine Datei je Tag enthält die Anzahl und einen Hashwert des Raumnamens unter einem Geheimnis des Servers, auf Dauer.",
+	HMAC:         "Eine Datei je Tag enthält die Anzahl und einen Hashwert des Raumnamens, gebildet mit einem Geheimnis des Servers, auf Dauer.",
 	V6:           "IPv6-Adressen, deren erste %d Bit gleich sind, zählen als eine.",
 	WholeAddress: "Dazu wird die ganze IP-Adresse verwendet, obwohl in den Zeilen weniger davon steht.",
 	LeftAddress:  "Dazu wird die IP-Adresse so verwendet: %s; Adressen, von denen dasselbe übrig bleibt, zählen als eine.",
 	NoAddress:    "Dazu wird keine IP-Adresse verwendet; jeder genutzte Raum zählt daher eins.",
 
 	Group: "Eine Zeile wird erst freigegeben, wenn an ihrem Tag die Zeilen von mindestens %s Personen in diesen Angaben übereinstimmen: %s. " +
-		"Personen werden anhand der ungekürzten Angaben unterschieden (IPv6-Adressen anhand der ersten 64 Bit). Bis dahin liegt die Zeile " +
-		"verschlossen; was nicht freigegeben ist, wird eine Stunde nach Mitternacht gelöscht. Wer weiß, wann eine Person was aufrief, kann ihre " +
+		"Personen werden anhand der ungekürzten Angaben unterschieden (IPv6-Adressen anhand der ersten 64 Bit). Bis dahin bleibt die Zeile " +
+		"unter Verschluss; was nicht freigegeben ist, wird eine Stunde nach Mitternacht gelöscht. Wer weiß, wann eine Person was aufrief, kann ihre " +
 		"Zeile dennoch erkennen.",
-	Closed:    "derzeit geschlossen; es wird nichts gespeichert.",
-	Open:      "geöffnet vom %s bis zum %s, beide Tage eingeschlossen; außerhalb davon wird nichts gespeichert.",
-	Announced: "Angekündigt am %s.", Terms: "Dieser Zweck darf geöffnet werden: %s.",
-	Announce: "frühestens %s Tage nach einer Ankündigung", Longest: "jeweils für höchstens %s Tage", After: "erst nachdem „%s“ geöffnet war",
-	One: "für eine einzelne Person, deren Zeilen allein gespeichert werden",
+	Closed:    "derzeit nicht freigeschaltet; es wird nichts gespeichert.",
+	Open:      "freigeschaltet vom %s bis zum %s, beide Tage eingeschlossen; außerhalb davon wird nichts gespeichert.",
+	Announced: "Angekündigt am %s.", Terms: "Dieser Zweck darf freigeschaltet werden: %s.",
+	Announce: "frühestens %s Tage nach einer Ankündigung", Longest: "jeweils für höchstens %s Tage", After: "erst nachdem „%s“ freigeschaltet war",
+	One: "nur für eine einzelne Person, und nur deren Zeilen werden gespeichert",
 
-	Join:       "Dieselbe Anfrage kann auch für diese Zwecke gespeichert werden. Wer die Zeilen für beide hat, kann sie daran einander zuordnen:",
+	Join:       "Dieselbe Anfrage kann auch für diese Zwecke gespeichert werden. Wer die Zeilen beider Zwecke hat, kann sie daran einander zuordnen:",
 	JoinLinked: "Pseudonyme und Hashwerte; die Schlüssel sind absichtlich dieselben",
 	Order:      "Reihenfolge der Zeilen",
 
@@ -170,11 +170,11 @@ var german = &words{
 		"die auf Art. 6 Abs. 1 Buchst. e oder f beruhen.",
 	Withdraw: "Eine Einwilligung können Sie jederzeit widerrufen (7); was bis dahin geschah, bleibt rechtmäßig.",
 	Portable: "Sie haben das Recht auf Datenübertragbarkeit (20).",
-	Browser: "Die Angaben sendet Ihr Browser mit jeder Anfrage. Sie sind dazu nicht verpflichtet, doch ohne IP-Adresse und Adresse der Seite " +
-		"kann keine Seite ausgeliefert werden.",
+	Browser: "Die Angaben sendet Ihr Browser mit jeder Anfrage. Sie sind nicht verpflichtet, sie bereitzustellen; ohne IP-Adresse und Adresse " +
+		"der Seite kann aber keine Seite ausgeliefert werden.",
 	Errors:    "Die Angaben schreibt der Webserver, wenn bei einer Anfrage etwas misslingt.",
 	ByAddress: "Zeilen zu Ihrer Person können wir nur finden, wenn Sie uns IP-Adresse und Zeit nennen (Art. 11).",
 	ByUser:    "Zeilen zu Ihrer Person können wir nur finden, wenn Sie uns Ihren Benutzernamen und die Zeit nennen (Art. 11).",
-	ByEither:  "Zeilen zu Ihrer Person können wir nur finden, wenn Sie uns die Zeit und die IP-Adresse oder Ihren Benutzernamen nennen (Art. 11).",
+	ByEither:  "Zeilen zu Ihrer Person können wir nur finden, wenn Sie uns die Zeit und entweder die IP-Adresse oder Ihren Benutzernamen nennen (Art. 11).",
 	ByNothing: "In den Zeilen steht nicht, von wem eine Anfrage kam; deshalb können wir Zeilen zu Ihrer Person nicht finden (Art. 11).",
 }

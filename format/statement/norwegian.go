@@ -16,7 +16,7 @@ var norwegian = &words{
 		labelController: "Behandlingsansvarlig", labelContact: "Kontakt", labelOfficer: "Personvernombud",
 		labelAuthority: "Tilsynsmyndighet", labelPlace: "Lagringssted", labelTransfer: "Overføring ut av EØS",
 		labelMore:    "Den behandlingsansvarliges egne opplysninger (ikke kontrollert av hushpipe)",
-		labelPurpose: "Formål", labelBasis: "Rettslig grunnlag", labelGate: "Åpning", labelLines: "Forespørsler", labelFields: "Dette lagres",
+		labelPurpose: "Formål", labelBasis: "Rettslig grunnlag", labelGate: "Aktivering", labelLines: "Forespørsler", labelFields: "Dette lagres",
 		labelElsewhere: "Adresser og hemmeligheter andre steder", labelGroup: "Gruppe", labelPeriod: "Hvor lenge", labelFigures: "Tall",
 		labelPseudonyms: "Pseudonymer", labelKey: "Dagens nøkkel", labelReveal: "Reidentifisering", labelAccess: "Søk etter en person",
 		labelJoining: "Sammenstilling", labelRecipients: "Mottakere", labelBackups: "Sikkerhetskopier",
@@ -57,19 +57,19 @@ var norwegian = &words{
 	OtherAll:     "Det webtjeneren ellers skriver i linjene sine, lagres også, likeså linjer i en annen form.",
 	NothingElse:  "Ingenting annet.",
 	Fields: map[string]string{
-		"client": "IP-adresse", "user": "navn på innlogget bruker", "time": "dato og klokkeslett", "url": "adressen som ble hentet",
-		"method": "forespørselens metode og protokoll", "status": "sluttstatus", "size": "størrelsen på svaret",
+		"client": "IP-adresse", "user": "navn på innlogget bruker", "time": "dato og klokkeslett", "url": "forespurt adresse",
+		"method": "forespørselens metode og protokoll", "status": "svarets statuskode", "size": "størrelsen på svaret",
 		"duration": "tiden svaret tok", "referer": "henvisende side", "agent": "det nettleseren oppgir om seg selv",
 		"host": "tjeneren som ble spurt", "event": "hva slags hendelse", "level": "hvor alvorlig meldingen er",
 		"module": "delen av tjeneren som skrev meldingen", "message": "meldingens tekst", "identity": "navn etter RFC 1413 (oftest tomt)",
 	},
 	How: howWords{
-		Full: "fullstendig", Second: "på sekundet", Not401: ", men ikke ved status 401 eller 407", Pseudonym: "som pseudonym",
-		Prefix: "som pseudonym som viser hvilke adresser som er i samme nett", Hash: "som hash under dagens nøkkel",
+		Full: "fullstendig", Second: "med sekunder", Not401: ", unntatt ved status 401 eller 407", Pseudonym: "som pseudonym",
+		Prefix: "som pseudonym som viser hvilke adresser som er i samme nett", Hash: "som hash, laget med dagens nøkkel",
 		Hour: "timen, uten minutter og sekunder", Date: "bare datoen", Path: "uten parametere, altså uten søkeord",
 		Site: "bare tjeneren, uten sti og parametere", Word: "det første ordet", Words: "de første %s ordene",
 		OneOf: "en av disse: %s", Params: "uten andre parametere enn %s", Round: "rundet opp til et multiplum av %s",
-		Nets: "fullstendig hvis den er i %s, ellers ikke", Mask: "forkortet til %d bit, IPv6 til %d", Example: " («%s» for «%s»)",
+		Nets: "fullstendig hvis den er i %s, ellers ikke", Mask: "forkortet til %d bit, IPv6 til %d", Example: " («%s» i stedet for «%s»)",
 	},
 
 	Elsewhere: map[policy.Kind]string{
@@ -86,18 +86,18 @@ var norwegian = &words{
 
 	Day: "til utgangen av dagen for forespørselen", Days: "høyst %s dager, medregnet dagen for forespørselen",
 	Hours: "høyst %s timer, fridager ikke medregnet", Entries: "høyst %s oppføringer", Settling: "høyst til %s dager etter avregningen",
-	First: "det som nås først, gjelder", AtMidnight: "Når tiden er ute, slettes linjene automatisk, ved midnatt.",
+	First: "det som nås først, gjelder", AtMidnight: "Når tiden er ute, slettes linjene automatisk ved midnatt.",
 	ByHour:    "Linjene fra samme klokketime slettes automatisk og samlet; tiden deres løper fra timens begynnelse.",
 	ByEntries: "Før antallet ville bli overskredet, slettes de eldste oppføringene automatisk, en tjuendedel om gangen.",
 	DaysOff:   "Fridager er lørdager, søndager og helligdagene i kalenderen %s.", FurtherDaysOff: "Flere fridager: %s.",
 	Settled: "Avregningsdager: %s. En forespørsel avregnes på den første av dem som ikke er før dagen for forespørselen.", NotSettled: "Ingenting er avregnet ennå.",
 
 	Encrypts: "Før noe lagres, krypteres IP-adressen med en nøkkel som trekkes på nytt hver dag. Innenfor ett døgn har en adresse ett pseudonym, " +
-		"neste dag et annet. Den som har dagens nøkkel, kan snu det.",
+		"neste dag et annet. Den som har dagens nøkkel, kan føre det tilbake til adressen.",
 	Prefixes: "Adresser i samme nett har pseudonymer som begynner likt.",
-	Hashes:   "Like verdier har samme hash innenfor ett døgn, neste dag en annen. Den som har dagens nøkkel, kan prøve en gjetning.",
-	Fingerprints: "For å telle lagres fingeravtrykk av rom og IP-adresser under dagens nøkkel, like lenge som nøkkelen. Den som har den, " +
-		"kan prøve en gjetning.",
+	Hashes:   "Like verdier har samme hash innenfor ett døgn, neste dag en annen. Den som har dagens nøkkel, kan kontrollere om en antatt verdi stemmer.",
+	Fingerprints: "For å telle lagres fingeravtrykk av rom og IP-adresser, laget med dagens nøkkel og like lenge som den. Den som har nøkkelen, " +
+		"kan kontrollere om en antakelse stemmer.",
 	LinkedKeys:   "Nøklene er de samme som for «%s».",
 	KeyWithLines: "Nøkkelen slettes sammen med de siste linjene fra sin dag.",
 	KeyDay:       "Nøkkelen slettes ved utgangen av sin dag.",
@@ -105,12 +105,12 @@ var norwegian = &words{
 	KeyNextDay:   "Nøkkelen slettes ved utgangen av neste dag.",
 	AfterKey:     "Deretter kan ingen finne IP-adressen, heller ikke med en kopi av linjene, med mindre noen har kopiert nøkkelen.",
 	AfterHits:    "Den som har nøkkelen, kan lese det. Når den er slettet, kan ingen det lenger, med mindre noen har kopiert den.",
-	AfterHash:    "Deretter kan ingen prøve en gjetning, med mindre noen har kopiert nøkkelen.",
+	AfterHash:    "Deretter kan ingen kontrollere det lenger, med mindre noen har kopiert nøkkelen.",
 	Personal:     "Pseudonymiserte opplysninger er fortsatt personopplysninger: Andre opplysninger kan vise hvem noen er.",
 	Under:        "bare %s",
 	Recorded:     "Hver bruk noteres i tre år, med tid, brukerkonto og grunn.",
-	RecordedAll:  "Hver bruk av kommandoene som snur et pseudonym eller søker etter en person, noteres i tre år, med tid og brukerkonto.",
-	Refused:      "hushpipe nekter å snu et pseudonym, siden det ikke er oppgitt noe formål med det.",
+	RecordedAll:  "Hver bruk av kommandoene som fører et pseudonym tilbake til en IP-adresse, eller søker etter en person, noteres i tre år, med tid og brukerkonto.",
+	Refused:      "hushpipe nekter å føre et pseudonym tilbake, siden det ikke er oppgitt noe formål med det.",
 
 	NoLine: "For dette formålet lagres ingen linje.",
 	Traffic: "For hver dag telles sider, besøk, hvor lenge de varer, inngangs- og utgangssider, sidene, søkemotorene og kampanjene som folk kom fra, nettlesere, " +
@@ -130,7 +130,7 @@ var norwegian = &words{
 	Rooms:          "For hver dag og hvert rom telles hvor mange ulike IP-adresser som brukte rommet. Bare forespørsler som lykkes, teller (status under 400). Rommene er de i %s.",
 	SHA1: "En fil per dag inneholder antallet og SHA-1-hashen av romnavnet, og beholdes permanent. Korte eller nærliggende navn " +
 		"kan finnes ved å prøve seg frem.",
-	HMAC:         "En fil per dag inneholder antallet og en hash av romnavnet under en hemmelighet på tjeneren, og beholdes permanent.",
+	HMAC:         "En fil per dag inneholder antallet og en hash av romnavnet, laget med en hemmelighet på tjeneren, og beholdes permanent.",
 	V6:           "IPv6-adresser der de første %d bitene er like, teller som én.",
 	WholeAddress: "Til dette brukes hele IP-adressen, selv om det står mindre av den i linjene.",
 	LeftAddress:  "Til dette brukes IP-adressen slik: %s; adresser som det blir det samme igjen av, teller som én.",
@@ -139,23 +139,23 @@ var norwegian = &words{
 	Group: "En linje frigis først når linjene fra minst %s personer den dagen er like i disse opplysningene: %s. Personer skilles fra hverandre " +
 		"etter opplysningene før de forkortes (IPv6-adresser etter de første 64 bitene). Inntil da ligger linjen innelåst; det som ikke er frigitt, " +
 		"slettes én time etter midnatt. Den som vet når noen hentet hva, kan likevel kjenne igjen linjen.",
-	Closed: "lukket for tiden; ingenting lagres.", Open: "åpent fra og med %s til og med %s; utenom dette lagres ingenting.",
-	Announced: "Kunngjort %s.", Terms: "Dette formålet kan åpnes %s.",
-	Announce: "tidligst %s dager etter en kunngjøring", Longest: "i høyst %s dager om gangen", After: "først etter at «%s» har vært åpent",
+	Closed: "ikke aktivert for tiden; ingenting lagres.", Open: "aktivert fra og med %s til og med %s; utenom dette lagres ingenting.",
+	Announced: "Kunngjort %s.", Terms: "Dette formålet kan aktiveres %s.",
+	Announce: "tidligst %s dager etter en kunngjøring", Longest: "i høyst %s dager om gangen", After: "først etter at «%s» har vært aktivert",
 	One: "for én enkelt bruker, og da lagres bare linjene fra denne brukeren",
 
-	Join:       "den samme forespørselen kan også lagres for disse formålene. Den som har linjene fra begge, kan knytte dem til hverandre ut fra dette:",
+	Join:       "Den samme forespørselen kan også lagres for disse formålene. Den som har linjene for begge formålene, kan knytte dem til hverandre ut fra dette:",
 	JoinLinked: "pseudonymer og hasher; nøklene er med hensikt de samme",
 	Order:      "linjenes rekkefølge",
 
-	Tagged: "Mappen er merket med CACHEDIR.TAG; programmer som følger det, utelater den.",
-	Untagged: "Mappene med nøkler og fingeravtrykk er merket med CACHEDIR.TAG; programmer som følger det, utelater dem. " +
+	Tagged: "Mappen er merket med CACHEDIR.TAG; programmer som tar hensyn til det, utelater den.",
+	Untagged: "Mappene med nøkler og fingeravtrykk er merket med CACHEDIR.TAG; programmer som tar hensyn til det, utelater dem. " +
 		"Linjene er ikke merket.",
-	FiguresUntagged: "Mappene med nøkler og fingeravtrykk er merket med CACHEDIR.TAG; programmer som følger det, utelater dem. " +
+	FiguresUntagged: "Mappene med nøkler og fingeravtrykk er merket med CACHEDIR.TAG; programmer som tar hensyn til det, utelater dem. " +
 		"Tallene kan finnes i sikkerhetskopier.",
 
 	Log: "Opplysningene kommer fra webtjenerens logg.", LogFormat: "Opplysningene kommer fra webtjenerens logg i formatet %s.",
-	Client: "Som IP-adresse regnes den i %s.", Proxies: "Mellomtjenere i %s blir trodd når de sier hvem de sender videre for.",
+	Client: "Som IP-adresse regnes den i %s.", Proxies: "Proxytjenere i %s blir trodd når de oppgir hvem forespørselen kommer fra.",
 	User: "Som brukerens navn regnes det i %s.", Keys: "Loggens nøkkelord med betydning: %s.",
 	Written: "Linjene i «%s» skrives i formatet %s.",
 
@@ -170,6 +170,6 @@ var norwegian = &words{
 	Errors:    "Webtjeneren skriver opplysningene når noe går galt med en forespørsel.",
 	ByAddress: "Vi kan bare finne linjer om deg når du oppgir IP-adresse og tidspunkt (artikkel 11).",
 	ByUser:    "Vi kan bare finne linjer om deg når du oppgir brukernavn og tidspunkt (artikkel 11).",
-	ByEither:  "Vi kan bare finne linjer om deg når du oppgir tidspunkt, og IP-adresse eller brukernavn (artikkel 11).",
+	ByEither:  "Vi kan bare finne linjer om deg når du oppgir tidspunkt og enten IP-adresse eller brukernavn (artikkel 11).",
 	ByNothing: "Linjene sier ikke hvem en forespørsel kom fra, og derfor kan vi ikke finne linjer om deg (artikkel 11).",
 }
