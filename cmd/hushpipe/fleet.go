@@ -14,7 +14,7 @@ import (
 func fleetCommand(say *messages) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet COMMAND",
-		Short: "Count the rooms of several web servers as one",
+		Short: "Count the rooms and the traffic of several web servers as one",
 		Long:  manualText("fleet", "1"),
 		Example: `  hushpipe fleet new /etc/hushpipe/meet
   hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2`,

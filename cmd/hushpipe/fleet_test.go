@@ -27,6 +27,7 @@ type hosts struct {
 	t       *testing.T
 	path    string
 	program string
+	flags   []string // of the filters
 	names   []string
 	pipes   []*os.File
 	filters []*exec.Cmd
@@ -87,7 +88,7 @@ func (h *hosts) dirs() (all []string) {
 func (h *hosts) start(i int) {
 	r, w, err := os.Pipe()
 	require.NoError(h.t, err)
-	cmd := exec.Command(h.program, "filter", h.dir(i))
+	cmd := exec.Command(h.program, append(append([]string{"filter"}, h.flags...), h.dir(i))...)
 	cmd.Stdin, cmd.Stderr = r, os.Stderr
 	require.NoError(h.t, cmd.Start())
 	r.Close()
@@ -200,13 +201,19 @@ func TestFleetMerge(t *testing.T) {
 func TestFleetByRsync(t *testing.T) {
 	notAtMidnight()
 	rsync := need.Program(t, "rsync", "rsync")
-	h := startHosts(t, true, "web1", "web2")
+	h := startHosts(t, true, "web1", "web2", "web3")
+	h.flags = []string{"--traffic"}
 	copies := filepath.Join(h.path, "copies")
 	var dirs []string
-	for _, name := range h.names {
+	for i, name := range h.names {
 		dirs = append(dirs, filepath.Join(copies, name))
 		require.NoError(t, os.MkdirAll(filepath.Join(copies, name), 0o700))
+		require.NoError(t, h.stop(i))
+		h.start(i)
 	}
+	// web1 merges, where the keys are, and copies from the others.
+	require.NoError(t, os.Remove(dirs[0]))
+	require.NoError(t, os.Symlink(h.dir(0), dirs[0]))
 	out := filepath.Join(h.path, "all")
 	// In place of ssh, what sshd runs for the key: the command that is forced on it.
 	config, err := os.ReadFile("packaging/rsync/rsync")
@@ -226,11 +233,11 @@ func TestFleetByRsync(t *testing.T) {
 		"exec "+forced[1]+" --config="+h.path+"/$1.conf "+forced[2]+"\n"), 0o755))
 	shell := "--rsh=" + ssh + " -o BatchMode=yes"
 	copyAll := func() {
-		for i, name := range h.names {
+		for i, name := range h.names[1:] {
 			args := command(readUnit(t, copyService)["Service"]["ExecStart"][0], name, "")
 			require.Equal(t, []string{"/usr/bin/rsync", "--rsh=ssh -o BatchMode=yes", "root@" + name + "::hushpipe/", "/var/lib/hushpipe/fleet/" + name + "/"},
 				[]string{args[0], args[1], args[len(args)-2], args[len(args)-1]})
-			args[1], args[len(args)-1] = shell, dirs[i]+"/"
+			args[1], args[len(args)-1] = shell, dirs[i+1]+"/"
 			said, err := exec.Command(rsync, args[1:]...).CombinedOutput()
 			if end, ok := err.(*exec.ExitError); ok && end.ExitCode() == 24 {
 				require.Equal(t, []string{"24"}, readUnit(t, copyService)["Service"]["SuccessExitStatus"])
@@ -257,14 +264,17 @@ func TestFleetByRsync(t *testing.T) {
 	require.NoError(t, err, "%s", said)
 	require.Empty(t, string(said))
 	require.Equal(t, h.counted(), h.read(out))
-	for _, dir := range dirs {
+	figures, err := os.ReadFile(filepath.Join(out, "traffic", "traffic-"+time.Now().Format(time.DateOnly)+".txt"))
+	require.NoError(t, err)
+	require.Contains(t, string(figures), "\ntotal 5000 5000 25000 0 0 robots\n") // they name no browser
+	for _, dir := range dirs[1:] {
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name())
 		}
-		require.Equal(t, []string{"journal", "keep", "rooms", "status"}, names)
+		require.Equal(t, []string{"journal", "keep", "rooms", "status", "traffic"}, names)
 	}
 	logs, err := filepath.Glob(filepath.Join(h.dir(0), "access-*.log"))
 	require.NoError(t, err)
@@ -283,7 +293,7 @@ func TestFleetByRsync(t *testing.T) {
 		files, err := exec.Command("find", got, "-type", "f", "-printf", "%P\n").Output()
 		require.NoError(t, err)
 		for name := range strings.Lines(string(files)) {
-			assert.Regexp(t, `^(keep$|(journal|rooms|status)/[^/]*$)`, strings.TrimSpace(name), "%s", asked)
+			assert.Regexp(t, `^(keep$|(journal|rooms|status|traffic)/[^/]*$)`, strings.TrimSpace(name), "%s", asked)
 		}
 	}
 	for i := range h.names {
