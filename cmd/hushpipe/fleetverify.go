@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,31 +46,42 @@ func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bo
 // arrival is how long pairs that stand in a journal may take to the engine.
 const arrival = 3 * time.Second
 
-// run says in what the engine differs from the journals. Days before the first one that it
-// has are those before the fleet had an engine.
+// run says in what the engine differs from the journals.
 func (v *verification) run(out string, say *messages) error {
-	compare, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: say.report,
+	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: say.report,
 		Open: func() (pairs.Counter, error) { return engine.Open(v.cfg) }})
 	if err != nil {
 		return err
 	}
-	defer compare.Close()
+	defer with.Close()
+	return v.judge(with.Compare, func() { time.Sleep(arrival) }, say)
+}
+
+// judge compares, once more after a wait where pairs are missing, and says what differs. Days
+// before the first one that the engine has are those before the fleet had one.
+func (v *verification) judge(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), say *messages) error {
 	slices.SortFunc(v.days, func(a, b mergedDay) int { return cmp.Compare(a.Day, b.Day) })
 	begun, wrong, waited := false, false, false
 	for _, day := range v.days {
-		diff, has, err := compare.Compare(day.Day, day.entries)
-		if err == nil && diff.Fewer > 0 && !waited {
-			time.Sleep(arrival)
+		diff, err := compare(day.Day, day.entries)
+		if missing := diff.Fewer > 0 || begun && !diff.Has; err == nil && missing && !waited {
+			wait()
 			waited = true
-			diff, has, err = compare.Compare(day.Day, day.entries)
+			diff, err = compare(day.Day, day.entries)
 		}
 		switch {
 		case err != nil:
 			say.sayf(failure, "%s: %v", day, err)
 			wrong = true
-		case !has && begun:
+		case !diff.Has && begun:
 			say.sayf(failure, "%s: %s: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?", v.path, day)
 			wrong = true
+		case diff.Fewer > 0 && len(diff.Later) > 0:
+			var later []string
+			for _, l := range diff.Later {
+				later = append(later, fmt.Sprintf("%s (sends since %s)", l.Host, l.Since))
+			}
+			say.sayf(note, "%s: %s: the engine has fewer addresses than the journals in %s; they may be of %s", v.path, day, prose.Plural(diff.Fewer, "room"), prose.List(later, "and"))
 		case diff.Fewer > 0:
 			say.sayf(failure, "%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
 			wrong = true
@@ -78,7 +90,7 @@ func (v *verification) run(out string, say *messages) error {
 		if over := day.Day < civil.DayOf(now())-1; diff.More > 0 && day.whole && over {
 			say.sayf(warning, "%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, prose.Plural(diff.More, "room"))
 		}
-		begun = begun || has
+		begun = begun || diff.Has
 	}
 	if !begun && len(v.days) > 0 && !wrong {
 		say.sayf(failure, "%s: the engine has nothing of these days; hint: does hushpipe fleet ship run on the hosts?", v.path)

@@ -3,6 +3,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/engine/enginetest"
+	"hushpipe/filter/pairs"
+	"hushpipe/format/civil"
+	"hushpipe/format/roomfile"
 )
 
 // TestFleetVerify: what an engine has is what the journals count, and a set that somebody
@@ -56,5 +60,52 @@ func TestFleetVerify(t *testing.T) {
 	assert.Equal(t, "hushpipe: error: --verify: no DIR has keys; hint: give --keys, such as the keys of hushpipe fleet collect\n", said)
 	for i := range h.names { // for the cleanup
 		h.start(i)
+	}
+}
+
+// TestFleetVerifyJudges: pairs that are on their way are waited for once, days before the
+// fleet had an engine are no error, and what a host has of days before it joined is no loss.
+func TestFleetVerifyJudges(t *testing.T) {
+	const day = civil.Day(20_000)
+	fewer := pairs.Difference{Has: true, Fewer: 2}
+	all := pairs.Difference{Has: true}
+	newcomer := pairs.Difference{Has: true, Fewer: 2, Later: []pairs.Late{{Host: "web2", Since: day + 1}, {Host: "web3", Since: day + 2}}}
+	const restart = ": the engine has fewer addresses than the journals in 2 rooms; hint: restart hushpipe fleet ship on the hosts, which send all again\n"
+	for _, tt := range []struct {
+		name   string
+		days   []pairs.Difference // of each day
+		waited []pairs.Difference // what is there after the wait, nil: the same
+		said   string
+	}{
+		{"all there", []pairs.Difference{all, all}, nil, ""},
+		{"no engine before", []pairs.Difference{{}, all}, nil, ""},
+		{"never an engine", []pairs.Difference{{}, {}}, nil, "hushpipe: error: meet: the engine has nothing of these days; hint: does hushpipe fleet ship run on the hosts?\n"},
+		{"on their way", []pairs.Difference{all, fewer}, []pairs.Difference{all, all}, ""},
+		{"a new day on its way", []pairs.Difference{all, {}}, []pairs.Difference{all, all}, ""},
+		{"a day lost", []pairs.Difference{all, {}}, nil, "hushpipe: error: meet: 2024-10-05: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?\n"},
+		{"a set lost", []pairs.Difference{fewer, all}, nil, "hushpipe: error: meet: 2024-10-04" + restart},
+		{"a newcomer", []pairs.Difference{newcomer, all}, nil,
+			"hushpipe: note: meet: 2024-10-04: the engine has fewer addresses than the journals in 2 rooms; they may be of web2 (sends since 2024-10-05) and web3 (sends since 2024-10-06)\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := &verification{path: "meet"}
+			for i := range tt.days {
+				v.counted(day+civil.Day(i), nil, true)
+			}
+			have, waits := tt.days, 0
+			var said lockedBuffer
+			say := newMessages(&said)
+			err := v.judge(func(of civil.Day, _ []roomfile.Entry) (pairs.Difference, error) { return have[of-day], nil },
+				func() {
+					waits++
+					if tt.waited != nil {
+						have = tt.waited
+					}
+				}, say)
+			say.close()
+			assert.Equal(t, tt.said, said.String())
+			assert.Equal(t, strings.Contains(tt.said, ": error: "), err != nil)
+			assert.LessOrEqual(t, waits, 1)
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 type record struct {
 	Name     string    `json:"name"`
 	Seen     time.Time `json:"seen"`   // all that the host had counted by then is in the engine
+	Since    string    `json:"since"`  // day from which its pairs are sent
 	Closed   bool      `json:"closed"` // the day is over there
 	Pairs    int       `json:"pairs"`  // in its journals, those of two processes twice
 	Overflow uint64    `json:"overflow"`
@@ -50,8 +51,10 @@ func parseRecord(text []byte) (r record, err error) {
 	if len(text) > mostRecord || json.Unmarshal(text, &r) != nil || roomfile.CheckHost(r.Name) != nil || r.Pairs < 0 || r.Resends < 0 {
 		return record{}, errRecord
 	}
-	if _, ok := civil.ParseDay(r.Oldest); !ok && r.Oldest != "" {
-		return record{}, errRecord
+	for _, date := range []string{r.Oldest, r.Since} {
+		if _, ok := civil.ParseDay(date); !ok && date != "" {
+			return record{}, errRecord
+		}
 	}
 	if _, err := r.keyIDs(); err != nil {
 		return record{}, err

@@ -161,7 +161,7 @@ func (s *Sender) Step() error {
 		if day < first || day > today+1 {
 			continue
 		}
-		err := s.day(d, m.id, day, keep, now, renew)
+		err := s.day(d, m, day, keep, now, renew)
 		var own dayError
 		if isOwn := errors.As(err, &own); err != nil && !isOwn {
 			s.renewed = time.Time{} // the engine may be back without what it had
@@ -224,7 +224,7 @@ func readMember(d *dir.Dir) (m member, err error) {
 type dayError struct{ error }
 
 // day sends what is new of a day.
-func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
+func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
 	of := s.days[day]
 	if of == nil {
 		key, err := fleetKey(d, day)
@@ -246,26 +246,26 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 			return dayError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
 		}
 		of.claim = held
-		if err := s.compare(of, id); err != nil {
+		if err := s.compare(of, m.id); err != nil {
 			return err
 		}
 	}
-	unread := s.send(d, of, id, of.tail, func(int) bool { return true })
+	unread := s.send(d, of, m.id, of.tail, func(int) bool { return true })
 	if own := (dayError{}); unread != nil && !errors.As(unread, &own) {
 		return unread
 	}
 	if of.anyLost() && !renew { // other parts may be lost as well
-		if err := s.compare(of, id); err != nil {
+		if err := s.compare(of, m.id); err != nil {
 			return err
 		}
 	}
-	if err := s.sendAgain(d, of, id, day, renew); err != nil {
+	if err := s.sendAgain(d, of, m.id, day, renew); err != nil {
 		return err
 	}
 	if unread != nil || of.anyLost() {
 		return unread // it is told nothing of what it may not have
 	}
-	held, err := s.tell(d, of, id, day, now, renew)
+	held, err := s.tell(d, of, m, day, now, renew)
 	if err != nil || held == of.claim {
 		return err
 	}
@@ -273,7 +273,7 @@ func (s *Sender) day(d *dir.Dir, id string, day civil.Day, keep calendar.Period,
 	if renew {
 		return nil // the next step tries again
 	}
-	return s.day(d, id, day, keep, now, true)
+	return s.day(d, m, day, keep, now, true)
 }
 
 func (of *sending) anyLost() bool {
@@ -461,8 +461,8 @@ func (t *twins) step(now time.Time) (line string) {
 
 // tell puts the record of the host, where it changed, and each minute, and returns by whose
 // claim the engine has the day.
-func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now time.Time, renew bool) (held string, err error) {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
+func (s *Sender) tell(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
 		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
 	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
 		return of.claim, nil
@@ -478,7 +478,7 @@ func (s *Sender) tell(d *dir.Dir, of *sending, id string, day civil.Day, now tim
 		return "", err
 	}
 	r.Oldest = oldest
-	held, err = s.engine.Put(of.code.roster(), id, of.code.seal(id, r.text()), "", of.expire)
+	held, err = s.engine.Put(of.code.roster(), m.id, of.code.seal(m.id, r.text()), "", of.expire)
 	if err != nil {
 		return "", err
 	}

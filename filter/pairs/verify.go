@@ -1,7 +1,10 @@
 package pairs
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
 
 	"hushpipe/filter/dir"
 	"hushpipe/format/civil"
@@ -14,11 +17,20 @@ type Verifier struct {
 	d *dir.Dir
 }
 
-// Difference is of how many rooms the engine has fewer addresses than the journals, and of
-// how many more.
-type Difference struct{ Fewer, More int }
+// Difference is what a Verifier finds of a day.
+type Difference struct {
+	Has         bool   // a host has sent something of it
+	Fewer, More int    // rooms of which the engine has fewer addresses than the journals, or more
+	Later       []Late // hosts that send nothing of that day, which their journals may have
+}
 
-// NewVerifier connects. cfg.Keys has the keys of the days.
+// Late is a host that joined later than others.
+type Late struct {
+	Host  string
+	Since civil.Day // it sends its pairs from there on
+}
+
+// NewVerifier connects, and asks which hosts there are. cfg.Keys has the keys of the days.
 func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 	v := &Verifier{Collector: NewCollector(cfg)}
 	var err error
@@ -29,32 +41,61 @@ func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 		v.d.Close()
 		return nil, err
 	}
+	if err = v.meet(); err != nil {
+		v.d.Close()
+		return nil, err
+	}
 	return v, nil
+}
+
+// meet hears of all hosts.
+func (v *Verifier) meet() error {
+	keep, err := keptFor(v.d)
+	if err != nil {
+		return err
+	}
+	today := civil.DayOf(v.cfg.Now())
+	days, err := v.days(v.d, keep.First(today), today+1)
+	for _, day := range days {
+		hosts, err := v.hosts(v.codes[day], day)
+		if err != nil && !errors.Is(err, errSeal) { // of which Compare tells
+			return err
+		}
+		v.hear(hosts)
+	}
+	return err
 }
 
 // Close closes the directory.
 func (v *Verifier) Close() { v.d.Close() }
 
-// Compare compares a day. has is false where no host has sent anything of it, which takes no
-// key: the fleet may not have had any yet.
-func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Difference, has bool, err error) {
+// Compare compares a day. Of one of which no host has sent anything it needs no key: the
+// fleet may not have had any yet.
+func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Difference, err error) {
 	key, err := fleetKey(v.d, day)
 	if err != nil {
 		sent, engineErr := v.engine.Fields(newCode(v.cfg.Fleet, day, key).roster()) // the key is in no name
 		if len(sent) == 0 || engineErr != nil {
-			return diff, false, engineErr
+			return diff, engineErr
 		}
-		return diff, false, fmt.Errorf("%w; hint: give the keys of a host, or of hushpipe fleet collect, by --keys", err)
+		return diff, fmt.Errorf("%w; hint: give the keys of a host, or of hushpipe fleet collect, by --keys", err)
 	}
 	of := newCode(v.cfg.Fleet, day, key)
 	hosts, err := v.hosts(of, day)
 	if len(hosts) == 0 || err != nil {
-		return diff, false, err
+		return diff, err
 	}
 	entries, err := v.rooms(of, day)
 	if err != nil {
-		return diff, false, err
+		return diff, err
 	}
+	diff.Has = true
+	for name, h := range v.newest {
+		if since, ok := civil.ParseDay(h.Since); ok && day < since && !slices.ContainsFunc(hosts, func(h heard) bool { return h.Name == name }) {
+			diff.Later = append(diff.Later, Late{name, since})
+		}
+	}
+	slices.SortFunc(diff.Later, func(a, b Late) int { return cmp.Compare(a.Host, b.Host) })
 	engine := make(map[[20]byte]uint64, len(entries))
 	for _, e := range entries {
 		engine[e.Hash] = e.Count
@@ -69,5 +110,5 @@ func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Diffe
 		delete(engine, e.Hash)
 	}
 	diff.More += len(engine)
-	return diff, true, nil
+	return diff, nil
 }
