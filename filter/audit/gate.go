@@ -11,7 +11,7 @@ import (
 
 // gate holds the days of lines against the policies that ran.
 func (a *auditor) gate(s *stream, c statement.Claim) *Row {
-	r := &Row{Text: "lines are of days on which the stream was active alone", Looked: "there is no line yet"}
+	r := &Row{Text: "lines are only of days on which the stream was active", Looked: "there is no line yet"}
 	files, err := s.lineFiles()
 	if s.survey == nil || err != nil {
 		return r

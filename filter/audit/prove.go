@@ -284,7 +284,7 @@ func (a *auditor) compareKeys() {
 
 func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 	f := c.(statement.Fields)
-	r := &Row{Text: "lines hold what is said of each field, and nothing else"}
+	r := &Row{Text: "each field is kept in the form that is stated, and no other field"}
 	if f.Whole {
 		r.Text = "secrets in URLs are struck out"
 	}
@@ -320,6 +320,9 @@ func (a *auditor) addresses(s *stream, c statement.Claim) *Row {
 	slices.Sort(names)
 	mode := strings.Join(names, ", ")
 	r := &Row{Text: fmt.Sprintf("no address stands in clear (%s)", mode), Looked: prose.Plural(s.lines, "line") + ": "}
+	if client := c.(statement.Addresses).Client; client.Kind == policy.OnlyNets {
+		r.Text = "no address stands in clear but those of " + strings.TrimPrefix(client.String(), "only=")
+	}
 	switch {
 	case slices.ContainsFunc(modes, pseudonym.Mode.InClear):
 		s.fault(addresses, Fault{File: s.Path, What: "addresses are kept in clear, by " + mode, Do: "choose another mode"})
@@ -547,7 +550,11 @@ func (s *stream) otherThan(digest string, p registry.Process) string {
 
 func (a *auditor) joining(s *stream, c statement.Claim) *Row {
 	j := c.(statement.Joining)
-	r := &Row{Text: fmt.Sprintf("%s and %s have other pseudonyms, and can be joined by other fields", s.Name, j.With), Looked: "where their keys lie, and that all differ"}
+	by := "the order of lines"
+	if len(j.By) > 0 {
+		by = strings.Join(j.By, ", ")
+	}
+	r := &Row{Text: fmt.Sprintf("%s and %s share no key; their lines can be joined by %s", s.Name, j.With, by), Looked: "where their keys lie, and that all differ"}
 	other := a.find(j.With)
 	if j.Linked {
 		r.Text = fmt.Sprintf("%s and %s share their keys, on purpose", s.Name, j.With)
