@@ -24,11 +24,15 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// roomSize is how many addresses use each room.
-const roomSize = 50
+const (
+	roomSize = 50 // addresses that use each room
+	busiest  = 8  // an hour with three times the mean has this part of a day
+	alone    = 1_000 // pairs that come one by one
+)
 
 // fleetBench ships made-up journals of several hosts to a redis-server, one after the other,
-// again after the engine was wiped, and checks what it counts.
+// then those of an hour in which the engine was away, all again after the engine was wiped,
+// and some that come one by one, and checks what it counts.
 func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench fleet", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -75,6 +79,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return at, fleet.NewShipper(fleet.ShipConfig{Path: at, Fleet: "bench", Now: func() time.Time { return now }, Say: say}).Look()
 	}
 	var senders []*pairs.Sender
+	var dirs []string
 	for i := range *hosts {
 		name := fmt.Sprintf("web%d", i)
 		at, err := join(name)
@@ -84,6 +89,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		if err := writeJournal(filepath.Join(at, dir.Journal, dir.NewJournal(civil.DayOf(now))), i**each, *each); err != nil {
 			return err
 		}
+		dirs = append(dirs, at)
 		senders = append(senders, pairs.NewSender(pairs.SenderConfig{Path: at, Fleet: "bench", Host: name, Now: func() time.Time { return now }, Say: say,
 			Open: func() (pairs.Engine, error) { return open() }}))
 	}
@@ -91,56 +97,110 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	before, err := usedMemory(socket)
+	total := *hosts * *each
+	empty, err := askEngine(socket)
 	if err != nil {
 		return err
 	}
-	for _, what := range []string{"a new engine", "a wiped engine"} {
-		began := time.Now()
+	step := func() error {
 		for _, s := range senders {
 			if err := s.Step(); err != nil {
 				return err
 			}
 		}
-		took := time.Since(began)
-		used, err := usedMemory(socket)
+		return nil
+	}
+	// ship has all send n pairs, and tells what it took.
+	ship := func(what string, n int, all func() error) error {
+		before, err := askEngine(socket)
 		if err != nil {
 			return err
 		}
-		total := *hosts * *each
-		fmt.Fprintf(stdout, "%s: %d hosts, %d pairs in rooms of %d: %.1f s, %.0f pairs/s, %.1f bytes a pair in the engine, peak memory of this process %d MiB\n",
-			what, *hosts, total, roomSize, took.Seconds(), float64(total)/took.Seconds(), float64(used-before)/float64(total), peakMemory())
-		if what == "a new engine" {
-			if out, err := exec.Command("redis-cli", "-s", socket, "FLUSHALL").CombinedOutput(); err != nil {
-				return fmt.Errorf("redis-cli: %w: %s", err, out)
-			}
-			now = now.Add(time.Minute) // when they look whether it has all
+		began := time.Now()
+		if err := all(); err != nil {
+			return err
 		}
+		took := time.Since(began)
+		after, err := askEngine(socket)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(stdout, "%s: %d pairs: %.1f s, %.0f pairs/s, %.1f bytes a pair on the wire, %.1f in the engine, peak memory of this process %d MiB\n",
+			what, n, took.Seconds(), float64(n)/took.Seconds(), float64(after.wire-before.wire)/float64(n),
+			float64(after.memory-empty.memory)/float64(total), peakMemory())
+		return err
+	}
+	fmt.Fprintf(stdout, "%d hosts, rooms of %d\n", *hosts, roomSize)
+	if err := ship("a new engine", total, step); err != nil {
+		return err
+	}
+	hour := *each / busiest
+	for i, at := range dirs {
+		if err := writeJournal(filepath.Join(at, dir.Journal, dir.NewJournal(civil.DayOf(now))), total+i*hour, hour); err != nil {
+			return err
+		}
+	}
+	total += *hosts * hour
+	if err := ship("an hour later", *hosts*hour, step); err != nil {
+		return err
+	}
+	if out, err := exec.Command("redis-cli", "-s", socket, "FLUSHALL").CombinedOutput(); err != nil {
+		return fmt.Errorf("redis-cli: %w: %s", err, out)
+	}
+	now = now.Add(time.Minute) // when they look whether it has all
+	if err := ship("a wiped engine", total, step); err != nil {
+		return err
+	}
+	total += alone
+	if err := ship("one by one, of one host", alone, func() error {
+		w, f, err := newJournal(filepath.Join(dirs[0], dir.Journal, dir.NewJournal(civil.DayOf(now))))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		for i := range alone {
+			if err := errors.Join(w.Append(appendPair(nil, total+i*roomSize)), senders[0].Step()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	c := pairs.NewCollector(pairs.CollectorConfig{Path: counts, Fleet: "bench", Now: func() time.Time { return now }, Say: say,
 		Open: func() (pairs.Counter, error) { return open() }})
 	if err := c.Step(); err != nil {
 		return err
 	}
-	return checkRooms(filepath.Join(counts, dir.Rooms, dir.RoomFile(civil.DayOf(now))), *hosts**each)
+	return checkRooms(filepath.Join(counts, dir.Rooms, dir.RoomFile(civil.DayOf(now))), total)
+}
+
+func newJournal(path string) (*journal.Writer, *os.File, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := journal.NewWriter(f, [8]byte{1}, []byte("rooms=jitsi;"))
+	return w, f, err
+}
+
+// appendPair appends the pair of a number.
+func appendPair(dst []byte, i int) []byte {
+	var hash [20]byte
+	binary.BigEndian.PutUint64(hash[:], uint64(i/roomSize)+1)
+	return rooms.AppendRecord(dst, &hash, uint64(i+1)*0x9e3779b97f4a7c15)
 }
 
 // writeJournal writes n pairs, from a number on.
 func writeJournal(path string, from, n int) error {
-	f, err := os.Create(path)
+	w, f, err := newJournal(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	w, err := journal.NewWriter(f, [8]byte{1}, []byte("rooms=jitsi;"))
-	if err != nil {
-		return err
-	}
 	var payload []byte
 	for i := from; i < from+n; i++ {
-		var hash [20]byte
-		binary.BigEndian.PutUint64(hash[:], uint64(i/roomSize)+1)
-		payload = rooms.AppendRecord(payload, &hash, uint64(i+1)*0x9e3779b97f4a7c15)
+		payload = appendPair(payload, i)
 		if len(payload) > 32<<10 || i == from+n-1 {
 			if err := w.Append(payload); err != nil {
 				return err
@@ -171,17 +231,29 @@ func checkRooms(path string, want int) error {
 	return nil
 }
 
-// usedMemory is what the engine takes.
-func usedMemory(socket string) (int, error) {
-	out, err := exec.Command("redis-cli", "-s", socket, "INFO", "memory").Output()
+// asked is what an engine tells of itself, in bytes.
+type asked struct {
+	memory int
+	wire   int // both ways
+}
+
+func askEngine(socket string) (a asked, err error) {
+	out, err := exec.Command("redis-cli", "-s", socket, "INFO", "everything").Output()
 	if err != nil {
-		return 0, err
+		return a, err
 	}
-	found := regexp.MustCompile(`used_memory:(\d+)`).FindSubmatch(out)
-	if found == nil {
-		return 0, errors.New("the engine does not tell its memory")
+	number := func(name string) int {
+		found := regexp.MustCompile(name + `:(\d+)`).FindSubmatch(out)
+		if found == nil {
+			err = errors.New("the engine does not tell " + name)
+			return 0
+		}
+		n, _ := strconv.Atoi(string(found[1]))
+		return n
 	}
-	return strconv.Atoi(string(found[1]))
+	a.memory = number("used_memory")
+	a.wire = number("total_net_input_bytes") + number("total_net_output_bytes")
+	return a, err
 }
 
 // peakMemory is that of this process in MiB, 0 where the system does not tell it.

@@ -16,5 +16,5 @@ func TestFleet(t *testing.T) {
 	need.Program(t, "redis-server", "redis-server redis-tools")
 	var out, said strings.Builder
 	require.NoError(t, fleetBench(context.Background(), []string{"-hosts", "2", "-pairs", "10000"}, &out, &said), said.String())
-	assert.Regexp(t, `(?m)^a wiped engine: 2 hosts, 20000 pairs in rooms of 50: `, out.String())
+	assert.Regexp(t, `(?m)^a wiped engine: 22500 pairs: .* pairs/s, \d+\.\d bytes a pair on the wire, `, out.String())
 }
