@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	roomSize = 50 // addresses that use each room
-	busiest  = 8  // an hour with three times the mean has this part of a day
+	roomSize = 50    // addresses that use each room
+	busiest  = 8     // an hour with three times the mean has this part of a day
 	alone    = 1_000 // pairs that come one by one
 )
 
