@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,7 +84,7 @@ func packagesAreWhole(t *testing.T, dir string) {
 			"lib/systemd/system/hushpipe-purge@.timer", "lib/systemd/system/hushpipe-purge@.service",
 			"lib/systemd/system/hushpipe-report@.timer", "lib/systemd/system/hushpipe-report@.service",
 			"lib/systemd/system/hushpipe-copy@.timer", "lib/systemd/system/hushpipe-copy@.service",
-			"lib/systemd/system/hushpipe-merge.timer", "lib/systemd/system/hushpipe-merge.service", "etc/hushpipe/rsync",
+			"lib/systemd/system/hushpipe-merge.timer", "lib/systemd/system/hushpipe-merge.service", "etc/hushpipe/rsync", "etc/hushpipe/redis",
 			"lib/systemd/system/hushpipe-ship@.service", "lib/systemd/system/hushpipe-collect@.service",
 			"lib/systemd/system/hushpipe@.socket", "lib/systemd/system/hushpipe@.service",
 			"lib/systemd/system/timers.target.wants/hushpipe-purge@var-log-hushpipe.timer",
@@ -308,7 +309,7 @@ func packageLives(t *testing.T, packages string) {
 	}
 	script, err := filepath.Abs("../../testdata/debian.sh")
 	require.NoError(t, err)
-	apart := []string{"unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--", "bash", "-c", machineCopy, dir}
+	apart := append(slices.Clip(apart), dir)
 	if out, err := exec.Command(apart[0], append(apart[1:], "true")...).CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "true" {
 			t.Skipf("the kernel gives no overlay and namespaces, and a package is installed on the machine itself only under CI=true: %v: %s", err, out)
@@ -321,20 +322,32 @@ func packageLives(t *testing.T, packages string) {
 	t.Logf("%s", out)
 }
 
+// apart is how a program is run with machineCopy.
+var apart = []string{"unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--", "bash", "-c", machineCopy}
+
 // machineCopy runs "$@" on an overlay of the machine's files, with a loopback
 // interface of its own. $0 is a directory for it, which must be one of the machine's
-// root file system.
+// root file system; it has the files in it. Further copies that HOSTS names lie in
+// /machines.
 const machineCopy = `
 set -e
 mkdir -p "$0/machine"
 mount -t tmpfs machine "$0/machine"
 cd "$0/machine"
-mkdir upper work root
-mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
-mount --rbind /dev root/dev
-mount -t proc proc root/proc
+copy() {
+	mkdir "$1.upper" "$1.work" "$1"
+	mount -t overlay -o lowerdir=/,upperdir="$1.upper",workdir="$1.work" overlay "$1"
+	mount --rbind /dev "$1/dev"
+	mount -t proc proc "$1/proc"
+}
+copy root
+for host in $HOSTS; do
+	copy "$host"
+	mkdir -p "root/machines/$host"
+	mount --rbind "$host" "root/machines/$host"
+done
 mkdir -p "root$0"
-cp "$0"/*.deb "root$0"
+find "$0" -maxdepth 1 -type f -exec cp {} "root$0" \;
 # SIOCSIFFLAGS: IFF_UP. Not every machine has ip(8), but perl.
 perl -MSocket -e 'socket(S, PF_INET, SOCK_DGRAM, 0); ioctl(S, 0x8914, my $r = pack("a16 s x14", "lo", 1)) or die "lo: $!\n"'
 exec chroot root "$@"

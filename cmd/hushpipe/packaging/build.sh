@@ -109,6 +109,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 	put sysusers.d/hushpipe.conf usr/lib/sysusers.d/hushpipe.conf
 	put tmpfiles.d/hushpipe.conf usr/lib/tmpfiles.d/hushpipe.conf
 	put rsync/rsync etc/hushpipe/rsync
+	put redis/redis etc/hushpipe/redis
 	put apache2/hushpipe.conf etc/apache2/conf-available/hushpipe.conf
 	# These do nothing until a jail uses them; the jail is an example.
 	put fail2ban/action.conf etc/fail2ban/action.d/hushpipe.conf
