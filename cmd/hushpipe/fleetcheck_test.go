@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/engine"
 	"hushpipe/filter/engine/enginetest"
+	"hushpipe/filter/pairs"
 )
 
 // TestFleetCheck: --check finds out what keeps a host or a collector from taking part, with the rights that
@@ -62,4 +64,39 @@ func testFleetCheck(t *testing.T, command string) {
 	assert.Contains(t, check(), "hushpipe: error: the engine: WRONGPASS")
 	server.Kill()
 	assert.Contains(t, check(), "hushpipe: error: the engine: dial unix")
+}
+
+// TestFleetRights: each right that the manual gives hosts is one that they need, and what is
+// tried names the one that is missing.
+func TestFleetRights(t *testing.T) {
+	rights := hostRights(t)
+	server := enginetest.Start(t, append([]string{"--user"}, rights...)...)
+	try := func() error {
+		e, err := engine.Open(engine.Config{Addresses: []string{server.Socket}, User: "meet", Password: "PASSWORD"})
+		require.NoError(t, err)
+		defer e.Close()
+		_, err = pairs.Try(e, "meet", now())
+		return err
+	}
+	require.NoError(t, try())
+	tested := 0
+	for _, right := range rights {
+		name, ok := strings.CutPrefix(right, "+")
+		if !ok {
+			continue
+		}
+		tested++
+		server.Do("ACL", "SETUSER", "meet", "-"+name)
+		if err := try(); name == "cluster|slots" { // one server is no cluster
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorContains(t, err, "'"+name+"'")
+			assert.ErrorContains(t, err, "; hint: see the rights in hushpipe-fleet(1)", name)
+		}
+		server.Do("ACL", "SETUSER", "meet", right)
+	}
+	assert.Equal(t, 13, tested)
+	require.NoError(t, try())
+	server.Do("ACL", "SETUSER", "meet", "resetkeys", "~hp:{other:*")
+	assert.ErrorContains(t, try(), "; hint: see the rights in hushpipe-fleet(1)")
 }

@@ -261,6 +261,7 @@ var ErrSilent = errors.New("no answer")
 func explain(err error) error {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	text, _, _ = strings.Cut(text, ", with args") // a server repeats them: a password, or fingerprints
+	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
 	hint := ""
 	var slow net.Error
 	switch {
@@ -269,6 +270,9 @@ func explain(err error) error {
 		// a second set of the same name.
 		text = "the cluster is moving a hash slot, which is to be waited for"
 		hint = "; hint: if it does not end, see redis-cli --cluster check"
+	case strings.HasPrefix(text, "MOVED "):
+		text = "another server of its cluster has the hash slot, and it does not tell which have which"
+		hint = "; hint: see the rights in hushpipe-fleet(1)"
 	case strings.HasPrefix(text, "OOM"):
 		hint = "; hint: give it more memory (maxmemory)"
 	case strings.HasPrefix(text, "NOPERM"), strings.HasPrefix(text, "WRONGPASS"), strings.HasPrefix(text, "NOAUTH"):

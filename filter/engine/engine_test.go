@@ -39,6 +39,25 @@ func TestServersThatAreGone(t *testing.T) {
 	assert.ElementsMatch(t, addresses, slices.Collect(maps.Keys(e.nodes)))
 }
 
+// TestSlotsUnknown: whoever may not ask a cluster for its slots is told so.
+func TestSlotsUnknown(t *testing.T) {
+	servers, addresses := enginetest.Cluster(t)
+	e, err := Open(Config{Addresses: addresses})
+	require.NoError(t, err)
+	defer e.Close()
+	held, err := e.holder("a")
+	require.NoError(t, err)
+	i := (slices.Index(addresses, held) + 1) % len(servers)
+	servers[i].Do("ACL", "SETUSER", "default", "-cluster|slots")
+	other, err := Open(Config{Addresses: addresses[i : i+1]})
+	require.NoError(t, err)
+	defer other.Close()
+	const unknown = "the engine: another server of its cluster has the hash slot, and it does not tell which have which; hint: see the rights in hushpipe-fleet(1)"
+	assert.EqualError(t, other.Put("a", "b", "c", time.Now().Add(time.Hour)), unknown)
+	_, err = other.Fields("a")
+	assert.EqualError(t, err, unknown)
+}
+
 // TestMovingSlot: while a slot moves from one server of a cluster to another, nothing is added
 // at either, and afterwards at the new one.
 func TestMovingSlot(t *testing.T) {
