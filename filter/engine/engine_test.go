@@ -53,7 +53,8 @@ func TestSlotsUnknown(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	const unknown = "the engine: another server of its cluster has the hash slot, and it does not tell which have which; hint: see the rights in hushpipe-fleet(1)"
-	assert.EqualError(t, other.Put("a", "b", "c", time.Now().Add(time.Hour)), unknown)
+	_, err = other.Put("a", "b", "c", "", time.Now().Add(time.Hour))
+	assert.EqualError(t, err, unknown)
 	_, err = other.Fields("a")
 	assert.EqualError(t, err, unknown)
 }
