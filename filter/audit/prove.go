@@ -554,7 +554,7 @@ func (a *auditor) joining(s *stream, c statement.Claim) *Row {
 	if len(j.By) > 0 {
 		by = strings.Join(j.By, ", ")
 	}
-	r := &Row{Text: fmt.Sprintf("%s and %s share no key; their lines can be joined by %s", s.Name, j.With, by), Looked: "where their keys lie, and that all differ"}
+	r := &Row{Text: fmt.Sprintf("%s and %s have keys of their own; their lines can be joined by %s", s.Name, j.With, by), Looked: "where their keys lie, and that all differ"}
 	other := a.find(j.With)
 	if j.Linked {
 		r.Text = fmt.Sprintf("%s and %s share their keys, on purpose", s.Name, j.With)
