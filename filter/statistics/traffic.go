@@ -29,6 +29,7 @@ type Traffic struct {
 // trafficSource is which days a directory has.
 type trafficSource struct {
 	days        map[civil.Day]bool
+	merged      bool // of the journals of several hosts
 	first, last civil.Day
 }
 
@@ -49,6 +50,7 @@ func ReadTraffic(paths []string, fault, doubt func(error)) *Traffic {
 		}
 	}
 	t.findPartial()
+	t.findMerged()
 	return t
 }
 
@@ -119,23 +121,26 @@ func (t *Traffic) read(path string) {
 		day.Options = append(day.Options, d.Options)
 	}
 	day.Cells = trafficfile.Add(day.Cells, d.Cells)
-	t.readHosts(path, d.Day, &day)
+	merged := t.readHosts(path, d.Day, &day)
 	t.days[d.Day] = day
-	t.source(filepath.Dir(path)).add(d.Day)
+	s := t.source(filepath.Dir(path))
+	s.add(d.Day)
+	s.merged = s.merged || merged
 }
 
-// readHosts reads what stands beside a file that several hosts have made together.
-func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) {
+// readHosts reads what stands beside a file that several hosts have made together, and
+// reports whether they have.
+func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) bool {
 	path, ok := rosterBeside(path)
 	if !ok {
-		return
+		return false
 	}
 	if _, err := os.Lstat(filepath.Join(filepath.Dir(path), dir.TrafficMark(at))); err == nil {
 		day.Partial = true
 	}
 	hosts, err := readRoster(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return false
 	}
 	if err != nil {
 		t.fault(named(path, err))
@@ -143,6 +148,7 @@ func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) {
 	day.Partial = day.Partial || err != nil || !hosts.IsWhole()
 	day.UpperBound = day.UpperBound || len(hosts.Keys) > 1
 	day.Missing = append(day.Missing, hosts.Missing()...)
+	return true
 }
 
 // rosterBeside returns the path of the roster beside a file of a DIR's traffic.
@@ -198,6 +204,25 @@ func (t *Traffic) findPartial() {
 			day.Partial = day.Partial || !s.days[at] && s.first < at && at < s.last
 		}
 		t.days[at] = day
+	}
+}
+
+// findMerged tells of a directory that has days in common with one that is made of the
+// journals of several hosts: it may be one of these.
+func (t *Traffic) findMerged() {
+	for _, path := range slices.Sorted(maps.Keys(t.sources)) {
+		for _, other := range slices.Sorted(maps.Keys(t.sources)) {
+			s, o := t.sources[path], t.sources[other]
+			if !s.merged || o.merged && other <= path {
+				continue
+			}
+			for day := range s.days {
+				if o.days[day] {
+					t.doubt(fmt.Errorf("%s: is made of the journals of several hosts, and %s has days of it, too; they are added; hint: leave out the directories of these hosts", path, other))
+					break
+				}
+			}
+		}
 	}
 }
 
