@@ -61,7 +61,7 @@ func NewFalsifier(parsers []format.Parser, ciphers []*pseudonym.Cipher, who Pers
 }
 
 // Is reports whether a line, without its newline, is one of the user's. known is false for
-// a line of no known format, and of an error log, which names users in its messages.
+// a line of an unknown format, and of an error log, which names users in its messages.
 func (f *Falsifier) Is(line []byte) (is, known bool) {
 	if !f.parse(line) {
 		return false, false

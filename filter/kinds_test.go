@@ -20,7 +20,7 @@ func TestKinds(t *testing.T) {
 		pairs                   int // of a room and a client
 		malformed               uint64
 	}{
-		{"a client's host name in a line of no known format", "common",
+		{"a client's host name in a line of an unknown format", "common",
 			`dsl-3.example.net` + at + bind("a") + ` "-" "M" extra` + "\n" + `[2026-11-22 07:23:55] [php:error] [pid 1] [client dsl-3.example.net:5] b` + "\n",
 			`{name:dsl-3.example.net}` + at + bind("a") + ` "-" "M" extra` + "\n" + `[2026-11-22 07:23:55] [php:error] [pid 1] [client {name:dsl-3.example.net}:5] b` + "\n", 0, 2},
 		{"UTF-16 on a pipe", "auto", strings.Join(strings.Split("192.0.2.1"+at, ""), "\x00") + "\n",
@@ -52,13 +52,13 @@ func TestKinds(t *testing.T) {
 		{"shipped formats with more behind", "auto",
 			"192.0.2.1" + at + bind("a") + ` "-" "M" "-" 0.005 "-"` + "\n" + stampText + ` 192.0.2.2 - - ` + `"POST /http-bind?room=a HTTP/1.1" 5` + "\n",
 			"{192.0.2.1}" + at + bind("a") + ` "-" "M" "-" 0.005 "-"` + "\n" + stampText + ` {192.0.2.2} - - ` + `"POST /http-bind?room=a HTTP/1.1" 5` + "\n", 2, 0},
-		{"ports beside an address in a line of no known format", "combined",
+		{"ports beside an address in a line of an unknown format", "combined",
 			`Nov 22 07:23:56 - from 192.0.2.1:35106 and ip:192.0.2.1, 192.0.2.1.` + "\n",
 			`Nov 22 07:23:56 - from {192.0.2.1}:35106 and ip:{192.0.2.1}, {192.0.2.1}.` + "\n", 0, 1},
 		{"words with double colons", "combined",
 			"192.0.2.1" + at + `"GET /perl/LWP::UserAgent HTTP/1.1" 200 5 "-" "Net::HTTP::Tiny"` + "\n",
 			"{192.0.2.1}" + at + `"GET /perl/LWP::UserAgent HTTP/1.1" 200 5 "-" "Net::HTTP::Tiny"` + "\n", 0, 0},
-		{"dots and times in a line of no known format", "combined",
+		{"dots and times in a line of an unknown format", "combined",
 			`- - GET /../../etc ... at 07:23:55 from 192.0.2.1` + "\n", `- - GET /../../etc ... at 07:23:55 from {192.0.2.1}` + "\n", 0, 1},
 		{"empty lines", "common", "\r\n192.0.2.1" + at + bind("a") + "\n\n", "\r\n{192.0.2.1}" + at + bind("a") + "\n\n", 1, 0},
 		{"a number before digits", `%h %t "%r" %>s %D00`, "192.0.2.1 " + stampText + ` "POST /http-bind?room=a HTTP/1.1" 200 1700` + "\n",

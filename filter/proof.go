@@ -201,7 +201,7 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 
 // Suits reports whether one line, which has its newline, is what this treatment writes: it
 // comes out as it is, but for words that say nothing. Other than Look, it lets no line pass
-// for being of no known format, by which nothing is told of a host name or a secret in it.
+// for being of an unknown format, by which nothing is told of a host name or a secret in it.
 func (p *Proof) Suits(line []byte) bool {
 	switch doubt, out := p.look(line); doubt {
 	case treatment.NoDoubt:

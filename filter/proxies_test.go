@@ -155,7 +155,7 @@ func TestProxyNetworks(t *testing.T) {
 	}
 	for _, nets := range []string{"", "10.0.0.0/33", "10.0.0", "proxy.example.org", "10.0.0.0/8,", "fe80::1%eth0", "fe80::1%eth0/64", "10.0.0.0/255.0.0.0", "10.0.0.0/-1"} {
 		_, err := pseudonym.ParseNetworks(nets)
-		assert.ErrorContains(t, err, "is no network; hint: give some as 10.0.0.0/8,2001:db8::/32", nets)
+		assert.ErrorContains(t, err, "is not a network; hint: give some as 10.0.0.0/8,2001:db8::/32", nets)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestProxiesRefused(t *testing.T) {
 		{"combined", "the format has no list of clients (such as %{X-Forwarded-For}i)"},
 		{"error", "an error log has one client"},
 		{`%{X-Forwarded-For}i %t "%r"`, "the format has no peer (%h, %a or %{c}a)"},
-		{`%a%{X-Forwarded-For}i %t "%r"`, "nothing stands between the peer and the list of clients in the format"},
+		{`%a%{X-Forwarded-For}i %t "%r"`, "there is nothing between the peer and the list of clients in the format"},
 	} {
 		_, err := format.NewWith(tt.format, time.UTC, format.Options{Proxies: true})
 		bad := (*format.ProxiesError)(nil)

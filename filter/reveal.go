@@ -25,7 +25,7 @@ func NewDater(loc *time.Location) (*Dater, error) {
 	return &Dater{parser: p}, err
 }
 
-// Day returns the date of a line by its time field. A line of no known format
+// Day returns the date of a line by its time field. A line of an unknown format
 // has a date only if all of its time stamps have that one: any but one can be
 // the client's, as in /calendar?from=2026-11-22.
 func (d *Dater) Day(line []byte) (day civil.Day, ok bool) {

@@ -16,7 +16,7 @@ import (
 // goes to each Stream whose conditions it fits: under keys of its own, and with what that
 // keeps of it. It serves one goroutine.
 //
-// A line of no known format has no fields. It goes to the streams that keep whole lines,
+// A line of an unknown format has no fields. It goes to the streams that keep whole lines,
 // and is counted as malformed.
 type Streams struct {
 	reader *Filter              // of lines; it writes none

@@ -150,7 +150,7 @@ func (c *compiler) behindProxies() error {
 	case c.listTrust == 0:
 		return &ProxiesError{"the format has no list of clients (such as %{X-Forwarded-For}i)"}
 	case c.atPeer == c.atList:
-		return &ProxiesError{"nothing stands between the peer and the list of clients in the format"}
+		return &ProxiesError{"there is nothing between the peer and the list of clients in the format"}
 	}
 	c.p.client, c.p.list, c.p.isPeer = c.atPeer, c.atList, true
 	c.p.usual = usual{} // ParseFast tells of one client only

@@ -98,7 +98,7 @@ func compileErrors(errorLogFormat string) (*errorFormat, error) {
 	end()
 	p.starts = make([]int, len(p.behind))
 	if values == 0 {
-		return nil, fail(0, "no directive such as %M in the format")
+		return nil, fail(0, "the format has no directive such as %M")
 	}
 	return p, nil
 }

@@ -84,8 +84,8 @@ func TestErrorFormatErrors(t *testing.T) {
 		column int
 		reason string
 	}{
-		{``, 1, "no directive such as %M in the format"},
-		{`[100%%]`, 1, "no directive such as %M in the format"},
+		{``, 1, "the format has no directive such as %M"},
+		{`[100%%]`, 1, "the format has no directive such as %M"},
 		{`[%{u t] %M`, 3, "no } closes this {"},
 		{`[%t] %h %M`, 7, "httpd knows no such directive of an ErrorLogFormat"},
 		{`[%t] %M %`, 9, "the format ends inside a directive (a percent sign is %%)"},

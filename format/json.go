@@ -53,7 +53,7 @@ type jsonService struct {
 	within  Line
 	text    []byte // what it is in, without JSON's escapes
 
-	unread  bool // there is a text of a log service, in no known format
+	unread  bool // there is a text of a log service, in an unknown format
 	read    bool // there is one in a known format,
 	first   int  // whose fields begin here,
 	doubted bool // under a key that has other texts as well

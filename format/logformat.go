@@ -154,7 +154,7 @@ func (c *compiler) scan() error {
 		}
 	}
 	if len(c.p.fields) == 0 {
-		return c.fail(0, "no directive such as %h in the format")
+		return c.fail(0, "the format has no directive such as %h")
 	}
 	return nil
 }

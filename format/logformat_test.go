@@ -266,8 +266,8 @@ func TestFormatError(t *testing.T) {
 	}{
 		{"", 1, "the format is empty"},
 		{`\n`, 1, "the format is empty"},
-		{"combined", 1, "no directive such as %h in the format"},
-		{"100%% x", 1, "no directive such as %h in the format"},
+		{"combined", 1, "the format has no directive such as %h"},
+		{"100%% x", 1, "the format has no directive such as %h"},
 		{`%h %`, 4, "the format ends inside a directive (a percent sign is %%)"},
 		{`%h %>`, 4, "the format ends inside a directive (a percent sign is %%)"},
 		{`%h %{x}`, 4, "the format ends inside a directive (a percent sign is %%)"},

@@ -169,7 +169,7 @@ func TestAutoHosts(t *testing.T) {
 			}
 		}
 	}
-	// An identity may be one of RFC 1413, and is no host.
+	// An identity may be one of RFC 1413, and is not a host.
 	for _, line := range []string{
 		`198.51.100.99 9999 - ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
 		`198.51.100.99 ident joe ` + stamp + ` "GET /a HTTP/1.1" 200 471`,

@@ -336,7 +336,7 @@ func isWeekday(b []byte) bool {
 
 // TimeStamp returns the date and the length of the well-formed time stamp that
 // b begins with, or the length 0: the shapes of mod_log_config, of the error
-// logs of httpd and PHP and of ISO 8601, in a line of no known format.
+// logs of httpd and PHP and of ISO 8601, in a line of an unknown format.
 func TimeStamp(b []byte) (civil.Day, int) {
 	if len(b) == 0 || b[0]-'0' > 9 {
 		return parseTime(b, time.UTC)

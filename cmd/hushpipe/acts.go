@@ -47,7 +47,7 @@ func loginID() string {
 // deed is what an act did in one directory.
 type deed struct {
 	path  string
-	terms *policies.Terms // nil: it is no stream of a policy
+	terms *policies.Terms // nil: it is not a stream of a policy
 	days  []civil.Day
 	lines int
 }

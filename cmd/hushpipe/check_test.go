@@ -153,7 +153,7 @@ CustomLog no.log combined
 	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLogs\n<IfModule mod_none.c>\nCustomLog no.log combined\n</IfModule>\n</VirtualHost>\n"))
 	said, status = checkServer(t, names, "--apache")
 	require.Equal(t, 1, status)
-	require.Contains(t, said, "which sections are active, such as <IfModule>, is not known: all are taken for it\n")
+	require.Contains(t, said, "cannot tell which sections, such as <IfModule>, are active: all are taken as active\n")
 	require.Contains(t, said, "/etc/apache2/sites-enabled/two.conf:4: CustomLog no.log combined\n    writes addresses to no.log\n")
 	require.Contains(t, said, "hushpipe: error: apache2ctl refuses its configuration: AH00526: Syntax error on line 2 of /etc/apache2/sites-enabled/two.conf")
 }

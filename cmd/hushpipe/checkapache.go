@@ -25,7 +25,7 @@ func (c *serverCheck) apache(given []string) error {
 		return refused
 	}
 	if !decided {
-		fmt.Fprintln(c.out, "which sections are active, such as <IfModule>, is not known: all are taken for it")
+		fmt.Fprintln(c.out, "cannot tell which sections, such as <IfModule>, are active: all are taken as active")
 	}
 	c.logs = serverconf.Apache(dump)
 	c.verdicts, c.writers = map[int]verdict{}, map[string]writer{}

@@ -93,7 +93,7 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	case l.shell != "":
 		at := shellFilter.FindStringIndex(l.shell)
 		if at == nil {
-			return "", errors.New("hushpipe filter does not stand in it; hint: write |/usr/bin/hushpipe filter DIR")
+			return "", errors.New("it does not run hushpipe filter; hint: write |/usr/bin/hushpipe filter DIR")
 		}
 		argv = []string{"/bin/sh", "-c", l.shell[:at[1]] + " " + strings.Join(check, " ") + l.shell[at[1]:]}
 	case !filepath.IsAbs(argv[0]):

@@ -47,7 +47,7 @@ func completionCommand() *cobra.Command {
 	names := slices.Sorted(maps.Keys(shells))
 	return &cobra.Command{
 		Use:   "completion SHELL",
-		Short: "Print the script by which a shell completes commands and flags",
+		Short: "Print a completion script for a shell",
 		Long: `Print the script by which a shell completes commands, flags, and their values
 such as formats, presets and days. SHELL is one of ` + strings.Join(names, ", ") + `.
 The Debian package installs those of bash, fish and zsh.`,

@@ -78,7 +78,7 @@ func eraseCommand(stdin *os.File, say *messages) *cobra.Command {
 	cmd.Flags().StringVar(&before, "before", "", "delete the days before `DATE`, such as 2026-11-22")
 	cmd.Flags().BoolVar(&all, "all", false, "delete all days; of today the lines alone")
 	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
-	cmd.Flags().BoolVar(&e.yes, "yes", false, "do not ask, as where stdin is no terminal")
+	cmd.Flags().BoolVar(&e.yes, "yes", false, "do not ask; needed where stdin is not a terminal")
 	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	return cmd
 }
@@ -102,7 +102,7 @@ func (e *eraser) confirm(question string) error {
 		return nil
 	}
 	if !e.in.terminal {
-		return errors.New("nothing was erased; hint: give --yes, as stdin is no terminal to ask at")
+		return errors.New("nothing was erased; hint: give --yes, as stdin is not a terminal")
 	}
 	e.say.lines <- question + " This cannot be undone. Type yes: "
 	answer, err := e.in.line("the answer")
@@ -181,7 +181,7 @@ func (p *findPlace) checkMerges() error {
 			default:
 				continue
 			}
-			return fmt.Errorf("%s: the stream keeps only %q of the %s, by which people look alike: lines of others would be falsified; hint: leave the stream out, or delete its days with --before or --all", p.path, p.terms.Stream.Treatment(field), field)
+			return fmt.Errorf("%s: the stream keeps only %q of the %s, which makes people look alike: lines of others would be falsified; hint: leave the stream out, or delete its days with --before or --all", p.path, p.terms.Stream.Treatment(field), field)
 		}
 		return nil
 	}
@@ -207,7 +207,7 @@ func (p *findPlace) checkMerges() error {
 		}
 	}
 	if strings.HasPrefix(merged, "mask") {
-		return fmt.Errorf("%s: its lines were written with --ip %s, by which people look alike: lines of others would be falsified; hint: delete days with --before or --all", p.path, merged)
+		return fmt.Errorf("%s: its lines were written with --ip %s, which makes people look alike: lines of others would be falsified; hint: delete days with --before or --all", p.path, merged)
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (p *findPlace) falsify(note func(day civil.Day, lines int) error) (n int) {
 		}
 		if lines > released[day] {
 			if err := note(day, lines-released[day]); err != nil {
-				p.fail(fmt.Errorf("lines of %s came meanwhile, which cannot be noted, so nothing more of the day is erased: %w", day, err))
+				p.fail(fmt.Errorf("lines of %s came in the meantime and cannot be noted, so nothing more of the day is erased: %w", day, err))
 				continue
 			}
 		}
@@ -296,7 +296,7 @@ func (p *findPlace) unreached() {
 		}
 	}
 	for _, name := range copies {
-		p.fail(fmt.Errorf("%s was not reached: another program made it of a day's lines; hint: delete it", filepath.Join(p.path, name)))
+		p.fail(fmt.Errorf("%s was not reached: another program made it from a day's lines; hint: delete it", filepath.Join(p.path, name)))
 	}
 	p.foreign("reached", "see whether the person is in it")
 	if len(counted) > 0 {
@@ -379,7 +379,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		}
 		purged, err := store.EraseDays(dirs[i], found[i], func(day civil.Day, lines int) error {
 			if err := e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
-				return fmt.Errorf("%s came meanwhile, which cannot be noted: %w", prose.Plural(lines, "line"), err)
+				return fmt.Errorf("%s came in the meantime and cannot be noted: %w", prose.Plural(lines, "line"), err)
 			}
 			return nil
 		})

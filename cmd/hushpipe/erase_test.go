@@ -353,7 +353,7 @@ func TestEraseNotesWhatCame(t *testing.T) {
 	assert.ErrorIs(t, err, errSaid, "journals are not reached")
 	say.close()
 	assert.Equal(t, 2, noted)
-	assert.Contains(t, said.String(), "came meanwhile, which cannot be noted, so nothing more of the day is erased: no space left on device")
+	assert.Contains(t, said.String(), "came in the meantime and cannot be noted, so nothing more of the day is erased: no space left on device")
 	assert.NotContains(t, written(stream), "jane", "%s", said.String())
 	assert.Equal(t, 3, strings.Count(written(stream), "xxxx"))
 	assert.Equal(t, 6, strings.Count(written(stream), "\n"))

@@ -90,7 +90,7 @@ type finder struct {
 type findPlace struct {
 	*finder
 	path, keyDir string
-	terms        *policies.Terms // nil: it is no stream of a policy
+	terms        *policies.Terms // nil: it is not a stream of a policy
 
 	keys  *reveal.Reader
 	has   []civil.Day // days that have lines
@@ -156,7 +156,7 @@ func (f *finder) openStreams(path string, names []string) error {
 			if len(there) == 0 {
 				return usage("%s has no streams, and argument %d names one; hint: leave it out, or give an address by --address and a user by --user", path, i+2)
 			}
-			return usage("argument %d is no stream of %s; hint: it has %s, and an address is given by --address, a user by --user", i+2, path, strings.Join(there, ", "))
+			return usage("argument %d is not a stream of %s; hint: it has %s, and an address is given by --address, a user by --user", i+2, path, strings.Join(there, ", "))
 		}
 		if err := f.openOne(below[at], registry.KeysOf(below[at])); err != nil {
 			return err
@@ -282,7 +282,7 @@ func (p *findPlace) searchDay(day civil.Day) error {
 		long = long || f.Long > 0
 	}
 	if untold > 0 {
-		p.fail(fmt.Errorf("%s of %s, of an error log or in no known format, may be of the user: nobody can tell; hint: look for the name with grep", prose.Plural(untold, "line"), day))
+		p.fail(fmt.Errorf("%s of %s, from an error log or in an unknown format, may be the user's; hint: look for the name with grep", prose.Plural(untold, "line"), day))
 	}
 	if long {
 		return fmt.Errorf("a line of %s that is longer than 1 MiB was not searched", day)
@@ -444,7 +444,7 @@ func (p *findPlace) sum(done string) {
 	} else {
 		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.whom, done, searched, strings.Join(days, ", "))
 		if held > 0 {
-			p.say.sayf(note, "%sheld back of them: %s, until enough people stand behind the group, or deletion", where, prose.Plural(held, "line"))
+			p.say.sayf(note, "%sheld back of them: %s, until the group has enough people, or deletion", where, prose.Plural(held, "line"))
 		}
 	}
 }

@@ -54,7 +54,7 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 				return usage("%w", err)
 			}
 			if keys != "" && !isDir(keys) {
-				return usage("--keys %s: is no directory", keys)
+				return usage("--keys %s: is not a directory", keys)
 			}
 			keys = fleet.FindKeys(from, keys)
 			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: say.report}

@@ -39,7 +39,7 @@ func testFleetCheck(t *testing.T, command string) {
 		assert.Equal(t, strings.Contains(string(said), ": error: "), err != nil, "%s", said)
 		return string(said)
 	}
-	assert.Contains(t, check(), "hushpipe: error: open "+dir+"/fleet-seed: is missing, and this host takes part in no fleet")
+	assert.Contains(t, check(), "hushpipe: error: open "+dir+"/fleet-seed: is missing, and this host is not in a fleet")
 	put(filepath.Join(dir, "fleet-seed"), string(seed))
 	assert.Empty(t, check())
 	entries, err := os.ReadDir(dir)

@@ -139,7 +139,7 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			return fleetServe(s, ready, say, func() { collect(c, metrics, say) })
 		},
 	}
-	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
 	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
 	cmd.Flags().StringVar(&at, "metrics", "", "write metrics of the fleet to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	return cmd

@@ -76,7 +76,7 @@ func fleetNew(path string, out io.Writer) error {
 func fleetInviteCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "invite [flags] FLEET DIR",
-		Short:   "Print the seed by which a further host takes part",
+		Short:   "Print the seed that lets another host join",
 		Long:    manualText("fleet-invite", "1"),
 		Example: `  hushpipe fleet invite /etc/hushpipe/meet /var/log/hushpipe`,
 		Args:    fleetArguments("FLEET", "DIR"),
@@ -158,7 +158,7 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			return fleetServe(shipper, ready, say, send)
 		},
 	}
-	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
 	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
 	cmd.Flags().StringVar(&host, "host", "", "the name of this host in rosters (default that of the machine)")
 	return cmd

@@ -30,7 +30,7 @@ func fleetStatusCommand() *cobra.Command {
 				return usage("give FLEET, and the DIR of a host; hint: see '%s --help'", cmd.CommandPath())
 			}
 			if len(args) == 1 && keys != "" {
-				return usage("--keys is of use with DIR only; hint: give the DIR of a host")
+				return usage("--keys needs DIR; hint: give the DIR of a host")
 			}
 			return nil
 		},
@@ -64,7 +64,7 @@ func fleetStatusCommand() *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, for other programs")
-	cmd.Flags().StringVar(&keys, "keys", "", "the day keys lie in `KEYDIR` (default DIR/keys)")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
 	return cmd
 }
 

@@ -93,7 +93,7 @@ func openInput(path string, say *messages) (*source, error) {
 	s := &source{file: os.NewFile(uintptr(fd), path), fifo: true}
 	if st, err := s.file.Stat(); err != nil || st.Mode().Type() != os.ModeNamedPipe {
 		s.file.Close()
-		return nil, usage("--input %s: it is no FIFO any more", path)
+		return nil, usage("--input %s: it is not a FIFO any more", path)
 	}
 	if err := lockInput(s.file); err != nil {
 		s.file.Close()

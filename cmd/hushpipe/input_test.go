@@ -494,7 +494,7 @@ func TestInputUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--stdout", "--input", path}, "--input: with --stdout it has no use; hint: leave one of them out"},
+		{[]string{"--stdout", "--input", path}, "--input: it has no use with --stdout; hint: leave one of them out"},
 		{[]string{"--input", filepath.Join(dir, "fifo"), dir}, "it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log"},
 	} {
 		out, err := exec.Command(hushpipeBinary(t), append([]string{"filter"}, tt.args...)...).CombinedOutput()

@@ -32,11 +32,11 @@ func (o *liveFlags) checkInputFlag(dir string) error {
 		return nil
 	}
 	if o.stdout {
-		return usage("--input: with --stdout it has no use; hint: leave one of them out")
+		return usage("--input: it has no use with --stdout; hint: leave one of them out")
 	}
 	folder, err := os.Stat(filepath.Dir(o.input))
 	if at, err2 := os.Stat(dir); err == nil && err2 == nil && os.SameFile(folder, at) {
-		return usage("--input %s: it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
+		return usage("--input %s: it is in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log", o.input)
 	}
 	if path, err := filepath.Abs(o.input); err == nil {
 		o.input = path

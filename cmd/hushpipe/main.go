@@ -182,7 +182,7 @@ func warnZone(say *messages) {
 // files are made of.
 func checkCrypto() error {
 	if fips140.Enforced() {
-		return errors.New("GODEBUG=fips140=only forbids SHA-1, by which rooms are named; hint: set fips140=on")
+		return errors.New("GODEBUG=fips140=only forbids SHA-1, which names rooms; hint: set fips140=on")
 	}
 	return checkRandom()
 }

@@ -94,7 +94,7 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	}
 	gauge("hushpipe_buffer_bytes", float64(f.buffered), "Bytes of lines that wait in memory for the disk.")
 	gauge("hushpipe_buffer_size_bytes", bufferSize, "Bytes of lines that can wait in memory.")
-	gauge("hushpipe_oldest_day_timestamp_seconds", seen(seconds(f.Oldest)), "When the oldest day began of which there are lines.")
+	gauge("hushpipe_oldest_day_timestamp_seconds", seen(seconds(f.Oldest)), "When the oldest day that has lines began.")
 	gauge("hushpipe_retention_seconds", float64(f.retention)*24*60*60, "How long lines are kept.")
 	gauge(lastWrite, seconds(f.LastWrite), "When lines were written last.")
 	return list
@@ -215,7 +215,7 @@ func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 	}
 	for _, metric := range old {
 		if own := metrics.Labels("dir", m.dir); metric.Labels != own && !strings.HasPrefix(metric.Labels, own+",") {
-			return nil, fmt.Errorf("%s: is that of another DIR; hint: give each DIR a file of its own", m.path)
+			return nil, fmt.Errorf("%s: belongs to another DIR; hint: give each DIR a file of its own", m.path)
 		}
 	}
 	return old, nil

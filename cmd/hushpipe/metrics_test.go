@@ -217,7 +217,7 @@ func TestMetricsFaults(t *testing.T) {
 		{"somebody else's", func(path string) error { return os.WriteFile(path, []byte("node_load1 1\n"), 0o644) }, os.Remove, "is not hushpipe's; hint: remove it"},
 		{"of another DIR", func(path string) error {
 			return os.WriteFile(path, []byte(`hushpipe_lines_total{dir="/var/log/hushpipe-2"} 5`+"\n"), 0o644)
-		}, os.Remove, "is that of another DIR; hint: give each DIR a file of its own"},
+		}, os.Remove, "belongs to another DIR; hint: give each DIR a file of its own"},
 		{"cut by a power cut", func(path string) error { return os.WriteFile(path, nil, 0o644) }, nil, ""},
 		{"read-only disk", func(path string) error { return remountReadOnly(filepath.Dir(path), true) },
 			func(path string) error { return remountReadOnly(filepath.Dir(path), false) }, "read-only file system"},

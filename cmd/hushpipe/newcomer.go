@@ -70,7 +70,7 @@ func forgottenDir(flags *pflag.FlagSet) (hint string) {
 	return hint
 }
 
-// dirFirst is a hint for arguments whose first is no DIR, "" where it may be one.
+// dirFirst is a hint for arguments whose first is not a DIR, "" where it may be one.
 func dirFirst(cmd *cobra.Command, args []string) string {
 	if len(args) == 0 || isDir(args[0]) || filepath.IsAbs(args[0]) && !isFile(args[0]) {
 		return ""

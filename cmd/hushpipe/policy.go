@@ -80,11 +80,11 @@ type streamJob struct {
 func conflicts(flags *pflag.FlagSet) error {
 	for _, name := range replaced {
 		if flags.Changed(name) {
-			return usage("--%s beside --policy; hint: say it in the policy", name)
+			return usage("--%s cannot be given with --policy; hint: set it in the policy", name)
 		}
 	}
 	if f := flags.Lookup("stdout"); f != nil && f.Changed {
-		return usage("--stdout beside --policy: streams have directories; hint: leave one of them out")
+		return usage("--stdout cannot be given with --policy: streams write to directories; hint: leave one of them out")
 	}
 	return nil
 }

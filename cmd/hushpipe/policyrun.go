@@ -201,7 +201,7 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 	input.Malformed = 0 // what became of them is another thing in each stream
 	lost := summary(input, fault, false, say)
 	if input.Malformed = malformed; malformed > 0 {
-		say.sayf(warning, "%s in no known format; hint: give the format in the policy", ofLines(malformed, input.Lines))
+		say.sayf(warning, "%s in an unknown format; hint: give the format in the policy", ofLines(malformed, input.Lines))
 	}
 	for _, s := range all {
 		if s == nil {

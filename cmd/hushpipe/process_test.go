@@ -141,7 +141,7 @@ func TestInterruptInLine(t *testing.T) {
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
 	require.NotContains(t, written(dir), "half")
-	require.Contains(t, l.said.String(), "hushpipe: warning: 1 of 1 line in no known format")
+	require.Contains(t, l.said.String(), "hushpipe: warning: 1 of 1 line in an unknown format")
 }
 
 // A second SIGINT ends the process at once, whatever it waits for.

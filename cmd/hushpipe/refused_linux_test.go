@@ -147,7 +147,7 @@ func TestCryptoRefused(t *testing.T) {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 			return cmd
-		}, "hushpipe: error: GODEBUG=fips140=only forbids SHA-1, by which rooms are named; hint: set fips140=on\n"},
+		}, "hushpipe: error: GODEBUG=fips140=only forbids SHA-1, which names rooms; hint: set fips140=on\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")

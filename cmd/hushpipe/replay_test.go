@@ -115,7 +115,7 @@ func TestReplayIsFilter(t *testing.T) {
 	want := keyedDir(t)
 	said := runOn(t, strings.NewReader(log), hushpipeBinary(t), "filter", want)
 	require.Contains(t, said, "past the retention: not written; their rooms are counted")
-	require.Contains(t, said, "in no known format")
+	require.Contains(t, said, "in an unknown format")
 	wantFiles := filesIn(t, want)
 	require.Equal(t, 7+(7+2)+15+3+1, len(wantFiles), "lines, room files, keys, their cache tag, both rules and the version")
 
@@ -376,5 +376,5 @@ func TestReplayProgress(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 	await(t, func() bool { return strings.HasSuffix(said.String(), "written to today\r\n") }, "the last message")
 	require.Regexp(t, `\x1b\[\?7l\r[^\r]+lines/s[^\r]*\x1b\[\?7h`, said.String(), "a narrow terminal must not wrap")
-	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5,001 lines in no known format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
+	require.Regexp(t, `\r\x1b\[Khushpipe: warning: 1 of 5,001 lines in an unknown format[^\r]*\r\nhushpipe: note: [^\r]*\r\n$`, said.String())
 }

@@ -116,7 +116,7 @@ func TestReplayPolicyRefuses(t *testing.T) {
 	for _, flag := range []string{"--format=common", "--ip=drop", "--keep=3d", "--rooms=none", "--room-url=/{room}", "--room-hash=hmac", "--count-v6=64", "--redact=a", "--json-keys=client=c", "--client=X", "--trusted-proxies=10.0.0.0/8"} {
 		status, said := replay(replayPolicy, dir, flag)
 		require.Equal(t, 2, status, flag)
-		require.Contains(t, said, "beside --policy; hint: say it in the policy", flag)
+		require.Contains(t, said, "cannot be given with --policy; hint: set it in the policy", flag)
 	}
 	require.NoDirExists(t, dir)
 

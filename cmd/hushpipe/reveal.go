@@ -53,7 +53,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 			confine(args[0], cmp.Or(r.keyDir, registry.KeysOf(args[0])))
 			err := audit.CheckUsed(args[0])
 			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {
-				return usage("%s is no DIR%s", args[0], dirFirst(cmd, args))
+				return usage("%s is not a DIR%s", args[0], dirFirst(cmd, args))
 			}
 			if err != nil {
 				return err
@@ -132,7 +132,7 @@ func (r *revealer) openDir(path string) (err error) {
 func (r *revealer) inStreams(path string, streams, args []string) error {
 	hint := "give the directory of a stream, such as " + filepath.Join(path, streams[0])
 	if len(args) == 0 {
-		return usage("%s has streams, and lines do not say of which they are; hint: %s", path, hint)
+		return usage("%s has streams, and a line does not say which it belongs to; hint: %s", path, hint)
 	}
 	places := []string{path}
 	for _, name := range streams {
@@ -187,7 +187,7 @@ func (r *revealer) arguments(args []string, first int) error {
 	for i, arg := range args {
 		p, ok := pseudonym.ParseAddr([]byte(arg))
 		if !ok {
-			return usage("argument %d is not a pseudonym; hint: give an address as it stands in the log", first+i)
+			return usage("argument %d is not a pseudonym; hint: give an address as the log has it", first+i)
 		}
 		day, err := r.dayOf(p)
 		if err != nil {
@@ -348,7 +348,7 @@ func (r *revealer) reveal() error {
 			r.days = append(r.days, s.day)
 		}
 		if left > 0 {
-			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is no address that a client can have", s.day, r.path))
+			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is not an address that a client can have", s.day, r.path))
 			r.failed = true
 		}
 	}

@@ -89,7 +89,7 @@ func (o *roomsFlags) run() error {
 		return usage("--by %q is not valid; hint: give count or hash", o.by)
 	}
 	if o.watch && !o.json && (!hasWidth(o.stdout) || cmp.Or(os.Getenv("TERM"), "dumb") == "dumb") {
-		return usage("--watch: stdout is no terminal to draw on; hint: give --json as well, or leave --watch out")
+		return usage("--watch: stdout is not a terminal to draw on; hint: give --json as well, or leave --watch out")
 	}
 	confine(o.dir, "")
 	if err := audit.CheckUsed(o.dir); err != nil {

@@ -32,12 +32,12 @@ func TestLosses(t *testing.T) {
 		want               []finding
 	}{
 		{1, 0, 0, "", nil},
-		{2, 1, 0, "", []finding{{warning, "1 of 1,000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{2, 1, 0, "", []finding{{warning, "1 of 1,000 lines in an unknown format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{3, 7, 1, "", []finding{{failure, "1 line lost so far: log could not be written, or not in time; hint: free space on log or make it writable"}}},
 		{4, 7, 1, "", nil},
 		{5, 7, 300, "write log/access.log: no space left on device", []finding{{failure, "300 lines lost so far: write log/access.log: no space left on device; hint: free space on log or make it writable"}}},
 		{61, 8, 300, "", nil},
-		{62, 8, 300, "", []finding{{warning, "8 of 1,000 lines in no known format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
+		{62, 8, 300, "", []finding{{warning, "8 of 1,000 lines in an unknown format; all that could be an address or a client's name in them was replaced; hint: give their format with --format"}}},
 		{200, 8, 300, "", nil},
 	} {
 		refused = step.refused
@@ -92,7 +92,7 @@ func TestWatch(t *testing.T) {
 	await(t, func() bool {
 		return strings.Contains(said.String(), "lost so far: no space left on device; hint: free space on log")
 	}, "the message")
-	require.Contains(t, said.String(), "in no known format")
+	require.Contains(t, said.String(), "in an unknown format")
 	require.NotContains(t, said.String(), "192.0.2.1")
 	log.Close()
 	require.NoError(t, <-ran)

@@ -93,7 +93,7 @@ func (p *prompt) line(what string) (string, error) {
 // user of the machine can see.
 func (w *whomFlags) read(in *prompt) (who whom, err error) {
 	if w.address != "" && w.user != "" {
-		return who, usage("--address beside --user; hint: give one of them")
+		return who, usage("--address and --user exclude each other; hint: give one of them")
 	}
 	if w.user != "" {
 		if w.user == "-" {
@@ -113,7 +113,7 @@ func (w *whomFlags) read(in *prompt) (who whom, err error) {
 	}
 	var ok bool
 	if who.addr, ok = pseudonym.ParseAddr([]byte(w.address)); !ok {
-		return who, usage("--address is no IP address; hint: give one as in 192.0.2.1 or 2001:db8::1, or - to read it from stdin; names, networks and ports cannot be found")
+		return who, usage("--address is not an IP address; hint: give one as in 192.0.2.1 or 2001:db8::1, or - to read it from stdin; names, networks and ports cannot be found")
 	}
 	if !who.addr.IsClient() {
 		return who, usage("--address: no client can have this address; hint: if it is a pseudonym, grep finds its lines")

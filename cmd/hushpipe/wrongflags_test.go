@@ -403,7 +403,7 @@ func TestWrongFlagsRetention(t *testing.T) {
 		}
 		l.end()
 	}
-	// What is no DIR of hushpipe is left alone.
+	// What is not a DIR of hushpipe is left alone.
 	dir = t.TempDir()
 	l := startLogger(t, "--bogus", dir)
 	l.write(client, "/")

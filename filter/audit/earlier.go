@@ -75,7 +75,7 @@ func (m missing) Error() string {
 
 func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
-// CheckUsed returns an error for a path that is no DIR which hushpipe has
+// CheckUsed returns an error for a path that is not a DIR which hushpipe has
 // written to, fs.ErrNotExist where there is nothing. It is mistyped, as a rule, and
 // would look like one where all is well.
 func CheckUsed(path string) error {

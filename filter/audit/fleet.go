@@ -37,9 +37,9 @@ func (v *survey) fleet(d *dir.Dir) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err == nil && seed.States[0].Day < v.firstOf(v.keepKeys):
-		v.broken(path, fmt.Sprintf("still lies there, and opens the days from %s on", seed.States[0].Day), "run hushpipe fleet ship, which overwrites it, or remove it").of = keyRow
+		v.broken(path, fmt.Sprintf("is still there, and opens the days from %s on", seed.States[0].Day), "run hushpipe fleet ship, which overwrites it, or remove it").of = keyRow
 	default:
-		v.note(path, "still lies there: whoever reads it can make the keys of this fleet", "run hushpipe fleet ship, which overwrites it, or remove it")
+		v.note(path, "is still there: whoever reads it can make the keys of this fleet", "run hushpipe fleet ship, which overwrites it, or remove it")
 	}
 	if !v.inFleet() {
 		return

@@ -171,7 +171,7 @@ func (l *looker) lookAtGroup(b block, number int, line []byte) {
 // group holds the groups of lines against the people in the journals.
 func (a *auditor) group(s *stream, c statement.Claim) *Row {
 	least := c.(statement.Group).Least
-	r := &Row{Text: fmt.Sprintf("lines are written once %d people stand behind what is left", least), Looked: "there is no line yet"}
+	r := &Row{Text: fmt.Sprintf("lines are written once %d people share what is left", least), Looked: "there is no line yet"}
 	files, err := s.lineFiles()
 	if s.survey == nil || err != nil {
 		return r

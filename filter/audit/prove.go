@@ -319,9 +319,9 @@ func (a *auditor) addresses(s *stream, c statement.Claim) *Row {
 	}
 	slices.Sort(names)
 	mode := strings.Join(names, ", ")
-	r := &Row{Text: fmt.Sprintf("no address stands in clear (%s)", mode), Looked: prose.Plural(s.lines, "line") + ": "}
+	r := &Row{Text: fmt.Sprintf("no address is in clear (%s)", mode), Looked: prose.Plural(s.lines, "line") + ": "}
 	if client := c.(statement.Addresses).Client; client.Kind == policy.OnlyNets {
-		r.Text = "no address stands in clear but those of " + strings.TrimPrefix(client.String(), "only=")
+		r.Text = "no address is in clear but those of " + strings.TrimPrefix(client.String(), "only=")
 	}
 	switch {
 	case slices.ContainsFunc(modes, pseudonym.Mode.InClear):

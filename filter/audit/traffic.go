@@ -59,7 +59,7 @@ func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 		if private {
 			p.Names = nil
 		} else if names == nil {
-			s.notProvable(of, filepath.Join(at, dir.NamesName)+" is missing, which says since when names stand in the figures")
+			s.notProvable(of, filepath.Join(at, dir.NamesName)+" is missing, which records since when the figures have names")
 		}
 		p.Look(day, text)
 		for _, f := range p.Flaws {

@@ -22,7 +22,7 @@ type Bounds struct {
 	After   Period      // whole days after the first of Settled that is not before a line's; 0: no bound
 	Settled []civil.Day // ascending
 
-	// Loose tells that the Period is no bound that was asked for: it is only longer than
+	// Loose tells that the Period is not a bound that was asked for: it is only longer than
 	// the others let lines live.
 	Loose bool
 
@@ -96,7 +96,7 @@ func (b Bounds) AppendText(dst []byte) []byte {
 	return dst
 }
 
-// ErrBounds is returned for a text that is no bounds.
+// ErrBounds is returned for a text that is not a bounds.
 var ErrBounds = errors.New("contains no bounds; hint: remove it, the next start writes it anew")
 
 // ParseBounds reads what AppendText has written. Beside an error it returns the bounds

@@ -160,7 +160,7 @@ func TestCountedClients(t *testing.T) {
 		return aStream + keys
 	}
 	for _, tt := range []struct{ keys, en, de, nb string }{
-		{"keep = '14d'\nfields = { client = 'mask' }", "used as follows: shortened to 24 bits, IPv6 to 48 (“192.0.2.0” for “192.0.2.115”); addresses of which the same is left count as one.",
+		{"keep = '14d'\nfields = { client = 'mask' }", "used as follows: shortened to 24 bits, IPv6 to 48 (“192.0.2.0” for “192.0.2.115”); addresses that are equal after that count as one.",
 			"so verwendet: gekürzt auf 24 Bit", "slik: forkortet til 24 bit"},
 		{"keep = 'none'\nfields = { client = 'mask=20/44' }", "used as follows: shortened to 20 bits, IPv6 to 44", "so verwendet: gekürzt auf 20 Bit", "slik: forkortet til 20 bit"},
 		{"keep = 'none'\nfields = { client = 'only=10.0.0.0/8' }", "used as follows: in full if it is in 10.0.0.0/8, else not at all;", "so verwendet: vollständig, wenn", "slik: fullstendig hvis"},

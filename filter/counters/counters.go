@@ -8,7 +8,7 @@ import "hushpipe/format/prose"
 // is said. The keys are those of status --json and of the records of processes.
 type Values struct {
 	Lines     uint64 `json:"lines"`     // treated
-	Malformed uint64 `json:"malformed"` // of these, in no known format
+	Malformed uint64 `json:"malformed"` // of these, in an unknown format
 	Late      uint64 `json:"late"`      // of these, written to the file of a day before today
 	Adjusted  uint64 `json:"adjusted"`  // of these, with no readable time or dated after tomorrow: written to today
 	Expired   uint64 `json:"expired"`   // of these, past the retention: not written
@@ -16,7 +16,7 @@ type Values struct {
 	Cut       uint64 `json:"cut"`       // of the malformed, longer than 1 MiB: the end is left out
 	Failed    uint64 `json:"failed"`    // not treated because of an error in hushpipe: left out
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
-	Omitted   uint64 `json:"omitted"`   // in no known format, and so not written: the stream lists its fields
+	Omitted   uint64 `json:"omitted"`   // in an unknown format, and so not written: the stream lists its fields
 	Unfit     uint64 `json:"unfit"`     // that fit no stream of the policy, and so are not written
 	Withheld  uint64 `json:"withheld"`  // of groups with too few people: not released, and deleted
 	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted, past the bound
@@ -72,8 +72,8 @@ var (
 	}
 	Malformed = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Malformed }, Metric: "malformed_lines_total", Column: "MALFORMED",
-		Help: "Lines in no known format.", Weight: Doubted,
-		said: "in no known format; all that could be an address or a client's name in them was replaced",
+		Help: "Lines in an unknown format.", Weight: Doubted,
+		said: "in an unknown format; all that could be an address or a client's name in them was replaced",
 		Hint: "give their format with --format",
 	}
 	WithoutClient = &Counter{
@@ -102,7 +102,7 @@ var (
 	}
 	Cut = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Cut }, Metric: "cut_lines_total",
-		Help: "Lines longer than 1 MiB, of which the end was left out.", Weight: Lost,
+		Help: "Lines longer than 1 MiB, whose end was left out.", Weight: Lost,
 		said: "longer than 1 MiB; their ends were dropped",
 	}
 	Late = &Counter{
@@ -138,7 +138,7 @@ var (
 	}
 	Omitted = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Omitted }, Weight: Doubted,
-		said: "in no known format, and not written: the stream lists its fields",
+		said: "in an unknown format, and not written: the stream lists its fields",
 	}
 	Unfit = &Counter{
 		Of:   func(v *Values) *uint64 { return &v.Unfit },
@@ -146,11 +146,11 @@ var (
 	}
 	Withheld = &Counter{
 		Of:   func(v *Values) *uint64 { return &v.Withheld },
-		said: "withheld for good: too few people stand behind what is left of them",
+		said: "withheld for good: too few people share what is left of them",
 	}
 	Repeated = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",
-		Help: "Batches of lines that stand twice after a kill.",
+		Help: "Batches of lines written twice after a kill.",
 	}
 	Named  = &Counter{Of: func(v *Values) *uint64 { return &v.Named }}
 	Ended  = &Counter{Of: func(v *Values) *uint64 { return &v.Ended }}

@@ -219,7 +219,7 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		err = l.d.Lstat(f.name, &st)
 		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
 			if st.Size < f.end {
-				l.d.Say("", f.name, "another program has cut off %d bytes or more, which hushpipe did not do; hint: leave DIR out of its configuration, such as logrotate's", f.end-st.Size)
+				l.d.Say("", f.name, "another program has cut off at least %d bytes; hint: leave DIR out of its configuration, such as logrotate's", f.end-st.Size)
 				f.end = st.Size
 			}
 			return f, st.Size, alone, nil

@@ -49,7 +49,7 @@ func (e *Engine) check(address string, now time.Time) (persists string, err erro
 	}
 	memory, disk := parseInfo(answers[0]), parseInfo(answers[1])
 	if policy := memory["maxmemory_policy"]; policy != "noeviction" {
-		return "", fmt.Errorf("the engine's maxmemory-policy is %.40q, by which pairs vanish; hint: set it to noeviction", policy)
+		return "", fmt.Errorf("the engine's maxmemory-policy is %.40q, which evicts pairs; hint: set it to noeviction", policy)
 	}
 	clock, err := redis.Int64s(answers[2], nil)
 	if err != nil || len(clock) == 0 {

@@ -65,7 +65,7 @@ func Name(paths []string) ([]Source, error) {
 		}
 		for _, other := range hosts[:i] {
 			if other.Name == hosts[i].Name {
-				return nil, fmt.Errorf("%s and %s: both are of a host %s; hint: give each host a directory of its name", other.Path, paths[i], other.Name)
+				return nil, fmt.Errorf("%s and %s: both belong to a host %s; hint: name each directory after its host", other.Path, paths[i], other.Name)
 			}
 		}
 	}

@@ -438,8 +438,8 @@ func TestName(t *testing.T) {
 		"/srv/web1 /mnt/web2/log":             "web1 log",
 		"/a/web1 /b/web1":                     "a b",
 		"/srv/web1 /srv/web1":                 "/srv/web1: is given twice",
-		"/srv/web1 /mnt/web1 /mnt/web2":       "/srv/web1 and /mnt/web1: both are of a host web1; hint: give each host a directory of its name",
-		"/srv/w%b":                            "/srv/w%b: is no name of a host; hint: use letters, digits, and . _ - : @",
+		"/srv/web1 /mnt/web1 /mnt/web2":       "/srv/web1 and /mnt/web1: both belong to a host web1; hint: name each directory after its host",
+		"/srv/w%b":                            "/srv/w%b: is not a host name; hint: use letters, digits, and . _ - : @",
 	} {
 		hosts, err := Name(strings.Fields(paths))
 		if err != nil {

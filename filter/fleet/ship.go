@@ -35,7 +35,7 @@ type Shipper struct {
 // NewShipper returns a Shipper, which does nothing yet.
 func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bool{}} }
 
-var errNoSeed = errors.New("is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+var errNoSeed = errors.New("is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
 
 // Look takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
 // their period, and makes those of today and of the days ahead. What it cannot do beside
@@ -158,13 +158,13 @@ func Invite(path, fleet string, now time.Time) (seed ratchet.Seed, err error) {
 	defer d.Close()
 	name, err := d.ReadFile(dir.Fleet, dir.FleetName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ratchet.Seed{}, fmt.Errorf("%s: takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host", path)
+		return ratchet.Seed{}, fmt.Errorf("%s: is not in a fleet; hint: run hushpipe fleet ship there, or invite from another host", path)
 	}
 	if err != nil {
 		return ratchet.Seed{}, err
 	}
 	if string(name) != fleet+"\n" {
-		return ratchet.Seed{}, fmt.Errorf("%s: takes part in another fleet than %s; hint: invite from a host of that", path, fleet)
+		return ratchet.Seed{}, fmt.Errorf("%s: is in another fleet than %s; hint: invite it from a host of that fleet", path, fleet)
 	}
 	chain, err := ratchet.Read(d)
 	if err != nil {
@@ -211,7 +211,7 @@ func (s *Shipper) Check() error {
 	}
 	seed, err := ratchet.ReadSeed(d)
 	if err == nil && seed.Fleet != s.cfg.Fleet {
-		return d.Error("read", "", dir.SeedName, fmt.Errorf("is of another fleet than %s; hint: write what hushpipe fleet invite prints on a host of that one into this file", s.cfg.Fleet))
+		return d.Error("read", "", dir.SeedName, fmt.Errorf("is for another fleet than %s; hint: write what hushpipe fleet invite prints on a host of that one into this file", s.cfg.Fleet))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

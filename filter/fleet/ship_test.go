@@ -234,7 +234,7 @@ func TestJoining(t *testing.T) {
 	backup, err := os.ReadFile(filepath.Join(first.path, "fleet/2026-11-22.state"))
 	require.NoError(t, err)
 	_, err = Invite(first.path, "other", first.now)
-	assert.EqualError(t, err, first.path+": takes part in another fleet than other; hint: invite from a host of that")
+	assert.EqualError(t, err, first.path+": is in another fleet than other; hint: invite it from a host of that fleet")
 
 	for range 5 {
 		first.now = first.now.Add(24 * time.Hour)
@@ -266,8 +266,8 @@ func TestJoining(t *testing.T) {
 
 	stranger := newHost(t, first.now)
 	_, err = Invite(stranger.path, "meet", first.now)
-	assert.EqualError(t, err, stranger.path+": takes part in no fleet; hint: run hushpipe fleet ship there, or invite from another host")
-	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host takes part in no fleet; hint: write what hushpipe fleet invite prints into this file")
+	assert.EqualError(t, err, stranger.path+": is not in a fleet; hint: run hushpipe fleet ship there, or invite from another host")
+	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
 }
 
 // TestKeysExpire: where no filter runs, keys go when their period is over all the same, and
@@ -476,7 +476,7 @@ func TestFile(t *testing.T) {
 		"\n# a\nname a b\n":       "line 3: a fleet's name has letters, digits and . _ - only, at most 64",
 		"name a\nname b\n":        "line 2: a second name; hint: remove one",
 		"name a\nengine\n":        "line 2: has nothing after its first word",
-		"name a\nhost a b\n":      "line 2: is no name of a host; hint: use letters, digits, and . _ - : @",
+		"name a\nhost a b\n":      "line 2: is not a host name; hint: use letters, digits, and . _ - : @",
 		"name a\nengine a:6379\n": "line 2: is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas",
 		"name a\nsecret 0123\n":   "line 2: an unknown word; hint: see hushpipe-fleet-new(1)",
 	} {

@@ -294,7 +294,7 @@ func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, er
 	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by hand
 	slices.SortFunc(entries, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	if foreign > 0 {
-		c.cfg.Say("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine are none of this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
+		c.cfg.Say("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine do not belong to this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
 	}
 	return entries, nil
 }

@@ -126,7 +126,7 @@ func TestRefused(t *testing.T) {
 	m := newMeet(t, "web1")
 	m.engine.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	m.logAll(1000)
-	const evicts = `: the engine's maxmemory-policy is "allkeys-lru", by which pairs vanish; hint: set it to noeviction`
+	const evicts = `: the engine's maxmemory-policy is "allkeys-lru", which evicts pairs; hint: set it to noeviction`
 	assert.EqualError(t, m.hosts[0].Step(), m.engine.Socket+evicts)
 	assert.EqualError(t, m.count.Step(), m.engine.Socket+evicts)
 	assert.Equal(t, "0", m.engine.Do("DBSIZE"))
@@ -231,7 +231,7 @@ func TestForeign(t *testing.T) {
 	m.same()
 	assert.Subset(t, m.said, []string{
 		m.dir("count") + ": 2 records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?",
-		m.dir("count") + ": 32 rooms of " + m.today().String() + " in the engine are none of this fleet; they are not counted; hint: who else can write there?"})
+		m.dir("count") + ": 32 rooms of " + m.today().String() + " in the engine do not belong to this fleet; they are not counted; hint: who else can write there?"})
 	m.engine.Do("DEL", of.positions(2))
 	m.engine.Do("SET", of.positions(2), "x")
 	m.logAll(1000)

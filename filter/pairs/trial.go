@@ -17,7 +17,7 @@ type Trial interface {
 // clocks that hosts put up with.
 const trialExpiry = 2 * time.Hour
 
-var errTrial = errors.New("the engine does not return what it was given; hint: does a proxy stand before it?")
+var errTrial = errors.New("the engine does not return what it was given; hint: is there a proxy in front of it?")
 
 // Try does once what hosts and collectors do, under names of the fleet that no day has and
 // in as many hash slots as a day. It returns which servers write to a disk.

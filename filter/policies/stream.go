@@ -21,7 +21,7 @@ type Terms struct {
 }
 
 // TermsOf returns what the newest policy that has the directory at path as its stream
-// says of it; nil where that is no stream of a policy. It is an error where the policy
+// says of it; nil where that is not a stream of a policy. It is an error where the policy
 // cannot be read: what it allows is not known then.
 func TermsOf(path string) (*Terms, error) {
 	full, err := filepath.Abs(path)

@@ -46,7 +46,7 @@ func parseNetwork(text string) (r addrRange, err error) {
 		net, err = netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	if err != nil {
-		return r, fmt.Errorf("%q is no network; hint: give some as 10.0.0.0/8,2001:db8::/32", text)
+		return r, fmt.Errorf("%q is not a network; hint: give some as 10.0.0.0/8,2001:db8::/32", text)
 	}
 	r.from = net.Addr().As16()
 	r.to = r.from

@@ -264,7 +264,7 @@ func TestWrongPresetsAndPatterns(t *testing.T) {
 	}{
 		{"", 1, "begin with the path's slash, as in /call/{room}"},
 		{"call/{room}", 1, "begin with the path's slash, as in /call/{room}"},
-		{"/call/", 7, "say where the room stands, as in /call/{room}"},
+		{"/call/", 7, "say where the room is, as in /call/{room}"},
 		{"/call/{name}", 7, "the only placeholder is {room}"},
 		{"/call/{room", 7, "the only placeholder is {room}"},
 		{"/call/room}", 11, "the only placeholder is {room}"},

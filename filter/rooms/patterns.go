@@ -133,7 +133,7 @@ func parsePattern(text string) (pattern, error) {
 		}
 	}
 	if at < 0 {
-		return fail(len(text), "say where the room stands, as in /call/{room}")
+		return fail(len(text), "say where the room is, as in /call/{room}")
 	}
 	query := strings.IndexByte(text, '?')
 	if query < 0 {

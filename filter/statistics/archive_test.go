@@ -163,13 +163,13 @@ func TestFaults(t *testing.T) {
 		want         []string
 		participants uint64
 	}{
-		"broken line":    {map[string]string{"a/20261101": a5 + nobody + b56}, []string{"a"}, []string{"a/20261101: line 2: the count is no number from 1"}, 61},
+		"broken line":    {map[string]string{"a/20261101": a5 + nobody + b56}, []string{"a"}, []string{"a/20261101: line 2: the count is not a positive number"}, 61},
 		"short hash":     {map[string]string{"a/20261101": a5 + "5 d8dd\n"}, []string{"a"}, []string{"a/20261101: line 2: the hash has not 40 digits"}, 5},
-		"count 0":        {map[string]string{"a/20261101": "0" + a5[1:] + b56}, []string{"a"}, []string{"a/20261101: line 1: the count is no number from 1"}, 56},
+		"count 0":        {map[string]string{"a/20261101": "0" + a5[1:] + b56}, []string{"a"}, []string{"a/20261101: line 1: the count is not a positive number"}, 56},
 		"count 10^30":    {map[string]string{"a/20261101": "1" + strings.Repeat("0", 30) + a5[1:] + b56}, []string{"a"}, []string{"a/20261101: line 1: the count is beyond 64 bits"}, 56},
 		"sums overflow":  {map[string]string{"a/20261101": "18446744073709551615" + a5[1:] + b56}, []string{"a"}, []string{"a/20261101: line 1: the count is beyond 1000000000"}, 56},
 		"largest count":  {map[string]string{"a/20261101": "1000000000" + a5[1:] + b56}, []string{"a"}, nil, 1_000_000_056},
-		"several lines":  {map[string]string{"a/20261101": nobody + a5 + "\n"}, []string{"a"}, []string{"a/20261101: line 1: the count is no number from 1", "a/20261101: line 3: not COUNT HASH"}, 5},
+		"several lines":  {map[string]string{"a/20261101": nobody + a5 + "\n"}, []string{"a"}, []string{"a/20261101: line 1: the count is not a positive number", "a/20261101: line 3: not COUNT HASH"}, 5},
 		"another format": {map[string]string{"a/20261101": strings.Repeat(nobody, 12)}, []string{"a"}, append(slices.Repeat([]string{"a/20261101: line "}, 10), "a/20261101: and 2 more"), 0},
 		"one hash twice": {map[string]string{"a/20261101": a2 + a5}, []string{"a"}, []string{"a/20261101: line 2: a hash that stood before"}, 5},
 		"two files for one day": {map[string]string{"a/2026-11-01.txt": a5 + b56, "a/rooms-2026-11-01.log": a2 + "3" + c1[1:]}, []string{"a"},

@@ -136,13 +136,13 @@ func TestPromise(t *testing.T) {
 			"{}/fleet/2026-11-22.state: others have access to it (mode 0640): chmod 0600 {}/fleet/2026-11-22.state\n" +
 			"{}/fleet/2026-11-22.state: could be read by others before its mode was put right, and opens all days to come: make new keys for all hosts: hushpipe fleet rekey", ""},
 		{"a seed that still lies there", touch("fleet-seed", 0o600), "",
-			"{}/fleet-seed: still lies there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
+			"{}/fleet-seed: is still there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
 		{"a seed that others can read", touch("fleet-seed", 0o644), "{}/fleet-seed: others have access to it (mode 0644): chmod 0600 {}/fleet-seed",
-			"{}/fleet-seed: still lies there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
+			"{}/fleet-seed: is still there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
 		{"a seed that opens deleted days", func(b *bed) {
 			seed := ratchet.Seed{Fleet: "meet", States: ratchet.Chain{ratchet.New(civil.NewDay(2026, 11, 8))}}
 			require.NoError(b, os.WriteFile(b.path("fleet-seed"), seed.AppendText(nil), 0o600))
-		}, "{}/fleet-seed: still lies there, and opens the days from 2026-11-08 on: run hushpipe fleet ship, which overwrites it, or remove it", ""},
+		}, "{}/fleet-seed: is still there, and opens the days from 2026-11-08 on: run hushpipe fleet ship, which overwrites it, or remove it", ""},
 		{"a second name of a key", func(b *bed) {
 			require.NoError(b, os.Link(b.path("keys", "2026-11-22.key"), filepath.Join(b.TempDir(), "copy")))
 		}, "{}/keys/2026-11-22.key: has a hard link elsewhere, which outlives its day: delete that one", ""},

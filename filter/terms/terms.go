@@ -215,7 +215,7 @@ func (c *checker) group(s *policy.Stream, path string) {
 	// them, under two locks, and a day whose files made room would keep its key for them.
 	for _, b := range s.Keep {
 		if len(s.Group) > 0 && b.Kind == policy.Entries {
-			c.add(path+".keep", fmt.Sprintf("%q beside a group is not supported by this version", b), `give days: "30d"`)
+			c.add(path+".keep", fmt.Sprintf("%q with a group is not supported by this version", b), `give days: "30d"`)
 		}
 	}
 	if len(s.Group) > 0 && s.Figures.Any() {

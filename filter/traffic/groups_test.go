@@ -134,7 +134,7 @@ func TestSteps(t *testing.T) {
 func TestPatterns(t *testing.T) {
 	for pattern, want := range map[string]string{
 		"ows?layers={group}":  `group "ows?layers={group}", column 1: begin with the path's slash, as in /api/{group}`,
-		"/ows":                `group "/ows", column 5: say where the group stands, as in /api/{group}`,
+		"/ows":                `group "/ows", column 5: say where the group is, as in /api/{group}`,
 		"/a/{group}/{group}":  `group "/a/{group}/{group}", column 12: the only placeholder is {group}`,
 		"/a/{room}":           `group "/a/{room}", column 4: the only placeholder is {group}`,
 		"/a/{group}*":         `group "/a/{group}*", column 11: there is no wildcard: the rest of the path is literal`,

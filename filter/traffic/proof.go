@@ -68,7 +68,7 @@ func (p *Proof) Look(day civil.Day, text []byte) {
 		}
 		c, ok := trafficfile.ParseCell(string(bytes.TrimSuffix(line, []byte("\n"))))
 		if !ok {
-			p.flaw(n, "is no cell of traffic figures")
+			p.flaw(n, "is not a cell of traffic figures")
 			continue
 		}
 		if what := p.wrong(c); what != "" {
@@ -101,7 +101,7 @@ func (p *Proof) options(text string) {
 func (p *Proof) wrong(c trafficfile.Cell) string {
 	if i := slices.Index(trafficfile.Numbers[c.Kind], "visitors"); i >= 0 && c.Kind != "total" && p.Groups > 0 &&
 		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Key != country.Unknown && c.Numbers[i] < uint64(p.Groups) {
-		return fmt.Sprintf("stands by name with fewer than %d visitors", p.Groups)
+		return fmt.Sprintf("appears by name with fewer than %d visitors", p.Groups)
 	}
 	kind, host, isSite := strings.Cut(c.Key, " ")
 	switch c.Kind {
@@ -187,7 +187,7 @@ func (p *Proof) named(k stringKind, text string, unfit bool) string {
 	case (!ok || on > p.day) && p.isFull(k):
 		p.Full = true
 	case !ok || on > p.day:
-		return "stands by name, and never had enough networks up to that day"
+		return "appears by name, but never had enough networks up to that day"
 	}
 	return ""
 }
@@ -208,7 +208,7 @@ func isDigits(text string) bool { return text != "" && strings.Trim(text, "01234
 
 func numberUpTo(text string, most int) string {
 	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > most || !isDigits(text) {
-		return "is no cell of traffic figures"
+		return "is not a cell of traffic figures"
 	}
 	return ""
 }

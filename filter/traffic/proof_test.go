@@ -14,8 +14,8 @@ import (
 // TestProof: each way in which a line of a kept file can say too much is found.
 func TestProof(t *testing.T) {
 	const secret = "has a text that looks like an address, a mail address or a token"
-	const unnamed = "stands by name, and never had enough networks up to that day"
-	const noCell = "is no cell of traffic figures"
+	const unnamed = "appears by name, but never had enough networks up to that day"
+	const noCell = "is not a cell of traffic figures"
 	names := "2026-11-20 p/page\n2026-11-22 p/user/*\n2026-11-20 m/no\n2026-11-20 sblog.example.net\n2026-11-23 p/later\n" +
 		"2026-11-20 groads\n2026-11-20 cspring sale\n2026-11-20 p/who/192.0.2.7\n2026-11-20 s192.0.2.7\n2026-11-20 p/a@b.c\n"
 	long := "/" + strings.Repeat("a/", 50)
@@ -71,10 +71,10 @@ func TestProof(t *testing.T) {
 		{"from 8 192.0.2.7", secret},
 		{"from 8 192.0.2.7 Google", secret},
 		{"comet 7 8 2001:db8::7", secret},
-		{"browser 1 2 3 4 Firefox", "stands by name with fewer than 5 visitors"},
-		{"country 1 2 3 4 DE", "stands by name with fewer than 5 visitors"},
+		{"browser 1 2 3 4 Firefox", "appears by name with fewer than 5 visitors"},
+		{"country 1 2 3 4 DE", "appears by name with fewer than 5 visitors"},
 		{"country 1 2 3 9 192.0.2.7", secret},
-		{"system 1 2 3 4 Linux", "stands by name with fewer than 5 visitors"},
+		{"system 1 2 3 4 Linux", "appears by name with fewer than 5 visitors"},
 		{"hour 1 2 3 4 24", noCell},
 		{"status 1 2 x", noCell},
 		{"page /never", noCell},

@@ -117,7 +117,7 @@ func (k *Killed) Repeats(day civil.Day) *traffic.Repeats {
 			k.cfg.Report.Say("traffic-repeated", fmt.Sprintf("%s: a process was killed before it let go of its last lines; they came again, and their traffic is counted once", k.cfg.Path))
 		}
 		r.Unsure = func() {
-			k.cfg.Report.Say("traffic-unsure", fmt.Sprintf("%s: the last lines may be such as a process counted that was killed; their traffic is counted, perhaps twice", k.cfg.Path))
+			k.cfg.Report.Say("traffic-unsure", fmt.Sprintf("%s: a process that was killed may have counted the last lines already; their traffic may be counted twice", k.cfg.Path))
 		}
 	}
 	return r

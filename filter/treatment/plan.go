@@ -233,7 +233,7 @@ func (p *Plan) checkBlurred(known *format.LogFormat) error {
 		from, to := field(b.From), field(b.To)
 		if (p.IsUser(from) || !p.Of(from).IsWhole()) && p.shows(to) || showsUser && to.Role == format.RoleStatus {
 			names := known.Directives()
-			return fmt.Errorf("words of %s could stand in %s, as no quotes part them; hint: log each in quotes, \"%s\" \"%s\"",
+			return fmt.Errorf("words of %s could end up in %s, as no quotes separate them; hint: log each in quotes, \"%s\" \"%s\"",
 				names[b.From], names[b.To], names[b.From], names[b.To])
 		}
 	}

@@ -91,7 +91,7 @@ func (d *decoder) checkKeep(p *Policy, s *Stream, path string) {
 func (d *decoder) checkGate(p *Policy, s *Stream, path string) {
 	switch {
 	case d.has(path+".group") && !d.has(path+".least"):
-		d.fault(path+".group", `group without "least"`, "least = 7 says how many people stand behind what is left of it")
+		d.fault(path+".group", `group without "least"`, "least = 7 says how many people share what is left of it")
 	case !d.has(path+".group") && d.has(path+".least"):
 		d.fault(path+".least", `least without "group"`, `group = "user" says of what`)
 	case len(s.Group) > 0 && s.Keep.None() && !d.isWrong(path+".keep"):

@@ -66,7 +66,7 @@ func parseStatuses(text string) (list []StatusRange, wrong *mistake) {
 		to, err2 := strconv.Atoi(last)
 		switch {
 		case err1 != nil || err2 != nil || len(first) != 3 || len(last) != 3 || from < 100 || to < 100:
-			return nil, &mistake{fmt.Sprintf("%q is no status code and no range of them", part), `give codes and ranges, as in "403,404,500-599"`}
+			return nil, &mistake{fmt.Sprintf("%q is not a status code or a range of them", part), `give codes and ranges, as in "403,404,500-599"`}
 		case from > to:
 			return nil, &mistake{fmt.Sprintf("%q ends before it begins", part), fmt.Sprintf("write %d-%d", to, from)}
 		}
@@ -148,7 +148,7 @@ func (d *decoder) query(n *node, _ string) []Query {
 	q := parseQuery(text)
 	switch {
 	case q.Name == "" || strings.ContainsAny(text, "&?#"):
-		d.add(n.at, fmt.Sprintf("%q is no parameter", text), `give one, "action", or one and its value, "action=logout"; a list has several`)
+		d.add(n.at, fmt.Sprintf("%q is not a parameter", text), `give one, "action", or one and its value, "action=logout"; a list has several`)
 		return nil
 	case isEncoded(text):
 		d.add(n.at, fmt.Sprintf("%q fits no parameter", text), "parameters are decoded before: write the character itself")
@@ -168,10 +168,10 @@ func (d *decoder) host(n *node, _ string) []string {
 	case !ok:
 		return nil
 	case strings.Contains(text, "*"):
-		d.add(n.at, fmt.Sprintf("%q is no host", text), "there is no wildcard for hosts; a list has several")
+		d.add(n.at, fmt.Sprintf("%q is not a host", text), "there is no wildcard for hosts; a list has several")
 		return nil
 	case strings.ContainsAny(text, "/ ,") || strings.Count(text, ":") == 1:
-		d.add(n.at, fmt.Sprintf("%q is no host", text), "give its name alone, without scheme, port and path")
+		d.add(n.at, fmt.Sprintf("%q is not a host", text), "give its name alone, without scheme, port and path")
 		return nil
 	}
 	return []string{strings.ToLower(text)}
@@ -183,10 +183,10 @@ func (d *decoder) user(n *node, _ string) []string {
 	case !ok:
 		return nil
 	case text == "-":
-		d.add(n.at, `"-" stands for nobody, and is no user`, `give unless = { user = "*" }`)
+		d.add(n.at, `"-" means nobody, and is not a user`, `give unless = { user = "*" }`)
 		return nil
 	case text != "*" && strings.Contains(text, "*"):
-		d.add(n.at, fmt.Sprintf("%q is no user", text), `give a whole name, or "*" for anybody`)
+		d.add(n.at, fmt.Sprintf("%q is not a user", text), `give a whole name, or "*" for anybody`)
 		return nil
 	}
 	return []string{text}

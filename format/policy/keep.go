@@ -103,12 +103,12 @@ func parseBound(text string) (Bound, *mistake) {
 	case "entries":
 		b.Kind, least, most = Entries, minEntries, maxEntries
 	case "none":
-		return b, &mistake{`"none" stands beside other bounds`, `give "none" alone: no line is kept`}
+		return b, &mistake{`"none" excludes other bounds`, `give "none" alone: no line is kept`}
 	default:
-		return b, &mistake{fmt.Sprintf("%q is no bound", text), keepHint}
+		return b, &mistake{fmt.Sprintf("%q is not a bound", text), keepHint}
 	}
 	if number == "" {
-		return b, &mistake{fmt.Sprintf("%q is no bound", text), keepHint}
+		return b, &mistake{fmt.Sprintf("%q is not a bound", text), keepHint}
 	}
 	if err != nil || n < least || n > most {
 		return b, &mistake{fmt.Sprintf("%q is out of range", text), fmt.Sprintf("give %d to %d", least, most)}

@@ -271,7 +271,7 @@ func (d *decoder) fields(list *[]Field) func(*node, string) {
 				for _, o := range k.value.keys {
 					d.source.places[join(sub, strconv.Quote(o.name))] = o.value.at
 					if o.name == "" || strings.ContainsFunc(o.name, isControl) {
-						d.add(o.at, fmt.Sprintf("%q is no field", o.name), `give a directive, as in "%{X}i", or a key of JSON lines`)
+						d.add(o.at, fmt.Sprintf("%q is not a field", o.name), `give a directive, as in "%{X}i", or a key of JSON lines`)
 						continue
 					}
 					d.field(list, Field{Name: o.name, Other: true}, "user", o.value)

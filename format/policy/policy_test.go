@@ -102,11 +102,11 @@ func TestUnreadable(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"\xef\xbb\xbfformat = \"combined\"\n", "1:1: the file begins with a byte order mark; hint: save it as UTF-8 without BOM"},
 		{"\xff\xfef\x00", "1:1: the file is UTF-16; hint: save it as UTF-8"},
-		{"a = 1\nb = \"\xe4\"\n", "2:6: this byte is no UTF-8; hint: save the file as UTF-8"},
+		{"a = 1\nb = \"\xe4\"\n", "2:6: this byte is not valid UTF-8; hint: save the file as UTF-8"},
 		{"a = 1\n\x00", "2:1: the file has a NUL byte; hint: is this the policy?"},
 		{strings.Repeat("#\n", 200<<10), "the file has more than 256 KiB; hint: is this the policy?"},
 		{"", `1:1: "stream" is missing; hint: a policy has at least one [[stream]]`},
-		{"a = " + strings.Repeat("[", 20<<10), "1:20485: this is no TOML: expected character ] but the document ended here"},
+		{"a = " + strings.Repeat("[", 20<<10), "1:20485: this is not valid TOML: expected character ] but the document ended here"},
 	} {
 		_, errs := policy.Parse([]byte(test.text))
 		require.Len(t, errs, 1, "%.40q", test.text)

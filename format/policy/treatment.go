@@ -91,7 +91,7 @@ func parseTreatment(field, text string) (Treatment, error) {
 	var t Treatment
 	switch form {
 	case "":
-		return t, fmt.Errorf("%q is no treatment of %s", text, field)
+		return t, fmt.Errorf("%q is not a treatment of %s", text, field)
 	case "N":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 || n > maxNumber || value != strconv.Itoa(n) {
@@ -107,7 +107,7 @@ func parseTreatment(field, text string) (Treatment, error) {
 		b4, err4 := strconv.ParseUint(v4, 10, 8)
 		b6, err6 := strconv.ParseUint(v6, 10, 8)
 		if err4 != nil || err6 != nil || b4 > 32 || b6 > 128 {
-			return t, fmt.Errorf("%q is no mask; hint: give the bits that are kept of IPv4 (0 to 32) and IPv6 (0 to 128), as in mask=24/48", text)
+			return t, fmt.Errorf("%q is not a mask; hint: give the bits that are kept of IPv4 (0 to 32) and IPv6 (0 to 128), as in mask=24/48", text)
 		}
 		t = Treatment{Kind: Mask, Bits4: int(b4), Bits6: int(b6)}
 	case "NETS":
@@ -124,7 +124,7 @@ func parseTreatment(field, text string) (Treatment, error) {
 		for s := range strings.SplitSeq(value, ",") {
 			s = strings.TrimSpace(s)
 			if s == "" || strings.ContainsAny(s, "=&?#/ ") {
-				return t, fmt.Errorf("%q is no name of a parameter; hint: give names, separated by commas, as in only=q,s", s)
+				return t, fmt.Errorf("%q is not a parameter name; hint: give names, separated by commas, as in only=q,s", s)
 			}
 			t.Params = append(t.Params, s)
 		}
@@ -171,7 +171,7 @@ func (t Treatment) Merges() bool {
 	return false
 }
 
-var errNetwork = errors.New("no network; hint: give one as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1")
+var errNetwork = errors.New("not a network; hint: give one as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1")
 
 // parseNetwork reads a network, or an address as a network of its own.
 func parseNetwork(text string) (netip.Prefix, error) {

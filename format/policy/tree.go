@@ -110,7 +110,7 @@ func (b *builder) syntax(err error, text []byte) int {
 
 func noTOML(what string) string {
 	what = strings.TrimPrefix(strings.ReplaceAll(what, "\n", "the end of the line"), "toml: ")
-	return "this is no TOML: " + strings.Map(printable, what)
+	return "this is not valid TOML: " + strings.Map(printable, what)
 }
 
 // nextTable returns where the next line begins that is a table's head, -1 for none.
@@ -295,7 +295,7 @@ func (s *source) readable() *Error {
 			}
 			at += n
 		}
-		return s.at(at, "this byte is no UTF-8", "save the file as UTF-8")
+		return s.at(at, "this byte is not valid UTF-8", "save the file as UTF-8")
 	case bytes.IndexByte(text, 0) >= 0:
 		return s.at(bytes.IndexByte(text, 0), "the file has a NUL byte", "is this the policy?")
 	}

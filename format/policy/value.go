@@ -98,7 +98,7 @@ func (d *decoder) days(value *int) func(*node, string) {
 		}
 		b, wrong := parseBound(text)
 		if wrong != nil || b.Kind != Days {
-			d.add(n.at, fmt.Sprintf("%q is no number of days", text), fmt.Sprintf("give 1d to %dd", maxDays))
+			d.add(n.at, fmt.Sprintf("%q is not a number of days", text), fmt.Sprintf("give 1d to %dd", maxDays))
 			return
 		}
 		*value = b.N
@@ -142,7 +142,7 @@ func each[T any](d *decoder, list *[]T, read func(n *node, path string) []T) fun
 		seen := map[string]bool{}
 		for i, v := range values {
 			if v.text != "" && seen[v.text] {
-				d.add(v.at, fmt.Sprintf("%q stands in the list twice", v.text), "")
+				d.add(v.at, fmt.Sprintf("%q is in the list twice", v.text), "")
 				continue
 			}
 			seen[v.text] = true
@@ -180,7 +180,7 @@ func (d *decoder) byLanguage(text *Text) func(*node, string) {
 		}
 		for _, k := range n.keys {
 			if !language.MatchString(k.name) {
-				d.add(k.at, fmt.Sprintf("%q is no language", k.name), "give its code, as in de, en or nb")
+				d.add(k.at, fmt.Sprintf("%q is not a language", k.name), "give its code, as in de, en or nb")
 			}
 			if s, ok := d.paragraph(k.value); ok {
 				t[k.name] = s

@@ -35,7 +35,7 @@ var translations = map[string]struct{ de, no string }{
 	"Nothing is known of this period.":                {"Von diesem Zeitraum ist nichts bekannt.", "Ingenting er kjent om denne perioden."},
 	"There was no conference.":                        {"Es gab keine Konferenz.", "Det var ingen konferanse."},
 	"Most conferences: %d with %d participants (%s).": {"Die meisten Konferenzen: %d mit %d Teilnehmenden (%s).", "Flest konferanser: %d med %d deltakere (%s)."},
-	"Each figure stands in the table below.":          {"Jede Zahl steht unten in der Tabelle.", "Hvert tall står i tabellen nedenfor."},
+	"The table below has each figure.":                {"Jede Zahl steht unten in der Tabelle.", "Hvert tall står i tabellen nedenfor."},
 	"Drag across a chart to look closer, double-click to see all again. With the keyboard: arrow keys.": {
 		"Mit der Maus einen Bereich aufziehen, um ihn näher zu sehen; Doppelklick zeigt wieder alles. Mit der Tastatur: Pfeiltasten.",
 		"Dra over et diagram for å se nærmere, dobbeltklikk for å se alt igjen. Med tastaturet: piltaster."},

@@ -169,7 +169,7 @@ func CheckHost(name string) error {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-:@", c)
 	}
 	if name == "" || len(name) > 255 || strings.ContainsFunc(name, func(c rune) bool { return !valid(c) }) {
-		return errors.New("is no name of a host; hint: use letters, digits, and . _ - : @")
+		return errors.New("is not a host name; hint: use letters, digits, and . _ - : @")
 	}
 	return nil
 }

@@ -114,14 +114,14 @@ func parseLine(line []byte) (e Entry, reason string) {
 	}
 	// ParseUint takes 007 for 7; the file knows one spelling.
 	if len(count) == 0 || count[0] < '1' || count[0] > '9' {
-		return e, "the count is no number from 1"
+		return e, "the count is not a positive number"
 	}
 	n, err := strconv.ParseUint(string(count), 10, 64)
 	if err != nil {
 		if errors.Is(err, strconv.ErrRange) {
 			return e, "the count is beyond 64 bits"
 		}
-		return e, "the count is no number from 1"
+		return e, "the count is not a positive number"
 	}
 	if len(hash) != 2*len(e.Hash) {
 		return e, "the hash has not 40 digits"

@@ -145,7 +145,7 @@ type Nothing struct{ InStream }
 type Fields struct {
 	InStream
 	List []Field
-	// Whole is that lines are written whole, those in no known format as well; List is then
+	// Whole is that lines are written whole, those in an unknown format as well; List is then
 	// what they usually have, or what their format has, if Known.
 	Whole, Known bool
 	Events       []Event // that the field event can name, unless Lines has them all

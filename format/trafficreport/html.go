@@ -69,7 +69,7 @@ func (p *page) Change() string {
 	case p.Comparable():
 		return p.Text("The change is against %s.", before)
 	case p.Before.Known == 0:
-		return p.Text("There is nothing to compare with: of %s there are no data.", before)
+		return p.Text("There is nothing to compare with: there is no data for %s.", before)
 	}
 	return p.Text("Nothing is compared, since days of this period or of %s have no data.", before)
 }

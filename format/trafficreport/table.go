@@ -26,7 +26,7 @@ type table struct {
 // tables are those of the kinds that are known.
 var tables = []table{
 	{kind: "page", title: "Pages", about: "Pages by views; of the visits, how many began there and how many ended", key: "Path", by: 0, shown: []int{0, 2, 3, 1}},
-	{kind: "missing", title: "Not found", about: "Paths that people asked for in vain (status 404 or 410)", key: "Path", by: 0, shown: []int{0}},
+	{kind: "missing", title: "Not found", about: "Requested paths that were not found (status 404 or 410)", key: "Path", by: 0, shown: []int{0}},
 	{kind: "from", title: "Where people came from", about: "Pages by what led to them", key: "Origin", by: 0, shown: []int{0}},
 	{kind: "hour", title: "Hours", key: "Hour", by: -1, shown: []int{3, 0, 1, 2}, order: hours()},
 	{kind: "length", title: "Length of visits", about: "Visits by the time from their first page to their last", key: "Up to", by: -1, shown: []int{0}, order: []string{"one-page", "30s", "2m", "5m", "15m", "30m", "1h", "more"}},

@@ -132,7 +132,7 @@ func (r *Report) summary(l *report.Language) [][]string {
 		case "ignored":
 			add("Left out", l.Number(c.Numbers[1]))
 		case "without-visit":
-			add("Pages of no known visit", l.Number(c.Numbers[0]))
+			add("Pages without a known visit", l.Number(c.Numbers[0]))
 		default: // of a later version
 			add(c.Key, l.Number(c.Numbers[1]))
 		}

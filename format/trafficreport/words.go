@@ -24,7 +24,7 @@ var words = map[string]struct{ de, no string }{
 	"Bytes of robots":                    {"Bytes an Roboter", "Byte til roboter"},
 	"Visits that loaded more than pages": {"Besuche, die mehr als Seiten luden", "Besøk som hentet mer enn sider"},
 	"Left out":                           {"Ausgelassen", "Utelatt"},
-	"Pages of no known visit":            {"Seiten ohne bekannten Besuch", "Sider uten kjent besøk"},
+	"Pages without a known visit":        {"Seiten ohne bekannten Besuch", "Sider uten kjent besøk"},
 	"Days without data":                  {"Tage ohne Daten", "Dager uten data"},
 	"Day":                                {"Tag", "Dag"},
 	"Week":                               {"Woche", "Uke"},
@@ -90,7 +90,7 @@ var words = map[string]struct{ de, no string }{
 	"Days without data are gaps, not zeros: what was on them is not known.": {
 		"Tage ohne Daten sind Lücken, keine Nullen: Was an ihnen war, ist nicht bekannt.", "Dager uten data er hull, ikke nuller: Det er ikke kjent hva som skjedde da."},
 	"The change is against %s.": {"Die Änderung ist die gegenüber %s.", "Endringen er mot %s."},
-	"There is nothing to compare with: of %s there are no data.": {
+	"There is nothing to compare with: there is no data for %s.": {
 		"Es gibt nichts zu vergleichen: Von %s gibt es keine Daten.", "Det er ingenting å sammenligne med: Det er ingen data for %s."},
 	"Nothing is compared, since days of this period or of %s have no data.": {
 		"Verglichen wird nicht, denn Tage dieses Zeitraums oder von %s haben keine Daten.", "Ingenting sammenlignes, siden dager i denne perioden eller i %s mangler data."},
@@ -105,10 +105,10 @@ var words = map[string]struct{ de, no string }{
 	"Not all of these days were counted in the same way: compare them with care. The end of this page says how.": {
 		"Nicht alle diese Tage wurden auf dieselbe Art gezählt: Vergleiche sind mit Vorsicht zu lesen. Wie gezählt wurde, steht am Ende dieser Seite.",
 		"Ikke alle disse dagene er telt på samme måte: Sammenlign med forsiktighet. Slutten av siden sier hvordan."},
-	"Visits, pages and hits":                 {"Besuche, Seiten und Zugriffe", "Besøk, sider og treff"},
-	"Hits of people and of robots":           {"Zugriffe von Menschen und von Robotern", "Treff fra mennesker og fra roboter"},
-	"People":                                 {"Menschen", "Mennesker"},
-	"Each figure stands in the table below.": {"Jede Zahl steht unten in der Tabelle.", "Hvert tall står i tabellen nedenfor."},
+	"Visits, pages and hits":           {"Besuche, Seiten und Zugriffe", "Besøk, sider og treff"},
+	"Hits of people and of robots":     {"Zugriffe von Menschen und von Robotern", "Treff fra mennesker og fra roboter"},
+	"People":                           {"Menschen", "Mennesker"},
+	"The table below has each figure.": {"Jede Zahl steht unten in der Tabelle.", "Hvert tall står i tabellen nedenfor."},
 	"Drag across a chart to look closer, double-click to see all again. With the keyboard: arrow keys.": {
 		"Mit der Maus einen Bereich aufziehen, um ihn näher zu sehen; Doppelklick zeigt wieder alles. Mit der Tastatur: Pfeiltasten.",
 		"Dra over et diagram for å se nærmere, dobbeltklikk for å se alt igjen. Med tastaturet: piltaster."},
@@ -117,7 +117,7 @@ var words = map[string]struct{ de, no string }{
 		"Besuche, die in einer Stunde begannen, im Mittel der Tage mit Daten", "Besøk som begynte i en time, i snitt av dagene med data"},
 	"Pages by views; of the visits, how many began there and how many ended": {
 		"Seiten nach Aufrufen; dazu, wie viele Besuche dort begannen und endeten", "Sider etter visninger; og hvor mange besøk som begynte og sluttet der"},
-	"Paths that people asked for in vain (status 404 or 410)": {
+	"Requested paths that were not found (status 404 or 410)": {
 		"Pfade, die Menschen vergeblich abriefen (Status 404 oder 410)", "Stier som folk ba om forgjeves (status 404 eller 410)"},
 	"Pages by what led to them":                              {"Seiten nach dem, was zu ihnen führte", "Sider etter hva som førte dit"},
 	"Search engines, assistants, networks and sites by name": {"Suchmaschinen, Assistenten, Netzwerke und Seiten mit Namen", "Søkemotorer, assistenter, nettverk og nettsteder ved navn"},
@@ -167,7 +167,7 @@ var words = map[string]struct{ de, no string }{
 	"pages":                {"Seiten", "sider"},
 	"feeds":                {"Feeds", "feeder"},
 	"Counted with %s (%s)": {"Gezählt mit %s (%s)", "Telt med %s (%s)"},
-	"Figures of a later version of hushpipe, as they stand in its files.": {
+	"Figures of a later version of hushpipe, as in its files.": {
 		"Zahlen einer späteren Version von hushpipe, wie sie in deren Dateien stehen.", "Tall fra en senere versjon av hushpipe, slik de står i filene."},
 	"What the figures mean, and what they do not": {"Was die Zahlen bedeuten, und was nicht", "Hva tallene betyr, og hva de ikke betyr"},
 	"are requests to the server, whatever they were for and however they were answered. Those of robots are counted apart.": {

@@ -12,7 +12,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Read returns the states in d; none where it takes part in no fleet. Beside an error, those
+// Read returns the states in d; none where it is not in a fleet. Beside an error, those
 // are good that could be read.
 func Read(d *dir.Dir) (Chain, error) {
 	if names, err := d.Names(dir.Fleet); len(names) == 0 || err != nil {
@@ -149,7 +149,7 @@ func Adopt(d *dir.Dir, fleet string, day civil.Day, store func(Seed) error) erro
 		return err
 	}
 	if seed.Fleet != fleet {
-		return d.Error("read", "", dir.SeedName, fmt.Errorf("is of the fleet %s, not of %s; hint: invite this host to that", seed.Fleet, fleet))
+		return d.Error("read", "", dir.SeedName, fmt.Errorf("is for the fleet %s, not for %s; hint: invite this host to that fleet", seed.Fleet, fleet))
 	}
 	unlock, err := d.LockFleet(dir.LockPatience)
 	if err != nil {

@@ -152,7 +152,7 @@ func TestAdoptRefused(t *testing.T) {
 	other.Fleet = "other"
 	h.give(other)
 	err := Adopt(h.Dir, "meet", today, storeNone)
-	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is of the fleet other, not of meet; hint: invite this host to that")
+	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is for the fleet other, not for meet; hint: invite this host to that fleet")
 	dirtest.Put(t, h.path, dir.SeedName, seedText[:50])
 	err = Adopt(h.Dir, "meet", today, storeNone)
 	assert.EqualError(t, err, "read "+h.path+"/fleet-seed: is not a seed of a fleet, or not all of one; hint: make it with hushpipe fleet invite")
@@ -173,7 +173,7 @@ func TestAdoptRefused(t *testing.T) {
 // made, whether or not there is one to go on from.
 func TestAdvance(t *testing.T) {
 	h := newHost(t)
-	assert.Empty(t, h.advance(today), "it takes part in no fleet")
+	assert.Empty(t, h.advance(today), "it is not in a fleet")
 	assert.NoDirExists(t, filepath.Join(h.path, dir.Fleet))
 	s := New(today)
 	h.give(seedOf(s))

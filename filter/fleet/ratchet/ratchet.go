@@ -65,7 +65,7 @@ var unread [32]byte
 var errUnread = errors.New("the state of the fleet cannot be read; hint: invite this host anew")
 
 // errPast says that a state is of a later day.
-var errPast = errors.New("the states of the fleet are of later days; hint: set the clock, or invite this host anew")
+var errPast = errors.New("the fleet's keys are for later days; hint: set the clock, or invite this host anew")
 
 // At returns the state of a day.
 func (c Chain) At(day civil.Day) (State, error) {

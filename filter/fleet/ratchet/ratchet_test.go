@@ -30,7 +30,7 @@ func TestStateGoesForward(t *testing.T) {
 		assert.Equal(t, straight, inSteps)
 	}
 	_, err := chain.At(today - 1)
-	assert.EqualError(t, err, "2026-11-21: the states of the fleet are of later days; hint: set the clock, or invite this host anew")
+	assert.EqualError(t, err, "2026-11-21: the fleet's keys are for later days; hint: set the clock, or invite this host anew")
 	_, err = Chain{}.At(today)
 	assert.ErrorIs(t, err, errPast)
 }
