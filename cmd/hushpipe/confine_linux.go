@@ -55,28 +55,24 @@ func confine(dir, keys string, shared ...string) string {
 func confineFilter(dir, keys string, files []string, shared ...string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
 		paths, err := reach(dir, keys)
-		rules := append(readRules(folders(files)), readRules(files)...) // in the directory of all files that alone
-		for _, file := range files {
-			if target, err := filepath.EvalSymlinks(file); err == nil {
-				rules = append(rules, readRules(folders([]string{target}))...)
-			}
-		}
+		rules := renewedRules(files)
 		return append(rules, landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders(shared)...)), err
 	})
 }
 
-// confineTo is confine, with one shared file or "", but that the process can read directories as well, and can reach a
+// confineTo is confine for what a process is left of the disk, but that it can reach a
 // network: TCP at ports, or the unix socket at path, and name servers. Before Linux 6.7 landlock knows no ports, and before
 // 7.1 no sockets: then it can reach any.
-func confineTo(ports []uint16, socket, dir, keys, shared string, read ...string) string {
+func confineTo(ports []uint16, socket string, disk beside) string {
 	// Go tries once what this machine has of IPv6, by calls that are refused later.
 	if conn, err := net.Dial("udp6", "[::1]:9"); err == nil {
 		conn.Close()
 	}
 	net.DefaultResolver.PreferGo = true // that of the C library loads other libraries
 	return restrict(true, func() ([]landlock.Rule, error) {
-		paths, err := reach(dir, keys)
-		rules := append(readRules(read), landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders([]string{shared})...), landlock.ConnectSendUDP(53))
+		paths, err := reach(disk.dir, disk.keys)
+		rules := append(readRules(disk.read), renewedRules(disk.renewed)...)
+		rules = append(rules, landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders([]string{disk.shared})...), landlock.ConnectSendUDP(53))
 		for _, port := range ports {
 			rules = append(rules, landlock.ConnectTCP(port))
 		}
@@ -133,6 +129,18 @@ func confineMerge(out string, dirs []string) string {
 		paths, err := reach(out, "")
 		return append(readRules(dirs), landlock.PathAccess(work, paths...)), err
 	})
+}
+
+// renewedRules is the right to read files, also those that take their place: with all that is
+// in their directories.
+func renewedRules(files []string) []landlock.Rule {
+	rules := append(readRules(folders(files)), readRules(files)...) // in the directory of all files that alone
+	for _, file := range files {
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			rules = append(rules, readRules(folders([]string{target}))...)
+		}
+	}
+	return rules
 }
 
 // readRules is the right to read the files and directories at paths.

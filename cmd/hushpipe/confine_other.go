@@ -13,8 +13,8 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 }
 
 // confineTo is for Linux only.
-func confineTo(ports []uint16, socket, dir, keys, shared string, read ...string) string {
-	return confine(dir, keys)
+func confineTo(ports []uint16, socket string, disk beside) string {
+	return confine(disk.dir, disk.keys)
 }
 
 // confineReplay is for Linux only.

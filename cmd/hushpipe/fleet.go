@@ -70,7 +70,7 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			confineToEngine(v.cfg, args[0], "", "", read...)
+			confineToEngine(v.cfg, beside{dir: args[0], read: read})
 			merge.Counted = v.counted
 			err = fleetMerge(merge, say)
 			if next := v.run(args[0], say); err == nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ import (
 )
 
 // engineOf returns where a fleet's engine is, with what its file names: read before the
-// process can read it no more. There is an engine if there are addresses.
+// process can read it no more, and again for each connection where it still can. There is an engine if there are addresses.
 func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	if file.Engine == "" {
 		return cfg, nil
@@ -30,6 +31,7 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	if cfg.Addresses, encrypted, err = file.Addresses(); err != nil {
 		return cfg, err
 	}
+	cfg.Renew = func() (engine.Config, error) { return engineOf(file) }
 	cfg.User = file.User
 	if file.Password != "" {
 		text, err := os.ReadFile(file.Password)
@@ -64,14 +66,26 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// confineToEngine is confine, with the network that the engine takes, one shared file or "",
-// and directories to be read.
-func confineToEngine(cfg engine.Config, dir, keys, shared string, read ...string) string {
+// beside is what of the disk a process is left that speaks to an engine.
+type beside struct {
+	dir, keys string   // DIR and the key directory, "" for none
+	shared    string   // a file that it replaces, "" for none
+	renewed   []string // files that others replace, and that it reads then
+	read      []string // files and directories
+}
+
+// secretsOf returns the files that a fleet's file names.
+func secretsOf(file fleet.File) (paths []string) {
+	return slices.DeleteFunc([]string{file.Password, file.CA, file.Cert, file.Key}, func(path string) bool { return path == "" })
+}
+
+// confineToEngine is confine, with the network that the engine takes.
+func confineToEngine(cfg engine.Config, disk beside) string {
 	if len(cfg.Addresses) == 0 {
-		return confine(dir, keys, shared)
+		return confine(disk.dir, disk.keys, disk.shared)
 	}
 	ports, socket := portsOf(cfg.Addresses)
-	return confineTo(ports, socket, dir, keys, shared, read...)
+	return confineTo(ports, socket, disk)
 }
 
 // portsOf returns the ports of an engine, or its socket.
@@ -129,7 +143,7 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			confineToEngine(cfg, args[1], keys, at)
+			confineToEngine(cfg, beside{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
 			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
 			if check {
 				return fleetCheck(s, file.Name, cfg, say)

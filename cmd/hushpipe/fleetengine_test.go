@@ -47,11 +47,11 @@ func hostRights(t *testing.T) []string {
 }
 
 // TestFleetEngine: what the engine counts of three hosts with their filters is an independent
-// count, after it was killed and had lost all. The hosts have the rights that the manual
-// gives them, and no others.
+// count, after it was killed and had lost all, and came back with another password. The hosts
+// have the rights that the manual gives them, and no others.
 func TestFleetEngine(t *testing.T) {
 	notAtMidnight()
-	engine := enginetest.Start(t, append([]string{"--user", "default", "off", "--user"}, hostRights(t)...)...)
+	engine := enginetest.Start(t, append([]string{"--user"}, hostRights(t)...)...)
 	password := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(password, []byte("PASSWORD\n"), 0o600))
 	h := fleetHosts(t, "engine unix://"+engine.Socket+"\nuser meet\npassword "+password+"\n", "web1", "web2", "web3")
@@ -63,7 +63,10 @@ func TestFleetEngine(t *testing.T) {
 	assert.Contains(t, readMetrics(t, written), "fleet_collected_timestamp_seconds")
 	engine.Kill()
 	h.logMany(1000)
+	require.NoError(t, os.WriteFile(password+".new", []byte("RENEWED\n"), 0o600))
+	require.NoError(t, os.Rename(password+".new", password))
 	engine.Run()
+	engine.Do("ACL", "SETUSER", "meet", "<PASSWORD", ">RENEWED")
 	collected()
 	out := filepath.Join(h.path, "all")
 	h.merge(out, h.dirs()...)

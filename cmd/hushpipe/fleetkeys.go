@@ -145,7 +145,7 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
 			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
-			confined := confineToEngine(cfg, args[1], keys, "")
+			confined := confineToEngine(cfg, beside{dir: args[1], keys: keys, renewed: secretsOf(file)})
 			if check {
 				return fleetCheck(shipper, file.Name, cfg, say)
 			}

@@ -44,7 +44,7 @@ func fleetStatusCommand() *cobra.Command {
 				path = args[1]
 				keys = cmp.Or(keys, registry.KeysOf(path))
 			}
-			confineToEngine(cfg, path, keys, "")
+			confineToEngine(cfg, beside{dir: path, keys: keys})
 			s, err := pairs.ReadStatus(pairs.CollectorConfig{Path: path, Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
 			if err != nil {

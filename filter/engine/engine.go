@@ -22,6 +22,9 @@ type Config struct {
 	Addresses      []string // HOST:PORT, of a cluster some; or the path of a unix socket
 	User, Password string
 	TLS            *tls.Config // nil: none
+	// Renew, unless nil, returns who asks as it is by now, before each connection: a
+	// certificate or password may be another. After an error they stay.
+	Renew func() (Config, error)
 }
 
 // Engine is an engine that answers, over a connection to each server, which is made anew
@@ -73,6 +76,14 @@ func (e *Engine) conn(address string) (redis.Conn, error) {
 	if conn := e.conns[address]; conn != nil {
 		return conn, nil
 	}
+	var stays error
+	if e.cfg.Renew != nil {
+		by, err := e.cfg.Renew()
+		if err == nil {
+			e.cfg.User, e.cfg.Password, e.cfg.TLS = by.User, by.Password, by.TLS
+		}
+		stays = err
+	}
 	network := "tcp"
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
@@ -80,6 +91,9 @@ func (e *Engine) conn(address string) (redis.Conn, error) {
 	conn, err := redis.Dial(network, address, redis.DialUsername(e.cfg.User), redis.DialPassword(e.cfg.Password),
 		redis.DialUseTLS(e.cfg.TLS != nil), redis.DialTLSConfig(e.cfg.TLS),
 		redis.DialConnectTimeout(patience), redis.DialReadTimeout(patience), redis.DialWriteTimeout(patience))
+	if err != nil && stays != nil {
+		return nil, fmt.Errorf("%w (%w)", explain(err), stays)
+	}
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"maps"
 	"net"
 	"slices"
@@ -107,6 +108,32 @@ func TestSecretInError(t *testing.T) {
 	_, err = e.Add(Batch{Positions: "{a}p", Host: "h", Position: "1", Index: "{a}i", Tokens: []string{"t"},
 		Sets: []Set{{"{a}s", []string{"1234567890"}}}, Expire: time.Now().Add(time.Hour)})
 	assert.EqualError(t, err, "the engine: ERR unknown command 'SADD'")
+}
+
+// TestRenew: a password that was renewed is that of the next connection, and one that cannot be
+// read stays.
+func TestRenew(t *testing.T) {
+	server := enginetest.Start(t, "--user", "meet", "on", ">first", "~*", "+@all")
+	password, wrong := "first", error(nil)
+	e, err := Open(Config{Addresses: []string{server.Socket}, Renew: func() (Config, error) { return Config{User: "meet", Password: password}, wrong }})
+	require.NoError(t, err)
+	defer e.Close()
+	again := func() error { // over another connection
+		server.Do("CLIENT", "KILL", "USER", "meet")
+		_, err := e.Members("a")
+		require.Error(t, err)
+		_, err = e.Members("a")
+		return err
+	}
+	wrong = errors.New("open password: no such file")
+	require.NoError(t, again())
+	server.Do("ACL", "SETUSER", "meet", "<first", ">second")
+	err = again()
+	assert.ErrorContains(t, err, "the engine: WRONGPASS ")
+	assert.ErrorContains(t, err, "; hint: see the rights in hushpipe-fleet(1) (open password: no such file)")
+	password, wrong = "second", nil
+	_, err = e.Members("a")
+	require.NoError(t, err)
 }
 
 // TestTLS: hosts are known by their certificates, and a server without one of the authority
