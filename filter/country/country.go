@@ -72,9 +72,6 @@ func Named(name string) *Database { return &Database{name: name} }
 // not known.
 func (d *Database) Name() string { return d.name }
 
-// Path returns the path of the file.
-func (d *Database) Path() string { return d.path }
-
 // Content returns a number that is another one whenever Of may answer otherwise.
 func (d *Database) Content() uint64 { return d.read.Load() }
 

@@ -157,15 +157,15 @@ func (f *Files) counts(u *union) bool {
 
 // writeRooms merges the counts of a day into its room file.
 func (f *Files) writeRooms(d *dir.Dir, day civil.Day, counted []roomfile.Entry) error {
-	_, _, err := WriteRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
+	_, _, err := writeRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
 	return err
 }
 
-// WriteRooms replaces the room file of a day by the larger, hash by hash, of what it
+// writeRooms replaces the room file of a day by the larger, hash by hash, of what it
 // holds and of counted, and reports whether that made it another one, and whether it is
 // now what was counted. It says where the file of the DIR at path could not be read. The
 // caller has the lock of the room files.
-func WriteRooms(d *dir.Dir, path string, day civil.Day, counted []roomfile.Entry, say func(topic, line string)) (changed, whole bool, err error) {
+func writeRooms(d *dir.Dir, path string, day civil.Day, counted []roomfile.Entry, say func(topic, line string)) (changed, whole bool, err error) {
 	name := dir.RoomFile(day)
 	old, err := d.ReadFile(dir.Rooms, name)
 	missing := errors.Is(err, fs.ErrNotExist)

@@ -41,7 +41,7 @@ type Merged struct {
 // lower bound, since what was counted before and is gone now cannot be united with what is
 // new: of each room the larger number is in the file.
 func WriteHosts(d *dir.Dir, path string, day civil.Day, m Merged, say func(topic, line string)) (bound bool, err error) {
-	changed, whole, err := WriteRooms(d, path, day, m.Rooms, say)
+	changed, whole, err := writeRooms(d, path, day, m.Rooms, say)
 	if err != nil {
 		return false, err
 	}

@@ -57,8 +57,8 @@ func NewEntry(began time.Time, p *policy.Policy, open []policy.Opening) Entry {
 	return e
 }
 
-// Has reports whether the policy has a stream of that name.
-func (e *Entry) Has(name string) bool {
+// has reports whether the policy has a stream of that name.
+func (e *Entry) has(name string) bool {
 	return slices.ContainsFunc(e.Streams, func(s Stream) bool { return s.Name == name })
 }
 

@@ -50,7 +50,7 @@ func TermsOf(path string) (*Terms, error) {
 		if !ok {
 			return nil, d.Error("read", "", dir.PoliciesLogName, errLine)
 		}
-		if !e.Has(name) {
+		if !e.has(name) {
 			continue
 		}
 		p, err := e.Policy(d)

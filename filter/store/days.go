@@ -32,12 +32,12 @@ func (d *days) init(now func() time.Time, keep calendar.Period) {
 
 func (d *days) changed() { d.turn.Add(1) }
 
-// Window is the span of days that are open, as of the last judgement of the clock.
-func (d *days) Window() calendar.Window { return *d.window.Load() }
+// span is that of the open days, as of the last judgement of the clock.
+func (d *days) span() calendar.Window { return *d.window.Load() }
 
-// Counted is Window without the days that are past another bound: their journals are gone.
-func (d *days) Counted() calendar.Window {
-	w := d.Window()
+// counted is span without the days that are past another bound: their journals are gone.
+func (d *days) counted() calendar.Window {
+	w := d.span()
 	w.First = max(w.First, civil.Day(d.kept.Load()))
 	return w
 }

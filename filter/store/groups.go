@@ -36,13 +36,13 @@ func (s *Store) initGroups() {
 		return
 	}
 	s.groups = &grouping{wake: make(chan struct{}, 1), stop: make(chan struct{}),
-		Groups: s.cfg.groupsOf(groups.Config{Window: s.Window, Past: s.isPast, Bound: s.bound, Report: s.report,
+		Groups: s.cfg.groupsOf(groups.Config{Window: s.span, Past: s.isPast, Bound: s.bound, Report: s.report,
 			Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})}
 }
 
 // bound has a log heed what the Store's own does.
 func (s *Store) bound(l *daylog.Log) {
-	l.SetWindow(s.Window())
+	l.SetWindow(s.span())
 	l.SetPast(s.isPast)
 	l.WhenGone(s.keeper.PurgeSoon)
 	if d := s.dir.Load(); d != nil {

@@ -93,7 +93,7 @@ func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock 
 		p.store.expireTraffic(p, first)
 		p.store.expireGroups(p, first)
 	}
-	p.store.ledger.ReadUntil(p.store.Counted().First)
+	p.store.ledger.ReadUntil(p.store.counted().First)
 	return unlock
 }
 

@@ -127,7 +127,7 @@ func newStore(cfg Config) *Store {
 	self := cfg.Process
 	self.Keep, self.Bounds = cfg.Keep.String(), bounds
 	s.registry = registry.New(registry.Config{Path: cfg.Path, Flags: cfg.Flags, Replays: cfg.Finish, Now: cfg.Now, Report: s.report, Process: self})
-	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.Window,
+	s.keys = keyring.New(keyring.Config{Path: cfg.Path, Keys: cfg.Keys, Now: cfg.Now, Window: s.span,
 		Changed: s.changed, Report: s.report,
 		Dir: func() *dir.Dir {
 			if d := s.dir.Load(); d != nil {
@@ -141,7 +141,7 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.Counted, OthersLive: s.registry.OthersLive, Secret: s.roomSecret, Report: s.report}, s.keys.Known))
+	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.counted, OthersLive: s.registry.OthersLive, Secret: s.roomSecret, Report: s.report}, s.keys.Known))
 	s.rounds.busy = make(chan struct{}, 1)
 	s.initGroups()
 	s.initTraffic()

@@ -34,7 +34,7 @@ type killedBefore struct {
 // initTraffic is a part of newStore.
 func (s *Store) initTraffic() {
 	s.hits.killed.known, s.hits.killed.doubts = make(chan struct{}), map[civil.Day]bool{}
-	cfg := s.cfg.traffic(s.Counted, s.report, s.keys.Known)
+	cfg := s.cfg.traffic(s.counted, s.report, s.keys.Known)
 	cfg.Key, cfg.Forget = s.lineKey, s.forget
 	journals, files := trafficlog.New(cfg)
 	if s.hits.files = files; s.cfg.Traffic != nil {

@@ -50,11 +50,11 @@ func (d *Day) rank(text []byte) uint64 {
 	return sum.Sum64()
 }
 
-// Add adds a record that Delta.AppendTo made. The error is ErrRecord, and then
+// Add adds a record that Delta.AppendTo made. The error is errRecord, and then
 // nothing of it was added.
 func (d *Day) Add(record []byte) error {
 	if !d.read(record, false) {
-		return ErrRecord
+		return errRecord
 	}
 	d.read(record, true)
 	for k, n := range d.counts {
@@ -300,8 +300,8 @@ func (d *Day) dropStrings(k stringKind) {
 	d.stayed[k] = d.counts[k]
 }
 
-// Record returns all of the Day as a record.
-func (d *Day) Record() []byte {
+// record returns all of the Day as a record.
+func (d *Day) record() []byte {
 	for n, all := range d.networks {
 		for _, network := range all {
 			d.cells.at(cellOf(kindNetwork, n, network))

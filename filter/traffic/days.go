@@ -40,7 +40,7 @@ func (a *Days) at(day civil.Day) *Day {
 	if len(a.used) >= openDays {
 		first := a.used[0]
 		a.used = slices.Delete(a.used, 0, 1)
-		a.parked[first] = a.open[first].Record()
+		a.parked[first] = a.open[first].record()
 		delete(a.open, first)
 	}
 	d := NewDay(a.opt)
@@ -77,4 +77,4 @@ func (a *Days) Figures(day civil.Day, names Names) trafficfile.Day {
 }
 
 // Record returns all of a day as a record.
-func (a *Days) Record(day civil.Day) []byte { return a.at(day).Record() }
+func (a *Days) Record(day civil.Day) []byte { return a.at(day).record() }

@@ -160,8 +160,8 @@ func appendNumber(dst []byte, n uint64) []byte {
 
 const recordVersion = 3
 
-// ErrRecord is the error of a record that no Delta made, or one of a later version.
-var ErrRecord = errors.New("not a record of traffic figures")
+// errRecord is the error of a record that no Delta made, or one of a later version.
+var errRecord = errors.New("not a record of traffic figures")
 
 // reader reads a record. After a flaw all it returns is 0.
 type reader struct {

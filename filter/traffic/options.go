@@ -29,7 +29,7 @@ type Options struct {
 	Groups    *Groups           // nil: there are none
 	Countries *country.Database // nil: they are not counted
 
-	Rules *Rules // nil: DefaultRules
+	Rules *Rules // nil: defaultRules
 
 	mixed string // see Mix
 }
@@ -184,15 +184,5 @@ type Rules struct {
 	Others  bool     // what a program looks for by itself is a page: robots.txt and the like
 }
 
-// DefaultRules are those of hushpipe.
-var DefaultRules = Rules{Assets: assets, Methods: []string{"GET"}}
-
-// assets are the extensions of what belongs to a page, or is a file to be had from one.
-var assets = []string{
-	".css", ".js", ".mjs", ".map", ".json", ".xml", ".txt", ".log", ".wasm", ".webmanifest",
-	".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif", ".ico", ".bmp", ".tif", ".tiff",
-	".woff", ".woff2", ".ttf", ".otf", ".eot", ".swf",
-	".mp3", ".ogg", ".oga", ".ogv", ".opus", ".m4a", ".wav", ".flac", ".mp4", ".m4v", ".webm", ".mov", ".avi", ".mkv", ".m3u8", ".ts", ".vtt",
-	".pdf", ".epub", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".odp", ".csv", ".ics", ".vcf", ".gpx", ".kml", ".geojson",
-	".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".jar", ".deb", ".rpm", ".exe", ".msi", ".dmg", ".apk", ".iso", ".bin",
-}
+// defaultRules are those of hushpipe.
+var defaultRules = Rules{Assets: assets, Methods: []string{"GET"}}

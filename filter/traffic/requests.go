@@ -20,7 +20,7 @@ type requests struct {
 }
 
 func newRequests(opt Options) requests {
-	r := requests{rules: DefaultRules, assets: map[string]uint8{}}
+	r := requests{rules: defaultRules, assets: map[string]uint8{}}
 	if opt.Rules != nil {
 		r.rules = *opt.Rules
 	}

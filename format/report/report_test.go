@@ -105,10 +105,10 @@ func TestTextWithoutBars(t *testing.T) {
 // Bars have one scale, and what is not zero is seen.
 func TestBars(t *testing.T) {
 	s := Screen{}
-	assert.Equal(t, []string{"", "▏", "██████", "████████████"}, s.Bars([]uint64{0, 1, 500, 1000}, 12))
-	assert.Equal(t, []string{"", ""}, s.Bars([]uint64{0, 0}, 12))
-	assert.Nil(t, s.Bars([]uint64{1}, 11))
-	assert.Equal(t, mostBar, utf8.RuneCountInString(s.Bars([]uint64{math.MaxUint64}, 1000)[0]))
+	assert.Equal(t, []string{"", "▏", "██████", "████████████"}, s.bars([]uint64{0, 1, 500, 1000}, 12))
+	assert.Equal(t, []string{"", ""}, s.bars([]uint64{0, 0}, 12))
+	assert.Nil(t, s.bars([]uint64{1}, 11))
+	assert.Equal(t, mostBar, utf8.RuneCountInString(s.bars([]uint64{math.MaxUint64}, 1000)[0]))
 }
 
 func TestRows(t *testing.T) {

@@ -27,8 +27,8 @@ const (
 // Head paints the head of a table.
 func (s Screen) Head(text string) string { return s.paint(bold, text) }
 
-// Bar paints what Bars draws.
-func (s Screen) Bar(text string) string { return s.paint(cyan, text) }
+// bar paints what bars draws.
+func (s Screen) bar(text string) string { return s.paint(cyan, text) }
 
 // gap paints a line of which nothing is known.
 func (s Screen) gap(text string) string { return s.paint(faint, text) }
@@ -73,7 +73,7 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 		values[i] = step.Participants
 	}
 	room := s.Width - prose.Width(lines[0]) - 2
-	bars := s.Bars(values, room)
+	bars := s.bars(values, room)
 	head := s.Head(lines[0])
 	if title := l.Text("Participants"); prose.Width(title) <= room {
 		head += "  " + s.Head(title)
@@ -89,7 +89,7 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 				bar = s.gap(l.Text("no data"))
 			}
 		case bars != nil:
-			bar = s.Bar(bars[i])
+			bar = s.bar(bars[i])
 		}
 		fmt.Fprintln(out, strings.TrimRight(line+"  "+bar, " "))
 	}
@@ -115,14 +115,14 @@ func (s Screen) Table(out io.Writer, rows [][]string, values []uint64) {
 	lines := prose.Lines("lr", rows)
 	var bars []string
 	if len(values) > 0 {
-		bars = s.Bars(values, s.Width-prose.Width(lines[0])-2)
+		bars = s.bars(values, s.Width-prose.Width(lines[0])-2)
 	}
 	for n, line := range lines {
 		switch {
 		case n == 0 && len(values) > 0:
 			line = s.Head(line)
 		case n > 0 && bars != nil:
-			line += "  " + s.Bar(bars[n-1])
+			line += "  " + s.bar(bars[n-1])
 		}
 		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
@@ -132,8 +132,8 @@ func (s Screen) Table(out io.Writer, rows [][]string, values []uint64) {
 // terminal the eye loses the line.
 const leastBar, mostBar = 12, 60
 
-// Bars draws values to one scale, in so many columns; nil where they are too few.
-func (s Screen) Bars(values []uint64, columns int) []string {
+// bars draws values to one scale, in so many columns; nil where they are too few.
+func (s Screen) bars(values []uint64, columns int) []string {
 	if columns < leastBar {
 		return nil
 	}
