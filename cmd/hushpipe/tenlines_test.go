@@ -89,6 +89,9 @@ counted() { [ "$(hushpipe rooms --by hash /var/log/hushpipe 2>/dev/null)" = "3 $
 await counted
 hushpipe rooms /var/log/hushpipe
 hushpipe fleet status /etc/hushpipe/meet /var/log/hushpipe
+hushpipe purge /var/log/hushpipe # as the timer of the package does
+hushpipe fleet collect --check /etc/hushpipe/meet /var/log/hushpipe
+await counted
 
 [ "$(stat -c '%U %a' /etc/hushpipe/meet.pem /machines/web1/etc/hushpipe/meet.pem | tr '\n' ' ')" = "redis 600 root 600 " ]
 if ls /var/log/hushpipe/fleet-seed /machines/*/var/log/hushpipe/fleet-seed 2>/dev/null; then echo "a seed is left"; exit 1; fi
