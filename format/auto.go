@@ -26,6 +26,11 @@ type Auto struct {
 	last   *LogFormat // of the last line that was parsed, nil: it is of no access log
 }
 
+var (
+	autoHosts   = [...]string{"", "%v ", "%v:%p "}
+	autoFormats = [...]string{isCommon: commonFormat, isCombined: combinedFormat, isMain: mainFormat}
+)
+
 func newAuto(loc *time.Location, opt Options) (*Auto, error) {
 	a := &Auto{opt: opt}
 	var err error
@@ -44,8 +49,8 @@ func newAuto(loc *time.Location, opt Options) (*Auto, error) {
 		}
 		return p
 	}
-	for i, host := range []string{"", "%v ", "%v:%p "} {
-		for j, format := range []string{commonFormat, combinedFormat, mainFormat} {
+	for i, host := range autoHosts {
+		for j, format := range autoFormats {
 			a.access[i][j] = compile(host + format)
 		}
 	}

@@ -231,7 +231,7 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		}
 		if job != nil {
 			st.Mode = job.filter.Mode
-			st.Ways = append(st.Ways, o.wayOf(p, i, say))
+			st.Ways = append(st.Ways, o.waysOf(p, i, say)...)
 		}
 		if of.Fields == nil {
 			st.Ways = append(st.Ways, auto)
@@ -271,7 +271,7 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, say *messages) func(
 			}
 			i := slices.IndexFunc(of.Streams, func(s policy.Stream) bool { return s.Name == stream })
 			if job, err := o.streamJob(of, i, say); err == nil && job != nil {
-				if ways[digest] = []audit.Way{o.wayOf(of, i, say)}; of.Streams[i].Fields == nil {
+				if ways[digest] = o.waysOf(of, i, say); of.Streams[i].Fields == nil {
 					ways[digest] = append(ways[digest], auto)
 				}
 			}
@@ -300,9 +300,23 @@ func (s *subject) former(st audit.Stream) {
 	s.Claims = append(s.Claims, statement.Addresses{InStream: in})
 }
 
-// wayOf returns how a stream treats its lines, as a way to look at them once more: in the
-// format that they were written in.
-func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
+// waysOf returns how a stream treats its lines, as ways to look at them once more: in the
+// format that they were written in, or one of several.
+func (o *filterFlags) waysOf(p *policy.Policy, i int, say *messages) (ways []audit.Way) {
+	of := &p.Streams[i]
+	if of.Format == "" && of.Fields != nil && of.Treatment("time").Kind == policy.Drop {
+		for _, written := range format.Timeless(p.Format) {
+			ways = append(ways, o.wayOf(p, i, written, say))
+		}
+	}
+	if ways == nil || p.Format == "auto" { // lines of JSON, too
+		ways = append(ways, o.wayOf(p, i, of.Format, say))
+	}
+	return ways
+}
+
+// wayOf is waysOf for one format, "" for that of the input.
+func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, say *messages) audit.Way {
 	of := &p.Streams[i]
 	told, _ := claims.Conditions(p, of.Name)
 	return func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
@@ -312,15 +326,15 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, say *messages) audit.Way {
 		}
 		cfg := job.filter
 		var late format.Parser
-		if of.Format == "" {
+		if as == "" {
 			late, err = o.ofPolicy(p).parserIn(filter.LatestZone)
 		} else {
 			var written *format.LogFormat
-			if written, err = format.Compile(of.Format, time.Local); err != nil {
+			if written, err = format.Compile(as, time.Local); err != nil {
 				return nil, err
 			}
 			cfg.Parser, cfg.Plan, cfg.Proxies = written, treatment.Written(of, written), nil
-			late, err = format.Compile(of.Format, filter.LatestZone)
+			late, err = format.Compile(as, filter.LatestZone)
 		}
 		if err != nil {
 			return nil, err

@@ -43,6 +43,12 @@ fields  = { client = "mask", user = "hash", time = "keep", url = "only=q", refer
 keep    = "60 entries, 14d"
 
 [[stream]]
+name    = "undated"
+purpose = "x"
+fields  = { client = "mask", url = "path", status = "keep" }
+keep    = "14d"
+
+[[stream]]
 name     = "hours"
 purpose  = "x"
 fields   = { client = "only=10.0.0.0/8", user = "keep", time = "keep" }
@@ -151,6 +157,9 @@ func TestAuditFindsInStreams(t *testing.T) {
 		}, "entries:fields", "entries/" + segment, 1},
 		{"minutes where the hour alone is kept", change("linked/"+name, 5, ":00:00 ", ":00:01 "), "linked:fields", "linked/" + name, 5},
 		{"a size that is not rounded", change("linked/"+name, 6, " 1000", " 512"), "linked:fields", "linked/" + name, 6},
+		{"a parameter, in a line without its time", change("undated/"+name, 3, "GET /a", "GET /a?q=s3cret"), "undated:fields", "undated/" + name, 3},
+		{"a client that is not masked, in a line without its time", change("undated/"+name, 4, "192.0.2.0", "192.0.2.77"), "undated:addresses", "undated/" + name, 4},
+		{"a time that was to be left out", change("undated/"+name, 5, "- - - ", now.Format("- - [02/Jan/2006:15:04:05 -0700] ")), "undated:fields", "undated/" + name, 5},
 		{"a field that is not listed", change("web/"+name, 7, " 404 -", " 404 512"), "web:fields", "web/" + name, 7},
 		{"a line of another format", change("entries/"+segment, 2, "[", "s3cret"), "entries:fields", "entries/" + segment, 2},
 		{"a client outside of the networks", change("hours/"+name, 9, "- ", "192.0.2.77 "), "hours:addresses", "hours/" + name, 9},
