@@ -60,6 +60,8 @@ type Config struct {
 	Traffic *Traffic        // nil: no hits are counted
 	Groups  *Groups         // of which lines are held back; nil: none
 	Hours   bool            // lines go to the files of their hours; the Calendar is Hourly, the Sink a HourSink
+
+	again bool // lines were treated before: of a list behind Proxies, the client alone is left
 }
 
 // Filter treats lines: a router says to which day a line goes, a rewriter what may be
@@ -138,6 +140,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	}
 	if cfg.Groups != nil {
 		f.grouped = newGrouped(cfg.Groups, cfg.Limits)
+		f.grouped.proxied = cfg.Proxies != nil
 	}
 	f.fast, _ = cfg.Parser.(format.FastParser)
 	if f.traffic = newHitCounter(cfg.Traffic, cfg.Redact, cfg.Parser); cfg.Traffic != nil {
@@ -148,7 +151,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	}
 	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
 	if cfg.Proxies != nil {
-		f.parser = &viaProxies{cfg.Parser, cfg.Proxies}
+		f.parser = &viaProxies{cfg.Parser, cfg.Proxies, cfg.again}
 	}
 	return f
 }

@@ -41,6 +41,7 @@ type grouped struct {
 	scratch []byte
 	folded  []byte // of a user
 	person  pseudonym.Addr
+	proxied bool        // the client is found behind trusted proxies
 	proof   *groupProof // of lines that were released; nil: lines are held back
 }
 
@@ -144,7 +145,8 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 }
 
 // groupOf returns the group of a line, and its user, nil for none. A line has no group
-// if something else is left of a further client or user.
+// if something else is left of a further client or user. Behind trusted proxies it is known
+// who the client is, and what is left of the proxies belongs to the group.
 func (f *Filter) groupOf(line []byte) (group pseudonym.Group, user []byte, ok bool) {
 	if f.json.nodes == nil {
 		return f.groupOfFields(line)
@@ -169,12 +171,15 @@ func (f *Filter) groupOfFields(text []byte) (group pseudonym.Group, user []byte,
 			if i == f.line.Client || !f.isFurtherClient(&f.line.Fields[i]) {
 				continue
 			}
-			g.buf = f.appendTreatedOf(g.buf[:end], text, i)
-			if !bytes.Equal(g.buf[:end], g.buf[end:]) {
+			at := len(g.buf)
+			g.buf = f.appendTreatedOf(append(g.buf, ' '), text, i)
+			if bytes.Equal(g.buf[:end], g.buf[at+1:]) {
+				g.buf = g.buf[:at]
+			} else if !g.proxied {
 				return group, nil, false
 			}
 		}
-		g.buf = g.buf[:end]
+		end = len(g.buf)
 	}
 	if g.User {
 		at, ok := f.userField(text)

@@ -55,7 +55,7 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 	cfg.Rooms, cfg.NoLines = nil, false
 	cfg.Groups, cfg.Traffic, cfg.Hours = nil, nil, false // the lines were released, and lie in the file of their hour
 	if cfg.Plan != nil {
-		cfg.Plan = cfg.Plan.Again(cfg.Parser)
+		cfg.Plan, cfg.again = cfg.Plan.Again(cfg.Parser), true
 	}
 	p := &Proof{f: newFilter(cfg, proofDay(day), &direct{}), day: day, late: late, plain: cfg.Parser, cfg: cfg}
 	if cfg.Plan != nil {
@@ -84,7 +84,7 @@ func (p *Proof) Under(conditions *policy.Policy) {
 }
 
 func (p *Proof) inputOf(conditions *policy.Policy) *Streams {
-	return NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
+	return NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies, again: p.cfg.again}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
 }
 
 // noFormat is a Parser that knows no line.

@@ -149,6 +149,11 @@ func FuzzProof(f *testing.F) {
 	// Under pfx, its pseudonym has fewer digits than that of any real address.
 	f.Add(uint8(2), uint8(0xba), "1 - - [22/Nov/2026%:07:23:55 +0000] \"G\xff\xff\xff\x7fa HTT")
 	f.Add(uint8(0x18), uint8(2), ` - - [22/Nov/2026:07:23:55 +0000] "GET /a?b HTTP/1.1" 200 5 "http://19.b2.0.2.9/" "a"`)
+	for i := range proofPlans {
+		for _, list := range []string{"192.0.2.1", "198.51.100.7, 192.0.2.1", "192.0.2.1, 10.0.0.9", "2001:db8::1, unknown", "-", "[2001:db8::1]:80", "-192.0.2.1-"} {
+			f.Add(uint8(len(lineSpecs)+i), uint8(2), `10.0.0.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "`+list+`"`)
+		}
+	}
 	configs := make([]Config, len(lineSpecs))
 	for i, spec := range lineSpecs {
 		if configs[i] = newConfig(f, spec.format); spec.proxies {

@@ -35,6 +35,7 @@ const maxProven = 1 << 15
 // back. open may know of more when it is asked again.
 func (p *Proof) Grouped(by *Groups, open func(pseudonym.Group) bool) {
 	p.f.grouped = newGrouped(by, p.cfg.Limits)
+	p.f.grouped.proxied = p.cfg.Proxies != nil
 	p.f.grouped.proof = &groupProof{open: open, known: map[string]*provenGroup{}}
 	p.Under(nil)
 }

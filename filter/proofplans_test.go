@@ -17,25 +17,33 @@ import (
 	"hushpipe/format/policy"
 )
 
-// proofPlans are streams that list their fields: the format of the input, fields, and the
-// format of the lines that are written.
-var proofPlans = []struct{ format, fields, written string }{
-	{"combined", `client = "ipcrypt", time = "keep", url = "keep", status = "keep", size = "round=100", referer = "keep", agent = "keep", user = "keep"`, ""},
-	{"combined", `client = "ipcrypt", time = "hour", url = "path", status = "keep", referer = "site", agent = "keep", user = "hash"`, ""},
-	{"combined", `client = "pfx", time = "day", url = "site", status = "keep", referer = "path", user = "words=1"`, ""},
-	{"combined", `client = "mask", time = "keep", url = "only=q,id", agent = "keep"`, ""},
-	{"combined", `client = "drop", time = "keep", url = "path", referer = "site", agent = "keep"`, ""},
+// proofPlan is a stream that lists its fields.
+type proofPlan struct {
+	format, fields string
+	written        string // the format of the lines that are written; "": that of the input
+	proxies        string // that are trusted
+}
+
+var proofPlans = []proofPlan{
+	{"combined", `client = "ipcrypt", time = "keep", url = "keep", status = "keep", size = "round=100", referer = "keep", agent = "keep", user = "keep"`, "", ""},
+	{"combined", `client = "ipcrypt", time = "hour", url = "path", status = "keep", referer = "site", agent = "keep", user = "hash"`, "", ""},
+	{"combined", `client = "pfx", time = "day", url = "site", status = "keep", referer = "path", user = "words=1"`, "", ""},
+	{"combined", `client = "mask", time = "keep", url = "only=q,id", agent = "keep"`, "", ""},
+	{"combined", `client = "drop", time = "keep", url = "path", referer = "site", agent = "keep"`, "", ""},
 	{"combined", `client = "ipcrypt", time = "keep", url = "path", referer = "site", agent = "keep", status = "keep", user = "keep"`,
-		`%t %h %u "%r" %>s "%{Referer}i" "%{User-Agent}i"`},
-	{"combined", `client = "mask", time = "hour", url = "only=q", status = "keep"`, `%t %a %m %U%q %>s`},
-	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, ""},
-	{"auto", `client = "drop", time = "keep", url = "keep", status = "keep", referer = "keep", agent = "keep"`, ""},
-	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", host = "keep"`, ""},
-	{"json", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, ""},
-	{"json", `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`, ""},
-	{"json", `client = "ipcrypt", user = "keep", time = "keep", status = "keep", other = { "user_id" = "keep" }`, ""},
-	{"error", `client = "ipcrypt", time = "keep", level = "keep", module = "keep", message = "keep"`, ""},
-	{"vhost_combined", `client = "only=192.0.2.0/24", time = "keep", url = "path", status = "keep", referer = "site", host = "keep"`, ""},
+		`%t %h %u "%r" %>s "%{Referer}i" "%{User-Agent}i"`, ""},
+	{"combined", `client = "mask", time = "hour", url = "only=q", status = "keep"`, `%t %a %m %U%q %>s`, ""},
+	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, "", ""},
+	{"auto", `client = "drop", time = "keep", url = "keep", status = "keep", referer = "keep", agent = "keep"`, "", ""},
+	{"auto", `client = "ipcrypt", time = "keep", url = "path", status = "keep", host = "keep"`, "", ""},
+	{"json", `client = "ipcrypt", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, "", ""},
+	{"json", `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`, "", ""},
+	{"json", `client = "ipcrypt", user = "keep", time = "keep", status = "keep", other = { "user_id" = "keep" }`, "", ""},
+	{"error", `client = "ipcrypt", time = "keep", level = "keep", module = "keep", message = "keep"`, "", ""},
+	{"vhost_combined", `client = "only=192.0.2.0/24", time = "keep", url = "path", status = "keep", referer = "site", host = "keep"`, "", ""},
+	{"auto", `client = "mask", time = "keep", url = "path", status = "keep", referer = "site", agent = "keep"`, "", `"10.0.0.0/8", "192.0.2.53"`},
+	{`%h %l %u %t \"%r\" %>s %b \"%{X-Forwarded-For}i\"`, `client = "ipcrypt", time = "keep", url = "keep"`, "", `"10.0.0.0/8", "192.0.2.53"`},
+	{`%h %l %u %t \"%r\" %>s %b \"%{X-Forwarded-For}i\"`, `client = "drop", time = "keep", url = "keep"`, "", `"10.0.0.0/8", "192.0.2.53"`},
 }
 
 // plannedLines is what such a stream writes of a log, and the Proof of that.
@@ -45,6 +53,9 @@ func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg 
 	text := fmt.Sprintf("format = \"%s\"\n[[stream]]\nname = \"a\"\npurpose = \"b\"\nkeep = \"1d\"\nfields = { %s }\n", of.format, of.fields)
 	if of.written != "" {
 		text += "format = '" + of.written + "'\n"
+	}
+	if of.proxies != "" {
+		text = "trusted-proxies = [" + of.proxies + "]\n" + text
 	}
 	of2, mistakes := policy.Parse([]byte(text))
 	require.Empty(t, mistakes, text)
@@ -62,7 +73,7 @@ func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg 
 // TestProofOfUsersInJSON: where the status is left out, nobody sees any more which users
 // were passwords. Those that are left are no fault.
 func TestProofOfUsersInJSON(t *testing.T) {
-	i := slices.IndexFunc(proofPlans, func(of struct{ format, fields, written string }) bool {
+	i := slices.IndexFunc(proofPlans, func(of proofPlan) bool {
 		return of.format == "json" && strings.Contains(of.fields, "words=2")
 	})
 	lines, p, _ := plannedLines(t, i, `{"remote_addr":"192.0.2.1","remote_user":"ZS A 1","status":200,"request":"GET /a HTTP/1.1","time":"2026-11-22T10:00:00Z"}

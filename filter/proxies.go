@@ -18,6 +18,7 @@ import (
 type viaProxies struct {
 	format.Parser
 	proxies *pseudonym.Networks
+	again   bool // as in Config
 }
 
 // Parse implements format.Parser.
@@ -25,10 +26,34 @@ func (v *viaProxies) Parse(line []byte, out *format.Line) bool {
 	if !v.Parser.Parse(line, out) {
 		return false
 	}
-	if out.Peer >= 0 {
+	if v.again {
+		findLeft(line, out)
+	} else if out.Peer >= 0 {
 		v.tellClient(line, out)
 	}
 	return true
+}
+
+// findLeft finds the client that was left of a list, beside dashes for the others: those make
+// of it what a parser of any format takes for no list.
+func findLeft(line []byte, out *format.Line) {
+	first, last := out.Client, out.Through
+	if out.Peer >= 0 {
+		out.Client, out.Peer = out.Peer, -1
+	} else if first, last = out.Client+1, len(out.Fields)-1; first == 0 {
+		return
+	}
+	for i := last; i >= first; i-- {
+		f := &out.Fields[i]
+		text := line[f.Start:f.End]
+		start := f.End - len(bytes.TrimLeft(text, "-"))
+		end := max(start, f.Start+len(bytes.TrimRight(text, "-")))
+		isList := f.Kind == format.ClientList || f.Kind == format.Forwarded || f.Kind == format.Client || end-start < len(text)
+		if _, ok := hopAddr(line[start:end]); ok && isList {
+			splitOff(out, hop{i, start, end})
+			return
+		}
+	}
 }
 
 func (v *viaProxies) tellClient(line []byte, out *format.Line) {

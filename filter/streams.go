@@ -63,7 +63,7 @@ type Stream struct {
 // policy that match has the conditions of; one without a Filter takes no lines. Each
 // Filter has a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
-	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies}, nil, nil), conditions: conditions{match: match}, all: all, atHand: atHand{next: len(all)}}
+	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies, again: cfg.again}, nil, nil), conditions: conditions{match: match}, all: all, atHand: atHand{next: len(all)}}
 	for i := range all {
 		f := all[i].Filter
 		all[i].chosen = match.Chooses(i)

@@ -33,14 +33,24 @@ func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams 
 		copy(cal.key[:], cmp.Or(p.Streams[i].Linked, p.Streams[i].Name))
 		streams = append(streams, Stream{Filter: New(cfg, cal), Get: func() *Batch { return get(i) }, Gate: NewGate(p.Openings(nil)[i])})
 	}
-	return NewStreams(Config{Parser: parserOf(t, p)}, where.New(p), streams)
+	return NewStreams(Config{Parser: parserOf(t, p), Proxies: proxiesOf(t, p)}, where.New(p), streams)
 }
 
 // parserOf returns a Parser of the input of a policy.
 func parserOf(t testing.TB, p *policy.Policy) format.Parser {
-	parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField, JSONKeys: p.JSONKeys})
+	parser, err := format.NewWith(p.Format, time.UTC, format.Options{Client: p.Client, User: p.UserField, JSONKeys: p.JSONKeys, Proxies: len(p.TrustedProxies) > 0})
 	require.NoError(t, err)
 	return parser
+}
+
+// proxiesOf are the trusted proxies of a policy.
+func proxiesOf(t testing.TB, p *policy.Policy) *pseudonym.Networks {
+	if len(p.TrustedProxies) == 0 {
+		return nil
+	}
+	nets, err := pseudonym.ParseNetworks(p.TrustedProxies...)
+	require.NoError(t, err)
+	return nets
 }
 
 // streamsConfigs are the Configs of the streams of a policy.
@@ -49,7 +59,7 @@ func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
 	require.NoError(t, err)
 	for i := range p.Streams {
 		s := &p.Streams[i]
-		cfg := Config{Parser: parserOf(t, p), Redact: redact, Limits: rooms.DefaultLimits, NoLines: s.Keep.None(),
+		cfg := Config{Parser: parserOf(t, p), Proxies: proxiesOf(t, p), Redact: redact, Limits: rooms.DefaultLimits, NoLines: s.Keep.None(),
 			CountV6: cmp.Or(s.Figures.CountV6, 128), ByLeft: s.CountsLeft()}
 		if len(s.Figures.Rooms) > 0 {
 			cfg.Rooms, err = rooms.NewMatcher(s.Figures.Rooms, nil)

@@ -238,7 +238,7 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		}
 		st.Earlier = earlier(of.Name)
 		_, st.Untold = claims.Conditions(p, of.Name)
-		st.Hidden = claims.HiddenGroup(of)
+		st.Hidden = claims.HiddenGroup(p, of)
 		s.Streams = append(s.Streams, st)
 	}
 	below, err := d.Nested()
@@ -340,7 +340,7 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, say *messages) a
 			return nil, err
 		}
 		proof := filter.NewProof(cfg, late, cipher, day)
-		if by := job.filter.Groups; by != nil && len(claims.HiddenGroup(of)) == 0 {
+		if by := job.filter.Groups; by != nil && len(claims.HiddenGroup(p, of)) == 0 {
 			proof.Grouped(by, isOpen)
 		}
 		if s := &told.Streams[0]; !s.Where.IsZero() || !s.Unless.IsZero() {

@@ -8,9 +8,10 @@ import (
 	"hushpipe/format/policy"
 )
 
-// HiddenGroup returns the fields of a stream's groups of which its lines do not tell: those
-// that its own format leaves out, or parts from others by blanks alone.
-func HiddenGroup(s *policy.Stream) (hidden []string) {
+// HiddenGroup returns the fields of the groups of a stream of p of which its lines do not
+// tell: those that its own format leaves out, or parts from others by blanks alone, and a
+// client where it says nothing of the proxies.
+func HiddenGroup(p *policy.Policy, s *policy.Stream) (hidden []string) {
 	written, err := format.Compile(s.Format, time.UTC)
 	if s.Format == "" || err != nil {
 		return nil // that of the input, which has them
@@ -19,7 +20,7 @@ func HiddenGroup(s *policy.Stream) (hidden []string) {
 	for _, field := range s.Group {
 		at := slices.Index(written.Roles(), roles[field])
 		blurred := slices.ContainsFunc(written.Blurred(), func(b format.Blurred) bool { return b.From == at || b.To == at })
-		if at < 0 || blurred {
+		if at < 0 || blurred || field == "client" && len(p.TrustedProxies) > 0 {
 			hidden = append(hidden, field)
 		}
 	}

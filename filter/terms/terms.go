@@ -211,11 +211,11 @@ func (c *checker) group(s *policy.Stream, path string) {
 			c.add(at, fmt.Sprintf("the format has several fields of %ss, and a group one", field), "log one of them")
 		}
 	}
-	// Held lines would be entries as well: they would have to be counted, and room made for
-	// them, under two locks, and a day whose files made room would keep its key for them.
+	// Held lines would be entries as well. If they counted, they would push out lines that can
+	// be read, which would show how many wait; if not, the bound would not hold.
 	for _, b := range s.Keep {
 		if len(s.Group) > 0 && b.Kind == policy.Entries {
-			c.add(path+".keep", fmt.Sprintf("%q with a group is not supported by this version", b), `give days: "30d"`)
+			c.add(path+".keep", fmt.Sprintf("%q with a group: lines that wait would be entries as well", b), `give days: "30d"`)
 		}
 	}
 	if len(s.Group) > 0 && s.Figures.Any() {

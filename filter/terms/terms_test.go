@@ -94,7 +94,7 @@ func TestCheck(t *testing.T) {
 		{"format = 'common'\n" + stream("fields = { client = \"ipcrypt\" }\ngroup = \"client\"\nleast = 7"), "7:9: under \"ipcrypt\" each client is a group of its own, and no line would be released; hint: give client = \"mask=24/48\""},
 		{"format = 'common'\n" + stream("fields = { client = \"mask=32/64\" }\ngroup = \"client\"\nleast = 7"), "7:9: under \"mask=32/64\" each client is a group of its own"},
 		{"format = 'common'\n" + stream("fields = { client = \"mask\", user = \"keep\" }\ngroup = [\"client\", \"user\"]\nleast = 7"), "7:20: under \"keep\" each user is a group of its own, and no line would be released; hint: give user = \"words=2\""},
-		{"format = 'common'\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"100 entries, 30d\"\nfields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7\n", "5:8: \"100 entries\" with a group is not supported by this version; hint: give days"},
+		{"format = 'common'\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"100 entries, 30d\"\nfields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7\n", "5:8: \"100 entries\" with a group: lines that wait would be entries as well; hint: give days"},
 		{"format = '%h %a %t %s'\n" + stream("fields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7"), "7:9: the format has several fields of clients, and a group one; hint: log one of them"},
 		{"format = 'common'\n" + stream("fields = { client = \"mask\" }\ngroup = \"client\"\nleast = 7\nrooms = \"jitsi\"\ncount = \"full\""), "7:9: figures count people of groups that are not released; hint: give the figures a stream of their own"},
 		{stream("traffic = true\ntraffic-country = \"/x.mmdb\"\ntraffic-group = \"/ows?layers={group}\""), ""},
