@@ -42,6 +42,28 @@ func TestLogNames(t *testing.T) {
 	}
 }
 
+// TestTrafficNames: what stands beside a day's figures is hushpipe's own, and is none.
+func TestTrafficNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"traffic-2026-11-22.txt": "", "traffic-2026-11-22.txt.partial": ".partial", "traffic-2026-11-22.hosts": ".hosts", "traffic-2026-11-22.txt.gz": ".gz",
+	} {
+		on, behind, ok := DayOf(Traffic, name)
+		assert.True(t, ok && IsOwn(Traffic, name), name)
+		assert.Equal(t, civil.NewDay(2026, 11, 22), on, name)
+		assert.Equal(t, want, behind, name)
+		_, own := OwnDay(Traffic, name)
+		assert.Equal(t, want == "", own, name)
+		_, expires := ExpiryDay(Traffic, name)
+		assert.False(t, expires, name)
+	}
+	for _, name := range []string{"traffic-2026-11-22.hosts.gz", "traffic-2026-11-22.bak", "traffic-2026-11.hosts", "rooms-2026-11-22.hosts"} {
+		_, _, ok := DayOf(Traffic, name)
+		assert.False(t, ok, name)
+	}
+	assert.Equal(t, "traffic-2026-11-22.hosts", TrafficHosts(civil.NewDay(2026, 11, 22)))
+	assert.Equal(t, "traffic-2026-11-22.txt.partial", TrafficMark(civil.NewDay(2026, 11, 22)))
+}
+
 func TestLogsAreSortedByAge(t *testing.T) {
 	names := []string{"access-2026-11-28.0003.log", "access.log", "access-2026-11-27.0002.log", "access-2026-11-27.0004.log",
 		"access-2026-11-27.log", "access-2026-11-27T15.log", "access-2026-11-26.log", "access-2026-11-27.0001.log.gz", "access-2026-11-28.10000.log"}

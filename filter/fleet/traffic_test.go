@@ -515,6 +515,17 @@ func TestTrafficFilesArePrivate(t *testing.T) {
 		_, err := os.Stat(filepath.Join(p.path, "all", dir.Traffic, dir.NamesName))
 		assert.Equal(t, tt.mode == 0o640, err == nil)
 	}
+	// None standing is known, too.
+	q := newPlace(t)
+	q.process("web1", 1, traffic.Defaults(), false, hit{today, 1, "192.0.2.1", "/a"})
+	q.mergeTraffic(at(today+1, 12, 1), "web1")
+	names, err := os.ReadFile(filepath.Join(q.path, "all", dir.Traffic, dir.NamesName))
+	require.NoError(t, err)
+	assert.Empty(t, names)
+	before := everything(t, q.path)
+	q.mergeTraffic(at(today+1, 12, 6), "web1")
+	assert.Equal(t, before, everything(t, q.path))
+
 	// It goes on standing, for whom there are fewer.
 	p.process("web1", 1, traffic.Defaults(), false, hit{today + 1, 1, "192.0.2.1", "/a"}, hit{today + 1, 1, "192.0.2.1", "/b"})
 	p.mergeTraffic(at(today+1, 13, 0), "web1")

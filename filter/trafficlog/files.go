@@ -417,12 +417,13 @@ func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) traffi
 // from many networks must not fill the disk, nor push out those of the site. Of a process
 // with a larger bound, which this one may not know, as many stay as there are.
 func (n names) write(d *dir.Dir, most int) error {
-	before, err := readNames(d)
-	if err != nil {
+	old, err := d.ReadFile(dir.Traffic, dir.NamesName)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err = dir.IfExists(err); err != nil {
 		return err
 	}
 	had := map[byte]int{}
-	for name := range before {
+	for name := range traffic.ParseNames(old) {
 		had[name[0]]++
 	}
 	var text []byte
@@ -431,6 +432,9 @@ func (n names) write(d *dir.Dir, most int) error {
 		if count[name[0]]++; count[name[0]] <= max(most, had[name[0]]) {
 			text = fmt.Appendf(text, "%s %s\n", n[name], name)
 		}
+	}
+	if !missing && bytes.Equal(text, old) {
+		return nil
 	}
 	return d.ReplaceFile(dir.Traffic, dir.NamesName, text)
 }

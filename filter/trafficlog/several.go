@@ -242,7 +242,7 @@ func (s *Several) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	if changed {
 		err = out.ReplaceSecret(dir.Traffic, name, text)
 	}
-	if err == nil && named && !more && !m.Open {
+	if err == nil && (named || len(known) == 0) && !more && !m.Open { // without the file, an audit cannot tell that none stand
 		err = known.write(out, s.union.counted().MaxNames)
 	}
 	if bound = m.Lost && (m.Grown || changed); err == nil && (bound || m.Damaged || more && !m.Lost) {

@@ -15,7 +15,7 @@ import (
 // Roster is the file beside a room file that is made of the counts of several hosts: the
 // ids of the day keys, in how many lines at least a bound left out a pair, and a line for
 // each host with its state, its name, when it was heard of last, and how many pairs of room
-// and address it had.
+// and address it had. Traffic figures have one as well, with hits in place of pairs.
 //
 //	roster 1
 //	keys 6dc9e92ffdad17b8
@@ -46,7 +46,7 @@ type Host struct {
 	State State
 	Name  string    // see CheckHost
 	Seen  time.Time // zero: never
-	Pairs int
+	Pairs int // or hits
 }
 
 // State says how much of a host's day is counted.
