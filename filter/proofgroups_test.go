@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,11 @@ import (
 	"hushpipe/format/policy"
 )
 
+type groupPlan struct{ format, fields, group, written string }
+
 // groupPlans are streams with groups: the format of the input, fields, what they are grouped
 // by, and the format of the lines that are written.
-var groupPlans = []struct{ format, fields, group, written string }{
+var groupPlans = []groupPlan{
 	{"combined", `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`, `"client", "user"`, ""},
 	{"combined", `client = "mask=24/48", user = "keep", time = "keep", url = "path", status = "keep", agent = "keep"`, `"client"`, ""},
 	{"combined", `client = "ipcrypt", user = "words=1", time = "hour", url = "keep", status = "keep"`, `"user"`, ""},
@@ -149,4 +152,56 @@ func FuzzGroupsOfWritten(f *testing.F) {
 			checkGroups(t, int(plan)%len(groupPlans), log+"\n")
 		}
 	})
+}
+
+// TestHandMadeLines: what somebody puts into a file is of the group that it looks like, and
+// of no other: not by case, by another spelling, or by a second name.
+func TestHandMadeLines(t *testing.T) {
+	t.Parallel()
+	const (
+		log  = `10.0.0.1 - ZS A 1 [22/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1" 200 5 "-" "-"` + "\n"
+		json = `{"time":"2026-11-22T10:00:00+00:00","request":"GET /a HTTP/1.1","remote_addr":"10.0.0.1","remote_user":"ZS A 1","status":200}` + "\n"
+	)
+	made := func(was, is string) func(string) string {
+		return func(line string) string {
+			require.Contains(t, line, was)
+			return strings.Replace(line, was, is, 1)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		format string
+		make   func(line string) string
+		want   treatment.Doubt
+	}{
+		{"as it is", "combined", made("", ""), treatment.NoDoubt},
+		{"another network", "combined", made("10.0.0.0", "10.0.1.0"), treatment.Closed},
+		{"an address of the network", "combined", made("10.0.0.0", "10.0.0.7"), treatment.Closed},
+		{"an address in IPv6", "combined", made("10.0.0.0", "::ffff:10.0.0.0"), treatment.NoDoubt},
+		{"nobody", "combined", made("10.0.0.0", "-"), treatment.Closed},
+		{"another case", "combined", made("ZS A", "zs a"), treatment.Closed},
+		{"escaped", "combined", made("ZS A", `ZS\x20A`), treatment.Closed},
+		{"one word", "combined", made("ZS A", "ZS"), treatment.Closed},
+		{"an address as the user", "combined", made("ZS A", "10.0.0.9"), treatment.Closed},
+		{"no user", "combined", made("ZS A", "-"), treatment.Closed},
+		{"erased", "combined", made("ZS A", "xxxx"), treatment.Groupless},
+		{"of no format", "combined", made("[22/Nov", "22/Nov"), treatment.Groupless},
+		{"as it is, in JSON", "json", made("", ""), treatment.NoDoubt},
+		{"another user in JSON", "json", made("ZS A", "ZS B"), treatment.Closed},
+		{"the same in another spelling", "json", made("ZS A", `ZS \u0041`), treatment.NoDoubt},
+		{"a second user", "json", made("{", `{"user":"ZS B",`), treatment.Closed},
+		{"a second client", "json", made("{", `{"client_ip":"10.9.9.0",`), treatment.Closed},
+		{"no client in JSON", "json", made(`"remote_addr":"10.0.0.0",`, ""), treatment.Closed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := map[string]string{"combined": log, "json": json}[test.format]
+			plan := slices.IndexFunc(groupPlans, func(of groupPlan) bool { return of.format == test.format })
+			var open pseudonym.Group
+			held, p := heldLines(t, plan, in, func(g pseudonym.Group) bool { return g == open })
+			var ok bool
+			open, ok = pseudonym.ParseGroup([]byte(held[0][:groupPrefix-1]))
+			require.True(t, ok)
+			assert.Equal(t, test.want, p.Group([]byte(test.make(held[0][groupPrefix:]))))
+		})
+	}
 }
