@@ -38,7 +38,7 @@ func (c *Collector) hostStatus(now time.Time) []HostStatus {
 	hosts := []HostStatus{}
 	for _, h := range c.newest {
 		lag := int64(now.Sub(h.Seen) / time.Second)
-		hosts = append(hosts, HostStatus{Name: h.Name, Seen: h.Seen, Lag: &lag, Oldest: h.Oldest, Resends: h.Resends, Confined: h.Confined})
+		hosts = append(hosts, HostStatus{Name: h.Name, Seen: h.Seen, Lag: &lag, Oldest: h.Oldest, Keep: h.Keep, Resends: h.Resends, Confined: h.Confined})
 	}
 	for _, name := range c.cfg.Hosts {
 		if _, ok := c.newest[name]; !ok {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"hushpipe/filter/calendar"
 	"hushpipe/format/civil"
 	"hushpipe/format/roomfile"
 )
@@ -21,6 +22,7 @@ type record struct {
 	Keys     []string  `json:"keys"` // ids of the keys that they were counted under
 	Settings []string  `json:"settings"`
 	Oldest   string    `json:"oldest"` // day of its oldest key
+	Keep     int       `json:"keep"`   // for how many days it keeps keys
 	Resends  int       `json:"resends"`
 	Confined string    `json:"confined,omitempty"` // what the kernel keeps its process from
 	Claim    string    `json:"claim"`              // claimID of that under which the engine had all of it
@@ -48,7 +50,7 @@ func (r record) text() []byte {
 
 // parseRecord reads it. Whoever has the day's key may have written anything.
 func parseRecord(text []byte) (r record, err error) {
-	if len(text) > mostRecord || json.Unmarshal(text, &r) != nil || roomfile.CheckHost(r.Name) != nil || r.Pairs < 0 || r.Resends < 0 {
+	if len(text) > mostRecord || json.Unmarshal(text, &r) != nil || roomfile.CheckHost(r.Name) != nil || r.Pairs < 0 || r.Resends < 0 || r.Keep < 0 || r.Keep > calendar.MaxPeriod {
 		return record{}, errRecord
 	}
 	for _, date := range []string{r.Oldest, r.Since} {

@@ -462,7 +462,7 @@ func (t *twins) step(now time.Time) (line string) {
 // tell puts the record of the host, where it changed, and each minute, and returns by whose
 // claim the engine has the day.
 func (s *Sender) tell(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
 		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
 	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
 		return of.claim, nil

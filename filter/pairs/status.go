@@ -11,6 +11,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/engine"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 )
 
@@ -30,6 +31,7 @@ type HostStatus struct {
 	Seen     time.Time `json:"seen,omitzero"`        // zero: never
 	Lag      *int64    `json:"lag_seconds"`          // since then; nil: never
 	Oldest   string    `json:"oldest_key,omitempty"` // day of its oldest key
+	Keep     int       `json:"keep_days,omitempty"`  // for how long it keeps keys
 	Resends  int       `json:"resends"`
 	Confined string    `json:"confined,omitempty"`
 }
@@ -161,7 +163,7 @@ func (v *survey) opened() error {
 			v.Days[i].Missing = v.missing(day)
 		}
 	}
-	v.judge(first)
+	v.judge()
 	return nil
 }
 
@@ -199,9 +201,15 @@ func (v *survey) missing(day civil.Day) (names []string) {
 	return names
 }
 
-// judge lists the hosts, and tells which are behind. first is the first day that is kept.
-func (v *survey) judge(first civil.Day) {
+// judge lists the hosts, and tells which are behind.
+func (v *survey) judge() {
 	v.Hosts = v.hostStatus(v.now)
+	shortest := calendar.MaxPeriod
+	for _, h := range v.Hosts {
+		if h.Lag != nil {
+			shortest = min(shortest, h.Keep)
+		}
+	}
 	expected := v.missing(v.today + 1) // of which nobody has heard yet
 	for _, h := range v.Hosts {
 		switch {
@@ -213,9 +221,12 @@ func (v *survey) judge(first civil.Day) {
 		for _, day := range v.unclosed[h.Name] {
 			v.behind(h.Name, day.String()+" is not closed", "see what hushpipe fleet ship says there")
 		}
+		if h.Keep > shortest { // and with its keys what the others have deleted can be read
+			v.behind(h.Name, fmt.Sprintf("keeps keys for %s, and another host for %d", prose.Plural(h.Keep, "day"), shortest), "give all hosts the same --keep")
+		}
 		// In the last zone the day before may go on.
-		if oldest, ok := civil.ParseDay(h.Oldest); ok && oldest < first-1 {
-			v.behind(h.Name, "still has the key of "+h.Oldest+", past the retention", "run hushpipe purge there, and give all hosts the same --keep")
+		if oldest, ok := civil.ParseDay(h.Oldest); ok && oldest < calendar.Period(h.Keep).First(v.today)-1 {
+			v.behind(h.Name, "still has the key of "+h.Oldest+", past its retention", "run hushpipe purge there")
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
 	"hushpipe/filter/engine"
 )
 
@@ -103,7 +104,26 @@ func TestStatusOfOldKeys(t *testing.T) {
 	m.now = m.now.Add(time.Minute)
 	m.step()
 	require.Len(t, m.status().Behind, 1)
-	assert.Equal(t, "still has the key of "+(m.today()-20).String()+", past the retention", m.status().Behind[0].What)
+	assert.Equal(t, "still has the key of "+(m.today()-20).String()+", past its retention", m.status().Behind[0].What)
+}
+
+// TestStatusOfPeriods: a host that keeps keys for longer than others is named, before it has
+// any that they do not have.
+func TestStatusOfPeriods(t *testing.T) {
+	m := newMeet(t, "web1", "web2")
+	dirtest.Put(t, m.dir("web2"), dir.Keys+"/"+dir.RuleName, "30d\n")
+	m.step()
+	s := m.status()
+	assert.Equal(t, []Behind{{"web2", "keeps keys for 30 days, and another host for 14", "give all hosts the same --keep"}}, s.Behind)
+	assert.Equal(t, 30, s.Hosts[1].Keep)
+
+	// Where all keep them for as long, they may have keys that a collector has no more.
+	dirtest.Put(t, m.dir("web1"), dir.Keys+"/"+dir.RuleName, "30d\n")
+	key := filepath.Join(m.dir("web1"), dir.Keys, dir.KeyFile(m.today()-20))
+	require.NoError(t, os.WriteFile(key, make([]byte, 32), 0o600))
+	m.now = m.now.Add(time.Minute)
+	m.step()
+	assert.Empty(t, m.status().Behind)
 }
 
 // TestStatusOfSeveralDays: what is wrong on each of several days is behind once.
