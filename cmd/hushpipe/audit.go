@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -199,6 +200,12 @@ func earlierFlags(st *audit.Stream) {
 	}
 }
 
+// isLog reports whether a file is one of lines, as it is or rotated.
+func isLog(e fs.DirEntry) bool {
+	_, _, ok := dir.ParseLog(e.Name())
+	return ok
+}
+
 // ofPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
 // DIR itself, and of streams that have left the policy, each by the rule that it records.
 func (s *subject) ofPolicy(text []byte, say *messages) error {
@@ -208,7 +215,8 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 	}
 	s.Claims = claims.OfPolicy(p)
 	home := audit.Stream{Path: s.Path, Keys: s.keys, Ways: []audit.Way{auto}}
-	if lines, _ := filepath.Glob(filepath.Join(s.Path, "access-*")); len(lines) > 0 { // of the time before the policy
+	entries, _ := os.ReadDir(s.Path)         // what is wrong there is said elsewhere
+	if slices.ContainsFunc(entries, isLog) { // of the time before the policy
 		earlierFlags(&home)
 		s.former(home)
 	} else {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hushpipe/filter/dir"
 	"hushpipe/format/prose"
 	"hushpipe/format/serverconf"
 )
@@ -118,7 +119,7 @@ func bareExec(err error) error {
 	if errors.As(err, &notFound) {
 		return notFound.Err
 	}
-	return bare(err)
+	return dir.Bare(err)
 }
 
 // rootHint is a hint for those who are not.

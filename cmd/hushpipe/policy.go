@@ -98,11 +98,11 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 		err = checkPolicyFile(f)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, bare(err))
+		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, dir.Bare(err))
 	}
 	text, err := io.ReadAll(io.LimitReader(f, policies.MaxText+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, bare(err))
+		return nil, nil, fmt.Errorf("--policy %s: %w", o.policy, dir.Bare(err))
 	}
 	if len(text) > policies.MaxText {
 		return nil, nil, fmt.Errorf("--policy %s: is longer than %d bytes", o.policy, policies.MaxText)

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"hushpipe/filter"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
 	"hushpipe/filter/where"
@@ -41,7 +42,7 @@ func eachLine(stdin io.Reader, draw func(n int, line []byte)) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read stdin: %w", bare(err))
+			return fmt.Errorf("read stdin: %w", dir.Bare(err))
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"hushpipe/filter/dir"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +25,7 @@ func (o *output) Write(p []byte) (n int, err error) {
 		n, err = o.file.Write(p)
 	}
 	if err != nil {
-		err = fmt.Errorf("write to stdout: %w", bare(err))
+		err = fmt.Errorf("write to stdout: %w", dir.Bare(err))
 		if o.err == nil {
 			o.err = err
 		}
@@ -32,15 +34,6 @@ func (o *output) Write(p []byte) (n int, err error) {
 }
 
 var errClosed = errors.New("it is closed")
-
-// bare strips the name that package os puts into an error.
-func bare(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
 
 // isClosed reports whether a standard stream was closed at the start. The
 // runtime has put /dev/null in its place then, for reading and writing

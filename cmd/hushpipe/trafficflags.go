@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hushpipe/filter"
+	"hushpipe/filter/dir"
 	"hushpipe/filter/traffic"
 	"hushpipe/format/policy"
 )
@@ -138,7 +139,7 @@ const maxSitemap = 50 << 20
 func readSitemap(path string) ([]string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err != nil {
-		return nil, bare(err)
+		return nil, dir.Bare(err)
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
@@ -147,7 +148,7 @@ func readSitemap(path string) ([]string, error) {
 	text, err := io.ReadAll(io.LimitReader(f, maxSitemap+1))
 	switch paths := traffic.ReadSitemap(text); {
 	case err != nil:
-		return nil, bare(err)
+		return nil, dir.Bare(err)
 	case len(text) > maxSitemap:
 		return nil, fmt.Errorf("is longer than %d MiB; hint: give the paths that matter, one a line", maxSitemap>>20)
 	case len(paths) == 0:

@@ -84,7 +84,7 @@ func newPrompt(stdin *os.File) *prompt {
 func (p *prompt) line(what string) (string, error) {
 	line, err := p.ReadString('\n')
 	if err != nil && err != io.EOF {
-		return "", fmt.Errorf("read %s from stdin: %w", what, bare(err))
+		return "", fmt.Errorf("read %s from stdin: %w", what, dir.Bare(err))
 	}
 	return strings.TrimSpace(line), nil
 }

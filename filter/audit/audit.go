@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -376,12 +375,8 @@ const maxUnsure = 3
 
 // unread notes a file of lines that cannot be read to its end.
 func (s *stream) unread(path string, err error) {
-	what := err.Error()
-	if p := (*os.PathError)(nil); errors.As(err, &p) {
-		what = p.Err.Error()
-	}
 	for _, of := range []row{period, fields, addresses} {
-		s.notProvable(of, fmt.Sprintf("%s could not be read to its end: %s", path, what))
+		s.notProvable(of, fmt.Sprintf("%s could not be read to its end: %v", path, dir.Bare(err)))
 	}
 }
 

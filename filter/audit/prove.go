@@ -440,7 +440,7 @@ func (a *auditor) backups(s *stream, c statement.Claim) *Row {
 			continue
 		}
 		n++
-		if _, err := os.Stat(filepath.Join(at, "CACHEDIR.TAG")); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(at, dir.CacheTagName)); errors.Is(err, fs.ErrNotExist) {
 			s.fault(rowFor(statement.KindBackups), Fault{File: at, What: "has no CACHEDIR.TAG", Do: "hushpipe makes it when it writes there next"})
 		}
 	}

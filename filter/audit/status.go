@@ -399,7 +399,8 @@ func (d *DayFiles) add(sub, name string, size int64) {
 	case "":
 		d.LogBytes += size
 	case dir.Keys:
-		d.Key = d.Key || name == d.Day+".key"
+		_, own := dir.OwnDay(sub, name)
+		d.Key = d.Key || own
 	case dir.Journal:
 		if strings.HasSuffix(name, dir.DamagedSuffix) {
 			return

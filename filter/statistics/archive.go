@@ -268,11 +268,7 @@ func readFile(path string) ([]byte, error) {
 // named puts the path before an error that may have it already. Who asks for the
 // *fs.PathError of the result finds one.
 func named(path string, err error) error {
-	var inner *fs.PathError
-	if errors.As(err, &inner) {
-		err = inner.Err
-	}
-	return at{&fs.PathError{Op: "open", Path: filepath.Clean(path), Err: err}}
+	return at{&fs.PathError{Op: "open", Path: filepath.Clean(path), Err: dir.Bare(err)}}
 }
 
 // at is an error of a path, without what was tried there.
