@@ -46,7 +46,7 @@ type Host struct {
 	State State
 	Name  string    // see CheckHost
 	Seen  time.Time // zero: never
-	Pairs int // or hits
+	Pairs int       // or hits
 }
 
 // State says how much of a host's day is counted.
