@@ -318,21 +318,27 @@ func TestMetricsTick(t *testing.T) {
 	require.EqualValues(t, 9, readMetrics(t, m.path)["lines_total"], "the last word")
 }
 
-// TestMetricsDocumented: the manual names each metric and no other.
+// TestMetricsDocumented: the manual names each metric and no other, in its section.
 func TestMetricsDocumented(t *testing.T) {
-	text := manualText("metrics", "5")
-	var want, got []string
-	for _, m := range metricsOf("", someFigures) {
-		if !slices.Contains(want, m.Name) {
-			want = append(want, m.Name)
+	filters, fleet, found := strings.Cut(manualText("metrics", "5"), "\n## Metrics of a fleet\n")
+	require.True(t, found)
+	for _, tt := range []struct {
+		text    string
+		metrics []metrics.Metric
+	}{{filters, metricsOf("", someFigures)}, {fleet, fleetMetricsOf("", someFleet())}} {
+		var want, got []string
+		for _, m := range tt.metrics {
+			if !slices.Contains(want, m.Name) {
+				want = append(want, m.Name)
+			}
 		}
-	}
-	for _, found := range regexp.MustCompile("(?m)^(`hushpipe_.*)\n: ").FindAllStringSubmatch(text, -1) {
-		for name := range strings.SplitSeq(found[1], ", ") {
-			got = append(got, strings.Trim(name, "`"))
+		for _, found := range regexp.MustCompile("(?m)^(`hushpipe_.*)\n: ").FindAllStringSubmatch(tt.text, -1) {
+			for name := range strings.SplitSeq(found[1], ", ") {
+				got = append(got, strings.Trim(name, "`"))
+			}
 		}
+		require.ElementsMatch(t, want, got)
 	}
-	require.ElementsMatch(t, want, got)
 }
 
 // TestDashboard: Grafana can read it, and all that it asks for is there.
