@@ -296,7 +296,8 @@ func explain(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("the engine: %w", ErrSilent)
 	case errors.As(err, &slow) && slow.Timeout(): // while connecting
-		return fmt.Errorf("the engine: %s%w", strings.TrimSuffix(text, "i/o timeout"), ErrSilent)
+		doing := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(text, "timeout"), "i/o "), ": ")
+		return fmt.Errorf("the engine: %s: %w", doing, ErrSilent)
 	}
 	return fmt.Errorf("the engine: %s%s", text, hint)
 }

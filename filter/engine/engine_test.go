@@ -136,6 +136,25 @@ func TestRenew(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// slow is an error as of what takes too long while connecting.
+type slow string
+
+func (s slow) Error() string { return string(s) }
+func (slow) Timeout() bool   { return true }
+func (slow) Temporary() bool { return true }
+
+// TestSilentWhileConnecting: what was not answered is told.
+func TestSilentWhileConnecting(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"dial tcp 127.0.0.1:6379: i/o timeout", "the engine: dial tcp 127.0.0.1:6379: no answer"},
+		{"TLS handshake timeout", "the engine: TLS handshake: no answer"},
+	} {
+		err := explain(slow(tt.text))
+		assert.EqualError(t, err, tt.want)
+		assert.ErrorIs(t, err, ErrSilent)
+	}
+}
+
 // TestTLS: hosts are known by their certificates, and a server without one of the authority
 // is not spoken to.
 func TestTLS(t *testing.T) {
