@@ -119,7 +119,7 @@ func (w *trickle) line(n int) string {
 
 func (w *trickle) serve() {
 	for range w.lines {
-		time.Sleep(w.every)
+		time.Sleep(w.every) // of the bubble's clock
 		w.mu.Lock()
 		w.came++
 		w.mu.Unlock()
@@ -200,7 +200,7 @@ func (s *countingSink) Append(_ civil.Day, lines []byte) (int, error) {
 	s.mu.Lock()
 	takes, refuses := s.takes, s.refuses
 	s.mu.Unlock()
-	time.Sleep(takes)
+	time.Sleep(takes) // of the bubble's clock
 	if refuses {
 		return 0, errRefused
 	}

@@ -103,7 +103,7 @@ func (w *world) serve(rnd *rand.Rand) {
 		}
 		w.mu.Unlock()
 		w.longest = max(w.longest, time.Since(began))
-		time.Sleep(upTo(rnd, pause))
+		time.Sleep(upTo(rnd, pause)) // a server that has nothing to write for a while
 	}
 }
 
@@ -145,7 +145,7 @@ func (p *process) Patient() bool {
 }
 
 func (p *process) Read(b []byte) (int, error) {
-	time.Sleep(upTo(p.reads, p.pause))
+	time.Sleep(upTo(p.reads, p.pause)) // a reader that is late
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {

@@ -216,7 +216,7 @@ func TestEraseKilled(t *testing.T) {
 			case <-time.After(time.Millisecond):
 			}
 		}
-		time.Sleep(rand.N(20 * time.Millisecond))
+		time.Sleep(rand.N(20 * time.Millisecond)) // the moment is what is tested
 		cmd.Process.Kill()
 		<-ended
 		struck := 0

@@ -57,7 +57,7 @@ func TestFullPipe(t *testing.T) {
 			conns = append(conns, request("127.0.5.2", "/load/http-bind?room=long&x="+strings.Repeat("y", 50000)))
 		}
 	}
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond) // as above
 	require.NoError(t, syscall.Kill(logger[0], syscall.SIGCONT))
 	for _, conn := range conns {
 		conn.SetReadDeadline(time.Now().Add(patience))

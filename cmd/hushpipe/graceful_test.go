@@ -84,7 +84,7 @@ func TestTermAtStart(t *testing.T) {
 		for range 2 {
 			time.Sleep(delay) // the moment is what is tested
 			require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
-			time.Sleep(delay)
+			time.Sleep(delay) // as before
 			respawn()
 		}
 		await(t, func() bool {

@@ -170,11 +170,11 @@ func TestGroupsKilledUnderHTTPD(t *testing.T) {
 					stopped++
 					break
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // between two looks
 			}
 			if k%2 == 1 { // between the release and the removal, as may be
 				lock.Release()
-				time.Sleep(rand.N(time.Millisecond))
+				time.Sleep(rand.N(time.Millisecond)) // the moment is what is tested
 			}
 		})
 	}

@@ -209,7 +209,7 @@ func TestKillUnderHTTPD(t *testing.T) {
 			time.Sleep(rand.N(300 * time.Millisecond)) // the moment is what is tested
 			killLogger(t, dir, nil)
 		case 1:
-			time.Sleep(rand.N(10 * time.Millisecond))
+			time.Sleep(rand.N(10 * time.Millisecond)) // sooner, while it starts
 			killLogger(t, dir, nil)
 		default:
 			killLogger(t, dir, l.atWork(dir))
@@ -323,9 +323,9 @@ func TestIdle(t *testing.T) {
 		l.write("192.0.2.1", fmt.Sprintf("/?id=l%d", i))
 		await(t, func() bool { return strings.Contains(written(dir), fmt.Sprintf("id=l%d ", i)) }, "the whole line")
 		io.WriteString(l.stdin, half)
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // it looks at the half, which leaves no trace
 		before := l.cpu()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // what is measured
 		require.LessOrEqual(t, l.cpu()-before, 1, "ticks of 10 ms in a second with %d bytes in the pipe", len(half))
 		io.WriteString(l.stdin, "\n")
 	}

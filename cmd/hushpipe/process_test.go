@@ -431,7 +431,7 @@ func TestEarlySignals(t *testing.T) {
 	}
 	for delay := time.Duration(0); delay < 60*time.Millisecond; delay += 2 * time.Millisecond {
 		l := startLogger(t, "--stdout", "--redact", names)
-		time.Sleep(delay)
+		time.Sleep(delay) // the moment is what is tested
 		require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
 		ended := make(chan struct{})
 		time.AfterFunc(10*time.Second, func() {

@@ -62,7 +62,7 @@ var processFaults = []soakFault{
 		all := loggers(s.t, s.d.dir)
 		pid := all[len(all)-1]
 		require.NoError(s.t, unix.Kill(pid, unix.SIGSTOP))
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the fault: a logger that stands still
 		require.NoError(s.t, unix.Kill(pid, unix.SIGCONT))
 		s.faults++
 	}},
@@ -213,7 +213,7 @@ func TestSoak(t *testing.T) {
 	if time.Since(midnight) < 0 {
 		require.NotEmpty(t, ofDay(t, s.d.path(""), s.expires), "it has not expired yet")
 	}
-	time.Sleep(time.Until(midnight))
+	time.Sleep(time.Until(midnight)) // httpd has no clock but the machine's
 	await(t, func() bool { return len(ofDay(t, s.d.path(""), s.expires)) == 0 }, "what has expired is there")
 	upTo := s.l.sent()
 	if len(s.streams) > 0 {

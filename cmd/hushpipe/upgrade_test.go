@@ -98,7 +98,7 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 			line.client, stamp.Format("02/Jan/2006:15:04:05 -0700"), line.room, len(lines))
 		require.NoError(t, err)
 		lines = append(lines, line)
-		time.Sleep(rand.N(4 * time.Millisecond))
+		time.Sleep(rand.N(4 * time.Millisecond)) // lines come all through the upgrade
 	}
 	require.Empty(t, ofDay(t, dir, today-1), "expired since %s", lasts/2)
 	for _, l := range append(ended, live...) {

@@ -107,9 +107,9 @@ func TestNoWakeUps(t *testing.T) {
 	// What the minute brings, and Go's collector, may wake it once.
 	var got int
 	for range 5 {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // it comes to rest, and nothing shows that it has
 		before := switches()
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // that nothing happens can only be waited for
 		if got = switches() - before; got == 0 {
 			break
 		}
