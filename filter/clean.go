@@ -30,7 +30,7 @@ type cleanText struct {
 	place uint16      // where it lies
 	kind  format.Kind // that it was put as; Plain: no text
 	len   uint8
-	room  roomOf
+	room  roomState
 	alone bool  // room is what the text as a request line names
 	at    uint8 // of a request, text[at:at+n] is the target that room tells of
 	n     uint8
@@ -39,11 +39,11 @@ type cleanText struct {
 	id    uint32 // tells it from what lay there before, never 0
 }
 
-// roomOf says what a slot knows of the room in a request.
-type roomOf uint8
+// roomState says what a slot knows of the room in a request.
+type roomState uint8
 
 const (
-	roomUnknown roomOf = iota
+	roomUnknown roomState = iota
 	roomNone
 	roomSome // hash is its
 )

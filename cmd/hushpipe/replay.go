@@ -286,13 +286,13 @@ func (o *replayFlags) days(job *job) (d daysOf, err error) {
 			rooms = ""
 		}
 		if path := earlier.Traffic(day); path != "" && job.filter.Traffic != nil && !o.force && !o.append {
-			return &exists{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
+			return &existsError{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
 		}
 		switch path := cmp.Or(lines, rooms); {
 		case placement == calendar.Expired && rooms != "" && !o.force && !o.append:
-			return &exists{rooms, "count that day again, from these files alone, with --force, or leave it alone with --append"}
+			return &existsError{rooms, "count that day again, from these files alone, with --force, or leave it alone with --append"}
 		case placement != calendar.Expired && path != "" && !o.append:
-			return &exists{path, "delete it if an interrupted replay left it, use another DIR, or add to it with --append"}
+			return &existsError{path, "delete it if an interrupted replay left it, use another DIR, or add to it with --append"}
 		}
 		return nil
 	}
@@ -313,7 +313,7 @@ func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, wo
 	in := archive.NewReader(files, workers)
 	defer say.progress("looking for days", files, in, nil)()
 	switch err := look(in); {
-	case errors.As(err, new(*exists)):
+	case errors.As(err, new(*existsError)):
 		return err
 	case errors.As(err, new(*archive.ChangedError)):
 		return fmt.Errorf("%w: nothing is written", err)
@@ -328,7 +328,7 @@ func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, wo
 	return nil
 }
 
-// exists refuses a day.
-type exists struct{ path, advice string }
+// existsError refuses a day.
+type existsError struct{ path, advice string }
 
-func (e *exists) Error() string { return e.path + " already exists; hint: " + e.advice }
+func (e *existsError) Error() string { return e.path + " already exists; hint: " + e.advice }

@@ -34,7 +34,7 @@ func (v *survey) processes(d *dir.Dir) {
 		v.note(filepath.Join(v.Dir, p.File), "what it counted is not known", p.Err.Error())
 	}
 	for _, p := range sum.Live {
-		v.live(p)
+		v.addProcess(p)
 	}
 	slices.SortFunc(v.Processes, func(a, b registry.Process) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.PID, b.PID))
@@ -103,8 +103,8 @@ func (v *survey) doubtNames(last civil.Day) {
 	}
 }
 
-// live looks at the record of a process that runs.
-func (v *survey) live(r registry.Live) {
+// addProcess looks at the record of a process that runs.
+func (v *survey) addProcess(r registry.Live) {
 	if r.Err != nil {
 		v.note(filepath.Join(v.Dir, r.File), "cannot be read", "its process writes it again within a minute")
 		return

@@ -188,7 +188,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 		v.below(d)
 	}
 	v.count(d)
-	v.clear(d)
+	v.checkCleartext(d)
 	v.noteUnclaimed(d)
 	v.processes(d)
 	v.silent()
@@ -430,9 +430,9 @@ func (v *survey) purge(at string) string {
 	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)
 }
 
-// clear looks for days whose addresses were kept: the headers of journals tell,
+// checkCleartext looks for days whose addresses were kept: the headers of journals tell,
 // also when the process has ended.
-func (v *survey) clear(d *dir.Dir) {
+func (v *survey) checkCleartext(d *dir.Dir) {
 	names := map[civil.Day][]string{}
 	all, _ := d.Names(dir.Journal) // what is wrong there has been said
 	for _, name := range all {
