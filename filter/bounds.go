@@ -45,7 +45,7 @@ const maxStrikes = 32
 // client who is counted: host names have no more (RFC 1035, section 2.3.4).
 const maxName = 255
 
-// struck stands in the place of what is struck out.
+// struck replaces what is struck out.
 const struck = "-"
 
 // begin sets the bounds for a line of n bytes. In a malformed one, which is not
@@ -58,13 +58,13 @@ func (b *bounds) begin(n int, known bool) {
 	}
 }
 
-// affords reports whether a pseudonym may stand in the place of width bytes.
+// affords reports whether a pseudonym may replace width bytes.
 func (b *bounds) affords(width int) bool { return b.growth >= maxPseudonym-width && b.work > 0 }
 
 // spent reports whether the rest of a text is struck out with the address before it.
 func (b *bounds) spent() bool { return b.strikes <= 0 }
 
-// spares reports whether a pseudonym may stand in the place of a client who is not
+// spares reports whether a pseudonym may replace a client who is not
 // counted, and takes what it needs.
 func (g *guard) spares(f *format.Field) bool {
 	width := f.End - f.Start
@@ -84,10 +84,10 @@ func (g *guard) spares(f *format.Field) bool {
 	return true
 }
 
-// appendStruck appends what stands in the place of a text that is struck out.
+// appendStruck appends what replaces a text that is struck out.
 func appendStruck(dst, text []byte) []byte { return append(dst, struck[:min(len(text), 1)]...) }
 
-// appendStruckField appends what stands in the place of a client who is struck out.
+// appendStruckField appends what replaces a client who is struck out.
 // That of a JSON number is one, as two quotes more would be longer.
 func appendStruckField(dst []byte, f *format.Field) []byte {
 	switch {

@@ -75,7 +75,7 @@ func (c *dayCipher) find(text []byte, sum uint64) *client {
 
 // appendText appends what the mode makes of an address as text spells it, in the
 // forms of pseudonym.ParseAddr. What is known of it is valid until the next call,
-// nil for any other text, of which nothing is appended.
+// nil for any other text; nothing is appended then.
 func (c *dayCipher) appendText(dst, text []byte) ([]byte, *client) {
 	sum := machine.Sum(text)
 	if k := c.find(text, sum); k != nil {

@@ -150,7 +150,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	return dst
 }
 
-// leftHost stands for a host and a port that were left out.
+// leftHost replaces a host and a port that were left out.
 const leftHost = "-:-"
 
 // hidesUser reports whether the server asked for a password: what it got as a name is

@@ -387,7 +387,7 @@ func (f *Filter) isGluedAt(b *Batch, line []byte, s slot, start int) bool {
 	return glued
 }
 
-// takeBack takes back the line that was appended last, of which it cannot be told which
+// takeBack takes back the line that was appended last, if nobody can tell which
 // field is which.
 func (f *Filter) takeBack(b *Batch, s slot, start int) {
 	part := &f.discarded

@@ -45,7 +45,7 @@ type grouped struct {
 	proof   *groupProof // of lines that were released; nil: lines are held back
 }
 
-// groupPrefix is how many bytes stand before a held line: its group, and a blank.
+// groupPrefix is how many bytes precede a held line: its group, and a blank.
 const groupPrefix = 2*len(pseudonym.Group{}) + 1
 
 // groupsOfDay is what is known of a day's groups. Of a group, people are counted until
@@ -88,7 +88,7 @@ func (of *groupsOfDay) look(open Opened, day civil.Day) {
 	}
 }
 
-// writeGrouped is the rest of write where lines are held back. A line stands in no part of
+// writeGrouped is the rest of write where lines are held back. A line is in no part of
 // the batch before it is known which: a panic must not leave it among those that are
 // written.
 func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {

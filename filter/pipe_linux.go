@@ -127,7 +127,7 @@ func (in *pipeInput) open(size int) bool {
 	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return false
 	}
-	// Edge-triggered: the half line that stands in the pipe is no event.
+	// Edge-triggered: half a line that stays in the pipe causes no event.
 	err = unix.EpollCtl(in.epoll, unix.EPOLL_CTL_ADD, in.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: 0})
 	if err != nil {
 		return false
@@ -289,7 +289,7 @@ func (in *pipeInput) look() (bool, error) {
 	return true, nil
 }
 
-// there returns how many bytes stand in the pipe: what is kept, and more perhaps.
+// there returns how many bytes are in the pipe: what is kept, and more perhaps.
 // The caller holds in.mu.
 func (in *pipeInput) there() (int, error) {
 	n, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)

@@ -176,7 +176,7 @@ func pieceOf(lines []byte) int {
 
 // Look returns what is left to do in one line, which has its newline. One that was perhaps
 // read as a line of no format before it was treated has to be in doubt by that reading as
-// well, unless an address stands in it.
+// well, unless it contains an address.
 func (p *Proof) Look(line []byte) treatment.Doubt {
 	doubt, out := p.look(line)
 	switch doubt {
@@ -213,7 +213,7 @@ func (p *Proof) Suits(line []byte) bool {
 }
 
 // unchosen is Look for a line that does not fit the conditions. What is worse is said of it:
-// an address stands in it all the same.
+// it contains an address all the same.
 func (p *Proof) unchosen(line []byte) treatment.Doubt {
 	vague := p.isVague()
 	input := p.input
@@ -244,7 +244,7 @@ func (p *Proof) isVague() bool {
 }
 
 // isSame reports whether two lines differ in words alone that say nothing: "-" for what was
-// left out, and x for what was erased. Of several that stand beside each other, one is left.
+// left out, and x for what was erased. Of several next to each other, one is left.
 func isSame(a, b []byte) bool {
 	says := func(list [][]byte) [][]byte {
 		return slices.DeleteFunc(list, func(w []byte) bool { return len(bytes.Trim(w, "-")) == 0 || len(bytes.Trim(w, "x")) == 0 })
@@ -267,7 +267,7 @@ func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
 		if bytes.Equal(was[i], is[i]) || p.isOdd(was[i]) || string(was[i]) == "-" && string(is[i]) == pseudonym.NoClient {
 			continue // the last as withClient puts it
 		}
-		// In a line of no format other words stand where names do, read anew.
+		// In a line of no format other words take the place of names when it is read again.
 		if !p.broken || adds(was[i], is[i], pseudonym.Mark4) || adds(was[i], is[i], pseudonym.Mark6) {
 			return false
 		}
@@ -292,7 +292,7 @@ func (p *Proof) hasClient(line []byte) bool {
 	return len(words) > 3 && slices.ContainsFunc(words[:len(words)-2], func(word []byte) bool { return string(bareAddr(word)) == "-" })
 }
 
-// isOdd reports whether a pseudonym stands in a word beside letters or digits.
+// isOdd reports whether a pseudonym is next to letters or digits in a word.
 func (p *Proof) isOdd(word []byte) bool {
 	if bytes.Contains(word, []byte(pseudonym.NoClient)) || p.drops && leavesDash(word) {
 		return true
@@ -321,7 +321,7 @@ func (p *Proof) isOdd(word []byte) bool {
 	return false
 }
 
-// isGlued reports whether hexadecimal digits stand beside a pseudonym of IPv6: its first
+// isGlued reports whether hexadecimal digits are next to a pseudonym of IPv6: its first
 // group, or its last, has more than four then.
 func (p *Proof) isGlued(part []byte) bool {
 	first, last := bytes.IndexByte(part, ':'), bytes.LastIndexByte(part, ':')+1
@@ -347,7 +347,7 @@ func (p *Proof) isGlued(part []byte) bool {
 	return false
 }
 
-// leavesDash reports whether there is a dash beside marks, as one that stands for a name.
+// leavesDash reports whether there is a dash next to marks, as one that replaces a name.
 func leavesDash(word []byte) bool {
 	for i, c := range word {
 		if c == '-' && (i == 0 || !isGlue(word[i-1])) && (i+1 == len(word) || !isGlue(word[i+1])) {

@@ -16,7 +16,7 @@ type groupProof struct {
 	lines []provenLine            // that were treated together
 }
 
-// provenGroup is a group of which lines were met. One that is open stays so.
+// provenGroup is a group whose lines were met. One that is open stays so.
 type provenGroup struct {
 	pseudonym.Group
 	open bool

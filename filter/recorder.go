@@ -31,7 +31,7 @@ type recorder interface {
 	take(b *Batch, d *day)
 	// record takes a pair of d. It reports whether the pair need not come again: not
 	// where it is left out, which is counted each time. The room rooms.TooLong marks
-	// the day as one of which something is not counted.
+	// the day as one that is not counted in full.
 	record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool)
 	// hits returns the part for what was counted of d's hits, nil where nobody asks.
 	hits(b *Batch, d *day) *Part
@@ -124,7 +124,7 @@ func (r *deferred) part(b *Batch, d *day) *Part {
 
 func (r *deferred) needsDays() bool { return false }
 
-// noteKey is the random key of what is noted of rooms beside a client, where
+// noteKey is the random key of what is noted of rooms with a client, where
 // there is no room for whole hashes. Names whose SHA-1 share any 64 bits can be
 // made within hours, and a client of both would count in the first alone.
 type noteKey [4]uint64

@@ -8,7 +8,7 @@ import (
 // shortTexts remembers, as cleanTexts does, what treatments left of texts that come
 // again and again, where nothing in that had to be replaced: the same referrers, the same
 // pages. It depends on no key then, and on nothing but the text and the field. A hash,
-// which does, is not remembered, nor is what is fast to work out anew.
+// which does, is not remembered, nor is what is fast to compute again.
 type shortTexts struct{ recent ring[shortText] }
 
 const (

@@ -31,7 +31,7 @@ func newActor(what, reason string, whom []string, say *messages) actor {
 
 // loginID returns the user id of who logged in, whoever the process is by sudo or su
 // now: by the kernel's record of the session (proc_pid_loginuid(5)), or where it keeps
-// none by sudo's. "-" stands for nobody, as in a job of cron.
+// none by sudo's. "-" means nobody, as in a job of cron.
 func loginID() string {
 	text, err := os.ReadFile("/proc/self/loginuid")
 	id := string(text)

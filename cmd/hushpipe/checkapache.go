@@ -113,7 +113,7 @@ var infoModules = []string{"", "modules/mod_info.so", "/usr/lib/apache2/modules/
 	"/usr/lib64/apache2/mod_info.so", "libexec/apache24/mod_info.so"}
 
 // apacheDump returns the configuration as serverconf.Apache takes it, and whether only
-// its active sections are in it. An error beside it is why httpd would not start.
+// its active sections are in it. An error with it is why httpd would not start.
 func apacheDump(command []string) (dump string, decided bool, err error) {
 	test := []string{"-t", "-D", "DUMP_CONFIG", "-D", "DUMP_RUN_CFG"}
 	for _, module := range infoModules {

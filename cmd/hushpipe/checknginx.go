@@ -48,7 +48,7 @@ func (c *serverCheck) nginx(given []string) error {
 	return errors.Join(refused, c.conclude())
 }
 
-// nginxHolds names a variable that is no address by its name.
+// nginxHolds has variables whose names do not show that they hold an address.
 func nginxHolds(log serverconf.Log) string {
 	if log.Holds == "" || log.Holds == "$remote_addr" {
 		return ""
@@ -181,7 +181,7 @@ func nginxLine(log serverconf.Log) string {
 func isGzip(word string) bool { return word == "gzip" || strings.HasPrefix(word, "gzip=") }
 
 // uncompressed are the parameters of access_log without gzip. It brings a buffer with it,
-// which nginx demands beside flush= (ngx_http_log_set_log in ngx_http_log_module.c).
+// which nginx demands with flush= (ngx_http_log_set_log in ngx_http_log_module.c).
 func uncompressed(rest string) []string {
 	words := strings.Fields(rest)
 	if !slices.ContainsFunc(words, isGzip) {

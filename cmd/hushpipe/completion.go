@@ -118,7 +118,7 @@ func streamsOf(path string) (names []cobra.Completion) {
 	return names
 }
 
-// completeDay offers the days of which DIR has lines or rooms, the newest first; while no
+// completeDay offers the days that DIR has lines or rooms of, the newest first; while no
 // DIR is given, those that are kept by default.
 func completeDay(_ *cobra.Command, args []string, begun string) (days []cobra.Completion, _ cobra.ShellCompDirective) {
 	found := map[civil.Day]bool{}

@@ -218,7 +218,7 @@ func within(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.R
 	}
 }
 
-// syncs is the first ABI of landlock by which the kernel restricts all threads. With
+// syncs is the first ABI of landlock that lets the kernel restrict all threads. With
 // those before, psx has each thread restrict itself, by a signal.
 const syncs = 8
 

@@ -11,7 +11,7 @@ import (
 	"hushpipe/filter/country"
 )
 
-// countryFlags say by which countries traffic is counted.
+// countryFlags choose how traffic is counted by country.
 type countryFlags struct {
 	country   string
 	checks    bool      // a database that is of no use is refused; else nothing stops for it

@@ -332,7 +332,7 @@ func (f *finder) fail(err error) {
 }
 
 // person returns what the person became in the lines of a day, the ciphers that made it,
-// and whether it stands there only as hushpipe writes it. It has said what cannot be
+// and whether it occurs there only as hushpipe writes it. It has said what cannot be
 // found.
 func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
 	key, err := p.keys.Key(day)
@@ -402,7 +402,7 @@ func (f *finder) print(out io.Writer) error {
 	return nil
 }
 
-// shown are the directories of which there is something to say: not DIR of a policy, whose
+// shown are the directories that there is something to say about: not DIR of a policy, whose
 // streams have the lines.
 func (f *finder) shown() (shown []*findPlace) {
 	some := slices.ContainsFunc(f.places, func(p *findPlace) bool { return len(p.has) > 0 })

@@ -66,7 +66,7 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// beside is what of the disk a process is left that speaks to an engine.
+// beside is what a process that talks to an engine may still access on the disk.
 type beside struct {
 	dir, keys string   // DIR and the key directory, "" for none
 	shared    string   // a file that it replaces, "" for none

@@ -171,7 +171,7 @@ func tellFleet(path string, say *messages) {
 	}
 }
 
-// fleetServe keeps the keys of DIR, and does beside what is to be done with the engine: keys
+// fleetServe keeps the keys of DIR up to date and does the work with the engine: keys
 // do not wait for that. It ends only where the first look fails.
 func fleetServe(s *fleet.Shipper, ready func(), say *messages, beside func()) error {
 	if err := s.Look(); err != nil {

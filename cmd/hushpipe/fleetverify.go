@@ -43,7 +43,7 @@ func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bo
 	v.days = append(v.days, mergedDay{day, entries, whole})
 }
 
-// arrival is how long pairs that stand in a journal may take to the engine.
+// arrival is how long pairs may take from a journal to the engine.
 const arrival = 3 * time.Second
 
 // run says in what the engine differs from the journals.

@@ -208,7 +208,7 @@ Flags:
 '{{.CommandPath}} COMMAND --help'{{if .HasParent}} shows{{else}} and '{{.CommandPath}} help TOPIC' show{{end}} more.{{end}}
 `
 
-// helpCommand is cobra's, with topics beside the commands, and another answer to what
+// helpCommand is cobra's, with topics as well as commands, and another answer to what
 // is neither.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{

@@ -27,7 +27,7 @@ func manualText(name, section string) string {
 	return string(text)
 }
 
-// topic is what help and man explain beside the commands.
+// topic is something that help and man explain in addition to the commands.
 type topic struct {
 	name, section, short string
 	text                 string // what follows the title

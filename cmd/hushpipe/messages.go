@@ -131,7 +131,7 @@ func (m *messages) sayf(s severity, text string, args ...any) {
 	m.send(line)
 }
 
-// list writes one failure of many, of which none may be dropped: it waits for
+// list writes one of many failures, none of which may be dropped: it waits for
 // stderr, as only a command may that keeps nobody waiting.
 func (m *messages) list(text string, args ...any) { m.lines <- message(failure, text, args...) }
 

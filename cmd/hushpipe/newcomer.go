@@ -41,7 +41,7 @@ func isFile(path string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// unknownCommand is a hint for a word that is no command: another, or the one that was
+// unknownCommand is a hint for a word that is not a command: another, or the one that was
 // left out before a DIR.
 func unknownCommand(cmd *cobra.Command, word string) string {
 	if strings.Contains(word, "/") || isDir(word) {

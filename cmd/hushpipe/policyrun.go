@@ -169,7 +169,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
 }
 
-// closeStreams ends the work of all streams, beside each other.
+// closeStreams ends the work of all streams, in parallel.
 func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 	ended := fan.Close(ctx)
 	errs := make([]error, len(all))

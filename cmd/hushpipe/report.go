@@ -319,8 +319,8 @@ func checkDirectory(path string) error {
 	return err
 }
 
-// checkPage refuses to replace a file that is no page: the room files and lines
-// that lie beside it exist once, and a slip of the hand is soon made.
+// checkPage refuses to replace a file that is not a page: the room files and lines
+// next to it exist only once, and a path is easily mistyped.
 func checkPage(path string) error {
 	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
 		return nil // that will be reported later

@@ -62,7 +62,7 @@ type roomsFlags struct {
 	say    *messages
 }
 
-// daysOfRooms says of which days a directory has room files.
+// daysOfRooms returns the days that a directory has room files of.
 func daysOfRooms(path string) string {
 	var first, last string
 	entries, _ := os.ReadDir(filepath.Join(path, dir.Rooms))

@@ -18,7 +18,7 @@ import (
 )
 
 // sample is filter --check --sample: it draws for each line of stdin what becomes of it.
-// What stands in a line is shown to a terminal only: where else it goes, it may stay.
+// Lines are shown on a terminal only: anywhere else they may be kept.
 func sample(job *job, stdin io.Reader, stdout io.Writer, clear bool) error {
 	f := filter.New(job.filter, &store.Stream{Now: job.store.Now})
 	hasher := rooms.NewHasher(nil)

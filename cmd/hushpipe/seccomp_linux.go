@@ -87,7 +87,7 @@ const (
 	atArguments = 16
 )
 
-// dialing are those of the denied calls by which a network is reached.
+// dialing are those of the denied calls that reach a network.
 var dialing = []uint32{unix.SYS_SOCKET, unix.SYS_CONNECT, unix.SYS_SENDTO}
 
 // callFilter returns the program that decides on each system call of the process

@@ -76,7 +76,7 @@ func writeJSON(out io.Writer, object any) {
 const (
 	// screen is how many columns the text takes, long paths apart.
 	screen = 80
-	// shownDays is for how many days the counters stand in rows of their own.
+	// shownDays is how many days have a row of counters each.
 	shownDays = 7
 )
 

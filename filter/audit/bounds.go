@@ -8,7 +8,7 @@ import (
 	"hushpipe/filter/retention"
 )
 
-// isPast reports whether lines, a key or a journal are past a bound that says when, beside
+// isPast reports whether lines, a key or a journal are past a bound that says when, in addition to
 // the period: a day's keys and journals go with its last lines.
 func (v *survey) isPast(sub, name string) bool {
 	now := v.now.Add(-purgeGrace)

@@ -135,7 +135,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 	return dir.Join(err, f.writeRooms(d, day, u.counts.Summary()), f.markPartial(d, u))
 }
 
-// markPartial leaves a mark beside the room file of a day of which pairs were left out:
+// markPartial marks the room file of a day whose counts lack pairs:
 // the file outlives the journals, which tell how many, and has no room for it.
 func (f *Files) markPartial(d *dir.Dir, u *union) error {
 	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
@@ -219,7 +219,7 @@ func (f *Files) checkLate(d *dir.Dir, u *union) error {
 	return nil
 }
 
-// CountExpired makes the room files of days past the retention, of which lines came
+// CountExpired makes the room files of days past the retention whose lines came
 // in: only where there is none, since an existing one was counted with lines that are
 // gone. Those of the days before anew are made of all lines of their day: they take the
 // place of what is there.

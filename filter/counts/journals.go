@@ -155,7 +155,7 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 	return true
 }
 
-// begin makes the file of a journal. What stands in one that was deleted is
+// begin makes the file of a journal. What was in one that was deleted is
 // still within reach, and is written to the next.
 func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 	newName := dir.NewJournal

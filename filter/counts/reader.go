@@ -26,7 +26,7 @@ type Day struct {
 
 // Read returns the counts of a day as they stand now: from its journals,
 // and for a day that has none any more from its room file. The error is
-// fs.ErrNotExist for a day of which nothing is known. It writes nothing.
+// fs.ErrNotExist for a day that nothing is known of. It writes nothing.
 func Read(path string, day civil.Day) (Day, error) {
 	r := NewReader(path, day)
 	defer r.Close()

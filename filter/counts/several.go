@@ -69,7 +69,7 @@ func (s *Several) Overflow() uint64 { return s.union.counts.Recorded() }
 // Rooms returns the counts, sorted by hash.
 func (s *Several) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
 
-// Days returns the days of which a DIR has journals, in order.
+// Days returns the days that a DIR has journals of, in order.
 func Days(d *dir.Dir) ([]civil.Day, error) {
 	names, err := journalNames(d)
 	return slices.Sorted(maps.Keys(names)), err

@@ -65,7 +65,7 @@ func namesOf(d *dir.Dir, dayOf func(string) (civil.Day, bool)) (map[civil.Day][]
 }
 
 // follow reads what the journals of the day have got since the last time. names
-// may be out of date: where one has gone, they are listed anew.
+// may be out of date: if one has gone, they are listed again.
 func (u *union) follow(d *dir.Dir, names []string) error {
 	var errs []error
 	for range 8 {

@@ -286,7 +286,7 @@ func (d *Dir) OpenNested(name string) (*Dir, error) {
 	return held(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
 }
 
-// openSub opens a directory of DIR anew: a lock or a place in a listing belongs
+// openSub opens a directory of DIR again: a lock or a place in a listing belongs
 // to one opening.
 func (d *Dir) openSub(sub string, create bool) (int, error) {
 	create = create && d.create
@@ -374,7 +374,7 @@ func (d *Dir) Tag(tagged bool) {
 	}
 }
 
-// modeIn is the mode of a file in sub. The locks by which processes show that they
+// modeIn is the mode of a file in sub. The locks that processes hold to show that they
 // live are nobody else's to hold.
 func modeIn(sub, name string) uint32 {
 	if sub == Journal && name != CacheTagName || sub == Locks || sub == KeyLocks || sub == Policies || sub == Held || sub == Fleet || sub == Status && strings.HasSuffix(name, LockSuffix) {

@@ -321,7 +321,7 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
-// IsPlanted reports whether an error says that something stands in a file's place that
+// IsPlanted reports whether an error says that a file's place is taken by something that
 // hushpipe never puts there.
 func IsPlanted(err error) bool {
 	return errors.Is(err, errSymlink) || errors.Is(err, errIrregular) || errors.Is(err, errLinked)

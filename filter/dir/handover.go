@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// othersBits are the permissions by which others than the owner make names
+	// othersBits are the permissions that let others than the owner make names
 	// in a directory; its sticky bit keeps nobody from making one.
 	othersBits = unix.S_IWGRP | unix.S_IWOTH
 )

@@ -13,7 +13,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// The directories below DIR; "" stands for DIR itself.
+// The directories below DIR; "" is DIR itself.
 const (
 	Keys    = "keys"    // DATE.key, deleted with their day; it may lie elsewhere
 	Rooms   = "rooms"   // rooms-DATE.log, kept for good
@@ -22,7 +22,7 @@ const (
 	Status  = "status"  // ID.json and ID.lock, what processes say of themselves
 	Erased  = "erased"  // DATE: days that were deleted on purpose
 	// Policies has the texts of the policies that ran, DIGEST.toml, with mode 0700 and files
-	// of 0600: whom a decision is about stands in them.
+	// of 0600: they say whom a decision is about.
 	Policies = "policies"
 	// Held has the lines of groups that are not released yet, with mode 0700 and files of
 	// 0600: DATE.BB.held, where BB are the first two digits of the groups, DATETHH.BB.held
@@ -121,7 +121,7 @@ type Log struct {
 	Segment int // ascending numbers from 1 on; 0: the file is no segment
 }
 
-// AllDay stands for no hour.
+// AllDay means no hour.
 const AllDay = -1
 
 // Name returns the name in DIR: access-2026-11-22.log, of an hour
@@ -216,14 +216,14 @@ func PolicyFile(digest string) string { return digest + policySuffix }
 // IsPolicyFile reports whether a file of Policies is the text of a policy.
 func IsPolicyFile(name string) bool { return strings.HasSuffix(name, policySuffix) }
 
-// PartialMark returns the name of the empty file that stands beside a day's room file
+// PartialMark returns the name of the empty file next to a day's room file
 // whose counts are a lower bound.
 func PartialMark(day civil.Day) string { return RoomFile(day) + PartialSuffix }
 
 // HostsFile returns the name in Rooms of a day's roster, rooms-2026-11-22.hosts.
 func HostsFile(day civil.Day) string { return roomsPrefix + day.String() + HostsSuffix }
 
-// TrafficMark returns the name of the empty file that stands beside a day's traffic figures
+// TrafficMark returns the name of the empty file next to a day's traffic figures
 // that are a lower bound.
 func TrafficMark(day civil.Day) string { return TrafficFile(day) + PartialSuffix }
 

@@ -126,7 +126,7 @@ func (d *Dir) isForeign(st *unix.Stat_t) bool {
 	}
 }
 
-// MarkExposed notes beside a key, or another secret, that others could read it:
+// MarkExposed makes a mark next to a key, or another secret, that others could read:
 // as an empty file that is deleted with its day.
 func (d *Dir) MarkExposed(sub, name string) {
 	f, err := d.OpenFile(sub, name+ExposedSuffix, os.O_WRONLY|os.O_CREATE)

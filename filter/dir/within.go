@@ -2,13 +2,13 @@ package dir
 
 import "time"
 
-// Slot is for calls of Within of which one goes on at a time.
+// Slot is for calls of Within that run one at a time.
 type Slot chan struct{}
 
 // NewSlot returns a free Slot.
 func NewSlot() Slot { return make(Slot, 1) }
 
-// Within runs do beside the caller, and waits for it for that long. It reports false
+// Within runs do in a goroutine, and waits for it for that long. It reports false
 // where do has not come back, or an earlier one in the slot has not. do may go on when
 // the caller does not wait for it any more: DIR stays open meanwhile.
 func Within[T any](d *Dir, slot Slot, patience time.Duration, do func() T) (answer T, answered bool) {

@@ -27,7 +27,7 @@ type Config struct {
 	Renew func() (Config, error)
 }
 
-// Engine is an engine that answers, over a connection to each server, which is made anew
+// Engine is an engine that answers, over a connection to each server, which is made again
 // after it broke. It serves one goroutine.
 type Engine struct {
 	cfg   Config
@@ -104,7 +104,7 @@ func (e *Engine) conn(address string) (redis.Conn, error) {
 // command is one, its name first.
 type command []any
 
-// ask sends commands to a server and returns the answers, of which some may be a
+// ask sends commands to a server and returns the answers, some of which may be a
 // redis.Error. After an error it is not known which of them were done.
 func (e *Engine) ask(address string, commands []command) ([]any, error) {
 	conn, err := e.conn(address)

@@ -8,7 +8,7 @@ import (
 // File is what a Writer of a process appends to. Its os.File is nil while it is closed.
 type File struct{ *os.File }
 
-// Write leaves nothing of a frame of which the disk took only a part: it is
+// Write leaves nothing of a frame if the disk took only a part of it: it is
 // written again, and readers would take the part for damage.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)

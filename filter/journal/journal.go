@@ -9,7 +9,7 @@
 //	frame   F1 A7  length  checksum  payload
 //	          2       4        4     length    bytes
 //
-// The header's checksum covers all of it that stands before, in every version;
+// The header's checksum covers all bytes before it, in every version;
 // a frame's covers its length and its payload. A length is 1 to MaxPayload.
 //
 // No frame depends on another one. Where bytes are no frame (a torn write, a

@@ -18,7 +18,7 @@ const Groups Type = 'g'
 // package trafficlog.
 const Traffic Type = 't'
 
-// IsSet reports whether the records of a type stand for themselves, so that payloads of
+// IsSet reports whether the records of a type do not depend on each other, so that payloads of
 // the type may be joined.
 func (t Type) IsSet() bool { return t == Groups }
 

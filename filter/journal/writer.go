@@ -11,7 +11,7 @@ import (
 // A write that fails, or that a kill or a full disk cuts short, leaves a torn
 // frame, which readers skip, and the Writer can go on after it. A payload
 // whose Append failed counts as not written and has to be appended again: it
-// may stand in the file all the same (an error can follow the last byte), so
+// may be in the file all the same (an error can follow the last byte), so
 // applying a payload twice must be harmless.
 type Writer struct {
 	w   io.Writer

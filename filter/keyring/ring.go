@@ -295,7 +295,7 @@ func (r *Ring) Expire(first civil.Day, past func(civil.Day) bool) {
 	}
 }
 
-// Distrust has Save bring all keys to the disk: DIR was made anew.
+// Distrust has Save bring all keys to the disk: DIR was made again.
 func (r *Ring) Distrust() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -67,7 +67,7 @@ func newCode(fleet string, day civil.Day, key [32]byte) *code {
 	return &code{name: "hp:{" + fleet + ":" + day.String(), mac: hmac.New(sha256.New, sub("tokens")), rooms: rooms, hosts: hosts}
 }
 
-// token returns what stands for a room, the same on all hosts: a nonce that follows from the
+// token returns the name of a room in the engine, the same on all hosts: a nonce that follows from the
 // hash, and the hash encrypted under that nonce.
 func (c *code) token(room *[20]byte) string {
 	token := append(c.nonce(room), room[:]...)
@@ -88,7 +88,7 @@ func (c *code) crypt(token []byte) {
 	cipher.NewCTR(c.rooms, iv[:]).XORKeyStream(token[nonceSize:], token[nonceSize:])
 }
 
-// room returns the hash that a token stands for; false for what is no token of the day.
+// room returns the hash of a token's room; false for what is not a token of the day.
 func (c *code) room(token string) (room [20]byte, ok bool) {
 	if len(token) != tokenSize {
 		return room, false

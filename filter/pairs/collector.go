@@ -38,7 +38,7 @@ type CollectorConfig struct {
 }
 
 // Collector writes what the engine counts to the room files of a DIR, in which no filter
-// counts, and the rosters beside them. It serves one goroutine. Several may collect, each
+// counts, and their rosters. It serves one goroutine. Several may collect, each
 // in a DIR of its own.
 type Collector struct {
 	cfg    CollectorConfig
@@ -57,7 +57,7 @@ func NewCollector(cfg CollectorConfig) *Collector {
 }
 
 const (
-	// missed is for how many days a host is missed of which nothing comes.
+	// missed is for how many days a silent host is missed.
 	missed = 7
 	// twice is how close together two hosts of one name are heard of.
 	twice = 10 * time.Minute

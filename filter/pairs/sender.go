@@ -27,7 +27,7 @@ const (
 	renewal = time.Minute
 	// settled is how long after midnight late lines of the day before still come.
 	settled = 10 * time.Minute
-	// mostTries bounds the positions of which it is not known whether they hold.
+	// mostTries bounds the positions that may or may not hold.
 	mostTries = 64
 )
 

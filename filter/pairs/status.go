@@ -167,7 +167,7 @@ func (v *survey) opened() error {
 	return nil
 }
 
-// day adds a day of which hosts told.
+// day adds a day that hosts reported.
 func (v *survey) day(day civil.Day, hosts []heard) error {
 	var roster roomfile.Roster
 	unite(&roster, hosts, roomfile.Roster{}, nil)

@@ -69,7 +69,7 @@ func (v *Verifier) meet() error {
 // Close closes the directory.
 func (v *Verifier) Close() { v.d.Close() }
 
-// Compare compares a day. Of one of which no host has sent anything it needs no key: the
+// Compare compares a day. It needs no key for a day that no host has sent anything of: the
 // fleet may not have had any yet.
 func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Difference, err error) {
 	key, err := fleetKey(v.d, day)

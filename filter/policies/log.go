@@ -63,7 +63,7 @@ func (l Log) Earlier(stream string, before civil.Day) bool {
 	return false
 }
 
-// Under returns the policies by which lines of a day could be written to a stream, the
+// Under returns the policies that could let lines of a day be written to a stream, the
 // newest first; none where it was not active. Late lines are written under a policy that
 // began after their day, and those of zones ahead on the day before.
 func (l Log) Under(stream string, day civil.Day) (list []Entry) {

@@ -167,7 +167,7 @@ func Record(d *dir.Dir, e Entry, text []byte) error {
 			line = "\n" + line
 		}
 	}
-	// One write: it stands whole beside that of another process.
+	// One write: it is not mixed with that of another process.
 	if _, err := io.WriteString(f, line); err != nil {
 		return err
 	}

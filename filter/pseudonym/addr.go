@@ -104,7 +104,7 @@ var hexDigit = func() (t [256]uint8) {
 }()
 
 // parse6 reads the text forms of RFC 4291, section 2.2. As in netip, a "::"
-// must stand for at least one group. Numbers are faster here than an Addr,
+// must replace at least one group. Numbers are faster here than an Addr,
 // which the compiler keeps in memory.
 func parse6(b []byte) (hi, lo uint64, ok bool) {
 	var frontHi, frontLo uint64 // the groups before the "::"
@@ -201,7 +201,7 @@ func (a Addr) Is4() bool {
 
 // IsClient reports whether a client can have the address: any IPv4 address,
 // and of IPv6 global unicast (2000::/3), unique local (fc00::/7), link-local
-// (fe80::/10), the loopback address, and what stands for an IPv4 address behind a
+// (fe80::/10), the loopback address, and those that carry an IPv4 address behind a
 // translator (64:ff9b::/96 and 64:ff9b:1::/48, RFC 6052 and 8215). Of all IPv6
 // addresses that is about one in seven.
 func (a Addr) IsClient() bool {

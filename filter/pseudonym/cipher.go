@@ -106,7 +106,7 @@ func (c *Cipher) Cost(a Addr) int {
 // blocks of AES.
 func NameCost(n int) int { return 32 + n/16 }
 
-// AppendName appends what the mode makes of a client that is no address: "-"
+// AppendName appends what the mode makes of a client that is not an address: "-"
 // for drop, the name itself for keep, otherwise the text of its pseudonym.
 func (c *Cipher) AppendName(dst, name []byte) []byte {
 	switch c.mode.kind {

@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 )
 
-// Group is what stands for the lines of a day that have the same values in some fields:
+// Group identifies the lines of a day that have the same values in some fields:
 // a keyed hash. Its last byte is 16 times the number of the fields; with 1 for the first
 // field and so on added, it stands for the people whom that field tells apart.
 type Group [20]byte
@@ -25,7 +25,7 @@ func ParseGroup(digits []byte) (g Group, ok bool) {
 	return g, err == nil
 }
 
-// Field returns what stands for the people whom field n, from 0 on, tells apart.
+// Field returns the identifier of the people whom field n, from 0 on, tells apart.
 func (g Group) Field(n int) [20]byte {
 	g[19] = g[19]&0xf0 | byte(n+1)
 	return g

@@ -40,7 +40,7 @@ func NewProof(key *Key, modes []Mode) *Cipher {
 	return c
 }
 
-// proof is the permutation of NewProof, under which each pseudonym stands for itself.
+// proof is the permutation of NewProof, which maps each pseudonym to itself.
 type proof struct {
 	ciphers []*Cipher // of the modes
 	hasKey  bool
@@ -124,7 +124,7 @@ func (p *proof) appendName(dst, name []byte) []byte {
 // one among 2^29.
 const groups = 8
 
-// standsIn reports whether a pseudonym stands in a run of digits: between other groups,
+// standsIn reports whether a pseudonym occurs in a run of digits: between other groups,
 // such as a port, or with digits glued to its ends.
 func (p *proof) standsIn(c *Cipher, run []byte) bool {
 	if at := bytes.Index(run, []byte(NoClient)); at >= 0 {

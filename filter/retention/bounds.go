@@ -84,7 +84,7 @@ func (j judge) log(l dir.Log) bool {
 	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today) || j.v.Past(j.Bounds, l)
 }
 
-// Past reports whether lines are past the bounds that say when, beside a period. The
+// Past reports whether lines are past the bounds that say when, in addition to a period. The
 // lines of an hour go so many hours after its beginning, those of a day after the day's.
 func Past(b calendar.Bounds, l dir.Log, now time.Time) bool {
 	if b.Settles(l.Day, civil.DayOf(now)) {
@@ -111,7 +111,7 @@ func LastOf(day civil.Day, b calendar.Bounds) dir.Log {
 	return dir.Log{Day: day, Hour: dir.AllDay}
 }
 
-// FirstKept is the first day, from one on, of which bounds keep lines, but for one on their
+// FirstKept is the first day, from one on, whose lines the bounds keep, but for one on their
 // number. Today is always kept.
 func (v Verdict) FirstKept(b calendar.Bounds, from civil.Day) civil.Day {
 	for from < v.Window.Today && v.Past(b, LastOf(from, b)) {

@@ -23,7 +23,7 @@ type Purged struct {
 }
 
 // Kind is what is deleted together, each kind apart from the others: they may lie
-// on different disks, of which one hangs.
+// on different disks, one of which hangs.
 type Kind uint8
 
 const (

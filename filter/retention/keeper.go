@@ -54,7 +54,7 @@ type KeeperConfig struct {
 	Report *dir.Reporter
 }
 
-// Keeper deletes what has outlived its period. It runs beside the lines: it waits for
+// Keeper deletes what has outlived its period. It runs independently of the lines: it waits for
 // none of their goroutines, for no lock but that of another process that reads the
 // expiring journals, two seconds, and for the disk only in goroutines that nothing else
 // waits for, one for each kind of file.

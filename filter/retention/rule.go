@@ -25,7 +25,7 @@ import (
 // directory's .lock, keep-14d-RANDOM, which it holds the lock of for as long as it
 // lives. The rule is the longest retention of those that live. Whoever ends with a
 // longer one takes it along. A process that starts, and one that sees the rule
-// differ from the leases, writes the file anew:
+// differ from the leases, rewrites the file:
 //
 //   - A start records the longest of the leases, its own included.
 //   - Later, a rule that is longer than all leases is shortened to them.
@@ -93,7 +93,7 @@ func (l *Lease) Release() {
 // TakeLease takes a lease of keep, and records the rule that follows from all
 // leases. others is the longest retention of processes that live and take no
 // leases, 0 for none. Where the lease cannot be taken or the rule not be recorded,
-// an error says so beside what could be done.
+// an error says so after what could be done.
 func TakeLease(d *dir.Dir, of Ruled, keep, others calendar.Period) (lease *Lease, rule calendar.Period, err error) {
 	// The lease and the rule that comes of it are one step: of two processes that
 	// start at the same time, the second sees the lease of the first.

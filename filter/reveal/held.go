@@ -84,7 +84,7 @@ func (r *Reader) stillHeld(day civil.Day, all []*Found) bool {
 	return true
 }
 
-// EraseHeld writes x over held lines, and over what says of which group they are: so they
+// EraseHeld writes x over held lines, and over their groups: so they
 // are never released, and are deleted with the others that were not. It returns how many.
 // ErrReleased: search again.
 //

@@ -51,7 +51,7 @@ func NewMatcher(presets, patterns []string) (*Matcher, error) {
 
 // Match reports whether target ("/path?query" or "http://host/path?query" as
 // the client sent it, a fragment ignored) names a room, and sets out to it. A status of 400 and
-// above is no use of a room; 0 stands for an unknown status and counts.
+// above is not a use of a room; 0 is an unknown status and counts.
 //
 // The path is compared byte for byte, as sent: Apache merges slashes and
 // resolves dots before it serves a path, but no client of a room spells it so.

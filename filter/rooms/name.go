@@ -30,7 +30,7 @@ const (
 	maxDecomposed = 255
 )
 
-// TooLong stands for the hash of a name that is too long, which is not counted. It
+// TooLong takes the place of the hash of a name that is too long, which is not counted. It
 // begins as overflowMark does, and is the hash of no name that can be found.
 var TooLong = [sha1.Size]byte{12: 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
@@ -125,7 +125,7 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 }
 
 // appendName appends the canonical form of a name as a request target has it. It
-// reports false for one that is too long, of which nothing of use is appended.
+// reports false for one that is too long; what is appended then is of no use.
 func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
 	start, keepCase := len(dst), m.KeepCase
 	for _, c := range raw {

@@ -67,7 +67,7 @@ var jitsiReserved = set(`.well-known _api _load-test _unlock colibri-relay-ws
 	http-bind images lang libs load-test rtc-visualizer rtcstats-ws socket.io
 	sounds static transcripts xmpp-websocket`)
 
-// greenlightReserved are the routes of Greenlight 2 that stand beside its
+// greenlightReserved are the routes of Greenlight 2 next to its
 // rooms (config/routes.rb).
 var greenlightReserved = set(`401 404 500 account_activations admins assets auth
 	cable health_check ldap_signin password_resets rails room rooms signin
@@ -85,7 +85,7 @@ func set(words string) map[string]struct{} {
 	return s
 }
 
-// PresetError reports a preset that is not known, or "none" beside others.
+// PresetError reports an unknown preset, or "none" with others.
 type PresetError struct{ Preset string }
 
 func (e *PresetError) Error() string {

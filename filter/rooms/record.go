@@ -8,7 +8,7 @@ import (
 
 // RecordSize is the length of a record: the room's hash and the fingerprint of
 // the pair, big-endian. A payload of a journal is one or more records. Each
-// stands for itself, so that a lost one loses only itself, and may be applied
+// depends on no other, so that a lost one loses only itself, and may be applied
 // any number of times.
 const RecordSize = 20 + 8
 

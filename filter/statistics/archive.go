@@ -209,8 +209,8 @@ func (a *Archive) Span() (first, last civil.Day, ok bool) {
 }
 
 // read returns the entries of a stream's day, sorted by hash; known is false
-// for a day without a file of which anything could be read. Of several files each hash gets
-// the largest of its counts, as in a room file that is written anew.
+// for a day whose files could not be read at all. Of several files each hash gets
+// the largest of its counts, as in a room file that is rewritten.
 func (a *Archive) read(s *stream, day civil.Day) (entries []roomfile.Entry, known bool) {
 	paths := s.files[day]
 	for i, path := range paths {

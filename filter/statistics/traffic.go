@@ -128,7 +128,7 @@ func (t *Traffic) read(path string) {
 	s.merged = s.merged || merged
 }
 
-// readHosts reads what stands beside a file that several hosts have made together, and
+// readHosts reads the roster of a file that several hosts have made together, and
 // reports whether they have.
 func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) bool {
 	path, ok := rosterBeside(path)
@@ -151,7 +151,7 @@ func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) b
 	return true
 }
 
-// rosterBeside returns the path of the roster beside a file of a DIR's traffic.
+// rosterBeside returns the path of the roster of a file of a DIR's traffic.
 func rosterBeside(path string) (string, bool) {
 	day, ok := dir.OwnDay(dir.Traffic, filepath.Base(path))
 	return filepath.Join(filepath.Dir(path), dir.TrafficHosts(day)), ok

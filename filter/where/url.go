@@ -146,7 +146,7 @@ func form(scratch *[]byte, s []byte) []byte {
 	return *scratch
 }
 
-// glob is a pattern in which a star stands for any bytes, also none: the literals
+// glob is a pattern in which a star matches any bytes, also none: the literals
 // between its stars.
 type glob struct {
 	first, last string

@@ -39,7 +39,7 @@ func Certificate(t *testing.T, host string) (cert, key string) {
 	return write("cert", "CERTIFICATE", signed), write("key", "PRIVATE KEY", secret)
 }
 
-// TLS returns the arguments by which a server is there for hosts with a certificate alone.
+// TLS returns the arguments of a server that accepts only hosts with a certificate.
 func TLS(host, port, cert, key string) []string {
 	return []string{"--bind", host, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "yes"}
