@@ -367,8 +367,8 @@ func auditOther(apache, nginx bool) (rows []audit.Row) {
 		rows = append(rows, (&serverCheck{}).audit("nginx", (*serverCheck).nginx, "/var/log/nginx"))
 	}
 	if rows == nil {
-		rows = []audit.Row{{Claim: "other-logs", Text: noOtherLogs, Looked: "not looked at", Verdict: audit.NotProvable,
-			Why: "give --apache or --nginx", Faults: []audit.Fault{}}}
+		rows = []audit.Row{{Claim: "other-logs", Text: noOtherLogs, Looked: "nothing", Verdict: audit.NotProvable,
+			Why: "other logs: not looked at; give --apache or --nginx", Faults: []audit.Fault{}}}
 	}
 	return rows
 }
