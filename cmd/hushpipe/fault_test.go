@@ -41,7 +41,7 @@ func newDisk(t *testing.T, f fault) *disk {
 	return d
 }
 
-// bareDisk mounts a single file system, on which there is not a DIR yet.
+// bareDisk mounts a single file system, on which there is no DIR yet.
 func bareDisk(t *testing.T, size string) *disk {
 	base := t.TempDir()
 	d := &disk{t: t, mount: base + "/mount", home: base + "/home", name: "log"}

@@ -149,7 +149,7 @@ func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writ
 	return &stated{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
 }
 
-// liveOn returns the processes that write to a DIR now; none where there is not a DIR.
+// liveOn returns the processes that write to a DIR now; none where there is no DIR.
 func liveOn(path string) (live []registry.Process, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {

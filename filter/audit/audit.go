@@ -176,7 +176,7 @@ type Proof interface {
 // stream is a Stream that is looked at.
 type stream struct {
 	Stream
-	survey *survey // nil: there is not a directory yet
+	survey *survey // nil: there is no directory yet
 	copies int
 	keys   knownKeys
 	groups knownGroups

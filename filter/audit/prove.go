@@ -59,7 +59,7 @@ func (a *auditor) rows() (rows []Row) {
 	}
 	for _, s := range a.streams {
 		for _, of := range s.unclaimed(rows) {
-			rows = append(rows, s.judged(Row{Claim: string(of), Stream: s.Name, Text: "nothing else lies there", Looked: "what no other claim is about"}))
+			rows = append(rows, s.judged(Row{Claim: string(of), Stream: s.Name, Text: "there is nothing else", Looked: "what no other claim is about"}))
 		}
 		if s.survey != nil {
 			rows = append(rows, s.judged(Row{Claim: string(access), Stream: s.Name,
@@ -296,7 +296,7 @@ func (a *auditor) fields(s *stream, c statement.Claim) *Row {
 		r.Looked += "; some are of an earlier policy, and fit that"
 	}
 	if f.Whole && s.malformed > 0 {
-		r.Looked += fmt.Sprintf("; %s in no known format", prose.Commas(s.malformed))
+		r.Looked += fmt.Sprintf("; %s in an unknown format", prose.Commas(s.malformed))
 	}
 	return r
 }
@@ -466,7 +466,7 @@ func (a *auditor) conditions(s *stream, c statement.Claim) *Row {
 	if l.Where.IsZero() && l.Unless.IsZero() {
 		return nil
 	}
-	r := &Row{Text: "only lines of the stream's conditions are there", Looked: "there is no line yet"}
+	r := &Row{Text: "only lines that meet the stream's conditions are there", Looked: "there is no line yet"}
 	if s.survey == nil {
 		return r
 	}

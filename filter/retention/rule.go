@@ -159,7 +159,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case leaseErr != nil && recorded > live:
 		return recorded, leaseErr // who knows who has one
 	case start && 0 < recorded && recorded < live && live == calendar.MaxPeriod: // of a policy
-		d.Say(string(of), dir.RuleName, "was %s, there is not a bound in days now", recorded)
+		d.Say(string(of), dir.RuleName, "was %s, there is no bound in days now", recorded)
 	case start && 0 < recorded && recorded < live:
 		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep or the policy has it", recorded, live)
 	}

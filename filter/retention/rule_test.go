@@ -42,7 +42,7 @@ func TestRule(t *testing.T) {
 			{take: 14, want: 14}, {take: 365, want: 365, said: "was 14d, is 365d now"}, {end: 365, want: 14},
 		},
 		"a policy without a bound in days": {
-			{take: 14, want: 14}, {take: calendar.MaxPeriod, want: calendar.MaxPeriod, said: "was 14d, there is not a bound in days now"},
+			{take: 14, want: 14}, {take: calendar.MaxPeriod, want: calendar.MaxPeriod, said: "was 14d, there is no bound in days now"},
 		},
 		"shortened by hand, until the next start says otherwise": {
 			{take: 14, want: 14}, {hand: "7d\n", want: 7}, {want: 7}, {end: 14, want: 7}, {want: 7},

@@ -11,7 +11,7 @@ import (
 
 // lineState is how the writing of lines goes.
 type lineState struct {
-	openErr  error // why there is not a DIR
+	openErr  error // why there is no DIR
 	broke    bool  // lines are refused, as was said
 	suspect  bool  // a process was killed just before this one started
 	appended bool  // lines were written
