@@ -22,7 +22,7 @@ func TestLogrotate(t *testing.T) {
 	t.Parallel()
 	logrotate := need.Program(t, "logrotate", "logrotate")
 	for mode, said := range map[string]string{
-		"copytruncate":           "access-%s.log: another program has cut off [0-9]+ bytes or more, which hushpipe did not do; hint: leave DIR out of its configuration, such as logrotate's\n",
+		"copytruncate":           "access-%s.log: another program has cut off at least [0-9]+ bytes; hint: leave DIR out of its configuration, such as logrotate's\n",
 		"create":                 "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+, and lines go to a new file; hint: leave DIR out of its configuration, such as logrotate's\n",
 		"nocreate":               "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+, and lines go to a new file; hint: ",
 		"create\ncompress":       "access-%s.log: another program has moved it to access-%[1]s.log.[0-9]+.gz, and lines go to a new file; hint: ",

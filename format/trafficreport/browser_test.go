@@ -100,7 +100,7 @@ func TestPageInABrowser(t *testing.T) {
 		assert.Greater(t, b.Pixels("chart-visits", "hatch"), 50)
 		text := pagetest.Eval[string](b, `document.body.innerText`)
 		assert.Contains(t, text, "Days with data: 358 of 365. Days without data are gaps")
-		assert.Contains(t, text, "There is nothing to compare with: of 2025 there are no data.")
+		assert.Contains(t, text, "There is nothing to compare with: there is no data for 2025.")
 		assert.Contains(t, pagetest.Eval[string](b, `document.querySelector('[aria-labelledby=months] .steps').innerText`), "February 2026\t")
 		assert.Contains(t, pagetest.Eval[string](b, `document.querySelector('[aria-labelledby=steps] .steps').innerText`), "9–15 Feb 2026\tno data\t7\n")
 	})
