@@ -495,7 +495,7 @@ func TestInputUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"--stdout", "--input", path}, "--input: it has no use with --stdout; hint: leave one of them out"},
-		{[]string{"--input", filepath.Join(dir, "fifo"), dir}, "it lies in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log"},
+		{[]string{"--input", filepath.Join(dir, "fifo"), dir}, "it is in DIR; hint: give a path elsewhere, as /run/hushpipe/NAME/access.log"},
 	} {
 		out, err := exec.Command(hushpipeBinary(t), append([]string{"filter"}, tt.args...)...).CombinedOutput()
 		assert.Error(t, err)
