@@ -465,7 +465,7 @@ func TestTypoUnderHTTPDFromTheStart(t *testing.T) {
 		h.Stop()
 		assert.NoFileExists(t, dir)
 		assert.Regexp(t, `hushpipe: error: .*reading stdin, since it is a pipe, and writing nothing`, h.ErrorLog())
-		assert.Regexp(t, `hushpipe: error: 2[0-9]{3} lines read and not written`, h.ErrorLog())
+		assert.Regexp(t, `hushpipe: error: 2,[0-9]{3} lines read and not written`, h.ErrorLog())
 	}
 }
 
