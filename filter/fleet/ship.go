@@ -164,7 +164,7 @@ func Invite(path, fleet string, now time.Time) (seed ratchet.Seed, err error) {
 		return ratchet.Seed{}, err
 	}
 	if string(name) != fleet+"\n" {
-		return ratchet.Seed{}, fmt.Errorf("%s: is in another fleet than %s; hint: invite it from a host of that fleet", path, fleet)
+		return ratchet.Seed{}, fmt.Errorf("%s: is in another fleet than %s; hint: give the DIR of a host of that fleet", path, fleet)
 	}
 	chain, err := ratchet.Read(d)
 	if err != nil {

@@ -234,7 +234,7 @@ func TestJoining(t *testing.T) {
 	backup, err := os.ReadFile(filepath.Join(first.path, "fleet/2026-11-22.state"))
 	require.NoError(t, err)
 	_, err = Invite(first.path, "other", first.now)
-	assert.EqualError(t, err, first.path+": is in another fleet than other; hint: invite it from a host of that fleet")
+	assert.EqualError(t, err, first.path+": is in another fleet than other; hint: give the DIR of a host of that fleet")
 
 	for range 5 {
 		first.now = first.now.Add(24 * time.Hour)
