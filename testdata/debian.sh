@@ -24,7 +24,7 @@ clean() {
 #| # hushpipe-tutorial(7): from the package to the figures, step by step
 #|
 #| This page is for a Debian server with Jitsi Meet, behind Apache in the first part and behind nginx in the second. A test of
-#| hushpipe runs each step as it stands here. You need root, and the package: hushpipe-operation(7) says how to do without
+#| hushpipe runs each step as it is written here. You need root, and the package: hushpipe-operation(7) says how to do without
 #| one.
 #|
 #| ## Install
@@ -38,7 +38,7 @@ man -w hushpipe hushpipe-filter hushpipe-tutorial >/dev/null
 
 #| ## Apache
 #|
-#| Put hushpipe in the place of Debian's log of all virtual hosts, and see what else writes addresses:
+#| Replace Debian's log of all virtual hosts with hushpipe, and see what else writes addresses:
 
 set +e # check finds something
 #|
@@ -48,8 +48,8 @@ hushpipe check --apache
 
 [ $? = 1 ] || fail "check finds nothing"
 set -e
-#| `check` tries each logger as it stands, and names each directive that writes past hushpipe, by file and line, with the line to put in
-#| its place. Here these are the access log of Debian's own site, which nobody needs beside the other, and the two error logs:
+#| `check` runs each logger unchanged, and names each directive that writes past hushpipe, by file and line, with the line to put in
+#| its place. Here these are the access log of Debian's own site, which nobody needs in addition to the other, and the two error logs:
 sed -i '/^[^#]*CustomLog/s/^/#/' \
   /etc/apache2/sites-available/000-default.conf
 errors='ErrorLog "|/usr/bin/hushpipe filter --user hushpipe --format error'
@@ -76,8 +76,8 @@ hushpipe status /var/log/hushpipe
 [ "$(ps -o user= -C hushpipe | sort -u)" = hushpipe ] || fail "$(ps aux)"
 clean $log $log-error /var/log/apache2/*.log
 if grep -rn 'eyJ' $log; then fail "a token on disk"; fi
-#| Each client stands there under a pseudonym, the same for a day; tokens and passwords in URLs are struck out. Somebody in the group
-#| `adm` can read the lines, and nobody the keys but hushpipe and root; the web server's user, `www-data`, can read neither.
+#| Each client has a pseudonym, the same for a day; tokens and passwords in URLs are struck out. Somebody in the group
+#| `adm` can read the lines, but only hushpipe and root can read the keys; the web server's user, `www-data`, can read neither.
 #| `hushpipe help threats` says who can see, do and hold up what.
 
 as() { setpriv --reuid "$1" --regid "$2" --clear-groups sh -c "$3" 2>/dev/null; } # USER GROUP COMMAND
@@ -87,7 +87,7 @@ if as www-data www-data "ls $log"; then fail "www-data reads"; fi
 await as nobody adm "cat $log/rooms/*" >/dev/null # the first file of rooms is written after two seconds
 
 #|
-#| How many addresses were in each room today, as it stands now, by the SHA-1 of the room's name, and one room by its name:
+#| How many addresses have been in each room today, by the SHA-1 of the room's name, and one room by its name:
 hushpipe rooms --by hash /var/log/hushpipe
 hash=$(printf %s weeklystandup | sha1sum | cut -d' ' -f1)
 hushpipe rooms /var/log/hushpipe | grep $hash
@@ -107,7 +107,7 @@ clean $log /var/log/apache2
 
 #| ## Upgrade
 #|
-#| Install the newer package while people visit: loggers that run go on, and no line is lost. Reload when it suits:
+#| Install the newer package while people visit: running loggers continue, and no line is lost. Reload when it suits:
 
 answered=$(mktemp)
 visit() {
@@ -237,7 +237,7 @@ systemctl enable --now hushpipe@nginx-error.service
 
 both() { [ "$(pgrep -cx -u hushpipe hushpipe)" = 2 ]; }
 await both
-#| Put the FIFOs in the place of the files, see what else writes addresses, and start:
+#| Replace the files with the FIFOs, see what else writes addresses, and start:
 fifo=/run/hushpipe/nginx/access.log
 error_fifo=/run/hushpipe/nginx-error/access.log
 sed -i.orig "s|access_log .*;|access_log $fifo combined;|
