@@ -104,6 +104,7 @@ var odd = []struct {
 	{regexp.MustCompile(`(?i)(\b[0-9a-f]{1,4}(?:\s*:\s*(?:[0-9a-f]{1,4}\b)?){3,})`), isSpacedAddr},
 	{regexp.MustCompile(`(?i)(\b[0-9a-f]{1,4}(?:[-_ ][0-9a-f]{1,4}){7,}\b)`), isGroupsAddr},
 	{regexp.MustCompile(`(?i)(\b(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f])(?:[-_/;.,|]{1,2}[0-9a-f]{1,4})+)`), isMarkedAddr},
+	{regexp.MustCompile(`(?i)(\b(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2})(?::[0-9a-f]{1,4}){2,6}\b)`), isPrefix},
 	{regexp.MustCompile(`(?i)(\b[0-9a-f]{2}(?:[ :._-][0-9a-f]{2}){3,}\b)`), isMixedHex},
 	{regexp.MustCompile(`(\b[01]{8}(?:[ .:_-][01]{8}){3}\b)`), func(string) bool { return true }},
 	{regexp.MustCompile(`(?i)(\b(?:[0-9a-f]\.){4,}ip6\.arpa\b)`), func(string) bool { return true }},
@@ -160,6 +161,10 @@ func isMarkedAddr(text string) bool {
 	_, ok := pseudonym.ParseAddr([]byte(colons))
 	return ok && !strings.Contains(colons, ".") && (isMixedHex(strings.ReplaceAll(text, mark, "")) || strings.Count(colons, ":") > 2)
 }
+
+// isPrefix reports whether a text is the beginning of an IPv6 address, which is that of a
+// household.
+func isPrefix(text string) bool { return isMixedHex(strings.ReplaceAll(text, ":", "")) }
 
 // base64Text may be the base64 of an address, which has 7 bytes at least.
 var base64Text = regexp.MustCompile(`[A-Za-z0-9+/_-]{10,}={0,2}`)

@@ -95,8 +95,16 @@ const betweenNumbers = `(?:\s+|\s*[.,;:/\\|_+*~='"^!&-]{1,3}\s*)`
 
 var digits = regexp.MustCompile(`\d+`)
 
-// listWord is a text before a row of numbers which says that it is a list.
-var listWord = regexp.MustCompile(`(?i)(?:§|\b(?:tickets|cases|incidents|requests|orders|files|ids|numbers|nos|nrn|nummern|vorgänge|fälle|anträge|saker|lines|pages|pp|rooms|groups|zeilen|seiten|räume|gruppen|linjer|sider|rom|grupper)\b\.?)[:#\s]*$`)
+// listWord ends a text before a row of numbers and says that it is a list.
+var listWord = regexp.MustCompile(`(?i)(?:§|\b(?:tickets|cases|incidents|requests|orders|files|ids|numbers|nos|nrn|nummern|vorgänge|fälle|anträge|saker|lines|pages|pp|rooms|groups|zeilen|seiten|räume|gruppen|linjer|sider|rom|grupper)\b\.?)$`)
+
+// isListed reports whether a row of numbers after a text is a list. It looks at the end of
+// the text alone, as there may be many rows.
+func isListed(before string) bool {
+	const longest = 32 // more than a word and what is before it
+	before = strings.TrimRight(before, ":# \t\n\f\r")
+	return listWord.MatchString(before[max(0, len(before)-longest):])
+}
 
 // withoutRows returns a text without the rows of numbers in it that may be an address,
 // whatever stands between them.
@@ -157,7 +165,7 @@ func isAddrRow(text string, at [][]int, mark string) bool {
 		padded = padded || i > 0 && len(number) == 3 && number[0] == '0'
 	}
 	switch begin, end := at[0][0], at[len(at)-1][1]; {
-	case !four || padded && first < 3 || listWord.MatchString(text[:begin]):
+	case !four || padded && first < 3 || isListed(text[:begin]):
 		return false
 	case len(at) > 4 && slices.IsSorted(numbers):
 		return false

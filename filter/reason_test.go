@@ -164,6 +164,9 @@ func TestReasonWithNumbers(t *testing.T) {
 		"fe80--1 and 2001;db8;;5":                   "- and -",
 		"2001-db8-9-2-3-4-5-6":                      "-",
 		"2001:db8:192:0:2:7::5":                     "-",
+		"network 2001:db8:0:a5 of 2a02:8109:9a40":   "network - of -",
+		"2001:db8:1b3c/48, fd12:3456:789a:1":        "-/48, -",
+		"2026:11:22 10:00, 22:11:2026:ab":           "2026:11:22 10:00, 22:11:2026:ab",
 		"20010db8000000000000000000000005":          "-",
 		"c0000207 and C0 00 02 07 and c0:00:02:07":  "- and - and -",
 		"11000000000000000000001000000111":          "-",
@@ -205,6 +208,12 @@ func TestReasonWithNumbers(t *testing.T) {
 	} {
 		assert.Equal(t, want, Reason(text), "%q", text)
 	}
+}
+
+// TestLongReason: who gives a long text by mistake does not wait for minutes.
+func TestLongReason(t *testing.T) {
+	const n = 8 << 10
+	assert.Equal(t, strings.Repeat("- a ", n), Reason(strings.Repeat("1 2 3 4 a ", n)))
 }
 
 // TestReasonWithoutWhom: the person that is looked for is not named either.
