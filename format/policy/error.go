@@ -68,7 +68,7 @@ func (s *source) at(offset int, what, hint string) *Error {
 	return &Error{
 		Line:   bytes.Count(lead, []byte("\n")) + 1,
 		Column: utf8.RuneCount(lead[start:]) + 1,
-		Text:   strings.Map(printable, masked(strings.ToValidUTF8(string(line), "\ufffd"))),
+		Text:   strings.Map(printable, masked(strings.ToValidUTF8(string(line), "\ufffd"), isDecision(s.text[:start+len(line)]))),
 		What:   what,
 		Hint:   hint,
 	}
@@ -80,22 +80,50 @@ var person = regexp.MustCompile(`(?:^|[\s{,.])["']?(?:for|reason)["']?\s*=\s*(""
 // decision begins a line with for and reason, and decided is what stands in it behind that:
 // texts, words, and its keys.
 var (
-	decision = regexp.MustCompile(`^\s*["']?active["']?\s*=`)
+	decision = regexp.MustCompile(`^\s*["']?active["']?\s*[=.]`)
+	anyKey   = regexp.MustCompile(`^\s*["']?[\w-]+["']?\s*[=.]`)
+	header   = regexp.MustCompile(`^\s*\[+[^\]=]*?(\bactive)?["'\s]*\]`)
+	period   = regexp.MustCompile(`\b(?:announced|from|until)["']?\s*=`)
 	decided  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|'[^']*'?|\pL[\pL\pN_-]*`)
 	keys     = []string{"announced", "from", "until", "reason", "for"}
 )
 
+// isDecision reports whether a text ends within a decision: in a line of its table, in a
+// text of several lines, or in one line with a misspelled key that has the decision's dates.
+func isDecision(text []byte) bool {
+	line := text[bytes.LastIndexByte(text, '\n')+1:]
+	if period.Match(line) {
+		return true
+	}
+	for first, keyed := bytes.Index(text, []byte("active")), false; first >= 0 && len(text) > first; {
+		start := bytes.LastIndexByte(text, '\n') + 1
+		line = text[start:]
+		if bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("[")) {
+			if at := header.FindSubmatchIndex(line); at != nil {
+				return at[2] >= 0
+			}
+		}
+		if !keyed && anyKey.Match(line) {
+			if keyed = true; decision.Match(line) {
+				return true
+			}
+		}
+		text = text[:max(start-1, 0)]
+	}
+	return false
+}
+
 // masked returns a line without them, as many characters long. Of a decision no other text
 // is left either: a slip of the pen may have taken them out of their keys.
-func masked(line string) string {
+func masked(line string, decides bool) string {
 	out := []byte(line)
 	for _, at := range slices.Backward(person.FindAllStringSubmatchIndex(line, -1)) {
 		out = slices.Replace(out, at[2], at[3], []byte(hidden(line[at[2]:at[3]]))...)
 	}
-	begin := decision.FindString(string(out))
-	if begin == "" {
+	if !decides || header.Match(out) {
 		return string(out)
 	}
+	begin := decision.FindString(string(out))
 	return begin + decided.ReplaceAllStringFunc(string(out[len(begin):]), func(s string) string {
 		if slices.Contains(keys, s) {
 			return s

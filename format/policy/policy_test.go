@@ -385,6 +385,11 @@ func TestPersonInMistakes(t *testing.T) {
 		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Geheim, for = "Jane" }`,
 		`active = { from = "Geheim", until = 'Jane', reason = "x", for = "y" }`,
 		`active = { from = 2026-11-20, until = 2026-12-10, reason = "x" Geheim, for = "y" Jane }`,
+		"active.resson = \"Geheim\"\n\"active\" . four = 'Jane'",
+		"[stream.active]\nfrom = 2026-11-20\nuntil = 2026-12-10\nresson = \"Geheim\"\nfour = 'Jane'",
+		"[ stream . \"active\" ]\nfrom = \"Geheim\"\nuntil = Jane",
+		"active = { reason = \"\"\"x\nJane und Geheim\"\"\", for = 5 }",
+		`activ = { from = 2026-11-20, until = 2026-12-10, resson = "Geheim", four = "Jane" }`,
 	} {
 		p, errs := policy.Parse([]byte(least("gate = { longest = \"5d\", names = \"user\" }\n" + active)))
 		if p != nil {
@@ -400,4 +405,7 @@ func TestPersonInMistakes(t *testing.T) {
 	_, errs := policy.Parse([]byte(least(`gate = { longest = "5d" }` + "\n" + `active = { reason = "Jäne", from = 1, until = 2 }`)))
 	require.NotEmpty(t, errs)
 	assert.Equal(t, `active = { reason = "xxxx", from = 1, until = 2 }`, errs[0].Text, "the caret stays in its place")
+	_, errs = policy.Parse([]byte("# active\n" + least("active = { from = 1 }\nreveal = [\"1d\"]")))
+	require.NotEmpty(t, errs)
+	assert.Equal(t, `reveal = ["1d"]`, errs[len(errs)-1].Text, "what follows a decision is shown")
 }
