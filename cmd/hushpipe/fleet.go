@@ -133,7 +133,7 @@ func sayTraffic(out string, t fleet.Traffic, say *messages) bool {
 		text string
 	}{
 		{t.LowerBound, failure, "journals of a host were deleted or away when others came: the traffic figures are a lower bound"},
-		{t.UpperBound, note, "traffic was counted under several keys: who came to two hosts is two visitors, visits and visitors are an upper bound"},
+		{t.UpperBound, note, "traffic was counted under several keys: somebody who came to two hosts is two visitors; visits and visitors are an upper bound"},
 		{t.Mixed, warning, "traffic was counted with several options: the figures mix them; hint: give all hosts the same flags"},
 		{t.Sealed, warning, "no key opens the traffic journals of a host: its figures are not merged; hint: give --keys, see hushpipe-fleet-merge(1)"},
 	} {

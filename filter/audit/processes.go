@@ -19,6 +19,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 )
 
 // processes looks at what processes say of themselves.
@@ -153,6 +154,6 @@ func (v *survey) verdictOfCounts() {
 		}
 	}
 	if n := v.Total.Repeated; n > 0 {
-		v.note(v.Dir, fmt.Sprintf("%s%d batches of lines written twice after a kill", since, n), look)
+		v.note(v.Dir, since+prose.Plural(n, "batch")+" of lines written twice after a kill", look)
 	}
 }

@@ -250,8 +250,11 @@ func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.Sum, anew civi
 			errs = append(errs, err)
 		}
 	}
-	if left > 0 {
-		f.cfg.Report.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have a room file already; it was left alone", f.cfg.Path, left))
+	switch {
+	case left == 1:
+		f.cfg.Report.Say("expired-rooms", f.cfg.Path+": one expired day has a room file already; it was left alone")
+	case left > 1:
+		f.cfg.Report.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have room files already; they were left alone", f.cfg.Path, left))
 	}
 	return dir.Join(errs...)
 }

@@ -324,7 +324,7 @@ func TestDayStaysOpenAsLongAsItsKeyLives(t *testing.T) {
 	assert.NoFileExists(t, b.path(logFile(today)))
 	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "14 a\n", b.rooms(today), "what was counted with the lines stays")
-	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
+	assert.Contains(t, b.heard(), "one expired day has a room file already; it was left alone")
 }
 
 func TestExpiredRoomsOnlyWhereNoneWereCounted(t *testing.T) {
@@ -338,7 +338,7 @@ func TestExpiredRoomsOnlyWhereNoneWereCounted(t *testing.T) {
 	b.process(users(old, "a", 1, 9) + users(old-2, "c", 1, 1))
 	assert.Equal(t, "3 a\n", b.rooms(old))
 	assert.Equal(t, "1 c\n", b.rooms(old-2))
-	assert.Contains(t, b.heard(), "1 expired days have a room file already; it was left alone")
+	assert.Contains(t, b.heard(), "one expired day has a room file already; it was left alone")
 
 	b.cfg.Counting, b.cfg.Settings = false, "ip=ipcrypt;"+counts.NoRooms
 	b.process(users(old-3, "c", 1, 1))

@@ -24,7 +24,7 @@ func Commas[N Integer](n N) string {
 func Plural[N Integer](n N, thing string) string {
 	switch {
 	case n == 1:
-	case strings.HasSuffix(thing, "s"):
+	case strings.HasSuffix(thing, "s"), strings.HasSuffix(thing, "ch"):
 		thing += "es"
 	default:
 		thing += "s"

@@ -23,6 +23,7 @@ func TestPlural(t *testing.T) {
 		"2,000 lines": prose.Plural(uint64(2000), "line"),
 		"1 process":   prose.Plural(int64(1), "process"),
 		"2 processes": prose.Plural(2, "process"),
+		"2 batches":   prose.Plural(2, "batch"),
 	} {
 		assert.Equal(t, want, got)
 	}

@@ -85,7 +85,7 @@ var words = map[string]struct{ de, no string }{
 	"Hosts that are missing on some of these: %s.": {
 		"Server, die an manchen davon fehlen: %s.", "Tjenere som mangler på noen av disse: %s."},
 	"Days with too many visits": {"Tage mit zu vielen Besuchen", "Dager med for mange besøk"},
-	"Days on which who came to two hosts counts as two visitors: %s.": {
+	"Days on which somebody who came to two hosts counts as two visitors: %s.": {
 		"Tage, an denen doppelt zählt, wer auf zwei Servern war: %s.", "Dager der den som var på to tjenere, teller som to besøkende: %s."},
 	"Days without data are gaps, not zeros: what was on them is not known.": {
 		"Tage ohne Daten sind Lücken, keine Nullen: Was an ihnen war, ist nicht bekannt.", "Dager uten data er hull, ikke nuller: Det er ikke kjent hva som skjedde da."},
