@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"hushpipe/filter/need"
 
@@ -286,4 +287,30 @@ func TestCrashTellsNothing(t *testing.T) {
 			assert.Empty(t, string(null))
 		}
 	}
+}
+
+// TestTimesWhileConfined: a process that is confined dates what a clock far ahead has dated, so
+// that it expires, and what it erases, of which running loggers say nothing.
+func TestTimesWhileConfined(t *testing.T) {
+	t.Parallel()
+	notAtMidnight()
+	dir := filepath.Join(t.TempDir(), "log")
+	l := startLogger(t, "--rooms", "none", dir)
+	l.write("192.0.2.1", "/a")
+	await(t, func() bool { return strings.Count(written(dir), "\n") == 1 }, "the line")
+	ahead := time.Now().AddDate(3, 0, 0)
+	file := filepath.Join(dir, ahead.Format("access-2006-01-02.log"))
+	require.NoError(t, os.WriteFile(file, nil, 0o640))
+	require.NoError(t, os.Chtimes(file, ahead, ahead))
+	said, err := exec.Command(hushpipeBinary(t), "purge", dir).CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.WithinRange(t, info.ModTime(), ahead.AddDate(-4, 0, 0), time.Now())
+	said, err = exec.Command(hushpipeBinary(t), "erase", dir, "--all", "--yes", "--reason", "case 1").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	l.write("192.0.2.1", "/b")
+	await(t, func() bool { return strings.Count(written(dir), "\n") == 1 }, "the line")
+	require.Zero(t, l.end(), l.said)
+	assert.NotContains(t, l.said.String(), "has been deleted")
 }

@@ -56,7 +56,7 @@ var denied = []uint32{
 	unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_UNSHARE, unix.SYS_SETNS,
 	// What landlock(7) leaves to be changed by path, of any file. fchmod and fchown
 	// change what is open, and landlock decides what can be opened.
-	unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWNAT, unix.SYS_UTIMENSAT, unix.SYS_FILE_SETATTR,
+	unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHOWNAT, unix.SYS_FILE_SETATTR,
 	unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_FSETXATTR, unix.SYS_SETXATTRAT,
 	unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_REMOVEXATTRAT,
 	unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT,
@@ -109,6 +109,9 @@ func callFilter(processor uint32, pid int, network bool) []unix.SockFilter {
 	decide(unix.SYS_KILL, ifArgument(0, uint32(pid))...)
 	decide(unix.SYS_PRLIMIT64, ifArgument(0, 0, uint32(pid))...)
 	decide(unix.SYS_PRCTL, unlessArgument(0, unix.PR_SET_DUMPABLE)...)
+	// Times of an open file, as of fchmod, but of none by its path.
+	decide(unix.SYS_UTIMENSAT, argument(1), jump(unix.BPF_JEQ, 0, 1, 0), answer(refusal),
+		upperHalf(1), jump(unix.BPF_JEQ, 0, 1, 0), answer(refusal), answer(allowed))
 	const spaces = unix.CLONE_NEWNS | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC |
 		unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 	decide(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, spaces, 1, 0), // a thread and nothing else
@@ -141,6 +144,9 @@ func answer(how uint32) unix.SockFilter {
 // argument loads the lower half of an argument, on processors that put it first.
 // For an int the kernel ignores the upper one, where anything may stand.
 func argument(n uint32) unix.SockFilter { return loadWord(atArguments + 8*n) }
+
+// upperHalf loads the other one, which a pointer has too.
+func upperHalf(n uint32) unix.SockFilter { return loadWord(atArguments + 8*n + 4) }
 
 // ifArgument allows a call if the argument n has one of the values.
 func ifArgument(n uint32, values ...uint32) []unix.SockFilter {
