@@ -125,7 +125,7 @@ func fleetMerge(cfg fleet.Config, say *messages) error {
 // the journals tell.
 func sayTraffic(out string, t fleet.Traffic, say *messages) bool {
 	for _, f := range t.Flawed {
-		say.list("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key", f.Path, f.Day)
+		say.list("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
 	}
 	for _, found := range []struct {
 		days []civil.Day

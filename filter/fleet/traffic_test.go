@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -418,7 +420,15 @@ func TestTrafficJournalsThatCannotBeRead(t *testing.T) {
 		}, "3 hits", true},
 		"a forged record, with a checksum that fits": {forge(func(all [][]byte) [][]byte { all[2][20] ^= 1; return all }), "3 hits", true},
 		"a record that stands twice":                 {forge(func(all [][]byte) [][]byte { return append(all, all[1], all[2]) }), "4 hits", false},
-		"one of no key":                              {forge(func(all [][]byte) [][]byte { return append(all, []byte{byte(journal.Traffic), 1, 2, 3}) }), "4 hits", true},
+		"nothing of it can be read": {func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte("damaged "), 100), 0o600))
+		}, "1 hits", true},
+		"of another version": {func(t *testing.T, path string) {
+			header := []byte("HPJ\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+			header = binary.BigEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
+			require.NoError(t, os.WriteFile(path, header, 0o600))
+		}, "1 hits", true},
+		"one of no key": {forge(func(all [][]byte) [][]byte { return append(all, []byte{byte(journal.Traffic), 1, 2, 3}) }), "4 hits", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, path := begin(t)

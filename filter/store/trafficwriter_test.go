@@ -1,6 +1,9 @@
 package store
 
 import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"net/netip"
 	"os"
 	"slices"
@@ -440,6 +443,36 @@ func TestTrafficOfAClockThatJumps(t *testing.T) {
 				assert.Equal(t, text, b.figures(day), day)
 			}
 			b.heard()
+		})
+	}
+}
+
+// TestTrafficBesideAnUnreadableJournal: a journal of which nothing can be read is reported, and
+// the others count.
+func TestTrafficBesideAnUnreadableJournal(t *testing.T) {
+	lines := someHits(1, 100)
+	want := whole(t, lines)
+	header := []byte("HPJ\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	for _, tt := range []struct {
+		name string
+		text []byte
+		said string
+	}{
+		{"damaged", bytes.Repeat([]byte("damaged "), 100), "not all traffic figures of " + today.String() + " can be read: "},
+		{"of another version", binary.BigEndian.AppendUint32(header, crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli))), "set aside as "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newTrafficBed(t)
+			s := b.open()
+			b.feedHits(b.hitFilter(s), s, lines...)
+			b.killHits(s)
+			// It is read first.
+			require.NoError(t, os.WriteFile(b.path(dir.Journal, today.String()+".0.journal.typed"), tt.text, 0o600))
+			s = b.open()
+			b.pass(s, time.Minute)
+			assert.Equal(t, want[today], b.figures(today))
+			assert.Contains(t, b.heard(), tt.said)
+			require.NoError(t, s.Close())
 		})
 	}
 }

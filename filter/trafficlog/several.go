@@ -41,7 +41,7 @@ type Part struct {
 	Hits   uint64 // in these, also in those records that another DIR has as well
 	File   bool   // it has made a file of the day by itself
 	Sealed bool   // no key opens its journals
-	Flawed bool   // not all could be read: journals are damaged, or of another key
+	Flawed bool   // not all could be read: journals are damaged, or of another key or version
 	Copied bool   // another DIR has some of its records; they are counted once
 }
 
@@ -109,7 +109,7 @@ func (s *Several) read(h *severalHost) error {
 		return err
 	}
 	// Another host's journals: where a machine was cloned, some have the same names.
-	u.read, u.pieces, u.flawed, u.sealer = map[string]int64{}, map[string]*pieces{}, false, nil
+	u.read, u.pieces, u.flawed, u.noKey, u.sealer = map[string]int64{}, map[string]*pieces{}, false, false, nil
 	if h.key != nil {
 		u.sealer = newSealer(h.key.TrafficAEAD(), h.key.ID(), s.day)
 	}
@@ -134,7 +134,7 @@ func isUnder(h *severalHost, names []string) bool {
 		}
 		defer file.Close()
 		info, err := journal.ReadHeader(file)
-		return err == nil && (!info.HeaderOK || info.KeyID == h.key.ID())
+		return errors.Is(err, journal.ErrVersion) || err == nil && (!info.HeaderOK || info.KeyID == h.key.ID())
 	})
 }
 

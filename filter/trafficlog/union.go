@@ -40,6 +40,7 @@ type reading struct {
 	pieces map[string]*pieces   // of records that are not whole yet, by the file
 	any    bool                 // there is a record
 	flawed bool                 // not all could be read
+	noKey  bool                 // there is none
 	stale  bool                 // the figures were begun with other options
 }
 
@@ -168,9 +169,9 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 			return nil
 		}
 		u.alone.sees()
-		if u.sealer == nil && !u.flawed {
+		if u.sealer == nil && !u.noKey {
 			if err := u.readKey(known, d); errors.Is(err, fs.ErrNotExist) {
-				u.flawed = true
+				u.flawed, u.noKey = true, true
 			} else if err != nil {
 				return err
 			}
@@ -191,8 +192,11 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 		return fmt.Errorf("%s: %w", file.Name(), err)
 	}
 	u.read[name] = info.Offset
-	if info.Damaged > 0 {
+	if info.Damaged > 0 || err != nil {
 		u.flawed = true
+		if info.Frames == 0 { // nobody can tell of what it was
+			u.alone.sees()
+		}
 	}
 	return nil
 }
