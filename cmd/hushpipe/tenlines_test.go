@@ -75,6 +75,7 @@ for at in / /machines/web1 /machines/web2; do
 	chroot $at systemd-sysusers /tmp/hushpipe.conf
 	chroot $at install -d -m 2750 -o hushpipe -g adm /var/log/hushpipe
 done
+echo of another >/var/lib/redis/dump.rdb # the redis-server beside it has data of its own
 bash -e "$stage/block"
 
 # The same address on both hosts, and one more on each.
@@ -94,7 +95,9 @@ hushpipe fleet collect --check /etc/hushpipe/meet /var/log/hushpipe
 await counted
 
 [ "$(stat -c '%U %a' /etc/hushpipe/meet.pem /machines/web1/etc/hushpipe/meet.pem | tr '\n' ' ')" = "redis 600 root 600 " ]
-if ls /var/log/hushpipe/fleet-seed /machines/*/var/log/hushpipe/fleet-seed 2>/dev/null; then echo "a seed is left"; exit 1; fi
+for at in / /machines/web1 /machines/web2; do
+	if [ -e $at/var/log/hushpipe/fleet-seed ]; then echo "a seed is left in $at"; exit 1; fi
+done
 cli() { redis-cli -h hub -p 6380 --tls --cacert /etc/hushpipe/meet.pem "$@" 2>&1; }
 cli --cert /etc/hushpipe/meet.pem --key /etc/hushpipe/meet.pem FLUSHALL | grep NOPERM
 if cli PING | grep PONG; then echo "who has no certificate is heard"; exit 1; fi
