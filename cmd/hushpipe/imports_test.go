@@ -36,8 +36,8 @@ func TestImports(t *testing.T) {
 	require.NoError(t, err)
 	rooms, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	seen := 0
-	for list := json.NewDecoder(bytes.NewReader(out)); ; seen++ {
+	seen := map[string]bool{}
+	for list := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
 			ImportPath                         string
 			Imports, TestImports, XTestImports []string
@@ -47,6 +47,7 @@ func TestImports(t *testing.T) {
 		} else {
 			require.NoError(t, err)
 		}
+		seen[p.ImportPath] = true
 		require.GreaterOrEqual(t, level(p.ImportPath), 0, "%s lies in none of %s", p.ImportPath, levels)
 		if name := strings.TrimPrefix(p.ImportPath, "hushpipe/"); !strings.HasSuffix(name, "test") && !strings.Contains(name, "/renew/") && name != "cmd/hushpipe" {
 			assert.Regexp(t, `(?m)^//\t`+regexp.QuoteMeta(name)+" ", string(rooms), "doc.go does not name it")
@@ -58,5 +59,8 @@ func TestImports(t *testing.T) {
 			assert.NotEqual(t, "hushpipe/bench", of, "%s imports it", p.ImportPath)
 		}
 	}
-	assert.Greater(t, seen, 40)
+	assert.Greater(t, len(seen), 40)
+	for _, named := range regexp.MustCompile(`(?m)^//\t([a-z]\S*)`).FindAllStringSubmatch(string(rooms), -1) {
+		assert.True(t, seen["hushpipe/"+named[1]], "doc.go names %s, which does not exist", named[1])
+	}
 }
