@@ -307,6 +307,10 @@ func (p *Proof) isOdd(word []byte) bool {
 			end++
 		}
 		run := word[i:end]
+		if a, ok := pseudonym.ParseAddr(run); ok && a.Is4() && !p.isPseudonym(a) {
+			i = end
+			continue // such as ::ffff:192.0.2.1, of which no part was one
+		}
 		for part := range bytes.SplitSeq(run, dot) {
 			a, ok := pseudonym.ParseAddr(part)
 			if ok && p.isPseudonym(a) && (len(part) < len(run) || i > 0 && isGlue(word[i-1]) || end < len(word) && isGlue(word[end])) {

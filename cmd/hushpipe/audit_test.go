@@ -164,6 +164,7 @@ func TestAuditFinds(t *testing.T) {
 		line  int
 	}{
 		{"an IPv4 client", change(7, client("192.0.2.77")), "addresses", name, 7},
+		{"an IPv4 client as an IPv6 server has it", change(7, client("::ffff:192.0.2.77")), "addresses", name, 7},
 		{"an IPv6 client", change(1, client("2001:db8::77")), "addresses", name, 1},
 		{"a host name", change(40, client("client.example.org")), "addresses", name, 40},
 		{"an address in a URL", change(3, replace("GET /a", "GET /192.0.2.77")), "addresses", name, 3},
