@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -98,9 +99,15 @@ func (f File) check(word string) error {
 	case "engine":
 		_, _, err := f.Addresses()
 		return err
+	case "password": // one that stands here by mistake would be in the message that no such file is there
+		if !filepath.IsAbs(f.Password) {
+			return errPassword
+		}
 	}
 	return nil
 }
+
+var errPassword = errors.New("is not the path of a file; hint: write the absolute path of the file that has the password")
 
 var errEngine = errors.New("is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas")
 

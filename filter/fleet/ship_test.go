@@ -472,13 +472,14 @@ func TestFile(t *testing.T) {
 	assert.Equal(t, []string{"a:6379", "[::1]:6380"}, addresses)
 	assert.True(t, tls)
 	for text, want := range map[string]string{
-		"":                        "has no name; hint: make it with hushpipe fleet new",
-		"\n# a\nname a b\n":       "line 3: a fleet's name has letters, digits and . _ - only, at most 64",
-		"name a\nname b\n":        "line 2: a second name; hint: remove one",
-		"name a\nengine\n":        "line 2: has nothing after its first word",
-		"name a\nhost a b\n":      "line 2: is not a host name; hint: use letters, digits, and . _ - : @",
-		"name a\nengine a:6379\n": "line 2: is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas",
-		"name a\nsecret 0123\n":   "line 2: an unknown word; hint: see hushpipe-fleet-new(1)",
+		"":                           "has no name; hint: make it with hushpipe fleet new",
+		"\n# a\nname a b\n":          "line 3: a fleet's name has letters, digits and . _ - only, at most 64",
+		"name a\nname b\n":           "line 2: a second name; hint: remove one",
+		"name a\nengine\n":           "line 2: has nothing after its first word",
+		"name a\nhost a b\n":         "line 2: is not a host name; hint: use letters, digits, and . _ - : @",
+		"name a\nengine a:6379\n":    "line 2: is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas",
+		"name a\npassword hunter2\n": "line 2: is not the path of a file; hint: write the absolute path of the file that has the password",
+		"name a\nsecret 0123\n":      "line 2: an unknown word; hint: see hushpipe-fleet-new(1)",
 	} {
 		_, err := parseFile([]byte(text))
 		assert.EqualError(t, err, want)
