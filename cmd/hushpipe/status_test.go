@@ -137,11 +137,12 @@ func TestStatusOfProcesses(t *testing.T) {
 		l.write("192.0.2.1", "/")
 		loggers = append(loggers, l)
 	}
-	await(t, func() bool { return strings.Count(written(dir), "\n") == 3 }, "the lines")
 	await(t, func() bool {
 		s, exit := statusOf(t, dir)
-		return exit == 0 && len(s.Processes) == 3
-	}, "the processes")
+		return exit == 0 && len(s.Processes) == 3 && s.Total.Lines == 3
+	}, "the records of the processes, which are written soon after their first lines")
+	loggers[1].write("192.0.2.1", "/")
+	await(t, func() bool { return strings.Count(written(dir), "\n") == 4 }, "the lines")
 	s, _ := statusOf(t, dir)
 	for _, p := range s.Processes {
 		assert.Equal(t, "ipcrypt", p.IP)
@@ -161,7 +162,7 @@ func TestStatusOfProcesses(t *testing.T) {
 	require.Equal(t, 0, loggers[2].end())
 	s, _ = statusOf(t, dir)
 	assert.Empty(t, s.Processes)
-	assert.EqualValues(t, 2, s.Total.Lines, "those of the killed one since its last record are not known")
+	assert.EqualValues(t, 3, s.Total.Lines, "those of the killed one since its last record are not known")
 	assert.EqualValues(t, 2, s.Total.Ended)
 	assert.EqualValues(t, 1, s.Total.Killed)
 	files, err := os.ReadDir(filepath.Join(dir, "status"))
