@@ -75,34 +75,59 @@ func TestCostInInstructions(t *testing.T) {
 	said, err := exec.Command("go", "test", "-c", "-o", program, "hushpipe/filter").CombinedOutput()
 	require.NoError(t, err, string(said))
 	shares := min(runtime.NumCPU(), 8)
-	var running sync.WaitGroup
 	counts := make([][]countedLine, shares)
-	for i := range shares {
-		running.Go(func() { counts[i] = underCallgrind(t, program, fmt.Sprintf("%d/%d", i, shares)) })
-	}
-	running.Wait()
-	type cost struct {
-		countedPattern
-		perByte float64
-	}
-	var costs []cost
-	for i := range shares {
-		all := countedPatterns(i, shares)
-		require.Len(t, counts[i], 2*len(all))
-		for k, c := range all {
-			some, more := counts[i][2*k], counts[i][2*k+1]
-			perByte := float64(more.instructions) / countedMore
-			costs = append(costs, cost{c, perByte})
-			assert.Less(t, perByte, float64(maxInstructions), "%s: %q, instructions a byte", c.place.name, c.pattern)
-			if some.malformed == more.malformed {
-				assert.Less(t, perByte, maxGrowth*float64(some.instructions)/countedSize, "%s: %q, %d bytes against %d", c.place.name, c.pattern, countedMore, countedSize)
-			}
+	// As in bench: the runtime's clock adds to some lines, and takes from none.
+	for range 3 {
+		var running sync.WaitGroup
+		for i := range shares {
+			running.Go(func() { counts[i] = least(counts[i], underCallgrind(t, program, fmt.Sprintf("%d/%d", i, shares))) })
+		}
+		running.Wait()
+		if !slices.ContainsFunc(costsOf(t, counts), func(c countedCost) bool { return c.perByte >= c.most }) {
+			break
 		}
 	}
-	slices.SortFunc(costs, func(a, b cost) int { return cmp.Compare(b.perByte, a.perByte) })
+	costs := costsOf(t, counts)
+	for _, c := range costs {
+		assert.Less(t, c.perByte, c.most, "%s: %q, instructions a byte of %d bytes, and what they may be, also by those of %d", c.place.name, c.pattern, countedMore, countedSize)
+	}
+	slices.SortFunc(costs, func(a, b countedCost) int { return cmp.Compare(b.perByte, a.perByte) })
 	for _, c := range costs[:20] {
 		t.Logf("%-15s %5.1f instructions a byte: %q", c.place.name, c.perByte, c.pattern)
 	}
+}
+
+// countedCost is what a pattern takes, and may take, in instructions a byte.
+type countedCost struct {
+	countedPattern
+	perByte, most float64
+}
+
+func costsOf(t *testing.T, counts [][]countedLine) (costs []countedCost) {
+	for i, share := range counts {
+		all := countedPatterns(i, len(counts))
+		require.Len(t, share, 2*len(all))
+		for k, pattern := range all {
+			some, more := share[2*k], share[2*k+1]
+			c := countedCost{pattern, float64(more.instructions) / countedMore, maxInstructions}
+			if some.malformed == more.malformed {
+				c.most = min(c.most, maxGrowth*float64(some.instructions)/countedSize)
+			}
+			costs = append(costs, c)
+		}
+	}
+	return costs
+}
+
+// least returns the least of two counts of the same lines; the first is empty at first.
+func least(a, b []countedLine) []countedLine {
+	if len(a) != len(b) {
+		return b
+	}
+	for k := range b {
+		b[k].instructions = min(a[k].instructions, b[k].instructions)
+	}
+	return b
 }
 
 // countedLine is what a line takes.
