@@ -623,7 +623,11 @@ func TestHeldOverMidnight(t *testing.T) {
 			w.all(t, b.people(today, 1, 2)+b.line(today, person{"10.9.9.9", "ZS Z 1", 200}))
 			b.set(time.Date(2026, 11, 23, 0, 59, 59, 0, time.UTC))
 			w.round(t)
-			assert.Len(t, b.names(dir.Held), 2, "it is not time")
+			held := 0
+			for _, name := range b.names(dir.Held) { // two groups can have one file
+				held += strings.Count(b.read(dir.Held, name), "\n")
+			}
+			assert.Equal(t, 3, held, "it is not time")
 			w.all(t, b.people(today, 3, 3))
 			w.round(t)
 			assert.Equal(t, 3, b.lines(today))
