@@ -259,7 +259,8 @@ func (in *pipeInput) look() (bool, error) {
 		}
 	}
 	// What is kept is copied once more: tee(2) begins at the head.
-	n, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
+	copied, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
+	n := int(copied) // where that has 32 bits, anything may be above them
 	if err == unix.EAGAIN || err == nil && n == 0 { // it is empty
 		if in.kept == 0 {
 			return false, nil
@@ -269,15 +270,15 @@ func (in *pipeInput) look() (bool, error) {
 	if err != nil {
 		return false, in.fault("tee", err)
 	}
-	if err := in.discard(in.own[0], min(int(n), in.kept)); err != nil {
+	if err := in.discard(in.own[0], min(n, in.kept)); err != nil {
 		return false, err
 	}
-	if int(n) <= in.kept {
+	if n <= in.kept {
 		in.full = true
 		return false, nil
 	}
-	in.fresh = int(n) - in.kept
-	in.kept = int(n)
+	in.fresh = n - in.kept
+	in.kept = n
 	now := in.now()
 	in.took(in.fresh, now)
 	if in.fresh >= batchSize {
