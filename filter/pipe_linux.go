@@ -260,7 +260,7 @@ func (in *pipeInput) look() (bool, error) {
 	}
 	// What is kept is copied once more: tee(2) begins at the head.
 	copied, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
-	n := int(copied) // where that has 32 bits, anything may be above them
+	n := int(copied)                                // where that has 32 bits, anything may be above them
 	if err == unix.EAGAIN || err == nil && n == 0 { // it is empty
 		if in.kept == 0 {
 			return false, nil
