@@ -93,20 +93,12 @@ func fleetMerge(cfg fleet.Config, say *messages) error {
 	for _, name := range r.Damaged {
 		say.list("%s: damaged in part; its intact part is counted", name)
 	}
-	for _, found := range []struct {
-		days []civil.Day
-		severity
-		text string
-	}{
+	sayDays(out, []daysFound{
 		{r.Overflow, failure, "not all rooms and addresses are counted: past --max-rooms or --max-pairs of a host, or lines written into each other"},
 		{r.LowerBound, failure, "journals of a host were deleted or away when others came: the counts are a lower bound"},
 		{r.UpperBound, note, "counted under several keys: an address on two hosts is counted twice, the counts are an upper bound"},
 		{r.Mixed, warning, "counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one"},
-	} {
-		if len(found.days) > 0 {
-			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
-		}
-	}
+	}, say)
 	for _, s := range r.Silent {
 		if s.Last.IsZero() {
 			say.sayf(warning, "%s: nothing is known of when its host ran; hint: copy its status directory as well", s.Path)
@@ -121,26 +113,33 @@ func fleetMerge(cfg fleet.Config, say *messages) error {
 	return err
 }
 
+// daysFound are days of which something is to be said.
+type daysFound struct {
+	days []civil.Day
+	severity
+	text string
+}
+
+func sayDays(out string, all []daysFound, say *messages) {
+	for _, found := range all {
+		if len(found.days) > 0 {
+			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
+		}
+	}
+}
+
 // sayTraffic says what is to be known of traffic figures, and reports whether they are what
 // the journals tell.
 func sayTraffic(out string, t fleet.Traffic, say *messages) bool {
 	for _, f := range t.Flawed {
 		say.list("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
 	}
-	for _, found := range []struct {
-		days []civil.Day
-		severity
-		text string
-	}{
+	sayDays(out, []daysFound{
 		{t.LowerBound, failure, "journals of a host were deleted or away when others came: the traffic figures are a lower bound"},
 		{t.UpperBound, note, "traffic was counted under several keys: somebody who came to two hosts is two visitors; visits and visitors are an upper bound"},
 		{t.Mixed, warning, "traffic was counted with several options: the figures mix them; hint: give all hosts the same flags"},
 		{t.Sealed, warning, "no key opens the traffic journals of a host: its figures are not merged; hint: give --keys, see hushpipe-fleet-merge(1)"},
-	} {
-		if len(found.days) > 0 {
-			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
-		}
-	}
+	}, say)
 	for _, path := range t.Copied {
 		say.sayf(warning, "%s: has traffic journals of another host, which are counted once; hint: is it a copy, or was a machine cloned?", path)
 	}
