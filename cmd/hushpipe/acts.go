@@ -21,10 +21,10 @@ type actor struct {
 
 // newActor returns who runs the command, and says so where a part of the reason is left
 // out: what may be an address, a telephone or the name of a client, and whom is looked for.
-func newActor(what, reason string, whom []string, say *messages) actor {
+func newActor(what, reason string, whom []string, log *messageLog) actor {
 	clean := filter.Reason(reason, whom...)
 	if clean != reason {
-		say.sayf(note, "--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
+		log.notef("--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
 	}
 	return actor{what, loginID(), clean}
 }

@@ -32,7 +32,7 @@ import (
 	"hushpipe/format/statement"
 )
 
-func auditCommand(say *messages) *cobra.Command {
+func auditCommand(log *messageLog) *cobra.Command {
 	var asJSON, apache, nginx bool
 	var keys string
 	cmd := &cobra.Command{
@@ -50,11 +50,11 @@ func auditCommand(say *messages) *cobra.Command {
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
-			if err := s.find(say); err != nil {
+			if err := s.find(log); err != nil {
 				return err
 			}
 			stop := func() {}
-			s.Total = func(bytes int64) { stop = say.progressOf("looked at", bytes, s.Read.Load, nil) }
+			s.Total = func(bytes int64) { stop = log.progressOf("looked at", bytes, s.Read.Load, nil) }
 			a, err := audit.New(context.Background(), s.Subject)
 			stop()
 			if err != nil {
@@ -110,10 +110,10 @@ func (s *subject) places() []string {
 }
 
 // find takes what is claimed of DIR from what its processes recorded: a policy, or flags.
-func (s *subject) find(say *messages) error {
+func (s *subject) find(log *messageLog) error {
 	_, text, err := policies.Last(s.Path)
 	if err == nil {
-		return s.ofPolicy(text, say)
+		return s.ofPolicy(text, log)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -208,7 +208,7 @@ func isLog(e fs.DirEntry) bool {
 
 // ofPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
 // DIR itself, and of streams that have left the policy, each by the rule that it records.
-func (s *subject) ofPolicy(text []byte, say *messages) error {
+func (s *subject) ofPolicy(text []byte, log *messageLog) error {
 	p, mistakes := policy.Parse(text)
 	if len(mistakes) > 0 {
 		return fmt.Errorf("the policy that %s records cannot be read: %w", s.Path, mistakes)
@@ -228,18 +228,18 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 		return err
 	}
 	defer d.Close()
-	earlier := o.earlier(d, p, say)
+	earlier := o.earlier(d, p, log)
 	for i := range p.Streams {
 		of := &p.Streams[i]
 		path := filepath.Join(s.Path, of.Name)
 		st := audit.Stream{Name: of.Name, Path: path, Keys: registry.KeysOf(path)}
-		job, err := o.streamJob(p, i, say)
+		job, err := o.streamJob(p, i, log)
 		if err != nil {
 			return err
 		}
 		if job != nil {
 			st.Mode = job.filter.Mode
-			st.Ways = append(st.Ways, o.waysOf(p, i, say)...)
+			st.Ways = append(st.Ways, o.waysOf(p, i, log)...)
 		}
 		if of.Fields == nil {
 			st.Ways = append(st.Ways, auto)
@@ -263,10 +263,10 @@ func (s *subject) ofPolicy(text []byte, say *messages) error {
 
 // earlier returns what an audit.Stream has of the policies that ran on DIR before p, by the
 // name of the stream.
-func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, say *messages) func(stream string) func(civil.Day) ([]audit.Way, bool) {
-	log, err := policies.ReadLogOf(o.dir)
+func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) func(stream string) func(civil.Day) ([]audit.Way, bool) {
+	history, err := policies.ReadLogOf(o.dir)
 	texts := map[string]*policy.Policy{p.Digest(): p}
-	for _, e := range log {
+	for _, e := range history {
 		if texts[e.Digest] == nil {
 			texts[e.Digest], _ = e.Policy(d) // nil: it is gone
 		}
@@ -278,8 +278,8 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, say *messages) func(
 				continue
 			}
 			i := slices.IndexFunc(of.Streams, func(s policy.Stream) bool { return s.Name == stream })
-			if job, err := o.streamJob(of, i, say); err == nil && job != nil {
-				if ways[digest] = o.waysOf(of, i, say); of.Streams[i].Fields == nil {
+			if job, err := o.streamJob(of, i, log); err == nil && job != nil {
+				if ways[digest] = o.waysOf(of, i, log); of.Streams[i].Fields == nil {
 					ways[digest] = append(ways[digest], auto)
 				}
 			}
@@ -287,7 +287,7 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, say *messages) func(
 		return func(day civil.Day) (list []audit.Way, known bool) {
 			known = err == nil
 			var seen []string
-			for _, e := range log.Under(stream, day) {
+			for _, e := range history.Under(stream, day) {
 				if slices.Contains(seen, e.Digest) || e.Digest == p.Digest() {
 					continue
 				}
@@ -310,25 +310,25 @@ func (s *subject) former(st audit.Stream) {
 
 // waysOf returns how a stream treats its lines, as ways to look at them once more: in the
 // format that they were written in, or one of several.
-func (o *filterFlags) waysOf(p *policy.Policy, i int, say *messages) (ways []audit.Way) {
+func (o *filterFlags) waysOf(p *policy.Policy, i int, log *messageLog) (ways []audit.Way) {
 	of := &p.Streams[i]
 	if of.Format == "" && of.Fields != nil && of.Treatment("time").Kind == policy.Drop {
 		for _, written := range format.Timeless(p.Format) {
-			ways = append(ways, o.wayOf(p, i, written, say))
+			ways = append(ways, o.wayOf(p, i, written, log))
 		}
 	}
 	if ways == nil || p.Format == "auto" { // lines of JSON, too
-		ways = append(ways, o.wayOf(p, i, of.Format, say))
+		ways = append(ways, o.wayOf(p, i, of.Format, log))
 	}
 	return ways
 }
 
 // wayOf is waysOf for one format, "" for that of the input.
-func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, say *messages) audit.Way {
+func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, log *messageLog) audit.Way {
 	of := &p.Streams[i]
 	told, _ := claims.Conditions(p, of.Name)
 	return func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
-		job, err := o.streamJob(p, i, say)
+		job, err := o.streamJob(p, i, log)
 		if err != nil {
 			return nil, err
 		}

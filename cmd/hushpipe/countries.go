@@ -26,7 +26,7 @@ func (o *countryFlags) define(flags *pflag.FlagSet) {
 type databases map[string]*country.Database
 
 // open returns the database of --country. While it cannot be used, countries are unknown.
-func (o *countryFlags) open(say *messages) (*country.Database, error) {
+func (o *countryFlags) open(log *messageLog) (*country.Database, error) {
 	if d := o.databases[o.country]; d != nil {
 		return d, nil
 	}
@@ -35,7 +35,7 @@ func (o *countryFlags) open(say *messages) (*country.Database, error) {
 	case err != nil && o.checks:
 		return nil, usage("--country %s: %w", o.country, err)
 	case err != nil:
-		say.about("country "+o.country, warning, unknownCountries(o.country, err))
+		log.limited("country "+o.country, warning, unknownCountries(o.country, err))
 	}
 	if o.databases == nil {
 		o.databases = databases{}
@@ -53,7 +53,7 @@ func (all databases) paths() []string { return slices.Sorted(maps.Keys(all)) }
 
 // keepUp has files that are replaced read again at each tick, until the function that it
 // returns is called.
-func (all databases) keepUp(tick <-chan time.Time, say *messages) (stop func()) {
+func (all databases) keepUp(tick <-chan time.Time, log *messageLog) (stop func()) {
 	quit := make(chan struct{})
 	if len(all) == 0 {
 		return func() {}
@@ -62,7 +62,7 @@ func (all databases) keepUp(tick <-chan time.Time, say *messages) (stop func()) 
 		for {
 			select {
 			case <-tick:
-				all.refresh(say)
+				all.refresh(log)
 			case <-quit:
 				return
 			}
@@ -72,13 +72,13 @@ func (all databases) keepUp(tick <-chan time.Time, say *messages) (stop func()) 
 }
 
 // refresh says of each file what has become of it.
-func (all databases) refresh(say *messages) {
+func (all databases) refresh(log *messageLog) {
 	for path, d := range all {
 		switch changed, err := d.Refresh(); {
 		case err != nil && changed:
-			say.sayf(warning, "%s", unknownCountries(path, err))
+			log.warnf("%s", unknownCountries(path, err))
 		case changed:
-			say.sayf(note, "--country %s: it is another file now, and was read", path)
+			log.notef("--country %s: it is another file now, and was read", path)
 		}
 	}
 }

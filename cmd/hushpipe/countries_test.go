@@ -20,22 +20,22 @@ const countriesFile = "../../filter/country/testdata/countries.mmdb"
 // locator opens the database at the first of its arguments, confines itself, and prints
 // for each line of its stdin in which country 192.0.2.7 is, by the file as it is then.
 func locator() {
-	say := newMessages(os.Stdout)
+	log := newMessageLog(os.Stdout)
 	o := &countryFlags{country: os.Args[1]}
-	d, err := o.open(say)
+	d, err := o.open(log)
 	if err != nil {
 		panic(err)
 	}
 	confineFilter(os.Args[2], "", o.databases.paths())
 	tick := make(chan time.Time)
-	stop := o.databases.keepUp(tick, say)
+	stop := o.databases.keepUp(tick, log)
 	defer stop()
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		tick <- time.Time{}
 		tick <- time.Time{} // by then the first is done with
-		say.sayf(note, "%s", d.Of(netip.MustParseAddr("192.0.2.7")))
+		log.notef("%s", d.Of(netip.MustParseAddr("192.0.2.7")))
 	}
-	say.close()
+	log.close()
 }
 
 // TestConfinedCountries: a file that takes the place of the database is read by a logger

@@ -25,8 +25,8 @@ import (
 	"hushpipe/format/prose"
 )
 
-func eraseCommand(stdin *os.File, say *messages) *cobra.Command {
-	e := &eraser{finder: finder{say: say, erasing: true}}
+func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
+	e := &eraser{finder: finder{log: log, erasing: true}}
 	var whom whomFlags
 	var before, keyDir, reason string
 	var all bool
@@ -64,7 +64,7 @@ func eraseCommand(stdin *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			e.actor = newActor(acts.Erase, reason, e.whom.names(), say)
+			e.actor = newActor(acts.Erase, reason, e.whom.names(), log)
 			e.out = cmd.OutOrStdout()
 			defer e.close()
 			if persons {
@@ -104,7 +104,7 @@ func (e *eraser) confirm(question string) error {
 	if !e.in.terminal {
 		return errors.New("nothing was erased; hint: give --yes, as stdin is not a terminal")
 	}
-	e.say.lines <- question + " This cannot be undone. Type yes: "
+	e.log.lines <- question + " This cannot be undone. Type yes: "
 	answer, err := e.in.line("the answer")
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 		e.tellElsewhere()
 	}
 	if e.failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
@@ -322,7 +322,7 @@ func (e *eraser) tellElsewhere() {
 	if recipients = slices.Compact(recipients); len(recipients) > 0 {
 		who += "; the policy names these recipients: " + strings.Join(recipients, ", ")
 	}
-	e.say.sayf(note, "%s", who)
+	e.log.notef("%s", who)
 }
 
 // deleteDays is erase --before and --all.
@@ -338,7 +338,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	var deeds []deed
 	total := 0
 	for i, p := range e.places {
-		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Say: e.say.report}
+		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Say: e.log.report}
 		if err := e.checkShared(p); err != nil {
 			return err
 		}
@@ -347,7 +347,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			return err
 		}
 		for _, h := range holders {
-			e.say.list("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
+			e.log.errorfWait("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
 			e.failed = true
 		}
 		if found[i], err = store.FindErasable(dirs[i], before); err != nil {
@@ -356,14 +356,14 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if days := found[i].Days; len(days) > 0 {
 			deeds = append(deeds, deed{p.path, p.terms, days, found[i].Lines})
 			total += len(days)
-			e.say.sayf(note, "%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
+			e.log.notef("%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
 		}
 	}
 	if e.failed {
-		return errSaid
+		return errReported
 	}
 	if total == 0 {
-		e.say.sayf(note, "%s: there is no day to delete", path)
+		e.log.notef("%s: there is no day to delete", path)
 		deeds = []deed{{e.places[0].path, e.places[0].terms, nil, 0}}
 	} else if err := e.confirm("Delete these days?"); err != nil {
 		return err
@@ -390,17 +390,17 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if err != nil {
 			p.finder.fail(err)
 		}
-		tellFleet(p.path, e.say)
+		tellFleet(p.path, e.log)
 		goesOn = goesOn || days[len(days)-1] >= today
 	}
 	if goesOn {
-		e.say.sayf(note, "key and journal of %s stay, as its lines go on", today)
+		e.log.notef("key and journal of %s stay, as its lines go on", today)
 	}
 	if total > 0 {
-		e.say.sayf(note, "figures stay, and backups and programs that passed lines on before are not reached")
+		e.log.notef("figures stay, and backups and programs that passed lines on before are not reached")
 	}
 	if e.failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }

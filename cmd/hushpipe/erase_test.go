@@ -330,10 +330,10 @@ func TestEraseNotesWhatCame(t *testing.T) {
 	filter("jane", "joe")
 	stream := filepath.Join(logs, "g")
 	var said lockedBuffer
-	say := newMessages(&said)
-	e := &eraser{finder: finder{say: say, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", nil, say)}, out: io.Discard}
+	log := newMessageLog(&said)
+	e := &eraser{finder: finder{log: log, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", nil, log)}, out: io.Discard}
 	defer e.close()
-	other := &eraser{finder: finder{say: say, erasing: true, whom: e.whom, actor: e.actor}, out: io.Discard}
+	other := &eraser{finder: finder{log: log, erasing: true, whom: e.whom, actor: e.actor}, out: io.Discard}
 	defer other.close()
 	require.NoError(t, other.openAll(logs, "", nil))
 	other.searchAll(0, false)
@@ -350,18 +350,18 @@ func TestEraseNotesWhatCame(t *testing.T) {
 		assert.Equal(t, 3, strings.Count(written(stream), "jane"))
 	}}), true}
 	err := e.falsify(logs, "", nil)
-	assert.ErrorIs(t, err, errSaid, "journals are not reached")
-	say.close()
+	assert.ErrorIs(t, err, errReported, "journals are not reached")
+	log.close()
 	assert.Equal(t, 2, noted)
 	assert.Contains(t, said.String(), "came in the meantime and cannot be noted, so nothing more of the day is erased: no space left on device")
 	assert.NotContains(t, written(stream), "jane", "%s", said.String())
 	assert.Equal(t, 3, strings.Count(written(stream), "xxxx"))
 	assert.Equal(t, 6, strings.Count(written(stream), "\n"))
-	log, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
+	acts, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
 	require.NoError(t, err)
 	assert.Regexp(t, `^\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=1 reason="case 1"
 \S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=2 reason="case 1"
-$`, string(log))
+$`, string(acts))
 }
 
 // TestEraseDaysNotesWhatCame: lines that came while erase asked are noted by themselves, those
@@ -372,16 +372,16 @@ func TestEraseDaysNotesWhatCame(t *testing.T) {
 	logs, filter := groupLogs(t)
 	filter("jane", "joe")
 	var said lockedBuffer
-	say := newMessages(&said)
-	e := &eraser{finder: finder{say: say, erasing: true, actor: newActor(acts.Erase, "case 1", nil, say)}, out: io.Discard}
+	log := newMessageLog(&said)
+	e := &eraser{finder: finder{log: log, erasing: true, actor: newActor(acts.Erase, "case 1", nil, log)}, out: io.Discard}
 	defer e.close()
 	e.in = &prompt{bufio.NewReader(&meanwhile{strings.NewReader("yes\n"), func() { filter("jane", "joe", "jim") }}), true}
 	require.NoError(t, e.deleteDays(logs, "", nil, math.MaxInt32))
-	say.close()
+	log.close()
 	assert.Empty(t, written(filepath.Join(logs, "g")), "%s", said.String())
-	log, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
+	acts, err := os.ReadFile(filepath.Join(logs, dir.ActsLogName))
 	require.NoError(t, err)
 	assert.Regexp(t, `^\S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=2 reason="case 1"
 \S+ uid=\d+ loginuid=\S+ act=erase streams=g days=\S+ lines=3 reason="case 1"
-$`, string(log))
+$`, string(acts))
 }

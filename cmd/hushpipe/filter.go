@@ -48,7 +48,7 @@ const (
 	stopWait = time.Minute
 )
 
-func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
+func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	o := &filterFlags{}
 	cmd := &cobra.Command{
 		Use:   "filter [flags] DIR",
@@ -72,17 +72,17 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				return usage("no DIR given%s", hint)
 			}
 			if o.policy != "" {
-				return o.filterByPolicy(cmd, stdin, say)
+				return o.filterByPolicy(cmd, stdin, log)
 			}
-			job, err := o.job(say)
+			job, err := o.job(log)
 			if err != nil {
 				return err
 			}
 			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" && !o.stdout {
-				say.sayf(warning, "%s", what)
+				log.warnf("%s", what)
 			}
 			if o.check {
-				if err := check(o, job, cmd.OutOrStdout(), say); err != nil || !o.sample {
+				if err := check(o, job, cmd.OutOrStdout(), log); err != nil || !o.sample {
 					return err
 				}
 				if isClosed(stdin) {
@@ -90,7 +90,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				}
 				return sample(job, stdin, cmd.OutOrStdout(), isTerminal(stdout))
 			}
-			src, err := o.openSource(stdin, cmd.Flags(), say)
+			src, err := o.openSource(stdin, cmd.Flags(), log)
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 				// A disk that hangs is waited for: a thread that is stuck in it could not
 				// change its user, and the others would wait for that.
 				if err := store.HandOver(job.store.Directory, job.account.uid, job.account.gid, false); err != nil {
-					say.fault(err)
+					log.error(err)
 				}
 				if err := job.account.become(); err != nil {
 					return err
@@ -106,12 +106,12 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 			}
 			if o.stdout {
 				confine(o.dir, o.keys, o.metrics)
-				return filterToStdout(job, stdin, cmd.OutOrStdout(), say)
+				return filterToStdout(job, stdin, cmd.OutOrStdout(), log)
 			}
 			if !src.raw { // it runs as another user, and only for a while
 				job.store.Flags = recordable(cmd.Flags())
 			}
-			return filterToDir(o, job, src, early.Signals(), say)
+			return filterToDir(o, job, src, early.Signals(), log)
 		},
 	}
 	o.define(cmd.Flags())
@@ -120,11 +120,11 @@ func filterCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 }
 
 // openSource opens what filter reads.
-func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, say *messages) (*source, error) {
+func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *messageLog) (*source, error) {
 	src := &source{file: stdin}
 	if o.input != "" {
 		var err error
-		if src, err = openInput(o.input, say); err != nil {
+		if src, err = openInput(o.input, log); err != nil {
 			return nil, err
 		}
 	}
@@ -137,20 +137,20 @@ func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, say *mess
 		}
 	}
 	if src.fifo {
-		if err := takeRaw(o.input, o.dir, flags, say.w); err != nil {
-			say.fault(err)
+		if err := takeRaw(o.input, o.dir, flags, log.w); err != nil {
+			log.error(err)
 		}
 	}
 	return src, nil
 }
 
 // filterToDir is the main job.
-func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal, say *messages) error {
+func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal, log *messageLog) error {
 	if hasWidth(src.file) {
 		if isFile(o.dir) {
 			return usage("%s is a file, not a DIR; hint: give a DIR, and the file to stdin: 'hushpipe filter DIR <%s'", o.dir, o.dir)
 		}
-		say.sayf(note, "reading log lines from this terminal to %s; hint: 'hushpipe filter %s <FILE' reads a log; Ctrl-D ends the input", o.dir, o.dir)
+		log.notef("reading log lines from this terminal to %s; hint: 'hushpipe filter %s <FILE' reads a log; Ctrl-D ends the input", o.dir, o.dir)
 	}
 	if holds(o.dir, src.file) {
 		return fmt.Errorf("%s: %w", src, errOwnOutput)
@@ -176,10 +176,10 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	s.Observe(soFar, f.Fault)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	stop := watch(minute.C, job.store.Path, soFar, s.Refused, src.trouble, say)
+	stop := watch(minute.C, job.store.Path, soFar, s.Refused, src.trouble, log)
 	another := time.NewTicker(time.Minute)
 	defer another.Stop()
-	defer o.databases.keepUp(another.C, say)()
+	defer o.databases.keepUp(another.C, log)()
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()
@@ -190,7 +190,7 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	errs := []error{err}
 	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
 	defer cancel()
-	waits := sayIfWaiting(ctx, job.store.Path, q, s, say)
+	waits := sayIfWaiting(ctx, job.store.Path, q, s, log)
 	defer waits.Stop()
 	if q.Close(ctx) {
 		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
@@ -203,9 +203,9 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	stop()
 	stopMetrics()
 	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
-		errs = append(errs, deleteRaw(src.file, o.dir, counted(f.Stats, q)(), say))
+		errs = append(errs, deleteRaw(src.file, o.dir, counted(f.Stats, q)(), log))
 	}
-	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), say)
+	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), log)
 }
 
 var errInterrupted = errors.New("interrupted: the input was not read to its end")
@@ -218,12 +218,12 @@ func errNoAnswer(dir string) error {
 
 // sayIfWaiting tells who waits for the end why it does not come: in a moment, where a disk
 // that works would be done.
-func sayIfWaiting(ctx context.Context, dir string, q *filter.Queue, s *store.Store, say *messages) *time.Timer {
+func sayIfWaiting(ctx context.Context, dir string, q *filter.Queue, s *store.Store, log *messageLog) *time.Timer {
 	until, _ := ctx.Deadline()
 	patience := time.Until(until).Round(time.Second)
 	return time.AfterFunc(oneMoment, func() {
 		if q.Held() > 0 && ctx.Err() == nil {
-			say.sayf(warning, "%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost",
+			log.warnf("%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost",
 				dir, inMinutes(patience), cmp.Or(s.Refused(), "the disk does not answer"), notRoot(s.Refused()))
 		}
 	})
@@ -246,14 +246,14 @@ func inMinutes(d time.Duration) string {
 }
 
 // conclude says what there is to say at the end.
-func conclude(v counters.Values, fault string, counting bool, err error, say *messages) error {
-	lost := summary(v, fault, counting, say)
+func conclude(v counters.Values, fault string, counting bool, err error, log *messageLog) error {
+	lost := summary(v, fault, counting, log)
 	if err != nil {
-		say.fault(err)
+		log.error(err)
 		lost = true
 	}
 	if lost {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
@@ -347,10 +347,10 @@ func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, co
 
 // filterToStdout writes the lines in the order of the input, whatever their
 // age.
-func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) error {
-	calendar := &store.Stream{Now: job.store.Now, Say: say.report}
+func filterToStdout(job *job, stdin *os.File, stdout io.Writer, log *messageLog) error {
+	calendar := &store.Stream{Now: job.store.Now, Say: log.report}
 	if job.store.Path != "" {
-		keys, err := reveal.Open(job.store.Path, job.store.Keys, say.report)
+		keys, err := reveal.Open(job.store.Path, job.store.Keys, log.report)
 		if err != nil {
 			return err
 		}
@@ -360,9 +360,9 @@ func filterToStdout(job *job, stdin *os.File, stdout io.Writer, say *messages) e
 	job.filter.Rooms = nil
 	f := filter.NewStream(job.filter, calendar)
 	err := f.Run(stdin, &directOutput{w: stdout})
-	lost := summary(f.Stats(), f.Fault(), false, say)
+	lost := summary(f.Stats(), f.Fault(), false, log)
 	if err == nil && lost {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }
@@ -390,14 +390,14 @@ func (d *directOutput) Put(b *filter.Batch) error {
 func (d *directOutput) Wait(func() bool) {}
 
 // check is filter --check: the flags were good, what about DIR?
-func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
+func check(o *filterFlags, job *job, stdout io.Writer, log *messageLog) error {
 	var err error
 	switch {
 	case o.dir == "": // of --sample or --stdout
 	case !o.stdout:
 		for _, dir := range []string{o.dir, o.keys} {
 			if what := serving(dir); dir != "" && what != "" {
-				say.sayf(warning, "%s: %s; hint: %s", dir, what, servingHint)
+				log.warnf("%s: %s; hint: %s", dir, what, servingHint)
 			}
 		}
 		if o.input != "" { // before the user changes
@@ -412,7 +412,7 @@ func check(o *filterFlags, job *job, stdout io.Writer, say *messages) error {
 		}
 	case job.store.Path != "":
 		var keys *reveal.Reader
-		if keys, err = reveal.Open(job.store.Path, job.store.Keys, say.report); err == nil {
+		if keys, err = reveal.Open(job.store.Path, job.store.Keys, log.report); err == nil {
 			err = keys.Close()
 		}
 	}

@@ -26,8 +26,8 @@ import (
 	"hushpipe/format/prose"
 )
 
-func findCommand(stdin *os.File, say *messages) *cobra.Command {
-	f := &finder{say: say}
+func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
+	f := &finder{log: log}
 	var whom whomFlags
 	var date, keyDir, reason string
 	cmd := &cobra.Command{
@@ -56,7 +56,7 @@ func findCommand(stdin *os.File, say *messages) *cobra.Command {
 					return err
 				}
 			}
-			f.actor = newActor(acts.Find, reason, f.whom.names(), say)
+			f.actor = newActor(acts.Find, reason, f.whom.names(), log)
 			defer f.close()
 			if err := f.openAll(args[0], keyDir, args[1:]); err != nil {
 				return err
@@ -81,7 +81,7 @@ type finder struct {
 	whom    whom
 	actor   actor
 	erasing bool // what cannot be erased is not looked for
-	say     *messages
+	log     *messageLog
 	places  []*findPlace // DIR is the first, unless streams were named
 	failed  bool         // some lines of the person may be missing
 }
@@ -136,7 +136,7 @@ func (f *finder) openAll(path, keyDir string, streams []string) error {
 
 // openStreams opens directories of DIR by their names.
 func (f *finder) openStreams(path string, names []string) error {
-	keys, err := reveal.Open(path, "", f.say.report)
+	keys, err := reveal.Open(path, "", f.log.report)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (f *finder) openOne(path, keyDir string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := reveal.Open(path, keyDir, f.say.report)
+	keys, err := reveal.Open(path, keyDir, f.log.report)
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func (p *findPlace) fail(err error) {
 }
 
 func (f *finder) fail(err error) {
-	f.say.list("%v", err)
+	f.log.errorfWait("%v", err)
 	f.failed = true
 }
 
@@ -397,7 +397,7 @@ func (f *finder) print(out io.Writer) error {
 		p.sum("found")
 	}
 	if f.failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
@@ -440,11 +440,11 @@ func (p *findPlace) sum(done string) {
 		}
 	}
 	if len(days) == 0 {
-		p.say.sayf(note, "%sno line of the %s %s, %s", where, p.whom, done, searched)
+		p.log.notef("%sno line of the %s %s, %s", where, p.whom, done, searched)
 	} else {
-		p.say.sayf(note, "%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.whom, done, searched, strings.Join(days, ", "))
+		p.log.notef("%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.whom, done, searched, strings.Join(days, ", "))
 		if held > 0 {
-			p.say.sayf(note, "%sheld back of them: %s, until the group has enough people, or deletion", where, prose.Plural(held, "line"))
+			p.log.notef("%sheld back of them: %s, until the group has enough people, or deletion", where, prose.Plural(held, "line"))
 		}
 	}
 }

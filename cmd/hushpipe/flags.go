@@ -56,7 +56,7 @@ type job struct {
 }
 
 // job checks the flags. Each error names its flag and says what to give.
-func (o *filterFlags) job(say *messages) (*job, error) {
+func (o *filterFlags) job(log *messageLog) (*job, error) {
 	if o.sample && !o.check {
 		return nil, usage("--sample without --check; hint: give both")
 	}
@@ -101,11 +101,11 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 		}
 	}
 	if o.metrics != "" {
-		if j.metrics, err = o.metricsFile(o.dir, say); err != nil {
+		if j.metrics, err = o.metricsFile(o.dir, log); err != nil {
 			return nil, err
 		}
 	}
-	if err := o.countTraffic(j, say); err != nil {
+	if err := o.countTraffic(j, log); err != nil {
 		return nil, err
 	}
 	j.filter.CountV6, j.filter.Limits = int(o.countV6), o.limits()
@@ -119,13 +119,13 @@ func (o *filterFlags) job(say *messages) (*job, error) {
 	}
 	j.store.Process.Version, j.store.Process.IP = version(), j.filter.Mode.String()
 	j.store.Now = now
-	j.store.Say = say.report
+	j.store.Say = log.report
 	return j, nil
 }
 
 // countTraffic has the job count what the flags ask for.
-func (o *filterFlags) countTraffic(j *job, say *messages) (err error) {
-	switch j.filter.Traffic, err = o.trafficFlags.config(say); {
+func (o *filterFlags) countTraffic(j *job, log *messageLog) (err error) {
+	switch j.filter.Traffic, err = o.trafficFlags.config(log); {
 	case err != nil || j.filter.Traffic == nil:
 		return err
 	case j.errorLog:

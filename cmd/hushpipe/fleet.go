@@ -11,7 +11,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-func fleetCommand(say *messages) *cobra.Command {
+func fleetCommand(log *messageLog) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet COMMAND",
 		Short: "Count the rooms and the traffic of several web servers as one",
@@ -27,12 +27,12 @@ func fleetCommand(say *messages) *cobra.Command {
 			return usage("no command given; hint: see 'hushpipe fleet --help'")
 		},
 	}
-	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(say), fleetRekeyCommand(),
-		fleetCollectCommand(say), fleetStatusCommand(), fleetMergeCommand(say))
+	cmd.AddCommand(fleetNewCommand(), fleetInviteCommand(), fleetShipCommand(log), fleetRekeyCommand(),
+		fleetCollectCommand(log), fleetStatusCommand(), fleetMergeCommand(log))
 	return cmd
 }
 
-func fleetMergeCommand(say *messages) *cobra.Command {
+func fleetMergeCommand(log *messageLog) *cobra.Command {
 	var verify, keys string
 	cmd := &cobra.Command{
 		Use:   "merge [flags] OUT DIR…",
@@ -57,14 +57,14 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 				return usage("--keys %s: is not a directory", keys)
 			}
 			keys = fleet.FindKeys(from, keys)
-			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: say.report}
+			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: log.report}
 			read := args[1:]
 			for _, of := range from {
 				read = append(read, dir.KeyPath(of.Path, of.Keys))
 			}
 			if verify == "" {
 				confineMerge(args[0], read)
-				return fleetMerge(merge, say)
+				return fleetMerge(merge, log)
 			}
 			v, err := newVerification(verify, keys)
 			if err != nil {
@@ -72,11 +72,11 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 			}
 			confineToEngine(v.cfg, beside{dir: args[0], read: read})
 			merge.Counted = v.counted
-			err = fleetMerge(merge, say)
-			if next := v.run(args[0], say); err == nil {
+			err = fleetMerge(merge, log)
+			if next := v.run(args[0], log); err == nil {
 				err = next
-			} else if next != nil && next != errSaid {
-				say.sayf(failure, "%v", next)
+			} else if next != nil && next != errReported {
+				log.errorf("%v", next)
 			}
 			return err
 		},
@@ -87,28 +87,28 @@ func fleetMergeCommand(say *messages) *cobra.Command {
 	return cmd
 }
 
-func fleetMerge(cfg fleet.Config, say *messages) error {
+func fleetMerge(cfg fleet.Config, log *messageLog) error {
 	out := cfg.Out
 	r, err := fleet.Merge(cfg)
 	for _, name := range r.Damaged {
-		say.list("%s: damaged in part; its intact part is counted", name)
+		log.errorfWait("%s: damaged in part; its intact part is counted", name)
 	}
 	sayDays(out, []daysFound{
 		{r.Overflow, failure, "not all rooms and addresses are counted: past --max-rooms or --max-pairs of a host, or lines written into each other"},
 		{r.LowerBound, failure, "journals of a host were deleted or away when others came: the counts are a lower bound"},
 		{r.UpperBound, note, "counted under several keys: an address on two hosts is counted twice, the counts are an upper bound"},
 		{r.Mixed, warning, "counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one"},
-	}, say)
+	}, log)
 	for _, s := range r.Silent {
 		if s.Last.IsZero() {
-			say.sayf(warning, "%s: nothing is known of when its host ran; hint: copy its status directory as well", s.Path)
+			log.warnf("%s: nothing is known of when its host ran; hint: copy its status directory as well", s.Path)
 		} else {
-			say.sayf(warning, "%s: nothing has come since %s; hint: is the host up, and does its copy run?", s.Path, s.Last.Format(time.RFC3339))
+			log.warnf("%s: nothing has come since %s; hint: is the host up, and does its copy run?", s.Path, s.Last.Format(time.RFC3339))
 		}
 	}
-	traffic := sayTraffic(out, r.Traffic, say)
+	traffic := sayTraffic(out, r.Traffic, log)
 	if err == nil && (len(r.Damaged)+len(r.Overflow)+len(r.LowerBound) > 0 || !traffic) {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }
@@ -120,28 +120,28 @@ type daysFound struct {
 	text string
 }
 
-func sayDays(out string, all []daysFound, say *messages) {
+func sayDays(out string, all []daysFound, log *messageLog) {
 	for _, found := range all {
 		if len(found.days) > 0 {
-			say.sayf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
+			log.logf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
 		}
 	}
 }
 
 // sayTraffic says what is to be known of traffic figures, and reports whether they are what
 // the journals tell.
-func sayTraffic(out string, t fleet.Traffic, say *messages) bool {
+func sayTraffic(out string, t fleet.Traffic, log *messageLog) bool {
 	for _, f := range t.Flawed {
-		say.list("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
+		log.errorfWait("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
 	}
 	sayDays(out, []daysFound{
 		{t.LowerBound, failure, "journals of a host were deleted or away when others came: the traffic figures are a lower bound"},
 		{t.UpperBound, note, "traffic was counted under several keys: somebody who came to two hosts is two visitors; visits and visitors are an upper bound"},
 		{t.Mixed, warning, "traffic was counted with several options: the figures mix them; hint: give all hosts the same flags"},
 		{t.Sealed, warning, "no key opens the traffic journals of a host: its figures are not merged; hint: give --keys, see hushpipe-fleet-merge(1)"},
-	}, say)
+	}, log)
 	for _, path := range t.Copied {
-		say.sayf(warning, "%s: has traffic journals of another host, which are counted once; hint: is it a copy, or was a machine cloned?", path)
+		log.warnf("%s: has traffic journals of another host, which are counted once; hint: is it a copy, or was a machine cloned?", path)
 	}
 	return len(t.LowerBound)+len(t.Flawed) == 0
 }

@@ -8,14 +8,14 @@ import (
 
 // fleetCheck tells what keeps a host, or a collector, from taking part. In DIR it changes nothing; in the
 // engine it tries all that hosts and collectors do.
-func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, say *messages) error {
+func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, log *messageLog) error {
 	err := s.Check()
 	if len(cfg.Addresses) == 0 {
 		return err
 	}
 	if err != nil { // the engine is looked at all the same
-		say.sayf(failure, "%v", err)
-		err = errSaid
+		log.errorf("%v", err)
+		err = errReported
 	}
 	e, engineErr := engine.Open(cfg)
 	if engineErr != nil {
@@ -24,7 +24,7 @@ func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, say *messages)
 	defer e.Close()
 	persists, engineErr := pairs.Try(e, name, now())
 	for _, line := range persists {
-		say.sayf(warning, "the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line)
+		log.warnf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line)
 	}
 	if engineErr != nil {
 		return engineErr

@@ -102,16 +102,16 @@ func portsOf(addresses []string) (ports []uint16, socket string) {
 }
 
 // sendPairs brings the pairs in DIR to the engine, each second.
-func sendPairs(s *pairs.Sender, say *messages) {
+func sendPairs(s *pairs.Sender, log *messageLog) {
 	for {
 		if err := s.Step(); err != nil {
-			say.about("fleet-engine", warning, err.Error())
+			log.limited("fleet-engine", warning, err.Error())
 		}
 		time.Sleep(time.Second)
 	}
 }
 
-func fleetCollectCommand(say *messages) *cobra.Command {
+func fleetCollectCommand(log *messageLog) *cobra.Command {
 	var keys, at string
 	var check bool
 	cmd := &cobra.Command{
@@ -134,7 +134,7 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			}
 			var metrics *metricsFile
 			if at != "" {
-				if metrics, err = newMetricsFile(at, args[1], say); err != nil {
+				if metrics, err = newMetricsFile(at, args[1], log); err != nil {
 					return err
 				}
 				if err := metrics.check(); err != nil {
@@ -144,13 +144,13 @@ func fleetCollectCommand(say *messages) *cobra.Command {
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
 			confineToEngine(cfg, beside{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
-			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
+			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
 			if check {
-				return fleetCheck(s, file.Name, cfg, say)
+				return fleetCheck(s, file.Name, cfg, log)
 			}
-			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: say.report,
+			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: log.report,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
-			return fleetServe(s, ready, say, func() { collect(c, metrics, say) })
+			return fleetServe(s, ready, log, func() { collect(c, metrics, log) })
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
@@ -169,17 +169,17 @@ const (
 
 // collect brings the counts up to date each second, or less often where that takes long, and
 // the metrics unless they are nil.
-func collect(c *pairs.Collector, metrics *metricsFile, say *messages) {
+func collect(c *pairs.Collector, metrics *metricsFile, log *messageLog) {
 	var written time.Time
 	for {
 		began := time.Now()
 		err := c.Step()
 		if err != nil {
-			say.about("fleet-engine", warning, err.Error())
+			log.limited("fleet-engine", warning, err.Error())
 		}
 		if metrics != nil && time.Since(written) >= metricsEvery {
 			if err := metrics.writeFleet(c.Figures()); err != nil {
-				say.about("metrics", warning, "--metrics: "+err.Error())
+				log.limited("metrics", warning, "--metrics: "+err.Error())
 			}
 			written = time.Now()
 		}

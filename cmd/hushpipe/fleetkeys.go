@@ -115,7 +115,7 @@ func fleetRekeyCommand() *cobra.Command {
 	}
 }
 
-func fleetShipCommand(say *messages) *cobra.Command {
+func fleetShipCommand(log *messageLog) *cobra.Command {
 	var keys, host string
 	var check bool
 	cmd := &cobra.Command{
@@ -144,18 +144,18 @@ func fleetShipCommand(say *messages) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: say.report})
+			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
 			confined := confineToEngine(cfg, beside{dir: args[1], keys: keys, renewed: secretsOf(file)})
 			if check {
-				return fleetCheck(shipper, file.Name, cfg, say)
+				return fleetCheck(shipper, file.Name, cfg, log)
 			}
 			send := func() {}
 			if len(cfg.Addresses) > 0 {
-				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Say: say.report,
+				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Say: log.report,
 					Open: func() (pairs.Engine, error) { return engine.Open(cfg) }})
-				send = func() { sendPairs(s, say) }
+				send = func() { sendPairs(s, log) }
 			}
-			return fleetServe(shipper, ready, say, send)
+			return fleetServe(shipper, ready, log, send)
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
@@ -165,15 +165,15 @@ func fleetShipCommand(say *messages) *cobra.Command {
 }
 
 // tellFleet tells who deletes keys in DIR where else they are.
-func tellFleet(path string, say *messages) {
+func tellFleet(path string, log *messageLog) {
 	if _, err := os.Lstat(filepath.Join(path, dir.Fleet, dir.FleetName)); err == nil {
-		say.sayf(note, "%s: the other hosts of its fleet have the same keys, which open copies of the lines; hint: delete the days there as well", path)
+		log.notef("%s: the other hosts of its fleet have the same keys, which open copies of the lines; hint: delete the days there as well", path)
 	}
 }
 
 // fleetServe keeps the keys of DIR up to date and does the work with the engine: keys
 // do not wait for that. It ends only where the first look fails.
-func fleetServe(s *fleet.Shipper, ready func(), say *messages, beside func()) error {
+func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, beside func()) error {
 	if err := s.Look(); err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func fleetServe(s *fleet.Shipper, ready func(), say *messages, beside func()) er
 	for {
 		time.Sleep(calendar.UntilNextLook(now()))
 		if err := s.Look(); err != nil {
-			say.about(err.Error(), failure, err.Error())
+			log.limited(err.Error(), failure, err.Error())
 		}
 	}
 }

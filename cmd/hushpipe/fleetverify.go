@@ -47,19 +47,19 @@ func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bo
 const arrival = 3 * time.Second
 
 // run says in what the engine differs from the journals.
-func (v *verification) run(out string, say *messages) error {
-	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: say.report,
+func (v *verification) run(out string, log *messageLog) error {
+	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: log.report,
 		Open: func() (pairs.Counter, error) { return engine.Open(v.cfg) }})
 	if err != nil {
 		return err
 	}
 	defer with.Close()
-	return v.judge(with.Compare, func() { time.Sleep(arrival) }, say)
+	return v.judge(with.Compare, func() { time.Sleep(arrival) }, log)
 }
 
 // judge compares, once more after a wait where pairs are missing, and says what differs. Days
 // before the first one that the engine has are those before the fleet had one.
-func (v *verification) judge(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), say *messages) error {
+func (v *verification) judge(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), log *messageLog) error {
 	slices.SortFunc(v.days, func(a, b mergedDay) int { return cmp.Compare(a.Day, b.Day) })
 	begun, wrong, waited := false, false, false
 	for _, day := range v.days {
@@ -71,33 +71,33 @@ func (v *verification) judge(compare func(civil.Day, []roomfile.Entry) (pairs.Di
 		}
 		switch {
 		case err != nil:
-			say.sayf(failure, "%s: %v", day, err)
+			log.errorf("%s: %v", day, err)
 			wrong = true
 		case !diff.Has && begun:
-			say.sayf(failure, "%s: %s: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?", v.path, day)
+			log.errorf("%s: %s: the engine has nothing; hint: does hushpipe fleet ship run on the hosts?", v.path, day)
 			wrong = true
 		case diff.Fewer > 0 && len(diff.Later) > 0:
 			var later []string
 			for _, l := range diff.Later {
 				later = append(later, fmt.Sprintf("%s (sends since %s)", l.Host, l.Since))
 			}
-			say.sayf(note, "%s: %s: the engine has fewer addresses than the journals in %s; they may be of %s", v.path, day, prose.Plural(diff.Fewer, "room"), prose.List(later, "and"))
+			log.notef("%s: %s: the engine has fewer addresses than the journals in %s; they may be of %s", v.path, day, prose.Plural(diff.Fewer, "room"), prose.List(later, "and"))
 		case diff.Fewer > 0:
-			say.sayf(failure, "%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
+			log.errorf("%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
 			wrong = true
 		}
 		// Of a day that goes on, or has just ended, the journals may come later than pairs.
 		if over := day.Day < civil.DayOf(now())-1; diff.More > 0 && day.whole && over {
-			say.sayf(warning, "%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, prose.Plural(diff.More, "room"))
+			log.warnf("%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, prose.Plural(diff.More, "room"))
 		}
 		begun = begun || diff.Has
 	}
 	if !begun && len(v.days) > 0 && !wrong {
-		say.sayf(failure, "%s: the engine has nothing of these days; hint: does hushpipe fleet ship run on the hosts?", v.path)
+		log.errorf("%s: the engine has nothing of these days; hint: does hushpipe fleet ship run on the hosts?", v.path)
 		wrong = true
 	}
 	if wrong {
-		return errSaid
+		return errReported
 	}
 	return nil
 }

@@ -94,15 +94,15 @@ func TestFleetVerifyJudges(t *testing.T) {
 			}
 			have, waits := tt.days, 0
 			var said lockedBuffer
-			say := newMessages(&said)
+			log := newMessageLog(&said)
 			err := v.judge(func(of civil.Day, _ []roomfile.Entry) (pairs.Difference, error) { return have[of-day], nil },
 				func() {
 					waits++
 					if tt.waited != nil {
 						have = tt.waited
 					}
-				}, say)
-			say.close()
+				}, log)
+			log.close()
 			assert.Equal(t, tt.said, said.String())
 			assert.Equal(t, strings.Contains(tt.said, ": error: "), err != nil)
 			assert.LessOrEqual(t, waits, 1)

@@ -25,12 +25,12 @@ func closedGates(p *policy.Policy) (gates []*filter.Gate) {
 
 // decide opens the gates by what ran on DIR before. A decision that breaks its gate is
 // reported, and leaves it closed.
-func (j *policyJob) decide(d *dir.Dir, say *messages) error {
+func (j *policyJob) decide(d *dir.Dir, log *messageLog) error {
 	ran, err := policies.ReadLog(d)
 	if err != nil && dir.Cause(err) != 0 {
 		return err
 	} else if err != nil {
-		say.about("policies", warning, err.Error()+"; gates that need an earlier stage stay closed")
+		log.limited("policies", warning, err.Error()+"; gates that need an earlier stage stay closed")
 	}
 	open := j.policy.Openings(ran.Earlier)
 	for i, o := range open {
@@ -40,7 +40,7 @@ func (j *policyJob) decide(d *dir.Dir, say *messages) error {
 	if !j.told {
 		j.told = true
 		for _, wrong := range j.policy.Gates(ran.Earlier) {
-			say.sayf(warning, "--policy %s:%d:%d: %s stays closed: %s; hint: %s", j.path, wrong.Line, wrong.Column, wrong.Stream, wrong.What, wrong.Hint)
+			log.warnf("--policy %s:%d:%d: %s stays closed: %s; hint: %s", j.path, wrong.Line, wrong.Column, wrong.Stream, wrong.What, wrong.Hint)
 		}
 	}
 	return nil
@@ -48,7 +48,7 @@ func (j *policyJob) decide(d *dir.Dir, say *messages) error {
 
 // keepUp records the policy while that fails, and follows the policies that begin later,
 // once a minute.
-func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}, say *messages) {
+func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}, log *messageLog) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	var err error
@@ -64,11 +64,11 @@ func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}
 			return
 		}
 		if err != nil {
-			err = j.record(say)
+			err = j.record(log)
 			continue
 		}
 		if err := j.follow(all); err != nil {
-			say.about("policies", warning, err.Error())
+			log.limited("policies", warning, err.Error())
 		}
 	}
 }

@@ -57,7 +57,7 @@ const lockWait = 2 * time.Second
 //
 // The FIFO is opened for writing as well: whoever opens it waits for nobody, and it
 // has no end when the web server closes it.
-func openInput(path string, say *messages) (*source, error) {
+func openInput(path string, log *messageLog) (*source, error) {
 	if rawName.MatchString(path) {
 		f, err := openRaw(path)
 		return &source{file: f, raw: true}, err
@@ -72,7 +72,7 @@ func openInput(path string, say *messages) (*source, error) {
 		if err := os.Rename(path, raw); err != nil {
 			return nil, usage("--input: %w", err)
 		}
-		say.sayf(failure, "%s: the web server made a file with raw addresses here, where it found no FIFO; hushpipe takes the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
+		log.errorf("%s: the web server made a file with raw addresses here, where it found no FIFO; hushpipe takes the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
 	}
 	if found != aFIFO && !isHeld {
 		if err := unix.Mkfifo(path, 0o600); err != nil && err != unix.EEXIST {
@@ -362,7 +362,7 @@ func literal(path string) string {
 
 // deleteRaw ends a file whose lines were all taken. They are overwritten already. v is
 // what this process counted of them.
-func deleteRaw(f *os.File, dir string, v counters.Values, say *messages) error {
+func deleteRaw(f *os.File, dir string, v counters.Values, log *messageLog) error {
 	if err := errors.Join(f.Sync(), f.Truncate(0), os.Remove(f.Name())); err != nil {
 		return err
 	}
@@ -370,9 +370,9 @@ func deleteRaw(f *os.File, dir string, v counters.Values, say *messages) error {
 	left := v.Expired + v.Dropped + v.Failed
 	written := prose.Plural(v.Lines-min(left, v.Lines), "line")
 	if left > 0 {
-		say.sayf(warning, "%s: %s written to %s, %d not written"+end, f.Name(), written, dir, left)
+		log.warnf("%s: %s written to %s, %d not written"+end, f.Name(), written, dir, left)
 	} else {
-		say.sayf(note, "%s: %s written to %s"+end, f.Name(), written, dir)
+		log.notef("%s: %s written to %s"+end, f.Name(), written, dir)
 	}
 	return nil
 }

@@ -45,9 +45,9 @@ func (o *liveFlags) checkInputFlag(dir string) error {
 }
 
 // metricsFile checks --metrics.
-func (o *liveFlags) metricsFile(dir string, say *messages) (*metricsFile, error) {
+func (o *liveFlags) metricsFile(dir string, log *messageLog) (*metricsFile, error) {
 	if o.stdout {
 		return nil, usage("--metrics: with --stdout nothing is written to DIR; hint: leave one of them out")
 	}
-	return newMetricsFile(o.metrics, dir, say)
+	return newMetricsFile(o.metrics, dir, log)
 }

@@ -41,10 +41,10 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	// Keys and addresses are in memory.
 	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	hideMemory()
-	say := newMessages(stderr)
-	defer say.close()
-	say.hidden = addressesIn(args)
-	root := rootCommand(stdin, stdout, say)
+	log := newMessageLog(stderr)
+	defer log.close()
+	log.redacted = addressesIn(args)
+	root := rootCommand(stdin, stdout, log)
 	out := &output{file: stdout}
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -60,10 +60,10 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 			src = &source{file: held, fifo: true}
 		}
 		if isPipe(src.file) {
-			err = afterWrongFlags(cmd, args, wrong, src, say)
+			err = afterWrongFlags(cmd, args, wrong, src, log)
 		}
 	}
-	return say.exitCode(errors.Join(withOwner(err), out.err))
+	return log.exitCode(errors.Join(withOwner(err), out.err))
 }
 
 // noCores tells status what the kernel says of core files.
@@ -76,7 +76,7 @@ func noCores() string {
 }
 
 // rootCommand returns all commands.
-func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
+func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	cobra.EnableCommandSorting = false // what is used most comes first
 	root := &cobra.Command{
 		Use:                   "hushpipe COMMAND",
@@ -97,7 +97,7 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 		},
 	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		warnZone(say)
+		warnZone(log)
 		return checkCrypto()
 	}
 	root.SetVersionTemplate("hushpipe {{.Version}}\n")
@@ -129,20 +129,20 @@ func rootCommand(stdin, stdout *os.File, say *messages) *cobra.Command {
 	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
 	root.AddCommand(
-		filterCommand(stdin, stdout, say),
-		replayCommand(stdin, say),
-		roomsCommand(stdout, say),
-		reportCommand(stdout, say),
-		trafficCommand(stdout, say),
-		revealCommand(stdin, say),
-		findCommand(stdin, say),
-		eraseCommand(stdin, say),
-		purgeCommand(say),
+		filterCommand(stdin, stdout, log),
+		replayCommand(stdin, log),
+		roomsCommand(stdout, log),
+		reportCommand(stdout, log),
+		trafficCommand(stdout, log),
+		revealCommand(stdin, log),
+		findCommand(stdin, log),
+		eraseCommand(stdin, log),
+		purgeCommand(log),
 		statusCommand(),
-		auditCommand(say),
-		fleetCommand(say),
+		auditCommand(log),
+		fleetCommand(log),
 		checkCommand(),
-		statementCommand(stdout, say),
+		statementCommand(stdout, log),
 		versionCommand(),
 		completionCommand(),
 	)
@@ -171,10 +171,10 @@ func meant(names []string, wrong, before string) string {
 
 // warnZone reports a time zone that package time takes for UTC without a word: days
 // would begin at another hour than the operator thinks.
-func warnZone(say *messages) {
+func warnZone(log *messageLog) {
 	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
 	if zone != "" && zone != "UTC" && time.Local.String() == "UTC" {
-		say.sayf(warning, "TZ=%q is not a time zone, so UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
+		log.warnf("TZ=%q is not a time zone, so UTC is used; hint: give a name below /usr/share/zoneinfo, as in Europe/Berlin", zone)
 	}
 }
 
@@ -254,8 +254,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// errSaid ends a command that has said already what was wrong.
-var errSaid = errors.New("")
+// errReported ends a command that has said already what was wrong.
+var errReported = errors.New("")
 
 // reason is why a flag does not take a value; package strconv says it of true
 // and false, the only other values that are no text.

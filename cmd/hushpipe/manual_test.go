@@ -30,9 +30,9 @@ import (
 // allCommands returns the root command and those below it that people see.
 func allCommands(t *testing.T) []*cobra.Command {
 	t.Helper()
-	say := newMessages(io.Discard)
-	t.Cleanup(say.close)
-	cmds := []*cobra.Command{rootCommand(os.Stdin, os.Stdout, say)}
+	log := newMessageLog(io.Discard)
+	t.Cleanup(log.close)
+	cmds := []*cobra.Command{rootCommand(os.Stdin, os.Stdout, log)}
 	for i := 0; i < len(cmds); i++ { // those below it as well
 		for _, cmd := range cmds[i].Commands() {
 			if cmd.IsAvailableCommand() {

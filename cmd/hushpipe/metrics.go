@@ -120,11 +120,11 @@ const (
 )
 
 // newMetricsFile returns the file at path for DIR.
-func newMetricsFile(path, dir string, say *messages) (*metricsFile, error) {
+func newMetricsFile(path, dir string, log *messageLog) (*metricsFile, error) {
 	if filepath.Ext(path) != ".prom" {
 		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", path)
 	}
-	m := &metricsFile{path: path, say: say}
+	m := &metricsFile{path: path, log: log}
 	var err error
 	m.dir, err = filepath.Abs(dir)
 	return m, err
@@ -136,7 +136,7 @@ func newMetricsFile(path, dir string, say *messages) (*metricsFile, error) {
 type metricsFile struct {
 	path string
 	dir  string // absolute
-	say  *messages
+	log  *messageLog
 	told map[string]float64 // what of this process is in the file, by counter
 }
 
@@ -151,7 +151,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		defer close(ended)
 		for more := true; ; {
 			if err := m.write(now()); err != nil {
-				m.say.about("metrics", warning, "--metrics: "+err.Error())
+				m.log.limited("metrics", warning, "--metrics: "+err.Error())
 			}
 			if !more {
 				return
@@ -168,7 +168,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		select {
 		case <-ended:
 		case <-time.After(2 * oneMoment):
-			m.say.sayf(warning, "--metrics: %s: was not written in time; the last metrics are missing", m.path)
+			m.log.warnf("--metrics: %s: was not written in time; the last metrics are missing", m.path)
 		}
 	}
 }

@@ -302,9 +302,9 @@ func TestMetricsCheck(t *testing.T) {
 
 // TestMetricsTick: it is written while the filter runs.
 func TestMetricsTick(t *testing.T) {
-	say := newMessages(&lockedBuffer{})
-	defer say.close()
-	m := &metricsFile{path: filepath.Join(t.TempDir(), "x.prom"), dir: "/d", say: say}
+	log := newMessageLog(&lockedBuffer{})
+	defer log.close()
+	m := &metricsFile{path: filepath.Join(t.TempDir(), "x.prom"), dir: "/d", log: log}
 	tick := make(chan time.Time)
 	asked := make(chan uint64)
 	stop := m.run(tick, func() figures { return figures{Figures: registry.Figures{Values: counters.Values{Lines: <-asked}}} })

@@ -30,7 +30,7 @@ type period struct{ from, to *civil.Day }
 
 // period reads the flags. Days from today on are cut off: what is counted still
 // would be published as if it were all.
-func (o *periodFlags) period(today civil.Day, say *messages) (p period, err error) {
+func (o *periodFlags) period(today civil.Day, log *messageLog) (p period, err error) {
 	given, yesterday := "", today-1
 	switch {
 	case o.month != "":
@@ -74,7 +74,7 @@ func (o *periodFlags) period(today civil.Day, say *messages) (p period, err erro
 	case p.from != nil && *p.from > yesterday:
 		return p, usage("%s: none of these days is over", given)
 	case p.to != nil && *p.to > yesterday:
-		say.sayf(note, "%s: the period ends on %s: later days are not over", given, yesterday)
+		log.notef("%s: the period ends on %s: later days are not over", given, yesterday)
 		p.to = &yesterday
 	}
 	return p, nil

@@ -147,7 +147,7 @@ func checkPolicyFile(f *os.File) error {
 }
 
 // policyJob makes a policy ready to run.
-func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*policyJob, error) {
+func (o *filterFlags) policyJob(p *policy.Policy, text []byte, log *messageLog) (*policyJob, error) {
 	if o.databases == nil {
 		o.databases = databases{}
 	}
@@ -157,13 +157,13 @@ func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*
 	}
 	var errs []error
 	for i := range p.Streams {
-		s, err := o.streamJob(p, i, say)
+		s, err := o.streamJob(p, i, log)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stream %s: %w", p.Streams[i].Name, bareUsage(err)))
 		}
 		j.streams = append(j.streams, s)
 	}
-	in, err := o.ofPolicy(p).job(say)
+	in, err := o.ofPolicy(p).job(log)
 	if err != nil {
 		errs = append(errs, bareUsage(err))
 	}
@@ -171,7 +171,7 @@ func (o *filterFlags) policyJob(p *policy.Policy, text []byte, say *messages) (*
 		return nil, errors.Join(errs...)
 	}
 	j.input = in.filter
-	return j, j.live(o, say)
+	return j, j.live(o, log)
 }
 
 // bareUsage leaves out that an error is one of usage.
@@ -191,7 +191,7 @@ func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
 }
 
 // streamJob returns the job of one stream, nil for one that writes nothing.
-func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*streamJob, error) {
+func (o *filterFlags) streamJob(p *policy.Policy, i int, log *messageLog) (*streamJob, error) {
 	s := &p.Streams[i]
 	if s.Keep.None() && !s.Figures.Any() {
 		return nil, nil
@@ -226,7 +226,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	if err := of.trafficFlags.ofPolicy(&s.Figures); err != nil {
 		return nil, err
 	}
-	made, err := of.job(say)
+	made, err := of.job(log)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 	j.store.CacheTag = &onlyLines
 	j.store.Bounds, j.filter.Hours = &bounds, bounds.Hours > 0
 	j.store.NoFollow = true // who writes DIR could lead the lines elsewhere
-	j.store.Say = func(topic, line string) { say.report(s.Name+"/"+topic, line) }
+	j.store.Say = func(topic, line string) { log.report(s.Name+"/"+topic, line) }
 	home := s.Name
 	for k := range p.Streams {
 		if p.Streams[k].Name == s.Linked {
@@ -269,8 +269,8 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, say *messages) (*stream
 }
 
 // record notes in DIR which policy runs, and with which flags.
-func (j *policyJob) record(say *messages) error {
-	d, err := dir.Open(j.dir, dir.Options{Keys: j.keys, Create: true, Notify: func(msg string) { say.report(msg, msg) }})
+func (j *policyJob) record(log *messageLog) error {
+	d, err := dir.Open(j.dir, dir.Options{Keys: j.keys, Create: true, Notify: func(msg string) { log.report(msg, msg) }})
 	if err != nil {
 		return err
 	}
@@ -280,7 +280,7 @@ func (j *policyJob) record(say *messages) error {
 			return err
 		}
 	}
-	if err := j.decide(d, say); err != nil || j.fallback || j.raw {
+	if err := j.decide(d, log); err != nil || j.fallback || j.raw {
 		return err
 	}
 	open := make([]policy.Opening, len(j.gates))
@@ -289,15 +289,15 @@ func (j *policyJob) record(say *messages) error {
 	}
 	at := now().Round(0)
 	err = policies.Record(d, policies.NewEntry(at, j.policy, open), j.text)
-	registry.New(registry.Config{Path: j.dir, Flags: j.flags, Now: now, Report: dir.NewReporter(say.report, now)}).RecordSettings(d, at)
+	registry.New(registry.Config{Path: j.dir, Flags: j.flags, Now: now, Report: dir.NewReporter(log.report, now)}).RecordSettings(d, at)
 	return err
 }
 
 // check tries the directories of the streams.
-func (j *policyJob) check(say *messages) error {
+func (j *policyJob) check(log *messageLog) error {
 	var errs []error
 	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: say.report}))
+		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: log.report}))
 	} else {
 		for _, s := range j.streams {
 			if s == nil {
@@ -316,7 +316,7 @@ func (j *policyJob) check(say *messages) error {
 }
 
 // afterWrongPolicy runs the policy that DIR recorded last.
-func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan os.Signal, minute <-chan time.Time, say *messages) (ran bool, why, err error) {
+func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan os.Signal, minute <-chan time.Time, log *messageLog) (ran bool, why, err error) {
 	type found struct {
 		entry policies.Entry
 		text  []byte
@@ -359,41 +359,41 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	if mistakes := terms.Check(p); len(mistakes) > 0 { // a newer version may have recorded it
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
 	}
-	j, why := o.policyJob(p, last.text, say)
+	j, why := o.policyJob(p, last.text, log)
 	if why != nil {
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, why), nil
 	}
 	j.fallback, j.path = true, filepath.Join(o.dir, dir.Policies, dir.PolicyFile(p.Digest()))
-	stop := sayMinutely(minute, say, func() string {
+	stop := sayMinutely(minute, log, func() string {
 		return fmt.Sprintf("%s; running on the policy that %s recorded at %s instead", inOneLine(wrong), o.dir, last.entry.Began.Local().Format(time.DateTime))
 	})
 	defer stop()
-	return true, nil, errors.Join(j.run(src, signals, say), errSaid)
+	return true, nil, errors.Join(j.run(src, signals, log), errReported)
 }
 
 // inOneLine returns an error's text with its lines joined.
 func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // filterByPolicy is filter --policy.
-func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, say *messages) error {
+func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := conflicts(cmd.Flags()); err != nil {
 		return err
 	}
 	p, text, err := o.readPolicy()
 	if o.check {
-		return o.checkPolicy(p, text, err, cmd, stdin, say)
+		return o.checkPolicy(p, text, err, cmd, stdin, log)
 	}
 	var j *policyJob
 	if err == nil {
-		j, err = o.policyJob(p, text, say)
+		j, err = o.policyJob(p, text, log)
 	}
 	if err != nil {
 		return usageError{policyError{o.ofLogger(err), o}}
 	}
-	src, err := o.openSource(stdin, cmd.Flags(), say)
+	src, err := o.openSource(stdin, cmd.Flags(), log)
 	if err != nil {
 		return err
 	}
 	j.flags = recordable(cmd.Flags())
-	return j.run(src, early.Signals(), say)
+	return j.run(src, early.Signals(), log)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // live takes what a policy does not say: the flags of the process itself.
-func (j *policyJob) live(o *filterFlags, say *messages) error {
+func (j *policyJob) live(o *filterFlags, log *messageLog) error {
 	if err := o.checkInputFlag(o.dir); err != nil {
 		return err
 	}
@@ -28,13 +28,13 @@ func (j *policyJob) live(o *filterFlags, say *messages) error {
 	if o.metrics == "" {
 		return nil
 	}
-	if j.metrics, err = o.metricsFile(o.dir, say); err != nil {
+	if j.metrics, err = o.metricsFile(o.dir, log); err != nil {
 		return err
 	}
 	for i, s := range j.streams {
 		if s != nil { // a file of its own: one file tells of one directory
 			name := j.policy.Streams[i].Name
-			s.metrics = &metricsFile{path: strings.TrimSuffix(o.metrics, ".prom") + "-" + name + ".prom", dir: filepath.Join(j.metrics.dir, name), say: say}
+			s.metrics = &metricsFile{path: strings.TrimSuffix(o.metrics, ".prom") + "-" + name + ".prom", dir: filepath.Join(j.metrics.dir, name), log: log}
 		}
 	}
 	return nil
@@ -42,7 +42,7 @@ func (j *policyJob) live(o *filterFlags, say *messages) error {
 
 // places are the directories of the streams, each with its keys, also those of streams that
 // another policy had, and DIR, which comes last.
-func (j *policyJob) places(say *messages) (list []store.Directory) {
+func (j *policyJob) places(log *messageLog) (list []store.Directory) {
 	known := map[string]bool{}
 	for _, s := range j.streams {
 		if s != nil {
@@ -52,10 +52,10 @@ func (j *policyJob) places(say *messages) (list []store.Directory) {
 	entries, _ := os.ReadDir(j.dir) // what is wrong there is said elsewhere
 	for _, e := range entries {
 		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && isRuled(path) {
-			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: say.report})
+			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: log.report})
 		}
 	}
-	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: say.report})
+	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: log.report})
 }
 
 // isRuled reports whether a directory is one that hushpipe works on.
@@ -65,14 +65,14 @@ func isRuled(path string) bool {
 }
 
 // become gives the directories to the user of --user, and becomes that user.
-func (j *policyJob) become(say *messages) error {
+func (j *policyJob) become(log *messageLog) error {
 	if j.account == nil {
 		return nil
 	}
 	var below []string
-	for _, cfg := range j.places(say) {
+	for _, cfg := range j.places(log) {
 		if err := store.HandOver(cfg, j.account.uid, j.account.gid, false, below...); err != nil {
-			say.fault(err)
+			log.error(err)
 		}
 		below = append(below, filepath.Base(cfg.Path))
 	}
@@ -81,13 +81,13 @@ func (j *policyJob) become(say *messages) error {
 
 // checkLive is --check for the flags of the process itself. The process may be another user
 // then.
-func (j *policyJob) checkLive(o *filterFlags, say *messages) error {
+func (j *policyJob) checkLive(o *filterFlags, log *messageLog) error {
 	var errs []error
 	if o.input != "" { // before the user changes
 		errs = append(errs, checkInput(o.input))
 	}
 	if j.account != nil {
-		places, below := j.places(say), []string{}
+		places, below := j.places(log), []string{}
 		last := len(places) - 1
 		for _, cfg := range places[:last] {
 			errs = append(errs, store.HandOver(cfg, j.account.uid, j.account.gid, true))

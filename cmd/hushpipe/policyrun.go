@@ -76,11 +76,11 @@ func calendarOf(all []*live, s *live) filter.Calendar {
 }
 
 // run is filterToDir for the streams of a policy.
-func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) error {
+func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) error {
 	if err := j.ownOutputs(src); err != nil {
 		return err
 	}
-	if err := j.become(say); err != nil {
+	if err := j.become(log); err != nil {
 		return err
 	}
 	in, err := src.open()
@@ -99,13 +99,13 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	asked := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan error, 1)
 	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
-		err := j.record(say)
+		err := j.record(log)
 		if err != nil {
-			say.about("policy", warning, err.Error())
+			log.limited("policy", warning, err.Error())
 		}
 		recorded <- err
 	})
-	go purgeHourly(j.dir, j.keys, say)
+	go purgeHourly(j.dir, j.keys, log)
 	for _, s := range j.streams {
 		if s != nil {
 			_, s.store.Replays = in.(filter.CommitReader)
@@ -117,7 +117,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 	all := j.open()
 	quit := make(chan struct{})
 	defer close(quit)
-	go j.keepUp(recorded, all, quit, say)
+	go j.keepUp(recorded, all, quit, log)
 	var queues []*filter.Queue
 	var streams []filter.Stream
 	for i, s := range all {
@@ -143,11 +143,11 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 		s.store.Observe(soFar, of.Fault)
 		minute := time.NewTicker(time.Minute)
 		defer minute.Stop()
-		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, say)()
+		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, log)()
 	}
 	another := time.NewTicker(time.Minute)
 	defer another.Stop()
-	defer j.databases.keepUp(another.C, say)()
+	defer j.databases.keepUp(another.C, log)()
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)
 	stopMetrics := j.runMetrics(all, f)
@@ -164,9 +164,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, say *messages) er
 				v.Dropped += s.queue.Dropped()
 			}
 		}
-		errs = append(errs, deleteRaw(src.file, j.dir, v, say))
+		errs = append(errs, deleteRaw(src.file, j.dir, v, log))
 	}
-	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), say)
+	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), log)
 }
 
 // closeStreams ends the work of all streams, in parallel.
@@ -196,12 +196,12 @@ func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 
 // concludeStreams says at the end what there is to say of the input, and of each stream
 // that is not said of the input.
-func concludeStreams(input counters.Values, fault string, all []*live, err error, say *messages) error {
+func concludeStreams(input counters.Values, fault string, all []*live, err error, log *messageLog) error {
 	malformed := input.Malformed
 	input.Malformed = 0 // what became of them is another thing in each stream
-	lost := summary(input, fault, false, say)
+	lost := summary(input, fault, false, log)
 	if input.Malformed = malformed; malformed > 0 {
-		say.sayf(warning, "%s in an unknown format; hint: give the format in the policy", ofLines(malformed, input.Lines))
+		log.warnf("%s in an unknown format; hint: give the format in the policy", ofLines(malformed, input.Lines))
 	}
 	for _, s := range all {
 		if s == nil {
@@ -214,16 +214,16 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 				continue
 			}
 			if text := told(v, c); text != "" {
-				say.sayf(severityOf[c.Weight], "%s: %s", s.name, text)
+				log.logf(severityOf[c.Weight], "%s: %s", s.name, text)
 			}
 		}
 	}
 	if err != nil {
-		say.fault(err)
+		log.error(err)
 		lost = true
 	}
 	if lost {
-		return errSaid
+		return errReported
 	}
 	return nil
 }

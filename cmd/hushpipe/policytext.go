@@ -19,20 +19,20 @@ import (
 
 // checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
 // what that does. wrong is why it could not be read.
-func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, say *messages) error {
+func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := o.refused(p, wrong, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
-	j, err := o.policyJob(p, text, say)
+	j, err := o.policyJob(p, text, log)
 	if err == nil && o.dir != "" {
-		err = errors.Join(j.check(say), j.checkLive(o, say))
+		err = errors.Join(j.check(log), j.checkLive(o, log))
 	}
 	if err != nil {
 		return usageError{err}
 	}
 	explainPolicy(cmd.OutOrStdout(), o.policy, p)
 	for _, what := range warningsOf(p) {
-		say.sayf(warning, "%s", what)
+		log.warnf("%s", what)
 	}
 	if !o.sample {
 		fmt.Fprintln(cmd.OutOrStdout(), "hushpipe: configuration OK")

@@ -23,7 +23,7 @@ const drawEvery = 250 * time.Millisecond
 
 // progress draws how far in has got with the files, and how many lines a second
 // that are, until stop is called; only on a terminal.
-func (m *messages) progress(what string, files []*archive.File, in *archive.Reader, lines func() uint64) (stop func()) {
+func (l *messageLog) progress(what string, files []*archive.File, in *archive.Reader, lines func() uint64) (stop func()) {
 	total := int64(0)
 	for _, f := range files {
 		if f.Size() < 0 {
@@ -32,16 +32,16 @@ func (m *messages) progress(what string, files []*archive.File, in *archive.Read
 		}
 		total += f.Size()
 	}
-	return m.progressOf(what, total, in.Progress, lines)
+	return l.progressOf(what, total, in.Progress, lines)
 }
 
 // progressOf is progress up to a number of bytes, -1 for one that nobody knows.
-func (m *messages) progressOf(what string, total int64, at func() int64, lines func() uint64) (stop func()) {
-	if m.terminal == nil {
+func (l *messageLog) progressOf(what string, total int64, at func() int64, lines func() uint64) (stop func()) {
+	if l.terminal == nil {
 		return func() {}
 	}
 	bar := progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(barWriter{m}),
+		progressbar.OptionSetWriter(barWriter{l}),
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionShowTotalBytes(true),
@@ -63,7 +63,7 @@ func (m *messages) progressOf(what string, total int64, at func() int64, lines f
 				}
 				bar.Set64(at())
 			case <-quit:
-				m.clearBar()
+				l.clearBar()
 				return
 			}
 		}
@@ -75,7 +75,7 @@ func (m *messages) progressOf(what string, total int64, at func() int64, lines f
 }
 
 // barWriter takes what a progress bar draws.
-type barWriter struct{ m *messages }
+type barWriter struct{ m *messageLog }
 
 func (b barWriter) Write(p []byte) (int, error) {
 	b.m.mu.Lock()
@@ -85,11 +85,11 @@ func (b barWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (m *messages) clearBar() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.bar = false
-	m.send(clearLine)
+func (l *messageLog) clearBar() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bar = false
+	l.send(clearLine)
 }
 
 // hasWidth reports whether f is a terminal.

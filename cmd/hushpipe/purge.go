@@ -17,7 +17,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-func purgeCommand(say *messages) *cobra.Command {
+func purgeCommand(log *messageLog) *cobra.Command {
 	var keep, keys, date string
 	var force bool
 	cmd := &cobra.Command{
@@ -36,13 +36,13 @@ func purgeCommand(say *messages) *cobra.Command {
 				}
 			}
 			keys = cmp.Or(keys, registry.KeysOf(args[0]))
-			at := store.Directory{Path: args[0], Keys: keys, Now: now, Say: say.report}
+			at := store.Directory{Path: args[0], Keys: keys, Now: now, Say: log.report}
 			confine(args[0], keys)
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
 			if date != "" {
-				return purgeDay(at, date, cmd.OutOrStdout(), say)
+				return purgeDay(at, date, cmd.OutOrStdout(), log)
 			}
 			purged, err := store.Purge(at, period, force)
 			printDeleted(cmd.OutOrStdout(), purged.Deleted)
@@ -66,7 +66,7 @@ func purgeCommand(say *messages) *cobra.Command {
 }
 
 // purgeDay is purge --day.
-func purgeDay(at store.Directory, date string, stdout io.Writer, say *messages) error {
+func purgeDay(at store.Directory, date string, stdout io.Writer, log *messageLog) error {
 	day, ok := civil.ParseDay(date)
 	if !ok {
 		return usage("--day %q is not valid; hint: give a date, as in 2026-11-22", date)
@@ -74,7 +74,7 @@ func purgeDay(at store.Directory, date string, stdout io.Writer, say *messages) 
 	purged, holders, err := store.PurgeDay(at, day)
 	printDeleted(stdout, purged.Deleted)
 	if err == nil {
-		tellFleet(at.Path, say)
+		tellFleet(at.Path, log)
 	}
 	for _, p := range holders {
 		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back; hint: restart the web server, then purge --day once more", p.PID, p.Version, day))

@@ -33,7 +33,7 @@ type replayFlags struct {
 	force  bool
 }
 
-func replayCommand(stdin *os.File, say *messages) *cobra.Command {
+func replayCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	o := &replayFlags{}
 	cmd := &cobra.Command{
 		Use:   "replay [flags] DIR FILE…",
@@ -59,14 +59,14 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dir, o.paths, o.strict = args[0], args[1:], true
 			if o.policy != "" {
-				return o.replayByPolicy(cmd, stdin, say)
+				return o.replayByPolicy(cmd, stdin, log)
 			}
-			job, err := o.job(say)
+			job, err := o.job(log)
 			if err != nil {
 				return err
 			}
 			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" {
-				say.sayf(warning, "%s", what)
+				log.warnf("%s", what)
 			}
 			files, err := o.open(stdin)
 			if err != nil {
@@ -74,7 +74,7 @@ func replayCommand(stdin *os.File, say *messages) *cobra.Command {
 			}
 			job.store.Flags = recordable(cmd.Flags())
 			job.store.Process.Confined, job.store.Process.Memory = confineReplay(o.dir, o.keys, o.paths), memory()
-			return o.replay(job, files, say)
+			return o.replay(job, files, log)
 		},
 	}
 	o.filterFlags.define(cmd.Flags())
@@ -152,7 +152,7 @@ func isIn(path, dir string) bool {
 }
 
 // replay is the whole of it.
-func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) error {
+func (o *replayFlags) replay(job *job, files []*archive.File, log *messageLog) error {
 	ctx := interruptible()
 	if err := job.check(); err != nil {
 		return err
@@ -165,7 +165,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 		}
 		parsers = append(parsers, p)
 	}
-	if err := o.refuse(ctx, job, parsers, files, say); err != nil {
+	if err := o.refuse(ctx, job, parsers, files, log); err != nil {
 		return err
 	}
 	job.store.Finish = true
@@ -176,7 +176,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	soFar := counted(r.Stats, q)
 	s.Observe(soFar, r.Fault)
 	in := archive.NewReader(files, len(parsers))
-	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
+	stop := log.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
 	err := r.Run(ctx, in, q)
 	interrupted := errors.Is(err, context.Canceled)
 	changed := (*archive.ChangedError)(nil)
@@ -211,7 +211,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, say *messages) err
 	if interrupted {
 		errs[0] = o.goOn(r.Stats().Lines, q.Dropped(), len(r.Expired()) > 0, changed)
 	}
-	return conclude(soFar(), r.Fault(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), say)
+	return conclude(soFar(), r.Fault(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), log)
 }
 
 // interruptible returns a context that ends with the first signal; the second
@@ -257,12 +257,12 @@ func (o *replayFlags) goOn(lines, dropped uint64, expired bool, changed *archive
 
 // refuse returns an error if the lines go to days that DIR has already. To know
 // that, they are looked through before anything is written.
-func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, say *messages) error {
+func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, log *messageLog) error {
 	d, err := o.days(job)
 	if err != nil || !d.mayClash {
 		return err
 	}
-	return o.lookThrough(ctx, files, len(parsers), say, func(in *archive.Reader) error {
+	return o.lookThrough(ctx, files, len(parsers), log, func(in *archive.Reader) error {
 		return filter.NewReplay(job.filter, parsers, d.calendar).Days(ctx, in, d.clash)
 	})
 }
@@ -286,13 +286,13 @@ func (o *replayFlags) days(job *job) (d daysOf, err error) {
 			rooms = ""
 		}
 		if path := earlier.Traffic(day); path != "" && job.filter.Traffic != nil && !o.force && !o.append {
-			return &existsError{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
+			return &dayExistsError{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
 		}
 		switch path := cmp.Or(lines, rooms); {
 		case placement == calendar.Expired && rooms != "" && !o.force && !o.append:
-			return &existsError{rooms, "count that day again, from these files alone, with --force, or leave it alone with --append"}
+			return &dayExistsError{rooms, "count that day again, from these files alone, with --force, or leave it alone with --append"}
 		case placement != calendar.Expired && path != "" && !o.append:
-			return &existsError{path, "delete it if an interrupted replay left it, use another DIR, or add to it with --append"}
+			return &dayExistsError{path, "delete it if an interrupted replay left it, use another DIR, or add to it with --append"}
 		}
 		return nil
 	}
@@ -304,16 +304,16 @@ func (o *replayFlags) days(job *job) (d daysOf, err error) {
 }
 
 // lookThrough has files looked through before anything is written.
-func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, workers int, say *messages, look func(*archive.Reader) error) error {
+func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, workers int, log *messageLog, look func(*archive.Reader) error) error {
 	for _, f := range files {
 		if f.Size() < 0 {
 			return fmt.Errorf("cannot check %s for days that already exist in %s; hint: use another DIR, or add to them with --append", f.Name(), o.dir)
 		}
 	}
 	in := archive.NewReader(files, workers)
-	defer say.progress("looking for days", files, in, nil)()
+	defer log.progress("looking for days", files, in, nil)()
 	switch err := look(in); {
-	case errors.As(err, new(*existsError)):
+	case errors.As(err, new(*dayExistsError)):
 		return err
 	case errors.As(err, new(*archive.ChangedError)):
 		return fmt.Errorf("%w: nothing is written", err)
@@ -328,7 +328,7 @@ func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, wo
 	return nil
 }
 
-// existsError refuses a day.
-type existsError struct{ path, advice string }
+// dayExistsError refuses a day.
+type dayExistsError struct{ path, advice string }
 
-func (e *existsError) Error() string { return e.path + " already exists; hint: " + e.advice }
+func (e *dayExistsError) Error() string { return e.path + " already exists; hint: " + e.advice }

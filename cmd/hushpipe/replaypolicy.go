@@ -21,7 +21,7 @@ import (
 )
 
 // replayByPolicy is replay --policy. It is no logger: a policy that is wrong ends it.
-func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *messages) error {
+func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := conflicts(cmd.Flags()); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 	}
 	jobs := make([]*policyJob, runtime.GOMAXPROCS(0)) // one for each worker
 	for i := range jobs {
-		if jobs[i], err = o.policyJob(p, text, say); err != nil {
+		if jobs[i], err = o.policyJob(p, text, log); err != nil {
 			return usageError{err}
 		}
 	}
@@ -57,7 +57,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, say *me
 			s.store.Process.Confined, s.store.Process.Memory = confined, hidden
 		}
 	}
-	return o.replayStreams(jobs, files, say)
+	return o.replayStreams(jobs, files, log)
 }
 
 // inStream returns an error if one of the files lies in a stream's directory.
@@ -71,9 +71,9 @@ func inStream(s *streamJob, files []*archive.File, paths []string, stdin *os.Fil
 }
 
 // replayStreams is replayFlags.replay for the streams of a policy.
-func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, say *messages) error {
+func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, log *messageLog) error {
 	ctx, j := interruptible(), jobs[0]
-	if err := j.check(say); err != nil {
+	if err := j.check(log); err != nil {
 		return err
 	}
 	workers := make([]filter.StreamsWorker, len(jobs))
@@ -85,10 +85,10 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 			}
 		}
 	}
-	if err := o.refuseStreams(ctx, j, workers, files, say); err != nil {
+	if err := o.refuseStreams(ctx, j, workers, files, log); err != nil {
 		return err
 	}
-	if err := j.record(say); err != nil {
+	if err := j.record(log); err != nil {
 		return err
 	}
 	all := j.open()
@@ -115,7 +115,7 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 	}
 	fan := filter.NewFan(queues)
 	in := archive.NewReader(files, len(workers))
-	stop := say.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
+	stop := log.progress("replayed", files, in, func() uint64 { return r.Stats().Lines })
 	err := r.Run(ctx, in, fan)
 	changed := (*archive.ChangedError)(nil)
 	interrupted := errors.As(err, &changed) || errors.Is(err, context.Canceled)
@@ -152,7 +152,7 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, sa
 		}
 		err = o.goOn(r.Stats().Lines, dropped, seenExpired, changed)
 	}
-	return concludeStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), say)
+	return concludeStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), log)
 }
 
 // recordKeys notes in the directory of a stream where its keys lie, if that is elsewhere and no
@@ -170,7 +170,7 @@ func (s *live) recordKeys() {
 }
 
 // refuseStreams is replayFlags.refuse for the streams of a policy.
-func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers []filter.StreamsWorker, files []*archive.File, say *messages) error {
+func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers []filter.StreamsWorker, files []*archive.File, log *messageLog) error {
 	days, to, mayClash := make([]daysOf, len(j.streams)), make([]filter.Destination, len(j.streams)), false
 	for i, s := range j.streams {
 		if s == nil {
@@ -185,7 +185,7 @@ func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers [
 	if !mayClash {
 		return nil
 	}
-	return o.lookThrough(ctx, files, len(workers), say, func(in *archive.Reader) error {
+	return o.lookThrough(ctx, files, len(workers), log, func(in *archive.Reader) error {
 		return filter.NewStreamsReplay(workers, to).Days(ctx, in, func(stream int, day civil.Day, placement calendar.Placement) error {
 			return days[stream].clash(day, placement)
 		})

@@ -36,7 +36,7 @@ type reportFlags struct {
 	strict              bool
 }
 
-func reportCommand(stdout *os.File, say *messages) *cobra.Command {
+func reportCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	o := &reportFlags{least: 2}
 	cmd := &cobra.Command{
 		Use:   "report [flags] DIR|FILE…",
@@ -64,7 +64,7 @@ func reportCommand(stdout *os.File, say *messages) *cobra.Command {
 			if err := checkPageFlags(cmd.Flags(), "from", "to", "month", "last", "by"); err != nil {
 				return err
 			}
-			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
+			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), log)
 		},
 	}
 	flags := cmd.Flags()
@@ -118,8 +118,8 @@ func checkPageFlags(flags *pflag.FlagSet, others ...string) error {
 }
 
 // report is the whole of it.
-func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, say *messages) error {
-	asked, err := o.period(today, say)
+func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
+	asked, err := o.period(today, log)
 	if err != nil {
 		return err
 	}
@@ -154,13 +154,13 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	}
 	confineReader(paths, file)
 
-	faults := faultList{say: say}
+	faults := faultList{log: log}
 	archive := statistics.Find(paths, faults.add)
 	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
 	_, _, known := archive.Span()
 	for _, path := range fresh {
 		if known {
-			say.sayf(note, "%s: no room file yet", path)
+			log.notef("%s: no room file yet", path)
 		} else if o.pages == "" {
 			faults.add(fmt.Errorf("%s: %w; hint: 'hushpipe rooms' shows the counts of today", path, errNothing))
 		}
@@ -168,11 +168,11 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	first, last, err := covered(archive, asked, today-1)
 	switch {
 	case err != nil && !known && (len(fresh) > 0 && o.pages == "" || faults.forbidden):
-		return errSaid
+		return errReported
 	case err != nil && o.pages == "":
 		return err
 	case err != nil: // there is a page at all times
-		say.sayf(note, "%v: the page says that nothing is known", errNothing)
+		log.notef("%v: the page says that nothing is known", errNothing)
 		first, last, archive = today-1, today-1, archive.Quiet()
 	}
 	if o.by == "" {
@@ -180,7 +180,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	}
 	r := archive.Report(first, last, by, uint64(o.least))
 	if days := archive.UpperBound(first, last); len(days) > 0 {
-		say.sayf(warning, "%s: counted under several keys: the counts are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
+		log.warnf("%s: counted under several keys: the counts are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
 	}
 	if faults.n > 0 && o.strict {
 		return fmt.Errorf("%s: with --strict nothing is reported", prose.Plural(faults.n, "fault"))
@@ -191,20 +191,20 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		err = o.write(r, language, about, file, out, stdout)
 	}
 	if err == nil && faults.n > 0 {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }
 
 // faultList says what is wrong with the files that are read.
 type faultList struct {
-	say       *messages
+	log       *messageLog
 	n         uint64
 	forbidden bool // something could not be opened: what is there, nobody knows
 }
 
 func (l *faultList) add(err error) {
-	l.say.list("%v", withOwner(err))
+	l.log.errorfWait("%v", withOwner(err))
 	l.n++
 	l.forbidden = l.forbidden || errors.Is(err, fs.ErrPermission)
 }

@@ -44,9 +44,9 @@ func TestPeriod(t *testing.T) {
 		{o: periodFlags{from: "2026-01-02", to: "2026-01-01"}, err: "--from 2026-01-02 --to 2026-01-01: the period ends before it begins; hint: give --from the earlier day"},
 	} {
 		var stderr bytes.Buffer
-		say := newMessages(&stderr)
-		p, err := tt.o.period(today, say)
-		say.close()
+		log := newMessageLog(&stderr)
+		p, err := tt.o.period(today, log)
+		log.close()
 		if tt.err != "" {
 			var wrong usageError
 			assert.ErrorAs(t, err, &wrong)

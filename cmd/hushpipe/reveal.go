@@ -26,8 +26,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-func revealCommand(stdin *os.File, say *messages) *cobra.Command {
-	r := &revealer{say: say, ciphers: map[civil.Day]*pseudonym.Cipher{}}
+func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
+	r := &revealer{log: log, ciphers: map[civil.Day]*pseudonym.Cipher{}}
 	cmd := &cobra.Command{
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
 		Short: "Turn pseudonyms back into addresses, while the day's key lives",
@@ -72,7 +72,7 @@ func revealCommand(stdin *os.File, say *messages) *cobra.Command {
 				err = r.lines(stdin)
 			}
 			if err == nil && r.failed {
-				err = errSaid
+				err = errReported
 			}
 			return err
 		},
@@ -92,7 +92,7 @@ type revealer struct {
 
 	actor   actor           // who uses it
 	terms   *policies.Terms // of the policy whose stream DIR is, nil for none
-	say     *messages
+	log     *messageLog
 	keys    *reveal.Reader
 	out     io.Writer
 	ciphers map[civil.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
@@ -112,14 +112,14 @@ type waiting struct {
 
 // openDir opens a DIR, or the directory of a stream, if its policy allows that.
 func (r *revealer) openDir(path string) (err error) {
-	r.actor = newActor(acts.Reveal, r.reason, nil, r.say)
+	r.actor = newActor(acts.Reveal, r.reason, nil, r.log)
 	if r.terms, err = policies.TermsOf(path); err != nil {
 		return err
 	}
 	if err := r.actor.allows(path, r.terms); err != nil {
 		return err
 	}
-	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.KeysOf(path)), r.say.report); err != nil {
+	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.KeysOf(path)), r.log.report); err != nil {
 		return err
 	}
 	r.keys.Scan = filter.Pseudonyms
@@ -141,7 +141,7 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 	found := make([]bool, len(args))
 	var refused error // by the policy of a stream
 	for _, place := range places {
-		of := &revealer{revealFlags: revealFlags{date: r.date, mode: r.mode, reason: r.reason}, say: r.say, out: r.out, ciphers: map[civil.Day]*pseudonym.Cipher{}}
+		of := &revealer{revealFlags: revealFlags{date: r.date, mode: r.mode, reason: r.reason}, log: r.log, out: r.out, ciphers: map[civil.Day]*pseudonym.Cipher{}}
 		if err := of.openDir(place); err != nil {
 			refused = cmp.Or(refused, err)
 			continue
@@ -174,7 +174,7 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 		return fmt.Errorf("argument %d: %s: no day's file of a stream holds it; hint: give the DIR that the line is from", i+1, path)
 	}
 	if r.failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
@@ -201,10 +201,10 @@ func (r *revealer) arguments(args []string, first int) error {
 		addr, ok := cipher.Reveal(p)
 		switch {
 		case !ok:
-			r.say.sayf(failure, "argument %d is the pseudonym of a host name or another text, which cannot be turned back", first+i)
+			r.log.errorf("argument %d is the pseudonym of a host name or another text, which cannot be turned back", first+i)
 			r.failed = true
 		case p.Is4() && !cipher.Keeps4() || !addr.IsClient():
-			r.say.sayf(failure, "argument %d is not a pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", first+i)
+			r.log.errorf("argument %d is not a pseudonym of a client: it would give an address that no client can have; hint: copy the client from the line", first+i)
 			r.failed = true
 		default:
 			r.days = append(r.days, day)
@@ -249,7 +249,7 @@ func (r *revealer) lines(in *os.File) error {
 		switch {
 		case long || errors.Is(err, bufio.ErrBufferFull):
 			if !long {
-				r.say.about("long", failure, "a line longer than 1 MiB was not revealed")
+				r.log.limited("long", failure, "a line longer than 1 MiB was not revealed")
 				r.failed = true
 			}
 			r.add(line, nil, 0)
@@ -283,7 +283,7 @@ func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, civil.Day) {
 	if r.date != "" {
 		day, _ = dayFlag(r.date)
 	} else if !dated {
-		r.say.about("undated", failure, "a line has no readable time of its own and was not revealed; hint: give --day")
+		r.log.limited("undated", failure, "a line has no readable time of its own and was not revealed; hint: give --day")
 		r.failed = true
 		return nil, 0
 	}
@@ -348,7 +348,7 @@ func (r *revealer) reveal() error {
 			r.days = append(r.days, s.day)
 		}
 		if left > 0 {
-			r.say.about("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is not an address that a client can have", s.day, r.path))
+			r.log.limited("left", failure, fmt.Sprintf("some addresses in lines of %s were not revealed: no file of that day in %s contains them, or the result is not an address that a client can have", s.day, r.path))
 			r.failed = true
 		}
 	}
@@ -383,7 +383,7 @@ func (r *revealer) cipher(day civil.Day) *pseudonym.Cipher {
 	}
 	c, err := r.open(day)
 	if err != nil {
-		r.say.sayf(failure, "%v", err)
+		r.log.errorf("%v", err)
 		r.failed = true
 	}
 	r.ciphers[day] = c
@@ -414,7 +414,7 @@ func (r *revealer) open(day civil.Day) (*pseudonym.Cipher, error) {
 		return nil, err
 	}
 	if !sure {
-		r.say.sayf(warning, "some lines of %s were written with another key, which is gone: the addresses shown for them are wrong", day)
+		r.log.warnf("some lines of %s were written with another key, which is gone: the addresses shown for them are wrong", day)
 	}
 	if recorded == "" {
 		recorded = pseudonym.Mode{}.String()

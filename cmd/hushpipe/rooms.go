@@ -24,8 +24,8 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-func roomsCommand(stdout *os.File, say *messages) *cobra.Command {
-	o := &roomsFlags{stdout: stdout, say: say}
+func roomsCommand(stdout *os.File, log *messageLog) *cobra.Command {
+	o := &roomsFlags{stdout: stdout, log: log}
 	cmd := &cobra.Command{
 		Use:   "rooms [flags] DIR",
 		Short: "Print the room counts of a day, as they stand now",
@@ -59,7 +59,7 @@ type roomsFlags struct {
 	stream string // whose directory dir is, "" where dir was given
 	out    io.Writer
 	stdout *os.File // which out writes to
-	say    *messages
+	log    *messageLog
 }
 
 // daysOfRooms returns the days that a directory has room files of.
@@ -110,8 +110,8 @@ func (o *roomsFlags) run() error {
 		case errors.Is(next, errNoRooms):
 		case err == nil || errors.Is(err, errNoRooms):
 			err = next
-		case next != nil && next != errSaid:
-			o.say.sayf(failure, "%v", next)
+		case next != nil && next != errReported:
+			o.log.errorf("%v", next)
 		}
 	}
 	if errors.Is(err, errNoRooms) && len(streams) > 0 {
@@ -150,10 +150,10 @@ func (o *roomsFlags) print(day civil.Day) error {
 func (o *roomsFlags) conclude(day civil.Day, counts counts.Day) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
-		o.say.sayf(failure, "%s", line)
+		o.log.errorf("%s", line)
 	}
 	if len(flaws) > 0 {
-		return errSaid
+		return errReported
 	}
 	return nil
 }

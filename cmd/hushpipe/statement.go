@@ -31,7 +31,7 @@ import (
 	"hushpipe/format/statement"
 )
 
-func statementCommand(stdout *os.File, say *messages) *cobra.Command {
+func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	var lang, check string
 	var markdown, html bool
 	cmd := &cobra.Command{
@@ -56,17 +56,17 @@ func statementCommand(stdout *os.File, say *messages) *cobra.Command {
 				return usage("--lang: %w", err)
 			}
 			confineReader(append(slices.Clone(args), check), "")
-			of, err := statedBy(args[0], cmd.ErrOrStderr(), say)
+			of, err := statedBy(args[0], cmd.ErrOrStderr(), log)
 			if err != nil {
 				return err
 			}
 			if check != "" {
-				err = of.checkPage(check, cmd.OutOrStdout(), say)
+				err = of.checkPage(check, cmd.OutOrStdout(), log)
 			} else {
-				err = of.write(cmd.OutOrStdout(), language, markdown, html, stdout, say)
+				err = of.write(cmd.OutOrStdout(), language, markdown, html, stdout, log)
 			}
 			if err == nil && of.differs {
-				err = errSaid
+				err = errReported
 			}
 			return err
 		},
@@ -89,7 +89,7 @@ type stated struct {
 }
 
 // statedBy reads a policy, or what DIR records. Mistakes in the policy are told.
-func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
+func statedBy(path string, told io.Writer, log *messageLog) (*stated, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist; hint: give a policy, or the DIR that hushpipe filter writes to", path)
@@ -114,16 +114,16 @@ func statedBy(path string, told io.Writer, say *messages) (*stated, error) {
 	}
 	entry, text, err := policies.Last(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return statedByFlags(path, say)
+		return statedByFlags(path, log)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return statedByRecord(path, entry, text, told, say)
+	return statedByRecord(path, entry, text, told, log)
 }
 
 // statedByRecord is of the policy that began to run last on a DIR.
-func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writer, say *messages) (*stated, error) {
+func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writer, log *messageLog) (*stated, error) {
 	p, err := checkedPolicy(path, text, nil, told)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writ
 		}
 	}
 	for _, pid := range slices.Sorted(maps.Keys(others)) {
-		say.sayf(warning, "%s: process %d runs another policy, as far as the newest allows it; hint: it ends with its last requests, hours after a reload", path, pid)
+		log.warnf("%s: process %d runs another policy, as far as the newest allows it; hint: it ends with its last requests, hours after a reload", path, pid)
 	}
 	return &stated{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
 }
@@ -202,7 +202,7 @@ func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Wri
 
 // statedByFlags is of a DIR without a policy: by the flags that its last process recorded,
 // and by the rule that lines are deleted by.
-func statedByFlags(path string, say *messages) (*stated, error) {
+func statedByFlags(path string, log *messageLog) (*stated, error) {
 	settings, err := registry.ReadSettings(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no process has recorded its flags here; hint: give the DIR that hushpipe filter writes to, or a policy", path)
@@ -235,7 +235,7 @@ func statedByFlags(path string, say *messages) (*stated, error) {
 	}
 	for _, p := range live {
 		if p.IP != ip.String() {
-			say.sayf(warning, "%s: process %d runs with --ip %s, and %s is recorded; hint: reload the web server", path, p.PID, p.IP, ip)
+			log.warnf("%s: process %d runs with --ip %s, and %s is recorded; hint: reload the web server", path, p.PID, p.IP, ip)
 			s.differs = true
 		}
 	}
@@ -255,7 +255,7 @@ func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
 	return p
 }
 
-func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, stdout *os.File, say *messages) error {
+func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, stdout *os.File, log *messageLog) error {
 	page := statement.New(s.claims, l, s.since)
 	var b bytes.Buffer
 	var err error
@@ -271,7 +271,7 @@ func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, s
 		return err
 	}
 	if page.Foreign > 0 {
-		say.sayf(note, "%s of the policy: not given in %s; hint: add a translation, as in purpose = { en = … }", prose.Plural(page.Foreign, "text"), l.Tag())
+		log.notef("%s of the policy: not given in %s; hint: add a translation, as in purpose = { en = … }", prose.Plural(page.Foreign, "text"), l.Tag())
 	}
 	_, err = out.Write(b.Bytes())
 	return err
@@ -281,7 +281,7 @@ func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, s
 const maxPage = 64 << 20
 
 // checkPage tells whether a page is of what runs.
-func (s *stated) checkPage(path string, out io.Writer, say *messages) error {
+func (s *stated) checkPage(path string, out io.Writer, log *messageLog) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -304,7 +304,7 @@ func (s *stated) checkPage(path string, out io.Writer, say *messages) error {
 		return fmt.Errorf("%s: was made from sha256:%.8s, and %s is sha256:%.8s; hint: write it anew, 'hushpipe statement %[3]s'", path, found[0], s.path, digest)
 	}
 	if statement.HasBlanks(page) {
-		say.sayf(note, "%s: has blanks that are not filled in", path)
+		log.notef("%s: has blanks that are not filled in", path)
 	}
 	fmt.Fprintf(out, "%s: fits %s, sha256:%.8s\n", path, s.path, digest)
 	return nil

@@ -13,18 +13,18 @@ import (
 
 // summary says at the end what was not as it should be, and reports whether lines
 // or counts were lost. fault is where there was an error in hushpipe, "" for nowhere.
-func summary(v counters.Values, fault string, counting bool, say *messages) (lost bool) {
+func summary(v counters.Values, fault string, counting bool, log *messageLog) (lost bool) {
 	for _, c := range counters.All {
 		text := told(v, c)
 		if text != "" && counting && c == counters.Expired {
 			text += "; their rooms are counted"
 		}
 		if text != "" {
-			say.sayf(severityOf[c.Weight], "%s", text)
+			log.logf(severityOf[c.Weight], "%s", text)
 		}
 	}
 	if fault != "" {
-		say.sayf(failure, "an error in hushpipe, at %s; hint: please report it", fault)
+		log.errorf("an error in hushpipe, at %s; hint: please report it", fault)
 	}
 	return v.Lost() || fault != ""
 }
@@ -80,7 +80,7 @@ func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 		l.dropped = v.Dropped
 		found = append(found, finding{failure, prose.Plural(v.Dropped, "line") + " lost so far: " + l.why()})
 	}
-	say := func(list ...*counters.Counter) {
+	add := func(list ...*counters.Counter) {
 		for _, c := range list {
 			if text := told(v, c); text != "" {
 				found = append(found, finding{warning, text})
@@ -89,11 +89,11 @@ func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 	}
 	if v.Malformed > l.malformed && now.Sub(l.malformedTime) >= malformedEvery {
 		l.malformed, l.malformedTime = v.Malformed, now
-		say(counters.Malformed)
+		add(counters.Malformed)
 	}
 	if n := v.WithoutClient + v.WithoutRequest + v.RoomUnseen; n > l.uncounted && now.Sub(l.uncountedTime) >= malformedEvery {
 		l.uncounted, l.uncountedTime = n, now
-		say(counters.WithoutClient, counters.WithoutRequest, counters.RoomUnseen)
+		add(counters.WithoutClient, counters.WithoutRequest, counters.RoomUnseen)
 	}
 	return found
 }
@@ -107,7 +107,7 @@ func (l *losses) why() string {
 
 // watch says at each tick what is being lost, and what trouble tells of the input,
 // until stop is called.
-func watch(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, say *messages) (stop func()) {
+func watch(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, log *messageLog) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -116,10 +116,10 @@ func watch(tick <-chan time.Time, dir string, counted func() counters.Values, re
 			select {
 			case now := <-tick:
 				for _, found := range l.news(counted(), now) {
-					say.sayf(found.severity, "%s", found.text)
+					log.logf(found.severity, "%s", found.text)
 				}
 				if text := trouble(); text != "" {
-					say.sayf(failure, "%s", text)
+					log.errorf("%s", text)
 				}
 			case <-quit:
 				return

@@ -75,17 +75,17 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	f := filter.New(job.filter, &store.Stream{Now: time.Now})
 	q := filter.NewQueue(full{}, 1)
-	in, log, err := os.Pipe()
+	in, server, err := os.Pipe()
 	require.NoError(t, err)
 	said := &lockedBuffer{}
-	say := newMessages(said)
+	log := newMessageLog(said)
 	tick := make(chan time.Time)
-	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "no space left on device" }, func() string { return "" }, say)
+	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "no space left on device" }, func() string { return "" }, log)
 	ran := make(chan error)
 	go func() { ran <- f.Run(in, q) }()
 
 	await(t, func() bool {
-		io.WriteString(log, "192.0.2.1 broken\n")
+		io.WriteString(server, "192.0.2.1 broken\n")
 		return q.Dropped() > 0
 	}, "the loss")
 	tick <- time.Now()
@@ -94,11 +94,11 @@ func TestWatch(t *testing.T) {
 	}, "the message")
 	require.Contains(t, said.String(), "in an unknown format")
 	require.NotContains(t, said.String(), "192.0.2.1")
-	log.Close()
+	server.Close()
 	require.NoError(t, <-ran)
 	stop()
-	say.close()
-	say.sayf(note, "what a hanging disk says after the end")
+	log.close()
+	log.notef("what a hanging disk says after the end")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.Close(ctx)
@@ -108,9 +108,9 @@ func TestWatch(t *testing.T) {
 // terminal no orders.
 func TestMessagesPrintable(t *testing.T) {
 	said := &lockedBuffer{}
-	say := newMessages(said)
-	say.fault(errors.New("chown x\x1b]0;y\a\r: no\nchown ü: no"))
-	say.close()
+	log := newMessageLog(said)
+	log.error(errors.New("chown x\x1b]0;y\a\r: no\nchown ü: no"))
+	log.close()
 	require.Equal(t, "hushpipe: error: chown x?]0;y??: no\nhushpipe: error: chown ü: no\n", said.String())
 }
 
@@ -125,19 +125,19 @@ func TestMessageHint(t *testing.T) {
 		"open x: no such file or directory":                            "hushpipe: warning: open x: no such file or directory; hint: correct the path, or make what is missing\n",
 		"x: is a link; hint: remove it\ny: is a link":                  "hushpipe: warning: x: is a link; y: is a link; hint: remove it\n",
 	} {
-		assert.Equal(t, want, message(warning, "%s", text))
+		assert.Equal(t, want, formatMessage(warning, "%s", text))
 	}
 }
 
 // TestSeverities: what package store reports is a warning unless the topic says more.
 func TestSeverities(t *testing.T) {
 	said := &lockedBuffer{}
-	say := newMessages(said)
-	say.report("append", "write x: no; lines wait in memory")
-	say.report("recovered", "x: writing lines again")
-	say.report("pending", "x: not all are counted")
-	say.report("pending", "x: at most once a minute on one topic")
-	say.close()
+	log := newMessageLog(said)
+	log.report("append", "write x: no; lines wait in memory")
+	log.report("recovered", "x: writing lines again")
+	log.report("pending", "x: not all are counted")
+	log.report("pending", "x: at most once a minute on one topic")
+	log.close()
 	require.Equal(t, "hushpipe: warning: write x: no; lines wait in memory\nhushpipe: note: x: writing lines again\n"+
 		"hushpipe: error: x: not all are counted\n", said.String())
 }

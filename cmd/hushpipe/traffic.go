@@ -30,7 +30,7 @@ type siteFlags struct {
 	language       string
 }
 
-func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
+func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	o := &siteFlags{}
 	cmd := &cobra.Command{
 		Use:   "traffic [flags] DIR|FILE…",
@@ -59,7 +59,7 @@ func trafficCommand(stdout *os.File, say *messages) *cobra.Command {
 			if err := checkPageFlags(cmd.Flags(), "from", "to", "month", "last", "by"); err != nil {
 				return err
 			}
-			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), say)
+			return o.report(args, cmd.OutOrStdout(), stdout, civil.DayOf(now()), log)
 		},
 	}
 	flags := cmd.Flags()
@@ -92,8 +92,8 @@ func (o *siteFlags) checkTable(flags *pflag.FlagSet) error {
 }
 
 // report is the whole of it.
-func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, say *messages) error {
-	asked, err := o.period(today, say)
+func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
+	asked, err := o.period(today, log)
 	if err != nil {
 		return err
 	}
@@ -109,17 +109,17 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 		}
 	}
 	confineReader(statistics.TrafficPaths(args), file)
-	faults := faultList{say: say}
-	found := statistics.ReadTraffic(args, faults.add, func(err error) { say.sayf(note, "%v", err) })
+	faults := faultList{log: log}
+	found := statistics.ReadTraffic(args, faults.add, func(err error) { log.notef("%v", err) })
 	first, last, ok := found.Span()
 	switch {
 	case !ok && faults.forbidden:
-		return errSaid
+		return errReported
 	case !ok:
 		return errors.New("no traffic figures found; hint: count them by 'hushpipe replay --traffic', and give its DIR")
 	}
 	if last > today {
-		say.sayf(note, "days to come, up to %s, are left out; hint: see that the server's clock is right", last)
+		log.notef("days to come, up to %s, are left out; hint: see that the server's clock is right", last)
 	}
 	if asked.from != nil {
 		first = *asked.from
@@ -139,17 +139,17 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 	r := trafficreport.New(first, last, by, found.Days())
 	for i, c := range r.Counted {
 		if i > 0 && c.From > r.Counted[i-1].To {
-			say.sayf(note, "from %s on it was counted with %s, before with %s: compare with care", c.From, c.Options, r.Counted[i-1].Options)
+			log.notef("from %s on it was counted with %s, before with %s: compare with care", c.From, c.Options, r.Counted[i-1].Options)
 		}
 		if i == 5 {
 			break
 		}
 	}
 	for _, h := range r.Hosts {
-		say.sayf(note, "nothing is counted of %s on %s", h.Host, daysText(h.Days))
+		log.notef("nothing is counted of %s on %s", h.Host, daysText(h.Days))
 	}
 	if days := found.UpperBound(first, last); len(days) > 0 {
-		say.sayf(warning, "%s: counted under several keys: visits and visitors are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
+		log.warnf("%s: counted under several keys: visits and visitors are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
 	}
 	var b bytes.Buffer
 	switch {
@@ -173,7 +173,7 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 		_, err = out.Write(b.Bytes())
 	}
 	if err == nil && faults.n > 0 {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "country", "max-visits", "max-names"}
 
 // config returns what the flags ask for, nil for nothing.
-func (o *trafficFlags) config(say *messages) (*filter.Traffic, error) {
+func (o *trafficFlags) config(log *messageLog) (*filter.Traffic, error) {
 	if !o.count {
 		if o.flags == nil {
 			return nil, nil // of a policy
@@ -120,12 +120,12 @@ func (o *trafficFlags) config(say *messages) (*filter.Traffic, error) {
 		if opt.Public, err = readSitemap(o.sitemap); err != nil && o.strict {
 			return nil, usage("--sitemap %s: %w", o.sitemap, err)
 		} else if err != nil {
-			say.about("sitemap "+o.sitemap, warning, fmt.Sprintf("--sitemap %s: going on without it: %v", o.sitemap, err))
+			log.limited("sitemap "+o.sitemap, warning, fmt.Sprintf("--sitemap %s: going on without it: %v", o.sitemap, err))
 		}
 	}
 	if o.country != "" {
 		var err error
-		if opt.Countries, err = o.open(say); err != nil {
+		if opt.Countries, err = o.open(log); err != nil {
 			return nil, err
 		}
 	}

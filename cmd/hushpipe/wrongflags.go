@@ -35,7 +35,7 @@ import (
 // as a whole, or reads to the end and writes nothing. Without a command, or with an
 // unknown one, nobody knows what was meant, and nothing is written either. Who asks
 // for --help or --check looks at the exit status.
-func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source, say *messages) error {
+func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source, log *messageLog) error {
 	line := scan(cmd, args)
 	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
 		return wrong
@@ -51,7 +51,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	switch {
 	case errors.As(wrong, &byPolicy):
 		found.dir, line.keys = byPolicy.flags.dir, byPolicy.flags.keys
-		ran, why, err := afterWrongPolicy(byPolicy.flags, wrong, src, signals, minute.C, say)
+		ran, why, err := afterWrongPolicy(byPolicy.flags, wrong, src, signals, minute.C, log)
 		if ran {
 			return err
 		}
@@ -70,42 +70,42 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 				if found.err = found.checkOwner(o); found.err != nil {
 					break
 				}
-				ran, why, err := afterWrongPolicy(o, wrong, src, signals, minute.C, say)
+				ran, why, err := afterWrongPolicy(o, wrong, src, signals, minute.C, log)
 				if ran {
 					return err
 				}
 				found.err = why
 				break
 			}
-			if o, j, found.err = found.job(say); found.err == nil {
+			if o, j, found.err = found.job(log); found.err == nil {
 				missing := ""
 				if !o.count && slices.Contains(args, "--traffic") {
 					missing = ", and counting no traffic"
 				}
-				stop := sayMinutely(minute.C, say, func() string {
+				stop := sayMinutely(minute.C, log, func() string {
 					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead%s",
 						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime), missing)
 				})
 				defer stop()
-				return errors.Join(filterToDir(o, j, src, signals, say), errSaid)
+				return errors.Join(filterToDir(o, j, src, signals, log), errReported)
 			}
 		}
 	}
 
 	var lines atomic.Uint64
-	stop := sayMinutely(minute.C, say, func() string {
+	stop := sayMinutely(minute.C, log, func() string {
 		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, prose.Plural(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
 		confine(found.dir, line.keys)
 	}
 	if found.dir != "" {
-		go purgeHourly(found.dir, line.keys, say)
+		go purgeHourly(found.dir, line.keys, log)
 	}
 	err := discard(src, signals, &lines)
 	stop()
-	say.sayf(failure, "%s read and not written because the flags are wrong", prose.Plural(lines.Load(), "line"))
-	return usageError{errors.Join(err, errSaid)}
+	log.errorf("%s read and not written because the flags are wrong", prose.Plural(lines.Load(), "line"))
+	return usageError{errors.Join(err, errReported)}
 }
 
 // commandLine is what can be told of a command line that is wrong.
@@ -330,14 +330,14 @@ func (r *recorded) foreign() error {
 // job makes the process ready to run on the settings. Of what root does, nothing
 // goes by those that another user could have recorded: it becomes that user first,
 // and hands nothing over.
-func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
+func (r *recorded) job(log *messageLog) (*filterFlags, *job, error) {
 	o, err := r.flags()
 	if err == nil {
 		err = checkCrypto()
 	}
 	var j *job
 	if err == nil {
-		j, err = o.job(say)
+		j, err = o.job(log)
 	}
 	path := registry.SettingsPath(r.dir)
 	if err != nil {
@@ -354,15 +354,15 @@ func (r *recorded) job(say *messages) (*filterFlags, *job, error) {
 }
 
 // sayMinutely says a line at once and at each tick, until stop is called.
-func sayMinutely(tick <-chan time.Time, say *messages, line func() string) (stop func()) {
+func sayMinutely(tick <-chan time.Time, log *messageLog, line func() string) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
-	say.sayf(failure, "%s", line())
+	log.errorf("%s", line())
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case <-tick:
-				say.sayf(failure, "%s", line())
+				log.errorf("%s", line())
 			case <-quit:
 				return
 			}
@@ -406,7 +406,7 @@ func discard(src *source, signals <-chan os.Signal, lines *atomic.Uint64) error 
 // purgeHourly deletes what has outlived the retention that a DIR records, as a
 // logger would that writes there: at once, hourly, at each day change, and again after a
 // minute where something could not be deleted.
-func purgeHourly(dir, keys string, say *messages) {
+func purgeHourly(dir, keys string, log *messageLog) {
 	var last time.Time
 	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
 		at := now().Round(0)
@@ -416,9 +416,9 @@ func purgeHourly(dir, keys string, say *messages) {
 			continue
 		}
 		last = at
-		if _, err := store.Purge(store.Directory{Path: dir, Keys: keys, Now: now, Say: say.report}, 0, false); err != nil {
+		if _, err := store.Purge(store.Directory{Path: dir, Keys: keys, Now: now, Say: log.report}, 0, false); err != nil {
 			last = time.Time{}
-			say.about("purge", failure, err.Error())
+			log.limited("purge", failure, err.Error())
 		}
 	}
 }

@@ -138,11 +138,11 @@ func FuzzScan(f *testing.F) {
 	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "-hh", "-h=false D", "--keep -- --check", "filter D", "--keys K --keys=L D --keys"} {
 		f.Add(seed)
 	}
-	say := newMessages(io.Discard)
-	f.Cleanup(say.close)
+	log := newMessageLog(io.Discard)
+	f.Cleanup(log.close)
 	f.Fuzz(func(t *testing.T, text string) {
 		args := strings.Fields(text)
-		cmd, _, err := rootCommand(os.Stdin, os.Stdout, say).Find([]string{"filter"})
+		cmd, _, err := rootCommand(os.Stdin, os.Stdout, log).Find([]string{"filter"})
 		require.NoError(t, err)
 		cmd.InitDefaultHelpFlag()
 		line := scan(cmd, append([]string{"filter"}, args...))
@@ -414,12 +414,12 @@ func TestWrongFlagsRetention(t *testing.T) {
 // TestWrongFlagsEachMinute: the report comes at once and at each tick.
 func TestWrongFlagsEachMinute(t *testing.T) {
 	said, tick, n := &lockedBuffer{}, make(chan time.Time), 0
-	say := newMessages(said)
-	stop := sayMinutely(tick, say, func() string { n++; return fmt.Sprint("report ", n) })
+	log := newMessageLog(said)
+	stop := sayMinutely(tick, log, func() string { n++; return fmt.Sprint("report ", n) })
 	tick <- time.Time{}
 	tick <- time.Time{}
 	stop()
-	say.close()
+	log.close()
 	assert.Equal(t, "hushpipe: error: report 1\nhushpipe: error: report 2\nhushpipe: error: report 3\n", said.String())
 }
 

@@ -17,23 +17,23 @@ import (
 	"hushpipe/format"
 )
 
-// messages is all that the program writes to stderr, which Apache appends to its
+// messageLog is all that the program writes to stderr, which Apache appends to its
 // error log: at most once a minute on one topic, one line each,
 //
 //	hushpipe: SEVERITY: WHAT: FILE: WHY; hint: WHAT TO DO
 //
 // The hint is missing where there is nothing to do. Nobody waits for stderr: where it
 // is stuck, messages are dropped.
-type messages struct {
+type messageLog struct {
 	w     io.Writer
 	lines chan string
 	done  chan struct{}
 
-	mu     sync.Mutex
-	said   map[string]time.Time
-	closed bool
+	mu         sync.Mutex
+	lastLogged map[string]time.Time
+	closed     bool
 
-	hidden []string // is not repeated; set before anything is said
+	redacted []string // is not repeated; set before anything is said
 
 	terminal *os.File // stderr, if it is one
 	bar      bool     // a progress bar stands in its last line
@@ -68,76 +68,82 @@ var severities = map[string]severity{
 	"recovered":        note,
 }
 
-func newMessages(w io.Writer) *messages {
-	m := &messages{w: w, lines: make(chan string, 64), done: make(chan struct{}), said: map[string]time.Time{}}
+func newMessageLog(w io.Writer) *messageLog {
+	l := &messageLog{w: w, lines: make(chan string, 64), done: make(chan struct{}), lastLogged: map[string]time.Time{}}
 	if f, ok := w.(*os.File); ok && hasWidth(f) {
-		m.terminal = f
+		l.terminal = f
 	}
 	go func() {
-		defer close(m.done)
-		for line := range m.lines {
+		defer close(l.done)
+		for line := range l.lines {
 			io.WriteString(w, line)
 		}
 	}()
-	return m
+	return l
 }
 
 // close waits a second for what is still to be said.
-func (m *messages) close() {
-	m.mu.Lock()
-	m.closed = true // a call of a hanging disk may still have something to say
-	close(m.lines)
-	m.mu.Unlock()
+func (l *messageLog) close() {
+	l.mu.Lock()
+	l.closed = true // a call of a hanging disk may still have something to say
+	close(l.lines)
+	l.mu.Unlock()
 	select {
-	case <-m.done:
+	case <-l.done:
 	case <-time.After(time.Second):
 	}
 }
 
 // report is for package store: it writes a line unless the topic came up within the
 // last minute.
-func (m *messages) report(topic, line string) {
-	m.about(topic, cmp.Or(severities[topic], warning), line)
+func (l *messageLog) report(topic, line string) {
+	l.limited(topic, cmp.Or(severities[topic], warning), line)
 }
 
-// about writes a line unless the topic came up within the last minute.
-func (m *messages) about(topic string, s severity, line string) {
-	m.mu.Lock()
+// limited writes a line unless the topic came up within the last minute.
+func (l *messageLog) limited(topic string, s severity, line string) {
+	l.mu.Lock()
 	now := time.Now()
-	last, known := m.said[topic]
+	last, known := l.lastLogged[topic]
 	fresh := known && now.Sub(last) < time.Minute
 	if !fresh {
-		if len(m.said) > 1000 {
-			clear(m.said)
+		if len(l.lastLogged) > 1000 {
+			clear(l.lastLogged)
 		}
-		m.said[topic] = now
+		l.lastLogged[topic] = now
 	}
-	m.mu.Unlock()
+	l.mu.Unlock()
 	if !fresh {
-		m.sayf(s, "%s", line)
+		l.logf(s, "%s", line)
 	}
 }
 
-func (m *messages) sayf(s severity, text string, args ...any) {
-	line := message(s, text, args...)
-	for _, address := range m.hidden {
+func (l *messageLog) logf(s severity, text string, args ...any) {
+	line := formatMessage(s, text, args...)
+	for _, address := range l.redacted {
 		line = strings.ReplaceAll(line, address, "ADDRESS")
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.bar {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bar {
 		line = clearLine + line
 	}
-	m.send(line)
+	l.send(line)
 }
 
-// list writes one of many failures, none of which may be dropped: it waits for
-// stderr, as only a command may that keeps nobody waiting.
-func (m *messages) list(text string, args ...any) { m.lines <- message(failure, text, args...) }
+func (l *messageLog) errorf(text string, args ...any) { l.logf(failure, text, args...) }
+func (l *messageLog) warnf(text string, args ...any)  { l.logf(warning, text, args...) }
+func (l *messageLog) notef(text string, args ...any)  { l.logf(note, text, args...) }
 
-// message returns the line, with hints behind all else: an error that has one may be
+// errorfWait writes one of many failures, none of which may be dropped: it waits for
+// stderr, as only a command may that keeps nobody waiting.
+func (l *messageLog) errorfWait(text string, args ...any) {
+	l.lines <- formatMessage(failure, text, args...)
+}
+
+// formatMessage returns the line, with hints behind all else: an error that has one may be
 // in the middle of the text.
-func message(s severity, text string, args ...any) string {
+func formatMessage(s severity, text string, args ...any) string {
 	const hint = "hint: "
 	var parts, hints []string
 	for part := range strings.SplitSeq(strings.ReplaceAll(fmt.Sprintf(text, args...), "\n", "; "), "; ") {
@@ -171,12 +177,12 @@ func hintFor(text string) string {
 }
 
 // send takes what is to be written. The caller holds m.mu.
-func (m *messages) send(text string) {
-	if m.closed {
+func (l *messageLog) send(text string) {
+	if l.closed {
 		return
 	}
 	select {
-	case m.lines <- text:
+	case l.lines <- text:
 	default:
 	}
 }
@@ -190,44 +196,44 @@ func printable(r rune) rune {
 	return '?'
 }
 
-// fault says an error, joined ones line by line and none of them twice.
-func (m *messages) fault(err error) {
-	said := map[string]bool{"": true} // as errSaid
+// error says an error, joined ones line by line and none of them twice.
+func (l *messageLog) error(err error) {
+	said := map[string]bool{"": true} // as errReported
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if !said[line] {
 			said[line] = true
-			m.sayf(failure, "%s", line)
+			l.errorf("%s", line)
 		}
 	}
 }
 
 // exitCode says why a command failed and returns what the process exits with.
-func (m *messages) exitCode(err error) int {
+func (l *messageLog) exitCode(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	m.fault(err)
+	l.error(err)
 	var wrong usageError
 	if !errors.As(err, &wrong) {
 		return exitFault
 	}
 	var bad *format.FormatError
 	if errors.As(err, &bad) {
-		m.caret(bad)
+		l.caret(bad)
 	}
 	return exitUsage
 }
 
 // caret shows the place in a LogFormat string.
-func (m *messages) caret(bad *format.FormatError) {
+func (l *messageLog) caret(bad *format.FormatError) {
 	shown := []byte(bad.Format)
 	for i, c := range shown {
 		if c < ' ' || c > '~' {
 			shown[i] = '?'
 		}
 	}
-	m.lines <- "    " + string(shown) + "\n"
-	m.lines <- strings.Repeat(" ", 4+bad.Column-1) + "^\n"
+	l.lines <- "    " + string(shown) + "\n"
+	l.lines <- strings.Repeat(" ", 4+bad.Column-1) + "^\n"
 }
 
 func usage(text string, args ...any) error { return usageError{fmt.Errorf(text, args...)} }
