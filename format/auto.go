@@ -107,15 +107,15 @@ func (a *Auto) parse(line []byte, json *jsonParser, out *Line) bool {
 	}
 	switch {
 	case a.opt.Client != "": // only JSON says which field has the name
-		tellNobody(line, out)
+		clearClient(line, out)
 	case a.opt.Proxies:
-		tellPeer(line, out)
+		findPeer(line, out)
 	}
 	return true
 }
 
 // tellNobody leaves the line without a client who is counted.
-func tellNobody(line []byte, out *Line) {
+func clearClient(line []byte, out *Line) {
 	if out.Client >= 0 {
 		if f := &out.Fields[out.Client]; bytes.IndexByte(line[f.Start:f.End], ',') >= 0 {
 			f.Kind = ClientList
@@ -127,13 +127,13 @@ func tellNobody(line []byte, out *Line) {
 // tellPeer finds whom a proxy names in a line of an access log, behind the client, who
 // asked the server: the first quoted text that is a list which an address ends. A
 // list in the place of the client does not say who asked.
-func tellPeer(line []byte, out *Line) {
+func findPeer(line []byte, out *Line) {
 	if out.Client < 0 {
 		return
 	}
 	peer := out.Fields[out.Client]
 	if bytes.IndexByte(line[peer.Start:peer.End], ',') >= 0 {
-		tellNobody(line, out)
+		clearClient(line, out)
 		return
 	}
 	for i := out.Client + 1; i < len(out.Fields); i++ {

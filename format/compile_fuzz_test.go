@@ -91,7 +91,7 @@ func render(p *LogFormat, r *rand.Rand) (string, []Field, bool) {
 func (e *element) random(r *rand.Rand) string {
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
 	switch e.op {
-	case opLoose, opToken:
+	case opAny, opToken:
 		switch {
 		case e.own:
 			return pick("www.example.org", "*.a.example")

@@ -14,7 +14,7 @@ type directive struct {
 // add appends the elements of d, which stands at c.src[at]. A directive of a
 // module that is not known here is text.
 func (c *compiler) add(d directive, at int) error {
-	e := element{op: opLoose, kind: Text, dash: d.conditional}
+	e := element{op: opAny, kind: Text, dash: d.conditional}
 	switch d.name {
 	case "a", "h":
 		e.kind = Client
@@ -81,14 +81,14 @@ func (c *compiler) add(d directive, at int) error {
 		if strings.HasPrefix(d.arg, "SSL_PROTOCOL") || strings.HasPrefix(d.arg, "SSL_CIPHER") {
 			e.op = opToken // of a fixed list
 		}
-		asked := c.asked != "" && strings.EqualFold(d.arg, c.asked)
+		asked := c.clientArg != "" && strings.EqualFold(d.arg, c.clientArg)
 		if asked && !isClient(e.kind) {
 			e.kind = Client
 		}
 		switch f := c.value(e); {
 		case asked:
-			c.client(f, trustAsked)
-			c.forwarded(f, trustAsked)
+			c.client(f, trustConfigured)
+			c.forwarded(f, trustConfigured)
 		case isClient(e.kind):
 			c.client(f, trustHeader)
 			if e.kind == Client {
@@ -110,8 +110,8 @@ const (
 	trustHeader = 1 + iota
 	trustPeer
 	trustClient
-	trustList  // forwarded
-	trustAsked // who runs it says so
+	trustList       // forwarded
+	trustConfigured // who runs it says so
 )
 
 func (c *compiler) client(field, trust int) {
@@ -153,7 +153,7 @@ func (c *compiler) behindProxies() error {
 		return &ProxiesError{"there is nothing between the peer and the list of clients in the format"}
 	}
 	c.p.client, c.p.list, c.p.isPeer = c.atPeer, c.atList, true
-	c.p.usual = usual{} // ParseFast tells of one client only
+	c.p.fast = fastLayout{} // ParseFast tells of one client only
 	return nil
 }
 

@@ -6,7 +6,7 @@ type op uint8
 
 const (
 	opLiteral   op = iota
-	opLoose        // anything
+	opAny          // anything
 	opToken        // at least one byte, no space: also bounded by a space or the segment's end
 	opNumber       // digits, a minus sign before them, or a lone '-'
 	opDigits       // min to max digits, perhaps padded with spaces
@@ -28,12 +28,12 @@ type element struct {
 	dash   bool // '-' may stand for the value
 	user   bool
 	own    bool // a value that the server itself sets
-	loose
+	anyElement
 	timePart
 }
 
 // loose is what there is to know of a loose element.
-type loose struct {
+type anyElement struct {
 	next   int      // index of the next loose element in the segment, 0 for none
 	host   bool     // a client before " %l "
 	list   bool     // a list of clients before a blank

@@ -17,13 +17,13 @@ import (
 // of its own (server/util.c, ap_escape_logitem), and \xc3 is no JSON. Where the
 // two readings differ, the line is malformed.
 type jsonParser struct {
-	jsonAsked
-	parser fastjson.Parser
-	member func(name []byte, v *fastjson.Value) // j.visit, bound once
-	tokens []jsonToken
-	mended []byte // a line of httpd's, as JSON
-	name   []byte
-	grown  bool // the last line was a long one
+	jsonConfig
+	parser  fastjson.Parser
+	member  func(name []byte, v *fastjson.Value) // j.visit, bound once
+	tokens  []jsonToken
+	patched []byte // a line of httpd's, as JSON
+	name    []byte
+	wasLong bool // the last line was a long one
 
 	jsonShapesSeen
 	inner jsonService
@@ -31,11 +31,11 @@ type jsonParser struct {
 }
 
 // jsonAsked is what lines are read for.
-type jsonAsked struct {
-	loc   *time.Location
-	keys  map[string]key
-	opt   Options
-	asked string // opt.Client, in the spelling of keys
+type jsonConfig struct {
+	loc       *time.Location
+	keys      map[string]key
+	opt       Options
+	clientKey string // opt.Client, in the spelling of keys
 }
 
 // jsonShapesSeen are the shapes of earlier lines, see ParseFast.
@@ -53,10 +53,10 @@ type jsonService struct {
 	within  Line
 	text    []byte // what it is in, without JSON's escapes
 
-	unread  bool // there is a text of a log service, in an unknown format
-	read    bool // there is one in a known format,
-	first   int  // whose fields begin here,
-	doubted bool // under a key that has other texts as well
+	unread    bool // there is a text of a log service, in an unknown format
+	read      bool // there is one in a known format,
+	first     int  // whose fields begin here,
+	uncertain bool // under a key that has other texts as well
 }
 
 // jsonLine is the line at hand.
@@ -64,14 +64,14 @@ type jsonLine struct {
 	line     []byte
 	out      *Line
 	rest     []jsonToken // not yet seen by fastjson
-	differ   bool
+	mismatch bool
 	header   bool // inside an object of headers
 	ofClient bool // inside an object that is a client
-	jsonTold
+	jsonFound
 }
 
 // jsonTold is what the values of a line have told.
-type jsonTold struct {
+type jsonFound struct {
 	rank     [useLine + 1]uint8
 	listRank uint8 // of the fields that a proxy names, with opt.Proxies
 	list     int
@@ -98,7 +98,7 @@ func newJSONWith(loc *time.Location, opt Options) (*jsonParser, error) {
 		return nil, err
 	}
 	asked, _ := appendKeyName(nil, []byte(opt.Client))
-	j := &jsonParser{jsonAsked: jsonAsked{loc: loc, keys: all, opt: opt, asked: string(asked)}}
+	j := &jsonParser{jsonConfig: jsonConfig{loc: loc, keys: all, opt: opt, clientKey: string(asked)}}
 	j.member = j.visit
 	return j, nil
 }
@@ -122,11 +122,11 @@ func newWrappedJSON(loc *time.Location, opt Options) (Parser, error) {
 // Parse implements Parser.
 func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	out.reset()
-	if j.grown {
-		j.parser, j.tokens, j.mended, j.inner.text = fastjson.Parser{}, nil, nil, nil
+	if j.wasLong {
+		j.parser, j.tokens, j.patched, j.inner.text = fastjson.Parser{}, nil, nil, nil
 	}
 	// fastjson makes an 80-byte value of every two bytes such as "1,".
-	j.grown = len(line) > maxKept
+	j.wasLong = len(line) > maxKept
 
 	var odd, ok bool
 	if j.tokens, odd, ok = appendJSONTokens(j.tokens[:0], line); !ok {
@@ -134,8 +134,8 @@ func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	}
 	text := line
 	if odd {
-		j.mended = appendMended(j.mended[:0], line, j.tokens)
-		text = j.mended
+		j.patched = appendPatched(j.patched[:0], line, j.tokens)
+		text = j.patched
 	}
 	v, err := j.parser.ParseBytes(text)
 	if err != nil || v.Type() != fastjson.TypeObject {
@@ -145,7 +145,7 @@ func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	j.rest = j.tokens
 	j.shape.values, j.shape.names = j.shape.values[:0], j.shape.names[:0]
 	j.value(v, key{})
-	if j.differ || len(j.rest) > 0 {
+	if j.mismatch || len(j.rest) > 0 {
 		return false
 	}
 	j.learn(odd)
@@ -155,8 +155,8 @@ func (j *jsonParser) Parse(line []byte, out *Line) bool {
 // begin begins with a line, of which nothing is known.
 func (j *jsonParser) begin(line []byte, out *Line) {
 	j.line, j.out = line, out
-	j.differ, j.header, j.query, j.fromLine = false, false, nil, false
-	j.clients, j.inner.unread, j.inner.read, j.inner.doubted, j.ofClient, j.unfit = false, false, false, false, false, false
+	j.mismatch, j.header, j.query, j.fromLine = false, false, nil, false
+	j.clients, j.inner.unread, j.inner.read, j.inner.uncertain, j.ofClient, j.unfit = false, false, false, false, false, false
 	for i := range j.rank {
 		j.rank[i] = unranked
 	}
@@ -167,7 +167,7 @@ func (j *jsonParser) begin(line []byte, out *Line) {
 // belongs to a known format.
 func (j *jsonParser) finish() bool {
 	out := j.out
-	if j.inner.read && !(j.inner.doubted && j.clients) {
+	if j.inner.read && !(j.inner.uncertain && j.clients) {
 		j.takeInner()
 		return true
 	}
@@ -181,7 +181,7 @@ func (j *jsonParser) finish() bool {
 
 // visit is called for each member of an object.
 func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
-	t, ok := j.take('"', name)
+	t, ok := j.nextToken('"', name)
 	if !ok {
 		return
 	}
@@ -236,12 +236,12 @@ func (j *jsonParser) value(v *fastjson.Value, k key) {
 		}
 	case fastjson.TypeString:
 		s := v.GetStringBytes()
-		if t, ok := j.take('"', s); ok {
+		if t, ok := j.nextToken('"', s); ok {
 			j.note(k, t)
 			j.str(s, k, t)
 		}
 	case fastjson.TypeNumber:
-		if t, ok := j.take('0', nil); ok && !t.isDash(j.line) {
+		if t, ok := j.nextToken('0', nil); ok && !t.isDash(j.line) {
 			j.note(k, t)
 			j.number(k, t)
 		}
@@ -250,15 +250,15 @@ func (j *jsonParser) value(v *fastjson.Value, k key) {
 	case fastjson.TypeFalse:
 		j.literal('f', k)
 	case fastjson.TypeNull:
-		j.take('n', nil)
+		j.nextToken('n', nil)
 	}
 }
 
 // take returns the next token, which must be of the given kind and, if a
 // string, decode to s. Decoding only shortens: equal lengths are equal bytes.
-func (j *jsonParser) take(kind byte, s []byte) (jsonToken, bool) {
-	if j.differ || len(j.rest) == 0 || j.rest[0].kind != kind {
-		j.differ = true
+func (j *jsonParser) nextToken(kind byte, s []byte) (jsonToken, bool) {
+	if j.mismatch || len(j.rest) == 0 || j.rest[0].kind != kind {
+		j.mismatch = true
 		return jsonToken{}, false
 	}
 	t := j.rest[0]
@@ -268,11 +268,11 @@ func (j *jsonParser) take(kind byte, s []byte) (jsonToken, bool) {
 	}
 	raw := j.line[t.start:t.end]
 	if len(s) == len(raw) {
-		j.differ = !bytes.Equal(s, raw)
+		j.mismatch = !bytes.Equal(s, raw)
 	} else {
-		j.differ = len(s) > len(raw) || bytes.IndexByte(raw, '\\') < 0
+		j.mismatch = len(s) > len(raw) || bytes.IndexByte(raw, '\\') < 0
 	}
-	return t, !j.differ
+	return t, !j.mismatch
 }
 
 // emit adds the field of a string.
@@ -285,30 +285,30 @@ func (j *jsonParser) emit(kind Kind, t jsonToken) {
 // str adds a string value, s when decoded, and what it tells.
 func (j *jsonParser) str(s []byte, k key, t jsonToken) {
 	j.clients = j.clients || isClient(k.kind)
-	switch said := len(s) > 0 && string(s) != "-"; k.use {
+	switch hasValue := len(s) > 0 && string(s) != "-"; k.use {
 	case useLine:
-		if said && !j.inner.read {
+		if hasValue && !j.inner.read {
 			if j.inner.read = j.inner.parse != nil && j.addInner(t); j.inner.read {
 				return
 			}
 			j.inner.unread = true
 		}
 	case useText:
-		if said && !j.inner.read && j.inner.parse != nil && bytes.IndexByte(s, '[') >= 0 && j.addInner(t) {
+		if hasValue && !j.inner.read && j.inner.parse != nil && bytes.IndexByte(s, '[') >= 0 && j.addInner(t) {
 			if in := &j.inner.within; in.Error || in.Client >= 0 && in.Target != nil {
-				j.inner.read, j.inner.doubted = true, true
+				j.inner.read, j.inner.uncertain = true, true
 				return
 			}
 			j.out.Fields = j.out.Fields[:j.inner.first]
 		}
 	case useClient:
-		if said {
+		if hasValue {
 			j.setClient(k)
 		}
 	case useTarget:
 		j.setTarget(s, k)
 	case useQuery:
-		if said && j.better(k) {
+		if hasValue && j.better(k) {
 			j.query = s
 		}
 	default:
@@ -378,7 +378,7 @@ func (j *jsonParser) number(k key, t jsonToken) {
 // literal takes true or false, which are no address either, but whatever is not
 // understood in the place of one is replaced.
 func (j *jsonParser) literal(kind byte, k key) {
-	if t, ok := j.take(kind, nil); ok && isClient(k.kind) {
+	if t, ok := j.nextToken(kind, nil); ok && isClient(k.kind) {
 		j.unfit = true
 		j.emitBare(t)
 	}
@@ -398,8 +398,8 @@ func (j *jsonParser) setClient(k key) {
 		return
 	}
 	list := k.rank >= rankHeader || k.rank == rankUser && k.kind == ClientList
-	if j.asked != "" {
-		if header := list; string(j.name) == j.asked {
+	if j.clientKey != "" {
+		if header := list; string(j.name) == j.clientKey {
 			list = true
 		} else if header {
 			return

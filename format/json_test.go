@@ -329,7 +329,7 @@ func TestJSONLongLine(t *testing.T) {
 	require.Equal(t, "/b", string(out.Target))
 	require.True(t, j.Parse([]byte(jsonLines["nginx"]), &out))
 	assert.Less(t, cap(j.tokens), 1000)
-	assert.Zero(t, cap(j.mended))
+	assert.Zero(t, cap(j.patched))
 }
 
 // TestJSONBounds: what takes fastjson long is malformed. A line that is as long as

@@ -98,7 +98,7 @@ func (t jsonToken) isDash(line []byte) bool {
 
 // appendMended appends line, byte for byte, with JSON in the place of its odd
 // tokens.
-func appendMended(dst, line []byte, tokens []jsonToken) []byte {
+func appendPatched(dst, line []byte, tokens []jsonToken) []byte {
 	dst = append(dst, line...)
 	for _, t := range tokens {
 		if t.isDash(line) {

@@ -87,7 +87,7 @@ func (n *JSONNodes) Of(line []byte, from int) []JSONNode {
 			}
 			node.Bracket = c
 			n.nodes = append(n.nodes, node)
-			n.stack[depth] = n.below(level, node, c)
+			n.stack[depth] = n.enter(level, node, c)
 			member = JSONNode{}
 			i++
 			continue
@@ -123,7 +123,7 @@ func (n *JSONNodes) Of(line []byte, from int) []JSONNode {
 			width = max(jsonNumber(line[i:]), 1)
 			node.Start, node.End = i, i+width
 		}
-		n.settle(&node, line)
+		n.classify(&node, line)
 		n.nodes = append(n.nodes, node)
 		member = JSONNode{}
 		i += width
@@ -135,7 +135,7 @@ func (n *JSONNodes) Of(line []byte, from int) []JSONNode {
 }
 
 // settle gives a value its kind: numbers and whole time stamps are copied.
-func (n *JSONNodes) settle(node *JSONNode, line []byte) {
+func (n *JSONNodes) classify(node *JSONNode, line []byte) {
 	if isClient(node.Kind) || node.Kind == Forwarded {
 		return
 	}
@@ -155,7 +155,7 @@ func (n *JSONNodes) settle(node *JSONNode, line []byte) {
 }
 
 // below returns the level that begins at a node.
-func (n *JSONNodes) below(above *jsonLevel, node JSONNode, bracket byte) jsonLevel {
+func (n *JSONNodes) enter(above *jsonLevel, node JSONNode, bracket byte) jsonLevel {
 	l := jsonLevel{object: bracket == '{', header: above.header, ofClient: above.ofClient, ofUser: above.ofUser, element: node}
 	if node.Named {
 		l.header = l.header || bytes.HasSuffix(n.name, []byte("headers"))
@@ -193,7 +193,7 @@ func (n *JSONNodes) member(level *jsonLevel, line []byte, start, end int) JSONNo
 // roleOf returns the role of the member that n.name is of. What a client can bring as a
 // header is nothing that the server says.
 func (n *JSONNodes) roleOf(level *jsonLevel, k key, prefixed bool) Role {
-	brought := level.header || prefixed
+	fromHeader := level.header || prefixed
 	if k.rank == rankUser { // of json-keys, and of names that have no use
 		switch k.use {
 		case useClient:
@@ -208,12 +208,12 @@ func (n *JSONNodes) roleOf(level *jsonLevel, k key, prefixed bool) Role {
 	}
 	switch k.use {
 	case useClient:
-		if brought || k.rank >= rankHeader {
+		if fromHeader || k.rank >= rankHeader {
 			return RoleOther
 		}
 		return RoleClient
 	case useTime:
-		if brought {
+		if fromHeader {
 			return RoleOther
 		}
 		return RoleTime
@@ -238,7 +238,7 @@ func (n *JSONNodes) roleOf(level *jsonLevel, k key, prefixed bool) Role {
 		}
 		return role
 	case RoleUser, RoleSize, RoleDuration:
-		if brought {
+		if fromHeader {
 			return RoleOther
 		}
 		return role

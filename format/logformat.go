@@ -39,7 +39,7 @@ type LogFormat struct {
 	own        []int    // fields with a value that the server itself sets
 	dateLayout [2]dateLayout
 	loc        *time.Location
-	usual      usual
+	fast       fastLayout
 	wrapped    *wrapped // of a named format: what may stand around its lines
 
 	places
@@ -59,7 +59,7 @@ type places struct {
 }
 
 // nowhere is a format that has none of them.
-var nowhere = places{client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}
+var noPlaces = places{client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}
 
 // A segment reaches from the end of the one before it to the next quote that
 // belongs to the format.
@@ -86,12 +86,12 @@ func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 // compileWith is Compile with Options.
 func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat, error) {
 	client := opt.Client
-	c := compiler{src: logFormat, opt: opt, asked: client, p: &LogFormat{loc: loc, places: nowhere}}
+	c := compiler{src: logFormat, opt: opt, clientArg: client, p: &LogFormat{loc: loc, places: noPlaces}}
 	c.p.clf.last[0] = '\n' // no line's: zeros could be
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
-	if client != "" && c.trust != trustAsked {
+	if client != "" && c.trust != trustConfigured {
 		return nil, &ClientError{client, fmt.Sprintf("no directive of the format %s has this argument", logFormat)}
 	}
 	if c.p.client >= 0 {
@@ -106,12 +106,12 @@ func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat,
 }
 
 type compiler struct {
-	src   string
-	p     *LogFormat
-	elems []element
-	opt   Options
-	asked string // the argument of the client's directive, "" for any
-	trust int    // in the client found so far
+	src       string
+	p         *LogFormat
+	elems     []element
+	opt       Options
+	clientArg string // the argument of the client's directive, "" for any
+	trust     int    // in the client found so far
 	// The same for who asked the server, and whom a proxy names.
 	atPeer, peerRank  int
 	atList, listTrust int
@@ -146,7 +146,7 @@ func (c *compiler) scan() error {
 			if ch == '\n' {
 				return c.fail(i, "a newline inside the format: a line is one line")
 			}
-			if ch == '"' && c.endsIn('\\') {
+			if ch == '"' && c.endsWith('\\') {
 				return c.fail(i, "a backslash before a quote cannot be told from an escaped quote")
 			}
 			c.literal(ch)
@@ -186,7 +186,7 @@ func (c *compiler) literal(ch byte) {
 }
 
 // endsIn reports whether the last element is a literal that ends in ch.
-func (c *compiler) endsIn(ch byte) bool {
+func (c *compiler) endsWith(ch byte) bool {
 	n := len(c.elems)
 	return n > 0 && c.elems[n-1].op == opLiteral && bytes.HasSuffix(c.elems[n-1].lit, []byte{ch})
 }
@@ -246,7 +246,7 @@ func (c *compiler) value(e element) int {
 }
 
 // joined is the kind that treats a field of two values the most carefully.
-func joined(a, b Kind) Kind {
+func joinedKind(a, b Kind) Kind {
 	switch {
 	case a == b:
 		return a
@@ -270,11 +270,11 @@ func (c *compiler) link() {
 		switch e.op {
 		case opToken:
 			if !spaceBefore || !spaceAfter {
-				e.op = opLoose
+				e.op = opAny
 			}
 		case opAddress: // greedy: %A:%p
 			if i+1 < len(c.elems) && c.elems[i+1].op == opLiteral && isAddressByte(c.elems[i+1].lit[0]) {
-				e.op = opLoose
+				e.op = opAny
 			}
 		case opNumber:
 			e.signed = atStart && (i == 0 || !bytes.HasSuffix(c.elems[i-1].lit, []byte("-")))
@@ -292,7 +292,7 @@ func (c *compiler) link() {
 		}
 	}
 	for i := 1; i < len(c.elems); i++ {
-		if a, b := &c.elems[i-1], &c.elems[i]; a.op == opLoose && b.op == opLoose {
+		if a, b := &c.elems[i-1], &c.elems[i]; a.op == opAny && b.op == opAny {
 			c.join(a, b)
 		}
 	}
@@ -305,11 +305,11 @@ func (c *compiler) link() {
 			continue
 		}
 		s.term, s.quote = e.lit, q
-		c.p.segments = append(c.p.segments, s.linked())
+		c.p.segments = append(c.p.segments, s.link())
 		s = segment{}
 	}
 	if len(s.elems) > 0 {
-		c.p.segments = append(c.p.segments, s.linked())
+		c.p.segments = append(c.p.segments, s.link())
 	}
 	c.p.segments[len(c.p.segments)-1].last = true
 	c.p.dateLayout = dateLayouts(c.elems)
@@ -331,13 +331,13 @@ func (c *compiler) link() {
 	if c.full || c.p.query == c.p.target {
 		c.p.query = -1
 	}
-	c.p.findUsual(c.elems)
+	c.p.findFastLayout(c.elems)
 }
 
 // join treats two neighbours that nothing separates as one value: b will get
 // the bytes of both.
 func (c *compiler) join(a, b *element) {
-	b.kind = joined(a.kind, b.kind)
+	b.kind = joinedKind(a.kind, b.kind)
 	a.user, b.user = false, false
 	c.p.fields[a.field].Joined = true
 	c.p.fields[b.field].Role = joinedRole(c.p.fields[a.field].Role, c.p.fields[b.field].Role)
@@ -354,14 +354,14 @@ func (c *compiler) join(a, b *element) {
 	}
 }
 
-func (s segment) linked() segment {
+func (s segment) link() segment {
 	first, prev := -1, -1
 	for i := range s.elems {
 		e := &s.elems[i]
 		if e.user {
 			s.users++
 		}
-		if e.op != opLoose {
+		if e.op != opAny {
 			continue
 		}
 		if first < 0 {
@@ -375,7 +375,7 @@ func (s segment) linked() segment {
 			e.list, e.words = true, -1
 			if s.isIdentity(i + 2) {
 				e.words = 0
-			} else if s.isWord(i+2, opLoose) && s.isIdentity(i+4) {
+			} else if s.isWord(i+2, opAny) && s.isIdentity(i+4) {
 				e.words = 1
 			}
 		}
@@ -418,7 +418,7 @@ func (s *segment) isIdentity(i int) bool { return s.isWord(i, opToken) && s.elem
 // the end, what is behind it.
 func (s *segment) anchors(i int) bool {
 	before, after := s.elems[:i], s.elems[i+1:]
-	if s.elems[i].op == opLoose {
+	if s.elems[i].op == opAny {
 		return !slices.ContainsFunc(before, element.isClients)
 	}
 	if i > 0 && before[i-1].isClients() || len(after) > 0 && after[0].isClients() {
@@ -428,4 +428,4 @@ func (s *segment) anchors(i int) bool {
 }
 
 // isClients reports whether a client may choose the bytes of e, and how many.
-func (e element) isClients() bool { return !e.own && (e.op == opLoose || e.op == opToken) }
+func (e element) isClients() bool { return !e.own && (e.op == opAny || e.op == opToken) }

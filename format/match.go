@@ -379,7 +379,7 @@ func (p *LogFormat) forward(elems []element, line []byte, lo, hi int, f []Field)
 		if n < 0 {
 			return -1
 		}
-		p.take(e, line, lo, lo+n, f)
+		p.record(e, line, lo, lo+n, f)
 		lo += n
 	}
 	return lo
@@ -401,7 +401,7 @@ func (p *LogFormat) backward(elems []element, line []byte, lo, hi int, f []Field
 		if n < 0 {
 			return -1
 		}
-		p.take(e, line, hi-n, hi, f)
+		p.record(e, line, hi-n, hi, f)
 		hi -= n
 	}
 	return hi
@@ -418,7 +418,7 @@ func hasSuffix(b, lit []byte) bool {
 }
 
 // take notes the span of an element and what it tells about the date.
-func (p *LogFormat) take(e *element, line []byte, start, end int, f []Field) {
+func (p *LogFormat) record(e *element, line []byte, start, end int, f []Field) {
 	if e.opens {
 		f[e.field].Start = start
 	}

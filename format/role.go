@@ -65,7 +65,7 @@ func (c *compiler) roleOf(d directive) Role {
 	case "v", "V":
 		return RoleHost
 	case "i":
-		if c.asked != "" && strings.EqualFold(d.arg, c.asked) {
+		if c.clientArg != "" && strings.EqualFold(d.arg, c.clientArg) {
 			return RoleClient
 		}
 		switch strings.ToLower(d.arg) {
@@ -77,7 +77,7 @@ func (c *compiler) roleOf(d directive) Role {
 			return RoleHost
 		}
 	}
-	if c.asked != "" && strings.EqualFold(d.arg, c.asked) {
+	if c.clientArg != "" && strings.EqualFold(d.arg, c.clientArg) {
 		return RoleClient
 	}
 	return RoleOther
@@ -114,7 +114,7 @@ type Piece struct {
 // Pieces cuts a LogFormat string that lines are to be written in. An error is a
 // *FormatError.
 func Pieces(logFormat string) (pieces []Piece, err error) {
-	c := compiler{src: logFormat, p: &LogFormat{places: nowhere}}
+	c := compiler{src: logFormat, p: &LogFormat{places: noPlaces}}
 	text := func(ch byte) {
 		if n := len(pieces); n == 0 || pieces[n-1].Directive != "" {
 			pieces = append(pieces, Piece{})

@@ -32,17 +32,17 @@ type FastRequestParser interface {
 }
 
 // spans is which of the header values of a usual format a request's figures have.
-type spans struct {
+type spanLayout struct {
 	known           bool // a line has no more of what is counted
 	referrer, agent int  // -1: there is none
 }
 
 // findSpans tells whether a usual format has what is counted where the delimiters tell it, and
 // no other field that is treated as a user agent: of two it is not known which one a text is.
-func findSpans(fields []Field, request bool) (s spans) {
-	s = spans{known: request, referrer: -1, agent: -1}
+func findSpans(fields []Field, request bool) (s spanLayout) {
+	s = spanLayout{known: request, referrer: -1, agent: -1}
 	for i, f := range fields {
-		switch n := i - usualHeader; {
+		switch n := i - layoutHeaders; {
 		case f.Role == RoleReferer && n >= 0:
 			s.referrer = n
 		case f.Role == RoleAgent && n >= 0:
@@ -51,13 +51,13 @@ func findSpans(fields []Field, request bool) (s spans) {
 		case n >= 0:
 			s.known = s.known && !counts(f.Role) && f.Kind != UserAgent
 		default:
-			s.known = s.known && f.Role == usualRoles[i]
+			s.known = s.known && f.Role == layoutRoles[i]
 		}
 	}
 	return s
 }
 
-var usualRoles = [usualHeader]Role{RoleClient, RoleIdentity, RoleUser, RoleTime, RoleRequest, RoleStatus, RoleSize}
+var layoutRoles = [layoutHeaders]Role{RoleClient, RoleIdentity, RoleUser, RoleTime, RoleRequest, RoleStatus, RoleSize}
 
 // counts reports whether fields of a role are counted of a request, see package traffic.
 func counts(r Role) bool {
@@ -70,12 +70,12 @@ func counts(r Role) bool {
 
 // ParseFastRequest implements FastRequestParser.
 func (p *LogFormat) ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) bool {
-	return p.usual.spans.known && p.ParseFast(line, m, out)
+	return p.fast.spans.known && p.ParseFast(line, m, out)
 }
 
 // Spans implements FastRequestParser.
 func (p *LogFormat) Spans(line []byte, m *machine.Delimiters) Spans {
-	of, quotes := &p.usual.spans, &m.Quotes
+	of, quotes := &p.fast.spans, &m.Quotes
 	quote := int(quotes[0])
 	s := Spans{
 		Time: Span{quote - len(" ") - bracketedCLF, quote - len(" ")}, Request: Span{quote + 1, int(quotes[1])},

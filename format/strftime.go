@@ -100,7 +100,7 @@ func (c *compiler) time(d directive, at int) error {
 	default:
 		elems, ok := strftime(nil, arg)
 		if !ok || d.conditional {
-			c.value(element{op: opLoose, kind: Text})
+			c.value(element{op: opAny, kind: Text})
 			return nil
 		}
 		return c.timeElements(elems, end, at)
@@ -131,7 +131,7 @@ func (c *compiler) timeElements(elems []element, end, at int) error {
 			if ch == '\n' {
 				return c.fail(at, "a newline inside the format: a line is one line")
 			}
-			if ch == '"' && c.endsIn('\\') {
+			if ch == '"' && c.endsWith('\\') {
 				return c.fail(at, "a backslash before a quote cannot be told from an escaped quote")
 			}
 			c.literal(ch)

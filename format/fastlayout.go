@@ -12,48 +12,48 @@ import (
 // usual is what the formats of the shape of the named ones have of their own,
 //
 //	[%v[:%p] ]%h %l %u %t "%r" %>s %b[ "%{Referer}i" "%{User-Agent}i" …]
-type usual struct {
-	begin   usualBegin
-	fields  []Field // from the client's on
-	client  int     // which of them is counted
-	status  int     // which of the two numbers is the final status, -1 for none
-	request bool    // the request line tells the target
-	quotes  int     // in a line
-	headers []Kind  // of the values behind the numbers
-	spans   spans   // of what is counted of a request
+type fastLayout struct {
+	begin   layoutStart
+	fields  []Field    // from the client's on
+	client  int        // which of them is counted
+	status  int        // which of the two numbers is the final status, -1 for none
+	request bool       // the request line tells the target
+	quotes  int        // in a line
+	headers []Kind     // of the values behind the numbers
+	spans   spanLayout // of what is counted of a request
 }
 
-type usualBegin uint8
+type layoutStart uint8
 
 const (
-	unusual   usualBegin = iota
-	usualHost            // %h
-	usualName            // %v %h
-	usualPort            // %v:%p %h
+	noFastLayout layoutStart = iota
+	startHost                // %h
+	startName                // %v %h
+	startPort                // %v:%p %h
 )
 
 // findUsual recognises a usual format by its elements, whatever their names: %O
 // is matched like %b, and one header like another.
-func (p *LogFormat) findUsual(elems []element) {
+func (p *LogFormat) findFastLayout(elems []element) {
 	begin, headers, ok := strings.Cut(outline(elems), `%f %l %u %t "%f" %b %b`)
 	if !ok || strings.ReplaceAll(headers, ` "%f"`, "") != "" {
 		return
 	}
 	var own []int
-	var u usual
+	var u fastLayout
 	host := 0
 	switch begin {
 	case "":
-		u.begin = usualHost
+		u.begin = startHost
 	case "%f ":
-		u.begin, own, host = usualName, []int{0}, 1
+		u.begin, own, host = startName, []int{0}, 1
 	case "%f:%b ":
-		u.begin, own, host = usualPort, []int{0}, 2
+		u.begin, own, host = startPort, []int{0}, 2
 	}
 	u.fields = p.fields[host:]
-	u.client, u.status, u.request = p.client-host, max(p.status-host-usualNumber, -1), p.target-host == usualRequest
-	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= usualHeader) && (u.request || p.target < 0) && p.query < 0 {
-		for _, f := range u.fields[usualHeader:] {
+	u.client, u.status, u.request = p.client-host, max(p.status-host-layoutNumbers, -1), p.target-host == layoutRequest
+	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= layoutHeaders) && (u.request || p.target < 0) && p.query < 0 {
+		for _, f := range u.fields[layoutHeaders:] {
 			if f.Kind == Request {
 				return // whose target is not that of the line
 			}
@@ -61,7 +61,7 @@ func (p *LogFormat) findUsual(elems []element) {
 		}
 		u.quotes = 2 * (1 + len(u.headers))
 		u.spans = findSpans(u.fields, u.request && u.status == 0)
-		p.usual = u
+		p.fast = u
 	}
 }
 
@@ -73,9 +73,9 @@ func outline(elems []element) string {
 		switch {
 		case e.op == opLiteral:
 			b.WriteString(strings.ReplaceAll(string(e.lit), "%", "%%"))
-		case e.op == opLoose && e.user:
+		case e.op == opAny && e.user:
 			b.WriteString("%u")
-		case e.op == opLoose:
+		case e.op == opAny:
 			b.WriteString("%f")
 		case e.op == opToken && e.kind == Client:
 			b.WriteString("%l")
@@ -92,24 +92,24 @@ func outline(elems []element) string {
 
 // The places of the fields that ParseFast looks for, from the client's on.
 const (
-	usualUser    = 2
-	usualRequest = 4
-	usualNumber  = 5 // the first of two
-	usualHeader  = 7
+	layoutUser    = 2
+	layoutRequest = 4
+	layoutNumbers = 5 // the first of two
+	layoutHeaders = 7
 )
 
 // ParseFast implements FastParser. The line has no identity, no escaped quote, and no
 // empty user.
 func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
-	u := &p.usual
-	if u.begin == unusual || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
+	u := &p.fast
+	if u.begin == noFastLayout || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
 		return false
 	}
 	quotes := &m.Quotes
 	quote := int(quotes[0])
-	host, hostEnd := 0, quote-usualHead
+	host, hostEnd := 0, quote-headLen
 	user, userEnd := hostEnd+len(identless), hostEnd+len(" - -")
-	if hostEnd <= 0 || hostEnd != m.Blank || u.begin != usualHost || !p.clf.isUsualHead((*[usualHead]byte)(line[hostEnd:])) {
+	if hostEnd <= 0 || hostEnd != m.Blank || u.begin != startHost || !p.clf.isKnownHead((*[headLen]byte)(line[hostEnd:])) {
 		if host, hostEnd, userEnd = p.findHost(line, quote); hostEnd < 0 {
 			return false
 		}
@@ -146,14 +146,14 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) boo
 	fields, n := out.Fields[:len(u.fields)], 1
 	fields[0].set(u.fields[0].Kind, host, hostEnd)
 	if userEnd != user+1 || line[user] != '-' {
-		fields[n].set(u.fields[usualUser].Kind, user, userEnd)
+		fields[n].set(u.fields[layoutUser].Kind, user, userEnd)
 		n++
 	}
 	out.Request = -1
 	if u.request {
 		out.Request = n
 	}
-	fields[n].set(u.fields[usualRequest].Kind, quote+1, requestEnd)
+	fields[n].set(u.fields[layoutRequest].Kind, quote+1, requestEnd)
 	n++
 	out.Client = 0
 	for i, kind := range u.headers {
@@ -164,7 +164,7 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) boo
 		if end = int(quotes[3+2*i]); line[end-1] == '\\' {
 			return false
 		}
-		if i+usualHeader == u.client {
+		if i+layoutHeaders == u.client {
 			out.Client = n
 		}
 		fields[n].set(kind, value, end)
@@ -178,19 +178,19 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) boo
 
 // ParseFastAll implements FastAllParser, for formats without a virtual host before the client.
 func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool {
-	u := &p.usual
-	if u.begin != usualHost || !p.ParseFast(line, m, out) {
+	u := &p.fast
+	if u.begin != startHost || !p.ParseFast(line, m, out) {
 		return false
 	}
 	found, fields := out.Fields, out.Fields[:len(u.fields)]
 	more := len(found) - len(u.headers) // fields before the headers
 	if out.Client > 0 {
-		out.Client += usualHeader - more
+		out.Client += layoutHeaders - more
 	}
 	for i := len(u.headers) - 1; i >= 0; i-- {
 		f := found[more+i]
-		fields[usualHeader+i] = u.fields[usualHeader+i]
-		fields[usualHeader+i].Start, fields[usualHeader+i].End = f.Start, f.End
+		fields[layoutHeaders+i] = u.fields[layoutHeaders+i]
+		fields[layoutHeaders+i].Start, fields[layoutHeaders+i].End = f.Start, f.End
 	}
 	host, hostEnd := found[0].Start, found[0].End
 	quote, requestEnd, end := int(m.Quotes[0]), int(m.Quotes[1]), len(line)
@@ -200,7 +200,7 @@ func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) 
 	stamp := quote - len(" ") - bracketedCLF
 	number := requestEnd + len(`" `)
 	middle := number + bytes.IndexByte(line[number:], ' ')
-	for i, span := range [usualHeader][2]int{
+	for i, span := range [layoutHeaders][2]int{
 		{host, hostEnd}, {hostEnd + len(" "), hostEnd + len(" -")}, {hostEnd + len(identless), stamp - len(" ")},
 		{stamp, quote - len(" ")}, {quote + 1, requestEnd}, {number, middle}, {middle + 1, end},
 	} {
@@ -208,24 +208,24 @@ func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) 
 		fields[i].Start, fields[i].End = span[0], span[1]
 	}
 	if out.Request >= 0 {
-		out.Request = usualRequest
+		out.Request = layoutRequest
 	}
 	out.Fields, out.Error, out.Start, out.Inside = fields, false, 0, false
 	return true
 }
 
 // usualHead is the length of ` - - [22/Nov/2026:06:46:00 +0000] `.
-const usualHead = len(" - - ") + bracketedCLF + len(" ")
+const headLen = len(" - - ") + bracketedCLF + len(" ")
 
 // isUsualHead tells whether b is that, with the time that is remembered.
-func (c *clfReader) isUsualHead(b *[usualHead]byte) bool {
+func (c *clfReader) isKnownHead(b *[headLen]byte) bool {
 	const dashes = ' ' | '-'<<8 | ' '<<16 | '-'<<24
-	return binary.LittleEndian.Uint32(b[:]) == dashes && b[4] == ' ' && b[usualHead-1] == ' ' && c.isLast((*[bracketedCLF]byte)(b[5:]))
+	return binary.LittleEndian.Uint32(b[:]) == dashes && b[4] == ' ' && b[headLen-1] == ' ' && c.isLastTime((*[bracketedCLF]byte)(b[5:]))
 }
 
 // isLast tells whether b is the time in brackets that is remembered, perhaps
 // another second of its minute.
-func (c *clfReader) isLast(b *[bracketedCLF]byte) bool {
+func (c *clfReader) isLastTime(b *[bracketedCLF]byte) bool {
 	const seconds = len("[22/Nov/2026:06:46:")
 	// Four words cover it. One ends with the tens, one begins with the ones.
 	const tens, ones = seconds - 7, seconds + 1
@@ -247,8 +247,8 @@ func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int
 		return -1, -1, -1
 	}
 	words := line[:stamp-1]
-	if p.usual.begin != usualHost {
-		if host = p.usual.hostStart(words); host < 0 {
+	if p.fast.begin != startHost {
+		if host = p.fast.hostStart(words); host < 0 {
 			return -1, -1, -1
 		}
 	}
@@ -267,16 +267,16 @@ func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int
 
 // hostStart returns where the client stands behind the virtual host, -1 for
 // nowhere, or behind one that may need treatment.
-func (u *usual) hostStart(words []byte) int {
+func (u *fastLayout) hostStart(words []byte) int {
 	sep, start := byte(' '), 0
-	if u.begin == usualPort {
+	if u.begin == startPort {
 		sep = ':'
 	}
 	n := bytes.IndexByte(words, sep)
 	if n < 0 || !isPlainName(words[:n]) {
 		return -1
 	}
-	if start = n + 1; u.begin == usualPort {
+	if start = n + 1; u.begin == startPort {
 		if start = numberEnd(words, start); start < 0 || start == len(words) || words[start] != ' ' {
 			return -1
 		}

@@ -16,22 +16,22 @@ import (
 )
 
 // usualFormats have a ParseFast that most of their lines are meant for.
-var usualFormats = map[string]usualBegin{
-	"combined":       usualHost,
-	"common":         usualHost,
-	"vhost_combined": usualPort,
-	"vhost_common":   usualName,
+var usualFormats = map[string]layoutStart{
+	"combined":       startHost,
+	"common":         startHost,
+	"vhost_combined": startPort,
+	"vhost_common":   startName,
 	// Debian's vhost_combined, as it stands in the configuration file.
-	`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:     usualPort,
-	`%a %l %u %t "%r" %s %B "%{User-agent}i"`:                                usualHost,
-	`%{X-Forwarded-For}i %l %u %t "%r" %b %>s "%{Referer}i" "%{X-Real-IP}i"`: usualHost,
-	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}n"`:              usualHost,
-	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}i"`:              usualHost,
+	`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:     startPort,
+	`%a %l %u %t "%r" %s %B "%{User-agent}i"`:                                startHost,
+	`%{X-Forwarded-For}i %l %u %t "%r" %b %>s "%{Referer}i" "%{X-Real-IP}i"`: startHost,
+	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}n"`:              startHost,
+	`%h %l %u %t "%r" %>s %b "%{User-Agent}i" "%{User-Agent}i"`:              startHost,
 }
 
 func TestUsualFormats(t *testing.T) {
 	for format, want := range usualFormats {
-		assert.Equal(t, want, newParser(t, format).(*LogFormat).usual.begin, format)
+		assert.Equal(t, want, newParser(t, format).(*LogFormat).fast.begin, format)
 	}
 	for _, format := range []string{
 		`%h`,
@@ -57,7 +57,7 @@ func TestUsualFormats(t *testing.T) {
 		`x%h %l %u %t "%r" %>s %b`,
 		`%%f %%l %%u %%t "%%f" %%b %%b %h`,
 	} {
-		assert.Equal(t, unusual, newParser(t, format).(*LogFormat).usual.begin, format)
+		assert.Equal(t, noFastLayout, newParser(t, format).(*LogFormat).fast.begin, format)
 	}
 }
 
