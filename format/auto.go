@@ -7,23 +7,21 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Auto is a Parser that tells the format of each line from the line alone:
-// JSON, the error log, ssl_request_log, or one of combined and common, with or
-// without the virtual host before or behind the client, a forwarded list in the
-// client's place, and further fields behind. Each may stand inside of what a log
-// service wrote around it, see wrapperLen.
+// Auto is a Parser that detects the format of each line from the line alone: JSON, the error
+// log, ssl_request_log, or combined and common, with or without a virtual host next to the
+// client, with a forwarded list in place of the client, and with more fields at the end. Each
+// may be wrapped by a log service, see wrapperLen.
 //
-// The virtual host is not exempt from treatment here: it might be an address of a
-// format that is not known.
+// Auto trusts no virtual host: in a format that it does not know, the value could be an address.
 type Auto struct {
 	json     *jsonParser
-	nested   *jsonParser // lines of JSON inside of those
+	nested   *jsonParser // JSON lines inside JSON lines
 	errorLog errorLog
 	// by virtual host (none, name, name and port), common, combined or main
 	access [3][3]*LogFormat
 	ssl    *LogFormat
 	opt    Options
-	last   *LogFormat // of the last line that was parsed, nil: it is of no access log
+	last   *LogFormat // of the last parsed line, nil if it was not of an access log
 }
 
 var (
@@ -58,7 +56,7 @@ func newAuto(loc *time.Location, opt Options) (*Auto, error) {
 	return a, err
 }
 
-// Which of the formats with two numbers behind the request it is.
+// The formats with two numbers behind the request.
 const (
 	isCommon = iota
 	isCombined
@@ -84,7 +82,7 @@ func (a *Auto) parseInner(line []byte, out *Line) bool {
 	return true
 }
 
-// parse reads a line without a wrapper before it.
+// parse reads a line that has no wrapper.
 func (a *Auto) parse(line []byte, json *jsonParser, out *Line) bool {
 	if len(line) == 0 {
 		return false
@@ -106,7 +104,7 @@ func (a *Auto) parse(line []byte, json *jsonParser, out *Line) bool {
 		return false
 	}
 	switch {
-	case a.opt.Client != "": // only JSON says which field has the name
+	case a.opt.Client != "": // only JSON names its fields
 		clearClient(line, out)
 	case a.opt.Proxies:
 		findPeer(line, out)
@@ -114,7 +112,7 @@ func (a *Auto) parse(line []byte, json *jsonParser, out *Line) bool {
 	return true
 }
 
-// tellNobody leaves the line without a client who is counted.
+// clearClient leaves out without a client that is counted.
 func clearClient(line []byte, out *Line) {
 	if out.Client >= 0 {
 		if f := &out.Fields[out.Client]; bytes.IndexByte(line[f.Start:f.End], ',') >= 0 {
@@ -124,9 +122,9 @@ func clearClient(line []byte, out *Line) {
 	out.Client = -1
 }
 
-// tellPeer finds whom a proxy names in a line of an access log, behind the client, who
-// asked the server: the first quoted text that is a list which an address ends. A
-// list in the place of the client does not say who asked.
+// findPeer finds the list of clients behind the peer's field in a line of an access log: the
+// first quoted text that is a list and ends with an address. If a list takes the place of the
+// client, the line does not name its peer.
 func findPeer(line []byte, out *Line) {
 	if out.Client < 0 {
 		return
@@ -149,7 +147,7 @@ func findPeer(line []byte, out *Line) {
 	}
 }
 
-// parseAccess reads a line of an access log that is no JSON.
+// parseAccess reads a line of an access log that is not JSON.
 func (a *Auto) parseAccess(line []byte, out *Line) bool {
 	if line[0] == '[' {
 		// No host, protocol or cipher has a quote.
@@ -179,19 +177,19 @@ func (a *Auto) parseAccess(line []byte, out *Line) bool {
 	client := &out.Fields[out.Client]
 	switch v := line[client.Start:client.End]; {
 	case first:
-		client.Kind = Client // of two host names, either can be the client's
+		client.Kind = Client // either of two host names can be the client's
 		if _, port := readHost(v); isServerPort(port) {
 			client.Kind = URL
 		}
 		out.Fields[0].Kind, out.Client = Client, 0
 		out.Fields[0].Role, client.Role = RoleClient, RoleHost
 	case !looksLikeAddress(v):
-		// a name without a server's port is one that a client may have, too
+		// A name without a server's port can be a client's too.
 		if _, port := readHost(line[:bytes.IndexByte(line, ' ')]); !isServerPort(port) {
 			out.Fields[0].Kind = Client
 		}
 	case line[0] == '[' && !looksLikeAddress(line[:out.Fields[0].End]):
-		out.Fields[0].Kind = Client // a header in brackets, no virtual host
+		out.Fields[0].Kind = Client // a header in brackets, not a virtual host
 	}
 	return addFurther(line, end, out)
 }
@@ -218,7 +216,7 @@ func (a *Auto) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 		}
 		client := &out.Fields[out.Client]
 		if !looksLikeAddress(line[client.Start:client.End]) {
-			return false // Parse has to tell whose name it is
+			return false // only Parse finds out whose name it is
 		}
 	}
 	if tail == isMain {
@@ -250,23 +248,23 @@ func (a *Auto) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool 
 	return true
 }
 
-// hosts tells from the first two words whether the line begins with %v (1), %v:%p
-// (2) or none of them (0), and whether the first of two is the client:
+// hosts finds out from the first two words whether the line begins with %v (1), %v:%p (2) or
+// neither (0), and whether the first of two words is the client:
 //
-//	NAME[:P] ADDRESS[:P]            the second is
-//	ADDRESS[:P] NAME[:P]            the first, but for ADDRESS:443 NAME
-//	ADDRESS:P ADDRESS               the first, where P is no server's port
+//	NAME[:P] ADDRESS[:P]            the second
+//	ADDRESS[:P] NAME[:P]            the first, but not in ADDRESS:443 NAME
+//	ADDRESS:P ADDRESS               the first, if P is not a server's port
 //	ADDRESS ADDRESS                 the second
 //	NAME[:P] NAME                   the second
 //	HOST[:443] HOST, HOST…          the list
-//	ADDRESS ADDRESS:443             the first, whose port is not the server's
-//	NAME[:P] NAME:443               the first, where P is no server's port
+//	ADDRESS ADDRESS:443             the first, since the second has a server's port
+//	NAME[:P] NAME:443               the first, if P is not a server's port
 //
-// A list of clients ends at the first word that no comma ends, and is one client's.
+// A list of clients ends at the first word without a comma behind it, and belongs to one client.
 func hosts(line []byte) (host int, first bool) {
 	i := bytes.IndexByte(line, ' ')
 	if i < 0 || bytes.HasPrefix(line[i:], []byte(identless)) {
-		return 0, false // the second word is the identity, which nobody asks for
+		return 0, false // the second word is the identity, which is no longer used
 	}
 	one, two := line[:i], line[i+1:]
 	if bytes.IndexByte(one, ',') >= 0 {
@@ -277,7 +275,7 @@ func hosts(line []byte) (host int, first bool) {
 	}
 	isAddr, port := readHost(one)
 	if comma := bytes.IndexByte(two, ','); comma >= 0 && (port < 0 || isServerPort(port)) {
-		if port < 0 { // a list of clients is behind what it is not a part of
+		if port < 0 { // the list is the second word
 			return 1, false
 		}
 		return 2, false
@@ -297,8 +295,8 @@ func hosts(line []byte) (host int, first bool) {
 	return 2, false
 }
 
-// readHost tells whether a word is an address or a name, and which port it has, -1
-// for none.
+// readHost reports whether a word is an address rather than a name, and returns its port, -1 for
+// none.
 func readHost(word []byte) (isAddr bool, port int) {
 	host := word
 	port = -1
@@ -334,16 +332,15 @@ func isQuad(b []byte) bool {
 	return dots == 3 && digits > 0
 }
 
-// isServerPort reports whether a port is one that servers listen at: those of
-// clients are above 1024.
+// isServerPort reports whether servers listen on a port. Clients' ports are above 1024.
 func isServerPort(port int) bool {
 	return port >= 0 && port < 1024 || port == 8080 || port == 8443
 }
 
-// furtherStart returns where the fields of common, combined or ssl_request_log end,
-// which have so many numbers behind the request, and whether it is common or
-// combined. Where they are no such numbers, it is the end, without a carriage return.
-// It reports false for a line in which no request can be.
+// furtherStart returns where the fields of common, combined or ssl_request_log end, which have
+// that many numbers behind the request, and whether it is common or combined. Without such
+// numbers, end is the end of the line, before a carriage return. It reports false for a line
+// that cannot hold a request.
 func furtherStart(line []byte, numbers int) (end, tail int, ok bool) {
 	end = lineEnd(line)
 	line = line[:end]
@@ -382,7 +379,7 @@ func furtherStart(line []byte, numbers int) (end, tail int, ok bool) {
 	return pos, isCommon, true
 }
 
-// lineEnd is the length of a line without a carriage return at its end.
+// lineEnd returns the length of a line without its trailing carriage return.
 func lineEnd(line []byte) int {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		return n - 1
@@ -390,8 +387,7 @@ func lineEnd(line []byte) int {
 	return len(line)
 }
 
-// quotedEnd returns where the value ends that stands in quotes behind a blank at
-// line[pos], -1 for none.
+// quotedEnd returns the end of the quoted value behind a space at line[pos], -1 for none.
 func quotedEnd(line []byte, pos int) int {
 	if pos < 0 || pos+1 >= len(line) || line[pos] != ' ' || line[pos+1] != '"' {
 		return -1
@@ -402,8 +398,8 @@ func quotedEnd(line []byte, pos int) int {
 	return -1
 }
 
-// addFurther adds the fields from line[pos] to the end of the line: numbers, perhaps
-// with a unit, "-", and texts in quotes. It reports false for others.
+// addFurther adds the fields from line[pos] to the end of the line: numbers, perhaps with a
+// unit, "-", and quoted texts. It reports false for anything else.
 func addFurther(line []byte, pos int, out *Line) bool {
 	line = line[:lineEnd(line)]
 	for pos < len(line) {
@@ -425,8 +421,8 @@ func addFurther(line []byte, pos int, out *Line) bool {
 	return true
 }
 
-// furtherNumber is the length of the number that is the first word of b, or of the
-// "-" for none: 17, -1, 0.005, and 5ms, as Traefik has it. It is 0 for another word.
+// furtherNumber returns the length of the number or "-" that is the first word of b: 17, -1,
+// 0.005, or 5ms as in Traefik. It returns 0 for any other word.
 func furtherNumber(b []byte) int {
 	word := b
 	if end := bytes.IndexByte(b, ' '); end >= 0 {
@@ -453,8 +449,8 @@ func furtherNumber(b []byte) int {
 	return 0
 }
 
-// furtherKind is the kind of a further value in quotes: a list of clients, as
-// nginx's main has it behind the user agent, or whatever it may be.
+// furtherKind returns the kind of a further quoted value: a list of clients, which nginx's main
+// has behind the user agent, or else URL.
 func furtherKind(v []byte) Kind {
 	hosts, word := false, 0
 	for i := 0; i <= len(v); i++ {
@@ -477,8 +473,8 @@ func furtherKind(v []byte) Kind {
 	return URL
 }
 
-// isHostName reports whether v has a dot with letters behind, as host names have:
-// numbers and versions have not.
+// isHostName reports whether letters follow the last dot of v, as in host names but not in
+// numbers and versions.
 func isHostName(v []byte) bool {
 	at := bytes.LastIndexByte(v, '.')
 	if at < 1 || len(v)-at < len(".de") {

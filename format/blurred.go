@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// Blurred is two fields of a LogFormat, by index: words of a value of From may be taken
-// for the value of To, as nothing but text that values have themselves tells where it ends.
+// Blurred is a pair of fields of a LogFormat, by index, with no clear border: words of From's
+// value may be taken for To's, since the text between them can occur in values too. The privacy
+// statement and the plan of treatments use it.
 type Blurred struct{ From, To int }
 
-// Blurred returns the fields that lines do not tell apart, for each From in the order of
-// the format. A value ends at a quote or a control character of the format, which httpd
-// escapes in values, and at a date. What has no blanks of its own is not listed as
-// From: addresses, and hosts.
+// Blurred returns the pairs of fields with no clear border, by From in the order of the format.
+// A value ends at a quote or a control character of the format, which httpd escapes in values,
+// and at a date. Fields whose values have no spaces, addresses and hosts, are never From.
 func (p *LogFormat) Blurred() (list []Blurred) {
 	for s := range p.segments {
 		elems := p.segments[s].elems
@@ -37,8 +37,8 @@ func (p *LogFormat) Blurred() (list []Blurred) {
 	return list
 }
 
-// endsValue reports whether elems have what stands in no value: a control character, or
-// a date with its marks.
+// endsValue reports whether elems contain something that no value does: a control character, or
+// a date with its punctuation.
 func endsValue(elems []element) bool {
 	literals, parts := 0, 0
 	for i := range elems {

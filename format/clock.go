@@ -2,8 +2,8 @@ package format
 
 import "time"
 
-// SecondOfDay returns the second of the day, from 0, that the text of a RoleTime says, by
-// its own zone; that of an epoch, in loc. It is false for a date alone.
+// SecondOfDay returns the second of the day, 0 to 86,399, that the text of a RoleTime gives in
+// its own zone, or in loc for an epoch. It reports false for a date alone.
 func SecondOfDay(text []byte, loc *time.Location) (second int32, ok bool) {
 	const clock = len("06:46:00")
 	for i := 0; i+clock <= len(text); i++ {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzCompile compiles any format, parses any line by it, and where the format
-// leaves no doubt, finds the values in a line that is written by it.
+// FuzzCompile compiles any format and parses any line with it. For a format that leaves no
+// doubt, it also renders a line and expects its values back.
 func FuzzCompile(f *testing.F) {
 	for _, format := range []string{
 		combinedFormat, vhostCombinedFormat, vhostCommonFormat, commonFormat,
@@ -56,8 +56,8 @@ func requireInOrder(t *testing.T, line []byte, out *Line) {
 	require.Less(t, out.Client, len(out.Fields))
 }
 
-// render writes a line as httpd would. It reports false for a format in which
-// a value may hold what separates it from the next.
+// render writes a line as httpd would. It reports false for a format in which a value may
+// contain the text that separates it from the next.
 func render(p *LogFormat, r *rand.Rand) (string, []Field, bool) {
 	var b strings.Builder
 	fields := append([]Field(nil), p.fields...)

@@ -8,11 +8,10 @@ type directive struct {
 	arg         string // between the braces
 	original    bool   // <
 	final       bool   // >
-	conditional bool   // a list of status codes: '-' where it is not met
+	conditional bool   // a list of status codes: the value is '-' for any other status
 }
 
-// add appends the elements of d, which stands at c.src[at]. A directive of a
-// module that is not known here is text.
+// add appends the elements of d, found at c.src[at]. A directive of an unknown module is text.
 func (c *compiler) add(d directive, at int) error {
 	e := element{op: opAny, kind: Text, dash: d.conditional}
 	switch d.name {
@@ -57,7 +56,7 @@ func (c *compiler) add(d directive, at int) error {
 	case "b", "B", "D", "I", "O", "S", "k", "^FB", "^FU":
 		e.op, e.kind = opNumber, Plain
 	case "p", "P", "T":
-		// Another argument is logged as it is (mod_log_config.c, "bogus format").
+		// Any other argument is logged verbatim (mod_log_config.c, "bogus format").
 		switch strings.ToLower(d.arg) {
 		case "", "canonical", "local", "remote", "pid", "tid", "s", "ms", "us":
 			e.op, e.kind = opNumber, Plain
@@ -65,8 +64,8 @@ func (c *compiler) add(d directive, at int) error {
 	case "X":
 		e.op, e.kind, e.dash = opConnState, Plain, true
 	case "l":
-		// The name of the client, where a line has one more word before it than
-		// the format says.
+		// If the line has one more word at the front than the format says, this is the client's
+		// name.
 		e.op, e.kind = opToken, Client
 	case "m", "H", "L":
 		e.op = opToken
@@ -103,15 +102,14 @@ func (c *compiler) add(d directive, at int) error {
 	return nil
 }
 
-// How good a field is as the client who is counted. %a and %h are the client
-// that mod_remoteip made out, their {c} forms may be a proxy, and a header can
-// be made up.
+// How far a field is trusted to be the client that is counted. %a and %h are what mod_remoteip
+// found out; their {c} forms may be a proxy; a header can be forged.
 const (
 	trustHeader = 1 + iota
 	trustPeer
 	trustClient
 	trustList       // forwarded
-	trustConfigured // who runs it says so
+	trustConfigured // the administrator named it
 )
 
 func (c *compiler) client(field, trust int) {
@@ -120,8 +118,8 @@ func (c *compiler) client(field, trust int) {
 	}
 }
 
-// peer notes a field of who asked the server: best the one that mod_remoteip has not
-// replaced, and that has no host name.
+// peer records a candidate for the peer of the connection. The best one is what mod_remoteip did
+// not replace, and an address rather than a host name.
 func (c *compiler) peer(field int, d directive) {
 	rank := 1
 	if d.arg == "c" {
@@ -135,14 +133,14 @@ func (c *compiler) peer(field int, d directive) {
 	}
 }
 
-// forwarded notes a field of clients that a proxy names.
+// forwarded records a candidate for the clients that a proxy names.
 func (c *compiler) forwarded(field, trust int) {
 	if trust > c.listTrust {
 		c.atList, c.listTrust = field, trust
 	}
 }
 
-// behindProxies has lines tell the peer and what a proxy said.
+// behindProxies makes the parser report both the peer and whom a proxy asked for.
 func (c *compiler) behindProxies() error {
 	switch {
 	case c.peerRank == 0:
@@ -153,12 +151,12 @@ func (c *compiler) behindProxies() error {
 		return &ProxiesError{"there is nothing between the peer and the list of clients in the format"}
 	}
 	c.p.client, c.p.list, c.p.isPeer = c.atPeer, c.atList, true
-	c.p.fast = fastLayout{} // ParseFast tells of one client only
+	c.p.fast = fastLayout{} // ParseFast reports one client only
 	return nil
 }
 
-// namedKind is the kind of a header, also under the name that CGI gives it
-// (HTTP_USER_AGENT), or of a variable of mod_ssl or the environment.
+// namedKind returns the kind of a header, also under its CGI name (HTTP_USER_AGENT), or of a
+// variable of mod_ssl or the environment.
 func namedKind(name string) Kind {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	switch strings.TrimPrefix(name, "http-") {

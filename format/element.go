@@ -2,13 +2,14 @@ package format
 
 import "bytes"
 
+// op is the way an element is matched.
 type op uint8
 
 const (
 	opLiteral   op = iota
-	opAny          // anything
-	opToken        // at least one byte, no space: also bounded by a space or the segment's end
-	opNumber       // digits, a minus sign before them, or a lone '-'
+	opAny          // any bytes
+	opToken        // one byte or more, no space: ends at a space or with the segment
+	opNumber       // digits, perhaps after a minus sign, or a lone '-'
 	opDigits       // min to max digits, perhaps padded with spaces
 	opName         // one of names
 	opZone         // +0100
@@ -18,47 +19,48 @@ const (
 	opAddress      // address or '-'
 )
 
+// element is a literal of a compiled format, or a value: a directive, or one part of a time.
 type element struct {
 	op     op
 	lit    []byte
 	kind   Kind
 	field  int  // -1: a literal
 	opens  bool // the field begins with this element
-	closes bool // and ends with it
+	closes bool // the field ends with it
 	dash   bool // '-' may stand for the value
 	user   bool
-	own    bool // a value that the server itself sets
+	own    bool // a value that the server sets
 	anyElement
 	timePart
 }
 
-// loose is what there is to know of a loose element.
+// anyElement belongs to an opAny element.
 type anyElement struct {
-	next   int      // index of the next loose element in the segment, 0 for none
+	next   int      // index of the next opAny element in the segment, 0 for none
 	host   bool     // a client before " %l "
 	list   bool     // a list of clients before a blank
-	listed bool     // a list of clients before a comma and one client, which is the last
-	words  int      // list: how many fields are between it and %l, -1 where no %l follows
-	dated  *element // one of the elements before next that spells a date
+	listed bool     // a list of clients before a comma and a single client, the last element
+	words  int      // for list: how many fields lie between it and %l, -1 if no %l follows
+	dated  *element // an element before next that spells a date
 }
 
-// timePart is what there is to know of a number, or of another part of a time.
+// timePart belongs to a number or to a part of a time.
 type timePart struct {
 	min, max int
-	signed   bool // opNumber: a '-' before it is its own
-	reserve  int  // opNumber: digits of the elements and the literal that follow at once
-	before   int  // opNumber: digits that end the literal before it
+	signed   bool // opNumber: a '-' before it is its sign
+	reserve  int  // opNumber: digits that the elements and the literal right after it need
+	before   int  // opNumber: digits at the end of the literal before it
 	pad      bool
 	names    []string
-	end      int // 1: of the end of the request, not the begin
+	end      int // 1 for the time at the end of the request, 0 for its start
 	part     part
 }
 
-// maxDigits bounds a number, and with it the work at one position of a line.
+// maxDigits is the longest number in digits. It bounds the work at one position of a line.
 const maxDigits = 20
 
-// prefix is the length of the element at the start of b, -1 if it is not there.
-// The element is neither loose nor a literal.
+// prefix returns the length of the element at the start of b, -1 if it is not there. It must not
+// be called for opAny or opLiteral.
 func (e *element) prefix(b []byte, clf *clfReader) int {
 	if e.dash && len(b) > 0 && b[0] == '-' {
 		return 1
@@ -133,7 +135,7 @@ func (e *element) prefix(b []byte, clf *clfReader) int {
 	return -1
 }
 
-// suffix is the length of the element at the end of b, in the same way.
+// suffix is prefix for the end of b.
 func (e *element) suffix(b []byte, clf *clfReader) int {
 	last := len(b) - 1
 	if e.dash && last >= 0 && b[last] == '-' {
@@ -225,8 +227,7 @@ func isZone(b []byte) bool {
 	return (b[0] == '+' || b[0] == '-') && digits4(b[1:5])
 }
 
-// isBracketedCLF tells whether b begins with a time in brackets, and has clf
-// remember it.
+// isBracketedCLF reports whether b begins with a time in brackets, and remembers it in clf.
 func isBracketedCLF(b []byte, clf *clfReader) bool {
 	if b[0] != '[' || b[clfLen+1] != ']' {
 		return false

@@ -9,37 +9,35 @@ import (
 
 // errorFormat is an ErrorLogFormat string of httpd, compiled. It is a Parser.
 //
-// httpd cuts the format into fields, before each blank that no backslash precedes. A
-// field in which a value is missing is left out as a whole (server/log.c,
-// do_errorlog_format), unless a hyphen stands for the value. So each field is looked
-// for where the one before ended, and those behind the message from the end of the
-// line.
+// httpd cuts the format into fields, before each space that has no backslash in front. It leaves
+// out a whole field if a value in it is missing (server/log.c, do_errorlog_format), unless the
+// format has a hyphen for the value. So Parse looks for each field where the one before ended,
+// and for those behind the message from the end of the line.
 //
-// Nothing is told by a value whose shape is not known: it is treated as a URL
-// wherever it ends.
+// A value of unknown shape identifies nothing: wherever it ends, it is treated as a URL.
 type errorFormat struct {
 	before, behind []errorField // the message
 	message, dated bool
-	starts         []int // scratch: where those behind it begin, -1: left out
+	starts         []int // scratch: where the fields behind the message begin, -1 if left out
 }
 
-// errorField is a blank, perhaps, and what stands behind it up to the next one.
+// errorField is an optional space and the items up to the next one.
 type errorField struct {
 	items    []errorItem
 	optional bool
 }
 
-// errorItem is one %… or a text.
+// errorItem is one directive or a literal text.
 type errorItem struct {
-	lit    []byte // nil: a value
-	name   byte   // its letter
-	kind   Kind   // of a header, a variable or a note
-	hyphen bool   // a hyphen may stand for it
+	lit    []byte // nil for a value
+	name   byte   // the directive's letter
+	kind   Kind   // of a header, variable or note
+	hyphen bool   // a hyphen may take its place
 }
 
-// compileErrors reads an ErrorLogFormat string, as httpd's parse_errorlog_string does. It
-// takes the text of a configuration file (\" for a quote) and the bare text. An
-// error is a *FormatError.
+// compileErrors compiles an ErrorLogFormat string as httpd's parse_errorlog_string does. It
+// accepts the text of a configuration file (\" for a quote) and the bare text. An error is a
+// *FormatError.
 func compileErrors(errorLogFormat string) (*errorFormat, error) {
 	p, f, src := &errorFormat{}, errorField{}, errorLogFormat
 	fail := func(at int, reason string) error {
@@ -111,8 +109,8 @@ func (f *errorField) literal(c byte) {
 	f.items = append(f.items, errorItem{lit: []byte{c}})
 }
 
-// readErrorItem reads the directive at the start of s and returns its length. Of one
-// that is wrong it returns where and why.
+// readErrorItem reads the directive at the start of s and returns its length. For an invalid
+// one, wrong is the reason and n its offset.
 func readErrorItem(s string) (item errorItem, n int, wrong string) {
 	arg := ""
 	item.kind = URL
@@ -165,7 +163,7 @@ func (p *errorFormat) Parse(line []byte, out *Line) bool {
 		pos = next
 	}
 	if pos == 0 || p.dated && !out.HasDay {
-		return false // nothing tells a line of the format from any other
+		return false // any line would match
 	}
 	if !p.message {
 		return pos == len(line)
@@ -208,16 +206,16 @@ func (p *errorFormat) Parse(line []byte, out *Line) bool {
 	return true
 }
 
-// parse adds the fields of f at line[pos:] and returns where it ends, -1 for no match.
-// The first field of a line comes without its blank. The last value reaches to the
-// end of the line, or else to a blank.
+// parse adds the fields of f at line[pos:] and returns where f ends, -1 for no match. The first
+// field of a line has no leading space. The last value extends to the end of the line, any other
+// to a space.
 func (f *errorField) parse(line []byte, pos int, last bool, out *Line) int {
 	for i := range f.items {
 		item := &f.items[i]
 		if item.lit != nil {
 			lit := item.lit
 			if i == 0 && pos == 0 {
-				lit = bytes.TrimPrefix(lit, []byte(" ")) // those before it are left out
+				lit = bytes.TrimPrefix(lit, []byte(" ")) // the fields before it are left out
 			}
 			if !bytes.HasPrefix(line[pos:], lit) {
 				return -1
@@ -236,12 +234,12 @@ func (f *errorField) parse(line []byte, pos int, last bool, out *Line) int {
 	return pos
 }
 
-// parse adds the value at line[pos:], which the text behind ends or, without one, a
-// blank, or for the last one nothing, and returns where it ends, -1 for no match.
+// parse adds the value at line[pos:] and returns its end, -1 for no match. The value ends at the
+// text behind or, without one, at a space, or at the end of the line if it is the last.
 func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out *Line) int {
 	b := line[pos:]
 	if len(b) > 0 && b[0] == '-' && (len(b) == 1 || bytes.HasPrefix(b[1:], behind) && (item.hyphen || len(behind) > 0 || b[1] == ' ')) {
-		return pos + 1 // there is none, or hushpipe has left it out
+		return pos + 1 // no value, or hushpipe removed it
 	}
 	n, kind := -1, Plain
 	switch item.name {
@@ -274,7 +272,8 @@ func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out
 			n = -1
 		}
 		if item.name == 'A' && n > 0 && isServerName(b[:n]) && out.Client >= 0 {
-			// As in LogFormat: it is the server's own beside an address of the client.
+			// As in LogFormat, an address is the server's own only next to an address of the
+			// client.
 			if client := &out.Fields[out.Client]; looksLikeAddress(line[client.Start:client.End]) {
 				kind = Plain
 			}
@@ -290,17 +289,18 @@ func (item *errorItem) parse(line []byte, pos int, behind []byte, last bool, out
 	return pos + n
 }
 
-// errorRoles are the roles of directives.
+// errorRoles are the roles of directives, by letter.
 var errorRoles = ['z' + 1]Role{'t': RoleTime, 'l': RoleLevel, 'm': RoleModule, 'E': RoleMessage}
 
-// isSourceLine accepts "core.c(12)".
+// isSourceLine reports whether b is a source position such as "core.c(12)".
 func isSourceLine(b []byte) bool {
 	open := bytes.IndexByte(b, '(')
 	return open > 0 && bytes.IndexByte(b, ' ') < 0 && b[len(b)-1] == ')' && allDigits(b[open+1:len(b)-1])
 }
 
-// addErrorPeer adds the fields of ADDRESS:PORT at line[pos:], n bytes long as far as one
-// can tell without knowing that IPv6 may stand in brackets.
+// addErrorPeer adds the fields of ADDRESS:PORT at line[pos:] and returns its end, -1 for no
+// match. n is its length unless it is an IPv6 address in brackets, whose own bracket may have
+// ended it too early.
 func addErrorPeer(line []byte, pos, n int, behind []byte, out *Line) int {
 	if pos < len(line) && line[pos] == '[' && n > 0 && len(behind) > 0 && behind[0] == ']' {
 		if more := bytes.Index(line[pos+n+1:], behind); more >= 0 && (more == 0 || line[pos+n+1] == ':' && allDigits(line[pos+n+2:pos+n+1+more])) {

@@ -6,18 +6,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// errorLog is the Parser of httpd's error log in the default ErrorLogFormat
-// (server/log.c),
+// errorLog is the Parser of httpd's error log in the default ErrorLogFormat (server/log.c),
 //
 //	[Sun Nov 22 06:46:00.123456 2026] [proxy:error] [pid 12:tid 34] (111)Connection refused: [client 192.0.2.1:5678] AH00957: …, referer: …
 //
-// also with the time of %{cu}t, 2026-11-22 06:46:00.123456, of that of httpd 2.2,
+// also with the time of %{cu}t, 2026-11-22 06:46:00.123456, and in the format of httpd 2.2,
 //
 //	[Sun Nov 22 06:46:00 2026] [error] [client 192.0.2.1] …
 //
-// A line goes without a client where the message is none of a request's. Lines
-// of other shapes, such as those of a CGI program, do not match. It also reads
-// nginx's error log, see parseNginxLog, and PHP's own,
+// A message that belongs to no request has no client. Lines of other shapes, such as the output
+// of a CGI program, do not match. errorLog also reads nginx's error log, see parseNginxLog, and
+// PHP's own,
 //
 //	[22-Nov-2026 06:46:00 UTC] PHP Warning:  a in /x.php on line 3
 type errorLog struct{}
@@ -68,7 +67,7 @@ func (*errorLog) Parse(line []byte, out *Line) bool {
 	}
 	out.addAs(RoleLevel, Plain, level, end)
 	pos = end + 1
-	numbered := false // 2.4: the client's port is logged
+	numbered := false // httpd 2.4 logs the client's port
 	if end := bracket(line, pos, isPID); end >= 0 {
 		out.add(Plain, pos+2, end)
 		pos, numbered = end+1, true
@@ -81,8 +80,8 @@ func (*errorLog) Parse(line []byte, out *Line) bool {
 	}
 	pos++
 
-	// Between the process and the client stand the source file (LogLevel debug)
-	// and the error's text, each with a colon behind it.
+	// Between the process and the client come the source file (LogLevel debug) and the system's
+	// error text, each followed by a colon.
 	start, n, after := nextPeer(line, pos)
 	if n >= 0 && (start == pos+len(openClient) || bytes.HasSuffix(line[:start-len(openClient)], []byte(": "))) {
 		if at := start - len(openClient); at > pos {
@@ -96,7 +95,8 @@ func (*errorLog) Parse(line []byte, out *Line) bool {
 	return addMessage(line, pos, numbered, out)
 }
 
-// parseErrorTime reads what %t of an ErrorLogFormat writes.
+// parseErrorTime reads a time that %t of an ErrorLogFormat writes and returns its date and
+// length, 0 for none.
 func parseErrorTime(b []byte) (civil.Day, int) {
 	if day, n := parseCtime(b); n > 0 {
 		return day, n
@@ -107,8 +107,8 @@ func parseErrorTime(b []byte) (civil.Day, int) {
 	return 0, 0
 }
 
-// addMessage adds the fields of the message from line[pos] to the end. It reports false
-// where it cannot be told whose they are.
+// addMessage adds the fields of the message from line[pos] to the end. It reports false if it
+// cannot tell whether a part of the message is a client.
 func addMessage(line []byte, pos int, numbered bool, out *Line) bool {
 	first := len(out.Fields)
 	defer func() {
@@ -116,24 +116,24 @@ func addMessage(line []byte, pos int, numbered bool, out *Line) bool {
 			out.Fields[i].Role = RoleMessage
 		}
 	}()
-	// The message may have clients of its own: those of a module (ModSecurity), or
-	// of a line that was written into this one.
+	// The message may name more clients: a module's (ModSecurity), or those of a line that was
+	// written into this one.
 	for {
 		start, n, after := nextPeer(line, pos)
 		if start < 0 {
 			break
 		}
 		out.add(URL, pos, start)
-		if n < 0 { // the line ends in it
+		if n < 0 { // the line ends inside the peer
 			out.add(Client, start, len(line))
 			return true
 		}
 		addPeer(line, start, start+n, numbered, out)
 		pos = addRewritePeer(line, start, after, out)
 	}
-	// The name that a message of mod_rewrite begins with, without its beginning, and the
-	// end of a peer whose beginning stands before a line that was written into
-	// this one: it cannot be told what else is in the wrong place.
+	// A client's name without its beginning, as in a message of mod_rewrite, or the end of a
+	// peer whose beginning is before a line that was written into this one: nobody knows what
+	// else is misplaced.
 	if pos < len(line) && bytes.Contains(line[pos+1:], []byte(" - - [")) {
 		return false
 	}
@@ -150,10 +150,11 @@ func addMessage(line []byte, pos int, numbered bool, out *Line) bool {
 	return true
 }
 
-// LostPeer returns where the word begins that the bracket at line[end] closes, if that
-// word has a port at its end, as of "[client NAME:PORT]", and no bracket opens before it; -1
-// for any other. A bracket may open before it where the line has no such words: at its
-// beginning, behind another bracket, ": " or "- ", and of a request of mod_rewrite.
+// LostPeer finds the end of a peer that has lost its beginning: it returns the start of the word
+// that the bracket at line[end] closes if the word ends in a port, as in "[client NAME:PORT]",
+// and no bracket opens in front of it; otherwise -1. It accepts an opening bracket where no such
+// word can follow it: at the start of the line, behind another bracket, ": " or "- ", and in a
+// request ID of mod_rewrite. The parser of error logs and the guard of malformed lines use it.
 func LostPeer(line []byte, end int) int {
 	i := end
 	for i > 0 && line[i-1]-'0' <= 9 {
@@ -177,17 +178,17 @@ func LostPeer(line []byte, end int) int {
 	return i + 1
 }
 
-// openPeer reports whether a text ends in "[client " or "[remote ".
+// openPeer reports whether text ends in "[client " or "[remote ".
 func openPeer(text []byte) bool {
 	return bytes.HasSuffix(text, []byte(openClient)) || bytes.HasSuffix(text, []byte("[remote "))
 }
 
-// openClient is as long as "[remote ".
+// openClient is as long as "[remote ", which nextPeer relies on.
 const openClient = "[client "
 
-// nextPeer returns where in line[pos:] the first peer begins, behind "[client "
-// or "[remote ", how long it is, and where its bracket ends. The length is -1
-// where there is no such bracket, and start -1 where there is no peer.
+// nextPeer returns where the first peer in line[pos:] begins, behind "[client " or "[remote ",
+// its length, and the offset behind its closing bracket. n is -1 if no bracket closes it; start
+// is -1 if there is no peer.
 func nextPeer(line []byte, pos int) (start, n, after int) {
 	for pos < len(line) {
 		i := bytes.IndexByte(line[pos:], '[')
@@ -210,9 +211,9 @@ func nextPeer(line []byte, pos int) (start, n, after int) {
 	return -1, -1, -1
 }
 
-// addPeer adds the fields of a peer, with a port or without.
+// addPeer adds the fields of a peer, with or without a port.
 func addPeer(line []byte, start, end int, numbered bool, out *Line) {
-	if n := bytes.IndexByte(line[start:end], ']'); n > 0 && line[start] == '[' && (start+n+1 == end || line[start+n+1] == ':') { // IPv6 in brackets of its own
+	if n := bytes.IndexByte(line[start:end], ']'); n > 0 && line[start] == '[' && (start+n+1 == end || line[start+n+1] == ':') { // IPv6 in its own brackets
 		out.add(Client, start+1, start+n)
 		if port := start + n + len("]:"); port < end {
 			out.add(Plain, port, end)
@@ -227,10 +228,11 @@ func addPeer(line []byte, start, end int, numbered bool, out *Line) {
 	}
 }
 
-// RewriteName returns the length of the client's name that begins a message of
-// mod_rewrite (mod_rewrite.c, do_rewritelog), as of "localhost - - [localhost/sid#…";
-// 0 for the message of another module, which head tells, what is before it, or what
-// follows the name. A bracket ends it: another line's peer.
+// RewriteName returns the length of the client's name at the start of a mod_rewrite message
+// (mod_rewrite.c, do_rewritelog), as in "localhost - - [localhost/sid#…", and 0 for a message of
+// another module. It identifies the module by head, the text before the message, or by what
+// follows the name. The name ends at a space, or at the bracket of another line's peer. The
+// guard of malformed lines uses it too.
 func RewriteName(head, message []byte) int {
 	near := head[max(0, len(head)-len("[rewrite:trace1] [pid 4194304:tid 140737354104832] mod_rewrite.c(483): ")-64):]
 	if !bytes.Contains(near, []byte("rewrite:trace")) && !bytes.Contains(message[:min(len(message), 400)], []byte("/sid#")) {
@@ -242,8 +244,8 @@ func RewriteName(head, message []byte) int {
 	return len(message)
 }
 
-// addRewritePeer adds what RewriteName finds behind the peer that starts and ends
-// there, and returns where the message goes on.
+// addRewritePeer adds the name that RewriteName finds behind the peer at line[start:end], and
+// returns where the rest of the message begins.
 func addRewritePeer(line []byte, start, end int, out *Line) int {
 	name := min(end+1, len(line))
 	n := RewriteName(line[:start], line[name:])
@@ -254,8 +256,8 @@ func addRewritePeer(line []byte, start, end int, out *Line) int {
 	return name + n
 }
 
-// bracket returns where the " […]" at pos ends whose content ok accepts: the
-// position of its closing bracket, -1 for none.
+// bracket returns the position of the bracket that closes the " […]" at pos, -1 if there is none
+// or if ok rejects its content.
 func bracket(line []byte, pos int, ok func([]byte) bool) int {
 	if !bytes.HasPrefix(line[pos:], []byte(" [")) {
 		return -1
@@ -267,8 +269,8 @@ func bracket(line []byte, pos int, ok func([]byte) bool) int {
 	return pos + n
 }
 
-// isLevel accepts "error" and "proxy_http:trace1". With more colons it could hold
-// an IPv6 address; a number behind the colon is the port of a peer that was cut.
+// isLevel reports whether b is a level such as "error" or "proxy_http:trace1". With more than
+// one colon it could be an IPv6 address; a number behind the colon is the port of a cut peer.
 func isLevel(b []byte) bool {
 	for _, c := range b {
 		if (c < 'a' || c > 'z') && c-'0' > 9 && c != '_' && c != ':' && c != '-' {
@@ -279,15 +281,15 @@ func isLevel(b []byte) bool {
 	return len(b) > 0 && (!both || bytes.IndexByte(level, ':') < 0 && !allDigits(level))
 }
 
-// isPID accepts "pid 12" and "pid 12:tid 34".
+// isPID reports whether b is "pid 12" or "pid 12:tid 34".
 func isPID(b []byte) bool {
 	b, ok := bytes.CutPrefix(b, []byte("pid "))
 	pid, tid, both := bytes.Cut(b, []byte(":tid "))
 	return ok && allDigits(pid) && (!both || allDigits(tid))
 }
 
-// portColon returns the position of the colon before the port in what follows
-// "client ", -1 for no port. httpd puts no brackets around IPv6; 2.2 logs no port.
+// portColon returns the position of the colon before the port of a peer, -1 for no port. httpd
+// puts no brackets around IPv6 addresses, and httpd 2.2 logs no port (numbered is false).
 func portColon(b []byte, numbered bool) int {
 	i := bytes.LastIndexByte(b, ':')
 	if i < 1 || len(b)-i > len(":65535") || !allDigits(b[i+1:]) {

@@ -9,20 +9,21 @@ import (
 	"hushpipe/format/machine"
 )
 
-// usual is what the formats of the shape of the named ones have of their own,
+// fastLayout describes formats shaped like the named ones, whose lines ParseFast reads:
 //
 //	[%v[:%p] ]%h %l %u %t "%r" %>s %b[ "%{Referer}i" "%{User-Agent}i" …]
 type fastLayout struct {
 	begin   layoutStart
 	fields  []Field    // from the client's on
-	client  int        // which of them is counted
-	status  int        // which of the two numbers is the final status, -1 for none
-	request bool       // the request line tells the target
-	quotes  int        // in a line
-	headers []Kind     // of the values behind the numbers
-	spans   spanLayout // of what is counted of a request
+	client  int        // index in fields of the client that is counted
+	status  int        // which of the two numbers is the final status, -1 for neither
+	request bool       // the target comes from the request line
+	quotes  int        // number of quotes in a line
+	headers []Kind     // of the quoted values behind the numbers
+	spans   spanLayout // of the values that traffic figures count
 }
 
+// layoutStart is what comes first in a line.
 type layoutStart uint8
 
 const (
@@ -32,8 +33,8 @@ const (
 	startPort                // %v:%p %h
 )
 
-// findUsual recognises a usual format by its elements, whatever their names: %O
-// is matched like %b, and one header like another.
+// findFastLayout recognizes a fast layout by its elements, not by the names of directives: %O is
+// matched like %b, and one header like another.
 func (p *LogFormat) findFastLayout(elems []element) {
 	begin, headers, ok := strings.Cut(outline(elems), `%f %l %u %t "%f" %b %b`)
 	if !ok || strings.ReplaceAll(headers, ` "%f"`, "") != "" {
@@ -55,7 +56,7 @@ func (p *LogFormat) findFastLayout(elems []element) {
 	if slices.Equal(p.own, own) && (u.client == 0 || u.client >= layoutHeaders) && (u.request || p.target < 0) && p.query < 0 {
 		for _, f := range u.fields[layoutHeaders:] {
 			if f.Kind == Request {
-				return // whose target is not that of the line
+				return // its target is not the line's
 			}
 			u.headers = append(u.headers, f.Kind)
 		}
@@ -65,8 +66,8 @@ func (p *LogFormat) findFastLayout(elems []element) {
 	}
 }
 
-// outline writes elements as a LogFormat string, with one directive for all
-// those that are matched alike: %f for anything, %b for a number.
+// outline renders elements as a LogFormat string, with one directive for all that are matched
+// alike: %f for any bytes, %b for a number.
 func outline(elems []element) string {
 	var b strings.Builder
 	for _, e := range elems {
@@ -90,7 +91,7 @@ func outline(elems []element) string {
 	return b.String()
 }
 
-// The places of the fields that ParseFast looks for, from the client's on.
+// Indexes of fields, counted from the client's.
 const (
 	layoutUser    = 2
 	layoutRequest = 4
@@ -98,8 +99,8 @@ const (
 	layoutHeaders = 7
 )
 
-// ParseFast implements FastParser. The line has no identity, no escaped quote, and no
-// empty user.
+// ParseFast implements FastParser, for lines without an identity, an escaped quote or an empty
+// user.
 func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	u := &p.fast
 	if u.begin == noFastLayout || m.N != u.quotes || line[0] == '{' { // a piece of a JSON line
@@ -115,7 +116,7 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) boo
 		}
 		user = hostEnd + len(identless)
 	}
-	// `"GET / HTTP/1.1" 200 12`, and what ends the line or begins a header
+	// `"GET / HTTP/1.1" 200 12`, then the end of the line or a header
 	requestEnd, end := int(quotes[1]), len(line)
 	if len(u.headers) > 0 {
 		end = int(quotes[2]) - 1
@@ -176,14 +177,14 @@ func (p *LogFormat) ParseFast(line []byte, m *machine.Delimiters, out *Line) boo
 	return end == len(line)
 }
 
-// ParseFastAll implements FastAllParser, for formats without a virtual host before the client.
+// ParseFastAll implements FastAllParser, for formats that begin with the client.
 func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool {
 	u := &p.fast
 	if u.begin != startHost || !p.ParseFast(line, m, out) {
 		return false
 	}
 	found, fields := out.Fields, out.Fields[:len(u.fields)]
-	more := len(found) - len(u.headers) // fields before the headers
+	more := len(found) - len(u.headers) // number of fields before the headers
 	if out.Client > 0 {
 		out.Client += layoutHeaders - more
 	}
@@ -214,20 +215,21 @@ func (p *LogFormat) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) 
 	return true
 }
 
-// usualHead is the length of ` - - [22/Nov/2026:06:46:00 +0000] `.
+// headLen is the length of ` - - [22/Nov/2026:06:46:00 +0000] `.
 const headLen = len(" - - ") + bracketedCLF + len(" ")
 
-// isUsualHead tells whether b is that, with the time that is remembered.
+// isKnownHead reports whether b is that text, with the remembered time.
 func (c *clfReader) isKnownHead(b *[headLen]byte) bool {
 	const dashes = ' ' | '-'<<8 | ' '<<16 | '-'<<24
 	return binary.LittleEndian.Uint32(b[:]) == dashes && b[4] == ' ' && b[headLen-1] == ' ' && c.isLastTime((*[bracketedCLF]byte)(b[5:]))
 }
 
-// isLast tells whether b is the time in brackets that is remembered, perhaps
-// another second of its minute.
+// isLastTime reports whether b is the remembered time in brackets, or another second of its
+// minute.
 func (c *clfReader) isLastTime(b *[bracketedCLF]byte) bool {
 	const seconds = len("[22/Nov/2026:06:46:")
-	// Four words cover it. One ends with the tens, one begins with the ones.
+	// Four words cover the time. One ends with the tens of the seconds, one begins with the
+	// ones.
 	const tens, ones = seconds - 7, seconds + 1
 	return (binary.LittleEndian.Uint64(b[ones:])^binary.LittleEndian.Uint64(c.last[ones:]))>>8 == 0 &&
 		(binary.LittleEndian.Uint64(b[tens:])^binary.LittleEndian.Uint64(c.last[tens:]))<<8 == 0 &&
@@ -236,12 +238,12 @@ func (c *clfReader) isLastTime(b *[bracketedCLF]byte) bool {
 		b[seconds]-'0' <= 5 && b[seconds+1]-'0' <= 9
 }
 
-// findHost returns where the client and the user stand in what comes before the
-// first quote, behind the virtual host; hostEnd is -1 for nowhere, or behind one
-// that may need treatment.
+// findHost returns where the client begins and ends and where the user ends in the text before
+// the first quote, behind the virtual host. hostEnd is -1 if they are not found, or if the
+// virtual host may need treatment.
 func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int) {
-	// No user name holds a quote that is not escaped, so that the time before the
-	// first quote is the server's, whatever a client wrote before it.
+	// No user name holds an unescaped quote, so the time before the first quote is the server's,
+	// whatever a client wrote in front of it.
 	stamp := quote - bracketedCLF - len(" ")
 	if stamp < 1 || line[stamp-1] != ' ' || line[quote-1] != ' ' || !isBracketedCLF(line[stamp:], &p.clf) {
 		return -1, -1, -1
@@ -257,7 +259,7 @@ func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int
 		return -1, -1, -1
 	}
 	if host > 0 && string(words[host:hostEnd]) == "-" {
-		return -1, -1, -1 // what stands before it is no virtual host
+		return -1, -1, -1 // the text before it is not a virtual host
 	}
 	if user := words[hostEnd+len(identless):]; len(user) > 1 && holdsClient(user) {
 		return -1, -1, -1
@@ -265,8 +267,8 @@ func (p *LogFormat) findHost(line []byte, quote int) (host, hostEnd, userEnd int
 	return host, hostEnd, len(words)
 }
 
-// hostStart returns where the client stands behind the virtual host, -1 for
-// nowhere, or behind one that may need treatment.
+// hostStart returns where the client begins behind the virtual host, -1 if nowhere, or if the
+// virtual host may need treatment.
 func (u *fastLayout) hostStart(words []byte) int {
 	sep, start := byte(' '), 0
 	if u.begin == startPort {
@@ -285,8 +287,8 @@ func (u *fastLayout) hostStart(words []byte) int {
 	return start
 }
 
-// isPlainName reports whether v is a host name that holds no address, whatever
-// follows it: it has no colon, and a dotted quad has four numbers.
+// isPlainName reports whether v is a host name that holds no address, whatever follows it: it
+// has no colon, and cannot be a dotted quad, which has three dots.
 func isPlainName(v []byte) bool {
 	dots, digits := 0, false
 	for _, c := range v {
@@ -303,8 +305,8 @@ func isPlainName(v []byte) bool {
 	return dots <= 2 || !digits
 }
 
-// numberEnd returns where the number, or the '-' for none, at line[pos:] ends,
-// -1 where there is none.
+// numberEnd returns the end of the number, or of the '-' for none, at line[pos:], -1 if there is
+// neither.
 func numberEnd(line []byte, pos int) int {
 	end := pos
 	for end < len(line) && line[end]-'0' <= 9 {
@@ -319,20 +321,20 @@ func numberEnd(line []byte, pos int) int {
 	return end
 }
 
-// isNumber reports whether line[pos:] is a number of one to eight digits, eight
-// bytes or more from the beginning of the line.
+// isNumber reports whether line[pos:] is a number of one to eight digits. line must have at
+// least eight bytes.
 func isNumber(line []byte, pos int) bool {
 	n := len(line) - pos
 	if n < 1 || n > 8 || len(line) < 8 {
 		return false
 	}
-	// Of digits, the upper four bits are those of '0', and the lower ones no more
-	// than 9: adding 0x76 sets no highest bit.
+	// The upper four bits of a digit are those of '0' and the lower ones are at most 9, so that
+	// adding 0x76 to the XOR with '0' sets no highest bit.
 	v := (binary.LittleEndian.Uint64(line[len(line)-8:]) ^ 0x3030303030303030) >> (64 - 8*n)
 	return (v+0x7676767676767676|v)&0x8080808080808080 == 0
 }
 
-// statusOf returns the value of a number of three digits, 0 for others.
+// statusOf returns the value of a three-digit number, 0 for any other.
 func statusOf(b []byte) int {
 	if len(b) != 3 {
 		return 0

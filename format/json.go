@@ -7,21 +7,19 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// jsonParser is the Parser of lines that are one JSON object each, as Apache writes
-// them with a LogFormat made of JSON, nginx with escape=json, and Caddy. It
-// finds values by their keys, at any depth. All strings become fields, keys
-// too; numbers only where an address is expected.
+// jsonParser is the Parser of lines that are one JSON object each: what Apache writes with a
+// LogFormat made of JSON, nginx with escape=json, and Caddy. It finds values by their keys, at
+// any depth. All strings become fields, keys too, but numbers only where an address is expected.
 //
-// fastjson decodes and judges a copy of the line. The spans come from the line
-// itself, so that what nobody replaces keeps its bytes: Apache escapes by rules
-// of its own (server/util.c, ap_escape_logitem), and \xc3 is no JSON. Where the
-// two readings differ, the line is malformed.
+// fastjson decodes and validates a copy of the line. The spans come from the line itself, so
+// that whatever is not replaced keeps its bytes: Apache has its own escapes (server/util.c,
+// ap_escape_logitem), and \xc3 is not JSON. If the two readings differ, the line is malformed.
 type jsonParser struct {
 	jsonConfig
 	parser  fastjson.Parser
-	member  func(name []byte, v *fastjson.Value) // j.visit, bound once
+	member  func(name []byte, v *fastjson.Value) // j.visit, bound once so that a line allocates nothing
 	tokens  []jsonToken
-	patched []byte // a line of httpd's, as JSON
+	patched []byte // a line from httpd, made valid JSON
 	name    []byte
 	wasLong bool // the last line was a long one
 
@@ -30,64 +28,63 @@ type jsonParser struct {
 	jsonLine
 }
 
-// jsonAsked is what lines are read for.
+// jsonConfig is what a parser looks for.
 type jsonConfig struct {
 	loc       *time.Location
 	keys      map[string]key
 	opt       Options
-	clientKey string // opt.Client, in the spelling of keys
+	clientKey string // opt.Client, normalized like the keys
 }
 
-// jsonShapesSeen are the shapes of earlier lines, see ParseFast.
+// jsonShapesSeen holds the shapes of earlier lines, see ParseFast.
 type jsonShapesSeen struct {
 	shapes [jsonShapes]jsonShape
-	latest int       // of shapes
-	shape  jsonShape // of the line at hand, as far as it is known
-	unfit  bool      // it has none
+	latest int       // index of the newest shape
+	shape  jsonShape // of the current line, as far as it is read
+	unfit  bool      // the current line has no shape
 }
 
-// jsonService is what may stand under the key of a log service, and what was found there.
+// jsonService reads a line inside the JSON of a log service, and holds what it found.
 type jsonService struct {
-	parse   func(line []byte, out *Line) bool // nil: nothing may
-	wrapper bool                              // all lines are of a log service
+	parse   func(line []byte, out *Line) bool // nil: lines are never nested
+	wrapper bool                              // every line comes from a log service
 	within  Line
-	text    []byte // what it is in, without JSON's escapes
+	text    []byte // the nested line, without JSON's escapes
 
-	unread    bool // there is a text of a log service, in an unknown format
-	read      bool // there is one in a known format,
-	first     int  // whose fields begin here,
-	uncertain bool // under a key that has other texts as well
+	unread    bool // the service's text has an unknown format
+	read      bool // it has a known format,
+	first     int  // its fields begin here,
+	uncertain bool // under a key that can hold other texts
 }
 
-// jsonLine is the line at hand.
+// jsonLine is the state of the current line.
 type jsonLine struct {
 	line     []byte
 	out      *Line
-	rest     []jsonToken // not yet seen by fastjson
+	rest     []jsonToken // tokens that fastjson has not reached
 	mismatch bool
 	header   bool // inside an object of headers
 	ofClient bool // inside an object that is a client
 	jsonFound
 }
 
-// jsonTold is what the values of a line have told.
+// jsonFound is what the values of a line have given so far.
 type jsonFound struct {
 	rank     [useLine + 1]uint8
-	listRank uint8 // of the fields that a proxy names, with opt.Proxies
+	listRank uint8 // of the fields that a proxy names, for opt.Proxies
 	list     int
 	listEnd  int
 	query    []byte
-	fromLine bool // out.Target is from a full request line
-	clients  bool // there is a key of clients
+	fromLine bool // out.Target comes from a full request line
+	clients  bool // the line has a key of clients
 }
 
-// unranked is the rank of what no value has told yet.
+// unranked is the rank of a use that no value has served yet.
 const unranked = 255
 
-// newKeyedJSON returns a Parser of JSON lines. Entries of keys, ROLE=KEY, name
-// further keys and win over the built-in ones; ROLE is client, request, status
-// or time. A number as time stamp, an epoch, has its date in loc. An error is a
-// *JSONKeyError.
+// newKeyedJSON returns a Parser of JSON lines. keys are entries ROLE=KEY that add to the
+// built-in keys and take precedence over them; ROLE is client, request, status or time. Numeric
+// time stamps are epochs, dated in loc. An error is a *JSONKeyError.
 func newKeyedJSON(loc *time.Location, keys []string) (*jsonParser, error) {
 	return newJSONWith(loc, Options{JSONKeys: keys})
 }
@@ -103,8 +100,8 @@ func newJSONWith(loc *time.Location, opt Options) (*jsonParser, error) {
 	return j, nil
 }
 
-// newWrappedJSON returns a Parser as newJSON does, of lines that may stand inside of
-// what a log service wrote around them, perhaps another JSON line.
+// newWrappedJSON returns a Parser like newJSONWith, of lines that a log service may have
+// wrapped, perhaps in another JSON line.
 func newWrappedJSON(loc *time.Location, opt Options) (Parser, error) {
 	outer, err := newJSONWith(loc, opt)
 	if err != nil {
@@ -125,7 +122,7 @@ func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	if j.wasLong {
 		j.parser, j.tokens, j.patched, j.inner.text = fastjson.Parser{}, nil, nil, nil
 	}
-	// fastjson makes an 80-byte value of every two bytes such as "1,".
+	// fastjson needs an 80-byte value for every two bytes such as "1,".
 	j.wasLong = len(line) > maxKept
 
 	var odd, ok bool
@@ -152,7 +149,7 @@ func (j *jsonParser) Parse(line []byte, out *Line) bool {
 	return j.finish()
 }
 
-// begin begins with a line, of which nothing is known.
+// begin resets the state for a line.
 func (j *jsonParser) begin(line []byte, out *Line) {
 	j.line, j.out = line, out
 	j.mismatch, j.header, j.query, j.fromLine = false, false, nil, false
@@ -163,8 +160,8 @@ func (j *jsonParser) begin(line []byte, out *Line) {
 	j.listRank = unranked
 }
 
-// finish is called when all values were taken, and reports whether the line says what
-// belongs to a known format.
+// finish completes the line after its last value. It reports false if the line is not of a known
+// format.
 func (j *jsonParser) finish() bool {
 	out := j.out
 	if j.inner.read && !(j.inner.uncertain && j.clients) {
@@ -175,11 +172,11 @@ func (j *jsonParser) finish() bool {
 	if out.Client >= 0 && j.listRank != unranked {
 		out.Peer, out.Client, out.Through = out.Client, j.list, j.listEnd
 	}
-	// A text that is the whole line of a server may hold its client.
+	// A text that is a server's whole line may hold its client.
 	return !j.inner.wrapper && (!j.inner.unread || j.clients)
 }
 
-// visit is called for each member of an object.
+// visit handles one member of an object.
 func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
 	t, ok := j.nextToken('"', name)
 	if !ok {
@@ -196,9 +193,9 @@ func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
 		}
 	}
 	if k.rank != rankUser {
-		// Headers are the client's: none of them is the line's time, status or
-		// request. But http_status and http_request are also what some call the
-		// server's own, where there is no better.
+		// A client sends headers, so none of them is the line's time, status or request. But
+		// some formats also call the server's own values http_status and http_request; those
+		// count if there is nothing better.
 		switch {
 		case k.use == useClient && (httpPrefix || j.header):
 			k.rank = max(k.rank, rankHeader)
@@ -215,8 +212,8 @@ func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
 	j.header, j.ofClient = header, ofClient
 }
 
-// isHostKey knows the keys of objects such as client and source in the Elastic Common
-// Schema.
+// isHostKey reports whether a key names a host within an object such as client or source of the
+// Elastic Common Schema.
 func isHostKey(name []byte) bool {
 	switch string(name) {
 	case "address", "domain", "host", "hostname", "name":
@@ -225,7 +222,7 @@ func isHostKey(name []byte) bool {
 	return false
 }
 
-// value takes the tokens of v, the value of a key k or an element of it.
+// value consumes the tokens of v, which is the value of key k or an element of it.
 func (j *jsonParser) value(v *fastjson.Value, k key) {
 	switch v.Type() {
 	case fastjson.TypeObject:
@@ -254,8 +251,8 @@ func (j *jsonParser) value(v *fastjson.Value, k key) {
 	}
 }
 
-// take returns the next token, which must be of the given kind and, if a
-// string, decode to s. Decoding only shortens: equal lengths are equal bytes.
+// nextToken returns the next token, which must be of the given kind and, for a string, decode to
+// s. Decoding only shortens, so texts of equal length must be equal.
 func (j *jsonParser) nextToken(kind byte, s []byte) (jsonToken, bool) {
 	if j.mismatch || len(j.rest) == 0 || j.rest[0].kind != kind {
 		j.mismatch = true
@@ -275,14 +272,14 @@ func (j *jsonParser) nextToken(kind byte, s []byte) (jsonToken, bool) {
 	return t, !j.mismatch
 }
 
-// emit adds the field of a string.
+// emit adds a string's field.
 func (j *jsonParser) emit(kind Kind, t jsonToken) {
 	if t.start < t.end {
 		j.out.add(kind, t.start, t.end)
 	}
 }
 
-// str adds a string value, s when decoded, and what it tells.
+// str adds a string value, decoded in s, and records what it means.
 func (j *jsonParser) str(s []byte, k key, t jsonToken) {
 	j.clients = j.clients || isClient(k.kind)
 	switch hasValue := len(s) > 0 && string(s) != "-"; k.use {
@@ -312,7 +309,7 @@ func (j *jsonParser) str(s []byte, k key, t jsonToken) {
 			j.query = s
 		}
 	default:
-		// Told from end to end, and without escapes, it holds no address.
+		// Read from end to end, and without escapes, it holds no address.
 		if n := j.setNumeric(s, k); n > 0 && n == t.end-t.start {
 			k.kind = Plain
 		}
@@ -320,8 +317,8 @@ func (j *jsonParser) str(s []byte, k key, t jsonToken) {
 	j.emit(k.kind, t)
 }
 
-// addInner adds the fields of the line that a string is, if it is one of a known
-// format, where they stand in it.
+// addInner adds the fields of the nested line that a string holds. It reports false if that has
+// no known format.
 func (j *jsonParser) addInner(t jsonToken) bool {
 	raw := j.line[t.start:t.end]
 	j.inner.text = appendJSONText(j.inner.text[:0], raw)
@@ -335,7 +332,7 @@ func (j *jsonParser) addInner(t jsonToken) bool {
 		start, end := 0, 0
 		start, pos = jsonOffset(raw, at, pos, f.Start)
 		end, pos = jsonOffset(raw, start, pos, f.End)
-		// Quotes around a pseudonym would have to be escaped.
+		// The quotes around a pseudonym would need escapes.
 		if at = end; pos != f.End || f.Bare {
 			j.out.Fields = j.out.Fields[:first]
 			return false
@@ -346,8 +343,8 @@ func (j *jsonParser) addInner(t jsonToken) bool {
 	return true
 }
 
-// takeInner takes what the line inside this one tells. Its time is the server's, and
-// the other one that of the log service.
+// takeInner makes the nested line's values those of the line. Its time is the server's; the
+// outer one is the log service's.
 func (j *jsonParser) takeInner() {
 	in, out := &j.inner.within, j.out
 	out.Status, out.Target, out.Error, out.Inside = in.Status, in.Target, in.Error, true
@@ -362,7 +359,7 @@ func (j *jsonParser) takeInner() {
 	}
 }
 
-// number adds a number where an address was expected: 3232235777 is
+// number handles a number. Where an address is expected, it becomes a field: 3232235777 is
 // 192.168.1.1.
 func (j *jsonParser) number(k key, t jsonToken) {
 	j.setNumeric(j.line[t.start:t.end], k)
@@ -375,8 +372,8 @@ func (j *jsonParser) number(k key, t jsonToken) {
 	}
 }
 
-// literal takes true or false, which are no address either, but whatever is not
-// understood in the place of one is replaced.
+// literal handles true or false. Neither is an address, but in the place of one, anything
+// unknown is replaced.
 func (j *jsonParser) literal(kind byte, k key) {
 	if t, ok := j.nextToken(kind, nil); ok && isClient(k.kind) {
 		j.unfit = true
@@ -388,7 +385,7 @@ func (j *jsonParser) emitBare(t jsonToken) {
 	j.out.Fields = append(j.out.Fields, Field{Kind: Client, Bare: true, Start: t.start, End: t.end})
 }
 
-// setClient notes that the next field is a client.
+// setClient records that the next field is a client.
 func (j *jsonParser) setClient(k key) {
 	at := len(j.out.Fields)
 	if !j.opt.Proxies {
@@ -407,7 +404,7 @@ func (j *jsonParser) setClient(k key) {
 	}
 	if !list {
 		if k.rank != rankUser {
-			k.rank = rankHeader - k.rank // the remote address is that of who asked
+			k.rank = rankHeader - k.rank // prefer the remote address: it is the peer's
 		}
 		if j.better(k) {
 			j.out.Client = at
@@ -418,12 +415,12 @@ func (j *jsonParser) setClient(k key) {
 	case k.rank < j.listRank:
 		j.list, j.listEnd, j.listRank = at, at, k.rank
 	case k.rank == j.listRank && j.listEnd == at-1:
-		j.listEnd = at // of an array: a header that came twice
+		j.listEnd = at // an array: a header that came twice
 	}
 }
 
-// setNumeric takes a status or a time stamp and returns how many bytes of s
-// it is, 0 for none.
+// setNumeric reads a status or a time stamp and returns how many bytes of s it covers, 0 for
+// none.
 func (j *jsonParser) setNumeric(s []byte, k key) int {
 	switch k.use {
 	case useStatus:
@@ -445,8 +442,8 @@ func (j *jsonParser) setNumeric(s []byte, k key) int {
 	return 0
 }
 
-// setTarget takes a request line or what is a target by itself. A request line
-// beats the rest, then what has a query beats what has none.
+// setTarget reads a request line or a bare target. A request line beats everything else, then a
+// target with a query beats one without.
 func (j *jsonParser) setTarget(s []byte, k key) {
 	target, full := requestTarget(s)
 	if target == nil {
@@ -467,16 +464,15 @@ func (j *jsonParser) setTarget(s []byte, k key) {
 	}
 }
 
-// finishTarget gives the target the query that stands under a key of its own
-// ("uri":"%U","query":"%q"), and the bytes that httpd wrote as \xhh, which
-// fastjson leaves as they are. A real backslash before xhh cannot be told from
-// it any more, and only ever changes the sender's own target.
+// finishTarget appends to the target a query under its own key ("uri":"%U","query":"%q"), and
+// decodes the bytes that httpd wrote as \xhh, which fastjson leaves alone. A real backslash
+// before xhh looks the same by now; it can only change the target of the client that sent it.
 func (j *jsonParser) finishTarget() {
 	t := j.out.Target
 	if t == nil {
 		return
 	}
-	decoded := appendUnhexed(j.out.decoded[:0], t) // fastjson's memory serves the next line
+	decoded := appendUnhexed(j.out.decoded[:0], t) // a copy, since fastjson reuses its memory
 	if !j.fromLine && j.query != nil && bytes.IndexByte(t, '?') < 0 {
 		if j.query[0] != '?' {
 			decoded = append(decoded, '?')
@@ -486,7 +482,7 @@ func (j *jsonParser) finishTarget() {
 	j.out.Target, j.out.decoded = decoded, decoded
 }
 
-// appendUnhexed appends s with \xhh replaced by the byte.
+// appendUnhexed appends s with each \xhh replaced by its byte.
 func appendUnhexed(dst, s []byte) []byte {
 	if bytes.IndexByte(s, '\\') < 0 {
 		return append(dst, s...)
@@ -505,7 +501,7 @@ func appendUnhexed(dst, s []byte) []byte {
 	return dst
 }
 
-// hexDigit is the value of c, 255 for no hex digit.
+// hexDigit returns the value of a hexadecimal digit, 255 for any other byte.
 func hexDigit(c byte) byte {
 	switch {
 	case c-'0' <= 9:
@@ -516,7 +512,7 @@ func hexDigit(c byte) byte {
 	return 255
 }
 
-// better reports whether k is the best so far of its use, and notes it.
+// better reports whether k is the best key so far for its use, and records it if so.
 func (j *jsonParser) better(k key) bool {
 	if k.rank >= j.rank[k.use] {
 		return false

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// use is what a JSON value says about its line, apart from its Kind.
+// use is what a JSON value means for its line, apart from its Kind.
 type use uint8
 
 const (
@@ -18,21 +18,21 @@ const (
 	useQuery
 	useStatus
 	useTime
-	useLine // all of a server's line, in that of a log service
-	useText // the same, or any other text
+	useLine // a server's whole line, inside a log service's
+	useText // such a line, or any other text
 )
 
-// key is the meaning of a JSON key. Of several keys with one use, the lowest
-// rank speaks for the line, and the first of equals.
+// key is the meaning of a JSON key. Of several keys with one use, the lowest rank counts for the
+// line, and of equal ranks the first.
 type key struct {
 	kind Kind
 	use  use
 	rank uint8
 }
 
-// Ranks of useClient. What a client can put into a header itself stands behind
-// what the server knows, and a server that was told which proxies to trust
-// says the result in client_ip (Caddy: request.client_ip).
+// Ranks of useClient. A header, which a client can forge, ranks behind what the server knows. A
+// server that was told which proxies to trust logs the result as client_ip (Caddy:
+// request.client_ip).
 const (
 	rankUser = iota
 	rankHost
@@ -42,12 +42,11 @@ const (
 	rankList
 )
 
-// rankPrefixed is added to the rank of a key that begins with http_ and is no client.
+// rankPrefixed is added to the rank of a key that begins with http_ and is not a client's.
 const rankPrefixed = 20
 
-// jsonKeys are the keys of published Apache and nginx formats, of Caddy, Traefik and
-// Envoy, and of what Docker and filebeat write around lines, as appendKeyName spells
-// them.
+// jsonKeys are the keys of published Apache and nginx formats, of Caddy, Traefik and Envoy, and
+// of the wrappers of Docker and Filebeat, in the spelling of appendKeyName.
 var jsonKeys = map[string]key{
 	"client":                {Client, useClient, rankClient},
 	"clientip":              {Client, useClient, rankClient},
@@ -85,7 +84,7 @@ var jsonKeys = map[string]key{
 	// Envoy's.
 	"downstreamremoteaddress":       {Client, useClient, rankClient},
 	"downstreamdirectremoteaddress": {Client, useClient, rankRemote},
-	// Headers in Traefik's lines.
+	// Request headers in Traefik's lines.
 	"requestxforwardedfor": {ClientList, useClient, rankList},
 	"requestxrealip":       {Client, useClient, rankHeader},
 	"requestuseragent":     {UserAgent, useNone, 0},
@@ -109,7 +108,7 @@ var jsonKeys = map[string]key{
 	"location": {URL, useNone, 0},
 	"message":  {URL, useLine, 0},
 	"log":      {URL, useLine, 0},
-	// Where GELF, Splunk, Loki, the Elastic Common Schema and others have a line.
+	// Keys under which GELF, Splunk, Loki, the Elastic Common Schema and others put a line.
 	"msg":          {URL, useText, 0},
 	"shortmessage": {URL, useText, 0},
 	"fullmessage":  {URL, useText, 0},
@@ -117,7 +116,7 @@ var jsonKeys = map[string]key{
 	"event":        {URL, useText, 0},
 	"original":     {URL, useText, 0},
 	"raw":          {URL, useText, 0},
-	// Where a request was sent to before it was rewritten, and where it leads to.
+	// A request's URL before a rewrite, and where a response redirects to.
 	"contentlocation":     {URL, useNone, 0},
 	"destination":         {URL, useNone, 0},
 	"xoriginaluri":        {URL, useNone, 0},
@@ -135,7 +134,7 @@ var jsonKeys = map[string]key{
 	"responsecode": {Text, useStatus, 2},
 	"response":     {Text, useStatus, 2},
 	"code":         {Text, useStatus, 3},
-	// Traefik's: what the client got, and what the server behind it said.
+	// Traefik's: the status that the client got, and the one from the server behind Traefik.
 	"downstreamstatus": {Text, useStatus, 1},
 	"originstatus":     {Text, useStatus, 3},
 
@@ -145,14 +144,14 @@ var jsonKeys = map[string]key{
 	"timelocal":   {Text, useTime, 1},
 	"timeiso8601": {Text, useTime, 1},
 	"datetime":    {Text, useTime, 1},
-	"date":        {Text, useTime, 2}, // a header of that name, too
+	"date":        {Text, useTime, 2}, // also a header of that name
 	"msec":        {Text, useTime, 1},
 	"starttime":   {Text, useTime, 1},
 	"startlocal":  {Text, useTime, 2},
 	"startutc":    {Text, useTime, 2},
 }
 
-// JSONKeyError says which entry of further JSON keys cannot be understood.
+// JSONKeyError reports why an entry of Options.JSONKeys is invalid.
 type JSONKeyError struct {
 	Entry  string
 	Reason string
@@ -160,7 +159,7 @@ type JSONKeyError struct {
 
 func (e *JSONKeyError) Error() string { return fmt.Sprintf("json key %q: %s", e.Entry, e.Reason) }
 
-// withUserKeys returns jsonKeys and entries as in "client=srcaddr".
+// withUserKeys returns jsonKeys plus entries such as "client=srcaddr".
 func withUserKeys(entries []string) (map[string]key, error) {
 	all := maps.Clone(jsonKeys)
 	for _, e := range entries {
@@ -173,7 +172,7 @@ func withUserKeys(entries []string) (map[string]key, error) {
 		switch role {
 		case "client":
 			k = key{Client, useClient, rankUser}
-			// A header that is known to hold a list still does.
+			// A header known to hold a list still does.
 			if old := all[string(b)]; old.kind == ClientList {
 				k.kind = ClientList
 			}
@@ -191,9 +190,9 @@ func withUserKeys(entries []string) (map[string]key, error) {
 	return all, nil
 }
 
-// appendKeyName appends name in the spelling of jsonKeys: lower case, without
-// _, -, . and without the leading @ of Logstash or the http_ by which nginx
-// names request headers. header reports that http_.
+// appendKeyName appends name in the spelling of jsonKeys: lower case, without _, - and .,
+// without Logstash's leading @, and without the http_ that nginx puts before request headers.
+// header reports that http_.
 func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 	if len(name) > 0 && name[0] == '@' {
 		name = name[1:]
@@ -213,9 +212,9 @@ func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 	return dst, header
 }
 
-// kindOf returns the kind of a key in the spelling of jsonKeys. One that only ends in a
-// name of clients has their kind, and no other meaning: in {"tremote_ip": two lines
-// were written into each other.
+// kindOf returns the kind of a key in the spelling of jsonKeys. A key that only ends in a name
+// of clients gets their kind but no use: in {"tremote_ip", two lines were written into each
+// other.
 func kindOf(keys map[string]key, name []byte) Kind {
 	if k, ok := keys[string(name)]; ok {
 		return k.kind
@@ -230,11 +229,10 @@ func kindOf(keys map[string]key, name []byte) Kind {
 	return Text
 }
 
-// minKeyEnd is the length of the shortest name that tells a key by its end: not ip, as
-// in zip.
+// minKeyEnd is the shortest name that identifies a key by its end, in bytes: not ip, as in zip.
 const minKeyEnd = len("client")
 
-// keyEnds are those names by their last byte, but for names that end in one.
+// keyEnds holds those names by their last byte, without names that end in another one.
 var keyEnds = func() (ends [256][]keyEnd) {
 	for name, k := range jsonKeys {
 		longer := func(end string) bool {
@@ -254,13 +252,14 @@ type keyEnd struct {
 
 func isKeySeparator(c byte) bool { return c == '_' || c == '-' || c == '.' }
 
-// ClientKeys are the keys of JSON lines whose values are clients.
+// ClientKeys are the keys of JSON lines whose values are clients. The guard of malformed lines
+// looks for them.
 type ClientKeys struct {
 	keys map[string]key
 	ends [256]bool
 }
 
-// ClientKeysOf returns those that p knows, and else the built-in ones.
+// ClientKeysOf returns the keys that p knows, or else the built-in ones.
 func ClientKeysOf(p Parser) ClientKeys {
 	c := ClientKeys{keys: jsonKeys}
 	switch w := p.(type) {
@@ -288,11 +287,11 @@ func ClientKeysOf(p Parser) ClientKeys {
 	return c
 }
 
-// MayEnd reports whether a key can end in that byte, one of p's or a built-in one.
+// MayEnd reports whether a key of p, or a built-in one, can end in byte last.
 func (c *ClientKeys) MayEnd(last byte) bool { return c.ends[last] }
 
-// Has reports whether the values of a key are clients; list is for several of
-// them, with commas in between.
+// Has reports whether the values of a key are clients, and whether they are comma-separated
+// lists.
 func (c *ClientKeys) Has(name []byte) (client, list bool) {
 	var buf [64]byte
 	if len(name) > len(buf) {

@@ -6,17 +6,17 @@ import (
 	"hushpipe/format/machine"
 )
 
-// The lines of one logger differ in their values alone: keys, order and blanks are those
-// of its format. A jsonShape is a line that jsonParser.Parse has taken, without its values. A
-// line that has all of these bytes, with values of the same types between them, means
-// what that line meant, and neither has to be parsed nor looked up in the table of keys.
+// The lines of one logger differ only in their values: its format fixes keys, order and spaces.
+// A jsonShape is a line that jsonParser.Parse has read, without its values. A line with the same
+// bytes, and values of the same types between them, means the same, so it needs neither parsing
+// nor a look into the table of keys.
 
-// jsonShapes is how many are remembered: of a server that leaves out what it does not
-// know, or of two servers.
+// jsonShapes is how many shapes a parser remembers: those of a server that omits unknown values,
+// or of two servers.
 const jsonShapes = 4
 
-// Bounds of a line with a shape: of its memory, and, of keys and values as well as of
-// objects and arrays, for any line that fits it to be within those of appendJSONTokens.
+// Bounds of a line with a shape, in bytes, and in arrays plus objects and in keys plus values.
+// They keep every line that fits the shape within the bounds of appendJSONTokens.
 const (
 	maxShape       = 4 << 10
 	maxShapeArrays = 32
@@ -24,26 +24,26 @@ const (
 )
 
 type jsonShape struct {
-	text   []byte // what stands before the first value, between two, and behind the last
+	text   []byte // the bytes before, between and behind the values
 	values []jsonValue
-	keys   []span // in text, those that may hold an address
-	names  []byte // of the values' keys, see jsonParser.name
+	keys   []span // in text, keys that may hold an address
+	names  []byte // of the values' keys, concatenated, see jsonParser.name
 }
 
 // jsonValue is a string or a number.
 type jsonValue struct {
 	key    key
 	quoted bool
-	text   int // where what stands before it ends, in the shape's text
-	keys   int // the same of the keys before it
-	name   int // and of the names
-	start  int // in the line at hand
+	text   int // end of the bytes before it, in the shape's text
+	keys   int // number of shape.keys before it
+	name   int // end of its name in shape.names
+	start  int // in the current line
 	end    int
 }
 
 type span struct{ start, end int }
 
-// note notes a value that Parse has taken, for the shape of its line.
+// note records a value that Parse has read, for the shape of its line.
 func (j *jsonParser) note(k key, t jsonToken) {
 	if len(j.tokens) > maxShapeTokens {
 		return
@@ -53,8 +53,8 @@ func (j *jsonParser) note(k key, t jsonToken) {
 	s.values = append(s.values, jsonValue{key: k, quoted: t.kind == '"', name: len(s.names), start: t.start, end: t.end})
 }
 
-// learn makes the shape of the line that Parse has taken the latest one. A line that is
-// odd is no JSON as it stands, and one with escapes has no shape.
+// learn makes the shape of the line that Parse has read the latest one. Lines that needed
+// patching (odd) or that have escapes have no shape.
 func (j *jsonParser) learn(odd bool) {
 	line, s := j.line, &j.shape
 	if odd || j.inner.read || j.unfit || !j.mayParseFast(line) || len(j.tokens) > maxShapeTokens || bytes.IndexByte(line, '\\') >= 0 || j.shapeOf(line) != nil {
@@ -83,8 +83,8 @@ func (j *jsonParser) learn(odd bool) {
 	j.shapes[j.latest], *s = *s, j.shapes[j.latest]
 }
 
-// learnKey notes a key behind line[at], where the text begins that is learned next,
-// unless it is made of what no address is made of.
+// learnKey records a key behind line[at], where the text begins that is learned next, unless the
+// key consists of characters that make up no address.
 func (j *jsonParser) learnKey(t jsonToken, at int) {
 	if t.kind == '"' && !isPlainKey(j.line[t.start:t.end]) {
 		n := len(j.shape.text) - at
@@ -92,8 +92,8 @@ func (j *jsonParser) learnKey(t jsonToken, at int) {
 	}
 }
 
-// isPlainKey reports whether a key is made of letters, '_' and '-': without digits, dots,
-// colons and escapes, there is nothing in it to be replaced.
+// isPlainKey reports whether a key consists of letters, '_' and '-': without digits, dots,
+// colons and escapes, it has nothing to replace.
 func isPlainKey(name []byte) bool {
 	for _, c := range name {
 		if (c|0x20 < 'a' || c|0x20 > 'z') && c != '_' && c != '-' {
@@ -116,7 +116,7 @@ func (j *jsonParser) mayParseFast(line []byte) bool {
 	return len(line) <= maxShape && !j.opt.Proxies && !j.inner.wrapper
 }
 
-// shapeOf returns the shape that a line fits, nil for none.
+// shapeOf returns the shape that a line fits, nil for none, trying the latest first.
 func (j *jsonParser) shapeOf(line []byte) *jsonShape {
 	for i := range jsonShapes {
 		if s := &j.shapes[(j.latest+jsonShapes-i)%jsonShapes]; len(s.text) > 0 && s.fits(line) {
@@ -126,7 +126,7 @@ func (j *jsonParser) shapeOf(line []byte) *jsonShape {
 	return nil
 }
 
-// fits reports whether a line has the shape, and notes where its values stand.
+// fits reports whether a line has the shape, and records where its values are.
 func (s *jsonShape) fits(line []byte) bool {
 	at, text := 0, 0
 	for i := range s.values {
@@ -154,7 +154,7 @@ func (s *jsonShape) fits(line []byte) bool {
 func (j *jsonParser) takeShape(s *jsonShape, line []byte, out *Line) bool {
 	out.reset()
 	j.begin(line, out)
-	text, at, key := 0, 0, 0 // where what stands before the next value begins
+	text, at, key := 0, 0, 0 // where the bytes before the next value begin, in the shape and in the line
 	name := 0
 	for i := range s.values {
 		v := &s.values[i]
@@ -173,8 +173,8 @@ func (j *jsonParser) takeShape(s *jsonShape, line []byte, out *Line) bool {
 	return j.finish() && !j.inner.read
 }
 
-// addKeys adds fields of keys, which stand by so many bytes later in the line than in the
-// shape's text.
+// addKeys adds fields for keys, which are that many bytes (by) further on in the line than in
+// the shape's text.
 func (s *jsonShape) addKeys(from, to, by int, out *Line) int {
 	for _, k := range s.keys[from:to] {
 		out.add(Text, k.start+by, k.end+by)

@@ -15,25 +15,24 @@ type jsonToken struct {
 // maxJSONDepth bounds the nesting. Caddy needs 4.
 const maxJSONDepth = 32
 
-// maxJSONTokens bounds scalars, objects and arrays, and minJSONToken bounds them in a
-// line that is longer than usual by its bytes: fastjson makes a kilobyte of every
-// "1,". Caddy writes about twelve bytes for each.
+// maxJSONTokens bounds scalars, objects and arrays in any line. In a line longer than usual,
+// minJSONToken bounds them too, as the least number of bytes for each: fastjson needs a kilobyte
+// for every "1,". Caddy writes about twelve bytes for each.
 const (
 	maxJSONTokens = 20_000
 	minJSONToken  = 8
 	fewJSONTokens = 128
 )
 
-// appendJSONTokens appends the scalars of line and reports false where line
-// cannot be JSON: cut in half, nested too deeply, not made of tokens, or of too
-// many. What stands between the tokens is for fastjson to judge. It never sees
-// some of what it would mishandle: it takes 1.2.3.4 for a number, and it copies
-// the rest of the line into its error message at each of up to 300 levels.
+// appendJSONTokens appends the scalars of line. It reports false if line cannot be JSON: if it
+// is cut off, nested too deeply, not made of tokens, or made of too many. What lies between the
+// tokens is for fastjson to judge, but it never sees some input that it would mishandle: it
+// takes 1.2.3.4 for a number, and it copies the rest of the line into its error message at each
+// of up to 300 levels.
 //
-// Numbers may have leading zeros, as in an unquoted %{msec_frac}t. Two values
-// that httpd writes (mod_log_config.c) are no JSON but taken, and reported as
-// odd: the - of an unquoted %b, as a number, and in "%u" the two quotes of an
-// empty user, as an empty string at the first of them.
+// Numbers may have leading zeros, as in an unquoted %{msec_frac}t. Two things that httpd writes
+// (mod_log_config.c) are not JSON, but accepted and reported as odd: the - of an unquoted %b, as
+// a number, and in "%u" the two quotes of an empty user, as an empty string at the first quote.
 func appendJSONTokens(dst []jsonToken, line []byte) (_ []jsonToken, odd, ok bool) {
 	depth, containers, bad := 0, 0, 0
 	escapes := bytes.IndexByte(line, '\\') >= 0
@@ -96,8 +95,7 @@ func (t jsonToken) isDash(line []byte) bool {
 	return t.end-t.start == 1 && line[t.start] == '-' && t.kind == '0'
 }
 
-// appendMended appends line, byte for byte, with JSON in the place of its odd
-// tokens.
+// appendPatched appends line with its odd tokens replaced by JSON of the same length.
 func appendPatched(dst, line []byte, tokens []jsonToken) []byte {
 	dst = append(dst, line...)
 	for _, t := range tokens {
@@ -110,8 +108,8 @@ func appendPatched(dst, line []byte, tokens []jsonToken) []byte {
 	return dst
 }
 
-// closingQuote returns the index of the quote that ends the string at i, -1
-// for none. Unknown escapes such as Apache's \xc3 are two bytes like any other.
+// closingQuote returns the index of the quote that ends the string at i, -1 for none. An unknown
+// escape such as Apache's \xc3 is two bytes like any other.
 func closingQuote(line []byte, i int) int {
 	n := bytes.IndexByte(line[i:], '"')
 	if n < 0 {
@@ -120,7 +118,7 @@ func closingQuote(line []byte, i int) int {
 	if n == 0 || line[i+n-1] != '\\' {
 		return i + n
 	}
-	for ; i < len(line); i++ { // a client may write nothing but \"
+	for ; i < len(line); i++ { // linear even if a client sends nothing but \"
 		switch line[i] {
 		case '"':
 			return i
@@ -131,12 +129,10 @@ func closingQuote(line []byte, i int) int {
 	return -1
 }
 
-// maxBadEscapes bounds what badEscapes counts in a line: fastjson allocates an error
-// for each.
+// maxBadEscapes bounds badEscapes in a line: fastjson allocates an error for each.
 const maxBadEscapes = 8
 
-// badEscapes counts the \u of a string that have not four digits. Nothing that logs
-// JSON writes them.
+// badEscapes counts each \u of a string without four hex digits. No logger of JSON writes them.
 func badEscapes(s []byte) (n int) {
 	first := bytes.IndexByte(s, '\\')
 	if first < 0 {
@@ -166,9 +162,9 @@ func jsonLiteral(b []byte) int {
 	return 0
 }
 
-// jsonNumber is the length of the number at the start of b, 0 for none. Like
-// fastjson, it takes as long a run of the bytes of numbers as there is; unlike
-// fastjson, it asks that the run be one number.
+// jsonNumber returns the length of the number at the start of b, 0 for none. Like fastjson, it
+// reads the longest run of bytes that occur in numbers; unlike fastjson, it requires the run to
+// be one number.
 func jsonNumber(b []byte) int {
 	i := 0
 	if b[0] == '-' {
@@ -193,7 +189,7 @@ func jsonNumber(b []byte) int {
 	return i
 }
 
-// digits counts the digits at the start of b.
+// digits returns the number of digits at the start of b.
 func digits(b []byte) int {
 	n := 0
 	for n < len(b) && b[n]-'0' <= 9 {
@@ -202,7 +198,7 @@ func digits(b []byte) int {
 	return n
 }
 
-// appendJSONText appends the text that s, the inside of a JSON string, stands for.
+// appendJSONText appends the text that s, the inside of a JSON string, encodes.
 func appendJSONText(dst, s []byte) []byte {
 	for len(s) > 0 {
 		n := bytes.IndexByte(s, '\\')
@@ -222,9 +218,9 @@ func appendJSONText(dst, s []byte) []byte {
 	return dst
 }
 
-// jsonOffset returns the offset in s for the offset want in the text that it stands
-// for, or where the rune begins that it is in, and that rune's offset in the text. The
-// search begins at s[at], which is text[pos].
+// jsonOffset returns the offset in s that corresponds to offset want in the decoded text, or the
+// start of the rune that covers want, and that rune's offset in the text. The search begins at
+// s[at], which is text[pos].
 func jsonOffset(s []byte, at, pos, want int) (int, int) {
 	for pos < want && at < len(s) {
 		if s[at] != '\\' {
@@ -244,8 +240,8 @@ func jsonOffset(s []byte, at, pos, want int) (int, int) {
 	return at, pos
 }
 
-// unescapeJSON reads the escape that s begins with, and how many bytes it has. The
-// rune is -1 for what is no escape of JSON, such as httpd's \xc3, and stands for itself.
+// unescapeJSON decodes the escape at the start of s and returns its length in bytes. The rune is
+// -1 for anything that is not an escape of JSON, such as httpd's \xc3; it stands for itself.
 func unescapeJSON(s []byte) (r rune, width int) {
 	if len(s) < 2 {
 		return -1, len(s)

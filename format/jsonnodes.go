@@ -6,23 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// JSONNode is a part of a JSON line: a value, or where an object or an array begins or
-// ends.
+// JSONNode is a part of a JSON line: a value, or the start or end of an object or array. Streams
+// rewrite JSON lines by it.
 type JSONNode struct {
-	Bracket byte // '{' or '[' where one begins, '}' or ']' where it ends, 0 for a value
-	Named   bool // it is the member of an object; else it is an element, or the line
-	Plain   bool // the name has letters, '_' and '-' alone
+	Bracket byte // '{' or '[' at a start, '}' or ']' at an end, 0 for a value
+	Named   bool // a member of an object, not an element of an array or the line itself
+	Plain   bool // the name consists of letters, '_' and '-'
 	Quoted  bool // the value is a string
 	Literal bool // the value is true, false or null
-	User    bool // the name is one of users
+	User    bool // the name contains "user"
 	Kind    Kind
 	Role    Role
 
-	KeyStart, KeyEnd int // of the name in the line; elements have that of their array
-	Start, End       int // of a value in the line, a string without its quotes
+	KeyStart, KeyEnd int // of the name in the line; elements have their array's
+	Start, End       int // of a value in the line, without the quotes of a string
 }
 
-// JSONNodes finds the parts of JSON lines, and what they are by their names. It serves one
+// JSONNodes finds the parts of JSON lines, and their kinds and roles by name. It serves one
 // goroutine.
 type JSONNodes struct {
 	keys  map[string]key
@@ -33,17 +33,16 @@ type JSONNodes struct {
 	stack [maxJSONDepth + 1]jsonLevel
 }
 
-// jsonLevel is an object or an array that is not at its end.
+// jsonLevel is an open object or array.
 type jsonLevel struct {
 	object   bool
-	header   bool // it has the headers of a request or an answer
-	ofClient bool // it is a client
-	ofUser   bool // it is a user
+	header   bool // holds the headers of a request or response
+	ofClient bool // describes a client
+	ofUser   bool // describes a user
 	element  JSONNode
 }
 
-// NewJSONNodes returns the JSONNodes of lines that p parses, nil where none of them is
-// JSON.
+// NewJSONNodes returns the JSONNodes for the lines that p parses, nil if none of them is JSON.
 func NewJSONNodes(p Parser) *JSONNodes {
 	var j *jsonParser
 	switch w := p.(type) {
@@ -62,8 +61,8 @@ func NewJSONNodes(p Parser) *JSONNodes {
 	return &JSONNodes{keys: j.keys, loc: j.loc}
 }
 
-// Of returns the parts of a line that was parsed, and is one JSON object from that offset
-// on. They are valid until the next call.
+// Of returns the parts of a line that p has parsed and that is a JSON object from offset from
+// on; nil if it is not. They are valid until the next call.
 func (n *JSONNodes) Of(line []byte, from int) []JSONNode {
 	n.nodes = n.nodes[:0]
 	if cap(n.nodes) > maxKept/8 {
@@ -134,7 +133,7 @@ func (n *JSONNodes) Of(line []byte, from int) []JSONNode {
 	return n.nodes
 }
 
-// settle gives a value its kind: numbers and whole time stamps are copied.
+// classify sets the final kind of a value: numbers and whole time stamps are copied.
 func (n *JSONNodes) classify(node *JSONNode, line []byte) {
 	if isClient(node.Kind) || node.Kind == Forwarded {
 		return
@@ -154,7 +153,7 @@ func (n *JSONNodes) classify(node *JSONNode, line []byte) {
 	}
 }
 
-// below returns the level that begins at a node.
+// enter returns the level that begins at a node.
 func (n *JSONNodes) enter(above *jsonLevel, node JSONNode, bracket byte) jsonLevel {
 	l := jsonLevel{object: bracket == '{', header: above.header, ofClient: above.ofClient, ofUser: above.ofUser, element: node}
 	if node.Named {
@@ -166,7 +165,7 @@ func (n *JSONNodes) enter(above *jsonLevel, node JSONNode, bracket byte) jsonLev
 	return l
 }
 
-// member returns the node of the value behind a name.
+// member returns the node for the value of the name line[start:end].
 func (n *JSONNodes) member(level *jsonLevel, line []byte, start, end int) JSONNode {
 	node := JSONNode{Named: true, KeyStart: start, KeyEnd: end}
 	name := line[start:end]
@@ -190,11 +189,11 @@ func (n *JSONNodes) member(level *jsonLevel, line []byte, start, end int) JSONNo
 	return node
 }
 
-// roleOf returns the role of the member that n.name is of. What a client can bring as a
-// header is nothing that the server says.
+// roleOf returns the role of the member named n.name. The server vouches for nothing that a
+// client can send as a header.
 func (n *JSONNodes) roleOf(level *jsonLevel, k key, prefixed bool) Role {
 	fromHeader := level.header || prefixed
-	if k.rank == rankUser { // of json-keys, and of names that have no use
+	if k.rank == rankUser { // of Options.JSONKeys; names without a use have this rank too
 		switch k.use {
 		case useClient:
 			return RoleClient
@@ -252,7 +251,7 @@ func (n *JSONNodes) roleOf(level *jsonLevel, k key, prefixed bool) Role {
 	return RoleOther
 }
 
-// jsonRoles are the roles of keys that jsonKeys has no use for, of the same sources.
+// jsonRoles are the roles of keys without a use in jsonKeys, from the same sources.
 var jsonRoles = map[string]Role{
 	"user": RoleUser, "username": RoleUser, "userid": RoleUser, "remoteuser": RoleUser, "clientusername": RoleUser, "authuser": RoleUser,
 
@@ -271,8 +270,8 @@ var jsonRoles = map[string]Role{
 	"host": RoleHost, "vhost": RoleHost, "virtualhost": RoleHost, "servername": RoleHost, "requesthost": RoleHost, "authority": RoleHost,
 }
 
-// AppendLogText appends the text that s, the inside of a JSON string, stands for, escaped
-// as httpd does: quotes, backslashes and control characters. Its \xc3 stays.
+// AppendLogText appends the text that s, the inside of a JSON string, encodes, escaped as in
+// httpd's logs: quotes, backslashes and control characters. An \xc3 from httpd stays.
 func AppendLogText(dst, s []byte) []byte {
 	for i := 0; i < len(s); {
 		if s[i] != '\\' {
@@ -291,7 +290,8 @@ func AppendLogText(dst, s []byte) []byte {
 	return dst
 }
 
-// appendLogRune appends a character, or the byte that stands for itself.
+// appendLogRune appends a character with httpd's escapes. self is its bytes, if they may be
+// copied.
 func appendLogRune(dst []byte, r rune, self []byte) []byte {
 	switch {
 	case r == '"', r == '\\':
@@ -310,7 +310,7 @@ func appendLogRune(dst []byte, r rune, self []byte) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// AppendLogged appends bytes as httpd escapes them.
+// AppendLogged appends s escaped as httpd does, bytes outside ASCII too.
 func AppendLogged(dst, s []byte) []byte {
 	for i, c := range s {
 		if c >= 0x80 {
@@ -324,7 +324,8 @@ func AppendLogged(dst, s []byte) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendJSONString appends the inside of the JSON string of what AppendLogText made.
+// AppendJSONString appends the inside of the JSON string for a text that AppendLogText has
+// escaped.
 func AppendJSONString(dst, s []byte) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -351,7 +352,7 @@ func AppendJSONString(dst, s []byte) []byte {
 			if b := hexDigit(s[i+1])<<4 | hexDigit(s[i+2]); b < ' ' || b == 0x7f {
 				dst = appendJSONControl(dst, b)
 			} else {
-				dst = append(append(dst, '\\'), s[i:i+3]...) // as httpd has it in JSON lines
+				dst = append(append(dst, '\\'), s[i:i+3]...) // as in httpd's JSON lines
 			}
 			i += 2
 		default:
@@ -365,12 +366,11 @@ func appendJSONControl(dst []byte, c byte) []byte {
 	return append(append(dst, `\u00`...), hexDigits[c>>4], hexDigits[c&15])
 }
 
-// IsJSONNumber reports whether v is a number of JSON.
+// IsJSONNumber reports whether v is a JSON number.
 func IsJSONNumber(v []byte) bool { return len(v) > 0 && jsonNumber(v) == len(v) }
 
-// AppendCLFTime appends a time stamp of a JSON line as %t has it,
-// [22/Nov/2026:06:46:00 +0000]; without a zone it is one of loc. It reports false for what
-// it cannot read.
+// AppendCLFTime appends a time stamp of a JSON line in the form of %t, [22/Nov/2026:06:46:00
+// +0000]. Without a zone, it is in loc. It reports false for a time stamp that it cannot read.
 func AppendCLFTime(dst, v []byte, loc *time.Location) ([]byte, bool) {
 	const clf = "[02/Jan/2006:15:04:05 -0700]"
 	if len(v) > 0 && v[0] == '[' {
@@ -405,8 +405,8 @@ func AppendCLFTime(dst, v []byte, loc *time.Location) ([]byte, bool) {
 	return append(append(dst, zone[len(zone)-2:]...), ']'), true
 }
 
-// EpochOf reads a time in seconds since 1970, or in thousandths, millionths or billionths,
-// and how many of them are a second. What stands behind a point is left out.
+// EpochOf reads a time since 1970 in seconds, or in thousandths, millionths or billionths of
+// one. It returns whole seconds and the number of units in a second. It ignores a fraction.
 func EpochOf(v []byte) (sec, unit int64, ok bool) {
 	n, i := int64(0), 0
 	for ; i < len(v) && v[i]-'0' <= 9; i++ {

@@ -7,42 +7,42 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Kind says what a span of a line holds, as far as its treatment goes.
+// Kind tells how a span of a line is treated.
 type Kind uint8
 
 const (
-	// Plain is a verified number, time stamp or fixed word, or a value that the
-	// server itself set (%A and %v of a named or given format, where a client
-	// cannot bring other bytes into their place): it is copied.
+	// Plain is a checked number, time stamp or fixed word, or a value that the server itself set
+	// (%A and %v of a named or given format, if no client can put other bytes in their place).
+	// It is copied.
 	Plain Kind = iota
-	// Client is the client's address or host name (%h, %a, X-Real-IP), perhaps
-	// with a port, or stands where a line has it that is not quite of the format
-	// (%l).
+	// Client is the client's address or host name (%h, %a, X-Real-IP), perhaps with a port. A
+	// word that appears where a client could, in a line that does not quite match the format
+	// (%l), is one too.
 	Client
-	// ClientList is a comma-separated list of them (X-Forwarded-For).
+	// ClientList is a comma-separated list of clients (X-Forwarded-For).
 	ClientList
 	// Forwarded is the value of a Forwarded header (RFC 7239).
 	Forwarded
-	// Text and the kinds behind it seldom hold an address; one that stands in
-	// them is replaced at its position.
+	// Text and the kinds below it seldom hold an address; one that they do hold is replaced in
+	// place.
 	Text
 	// Request is a request line (%r), or only its target.
 	Request
-	// URL is a URL or a part of one with a query (%q, Referer), a message that
-	// may quote one, or a %v that is not believed.
+	// URL is a URL or a part of one with a query (%q, Referer), a message that may quote one, or
+	// a %v that is not trusted.
 	URL
 	// UserAgent is a User-Agent value: text in which Name/1.2.3.4 is a version.
 	UserAgent
 )
 
-// Field is one span of a line, line[Start:End]. Bytes of the line that no
-// field covers are literals of the format and hold nothing of the client's.
+// Field is one span of a line, line[Start:End], in bytes. Bytes that no field covers are
+// literals of the format; no client can choose them.
 type Field struct {
 	Kind       Kind
-	Bare       bool   // an unquoted JSON value: a replacement brings its own quotes
-	Role       Role   // what it is the value of; ParseFast leaves it as it is
-	Joined     bool   // it has no bytes: they are the next field's
-	Directive  uint16 // 1 for the first of LogFormat.Directives, 0 for none; set and left as Role is
+	Bare       bool   // an unquoted JSON value: its replacement must add quotes
+	Role       Role   // what its bytes mean; ParseFast does not set it
+	Joined     bool   // empty: its bytes belong to the next field, since nothing separates the two
+	Directive  uint16 // 1-based index into LogFormat.Directives, 0 for none; ParseFast does not set it
 	Start, End int
 }
 
@@ -50,44 +50,43 @@ func (f *Field) set(k Kind, start, end int) {
 	f.Kind, f.Bare, f.Start, f.End = k, false, start, end
 }
 
-// Line is what a Parser found in one line. It may be reused for another one, and
-// is valid as long as the line itself.
+// Line is what a Parser found in one line. It points into that line and is valid as long as the
+// line is. Parse overwrites it, so one Line serves many lines.
 type Line struct {
-	Fields []Field // by position, not overlapping
-	Client int     // index in Fields of the client who is counted, -1 for none
-	// With Options.Proxies, where a line says for whom a proxy asked, Client is the first
-	// field of that, Through the last one, and Peer is who asked the server. Else Peer
-	// is -1. ParseFast leaves both as they are.
+	Fields []Field // in order, without overlap
+	Client int     // index in Fields of the client that is counted, -1 for none
+	// With Options.Proxies, if the line names both its peer and whom a proxy asked for, Client
+	// and Through are the first and the last field of the proxy's list, and Peer is the field of
+	// the peer. Otherwise Peer is -1. ParseFast sets neither Peer nor Through.
 	Peer, Through int
 	Day           civil.Day // the date of the line's time stamp, in its own zone
-	HasDay        bool      // false: no readable time stamp
+	HasDay        bool      // false if the line has no readable time stamp
 	Status        int       // final status, 0 for none
-	Error         bool      // of an error log, which has no request; ParseFast leaves it as it is
-	// Start is where the line begins behind what a log service wrote before it, and Inside
-	// tells that it stands in a JSON value of such a service. ParseFast leaves both as they are.
+	Error         bool      // of an error log, which has no request; ParseFast does not set it
+	// Start is the offset of the line behind a log service's prefix. Inside reports that the
+	// line was a value in a log service's JSON. ParseFast sets neither.
 	Start  int
 	Inside bool
 	Target []byte // request target ("/path?query"), decoded from JSON, nil for none
-	// Request is the index of a request line that alone tells the target, which is
-	// to be had from Target; -1 for none. Only ParseFast sets it.
+	// Request is the index in Fields of a request line whose target has not been extracted,
+	// because ParseFast leaves that to function Target; -1 for none, and always after Parse.
 	Request int
 
-	decoded []byte // what Target is in where the line has it otherwise
+	decoded []byte // backs Target if the line has it escaped or in parts
 }
 
-// Parser finds the fields of a line. Parse reports false for a line that does
-// not have the format from its first byte to its last; out then holds nothing
-// of use. The line comes without its newline. A Parser keeps scratch memory
-// and serves one goroutine.
+// Parser finds the fields of a line, which comes without its newline. Parse reports false for a
+// line that does not have the format from its first byte to its last; out is then undefined. A
+// Parser keeps scratch memory and serves one goroutine.
 type Parser interface {
 	Parse(line []byte, out *Line) bool
 }
 
-// Told is what the lines of a format can tell.
+// Told is what the lines of a format contain. The command warns about figures that need more.
 type Told struct{ Client, Request, Query bool }
 
-// ToldBy returns what lines tell that p parses; of formats that are told line by line,
-// all of it.
+// ToldBy returns what lines contain that p parses. Auto and JSON detect it line by line, so they
+// report all of it.
 func ToldBy(p Parser) Told {
 	if f, ok := p.(*LogFormat); ok {
 		return Told{f.client >= 0, f.target >= 0, f.target >= 0 && !f.pathOnly}
@@ -95,24 +94,24 @@ func ToldBy(p Parser) Told {
 	return Told{true, true, true}
 }
 
-// FastParser is a Parser with a short way for the lines that are usual.
+// FastParser is a Parser with a fast path for common lines.
 type FastParser interface {
 	Parser
-	// ParseFast is Parse, but that it leaves out the fields that need no treatment:
-	// the Plain ones, and virtual hosts in which there is no address. No address
-	// stands over the border of two fields. It reports false for any line that it
-	// is not meant for.
+	// ParseFast is Parse without the fields that need no treatment: Plain fields and virtual
+	// hosts that hold no address. No address straddles two fields. It reports false for any line
+	// outside the fast path, which Parse must then read; m holds the line's delimiters.
 	ParseFast(line []byte, m *machine.Delimiters, out *Line) bool
 }
 
-// FastAllParser is a FastParser that can leave out nothing.
+// FastAllParser is a FastParser whose fast path can report every field. Policies use it: their
+// streams choose fields.
 type FastAllParser interface {
 	FastParser
-	// ParseFastAll is ParseFast, but that it reports all fields, as Parse does.
+	// ParseFastAll is ParseFast, but reports all fields as Parse does.
 	ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool
 }
 
-// maxKept bounds the scratch memory that is kept from one line to the next.
+// maxKept bounds the scratch memory kept from one line to the next, in bytes.
 const maxKept = 64 << 10
 
 func (l *Line) reset() {
@@ -124,8 +123,8 @@ func (l *Line) reset() {
 	}
 }
 
-// Copy makes l the same as another line, with memory of its own for its fields. Its
-// Target is valid as long as the other's.
+// Copy copies other into l, which keeps its own memory for fields. l.Target is valid only as
+// long as other.Target.
 func (l *Line) Copy(other *Line) {
 	fields, decoded := append(l.Fields[:0], other.Fields...), l.decoded
 	*l = *other

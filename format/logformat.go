@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// FormatError says where a LogFormat string cannot be understood. Column
-// counts bytes from 1.
+// FormatError reports where a LogFormat or ErrorLogFormat string is invalid. Column counts bytes
+// from 1.
 type FormatError struct {
 	Format string
 	Column int
@@ -22,25 +22,24 @@ func (e *FormatError) Error() string {
 
 // LogFormat is an Apache LogFormat string compiled into a plan. It is a Parser.
 //
-// httpd escapes every value that a client can choose (server/util.c,
-// ap_escape_logitem): no value holds an unescaped quote, the two of an empty
-// %u apart. So the unescaped quotes of a line are those of the format, one by
-// one, and cut plan and line into the same segments. Inside a segment, the
-// elements whose shape is known are matched from the right end, then from the
-// left end, and the others share what remains: the time stamp that a client
-// writes into its user name thereby loses against the real one behind it.
+// httpd escapes every value that a client can choose (server/util.c, ap_escape_logitem): no
+// value holds an unescaped quote, except the two of an empty %u. So the unescaped quotes of a
+// line correspond to those of the format, one by one, and cut plan and line into the same
+// segments. Within a segment, the elements of known shape are matched from the right end, then
+// from the left end, and the others share the rest. A time stamp that a client puts into its
+// user name therefore loses against the real one behind it.
 //
-// Matching is linear in the length of the line: nothing is tried twice, but for
-// a line whose better places (see middle) leave no match.
+// Matching is linear in the length of the line: nothing is tried twice, except for a line whose
+// better places (see middle) leave no match.
 type LogFormat struct {
 	segments   []segment
-	names      []string // the directives of fields
-	fields     []Field  // what Parse appends, without the positions
-	own        []int    // fields with a value that the server itself sets
+	names      []string // the directive of each field
+	fields     []Field  // what Parse appends, without positions
+	own        []int    // fields whose value the server sets
 	dateLayout [2]dateLayout
 	loc        *time.Location
 	fast       fastLayout
-	wrapped    *wrapped // of a named format: what may stand around its lines
+	wrapped    *wrapped // of a named format: reads its lines inside a wrapper too
 
 	places
 
@@ -49,36 +48,35 @@ type LogFormat struct {
 	clf  clfReader
 }
 
-// places are where a LogFormat has what lines are asked for: fields, -1 for none.
+// places holds the indexes of the fields that Line reports, -1 for none.
 type places struct {
 	client, status, target, query, user int
-	list                                int  // of clients that a proxy names, the client then being the peer
-	isPeer                              bool // the client is of %h or %a
-	hostTarget                          bool // the target has a host before its path, as of %V%U
+	list                                int  // of clients that a proxy names; client is then the peer
+	isPeer                              bool // client is %h or %a
+	hostTarget                          bool // the target has a host before its path, as in %V%U
 	pathOnly                            bool // the target has no query
 }
 
-// nowhere is a format that has none of them.
+// noPlaces is the places of a format without such fields.
 var noPlaces = places{client: -1, status: -1, target: -1, query: -1, user: -1, list: -1}
 
-// A segment reaches from the end of the one before it to the next quote that
-// belongs to the format.
+// A segment extends from the end of the previous one to the next quote of the format.
 type segment struct {
 	elems []element
-	// elems[:left] are matched from the left, elems[right:] from the right;
-	// elems[left] and elems[right-1] are loose, where there are such.
+	// elems[:left] are matched from the left, elems[right:] from the right; elems[left] and
+	// elems[right-1] are opAny, if there are any.
 	left, right int
-	single      int    // the field of a lone loose element, else -1
-	ambiguous   bool   // for a loose element, the first match may not be the best
-	users       int    // how many %u can bring two quotes of their own
-	term        []byte // literal that ends the segment, nil at the end of the line
-	quote       int    // where in term its first quote stands
+	single      int    // the field of a segment with one element, opAny, else -1
+	ambiguous   bool   // for an opAny element, the first match may not be the best
+	users       int    // number of %u, each of which can add two quotes
+	term        []byte // the literal that ends the segment, nil at the end of the line
+	quote       int    // offset of the first quote in term
 	last        bool
 }
 
-// Compile reads a LogFormat string as httpd's mod_log_config does, taking both
-// the text of a configuration file (\" for a quote) and the bare text. loc is
-// the zone in which an epoch time is dated. An error is a *FormatError.
+// Compile compiles a LogFormat string as httpd's mod_log_config does. It accepts both the text
+// of a configuration file (\" for a quote) and the bare text. Epoch times are dated in loc. An
+// error is a *FormatError.
 func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 	return compileWith(logFormat, loc, Options{})
 }
@@ -87,7 +85,7 @@ func Compile(logFormat string, loc *time.Location) (*LogFormat, error) {
 func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat, error) {
 	client := opt.Client
 	c := compiler{src: logFormat, opt: opt, clientArg: client, p: &LogFormat{loc: loc, places: noPlaces}}
-	c.p.clf.last[0] = '\n' // no line's: zeros could be
+	c.p.clf.last[0] = '\n' // matches no line, as zeros could
 	if err := c.scan(); err != nil {
 		return nil, err
 	}
@@ -105,17 +103,18 @@ func compileWith(logFormat string, loc *time.Location, opt Options) (*LogFormat,
 	return c.p, nil
 }
 
+// compiler builds a LogFormat from its string.
 type compiler struct {
 	src       string
 	p         *LogFormat
 	elems     []element
 	opt       Options
-	clientArg string // the argument of the client's directive, "" for any
-	trust     int    // in the client found so far
-	// The same for who asked the server, and whom a proxy names.
+	clientArg string // argument of the client's directive, "" for any
+	trust     int    // of the client found so far
+	// The same for the peer, and for the clients that a proxy names.
 	atPeer, peerRank  int
 	atList, listTrust int
-	full              bool // the target is that of a request line, which has the query
+	full              bool // the target comes from a request line, which includes the query
 }
 
 func (c *compiler) fail(at int, reason string) error {
@@ -159,8 +158,9 @@ func (c *compiler) scan() error {
 	return nil
 }
 
-// unescape reads one byte of literal text. An unknown escape stays as it is
-// (mod_log_config.c, parse_log_misc_string); \" is the configuration file's.
+// unescape returns the first byte of literal text and the length of its spelling. httpd keeps
+// unknown escapes (mod_log_config.c, parse_log_misc_string); \" belongs to the configuration
+// file.
 func unescape(s string) (byte, int) {
 	if s[0] == '\\' && len(s) > 1 {
 		switch s[1] {
@@ -185,14 +185,14 @@ func (c *compiler) literal(ch byte) {
 	c.elems = append(c.elems, element{op: opLiteral, lit: []byte{ch}, field: -1})
 }
 
-// endsIn reports whether the last element is a literal that ends in ch.
+// endsWith reports whether the last element is a literal that ends with ch.
 func (c *compiler) endsWith(ch byte) bool {
 	n := len(c.elems)
 	return n > 0 && c.elems[n-1].op == opLiteral && bytes.HasSuffix(c.elems[n-1].lit, []byte{ch})
 }
 
-// directive reads the directive at src[i] and returns its length. Modifiers
-// and the argument may stand in any order (mod_log_config.c, parse_log_item).
+// directive compiles the directive at src[i] and returns its length. Modifiers and the argument
+// may come in any order (mod_log_config.c, parse_log_item).
 func (c *compiler) directive(src string, i int) (int, error) {
 	d := directive{}
 	for j := i + 1; j < len(src); {
@@ -226,7 +226,7 @@ func (c *compiler) directive(src string, i int) (int, error) {
 	return 0, c.fail(i, "the format ends inside a directive (a percent sign is %%)")
 }
 
-// addAs is add, and notes the role of what it appends.
+// addAs is add, and sets the role of the new fields.
 func (c *compiler) addAs(d directive, at int) error {
 	n := len(c.p.fields)
 	err := c.add(d, at)
@@ -236,16 +236,16 @@ func (c *compiler) addAs(d directive, at int) error {
 	return err
 }
 
-// value appends a field of one element.
+// value appends a field of one element and returns its index.
 func (c *compiler) value(e element) int {
 	e.field, e.opens, e.closes = len(c.p.fields), true, true
-	e.dash = e.dash && e.op != opNumber && e.op != opToken // these hold it anyway
+	e.dash = e.dash && e.op != opNumber && e.op != opToken // these match it anyway
 	c.p.fields = append(c.p.fields, Field{Kind: e.kind})
 	c.elems = append(c.elems, e)
 	return e.field
 }
 
-// joined is the kind that treats a field of two values the most carefully.
+// joinedKind returns the kind for a field of two values, the one with the stricter treatment.
 func joinedKind(a, b Kind) Kind {
 	switch {
 	case a == b:
@@ -260,7 +260,7 @@ func joinedKind(a, b Kind) Kind {
 
 func isClient(k Kind) bool { return k == Client || k == ClientList || k == Forwarded }
 
-// link settles what depends on neighbours and cuts the elements into segments.
+// link sets what depends on neighbours and cuts the elements into segments.
 func (c *compiler) link() {
 	for i := range c.elems {
 		e := &c.elems[i]
@@ -272,7 +272,7 @@ func (c *compiler) link() {
 			if !spaceBefore || !spaceAfter {
 				e.op = opAny
 			}
-		case opAddress: // greedy: %A:%p
+		case opAddress: // greedy: it would swallow the colon of %A:%p
 			if i+1 < len(c.elems) && c.elems[i+1].op == opLiteral && isAddressByte(c.elems[i+1].lit[0]) {
 				e.op = opAny
 			}
@@ -324,7 +324,7 @@ func (c *compiler) link() {
 			}
 		}
 	}
-	if c.p.client < 0 { // nothing says that an address there is not the client's
+	if c.p.client < 0 { // an address there could be the client's
 		c.p.distrustOwn()
 	}
 	c.p.pathOnly = !c.full && c.p.query < 0
@@ -334,8 +334,7 @@ func (c *compiler) link() {
 	c.p.findFastLayout(c.elems)
 }
 
-// join treats two neighbours that nothing separates as one value: b will get
-// the bytes of both.
+// join makes one value of two neighbours that nothing separates: b gets the bytes of both.
 func (c *compiler) join(a, b *element) {
 	b.kind = joinedKind(a.kind, b.kind)
 	a.user, b.user = false, false
@@ -344,7 +343,7 @@ func (c *compiler) join(a, b *element) {
 	a.own, b.own = false, a.own && b.own
 	c.p.fields[b.field].Kind = b.kind
 	if c.p.fields[b.field].Role == RoleOther {
-		c.p.fields[b.field].Directive = 0 // nobody can say what becomes of both
+		c.p.fields[b.field].Directive = 0 // the value belongs to neither directive
 	}
 	c.p.hostTarget = c.p.hostTarget || b.field == c.p.target && a.kind != Client && !c.full
 	for _, role := range []*int{&c.p.client, &c.p.target, &c.p.user, &c.atPeer, &c.atList} {
@@ -354,6 +353,7 @@ func (c *compiler) join(a, b *element) {
 	}
 }
 
+// link fills in what the elements of a segment need to know about each other.
 func (s segment) link() segment {
 	first, prev := -1, -1
 	for i := range s.elems {
@@ -406,16 +406,16 @@ func (s segment) link() segment {
 	return s
 }
 
-// isWord reports whether the element i is of a kind and between two blanks.
+// isWord reports whether element i matches by o and lies between two spaces.
 func (s *segment) isWord(i int, o op) bool {
 	return i+1 < len(s.elems) && s.elems[i].op == o && string(s.elems[i-1].lit) == " " && string(s.elems[i+1].lit) == " "
 }
 
 func (s *segment) isIdentity(i int) bool { return s.isWord(i, opToken) && s.elems[i].kind == Client }
 
-// anchors reports whether no client can shift the element i to bytes of its
-// own: none chooses what is before it in the segment or, if it is matched from
-// the end, what is behind it.
+// anchors reports whether no client can make element i match bytes that the client chose: no
+// client chooses what comes before it in the segment or, if it is matched from the end, what
+// comes behind it.
 func (s *segment) anchors(i int) bool {
 	before, after := s.elems[:i], s.elems[i+1:]
 	if s.elems[i].op == opAny {
@@ -427,5 +427,5 @@ func (s *segment) anchors(i int) bool {
 	return !slices.ContainsFunc(before, element.isClients) || i >= s.right && !slices.ContainsFunc(after, element.isClients)
 }
 
-// isClients reports whether a client may choose the bytes of e, and how many.
+// isClients reports whether a client may choose the bytes of e, and their number.
 func (e element) isClients() bool { return !e.own && (e.op == opAny || e.op == opToken) }

@@ -8,8 +8,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Parse implements Parser. A carriage return at the end of the line is left
-// out of the fields.
+// Parse implements Parser. No field includes a carriage return at the end of the line.
 func (p *LogFormat) Parse(line []byte, out *Line) bool {
 	if p.wrapped != nil {
 		return p.wrapped.Parse(line, out)
@@ -17,7 +16,7 @@ func (p *LogFormat) Parse(line []byte, out *Line) bool {
 	return p.parse(line, out)
 }
 
-// parse reads a line without a wrapper.
+// parse reads a line that has no wrapper.
 func (p *LogFormat) parse(line []byte, out *Line) bool {
 	line = line[:lineEnd(line)]
 	out.reset()
@@ -32,7 +31,7 @@ func (p *LogFormat) parse(line []byte, out *Line) bool {
 	return p.finish(line, out)
 }
 
-// finish reads what Line tells beside the fields.
+// finish sets what Line reports apart from the fields.
 func (p *LogFormat) finish(line []byte, out *Line) bool {
 	if p.user >= 0 {
 		if f := &out.Fields[p.user]; f.End-f.Start > len(" -") && holdsClient(line[f.Start:f.End]) {
@@ -61,9 +60,9 @@ func (p *LogFormat) finish(line []byte, out *Line) bool {
 	return true
 }
 
-// holdsClient reports whether a user's name has a word before an identity, and so
-// perhaps a client: of a line that another one was written into, the beginning is
-// NAME - NAME - - [22/Nov/2026:06:46:00 +0000].
+// holdsClient reports whether a user's name has a word before an identity, which may be a
+// client: a line that another one was written into begins with NAME - NAME - -
+// [22/Nov/2026:06:46:00 +0000].
 func holdsClient(user []byte) bool {
 	for end := 0; ; {
 		n := bytes.Index(user[end:], []byte(" -"))
@@ -78,14 +77,13 @@ func holdsClient(user []byte) bool {
 	}
 }
 
-// exemptOwn decides which of the server's own values this line may keep as they
-// are; the others are treated like a URL, which covers all that a line of
-// another format, or the rest of an interleaved one, can have in their place. An
-// address is believed to be the server's only beside one of the client. It
-// reports false where %v:%p may have cut an IPv6 address, which would not be
-// known as one any more.
+// exemptOwn decides which values of the server this line may keep. It treats the others like a
+// URL, which covers anything that a line of another format, or the rest of an interleaved line,
+// can have in their place. It trusts an address to be the server's only next to one of the
+// client. It reports false if %v:%p may have cut an IPv6 address, which nobody would recognize
+// any more.
 func (p *LogFormat) exemptOwn(line []byte, f []Field) bool {
-	isNobody := false // httpd always has a client: the line is of another format
+	isNobody := false // httpd always logs a client, so this line has another format
 	if p.isPeer {
 		client := line[f[p.client].Start:f[p.client].End]
 		isNobody = len(client) > 0 && client[0] == '-' && (len(client) == 1 || client[1] == ' ')
@@ -101,24 +99,23 @@ func (p *LogFormat) exemptOwn(line []byte, f []Field) bool {
 			return false
 		}
 		if own.Kind = URL; isNobody || bytes.IndexByte(v, ' ') >= 0 {
-			own.Kind = Client // no name of the server, and one of a client perhaps
+			own.Kind = Client // not a server's name, perhaps a client's
 		}
 	}
 	return true
 }
 
-// knowsClient reports whether the line has an address in the field of the client.
+// knowsClient reports whether the client's field is an address.
 func (p *LogFormat) knowsClient(line []byte, f []Field) bool {
 	return p.client >= 0 && looksLikeAddress(line[f[p.client].Start:f[p.client].End])
 }
 
-// endsUnbracketed reports whether the last word of v has a colon and no
-// brackets around it.
+// endsUnbracketed reports whether the last word of v has a colon and no brackets around it.
 func endsUnbracketed(v []byte) bool {
 	return bytes.LastIndexByte(v, ':') > bytes.LastIndexByte(v, ' ') && v[len(v)-1] != ']'
 }
 
-// distrustOwn exempts none of the server's own values.
+// distrustOwn exempts no value of the server from treatment.
 func (p *LogFormat) distrustOwn() {
 	for _, f := range p.own {
 		p.fields[f].Kind = URL
@@ -143,8 +140,8 @@ var serverNameBytes = func() (set [256]bool) {
 	return set
 }()
 
-// looksLikeAddress reports whether b has nothing but the characters of an
-// address and at least two separators.
+// looksLikeAddress reports whether b consists of the characters of an address, with at least two
+// separators.
 func looksLikeAddress(b []byte) bool {
 	seps := 0
 	for _, c := range b {
@@ -159,7 +156,7 @@ func looksLikeAddress(b []byte) bool {
 	return seps >= 2
 }
 
-// setTarget decodes the request target, adding a query that was logged apart.
+// setTarget decodes the request target and appends a query that was logged separately.
 func (p *LogFormat) setTarget(line []byte, out *Line) {
 	f := out.Fields
 	v := line[f[p.target].Start:f[p.target].End]
@@ -181,9 +178,9 @@ func (p *LogFormat) setTarget(line []byte, out *Line) {
 	out.Target, out.decoded = decoded, decoded
 }
 
-// segment matches line from pos and returns where the segment ends, -1 for no
-// match. An empty user is logged as two quotes (mod_log_config.c,
-// log_remote_user), which are skipped when the segment cannot end at the first.
+// segment matches s to line from pos and returns where it ends, -1 for no match. An empty user
+// is logged as two quotes (mod_log_config.c, log_remote_user); they are skipped if the segment
+// cannot end at the first.
 func (p *LogFormat) segment(s *segment, line []byte, pos int, f []Field) int {
 	from := pos
 	for empty := 0; ; empty++ {
@@ -203,8 +200,8 @@ func (p *LogFormat) segment(s *segment, line []byte, pos int, f []Field) int {
 	}
 }
 
-// emptyUsers counts the users logged as "". It returns -1 where one has no
-// bytes at all, which httpd never writes.
+// emptyUsers counts the users logged as "". It returns -1 if one has no bytes at all, which
+// httpd never writes.
 func (s *segment) emptyUsers(line []byte, f []Field) int {
 	n := 0
 	for i := range s.elems {
@@ -220,8 +217,8 @@ func (s *segment) emptyUsers(line []byte, f []Field) int {
 	return n
 }
 
-// nextQuote returns the first quote in line[from:] without an odd number of
-// backslashes before it; the backslashes are counted no further back than start.
+// nextQuote returns the first unescaped quote in line[from:], one without an odd number of
+// backslashes before it, -1 for none. It counts backslashes no further back than start.
 func nextQuote(line []byte, from, start int) int {
 	for {
 		i := bytes.IndexByte(line[from:], '"')
@@ -240,12 +237,12 @@ func nextQuote(line []byte, from, start int) int {
 			return q
 		}
 		for from = q + 1; from+1 < len(line) && line[from] == '\\' && line[from+1] == '"'; {
-			from += 2 // the next one is escaped as well
+			from += 2 // the next quote is escaped too
 		}
 	}
 }
 
-// match matches the elements of s to line[lo:hi], all of it.
+// match matches the elements of s to the whole of line[lo:hi].
 func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 	if s.single >= 0 {
 		f[s.single].Start, f[s.single].End = lo, hi
@@ -263,10 +260,10 @@ func (p *LogFormat) match(s *segment, line []byte, lo, hi int, f []Field) bool {
 	return s.ambiguous && p.middle(s, line, lo, hi, f, true) || p.middle(s, line, lo, hi, f, false)
 }
 
-// middle matches the loose elements, and what is between them, to line[lo:hi].
-// What is between two of them is taken where it first occurs: if the rest
-// matches anywhere, it matches from there. Where the first place is one that a
-// client can choose, ambiguous looks for a better one.
+// middle matches the opAny elements, and those between them, to line[lo:hi]. What lies between
+// two of them is taken where it first occurs: if the rest matches anywhere, it matches from
+// there. With ambiguous, where a client could choose the first place, middle looks for a better
+// one.
 func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, ambiguous bool) bool {
 	i := s.left
 	for s.elems[i].next > 0 {
@@ -299,14 +296,14 @@ func (p *LogFormat) middle(s *segment, line []byte, lo, hi int, f []Field, ambig
 	return lo <= hi
 }
 
-// identless ends a host name, which DNS lets contain spaces: what follows is
-// the identity of RFC 1413, which nobody asks for any more.
+// identless ends a host name, which may contain spaces in DNS: next comes the identity of RFC
+// 1413, which nobody uses any more.
 const identless = " - "
 
-// listEnd returns where in b a list of addresses seems to end, which has blanks
-// behind its commas and whatever else a client puts into the header: at the
-// identity, or so many words before it, else at the first blank that no comma
-// precedes. It returns 0 for no such place.
+// listEnd returns where in b a list of addresses seems to end. Such a list has spaces behind its
+// commas, and whatever else a client puts into the header. It ends at the identity, or e.words
+// words before that, else at the first space that does not follow a comma. listEnd returns 0 if
+// there is no such place.
 func (e *element) listEnd(b []byte) int {
 	if e.words >= 0 {
 		skip := 0
@@ -331,9 +328,9 @@ func (e *element) listEnd(b []byte) int {
 	}
 }
 
-// findNewest is find for elems with a date in them, of which the newest is
-// taken: with an old one in its user name, a client would have its line deleted.
-// The first match is at line[at].
+// findNewest is find for elems that include a date. It takes the match with the newest date:
+// with an old one in its user name, a client could have its line deleted. The first match is at
+// line[at].
 func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at, hi int, f []Field) (int, int) {
 	newest, best := civil.Day(math.MinInt32), at
 	for next := at; ; next++ {
@@ -346,7 +343,7 @@ func (p *LogFormat) findNewest(dated *element, elems []element, line []byte, at,
 	}
 }
 
-// find returns where elems first match inside line[lo:hi], and where that ends.
+// find returns where elems first match within line[lo:hi], and where that match ends.
 func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (at, end int) {
 	for at = lo; at <= hi; at++ {
 		if len(elems) > 0 && elems[0].op == opLiteral && !hasPrefix(line[at:hi], elems[0].lit) {
@@ -363,8 +360,8 @@ func (p *LogFormat) find(elems []element, line []byte, lo, hi int, f []Field) (a
 	return -1, -1
 }
 
-// forward matches elems, none of them loose, at line[lo:hi] and returns where
-// the match ends, -1 for none.
+// forward matches elems, none of them opAny, at line[lo:hi] and returns where the match ends, -1
+// for none.
 func (p *LogFormat) forward(elems []element, line []byte, lo, hi int, f []Field) int {
 	for i := range elems {
 		e := &elems[i]
@@ -385,8 +382,8 @@ func (p *LogFormat) forward(elems []element, line []byte, lo, hi int, f []Field)
 	return lo
 }
 
-// backward matches elems, none of them loose, so that they end at line[hi] and
-// returns where they begin, -1 for no match.
+// backward matches elems, none of them opAny, so that they end at line[hi], and returns where
+// they begin, -1 for no match.
 func (p *LogFormat) backward(elems []element, line []byte, lo, hi int, f []Field) int {
 	for i := len(elems) - 1; i >= 0; i-- {
 		e := &elems[i]
@@ -407,7 +404,7 @@ func (p *LogFormat) backward(elems []element, line []byte, lo, hi int, f []Field
 	return hi
 }
 
-// hasPrefix and hasSuffix spare the call to compare a byte: most literals are a space.
+// hasPrefix and hasSuffix compare one byte without a call: most literals are a space.
 func hasPrefix(b, lit []byte) bool {
 	return len(b) >= len(lit) && (len(lit) == 0 || b[0] == lit[0]) && (len(lit) <= 1 || string(b[:len(lit)]) == string(lit))
 }
@@ -417,7 +414,7 @@ func hasSuffix(b, lit []byte) bool {
 	return n >= 0 && b[n] == lit[0] && (len(lit) == 1 || string(b[n:]) == string(lit))
 }
 
-// take notes the span of an element and what it tells about the date.
+// record sets the span of an element and, for a part of a time, its value.
 func (p *LogFormat) record(e *element, line []byte, start, end int, f []Field) {
 	if e.opens {
 		f[e.field].Start = start

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// The formats of the httpd documentation. Debian's differ in %O for %b, which
-// looks the same.
+// The formats of httpd's documentation. Debian's have %O for %b, which looks the same.
 const (
 	commonFormat   = `%h %l %u %t "%r" %>s %b`
 	combinedFormat = commonFormat + ` "%{Referer}i" "%{User-Agent}i"`
@@ -16,13 +15,13 @@ const (
 	vhostCombinedFormat = `%v:%p ` + combinedFormat
 
 	combinedIOFormat = combinedFormat + ` %I %O`
-	// mod_ssl's, in the configuration that Fedora and others ship.
+	// mod_ssl's, from the configuration of Fedora and others.
 	sslRequestFormat = `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b`
-	// The format main of the configuration that nginx ships.
+	// The format main in nginx's default configuration.
 	mainFormat = combinedFormat + ` "%{X-Forwarded-For}i"`
 )
 
-// namedFormats are the LogFormat strings that have a name.
+// namedFormats are the LogFormat strings by name.
 var namedFormats = map[string]string{
 	"combined":        combinedFormat,
 	"combinedio":      combinedIOFormat,
@@ -33,16 +32,17 @@ var namedFormats = map[string]string{
 	"main":            mainFormat,
 }
 
-// Names are the names that New knows.
+// Names lists the format names that New accepts, for messages.
 const Names = "auto, combined, common, combinedio, vhost_combined, vhost_common, ssl_request_log, main, json, error"
 
-// IsError reports whether lines of a format are those of an error log.
+// IsError reports whether a format is one of an error log: "error", or "error:" and an
+// ErrorLogFormat string.
 func IsError(spec string) bool { return spec == "error" || strings.HasPrefix(spec, errorPrefix) }
 
 const errorPrefix = "error:"
 
-// IsUsual reports whether a LogFormat string is one that has a name here, so that auto
-// knows its lines.
+// IsUsual reports whether a LogFormat string equals a named format, so that "auto" reads its
+// lines. The check of a server's configuration uses it.
 func IsUsual(logFormat string) bool {
 	plain := func(text string) string {
 		return strings.NewReplacer(`\"`, `"`, "%>s %O", "%>s %b", "%{Referer}i", "%{referer}i", "%{User-agent}i", "%{User-Agent}i").Replace(text)
@@ -55,35 +55,35 @@ func IsUsual(logFormat string) bool {
 	return false
 }
 
-// New returns the Parser that spec asks for: one of Names, a LogFormat string, which is
-// told by its percent sign, or "error:" and an ErrorLogFormat string. A named format is also read inside of what a
-// log service wrote around it, see wrapperLen. Epoch times are dated in loc;
-// jsonKeys are further keys of JSON lines, as in newJSON.
+// New returns the Parser for spec: one of Names, a LogFormat string, which contains a percent
+// sign, or "error:" and an ErrorLogFormat string. A named format is also read inside a log
+// service's wrapper, see wrapperLen. Epoch times are dated in loc. jsonKeys are further keys of
+// JSON lines, see Options. An error is a *FormatError, a *JSONKeyError, or names the formats
+// that exist.
 func New(spec string, loc *time.Location, jsonKeys []string) (Parser, error) {
 	return NewWith(spec, loc, Options{JSONKeys: jsonKeys})
 }
 
-// Options say more of a format.
+// Options refine a format.
 type Options struct {
-	JSONKeys []string // further keys of JSON lines, as in newJSON
+	JSONKeys []string // entries such as client=srcaddr: ROLE=KEY, see newKeyedJSON
 
-	// Client is the field that is the client, of several: the argument of a directive,
-	// as X-Forwarded-For, or a JSON key; "" for none. Where a format is told line by
-	// line, a line without that field has no client.
+	// Client names the field of the client if there are several: the argument of a directive,
+	// such as X-Forwarded-For, or a JSON key; "" for the format's own. For "auto" and JSON, a
+	// line without that field has no client.
 	Client string
 
-	// User is the field that is the user, where the server does not know it: a directive,
-	// as %{X-User}o, or a JSON key; "" for the server's own.
+	// User names the field of the user if the server does not know it: a directive such as
+	// %{X-User}o, or a JSON key; "" for the server's own.
 	User string
 
-	// Proxies has the Parser tell who asked the server apart from whom a proxy names, which
-	// is the field Client, or else the first list; see Line.Peer. A line that does
-	// not say who asked has no client then. A format in which no line can say both
-	// is a *ProxiesError.
+	// Proxies makes the Parser report the peer separately from whom a proxy names, which is
+	// field Client or else the first list; see Line.Peer. A line that does not name the peer
+	// then has no client. A format whose lines can never name both is a *ProxiesError.
 	Proxies bool
 }
 
-// NewWith is New with Options.
+// NewWith is New with Options. It also returns a *ClientError or a *ProxiesError.
 func NewWith(spec string, loc *time.Location, opt Options) (Parser, error) {
 	if client := opt.Client; client != "" {
 		if strings.ContainsAny(client, "=, ") {
@@ -123,7 +123,7 @@ func NewWith(spec string, loc *time.Location, opt Options) (Parser, error) {
 		"or a LogFormat string such as '%%h %%l %%u %%t \"%%r\" %%>s %%b'", spec, Names)
 }
 
-// ClientError says why a field cannot be the client.
+// ClientError reports why a field cannot be the client.
 type ClientError struct {
 	Field  string
 	Reason string
@@ -131,7 +131,7 @@ type ClientError struct {
 
 func (e *ClientError) Error() string { return fmt.Sprintf("client %q: %s", e.Field, e.Reason) }
 
-// ProxiesError says why no line of a format can tell for whom a proxy asked.
+// ProxiesError reports why no line of a format can name whom a proxy asked for.
 type ProxiesError struct{ Reason string }
 
 func (e *ProxiesError) Error() string { return e.Reason }

@@ -7,9 +7,9 @@ import "bytes"
 //
 //	2026/11/22 06:46:00 [error] 12#34: *56 open() "/x" failed (2: …), client: 192.0.2.1, server: a.example, request: "GET /x HTTP/1.1", …
 //
-// The client, which the message may lack, is an address or "unix:": nginx knows no
-// names. "-" stands where an address was left out. A line with anything else in that place, or with what should stand behind it
-// alone, was cut or written into another, and does not match.
+// The client, which the message may lack, is an address or "unix:", since nginx logs no host
+// names, or "-" if hushpipe has removed the address. A line with anything else there, or with a
+// server but no client, was cut or written into another one and does not match.
 func parseNginxLog(line []byte, out *Line) bool {
 	const stamp = len("2026/11/22 06:46:00")
 	if len(line) <= stamp || line[4] != '/' || line[10] != ' ' {

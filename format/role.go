@@ -2,8 +2,8 @@ package format
 
 import "strings"
 
-// Role says what a field is for: which directive of a LogFormat, or which key of a JSON
-// line, it is the value of. Kind says how its bytes are treated, Role what they mean.
+// Role tells what the bytes of a field mean: which directive of a LogFormat, or which key of a
+// JSON line, the value belongs to. Kind tells how they are treated.
 type Role uint8
 
 const (
@@ -12,7 +12,7 @@ const (
 	RoleClient        // %h, %a, or what Options.Client names
 	RoleIdentity      // %l
 	RoleUser          // %u, or what Options.User names
-	RoleTime          // %t in any of its forms; of a day, a clock or an epoch
+	RoleTime          // %t in any form, be it a date, a time of day or an epoch
 	RoleRequest       // %r, or a JSON value that is a request line or a target
 	RoleMethod        // %m
 	RoleURL           // %U, or %U%q in one
@@ -26,7 +26,7 @@ const (
 	RoleHost          // %v, %V, %{Host}i
 	RoleLevel         // of an error log: error, or crit
 	RoleModule        // of an error log: proxy
-	RoleMessage       // of an error log: the text, or a part of it
+	RoleMessage       // of an error log: the message, or a part of it
 	NumRoles
 )
 
@@ -83,7 +83,7 @@ func (c *compiler) roleOf(d directive) Role {
 	return RoleOther
 }
 
-// joinedRole is the role of a field of two values.
+// joinedRole returns the role of a field that holds two values.
 func joinedRole(a, b Role) Role {
 	if a == b || a == RoleURL && b == RoleQuery {
 		return a
@@ -91,11 +91,11 @@ func joinedRole(a, b Role) Role {
 	return RoleOther
 }
 
-// Directives returns what each field of a line is the value of, as the format has it. A
-// field that is joined to the one behind it has no bytes of its own.
+// Directives returns the directive of each field, spelled as in the format, in the order of
+// Line.Fields. Filters of fields and FieldNames use it.
 func (p *LogFormat) Directives() []string { return p.names }
 
-// Roles returns the role of each field of a line.
+// Roles returns the role of each field, in the order of Line.Fields.
 func (p *LogFormat) Roles() []Role {
 	roles := make([]Role, len(p.fields))
 	for i, f := range p.fields {
@@ -104,15 +104,15 @@ func (p *LogFormat) Roles() []Role {
 	return roles
 }
 
-// Piece is a text of a LogFormat string, or one of its directives.
+// Piece is a literal text of a LogFormat string, or one of its directives.
 type Piece struct {
 	Text      string // "" for a directive
-	Directive string // as it stands there
+	Directive string // as spelled in the string
 	Role      Role
 }
 
-// Pieces cuts a LogFormat string that lines are to be written in. An error is a
-// *FormatError.
+// Pieces cuts up a LogFormat string that lines are to be written in (a stream's format of
+// output). An error is a *FormatError.
 func Pieces(logFormat string) (pieces []Piece, err error) {
 	c := compiler{src: logFormat, p: &LogFormat{places: noPlaces}}
 	text := func(ch byte) {

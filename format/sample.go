@@ -2,9 +2,9 @@ package format
 
 import "bytes"
 
-// FieldNames returns for people what each field of a line was taken for that p has just
-// found in it: a directive, the key of a JSON line, or what it holds. It is "" for the
-// keys themselves.
+// FieldNames returns, for people, what p took each field of l for when it parsed line: a
+// directive, the key of a JSON value, or what the field holds. It is "" for JSON keys
+// themselves. Samples and the privacy statement show it.
 func FieldNames(p Parser, line []byte, l *Line) []string {
 	var names []string
 	logFormat, _ := p.(*LogFormat)
@@ -41,8 +41,8 @@ func FieldNames(p Parser, line []byte, l *Line) []string {
 	return names
 }
 
-// keyBefore returns the key of the JSON value that begins at line[at], perhaps the first
-// of an array; "" for none.
+// keyBefore returns the key of the JSON value at line[at], which may be the first of an array;
+// "" for none.
 func keyBefore(line []byte, at int) string {
 	head := bytes.TrimRight(line[:at], "\" \t[")
 	key, ok := bytes.CutSuffix(head, []byte(":"))
@@ -57,7 +57,7 @@ func keyBefore(line []byte, at int) string {
 	return string(key[bytes.LastIndexByte(key, '"')+1:])
 }
 
-// String says for people what a field holds.
+// String names what a field holds, for people.
 func (k Kind) String() string {
 	switch k {
 	case Plain:

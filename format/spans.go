@@ -7,38 +7,39 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Span is a part of a line, line[Start:End].
+// Span is a part of a line, line[Start:End], in bytes.
 type Span struct{ Start, End int }
 
-// Of returns the part of a line.
+// Of returns that part of line.
 func (s Span) Of(line []byte) []byte { return line[s.Start:s.End] }
 
-// Spans are where a usual line has what is counted of a request. What a format does not
-// have is empty, and HasAgent tells whether it has Agent.
+// Spans are the parts of a line that traffic figures count. A part that the format lacks is
+// empty; HasAgent reports whether the format has Agent.
 type Spans struct {
 	Time, Request, Size, Referrer, Agent Span
 	HasAgent                             bool
 }
 
-// FastRequestParser is a FastParser that can find these as well, at little cost, since the
-// delimiters tell all of them.
+// FastRequestParser is a FastParser that can also find Spans, cheaply, since the delimiters
+// bound all of them. Package traffic uses it.
 type FastRequestParser interface {
 	FastParser
-	// ParseFastRequest is ParseFast for a line of which Spans finds what Parse has fields of. It
-	// reports false for any line that it is not meant for.
+	// ParseFastRequest is ParseFast for lines in which Spans finds everything that Parse has
+	// fields for. It reports false for any other line.
 	ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) bool
-	// Spans finds the spans of a line for which ParseFastRequest reports true.
+	// Spans returns the spans of a line for which ParseFastRequest reported true.
 	Spans(line []byte, m *machine.Delimiters) Spans
 }
 
-// spans is which of the header values of a usual format a request's figures have.
+// spanLayout locates the header values that are counted.
 type spanLayout struct {
-	known           bool // a line has no more of what is counted
-	referrer, agent int  // -1: there is none
+	known           bool // a line holds nothing else that is counted
+	referrer, agent int  // index among the quoted values behind the numbers, -1 for none
 }
 
-// findSpans tells whether a usual format has what is counted where the delimiters tell it, and
-// no other field that is treated as a user agent: of two it is not known which one a text is.
+// findSpans reports in known whether the delimiters bound everything in the format that is
+// counted, and whether no second field is treated as a user agent: of two, nobody knows which
+// one a text came from.
 func findSpans(fields []Field, request bool) (s spanLayout) {
 	s = spanLayout{known: request, referrer: -1, agent: -1}
 	for i, f := range fields {
@@ -59,7 +60,7 @@ func findSpans(fields []Field, request bool) (s spanLayout) {
 
 var layoutRoles = [layoutHeaders]Role{RoleClient, RoleIdentity, RoleUser, RoleTime, RoleRequest, RoleStatus, RoleSize}
 
-// counts reports whether fields of a role are counted of a request, see package traffic.
+// counts reports whether traffic figures count fields of a role, see package traffic.
 func counts(r Role) bool {
 	switch r {
 	case RoleTime, RoleRequest, RoleMethod, RoleURL, RoleSize, RoleDuration, RoleReferer, RoleAgent:
@@ -107,21 +108,21 @@ func (a *Auto) Spans(line []byte, m *machine.Delimiters) Spans {
 	return a.access[0][tail].Spans(line, m)
 }
 
-// sizeSpan is the Size of Spans: what follows `"GET / HTTP/1.1" 200 `.
+// sizeSpan returns Spans.Size: what follows `"GET / HTTP/1.1" 200 `.
 func sizeSpan(line []byte, m *machine.Delimiters) Span {
 	start, end := int(m.Quotes[1])+len(`" 200 `), len(line)
 	if m.N > 2 {
 		end = int(m.Quotes[2]) - 1
 	}
-	if start >= end || line[start-1] != ' ' { // the status has other than three digits
+	if start >= end || line[start-1] != ' ' { // the status does not have three digits
 		start = int(m.Quotes[1]) + len(`" `)
 		start += bytes.IndexByte(line[start:], ' ') + 1
 	}
 	return Span{start, end}
 }
 
-// ClockAndSize returns the second of the day of a line for which ParseFastRequest reports
-// true, see SecondOfDay, and its Size of Spans.
+// ClockAndSize returns the second of the day, see SecondOfDay, and Spans.Size of a line for
+// which ParseFastRequest reported true.
 func ClockAndSize(line []byte, m *machine.Delimiters) (second int32, size Span) {
 	return secondOfCLF((*[bracketedCLF]byte)(line[int(m.Quotes[0])-len(" ")-bracketedCLF:])), sizeSpan(line, m)
 }
@@ -130,6 +131,6 @@ func ClockAndSize(line []byte, m *machine.Delimiters) (second int32, size Span) 
 func secondOfCLF(b *[bracketedCLF]byte) int32 {
 	const clock = len("[22/Nov/2026:")
 	digits := binary.LittleEndian.Uint64(b[clock:]) & 0x0f0f_000f_0f00_0f0f // 06:46:00
-	pairs := 10*digits + digits>>8                                          // whose second digits are of no use
+	pairs := 10*digits + digits>>8                                          // each value is in the byte of its first digit; the other bytes are garbage
 	return int32(pairs&0xff)*3600 + int32(pairs>>24&0xff)*60 + int32(min(pairs>>48&0xff, 59))
 }

@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// part is what an element of a time tells about the date.
+// part tells which part of a date an element of a time gives.
 type part uint8
 
 const (
@@ -18,20 +18,20 @@ const (
 	partMonth
 	partMday
 	partYday
-	partSec // epoch, by unit
+	partSec // epoch, in seconds; the next two in smaller units
 	partMsec
 	partUsec
 	partDay // a whole date
 	numParts
 )
 
-// date collects the parts of one time; all parts are read before day is asked.
+// date holds the parts of one time. They are complete before day reads them.
 type date struct {
 	part [numParts]int64
-	ok   bool // of partDay: false where it was logged as '-'
+	ok   bool // for partDay: false if it was logged as '-'
 }
 
-// dateLayout says from which parts a format's times make a date.
+// dateLayout tells which parts the times of a format have.
 type dateLayout struct {
 	has [numParts]bool
 }
@@ -43,7 +43,7 @@ func dateLayouts(elems []element) (r [2]dateLayout) {
 	return r
 }
 
-// day prefers what the line spells over an epoch, which takes a zone.
+// day returns the date. It prefers one that the line spells over an epoch, which needs a zone.
 func (r *dateLayout) day(d *date, loc *time.Location) (civil.Day, bool) {
 	if r.has[partDay] && d.ok {
 		return civil.Day(d.part[partDay]), true
@@ -109,8 +109,8 @@ func (c *compiler) time(d directive, at int) error {
 	return nil
 }
 
-// timeElements makes one field of the elements of a strftime format, from the
-// first to the last that is no literal.
+// timeElements makes one field of the elements of a strftime format, from the first to the last
+// that is not a literal.
 func (c *compiler) timeElements(elems []element, end, at int) error {
 	first, last := -1, -1
 	for i, e := range elems {
@@ -150,9 +150,8 @@ var (
 	shortMonths   = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 )
 
-// strftime appends the elements of a strftime(3) format in the C locale, which
-// is httpd's for times. Each literal is one byte. It reports false for a
-// conversion it does not know.
+// strftime appends the elements of a strftime(3) format in the C locale, which httpd uses for
+// times. Each literal is one byte. It reports false for an unknown conversion.
 func strftime(dst []element, format string) ([]element, bool) {
 	digits := func(n int, p part) element {
 		return element{op: opDigits, kind: Plain, timePart: timePart{min: n, max: n, part: p}}

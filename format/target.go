@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Target returns the target of a request line as httpd writes it, nil where there
-// is none: a part of the line, or decoded into scratch, which is returned for the
-// next call.
+// Target returns the target of a request line as httpd writes it, nil if there is none. The
+// result is a part of the line, or decoded into scratch, which kept returns for the next call.
+// Filters and traffic figures read request lines with it.
 func Target(request, scratch []byte) (target, kept []byte) {
 	target, _ = requestTarget(request)
 	return Unescaped(target, scratch)
 }
 
-// Unescaped returns what httpd wrote as a target, in the same way.
+// Unescaped returns a target with httpd's escapes decoded, with scratch and kept as in Target.
 func Unescaped(target, scratch []byte) (text, kept []byte) {
 	if bytes.IndexByte(target, '\\') < 0 {
 		return target, scratch
@@ -22,10 +22,9 @@ func Unescaped(target, scratch []byte) (text, kept []byte) {
 	return scratch, scratch
 }
 
-// requestTarget returns the target of a request line (RFC 9112, section 3, and
-// HTTP/0.9, which has no version), or s itself where that is a target, and
-// whether it was a line. It returns nil for anything else, such as - or TLS
-// sent to a plain port.
+// requestTarget returns the target of a request line (RFC 9112, section 3, and HTTP/0.9, which
+// has no version), or s itself if that is a target; full reports a request line. It returns nil
+// for anything else, such as - or TLS sent to a plain port.
 func requestTarget(s []byte) (target []byte, full bool) {
 	if len(s) > 0 && s[0] == '/' {
 		return s, false
@@ -54,8 +53,7 @@ func protocolStart(s []byte) int {
 	return bytes.LastIndex(s, []byte(protocol))
 }
 
-// appendUnescaped appends what httpd wrote as s (server/util.c,
-// ap_escape_logitem).
+// appendUnescaped appends s with httpd's escapes decoded (server/util.c, ap_escape_logitem).
 func appendUnescaped(dst, s []byte) []byte {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 == len(s) {
@@ -76,9 +74,9 @@ func appendUnescaped(dst, s []byte) []byte {
 	return dst
 }
 
-// SplitRequest cuts a request line, which may lack the protocol as in HTTP/0.9, or takes
-// a target alone. It reports false for anything else: for what has no method of letters,
-// or another protocol than HTTP.
+// SplitRequest cuts up a request line, which may lack the protocol as in HTTP/0.9, or accepts a
+// bare target. It reports false for anything else: if the method has other characters than
+// letters, '-' and '_', or the protocol is not HTTP.
 func SplitRequest(s []byte) (method, target, protocol []byte, ok bool) {
 	if len(s) > 0 && s[0] == '/' {
 		return nil, s, nil, true
@@ -87,7 +85,7 @@ func SplitRequest(s []byte) (method, target, protocol []byte, ok bool) {
 	if at <= 1 {
 		return nil, s, nil, bytes.Contains(s, []byte("://"))
 	}
-	if method = s[:at-1]; string(method) != "GET" && string(method) != "POST" { // else letters
+	if method = s[:at-1]; string(method) != "GET" && string(method) != "POST" { // others are checked
 		for _, c := range method {
 			if (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' {
 				return nil, nil, nil, false

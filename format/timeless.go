@@ -2,8 +2,9 @@ package format
 
 import "strings"
 
-// Timeless returns the LogFormat strings of lines of a format, as New takes it, of which the
-// time was left out: "-" stands for it. There is none where lines are of no LogFormat.
+// Timeless returns the LogFormat strings for lines of a format, named as in New, whose time was
+// removed, with "-" in its place. It returns none for a format that is not a LogFormat. Audit
+// reads such lines.
 func Timeless(spec string) (list []string) {
 	dated := []string{spec}
 	switch named, ok := namedFormats[spec]; {

@@ -7,8 +7,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// parseTime reads the time stamp at the start of b and returns its date and
-// its length in bytes, 0 for none. It knows
+// parseTime reads the time stamp at the start of b and returns its date and its length in bytes,
+// 0 for none. It knows
 //
 //	[22/Nov/2026:06:46:00 +0000]       %t, the brackets optional
 //	2026-11-22T06:46:00.123456+01:00   RFC 3339, also with a space for the T,
@@ -16,8 +16,7 @@ import (
 //	Sun Nov 22 06:46:00.123456 2026    the error log
 //	1795330000.123                     epoch seconds, milli-, micro- or nanoseconds
 //
-// The date is the one that the text spells. Only an epoch has to be placed in
-// a zone, which is loc.
+// It returns the date as spelled in the text. Only an epoch needs a zone, which is loc.
 func parseTime(b []byte, loc *time.Location) (civil.Day, int) {
 	if len(b) == 0 {
 		return 0, 0
@@ -46,7 +45,7 @@ const clfLen = 26
 // bracketedCLF is the length of [22/Nov/2026:06:46:00 +0000].
 const bracketedCLF = 1 + clfLen + 1
 
-// parseCLF checks every byte of the time that %t writes between brackets.
+// parseCLF reads the time that %t writes between brackets, and checks every byte of it.
 func parseCLF(b []byte) (civil.Day, bool) {
 	if !hasCLFShape(b) {
 		return 0, false
@@ -54,14 +53,13 @@ func parseCLF(b []byte) (civil.Day, bool) {
 	return dateOf(b[7:11], monthOf(b[3:6]), b[0:2])
 }
 
-// hasCLFShape leaves only the date to be checked.
+// hasCLFShape checks everything but the date.
 func hasCLFShape(b []byte) bool {
 	return len(b) >= clfLen && b[2] == '/' && b[6] == '/' && b[11] == ':' && isClock(b[12:20]) &&
 		b[20] == ' ' && isZone(b[21:26])
 }
 
-// clfReader is parseCLF that remembers the last date: neighbouring lines mostly
-// share it.
+// clfReader is parseCLF with a memory for the last date, which neighbouring lines mostly share.
 type clfReader struct {
 	text [len("22/Nov/2026")]byte
 	day  civil.Day
@@ -83,6 +81,8 @@ func (c *clfReader) parse(b []byte) (civil.Day, bool) {
 	return c.day, true
 }
 
+// parseISO reads a date, perhaps with a time, at the start of b and returns its length, 0 for
+// none.
 func parseISO(b []byte) (civil.Day, int) {
 	const date = len("2026-11-22")
 	if len(b) < date || (b[4] != '-' && b[4] != '/') || b[7] != b[4] {
@@ -107,8 +107,8 @@ func parseISO(b []byte) (civil.Day, int) {
 	return d, n + zone(b[n:])
 }
 
-// parseCtime reads the time of the error log, which is that of ctime(3) with
-// or without a fraction of the second (server/util_time.c, ap_recent_ctime_ex).
+// parseCtime reads the time of the error log, that of ctime(3) with or without a fraction of the
+// second (server/util_time.c, ap_recent_ctime_ex).
 func parseCtime(b []byte) (civil.Day, int) {
 	const year = len("Sun Nov 22 06:46:00")
 	if len(b) < year+5 || !isWeekday(b[:3]) || b[3] != ' ' || b[7] != ' ' || b[10] != ' ' || !isClock(b[11:year]) {
@@ -130,7 +130,8 @@ func parseCtime(b []byte) (civil.Day, int) {
 }
 
 // parsePHP reads the time of PHP's own error log, 22-Nov-2026 06:46:00 Europe/Berlin
-// (main/main.c, php_log_err_with_severity: "d-M-Y H:i:s e"), which a bracket closes.
+// (main/main.c, php_log_err_with_severity: "d-M-Y H:i:s e"), which must be followed by a
+// bracket.
 func parsePHP(b []byte) (civil.Day, int) {
 	const full = len("22-Nov-2026 06:46:00 ")
 	if len(b) <= full || b[2] != '-' || b[6] != '-' || b[11] != ' ' || b[full-1] != ' ' || !isClock(b[12:full-1]) {
@@ -149,8 +150,8 @@ func parsePHP(b []byte) (civil.Day, int) {
 
 const maxAreaZone = len("America/Argentina/ComodRivadavia")
 
-// isAreaZone reports whether b is a time zone as PHP writes it: UTC, +01:00,
-// Europe/Berlin, Etc/GMT+12. No client's name can be taken for one.
+// isAreaZone reports whether b is a time zone as PHP writes it: UTC, +01:00, Europe/Berlin,
+// Etc/GMT+12. No client's name looks like one.
 func isAreaZone(b []byte) bool {
 	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
 		return zone(b) == len(b)
@@ -180,8 +181,8 @@ func isAreaZone(b []byte) bool {
 
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
-// parseEpoch tells the unit by the number of digits: 10 or 11 are seconds (2001
-// to 5138), three more for each smaller unit. Fewer are a duration, no time.
+// parseEpoch infers the unit from the number of digits: 10 or 11 are seconds (2001 to 5138), and
+// each smaller unit has three more. A number with fewer digits is a duration, not a time.
 func parseEpoch(b []byte, loc *time.Location) (civil.Day, int) {
 	v, n := epochSeconds(b)
 	if n == 0 {
@@ -194,8 +195,8 @@ func parseEpoch(b []byte, loc *time.Location) (civil.Day, int) {
 	return d, n + fraction(b[n:])
 }
 
-// epochSeconds returns the seconds of a time since 1970, which may be in milli-, micro-
-// or nanoseconds, and its length without a fraction; 0 for none.
+// epochSeconds returns the seconds of a time since 1970, given in seconds, milli-, micro- or
+// nanoseconds, and its length without a fraction, 0 for none.
 func epochSeconds(b []byte) (v int64, n int) {
 	for ; n < len(b) && b[n]-'0' <= 9; n++ {
 		if n == 19 {
@@ -217,8 +218,8 @@ func epochSeconds(b []byte) (v int64, n int) {
 	return v, n
 }
 
-// epochDay returns the date in loc of a time in seconds, which is not taken for
-// one where it is 0 or past the year 9999.
+// epochDay returns the date in loc of a time in seconds. It rejects 0 and times after the year
+// 9999.
 func epochDay(sec int64, loc *time.Location) (civil.Day, bool) {
 	if sec <= 0 || sec >= 253402300800 {
 		return 0, false
@@ -226,7 +227,7 @@ func epochDay(sec int64, loc *time.Location) (civil.Day, bool) {
 	return civil.DayOf(time.Unix(sec, 0).In(loc)), true
 }
 
-// isClock reports whether b is a time of day, 06:46:00. A leap second is 60.
+// isClock reports whether b is a time of day, 06:46:00. The second may be 60, a leap second.
 func isClock(b []byte) bool {
 	return len(b) == 8 && b[2] == ':' && b[5] == ':' &&
 		(b[0] < '2' && b[0] >= '0' && b[1]-'0' <= 9 || b[0] == '2' && b[1]-'0' <= 3) &&
@@ -234,7 +235,7 @@ func isClock(b []byte) bool {
 		(b[6]-'0' <= 5 && b[7]-'0' <= 9 || b[6] == '6' && b[7] == '0')
 }
 
-// fraction is the length of the ".123" or ",123" at the start of b.
+// fraction returns the length of the ".123" or ",123" at the start of b.
 func fraction(b []byte) int {
 	if len(b) < 2 || (b[0] != '.' && b[0] != ',') {
 		return 0
@@ -249,8 +250,7 @@ func fraction(b []byte) int {
 	return n
 }
 
-// zone is the length of the Z, +01:00 or +0100 at the start of b, perhaps after
-// a space.
+// zone returns the length of the Z, +01:00 or +0100 at the start of b, perhaps after a space.
 func zone(b []byte) int {
 	n := 0
 	if len(b) > 0 && b[0] == ' ' {
@@ -273,7 +273,7 @@ func digits4(b []byte) bool {
 	return b[0]-'0' <= 9 && b[1]-'0' <= 9 && b[2]-'0' <= 9 && b[3]-'0' <= 9
 }
 
-// dateOf is the day of numbers as they stand in a line.
+// dateOf returns the day of numbers spelled in a line.
 func dateOf(year []byte, month int, mday []byte) (civil.Day, bool) {
 	y, ok := number(year)
 	d, ok2 := number(mday)
@@ -283,7 +283,7 @@ func dateOf(year []byte, month int, mday []byte) (civil.Day, bool) {
 	return civil.CheckedDay(y, month, d)
 }
 
-// number reads decimal digits and nothing else.
+// number parses b, which must consist of digits.
 func number(b []byte) (int, bool) {
 	n := 0
 	for _, c := range b {
@@ -334,9 +334,9 @@ func isWeekday(b []byte) bool {
 	return false
 }
 
-// TimeStamp returns the date and the length of the well-formed time stamp that
-// b begins with, or the length 0: the shapes of mod_log_config, of the error
-// logs of httpd and PHP and of ISO 8601, in a line of an unknown format.
+// TimeStamp returns the date and the length of a well-formed time stamp at the start of b, 0 for
+// none, in a line of unknown format: the forms of mod_log_config, of the error logs of httpd and
+// PHP and of ISO 8601. The guard of malformed lines uses it to date them.
 func TimeStamp(b []byte) (civil.Day, int) {
 	if len(b) == 0 || b[0]-'0' > 9 {
 		return parseTime(b, time.UTC)

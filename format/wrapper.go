@@ -7,8 +7,7 @@ import (
 	"hushpipe/format/machine"
 )
 
-// wrapped is a Parser of a format's lines and of those inside of what a log service
-// wrote around them.
+// wrapped is a Parser of a format's lines, bare or wrapped by a log service.
 type wrapped struct {
 	line func(line []byte, out *Line) bool
 	json *jsonParser
@@ -16,7 +15,7 @@ type wrapped struct {
 
 func newWrapped(line func(line []byte, out *Line) bool, loc *time.Location) *wrapped {
 	w := &wrapped{line: line}
-	w.json, _ = newKeyedJSON(loc, nil) // it fails for further keys only
+	w.json, _ = newKeyedJSON(loc, nil) // fails only for further keys
 	w.json.inner.parse, w.json.inner.wrapper = w.parseInner, true
 	return w
 }
@@ -35,7 +34,8 @@ func (w *wrapped) Parse(line []byte, out *Line) bool {
 	return n > 0 && w.line(line, out)
 }
 
-// ParseFast implements FastParser: lines that are JSON from their first byte have a short way.
+// ParseFast implements FastParser: only lines that are JSON from their first byte have a fast
+// path.
 func (w *wrapped) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	return len(line) > 0 && line[0] == '{' && w.json.ParseFast(line, m, out)
 }
@@ -50,7 +50,7 @@ func (w *wrapped) parseInner(line []byte, out *Line) bool {
 	return true
 }
 
-// shift moves all that stands in a line behind n more bytes.
+// shift moves all offsets in l by n bytes.
 func (l *Line) shift(n int) {
 	if n == 0 {
 		return
@@ -62,11 +62,10 @@ func (l *Line) shift(n int) {
 	}
 }
 
-// maxWrappers bounds how many wrappers are taken off a line.
+// maxWrappers bounds the number of nested wrappers.
 const maxWrappers = 3
 
-// wrapperLen returns the length of what log services wrote before a line, 0 for
-// nothing:
+// wrapperLen returns the length of what log services wrote in front of a line, 0 for nothing:
 //
 //	<134>Nov 27 10:00:01 web1 httpd[12]: …        RFC 3164, the priority and the host optional; journalctl -o short
 //	2026-11-27T10:00:01.123+01:00 web1 httpd: …   the same, with rsyslog's time stamp
@@ -75,7 +74,7 @@ const maxWrappers = 3
 //	2026-11-27T10:00:01.123456789Z …              docker logs --timestamps
 //	web-1  | …                                    docker compose logs
 //
-// All of it is the service's own, and no client stands in it.
+// The service wrote all of it; it names no client.
 func wrapperLen(line []byte) int {
 	total := 0
 	for range maxWrappers {
@@ -88,7 +87,7 @@ func wrapperLen(line []byte) int {
 	return total
 }
 
-// wrapperStart is the length of the first wrapper.
+// wrapperStart returns the length of the first wrapper.
 func wrapperStart(b []byte) int {
 	if len(b) == 0 {
 		return 0
@@ -116,7 +115,7 @@ func wrapperStart(b []byte) int {
 			if n += len("stdout "); bytes.HasPrefix(b[n:], []byte("F ")) {
 				return n + len("F ")
 			}
-			return 0 // a piece of a line
+			return 0 // a part of a line
 		}
 		if tagged := taggedLen(b, n); tagged > 0 {
 			return tagged
@@ -126,7 +125,7 @@ func wrapperStart(b []byte) int {
 	return containerLen(b)
 }
 
-// syslogStamp is the length of "Nov 27 10:00:01 " at the start of b, perhaps with a
+// syslogStamp returns the length of "Nov 27 10:00:01 " at the start of b, perhaps with a
 // fraction of the second, 0 for none.
 func syslogStamp(b []byte) int {
 	const full = len("Nov 27 10:00:01")
@@ -141,7 +140,7 @@ func syslogStamp(b []byte) int {
 	return n + 1
 }
 
-// rfc3339 is the length of a time stamp with a T in it at the start of b.
+// rfc3339 returns the length of a time stamp with a T at the start of b.
 func rfc3339(b []byte) int {
 	const date = len("2026-11-27")
 	if len(b) <= date || b[4] != '-' || b[date] != 'T' {
@@ -153,8 +152,8 @@ func rfc3339(b []byte) int {
 	return 0
 }
 
-// taggedLen returns where the host, which is optional, and the tag of RFC 3164 end
-// that begin at b[n], 0 for others.
+// taggedLen returns the end of the optional host and the tag of RFC 3164 that begin at b[n], 0
+// for anything else.
 func taggedLen(b []byte, n int) int {
 	for range 2 {
 		end := bytes.IndexByte(b[n:], ' ')
@@ -173,8 +172,8 @@ func taggedLen(b []byte, n int) int {
 	return 0
 }
 
-// isTag reports whether a word is the name of a program, perhaps with its process,
-// and a colon: "httpd[12]:".
+// isTag reports whether a word is a program's name, perhaps with its process ID, and a colon:
+// "httpd[12]:".
 func isTag(word []byte) bool {
 	name, ok := bytes.CutSuffix(word, []byte(":"))
 	if at := bytes.IndexByte(name, '['); at > 0 && name[len(name)-1] == ']' && isProgram(name[at+1:len(name)-1]) {
@@ -183,8 +182,7 @@ func isTag(word []byte) bool {
 	return ok && isProgram(name)
 }
 
-// isProgram reports whether all bytes are those of a program's name, and it is no
-// address.
+// isProgram reports whether name can be a program's, and does not look like an address.
 func isProgram(name []byte) bool {
 	for _, c := range name {
 		if !serverNameBytes[c] && c != '/' && c != '(' && c != ')' && c != '@' || c == ':' || c == '[' || c == ']' {
@@ -194,8 +192,8 @@ func isProgram(name []byte) bool {
 	return len(name) > 0 && len(name) <= 128 && !looksLikeAddress(name)
 }
 
-// structuredLen returns where the header of RFC 5424, section 6, ends whose time
-// stamp begins at b[n], 0 for none.
+// structuredLen returns the end of the RFC 5424 header (section 6) whose time stamp begins at
+// b[n], 0 for none.
 func structuredLen(b []byte, n int) int {
 	for i := range 5 { // time stamp, host, program, process, message id
 		end := bytes.IndexByte(b[n:], ' ')
@@ -231,8 +229,8 @@ func structuredLen(b []byte, n int) int {
 	return n
 }
 
-// elementEnd is the length of the element of structured data that b begins with, -1
-// for none. In quotes, a backslash escapes '"', '\' and ']'.
+// elementEnd returns the length of the element of structured data at the start of b, -1 for
+// none. In quotes, a backslash escapes '"', '\' and ']'.
 func elementEnd(b []byte) int {
 	quoted := false
 	for i := 1; i < len(b); i++ {
@@ -248,7 +246,7 @@ func elementEnd(b []byte) int {
 	return -1
 }
 
-// containerLen is the length of "web-1  | " at the start of b, 0 for none.
+// containerLen returns the length of "web-1  | " at the start of b, 0 for none.
 func containerLen(b []byte) int {
 	n := bytes.IndexByte(b[:min(len(b), 80)], ' ')
 	if n < 1 || !isProgram(b[:n]) {
@@ -263,5 +261,5 @@ func containerLen(b []byte) int {
 	return n + 2
 }
 
-// ByteOrderMark is U+FEFF in UTF-8, with which some programs begin a text.
+// ByteOrderMark is U+FEFF in UTF-8, which some programs put in front of a text.
 const ByteOrderMark = "\ufeff"
