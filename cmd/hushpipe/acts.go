@@ -44,8 +44,8 @@ func loginID() string {
 	return id
 }
 
-// deed is what an act did in one directory.
-type deed struct {
+// dirAction is what an act did in one directory.
+type dirAction struct {
 	path  string
 	terms *policies.Terms // nil: it is not a stream of a policy
 	days  []civil.Day
@@ -76,10 +76,10 @@ func (a *actor) allows(path string, terms *policies.Terms) error {
 
 // note notes the act in acts.log, once in each DIR, before anybody sees anything or
 // anything is changed.
-func (a *actor) note(deeds []deed) error {
+func (a *actor) note(actions []dirAction) error {
 	var homes []string
 	byHome := map[string]*acts.Act{}
-	for _, d := range deeds {
+	for _, d := range actions {
 		home, name := d.path, "."
 		if d.terms != nil {
 			home, name = d.terms.Home, d.terms.Stream.Name

@@ -45,12 +45,12 @@ func auditCommand(log *messageLog) *cobra.Command {
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			other := auditOther(apache, nginx) // the server is asked before this process is confined
-			s := &subject{Subject: audit.Subject{Path: args[0], Now: now(), Read: &atomic.Int64{}}, keys: keys}
+			s := &auditBuilder{Subject: audit.Subject{Path: args[0], Now: now(), Read: &atomic.Int64{}}, keys: keys}
 			confineReader(s.places(), "")
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err
 			}
-			if err := s.find(log); err != nil {
+			if err := s.findClaims(log); err != nil {
 				return err
 			}
 			stop := func() {}
@@ -88,14 +88,14 @@ func claimsAre(n int) string {
 	return fmt.Sprintf("%d claims are", n)
 }
 
-// subject is an audit.Subject in the making.
-type subject struct {
+// auditBuilder is an audit.Subject in the making.
+type auditBuilder struct {
 	audit.Subject
 	keys string // --keys
 }
 
-// places returns the directories that the audit reads.
-func (s *subject) places() []string {
+// directories returns the directories that the audit reads.
+func (s *auditBuilder) places() []string {
 	places := []string{s.Path, s.keys, registry.KeysOf(s.Path)}
 	if d, err := dir.Open(s.Path, dir.Options{}); err == nil {
 		defer d.Close()
@@ -109,16 +109,16 @@ func (s *subject) places() []string {
 	return places
 }
 
-// find takes what is claimed of DIR from what its processes recorded: a policy, or flags.
-func (s *subject) find(log *messageLog) error {
+// findClaims takes what is claimed of DIR from what its processes recorded: a policy, or flags.
+func (s *auditBuilder) findClaims(log *messageLog) error {
 	_, text, err := policies.Last(s.Path)
 	if err == nil {
-		return s.ofPolicy(text, log)
+		return s.claimByPolicy(text, log)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return s.ofFlags(s.Path)
+	return s.claimByFlags(s.Path)
 }
 
 // auto is the way in which lines of no recorded format are read.
@@ -149,13 +149,13 @@ func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day, _ func(pseudo
 	return filter.NewProof(cfg, late, cipher, day), nil
 }
 
-// ofFlags takes the claims of a DIR that was made by flags.
-func (s *subject) ofFlags(path string) error {
+// claimByFlags takes the claims of a DIR that was made by flags.
+func (s *auditBuilder) claimByFlags(path string) error {
 	o := &filterFlags{ip: "ipcrypt", keep: calendar.DefaultPeriod.String(), formatFlags: formatFlags{format: "auto"},
 		roomFlags: roomFlags{rooms: []string{"jitsi"}, roomHash: "sha1", countV6: 128}}
 	settings, err := registry.ReadSettings(path)
 	if err == nil {
-		found := recorded{dir: path, Settings: settings}
+		found := recordedSettings{dir: path, Settings: settings}
 		o, err = found.flags()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -188,7 +188,7 @@ func earlierFlags(st *audit.Stream) {
 		list, known := log.Under(day)
 		known = known && unread == nil
 		for _, flags := range list {
-			r := recorded{dir: st.Path, Settings: registry.Settings{Flags: flags}}
+			r := recordedSettings{dir: st.Path, Settings: registry.Settings{Flags: flags}}
 			o, err := r.flags()
 			if err != nil { // of a newer version
 				known = false
@@ -206,9 +206,9 @@ func isLog(e fs.DirEntry) bool {
 	return ok
 }
 
-// ofPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
+// claimByPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
 // DIR itself, and of streams that have left the policy, each by the rule that it records.
-func (s *subject) ofPolicy(text []byte, log *messageLog) error {
+func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	p, mistakes := policy.Parse(text)
 	if len(mistakes) > 0 {
 		return fmt.Errorf("the policy that %s records cannot be read: %w", s.Path, mistakes)
@@ -218,7 +218,7 @@ func (s *subject) ofPolicy(text []byte, log *messageLog) error {
 	entries, _ := os.ReadDir(s.Path)         // what is wrong there is said elsewhere
 	if slices.ContainsFunc(entries, isLog) { // of the time before the policy
 		earlierFlags(&home)
-		s.former(home)
+		s.addFormer(home)
 	} else {
 		s.Streams = append(s.Streams, home)
 	}
@@ -233,12 +233,12 @@ func (s *subject) ofPolicy(text []byte, log *messageLog) error {
 		of := &p.Streams[i]
 		path := filepath.Join(s.Path, of.Name)
 		st := audit.Stream{Name: of.Name, Path: path, Keys: registry.KeysOf(path)}
-		job, err := o.streamJob(p, i, log)
+		pipeline, err := o.streamPipeline(p, i, log)
 		if err != nil {
 			return err
 		}
-		if job != nil {
-			st.Mode = job.filter.Mode
+		if pipeline != nil {
+			st.Mode = pipeline.filter.Mode
 			st.Ways = append(st.Ways, o.waysOf(p, i, log)...)
 		}
 		if of.Fields == nil {
@@ -255,7 +255,7 @@ func (s *subject) ofPolicy(text []byte, log *messageLog) error {
 	}
 	for _, name := range below {
 		if path := filepath.Join(s.Path, name); p.Stream(name) == nil && audit.CheckUsed(path) == nil {
-			s.former(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}, Earlier: earlier(name)})
+			s.addFormer(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}, Earlier: earlier(name)})
 		}
 	}
 	return nil
@@ -278,7 +278,7 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) fun
 				continue
 			}
 			i := slices.IndexFunc(of.Streams, func(s policy.Stream) bool { return s.Name == stream })
-			if job, err := o.streamJob(of, i, log); err == nil && job != nil {
+			if pipeline, err := o.streamPipeline(of, i, log); err == nil && pipeline != nil {
 				if ways[digest] = o.waysOf(of, i, log); of.Streams[i].Fields == nil {
 					ways[digest] = append(ways[digest], auto)
 				}
@@ -300,8 +300,8 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) fun
 	}
 }
 
-// former takes the claims of a directory that no process writes to any more.
-func (s *subject) former(st audit.Stream) {
+// addFormer takes the claims of a directory that no process writes to any more.
+func (s *auditBuilder) addFormer(st audit.Stream) {
 	in := statement.InStream(st.Name)
 	s.Streams = append(s.Streams, st)
 	s.Claims = append(s.Claims, statement.Period{InStream: in}, statement.Keys{InStream: in})
@@ -328,14 +328,14 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, log *messageLog)
 	of := &p.Streams[i]
 	told, _ := claims.Conditions(p, of.Name)
 	return func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
-		job, err := o.streamJob(p, i, log)
+		pipeline, err := o.streamPipeline(p, i, log)
 		if err != nil {
 			return nil, err
 		}
-		cfg := job.filter
+		cfg := pipeline.filter
 		var late format.Parser
 		if as == "" {
-			late, err = o.ofPolicy(p).parserIn(filter.LatestZone)
+			late, err = o.inputFlags(p).parserIn(filter.LatestZone)
 		} else {
 			var written *format.LogFormat
 			if written, err = format.Compile(as, time.Local); err != nil {
@@ -348,7 +348,7 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, log *messageLog)
 			return nil, err
 		}
 		proof := filter.NewProof(cfg, late, cipher, day)
-		if by := job.filter.Groups; by != nil && len(claims.HiddenGroup(p, of)) == 0 {
+		if by := pipeline.filter.Groups; by != nil && len(claims.HiddenGroup(p, of)) == 0 {
 			proof.Grouped(by, isOpen)
 		}
 		if s := &told.Streams[0]; !s.Where.IsZero() || !s.Unless.IsZero() {
@@ -382,7 +382,7 @@ func (c *serverCheck) audit(server string, check func(*serverCheck, []string) er
 	err := check(c, nil)
 	row := audit.Row{Claim: "other-logs", Text: noOtherLogs, Looked: "the configuration of " + server, Verdict: audit.Holds, Faults: []audit.Fault{}}
 	current := map[string]bool{}
-	for _, p := range c.past {
+	for _, p := range c.bypasses {
 		row.Faults = append(row.Faults, audit.Fault{File: p.log.File, Line: p.log.Line, What: p.what, Do: p.instead})
 	}
 	places := usual

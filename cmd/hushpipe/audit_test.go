@@ -112,7 +112,7 @@ func TestAuditClean(t *testing.T) {
 		filterLog(t, strings.ReplaceAll(auditLog(), "192.0.2.77", "192.0.2.7"), "--ip", "keep", dir)
 		a, exit := auditOf(t, dir)
 		assert.Equal(t, []string{":addresses"}, brokenRows(a))
-		assert.Equal(t, exitFault, exit)
+		assert.Equal(t, exitFailure, exit)
 	})
 }
 
@@ -245,7 +245,7 @@ func TestAuditFinds(t *testing.T) {
 			filterLog(t, auditLog(), dir)
 			test.plant(t, dir)
 			a, exit := auditOf(t, dir)
-			assert.Equal(t, exitFault, exit)
+			assert.Equal(t, exitFailure, exit)
 			assert.Equal(t, []string{":" + test.claim}, brokenRows(a))
 			i := slices.IndexFunc(a.Rows, func(r audit.Row) bool { return r.Claim == test.claim })
 			require.NotEmpty(t, a.Rows[i].Faults)
@@ -352,7 +352,7 @@ func TestAuditAfterReplay(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(text+test.planted(client)), 0o640))
 			a, exit = auditOf(t, dir)
 			assert.Equal(t, []string{":" + test.claim}, brokenRows(a))
-			assert.Equal(t, exitFault, exit)
+			assert.Equal(t, exitFailure, exit)
 		})
 	}
 }
@@ -377,7 +377,7 @@ func TestAuditAfterPolicy(t *testing.T) {
 		time.Now().Format("02/Jan/2006:15:04:05 -0700"))), 0o640))
 	a, exit = auditOf(t, dir)
 	assert.Equal(t, []string{"web:addresses"}, brokenRows(a))
-	assert.Equal(t, exitFault, exit)
+	assert.Equal(t, exitFailure, exit)
 }
 
 // TestAuditUnread: of what cannot be read, nothing is said to hold.

@@ -218,7 +218,7 @@ func TestAuditFindsInStreams(t *testing.T) {
 			require.NoError(t, exec.Command("cp", "-a", clean, dir).Run())
 			test.plant(t, dir)
 			a, exit := auditOf(t, dir)
-			assert.Equal(t, exitFault, exit)
+			assert.Equal(t, exitFailure, exit)
 			assert.ElementsMatch(t, strings.Fields(test.row), brokenRows(a))
 			if test.file == "" {
 				return

@@ -53,21 +53,21 @@ func checkCommand() *cobra.Command {
 
 // serverCheck is one run of check.
 type serverCheck struct {
-	out   io.Writer
-	logs  []serverconf.Log
-	past  []past // directives that write past hushpipe
-	wrong int    // hushpipe lines that do not work
-	good  int
-	like  string // the command of a good hushpipe line, up to its DIR
-	dir   string // and that
+	out      io.Writer
+	logs     []serverconf.Log
+	bypasses []bypass // directives that write past hushpipe
+	wrong    int      // hushpipe lines that do not work
+	good     int
+	command  string // the command of a good hushpipe line, up to its DIR
+	dir      string // and that
 
 	awaited  time.Duration     // for readers of FIFOs
 	writers  map[string]writer // by DIR, the first line of httpd's
 	verdicts map[int]verdict   // of httpd's lines that run hushpipe, by the index in logs
 }
 
-// past is a directive that writes addresses past hushpipe.
-type past struct {
+// bypass is a directive that writes addresses past hushpipe.
+type bypass struct {
 	log           serverconf.Log
 	what, instead string
 }
@@ -108,13 +108,13 @@ func ask(command []string, input string, args ...string) (serverOutput, error) {
 	case ctx.Err() != nil:
 		return out, fmt.Errorf("%s: no answer within %s; hint: it waits for a disk, or for a FIFO that nobody reads", argv[0], checkPatience)
 	case !errors.As(err, &exit):
-		return out, fmt.Errorf("run %s: %w; hint: give the server's program, or leave it out", argv[0], bareExec(err))
+		return out, fmt.Errorf("run %s: %w; hint: give the server's program, or leave it out", argv[0], unwrapExec(err))
 	}
 	return out, fmt.Errorf("%s refuses its configuration: %s%s", filepath.Base(argv[0]), oneLine(out.stderr), rootHint())
 }
 
-// bareExec strips the name that package os/exec puts into an error.
-func bareExec(err error) error {
+// unwrapExec strips the name that package os/exec puts into an error.
+func unwrapExec(err error) error {
 	var notFound *exec.Error
 	if errors.As(err, &notFound) {
 		return notFound.Err
@@ -142,10 +142,10 @@ func oneLine(text string) string {
 // hushpipe says what a test of a line that runs it has shown.
 func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	if v.clear != "" {
-		c.passes(log, "keeps addresses as they are, by --ip "+v.clear, "leave out --ip "+v.clear)
+		c.addBypass(log, "keeps addresses as they are, by --ip "+v.clear, "leave out --ip "+v.clear)
 		return
 	}
-	c.head(log)
+	c.printDirective(log)
 	if v.err != nil {
 		c.wrong++
 		c.linef("wrong: %s", v.err)
@@ -156,20 +156,20 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	if v.warnings != "" {
 		c.linef("note: %s", v.warnings)
 	}
-	if v.beside != "" {
-		c.linef("note: %s", v.beside)
+	if v.conflict != "" {
+		c.linef("note: %s", v.conflict)
 	}
 }
 
-// passes names a directive that writes addresses past hushpipe.
-func (c *serverCheck) passes(log serverconf.Log, what, instead string) {
-	c.past = append(c.past, past{log, what, instead})
-	c.head(log)
+// addBypass names a directive that writes addresses past hushpipe.
+func (c *serverCheck) addBypass(log serverconf.Log, what, instead string) {
+	c.bypasses = append(c.bypasses, bypass{log, what, instead})
+	c.printDirective(log)
 	c.linef("%s", what)
 	c.linef("%s", instead)
 }
 
-func (c *serverCheck) head(log serverconf.Log) {
+func (c *serverCheck) printDirective(log serverconf.Log) {
 	where, text := log.File, log.Text
 	if log.Line > 0 {
 		where = fmt.Sprintf("%s:%d", log.File, log.Line)
@@ -185,8 +185,8 @@ func (c *serverCheck) linef(text string, args ...any) {
 	fmt.Fprintf(c.out, "    %s\n", strings.Map(printable, fmt.Sprintf(text, args...)))
 }
 
-// conclude says what was found in all.
-func (c *serverCheck) conclude() error {
+// summarize says what was found in all.
+func (c *serverCheck) summarize() error {
 	if c.good+c.wrong == 0 {
 		fmt.Fprintln(c.out, "no directive runs hushpipe")
 	}
@@ -194,7 +194,7 @@ func (c *serverCheck) conclude() error {
 	if c.wrong > 0 {
 		errs = append(errs, fmt.Errorf("%s of hushpipe would not work%s", prose.Plural(c.wrong, "line"), rootHint()))
 	}
-	if n := len(c.past); n > 0 {
+	if n := len(c.bypasses); n > 0 {
 		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", prose.Plural(n, "place")))
 	}
 	if len(errs) == 0 {

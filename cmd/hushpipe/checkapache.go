@@ -36,15 +36,15 @@ func (c *serverCheck) apache(given []string) error {
 		}
 		v := tryApache(log, line)
 		if v.err == nil {
-			v.beside = c.differs(log, line.parsed())
+			v.conflict = c.otherFlags(log, line.parsed())
 		}
 		c.verdicts[i] = v
-		if v.good() && log.Kind == serverconf.Access && c.like == "" {
-			c.like, c.dir = line.like()
+		if v.good() && log.Kind == serverconf.Access && c.command == "" {
+			c.command, c.dir = line.reusable()
 		}
 	}
-	if c.like == "" {
-		c.like, c.dir = ownPath()+" filter", "/var/log/hushpipe"
+	if c.command == "" {
+		c.command, c.dir = ownPath()+" filter", "/var/log/hushpipe"
 	}
 	for i, log := range c.logs {
 		switch v, ok := c.verdicts[i]; {
@@ -52,15 +52,15 @@ func (c *serverCheck) apache(given []string) error {
 			c.hushpipe(log, v, "good")
 		case log.Target == os.DevNull || log.Kind == serverconf.Access && !holdsClient(log.Format):
 		case log.Kind == serverconf.Other:
-			c.passes(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
+			c.addBypass(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
 		default:
-			c.passes(log, writesTo(log.Target), "put in its place: "+c.apacheLine(log))
+			c.addBypass(log, writesTo(log.Target), "put in its place: "+c.apacheLine(log))
 			if other := c.instead(log); other != nil {
 				c.linef("or delete it: %s:%d takes its lines, if all %s of this <VirtualHost> go", other.File, other.Line, log.Directive)
 			}
 		}
 	}
-	return errors.Join(refused, c.conclude())
+	return errors.Join(refused, c.summarize())
 }
 
 // writer is a hushpipe line that writes to a DIR.
@@ -69,9 +69,9 @@ type writer struct {
 	flags map[string]string // that are given
 }
 
-// differs is what another line before has otherwise that writes to the same DIR, "" for
+// otherFlags is what another line before has otherwise that writes to the same DIR, "" for
 // nothing.
-func (c *serverCheck) differs(log serverconf.Log, flags *pflag.FlagSet) string {
+func (c *serverCheck) otherFlags(log serverconf.Log, flags *pflag.FlagSet) string {
 	given := map[string]string{}
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
 	dir := filepath.Clean(flags.Arg(0))
@@ -159,7 +159,7 @@ func writesTo(target string) string {
 
 // apacheLine is a directive that takes the same lines through hushpipe.
 func (c *serverCheck) apacheLine(log serverconf.Log) string {
-	command := c.like
+	command := c.command
 	if log.Kind == serverconf.Error {
 		dir, _ := serverconf.Argument(c.dir + "-error")
 		return fmt.Sprintf("%s %s", log.Directive, serverconf.Quote("|"+command+" --format error "+dir))

@@ -48,8 +48,8 @@ func hushpipeLine(target string) (line hushpipeArgs, ok bool) {
 	return line, line.at >= 0
 }
 
-// like returns the command without the flags of a format, up to DIR, for another line.
-func (l hushpipeArgs) like() (command, dir string) {
+// reusable returns the command without the flags of a format, up to DIR, for another line.
+func (l hushpipeArgs) reusable() (command, dir string) {
 	var kept []string
 	cmd := filterCommand(os.Stdin, os.Stdout, nil)
 	flags := cmd.Flags()
@@ -123,7 +123,7 @@ type verdict struct {
 	err      error
 	clear    string // the --ip by which it leaves addresses as they are, "" for none
 	warnings string
-	beside   string // what another line for the same DIR has otherwise
+	conflict string // what another line for the same DIR has otherwise
 }
 
 func (v verdict) good() bool { return v.err == nil && v.clear == "" }

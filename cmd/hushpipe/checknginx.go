@@ -38,14 +38,14 @@ func (c *serverCheck) nginx(given []string) error {
 		case isFIFO(log.Target):
 			c.fifo(log)
 		case log.Kind == serverconf.Other:
-			c.passes(log, log.Holds, "look into it: no line of nginx's configuration says so")
+			c.addBypass(log, log.Holds, "look into it: no line of nginx's configuration says so")
 		case log.Directive == "error_log" && log.Target == "off":
-			c.passes(log, "writes addresses to a file named off: nginx has no such word for error_log", "put in its place: error_log /dev/null;")
+			c.addBypass(log, "writes addresses to a file named off: nginx has no such word for error_log", "put in its place: error_log /dev/null;")
 		default:
-			c.passes(log, writesTo(log.Target)+nginxHolds(log), nginxLine(log))
+			c.addBypass(log, writesTo(log.Target)+nginxHolds(log), nginxLine(log))
 		}
 	}
-	return errors.Join(refused, c.conclude())
+	return errors.Join(refused, c.summarize())
 }
 
 // nginxHolds has variables whose names do not show that they hold an address.

@@ -71,9 +71,9 @@ The Debian package installs those of bash, fish and zsh.`,
 
 // completed lets shells complete the arguments and flags of all commands, by
 // what their usage says.
-func completed(root *cobra.Command) {
+func registerCompletions(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
-		completed(cmd)
+		registerCompletions(cmd)
 		if cmd.HasSubCommands() {
 			continue
 		}

@@ -21,19 +21,19 @@ import (
 	"hushpipe/filter/registry"
 )
 
-// work is what may be done to files: all that hushpipe does. There is no
+// workAccess is what may be done to files: all that hushpipe does. There is no
 // executing, no device, and no moving from one directory to another in it. A
 // directory is made under another name first, and to rename it is to remove it.
-const work = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
+const workAccess = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
 	llsys.AccessFSMakeReg | llsys.AccessFSMakeDir | llsys.AccessFSRemoveDir | llsys.AccessFSMakeSym | llsys.AccessFSRemoveFile
 
-// replace is what replacing a file takes, in a directory that is not ours.
-const replace = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
+// replaceAccess is what replacing a file takes, in a directory that is not ours.
+const replaceAccess = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
 	llsys.AccessFSMakeReg | llsys.AccessFSRemoveFile
 
-// lookup bounds the wait for the paths; a disk that hangs must not hold up the
+// lookupTimeout bounds the wait for the paths; a disk that hangs must not hold up the
 // reader. restrict stops all threads, so none may be stuck in one by then.
-const lookup = time.Second
+const lookupTimeout = time.Second
 
 // confine leaves the process no files but those that it works on, by landlock(7),
 // no network, no other program and no way to gain rights, by seccomp(2), and of
@@ -54,25 +54,25 @@ func confine(dir, keys string, shared ...string) string {
 // place: with all that is in their directories.
 func confineFilter(dir, keys string, files []string, shared ...string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
-		paths, err := reach(dir, keys)
+		paths, err := reachableDirs(dir, keys)
 		rules := renewedRules(files)
-		return append(rules, landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders(shared)...)), err
+		return append(rules, landlock.PathAccess(workAccess, paths...), landlock.PathAccess(replaceAccess, parentDirs(shared)...)), err
 	})
 }
 
 // confineTo is confine for what a process is left of the disk, but that it can reach a
 // network: TCP at ports, or the unix socket at path, and name servers. Before Linux 6.7 landlock knows no ports, and before
 // 7.1 no sockets: then it can reach any.
-func confineTo(ports []uint16, socket string, disk beside) string {
+func confineTo(ports []uint16, socket string, disk diskAccess) string {
 	// Go tries once what this machine has of IPv6, by calls that are refused later.
 	if conn, err := net.Dial("udp6", "[::1]:9"); err == nil {
 		conn.Close()
 	}
 	net.DefaultResolver.PreferGo = true // that of the C library loads other libraries
 	return restrict(true, func() ([]landlock.Rule, error) {
-		paths, err := reach(disk.dir, disk.keys)
+		paths, err := reachableDirs(disk.dir, disk.keys)
 		rules := append(readRules(disk.read), renewedRules(disk.renewed)...)
-		rules = append(rules, landlock.PathAccess(work, paths...), landlock.PathAccess(replace, folders([]string{disk.shared})...), landlock.ConnectSendUDP(53))
+		rules = append(rules, landlock.PathAccess(workAccess, paths...), landlock.PathAccess(replaceAccess, parentDirs([]string{disk.shared})...), landlock.ConnectSendUDP(53))
 		for _, port := range ports {
 			rules = append(rules, landlock.ConnectTCP(port))
 		}
@@ -89,8 +89,8 @@ func confineTo(ports []uint16, socket string, disk beside) string {
 // well: those that are there now, not what takes their names.
 func confineReplay(dir, keys string, paths []string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
-		within, err := reach(dir, keys)
-		rules := []landlock.Rule{landlock.PathAccess(work, within...)}
+		within, err := reachableDirs(dir, keys)
+		rules := []landlock.Rule{landlock.PathAccess(workAccess, within...)}
 		for _, path := range paths {
 			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
 				rules = append(rules, landlock.PathAccess(llsys.AccessFSReadFile, path).IgnoreIfMissing())
@@ -100,8 +100,8 @@ func confineReplay(dir, keys string, paths []string) string {
 	})
 }
 
-// folders returns the directories of files, those that exist.
-func folders(files []string) (paths []string) {
+// parentDirs returns the directories of files, those that exist.
+func parentDirs(files []string) (paths []string) {
 	for _, file := range files {
 		whole, err := filepath.Abs(file) // "." may be "/" as well
 		if err != nil || file == "" {
@@ -118,7 +118,7 @@ func folders(files []string) (paths []string) {
 // read, and of others only what replacing a shared file takes, "" for none.
 func confineReader(paths []string, shared string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
-		return append(readRules(paths), landlock.PathAccess(replace, folders([]string{shared})...)), nil
+		return append(readRules(paths), landlock.PathAccess(replaceAccess, parentDirs([]string{shared})...)), nil
 	})
 }
 
@@ -126,18 +126,18 @@ func confineReader(paths []string, shared string) string {
 // well.
 func confineMerge(out string, dirs []string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
-		paths, err := reach(out, "")
-		return append(readRules(dirs), landlock.PathAccess(work, paths...)), err
+		paths, err := reachableDirs(out, "")
+		return append(readRules(dirs), landlock.PathAccess(workAccess, paths...)), err
 	})
 }
 
 // renewedRules is the right to read files, also those that take their place: with all that is
 // in their directories.
 func renewedRules(files []string) []landlock.Rule {
-	rules := append(readRules(folders(files)), readRules(files)...) // in the directory of all files that alone
+	rules := append(readRules(parentDirs(files)), readRules(files)...) // in the directory of all files that alone
 	for _, file := range files {
 		if target, err := filepath.EvalSymlinks(file); err == nil {
-			rules = append(rules, readRules(folders([]string{target}))...)
+			rules = append(rules, readRules(parentDirs([]string{target}))...)
 		}
 	}
 	return rules
@@ -163,7 +163,7 @@ func readRules(paths []string) (rules []landlock.Rule) {
 // mechanism that is not to be had leaves the others.
 func restrict(network bool, find func() ([]landlock.Rule, error)) string {
 	_ = time.Local.String() // reads the zone's file before that is out of reach
-	rules, err := within(lookup, find)
+	rules, err := findWithin(lookupTimeout, find)
 	threads := err
 	if err != errStuck {
 		threads = checkThreads()
@@ -199,8 +199,8 @@ func restrict(network bool, find func() ([]landlock.Rule, error)) string {
 
 var errStuck = errors.New("the disk did not answer")
 
-// within returns what find returns, or errStuck after a time.
-func within(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.Rule, error) {
+// findWithin returns what find returns, or errStuck after a time.
+func findWithin(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.Rule, error) {
 	type answer struct {
 		rules []landlock.Rule
 		err   error
@@ -218,9 +218,9 @@ func within(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.R
 	}
 }
 
-// syncs is the first ABI of landlock that lets the kernel restrict all threads. With
+// threadSyncABI is the first ABI of landlock that lets the kernel restrict all threads. With
 // those before, psx has each thread restrict itself, by a signal.
-const syncs = 8
+const threadSyncABI = 8
 
 // restrictFiles restricts all threads to what the rules allow, and returns
 // landlock's ABI. threads is what keeps them from being sent a signal each.
@@ -233,7 +233,7 @@ func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error
 		return 0, errors.New("this kernel has none")
 	case errno != 0: // a filter of system calls, it may be
 		return 0, errno
-	case abi < syncs && threads != nil:
+	case abi < threadSyncABI && threads != nil:
 		return 0, threads
 	}
 	if err := landlock.V11.BestEffort().Restrict(rules...); err != nil {
@@ -270,9 +270,9 @@ func checkThreads() error {
 	return nil
 }
 
-// kept are the capabilities that root keeps: to work on the files of a DIR that is
+// keptCapabilities are the capabilities that root keeps: to work on the files of a DIR that is
 // another user's, and to leave their owner, group and setgid bit as they are.
-const kept = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+const keptCapabilities = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
 
 // dropCapabilities leaves all threads no capabilities but those, if threads is nil.
 // Without inheritable ones there are no ambient ones. The bounding set stays: it
@@ -283,7 +283,7 @@ func dropCapabilities(threads error) error {
 	if err := unix.Capget(&header, &have[0]); err != nil {
 		return err
 	}
-	few := [2]unix.CapUserData{{Effective: have[0].Effective & kept, Permitted: have[0].Permitted & kept}}
+	few := [2]unix.CapUserData{{Effective: have[0].Effective & keptCapabilities, Permitted: have[0].Permitted & keptCapabilities}}
 	if few == have {
 		return nil
 	}
@@ -297,8 +297,8 @@ func dropCapabilities(threads error) error {
 	return nil
 }
 
-// reach returns the directories that confine leaves. They exist.
-func reach(dir, keys string) (paths []string, err error) {
+// reachableDirs returns the directories that confine leaves. They exist.
+func reachableDirs(dir, keys string) (paths []string, err error) {
 	for i, path := range []string{dir, keys} {
 		if path == "" {
 			continue
@@ -314,7 +314,7 @@ func reach(dir, keys string) (paths []string, err error) {
 			}
 			continue
 		}
-		above, err := existing(path, err)
+		above, err := nearestExisting(path, err)
 		if err != nil {
 			return nil, err
 		}
@@ -339,8 +339,8 @@ func earlierKeys(path string) (there []string) {
 	return there
 }
 
-// existing returns the nearest directory above path that is there.
-func existing(path string, err error) (string, error) {
+// nearestExisting returns the nearest directory above path that is there.
+func nearestExisting(path string, err error) (string, error) {
 	above := path
 	for errors.Is(err, fs.ErrNotExist) && above != "/" {
 		above = filepath.Dir(above)
@@ -356,10 +356,10 @@ func existing(path string, err error) (string, error) {
 // RLIMIT_CORE does not bound (core(5)), and from debuggers of the same user.
 func hideMemory() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// memory tells status what the kernel says of that.
-func memory() string {
+// memoryProtection tells status what the kernel says of that.
+func memoryProtection() string {
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
-		return noCores() + "; a debugger or a program that takes core dumps can read the memory"
+		return coreFiles() + "; a debugger or a program that takes core dumps can read the memory"
 	}
-	return noCores() + ", no debugger of the same user"
+	return coreFiles() + ", no debugger of the same user"
 }

@@ -149,9 +149,9 @@ func TestFolders(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	t.Chdir(dir)
-	assert.Equal(t, []string{dir}, folders([]string{"", "x.mmdb", "/x.mmdb"}))
+	assert.Equal(t, []string{dir}, parentDirs([]string{"", "x.mmdb", "/x.mmdb"}))
 	t.Chdir("/")
-	assert.Empty(t, folders([]string{"x.mmdb", "./x.mmdb"}))
+	assert.Empty(t, parentDirs([]string{"x.mmdb", "./x.mmdb"}))
 }
 
 func TestReach(t *testing.T) {
@@ -177,7 +177,7 @@ func TestReach(t *testing.T) {
 		{"/tmp", base + "/keys", []string{"/tmp", base}, ""},
 		{"/no-such-directory/log", "", nil, "/no-such-directory/log: no directory above it exists"},
 	} {
-		got, err := reach(c.dir, c.keys)
+		got, err := reachableDirs(c.dir, c.keys)
 		assert.Equal(t, c.want, got, "%s %s", c.dir, c.keys)
 		if c.err != "" {
 			assert.EqualError(t, err, c.err)

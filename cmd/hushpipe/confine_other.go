@@ -13,7 +13,7 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 }
 
 // confineTo is for Linux only.
-func confineTo(ports []uint16, socket string, disk beside) string {
+func confineTo(ports []uint16, socket string, disk diskAccess) string {
 	return confine(disk.dir, disk.keys)
 }
 
@@ -29,8 +29,8 @@ func confineMerge(out string, dirs []string) string { return confine("", "") }
 // hideMemory has nothing to do: without a core file the memory is hidden.
 func hideMemory() {}
 
-// memory tells status whether the memory is hidden.
-func memory() string { return noCores() }
+// memoryProtection tells status whether the memory is hidden.
+func memoryProtection() string { return coreFiles() }
 
 // checkThreads has nothing to check: only Linux changes the user of each thread
 // by a signal.

@@ -22,7 +22,7 @@ import (
 // address, and says which of two addresses it can still reach.
 func dialer() {
 	dir, own, other := os.Args[1], os.Args[2], os.Args[3]
-	fmt.Println(confineToEngine(engine.Config{Addresses: []string{own}}, beside{dir: dir}))
+	fmt.Println(confineToEngine(engine.Config{Addresses: []string{own}}, diskAccess{dir: dir}))
 	for _, address := range []string{own, other} {
 		conn, err := net.Dial("tcp", address)
 		switch {

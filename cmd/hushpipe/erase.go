@@ -27,7 +27,7 @@ import (
 
 func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	e := &eraser{finder: finder{log: log, erasing: true}}
-	var whom whomFlags
+	var subject dataSubjectFlags
 	var before, keyDir, reason string
 	var all bool
 	cmd := &cobra.Command{
@@ -38,7 +38,7 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
   hushpipe erase /var/log/hushpipe web --before 2026-11-22 --reason "order 3"`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			persons := whom.given(cmd.Flags())
+			persons := subject.given(cmd.Flags())
 			if what := len(given(cmd, "address", "user", "before", "all")); what != 1 {
 				return usage("give one of --address, --user, --before and --all; hint: see 'hushpipe erase --help'")
 			}
@@ -60,11 +60,11 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			confine(args[0], keyDir)
 			if persons {
 				var err error
-				if e.whom, err = whom.read(e.in); err != nil {
+				if e.subject, err = subject.read(e.in); err != nil {
 					return err
 				}
 			}
-			e.actor = newActor(acts.Erase, reason, e.whom.names(), log)
+			e.actor = newActor(acts.Erase, reason, e.subject.names(), log)
 			e.out = cmd.OutOrStdout()
 			defer e.close()
 			if persons {
@@ -74,7 +74,7 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	whom.define(cmd.Flags(), "falsify")
+	subject.define(cmd.Flags(), "falsify")
 	cmd.Flags().StringVar(&before, "before", "", "delete the days before `DATE`, such as 2026-11-22")
 	cmd.Flags().BoolVar(&all, "all", false, "delete all days; of today the lines alone")
 	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
@@ -134,26 +134,26 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 	if total > 0 {
 		if err := e.confirm(fmt.Sprintf("Falsify %s in place?", prose.Plural(total, "line"))); err != nil {
 			e.actor.what = acts.Find // it has been seen where somebody was
-			return errors.Join(err, e.actor.note(e.deeds()))
+			return errors.Join(err, e.actor.note(e.actions()))
 		}
 	} else {
 		e.actor.what = acts.Find
 	}
-	if err := e.actor.note(e.deeds()); err != nil {
+	if err := e.actor.note(e.actions()); err != nil {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
 	}
 	erased := 0
 	for _, p := range e.places {
 		erased += p.falsify(func(day civil.Day, lines int) error {
-			return e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}})
+			return e.actor.note([]dirAction{{p.path, p.terms, []civil.Day{day}, lines}})
 		})
 	}
 	fmt.Fprintf(e.out, "falsified %s\n", prose.Plural(erased, "line"))
 	for _, p := range e.places {
-		p.unreached()
+		p.reportUnreached()
 	}
 	if total > 0 {
-		e.tellElsewhere()
+		e.noteCopies()
 	}
 	if e.failed {
 		return errReported
@@ -171,11 +171,11 @@ func (p *findPlace) checkMerges() error {
 		for _, field := range []string{"client", "user"} {
 			switch p.terms.Stream.Treatment(field).Kind {
 			case policy.Mask:
-				if p.whom.user != "" {
+				if p.subject.user != "" {
 					continue // the name tells people apart
 				}
 			case policy.Words:
-				if p.whom.user == "" {
+				if p.subject.user == "" {
 					continue
 				}
 			default:
@@ -185,7 +185,7 @@ func (p *findPlace) checkMerges() error {
 		}
 		return nil
 	}
-	if p.whom.user != "" {
+	if p.subject.user != "" {
 		return nil // a user's name stays as it is
 	}
 	merged := ""
@@ -276,8 +276,8 @@ func (p *findPlace) falsifyFiles(all []*foundDay) (n int) {
 	return n
 }
 
-// unreached tells what still has the person.
-func (p *findPlace) unreached() {
+// reportUnreached tells what still has the person.
+func (p *findPlace) reportUnreached() {
 	copies, err := p.keys.Copies()
 	if err != nil {
 		p.fail(err)
@@ -298,17 +298,17 @@ func (p *findPlace) unreached() {
 	for _, name := range copies {
 		p.fail(fmt.Errorf("%s was not reached: another program made it from a day's lines; hint: delete it", filepath.Join(p.path, name)))
 	}
-	p.foreign("reached", "see whether the person is in it")
+	p.reportForeign("reached", "see whether the person is in it")
 	if len(counted) > 0 {
-		p.fail(fmt.Errorf("figures and journals of %s were not reached: they may count the %s in rooms, by fingerprints that are deleted with their day", strings.Join(counted, ", "), p.whom))
+		p.fail(fmt.Errorf("figures and journals of %s were not reached: they may count the %s in rooms, by fingerprints that are deleted with their day", strings.Join(counted, ", "), p.subject))
 	}
 	if len(grouped) > 0 {
-		p.fail(fmt.Errorf("journals of %s were not reached: they count the %s among the people of groups, by fingerprints that are deleted with their day", strings.Join(grouped, ", "), p.whom))
+		p.fail(fmt.Errorf("journals of %s were not reached: they count the %s among the people of groups, by fingerprints that are deleted with their day", strings.Join(grouped, ", "), p.subject))
 	}
 }
 
-// tellElsewhere tells of what lies where hushpipe cannot see it.
-func (e *eraser) tellElsewhere() {
+// noteCopies tells of what lies where hushpipe cannot see it.
+func (e *eraser) noteCopies() {
 	var recipients []string
 	for _, p := range e.places {
 		if p.terms != nil && p.lines > 0 {
@@ -335,7 +335,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	today := civil.DayOf(now())
 	dirs := make([]store.Directory, len(e.places))
 	found := make([]store.Erasable, len(e.places))
-	var deeds []deed
+	var actions []dirAction
 	total := 0
 	for i, p := range e.places {
 		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Say: e.log.report}
@@ -354,7 +354,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			return err
 		}
 		if days := found[i].Days; len(days) > 0 {
-			deeds = append(deeds, deed{p.path, p.terms, days, found[i].Lines})
+			actions = append(actions, dirAction{p.path, p.terms, days, found[i].Lines})
 			total += len(days)
 			e.log.notef("%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
 		}
@@ -364,11 +364,11 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	}
 	if total == 0 {
 		e.log.notef("%s: there is no day to delete", path)
-		deeds = []deed{{e.places[0].path, e.places[0].terms, nil, 0}}
+		actions = []dirAction{{e.places[0].path, e.places[0].terms, nil, 0}}
 	} else if err := e.confirm("Delete these days?"); err != nil {
 		return err
 	}
-	if err := e.actor.note(deeds); err != nil {
+	if err := e.actor.note(actions); err != nil {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
 	}
 	goesOn := false
@@ -378,7 +378,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 			continue
 		}
 		purged, err := store.EraseDays(dirs[i], found[i], func(day civil.Day, lines int) error {
-			if err := e.actor.note([]deed{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
+			if err := e.actor.note([]dirAction{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
 				return fmt.Errorf("%s came in the meantime and cannot be noted: %w", prose.Plural(lines, "line"), err)
 			}
 			return nil
@@ -390,7 +390,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		if err != nil {
 			p.finder.fail(err)
 		}
-		tellFleet(p.path, e.log)
+		noteOtherHosts(p.path, e.log)
 		goesOn = goesOn || days[len(days)-1] >= today
 	}
 	if goesOn {

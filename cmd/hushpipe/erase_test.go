@@ -331,9 +331,9 @@ func TestEraseNotesWhatCame(t *testing.T) {
 	stream := filepath.Join(logs, "g")
 	var said lockedBuffer
 	log := newMessageLog(&said)
-	e := &eraser{finder: finder{log: log, erasing: true, whom: whom{user: "jane"}, actor: newActor(acts.Erase, "case 1", nil, log)}, out: io.Discard}
+	e := &eraser{finder: finder{log: log, erasing: true, subject: dataSubject{user: "jane"}, actor: newActor(acts.Erase, "case 1", nil, log)}, out: io.Discard}
 	defer e.close()
-	other := &eraser{finder: finder{log: log, erasing: true, whom: e.whom, actor: e.actor}, out: io.Discard}
+	other := &eraser{finder: finder{log: log, erasing: true, subject: e.subject, actor: e.actor}, out: io.Discard}
 	defer other.close()
 	require.NoError(t, other.openAll(logs, "", nil))
 	other.searchAll(0, false)

@@ -29,14 +29,14 @@ import (
 
 const (
 	bufferSize = 64 << 20    // bytes of lines that wait for a disk
-	drain      = time.Second // of the reading after SIGTERM: httpd kills the logger of its error log after 3 s
+	drainTime  = time.Second // of the reading after SIGTERM: httpd kills the logger of its error log after 3 s
 
-	// oneSignal is how soon a signal is the same once more: timeout(1) sends it to
+	// signalDebounce is how soon a signal is the same once more: timeout(1) sends it to
 	// the process and to its group.
-	oneSignal = 200 * time.Millisecond
+	signalDebounce = 200 * time.Millisecond
 
-	// oneMoment is enough for a disk that works.
-	oneMoment = time.Second
+	// diskTimeout is enough for a disk that works.
+	diskTimeout = time.Second
 
 	// How long the end of the input waits for a disk that refuses or hangs. Each
 	// reload of Apache ends an input: what a full disk does not take then would
@@ -68,50 +68,50 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
-			if hint := forgotten(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout && !o.sample {
+			if hint := missingDirHint(cmd.Flags()); hint != "" && o.dir == "" && !o.stdout && !o.sample {
 				return usage("no DIR given%s", hint)
 			}
 			if o.policy != "" {
 				return o.filterByPolicy(cmd, stdin, log)
 			}
-			job, err := o.job(log)
+			pipeline, err := o.pipeline(log)
 			if err != nil {
 				return err
 			}
-			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" && !o.stdout {
+			if what := whyNoRooms(format.ToldBy(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" && !o.stdout {
 				log.warnf("%s", what)
 			}
 			if o.check {
-				if err := check(o, job, cmd.OutOrStdout(), log); err != nil || !o.sample {
+				if err := check(o, pipeline, cmd.OutOrStdout(), log); err != nil || !o.sample {
 					return err
 				}
 				if isClosed(stdin) {
 					return errNoStdin
 				}
-				return sample(job, stdin, cmd.OutOrStdout(), isTerminal(stdout))
+				return sample(pipeline, stdin, cmd.OutOrStdout(), isTerminal(stdout))
 			}
 			src, err := o.openSource(stdin, cmd.Flags(), log)
 			if err != nil {
 				return err
 			}
-			if job.account != nil {
+			if pipeline.account != nil {
 				// A disk that hangs is waited for: a thread that is stuck in it could not
 				// change its user, and the others would wait for that.
-				if err := store.HandOver(job.store.Directory, job.account.uid, job.account.gid, false); err != nil {
+				if err := store.HandOver(pipeline.store.Directory, pipeline.account.uid, pipeline.account.gid, false); err != nil {
 					log.error(err)
 				}
-				if err := job.account.become(); err != nil {
+				if err := pipeline.account.become(); err != nil {
 					return err
 				}
 			}
 			if o.stdout {
 				confine(o.dir, o.keys, o.metrics)
-				return filterToStdout(job, stdin, cmd.OutOrStdout(), log)
+				return filterToStdout(pipeline, stdin, cmd.OutOrStdout(), log)
 			}
 			if !src.raw { // it runs as another user, and only for a while
-				job.store.Flags = recordable(cmd.Flags())
+				pipeline.store.Flags = recordable(cmd.Flags())
 			}
-			return filterToDir(o, job, src, early.Signals(), log)
+			return filterToDir(o, pipeline, src, early.Signals(), log)
 		},
 	}
 	o.define(cmd.Flags())
@@ -137,7 +137,7 @@ func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *mess
 		}
 	}
 	if src.fifo {
-		if err := takeRaw(o.input, o.dir, flags, log.w); err != nil {
+		if err := startRawReaders(o.input, o.dir, flags, log.w); err != nil {
 			log.error(err)
 		}
 	}
@@ -145,14 +145,14 @@ func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *mess
 }
 
 // filterToDir is the main job.
-func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal, log *messageLog) error {
+func filterToDir(o *filterFlags, pipeline *pipeline, src *source, signals <-chan os.Signal, log *messageLog) error {
 	if hasWidth(src.file) {
 		if isFile(o.dir) {
 			return usage("%s is a file, not a DIR; hint: give a DIR, and the file to stdin: 'hushpipe filter DIR <%s'", o.dir, o.dir)
 		}
 		log.notef("reading log lines from this terminal to %s; hint: 'hushpipe filter %s <FILE' reads a log; Ctrl-D ends the input", o.dir, o.dir)
 	}
-	if holds(o.dir, src.file) {
+	if containsFile(o.dir, src.file) {
 		return fmt.Errorf("%s: %w", src, errOwnOutput)
 	}
 	in, err := src.open()
@@ -163,49 +163,49 @@ func filterToDir(o *filterFlags, job *job, src *source, signals <-chan os.Signal
 	if src.raw {
 		shared = append(shared, src.file.Name()) // to delete it
 	}
-	job.store.Process.Confined, job.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memory()
+	pipeline.store.Process.Confined, pipeline.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memoryProtection()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := handleSignals(signals, in, drainWait(job.errorLog, src))
-	_, job.store.Replays = in.(filter.CommitReader)
-	job.store.Bounds = &calendar.Bounds{}
-	job.store.Urgent = func() bool { return filter.HalfFull(src.file) }
-	s := store.Open(job.store)
-	f := filter.New(job.filter, s)
+	stopping := handleSignals(signals, in, drainWait(pipeline.errorLog, src))
+	_, pipeline.store.Replays = in.(filter.CommitReader)
+	pipeline.store.Bounds = &calendar.Bounds{}
+	pipeline.store.Urgent = func() bool { return filter.HalfFull(src.file) }
+	s := store.Open(pipeline.store)
+	f := filter.New(pipeline.filter, s)
 	q := filter.NewQueue(s, bufferSize)
 	soFar := counted(f.Snapshot, q)
 	s.Observe(soFar, f.Fault)
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	stop := watch(minute.C, job.store.Path, soFar, s.Refused, src.trouble, log)
+	stop := watchLosses(minute.C, pipeline.store.Path, soFar, s.Refused, src.fault, log)
 	another := time.NewTicker(time.Minute)
 	defer another.Stop()
 	defer o.databases.keepUp(another.C, log)()
 	quarter := time.NewTicker(metricsEvery)
 	defer quarter.Stop()
 	started := time.Now()
-	stopMetrics := job.metrics.run(quarter.C, func() figures {
-		return figures{s.Figures(), job.store.Process.Version, f.Read(), job.store.Counting, q.Held(), job.store.Keep, started, job.store.Process.Fallback, allOfIt, f.Traffic()}
+	stopMetrics := pipeline.metrics.run(quarter.C, func() figures {
+		return figures{s.Figures(), pipeline.store.Process.Version, f.Read(), pipeline.store.Counting, q.Held(), pipeline.store.Keep, started, pipeline.store.Process.Fallback, scopeDir, f.Traffic()}
 	})
-	interrupted, err := asked.ended(f.Run(in, q))
+	interrupted, err := stopping.outcome(f.Run(in, q))
 	errs := []error{err}
-	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
+	ctx, cancel := stopping.closeContext(interrupted, isTerminal(src.file))
 	defer cancel()
-	waits := sayIfWaiting(ctx, job.store.Path, q, s, log)
+	waits := warnIfSlow(ctx, pipeline.store.Path, q, s, log)
 	defer waits.Stop()
 	if q.Close(ctx) {
-		errs = append(errs, closeWithin(ctx, job.store.Path, func() error {
+		errs = append(errs, closeWithin(ctx, pipeline.store.Path, func() error {
 			s.Settle(ctx)
 			return errors.Join(s.Expired(f.Expired()), s.KeepTraffic(f.ExpiredTraffic(), false), s.Close())
 		}))
 	} else {
-		errs = append(errs, errNoAnswer(job.store.Path))
+		errs = append(errs, errNoAnswer(pipeline.store.Path))
 	}
 	stop()
 	stopMetrics()
 	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
 		errs = append(errs, deleteRaw(src.file, o.dir, counted(f.Stats, q)(), log))
 	}
-	return conclude(counted(f.Stats, q)(), f.Fault(), job.filter.Rooms != nil, errors.Join(errs...), log)
+	return finish(counted(f.Stats, q)(), f.Fault(), pipeline.filter.Rooms != nil, errors.Join(errs...), log)
 }
 
 var errInterrupted = errors.New("interrupted: the input was not read to its end")
@@ -216,12 +216,12 @@ func errNoAnswer(dir string) error {
 	return fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", dir)
 }
 
-// sayIfWaiting tells who waits for the end why it does not come: in a moment, where a disk
+// warnIfSlow tells who waits for the end why it does not come: in a moment, where a disk
 // that works would be done.
-func sayIfWaiting(ctx context.Context, dir string, q *filter.Queue, s *store.Store, log *messageLog) *time.Timer {
+func warnIfSlow(ctx context.Context, dir string, q *filter.Queue, s *store.Store, log *messageLog) *time.Timer {
 	until, _ := ctx.Deadline()
 	patience := time.Until(until).Round(time.Second)
-	return time.AfterFunc(oneMoment, func() {
+	return time.AfterFunc(diskTimeout, func() {
 		if q.Held() > 0 && ctx.Err() == nil {
 			log.warnf("%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost",
 				dir, inMinutes(patience), cmp.Or(s.Refused(), "the disk does not answer"), notRoot(s.Refused()))
@@ -245,8 +245,8 @@ func inMinutes(d time.Duration) string {
 	return fmt.Sprintf("%d s", int(d.Seconds()))
 }
 
-// conclude says what there is to say at the end.
-func conclude(v counters.Values, fault string, counting bool, err error, log *messageLog) error {
+// finish says what there is to say at the end.
+func finish(v counters.Values, fault string, counting bool, err error, log *messageLog) error {
 	lost := summary(v, fault, counting, log)
 	if err != nil {
 		log.error(err)
@@ -271,21 +271,21 @@ func closeWithin(ctx context.Context, dir string, closeStore func() error) error
 	select {
 	case err := <-closed:
 		return err
-	case <-time.After(oneMoment):
+	case <-time.After(diskTimeout):
 		return fmt.Errorf("%s: the disk does not answer, or another process has the lock of the room files; the next start brings them up to date", dir)
 	}
 }
 
-// requests are what signals have asked for.
-type requests struct {
+// stopState are what signals have asked for.
+type stopState struct {
 	interrupt context.Context // ends with SIGINT
 	drained   atomic.Bool     // by SIGTERM
 	drainWait time.Duration   // for the disk, after that
 }
 
-// ended tells by the error of a Run whether somebody broke it off, and what of that is to
+// outcome tells by the error of a Run whether somebody broke it off, and what of that is to
 // be reported.
-func (r *requests) ended(err error) (interrupted bool, report error) {
+func (r *stopState) outcome(err error) (interrupted bool, report error) {
 	switch {
 	case !errors.Is(err, filter.ErrStopped):
 		return false, err
@@ -312,28 +312,28 @@ func drainWait(errorLog bool, src *source) time.Duration {
 // error log has no children to wait for, and a FIFO has no end: with a drainWait,
 // SIGTERM ends the reading when it has read what is there. SIGINT ends the reading at
 // once, a second one the process.
-func handleSignals(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *requests {
+func handleSignals(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *stopState {
 	interrupt, cancel := context.WithCancel(context.Background())
-	asked := &requests{interrupt: interrupt, drainWait: drainWait}
+	stopping := &stopState{interrupt: interrupt, drainWait: drainWait}
 	go func() {
 		for sig := range signals {
 			switch {
 			case sig == unix.SIGINT:
-				time.AfterFunc(oneSignal, func() { signal.Reset(unix.SIGINT) })
+				time.AfterFunc(signalDebounce, func() { signal.Reset(unix.SIGINT) })
 				in.Stop(0)
 				cancel()
 			case drainWait > 0 && sig == unix.SIGTERM:
-				asked.drained.Store(true)
-				in.Stop(drain)
+				stopping.drained.Store(true)
+				in.Stop(drainTime)
 			}
 		}
 	}()
-	return asked
+	return stopping
 }
 
-// untilGivenUp bounds the wait for the disk; SIGINT after the end of the input
+// closeContext bounds the wait for the disk; SIGINT after the end of the input
 // ends it.
-func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, context.CancelFunc) {
+func (r *stopState) closeContext(interrupted, terminal bool) (context.Context, context.CancelFunc) {
 	switch {
 	case interrupted:
 		return context.WithTimeout(context.Background(), shortWait)
@@ -347,18 +347,18 @@ func (r *requests) untilGivenUp(interrupted, terminal bool) (context.Context, co
 
 // filterToStdout writes the lines in the order of the input, whatever their
 // age.
-func filterToStdout(job *job, stdin *os.File, stdout io.Writer, log *messageLog) error {
-	calendar := &store.Stream{Now: job.store.Now, Say: log.report}
-	if job.store.Path != "" {
-		keys, err := reveal.Open(job.store.Path, job.store.Keys, log.report)
+func filterToStdout(pipeline *pipeline, stdin *os.File, stdout io.Writer, log *messageLog) error {
+	calendar := &store.Stream{Now: pipeline.store.Now, Say: log.report}
+	if pipeline.store.Path != "" {
+		keys, err := reveal.Open(pipeline.store.Path, pipeline.store.Keys, log.report)
 		if err != nil {
 			return err
 		}
 		defer keys.Close()
 		calendar.Keys = keys
 	}
-	job.filter.Rooms = nil
-	f := filter.NewStream(job.filter, calendar)
+	pipeline.filter.Rooms = nil
+	f := filter.NewStream(pipeline.filter, calendar)
 	err := f.Run(stdin, &directOutput{w: stdout})
 	lost := summary(f.Stats(), f.Fault(), false, log)
 	if err == nil && lost {
@@ -390,29 +390,29 @@ func (d *directOutput) Put(b *filter.Batch) error {
 func (d *directOutput) Wait(func() bool) {}
 
 // check is filter --check: the flags were good, what about DIR?
-func check(o *filterFlags, job *job, stdout io.Writer, log *messageLog) error {
+func check(o *filterFlags, pipeline *pipeline, stdout io.Writer, log *messageLog) error {
 	var err error
 	switch {
 	case o.dir == "": // of --sample or --stdout
 	case !o.stdout:
 		for _, dir := range []string{o.dir, o.keys} {
-			if what := serving(dir); dir != "" && what != "" {
-				log.warnf("%s: %s; hint: %s", dir, what, servingHint)
+			if what := webUserRisk(dir); dir != "" && what != "" {
+				log.warnf("%s: %s; hint: %s", dir, what, webUserHint)
 			}
 		}
 		if o.input != "" { // before the user changes
 			err = checkInput(o.input)
 		}
-		err = errors.Join(err, job.check())
-		if job.account != nil {
-			err = errors.Join(err, job.account.check(job.store.Directory))
+		err = errors.Join(err, pipeline.check())
+		if pipeline.account != nil {
+			err = errors.Join(err, pipeline.account.check(pipeline.store.Directory))
 		}
-		if job.metrics != nil {
-			err = errors.Join(err, job.metrics.check())
+		if pipeline.metrics != nil {
+			err = errors.Join(err, pipeline.metrics.check())
 		}
-	case job.store.Path != "":
+	case pipeline.store.Path != "":
 		var keys *reveal.Reader
-		if keys, err = reveal.Open(job.store.Path, job.store.Keys, log.report); err == nil {
+		if keys, err = reveal.Open(pipeline.store.Path, pipeline.store.Keys, log.report); err == nil {
 			err = keys.Close()
 		}
 	}
@@ -433,7 +433,7 @@ func counted(stats func() counters.Values, q *filter.Queue) func() counters.Valu
 }
 
 // check tells whether filter could work on DIR.
-func (j *job) check() error {
+func (j *pipeline) check() error {
 	c := &j.store
 	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Say})
 }

@@ -28,7 +28,7 @@ import (
 
 func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	f := &finder{log: log}
-	var whom whomFlags
+	var subject dataSubjectFlags
 	var date, keyDir, reason string
 	cmd := &cobra.Command{
 		Use:   "find [flags] DIR [STREAM…]",
@@ -38,7 +38,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
   hushpipe find /var/log/hushpipe web --user - --reason "case 13"`,
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !whom.given(cmd.Flags()) {
+			if !subject.given(cmd.Flags()) {
 				if len(args) > 1 {
 					return usage("no --address given, and no --user, and what follows DIR is the name of a stream; hint: give the address by --address, or the user by --user")
 				}
@@ -47,7 +47,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
 			confine(args[0], keyDir)
 			var err error
-			if f.whom, err = whom.read(newPrompt(stdin)); err != nil {
+			if f.subject, err = subject.read(newPrompt(stdin)); err != nil {
 				return err
 			}
 			var day civil.Day
@@ -56,20 +56,20 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 					return err
 				}
 			}
-			f.actor = newActor(acts.Find, reason, f.whom.names(), log)
+			f.actor = newActor(acts.Find, reason, f.subject.names(), log)
 			defer f.close()
 			if err := f.openAll(args[0], keyDir, args[1:]); err != nil {
 				return err
 			}
 			f.searchAll(day, date != "")
-			if err := f.actor.note(f.deeds()); err != nil {
+			if err := f.actor.note(f.actions()); err != nil {
 				return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
 			}
 			return f.print(cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().SortFlags = false
-	whom.define(cmd.Flags(), "find")
+	subject.define(cmd.Flags(), "find")
 	cmd.Flags().StringVar(&date, "day", "", "look at the day `DATE` alone, such as 2026-11-22")
 	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
@@ -78,7 +78,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 
 // finder finds the lines of a person, in DIR and in those below it.
 type finder struct {
-	whom    whom
+	subject dataSubject
 	actor   actor
 	erasing bool // what cannot be erased is not looked for
 	log     *messageLog
@@ -220,23 +220,23 @@ func (f *finder) searchAll(day civil.Day, one bool) {
 		f.places[0].search(day)
 	}
 	for _, p := range f.places {
-		p.unsearched()
+		p.reportUnsearched()
 	}
 }
 
-// deeds returns what was done in each directory that was searched: in the first one
+// actions returns what was done in each directory that was searched: in the first one
 // where none was.
-func (f *finder) deeds() (deeds []deed) {
+func (f *finder) actions() (actions []dirAction) {
 	for _, p := range f.places {
 		if len(p.days) > 0 {
-			deeds = append(deeds, deed{p.path, p.terms, p.days, p.lines})
+			actions = append(actions, dirAction{p.path, p.terms, p.days, p.lines})
 		}
 	}
-	if deeds == nil {
+	if actions == nil {
 		p := f.places[0]
-		return []deed{{p.path, p.terms, nil, 0}}
+		return []dirAction{{p.path, p.terms, nil, 0}}
 	}
-	return deeds
+	return actions
 }
 
 // search looks through a day.
@@ -290,8 +290,8 @@ func (p *findPlace) searchDay(day civil.Day) error {
 	return nil
 }
 
-// unsearched tells of the files that are not searched.
-func (p *findPlace) unsearched() {
+// reportUnsearched tells of the files that are not searched.
+func (p *findPlace) reportUnsearched() {
 	if p.erasing {
 		return // unreached tells of them
 	}
@@ -304,11 +304,11 @@ func (p *findPlace) unsearched() {
 			p.fail(fmt.Errorf("%s was not searched: another program made it; hint: its pseudonyms are those of the day's other lines", name))
 		}
 	}
-	p.foreign("searched", "look for the person there")
+	p.reportForeign("searched", "look for the person there")
 }
 
-// foreign tells of what lies in DIR and is not hushpipe's.
-func (p *findPlace) foreign(done, hint string) {
+// reportForeign tells of what lies in DIR and is not hushpipe's.
+func (p *findPlace) reportForeign(done, hint string) {
 	foreign, err := p.keys.Foreign()
 	if err != nil {
 		p.fail(err)
@@ -337,7 +337,7 @@ func (f *finder) fail(err error) {
 func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
 	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		if p.whom.user == "" || p.hashesUsers() {
+		if p.subject.user == "" || p.hashesUsers() {
 			return who, nil, false, noKey(day, p.path, p.keyDir)
 		}
 		key = new(pseudonym.Key) // nobody can turn the day's addresses back any more
@@ -361,26 +361,26 @@ func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudon
 		cipher := pseudonym.New(key, mode)
 		ciphers = append(ciphers, cipher)
 		switch {
-		case p.whom.user != "":
+		case p.subject.user != "":
 		case cipher.Keeps():
-			who.Addrs, canonical = append(who.Addrs, p.whom.addr), false
+			who.Addrs, canonical = append(who.Addrs, p.subject.addr), false
 		case mode.Reversible():
-			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.whom.addr))
+			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.subject.addr))
 			who.Addrs = append(who.Addrs, a)
-			if a, differs := cipher.Earlier(p.whom.addr); differs {
+			if a, differs := cipher.Earlier(p.subject.addr); differs {
 				who.Addrs = append(who.Addrs, a)
 			}
 		default:
 			p.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
 		}
 	}
-	if p.whom.user != "" {
+	if p.subject.user != "" {
 		who.User = p.userOf(ciphers[0])
 		if who.User == nil {
 			p.fail(fmt.Errorf("lines of %s keep no user to tell people by: they are not found", day))
 		}
 	}
-	if !sure && (p.whom.user == "" || p.hashesUsers()) {
+	if !sure && (p.subject.user == "" || p.hashesUsers()) {
 		p.fail(fmt.Errorf("some lines of %s were written with another key, which is gone: they are not found", day))
 	}
 	return who, ciphers, canonical, nil
@@ -440,9 +440,9 @@ func (p *findPlace) sum(done string) {
 		}
 	}
 	if len(days) == 0 {
-		p.log.notef("%sno line of the %s %s, %s", where, p.whom, done, searched)
+		p.log.notef("%sno line of the %s %s, %s", where, p.subject, done, searched)
 	} else {
-		p.log.notef("%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.whom, done, searched, strings.Join(days, ", "))
+		p.log.notef("%s%s of the %s %s, %s: %s", where, prose.Plural(p.lines, "line"), p.subject, done, searched, strings.Join(days, ", "))
 		if held > 0 {
 			p.log.notef("%sheld back of them: %s, until the group has enough people, or deletion", where, prose.Plural(held, "line"))
 		}

@@ -46,8 +46,8 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, in place of what the flags above say")
 }
 
-// job is what the flags of filter ask for.
-type job struct {
+// pipeline is what the flags of filter ask for.
+type pipeline struct {
 	filter   filter.Config
 	store    store.Config
 	errorLog bool
@@ -55,8 +55,8 @@ type job struct {
 	account  *account     // to become; nil: the process stays what it is
 }
 
-// job checks the flags. Each error names its flag and says what to give.
-func (o *filterFlags) job(log *messageLog) (*job, error) {
+// pipeline checks the flags. Each error names its flag and says what to give.
+func (o *filterFlags) pipeline(log *messageLog) (*pipeline, error) {
 	if o.sample && !o.check {
 		return nil, usage("--sample without --check; hint: give both")
 	}
@@ -72,7 +72,7 @@ func (o *filterFlags) job(log *messageLog) (*job, error) {
 	if err := o.checkInputFlag(o.dir); err != nil {
 		return nil, err
 	}
-	j := &job{errorLog: format.IsError(o.format)}
+	j := &pipeline{errorLog: format.IsError(o.format)}
 	var err error
 	if j.filter.Parser, err = o.parser(); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (o *filterFlags) job(log *messageLog) (*job, error) {
 }
 
 // countTraffic has the job count what the flags ask for.
-func (o *filterFlags) countTraffic(j *job, log *messageLog) (err error) {
+func (o *filterFlags) countTraffic(j *pipeline, log *messageLog) (err error) {
 	switch j.filter.Traffic, err = o.trafficFlags.config(log); {
 	case err != nil || j.filter.Traffic == nil:
 		return err
@@ -134,7 +134,7 @@ func (o *filterFlags) countTraffic(j *job, log *messageLog) (err error) {
 		return usage("--traffic: with --stdout nothing is written to DIR; hint: leave one of them out")
 	}
 	j.store.Traffic = &j.filter.Traffic.Options
-	collectSooner()
+	lowerGOGC()
 	return nil
 }
 

@@ -21,9 +21,9 @@ func TestSettings(t *testing.T) {
 		o.define(flags)
 		require.NoError(t, flags.Parse(args))
 		o.dir = "log"
-		job, err := o.job(nil)
+		pipeline, err := o.pipeline(nil)
 		require.NoError(t, err)
-		return job.store.Settings
+		return pipeline.store.Settings
 	}
 	assert.Equal(t, "ip=ipcrypt;rooms=jitsi;room-hash=sha1;count-v6=128;", settings())
 	assert.Equal(t, settings("--rooms", "jitsi", "--rooms", "etherpad", "--room-url", "/a/{room}"),

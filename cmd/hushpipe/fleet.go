@@ -22,7 +22,7 @@ func fleetCommand(log *messageLog) *cobra.Command {
 		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; hint: %ssee 'hushpipe fleet --help'", "fleet "+args[0], meant(commandNames(cmd), args[0], "fleet "))
+				return usage("unknown command %q; hint: %ssee 'hushpipe fleet --help'", "fleet "+args[0], didYouMean(commandNames(cmd), args[0], "fleet "))
 			}
 			return usage("no command given; hint: see 'hushpipe fleet --help'")
 		},
@@ -70,7 +70,7 @@ func fleetMergeCommand(log *messageLog) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			confineToEngine(v.cfg, beside{dir: args[0], read: read})
+			confineToEngine(v.cfg, diskAccess{dir: args[0], read: read})
 			merge.Counted = v.counted
 			err = fleetMerge(merge, log)
 			if next := v.run(args[0], log); err == nil {
@@ -93,7 +93,7 @@ func fleetMerge(cfg fleet.Config, log *messageLog) error {
 	for _, name := range r.Damaged {
 		log.errorfWait("%s: damaged in part; its intact part is counted", name)
 	}
-	sayDays(out, []daysFound{
+	logDays(out, []daysFound{
 		{r.Overflow, failure, "not all rooms and addresses are counted: past --max-rooms or --max-pairs of a host, or lines written into each other"},
 		{r.LowerBound, failure, "journals of a host were deleted or away when others came: the counts are a lower bound"},
 		{r.UpperBound, note, "counted under several keys: an address on two hosts is counted twice, the counts are an upper bound"},
@@ -106,7 +106,7 @@ func fleetMerge(cfg fleet.Config, log *messageLog) error {
 			log.warnf("%s: nothing has come since %s; hint: is the host up, and does its copy run?", s.Path, s.Last.Format(time.RFC3339))
 		}
 	}
-	traffic := sayTraffic(out, r.Traffic, log)
+	traffic := logTraffic(out, r.Traffic, log)
 	if err == nil && (len(r.Damaged)+len(r.Overflow)+len(r.LowerBound) > 0 || !traffic) {
 		err = errReported
 	}
@@ -120,7 +120,7 @@ type daysFound struct {
 	text string
 }
 
-func sayDays(out string, all []daysFound, log *messageLog) {
+func logDays(out string, all []daysFound, log *messageLog) {
 	for _, found := range all {
 		if len(found.days) > 0 {
 			log.logf(found.severity, "%s: %s: %s", out, daysText(found.days), found.text)
@@ -128,13 +128,13 @@ func sayDays(out string, all []daysFound, log *messageLog) {
 	}
 }
 
-// sayTraffic says what is to be known of traffic figures, and reports whether they are what
+// logTraffic says what is to be known of traffic figures, and reports whether they are what
 // the journals tell.
-func sayTraffic(out string, t fleet.Traffic, log *messageLog) bool {
+func logTraffic(out string, t fleet.Traffic, log *messageLog) bool {
 	for _, f := range t.Flawed {
 		log.errorfWait("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
 	}
-	sayDays(out, []daysFound{
+	logDays(out, []daysFound{
 		{t.LowerBound, failure, "journals of a host were deleted or away when others came: the traffic figures are a lower bound"},
 		{t.UpperBound, note, "traffic was counted under several keys: somebody who came to two hosts is two visitors; visits and visitors are an upper bound"},
 		{t.Mixed, warning, "traffic was counted with several options: the figures mix them; hint: give all hosts the same flags"},

@@ -66,8 +66,8 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// beside is what a process that talks to an engine may still access on the disk.
-type beside struct {
+// diskAccess is what a process that talks to an engine may still access on the disk.
+type diskAccess struct {
 	dir, keys string   // DIR and the key directory, "" for none
 	shared    string   // a file that it replaces, "" for none
 	renewed   []string // files that others replace, and that it reads then
@@ -80,7 +80,7 @@ func secretsOf(file fleet.File) (paths []string) {
 }
 
 // confineToEngine is confine, with the network that the engine takes.
-func confineToEngine(cfg engine.Config, disk beside) string {
+func confineToEngine(cfg engine.Config, disk diskAccess) string {
 	if len(cfg.Addresses) == 0 {
 		return confine(disk.dir, disk.keys, disk.shared)
 	}
@@ -143,7 +143,7 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
-			confineToEngine(cfg, beside{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
+			confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
 			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
 			if check {
 				return fleetCheck(s, file.Name, cfg, log)
@@ -160,11 +160,11 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 }
 
 const (
-	// share is how much of its time a collector leaves the engine alone, as a multiple of what
+	// idleFactor is how much of its time a collector leaves the engine alone, as a multiple of what
 	// it takes to ask.
-	share = 20
-	// longest bounds that time after an error: an engine that hung took minutes to ask.
-	longest = 10 * time.Second
+	idleFactor = 20
+	// maxPause bounds that time after an error: an engine that hung took minutes to ask.
+	maxPause = 10 * time.Second
 )
 
 // collect brings the counts up to date each second, or less often where that takes long, and
@@ -189,9 +189,9 @@ func collect(c *pairs.Collector, metrics *metricsFile, log *messageLog) {
 
 // pause is for how long the engine is left alone that it took a time to ask.
 func pause(took time.Duration, err error) time.Duration {
-	wait := max(time.Second, share*took)
+	wait := max(time.Second, idleFactor*took)
 	if err != nil {
-		wait = min(wait, longest)
+		wait = min(wait, maxPause)
 	}
 	return wait
 }

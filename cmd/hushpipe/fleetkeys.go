@@ -145,7 +145,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 			ready := notifier()
 			keys = cmp.Or(keys, registry.KeysOf(args[1]))
 			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
-			confined := confineToEngine(cfg, beside{dir: args[1], keys: keys, renewed: secretsOf(file)})
+			confined := confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, renewed: secretsOf(file)})
 			if check {
 				return fleetCheck(shipper, file.Name, cfg, log)
 			}
@@ -164,8 +164,8 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// tellFleet tells who deletes keys in DIR where else they are.
-func tellFleet(path string, log *messageLog) {
+// noteOtherHosts tells who deletes keys in DIR where else they are.
+func noteOtherHosts(path string, log *messageLog) {
 	if _, err := os.Lstat(filepath.Join(path, dir.Fleet, dir.FleetName)); err == nil {
 		log.notef("%s: the other hosts of its fleet have the same keys, which open copies of the lines; hint: delete the days there as well", path)
 	}

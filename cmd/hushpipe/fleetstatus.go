@@ -44,7 +44,7 @@ func fleetStatusCommand() *cobra.Command {
 				path = args[1]
 				keys = cmp.Or(keys, registry.KeysOf(path))
 			}
-			confineToEngine(cfg, beside{dir: path, keys: keys})
+			confineToEngine(cfg, diskAccess{dir: path, keys: keys})
 			s, err := pairs.ReadStatus(pairs.CollectorConfig{Path: path, Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
 			if err != nil {
@@ -122,14 +122,14 @@ func (d *drawing) fleetHosts(s pairs.Status) {
 			continue
 		}
 		lag := max(0, time.Duration(*h.Lag)*time.Second) // a host's clock may be ahead
-		rows = append(rows, []string{h.Name, ago(lag), h.Oldest, strconv.Itoa(h.Resends)})
+		rows = append(rows, []string{h.Name, since(lag), h.Oldest, strconv.Itoa(h.Resends)})
 		confined = append(confined, cmp.Or(h.Confined, "not known how they are confined"))
 	}
 	d.linef("")
 	d.table("lllr", rows)
 	if confined != nil {
 		d.linef("")
-		d.wrapped(different(confined))
+		d.wrapped(joinUnique(confined))
 	}
 }
 

@@ -43,8 +43,8 @@ func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bo
 	v.days = append(v.days, mergedDay{day, entries, whole})
 }
 
-// arrival is how long pairs may take from a journal to the engine.
-const arrival = 3 * time.Second
+// arrivalTime is how long pairs may take from a journal to the engine.
+const arrivalTime = 3 * time.Second
 
 // run says in what the engine differs from the journals.
 func (v *verification) run(out string, log *messageLog) error {
@@ -54,12 +54,12 @@ func (v *verification) run(out string, log *messageLog) error {
 		return err
 	}
 	defer with.Close()
-	return v.judge(with.Compare, func() { time.Sleep(arrival) }, log)
+	return v.compareDays(with.Compare, func() { time.Sleep(arrivalTime) }, log)
 }
 
-// judge compares, once more after a wait where pairs are missing, and says what differs. Days
+// compareDays compares, once more after a wait where pairs are missing, and says what differs. Days
 // before the first one that the engine has are those before the fleet had one.
-func (v *verification) judge(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), log *messageLog) error {
+func (v *verification) compareDays(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), log *messageLog) error {
 	slices.SortFunc(v.days, func(a, b mergedDay) int { return cmp.Compare(a.Day, b.Day) })
 	begun, wrong, waited := false, false, false
 	for _, day := range v.days {

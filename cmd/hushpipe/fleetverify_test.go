@@ -95,7 +95,7 @@ func TestFleetVerifyJudges(t *testing.T) {
 			have, waits := tt.days, 0
 			var said lockedBuffer
 			log := newMessageLog(&said)
-			err := v.judge(func(of civil.Day, _ []roomfile.Entry) (pairs.Difference, error) { return have[of-day], nil },
+			err := v.compareDays(func(of civil.Day, _ []roomfile.Entry) (pairs.Difference, error) { return have[of-day], nil },
 				func() {
 					waits++
 					if tt.waited != nil {

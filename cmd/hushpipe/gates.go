@@ -23,9 +23,9 @@ func closedGates(p *policy.Policy) (gates []*filter.Gate) {
 	return gates
 }
 
-// decide opens the gates by what ran on DIR before. A decision that breaks its gate is
+// openGates opens the gates by what ran on DIR before. A decision that breaks its gate is
 // reported, and leaves it closed.
-func (j *policyJob) decide(d *dir.Dir, log *messageLog) error {
+func (j *policyPipeline) openGates(d *dir.Dir, log *messageLog) error {
 	ran, err := policies.ReadLog(d)
 	if err != nil && dir.Cause(err) != 0 {
 		return err
@@ -37,8 +37,8 @@ func (j *policyJob) decide(d *dir.Dir, log *messageLog) error {
 		j.gates[i].Set(o)
 	}
 	j.follower = policies.Follow(j.policy, open)
-	if !j.told {
-		j.told = true
+	if !j.reported {
+		j.reported = true
 		for _, wrong := range j.policy.Gates(ran.Earlier) {
 			log.warnf("--policy %s:%d:%d: %s stays closed: %s; hint: %s", j.path, wrong.Line, wrong.Column, wrong.Stream, wrong.What, wrong.Hint)
 		}
@@ -46,9 +46,9 @@ func (j *policyJob) decide(d *dir.Dir, log *messageLog) error {
 	return nil
 }
 
-// keepUp records the policy while that fails, and follows the policies that begin later,
+// followPolicies records the policy while that fails, and follows the policies that begin later,
 // once a minute.
-func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}, log *messageLog) {
+func (j *policyPipeline) followPolicies(first <-chan error, all []*runningStream, quit <-chan struct{}, log *messageLog) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	var err error
@@ -74,7 +74,7 @@ func (j *policyJob) keepUp(first <-chan error, all []*live, quit <-chan struct{}
 }
 
 // follow closes what the newest policy closes, and takes its shorter periods.
-func (j *policyJob) follow(all []*live) error {
+func (j *policyPipeline) follow(all []*runningStream) error {
 	d, err := dir.Open(j.dir, dir.Options{})
 	if err != nil {
 		return nil // it is reported where lines are written
@@ -94,8 +94,8 @@ func (j *policyJob) follow(all []*live) error {
 	return err
 }
 
-// ranOn returns which policies ran on a DIR, "" for none.
-func ranOn(path string) (policies.Log, error) {
+// policyLogOf returns which policies ran on a DIR, "" for none.
+func policyLogOf(path string) (policies.Log, error) {
 	if path == "" {
 		return nil, nil
 	}

@@ -34,7 +34,7 @@ type source struct {
 func (s *source) open() (filter.Input, error) {
 	switch {
 	case s.raw:
-		return filter.NewRawFile(s.file, func() bool { return isInUse(s.file) })
+		return filter.NewRawFile(s.file, func() bool { return isOpenElsewhere(s.file) })
 	case s.fifo:
 		return filter.NewFIFO(s.file)
 	}
@@ -52,7 +52,7 @@ const lockWait = 2 * time.Second
 
 // openInput opens what --input names. A FIFO that is missing is made. A regular file in
 // its place (isPlaceOfFIFO), which holds raw addresses, gets another name first, and
-// hushpipe takes its lines (takeRaw). A FIFO that systemd holds is taken from there, whatever
+// hushpipe takes its lines (startRawReaders). A FIFO that systemd holds is taken from there, whatever
 // stands at path now: the web server may have it open, and wait.
 //
 // The FIFO is opened for writing as well: whoever opens it waits for nobody, and it
@@ -62,19 +62,19 @@ func openInput(path string, log *messageLog) (*source, error) {
 		f, err := openRaw(path)
 		return &source{file: f, raw: true}, err
 	}
-	held, isHeld := passedFIFO(path)
+	held, isHeld := systemdFIFO(path)
 	found, err := lookAtInput(path)
 	if err != nil {
 		return nil, err
 	}
-	if found == aFile {
+	if found == inputFile {
 		raw := path + rawSuffix + strconv.FormatInt(time.Now().UnixNano(), 10)
 		if err := os.Rename(path, raw); err != nil {
 			return nil, usage("--input: %w", err)
 		}
 		log.errorf("%s: the web server made a file with raw addresses here, where it found no FIFO; hushpipe takes the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
 	}
-	if found != aFIFO && !isHeld {
+	if found != inputFIFO && !isHeld {
 		if err := unix.Mkfifo(path, 0o600); err != nil && err != unix.EEXIST {
 			return nil, usage("--input: make the FIFO %s: %w", path, err)
 		}
@@ -130,12 +130,12 @@ func isRead(path string) bool {
 }
 
 // What stands at the path of --input.
-type standing int
+type inputKind int
 
 const (
-	nothing standing = iota
-	aFIFO
-	aFile
+	inputMissing inputKind = iota
+	inputFIFO
+	inputFile
 )
 
 // lookAtInput tells what stands at path, and refuses what is not safe: a FIFO that others
@@ -143,14 +143,14 @@ const (
 // they can put one of their own there. nginx gives the FIFO to the user of its workers
 // (ngx_reopen_files in src/core/ngx_cycle.c); in a directory that is closed to
 // that user, it may.
-func lookAtInput(path string) (standing, error) {
+func lookAtInput(path string) (inputKind, error) {
 	closed, err := checkFolders(path)
 	if err != nil {
 		return 0, err
 	}
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err == unix.ENOENT {
-		return nothing, nil
+		return inputMissing, nil
 	} else if err != nil {
 		return 0, usage("--input %s: %w", path, err)
 	}
@@ -159,17 +159,17 @@ func lookAtInput(path string) (standing, error) {
 		if !isPlaceOfFIFO(path) {
 			return 0, notFIFO(path)
 		}
-		return aFile, nil
+		return inputFile, nil
 	case unix.S_IFLNK:
 		return 0, usage("--input %s: it is a symbolic link; hint: name the FIFO itself", path)
 	case unix.S_IFIFO:
 	default:
 		return 0, usage("--input %s: it is a %s, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log", path, kindOf(uint32(st.Mode)))
 	}
-	if !closed && (st.Mode&0o044 != 0 || !isOurs(&st)) {
+	if !closed && (st.Mode&0o044 != 0 || !isTrusted(&st)) {
 		return 0, usage("--input %s: other users can read it, and take lines with addresses out of it; hint: chmod 700 its directory, or chmod 620 it and chown it to root", path)
 	}
-	return aFIFO, nil
+	return inputFIFO, nil
 }
 
 // kindOf names what is neither a file, nor a link, nor a FIFO.
@@ -236,8 +236,8 @@ func checkFolders(path string) (closed bool, err error) {
 			if err := unix.Stat(at, &st); err != nil {
 				return false, usage("--input: %s: %w", at, err)
 			}
-			others := !isOurs(&st) || st.Mode&0o022 != 0
-			if sticky := st.Mode&unix.S_ISVTX != 0 && isOurs(&st); others && (at == from || !sticky) {
+			others := !isTrusted(&st) || st.Mode&0o022 != 0
+			if sticky := st.Mode&unix.S_ISVTX != 0 && isTrusted(&st); others && (at == from || !sticky) {
 				return false, usage("--input %s: other users can write to %s, and put a file of theirs in its place; hint: use a directory that only root can write, as /run/hushpipe/NAME", path, at)
 			}
 			if at == from {
@@ -251,20 +251,20 @@ func checkFolders(path string) (closed bool, err error) {
 	return closed, nil
 }
 
-// isOurs reports whether a file belongs to root or to the user of this process.
-func isOurs(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == os.Geteuid() }
+// isTrusted reports whether a file belongs to root or to the user of this process.
+func isTrusted(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == os.Geteuid() }
 
 // checkInput is --check for --input: it changes nothing.
 func checkInput(path string) error {
 	found, err := lookAtInput(path)
-	if err == nil && found == aFile && !rawName.MatchString(path) {
+	if err == nil && found == inputFile && !rawName.MatchString(path) {
 		err = fmt.Errorf("--input %s: it is a regular file, with raw addresses if a web server made it; hint: start hushpipe, which takes its lines and deletes it, then reload the web server", path)
 	}
 	return err
 }
 
-// passed returns the descriptors that systemd has passed on (sd_listen_fds(3)).
-var passed = sync.OnceValue(func() (files []*os.File) {
+// systemdFiles returns the descriptors that systemd has passed on (sd_listen_fds(3)).
+var systemdFiles = sync.OnceValue(func() (files []*os.File) {
 	n, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
 		return nil
@@ -276,10 +276,10 @@ var passed = sync.OnceValue(func() (files []*os.File) {
 	return files
 })
 
-// passedFIFO returns the FIFO among these that lies at path, else the first one.
-func passedFIFO(path string) (f *os.File, ok bool) {
+// systemdFIFO returns the FIFO among these that lies at path, else the first one.
+func systemdFIFO(path string) (f *os.File, ok bool) {
 	at, err := os.Lstat(path)
-	for _, file := range passed() {
+	for _, file := range systemdFiles() {
 		st, err2 := file.Stat()
 		if err2 != nil || st.Mode().Type() != os.ModeNamedPipe {
 			continue
@@ -291,11 +291,11 @@ func passedFIFO(path string) (f *os.File, ok bool) {
 	return f, f != nil
 }
 
-// trouble tells what has become wrong with the source, "" where nothing has.
-func (s *source) trouble() string {
+// fault tells what has become wrong with the source, "" where nothing has.
+func (s *source) fault() string {
 	var st unix.Stat_t
 	switch {
-	case s.raw && isInUse(s.file):
+	case s.raw && isOpenElsewhere(s.file):
 		return fmt.Sprintf("%s: the web server still writes raw addresses to this file; hint: reload it, and end those of its old workers that are left", s.file.Name())
 	case s.fifo && unix.Fstat(int(s.file.Fd()), &st) == nil && st.Nlink == 0:
 		return fmt.Sprintf("%s was deleted: a web server that opens this path now makes a file with raw addresses; hint: restart what made the FIFO, its hushpipe@.socket or hushpipe, then reload the web server", s.file.Name())
@@ -329,10 +329,10 @@ func openRaw(path string) (*os.File, error) {
 	return f, nil
 }
 
-// takeRaw starts a process for each file that stood in the place of the FIFO at path:
+// startRawReaders starts a process for each file that stood in the place of the FIFO at path:
 // the old workers of a web server may go on writing to it for hours. It runs with
 // the same flags, but as root: who is another user cannot delete the file.
-func takeRaw(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
+func startRawReaders(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
 	files, _ := filepath.Glob(literal(path) + rawSuffix + "*")
 	var errs []error
 	for _, file := range files {
@@ -341,7 +341,7 @@ func takeRaw(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
 		}
 		args := slices.DeleteFunc(recordable(flags), func(arg string) bool {
 			name, value, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
-			return name == "user" || name == "metrics" || name == "policy" && value == "" || flags.Changed("policy") && slices.Contains(replaced, name)
+			return name == "user" || name == "metrics" || name == "policy" && value == "" || flags.Changed("policy") && slices.Contains(policyReplaces, name)
 		})
 		cmd := exec.Command("/proc/self/exe", append(append([]string{"filter", "--input=" + file}, args...), "--", dir)...)
 		cmd.Stderr = stderr

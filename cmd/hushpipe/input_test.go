@@ -356,9 +356,9 @@ func TestInputAsUser(t *testing.T) {
 func TestInputDeleted(t *testing.T) {
 	p := holdFIFO(t)
 	src := &source{file: p.r, fifo: true}
-	require.Empty(t, src.trouble())
+	require.Empty(t, src.fault())
 	require.NoError(t, os.Remove(p.path))
-	require.Contains(t, src.trouble(), p.path+" was deleted: ")
+	require.Contains(t, src.fault(), p.path+" was deleted: ")
 }
 
 // rawLines are lines of a server that found no FIFO.

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isInUse reports whether another process has f open: only who has it alone gets a
+// isOpenElsewhere reports whether another process has f open: only who has it alone gets a
 // lease for writing (fcntl(2), F_SETLEASE). Where the file system has no leases,
 // nobody knows, and it is what has come to its end.
-func isInUse(f *os.File) bool {
+func isOpenElsewhere(f *os.File) bool {
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_WRLCK)
 	if err == nil {
 		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)

@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// isInUse cannot tell.
-func isInUse(*os.File) bool { return false }
+// isOpenElsewhere cannot tell.
+func isOpenElsewhere(*os.File) bool { return false }

@@ -22,16 +22,16 @@ import (
 
 // Exit codes.
 const (
-	exitDone  = 0
-	exitFault = 1 // something was lost, is wrong, or could not be done
-	exitUsage = 2
+	exitDone    = 0
+	exitFailure = 1 // something was lost, is wrong, or could not be done
+	exitUsage   = 2
 )
 
 func main() {
-	stderr, err := messagesOnly(os.Stderr)
+	stderr, err := detachStderr(os.Stderr)
 	if err != nil { // too many open files, say
 		fmt.Fprintln(os.Stderr, "hushpipe: error: cannot keep crash reports off stderr:", err)
-		os.Exit(exitFault)
+		os.Exit(exitFailure)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, stderr))
 }
@@ -56,7 +56,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	}
 	if wrong := (usageError{}); errors.As(err, &wrong) {
 		src := &source{file: stdin}
-		if held, ok := passedFIFO(""); ok {
+		if held, ok := systemdFIFO(""); ok {
 			src = &source{file: held, fifo: true}
 		}
 		if isPipe(src.file) {
@@ -66,8 +66,8 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	return log.exitCode(errors.Join(withOwner(err), out.err))
 }
 
-// noCores tells status what the kernel says of core files.
-func noCores() string {
+// coreFiles tells status what the kernel says of core files.
+func coreFiles() string {
 	var cores unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &cores); err != nil || cores.Max != 0 {
 		return "core files are possible"
@@ -91,7 +91,7 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q; hint: %ssee 'hushpipe --help'", args[0], unknownCommand(cmd, args[0]))
+				return usage("unknown command %q; hint: %ssee 'hushpipe --help'", args[0], commandHint(cmd, args[0]))
 			}
 			return usage("no command given; hint: see 'hushpipe --help'")
 		},
@@ -105,9 +105,9 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 		var bad *pflag.InvalidValueError
 		if errors.As(err, &bad) {
 			if looksLikeDir(bad.GetFlag(), bad.GetValue()) {
-				return usage("--%s %q is not valid%s", bad.GetFlag().Name, bad.GetValue(), needsValue(bad.GetFlag(), bad.GetValue()))
+				return usage("--%s %q is not valid%s", bad.GetFlag().Name, bad.GetValue(), takesValueHint(bad.GetFlag(), bad.GetValue()))
 			}
-			return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), reason(errors.Unwrap(bad)))
+			return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), whyInvalid(errors.Unwrap(bad)))
 		}
 		hint := ""
 		var unknown *pflag.NotExistError
@@ -119,8 +119,8 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 		case found:
 			var names []string
 			cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
-			if hint = meant(names, unknown.GetSpecifiedName(), "--"); hint == "" {
-				hint = flagElsewhere(cmd, unknown.GetSpecifiedName())
+			if hint = didYouMean(names, unknown.GetSpecifiedName(), "--"); hint == "" {
+				hint = otherCommandHint(cmd, unknown.GetSpecifiedName())
 			}
 		}
 		return usage("%v; hint: %ssee '%s --help'", err, hint, cmd.CommandPath())
@@ -146,7 +146,7 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 		versionCommand(),
 		completionCommand(),
 	)
-	completed(root)
+	registerCompletions(root)
 	return root
 }
 
@@ -160,8 +160,8 @@ func commandNames(root *cobra.Command) (names []string) {
 	return names
 }
 
-// meant is a hint for a wrong name, "" where none is near.
-func meant(names []string, wrong, before string) string {
+// didYouMean is a hint for a wrong name, "" where none is near.
+func didYouMean(names []string, wrong, before string) string {
 	near := spelling.Nearest(wrong, names)
 	if near == "" {
 		return ""
@@ -240,7 +240,7 @@ func helpCommand() *cobra.Command {
 			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), meant(commandNames(cmd.Root()), strings.Join(args, " "), "help "))
+				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), didYouMean(commandNames(cmd.Root()), strings.Join(args, " "), "help "))
 			}
 			about.InitDefaultHelpFlag() // cobra does so where a command runs
 			about.InitDefaultVersionFlag()
@@ -257,9 +257,9 @@ func (e usageError) Unwrap() error { return e.error }
 // errReported ends a command that has said already what was wrong.
 var errReported = errors.New("")
 
-// reason is why a flag does not take a value; package strconv says it of true
+// whyInvalid is why a flag does not take a value; package strconv says it of true
 // and false, the only other values that are no text.
-func reason(err error) error {
+func whyInvalid(err error) error {
 	var syntax *strconv.NumError
 	if errors.As(err, &syntax) {
 		return errors.New("give true or false")
@@ -272,7 +272,7 @@ func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			if hint := forgotten(cmd.Flags()); hint != "" {
+			if hint := missingDirHint(cmd.Flags()); hint != "" {
 				return usage("no DIR given%s", hint)
 			}
 			return usage("no DIR given; hint: see '%s --help'", cmd.CommandPath())

@@ -215,7 +215,7 @@ func (l *messageLog) exitCode(err error) int {
 	l.error(err)
 	var wrong usageError
 	if !errors.As(err, &wrong) {
-		return exitFault
+		return exitFailure
 	}
 	var bad *format.FormatError
 	if errors.As(err, &bad) {

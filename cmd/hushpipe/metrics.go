@@ -34,17 +34,17 @@ type figures struct {
 	retention calendar.Period
 	started   time.Time
 	fallback  bool // on recorded settings
-	what      extent
+	scope     metricsScope
 	traffic   *traffic.Totals // nil: none is counted
 }
 
-// extent is what figures are of.
-type extent int
+// metricsScope is what figures are of.
+type metricsScope int
 
 const (
-	allOfIt  extent = iota
-	ofInput         // of a policy's streams, which has no days
-	ofStream        // what was read is the input's
+	scopeDir    metricsScope = iota
+	scopeInput               // of a policy's streams, which has no days
+	scopeStream              // what was read is the input's
 )
 
 // metricsOf returns what there is to tell: 0 for a time that there is none of, NaN
@@ -68,7 +68,7 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	list[0].Labels = metrics.Labels("dir", dir, "version", f.version)
 	gauge(startTime, seconds(f.started), "When the newest process on DIR started.")
 	gauge("hushpipe_wrong_flags", map[bool]float64{true: 1}[f.fallback], "1 while the newest process runs on recorded settings, since its flags are wrong.")
-	if f.what != ofStream {
+	if f.scope != scopeStream {
 		counter("hushpipe_read_bytes_total", f.read, "Bytes that were read.")
 	}
 	for _, c := range counters.All {
@@ -76,7 +76,7 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 			counter("hushpipe_"+c.Metric, *c.Of(&f.Values), c.Help)
 		}
 	}
-	if f.what == ofInput {
+	if f.scope == scopeInput {
 		return list
 	}
 	if f.counting {
@@ -134,10 +134,10 @@ func newMetricsFile(path, dir string, log *messageLog) (*metricsFile, error) {
 // each reload of Apache, share it: each adds what it has counted since it wrote
 // last, so that counters only grow, and the newest tells the rest.
 type metricsFile struct {
-	path string
-	dir  string // absolute
-	log  *messageLog
-	told map[string]float64 // what of this process is in the file, by counter
+	path    string
+	dir     string // absolute
+	log     *messageLog
+	written map[string]float64 // what of this process is in the file, by counter
 }
 
 // run writes the file at once, at each tick, and when stop is called, which does
@@ -167,7 +167,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 		close(quit)
 		select {
 		case <-ended:
-		case <-time.After(2 * oneMoment):
+		case <-time.After(2 * diskTimeout):
 			m.log.warnf("--metrics: %s: was not written in time; the last metrics are missing", m.path)
 		}
 	}
@@ -182,9 +182,9 @@ func (m *metricsFile) write(f figures) error {
 	if err != nil {
 		return err
 	}
-	m.told = map[string]float64{}
+	m.written = map[string]float64{}
 	for _, metric := range now {
-		m.told[metric.Key()] = metric.Value
+		m.written[metric.Key()] = metric.Value
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (m *metricsFile) write(f figures) error {
 // update replaces the file by what change makes of it.
 func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) error {
 	var err error
-	for began := time.Now(); ; time.Sleep(oneMoment / 50) {
+	for began := time.Now(); ; time.Sleep(diskTimeout / 50) {
 		err = dir.Update(m.path, func(text []byte) ([]byte, error) {
 			old, err := m.parse(text)
 			if err != nil {
@@ -200,11 +200,11 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 			}
 			return change(old), nil
 		})
-		if !errors.Is(err, dir.ErrLocked) || time.Since(began) > oneMoment {
+		if !errors.Is(err, dir.ErrLocked) || time.Since(began) > diskTimeout {
 			break
 		}
 	}
-	return advised(err)
+	return withMetricsHint(err)
 }
 
 // parse reads the file, which must be that of DIR.
@@ -221,8 +221,8 @@ func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 	return old, nil
 }
 
-// advised says what to do about an error.
-func advised(err error) error {
+// withMetricsHint says what to do about an error.
+func withMetricsHint(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%w; hint: create the directory before hushpipe starts", err)
@@ -242,7 +242,7 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 		others := newer || math.IsNaN(metric.Value)
 		switch {
 		case metric.Type == metrics.Counter && known:
-			metric.Value += before.Value - m.told[metric.Key()]
+			metric.Value += before.Value - m.written[metric.Key()]
 		case metric.Type == metrics.Counter: // the file is new, or somebody has deleted it
 		case metric.Name == lastWrite:
 			metric.Value = max(metric.Value, before.Value)
@@ -265,7 +265,7 @@ func (m *metricsFile) check() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("--metrics: %w", advised(err))
+		return fmt.Errorf("--metrics: %w", withMetricsHint(err))
 	}
 	folder := filepath.Dir(m.path)
 	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {

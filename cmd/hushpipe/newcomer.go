@@ -41,17 +41,17 @@ func isFile(path string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// unknownCommand is a hint for a word that is not a command: another, or the one that was
+// commandHint is a hint for a word that is not a command: another, or the one that was
 // left out before a DIR.
-func unknownCommand(cmd *cobra.Command, word string) string {
+func commandHint(cmd *cobra.Command, word string) string {
 	if strings.Contains(word, "/") || isDir(word) {
 		return fmt.Sprintf("write 'hushpipe filter %s'? ", word)
 	}
-	return meant(commandNames(cmd), word, "")
+	return didYouMean(commandNames(cmd), word, "")
 }
 
-// flagElsewhere is a hint for a flag of another command, "" for none.
-func flagElsewhere(cmd *cobra.Command, name string) string {
+// otherCommandHint is a hint for a flag of another command, "" for none.
+func otherCommandHint(cmd *cobra.Command, name string) string {
 	for _, other := range cmd.Root().Commands() {
 		if other != cmd && other.IsAvailableCommand() && other.Flags().Lookup(name) != nil {
 			return fmt.Sprintf("it is a flag of '%s', ", other.CommandPath())
@@ -60,18 +60,18 @@ func flagElsewhere(cmd *cobra.Command, name string) string {
 	return ""
 }
 
-// forgottenDir is a hint for a flag of a file that has taken DIR, "" for none.
-func forgottenDir(flags *pflag.FlagSet) (hint string) {
+// dirAsValueHint is a hint for a flag of a file that has taken DIR, "" for none.
+func dirAsValueHint(flags *pflag.FlagSet) (hint string) {
 	flags.Visit(func(f *pflag.Flag) {
 		if isDir(f.Value.String()) {
-			hint = needsValue(f, f.Value.String())
+			hint = takesValueHint(f, f.Value.String())
 		}
 	})
 	return hint
 }
 
-// dirFirst is a hint for arguments whose first is not a DIR, "" where it may be one.
-func dirFirst(cmd *cobra.Command, args []string) string {
+// dirFirstHint is a hint for arguments whose first is not a DIR, "" where it may be one.
+func dirFirstHint(cmd *cobra.Command, args []string) string {
 	if len(args) == 0 || isDir(args[0]) || filepath.IsAbs(args[0]) && !isFile(args[0]) {
 		return ""
 	}

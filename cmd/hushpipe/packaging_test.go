@@ -96,7 +96,7 @@ func TestUnits(t *testing.T) {
 	assert.Equal(t, []string{"0"}, reader["Unit"]["StartLimitIntervalSec"])
 	seconds, err := strconv.Atoi(reader["Service"]["TimeoutStopSec"][0])
 	require.NoError(t, err)
-	assert.Greater(t, time.Duration(seconds)*time.Second, stopWait+drain+10*time.Second)
+	assert.Greater(t, time.Duration(seconds)*time.Second, stopWait+drainTime+10*time.Second)
 }
 
 // prepareSocket returns what the socket unit runs before it makes the FIFO at path.

@@ -27,8 +27,8 @@ import (
 	"hushpipe/format/prose"
 )
 
-// replaced are the flags that a policy takes the place of.
-var replaced = append([]string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies",
+// policyReplaces are the flags that a policy takes the place of.
+var policyReplaces = append([]string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies",
 	"traffic"}, trafficOnly...)
 
 // policyError is that of a policy that cannot run.
@@ -39,46 +39,46 @@ type policyError struct {
 
 func (e policyError) Unwrap() error { return e.error }
 
-// policyJob is what a policy asks for.
-type policyJob struct {
+// policyPipeline is what a policy asks for.
+type policyPipeline struct {
 	dir, keys string
 	inForce
-	input     filter.Config // of what reads the lines
-	streams   []*streamJob  // as in the policy; nil for one that writes nothing
-	flags     []string      // as DIR records them
-	account   *account      // to become; nil: the process stays what it is
+	input     filter.Config     // of what reads the lines
+	streams   []*streamPipeline // as in the policy; nil for one that writes nothing
+	flags     []string          // as DIR records them
+	account   *account          // to become; nil: the process stays what it is
 	databases databases
 	metrics   *metricsFile // of the input; nil: none
 	raw       bool         // the input is a file that should not be there
 	following
 }
 
-// inForce is the policy of a policyJob.
+// inForce is the policy of a policyPipeline.
 type inForce struct {
 	policy   *policy.Policy
 	text     []byte
 	fallback bool // it is the one that ran last
 }
 
-// following is how a policyJob keeps to what DIR records while it runs.
+// following is how a policyPipeline keeps to what DIR records while it runs.
 type following struct {
 	path     string         // of the policy
 	gates    []*filter.Gate // as in the policy
 	follower *policies.Follower
 	noted    time.Time // when DIR was told last that the policy runs
-	told     bool      // which decisions break their gates
+	reported bool      // which decisions break their gates
 }
 
-// streamJob is the job of one stream.
-type streamJob struct {
-	*job
+// streamPipeline is the job of one stream.
+type streamPipeline struct {
+	*pipeline
 	name string
 	keys int // the stream that has its keys, -1 for itself
 }
 
-// conflicts returns an error for flags that a policy takes the place of.
-func conflicts(flags *pflag.FlagSet) error {
-	for _, name := range replaced {
+// checkPolicyConflicts returns an error for flags that a policy takes the place of.
+func checkPolicyConflicts(flags *pflag.FlagSet) error {
+	for _, name := range policyReplaces {
 		if flags.Changed(name) {
 			return usage("--%s cannot be given with --policy; hint: set it in the policy", name)
 		}
@@ -117,9 +117,9 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 	return p, text, nil
 }
 
-// ofLogger is an error of readPolicy as a logger says it: a mistake quotes the file, which
+// withoutQuotes is an error of readPolicy as a logger says it: a mistake quotes the file, which
 // may be a log by mistake, and the web server writes what a logger says to a disk.
-func (o *filterFlags) ofLogger(err error) error {
+func (o *filterFlags) withoutQuotes(err error) error {
 	var mistakes policy.Errors
 	if !errors.As(err, &mistakes) {
 		return err
@@ -146,57 +146,57 @@ func checkPolicyFile(f *os.File) error {
 	return nil
 }
 
-// policyJob makes a policy ready to run.
-func (o *filterFlags) policyJob(p *policy.Policy, text []byte, log *messageLog) (*policyJob, error) {
+// policyPipeline makes a policy ready to run.
+func (o *filterFlags) policyPipeline(p *policy.Policy, text []byte, log *messageLog) (*policyPipeline, error) {
 	if o.databases == nil {
 		o.databases = databases{}
 	}
-	j := &policyJob{dir: o.dir, keys: o.keys, inForce: inForce{policy: p, text: text}, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
+	j := &policyPipeline{dir: o.dir, keys: o.keys, inForce: inForce{policy: p, text: text}, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}
 	var errs []error
 	for i := range p.Streams {
-		s, err := o.streamJob(p, i, log)
+		s, err := o.streamPipeline(p, i, log)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("stream %s: %w", p.Streams[i].Name, bareUsage(err)))
+			errs = append(errs, fmt.Errorf("stream %s: %w", p.Streams[i].Name, unwrapUsage(err)))
 		}
 		j.streams = append(j.streams, s)
 	}
-	in, err := o.ofPolicy(p).job(log)
+	in, err := o.inputFlags(p).pipeline(log)
 	if err != nil {
-		errs = append(errs, bareUsage(err))
+		errs = append(errs, unwrapUsage(err))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	j.input = in.filter
-	return j, j.live(o, log)
+	return j, j.applyLiveFlags(o, log)
 }
 
-// bareUsage leaves out that an error is one of usage.
-func bareUsage(err error) error {
+// unwrapUsage leaves out that an error is one of usage.
+func unwrapUsage(err error) error {
 	if wrong := (usageError{}); errors.As(err, &wrong) {
 		return wrong.error
 	}
 	return err
 }
 
-// ofPolicy returns flags that say of the input what a policy says, and count nothing.
-func (o *filterFlags) ofPolicy(p *policy.Policy) *filterFlags {
+// inputFlags returns flags that say of the input what a policy says, and count nothing.
+func (o *filterFlags) inputFlags(p *policy.Policy) *filterFlags {
 	return &filterFlags{dir: cmp.Or(o.dir, "."), ip: "drop", keep: "1d", redact: p.Redact,
 		formatFlags:  formatFlags{format: p.Format, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies, userField: p.UserField},
 		roomFlags:    roomFlags{rooms: []string{"none"}, roomHash: "sha1", countV6: 128, maxRooms: o.maxRooms, maxPairs: o.maxPairs},
 		trafficFlags: trafficFlags{strict: o.strict, countryFlags: countryFlags{checks: o.checks, databases: o.databases}}}
 }
 
-// streamJob returns the job of one stream, nil for one that writes nothing.
-func (o *filterFlags) streamJob(p *policy.Policy, i int, log *messageLog) (*streamJob, error) {
+// streamPipeline returns the job of one stream, nil for one that writes nothing.
+func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (*streamPipeline, error) {
 	s := &p.Streams[i]
 	if s.Keep.None() && !s.Figures.Any() {
 		return nil, nil
 	}
-	of := o.ofPolicy(p)
+	of := o.inputFlags(p)
 	parser, err := of.parser()
 	if err != nil {
 		return nil, err
@@ -226,11 +226,11 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, log *messageLog) (*stre
 	if err := of.trafficFlags.ofPolicy(&s.Figures); err != nil {
 		return nil, err
 	}
-	made, err := of.job(log)
+	made, err := of.pipeline(log)
 	if err != nil {
 		return nil, err
 	}
-	j := &streamJob{job: made, name: s.Name, keys: -1}
+	j := &streamPipeline{pipeline: made, name: s.Name, keys: -1}
 	j.filter.Plan, j.filter.NoLines = plan, s.Keep.None()
 	j.filter.ByLeft = s.CountsLeft()
 	if len(s.Group) > 0 {
@@ -269,7 +269,7 @@ func (o *filterFlags) streamJob(p *policy.Policy, i int, log *messageLog) (*stre
 }
 
 // record notes in DIR which policy runs, and with which flags.
-func (j *policyJob) record(log *messageLog) error {
+func (j *policyPipeline) record(log *messageLog) error {
 	d, err := dir.Open(j.dir, dir.Options{Keys: j.keys, Create: true, Notify: func(msg string) { log.report(msg, msg) }})
 	if err != nil {
 		return err
@@ -280,7 +280,7 @@ func (j *policyJob) record(log *messageLog) error {
 			return err
 		}
 	}
-	if err := j.decide(d, log); err != nil || j.fallback || j.raw {
+	if err := j.openGates(d, log); err != nil || j.fallback || j.raw {
 		return err
 	}
 	open := make([]policy.Opening, len(j.gates))
@@ -294,7 +294,7 @@ func (j *policyJob) record(log *messageLog) error {
 }
 
 // check tries the directories of the streams.
-func (j *policyJob) check(log *messageLog) error {
+func (j *policyPipeline) check(log *messageLog) error {
 	var errs []error
 	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
 		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: log.report}))
@@ -303,7 +303,7 @@ func (j *policyJob) check(log *messageLog) error {
 			if s == nil {
 				continue
 			}
-			c := *s.job
+			c := *s.pipeline
 			if _, err := os.Stat(j.keys); j.keys != "" && errors.Is(err, os.ErrNotExist) {
 				c.store.Keys = j.keys // which is made with the stream's
 			} else if s.keys >= 0 {
@@ -340,7 +340,7 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	var last found
 	select {
 	case last = <-answer:
-	case <-time.After(oneMoment):
+	case <-time.After(diskTimeout):
 		return false, errors.New("the disk with the recorded policy does not answer"), nil
 	}
 	if errors.Is(last.err, os.ErrNotExist) {
@@ -359,36 +359,36 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	if mistakes := terms.Check(p); len(mistakes) > 0 { // a newer version may have recorded it
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
 	}
-	j, why := o.policyJob(p, last.text, log)
+	j, why := o.policyPipeline(p, last.text, log)
 	if why != nil {
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, why), nil
 	}
 	j.fallback, j.path = true, filepath.Join(o.dir, dir.Policies, dir.PolicyFile(p.Digest()))
-	stop := sayMinutely(minute, log, func() string {
-		return fmt.Sprintf("%s; running on the policy that %s recorded at %s instead", inOneLine(wrong), o.dir, last.entry.Began.Local().Format(time.DateTime))
+	stop := logEveryMinute(minute, log, func() string {
+		return fmt.Sprintf("%s; running on the policy that %s recorded at %s instead", joinLines(wrong), o.dir, last.entry.Began.Local().Format(time.DateTime))
 	})
 	defer stop()
 	return true, nil, errors.Join(j.run(src, signals, log), errReported)
 }
 
-// inOneLine returns an error's text with its lines joined.
-func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// joinLines returns an error's text with its lines joined.
+func joinLines(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // filterByPolicy is filter --policy.
 func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
-	if err := conflicts(cmd.Flags()); err != nil {
+	if err := checkPolicyConflicts(cmd.Flags()); err != nil {
 		return err
 	}
 	p, text, err := o.readPolicy()
 	if o.check {
 		return o.checkPolicy(p, text, err, cmd, stdin, log)
 	}
-	var j *policyJob
+	var j *policyPipeline
 	if err == nil {
-		j, err = o.policyJob(p, text, log)
+		j, err = o.policyPipeline(p, text, log)
 	}
 	if err != nil {
-		return usageError{policyError{o.ofLogger(err), o}}
+		return usageError{policyError{o.withoutQuotes(err), o}}
 	}
 	src, err := o.openSource(stdin, cmd.Flags(), log)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"hushpipe/filter/store"
 )
 
-// live takes what a policy does not say: the flags of the process itself.
-func (j *policyJob) live(o *filterFlags, log *messageLog) error {
+// applyLiveFlags takes what a policy does not say: the flags of the process itself.
+func (j *policyPipeline) applyLiveFlags(o *filterFlags, log *messageLog) error {
 	if err := o.checkInputFlag(o.dir); err != nil {
 		return err
 	}
@@ -40,9 +40,9 @@ func (j *policyJob) live(o *filterFlags, log *messageLog) error {
 	return nil
 }
 
-// places are the directories of the streams, each with its keys, also those of streams that
+// directories are the directories of the streams, each with its keys, also those of streams that
 // another policy had, and DIR, which comes last.
-func (j *policyJob) places(log *messageLog) (list []store.Directory) {
+func (j *policyPipeline) directories(log *messageLog) (list []store.Directory) {
 	known := map[string]bool{}
 	for _, s := range j.streams {
 		if s != nil {
@@ -51,26 +51,26 @@ func (j *policyJob) places(log *messageLog) (list []store.Directory) {
 	}
 	entries, _ := os.ReadDir(j.dir) // what is wrong there is said elsewhere
 	for _, e := range entries {
-		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && isRuled(path) {
+		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && hasRule(path) {
 			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: log.report})
 		}
 	}
 	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: log.report})
 }
 
-// isRuled reports whether a directory is one that hushpipe works on.
-func isRuled(path string) bool {
+// hasRule reports whether a directory is one that hushpipe works on.
+func hasRule(path string) bool {
 	_, err := os.Lstat(filepath.Join(path, dir.RuleName))
 	return err == nil
 }
 
 // become gives the directories to the user of --user, and becomes that user.
-func (j *policyJob) become(log *messageLog) error {
+func (j *policyPipeline) become(log *messageLog) error {
 	if j.account == nil {
 		return nil
 	}
 	var below []string
-	for _, cfg := range j.places(log) {
+	for _, cfg := range j.directories(log) {
 		if err := store.HandOver(cfg, j.account.uid, j.account.gid, false, below...); err != nil {
 			log.error(err)
 		}
@@ -81,13 +81,13 @@ func (j *policyJob) become(log *messageLog) error {
 
 // checkLive is --check for the flags of the process itself. The process may be another user
 // then.
-func (j *policyJob) checkLive(o *filterFlags, log *messageLog) error {
+func (j *policyPipeline) checkLive(o *filterFlags, log *messageLog) error {
 	var errs []error
 	if o.input != "" { // before the user changes
 		errs = append(errs, checkInput(o.input))
 	}
 	if j.account != nil {
-		places, below := j.places(log), []string{}
+		places, below := j.directories(log), []string{}
 		last := len(places) - 1
 		for _, cfg := range places[:last] {
 			errs = append(errs, store.HandOver(cfg, j.account.uid, j.account.gid, true))
@@ -106,8 +106,8 @@ func (j *policyJob) checkLive(o *filterFlags, log *messageLog) error {
 	return errors.Join(errs...)
 }
 
-// ownOutputs returns an error if the source lies where the lines go.
-func (j *policyJob) ownOutputs(src *source) error {
+// checkNotOutput returns an error if the source lies where the lines go.
+func (j *policyPipeline) checkNotOutput(src *source) error {
 	paths := []string{j.dir}
 	for _, s := range j.streams {
 		if s != nil {
@@ -115,7 +115,7 @@ func (j *policyJob) ownOutputs(src *source) error {
 		}
 	}
 	for _, path := range paths {
-		if holds(path, src.file) {
+		if containsFile(path, src.file) {
 			return fmt.Errorf("%s: %w", src, errOwnOutput)
 		}
 	}
@@ -124,7 +124,7 @@ func (j *policyJob) ownOutputs(src *source) error {
 
 // runMetrics writes --metrics until stop is called: of the input to the file itself, and of
 // each stream to one beside it.
-func (j *policyJob) runMetrics(all []*live, f *filter.Streams) (stop func()) {
+func (j *policyPipeline) runMetrics(all []*runningStream, f *filter.Streams) (stop func()) {
 	if j.metrics == nil {
 		return func() {}
 	}
@@ -138,12 +138,12 @@ func (j *policyJob) runMetrics(all []*live, f *filter.Streams) (stop func()) {
 		})
 	}
 	begin(j.metrics, func() figures {
-		return figures{Figures: registry.Figures{Values: f.Snapshot()}, version: version(), read: f.Read(), started: started, fallback: j.fallback, what: ofInput}
+		return figures{Figures: registry.Figures{Values: f.Snapshot()}, version: version(), read: f.Read(), started: started, fallback: j.fallback, scope: scopeInput}
 	})
 	for _, s := range all {
 		if s != nil {
 			begin(s.metrics, func() figures {
-				return figures{Figures: s.store.Figures(), version: version(), counting: s.job.store.Counting, buffered: s.queue.Held(), retention: s.job.store.Keep, started: started, fallback: j.fallback, what: ofStream, traffic: s.hits()}
+				return figures{Figures: s.store.Figures(), version: version(), counting: s.pipeline.store.Counting, buffered: s.queue.Held(), retention: s.pipeline.store.Keep, started: started, fallback: j.fallback, scope: scopeStream, traffic: s.hits()}
 			})
 		}
 	}

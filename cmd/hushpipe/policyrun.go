@@ -24,9 +24,9 @@ import (
 	"hushpipe/format/prose"
 )
 
-// live is a stream that is at work.
-type live struct {
-	*streamJob
+// runningStream is a stream that is at work.
+type runningStream struct {
+	*streamPipeline
 	store *store.Store
 	queue *filter.Queue
 	stats func() counters.Values // at the end
@@ -52,13 +52,13 @@ func (l linkedKeys) Epoch() uint64 { return l.Store.Epoch() + l.keys.Epoch() }
 
 // open opens the directories of all streams: first those with keys of their own, whose
 // period holds for the keys then.
-func (j *policyJob) open() []*live {
-	all := make([]*live, len(j.streams))
+func (j *policyPipeline) open() []*runningStream {
+	all := make([]*runningStream, len(j.streams))
 	for _, linked := range []bool{false, true} {
 		var opening sync.WaitGroup
 		for i, s := range j.streams {
 			if s != nil && linked == (s.keys >= 0) {
-				all[i] = &live{streamJob: s}
+				all[i] = &runningStream{streamPipeline: s}
 				opening.Go(func() { all[i].store = store.Open(s.store) })
 			}
 		}
@@ -68,7 +68,7 @@ func (j *policyJob) open() []*live {
 }
 
 // calendarOf returns the days of a stream.
-func calendarOf(all []*live, s *live) filter.Calendar {
+func calendarOf(all []*runningStream, s *runningStream) filter.Calendar {
 	if s.keys >= 0 && all[s.keys] != nil {
 		return linkedKeys{s.store, all[s.keys].store}
 	}
@@ -76,8 +76,8 @@ func calendarOf(all []*live, s *live) filter.Calendar {
 }
 
 // run is filterToDir for the streams of a policy.
-func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) error {
-	if err := j.ownOutputs(src); err != nil {
+func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *messageLog) error {
+	if err := j.checkNotOutput(src); err != nil {
 		return err
 	}
 	if err := j.become(log); err != nil {
@@ -94,11 +94,11 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 	if j.raw = src.raw; j.raw {
 		shared = append(shared, src.file.Name()) // to delete it
 	}
-	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memory()
+	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memoryProtection()
 	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
-	asked := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
+	stopping := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan error, 1)
-	dir.WaitFor(oneMoment, func() { // the streams lie in DIR
+	dir.WaitFor(diskTimeout, func() { // the streams lie in DIR
 		err := j.record(log)
 		if err != nil {
 			log.limited("policy", warning, err.Error())
@@ -117,7 +117,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 	all := j.open()
 	quit := make(chan struct{})
 	defer close(quit)
-	go j.keepUp(recorded, all, quit, log)
+	go j.followPolicies(recorded, all, quit, log)
 	var queues []*filter.Queue
 	var streams []filter.Stream
 	for i, s := range all {
@@ -129,7 +129,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 			s.filter.Groups.Open = s.store.Groups()
 		}
 		if s.filter.Traffic != nil {
-			collectSooner()
+			lowerGOGC()
 		}
 		of := filter.New(s.filter, calendarOf(all, s))
 		s.queue = filter.NewQueue(s.store, bufferSize)
@@ -143,7 +143,7 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 		s.store.Observe(soFar, of.Fault)
 		minute := time.NewTicker(time.Minute)
 		defer minute.Stop()
-		defer watch(minute.C, s.job.store.Path, soFar, s.store.Refused, src.trouble, log)()
+		defer watchLosses(minute.C, s.pipeline.store.Path, soFar, s.store.Refused, src.fault, log)()
 	}
 	another := time.NewTicker(time.Minute)
 	defer another.Stop()
@@ -151,9 +151,9 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 	f := filter.NewStreams(j.input, where.New(j.policy), streams)
 	fan := filter.NewFan(queues)
 	stopMetrics := j.runMetrics(all, f)
-	interrupted, err := asked.ended(f.Run(in, fan))
+	interrupted, err := stopping.outcome(f.Run(in, fan))
 	errs := []error{err}
-	ctx, cancel := asked.untilGivenUp(interrupted, isTerminal(src.file))
+	ctx, cancel := stopping.closeContext(interrupted, isTerminal(src.file))
 	defer cancel()
 	errs = append(errs, closeStreams(ctx, all, fan)...)
 	stopMetrics()
@@ -166,11 +166,11 @@ func (j *policyJob) run(src *source, signals <-chan os.Signal, log *messageLog) 
 		}
 		errs = append(errs, deleteRaw(src.file, j.dir, v, log))
 	}
-	return concludeStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), log)
+	return finishStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), log)
 }
 
 // closeStreams ends the work of all streams, in parallel.
-func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
+func closeStreams(ctx context.Context, all []*runningStream, fan *filter.Fan) []error {
 	ended := fan.Close(ctx)
 	errs := make([]error, len(all))
 	for _, linked := range []bool{true, false} { // as open has it, the other way round
@@ -179,10 +179,10 @@ func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 			switch {
 			case s == nil || linked != (s.keys >= 0):
 			case !ended[i]:
-				errs[i] = errNoAnswer(s.job.store.Path)
+				errs[i] = errNoAnswer(s.pipeline.store.Path)
 			default:
 				closing.Go(func() {
-					errs[i] = closeWithin(ctx, s.job.store.Path, func() error {
+					errs[i] = closeWithin(ctx, s.pipeline.store.Path, func() error {
 						s.store.Settle(ctx)
 						return errors.Join(s.count(), s.store.Close())
 					})
@@ -194,9 +194,9 @@ func closeStreams(ctx context.Context, all []*live, fan *filter.Fan) []error {
 	return errs
 }
 
-// concludeStreams says at the end what there is to say of the input, and of each stream
+// finishStreams says at the end what there is to say of the input, and of each stream
 // that is not said of the input.
-func concludeStreams(input counters.Values, fault string, all []*live, err error, log *messageLog) error {
+func finishStreams(input counters.Values, fault string, all []*runningStream, err error, log *messageLog) error {
 	malformed := input.Malformed
 	input.Malformed = 0 // what became of them is another thing in each stream
 	lost := summary(input, fault, false, log)
@@ -213,7 +213,7 @@ func concludeStreams(input counters.Values, fault string, all []*live, err error
 			if of := *c.Of(&input); of > 0 && *c.Of(&v) <= of {
 				continue
 			}
-			if text := told(v, c); text != "" {
+			if text := counterText(v, c); text != "" {
 				log.logf(severityOf[c.Weight], "%s: %s", s.name, text)
 			}
 		}

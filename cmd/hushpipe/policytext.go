@@ -20,10 +20,10 @@ import (
 // checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
 // what that does. wrong is why it could not be read.
 func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, log *messageLog) error {
-	if err := o.refused(p, wrong, cmd.ErrOrStderr()); err != nil {
+	if err := o.rejectMistakes(p, wrong, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
-	j, err := o.policyJob(p, text, log)
+	j, err := o.policyPipeline(p, text, log)
 	if err == nil && o.dir != "" {
 		err = errors.Join(j.check(log), j.checkLive(o, log))
 	}
@@ -44,15 +44,15 @@ func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cm
 	return samplePolicy(j, stdin, cmd.OutOrStdout())
 }
 
-// refused writes all mistakes of a policy, and returns an error if it has any. wrong is why
+// rejectMistakes writes all mistakes of a policy, and returns an error if it has any. wrong is why
 // it could not be read.
-func (o *filterFlags) refused(p *policy.Policy, wrong error, stderr io.Writer) error {
+func (o *filterFlags) rejectMistakes(p *policy.Policy, wrong error, stderr io.Writer) error {
 	var mistakes policy.Errors
 	if wrong != nil && !errors.As(wrong, &mistakes) {
 		return usageError{wrong}
 	}
 	if wrong == nil {
-		ran, err := ranOn(o.dir)
+		ran, err := policyLogOf(o.dir)
 		if err != nil {
 			return usageError{err}
 		}

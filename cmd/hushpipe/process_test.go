@@ -288,9 +288,9 @@ func TestUntilGivenUp(t *testing.T) {
 		{drained: true, want: shortWait},
 	} {
 		interrupt, cancel := context.WithCancel(t.Context())
-		asked := &requests{interrupt: interrupt, drainWait: shortWait}
-		asked.drained.Store(c.drained)
-		ctx, cancel2 := asked.untilGivenUp(c.interrupted, c.terminal)
+		stopping := &stopState{interrupt: interrupt, drainWait: shortWait}
+		stopping.drained.Store(c.drained)
+		ctx, cancel2 := stopping.closeContext(c.interrupted, c.terminal)
 		end, bounded := ctx.Deadline()
 		require.True(t, bounded)
 		require.WithinDuration(t, time.Now().Add(c.want), end, time.Second, "%+v", c)

@@ -74,7 +74,7 @@ func purgeDay(at store.Directory, date string, stdout io.Writer, log *messageLog
 	purged, holders, err := store.PurgeDay(at, day)
 	printDeleted(stdout, purged.Deleted)
 	if err == nil {
-		tellFleet(at.Path, log)
+		noteOtherHosts(at.Path, log)
 	}
 	for _, p := range holders {
 		err = errors.Join(err, fmt.Errorf("process %d of hushpipe %s still holds the key of %s in memory, and may put it back; hint: restart the web server, then purge --day once more", p.PID, p.Version, day))

@@ -156,7 +156,7 @@ func TestCryptoRefused(t *testing.T) {
 			said, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit)
-			assert.Equal(t, exitFault, exit.ExitCode())
+			assert.Equal(t, exitFailure, exit.ExitCode())
 			assert.Equal(t, test.said, string(said))
 			assert.NoDirExists(t, dir)
 		})

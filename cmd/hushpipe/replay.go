@@ -44,7 +44,7 @@ func replayCommand(stdin *os.File, log *messageLog) *cobra.Command {
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 1 && isFile(args[0]):
-				return usage("no DIR given%s", dirFirst(cmd, args))
+				return usage("no DIR given%s", dirFirstHint(cmd, args))
 			case len(args) == 1:
 				return usage("no FILE given; hint: name the logs, or '-' for stdin")
 			case len(args) > 1 && isFile(args[0]):
@@ -61,20 +61,20 @@ func replayCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			if o.policy != "" {
 				return o.replayByPolicy(cmd, stdin, log)
 			}
-			job, err := o.job(log)
+			pipeline, err := o.pipeline(log)
 			if err != nil {
 				return err
 			}
-			if what := untold(format.ToldBy(job.filter.Parser), job.filter.Rooms); what != "" {
+			if what := whyNoRooms(format.ToldBy(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" {
 				log.warnf("%s", what)
 			}
 			files, err := o.open(stdin)
 			if err != nil {
 				return err
 			}
-			job.store.Flags = recordable(cmd.Flags())
-			job.store.Process.Confined, job.store.Process.Memory = confineReplay(o.dir, o.keys, o.paths), memory()
-			return o.replay(job, files, log)
+			pipeline.store.Flags = recordable(cmd.Flags())
+			pipeline.store.Process.Confined, pipeline.store.Process.Memory = confineReplay(o.dir, o.keys, o.paths), memoryProtection()
+			return o.replay(pipeline, files, log)
 		},
 	}
 	o.filterFlags.define(cmd.Flags())
@@ -98,20 +98,20 @@ func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if twin := twinOf(f, files); twin != nil {
+		if twin := samePipe(f, files); twin != nil {
 			return nil, usage("%s: is the same as %s, and can be read only once", f.Name(), twin.Name())
 		}
 		files = append(files, f)
-		if path != "-" && isIn(path, o.dir) || path == "-" && holds(o.dir, stdin) {
+		if path != "-" && isInDir(path, o.dir) || path == "-" && containsFile(o.dir, stdin) {
 			return nil, fmt.Errorf("%s: %w", f.Name(), errOwnOutput)
 		}
 	}
 	return files, nil
 }
 
-// twinOf returns the file before f, if any, that is the same pipe, as stdin and
+// samePipe returns the file before f, if any, that is the same pipe, as stdin and
 // /dev/stdin are: two readers would tear its lines.
-func twinOf(f *archive.File, before []*archive.File) *archive.File {
+func samePipe(f *archive.File, before []*archive.File) *archive.File {
 	if f.Size() >= 0 {
 		return nil
 	}
@@ -125,8 +125,8 @@ func twinOf(f *archive.File, before []*archive.File) *archive.File {
 
 var errOwnOutput = errors.New("is in DIR itself; hint: move it elsewhere")
 
-// holds reports whether an open file is one of those in dir.
-func holds(dir string, f *os.File) bool {
+// containsFile reports whether an open file is one of those in dir.
+func containsFile(dir string, f *os.File) bool {
 	st, err := f.Stat()
 	if err != nil || !st.Mode().IsRegular() {
 		return false
@@ -140,8 +140,8 @@ func holds(dir string, f *os.File) bool {
 	return false
 }
 
-// isIn reports whether the file at path lies in dir, links followed.
-func isIn(path, dir string) bool {
+// isInDir reports whether the file at path lies in dir, links followed.
+func isInDir(path, dir string) bool {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return false // a pipe as /dev/fd/63
@@ -152,12 +152,12 @@ func isIn(path, dir string) bool {
 }
 
 // replay is the whole of it.
-func (o *replayFlags) replay(job *job, files []*archive.File, log *messageLog) error {
+func (o *replayFlags) replay(pipeline *pipeline, files []*archive.File, log *messageLog) error {
 	ctx := interruptible()
-	if err := job.check(); err != nil {
+	if err := pipeline.check(); err != nil {
 		return err
 	}
-	parsers := []format.Parser{job.filter.Parser}
+	parsers := []format.Parser{pipeline.filter.Parser}
 	for len(parsers) < runtime.GOMAXPROCS(0) {
 		p, err := o.parser()
 		if err != nil {
@@ -165,14 +165,14 @@ func (o *replayFlags) replay(job *job, files []*archive.File, log *messageLog) e
 		}
 		parsers = append(parsers, p)
 	}
-	if err := o.refuse(ctx, job, parsers, files, log); err != nil {
+	if err := o.refuseExistingDays(ctx, pipeline, parsers, files, log); err != nil {
 		return err
 	}
-	job.store.Finish = true
-	s := store.Open(job.store)
+	pipeline.store.Finish = true
+	s := store.Open(pipeline.store)
 	q := filter.NewQueue(s, bufferSize)
 	q.BePatient(func() bool { return ctx.Err() == nil })
-	r := filter.NewReplay(job.filter, parsers, s)
+	r := filter.NewReplay(pipeline.filter, parsers, s)
 	soFar := counted(r.Stats, q)
 	s.Observe(soFar, r.Fault)
 	in := archive.NewReader(files, len(parsers))
@@ -192,7 +192,7 @@ func (o *replayFlags) replay(job *job, files []*archive.File, log *messageLog) e
 	}
 	errs := []error{err}
 	if q.Close(wait) {
-		errs = append(errs, closeWithin(wait, job.store.Path, func() error {
+		errs = append(errs, closeWithin(wait, pipeline.store.Path, func() error {
 			s.Settle(wait)
 			count := s.Expired
 			if o.force && err == nil { // else not all lines were counted
@@ -205,13 +205,13 @@ func (o *replayFlags) replay(job *job, files []*archive.File, log *messageLog) e
 			return errors.Join(count(expired), figures, s.Close())
 		}))
 	} else {
-		errs = append(errs, errNoAnswer(job.store.Path))
+		errs = append(errs, errNoAnswer(pipeline.store.Path))
 	}
 	stop()
 	if interrupted {
-		errs[0] = o.goOn(r.Stats().Lines, q.Dropped(), len(r.Expired()) > 0, changed)
+		errs[0] = o.resumeError(r.Stats().Lines, q.Dropped(), len(r.Expired()) > 0, changed)
 	}
-	return conclude(soFar(), r.Fault(), job.filter.Rooms != nil && !interrupted, errors.Join(errs...), log)
+	return finish(soFar(), r.Fault(), pipeline.filter.Rooms != nil && !interrupted, errors.Join(errs...), log)
 }
 
 // interruptible returns a context that ends with the first signal; the second
@@ -226,15 +226,15 @@ func interruptible() context.Context {
 	go func() {
 		<-signals
 		cancel()
-		time.Sleep(oneSignal)
+		time.Sleep(signalDebounce)
 		signal.Reset()
 	}()
 	return ctx
 }
 
-// goOn is the error of a run that was interrupted, by a signal or by a file that
+// resumeError is the error of a run that was interrupted, by a signal or by a file that
 // changed: what was read until then is written, and nothing of what follows.
-func (o *replayFlags) goOn(lines, dropped uint64, expired bool, changed *archive.ChangedError) error {
+func (o *replayFlags) resumeError(lines, dropped uint64, expired bool, changed *archive.ChangedError) error {
 	why, after := "interrupted", "interrupted after"
 	if changed != nil {
 		why = changed.Error()
@@ -255,37 +255,37 @@ func (o *replayFlags) goOn(lines, dropped uint64, expired bool, changed *archive
 	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, prose.Plural(lines, "line"), lines+1, flags, o.dir)
 }
 
-// refuse returns an error if the lines go to days that DIR has already. To know
+// refuseExistingDays returns an error if the lines go to days that DIR has already. To know
 // that, they are looked through before anything is written.
-func (o *replayFlags) refuse(ctx context.Context, job *job, parsers []format.Parser, files []*archive.File, log *messageLog) error {
-	d, err := o.days(job)
+func (o *replayFlags) refuseExistingDays(ctx context.Context, pipeline *pipeline, parsers []format.Parser, files []*archive.File, log *messageLog) error {
+	d, err := o.existingDays(pipeline)
 	if err != nil || !d.mayClash {
 		return err
 	}
-	return o.lookThrough(ctx, files, len(parsers), log, func(in *archive.Reader) error {
-		return filter.NewReplay(job.filter, parsers, d.calendar).Days(ctx, in, d.clash)
+	return o.scanFiles(ctx, files, len(parsers), log, func(in *archive.Reader) error {
+		return filter.NewReplay(pipeline.filter, parsers, d.calendar).Days(ctx, in, d.clash)
 	})
 }
 
-// daysOf are the days that a directory has already.
-type daysOf struct {
+// existingDays are the days that a directory has already.
+type existingDays struct {
 	calendar *store.Store
 	clash    func(civil.Day, calendar.Placement) error // for a day that lines may not go to
 	mayClash bool
 }
 
-// days looks for the days that the directory of a job has already.
-func (o *replayFlags) days(job *job) (d daysOf, err error) {
-	earlier, err := audit.FindEarlier(job.store.Path)
+// existingDays looks for the days that the directory of a job has already.
+func (o *replayFlags) existingDays(pipeline *pipeline) (d existingDays, err error) {
+	earlier, err := audit.FindEarlier(pipeline.store.Path)
 	if err != nil {
 		return d, err
 	}
 	d.clash = func(day civil.Day, placement calendar.Placement) error {
 		lines, rooms := earlier.Lines(day), earlier.Counts(day)
-		if job.filter.Rooms == nil {
+		if pipeline.filter.Rooms == nil {
 			rooms = ""
 		}
-		if path := earlier.Traffic(day); path != "" && job.filter.Traffic != nil && !o.force && !o.append {
+		if path := earlier.Traffic(day); path != "" && pipeline.filter.Traffic != nil && !o.force && !o.append {
 			return &dayExistsError{path, "count the traffic of that day again, from these files alone, with --force, or leave it alone with --append"}
 		}
 		switch path := cmp.Or(lines, rooms); {
@@ -296,15 +296,15 @@ func (o *replayFlags) days(job *job) (d daysOf, err error) {
 		}
 		return nil
 	}
-	d.calendar = store.Forecast(job.store)
+	d.calendar = store.Forecast(pipeline.store)
 	for day := range earlier.Days() {
 		d.mayClash = d.mayClash || d.clash(d.calendar.Place(day, true)) != nil
 	}
 	return d, nil
 }
 
-// lookThrough has files looked through before anything is written.
-func (o *replayFlags) lookThrough(ctx context.Context, files []*archive.File, workers int, log *messageLog, look func(*archive.Reader) error) error {
+// scanFiles has files looked through before anything is written.
+func (o *replayFlags) scanFiles(ctx context.Context, files []*archive.File, workers int, log *messageLog, look func(*archive.Reader) error) error {
 	for _, f := range files {
 		if f.Size() < 0 {
 			return fmt.Errorf("cannot check %s for days that already exist in %s; hint: use another DIR, or add to them with --append", f.Name(), o.dir)

@@ -22,16 +22,16 @@ import (
 
 // replayByPolicy is replay --policy. It is no logger: a policy that is wrong ends it.
 func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
-	if err := conflicts(cmd.Flags()); err != nil {
+	if err := checkPolicyConflicts(cmd.Flags()); err != nil {
 		return err
 	}
 	p, text, err := o.readPolicy()
-	if err := o.refused(p, err, cmd.ErrOrStderr()); err != nil {
+	if err := o.rejectMistakes(p, err, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
-	jobs := make([]*policyJob, runtime.GOMAXPROCS(0)) // one for each worker
+	jobs := make([]*policyPipeline, runtime.GOMAXPROCS(0)) // one for each worker
 	for i := range jobs {
-		if jobs[i], err = o.policyJob(p, text, log); err != nil {
+		if jobs[i], err = o.policyPipeline(p, text, log); err != nil {
 			return usageError{err}
 		}
 	}
@@ -50,7 +50,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *me
 			}
 		}
 	}
-	confined, hidden := confineReplay(o.dir, o.keys, o.paths), memory()
+	confined, hidden := confineReplay(o.dir, o.keys, o.paths), memoryProtection()
 	for _, s := range j.streams {
 		if s != nil {
 			s.store.Finish, s.store.Process.Policy = true, j.policy.Digest()
@@ -61,9 +61,9 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *me
 }
 
 // inStream returns an error if one of the files lies in a stream's directory.
-func inStream(s *streamJob, files []*archive.File, paths []string, stdin *os.File) error {
+func inStream(s *streamPipeline, files []*archive.File, paths []string, stdin *os.File) error {
 	for i, path := range paths {
-		if path != "-" && isIn(path, s.store.Path) || path == "-" && holds(s.store.Path, stdin) {
+		if path != "-" && isInDir(path, s.store.Path) || path == "-" && containsFile(s.store.Path, stdin) {
 			return fmt.Errorf("%s: %w", files[i].Name(), errOwnOutput)
 		}
 	}
@@ -71,7 +71,7 @@ func inStream(s *streamJob, files []*archive.File, paths []string, stdin *os.Fil
 }
 
 // replayStreams is replayFlags.replay for the streams of a policy.
-func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, log *messageLog) error {
+func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.File, log *messageLog) error {
 	ctx, j := interruptible(), jobs[0]
 	if err := j.check(log); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, lo
 			}
 		}
 	}
-	if err := o.refuseStreams(ctx, j, workers, files, log); err != nil {
+	if err := o.refuseExistingDaysOfStreams(ctx, j, workers, files, log); err != nil {
 		return err
 	}
 	if err := j.record(log); err != nil {
@@ -150,34 +150,34 @@ func (o *replayFlags) replayStreams(jobs []*policyJob, files []*archive.File, lo
 				dropped += s.queue.Dropped()
 			}
 		}
-		err = o.goOn(r.Stats().Lines, dropped, seenExpired, changed)
+		err = o.resumeError(r.Stats().Lines, dropped, seenExpired, changed)
 	}
-	return concludeStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), log)
+	return finishStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), log)
 }
 
 // recordKeys notes in the directory of a stream where its keys lie, if that is elsewhere and no
 // logger has done so: who reads the stream looks there.
-func (s *live) recordKeys() {
-	if _, err := registry.ReadSettings(s.job.store.Path); s.job.store.Flags == nil || !errors.Is(err, fs.ErrNotExist) {
+func (s *runningStream) recordKeys() {
+	if _, err := registry.ReadSettings(s.pipeline.store.Path); s.pipeline.store.Flags == nil || !errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	d, err := dir.Open(s.job.store.Path, dir.Options{Keys: s.job.store.Keys})
+	d, err := dir.Open(s.pipeline.store.Path, dir.Options{Keys: s.pipeline.store.Keys})
 	if err != nil {
 		return // its store says so
 	}
 	defer d.Close()
-	registry.New(registry.Config{Path: s.job.store.Path, Flags: s.job.store.Flags, Now: now, Report: dir.NewReporter(s.job.store.Say, now)}).RecordSettings(d, now())
+	registry.New(registry.Config{Path: s.pipeline.store.Path, Flags: s.pipeline.store.Flags, Now: now, Report: dir.NewReporter(s.pipeline.store.Say, now)}).RecordSettings(d, now())
 }
 
-// refuseStreams is replayFlags.refuse for the streams of a policy.
-func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers []filter.StreamsWorker, files []*archive.File, log *messageLog) error {
-	days, to, mayClash := make([]daysOf, len(j.streams)), make([]filter.Destination, len(j.streams)), false
+// refuseExistingDaysOfStreams is replayFlags.refuse for the streams of a policy.
+func (o *replayFlags) refuseExistingDaysOfStreams(ctx context.Context, j *policyPipeline, workers []filter.StreamsWorker, files []*archive.File, log *messageLog) error {
+	days, to, mayClash := make([]existingDays, len(j.streams)), make([]filter.Destination, len(j.streams)), false
 	for i, s := range j.streams {
 		if s == nil {
 			continue
 		}
 		var err error
-		if days[i], err = o.days(s.job); err != nil {
+		if days[i], err = o.existingDays(s.pipeline); err != nil {
 			return err
 		}
 		to[i].Calendar, mayClash = days[i].calendar, mayClash || days[i].mayClash
@@ -185,7 +185,7 @@ func (o *replayFlags) refuseStreams(ctx context.Context, j *policyJob, workers [
 	if !mayClash {
 		return nil
 	}
-	return o.lookThrough(ctx, files, len(workers), log, func(in *archive.Reader) error {
+	return o.scanFiles(ctx, files, len(workers), log, func(in *archive.Reader) error {
 		return filter.NewStreamsReplay(workers, to).Days(ctx, in, func(stream int, day civil.Day, placement calendar.Placement) error {
 			return days[stream].clash(day, placement)
 		})

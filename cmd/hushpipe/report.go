@@ -47,7 +47,7 @@ func reportCommand(stdout *os.File, log *messageLog) *cobra.Command {
   hushpipe report --last-month --html /var/www/html/usage.html /var/log/hushpipe`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				if hint := forgottenDir(cmd.Flags()); hint != "" {
+				if hint := dirAsValueHint(cmd.Flags()); hint != "" {
 					return usage("no DIR or FILE given%s", hint)
 				}
 				return usage("no DIR or FILE given; hint: see '%s --help'", cmd.CommandPath())
@@ -154,7 +154,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	}
 	confineReader(paths, file)
 
-	faults := faultList{log: log}
+	faults := fileFaults{log: log}
 	archive := statistics.Find(paths, faults.add)
 	about := report.Page{Title: o.title, Privacy: o.privacy, Made: today}
 	_, _, known := archive.Span()
@@ -162,17 +162,17 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		if known {
 			log.notef("%s: no room file yet", path)
 		} else if o.pages == "" {
-			faults.add(fmt.Errorf("%s: %w; hint: 'hushpipe rooms' shows the counts of today", path, errNothing))
+			faults.add(fmt.Errorf("%s: %w; hint: 'hushpipe rooms' shows the counts of today", path, errNoFinishedDay))
 		}
 	}
-	first, last, err := covered(archive, asked, today-1)
+	first, last, err := reportedDays(archive, asked, today-1)
 	switch {
 	case err != nil && !known && (len(fresh) > 0 && o.pages == "" || faults.forbidden):
 		return errReported
 	case err != nil && o.pages == "":
 		return err
 	case err != nil: // there is a page at all times
-		log.notef("%v: the page says that nothing is known", errNothing)
+		log.notef("%v: the page says that nothing is known", errNoFinishedDay)
 		first, last, archive = today-1, today-1, archive.Quiet()
 	}
 	if o.by == "" {
@@ -196,23 +196,23 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	return err
 }
 
-// faultList says what is wrong with the files that are read.
-type faultList struct {
+// fileFaults says what is wrong with the files that are read.
+type fileFaults struct {
 	log       *messageLog
 	n         uint64
 	forbidden bool // something could not be opened: what is there, nobody knows
 }
 
-func (l *faultList) add(err error) {
+func (l *fileFaults) add(err error) {
 	l.log.errorfWait("%v", withOwner(err))
 	l.n++
 	l.forbidden = l.forbidden || errors.Is(err, fs.ErrPermission)
 }
 
-var errNothing = errors.New("no room file of a finished day")
+var errNoFinishedDay = errors.New("no room file of a finished day")
 
-// covered returns the days to report, up to yesterday where none is asked for.
-func covered(archive *statistics.Archive, asked period, yesterday civil.Day) (first, last civil.Day, err error) {
+// reportedDays returns the days to report, up to yesterday where none is asked for.
+func reportedDays(archive *statistics.Archive, asked period, yesterday civil.Day) (first, last civil.Day, err error) {
 	first, last, found := archive.Span()
 	if !found && (asked.from == nil || asked.to == nil) {
 		return 0, 0, errors.New("no room file found; hint: give the DIR that hushpipe filter writes to, or files named by their day, as 2026-11-22.txt")
@@ -224,7 +224,7 @@ func covered(archive *statistics.Archive, asked period, yesterday civil.Day) (fi
 		last = *asked.to
 	}
 	if first > last {
-		return 0, 0, fmt.Errorf("%w, from %s on", errNothing, first)
+		return 0, 0, fmt.Errorf("%w, from %s on", errNoFinishedDay, first)
 	}
 	return first, last, nil
 }

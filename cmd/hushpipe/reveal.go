@@ -53,7 +53,7 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			confine(args[0], cmp.Or(r.keyDir, registry.KeysOf(args[0])))
 			err := audit.CheckUsed(args[0])
 			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {
-				return usage("%s is not a DIR%s", args[0], dirFirst(cmd, args))
+				return usage("%s is not a DIR%s", args[0], dirFirstHint(cmd, args))
 			}
 			if err != nil {
 				return err
@@ -365,7 +365,7 @@ func holdsLine(r *bufio.Reader) bool {
 // print notes the use, and only then writes out what was revealed.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
-		err := r.actor.note([]deed{{r.path, r.terms, r.days, n}})
+		err := r.actor.note([]dirAction{{r.path, r.terms, r.days, n}})
 		r.days = r.days[:0]
 		if err != nil {
 			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)

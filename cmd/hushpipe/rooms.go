@@ -134,7 +134,7 @@ func (o *roomsFlags) print(day civil.Day) error {
 	}
 	if o.json {
 		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // out keeps its error
-		return o.conclude(day, counts)
+		return o.reportFlaws(day, counts)
 	}
 	if o.by == "count" {
 		slices.SortStableFunc(counts.Rooms, func(a, b roomfile.Entry) int { return cmp.Compare(b.Count, a.Count) })
@@ -143,11 +143,11 @@ func (o *roomsFlags) print(day civil.Day) error {
 		fmt.Fprintf(o.out, "stream %s\n", o.stream)
 	}
 	o.out.Write(roomfile.Append(nil, counts.Rooms))
-	return o.conclude(day, counts)
+	return o.reportFlaws(day, counts)
 }
 
-// conclude says what is wrong with counts.
-func (o *roomsFlags) conclude(day civil.Day, counts counts.Day) error {
+// reportFlaws says what is wrong with counts.
+func (o *roomsFlags) reportFlaws(day civil.Day, counts counts.Day) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
 		o.log.errorf("%s", line)

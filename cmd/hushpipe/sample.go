@@ -19,11 +19,11 @@ import (
 
 // sample is filter --check --sample: it draws for each line of stdin what becomes of it.
 // Lines are shown on a terminal only: anywhere else they may be kept.
-func sample(job *job, stdin io.Reader, stdout io.Writer, clear bool) error {
-	f := filter.New(job.filter, &store.Stream{Now: job.store.Now})
+func sample(pipeline *pipeline, stdin io.Reader, stdout io.Writer, clear bool) error {
+	f := filter.New(pipeline.filter, &store.Stream{Now: pipeline.store.Now})
 	hasher := rooms.NewHasher(nil)
 	return eachLine(stdin, func(n int, line []byte) {
-		drawSample(stdout, n, f.Sample(line), job, hasher, clear)
+		drawSample(stdout, n, f.Sample(line), pipeline, hasher, clear)
 	})
 }
 
@@ -49,7 +49,7 @@ func eachLine(stdin io.Reader, draw func(n int, line []byte)) error {
 
 // samplePolicy is filter --policy --check --sample: it shows what each stream writes of
 // each line of stdin, under keys that are thrown away.
-func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
+func samplePolicy(j *policyPipeline, stdin io.Reader, stdout io.Writer) error {
 	calendars := make([]*store.Stream, len(j.streams))
 	for i := range calendars {
 		calendars[i] = &store.Stream{Now: now}
@@ -63,7 +63,7 @@ func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
 		if s.keys >= 0 {
 			calendar = calendars[s.keys]
 		}
-		cfg := s.job.filter
+		cfg := s.pipeline.filter
 		cfg.Hours = false // no file is written
 		streams[i] = filter.Stream{Gate: sampleGate(&j.policy.Streams[i]), Filter: filter.New(cfg, calendar), Get: func() *filter.Batch { return &filter.Batch{} }}
 	}
@@ -91,7 +91,7 @@ func samplePolicy(j *policyJob, stdin io.Reader, stdout io.Writer) error {
 	})
 }
 
-func drawSample(stdout io.Writer, n int, s filter.Sample, job *job, hasher *rooms.Hasher, clear bool) {
+func drawSample(stdout io.Writer, n int, s filter.Sample, pipeline *pipeline, hasher *rooms.Hasher, clear bool) {
 	if s.Known {
 		fmt.Fprintf(stdout, "line %d fits\n", n)
 	} else {
@@ -117,9 +117,9 @@ func drawSample(stdout io.Writer, n int, s filter.Sample, job *job, hasher *room
 		}
 		row(field.Name, field.Is, note)
 	}
-	if s.Known && !job.errorLog {
+	if s.Known && !pipeline.errorLog {
 		switch {
-		case job.filter.Rooms == nil:
+		case pipeline.filter.Rooms == nil:
 			row("room", "none: rooms are not counted")
 		case s.Client < 0:
 			row("client", "none: no room is counted")
@@ -128,7 +128,7 @@ func drawSample(stdout io.Writer, n int, s filter.Sample, job *job, hasher *room
 		default:
 			// With --room-hash hmac, only DIR has the secret.
 			name := "one, by HMAC"
-			if !job.store.Secret {
+			if !pipeline.store.Secret {
 				name = fmt.Sprintf("%x", *hasher.Sum(&s.Room))
 			}
 			if clear {

@@ -236,7 +236,7 @@ func TestThreadsConfined(t *testing.T) {
 		for _, value := range status(t, l.cmd.Process.Pid, name) {
 			var set uint64
 			fmt.Sscanf(value, "%x", &set)
-			assert.Zero(t, set&^kept, name)
+			assert.Zero(t, set&^keptCapabilities, name)
 		}
 	}
 	require.Zero(t, l.end(), l.said)

@@ -56,7 +56,7 @@ func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 				return usage("--lang: %w", err)
 			}
 			confineReader(append(slices.Clone(args), check), "")
-			of, err := statedBy(args[0], cmd.ErrOrStderr(), log)
+			of, err := newNotice(args[0], cmd.ErrOrStderr(), log)
 			if err != nil {
 				return err
 			}
@@ -80,16 +80,16 @@ func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// stated is what a notice is of.
-type stated struct {
+// notice is what a notice is of.
+type notice struct {
 	path    string
 	claims  []statement.Claim
 	since   civil.Day // 0: nothing is known to run
 	differs bool      // a process runs something else, which has been said
 }
 
-// statedBy reads a policy, or what DIR records. Mistakes in the policy are told.
-func statedBy(path string, told io.Writer, log *messageLog) (*stated, error) {
+// newNotice reads a policy, or what DIR records. Mistakes in the policy are told.
+func newNotice(path string, told io.Writer, log *messageLog) (*notice, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist; hint: give a policy, or the DIR that hushpipe filter writes to", path)
@@ -107,23 +107,23 @@ func statedBy(path string, told io.Writer, log *messageLog) (*stated, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &stated{path: path, claims: claims.OfPolicy(p)}, nil
+		return &notice{path: path, claims: claims.OfPolicy(p)}, nil
 	}
 	if err := audit.CheckUsed(path); err != nil {
 		return nil, err
 	}
 	entry, text, err := policies.Last(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return statedByFlags(path, log)
+		return noticeOfFlags(path, log)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return statedByRecord(path, entry, text, told, log)
+	return noticeOfRecord(path, entry, text, told, log)
 }
 
-// statedByRecord is of the policy that began to run last on a DIR.
-func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writer, log *messageLog) (*stated, error) {
+// noticeOfRecord is of the policy that began to run last on a DIR.
+func noticeOfRecord(path string, entry policies.Entry, text []byte, told io.Writer, log *messageLog) (*notice, error) {
 	p, err := checkedPolicy(path, text, nil, told)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writ
 	for i := range p.Streams {
 		name := p.Streams[i].Name
 		open[i].Span = entry.Stream(name).Active
-		sum, err := liveOn(filepath.Join(path, name))
+		sum, err := liveProcesses(filepath.Join(path, name))
 		if err != nil {
 			return nil, err
 		}
@@ -146,11 +146,11 @@ func statedByRecord(path string, entry policies.Entry, text []byte, told io.Writ
 	for _, pid := range slices.Sorted(maps.Keys(others)) {
 		log.warnf("%s: process %d runs another policy, as far as the newest allows it; hint: it ends with its last requests, hours after a reload", path, pid)
 	}
-	return &stated{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
+	return &notice{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
 }
 
-// liveOn returns the processes that write to a DIR now; none where there is no DIR.
-func liveOn(path string) (live []registry.Process, err error) {
+// liveProcesses returns the processes that write to a DIR now; none where there is no DIR.
+func liveProcesses(path string) (live []registry.Process, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -200,9 +200,9 @@ func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Wri
 	return p, nil
 }
 
-// statedByFlags is of a DIR without a policy: by the flags that its last process recorded,
+// noticeOfFlags is of a DIR without a policy: by the flags that its last process recorded,
 // and by the rule that lines are deleted by.
-func statedByFlags(path string, log *messageLog) (*stated, error) {
+func noticeOfFlags(path string, log *messageLog) (*notice, error) {
 	settings, err := registry.ReadSettings(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no process has recorded its flags here; hint: give the DIR that hushpipe filter writes to, or a policy", path)
@@ -210,7 +210,7 @@ func statedByFlags(path string, log *messageLog) (*stated, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := recorded{dir: path, Settings: settings}
+	r := recordedSettings{dir: path, Settings: settings}
 	o, err := r.flags()
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be used: %w", registry.SettingsPath(path), err)
@@ -228,8 +228,8 @@ func statedByFlags(path string, log *messageLog) (*stated, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stated{path: path, claims: claims.OfFlags(o.asPolicy(rule), ip), since: civil.DayOf(settings.Started.Local())}
-	live, err := liveOn(path)
+	s := &notice{path: path, claims: claims.OfFlags(o.asPolicy(rule), ip), since: civil.DayOf(settings.Started.Local())}
+	live, err := liveProcesses(path)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
 	return p
 }
 
-func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, stdout *os.File, log *messageLog) error {
+func (s *notice) write(out io.Writer, l *report.Language, markdown, html bool, stdout *os.File, log *messageLog) error {
 	page := statement.New(s.claims, l, s.since)
 	var b bytes.Buffer
 	var err error
@@ -281,7 +281,7 @@ func (s *stated) write(out io.Writer, l *report.Language, markdown, html bool, s
 const maxPage = 64 << 20
 
 // checkPage tells whether a page is of what runs.
-func (s *stated) checkPage(path string, out io.Writer, log *messageLog) error {
+func (s *notice) checkPage(path string, out io.Writer, log *messageLog) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err

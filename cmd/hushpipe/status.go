@@ -31,8 +31,8 @@ func statusCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var owners []audit.Finding // the names of users are not to be had once confined
 			for _, dir := range []string{args[0], keys} {
-				if what := serving(dir); dir != "" && what != "" {
-					owners = append(owners, audit.Finding{File: dir, What: what, Do: servingHint})
+				if what := webUserRisk(dir); dir != "" && what != "" {
+					owners = append(owners, audit.Finding{File: dir, What: what, Do: webUserHint})
 				}
 			}
 			confine(args[0], keys)
@@ -172,7 +172,7 @@ func (d *drawing) table(sides string, rows [][]string) {
 	}
 }
 
-// days draws what lies on disk.
+// existingDays draws what lies on disk.
 func (d *drawing) days(s audit.Status) {
 	d.linef("")
 	if len(s.Days) == 0 {
@@ -202,7 +202,7 @@ func (d *drawing) days(s audit.Status) {
 		d.linef("")
 		d.linef("oldest line: %s", s.Oldest)
 		if !s.LastLine.IsZero() {
-			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), ago(s.Time.Sub(s.LastLine)))
+			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), since(s.Time.Sub(s.LastLine)))
 		}
 	} else if s.Total.Lines == 0 {
 		d.linef("")
@@ -250,16 +250,16 @@ func (d *drawing) processes(s audit.Status) {
 		var versions, confined, memory []string
 		for _, p := range s.Processes {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
-			rows = append(rows, []string{strconv.Itoa(p.PID), started, ago(s.Time.Sub(p.Written)), cmp.Or(p.Bounds, p.Keep), p.IP})
+			rows = append(rows, []string{strconv.Itoa(p.PID), started, since(s.Time.Sub(p.Written)), cmp.Or(p.Bounds, p.Keep), p.IP})
 			versions = append(versions, p.Version)
 			confined = append(confined, cmp.Or(p.Confined, "not confined"))
 			memory = append(memory, cmp.Or(p.Memory, "core files not recorded"))
 		}
 		d.table("l", rows)
 		d.linef("")
-		d.linef("version %s", different(versions))
-		d.wrapped(different(confined))
-		d.wrapped(different(memory))
+		d.linef("version %s", joinUnique(versions))
+		d.wrapped(joinUnique(confined))
+		d.wrapped(joinUnique(memory))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
 		d.linef("%s ended since %s, %d of them killed", prose.Plural(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
@@ -307,8 +307,8 @@ func (d *drawing) finding(indent, place string, parts ...string) {
 	d.linef("%s", line)
 }
 
-// different are the values that occur, each once.
-func different(values []string) string {
+// joinUnique are the values that occur, each once.
+func joinUnique(values []string) string {
 	slices.Sort(values)
 	return strings.Join(slices.Compact(values), "; ")
 }
@@ -326,8 +326,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
 }
 
-// ago is how long something is past.
-func ago(d time.Duration) string {
+// since is how long something is past.
+func since(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))

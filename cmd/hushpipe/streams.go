@@ -75,12 +75,12 @@ func hasNoReader(f *os.File) bool {
 	return err == nil && n > 0 && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
 }
 
-// messagesOnly returns stderr under another number and takes it from the Go
+// detachStderr returns stderr under another number and takes it from the Go
 // runtime, which writes the arguments of functions and the registers to
 // descriptor 2 when a process crashes: addresses and keys may be among them. No
 // value of GOTRACEBACK leaves them out of a fatal signal or a runtime throw
 // (gotraceback in runtime/runtime1.go).
-func messagesOnly(stderr *os.File) (*os.File, error) {
+func detachStderr(stderr *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(stderr.Fd(), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 // or counts were lost. fault is where there was an error in hushpipe, "" for nowhere.
 func summary(v counters.Values, fault string, counting bool, log *messageLog) (lost bool) {
 	for _, c := range counters.All {
-		text := told(v, c)
+		text := counterText(v, c)
 		if text != "" && counting && c == counters.Expired {
 			text += "; their rooms are counted"
 		}
@@ -31,8 +31,8 @@ func summary(v counters.Values, fault string, counting bool, log *messageLog) (l
 
 var severityOf = map[counters.Weight]severity{counters.Usual: note, counters.Doubted: warning, counters.Lost: failure}
 
-// told is what is said of a counter, with what to do; "" for nothing.
-func told(v counters.Values, c *counters.Counter) string {
+// counterText is what is said of a counter, with what to do; "" for nothing.
+func counterText(v counters.Values, c *counters.Counter) string {
 	text := c.Told(v)
 	if text != "" && c.Hint != "" {
 		text += "; hint: " + c.Hint
@@ -40,9 +40,9 @@ func told(v counters.Values, c *counters.Counter) string {
 	return text
 }
 
-// untold says of a format what its lines cannot tell, so that no room is counted; ""
+// whyNoRooms says of a format what its lines cannot tell, so that no room is counted; ""
 // for nothing.
-func untold(told format.Told, matcher *rooms.Matcher) string {
+func whyNoRooms(told format.Told, matcher *rooms.Matcher) string {
 	switch {
 	case matcher == nil:
 	case !told.Client:
@@ -55,8 +55,8 @@ func untold(told format.Told, matcher *rooms.Matcher) string {
 	return ""
 }
 
-// losses is what was said before the end: behind Apache that may be weeks away.
-type losses struct {
+// lossWatch is what was said before the end: behind Apache that may be weeks away.
+type lossWatch struct {
 	dir           string
 	refused       func() string // why DIR takes no lines, "" while it does
 	dropped       uint64
@@ -74,15 +74,15 @@ type finding struct {
 	text string
 }
 
-// news returns what counts that have grown since the last call are worth saying.
-func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
+// newFindings returns what counts that have grown since the last call are worth saying.
+func (l *lossWatch) newFindings(v counters.Values, now time.Time) (found []finding) {
 	if v.Dropped > l.dropped {
 		l.dropped = v.Dropped
 		found = append(found, finding{failure, prose.Plural(v.Dropped, "line") + " lost so far: " + l.why()})
 	}
 	add := func(list ...*counters.Counter) {
 		for _, c := range list {
-			if text := told(v, c); text != "" {
+			if text := counterText(v, c); text != "" {
 				found = append(found, finding{warning, text})
 			}
 		}
@@ -99,23 +99,23 @@ func (l *losses) news(v counters.Values, now time.Time) (found []finding) {
 }
 
 // why says why lines are lost, as far as it is known, and what to do.
-func (l *losses) why() string {
+func (l *lossWatch) why() string {
 	why := l.refused()
 	return cmp.Or(why, l.dir+" could not be written, or not in time") +
 		cmp.Or(notRoot(why), fmt.Sprintf("; hint: free space on %s or make it writable", l.dir))
 }
 
-// watch says at each tick what is being lost, and what trouble tells of the input,
+// watchLosses says at each tick what is being lost, and what trouble tells of the input,
 // until stop is called.
-func watch(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, log *messageLog) (stop func()) {
+func watchLosses(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, log *messageLog) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		l := losses{dir: dir, refused: refused}
+		l := lossWatch{dir: dir, refused: refused}
 		for {
 			select {
 			case now := <-tick:
-				for _, found := range l.news(counted(), now) {
+				for _, found := range l.newFindings(counted(), now) {
 					log.logf(found.severity, "%s", found.text)
 				}
 				if text := trouble(); text != "" {

@@ -24,7 +24,7 @@ import (
 func TestLosses(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	refused := ""
-	l := losses{dir: "log", refused: func() string { return refused }}
+	l := lossWatch{dir: "log", refused: func() string { return refused }}
 	for _, step := range []struct {
 		minute             int
 		malformed, dropped uint64
@@ -43,23 +43,23 @@ func TestLosses(t *testing.T) {
 		refused = step.refused
 		now := begin.Add(time.Duration(step.minute) * time.Minute)
 		s := counters.Values{Lines: 1000, Malformed: step.malformed, Dropped: step.dropped}
-		assert.Equal(t, step.want, l.news(s, now), "minute %d", step.minute)
+		assert.Equal(t, step.want, l.newFindings(s, now), "minute %d", step.minute)
 	}
 }
 
 // TestUncountedSaid: lines whose rooms cannot be counted are reported once an hour.
 func TestUncountedSaid(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	l := losses{dir: "log"}
+	l := lossWatch{dir: "log"}
 	s := counters.Values{Lines: 1000, WithoutClient: 1}
 	one := finding{warning, "1 of 1,000 lines without client: their rooms are not counted; hint: see --format"}
-	assert.Equal(t, []finding{one}, l.news(s, begin))
+	assert.Equal(t, []finding{one}, l.newFindings(s, begin))
 	s.WithoutRequest, s.RoomUnseen = 2, 3
-	assert.Empty(t, l.news(s, begin.Add(59*time.Minute)))
+	assert.Empty(t, l.newFindings(s, begin.Add(59*time.Minute)))
 	assert.Equal(t, []finding{one,
 		{warning, "2 of 1,000 lines without request: their rooms are not counted; hint: see --format"},
 		{warning, "3 of 1,000 lines of rooms whose name cannot be seen; hint: log the query, by %r or %q"},
-	}, l.news(s, begin.Add(time.Hour)))
+	}, l.newFindings(s, begin.Add(time.Hour)))
 }
 
 // full is a disk that takes nothing.
@@ -71,16 +71,16 @@ func (full) Tick() time.Duration                   { return time.Hour }
 
 // TestWatch: the loss is reported while the input goes on.
 func TestWatch(t *testing.T) {
-	job, err := (&filterFlags{ip: "drop", keep: "14d", formatFlags: formatFlags{format: "common"}, roomFlags: roomFlags{rooms: []string{"none"}, roomHash: "sha1"}, liveFlags: liveFlags{stdout: true}}).job(nil)
+	pipeline, err := (&filterFlags{ip: "drop", keep: "14d", formatFlags: formatFlags{format: "common"}, roomFlags: roomFlags{rooms: []string{"none"}, roomHash: "sha1"}, liveFlags: liveFlags{stdout: true}}).pipeline(nil)
 	require.NoError(t, err)
-	f := filter.New(job.filter, &store.Stream{Now: time.Now})
+	f := filter.New(pipeline.filter, &store.Stream{Now: time.Now})
 	q := filter.NewQueue(full{}, 1)
 	in, server, err := os.Pipe()
 	require.NoError(t, err)
 	said := &lockedBuffer{}
 	log := newMessageLog(said)
 	tick := make(chan time.Time)
-	stop := watch(tick, "log", counted(f.Snapshot, q), func() string { return "no space left on device" }, func() string { return "" }, log)
+	stop := watchLosses(tick, "log", counted(f.Snapshot, q), func() string { return "no space left on device" }, func() string { return "" }, log)
 	ran := make(chan error)
 	go func() { ran <- f.Run(in, q) }()
 

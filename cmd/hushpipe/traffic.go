@@ -19,8 +19,8 @@ import (
 	"hushpipe/format/trafficreport"
 )
 
-// siteFlags is the command line of traffic.
-type siteFlags struct {
+// trafficReportFlags is the command line of traffic.
+type trafficReportFlags struct {
 	periodFlags
 	by             string
 	csv, json      bool
@@ -31,7 +31,7 @@ type siteFlags struct {
 }
 
 func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
-	o := &siteFlags{}
+	o := &trafficReportFlags{}
 	cmd := &cobra.Command{
 		Use:   "traffic [flags] DIR|FILE…",
 		Short: "Show pages, visits, origins and robots of a period",
@@ -77,7 +77,7 @@ func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
 }
 
 // checkTable refuses a table that is none, or that nothing would show.
-func (o *siteFlags) checkTable(flags *pflag.FlagSet) error {
+func (o *trafficReportFlags) checkTable(flags *pflag.FlagSet) error {
 	switch names := trafficreport.TableNames(); {
 	case !flags.Changed("table"):
 		return nil
@@ -92,7 +92,7 @@ func (o *siteFlags) checkTable(flags *pflag.FlagSet) error {
 }
 
 // report is the whole of it.
-func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
+func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
 	asked, err := o.period(today, log)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (o *siteFlags) report(args []string, out io.Writer, stdout *os.File, today 
 		}
 	}
 	confineReader(statistics.TrafficPaths(args), file)
-	faults := faultList{log: log}
+	faults := fileFaults{log: log}
 	found := statistics.ReadTraffic(args, faults.add, func(err error) { log.notef("%v", err) })
 	first, last, ok := found.Span()
 	switch {

@@ -95,7 +95,7 @@ func (a *account) check(at store.Directory, below ...string) error {
 	if err := a.become(); err != nil {
 		return err
 	}
-	if slices.Contains(servers, a.name) {
+	if slices.Contains(webUsers, a.name) {
 		at.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
 	}
 	for _, path := range []string{at.Path, at.Keys} {
@@ -109,13 +109,13 @@ func (a *account) check(at store.Directory, below ...string) error {
 	return errors.Join(errs...)
 }
 
-// servers are the users that web servers run other people's code as, CGI and PHP
+// webUsers are the users that web servers run other people's code as, CGI and PHP
 // scripts for example.
-var servers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www", "wwwrun", "daemon"}
+var webUsers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www", "wwwrun", "daemon"}
 
-// serving returns why keys are not safe where DIR belongs to such a user, "" where
+// webUserRisk returns why keys are not safe where DIR belongs to such a user, "" where
 // it does not, or where nobody knows.
-func serving(dir string) string {
+func webUserRisk(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return ""
@@ -125,10 +125,10 @@ func serving(dir string) string {
 		return ""
 	}
 	owner, err := user.LookupId(strconv.FormatUint(uint64(st.Uid), 10))
-	if err != nil || !slices.Contains(servers, owner.Username) {
+	if err != nil || !slices.Contains(webUsers, owner.Username) {
 		return ""
 	}
 	return fmt.Sprintf("belongs to %s, as whom web servers run scripts: these can read keys and delete lines", owner.Username)
 }
 
-const servingHint = "give it to a user that nothing else runs as, with --user"
+const webUserHint = "give it to a user that nothing else runs as, with --user"

@@ -75,7 +75,7 @@ func (o *roomsFlags) follow() error {
 				if draws {
 					s.leave()
 				}
-				return o.conclude(w.seen.day, w.seen.Day)
+				return o.reportFlaws(w.seen.day, w.seen.Day)
 			}
 		}
 	}

@@ -25,14 +25,14 @@ import (
 	"hushpipe/format/policy"
 )
 
-// whom is the person that find and erase look for.
-type whom struct {
+// dataSubject is the person that find and erase look for.
+type dataSubject struct {
 	addr pseudonym.Addr
 	user string // "": by address
 }
 
 // String says by what, and never who.
-func (w whom) String() string {
+func (w dataSubject) String() string {
 	if w.user != "" {
 		return "user"
 	}
@@ -41,7 +41,7 @@ func (w whom) String() string {
 
 // names are what a reason may not call the person: the user, or what an address is where
 // nobody takes it for one, a number, or its digits in a row.
-func (w whom) names() []string {
+func (w dataSubject) names() []string {
 	var octets []string
 	switch {
 	case w.user != "":
@@ -58,15 +58,15 @@ func (w whom) names() []string {
 	return []string{strings.Join(octets, " "), hex.EncodeToString(four), strconv.FormatUint(uint64(binary.BigEndian.Uint32(four)), 10)}
 }
 
-// whomFlags are the flags that name the person.
-type whomFlags struct{ address, user string }
+// dataSubjectFlags are the flags that name the person.
+type dataSubjectFlags struct{ address, user string }
 
-func (w *whomFlags) define(flags *pflag.FlagSet, verb string) {
+func (w *dataSubjectFlags) define(flags *pflag.FlagSet, verb string) {
 	flags.StringVar(&w.address, "address", "", verb+" lines of `ADDRESS`, such as 192.0.2.1; - reads it from stdin")
 	flags.StringVar(&w.user, "user", "", verb+" lines of the user `NAME`, as the log has it; - reads it from stdin")
 }
 
-func (w *whomFlags) given(flags *pflag.FlagSet) bool {
+func (w *dataSubjectFlags) given(flags *pflag.FlagSet) bool {
 	return flags.Changed("address") || flags.Changed("user")
 }
 
@@ -91,7 +91,7 @@ func (p *prompt) line(what string) (string, error) {
 
 // read takes what the flags say, or what stdin does for "-": what is an argument, every
 // user of the machine can see.
-func (w *whomFlags) read(in *prompt) (who whom, err error) {
+func (w *dataSubjectFlags) read(in *prompt) (who dataSubject, err error) {
 	if w.address != "" && w.user != "" {
 		return who, usage("--address and --user exclude each other; hint: give one of them")
 	}
@@ -104,7 +104,7 @@ func (w *whomFlags) read(in *prompt) (who whom, err error) {
 		if w.user == "" || w.user == "-" {
 			return who, usage("--user is empty; hint: give the name as the log has it")
 		}
-		return whom{user: w.user}, nil
+		return dataSubject{user: w.user}, nil
 	}
 	if w.address == "-" {
 		if w.address, err = in.line("the address"); err != nil {
@@ -135,9 +135,9 @@ func (p *findPlace) hashesUsers() bool { return p.userTreatment().Kind == policy
 func (p *findPlace) userOf(c *pseudonym.Cipher) []byte {
 	switch p.userTreatment().Kind {
 	case policy.Whole:
-		return []byte(p.whom.user)
+		return []byte(p.subject.user)
 	case policy.Hash:
-		return c.AppendHash(nil, "user", []byte(p.whom.user))
+		return c.AppendHash(nil, "user", []byte(p.subject.user))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ import (
 // unknown one, nobody knows what was meant, and nothing is written either. Who asks
 // for --help or --check looks at the exit status.
 func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source, log *messageLog) error {
-	line := scan(cmd, args)
+	line := scanArgs(cmd, args)
 	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
 		return wrong
 	}
@@ -45,7 +45,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 
-	var found recorded
+	var found recordedSettings
 	var stuck userError
 	var byPolicy policyError
 	switch {
@@ -63,9 +63,9 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	case line.stdout:
 		found.err = errors.New("no settings are recorded for --stdout")
 	default:
-		if found = find(line); found.err == nil {
+		if found = findSettings(line); found.err == nil {
 			var o *filterFlags
-			var j *job
+			var j *pipeline
 			if o, found.err = found.flags(); found.err == nil && o.policy != "" {
 				if found.err = found.checkOwner(o); found.err != nil {
 					break
@@ -77,12 +77,12 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 				found.err = why
 				break
 			}
-			if o, j, found.err = found.job(log); found.err == nil {
+			if o, j, found.err = found.pipeline(log); found.err == nil {
 				missing := ""
 				if !o.count && slices.Contains(args, "--traffic") {
 					missing = ", and counting no traffic"
 				}
-				stop := sayMinutely(minute.C, log, func() string {
+				stop := logEveryMinute(minute.C, log, func() string {
 					return fmt.Sprintf("%v; running on the flags that %s recorded at %s instead%s",
 						wrong, registry.SettingsPath(o.dir), found.Started.Local().Format(time.DateTime), missing)
 				})
@@ -93,7 +93,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	}
 
 	var lines atomic.Uint64
-	stop := sayMinutely(minute.C, log, func() string {
+	stop := logEveryMinute(minute.C, log, func() string {
 		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, prose.Plural(lines.Load(), "line"), found.err)
 	})
 	if !found.stuck { // that would wait for the thread
@@ -117,8 +117,8 @@ type commandLine struct {
 	keys                string   // the value of --keys
 }
 
-// scan reads a command line as package pflag does, but to its end.
-func scan(cmd *cobra.Command, args []string) (line commandLine) {
+// scanArgs reads a command line as package pflag does, but to its end.
+func scanArgs(cmd *cobra.Command, args []string) (line commandLine) {
 	given := map[string]*bool{"help": &line.help, "check": &line.check, "stdout": &line.stdout}
 	named := cmd.HasParent() // its name is still to come
 	for i := 0; i < len(args); i++ {
@@ -176,8 +176,8 @@ func looksLikeDir(flag *pflag.Flag, value string) bool {
 	return path && flag.Name != "keys" && !strings.ContainsAny(value, "{%") && filepath.Ext(value) != ".prom"
 }
 
-// forgotten is a hint for a command line without DIR, "" where a flag has not taken it.
-func forgotten(flags *pflag.FlagSet) (hint string) {
+// missingDirHint is a hint for a command line without DIR, "" where a flag has not taken it.
+func missingDirHint(flags *pflag.FlagSet) (hint string) {
 	flags.Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if several, ok := f.Value.(pflag.SliceValue); ok {
@@ -185,11 +185,11 @@ func forgotten(flags *pflag.FlagSet) (hint string) {
 		}
 		for _, value := range values {
 			if looksLikeDir(f, value) {
-				hint = needsValue(f, value)
+				hint = takesValueHint(f, value)
 			}
 		}
 		if value := f.Value.String(); f.Name == "input" && isDir(value) {
-			hint = needsValue(f, value)
+			hint = takesValueHint(f, value)
 		} else if f.Name == "input" { // a path that it has a use for
 			hint = fmt.Sprintf("; --input takes %s for its value; hint: give --input PATH DIR", value)
 		}
@@ -197,7 +197,7 @@ func forgotten(flags *pflag.FlagSet) (hint string) {
 	return hint
 }
 
-func needsValue(flag *pflag.Flag, dir string) string {
+func takesValueHint(flag *pflag.Flag, dir string) string {
 	value, _ := pflag.UnquoteUsage(flag)
 	return fmt.Sprintf("; --%s takes %s for its value; hint: give --%s %s %s", flag.Name, dir, flag.Name, value, dir)
 }
@@ -231,19 +231,19 @@ func isDir(path string) bool {
 	return err == nil && st.IsDir()
 }
 
-// recorded are settings from DIR.
-type recorded struct {
+// recordedSettings are settings from DIR.
+type recordedSettings struct {
 	dir string // "": not known
 	registry.Settings
 	err   error // why there are none
 	stuck bool  // a thread waits for the disk
 }
 
-// find looks for settings, for as long as a disk that works needs.
-func find(line commandLine) recorded {
-	found := make(chan recorded, 1)
+// findSettings looks for settings, for as long as a disk that works needs.
+func findSettings(line commandLine) recordedSettings {
+	found := make(chan recordedSettings, 1)
 	go func() {
-		var r recorded
+		var r recordedSettings
 		if r.dir, r.err = line.dir(); r.err == nil {
 			r.Settings, r.err = registry.ReadSettings(r.dir)
 		}
@@ -255,8 +255,8 @@ func find(line commandLine) recorded {
 	select {
 	case r := <-found:
 		return r
-	case <-time.After(oneMoment):
-		return recorded{stuck: true, err: errors.New("the disk with the recorded settings does not answer")}
+	case <-time.After(diskTimeout):
+		return recordedSettings{stuck: true, err: errors.New("the disk with the recorded settings does not answer")}
 	}
 }
 
@@ -294,7 +294,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 }
 
 // flags returns the settings as a command line.
-func (r *recorded) flags() (*filterFlags, error) {
+func (r *recordedSettings) flags() (*filterFlags, error) {
 	o := &filterFlags{}
 	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -311,7 +311,7 @@ func (r *recorded) flags() (*filterFlags, error) {
 
 // checkOwner is for settings that name a policy: root becomes the user who could have
 // recorded them, or does nothing.
-func (r *recorded) checkOwner(o *filterFlags) error {
+func (r *recordedSettings) checkOwner(o *filterFlags) error {
 	if os.Geteuid() != 0 || r.Owner == 0 {
 		return nil
 	}
@@ -323,21 +323,21 @@ func (r *recorded) checkOwner(o *filterFlags) error {
 	return r.foreign()
 }
 
-func (r *recorded) foreign() error {
+func (r *recordedSettings) foreign() error {
 	return fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", registry.SettingsPath(r.dir), r.Owner)
 }
 
-// job makes the process ready to run on the settings. Of what root does, nothing
+// pipeline makes the process ready to run on the settings. Of what root does, nothing
 // goes by those that another user could have recorded: it becomes that user first,
 // and hands nothing over.
-func (r *recorded) job(log *messageLog) (*filterFlags, *job, error) {
+func (r *recordedSettings) pipeline(log *messageLog) (*filterFlags, *pipeline, error) {
 	o, err := r.flags()
 	if err == nil {
 		err = checkCrypto()
 	}
-	var j *job
+	var j *pipeline
 	if err == nil {
-		j, err = o.job(log)
+		j, err = o.pipeline(log)
 	}
 	path := registry.SettingsPath(r.dir)
 	if err != nil {
@@ -353,8 +353,8 @@ func (r *recorded) job(log *messageLog) (*filterFlags, *job, error) {
 	return o, j, err
 }
 
-// sayMinutely says a line at once and at each tick, until stop is called.
-func sayMinutely(tick <-chan time.Time, log *messageLog, line func() string) (stop func()) {
+// logEveryMinute says a line at once and at each tick, until stop is called.
+func logEveryMinute(tick <-chan time.Time, log *messageLog, line func() string) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	log.errorf("%s", line())
 	go func() {

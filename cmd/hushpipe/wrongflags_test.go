@@ -145,7 +145,7 @@ func FuzzScan(f *testing.F) {
 		cmd, _, err := rootCommand(os.Stdin, os.Stdout, log).Find([]string{"filter"})
 		require.NoError(t, err)
 		cmd.InitDefaultHelpFlag()
-		line := scan(cmd, append([]string{"filter"}, args...))
+		line := scanArgs(cmd, append([]string{"filter"}, args...))
 		if cmd.ParseFlags(args) != nil {
 			return
 		}
@@ -415,7 +415,7 @@ func TestWrongFlagsRetention(t *testing.T) {
 func TestWrongFlagsEachMinute(t *testing.T) {
 	said, tick, n := &lockedBuffer{}, make(chan time.Time), 0
 	log := newMessageLog(said)
-	stop := sayMinutely(tick, log, func() string { n++; return fmt.Sprint("report ", n) })
+	stop := logEveryMinute(tick, log, func() string { n++; return fmt.Sprint("report ", n) })
 	tick <- time.Time{}
 	tick <- time.Time{}
 	stop()
