@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -237,3 +238,22 @@ func (l *messageLog) caret(bad *format.FormatError) {
 }
 
 func usage(text string, args ...any) error { return usageError{fmt.Errorf(text, args...)} }
+
+// addressesIn returns the arguments that are addresses, or nearly: who gives one in the
+// place of another word does not want it in a journal.
+func addressesIn(args []string) (found []string) {
+	for _, arg := range args {
+		arg = strings.TrimLeft(arg, "-")
+		if _, value, ok := strings.Cut(arg, "="); ok {
+			arg = value
+		}
+		if likeAddress.MatchString(arg) && (strings.Count(arg, ".") >= 3 || strings.Count(arg, ":") >= 2) {
+			found = append(found, arg)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // one may begin as another does
+	return found
+}
+
+// likeAddress is all of an address and a port, and of nothing else that is an argument.
+var likeAddress = regexp.MustCompile(`^[\[\].:%0-9A-Fa-f]+$`)

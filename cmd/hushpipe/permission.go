@@ -7,32 +7,11 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
-
-// addressesIn returns the arguments that are addresses, or nearly: who gives one in the
-// place of another word does not want it in a journal.
-func addressesIn(args []string) (found []string) {
-	for _, arg := range args {
-		arg = strings.TrimLeft(arg, "-")
-		if _, value, ok := strings.Cut(arg, "="); ok {
-			arg = value
-		}
-		if likeAddress.MatchString(arg) && (strings.Count(arg, ".") >= 3 || strings.Count(arg, ":") >= 2) {
-			found = append(found, arg)
-		}
-	}
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // one may begin as another does
-	return found
-}
-
-// likeAddress is all of an address and a port, and of nothing else that is an argument.
-var likeAddress = regexp.MustCompile(`^[\[\].:%0-9A-Fa-f]+$`)
 
 // withOwner adds to an error of somebody who lacks permission who has it.
 func withOwner(err error) error {
