@@ -1,4 +1,4 @@
-package daylog
+package daylog_test
 
 import (
 	"fmt"
@@ -10,6 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	. "hushpipe/filter/daylog"
+	"hushpipe/filter/loggertest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +26,7 @@ import (
 
 const today = "access-2026-11-22.log"
 
-func appendTest(t *testing.T, d *testDir, date, lines string) {
+func appendTest(t *testing.T, d *loggertest.Dir, date, lines string) {
 	t.Helper()
 	n, err := d.Append(day(date), []byte(lines))
 	require.NoError(t, err)
@@ -31,31 +34,31 @@ func appendTest(t *testing.T, d *testDir, date, lines string) {
 }
 
 func TestAppendByDay(t *testing.T) {
-	d, said := newDir(t)
+	d, said := loggertest.New(t)
 	appendTest(t, d, "2026-11-22", "a\nb\n")
 	appendTest(t, d, "2026-11-21", "late\n")
 	appendTest(t, d, "2026-11-23", "early\n")
 	appendTest(t, d, "2026-11-22", "c\n")
-	assert.Equal(t, "a\nb\nc\n", read(t, d, today))
-	assert.Equal(t, "late\n", read(t, d, "access-2026-11-21.log"))
-	assert.Equal(t, "early\n", read(t, d, "access-2026-11-23.log"))
+	assert.Equal(t, "a\nb\nc\n", d.Read(t, today))
+	assert.Equal(t, "late\n", d.Read(t, "access-2026-11-21.log"))
+	assert.Equal(t, "early\n", d.Read(t, "access-2026-11-23.log"))
 	assert.Empty(t, *said)
 }
 
 func TestAppendToMoreDaysThanAreHeldOpen(t *testing.T) {
-	d, _ := newDir(t)
-	const days = 3 * maxOpen
+	d, _ := loggertest.New(t)
+	const days = 3 * MaxOpen
 	for range 2 {
 		for i := range civil.Day(days) {
 			_, err := d.Append(day("2026-11-22")+i, []byte("line\n"))
 			require.NoError(t, err)
-			require.LessOrEqual(t, len(d.log.files.list), maxOpen)
+			require.LessOrEqual(t, len(d.Log.HeldOpen()), MaxOpen)
 		}
 	}
-	names := tree(t, d)
+	names := d.Tree(t)
 	require.Len(t, names, days+1)
 	for _, name := range names {
-		require.Contains(t, []string{"line\nline\n"}, read(t, d, name))
+		require.Contains(t, []string{"line\nline\n"}, d.Read(t, name))
 	}
 }
 
@@ -66,15 +69,15 @@ func TestAppendRepairs(t *testing.T) {
 	for _, rest := range []int{0, 1, 100, 4095, 4096, 4097, 8191, 8192, 100_000} {
 		for _, before := range []string{"", "\n", whole} {
 			t.Run(fmt.Sprintf("before=%d/rest=%d", len(before), rest), func(t *testing.T) {
-				d, said := newDir(t)
-				put(t, d, today, before+strings.Repeat("x", rest))
+				d, said := loggertest.New(t)
+				d.Put(t, today, before+strings.Repeat("x", rest))
 				appendTest(t, d, "2026-11-22", "next\n")
-				assert.Equal(t, before+"next\n", read(t, d, today))
+				assert.Equal(t, before+"next\n", d.Read(t, today))
 				if rest == 0 {
 					assert.Empty(t, *said)
 				} else {
 					assert.Equal(t, dirtest.Notes{fmt.Sprintf("%s/%s: cut off %d bytes of a line that a process left unfinished",
-						d.path, today, rest)}, *said)
+						d.Path, today, rest)}, *said)
 				}
 			})
 		}
@@ -91,60 +94,60 @@ func TestAppendShortWrite(t *testing.T) {
 			want = io.ErrShortWrite
 		}
 		for took := 1; took < len(batch); took++ {
-			d, said := newDir(t)
+			d, said := loggertest.New(t)
 			appendTest(t, d, "2026-11-22", "old\n")
 			calls := 0
-			d.log.write = func(fd int, p []byte) (int, error) {
+			d.Log.SetWrite(func(fd int, p []byte) (int, error) {
 				if calls++; calls > 1 {
 					return 0, fault
 				}
 				n, err := unix.Write(fd, p[:took])
 				require.NoError(t, err)
 				return n, nil
-			}
+			})
 			n, err := d.Append(day("2026-11-22"), []byte(batch))
 			require.ErrorIs(t, err, want)
 			require.NotContains(t, err.Error(), "first")
 			require.Equal(t, strings.LastIndexByte(batch[:took], '\n')+1, n, took)
-			require.Equal(t, "old\n"+batch[:n], read(t, d, today))
+			require.Equal(t, "old\n"+batch[:n], d.Read(t, today))
 
-			d.log.write = unix.Write
+			d.Log.SetWrite(unix.Write)
 			appendTest(t, d, "2026-11-22", batch[n:])
-			require.Equal(t, "old\n"+batch, read(t, d, today))
+			require.Equal(t, "old\n"+batch, d.Read(t, today))
 			require.Empty(t, *said, "nothing was left to repair")
 		}
 	}
 }
 
 func TestAppendGoesOnAfterPartialWrites(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	calls := 0
-	d.log.write = func(fd int, p []byte) (int, error) {
+	d.Log.SetWrite(func(fd int, p []byte) (int, error) {
 		if calls++; calls%2 == 0 {
 			return -1, unix.EINTR
 		}
 		return unix.Write(fd, p[:1])
-	}
+	})
 	appendTest(t, d, "2026-11-22", "first\nsecond\n")
-	assert.Equal(t, "first\nsecond\n", read(t, d, today))
+	assert.Equal(t, "first\nsecond\n", d.Read(t, today))
 }
 
 // A writer that knows no lock has added to the file: its bytes are not ours to
 // cut away.
 func TestAppendCutsNothingForeign(t *testing.T) {
-	d, _ := newDir(t)
-	d.log.write = func(fd int, p []byte) (int, error) {
+	d, _ := loggertest.New(t)
+	d.Log.SetWrite(func(fd int, p []byte) (int, error) {
 		n, err := unix.Write(fd, p[:3])
 		require.NoError(t, err)
 		_, err = unix.Write(fd, []byte("foreign\n"))
 		require.NoError(t, err)
-		d.log.write = func(int, []byte) (int, error) { return 0, unix.ENOSPC }
+		d.Log.SetWrite(func(int, []byte) (int, error) { return 0, unix.ENOSPC })
 		return n, nil
-	}
+	})
 	n, err := d.Append(day("2026-11-22"), []byte("first\n"))
 	assert.ErrorIs(t, err, unix.ENOSPC)
 	assert.Zero(t, n)
-	assert.Contains(t, read(t, d, today), "foreign\n")
+	assert.Contains(t, d.Read(t, today), "foreign\n")
 }
 
 func TestAppendFollowsTheName(t *testing.T) {
@@ -169,20 +172,20 @@ func TestAppendFollowsTheName(t *testing.T) {
 		}, "access-2026-11-22.log: has been deleted while lines went to it, and they go to a new file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, said := newDir(t)
-			d.log.SetWindow(calendar.Window{First: day("2026-11-09"), Today: day("2026-11-22")})
+			d, said := loggertest.New(t)
+			d.Log.SetWindow(calendar.Window{First: day("2026-11-09"), Today: day("2026-11-22")})
 			appendTest(t, d, "2026-11-21", "late\n")
 			appendTest(t, d, "2026-11-22", "old\n")
-			require.NoError(t, test.change(filepath.Join(d.path, today)))
-			before, _ := os.ReadFile(filepath.Join(d.path, today))
+			require.NoError(t, test.change(filepath.Join(d.Path, today)))
+			before, _ := os.ReadFile(filepath.Join(d.Path, today))
 			appendTest(t, d, "2026-11-22", "next\n")
 			appendTest(t, d, "2026-11-22", "last\n")
-			assert.Equal(t, string(before)+"next\nlast\n", read(t, d, today))
+			assert.Equal(t, string(before)+"next\nlast\n", d.Read(t, today))
 			require.Len(t, *said, 1)
 			assert.Contains(t, (*said)[0], test.says)
 
 			// Another process may have deleted the file of a day before, by its rule.
-			require.NoError(t, os.Remove(filepath.Join(d.path, "access-2026-11-21.log")))
+			require.NoError(t, os.Remove(filepath.Join(d.Path, "access-2026-11-21.log")))
 			appendTest(t, d, "2026-11-21", "late\n")
 			assert.Len(t, *said, 1)
 		})
@@ -190,19 +193,19 @@ func TestAppendFollowsTheName(t *testing.T) {
 }
 
 func TestAppendMakesNoExpiredDayAgain(t *testing.T) {
-	d, _ := newDir(t)
-	require.Empty(t, purge(d, at("2026-11-22 00:00"), 14, false).Errs)
+	d, _ := loggertest.New(t)
+	require.Empty(t, d.Purge(at("2026-11-22 00:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-09", "the oldest day\n")
 	n, err := d.Append(day("2026-11-08"), []byte("too old\n"))
 	assert.ErrorIs(t, err, calendar.ErrExpired)
 	assert.Zero(t, n)
-	assert.Equal(t, []string{"access-2026-11-09.log", "access.log"}, tree(t, d))
+	assert.Equal(t, []string{"access-2026-11-09.log", "access.log"}, d.Tree(t))
 }
 
 func TestLinkLeadsToTheNewest(t *testing.T) {
-	d, said := newDir(t)
+	d, said := loggertest.New(t)
 	link := func() string {
-		target, err := os.Readlink(filepath.Join(d.path, dir.LinkName))
+		target, err := os.Readlink(filepath.Join(d.Path, dir.LinkName))
 		require.NoError(t, err)
 		return target
 	}
@@ -212,27 +215,27 @@ func TestLinkLeadsToTheNewest(t *testing.T) {
 	assert.Equal(t, today, link())
 	appendTest(t, d, "2026-11-23", "next day\n")
 	assert.Equal(t, "access-2026-11-23.log", link())
-	assert.Equal(t, "next day\n", read(t, d, dir.LinkName))
+	assert.Equal(t, "next day\n", d.Read(t, dir.LinkName))
 
-	other, _ := openTest(t, d.path, dir.Options{})
+	other, _ := loggertest.OpenTest(t, d.Path, dir.Options{})
 	appendTest(t, other, "2026-11-22", "an old process\n")
 	assert.Equal(t, "access-2026-11-23.log", link())
 
-	require.NoError(t, os.Remove(filepath.Join(d.path, "access-2026-11-23.log")))
+	require.NoError(t, os.Remove(filepath.Join(d.Path, "access-2026-11-23.log")))
 	appendTest(t, d, "2026-11-20", "late\n")
 	assert.Equal(t, "access-2026-11-20.log", link(), "a file that is there beats one that is not")
 
 	// A clock that was ahead has made a file that the next weeks do not catch up.
 	appendTest(t, d, "2027-01-01", "wrong\n")
 	assert.Equal(t, "access-2027-01-01.log", link())
-	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-22", "right\n")
 	assert.Equal(t, today, link())
 	assert.Empty(t, *said)
 
-	require.NoError(t, os.Remove(filepath.Join(d.path, dir.LinkName)))
-	require.NoError(t, os.Symlink("somebody's idea", filepath.Join(d.path, dir.LinkName)))
-	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	require.NoError(t, os.Remove(filepath.Join(d.Path, dir.LinkName)))
+	require.NoError(t, os.Symlink("somebody's idea", filepath.Join(d.Path, dir.LinkName)))
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
 	appendTest(t, d, "2026-11-22", "line\n")
 	assert.Equal(t, today, link())
 }
@@ -240,10 +243,10 @@ func TestLinkLeadsToTheNewest(t *testing.T) {
 func TestLinkNameTaken(t *testing.T) {
 	for _, kind := range []string{"file", "directory"} {
 		t.Run(kind, func(t *testing.T) {
-			d, said := newDir(t)
-			path := filepath.Join(d.path, dir.LinkName)
+			d, said := loggertest.New(t)
+			path := filepath.Join(d.Path, dir.LinkName)
 			if kind == "file" {
-				put(t, d, dir.LinkName, "somebody else's\n")
+				d.Put(t, dir.LinkName, "somebody else's\n")
 			} else {
 				require.NoError(t, os.Mkdir(path, 0o750))
 			}
@@ -252,19 +255,19 @@ func TestLinkNameTaken(t *testing.T) {
 			}
 			assert.Equal(t, dirtest.Notes{"link " + path + ": is not a symbolic link; hint: move it away"}, *said, "once")
 			if kind == "file" {
-				assert.Equal(t, "somebody else's\n", read(t, d, dir.LinkName))
+				assert.Equal(t, "somebody else's\n", d.Read(t, dir.LinkName))
 			}
 		})
 	}
 }
 
 func TestTwoProcessesAppendWholeLines(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	writers := []string{"a", "b", "c"}
-	dirtest.Children(t, "append", d.path, writers...)
+	dirtest.Children(t, "append", d.Path, writers...)
 	seen := map[string]int{}
 	for _, name := range []string{today, "access-2026-11-23.log"} {
-		for line := range strings.Lines(read(t, d, name)) {
+		for line := range strings.Lines(d.Read(t, name)) {
 			var writer string
 			var i int
 			_, err := fmt.Sscanf(line, "%s %d", &writer, &i)
@@ -282,7 +285,7 @@ func TestTwoProcessesAppendWholeLines(t *testing.T) {
 }
 
 func TestAppendAllocations(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	batch := []byte(strings.Repeat("a line of a log\n", 100))
 	appendTest(t, d, "2026-11-22", string(batch))
 	allocs := testing.AllocsPerRun(50, func() {
@@ -292,14 +295,14 @@ func TestAppendAllocations(t *testing.T) {
 	})
 	// One for the name in fstatat, per batch: none per line.
 	assert.LessOrEqual(t, allocs, 2.0)
-	assert.Equal(t, strings.Repeat(string(batch), 52), read(t, d, today))
+	assert.Equal(t, strings.Repeat(string(batch), 52), d.Read(t, today))
 }
 
 // go test -run=^$ -bench=Append ./filter/rotate
 func BenchmarkAppend(b *testing.B) {
 	for _, lines := range []int{1, 300} {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
-			d, err := open(b.TempDir(), dir.Options{Create: true})
+			d, err := loggertest.Open(b.TempDir(), dir.Options{Create: true})
 			require.NoError(b, err)
 			defer d.Close()
 			batch := []byte(strings.Repeat(strings.Repeat("x", 199)+"\n", lines))
@@ -311,10 +314,10 @@ func BenchmarkAppend(b *testing.B) {
 					b.Fatal(err)
 				}
 				if n++; n%1000 == 0 { // as much as a disk may be asked for
-					os.Truncate(filepath.Join(d.path, today), 0)
+					os.Truncate(filepath.Join(d.Path, today), 0)
 				}
 			}
-			st, err := os.Stat(filepath.Join(d.path, today))
+			st, err := os.Stat(filepath.Join(d.Path, today))
 			require.NoError(b, err)
 			require.EqualValues(b, n%1000*len(batch), st.Size())
 		})
@@ -323,10 +326,10 @@ func BenchmarkAppend(b *testing.B) {
 
 // A deleted file that is held open would keep its lines on the disk.
 func TestDeletedFilesAreClosed(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	appendTest(t, d, "2026-11-09", "line\n")
-	f := d.log.files.list[0]
-	require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+	f := d.Log.HeldOpen()[0]
+	require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
 	_, err := f.Stat()
 	assert.ErrorIs(t, err, os.ErrClosed)
 	appendTest(t, d, "2026-11-09", "line\n")
@@ -349,10 +352,10 @@ func TestAppendWaits(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, _ := newDir(t)
+				d, _ := loggertest.New(t)
 				appendTest(t, d, "2026-11-22", "a\n")
 				appendTest(t, d, yesterday, "a\n")
-				f, err := os.Open(filepath.Join(d.path, today))
+				f, err := os.Open(filepath.Join(d.Path, today))
 				require.NoError(t, err)
 				defer f.Close()
 				taken, err := dir.TakeFile(f, 0)
@@ -379,9 +382,9 @@ func TestAppendWaits(t *testing.T) {
 // TestAppendBesideAnEarlierVersion: lines wait while a process of an earlier version has
 // the file, which may be about to cut off what it takes for unfinished.
 func TestAppendBesideAnEarlierVersion(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	appendTest(t, d, "2026-11-22", "a\n")
-	f, err := os.Open(filepath.Join(d.path, today))
+	f, err := os.Open(filepath.Join(d.Path, today))
 	require.NoError(t, err)
 	defer f.Close()
 	for try := 1; ; try++ {

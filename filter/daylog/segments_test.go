@@ -1,4 +1,4 @@
-package daylog
+package daylog_test
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/loggertest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -24,10 +26,10 @@ import (
 )
 
 // bounded opens a DIR whose lines are bounded in number.
-func bounded(t *testing.T, path string, most int) *testDir {
+func bounded(t *testing.T, path string, most int) *loggertest.Dir {
 	t.Helper()
-	d, _ := openTest(t, path, dir.Options{})
-	d.log.SetBounds(calendar.Bounds{Entries: most})
+	d, _ := loggertest.OpenTest(t, path, dir.Options{})
+	d.Log.SetBounds(calendar.Bounds{Entries: most})
 	return d
 }
 
@@ -62,7 +64,7 @@ func TestEntriesStayWithinTheBound(t *testing.T) {
 	const most, size = 10_000, 500
 	d := bounded(t, t.TempDir(), most)
 	rng := rand.New(rand.NewPCG(1, 2))
-	w := &watcher{t: t, path: d.path, most: most}
+	w := &watcher{t: t, path: d.Path, most: most}
 	written, at := 0, civil.NewDay(2026, 11, 27)
 	for written < 40_000 {
 		batch := 1 + rng.IntN(1200)
@@ -84,7 +86,7 @@ func TestEntriesStayWithinTheBound(t *testing.T) {
 	}
 	// They are the newest, each once.
 	seen := map[string]bool{}
-	list, texts := logs(t, d.path)
+	list, texts := logs(t, d.Path)
 	for i, text := range texts {
 		assert.LessOrEqual(t, strings.Count(text, "\n"), size)
 		assert.Equal(t, i, list[i].Segment-list[0].Segment, "numbers ascend across days")
@@ -96,7 +98,7 @@ func TestEntriesStayWithinTheBound(t *testing.T) {
 	for i := written - (most - size); i < written; i++ {
 		assert.True(t, seen[fmt.Sprintf("line %d\n", i)], i)
 	}
-	target, err := os.Readlink(filepath.Join(d.path, dir.LinkName))
+	target, err := os.Readlink(filepath.Join(d.Path, dir.LinkName))
 	require.NoError(t, err)
 	newest := slices.MaxFunc(list, func(a, b dir.Log) int { return int(a.Day-b.Day)*1000000 + a.Segment - b.Segment })
 	assert.Equal(t, newest.Name(), target)
@@ -105,24 +107,24 @@ func TestEntriesStayWithinTheBound(t *testing.T) {
 func TestEntriesOfTheLeastBound(t *testing.T) {
 	d := bounded(t, t.TempDir(), calendar.MinEntries)
 	appendTest(t, d, "2026-11-27", lines(0, 1000))
-	list, texts := logs(t, d.path)
+	list, texts := logs(t, d.Path)
 	assert.Len(t, list, 20)
 	assert.Equal(t, lines(980, 20), strings.Join(texts, ""))
 }
 
 // What was written before there was a bound counts as well, and so do days and hours.
 func TestEntriesCountWhatIsThere(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	appendTest(t, d, "2026-11-25", lines(0, 60))
 	appendTest(t, d, "2026-11-26", lines(60, 30))
-	put(t, d, "access-2026-11-25.log.gz", "a copy of it")
-	put(t, d, "access-2026-11-26T07.log", lines(1000, 2))
-	put(t, d, "access-2026-11-26.tar.gz", "somebody else's")
-	d.log.SetBounds(calendar.Bounds{Entries: 100})
+	d.Put(t, "access-2026-11-25.log.gz", "a copy of it")
+	d.Put(t, "access-2026-11-26T07.log", lines(1000, 2))
+	d.Put(t, "access-2026-11-26.tar.gz", "somebody else's")
+	d.Log.SetBounds(calendar.Bounds{Entries: 100})
 	gone := 0
-	d.log.WhenGone(func() { gone++ })
+	d.Log.WhenGone(func() { gone++ })
 	appendTest(t, d, "2026-11-27", lines(90, 9))
-	assert.Equal(t, []string{".lock", "access-2026-11-26.log", "access-2026-11-26.tar.gz", "access-2026-11-26T07.log", "access-2026-11-27.0001.log", "access-2026-11-27.0002.log", "access.log"}, names(t, d.path))
+	assert.Equal(t, []string{".lock", "access-2026-11-26.log", "access-2026-11-26.tar.gz", "access-2026-11-26T07.log", "access-2026-11-27.0001.log", "access-2026-11-27.0002.log", "access.log"}, names(t, d.Path))
 	assert.Equal(t, 1, gone)
 }
 
@@ -141,14 +143,14 @@ func names(t *testing.T, path string) (list []string) {
 func TestEntriesOfASmallerBound(t *testing.T) {
 	d := bounded(t, t.TempDir(), 1000)
 	appendTest(t, d, "2026-11-27", lines(0, 5000))
-	d.log.SetBounds(calendar.Bounds{Entries: 100})
+	d.Log.SetBounds(calendar.Bounds{Entries: 100})
 	appendTest(t, d, "2026-11-27", lines(5000, 1))
-	_, texts := logs(t, d.path)
+	_, texts := logs(t, d.Path)
 	assert.Equal(t, lines(4950, 51), strings.Join(texts, ""))
 	deleted, err := entries.Trim(d.Dir, 20)
 	require.NoError(t, err)
 	assert.Len(t, deleted, 1)
-	_, texts = logs(t, d.path)
+	_, texts = logs(t, d.Path)
 	assert.Equal(t, lines(5000, 1), strings.Join(texts, ""))
 }
 
@@ -157,7 +159,7 @@ func TestEntriesOfASmallerBound(t *testing.T) {
 func TestEntriesWait(t *testing.T) {
 	d := bounded(t, t.TempDir(), 20)
 	appendTest(t, d, "2026-11-27", lines(0, 20))
-	other, _ := openTest(t, d.path, dir.Options{})
+	other, _ := loggertest.OpenTest(t, d.Path, dir.Options{})
 	lock := other.NewLock(dir.Locks, dir.LinesLock)
 	require.True(t, lock.Take())
 	n, err := d.Append(day("2026-11-27"), []byte(lines(20, 1)))
@@ -166,7 +168,7 @@ func TestEntriesWait(t *testing.T) {
 	lock.Release()
 	appendTest(t, d, "2026-11-27", lines(20, 1))
 
-	oldest := filepath.Join(d.path, "access-2026-11-27.0002.log")
+	oldest := filepath.Join(d.Path, "access-2026-11-27.0002.log")
 	require.NoError(t, os.Remove(oldest))
 	require.NoError(t, os.MkdirAll(filepath.Join(oldest, "in the way"), 0o750))
 	n, err = d.Append(day("2026-11-27"), []byte(lines(21, 2)))
@@ -174,27 +176,27 @@ func TestEntriesWait(t *testing.T) {
 	assert.Zero(t, n)
 	require.NoError(t, os.RemoveAll(oldest))
 	appendTest(t, d, "2026-11-27", lines(21, 2))
-	_, texts := logs(t, d.path)
+	_, texts := logs(t, d.Path)
 	assert.Equal(t, lines(3, 20), strings.Join(texts, ""))
 }
 
 func TestEntriesOnAFullDisk(t *testing.T) {
 	d := bounded(t, t.TempDir(), 20)
 	appendTest(t, d, "2026-11-27", lines(0, 20))
-	d.log.write = func(fd int, p []byte) (int, error) {
+	d.Log.SetWrite(func(fd int, p []byte) (int, error) {
 		if bytes.HasPrefix(p, []byte("line 22")) {
 			n, _ := unix.Write(fd, p[:4])
 			return n, unix.ENOSPC
 		}
 		return unix.Write(fd, p)
-	}
+	})
 	batch := []byte(lines(20, 5))
 	n, err := d.Append(day("2026-11-27"), batch)
 	assert.ErrorIs(t, err, unix.ENOSPC)
 	assert.Equal(t, lines(20, 2), string(batch[:n]))
-	d.log.write = unix.Write
+	d.Log.SetWrite(unix.Write)
 	appendTest(t, d, "2026-11-27", string(batch[n:]))
-	_, texts := logs(t, d.path)
+	_, texts := logs(t, d.Path)
 	assert.Equal(t, lines(5, 20), strings.Join(texts, ""))
 }
 
@@ -236,11 +238,11 @@ func TestEntriesOfKilledWriters(t *testing.T) {
 }
 
 // writeUntilKilled is a process of TestEntriesOfKilledWriters.
-func writeUntilKilled(d *testDir, how string) error {
-	d.log.SetBounds(calendar.Bounds{Entries: 200})
+func writeUntilKilled(d *loggertest.Dir, how string) error {
+	d.Log.SetBounds(calendar.Bounds{Entries: 200})
 	rng := rand.New(rand.NewPCG(uint64(os.Getpid()), 0))
 	die := func() { syscall.Kill(os.Getpid(), syscall.SIGKILL) }
-	d.log.write = func(fd int, p []byte) (int, error) {
+	d.Log.SetWrite(func(fd int, p []byte) (int, error) {
 		last := how != "" && rng.IntN(30) == 0
 		if last && how == "before" {
 			die()
@@ -254,7 +256,7 @@ func writeUntilKilled(d *testDir, how string) error {
 			die()
 		}
 		return n, err
-	}
+	})
 	for i := 0; ; i++ {
 		today := civil.NewDay(2026, 11, 27) - civil.Day(rng.IntN(2))
 		batch := []byte(lines(1000*i, 1+rng.IntN(60)))

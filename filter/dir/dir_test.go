@@ -3,8 +3,6 @@ package dir_test
 import (
 	"errors"
 	"fmt"
-	. "hushpipe/filter/dir"
-	"hushpipe/filter/retention"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +10,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	. "hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/loggertest"
+	"hushpipe/filter/retention"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,12 +46,12 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 	for _, umask := range []int{0o022, 0o077, 0o000} {
 		t.Run(fmt.Sprintf("umask=%03o", umask), func(t *testing.T) {
 			defer syscall.Umask(syscall.Umask(umask))
-			d, said := newDir(t)
-			useAll(t, d)
+			d, said := loggertest.New(t)
+			d.UseAll(t)
 			got := map[string]fs.FileMode{}
-			require.NoError(t, filepath.WalkDir(d.path, func(path string, e fs.DirEntry, err error) error {
+			require.NoError(t, filepath.WalkDir(d.Path, func(path string, e fs.DirEntry, err error) error {
 				require.NoError(t, err)
-				name, _ := filepath.Rel(d.path, path)
+				name, _ := filepath.Rel(d.Path, path)
 				st, err := os.Lstat(path)
 				if filepath.Base(filepath.Dir(path)) != Locks {
 					got[name] = st.Mode()
@@ -57,7 +60,7 @@ func TestModesDoNotDependOnTheUmask(t *testing.T) {
 			}))
 			assert.Equal(t, want, got)
 			assert.Empty(t, *said)
-			assert.True(t, strings.HasPrefix(read(t, d, "keys/CACHEDIR.TAG"),
+			assert.True(t, strings.HasPrefix(d.Read(t, "keys/CACHEDIR.TAG"),
 				"Signature: 8a477f597d28d172789f06886806bc55"))
 		})
 	}
@@ -72,8 +75,8 @@ func TestGroupSetgidAndTightenedModesStay(t *testing.T) {
 	}
 	require.NoError(t, os.Chown(path, -1, group))
 	require.NoError(t, os.Chmod(path, fs.ModeSetgid|0o770))
-	d, _ := openTest(t, path, Options{})
-	useAll(t, d)
+	d, _ := loggertest.OpenTest(t, path, Options{})
+	d.UseAll(t)
 
 	groupOf := func(name string) int {
 		st, err := os.Lstat(filepath.Join(path, name))
@@ -89,7 +92,7 @@ func TestGroupSetgidAndTightenedModesStay(t *testing.T) {
 	for _, sub := range []string{Keys, Journal, Rooms} {
 		assert.Equal(t, fs.ModeDir|fs.ModeSetgid|0o750, modeOf(sub), sub)
 	}
-	for _, name := range append(tree(t, d), ".", Keys, Journal, Rooms) {
+	for _, name := range append(d.Tree(t), ".", Keys, Journal, Rooms) {
 		assert.Equal(t, group, groupOf(name), name)
 	}
 
@@ -105,32 +108,32 @@ func TestGroupSetgidAndTightenedModesStay(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	tmp := t.TempDir()
-	_, err := open(filepath.Join(tmp, "log"), Options{})
+	_, err := loggertest.Open(filepath.Join(tmp, "log"), Options{})
 	assert.ErrorIs(t, err, fs.ErrNotExist, "without Create")
 	assert.NoDirExists(t, filepath.Join(tmp, "log"))
-	_, err = open(filepath.Join(tmp, "no/log"), Options{Create: true})
+	_, err = loggertest.Open(filepath.Join(tmp, "no/log"), Options{Create: true})
 	assert.ErrorIs(t, err, fs.ErrNotExist, "parents are not made")
 
 	file := filepath.Join(tmp, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err = open(file, Options{Create: true})
+	_, err = loggertest.Open(file, Options{Create: true})
 	assert.EqualError(t, err, "open "+file+": not a directory")
 
-	d, _ := openTest(t, filepath.Join(tmp, "real"), Options{})
-	useAll(t, d)
+	d, _ := loggertest.OpenTest(t, filepath.Join(tmp, "real"), Options{})
+	d.UseAll(t)
 	link := filepath.Join(tmp, "link")
-	require.NoError(t, os.Symlink(d.path, link))
-	viaLink, _ := openTest(t, link, Options{})
-	got, err := viaLink.ReadKey(day("2026-11-22"))
+	require.NoError(t, os.Symlink(d.Path, link))
+	viaLink, _ := loggertest.OpenTest(t, link, Options{})
+	got, err := keyring.ReadKey(viaLink.Dir, day("2026-11-22"))
 	require.NoError(t, err, "DIR itself may be a link")
-	key, err := d.ReadKey(day("2026-11-22"))
+	key, err := keyring.ReadKey(d.Dir, day("2026-11-22"))
 	require.NoError(t, err)
 	assert.Equal(t, key, got)
 }
 
 func TestWithoutCreateNothingIsMade(t *testing.T) {
 	path := t.TempDir()
-	d, err := open(path, Options{})
+	d, err := loggertest.Open(path, Options{})
 	require.NoError(t, err)
 	defer d.Close()
 	_, err = d.Append(day("2026-11-22"), []byte("line\n"))
@@ -139,20 +142,20 @@ func TestWithoutCreateNothingIsMade(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = d.LockRooms(0)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	keep, err := d.Rule(retention.OfKeys)
+	keep, err := retention.Rule(d.Dir, retention.OfKeys)
 	assert.NoError(t, err)
 	assert.Zero(t, keep)
 	names, err := d.Names(Journal)
 	assert.NoError(t, err)
 	assert.Empty(t, names)
-	assert.Empty(t, tree(t, d))
+	assert.Empty(t, d.Tree(t))
 }
 
 func TestKeysApart(t *testing.T) {
 	tmp := t.TempDir()
 	apart := filepath.Join(tmp, "apart")
 	require.NoError(t, os.Symlink(filepath.Join(tmp, "disk"), apart))
-	d, _ := openTest(t, filepath.Join(tmp, "log"), Options{Keys: apart})
+	d, _ := loggertest.OpenTest(t, filepath.Join(tmp, "log"), Options{Keys: apart})
 	_, err := d.Key(day("2026-11-22"))
 	require.Error(t, err, "the link leads nowhere yet")
 	require.NoError(t, os.Mkdir(filepath.Join(tmp, "disk"), 0o700))
@@ -160,8 +163,8 @@ func TestKeysApart(t *testing.T) {
 	require.NoError(t, err, "and is used as soon as it leads somewhere")
 	assert.FileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
 	assert.FileExists(t, filepath.Join(tmp, "disk/CACHEDIR.TAG"))
-	assert.NoDirExists(t, filepath.Join(d.path, Keys))
-	require.Len(t, purge(d, at("2026-12-06 12:00"), 14, true).Deleted, 1)
+	assert.NoDirExists(t, filepath.Join(d.Path, Keys))
+	require.Len(t, d.Purge(at("2026-12-06 12:00"), 14, true).Deleted, 1)
 	assert.NoFileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
 }
 
@@ -170,32 +173,42 @@ func TestKeysApart(t *testing.T) {
 func TestPlanted(t *testing.T) {
 	uses := []struct {
 		name string
-		use  func(*testDir) error
+		use  func(*loggertest.Dir) error
 	}{
-		{"access-2026-11-22.log", func(d *testDir) error { _, err := d.Append(day("2026-11-22"), []byte("line\n")); return err }},
-		{"keys/2026-11-22.key", func(d *testDir) error { _, err := d.Key(day("2026-11-22")); return err }},
-		{"keys/2026-11-22.key", func(d *testDir) error { _, err := d.ReadKey(day("2026-11-22")); return err }},
-		{"keys/2026-11-22.key", func(d *testDir) error { _, err := d.PutKey(day("2026-11-22"), [32]byte{}); return err }},
-		{"keys/keep", func(d *testDir) error { l, _, err := d.TakeLease(retention.OfKeys, 14, 0); l.Release(); return err }},
-		{"keys/keep", func(d *testDir) error { _, err := d.Rule(retention.OfKeys); return err }},
-		{"room-secret", func(d *testDir) error { _, err := d.Secret(); return err }},
-		{"rooms/rooms-2026-11-22.log", func(d *testDir) error { return d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil) }},
-		{"rooms/rooms-2026-11-22.log", func(d *testDir) error { _, err := d.ReadFile(Rooms, "rooms-2026-11-22.log"); return err }},
-		{"journal/2026-11-22.1.journal", func(d *testDir) error { _, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_RDONLY); return err }},
-		{"journal/2026-11-22.1.journal", func(d *testDir) error {
+		{"access-2026-11-22.log", func(d *loggertest.Dir) error { _, err := d.Append(day("2026-11-22"), []byte("line\n")); return err }},
+		{"keys/2026-11-22.key", func(d *loggertest.Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
+		{"keys/2026-11-22.key", func(d *loggertest.Dir) error { _, err := keyring.ReadKey(d.Dir, day("2026-11-22")); return err }},
+		{"keys/2026-11-22.key", func(d *loggertest.Dir) error {
+			_, err := keyring.PutKey(d.Dir, day("2026-11-22"), [32]byte{})
+			return err
+		}},
+		{"keys/keep", func(d *loggertest.Dir) error {
+			l, _, err := retention.TakeLease(d.Dir, retention.OfKeys, 14, 0)
+			l.Release()
+			return err
+		}},
+		{"keys/keep", func(d *loggertest.Dir) error { _, err := retention.Rule(d.Dir, retention.OfKeys); return err }},
+		{"room-secret", func(d *loggertest.Dir) error { _, err := keyring.RoomSecret(d.Dir); return err }},
+		{"rooms/rooms-2026-11-22.log", func(d *loggertest.Dir) error { return d.ReplaceFile(Rooms, "rooms-2026-11-22.log", nil) }},
+		{"rooms/rooms-2026-11-22.log", func(d *loggertest.Dir) error { _, err := d.ReadFile(Rooms, "rooms-2026-11-22.log"); return err }},
+		{"journal/2026-11-22.1.journal", func(d *loggertest.Dir) error {
+			_, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_RDONLY)
+			return err
+		}},
+		{"journal/2026-11-22.1.journal", func(d *loggertest.Dir) error {
 			_, err := d.OpenFile(Journal, "2026-11-22.1.journal", os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 			return err
 		}},
-		{"clock", func(d *testDir) error { return errors.Join(purge(d, at("2026-11-22 12:00"), 14, false).Errs...) }},
-		{"keys", func(d *testDir) error { _, err := d.Key(day("2026-11-22")); return err }},
-		{"journal", func(d *testDir) error { _, err := d.Names(Journal); return err }},
-		{"rooms", func(d *testDir) error { _, err := d.Names(Rooms); return err }},
-		{".lock", func(d *testDir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
-		{".lock/rooms", func(d *testDir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
-		{".lock/writer", func(d *testDir) error { _, err := d.LockWriter(); return err }},
-		{".lock/traffic", func(d *testDir) error { _, err := d.LockTraffic(); return err }},
-		{".lock/expiring", func(d *testDir) error { _, err := d.LockExpiring(0); return err }},
-		{"keys/.lock/keep", func(d *testDir) error { _, err := d.OpenLock(KeyLocks, RuleLock); return err }},
+		{"clock", func(d *loggertest.Dir) error { return errors.Join(d.Purge(at("2026-11-22 12:00"), 14, false).Errs...) }},
+		{"keys", func(d *loggertest.Dir) error { _, err := d.Key(day("2026-11-22")); return err }},
+		{"journal", func(d *loggertest.Dir) error { _, err := d.Names(Journal); return err }},
+		{"rooms", func(d *loggertest.Dir) error { _, err := d.Names(Rooms); return err }},
+		{".lock", func(d *loggertest.Dir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
+		{".lock/rooms", func(d *loggertest.Dir) error { _, err := d.OpenLock(Locks, "rooms"); return err }},
+		{".lock/writer", func(d *loggertest.Dir) error { _, err := d.LockWriter(); return err }},
+		{".lock/traffic", func(d *loggertest.Dir) error { _, err := d.LockTraffic(); return err }},
+		{".lock/expiring", func(d *loggertest.Dir) error { _, err := d.LockExpiring(0); return err }},
+		{"keys/.lock/keep", func(d *loggertest.Dir) error { _, err := d.OpenLock(KeyLocks, RuleLock); return err }},
 	}
 	plants := []struct {
 		what  string
@@ -208,14 +221,14 @@ func TestPlanted(t *testing.T) {
 	for i, u := range uses {
 		for k, p := range plants {
 			t.Run(fmt.Sprintf("%d/%s/%d", i, u.name, k), func(t *testing.T) {
-				d, _ := newDir(t)
+				d, _ := loggertest.New(t)
 				victim := filepath.Join(t.TempDir(), "victim")
 				if filepath.Dir(u.name) == "." && (u.name == Locks || !strings.Contains(u.name, ".")) && u.name != "clock" {
 					require.NoError(t, os.Mkdir(victim, 0o700))
 				} else {
 					require.NoError(t, os.WriteFile(victim, []byte("0123456789abcdef0123456789abcdef"), 0o644))
 				}
-				path := filepath.Join(d.path, u.name)
+				path := filepath.Join(d.Path, u.name)
 				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 				require.NoError(t, p.plant(path, victim))
 				before, err := os.Lstat(path)
@@ -227,7 +240,7 @@ func TestPlanted(t *testing.T) {
 				require.Error(t, err)
 				assert.Contains(t, err.Error(), path+": is "+p.what)
 				assert.NotContains(t, err.Error(), "\n")
-				assert.Equal(t, 1, strings.Count(err.Error(), d.path), "one file, named once")
+				assert.Equal(t, 1, strings.Count(err.Error(), d.Path), "one file, named once")
 
 				after, err := os.Lstat(path)
 				require.NoError(t, err)
@@ -241,45 +254,45 @@ func TestPlanted(t *testing.T) {
 }
 
 func TestMovedAndRemoved(t *testing.T) {
-	d, _ := newDir(t)
-	useAll(t, d)
+	d, _ := loggertest.New(t)
+	d.UseAll(t)
 	assert.False(t, d.Moved())
-	require.NoError(t, os.Rename(d.path, d.path+".away"))
+	require.NoError(t, os.Rename(d.Path, d.Path+".away"))
 	assert.True(t, d.Moved())
-	require.NoError(t, os.Mkdir(d.path, 0o750))
+	require.NoError(t, os.Mkdir(d.Path, 0o750))
 	assert.True(t, d.Moved(), "another directory in its place")
 
 	_, err := d.Append(day("2026-11-22"), []byte("more\n"))
 	require.NoError(t, err)
 	_, err = d.Key(day("2026-11-23"))
 	require.NoError(t, err)
-	got, err := os.ReadFile(d.path + ".away/access-2026-11-22.log")
+	got, err := os.ReadFile(d.Path + ".away/access-2026-11-22.log")
 	require.NoError(t, err)
 	assert.Equal(t, "line\nmore\n", string(got))
-	assert.FileExists(t, d.path+".away/keys/2026-11-23.key")
-	assert.Empty(t, tree(t, d), "nothing goes to the new one")
+	assert.FileExists(t, d.Path+".away/keys/2026-11-23.key")
+	assert.Empty(t, d.Tree(t), "nothing goes to the new one")
 
-	require.NoError(t, os.RemoveAll(d.path+".away"))
+	require.NoError(t, os.RemoveAll(d.Path+".away"))
 	_, err = d.Append(day("2026-11-22"), []byte("more\n"))
 	assert.ErrorIs(t, err, ErrRemoved)
 	_, err = d.Key(day("2026-11-22"))
 	assert.ErrorIs(t, err, ErrRemoved)
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	require.NotEmpty(t, p.Errs)
 	assert.ErrorIs(t, p.Errs[0], ErrRemoved)
 }
 
 func TestDirectoriesInItAreMadeAgain(t *testing.T) {
-	d, _ := newDir(t)
-	useAll(t, d)
+	d, _ := loggertest.New(t)
+	d.UseAll(t)
 	for _, sub := range []string{Keys, Journal, Rooms} {
-		require.NoError(t, os.RemoveAll(filepath.Join(d.path, sub)))
+		require.NoError(t, os.RemoveAll(filepath.Join(d.Path, sub)))
 	}
-	useAll(t, d)
+	d.UseAll(t)
 }
 
 func TestReplaceFile(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	for i := range 3 {
 		want := strings.Repeat("2 x\n", 3-i)
 		require.NoError(t, d.ReplaceFile(Rooms, "rooms-2026-11-22.log", []byte(want)))
@@ -323,8 +336,8 @@ func TestPublish(t *testing.T) {
 }
 
 func TestLockRooms(t *testing.T) {
-	d, _ := newDir(t)
-	other, _ := openTest(t, d.path, Options{})
+	d, _ := loggertest.New(t)
+	other, _ := loggertest.OpenTest(t, d.Path, Options{})
 	unlock, err := d.LockRooms(time.Minute)
 	require.NoError(t, err)
 	_, err = other.LockRooms(0)
@@ -339,25 +352,25 @@ func TestLockRooms(t *testing.T) {
 // TestTooLarge: a file that would fill the memory is not read, a clock is made
 // anew.
 func TestTooLarge(t *testing.T) {
-	d, said := newDir(t)
-	useAll(t, d)
+	d, said := loggertest.New(t)
+	d.UseAll(t)
 	for _, name := range []string{ClockName, "keys/" + RuleName, "rooms/rooms-2026-11-22.log"} {
-		require.NoError(t, os.Truncate(filepath.Join(d.path, name), 1<<40))
+		require.NoError(t, os.Truncate(filepath.Join(d.Path, name), 1<<40))
 	}
-	_, err := d.Rule(retention.OfKeys)
+	_, err := retention.Rule(d.Dir, retention.OfKeys)
 	assert.ErrorIs(t, err, ErrTooLarge)
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	require.Empty(t, p.Errs)
 	assert.Contains(t, (*said)[0], "clock: not used: is too large")
-	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", read(t, d, ClockName))
+	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", d.Read(t, ClockName))
 }
 
 // A key directory that lies below DIR is no other DIR.
 func TestNested(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	d, _ := openTest(t, path, Options{Keys: filepath.Join(path, "secret")})
-	useAll(t, d)
-	put(t, d, "stream/keep", "7d\n")
+	d, _ := loggertest.OpenTest(t, path, Options{Keys: filepath.Join(path, "secret")})
+	d.UseAll(t)
+	d.Put(t, "stream/keep", "7d\n")
 	names, err := d.Nested()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"stream"}, names)

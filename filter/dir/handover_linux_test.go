@@ -2,6 +2,8 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/loggertest"
 	"hushpipe/filter/need"
 
 	"golang.org/x/sys/unix"
@@ -23,9 +25,9 @@ import (
 func TestBeingGiven(t *testing.T) {
 	need.Root(t)
 	const name = "2026-11-22.1.journal"
-	made := func(t *testing.T) (*testDir, string) {
-		d, _ := newDir(t)
-		path := put(t, d, filepath.Join(Journal, name), "kept")
+	made := func(t *testing.T) (*loggertest.Dir, string) {
+		d, _ := loggertest.New(t)
+		path := d.Put(t, filepath.Join(Journal, name), "kept")
 		require.NoError(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755))
 		require.NoError(t, os.Chown(filepath.Dir(path), userID, -1))
 		require.NoError(t, os.Chmod(path, 0o600))
@@ -40,7 +42,7 @@ func TestBeingGiven(t *testing.T) {
 		}()
 		t.Cleanup(func() { require.NoError(t, <-done) })
 	}
-	openAsUser := func(d *testDir) error {
+	openAsUser := func(d *loggertest.Dir) error {
 		done := make(chan error)
 		go func() {
 			runtime.LockOSThread() // and never unlocked: the thread ends with this function
@@ -67,7 +69,7 @@ func TestBeingGiven(t *testing.T) {
 	t.Run("kept", func(t *testing.T) {
 		d, path := made(t)
 		for i := range 100 { // are waited for together
-			put(t, d, filepath.Join(Journal, fmt.Sprintf("2026-11-22.%d.journal", i)), "")
+			d.Put(t, filepath.Join(Journal, fmt.Sprintf("2026-11-22.%d.journal", i)), "")
 		}
 		began := time.Now()
 		assert.ErrorIs(t, openAsUser(d), unix.EACCES)
@@ -76,19 +78,19 @@ func TestBeingGiven(t *testing.T) {
 		assert.Contains(t, owner(t, path), "root:")
 	})
 	t.Run("DIR comes last", func(t *testing.T) {
-		d, said := newDir(t)
-		useAll(t, d)
+		d, said := loggertest.New(t)
+		d.UseAll(t)
 		for _, name := range []string{Locks, "keys/2026-11-22.key"} {
-			require.NoError(t, os.Chown(filepath.Join(d.path, name), userID, -1))
+			require.NoError(t, os.Chown(filepath.Join(d.Path, name), userID, -1))
 		}
-		give(t, d.path)
+		give(t, d.Path)
 		unlock, err := d.LockRooms(time.Second)
 		require.NoError(t, err)
 		unlock()
-		_, err = d.ReadKey(day("2026-11-22"))
+		_, err = keyring.ReadKey(d.Dir, day("2026-11-22"))
 		require.NoError(t, err)
 		assert.Empty(t, *said)
-		assert.NoFileExists(t, filepath.Join(d.path, "keys/2026-11-22.key.exposed"))
+		assert.NoFileExists(t, filepath.Join(d.Path, "keys/2026-11-22.key.exposed"))
 	})
 }
 

@@ -2,6 +2,8 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/filter/keyring"
+	"hushpipe/filter/loggertest"
 	"hushpipe/filter/need"
 	"hushpipe/format/civil"
 
@@ -67,8 +69,8 @@ func TestHardLinks(t *testing.T) {
 		{0o777 | fs.ModeSticky, 0, true}, // sticky: anybody can make a name all the same
 		{0o750, otherID, true},
 	} {
-		d, _ := newDir(t)
-		path := put(t, d, filepath.Join(Journal, name), "kept")
+		d, _ := loggertest.New(t)
+		path := d.Put(t, filepath.Join(Journal, name), "kept")
 		require.NoError(t, os.Link(path, filepath.Join(t.TempDir(), "backup")))
 		require.NoError(t, os.Chmod(filepath.Dir(path), c.mode))
 		require.NoError(t, os.Chown(filepath.Dir(path), c.uid, -1))
@@ -90,8 +92,8 @@ func TestRootGivesToOwner(t *testing.T) {
 	require.NoError(t, os.Mkdir(path, 0o750))
 	require.NoError(t, os.Chown(path, userID, otherGID))
 	require.NoError(t, os.Chmod(path, 0o750|fs.ModeSetgid))
-	d, _ := openTest(t, path, Options{})
-	useAll(t, d)
+	d, _ := loggertest.OpenTest(t, path, Options{})
+	d.UseAll(t)
 	d.MarkExposed(Keys, "2026-11-22.key")
 	for name, got := range owners(t, path) {
 		if name != LinkName {
@@ -111,10 +113,10 @@ func TestHandOver(t *testing.T) {
 	need.Root(t)
 	base := t.TempDir()
 	path, keyDir := filepath.Join(base, "log"), filepath.Join(base, "keys")
-	d, _ := openTest(t, path, Options{Keys: keyDir})
-	useAll(t, d)
-	put(t, d, "access-2026-11-21.log.gz", "an operator's tool made it")
-	put(t, d, ".hushpipe-0123456789abcdef", "in the making")
+	d, _ := loggertest.OpenTest(t, path, Options{Keys: keyDir})
+	d.UseAll(t)
+	d.Put(t, "access-2026-11-21.log.gz", "an operator's tool made it")
+	d.Put(t, ".hushpipe-0123456789abcdef", "in the making")
 	require.NoError(t, os.WriteFile(filepath.Join(keyDir, ClockName), nil, 0o640)) // of an earlier version
 	require.NoError(t, os.Chown(filepath.Join(path, Rooms), 0, otherGID))
 	require.NoError(t, os.Chmod(filepath.Join(path, Rooms), 0o750|fs.ModeSetgid))
@@ -167,10 +169,10 @@ func TestHandOverPlanted(t *testing.T) {
 			base := t.TempDir()
 			victim := filepath.Join(base, "victim")
 			require.NoError(t, os.WriteFile(victim, []byte("secret"), 0o600))
-			d, _ := openTest(t, filepath.Join(base, "log"), Options{})
-			require.NoError(t, os.Chown(d.path, c.owner, -1))
-			path := filepath.Join(d.path, c.where)
-			if dir := filepath.Dir(path); dir != d.path {
+			d, _ := loggertest.OpenTest(t, filepath.Join(base, "log"), Options{})
+			require.NoError(t, os.Chown(d.Path, c.owner, -1))
+			path := filepath.Join(d.Path, c.where)
+			if dir := filepath.Dir(path); dir != d.Path {
 				require.NoError(t, os.Mkdir(dir, 0o750))
 				require.NoError(t, os.Chown(dir, c.owner, -1))
 			}
@@ -217,7 +219,7 @@ func TestHandOverThroughLinks(t *testing.T) {
 				if isKeys {
 					dir, keyDir = "log", dir
 				}
-				d, _ := openTest(t, dir, Options{Keys: keyDir})
+				d, _ := loggertest.OpenTest(t, dir, Options{Keys: keyDir})
 				for _, dry := range []bool{true, false} {
 					err := d.HandOver(userID, groupID, dry)
 					if c.refused {
@@ -244,8 +246,8 @@ func TestHandOverThroughLinks(t *testing.T) {
 func TestHandOverWhileRootWrites(t *testing.T) {
 	need.Root(t)
 	for range 20 {
-		d, _ := newDir(t)
-		old, _ := openTest(t, d.path, Options{})
+		d, _ := loggertest.New(t)
+		old, _ := loggertest.OpenTest(t, d.Path, Options{})
 		var writers sync.WaitGroup
 		for i := range 4 {
 			writers.Go(func() {
@@ -259,7 +261,7 @@ func TestHandOverWhileRootWrites(t *testing.T) {
 		err := d.HandOver(userID, groupID, false)
 		writers.Wait()
 		require.NoError(t, err)
-		for name, got := range owners(t, d.path) {
+		for name, got := range owners(t, d.Path) {
 			if name != LinkName {
 				assert.Contains(t, got, "user:", name)
 			}
@@ -268,8 +270,8 @@ func TestHandOverWhileRootWrites(t *testing.T) {
 }
 
 func TestCheckOpen(t *testing.T) {
-	d, said := newDir(t)
-	useAll(t, d)
+	d, said := loggertest.New(t)
+	d.UseAll(t)
 	require.NoError(t, d.CheckOpen())
 	require.NoError(t, d.ReplaceFile(Erased, "2026-11-20", nil))
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
@@ -277,12 +279,12 @@ func TestCheckOpen(t *testing.T) {
 	require.NoError(t, d.ReplaceFile(Held, HeldFile(Log{Day: 20_000, Hour: AllDay}, 7), nil))
 	require.NoError(t, d.ReplaceFile(Fleet, FleetName, nil))
 	for _, sub := range Directories {
-		path := filepath.Join(d.path, sub)
+		path := filepath.Join(d.Path, sub)
 		require.NoError(t, os.Chmod(path, 0o777))
 		want := "check " + path + ": everybody can write this directory"
 		assert.ErrorContains(t, d.CheckOpen(), want)
 		*said = nil
-		purge(d, at("2026-11-22 12:00"), 14, false)
+		d.Purge(at("2026-11-22 12:00"), 14, false)
 		require.Len(t, *said, 1)
 		if sub == Locks || sub == KeyLocks {
 			assert.Equal(t, path+": others could hold locks in this directory (mode 0777): set to 0700", (*said)[0])
@@ -300,10 +302,10 @@ func TestCheckOpen(t *testing.T) {
 
 // TestExposed: that others could read a key is known as long as it lives.
 func TestExposed(t *testing.T) {
-	d, _ := newDir(t)
-	useAll(t, d)
+	d, _ := loggertest.New(t)
+	d.UseAll(t)
 	marks := func() (names []string) {
-		for _, name := range tree(t, d) {
+		for _, name := range d.Tree(t) {
 			if strings.HasSuffix(name, ExposedSuffix) {
 				names = append(names, name)
 			}
@@ -312,16 +314,16 @@ func TestExposed(t *testing.T) {
 	}
 	assert.Empty(t, marks())
 	for _, name := range []string{"keys/2026-11-22.key", "room-secret"} {
-		require.NoError(t, os.Chmod(filepath.Join(d.path, name), 0o644))
+		require.NoError(t, os.Chmod(filepath.Join(d.Path, name), 0o644))
 	}
 	for range 2 {
 		_, err := d.Key(day("2026-11-22"))
 		require.NoError(t, err)
-		_, err = d.Secret()
+		_, err = keyring.RoomSecret(d.Dir)
 		require.NoError(t, err)
 		assert.ElementsMatch(t, []string{"room-secret.exposed", "keys/2026-11-22.key.exposed"}, marks())
 	}
-	purge(d, at("2026-12-06 12:00"), 14, true)
+	d.Purge(at("2026-12-06 12:00"), 14, true)
 	assert.Equal(t, []string{"room-secret.exposed"}, marks())
 }
 
@@ -329,17 +331,17 @@ func TestExposed(t *testing.T) {
 func TestForeignKey(t *testing.T) {
 	need.Root(t)
 	for owner, exposed := range map[int]bool{0: false, userID: false, otherID: true} {
-		d, said := newDir(t)
-		require.NoError(t, os.Chown(d.path, userID, -1))
-		path := put(t, d, "keys/2026-11-22.key", strings.Repeat("k", 32))
+		d, said := loggertest.New(t)
+		require.NoError(t, os.Chown(d.Path, userID, -1))
+		path := d.Put(t, "keys/2026-11-22.key", strings.Repeat("k", 32))
 		require.NoError(t, os.Chown(path, owner, -1))
-		reader, err := open(d.path, Options{})
+		reader, err := loggertest.Open(d.Path, Options{})
 		require.NoError(t, err)
 		defer reader.Close()
-		_, err = reader.ReadKey(day("2026-11-22"))
+		_, err = keyring.ReadKey(reader.Dir, day("2026-11-22"))
 		require.NoError(t, err)
 		assert.NoFileExists(t, path+ExposedSuffix, "who reads only tells nothing")
-		_, err = d.ReadKey(day("2026-11-22"))
+		_, err = keyring.ReadKey(d.Dir, day("2026-11-22"))
 		require.NoError(t, err)
 		if exposed {
 			assert.FileExists(t, path+ExposedSuffix)

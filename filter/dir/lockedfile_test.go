@@ -2,6 +2,7 @@ package dir_test
 
 import (
 	. "hushpipe/filter/dir"
+	"hushpipe/filter/loggertest"
 
 	"errors"
 	"io/fs"
@@ -14,11 +15,11 @@ import (
 )
 
 func TestOpenOwned(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	const name = "2026-11-22.1.journal"
 	own, err := d.OpenOwned(Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
 	require.NoError(t, err)
-	other, err := open(d.path, Options{})
+	other, err := loggertest.Open(d.Path, Options{})
 	require.NoError(t, err)
 	defer other.Close()
 	_, err = other.OpenOwned(Journal, name, os.O_RDWR)
@@ -38,7 +39,7 @@ func TestOpenOwned(t *testing.T) {
 }
 
 func TestCreateFile(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	write := func(text string, err error) func(*os.File) error {
 		return func(f *os.File) error {
 			_, werr := f.WriteString(text)
@@ -47,15 +48,15 @@ func TestCreateFile(t *testing.T) {
 		}
 	}
 	require.NoError(t, d.CreateFile(Journal, "2026-11-22.1.journal", write("one", nil)))
-	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1.journal"))
-	st, err := os.Stat(filepath.Join(d.path, "journal/2026-11-22.1.journal"))
+	assert.Equal(t, "one", d.Read(t, "journal/2026-11-22.1.journal"))
+	st, err := os.Stat(filepath.Join(d.Path, "journal/2026-11-22.1.journal"))
 	require.NoError(t, err)
 	assert.EqualValues(t, 0o600, st.Mode().Perm())
 
 	stop := errors.New("stop")
 	err = d.CreateFile(Journal, "2026-11-22.1.journal", write("two", stop))
 	assert.ErrorIs(t, err, stop)
-	assert.Contains(t, err.Error(), filepath.Join(d.path, "journal/2026-11-22.1.journal"))
-	assert.Equal(t, "one", read(t, d, "journal/2026-11-22.1.journal"))
-	assert.Equal(t, []string{"journal/2026-11-22.1.journal"}, tree(t, d))
+	assert.Contains(t, err.Error(), filepath.Join(d.Path, "journal/2026-11-22.1.journal"))
+	assert.Equal(t, "one", d.Read(t, "journal/2026-11-22.1.journal"))
+	assert.Equal(t, []string{"journal/2026-11-22.1.journal"}, d.Tree(t))
 }

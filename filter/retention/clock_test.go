@@ -1,13 +1,15 @@
-package retention
+package retention_test
 
 import (
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
-	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
+	"hushpipe/filter/loggertest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -148,11 +150,11 @@ func TestClock(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "log")
-			first, _ := openTest(t, path, dir.Options{})
+			first, _ := loggertest.OpenTest(t, path, dir.Options{})
 			fill(t, first, "2026-11-09", "2026-11-22")
 			for _, s := range tt.steps {
-				d, said := openTest(t, path, dir.Options{})
-				p := purge(d, at(s.now), 14, s.force)
+				d, said := loggertest.OpenTest(t, path, dir.Options{})
+				p := d.Purge(at(s.now), 14, s.force)
 				require.Empty(t, p.Errs, s.now)
 				assert.Equal(t, s.doubt, !p.Window.DoubtUntil.IsZero(), s.now)
 				if s.doubt {
@@ -175,9 +177,9 @@ func TestClock(t *testing.T) {
 // While the clock is in doubt, a line expires only if it had at the last time
 // that was believed: the lines of the real days may still come.
 func TestPlaceInDoubt(t *testing.T) {
-	d, _ := newDir(t)
-	require.Empty(t, purge(d, at("2026-11-22 10:00"), 14, false).Errs)
-	w := purge(d, at("2026-12-07 10:00"), 14, false).Window
+	d, _ := loggertest.New(t)
+	require.Empty(t, d.Purge(at("2026-11-22 10:00"), 14, false).Errs)
+	w := d.Purge(at("2026-12-07 10:00"), 14, false).Window
 	assert.Equal(t, calendar.Window{First: day("2026-11-09"), Today: day("2026-12-07"), DoubtUntil: at("2026-12-07 11:00")}, w)
 	for date, want := range map[string]calendar.Placement{
 		"2026-11-08": calendar.Expired, "2026-11-09": calendar.Open, "2026-11-22": calendar.Open, "2026-12-07": calendar.Open,
@@ -192,7 +194,7 @@ func TestPlaceInDoubt(t *testing.T) {
 }
 
 func TestDoubtAcrossProcesses(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	fill(t, d, "2026-11-09", "2026-11-22")
 	for _, step := range []struct{ now, want string }{
 		{"2026-11-22T10:00:00Z", "false 0"},
@@ -200,98 +202,80 @@ func TestDoubtAcrossProcesses(t *testing.T) {
 		{"2026-12-07T12:30:00+02:00", "true 0"}, // in another zone
 		{"2026-12-07T11:00:00Z", "false 42"},
 	} {
-		assert.Equal(t, []string{step.want}, dirtest.Children(t, "doubt", d.path, step.now), step.now)
+		assert.Equal(t, []string{step.want}, dirtest.Children(t, "doubt", d.Path, step.now), step.now)
 	}
 }
 
 func TestClockFile(t *testing.T) {
-	d, said := newDir(t)
-	put(t, d, today, "line\n")
-	purge(d, at("2026-11-22 10:00"), 14, false)
-	assert.Equal(t, "seen 2026-11-22T10:00:00Z\n", read(t, d, dir.ClockName))
-	purge(d, at("2026-12-07 10:00"), 14, false)
-	purge(d, at("2026-12-07 10:20").Add(time.Millisecond), 14, false)
+	d, said := loggertest.New(t)
+	d.Put(t, today, "line\n")
+	d.Purge(at("2026-11-22 10:00"), 14, false)
+	assert.Equal(t, "seen 2026-11-22T10:00:00Z\n", d.Read(t, dir.ClockName))
+	d.Purge(at("2026-12-07 10:00"), 14, false)
+	d.Purge(at("2026-12-07 10:20").Add(time.Millisecond), 14, false)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nchecked 2026-12-07T10:20:00Z\n",
-		read(t, d, dir.ClockName))
-	w := purge(d, at("2026-12-20 10:00"), 14, false).Window
+		d.Read(t, dir.ClockName))
+	w := d.Purge(at("2026-12-20 10:00"), 14, false).Window
 	assert.Equal(t, at("2026-12-20 11:00"), w.DoubtUntil)
 	assert.Equal(t, "seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nagain 2026-12-20T10:00:00Z\nchecked 2026-12-20T10:00:00Z\n",
-		read(t, d, dir.ClockName))
+		d.Read(t, dir.ClockName))
 	assert.Empty(t, *said)
 }
 
 func TestClockFileDamaged(t *testing.T) {
 	for _, text := range []string{"", "\n", "seen\n", "seen yesterday\n", "\x00\x00\x00", "felt 2026-11-22T10:00:00Z\n"} {
-		d, said := newDir(t)
+		d, said := loggertest.New(t)
 		fill(t, d, "2026-11-09", "2026-11-22")
-		path := put(t, d, dir.ClockName, text)
-		p := purge(d, at("2026-12-13 10:00"), 14, false)
+		path := d.Put(t, dir.ClockName, text)
+		p := d.Purge(at("2026-12-13 10:00"), 14, false)
 		assert.Empty(t, p.Errs)
 		assert.False(t, p.Window.DoubtUntil.IsZero(), "the newest line speaks")
 		if text != "" {
 			assert.Equal(t, dirtest.Notes{path + ": not used: is not a clock file"}, *said)
 		}
-		assert.Contains(t, read(t, d, dir.ClockName), "doubt 2026-12-13T10:00:00Z", "and it is made anew")
+		assert.Contains(t, d.Read(t, dir.ClockName), "doubt 2026-12-13T10:00:00Z", "and it is made anew")
 	}
 }
 
 // A disk that is full because nothing may be deleted must not stay full because
 // the doubt cannot be written down.
 func TestDoubtEndsWithoutAClockFile(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	fill(t, d, "2026-11-09", "2026-11-22")
-	require.NoError(t, unix.Mkfifo(filepath.Join(d.path, dir.ClockName), 0o600))
-	p := purge(d, at("2026-12-13 10:00"), 14, false)
+	require.NoError(t, unix.Mkfifo(filepath.Join(d.Path, dir.ClockName), 0o600))
+	p := d.Purge(at("2026-12-13 10:00"), 14, false)
 	assert.Len(t, p.Errs, 1)
 	assert.Empty(t, p.Deleted)
-	p = purge(d, at("2026-12-13 11:00"), 14, false)
+	p = d.Purge(at("2026-12-13 11:00"), 14, false)
 	assert.Len(t, p.Errs, 1)
 	assert.Len(t, p.Deleted, 42)
-	require.NoError(t, os.Remove(filepath.Join(d.path, dir.ClockName)))
-	assert.Empty(t, purge(d, at("2026-12-13 12:00"), 14, false).Errs)
-	assert.Equal(t, "seen 2026-12-13T12:00:00Z\n", read(t, d, dir.ClockName))
+	require.NoError(t, os.Remove(filepath.Join(d.Path, dir.ClockName)))
+	assert.Empty(t, d.Purge(at("2026-12-13 12:00"), 14, false).Errs)
+	assert.Equal(t, "seen 2026-12-13T12:00:00Z\n", d.Read(t, dir.ClockName))
 }
 
 // A new DIR on a key directory that others use has no lines to tell the time by.
 func TestSharedKeysVouchForTheTime(t *testing.T) {
-	old, _ := newDir(t)
+	old, _ := loggertest.New(t)
 	fill(t, old, "2026-11-09", "2026-11-22")
-	d, _ := openTest(t, filepath.Join(t.TempDir(), "new"), dir.Options{Keys: filepath.Join(old.path, dir.Keys)})
-	p := purge(d, at("2026-12-13 10:00"), 14, false)
+	d, _ := loggertest.OpenTest(t, filepath.Join(t.TempDir(), "new"), dir.Options{Keys: filepath.Join(old.Path, dir.Keys)})
+	p := d.Purge(at("2026-12-13 10:00"), 14, false)
 	assert.False(t, p.Window.DoubtUntil.IsZero())
 	assert.Empty(t, p.Deleted)
-	assert.Len(t, purge(d, at("2026-12-13 11:00"), 14, false).Deleted, 14)
+	assert.Len(t, d.Purge(at("2026-12-13 11:00"), 14, false).Deleted, 14)
 }
 
 // With nothing to compare it to, the clock is believed.
 func TestEmptyDirFollowsTheClock(t *testing.T) {
-	d, _ := newDir(t)
-	w := purge(d, at("2026-11-22 10:00"), 14, false).Window
+	d, _ := loggertest.New(t)
+	w := d.Purge(at("2026-11-22 10:00"), 14, false).Window
 	assert.Equal(t, calendar.Window{First: day("2026-11-09"), Today: day("2026-11-22")}, w)
-}
-
-func FuzzParseClock(f *testing.F) {
-	f.Add([]byte("seen 2026-11-22T10:00:00Z\ndoubt 2026-12-07T10:00:00Z\nchecked 2026-12-07T10:20:00Z\n"))
-	f.Add([]byte("doubt 2026-12-07T10:00:00Z\nagain 2026-12-20T10:00:00Z\n"))
-	f.Add([]byte("seen 2026-11-22T10:00:00+01:00"))
-	f.Add([]byte(""))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parseClock(text)
-		if err != nil {
-			return
-		}
-		again, err := parseClock(c.appendTo(nil))
-		require.NoError(t, err)
-		for _, pair := range [][2]time.Time{{c.seen, again.seen}, {c.doubt, again.doubt}, {c.again, again.again}, {c.checked, again.checked}} {
-			require.True(t, pair[0].Truncate(time.Second).Equal(pair[1]), "%s", text)
-		}
-	})
 }
 
 // TestClockIsRenewedHourly: a start writes no file that the disk may be slow to
 // take, if the last time seen is less than an hour ago.
 func TestClockIsRenewedHourly(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	seen := func() string {
 		text, err := d.ReadFile("", dir.ClockName)
 		require.NoError(t, err)
@@ -303,7 +287,7 @@ func TestClockIsRenewedHourly(t *testing.T) {
 		{"2026-11-22 13:00", "seen 2026-11-22T13:00:00Z\n"},
 		{"2026-11-22 12:30", "seen 2026-11-22T12:30:00Z\n"}, // put back
 	} {
-		require.Empty(t, purge(d, at(c.now), 14, false).Errs)
+		require.Empty(t, d.Purge(at(c.now), 14, false).Errs)
 		assert.Equal(t, c.seen, seen(), c.now)
 	}
 }

@@ -1,10 +1,7 @@
-package retention
+package retention_test
 
 import (
 	"errors"
-	"hushpipe/filter/calendar"
-	"hushpipe/filter/dir"
-	"hushpipe/filter/dirtest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,24 +9,29 @@ import (
 	"testing"
 	"time"
 
+	"hushpipe/filter/calendar"
+	"hushpipe/filter/dir"
+	"hushpipe/filter/dirtest"
+	"hushpipe/filter/loggertest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
 // fill makes the files of the days from first to last.
-func fill(t *testing.T, d *testDir, first, last string) {
+func fill(t *testing.T, d *loggertest.Dir, first, last string) {
 	t.Helper()
 	for day, end := day(first), day(last); day <= end; day++ {
-		put(t, d, dir.LogFile(day), "line\n")
-		put(t, d, "keys/"+dir.KeyFile(day), "0123456789abcdef0123456789abcdef")
-		put(t, d, "journal/"+day.String()+".1.journal", "journal")
-		put(t, d, "rooms/rooms-"+day.String()+".log", "2 x\n")
+		d.Put(t, dir.LogFile(day), "line\n")
+		d.Put(t, "keys/"+dir.KeyFile(day), "0123456789abcdef0123456789abcdef")
+		d.Put(t, "journal/"+day.String()+".1.journal", "journal")
+		d.Put(t, "rooms/rooms-"+day.String()+".log", "2 x\n")
 	}
 }
 
 // days returns the first and last day of the files that are left in sub.
-func days(t *testing.T, d *testDir, sub string) (first, last string, n int) {
+func days(t *testing.T, d *loggertest.Dir, sub string) (first, last string, n int) {
 	t.Helper()
 	names, err := d.Names(sub)
 	require.NoError(t, err)
@@ -61,9 +63,9 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, said := newDir(t)
+			d, said := loggertest.New(t)
 			fill(t, d, "2026-11-01", "2026-11-23")
-			p := purge(d, at(tt.now), tt.keep, false)
+			p := d.Purge(at(tt.now), tt.keep, false)
 			require.Empty(t, p.Errs)
 			assert.Len(t, p.Deleted, 3*(23-tt.n))
 			for _, sub := range []string{"", dir.Keys, dir.Journal} {
@@ -76,7 +78,7 @@ func TestPurgeKeepsTheRetention(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, rooms, 23, "they are kept for good")
 			assert.Empty(t, *said)
-			assert.Empty(t, purge(d, at(tt.now), tt.keep, false).Deleted, "nothing twice")
+			assert.Empty(t, d.Purge(at(tt.now), tt.keep, false).Deleted, "nothing twice")
 		})
 	}
 }
@@ -85,9 +87,9 @@ func TestPurgeOverLeapDayAndYearEnd(t *testing.T) {
 	for now, first := range map[string]string{
 		"2028-03-01 12:00": "2028-02-17", "2026-03-01 12:00": "2026-02-16", "2027-01-05 12:00": "2026-12-23",
 	} {
-		d, _ := newDir(t)
+		d, _ := loggertest.New(t)
 		fill(t, d, (day(now[:10]) - 30).String(), now[:10])
-		require.Empty(t, purge(d, at(now), 14, false).Errs)
+		require.Empty(t, d.Purge(at(now), 14, false).Errs)
 		got, _, n := days(t, d, "")
 		assert.Equal(t, first, got, now)
 		assert.Equal(t, 14, n, now)
@@ -99,10 +101,10 @@ func TestTheZoneOfNowDecidesToday(t *testing.T) {
 		hours int
 		today string
 	}{{-12, "2026-11-21"}, {0, "2026-11-22"}, {14, "2026-11-23"}} {
-		d, _ := newDir(t)
+		d, _ := loggertest.New(t)
 		fill(t, d, "2026-11-01", "2026-11-22")
 		now := at("2026-11-22 11:00").In(time.FixedZone("", zone.hours*3600))
-		p := purge(d, now, 14, false)
+		p := d.Purge(now, 14, false)
 		require.Empty(t, p.Errs)
 		assert.Equal(t, zone.today, p.Window.Today.String())
 		first, _, _ := days(t, d, "")
@@ -113,12 +115,12 @@ func TestTheZoneOfNowDecidesToday(t *testing.T) {
 // The name decides, never the time of the last change.
 func TestPurgeByNameNotByMtime(t *testing.T) {
 	for _, mtime := range []time.Time{at("2000-01-01 00:00"), at("2026-11-22 12:00"), at("2099-01-01 00:00")} {
-		d, _ := newDir(t)
+		d, _ := loggertest.New(t)
 		fill(t, d, "2026-11-01", "2026-11-22")
-		for _, name := range tree(t, d) {
-			require.NoError(t, os.Chtimes(filepath.Join(d.path, name), mtime, mtime))
+		for _, name := range d.Tree(t) {
+			require.NoError(t, os.Chtimes(filepath.Join(d.Path, name), mtime, mtime))
 		}
-		require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+		require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
 		first, _, n := days(t, d, "")
 		assert.Equal(t, "2026-11-09", first)
 		assert.Equal(t, 14, n)
@@ -145,77 +147,77 @@ func TestPurgeTouchesOnlyItsOwn(t *testing.T) {
 		"rooms/rooms-2026-01-01.pdf.damaged", "rooms/access-2026-01-01.log", "erased/2026-01-01.log", "erased/notes",
 		"other/access-2026-01-01.log", ".hushpipe-", ".hushpipe-1234", ".hushpipe-xxxxxxxxxxxxxxxx",
 	}
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	for _, name := range append(slices.Clone(kept), deleted...) {
-		put(t, d, name, "content\n")
+		d.Put(t, name, "content\n")
 	}
-	put(t, d, today, "line\n")
+	d.Put(t, today, "line\n")
 	kept = append(kept, today)
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	require.Empty(t, p.Errs)
 	assert.ElementsMatch(t, deleted, p.Deleted)
-	assert.ElementsMatch(t, kept, tree(t, d))
+	assert.ElementsMatch(t, kept, d.Tree(t))
 	order := func(sub string) int { return slices.IndexFunc(p.Deleted, func(s string) bool { return s[:4] == sub }) }
 	assert.Less(t, order("keys"), order("acce"), "keys go first")
 	assert.Less(t, order("acce"), order("jour"))
 }
 
 func TestPurgeDeletesAPlantedLinkNotItsTarget(t *testing.T) {
-	d, _ := newDir(t)
-	put(t, d, today, "line\n")
+	d, _ := loggertest.New(t)
+	d.Put(t, today, "line\n")
 	victim := filepath.Join(t.TempDir(), "victim")
 	require.NoError(t, os.WriteFile(victim, nil, 0o600))
-	require.NoError(t, os.Symlink(victim, filepath.Join(d.path, "access-2026-01-01.log")))
-	assert.Equal(t, []string{"access-2026-01-01.log"}, purge(d, at("2026-11-22 12:00"), 14, false).Deleted)
+	require.NoError(t, os.Symlink(victim, filepath.Join(d.Path, "access-2026-01-01.log")))
+	assert.Equal(t, []string{"access-2026-01-01.log"}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
 	assert.FileExists(t, victim)
 }
 
 func TestPurgeGoesOnPastAnError(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	fill(t, d, "2026-11-01", "2026-11-22")
-	require.NoError(t, os.Mkdir(filepath.Join(d.path, "access-2026-10-01.log.d"), 0o750))
-	require.NoError(t, os.RemoveAll(filepath.Join(d.path, dir.Keys)))
-	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.path, dir.Keys)))
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	require.NoError(t, os.Mkdir(filepath.Join(d.Path, "access-2026-10-01.log.d"), 0o750))
+	require.NoError(t, os.RemoveAll(filepath.Join(d.Path, dir.Keys)))
+	require.NoError(t, os.Symlink("elsewhere", filepath.Join(d.Path, dir.Keys)))
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	require.NotEmpty(t, p.Errs)
 	said := ""
 	for _, err := range p.Errs {
 		assert.NotContains(t, err.Error(), "\n")
 		said += err.Error() + "\n"
 	}
-	assert.Contains(t, said, "delete "+filepath.Join(d.path, "access-2026-10-01.log.d")+": is a directory; hint: remove it\n")
+	assert.Contains(t, said, "delete "+filepath.Join(d.Path, "access-2026-10-01.log.d")+": is a directory; hint: remove it\n")
 	first, _, n := days(t, d, "")
 	assert.Equal(t, "2026-10-01", first, "the directory that cannot be unlinked")
 	assert.Equal(t, 15, n)
 }
 
 func TestLeftoversAreSwept(t *testing.T) {
-	d, _ := newDir(t)
-	useAll(t, d)
-	before := tree(t, d)
+	d, _ := loggertest.New(t)
+	d.UseAll(t)
+	before := d.Tree(t)
 	for _, sub := range []string{"", dir.Keys, dir.Journal, dir.Rooms} {
-		put(t, d, filepath.Join(sub, ".hushpipe-"+dir.RandomHex()), "of a process that crashed")
+		d.Put(t, filepath.Join(sub, ".hushpipe-"+dir.RandomHex()), "of a process that crashed")
 	}
-	require.NoError(t, os.Symlink(today, filepath.Join(d.path, ".hushpipe-"+dir.RandomHex())))
+	require.NoError(t, os.Symlink(today, filepath.Join(d.Path, ".hushpipe-"+dir.RandomHex())))
 	// One that a process is making right now stays.
 	name := ".hushpipe-" + dir.RandomHex()
-	f, err := os.Create(filepath.Join(d.path, name))
+	f, err := os.Create(filepath.Join(d.Path, name))
 	require.NoError(t, err)
 	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
-	p := purge(d, at("2026-11-22 12:00"), 14, false)
+	p := d.Purge(at("2026-11-22 12:00"), 14, false)
 	assert.Empty(t, p.Errs)
 	assert.Len(t, p.Deleted, 5)
-	assert.ElementsMatch(t, append(before, name), tree(t, d))
+	assert.ElementsMatch(t, append(before, name), d.Tree(t))
 	f.Close()
-	assert.Equal(t, []string{name}, purge(d, at("2026-11-22 12:00"), 14, false).Deleted)
+	assert.Equal(t, []string{name}, d.Purge(at("2026-11-22 12:00"), 14, false).Deleted)
 }
 
 // A start can take a file that another process has made, and not locked yet,
 // for a leftover.
 func TestSweptInTheMaking(t *testing.T) {
-	d, _ := newDir(t)
-	put(t, d, today, "line\n")
-	other, _ := openTest(t, d.path, dir.Options{})
+	d, _ := loggertest.New(t)
+	d.Put(t, today, "line\n")
+	other, _ := loggertest.OpenTest(t, d.Path, dir.Options{})
 	stop, stopped := make(chan struct{}), make(chan []error)
 	go func() {
 		var errs []error
@@ -225,52 +227,52 @@ func TestSweptInTheMaking(t *testing.T) {
 				stopped <- errs
 				return
 			default:
-				errs = append(errs, purge(other, at("2026-11-22 12:00"), 14, false).Errs...)
+				errs = append(errs, other.Purge(at("2026-11-22 12:00"), 14, false).Errs...)
 			}
 		}
 	}()
 	var errs []error
 	for range 200 {
-		errs = append(errs, d.ReplaceFile("", "a", nil), os.RemoveAll(filepath.Join(d.path, dir.LinkName)), replaceLink(d))
+		errs = append(errs, d.ReplaceFile("", "a", nil), os.RemoveAll(filepath.Join(d.Path, dir.LinkName)), replaceLink(d))
 	}
 	close(stop)
 	assert.NoError(t, errors.Join(append(errs, <-stopped...)...))
-	assert.ElementsMatch(t, []string{dir.LinkName, today, "a"}, tree(t, d), "no temporary file stays")
+	assert.ElementsMatch(t, []string{dir.LinkName, today, "a"}, d.Tree(t), "no temporary file stays")
 }
 
 // TestFilesAhead: what a clock far ahead has dated to a day to come expires as long
 // after it was first seen as other files after their day. The time of the file is as
 // wrong as its name at first.
 func TestFilesAhead(t *testing.T) {
-	d, said := newDir(t)
+	d, said := loggertest.New(t)
 	wrong := at("2099-01-01 08:00")
 	ahead := []string{"access-2099-01-01.log", "keys/2099-01-01.key", "journal/2099-01-01.1.journal", "rooms/rooms-2099-01-01.log.damaged",
 		"access-2026-11-24.log"}
 	stay := []string{"access-2026-11-23.log", "access-2026-11-22.log", "rooms/rooms-2099-01-01.log"}
 	for _, name := range append(slices.Clone(ahead), stay...) {
-		put(t, d, name, "0123456789abcdef0123456789abcdef")
-		require.NoError(t, os.Chtimes(filepath.Join(d.path, name), wrong, wrong))
+		d.Put(t, name, "0123456789abcdef0123456789abcdef")
+		require.NoError(t, os.Chtimes(filepath.Join(d.Path, name), wrong, wrong))
 	}
 	for now := at("2026-11-22 12:00"); now.Before(at("2026-12-06 00:00")); now = now.Add(7 * time.Hour) {
-		assert.Empty(t, purge(d, now, 14, false).Deleted, now)
+		assert.Empty(t, d.Purge(now, 14, false).Deleted, now)
 	}
-	p := purge(d, at("2026-12-06 00:00"), 14, false)
+	p := d.Purge(at("2026-12-06 00:00"), 14, false)
 	assert.ElementsMatch(t, []string{"access-2026-11-22.log", "access-2099-01-01.log", "keys/2099-01-01.key", "journal/2099-01-01.1.journal",
 		"rooms/rooms-2099-01-01.log.damaged"}, p.Deleted, "of tomorrow and the day after the names decide")
-	assert.ElementsMatch(t, []string{"access-2026-11-23.log", "access-2026-11-24.log", "rooms/rooms-2099-01-01.log"}, without(tree(t, d), dir.ClockName))
+	assert.ElementsMatch(t, []string{"access-2026-11-23.log", "access-2026-11-24.log", "rooms/rooms-2099-01-01.log"}, without(d.Tree(t), dir.ClockName))
 	assert.Empty(t, *said)
 }
 
 // TestClockFarBehind: a clock that starts far behind, each time elsewhere, does not
 // make the files of today old.
 func TestClockFarBehind(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	fill(t, d, "2026-11-20", "2026-11-22")
 	for _, now := range []string{"1970-01-01 00:00", "2026-11-22 12:00", "1970-03-01 00:00", "2026-11-22 13:00", "2020-01-01 00:00", "2020-01-13 00:00", "2026-11-22 14:00"} {
-		assert.Empty(t, purge(d, at(now), 14, true).Deleted, now)
+		assert.Empty(t, d.Purge(at(now), 14, true).Deleted, now)
 	}
-	assert.Empty(t, purge(d, at("2020-06-01 00:00"), 14, true).Deleted)
-	assert.Len(t, purge(d, at("2020-06-15 00:00"), 14, true).Deleted, 9, "14 days went by")
+	assert.Empty(t, d.Purge(at("2020-06-01 00:00"), 14, true).Deleted)
+	assert.Len(t, d.Purge(at("2020-06-15 00:00"), 14, true).Deleted, 9, "14 days went by")
 }
 
 // TestPurgeSetsModesRight: secrets that were loosened are shut again; what an operator
@@ -298,14 +300,14 @@ func TestPurgeSetsModesRight(t *testing.T) {
 		{"a file of somebody else", "keys/notes.txt", 0o644, 0o644, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d, said := newDir(t)
-			useAll(t, d)
-			path := filepath.Join(d.path, tt.file)
+			d, said := loggertest.New(t)
+			d.UseAll(t)
+			path := filepath.Join(d.Path, tt.file)
 			if _, err := os.Stat(path); err != nil {
-				put(t, d, tt.file, "x")
+				d.Put(t, tt.file, "x")
 			}
 			require.NoError(t, os.Chmod(path, tt.mode))
-			require.Empty(t, purge(d, at("2026-11-22 12:00"), 14, false).Errs)
+			require.Empty(t, d.Purge(at("2026-11-22 12:00"), 14, false).Errs)
 			info, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, info.Mode().Perm())
@@ -320,7 +322,7 @@ func TestPurgeSetsModesRight(t *testing.T) {
 				assert.NoFileExists(t, exposed)
 			}
 			*said = nil
-			purge(d, at("2026-11-22 13:00"), 14, false)
+			d.Purge(at("2026-11-22 13:00"), 14, false)
 			assert.Equal(t, tt.want == tt.mode && tt.said != "", len(*said) > 0, "what was put right is reported once")
 		})
 	}

@@ -1,4 +1,4 @@
-package retention
+package retention_test
 
 import (
 	"errors"
@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"hushpipe/filter/loggertest"
+	. "hushpipe/filter/retention"
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
@@ -64,7 +67,7 @@ func TestRule(t *testing.T) {
 	for name, steps := range tests {
 		for _, of := range []Ruled{OfLines, OfKeys} {
 			t.Run(strings.ReplaceAll(name, " ", "-")+"/of="+filepath.Join("DIR", string(of)), func(t *testing.T) {
-				d, said := newDir(t)
+				d, said := loggertest.New(t)
 				leases := map[calendar.Period]*Lease{}
 				for i, s := range steps {
 					*said = nil
@@ -72,12 +75,12 @@ func TestRule(t *testing.T) {
 					var err error
 					switch {
 					case s.take > 0:
-						leases[s.take], rule, err = d.TakeLease(of, s.take, s.others)
+						leases[s.take], rule, err = TakeLease(d.Dir, of, s.take, s.others)
 					case s.end > 0:
 						leases[s.end].Release()
 						delete(leases, s.end)
 					case s.hand != "":
-						put(t, d, filepath.Join(string(of), dir.RuleName), s.hand)
+						d.Put(t, filepath.Join(string(of), dir.RuleName), s.hand)
 					}
 					if s.take == 0 {
 						looked, lookErr := CurrentRule(d.Dir, of, s.others)
@@ -89,7 +92,7 @@ func TestRule(t *testing.T) {
 					}
 					require.NoError(t, err, "step %d", i)
 					assert.Equal(t, s.want, rule, "step %d", i)
-					recorded, err := d.Rule(of)
+					recorded, err := Rule(d.Dir, of)
 					require.NoError(t, err)
 					assert.Equal(t, s.want, recorded, "step %d", i)
 					assert.Equal(t, s.said != "", len(*said) > 0, "step %d: %v", i, *said)
@@ -102,7 +105,7 @@ func TestRule(t *testing.T) {
 				}
 				_, err := Settle(d.Dir, of, 0)
 				require.NoError(t, err)
-				names, err := d.Names(of.locks())
+				names, err := d.Names(of.Locks())
 				require.NoError(t, err)
 				assert.False(t, slices.ContainsFunc(names, func(name string) bool { _, is := dir.ParseLease(name); return is }), "no lease is left")
 			})
@@ -116,10 +119,10 @@ func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
 	for _, tt := range []struct{ lines, keys, want calendar.Period }{
 		{8, 30, 8}, {30, 8, 8}, {8, 0, 8}, {30, 0, calendar.DefaultPeriod}, {0, 30, 30},
 	} {
-		d, _ := newDir(t)
+		d, _ := loggertest.New(t)
 		for path, keep := range map[string]calendar.Period{"keep": tt.lines, "keys/keep": tt.keys} {
 			if keep > 0 {
-				put(t, d, path, keep.String()+"\n")
+				d.Put(t, path, keep.String()+"\n")
 			}
 		}
 		looked, err := CurrentRule(d.Dir, OfKeys, 0)
@@ -135,47 +138,47 @@ func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
 // first.
 func TestShorterInBothFiles(t *testing.T) {
 	for _, order := range [][]Ruled{{OfKeys, OfLines}, {OfLines, OfKeys}} {
-		d, _ := newDir(t)
-		put(t, d, "keep", "14d\n")
-		put(t, d, "keys/keep", "14d\n")
+		d, _ := loggertest.New(t)
+		d.Put(t, "keep", "14d\n")
+		d.Put(t, "keys/keep", "14d\n")
 		for _, of := range order {
 			rule, err := Settle(d.Dir, of, 8)
 			require.NoError(t, err)
 			assert.Equal(t, calendar.Period(8), rule)
 		}
-		assert.Equal(t, "8d\n", read(t, d, "keep"), "%q first", order[0])
-		assert.Equal(t, "8d\n", read(t, d, "keys/keep"), "%q first", order[0])
+		assert.Equal(t, "8d\n", d.Read(t, "keep"), "%q first", order[0])
+		assert.Equal(t, "8d\n", d.Read(t, "keys/keep"), "%q first", order[0])
 	}
 }
 
 func TestNoRule(t *testing.T) {
-	d, _ := newDir(t)
+	d, _ := loggertest.New(t)
 	for _, of := range []Ruled{OfLines, OfKeys} {
 		rule, err := Settle(d.Dir, of, 0)
 		require.NoError(t, err)
 		assert.Equal(t, calendar.DefaultPeriod, rule)
-		recorded, err := d.Rule(of)
+		recorded, err := Rule(d.Dir, of)
 		require.NoError(t, err)
 		assert.Zero(t, recorded, "nothing is recorded that nobody asked for")
 	}
-	path := put(t, d, "keys/keep", "forever\n")
+	path := d.Put(t, "keys/keep", "forever\n")
 	_, err := Settle(d.Dir, OfKeys, 0)
 	assert.EqualError(t, err, "read "+path+": is not a retention; hint: write one, as in 14d")
 }
 
 // An earlier version recorded one retention, beside the keys.
 func TestRuleOfAnEarlierVersion(t *testing.T) {
-	d, _ := newDir(t)
-	put(t, d, "keys/keep", "30d\n")
+	d, _ := loggertest.New(t)
+	d.Put(t, "keys/keep", "30d\n")
 	rule, err := Settle(d.Dir, OfLines, 0)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.Period(30), rule)
 	rule, err = Settle(d.Dir, OfLines, 14)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.Period(14), rule)
-	assert.Equal(t, "14d\n", read(t, d, "keep"))
+	assert.Equal(t, "14d\n", d.Read(t, "keep"))
 
-	elsewhere, _ := openTest(t, filepath.Join(t.TempDir(), "log"), dir.Options{Keys: filepath.Join(d.path, dir.Keys)})
+	elsewhere, _ := loggertest.OpenTest(t, filepath.Join(t.TempDir(), "log"), dir.Options{Keys: filepath.Join(d.Path, dir.Keys)})
 	rule, err = Settle(elsewhere.Dir, OfLines, 0)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.DefaultPeriod, rule, "the keys of another DIR tell nothing of these lines")
@@ -184,10 +187,10 @@ func TestRuleOfAnEarlierVersion(t *testing.T) {
 // Of processes that start at the same time, each sees the leases of those before
 // it, and the last one the longest.
 func TestLeaseRace(t *testing.T) {
-	d, _ := newDir(t)
-	held, _, err := d.TakeLease(OfKeys, 60, 0)
+	d, _ := loggertest.New(t)
+	held, _, err := TakeLease(d.Dir, OfKeys, 60, 0)
 	require.NoError(t, err)
-	for _, said := range dirtest.Children(t, "keep", d.path, "3d", "90d", "14d", "1d", "30d") {
+	for _, said := range dirtest.Children(t, "keep", d.Path, "3d", "90d", "14d", "1d", "30d") {
 		assert.Contains(t, []string{"60d", "90d"}, said)
 	}
 	rule, err := Settle(d.Dir, OfKeys, 60)
@@ -198,8 +201,8 @@ func TestLeaseRace(t *testing.T) {
 
 // A process that is killed gives its lease up.
 func TestLeasesOfOthersAreNotHeld(t *testing.T) {
-	d, _ := newDir(t)
-	dirtest.Children(t, "keep", d.path, "90d")
+	d, _ := loggertest.New(t)
+	dirtest.Children(t, "keep", d.Path, "90d")
 	rule, err := Settle(d.Dir, OfKeys, 14)
 	require.NoError(t, err)
 	assert.Equal(t, calendar.Period(14), rule)
@@ -227,10 +230,10 @@ func TestPlantedLeases(t *testing.T) {
 				if strings.HasPrefix(name, "of") {
 					need.Root(t) // to give the directory away
 				}
-				d, said := newDir(t)
-				lease, _, err := d.TakeLease(of, 14, 0)
+				d, said := loggertest.New(t)
+				lease, _, err := TakeLease(d.Dir, of, 14, 0)
 				require.NoError(t, err)
-				path := filepath.Join(d.path, of.locks(), "keep-999d-0123456789abcdef")
+				path := filepath.Join(d.Path, of.Locks(), "keep-999d-0123456789abcdef")
 				require.NoError(t, plant(path))
 				looked, err := CurrentRule(d.Dir, of, 0)
 				require.NoError(t, err)
@@ -239,7 +242,7 @@ func TestPlantedLeases(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, calendar.Period(14), rule)
 				lease.Release()
-				later, rule, _ := d.TakeLease(of, 8, 0)
+				later, rule, _ := TakeLease(d.Dir, of, 8, 0)
 				assert.Equal(t, calendar.Period(8), rule)
 				later.Release()
 				assert.Contains(t, strings.Join(*said, "\n"), "hint: remove it")
@@ -250,20 +253,20 @@ func TestPlantedLeases(t *testing.T) {
 
 // Nobody but the owner of DIR can open a lock, and so hold it.
 func TestLocksArePrivate(t *testing.T) {
-	d, _ := newDir(t)
-	useAll(t, d)
+	d, _ := loggertest.New(t)
+	d.UseAll(t)
 	unlock, err := d.LockRooms(0)
 	require.NoError(t, err)
 	unlock()
 	for _, sub := range []string{dir.Locks, dir.KeyLocks} {
-		st, err := os.Stat(filepath.Join(d.path, sub))
+		st, err := os.Stat(filepath.Join(d.Path, sub))
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o700), st.Mode().Perm(), sub)
 		names, err := d.Names(sub)
 		require.NoError(t, err)
 		require.NotEmpty(t, names)
 		for _, name := range names {
-			st, err := os.Stat(filepath.Join(d.path, sub, name))
+			st, err := os.Stat(filepath.Join(d.Path, sub, name))
 			require.NoError(t, err)
 			assert.Equal(t, os.FileMode(0o600), st.Mode().Perm(), name)
 		}
