@@ -74,7 +74,7 @@ func Check(cfg Config) error {
 // warnForeign names the files that are not hushpipe's, and those that it would take
 // for its own: rotatelogs, say, can give its files the same names.
 func warnForeign(d *dir.Dir, cfg Config) {
-	used := retention.HoldsLines(d)
+	used := retention.HasRule(d)
 	claims := unclaimed(cfg.Path, cfg.Keys)
 	for _, sub := range []string{"", dir.Keys, dir.Journal} {
 		at := filepath.Join(cfg.Path, sub)

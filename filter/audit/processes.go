@@ -59,7 +59,7 @@ func (v *survey) below(d *dir.Dir) {
 	}
 	for _, name := range names {
 		nested, err := d.OpenNested(name)
-		if err != nil || !retention.HoldsLines(nested) {
+		if err != nil || !retention.HasRule(nested) {
 			if err == nil {
 				nested.Close()
 			}

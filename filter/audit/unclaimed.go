@@ -40,7 +40,7 @@ func unclaimed(path, keys string) (days []civil.Day) {
 
 // noteUnclaimed names such files that have not expired, before they are deleted.
 func (v *survey) noteUnclaimed(d *dir.Dir) {
-	if !retention.HoldsLines(d) {
+	if !retention.HasRule(d) {
 		return
 	}
 	var days []civil.Day

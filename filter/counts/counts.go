@@ -33,7 +33,7 @@ type Config struct {
 	Report     *dir.Reporter
 	// Copied returns a payload with a type as it is to be copied from one journal of day to
 	// another; nil: as it is.
-	Copied func(d *dir.Dir, day civil.Day, payload []byte) []byte
+	Reseal func(d *dir.Dir, day civil.Day, payload []byte) []byte
 }
 
 // NewTyped returns the journals of records with types that a process writes: those of

@@ -35,13 +35,13 @@ type Files struct {
 // another process is at for longer than patience, and then the error is ErrLocked.
 func (f *Files) Refresh(d *dir.Dir, patience time.Duration) error {
 	f.ledger.deliver(f.unions)
-	return f.refreshDays(d, f.ledger.take(nil), patience)
+	return f.refreshDays(d, f.ledger.takeDirty(nil), patience)
 }
 
 // refreshExpired is Refresh for the expired days whose journals this process has read.
 func (f *Files) refreshExpired(d *dir.Dir, patience time.Duration) error {
 	f.ledger.deliver(f.unions)
-	return f.refreshDays(d, f.ledger.take(f.unions), patience)
+	return f.refreshDays(d, f.ledger.takeDirty(f.unions), patience)
 }
 
 func (f *Files) refreshDays(d *dir.Dir, days []civil.Day, patience time.Duration) error {
@@ -83,8 +83,8 @@ func (f *Files) refreshDays(d *dir.Dir, days []civil.Day, patience time.Duration
 func (f *Files) dropUnions() {
 	first := f.cfg.Window().First
 	for day := range f.unions {
-		only := day < first || f.unions[day].isLate
-		if !f.keepsUnion(day) && !(only && f.ledger.isMarked(day)) {
+		only := day < first || f.unions[day].hasLate
+		if !f.keepsUnion(day) && !(only && f.ledger.isDirty(day)) {
 			delete(f.unions, day)
 		}
 	}
@@ -105,7 +105,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 		f.unions[day] = u
 	}
 	// Most is read before the lock, which is then held for a moment only.
-	if err := u.follow(d, names); !f.counts(u) {
+	if err := u.follow(d, names); !f.countsRooms(u) {
 		return err
 	}
 	unlock, err := d.LockRooms(patience)
@@ -124,8 +124,8 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 		{len(u.keys) > 1, "keys", "%s: the rooms of %s were counted under several keys; an address may be counted more than once"},
 		{u.counts.Overflow() > 0, "overflow", "%s: the journals of %s hold too many rooms or addresses; not all are counted"},
 	} {
-		if flaw.is && !u.said[flaw.topic] {
-			u.said[flaw.topic] = true
+		if flaw.is && !u.reported[flaw.topic] {
+			u.reported[flaw.topic] = true
 			f.cfg.Report.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, f.cfg.Path, day))
 		}
 	}
@@ -150,9 +150,9 @@ func (f *Files) markPartial(d *dir.Dir, u *union) error {
 	return err
 }
 
-// counts reports whether some process counted rooms on the union's day.
-func (f *Files) counts(u *union) bool {
-	return u.counted() || (len(u.settings) == 0 && len(u.read) > 0 || u.isLate) && f.cfg.Counting
+// countsRooms reports whether some process counted rooms on the union's day.
+func (f *Files) countsRooms(u *union) bool {
+	return u.counted() || (len(u.settings) == 0 && len(u.read) > 0 || u.hasLate) && f.cfg.Counting
 }
 
 // writeRooms merges the counts of a day into its room file.

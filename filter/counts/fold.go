@@ -113,7 +113,7 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) e
 		info, err := journal.ReadHeader(file)
 		switch from := originOf(info); {
 		case errors.Is(err, journal.ErrVersion):
-			errs = append(errs, f.keepAside(d, p, err.Error()))
+			errs = append(errs, f.setAside(d, p, err.Error()))
 			p.Close()
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", file.Name(), err))
@@ -123,7 +123,7 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) e
 		}
 	}
 	for from, list := range parts {
-		if list = f.worthwhile(list); len(list) > 0 {
+		if list = f.worthFolding(list); len(list) > 0 {
 			errs = append(errs, f.foldParts(d, day, from, list, typed))
 		}
 	}
@@ -136,9 +136,9 @@ func (f *Files) isFlawed(name string) bool {
 	return flawed
 }
 
-// worthwhile returns the parts that are to be folded now: not a large one for
+// worthFolding returns the parts that are to be folded now: not a large one for
 // the sake of a few small ones, and not a single one that is intact.
-func (f *Files) worthwhile(parts []*part) []*part {
+func (f *Files) worthFolding(parts []*part) []*part {
 	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.size, b.size) })
 	var sum int64
 	for _, p := range parts {
@@ -181,8 +181,8 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 				frames++
 				switch {
 				case typed && !journal.Type(payload[0]).IsSet():
-					if f.cfg.Copied != nil {
-						payload = f.cfg.Copied(d, day, payload)
+					if f.cfg.Reseal != nil {
+						payload = f.cfg.Reseal(d, day, payload)
 					}
 					return w.Append(payload)
 				case typed && len(records) > 0 && records[0] == payload[0] && len(records)+len(payload)-1 <= journal.MaxPayload:
@@ -226,7 +226,7 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 	var errs []error
 	for _, p := range parts {
 		if p.why != "" {
-			err = f.keepAside(d, p, p.why)
+			err = f.setAside(d, p, p.why)
 		} else {
 			err = d.Remove(dir.Journal, p.name)
 		}
@@ -237,8 +237,8 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 	return dir.Join(errs...)
 }
 
-// keepAside takes a file out of the journals, for somebody to look at.
-func (f *Files) keepAside(d *dir.Dir, p *part, why string) error {
+// setAside takes a file out of the journals, for somebody to look at.
+func (f *Files) setAside(d *dir.Dir, p *part, why string) error {
 	to := p.name + dir.DamagedSuffix
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err

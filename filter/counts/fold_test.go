@@ -28,8 +28,8 @@ func TestFoldOfLargeJournals(t *testing.T) {
 		for i, size := range tt.sizes {
 			parts = append(parts, &part{name: fmt.Sprint(i), size: size * mib / 4})
 		}
-		assert.Len(t, s.worthwhile(parts), tt.want, "%v", tt.sizes)
+		assert.Len(t, s.worthFolding(parts), tt.want, "%v", tt.sizes)
 		s.flawed["0"] = ""
-		assert.Positive(t, len(s.worthwhile(parts[:1])), "one that is damaged is always dealt with")
+		assert.Positive(t, len(s.worthFolding(parts[:1])), "one that is damaged is always dealt with")
 	}
 }

@@ -47,11 +47,11 @@ func WriteHosts(d *dir.Dir, path string, day civil.Day, m Merged, say func(topic
 	}
 	bound = m.Lost && (m.Grown || changed)
 	if bound || m.Roster.Overflow > 0 || m.Damaged {
-		err = replaceIfOther(d, dir.PartialMark(day), nil)
+		err = replaceIfChanged(d, dir.PartialMark(day), nil)
 	}
 	// The roster comes last: after it, the next time takes for granted what it says.
 	if err == nil {
-		err = replaceIfOther(d, dir.HostsFile(day), m.Roster.Append(nil))
+		err = replaceIfChanged(d, dir.HostsFile(day), m.Roster.Append(nil))
 	}
 	if err == nil && !m.Damaged && !m.Lost && whole && m.Roster.Overflow == 0 { // all that was counted is here again
 		err = dir.IfExists(d.Remove(dir.Rooms, dir.PartialMark(day)))
@@ -59,7 +59,7 @@ func WriteHosts(d *dir.Dir, path string, day civil.Day, m Merged, say func(topic
 	return bound, err
 }
 
-func replaceIfOther(d *dir.Dir, name string, text []byte) error {
+func replaceIfChanged(d *dir.Dir, name string, text []byte) error {
 	old, err := d.ReadFile(dir.Rooms, name)
 	if err == nil && string(old) == string(text) {
 		return nil

@@ -38,7 +38,7 @@ func (l *Ledger) deliverLate(unions map[civil.Day]*union) {
 			u = newUnion(id.day, l.cfg.Limits)
 			unions[id.day] = u
 		}
-		u.isLate = true
+		u.hasLate = true
 		u.keys[id.keyID] = true
 		u.addLate(late.records)
 		l.dirty[id.day] = true
@@ -55,10 +55,10 @@ func (u *union) addLate(records []byte) {
 
 // inherit takes over what is only in memory of the union before, nil for none.
 func (u *union) inherit(old *union) {
-	if old == nil || !old.isLate {
+	if old == nil || !old.hasLate {
 		return
 	}
-	u.isLate = true
+	u.hasLate = true
 	for id := range old.keys {
 		u.keys[id] = true
 	}

@@ -32,13 +32,13 @@ type Ledger struct {
 
 func newLedger(cfg *Config) *Ledger {
 	return &Ledger{cfg: cfg, dirty: map[civil.Day]bool{}, expiring: map[civil.Day]*union{},
-		late: map[journalID]*lateRecords{}, readTo: AnyDay}
+		late: map[journalID]*lateRecords{}, readTo: FirstDay}
 }
 
 // The first and the last of all days.
 const (
-	AnyDay  civil.Day = math.MinInt32
-	LastDay civil.Day = math.MaxInt32
+	FirstDay civil.Day = math.MinInt32
+	LastDay  civil.Day = math.MaxInt32
 )
 
 // Mark notes the days from first to last that have journals: their room files may
@@ -63,16 +63,16 @@ func (l *Ledger) markDay(day civil.Day) {
 	l.dirty[day] = true
 }
 
-// isBehind reports whether some day's room file may be.
-func (l *Ledger) isBehind() bool {
+// hasWork reports whether some day's room file may be.
+func (l *Ledger) hasWork() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.dirty)+len(l.expiring)+len(l.late) > 0
 }
 
-// take returns the days whose room file may be behind, newest first, which are then
+// takeDirty returns the days whose room file may be behind, newest first, which are then
 // marked no more; only those that are in held, unless it is nil.
-func (l *Ledger) take(held map[civil.Day]*union) (days []civil.Day) {
+func (l *Ledger) takeDirty(held map[civil.Day]*union) (days []civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for day := range l.dirty {
@@ -171,8 +171,8 @@ func (l *Ledger) deliver(unions map[civil.Day]*union) {
 	l.deliverLate(unions)
 }
 
-// isMarked reports whether a day's room file may be behind.
-func (l *Ledger) isMarked(day civil.Day) bool {
+// isDirty reports whether a day's room file may be behind.
+func (l *Ledger) isDirty(day civil.Day) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dirty[day]

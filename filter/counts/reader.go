@@ -37,15 +37,15 @@ func Read(path string, day civil.Day) (Day, error) {
 // what journals have got since the last time, and keeps the pairs in memory, 11
 // to 22 bytes each. It serves one goroutine.
 type Reader struct {
-	path  string
-	day   civil.Day
-	d     *dir.Dir // nil: not open
-	union *union
-	text  []byte // of the room file
-	had   []roomfile.Entry
-	wrong error            // why not all of text could be read
-	rooms []roomfile.Entry // of had, and of so many pairs
-	pairs int
+	path     string
+	day      civil.Day
+	d        *dir.Dir // nil: not open
+	union    *union
+	text     []byte // of the room file
+	onDisk   []roomfile.Entry
+	parseErr error            // why not all of text could be read
+	rooms    []roomfile.Entry // of had, and of so many pairs
+	pairs    int
 }
 
 // NewReader returns a reader of the counts of a day in the DIR at path.
@@ -91,11 +91,11 @@ func (r *Reader) Read() (Day, error) {
 	if same := bytes.Equal(text, r.text); !same || pairs != r.pairs {
 		if !same {
 			r.text = text
-			r.had, r.wrong = roomfile.Parse(text)
+			r.onDisk, r.parseErr = roomfile.Parse(text)
 		}
-		r.rooms, r.pairs = roomfile.Merge(r.had, u.counts.Summary()), pairs
+		r.rooms, r.pairs = roomfile.Merge(r.onDisk, u.counts.Summary()), pairs
 	}
-	if r.wrong != nil {
+	if r.parseErr != nil {
 		damaged = append(damaged, filepath.Join(r.path, dir.Rooms, dir.RoomFile(r.day)))
 	}
 	hosts, err := ReadHosts(r.d, r.day)

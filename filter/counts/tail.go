@@ -17,15 +17,15 @@ import (
 // counts as passed on from Passed on; Back reads it again. A journal that was folded comes
 // again with what it became.
 type Tail struct {
-	day      civil.Day
-	read     map[string]tailed // by name, what was read
-	passed   map[string]tailed
-	keys     map[[8]byte]bool
-	settings map[string]bool
+	day       civil.Day
+	read      map[string]progress // by name, what was read
+	committed map[string]progress
+	keys      map[[8]byte]bool
+	settings  map[string]bool
 }
 
-// tailed is how far a journal has been read.
-type tailed struct {
+// progress is how far a journal has been read.
+type progress struct {
 	offset int64
 	pairs  int
 	flawed bool // in part
@@ -33,7 +33,7 @@ type tailed struct {
 
 // NewTail returns one that begins with the first record of all journals.
 func NewTail(day civil.Day) *Tail {
-	return &Tail{day: day, read: map[string]tailed{}, passed: map[string]tailed{}, keys: map[[8]byte]bool{}, settings: map[string]bool{}}
+	return &Tail{day: day, read: map[string]progress{}, committed: map[string]progress{}, keys: map[[8]byte]bool{}, settings: map[string]bool{}}
 }
 
 var errEnough = errors.New("enough was read")
@@ -49,7 +49,7 @@ func (t *Tail) Next(d *dir.Dir, take func(payload []byte) bool) (more bool, err 
 	for name := range t.read {
 		if !slices.Contains(names, name) { // its records are in what it became
 			delete(t.read, name)
-			delete(t.passed, name)
+			delete(t.committed, name)
 		}
 	}
 	var errs []error
@@ -79,7 +79,7 @@ func (t *Tail) readOne(d *dir.Dir, name string, take func(payload []byte) bool) 
 		return false, nil
 	}
 	if st.Size() < of.offset {
-		of = tailed{} // cut short by somebody: what is in it now is new
+		of = progress{} // cut short by somebody: what is in it now is new
 	}
 	from := of.offset
 	info, err := journal.Read(f, from, func(payload []byte) error {
@@ -104,17 +104,17 @@ func (t *Tail) readOne(d *dir.Dir, name string, take func(payload []byte) bool) 
 	return enough, nil
 }
 
-// Passed says that all that was read has been passed on.
-func (t *Tail) Passed() {
+// Commit says that all that was read has been passed on.
+func (t *Tail) Commit() {
 	for name, of := range t.read {
-		t.passed[name] = of
+		t.committed[name] = of
 	}
 }
 
-// Back goes back to where Passed was called last.
-func (t *Tail) Back() {
+// Rollback goes back to where Passed was called last.
+func (t *Tail) Rollback() {
 	clear(t.read)
-	for name, of := range t.passed {
+	for name, of := range t.committed {
 		t.read[name] = of
 	}
 }

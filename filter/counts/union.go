@@ -20,21 +20,21 @@ import (
 type union struct {
 	day        civil.Day
 	counts     *rooms.Counts
-	alone      *rooms.Counts // of one DIR; nil: it is not asked for
+	oneDir     *rooms.Counts // of one DIR; nil: it is not asked for
 	read       map[string]int64
 	keys       map[[8]byte]bool
 	settings   map[string]bool
 	flawed     map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
 	partial    bool              // the mark is there
-	isLate     bool              // something in it is in no journal
+	hasLate    bool              // something in it is in no journal
 	late       []byte            // which records
 	lowerBound bool              // others may have counted what is not in it
-	said       map[string]bool   // what is wrong with the counts as a whole, by topic
+	reported   map[string]bool   // what is wrong with the counts as a whole, by topic
 }
 
 func newUnion(day civil.Day, limits rooms.Limits) *union {
 	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
-		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, said: map[string]bool{}}
+		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, reported: map[string]bool{}}
 }
 
 // journalNames lists the journals of each day. A listing that is made while a
@@ -105,8 +105,8 @@ func (u *union) followOne(d *dir.Dir, name string) error {
 	info, err := journal.Read(f, from, func(payload []byte) error {
 		if u.counts.Apply(payload) != nil {
 			foreign++
-		} else if u.alone != nil {
-			return u.alone.Apply(payload)
+		} else if u.oneDir != nil {
+			return u.oneDir.Apply(payload)
 		}
 		return nil
 	})

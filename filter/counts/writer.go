@@ -40,14 +40,14 @@ func (f *Files) Keep(d *dir.Dir, patience time.Duration) error {
 	if !f.becomeWriter(d) {
 		return f.refreshExpired(d, patience)
 	}
-	f.look(d)
+	f.markGrown(d)
 	return f.Refresh(d, patience)
 }
 
 // Finish is Keep at the end of this process. One that has counted nothing
 // new has nothing to do. The caller calls Resign then.
 func (f *Files) Finish(d *dir.Dir) error {
-	if !f.writer.active && !f.ledger.isBehind() {
+	if !f.writer.active && !f.ledger.hasWork() {
 		return nil
 	}
 	if f.cfg.Finish && !f.becomeWriter(d) {
@@ -57,7 +57,7 @@ func (f *Files) Finish(d *dir.Dir) error {
 	if lock := f.writer.lock; lock != nil && err == nil {
 		f.writer.lock = nil
 		lock.Close()
-		f.look(d)
+		f.markGrown(d)
 		err = f.Refresh(d, LockPatience)
 	}
 	return err
@@ -90,8 +90,8 @@ func (f *Files) Resign() {
 	f.writer = roomWriter{}
 }
 
-// look marks the days whose journals have changed since the last look.
-func (f *Files) look(d *dir.Dir) {
+// markGrown marks the days whose journals have changed since the last look.
+func (f *Files) markGrown(d *dir.Dir) {
 	names, err := journalNames(d)
 	sizes := map[string]int64{}
 	for day, of := range names {

@@ -208,7 +208,7 @@ func checkStreams(d *dir.Dir, path string) error {
 // mergeDay writes the counts of one day and its roster.
 func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
-	all := counts.NewSeveral(day)
+	all := counts.NewHostUnion(day)
 	has := make([]had, len(from))
 	for i, s := range from {
 		if s.d == nil {

@@ -59,7 +59,7 @@ func FindKeys(hosts []Source, keys string) string {
 // journals are left alone: those who had visitors in common cannot be told any more.
 func (t *Traffic) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
-	all := trafficlog.NewSeveral(day)
+	all := trafficlog.NewHostUnion(day)
 	var open []int // of from
 	for i, s := range from {
 		if s.d == nil {

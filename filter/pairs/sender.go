@@ -351,11 +351,11 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 				continue
 			}
 			if err := s.add(of, id, i, pairs, tokens); err != nil {
-				tail.Back()
+				tail.Rollback()
 				return err
 			}
 		}
-		tail.Passed()
+		tail.Commit()
 		if err != nil { // what could be read is sent
 			return dayError{err}
 		}

@@ -56,25 +56,25 @@ func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
 	return d.ReplaceFile("", dir.BoundsName, text)
 }
 
-// judge tells which files of lines, and which days, are past the bounds of a directory.
-type judge struct {
+// limits tells which files of lines, and which days, are past the bounds of a directory.
+type limits struct {
 	calendar.Bounds
 	first civil.Day // by the rule
 	v     Verdict
 }
 
-// judge returns what the bounds of d and its rule say now. An error does not keep the rule
+// limits returns what the bounds of d and its rule say now. An error does not keep the rule
 // from holding.
-func (v Verdict) judge(d *dir.Dir, rule calendar.Period) (judge, error) {
+func (v Verdict) limits(d *dir.Dir, rule calendar.Period) (limits, error) {
 	b, recorded, err := ReadBounds(d)
 	if !recorded && err == nil {
 		b = v.Bounds
 	}
-	return judge{b, v.First(rule), v}, err
+	return limits{b, v.First(rule), v}, err
 }
 
-// log reports whether lines are past the bounds, but for one on their number.
-func (j judge) log(l dir.Log) bool {
+// logPast reports whether lines are past the bounds, but for one on their number.
+func (j limits) logPast(l dir.Log) bool {
 	switch {
 	case l.Day < j.first:
 		return true
@@ -120,23 +120,23 @@ func (v Verdict) FirstKept(b calendar.Bounds, from civil.Day) civil.Day {
 	return from
 }
 
-// past reports whether the last lines of a day are past the bounds that say when.
-func (j judge) past(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
+// dayPast reports whether the last lines of a day are past the bounds that say when.
+func (j limits) dayPast(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
 
-// overIn tells of which days the files of sub serve nothing any more, before the rule says
+// dayOver tells of which days the files of sub serve nothing any more, before the rule says
 // so: a day is over when its last lines have gone, and so do its key and its journals. Where
 // lines are bounded in number, a journal in which something was counted stays, and late lines
 // may come for yesterday.
-func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
+func (j limits) dayOver(d *dir.Dir, sub string) func(civil.Day) bool {
 	switch {
 	case j.first == never || sub != dir.Keys && sub != dir.Journal || sub == dir.Keys && j.Shared:
 		return func(civil.Day) bool { return false }
 	case j.Entries == 0 || j.Shared:
-		return j.past
+		return j.dayPast
 	}
 	lines, err := d.Names("")
 	if err != nil {
-		return j.past // it is reported where they are deleted
+		return j.dayPast // it is reported where they are deleted
 	}
 	has := map[civil.Day]bool{}
 	for _, l := range dir.Logs(lines) {
@@ -145,7 +145,7 @@ func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 	if sub == dir.Journal {
 		counted, err := d.Names(dir.Rooms)
 		if err != nil {
-			return j.past
+			return j.dayPast
 		}
 		for _, name := range counted {
 			if day, _, ok := dir.DayOf(dir.Rooms, name); ok {
@@ -154,6 +154,6 @@ func (j judge) overIn(d *dir.Dir, sub string) func(civil.Day) bool {
 		}
 	}
 	return func(day civil.Day) bool {
-		return day < j.v.Window.Today-1 && !has[day] || j.past(day)
+		return day < j.v.Window.Today-1 && !has[day] || j.dayPast(day)
 	}
 }

@@ -52,7 +52,7 @@ func (k Kind) String() string {
 // and reports the others.
 func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	var p Purged
-	j, err := v.judge(d, rule)
+	j, err := v.limits(d, rule)
 	if err != nil && kind == Lines { // once for all kinds
 		p.Errs = append(p.Errs, err)
 	}
@@ -138,10 +138,10 @@ func (p *Purged) deleteDay(d *dir.Dir, sub string, day civil.Day) {
 
 // deleteExpired deletes the files of sub that are past the bounds, and
 // temporary files that crashed processes left. A key is overwritten first.
-func (p *Purged) deleteExpired(d *dir.Dir, sub string, j judge) {
-	over := j.overIn(d, sub)
+func (p *Purged) deleteExpired(d *dir.Dir, sub string, j limits) {
+	over := j.dayOver(d, sub)
 	p.deleteIf(d, sub, func(s dir.Sub, name string, day civil.Day) bool {
-		if log, _, ok := dir.ParseLog(name); ok && sub == "" && j.log(log) {
+		if log, _, ok := dir.ParseLog(name); ok && sub == "" && j.logPast(log) {
 			return true
 		}
 		if to, _, _, ok := dir.ParseHeld(name); ok && sub == dir.Held && j.v.Past(j.Bounds, to) {
@@ -196,7 +196,7 @@ func (p *Purged) expireActs(d *dir.Dir, v Verdict) {
 
 // expireFlags removes from the log of flags what no line is treated by that is there, or may
 // still come.
-func (p *Purged) expireFlags(d *dir.Dir, j judge) {
+func (p *Purged) expireFlags(d *dir.Dir, j limits) {
 	if j.first == never {
 		return
 	}

@@ -31,18 +31,18 @@ type Target interface {
 	// are placed by.
 	Judge(now time.Time, keep calendar.Period) Verdict
 	// Heed takes in the bounds that DIR records, on lines that are written from now on.
-	Heed(b calendar.Bounds)
+	SetBounds(b calendar.Bounds)
 	// Others is the longest period of the processes that live and take no leases, 0
 	// for none.
-	Others() calendar.Period
+	KeptByOthers() calendar.Period
 	// ReadExpiring counts what the days past the rule hold, which are deleted next, as
 	// far as it can be read in time. Nothing is deleted by the rule 0. The caller calls
 	// unlock when they are deleted.
 	ReadExpiring(v Verdict, rule calendar.Period) (unlock func())
 	// Deleted closes the files of lines that were deleted.
-	Deleted()
+	CloseDeleted()
 	// PurgeBelow purges the directories below DIR.
-	PurgeBelow(now time.Time, add func(Purged))
+	PurgeNested(now time.Time, add func(Purged))
 }
 
 // KeeperConfig is what a Keeper needs to know.
@@ -70,29 +70,29 @@ type Keeper struct {
 	failed   atomic.Bool    // something could not be deleted: it is tried again soon
 	nesting  atomic.Bool    // the directories below DIR are being purged
 
-	last lastLook // belongs to the goroutine of Look
-	keys keyRule  // to that which deletes keys
+	last lastCheck // belongs to the goroutine of Look
+	keys keyRule   // to that which deletes keys
 }
 
-// lastLook is what the look before found.
-type lastLook struct {
-	at     Target
+// lastCheck is what the look before found.
+type lastCheck struct {
+	target Target
 	lease  *Lease
 	keep   calendar.Period // of the lease
 	rule   calendar.Period // of the lines; 0: not known
 	others calendar.Period // the longest of processes that take no leases
 	bounds string          // beside the rule, as DIR records them
 	purged time.Time
-	on     civil.Day
+	day    civil.Day
 	hour   int
 }
 
 // keyRule is what the goroutine that deletes keys knows of their rule.
 type keyRule struct {
-	at    Target
-	lease *Lease
-	keep  calendar.Period // of the lease
-	rule  calendar.Period
+	target Target
+	lease  *Lease
+	keep   calendar.Period // of the lease
+	rule   calendar.Period
 }
 
 // NewKeeper returns a Keeper, which does nothing yet.
@@ -115,7 +115,7 @@ func (r *Keeper) Shorten(keep calendar.Period) bool {
 			return false
 		}
 		if r.keep.CompareAndSwap(was, int64(keep)) {
-			r.Hurry()
+			r.Wake()
 			return true
 		}
 	}
@@ -124,7 +124,7 @@ func (r *Keeper) Shorten(keep calendar.Period) bool {
 // Run looks once a minute and at each midnight, until Close.
 func (r *Keeper) Run() {
 	for {
-		next := time.NewTimer(r.Look())
+		next := time.NewTimer(r.Check())
 		select {
 		case <-next.C:
 		case <-r.wake:
@@ -136,8 +136,8 @@ func (r *Keeper) Run() {
 	}
 }
 
-// Hurry has Run look at once.
-func (r *Keeper) Hurry() {
+// Wake has Run look at once.
+func (r *Keeper) Wake() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -147,12 +147,12 @@ func (r *Keeper) Hurry() {
 // PurgeSoon has Run look at once, and purge.
 func (r *Keeper) PurgeSoon() {
 	r.failed.Store(true)
-	r.Hurry()
+	r.Wake()
 }
 
-// Look takes in the rules, purges hourly, at each day change and whenever a period
+// Check takes in the rules, purges hourly, at each day change and whenever a period
 // has become shorter, and returns when to come again.
-func (r *Keeper) Look() time.Duration {
+func (r *Keeper) Check() time.Duration {
 	r.work <- struct{}{}
 	defer func() { <-r.work }()
 	t := r.cfg.Target()
@@ -168,17 +168,17 @@ func (r *Keeper) Look() time.Duration {
 	now := r.cfg.Now().Round(0)
 	today := civil.DayOf(now)
 	last := &r.last
-	anew := t != last.at
+	anew := t != last.target
 	bounds := last.bounds
 	rule, others := r.settle(t)
 	since := now.Sub(last.purged)
-	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.on || now.Hour() != last.hour || bounds != last.bounds {
-		last.purged, last.on, last.hour = now, today, now.Hour()
+	if anew || rule < last.rule || r.failed.Swap(false) || since >= time.Hour || since < 0 || today != last.day || now.Hour() != last.hour || bounds != last.bounds {
+		last.purged, last.day, last.hour = now, today, now.Hour()
 		r.purge(t, now, rule, others)
 	} else {
 		r.deleteKeys(t, nil, others)
 	}
-	last.at, last.rule = t, rule
+	last.target, last.rule = t, rule
 	if rule == 0 {
 		r.failed.Store(true)
 	}
@@ -202,9 +202,9 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 		last.lease.Release()
 		last.lease = nil
 	}
-	anew := t != last.at || last.lease == nil
+	anew := t != last.target || last.lease == nil
 	answer, ok := dir.Within(d, r.settling, settlePatience, func() (a settled) {
-		a.others = t.Others()
+		a.others = t.KeptByOthers()
 		if anew {
 			a.lease, a.rule, a.err = TakeLease(d, OfLines, keep, a.others)
 		} else {
@@ -213,7 +213,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 		a.bounds, _, _ = ReadBounds(d) // an error is told where they delete
 		return a
 	})
-	if !ok && t == last.at {
+	if !ok && t == last.target {
 		return last.rule, last.others
 	} else if !ok {
 		return 0, 0
@@ -221,7 +221,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 	last.others = answer.others
 	if text := string(answer.bounds.AppendText(nil)); anew || text != last.bounds {
 		last.bounds = text
-		t.Heed(answer.bounds)
+		t.SetBounds(answer.bounds)
 	}
 	if answer.err != nil {
 		r.cfg.Report.Fault("keep", answer.err, "")
@@ -259,7 +259,7 @@ func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
 		kinds.Go(func() {
 			dir.WaitFor(DeletePatience, func() {
 				defer r.nesting.Store(false)
-				t.PurgeBelow(now, r.report)
+				t.PurgeNested(now, r.report)
 			})
 		})
 	}
@@ -268,10 +268,10 @@ func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
 
 // delete deletes the files of one kind, unless that is under way.
 func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
-	r.alone(t, kind, func() {
+	r.runAlone(t, kind, func() {
 		r.report(Delete(t.At(), kind, v, rule))
 		if kind == Lines {
-			t.Deleted()
+			t.CloseDeleted()
 		}
 	})
 }
@@ -280,14 +280,14 @@ func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
 // the time, else if the rule has become shorter.
 func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
 	keep, lines, d := r.Keep(), r.last.rule, t.At()
-	r.alone(t, Keys, func() {
+	r.runAlone(t, Keys, func() {
 		k := &r.keys
 		was := k.rule
 		var err error
-		if k.lease == nil || k.at != t || k.keep != keep {
+		if k.lease == nil || k.target != t || k.keep != keep {
 			k.lease.Release()
 			k.lease, k.rule, err = TakeLease(d, OfKeys, keep, others)
-			k.at, k.keep = t, keep
+			k.target, k.keep = t, keep
 		} else {
 			k.rule, err = Settle(d, OfKeys, max(keep, others))
 		}
@@ -304,9 +304,9 @@ func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
 	})
 }
 
-// alone runs do in a goroutine of its own, unless an earlier one of that kind is
+// runAlone runs do in a goroutine of its own, unless an earlier one of that kind is
 // still at it, and waits for it a moment.
-func (r *Keeper) alone(t Target, kind Kind, do func()) {
+func (r *Keeper) runAlone(t Target, kind Kind, do func()) {
 	done, ok := t.At().Use()
 	if !ok {
 		return

@@ -119,15 +119,15 @@ func CurrentRule(d *dir.Dir, of Ruled, others calendar.Period) (calendar.Period,
 	live, leaseErr := longestLease(d, of)
 	switch live = max(live, others); {
 	case live == 0:
-		live = kept(d, of, recorded)
+		live = ruleWithoutLeases(d, of, recorded)
 	case 0 < recorded && recorded < live:
 		live = recorded
 	}
 	return live, errors.Join(err, leaseErr)
 }
 
-// kept is the rule of a directory for which no process has a lease.
-func kept(d *dir.Dir, of Ruled, recorded calendar.Period) calendar.Period {
+// ruleWithoutLeases is the rule of a directory for which no process has a lease.
+func ruleWithoutLeases(d *dir.Dir, of Ruled, recorded calendar.Period) calendar.Period {
 	recorded = cmp.Or(recorded, calendar.DefaultPeriod)
 	if of == OfKeys && !d.KeysApart() {
 		if lines, err := record(d, OfLines); err == nil && 0 < lines { // else the rule of lines says so
@@ -147,7 +147,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case live == 0 && err != nil:
 		return 0, err
 	case live == 0:
-		return kept(d, of, recorded), leaseErr
+		return ruleWithoutLeases(d, of, recorded), leaseErr
 	case err != nil && !damaged:
 		return live, errors.Join(err, leaseErr)
 	case damaged:
@@ -238,9 +238,9 @@ func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 	return longest, errors.Join(errs...)
 }
 
-// HoldsLines reports whether DIR looks like one whose lines are hushpipe's to
+// HasRule reports whether DIR looks like one whose lines are hushpipe's to
 // delete: it records a rule.
-func HoldsLines(d *dir.Dir) bool {
+func HasRule(d *dir.Dir) bool {
 	for _, sub := range []string{"", dir.Keys} {
 		f, err := d.OpenFile(sub, dir.RuleName, unix.O_RDONLY)
 		if err == nil {

@@ -108,7 +108,7 @@ func (r *Reader) Below() (paths []string, errs []error) {
 			errs = append(errs, err)
 			continue
 		}
-		if retention.HoldsLines(below) {
+		if retention.HasRule(below) {
 			paths = append(paths, filepath.Join(r.path, name))
 		}
 		below.Close()
@@ -120,7 +120,7 @@ func (r *Reader) Below() (paths []string, errs []error) {
 // there.
 func (r *Reader) Foreign() (foreign []string, err error) {
 	names, err := r.d.Names("")
-	if err != nil || !retention.HoldsLines(r.d) { // all is somebody else's
+	if err != nil || !retention.HasRule(r.d) { // all is somebody else's
 		return nil, err
 	}
 	nested, err := r.d.Nested()
@@ -132,7 +132,7 @@ func (r *Reader) Foreign() (foreign []string, err error) {
 			if err != nil {
 				continue // Below says so
 			}
-			if inside, _ := below.Names(""); len(inside) > 0 && !retention.HoldsLines(below) {
+			if inside, _ := below.Names(""); len(inside) > 0 && !retention.HasRule(below) {
 				foreign = append(foreign, name)
 			}
 			below.Close()

@@ -11,14 +11,14 @@ import (
 
 // days tell by the clock where a line goes. Any goroutine may ask.
 type days struct {
-	now    func() time.Time
-	began  civil.Day // the oldest day that was kept then
-	window atomic.Pointer[calendar.Window]
-	over   atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
-	past   atomic.Pointer[func(dir.Log) bool]   // of files, as over is of days
-	kept   atomic.Int64                         // the first day whose lines are not past that
-	hours  bool                                 // lines go to the files of their hours
-	turn   atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
+	now        func() time.Time
+	began      civil.Day // the oldest day that was kept then
+	window     atomic.Pointer[calendar.Window]
+	dayPast    atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
+	logPast    atomic.Pointer[func(dir.Log) bool]   // of files, as over is of days
+	firstKept  atomic.Int64                         // the first day whose lines are not past that
+	hours      bool                                 // lines go to the files of their hours
+	generation atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
 }
 
 // init places days by the clock alone, until it is judged.
@@ -26,11 +26,11 @@ func (d *days) init(now func() time.Time, keep calendar.Period) {
 	today := civil.DayOf(now())
 	d.now, d.began = now, keep.First(today)
 	d.window.Store(&calendar.Window{First: d.began, Today: today})
-	d.kept.Store(int64(d.began))
+	d.firstKept.Store(int64(d.began))
 	d.changed()
 }
 
-func (d *days) changed() { d.turn.Add(1) }
+func (d *days) changed() { d.generation.Add(1) }
 
 // span is that of the open days, as of the last judgement of the clock.
 func (d *days) span() calendar.Window { return *d.window.Load() }
@@ -38,7 +38,7 @@ func (d *days) span() calendar.Window { return *d.window.Load() }
 // counted is span without the days that are past another bound: their journals are gone.
 func (d *days) counted() calendar.Window {
 	w := d.span()
-	w.First = max(w.First, civil.Day(d.kept.Load()))
+	w.First = max(w.First, civil.Day(d.firstKept.Load()))
 	return w
 }
 
@@ -46,7 +46,7 @@ func (d *days) counted() calendar.Window {
 // window follows it across midnight.
 func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	day, placement := d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
-	if over := d.over.Load(); placement == calendar.Open && over != nil && (*over)(day) {
+	if over := d.dayPast.Load(); placement == calendar.Open && over != nil && (*over)(day) {
 		placement = calendar.Expired
 	}
 	return day, placement
@@ -73,7 +73,7 @@ func (d *days) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placem
 
 // isPast reports whether the lines of a file are past another bound.
 func (d *days) isPast(l dir.Log) bool {
-	past := d.past.Load()
+	past := d.logPast.Load()
 	return past != nil && (*past)(l)
 }
 
@@ -88,5 +88,5 @@ func (d *days) Epoch() uint64 {
 	if d.hours {
 		at = 24*at + uint64(now.Hour())
 	}
-	return at<<32 | d.turn.Load()
+	return at<<32 | d.generation.Load()
 }

@@ -10,7 +10,7 @@ import (
 // in: only where there is none, since an existing one was counted with lines
 // that are gone.
 func (s *Store) Expired(days map[civil.Day]rooms.Sum) error {
-	return s.countExpired(days, counts.AnyDay)
+	return s.countExpired(days, counts.FirstDay)
 }
 
 // Recount is Expired for counts that are made of all lines of those days: they
@@ -23,7 +23,7 @@ func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error
 	if !s.cfg.Counting || len(days) == 0 || s.Hasher() == nil {
 		return nil
 	}
-	if err := s.lockSoon(); err != nil {
+	if err := s.tryLock(); err != nil {
 		return err
 	}
 	defer s.unlock()

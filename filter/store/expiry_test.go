@@ -42,7 +42,7 @@ func TestRetentionWaitsForNobody(t *testing.T) {
 	s.lock()                    // an Append that does not come back
 	s.rounds.busy <- struct{}{} // nor does the round
 	b.set(noon.Add(12 * time.Hour))
-	s.keeper.Look()
+	s.keeper.Check()
 	assert.Equal(t, []string{logFile(today)}, b.names(""))
 	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
 	assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), (today - 13).String())

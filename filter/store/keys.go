@@ -27,9 +27,9 @@ func (s *secrets) Key(day civil.Day, placement calendar.Placement) *pseudonym.Ke
 	return s.keys.Key(day, placement)
 }
 
-// keysSoon works on the key directory, which may lie on a disk that hangs: the
+// withKeyDir works on the key directory, which may lie on a disk that hangs: the
 // lines wait for it no longer than a moment.
-func (s *Store) keysSoon(d *place, work func()) {
+func (s *Store) withKeyDir(d *place, work func()) {
 	done, ok := d.Use()
 	if !ok {
 		return
@@ -74,4 +74,4 @@ func (s *Store) roomSecret() string {
 	return ""
 }
 
-func (s *Store) saveKeysSoon(d *place) { s.keysSoon(d, func() { s.saveKeys(d) }) }
+func (s *Store) saveKeysBriefly(d *place) { s.withKeyDir(d, func() { s.saveKeys(d) }) }

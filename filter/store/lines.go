@@ -11,10 +11,10 @@ import (
 
 // lineState is how the writing of lines goes.
 type lineState struct {
-	openErr  error // why there is no DIR
-	broke    bool  // lines are refused, as was said
-	suspect  bool  // a process was killed just before this one started
-	appended bool  // lines were written
+	openErr   error // why there is no DIR
+	refused   bool  // lines are refused, as was said
+	afterKill bool  // a process was killed just before this one started
+	appended  bool  // lines were written
 }
 
 // Append writes whole lines to the file of day, see daylog.Log.Append.
@@ -39,11 +39,11 @@ func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 	// for that clock, so it is questioned before the file is there.
 	if day > s.window.Load().Today+1 {
 		d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
-		s.keeper.Hurry()
-		s.saveKeysSoon(d)
+		s.keeper.Wake()
+		s.saveKeysBriefly(d)
 	}
 	if s.beginLines() {
-		if s.lines.suspect && s.cfg.Replays && d.log.Holds(day, lines) {
+		if s.lines.afterKill && s.cfg.Replays && d.log.Holds(day, lines) {
 			s.registry.NoteRepeated(d.Dir, day)
 		}
 	}
@@ -66,8 +66,8 @@ func (s *Store) beginLines() bool {
 		return false
 	}
 	s.lines.appended = true
-	if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.refreshed) {
-		s.rounds.refreshed = soon
+	if soon := s.cfg.Now().Round(0).Add(firstRound - minute); soon.Before(s.rounds.lastRun) {
+		s.rounds.lastRun = soon
 	}
 	return true
 }
@@ -79,13 +79,13 @@ func (s *Store) noteWritten(d *place, n int, err error) {
 	}
 	switch {
 	case err == nil:
-		if s.lines.broke {
-			s.lines.broke = false
+		if s.lines.refused {
+			s.lines.refused = false
 			s.report.Refuse(nil)
 			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
 	default:
-		s.lines.broke = true
+		s.lines.refused = true
 		s.report.Refuse(err)
 		s.report.Say("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, dir.ErrRemoved) || d.Moved() {

@@ -47,10 +47,10 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 	p.log.SetWindow(v.Window)
 	p.log.SetPast(past)
 	s.window.Store(&v.Window)
-	s.kept.Store(int64(v.FirstKept(bounds, v.Window.First)))
+	s.firstKept.Store(int64(v.FirstKept(bounds, v.Window.First)))
 	over := func(day civil.Day) bool { return v.Past(bounds, retention.LastOf(day, bounds)) }
-	s.over.Store(&over)
-	s.past.Store(&past)
+	s.dayPast.Store(&over)
+	s.logPast.Store(&past)
 	s.keys.Expire(v.Window.First, func(day civil.Day) bool { return !bounds.Shared && over(day) })
 	s.changed()
 	return v
@@ -68,12 +68,12 @@ func (p *place) recordBounds() {
 	} else {
 		p.unrecorded.Store(false)
 	}
-	p.Heed(*b)
+	p.SetBounds(*b)
 }
 
-// Heed takes the bound in entries of a newer policy. Where that has none, lines go on to
+// SetBounds takes the bound in entries of a newer policy. Where that has none, lines go on to
 // segments.
-func (p *place) Heed(b calendar.Bounds) {
+func (p *place) SetBounds(b calendar.Bounds) {
 	if own := p.store.cfg.Bounds; own != nil && p.unrecorded.Load() {
 		b = *own
 	} else if own != nil && b.Entries == 0 {
@@ -83,7 +83,7 @@ func (p *place) Heed(b calendar.Bounds) {
 	p.log.SetBounds(b)
 }
 
-func (p *place) Others() calendar.Period { return keptByEarlier(p.Dir, p.store.cfg.Now()) }
+func (p *place) KeptByOthers() calendar.Period { return keptByEarlier(p.Dir, p.store.cfg.Now()) }
 
 func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock func()) {
 	unlock = func() {}
@@ -97,8 +97,8 @@ func (p *place) ReadExpiring(v retention.Verdict, rule calendar.Period) (unlock 
 	return unlock
 }
 
-func (p *place) Deleted() { p.log.Forget() }
+func (p *place) CloseDeleted() { p.log.Forget() }
 
-func (p *place) PurgeBelow(now time.Time, add func(retention.Purged)) {
-	newPurger(p.store.cfg, p.store.report).below(p.Dir, now, false, add)
+func (p *place) PurgeNested(now time.Time, add func(retention.Purged)) {
+	newPurger(p.store.cfg, p.store.report).purgeNested(p.Dir, now, false, add)
 }

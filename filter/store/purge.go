@@ -61,8 +61,8 @@ func purge(cfg Config, force bool) (p Result, err error) {
 		defer results.Unlock()
 		p.Deleted, p.Errs = append(p.Deleted, some.Deleted...), append(p.Errs, some.Errs...)
 	}
-	v := s.all(d, now, force, add)
-	s.ledger.Mark(d, counts.AnyDay, counts.LastDay)
+	v := s.purge(d, now, force, add)
+	s.ledger.Mark(d, counts.FirstDay, counts.LastDay)
 	refreshed := s.files.Refresh(d, counts.LockPatience)
 	folded := s.files.Fold(d)
 	results.Lock()
@@ -103,15 +103,15 @@ func openToPurge(at Directory) (*dir.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keysMissing(d, at); err != nil {
+	if err := checkKeyDir(d, at); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// keysMissing returns an error for a DIR that has lines and no key directory.
-func keysMissing(d *dir.Dir, at Directory) error {
+// checkKeyDir returns an error for a DIR that has lines and no key directory.
+func checkKeyDir(d *dir.Dir, at Directory) error {
 	path := dir.KeyPath(at.Path, at.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // any other error will be reported later
@@ -147,10 +147,10 @@ func newPurger(cfg Config, report *dir.Reporter) *purger {
 	return p
 }
 
-// below purges the directories below DIR that record a rule of their own: those
+// purgeNested purges the directories below DIR that record a rule of their own: those
 // of other streams, or of loggers that are gone. A logger that lives there purges as
 // well, and neither waits for the other.
-func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) {
+func (p *purger) purgeNested(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) {
 	names, err := d.Nested()
 	if err != nil {
 		add(retention.Purged{Errs: []error{err}})
@@ -161,11 +161,11 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 		if err != nil {
 			continue
 		}
-		if retention.HoldsLines(below) { // else it is not hushpipe's
+		if retention.HasRule(below) { // else it is not hushpipe's
 			cfg := p.cfg
 			cfg.Path, cfg.Keys, cfg.Traffic = filepath.Join(p.cfg.Path, name), "", nil
 			one := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
-			one.all(below, now, force, add)
+			one.purge(below, now, force, add)
 			if err := one.files.Refresh(below, counts.LockPatience); err != nil {
 				add(retention.Purged{Errs: []error{err}})
 			}
@@ -180,7 +180,7 @@ func (p *purger) below(d *dir.Dir, now time.Time, force bool, add func(retention
 		}
 		add(done)
 	}
-	p.moved(d, now, add)
+	p.purgeMovedKeys(d, now, add)
 }
 
 // oldestLine is the day of the oldest lines of a directory, with what stands beside them.
@@ -188,7 +188,7 @@ func oldestLine(d *dir.Dir) civil.Day {
 	oldest := counts.LastDay
 	names, err := d.Names("")
 	if err != nil {
-		return counts.AnyDay // who knows
+		return counts.FirstDay // who knows
 	}
 	for _, name := range names {
 		if day, ok := dir.ExpiryDay("", name); ok {
@@ -198,10 +198,10 @@ func oldestLine(d *dir.Dir) civil.Day {
 	return oldest
 }
 
-// moved deletes the keys of other directories than this process uses: of a time
+// purgeMovedKeys deletes the keys of other directories than this process uses: of a time
 // before --keys, or with another one. Root does nothing by a path that another user
 // could have written down; that user's processes do it.
-func (p *purger) moved(d *dir.Dir, now time.Time, add func(retention.Purged)) {
+func (p *purger) purgeMovedKeys(d *dir.Dir, now time.Time, add func(retention.Purged)) {
 	paths, trusted := registry.KeyDirs(d)
 	if !trusted {
 		paths = nil
@@ -215,13 +215,13 @@ func (p *purger) moved(d *dir.Dir, now time.Time, add func(retention.Purged)) {
 	}
 	for _, path := range paths {
 		if path != mine {
-			p.keys(path, now, add)
+			p.purgeKeysAt(path, now, add)
 		}
 	}
 }
 
-// keys deletes the keys in a directory, "" for that in DIR.
-func (p *purger) keys(keys string, now time.Time, add func(retention.Purged)) {
+// purgeKeysAt deletes the keys in a directory, "" for that in DIR.
+func (p *purger) purgeKeysAt(keys string, now time.Time, add func(retention.Purged)) {
 	d, err := dir.Open(p.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { p.report.Say(msg, msg) }})
 	if err != nil {
 		return // it is reported where lines are written
@@ -239,9 +239,9 @@ func (p *purger) keys(keys string, now time.Time, add func(retention.Purged)) {
 	add(retention.Delete(d, retention.Keys, v, rule))
 }
 
-// all purges a directory, and those below it. add takes what came of it, from several
+// purge purges a directory, and those below it. add takes what came of it, from several
 // goroutines, perhaps after all has returned.
-func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) retention.Verdict {
+func (p *purger) purge(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) retention.Verdict {
 	others := keptByEarlier(d, now)
 	lines, err := retention.Settle(d, retention.OfLines, others)
 	v, judgeErr := retention.NewClock(d).Judge(now, cmp.Or(lines, calendar.DefaultPeriod), force)
@@ -280,7 +280,7 @@ func (p *purger) all(d *dir.Dir, now time.Time, force bool, add func(retention.P
 	}
 	kinds.Go(func() { p.deleteWithin(d, retention.Lines, add, func() retention.Purged { return p.endGroups(d) }) })
 	kinds.Wait()
-	dir.WaitFor(retention.DeletePatience, func() { p.below(d, now, force, add) })
+	dir.WaitFor(retention.DeletePatience, func() { p.purgeNested(d, now, force, add) })
 	return v
 }
 

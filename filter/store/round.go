@@ -13,11 +13,11 @@ import (
 // uses it, and a round the files.
 type rounds struct {
 	patience time.Duration // how long Tick waits for a round
-	under    chan struct{} // closed when the round under way has ended, nil for none
-	last     roundDone     // of the round before, or the one that has ended
+	running  chan struct{} // closed when the round under way has ended, nil for none
+	lastDone roundDone     // of the round before, or the one that has ended
 
-	refreshed, looked time.Time // of the last round, and of the last that looked at everything
-	lookedOn          civil.Day
+	lastRun, lastHourly time.Time // of the last round, and of the last that looked at everything
+	lastHourlyDay       civil.Day
 
 	busy  chan struct{} // full while somebody uses the files
 	files *counts.Files
@@ -25,12 +25,12 @@ type rounds struct {
 
 // await reports whether no round is under way any more.
 func (r *rounds) await() bool {
-	if r.under == nil {
+	if r.running == nil {
 		return true
 	}
 	select {
-	case <-r.under:
-		r.under = nil
+	case <-r.running:
+		r.running = nil
 		return true
 	case <-time.After(r.patience):
 		return false

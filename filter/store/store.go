@@ -56,7 +56,7 @@ type Store struct {
 	secrets
 	keeper *retention.Keeper
 	countWork
-	telling
+	reporting
 
 	groups *grouping // nil: no line is held back
 
@@ -72,8 +72,8 @@ type countWork struct {
 	journals *counts.Journals // of this process
 }
 
-// telling is what a Store tells of itself: to status, to metrics, and to the operator.
-type telling struct {
+// reporting is what a Store tells of itself: to status, to metrics, and to the operator.
+type reporting struct {
 	registry *registry.Registry
 	gauges   registry.Gauges
 	report   *dir.Reporter
@@ -157,7 +157,7 @@ func newStore(cfg Config) *Store {
 
 // counting completes what the counting of rooms needs to know.
 func (cfg Config) counting(c counts.Config, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) counts.Config {
-	c.Path, c.Limits, c.Counting, c.Settings, c.Copied = cfg.Path, cfg.Limits, cfg.Counting, cfg.Settings, cfg.copied(known)
+	c.Path, c.Limits, c.Counting, c.Settings, c.Reseal = cfg.Path, cfg.Limits, cfg.Counting, cfg.Settings, cfg.reseal(known)
 	return c
 }
 
@@ -184,25 +184,25 @@ func (s *Store) Tick() time.Duration {
 	}
 	now := s.cfg.Now().Round(0)
 	today := civil.DayOf(now)
-	hourly := due(now, s.rounds.looked, time.Hour) || today != s.rounds.lookedOn
-	if s.rounds.under == nil && (hourly || s.rounds.last.busy || due(now, s.rounds.refreshed, minute)) {
+	hourly := due(now, s.rounds.lastHourly, time.Hour) || today != s.rounds.lastHourlyDay
+	if s.rounds.running == nil && (hourly || s.rounds.lastDone.busy || due(now, s.rounds.lastRun, minute)) {
 		r := round{d: d, now: now, hourly: hourly}
-		s.rounds.refreshed = now
+		s.rounds.lastRun = now
 		if hourly {
-			s.rounds.looked, s.rounds.lookedOn = now, today
+			s.rounds.lastHourly, s.rounds.lastHourlyDay = now, today
 		}
 		s.forget(d.Dir)
 		// What this process has to say is in its journals before they are listed:
 		// of two processes the one that lists later sees the journals of both.
 		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d), s.flushTraffic(d))
-		s.rounds.under = make(chan struct{})
+		s.rounds.running = make(chan struct{})
 		done, _ := d.Use()
 		go func(ended chan<- struct{}) {
 			defer done()
-			s.rounds.last = s.run(r)
-			s.rounds.last.err = dir.Join(flushed, s.rounds.last.err)
+			s.rounds.lastDone = s.run(r)
+			s.rounds.lastDone.err = dir.Join(flushed, s.rounds.lastDone.err)
 			close(ended)
-		}(s.rounds.under)
+		}(s.rounds.running)
 		if d.Moved() {
 			s.report.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
 		}
@@ -210,11 +210,11 @@ func (s *Store) Tick() time.Duration {
 	if !s.rounds.await() {
 		return retryOpen
 	}
-	if errors.Is(s.rounds.last.err, dir.ErrRemoved) {
-		s.rounds.last.err = nil
+	if errors.Is(s.rounds.lastDone.err, dir.ErrRemoved) {
+		s.rounds.lastDone.err = nil
 		s.reopen(d)
 	}
-	if s.rounds.last.busy {
+	if s.rounds.lastDone.busy {
 		return retryOpen
 	}
 	return minute
@@ -224,7 +224,7 @@ func (s *Store) Tick() time.Duration {
 // where only they are refused, their records are all that still waits in memory.
 // An error that is not the system's will not pass, and is not waited for.
 func (s *Store) Settle(ctx context.Context) {
-	for s.lockSoon() == nil {
+	for s.tryLock() == nil {
 		d := s.usable()
 		var err error
 		if d != nil {
@@ -249,7 +249,7 @@ func (s *Store) Settle(ctx context.Context) {
 // waits for a round under way, for the lock of the room files and for the disk:
 // the caller bounds that.
 func (s *Store) Close() error {
-	if err := s.lockSoon(); err != nil {
+	if err := s.tryLock(); err != nil {
 		return err
 	}
 	defer s.unlock()
@@ -259,8 +259,8 @@ func (s *Store) Close() error {
 	}
 	s.forget(d.Dir)
 	flushed := dir.Join(s.flushTraffic(d), s.closeTraffic(), s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
-	if s.rounds.under != nil {
-		<-s.rounds.under
+	if s.rounds.running != nil {
+		<-s.rounds.running
 	}
 	if !d.Moved() {
 		s.keys.Restore(d.Dir)
@@ -282,7 +282,7 @@ func (s *Store) lock() { s.work <- struct{}{} }
 
 func (s *Store) unlock() { <-s.work }
 
-func (s *Store) lockSoon() error {
+func (s *Store) tryLock() error {
 	select {
 	case s.work <- struct{}{}:
 		return nil
@@ -308,7 +308,7 @@ func (s *Store) open() *place {
 	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, NoFollow: s.cfg.NoFollow, Create: true,
 		Notify: func(msg string) { s.report.Say(msg, msg) }})
 	if err != nil {
-		s.lines.openErr, s.lines.broke = err, true
+		s.lines.openErr, s.lines.refused = err, true
 		s.report.Refuse(err)
 		s.report.Say("open", err.Error()+"; lines wait in memory")
 		return nil
@@ -327,14 +327,14 @@ func (s *Store) open() *place {
 	d.log.WhenGone(s.keeper.PurgeSoon)
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
-	s.keeper.Hurry()
+	s.keeper.Wake()
 	s.startGroups(d)
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before it has come are not counted
 	}
-	s.lines.suspect = registry.KilledLately(d.Dir, s.cfg.Now())
+	s.lines.afterKill = registry.KilledLately(d.Dir, s.cfg.Now())
 	d.ShareWithEarlier(true) // until expiry knows
-	s.keysSoon(d, func() {
+	s.withKeyDir(d, func() {
 		s.keys.Load(d.Dir)
 		s.readKilled(d)
 		s.saveKeys(d)
@@ -363,7 +363,7 @@ func (s *Store) reopen(old *place) *place {
 	}
 	s.keys.Distrust()
 	s.readSecret(d)
-	s.saveKeysSoon(d)
+	s.saveKeysBriefly(d)
 	s.forget(old.Dir)
 	s.forget(d.Dir)
 	s.journals.Flush(d.Dir)

@@ -78,7 +78,7 @@ func (b *bed) open() *Store {
 	s := newStore(b.cfg)
 	s.keys.Patience = time.Minute
 	s.openWithin(time.Minute, time.Minute)
-	s.keeper.Look()
+	s.keeper.Check()
 	return s
 }
 
@@ -95,9 +95,9 @@ func (b *bed) pass(s *Store, d time.Duration) {
 
 // tick does what is due at the time that it is, beside the lines and behind them.
 func (b *bed) tick(s *Store) {
-	s.keeper.Look()
+	s.keeper.Check()
 	s.Tick()
-	s.keeper.Look() // at a DIR that Tick has made anew
+	s.keeper.Check() // at a DIR that Tick has made anew
 }
 
 func (b *bed) set(t time.Time) {
@@ -706,7 +706,7 @@ func TestRoundOfADirThatWasReplaced(t *testing.T) {
 	require.NoError(t, os.RemoveAll(b.dir))
 	<-s.rounds.busy
 	b.feed(f, s, users(today, "a", 1, 2))
-	<-s.rounds.under
+	<-s.rounds.running
 	assert.NotSame(t, old, s.dir.Load())
 	require.NoError(t, s.Close())
 	assert.Equal(t, "2 a\n", b.rooms(today))

@@ -21,7 +21,7 @@ type Stream struct {
 	Say  func(topic, line string)
 	Now  func() time.Time
 
-	thrown map[civil.Day]*pseudonym.Key
+	throwaway map[civil.Day]*pseudonym.Key
 }
 
 // Place leaves a line on the day that it bears.
@@ -34,7 +34,7 @@ func (s *Stream) Place(date civil.Day, dated bool) (civil.Day, calendar.Placemen
 
 // Key returns the day's key.
 func (s *Stream) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
-	if key := s.thrown[day]; key != nil {
+	if key := s.throwaway[day]; key != nil {
 		return key
 	}
 	if s.Keys != nil {
@@ -46,12 +46,12 @@ func (s *Stream) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 			s.Say("key-file", err.Error()+"; using a key that is thrown away")
 		}
 	}
-	if s.thrown == nil {
-		s.thrown = map[civil.Day]*pseudonym.Key{}
+	if s.throwaway == nil {
+		s.throwaway = map[civil.Day]*pseudonym.Key{}
 	}
 	key := new(pseudonym.Key)
 	rand.Read(key[:])
-	s.thrown[day] = key
+	s.throwaway[day] = key
 	return key
 }
 

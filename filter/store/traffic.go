@@ -25,15 +25,15 @@ type hits struct {
 type killedBefore struct {
 	known chan struct{} // closed once it is known
 
-	mu     sync.Mutex // guards what follows
-	late   bool       // lines came before it was known
-	doubts map[civil.Day]bool
-	of     *trafficlog.Killed // nil: nothing
+	mu         sync.Mutex // guards what follows
+	askedEarly bool       // lines came before it was known
+	doubtful   map[civil.Day]bool
+	found      *trafficlog.Killed // nil: nothing
 }
 
 // initTraffic is a part of newStore.
 func (s *Store) initTraffic() {
-	s.hits.killed.known, s.hits.killed.doubts = make(chan struct{}), map[civil.Day]bool{}
+	s.hits.killed.known, s.hits.killed.doubtful = make(chan struct{}), map[civil.Day]bool{}
 	cfg := s.cfg.traffic(s.counted, s.report, s.keys.Known)
 	cfg.Key, cfg.Forget = s.lineKey, s.forget
 	journals, files := trafficlog.New(cfg)
@@ -65,8 +65,8 @@ func (s *Store) lineKey(day civil.Day) *pseudonym.Key {
 	return key
 }
 
-// copied returns a payload of a journal with types as it is to be copied.
-func (cfg Config) copied(known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) func(*dir.Dir, civil.Day, []byte) []byte {
+// reseal returns a payload of a journal with types as it is to be copied.
+func (cfg Config) reseal(known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) func(*dir.Dir, civil.Day, []byte) []byte {
 	_, files := trafficlog.New(cfg.traffic(nil, nil, known))
 	return files.Resealed
 }
@@ -96,7 +96,7 @@ func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
 func (s *Store) Repeats(day civil.Day) *traffic.Repeats {
 	k := &s.hits.killed
 	k.mu.Lock()
-	late := k.late
+	late := k.askedEarly
 	k.mu.Unlock()
 	if !late {
 		select {
@@ -109,10 +109,10 @@ func (s *Store) Repeats(day civil.Day) *traffic.Repeats {
 	select {
 	case <-k.known:
 	default:
-		k.late = true
-		k.doubts[day] = true
+		k.askedEarly = true
+		k.doubtful[day] = true
 	}
-	return k.of.Repeats(day)
+	return k.found.Repeats(day)
 }
 
 // readKilled looks what processes counted last that were killed, once.
@@ -124,7 +124,7 @@ func (s *Store) readKilled(d *place) {
 	default:
 	}
 	var of *trafficlog.Killed
-	if s.hits.journals != nil && s.lines.suspect {
+	if s.hits.journals != nil && s.lines.afterKill {
 		of = s.hits.files.ReadKilled(d.Dir)
 	}
 	k.mu.Lock()
@@ -134,12 +134,12 @@ func (s *Store) readKilled(d *place) {
 		return
 	default:
 	}
-	for day := range k.doubts {
+	for day := range k.doubtful {
 		if of.Repeats(day) != nil { // it takes them away
 			s.report.Say("traffic-doubt", fmt.Sprintf("%s: the disk did not answer when the first lines came; if a process was killed, the traffic of its last lines may be counted twice", s.cfg.Path))
 		}
 	}
-	k.of = of
+	k.found = of
 	close(k.known)
 }
 
@@ -212,7 +212,7 @@ func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	if days == nil {
 		return nil
 	}
-	if err := s.lockSoon(); err != nil {
+	if err := s.tryLock(); err != nil {
 		return err
 	}
 	defer s.unlock()

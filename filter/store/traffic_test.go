@@ -318,7 +318,7 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 			_, _, err := PurgeDay(b.cfg.Directory, old)
 			require.NoError(t, err)
 			<-s.rounds.busy
-			<-s.rounds.under
+			<-s.rounds.running
 			tt.then(b, s)
 			require.NoError(t, s.Close())
 			require.NoError(t, os.RemoveAll(b.path(dir.Traffic)))

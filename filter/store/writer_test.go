@@ -249,7 +249,7 @@ func TestOneProcessReadsWhatExpires(t *testing.T) {
 	b.set(b.cfg.Now().Add(time.Hour))
 	var looks sync.WaitGroup
 	for _, s := range all {
-		looks.Go(func() { s.keeper.Look() })
+		looks.Go(func() { s.keeper.Check() })
 	}
 	looks.Wait()
 	read := 0
@@ -276,7 +276,7 @@ func TestReaderOfWhatExpiresIsStopped(t *testing.T) {
 	defer unlock()
 	b.set(b.cfg.Now().Add(time.Hour))
 	began := time.Now()
-	s.keeper.Look()
+	s.keeper.Check()
 	assert.Less(t, time.Since(began), 2*2*time.Second+retention.DeletePatience)
 	assert.Empty(t, b.names(dir.Journal))
 	require.NoError(t, os.Remove(b.path(dir.Rooms, dir.RoomFile(today))))

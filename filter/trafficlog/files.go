@@ -66,12 +66,12 @@ func newFiles(cfg *Config) *Files {
 
 // Refresh brings the files of the days up to date whose journals have changed, in the
 // order of the days: a name that stands on one day may stand on the next.
-func (f *Files) Refresh(d *dir.Dir) error { return f.refresh(d, counts.AnyDay, counts.LastDay) }
+func (f *Files) Refresh(d *dir.Dir) error { return f.refresh(d, counts.FirstDay, counts.LastDay) }
 
 // Expiring is Refresh for the days before first, whose journals are about to be deleted.
 // What a file does not take is kept in memory, and tried again.
 func (f *Files) Expiring(d *dir.Dir, first civil.Day) error {
-	return f.refresh(d, counts.AnyDay, first-1)
+	return f.refresh(d, counts.FirstDay, first-1)
 }
 
 func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {

@@ -19,10 +19,10 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Several is what the journals of one day hold together in several DIRs. Under one key, a
+// HostUnion is what the journals of one day hold together in several DIRs. Under one key, a
 // visitor of two hosts is one, and a visit may go over both. It reads journals of running
 // processes, and writes nothing to their DIRs. It serves one goroutine.
-type Several struct {
+type HostUnion struct {
 	day   civil.Day
 	hosts []severalHost
 	union *union // nil: nothing was read yet
@@ -45,17 +45,17 @@ type Part struct {
 	Copied bool   // another DIR has some of its records; they are counted once
 }
 
-// NewSeveral returns an empty one.
-func NewSeveral(day civil.Day) *Several { return &Several{day: day} }
+// NewHostUnion returns an empty one.
+func NewHostUnion(day civil.Day) *HostUnion { return &HostUnion{day: day} }
 
 // Add adds a DIR, which is read later. key is that of the day, nil where there is none.
-func (s *Several) Add(d *dir.Dir, key *pseudonym.Key) {
+func (s *HostUnion) Add(d *dir.Dir, key *pseudonym.Key) {
 	s.hosts = append(s.hosts, severalHost{Dir: d, key: key})
 }
 
 // Read reads the journals of all DIRs, and returns what each has. Names that stand on
 // earlier days in out go on standing. After an error, what could be read is in.
-func (s *Several) Read(out *dir.Dir) ([]Part, error) {
+func (s *HostUnion) Read(out *dir.Dir) ([]Part, error) {
 	known, err := readNames(out)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *Several) Read(out *dir.Dir) ([]Part, error) {
 }
 
 // begin begins the reading, of journals under several keys.
-func (s *Several) begin(keys []*pseudonym.Key) {
+func (s *HostUnion) begin(keys []*pseudonym.Key) {
 	u := s.union
 	if u.keys = len(keys); len(keys) == 0 {
 		keys = s.keysOf(func(*severalHost) bool { return true })
@@ -102,7 +102,7 @@ func (s *Several) begin(keys []*pseudonym.Key) {
 }
 
 // read reads the journals of one DIR.
-func (s *Several) read(h *severalHost) error {
+func (s *HostUnion) read(h *severalHost) error {
 	u := s.union
 	names, err := counts.TypedNames(h.Dir)
 	if err != nil {
@@ -157,11 +157,11 @@ func keptAside(d *dir.Dir, day civil.Day) bool {
 }
 
 // keys returns the keys of those DIRs that have hits, by their ids.
-func (s *Several) keys() []*pseudonym.Key {
+func (s *HostUnion) keys() []*pseudonym.Key {
 	return s.keysOf(func(h *severalHost) bool { return h.part.Hits > 0 })
 }
 
-func (s *Several) keysOf(has func(*severalHost) bool) (keys []*pseudonym.Key) {
+func (s *HostUnion) keysOf(has func(*severalHost) bool) (keys []*pseudonym.Key) {
 	for i := range s.hosts {
 		if h := &s.hosts[i]; h.key != nil && has(h) {
 			keys = append(keys, h.key)
@@ -176,7 +176,7 @@ func (s *Several) keysOf(has func(*severalHost) bool) (keys []*pseudonym.Key) {
 }
 
 // KeyIDs returns the ids of the keys under which hits were counted, in order.
-func (s *Several) KeyIDs() (ids []roomfile.KeyID) {
+func (s *HostUnion) KeyIDs() (ids []roomfile.KeyID) {
 	for _, key := range s.keys() {
 		ids = append(ids, key.ID())
 	}
@@ -184,7 +184,7 @@ func (s *Several) KeyIDs() (ids []roomfile.KeyID) {
 }
 
 // Options is with how many different options the hits were counted.
-func (s *Several) Options() int { return len(s.union.options) }
+func (s *HostUnion) Options() int { return len(s.union.options) }
 
 // alone is what one DIR has by itself. A nil one takes nothing.
 type alone struct {
@@ -225,7 +225,7 @@ type Merged struct {
 // of the room files the caller has. bound says that the figures are only a lower bound,
 // since what was counted before and is gone now cannot be united with what is new: the
 // file is then the one that has more hits.
-func (s *Several) Write(out *dir.Dir, m Merged) (bound bool, err error) {
+func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	known, err := readNames(out)
 	if err != nil {
 		return false, err

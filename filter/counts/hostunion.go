@@ -10,14 +10,14 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Several is what the journals of one day hold together in several DIRs. Under one key,
+// HostUnion is what the journals of one day hold together in several DIRs. Under one key,
 // an address that used a room on two hosts is one pair. It reads journals of running
 // processes, and writes nothing to their DIRs. It serves one goroutine.
-type Several struct{ union *union }
+type HostUnion struct{ union *union }
 
-// NewSeveral returns an empty one. A pair takes 11 to 22 bytes of memory.
-func NewSeveral(day civil.Day) *Several {
-	return &Several{newUnion(day, rooms.NoLimits)} // hosts have bounded what they counted
+// NewHostUnion returns an empty one. A pair takes 11 to 22 bytes of memory.
+func NewHostUnion(day civil.Day) *HostUnion {
+	return &HostUnion{newUnion(day, rooms.NoLimits)} // hosts have bounded what they counted
 }
 
 // Part is what one DIR has of the day.
@@ -28,7 +28,7 @@ type Part struct {
 }
 
 // Add takes in the journals of the DIR at path. After an error, what could be read is in.
-func (s *Several) Add(d *dir.Dir, path string) (p Part, err error) {
+func (s *HostUnion) Add(d *dir.Dir, path string) (p Part, err error) {
 	names, err := journalNames(d)
 	if err != nil {
 		return p, err
@@ -36,11 +36,11 @@ func (s *Several) Add(d *dir.Dir, path string) (p Part, err error) {
 	u := s.union
 	// Another host's journals: where a machine was cloned, some have the same names.
 	u.read, u.flawed = map[string]int64{}, map[string]string{}
-	u.alone = rooms.NewCounts(rooms.NoLimits)
+	u.oneDir = rooms.NewCounts(rooms.NoLimits)
 	err = u.follow(d, names[u.day])
 	p.Journals = len(u.read)
-	_, p.Pairs = u.alone.Size()
-	u.alone = nil
+	_, p.Pairs = u.oneDir.Size()
+	u.oneDir = nil
 	if err != nil {
 		return p, err
 	}
@@ -49,10 +49,10 @@ func (s *Several) Add(d *dir.Dir, path string) (p Part, err error) {
 }
 
 // Counted reports whether a host counted rooms on that day.
-func (s *Several) Counted() bool { return s.union.counted() }
+func (s *HostUnion) Counted() bool { return s.union.counted() }
 
 // Keys returns the ids of the keys under which they did, in order.
-func (s *Several) Keys() []roomfile.KeyID {
+func (s *HostUnion) Keys() []roomfile.KeyID {
 	ids := make([]roomfile.KeyID, 0, len(s.union.keys))
 	for id := range s.union.keys {
 		ids = append(ids, id)
@@ -61,13 +61,13 @@ func (s *Several) Keys() []roomfile.KeyID {
 }
 
 // Settings returns what the processes recorded that counted rooms.
-func (s *Several) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }
+func (s *HostUnion) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }
 
 // Overflow is in how many lines, at least, a new pair was left out by a bound.
-func (s *Several) Overflow() uint64 { return s.union.counts.Recorded() }
+func (s *HostUnion) Overflow() uint64 { return s.union.counts.Recorded() }
 
 // Rooms returns the counts, sorted by hash.
-func (s *Several) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
+func (s *HostUnion) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
 
 // Days returns the days that a DIR has journals of, in order.
 func Days(d *dir.Dir) ([]civil.Day, error) {
