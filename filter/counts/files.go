@@ -16,29 +16,32 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// LockPatience bounds the wait for the lock of the room files, where somebody waits for
-// the end.
+// LockPatience bounds the wait for the lock of the room files if somebody waits for
+// this process to end.
 const LockPatience = 3 * time.Second
 
-// Files are the room files of DIR, as this process keeps them. They serve one goroutine
-// at a time, which waits for the disk.
+// Files maintains the room files of DIR. One goroutine uses it at a time, and waits for
+// the disk.
 type Files struct {
 	cfg    *Config
 	ledger *Ledger
-	unions map[civil.Day]*union // of days near, in the room writer; in any, of expired days that are not in their room files yet
+	// unions holds, in the room writer, the open days near today; in every process, the
+	// expired days that their room files lack.
+	unions map[civil.Day]*union
 	writer roomWriter
-	flawed map[string]string // what was said of journals of which not all could be read
+	flawed map[string]string // by name, the last problem reported about a journal
 }
 
-// Refresh renews the room files of the days that changed. A day of which
-// something could not be read or written stays marked. So do the days whose room files
-// another process is at for longer than patience, and then the error is ErrLocked.
+// Refresh rewrites the room files of the dirty days. A day stays dirty if something
+// could not be read or written, or if another process holds the lock of the room files
+// for longer than patience; then the error is ErrLocked.
 func (f *Files) Refresh(d *dir.Dir, patience time.Duration) error {
 	f.ledger.deliver(f.unions)
 	return f.refreshDays(d, f.ledger.takeDirty(nil), patience)
 }
 
-// refreshExpired is Refresh for the expired days whose journals this process has read.
+// refreshExpired is Refresh for only the expired days whose journals this process has
+// read.
 func (f *Files) refreshExpired(d *dir.Dir, patience time.Duration) error {
 	f.ledger.deliver(f.unions)
 	return f.refreshDays(d, f.ledger.takeDirty(f.unions), patience)
@@ -60,7 +63,7 @@ func (f *Files) refreshDays(d *dir.Dir, days []civil.Day, patience time.Duration
 	var errs []error
 	locked := false
 	for _, day := range days {
-		if locked { // the other days' journals need not be read to find that out
+		if locked { // no need to read the other days' journals to find that out
 			f.ledger.markDay(day)
 			continue
 		}
@@ -71,14 +74,14 @@ func (f *Files) refreshDays(d *dir.Dir, days []civil.Day, patience time.Duration
 			}
 			errs = append(errs, err)
 		} else if !f.keepsUnion(day) {
-			delete(f.unions, day) // an archive has many days
+			delete(f.unions, day) // an archive has too many days to keep them all
 		}
 	}
 	return dir.Join(errs...)
 }
 
-// dropUnions forgets the unions that are not needed for the next round. An expired
-// day's that is not in its room file yet is all that is left of the day, and so are
+// dropUnions drops the unions that the next round does not need. The union of an
+// expired day that its room file lacks is the only copy of that day's counts, as are
 // late records.
 func (f *Files) dropUnions() {
 	first := f.cfg.Window().First
@@ -90,21 +93,21 @@ func (f *Files) dropUnions() {
 	}
 }
 
-// keepsUnion reports whether the union of a day stays in memory between two rounds:
-// in the process that writes the room files, of a day that more lines are expected of.
+// keepsUnion reports whether a day's union stays in memory between two rounds: only the
+// process that writes the room files keeps it, for days that still get lines.
 func (f *Files) keepsUnion(day civil.Day) bool {
 	return f.writer.active && f.cfg.Window().IsNear(day) && day >= f.cfg.Window().First
 }
 
-// refreshDay replaces the room file of one day by the larger, hash by hash, of
-// what it holds and what its journals hold, under one lock.
+// refreshDay replaces a day's room file: for each hash it writes the larger of the
+// numbers in the old file and in the journals, under one lock.
 func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience time.Duration) error {
 	u := f.unions[day]
 	if u == nil {
 		u = newUnion(day, f.cfg.Limits)
 		f.unions[day] = u
 	}
-	// Most is read before the lock, which is then held for a moment only.
+	// Most is read before the lock is taken, so that it is held only for a moment.
 	if err := u.follow(d, names); !f.countsRooms(u) {
 		return err
 	}
@@ -135,8 +138,9 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 	return dir.Join(err, f.writeRooms(d, day, u.counts.Summary()), f.markPartial(d, u))
 }
 
-// markPartial marks the room file of a day whose counts lack pairs:
-// the file outlives the journals, which tell how many, and has no room for it.
+// markPartial marks the room file of a day whose counts lack pairs. The mark is needed
+// because the file outlives the journals, which record how many pairs are missing, and
+// its format has no place for that.
 func (f *Files) markPartial(d *dir.Dir, u *union) error {
 	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
 		return nil
@@ -150,21 +154,22 @@ func (f *Files) markPartial(d *dir.Dir, u *union) error {
 	return err
 }
 
-// countsRooms reports whether some process counted rooms on the union's day.
+// countsRooms reports whether any process counted rooms on the union's day.
 func (f *Files) countsRooms(u *union) bool {
 	return u.counted() || (len(u.settings) == 0 && len(u.read) > 0 || u.hasLate) && f.cfg.Counting
 }
 
-// writeRooms merges the counts of a day into its room file.
+// writeRooms merges a day's counts into its room file.
 func (f *Files) writeRooms(d *dir.Dir, day civil.Day, counted []roomfile.Entry) error {
 	_, _, err := writeRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
 	return err
 }
 
-// writeRooms replaces the room file of a day by the larger, hash by hash, of what it
-// holds and of counted, and reports whether that made it another one, and whether it is
-// now what was counted. It says where the file of the DIR at path could not be read. The
-// caller has the lock of the room files.
+// writeRooms replaces a day's room file: for each hash it writes the larger of the
+// numbers in the old file and in counted. changed reports whether the file differs from
+// before, whole whether it now equals counted. A file that cannot be parsed is set
+// aside and reported with say; path is that of DIR. The caller holds the lock of the
+// room files.
 func writeRooms(d *dir.Dir, path string, day civil.Day, counted []roomfile.Entry, say func(topic, line string)) (changed, whole bool, err error) {
 	name := dir.RoomFile(day)
 	old, err := d.ReadFile(dir.Rooms, name)
@@ -194,10 +199,10 @@ func firstLine(err error) string {
 	return line
 }
 
-// checkLate looks whether late records make a whole count. They do not where other
-// processes counted on that day what this one has not read: the sets cannot be united
-// any more, and the larger number is only a lower bound. The caller has the lock of
-// the room files.
+// checkLate decides whether late records complete the count. They do not if other
+// processes counted, on that day, something that this one has not read: then the sets
+// can no longer be united, and the larger number is only a lower bound. The caller
+// holds the lock of the room files.
 func (f *Files) checkLate(d *dir.Dir, u *union) error {
 	if len(u.late) == 0 || u.lowerBound {
 		return nil
@@ -219,10 +224,9 @@ func (f *Files) checkLate(d *dir.Dir, u *union) error {
 	return nil
 }
 
-// CountExpired makes the room files of days past the retention whose lines came
-// in: only where there is none, since an existing one was counted with lines that are
-// gone. Those of the days before anew are made of all lines of their day: they take the
-// place of what is there.
+// CountExpired writes the room files of days past the retention for which late lines
+// arrived. An existing file stays, since it also counted lines that are gone. The
+// counts of days before anew come from all lines of their day, and replace it.
 func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.Sum, anew civil.Day) error {
 	unlock, err := d.LockRooms(LockPatience)
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 	"hushpipe/format/civil"
 )
 
-// The journals of processes that have ended are folded: those of one day and
-// origin become one. It is on the disk before its parts are deleted, and a
-// journal may be read any number of times, so a crash in between leaves more
-// files and the same counts. What could not be read of a part is kept aside,
-// with the whole of it, as NAME.damaged.
+// Folding merges the journals of ended processes: those of the same day and origin
+// become one. The new journal is on the disk before its parts are deleted, and a
+// journal may be read any number of times, so a crash in between leaves more files and
+// the same counts. A part that could not be read completely is kept whole, as
+// NAME.damaged.
 
-// origin is what a journal's header says of its records; none is known where
-// that is damaged, and a header without an origin stands for that.
+// origin identifies the key and settings in a journal's header. It is zero if the
+// header is damaged, or records neither.
 type origin struct {
 	keyID    [8]byte
 	settings string
@@ -35,23 +35,23 @@ func originOf(info journal.Info) origin {
 	return origin{info.KeyID, string(info.Settings)}
 }
 
-// part is the journal of a process that has ended, locked until it is closed.
+// part is the journal of an ended process, locked until it is closed.
 type part struct {
 	*os.File
 	name string
 	size int64
-	why  string // not all of it could be read
+	why  string // why not all of it could be read
 }
 
 const (
-	// largePart is the size from which it matters how often a journal is
-	// copied: at each fold of a larger one, a quarter has to come in.
+	// largePart is the size from which copying costs matter: a larger journal is folded
+	// again only when at least a quarter of its size has come in.
 	largePart = 1 << 20
-	// maxParts bounds the files that are open while folding.
+	// maxParts bounds the open files of a fold.
 	maxParts = 64
 )
 
-// Fold folds the journals of all days that are kept, and those of records with types.
+// Fold folds the journals of all days that are kept, including typed journals.
 func (f *Files) Fold(d *dir.Dir) error {
 	names, err := journalNames(d)
 	typed, typedErr := TypedNames(d)
@@ -87,7 +87,7 @@ func (f *Files) Fold(d *dir.Dir) error {
 	return nil
 }
 
-// foldDay folds those of a day's journals whose writers have ended.
+// foldDay folds a day's journals whose writers have ended.
 func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) error {
 	if len(names) < 2 && !slices.ContainsFunc(names, f.isFlawed) {
 		return nil
@@ -104,7 +104,7 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) e
 	for _, name := range names {
 		file, err := d.OpenOwned(dir.Journal, name, os.O_RDWR)
 		if err != nil {
-			continue // its writer lives, or the reading for the room file says why
+			continue // its writer lives, or reading it for the room file reports why
 		}
 		p := &part{File: file, name: name}
 		if st, err := file.Stat(); err == nil {
@@ -130,14 +130,14 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) e
 	return dir.Join(errs...)
 }
 
-// isFlawed reports whether not all of a journal could be read.
+// isFlawed reports whether a journal could not be read completely.
 func (f *Files) isFlawed(name string) bool {
 	_, flawed := f.flawed[name]
 	return flawed
 }
 
-// worthFolding returns the parts that are to be folded now: not a large one for
-// the sake of a few small ones, and not a single one that is intact.
+// worthFolding returns the parts to fold now: no large one for the sake of a few small
+// ones, and no single one that is intact.
 func (f *Files) worthFolding(parts []*part) []*part {
 	slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.size, b.size) })
 	var sum int64
@@ -158,11 +158,12 @@ func (f *Files) worthFolding(parts []*part) []*part {
 	return parts
 }
 
-// errNothing says that there is nothing to fold.
+// errNothing aborts the creation of a journal that would be empty.
 var errNothing = errors.New("no record can be read")
 
-// foldParts makes one journal of several, and deletes them. Payloads become as long as
-// they may be; those with a type that it does not know stay as they are.
+// foldParts merges parts into one journal, and deletes them. It combines records into
+// payloads of maximal length. Payloads of types that it does not know are copied as
+// they are.
 func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part, typed bool) error {
 	name := dir.NewJournal(day)
 	if typed {
@@ -237,7 +238,7 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 	return dir.Join(errs...)
 }
 
-// setAside takes a file out of the journals, for somebody to look at.
+// setAside renames a part so that it is no longer a journal, for somebody to look at.
 func (f *Files) setAside(d *dir.Dir, p *part, why string) error {
 	to := p.name + dir.DamagedSuffix
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
@@ -247,8 +248,7 @@ func (f *Files) setAside(d *dir.Dir, p *part, why string) error {
 	return nil
 }
 
-// noteFlaws says which journals are damaged, once for each, and remembers them
-// for Fold.
+// noteFlaws reports each damaged journal once, and remembers it for Fold.
 func (f *Files) noteFlaws(u *union) {
 	for name, why := range u.flawed {
 		if why != f.flawed[name] {

@@ -9,12 +9,13 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// ReadHosts returns the roster of a day, an empty one where there is none.
+// ReadHosts returns the roster of the hosts that a day's room file is made of, an empty
+// one if there is none.
 func ReadHosts(d *dir.Dir, day civil.Day) (roomfile.Roster, error) {
 	return ReadRoster(d, dir.Rooms, dir.HostsFile(day))
 }
 
-// ReadRoster reads a roster in sub, an empty one where there is none.
+// ReadRoster reads a roster in sub, an empty one if there is none.
 func ReadRoster(d *dir.Dir, sub, name string) (roomfile.Roster, error) {
 	text, err := d.ReadFile(sub, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,19 +28,19 @@ func ReadRoster(d *dir.Dir, sub, name string) (roomfile.Roster, error) {
 	return r, d.Error("read", sub, name, err)
 }
 
-// Merged is what several hosts have counted together on a day.
+// Merged is what several hosts counted together on a day; the fleet's merge makes it.
 type Merged struct {
 	Rooms   []roomfile.Entry // sorted by hash
 	Roster  roomfile.Roster
-	Lost    bool // what was counted of a host before is not in it
-	Grown   bool // something is in it that was not counted before
-	Damaged bool // the roster before could not be read
+	Lost    bool // counts that an earlier merge had of a host are missing
+	Grown   bool // it has counts that no earlier merge had
+	Damaged bool // the earlier roster could not be read
 }
 
-// WriteHosts brings the room file of a day, its mark and its roster up to date in the DIR at
-// path. The caller has the lock of the room files. bound says that the counts are only a
-// lower bound, since what was counted before and is gone now cannot be united with what is
-// new: of each room the larger number is in the file.
+// WriteHosts updates a day's room file, its mark and its roster in the DIR at path. The
+// caller holds the lock of the room files. bound reports that the counts are only a
+// lower bound: earlier counts are gone, so they cannot be united with new ones, and the
+// file has the larger number for each room.
 func WriteHosts(d *dir.Dir, path string, day civil.Day, m Merged, say func(topic, line string)) (bound bool, err error) {
 	changed, whole, err := writeRooms(d, path, day, m.Rooms, say)
 	if err != nil {
@@ -49,11 +50,11 @@ func WriteHosts(d *dir.Dir, path string, day civil.Day, m Merged, say func(topic
 	if bound || m.Roster.Overflow > 0 || m.Damaged {
 		err = replaceIfChanged(d, dir.PartialMark(day), nil)
 	}
-	// The roster comes last: after it, the next time takes for granted what it says.
+	// The roster is written last, since the next merge relies on it.
 	if err == nil {
 		err = replaceIfChanged(d, dir.HostsFile(day), m.Roster.Append(nil))
 	}
-	if err == nil && !m.Damaged && !m.Lost && whole && m.Roster.Overflow == 0 { // all that was counted is here again
+	if err == nil && !m.Damaged && !m.Lost && whole && m.Roster.Overflow == 0 { // everything ever counted is in m
 		err = dir.IfExists(d.Remove(dir.Rooms, dir.PartialMark(day)))
 	}
 	return bound, err

@@ -10,31 +10,33 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// HostUnion is what the journals of one day hold together in several DIRs. Under one key,
-// an address that used a room on two hosts is one pair. It reads journals of running
-// processes, and writes nothing to their DIRs. It serves one goroutine.
+// HostUnion unites the journals that several hosts' DIRs have of one day. Under one
+// key, an address that used a room on two hosts is one pair. It reads the journals of
+// running processes, and writes nothing to their DIRs. One goroutine uses it.
 type HostUnion struct{ union *union }
 
 // NewHostUnion returns an empty one. A pair takes 11 to 22 bytes of memory.
 func NewHostUnion(day civil.Day) *HostUnion {
-	return &HostUnion{newUnion(day, rooms.NoLimits)} // hosts have bounded what they counted
+	return &HostUnion{newUnion(day, rooms.NoLimits)} // each host has limited what it counted
 }
 
-// Part is what one DIR has of the day.
+// Part describes what one DIR has of the day.
 type Part struct {
 	Journals int
 	Pairs    int      // of room and address
-	Damaged  []string // journals in which something had to be skipped, also journals kept aside
+	Damaged  []string // paths of journals that are damaged in part, or set aside
 }
 
-// Add takes in the journals of the DIR at path. After an error, what could be read is in.
+// Add adds the journals of the DIR at path. After an error, everything that could be
+// read is added.
 func (s *HostUnion) Add(d *dir.Dir, path string) (p Part, err error) {
 	names, err := journalNames(d)
 	if err != nil {
 		return p, err
 	}
 	u := s.union
-	// Another host's journals: where a machine was cloned, some have the same names.
+	// Forget the names of the previous host's journals: if a machine was cloned, two
+	// hosts have journals of the same name.
 	u.read, u.flawed = map[string]int64{}, map[string]string{}
 	u.oneDir = rooms.NewCounts(rooms.NoLimits)
 	err = u.follow(d, names[u.day])
@@ -48,10 +50,10 @@ func (s *HostUnion) Add(d *dir.Dir, path string) (p Part, err error) {
 	return p, err
 }
 
-// Counted reports whether a host counted rooms on that day.
+// Counted reports whether any host counted rooms on that day.
 func (s *HostUnion) Counted() bool { return s.union.counted() }
 
-// Keys returns the ids of the keys under which they did, in order.
+// Keys returns the ids of the keys that the hosts counted under, sorted.
 func (s *HostUnion) Keys() []roomfile.KeyID {
 	ids := make([]roomfile.KeyID, 0, len(s.union.keys))
 	for id := range s.union.keys {
@@ -60,16 +62,16 @@ func (s *HostUnion) Keys() []roomfile.KeyID {
 	return roomfile.UniteKeys(ids, nil)
 }
 
-// Settings returns what the processes recorded that counted rooms.
+// Settings returns the recorded settings of the processes that counted rooms.
 func (s *HostUnion) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }
 
-// Overflow is in how many lines, at least, a new pair was left out by a bound.
+// Overflow returns at least how many lines had a new pair that a limit left out.
 func (s *HostUnion) Overflow() uint64 { return s.union.counts.Recorded() }
 
 // Rooms returns the counts, sorted by hash.
 func (s *HostUnion) Rooms() []roomfile.Entry { return s.union.counts.Summary() }
 
-// Days returns the days that a DIR has journals of, in order.
+// Days returns the days that a DIR has journals of, sorted.
 func Days(d *dir.Dir) ([]civil.Day, error) {
 	names, err := journalNames(d)
 	return slices.Sorted(maps.Keys(names)), err

@@ -16,39 +16,39 @@ import (
 type journalID struct {
 	day      civil.Day
 	keyID    [8]byte
-	counting bool // its lines have been searched for rooms
+	counting bool // its lines were searched for rooms
 }
 
-// ownJournal is one that this process writes.
+// ownJournal is a journal that this process writes.
 type ownJournal struct {
 	file    *journal.File
 	name    string
 	writer  *journal.Writer
 	pending []byte        // records that are not in the file yet
-	leftOut *rooms.Counts // past maxPending; nil: none
-	lost    bool          // the name leads to the file no more
+	leftOut *rooms.Counts // pairs dropped past maxPending; nil: none
+	lost    bool          // the name no longer leads to the file
 }
 
-// Journals are those that this process writes. They serve one goroutine, which waits for
-// the disk.
+// Journals are the journals that this process writes. One goroutine uses them, and
+// waits for the disk.
 type Journals struct {
 	cfg    *Config
 	ledger *Ledger
 	own    map[journalID]*ownJournal
-	opened int          // of their files
-	typ    journal.Type // of the records; 0: those of rooms, which have none
+	opened int          // number of open files in own
+	typ    journal.Type // of the records; 0: room records, which have no type
 	typed  []byte       // scratch
 }
 
-// maxJournals bounds the files that are open: an archive can have many days.
+// maxJournals bounds the open files: an archive can have many days.
 const maxJournals = 64
 
-// Count takes the records of lines that are written. searched says whether these have
-// been searched for rooms: nothing found is not the same as zero. While DIR cannot be
-// opened, and d is nil, the records wait.
+// Count records what was found in lines that have been written. searched reports
+// whether they were searched for rooms: nothing found is not the same as zero. While
+// DIR cannot be opened, d is nil and the records wait in memory.
 func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte, searched bool) {
 	id := journalID{day, keyID, len(records) > 0 || searched}
-	if day < o.cfg.Window().First { // Append has said that the lines came too late
+	if day < o.cfg.Window().First { // Append has reported that the lines were late
 		o.ledger.countLate(id, records, false)
 		return
 	}
@@ -61,7 +61,7 @@ func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byt
 		return
 	}
 	waiting := 0
-	if len(j.pending) > 0 { // refused before
+	if len(j.pending) > 0 { // writing failed before
 		for _, other := range o.own {
 			waiting += len(other.pending)
 		}
@@ -76,7 +76,8 @@ func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byt
 	}
 }
 
-// Flush writes what waits: of days past the retention to their room files.
+// Flush writes waiting records. Those of days past the retention go to the room files,
+// through the ledger.
 func (o *Journals) Flush(d *dir.Dir) error {
 	var errs []error
 	for id, j := range o.own {
@@ -97,7 +98,7 @@ func (o *Journals) Flush(d *dir.Dir) error {
 	return dir.Join(errs...)
 }
 
-// flush makes the journal if there is none, and appends what is pending.
+// flush creates the journal if there is none, and appends pending.
 func (o *Journals) flush(d *dir.Dir, id journalID, j *ownJournal) error {
 	if j.writer != nil && j.file.File == nil && len(j.pending) > 0 {
 		if err := o.openAgain(d, j); err != nil {
@@ -121,7 +122,7 @@ func (o *Journals) flush(d *dir.Dir, id journalID, j *ownJournal) error {
 		if err := j.writer.Append(payload); err != nil {
 			return err
 		}
-		j.pending = j.pending[n:] // what is left stays where it is
+		j.pending = j.pending[n:] // no copying: the rest stays in place
 		o.ledger.markDay(id.day)
 	}
 	if j.pending = all[:0]; cap(all) > keptPending {
@@ -132,15 +133,15 @@ func (o *Journals) flush(d *dir.Dir, id journalID, j *ownJournal) error {
 
 const (
 	// maxPending bounds the records that wait in memory while journals are refused,
-	// of all days together, in bytes: 2.4 million pairs. Lines have as much.
+	// over all days, in bytes: 2.4 million pairs. Lines have the same bound.
 	maxPending = 64 << 20
-	// keptPending is how large a buffer is kept for the next records, in bytes.
+	// keptPending is the largest buffer that is kept for reuse, in bytes.
 	keptPending = 1 << 20
 )
 
-// add adds records to those that are to be written, of which so many bytes wait
-// already in all journals. Past maxPending pairs are not counted, and a record
-// tells how many, as it does past --max-pairs; then add reports true.
+// add appends records to pending; waiting is the number of bytes pending in all
+// journals. Past maxPending it drops pairs and reports true; a record counts them, as
+// it does past --max-pairs.
 func (j *ownJournal) add(records []byte, waiting int) bool {
 	room := max(maxPending-waiting, 0) / rooms.RecordSize * rooms.RecordSize
 	if len(records) <= room || waiting == 0 {
@@ -155,8 +156,8 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 	return true
 }
 
-// begin makes the file of a journal. What was in one that was deleted is
-// still within reach, and is written to the next.
+// begin creates a journal's file. If the previous file was deleted, it is still open,
+// and its contents are copied.
 func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 	newName := dir.NewJournal
 	if o.typ != 0 {
@@ -188,7 +189,7 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 		file.Close()
 		d.Remove(dir.Journal, name)
 		if dir.Cause(err) == 0 {
-			err = fmt.Errorf("%s: %w", file.Name(), err) // the system's errors name it
+			err = fmt.Errorf("%s: %w", file.Name(), err) // system errors name the file already
 		}
 		return err
 	}
@@ -200,8 +201,8 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 	return nil
 }
 
-// createJournal makes an empty journal. A process that folds can take it for
-// that of an ended one before it is locked; then another is made.
+// createJournal creates an empty journal. Before it is locked, a process that folds can
+// take it for the journal of an ended one; then another is created.
 func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (name string, file *os.File, err error) {
 	for range 8 {
 		name = newName(day)
@@ -213,8 +214,8 @@ func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (n
 	return name, file, err
 }
 
-// openAgain opens the file of a journal that closeIdle closed, and notes it if
-// the file no longer exists, or is about to be folded.
+// openAgain opens a journal's file that closeIdle closed. It sets lost if the file no
+// longer exists or is being folded.
 func (o *Journals) openAgain(d *dir.Dir, j *ownJournal) error {
 	o.closeIdle()
 	file, err := d.OpenOwned(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)
@@ -230,7 +231,7 @@ func (o *Journals) openAgain(d *dir.Dir, j *ownJournal) error {
 	return nil
 }
 
-// isLost reports whether the journal was deleted, or moved away.
+// isLost reports whether the journal was deleted or moved away.
 func (j *ownJournal) isLost(d *dir.Dir) bool {
 	if j.file.File == nil {
 		return j.lost
@@ -253,7 +254,7 @@ func (o *Journals) close(j *ownJournal) {
 	}
 }
 
-// closeIdle makes room for one more open file, where there are many.
+// closeIdle closes the files of other days if too many are open.
 func (o *Journals) closeIdle() {
 	if o.opened < maxJournals {
 		return
@@ -265,8 +266,8 @@ func (o *Journals) closeIdle() {
 	}
 }
 
-// Forget ends the journals of days whose files were deleted on purpose. What waits for
-// them is counted all the same.
+// Forget closes the journals of days that were erased or purged by name. Their waiting
+// records are counted all the same.
 func (o *Journals) Forget(days map[civil.Day]bool) {
 	for id, j := range o.own {
 		if days[id.day] {
@@ -277,7 +278,7 @@ func (o *Journals) Forget(days map[civil.Day]bool) {
 	}
 }
 
-// Close closes the files.
+// Close closes all files. Pending records are lost; call Flush first.
 func (o *Journals) Close() {
 	for _, j := range o.own {
 		o.close(j)

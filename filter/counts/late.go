@@ -2,16 +2,15 @@ package counts
 
 import "hushpipe/format/civil"
 
-// lateRecords are those that waited in memory until their day was deleted: its
-// journals were refused, or its lines came too late. They go to the room file, which
-// is for good.
+// lateRecords are records of a day that was deleted while they waited in memory,
+// because its journals were refused or its lines arrived too late. They go to the room
+// file, which is kept forever.
 type lateRecords struct {
 	records []byte
-	erased  bool // the day was deleted on purpose, not by its age
+	erased  bool // by name, not because the day expired
 }
 
-// countLate keeps the records of a day that has no journal any more. counting is as
-// in journalID.
+// countLate keeps the records of a day that has no journals any more.
 func (l *Ledger) countLate(id journalID, records []byte, erased bool) {
 	if !l.cfg.Counting || !id.counting {
 		return
@@ -26,8 +25,8 @@ func (l *Ledger) countLate(id journalID, records []byte, erased bool) {
 	late.records = append(late.records, records...)
 }
 
-// deliverLate adds late records to the union of their day, once the journals of that
-// day have been read, which are deleted next. The caller holds l.mu.
+// deliverLate adds late records to the union of their day, once that day's journals
+// have been read; they are deleted next. The caller holds l.mu.
 func (l *Ledger) deliverLate(unions map[civil.Day]*union) {
 	for id, late := range l.late {
 		if id.day >= l.readTo && !late.erased {
@@ -46,14 +45,13 @@ func (l *Ledger) deliverLate(unions map[civil.Day]*union) {
 	}
 }
 
-// addLate counts late records, and keeps them for the union that takes the place of
-// this one.
+// addLate counts late records, and keeps them for the union that replaces this one.
 func (u *union) addLate(records []byte) {
 	u.late = append(u.late, records...)
-	u.counts.Apply(records) // whole ones: they are this process's own
+	u.counts.Apply(records) // no error: they are this process's own, so they are whole
 }
 
-// inherit takes over what is only in memory of the union before, nil for none.
+// inherit takes over late records from the previous union, which may be nil.
 func (u *union) inherit(old *union) {
 	if old == nil || !old.hasLate {
 		return
@@ -65,8 +63,8 @@ func (u *union) inherit(old *union) {
 	u.addLate(old.late)
 }
 
-// ReadUntil notes that the journals of days before first were read, as far as they
-// could be.
+// ReadUntil records that the journals of days before first have been read, as far as
+// that was possible.
 func (l *Ledger) ReadUntil(first civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,21 +13,21 @@ import (
 	"hushpipe/format/civil"
 )
 
-// readPatience bounds the reading of journals before they are deleted, and before
-// that the wait for another process that reads them.
+// readPatience bounds the reading of journals before they are deleted, and before that
+// the wait for another process that reads them.
 const readPatience = 2 * time.Second
 
-// Ledger has the days whose room files may be behind, and what these are to get that is
-// in no journal any more. Its methods may be called from any goroutine.
+// Ledger lists the days whose room files may be out of date, and holds counts that are
+// in no journal any more. Any goroutine may call its methods.
 type Ledger struct {
 	cfg     *Config
 	reading atomic.Bool // expired journals are being read
 
 	mu       sync.Mutex                 // guards what follows
-	dirty    map[civil.Day]bool         // days whose room file may be behind
-	expiring map[civil.Day]*union       // of days that were deleted, for their room files
-	late     map[journalID]*lateRecords // of days that have no journals any more
-	readTo   civil.Day                  // the journals of earlier days were read before they were deleted
+	dirty    map[civil.Day]bool         // days whose room file may be out of date
+	expiring map[civil.Day]*union       // journals read before deletion, not yet in the room files
+	late     map[journalID]*lateRecords // of days without journals
+	readTo   civil.Day                  // journals of earlier days were read before deletion
 }
 
 func newLedger(cfg *Config) *Ledger {
@@ -35,14 +35,14 @@ func newLedger(cfg *Config) *Ledger {
 		late: map[journalID]*lateRecords{}, readTo: FirstDay}
 }
 
-// The first and the last of all days.
+// The bounds of civil.Day, for ranges without a limit.
 const (
 	FirstDay civil.Day = math.MinInt32
 	LastDay  civil.Day = math.MaxInt32
 )
 
-// Mark notes the days from first to last that have journals: their room files may
-// be behind, or have been deleted.
+// Mark marks all days from first to last that have journals: their room files may be
+// out of date or deleted.
 func (l *Ledger) Mark(d *dir.Dir, first, last civil.Day) {
 	names, err := journalNames(d)
 	if err != nil {
@@ -56,22 +56,22 @@ func (l *Ledger) Mark(d *dir.Dir, first, last civil.Day) {
 	}
 }
 
-// markDay notes that a day's room file may be behind.
+// markDay notes that a day's room file may be out of date.
 func (l *Ledger) markDay(day civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dirty[day] = true
 }
 
-// hasWork reports whether some day's room file may be.
+// hasWork reports whether any day's room file may be out of date.
 func (l *Ledger) hasWork() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.dirty)+len(l.expiring)+len(l.late) > 0
 }
 
-// takeDirty returns the days whose room file may be behind, newest first, which are then
-// marked no more; only those that are in held, unless it is nil.
+// takeDirty unmarks and returns the dirty days, newest first; only those in held,
+// unless held is nil.
 func (l *Ledger) takeDirty(held map[civil.Day]*union) (days []civil.Day) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,13 +85,13 @@ func (l *Ledger) takeDirty(held map[civil.Day]*union) (days []civil.Day) {
 	return days
 }
 
-// ReadExpiring reads the journals of days before first, which are about to be
-// deleted. What they hold goes to the room files when these can be written. It
-// reads for two seconds, and goes on with what it has open then.
+// ReadExpiring reads the journals of days before first, which are about to be deleted.
+// Their counts go to the room files in the next round. ReadExpiring returns after two
+// seconds; reading continues with the files that are open by then.
 //
-// At midnight all processes on DIR come at the same time, and a large day takes much
-// memory. So one reads, and the next when the first has deleted what it read: the
-// caller calls unlock then.
+// At midnight all processes on DIR do this at the same time, and a large day takes much
+// memory. So one reads at a time, and the next one starts after the journals are
+// deleted: then the caller calls unlock.
 func (l *Ledger) ReadExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	unlock = lockExpiring(d, first)
 	done, ok := d.Use()
@@ -100,7 +100,7 @@ func (l *Ledger) ReadExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	}
 	if !l.reading.CompareAndSwap(false, true) {
 		done()
-		return // what hangs has been reported
+		return // the call that hangs has been reported
 	}
 	read := dir.WaitFor(readPatience, func() {
 		defer done()
@@ -129,7 +129,7 @@ func (l *Ledger) ReadExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 }
 
 // lockExpiring waits for its turn to read the journals of days before first, if there
-// are any, but not for a process that was stopped, or a disk that hangs.
+// are any. It does not wait for a process that was stopped, or for a disk that hangs.
 func lockExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	done, ok := d.Use()
 	if !ok {
@@ -150,7 +150,7 @@ func lockExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 		}
 	})
 	return func() {
-		go func() { // the lock may come yet
+		go func() { // the lock may still be granted
 			if unlock, ok := <-taken; ok {
 				unlock()
 			}
@@ -158,7 +158,7 @@ func lockExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 	}
 }
 
-// deliver moves the unions of expired days to unions, and late records to them.
+// deliver moves expiring and late records into unions.
 func (l *Ledger) deliver(unions map[civil.Day]*union) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,7 +171,7 @@ func (l *Ledger) deliver(unions map[civil.Day]*union) {
 	l.deliverLate(unions)
 }
 
-// isDirty reports whether a day's room file may be behind.
+// isDirty reports whether a day's room file may be out of date.
 func (l *Ledger) isDirty(day civil.Day) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,37 +14,36 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Day is what is known of one day's rooms.
+// Day holds one day's room counts.
 type Day struct {
-	Rooms      []roomfile.Entry // not to be changed: a Reader returns them again
+	Rooms      []roomfile.Entry // read-only: the Reader returns it again
 	UpperBound bool             // counted under several keys: an address may be in twice
-	LowerBound bool             // the room file lacks what could not be counted or united
-	Overflow   uint64           // at least so many lines had a new pair of room and address that a bound left out
-	Damaged    []string         // room file and journals in which something had to be skipped, also journals kept aside
-	Hosts      roomfile.Roster  // whose journals the room file is made of; empty: those of one host
+	LowerBound bool             // the room file lacks pairs that could not be counted or united
+	Overflow   uint64           // at least this many lines had a new pair that a limit left out
+	Damaged    []string         // paths of the room file and of journals that are damaged in part, or set aside
+	Hosts      roomfile.Roster  // the hosts whose journals the room file is made of; empty: one host's
 }
 
-// Read returns the counts of a day as they stand now: from its journals,
-// and for a day that has none any more from its room file. The error is
-// fs.ErrNotExist for a day that nothing is known of. It writes nothing.
+// Read returns a day's current counts, from its journals and its room file. The error
+// is fs.ErrNotExist for a day without either. Read writes nothing.
 func Read(path string, day civil.Day) (Day, error) {
 	r := NewReader(path, day)
 	defer r.Close()
 	return r.Read()
 }
 
-// Reader is for who wants the counts of a day again and again: it reads
-// what journals have got since the last time, and keeps the pairs in memory, 11
-// to 22 bytes each. It serves one goroutine.
+// Reader reads the counts of a day repeatedly, for a live report. Each Read reads only
+// what was appended to journals since the last one. The pairs stay in memory, 11 to 22
+// bytes each. One goroutine uses it.
 type Reader struct {
 	path     string
 	day      civil.Day
 	d        *dir.Dir // nil: not open
 	union    *union
-	text     []byte // of the room file
-	onDisk   []roomfile.Entry
-	parseErr error            // why not all of text could be read
-	rooms    []roomfile.Entry // of had, and of so many pairs
+	text     []byte           // of the room file
+	onDisk   []roomfile.Entry // text, parsed
+	parseErr error            // why not all of text could be parsed
+	rooms    []roomfile.Entry // onDisk merged with so many pairs
 	pairs    int
 }
 
@@ -53,8 +52,8 @@ func NewReader(path string, day civil.Day) *Reader {
 	return &Reader{path: path, day: day}
 }
 
-// Read is what the function Read does. A DIR that has taken the place of the one before is read
-// from its beginning.
+// Read is the function Read. If another DIR has taken the place of the one before, it
+// is read from the beginning.
 func (r *Reader) Read() (Day, error) {
 	if r.d != nil && r.d.Moved() {
 		r.Close()
@@ -64,7 +63,7 @@ func (r *Reader) Read() (Day, error) {
 		if err != nil {
 			return Day{}, err
 		}
-		// What was written under larger limits has to be read, too.
+		// No limits: journals may have been written under larger ones.
 		*r = Reader{path: r.path, day: r.day, d: d, union: newUnion(r.day, rooms.NoLimits)}
 	}
 	u := r.union
@@ -79,7 +78,7 @@ func (r *Reader) Read() (Day, error) {
 	if err != nil {
 		return Day{}, err
 	}
-	// The file is read last, so that it is not behind the journals.
+	// The file is read after the journals, so that it is no older than they are.
 	text, err := r.d.ReadFile(dir.Rooms, dir.RoomFile(r.day))
 	if errors.Is(err, fs.ErrNotExist) && u.counted() {
 		err = nil
@@ -87,7 +86,7 @@ func (r *Reader) Read() (Day, error) {
 	if err != nil {
 		return Day{}, err
 	}
-	_, pairs := u.counts.Size() // no pair is ever taken out
+	_, pairs := u.counts.Size() // pairs are never removed, so an equal number means no change
 	if same := bytes.Equal(text, r.text); !same || pairs != r.pairs {
 		if !same {
 			r.text = text
@@ -116,7 +115,7 @@ func (r *Reader) Read() (Day, error) {
 	}, nil
 }
 
-// Close ends the use of DIR.
+// Close closes DIR.
 func (r *Reader) Close() {
 	if r.d != nil {
 		r.d.Close()
@@ -124,8 +123,8 @@ func (r *Reader) Close() {
 	}
 }
 
-// Origins returns what the journals of a day say of the lines of that day: the ids of
-// the keys that its pseudonyms were made under, and the settings of the processes.
+// Origins returns the ids of the keys, and the settings of the processes, that a day's
+// journals record about its lines.
 func Origins(d *dir.Dir, day civil.Day) (keyIDs [][8]byte, settings []string, err error) {
 	u := newUnion(day, rooms.Limits{})
 	names, err := journalNames(d)

@@ -13,12 +13,13 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Tail reads the journals of one day piece by piece, for who passes them on. What was read
-// counts as passed on from Passed on; Back reads it again. A journal that was folded comes
-// again with what it became.
+// Tail reads the journals of one day incrementally, for a sender that passes the
+// records on. Commit marks everything read so far as sent; Rollback returns to the last
+// Commit. When journals have been folded, the new journal is read from its beginning,
+// so its records come a second time.
 type Tail struct {
 	day       civil.Day
-	read      map[string]progress // by name, what was read
+	read      map[string]progress // by name
 	committed map[string]progress
 	keys      map[[8]byte]bool
 	settings  map[string]bool
@@ -28,18 +29,18 @@ type Tail struct {
 type progress struct {
 	offset int64
 	pairs  int
-	flawed bool // in part
+	flawed bool // part of it could not be read
 }
 
-// NewTail returns one that begins with the first record of all journals.
+// NewTail returns a Tail at the start of all journals of day.
 func NewTail(day civil.Day) *Tail {
 	return &Tail{day: day, read: map[string]progress{}, committed: map[string]progress{}, keys: map[[8]byte]bool{}, settings: map[string]bool{}}
 }
 
 var errEnough = errors.New("enough was read")
 
-// Next hands over what is new, payload by payload, until take returns false: from the
-// payload after that one it goes on the next time. more says that this was the reason.
+// Next passes new payloads to take until it returns false, and reports that as more;
+// the next call continues after that payload.
 func (t *Tail) Next(d *dir.Dir, take func(payload []byte) bool) (more bool, err error) {
 	all, err := journalNames(d)
 	if err != nil {
@@ -47,7 +48,7 @@ func (t *Tail) Next(d *dir.Dir, take func(payload []byte) bool) (more bool, err 
 	}
 	names := all[t.day]
 	for name := range t.read {
-		if !slices.Contains(names, name) { // its records are in what it became
+		if !slices.Contains(names, name) { // folded: its records are in the new journal
 			delete(t.read, name)
 			delete(t.committed, name)
 		}
@@ -57,7 +58,7 @@ func (t *Tail) Next(d *dir.Dir, take func(payload []byte) bool) (more bool, err 
 		if more, err = t.readOne(d, name, take); more {
 			return true, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) { // folded meanwhile; listed anew next time
+		if !errors.Is(err, fs.ErrNotExist) { // folded meanwhile; the next call lists the new one
 			errs = append(errs, err)
 		}
 	}
@@ -79,7 +80,7 @@ func (t *Tail) readOne(d *dir.Dir, name string, take func(payload []byte) bool) 
 		return false, nil
 	}
 	if st.Size() < of.offset {
-		of = progress{} // cut short by somebody: what is in it now is new
+		of = progress{} // somebody truncated it: treat its contents as new
 	}
 	from := of.offset
 	info, err := journal.Read(f, from, func(payload []byte) error {
@@ -104,14 +105,14 @@ func (t *Tail) readOne(d *dir.Dir, name string, take func(payload []byte) bool) 
 	return enough, nil
 }
 
-// Commit says that all that was read has been passed on.
+// Commit marks everything that was read as passed on.
 func (t *Tail) Commit() {
 	for name, of := range t.read {
 		t.committed[name] = of
 	}
 }
 
-// Rollback goes back to where Passed was called last.
+// Rollback returns to the state of the last Commit.
 func (t *Tail) Rollback() {
 	clear(t.read)
 	for name, of := range t.committed {
@@ -119,7 +120,8 @@ func (t *Tail) Rollback() {
 	}
 }
 
-// Pairs returns how many pairs the journals have that were read, those of two processes twice.
+// Pairs returns the number of pairs read. A pair in the journals of two processes
+// counts twice.
 func (t *Tail) Pairs() (n int) {
 	for _, of := range t.read {
 		n += of.pairs
@@ -127,7 +129,7 @@ func (t *Tail) Pairs() (n int) {
 	return n
 }
 
-// Flawed reports whether not all of a journal could be read.
+// Flawed reports whether some journal could not be read completely.
 func (t *Tail) Flawed() bool {
 	for _, of := range t.read {
 		if of.flawed {
@@ -137,5 +139,5 @@ func (t *Tail) Flawed() bool {
 	return false
 }
 
-// Origins returns the ids of the keys and the settings of the journals that were read.
+// Origins returns the ids of the keys and the settings of the journals read.
 func (t *Tail) Origins() (keyIDs [][8]byte, settings []string) { return originsOf(t.keys, t.settings) }

@@ -15,21 +15,20 @@ import (
 	"hushpipe/format/civil"
 )
 
-// union is what the journals of one day hold together, and how far each has
-// been read.
+// union is the union of one day's journals, and how far each has been read.
 type union struct {
 	day        civil.Day
 	counts     *rooms.Counts
-	oneDir     *rooms.Counts // of one DIR; nil: it is not asked for
-	read       map[string]int64
+	oneDir     *rooms.Counts    // the same for the current DIR alone, in a HostUnion; else nil
+	read       map[string]int64 // offsets, by journal name
 	keys       map[[8]byte]bool
 	settings   map[string]bool
-	flawed     map[string]string // why not all of a journal could be read, by its name; "" for one that ends within a frame
-	partial    bool              // the mark is there
-	hasLate    bool              // something in it is in no journal
-	late       []byte            // which records
-	lowerBound bool              // others may have counted what is not in it
-	reported   map[string]bool   // what is wrong with the counts as a whole, by topic
+	flawed     map[string]string // by journal name, why it could not be read completely; "" for one that ends within a frame
+	partial    bool              // the mark of partial counts exists
+	hasLate    bool              // it contains records that are in no journal
+	late       []byte            // those records
+	lowerBound bool              // other processes may have counted pairs that are not in it
+	reported   map[string]bool   // topics of problems with the counts that have been reported
 }
 
 func newUnion(day civil.Day, limits rooms.Limits) *union {
@@ -37,14 +36,14 @@ func newUnion(day civil.Day, limits rooms.Limits) *union {
 		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, reported: map[string]bool{}}
 }
 
-// journalNames lists the journals of each day. A listing that is made while a
-// process folds can miss both what is folded and what it becomes; of two that
-// are equal, the first has missed nothing.
+// journalNames lists the journals of each day. A listing made while a process folds can
+// miss both the old and the new journals; if two listings are equal, the first missed
+// nothing.
 func journalNames(d *dir.Dir) (map[civil.Day][]string, error) {
 	return namesOf(d, func(name string) (civil.Day, bool) { return dir.OwnDay(dir.Journal, name) })
 }
 
-// TypedNames lists the journals of records with types of each day, as journalNames does.
+// TypedNames lists the typed journals of each day, as journalNames does.
 func TypedNames(d *dir.Dir) (map[civil.Day][]string, error) { return namesOf(d, dir.TypedDay) }
 
 func namesOf(d *dir.Dir, dayOf func(string) (civil.Day, bool)) (map[civil.Day][]string, error) {
@@ -64,8 +63,8 @@ func namesOf(d *dir.Dir, dayOf func(string) (civil.Day, bool)) (map[civil.Day][]
 	return names, err
 }
 
-// follow reads what the journals of the day have got since the last time. names
-// may be out of date: if one has gone, they are listed again.
+// follow reads what was appended to the day's journals since the last call. names may
+// be out of date: if a journal is gone, follow lists them again.
 func (u *union) follow(d *dir.Dir, names []string) error {
 	var errs []error
 	for range 8 {
@@ -99,7 +98,7 @@ func (u *union) followOne(d *dir.Dir, name string) error {
 	defer f.Close()
 	from := u.read[name]
 	if st, err := f.Stat(); err == nil && st.Size() < from {
-		from = 0 // cut short by somebody: what is in it now is new
+		from = 0 // somebody truncated it: treat its contents as new
 	}
 	foreign := 0
 	info, err := journal.Read(f, from, func(payload []byte) error {
@@ -132,14 +131,13 @@ func (u *union) followOne(d *dir.Dir, name string) error {
 	return nil
 }
 
-// isDamaged reports whether something in a journal, read from that offset on,
-// is no journal. One that ends within a frame is not damaged: a kill leaves it
-// so.
+// isDamaged reports whether part of a journal, read from the given offset on, is
+// damaged. One that ends within a frame is not: a kill leaves it like that.
 func isDamaged(info journal.Info, from int64) bool {
 	return info.Damaged > 0 || from == 0 && !info.HeaderOK && !info.Torn
 }
 
-// counted reports whether one of the journals says that rooms were counted.
+// counted reports whether one of the journals belongs to a process that counted rooms.
 func (u *union) counted() bool {
 	for settings := range u.settings {
 		if !strings.HasSuffix(settings, NoRooms) {
@@ -149,12 +147,11 @@ func (u *union) counted() bool {
 	return false
 }
 
-// NoRooms ends the settings of a process that counts no rooms.
+// NoRooms ends the settings of a process that does not count rooms.
 const NoRooms = "rooms=none;"
 
-// damaged returns the paths of the day's journals in which something had to be
-// skipped, also of those that were kept aside. One that ends within a frame is
-// none.
+// damaged returns the paths of the day's journals that are damaged in part, including
+// those set aside. One that ends within a frame is not damaged.
 func (u *union) damaged(d *dir.Dir, path string) ([]string, error) {
 	names, err := d.Names(dir.Journal)
 	if err != nil {
@@ -167,7 +164,7 @@ func (u *union) damaged(d *dir.Dir, path string) ([]string, error) {
 		if day, ok := dir.OwnDay(dir.Journal, kept); ok && aside && day == u.day {
 			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 			if err != nil {
-				continue // deleted, or not what hushpipe kept
+				continue // deleted, or not hushpipe's
 			}
 			info, err := journal.Read(f, 0, func([]byte) error { return nil })
 			damaged = err != nil || isDamaged(info, 0)

@@ -8,34 +8,35 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// Of the processes on DIR one writes the room files. It holds the lock writer in
-// DIR/.lock for as long as it lives, and it alone keeps in memory what the journals
-// of the open days hold together. The others write their journals only, and try once
-// a minute to take its place.
+// roomWriter is the role of the one process on DIR that writes the room files. It holds
+// the lock writer in DIR/.lock for as long as it lives, and it alone keeps the unions
+// of the open days in memory. The other processes write only their journals, and try
+// once a minute to take over.
 //
-// Once a minute the writer looks which journals have grown, whoever wrote them. A
-// process that takes the lock has seen none yet, so it begins with all days: whoever
-// had it before may have been killed.
+// Once a minute the writer checks which journals have grown, whoever wrote them. A
+// process that has just taken the lock starts with all days, since the previous writer
+// may have been killed.
 //
-// A process that ends and finds the lock taken leaves its counts to the writer: they
-// are in its journals before it tries. A writer that ends gives the lock up and then
-// looks once more, so that it sees the journals of all that it kept from taking the
-// lock. One that was stopped, or whose disk hangs, holds the room files up: counts are
-// late then, and `hushpipe rooms`, which reads the journals, has them. Where the limits
-// of processes differ, the writer's bound the room files; the next one makes up for it.
+// A process that ends while another holds the lock leaves its counts to that writer:
+// they are in its journals before it tries the lock. A writer that ends releases the
+// lock and then checks once more, so that it sees the journals of every process that
+// failed to get the lock from it. A stopped writer, or one whose disk hangs, delays the
+// room files; `hushpipe rooms` reads the journals and is not affected. If the processes
+// have different limits, the writer's apply to the room files; the next writer makes up
+// for it.
 type roomWriter struct {
-	active bool     // this process is it
-	lock   *os.File // nil: there is no lock to be had, so others may write as well
+	active bool     // this process is the writer
+	lock   *os.File // nil: locking does not work here, so other processes may write as well
 	d      *dir.Dir
-	sizes  map[string]int64 // of the journals at the last look; nil before the first
+	sizes  map[string]int64 // of the journals at the last check; nil before the first
 }
 
-// IsWriter reports whether this process is the one that writes the room files.
+// IsWriter reports whether this process writes the room files.
 func (f *Files) IsWriter() bool { return f.writer.active }
 
-// Keep brings the room files up to date if this process is, or becomes, their
-// writer. Any other writes those of the expired days only whose journals it has read
-// before they were deleted. The error is as for Refresh.
+// Keep updates the room files if this process is, or becomes, their writer. Any other
+// process only writes those of expired days whose journals it read before they were
+// deleted. Errors are those of Refresh.
 func (f *Files) Keep(d *dir.Dir, patience time.Duration) error {
 	if !f.becomeWriter(d) {
 		return f.refreshExpired(d, patience)
@@ -44,8 +45,9 @@ func (f *Files) Keep(d *dir.Dir, patience time.Duration) error {
 	return f.Refresh(d, patience)
 }
 
-// Finish is Keep at the end of this process. One that has counted nothing
-// new has nothing to do. The caller calls Resign then.
+// Finish is Keep at the end of this process, followed by Resign in the caller. It does
+// nothing if this process has counted nothing new. With Config.Finish it writes the
+// room files even if another process is the writer.
 func (f *Files) Finish(d *dir.Dir) error {
 	if !f.writer.active && !f.ledger.hasWork() {
 		return nil
@@ -63,9 +65,9 @@ func (f *Files) Finish(d *dir.Dir) error {
 	return err
 }
 
-// becomeWriter reports whether this process writes the room files from now on. Where
-// there is no lock, each process writes them: that costs memory, and room files never
-// shrink.
+// becomeWriter reports whether this process is the writer from now on. If locking does
+// not work, every process writes the room files: that costs memory, but does no harm,
+// since room files never shrink.
 func (f *Files) becomeWriter(d *dir.Dir) bool {
 	w := &f.writer
 	if w.lock != nil && (w.d != d || !d.LeadsTo(dir.Locks, dir.WriterLock, w.lock)) {
@@ -82,7 +84,7 @@ func (f *Files) becomeWriter(d *dir.Dir) bool {
 	return true
 }
 
-// Resign gives the lock of the writer up. The next Refresh drops the unions.
+// Resign releases the writer's lock. The next Refresh drops the unions.
 func (f *Files) Resign() {
 	if f.writer.lock != nil {
 		f.writer.lock.Close()
@@ -90,7 +92,7 @@ func (f *Files) Resign() {
 	f.writer = roomWriter{}
 }
 
-// markGrown marks the days whose journals have changed since the last look.
+// markGrown marks the days whose journals have changed since the last call.
 func (f *Files) markGrown(d *dir.Dir) {
 	names, err := journalNames(d)
 	sizes := map[string]int64{}
@@ -102,7 +104,7 @@ func (f *Files) markGrown(d *dir.Dir) {
 			break
 		}
 		for _, name := range of {
-			size, there := sizes[name] // a journal that is gone was folded, as a rule
+			size, there := sizes[name] // a missing journal was usually folded
 			if before, known := f.writer.sizes[name]; !there || !known || size != before {
 				f.ledger.markDay(day)
 			}
@@ -110,7 +112,7 @@ func (f *Files) markGrown(d *dir.Dir) {
 	}
 	if err != nil {
 		f.cfg.Report.Fault("journal", err, "")
-		return // the next look sees it
+		return // the next call finds the change
 	}
 	f.writer.sizes = sizes
 }

@@ -10,13 +10,13 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Beside the rule of its lines, a period, a directory records the other bounds that hold
-// for them, DIR/bounds. A start writes it, where its bounds are others: those of the newest
-// policy hold, for what is there and for processes that live. So a bound that is gone is
-// written down as well, by an empty file.
+// Besides its rule, which is a period, a directory records further bounds on its lines
+// in DIR/bounds. A process that starts rewrites the file if its own bounds differ:
+// those of the newest policy apply to all existing lines and live processes. So an
+// empty file is written when the last bound is dropped.
 
-// ReadBounds returns the bounds that DIR records, and whether there are any records.
-// Beside an error, the bounds are those that could be read.
+// ReadBounds returns the bounds that DIR records, and whether it records any. With an
+// error it returns those that could be read.
 func ReadBounds(d *dir.Dir) (b calendar.Bounds, recorded bool, err error) {
 	text, err := d.ReadFile("", dir.BoundsName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -31,8 +31,9 @@ func ReadBounds(d *dir.Dir) (b calendar.Bounds, recorded bool, err error) {
 	return b, true, err
 }
 
-// RecordBounds records the bounds of a process that starts. Where there were days without
-// a bound in entries, and a bound in days has gone, it stays for their lines.
+// RecordBounds records the bounds of a process that starts. If lines were stored by day
+// so far, and their bound in days is replaced by one in entries, that bound stays in
+// force for them, as Bounds.Former.
 func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
 	was, recorded, err := ReadBounds(d)
 	if err == nil && b.Entries > 0 && keep == calendar.MaxPeriod {
@@ -43,7 +44,7 @@ func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
 	}
 	text := b.AppendText(nil)
 	if len(text) > 0 {
-		if err := d.RaiseVersion(); err != nil { // an earlier hushpipe would keep lines too long
+		if err := d.RaiseVersion(); err != nil { // an older hushpipe would keep lines too long
 			return err
 		}
 	}
@@ -56,15 +57,16 @@ func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
 	return d.ReplaceFile("", dir.BoundsName, text)
 }
 
-// limits tells which files of lines, and which days, are past the bounds of a directory.
+// limits decides which files of lines, and which days, are past the bounds of a
+// directory.
 type limits struct {
 	calendar.Bounds
-	first civil.Day // by the rule
+	first civil.Day // the first day that the rule keeps
 	v     Verdict
 }
 
-// limits returns what the bounds of d and its rule say now. An error does not keep the rule
-// from holding.
+// limits returns the limits that the bounds of d and its rule set now. The rule applies
+// even if there is an error.
 func (v Verdict) limits(d *dir.Dir, rule calendar.Period) (limits, error) {
 	b, recorded, err := ReadBounds(d)
 	if !recorded && err == nil {
@@ -73,7 +75,7 @@ func (v Verdict) limits(d *dir.Dir, rule calendar.Period) (limits, error) {
 	return limits{b, v.First(rule), v}, err
 }
 
-// logPast reports whether lines are past the bounds, but for one on their number.
+// logPast reports whether a file's lines are past the bounds, except that on entries.
 func (j limits) logPast(l dir.Log) bool {
 	switch {
 	case l.Day < j.first:
@@ -84,8 +86,9 @@ func (j limits) logPast(l dir.Log) bool {
 	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today) || j.v.Past(j.Bounds, l)
 }
 
-// Past reports whether lines are past the bounds that say when, in addition to a period. The
-// lines of an hour go so many hours after its beginning, those of a day after the day's.
+// Past reports whether a file's lines are past the bounds in time that apply besides
+// the period. An hourly file expires so many hours after its hour begins, a daily file
+// so many after its day begins.
 func Past(b calendar.Bounds, l dir.Log, now time.Time) bool {
 	if b.Settles(l.Day, civil.DayOf(now)) {
 		return true
@@ -97,13 +100,12 @@ func Past(b calendar.Bounds, l dir.Log, now time.Time) bool {
 	return !b.Off.After(begin, b.Hours).After(now)
 }
 
-// Past is the function Past for the time of a Verdict. While the clock is in doubt no
-// lines are.
+// Past is the function Past at the time of v. While the clock is in doubt, it is false.
 func (v Verdict) Past(b calendar.Bounds, l dir.Log) bool {
 	return v.Window.DoubtUntil.IsZero() && Past(b, l, v.now)
 }
 
-// LastOf stands for the lines of a day that go last.
+// LastOf returns the file of a day whose lines expire last.
 func LastOf(day civil.Day, b calendar.Bounds) dir.Log {
 	if b.Hours > 0 {
 		return dir.Log{Day: day, Hour: 23}
@@ -111,8 +113,8 @@ func LastOf(day civil.Day, b calendar.Bounds) dir.Log {
 	return dir.Log{Day: day, Hour: dir.AllDay}
 }
 
-// FirstKept is the first day, from one on, whose lines the bounds keep, but for one on their
-// number. Today is always kept.
+// FirstKept returns the first day, at or after from, that has lines within the bounds,
+// not counting that on entries. Today always has.
 func (v Verdict) FirstKept(b calendar.Bounds, from civil.Day) civil.Day {
 	for from < v.Window.Today && v.Past(b, LastOf(from, b)) {
 		from++
@@ -120,13 +122,13 @@ func (v Verdict) FirstKept(b calendar.Bounds, from civil.Day) civil.Day {
 	return from
 }
 
-// dayPast reports whether the last lines of a day are past the bounds that say when.
+// dayPast reports whether the last lines of a day are past the bounds in time.
 func (j limits) dayPast(day civil.Day) bool { return j.v.Past(j.Bounds, LastOf(day, j.Bounds)) }
 
-// dayOver tells of which days the files of sub serve nothing any more, before the rule says
-// so: a day is over when its last lines have gone, and so do its key and its journals. Where
-// lines are bounded in number, a journal in which something was counted stays, and late lines
-// may come for yesterday.
+// dayOver returns a function that reports whether a day's files in sub may be deleted
+// before the rule says so: when a day's last lines expire, its key and its journals
+// expire too. With a bound in entries, a journal of a day that has a room file stays,
+// and yesterday may still get late lines.
 func (j limits) dayOver(d *dir.Dir, sub string) func(civil.Day) bool {
 	switch {
 	case j.first == never || sub != dir.Keys && sub != dir.Journal || sub == dir.Keys && j.Shared:
@@ -136,7 +138,7 @@ func (j limits) dayOver(d *dir.Dir, sub string) func(civil.Day) bool {
 	}
 	lines, err := d.Names("")
 	if err != nil {
-		return j.dayPast // it is reported where they are deleted
+		return j.dayPast // deleteIf reports the error
 	}
 	has := map[civil.Day]bool{}
 	for _, l := range dir.Logs(lines) {

@@ -15,42 +15,42 @@ import (
 )
 
 const (
-	// leap is how far ahead a clock may go without being doubted, and wait how
-	// long a doubt lasts.
+	// leap is how far ahead a clock may jump without being doubted; wait is how long a
+	// doubt lasts.
 	leap = 36 * time.Hour
 	wait = time.Hour
 
-	// renewal is how old the last time seen may be in the file.
+	// renewal is how old the recorded last time may become before it is rewritten.
 	renewal = time.Hour
 )
 
 var errClock = errors.New("is not a clock file")
 
-// clockFile decides whether a clock that shows a later time is believed. Its file
-// in DIR, shared by all processes, has up to four lines:
+// clockFile decides whether to believe a clock that shows a later time. Its file in
+// DIR, shared by all processes, has up to four lines:
 //
 //	seen 2026-11-22T10:00:00Z      the last time that was believed
-//	doubt 2026-12-07T10:00:00Z     while in doubt: since when, by the clock doubted
-//	again 2026-12-20T10:30:00Z     since when anew, after another leap
+//	doubt 2026-12-07T10:00:00Z     while in doubt: since when, by the doubted clock
+//	again 2026-12-20T10:30:00Z     restart of the doubt, after a second leap
 //	checked 2026-12-20T10:50:00Z   the last time that was doubted
 //
-// A doubt lasts for an hour of steady time: another leap within it begins the
-// hour anew. That happens once only, for a leap cannot be told from a time in
-// which nobody looked: where purge runs weekly and nothing else does, each visit
-// is a leap, and the third of them must be believed or nothing would ever be
-// deleted. A clock that goes back begins another doubt.
+// A doubt ends after an hour of steady time. A second leap within that hour restarts
+// it, but only once, since a leap looks the same as a time without any check: if
+// nothing but a weekly purge runs, each check sees a leap, and the third of them must
+// be believed or nothing would ever be deleted. A clock that goes back starts a new
+// doubt.
 //
-// A file that is missing or damaged counts as one that has seen nothing.
+// A missing or damaged file counts as one that has seen nothing.
 type clockFile struct {
 	seen, doubt, again, checked time.Time
 }
 
-// check takes in the time and reports whether it is in doubt. newest is the
-// latest time that the files in DIR vouch for, zero for none.
+// check updates c with the current time and reports whether that is in doubt. newest is
+// the latest time that files in DIR vouch for, zero if there are none.
 func (c *clockFile) check(now, newest time.Time, force bool) (doubt bool) {
 	trusted := c.seen
-	// What was written while the clock was doubted must not vouch for it, also
-	// when it shows the same time again later.
+	// Files written under a doubted clock must not vouch for it, not even when it shows
+	// the same time again later.
 	if c.checked.IsZero() && newest.After(trusted) {
 		trusted = newest
 	}
@@ -75,7 +75,7 @@ func (c *clockFile) check(now, newest time.Time, force bool) (doubt bool) {
 	return true
 }
 
-// until is when the doubt ends, if the clock goes on steadily.
+// until returns when the doubt ends, if the clock runs steadily.
 func (c *clockFile) until() time.Time {
 	if c.again.IsZero() {
 		return c.doubt.Add(wait)
@@ -119,11 +119,11 @@ func parseClock(text []byte) (c clockFile, err error) {
 	return c, nil
 }
 
-// evidence is what DIR tells of the time.
+// evidence is what DIR reveals about the time.
 type evidence struct {
 	clock  clockFile // zero where the file is missing or damaged
 	newest time.Time
-	err    error // nothing is known
+	err    error // DIR could not be read
 }
 
 func evidenceOf(d *dir.Dir, zone *time.Location) (e evidence) {
@@ -143,9 +143,9 @@ func evidenceOf(d *dir.Dir, zone *time.Location) (e evidence) {
 	return e
 }
 
-// newest returns the latest time that dated files vouch for, zero for none. A day
-// counts from its beginning: of the times that its file can be from, that one
-// shreds no key too early.
+// newest returns the latest time that dated files vouch for, zero if there are none. A
+// file vouches for the beginning of its day: the earliest time it can be from, so that
+// no key is shredded too early.
 func newest(names []string, sub string, zone *time.Location) time.Time {
 	last := never
 	for _, name := range names {
@@ -160,10 +160,10 @@ func newest(names []string, sub string, zone *time.Location) time.Time {
 	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, zone)
 }
 
-// newestKey is newest of the keys. One of a coming day, as a fleet makes them, vouches for
-// no more than the time at which it was made.
+// newestKey is newest for keys. A fleet makes keys of coming days; such a key vouches
+// only for the time at which it was made.
 func newestKey(d *dir.Dir, zone *time.Location) (last time.Time) {
-	names, _ := d.Names(dir.Keys) // an error is reported where they are deleted
+	names, _ := d.Names(dir.Keys) // deleteIf reports the error
 	sub, err := d.OpenSub(dir.Keys)
 	if err != nil {
 		return last
@@ -184,14 +184,14 @@ func newestKey(d *dir.Dir, zone *time.Location) (last time.Time) {
 	return last
 }
 
-// Clock judges the time for one DIR. Judge may be called from any goroutine.
+// Clock judges the time for one DIR. Any goroutine may call Judge.
 type Clock struct {
 	d                *dir.Dir
 	reading, writing dir.Slot
 
-	mu      sync.Mutex // guards what follows, for moments
-	last    clockFile  // as of the last judgement
-	unsaved bool       // it could not be written to the clock file
+	mu      sync.Mutex // guards the fields below; never held during I/O
+	last    clockFile  // as of the last Judge
+	unsaved bool       // last could not be written to the clock file
 }
 
 // NewClock returns the Clock of d.
@@ -199,17 +199,17 @@ func NewClock(d *dir.Dir) *Clock {
 	return &Clock{d: d, reading: dir.NewSlot(), writing: dir.NewSlot()}
 }
 
-// Verdict is what the time of day means for DIR.
+// Verdict is what the current time means for DIR.
 type Verdict struct {
-	// Window is the one to place lines by. While the clock is in doubt
-	// (Window.DoubtUntil) nothing expires.
+	// Window places lines by day. While the clock is in doubt (Window.DoubtUntil is
+	// set) nothing expires.
 	Window calendar.Window
-	// Bounds are those of the process, which hold where DIR records none.
+	// Bounds are those of this process, which apply if DIR records none.
 	Bounds calendar.Bounds
 	now    time.Time
 }
 
-// First is the oldest day that a rule keeps.
+// First returns the oldest day that a rule keeps.
 func (v Verdict) First(rule calendar.Period) civil.Day {
 	if !v.Window.DoubtUntil.IsZero() {
 		return never
@@ -217,16 +217,15 @@ func (v Verdict) First(rule calendar.Period) civil.Day {
 	return rule.First(v.Window.Today)
 }
 
-// never is a first day under which nothing is past the retention.
+// never is a first kept day that lets nothing expire.
 const never civil.Day = math.MinInt32
 
-// Judge tells which days are open at the time now, in now's time zone, to lines
-// that are kept for keep. It believes a clock, or not, by the last time seen and
-// the newest line; force believes it.
+// Judge returns which days are open at the time now, in now's time zone, for lines with
+// the period keep. It decides whether to believe the clock from the last time seen and
+// the newest line; force believes it unconditionally.
 //
-// Call it at start, hourly, and before lines are placed in a new day. It waits for
-// a disk that does not answer for three seconds at most, and then judges by what it
-// knew before.
+// Call it at start, hourly, and before lines are written to a new day. If the disk does
+// not respond, it returns after at most three seconds, judging by what it knew before.
 func (c *Clock) Judge(now time.Time, keep calendar.Period, force bool) (Verdict, error) {
 	today := civil.DayOf(now)
 	v := Verdict{Window: calendar.Window{First: keep.First(today), Today: today}, now: now}
@@ -238,9 +237,9 @@ func (c *Clock) Judge(now time.Time, keep calendar.Period, force bool) (Verdict,
 	return v, err
 }
 
-// check is clockFile.check with what DIR tells of the time, and brings the outcome to
-// the file. It holds also where that could not be written; then the Clock
-// remembers it, as where the disk does not answer.
+// check is clockFile.check with the evidence in DIR, and saves the result. If that
+// fails, or if DIR does not respond, the result still counts and the Clock remembers
+// it.
 func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, err error) {
 	now = now.Truncate(time.Second) // as the file has it
 	e, answered := dir.Within(c.d, c.reading, diskPatience, func() evidence { return evidenceOf(c.d, now.Location()) })
@@ -253,12 +252,12 @@ func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, er
 		was = c.last
 	}
 	c.mu.Unlock()
-	// Without lines the keys vouch for the time, which another DIR may share.
+	// Without lines, the keys vouch for the time; another DIR may share them.
 	if e.err == nil && e.newest.IsZero() {
 		e.newest, _ = dir.Within(c.d, c.reading, diskPatience, func() time.Time { return newestKey(c.d, now.Location()) })
 	}
 	if e.err != nil && was == (clockFile{}) && !force {
-		// Nothing is known of the time yet: a clock that is far ahead would shred keys.
+		// Nothing is known about the time yet: a clock far ahead would shred keys.
 		return clockFile{seen: now, doubt: now}, true, e.err
 	}
 	file = was
@@ -268,7 +267,7 @@ func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, er
 	saved := !c.unsaved && e.err == nil
 	c.mu.Unlock()
 	if since := now.Sub(was.seen); saved && file == (clockFile{seen: now}) && was == (clockFile{seen: was.seen}) && since >= 0 && since < renewal {
-		return file, doubt, nil // a start has no time for a write that waits for the disk
+		return file, doubt, nil // do not delay a start by a write
 	}
 	text := file.appendTo(nil)
 	err, answered = dir.Within(c.d, c.writing, diskPatience, func() error { return c.d.ReplaceFile("", dir.ClockName, text) })
@@ -281,7 +280,7 @@ func (c *Clock) check(now time.Time, force bool) (file clockFile, doubt bool, er
 	return file, doubt, errors.Join(e.err, err)
 }
 
-// diskPatience bounds the wait for a disk that does not answer.
+// diskPatience bounds each wait for a disk that does not respond.
 const diskPatience = time.Second
 
 var errNoAnswer = errors.New("the disk does not answer")

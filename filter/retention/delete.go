@@ -16,44 +16,44 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Purged is what was deleted.
+// Purged is the result of deleting.
 type Purged struct {
-	Deleted []string // paths below DIR, or below the parent of another key directory
-	Errs    []error  // what could not be done
+	Deleted []string // paths relative to DIR, or to the parent of another key directory
+	Errs    []error  // what could not be deleted
 }
 
-// Kind is what is deleted together, each kind apart from the others: they may lie
-// on different disks, one of which hangs.
+// Kind is a group of files. Each kind is deleted on its own: they may be on different
+// disks, one of which hangs.
 type Kind uint8
 
 const (
-	// Keys are the keys of the days: without them copies of the lines are
-	// unreadable.
+	// Keys are the keys of the days. Without them, copies of the lines cannot be
+	// re-identified.
 	Keys Kind = iota
 	// Lines are the log files.
 	Lines
-	// Journals are those of the days.
+	// Journals are the journals of all types.
 	Journals
-	// Leftovers are damaged files that were kept aside, and temporary files that
-	// crashed processes left.
+	// Leftovers are damaged files that were set aside, temporary files of crashed
+	// processes, and expired records.
 	Leftovers
 )
 
-// Kinds are all of them, the most urgent first.
+// Kinds lists all kinds, the most urgent first.
 var Kinds = []Kind{Keys, Lines, Journals, Leftovers}
 
 func (k Kind) String() string {
 	return [...]string{"keys", "lines", "journals", "leftovers"}[k]
 }
 
-// Delete deletes the files of one kind that are past the rule. The date in a
-// file's name decides, unless it is after tomorrow: see seenBefore. It takes no lock
-// that anybody else could hold. Then it sets the modes right of what is left of secrets,
-// and reports the others.
+// Delete deletes the files of one kind that are past the rule. The date in a file's
+// name decides, unless it is after tomorrow: see seenBefore. It takes no lock that
+// another process could hold for long. Then it corrects the modes of the remaining
+// secret files, and reports other files with loose modes.
 func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	var p Purged
 	j, err := v.limits(d, rule)
-	if err != nil && kind == Lines { // once for all kinds
+	if err != nil && kind == Lines { // report it once, not for each kind
 		p.Errs = append(p.Errs, err)
 	}
 	expired := func(sub string) { p.deleteExpired(d, sub, j) }
@@ -95,9 +95,9 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 	return p
 }
 
-// DeleteDay deletes the key, the lines and the journals of one day, and leaves a
-// mark with that text, for the processes that live, to forget them. Damaged files that were kept
-// aside go, too.
+// DeleteDay deletes the key, lines and journals of one day, including damaged files
+// that were set aside. It leaves a mark with the given contents, which makes live
+// processes forget the day.
 func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 	if err := d.ReplaceFile(dir.Erased, day.String(), mark); err != nil {
 		p.Errs = append(p.Errs, err)
@@ -113,8 +113,8 @@ func DeleteDay(d *dir.Dir, day civil.Day, mark []byte) (p Purged) {
 	return p
 }
 
-// DeleteLines deletes the lines of one day alone, those that wait for their group as well.
-// Those that are written go to a new file, and are dated for whoever writes them.
+// DeleteLines deletes only the lines of one day, including held ones. A process that
+// has a file open notices by its time that it was erased, and starts a new one.
 func DeleteLines(d *dir.Dir, day civil.Day) (p Purged) {
 	p.deleteIf(d, "", func(s dir.Sub, name string, of civil.Day) bool {
 		if of == day {
@@ -126,7 +126,7 @@ func DeleteLines(d *dir.Dir, day civil.Day) (p Purged) {
 	return p
 }
 
-// DeleteKey deletes the key of one day, where it lies.
+// DeleteKey deletes the key of one day in d's key directory.
 func DeleteKey(d *dir.Dir, day civil.Day) (p Purged) {
 	p.deleteDay(d, dir.Keys, day)
 	return p
@@ -136,8 +136,8 @@ func (p *Purged) deleteDay(d *dir.Dir, sub string, day civil.Day) {
 	p.deleteIf(d, sub, func(_ dir.Sub, _ string, of civil.Day) bool { return of == day })
 }
 
-// deleteExpired deletes the files of sub that are past the bounds, and
-// temporary files that crashed processes left. A key is overwritten first.
+// deleteExpired deletes the files of sub that are past the bounds, and temporary files
+// of crashed processes. Keys are overwritten first.
 func (p *Purged) deleteExpired(d *dir.Dir, sub string, j limits) {
 	over := j.dayOver(d, sub)
 	p.deleteIf(d, sub, func(s dir.Sub, name string, day civil.Day) bool {
@@ -151,12 +151,12 @@ func (p *Purged) deleteExpired(d *dir.Dir, sub string, j limits) {
 	})
 }
 
-// seenBefore reports whether a file that is dated after tomorrow was there before
-// first already. A clock that was far ahead has dated it, and the file's own time as
-// well: so the first purge after that sets the time of the file to now, from which
-// its period runs. Once the date in its name is none to come, the name decides
-// again, and a time that is before that date is set anew: a clock that was far
-// behind has set it, and must not be taken for evidence when a clock is behind again.
+// seenBefore reports whether a file dated after tomorrow already existed before first.
+// A clock that was far ahead has set both the date in its name and its modification
+// time. So the first purge sets that time to now, and the file's period runs from
+// there. Once the date in the name is no longer in the future, the name decides again.
+// A modification time before that date was set by a clock far behind; it is reset, so
+// that it is not taken for evidence when a clock is behind again.
 func (v Verdict) seenBefore(s dir.Sub, name string, day, first civil.Day) bool {
 	modified, err := s.Modified(name)
 	if err != nil {
@@ -165,13 +165,14 @@ func (v Verdict) seenBefore(s dir.Sub, name string, day, first civil.Day) bool {
 	changed := modified.In(v.now.Location())
 	ahead := day > civil.DayOf(v.now)+1
 	if ahead && changed.After(v.now) || !ahead && civil.DayOf(changed) < day-1 {
-		_ = s.Touch(name, v.now) // else the next purge does
+		_ = s.Touch(name, v.now) // if it fails, the next purge tries again
 		return false
 	}
 	return ahead && civil.DayOf(changed) < first
 }
 
-// advanceFleet moves on what makes the keys of a fleet: it opens the days from its own on.
+// advanceFleet advances the state that a fleet's keys are derived from, so that keys of
+// past days can no longer be derived.
 func (p *Purged) advanceFleet(d *dir.Dir, v Verdict) {
 	if !v.Window.DoubtUntil.IsZero() {
 		return
@@ -182,20 +183,20 @@ func (p *Purged) advanceFleet(d *dir.Dir, v Verdict) {
 		p.Errs = append(p.Errs, err)
 	}
 	d.Shut(dir.Fleet)
-	p.deleteIf(d, dir.Fleet, func(dir.Sub, string, civil.Day) bool { return false }) // sweeps
+	p.deleteIf(d, dir.Fleet, func(dir.Sub, string, civil.Day) bool { return false }) // only sweeps temporary files
 }
 
-// expireActs removes what is in the log of acts for longer than its own period.
+// expireActs removes entries of the log of acts that are past its own period.
 func (p *Purged) expireActs(d *dir.Dir, v Verdict) {
 	deleted, err := acts.Expire(d, v.First(acts.Period))
 	p.Deleted = append(p.Deleted, deleted...)
-	if err != nil && !errors.Is(err, dir.ErrLocked) { // else another process is at it
+	if err != nil && !errors.Is(err, dir.ErrLocked) { // locked: another process does it
 		p.Errs = append(p.Errs, err)
 	}
 }
 
-// expireFlags removes from the log of flags what no line is treated by that is there, or may
-// still come.
+// expireFlags removes flags from the log of flags that shaped neither existing lines
+// nor lines that may still come.
 func (p *Purged) expireFlags(d *dir.Dir, j limits) {
 	if j.first == never {
 		return
@@ -210,7 +211,7 @@ func (p *Purged) expireFlags(d *dir.Dir, j limits) {
 	if err == nil {
 		err = registry.ExpireFlags(d, oldest)
 	}
-	if err != nil && !errors.Is(err, dir.ErrLocked) { // else another process is at it
+	if err != nil && !errors.Is(err, dir.ErrLocked) { // locked: another process does it
 		p.Errs = append(p.Errs, err)
 	}
 }

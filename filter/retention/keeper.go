@@ -12,82 +12,82 @@ import (
 )
 
 const (
-	// settlePatience is how long a look waits for the rules. A lock that another
-	// process has takes more than a second of it.
+	// settlePatience is how long a check waits for the rules. Waiting for a lock that
+	// another process holds takes more than a second of it.
 	settlePatience = 3 * time.Second
-	// DeletePatience is how long a look waits for what it deletes. Deleting goes on
-	// beyond it, on its own.
+	// DeletePatience is how long a check waits for deletions. They continue in the
+	// background after that.
 	DeletePatience = 3 * time.Second
-	// retry is how soon DIR is looked for again that cannot be opened.
+	// retry is the delay before the next attempt while DIR cannot be opened.
 	retry = time.Second
 )
 
-// Target is DIR as a Keeper purges it, for one opening. A Keeper calls its methods from
-// several goroutines.
+// Target is one opening of DIR, as a Keeper purges it. The Keeper calls its methods
+// from several goroutines.
 type Target interface {
-	// At is DIR.
+	// At returns DIR.
 	At() *dir.Dir
-	// Judge takes in the time, and sets the window that lines which are kept for keep
-	// are placed by.
+	// Judge judges the time, and sets the window by which lines kept for keep are
+	// assigned to days.
 	Judge(now time.Time, keep calendar.Period) Verdict
-	// Heed takes in the bounds that DIR records, on lines that are written from now on.
+	// SetBounds applies the bounds that DIR records to lines written from now on.
 	SetBounds(b calendar.Bounds)
-	// Others is the longest period of the processes that live and take no leases, 0
-	// for none.
+	// KeptByOthers returns the longest period of live processes that take no leases, 0
+	// if there are none.
 	KeptByOthers() calendar.Period
-	// ReadExpiring counts what the days past the rule hold, which are deleted next, as
-	// far as it can be read in time. Nothing is deleted by the rule 0. The caller calls
-	// unlock when they are deleted.
+	// ReadExpiring counts the days past the rule, which are deleted next, as far as
+	// they can be read in time. Rule 0 deletes nothing. The caller calls unlock after
+	// the deletion.
 	ReadExpiring(v Verdict, rule calendar.Period) (unlock func())
-	// Deleted closes the files of lines that were deleted.
+	// CloseDeleted closes files of lines that were deleted.
 	CloseDeleted()
-	// PurgeBelow purges the directories below DIR.
+	// PurgeNested purges the directories below DIR.
 	PurgeNested(now time.Time, add func(Purged))
 }
 
-// KeeperConfig is what a Keeper needs to know.
+// KeeperConfig configures a Keeper.
 type KeeperConfig struct {
 	Path   string          // DIR
 	Keep   calendar.Period // of this process
 	Now    func() time.Time
-	Target func() Target // nil while DIR cannot be opened
+	Target func() Target // returns nil while DIR cannot be opened
 	Report *dir.Reporter
 }
 
-// Keeper deletes what has outlived its period. It runs independently of the lines: it waits for
-// none of their goroutines, for no lock but that of another process that reads the
-// expiring journals, two seconds, and for the disk only in goroutines that nothing else
-// waits for, one for each kind of file.
+// Keeper deletes what is past its period. It runs independently of the lines: it waits
+// for none of their goroutines, and for no lock except that of another process that is
+// reading expiring journals, for two seconds. It waits for the disk only in goroutines
+// that nothing else waits for, one for each kind of file.
 type Keeper struct {
 	cfg  KeeperConfig
-	wake chan struct{} // to look at once
+	wake chan struct{} // makes Run check at once
 	stop chan struct{}
 	keep atomic.Int64  // days: cfg.Keep, or a shorter period
-	work chan struct{} // full while a look is under way
+	work chan struct{} // full while a check runs
 
 	settling dir.Slot
-	busy     [4]atomic.Bool // by Kind: it is being deleted
-	failed   atomic.Bool    // something could not be deleted: it is tried again soon
+	busy     [4]atomic.Bool // by Kind: a deletion is running
+	failed   atomic.Bool    // a deletion failed: the next check tries again
 	nesting  atomic.Bool    // the directories below DIR are being purged
 
-	last lastCheck // belongs to the goroutine of Look
-	keys keyRule   // to that which deletes keys
+	last lastCheck // belongs to the goroutine of Check
+	keys keyRule   // belongs to the goroutine that deletes keys
 }
 
-// lastCheck is what the look before found.
+// lastCheck is what the previous check found.
 type lastCheck struct {
 	target Target
 	lease  *Lease
 	keep   calendar.Period // of the lease
-	rule   calendar.Period // of the lines; 0: not known
+	rule   calendar.Period // of the lines; 0: unknown
 	others calendar.Period // the longest of processes that take no leases
-	bounds string          // beside the rule, as DIR records them
+	bounds string          // as recorded in DIR
 	purged time.Time
 	day    civil.Day
 	hour   int
 }
 
-// keyRule is what the goroutine that deletes keys knows of their rule.
+// keyRule is the state of the goroutine that deletes keys.
 type keyRule struct {
 	target Target
 	lease  *Lease
@@ -95,7 +95,7 @@ type keyRule struct {
 	rule   calendar.Period
 }
 
-// NewKeeper returns a Keeper, which does nothing yet.
+// NewKeeper returns a Keeper; call Run to start it.
 func NewKeeper(cfg KeeperConfig) *Keeper {
 	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
 		work: make(chan struct{}, 1)}
@@ -103,11 +103,11 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	return r
 }
 
-// Keep is the period of this process.
+// Keep returns the period of this process.
 func (r *Keeper) Keep() calendar.Period { return calendar.Period(r.keep.Load()) }
 
-// Shorten has this process keep files for a shorter period, from now on. It reports
-// whether it is one.
+// Shorten makes this process keep files for a shorter period from now on. It reports
+// whether keep is shorter.
 func (r *Keeper) Shorten(keep calendar.Period) bool {
 	for {
 		was := r.keep.Load()
@@ -121,7 +121,7 @@ func (r *Keeper) Shorten(keep calendar.Period) bool {
 	}
 }
 
-// Run looks once a minute and at each midnight, until Close.
+// Run checks once a minute and at each midnight, until Close.
 func (r *Keeper) Run() {
 	for {
 		next := time.NewTimer(r.Check())
@@ -136,7 +136,7 @@ func (r *Keeper) Run() {
 	}
 }
 
-// Wake has Run look at once.
+// Wake makes Run check at once.
 func (r *Keeper) Wake() {
 	select {
 	case r.wake <- struct{}{}:
@@ -144,14 +144,14 @@ func (r *Keeper) Wake() {
 	}
 }
 
-// PurgeSoon has Run look at once, and purge.
+// PurgeSoon makes Run check and purge at once.
 func (r *Keeper) PurgeSoon() {
 	r.failed.Store(true)
 	r.Wake()
 }
 
-// Check takes in the rules, purges hourly, at each day change and whenever a period
-// has become shorter, and returns when to come again.
+// Check reads the rules, purges hourly, at each change of day and whenever a period has
+// become shorter, and returns the delay until the next check.
 func (r *Keeper) Check() time.Duration {
 	r.work <- struct{}{}
 	defer func() { <-r.work }()
@@ -164,7 +164,7 @@ func (r *Keeper) Check() time.Duration {
 		return retry
 	}
 	defer done()
-	// Without the monotonic clock, which stands still while a machine is suspended.
+	// Drop the monotonic reading, which stands still while a machine is suspended.
 	now := r.cfg.Now().Round(0)
 	today := civil.DayOf(now)
 	last := &r.last
@@ -185,7 +185,7 @@ func (r *Keeper) Check() time.Duration {
 	return calendar.UntilNextLook(now)
 }
 
-// settled is what DIR says of the periods.
+// settled is the result of settle's reading of DIR.
 type settled struct {
 	lease        *Lease
 	rule, others calendar.Period
@@ -193,12 +193,12 @@ type settled struct {
 	err          error
 }
 
-// settle returns the rule of the lines, and the longest period of processes that
-// take no leases. Where DIR does not answer, what it said last holds; the rule is 0
-// where that was nothing yet: another process may keep lines for longer than this one.
+// settle returns the rule of the lines, and the longest period of processes that take
+// no leases. If DIR does not respond, it returns the previous values; without those,
+// the rule is 0, since another process may keep lines for longer than this one.
 func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 	last, d, keep := &r.last, t.At(), r.Keep()
-	if last.keep != keep { // the longer one would count
+	if last.keep != keep { // otherwise the longer lease would count
 		last.lease.Release()
 		last.lease = nil
 	}
@@ -210,7 +210,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 		} else {
 			a.rule, a.err = Settle(d, OfLines, max(keep, a.others))
 		}
-		a.bounds, _, _ = ReadBounds(d) // an error is told where they delete
+		a.bounds, _, _ = ReadBounds(d) // Delete reports the error
 		return a
 	})
 	if !ok && t == last.target {
@@ -233,7 +233,7 @@ func (r *Keeper) settle(t Target) (rule, others calendar.Period) {
 	return answer.rule, answer.others
 }
 
-// shorter returns the shorter of a period and a rule, which 0 says is not known.
+// shorter returns the shorter of a period and a rule; rule 0 is unknown.
 func shorter(keep, rule calendar.Period) calendar.Period {
 	if 0 < rule && rule < keep {
 		return rule
@@ -241,9 +241,9 @@ func shorter(keep, rule calendar.Period) calendar.Period {
 	return keep
 }
 
-// purge deletes what is past the rule, and sets the window that lines are placed
-// by. Lines stay where the rule is not known. What expires is counted first, as far
-// as it can be read in time.
+// purge deletes what is past the rule, and sets the window that assigns lines to days.
+// Without a known rule, lines stay. Expiring journals are counted first, as far as they
+// can be read in time.
 func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
 	v := t.Judge(now, shorter(r.Keep(), rule))
 	defer t.ReadExpiring(v, rule)()
@@ -266,7 +266,7 @@ func (r *Keeper) purge(t Target, now time.Time, rule, others calendar.Period) {
 	kinds.Wait()
 }
 
-// delete deletes the files of one kind, unless that is under way.
+// delete deletes the files of one kind, unless a deletion of that kind is running.
 func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
 	r.runAlone(t, kind, func() {
 		r.report(Delete(t.At(), kind, v, rule))
@@ -276,8 +276,8 @@ func (r *Keeper) delete(t Target, kind Kind, v Verdict, rule calendar.Period) {
 	})
 }
 
-// deleteKeys deletes keys by the rule of their directory: in any case where v tells
-// the time, else if the rule has become shorter.
+// deleteKeys deletes keys by the rule of their directory: always if v is set, otherwise
+// only if the rule has become shorter.
 func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
 	keep, lines, d := r.Keep(), r.last.rule, t.At()
 	r.runAlone(t, Keys, func() {
@@ -304,8 +304,8 @@ func (r *Keeper) deleteKeys(t Target, v *Verdict, others calendar.Period) {
 	})
 }
 
-// runAlone runs do in a goroutine of its own, unless an earlier one of that kind is
-// still at it, and waits for it a moment.
+// runAlone runs do in its own goroutine, and waits for it at most DeletePatience. If an
+// earlier one of that kind is still running, it only reports that.
 func (r *Keeper) runAlone(t Target, kind Kind, do func()) {
 	done, ok := t.At().Use()
 	if !ok {
@@ -331,14 +331,14 @@ func (r *Keeper) report(p Purged) {
 	}
 }
 
-// Close ends Run and gives the leases up: what this process keeps longer than others
-// need not be kept any more.
+// Close stops Run and releases the leases: files that only this process keeps so long
+// may expire.
 func (r *Keeper) Close() {
 	close(r.stop)
 	select {
-	case r.work <- struct{}{}: // for good: there is no other look
+	case r.work <- struct{}{}: // never released: no check follows
 	case <-time.After(DeletePatience):
-		return // a disk hangs: the end of the process does it
+		return // a disk hangs; the leases end with the process
 	}
 	r.last.lease.Release()
 	if r.busy[Keys].CompareAndSwap(false, true) {

@@ -1,5 +1,6 @@
-// Package retention deletes what has outlived its period: it knows which clock to
-// believe, what each rule asks for, and what lies in DIR that a rule is about.
+// Package retention deletes files that are past their period. It decides whether to
+// believe the clock, what the rule of each directory is, and which files in DIR a rule
+// covers.
 package retention
 
 import (
@@ -15,24 +16,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A directory whose files are deleted records for how long they are kept: DIR/keep
-// is the rule of lines and journals, KEYDIR/keep that of keys. Each holds one
-// retention, as in "14d\n". Lines do not outlive the keys in DIR: of the two rules
-// there the shorter one holds. It does for keys as well once no process keeps them:
-// the loggers that live may have theirs elsewhere.
+// A directory whose files are deleted records for how long they are kept: DIR/keep is
+// the rule of lines and journals, KEYDIR/keep that of keys. Each holds one retention,
+// as in "14d\n". Lines do not outlive the keys in DIR: the shorter of the two rules
+// there applies. If no process keeps keys, it applies to keys as well: the live loggers
+// may have theirs elsewhere.
 //
-// A process shows with a lease that it keeps files by a retention: a file in the
-// directory's .lock, keep-14d-RANDOM, which it holds the lock of for as long as it
-// lives. The rule is the longest retention of those that live. Whoever ends with a
-// longer one takes it along. A process that starts, and one that sees the rule
-// differ from the leases, rewrites the file:
+// A process takes a lease on the retention it wants: a file in the directory's .lock,
+// keep-14d-RANDOM, which it keeps locked for as long as it lives. The rule is the
+// longest retention of the live processes; when the one with the longest ends, the rule
+// shrinks. A process rewrites the file as follows:
 //
-//   - A start records the longest of the leases, its own included.
-//   - Later, a rule that is longer than all leases is shortened to them.
-//   - A rule that is shorter was written by hand. It holds until the next start.
+//   - At its start, it records the longest of the leases, including its own.
+//   - Later, it shortens a rule that is longer than all leases.
+//   - A rule that is shorter was written by hand. It applies until the next start.
 var errKeep = errors.New("is not a retention; hint: write one, as in 14d")
 
-// Ruled are the directories that have a rule.
+// Ruled is one of the directories that have a rule.
 type Ruled string
 
 const (
@@ -47,7 +47,7 @@ func (r Ruled) locks() string {
 	return dir.Locks
 }
 
-// Rule returns the retention that a directory records, 0 for none.
+// Rule returns the retention that a directory records, 0 if none.
 func Rule(d *dir.Dir, of Ruled) (calendar.Period, error) {
 	rule, err := record(d, of)
 	if of == OfKeys || d.KeysApart() {
@@ -62,7 +62,7 @@ func Rule(d *dir.Dir, of Ruled) (calendar.Period, error) {
 	case 0 < ofKeys && ofKeys < rule:
 		return ofKeys, nil
 	}
-	return rule, nil // what is wrong with the other is told by Rule(OfKeys)
+	return rule, nil // Rule(OfKeys) reports the other error
 }
 
 func record(d *dir.Dir, of Ruled) (calendar.Period, error) {
@@ -80,23 +80,24 @@ func record(d *dir.Dir, of Ruled) (calendar.Period, error) {
 	return keep, nil
 }
 
-// Lease is a process's share in the rule of a directory.
+// Lease is a process's share in the rule of a directory. It ends with the process.
 type Lease struct{ f *os.File }
 
-// Release gives a lease up. The rule changes when another process looks.
+// Release releases a lease; nil is allowed. The rule changes at another process's next
+// check.
 func (l *Lease) Release() {
 	if l != nil {
 		l.f.Close()
 	}
 }
 
-// TakeLease takes a lease of keep, and records the rule that follows from all
-// leases. others is the longest retention of processes that live and take no
-// leases, 0 for none. Where the lease cannot be taken or the rule not be recorded,
-// an error says so after what could be done.
+// TakeLease takes a lease of keep, and records the rule that follows from all leases.
+// others is the longest retention of live processes that take no leases, 0 if there are
+// none. If the lease cannot be taken, or the rule not recorded, TakeLease does what it
+// can and returns the error.
 func TakeLease(d *dir.Dir, of Ruled, keep, others calendar.Period) (lease *Lease, rule calendar.Period, err error) {
-	// The lease and the rule that comes of it are one step: of two processes that
-	// start at the same time, the second sees the lease of the first.
+	// Taking the lease and recording the rule are one step: of two processes that start
+	// at the same time, the second sees the lease of the first.
 	unlock, lockErr := lockRule(d, of)
 	defer unlock()
 	lease, err = newLease(d, of, keep)
@@ -104,16 +105,16 @@ func TakeLease(d *dir.Dir, of Ruled, keep, others calendar.Period) (lease *Lease
 	return lease, rule, errors.Join(lockErr, err, recordErr)
 }
 
-// Settle returns the rule of a directory as the leases have it now, and shortens
-// the one that it records if need be. own is the retention of the process itself
-// and of others that take no leases, 0 for none: then the directory's record holds,
-// or calendar.DefaultPeriod. Where the rule cannot be read, no error makes a period longer than
-// those that are known.
+// Settle returns the rule of a directory that follows from the current leases, and
+// shortens the recorded one if necessary. own is the retention of the process itself
+// and of others that take no leases; if it is 0, the recorded rule applies, or
+// calendar.DefaultPeriod. If the rule cannot be read, Settle never returns a period
+// longer than the known ones.
 func Settle(d *dir.Dir, of Ruled, own calendar.Period) (rule calendar.Period, err error) {
 	return settle(d, of, own, false)
 }
 
-// CurrentRule is Settle for who only looks: it changes nothing.
+// CurrentRule is Settle for readers: it changes nothing.
 func CurrentRule(d *dir.Dir, of Ruled, others calendar.Period) (calendar.Period, error) {
 	recorded, err := Rule(d, of)
 	live, leaseErr := longestLease(d, of)
@@ -126,11 +127,11 @@ func CurrentRule(d *dir.Dir, of Ruled, others calendar.Period) (calendar.Period,
 	return live, errors.Join(err, leaseErr)
 }
 
-// ruleWithoutLeases is the rule of a directory for which no process has a lease.
+// ruleWithoutLeases is the rule of a directory that no process has a lease on.
 func ruleWithoutLeases(d *dir.Dir, of Ruled, recorded calendar.Period) calendar.Period {
 	recorded = cmp.Or(recorded, calendar.DefaultPeriod)
 	if of == OfKeys && !d.KeysApart() {
-		if lines, err := record(d, OfLines); err == nil && 0 < lines { // else the rule of lines says so
+		if lines, err := record(d, OfLines); err == nil && 0 < lines { // Rule(OfLines) reports the error
 			return min(recorded, lines)
 		}
 	}
@@ -141,7 +142,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	live, leaseErr := longestLease(d, of)
 	live = max(live, own)
 	recorded, err := Rule(d, of)
-	alone, _ := record(d, of) // 0: it has no rule of its own, as lines may not
+	alone, _ := record(d, of) // 0: it has no rule of its own, as may be the case for lines
 	damaged := errors.Is(err, errKeep)
 	switch {
 	case live == 0 && err != nil:
@@ -157,8 +158,8 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case !start && 0 < recorded && recorded < live:
 		return recorded, leaseErr
 	case leaseErr != nil && recorded > live:
-		return recorded, leaseErr // who knows who has one
-	case start && 0 < recorded && recorded < live && live == calendar.MaxPeriod: // of a policy
+		return recorded, leaseErr // an unreadable lease may be longer
+	case start && 0 < recorded && recorded < live && live == calendar.MaxPeriod: // the policy has no bound in days
 		d.Say(string(of), dir.RuleName, "was %s, there is no bound in days now", recorded)
 	case start && 0 < recorded && recorded < live:
 		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep or the policy has it", recorded, live)
@@ -188,9 +189,9 @@ func newLease(d *dir.Dir, of Ruled, keep calendar.Period) (*Lease, error) {
 	return nil, d.Error("lock", of.locks(), dir.RuleLock, dir.ErrLocked)
 }
 
-// openLease opens a lease and takes its lock. It is open for reading only, as long as
-// its process lives: a file that is open for writing would keep the disk from being
-// mounted read-only. NFS locks no other.
+// openLease opens a lease and takes its lock. It stays open for as long as the process
+// lives, so it is read-only: a file open for writing would prevent remounting the disk
+// read-only. NFS only locks files that are open for writing.
 func openLease(d *dir.Dir, of Ruled, name string, flag int) (*os.File, error) {
 	f, err := d.OpenOwned(of.locks(), name, os.O_RDONLY|flag)
 	if errors.Is(err, unix.EBADF) {
@@ -199,10 +200,10 @@ func openLease(d *dir.Dir, of Ruled, name string, flag int) (*os.File, error) {
 	return f, err
 }
 
-// longestLease returns the longest retention that a living process has a lease of,
-// 0 for none, and removes the leases of those that have ended. What somebody planted
-// there, under a name with a long period, is no lease: that is a regular file, in a
-// directory that is nobody else's.
+// longestLease returns the longest retention that a live process has a lease on, 0 if
+// none, and removes the leases of ended processes. A planted file with a long period in
+// its name is not a lease: leases are regular files in a directory that only their user
+// can write to.
 func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 	names, err := d.Names(of.locks())
 	if err != nil {
@@ -226,7 +227,7 @@ func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 		case dir.IsPlanted(err):
 			d.Notify(err.Error())
 		case err != nil:
-			longest = max(longest, keep) // who knows
+			longest = max(longest, keep) // its process may live
 			errs = append(errs, err)
 		default:
 			if d.MayCreate() {
@@ -238,8 +239,8 @@ func longestLease(d *dir.Dir, of Ruled) (longest calendar.Period, err error) {
 	return longest, errors.Join(errs...)
 }
 
-// HasRule reports whether DIR looks like one whose lines are hushpipe's to
-// delete: it records a rule.
+// HasRule reports whether DIR records a rule, which means that its lines are hushpipe's
+// to delete.
 func HasRule(d *dir.Dir) bool {
 	for _, sub := range []string{"", dir.Keys} {
 		f, err := d.OpenFile(sub, dir.RuleName, unix.O_RDONLY)

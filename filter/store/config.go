@@ -9,52 +9,53 @@ import (
 	"hushpipe/filter/traffic"
 )
 
-// Config is what a Store needs to know.
+// Config configures a Store. Open reads it once.
 type Config struct {
 	Directory
 	Keep   calendar.Period
-	Bounds *calendar.Bounds // beside Keep; nil: those that DIR records
+	Bounds *calendar.Bounds // limits in addition to Keep; nil: those that DIR records
 	Counts
-	Traffic *traffic.Options // days get traffic figures; nil: none
-	Least   int              // people who open a group of lines; 0: there are no groups
+	Traffic *traffic.Options // nil: the Store counts no traffic
+	Least   int              // people needed to open a group of lines; 0: there are no groups
 	Input
-	Process registry.Process // what status shows of the process; the Store adds Keep and Bounds
-	// Flags are those that shape what is written to DIR, as --name=value. DIR records
-	// them, see Settings; nil: it does not. With Process.Fallback they come from there.
+	Process registry.Process // what status shows about the process; the Store adds Keep and Bounds
+	// Flags are the flags that shape what is written to DIR, as --name=value. DIR
+	// records them, see Settings; nil: it does not. With Process.Fallback they come
+	// from that record.
 	Flags []string
 }
 
-// Directory is DIR as commands name it, which read, purge, erase or hand it over.
+// Directory names DIR for the commands that read, purge, erase or hand it over.
 type Directory struct {
 	Path     string // DIR
 	Keys     string // key directory, "" for DIR/keys
-	NoFollow bool   // DIR must be no symbolic link
-	CacheTag *bool  // whether a Store gives DIR a cache tag, which keeps it out of backups; nil leaves that alone
+	NoFollow bool   // refuse a DIR that is a symbolic link
+	CacheTag *bool  // add (or remove) the cache tag that keeps DIR out of backups; nil leaves it as it is
 	Now      func() time.Time
-	// Say takes one line for the operator, from any goroutine. A topic is reported
-	// again at most once a minute.
+	// Say prints one line for the operator. Any goroutine may call it. A topic is
+	// printed at most once a minute.
 	Say func(topic, line string)
 }
 
-// Counts is how rooms are counted, and people in groups of lines.
+// Counts configures the counting of rooms, and of people in groups of lines.
 type Counts struct {
 	Limits   rooms.Limits
-	Counting bool   // rooms are counted: days get a room file
-	Secret   bool   // room hashes are made under a secret
-	Settings string // what shapes pseudonyms and counts; recorded in journals
+	Counting bool   // count rooms: each day gets a room file
+	Secret   bool   // hash room names with a secret
+	Settings string // the settings that shape pseudonyms and counts; journals record them
 }
 
-// Input is how lines come to a Store.
+// Input describes where a Store's lines come from.
 type Input struct {
-	// Replays tells that the input is a pipe in which a batch stands until it is
-	// written: after a kill the next process may write it a second time.
+	// Replays is set if the input is a pipe that keeps a batch until it is written:
+	// after a kill, the next process may write that batch a second time.
 	Replays bool
-	// Finish has Close bring the room files up to date also where another process
-	// writes them, which does so within a minute: somebody waits for them. No web server
-	// waits, so that lines wait for the keys of their days.
+	// Finish makes Close update the room files even if another process is their writer
+	// (it would do so within a minute), because somebody is waiting for them. No web
+	// server is blocked in this mode, so lines may wait for the keys of their days.
 	Finish bool
-	// Urgent tells whether the input has to be read now; nil: never. Until then
-	// Open waits for keys from the disk, 50 ms at least and a second at most: what
-	// is read before they have come cannot be counted with what was there.
+	// Urgent reports whether the input has to be read now; nil: never. Until then Open
+	// waits for keys from the disk, at least 50 ms and at most a second: lines read
+	// before the keys are loaded cannot be counted together with earlier ones.
 	Urgent func() bool
 }

@@ -9,19 +9,20 @@ import (
 	"hushpipe/format/civil"
 )
 
-// days tell by the clock where a line goes. Any goroutine may ask.
+// days decides by the clock which day's file a line belongs to. Any goroutine may call
+// its methods.
 type days struct {
 	now        func() time.Time
-	began      civil.Day // the oldest day that was kept then
+	began      civil.Day // the oldest day kept when the Store was made
 	window     atomic.Pointer[calendar.Window]
-	dayPast    atomic.Pointer[func(civil.Day) bool] // of days whose lines are past another bound; nil: none are
-	logPast    atomic.Pointer[func(dir.Log) bool]   // of files, as over is of days
-	firstKept  atomic.Int64                         // the first day whose lines are not past that
-	hours      bool                                 // lines go to the files of their hours
-	generation atomic.Uint64                        // counts what makes earlier answers stale, apart from the date
+	dayPast    atomic.Pointer[func(civil.Day) bool] // whether a day's lines have passed one of the bounds; nil: none have
+	logPast    atomic.Pointer[func(dir.Log) bool]   // the same for one file
+	firstKept  atomic.Int64                         // the first day whose lines have not passed them
+	hours      bool                                 // lines go into one file per hour
+	generation atomic.Uint64                        // changes whenever earlier answers become stale, except by the date
 }
 
-// init places days by the clock alone, until it is judged.
+// init trusts the clock until Judge has checked it.
 func (d *days) init(now func() time.Time, keep calendar.Period) {
 	today := civil.DayOf(now())
 	d.now, d.began = now, keep.First(today)
@@ -32,18 +33,19 @@ func (d *days) init(now func() time.Time, keep calendar.Period) {
 
 func (d *days) changed() { d.generation.Add(1) }
 
-// span is that of the open days, as of the last judgement of the clock.
+// span returns the open days, as of the last Judge.
 func (d *days) span() calendar.Window { return *d.window.Load() }
 
-// counted is span without the days that are past another bound: their journals are gone.
+// counted returns the days of span that have journals: those of days past a bound have
+// been deleted.
 func (d *days) counted() calendar.Window {
 	w := d.span()
 	w.First = max(w.First, civil.Day(d.firstKept.Load()))
 	return w
 }
 
-// Place says to which day a line goes. Between two judgements of the clock the
-// window follows it across midnight.
+// Place returns the day whose file a line belongs to. Between two calls of Judge the
+// window follows the clock across midnight.
 func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	day, placement := d.window.Load().At(civil.DayOf(d.now())).Place(date, dated)
 	if over := d.dayPast.Load(); placement == calendar.Open && over != nil && (*over)(day) {
@@ -52,8 +54,8 @@ func (d *days) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement)
 	return day, placement
 }
 
-// PlaceHour says to which day and hour a line goes that bears a time, in seconds since
-// 1970. One that is to come has the hour of now.
+// PlaceHour returns the day and hour of a line with the given time, in seconds since
+// 1970. A line from the future gets the current hour.
 func (d *days) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placement calendar.Placement) {
 	now := d.now()
 	t := time.Unix(sec, 0).In(now.Location())
@@ -71,17 +73,17 @@ func (d *days) PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placem
 	return day, t.Hour(), placement
 }
 
-// isPast reports whether the lines of a file are past another bound.
+// isPast reports whether a file's lines have passed one of the bounds.
 func (d *days) isPast(l dir.Log) bool {
 	past := d.logPast.Load()
 	return past != nil && (*past)(l)
 }
 
-// Zone is that of the clock.
+// Zone is the clock's time zone.
 func (d *days) Zone() *time.Location { return d.now().Location() }
 
-// Epoch changes with the date and with each purge and each key that turns out
-// to be another. Where lines go by the hour, it changes with the hour.
+// Epoch changes with the date, with each purge, and when a key is replaced. If lines go
+// into hourly files, it also changes with the hour.
 func (d *days) Epoch() uint64 {
 	now := d.now()
 	at := uint64(civil.DayOf(now))

@@ -17,8 +17,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Holders returns the processes on DIR that live and cannot be told to forget a day: those
-// of earlier versions.
+// Holders returns the live processes on DIR that cannot be told to forget a day: those
+// of earlier versions. The erase command warns about them.
 func Holders(path string) ([]registry.Process, error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -28,23 +28,23 @@ func Holders(path string) ([]registry.Process, error) {
 	return registry.Earlier(d)
 }
 
-// Erasable is what EraseDays deletes, as it was when it was counted.
+// Erasable lists what EraseDays will delete, as FindErasable counted it.
 type Erasable struct {
 	Days  []civil.Day // the earliest first
 	Lines int         // compressed copies are not counted
 	files map[lineFile]lineCount
 }
 
-// lineFile is a file of lines.
+// lineFile names a file of lines by its subdirectory of DIR.
 type lineFile struct{ sub, name string }
 
-// lineCount is the lines of a file that had that size.
+// lineCount is the number of lines in the first size bytes of a file.
 type lineCount struct {
 	size  int64
 	lines int
 }
 
-// FindErasable returns what EraseDays deletes of the days before one.
+// FindErasable returns what EraseDays would delete for all days before the given one.
 func FindErasable(at Directory, before civil.Day) (e Erasable, err error) {
 	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys})
 	if err != nil {
@@ -80,7 +80,7 @@ func FindErasable(at Directory, before civil.Day) (e Erasable, err error) {
 	return e, nil
 }
 
-// countLines counts the lines of a file, of which some were counted before.
+// countLines counts a file's lines, continuing from an earlier count n.
 func countLines(d *dir.Dir, sub, name string, n lineCount) (lineCount, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
@@ -89,7 +89,7 @@ func countLines(d *dir.Dir, sub, name string, n lineCount) (lineCount, error) {
 	defer f.Close()
 	if info, err := f.Stat(); err != nil {
 		return n, err
-	} else if info.Size() < n.size { // another file
+	} else if info.Size() < n.size { // it was replaced
 		n = lineCount{}
 	}
 	if _, err := f.Seek(n.size, io.SeekStart); err != nil {
@@ -109,8 +109,8 @@ func countLines(d *dir.Dir, sub, name string, n lineCount) (lineCount, error) {
 	}
 }
 
-// grown returns by how many lines a day has grown since it was counted. What waited for its
-// group then and was released is no new line.
+// grown returns how many lines a day has gained since FindErasable. A line that was
+// held then and has been released since is not new.
 func (e Erasable) grown(d *dir.Dir, day civil.Day) (lines int, err error) {
 	for of, n := range e.files {
 		if own, _ := dir.OwnDay(of.sub, of.name); own == day {
@@ -136,11 +136,11 @@ func (e Erasable) grown(d *dir.Dir, day civil.Day) (lines int, err error) {
 	return max(lines, 0), nil
 }
 
-// EraseDays deletes days on purpose: their keys, lines and journals. Of today, and of the
-// days after it, the lines alone: more lines come under these keys. Room files stay.
-// Processes that live are told to forget the days that are over; see Holders. Where a day
-// has more lines than were counted, note gets their number first: where it fails, the day
-// stays.
+// EraseDays deletes the keys, lines and journals of e.Days. Today and later days lose
+// their lines only, since more lines will be written under these keys. Room files stay.
+// Live processes forget the erased days that are over; see Holders. If a day has gained
+// lines since FindErasable, EraseDays first passes their number to note; if note fails,
+// the day stays.
 func EraseDays(at Directory, e Erasable, note func(day civil.Day, lines int) error) (p retention.Purged, err error) {
 	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
 		return p, err
@@ -173,10 +173,10 @@ func EraseDays(at Directory, e Erasable, note func(day civil.Day, lines int) err
 	return p, dir.Join(p.Errs...)
 }
 
-// deleteLines deletes the lines of a day that goes on, while no process writes them: what
-// comes next goes to a new file.
+// deleteLines deletes the lines of a day that is not over, while no process writes
+// them: later lines go to a new file.
 func deleteLines(d *dir.Dir, day civil.Day, noteGrown func(civil.Day) error) (p retention.Purged, err error) {
-	for _, name := range []string{dir.HeldLock, dir.LinesLock} { // who releases lines takes them so
+	for _, name := range []string{dir.HeldLock, dir.LinesLock} { // in the order in which the release of held lines takes them
 		lock := d.NewLock(dir.Locks, name)
 		defer lock.Close()
 		if lock.Take() {
@@ -189,25 +189,26 @@ func deleteLines(d *dir.Dir, day civil.Day, noteGrown func(civil.Day) error) (p 
 	return retention.DeleteLines(d, day), nil
 }
 
-// keyIDs returns what the mark of a deleted day says: the ids of the keys that went with
-// it, one a line, those of an earlier time included. So a key that came back is told from
-// that of lines which came later.
+// keyIDs returns the contents of a deleted day's mark: the ids of the keys deleted with
+// it, one a line, including those of earlier deletions. They distinguish a deleted key
+// that reappears, as from a backup, from the key of lines written since.
 func keyIDs(d *dir.Dir, day civil.Day) []byte {
-	ids, _ := d.ReadFile(dir.Erased, day.String()) // as a rule there is none
+	ids, _ := d.ReadFile(dir.Erased, day.String()) // usually there is none
 	if key, err := keyring.ReadKey(d, day); err == nil {
 		ids = fmt.Appendf(ids, "%x\n", (*pseudonym.Key)(&key).ID())
 	}
 	return ids
 }
 
-// deleteDay deletes a day that is over, with its keys wherever processes had them.
+// deleteDay deletes a day that is over, with its keys in every key directory that
+// processes on DIR have used.
 func deleteDay(d *dir.Dir, at Directory, day civil.Day) retention.Purged {
 	p := retention.DeleteDay(d, day, keyIDs(d, day))
 	paths, trusted := registry.KeyDirs(d)
-	if !trusted { // as moved has it
+	if !trusted { // see purgeMovedKeys
 		paths = nil
 	}
-	for _, path := range append(paths, "") { // "" is the one in DIR
+	for _, path := range append(paths, "") { // "" is DIR/keys
 		if path == at.Keys {
 			continue
 		}

@@ -6,16 +6,15 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Expired makes the room files of days past the retention, of which lines came
-// in: only where there is none, since an existing one was counted with lines
-// that are gone.
+// Expired writes the room files of days past the retention for which late lines
+// arrived. An existing file stays, since it also counted lines that are gone.
 func (s *Store) Expired(days map[civil.Day]rooms.Sum) error {
 	return s.countExpired(days, counts.FirstDay)
 }
 
-// Recount is Expired for counts that are made of all lines of those days: they
-// take the place of what is there. Of a day that has expired since Open earlier
-// lines were written, and counted in its journal.
+// Recount is Expired for counts made from all lines of those days: they replace
+// existing room files. The exception is a day that expired after Open: its earlier
+// lines were written, and are counted in its journal.
 func (s *Store) Recount(days map[civil.Day]rooms.Sum) error { return s.countExpired(days, s.began) }
 
 func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error {

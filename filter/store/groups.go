@@ -14,18 +14,18 @@ import (
 	"hushpipe/format/civil"
 )
 
-// grouping is the groups of lines, and the work that they need beside the lines.
+// grouping is the groups of lines and the goroutine that maintains them.
 type grouping struct {
 	*groups.Groups
-	wake chan struct{} // lines were held, or people were told of
+	wake chan struct{} // lines were held, or people were counted
 	stop chan struct{}
 	once sync.Once
 }
 
-// pause is how long a round over the groups waits for the next.
+// pause is the shortest time between two rounds over the groups.
 const pause = time.Second
 
-// groupsOf returns the groups of cfg's directory.
+// groupsOf returns the groups of the directory in cfg.
 func (cfg Config) groupsOf(g groups.Config) *groups.Groups {
 	g.Path, g.Least, g.Limits, g.Now = cfg.Path, cfg.Least, cfg.Limits, cfg.Now
 	return groups.New(g)
@@ -40,7 +40,7 @@ func (s *Store) initGroups() {
 			Withheld: s.registry.NoteWithheld, Repeated: s.registry.NoteReleasedAgain})}
 }
 
-// bound has a log heed what the Store's own does.
+// bound applies the Store's window and bounds to another log.
 func (s *Store) bound(l *daylog.Log) {
 	l.SetWindow(s.span())
 	l.SetPast(s.isPast)
@@ -50,7 +50,7 @@ func (s *Store) bound(l *daylog.Log) {
 	}
 }
 
-// Groups returns what is known of the groups of lines, nil where no line is held back.
+// Groups returns the groups of lines, nil if no lines are held back.
 func (s *Store) Groups() *groups.Groups {
 	if s.groups == nil {
 		return nil
@@ -58,7 +58,7 @@ func (s *Store) Groups() *groups.Groups {
 	return s.groups.Groups
 }
 
-// startGroups releases and deletes what a machine that was off has left.
+// startGroups releases and deletes what became due while no process ran.
 func (s *Store) startGroups(d *place) {
 	if done, ok := d.Use(); ok && s.groups != nil {
 		dir.WaitFor(patience, func() {
@@ -68,7 +68,7 @@ func (s *Store) startGroups(d *place) {
 	}
 }
 
-// runGroups goes round over the groups once a minute, and a moment after lines were held.
+// runGroups runs a round over the groups once a minute, and soon after lines were held.
 func (s *Store) runGroups() {
 	for {
 		now := s.cfg.Now()
@@ -95,7 +95,8 @@ func (s *Store) runGroups() {
 	}
 }
 
-// expireGroups counts the held lines that are deleted next, as far as they can be read in time.
+// expireGroups counts the held lines that are about to be deleted, as far as it can
+// read them in time.
 func (s *Store) expireGroups(d *place, first civil.Day) {
 	if s.groups == nil {
 		return
@@ -114,8 +115,8 @@ func (s *Store) expireGroups(d *place, first civil.Day) {
 	}
 }
 
-// untilDeadline is the time to the next look: a minute, or less to when yesterday's held
-// lines are deleted.
+// untilDeadline returns the time to the next round: a minute, or less if yesterday's
+// held lines are deleted before that.
 func untilDeadline(now time.Time) time.Duration {
 	left := groups.Deadline(civil.DayOf(now)-1, now.Location()).Sub(now)
 	if left <= 0 || left > minute {
@@ -124,7 +125,7 @@ func untilDeadline(now time.Time) time.Duration {
 	return max(left, time.Millisecond)
 }
 
-// Tell takes the records of people of groups, see filter.Holder.
+// Tell counts people in groups, from records that the filter made; see filter.Holder.
 func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
 	s.lock()
 	defer s.unlock()
@@ -169,7 +170,7 @@ func (s *Store) flushGroups(d *place) error {
 // endGroups deletes the held lines of days that are over.
 func (p *purger) endGroups(d *dir.Dir) (done retention.Purged) {
 	cfg := p.cfg
-	cfg.Least = 0 // nobody says but the journals
+	cfg.Least = 0 // only the journals know
 	window := func() calendar.Window { return p.verdict.Window }
 	bounds, _, err := retention.ReadBounds(d)
 	if err != nil {
@@ -193,7 +194,7 @@ func (p *purger) endGroups(d *dir.Dir) (done retention.Purged) {
 	return done
 }
 
-// closeGroups is the last round of this process.
+// closeGroups runs the last round and closes the groups.
 func (s *Store) closeGroups(d *place) error {
 	if s.groups == nil {
 		return nil

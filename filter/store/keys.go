@@ -12,14 +12,14 @@ import (
 	"hushpipe/format/civil"
 )
 
-// secrets are what pseudonyms and hashes of rooms are made with. Any goroutine may ask.
+// secrets holds the keys of pseudonyms and the secret that hashes room names. Any
+// goroutine may call its methods.
 type secrets struct {
 	keys   *keyring.Ring
 	hasher atomic.Pointer[rooms.Hasher]
 }
 
-// Hasher makes the hashes of room names, nil while the secret for that cannot
-// be read.
+// Hasher returns the hasher of room names, nil while its secret cannot be read.
 func (s *secrets) Hasher() *rooms.Hasher { return s.hasher.Load() }
 
 // Key returns the day's key, see keyring.Ring.Key.
@@ -27,8 +27,8 @@ func (s *secrets) Key(day civil.Day, placement calendar.Placement) *pseudonym.Ke
 	return s.keys.Key(day, placement)
 }
 
-// withKeyDir works on the key directory, which may lie on a disk that hangs: the
-// lines wait for it no longer than a moment.
+// withKeyDir runs work on the key directory, which may be on a disk that hangs: it
+// waits at most patience, and work continues in the background.
 func (s *Store) withKeyDir(d *place, work func()) {
 	done, ok := d.Use()
 	if !ok {
@@ -40,7 +40,8 @@ func (s *Store) withKeyDir(d *place, work func()) {
 	})
 }
 
-// saveKeys brings keys to the disk, and reads the secret of the room hashes.
+// saveKeys writes new keys to the disk, and reads the secret of the room hashes if that
+// failed before.
 func (s *Store) saveKeys(d *place) error {
 	var err error
 	if s.Hasher() == nil {
@@ -49,7 +50,7 @@ func (s *Store) saveKeys(d *place) error {
 	return dir.Join(err, s.keys.Save(d.Dir))
 }
 
-// readSecret reads the secret of the room hashes, if there is to be one.
+// readSecret reads the secret of the room hashes, if they are made with one.
 func (s *Store) readSecret(d *place) error {
 	if !s.cfg.Secret {
 		return nil
@@ -65,8 +66,8 @@ func (s *Store) readSecret(d *place) error {
 	return nil
 }
 
-// roomSecret is what journals record of the secret: under another one, rooms have other
-// names, and would be counted twice without a word.
+// roomSecret identifies the secret in the settings that journals record: under another
+// secret rooms have other hashes, and would silently be counted twice.
 func (s *Store) roomSecret() string {
 	if h := s.Hasher(); h != nil && s.cfg.Secret {
 		return "room-secret=" + h.ID() + ";"
@@ -74,4 +75,5 @@ func (s *Store) roomSecret() string {
 	return ""
 }
 
+// saveKeysBriefly is saveKeys, waiting at most patience.
 func (s *Store) saveKeysBriefly(d *place) { s.withKeyDir(d, func() { s.saveKeys(d) }) }

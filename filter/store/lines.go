@@ -9,20 +9,20 @@ import (
 	"hushpipe/format/civil"
 )
 
-// lineState is how the writing of lines goes.
+// lineState is the state of writing lines.
 type lineState struct {
-	openErr   error // why there is no DIR
-	refused   bool  // lines are refused, as was said
-	afterKill bool  // a process was killed just before this one started
+	openErr   error // why DIR cannot be opened
+	refused   bool  // lines are refused, and that has been reported
+	afterKill bool  // a process was killed just before this one started: its last batch may come again
 	appended  bool  // lines were written
 }
 
-// Append writes whole lines to the file of day, see daylog.Log.Append.
+// Append writes whole lines to the file of day; see daylog.Log.Append.
 func (s *Store) Append(day civil.Day, lines []byte) (int, error) {
 	return s.append(dir.Log{Day: day, Hour: dir.AllDay}, lines)
 }
 
-// AppendHour writes whole lines to the file of an hour of day, as PlaceHour has it.
+// AppendHour writes whole lines to the file of an hour of day; see PlaceHour.
 func (s *Store) AppendHour(day civil.Day, hour int, lines []byte) (int, error) {
 	return s.append(dir.Log{Day: day, Hour: hour}, lines)
 }
@@ -35,8 +35,8 @@ func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 	if d == nil {
 		return 0, s.lines.openErr
 	}
-	// The file of a day that only a clock just put forward can know would vouch
-	// for that clock, so it is questioned before the file is there.
+	// A file dated in the future vouches for the clock. If the clock has just jumped
+	// ahead, check it before such a file exists.
 	if day > s.window.Load().Today+1 {
 		d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
 		s.keeper.Wake()
@@ -59,7 +59,7 @@ func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 	return n, err
 }
 
-// beginLines notes that lines are about to be written, and reports whether they are the
+// beginLines is called before lines are written, and reports whether they are the
 // first.
 func (s *Store) beginLines() bool {
 	if s.lines.appended {
@@ -72,7 +72,7 @@ func (s *Store) beginLines() bool {
 	return true
 }
 
-// noteWritten notes how the writing of n bytes of lines went.
+// noteWritten records the result of writing n bytes of lines.
 func (s *Store) noteWritten(d *place, n int, err error) {
 	if n > 0 {
 		s.gauges.Wrote(s.cfg.Now())

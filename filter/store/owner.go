@@ -7,8 +7,8 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// HandOver makes DIR and the key directory where they are missing, and gives
-// them to a user, see dir.Dir.HandOver. With dry it changes nothing.
+// HandOver creates DIR and the key directory if they are missing, and changes their
+// owner; see dir.Dir.HandOver. With dry set it changes nothing.
 func HandOver(at Directory, uid, gid int, dry bool, below ...string) error {
 	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys, NoFollow: at.NoFollow, Create: !dry,
 		Notify: func(msg string) { at.Say(msg, msg) }})

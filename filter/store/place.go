@@ -12,15 +12,15 @@ import (
 	"hushpipe/format/civil"
 )
 
-// place is DIR as it was opened, and what belongs to that: the Target of the Keeper.
+// place is one opening of DIR with its log and clock. It is the Target of the Keeper.
 type place struct {
 	*dir.Dir
 	log   *daylog.Log
 	clock *retention.Clock
 	store *Store
 
-	unrecorded atomic.Bool                     // the bounds of this process
-	bounds     atomic.Pointer[calendar.Bounds] // that hold
+	unrecorded atomic.Bool                     // the bounds of this process are not in DIR yet
+	bounds     atomic.Pointer[calendar.Bounds] // the bounds in force
 }
 
 func (p *place) close() error {
@@ -56,7 +56,8 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 	return v
 }
 
-// recordBounds has DIR record the bounds of this process, once.
+// recordBounds records the bounds of this process in DIR, or reads those recorded
+// there.
 func (p *place) recordBounds() {
 	b := p.store.cfg.Bounds
 	if b == nil {
@@ -71,8 +72,8 @@ func (p *place) recordBounds() {
 	p.SetBounds(*b)
 }
 
-// SetBounds takes the bound in entries of a newer policy. Where that has none, lines go on to
-// segments.
+// SetBounds applies the bounds of a newer policy. If that has no bound in entries but
+// this process does, lines still go into segments.
 func (p *place) SetBounds(b calendar.Bounds) {
 	if own := p.store.cfg.Bounds; own != nil && p.unrecorded.Load() {
 		b = *own

@@ -22,17 +22,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Result is what a Purge did.
+// Result is the outcome of Purge.
 type Result struct {
 	retention.Purged
-	DoubtUntil time.Time // nothing is deleted before, since the clock is in doubt; zero for none
+	DoubtUntil time.Time // the clock is in doubt: nothing is deleted before this time; zero: no doubt
 }
 
-// Purge deletes what has outlived the retention, now, also in the directories below
-// DIR that record a rule of their own. keep 0 is the rule that DIR records; another
-// becomes the rule, as if a logger with it had started and ended. It waits for no
-// lock and no disk longer than a few seconds; then it brings the room files of all
-// days up to date. Where the keys are not, it deletes nothing.
+// Purge deletes what is past the retention, also in the directories below DIR that
+// record a rule of their own. keep 0 means the rule that DIR records; any other value
+// becomes the rule, as if a logger with it had started and ended. Purge waits for locks
+// and disks for a few seconds at most; then it updates the room files of all days. If
+// there is no key directory, it deletes nothing.
 func Purge(at Directory, keep calendar.Period, force bool) (p Result, err error) {
 	return purge(Config{Directory: at, Keep: keep, Counts: Counts{Limits: rooms.NoLimits}}, force)
 }
@@ -72,9 +72,8 @@ func purge(cfg Config, force bool) (p Result, err error) {
 	return p, dir.Join(append(p.Errs, refreshed, folded)...)
 }
 
-// PurgeDay deletes one day on purpose, never today: its key, lines and journals. The
-// room file stays. Processes that live are told to forget it; those that cannot be
-// told are returned.
+// PurgeDay deletes the key, lines and journals of a day that is over. Its room file
+// stays. Live processes forget the day; PurgeDay returns those that cannot be told to.
 func PurgeDay(at Directory, day civil.Day) (p retention.Purged, holders []registry.Process, err error) {
 	if today := civil.DayOf(at.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
@@ -93,7 +92,7 @@ func PurgeDay(at Directory, day civil.Day) (p retention.Purged, holders []regist
 }
 
 func openToPurge(at Directory) (*dir.Dir, error) {
-	d, err := dir.Open(at.Path, dir.Options{}) // DIR itself is not made
+	d, err := dir.Open(at.Path, dir.Options{}) // fails if there is no DIR
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +109,8 @@ func openToPurge(at Directory) (*dir.Dir, error) {
 	return d, nil
 }
 
-// checkKeyDir returns an error for a DIR that has lines and no key directory.
+// checkKeyDir returns an error for a DIR that has lines but no key directory: --keys is
+// missing.
 func checkKeyDir(d *dir.Dir, at Directory) error {
 	path := dir.KeyPath(at.Path, at.Keys)
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -128,11 +128,11 @@ func checkKeyDir(d *dir.Dir, at Directory) error {
 	return nil
 }
 
-// purger purges a directory for which this process has no Store.
+// purger purges a directory that this process has no Store for.
 type purger struct {
-	cfg     Config // without what a Store writes
+	cfg     Config // only the parts that matter to a purge
 	report  *dir.Reporter
-	verdict retention.Verdict // of the clock, as of all
+	verdict retention.Verdict // set by purge
 	files   *counts.Files
 	ledger  *counts.Ledger
 	hits    *trafficlog.Files
@@ -148,8 +148,8 @@ func newPurger(cfg Config, report *dir.Reporter) *purger {
 }
 
 // purgeNested purges the directories below DIR that record a rule of their own: those
-// of other streams, or of loggers that are gone. A logger that lives there purges as
-// well, and neither waits for the other.
+// of other streams, or of loggers that no longer run. A logger running there purges
+// too; neither waits for the other.
 func (p *purger) purgeNested(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) {
 	names, err := d.Nested()
 	if err != nil {
@@ -183,12 +183,13 @@ func (p *purger) purgeNested(d *dir.Dir, now time.Time, force bool, add func(ret
 	p.purgeMovedKeys(d, now, add)
 }
 
-// oldestLine is the day of the oldest lines of a directory, with what stands beside them.
+// oldestLine returns the oldest day that a directory has lines of, or files derived
+// from lines.
 func oldestLine(d *dir.Dir) civil.Day {
 	oldest := counts.LastDay
 	names, err := d.Names("")
 	if err != nil {
-		return counts.FirstDay // who knows
+		return counts.FirstDay // it may have any
 	}
 	for _, name := range names {
 		if day, ok := dir.ExpiryDay("", name); ok {
@@ -198,9 +199,9 @@ func oldestLine(d *dir.Dir) civil.Day {
 	return oldest
 }
 
-// purgeMovedKeys deletes the keys of other directories than this process uses: of a time
-// before --keys, or with another one. Root does nothing by a path that another user
-// could have written down; that user's processes do it.
+// purgeMovedKeys deletes expired keys in key directories that processes used before
+// --keys was given or changed. Root never follows a path that another user could have
+// recorded; that user's own processes do.
 func (p *purger) purgeMovedKeys(d *dir.Dir, now time.Time, add func(retention.Purged)) {
 	paths, trusted := registry.KeyDirs(d)
 	if !trusted {
@@ -208,7 +209,7 @@ func (p *purger) purgeMovedKeys(d *dir.Dir, now time.Time, add func(retention.Pu
 	}
 	mine := p.cfg.Keys
 	if mine != "" {
-		paths = append(paths, "") // that in DIR
+		paths = append(paths, "") // DIR/keys
 		if path, err := filepath.Abs(mine); err == nil {
 			mine = path
 		}
@@ -220,11 +221,11 @@ func (p *purger) purgeMovedKeys(d *dir.Dir, now time.Time, add func(retention.Pu
 	}
 }
 
-// purgeKeysAt deletes the keys in a directory, "" for that in DIR.
+// purgeKeysAt deletes expired keys in the directory keys, "" for DIR/keys.
 func (p *purger) purgeKeysAt(keys string, now time.Time, add func(retention.Purged)) {
 	d, err := dir.Open(p.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { p.report.Say(msg, msg) }})
 	if err != nil {
-		return // it is reported where lines are written
+		return // the process that writes lines reports it
 	}
 	defer d.Close()
 	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
@@ -239,8 +240,8 @@ func (p *purger) purgeKeysAt(keys string, now time.Time, add func(retention.Purg
 	add(retention.Delete(d, retention.Keys, v, rule))
 }
 
-// purge purges a directory, and those below it. add takes what came of it, from several
-// goroutines, perhaps after all has returned.
+// purge purges a directory and those below it. It passes results to add, from several
+// goroutines, perhaps after purge has returned.
 func (p *purger) purge(d *dir.Dir, now time.Time, force bool, add func(retention.Purged)) retention.Verdict {
 	others := keptByEarlier(d, now)
 	lines, err := retention.Settle(d, retention.OfLines, others)
@@ -250,7 +251,7 @@ func (p *purger) purge(d *dir.Dir, now time.Time, force bool, add func(retention
 	}
 	p.verdict = v
 	if lines > 0 {
-		bounds, _, _ := retention.ReadBounds(d) // an error is reported where they delete
+		bounds, _, _ := retention.ReadBounds(d) // retention.Delete reports the error
 		first := v.FirstKept(bounds, v.First(lines))
 		p.verdict.Window.First = max(v.Window.First, first)
 		defer p.ledger.ReadExpiring(d, first)()
@@ -259,7 +260,7 @@ func (p *purger) purge(d *dir.Dir, now time.Time, force bool, add func(retention
 	var kinds sync.WaitGroup
 	for _, kind := range retention.Kinds {
 		if kind != retention.Keys && lines == 0 {
-			continue // who knows which lines are to live
+			continue // without a rule, no lines are known to be expired
 		}
 		kinds.Go(func() {
 			p.deleteWithin(d, kind, add, func() retention.Purged {
@@ -284,7 +285,7 @@ func (p *purger) purge(d *dir.Dir, now time.Time, force bool, add func(retention
 	return v
 }
 
-// deleteWithin waits a moment for what do deletes.
+// deleteWithin runs do, and waits for it at most retention.DeletePatience.
 func (p *purger) deleteWithin(d *dir.Dir, kind retention.Kind, add func(retention.Purged), do func() retention.Purged) {
 	done, ok := d.Use()
 	if !ok {
@@ -295,8 +296,8 @@ func (p *purger) deleteWithin(d *dir.Dir, kind retention.Kind, add func(retentio
 	}
 }
 
-// keptByEarlier returns what registry.KeptByEarlier does, and has DIR share its
-// locks with such processes.
+// keptByEarlier is registry.KeptByEarlier. It also has DIR share its locks with these
+// processes.
 func keptByEarlier(d *dir.Dir, now time.Time) calendar.Period {
 	longest := registry.KeptByEarlier(d, now)
 	d.ShareWithEarlier(longest > 0)

@@ -9,21 +9,21 @@ import (
 	"hushpipe/format/civil"
 )
 
-// rounds are the state of what has to be done once a minute. Who has the Store's work
-// uses it, and a round the files.
+// rounds is the state of the once-a-minute work. It belongs to the goroutine that holds
+// Store.work, except files, which belong to the round that runs.
 type rounds struct {
 	patience time.Duration // how long Tick waits for a round
-	running  chan struct{} // closed when the round under way has ended, nil for none
-	lastDone roundDone     // of the round before, or the one that has ended
+	running  chan struct{} // closed when the current round ends, nil if there is none
+	lastDone roundDone     // result of the last round to end
 
-	lastRun, lastHourly time.Time // of the last round, and of the last that looked at everything
+	lastRun, lastHourly time.Time // start of the last round, and of the last hourly one
 	lastHourlyDay       civil.Day
 
-	busy  chan struct{} // full while somebody uses the files
+	busy  chan struct{} // full while files is in use
 	files *counts.Files
 }
 
-// await reports whether no round is under way any more.
+// await reports whether no round is running, after waiting for one at most patience.
 func (r *rounds) await() bool {
 	if r.running == nil {
 		return true
@@ -37,9 +37,8 @@ func (r *rounds) await() bool {
 	}
 }
 
-// round is what has to be done once a minute, beside the writing of lines: to
-// read the journals of millions of pairs, and to write a large room file, takes
-// seconds.
+// round is the once-a-minute work that runs beside the writing of lines: reading the
+// journals of millions of pairs and writing a large room file take seconds.
 type round struct {
 	d      *place
 	now    time.Time
@@ -48,7 +47,7 @@ type round struct {
 
 type roundDone struct {
 	err  error
-	busy bool // another process had the lock of the room files
+	busy bool // another process held the lock of the room files
 }
 
 func (s *Store) run(r round) roundDone {
@@ -75,8 +74,8 @@ func (s *Store) run(r round) roundDone {
 	return done
 }
 
-// due reports whether something is to be done that was done at last; a clock
-// that was put back makes it due, too. Neither time has a monotonic reading.
+// due reports whether work last done at last is due again. A clock that was set back
+// also makes it due. Neither time may have a monotonic reading.
 func due(now, last time.Time, every time.Duration) bool {
 	since := now.Sub(last)
 	return since >= every || since < 0

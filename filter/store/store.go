@@ -1,7 +1,6 @@
-// Package store implements the directory that a filter writes to as a whole:
-// it places lines by the clock, hands out the keys of the days, brings lines
-// and journal records to the disk, keeps the daily room files true, and deletes
-// what has outlived the retention.
+// Package store implements the directory that a filter writes to: it assigns lines to
+// days by the clock, hands out the keys of the days, writes lines and journal records,
+// keeps the daily room files current, and deletes what is past the retention.
 package store
 
 import (
@@ -26,60 +25,61 @@ import (
 
 const (
 	minute = time.Minute
-	// keyPatience is how long Open reads keys while its input cannot wait.
+	// keyPatience is how long Open waits for keys while its input cannot wait.
 	keyPatience = 50 * time.Millisecond
-	// finishPatience is how long a line waits for the key of its day where Finish is set.
+	// finishPatience is how long a line waits for the key of its day if Finish is set.
 	finishPatience = 10 * time.Second
-	// patience is how long Open and Close wait for a disk that does not answer.
-	// A first key takes a few fsyncs.
+	// patience is how long Open and Close wait for a disk that does not respond.
+	// Creating the first key takes a few fsyncs.
 	patience = time.Second
-	// retryOpen is how soon DIR, or a lock that another process has, is tried
-	// again.
+	// retryOpen is the delay before trying again to open DIR, or to take a lock that
+	// another process holds.
 	retryOpen = time.Second
-	// firstRound is how soon after the first lines a round is due: who starts a logger
-	// looks at status and at the room file.
+	// firstRound is the delay of the first round after the first lines: somebody who
+	// has just started a logger looks at status and at the room file.
 	firstRound = 2 * time.Second
-	// roundPatience is how long Tick waits for a round: the counts of a usual
-	// day take less, and lines must not wait longer.
+	// roundPatience is how long Tick waits for a round. Counting a usual day takes
+	// less, and lines must not wait longer.
 	roundPatience = 10 * time.Millisecond
 )
 
-// Store is DIR. It is always usable: while DIR is not, it hands out keys from
-// memory and refuses lines, and it recovers by itself.
+// Store is DIR as a filter writes it. It is always usable: while DIR is not, it hands
+// out keys from memory and refuses lines, and it recovers by itself.
 //
-// Place, Key, Epoch and Hasher may be called from the goroutines that treat
-// lines, all other methods from one other.
+// The goroutines that process lines may call Place, Key, Epoch and Hasher; one other
+// goroutine calls all other methods, unless they say otherwise.
 type Store struct {
 	cfg Config
-	dir atomic.Pointer[place] // nil while it cannot be opened
+	dir atomic.Pointer[place] // nil while DIR cannot be opened
 	days
 	secrets
 	keeper *retention.Keeper
 	countWork
 	reporting
 
-	groups *grouping // nil: no line is held back
+	groups *grouping // nil: no lines are held back
 
-	work   chan struct{} // full while a method uses what follows, and journals
+	work   chan struct{} // full while a method uses the fields below, or journals
 	lines  lineState
 	rounds rounds
 	hits   hits
 }
 
-// countWork is how a Store counts rooms; a round has the files.
+// countWork counts the rooms of a Store; the files belong to rounds.
 type countWork struct {
 	ledger   *counts.Ledger
 	journals *counts.Journals // of this process
 }
 
-// reporting is what a Store tells of itself: to status, to metrics, and to the operator.
+// reporting is what status, metrics and the operator see of a Store.
 type reporting struct {
 	registry *registry.Registry
 	gauges   registry.Gauges
 	report   *dir.Reporter
 }
 
-// Open returns the Store of cfg.Path. Where DIR cannot be used it says so.
+// Open returns the Store of cfg.Path. It never fails: if DIR cannot be used, it reports
+// that and keeps trying.
 func Open(cfg Config) *Store {
 	s := newStore(cfg)
 	go s.keeper.Run()
@@ -91,8 +91,8 @@ func Open(cfg Config) *Store {
 
 func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 	s.rounds.patience = roundPatience
-	// The reader has to begin, also where the disk hangs or much is to be
-	// rebuilt.
+	// The input has to be read even if the disk hangs, or if rebuilding the counts
+	// takes long.
 	ready := make(chan struct{})
 	go func() {
 		s.Tick()
@@ -155,13 +155,13 @@ func newStore(cfg Config) *Store {
 	return s
 }
 
-// counting completes what the counting of rooms needs to know.
+// counting completes c for the directory and limits of cfg.
 func (cfg Config) counting(c counts.Config, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) counts.Config {
 	c.Path, c.Limits, c.Counting, c.Settings, c.Reseal = cfg.Path, cfg.Limits, cfg.Counting, cfg.Settings, cfg.reseal(known)
 	return c
 }
 
-// Count takes the records of lines that are written.
+// Count counts room records of lines that have been written.
 func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
 	s.lock()
 	defer s.unlock()
@@ -172,9 +172,8 @@ func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
 	s.journals.Count(d, day, keyID, records, s.Hasher() != nil)
 }
 
-// Tick does what is due: it opens DIR if that failed, and starts a round (see
-// there) once a minute, which goes on while lines are written. It returns when
-// to come again.
+// Tick opens DIR if that failed before, and starts a round once a minute; the round
+// runs while lines are written. Tick returns the delay until the next call.
 func (s *Store) Tick() time.Duration {
 	s.lock()
 	defer s.unlock()
@@ -192,8 +191,8 @@ func (s *Store) Tick() time.Duration {
 			s.rounds.lastHourly, s.rounds.lastHourlyDay = now, today
 		}
 		s.forget(d.Dir)
-		// What this process has to say is in its journals before they are listed:
-		// of two processes the one that lists later sees the journals of both.
+		// Journals are flushed before they are listed: of two processes, the one that
+		// lists later sees the journals of both.
 		flushed := dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d), s.flushTraffic(d))
 		s.rounds.running = make(chan struct{})
 		done, _ := d.Use()
@@ -220,9 +219,10 @@ func (s *Store) Tick() time.Duration {
 	return minute
 }
 
-// Settle waits until the journals have all that was counted, or until ctx ends:
-// where only they are refused, their records are all that still waits in memory.
-// An error that is not the system's will not pass, and is not waited for.
+// Settle waits until the journals hold everything that was counted, or until ctx ends.
+// If DIR takes lines but refuses journals, their records are all that is still in
+// memory. Settle does not wait for an error that is not the system's, since it will not
+// pass.
 func (s *Store) Settle(ctx context.Context) {
 	for s.tryLock() == nil {
 		d := s.usable()
@@ -243,11 +243,10 @@ func (s *Store) Settle(ctx context.Context) {
 	}
 }
 
-// Close brings the room files up to date, or leaves that to the process that writes
-// them, see roomWriter. It reports whether something is left
-// that did not reach the disk, or was not counted for want of the secret. It
-// waits for a round under way, for the lock of the room files and for the disk:
-// the caller bounds that.
+// Close updates the room files, or leaves that to the process that writes them (see
+// counts.Files). Its error means that something did not reach the disk, or was not
+// counted because the secret could not be read. It waits for the current round, for the
+// lock of the room files and for the disk without limit: the caller sets one.
 func (s *Store) Close() error {
 	if err := s.tryLock(); err != nil {
 		return err
@@ -258,14 +257,14 @@ func (s *Store) Close() error {
 		return s.lines.openErr
 	}
 	s.forget(d.Dir)
-	flushed := dir.Join(s.flushTraffic(d), s.closeTraffic(), s.journals.Flush(d.Dir), s.closeGroups(d)) // the next process reads them, should the round hang
+	flushed := dir.Join(s.flushTraffic(d), s.closeTraffic(), s.journals.Flush(d.Dir), s.closeGroups(d)) // if the round hangs, the next process reads them
 	if s.rounds.running != nil {
 		<-s.rounds.running
 	}
 	if !d.Moved() {
 		s.keys.Restore(d.Dir)
 	}
-	s.ledger.ReadUntil(counts.LastDay) // nobody takes late records after this
+	s.ledger.ReadUntil(counts.LastDay) // late records have no later chance
 	err := dir.Join(s.saveKeys(d), flushed, s.rounds.files.Finish(d.Dir))
 	err = dir.Join(err, s.finishTraffic(d))
 	s.gauges.Notice(d.Dir, s.cfg.Now())
@@ -276,12 +275,13 @@ func (s *Store) Close() error {
 	return dir.Join(err, d.close())
 }
 
-// lock waits until no other method works on the disk: Open may still, and when
-// the process ends the one that waits for a disk that hangs.
+// lock waits until no other method works on the disk. Open may still do so, and at the
+// end of the process a method that waits for a disk that hangs.
 func (s *Store) lock() { s.work <- struct{}{} }
 
 func (s *Store) unlock() { <-s.work }
 
+// tryLock is lock, giving up after patience.
 func (s *Store) tryLock() error {
 	select {
 	case s.work <- struct{}{}:
@@ -295,7 +295,7 @@ func errSlow(path string) error {
 	return fmt.Errorf("%s: the disk does not answer; the next start brings the room files up to date", path)
 }
 
-// usable returns DIR, opened now if need be, or nil.
+// usable returns DIR, opening it if necessary, or nil.
 func (s *Store) usable() *place {
 	if d := s.dir.Load(); d != nil {
 		return d
@@ -303,7 +303,7 @@ func (s *Store) usable() *place {
 	return s.open()
 }
 
-// open opens DIR and purges it before a line is written there.
+// open opens DIR, and purges it before any line is written there.
 func (s *Store) open() *place {
 	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, NoFollow: s.cfg.NoFollow, Create: true,
 		Notify: func(msg string) { s.report.Say(msg, msg) }})
@@ -316,7 +316,7 @@ func (s *Store) open() *place {
 	d := &place{Dir: opened, log: daylog.New(opened), clock: retention.NewClock(opened), store: s}
 	d.WriteVersion()
 	if s.groups != nil {
-		if err := d.RaiseVersion(); err != nil { // an earlier hushpipe would keep held lines too long
+		if err := d.RaiseVersion(); err != nil { // an older hushpipe would keep held lines too long
 			s.report.Fault("version", err, "")
 		}
 	}
@@ -330,10 +330,10 @@ func (s *Store) open() *place {
 	s.keeper.Wake()
 	s.startGroups(d)
 	if s.Hasher() == nil {
-		s.readSecret(d) // lines that are read before it has come are not counted
+		s.readSecret(d) // lines that are read before the secret are not counted
 	}
 	s.lines.afterKill = registry.KilledLately(d.Dir, s.cfg.Now())
-	d.ShareWithEarlier(true) // until expiry knows
+	d.ShareWithEarlier(true) // until the Keeper knows whether there are any
 	s.withKeyDir(d, func() {
 		s.keys.Load(d.Dir)
 		s.readKilled(d)
@@ -342,7 +342,7 @@ func (s *Store) open() *place {
 	return d
 }
 
-// forget drops what is in memory of days whose files were deleted on purpose.
+// forget drops from memory the days that were erased or purged by name.
 func (s *Store) forget(d *dir.Dir) {
 	if days := s.keys.Forgotten(d); len(days) > 0 {
 		s.journals.Forget(days)
@@ -353,9 +353,8 @@ func (s *Store) forget(d *dir.Dir) {
 	}
 }
 
-// reopen is for a DIR that was deleted, or that refuses lines after another
-// took its place: the next one is made if need be, and gets the keys and the
-// journals of this process.
+// reopen opens DIR anew after it was deleted, or after it was replaced and now refuses
+// lines. DIR is created if necessary, and gets the keys and journals of this process.
 func (s *Store) reopen(old *place) *place {
 	d := s.open()
 	if d == nil {
@@ -376,29 +375,30 @@ func (s *Store) reopen(old *place) *place {
 	return d
 }
 
-// Shorten has this Store keep files for a shorter period, from now on; a longer one
-// changes nothing. It may be called from any goroutine.
+// Shorten makes this Store keep files for a shorter period from now on; a longer period
+// changes nothing. Any goroutine may call it.
 func (s *Store) Shorten(keep calendar.Period) {
 	if s.keeper.Shorten(keep) {
 		s.registry.SetKeep(keep.String())
 	}
 }
 
-// Observe is registry.Registry.Observe.
+// Observe sets where the registry gets its counters and faults; see
+// registry.Registry.Observe.
 func (s *Store) Observe(counted func() counters.Values, fault func() string) {
 	s.registry.Observe(counted, fault)
 }
 
-// Refused returns why no lines can be written, "" while they can. It may be called from
-// any goroutine.
+// Refused returns why no lines can be written, "" if they can. Any goroutine may call
+// it.
 func (s *Store) Refused() string { return s.report.Refused() }
 
-// Figures is what is known of DIR without waiting for its disk, for metrics. It may be
-// called from any goroutine.
+// Figures returns the figures of DIR for metrics, without waiting for its disk. Any
+// goroutine may call it.
 func (s *Store) Figures() registry.Figures {
 	return s.gauges.Figures(s.registry.Counters(), s.cfg.Now())
 }
 
-// Forecast places lines as a Store of cfg will, going by the clock alone. It
-// touches no disk.
+// Forecast returns a Store for dry runs: it assigns lines to days as a Store of cfg
+// would, trusting the clock, and touches no disk.
 func Forecast(cfg Config) *Store { return newStore(cfg) }

@@ -13,9 +13,9 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Stream is the calendar of lines that go to a pipe: every line is kept, under
-// the key of its day where that lives, else under a throw-away one. Nothing is
-// counted.
+// Stream is the calendar for lines that go to standard output: every line is kept,
+// under the key of its day if that exists, else under a random key that is never
+// stored. Nothing is counted.
 type Stream struct {
 	Keys *reveal.Reader // nil: no DIR
 	Say  func(topic, line string)
@@ -24,7 +24,7 @@ type Stream struct {
 	throwaway map[civil.Day]*pseudonym.Key
 }
 
-// Place leaves a line on the day that it bears.
+// Place returns the line's own day, or today for a line without a date.
 func (s *Stream) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	if !dated {
 		return civil.DayOf(s.Now()), calendar.Adjusted

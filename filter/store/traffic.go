@@ -14,24 +14,26 @@ import (
 	"hushpipe/format/civil"
 )
 
-// hits are the traffic figures of a Store.
+// hits is the state of a Store's traffic figures.
 type hits struct {
-	journals *trafficlog.Journals // nil: none are counted
+	journals *trafficlog.Journals // nil: traffic is not counted
 	files    *trafficlog.Files
 	killed   killedBefore
 }
 
-// killedBefore is what processes counted last that were killed before this one started.
+// killedBefore holds what killed processes had counted just before this one started:
+// their last lines may come again.
 type killedBefore struct {
-	known chan struct{} // closed once it is known
+	known chan struct{} // closed once found is final
 
 	mu         sync.Mutex // guards what follows
-	askedEarly bool       // lines came before it was known
-	doubtful   map[civil.Day]bool
-	found      *trafficlog.Killed // nil: nothing
+	askedEarly bool       // Repeats gave up waiting for known once
+	// doubtful are the days that Repeats answered before found was known.
+	doubtful map[civil.Day]bool
+	found    *trafficlog.Killed // nil: nothing
 }
 
-// initTraffic is a part of newStore.
+// initTraffic sets up the traffic figures for newStore.
 func (s *Store) initTraffic() {
 	s.hits.killed.known, s.hits.killed.doubtful = make(chan struct{}), map[civil.Day]bool{}
 	cfg := s.cfg.traffic(s.counted, s.report, s.keys.Known)
@@ -42,7 +44,7 @@ func (s *Store) initTraffic() {
 	}
 }
 
-// traffic is what the traffic figures need to know.
+// traffic returns the configuration of the traffic figures.
 func (cfg Config) traffic(window func() calendar.Window, report *dir.Reporter, known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) trafficlog.Config {
 	c := trafficlog.Config{Path: cfg.Path, Now: cfg.Now, Window: window, Known: known, Report: report}
 	if cfg.Traffic != nil {
@@ -51,33 +53,34 @@ func (cfg Config) traffic(window func() calendar.Window, report *dir.Reporter, k
 	return c
 }
 
-// lineKey returns the key of a day of which lines were written, nil where the day is past
-// its retention: what the ring has for that is thrown away.
+// lineKey returns the key of a day whose lines were written, nil if the day is past its
+// retention: for such a day the ring only has a key that is never stored.
 func (s *Store) lineKey(day civil.Day) *pseudonym.Key {
 	_, placement := s.Place(day, true)
 	if placement == calendar.Expired {
 		return nil
 	}
 	key := s.keys.Key(day, placement)
-	if _, placement = s.Place(day, true); placement == calendar.Expired { // meanwhile, and the key may be a new one
+	if _, placement = s.Place(day, true); placement == calendar.Expired { // expired meanwhile, so the key may be a new one
 		return nil
 	}
 	return key
 }
 
-// reseal returns a payload of a journal with types as it is to be copied.
+// reseal returns the function that re-encrypts typed payloads when journals are folded;
+// see trafficlog.Files.Resealed.
 func (cfg Config) reseal(known func(*dir.Dir, civil.Day) (*pseudonym.Key, error)) func(*dir.Dir, civil.Day, []byte) []byte {
 	_, files := trafficlog.New(cfg.traffic(nil, nil, known))
 	return files.Resealed
 }
 
-// knownOnDisk is keyring.Ring.Known where there is no Ring.
+// knownOnDisk is keyring.Ring.Known for a process without a Ring.
 func knownOnDisk(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
 	key, err := keyring.ReadKey(d, day)
 	return (*pseudonym.Key)(&key), err
 }
 
-// Hit takes what a batch adds to the traffic figures of a day, see filter.HitSink.
+// Hit adds the traffic of a batch to the figures of a day; see filter.HitSink.
 func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
 	s.lock()
 	defer s.unlock()
@@ -91,8 +94,8 @@ func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
 	s.hits.journals.Add(d, day, part, hits)
 }
 
-// Repeats returns what finds the lines of a day that a process which was killed counted,
-// nil for none. It waits for the disk as long as for a key.
+// Repeats returns the lines of a day that a killed process has counted already, nil for
+// none. It waits for the disk as long as for a key.
 func (s *Store) Repeats(day civil.Day) *traffic.Repeats {
 	k := &s.hits.killed
 	k.mu.Lock()
@@ -115,11 +118,11 @@ func (s *Store) Repeats(day civil.Day) *traffic.Repeats {
 	return k.found.Repeats(day)
 }
 
-// readKilled looks what processes counted last that were killed, once.
+// readKilled reads, once, what killed processes counted last.
 func (s *Store) readKilled(d *place) {
 	k := &s.hits.killed
 	select {
-	case <-k.known: // DIR was made anew
+	case <-k.known: // done already: this is a reopened DIR
 		return
 	default:
 	}
@@ -130,12 +133,12 @@ func (s *Store) readKilled(d *place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	select {
-	case <-k.known: // meanwhile, since the disk was slow
+	case <-k.known: // another call was faster, since the disk was slow
 		return
 	default:
 	}
 	for day := range k.doubtful {
-		if of.Repeats(day) != nil { // it takes them away
+		if of.Repeats(day) != nil { // Repeats removes them from of
 			s.report.Say("traffic-doubt", fmt.Sprintf("%s: the disk did not answer when the first lines came; if a process was killed, the traffic of its last lines may be counted twice", s.cfg.Path))
 		}
 	}
@@ -150,7 +153,7 @@ func (s *Store) flushTraffic(d *place) error {
 	return s.hits.journals.Flush(d.Dir)
 }
 
-// refreshTraffic brings the files of days up to date in the process that writes them.
+// refreshTraffic updates the days' files, if this process is the one that writes them.
 func (s *Store) refreshTraffic(d *place) error {
 	if s.hits.journals == nil {
 		return nil
@@ -158,7 +161,8 @@ func (s *Store) refreshTraffic(d *place) error {
 	return s.hits.files.Update(d.Dir)
 }
 
-// finishTraffic is refreshTraffic at the end, when the journals are closed.
+// finishTraffic is refreshTraffic at the end of the process, after the journals are
+// closed.
 func (s *Store) finishTraffic(d *place) error {
 	if s.hits.journals == nil {
 		return nil
@@ -166,13 +170,13 @@ func (s *Store) finishTraffic(d *place) error {
 	return s.hits.files.Finish(d.Dir, s.cfg.Finish)
 }
 
-// expireTraffic brings the files of the days before first up to date, whose journals are
-// deleted next, also where this process counts no traffic.
+// expireTraffic updates the files of the days before first, whose journals are about to
+// be deleted, even if this process counts no traffic.
 func (s *Store) expireTraffic(d *place, first civil.Day) {
 	expireTraffic(d.Dir, s.hits.files, first, s.report, s.cfg.Path)
 }
 
-// expireTraffic reads for as long as a disk that works needs.
+// expireTraffic reads for at most expirePatience.
 func expireTraffic(d *dir.Dir, files *trafficlog.Files, first civil.Day, report *dir.Reporter, path string) {
 	done, ok := d.Use()
 	if !ok {
@@ -189,7 +193,7 @@ func expireTraffic(d *dir.Dir, files *trafficlog.Files, first civil.Day, report 
 // expirePatience is how long the journals of expired days are read.
 const expirePatience = 2 * time.Second
 
-// forgetTraffic drops what is in memory of days whose files were deleted on purpose.
+// forgetTraffic drops from memory the days that were erased or purged by name.
 func (s *Store) forgetTraffic(days map[civil.Day]bool) {
 	if s.hits.journals != nil {
 		s.hits.journals.Forget(days)
@@ -197,7 +201,7 @@ func (s *Store) forgetTraffic(days map[civil.Day]bool) {
 	s.hits.files.Forget(days)
 }
 
-// closeTraffic ends the journals.
+// closeTraffic closes the journals.
 func (s *Store) closeTraffic() error {
 	if s.hits.journals == nil {
 		return nil
@@ -205,9 +209,9 @@ func (s *Store) closeTraffic() error {
 	return s.hits.journals.Close()
 }
 
-// KeepTraffic writes the traffic figures of days that have no journals, nil for none. A
-// day that has a file already is left alone, unless anew says that days holds all of its
-// lines.
+// KeepTraffic writes the traffic figures of days that have no journals; nil means none.
+// A day's existing file stays, unless anew is set: then days holds all lines of the
+// day.
 func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	if days == nil {
 		return nil
