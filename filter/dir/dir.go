@@ -1,6 +1,6 @@
-// Package dir implements DIR as names, modes, owners and locks: what other packages
-// keep there is opened, made and replaced here, never through a planted link, always
-// with the mode and the owner that it is to have. layout.go has every name in it.
+// Package dir implements the files of DIR: their names, modes, owners and locks. It opens,
+// creates and replaces files for the other packages, never through a planted link, and
+// always with the right mode and owner. layout.go lists every name.
 package dir
 
 import (
@@ -21,7 +21,7 @@ import (
 const cacheTag = "Signature: 8a477f597d28d172789f06886806bc55\n" +
 	"# hushpipe deletes these files with their day: a copy would outlive it.\n"
 
-// ErrLocked is returned where another process has a lock.
+// ErrLocked is returned if another process holds a lock.
 var ErrLocked = errors.New("locked by another process")
 
 // Options are the settings of a Dir.
@@ -30,26 +30,23 @@ type Options struct {
 	Keys string
 	// NoFollow refuses a symbolic link in the place of DIR.
 	NoFollow bool
-	// Create makes DIR and the directories in it where they are missing.
+	// Create creates DIR and the directories in it if they are missing.
 	Create bool
-	// Notify is told, in one line each time, what was put right or left undone
-	// without making a call fail. Any method may call it; it calls none itself.
-	// nil: nobody is told.
+	// Notify receives, in one line each, what was repaired or skipped without an error. Any
+	// method may call it; it must not call any method. nil: nobody is notified.
 	Notify func(msg string)
 }
 
-// Dir is a directory of day files, shared by any number of processes.
+// Dir is a directory of daily files, shared by any number of processes.
 //
-// DIR is held by a descriptor: renamed, it stays in use. What lies in it is
-// opened by name for each use, so that a directory that was broken or missing
-// is used again once it is repaired. No name in DIR is followed if it is a
-// symbolic link, access.log apart; DIR and the path of the key directory may be
-// links.
+// It holds a descriptor of DIR, so it stays in use if it is renamed. Its contents are opened
+// by name for each use, so that a directory that was broken or missing is used again once it
+// is repaired. No symbolic link in DIR is followed, except access.log; DIR itself and the
+// path of the key directory may be links.
 //
-// All methods may be called from any goroutine. All of them wait for the disk.
-// Append, LockRooms and those that take in a rule wait for locks that other
-// processes hold, a second at most; Judge and those that delete wait for none, nor
-// for a call of another method.
+// Any goroutine may call any method. All of them wait for the disk. Methods that take locks
+// wait at most a second, or the given patience, for other processes; those that delete wait
+// for no lock.
 type Dir struct {
 	path   string
 	keys   string // "": DIR/keys
@@ -57,12 +54,12 @@ type Dir struct {
 	notify func(string)
 	fd     int
 
-	users atomic.Int64 // those of fd: the Dir until Close, and calls under way
+	users atomic.Int64 // users of fd: the Dir until Close, and calls of Use
 
-	earlier atomic.Bool // processes of an earlier version may be at work
+	earlier atomic.Bool // processes of an earlier version may be running
 }
 
-// Open opens the directory at path.
+// Open opens the directory at path. It fails if a newer version has laid it out.
 func Open(path string, o Options) (*Dir, error) {
 	follow := 0
 	if o.NoFollow {
@@ -91,14 +88,14 @@ func held(fd int, path string, o Options) *Dir {
 	return d
 }
 
-// Close closes DIR, once those who Use it are done. No method
-// may be called after it by anybody else, nor run meanwhile.
+// Close closes DIR after the last Use ends. No other method may run during it, or be called
+// after it.
 func (d *Dir) Close() error {
 	return d.done()
 }
 
-// Use keeps DIR open until done is called, also beyond Close. It reports false
-// where DIR is closed.
+// Use keeps DIR open until done is called, even after Close. It returns false if DIR is
+// closed.
 func (d *Dir) Use() (done func(), ok bool) {
 	for {
 		n := d.users.Load()
@@ -118,8 +115,8 @@ func (d *Dir) done() error {
 	return unix.Close(d.fd)
 }
 
-// Moved reports whether the path that DIR was opened by leads elsewhere now. It
-// costs a system call or two.
+// Moved reports whether the path by which DIR was opened now leads elsewhere. It costs a
+// system call or two.
 func (d *Dir) Moved() bool {
 	var here, there unix.Stat_t
 	if fstat(d.fd, &here) != nil {
@@ -129,7 +126,7 @@ func (d *Dir) Moved() bool {
 	return err != nil || here.Dev != there.Dev || here.Ino != there.Ino
 }
 
-// Names returns the names in sub, sorted. A directory that is missing has none.
+// Names returns the names in sub, sorted. A missing directory has none.
 func (d *Dir) Names(sub string) ([]string, error) {
 	at, err := d.openSub(sub, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -148,10 +145,8 @@ func (d *Dir) Names(sub string) ([]string, error) {
 	return names, d.Error("list", sub, "", err)
 }
 
-// OpenFile opens a regular file of sub, with the flags of package os. A file
-// that it makes gets mode 0640, or 0600 where it is nobody else's business,
-// whatever the umask. name
-// has no slash.
+// OpenFile opens a regular file in sub; flag is as in package os, name has no slash. A file
+// that it creates gets mode 0640, or 0600 if others must not read it, whatever the umask.
 func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
 	at, err := d.openSub(sub, flag&os.O_CREATE != 0)
 	if err != nil {
@@ -165,8 +160,8 @@ func (d *Dir) OpenFile(sub, name string, flag int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), d.pathOf(sub, name)), nil
 }
 
-// ReadFile returns what is in a regular file of sub. One that is far larger than
-// hushpipe makes it, put there to fill the memory, is an error.
+// ReadFile returns the contents of a regular file in sub. A file far larger than hushpipe
+// writes, planted to fill the memory, is an error.
 func (d *Dir) ReadFile(sub, name string) ([]byte, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
@@ -184,9 +179,9 @@ func (d *Dir) ReadFile(sub, name string) ([]byte, error) {
 	return data, err
 }
 
-// ReplaceFile puts data in the place of a file of sub: a crash leaves the old
-// file or the new one, on disk, never a part. A power cut may do away with a file
-// of Status: it is written while lines wait, and says nothing that must survive.
+// ReplaceFile replaces a file in sub: after a crash the old or the new file is on the disk,
+// never a part. A power cut may lose a file in Status or Held: these are written while lines
+// wait, and need not survive it.
 func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
@@ -196,7 +191,7 @@ func (d *Dir) ReplaceFile(sub, name string, data []byte) error {
 	return d.Error("replace", sub, name, replaceFile(at, name, data, modeIn(sub, name), isDurable(sub)))
 }
 
-// ReplaceSecret is ReplaceFile for what nobody else is to read yet, see Widen.
+// ReplaceSecret is ReplaceFile for a file that others must not read before Widen is called.
 func (d *Dir) ReplaceSecret(sub, name string, data []byte) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
@@ -206,7 +201,7 @@ func (d *Dir) ReplaceSecret(sub, name string, data []byte) error {
 	return d.Error("replace", sub, name, replaceFile(at, name, data, secretMode, isDurable(sub)))
 }
 
-// Widen gives a file that ReplaceSecret made the mode that others in sub have.
+// Widen gives a file that ReplaceSecret wrote the usual mode in sub.
 func (d *Dir) Widen(sub, name string) error {
 	at, err := d.openSub(sub, false)
 	if err != nil {
@@ -221,11 +216,11 @@ func (d *Dir) Widen(sub, name string) error {
 	return d.Error("chmod", sub, name, err)
 }
 
-// isDurable reports whether what is put in the place of a file of sub survives a power
-// cut. Held lines need not, as no line does.
+// isDurable reports whether replaced files in sub survive a power cut. Held lines need not,
+// since no lines do.
 func isDurable(sub string) bool { return sub != Status && sub != Held }
 
-// Remove deletes a file of sub.
+// Remove deletes a file in sub.
 func (d *Dir) Remove(sub, name string) error {
 	at, err := d.openSub(sub, false)
 	if err != nil {
@@ -235,8 +230,7 @@ func (d *Dir) Remove(sub, name string) error {
 	return d.Error("remove", sub, name, remove(at, name))
 }
 
-// Sizes adds the sizes of files of sub, in bytes, by their names. One that is gone has
-// none.
+// Sizes adds the sizes of files in sub to sizes, in bytes. A missing file gets no entry.
 func (d *Dir) Sizes(sub string, names []string, sizes map[string]int64) error {
 	at, err := d.openSub(sub, false)
 	if err != nil {
@@ -254,8 +248,8 @@ func (d *Dir) Sizes(sub string, names []string, sizes map[string]int64) error {
 	return nil
 }
 
-// Nested returns the directories below DIR that are none of its own. A key directory
-// that lies there is its own.
+// Nested returns the directories in DIR that are not part of its layout, nor its key
+// directory: those of streams.
 func (d *Dir) Nested() (names []string, err error) {
 	all, err := d.Names("")
 	if err != nil {
@@ -276,8 +270,8 @@ func (d *Dir) Nested() (names []string, err error) {
 	return names, nil
 }
 
-// OpenNested opens a directory of DIR as a DIR of its own. It follows no link, and
-// makes none that is missing.
+// OpenNested opens a directory in DIR as a DIR of its own. It follows no link, and creates
+// nothing.
 func (d *Dir) OpenNested(name string) (*Dir, error) {
 	fd, err := openDir(d.fd, name, unix.O_NOFOLLOW, false, dirMode)
 	if err != nil {
@@ -286,8 +280,8 @@ func (d *Dir) OpenNested(name string) (*Dir, error) {
 	return held(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
 }
 
-// openSub opens a directory of DIR again: a lock or a place in a listing belongs
-// to one opening.
+// openSub opens a directory in DIR anew each time: a lock, or a position in a listing,
+// belongs to one opening.
 func (d *Dir) openSub(sub string, create bool) (int, error) {
 	create = create && d.create
 	var fd int
@@ -327,8 +321,8 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	return fd, nil
 }
 
-// openShut opens a directory in the directory at that is nobody else's business. With
-// create it shuts others out; loose is the mode that let them in.
+// openPrivate opens a directory in at that only its owner may use. With create, it corrects
+// the mode, and returns a mode that let others in as loose.
 func openShut(at int, name string, create bool) (fd int, loose uint32, err error) {
 	fd, err = openDir(at, name, unix.O_NOFOLLOW, create, locksMode)
 	if err != nil {
@@ -347,11 +341,11 @@ func openShut(at int, name string, create bool) (fd int, loose uint32, err error
 	return fd, loose, nil
 }
 
-// tag makes the cache tag of a directory that has none.
+// createTag creates the cache tag of a directory that has none.
 func tag(at int, mode uint32) {
 	fd, err := openFile(at, CacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
-		return // it has one, or the call that needs the directory fails as well
+		return // it has one, or the call that needs the directory will fail as well
 	}
 	if _, err := unix.Write(fd, []byte(cacheTag)); err != nil {
 		remove(at, CacheTagName)
@@ -359,8 +353,8 @@ func tag(at int, mode uint32) {
 	unix.Close(fd)
 }
 
-// Tag makes the cache tag of DIR, or removes the one that it made. Where that fails, so does
-// more, which is reported.
+// SetCacheTag creates the cache tag of DIR, or removes the one that it created. It reports
+// no error: if it fails, other calls fail too and report it.
 func (d *Dir) Tag(tagged bool) {
 	if !tagged {
 		if text, err := d.ReadFile("", CacheTagName); err == nil && string(text) == cacheTag {
@@ -374,8 +368,8 @@ func (d *Dir) Tag(tagged bool) {
 	}
 }
 
-// modeIn is the mode of a file in sub. The locks that processes hold to show that they
-// live are nobody else's to hold.
+// modeIn returns the mode of a file in sub. Other users must not be able to hold the locks
+// by which processes show that they are alive.
 func modeIn(sub, name string) uint32 {
 	if sub == Journal && name != CacheTagName || sub == Locks || sub == KeyLocks || sub == Policies || sub == Held || sub == Fleet || sub == Status && strings.HasSuffix(name, LockSuffix) {
 		return secretMode
@@ -390,7 +384,7 @@ func (d *Dir) pathOf(sub, name string) string {
 	return filepath.Join(d.path, sub, name)
 }
 
-// Error names a file of sub in an error, once; nil stays nil.
+// Error adds the path of a file in sub to an error, once; nil stays nil.
 func (d *Dir) Error(verb, sub, name string, err error) error {
 	if err == nil {
 		return nil
@@ -398,20 +392,20 @@ func (d *Dir) Error(verb, sub, name string, err error) error {
 	return &fs.PathError{Op: verb, Path: d.pathOf(sub, name), Err: Bare(err)}
 }
 
-// Say tells the operator about a file of sub, see Options.Notify.
+// Say notifies the operator about a file in sub; see Options.Notify.
 func (d *Dir) Say(sub, name, text string, args ...any) {
 	d.notify(d.pathOf(sub, name) + ": " + fmt.Sprintf(text, args...))
 }
 
-// Notify tells the operator, see Options.Notify.
+// Notify notifies the operator; see Options.Notify.
 func (d *Dir) Notify(msg string) { d.notify(msg) }
 
-// KeysApart tells whether the key directory lies elsewhere.
+// KeysOutside reports whether the key directory is not DIR/keys.
 func (d *Dir) KeysApart() bool { return d.keys != "" }
 
-// MayCreate tells whether what is missing is made.
+// MayCreate reports whether missing directories are created.
 func (d *Dir) MayCreate() bool { return d.create }
 
-// Lstat looks at a file of DIR itself, and follows no link. It allocates nothing: the
-// lines of each batch need it.
+// Lstat is lstat(2) for a file in DIR. It does not allocate, since it is called for each
+// batch of lines.
 func (d *Dir) Lstat(name string, st *unix.Stat_t) error { return lstat(d.fd, name, st) }

@@ -10,8 +10,7 @@ import (
 )
 
 var (
-	// ErrRemoved is returned where the directory held no longer exists: Open it
-	// anew.
+	// ErrRemoved is returned if the open directory no longer exists: call Open again.
 	ErrRemoved = errors.New("its directory was removed, or holds no files; hint: make it again, or name another")
 
 	errSymlink     = errors.New("is a symbolic link; hint: remove it")
@@ -31,7 +30,7 @@ const (
 	locksMode  = 0o700
 )
 
-// again repeats a call that a signal broke off, as package os does.
+// ignoringEINTR repeats a call that was interrupted by a signal, as package os does.
 func again(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
@@ -52,7 +51,7 @@ func flock(fd, how int) error {
 	return again(func() error { return unix.Flock(fd, how) })
 }
 
-// lstat does not follow a link that name is.
+// lstat does not follow a symbolic link.
 func lstat(at int, name string, st *unix.Stat_t) error {
 	return again(func() error { return unix.Fstatat(at, name, st, unix.AT_SYMLINK_NOFOLLOW) })
 }
@@ -63,7 +62,7 @@ func fstat(fd int, st *unix.Stat_t) error {
 
 func fileType(st *unix.Stat_t) uint32 { return uint32(st.Mode) & unix.S_IFMT }
 
-// refusal says what is wrong with a file that is not of the type wanted.
+// wrongType returns an error for a file that is not of the wanted type.
 func refusal(st *unix.Stat_t, want uint32) error {
 	switch got := fileType(st); {
 	case got == want:
@@ -76,18 +75,17 @@ func refusal(st *unix.Stat_t, want uint32) error {
 	return errIrregular
 }
 
-// openFile opens a regular file in the directory at, and nothing else: a link
-// is not followed, and O_NONBLOCK lets a FIFO be seen for what it is instead of
-// being waited for. A file that this call makes gets mode, whatever the umask,
-// and the owner of its directory if root makes it; one that exists is left as it
-// is. One with a second name is refused where others than its user and root
-// could have given it this one; elsewhere backup tools make such names.
+// openFile opens a regular file in the directory at, and nothing else: it follows no link,
+// and O_NONBLOCK makes open return for a FIFO. A file that it creates gets mode, whatever
+// the umask, and the owner of its directory if root creates it; an existing file keeps both.
+// A file with a second hard link is refused if users other than this one and root could have
+// created this one; elsewhere, backup tools create such links.
 func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	flag |= unix.O_NOFOLLOW | unix.O_NONBLOCK
 	exclusive := flag&unix.O_EXCL != 0
 	created := false
-	// Opening and making are two steps, to tell whose the mode is. They miss one
-	// another where the file comes and goes between them.
+	// Opening and creating are separate steps, to know who sets the mode. Both fail if the
+	// file appears and vanishes between them.
 	began := time.Now()
 	for range 8 {
 		if !exclusive {
@@ -110,10 +108,11 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 		if err == unix.ENOENT && flag&unix.O_CREAT != 0 {
 			return -1, ErrRemoved
 		}
-		// The number for a link is ELOOP here and EMLINK there, for a FIFO ENXIO.
+		// The error for a link is ELOOP or EMLINK, depending on the system; for a FIFO,
+		// ENXIO.
 		switch gone := lstat(at, name, &st); {
 		case gone == unix.ENOENT && (err == unix.ELOOP || err == unix.EMLINK):
-			return -1, gone // the link was renamed meanwhile, as ReplaceLink does
+			return -1, gone // ReplaceLink renamed the link meanwhile
 		case gone == nil:
 			if refused := refusal(&st, unix.S_IFREG); refused != nil {
 				return -1, refused
@@ -143,8 +142,8 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	return fd, nil
 }
 
-// openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With
-// create it makes one that is missing, of that mode, but not its parents.
+// openDir opens the directory name in at; follow is O_NOFOLLOW or 0. With create, it creates
+// a missing directory with mode perm, but not its parents.
 func openDir(at int, name string, follow int, create bool, perm uint32) (int, error) {
 	began := time.Now()
 	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
@@ -170,9 +169,9 @@ func openDir(at int, name string, follow int, create bool, perm uint32) (int, er
 	return fd, nil
 }
 
-// makeDir makes a directory. In at it has its name only once it belongs to at's
-// owner: other goroutines and processes, that are at the same, put no file into one
-// that is still root's.
+// makeDir creates a directory. In at it gets its name only after it belongs to at's owner:
+// otherwise other goroutines and processes creating it at the same time could put files into
+// a directory that is still root's.
 func makeDir(at int, name string, perm uint32) error {
 	temp := name
 	if at != unix.AT_FDCWD {
@@ -189,8 +188,8 @@ func makeDir(at int, name string, perm uint32) error {
 	if at != unix.AT_FDCWD {
 		giveToOwner(at, fd)
 	}
-	// A directory made in one with setgid has it too, and chmod would drop it: by
-	// the mode given, and where the process is not in the group, chmod(2).
+	// A directory created in one with setgid inherits it, and chmod would drop it: if mode
+	// omits it, or if the process is not in the group, see chmod(2).
 	var st unix.Stat_t
 	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != perm {
 		mode := perm | uint32(st.Mode)&unix.S_ISGID
@@ -200,23 +199,22 @@ func makeDir(at int, name string, perm uint32) error {
 		return err
 	}
 	if err = renameNoReplace(at, temp, name); err == unix.EPERM || err == unix.EACCES {
-		// Where names cannot be kept from being replaced, hard links are tried, which
-		// directories have none of. A directory replaces none but an empty one.
+		// Where rename cannot refuse to replace, renameNoReplace tries a hard link, which
+		// fails for directories. A plain rename replaces only an empty directory.
 		err = again(func() error { return unix.Renameat(at, temp, at, name) })
 	}
 	if err != nil {
 		_ = again(func() error { return unix.Unlinkat(at, temp, unix.AT_REMOVEDIR) })
 		return err
 	}
-	giveToOwner(at, fd) // HandOver may have come between
+	giveToOwner(at, fd) // HandOver may have run in between
 	return nil
 }
 
-// writeTemp makes a temporary file with data in it, durable if it is to survive
-// a power cut. It stays locked until it is closed: so sweep tells a leftover from a
-// file in the making. Until it is locked nobody else may open it, so that nobody
-// else can hold its lock. One that is swept between its making and its lock is
-// lost, and the rename fails with ENOENT.
+// writeTemp creates a temporary file with the given data, synced if durable. It stays locked
+// until it is closed, so that Sweep can tell a leftover from a file being written. Until it
+// is locked its mode is secretMode, so that nobody else can take its lock. If it is swept
+// between its creation and its lock, it is lost, and renaming it fails with ENOENT.
 func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *os.File, err error) {
 	return fillTemp(at, mode, durable, func(f *os.File) error {
 		_, err := f.Write(data)
@@ -224,7 +222,7 @@ func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *
 	})
 }
 
-// fillTemp is writeTemp for data that fill writes.
+// fillTemp is writeTemp for data written by fill.
 func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (name string, f *os.File, err error) {
 	name = tempName()
 	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, secretMode)
@@ -234,7 +232,7 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 	f = os.NewFile(uintptr(fd), name)
 	err = flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if err == unix.EWOULDBLOCK {
-		err = unix.ENOENT // it is being swept
+		err = unix.ENOENT // Sweep has it
 	}
 	if err == nil && mode != secretMode {
 		err = again(func() error { return unix.Fchmod(fd, mode) })
@@ -253,9 +251,8 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 	return name, f, nil
 }
 
-// replaceFile puts data in the place of the file name, at once, or leaves it as
-// it was; durable is as in writeTemp. The
-// new file keeps the old one's group, and whatever its owner took away from mode.
+// replaceFile replaces the file name atomically, or leaves it unchanged; durable is as in
+// writeTemp. The new file keeps the old one's group, and every restriction of its mode.
 func replaceFile(at int, name string, data []byte, mode uint32, durable bool) error {
 	var old unix.Stat_t
 	gid := -1
@@ -280,7 +277,7 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 			return err
 		}
 		if gid >= 0 {
-			// Without the right to give it that group it has ours, which sees less.
+			// Without the right to set that group it keeps ours, which grants no more.
 			_ = unix.Fchown(int(f.Fd()), -1, gid)
 		}
 		err = again(func() error { return unix.Renameat(at, temp, at, name) })
@@ -295,20 +292,20 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 	return syncDir(at)
 }
 
-// maxSwept bounds how often a temporary file is made again that another
-// process's start has swept.
+// maxSwept bounds how often a temporary file is created again after another process has
+// swept it.
 const maxSwept = 8
 
 // syncDir makes the names in a directory durable.
 func syncDir(fd int) error {
 	err := again(func() error { return unix.Fsync(fd) })
 	if err == unix.EINVAL {
-		return nil // a file system that cannot do this for directories
+		return nil // not supported for directories by this file system
 	}
 	return err
 }
 
-// linkNoReplace renames a file to a name that must be free, on any Unix.
+// linkNoReplace renames a file to a name that must not exist, on any Unix.
 func linkNoReplace(at int, from, to string) error {
 	err := again(func() error { return unix.Linkat(at, from, at, to, 0) })
 	if err == nil {
@@ -321,14 +318,13 @@ func remove(at int, name string) error {
 	return again(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
-// IsPlanted reports whether an error says that a file's place is taken by something that
-// hushpipe never puts there.
+// IsPlanted reports whether an error means that the path has a kind of file there that
+// hushpipe never creates.
 func IsPlanted(err error) bool {
 	return errors.Is(err, errSymlink) || errors.Is(err, errIrregular) || errors.Is(err, errLinked)
 }
 
-// Bare strips the name that package os adds: the caller names the file that it
-// was asked for.
+// Bare strips the path that package os adds to an error: the caller adds the one it knows.
 func Bare(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -337,7 +333,7 @@ func Bare(err error) error {
 	return err
 }
 
-// IfExists is err, but nil where something is not there.
+// IfExists returns err, or nil if err means that a file does not exist.
 func IfExists(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

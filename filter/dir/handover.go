@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// othersBits are the permissions that let others than the owner make names
-	// in a directory; its sticky bit keeps nobody from making one.
+	// othersBits are the permissions that let users other than the owner create names in a
+	// directory; the sticky bit does not prevent that.
 	othersBits = unix.S_IWGRP | unix.S_IWOTH
 )
 
@@ -24,8 +24,8 @@ var (
 	errOpen     = errors.New("everybody can write this directory, and so remove lines and plant keys; hint: chmod o-w it")
 )
 
-// othersWrite reports whether anybody but the process's user and root can make
-// names in the directory at.
+// othersWrite reports whether users other than this process's and root can create names in
+// the directory at.
 func othersWrite(at int) bool {
 	var st unix.Stat_t
 	return fstat(at, &st) != nil || isOthers(&st)
@@ -35,12 +35,11 @@ func isOthers(st *unix.Stat_t) bool {
 	return st.Uid != 0 && int(st.Uid) != os.Geteuid() || uint32(st.Mode)&othersBits != 0
 }
 
-// giveToOwner gives what root has just made in the directory at to the owner of
-// that. At a reload a logger with --user and one without work side by side, and
-// the files of both must be of use to both. The owner is looked up after the
-// file is there: HandOver changes it first and lists the files then, so that one
-// of the two sees the other. Where root may not do this, in a container, the
-// file stays root's.
+// giveToOwner gives a file that root has just created in the directory at to that
+// directory's owner. During a reload, a logger with --user and one without run side by side,
+// and both must be able to use each other's files. The owner is looked up after the file
+// exists, while HandOver changes the owner first and lists the files afterwards, so that one
+// of the two sees the other. If root may not do this, in a container, the file stays root's.
 func giveToOwner(at, fd int) {
 	var st unix.Stat_t
 	if os.Geteuid() == 0 && fstat(at, &st) == nil && st.Uid != 0 {
@@ -48,21 +47,21 @@ func giveToOwner(at, fd int) {
 	}
 }
 
-// giving bounds the wait for what root is about to give away. It takes a system call
-// or a few more, but on a busy machine the process may have to wait for them.
+// chownPatience bounds the wait for a file that root is about to give away. It takes a few
+// system calls, but on a busy machine the process may have to wait for them.
 const giving = 200 * time.Millisecond
 
-// isBeingGiven reports whether a file that could not be used is one that root has just
-// made and is giving to the owner of its directory, see giveToOwner: both start at
-// the same time where a reload brings in --user together with a new DIR. It waits a
-// moment before it says yes, and says no once giving has passed since began.
+// isBeingChowned reports whether an inaccessible file is one that root has just created and
+// is about to give to the owner of its directory, see giveToOwner. This happens if a reload
+// adds --user together with a new DIR. It waits a moment before it returns true, and returns
+// false once chownPatience has passed since began.
 func isBeingGiven(at int, name string, began time.Time) bool {
 	var dir, st unix.Stat_t
 	if time.Since(began) > giving || fstat(at, &dir) != nil || dir.Uid == 0 {
 		return false
 	}
 	switch err := lstat(at, name, &st); {
-	case err == unix.ENOENT: // it was one in the making, and has its name now
+	case err == unix.ENOENT: // it was a temporary file, renamed meanwhile
 		return true
 	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, !isFresh(&st):
 		return false
@@ -71,23 +70,22 @@ func isBeingGiven(at int, name string, began time.Time) bool {
 	return true
 }
 
-// isFresh reports whether a file was made or given away within the last second.
+// isRecent reports whether a file was created or given away within the last second.
 func isFresh(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())) < time.Second }
 
-// HandOver gives DIR and what hushpipe has made in it to the user uid, and what
-// has root's group to the group gid: any other stays, as does a setgid bit.
-// With dry it only tells what would go wrong.
+// HandOver gives DIR and hushpipe's files in it to the user uid; files of root's group get
+// the group gid, all others keep theirs, and setgid bits stay. With dry set it changes
+// nothing and only returns what would fail.
 //
-// It is for root, and hostile hands may work in the same directories meanwhile.
-// Everything is opened as any other file here, with no link followed, and given
-// away by its descriptor. A directory that root alone could write until now is
-// given away with all of hushpipe's files, but not if there are others in it:
-// whoever has a directory can replace them. Of one that belongs to another user
-// already, say the one of an earlier --user, only that user's own files are. One
-// that a link leads to is not given away if others could have made the link.
+// It runs as root, while an attacker may work in the same directories. It opens files as
+// everywhere in this package, following no link, and changes their owner by descriptor. A
+// directory that only root could write to is given away with all of hushpipe's files, but
+// not if it holds other files, since its owner could replace them. In a directory that
+// already belongs to another user, as to that of an earlier --user, only that user's files
+// are given away. A directory reached through a link that others could have created is not
+// given away.
 //
-// Of the directories named below, in DIR or in the key directory, the caller takes care:
-// it has handed them over, or is about to.
+// The caller takes care of the directories named in below, in DIR or in the key directory.
 func (d *Dir) HandOver(uid, gid int, dry bool, below ...string) error {
 	var st unix.Stat_t
 	err := fstat(d.fd, &st)
@@ -99,8 +97,8 @@ func (d *Dir) HandOver(uid, gid int, dry bool, below ...string) error {
 	}
 	var errs []error
 	began := time.Now()
-	// DIR comes last, and the directories in it are made: a root process that
-	// makes one in a DIR of the user has files in it before the user has it.
+	// DIR comes last, and missing directories are created: otherwise a root process could
+	// create one in the user's DIR, and files in it, before the user owns it.
 	for _, sub := range slices.Backward(directories) {
 		h := handOver{d: d, sub: sub, uid: uid, gid: gid, dry: dry, began: began, below: below}
 		if err := h.directory(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -110,7 +108,7 @@ func (d *Dir) HandOver(uid, gid int, dry bool, below ...string) error {
 	return errors.Join(errs...)
 }
 
-// handOver is the work on one directory.
+// handOver hands over one directory.
 type handOver struct {
 	d        *Dir
 	sub      string
@@ -120,7 +118,7 @@ type handOver struct {
 	below    []string
 
 	at  int
-	was unix.Stat_t // the directory, before it was given away
+	was unix.Stat_t // the directory before it was given away
 }
 
 func (h *handOver) directory() error {
@@ -153,8 +151,8 @@ func (h *handOver) directory() error {
 	if err = h.give(h.at, &h.was); err != nil {
 		return h.d.Error("chown", h.sub, "", err)
 	}
-	// What a root process made before it could see the new owner may be renamed
-	// between a listing and its use, once.
+	// Files that a root process created before it could see the new owner may be renamed
+	// between listing and use, once.
 	for range 2 {
 		if names, err = h.d.Names(h.sub); err == nil {
 			err = h.files(names)
@@ -166,20 +164,20 @@ func (h *handOver) directory() error {
 	return nil
 }
 
-// isBelow reports whether a name is that of a directory which is another's work.
+// isBelow reports whether name is a directory that the caller hands over.
 func (h *handOver) isBelow(name string) bool {
 	return (h.sub == "" || h.sub == Keys && h.d.keys != "") && slices.Contains(h.below, name)
 }
 
-// reached looks how the path of another key directory leads there, unless that is
-// the user's already.
+// checkKeyPath is checkPath for a key directory outside DIR, unless the user owns it
+// already.
 func (h *handOver) reached() error {
 	if h.d.keys == "" || h.sub != Keys && h.sub != KeyLocks {
 		return nil
 	}
 	at, err := h.d.openSub(Keys, false)
 	if err != nil {
-		return nil // it is to be made, or the work on it says why
+		return nil // it will be created, or handing it over reports why it cannot be opened
 	}
 	defer unix.Close(at)
 	var st unix.Stat_t
@@ -189,9 +187,9 @@ func (h *handOver) reached() error {
 	return reached(h.d.keys, &st)
 }
 
-// reached returns an error where a path leads to the directory that was opened by
-// it through a link that others than root could have made: to an empty directory
-// in /etc, say, or to one of backups named by day.
+// checkPath returns an error if a path leads to the directory opened by it through a link
+// that users other than root could have created: to an empty directory in /etc, say, or to
+// one of backups named by day.
 func reached(path string, opened *unix.Stat_t) error {
 	const directory = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	at, err := openat(unix.AT_FDCWD, ".", directory, 0)
@@ -216,7 +214,7 @@ func reached(path string, opened *unix.Stat_t) error {
 		switch links++; {
 		case noLink != nil:
 			return err
-		case othersWrite(at) || links > 40: // Linux's bound, path_resolution(7)
+		case othersWrite(at) || links > 40: // Linux's limit, path_resolution(7)
 			return errThrough
 		}
 		rest = string(target[:n]) + "/" + rest
@@ -226,7 +224,7 @@ func reached(path string, opened *unix.Stat_t) error {
 		return err
 	}
 	if st.Dev != opened.Dev || st.Ino != opened.Ino {
-		return errThrough // it was replaced meanwhile
+		return errThrough // replaced meanwhile
 	}
 	return nil
 }
@@ -241,7 +239,7 @@ func (h *handOver) files(names []string) error {
 	return errors.Join(errs...)
 }
 
-// file gives away one file. One that is gone by now is none.
+// file gives away one file. A file that is gone by now is skipped.
 func (h *handOver) file(name string) error {
 	var st unix.Stat_t
 	if err := lstat(h.at, name, &st); err != nil {
@@ -251,13 +249,13 @@ func (h *handOver) file(name string) error {
 	case int(st.Uid) == h.uid && fileType(&st) == unix.S_IFREG:
 		return nil
 	case h.sub == "" && slices.Contains(directories, name), h.sub == Keys && name == Locks:
-		return nil // has its own turn
+		return nil // handled on its own
 	case IsTemp(name) && fileType(&st) == unix.S_IFDIR:
-		return nil // makeDir is making it, and gives it away
+		return nil // makeDir is creating it, and gives it away
 	case h.sub == "" && name == LinkName, IsTemp(name) && fileType(&st) == unix.S_IFLNK:
-		return nil // to replace a link it takes the directory
+		return nil // replacing a link needs only the directory
 	case IsTemp(name) && int(h.was.Uid) == h.uid:
-		return nil // root is making it, and will give it away
+		return nil // root is writing it, and will give it away
 	}
 	fd, err := openFile(h.at, name, unix.O_RDONLY, 0)
 	if err != nil {
@@ -290,7 +288,7 @@ func ifGone(err error) error {
 	return err
 }
 
-// give gives away what is open at fd.
+// give changes the owner of the file open at fd.
 func (h *handOver) give(fd int, st *unix.Stat_t) error {
 	if h.dry {
 		return nil

@@ -15,86 +15,86 @@ import (
 
 // The directories below DIR; "" is DIR itself.
 const (
-	Keys    = "keys"    // DATE.key, deleted with their day; it may lie elsewhere
-	Rooms   = "rooms"   // rooms-DATE.log, kept for good
+	Keys    = "keys"    // DATE.key, deleted with their day; --keys moves it elsewhere
+	Rooms   = "rooms"   // rooms-DATE.log, kept forever
 	Journal = "journal" // DATE.RANDOM.journal, deleted with their day
-	Traffic = "traffic" // traffic-DATE.txt, kept for good; names, the strings that stand by name
-	Status  = "status"  // ID.json and ID.lock, what processes say of themselves
-	Erased  = "erased"  // DATE: days that were deleted on purpose
+	Traffic = "traffic" // traffic-DATE.txt, kept forever; names, the strings shown by name
+	Status  = "status"  // ID.json and ID.lock, the records of processes
+	Erased  = "erased"  // DATE: days that were erased or purged by name
 	// Policies has the texts of the policies that ran, DIGEST.toml, with mode 0700 and files
-	// of 0600: they say whom a decision is about.
+	// of 0600, since the texts can name people.
 	Policies = "policies"
-	// Held has the lines of groups that are not released yet, with mode 0700 and files of
-	// 0600: DATE.BB.held, where BB are the first two digits of the groups, DATETHH.BB.held
-	// where lines go by the hour.
+	// Held has lines of groups that are not released yet, with mode 0700 and files of 0600:
+	// DATE.BB.held, where BB are the first two digits of the groups, or DATETHH.BB.held if
+	// lines go into hourly files.
 	Held = "held"
-	// Fleet has what the hosts of a fleet share, DATE.state, with mode 0700 and files of
-	// 0600.
+	// Fleet has the state that the hosts of a fleet share, DATE.state, with mode 0700 and
+	// files of 0600.
 	Fleet = "fleet"
 
-	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2)
-	// asks for an open file only, so whoever can read a file can hold its lock for good.
+	// Locks are the directories of locks, with mode 0700 and files of 0600: flock(2) needs
+	// only an open file, so whoever can read a file can hold its lock forever.
 	Locks    = ".lock"
 	KeyLocks = Keys + "/" + Locks
 )
 
-// directories are all of them, DIR first.
+// directories lists all of them, DIR first.
 var directories = []string{"", Locks, KeyLocks, Keys, Rooms, Journal, Traffic, Status, Erased, Policies, Held, Fleet}
 
-// The files that bear no day.
+// The files without a day in their names.
 const (
 	LinkName        = "access.log"   // in DIR, a symbolic link to the newest lines
-	ClockName       = "clock"        // in DIR, the last time that was believed
-	RuleName        = "keep"         // in DIR and Keys, the period of what lies there
-	BoundsName      = "bounds"       // in DIR, what bounds the lines beside their period
-	SettingsName    = "settings"     // in DIR, the flags of the last start without a fault
-	FlagsLogName    = "flags.log"    // in DIR, by which flags lines were treated since when
+	ClockName       = "clock"        // in DIR, the last time believed
+	RuleName        = "keep"         // in DIR and Keys, the retention there
+	BoundsName      = "bounds"       // in DIR, bounds on the lines besides their period
+	SettingsName    = "settings"     // in DIR, the flags of the last start with valid ones
+	FlagsLogName    = "flags.log"    // in DIR, which flags shaped lines since when
 	KeyDirsName     = "keydirs"      // in DIR, the key directories of earlier --keys
 	RoomSecretName  = "room-secret"  // in DIR, the secret of --room-hash hmac
 	ActsLogName     = "acts.log"     // in DIR, who revealed, found or erased how many
 	RevealLogName   = "reveal.log"   // in DIR, the same, of earlier versions
 	PoliciesLogName = "policies.log" // in DIR, which policy began to run when
 	VersionName     = "version"      // in DIR, the version of this layout
-	NamesName       = "names"        // in Traffic, what may stand by name
-	EndedName       = "ended.json"   // in Status, the sum of processes that have ended
-	SeedName        = "fleet-seed"   // in DIR, what this host joins a fleet by
-	FleetName       = "name"         // in Fleet, that of the fleet
-	HostName        = "host"         // in Fleet, by which its engine knows this DIR
+	NamesName       = "names"        // in Traffic, strings that may be shown by name
+	EndedName       = "ended.json"   // in Status, the total of ended processes
+	SeedName        = "fleet-seed"   // in DIR, the seed with which this host joins a fleet
+	FleetName       = "name"         // in Fleet, the fleet's name
+	HostName        = "host"         // in Fleet, the name by which its engine knows this DIR
 	CacheTagName    = "CACHEDIR.TAG"
 )
 
-// The locks: those of DIR in Locks, that of a rule in KeyLocks as well.
+// The locks: DIR's are in Locks; KeyLocks has a RuleLock, too. Who takes them:
 const (
-	LinesLock    = "lines"    // whoever appends lines
-	roomsLock    = "rooms"    // whoever replaces room files
-	statusLock   = "status"   // whoever adds up the records of ended processes
-	LinkLock     = "link"     // whoever makes the link
-	RuleLock     = "keep"     // whoever changes a rule
+	LinesLock    = "lines"    // to append lines
+	roomsLock    = "rooms"    // to replace room files
+	statusLock   = "status"   // to add up the records of ended processes
+	LinkLock     = "link"     // to replace the link
+	RuleLock     = "keep"     // to change a rule
 	WriterLock   = "writer"   // the process that writes the room files
 	TrafficLock  = "traffic"  // the process that writes the traffic files
-	expiringLock = "expiring" // whoever reads the journals that are deleted next
-	actsLock     = "acts"     // whoever writes the log of acts
-	flagsLock    = "flags"    // whoever writes the log of flags
-	HeldLock     = "held"     // whoever changes a file in Held
-	fleetLock    = "fleet"    // whoever changes a file in Fleet
+	expiringLock = "expiring" // to read journals that are deleted next
+	actsLock     = "acts"     // to write the log of acts
+	flagsLock    = "flags"    // to write the log of flags
+	HeldLock     = "held"     // to change a file in Held
+	fleetLock    = "fleet"    // to change a file in Fleet
 )
 
 const (
-	// RecordSuffix ends the names in Status of records.
+	// RecordSuffix is the suffix of records in Status.
 	RecordSuffix = ".json"
-	// LockSuffix ends the names in Status of files that a process holds the lock of
-	// for as long as it lives.
+	// LockSuffix is the suffix of files in Status that a process keeps locked for as long as
+	// it lives.
 	LockSuffix = ".lock"
-	// ExposedSuffix is what MarkExposed adds to the name of a secret.
+	// ExposedSuffix is the suffix that MarkExposed adds to the name of a secret.
 	ExposedSuffix = ".exposed"
-	// DamagedSuffix ends the names of what was kept aside because not all of it
-	// could be read. It is deleted with its day, also where the file itself is not.
+	// DamagedSuffix is the suffix of files set aside because they could not be read
+	// completely. They are deleted with their day, even where the files themselves are kept.
 	DamagedSuffix = ".damaged"
-	// PartialSuffix ends the names of the empty files beside room files and traffic files
+	// PartialSuffix is the suffix of the empty marks beside room files and traffic files
 	// whose figures are a lower bound.
 	PartialSuffix = ".partial"
-	// HostsSuffix ends the names of the rosters beside room files and traffic files that
-	// are made of the journals of several hosts.
+	// HostsSuffix is the suffix of the rosters beside room files and traffic files that are
+	// made from the journals of several hosts.
 	HostsSuffix = ".hosts"
 
 	logPrefix     = "access-"
@@ -109,23 +109,22 @@ const (
 	heldSuffix    = ".held"
 	stateSuffix   = ".state"
 	leasePrefix   = "keep-"
-	// tempPrefix begins the names of files in the making; 16 hexadecimal digits
-	// follow.
+	// tempPrefix begins the names of files being written; 16 hexadecimal digits follow.
 	tempPrefix = ".hushpipe-"
 )
 
-// Log says which lines a file of DIR has.
+// Log identifies a file of lines in DIR.
 type Log struct {
 	Day     civil.Day
-	Hour    int // of the day, 0 to 23; AllDay
-	Segment int // ascending numbers from 1 on; 0: the file is no segment
+	Hour    int // of the day, 0 to 23, or AllDay
+	Segment int // ascending from 1; 0: the file is not a segment
 }
 
-// AllDay means no hour.
+// AllDay is the Hour of a daily file.
 const AllDay = -1
 
-// Name returns the name in DIR: access-2026-11-22.log, of an hour
-// access-2026-11-22T15.log, of a segment access-2026-11-22.0007.log.
+// Name returns the name in DIR: access-2026-11-22.log; of an hour access-2026-11-22T15.log;
+// of a segment access-2026-11-22.0007.log.
 func (l Log) Name() string {
 	name := logPrefix + l.Day.String()
 	if l.Hour != AllDay {
@@ -137,14 +136,14 @@ func (l Log) Name() string {
 	return name + logSuffix
 }
 
-// Compare orders files from the oldest to the newest: those that are no segments by their
-// time, then segments by their numbers.
+// Compare orders files from the oldest to the newest: first those that are not segments, by
+// their time, then segments by their numbers.
 func (l Log) Compare(o Log) int {
 	return cmp.Or(cmp.Compare(l.Segment, o.Segment), cmp.Compare(l.Day, o.Day), cmp.Compare(l.Hour, o.Hour))
 }
 
-// ParseLog reads such a name. behind is "" for the file itself, and what stands behind
-// the name of a copy, see DayOf.
+// ParseLog parses a name of Log.Name. behind is "" for the file itself, and the additional
+// suffix for a copy; see DayOf.
 func ParseLog(name string) (l Log, behind string, ok bool) {
 	rest, ok := strings.CutPrefix(name, logPrefix)
 	const date = len("2026-11-22")
@@ -176,7 +175,7 @@ func ParseLog(name string) (l Log, behind string, ok bool) {
 	return l, behind, true
 }
 
-// number reads decimal digits, nine at most.
+// number parses up to nine decimal digits.
 func number(digits string) (n int, ok bool) {
 	for i := range len(digits) {
 		if digits[i]-'0' > 9 || i == 9 {
@@ -187,7 +186,7 @@ func number(digits string) (n int, ok bool) {
 	return n, digits != ""
 }
 
-// Logs returns the files of lines among names, copies left out, the oldest first.
+// Logs returns the files of lines among names, without copies, the oldest first.
 func Logs(names []string) (logs []Log) {
 	for _, name := range names {
 		if l, behind, ok := ParseLog(name); ok && behind == "" {
@@ -210,7 +209,7 @@ func RoomFile(day civil.Day) string { return roomsPrefix + day.String() + logSuf
 // TrafficFile returns the name in Traffic of a day's figures, traffic-2026-11-22.txt.
 func TrafficFile(day civil.Day) string { return trafficPrefix + day.String() + trafficSuffix }
 
-// PolicyFile returns the name in Policies of a policy's text.
+// PolicyFile returns the name in Policies of the text of a policy.
 func PolicyFile(digest string) string { return digest + policySuffix }
 
 // IsPolicyFile reports whether a file of Policies is the text of a policy.
@@ -230,30 +229,30 @@ func TrafficMark(day civil.Day) string { return TrafficFile(day) + PartialSuffix
 // TrafficHosts returns the name in Traffic of a day's roster, traffic-2026-11-22.hosts.
 func TrafficHosts(day civil.Day) string { return trafficPrefix + day.String() + HostsSuffix }
 
-// NewJournal returns a name in Journal that no other has, 2026-11-22.RANDOM.journal.
+// NewJournal returns a unique name in Journal, 2026-11-22.RANDOM.journal.
 func NewJournal(day civil.Day) string { return day.String() + "." + RandomHex() + journalSuffix }
 
-// NewTypedJournal returns a name in Journal that no other has, for records with types:
-// 2026-11-22.RANDOM.journal.typed. An earlier version, which cannot read it, takes it for
-// a copy: it deletes the file with its day, and leaves it alone until then.
+// NewTypedJournal returns a unique name in Journal for typed records,
+// 2026-11-22.RANDOM.journal.typed. An earlier version cannot read it and takes it for a
+// copy: it leaves the file alone, and deletes it with its day.
 func NewTypedJournal(day civil.Day) string { return NewJournal(day) + typedSuffix }
 
-// TypedDay returns the day of a journal of records with types.
+// TypedDay returns the day of a journal of typed records.
 func TypedDay(name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(Journal, name)
 	return day, ok && behind == typedSuffix
 }
 
-// StateFile returns the name in Fleet of what its hosts share of a day, 2026-11-22.state.
+// StateFile returns the name in Fleet of a day's shared state, 2026-11-22.state.
 func StateFile(day civil.Day) string { return day.String() + stateSuffix }
 
-// HeldFile returns the name in Held of the lines that go to a file of DIR, and whose groups
-// begin with first.
+// HeldFile returns the name in Held of lines that will go to the file to; first is the first
+// byte of their groups.
 func HeldFile(to Log, first byte) string {
 	return fmt.Sprintf("%s.%02x%s", heldTime(to), first, heldSuffix)
 }
 
-// heldTime is 2026-11-22, or 2026-11-22T15 of an hour.
+// heldTime returns 2026-11-22, or 2026-11-22T15 for an hour.
 func heldTime(to Log) string {
 	if to.Hour == AllDay {
 		return to.Day.String()
@@ -261,16 +260,15 @@ func heldTime(to Log) string {
 	return fmt.Sprintf("%sT%02d", to.Day, to.Hour)
 }
 
-// NewHeldFile returns such a name that no other has, 2026-11-22.a7.RANDOM.held.
+// NewHeldFile is HeldFile for a unique name, 2026-11-22.a7.RANDOM.held.
 func NewHeldFile(to Log, first byte) string {
 	return fmt.Sprintf("%s.%02x.%s%s", heldTime(to), first, RandomHex(), heldSuffix)
 }
 
-// MovingSuffix is what the name of a held file has behind it while its lines are being
-// released.
+// MovingSuffix is added to the name of a held file while its lines are being released.
 const MovingSuffix = ".moving"
 
-// ParseHeld returns what the name of a held file says.
+// ParseHeld parses the name of a held file.
 func ParseHeld(name string) (to Log, first byte, moving, ok bool) {
 	to = Log{Hour: AllDay}
 	day, behind, ok := DayOf(Held, name)
@@ -286,8 +284,8 @@ func ParseHeld(name string) (to Log, first byte, moving, ok bool) {
 	return to, b[0], behind != "", err == nil
 }
 
-// NewLease returns a name in a directory of locks that no other has,
-// keep-14d-RANDOM: the lease of a process that keeps files for that period.
+// NewLease returns a unique name in a directory of locks, keep-14d-RANDOM: the lease of a
+// process that keeps files for that period.
 func NewLease(keep calendar.Period) string {
 	return fmt.Sprintf("%s%s-%s", leasePrefix, keep, RandomHex())
 }
@@ -305,13 +303,13 @@ func ParseLease(name string) (calendar.Period, bool) {
 
 func tempName() string { return tempPrefix + RandomHex() }
 
-// IsTemp reports whether name is that of a file in the making.
+// IsTemp reports whether name is that of a temporary file.
 func IsTemp(name string) bool {
 	digits, ok := strings.CutPrefix(name, tempPrefix)
 	return ok && isRandom(digits)
 }
 
-// RandomHex returns 16 random hexadecimal digits, which make a name unique.
+// RandomHex returns 16 random hexadecimal digits, to make a name unique.
 func RandomHex() string {
 	var b [8]byte
 	rand.Read(b[:])
@@ -325,11 +323,11 @@ func isHex(digits string) bool {
 	return err == nil
 }
 
-// DayOf returns the day of a file of sub that bears a name which hushpipe gives,
-// and what stands behind that name: "" for the file itself, ".gz" for a copy that an
-// operator's tools made, access-2026-11-22.log.gz. Of Rooms, where copies of other
-// kinds stay as well, it is all behind the date that is not ".log". Any other file is
-// somebody else's, access-2026-11-22.tar.gz as well.
+// DayOf returns the day of a file in sub that has one of hushpipe's names, and the suffix
+// after that name: "" for the file itself, ".gz" for a copy by an operator's tool,
+// access-2026-11-22.log.gz. In Rooms, where other kinds of copies are kept as well, the
+// suffix is everything after the date except ".log". Other files are not hushpipe's, such as
+// access-2026-11-22.tar.gz.
 func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	var prefix, suffix string
 	switch sub {
@@ -390,8 +388,8 @@ func DayOf(sub, name string) (day civil.Day, behind string, ok bool) {
 	return 0, "", false
 }
 
-// IsRotated reports whether a file of DIR has a name that a program like logrotate gives
-// to a day's lines: access-2026-11-22.log.1, access-2026-11-22.log-20261123.gz.
+// IsRotated reports whether a file in DIR has a name that a program like logrotate gives to
+// a day's lines: access-2026-11-22.log.1, access-2026-11-22.log-20261123.gz.
 func IsRotated(name string) bool {
 	_, behind, ok := DayOf("", name)
 	return ok && len(behind) > 1 && (behind[0] == '.' || behind[0] == '-') && '0' <= behind[1] && behind[1] <= '9'
@@ -401,14 +399,14 @@ func isWord(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c >= 0x80
 }
 
-// OwnDay returns the day of a file of sub that is hushpipe's own, no copy.
+// OwnDay returns the day of a file in sub that is hushpipe's own, not a copy.
 func OwnDay(sub, name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(sub, name)
 	return day, ok && behind == ""
 }
 
-// ExpiryDay returns the day that a file of sub is deleted with: its own, and copies
-// as well. Of Rooms these are only the damaged ones that were kept aside.
+// ExpiryDay returns the day that a file in sub, or a copy of it, is deleted with. In Rooms
+// only damaged files that were set aside have one.
 func ExpiryDay(sub, name string) (civil.Day, bool) {
 	day, behind, ok := DayOf(sub, name)
 	if sub == Traffic {
@@ -420,8 +418,8 @@ func ExpiryDay(sub, name string) (civil.Day, bool) {
 	return day, ok
 }
 
-// IsUndated reports whether name is one that hushpipe gives in sub to a file or a
-// directory that bears no day.
+// IsUndated reports whether name is hushpipe's for a file or directory in sub without a day
+// in its name.
 func IsUndated(sub, name string) bool {
 	switch sub {
 	case "":
@@ -445,7 +443,7 @@ func IsUndated(sub, name string) bool {
 	return false
 }
 
-// IsOwn reports whether name is one that hushpipe gives in sub, to copies as well.
+// IsOwn reports whether name is hushpipe's for a file in sub, or for a copy of one.
 func IsOwn(sub, name string) bool {
 	name = strings.TrimSuffix(name, ExposedSuffix)
 	if IsTemp(name) || name == CacheTagName || IsUndated(sub, name) {
@@ -472,6 +470,6 @@ func isLock(name string) bool {
 	return ok
 }
 
-// KeyPath returns the path of the key directory of the DIR at path: keys, or where
-// that is "", the one in DIR.
+// KeyPath returns the path of the key directory of the DIR at path: keys, or DIR/keys if
+// that is "".
 func KeyPath(path, keys string) string { return cmp.Or(keys, filepath.Join(path, Keys)) }

@@ -8,7 +8,7 @@ import (
 
 var errNoLink = errors.New("is not a symbolic link; hint: move it away")
 
-// ReadLink returns what a symbolic link in DIR leads to.
+// ReadLink returns the target of a symbolic link in DIR.
 func (d *Dir) ReadLink(name string) (target string, err error) {
 	var st unix.Stat_t
 	if err := lstat(d.fd, name, &st); err != nil {
@@ -25,8 +25,8 @@ func (d *Dir) ReadLink(name string) (target string, err error) {
 	return string(buf[:n]), nil
 }
 
-// ReplaceLink makes a symbolic link in DIR, or has it lead elsewhere, at once. The
-// caller has the lock LinkLock: so Sweep tells a leftover from a link in the making.
+// ReplaceLink creates or replaces a symbolic link in DIR, atomically. The caller holds
+// LinkLock, so that Sweep can tell a leftover from a link being created.
 func (d *Dir) ReplaceLink(name, target string) error {
 	temp := tempName()
 	err := again(func() error { return unix.Symlinkat(target, d.fd, temp) })

@@ -7,28 +7,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock is a lock that is taken for each batch of lines: its file is opened once. It
-// serves one goroutine.
+// Lock is a lock that is taken for each batch of lines, so its file stays open. One
+// goroutine uses it.
 type Lock struct {
 	d         *Dir
 	sub, name string
 	fd        int // -1: not open
 	id        unix.Stat_t
 	checked   time.Time
-	// stuck is set while somebody holds the lock for longer than we wait for it:
-	// nobody waits then, until it has been free again.
+	// stuck is set while another process holds the lock for longer than LockPatience: then
+	// nobody waits until it has been free again.
 	stuck bool
-	said  bool // that there is no lock to be had
+	said  bool // that locking does not work
 }
 
-// checkLockEvery is how often a lock file that is open is looked up by its name.
+// checkLockEvery is how often an open lock file is looked up by its name.
 const checkLockEvery = time.Minute
 
-// NewLock returns the lock name of sub, for appending lines.
+// NewLock returns the lock name in sub.
 func (d *Dir) NewLock(sub, name string) *Lock { return &Lock{d: d, sub: sub, name: name, fd: -1} }
 
-// Take takes the lock. It reports false where another process has it for longer than
-// a second, and from then on at once, until it is free again.
+// Take takes the lock. It returns false if another process holds it for longer than a
+// second, and from then on at once, until the lock is free again.
 func (l *Lock) Take() bool {
 	if err := l.open(); err != nil {
 		if !l.said {
@@ -47,10 +47,10 @@ func (l *Lock) Take() bool {
 	return taken && err == nil
 }
 
-// Release gives the lock up, which Take has taken.
+// Release releases the lock.
 func (l *Lock) Release() { flock(l.fd, unix.LOCK_UN) }
 
-// Close closes its file.
+// Close closes the lock's file.
 func (l *Lock) Close() {
 	if l.fd >= 0 {
 		unix.Close(l.fd)
@@ -58,7 +58,7 @@ func (l *Lock) Close() {
 	}
 }
 
-// open opens the lock file if it is not open, or not the one of that name any more.
+// open opens the lock file if it is not open, or if its name now leads to another file.
 func (l *Lock) open() error {
 	now := time.Now()
 	if l.fd >= 0 {
@@ -85,9 +85,9 @@ func (l *Lock) open() error {
 	return fstat(fd, &l.id)
 }
 
-// TakeFile takes the lock of an open file, as processes of an earlier version do with
-// day files. It waits for another's up to patience, and reports whether it has it.
+// LockFile locks an open file, as processes of an earlier version do with day files. It
+// waits up to patience, and reports whether it has the lock.
 func TakeFile(f *os.File, patience time.Duration) (bool, error) { return take(int(f.Fd()), patience) }
 
-// ReleaseFile gives the lock of an open file up.
+// UnlockFile releases the lock of LockFile.
 func ReleaseFile(f *os.File) { flock(int(f.Fd()), unix.LOCK_UN) }

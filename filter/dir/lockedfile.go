@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenOwned is OpenFile for a file that one process at a time has to itself: it
-// is locked until it is closed, which a process that ends in any way does. The
-// error is ErrLocked where another has it, and fs.ErrNotExist where it was
-// deleted before it could be locked, also if this call made it.
+// OpenLocked is OpenFile for a file that one process uses at a time: it is locked until it
+// is closed, at the latest when the process ends. The error is ErrLocked if another process
+// has it, and fs.ErrNotExist if it was deleted before it could be locked, even if this call
+// created it.
 func (d *Dir) OpenOwned(sub, name string, flag int) (*os.File, error) {
 	f, err := d.OpenFile(sub, name, flag)
 	if err != nil {
@@ -36,9 +36,9 @@ func (d *Dir) OpenOwned(sub, name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// CreateFile makes a file of sub, or replaces it, with what fill writes: a
-// crash leaves all of it, on disk, or nothing. An error of fill is returned,
-// and leaves nothing either.
+// CreateFile creates or replaces a file in sub with the contents that fill writes: after a
+// crash, all of it is on the disk or nothing. An error of fill is returned, and leaves
+// nothing either.
 func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
@@ -65,8 +65,8 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 	return d.Error("create", sub, name, err)
 }
 
-// RewriteFile is CreateFile for what takes the place of old: its mode and its group, which
-// are the operator's to choose, stay.
+// RewriteFile is CreateFile for a file that replaces old: it keeps the mode and group, which
+// the operator may have chosen.
 func (d *Dir) RewriteFile(sub, name string, old os.FileInfo, fill func(*os.File) error) error {
 	return d.CreateFile(sub, name, func(f *os.File) error {
 		if err := f.Chmod(old.Mode().Perm()); err != nil {
@@ -79,8 +79,7 @@ func (d *Dir) RewriteFile(sub, name string, old os.FileInfo, fill func(*os.File)
 	})
 }
 
-// Rename gives a file of sub another name there, and takes the place of a file
-// that has it.
+// Rename renames a file within sub, replacing a file of that name.
 func (d *Dir) Rename(sub, from, to string) error {
 	at, err := d.openSub(sub, false)
 	if err != nil {
@@ -91,8 +90,8 @@ func (d *Dir) Rename(sub, from, to string) error {
 	return d.Error("rename", sub, from, err)
 }
 
-// LeadsTo reports whether a name in DIR still leads to the file held. It does not
-// know where that cannot be told, and says yes.
+// LeadsTo reports whether a name in DIR still leads to the open file held. If that cannot be
+// determined, it returns true.
 func (d *Dir) LeadsTo(sub, name string, held *os.File) bool {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {

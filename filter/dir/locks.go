@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// LockPatience bounds each wait for a lock. Who holds one longer was stopped,
-	// or waits for a disk that hangs.
+	// LockPatience bounds each wait for a lock. A process that holds one for longer was
+	// stopped, or waits for a disk that hangs.
 	LockPatience = time.Second
-	// EarlierPatience bounds the wait for most locks of earlier versions. These are
-	// on files and directories that others can read, and so can lock.
+	// EarlierPatience bounds the wait for most locks of earlier versions. These are on files
+	// and directories that others can read, and thus lock.
 	EarlierPatience = 100 * time.Millisecond
 )
 
-// openLock opens a lock file, and makes it if DIR may be written. The mode of one
-// that others could open is put right.
+// openLock opens a lock file, creating it if DIR may be written. It corrects the mode of one
+// that others could open.
 func (d *Dir) openLock(sub, name string) (int, error) {
 	at, err := d.openSub(sub, true)
 	if err != nil {
@@ -51,8 +51,8 @@ func (d *Dir) openLock(sub, name string) (int, error) {
 	return fd, nil
 }
 
-// CheckLocksOwner returns an error for a directory of locks that belongs to a user who
-// has no part in DIR. One that is missing is no error here.
+// CheckLocksOwner returns an error for a directory of locks that belongs to a foreign user,
+// see ForeignOwner. A missing directory is no error.
 func (d *Dir) CheckLocksOwner(sub string) error {
 	at, err := d.openSub(sub, false)
 	if err != nil {
@@ -72,8 +72,7 @@ func (d *Dir) checkLocksOwner(sub string, at int) error {
 
 var errForeignLocks = errors.New("belongs to another user; hint: remove it")
 
-// take waits for the lock of an open file, up to patience. It reports whether it
-// has it.
+// take waits up to patience for the lock of an open file, and reports whether it has it.
 func take(fd int, patience time.Duration) (bool, error) {
 	const first, last = 50 * time.Microsecond, 10 * time.Millisecond
 	var end time.Time
@@ -96,15 +95,13 @@ func take(fd int, patience time.Duration) (bool, error) {
 	}
 }
 
-// Acquire takes the lock name of sub. Where another process has it for longer than
-// patience, the error is ErrLocked. A process that ends in any way gives its locks
-// up.
+// Acquire takes the lock name in sub. If another process holds it for longer than patience,
+// the error is ErrLocked. The end of a process releases its locks.
 //
-// While processes of an earlier version may live, the lock that they use is taken
-// as well, on the directory earlier. It is not waited for for long: anybody who
-// can read that directory can hold it. Where there is no lock file to be had, that
-// lock is all there is; on a file system without locks there is none, which is
-// reported.
+// While processes of an earlier version may run, Acquire also takes the lock that they use,
+// on the directory earlier, but it waits only briefly, since anybody who can read that
+// directory can hold its lock. If the lock file cannot be used, that lock is the only one;
+// on a file system without locks there is none, which is reported.
 func (d *Dir) Acquire(sub, name, earlier string, patience time.Duration) (unlock func(), err error) {
 	fd, err := d.openLock(sub, name)
 	if err != nil {
@@ -128,8 +125,8 @@ func (d *Dir) Acquire(sub, name, earlier string, patience time.Duration) (unlock
 	return func() { unlockEarlier(); unix.Close(fd) }, nil
 }
 
-// lockFault reports why a lock file is no use. A disk that is full, say, is reported
-// where something cannot be written.
+// lockFault reports why a lock file cannot be used. Other errors, such as a full disk, are
+// reported when something cannot be written.
 func (d *Dir) lockFault(err error) {
 	var number unix.Errno
 	if !errors.As(err, &number) || number == unix.EACCES {
@@ -150,25 +147,24 @@ func (d *Dir) acquireEarlier(sub string, patience time.Duration) (unlock func(),
 	return func() { unix.Close(at) }, nil
 }
 
-// SharedWithEarlier tells whether processes of an earlier version may be at work on
-// DIR, for who locks day files as they do.
+// SharedWithEarlier reports whether processes of an earlier version may run on DIR: then day
+// files are locked as these processes do.
 func (d *Dir) SharedWithEarlier() bool { return d.earlier.Load() }
 
-// ShareWithEarlier tells whether processes of an earlier version may be at work on
-// DIR: they lock the files and directories that they use. A new Dir takes it that
-// there are some.
+// ShareWithEarlier sets whether processes of an earlier version may run on DIR: they lock
+// the files and directories that they use. For a new Dir this is set.
 func (d *Dir) ShareWithEarlier(yes bool) { d.earlier.Store(yes) }
 
-// LockRooms takes the lock under which journals are read and room files
-// replaced. Where another process has it for longer than patience, the error is
-// ErrLocked. A process that ends gives it up.
+// LockRooms takes the lock for reading journals and replacing room files. If another process
+// holds it for longer than patience, the error is ErrLocked. The end of the process releases
+// it.
 func (d *Dir) LockRooms(patience time.Duration) (unlock func(), err error) {
 	return d.Acquire(Locks, roomsLock, Rooms, patience)
 }
 
-// LockWriter takes the lock of the process that writes the room files, or returns
-// ErrLocked at once. It is held until the file is closed, or the process ends in any
-// way; where the lock file is deleted meanwhile, another process can take the next.
+// LockWriter takes the lock of the process that writes the room files, or returns ErrLocked
+// at once. It is held until the file is closed or the process ends; if the lock file is
+// deleted meanwhile, another process can take a new one.
 func (d *Dir) LockWriter() (*os.File, error) { return d.hold(WriterLock) }
 
 // LockTraffic is LockWriter for the process that writes the traffic files.
@@ -182,8 +178,8 @@ func (d *Dir) hold(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), d.pathOf(Locks, name)), nil
 }
 
-// LockExpiring takes the lock under which the journals of expired days are read once
-// more, as LockRooms does.
+// LockExpiring takes the lock for reading the journals of expired days a last time, as
+// LockRooms does.
 func (d *Dir) LockExpiring(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(expiringLock, patience)
 	if err != nil {
@@ -192,7 +188,7 @@ func (d *Dir) LockExpiring(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-// LockActs takes the lock under which the log of acts is written, as LockRooms does.
+// LockActs takes the lock for writing the log of acts, as LockRooms does.
 func (d *Dir) LockActs(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(actsLock, patience)
 	if err != nil {
@@ -201,7 +197,7 @@ func (d *Dir) LockActs(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-// LockFlags takes the lock under which the log of flags is written, as LockRooms does.
+// LockFlags takes the lock for writing the log of flags, as LockRooms does.
 func (d *Dir) LockFlags(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(flagsLock, patience)
 	if err != nil {
@@ -210,7 +206,7 @@ func (d *Dir) LockFlags(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-// LockHeld takes the lock under which held lines are released, as LockRooms does.
+// LockHeld takes the lock for releasing held lines, as LockRooms does.
 func (d *Dir) LockHeld(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(HeldLock, patience)
 	if err != nil {
@@ -219,8 +215,8 @@ func (d *Dir) LockHeld(patience time.Duration) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-// LockFleet takes the lock under which the states of a fleet are read and moved on, as
-// LockRooms does.
+// LockFleet takes the lock for reading and advancing the states of a fleet, as LockRooms
+// does.
 func (d *Dir) LockFleet(patience time.Duration) (unlock func(), err error) {
 	fd, err := d.lockNew(fleetLock, patience)
 	if err != nil {
@@ -246,17 +242,17 @@ func (d *Dir) lockNew(name string, patience time.Duration) (fd int, err error) {
 	return fd, nil
 }
 
-// LockStatus takes the lock under which the records of ended processes are added
-// up, as LockRooms does, or returns ErrLocked at once.
+// LockStatus takes the lock for adding up the records of ended processes, or returns
+// ErrLocked at once.
 func (d *Dir) LockStatus() (unlock func(), err error) {
 	return d.Acquire(Locks, statusLock, Status, 0)
 }
 
 var errNoLocks = errors.New("its file system has no locks, without which loggers write into each other's lines; hint: choose a directory on another")
 
-// CheckLocks takes a lock on a file of its own in the directory at path, which some
-// network file systems refuse. It leaves nothing. A file that cannot be made is no
-// error here.
+// CheckLocks returns an error if the file system of the directory at path does not support
+// locks, as some network file systems. It locks a temporary file there, and removes it. A
+// file that cannot be created is no error here.
 func CheckLocks(path string) error {
 	at, err := openDir(unix.AT_FDCWD, path, 0, false, dirMode)
 	if err != nil {
@@ -268,7 +264,7 @@ func CheckLocks(path string) error {
 	if unnamed != 0 {
 		fd, _ = openat(at, ".", unix.O_RDWR|unnamed, secretMode)
 	}
-	if fd < 0 { // a file system without such files, or a system
+	if fd < 0 { // not supported by the file system, or by the system
 		name = tempName()
 		if fd, err = openFile(at, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, secretMode); err != nil {
 			return nil
@@ -277,7 +273,7 @@ func CheckLocks(path string) error {
 	}
 	defer unix.Close(fd)
 	switch err := flock(fd, unix.LOCK_EX|unix.LOCK_NB); err {
-	case nil, unix.EWOULDBLOCK: // for a sweep of temporary files
+	case nil, unix.EWOULDBLOCK: // by Sweep
 		return nil
 	default:
 		return &fs.PathError{Op: "lock", Path: path, Err: fmt.Errorf("%w: %w", err, errNoLocks)}

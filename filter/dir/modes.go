@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckOpen returns an error for the directories that everybody can write.
+// CheckWorldWritable returns an error if everybody can write to a directory.
 func (d *Dir) CheckOpen() error {
 	for _, sub := range directories {
 		at, err := d.openSub(sub, false)
 		if err != nil {
-			continue // it comes up where the directory is used
+			continue // using the directory reports the error
 		}
 		var st unix.Stat_t
 		err = fstat(at, &st)
@@ -23,9 +23,9 @@ func (d *Dir) CheckOpen() error {
 	return nil
 }
 
-// Tighten takes the access of others away from the keys, journals or held lines in sub, and
-// reports it. A restored backup, say, has loosened them while a logger runs, which
-// reads a key once.
+// Tighten removes the access of others to keys, journals or held lines in sub, and reports
+// it. They can become readable while a logger runs, as by restoring a backup, and the logger
+// reads a key only once.
 func (d *Dir) Tighten(sub, what string) {
 	d.loose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
 		if !strings.HasSuffix(name, ExposedSuffix) {
@@ -53,7 +53,7 @@ func (d *Dir) tightenFile(at int, sub, name, what string, mode uint32) {
 	}
 }
 
-// TightenRoomSecret is Tighten for the secret of the room hashes, which bears no day.
+// TightenRoomSecret is Tighten for the secret of the room hashes.
 func (d *Dir) TightenRoomSecret() {
 	var st unix.Stat_t
 	if !d.create || lstat(d.fd, RoomSecretName, &st) != nil || fileType(&st) != unix.S_IFREG {
@@ -64,11 +64,12 @@ func (d *Dir) TightenRoomSecret() {
 	}
 }
 
-// Shut shuts others out of a directory of locks, or of held lines, that is there.
+// MakePrivate removes the access of others to an existing directory of locks, held lines or
+// states.
 func (d *Dir) Shut(sub string) {
 	at, err := d.openSub(sub, false)
 	if err != nil {
-		return // it is reported where it is used
+		return // using it reports the error
 	}
 	unix.Close(at)
 	if at, err = d.openSub(sub, true); err != nil {
@@ -78,8 +79,8 @@ func (d *Dir) Shut(sub string) {
 	unix.Close(at)
 }
 
-// WarnLoose reports day files that everybody can read or write. Their modes stay:
-// an operator may have given them.
+// WarnLoose reports day files that everybody can read or write. It does not change their
+// modes, which an operator may have set.
 func (d *Dir) WarnLoose(sub string, bits uint32, verb string) {
 	var names []string
 	d.loose(sub, bits, func(_ int, name string, _ uint32) { names = append(names, name) })
@@ -91,12 +92,11 @@ func (d *Dir) WarnLoose(sub string, bits uint32, verb string) {
 	}
 }
 
-// loose calls do for the regular files of sub that have any of the bits in their
-// modes and bear a day.
+// eachLoose calls do for each dated regular file in sub whose mode has any of the bits.
 func (d *Dir) loose(sub string, bits uint32, do func(at int, name string, mode uint32)) {
 	names, err := d.Names(sub)
 	if err != nil || !d.create {
-		return // it is reported where files are deleted
+		return // deleting files reports the error
 	}
 	at, err := d.openSub(sub, false)
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Publish puts data in the place of the file at path, as ReplaceFile does,
-// outside of DIR and for everybody to read: mode 0644, or that of the old file
-// where it allows less.
+// Publish replaces the file at path, as ReplaceFile does, but outside DIR and readable by
+// everybody: mode 0644, or that of the old file if it allows less.
 func Publish(path string, data []byte) error {
 	at, err := openDir(unix.AT_FDCWD, filepath.Dir(path), 0, false, dirMode)
 	if err == nil {
@@ -21,7 +20,7 @@ func Publish(path string, data []byte) error {
 		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
 	}
 	if err == errSymlink || err == errIrregular {
-		err = errUnpublished // it is not hushpipe's to say what is to be removed
+		err = errUnpublished // it is not hushpipe's, so do not suggest to remove it
 	}
 	if err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}
@@ -29,11 +28,11 @@ func Publish(path string, data []byte) error {
 	return nil
 }
 
-// Update replaces a file outside DIR, in a directory that other programs read,
-// by what change makes of it; old is nil for one that is not there. Everybody can
-// read the file. Reading it and replacing it, by renaming, is one step for all who do
-// it by Update: ErrLocked is returned where another process is at it. A symbolic link
-// in place of the file is refused. A power cut can leave the file empty.
+// Update replaces a file outside DIR, in a directory that other programs read, by what
+// change returns for its old contents, nil if there is none. Everybody can read the file.
+// Reading and replacing it is atomic among callers of Update: it returns ErrLocked if
+// another process is doing that. It refuses a symbolic link. A power cut can leave the file
+// empty.
 func Update(path string, change func(old []byte) ([]byte, error)) error {
 	return inDir(path, func(at int, name string) error {
 		unlock, err := lockBeside(at, name)
@@ -53,7 +52,8 @@ func Update(path string, change func(old []byte) ([]byte, error)) error {
 	})
 }
 
-// CheckUpdate gives look what Update would give change, and writes nothing.
+// CheckUpdate passes the contents to look that Update would pass to change, and writes
+// nothing.
 func CheckUpdate(path string, look func(old []byte) error) error {
 	return inDir(path, func(at int, name string) error {
 		old, err := readShared(at, name)
@@ -78,19 +78,19 @@ func inDir(path string, do func(at int, name string) error) error {
 	return err
 }
 
-// lockBeside takes a lock for the file name: another file, which nobody else can
-// open, and so nobody else can lock. The file and its directory are for everybody to
-// read. It is there for as long as it is held.
+// lockBeside takes a lock for the file name by means of another file, which nobody else can
+// open and thus lock, while everybody can read the file itself and its directory. The lock
+// file exists only while it is held.
 func lockBeside(at int, name string) (unlock func(), err error) {
 	lock := "." + name + LockSuffix
 	fd, err := openFile(at, lock, unix.O_RDWR|unix.O_CREAT, secretMode)
 	var held, there unix.Stat_t
 	if err == unix.EACCES && lstat(at, lock, &there) == nil && time.Since(time.Unix(there.Mtim.Unix())) > inTheMaking {
-		// Another user's, who was killed: an earlier process of root's, say.
+		// Left by a killed process of another user, such as root.
 		if err := remove(at, lock); err != nil {
 			return nil, err
 		}
-		return nil, ErrLocked // until the next try
+		return nil, ErrLocked // the next attempt succeeds
 	} else if err == unix.EACCES && lstat(at, lock, &there) == nil {
 		return nil, ErrLocked
 	} else if err != nil {
@@ -104,7 +104,7 @@ func lockBeside(at int, name string) (unlock func(), err error) {
 		err = fstat(fd, &held)
 	}
 	if err == nil && (lstat(at, lock, &there) != nil || there.Ino != held.Ino || there.Dev != held.Dev) {
-		err = ErrLocked // whoever held it has removed it meanwhile
+		err = ErrLocked // its holder has removed it meanwhile
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -2,15 +2,15 @@ package dir
 
 import "golang.org/x/sys/unix"
 
-// unnamed is the flag of a file in a directory that never has a name there.
+// tmpfileFlag is the flag for a file without a name.
 const unnamed = unix.O_TMPFILE
 
-// renameNoReplace renames a file to a name that must be free (EEXIST).
+// renameNoReplace renames a file to a name that must not exist (EEXIST).
 func renameNoReplace(at int, from, to string) error {
 	err := again(func() error {
 		return unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
 	})
-	if err == unix.EINVAL || err == unix.ENOSYS { // a file system or a kernel without it
+	if err == unix.EINVAL || err == unix.ENOSYS { // not supported by the file system or the kernel
 		return linkNoReplace(at, from, to)
 	}
 	return err

@@ -2,7 +2,7 @@
 
 package dir
 
-// renameNoReplace renames a file to a name that must be free (EEXIST).
+// renameNoReplace renames a file to a name that must not exist (EEXIST).
 func renameNoReplace(at int, from, to string) error { return linkNoReplace(at, from, to) }
 
 // unnamed: there are no such files here.

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// faultSize bounds the last fault that a Reporter keeps, in bytes.
+// faultSize bounds the last fault that a Reporter stores, in bytes.
 const faultSize = 400
 
-// Reporter reports faults to the operator, and keeps the last one. All packages that
-// work on DIR for one process share it, from any goroutine.
+// Reporter reports faults to the operator, and stores the last one. All packages that work
+// on DIR for one process share it. Any goroutine may call its methods.
 type Reporter struct {
 	say     func(topic, line string)
 	now     func() time.Time
-	refused atomic.Uintptr         // the error number that lines are refused for; 0 for none, or another error
-	why     atomic.Pointer[string] // the error itself, nil for none
+	refused atomic.Uintptr         // the errno for which lines are refused; 0: none, or another error
+	why     atomic.Pointer[string] // the text of that error; nil: none
 	last    atomic.Pointer[fault]
 }
 
@@ -28,13 +28,13 @@ type fault struct {
 	line string
 }
 
-// NewReporter returns a Reporter that reports to say: one line each time, a topic at
-// most once a minute.
+// NewReporter returns a Reporter that prints with say, one line at a time, which prints a
+// topic at most once a minute.
 func NewReporter(say func(topic, line string), now func() time.Time) *Reporter {
 	return &Reporter{say: say, now: now}
 }
 
-// Say reports a line, and keeps it as the last fault unless it is good news.
+// Say reports a line, and stores it as the last fault unless it is good news.
 func (r *Reporter) Say(topic, line string) {
 	if topic != "recovered" && topic != "expired-rooms" {
 		r.last.Store(&fault{r.now().Truncate(time.Second), line[:min(len(line), faultSize)]})
@@ -42,8 +42,8 @@ func (r *Reporter) Say(topic, line string) {
 	r.say(topic, line)
 }
 
-// Fault reports an error. One disk fault affects many files: errors with the same
-// number are reported once, and not at all while lines are refused for it.
+// Fault reports an error, followed by its outcome. One disk fault affects many files: errors
+// with the same errno are reported once, and not at all while lines are refused for it.
 func (r *Reporter) Fault(topic string, err error, outcome string) {
 	if number := Cause(err); number != 0 {
 		if uintptr(number) == r.refused.Load() {
@@ -54,7 +54,7 @@ func (r *Reporter) Fault(topic string, err error, outcome string) {
 	r.Say(topic, err.Error()+outcome)
 }
 
-// Refuse notes why lines are refused, nil once they are written again.
+// Refuse sets the reason why lines are refused, nil once they are written again.
 func (r *Reporter) Refuse(err error) {
 	r.refused.Store(uintptr(Cause(err)))
 	if err == nil {
@@ -65,7 +65,7 @@ func (r *Reporter) Refuse(err error) {
 	r.why.Store(&text)
 }
 
-// Refused returns why lines are refused, "" while they are not.
+// Refused returns why lines are refused, "" if they are not.
 func (r *Reporter) Refused() string {
 	if why := r.why.Load(); why != nil {
 		return *why
@@ -73,7 +73,7 @@ func (r *Reporter) Refused() string {
 	return ""
 }
 
-// Last returns the last fault, and a zero time for none.
+// Last returns the last fault, and a zero time if there is none.
 func (r *Reporter) Last() (at time.Time, line string) {
 	if f := r.last.Load(); f != nil {
 		return f.at, f.line
@@ -81,17 +81,17 @@ func (r *Reporter) Last() (at time.Time, line string) {
 	return time.Time{}, ""
 }
 
-// Cause is the system's error number behind err, 0 where there is none.
+// Cause returns the errno in err, 0 if there is none.
 func Cause(err error) (number syscall.Errno) {
 	errors.As(err, &number)
 	return number
 }
 
-// faults is several errors in one line.
+// faults is a list of errors that formats as one line.
 type faults []error
 
-// Join is errors.Join for messages: in one line, and what several things failed
-// of is reported once.
+// Join is errors.Join for messages: it formats as one line, in which equal texts appear
+// once.
 func Join(errs ...error) error {
 	var all faults
 	for _, err := range errs {
@@ -111,7 +111,7 @@ func Join(errs ...error) error {
 	return all
 }
 
-// shownFaults bounds a message: the days of an archive can be thousands.
+// shownFaults bounds a message: an archive can have thousands of days.
 const shownFaults = 8
 
 func (f faults) Error() string {

@@ -14,15 +14,15 @@ var (
 	errShredded   = errors.New("was overwritten, to be deleted; hint: remove it")
 )
 
-// secretSize is how many bytes a secret has.
+// secretSize is the size of a secret in bytes.
 const secretSize = 32
 
-// IsShredded reports whether an error of ReadSecret says that a crash left the file
-// overwritten, and not removed.
+// IsShredded reports whether an error of ReadSecret means that a crash left the file
+// overwritten but not removed.
 func IsShredded(err error) bool { return errors.Is(err, errShredded) }
 
-// CreateSecret puts a secret into a file of sub with mode 0600, durable, unless
-// there is one: then the error is fs.ErrExist. A crash leaves all of it or nothing.
+// CreateSecret writes a secret to a new file in sub with mode 0600, durably. If the file
+// exists, the error is fs.ErrExist. A crash leaves all of it or nothing.
 func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {
 	at, err := d.openSub(sub, true)
 	if err != nil {
@@ -49,11 +49,11 @@ func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {
 	return d.Error("create", sub, name, err)
 }
 
-// ReadSecret returns what is in a file of sub that nobody else may read. A looser mode
-// is put right and marked, see MarkExposed, and so is a file of a user that has no part
-// in DIR. One that a living process is deleting does not exist: fs.ErrNotExist.
+// ReadSecret returns the secret in a file in sub that nobody else may read. It corrects a
+// looser mode and marks the secret, see MarkExposed; it also marks a file of a foreign user.
+// A file that a live process is deleting does not exist: fs.ErrNotExist.
 func (d *Dir) ReadSecret(sub, name string) (secret [secretSize]byte, err error) {
-	for range 2 { // whoever overwrote it may have unlinked it since
+	for range 2 { // the process that overwrote it may have unlinked it since
 		var f *os.File
 		if f, err = d.OpenFile(sub, name, os.O_RDONLY); err != nil {
 			return secret, err
@@ -96,8 +96,8 @@ func (d *Dir) readSecret(f *os.File, sub, name string) (secret [secretSize]byte,
 	return secret, nil
 }
 
-// Foreign returns the user that an open file of DIR belongs to, where that has no part in
-// DIR, for who may make files there.
+// ForeignOwner returns the owner of an open file in DIR, and whether that is a foreign user:
+// not root, this process's user or DIR's owner. It returns false for a Dir without Create.
 func (d *Dir) Foreign(f *os.File) (uid int, yes bool) {
 	var st unix.Stat_t
 	if !d.create || fstat(int(f.Fd()), &st) != nil {
@@ -106,8 +106,8 @@ func (d *Dir) Foreign(f *os.File) (uid int, yes bool) {
 	return int(st.Uid), d.isForeign(&st)
 }
 
-// isForeign reports whether a file belongs to a user that has no part in DIR. HandOver
-// gives DIR last: that is waited for where the file has just been given.
+// isForeign reports whether a file belongs to a foreign user. HandOver changes the owner of
+// DIR last, so isForeign waits if the file's owner has just changed.
 func (d *Dir) isForeign(st *unix.Stat_t) bool {
 	if st.Uid == 0 || int(st.Uid) == os.Geteuid() {
 		return false
@@ -126,8 +126,8 @@ func (d *Dir) isForeign(st *unix.Stat_t) bool {
 	}
 }
 
-// MarkExposed makes a mark next to a key, or another secret, that others could read:
-// as an empty file that is deleted with its day.
+// MarkExposed creates an empty file next to a key or another secret that others could read.
+// It is deleted with its day.
 func (d *Dir) MarkExposed(sub, name string) {
 	f, err := d.OpenFile(sub, name+ExposedSuffix, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
@@ -137,12 +137,12 @@ func (d *Dir) MarkExposed(sub, name string) {
 	f.Close()
 }
 
-// shred overwrites a secret on the disk and removes it. What cannot be overwritten
-// is removed all the same; a file system that writes elsewhere, as a copy-on-write
-// one does, keeps the old bytes until it uses their place again. It holds the file's
-// lock until that has gone, by which ReadSecret tells a deletion from what a crash left.
+// shred overwrites a secret on the disk and removes it. If it cannot be overwritten, it is
+// still removed. A copy-on-write file system keeps the old bytes until it reuses their
+// place. shred holds the file's lock meanwhile, so that ReadSecret can tell a deletion in
+// progress from one that a crash interrupted.
 func shred(at int, name string) error {
-	// Not openFile: another name, a hard link, is no reason to spare the bytes.
+	// Not openFile: a second hard link is no reason to keep the bytes.
 	fd, err := openat(at, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err == nil {
 		defer unix.Close(fd)
@@ -158,6 +158,5 @@ func shred(at int, name string) error {
 	return remove(at, name)
 }
 
-// maxSecret bounds what is overwritten: a key has 32 bytes, and what somebody put
-// in its place may have any number.
+// maxSecret bounds how much is overwritten: a key has 32 bytes, a planted file any number.
 const maxSecret = 1 << 20

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setTime is futimens(3): that of golang.org/x/sys/unix takes a path below /proc.
+// setTime is futimens(3). The one in golang.org/x/sys/unix uses a path below /proc.
 func setTime(fd int, now time.Time) error {
 	to := unix.NsecToTimespec(now.UnixNano())
 	times := [2]unix.Timespec{to, to}

@@ -6,25 +6,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sub is one opening of a directory in DIR, for who deletes what is in it: all of it
-// is done to that directory, also if another takes its place meanwhile. The errors of
-// its methods are those of the system, and name no file.
+// Sub is one opening of a directory in DIR, for deleting files: all calls affect that
+// directory, even if another one takes its place meanwhile. The errors of its methods are
+// system errors without a path.
 type Sub struct {
 	d    *Dir
 	name string
 	fd   int
 }
 
-// OpenSub opens a directory of DIR. It makes none that is missing.
+// OpenSub opens a directory in DIR. It creates nothing.
 func (d *Dir) OpenSub(sub string) (Sub, error) {
 	fd, err := d.openSub(sub, false)
 	return Sub{d, sub, fd}, err
 }
 
-// Close ends its use.
+// Close closes the directory.
 func (s Sub) Close() { unix.Close(s.fd) }
 
-// Modified returns when the file name was written last.
+// Modified returns the modification time of the file name.
 func (s Sub) Modified(name string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := lstat(s.fd, name, &st); err != nil {
@@ -33,12 +33,12 @@ func (s Sub) Modified(name string) (time.Time, error) {
 	return time.Unix(st.Mtim.Unix()), nil
 }
 
-// ErasedTime is that of a day's file which was deleted on purpose while lines go to it. Who
-// has it open finds it there.
+// ErasedTime is the modification time given to an open log file when its lines are erased.
+// The processes that write to it recognize it, and start a new file.
 var ErasedTime = time.Unix(0, 0)
 
-// Touch sets that time. It opens the file: a process that is confined changes no times by
-// name.
+// Touch sets the modification time of a file. It opens the file, since a confined process
+// cannot change times by name.
 func (s Sub) Touch(name string, now time.Time) error {
 	var fd int
 	err := again(func() (err error) {
@@ -52,13 +52,13 @@ func (s Sub) Touch(name string, now time.Time) error {
 	return setTime(fd, now)
 }
 
-// Remove deletes a file. A secret is overwritten first.
+// Remove deletes a file. Secrets are overwritten first.
 func (s Sub) Remove(name string) error {
 	return s.explain(name, s.remove(name))
 }
 
-// explain tells of a directory that it is one: the number for that is EISDIR here and
-// EPERM there.
+// explain returns errIsDir if the file is a directory: the system's error for that is EISDIR
+// or EPERM, depending on the system.
 func (s Sub) explain(name string, err error) error {
 	var st unix.Stat_t
 	if err != nil && lstat(s.fd, name, &st) == nil && fileType(&st) == unix.S_IFDIR {
@@ -74,10 +74,10 @@ func (s Sub) remove(name string) error {
 	return remove(s.fd, name)
 }
 
-// inTheMaking is far longer than it takes to make a directory.
+// tempGrace is far longer than it takes to create and rename a directory.
 const inTheMaking = time.Minute
 
-// Sweep removes the temporary file name if no process is making it any more.
+// Sweep removes the temporary file name unless a process is still writing it.
 func (s Sub) Sweep(name string) (removed bool, err error) {
 	fd, err := openFile(s.fd, name, unix.O_RDONLY, 0)
 	switch err {
@@ -86,13 +86,13 @@ func (s Sub) Sweep(name string) (removed bool, err error) {
 		if taken, _ := take(fd, 0); !taken {
 			return false, nil
 		}
-	case errSymlink: // ReplaceLink makes it under a lock
+	case errSymlink: // ReplaceLink creates it under a lock
 		unlock, err := s.d.Acquire(Locks, LinkLock, "", 0)
 		if err != nil {
 			return false, nil
 		}
 		defer unlock()
-	case errIrregular: // a directory, perhaps, that makeDir was to rename
+	case errIrregular: // perhaps a directory that makeDir is about to rename
 		var st unix.Stat_t
 		if lstat(s.fd, name, &st) != nil || time.Since(time.Unix(st.Mtim.Unix())) < inTheMaking {
 			return false, nil

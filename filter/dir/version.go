@@ -9,26 +9,26 @@ import (
 	"strings"
 )
 
-// Version is that of the layout which layout.go describes. It grows when an earlier
-// hushpipe would do harm in a DIR as a later one leaves it: lose a count, keep a line too
-// long. What an earlier one merely does not know needs no new version.
+// Version is the version of the layout in layout.go. It is raised if an earlier hushpipe
+// would do harm in a DIR of a later one: lose a count, or keep a line too long. If the
+// earlier one merely ignores something new, it stays.
 const Version = 2
 
-// plainVersion is that of a DIR which an earlier hushpipe does no harm in: one without
-// other bounds on its lines than a period, and without held lines, which version 2 has.
+// plainVersion is the version of a DIR in which an earlier hushpipe does no harm: without
+// bounds other than a period, and without held lines.
 const plainVersion = 1
 
 var errVersion = errors.New("contains no version; hint: remove it, unless a newer hushpipe wrote here")
 
-// WriteVersion writes the version into a DIR that has none, for the processes that write
-// lines. Where that fails, so does more, which is reported.
+// WriteVersion writes plainVersion into a DIR without a version. Processes that write lines
+// call it. It reports no error: if it fails, other calls fail too and report it.
 func (d *Dir) WriteVersion() {
 	if _, err := d.ReadFile("", VersionName); errors.Is(err, fs.ErrNotExist) {
 		_ = d.ReplaceFile("", VersionName, fmt.Appendln(nil, plainVersion))
 	}
 }
 
-// RaiseVersion writes the last version into a DIR that has an earlier one, or none.
+// RaiseVersion raises the version of DIR to Version.
 func (d *Dir) RaiseVersion() error {
 	want := fmt.Appendln(nil, Version)
 	if text, err := d.ReadFile("", VersionName); err == nil && bytes.Equal(text, want) {
@@ -37,11 +37,11 @@ func (d *Dir) RaiseVersion() error {
 	return d.ReplaceFile("", VersionName, want)
 }
 
-// checkVersion returns an error where a newer hushpipe laid DIR out.
+// checkVersion returns an error if a newer hushpipe laid out DIR.
 func (d *Dir) checkVersion() error {
 	text, err := d.ReadFile("", VersionName)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // who may not read it, reads no line either
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // whoever cannot read it cannot read lines either
 		return nil
 	case err != nil:
 		return err

@@ -2,15 +2,15 @@ package dir
 
 import "time"
 
-// Slot is for calls of Within that run one at a time.
+// Slot serializes calls of Within.
 type Slot chan struct{}
 
 // NewSlot returns a free Slot.
 func NewSlot() Slot { return make(Slot, 1) }
 
-// Within runs do in a goroutine, and waits for it for that long. It reports false
-// where do has not come back, or an earlier one in the slot has not. do may go on when
-// the caller does not wait for it any more: DIR stays open meanwhile.
+// Within runs do in a goroutine and waits for it up to patience. It returns false if do, or
+// an earlier call in the same slot, has not returned by then. do may continue after that;
+// DIR stays open meanwhile.
 func Within[T any](d *Dir, slot Slot, patience time.Duration, do func() T) (answer T, answered bool) {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -39,8 +39,8 @@ func Within[T any](d *Dir, slot Slot, patience time.Duration, do func() T) (answ
 	}
 }
 
-// WaitFor runs do in a goroutine, and waits for it for as long as patience. It reports
-// whether do has ended; it goes on if not.
+// WaitFor runs do in a goroutine, waits for it up to patience, and reports whether it has
+// returned; otherwise it continues in the background.
 func WaitFor(patience time.Duration, do func()) bool {
 	ended := make(chan struct{})
 	go func() {

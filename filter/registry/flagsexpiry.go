@@ -12,11 +12,11 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ExpireFlags takes out of the log of flags what lines of the day oldest, or of a later
-// one, were not treated by: replays of earlier days, and flags that ended before; and, of
-// filters that begin by turns with different flags, what is repeated. So the log grows with
-// the flags of the lines that live, and not for ever. What FlagsLog.Under says of these days
-// stays the same.
+// ExpireFlags removes from the log of flags what cannot have shaped lines of the day oldest
+// or later: replays of earlier days, and flags that ended before. It also removes
+// repetitions, as of filters that start alternately with different flags. So the log's size
+// depends on the lines that exist, not on the age of DIR. FlagsFor returns the same for
+// these days as before.
 func ExpireFlags(d *dir.Dir, oldest civil.Day) error {
 	text, _, err := readFlagsText(d)
 	if err != nil || len(withoutExpired(text, oldest)) == len(text) {
@@ -39,7 +39,7 @@ func ExpireFlags(d *dir.Dir, oldest civil.Day) error {
 		if _, err := f.Write(kept); err != nil {
 			return err
 		}
-		// Processes of an earlier version add to it without the lock.
+		// Processes of an earlier version append to it without the lock.
 		if _, now, err := readFlagsText(d); err != nil || now.Size() != info.Size() {
 			return errors.Join(err, dir.ErrLocked)
 		}
@@ -48,7 +48,7 @@ func ExpireFlags(d *dir.Dir, oldest civil.Day) error {
 	return err
 }
 
-// readFlagsText returns the end of the log, from a whole line on.
+// readFlagsText returns the last maxFlagsLog bytes of the log, from the start of a line on.
 func readFlagsText(d *dir.Dir) (text []byte, info os.FileInfo, err error) {
 	f, err := d.OpenFile("", dir.FlagsLogName, os.O_RDONLY)
 	if err != nil {
@@ -68,8 +68,8 @@ func readFlagsText(d *dir.Dir) (text []byte, info os.FileInfo, err error) {
 	return text, info, nil
 }
 
-// withoutExpired returns the lines of a log that are kept. Those that cannot be read stay:
-// a newer version may have written them.
+// withoutExpired returns the lines of a log to keep. Unreadable lines stay: a newer version
+// may have written them.
 func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 	type line struct {
 		text []byte
@@ -77,7 +77,7 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		gone bool
 	}
 	var all []line
-	ended := false // a filter's flags, before oldest
+	ended := false // a filter's flags ended before oldest
 	for l := range bytes.Lines(text) {
 		at := line{text: l}
 		whole, isWhole := bytes.CutSuffix(l, []byte("\n"))
@@ -88,8 +88,9 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		case replayWord:
 			at.gone = at.day < oldest
 		case filterWord:
-			// It ended the flags before it. Lines of a day are treated by what ended the
-			// day before or later; a day more, since the next reader may be in another zone.
+			// This line ends the flags before it. A day's lines were written under the flags
+			// that ended on that day or later. One more day is kept, since the next reader
+			// may be in another time zone.
 			for i := range all {
 				if all[i].word == filterWord && civil.DayOf(at.began.Local()) < oldest-2 {
 					all[i].gone, ended = true, true
@@ -98,7 +99,7 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		}
 		all = append(all, at)
 	}
-	var later []run // filters, the next one last
+	var later []run // filters, the latest first
 	for i := len(all) - 1; i >= 0; i-- {
 		l := &all[i]
 		if l.word != filterWord {
@@ -111,7 +112,7 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		}
 	}
 	for _, l := range all {
-		// That there was nothing before the first is not needed once others follow it.
+		// The line that DIR was empty is useless once the lines after it are removed.
 		if !l.gone && !(ended && l.word == emptyWord) {
 			kept = append(kept, l.text...)
 		}
@@ -119,8 +120,8 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 	return kept
 }
 
-// beganTogether reports whether two began on one day, whichever zone the reader is in:
-// days begin at a quarter of an hour in all of them.
+// beganTogether reports whether two lines began on the same day in every time zone: in all
+// zones, days begin at a quarter of an hour.
 func beganTogether(a, b run) bool {
 	const quarter = 15 * time.Minute
 	return a.began.Truncate(quarter).Equal(b.began.Truncate(quarter))

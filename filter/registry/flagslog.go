@@ -18,26 +18,26 @@ import (
 	"hushpipe/format/civil"
 )
 
-// maxFlagsLog bounds what is read of the log, from its end.
+// maxFlagsLog bounds the part of the log that is read, at its end.
 const maxFlagsLog = 1 << 20
 
-// FlagsLog is the flags by which lines of a DIR were treated, as DIR/flags.log records
-// them; the first ones first. Others than those that shape lines are not in it.
+// FlagsLog lists the flags that shaped the lines of a DIR, as DIR/flags.log records them,
+// the earliest first. It has only the flags in shaping.
 //
 //	2026-11-22T12:00:00Z empty
 //	2026-11-22T12:00:00Z filter --format="auto"
 //	2026-11-24T09:30:00Z filter --format="auto" --redact="q"
 //	2026-11-25T10:00:00Z replay 2026-11-19 --format="common"
 //
-// The first line stands where DIR had no lines before. Flags of a filter end when those of
-// the next one begin, as far as a log can tell: its loggers live on for hours. Those of a
-// replay are for the lines of one day.
+// The first line means that DIR had no lines before. A filter's flags end when the next
+// filter begins, as far as the log can tell: after a reload, old loggers still run for
+// hours. A replay's flags apply to the lines of one day.
 type FlagsLog struct {
-	complete bool // DIR was empty when it began
+	complete bool // DIR was empty when the log began
 	runs     []run
 }
 
-// run is a line of the log.
+// flagsLine is a line of the log.
 type run struct {
 	began time.Time
 	word  string
@@ -51,13 +51,14 @@ const (
 	replayWord = "replay"
 )
 
-// tornMark ends a line that was cut off, which no line of the log is with it.
+// tornMark is appended to a torn line, so that it cannot be parsed.
 const tornMark = " torn"
 
-// shaping are the flags that shape lines. What becomes of an address stands in journals.
+// shaping are the flags that shape lines. Those for addresses are in the journals.
 var shaping = []string{"--format", "--client", "--trusted-proxies", "--json-keys", "--redact"}
 
-// shapes returns the flags that shape lines; ok is false where a policy does.
+// shapes returns those of flags that shape lines. ok is false if a policy shapes them
+// instead.
 func shapes(flags []string) (list []string, ok bool) {
 	for _, flag := range flags {
 		name, value, _ := strings.Cut(flag, "=")
@@ -84,7 +85,7 @@ func (r run) String() string {
 	return b.String()
 }
 
-// saysSame reports whether two lines differ in the time alone.
+// sameFlags reports whether two lines differ only in their time.
 func (r run) saysSame(other run) bool {
 	return r.word == other.word && r.day == other.day && slices.Equal(r.flags, other.flags)
 }
@@ -116,8 +117,8 @@ func parseRun(line string) (r run, ok bool) {
 	return r, r.word == emptyWord || r.word == filterWord || r.word == replayWord
 }
 
-// ReadFlagsLog returns the log of the DIR at path. Where none is kept, as of an earlier
-// version, it has the settings alone.
+// ReadFlagsLog returns the log of the DIR at path. If an earlier version kept none, it has
+// only the flags of the settings.
 func ReadFlagsLog(path string) (l FlagsLog, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -155,9 +156,9 @@ func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
 	return l, nil
 }
 
-// Under returns the flags by which lines of a day could be treated, the newest first. known
-// is false where there may be others, which nothing records. Late lines are written under
-// flags that began after their day, and those of zones ahead on the day before.
+// FlagsFor returns the flags that could have shaped lines of a day, the newest first. known
+// is false if there may have been others, which nothing records. It includes flags that
+// began after the day, which shaped late lines, and on the day before, for time zones ahead.
 func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
 	end := day + 1
 	for _, r := range slices.Backward(l.runs) {
@@ -177,8 +178,9 @@ func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
 	return list, l.complete || first >= 0 && day > civil.DayOf(l.runs[first].began.Local())+1
 }
 
-// logFlags adds a line to the log, unless the last one says the same, or any of a replay.
-// before is what DIR recorded until now, whose time the log may not reach.
+// logFlags adds a line to the log, unless its last line, or for a replay any line, has the
+// same flags. before are the settings that DIR recorded until now, from a time that the log
+// may not cover.
 func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 	unlock, err := d.LockFlags(dir.LockPatience)
 	if err != nil {
@@ -202,7 +204,7 @@ func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 	}
 	from := max(0, len(l.runs)-1)
 	if r.word == replayWord {
-		from = 0 // it ends nothing
+		from = 0 // a replay ends no other flags
 	}
 	if !slices.ContainsFunc(l.runs[from:], r.saysSame) {
 		lines = append(lines, r.String())
@@ -221,17 +223,16 @@ func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 			return err
 		}
 	}
-	if last[0] != '\n' { // a disk was full: without the mark, it could pass for fewer flags
+	if last[0] != '\n' { // left by a full disk; without the mark, it could pass for fewer flags
 		lines = slices.Insert(lines, 0, tornMark)
 	}
-	// One write: it stands whole beside that of a process of an earlier version, which has
-	// no lock.
+	// A single write, so that it does not mix with that of a process of an earlier version,
+	// which takes no lock.
 	_, err = io.WriteString(f, strings.Join(lines, "\n")+"\n")
 	return err
 }
 
-// hasLinesBefore reports whether there are lines in DIR that a process which began then
-// has not written.
+// hasLinesBefore reports whether DIR has lines from before the time began.
 func hasLinesBefore(d *dir.Dir, began time.Time) bool {
 	names, err := d.Names("")
 	if err != nil {

@@ -14,17 +14,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Figures are what a process knows of DIR, for metrics, without waiting for its disk.
+// Figures are what metrics shows about DIR, known without waiting for its disk.
 type Figures struct {
 	counters.Values           // of this process
-	Seen            bool      // there was a round, which tells Rooms, Pairs, Visits and Oldest
-	Rooms, Pairs    int       // of today, as its room file has them
-	Visits          uint64    // of people today, as the file of its traffic figures has them
-	Oldest          time.Time // midnight at which the oldest day with lines began; zero for none
-	LastWrite       time.Time // of lines, by this process; zero for never
+	Seen            bool      // Rooms, Pairs, Visits and Oldest were read at least once
+	Rooms, Pairs    int       // of today's room file
+	Visits          uint64    // of people, in today's traffic file
+	Oldest          time.Time // midnight at the beginning of the oldest day with lines; zero: none
+	LastWrite       time.Time // of lines, by this process; zero: never
 }
 
-// noticed is what a round saw.
+// snapshot is what a round read from DIR.
 type noticed struct {
 	today        civil.Day
 	rooms, pairs int
@@ -32,19 +32,19 @@ type noticed struct {
 	oldest       time.Time
 }
 
-// Gauges are what a process knows of the lines and rooms in DIR. Notice is for one
-// goroutine, the other methods for any.
+// Gauges collects the figures of the lines and rooms in DIR. One goroutine calls Refresh,
+// any the other methods.
 type Gauges struct {
-	wrote   atomic.Int64 // when lines were written last, in seconds since 1970; 0 for never
+	wrote   atomic.Int64 // last write of lines, in seconds since 1970; 0: never
 	noticed atomic.Pointer[noticed]
 	today   roomFigures
 	visits  visitFigures
 }
 
-// Wrote notes that lines were written.
+// SetWritten records that lines were written.
 func (g *Gauges) Wrote(now time.Time) { g.wrote.Store(now.Unix()) }
 
-// Figures returns the figures at the time now.
+// Figures returns the figures at the time now; c are this process's counters.
 func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
 	f := Figures{Values: c}
 	if at := g.wrote.Load(); at != 0 {
@@ -59,15 +59,13 @@ func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
 	return f
 }
 
-// roomFigures are those of a room file, which is read again once another has taken its
-// place.
+// roomFigures are the figures of a room file, which is read again when it was replaced.
 type roomFigures struct {
-	file         fs.FileInfo // nil: none was read
+	file         fs.FileInfo // nil: nothing read yet
 	rooms, pairs int
 }
 
-// read returns the rooms of day, and their pairs of room and address: one pair is one
-// address that was counted.
+// read returns the numbers of rooms and of pairs of room and address on day.
 func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 	f, err := d.OpenFile(dir.Rooms, dir.RoomFile(day), os.O_RDONLY)
 	if err != nil {
@@ -80,8 +78,8 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 		return r.rooms, r.pairs
 	}
 	*r = roomFigures{file: now}
-	// Line by line: any process reads it, and it can have 9 MB. What is damaged is
-	// reported where it is written.
+	// Read by line: every process does this, and the file can have 9 MB. The writer of the
+	// file reports damage.
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		count, _, _ := bytes.Cut(lines.Bytes(), []byte(" "))
 		if n, err := strconv.Atoi(string(count)); err == nil {
@@ -92,7 +90,7 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 	return r.rooms, r.pairs
 }
 
-// look returns what a file is now, and whether it is the one that was looked at before.
+// statFile returns the state of a file, and whether it is still the one before.
 func look(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
 	now, err := f.Stat()
 	if err != nil {
@@ -101,14 +99,14 @@ func look(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
 	return now, before != nil && os.SameFile(now, before) && now.ModTime().Equal(before.ModTime()) && now.Size() == before.Size()
 }
 
-// Notice looks at DIR for Figures.
+// Refresh reads the figures from DIR.
 func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
 	n := noticed{today: civil.DayOf(now)}
 	n.rooms, n.pairs = g.today.read(d, n.today)
 	n.visits = g.visits.read(d, n.today)
 	names, err := d.Names("")
 	if err != nil {
-		return // it is reported where lines are written
+		return // the writing of lines reports the error
 	}
 	for _, name := range names {
 		if day, ok := dir.OwnDay("", name); ok { // names are sorted

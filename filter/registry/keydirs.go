@@ -13,15 +13,15 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// A DIR whose --keys changes leaves keys in the directory before. DIR records that one,
-// so that they are deleted as their days end: one quoted path a line, the latest
-// last. The directory that is used now stands in the settings.
+// When --keys changes, keys stay in the previous directory. DIR records its path, so that
+// they are deleted when their days end: one quoted path a line, the latest last. The current
+// directory is in the settings.
 
 const maxKeyDirs = 8
 
-// KeyDirs returns the key directories outside of DIR that processes on it have used, or
-// use. trusted tells that nobody but this user and root can have named them: another
-// could have keys deleted that are not DIR's.
+// KeyDirs returns the key directories outside DIR that processes on it use or have used.
+// trusted reports that only this user and root can have recorded them: another user could
+// use such a record to have foreign keys deleted.
 func KeyDirs(d *dir.Dir) (paths []string, trusted bool) {
 	paths, trusted = earlierKeyDirs(d)
 	s, err := readSettings(d)
@@ -57,7 +57,7 @@ func earlierKeyDirs(d *dir.Dir) (paths []string, trusted bool) {
 
 func isOurs(owner int) bool { return owner == 0 || owner == os.Geteuid() }
 
-// keys is the key directory of the settings, "" for the one in DIR.
+// keys returns the key directory of the settings, "" for DIR/keys.
 func (s Settings) keys() string {
 	for _, flag := range s.Flags {
 		if path, ok := strings.CutPrefix(flag, "--keys="); ok {
@@ -67,8 +67,8 @@ func (s Settings) keys() string {
 	return ""
 }
 
-// recordKeyDir notes the key directory of earlier settings, where mine have another, and
-// forgets those that have no keys any more.
+// recordKeyDir records the key directory of earlier settings, if mine has another one, and
+// drops directories without keys.
 func recordKeyDir(d *dir.Dir, earlier, mine Settings) error {
 	was, _ := earlierKeyDirs(d)
 	paths := slices.Clone(was)
@@ -90,7 +90,7 @@ func recordKeyDir(d *dir.Dir, earlier, mine Settings) error {
 	return d.ReplaceFile("", dir.KeyDirsName, text)
 }
 
-// holdsKeys reports whether keys are in a directory, or may be.
+// hasKeys reports whether a directory has keys, or may have some.
 func holdsKeys(path string) bool {
 	entries, err := os.ReadDir(path)
 	if err != nil {

@@ -18,16 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// found is a record in DIR/status.
+// foundRecord is a record in DIR/status.
 type found struct {
 	id     string
 	record processRecord
 	live   bool
-	folded bool
+	folded bool  // it is included in ended.json
 	err    error // why the record, or its lock, cannot be read
 }
 
-// gone reports whether the record is to be folded.
+// needsFold reports whether the record's process has ended and is not folded yet.
 func (r found) gone() bool {
 	return !r.live && !r.folded && (r.err == nil || errors.Is(r.err, ErrRecord))
 }
@@ -43,7 +43,7 @@ func findRecords(d *dir.Dir) (t totals, list []found, err error) {
 		if !ok || name == dir.EndedName {
 			continue
 		}
-		// In this order: the record of a process that has ended is its last.
+		// Check the lock first: then the record of an ended process is its last one.
 		r := found{id: id}
 		if r.live, r.err = isLive(d, id); r.err == nil {
 			r.err = readJSON(d, name, &r.record)
@@ -61,7 +61,7 @@ func findRecords(d *dir.Dir) (t totals, list []found, err error) {
 	for i := range list {
 		r := &list[i]
 		r.folded = slices.Contains(t.Folded, r.id)
-		r.live = r.live && !r.folded // else whoever deletes it has its lock
+		r.live = r.live && !r.folded // the process that deletes it may hold its lock
 	}
 	return t, list, err
 }
@@ -77,7 +77,7 @@ func readJSON(d *dir.Dir, name string, to any) error {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxRecord))
 	if err == nil && json.Unmarshal(text, to) != nil {
-		err = fmt.Errorf("%s: %w", f.Name(), ErrRecord) // package json would quote what is in it
+		err = fmt.Errorf("%s: %w", f.Name(), ErrRecord) // the error of package json would quote the contents
 	}
 	return err
 }
@@ -95,8 +95,8 @@ func isLive(d *dir.Dir, id string) (bool, error) {
 	return !tryLock(f, unix.LOCK_SH), nil
 }
 
-// Fold adds the records of processes that ended to ended.json and deletes them.
-// Where another process is at it, there is nothing to do.
+// Fold adds the records of ended processes to ended.json and deletes them. If another
+// process is doing that, it returns at once.
 func (r *Registry) Fold(d *dir.Dir, now time.Time) error {
 	unlock, err := d.LockStatus()
 	if errors.Is(err, dir.ErrLocked) {
@@ -134,8 +134,8 @@ func (r *Registry) Fold(d *dir.Dir, now time.Time) error {
 	return removeEnded(d, t.Folded)
 }
 
-// removeEnded deletes the files of records that are folded, and locks whose
-// process was killed before it had a record. The caller has the lock.
+// removeEnded deletes the files of folded records, and locks of processes that were killed
+// before they had a record. The caller holds the lock.
 func removeEnded(d *dir.Dir, folded []string) error {
 	names, err := d.Names(dir.Status)
 	if err != nil {
@@ -153,15 +153,15 @@ func removeEnded(d *dir.Dir, folded []string) error {
 	return dir.Join(errs...)
 }
 
-// removeUnlocked deletes the files of a process that is gone: both once its
-// record is folded, else its lock if there is no record.
+// removeUnlocked deletes the files of an ended process: record and lock if the record is
+// folded, else the lock if there is no record.
 func removeUnlocked(d *dir.Dir, id string, folded bool) error {
 	f, err := d.OpenFile(dir.Status, id+dir.LockSuffix, os.O_RDONLY)
 	switch {
 	case err == nil:
 		defer f.Close()
-		// Held until it is deleted: a process that has just made it sees then that
-		// it has to make another.
+		// Locked until it is deleted: so a process that has just created it sees that it has
+		// to create another.
 		if !tryLock(f, unix.LOCK_EX) {
 			return nil
 		}
@@ -173,22 +173,21 @@ func removeUnlocked(d *dir.Dir, id string, folded bool) error {
 			return err
 		}
 	} else if f, err := d.OpenFile(dir.Status, id+dir.RecordSuffix, os.O_RDONLY); err == nil {
-		return f.Close() // it has one by now: the next fold's
+		return f.Close() // it has a record by now, which the next fold takes
 	}
 	return dir.IfExists(d.Remove(dir.Status, id+dir.LockSuffix))
 }
 
-// KilledLately reports whether a process on DIR was killed within the last
-// minute, for all that is known.
+// KilledRecently reports whether a process on DIR may have been killed within the last
+// minute.
 func KilledLately(d *dir.Dir, now time.Time) bool {
 	t, list, err := findRecords(d)
 	return err == nil && (now.Sub(t.LastKill) < time.Minute ||
 		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
 }
 
-// Earlier returns the processes on DIR that live and are of an earlier version, which
-// takes no leases and heeds no mark of a deleted day. A record that cannot be read
-// stands for one, for all that is known.
+// Earlier returns the live processes of earlier versions on DIR, which take no leases and
+// ignore the marks of deleted days. An unreadable record counts as one of them.
 func Earlier(d *dir.Dir) (processes []Process, err error) {
 	_, list, err := findRecords(d)
 	for _, f := range list {
@@ -199,22 +198,22 @@ func Earlier(d *dir.Dir) (processes []Process, err error) {
 	return processes, err
 }
 
-// silentFor is how long a process of an earlier version may write no record, which it
-// does once a minute, and still counts. Others can open the lock of its record, and
-// so hold it for good.
+// silentFor is how long a process of an earlier version may write no record, normally
+// written once a minute, and still counts. There is a limit because other users can open its
+// lock file, and hold the lock forever.
 const silentFor = time.Hour
 
-// KeptByEarlier returns the longest period of the processes that Earlier returns and
-// that have written a record lately, 0 where there are none.
+// KeptByEarlier returns the longest period of the processes that Earlier returns, 0 if there
+// are none. It ignores those silent for longer than silentFor.
 func KeptByEarlier(d *dir.Dir, now time.Time) (longest calendar.Period) {
-	processes, _ := Earlier(d) // an error is reported where records are written
+	processes, _ := Earlier(d) // the writing of records reports the error
 	for _, p := range processes {
 		if !p.Written.IsZero() && now.Sub(p.Written) >= silentFor {
 			continue
 		}
 		keep, err := calendar.ParsePeriod(p.Keep)
 		if err != nil {
-			keep = 1 // it cannot be read: it lives
+			keep = 1 // unreadable, but alive
 		}
 		longest = max(longest, keep)
 	}

@@ -1,6 +1,6 @@
-// Package registry keeps the records and counters of the processes on DIR, in
-// DIR/status: each writes its own, and adds those of processes that have ended to one
-// sum. It keeps the settings of the last good start, too.
+// Package registry maintains the records and counters of the processes on DIR, in
+// DIR/status: each process writes its own record, and adds those of ended processes to one
+// sum. It also maintains the settings of the last good start.
 package registry
 
 import (
@@ -20,42 +20,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each process keeps a record of itself in DIR/status, ID.json, and for its
-// whole life a lock on ID.lock: so a live process is told from one that ended.
-// A number would not do, the kernel gives it out again. The records of
-// processes that ended are added up in ended.json and deleted. There is no
-// ID.json without its ID.lock.
+// Each process keeps a record in DIR/status, ID.json, and holds the lock of ID.lock all its
+// life: so live processes are told from ended ones. A process id would not do, since the
+// kernel reuses them. The records of ended processes are added up in ended.json and deleted.
+// There is no ID.json without its ID.lock.
 const (
-	// maxRecord bounds what is read of a record: 31 days take about 8 KiB.
+	// maxRecord bounds the size of a record to read: 31 days take about 8 KiB.
 	maxRecord = 1 << 20
-	// countedDays is for how many days counters are kept, apart by day.
+	// countedDays is for how many days counters are kept by day.
 	countedDays = 31
 )
 
-// Fault is the last message about one, for status.
+// Fault is the last message about a fault, for status.
 type Fault struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"`
 }
 
-// Process is what a process says of itself, for status.
+// Process describes a process, for status.
 type Process struct {
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`
 	IP       string    `json:"ip"`                 // --ip
 	Keep     string    `json:"keep"`               // --keep
-	Bounds   string    `json:"bounds,omitempty"`   // all that bound the lines, if there are others
-	Confined string    `json:"confined"`           // how, or why not
-	Policy   string    `json:"policy,omitempty"`   // the digest of the one that it runs
-	Memory   string    `json:"memory"`             // how it is hidden, or that it is not; "" before this was recorded
-	Fallback bool      `json:"fallback,omitempty"` // its flags are wrong: it runs on those that DIR records
+	Bounds   string    `json:"bounds,omitempty"`   // all bounds on lines, if there are others than Keep
+	Confined string    `json:"confined"`           // by which means, or why not
+	Policy   string    `json:"policy,omitempty"`   // digest of the policy that it runs
+	Memory   string    `json:"memory"`             // how its memory is protected, or that it is not; "" in records of earlier versions
+	Fallback bool      `json:"fallback,omitempty"` // its own flags are wrong, so it uses those that DIR records
 	Started  time.Time `json:"started"`
-	Written  time.Time `json:"written"` // when the record was
+	Written  time.Time `json:"written"` // time of this record
 }
 
-// layout is what this version does with DIR: it takes the locks and leases in .lock,
-// and heeds the marks of days that were deleted on purpose. Records of versions
-// before have none.
+// layout is the version of a process's behavior on DIR: 2 takes the locks and leases in
+// .lock, and respects the marks of deleted days. Records of earlier versions have none.
 const layout = 2
 
 // processRecord is the file of a process.
@@ -64,21 +62,21 @@ type processRecord struct {
 	Layout    int                        `json:"layout"`
 	Ended     bool                       `json:"ended"`
 	LastError Fault                      `json:"last_error,omitzero"`
-	Days      map[string]counters.Values `json:"days"` // by the date on which they were counted
+	Days      map[string]counters.Values `json:"days"` // by the date of counting
 }
 
-// Config is what a Registry needs to know.
+// Config configures a Registry.
 type Config struct {
 	Path    string   // DIR
-	Process Process  // what the process says of itself; PID and the times are added
-	Flags   []string // those that DIR records, see Settings and FlagsLog; nil: it does not
-	Replays bool     // the process is no logger: its flags are no Settings
+	Process Process  // description of the process; the Registry adds PID and times
+	Flags   []string // the flags to record in DIR, see Settings and FlagsLog; nil: none
+	Replays bool     // the process is no logger, so its flags do not become Settings
 	Now     func() time.Time
-	Report  *dir.Reporter // whose last fault is in the record
+	Report  *dir.Reporter // the record has its last fault
 }
 
-// Registry is the record of this process. Its methods may be called from any
-// goroutine, and those that take a Dir wait for its disk.
+// Registry maintains the record of this process. Any goroutine may call its methods; those
+// with a Dir wait for its disk.
 type Registry struct {
 	cfg      Config
 	observed atomic.Pointer[observed]
@@ -86,27 +84,27 @@ type Registry struct {
 	repeated atomic.Uint64 // batches written a second time
 	withheld atomic.Uint64 // lines of groups that were deleted
 
-	mu      sync.Mutex // guards what follows, and the files
+	mu      sync.Mutex // guards the fields below, and the files
 	record  processRecord
 	id      string
-	lock    *os.File        // nil: it has no place in DIR yet
-	counted counters.Values // what is in the record
+	lock    *os.File        // nil: not registered in DIR yet
+	counted counters.Values // the part of the counters that is in the record
 
 	flags flagsRecorded
 }
 
-// flagsRecorded is how far a DIR has the flags of this process.
+// flagsRecorded is which flags of this process DIR has recorded.
 type flagsRecorded struct {
-	begun    time.Time          // when the process was
-	in       *dir.Dir           // whose settings are those of this process, or of a later one
-	replayed map[civil.Day]bool // whose flags it has, of a replay
+	begun    time.Time          // start of the process
+	in       *dir.Dir           // the DIR whose settings are those of this process, or of a later one
+	replayed map[civil.Day]bool // days whose replay flags are recorded
 }
 
-// New returns the record of a process that starts.
+// New returns the Registry of a process that starts.
 func New(cfg Config) *Registry { return &Registry{cfg: cfg} }
 
-// Observe tells where the counts of this process come from, and where in the program
-// it panicked, "" for nowhere. The functions may be called from any goroutine.
+// Observe sets the functions that return this process's counters, and the place of its last
+// panic, "" for none. Any goroutine may call them.
 func (r *Registry) Observe(counted func() counters.Values, fault func() string) {
 	r.observed.Store(&observed{counted, fault})
 }
@@ -116,14 +114,14 @@ type observed struct {
 	fault   func() string
 }
 
-// SetKeep notes that the process keeps lines for another period.
+// SetKeep records a new period of this process.
 func (r *Registry) SetKeep(keep string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cfg.Process.Keep, r.record.Keep = keep, keep
 }
 
-// Counters returns the counts of this process.
+// Counters returns the counters of this process, and reports a panic once.
 func (r *Registry) Counters() (c counters.Values) {
 	if o := r.observed.Load(); o != nil {
 		c = o.counted()
@@ -138,8 +136,7 @@ func (r *Registry) Counters() (c counters.Values) {
 	return c
 }
 
-// writeRecord brings what there is to say of this process to DIR. ended is for its
-// last word.
+// writeRecord writes the record of this process. ended marks it as the last one.
 func (r *Registry) writeRecord(d *dir.Dir, now time.Time, ended bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +169,7 @@ func (r *Registry) writeRecord(d *dir.Dir, now time.Time, ended bool) error {
 	return d.ReplaceFile(dir.Status, r.id+dir.RecordSuffix, append(text, '\n'))
 }
 
-// register takes a place in DIR/status.
+// register creates and locks a lock file in DIR/status.
 func (r *Registry) register(d *dir.Dir) error {
 	r.release()
 	for range 8 {
@@ -181,8 +178,8 @@ func (r *Registry) register(d *dir.Dir) error {
 		if err != nil {
 			return err
 		}
-		// Between the two calls another process may have taken it for one whose
-		// owner is gone.
+		// Between the two calls, another process may have taken it for the lock of an ended
+		// process.
 		if tryLock(f, unix.LOCK_EX) && d.LeadsTo(dir.Status, id+dir.LockSuffix, f) {
 			r.id, r.lock = id, f
 			return nil
@@ -210,8 +207,8 @@ func tryLock(f *os.File, how int) bool {
 	}
 }
 
-// Update does what is due in DIR/status once a minute; fold says whether the
-// records of processes that ended are looked at as well.
+// Update does the once-a-minute work in DIR/status: it writes the record of this process
+// and, with fold, folds those of ended ones.
 func (r *Registry) Update(d *dir.Dir, now time.Time, fold bool) {
 	err := r.writeRecord(d, now, false)
 	if fold {
@@ -220,15 +217,15 @@ func (r *Registry) Update(d *dir.Dir, now time.Time, fold bool) {
 	r.fault(err)
 }
 
-// NoteRepeated counts a batch that is about to be written a second time. The count
-// goes to the disk at once: who was killed once is soon killed again.
+// NoteRepeated counts a batch that is about to be written a second time. The count is
+// written at once, since a process that was killed once may soon be killed again.
 func (r *Registry) NoteRepeated(d *dir.Dir, day civil.Day) {
 	r.repeated.Add(1)
 	r.cfg.Report.Say("repeated", fmt.Sprintf("%s: a process was killed while writing; one batch of lines is twice in the file of %s", r.cfg.Path, day))
 	r.Update(d, r.cfg.Now(), false)
 }
 
-// End is the last word of this process.
+// End writes the last record of this process and releases its lock.
 func (r *Registry) End(d *dir.Dir) {
 	now := r.cfg.Now()
 	err := r.writeRecord(d, now, true)
@@ -242,14 +239,14 @@ func (r *Registry) fault(err error) {
 	}
 }
 
-// Release gives the lock of the record up, as the end of a process in any way does.
+// Release releases the lock of the record, as the end of the process would.
 func (r *Registry) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.release()
 }
 
-// OthersLive reports whether other processes work on DIR.
+// OthersLive reports whether other processes run on DIR.
 func (r *Registry) OthersLive(d *dir.Dir) (bool, error) {
 	r.mu.Lock()
 	own := r.id

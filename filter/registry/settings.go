@@ -27,8 +27,8 @@ const (
 	maxSettings   = 64 << 10
 )
 
-// Settings are the flags of a filter as DIR records them at each start without a
-// fault in them, for a process whose own flags are wrong. The file is text:
+// Settings are a filter's flags. DIR records them at each start with valid flags, for a
+// later process whose own flags are wrong. The file is text:
 //
 //	hushpipe settings 1
 //	started 2026-11-22T12:00:00Z
@@ -36,9 +36,9 @@ const (
 //	…
 //	sha256 HASH OF ALL BEFORE, in hexadecimal
 type Settings struct {
-	Started time.Time // of the process that recorded them
+	Started time.Time // start of the process that recorded them
 	Flags   []string  // --name=value
-	Owner   int       // user id of the owner of the file
+	Owner   int       // user id of the file's owner
 }
 
 var (
@@ -48,9 +48,9 @@ var (
 	errTooMany   = fmt.Errorf("the flags are longer than %d bytes", maxSettings)
 )
 
-// ReadSettings returns the settings that the DIR at path records, or an error that is
-// fs.ErrNotExist. It is an error, too, if others than its user and root could have
-// put them there; root gets them of every user, and has to look at Owner.
+// ReadSettings returns the settings of the DIR at path. Without any, the error is
+// fs.ErrNotExist. It is also an error if other users than this one and root could have
+// written them; root reads those of every user, and has to check Owner.
 func ReadSettings(path string) (Settings, error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -60,7 +60,7 @@ func ReadSettings(path string) (Settings, error) {
 	return readSettings(d)
 }
 
-// SettingsPath is where the DIR at path records its settings.
+// SettingsPath returns the path of the settings of the DIR at path.
 func SettingsPath(path string) string { return filepath.Join(path, dir.SettingsName) }
 
 func readSettings(d *dir.Dir) (Settings, error) {
@@ -125,19 +125,19 @@ func parseSettings(text string) (s Settings, err error) {
 		}
 		s.Flags = append(s.Flags, name+"="+value)
 	}
-	// Whatever differs from what would be written is damage.
+	// Any difference from what text writes is damage.
 	if s.text() != text {
 		return s, errSettings
 	}
 	return s, nil
 }
 
-// RecordSettings records the flags of Config in DIR, for who writes no record.
+// RecordSettings records the flags of Config in DIR, for a process that writes no record.
 func (r *Registry) RecordSettings(d *dir.Dir, now time.Time) { r.recordSettings(d, now) }
 
-// recordSettings records the flags in DIR, once in each DIR: a process that started
-// later may have others. What cannot be replaced is removed, since flags that are
-// wrong must not bring back what was recorded before.
+// recordSettings records the flags in DIR, once per DIR, since a process that starts later
+// may have other ones. If the file cannot be replaced it is removed: after a start with
+// wrong flags, outdated ones must not come back.
 func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	if r.cfg.Flags == nil || r.cfg.Replays || r.flags.in == d {
 		return
@@ -153,7 +153,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	if same || !later {
 		if err := recordKeyDir(d, there, mine); err != nil {
 			r.cfg.Report.Fault("settings", err, "; keys in an earlier --keys may stay")
-			return // the settings name it until then
+			return // until that works, the settings keep its path
 		}
 	}
 	if same || later {
@@ -175,15 +175,15 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	r.recorded(d, logged)
 }
 
-// recorded notes that DIR has the settings. Without the line in the log of flags all is
-// tried again.
+// markRecorded records that DIR has the settings. If the log of flags lacks its line,
+// everything is tried again.
 func (r *Registry) recorded(d *dir.Dir, logged bool) {
 	if logged {
 		r.flags.in = d
 	}
 }
 
-// NoteReplayed records in DIR by which flags a replay treats lines of a day, before it
+// NoteReplayed records the flags that a replay uses for lines of a day in DIR, before it
 // writes the first of them.
 func (r *Registry) NoteReplayed(d *dir.Dir, day civil.Day) {
 	r.mu.Lock()
@@ -204,8 +204,7 @@ func (r *Registry) NoteReplayed(d *dir.Dir, day civil.Day) {
 	r.flags.replayed[day] = r.logFlags(d, run{began: r.flags.begun, word: replayWord, day: day}, there, unread == nil)
 }
 
-// logFlags adds a line with the flags of this process to the log of flags. It reports
-// false where the log cannot be written.
+// logFlags adds this process's flags to the log of flags. It returns false if that fails.
 func (r *Registry) logFlags(d *dir.Dir, line run, before Settings, recorded bool) bool {
 	var ok bool
 	if line.flags, ok = shapes(r.cfg.Flags); !ok {

@@ -12,29 +12,27 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Sum is what all processes on DIR counted, for status.
+// Sum is the total of all processes on DIR, for status.
 type Sum struct {
-	Days      map[string]counters.Values // of 31 days at most, by the date on which they were counted
+	Days      map[string]counters.Values // at most 31, by the date of counting
 	LastError Fault
-	Live      []Live // processes that live
-	Unread    []Live // those that have ended, whose records may not be read
-	// UnnamedTo is the last day whose lines may hold the names of clients in clear: the
-	// one behind the last on which an earlier version counted a malformed line, since it
-	// wrote such a line to the day of its date, which is no later, or to that on which
-	// it came.
+	Live      []Live // live processes
+	Unread    []Live // ended processes whose records may not be read
+	// UnnamedTo is the last day whose lines may contain client names in clear. An earlier
+	// version wrote malformed lines unchanged, to the day of their date, or to the day of
+	// arrival if that is earlier; this is one day after the last on which it counted one.
 	UnnamedTo civil.Day
 }
 
-// Live is the record of a process.
+// Live is the record of a process, for Sum.
 type Live struct {
-	File string // its path below DIR
+	File string // path relative to DIR
 	Process
 	Err error // why the record cannot be read
 }
 
-// Read adds up the records in DIR. It writes nothing. Where the sum of the processes
-// that have ended is not known, the error says so, ErrRecord for one that is damaged,
-// and what is returned is that of the others.
+// Read adds up the records in DIR. It writes nothing. If the total of ended processes cannot
+// be read, Read returns that error (ErrRecord if it is damaged) and the sum of the others.
 func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 	t, list, err := settledRecords(d)
 	for _, f := range list {
@@ -45,7 +43,7 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 		case f.live:
 			s.Live = append(s.Live, one)
 			t.addLive(f.record)
-		case errors.Is(f.err, fs.ErrPermission): // what is broken otherwise, audit has seen
+		case errors.Is(f.err, fs.ErrPermission): // audit has reported other errors
 			s.Unread = append(s.Unread, one)
 		}
 	}
@@ -64,7 +62,7 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 	return s, err
 }
 
-// addLive takes in the record of a process that lives.
+// addLive adds the record of a live process.
 func (t *totals) addLive(r processRecord) {
 	if t.Days == nil {
 		t.Days = map[string]counters.Values{}
@@ -77,8 +75,8 @@ func (t *totals) addLive(r processRecord) {
 	}
 }
 
-// settledRecords is findRecords at a moment when nothing is folded: a record that is
-// read before it is folded, and the total after two folds, would count twice.
+// stableRecords is findRecords, repeated until no fold happens meanwhile: otherwise a record
+// read before it is folded, and a total read after two folds, would be counted twice.
 func settledRecords(d *dir.Dir) (t totals, list []found, err error) {
 	for range 64 {
 		var before totals

@@ -11,24 +11,23 @@ import (
 
 // totals is ended.json.
 type totals struct {
-	// Folded are the records that are in Days and whose files may still be
-	// there: a crash between writing this file and deleting theirs counts
-	// nothing twice.
+	// Folded are the ids of records included in Days whose files may still exist: so nothing
+	// counts twice after a crash between writing this file and deleting theirs.
 	Folded    []string                   `json:"folded"`
-	LastKill  time.Time                  `json:"last_kill,omitzero"` // when it was found out
+	LastKill  time.Time                  `json:"last_kill,omitzero"` // when a kill was last detected
 	LastError Fault                      `json:"last_error,omitzero"`
 	Days      map[string]counters.Values `json:"days"`
-	// NamedFrom is the date from which on no malformed line with a name in clear was
-	// counted on a day that is forgotten. An earlier version leaves it out.
+	// NamedFrom is the date from which on all malformed lines counted on days that are no
+	// longer in Days had their names replaced. Earlier versions omit it.
 	NamedFrom string `json:"named_from,omitempty"`
 }
 
-// settleNames sets NamedFrom where an earlier version had the file, and sees to it
-// that no day is forgotten without it.
+// setNamedFrom sets NamedFrom if an earlier version wrote the file, and updates it for days
+// that are about to be dropped.
 func (t *totals) settleNames() {
 	dates := slices.Sorted(maps.Keys(t.Days))
 	if t.NamedFrom == "" {
-		t.NamedFrom = "0000-01-01" // nothing is forgotten
+		t.NamedFrom = "0000-01-01" // no day was dropped yet
 		if len(dates) >= countedDays {
 			t.NamedFrom = dates[0]
 		}
@@ -40,10 +39,10 @@ func (t *totals) settleNames() {
 	}
 }
 
-// unnamed is how many malformed lines may have a client's name in clear.
+// unnamed returns how many malformed lines may contain a client's name in clear.
 func unnamed(c counters.Values) uint64 { return c.Malformed - min(c.Named, c.Malformed) }
 
-// add takes in the record of a process that ended, once.
+// add adds the record of an ended process, once.
 func (t *totals) add(id string, r processRecord, now time.Time) {
 	if slices.Contains(t.Folded, id) {
 		return
@@ -57,7 +56,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 		t.Days[day] = t.Days[day].Plus(c)
 	}
 	if r.Written.IsZero() {
-		r.Written = now // it cannot be read
+		r.Written = now // unreadable
 	}
 	ended := counters.Values{Ended: 1}
 	if !r.Ended {
@@ -73,8 +72,8 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 	}
 }
 
-// forgetDays leaves the newest days. It counts them, since the clock may be
-// wrong.
+// forgetDays drops all but the newest countedDays days. It does not compare them with the
+// clock, which may be wrong.
 func forgetDays(days map[string]counters.Values) {
 	if excess := len(days) - countedDays; excess > 0 {
 		for _, day := range slices.Sorted(maps.Keys(days))[:excess] {

@@ -11,10 +11,10 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// visitFigures are the visits that the file of a day's traffic figures has, which is read
-// again once another has taken its place.
+// visitFigures are the visits in a day's traffic file, which is read again when it was
+// replaced.
 type visitFigures struct {
-	file   fs.FileInfo // nil: none was read
+	file   fs.FileInfo // nil: nothing read yet
 	visits uint64
 }
 
@@ -31,7 +31,7 @@ func (v *visitFigures) read(d *dir.Dir, day civil.Day) uint64 {
 		return v.visits
 	}
 	*v = visitFigures{file: now}
-	for lines := bufio.NewScanner(f); lines.Scan(); { // as of rooms: it can have 50,000 names
+	for lines := bufio.NewScanner(f); lines.Scan(); { // by line: it can have 50,000 names
 		if line := lines.Text(); strings.HasPrefix(line, "total ") {
 			if c, ok := trafficfile.ParseCell(line); ok && c.Key == "people" {
 				v.visits = c.Numbers[3]

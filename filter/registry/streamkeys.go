@@ -9,8 +9,8 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// KeysOf returns where the keys of a stream's directory lie that has none of its own, as
-// it records; "" for any other directory.
+// StreamKeys returns the key directory that a stream's directory records, if a policy made
+// the stream and it has no keys of its own; "" for any other directory.
 func KeysOf(path string) string {
 	if _, err := os.Lstat(filepath.Join(path, dir.Keys)); err == nil {
 		return ""
@@ -27,17 +27,17 @@ func KeysOf(path string) string {
 		ofPolicy = ofPolicy || strings.HasPrefix(flag, "--policy=")
 	}
 	if !ofPolicy {
-		return "" // who gave --keys to filter gives it here, too
+		return "" // whoever passed --keys to filter has to pass it here, too
 	}
 	return keys
 }
 
-// KeysElsewhere returns an error where loggers on the DIR at path keep the keys in another
-// directory than keys, "" for the one in DIR, as DIR records.
+// CheckKeys returns an error if, according to DIR, the loggers on the DIR at path keep their
+// keys in another directory than keys; "" is DIR/keys.
 func KeysElsewhere(path, keys string) error {
 	s, err := ReadSettings(path)
 	if err != nil || s.keys() == "" {
-		return nil // nothing is known
+		return nil // nothing is recorded
 	}
 	there, err := os.Stat(s.keys())
 	if err != nil {

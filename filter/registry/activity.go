@@ -11,14 +11,14 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Lived is when processes worked on a DIR, as far as their records tell.
+// Activity is when processes ran on a DIR, as far as their records show.
 type Lived struct {
-	Last time.Time          // with the zone of the host; zero: nothing is known
-	Days map[civil.Day]bool // on which one was at work, of 31 days; true: and had lines of that day
+	Last time.Time          // the last sign of life, in the local zone; zero: unknown
+	Days map[civil.Day]bool // days with a process, of the last 31; true: it also wrote lines
 }
 
-// ReadLived reads the records in a DIR, or in a copy of one: of a copy nobody can tell
-// which processes live. It takes no lock.
+// ReadActivity reads the records in a DIR or a copy of one. In a copy nobody can tell which
+// processes are alive, so it takes no lock.
 func ReadLived(d *dir.Dir) (l Lived, err error) {
 	l.Days = map[civil.Day]bool{}
 	names, err := d.Names(dir.Status)
@@ -37,7 +37,7 @@ func ReadLived(d *dir.Dir) (l Lived, err error) {
 		} else {
 			err = readJSON(d, name, &r)
 		}
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrRecord) { // status tells of damage
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrRecord) { // the status command reports damage
 			continue
 		}
 		if err != nil {
@@ -48,7 +48,7 @@ func ReadLived(d *dir.Dir) (l Lived, err error) {
 		}
 		l.add(*of)
 	}
-	// The sum of processes that ended knows days only: the last one had begun.
+	// Totals of ended processes have days but no times: use the beginning of the last day.
 	for day := range l.Days {
 		if l.Last.IsZero() || day > civil.DayOf(l.Last) {
 			year, month, mday := day.Date()
