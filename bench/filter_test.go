@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
+	"hushpipe/filter/input"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/store"
@@ -152,7 +153,7 @@ func BenchmarkPipe(b *testing.B) {
 				cat.Stdout = w
 				var in io.Reader = struct{ io.Reader }{r}
 				if commit {
-					in, err = filter.NewInput(r)
+					in, err = input.New(r)
 					require.NoError(b, err)
 				}
 				b.StartTimer()

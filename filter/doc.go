@@ -6,7 +6,7 @@
 // # The goroutines of a logger
 //
 //	 pipe
-//	  |  bytes; committed once they are written (uncommitted)
+//	  |  bytes (package input); committed once they are written (uncommitted)
 //	  v
 //	+---------------------+  Place, Key, Epoch, Hasher   +---------------------+
 //	| reader: Filter.Run  | ---------------------------> | days, keyring.Ring  |

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -16,7 +15,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"hushpipe/filter/input"
+	"hushpipe/format/civil"
 )
+
+// pipeSize is the size of the world's pipe, the same as in package input.
+const pipeSize = 1 << 20
 
 // world is a server that writes lines to a pipe, and what the processes that read
 // it have left there.
@@ -151,7 +156,7 @@ func (p *process) Read(b []byte) (int, error) {
 	for {
 		switch {
 		case p.dead || p.stopped:
-			return 0, ErrStopped
+			return 0, input.ErrStopped
 		case p.fresh() > 0:
 			n := copy(b[:min(len(b), 1+p.reads.IntN(1<<(8+p.reads.IntN(12))))], p.text[p.read:p.read+p.fresh()])
 			p.read += n
@@ -321,7 +326,7 @@ func runKills(t *testing.T, seed uint64) {
 		}
 		if !done {
 			if err := <-ran; err != nil {
-				require.True(t, errors.Is(err, ErrStopped), err)
+				require.True(t, errors.Is(err, input.ErrStopped), err)
 			} else {
 				done = !p.dead
 			}

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"hushpipe/format/civil"
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,348 +16,82 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"hushpipe/filter/input"
+	"hushpipe/format/civil"
 )
 
-func plain(in Input) Input {
-	if pipe, ok := in.(*pipeInput); ok {
-		return pipe.plainInput
-	}
-	return in
-}
-
-// newPipe returns a pipe of size bytes, and a function that begins to read it as
-// a new process does.
-func newPipe(t testing.TB, size int) (w *os.File, begin func() *pipeInput) {
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		r.Close()
-		w.Close()
-	})
-	got, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, size)
-	require.NoError(t, err)
-	require.Equal(t, size, got)
-	return w, func() *pipeInput {
-		wakeR, wakeW, err := os.Pipe()
-		require.NoError(t, err)
-		in := &pipeInput{plainInput: &plainInput{fd: int(r.Fd()), file: r, wakeR: wakeR, wakeW: wakeW},
-			now: func() time.Duration { return 0 }, sleep: func(time.Duration) {}}
-		require.True(t, in.open(size))
-		t.Cleanup(func() {
-			for _, fd := range []int{in.own[0], in.own[1], in.bin.null, in.epoll} {
-				unix.Close(fd)
-			}
-		})
-		return in
-	}
-}
-
-func read(t testing.TB, in *pipeInput, size int) string {
-	buf := make([]byte, size)
-	n, err := in.Read(buf)
-	require.NoError(t, err)
-	return string(buf[:n])
-}
-
-func TestPipeIsEnlarged(t *testing.T) {
+// TestInputsCommit: a pipe, a FIFO and a raw file keep what was not committed.
+func TestInputsCommit(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
 	defer w.Close()
-	in, err := NewInput(r)
+	file, err := os.Create(filepath.Join(t.TempDir(), "raw"))
 	require.NoError(t, err)
-	require.Implements(t, (*CommitReader)(nil), in)
-	size, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+	defer file.Close()
+	pipe, err := input.New(r)
 	require.NoError(t, err)
-	assert.Equal(t, pipeSize, size)
+	fifo, err := input.NewFIFO(r)
+	require.NoError(t, err)
+	raw, err := input.NewRawFile(file, func() bool { return false })
+	require.NoError(t, err)
+	for _, in := range []input.Reader{pipe, fifo, raw} {
+		require.Implements(t, (*CommitReader)(nil), in)
+	}
 }
 
-// TestPipeOfPoorUser: a user who has used up pipe-user-pages-soft (pipe(7)) gets
-// small pipes, and loses nothing by that.
-func TestPipeOfPoorUser(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	line := strings.Repeat("x", 20_000) + "\n"
-	done := make(chan struct{})
-	go func() { // on a thread of its own, which ends with it
-		defer close(done)
-		runtime.LockOSThread()
-		if os.Getuid() == 0 {
-			const uid = 65533 // nobody's but this test's
-			_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
-			if !assert.Zero(t, errno) {
-				return
-			}
-		}
-		for size := 1 << 20; size > 2*os.Getpagesize(); {
-			r, w, err := os.Pipe()
-			if !assert.NoError(t, err) {
-				return
-			}
-			defer r.Close()
-			defer w.Close()
-			unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 1<<20)
-			size, _ = unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
-		}
-		in := begin()
-		own, _ := unix.FcntlInt(uintptr(in.own[0]), unix.F_GETPIPE_SZ, 0)
-		assert.Equal(t, 2*os.Getpagesize(), own)
-		go func() {
-			io.WriteString(w, "one\n"+line+"two\n")
-			w.Close()
-		}()
-		var out collector
-		assert.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, &out))
-		assert.Equal(t, "one\n"+line+"two\n", out.lines[today])
+// runPipe runs a filter over a pipe that write fills, and returns what it wrote. It
+// leaves nothing in the pipe.
+func runPipe(t *testing.T, out Output, write func(w *os.File)) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	in, err := input.New(r)
+	require.NoError(t, err)
+	go func() {
+		defer w.Close()
+		write(w)
 	}()
-	<-done
-}
-
-// TestPipeKeeps: what was not committed is there for the next process.
-func TestPipeKeeps(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	w.WriteString("one\ntwo\nthr")
-	in := begin()
-	assert.Equal(t, "one\ntwo\nthr", read(t, in, 100))
-	assert.False(t, in.Ready())
-	require.NoError(t, in.Commit(4))
-	w.WriteString("ee\nfour\n")
-	assert.True(t, in.Ready())
-	assert.Equal(t, "ee\nf", read(t, in, 4), "what was read comes once")
-
-	next := begin()
-	assert.Equal(t, "two\nthree\nfour\n", read(t, next, 100))
-	require.NoError(t, next.Commit(len("two\nthree\n")))
-	w.Close()
-	last := begin()
-	assert.Equal(t, "four\n", read(t, last, 100))
-	require.NoError(t, last.Commit(5))
-	_, err := last.Read(make([]byte, 1))
-	assert.Equal(t, io.EOF, err)
-}
-
-// TestPipePatient: what is read can stay as long as the writer has room, and
-// somebody will read it again.
-func TestPipePatient(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	in := begin()
-	assert.True(t, in.Patient())
-	line := strings.Repeat("x", 2100) + "\n" // a page of its own
-	for range 7 {
-		io.WriteString(w, line)
-	}
-	assert.True(t, in.Patient())
-	for range 2 {
-		io.WriteString(w, line)
-	}
-	assert.False(t, in.Patient(), "of 16 pages 9 are in use")
-	read(t, in, 1<<16)
-	require.NoError(t, in.Commit(9*len(line)))
-	assert.True(t, in.Patient())
-	in.Stop(time.Hour)
-	assert.False(t, in.Patient(), "stopped")
-
-	w, begin = newPipe(t, 1<<16)
-	in = begin()
-	w.Close()
-	assert.False(t, in.Patient(), "no writer, and no next reader")
+	require.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, out))
+	there, err := unix.IoctlGetInt(int(r.Fd()), unix.TIOCINQ)
+	require.NoError(t, err)
+	require.Zero(t, there, "it is committed")
 }
 
 // TestPipeEndsInLine: the last line may have no newline.
 func TestPipeEndsInLine(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	w.WriteString("one\ntw")
-	w.Close()
-	in := begin()
-	f := New(keeping(newConfig(t, "common")), newCalendar())
 	var out collector
-	require.NoError(t, f.Run(in, &out))
+	runPipe(t, &out, func(w *os.File) { io.WriteString(w, "one\ntw") })
 	assert.Equal(t, "one\ntw\n", out.lines[today])
-	assert.Zero(t, in.kept, "it is committed")
 }
 
-// TestPipeLongLine: a line that finds no room in the pipe is moved out of it,
-// however its bytes lie in the pipe's pages.
+// TestPipeLongLine: a line that does not fit into the copy of the pipe is moved out of
+// the pipe, however its bytes lie in the pipe's pages.
 func TestPipeLongLine(t *testing.T) {
-	line := strings.Repeat("x", 300_000) + "\n"
+	line := strings.Repeat("x", 700_000) + "\n"
 	text := []byte(line[:1000])
 	defer runtime.KeepAlive(text) // its page stands in the pipe
-	for _, size := range []int{1 << 13, 1 << 16, 1 << 20} {
-		for name, write := range map[string]func(w *os.File){
-			"at once": func(w *os.File) { io.WriteString(w, line) },
-			"pages of a byte": func(w *os.File) {
-				for i := range text {
-					_, err := unix.Vmsplice(int(w.Fd()), []unix.Iovec{{Base: &text[i], Len: 1}}, 0)
-					require.NoError(t, err)
-				}
-				io.WriteString(w, line[1000:])
-			},
-		} {
-			t.Run(fmt.Sprintf("size=%d/%s", size, name), func(t *testing.T) {
-				w, begin := newPipe(t, size)
-				go func() {
-					io.WriteString(w, "short\n")
-					write(w)
-					io.WriteString(w, "short\n")
-					w.Close()
-				}()
-				f := New(keeping(newConfig(t, "common")), newCalendar())
-				var out collector
-				in := begin()
-				require.NoError(t, f.Run(in, &out))
-				assert.Equal(t, "short\n"+line+"short\n", out.lines[today])
-				assert.Zero(t, in.kept+in.taken+in.fresh)
-			})
-		}
-	}
-}
-
-// TestPipeRandom: whatever is written, read and committed, and however often the
-// reading begins anew, the bytes come in order, and those that were not
-// committed come again.
-func TestPipeRandom(t *testing.T) {
-	for seed := range uint64(30) {
-		rnd := rand.New(rand.NewPCG(seed, 0))
-		size := 1 << (13 + rnd.IntN(5))
-		text := make([]byte, 1<<18)
-		for i := range text {
-			text[i] = "abcdefghi\n"[rnd.IntN(10)]
-		}
-		w, begin := newPipe(t, size)
-		go func() {
-			rest := text
-			rnd := rand.New(rand.NewPCG(seed, 1))
-			for len(rest) > 0 {
-				n := min(1+rnd.IntN(3000), len(rest))
-				w.Write(rest[:n])
-				rest = rest[n:]
+	for name, write := range map[string]func(w *os.File){
+		"at once": func(w *os.File) { io.WriteString(w, line) },
+		"pages of a byte": func(w *os.File) {
+			for i := range text {
+				_, err := unix.Vmsplice(int(w.Fd()), []unix.Iovec{{Base: &text[i], Len: 1}}, 0)
+				assert.NoError(t, err)
 			}
-			w.Close()
-		}()
-		in := begin()
-		read, committed := 0, 0
-		for {
-			if rnd.IntN(4) > 0 || !in.Ready() {
-				n := rnd.IntN(read - committed + 1)
-				if !in.Ready() {
-					n = read - committed
-				}
-				require.NoError(t, in.Commit(n))
-				committed += n
-			}
-			if rnd.IntN(8) == 0 && in.taken == 0 {
-				in, read = begin(), committed
-			}
-			buf := make([]byte, 1+rnd.IntN(size))
-			n, err := in.Read(buf)
-			if err == io.EOF {
-				break
-			}
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(text[read:read+n], buf[:n]), "seed %d at %d", seed, read)
-			read += n
-		}
-		require.Equal(t, len(text), read, "seed %d", seed)
-	}
-}
-
-// TestPipeIsIdle: half a line in the pipe is no reason to look again and again.
-func TestPipeIsIdle(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	in := begin()
-	w.WriteString("half a li")
-	assert.Equal(t, "half a li", read(t, in, 100))
-	// Whatever has happened up to now is one event at most.
-	for range 2 {
-		n, err := unix.EpollWait(in.epoll, in.events[:], 0)
-		require.NoError(t, err)
-		if n == 0 {
-			break
-		}
-	}
-	n, err := unix.EpollWait(in.epoll, in.events[:], 0)
-	require.NoError(t, err)
-	assert.Zero(t, n)
-	w.WriteString("ne\n")
-	n, err = unix.EpollWait(in.epoll, in.events[:], int(time.Minute.Milliseconds()))
-	require.NoError(t, err)
-	assert.Equal(t, 1, n)
-}
-
-// TestPipeOtherReader: two readers of one pipe get an error instead of waiting
-// for bytes that are gone, and leave alone what nobody has read.
-func TestPipeOtherReader(t *testing.T) {
-	for name, then := range map[string]func(t *testing.T, w *os.File, in *pipeInput){
-		"nothing": func(t *testing.T, _ *os.File, in *pipeInput) { require.ErrorIs(t, in.Commit(4), errShared) },
-		"a shorter line, when it commits": func(t *testing.T, w *os.File, in *pipeInput) {
-			w.WriteString("2\n")
-			require.ErrorIs(t, in.Commit(4), errShared)
-			there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
-			require.NoError(t, err)
-			require.Equal(t, 2, there)
-		},
-		"the end": func(t *testing.T, w *os.File, in *pipeInput) {
-			w.Close()
-			require.ErrorIs(t, in.Commit(4), errShared)
-		},
-		"a shorter line": func(t *testing.T, w *os.File, in *pipeInput) {
-			w.WriteString("2\n")
-			_, err := in.Read(make([]byte, 100))
-			require.ErrorIs(t, err, errShared)
-			there, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
-			require.NoError(t, err)
-			require.Equal(t, 2, there)
+			io.WriteString(w, line[1000:])
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, begin := newPipe(t, 1<<16)
-			w.WriteString("one\n")
-			in, other := begin(), begin()
-			read(t, in, 100)
-			read(t, other, 100)
-			require.NoError(t, other.Commit(4))
-			then(t, w, in)
-			require.True(t, in.shared)
-			require.NoError(t, in.Commit(4))
+			var out collector
+			runPipe(t, &out, func(w *os.File) {
+				io.WriteString(w, "short\n")
+				write(w)
+				io.WriteString(w, "short\n")
+			})
+			assert.Equal(t, "short\n"+line+"short\n", out.lines[today])
 		})
 	}
-}
-
-// TestPipeWithoutNull: without a null device, what is committed goes to memory.
-func TestPipeWithoutNull(t *testing.T) {
-	w, begin := newPipe(t, 1<<20)
-	text := strings.Repeat("a line of some length\n", 20_000)
-	w.WriteString(text)
-	in := begin()
-	unix.Close(in.bin.null)
-	in.bin.null, in.bin.buf = -1, make([]byte, 1000)
-	got := ""
-	for len(got) < len(text) {
-		chunk := read(t, in, len(text)/3)
-		require.NoError(t, in.Commit(len(chunk)))
-		got += chunk
-	}
-	require.Equal(t, text, got)
-	there, err := in.there()
-	require.NoError(t, err)
-	require.Zero(t, there)
-}
-
-func TestPipeAllocs(t *testing.T) {
-	w, begin := newPipe(t, 1<<16)
-	in := begin()
-	buf := make([]byte, 100)
-	text := []byte("one\n")
-	allocs := testing.AllocsPerRun(100, func() {
-		w.Write(text)
-		n, err := in.Read(buf)
-		if err == nil && n == len(text) && !in.Ready() {
-			err = in.Commit(n)
-		}
-		if err != nil || string(buf[:n]) != "one\n" {
-			panic("not read")
-		}
-	})
-	assert.Zero(t, allocs)
 }
 
 // moody is a Sink that takes its time, or refuses, now and then.
@@ -394,67 +127,12 @@ func TestPipeToMoodyDisk(t *testing.T) {
 		}
 	}
 	text.WriteByte('\n')
-	w, begin := newPipe(t, 1<<20)
-	go func() {
-		w.Write(text.Bytes())
-		w.Close()
-	}()
 	sink := &moody{rnd: rnd}
 	q := NewQueue(sink, 64<<20)
-	in := begin()
-	require.NoError(t, New(keeping(newConfig(t, "common")), newCalendar()).Run(in, q))
+	runPipe(t, q, func(w *os.File) { w.Write(text.Bytes()) })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.True(t, q.Close(ctx))
 	assert.Zero(t, q.Dropped())
 	assert.True(t, bytes.Equal(text.Bytes(), sink.took.Bytes()))
-	assert.Zero(t, in.kept+in.taken+in.fresh)
-}
-
-// TestPipeAwaitsCompany: with a clock that only a sleep puts forward. What waits
-// stands in the pipe, for the next process to read it if this one is killed.
-func TestPipeAwaitsCompany(t *testing.T) {
-	w, begin := newPipe(t, 1<<20)
-	in := begin()
-	in.company = newCompany(1 << 20)
-	now, slept := time.Hour, time.Duration(0)
-	during := func() {}
-	in.now = func() time.Duration { return now }
-	in.sleep = func(d time.Duration) {
-		now, slept = now+d, slept+d
-		during()
-	}
-	took := func(want string, wait time.Duration) {
-		t.Helper()
-		slept = 0
-		assert.Equal(t, want, read(t, in, 100))
-		assert.Equal(t, wait, slept)
-		assert.False(t, in.Ready())
-		require.NoError(t, in.Commit(len(want)))
-	}
-	const ms = time.Millisecond
-	w.WriteString("after silence\n")
-	took("after silence\n", 0)
-	now += ms
-	w.WriteString("together\n")
-	took("together\n", 0) // it was there when the pipe was looked into
-	now += ms
-	w.WriteString("with ")
-	assert.False(t, in.Ready(), "it waits")
-	during = func() {
-		io.WriteString(w, "company\n")
-		next := begin()
-		assert.Equal(t, "with company\n", read(t, next, 100))
-	}
-	took("with company\n", longestWait-ms)
-	during = func() {}
-	now += time.Second
-	w.WriteString("after silence\n")
-	took("after silence\n", 0)
-	in.busy = true
-	in.Stop(time.Hour)
-	slept = 0
-	_, err := in.Read(make([]byte, 100))
-	assert.Equal(t, io.EOF, err)
-	assert.Zero(t, slept, "an end is not put off")
 }

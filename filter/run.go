@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"hushpipe/filter/input"
 	"hushpipe/format/machine"
 )
 
@@ -73,7 +74,7 @@ type Direct interface {
 // Run treats the lines of in until its end and hands them to out, in one batch or
 // several for each read: when in has nothing more to say, nothing is held back but
 // the beginning of a line. The last line needs no newline, and gets one; that of
-// an input that was stopped (ErrStopped) is left alone, since its end may follow.
+// an input that was stopped (input.ErrStopped) is left alone, since its end may follow.
 //
 // Of a CommitReader the lines of a batch are committed once it is written. Meanwhile more
 // is read, as long as the CommitReader has bytes to return. A few lines are written by the
@@ -218,7 +219,7 @@ func (r *reader) next() (ended bool, err error) {
 	start := time.Now()
 	last.read += n
 	f.noteRead(n)
-	lines, rest := r.c.cut(r.buf[:r.held+n], err != nil && !errors.Is(err, ErrStopped))
+	lines, rest := r.c.cut(r.buf[:r.held+n], err != nil && !errors.Is(err, input.ErrStopped))
 	for len(lines) > 0 {
 		b := r.out.Get()
 		f.renew()

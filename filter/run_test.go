@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/input"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -89,7 +90,7 @@ func TestRunErrors(t *testing.T) {
 
 	out = collector{}
 	f = New(keeping(newConfig(t, "common")), newCalendar())
-	assert.Equal(t, ErrStopped, f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(ErrStopped)), &out))
+	assert.Equal(t, input.ErrStopped, f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(input.ErrStopped)), &out))
 	assert.Equal(t, "a\n", out.lines[today], "the next process may read the end of b")
 	assert.EqualValues(t, 1, f.Stats().Lines)
 

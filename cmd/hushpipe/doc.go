@@ -40,6 +40,8 @@
 //	filter/fleet            one count of several hosts
 //	filter/fleet/ratchet    the keys that hosts share
 //	filter/groups           lines that wait until there are enough people
+//	filter/input            the log as it comes: a pipe that keeps what is not committed,
+//	                        a FIFO, a raw file
 //	filter/journal          checksummed frames of opaque bytes
 //	filter/keyring          the keys of days and the secret of room names
 //	filter/need             what a test needs of the machine; only tests import it

@@ -22,6 +22,7 @@ import (
 	"hushpipe/filter/audit"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/input"
 	"hushpipe/filter/reveal"
 	"hushpipe/filter/store"
 	"hushpipe/format"
@@ -168,7 +169,7 @@ func filterToDir(o *filterFlags, pipeline *pipeline, src *source, signals <-chan
 	stopping := handleSignals(signals, in, drainWait(pipeline.errorLog, src))
 	_, pipeline.store.Replays = in.(filter.CommitReader)
 	pipeline.store.Bounds = &calendar.Bounds{}
-	pipeline.store.Urgent = func() bool { return filter.HalfFull(src.file) }
+	pipeline.store.Urgent = func() bool { return input.HalfFull(src.file) }
 	s := store.Open(pipeline.store)
 	f := filter.New(pipeline.filter, s)
 	q := filter.NewQueue(s, bufferSize)
@@ -287,7 +288,7 @@ type stopState struct {
 // be reported.
 func (r *stopState) outcome(err error) (interrupted bool, report error) {
 	switch {
-	case !errors.Is(err, filter.ErrStopped):
+	case !errors.Is(err, input.ErrStopped):
 		return false, err
 	case r.drained.Load(): // the rest is for the next process
 		return false, nil
@@ -312,7 +313,7 @@ func drainWait(errorLog bool, src *source) time.Duration {
 // error log has no children to wait for, and a FIFO has no end: with a drainWait,
 // SIGTERM ends the reading when it has read what is there. SIGINT ends the reading at
 // once, a second one the process.
-func handleSignals(signals <-chan os.Signal, in filter.Input, drainWait time.Duration) *stopState {
+func handleSignals(signals <-chan os.Signal, in input.Reader, drainWait time.Duration) *stopState {
 	interrupt, cancel := context.WithCancel(context.Background())
 	stopping := &stopState{interrupt: interrupt, drainWait: drainWait}
 	go func() {

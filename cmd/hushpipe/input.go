@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"hushpipe/filter"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/input"
 	"hushpipe/format/prose"
 )
 
@@ -30,15 +30,15 @@ type source struct {
 	raw  bool // a file that should not be there: its lines are taken out of it
 }
 
-// open returns the Input of the source.
-func (s *source) open() (filter.Input, error) {
+// open returns a Reader of the source.
+func (s *source) open() (input.Reader, error) {
 	switch {
 	case s.raw:
-		return filter.NewRawFile(s.file, func() bool { return isOpenElsewhere(s.file) })
+		return input.NewRawFile(s.file, func() bool { return isOpenElsewhere(s.file) })
 	case s.fifo:
-		return filter.NewFIFO(s.file)
+		return input.NewFIFO(s.file)
 	}
-	return filter.NewInput(s.file)
+	return input.New(s.file)
 }
 
 // rawSuffix is that of a regular file which stood in the FIFO's place and was moved out

@@ -15,6 +15,7 @@ import (
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/input"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/store"
 	"hushpipe/filter/traffic"
@@ -109,7 +110,7 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 	for _, s := range j.streams {
 		if s != nil {
 			_, s.store.Replays = in.(filter.CommitReader)
-			s.store.Urgent = func() bool { return filter.HalfFull(src.file) }
+			s.store.Urgent = func() bool { return input.HalfFull(src.file) }
 			s.store.Process.Confined, s.store.Process.Memory, s.store.Process.Fallback = confined, hidden, j.fallback
 			s.store.Process.Policy = j.policy.Digest()
 		}

@@ -17,6 +17,7 @@ import (
 
 	"hushpipe/filter"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/input"
 	"hushpipe/filter/traffic"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
@@ -433,7 +434,7 @@ func (k *keptInput) Read(p []byte) (int, error) {
 	defer k.mu.Unlock()
 	switch {
 	case k.dead:
-		return 0, filter.ErrStopped
+		return 0, input.ErrStopped
 	case k.read == len(k.text):
 		return 0, io.EOF
 	}

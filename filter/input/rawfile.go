@@ -1,4 +1,4 @@
-package filter
+package input
 
 import (
 	"bytes"
@@ -10,44 +10,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawFile is a CommitReader of lines in a file that should not be there: a web server has
-// made it, with raw addresses, where it found no FIFO. What is committed is
-// overwritten with zeros, but for the newline at its end. So after a kill the next
-// process finds what was not committed, behind the zeros, and the addresses stay on
-// the disk no longer than it takes to treat them.
+// rawFile is a filter.CommitReader of a file that should not exist: a web server made it,
+// with raw addresses, because it found no FIFO. Commit overwrites lines with zeros and
+// leaves the newline at their end. So the addresses are on the disk no longer than
+// necessary, and after a kill the next process finds the remaining lines behind the zeros.
 //
-// Its end is that of the file once nobody else has it open.
+// It ends at the end of the file, once no other process has the file open.
 type rawFile struct {
-	*plainInput
-	used  func() bool // by another process, which may write more
-	read  int64       // offset of what is read next
-	done  int64       // of what is committed next
+	*plainReader
+	used  func() bool // another process has the file open and may write more
+	read  int64       // offset of the next Read
+	done  int64       // offset of the next Commit
 	zeros [64 << 10]byte
 }
 
-// rawPoll is how often a file that somebody still writes to is looked at.
+// rawPoll is the interval of looks for new lines while the file is in use.
 const rawPoll = 100 * time.Millisecond
 
-// NewRawFile returns the Input that takes the lines out of f, which is open for reading
-// and writing. inUse reports whether another process has it open.
-func NewRawFile(f *os.File, inUse func() bool) (Input, error) {
-	plain, err := newPlainInput(f)
+// skipSize is how many bytes skip reads at once.
+const skipSize = 256 << 10
+
+var newline = []byte{'\n'}
+
+// NewRawFile returns a Reader that is a filter.CommitReader and removes the lines from f,
+// a regular file that is open for reading and writing. inUse reports whether another
+// process has it open.
+func NewRawFile(f *os.File, inUse func() bool) (Reader, error) {
+	plain, err := newPlain(f)
 	if err != nil {
 		return nil, err
 	}
 	plain.endless = true
-	in := &rawFile{plainInput: plain, used: inUse}
+	in := &rawFile{plainReader: plain, used: inUse}
 	if err := in.skip(); err != nil {
 		return nil, err
 	}
 	return in, nil
 }
 
-// skip moves behind the zeros and newlines that the file begins with. Where no newline
-// stands last, a kill has ended a Commit within a line: what follows of that was
-// written, and is overwritten as well.
+// skip moves behind the zeros and newlines at the start of the file. If they do not end
+// with a newline, a kill has interrupted a Commit within a line. The rest of that line
+// was written already, so skip overwrites it too.
 func (in *rawFile) skip() error {
-	buf := make([]byte, readSize)
+	buf := make([]byte, skipSize)
 	last := newline[0]
 	for {
 		n, err := in.file.ReadAt(buf, in.read)
@@ -82,7 +87,7 @@ func (in *rawFile) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		used := in.used() // asked before: who closes the file may have written by then
+		used := in.used() // before the read: the last writer may write and then close the file
 		n, err := in.file.ReadAt(p, in.read)
 		if n > 0 {
 			in.read += int64(n)
@@ -103,19 +108,19 @@ func (in *rawFile) Read(p []byte) (int, error) {
 	}
 }
 
-// Ready reports whether the file is longer than what was read.
+// Ready reports whether the file has bytes that were not read.
 func (in *rawFile) Ready() bool {
 	st, err := in.file.Stat()
 	return err != nil || st.Size() > in.read
 }
 
-// Patient reports true until the reading is stopped: a file has room for what comes.
+// Patient reports true until Stop: a file always has room.
 func (in *rawFile) Patient() bool {
 	draining, err := in.ended()
 	return !draining && err == nil
 }
 
-// Commit overwrites what was written.
+// Commit overwrites n bytes.
 func (in *rawFile) Commit(n int) error {
 	if n == 0 {
 		return nil
@@ -140,5 +145,5 @@ func (in *rawFile) Commit(n int) error {
 	return nil
 }
 
-// Alarm has none: only the other goroutine writes.
+// Alarm returns none: filter's writer writes all lines.
 func (in *rawFile) Alarm(func()) (set func(time.Duration), end func()) { return nil, func() {} }

@@ -1,4 +1,4 @@
-package filter
+package input
 
 import (
 	"bytes"
@@ -10,26 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is what the web server's pipe is enlarged to, as far as the system
-// lets us (pipe-max-size, pipe(7)): what is not written yet stays in it, and the
-// server must find room for what comes meanwhile.
+// pipeSize is the size that the web server's pipe gets, if the system allows it
+// (pipe-max-size, pipe(7)). The pipe keeps what is not written yet, and the server
+// needs room for what follows.
 const pipeSize = 1 << 20
 
-// pipeInput is a CommitReader. What it reads it has copied by tee(2) into a pipe of
-// its own, which costs references to pages and no bytes; the original stays
-// until it is committed. So a kill loses nothing: the process that comes next on
-// the same pipe finds what was not committed.
+// manyBytes in one read are work for two processors: one treats lines while another
+// writes. It is the size of filter's batches.
+const manyBytes = 64 << 10
+
+// pipeReader is a filter.CommitReader. It copies with tee(2) into a pipe of its own and
+// reads that. A copy consists of references to pages, not of bytes, and the original
+// stays in the server's pipe until Commit. So a kill loses nothing: the next process on
+// the same pipe reads what was not committed.
 //
-// A line that is longer than the own pipe, which is half as large as the other
-// one at most, is taken out while it is read, since its end finds no room: of
-// such a line a kill loses what had come.
-type pipeInput struct {
-	*plainInput
+// The own pipe has at most half the size of the server's. A longer line does not fit
+// and is removed from the server's pipe while it is read. A kill loses what was read
+// of such a line.
+type pipeReader struct {
+	*plainReader
 	own    [2]int // read end and write end
 	epoll  int
 	events [2]unix.EpollEvent // scratch of wait
 
-	now   func() time.Duration // since some moment
+	now   func() time.Duration // since an arbitrary moment
 	sleep func(time.Duration)
 	company
 	procs procs
@@ -39,21 +43,21 @@ type pipeInput struct {
 	bin bin
 }
 
-// arrived is what is known of bytes that were not read yet.
+// arrived describes the bytes that Read has not returned yet.
 type arrived struct {
-	fresh  int  // how many stand in the own pipe
-	woken  bool // something was written since the last look
-	waited bool // what is read next was awaited
-	full   bool // the own pipe can hold no more than what is kept
-	hup    bool // nobody can write to the pipe any more
+	fresh  int  // how many of them are in the own pipe
+	woken  bool // epoll has reported an event since the last look
+	waited bool // Read slept before it looked for them
+	full   bool // the own pipe has no room for more than the kept bytes
+	hup    bool // the pipe has no writer any more
 }
 
-// head is the head of the pipe, with the bytes that are not committed.
+// head describes the start of the server's pipe, with the bytes that are not committed.
 type head struct {
-	mu     sync.Mutex // guards what follows, and the pipe there
-	kept   int        // bytes there that were copied, fresh ones included
-	taken  int        // bytes that were read and taken out before their Commit
-	shared bool       // somebody else has taken bytes out
+	mu     sync.Mutex // guards what follows, and that end of the pipe
+	kept   int        // bytes in the pipe that were copied, fresh ones included
+	taken  int        // bytes that take removed before their Commit
+	shared bool       // another process has removed bytes
 }
 
 func (h *head) keeps() bool {
@@ -62,13 +66,13 @@ func (h *head) keeps() bool {
 	return h.kept > 0
 }
 
-// bin takes bytes out of a pipe that nobody needs.
+// bin removes bytes from a pipe.
 type bin struct {
-	null int    // /dev/null, -1 for none
-	buf  []byte // takes its place
+	null int    // /dev/null, or -1 if there is none
+	buf  []byte // used instead
 }
 
-// drop takes up to n bytes out.
+// drop removes up to n bytes.
 func (b *bin) drop(fd, n int) (int, error) {
 	if b.null < 0 {
 		return unix.Read(fd, b.buf[:min(n, len(b.buf))])
@@ -77,25 +81,23 @@ func (b *bin) drop(fd, n int) (int, error) {
 	return int(m), err
 }
 
-// errShared ends the reading: what a Commit takes out could be bytes that nobody has
-// read.
+// errShared ends the reading: a Commit could remove bytes that nobody has read.
 var errShared = errors.New("another process reads from this pipe; hint: end one of them")
 
-// newPipeInput returns nil for what is no pipe, and where a pipe cannot be
-// looked into.
-func newPipeInput(plain *plainInput) Input {
+// newPipe returns nil if plain reads no pipe, or if the system lacks one of the calls.
+func newPipe(plain *plainReader) Reader {
 	size, err := unix.FcntlInt(uintptr(plain.fd), unix.F_GETPIPE_SZ, 0)
 	if err != nil {
 		return nil
 	}
 	if size < pipeSize {
-		// Without the right to all of it, a smaller pipe will do.
+		// A user without the right to that size gets by with a smaller pipe.
 		if larger, err := unix.FcntlInt(uintptr(plain.fd), unix.F_SETPIPE_SZ, pipeSize); err == nil {
 			size = larger
 		}
 	}
 	start := time.Now()
-	in := &pipeInput{plainInput: plain, own: [2]int{-1, -1}, bin: bin{null: -1}, epoll: -1, company: newCompany(size),
+	in := &pipeReader{plainReader: plain, own: [2]int{-1, -1}, bin: bin{null: -1}, epoll: -1, company: newCompany(size),
 		procs: newProcs(), now: func() time.Duration { return time.Since(start) }}
 	in.sleep = func(d time.Duration) { in.procs.rest(d, in.now) }
 	if !in.open(size) {
@@ -109,15 +111,15 @@ func newPipeInput(plain *plainInput) Input {
 	return in
 }
 
-func (in *pipeInput) open(size int) bool {
+func (in *pipeReader) open(size int) bool {
 	if unix.Pipe2(in.own[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
 		return false
 	}
 	if size < 2*os.Getpagesize() {
-		return false // no half of it holds anything
+		return false // half of it is less than a page
 	}
-	// Half of the pages: full before the other one is. Whose user has many pipes
-	// (pipe-user-pages-soft, pipe(7)) may have to do with less.
+	// Half of the pages, so that it fills before the other one. A user with many pipes
+	// may get fewer (pipe-user-pages-soft, pipe(7)).
 	unix.FcntlInt(uintptr(in.own[1]), unix.F_SETPIPE_SZ, size/2)
 	own, err := unix.FcntlInt(uintptr(in.own[1]), unix.F_GETPIPE_SZ, 0)
 	if err != nil || own > size/2 {
@@ -127,7 +129,7 @@ func (in *pipeInput) open(size int) bool {
 	if in.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return false
 	}
-	// Edge-triggered: half a line that stays in the pipe causes no event.
+	// Edge-triggered: half a line that stays in the pipe must not cause events.
 	err = unix.EpollCtl(in.epoll, unix.EPOLL_CTL_ADD, in.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: 0})
 	if err != nil {
 		return false
@@ -136,7 +138,7 @@ func (in *pipeInput) open(size int) bool {
 	if err != nil {
 		return false
 	}
-	// To copy nothing does nothing, but a container may refuse it.
+	// These calls copy nothing. They fail if a container forbids tee or splice.
 	if _, err = unix.Tee(in.fd, in.own[1], 0, unix.SPLICE_F_NONBLOCK); err != nil {
 		return false
 	}
@@ -150,8 +152,8 @@ func (in *pipeInput) open(size int) bool {
 	return true
 }
 
-// openNull opens the null device, and returns -1 where there is none: a file may
-// stand in its place, which would keep each line that is written to it.
+// openNull opens the null device. It returns -1 if there is none: a regular file in
+// its place would keep every line.
 func openNull() int {
 	fd, err := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -165,8 +167,8 @@ func openNull() int {
 	return fd
 }
 
-// Read returns what has come since the last one.
-func (in *pipeInput) Read(p []byte) (int, error) {
+// Read returns bytes that no earlier Read has returned.
+func (in *pipeReader) Read(p []byte) (int, error) {
 	for again := time.Millisecond; ; again = min(2*again, time.Second) {
 		draining, err := in.ended()
 		if err != nil {
@@ -197,16 +199,16 @@ func (in *pipeInput) Read(p []byte) (int, error) {
 	}
 }
 
-// companyLeft returns how long Read waits before it looks.
-func (in *pipeInput) companyLeft() time.Duration {
+// companyLeft returns how long Read should sleep before it looks.
+func (in *pipeReader) companyLeft() time.Duration {
 	if in.fresh > 0 || in.hup || !in.busy && !in.woken {
 		return 0
 	}
 	return in.left(in.now())
 }
 
-// Ready leaves errors to Read.
-func (in *pipeInput) Ready() bool {
+// Ready reports true for an error, which Read then returns.
+func (in *pipeReader) Ready() bool {
 	if in.companyLeft() > 0 {
 		return false
 	}
@@ -214,24 +216,24 @@ func (in *pipeInput) Ready() bool {
 	return ok || err != nil
 }
 
-// Patient reports that the pipe is less than half full, and has a writer.
-func (in *pipeInput) Patient() bool {
+// Patient reports whether the pipe has a writer and is less than half full.
+func (in *pipeReader) Patient() bool {
 	if draining, err := in.ended(); draining || err != nil {
 		return false
 	}
 	fds := [1]unix.PollFd{{Fd: int32(in.fd)}}
 	if _, err := unix.Poll(fds[:], 0); err != nil || fds[0].Revents != 0 {
-		return false // POLLHUP needs no asking, poll(2)
+		return false // POLLHUP is reported unasked, poll(2)
 	}
 	return !HalfFull(in.file)
 }
 
-// Commit takes whole lines out of the pipe. Another goroutine may call it.
-func (in *pipeInput) Commit(n int) error {
+// Commit removes whole lines from the pipe. Another goroutine may call it.
+func (in *pipeReader) Commit(n int) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.shared {
-		return nil // Read tells it
+		return nil // Read returns the error
 	}
 	if _, err := in.there(); err != nil {
 		return err
@@ -242,9 +244,9 @@ func (in *pipeInput) Commit(n int) error {
 	return in.discard(in.fd, n-before)
 }
 
-// look copies what has come since the last time, and reports whether there is
-// anything to read. It waits for nothing.
-func (in *pipeInput) look() (bool, error) {
+// look copies what has come since the last call and reports whether there is anything
+// to read. It does not wait.
+func (in *pipeReader) look() (bool, error) {
 	in.full = false
 	if in.fresh > 0 {
 		return true, nil
@@ -258,10 +260,10 @@ func (in *pipeInput) look() (bool, error) {
 			return false, err
 		}
 	}
-	// What is kept is copied once more: tee(2) begins at the head.
+	// tee(2) begins at the head, so it copies the kept bytes again.
 	copied, err := unix.Tee(in.fd, in.own[1], there, unix.SPLICE_F_NONBLOCK)
-	n := int(copied)                                // where that has 32 bits, anything may be above them
-	if err == unix.EAGAIN || err == nil && n == 0 { // it is empty
+	n := int(copied)                                // on 32 bits, the upper half of copied is garbage
+	if err == unix.EAGAIN || err == nil && n == 0 { // the pipe is empty
 		if in.kept == 0 {
 			return false, nil
 		}
@@ -281,7 +283,7 @@ func (in *pipeInput) look() (bool, error) {
 	in.kept = n
 	now := in.now()
 	in.took(in.fresh, now)
-	if in.fresh >= batchSize {
+	if in.fresh >= manyBytes {
 		in.procs.useful(now)
 	} else {
 		in.procs.useless(now)
@@ -290,9 +292,9 @@ func (in *pipeInput) look() (bool, error) {
 	return true, nil
 }
 
-// there returns how many bytes are in the pipe: what is kept, and more perhaps.
+// there returns how many bytes are in the pipe: the kept ones and those not copied yet.
 // The caller holds in.mu.
-func (in *pipeInput) there() (int, error) {
+func (in *pipeReader) there() (int, error) {
 	n, err := unix.IoctlGetInt(in.fd, unix.TIOCINQ)
 	if err == nil && (in.shared || n < in.kept) {
 		in.shared, err = true, errShared
@@ -303,7 +305,7 @@ func (in *pipeInput) there() (int, error) {
 	return n, nil
 }
 
-func (in *pipeInput) readOwn(p []byte) (int, error) {
+func (in *pipeReader) readOwn(p []byte) (int, error) {
 	n, err := unix.Read(in.own[0], p[:min(len(p), in.fresh)])
 	if err != nil {
 		return 0, in.fault("read", err)
@@ -314,8 +316,8 @@ func (in *pipeInput) readOwn(p []byte) (int, error) {
 	return n, nil
 }
 
-// take moves what is kept into memory: it was read.
-func (in *pipeInput) take() error {
+// take removes the kept bytes from the pipe. The caller of Read has them in memory.
+func (in *pipeReader) take() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if _, err := in.there(); err != nil {
@@ -327,13 +329,13 @@ func (in *pipeInput) take() error {
 	return in.discard(in.fd, n)
 }
 
-// discard takes n bytes out of a pipe that has them. The caller holds in.mu.
-func (in *pipeInput) discard(fd, n int) error {
+// discard removes n bytes from a pipe that has them. The caller holds in.mu.
+func (in *pipeReader) discard(fd, n int) error {
 	for n > 0 {
 		m, err := in.bin.drop(fd, n)
 		switch {
 		case err == unix.EINTR:
-		case err == unix.EAGAIN || err == nil && m == 0: // it is empty
+		case err == unix.EAGAIN || err == nil && m == 0: // the pipe is empty
 			in.shared = true
 			return in.fault("commit", errShared)
 		case err != nil:
@@ -346,11 +348,10 @@ func (in *pipeInput) discard(fd, n int) error {
 }
 
 // wait returns when something was written to the pipe, when its last writer has
-// gone, or when Stop was called. A writer that fills what a commit has freed, and
-// has more to write, tells nobody as long as the pipe was not empty (pipe_write
-// in Linux, fs/pipe.c): so with half a line there, wait returns again after a
-// time.
-func (in *pipeInput) wait(again time.Duration) error {
+// closed it, or when Stop was called. If the pipe is not empty, a writer that was
+// blocked and goes on after a commit causes no event (pipe_write in Linux, fs/pipe.c).
+// So while bytes are kept, wait returns after again at the latest.
+func (in *pipeReader) wait(again time.Duration) error {
 	timeout := -1
 	if in.keeps() {
 		timeout = int(again.Milliseconds())
@@ -368,9 +369,8 @@ func (in *pipeInput) wait(again time.Duration) error {
 	return nil
 }
 
-// Alarm is one of the kernel: to set it and to call it off wakes nobody, as Go's
-// timers do.
-func (in *pipeInput) Alarm(late func()) (set func(time.Duration), end func()) {
+// Alarm uses a timer of the kernel. To set or stop a timer of Go's wakes a thread.
+func (in *pipeReader) Alarm(late func()) (set func(time.Duration), end func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, func() {}
@@ -392,10 +392,10 @@ func (in *pipeInput) Alarm(late func()) (set func(time.Duration), end func()) {
 	}, func() { timer.Close() }
 }
 
-// HalfFull reports whether a pipe may have room for no more than it holds, as far
-// as the system tells: whoever writes to it will soon have to wait. A quarter of
-// the bytes can take half of the pages, since a line that does not fit into the
-// last one begins another (pipe_write in Linux, fs/pipe.c).
+// HalfFull reports whether the pipe f may be half full, so that its writers will soon
+// have to wait. It is false if the system does not tell. A quarter of the bytes can
+// take half of the pages, because a line that does not fit into the last page begins
+// another (pipe_write in Linux, fs/pipe.c).
 func HalfFull(f *os.File) bool {
 	size, err := unix.FcntlInt(f.Fd(), unix.F_GETPIPE_SZ, 0)
 	if err != nil {

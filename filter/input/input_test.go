@@ -1,4 +1,4 @@
-package filter
+package input
 
 import (
 	"io"
@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eachInput runs a test with the ways there are to read a pipe.
-func eachInput(t *testing.T, test func(t *testing.T, newInput func() (Input, *os.File))) {
-	newInput := func(t *testing.T, kind string) (Input, *os.File) {
+// eachReader runs a test with the ways there are to read a pipe.
+func eachReader(t *testing.T, test func(t *testing.T, newReader func() (Reader, *os.File))) {
+	newReader := func(t *testing.T, kind string) (Reader, *os.File) {
 		r, w, err := os.Pipe()
 		require.NoError(t, err)
 		t.Cleanup(func() {
 			r.Close()
 			w.Close()
 		})
-		in, err := NewInput(r)
+		in, err := New(r)
 		require.NoError(t, err)
 		if kind == "plain" {
 			in = plain(in)
@@ -31,14 +31,14 @@ func eachInput(t *testing.T, test func(t *testing.T, newInput func() (Input, *os
 	}
 	for _, kind := range []string{"default", "plain"} {
 		t.Run("kind="+kind, func(t *testing.T) {
-			test(t, func() (Input, *os.File) { return newInput(t, kind) })
+			test(t, func() (Reader, *os.File) { return newReader(t, kind) })
 		})
 	}
 }
 
-func TestInput(t *testing.T) {
-	eachInput(t, func(t *testing.T, newInput func() (Input, *os.File)) {
-		in, w := newInput()
+func TestReader(t *testing.T) {
+	eachReader(t, func(t *testing.T, newReader func() (Reader, *os.File)) {
+		in, w := newReader()
 		w.WriteString("one")
 		buf := make([]byte, 100)
 		n, err := in.Read(buf)
@@ -52,9 +52,9 @@ func TestInput(t *testing.T) {
 	})
 }
 
-func TestInputStop(t *testing.T) {
-	eachInput(t, func(t *testing.T, newInput func() (Input, *os.File)) {
-		in, w := newInput()
+func TestReaderStop(t *testing.T) {
+	eachReader(t, func(t *testing.T, newReader func() (Reader, *os.File)) {
+		in, w := newReader()
 		ended := make(chan error)
 		reading := make(chan struct{})
 		go func() {
@@ -71,16 +71,16 @@ func TestInputStop(t *testing.T) {
 	})
 }
 
-func TestInputStopDrained(t *testing.T) {
-	eachInput(t, func(t *testing.T, newInput func() (Input, *os.File)) {
-		in, w := newInput()
+func TestReaderStopDrained(t *testing.T) {
+	eachReader(t, func(t *testing.T, newReader func() (Reader, *os.File)) {
+		in, w := newReader()
 		w.WriteString(strings.Repeat("x", 5000))
 		in.Stop(time.Hour)
 		rest, err := io.ReadAll(in)
 		require.NoError(t, err)
 		assert.Len(t, rest, 5000, "what is there is read")
 
-		in, _ = newInput()
+		in, _ = newReader()
 		ended := make(chan error)
 		go func() {
 			_, err := in.Read(make([]byte, 1))
@@ -91,24 +91,24 @@ func TestInputStopDrained(t *testing.T) {
 	})
 }
 
-func TestInputFile(t *testing.T) {
+func TestReaderFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "access.log")
 	require.NoError(t, os.WriteFile(name, []byte(strings.Repeat("line\n", 1000)), 0o600))
 	file, err := os.Open(name)
 	require.NoError(t, err)
 	defer file.Close()
-	in, err := NewInput(file)
+	in, err := New(file)
 	require.NoError(t, err)
 	text, err := io.ReadAll(in)
 	require.NoError(t, err)
 	assert.Len(t, text, 5000)
 }
 
-func TestInputFault(t *testing.T) {
+func TestReaderFault(t *testing.T) {
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	defer dir.Close()
-	in, err := NewInput(dir)
+	in, err := New(dir)
 	require.NoError(t, err)
 	_, err = in.Read(make([]byte, 1))
 	assert.EqualError(t, err, "read "+dir.Name()+": is a directory")
@@ -156,17 +156,17 @@ func TestRawFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "raw")
 	big := strings.Repeat("y", 100_000) + "\n"
 	require.NoError(t, os.WriteFile(path, []byte("one\ntwo\n"+big), 0o600))
-	open := func(used func() bool) (CommitReader, Input) {
+	open := func(used func() bool) *rawFile {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		require.NoError(t, err)
 		t.Cleanup(func() { f.Close() })
 		in, err := NewRawFile(f, used)
 		require.NoError(t, err)
-		return in.(CommitReader), in
+		return in.(*rawFile)
 	}
 	unused := func() bool { return false }
 
-	in, _ := open(unused)
+	in := open(unused)
 	n, err := in.Read(make([]byte, 8))
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
@@ -176,7 +176,7 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "\x00\x00\x00\ntwo\n"+big, string(text))
 
-	in, _ = open(unused)
+	in = open(unused)
 	rest, err := io.ReadAll(in)
 	require.NoError(t, err)
 	require.Equal(t, "two\n"+big, string(rest))
@@ -190,7 +190,7 @@ func TestRawFile(t *testing.T) {
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
 	looks := 0
-	in, _ = open(func() bool {
+	in = open(func() bool {
 		looks++
 		if looks == 2 {
 			w.WriteString("last\n")
@@ -202,8 +202,8 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "last\n", string(rest))
 
-	in, stop := open(func() bool { return true })
-	stop.Stop(time.Hour)
+	in = open(func() bool { return true })
+	in.Stop(time.Hour)
 	require.False(t, in.Patient())
 	rest, err = io.ReadAll(in)
 	require.Equal(t, ErrStopped, err, "the rest is for the next")
@@ -214,18 +214,18 @@ func TestRawFile(t *testing.T) {
 // that it has begun to overwrite is left out, and no whole line is.
 func TestRawFileCut(t *testing.T) {
 	lines := "one\ntwo\nthree\n"
-	long := strings.Repeat("x", 2*readSize) + "\n"
+	long := strings.Repeat("x", 2*skipSize) + "\n"
 	for overwritten, want := range map[string]string{
 		"":                             lines,
 		"\x00\x00\x00\n":               lines,
 		"\x00\x00\x00":                 lines[4:],
 		"\x00\x00\x00\n\x00\x00":       lines[4:],
 		"\x00\x00\x00\n\x00\x00\x00\n": lines,
-		strings.Repeat("\x00", 2*readSize+5) + "\n":      lines,
-		strings.Repeat("\x00", 2*readSize+5) + long:      lines,
-		strings.Repeat("\x00", readSize):                 lines[4:],
-		strings.Repeat("\x00", readSize-1) + "x\n":       lines,
-		strings.Repeat("\x00", readSize-1) + "\n" + long: long + lines,
+		strings.Repeat("\x00", 2*skipSize+5) + "\n":      lines,
+		strings.Repeat("\x00", 2*skipSize+5) + long:      lines,
+		strings.Repeat("\x00", skipSize):                 lines[4:],
+		strings.Repeat("\x00", skipSize-1) + "x\n":       lines,
+		strings.Repeat("\x00", skipSize-1) + "\n" + long: long + lines,
 		// A second process went on behind the rest of a line, and was killed as well.
 		"\x00\x00e\n\x00\x00\x00\n":             lines,
 		"\x00\x00e\n\x00\x00":                   lines[4:],
@@ -252,7 +252,7 @@ func TestRawFileCut(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.ReadAll(in)
 	require.NoError(t, err)
-	require.NoError(t, in.(CommitReader).Commit(10))
+	require.NoError(t, in.(*rawFile).Commit(10))
 	text, err := os.ReadFile(f.Name())
 	require.NoError(t, err)
 	require.Equal(t, strings.Repeat("\x00", 10), string(text))

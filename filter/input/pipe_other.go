@@ -1,0 +1,12 @@
+//go:build !linux
+
+package input
+
+import "os"
+
+// newPipe returns nil: only Linux has tee(2).
+func newPipe(*plainReader) Reader { return nil }
+
+// HalfFull reports whether the pipe f may be half full, so that its writers will soon
+// have to wait. It is false here: the system does not tell.
+func HalfFull(*os.File) bool { return false }

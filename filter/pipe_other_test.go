@@ -1,5 +1,0 @@
-//go:build !linux
-
-package filter
-
-func plain(in Input) Input { return in }
