@@ -24,13 +24,13 @@ clean() {
 #| # hushpipe-tutorial(7): from the package to the figures, step by step
 #|
 #| This page is for a Debian server with Jitsi Meet, behind Apache in the first part and behind nginx in the second. A test of
-#| hushpipe runs each step as it is written here. You need root, and the package: hushpipe-operation(7) says how to do without
-#| one.
+#| hushpipe runs each step exactly as written here. You need root, and the package; hushpipe-operation(7) explains how to do
+#| without one.
 #|
 #| ## Install
 #|
-#| The package brings a user `hushpipe`, a directory that only members of `adm` can read, and a configuration for Apache that is
-#| not yet on:
+#| The package creates a user `hushpipe`, a directory that only members of `adm` can read, and a configuration for Apache that is
+#| not enabled yet:
 apt install ./hushpipe_*.deb
 
 [ "$(stat -c '%U %G %a' $log)" = "hushpipe adm 2750" ] || fail "$(stat $log)"
@@ -48,8 +48,8 @@ hushpipe check --apache
 
 [ $? = 1 ] || fail "check finds nothing"
 set -e
-#| `check` runs each logger unchanged, and names each directive that writes past hushpipe, by file and line, with the line to put in
-#| its place. Here these are the access log of Debian's own site, which nobody needs in addition to the other, and the two error logs:
+#| `check` runs each logger unchanged. For each directive that writes past hushpipe, it prints file and line, and a replacement.
+#| Here these are the access log of Debian's default site, which is not needed in addition to the other, and the two error logs:
 sed -i '/^[^#]*CustomLog/s/^/#/' \
   /etc/apache2/sites-available/000-default.conf
 errors='ErrorLog "|/usr/bin/hushpipe filter --user hushpipe --format error'
@@ -59,7 +59,7 @@ sed -i "s#^\(\s*\)ErrorLog .*#\1$errors /var/log/hushpipe-error\"#" \
 hushpipe check --apache >checked || fail "$(cat checked)"
 [ "$(grep -c '^    good' checked)" = 3 ] || fail "$(cat checked)"
 if grep '^    writes addresses' checked; then fail "$(cat checked)"; fi
-#| Reload when `check` has nothing left to say. Do so each time: Apache's own test does not look at the flags of a logger.
+#| Reload when `check` finds nothing more. Run it before each reload: Apache's own test does not check a logger's flags.
 hushpipe check --apache && systemctl reload apache2
 
 await get /
@@ -67,7 +67,7 @@ await grep -q 'GET / ' $log/access.log
 conferences
 #| ## Look
 #|
-#| Open a page, and look at what Apache writes now, and whether the promise holds:
+#| Open a page. Then look at what Apache writes now, and whether the promise holds:
 tail -n 3 /var/log/hushpipe/access.log
 hushpipe status /var/log/hushpipe
 
@@ -76,9 +76,9 @@ hushpipe status /var/log/hushpipe
 [ "$(ps -o user= -C hushpipe | sort -u)" = hushpipe ] || fail "$(ps aux)"
 clean $log $log-error /var/log/apache2/*.log
 if grep -rn 'eyJ' $log; then fail "a token on disk"; fi
-#| Each client has a pseudonym, the same for a day; tokens and passwords in URLs are struck out. Somebody in the group
-#| `adm` can read the lines, but only hushpipe and root can read the keys; the web server's user, `www-data`, can read neither.
-#| `hushpipe help threats` says who can see, do and hold up what.
+#| Each client has a pseudonym, which stays the same all day. Tokens and passwords in URLs are struck out. Members of the group
+#| `adm` can read the lines, but only hushpipe and root can read the keys. The web server's user, `www-data`, can read neither.
+#| `hushpipe help threats` explains what each party can see, do and block.
 
 as() { setpriv --reuid "$1" --regid "$2" --clear-groups sh -c "$3" 2>/dev/null; } # USER GROUP COMMAND
 as nobody adm "tail -n 1 $log/access.log" >/dev/null || fail "adm reads no line"
@@ -87,7 +87,7 @@ if as www-data www-data "ls $log"; then fail "www-data reads"; fi
 await as nobody adm "cat $log/rooms/*" >/dev/null # the first file of rooms is written after two seconds
 
 #|
-#| How many addresses have been in each room today, by the SHA-1 of the room's name, and one room by its name:
+#| See how many addresses have been in each room today, by the SHA-1 of the room's name, and look up one room by its name:
 hushpipe rooms --by hash /var/log/hushpipe
 hash=$(printf %s weeklystandup | sha1sum | cut -d' ' -f1)
 hushpipe rooms /var/log/hushpipe | grep $hash
@@ -107,7 +107,7 @@ clean $log /var/log/apache2
 
 #| ## Upgrade
 #|
-#| Install the newer package while people visit: running loggers continue, and no line is lost. Reload when it suits:
+#| Install the newer package while the server runs: loggers continue, and no line is lost. Reload when convenient:
 
 answered=$(mktemp)
 visit() {
@@ -150,7 +150,7 @@ hushpipe status $log
 
 #| ## A page of figures
 #|
-#| hushpipe opens no port. A timer writes a page of all finished days and one of each month, and your web server serves them:
+#| hushpipe opens no port. A timer writes a page for all finished days and one for each month, and your web server serves them:
 
 if ls /etc/systemd/system/timers.target.wants | grep hushpipe; then fail "enabled, and nobody asked"; fi
 #|
@@ -168,8 +168,8 @@ get "/figures/${yesterday%-*}.html" || fail "no page of the month"
 	fail "$(hushpipe report --json --from "$yesterday" --to "$yesterday" $log)"
 #| ## fail2ban
 #|
-#| fail2ban reads pseudonyms, and bans addresses: its action asks hushpipe for the address, and keeps it in memory alone. The
-#| example of a jail bans whoever gets 20 answers "unauthorised" or "not found" in ten minutes; its `ignoreip` spares this machine:
+#| fail2ban reads pseudonyms, and bans addresses: its action asks hushpipe for the address, and keeps it only in memory. The
+#| example jail bans clients that get 20 answers "unauthorised" or "not found" in ten minutes. Its `ignoreip` exempts this machine:
 cp /usr/share/doc/hushpipe/examples/fail2ban-jail.conf \
   /etc/fail2ban/jail.d/hushpipe.conf
 
@@ -185,7 +185,7 @@ for _ in {1..25}; do grep wp-login "$stage/access.log"; done >scan.log
 perl "$stage/service.pl" visit scan.log
 for _ in {1..25}; do get /wp-login.php; done # this machine, which is spared
 await grep -qx 'ban 192.0.2.66' "$banned"
-#| Who is banned, as the log has it, and the note that the ban left:
+#| See who is banned, by pseudonym, and the record of the ban:
 fail2ban-client status hushpipe
 tail -n 1 /var/log/hushpipe/acts.log
 
@@ -199,7 +199,7 @@ rm /etc/fail2ban/jail.d/{hushpipe,zz-sshd}.conf /etc/fail2ban/action.d/hushpipe.
 
 #| ## rsyslog
 #|
-#| To send the lines to a central host, let rsyslog follow the files of the days. Put the name of your host into the example; it sends
+#| To send the lines to a central host, let rsyslog follow the daily files. Put your host's name into the example; it sends only
 #| pseudonyms:
 sed 's/target="[^"]*"/target="loghost.example"/' \
   /usr/share/doc/hushpipe/examples/rsyslog.conf \
@@ -223,8 +223,8 @@ kill "$(cat /run/rsyslogd.pid)" "$(cat "$central/pid")"
 
 #| ## nginx
 #|
-#| nginx starts no logger; it writes to a path. systemd puts a FIFO there, with no disk behind it, and hushpipe reads that. The error
-#| log gets an instance of its own:
+#| nginx starts no logger; it writes to a path. systemd creates a FIFO there, so nothing reaches a disk, and hushpipe reads it. The
+#| error log needs an instance of its own:
 systemctl stop apache2
 mkdir -p /etc/systemd/system/hushpipe@nginx-error.service.d
 echo '[Service]
@@ -237,7 +237,7 @@ systemctl enable --now hushpipe@nginx-error.service
 
 both() { [ "$(pgrep -cx -u hushpipe hushpipe)" = 2 ]; }
 await both
-#| Replace the files with the FIFOs, see what else writes addresses, and start:
+#| Replace the files with the FIFOs, see what else writes addresses, and start nginx:
 fifo=/run/hushpipe/nginx/access.log
 error_fifo=/run/hushpipe/nginx-error/access.log
 sed -i.orig "s|access_log .*;|access_log $fifo combined;|
@@ -248,14 +248,14 @@ hushpipe check --nginx && systemctl start nginx
 await get /
 conferences
 await grep -q 'about/health' $log/nginx/access.log
-#| The lines of each instance lie in a directory of its own:
+#| The lines of each instance are in a separate directory:
 hushpipe status /var/log/hushpipe/nginx
 hushpipe rooms --by hash /var/log/hushpipe/nginx
 
 [ "$(stat -c %U:%G:%a $log/nginx)" = hushpipe:adm:2750 ] || fail "$(ls -ld $log/nginx)"
 counted() { [ "$(hushpipe rooms --by hash $log/nginx)" = "$(counts)" ]; }
 await counted
-#| Nothing is lost while hushpipe restarts, and when nginx reopens its logs or is reloaded:
+#| Nothing is lost when hushpipe restarts, or when nginx reopens its logs or is reloaded:
 
 kill -KILL "${readers[hushpipe@nginx.service]}"
 get "/?id=n1" # waits in the FIFO
@@ -276,8 +276,8 @@ clean $log /var/log/nginx
 
 #| ## Remove
 #|
-#| A server hangs without its logger, so the package cannot be removed while a directive needs it: it names each. Put the directives
-#| back first:
+#| A server hangs without its logger, so the package refuses to be removed while a directive uses it, and lists these. Restore the
+#| directives first:
 
 if apt remove hushpipe; then fail "removed from under nginx"; fi
 #|
@@ -300,7 +300,7 @@ await get /after
 kill -TERM "${readers[@]}" # so does systemd
 wait "${readers[@]}"
 await gone hushpipe
-#| What is left of the lines is deleted when it expires, by systemd.
+#| systemd deletes the remaining lines when they expire.
 
 touch -d "13 days ago" $log/{,nginx/,nginx-error/}access-"$today".log $log/{,nginx/,nginx-error/}keys/"$today".key
 figures() { (cd $log && find . -path '*/rooms/rooms-*' -type f -exec sha1sum {} + | sort); }
@@ -319,7 +319,7 @@ apt purge hushpipe
 [ "$(find $log -type f | wc -l)" = 3 ] || fail "left: $(find $log)"
 [ ! -e $log-error ] || fail "left: $(find $log-error)"
 [ ! -e /var/lib/hushpipe ] || fail "pages are left"
-#| `/var/log/hushpipe` holds the figures. Nothing else is left but what you wrote yourself, and the user `hushpipe`, since files
+#| `/var/log/hushpipe` contains the figures. Nothing else is left but your own files, and the user `hushpipe`, since files
 #| elsewhere may belong to it:
 rm -r /etc/systemd/system/hushpipe@nginx-error.service.d
 rm -f /etc/apache2/conf-available/figures.conf /etc/rsyslog.d/hushpipe.conf
