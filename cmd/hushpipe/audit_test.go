@@ -459,7 +459,7 @@ func TestAuditBeside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
 	l.write("192.0.2.77", "/a")
-	require.Eventually(t, func() bool { return written(dir) != "" && strings.Contains(statusText(t, dir), "PROCESS") }, 20*time.Second, 20*time.Millisecond)
+	await(t, func() bool { return written(dir) != "" && strings.Contains(statusText(t, dir), "PROCESS") }, "a line and the process")
 	path := filepath.Join(dir, "access-"+time.Now().Format(time.DateOnly)+".log")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)

@@ -68,10 +68,10 @@ func TestFleetTraffic(t *testing.T) {
 	// written waits until all lines of a host are: a kill leaves nothing in memory then.
 	written := func(i int) {
 		log := filepath.Join(dirs[i], dir.LogFile(civil.DayOf(time.Now())))
-		require.Eventually(t, func() bool {
+		await(t, func() bool {
 			text, err := os.ReadFile(log)
 			return err == nil && bytes.Count(text, []byte("\n")) >= sent[i]
-		}, time.Minute, 10*time.Millisecond)
+		}, "all lines of a host")
 	}
 	var all strings.Builder
 	for i := range pipes { // each once: a kill may leave lines twice, and then nobody can tell when all are written

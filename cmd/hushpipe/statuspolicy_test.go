@@ -31,9 +31,8 @@ func TestStatusOfTwoPolicies(t *testing.T) {
 		return l
 	}
 	until := func(want string) {
-		require.Eventually(t, func() bool {
-			return strings.Contains(statusText(t, dir), want)
-		}, 90*time.Second, 100*time.Millisecond, want)
+		// A logger looks at the policy of others once a minute.
+		awaitFor(t, 2*patience+time.Minute, func() bool { return strings.Contains(statusText(t, dir), want) }, want)
 	}
 	running := func() audit.Row {
 		out, err := exec.Command(hushpipeBinary(t), "audit", "--json", dir).Output()

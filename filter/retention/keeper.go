@@ -59,19 +59,19 @@ type KeeperConfig struct {
 // reading expiring journals, for two seconds. It waits for the disk only in goroutines
 // that nothing else waits for, one for each kind of file.
 type Keeper struct {
-	cfg  KeeperConfig
-	wake chan struct{} // makes Run check at once
-	stop chan struct{}
-	keep atomic.Int64  // days: cfg.Keep, or a shorter period
-	work chan struct{} // full while a check runs
-
+	cfg      KeeperConfig
+	wake     chan struct{} // makes Run check at once
+	stop     chan struct{}
+	keep     atomic.Int64 // days: cfg.Keep, or a shorter period
 	settling dir.Slot
 	busy     [4]atomic.Bool // by Kind: a deletion is running
 	failed   atomic.Bool    // a deletion failed: the next check tries again
 	nesting  atomic.Bool    // the directories below DIR are being purged
 
-	last lastCheck // belongs to the goroutine of Check
-	keys keyRule   // belongs to the goroutine that deletes keys
+	checking dir.Turn // guards what follows
+	last     lastCheck
+
+	keys keyRule // belongs to the goroutine that deletes keys
 }
 
 // lastCheck is what the previous check found.
@@ -97,8 +97,7 @@ type keyRule struct {
 
 // NewKeeper returns a Keeper; call Run to start it.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}),
-		work: make(chan struct{}, 1)}
+	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}), checking: dir.NewTurn()}
 	r.keep.Store(int64(cfg.Keep))
 	return r
 }
@@ -153,8 +152,8 @@ func (r *Keeper) PurgeSoon() {
 // Check reads the rules, purges hourly, at each change of day and whenever a period has
 // become shorter, and returns the delay until the next check.
 func (r *Keeper) Check() time.Duration {
-	r.work <- struct{}{}
-	defer func() { <-r.work }()
+	r.checking.Lock()
+	defer r.checking.Unlock()
 	t := r.cfg.Target()
 	if t == nil {
 		return retry
@@ -335,9 +334,7 @@ func (r *Keeper) report(p Purged) {
 // may expire.
 func (r *Keeper) Close() {
 	close(r.stop)
-	select {
-	case r.work <- struct{}{}: // never released: no check follows
-	case <-time.After(DeletePatience):
+	if !r.checking.LockWithin(DeletePatience) { // never unlocked: no check follows
 		return // a disk hangs; the leases end with the process
 	}
 	r.last.lease.Release()

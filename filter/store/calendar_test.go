@@ -210,7 +210,7 @@ func TestOpenWaitsForNobody(t *testing.T) {
 	assert.Equal(t, b.key(today), string(key[:]))
 	assert.NotContains(t, b.heard(), "another process")
 
-	s.lock() // as an Append that does not come back
+	s.mu.Lock() // as an Append that does not come back
 	assert.ErrorContains(t, s.Close(), "the disk does not answer")
 }
 

@@ -493,7 +493,7 @@ func TestRoomFileWaits(t *testing.T) {
 		require.NoError(t, os.Remove(b.path("rooms")))
 		b.pass(s, time.Minute)
 		assert.Equal(t, "4 a\n", b.rooms(today))
-		assert.LessOrEqual(t, held(s.rounds.files, "unions"), 3)
+		assert.LessOrEqual(t, held(s.rounds.files.Files, "unions"), 3)
 		require.NoError(t, s.Close())
 	})
 	t.Run("purge deletes nevertheless", func(t *testing.T) {

@@ -25,7 +25,7 @@ func (s *Store) countExpired(days map[civil.Day]rooms.Sum, anew civil.Day) error
 	if err := s.tryLock(); err != nil {
 		return err
 	}
-	defer s.unlock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return s.lines.openErr

@@ -39,15 +39,15 @@ func TestRetentionWaitsForNobody(t *testing.T) {
 		defer f.Close()
 		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), name)
 	}
-	s.lock()                    // an Append that does not come back
-	s.rounds.busy <- struct{}{} // nor does the round
+	s.mu.Lock()                // an Append that does not come back
+	s.rounds.files.busy.Lock() // nor does the round
 	b.set(noon.Add(12 * time.Hour))
 	s.keeper.Check()
 	assert.Equal(t, []string{logFile(today)}, b.names(""))
 	assert.NotContains(t, b.names(dir.Keys), (today-13).String()+".key")
 	assert.NotContains(t, strings.Join(b.names(dir.Journal), " "), (today - 13).String())
-	<-s.rounds.busy
-	s.unlock()
+	s.rounds.files.busy.Unlock()
+	s.mu.Unlock()
 	unlock()
 	b.pass(s, time.Minute)
 	assert.Equal(t, "3 a\n", b.rooms(today-13), "what expired is counted")
@@ -253,7 +253,7 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 		b.pass(s, time.Minute)
 		before := b.key(today - 3)
 		if !ends {
-			s.rounds.busy <- struct{}{} // a round that began before it hangs
+			s.rounds.files.busy.Lock() // a round that began before it hangs
 			b.set(b.now.Add(time.Minute))
 			patience := s.rounds.patience
 			s.rounds.patience = time.Millisecond
@@ -264,7 +264,7 @@ func TestPurgeDayBeforeTheNextLine(t *testing.T) {
 		require.NoError(t, err)
 		b.feed(f, s, users(today-3, "a", 9, 9))
 		if !ends {
-			<-s.rounds.busy
+			s.rounds.files.busy.Unlock()
 			b.pass(s, time.Minute)
 		}
 		require.NoError(t, s.Close())

@@ -127,8 +127,8 @@ func untilDeadline(now time.Time) time.Duration {
 
 // Tell counts people in groups, from records that the filter made; see filter.Holder.
 func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
-	s.lock()
-	defer s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var d *dir.Dir
 	if p := s.dir.Load(); p != nil {
 		d = p.Dir
@@ -139,8 +139,8 @@ func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
 
 // Hold writes held lines, see groups.Groups.Hold.
 func (s *Store) Hold(day civil.Day, hour int, lines []byte) (rest []byte, err error) {
-	s.lock()
-	defer s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return lines, s.lines.openErr

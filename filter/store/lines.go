@@ -29,8 +29,8 @@ func (s *Store) AppendHour(day civil.Day, hour int, lines []byte) (int, error) {
 
 func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 	day := at.Day
-	s.lock()
-	defer s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return 0, s.lines.openErr

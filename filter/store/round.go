@@ -9,8 +9,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// rounds is the state of the once-a-minute work. It belongs to the goroutine that holds
-// Store.work, except files, which belong to the round that runs.
+// rounds is the state of the once-a-minute work. While a round runs, it owns lastDone.
 type rounds struct {
 	patience time.Duration // how long Tick waits for a round
 	running  chan struct{} // closed when the current round ends, nil if there is none
@@ -19,8 +18,14 @@ type rounds struct {
 	lastRun, lastHourly time.Time // start of the last round, and of the last hourly one
 	lastHourlyDay       civil.Day
 
-	busy  chan struct{} // full while files is in use
-	files *counts.Files
+	files roomFiles
+}
+
+// roomFiles are the room files. A round works on them while lines are written, and hangs
+// if the disk does.
+type roomFiles struct {
+	busy dir.Turn // guards what follows; CountExpired does not need it
+	*counts.Files
 }
 
 // await reports whether no round is running, after waiting for one at most patience.
@@ -51,9 +56,9 @@ type roundDone struct {
 }
 
 func (s *Store) run(r round) roundDone {
-	files := s.rounds.files
-	s.rounds.busy <- struct{}{}
-	defer func() { <-s.rounds.busy }()
+	files := &s.rounds.files
+	files.busy.Lock()
+	defer files.busy.Unlock()
 	s.registry.Update(r.d.Dir, r.now, r.hourly)
 	if r.d.unrecorded.Load() {
 		r.d.recordBounds()

@@ -20,6 +20,7 @@ import (
 	"hushpipe/filter/registry"
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
+	"hushpipe/filter/trafficlog"
 	"hushpipe/format/civil"
 )
 
@@ -54,21 +55,22 @@ type Store struct {
 	days
 	secrets
 	keeper *retention.Keeper
-	countWork
-	reporting
-
-	groups *grouping // nil: no lines are held back
-
-	work   chan struct{} // full while a method uses the fields below, or journals
-	lines  lineState
-	rounds rounds
+	ledger *counts.Ledger
 	hits   hits
+	groups *grouping // nil: no lines are held back
+	reporting
+	work
 }
 
-// countWork counts the rooms of a Store; the files belong to rounds.
-type countWork struct {
-	ledger   *counts.Ledger
-	journals *counts.Journals // of this process
+// work is what one method of a Store uses at a time. The method holds mu while it waits for
+// the disk, so if the disk hangs, so do the first Tick of Open, which others must not wait
+// for, and at the end of the process Append.
+type work struct {
+	mu          dir.Turn             // guards what follows
+	journals    *counts.Journals     // of this process
+	hitJournals *trafficlog.Journals // nil: traffic is not counted
+	lines       lineState
+	rounds      rounds
 }
 
 // reporting is what status, metrics and the operator see of a Store.
@@ -116,7 +118,8 @@ func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{cfg: cfg, work: make(chan struct{}, 1)}
+	s := &Store{cfg: cfg}
+	s.mu, s.rounds.files.busy = dir.NewTurn(), dir.NewTurn()
 	s.days.init(cfg.Now, cfg.Keep)
 	s.hours = cfg.Bounds != nil && cfg.Bounds.Hours > 0
 	s.report = dir.NewReporter(cfg.Say, cfg.Now)
@@ -141,8 +144,7 @@ func newStore(cfg Config) *Store {
 	if !cfg.Secret {
 		s.hasher.Store(rooms.NewHasher(nil))
 	}
-	s.journals, s.rounds.files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.counted, OthersLive: s.registry.OthersLive, Secret: s.roomSecret, Report: s.report}, s.keys.Known))
-	s.rounds.busy = make(chan struct{}, 1)
+	s.journals, s.rounds.files.Files, s.ledger = counts.New(cfg.counting(counts.Config{Finish: cfg.Finish, Window: s.counted, OthersLive: s.registry.OthersLive, Secret: s.roomSecret, Report: s.report}, s.keys.Known))
 	s.initGroups()
 	s.initTraffic()
 	s.keeper = retention.NewKeeper(retention.KeeperConfig{Path: cfg.Path, Keep: cfg.Keep, Now: cfg.Now, Report: s.report,
@@ -163,8 +165,8 @@ func (cfg Config) counting(c counts.Config, known func(*dir.Dir, civil.Day) (*ps
 
 // Count counts room records of lines that have been written.
 func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
-	s.lock()
-	defer s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var d *dir.Dir
 	if p := s.dir.Load(); p != nil {
 		d = p.Dir
@@ -175,8 +177,8 @@ func (s *Store) Count(day civil.Day, keyID [8]byte, records []byte) {
 // Tick opens DIR if that failed before, and starts a round once a minute; the round
 // runs while lines are written. Tick returns the delay until the next call.
 func (s *Store) Tick() time.Duration {
-	s.lock()
-	defer s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return retryOpen
@@ -231,7 +233,7 @@ func (s *Store) Settle(ctx context.Context) {
 			s.forget(d.Dir)
 			err = dir.Join(s.journals.Flush(d.Dir), s.flushGroups(d), s.flushTraffic(d))
 		}
-		s.unlock()
+		s.mu.Unlock()
 		if d != nil && dir.Cause(err) == 0 {
 			return // settled, or never to be
 		}
@@ -251,7 +253,7 @@ func (s *Store) Close() error {
 	if err := s.tryLock(); err != nil {
 		return err
 	}
-	defer s.unlock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return s.lines.openErr
@@ -261,6 +263,8 @@ func (s *Store) Close() error {
 	if s.rounds.running != nil {
 		<-s.rounds.running
 	}
+	s.rounds.files.busy.Lock()
+	defer s.rounds.files.busy.Unlock()
 	if !d.Moved() {
 		s.keys.Restore(d.Dir)
 	}
@@ -275,20 +279,12 @@ func (s *Store) Close() error {
 	return dir.Join(err, d.close())
 }
 
-// lock waits until no other method works on the disk. Open may still do so, and at the
-// end of the process a method that waits for a disk that hangs.
-func (s *Store) lock() { s.work <- struct{}{} }
-
-func (s *Store) unlock() { <-s.work }
-
-// tryLock is lock, giving up after patience.
+// tryLock locks s.mu, giving up after patience.
 func (s *Store) tryLock() error {
-	select {
-	case s.work <- struct{}{}:
-		return nil
-	case <-time.After(patience):
+	if !s.mu.LockWithin(patience) {
 		return errSlow(s.cfg.Path)
 	}
+	return nil
 }
 
 func errSlow(path string) error {
@@ -368,9 +364,9 @@ func (s *Store) reopen(old *place) *place {
 	s.journals.Flush(d.Dir)
 	s.flushGroups(d)
 	s.flushTraffic(d)
-	s.rounds.busy <- struct{}{}
+	s.rounds.files.busy.Lock()
 	s.rounds.files.Keep(d.Dir, 0)
-	<-s.rounds.busy
+	s.rounds.files.busy.Unlock()
 	old.close()
 	return d
 }

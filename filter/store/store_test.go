@@ -379,7 +379,7 @@ func TestExactlyTheDaysOfTheRetention(t *testing.T) {
 				}
 				first := max(today-1, d+1-civil.Day(keep)+1)
 				assert.Equal(t, span(first, d+1), b.logDays())
-				require.LessOrEqual(t, held(s.rounds.files, "unions"), 4)
+				require.LessOrEqual(t, held(s.rounds.files.Files, "unions"), 4)
 				require.LessOrEqual(t, held(s.journals, "own"), int(keep)+2)
 			}
 			last := today + 20
@@ -617,7 +617,7 @@ func TestManyDays(t *testing.T) {
 	for d := civil.Day(0); d < days; d++ {
 		assert.Equal(t, "3 a\n", b.rooms(today-d))
 	}
-	assert.LessOrEqual(t, held(s.rounds.files, "unions"), 3)
+	assert.LessOrEqual(t, held(s.rounds.files.Files, "unions"), 3)
 }
 
 // Through the queue, with its own goroutine: what the race detector watches.
@@ -651,7 +651,7 @@ func TestRoundHoldsUpNoLine(t *testing.T) {
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 2))
 	s.rounds.patience = 0
-	s.rounds.busy <- struct{}{} // as a round that does not come back
+	s.rounds.files.busy.Lock() // as a round that does not come back
 	b.set(noon.Add(time.Minute))
 	assert.Equal(t, retryOpen, s.Tick())
 	b.feed(f, s, users(today, "a", 3, 4))
@@ -659,7 +659,7 @@ func TestRoundHoldsUpNoLine(t *testing.T) {
 	assert.Equal(t, retryOpen, s.Tick(), "not another one")
 	assert.Equal(t, 4, b.lines(today))
 	assert.Equal(t, none, b.rooms(today))
-	<-s.rounds.busy
+	s.rounds.files.busy.Unlock()
 	s.rounds.patience = time.Minute
 	assert.Equal(t, minute, s.Tick())
 	assert.Equal(t, "4 a\n", b.rooms(today))
@@ -679,14 +679,14 @@ func TestRoundHangsAtTheEnd(t *testing.T) {
 	require.NoError(t, os.Remove(b.path("journal")))
 	require.NoError(t, os.Rename(b.path("away"), b.path("journal")))
 	s.rounds.patience = 0
-	s.rounds.busy <- struct{}{}
+	s.rounds.files.busy.Lock()
 	b.set(noon.Add(time.Minute))
 	require.Equal(t, retryOpen, s.Tick())
 	b.feed(f, s, users(today, "b", 1, 1))
 	closed := make(chan error)
 	go func() { closed <- s.Close() }()
 	require.Eventually(t, func() bool { return b.counts(today-1).String() == "3 a\n" }, 10*time.Second, time.Millisecond)
-	<-s.rounds.busy
+	s.rounds.files.busy.Unlock()
 	require.NoError(t, <-closed)
 	assert.Equal(t, "2 a\n1 b\n", b.rooms(today))
 	assert.Equal(t, "3 a\n", b.rooms(today-1))
@@ -700,11 +700,11 @@ func TestRoundOfADirThatWasReplaced(t *testing.T) {
 	f := b.newFilter(s)
 	old := s.dir.Load()
 	s.rounds.patience = 0
-	s.rounds.busy <- struct{}{}
+	s.rounds.files.busy.Lock()
 	b.set(noon.Add(time.Minute))
 	require.Equal(t, retryOpen, s.Tick())
 	require.NoError(t, os.RemoveAll(b.dir))
-	<-s.rounds.busy
+	s.rounds.files.busy.Unlock()
 	b.feed(f, s, users(today, "a", 1, 2))
 	<-s.rounds.running
 	assert.NotSame(t, old, s.dir.Load())

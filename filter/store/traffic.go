@@ -14,11 +14,10 @@ import (
 	"hushpipe/format/civil"
 )
 
-// hits is the state of a Store's traffic figures.
+// hits is the state of a Store's traffic figures except the journals, which belong to work.
 type hits struct {
-	journals *trafficlog.Journals // nil: traffic is not counted
-	files    *trafficlog.Files
-	killed   killedBefore
+	files  *trafficlog.Files
+	killed killedBefore
 }
 
 // killedBefore holds what killed processes had counted just before this one started:
@@ -40,7 +39,7 @@ func (s *Store) initTraffic() {
 	cfg.Key, cfg.Forget = s.lineKey, s.forget
 	journals, files := trafficlog.New(cfg)
 	if s.hits.files = files; s.cfg.Traffic != nil {
-		s.hits.journals = journals
+		s.hitJournals = journals
 	}
 }
 
@@ -82,16 +81,16 @@ func knownOnDisk(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
 
 // Hit adds the traffic of a batch to the figures of a day; see filter.HitSink.
 func (s *Store) Hit(day civil.Day, part traffic.Part, hits []byte) {
-	s.lock()
-	defer s.unlock()
-	if s.hits.journals == nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hitJournals == nil {
 		return
 	}
 	var d *dir.Dir
 	if p := s.dir.Load(); p != nil {
 		d = p.Dir
 	}
-	s.hits.journals.Add(d, day, part, hits)
+	s.hitJournals.Add(d, day, part, hits)
 }
 
 // Repeats returns the lines of a day that a killed process has counted already, nil for
@@ -127,7 +126,7 @@ func (s *Store) readKilled(d *place) {
 	default:
 	}
 	var of *trafficlog.Killed
-	if s.hits.journals != nil && s.lines.afterKill {
+	if s.hitJournals != nil && s.lines.afterKill {
 		of = s.hits.files.ReadKilled(d.Dir)
 	}
 	k.mu.Lock()
@@ -147,15 +146,15 @@ func (s *Store) readKilled(d *place) {
 }
 
 func (s *Store) flushTraffic(d *place) error {
-	if s.hits.journals == nil {
+	if s.hitJournals == nil {
 		return nil
 	}
-	return s.hits.journals.Flush(d.Dir)
+	return s.hitJournals.Flush(d.Dir)
 }
 
 // refreshTraffic updates the days' files, if this process is the one that writes them.
 func (s *Store) refreshTraffic(d *place) error {
-	if s.hits.journals == nil {
+	if s.hitJournals == nil {
 		return nil
 	}
 	return s.hits.files.Update(d.Dir)
@@ -164,7 +163,7 @@ func (s *Store) refreshTraffic(d *place) error {
 // finishTraffic is refreshTraffic at the end of the process, after the journals are
 // closed.
 func (s *Store) finishTraffic(d *place) error {
-	if s.hits.journals == nil {
+	if s.hitJournals == nil {
 		return nil
 	}
 	return s.hits.files.Finish(d.Dir, s.cfg.Finish)
@@ -195,18 +194,18 @@ const expirePatience = 2 * time.Second
 
 // forgetTraffic drops from memory the days that were erased or purged by name.
 func (s *Store) forgetTraffic(days map[civil.Day]bool) {
-	if s.hits.journals != nil {
-		s.hits.journals.Forget(days)
+	if s.hitJournals != nil {
+		s.hitJournals.Forget(days)
 	}
 	s.hits.files.Forget(days)
 }
 
 // closeTraffic closes the journals.
 func (s *Store) closeTraffic() error {
-	if s.hits.journals == nil {
+	if s.hitJournals == nil {
 		return nil
 	}
-	return s.hits.journals.Close()
+	return s.hitJournals.Close()
 }
 
 // KeepTraffic writes the traffic figures of days that have no journals; nil means none.
@@ -219,7 +218,7 @@ func (s *Store) KeepTraffic(days *traffic.Days, anew bool) error {
 	if err := s.tryLock(); err != nil {
 		return err
 	}
-	defer s.unlock()
+	defer s.mu.Unlock()
 	d := s.usable()
 	if d == nil {
 		return s.lines.openErr

@@ -95,7 +95,7 @@ func (b *bed) figures(day civil.Day) string { return b.read(dir.Traffic, dir.Tra
 // has their locks.
 func (b *bed) killHits(s *Store) {
 	before := b.typed()
-	s.hits.journals.Close()
+	s.hitJournals.Close()
 	s.hits.files.Resign()
 	for name, text := range before {
 		require.NoError(b, os.WriteFile(b.path(dir.Journal, name), text, 0o600))
@@ -301,9 +301,9 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 		"the end of the input": {func(b *bed, s *Store) { s.Settle(context.Background()) }, ""},
 		"another DIR": {func(b *bed, s *Store) {
 			require.NoError(b, os.Rename(b.dir, b.dir+".away"))
-			s.lock()
+			s.mu.Lock()
 			s.reopen(s.dir.Load())
-			s.unlock()
+			s.mu.Unlock()
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,13 +312,13 @@ func TestTrafficOfAnErasedDay(t *testing.T) {
 			b.feedHits(b.hitFilter(s), s, hitLine(old, 36000, 1, 1), hitLine(old, 36001, 2, 1))
 			b.pass(s, time.Minute)
 			require.Contains(t, b.figures(old), "total 2 2 ")
-			s.rounds.busy <- struct{}{} // a round that began before hangs, and sees the mark
+			s.rounds.files.busy.Lock() // a round that began before hangs, and sees the mark
 			b.set(b.now.Add(time.Minute))
 			s.rounds.patience = time.Millisecond
 			s.Tick()
 			_, _, err := PurgeDay(b.cfg.Directory, old)
 			require.NoError(t, err)
-			<-s.rounds.busy
+			s.rounds.files.busy.Unlock()
 			<-s.rounds.running
 			tt.then(b, s)
 			require.NoError(t, s.Close())

@@ -68,7 +68,7 @@ func TestOneProcessHoldsThePairs(t *testing.T) {
 	}
 	holders := func() (n int) {
 		for _, s := range all {
-			if held(s.rounds.files, "unions") > 0 {
+			if held(s.rounds.files.Files, "unions") > 0 {
 				n++
 			}
 		}
@@ -190,7 +190,7 @@ func TestWriterIsStopped(t *testing.T) {
 	b.pass(other, 14*24*time.Hour)
 	assert.Empty(t, b.names(dir.Journal))
 	assert.Equal(t, "3 a\n", b.rooms(today))
-	assert.Zero(t, held(other.rounds.files, "unions"))
+	assert.Zero(t, held(other.rounds.files.Files, "unions"))
 	b.feed(f, other, users(today+14, "a", 1, 1))
 	require.NoError(t, other.Close())
 	assert.Equal(t, none, b.rooms(today+14))
@@ -215,7 +215,7 @@ func TestExpiredDayWaitsBesideTheWriter(t *testing.T) {
 	require.NoError(t, os.Remove(b.path(dir.Rooms)))
 	b.pass(other, time.Minute)
 	assert.Equal(t, "3 a\n", b.rooms(today))
-	assert.Zero(t, held(other.rounds.files, "unions"))
+	assert.Zero(t, held(other.rounds.files.Files, "unions"))
 	runtime.KeepAlive(writer)
 }
 
@@ -226,10 +226,10 @@ func TestUnionsAreReleased(t *testing.T) {
 	s := b.open()
 	b.pairs(s, today, 1, 100_000)
 	b.pass(s, time.Minute)
-	require.Equal(t, 1, held(s.rounds.files, "unions"))
+	require.Equal(t, 1, held(s.rounds.files.Files, "unions"))
 	with := heap()
 	b.pass(s, 2*24*time.Hour)
-	assert.Zero(t, held(s.rounds.files, "unions"))
+	assert.Zero(t, held(s.rounds.files.Files, "unions"))
 	assert.Less(t, heap(), with-1_000_000)
 	assert.Equal(t, "100000 a\n", b.rooms(today))
 	runtime.KeepAlive(s)
