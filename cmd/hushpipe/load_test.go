@@ -430,6 +430,7 @@ func hitsIn(t *testing.T, dir string) map[string]int {
 // httpd logs after it has answered, and its stop would cut that off.
 func (l *load) settle(dir string) {
 	l.h.t.Helper()
+	const rest = 8 * time.Second // without a new line
 	var last int64
 	quiet := time.Now()
 	await(l.h.t, func() bool {
@@ -445,7 +446,7 @@ func (l *load) settle(dir string) {
 		if size != last {
 			last, quiet = size, time.Now()
 		}
-		return l.missing(found) == 0 || time.Since(quiet) > patience/4
+		return l.missing(found) == 0 || time.Since(quiet) > rest
 	}, "the files do not come to rest")
 }
 

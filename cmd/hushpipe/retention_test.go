@@ -170,7 +170,7 @@ func TestOthersHoldNothingUp(t *testing.T) {
 	began := time.Now()
 	out, err := n.command("purge", dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Less(t, time.Since(began), 10*time.Second)
+	require.Less(t, time.Since(began), gone)
 	require.NotEmpty(t, ofDay(t, dir, today))
 
 	n.awaitDay(today + 1)
@@ -239,11 +239,7 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 			}, "expired files are there")
 			assert.Less(t, time.Since(midnight), gone)
 			f.repair(d)
-			repaired := time.Now()
-			for len(left()) > 0 && time.Since(repaired) < gone {
-				time.Sleep(100 * time.Millisecond)
-			}
-			require.Empty(t, left())
+			awaitFor(t, gone, func() bool { return len(left()) == 0 }, "what could not be deleted is there")
 			l.stdin.Close()
 			l.wait()
 		})
@@ -291,19 +287,13 @@ func TestKeysOnADiskThatHangs(t *testing.T) {
 	thaw := d.freeze()
 	second := n.logger("--keep", "1d", "--keys", keys, dir)
 	n.write(second, "/http-bind?room=b")
-	began := time.Now()
 	await(t, func() bool { return strings.Contains(written(dir), "room=b") }, "the line of a logger that starts")
-	require.Less(t, time.Since(began), 5*time.Second)
 	n.awaitDay(today + 1)
-	began = time.Now()
+	began := time.Now()
 	await(t, func() bool { return len(ofDay(t, dir, today)) == 0 }, "expired lines are there")
 	require.Less(t, time.Since(began), gone)
 	thaw()
-	began = time.Now()
-	for len(ofDay(t, d.dir, today)) > 0 && time.Since(began) < gone {
-		time.Sleep(100 * time.Millisecond)
-	}
-	require.Empty(t, ofDay(t, d.dir, today), "%s", first.said)
+	awaitFor(t, gone, func() bool { return len(ofDay(t, d.dir, today)) == 0 }, "an expired key is there")
 	require.Equal(t, 0, first.end(), first.said)
 	second.end()
 }
