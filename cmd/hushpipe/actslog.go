@@ -1,5 +1,7 @@
 package main
 
+// Entries in acts.log: who revealed, searched or erased lines by hand, and why.
+
 import (
 	"fmt"
 	"math"
@@ -12,26 +14,27 @@ import (
 	"hushpipe/format/civil"
 )
 
-// actor is who does something by hand, and why.
+// actor is the person who runs reveal, find or erase.
 type actor struct {
-	what   string // acts.Reveal, Find or Erase; "" where nobody is looked for
+	what   string // acts.Reveal, Find or Erase; "" if the command looks for nobody
 	login  string
 	reason string
 }
 
-// newActor returns who runs the command, and says so where a part of the reason is left
-// out: what may be an address, a telephone or the name of a client, and whom is looked for.
-func newActor(what, reason string, whom []string, log *messageLog) actor {
-	clean := filter.Reason(reason, whom...)
+// newActor returns the person who runs the command. acts.log keeps the reason for three
+// years, so newActor removes from it the names, and whatever may be an address, a
+// telephone number or the name of a client. It logs a note if it removed anything.
+func newActor(what, reason string, names []string, log *messageLog) actor {
+	clean := filter.Reason(reason, names...)
 	if clean != reason {
 		log.notef("--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
 	}
 	return actor{what, loginID(), clean}
 }
 
-// loginID returns the user id of who logged in, whoever the process is by sudo or su
-// now: by the kernel's record of the session (proc_pid_loginuid(5)), or where it keeps
-// none by sudo's. "-" means nobody, as in a job of cron.
+// loginID returns the user id with which the person logged in, even after sudo or su:
+// the one that the kernel records for the session (proc_pid_loginuid(5)), or else the
+// one that sudo passes on. "-" means that nobody logged in, as in a cron job.
 func loginID() string {
 	text, err := os.ReadFile("/proc/self/loginuid")
 	id := string(text)
@@ -47,12 +50,13 @@ func loginID() string {
 // dirAction is what an act did in one directory.
 type dirAction struct {
 	path  string
-	terms *policies.Terms // nil: it is not a stream of a policy
+	terms *policies.Terms // nil if the directory is not a stream of a policy
 	days  []civil.Day
 	lines int
 }
 
-// allows returns an error where a policy does not allow the act, or asks for a reason.
+// allows returns an error if the policy does not allow the act, or requires a reason
+// and there is none.
 func (a *actor) allows(path string, terms *policies.Terms) error {
 	if terms == nil || a.what == "" {
 		return nil
@@ -74,8 +78,8 @@ func (a *actor) allows(path string, terms *policies.Terms) error {
 	return nil
 }
 
-// note notes the act in acts.log, once in each DIR, before anybody sees anything or
-// anything is changed.
+// note writes the actions to acts.log, one entry for each DIR. The caller does so
+// before it prints or changes anything.
 func (a *actor) note(actions []dirAction) error {
 	var homes []string
 	byHome := map[string]*acts.Act{}

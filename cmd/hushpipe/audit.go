@@ -44,7 +44,7 @@ func auditCommand(log *messageLog) *cobra.Command {
   hushpipe audit --json /var/log/hushpipe | jq '.rows[].verdict'`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			other := auditOther(apache, nginx) // the server is asked before this process is confined
+			other := auditOther(apache, nginx) // runs the server's program, so before confinement
 			s := &auditBuilder{Subject: audit.Subject{Path: args[0], Now: now(), Read: &atomic.Int64{}}, keys: keys}
 			confineReader(s.places(), "")
 			if err := audit.CheckUsed(args[0]); err != nil {
@@ -88,7 +88,7 @@ func claimsAre(n int) string {
 	return fmt.Sprintf("%d claims are", n)
 }
 
-// auditBuilder is an audit.Subject in the making.
+// auditBuilder collects what audit.New needs.
 type auditBuilder struct {
 	audit.Subject
 	keys string // --keys
@@ -99,7 +99,7 @@ func (s *auditBuilder) places() []string {
 	places := []string{s.Path, s.keys, registry.KeysOf(s.Path)}
 	if d, err := dir.Open(s.Path, dir.Options{}); err == nil {
 		defer d.Close()
-		earlier, _ := registry.KeyDirs(d) // the audit says what is wrong
+		earlier, _ := registry.KeyDirs(d) // the audit reports the error
 		places = append(places, earlier...)
 		below, _ := d.Nested()
 		for _, name := range below {
@@ -109,7 +109,8 @@ func (s *auditBuilder) places() []string {
 	return places
 }
 
-// findClaims takes what is claimed of DIR from what its processes recorded: a policy, or flags.
+// findClaims derives the claims about DIR from what its processes recorded: a policy,
+// or flags.
 func (s *auditBuilder) findClaims(log *messageLog) error {
 	_, text, err := policies.Last(s.Path)
 	if err == nil {
@@ -121,13 +122,13 @@ func (s *auditBuilder) findClaims(log *messageLog) error {
 	return s.claimByFlags(s.Path)
 }
 
-// auto is the way in which lines of no recorded format are read.
+// auto proves lines whose format was not recorded.
 func auto(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (audit.Proof, error) {
 	o := &filterFlags{formatFlags: formatFlags{format: "auto"}}
 	return o.way(cipher, day, isOpen)
 }
 
-// way is the audit.Way of lines that the flags shape.
+// way proves lines that were written with these flags. It is an audit.Way.
 func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day, _ func(pseudonym.Group) bool) (audit.Proof, error) {
 	var cfg filter.Config
 	var err error
@@ -149,7 +150,7 @@ func (o *filterFlags) way(cipher *pseudonym.Cipher, day civil.Day, _ func(pseudo
 	return filter.NewProof(cfg, late, cipher, day), nil
 }
 
-// claimByFlags takes the claims of a DIR that was made by flags.
+// claimByFlags adds the claims about a DIR that is written with flags.
 func (s *auditBuilder) claimByFlags(path string) error {
 	o := &filterFlags{ip: "ipcrypt", keep: calendar.DefaultPeriod.String(), formatFlags: formatFlags{format: "auto"},
 		roomFlags: roomFlags{rooms: []string{"jitsi"}, roomHash: "sha1", countV6: 128}}
@@ -180,7 +181,7 @@ func (s *auditBuilder) claimByFlags(path string) error {
 	return nil
 }
 
-// earlierFlags has the lines of DIR itself tried by all flags that it records.
+// earlierFlags lets the audit try all recorded flags on the lines of DIR itself.
 func earlierFlags(st *audit.Stream) {
 	log, unread := registry.ReadFlagsLog(st.Path)
 	st.ByFlags = true
@@ -190,7 +191,7 @@ func earlierFlags(st *audit.Stream) {
 		for _, flags := range list {
 			r := recordedSettings{dir: st.Path, Settings: registry.Settings{Flags: flags}}
 			o, err := r.flags()
-			if err != nil { // of a newer version
+			if err != nil { // a newer version recorded them
 				known = false
 				continue
 			}
@@ -200,14 +201,15 @@ func earlierFlags(st *audit.Stream) {
 	}
 }
 
-// isLog reports whether a file is one of lines, as it is or rotated.
+// isLog reports whether a file holds lines, rotated or not.
 func isLog(e fs.DirEntry) bool {
 	_, _, ok := dir.ParseLog(e.Name())
 	return ok
 }
 
-// claimByPolicy takes the claims of a DIR that a policy rules, and of what else lies there: of
-// DIR itself, and of streams that have left the policy, each by the rule that it records.
+// claimByPolicy adds the claims about a DIR with a policy, and about the other
+// directories in it: DIR itself, and streams that have left the policy, each by its own
+// recorded rule.
 func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	p, mistakes := policy.Parse(text)
 	if len(mistakes) > 0 {
@@ -215,8 +217,8 @@ func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	}
 	s.Claims = claims.OfPolicy(p)
 	home := audit.Stream{Path: s.Path, Keys: s.keys, Ways: []audit.Way{auto}}
-	entries, _ := os.ReadDir(s.Path)         // what is wrong there is said elsewhere
-	if slices.ContainsFunc(entries, isLog) { // of the time before the policy
+	entries, _ := os.ReadDir(s.Path)         // audit.New reports errors
+	if slices.ContainsFunc(entries, isLog) { // lines from before the policy
 		earlierFlags(&home)
 		s.addFormer(home)
 	} else {
@@ -261,14 +263,14 @@ func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	return nil
 }
 
-// earlier returns what an audit.Stream has of the policies that ran on DIR before p, by the
-// name of the stream.
+// earlier returns, for a stream's name, the function audit.Stream.Earlier: how the
+// policies before p wrote the lines of a day.
 func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) func(stream string) func(civil.Day) ([]audit.Way, bool) {
 	history, err := policies.ReadLogOf(o.dir)
 	texts := map[string]*policy.Policy{p.Digest(): p}
 	for _, e := range history {
 		if texts[e.Digest] == nil {
-			texts[e.Digest], _ = e.Policy(d) // nil: it is gone
+			texts[e.Digest], _ = e.Policy(d) // nil if its file is gone
 		}
 	}
 	return func(stream string) func(civil.Day) ([]audit.Way, bool) {
@@ -300,7 +302,7 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) fun
 	}
 }
 
-// addFormer takes the claims of a directory that no process writes to any more.
+// addFormer adds the claims about a directory that no process writes to any more.
 func (s *auditBuilder) addFormer(st audit.Stream) {
 	in := statement.InStream(st.Name)
 	s.Streams = append(s.Streams, st)
@@ -317,7 +319,7 @@ func (o *filterFlags) waysOf(p *policy.Policy, i int, log *messageLog) (ways []a
 			ways = append(ways, o.wayOf(p, i, written, log))
 		}
 	}
-	if ways == nil || p.Format == "auto" { // lines of JSON, too
+	if ways == nil || p.Format == "auto" { // auto also reads JSON
 		ways = append(ways, o.wayOf(p, i, of.Format, log))
 	}
 	return ways
@@ -358,7 +360,7 @@ func (o *filterFlags) wayOf(p *policy.Policy, i int, as string, log *messageLog)
 	}
 }
 
-// auditOther looks at what servers write past hushpipe.
+// auditOther looks for what the servers write past hushpipe.
 func auditOther(apache, nginx bool) (rows []audit.Row) {
 	if apache {
 		rows = append(rows, (&serverCheck{}).audit("httpd", (*serverCheck).apache, "/var/log/apache2", "/var/log/httpd"))
@@ -375,8 +377,8 @@ func auditOther(apache, nginx bool) (rows []audit.Row) {
 
 const noOtherLogs = "nothing writes addresses past hushpipe"
 
-// audit is a check of a server as a row of an audit. Old logs lie where the server
-// writes others, or in one of the usual directories.
+// audit returns the check of a server as a row of an audit. It looks for old logs where
+// the server writes logs now, and in the usual directories.
 func (c *serverCheck) audit(server string, check func(*serverCheck, []string) error, usual ...string) audit.Row {
 	c.out = io.Discard
 	err := check(c, nil)
@@ -413,7 +415,8 @@ func (c *serverCheck) audit(server string, check func(*serverCheck, []string) er
 	return row
 }
 
-// appendAudit draws a for people: first what is claimed of DIR, then of each stream.
+// appendAudit appends a as text for people: first the claims about DIR, then those
+// about each stream.
 func appendAudit(dst []byte, a *audit.Audit) []byte {
 	d := &drawing{dst}
 	d.linef("%s: %s read, %s", a.Dir, prose.Plural(a.Lines, "line"), size(a.Bytes))
@@ -459,10 +462,10 @@ func appendAudit(dst []byte, a *audit.Audit) []byte {
 	return bytes.Map(printable, d.text)
 }
 
-// shownFaults is how many faults of a claim people see.
+// shownFaults is the number of faults that the text shows for each claim.
 const shownFaults = 10
 
-// claim draws a row: the claim in a word, the verdict, and behind them the text.
+// claim draws a row: the claim's name, the verdict, and the text beside them.
 func (d *drawing) claim(r *audit.Row) {
 	d.linef("")
 	indent := strings.Repeat(" ", 26)

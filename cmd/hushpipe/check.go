@@ -20,7 +20,7 @@ import (
 	"hushpipe/format/serverconf"
 )
 
-// checkPatience is how long a server or a logger may take to test itself.
+// checkPatience is how long a server or a logger may take to test its configuration.
 const checkPatience = 10 * time.Second
 
 func checkCommand() *cobra.Command {
@@ -55,15 +55,15 @@ func checkCommand() *cobra.Command {
 type serverCheck struct {
 	out      io.Writer
 	logs     []serverconf.Log
-	bypasses []bypass // directives that write past hushpipe
-	wrong    int      // hushpipe lines that do not work
+	bypasses []bypass
+	wrong    int // directives that run hushpipe and do not work
 	good     int
-	command  string // the command of a good hushpipe line, up to its DIR
-	dir      string // and that
+	command  string // of a directive that works, up to its DIR
+	dir      string // of that directive
 
-	awaited  time.Duration     // for readers of FIFOs
-	writers  map[string]writer // by DIR, the first line of httpd's
-	verdicts map[int]verdict   // of httpd's lines that run hushpipe, by the index in logs
+	awaited  time.Duration     // time spent on waiting for readers of FIFOs
+	writers  map[string]writer // by DIR, the first of httpd's directives
+	verdicts map[int]verdict   // of httpd's directives that run hushpipe, by index in logs
 }
 
 // bypass is a directive that writes addresses past hushpipe.
@@ -72,10 +72,11 @@ type bypass struct {
 	what, instead string
 }
 
-// serverOutput is what a server says of its configuration.
+// serverOutput is what a server prints about its configuration.
 type serverOutput struct{ stdout, stderr string }
 
-// serverCommand finds a program that is not in the PATH of ordinary users, too.
+// serverCommand returns the given command, or else looks for the program, also in the
+// directories that are not in the PATH of ordinary users.
 func serverCommand(given []string, names ...string) ([]string, error) {
 	if len(given) > 0 {
 		return given, nil
@@ -90,7 +91,7 @@ func serverCommand(given []string, names ...string) ([]string, error) {
 	return nil, fmt.Errorf("neither %s is installed; hint: name the server's command behind the flag", strings.Join(names, " nor "))
 }
 
-// ask runs a command with further arguments and an input.
+// ask runs a command with additional arguments and this stdin.
 func ask(command []string, input string, args ...string) (serverOutput, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
 	defer cancel()
@@ -113,7 +114,7 @@ func ask(command []string, input string, args ...string) (serverOutput, error) {
 	return out, fmt.Errorf("%s refuses its configuration: %s%s", filepath.Base(argv[0]), oneLine(out.stderr), rootHint())
 }
 
-// unwrapExec strips the name that package os/exec puts into an error.
+// unwrapExec removes the program's name that package os/exec puts into an error.
 func unwrapExec(err error) error {
 	var notFound *exec.Error
 	if errors.As(err, &notFound) {
@@ -122,7 +123,7 @@ func unwrapExec(err error) error {
 	return dir.Bare(err)
 }
 
-// rootHint is a hint for those who are not.
+// rootHint is the hint to run check as root, "" for root.
 func rootHint() string {
 	if os.Geteuid() == 0 {
 		return ""
@@ -130,7 +131,7 @@ func rootHint() string {
 	return "; hint: run this as root, as the server starts"
 }
 
-// oneLine is the end of what a program said.
+// oneLine joins the last three lines of a program's output.
 func oneLine(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 	for i, line := range lines {
@@ -139,7 +140,7 @@ func oneLine(text string) string {
 	return strings.Join(lines[max(0, len(lines)-3):], "; ")
 }
 
-// hushpipe says what a test of a line that runs it has shown.
+// hushpipe prints the result for a directive that runs hushpipe.
 func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	if v.clear != "" {
 		c.addBypass(log, "keeps addresses as they are, by --ip "+v.clear, "leave out --ip "+v.clear)
@@ -161,7 +162,7 @@ func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
 	}
 }
 
-// addBypass names a directive that writes addresses past hushpipe.
+// addBypass records and prints a directive that writes addresses past hushpipe.
 func (c *serverCheck) addBypass(log serverconf.Log, what, instead string) {
 	c.bypasses = append(c.bypasses, bypass{log, what, instead})
 	c.printDirective(log)
@@ -180,12 +181,12 @@ func (c *serverCheck) printDirective(log serverconf.Log) {
 	fmt.Fprintf(c.out, "%s: %s\n", strings.Map(printable, where), strings.Map(printable, text))
 }
 
-// linef writes what there is to say of the directive named last.
+// linef prints a line about the directive that was printed last.
 func (c *serverCheck) linef(text string, args ...any) {
 	fmt.Fprintf(c.out, "    %s\n", strings.Map(printable, fmt.Sprintf(text, args...)))
 }
 
-// summarize says what was found in all.
+// summarize prints the overall result, and returns an error if anything is wrong.
 func (c *serverCheck) summarize() error {
 	if c.good+c.wrong == 0 {
 		fmt.Fprintln(c.out, "no directive runs hushpipe")

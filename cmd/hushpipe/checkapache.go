@@ -63,14 +63,14 @@ func (c *serverCheck) apache(given []string) error {
 	return errors.Join(refused, c.summarize())
 }
 
-// writer is a hushpipe line that writes to a DIR.
+// writer is a directive that runs hushpipe on a DIR.
 type writer struct {
 	log   serverconf.Log
-	flags map[string]string // that are given
+	flags map[string]string // those on its command line
 }
 
-// otherFlags is what another line before has otherwise that writes to the same DIR, "" for
-// nothing.
+// otherFlags names the flags in which this directive differs from an earlier one for
+// the same DIR, "" for none.
 func (c *serverCheck) otherFlags(log serverconf.Log, flags *pflag.FlagSet) string {
 	given := map[string]string{}
 	flags.Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
@@ -93,8 +93,9 @@ func (c *serverCheck) otherFlags(log serverconf.Log, flags *pflag.FlagSet) strin
 		first.log.File, first.log.Line, strings.Join(names, ", "))
 }
 
-// instead is a good hushpipe line that httpd uses for a virtual host without one of its
-// own (merge_config_log_state in mod_log_config.c).
+// instead returns the directive of the main server that works and that httpd uses for a
+// virtual host without one of its own (merge_config_log_state in mod_log_config.c), nil
+// if there is none.
 func (c *serverCheck) instead(log serverconf.Log) *serverconf.Log {
 	if log.Host == (serverconf.Place{}) || strings.EqualFold(log.Directive, "GlobalLog") {
 		return nil
@@ -108,12 +109,14 @@ func (c *serverCheck) instead(log serverconf.Log) *serverconf.Log {
 	return nil
 }
 
-// infoModules are where distributions have the module that prints a configuration.
+// infoModules are the paths at which distributions install mod_info, which prints a
+// configuration.
 var infoModules = []string{"", "modules/mod_info.so", "/usr/lib/apache2/modules/mod_info.so", "/usr/lib/apache2/mod_info.so",
 	"/usr/lib64/apache2/mod_info.so", "libexec/apache24/mod_info.so"}
 
-// apacheDump returns the configuration as serverconf.Apache takes it, and whether only
-// its active sections are in it. An error with it is why httpd would not start.
+// apacheDump returns the configuration in the form that serverconf.Apache reads, and
+// whether it contains the active sections only. If httpd prints its configuration but
+// would not start, apacheDump returns the reason as well.
 func apacheDump(command []string) (dump string, decided bool, err error) {
 	test := []string{"-t", "-D", "DUMP_CONFIG", "-D", "DUMP_RUN_CFG"}
 	for _, module := range infoModules {
@@ -140,8 +143,8 @@ func apacheDump(command []string) (dump string, decided bool, err error) {
 	return dump + out.stdout, false, errors.Join(err, unread)
 }
 
-// holdsClient reports whether lines of a LogFormat string name the client. What cannot
-// be understood may.
+// holdsClient reports whether lines of a LogFormat string contain the client. If the
+// string cannot be compiled, they may.
 func holdsClient(logFormat string) bool {
 	f, err := format.Compile(logFormat, time.UTC)
 	if err != nil {
@@ -157,7 +160,7 @@ func writesTo(target string) string {
 	return "writes addresses to " + target
 }
 
-// apacheLine is a directive that takes the same lines through hushpipe.
+// apacheLine returns a directive that sends the same lines through hushpipe.
 func (c *serverCheck) apacheLine(log serverconf.Log) string {
 	command := c.command
 	if log.Kind == serverconf.Error {
@@ -175,7 +178,7 @@ func (c *serverCheck) apacheLine(log serverconf.Log) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", log.Directive, serverconf.Quote("|"+command+" "+dir), log.Nickname, log.Rest))
 }
 
-// tryApache tests a line of httpd's configuration that runs hushpipe.
+// tryApache tests a directive of httpd that runs hushpipe.
 func tryApache(log serverconf.Log, line hushpipeArgs) verdict {
 	sample := ""
 	if line, ok := serverconf.Sample(log.Format); ok && log.Kind == serverconf.Access {

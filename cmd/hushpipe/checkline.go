@@ -17,7 +17,7 @@ import (
 	"hushpipe/format/serverconf"
 )
 
-// ownPath is where this program lies.
+// ownPath returns the path of this program.
 func ownPath() string {
 	if path, err := os.Executable(); err == nil {
 		return path
@@ -28,13 +28,14 @@ func ownPath() string {
 // hushpipeArgs is the command of a piped log that runs hushpipe.
 type hushpipeArgs struct {
 	argv  []string
-	at    int    // of hushpipe in argv
-	shell string // the whole of it, where a shell runs it
+	at    int    // index of hushpipe in argv
+	shell string // the whole command if a shell runs it, else ""
 }
 
-// hushpipeLine tells whether the target of a log is hushpipe. httpd knows "|" and "||",
-// which are the same, and "|$" for a shell (open_error_log in server/log.c,
-// ap_open_piped_log_ex and config_log_open in mod_log_config.c).
+// hushpipeLine reports whether the target of a log is hushpipe, and returns its
+// command. httpd treats "|" and "||" alike, and runs what follows "|$" in a shell
+// (open_error_log in server/log.c, ap_open_piped_log_ex and config_log_open in
+// mod_log_config.c).
 func hushpipeLine(target string) (line hushpipeArgs, ok bool) {
 	command, piped := strings.CutPrefix(target, "|")
 	if !piped {
@@ -48,7 +49,8 @@ func hushpipeLine(target string) (line hushpipeArgs, ok bool) {
 	return line, line.at >= 0
 }
 
-// reusable returns the command without the flags of a format, up to DIR, for another line.
+// reusable returns the DIR, and the part of the command before it without the flags of
+// a format, so that another directive can use it.
 func (l hushpipeArgs) reusable() (command, dir string) {
 	var kept []string
 	cmd := filterCommand(os.Stdin, os.Stdout, nil)
@@ -68,17 +70,17 @@ func (l hushpipeArgs) reusable() (command, dir string) {
 
 var shellFilter = regexp.MustCompile(`\bhushpipe["']?\s+filter\b`)
 
-// parsed reads the flags as this program knows them.
+// parsed parses the flags as this program knows them.
 func (l hushpipeArgs) parsed() *pflag.FlagSet {
 	cmd := filterCommand(os.Stdin, os.Stdout, nil)
-	cmd.Flags().Parse(l.argv[min(l.at+2, len(l.argv)):]) // what is wrong, test says
+	cmd.Flags().Parse(l.argv[min(l.at+2, len(l.argv)):]) // test reports errors
 	return cmd.Flags()
 }
 
 var errUnread = errors.New("it cannot read lines of this format: each would be taken for malformed; hint: give this format with --format, or log as combined")
 
-// test runs the command as it stands, but with --check: its own program, with its
-// flags and its DIR. A sample is a line that must fit.
+// test runs the command with --check: the program that it names, with its flags and its
+// DIR. If sample is not "", the program must be able to read this line.
 func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	argv := slices.Clone(l.argv)
 	check := []string{"--check"}
@@ -118,17 +120,17 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	return "", err
 }
 
-// verdict is what a test of a hushpipe line has shown.
+// verdict is the result of testing a directive that runs hushpipe.
 type verdict struct {
 	err      error
-	clear    string // the --ip by which it leaves addresses as they are, "" for none
+	clear    string // the --ip that keeps addresses in clear, "" if none does
 	warnings string
-	conflict string // what another line for the same DIR has otherwise
+	conflict string // how it differs from another directive for the same DIR
 }
 
 func (v verdict) good() bool { return v.err == nil && v.clear == "" }
 
-// try tests a command of hushpipe. A sample is a line that must fit.
+// try tests a command; sample as in test.
 func try(line hushpipeArgs, sample string) verdict {
 	warnings, err := line.test(sample)
 	v := verdict{err: err, warnings: warnings}

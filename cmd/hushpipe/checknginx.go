@@ -48,7 +48,7 @@ func (c *serverCheck) nginx(given []string) error {
 	return errors.Join(refused, c.summarize())
 }
 
-// nginxHolds has variables whose names do not show that they hold an address.
+// nginxHolds names the variables that hold an address, unless their names show it.
 func nginxHolds(log serverconf.Log) string {
 	if log.Holds == "" || log.Holds == "$remote_addr" {
 		return ""
@@ -77,11 +77,12 @@ func (c *serverCheck) fifo(log serverconf.Log) {
 	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
 }
 
-// starting bounds how long check waits, for all FIFOs together, until hushpipe reads them:
-// systemctl start returns before hushpipe@.service has opened its FIFO.
+// starting bounds how long check waits for hushpipe to read the FIFOs, all of them
+// together: systemctl start returns before hushpipe@.service has opened its FIFO.
 const starting = 3 * time.Second
 
-// awaitReader reports whether a hushpipe reads the FIFO at path, or soon does.
+// awaitReader waits until a hushpipe reads the FIFO at path, and reports whether one
+// does.
 func (c *serverCheck) awaitReader(path string) bool {
 	for ; !isRead(path); c.awaited += 20 * time.Millisecond {
 		if c.awaited >= starting {
@@ -92,9 +93,9 @@ func (c *serverCheck) awaitReader(path string) bool {
 	return true
 }
 
-const binaryAddress = "binary_remote_addr" // which may stand in braces
+const binaryAddress = "binary_remote_addr" // also written ${binary_remote_addr}
 
-// unreadHint says what to do with lines that auto cannot read.
+// unreadHint is the hint for lines that --format auto cannot read.
 func unreadHint(log serverconf.Log) string {
 	if log.Kind == serverconf.Error {
 		return "send error_log to an instance of hushpipe@.service with --format error, see hushpipe help servers"
@@ -117,7 +118,7 @@ func tryReaders(log serverconf.Log) verdict {
 	return v
 }
 
-// nginxSample is a line as nginx may write it in a log.
+// nginxSample is a line as nginx may write it to a log.
 func nginxSample(log serverconf.Log) string {
 	if log.Kind == serverconf.Error {
 		return serverconf.NginxErrorSample
@@ -125,8 +126,8 @@ func nginxSample(log serverconf.Log) string {
 	return serverconf.NginxSample(log.Format)
 }
 
-// readersOf returns the commands of the hushpipe processes that have a FIFO for --input.
-// isRead tells whether one of them reads it.
+// readersOf returns the commands of the hushpipe processes whose --input is the FIFO at
+// path. Whether one of them has opened it, isRead reports.
 func readersOf(path string) (readers []hushpipeArgs) {
 	at, err := os.Stat(path)
 	if err != nil {
@@ -145,7 +146,7 @@ func readersOf(path string) (readers []hushpipeArgs) {
 				input, ok = argv[i+1], true
 			}
 			if st, err := os.Stat(input); ok && err == nil && os.SameFile(st, at) {
-				if !filepath.IsAbs(argv[0]) { // of a shell
+				if !filepath.IsAbs(argv[0]) { // a shell found it in PATH
 					argv[0] = ownPath()
 				}
 				readers = append(readers, hushpipeArgs{argv: argv})
@@ -156,7 +157,7 @@ func readersOf(path string) (readers []hushpipeArgs) {
 	return readers
 }
 
-// nginxLine is what to put in the place of a directive: it writes to the FIFO of
+// nginxLine returns the directive to use instead of log's. It writes to the FIFO of
 // hushpipe@.socket.
 func nginxLine(log serverconf.Log) string {
 	instance, directive, flags := "nginx", "access_log", ""
@@ -177,11 +178,12 @@ func nginxLine(log serverconf.Log) string {
 	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs%s (hushpipe help servers): %s;", instance, flags, strings.Join(words, " "))
 }
 
-// isGzip reports whether a parameter of access_log makes nginx compress.
+// isGzip reports whether a parameter makes access_log compress.
 func isGzip(word string) bool { return word == "gzip" || strings.HasPrefix(word, "gzip=") }
 
-// uncompressed are the parameters of access_log without gzip. It brings a buffer with it,
-// which nginx demands with flush= (ngx_http_log_set_log in ngx_http_log_module.c).
+// uncompressed returns the parameters of access_log without gzip. gzip implies a
+// buffer, which nginx requires for flush= (ngx_http_log_set_log in
+// ngx_http_log_module.c).
 func uncompressed(rest string) []string {
 	words := strings.Fields(rest)
 	if !slices.ContainsFunc(words, isGzip) {

@@ -2,5 +2,5 @@ package main
 
 import "time"
 
-// now is the clock of all that hushpipe does. A build for tests has another one.
+// now is the clock of the whole program. A test build replaces it.
 var now = time.Now

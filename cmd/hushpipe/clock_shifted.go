@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A test that crosses midnights builds with the tag shiftedclock, and says by
-// HUSHPIPE_CLOCK, as in "-3h5m", how far the clock is off.
+// Tests that cross midnights build with the tag shiftedclock and set HUSHPIPE_CLOCK to
+// the shift of the clock, such as "-3h5m".
 func init() {
 	shift, err := time.ParseDuration(os.Getenv("HUSHPIPE_CLOCK"))
 	if err == nil {

@@ -1,5 +1,8 @@
 package main
 
+// What can be learnt from a wrong command line: which flags it has, and which argument
+// was meant as DIR.
+
 import (
 	"errors"
 	"fmt"
@@ -13,19 +16,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// commandLine is what can be told of a command line that is wrong.
+// commandLine is what can be read from a command line that is wrong.
 type commandLine struct {
 	help, check, stdout bool
-	args                []string // which are no flags, nor the values of flags
-	values              []string // which may be the values of unknown flags
-	taken               []string // which flags took for their values, and which look like a DIR
+	args                []string // neither flags nor values of flags
+	values              []string // possible values of unknown flags
+	taken               []string // values of flags that look like DIR
 	keys                string   // the value of --keys
 }
 
-// scanArgs reads a command line as package pflag does, but to its end.
+// scanArgs parses a command line as package pflag does, but continues after errors.
 func scanArgs(cmd *cobra.Command, args []string) (line commandLine) {
 	given := map[string]*bool{"help": &line.help, "check": &line.check, "stdout": &line.stdout}
-	named := cmd.HasParent() // its name is still to come
+	named := cmd.HasParent() // the command's name is not read yet
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
@@ -42,7 +45,7 @@ func scanArgs(cmd *cobra.Command, args []string) (line commandLine) {
 			continue
 		case strings.HasPrefix(arg, "--"):
 			flag = cmd.Flags().Lookup(name)
-		case strings.Trim(name, "h") == "": // -h, and -hh is the same twice
+		case strings.Trim(name, "h") == "": // -h, -hh and so on
 			flag = cmd.Flags().Lookup("help")
 		}
 		switch {
@@ -71,8 +74,8 @@ func scanArgs(cmd *cobra.Command, args []string) (line commandLine) {
 	return line
 }
 
-// looksLikeDir reports whether the value of a flag is a path that this flag has no
-// use for. So it is where the value was forgotten, and DIR follows.
+// looksLikeDir reports whether the value of a flag is a path of no use to that flag:
+// probably its value was forgotten, and the flag took DIR.
 func looksLikeDir(flag *pflag.Flag, value string) bool {
 	if flag.Name == "policy" && !isDir(value) && filepath.Ext(value) != "" {
 		return false
@@ -81,7 +84,7 @@ func looksLikeDir(flag *pflag.Flag, value string) bool {
 	return path && flag.Name != "keys" && !strings.ContainsAny(value, "{%") && filepath.Ext(value) != ".prom"
 }
 
-// missingDirHint is a hint for a command line without DIR, "" where a flag has not taken it.
+// missingDirHint is the hint for a command line without DIR, "" unless a flag took it.
 func missingDirHint(flags *pflag.FlagSet) (hint string) {
 	flags.Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
@@ -95,7 +98,7 @@ func missingDirHint(flags *pflag.FlagSet) (hint string) {
 		}
 		if value := f.Value.String(); f.Name == "input" && isDir(value) {
 			hint = takesValueHint(f, value)
-		} else if f.Name == "input" { // a path that it has a use for
+		} else if f.Name == "input" { // PATH may be missing, although this is a valid one
 			hint = fmt.Sprintf("; --input takes %s for its value; hint: give --input PATH DIR", value)
 		}
 	})
@@ -107,10 +110,10 @@ func takesValueHint(flag *pflag.Flag, dir string) string {
 	return fmt.Sprintf("; --%s takes %s for its value; hint: give --%s %s %s", flag.Name, dir, flag.Name, value, dir)
 }
 
-// dir returns the DIR that is meant, which is the last argument. It is not known where
-// another one is a directory, too. The value of an unknown flag is taken for it
-// only where there is nothing else: so it is for a flag that has no value. So is a
-// directory that a flag has no use for: the flag's value was forgotten.
+// dir returns the argument that was meant as DIR: the last one. If another argument is
+// a directory too, it returns an error. Without arguments, DIR may be the value of an
+// unknown flag, which then is a flag without a value, or a directory that a flag took
+// because its own value was forgotten.
 func (l commandLine) dir() (string, error) {
 	args := l.args
 	if len(args) == 0 && len(l.values) == 1 {

@@ -20,8 +20,8 @@ import (
 	"hushpipe/format/trafficreport"
 )
 
-// choices are the values of flags that have a few, for a flag of one command by
-// both names.
+// choices lists the values of flags that take one of a few. A key is a flag's name, or
+// a command's and a flag's where the same flag has other values there.
 var choices = map[string][]string{
 	"by":             {"day", "week", "month", "year"},
 	"rooms by":       {"count", "hash"},
@@ -35,7 +35,7 @@ var choices = map[string][]string{
 	"table":          trafficreport.TableNames(),
 }
 
-// shells are those that completion writes scripts for.
+// shells maps the name of a shell to the function that writes its completion script.
 var shells = map[string]func(root *cobra.Command, out io.Writer) error{
 	"bash":       func(root *cobra.Command, out io.Writer) error { return root.GenBashCompletionV2(out, true) },
 	"fish":       func(root *cobra.Command, out io.Writer) error { return root.GenFishCompletion(out, true) },
@@ -69,8 +69,8 @@ The Debian package installs those of bash, fish and zsh.`,
 	}
 }
 
-// completed lets shells complete the arguments and flags of all commands, by
-// what their usage says.
+// registerCompletions sets up completion of arguments and flag values for all commands
+// below root, derived from their usage lines.
 func registerCompletions(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		registerCompletions(cmd)
@@ -81,7 +81,7 @@ func registerCompletions(root *cobra.Command) {
 			cmd.ValidArgsFunction = completeArgs(cmd.Use)
 		}
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if flag.NoOptDefVal == "" { // it takes a value
+			if flag.NoOptDefVal == "" { // the flag takes a value
 				cmd.RegisterFlagCompletionFunc(flag.Name, completeFlag(cmd, flag))
 			}
 		})
@@ -104,7 +104,7 @@ func completeArgs(use string) cobra.CompletionFunc {
 	}
 }
 
-// streamsOf returns the directories below DIR that find and erase take.
+// streamsOf returns the names of the streams below DIR that find and erase can work on.
 func streamsOf(path string) (names []cobra.Completion) {
 	r, err := reveal.Open(path, "", func(_, _ string) {})
 	if err != nil {
@@ -118,8 +118,8 @@ func streamsOf(path string) (names []cobra.Completion) {
 	return names
 }
 
-// completeDay offers the days that DIR has lines or rooms of, the newest first; while no
-// DIR is given, those that are kept by default.
+// completeDay offers the days for which DIR has lines or rooms, newest first. Without a
+// DIR on the command line yet, it offers the days of the default retention.
 func completeDay(_ *cobra.Command, args []string, begun string) (days []cobra.Completion, _ cobra.ShellCompDirective) {
 	found := map[civil.Day]bool{}
 	if len(args) == 0 {

@@ -21,37 +21,42 @@ import (
 	"hushpipe/filter/registry"
 )
 
-// workAccess is what may be done to files: all that hushpipe does. There is no
-// executing, no device, and no moving from one directory to another in it. A
-// directory is made under another name first, and to rename it is to remove it.
+// workAccess is the access that hushpipe needs to its own directories. It does not
+// include executing files, device files, or moving files to another directory. Making a
+// directory needs the right to remove one, since it is made under another name and
+// renamed.
 const workAccess = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
 	llsys.AccessFSMakeReg | llsys.AccessFSMakeDir | llsys.AccessFSRemoveDir | llsys.AccessFSMakeSym | llsys.AccessFSRemoveFile
 
-// replaceAccess is what replacing a file takes, in a directory that is not ours.
+// replaceAccess is the access needed to replace a file in a directory that is not
+// hushpipe's.
 const replaceAccess = llsys.AccessFSReadFile | llsys.AccessFSReadDir | llsys.AccessFSWriteFile | llsys.AccessFSTruncate |
 	llsys.AccessFSMakeReg | llsys.AccessFSRemoveFile
 
-// lookupTimeout bounds the wait for the paths; a disk that hangs must not hold up the
-// reader. restrict stops all threads, so none may be stuck in one by then.
+// lookupTimeout bounds the search for the paths, since a disk that hangs must not delay
+// the reader. restrict stops all threads, so none may be stuck in a system call by
+// then.
 const lookupTimeout = time.Second
 
-// confine leaves the process no files but those that it works on, by landlock(7),
-// no network, no other program and no way to gain rights, by seccomp(2), and of
-// root's rights few, by capabilities(7). What stays are the existence, size and
-// times of files anywhere. dir is DIR and keys the key directory, each "" for none;
-// of a shared file its directory is left. The answer is for status: what is in
-// force, and what is not and why.
+// confine limits the process to the files that it works on, by landlock(7), takes away
+// the network, other programs and all ways to gain rights, by seccomp(2), and drops
+// most of root's capabilities(7). The process can still see the existence, size and
+// times of any file.
 //
-// DIR may be deleted, replaced or mounted over and is used again then, so the
-// right to it is one to the directory that it lies in; that to the root of all
-// files would be none at all. Without a key directory the keys stay in memory,
-// and no line is lost: it has the right to itself only.
+// dir is DIR and keys the key directory; each may be "". Of a shared file, the process
+// keeps access to its directory. The result is for status: which mechanisms are in
+// force, and why others are not.
+//
+// DIR may be deleted, replaced or mounted over, and is used again afterwards. Access to
+// it is therefore access to its parent directory, unless that is the root directory.
+// The key directory gets access to itself only: if it is replaced, the keys stay in
+// memory, and no line is lost.
 func confine(dir, keys string, shared ...string) string {
 	return confineFilter(dir, keys, nil, shared...)
 }
 
-// confineFilter is confine, but that files can be read as well, also those that take their
-// place: with all that is in their directories.
+// confineFilter is confine, and also allows reading files and their replacements, which
+// means everything in their directories.
 func confineFilter(dir, keys string, files []string, shared ...string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
 		paths, err := reachableDirs(dir, keys)
@@ -60,15 +65,15 @@ func confineFilter(dir, keys string, files []string, shared ...string) string {
 	})
 }
 
-// confineTo is confine for what a process is left of the disk, but that it can reach a
-// network: TCP at ports, or the unix socket at path, and name servers. Before Linux 6.7 landlock knows no ports, and before
-// 7.1 no sockets: then it can reach any.
+// confineTo is confine for the accesses in disk, and also allows connections to TCP
+// ports or to the unix socket, and to name servers. Landlock restricts ports since
+// Linux 6.7 and sockets since 7.1; older kernels allow all.
 func confineTo(ports []uint16, socket string, disk diskAccess) string {
-	// Go tries once what this machine has of IPv6, by calls that are refused later.
+	// Package net probes IPv6 once, by system calls that are denied later.
 	if conn, err := net.Dial("udp6", "[::1]:9"); err == nil {
 		conn.Close()
 	}
-	net.DefaultResolver.PreferGo = true // that of the C library loads other libraries
+	net.DefaultResolver.PreferGo = true // the C library's resolver loads other libraries
 	return restrict(true, func() ([]landlock.Rule, error) {
 		paths, err := reachableDirs(disk.dir, disk.keys)
 		rules := append(readRules(disk.read), renewedRules(disk.renewed)...)
@@ -76,7 +81,7 @@ func confineTo(ports []uint16, socket string, disk diskAccess) string {
 		for _, port := range ports {
 			rules = append(rules, landlock.ConnectTCP(port))
 		}
-		if socket != "" { // a server that starts anew makes another one
+		if socket != "" { // a restarted server makes a new socket
 			rules = append(rules, landlock.PathAccess(llsys.AccessFSResolveUnix, filepath.Dir(socket)).IgnoreIfMissing())
 		} else {
 			rules = append(rules, readRules([]string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"})...)
@@ -85,8 +90,8 @@ func confineTo(ports []uint16, socket string, disk diskAccess) string {
 	})
 }
 
-// confineReplay is confine, but that the regular files at paths can be read as
-// well: those that are there now, not what takes their names.
+// confineReplay is confine, and also allows reading the regular files at paths: those
+// that exist now, not others that get these names later.
 func confineReplay(dir, keys string, paths []string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
 		within, err := reachableDirs(dir, keys)
@@ -100,10 +105,11 @@ func confineReplay(dir, keys string, paths []string) string {
 	})
 }
 
-// parentDirs returns the directories of files, those that exist.
+// parentDirs returns the directories of files, those that exist and are not the root
+// directory.
 func parentDirs(files []string) (paths []string) {
 	for _, file := range files {
-		whole, err := filepath.Abs(file) // "." may be "/" as well
+		whole, err := filepath.Abs(file) // "." may be "/"
 		if err != nil || file == "" {
 			continue
 		}
@@ -114,16 +120,16 @@ func parentDirs(files []string) (paths []string) {
 	return paths
 }
 
-// confineReader leaves the process the files and directories at paths, to be
-// read, and of others only what replacing a shared file takes, "" for none.
+// confineReader allows reading the files and directories at paths, and replacing the
+// shared file unless it is "".
 func confineReader(paths []string, shared string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
 		return append(readRules(paths), landlock.PathAccess(replaceAccess, parentDirs([]string{shared})...)), nil
 	})
 }
 
-// confineMerge is confine for the DIR out, but that the directories dirs can be read as
-// well.
+// confineMerge is confine for the DIR out, and also allows reading the directories
+// dirs.
 func confineMerge(out string, dirs []string) string {
 	return restrict(false, func() ([]landlock.Rule, error) {
 		paths, err := reachableDirs(out, "")
@@ -131,10 +137,10 @@ func confineMerge(out string, dirs []string) string {
 	})
 }
 
-// renewedRules is the right to read files, also those that take their place: with all that is
-// in their directories.
+// renewedRules allows reading files and their replacements, which means everything in
+// their directories.
 func renewedRules(files []string) []landlock.Rule {
-	rules := append(readRules(parentDirs(files)), readRules(files)...) // in the directory of all files that alone
+	rules := append(readRules(parentDirs(files)), readRules(files)...) // for files in the root directory, only the latter
 	for _, file := range files {
 		if target, err := filepath.EvalSymlinks(file); err == nil {
 			rules = append(rules, readRules(parentDirs([]string{target}))...)
@@ -143,7 +149,7 @@ func renewedRules(files []string) []landlock.Rule {
 	return rules
 }
 
-// readRules is the right to read the files and directories at paths.
+// readRules allows reading the files and directories at paths.
 func readRules(paths []string) (rules []landlock.Rule) {
 	for _, path := range paths {
 		st, err := os.Stat(path)
@@ -151,7 +157,7 @@ func readRules(paths []string) (rules []landlock.Rule) {
 			continue // will be reported later
 		}
 		var rights landlock.AccessFSSet = llsys.AccessFSReadFile
-		if st.IsDir() { // elsewhere this right is an error
+		if st.IsDir() { // an error for other files
 			rights |= llsys.AccessFSReadDir
 		}
 		rules = append(rules, landlock.PathAccess(rights, path))
@@ -159,10 +165,10 @@ func readRules(paths []string) (rules []landlock.Rule) {
 	return rules
 }
 
-// restrict is confine for the rules that find returns, with a network or without. Each
-// mechanism that is not to be had leaves the others.
+// restrict applies all mechanisms, with the rules that find returns. If one of them is
+// not available, the others still apply.
 func restrict(network bool, find func() ([]landlock.Rule, error)) string {
-	_ = time.Local.String() // reads the zone's file before that is out of reach
+	_ = time.Local.String() // loads the zone's file while it can be read
 	rules, err := findWithin(lookupTimeout, find)
 	threads := err
 	if err != errStuck {
@@ -176,7 +182,7 @@ func restrict(network bool, find func() ([]landlock.Rule, error)) string {
 			failed = append(failed, name+": "+err.Error())
 		}
 	}
-	// Before landlock: psx lists the threads.
+	// Before landlock: psx lists the threads in /proc.
 	capabilities := dropCapabilities(threads)
 	name := "landlock"
 	if err == nil {
@@ -199,7 +205,7 @@ func restrict(network bool, find func() ([]landlock.Rule, error)) string {
 
 var errStuck = errors.New("the disk did not answer")
 
-// findWithin returns what find returns, or errStuck after a time.
+// findWithin returns the result of find, or errStuck after d.
 func findWithin(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlock.Rule, error) {
 	type answer struct {
 		rules []landlock.Rule
@@ -218,12 +224,12 @@ func findWithin(d time.Duration, find func() ([]landlock.Rule, error)) ([]landlo
 	}
 }
 
-// threadSyncABI is the first ABI of landlock that lets the kernel restrict all threads. With
-// those before, psx has each thread restrict itself, by a signal.
+// threadSyncABI is the first landlock ABI in which the kernel restricts all threads.
+// With earlier ones, psx sends each thread a signal to restrict itself.
 const threadSyncABI = 8
 
-// restrictFiles restricts all threads to what the rules allow, and returns
-// landlock's ABI. threads is what keeps them from being sent a signal each.
+// restrictFiles restricts all threads to the rules, and returns landlock's ABI. If
+// threads is not nil, no signals can be sent to all threads, which older ABIs need.
 func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error) {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch {
@@ -231,7 +237,7 @@ func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error
 		return 0, errors.New("switched off in this kernel")
 	case errno == unix.ENOSYS:
 		return 0, errors.New("this kernel has none")
-	case errno != 0: // a filter of system calls, it may be
+	case errno != 0: // perhaps a seccomp filter
 		return 0, errno
 	case abi < threadSyncABI && threads != nil:
 		return 0, threads
@@ -239,7 +245,7 @@ func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error
 	if err := landlock.V11.BestEffort().Restrict(rules...); err != nil {
 		return 0, err
 	}
-	// Best effort may have been none.
+	// BestEffort may have restricted nothing.
 	if fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
 		unix.Close(fd)
 		return 0, errors.New("no effect")
@@ -247,10 +253,10 @@ func restrictFiles(rules []landlock.Rule, threads error) (abi uintptr, err error
 	return abi, nil
 }
 
-// checkThreads returns an error where a signal to each thread might not come to one.
-// Who sends them waits for all, with the whole process, and has no end: Go's
-// AllThreadsSyscall and psx look at no error of tgkill(2), and psx ends a process
-// that has no /proc.
+// checkThreads returns an error if a signal might not reach every thread. Whoever sends
+// such signals stops the process until all threads have answered, possibly for ever:
+// Go's AllThreadsSyscall and psx ignore errors of tgkill(2), and psx aborts the process
+// if /proc is missing.
 func checkThreads() error {
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return errors.New("/proc is not mounted for this process")
@@ -264,22 +270,23 @@ func checkThreads() error {
 		fmt.Sscanf(line, "SigQ: %d/%d", &queued, &limit)
 		fmt.Sscanf(line, "Threads: %d", &threads)
 	}
-	if limit-queued < 4*threads { // some start meanwhile
+	if limit-queued < 4*threads { // leaves room for threads that start meanwhile
 		return errors.New("signals cannot be queued (raise ulimit -i)")
 	}
 	return nil
 }
 
-// keptCapabilities are the capabilities that root keeps: to work on the files of a DIR that is
-// another user's, and to leave their owner, group and setgid bit as they are.
+// keptCapabilities are the capabilities that root keeps: those to work on a DIR that
+// belongs to another user, and to preserve the owner, group and setgid bit of its
+// files.
 const keptCapabilities = 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
 
-// dropCapabilities leaves all threads no capabilities but those, if threads is nil.
-// Without inheritable ones there are no ambient ones. The bounding set stays: it
-// bounds what execve(2) gives, which is nothing under no_new_privs.
+// dropCapabilities drops all other capabilities in all threads, or returns the error
+// threads. With no inheritable capabilities there are no ambient ones. The bounding set
+// stays: it limits what execve(2) grants, which is nothing under no_new_privs.
 func dropCapabilities(threads error) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var have [2]unix.CapUserData // of numbers below 32, and from there on
+	var have [2]unix.CapUserData // capabilities below 32, and from 32 on
 	if err := unix.Capget(&header, &have[0]); err != nil {
 		return err
 	}
@@ -297,7 +304,7 @@ func dropCapabilities(threads error) error {
 	return nil
 }
 
-// reachableDirs returns the directories that confine leaves. They exist.
+// reachableDirs returns the existing directories that confine gives access to.
 func reachableDirs(dir, keys string) (paths []string, err error) {
 	for i, path := range []string{dir, keys} {
 		if path == "" {
@@ -323,7 +330,7 @@ func reachableDirs(dir, keys string) (paths []string, err error) {
 	return append(paths, earlierKeys(dir)...), nil
 }
 
-// earlierKeys returns the key directories of DIR's earlier --keys that are there.
+// earlierKeys returns the existing key directories of earlier processes on DIR.
 func earlierKeys(path string) (there []string) {
 	d, err := dir.Open(path, dir.Options{})
 	if path == "" || err != nil {
@@ -339,7 +346,7 @@ func earlierKeys(path string) (there []string) {
 	return there
 }
 
-// nearestExisting returns the nearest directory above path that is there.
+// nearestExisting returns the nearest directory above path that exists.
 func nearestExisting(path string, err error) (string, error) {
 	above := path
 	for errors.Is(err, fs.ErrNotExist) && above != "/" {
@@ -352,11 +359,13 @@ func nearestExisting(path string, err error) (string, error) {
 	return above, err
 }
 
-// hideMemory keeps the memory out of core dumps that go to a program, which
-// RLIMIT_CORE does not bound (core(5)), and from debuggers of the same user.
+// hideMemory keeps the memory out of core dumps that the kernel pipes to a program,
+// which RLIMIT_CORE does not limit (core(5)), and protects it from debuggers of the
+// same user.
 func hideMemory() { unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// memoryProtection tells status what the kernel says of that.
+// memoryProtection reports to status whether core dumps and debuggers are really kept
+// out.
 func memoryProtection() string {
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
 		return coreFiles() + "; a debugger or a program that takes core dumps can read the memory"

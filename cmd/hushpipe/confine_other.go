@@ -26,12 +26,11 @@ func confineReader(paths []string, shared string) string { return confine("", ""
 // confineMerge is for Linux only.
 func confineMerge(out string, dirs []string) string { return confine("", "") }
 
-// hideMemory has nothing to do: without a core file the memory is hidden.
+// hideMemory does nothing: elsewhere RLIMIT_CORE suffices.
 func hideMemory() {}
 
-// memoryProtection tells status whether the memory is hidden.
+// memoryProtection reports to status whether core dumps are kept out.
 func memoryProtection() string { return coreFiles() }
 
-// checkThreads has nothing to check: only Linux changes the user of each thread
-// by a signal.
+// checkThreads checks nothing: only Linux changes the user of each thread by a signal.
 func checkThreads() error { return nil }

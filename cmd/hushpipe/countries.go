@@ -14,18 +14,19 @@ import (
 // countryFlags choose how traffic is counted by country.
 type countryFlags struct {
 	country   string
-	checks    bool      // a database that is of no use is refused; else nothing stops for it
-	databases databases // those of all streams of a policy
+	checks    bool      // a database that cannot be used is an error, not a warning
+	databases databases // shared by the streams of a policy
 }
 
 func (o *countryFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.country, "country", "", "with --traffic, count by country, as the database `FILE` has it: one in the MaxMind DB format (.mmdb)")
 }
 
-// databases are those of countries that are in use, by their path.
+// databases are the country databases in use, by path.
 type databases map[string]*country.Database
 
-// open returns the database of --country. While it cannot be used, countries are unknown.
+// open returns the database of --country. While it cannot be read, all countries are
+// unknown.
 func (o *countryFlags) open(log *messageLog) (*country.Database, error) {
 	if d := o.databases[o.country]; d != nil {
 		return d, nil
@@ -48,11 +49,10 @@ func unknownCountries(path string, err error) string {
 	return fmt.Sprintf("--country %s: countries are unknown: %v", path, err)
 }
 
-// paths returns the files, for confineFilter.
+// paths returns the databases' files, for confineFilter.
 func (all databases) paths() []string { return slices.Sorted(maps.Keys(all)) }
 
-// keepUp has files that are replaced read again at each tick, until the function that it
-// returns is called.
+// keepUp reloads replaced files at each tick, until stop is called.
 func (all databases) keepUp(tick <-chan time.Time, log *messageLog) (stop func()) {
 	quit := make(chan struct{})
 	if len(all) == 0 {
@@ -71,7 +71,7 @@ func (all databases) keepUp(tick <-chan time.Time, log *messageLog) (stop func()
 	return func() { close(quit) }
 }
 
-// refresh says of each file what has become of it.
+// refresh reloads the files that were replaced, and logs each one.
 func (all databases) refresh(log *messageLog) {
 	for path, d := range all {
 		switch changed, err := d.Refresh(); {

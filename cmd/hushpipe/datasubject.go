@@ -1,5 +1,8 @@
 package main
 
+// The person whose lines find and erase look for: the flags that name them, and what a
+// policy or --ip made of their address and name in the lines.
+
 import (
 	"bufio"
 	"cmp"
@@ -25,13 +28,13 @@ import (
 	"hushpipe/format/policy"
 )
 
-// dataSubject is the person that find and erase look for.
+// dataSubject is the person that find and erase look for, by address or by user name.
 type dataSubject struct {
 	addr pseudonym.Addr
-	user string // "": by address
+	user string // "" to look for addr
 }
 
-// String says by what, and never who.
+// String returns the kind of search. It never identifies the person.
 func (w dataSubject) String() string {
 	if w.user != "" {
 		return "user"
@@ -39,15 +42,16 @@ func (w dataSubject) String() string {
 	return "address"
 }
 
-// names are what a reason may not call the person: the user, or what an address is where
-// nobody takes it for one, a number, or its digits in a row.
+// names returns the words that --reason must not contain because they identify the
+// person: the user name, or spellings of the address that filter.Reason does not
+// recognise, such as a decimal number or the digits without dots.
 func (w dataSubject) names() []string {
 	var octets []string
 	switch {
 	case w.user != "":
 		return []string{w.user}
 	case w.addr == pseudonym.Addr{}, w.addr.Is4() && w.addr[12] == 0:
-		return nil // nobody's
+		return nil // identifies nobody
 	case !w.addr.Is4():
 		return []string{hex.EncodeToString(w.addr[:])}
 	}
@@ -70,7 +74,7 @@ func (w *dataSubjectFlags) given(flags *pflag.FlagSet) bool {
 	return flags.Changed("address") || flags.Changed("user")
 }
 
-// prompt is stdin, for those who are asked there.
+// prompt reads answers from stdin.
 type prompt struct {
 	*bufio.Reader
 	terminal bool
@@ -80,7 +84,7 @@ func newPrompt(stdin *os.File) *prompt {
 	return &prompt{bufio.NewReaderSize(io.LimitReader(stdin, 4096), 4096), hasWidth(stdin)}
 }
 
-// line returns the next line.
+// line reads a line. what describes it in an error.
 func (p *prompt) line(what string) (string, error) {
 	line, err := p.ReadString('\n')
 	if err != nil && err != io.EOF {
@@ -89,8 +93,8 @@ func (p *prompt) line(what string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// read takes what the flags say, or what stdin does for "-": what is an argument, every
-// user of the machine can see.
+// read returns the person that the flags name. For "-" it reads the name from stdin,
+// since every user of the machine can see the arguments of a process.
 func (w *dataSubjectFlags) read(in *prompt) (who dataSubject, err error) {
 	if w.address != "" && w.user != "" {
 		return who, usage("--address and --user exclude each other; hint: give one of them")
@@ -121,7 +125,8 @@ func (w *dataSubjectFlags) read(in *prompt) (who dataSubject, err error) {
 	return who, nil
 }
 
-// userTreatment is what the policy makes of the names of users; whole without one.
+// userTreatment returns the policy's treatment of user names. Without a policy they are
+// kept whole.
 func (p *findPlace) userTreatment() policy.Treatment {
 	if p.terms == nil || p.terms.Stream.Fields == nil {
 		return policy.Treatment{Kind: policy.Whole}
@@ -131,7 +136,8 @@ func (p *findPlace) userTreatment() policy.Treatment {
 
 func (p *findPlace) hashesUsers() bool { return p.userTreatment().Kind == policy.Hash }
 
-// userOf returns what the user's name became on a day, nil where it tells nobody.
+// userOf returns what the lines of a day have in place of the user's name, or nil if
+// that does not identify anybody.
 func (p *findPlace) userOf(c *pseudonym.Cipher) []byte {
 	switch p.userTreatment().Kind {
 	case policy.Whole:
@@ -142,7 +148,8 @@ func (p *findPlace) userOf(c *pseudonym.Cipher) []byte {
 	return nil
 }
 
-// falsifier returns who finds and changes the lines of a person on a day.
+// falsifier returns the Falsifier that recognises and changes the lines of a person on
+// a day.
 func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who filter.Person) (*filter.Falsifier, error) {
 	f, err := filter.NewFalsifier(p.parsers(day), ciphers, who)
 	if err != nil {
@@ -155,8 +162,8 @@ func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who fi
 	return f, nil
 }
 
-// parsers returns those of the lines of a day: of the formats that policies or flags said,
-// the newest first, as far as they can be read.
+// parsers returns parsers for the lines of a day, newest first: one for each recorded
+// format that this version can read.
 func (p *findPlace) parsers(day civil.Day) (list []format.Parser) {
 	add := func(spec string, opt format.Options) {
 		if parser, err := format.NewWith(spec, time.Local, opt); err == nil {
@@ -195,8 +202,8 @@ func (p *findPlace) parsers(day civil.Day) (list []format.Parser) {
 	return list
 }
 
-// policiesOf returns the policies under which lines of a day could be written to the
-// stream, the newest first.
+// policiesOf returns the policies that may have written lines of a day to the stream,
+// newest first.
 func (p *findPlace) policiesOf(day civil.Day) []*policy.Policy {
 	all := []*policy.Policy{p.terms.Policy}
 	log, err := policies.ReadLogOf(p.terms.Home)
@@ -216,7 +223,7 @@ func (p *findPlace) policiesOf(day civil.Day) []*policy.Policy {
 	return all
 }
 
-// splitLists returns the names in lists that are separated by commas.
+// splitLists splits lists of names separated by commas.
 func splitLists(lists []string) (names []string) {
 	for _, list := range lists {
 		names = append(names, strings.Split(list, ",")...)

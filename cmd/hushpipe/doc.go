@@ -2,9 +2,9 @@
 // the clients' addresses by pseudonyms before anything reaches a disk, keeps
 // the lines for a number of days, and counts the users of conference rooms.
 //
-// This package owns flags, signals, exit codes, messages, confinement and the wiring.
+// This package contains flags, signals, exit codes, messages, confinement and wiring.
 // Imports run one way: format is how bytes look, filter is what happens to them, and
-// this package talks to people. Below them:
+// this package talks to people. The packages:
 //
 //	format                  log formats, lines and their fields, JSON lines, dates
 //	format/agent            user agents: robots, browsers, systems

@@ -83,12 +83,12 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// given returns which of the flags are on the command line.
+// given returns those of the flags that are on the command line.
 func given(cmd *cobra.Command, names ...string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !cmd.Flags().Changed(name) })
 }
 
-// eraser is a finder that erases what it finds.
+// eraser is a finder that erases the lines it finds.
 type eraser struct {
 	finder
 	in  *prompt
@@ -96,7 +96,8 @@ type eraser struct {
 	yes bool
 }
 
-// confirm asks whether to go on. Where nobody can be asked, --yes says so.
+// confirm asks on the terminal whether to continue. Without a terminal, --yes is
+// required.
 func (e *eraser) confirm(question string) error {
 	if e.yes {
 		return nil
@@ -133,7 +134,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 	}
 	if total > 0 {
 		if err := e.confirm(fmt.Sprintf("Falsify %s in place?", prose.Plural(total, "line"))); err != nil {
-			e.actor.what = acts.Find // it has been seen where somebody was
+			e.actor.what = acts.Find // the output has shown where the person was
 			return errors.Join(err, e.actor.note(e.actions()))
 		}
 	} else {
@@ -161,8 +162,8 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 	return nil
 }
 
-// checkMerges returns an error where people look alike in the lines, so that those of
-// others would be falsified as well.
+// checkMerges returns an error if different people look the same in the lines, since
+// other people's lines would be falsified too.
 func (p *findPlace) checkMerges() error {
 	if p.terms != nil && p.terms.Stream.Fields != nil {
 		if t := p.terms.Stream.Treatment("client"); t.Kind == policy.OnlyNets {
@@ -192,11 +193,11 @@ func (p *findPlace) checkMerges() error {
 	for _, day := range p.has {
 		key, err := p.keys.Key(day)
 		if err != nil {
-			continue // that is said where the day is searched
+			continue // reported by the search
 		}
 		modes, _, err := p.keys.Modes(day, key)
 		if err != nil || len(modes) == 0 {
-			return nil // that as well
+			return nil // reported by the search
 		}
 		for _, text := range modes {
 			mode, err := pseudonym.ParseMode(text)
@@ -212,10 +213,10 @@ func (p *findPlace) checkMerges() error {
 	return nil
 }
 
-// falsify changes the lines that were found, and returns how many. Those that wait for
-// their group come first, while they do: what was released since it was found is looked
-// for once more. If other lines of the person came with it, note gets their number
-// before they are changed.
+// falsify changes the lines that were found and returns their number. It starts with
+// lines that wait for their group, as they may be released at any moment; those
+// released since the search are searched for again. If the new search finds more lines
+// of the person, falsify passes their number to note before it changes them.
 func (p *findPlace) falsify(note func(day civil.Day, lines int) error) (n int) {
 	released := map[civil.Day]int{}
 	for _, found := range p.found {
@@ -258,11 +259,11 @@ func (p *findPlace) notFalsified(found *foundDay, done int, err error) {
 	p.fail(fmt.Errorf("%s of %s were not falsified: %w; hint: run it again", prose.Plural(found.Lines-done, "line"), found.Day, err))
 }
 
-// falsifyFiles is falsify for the files of days.
+// falsifyFiles falsifies lines in the files of days.
 func (p *findPlace) falsifyFiles(all []*foundDay) (n int) {
 	for _, found := range all {
 		if found.Lines == 0 || found.Gzipped() || found.Held() {
-			continue // a copy, see unreached
+			continue // a copy, see reportUnreached
 		}
 		done, part, err := found.Falsify(found.falsifier.Falsify)
 		n += done
@@ -276,7 +277,7 @@ func (p *findPlace) falsifyFiles(all []*foundDay) (n int) {
 	return n
 }
 
-// reportUnreached tells what still has the person.
+// reportUnreached reports the files that still contain or count the person.
 func (p *findPlace) reportUnreached() {
 	copies, err := p.keys.Copies()
 	if err != nil {
@@ -285,7 +286,7 @@ func (p *findPlace) reportUnreached() {
 	var counted, grouped []string
 	for _, found := range p.found {
 		if found.Lines == 0 {
-			copies = slices.DeleteFunc(copies, func(name string) bool { return name == found.Name() }) // it was searched
+			copies = slices.DeleteFunc(copies, func(name string) bool { return name == found.Name() }) // it was searched, and has no line of the person
 			continue
 		}
 		if day, err := counts.Read(p.path, found.Day); err == nil && len(day.Rooms) > 0 && !slices.Contains(counted, found.Day.String()) {
@@ -307,7 +308,7 @@ func (p *findPlace) reportUnreached() {
 	}
 }
 
-// noteCopies tells of what lies where hushpipe cannot see it.
+// noteCopies reminds of copies that hushpipe cannot reach.
 func (e *eraser) noteCopies() {
 	var recipients []string
 	for _, p := range e.places {
@@ -327,7 +328,7 @@ func (e *eraser) noteCopies() {
 
 // deleteDays is erase --before and --all.
 func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.Day) error {
-	e.actor.what = "" // nobody is looked for
+	e.actor.what = "" // the policy does not restrict deleting days
 	if err := e.openAll(path, keyDir, streams); err != nil {
 		return err
 	}
@@ -405,7 +406,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	return nil
 }
 
-// checkShared returns an error for a stream whose keys are those of a stream that is not
+// checkShared returns an error if the stream shares its keys with a stream that is not
 // to be erased.
 func (e *eraser) checkShared(p *findPlace) error {
 	if p.terms == nil {

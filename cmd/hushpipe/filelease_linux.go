@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isOpenElsewhere reports whether another process has f open: only who has it alone gets a
-// lease for writing (fcntl(2), F_SETLEASE). Where the file system has no leases,
-// nobody knows, and it is what has come to its end.
+// isOpenElsewhere reports whether another process has f open. The kernel grants a write
+// lease only on a file that nobody else has open (fcntl(2), F_SETLEASE). On file
+// systems without leases the answer is false.
 func isOpenElsewhere(f *os.File) bool {
 	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_WRLCK)
 	if err == nil {

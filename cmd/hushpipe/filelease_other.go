@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// isOpenElsewhere cannot tell.
+// isOpenElsewhere is for Linux only: other systems have no leases.
 func isOpenElsewhere(*os.File) bool { return false }

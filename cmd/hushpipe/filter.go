@@ -29,23 +29,24 @@ import (
 )
 
 const (
-	bufferSize = 64 << 20    // bytes of lines that wait for a disk
-	drainTime  = time.Second // of the reading after SIGTERM: httpd kills the logger of its error log after 3 s
+	bufferSize = 64 << 20    // bytes of lines that can wait in memory for the disk
+	drainTime  = time.Second // for reading on after SIGTERM: httpd kills the logger of its error log after 3 s
 
-	// signalDebounce is how soon a signal is the same once more: timeout(1) sends it to
-	// the process and to its group.
+	// signalDebounce is how long a second signal counts as the same one: timeout(1)
+	// signals both the process and its group.
 	signalDebounce = 200 * time.Millisecond
 
-	// diskTimeout is enough for a disk that works.
+	// diskTimeout is more than a working disk needs.
 	diskTimeout = time.Second
 
-	// How long the end of the input waits for a disk that refuses or hangs. Each
-	// reload of Apache ends an input: what a full disk does not take then would
-	// be thrown away. It is short where somebody waits for the end.
+	// longWait and shortWait bound how long a process whose input has ended waits for a
+	// disk that is full or does not answer. Each reload of Apache ends an input, and
+	// lines that a full disk does not take by then are lost. shortWait applies if
+	// somebody waits for the process to exit.
 	longWait, shortWait = 10 * time.Minute, 5 * time.Second
 
-	// stopWait is for SIGTERM with --input; systemd waits for 90 s, see
-	// packaging/systemd/hushpipe@.service.
+	// stopWait bounds the wait for the disk after SIGTERM with --input. systemd waits
+	// for 90 s, see packaging/systemd/hushpipe@.service.
 	stopWait = time.Minute
 )
 
@@ -96,8 +97,8 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 				return err
 			}
 			if pipeline.account != nil {
-				// A disk that hangs is waited for: a thread that is stuck in it could not
-				// change its user, and the others would wait for that.
+				// Wait for a disk that hangs: a thread that is stuck in a system call
+				// could not change its user, and setuid would wait for it.
 				if err := store.HandOver(pipeline.store.Directory, pipeline.account.uid, pipeline.account.gid, false); err != nil {
 					log.error(err)
 				}
@@ -109,7 +110,7 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 				confine(o.dir, o.keys, o.metrics)
 				return filterToStdout(pipeline, stdin, cmd.OutOrStdout(), log)
 			}
-			if !src.raw { // it runs as another user, and only for a while
+			if !src.raw { // the reader of a raw file runs as another user, and not for long
 				pipeline.store.Flags = recordable(cmd.Flags())
 			}
 			return filterToDir(o, pipeline, src, early.Signals(), log)
@@ -120,7 +121,7 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// openSource opens what filter reads.
+// openSource opens the input of filter: stdin, or the FIFO of --input.
 func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *messageLog) (*source, error) {
 	src := &source{file: stdin}
 	if o.input != "" {
@@ -133,7 +134,7 @@ func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *mess
 		return nil, errNoStdin
 	}
 	if st, err := src.file.Stat(); err == nil && st.Mode().IsRegular() && !src.raw {
-		if _, err := archive.Open("-", src.file); err != nil { // it would be no text
+		if _, err := archive.Open("-", src.file); err != nil { // a compressed file is not text
 			return nil, err
 		}
 	}
@@ -145,7 +146,7 @@ func (o *filterFlags) openSource(stdin *os.File, flags *pflag.FlagSet, log *mess
 	return src, nil
 }
 
-// filterToDir is the main job.
+// filterToDir runs filter on DIR until the end of the input.
 func filterToDir(o *filterFlags, pipeline *pipeline, src *source, signals <-chan os.Signal, log *messageLog) error {
 	if hasWidth(src.file) {
 		if isFile(o.dir) {
@@ -162,10 +163,10 @@ func filterToDir(o *filterFlags, pipeline *pipeline, src *source, signals <-chan
 	}
 	shared := []string{o.metrics}
 	if src.raw {
-		shared = append(shared, src.file.Name()) // to delete it
+		shared = append(shared, src.file.Name()) // which it deletes
 	}
 	pipeline.store.Process.Confined, pipeline.store.Process.Memory = confineFilter(o.dir, o.keys, o.databases.paths(), shared...), memoryProtection()
-	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
+	signal.Ignore(unix.SIGPIPE) // a closed stderr must not stop the lines
 	stopping := handleSignals(signals, in, drainWait(pipeline.errorLog, src))
 	_, pipeline.store.Replays = in.(filter.CommitReader)
 	pipeline.store.Bounds = &calendar.Bounds{}
@@ -203,7 +204,7 @@ func filterToDir(o *filterFlags, pipeline *pipeline, src *source, signals <-chan
 	}
 	stop()
 	stopMetrics()
-	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
+	if err == nil && src.raw && errors.Join(errs...) == nil { // otherwise the next start reads the rest
 		errs = append(errs, deleteRaw(src.file, o.dir, counted(f.Stats, q)(), log))
 	}
 	return finish(counted(f.Stats, q)(), f.Fault(), pipeline.filter.Rooms != nil, errors.Join(errs...), log)
@@ -217,8 +218,7 @@ func errNoAnswer(dir string) error {
 	return fmt.Errorf("%s: the disk does not answer; the room counts since the last minute are lost", dir)
 }
 
-// warnIfSlow tells who waits for the end why it does not come: in a moment, where a disk
-// that works would be done.
+// warnIfSlow logs, after diskTimeout, why the process is still waiting for the disk.
 func warnIfSlow(ctx context.Context, dir string, q *filter.Queue, s *store.Store, log *messageLog) *time.Timer {
 	until, _ := ctx.Deadline()
 	patience := time.Until(until).Round(time.Second)
@@ -230,7 +230,7 @@ func warnIfSlow(ctx context.Context, dir string, q *filter.Queue, s *store.Store
 	})
 }
 
-// notRoot is a hint for those who lack permission.
+// notRoot is the hint for users who lack permission, "" for root.
 func notRoot(why string) string {
 	if os.Geteuid() == 0 || !strings.HasSuffix(why, unix.EACCES.Error()) {
 		return ""
@@ -238,7 +238,7 @@ func notRoot(why string) string {
 	return "; hint: run it as root, or give a DIR that you can write"
 }
 
-// inMinutes is a time as people say it.
+// inMinutes formats a duration in minutes, or in seconds below one minute.
 func inMinutes(d time.Duration) string {
 	if d >= time.Minute {
 		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
@@ -246,7 +246,7 @@ func inMinutes(d time.Duration) string {
 	return fmt.Sprintf("%d s", int(d.Seconds()))
 }
 
-// finish says what there is to say at the end.
+// finish logs the summary and the error. It returns errReported if anything was lost.
 func finish(v counters.Values, fault string, counting bool, err error, log *messageLog) error {
 	lost := summary(v, fault, counting, log)
 	if err != nil {
@@ -259,8 +259,8 @@ func finish(v counters.Values, fault string, counting bool, err error, log *mess
 	return nil
 }
 
-// closeWithin closes the store, which waits for the lock of another process,
-// perhaps one that hangs. After the end of ctx it gets another moment.
+// closeWithin closes the store, which may wait for a lock that another process holds.
+// It gives up diskTimeout after ctx has ended.
 func closeWithin(ctx context.Context, dir string, closeStore func() error) error {
 	closed := make(chan error, 1)
 	go func() { closed <- closeStore() }()
@@ -277,27 +277,27 @@ func closeWithin(ctx context.Context, dir string, closeStore func() error) error
 	}
 }
 
-// stopState are what signals have asked for.
+// stopState is what signals have asked for so far.
 type stopState struct {
-	interrupt context.Context // ends with SIGINT
-	drained   atomic.Bool     // by SIGTERM
-	drainWait time.Duration   // for the disk, after that
+	interrupt context.Context // canceled by SIGINT
+	drained   atomic.Bool     // after SIGTERM
+	drainWait time.Duration   // bounds the wait for the disk after SIGTERM
 }
 
-// outcome tells by the error of a Run whether somebody broke it off, and what of that is to
-// be reported.
+// outcome interprets the error of Run: whether a signal interrupted it, and the error
+// to report.
 func (r *stopState) outcome(err error) (interrupted bool, report error) {
 	switch {
 	case !errors.Is(err, input.ErrStopped):
 		return false, err
-	case r.drained.Load(): // the rest is for the next process
+	case r.drained.Load(): // the next process reads the rest
 		return false, nil
 	}
 	return true, errInterrupted
 }
 
-// drainWait returns how long to wait for the disk at the end that SIGTERM brings, 0
-// where SIGTERM brings none.
+// drainWait returns how long to wait for the disk if SIGTERM ends the input, 0 if
+// SIGTERM does not end it.
 func drainWait(errorLog bool, src *source) time.Duration {
 	switch {
 	case src.fifo || src.raw:
@@ -308,11 +308,11 @@ func drainWait(errorLog bool, src *source) time.Duration {
 	return 0
 }
 
-// handleSignals makes SIGTERM and SIGHUP mean nothing: Apache sends them while its
-// children still write to the pipe, and closes it when the last is gone. An
-// error log has no children to wait for, and a FIFO has no end: with a drainWait,
-// SIGTERM ends the reading when it has read what is there. SIGINT ends the reading at
-// once, a second one the process.
+// handleSignals ignores SIGHUP, and SIGTERM unless drainWait is positive: Apache sends
+// them while its children still write to the pipe, and closes the pipe when the last
+// child has exited. An error log has no children to wait for, and a FIFO has no end:
+// there, SIGTERM ends the input once everything in the pipe has been read. SIGINT ends
+// the input at once; a second SIGINT kills the process.
 func handleSignals(signals <-chan os.Signal, in input.Reader, drainWait time.Duration) *stopState {
 	interrupt, cancel := context.WithCancel(context.Background())
 	stopping := &stopState{interrupt: interrupt, drainWait: drainWait}
@@ -332,8 +332,8 @@ func handleSignals(signals <-chan os.Signal, in input.Reader, drainWait time.Dur
 	return stopping
 }
 
-// closeContext bounds the wait for the disk; SIGINT after the end of the input
-// ends it.
+// closeContext bounds the wait for the disk after the end of the input. SIGINT ends it
+// early.
 func (r *stopState) closeContext(interrupted, terminal bool) (context.Context, context.CancelFunc) {
 	switch {
 	case interrupted:
@@ -346,8 +346,7 @@ func (r *stopState) closeContext(interrupted, terminal bool) (context.Context, c
 	return context.WithTimeout(r.interrupt, longWait)
 }
 
-// filterToStdout writes the lines in the order of the input, whatever their
-// age.
+// filterToStdout writes lines of any age, in the order of the input.
 func filterToStdout(pipeline *pipeline, stdin *os.File, stdout io.Writer, log *messageLog) error {
 	calendar := &store.Stream{Now: pipeline.store.Now, Say: log.report}
 	if pipeline.store.Path != "" {
@@ -368,7 +367,7 @@ func filterToStdout(pipeline *pipeline, stdin *os.File, stdout io.Writer, log *m
 	return err
 }
 
-// directOutput writes each batch at once, and makes the reader wait for it.
+// directOutput writes each batch at once; the reader waits for it.
 type directOutput struct {
 	w     io.Writer
 	batch filter.Batch
@@ -390,18 +389,19 @@ func (d *directOutput) Put(b *filter.Batch) error {
 
 func (d *directOutput) Wait(func() bool) {}
 
-// check is filter --check: the flags were good, what about DIR?
+// check is filter --check after the flags have been parsed: it checks DIR, --input,
+// --user and --metrics.
 func check(o *filterFlags, pipeline *pipeline, stdout io.Writer, log *messageLog) error {
 	var err error
 	switch {
-	case o.dir == "": // of --sample or --stdout
+	case o.dir == "": // with --sample or --stdout
 	case !o.stdout:
 		for _, dir := range []string{o.dir, o.keys} {
 			if what := webUserRisk(dir); dir != "" && what != "" {
 				log.warnf("%s: %s; hint: %s", dir, what, webUserHint)
 			}
 		}
-		if o.input != "" { // before the user changes
+		if o.input != "" { // before the process changes its user
 			err = checkInput(o.input)
 		}
 		err = errors.Join(err, pipeline.check())
@@ -424,7 +424,8 @@ func check(o *filterFlags, pipeline *pipeline, stdout io.Writer, log *messageLog
 	return nil
 }
 
-// counted adds to what a Filter or a Replay counts what its Queue dropped.
+// counted returns a function that adds the lines dropped by the Queue to the counters
+// of a Filter or a Replay.
 func counted(stats func() counters.Values, q *filter.Queue) func() counters.Values {
 	return func() counters.Values {
 		v := stats()
@@ -433,7 +434,7 @@ func counted(stats func() counters.Values, q *filter.Queue) func() counters.Valu
 	}
 }
 
-// check tells whether filter could work on DIR.
+// check returns an error if filter could not work on DIR.
 func (j *pipeline) check() error {
 	c := &j.store
 	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Say})

@@ -76,13 +76,13 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// finder finds the lines of a person, in DIR and in those below it.
+// finder finds the lines of a person in DIR and the directories below it.
 type finder struct {
 	subject dataSubject
 	actor   actor
-	erasing bool // what cannot be erased is not looked for
+	erasing bool // skip the files that erase cannot change
 	log     *messageLog
-	places  []*findPlace // DIR is the first, unless streams were named
+	places  []*findPlace // DIR first, unless streams are named
 	failed  bool         // some lines of the person may be missing
 }
 
@@ -90,22 +90,22 @@ type finder struct {
 type findPlace struct {
 	*finder
 	path, keyDir string
-	terms        *policies.Terms // nil: it is not a stream of a policy
+	terms        *policies.Terms // nil if it is not a stream of a policy
 
 	keys  *reveal.Reader
-	has   []civil.Day // days that have lines
-	days  []civil.Day // that were searched
+	has   []civil.Day // days with lines
+	days  []civil.Day // days that were searched
 	found []*foundDay
 	lines int
 }
 
-// foundDay is what was found in a file of a day, and who finds and changes it.
+// foundDay is what a search found in a file of a day, and the Falsifier for its lines.
 type foundDay struct {
 	*reveal.Found
 	falsifier *filter.Falsifier
 }
 
-// openAll opens DIR and what is below it, or the streams that are named.
+// openAll opens DIR and the directories below it, or the streams that are named.
 func (f *finder) openAll(path, keyDir string, streams []string) error {
 	used := audit.CheckUsed(path)
 	if errors.Is(used, fs.ErrNotExist) {
@@ -125,7 +125,7 @@ func (f *finder) openAll(path, keyDir string, streams []string) error {
 	}
 	for _, p := range f.places {
 		if len(p.has) == 0 && (p.terms == nil || !p.terms.Stream.KeepsLines()) {
-			continue // nobody is in it
+			continue // it has no lines of anybody
 		}
 		if err := f.actor.allows(p.path, p.terms); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (f *finder) openAll(path, keyDir string, streams []string) error {
 	return nil
 }
 
-// openStreams opens directories of DIR by their names.
+// openStreams opens streams of DIR by name.
 func (f *finder) openStreams(path string, names []string) error {
 	keys, err := reveal.Open(path, "", f.log.report)
 	if err != nil {
@@ -152,7 +152,7 @@ func (f *finder) openStreams(path string, names []string) error {
 			for _, path := range below {
 				there = append(there, filepath.Base(path))
 			}
-			// The name is not repeated: it may be somebody's.
+			// Do not print the name: it may be a person's.
 			if len(there) == 0 {
 				return usage("%s has no streams, and argument %d names one; hint: leave it out, or give an address by --address and a user by --user", path, i+2)
 			}
@@ -200,7 +200,8 @@ func (f *finder) openOne(path, keyDir string) error {
 	return nil
 }
 
-// searchAll looks through all days or one, which some directory has to have.
+// searchAll searches all days, or if one is true that day only. It reports an error if
+// no directory has the day.
 func (f *finder) searchAll(day civil.Day, one bool) {
 	has := false
 	for _, p := range f.places {
@@ -224,8 +225,8 @@ func (f *finder) searchAll(day civil.Day, one bool) {
 	}
 }
 
-// actions returns what was done in each directory that was searched: in the first one
-// where none was.
+// actions returns one action for each directory that was searched, or for the first
+// directory if none was.
 func (f *finder) actions() (actions []dirAction) {
 	for _, p := range f.places {
 		if len(p.days) > 0 {
@@ -239,7 +240,7 @@ func (f *finder) actions() (actions []dirAction) {
 	return actions
 }
 
-// search looks through a day.
+// search searches a day, and reports errors.
 func (p *findPlace) search(day civil.Day) {
 	err := p.searchDay(day)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -290,10 +291,10 @@ func (p *findPlace) searchDay(day civil.Day) error {
 	return nil
 }
 
-// reportUnsearched tells of the files that are not searched.
+// reportUnsearched reports the files that find does not search.
 func (p *findPlace) reportUnsearched() {
 	if p.erasing {
-		return // unreached tells of them
+		return // see reportUnreached
 	}
 	copies, err := p.keys.Copies()
 	if err != nil {
@@ -307,7 +308,7 @@ func (p *findPlace) reportUnsearched() {
 	p.reportForeign("searched", "look for the person there")
 }
 
-// reportForeign tells of what lies in DIR and is not hushpipe's.
+// reportForeign reports the files in DIR that hushpipe did not make.
 func (p *findPlace) reportForeign(done, hint string) {
 	foreign, err := p.keys.Foreign()
 	if err != nil {
@@ -318,7 +319,7 @@ func (p *findPlace) reportForeign(done, hint string) {
 	}
 }
 
-// fail tells why lines may be missing.
+// fail reports why lines may be missing.
 func (p *findPlace) fail(err error) {
 	if len(p.places) > 1 {
 		err = fmt.Errorf("%s: %w", p.path, err)
@@ -331,16 +332,16 @@ func (f *finder) fail(err error) {
 	f.failed = true
 }
 
-// person returns what the person became in the lines of a day, the ciphers that made it,
-// and whether it occurs there only as hushpipe writes it. It has said what cannot be
-// found.
+// person returns how the lines of a day show the person, the ciphers that were used,
+// and whether the lines contain these pseudonyms only in the spelling that hushpipe
+// writes. It reports what cannot be found.
 func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
 	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
 		if p.subject.user == "" || p.hashesUsers() {
 			return who, nil, false, noKey(day, p.path, p.keyDir)
 		}
-		key = new(pseudonym.Key) // nobody can turn the day's addresses back any more
+		key = new(pseudonym.Key) // the name is in clear, and needs no key
 		rand.Read(key[:])
 	} else if err != nil {
 		return who, nil, false, err
@@ -386,7 +387,7 @@ func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudon
 	return who, ciphers, canonical, nil
 }
 
-// print prints the lines, and says for each directory how many there are on which days.
+// print prints the lines, and logs for each directory their number by day.
 func (f *finder) print(out io.Writer) error {
 	for _, p := range f.shown() {
 		for _, found := range p.found {
@@ -402,8 +403,8 @@ func (f *finder) print(out io.Writer) error {
 	return nil
 }
 
-// shown are the directories that there is something to say about: not DIR of a policy, whose
-// streams have the lines.
+// shown returns the directories to report on: those with lines, or the first one if
+// there are none. The DIR of a policy has none itself.
 func (f *finder) shown() (shown []*findPlace) {
 	some := slices.ContainsFunc(f.places, func(p *findPlace) bool { return len(p.has) > 0 })
 	for i, p := range f.places {
@@ -414,7 +415,7 @@ func (f *finder) shown() (shown []*findPlace) {
 	return shown
 }
 
-// sum says how many lines there are on which days.
+// sum logs the number of lines by day.
 func (p *findPlace) sum(done string) {
 	var days []string
 	for _, day := range p.days {

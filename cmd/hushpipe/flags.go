@@ -18,7 +18,7 @@ import (
 	"hushpipe/format"
 )
 
-// filterFlags is the command line of filter, and most of that of replay.
+// filterFlags is the command line of filter, and most of replay's.
 type filterFlags struct {
 	dir    string
 	ip     string
@@ -46,16 +46,16 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, in place of what the flags above say")
 }
 
-// pipeline is what the flags of filter ask for.
+// pipeline is what the flags of filter configure.
 type pipeline struct {
 	filter   filter.Config
 	store    store.Config
 	errorLog bool
-	metrics  *metricsFile // nil: none
-	account  *account     // to become; nil: the process stays what it is
+	metrics  *metricsFile // nil without --metrics
+	account  *account     // nil if the process keeps its user
 }
 
-// pipeline checks the flags. Each error names its flag and says what to give.
+// pipeline checks the flags. Each error names its flag and what to give.
 func (o *filterFlags) pipeline(log *messageLog) (*pipeline, error) {
 	if o.sample && !o.check {
 		return nil, usage("--sample without --check; hint: give both")
@@ -123,7 +123,7 @@ func (o *filterFlags) pipeline(log *messageLog) (*pipeline, error) {
 	return j, nil
 }
 
-// countTraffic has the job count what the flags ask for.
+// countTraffic configures the traffic figures.
 func (o *filterFlags) countTraffic(j *pipeline, log *messageLog) (err error) {
 	switch j.filter.Traffic, err = o.trafficFlags.config(log); {
 	case err != nil || j.filter.Traffic == nil:
@@ -138,7 +138,8 @@ func (o *filterFlags) countTraffic(j *pipeline, log *messageLog) (err error) {
 	return nil
 }
 
-// settings is what journals record: how pseudonyms and counts are made, and of whom.
+// settings is the text that journals record: how pseudonyms and counts are made, and
+// which clients and rooms are counted. Counts under different settings cannot be added.
 func (o *filterFlags) settings(mode pseudonym.Mode, counting bool) string {
 	if !counting {
 		return fmt.Sprintf("ip=%s;%s", mode, counts.NoRooms)

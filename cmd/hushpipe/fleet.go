@@ -113,7 +113,7 @@ func fleetMerge(cfg fleet.Config, log *messageLog) error {
 	return err
 }
 
-// daysFound are days of which something is to be said.
+// daysFound is a message about days.
 type daysFound struct {
 	days []civil.Day
 	severity
@@ -128,8 +128,8 @@ func logDays(out string, all []daysFound, log *messageLog) {
 	}
 }
 
-// logTraffic says what is to be known of traffic figures, and reports whether they are what
-// the journals tell.
+// logTraffic logs what is wrong with the merged traffic figures, and reports whether
+// they are complete.
 func logTraffic(out string, t fleet.Traffic, log *messageLog) bool {
 	for _, f := range t.Flawed {
 		log.errorfWait("%s: not all traffic figures of %s can be read: its journals are damaged, or of another key or version", f.Path, f.Day)
@@ -146,7 +146,7 @@ func logTraffic(out string, t fleet.Traffic, log *messageLog) bool {
 	return len(t.LowerBound)+len(t.Flawed) == 0
 }
 
-// daysText lists days, those that follow each other as a span.
+// daysText lists days, with consecutive ones as a span.
 func daysText(days []civil.Day) string {
 	var spans []string
 	for len(days) > 0 {

@@ -6,14 +6,14 @@ import (
 	"hushpipe/filter/pairs"
 )
 
-// fleetCheck tells what keeps a host, or a collector, from taking part. In DIR it changes nothing; in the
-// engine it tries all that hosts and collectors do.
+// fleetCheck returns an error if a host or a collector cannot take part. It changes
+// nothing in DIR; in the engine it tries everything that hosts and collectors do.
 func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, log *messageLog) error {
 	err := s.Check()
 	if len(cfg.Addresses) == 0 {
 		return err
 	}
-	if err != nil { // the engine is looked at all the same
+	if err != nil { // still check the engine
 		log.errorf("%v", err)
 		err = errReported
 	}

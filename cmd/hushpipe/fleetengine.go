@@ -21,8 +21,10 @@ import (
 	"hushpipe/filter/registry"
 )
 
-// engineOf returns where a fleet's engine is, with what its file names: read before the
-// process can read it no more, and again for each connection where it still can. There is an engine if there are addresses.
+// engineOf returns the configuration of a fleet's engine, including the contents of the
+// files that the fleet's file names. It is called before the process is confined, and
+// again for each connection if the files can still be read. The configuration has
+// addresses only if the fleet has an engine.
 func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	if file.Engine == "" {
 		return cfg, nil
@@ -66,20 +68,20 @@ func engineOf(file fleet.File) (cfg engine.Config, err error) {
 	return cfg, nil
 }
 
-// diskAccess is what a process that talks to an engine may still access on the disk.
+// diskAccess is what a process that connects to an engine may still access on disk.
 type diskAccess struct {
 	dir, keys string   // DIR and the key directory, "" for none
-	shared    string   // a file that it replaces, "" for none
-	renewed   []string // files that others replace, and that it reads then
-	read      []string // files and directories
+	shared    string   // a file that it replaces, or ""
+	renewed   []string // files to read again when others have replaced them
+	read      []string // files and directories to read
 }
 
-// secretsOf returns the files that a fleet's file names.
+// secretsOf returns the paths of the password, certificates and key in a fleet's file.
 func secretsOf(file fleet.File) (paths []string) {
 	return slices.DeleteFunc([]string{file.Password, file.CA, file.Cert, file.Key}, func(path string) bool { return path == "" })
 }
 
-// confineToEngine is confine, with the network that the engine takes.
+// confineToEngine is confine, and also allows connections to the engine.
 func confineToEngine(cfg engine.Config, disk diskAccess) string {
 	if len(cfg.Addresses) == 0 {
 		return confine(disk.dir, disk.keys, disk.shared)
@@ -88,20 +90,20 @@ func confineToEngine(cfg engine.Config, disk diskAccess) string {
 	return confineTo(ports, socket, disk)
 }
 
-// portsOf returns the ports of an engine, or its socket.
+// portsOf returns the ports of an engine, or the path of its socket.
 func portsOf(addresses []string) (ports []uint16, socket string) {
 	for _, address := range addresses {
-		if strings.HasPrefix(address, "/") { // it may have a colon
+		if strings.HasPrefix(address, "/") { // a path may contain a colon
 			return nil, address
 		}
-		_, port, _ := net.SplitHostPort(address) // it was parsed
+		_, port, _ := net.SplitHostPort(address) // parsed before
 		number, _ := strconv.ParseUint(port, 10, 16)
 		ports = append(ports, uint16(number))
 	}
 	return ports, ""
 }
 
-// sendPairs brings the pairs in DIR to the engine, each second.
+// sendPairs sends the pairs in DIR to the engine, every second.
 func sendPairs(s *pairs.Sender, log *messageLog) {
 	for {
 		if err := s.Step(); err != nil {
@@ -160,14 +162,15 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 }
 
 const (
-	// idleFactor is how much of its time a collector leaves the engine alone, as a multiple of what
-	// it takes to ask.
+	// idleFactor is how long a collector pauses between queries, as a multiple of their
+	// duration.
 	idleFactor = 20
-	// maxPause bounds that time after an error: an engine that hung took minutes to ask.
+	// maxPause bounds the pause after an error: the queries to an engine that hung take
+	// minutes.
 	maxPause = 10 * time.Second
 )
 
-// collect brings the counts up to date each second, or less often where that takes long, and
+// collect updates the counts every second, or less often if that takes long, and writes
 // the metrics unless they are nil.
 func collect(c *pairs.Collector, metrics *metricsFile, log *messageLog) {
 	var written time.Time
@@ -187,7 +190,7 @@ func collect(c *pairs.Collector, metrics *metricsFile, log *messageLog) {
 	}
 }
 
-// pause is for how long the engine is left alone that it took a time to ask.
+// pause returns how long to wait after queries that took a time and returned err.
 func pause(took time.Duration, err error) time.Duration {
 	wait := max(time.Second, idleFactor*took)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// fleetArguments checks that there are as many as names has, FLEET first.
+// fleetArguments requires one argument for each name.
 func fleetArguments(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {
@@ -47,7 +47,8 @@ func fleetNewCommand() *cobra.Command {
 	}
 }
 
-// fleetNew makes the file, and prints the seed first: a file without a seed is of no use.
+// fleetNew makes the fleet's file and prints the seed. If the seed cannot be printed,
+// it removes the file, which is useless without one.
 func fleetNew(path string, out io.Writer) error {
 	name := filepath.Base(path)
 	if err := ratchet.CheckName(name); err != nil {
@@ -61,8 +62,8 @@ func fleetNew(path string, out io.Writer) error {
 		return err
 	}
 	_, err = file.Write(fleet.File{Name: name}.AppendText(nil))
-	// Under the umask by which nobody else can read the seed, the owner of DIR could not read
-	// this file, which holds no secret.
+	// The umask that keeps others from reading the seed would keep the owner of DIR
+	// from reading this file, which is not secret.
 	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
 	if err == nil {
 		_, err = out.Write(fleet.NewSeed(name, now()).AppendText(nil))
@@ -164,21 +165,22 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// noteOtherHosts tells who deletes keys in DIR where else they are.
+// noteOtherHosts reminds whoever deletes keys in DIR that other hosts have the same
+// keys.
 func noteOtherHosts(path string, log *messageLog) {
 	if _, err := os.Lstat(filepath.Join(path, dir.Fleet, dir.FleetName)); err == nil {
 		log.notef("%s: the other hosts of its fleet have the same keys, which open copies of the lines; hint: delete the days there as well", path)
 	}
 }
 
-// fleetServe keeps the keys of DIR up to date and does the work with the engine: keys
-// do not wait for that. It ends only where the first look fails.
-func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, beside func()) error {
+// fleetServe keeps the keys of DIR up to date, and runs work at the same time so that
+// keys never wait for an engine. It returns only if the first look fails.
+func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, work func()) error {
 	if err := s.Look(); err != nil {
 		return err
 	}
 	ready()
-	go beside()
+	go work()
 	for {
 		time.Sleep(calendar.UntilNextLook(now()))
 		if err := s.Look(); err != nil {
@@ -187,12 +189,12 @@ func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, beside func()) 
 	}
 }
 
-// notifier returns what tells systemd that the service is ready, see sd_notify(3). The
-// connection is made at once: there is none to be had later.
+// notifier returns the function that tells systemd that the service is ready, see
+// sd_notify(3). It connects at once, since a confined process cannot.
 func notifier() (ready func()) {
 	conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
 	if err != nil {
-		return func() {} // it is not asked for
+		return func() {} // systemd does not ask for it
 	}
 	return func() { conn.Write([]byte("READY=1")) }
 }

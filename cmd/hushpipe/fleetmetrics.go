@@ -8,8 +8,8 @@ import (
 	"hushpipe/format/metrics"
 )
 
-// ofHosts declares the metrics of the hosts of a fleet, each with a value for each host. One
-// that is false is left out.
+// ofHosts declares the metrics that have a value for each host of a fleet. A value that
+// is not known is left out.
 var ofHosts = [...]struct {
 	name string
 	metrics.Type
@@ -28,7 +28,7 @@ var ofHosts = [...]struct {
 		func(h pairs.HostStatus) (float64, bool) { return float64(h.Resends), h.Lag != nil }},
 }
 
-// fleetMetricsOf returns what there is to tell of a fleet whose counts come to dir.
+// fleetMetricsOf returns the metrics of a fleet whose counts are written to dir.
 func fleetMetricsOf(dir string, f pairs.Figures) (list []metrics.Metric) {
 	gauge := func(name string, value float64, help string, labels ...string) {
 		list = append(list, metrics.Metric{Name: name, Type: metrics.Gauge, Help: help, Labels: metrics.Labels(append([]string{"dir", dir}, labels...)...), Value: value})
@@ -61,7 +61,7 @@ func fleetMetricsOf(dir string, f pairs.Figures) (list []metrics.Metric) {
 	return list
 }
 
-// writeFleet replaces the file, which one collector has alone.
+// writeFleet writes the metrics of a fleet. Only one collector writes to the file.
 func (m *metricsFile) writeFleet(f pairs.Figures) error {
 	return m.update(func(map[string]metrics.Metric) []byte { return metrics.Append(nil, fleetMetricsOf(m.dir, f)) })
 }

@@ -68,7 +68,7 @@ func fleetStatusCommand() *cobra.Command {
 	return cmd
 }
 
-// fleetWithEngine reads the file of a fleet that has an engine.
+// fleetWithEngine reads the file of a fleet, which must have an engine.
 func fleetWithEngine(path string) (file fleet.File, cfg engine.Config, err error) {
 	if file, err = fleet.ReadFile(path); err != nil {
 		return file, cfg, err
@@ -82,7 +82,7 @@ func fleetWithEngine(path string) (file fleet.File, cfg engine.Config, err error
 	return file, cfg, err
 }
 
-// appendFleetStatus draws s for people.
+// appendFleetStatus appends s as text for people.
 func appendFleetStatus(dst []byte, s pairs.Status) []byte {
 	d := &drawing{dst}
 	if s.Hosts == nil {

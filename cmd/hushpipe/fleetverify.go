@@ -16,21 +16,21 @@ import (
 
 // verification compares an engine with the journals of its hosts, day by day.
 type verification struct {
-	path string // of the fleet's file
+	path string // the fleet's file
 	keys string
 	file fleet.File
 	cfg  engine.Config
 	days []mergedDay
 }
 
-// mergedDay is what journals count.
+// mergedDay is what the journals count for a day.
 type mergedDay struct {
 	civil.Day
 	entries []roomfile.Entry
-	whole   bool
+	whole   bool // the journals of all hosts were merged
 }
 
-// newVerification reads the fleet's file. The keys are those of fleet.FindKeys.
+// newVerification reads the fleet's file. keys is the result of fleet.FindKeys.
 func newVerification(path, keys string) (*verification, error) {
 	if keys == "" {
 		return nil, usage("--verify: no DIR has keys; hint: give --keys, such as the keys of hushpipe fleet collect")
@@ -46,7 +46,7 @@ func (v *verification) counted(day civil.Day, entries []roomfile.Entry, whole bo
 // arrivalTime is how long pairs may take from a journal to the engine.
 const arrivalTime = 3 * time.Second
 
-// run says in what the engine differs from the journals.
+// run compares the engine with the journals, and logs the differences.
 func (v *verification) run(out string, log *messageLog) error {
 	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: log.report,
 		Open: func() (pairs.Counter, error) { return engine.Open(v.cfg) }})
@@ -57,8 +57,9 @@ func (v *verification) run(out string, log *messageLog) error {
 	return v.compareDays(with.Compare, func() { time.Sleep(arrivalTime) }, log)
 }
 
-// compareDays compares, once more after a wait where pairs are missing, and says what differs. Days
-// before the first one that the engine has are those before the fleet had one.
+// compareDays compares each day and logs the differences. If pairs are missing, it
+// waits once and compares again. It ignores days before the first one in the engine,
+// when the fleet had no engine yet.
 func (v *verification) compareDays(compare func(civil.Day, []roomfile.Entry) (pairs.Difference, error), wait func(), log *messageLog) error {
 	slices.SortFunc(v.days, func(a, b mergedDay) int { return cmp.Compare(a.Day, b.Day) })
 	begun, wrong, waited := false, false, false
@@ -86,7 +87,7 @@ func (v *verification) compareDays(compare func(civil.Day, []roomfile.Entry) (pa
 			log.errorf("%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
 			wrong = true
 		}
-		// Of a day that goes on, or has just ended, the journals may come later than pairs.
+		// Today's and yesterday's journals may arrive later than their pairs.
 		if over := day.Day < civil.DayOf(now())-1; diff.More > 0 && day.whole && over {
 			log.warnf("%s: %s: the engine has more addresses than the journals in %s; hint: is a host left out, or who else can write there?", v.path, day, prose.Plural(diff.More, "room"))
 		}

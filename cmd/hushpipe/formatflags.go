@@ -10,26 +10,26 @@ import (
 	"hushpipe/format"
 )
 
-// formatFlags say how lines are read.
+// formatFlags choose how lines are parsed.
 type formatFlags struct {
 	format    string
 	jsonKeys  []string
 	client    string
 	proxies   []string
-	userField string // of a policy, which alone can name it
+	userField string // from a policy; there is no flag for it
 }
 
-// define defines all but --format, which stands before others.
+// define defines all but --format, which comes earlier in the help.
 func (o *formatFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
 	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; on other lines the client is whoever connected to the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 
-// parser returns a parser of the lines. It serves one goroutine.
+// parser returns a parser for the lines. Only one goroutine may use it.
 func (o *formatFlags) parser() (format.Parser, error) { return o.parserIn(time.Local) }
 
-// parserIn is parser with the dates of epochs in another zone.
+// parserIn is parser, with the dates of Unix times in another zone.
 func (o *formatFlags) parserIn(zone *time.Location) (format.Parser, error) {
 	var keys []string
 	for _, list := range o.jsonKeys {

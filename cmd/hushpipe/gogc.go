@@ -5,9 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// lowerGOGC has garbage collected once it is a fifth of what is in use, unless GOGC
-// says otherwise. A process that counts traffic holds large tables of a day, and makes a
-// file of them each minute; its lines allocate nothing, so that this costs little.
+// lowerGOGC collects garbage when the heap has grown by a fifth, unless GOGC is set. A
+// process that counts traffic holds large tables for each day and encodes them every
+// minute. Its lines allocate nothing, so frequent collections cost little.
 func lowerGOGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(20)

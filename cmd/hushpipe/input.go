@@ -23,14 +23,14 @@ import (
 	"hushpipe/format/prose"
 )
 
-// source is what filter reads: stdin, or what --input names.
+// source is the input of filter: stdin, or the file of --input.
 type source struct {
 	file *os.File
-	fifo bool // it has no end: SIGTERM leaves the rest to the next process
-	raw  bool // a file that should not be there: its lines are taken out of it
+	fifo bool // without an end: after SIGTERM the next process reads on
+	raw  bool // a regular file that a web server made in place of the FIFO
 }
 
-// open returns a Reader of the source.
+// open returns the Reader of the source.
 func (s *source) open() (input.Reader, error) {
 	switch {
 	case s.raw:
@@ -41,22 +41,22 @@ func (s *source) open() (input.Reader, error) {
 	return input.New(s.file)
 }
 
-// rawSuffix is that of a regular file which stood in the FIFO's place and was moved out
-// of it, with a number behind. hushpipe@.socket moves it to such a name, too.
+// rawSuffix, with a number after it, is the suffix of a regular file that was made in
+// place of the FIFO and then renamed, by openInput or hushpipe@.socket.
 const rawSuffix = ".raw-"
 
 var rawName = regexp.MustCompile(regexp.QuoteMeta(rawSuffix) + `\d+$`)
 
-// lockWait is how long the process before this one may take to end.
+// lockWait bounds the wait for the previous process to exit.
 const lockWait = 2 * time.Second
 
-// openInput opens what --input names. A FIFO that is missing is made. A regular file in
-// its place (isPlaceOfFIFO), which holds raw addresses, gets another name first, and
-// hushpipe takes its lines (startRawReaders). A FIFO that systemd holds is taken from there, whatever
-// stands at path now: the web server may have it open, and wait.
+// openInput opens the FIFO of --input, and makes it if it is missing. If a regular file
+// is in its place (isPlaceOfFIFO), it contains raw addresses: openInput renames it, and
+// startRawReaders has its lines read. If systemd holds the FIFO, openInput uses that
+// one, whatever is at path now: the web server may have it open and be waiting.
 //
-// The FIFO is opened for writing as well: whoever opens it waits for nobody, and it
-// has no end when the web server closes it.
+// openInput opens the FIFO for writing too, so that opening does not block, and the
+// input does not end when the web server closes the FIFO.
 func openInput(path string, log *messageLog) (*source, error) {
 	if rawName.MatchString(path) {
 		f, err := openRaw(path)
@@ -79,7 +79,7 @@ func openInput(path string, log *messageLog) (*source, error) {
 			return nil, usage("--input: make the FIFO %s: %w", path, err)
 		}
 	}
-	// Another description than systemd's: a lock of that one would outlive the process.
+	// Open a new file description: a lock on systemd's would outlive this process.
 	const flags = unix.O_RDWR | unix.O_NONBLOCK | unix.O_CLOEXEC
 	var fd int
 	if isHeld {
@@ -102,8 +102,8 @@ func openInput(path string, log *messageLog) (*source, error) {
 	return s, nil
 }
 
-// lockInput makes this process the only one that reads f. Two would take lines out that
-// the other has not read.
+// lockInput makes this process the only reader of f. Two readers would each take lines
+// from the other.
 func lockInput(f *os.File) error {
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -119,7 +119,7 @@ func lockInput(f *os.File) error {
 	}
 }
 
-// isRead reports whether a hushpipe reads the FIFO at path, which has locked it then.
+// isRead reports whether a hushpipe reads the FIFO at path. A reader has locked it.
 func isRead(path string) bool {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -129,7 +129,7 @@ func isRead(path string) bool {
 	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
 }
 
-// What stands at the path of --input.
+// inputKind is what exists at the path of --input.
 type inputKind int
 
 const (
@@ -138,11 +138,11 @@ const (
 	inputFile
 )
 
-// lookAtInput tells what stands at path, and refuses what is not safe: a FIFO that others
-// can read gives them lines with addresses, and in a directory that they can write
-// they can put one of their own there. nginx gives the FIFO to the user of its workers
-// (ngx_reopen_files in src/core/ngx_cycle.c); in a directory that is closed to
-// that user, it may.
+// lookAtInput returns what exists at path, or an error if using it is not safe. If
+// others can read the FIFO, they get lines with addresses; if they can write to its
+// directory, they can replace it. nginx gives the FIFO to the user of its workers
+// (ngx_reopen_files in src/core/ngx_cycle.c), which is safe in a directory that this
+// user cannot enter.
 func lookAtInput(path string) (inputKind, error) {
 	closed, err := checkFolders(path)
 	if err != nil {
@@ -172,7 +172,7 @@ func lookAtInput(path string) (inputKind, error) {
 	return inputFIFO, nil
 }
 
-// kindOf names what is neither a file, nor a link, nor a FIFO.
+// kindOf names the kind of a file that is not a regular file, link or FIFO.
 func kindOf(mode uint32) string {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFDIR:
@@ -183,12 +183,12 @@ func kindOf(mode uint32) string {
 	return "device"
 }
 
-// isPlaceOfFIFO reports whether a regular file at path can only be one that a web server
-// made where it found no FIFO, so that hushpipe may delete it. Anywhere else it may be
-// the log that the server is to write, or a copy of it, which nobody asked to
-// delete. A FIFO has its place in a directory below /run, or in one that others can neither
-// read nor write and that has no other file; but not where logs, configuration and
-// what people work on have theirs: RHEL has /var/log/nginx with mode 0711.
+// isPlaceOfFIFO reports whether a regular file at path can only come from a web server
+// that found no FIFO there, so that hushpipe may delete it. Elsewhere it may be the log
+// that the server is meant to write, or a copy of it. The place of a FIFO is a
+// directory below /run, or a directory that others can neither read nor write and that
+// has no other regular files, outside the directories for logs, configuration and
+// people's work. RHEL has /var/log/nginx with mode 0711.
 func isPlaceOfFIFO(path string) bool {
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
@@ -216,8 +216,8 @@ func notFIFO(path string) error {
 	return usage("--input: %s is a file, not a FIFO; hint: to take over what is in it: hushpipe replay DIR %s", path, path)
 }
 
-// checkFolders refuses a path that others can change. closed tells that nobody but root
-// and this user comes as far as the file.
+// checkFolders returns an error if others can change the path. closed means that only
+// root and this user can reach the file.
 func checkFolders(path string) (closed bool, err error) {
 	folder := filepath.Dir(path)
 	paths := []string{folder}
@@ -254,7 +254,7 @@ func checkFolders(path string) (closed bool, err error) {
 // isTrusted reports whether a file belongs to root or to the user of this process.
 func isTrusted(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == os.Geteuid() }
 
-// checkInput is --check for --input: it changes nothing.
+// checkInput checks --input for --check, and changes nothing.
 func checkInput(path string) error {
 	found, err := lookAtInput(path)
 	if err == nil && found == inputFile && !rawName.MatchString(path) {
@@ -263,7 +263,8 @@ func checkInput(path string) error {
 	return err
 }
 
-// systemdFiles returns the descriptors that systemd has passed on (sd_listen_fds(3)).
+// systemdFiles returns the files that systemd passed to this process
+// (sd_listen_fds(3)).
 var systemdFiles = sync.OnceValue(func() (files []*os.File) {
 	n, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
@@ -276,7 +277,7 @@ var systemdFiles = sync.OnceValue(func() (files []*os.File) {
 	return files
 })
 
-// systemdFIFO returns the FIFO among these that lies at path, else the first one.
+// systemdFIFO returns the FIFO among them that is at path, or else the first FIFO.
 func systemdFIFO(path string) (f *os.File, ok bool) {
 	at, err := os.Lstat(path)
 	for _, file := range systemdFiles() {
@@ -291,7 +292,8 @@ func systemdFIFO(path string) (f *os.File, ok bool) {
 	return f, f != nil
 }
 
-// fault tells what has become wrong with the source, "" where nothing has.
+// fault returns what has gone wrong with the source since it was opened, "" if nothing
+// has.
 func (s *source) fault() string {
 	var st unix.Stat_t
 	switch {
@@ -303,8 +305,8 @@ func (s *source) fault() string {
 	return ""
 }
 
-// openRaw opens a file that stood in the FIFO's place. It becomes root's: nginx may
-// have given it away.
+// openRaw opens a file that was made in place of the FIFO. It changes the owner to
+// root, since nginx may have given the file away.
 func openRaw(path string) (*os.File, error) {
 	if _, err := checkFolders(path); err != nil {
 		return nil, err
@@ -321,7 +323,7 @@ func openRaw(path string) (*os.File, error) {
 		f.Close()
 		return nil, notFIFO(path)
 	}
-	f.Chown(os.Geteuid(), -1) // to see who has it open, fcntl(2) F_SETLEASE; root may
+	f.Chown(os.Geteuid(), -1) // only the owner gets a lease (isOpenElsewhere); root may as well
 	if err := lockInput(f); err != nil {
 		f.Close()
 		return nil, err
@@ -329,9 +331,9 @@ func openRaw(path string) (*os.File, error) {
 	return f, nil
 }
 
-// startRawReaders starts a process for each file that stood in the place of the FIFO at path:
-// the old workers of a web server may go on writing to it for hours. It runs with
-// the same flags, but as root: who is another user cannot delete the file.
+// startRawReaders starts a process for each file that was made in place of the FIFO at
+// path, as old workers of a web server may keep writing to it for hours. The process
+// has the same flags but runs as root, since another user could not delete the file.
 func startRawReaders(path, dir string, flags *pflag.FlagSet, stderr io.Writer) error {
 	files, _ := filepath.Glob(literal(path) + rawSuffix + "*")
 	var errs []error
@@ -355,13 +357,13 @@ func startRawReaders(path, dir string, flags *pflag.FlagSet, stderr io.Writer) e
 	return errors.Join(errs...)
 }
 
-// literal quotes a path for filepath.Glob.
+// literal escapes a path for filepath.Glob.
 func literal(path string) string {
 	return regexp.MustCompile(`[*?\[\\]`).ReplaceAllString(path, `\$0`)
 }
 
-// deleteRaw ends a file whose lines were all taken. They are overwritten already. v is
-// what this process counted of them.
+// deleteRaw deletes a file whose lines have all been read, and overwritten as they were
+// read. v is what this process counted.
 func deleteRaw(f *os.File, dir string, v counters.Values, log *messageLog) error {
 	if err := errors.Join(f.Sync(), f.Truncate(0), os.Remove(f.Name())); err != nil {
 		return err

@@ -7,7 +7,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// liveFlags are those of filter alone: where its lines come from, and how it runs.
+// liveFlags are the flags of filter that replay does not have: the input, and how the
+// process runs.
 type liveFlags struct {
 	input   string
 	stdout  bool
@@ -26,7 +27,7 @@ func (o *liveFlags) define(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.sample, "sample", false, "with --check, read lines from stdin and show what each field was taken for, what becomes of it, who counts, and for which room; DIR is optional")
 }
 
-// checkInputFlag checks --input, and makes its path absolute.
+// checkInputFlag checks --input and makes its path absolute.
 func (o *liveFlags) checkInputFlag(dir string) error {
 	if o.input == "" {
 		return nil

@@ -29,16 +29,16 @@ const (
 
 func main() {
 	stderr, err := detachStderr(os.Stderr)
-	if err != nil { // too many open files, say
+	if err != nil { // such as too many open files
 		fmt.Fprintln(os.Stderr, "hushpipe: error: cannot keep crash reports off stderr:", err)
 		os.Exit(exitFailure)
 	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, stderr))
 }
 
-// run is the whole program. Everything that it says goes through messages.
+// run runs the command. All messages go through a messageLog.
 func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
-	// Keys and addresses are in memory.
+	// No core files: the memory holds keys and addresses.
 	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	hideMemory()
 	log := newMessageLog(stderr)
@@ -66,7 +66,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	return log.exitCode(errors.Join(withOwner(err), out.err))
 }
 
-// coreFiles tells status what the kernel says of core files.
+// coreFiles reports to status whether the kernel would write core files.
 func coreFiles() string {
 	var cores unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &cores); err != nil || cores.Max != 0 {
@@ -75,9 +75,9 @@ func coreFiles() string {
 	return "no core files"
 }
 
-// rootCommand returns all commands.
+// rootCommand returns the root command with all others below it.
 func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
-	cobra.EnableCommandSorting = false // what is used most comes first
+	cobra.EnableCommandSorting = false // the most used commands come first
 	root := &cobra.Command{
 		Use:                   "hushpipe COMMAND",
 		Short:                 "Pseudonymise, rotate and count a web server's log as it is written",
@@ -150,7 +150,7 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	return root
 }
 
-// commandNames are those that help lists.
+// commandNames returns the names of the commands that help lists.
 func commandNames(root *cobra.Command) (names []string) {
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() {
@@ -160,7 +160,8 @@ func commandNames(root *cobra.Command) (names []string) {
 	return names
 }
 
-// didYouMean is a hint for a wrong name, "" where none is near.
+// didYouMean is a hint with the name most similar to a wrong one, "" if none is
+// similar.
 func didYouMean(names []string, wrong, before string) string {
 	near := spelling.Nearest(wrong, names)
 	if near == "" {
@@ -169,8 +170,8 @@ func didYouMean(names []string, wrong, before string) string {
 	return fmt.Sprintf("did you mean '%s%s'? ", before, near)
 }
 
-// warnZone reports a time zone that package time takes for UTC without a word: days
-// would begin at another hour than the operator thinks.
+// warnZone warns of a TZ that is not a time zone. Package time silently uses UTC then,
+// and days would begin at another hour than the operator expects.
 func warnZone(log *messageLog) {
 	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
 	if zone != "" && zone != "UTC" && time.Local.String() == "UTC" {
@@ -178,8 +179,8 @@ func warnZone(log *messageLog) {
 	}
 }
 
-// checkCrypto fails where the system or the environment forbids what keys and room
-// files are made of.
+// checkCrypto returns an error if the system or the environment forbids the functions
+// that keys and room files need.
 func checkCrypto() error {
 	if fips140.Enforced() {
 		return errors.New("GODEBUG=fips140=only forbids SHA-1, which names rooms; hint: set fips140=on")
@@ -190,7 +191,7 @@ func checkCrypto() error {
 const rootExample = `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe status /var/log/hushpipe`
 
-// usageTemplate is what cobra prints, in 80 columns and with less to read.
+// usageTemplate is cobra's template, shortened and in 80 columns.
 const usageTemplate = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}{{if .HasExample}}
 
@@ -208,8 +209,8 @@ Flags:
 '{{.CommandPath}} COMMAND --help'{{if .HasParent}} shows{{else}} and '{{.CommandPath}} help TOPIC' show{{end}} more.{{end}}
 `
 
-// helpCommand is cobra's, with topics as well as commands, and another answer to what
-// is neither.
+// helpCommand replaces cobra's help command: it also knows topics, and returns an error
+// for an unknown name.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                   "help [COMMAND|TOPIC]",
@@ -235,30 +236,30 @@ func helpCommand() *cobra.Command {
 			for _, t := range topics() {
 				if len(args) == 1 && args[0] == t.name {
 					fmt.Fprint(cmd.OutOrStdout(), t.help())
-					return nil // what goes wrong, out keeps
+					return nil // output keeps a write error
 				}
 			}
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return usage("no help on %q: no such command or topic; hint: %ssee 'hushpipe --help'", strings.Join(args, " "), didYouMean(commandNames(cmd.Root()), strings.Join(args, " "), "help "))
 			}
-			about.InitDefaultHelpFlag() // cobra does so where a command runs
+			about.InitDefaultHelpFlag() // which cobra does when it runs a command
 			about.InitDefaultVersionFlag()
 			return about.Help()
 		},
 	}
 }
 
-// usageError is a command line that cannot be carried out.
+// usageError is an error in the command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// errReported ends a command that has said already what was wrong.
+// errReported makes a command fail after it has logged the reason itself.
 var errReported = errors.New("")
 
-// whyInvalid is why a flag does not take a value; package strconv says it of true
-// and false, the only other values that are no text.
+// whyInvalid returns the reason why a flag rejected its value. Only errors for booleans
+// come from package strconv.
 func whyInvalid(err error) error {
 	var syntax *strconv.NumError
 	if errors.As(err, &syntax) {
@@ -267,7 +268,7 @@ func whyInvalid(err error) error {
 	return err
 }
 
-// arguments checks how many there are; the first is DIR.
+// arguments checks the number of arguments, the first of which is DIR.
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -306,7 +307,7 @@ func versionCommand() *cobra.Command {
 	return cmd
 }
 
-// release is the version that packaging/build.sh takes from git.
+// release is the version that packaging/build.sh gets from git.
 var release string
 
 func version() string {

@@ -11,14 +11,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// manualFiles are the texts of the manual, in a subset of Markdown: NAME.1.md of a
-// command, NAME.5.md and NAME.7.md of a topic. The man pages are made from them
-// (manual_test.go), and help shows them as plainText.
+// manualFiles is the manual in a subset of Markdown: NAME.1.md for commands, NAME.5.md
+// and NAME.7.md for topics. Man pages are generated from it (manual_test.go), and help
+// prints it as plain text.
 //
 //go:embed manual/*.md
 var manualFiles embed.FS
 
-// manualText returns a text of the manual, by its name and section.
+// manualText returns a page of the manual as Markdown.
 func manualText(name, section string) string {
 	text, err := manualFiles.ReadFile("manual/" + name + "." + section + ".md")
 	if err != nil {
@@ -27,15 +27,15 @@ func manualText(name, section string) string {
 	return string(text)
 }
 
-// topic is something that help and man explain in addition to the commands.
+// topic is a page of the manual that is not about a command.
 type topic struct {
 	name, section, short string
-	text                 string // what follows the title
+	text                 string // without the title
 }
 
 var topicTitle = regexp.MustCompile(`^# hushpipe-([a-z]+)\(([57])\): (.*)\n\n`)
 
-// topics returns all of them, by name.
+// topics returns all topics, sorted by name.
 func topics() (list []topic) {
 	files, err := manualFiles.ReadDir("manual")
 	if err != nil {
@@ -53,12 +53,12 @@ func topics() (list []topic) {
 	return list
 }
 
-// help is the topic as plain text.
+// help returns the topic as plain text.
 func (t topic) help() string {
 	return plainText(fmt.Sprintf("hushpipe-%s(%s): %s\n\n%s", t.name, t.section, t.short, t.text))
 }
 
-// topicList is one line for each.
+// topicList returns a line for each topic.
 func topicList() string {
 	var list strings.Builder
 	for _, t := range topics() {
@@ -67,8 +67,8 @@ func topicList() string {
 	return list.String()
 }
 
-// showHelp is the help of a command: what it does, its usage, and the sections of
-// its text.
+// showHelp prints the help of a command: what it does, its usage, and the sections of
+// its page.
 func showHelp(cmd *cobra.Command, _ []string) {
 	text, sections, found := strings.Cut(cmd.Long, "\n## ")
 	if found {
@@ -80,13 +80,13 @@ func showHelp(cmd *cobra.Command, _ []string) {
 	fmt.Fprint(cmd.OutOrStdout(), plainText(text), "\n", cmd.UsageString(), sections)
 }
 
-// helpWidth is the columns that a terminal has.
+// helpWidth is the width of help in columns.
 const helpWidth = 80
 
-// plainText renders a text of the manual for a terminal. It knows of Markdown what
+// plainText renders a page of the manual for a terminal. It supports the Markdown that
 // the manual uses: headings (## …), paragraphs, fenced code, items (- …) and
-// definitions (a term, then a line ": …"), all of them apart by an empty line; `code`
-// and **strong** within them.
+// definitions (a term, then a line ": …"), separated by empty lines, with `code` and
+// **strong** in them.
 func plainText(markdown string) string {
 	var out strings.Builder
 	indent := ""
@@ -123,7 +123,7 @@ func plainText(markdown string) string {
 	return out.String()
 }
 
-// blocks returns the parts of a text between empty lines, those within code apart.
+// blocks splits a text at empty lines outside fenced code.
 func blocks(markdown string) (list []string) {
 	var block strings.Builder
 	code := false
@@ -143,8 +143,8 @@ func blocks(markdown string) (list []string) {
 
 var unmarked = strings.NewReplacer("`", "", "**", "")
 
-// fold writes the words of text in lines of helpWidth, which begin with indent, the
-// first one with first.
+// fold writes text in lines of helpWidth columns. The first line begins with first, the
+// others with indent.
 func fold(out *strings.Builder, first, indent, text string) {
 	out.WriteString(first)
 	column, gap := utf8.RuneCountInString(first), ""

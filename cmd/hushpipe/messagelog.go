@@ -1,5 +1,7 @@
 package main
 
+// Messages on stderr, exit codes, and hints for common errors.
+
 import (
 	"cmp"
 	"errors"
@@ -18,54 +20,54 @@ import (
 	"hushpipe/format"
 )
 
-// messageLog is all that the program writes to stderr, which Apache appends to its
-// error log: at most once a minute on one topic, one line each,
+// messageLog writes all of the program's messages to stderr, which Apache appends to
+// its error log. A message is one line:
 //
 //	hushpipe: SEVERITY: WHAT: FILE: WHY; hint: WHAT TO DO
 //
-// The hint is missing where there is nothing to do. Nobody waits for stderr: where it
-// is stuck, messages are dropped.
+// The hint is missing if there is nothing to do. Logging never blocks: if stderr is
+// stuck, messages are dropped.
 type messageLog struct {
 	w     io.Writer
 	lines chan string
 	done  chan struct{}
 
 	mu         sync.Mutex
-	lastLogged map[string]time.Time
+	lastLogged map[string]time.Time // by topic, see limited
 	closed     bool
 
-	redacted []string // is not repeated; set before anything is said
+	redacted []string // texts to replace by ADDRESS; set before the first message
 
 	terminal *os.File // stderr, if it is one
-	bar      bool     // a progress bar stands in its last line
+	bar      bool     // its last line shows a progress bar
 }
 
-// severity begins a message.
+// severity is the first word of a message.
 type severity string
 
 const (
-	// failure: something was lost, is wrong, or could not be done, and stays so.
+	// failure: something was lost, is wrong, or could not be done.
 	failure severity = "error"
-	// warning: hushpipe copes with it for now, or somebody should look.
+	// warning: hushpipe copes for now, but somebody should look.
 	warning severity = "warning"
-	// note: all is as it should be, and somebody may want to know.
+	// note: everything is in order; somebody may want to know.
 	note severity = "note"
 )
 
-// severities are those of the topics of package store that are no warnings.
+// severities lists the topics of package store whose severity is not warning.
 var severities = map[string]severity{
 	"bug":              failure,
 	"expired":          failure, // lines are left out
 	"expired-rooms":    note,
 	"journal-lost":     failure,
-	"pending":          failure, // not all is counted
+	"pending":          failure, // the counts are incomplete
 	"purge":            failure,
 	"delete keys":      failure,
 	"delete lines":     failure,
 	"delete leftovers": failure,
 	"delete journals":  failure,
-	"fleet-seed":       failure, // it is not taken in
-	"fleet-state":      failure, // some keys may not be made
+	"fleet-seed":       failure, // the seed is not used
+	"fleet-state":      failure, // some keys may be missing
 	"recovered":        note,
 }
 
@@ -83,10 +85,10 @@ func newMessageLog(w io.Writer) *messageLog {
 	return l
 }
 
-// close waits a second for what is still to be said.
+// close waits up to a second until the queued messages are written.
 func (l *messageLog) close() {
 	l.mu.Lock()
-	l.closed = true // a call of a hanging disk may still have something to say
+	l.closed = true // a system call on a hanging disk may return and log later
 	close(l.lines)
 	l.mu.Unlock()
 	select {
@@ -95,13 +97,13 @@ func (l *messageLog) close() {
 	}
 }
 
-// report is for package store: it writes a line unless the topic came up within the
-// last minute.
+// report is the callback for package store: it is limited, with the severity of the
+// topic.
 func (l *messageLog) report(topic, line string) {
 	l.limited(topic, cmp.Or(severities[topic], warning), line)
 }
 
-// limited writes a line unless the topic came up within the last minute.
+// limited logs a line, unless a line on this topic was logged within the last minute.
 func (l *messageLog) limited(topic string, s severity, line string) {
 	l.mu.Lock()
 	now := time.Now()
@@ -136,13 +138,13 @@ func (l *messageLog) errorf(text string, args ...any) { l.logf(failure, text, ar
 func (l *messageLog) warnf(text string, args ...any)  { l.logf(warning, text, args...) }
 func (l *messageLog) notef(text string, args ...any)  { l.logf(note, text, args...) }
 
-// errorfWait writes one of many failures, none of which may be dropped: it waits for
-// stderr, as only a command may that keeps nobody waiting.
+// errorfWait logs one of many failures and drops none: it waits for stderr. Only
+// commands that nobody waits for may use it.
 func (l *messageLog) errorfWait(text string, args ...any) {
 	l.lines <- formatMessage(failure, text, args...)
 }
 
-// formatMessage returns the line, with hints behind all else: an error that has one may be
+// formatMessage returns the line with the hints at its end: an error with a hint may be
 // in the middle of the text.
 func formatMessage(s severity, text string, args ...any) string {
 	const hint = "hint: "
@@ -163,8 +165,7 @@ func formatMessage(s severity, text string, args ...any) string {
 	return fmt.Sprintf("hushpipe: %s: %s\n", s, strings.Map(printable, line))
 }
 
-// hintFor says what to do about an error of the system that whoever starts hushpipe can
-// mend; "" for others.
+// hintFor returns the hint for a system error that the user can correct, "" for others.
 func hintFor(text string) string {
 	switch {
 	case strings.Contains(text, ": "+unix.ENOTDIR.Error()):
@@ -177,7 +178,7 @@ func hintFor(text string) string {
 	return ""
 }
 
-// send takes what is to be written. The caller holds m.mu.
+// send queues a text, or drops it if the queue is full. The caller holds l.mu.
 func (l *messageLog) send(text string) {
 	if l.closed {
 		return
@@ -188,8 +189,8 @@ func (l *messageLog) send(text string) {
 	}
 }
 
-// printable is for text with file names and records in it: those may be anybody's,
-// and a terminal obeys them.
+// printable replaces control characters: file names and records can come from anybody,
+// and a terminal executes escape sequences.
 func printable(r rune) rune {
 	if r == '\n' || unicode.IsPrint(r) {
 		return r
@@ -197,9 +198,9 @@ func printable(r rune) rune {
 	return '?'
 }
 
-// error says an error, joined ones line by line and none of them twice.
+// error logs an error: each of its lines once.
 func (l *messageLog) error(err error) {
-	said := map[string]bool{"": true} // as errReported
+	said := map[string]bool{"": true} // the text of errReported
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if !said[line] {
 			said[line] = true
@@ -208,7 +209,7 @@ func (l *messageLog) error(err error) {
 	}
 }
 
-// exitCode says why a command failed and returns what the process exits with.
+// exitCode logs why a command failed and returns the exit code.
 func (l *messageLog) exitCode(err error) int {
 	if err == nil {
 		return exitDone
@@ -225,7 +226,7 @@ func (l *messageLog) exitCode(err error) int {
 	return exitUsage
 }
 
-// caret shows the place in a LogFormat string.
+// caret marks the position of an error in a LogFormat string.
 func (l *messageLog) caret(bad *format.FormatError) {
 	shown := []byte(bad.Format)
 	for i, c := range shown {
@@ -239,8 +240,8 @@ func (l *messageLog) caret(bad *format.FormatError) {
 
 func usage(text string, args ...any) error { return usageError{fmt.Errorf(text, args...)} }
 
-// addressesIn returns the arguments that are addresses, or nearly: who gives one in the
-// place of another word does not want it in a journal.
+// addressesIn returns the arguments that look like addresses. Somebody who gives an
+// address in place of another argument does not want it in the log.
 func addressesIn(args []string) (found []string) {
 	for _, arg := range args {
 		arg = strings.TrimLeft(arg, "-")
@@ -251,9 +252,9 @@ func addressesIn(args []string) (found []string) {
 			found = append(found, arg)
 		}
 	}
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // one may begin as another does
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) }) // longest first: one may be a prefix of another
 	return found
 }
 
-// likeAddress is all of an address and a port, and of nothing else that is an argument.
+// likeAddress matches the characters of an address with a port.
 var likeAddress = regexp.MustCompile(`^[\[\].:%0-9A-Fa-f]+$`)

@@ -1,5 +1,7 @@
 package main
 
+// Hints for errors of permission: which user could do it.
+
 import (
 	"errors"
 	"fmt"
@@ -13,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withOwner adds to an error of somebody who lacks permission who has it.
+// withOwner adds to a permission error which user has access.
 func withOwner(err error) error {
 	var at *fs.PathError
 	if os.Geteuid() == 0 || !errors.As(err, &at) || !errors.Is(at, fs.ErrPermission) || strings.Contains(err.Error(), "; hint: ") {
@@ -22,8 +24,8 @@ func withOwner(err error) error {
 	return fmt.Errorf("%w; hint: run it as root%s", err, orOwner(at.Path))
 }
 
-// orOwner names the owner of a path, or of what it is in as far as that can be seen; ""
-// for root.
+// orOwner names the owner of a path, or of the nearest directory above it that can be
+// examined. It returns "" if the owner is root or this user.
 func orOwner(path string) string {
 	path, err := filepath.Abs(path)
 	if err != nil {

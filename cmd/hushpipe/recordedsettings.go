@@ -1,5 +1,8 @@
 package main
 
+// The flags that a DIR records: hushpipe runs on them when its own flags are wrong, and
+// audit and statement read them.
+
 import (
 	"errors"
 	"fmt"
@@ -15,15 +18,15 @@ import (
 	"hushpipe/filter/registry"
 )
 
-// recordedSettings are settings from DIR.
+// recordedSettings are the settings that DIR records.
 type recordedSettings struct {
-	dir string // "": not known
+	dir string // "" if unknown
 	registry.Settings
-	err   error // why there are none
-	stuck bool  // a thread waits for the disk
+	err   error // why there are no settings
+	stuck bool  // a thread still waits for the disk
 }
 
-// findSettings looks for settings, for as long as a disk that works needs.
+// findSettings reads the settings. It gives up after diskTimeout.
 func findSettings(line commandLine) recordedSettings {
 	found := make(chan recordedSettings, 1)
 	go func() {
@@ -44,10 +47,10 @@ func findSettings(line commandLine) recordedSettings {
 	}
 }
 
-// recordable returns all flags that shape what is written and how, as DIR records
-// them: also those that were not given, since another version may have other
-// defaults. With --ignore, which can have addresses of people, traffic is left out as a
-// whole: counted without it, the figures would be others.
+// recordable returns the flags to record in DIR: all that determine what is written and
+// how, including those not given, since another version may have other defaults. With
+// --ignore, whose values can contain people's addresses, it leaves out --traffic and
+// all that belongs to it: without --ignore, the figures would differ.
 func recordable(flags *pflag.FlagSet) (list []string) {
 	ignoring := flags.Changed("ignore")
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -57,12 +60,12 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 			return
 		}
 		if f.Name == "traffic" || slices.Contains(trafficOnly, f.Name) {
-			if ignoring || f.Value.String() == f.DefValue { // an earlier version knows none of them
+			if ignoring || f.Value.String() == f.DefValue { // an earlier version does not know them
 				return
 			}
 		}
 		switch f.Name {
-		case "keys", "metrics", "policy", "sitemap", "country": // another web server may have another directory
+		case "keys", "metrics", "policy", "sitemap", "country": // the next process may start in another directory
 			if path, err := filepath.Abs(values[0]); err == nil && values[0] != "" {
 				values[0] = path
 			}
@@ -77,7 +80,7 @@ func recordable(flags *pflag.FlagSet) (list []string) {
 	return list
 }
 
-// flags returns the settings as a command line.
+// flags parses the recorded flags.
 func (r *recordedSettings) flags() (*filterFlags, error) {
 	o := &filterFlags{}
 	flags := pflag.NewFlagSet("settings", pflag.ContinueOnError)
@@ -93,8 +96,8 @@ func (r *recordedSettings) flags() (*filterFlags, error) {
 	return o, err
 }
 
-// checkOwner is for settings that name a policy: root becomes the user who could have
-// recorded them, or does nothing.
+// checkOwner returns an error if root would run on settings that name a policy and that
+// another user than --user could have recorded.
 func (r *recordedSettings) checkOwner(o *filterFlags) error {
 	if os.Geteuid() != 0 || r.Owner == 0 {
 		return nil
@@ -111,9 +114,9 @@ func (r *recordedSettings) foreign() error {
 	return fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", registry.SettingsPath(r.dir), r.Owner)
 }
 
-// pipeline makes the process ready to run on the settings. Of what root does, nothing
-// goes by those that another user could have recorded: it becomes that user first,
-// and hands nothing over.
+// pipeline prepares the process to run on the settings. root does nothing on the word
+// of settings that another user could have recorded: the process first becomes that
+// user, and does not change the owner of anything.
 func (r *recordedSettings) pipeline(log *messageLog) (*filterFlags, *pipeline, error) {
 	o, err := r.flags()
 	if err == nil {

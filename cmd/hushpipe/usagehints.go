@@ -1,5 +1,8 @@
 package main
 
+// Help for people who meet hushpipe for the first time: an introduction, and hints for
+// wrong command lines.
+
 import (
 	"fmt"
 	"io"
@@ -11,7 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// introduction is for somebody at a terminal who has typed a name and nothing else.
+// introduction is printed to a terminal if the command line is hushpipe or hushpipe
+// filter alone.
 const introduction = `hushpipe takes a web server's log from a pipe, replaces the addresses, and
 writes the lines to daily files in DIR, which it deletes after 14 days. The
 server runs it:
@@ -27,7 +31,8 @@ the rest.
 
 `
 
-// introduce writes the introduction where that is all there is to say first.
+// introduce prints the introduction before the error, if the command line asks for
+// nothing more.
 func introduce(args []string, stdin *os.File, stderr io.Writer) {
 	bare := len(args) == 0 || len(args) == 1 && args[0] == "filter"
 	if out, ok := stderr.(*os.File); ok && bare && hasWidth(stdin) && hasWidth(out) {
@@ -35,14 +40,14 @@ func introduce(args []string, stdin *os.File, stderr io.Writer) {
 	}
 }
 
-// isFile reports whether somebody gave a log where DIR belongs.
+// isFile reports whether path is a regular file, such as a log given in place of DIR.
 func isFile(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.Mode().IsRegular()
 }
 
-// commandHint is a hint for a word that is not a command: another, or the one that was
-// left out before a DIR.
+// commandHint is the hint for an unknown command: a similar one, or filter if the word
+// looks like DIR.
 func commandHint(cmd *cobra.Command, word string) string {
 	if strings.Contains(word, "/") || isDir(word) {
 		return fmt.Sprintf("write 'hushpipe filter %s'? ", word)
@@ -50,7 +55,7 @@ func commandHint(cmd *cobra.Command, word string) string {
 	return didYouMean(commandNames(cmd), word, "")
 }
 
-// otherCommandHint is a hint for a flag of another command, "" for none.
+// otherCommandHint names the command that has the flag, "" if none has.
 func otherCommandHint(cmd *cobra.Command, name string) string {
 	for _, other := range cmd.Root().Commands() {
 		if other != cmd && other.IsAvailableCommand() && other.Flags().Lookup(name) != nil {
@@ -60,7 +65,7 @@ func otherCommandHint(cmd *cobra.Command, name string) string {
 	return ""
 }
 
-// dirAsValueHint is a hint for a flag of a file that has taken DIR, "" for none.
+// dirAsValueHint is the hint for a flag that took DIR for its value, "" if none did.
 func dirAsValueHint(flags *pflag.FlagSet) (hint string) {
 	flags.Visit(func(f *pflag.Flag) {
 		if isDir(f.Value.String()) {
@@ -70,7 +75,7 @@ func dirAsValueHint(flags *pflag.FlagSet) (hint string) {
 	return hint
 }
 
-// dirFirstHint is a hint for arguments whose first is not a DIR, "" where it may be one.
+// dirFirstHint is the hint that DIR comes first, "" if the first argument may be DIR.
 func dirFirstHint(cmd *cobra.Command, args []string) string {
 	if len(args) == 0 || isDir(args[0]) || filepath.IsAbs(args[0]) && !isFile(args[0]) {
 		return ""

@@ -23,20 +23,20 @@ import (
 	"hushpipe/format/prose"
 )
 
-// afterWrongFlags goes on where a command line is wrong and stdin is a pipe. A web
-// server may have made that: httpd starts a logger that has ended again, on the same
-// pipe and with the same flags (piped_log_maintenance in server/log.c), and hangs
-// as soon as the 64 KiB are full. So filter runs on the settings that DIR records,
-// as a whole, or reads to the end and writes nothing. Without a command, or with an
-// unknown one, nobody knows what was meant, and nothing is written either. Who asks
-// for --help or --check looks at the exit status.
+// afterWrongFlags continues after a wrong command line if stdin is a pipe, which
+// probably comes from a web server. httpd restarts a logger that exits, with the same
+// pipe and flags (piped_log_maintenance in server/log.c), and blocks once the pipe's 64
+// KiB are full. Therefore filter runs on the settings that DIR records, all of them, or
+// else reads to the end of the input and writes nothing. With no command or an unknown
+// one it writes nothing either, since the intention is unknown. With --help and --check
+// it returns the error: the caller looks at the exit status.
 func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source, log *messageLog) error {
 	line := scanArgs(cmd, args)
 	if cmd.HasParent() && cmd.Name() != "filter" || line.help || line.check {
 		return wrong
 	}
 	signals := early.Signals()
-	signal.Ignore(unix.SIGPIPE) // of stderr
+	signal.Ignore(unix.SIGPIPE) // from stderr
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 
@@ -91,7 +91,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	stop := logEveryMinute(minute.C, log, func() string {
 		return fmt.Sprintf("%v; reading %s, since it is a pipe, and writing nothing (%s so far): %v", wrong, src, prose.Plural(lines.Load(), "line"), found.err)
 	})
-	if !found.stuck { // that would wait for the thread
+	if !found.stuck { // confine would wait for the stuck thread
 		confine(found.dir, line.keys)
 	}
 	if found.dir != "" {
@@ -103,7 +103,7 @@ func afterWrongFlags(cmd *cobra.Command, args []string, wrong error, src *source
 	return usageError{errors.Join(err, errReported)}
 }
 
-// logEveryMinute says a line at once and at each tick, until stop is called.
+// logEveryMinute logs a line at once and at each tick, until stop is called.
 func logEveryMinute(tick <-chan time.Time, log *messageLog, line func() string) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	log.errorf("%s", line())
@@ -124,7 +124,8 @@ func logEveryMinute(tick <-chan time.Time, log *messageLog, line func() string) 
 	}
 }
 
-// discard reads to the end, or until SIGINT, of a FIFO SIGTERM, and counts the lines.
+// discard reads to the end of the input and counts the lines. SIGINT stops it, and for
+// a FIFO SIGTERM too.
 func discard(src *source, signals <-chan os.Signal, lines *atomic.Uint64) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -153,9 +154,9 @@ func discard(src *source, signals <-chan os.Signal, lines *atomic.Uint64) error 
 	}
 }
 
-// purgeHourly deletes what has outlived the retention that a DIR records, as a
-// logger would that writes there: at once, hourly, at each day change, and again after a
-// minute where something could not be deleted.
+// purgeHourly deletes what has outlived the retention that DIR records, when a running
+// filter would: at once, every hour, at each change of day, and again after a minute if
+// a file could not be deleted.
 func purgeHourly(dir, keys string, log *messageLog) {
 	var last time.Time
 	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
