@@ -27,7 +27,7 @@ type verification struct {
 type mergedDay struct {
 	civil.Day
 	entries []roomfile.Entry
-	whole   bool // the journals of all hosts were merged
+	whole   bool // all hosts have closed the day and still have its journals
 }
 
 // newVerification reads the fleet's file. keys is the result of fleet.FindKeys.

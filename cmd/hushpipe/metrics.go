@@ -1,5 +1,7 @@
 package main
 
+// The file of --metrics: what it contains, and how processes share it.
+
 import (
 	"errors"
 	"fmt"
@@ -20,35 +22,35 @@ import (
 	"hushpipe/format/metrics"
 )
 
-// metricsEvery is how often --metrics is written: as often as Prometheus looks,
-// where nobody says otherwise.
+// metricsEvery is the interval at which --metrics is written: Prometheus' default
+// scrape interval.
 const metricsEvery = 15 * time.Second
 
-// figures is all that --metrics tells.
+// figures are the values from which the metrics are made.
 type figures struct {
 	registry.Figures
 	version   string
 	read      uint64 // bytes
-	counting  bool   // rooms
-	buffered  int    // bytes
+	counting  bool   // rooms are counted
+	buffered  int    // bytes in the queue
 	retention calendar.Period
 	started   time.Time
-	fallback  bool // on recorded settings
+	fallback  bool // the process runs on recorded settings
 	scope     metricsScope
-	traffic   *traffic.Totals // nil: none is counted
+	traffic   *traffic.Totals // nil if traffic is not counted
 }
 
-// metricsScope is what figures are of.
+// metricsScope is what the figures cover.
 type metricsScope int
 
 const (
 	scopeDir    metricsScope = iota
-	scopeInput               // of a policy's streams, which has no days
-	scopeStream              // what was read is the input's
+	scopeInput               // the input of a policy's streams, which has no days
+	scopeStream              // one stream; the bytes read are the input's
 )
 
-// metricsOf returns what there is to tell: 0 for a time that there is none of, NaN
-// for what this process does not know yet.
+// metricsOf returns the metrics: 0 for a time that has not occurred, NaN for a value
+// that this process does not know yet.
 func metricsOf(dir string, f figures) []metrics.Metric {
 	label := metrics.Labels("dir", dir)
 	var list []metrics.Metric
@@ -100,13 +102,13 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 	return list
 }
 
-// roomsToday and pairsToday are what a filter counts, and what a fleet does.
+// roomsToday and pairsToday are metrics of a filter and of a fleet.
 var (
 	roomsToday = struct{ name, help string }{"hushpipe_rooms", "Rooms used today."}
 	pairsToday = struct{ name, help string }{"hushpipe_pairs", "Pairs of room and address counted today."}
 )
 
-// seconds since 1970, or 0 for the zero Time.
+// seconds returns the seconds since 1970, or 0 for the zero Time.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -119,7 +121,7 @@ const (
 	lastWrite = "hushpipe_last_write_timestamp_seconds"
 )
 
-// newMetricsFile returns the file at path for DIR.
+// newMetricsFile returns the metrics file at path for DIR.
 func newMetricsFile(path, dir string, log *messageLog) (*metricsFile, error) {
 	if filepath.Ext(path) != ".prom" {
 		return nil, usage("--metrics %q is not valid; hint: give a name that ends in .prom: node_exporter reads no other", path)
@@ -130,18 +132,18 @@ func newMetricsFile(path, dir string, log *messageLog) (*metricsFile, error) {
 	return m, err
 }
 
-// metricsFile is the file of --metrics. Processes on one DIR, as there are after
-// each reload of Apache, share it: each adds what it has counted since it wrote
-// last, so that counters only grow, and the newest tells the rest.
+// metricsFile is the file of --metrics. All processes on a DIR share it; there are
+// several after each reload of Apache. Each process adds what it has counted since its
+// last write, so counters never decrease. The newest process sets all other values.
 type metricsFile struct {
 	path    string
 	dir     string // absolute
 	log     *messageLog
-	written map[string]float64 // what of this process is in the file, by counter
+	written map[string]float64 // this process's part of the file, by counter
 }
 
-// run writes the file at once, at each tick, and when stop is called, which does
-// not wait for a disk that hangs. Without a file it does nothing.
+// run writes the file at once, at each tick, and when stop is called. stop does not
+// wait for a disk that hangs. With a nil metricsFile, run does nothing.
 func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func()) {
 	if m == nil {
 		return func() {}
@@ -173,7 +175,7 @@ func (m *metricsFile) run(tick <-chan time.Time, now func() figures) (stop func(
 	}
 }
 
-// write brings the file up to date.
+// write updates the file.
 func (m *metricsFile) write(f figures) error {
 	now := metricsOf(m.dir, f)
 	err := m.update(func(old map[string]metrics.Metric) []byte {
@@ -189,7 +191,7 @@ func (m *metricsFile) write(f figures) error {
 	return nil
 }
 
-// update replaces the file by what change makes of it.
+// update replaces the file by the result of change.
 func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) error {
 	var err error
 	for began := time.Now(); ; time.Sleep(diskTimeout / 50) {
@@ -207,7 +209,7 @@ func (m *metricsFile) update(change func(old map[string]metrics.Metric) []byte) 
 	return withMetricsHint(err)
 }
 
-// parse reads the file, which must be that of DIR.
+// parse parses the file, and returns an error if it belongs to another DIR.
 func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 	old, err := metrics.Parse(text)
 	if err != nil {
@@ -221,7 +223,7 @@ func (m *metricsFile) parse(text []byte) (map[string]metrics.Metric, error) {
 	return old, nil
 }
 
-// withMetricsHint says what to do about an error.
+// withMetricsHint adds what to do about an error.
 func withMetricsHint(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -232,7 +234,7 @@ func withMetricsHint(err error) error {
 	return err
 }
 
-// merge returns what the file is to hold.
+// merge returns the new contents of the file.
 func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric, started time.Time) []metrics.Metric {
 	start := old[startTime].Value
 	newer := start > seconds(started) && start <= seconds(time.Now())
@@ -243,7 +245,7 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 		switch {
 		case metric.Type == metrics.Counter && known:
 			metric.Value += before.Value - m.written[metric.Key()]
-		case metric.Type == metrics.Counter: // the file is new, or somebody has deleted it
+		case metric.Type == metrics.Counter: // the file is new, or was deleted
 		case metric.Name == lastWrite:
 			metric.Value = max(metric.Value, before.Value)
 		case others && !known:
@@ -258,7 +260,7 @@ func (m *metricsFile) merge(old map[string]metrics.Metric, now []metrics.Metric,
 	return list
 }
 
-// check tells what keeps the file from being written.
+// check returns an error if the file cannot be written.
 func (m *metricsFile) check() error {
 	err := dir.CheckUpdate(m.path, func(text []byte) error {
 		_, err := m.parse(text)

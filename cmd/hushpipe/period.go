@@ -11,7 +11,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// periodFlags say which days are reported.
+// periodFlags choose the days of a report.
 type periodFlags struct {
 	from, to, month, last string
 	lastMonth             bool
@@ -25,11 +25,11 @@ func (o *periodFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.last, "last", "", "report the last `DAYS` up to yesterday, such as 30d")
 }
 
-// period is what the flags ask for; nil is up to the files.
+// period is a range of days; nil means as far as there are files.
 type period struct{ from, to *civil.Day }
 
-// period reads the flags. Days from today on are cut off: what is counted still
-// would be published as if it were all.
+// period parses the flags. It cuts off today and later days: a count that is still
+// growing would be published as if it were final.
 func (o *periodFlags) period(today civil.Day, log *messageLog) (p period, err error) {
 	given, yesterday := "", today-1
 	switch {
@@ -80,7 +80,7 @@ func (o *periodFlags) period(today civil.Day, log *messageLog) (p period, err er
 	return p, nil
 }
 
-// monthOf returns the month of a day.
+// monthOf returns the month that contains a day.
 func monthOf(day civil.Day) period {
 	year, month, _ := day.Date()
 	first := civil.NewDay(year, month, 1)

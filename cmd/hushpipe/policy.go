@@ -27,11 +27,12 @@ import (
 	"hushpipe/format/prose"
 )
 
-// policyReplaces are the flags that a policy takes the place of.
+// policyReplaces lists the flags that cannot be given with a policy, which sets their
+// values.
 var policyReplaces = append([]string{"format", "ip", "keep", "rooms", "room-url", "room-hash", "count-v6", "redact", "json-keys", "client", "trusted-proxies",
 	"traffic"}, trafficOnly...)
 
-// policyError is that of a policy that cannot run.
+// policyError is the error of a policy that cannot run.
 type policyError struct {
 	error
 	flags *filterFlags
@@ -39,17 +40,17 @@ type policyError struct {
 
 func (e policyError) Unwrap() error { return e.error }
 
-// policyPipeline is what a policy asks for.
+// policyPipeline is what a policy configures.
 type policyPipeline struct {
 	dir, keys string
 	inForce
-	input     filter.Config     // of what reads the lines
-	streams   []*streamPipeline // as in the policy; nil for one that writes nothing
-	flags     []string          // as DIR records them
-	account   *account          // to become; nil: the process stays what it is
+	input     filter.Config     // parses the lines for all streams
+	streams   []*streamPipeline // in the order of the policy; nil if a stream writes nothing
+	flags     []string          // to be recorded in DIR
+	account   *account          // nil if the process keeps its user
 	databases databases
-	metrics   *metricsFile // of the input; nil: none
-	raw       bool         // the input is a file that should not be there
+	metrics   *metricsFile // of the input; nil without --metrics
+	raw       bool         // the input is a file that a web server made in place of the FIFO
 	following
 }
 
@@ -57,26 +58,26 @@ type policyPipeline struct {
 type inForce struct {
 	policy   *policy.Policy
 	text     []byte
-	fallback bool // it is the one that ran last
+	fallback bool // the recorded policy runs, since the given one is wrong
 }
 
-// following is how a policyPipeline keeps to what DIR records while it runs.
+// following is how a policyPipeline reacts to what DIR records while it runs.
 type following struct {
-	path     string         // of the policy
-	gates    []*filter.Gate // as in the policy
+	path     string         // the policy's file
+	gates    []*filter.Gate // in the order of the policy
 	follower *policies.Follower
-	noted    time.Time // when DIR was told last that the policy runs
-	reported bool      // which decisions break their gates
+	noted    time.Time // when DIR last recorded that the policy runs
+	reported bool      // decisions that break their gates have been logged
 }
 
-// streamPipeline is the job of one stream.
+// streamPipeline is the pipeline of one stream.
 type streamPipeline struct {
 	*pipeline
 	name string
-	keys int // the stream that has its keys, -1 for itself
+	keys int // index of the stream whose keys it uses, -1 for its own
 }
 
-// checkPolicyConflicts returns an error for flags that a policy takes the place of.
+// checkPolicyConflicts returns an error for flags that cannot be given with a policy.
 func checkPolicyConflicts(flags *pflag.FlagSet) error {
 	for _, name := range policyReplaces {
 		if flags.Changed(name) {
@@ -89,10 +90,10 @@ func checkPolicyConflicts(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// readPolicy reads the policy that the flags name. An error is policy.Errors where the
-// file has mistakes.
+// readPolicy reads the policy of --policy. The error is a policy.Errors if the file has
+// mistakes.
 func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
-	f, err := os.OpenFile(o.policy, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	f, err := os.OpenFile(o.policy, os.O_RDONLY|unix.O_NONBLOCK, 0) // opening a FIFO would wait for a writer
 	if err == nil {
 		defer f.Close()
 		err = checkPolicyFile(f)
@@ -117,8 +118,8 @@ func (o *filterFlags) readPolicy() (*policy.Policy, []byte, error) {
 	return p, text, nil
 }
 
-// withoutQuotes is an error of readPolicy as a logger says it: a mistake quotes the file, which
-// may be a log by mistake, and the web server writes what a logger says to a disk.
+// withoutQuotes removes the quoted lines from an error of readPolicy. The file may be a
+// log given by mistake, and the web server writes the error to disk.
 func (o *filterFlags) withoutQuotes(err error) error {
 	var mistakes policy.Errors
 	if !errors.As(err, &mistakes) {
@@ -128,8 +129,8 @@ func (o *filterFlags) withoutQuotes(err error) error {
 	return fmt.Errorf("--policy %s:%d:%d: %s; hint: 'hushpipe filter --policy %[1]s --check' shows what is wrong", o.policy, at.Line, at.Column, prose.Plural(len(mistakes), "mistake"))
 }
 
-// checkPolicyFile returns an error for a file that others than root and the user of the
-// process can write: they would decide what is kept.
+// checkPolicyFile returns an error if anybody but root and the user of the process can
+// write the file: they would decide what is kept.
 func checkPolicyFile(f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -146,7 +147,7 @@ func checkPolicyFile(f *os.File) error {
 	return nil
 }
 
-// policyPipeline makes a policy ready to run.
+// policyPipeline prepares a policy to run.
 func (o *filterFlags) policyPipeline(p *policy.Policy, text []byte, log *messageLog) (*policyPipeline, error) {
 	if o.databases == nil {
 		o.databases = databases{}
@@ -174,7 +175,7 @@ func (o *filterFlags) policyPipeline(p *policy.Policy, text []byte, log *message
 	return j, j.applyLiveFlags(o, log)
 }
 
-// unwrapUsage leaves out that an error is one of usage.
+// unwrapUsage unwraps a usageError.
 func unwrapUsage(err error) error {
 	if wrong := (usageError{}); errors.As(err, &wrong) {
 		return wrong.error
@@ -182,7 +183,8 @@ func unwrapUsage(err error) error {
 	return err
 }
 
-// inputFlags returns flags that say of the input what a policy says, and count nothing.
+// inputFlags returns flags with the policy's settings for the input, and without any
+// counting.
 func (o *filterFlags) inputFlags(p *policy.Policy) *filterFlags {
 	return &filterFlags{dir: cmp.Or(o.dir, "."), ip: "drop", keep: "1d", redact: p.Redact,
 		formatFlags:  formatFlags{format: p.Format, jsonKeys: p.JSONKeys, client: p.Client, proxies: p.TrustedProxies, userField: p.UserField},
@@ -190,7 +192,7 @@ func (o *filterFlags) inputFlags(p *policy.Policy) *filterFlags {
 		trafficFlags: trafficFlags{strict: o.strict, countryFlags: countryFlags{checks: o.checks, databases: o.databases}}}
 }
 
-// streamPipeline returns the job of one stream, nil for one that writes nothing.
+// streamPipeline returns the pipeline of stream i, or nil if it writes nothing.
 func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (*streamPipeline, error) {
 	s := &p.Streams[i]
 	if s.Keep.None() && !s.Figures.Any() {
@@ -241,7 +243,7 @@ func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (
 	onlyLines := s.KeepsLines() && !s.Figures.Any()
 	j.store.CacheTag = &onlyLines
 	j.store.Bounds, j.filter.Hours = &bounds, bounds.Hours > 0
-	j.store.NoFollow = true // who writes DIR could lead the lines elsewhere
+	j.store.NoFollow = true // a link would let whoever can write to DIR redirect the lines
 	j.store.Say = func(topic, line string) { log.report(s.Name+"/"+topic, line) }
 	home := s.Name
 	for k := range p.Streams {
@@ -255,7 +257,7 @@ func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (
 	case j.keys >= 0:
 		j.store.Keys = filepath.Join(o.dir, home, dir.Keys)
 	}
-	if j.store.Keys != "" { // for status, reveal and purge to find them
+	if j.store.Keys != "" { // recorded for status, reveal and purge
 		path, err := filepath.Abs(o.policy)
 		if err == nil {
 			j.store.Keys, err = filepath.Abs(j.store.Keys)
@@ -268,7 +270,7 @@ func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (
 	return j, nil
 }
 
-// record notes in DIR which policy runs, and with which flags.
+// record records in DIR the policy that runs and its flags, and opens the gates.
 func (j *policyPipeline) record(log *messageLog) error {
 	d, err := dir.Open(j.dir, dir.Options{Keys: j.keys, Create: true, Notify: func(msg string) { log.report(msg, msg) }})
 	if err != nil {
@@ -293,7 +295,7 @@ func (j *policyPipeline) record(log *messageLog) error {
 	return err
 }
 
-// check tries the directories of the streams.
+// check checks the directories of the streams.
 func (j *policyPipeline) check(log *messageLog) error {
 	var errs []error
 	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
@@ -305,9 +307,9 @@ func (j *policyPipeline) check(log *messageLog) error {
 			}
 			c := *s.pipeline
 			if _, err := os.Stat(j.keys); j.keys != "" && errors.Is(err, os.ErrNotExist) {
-				c.store.Keys = j.keys // which is made with the stream's
+				c.store.Keys = j.keys // the stream's key directory is made in it
 			} else if s.keys >= 0 {
-				c.store.Keys = "" // they lie with a stream that is looked at, too, and may not be there yet
+				c.store.Keys = "" // checked with the other stream, and perhaps not made yet
 			}
 			errs = append(errs, c.check())
 		}
@@ -315,14 +317,15 @@ func (j *policyPipeline) check(log *messageLog) error {
 	return errors.Join(errs...)
 }
 
-// afterWrongPolicy runs the policy that DIR recorded last.
+// afterWrongPolicy runs the policy that DIR recorded last. If it cannot, ran is false
+// and why is the reason.
 func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan os.Signal, minute <-chan time.Time, log *messageLog) (ran bool, why, err error) {
 	type found struct {
 		entry policies.Entry
 		text  []byte
 		err   error
 	}
-	if o.user != "" { // whose the record is
+	if o.user != "" { // the record belongs to that user
 		to, err := findAccount(o.user)
 		if err == nil && to != nil {
 			err = to.become()
@@ -371,10 +374,10 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 	return true, nil, errors.Join(j.run(src, signals, log), errReported)
 }
 
-// joinLines returns an error's text with its lines joined.
+// joinLines returns the error's text on one line.
 func joinLines(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// filterByPolicy is filter --policy.
+// filterByPolicy runs filter --policy.
 func (o *filterFlags) filterByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := checkPolicyConflicts(cmd.Flags()); err != nil {
 		return err

@@ -1,5 +1,7 @@
 package main
 
+// filter --policy --check: the mistakes of a policy, and what it does in plain words.
+
 import (
 	"errors"
 	"fmt"
@@ -17,8 +19,8 @@ import (
 	"hushpipe/format/prose"
 )
 
-// checkPolicy is filter --policy --check: it reports all mistakes of the policy, or says
-// what that does. wrong is why it could not be read.
+// checkPolicy is filter --policy --check: it prints all mistakes of the policy, or
+// explains it. wrong is the error of reading it.
 func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := o.rejectMistakes(p, wrong, cmd.ErrOrStderr()); err != nil {
 		return err
@@ -44,8 +46,8 @@ func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cm
 	return samplePolicy(j, stdin, cmd.OutOrStdout())
 }
 
-// rejectMistakes writes all mistakes of a policy, and returns an error if it has any. wrong is why
-// it could not be read.
+// rejectMistakes prints the mistakes of a policy, and returns an error if there are
+// any. wrong is the error of reading it.
 func (o *filterFlags) rejectMistakes(p *policy.Policy, wrong error, stderr io.Writer) error {
 	var mistakes policy.Errors
 	if wrong != nil && !errors.As(wrong, &mistakes) {
@@ -65,7 +67,7 @@ func (o *filterFlags) rejectMistakes(p *policy.Policy, wrong error, stderr io.Wr
 	return usage("--policy %s: %s; hint: correct the file, and run this again", o.policy, prose.Plural(len(mistakes), "mistake"))
 }
 
-// mistakesIn is what is wrong with a policy, each mistake with its line and a caret.
+// mistakesIn formats mistakes, each with its line and a caret.
 func mistakesIn(file string, mistakes policy.Errors) string {
 	var out strings.Builder
 	for i, m := range mistakes {
@@ -87,7 +89,7 @@ func mistakesIn(file string, mistakes policy.Errors) string {
 	return out.String()
 }
 
-// explainPolicy says in plain words what each stream of a policy does.
+// explainPolicy explains in plain words what each stream does.
 func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 	fmt.Fprintf(w, "%s: %s, sha256:%.8s\n", filepath.Base(file), prose.Plural(len(p.Streams), "stream"), p.Digest())
 	for i := range p.Streams {
@@ -102,7 +104,7 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 	}
 }
 
-// warningsOf says what an operator should know of a policy that is right.
+// warningsOf returns what an operator should know about a policy without mistakes.
 func warningsOf(p *policy.Policy) (list []string) {
 	for i := range p.Streams {
 		if s := &p.Streams[i]; s.KeepsLines() && s.Figures.Any() {
@@ -124,7 +126,7 @@ func warningsOf(p *policy.Policy) (list []string) {
 	return list
 }
 
-// linesOf says which lines a stream takes.
+// linesOf explains which lines a stream takes.
 func linesOf(s *policy.Stream) string {
 	text := "every line"
 	if !s.Where.IsZero() {
@@ -136,7 +138,7 @@ func linesOf(s *policy.Stream) string {
 	return text
 }
 
-// inWords says what a condition asks.
+// inWords explains a condition.
 func inWords(c *policy.Condition) string {
 	var parts []string
 	add := func(lead string, values []string) {
@@ -171,7 +173,7 @@ func words[T fmt.Stringer](values []T) (list []string) {
 	return list
 }
 
-// networks are as people write them: of one address without a length.
+// networks formats networks, a single address without a prefix length.
 func networks(nets []netip.Prefix) (list []string) {
 	for _, n := range nets {
 		if n.IsSingleIP() {
@@ -186,7 +188,8 @@ func networks(nets []netip.Prefix) (list []string) {
 func or(list []string) string  { return prose.List(list, "or") }
 func and(list []string) string { return prose.List(list, "and") }
 
-// whatStays says what a stream writes of its lines, how long it keeps that, and what it counts.
+// whatStays explains what a stream writes of its lines, how long it keeps them, and
+// what it counts.
 func whatStays(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	switch {
@@ -236,7 +239,7 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 	return strings.Join(parts, "; ")
 }
 
-// howLong says how long lines are kept.
+// howLong explains how long lines are kept.
 func howLong(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	for _, b := range s.Keep {
@@ -265,7 +268,7 @@ func howLong(p *policy.Policy, s *policy.Stream) string {
 	return text
 }
 
-// fieldTitles are what the fields are called in a sentence.
+// fieldTitles are the fields' names in a sentence, where they differ.
 var fieldTitles = map[string]string{"url": "URL", "referer": "referrer", "agent": "user agent"}
 
 func fieldTitle(name string) string {
@@ -282,7 +285,7 @@ func fieldNames(names []string) (list []string) {
 	return list
 }
 
-// fieldInWords says what becomes of a field, "" where it is dropped.
+// fieldInWords explains the treatment of a field, "" if it is dropped.
 func fieldInWords(f policy.Field) string {
 	name, t := fieldTitle(f.Name), f.Treatment
 	switch t.Kind {

@@ -1,5 +1,8 @@
 package main
 
+// With --policy: the flags of the process itself, which no policy sets: --input, --user
+// and --metrics.
+
 import (
 	"errors"
 	"fmt"
@@ -14,7 +17,7 @@ import (
 	"hushpipe/filter/store"
 )
 
-// applyLiveFlags takes what a policy does not say: the flags of the process itself.
+// applyLiveFlags applies the flags of the process itself.
 func (j *policyPipeline) applyLiveFlags(o *filterFlags, log *messageLog) error {
 	if err := o.checkInputFlag(o.dir); err != nil {
 		return err
@@ -32,7 +35,7 @@ func (j *policyPipeline) applyLiveFlags(o *filterFlags, log *messageLog) error {
 		return err
 	}
 	for i, s := range j.streams {
-		if s != nil { // a file of its own: one file tells of one directory
+		if s != nil { // a metrics file describes one directory
 			name := j.policy.Streams[i].Name
 			s.metrics = &metricsFile{path: strings.TrimSuffix(o.metrics, ".prom") + "-" + name + ".prom", dir: filepath.Join(j.metrics.dir, name), log: log}
 		}
@@ -40,8 +43,8 @@ func (j *policyPipeline) applyLiveFlags(o *filterFlags, log *messageLog) error {
 	return nil
 }
 
-// directories are the directories of the streams, each with its keys, also those of streams that
-// another policy had, and DIR, which comes last.
+// directories returns the directories of the streams with their keys, including streams
+// of earlier policies, and DIR last.
 func (j *policyPipeline) directories(log *messageLog) (list []store.Directory) {
 	known := map[string]bool{}
 	for _, s := range j.streams {
@@ -49,7 +52,7 @@ func (j *policyPipeline) directories(log *messageLog) (list []store.Directory) {
 			list, known[s.name] = append(list, s.store.Directory), true
 		}
 	}
-	entries, _ := os.ReadDir(j.dir) // what is wrong there is said elsewhere
+	entries, _ := os.ReadDir(j.dir) // errors are reported when DIR is opened
 	for _, e := range entries {
 		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && hasRule(path) {
 			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: log.report})
@@ -58,7 +61,7 @@ func (j *policyPipeline) directories(log *messageLog) (list []store.Directory) {
 	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: log.report})
 }
 
-// hasRule reports whether a directory is one that hushpipe works on.
+// hasRule reports whether hushpipe works on a directory.
 func hasRule(path string) bool {
 	_, err := os.Lstat(filepath.Join(path, dir.RuleName))
 	return err == nil
@@ -79,11 +82,11 @@ func (j *policyPipeline) become(log *messageLog) error {
 	return j.account.become()
 }
 
-// checkLive is --check for the flags of the process itself. The process may be another user
-// then.
+// checkLive checks the flags of the process itself for --check. The process may have
+// become another user when it returns.
 func (j *policyPipeline) checkLive(o *filterFlags, log *messageLog) error {
 	var errs []error
-	if o.input != "" { // before the user changes
+	if o.input != "" { // before the process changes its user
 		errs = append(errs, checkInput(o.input))
 	}
 	if j.account != nil {
@@ -106,7 +109,8 @@ func (j *policyPipeline) checkLive(o *filterFlags, log *messageLog) error {
 	return errors.Join(errs...)
 }
 
-// checkNotOutput returns an error if the source lies where the lines go.
+// checkNotOutput returns an error if the source is in a directory that lines are
+// written to.
 func (j *policyPipeline) checkNotOutput(src *source) error {
 	paths := []string{j.dir}
 	for _, s := range j.streams {
@@ -122,8 +126,8 @@ func (j *policyPipeline) checkNotOutput(src *source) error {
 	return nil
 }
 
-// runMetrics writes --metrics until stop is called: of the input to the file itself, and of
-// each stream to one beside it.
+// runMetrics writes --metrics until stop is called: those of the input to the file
+// itself, and those of each stream to a file beside it.
 func (j *policyPipeline) runMetrics(all []*runningStream, f *filter.Streams) (stop func()) {
 	if j.metrics == nil {
 		return func() {}

@@ -1,5 +1,8 @@
 package main
 
+// The gates of a policy while it runs: when they open, and how a process follows
+// policies that start after it.
+
 import (
 	"errors"
 	"fmt"
@@ -14,8 +17,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// closedGates returns the gates of a policy as they are while it is not known which
-// policies ran before.
+// closedGates returns the gates of a policy before it is known which policies ran
+// earlier.
 func closedGates(p *policy.Policy) (gates []*filter.Gate) {
 	for _, open := range p.Openings(nil) {
 		gates = append(gates, filter.NewGate(open))
@@ -23,8 +26,8 @@ func closedGates(p *policy.Policy) (gates []*filter.Gate) {
 	return gates
 }
 
-// openGates opens the gates by what ran on DIR before. A decision that breaks its gate is
-// reported, and leaves it closed.
+// openGates opens the gates according to the policies that ran on DIR before. A gate
+// whose decision breaks it stays closed, and openGates logs a warning.
 func (j *policyPipeline) openGates(d *dir.Dir, log *messageLog) error {
 	ran, err := policies.ReadLog(d)
 	if err != nil && dir.Cause(err) != 0 {
@@ -46,8 +49,8 @@ func (j *policyPipeline) openGates(d *dir.Dir, log *messageLog) error {
 	return nil
 }
 
-// followPolicies records the policy while that fails, and follows the policies that begin later,
-// once a minute.
+// followPolicies retries once a minute to record the policy, and then follows the
+// policies that start later.
 func (j *policyPipeline) followPolicies(first <-chan error, all []*runningStream, quit <-chan struct{}, log *messageLog) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -73,11 +76,12 @@ func (j *policyPipeline) followPolicies(first <-chan error, all []*runningStream
 	}
 }
 
-// follow closes what the newest policy closes, and takes its shorter periods.
+// follow closes the gates that the newest policy closes, and applies its shorter
+// retention.
 func (j *policyPipeline) follow(all []*runningStream) error {
 	d, err := dir.Open(j.dir, dir.Options{})
 	if err != nil {
-		return nil // it is reported where lines are written
+		return nil // reported where lines are written
 	}
 	defer d.Close()
 	allowed, err := j.follower.Look(d)
@@ -94,7 +98,7 @@ func (j *policyPipeline) follow(all []*runningStream) error {
 	return err
 }
 
-// policyLogOf returns which policies ran on a DIR, "" for none.
+// policyLogOf returns the log of policies that ran on a DIR, nil if there is no DIR.
 func policyLogOf(path string) (policies.Log, error) {
 	if path == "" {
 		return nil, nil
@@ -109,7 +113,7 @@ func policyLogOf(path string) (policies.Log, error) {
 	return policies.ReadLog(d)
 }
 
-// gateInWords says when a stream writes that has a gate.
+// gateInWords explains when a stream with a gate writes.
 func gateInWords(s *policy.Stream, today civil.Day) string {
 	a := s.Active
 	if a == nil {
@@ -128,13 +132,14 @@ func gateInWords(s *policy.Stream, today civil.Day) string {
 	return text
 }
 
-// sampleGate lets through what a stream writes in its time, also where that is another.
+// sampleGate returns the gate of a stream for --sample: open at any time, but only for
+// the user that a decision names.
 func sampleGate(s *policy.Stream) *filter.Gate {
 	open := policy.Opening{Span: policy.Always}
 	switch {
 	case s.Gate == nil || s.Gate.Names == "":
 	case s.Active == nil:
-		open.Span = policy.Never // nobody is named
+		open.Span = policy.Never // the policy names nobody
 	default:
 		open.User = s.Active.For
 	}

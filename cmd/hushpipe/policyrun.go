@@ -1,5 +1,7 @@
 package main
 
+// filter --policy at work: filterToDir for several streams.
+
 import (
 	"context"
 	"errors"
@@ -25,18 +27,18 @@ import (
 	"hushpipe/format/prose"
 )
 
-// runningStream is a stream that is at work.
+// runningStream is a stream that is being filtered or replayed.
 type runningStream struct {
 	*streamPipeline
 	store *store.Store
 	queue *filter.Queue
-	stats func() counters.Values // at the end
-	count func() error           // makes the room files of expired days
-	hits  func() *traffic.Totals // so far, nil where none are counted
+	stats func() counters.Values // final
+	count func() error           // writes the room files of expired days
+	hits  func() *traffic.Totals // so far; nil if traffic is not counted
 }
 
-// linkedKeys are the days of a stream whose keys are those of another one, where
-// that has the day.
+// linkedKeys is the calendar of a stream that uses the keys of another stream, for the
+// days that the other stream has.
 type linkedKeys struct {
 	*store.Store
 	keys *store.Store
@@ -51,8 +53,8 @@ func (l linkedKeys) Key(day civil.Day, placement calendar.Placement) *pseudonym.
 
 func (l linkedKeys) Epoch() uint64 { return l.Store.Epoch() + l.keys.Epoch() }
 
-// open opens the directories of all streams: first those with keys of their own, whose
-// period holds for the keys then.
+// open opens the directories of all streams. Streams with keys of their own come first:
+// their retention then applies to the keys.
 func (j *policyPipeline) open() []*runningStream {
 	all := make([]*runningStream, len(j.streams))
 	for _, linked := range []bool{false, true} {
@@ -68,7 +70,7 @@ func (j *policyPipeline) open() []*runningStream {
 	return all
 }
 
-// calendarOf returns the days of a stream.
+// calendarOf returns the calendar of a stream.
 func calendarOf(all []*runningStream, s *runningStream) filter.Calendar {
 	if s.keys >= 0 && all[s.keys] != nil {
 		return linkedKeys{s.store, all[s.keys].store}
@@ -76,7 +78,7 @@ func calendarOf(all []*runningStream, s *runningStream) filter.Calendar {
 	return s.store
 }
 
-// run is filterToDir for the streams of a policy.
+// run filters the input to the streams of a policy.
 func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *messageLog) error {
 	if err := j.checkNotOutput(src); err != nil {
 		return err
@@ -93,13 +95,13 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 		shared = append(shared, j.metrics.path)
 	}
 	if j.raw = src.raw; j.raw {
-		shared = append(shared, src.file.Name()) // to delete it
+		shared = append(shared, src.file.Name()) // which it deletes
 	}
 	confined, hidden := confineFilter(j.dir, j.keys, j.databases.paths(), shared...), memoryProtection()
-	signal.Ignore(unix.SIGPIPE) // of stderr: the lines are what counts
+	signal.Ignore(unix.SIGPIPE) // a closed stderr must not stop the lines
 	stopping := handleSignals(signals, in, drainWait(format.IsError(j.policy.Format), src))
 	recorded := make(chan error, 1)
-	dir.WaitFor(diskTimeout, func() { // the streams lie in DIR
+	dir.WaitFor(diskTimeout, func() { // before the streams, which are in DIR
 		err := j.record(log)
 		if err != nil {
 			log.limited("policy", warning, err.Error())
@@ -158,7 +160,7 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 	defer cancel()
 	errs = append(errs, closeStreams(ctx, all, fan)...)
 	stopMetrics()
-	if err == nil && src.raw && errors.Join(errs...) == nil { // else the next start takes what is left
+	if err == nil && src.raw && errors.Join(errs...) == nil { // otherwise the next start reads the rest
 		v := f.Stats()
 		for _, s := range all {
 			if s != nil {
@@ -170,11 +172,11 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 	return finishStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), log)
 }
 
-// closeStreams ends the work of all streams, in parallel.
+// closeStreams closes all streams in parallel.
 func closeStreams(ctx context.Context, all []*runningStream, fan *filter.Fan) []error {
 	ended := fan.Close(ctx)
 	errs := make([]error, len(all))
-	for _, linked := range []bool{true, false} { // as open has it, the other way round
+	for _, linked := range []bool{true, false} { // in the reverse order of open
 		var closing sync.WaitGroup
 		for i, s := range all {
 			switch {
@@ -195,11 +197,11 @@ func closeStreams(ctx context.Context, all []*runningStream, fan *filter.Fan) []
 	return errs
 }
 
-// finishStreams says at the end what there is to say of the input, and of each stream
-// that is not said of the input.
+// finishStreams logs the summary of the input, and for each stream what the input's
+// does not cover.
 func finishStreams(input counters.Values, fault string, all []*runningStream, err error, log *messageLog) error {
 	malformed := input.Malformed
-	input.Malformed = 0 // what became of them is another thing in each stream
+	input.Malformed = 0 // each stream treats them in its own way
 	lost := summary(input, fault, false, log)
 	if input.Malformed = malformed; malformed > 0 {
 		log.warnf("%s in an unknown format; hint: give the format in the policy", ofLines(malformed, input.Lines))
@@ -229,5 +231,5 @@ func finishStreams(input counters.Values, fault string, all []*runningStream, er
 	return nil
 }
 
-// ofLines says how many of the lines are meant.
+// ofLines formats n of a number of lines.
 func ofLines(n, lines uint64) string { return prose.Commas(n) + " of " + prose.Plural(lines, "line") }

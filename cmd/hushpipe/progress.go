@@ -11,23 +11,23 @@ import (
 	"hushpipe/filter/archive"
 )
 
-// clearLine empties the line of a terminal that the cursor is in.
+// clearLine clears the current line of a terminal.
 const clearLine = "\r\033[K"
 
-// Around a bar, the terminal does not wrap (DECAWM): in a narrow one the end
-// is out of sight, where else each drawing would leave a line behind.
+// noWrap and wrap switch off automatic wrapping (DECAWM) while a bar is drawn: on a
+// narrow terminal it is cut off instead of leaving a line behind each time.
 const noWrap, wrap = "\033[?7l", "\033[?7h"
 
-// drawEvery is how often a progress bar is drawn.
+// drawEvery is the interval at which a progress bar is drawn.
 const drawEvery = 250 * time.Millisecond
 
-// progress draws how far in has got with the files, and how many lines a second
-// that are, until stop is called; only on a terminal.
+// progress shows how much of the files in has read, and the lines per second, until
+// stop is called. It does nothing unless stderr is a terminal.
 func (l *messageLog) progress(what string, files []*archive.File, in *archive.Reader, lines func() uint64) (stop func()) {
 	total := int64(0)
 	for _, f := range files {
 		if f.Size() < 0 {
-			total = -1 // nobody knows
+			total = -1 // unknown
 			break
 		}
 		total += f.Size()
@@ -35,7 +35,7 @@ func (l *messageLog) progress(what string, files []*archive.File, in *archive.Re
 	return l.progressOf(what, total, in.Progress, lines)
 }
 
-// progressOf is progress up to a number of bytes, -1 for one that nobody knows.
+// progressOf is progress for a total number of bytes, -1 if it is unknown.
 func (l *messageLog) progressOf(what string, total int64, at func() int64, lines func() uint64) (stop func()) {
 	if l.terminal == nil {
 		return func() {}
@@ -74,7 +74,7 @@ func (l *messageLog) progressOf(what string, total int64, at func() int64, lines
 	}
 }
 
-// barWriter takes what a progress bar draws.
+// barWriter writes a progress bar to the message log.
 type barWriter struct{ m *messageLog }
 
 func (b barWriter) Write(p []byte) (int, error) {

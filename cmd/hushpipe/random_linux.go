@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkRandom fails where the kernel gives no random bytes, as under a filter of
-// system calls. Keys are made of them; crypto/rand ends the process without a word
-// then, or takes what stands at /dev/urandom, a file perhaps (urandomRead in
+// checkRandom returns an error if the kernel refuses random bytes, for example because
+// of a seccomp filter. Keys need them. crypto/rand would end the process without a
+// message, or read /dev/urandom, which may be an ordinary file (urandomRead in
 // crypto/internal/sysrand/rand.go).
 func checkRandom() error {
 	if _, err := unix.Getrandom(make([]byte, 1), 0); err != nil {

@@ -83,8 +83,8 @@ func replayCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// open tells whether the files can be read, before anything else is done. Regular
-// ones are opened again when their turn comes.
+// open opens the files, so that an unreadable one is reported before anything else
+// happens. Regular files are opened again when their turn comes.
 func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 	var files []*archive.File
 	for i, path := range o.paths {
@@ -109,8 +109,8 @@ func (o *replayFlags) open(stdin *os.File) ([]*archive.File, error) {
 	return files, nil
 }
 
-// samePipe returns the file before f, if any, that is the same pipe, as stdin and
-// /dev/stdin are: two readers would tear its lines.
+// samePipe returns the earlier file that is the same pipe as f, such as stdin and
+// /dev/stdin, or nil. Two readers would split its lines.
 func samePipe(f *archive.File, before []*archive.File) *archive.File {
 	if f.Size() >= 0 {
 		return nil
@@ -131,7 +131,7 @@ func containsFile(dir string, f *os.File) bool {
 	if err != nil || !st.Mode().IsRegular() {
 		return false
 	}
-	entries, _ := os.ReadDir(dir) // what cannot be read is told where it is written to
+	entries, _ := os.ReadDir(dir) // errors are reported when dir is written to
 	for _, e := range entries {
 		if at, err := e.Info(); err == nil && os.SameFile(st, at) {
 			return true
@@ -140,18 +140,18 @@ func containsFile(dir string, f *os.File) bool {
 	return false
 }
 
-// isInDir reports whether the file at path lies in dir, links followed.
+// isInDir reports whether the file at path is in dir, after following links.
 func isInDir(path, dir string) bool {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return false // a pipe as /dev/fd/63
+		return false // a pipe such as /dev/fd/63
 	}
 	above, err := os.Stat(filepath.Dir(path))
 	at, err2 := os.Stat(dir)
 	return err == nil && err2 == nil && os.SameFile(above, at)
 }
 
-// replay is the whole of it.
+// replay replays the files to DIR.
 func (o *replayFlags) replay(pipeline *pipeline, files []*archive.File, log *messageLog) error {
 	ctx := interruptible()
 	if err := pipeline.check(); err != nil {
@@ -180,12 +180,12 @@ func (o *replayFlags) replay(pipeline *pipeline, files []*archive.File, log *mes
 	err := r.Run(ctx, in, q)
 	interrupted := errors.Is(err, context.Canceled)
 	changed := (*archive.ChangedError)(nil)
-	if errors.As(err, &changed) { // what is behind it can still be had
+	if errors.As(err, &changed) { // the lines after it can be replayed later
 		interrupted = true
 	}
 	expired, wait := r.Expired(), ctx
 	if interrupted {
-		expired = nil // what is counted in part cannot be added to
+		expired = nil // an incomplete count could not be completed later
 		var cancel context.CancelFunc
 		wait, cancel = context.WithTimeout(context.Background(), shortWait)
 		defer cancel()
@@ -195,11 +195,11 @@ func (o *replayFlags) replay(pipeline *pipeline, files []*archive.File, log *mes
 		errs = append(errs, closeWithin(wait, pipeline.store.Path, func() error {
 			s.Settle(wait)
 			count := s.Expired
-			if o.force && err == nil { // else not all lines were counted
+			if o.force && err == nil { // otherwise some lines were not counted
 				count = s.Recount
 			}
 			var figures error
-			if days := r.Traffic(); days != nil && !interrupted { // else not all lines were counted
+			if days := r.Traffic(); days != nil && !interrupted { // otherwise some lines were not counted
 				figures = s.KeepTraffic(days, o.force && err == nil)
 			}
 			return errors.Join(count(expired), figures, s.Close())
@@ -214,8 +214,8 @@ func (o *replayFlags) replay(pipeline *pipeline, files []*archive.File, log *mes
 	return finish(soFar(), r.Fault(), pipeline.filter.Rooms != nil && !interrupted, errors.Join(errs...), log)
 }
 
-// interruptible returns a context that ends with the first signal; the second
-// ends the process. nohup(1) has SIGHUP ignored.
+// interruptible returns a context that the first signal cancels; the second one kills
+// the process. SIGHUP stays ignored under nohup(1).
 func interruptible() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -232,8 +232,8 @@ func interruptible() context.Context {
 	return ctx
 }
 
-// resumeError is the error of a run that was interrupted, by a signal or by a file that
-// changed: what was read until then is written, and nothing of what follows.
+// resumeError is the error of a replay that a signal or a changed file interrupted. The
+// lines read so far are written, and none of the rest.
 func (o *replayFlags) resumeError(lines, dropped uint64, expired bool, changed *archive.ChangedError) error {
 	why, after := "interrupted", "interrupted after"
 	if changed != nil {
@@ -255,8 +255,8 @@ func (o *replayFlags) resumeError(lines, dropped uint64, expired bool, changed *
 	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, prose.Plural(lines, "line"), lines+1, flags, o.dir)
 }
 
-// refuseExistingDays returns an error if the lines go to days that DIR has already. To know
-// that, they are looked through before anything is written.
+// refuseExistingDays returns an error if lines belong to days that DIR already has. If
+// that is possible, it reads all lines before any is written.
 func (o *replayFlags) refuseExistingDays(ctx context.Context, pipeline *pipeline, parsers []format.Parser, files []*archive.File, log *messageLog) error {
 	d, err := o.existingDays(pipeline)
 	if err != nil || !d.mayClash {
@@ -267,14 +267,14 @@ func (o *replayFlags) refuseExistingDays(ctx context.Context, pipeline *pipeline
 	})
 }
 
-// existingDays are the days that a directory has already.
+// existingDays knows the days that a directory already has.
 type existingDays struct {
 	calendar *store.Store
-	clash    func(civil.Day, calendar.Placement) error // for a day that lines may not go to
-	mayClash bool
+	clash    func(civil.Day, calendar.Placement) error // returns an error if lines may not go to the day
+	mayClash bool                                      // clash returns an error for one of the days at least
 }
 
-// existingDays looks for the days that the directory of a job has already.
+// existingDays returns the days that the directory of a pipeline already has.
 func (o *replayFlags) existingDays(pipeline *pipeline) (d existingDays, err error) {
 	earlier, err := audit.FindEarlier(pipeline.store.Path)
 	if err != nil {
@@ -303,7 +303,7 @@ func (o *replayFlags) existingDays(pipeline *pipeline) (d existingDays, err erro
 	return d, nil
 }
 
-// scanFiles has files looked through before anything is written.
+// scanFiles reads the files before anything is written.
 func (o *replayFlags) scanFiles(ctx context.Context, files []*archive.File, workers int, log *messageLog, look func(*archive.Reader) error) error {
 	for _, f := range files {
 		if f.Size() < 0 {
@@ -320,7 +320,7 @@ func (o *replayFlags) scanFiles(ctx context.Context, files []*archive.File, work
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is written")
 	}
-	for _, f := range files { // its fault will be reported later
+	for _, f := range files { // an error of look is reported by the replay
 		if err := f.Rewind(); err != nil {
 			return err
 		}
@@ -328,7 +328,7 @@ func (o *replayFlags) scanFiles(ctx context.Context, files []*archive.File, work
 	return nil
 }
 
-// dayExistsError refuses a day.
+// dayExistsError refuses to write to a day that exists.
 type dayExistsError struct{ path, advice string }
 
 func (e *dayExistsError) Error() string { return e.path + " already exists; hint: " + e.advice }

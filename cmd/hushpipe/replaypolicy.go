@@ -20,7 +20,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// replayByPolicy is replay --policy. It is no logger: a policy that is wrong ends it.
+// replayByPolicy runs replay --policy. Unlike filter, it exits if the policy has a
+// mistake.
 func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *messageLog) error {
 	if err := checkPolicyConflicts(cmd.Flags()); err != nil {
 		return err
@@ -60,7 +61,7 @@ func (o *replayFlags) replayByPolicy(cmd *cobra.Command, stdin *os.File, log *me
 	return o.replayStreams(jobs, files, log)
 }
 
-// inStream returns an error if one of the files lies in a stream's directory.
+// inStream returns an error if one of the files is in the directory of a stream.
 func inStream(s *streamPipeline, files []*archive.File, paths []string, stdin *os.File) error {
 	for i, path := range paths {
 		if path != "-" && isInDir(path, s.store.Path) || path == "-" && containsFile(s.store.Path, stdin) {
@@ -70,7 +71,7 @@ func inStream(s *streamPipeline, files []*archive.File, paths []string, stdin *o
 	return nil
 }
 
-// replayStreams is replayFlags.replay for the streams of a policy.
+// replayStreams replays the files to the streams of a policy.
 func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.File, log *messageLog) error {
 	ctx, j := interruptible(), jobs[0]
 	if err := j.check(log); err != nil {
@@ -133,9 +134,9 @@ func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.Fil
 		seenExpired = seenExpired || len(expired) > 0
 		s.count = func() error {
 			switch {
-			case interrupted: // what is counted in part cannot be added to
+			case interrupted: // an incomplete count could not be completed later
 				return nil
-			case o.force && err == nil: // else not all lines were counted
+			case o.force && err == nil: // otherwise some lines were not counted
 				return errors.Join(s.store.Recount(expired), s.store.KeepTraffic(r.TrafficOf(i), true))
 			}
 			return errors.Join(s.store.Expired(expired), s.store.KeepTraffic(r.TrafficOf(i), false))
@@ -155,21 +156,21 @@ func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.Fil
 	return finishStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), log)
 }
 
-// recordKeys notes in the directory of a stream where its keys lie, if that is elsewhere and no
-// logger has done so: who reads the stream looks there.
+// recordKeys records in the directory of a stream where its keys are, if they are
+// elsewhere and no filter has recorded it. Commands that read the stream look there.
 func (s *runningStream) recordKeys() {
 	if _, err := registry.ReadSettings(s.pipeline.store.Path); s.pipeline.store.Flags == nil || !errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	d, err := dir.Open(s.pipeline.store.Path, dir.Options{Keys: s.pipeline.store.Keys})
 	if err != nil {
-		return // its store says so
+		return // its store reports the error
 	}
 	defer d.Close()
 	registry.New(registry.Config{Path: s.pipeline.store.Path, Flags: s.pipeline.store.Flags, Now: now, Report: dir.NewReporter(s.pipeline.store.Say, now)}).RecordSettings(d, now())
 }
 
-// refuseExistingDaysOfStreams is replayFlags.refuse for the streams of a policy.
+// refuseExistingDaysOfStreams is refuseExistingDays for the streams of a policy.
 func (o *replayFlags) refuseExistingDaysOfStreams(ctx context.Context, j *policyPipeline, workers []filter.StreamsWorker, files []*archive.File, log *messageLog) error {
 	days, to, mayClash := make([]existingDays, len(j.streams)), make([]filter.Destination, len(j.streams)), false
 	for i, s := range j.streams {

@@ -84,7 +84,7 @@ func reportCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// exclusive refuses two flags of a group.
+// exclusive returns an error if more than one flag of the group is given.
 func exclusive(flags *pflag.FlagSet, group []string) error {
 	var given []string
 	for _, name := range group {
@@ -98,8 +98,8 @@ func exclusive(flags *pflag.FlagSet, group []string) error {
 	return nil
 }
 
-// checkPageFlags refuses an empty value of the flags of a page, and of others that are
-// named, and those that say something of a page where none is asked for.
+// checkPageFlags returns an error if one of the page's flags, or of others, is empty,
+// or if a flag describes a page but none is to be written.
 func checkPageFlags(flags *pflag.FlagSet, others ...string) error {
 	for _, name := range append(others, "html", "pages", "title", "privacy") {
 		if f := flags.Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
@@ -117,7 +117,7 @@ func checkPageFlags(flags *pflag.FlagSet, others ...string) error {
 	return nil
 }
 
-// report is the whole of it.
+// report makes the report.
 func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
 	asked, err := o.period(today, log)
 	if err != nil {
@@ -145,10 +145,10 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		}
 		file = filepath.Join(o.pages, report.IndexPage)
 	case o.html != "" && o.html != "-":
-		file = filepath.Clean(o.html) // DIR/ is DIR
+		file = filepath.Clean(o.html) // without a slash at its end
 	}
 	if file != "" {
-		if err := checkPage(file); err != nil { // before all the work
+		if err := checkPage(file); err != nil { // before the room files are read
 			return err
 		}
 	}
@@ -171,7 +171,7 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 		return errReported
 	case err != nil && o.pages == "":
 		return err
-	case err != nil: // there is a page at all times
+	case err != nil: // a web server always needs the page
 		log.notef("%v: the page says that nothing is known", errNoFinishedDay)
 		first, last, archive = today-1, today-1, archive.Quiet()
 	}
@@ -196,11 +196,11 @@ func (o *reportFlags) report(args []string, out io.Writer, stdout *os.File, toda
 	return err
 }
 
-// fileFaults says what is wrong with the files that are read.
+// fileFaults logs and counts the errors of the files to read.
 type fileFaults struct {
 	log       *messageLog
 	n         uint64
-	forbidden bool // something could not be opened: what is there, nobody knows
+	forbidden bool // a file could not be opened for lack of permission
 }
 
 func (l *fileFaults) add(err error) {
@@ -211,7 +211,8 @@ func (l *fileFaults) add(err error) {
 
 var errNoFinishedDay = errors.New("no room file of a finished day")
 
-// reportedDays returns the days to report, up to yesterday where none is asked for.
+// reportedDays returns the days to report: by default all that have files, up to
+// yesterday.
 func reportedDays(archive *statistics.Archive, asked period, yesterday civil.Day) (first, last civil.Day, err error) {
 	first, last, found := archive.Span()
 	if !found && (asked.from == nil || asked.to == nil) {
@@ -229,8 +230,8 @@ func reportedDays(archive *statistics.Archive, asked period, yesterday civil.Day
 	return first, last, nil
 }
 
-// writePages writes a page of all there is, and one of each month that has a file, to
-// the directory of --pages.
+// writePages writes an index page of all days, and a page for each month that has a
+// file, to the directory of --pages.
 func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive, l *report.Language, about report.Page) error {
 	var list []*report.Report
 	for day := all.From; day <= all.To; {
@@ -241,7 +242,7 @@ func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive
 		}
 		day = *month.to + 1
 	}
-	// The index last: it links to nothing that is not there.
+	// The index comes last, so that its links always work.
 	for _, r := range append(list, all) {
 		about.Index = r == all
 		name := report.MonthPage(r.From)
@@ -255,7 +256,7 @@ func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive
 	return nil
 }
 
-// publish replaces a page, for everybody to read.
+// publish replaces a page. Everybody can read it.
 func publish(text []byte, file string) error {
 	if err := checkPage(file); err != nil {
 		return err
@@ -263,7 +264,7 @@ func publish(text []byte, file string) error {
 	return dir.Publish(file, text)
 }
 
-// publishReport publishes the page of a report.
+// publishReport publishes a report as a page.
 func publishReport(r *report.Report, l *report.Language, about report.Page, file string) error {
 	var b bytes.Buffer
 	if err := report.HTML(&b, r, l, about); err != nil {
@@ -272,8 +273,8 @@ func publishReport(r *report.Report, l *report.Language, about report.Page, file
 	return publish(b.Bytes(), file)
 }
 
-// linkable reports whether a page can link to a URL: one of the web, or a path on the
-// server of the page.
+// linkable reports whether a page can link to the address: a web address, or a path on
+// the page's server.
 func linkable(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -282,12 +283,13 @@ func linkable(address string) bool {
 	return u.Scheme == "" && u.Host == "" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// roomPaths returns what is read: of a DIR the room files, since names with a
-// date are those of its lines as well. As everywhere in DIR, no link is followed.
-// A fresh DIR has none before its first day is over.
+// roomPaths returns the directories and files to read. For a DIR that is its directory
+// of room files, since daily logs have dates in their names as well. As elsewhere in
+// DIR, a symbolic link is refused. A fresh DIR has no room file until its first day is
+// over.
 func roomPaths(args []string) (paths, fresh []string, err error) {
 	for _, path := range args {
-		if audit.CheckUsed(path) != nil { // an archive, or nothing: that will be reported later
+		if audit.CheckUsed(path) != nil { // an archive; if it is missing, statistics.Find reports it
 			paths = append(paths, path)
 			continue
 		}
@@ -299,14 +301,14 @@ func roomPaths(args []string) (paths, fresh []string, err error) {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 			fresh = append(fresh, path)
 		} else {
-			paths = append(paths, in) // what is wrong with it will be reported later
+			paths = append(paths, in) // statistics.Find reports errors
 		}
 	}
 	return paths, fresh, nil
 }
 
-// checkDirectory is for --pages: hushpipe fills a directory of the web server, and makes
-// none.
+// checkDirectory checks --pages: hushpipe writes to a directory of the web server, and
+// does not create it.
 func checkDirectory(path string) error {
 	st, err := os.Stat(path)
 	var at *fs.PathError
@@ -319,11 +321,11 @@ func checkDirectory(path string) error {
 	return err
 }
 
-// checkPage refuses to replace a file that is not a page: the room files and lines
-// next to it exist only once, and a path is easily mistyped.
+// checkPage returns an error if path is a file other than an HTML page. A mistyped path
+// could replace room files or lines, of which there is no other copy.
 func checkPage(path string) error {
 	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
-		return nil // that will be reported later
+		return nil // errors are reported when it is written
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -337,7 +339,7 @@ func checkPage(path string) error {
 	return nil
 }
 
-// write writes the report to stdout, or a page to file.
+// write writes the report to stdout, or as a page to file.
 func (o *reportFlags) write(r *report.Report, l *report.Language, about report.Page, file string, out io.Writer, stdout *os.File) error {
 	var b bytes.Buffer
 	var err error
@@ -362,15 +364,15 @@ func (o *reportFlags) write(r *report.Report, l *report.Language, about report.P
 	return err
 }
 
-// screenOf returns what text on f is written for. Colour is for a terminal, and
-// not where NO_COLOR is set (https://no-color.org) or the terminal has none.
+// screenOf returns the width and colour of text written to f. Colours are for terminals
+// that support them, unless NO_COLOR is set (https://no-color.org).
 func screenOf(f *os.File) report.Screen {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return report.Screen{Width: screen}
 	}
 	s := report.Screen{Width: int(size.Col), Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	if s.Width == 0 { // a serial line does not know
+	if s.Width == 0 { // serial lines have no size
 		s.Width = screen
 	}
 	return s

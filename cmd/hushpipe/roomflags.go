@@ -10,13 +10,13 @@ import (
 	"hushpipe/filter/rooms"
 )
 
-// roomFlags say which rooms are counted, and how.
+// roomFlags choose which rooms are counted, and how.
 type roomFlags struct {
 	rooms    []string
 	roomURL  []string
 	roomHash string
 	countV6  prefixLen
-	left     string // of a stream of a policy: the treatment of the client, if clients are told apart by what that leaves
+	left     string // in a policy: the treatment of the client, if clients are told apart by its result
 	maxRooms atLeastOne
 	maxPairs atLeastOne
 }
@@ -32,7 +32,7 @@ func (o *roomFlags) define(flags *pflag.FlagSet) {
 	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
 }
 
-// prefixLen is a number of leading bits of an IPv6 address.
+// prefixLen is the number of leading bits of an IPv6 address.
 type prefixLen int
 
 func (p *prefixLen) Set(text string) error {
@@ -47,7 +47,7 @@ func (p *prefixLen) Set(text string) error {
 func (p *prefixLen) String() string { return strconv.Itoa(int(*p)) }
 func (p *prefixLen) Type() string   { return "int" }
 
-// atLeastOne is a number from 1.
+// atLeastOne is a positive number.
 type atLeastOne int
 
 func (a *atLeastOne) Set(text string) error {
@@ -62,7 +62,8 @@ func (a *atLeastOne) Set(text string) error {
 func (a *atLeastOne) String() string { return strconv.Itoa(int(*a)) }
 func (a *atLeastOne) Type() string   { return "int" }
 
-// matcher returns what finds the room of a request, nil where no rooms are counted.
+// matcher returns the matcher that finds the room of a request, or nil if no rooms are
+// counted.
 func (o *roomFlags) matcher(errorLog bool) (*rooms.Matcher, error) {
 	o.rooms, o.roomURL = distinct(o.rooms), distinct(o.roomURL)
 	m, err := rooms.NewMatcher(o.rooms, o.roomURL)
@@ -86,7 +87,7 @@ func (o *roomFlags) limits() rooms.Limits {
 	return rooms.Limits{Rooms: int(o.maxRooms), Pairs: int(o.maxPairs)}
 }
 
-// distinct returns the values that differ, in order.
+// distinct removes duplicates and keeps the order.
 func distinct(values []string) (list []string) {
 	for _, v := range values {
 		if !slices.Contains(list, v) {

@@ -56,17 +56,17 @@ type roomsFlags struct {
 	watch bool
 	json  bool
 
-	stream string // whose directory dir is, "" where dir was given
+	stream string // the stream in dir, "" if dir is the argument
 	out    io.Writer
-	stdout *os.File // which out writes to
+	stdout *os.File // the file below out
 	log    *messageLog
 }
 
-// daysOfRooms returns the days that a directory has room files of.
+// daysOfRooms is a hint: the span of days for which a directory has room files.
 func daysOfRooms(path string) string {
 	var first, last string
 	entries, _ := os.ReadDir(filepath.Join(path, dir.Rooms))
-	for _, e := range entries { // by name, and so by day
+	for _, e := range entries { // sorted by name and therefore by day
 		if day, ok := dir.OwnDay(dir.Rooms, e.Name()); ok {
 			first, last = cmp.Or(first, day.String()), day.String()
 		}
@@ -120,7 +120,7 @@ func (o *roomsFlags) run() error {
 	return err
 }
 
-// errNoRooms says that nobody is known to have used a room on a day.
+// errNoRooms means that no use of a room is recorded for the day.
 var errNoRooms = errors.New("no data")
 
 // print prints the counts of one directory.
@@ -133,7 +133,7 @@ func (o *roomsFlags) print(day civil.Day) error {
 		return err
 	}
 	if o.json {
-		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // out keeps its error
+		o.writeJSON(roomCounts{Day: counts, day: day, time: now()}) // output keeps a write error
 		return o.reportFlaws(day, counts)
 	}
 	if o.by == "count" {
@@ -146,7 +146,7 @@ func (o *roomsFlags) print(day civil.Day) error {
 	return o.reportFlaws(day, counts)
 }
 
-// reportFlaws says what is wrong with counts.
+// reportFlaws logs what is wrong with the counts.
 func (o *roomsFlags) reportFlaws(day civil.Day, counts counts.Day) error {
 	flaws := flawsOf(day, counts)
 	for _, line := range flaws {
@@ -177,17 +177,18 @@ func flawsOf(day civil.Day, counts counts.Day) (flaws []string) {
 	return flaws
 }
 
-// roomCounts is what is shown of a day.
+// roomCounts are the counts of a day, as displayed.
 type roomCounts struct {
 	counts.Day
 	day  civil.Day
 	time time.Time // when it was read
 }
 
-// leastUsers makes a room a conference: one address alone was testing.
+// leastUsers is the number of addresses that makes a room a conference; a single one
+// was only a test.
 const leastUsers = 2
 
-// totals returns how many rooms were conferences, and their participants.
+// totals returns the number of conferences and of their participants.
 func (c roomCounts) totals() (conferences, participants uint64) {
 	for _, room := range c.Rooms {
 		if room.Count >= leastUsers {
@@ -198,7 +199,7 @@ func (c roomCounts) totals() (conferences, participants uint64) {
 	return conferences, participants
 }
 
-// roomsJSON is the object that --json writes. hushpipe-output(5) documents it.
+// roomsJSON is the object that --json writes, see hushpipe-output(5).
 type roomsJSON struct {
 	Dir          string      `json:"dir"`
 	Time         time.Time   `json:"time"`
@@ -233,7 +234,7 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 	return enc.Encode(object)
 }
 
-// dayFlag reads --day; the default is today.
+// dayFlag parses --day; the default is today.
 func dayFlag(date string) (civil.Day, error) {
 	if date == "" {
 		return civil.DayOf(now()), nil

@@ -1,5 +1,7 @@
 package main
 
+// rooms --watch.
+
 import (
 	"cmp"
 	"errors"
@@ -21,10 +23,10 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// watchEvery is how often rooms --watch looks for new counts.
+// watchEvery is the interval at which rooms --watch reads the counts.
 const watchEvery = 2 * time.Second
 
-// follow is rooms --watch, until a signal ends it.
+// follow is rooms --watch. It returns when a signal ends it.
 func (o *roomsFlags) follow() error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM)
@@ -53,7 +55,7 @@ func (o *roomsFlags) follow() error {
 			err = o.writeJSON(w.seen)
 		}
 		if err != nil {
-			return nil // out keeps it
+			return nil // output keeps the error
 		}
 		select {
 		case now := <-tick.C:
@@ -65,9 +67,9 @@ func (o *roomsFlags) follow() error {
 			changed = false
 			switch sig {
 			case unix.SIGWINCH:
-			case unix.SIGTSTP: // the shell gets the terminal as it was
+			case unix.SIGTSTP: // give the terminal back to the shell as it was
 				s.leave()
-				s.stopped = true // another thread may be it first
+				s.stopped = true // this thread may still run for a moment
 				unix.Kill(os.Getpid(), unix.SIGSTOP)
 			case unix.SIGCONT:
 				s.stopped = false
@@ -81,15 +83,15 @@ func (o *roomsFlags) follow() error {
 	}
 }
 
-// roomsWatch reads the counts of a day, and of the next when it has come.
+// roomsWatch reads the counts of a day, and after midnight those of the next.
 type roomsWatch struct {
 	*roomsFlags
-	reader  *counts.Reader // nil: not asked yet
+	reader  *counts.Reader // nil before the first read
 	seen    roomCounts
-	unknown string // why nothing is known of that day, or ""
+	unknown string // why there are no counts for the day, or ""
 }
 
-// read reports whether the counts are not those of the last time.
+// read reads the counts, and reports whether they have changed.
 func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	day := civil.DayOf(now)
 	if w.date != "" {
@@ -106,7 +108,7 @@ func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	w.seen, w.unknown = roomCounts{counts, day, now}, ""
 	if errors.Is(err, fs.ErrNotExist) {
 		w.unknown = "nothing is known of this day yet"
-		if err := audit.CheckUsed(w.dir); err != nil { // it was there at the start
+		if err := audit.CheckUsed(w.dir); err != nil { // the DIR has gone
 			w.unknown = err.Error()
 		}
 		return false, nil
@@ -121,19 +123,18 @@ func (w *roomsWatch) close() {
 	}
 }
 
-// display draws on a terminal. The sequences are those of ECMA-48 and of xterm's
-// private modes, which every terminal of today and the Linux console know or
-// ignore.
+// display draws on a terminal with sequences of ECMA-48 and xterm's private modes,
+// which every terminal today and the Linux console support or ignore.
 type display struct {
 	out      io.Writer
-	terminal *os.File // which out writes to
+	terminal *os.File // the file below out
 	utf8     bool
 	on       bool
 	stopped  bool
 }
 
 const (
-	enterScreen = "\033[?1049h\033[?25l" + noWrap // a screen of its own, no cursor
+	enterScreen = "\033[?1049h\033[?25l" + noWrap // the alternate screen, without a cursor
 	leaveScreen = wrap + "\033[?25h\033[?1049l"
 	home        = "\033[H"
 	clearRight  = "\033[K"
@@ -154,12 +155,12 @@ func (s *display) leave() {
 	}
 }
 
-// draw fills the terminal in one write, without clearing it first: nothing
+// draw draws the whole screen in one write without clearing it first, so nothing
 // flickers.
 func (s *display) draw(dir string, c roomCounts, unknown string) error {
 	front, err := unix.IoctlGetInt(int(s.terminal.Fd()), unix.TIOCGPGRP)
 	if s.stopped || err == nil && front != unix.Getpgrp() {
-		return nil // the terminal is the shell's
+		return nil // in the background
 	}
 	s.enter()
 	width, height := 80, 24
@@ -177,8 +178,8 @@ func (s *display) draw(dir string, c roomCounts, unknown string) error {
 	return err
 }
 
-// displayLines returns what is drawn of c, at most height lines of at most width
-// columns: the largest rooms first.
+// displayLines returns the text to draw, at most height lines of at most width columns,
+// largest rooms first.
 func displayLines(dir string, c roomCounts, unknown string, width, height int, utf8 bool) []string {
 	conferences, participants := c.totals()
 	when := c.time.Format(time.DateTime)
@@ -209,7 +210,7 @@ func displayLines(dir string, c roomCounts, unknown string, width, height int, u
 	return lines
 }
 
-// tableOf draws the largest rooms, each with a bar as long as its count.
+// tableOf returns the lines of the largest rooms, each with a bar for its count.
 func tableOf(c roomCounts, shown, width int, utf8 bool) (lines []string) {
 	if shown == 0 {
 		return nil
@@ -229,7 +230,8 @@ func tableOf(c roomCounts, shown, width int, utf8 bool) (lines []string) {
 	return lines
 }
 
-// bar is a bar of at most width columns, for most. What is not 0 can be seen.
+// bar returns a bar for n. The bar for most has width columns; every bar is visible
+// unless n is 0.
 func bar(n, most uint64, width int, utf8 bool) string {
 	if !utf8 {
 		return strings.Repeat("#", max(1, int(float64(n)/float64(most)*float64(width))))
@@ -237,7 +239,7 @@ func bar(n, most uint64, width int, utf8 bool) string {
 	return prose.Bar(n, most, width)
 }
 
-// isUTF8 reports whether the locale's characters are those of UTF-8, setlocale(3).
+// isUTF8 reports whether the locale uses UTF-8, see setlocale(3).
 func isUTF8() bool {
 	locale := strings.ToUpper(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	return strings.Contains(locale, "UTF-8") || strings.Contains(locale, "UTF8")
