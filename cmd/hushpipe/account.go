@@ -1,5 +1,7 @@
 package main
 
+// --user: the user that a process started by root becomes.
+
 import (
 	"errors"
 	"fmt"
@@ -14,15 +16,14 @@ import (
 	"hushpipe/filter/store"
 )
 
-// account is the user that a process started by root becomes.
+// account is the user of --user.
 type account struct {
 	name     string
 	uid, gid int
 	groups   []int
 }
 
-// findAccount looks up --user. It is nil where the process is that user
-// already.
+// findAccount looks up a user. It returns nil if the process already runs as that user.
 func findAccount(name string) (*account, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -54,16 +55,16 @@ func findAccount(name string) (*account, error) {
 	return a, nil
 }
 
-// userError is that of a process that could not become another user, or not for
-// good. It may be another user than it was, and must not treat a line.
+// userError means that the process could not become another user, or could become root
+// again. Its user is uncertain, so it must not process lines.
 type userError struct{ error }
 
 func (e userError) Unwrap() error { return e.error }
 
 // become gives up root for good, in all threads.
 func (a *account) become() error {
-	// With this the modes of new files are right as they are made: who is not in
-	// the group of a file loses its setgid bit by chmod(2).
+	// With this umask, new files have their final mode from the start. chmod(2) would
+	// clear the setgid bit for a process that is not in the file's group.
 	unix.Umask(0o027)
 	err := checkThreads()
 	if err == nil {
@@ -78,8 +79,8 @@ func (a *account) become() error {
 	if err != nil {
 		return usageError{userError{fmt.Errorf("--user %q: cannot become that user: %w", a.name, err)}}
 	}
-	hideMemory() // the kernel undoes it when the user changes, prctl(2)
-	// A capability kept by securebits, say, would be a way back.
+	hideMemory() // the kernel resets it on a change of user, prctl(2)
+	// securebits, for example, could keep a capability that leads back to root.
 	if os.Getuid() != a.uid || os.Geteuid() != a.uid || os.Getgid() != a.gid || os.Getegid() != a.gid ||
 		syscall.Setuid(0) == nil || a.gid != 0 && syscall.Setgid(0) == nil {
 		return usageError{userError{fmt.Errorf("--user %q: root could be regained; hint: start hushpipe with no capabilities or securebits kept", a.name)}}
@@ -87,9 +88,9 @@ func (a *account) become() error {
 	return nil
 }
 
-// check is --check for --user: it tells what handing over would fail at,
-// and whether the user could reach the directories. The process is that user
-// then.
+// check is --check for --user. It returns why handing over the directories would fail,
+// or which of them the user cannot reach. The process has become that user when it
+// returns.
 func (a *account) check(at store.Directory, below ...string) error {
 	errs := []error{store.HandOver(at, a.uid, a.gid, true, below...)}
 	if err := a.become(); err != nil {
@@ -109,12 +110,11 @@ func (a *account) check(at store.Directory, below ...string) error {
 	return errors.Join(errs...)
 }
 
-// webUsers are the users that web servers run other people's code as, CGI and PHP
-// scripts for example.
+// webUsers are the users as which web servers run other people's code, such as CGI and
+// PHP scripts.
 var webUsers = []string{"www-data", "apache", "httpd", "http", "nginx", "nobody", "www", "wwwrun", "daemon"}
 
-// webUserRisk returns why keys are not safe where DIR belongs to such a user, "" where
-// it does not, or where nobody knows.
+// webUserRisk returns why keys are not safe if DIR belongs to one of webUsers, or "".
 func webUserRisk(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {

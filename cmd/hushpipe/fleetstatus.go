@@ -122,7 +122,7 @@ func (d *drawing) fleetHosts(s pairs.Status) {
 			continue
 		}
 		lag := max(0, time.Duration(*h.Lag)*time.Second) // a host's clock may be ahead
-		rows = append(rows, []string{h.Name, since(lag), h.Oldest, strconv.Itoa(h.Resends)})
+		rows = append(rows, []string{h.Name, timeAgo(lag), h.Oldest, strconv.Itoa(h.Resends)})
 		confined = append(confined, cmp.Or(h.Confined, "not known how they are confined"))
 	}
 	d.linef("")

@@ -85,17 +85,17 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// revealer turns pseudonyms back.
+// revealer turns pseudonyms back into addresses.
 type revealer struct {
 	revealFlags
 	waiting
 
-	actor   actor           // who uses it
-	terms   *policies.Terms // of the policy whose stream DIR is, nil for none
+	actor   actor
+	terms   *policies.Terms // nil if DIR is not a stream of a policy
 	log     *messageLog
 	keys    *reveal.Reader
 	out     io.Writer
-	ciphers map[civil.Day]*pseudonym.Cipher // nil: the day cannot be revealed, which was said
+	ciphers map[civil.Day]*pseudonym.Cipher // nil if the day cannot be revealed, which was logged
 	dater   *filter.Dater
 	failed  bool
 }
@@ -103,14 +103,14 @@ type revealer struct {
 // revealFlags is the command line of reveal.
 type revealFlags struct{ path, date, mode, keyDir, reason string }
 
-// waiting is what is to be revealed once its use is noted.
+// waiting is what will be revealed once the act is in acts.log.
 type waiting struct {
 	text  []byte
-	days  []civil.Day // of it
-	spans []span      // whose it is
+	days  []civil.Day // of the text
+	spans []span      // by day
 }
 
-// openDir opens a DIR, or the directory of a stream, if its policy allows that.
+// openDir opens a DIR or the directory of a stream, if its policy allows reveal.
 func (r *revealer) openDir(path string) (err error) {
 	r.actor = newActor(acts.Reveal, r.reason, nil, r.log)
 	if r.terms, err = policies.TermsOf(path); err != nil {
@@ -127,8 +127,8 @@ func (r *revealer) openDir(path string) (err error) {
 	return nil
 }
 
-// inStreams reveals single pseudonyms, each in the first directory whose file holds it: DIR
-// or a stream.
+// inStreams reveals single pseudonyms, each from the first directory that has it in a
+// file: DIR or a stream.
 func (r *revealer) inStreams(path string, streams, args []string) error {
 	hint := "give the directory of a stream, such as " + filepath.Join(path, streams[0])
 	if len(args) == 0 {
@@ -150,7 +150,7 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 			p, ok := pseudonym.ParseAddr([]byte(arg))
 			if !ok {
 				of.keys.Close()
-				return of.arguments(args[i:i+1], i+1) // says so
+				return of.arguments(args[i:i+1], i+1) // returns the error
 			}
 			if _, err := of.dayOf(p); found[i] || err != nil {
 				continue
@@ -179,8 +179,8 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 	return nil
 }
 
-// arguments reveals single pseudonyms, one address a line. Nothing is printed
-// before the use is noted.
+// arguments reveals single pseudonyms, and prints one address a line after it has
+// written the act to acts.log.
 func (r *revealer) arguments(args []string, first int) error {
 	var text []byte
 	n := 0
@@ -215,7 +215,7 @@ func (r *revealer) arguments(args []string, first int) error {
 	return r.print(text, n)
 }
 
-// dayOf returns the day of a pseudonym, whose file holds it.
+// dayOf returns the day whose file holds the pseudonym.
 func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 	if r.date == "" {
 		return r.keys.FindDay(p)
@@ -234,8 +234,8 @@ func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 	return day, nil
 }
 
-// lines reveals whole lines. Each chunk is noted once, and what a "tail -f"
-// wrote when it falls silent.
+// lines reveals whole lines in chunks, each with one entry in acts.log. A chunk also
+// ends when the input pauses, as with tail -f.
 func (r *revealer) lines(in *os.File) error {
 	const pause = 100 * time.Millisecond
 	var err error
@@ -243,7 +243,7 @@ func (r *revealer) lines(in *os.File) error {
 		return err
 	}
 	scan := bufio.NewReaderSize(in, filter.MaxLine+1)
-	long := false // in a line that is longer
+	long := false // inside a line longer than MaxLine
 	for {
 		line, err := scan.ReadSlice('\n')
 		switch {
@@ -274,10 +274,11 @@ func (r *revealer) lines(in *os.File) error {
 	}
 }
 
-// revealChunk is how much text is turned back at once, in bytes, at least.
+// revealChunk is the least number of bytes in a chunk.
 const revealChunk = 1 << 20
 
-// cipherOf returns the cipher of a line's day, nil for none; then it has said why.
+// cipherOf returns the cipher for a line's day. If there is none, it logs the reason
+// and returns nil.
 func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, civil.Day) {
 	day, dated := r.dater.Day(line)
 	if r.date != "" {
@@ -290,7 +291,7 @@ func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, civil.Day) {
 	return r.cipher(day), day
 }
 
-// add adds a line to those that reveal turns back, cipher nil for one that stays.
+// add adds a line to the chunk. A nil cipher leaves the line as it is.
 func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day civil.Day) {
 	r.text = append(r.text, line...)
 	if last := len(r.spans) - 1; last >= 0 && r.spans[last].cipher == cipher && r.spans[last].day == day {
@@ -300,14 +301,14 @@ func (r *revealer) add(line []byte, cipher *pseudonym.Cipher, day civil.Day) {
 	r.spans = append(r.spans, span{len(r.text), day, cipher})
 }
 
-// span is lines of one day that stand together in a text, up to text[end].
+// span is a sequence of lines of one day in the chunk, up to text[end].
 type span struct {
 	end    int
 	day    civil.Day
 	cipher *pseudonym.Cipher
 }
 
-// reveal turns back and prints the lines that were added.
+// reveal reveals and prints the chunk.
 func (r *revealer) reveal() error {
 	held := map[civil.Day]map[pseudonym.Addr]bool{}
 	start := 0
@@ -319,7 +320,7 @@ func (r *revealer) reveal() error {
 				held[s.day] = wanted
 			}
 			filter.Pseudonyms(r.text[start:s.end], func(a pseudonym.Addr) {
-				// Others cannot be turned back, or are nobody's.
+				// The rest is not reversible, or not a client's address.
 				if addr, ok := s.cipher.Reveal(a); ok && addr.IsClient() && (!a.Is4() || s.cipher.Keeps4()) {
 					wanted[a] = false
 				}
@@ -356,13 +357,13 @@ func (r *revealer) reveal() error {
 	return r.print(text, total)
 }
 
-// holdsLine reports whether the next line needs no reading.
+// holdsLine reports whether the buffer holds a complete line.
 func holdsLine(r *bufio.Reader) bool {
 	buffered, _ := r.Peek(r.Buffered())
 	return bytes.IndexByte(buffered, '\n') >= 0
 }
 
-// print notes the use, and only then writes out what was revealed.
+// print writes the act to acts.log, and only then prints the text.
 func (r *revealer) print(text []byte, n int) error {
 	if n > 0 {
 		err := r.actor.note([]dirAction{{r.path, r.terms, r.days, n}})
@@ -375,8 +376,8 @@ func (r *revealer) print(text []byte, n int) error {
 	return err
 }
 
-// cipher returns the cipher of day, or nil where there is none; then it has
-// said why.
+// cipher returns the cipher of a day. If there is none, it logs the reason and returns
+// nil.
 func (r *revealer) cipher(day civil.Day) *pseudonym.Cipher {
 	if c, known := r.ciphers[day]; known {
 		return c
@@ -405,7 +406,7 @@ func (r *revealer) open(day civil.Day) (*pseudonym.Cipher, error) {
 	recorded, sure, err := r.keys.Mode(day, key)
 	switch {
 	case r.mode == "":
-	case err != nil || recorded == "": // several modes, or none
+	case err != nil || recorded == "": // journals record several modes, or none
 		recorded, err = r.mode, nil
 	case recorded != r.mode:
 		return nil, fmt.Errorf("the pseudonyms of %s were made with --ip %s, not %s", day, recorded, r.mode)

@@ -17,8 +17,9 @@ import (
 	"hushpipe/filter/where"
 )
 
-// sample is filter --check --sample: it draws for each line of stdin what becomes of it.
-// Lines are shown on a terminal only: anywhere else they may be kept.
+// sample is filter --check --sample: it shows what filter makes of each line of stdin.
+// Original values are shown only if clear is true, which is for terminals: other
+// outputs may be kept.
 func sample(pipeline *pipeline, stdin io.Reader, stdout io.Writer, clear bool) error {
 	f := filter.New(pipeline.filter, &store.Stream{Now: pipeline.store.Now})
 	hasher := rooms.NewHasher(nil)
@@ -48,7 +49,7 @@ func eachLine(stdin io.Reader, draw func(n int, line []byte)) error {
 }
 
 // samplePolicy is filter --policy --check --sample: it shows what each stream writes of
-// each line of stdin, under keys that are thrown away.
+// each line of stdin, with throw-away keys.
 func samplePolicy(j *policyPipeline, stdin io.Reader, stdout io.Writer) error {
 	calendars := make([]*store.Stream, len(j.streams))
 	for i := range calendars {
@@ -126,7 +127,7 @@ func drawSample(stdout io.Writer, n int, s filter.Sample, pipeline *pipeline, ha
 		case !s.Counts:
 			row("room", "none")
 		default:
-			// With --room-hash hmac, only DIR has the secret.
+			// The secret of --room-hash hmac is in DIR, which is not read.
 			name := "one, by HMAC"
 			if !pipeline.store.Secret {
 				name = fmt.Sprintf("%x", *hasher.Sum(&s.Room))

@@ -80,16 +80,17 @@ func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// notice is what a notice is of.
+// notice is a privacy notice: its claims, and what they are based on.
 type notice struct {
 	path    string
 	claims  []statement.Claim
-	since   civil.Day // 0: nothing is known to run
-	differs bool      // a process runs something else, which has been said
+	since   civil.Day // 0 if nothing is recorded to run
+	differs bool      // some process runs something else, which has been logged
 }
 
-// newNotice reads a policy, or what DIR records. Mistakes in the policy are told.
-func newNotice(path string, told io.Writer, log *messageLog) (*notice, error) {
+// newNotice makes a notice from a policy, or from what DIR records. It prints mistakes
+// in the policy to stderr.
+func newNotice(path string, stderr io.Writer, log *messageLog) (*notice, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist; hint: give a policy, or the DIR that hushpipe filter writes to", path)
@@ -102,8 +103,8 @@ func newNotice(path string, told io.Writer, log *messageLog) (*notice, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Which stages ran before, a file does not tell.
-		p, err := checkedPolicy(path, text, func(string, civil.Day) bool { return true }, told)
+		// A file does not record which stages ran earlier.
+		p, err := checkedPolicy(path, text, func(string, civil.Day) bool { return true }, stderr)
 		if err != nil {
 			return nil, err
 		}
@@ -119,17 +120,17 @@ func newNotice(path string, told io.Writer, log *messageLog) (*notice, error) {
 	if err != nil {
 		return nil, err
 	}
-	return noticeOfRecord(path, entry, text, told, log)
+	return noticeOfRecord(path, entry, text, stderr, log)
 }
 
-// noticeOfRecord is of the policy that began to run last on a DIR.
-func noticeOfRecord(path string, entry policies.Entry, text []byte, told io.Writer, log *messageLog) (*notice, error) {
-	p, err := checkedPolicy(path, text, nil, told)
+// noticeOfRecord makes the notice of the policy that last began to run on a DIR.
+func noticeOfRecord(path string, entry policies.Entry, text []byte, stderr io.Writer, log *messageLog) (*notice, error) {
+	p, err := checkedPolicy(path, text, nil, stderr)
 	if err != nil {
 		return nil, err
 	}
 	open := make([]policy.Opening, len(p.Streams))
-	others := map[int]string{} // policies of processes
+	others := map[int]string{} // digests of other policies, by process
 	for i := range p.Streams {
 		name := p.Streams[i].Name
 		open[i].Span = entry.Stream(name).Active
@@ -149,7 +150,7 @@ func noticeOfRecord(path string, entry policies.Entry, text []byte, told io.Writ
 	return &notice{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
 }
 
-// liveProcesses returns the processes that write to a DIR now; none where there is no DIR.
+// liveProcesses returns the processes that write to a DIR now, none if there is no DIR.
 func liveProcesses(path string) (live []registry.Process, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,9 +185,9 @@ func policyText(path string) ([]byte, error) {
 	return text, err
 }
 
-// checkedPolicy is that of a text without a mistake. Its decisions are looked at only with
-// earlier: on a DIR, one that breaks its gate leaves it closed.
-func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Writer) (*policy.Policy, error) {
+// checkedPolicy parses a policy and checks it. It checks decisions only if earlier is
+// not nil: on a DIR, a decision that breaks its gate leaves the gate closed.
+func checkedPolicy(path string, text []byte, earlier policy.Earlier, stderr io.Writer) (*policy.Policy, error) {
 	p, mistakes := policy.Parse(text)
 	if p != nil {
 		if mistakes = terms.Check(p); len(mistakes) == 0 && earlier != nil {
@@ -194,14 +195,14 @@ func checkedPolicy(path string, text []byte, earlier policy.Earlier, told io.Wri
 		}
 	}
 	if len(mistakes) > 0 {
-		io.WriteString(told, mistakesIn(path, mistakes))
+		io.WriteString(stderr, mistakesIn(path, mistakes))
 		return nil, usage("%s: %s; hint: correct the policy, and run this again", path, prose.Plural(len(mistakes), "mistake"))
 	}
 	return p, nil
 }
 
-// noticeOfFlags is of a DIR without a policy: by the flags that its last process recorded,
-// and by the rule that lines are deleted by.
+// noticeOfFlags makes the notice of a DIR without a policy, from the flags that its
+// last process recorded and from its retention.
 func noticeOfFlags(path string, log *messageLog) (*notice, error) {
 	settings, err := registry.ReadSettings(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -242,7 +243,7 @@ func noticeOfFlags(path string, log *messageLog) (*notice, error) {
 	return s, nil
 }
 
-// asPolicy is what the flags say as a policy of one stream, but for --ip.
+// asPolicy returns the flags, except --ip, as a policy of one stream.
 func (o *filterFlags) asPolicy(keep calendar.Period) *policy.Policy {
 	p := &policy.Policy{Format: o.format, Client: o.client, TrustedProxies: o.proxies, JSONKeys: o.jsonKeys, Redact: o.redact}
 	s := policy.Stream{Keep: policy.Keep{{Kind: policy.Days, N: int(keep)}}}
@@ -277,10 +278,10 @@ func (s *notice) write(out io.Writer, l *report.Language, markdown, html bool, s
 	return err
 }
 
-// maxPage bounds a published page.
+// maxPage bounds the size of a published page.
 const maxPage = 64 << 20
 
-// checkPage tells whether a page is of what runs.
+// checkPage checks that a published page describes what runs.
 func (s *notice) checkPage(path string, out io.Writer, log *messageLog) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {

@@ -29,7 +29,7 @@ func statusCommand() *cobra.Command {
   hushpipe status --json /var/log/hushpipe | jq .total.dropped`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var owners []audit.Finding // the names of users are not to be had once confined
+			var owners []audit.Finding // user names cannot be looked up once confined
 			for _, dir := range []string{args[0], keys} {
 				if what := webUserRisk(dir); dir != "" && what != "" {
 					owners = append(owners, audit.Finding{File: dir, What: what, Do: webUserHint})
@@ -65,7 +65,7 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
-// writeJSON writes an object that people may read, too. out keeps its error.
+// writeJSON writes indented JSON. output keeps a write error.
 func writeJSON(out io.Writer, object any) {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
@@ -74,13 +74,13 @@ func writeJSON(out io.Writer, object any) {
 }
 
 const (
-	// screen is how many columns the text takes, long paths apart.
+	// screen is the width of text in columns; long paths may exceed it.
 	screen = 80
-	// shownDays is how many days have a row of counters each.
+	// shownDays is the number of days with a row of counters.
 	shownDays = 7
 )
 
-// appendStatus draws s for people.
+// appendStatus appends s as text for people.
 func appendStatus(dst []byte, s audit.Status) []byte {
 	d := &drawing{dst}
 	former := ""
@@ -114,7 +114,7 @@ func appendStatus(dst []byte, s audit.Status) []byte {
 	return bytes.Map(printable, d.text)
 }
 
-// keptFor says how long lines and keys are kept.
+// keptFor describes how long lines and keys are kept.
 func keptFor(s audit.Status) string {
 	if s.Bounds == "" {
 		return "lines and keys are kept for " + s.Keep
@@ -122,7 +122,7 @@ func keptFor(s audit.Status) string {
 	return "lines are kept within " + s.Bounds + ", keys as long as the lines of their day"
 }
 
-// policyInWords says which policy runs, and in how many processes.
+// policyInWords describes which policy runs, and in how many processes.
 func policyInWords(p *audit.Policy) string {
 	text := fmt.Sprintf("policy sha256:%.8s since %s, ", p.Digest, p.Since.Format("2006-01-02 15:04"))
 	switch n := p.Processes; {
@@ -137,7 +137,7 @@ func policyInWords(p *audit.Policy) string {
 	}
 }
 
-// gateOf says when the gate of a stream is open.
+// gateOf describes when the gate of a stream is open.
 func gateOf(g *audit.Gate, today string) string {
 	switch {
 	case g.From == "":
@@ -151,21 +151,21 @@ func gateOf(g *audit.Gate, today string) string {
 	}
 }
 
-// drawing is text in the making.
+// drawing builds text of lines, tables and findings.
 type drawing struct{ text []byte }
 
 func (d *drawing) linef(text string, args ...any) { d.text = fmt.Appendf(d.text, text+"\n", args...) }
 
-// wrapped draws a text in lines that are indented.
+// wrapped adds a text in indented lines.
 func (d *drawing) wrapped(text string) { d.linef("%s", indented(text, "  ")) }
 
-// indented breaks a text into lines that fit the screen, each behind indent.
+// indented breaks a text into lines that fit the screen, each after indent.
 func indented(text, indent string) string {
 	return indent + strings.Join(prose.Wrap(text, screen-len(indent)), "\n"+indent)
 }
 
-// table draws rows below an empty line, each column as wide as its widest cell;
-// the first row are the heads. sides is that of prose.Align.
+// table adds a table: the first row has the headings, and each column is as wide as its
+// widest cell. sides is that of prose.Align.
 func (d *drawing) table(sides string, rows [][]string) {
 	for _, line := range prose.Lines(sides, rows) {
 		d.linef("%s", strings.TrimRight(line, " "))
@@ -202,7 +202,7 @@ func (d *drawing) days(s audit.Status) {
 		d.linef("")
 		d.linef("oldest line: %s", s.Oldest)
 		if !s.LastLine.IsZero() {
-			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), since(s.Time.Sub(s.LastLine)))
+			d.linef("last line:   %s, %s", s.LastLine.Format("2006-01-02 15:04"), timeAgo(s.Time.Sub(s.LastLine)))
 		}
 	} else if s.Total.Lines == 0 {
 		d.linef("")
@@ -210,7 +210,7 @@ func (d *drawing) days(s audit.Status) {
 	}
 }
 
-// counts draws the counters: the newest days one by one, and their sum.
+// counts adds the table of counters: the newest days, and the sum of all.
 func (d *drawing) counts(s audit.Status) {
 	if len(s.Counts) == 0 {
 		return
@@ -240,7 +240,7 @@ func (d *drawing) counts(s audit.Status) {
 	}
 }
 
-// processes draws the live ones, and says how the others ended.
+// processes adds the table of live processes, and how many others have ended.
 func (d *drawing) processes(s audit.Status) {
 	d.linef("")
 	if len(s.Processes) == 0 {
@@ -250,7 +250,7 @@ func (d *drawing) processes(s audit.Status) {
 		var versions, confined, memory []string
 		for _, p := range s.Processes {
 			started := p.Started.In(s.Time.Location()).Format("2006-01-02 15:04")
-			rows = append(rows, []string{strconv.Itoa(p.PID), started, since(s.Time.Sub(p.Written)), cmp.Or(p.Bounds, p.Keep), p.IP})
+			rows = append(rows, []string{strconv.Itoa(p.PID), started, timeAgo(s.Time.Sub(p.Written)), cmp.Or(p.Bounds, p.Keep), p.IP})
 			versions = append(versions, p.Version)
 			confined = append(confined, cmp.Or(p.Confined, "not confined"))
 			memory = append(memory, cmp.Or(p.Memory, "core files not recorded"))
@@ -266,7 +266,7 @@ func (d *drawing) processes(s audit.Status) {
 	}
 }
 
-// findings says whether the promise holds, and what is wrong.
+// findings adds notes and faults, and whether the promise holds.
 func (d *drawing) findings(s audit.Status) {
 	list := func(head string, findings []audit.Finding) {
 		if len(findings) > 0 {
@@ -291,7 +291,7 @@ func (d *drawing) findings(s audit.Status) {
 	}
 }
 
-// finding draws a place behind an indent, and what there is to say of it.
+// finding adds a place and what there is to report about it, on as few lines as fit.
 func (d *drawing) finding(indent, place string, parts ...string) {
 	line := indent + place
 	for _, part := range parts {
@@ -307,13 +307,13 @@ func (d *drawing) finding(indent, place string, parts ...string) {
 	d.linef("%s", line)
 }
 
-// joinUnique are the values that occur, each once.
+// joinUnique joins the distinct values.
 func joinUnique(values []string) string {
 	slices.Sort(values)
 	return strings.Join(slices.Compact(values), "; ")
 }
 
-// size is a number of bytes that can be read: 12.3 MiB.
+// size formats a number of bytes, such as 12.3 MiB.
 func size(n int64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
@@ -326,8 +326,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", f, "KMGTPE"[unit])
 }
 
-// since is how long something is past.
-func since(d time.Duration) string {
+// timeAgo formats how long ago something was.
+func timeAgo(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))

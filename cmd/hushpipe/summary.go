@@ -11,8 +11,8 @@ import (
 	"hushpipe/format/prose"
 )
 
-// summary says at the end what was not as it should be, and reports whether lines
-// or counts were lost. fault is where there was an error in hushpipe, "" for nowhere.
+// summary logs at the end what was lost or odd, and reports whether lines or counts
+// were lost. fault is the place of an internal error, or "".
 func summary(v counters.Values, fault string, counting bool, log *messageLog) (lost bool) {
 	for _, c := range counters.All {
 		text := counterText(v, c)
@@ -31,7 +31,8 @@ func summary(v counters.Values, fault string, counting bool, log *messageLog) (l
 
 var severityOf = map[counters.Weight]severity{counters.Usual: note, counters.Doubted: warning, counters.Lost: failure}
 
-// counterText is what is said of a counter, with what to do; "" for nothing.
+// counterText is the message about a counter with its hint, "" if there is nothing to
+// report.
 func counterText(v counters.Values, c *counters.Counter) string {
 	text := c.Told(v)
 	if text != "" && c.Hint != "" {
@@ -40,8 +41,8 @@ func counterText(v counters.Values, c *counters.Counter) string {
 	return text
 }
 
-// whyNoRooms says of a format what its lines cannot tell, so that no room is counted; ""
-// for nothing.
+// whyNoRooms returns why no room can be counted in lines of a format, "" if rooms can
+// be.
 func whyNoRooms(told format.Told, matcher *rooms.Matcher) string {
 	switch {
 	case matcher == nil:
@@ -55,10 +56,11 @@ func whyNoRooms(told format.Told, matcher *rooms.Matcher) string {
 	return ""
 }
 
-// lossWatch is what was said before the end: behind Apache that may be weeks away.
+// lossWatch remembers which losses have been logged. Behind Apache the end of the input
+// may be weeks away, so they are logged meanwhile.
 type lossWatch struct {
 	dir           string
-	refused       func() string // why DIR takes no lines, "" while it does
+	refused       func() string // why DIR cannot be written to, "" if it can
 	dropped       uint64
 	malformed     uint64
 	malformedTime time.Time
@@ -68,13 +70,13 @@ type lossWatch struct {
 
 const malformedEvery = time.Hour
 
-// finding is a message that is due.
+// finding is a message to log.
 type finding struct {
 	severity
 	text string
 }
 
-// newFindings returns what counts that have grown since the last call are worth saying.
+// newFindings returns messages about the counters that have grown since the last call.
 func (l *lossWatch) newFindings(v counters.Values, now time.Time) (found []finding) {
 	if v.Dropped > l.dropped {
 		l.dropped = v.Dropped
@@ -98,15 +100,15 @@ func (l *lossWatch) newFindings(v counters.Values, now time.Time) (found []findi
 	return found
 }
 
-// why says why lines are lost, as far as it is known, and what to do.
+// why explains why lines are lost, as far as it is known, with a hint.
 func (l *lossWatch) why() string {
 	why := l.refused()
 	return cmp.Or(why, l.dir+" could not be written, or not in time") +
 		cmp.Or(notRoot(why), fmt.Sprintf("; hint: free space on %s or make it writable", l.dir))
 }
 
-// watchLosses says at each tick what is being lost, and what trouble tells of the input,
-// until stop is called.
+// watchLosses logs at each tick what is being lost and the fault of the input, until
+// stop is called.
 func watchLosses(tick <-chan time.Time, dir string, counted func() counters.Values, refused, trouble func() string, log *messageLog) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {

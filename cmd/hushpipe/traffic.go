@@ -24,7 +24,7 @@ type trafficReportFlags struct {
 	periodFlags
 	by             string
 	csv, json      bool
-	table          string // of csv; empty: the steps
+	table          string // for csv; "" for the steps
 	html           string
 	title, privacy string
 	language       string
@@ -76,7 +76,7 @@ func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	return cmd
 }
 
-// checkTable refuses a table that is none, or that nothing would show.
+// checkTable returns an error for an unknown table, or one that would not be shown.
 func (o *trafficReportFlags) checkTable(flags *pflag.FlagSet) error {
 	switch names := trafficreport.TableNames(); {
 	case !flags.Changed("table"):
@@ -91,7 +91,7 @@ func (o *trafficReportFlags) checkTable(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// report is the whole of it.
+// report makes the report.
 func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.File, today civil.Day, log *messageLog) error {
 	asked, err := o.period(today, log)
 	if err != nil {
@@ -104,7 +104,7 @@ func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.Fil
 	file := ""
 	if o.html != "" && o.html != "-" {
 		file = filepath.Clean(o.html)
-		if err := checkPage(file); err != nil { // before all the work
+		if err := checkPage(file); err != nil { // before the figures are read
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// trafficFlags say what is counted of the traffic of a site.
+// trafficFlags choose what is counted of a site's traffic.
 type trafficFlags struct {
 	flags   *pflag.FlagSet
 	count   bool
@@ -28,13 +28,13 @@ type trafficFlags struct {
 	ignore  []string
 	sitemap string
 	groups  []string
-	strict  bool // a sitemap that is of no use is refused: no web server waits
+	strict  bool // a sitemap that cannot be used is an error, not a warning
 
 	trafficBounds
 	countryFlags
 }
 
-// trafficBounds say how much is told apart.
+// trafficBounds limit how much is counted separately.
 type trafficBounds struct{ minGroup, visits, names atLeastOne }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
@@ -57,11 +57,11 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 // trafficOnly lists the flags that have no use without --traffic.
 var trafficOnly = []string{"own", "visit-timeout", "visitor", "min-group", "ignore", "sitemap", "group", "country", "max-visits", "max-names"}
 
-// config returns what the flags ask for, nil for nothing.
+// config returns the configuration of the traffic figures, nil without --traffic.
 func (o *trafficFlags) config(log *messageLog) (*filter.Traffic, error) {
 	if !o.count {
 		if o.flags == nil {
-			return nil, nil // of a policy
+			return nil, nil // flags of a policy
 		}
 		for _, name := range trafficOnly {
 			if f := o.flags.Lookup(name); f.Value.String() != f.DefValue {
@@ -132,12 +132,12 @@ func (o *trafficFlags) config(log *messageLog) (*filter.Traffic, error) {
 	return &filter.Traffic{Options: opt, Zone: time.Local}, nil
 }
 
-// maxSitemap is how long a sitemap may be in bytes, as sitemaps.org has it.
+// maxSitemap is the largest size of a sitemap in bytes, as sitemaps.org defines it.
 const maxSitemap = 50 << 20
 
-// readSitemap returns the paths of a file, at least one.
+// readSitemap returns the paths in a file, at least one.
 func readSitemap(path string) ([]string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // opening a FIFO would wait for a writer
 	if err != nil {
 		return nil, dir.Bare(err)
 	}
@@ -158,8 +158,8 @@ func readSitemap(path string) ([]string, error) {
 	}
 }
 
-// asPolicy is what the flags say, as a policy has it: besides min-group, what is not as it
-// usually is.
+// asPolicy returns the flags as options of a policy: min-group, and all values that are
+// not the default.
 func (o *trafficFlags) asPolicy() map[string][]string {
 	all := map[string][]string{"min-group": {o.minGroup.String()}}
 	std := traffic.Defaults()
@@ -188,7 +188,7 @@ func (o *trafficFlags) asPolicy() map[string][]string {
 	return all
 }
 
-// ofPolicy takes what a stream of a policy says of its traffic.
+// ofPolicy sets the flags to the traffic options of a stream.
 func (o *trafficFlags) ofPolicy(f *policy.Figures) error {
 	flags := pflag.NewFlagSet("traffic", pflag.ContinueOnError)
 	o.define(flags)
@@ -196,7 +196,7 @@ func (o *trafficFlags) ofPolicy(f *policy.Figures) error {
 	for name, values := range f.TrafficOptions {
 		for _, value := range values {
 			if flags.Lookup(name) == nil {
-				continue // of another version
+				continue // an option of another version
 			}
 			if err := flags.Set(name, value); err != nil {
 				return usage("traffic-%s %q is not valid: %w", name, value, errors.Unwrap(err))
