@@ -172,7 +172,7 @@ func (d *drawing) table(sides string, rows [][]string) {
 	}
 }
 
-// existingDays draws what lies on disk.
+// days adds the table of days on disk.
 func (d *drawing) days(s audit.Status) {
 	d.linef("")
 	if len(s.Days) == 0 {

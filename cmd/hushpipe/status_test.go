@@ -111,7 +111,7 @@ func TestHumanNumbers(t *testing.T) {
 		assert.Equal(t, want, size(n))
 	}
 	for d, want := range map[time.Duration]string{-time.Hour: "0 s ago", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", 50 * time.Hour: "50 h ago"} {
-		assert.Equal(t, want, since(d))
+		assert.Equal(t, want, timeAgo(d))
 	}
 }
 
