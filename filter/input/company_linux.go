@@ -1,6 +1,9 @@
 package input
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // longestWait bounds how long a line waits for others.
 const longestWait = 5 * time.Millisecond
@@ -46,17 +49,24 @@ func (c *company) took(n int, now time.Duration) {
 	}
 }
 
-// brought notes how many lines one read returned, and whether it waited for them.
-func (c *company) brought(lines int, waited bool) {
+// brought notes what one read returned, and whether it waited for it. Only after a wait does
+// it look at the bytes: where many come, another pass over all of them would cost 1 to 2 % of the work.
+func (c *company) brought(p []byte, waited bool) {
 	switch {
 	case !waited:
 		c.skip = max(0, c.skip-1)
-	case lines > 1:
+	case hasSeveralLines(p):
 		c.skips = 0
 	default:
 		c.skips = min(max(1, 2*c.skips), maxSkips)
 		c.skip = c.skips
 	}
+}
+
+// hasSeveralLines reports whether a second line ends in p.
+func hasSeveralLines(p []byte) bool {
+	end := bytes.IndexByte(p, '\n')
+	return end >= 0 && bytes.IndexByte(p[end+1:], '\n') >= 0
 }
 
 // left returns how much of the wait is left.

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"sync"
@@ -311,7 +310,7 @@ func (in *pipeReader) readOwn(p []byte) (int, error) {
 		return 0, in.fault("read", err)
 	}
 	in.fresh -= n
-	in.brought(bytes.Count(p[:n], newline), in.waited)
+	in.brought(p[:n], in.waited)
 	in.waited = false
 	return n, nil
 }
