@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// check looks at what no value shows alone.
+// check finds mistakes that no single value shows.
 func (d *decoder) check(p *Policy) {
 	clean := len(d.errs) == 0
 	events := p.eventNames()
@@ -42,13 +42,13 @@ func (d *decoder) fault(path, what, hint string) {
 	d.errs = append(d.errs, d.source.fault(path, what, hint))
 }
 
-// has reports whether the file has a key.
+// has reports whether the file has a key or value at path.
 func (d *decoder) has(path string) bool {
 	_, ok := d.source.places[path]
 	return ok
 }
 
-// isWrong reports whether a mistake was found at a value.
+// isWrong reports whether a mistake has already been found at path.
 func (d *decoder) isWrong(path string) bool {
 	if !d.has(path) {
 		return false
@@ -137,7 +137,7 @@ func (d *decoder) checkGate(p *Policy, s *Stream, path string) {
 	}
 }
 
-// comesAfter reports whether a comes after b, in at most steps.
+// comesAfter reports whether a's gate requires b, directly or in at most that many steps.
 func (p *Policy) comesAfter(a, b *Stream, steps int) bool {
 	for ; steps > 0 && a != nil && a.Gate != nil && a.Gate.After != ""; steps-- {
 		if a.Gate.After == b.Name {
@@ -148,7 +148,7 @@ func (p *Policy) comesAfter(a, b *Stream, steps int) bool {
 	return false
 }
 
-// hintOfStream says which other stream may be meant by a name.
+// hintOfStream suggests another stream for an unknown name.
 func (p *Policy) hintOfStream(name string, s *Stream) string {
 	var names []string
 	for _, other := range p.Streams {
@@ -194,7 +194,7 @@ func (d *decoder) checkLink(p *Policy, s *Stream, path string) {
 	}
 }
 
-// checkCondition looks for conditions that can never hold.
+// checkCondition reports conditions that no line can fit.
 func (d *decoder) checkCondition(p *Policy, s *Stream, path string) {
 	if covers(&s.Unless, &s.Where) {
 		d.fault(path+".unless", "unless takes all that where lets in: no line can go to this stream", "leave one of them out")
@@ -211,7 +211,7 @@ func (d *decoder) checkCondition(p *Policy, s *Stream, path string) {
 	d.fault(path+".where", fmt.Sprintf("no line can be %s and fit the other keys", strings.Join(s.Where.Events, " or ")), "compare status, method and user with the event's")
 }
 
-// covers reports whether c certainly fits each line that o fits.
+// covers reports whether c is certain to fit each line that o fits.
 func (c *Condition) covers(o *Condition) bool {
 	return coversKey(c.Status, o.Status, func(a, b StatusRange) bool { return a.From <= b.From && b.To <= a.To }) &&
 		coversKey(c.Methods, o.Methods, equal) &&
@@ -235,17 +235,18 @@ func coversKey[T any](wide, narrow []T, within func(wide, narrow T) bool) bool {
 	})
 }
 
-// excludes reports whether no line can fit both c and o. It knows of keys that have one
-// value in a line: status, method, host, user, client.
+// excludes reports whether no line can fit both c and o. It considers the keys with a single
+// value per line: status, method, host, user, client.
 func (c *Condition) excludes(o *Condition) bool {
-	return apart(c.Status, o.Status, func(a, b StatusRange) bool { return a.From <= b.To && b.From <= a.To }) ||
-		apart(c.Methods, o.Methods, equal) ||
-		apart(c.Hosts, o.Hosts, equal) ||
-		apart(c.Users, o.Users, func(a, b string) bool { return a == b || a == "*" || b == "*" }) ||
-		apart(c.Clients, o.Clients, func(a, b netip.Prefix) bool { return a.Overlaps(b) })
+	return disjoint(c.Status, o.Status, func(a, b StatusRange) bool { return a.From <= b.To && b.From <= a.To }) ||
+		disjoint(c.Methods, o.Methods, equal) ||
+		disjoint(c.Hosts, o.Hosts, equal) ||
+		disjoint(c.Users, o.Users, func(a, b string) bool { return a == b || a == "*" || b == "*" }) ||
+		disjoint(c.Clients, o.Clients, func(a, b netip.Prefix) bool { return a.Overlaps(b) })
 }
 
-func apart[T any](a, b []T, meet func(a, b T) bool) bool {
+// disjoint reports whether both keys are given and no two values meet.
+func disjoint[T any](a, b []T, meet func(a, b T) bool) bool {
 	return len(a) > 0 && len(b) > 0 && !slices.ContainsFunc(a, func(x T) bool {
 		return slices.ContainsFunc(b, func(y T) bool { return meet(x, y) })
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
+// conditionKeys are the keys of an event. A stream's condition also has event.
 var conditionKeys = []string{"status", "method", "url", "query", "host", "user", "client"}
 
 func (d *decoder) conditions(c *Condition, events bool) []entry {
@@ -54,7 +55,7 @@ func (d *decoder) statuses(n *node, _ string) (list []StatusRange) {
 	return list
 }
 
-// parseStatuses reads codes and ranges, separated by commas.
+// parseStatuses parses codes and ranges, separated by commas.
 func parseStatuses(text string) (list []StatusRange, wrong *mistake) {
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
@@ -81,14 +82,14 @@ func (d *decoder) method(n *node, _ string) []string {
 	case !ok:
 		return nil
 	case strings.ContainsFunc(text, func(r rune) bool { return !('A' <= r && r <= 'Z' || r == '-' || r == '_') }):
-		d.add(n.at, fmt.Sprintf("no request has the method %q", text), fmt.Sprintf("write it as in %s; a list has several", strings.ToUpper(fold(text))))
+		d.add(n.at, fmt.Sprintf("no request has the method %q", text), fmt.Sprintf("write it as in %s; a list has several", strings.ToUpper(firstWord(text))))
 		return nil
 	}
 	return []string{text}
 }
 
-// fold keeps of a text the letters of methods.
-func fold(text string) string {
+// firstWord returns the first run of letters in text, for a hint; "POST" if there is none.
+func firstWord(text string) string {
 	word := strings.FieldsFunc(text, func(r rune) bool { return !('a' <= r|0x20 && r|0x20 <= 'z') })
 	if len(word) == 0 {
 		return "POST"
@@ -96,7 +97,7 @@ func fold(text string) string {
 	return word[0]
 }
 
-// maxGlob and maxStars bound the work of a glob.
+// maxGlob is the longest glob in bytes, which bounds the work of matching it.
 const maxGlob = 1024
 
 func (d *decoder) url(n *node, _ string) []string {
@@ -128,7 +129,7 @@ func (d *decoder) url(n *node, _ string) []string {
 	return []string{text}
 }
 
-// isEncoded reports whether a percent sign and two hexadecimal digits stand in text.
+// isEncoded reports whether text has a percent sign and two hexadecimal digits.
 func isEncoded(text string) bool {
 	for i := 0; i+2 < len(text); i++ {
 		if text[i] == '%' && isHex(text[i+1]) && isHex(text[i+2]) {

@@ -12,14 +12,14 @@ import (
 
 // Error is one mistake in a policy.
 type Error struct {
-	Line, Column int    // from 1, the column in characters; 0 for the file as a whole
-	Text         string // of the line, with x in place of whom a decision is about, and why
-	What         string // is wrong, in one line
-	Hint         string // what to do; "" for none
-	Stream       string // whose gate stays closed for it; "" for none
+	Line, Column int    // from 1, the column in characters; 0 for the whole file
+	Text         string // of the line, with the values of for and reason masked by x
+	What         string // what is wrong, in one line
+	Hint         string // what to do about it; "" for none
+	Stream       string // whose gate stays closed because of it; "" for none
 }
 
-// Error returns place, mistake and hint in one line, without the text of the line.
+// Error returns position, mistake and hint in one line, without the text of the line.
 func (e *Error) Error() string {
 	s := e.What
 	if e.Line > 0 {
@@ -31,10 +31,10 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Errors are mistakes of a policy.
+// Errors are the mistakes of a policy.
 type Errors []*Error
 
-// Error returns the first one, and how many others there are.
+// Error returns the first mistake and the number of others.
 func (e Errors) Error() string {
 	switch len(e) {
 	case 0:
@@ -45,7 +45,7 @@ func (e Errors) Error() string {
 	return fmt.Sprintf("%v (and %d more)", e[0], len(e)-1)
 }
 
-// Sorted returns the mistakes by place.
+// Sorted sorts e by position and returns it.
 func (e Errors) Sorted() Errors {
 	slices.SortStableFunc(e, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -53,10 +53,10 @@ func (e Errors) Sorted() Errors {
 	return e
 }
 
-// source is the text of a file, and where its keys and values stand.
+// source is the text of a file and the offsets of its keys and values.
 type source struct {
 	text   []byte
-	places map[string]int // offsets, by path
+	places map[string]int // offsets by path
 }
 
 // at returns a mistake at an offset of the text.
@@ -74,11 +74,11 @@ func (s *source) at(offset int, what, hint string) *Error {
 	}
 }
 
-// person is the value of for or reason in a line, which stand in no message.
+// person matches the value of for or reason in a line, which no message may show.
 var person = regexp.MustCompile(`(?:^|[\s{,.])["']?(?:for|reason)["']?\s*=\s*("".*|''.*|[[{].*|"(?:[^"\\]|\\.)*|'[^']*|[^"',}]*)`)
 
-// decision begins a line with for and reason, and decided is what stands in it behind that:
-// texts, words, and its keys.
+// These find decisions: decision matches the start of one in a line, and decided matches what
+// may follow, texts, words and keys.
 var (
 	decision = regexp.MustCompile(`^\s*["']?active["']?\s*[=.]`)
 	anyKey   = regexp.MustCompile(`^\s*["']?[\w-]+["']?\s*[=.]`)
@@ -88,8 +88,8 @@ var (
 	keys     = []string{"announced", "from", "until", "reason", "for"}
 )
 
-// isDecision reports whether a text ends within a decision: in a line of its table, in a
-// text of several lines, or in one line with a misspelled key that has the decision's dates.
+// isDecision reports whether text ends within a decision: in a line of its table, in a text of
+// several lines, or in a line with a misspelled key that has a decision's dates.
 func isDecision(text []byte) bool {
 	line := text[bytes.LastIndexByte(text, '\n')+1:]
 	if period.Match(line) {
@@ -113,8 +113,8 @@ func isDecision(text []byte) bool {
 	return false
 }
 
-// masked returns a line without them, as many characters long. Of a decision no other text
-// is left either: a slip of the pen may have taken them out of their keys.
+// masked returns line with these values replaced by as many x. In a decision, it replaces all
+// other text too, since a typing error may have separated the values from their keys.
 func masked(line string, decides bool) string {
 	out := []byte(line)
 	for _, at := range slices.Backward(person.FindAllStringSubmatchIndex(line, -1)) {
@@ -132,7 +132,7 @@ func masked(line string, decides bool) string {
 	})
 }
 
-// hidden returns a text with x for each character but quotes.
+// hidden returns text with x for each character except quotes.
 func hidden(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '"' || r == '\'' {
@@ -152,9 +152,9 @@ func printable(r rune) rune {
 	return r
 }
 
-// Fault returns a mistake that somebody else found, at a key or a value: "format",
-// "notice.place", "event[0].url[1]", "stream[2].fields.client". It stands at what
-// surrounds that where the file does not have it.
+// Fault returns a mistake that another package found, at the key or value with that path:
+// "format", "notice.place", "event[0].url[1]", "stream[2].fields.client". If the file does not
+// have it, the error is at the innermost element of the path that it does have.
 func (p *Policy) Fault(path, what, hint string) *Error { return p.source.fault(path, what, hint) }
 
 func (s *source) fault(path, what, hint string) *Error {

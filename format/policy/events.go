@@ -2,14 +2,14 @@ package policy
 
 import "slices"
 
-// eventSet is events under one name.
+// eventSet is a named set of ready-made events.
 type eventSet struct {
 	name   string
 	events []Event
 }
 
-// eventSets are what the sources of the systems do, as far as an access log shows it. It
-// shows no titles, no form's content, and nobody's name but that of %u.
+// eventSets follow the source code of the systems, as far as an access log shows what happens.
+// It does not show titles, the content of forms, or any user name but that of %u.
 var eventSets = []eventSet{
 	{"http", []Event{
 		event("not-found", "404,410"),
@@ -17,8 +17,9 @@ var eventSets = []eventSet{
 		event("error", "500-599"),
 	}},
 
-	// WordPress 6.1.9. Each form and each redirect of it goes by wp_redirect, which answers
-	// 302 (wp-includes/pluggable.php:1366, 1509); a form that is wrong is shown again.
+	// WordPress 6.1.9. Each form that succeeds, and each redirect, goes through wp_redirect,
+	// which answers 302 (wp-includes/pluggable.php:1366, 1509); a form with errors is shown
+	// again.
 	{"wordpress", []Event{
 		// wp-login.php:745 (logout), :778 redirects.
 		event("logout", "302", url("*/wp-login.php"), query("action=logout")),
@@ -27,41 +28,42 @@ var eventSets = []eventSet{
 		// :203, :233).
 		event("register", "302", post, url("*/wp-login.php"), query("action=register")),
 		event("register", "200", url("*/wp-admin/users.php", "*/wp-admin/user-new.php"), query("update=add", "update=addnoconfirmation")),
-		// wp-login.php:1231 signs on, :1331 redirects. Who has to log in again in the
-		// middle of work is shown a page when it was right (:1270), which looks like
-		// login-failed. The form names no action in its URL (:1468 ff.).
+		// wp-login.php:1231 signs on, :1331 redirects. A user who has to log in again while
+		// working sees a page on success (:1270), which looks like login-failed. The form names
+		// no action in its URL (:1468 ff.).
 		event("login", "302", post, url("*/wp-login.php"), otherActions),
 		event("login-failed", "200", post, url("*/wp-login.php"), otherActions),
-		// wp-admin/post.php:224 (editpost), :238 (trash), :275 (untrash), :304 (delete);
-		// the block editor asks the REST API, which answers 200, or 201 for a new one
-		// (wp-includes/rest-api/endpoints/class-wp-rest-posts-controller.php:786); it
-		// saves drafts by itself.
+		// wp-admin/post.php:224 (editpost), :238 (trash), :275 (untrash), :304 (delete); the
+		// block editor calls the REST API, which answers 200, or 201 for a new post
+		// (wp-includes/rest-api/endpoints/class-wp-rest-posts-controller.php:786); it saves
+		// drafts on its own.
 		event("change", "302", post, url("*/wp-admin/post.php")),
 		event("change", "302", url("*/wp-admin/post.php"), query("action=trash", "action=untrash", "action=delete")),
 		event("change", "200-201", methods("POST", "PUT", "PATCH", "DELETE"), url("*/wp-json/wp/v2/posts*", "*/wp-json/wp/v2/pages*")),
 		// wp-admin/users.php:168 (dodelete) redirects to itself with update=del (:193).
 		event("delete-user", "200", url("*/wp-admin/users.php"), query("update=del")),
 		event("delete-user", "200", methods("DELETE"), url("*/wp-json/wp/v2/users/*")),
-		// The form asks the home page for s (wp-includes/general-template.php:326).
+		// The form requests the home page with parameter s
+		// (wp-includes/general-template.php:326).
 		event("search", "200", methods("GET"), url("*/", "*/index.php"), query("s")),
 	}},
 
-	// Drupal 8 to 11. A form that was right redirects with 303 (FormSubmitter::redirectForm,
+	// Drupal 8 to 11. A form that succeeds redirects with 303 (FormSubmitter::redirectForm,
 	// core/lib/Drupal/Core/Form/FormSubmitter.php), or with 302 to the page of a batch
-	// (batch_process, core/includes/form.inc); one that is wrong is shown again. A form may
-	// stand on any page, as the block for logging in: that is not seen.
+	// (batch_process, core/includes/form.inc); one with errors is shown again. A form may be on
+	// any page, such as the login block; these are not recognized.
 	{"drupal", []Event{
-		// user.login (core/modules/user/user.routing.yml); as an API,
-		// UserAuthenticationController::login answers 200, or 400, or 429.
+		// user.login (core/modules/user/user.routing.yml); in API requests,
+		// UserAuthenticationController::login answers 200, 400 or 429.
 		event("login", "303", post, url("*/user/login")),
 		event("login", "200", post, url("*/user/login"), query("_format")),
-		// UserLoginForm::validateFinal shows the form again, or answers 403 to who tries
-		// too often (core/modules/user/src/Form/UserLoginForm.php).
+		// UserLoginForm::validateFinal shows the form again, or answers 403 after too many
+		// attempts (core/modules/user/src/Form/UserLoginForm.php).
 		event("login-failed", "200", post, url("*/user/login"), unlessQuery("_format")),
 		event("login-failed", "400,403,429", post, url("*/user/login")),
-		// UserController::logout redirects with 302. Since 10.3 it wants a token, and else
-		// redirects to a form (_csrf_confirm_form_route of user.logout in
-		// user.routing.yml), UserLogoutConfirm. As an API it answers 204.
+		// UserController::logout redirects with 302. Since 10.3 it requires a token, and
+		// otherwise redirects to a form, UserLogoutConfirm (_csrf_confirm_form_route of
+		// user.logout in user.routing.yml). In API requests it answers 204.
 		event("logout", "302", methods("GET"), url("*/user/logout")),
 		event("logout", "303", post, url("*/user/logout/confirm")),
 		event("logout", "204", post, url("*/user/logout")),
@@ -70,8 +72,8 @@ var eventSets = []eventSet{
 		// node.add (core/modules/node/node.routing.yml), edit and delete
 		// (NodeRouteProvider, core/modules/node/src/Entity).
 		event("change", "302,303", post, url("*/node/add/*", "*/node/*/edit", "*/node/*/delete")),
-		// entity.user.cancel_form, user.multiple_cancel_confirm and user.cancel_confirm, the
-		// link of a mail (user.routing.yml; UserCancelForm, UserController::confirmCancel).
+		// entity.user.cancel_form, user.multiple_cancel_confirm, and user.cancel_confirm, a link
+		// sent by mail (user.routing.yml; UserCancelForm, UserController::confirmCancel).
 		event("delete-user", "302,303", post, url("*/user/*/cancel", "*/admin/people/cancel")),
 		event("delete-user", "302", methods("GET"), url("*/user/*/cancel/confirm/*")),
 		// SearchPageRoutes (core/modules/search/src/Routing).
@@ -79,13 +81,12 @@ var eventSets = []eventSet{
 	}},
 
 	// TYPO3 8 to 13, the backend; the routes are in
-	// typo3/sysext/backend/Configuration/Backend/Routes.php and AjaxRoutes.php. Before
-	// version 11, index.php had them as a parameter. Who logs in on a page (felogin) is
-	// not seen, nor which record it is that is deleted.
+	// typo3/sysext/backend/Configuration/Backend/Routes.php and AjaxRoutes.php. Before version
+	// 11, index.php took them as a parameter. Logins on a page (felogin) and the kind of a
+	// deleted record are not recognized.
 	{"typo3", []Event{
-		// LoginController::checkRedirect answers 303 to who is logged in then, and
-		// formAction shows the form again
-		// (typo3/sysext/backend/Classes/Controller/LoginController.php).
+		// LoginController::checkRedirect answers 303 once the user is logged in, and formAction
+		// shows the form again (typo3/sysext/backend/Classes/Controller/LoginController.php).
 		event("login", "303", post, url("*/typo3/login")),
 		event("login", "303", post, url("*/typo3/index.php"), query("route=/login")),
 		event("login-failed", "200", post, url("*/typo3/login")),
@@ -94,20 +95,20 @@ var eventSets = []eventSet{
 		event("logout", "303", url("*/typo3/logout")),
 		event("logout", "303", url("*/typo3/index.php"), query("route=/logout")),
 		event("logout", "200", url("*/typo3/ajax/logout")),
-		// EditDocumentController is posted to what it shows;
-		// SimpleDataHandlerController::mainAction and processAjaxRequest take data and
+		// EditDocumentController receives the forms that it shows;
+		// SimpleDataHandlerController::mainAction and processAjaxRequest receive data and
 		// commands, FileController those for files.
 		event("change", "200-303", post, url("*/typo3/record/edit", "*/typo3/record/commit", "*/typo3/file/commit")),
 		event("change", "200-303", methods("GET"), url("*/typo3/record/commit", "*/typo3/file/commit")),
 		event("change", "200", url("*/typo3/ajax/record/process", "*/typo3/ajax/file/process")),
 		event("change", "200-303", post, url("*/typo3/index.php"), query("route=/record/edit", "route=/record/commit", "route=/file/commit")),
-		// The form of indexed_search posts what is sought, so that the log does not show
-		// it (typo3/sysext/indexed_search/Resources/Private/Partials/Form.html).
+		// The form of indexed_search posts the search words, so the log does not show them
+		// (typo3/sysext/indexed_search/Resources/Private/Partials/Form.html).
 		event("search", "200", query("tx_indexedsearch_pi2[action]=search")),
 	}},
 }
 
-// event makes one of a set.
+// event returns an event of a set.
 func event(name, statuses string, more ...func(*Event)) Event {
 	e := Event{Name: name}
 	e.Condition.Status, _ = parseStatuses(statuses)
@@ -131,12 +132,12 @@ func query(list ...string) func(*Event) {
 	return func(e *Event) { e.Condition.Queries = parseQueries(list) }
 }
 
-// unlessQuery leaves out requests that have one of the parameters.
+// unlessQuery excludes requests with one of the parameters.
 func unlessQuery(list ...string) func(*Event) {
 	return func(e *Event) { e.Unless.Queries = parseQueries(list) }
 }
 
-// otherActions leaves out what wp-login.php does beside logging in (:452 ff.).
+// otherActions excludes what wp-login.php does apart from logging in (:452 ff.).
 var otherActions = unlessQuery("action=confirm_admin_email", "action=confirmaction", "action=entered_recovery_mode",
 	"action=logout", "action=lostpassword", "action=postpass", "action=register", "action=resetpass", "action=retrievepassword", "action=rp")
 
@@ -147,7 +148,7 @@ func parseQueries(list []string) (queries []Query) {
 	return queries
 }
 
-// SetNames are the names of the ready-made sets of events.
+// SetNames returns the names of the ready-made sets of events.
 func SetNames() (list []string) {
 	for _, s := range eventSets {
 		list = append(list, s.name)
@@ -155,8 +156,8 @@ func SetNames() (list []string) {
 	return list
 }
 
-// Events returns all events in the order of the file: those of the sets, then its own.
-// The first that fits names a line.
+// Events returns all events: those of the sets in the order of the file, then the file's own.
+// The first one that fits a line gives it its name.
 func (p *Policy) Events() (list []Event) {
 	for _, name := range p.Sets {
 		i := slices.IndexFunc(eventSets, func(s eventSet) bool { return s.name == name })

@@ -7,23 +7,23 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Span is the days from one to another, both included; none where From is after Until.
+// Span is the days from From to Until, inclusive; it is empty if From is after Until.
 type Span struct{ From, Until civil.Day }
 
 var (
-	// Always is all days.
+	// Always is the span of all days.
 	Always = Span{math.MinInt32, math.MaxInt32}
-	// Never is no day.
+	// Never is the empty span.
 	Never = Span{math.MaxInt32, math.MinInt32}
 )
 
-// Has reports whether a day is one of them.
+// Has reports whether the span includes a day.
 func (s Span) Has(day civil.Day) bool { return s.From <= day && day <= s.Until }
 
-// IsEmpty reports whether there is no day.
+// IsEmpty reports whether the span has no day.
 func (s Span) IsEmpty() bool { return s.From > s.Until }
 
-// Meet returns the days of both.
+// Meet returns the days that both spans have, Never for none.
 func (s Span) Meet(o Span) Span {
 	both := Span{max(s.From, o.From), min(s.Until, o.Until)}
 	if both.IsEmpty() {
@@ -32,19 +32,19 @@ func (s Span) Meet(o Span) Span {
 	return both
 }
 
-// Opening is which lines the gate of a stream lets through: those of some days, and of
-// one user alone if there is a User.
+// Opening tells which lines the gate of a stream lets through: those of the days in Span and,
+// unless User is "", only those of that user.
 type Opening struct {
 	Span
 	User string
 }
 
-// Earlier reports whether a stream was active before a date, by a policy that ran before.
-// nil: no policy ran.
+// Earlier reports whether a stream was active before a date under a policy that ran earlier. It
+// is nil if none did.
 type Earlier func(stream string, before civil.Day) bool
 
-// Openings returns what the gates let through, by stream. One whose decision breaks its
-// gate stays closed.
+// Openings returns what the gates let through, in the order of p.Streams. A gate whose decision
+// breaks its rules stays closed.
 func (p *Policy) Openings(earlier Earlier) []Opening {
 	all := make([]Opening, len(p.Streams))
 	for i := range p.Streams {
@@ -62,10 +62,9 @@ func (p *Policy) Openings(earlier Earlier) []Opening {
 	return all
 }
 
-// Gates returns what is wrong with decisions: an announcement that came too late, a
-// period that is too long, an earlier stage that was not active before. The stream stays
-// closed then, and the others do their work. What they say tells nothing of whom a
-// decision is about.
+// Gates returns the decisions that break the rules of their gates: an announcement too late, a
+// period too long, an earlier stage that was never active. Such a stream stays closed; the
+// others work. The errors do not reveal whom a decision is about.
 func (p *Policy) Gates(earlier Earlier) (list Errors) {
 	for i := range p.Streams {
 		for _, b := range p.breaches(&p.Streams[i], earlier) {
@@ -77,9 +76,9 @@ func (p *Policy) Gates(earlier Earlier) (list Errors) {
 	return list.Sorted()
 }
 
-// breach is a demand of a gate that a decision does not meet.
+// breach is a requirement of a gate that a decision does not meet.
 type breach struct {
-	key string // of active, ".from"; "" for the decision
+	key string // of active, such as ".from"; "" for the whole decision
 	mistake
 }
 
@@ -108,8 +107,8 @@ func (p *Policy) breaches(s *Stream, earlier Earlier) (list []breach) {
 	return list
 }
 
-// wasActive reports whether the stream of that name was active before a date, by a
-// decision that its own gate allows. Each step goes to an earlier date.
+// wasActive reports whether the stream was active before a date, by a decision that its own gate
+// allows. The recursion ends, since each step goes to an earlier date.
 func (p *Policy) wasActive(name string, before civil.Day, earlier Earlier) bool {
 	s := p.Stream(name)
 	return s != nil && s.Active != nil && s.Active.From < before && len(p.breaches(s, earlier)) == 0 ||

@@ -6,28 +6,29 @@ import (
 	"strings"
 )
 
-// Keep is upper bounds that all hold; of none, no line is written.
+// Keep is the retention of a stream: upper bounds that all apply. Without a bound, no line is
+// written.
 type Keep []Bound
 
-// Bound is one of them.
+// Bound is one upper bound.
 type Bound struct {
 	Kind BoundKind
-	N    int // days, hours, or entries
+	N    int // ≥ 1, in days, hours or entries
 }
 
 // BoundKind is a kind of Bound.
 type BoundKind uint8
 
 const (
-	Days     BoundKind = iota // "14d": whole days, today being the first
-	Workdays                  // "24h of workdays": hours of days that are not off
+	Days     BoundKind = iota // "14d": whole days, today included
+	Workdays                  // "24h of workdays": hours, not counting days off
 	Entries                   // "10000 entries"
 	Settling                  // "90d after settling"
 )
 
-// Bounds of the bounds.
+// Limits of N.
 const (
-	maxDays    = 36500 // as of --keep
+	maxDays    = 36500 // as in --keep
 	maxHours   = 8760
 	minEntries = 20
 	maxEntries = 1_000_000
@@ -36,7 +37,7 @@ const (
 // None reports whether no line is kept.
 func (k Keep) None() bool { return len(k) == 0 }
 
-// Of returns the number of a bound of that kind, and whether there is one.
+// Of returns N of the bound of that kind, and whether there is one.
 func (k Keep) Of(kind BoundKind) (int, bool) {
 	for _, b := range k {
 		if b.Kind == kind {
@@ -46,7 +47,7 @@ func (k Keep) Of(kind BoundKind) (int, bool) {
 	return 0, false
 }
 
-// String returns the bounds as the file has them.
+// String returns the bounds in the file's syntax.
 func (k Keep) String() string {
 	if k.None() {
 		return "none"
@@ -58,14 +59,14 @@ func (k Keep) String() string {
 	return strings.Join(list, ", ")
 }
 
-// String returns the bound as the file has it.
+// String returns the bound in the file's syntax.
 func (b Bound) String() string {
 	return strconv.Itoa(b.N) + [...]string{Days: "d", Workdays: "h of workdays", Entries: " entries", Settling: "d after settling"}[b.Kind]
 }
 
 const keepHint = `give "14d", "24h of workdays", "10000 entries", "90d after settling, 400d" or "none"`
 
-// parseKeep reads bounds, separated by commas.
+// parseKeep parses bounds, separated by commas.
 func parseKeep(text string) (Keep, *mistake) {
 	if text == "none" {
 		return nil, nil
@@ -117,5 +118,5 @@ func parseBound(text string) (Bound, *mistake) {
 	return b, nil
 }
 
-// mistake is what is wrong with a value, and a hint.
+// mistake is an invalid value's error and a hint.
 type mistake struct{ what, hint string }

@@ -2,18 +2,19 @@ package policy
 
 import "slices"
 
-// Pair is two streams whose lines can be joined, although their keys differ: one line can
+// Pair is two streams whose lines can be joined, even if their keys differ, because one line can
 // go to both.
 type Pair struct {
 	A, B *Stream
-	// By is the fields that both keep as they are, and in which lines differ; empty where
-	// the order of the lines alone tells.
+	// By lists the fields that both keep whole and in which lines differ. If it is empty, only
+	// the order of the lines joins them.
 	By     []string
 	Linked bool // they share their keys, on purpose
 }
 
-// Pairs returns the pairs of streams that can be joined. Streams whose conditions
-// exclude each other cannot, as far as that shows, and one of figures only neither.
+// Pairs returns the pairs of streams whose lines can be joined, for the privacy statement and
+// its proof. It leaves out streams whose conditions obviously exclude each other, and streams
+// that keep no lines.
 func (p *Policy) Pairs() (list []Pair) {
 	for i := range p.Streams {
 		for j := i + 1; j < len(p.Streams); j++ {
@@ -57,10 +58,11 @@ func (p *Policy) excludeEachOther(a, b *Stream) bool {
 	return true
 }
 
-// covers reports whether unless takes each line that where fits.
+// covers reports whether unless excludes each line that where fits.
 func covers(unless, where *Condition) bool { return !unless.IsZero() && unless.covers(where) }
 
-// ways returns conditions of which one fits if c does: with what each of its events asks.
+// ways returns conditions such that c fits if one of them does: one for each of c's events, with
+// what that event requires.
 func (p *Policy) ways(c *Condition) (list []*Condition) {
 	if len(c.Events) == 0 {
 		return []*Condition{c}
@@ -80,7 +82,8 @@ func (p *Policy) ways(c *Condition) (list []*Condition) {
 	return list
 }
 
-// either returns the values of the first key that is given: with both, fewer lines fit.
+// either returns the values of the first key that is given. If both are, the actual condition
+// fits even fewer lines.
 func either[T any](a, b []T) []T {
 	if len(a) > 0 {
 		return a

@@ -11,8 +11,9 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// Parse reads a policy. Of one with mistakes it returns all of them, and nil. What a
-// Policy asks of a format or of a directory is not looked at, and Gates are not.
+// Parse parses and checks a policy. If it has mistakes, Parse returns nil and all of them. It
+// does not check what a policy requires of a format or a directory, nor the decisions on gates,
+// see Gates.
 func Parse(text []byte) (*Policy, Errors) {
 	d := decoder{builder: builder{source: &source{text: text, places: map[string]int{}}}}
 	if err := d.source.readable(); err != nil {
@@ -32,20 +33,20 @@ func Parse(text []byte) (*Policy, Errors) {
 	return p, nil
 }
 
-// decoder makes a Policy of the tree.
+// decoder makes a Policy from the tree.
 type decoder struct {
 	builder
-	damaged bool // syntax errors: what is missing may stand in what was not read
+	damaged bool // syntax errors: a missing key may be in the part that was not read
 }
 
-// entry is a key that a table may have.
+// entry is a key that a table may have, or must have.
 type entry struct {
 	name string
 	read func(n *node, path string)
 	must bool
 }
 
-// table reads the keys of a table. Missing ones are reported at the place at.
+// table reads the keys of a table. It reports missing keys at the offset at.
 func (d *decoder) table(n *node, path string, at int, entries []entry) {
 	for _, k := range n.keys {
 		i := slices.IndexFunc(entries, func(e entry) bool { return e.name == k.name })
@@ -75,7 +76,7 @@ func (d *decoder) table(n *node, path string, at int, entries []entry) {
 	}
 }
 
-// missing are the hints for keys that have to be there.
+// missing holds the hints for required keys.
 var missing = map[string]string{
 	"name":    `name = "web": a-z, 0-9, - and _`,
 	"purpose": `purpose = "what these lines are for"`,
@@ -143,11 +144,11 @@ func (d *decoder) policy(root *node, p *Policy) {
 	d.check(p)
 }
 
-// calendars are those that rickar/cal has of the German Länder, and Norway's.
+// calendars are those of package rickar/cal for the German Länder and Norway.
 var calendars = []string{"de-BB", "de-BE", "de-BW", "de-BY", "de-HB", "de-HE", "de-HH", "de-MV", "de-NI",
 	"de-NW", "de-RP", "de-SH", "de-SL", "de-SN", "de-ST", "de-TH", "no"}
 
-// calendarHint says which calendar may be meant, "" for one that is there.
+// calendarHint suggests a calendar; it returns "" for a valid name.
 func calendarHint(name string) string {
 	if slices.Contains(calendars, name) {
 		return ""
@@ -251,7 +252,7 @@ func (d *decoder) stream(n *node, path string, s *Stream) {
 	}
 }
 
-// TrafficOptions are the keys of traffic figures, without the "traffic-" before them.
+// TrafficOptions are the keys for traffic figures, without their prefix "traffic-".
 var TrafficOptions = []string{"own", "visitor", "visit-timeout", "country", "group", "ignore", "min-group", "sitemap", "max-visits", "max-names"}
 
 func (d *decoder) fields(list *[]Field) func(*node, string) {
@@ -287,7 +288,7 @@ func (d *decoder) fields(list *[]Field) func(*node, string) {
 	}
 }
 
-// field reads the treatment of a field, by the words of the field like.
+// field reads the treatment of f, which may be any that the field like allows.
 func (d *decoder) field(list *[]Field, f Field, like string, n *node) {
 	text, ok := d.string(n)
 	if !ok {

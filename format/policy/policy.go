@@ -1,6 +1,6 @@
-// Package policy implements the policy file: TOML that says how one input becomes
-// streams of lines, each with its purpose, its fields and its retention. It reads,
-// checks and prints one, and knows nothing of formats or disks.
+// Package policy implements the policy file: TOML that splits one input into streams of lines,
+// each with its purpose, its fields and its retention. It parses, checks and prints policies;
+// formats and directories are not its concern.
 package policy
 
 import (
@@ -12,37 +12,37 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Policy is a file that Parse found no mistake in. Lists are in the order of the file.
+// Policy is a policy file without mistakes. Lists keep the order of the file.
 type Policy struct {
-	Format         string // of the input, as of --format; "auto" where none is given
-	Client         string // "" for none, as of --client
+	Format         string // of the input, as in --format; "auto" by default
+	Client         string // as in --client, "" for none
 	TrustedProxies []string
 	JSONKeys       []string
-	Redact         []string // each as of one --redact
-	UserField      string   // a directive that holds the user's name, %{X-User}o; "" for %u
+	Redact         []string // one --redact each
+	UserField      string   // directive with the user's name, %{X-User}o; "" for %u
 
-	Sets     []string    // of ready-made events
-	Workdays string      // a calendar, de-BE; "" for none
+	Sets     []string    // names of ready-made event sets
+	Workdays string      // name of a calendar, de-BE; "" for none
 	Holidays []civil.Day // further days off, ascending
 
 	Notice  Notice
-	Own     []Event // of the file alone; Events has those of the sets too
+	Own     []Event // of this file; Events adds those of the sets
 	Streams []Stream
 
 	source source
 }
 
-// Notice is what only people know, for the privacy statement.
+// Notice holds what only people know, for the privacy statement.
 type Notice struct {
 	Controller, Contact, Officer, Authority, Place, Transfer, More Text
 }
 
-// Text is a text by language ("de", "en", "nb"), under "" the one for all languages.
-// nil is none.
+// Text holds a text by language ("de", "en", "nb"); the key "" is for all languages. nil means
+// no text.
 type Text map[string]string
 
-// In returns the text in a language: in that, for all, in English, or in the first of
-// the others.
+// In returns the text for a language: the one in that language, the one for all, the English
+// one, or the first of the others; "" for none.
 func (t Text) In(lang string) string {
 	for _, l := range []string{lang, "", "en"} {
 		if s, ok := t[l]; ok {
@@ -63,42 +63,42 @@ func (t Text) langs() (list []string) {
 	return list
 }
 
-// Event is a condition with a name. Several of one name are alternatives.
+// Event is a named condition. Events with the same name are alternatives.
 type Event struct {
 	Name      string
 	Title     Text      // for the statement
-	Condition Condition // has no Events
-	Unless    Condition // of ready-made events alone: what is left out
+	Condition Condition // its Events is empty
+	Unless    Condition // exceptions; only ready-made events have them
 }
 
-// Condition fits a line if each key that is given has a value that fits. The zero
+// Condition fits a line if, for each key that is given, one of the values fits. The zero
 // Condition fits every line.
 type Condition struct {
 	Status  []StatusRange
 	Methods []string
-	URLs    []string // globs of the path: * is any number of bytes, also of slashes
+	URLs    []string // globs for the path: * is any bytes, slashes included
 	Queries []Query
 	Hosts   []string       // lower-case, without port
 	Users   []string       // "*" is anybody
-	Clients []netip.Prefix // masked; an IPv4 network as such
+	Clients []netip.Prefix // masked; IPv4 networks as IPv4, not mapped into IPv6
 	Events  []string       // "*" is any event
 }
 
-// IsZero reports whether no key is given.
+// IsZero reports whether c has no key.
 func (c *Condition) IsZero() bool {
 	return len(c.Status)+len(c.Methods)+len(c.URLs)+len(c.Queries)+len(c.Hosts)+len(c.Users)+len(c.Clients)+len(c.Events) == 0
 }
 
-// StatusRange is the status codes From to To, both included.
+// StatusRange is the status codes from From to To, inclusive.
 type StatusRange struct{ From, To int }
 
-// Query is a parameter of the query, with any value or that one.
+// Query is a parameter of the query, with any value or, if HasValue, with Value.
 type Query struct {
 	Name, Value string
 	HasValue    bool
 }
 
-// Stream is one purpose.
+// Stream is the lines and figures for one purpose.
 type Stream struct {
 	Name    string // a-z 0-9 - _
 	Purpose Text
@@ -106,19 +106,19 @@ type Stream struct {
 
 	Where, Unless Condition
 
-	Fields []Field // nil: the whole line, as it is without a policy
-	Format string  // LogFormat of the output; "": as the input
+	Fields []Field // nil: whole lines, as without a policy
+	Format string  // LogFormat of the output; "" for the input's
 
 	Keep    Keep
 	Settled []civil.Day // ascending
 
-	Group []string // "client", "user": fields
-	Least int      // people; 0 where there is no Group
+	Group []string // fields: "client", "user"
+	Least int      // people per group, ≥ 2; 0 without Group
 
 	Gate   *Gate   // nil: the stream is always active
 	Active *Active // nil: the gate is closed
 
-	Linked     string // the stream whose keys this one shares; "" for none
+	Linked     string // name of the stream whose keys this one uses; "" for its own
 	Reveal     Text
 	Access     Text
 	Recipients []Text
@@ -126,8 +126,8 @@ type Stream struct {
 	Figures Figures
 }
 
-// Treatment returns what becomes of a field, Drop where the list does not have it. It
-// has no meaning for a stream without Fields.
+// Treatment returns the treatment of a field, Drop for one that is not listed. It is meaningless
+// if Fields is nil.
 func (s *Stream) Treatment(field string) Treatment {
 	for _, f := range s.Fields {
 		if f.Name == field {
@@ -137,18 +137,18 @@ func (s *Stream) Treatment(field string) Treatment {
 	return Treatment{Kind: Drop}
 }
 
-// CountsLeft reports whether figures of the stream tell clients apart by what is left of
-// their addresses, which is less than all.
+// CountsLeft reports whether the stream's room figures tell clients apart by truncated
+// addresses, as kept in its lines.
 func (s *Stream) CountsLeft() bool {
 	return s.Fields != nil && s.Figures.CountsRooms() && s.Treatment("client").Merges() && !s.Figures.Full
 }
 
-// KeepsLines reports whether lines of the stream are written.
+// KeepsLines reports whether the stream writes lines.
 func (s *Stream) KeepsLines() bool { return !s.Keep.None() }
 
-// GroupRule names what the lines of a group have in common, "client=mask=24/48;user=words=2",
-// and how all of a line is treated: lines that wait under another rule are of another
-// group, which opens no more. It is "" where the stream has no groups.
+// GroupRule identifies what the lines of a group share, and how their fields are treated:
+// "client=mask=24/48;user=words=2 of …". Lines that still wait under another rule belong to
+// another group, which never opens. It is "" for a stream without groups.
 func (s *Stream) GroupRule() string {
 	if len(s.Group) == 0 {
 		return ""
@@ -161,7 +161,7 @@ func (s *Stream) GroupRule() string {
 	return strings.Join(parts, ";") + " of " + s.kept()
 }
 
-// kept names the fields, their treatments, and the stream's own format.
+// kept lists the fields with their treatments, and the stream's own format.
 func (s *Stream) kept() string {
 	var all []string
 	for _, f := range s.Fields {
@@ -171,8 +171,8 @@ func (s *Stream) kept() string {
 	return strings.Join(append(all, s.Format), ";")
 }
 
-// Form names what is written of the lines of a stream of p, and in which format. It is
-// the same for two policies that write it alike.
+// Form identifies what is written of the stream's lines, and in which format. Two policies that
+// write them alike have the same Form.
 func (p *Policy) Form(s *Stream) string {
 	form := "whole lines"
 	if s.Fields != nil {
@@ -184,16 +184,16 @@ func (p *Policy) Form(s *Stream) string {
 	return form
 }
 
-// Figures are what is counted of a stream.
+// Figures are the counts of a stream.
 type Figures struct {
 	Rooms    []string // presets
 	RoomURLs []string
-	RoomHash string // "sha1", or "hmac"
-	CountV6  int    // bits, 1…128
-	Full     bool   // clients are told apart by the whole address, whatever is kept of it
+	RoomHash string // "sha1" or "hmac"
+	CountV6  int    // length of IPv6 prefixes that count as one client, in bits, 1…128
+	Full     bool   // clients are told apart by whole addresses, whatever the lines keep
 
 	Traffic        bool
-	TrafficOptions map[string][]string // by name: "own" is the key traffic-own
+	TrafficOptions map[string][]string // values by name: "own" for the key traffic-own
 }
 
 // CountsRooms reports whether rooms are counted.
@@ -204,24 +204,24 @@ func (f *Figures) CountsRooms() bool {
 // Any reports whether anything is counted.
 func (f *Figures) Any() bool { return f.CountsRooms() || f.Traffic }
 
-// Gate is what an agreement demands before a stream writes.
+// Gate is what an agreement requires before a stream writes lines.
 type Gate struct {
-	Announce int    // days between the announcement and the first day; 0: not demanded
-	Longest  int    // days that it may be active, first and last included; 0: no bound
-	After    string // the stream that has to have been active before; "" for none
-	Names    string // "user": active for one user alone; "" for all
+	Announce int    // days from the announcement to the first day; 0: not required
+	Longest  int    // days that it may be active, first and last included; 0: no limit
+	After    string // stream that must have been active before; "" for none
+	Names    string // "user": active for a single user; "": for all
 }
 
-// Active is one decision: the stream writes from a date to another, both included.
+// Active is one decision to open a gate: the stream writes from one date to another, inclusive.
 type Active struct {
 	Announced   civil.Day
 	IsAnnounced bool
 	Span
-	Reason string // stands in no page, digest or message
-	For    string // the user of Gate.Names; stands in none either
+	Reason string // never shown in a page, digest or message
+	For    string // the user, for Gate.Names; never shown either
 }
 
-// Stream returns the stream of that name, nil for none.
+// Stream returns the stream with that name, nil for none.
 func (p *Policy) Stream(name string) *Stream {
 	for i := range p.Streams {
 		if p.Streams[i].Name == name {
@@ -231,7 +231,7 @@ func (p *Policy) Stream(name string) *Stream {
 	return nil
 }
 
-// SharesKeys reports whether another stream has the keys of this one.
+// SharesKeys reports whether s shares its keys with another stream.
 func (p *Policy) SharesKeys(s *Stream) bool {
 	return s.Linked != "" || slices.ContainsFunc(p.Streams, func(other Stream) bool { return other.Linked == s.Name })
 }

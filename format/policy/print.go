@@ -12,16 +12,16 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Digest returns the SHA-256 of the policy in hexadecimal digits: of what AppendTo
-// writes, without for and reason. Comments, the order of keys, how a value is spelled and
-// defaults that are given change nothing; the order of events and streams does.
+// Digest returns the SHA-256 of the policy in hexadecimal: of what AppendTo writes, without for
+// and reason. It does not depend on comments, the order of keys, the spelling of values, or
+// defaults that are given; it does depend on the order of events and streams.
 func (p *Policy) Digest() string {
 	sum := sha256.Sum256(p.append(nil, false))
 	return hex.EncodeToString(sum[:])
 }
 
-// AppendTo appends the policy as TOML that Parse reads: each key that has another value
-// than its default, in a fixed order.
+// AppendTo appends the policy as TOML that Parse reads: the keys whose values are not the
+// defaults, in a fixed order.
 func (p *Policy) AppendTo(dst []byte) []byte { return p.append(dst, true) }
 
 func (p *Policy) append(dst []byte, people bool) []byte {
@@ -165,7 +165,7 @@ func (w *writer) stream(s *Stream, people bool) {
 	}
 }
 
-// pairs returns the keys of the condition and their values as TOML.
+// pairs returns the condition's keys and their values in TOML.
 func (c *Condition) pairs() (list [][2]string) {
 	add := func(name string, values []string) {
 		if len(values) > 0 {
@@ -183,7 +183,7 @@ func (c *Condition) pairs() (list [][2]string) {
 	return list
 }
 
-// String returns the codes as in 500-599, or 404.
+// String returns the codes as 500-599, or 404.
 func (r StatusRange) String() string {
 	if r.From == r.To {
 		return strconv.Itoa(r.From)
@@ -191,7 +191,7 @@ func (r StatusRange) String() string {
 	return fmt.Sprintf("%d-%d", r.From, r.To)
 }
 
-// String returns the parameter as the file has it.
+// String returns the parameter in the file's syntax.
 func (q Query) String() string {
 	if q.HasValue {
 		return q.Name + "=" + q.Value
@@ -257,8 +257,7 @@ func inline(pairs [][2]string) string {
 	return "{ " + strings.Join(mapAll(pairs, func(p [2]string) string { return p[0] + " = " + p[1] }), ", ") + " }"
 }
 
-// quote returns a basic string of TOML: package strconv escapes in ways that TOML does
-// not know.
+// quote returns a basic string of TOML. Package strconv has escapes that TOML does not know.
 func quote(s string) string {
 	var out strings.Builder
 	out.WriteByte('"')

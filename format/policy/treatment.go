@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Field is what becomes of a field in a stream.
+// Field is a field of a stream's lines and its treatment.
 type Field struct {
-	Name      string // one of FieldNames; of Other a directive, %{X}i, or a JSON key
-	Other     bool   // of the table other
+	Name      string // one of FieldNames or, with Other, a directive, %{X}i, or a JSON key
+	Other     bool   // listed in the table other
 	Treatment Treatment
 }
 
@@ -21,32 +21,32 @@ type Kind uint8
 
 const (
 	Drop       Kind = iota // "-"
-	Whole                  // as it is
+	Whole                  // unchanged
 	Ipcrypt                // ipcrypt-deterministic
 	Pfx                    // ipcrypt-pfx
 	Mask                   // the first Bits4 or Bits6 bits
-	OnlyNets               // as it is in Nets, else dropped
+	OnlyNets               // unchanged in Nets, dropped elsewhere
 	Words                  // the first N words
-	Hash                   // HMAC under the key of the day
-	Hour                   // minutes and seconds are 00
-	Midnight               // the day alone
+	Hash                   // HMAC with the key of the day
+	Hour                   // minutes and seconds become 00
+	Midnight               // only the day
 	Path                   // without the query
 	Site                   // without path and query
-	OnlyParams             // of the query the parameters Params, by name in any case
+	OnlyParams             // the query has only the parameters Params, by name in any case
 	Round                  // up to a multiple of N
 )
 
-// Treatment is what becomes of a field: a Kind and what that needs.
+// Treatment tells how a field is changed: a Kind and its arguments.
 type Treatment struct {
 	Kind         Kind
-	N            int // of Words and Round, ≥ 1
-	Bits4, Bits6 int // of Mask
+	N            int // for Words and Round, ≥ 1
+	Bits4, Bits6 int // for Mask: the length of the prefix that is kept
 	Nets         []netip.Prefix
 	Params       []string
 }
 
-// The treatments of each field, in the words of the file: "N", "NETS", "PARAMS" and
-// "V4/V6" stand for what is given behind the equals sign.
+// The treatments allowed for each field, in the file's syntax: "N", "NETS", "PARAMS" and "V4/V6"
+// represent the argument.
 var treatments = []struct {
 	fields string
 	allow  []string
@@ -60,11 +60,10 @@ var treatments = []struct {
 	{"status agent host event level module message", []string{"keep", "drop"}},
 }
 
-// FieldNames are the fields that have a name of their own. level, module and message are
-// those of an error log.
+// FieldNames are the names of fields. level, module and message are those of an error log.
 var FieldNames = []string{"client", "user", "time", "url", "status", "size", "duration", "referer", "agent", "host", "event", "level", "module", "message"}
 
-// allowed returns the treatments of a field, nil for an unknown one.
+// allowed returns the treatments allowed for a field, nil for an unknown field.
 func allowed(field string) []string {
 	for _, t := range treatments {
 		if slices.Contains(strings.Fields(t.fields), field) {
@@ -74,7 +73,7 @@ func allowed(field string) []string {
 	return nil
 }
 
-// parseTreatment reads what the file says of a field.
+// parseTreatment parses the treatment of a field.
 func parseTreatment(field, text string) (Treatment, error) {
 	word, value, given := strings.Cut(text, "=")
 	form := ""
@@ -137,10 +136,10 @@ func parseTreatment(field, text string) (Treatment, error) {
 	return t, nil
 }
 
-// maxNumber bounds the numbers of treatments, far below where sums overflow.
+// maxNumber is the largest argument of a treatment, far below where sums overflow.
 const maxNumber = 1_000_000_000
 
-// String returns the treatment as the file has it.
+// String returns the treatment in the file's syntax.
 func (t Treatment) String() string {
 	switch t.Kind {
 	case Mask:
@@ -162,7 +161,7 @@ func (t Treatment) String() string {
 		Hour: "hour", Midnight: "day", Path: "path", Site: "site"}[t.Kind]
 }
 
-// Merges reports whether people who differ may look alike after the treatment.
+// Merges reports whether two different people may look alike after the treatment.
 func (t Treatment) Merges() bool {
 	switch t.Kind {
 	case Drop, Mask, OnlyNets, Words:
@@ -173,7 +172,7 @@ func (t Treatment) Merges() bool {
 
 var errNetwork = errors.New("not a network; hint: give one as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1")
 
-// parseNetwork reads a network, or an address as a network of its own.
+// parseNetwork parses a network, or an address as a network of its own.
 func parseNetwork(text string) (netip.Prefix, error) {
 	net, err := netip.ParsePrefix(text)
 	if a, badAddr := netip.ParseAddr(text); badAddr == nil && a.Zone() == "" {
@@ -188,7 +187,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return plain4(net), nil
 }
 
-// plain4 returns a network of IPv4 addresses in IPv6 (::ffff:0:0/96) as IPv4.
+// plain4 returns a network of IPv4-mapped addresses (::ffff:0:0/96) as one of IPv4.
 func plain4(net netip.Prefix) netip.Prefix {
 	if net.Addr().Is4In6() && net.Bits() >= 96 {
 		return netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)

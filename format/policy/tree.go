@@ -11,18 +11,18 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// node is a value of the file. Decoding is done by hand, on the nodes of the library's
-// parser: its decoder ends at the first wrong value, has no place for a missing one, and
-// leaves unknown keys to another pass.
+// node is a value in the file. This package decodes the nodes of the library's parser itself,
+// because the library's decoder stops at the first wrong value, gives no position for a missing
+// one, and needs another pass for unknown keys.
 type node struct {
 	at   int // offset of its first byte
 	kind unstable.Kind
-	text string  // of a string, a number, a date
+	text string  // of a string, number or date
 	list []*node // of an Array
 	keys []*key  // of a table
-	// How a table came to be decides who may add to it.
+	// How a table was created determines who may add to it.
 	inline, header, dotted bool
-	broken                 bool // syntax errors stand in it: keys may be missing for that
+	broken                 bool // contains syntax errors, so keys may be missing
 }
 
 type key struct {
@@ -42,19 +42,19 @@ func (n *node) get(name string) *key {
 
 func (n *node) isTable() bool { return n.kind == unstable.InlineTable }
 
-// isTables reports whether n was made by [[…]].
+// isTables reports whether n was created by [[…]].
 func (n *node) isTables() bool { return n.kind == unstable.ArrayTable }
 
-// builder makes the tree.
+// builder builds the tree.
 type builder struct {
 	source *source
 	parser unstable.Parser
-	base   int // offset of what the parser was given
+	base   int // offset in the file of what the parser was given
 	root   *node
 	errs   Errors
 }
 
-// maxFile is more than any policy has.
+// maxFile is the largest policy in bytes, more than any real one has.
 const maxFile = 256 << 10
 
 // read returns the table of the whole file.
@@ -80,7 +80,7 @@ func (b *builder) read() *node {
 		if err == nil {
 			return b.root
 		}
-		// The next table is read on, so that its mistakes are seen at once.
+		// Continue at the next table, so that its mistakes are reported in the same run.
 		table.broken = true
 		at := b.base + b.syntax(err, rest)
 		if at == b.base || !isHead(b.source.text[at:]) || b.source.text[at-1] != '\n' {
@@ -94,7 +94,7 @@ func (b *builder) read() *node {
 	}
 }
 
-// syntax adds an error of the parser, and returns its offset in what the parser was given.
+// syntax adds an error of the parser, and returns its offset in the parser's input.
 func (b *builder) syntax(err error, text []byte) int {
 	at := 0
 	what := err.Error()
@@ -102,7 +102,7 @@ func (b *builder) syntax(err error, text []byte) int {
 	if errors.As(err, &wrong) && len(wrong.Highlight) > 0 {
 		at = int(b.parser.Range(wrong.Highlight).Offset)
 	} else if len(text) > 0 {
-		at = len(text) // it ends too early
+		at = len(text) // the input ends too early
 	}
 	b.add(b.base+at, noTOML(what), "")
 	return at
@@ -113,7 +113,7 @@ func noTOML(what string) string {
 	return "this is not valid TOML: " + strings.Map(printable, what)
 }
 
-// nextTable returns where the next line begins that is a table's head, -1 for none.
+// nextTable returns the offset of the next line that is the head of a table, -1 for none.
 func nextTable(text []byte) int {
 	for at := 0; ; {
 		i := bytes.IndexByte(text[at:], '\n')
@@ -137,7 +137,7 @@ func (b *builder) add(at int, what, hint string) {
 	b.errs = append(b.errs, b.source.at(at, what, hint))
 }
 
-// names returns the parts of a key and their offsets.
+// names returns the parts of a key with their offsets.
 func (b *builder) names(e *unstable.Node) (parts []key) {
 	for it := e.Key(); it.Next(); {
 		n := it.Node()
@@ -146,7 +146,8 @@ func (b *builder) names(e *unstable.Node) (parts []key) {
 	return parts
 }
 
-// descend goes down the tables of a key but for its last part.
+// descend returns the table for all parts of a key but the last, creating tables on the way; nil
+// if a part is not a table.
 func (b *builder) descend(table *node, parts []key, dotted bool) *node {
 	for _, p := range parts {
 		k := table.get(p.name)
@@ -181,7 +182,7 @@ func (b *builder) keyValue(table *node, e *unstable.Node) {
 	table.keys = append(table.keys, &key{last.name, last.at, value})
 }
 
-// valueAt returns where the value of a key stands: the nodes of some kinds do not say.
+// valueAt returns the offset of a key's value: some kinds of nodes have none.
 func (b *builder) valueAt(e *unstable.Node) int {
 	end := 0
 	for it := e.Key(); it.Next(); {
@@ -205,7 +206,7 @@ func (b *builder) value(e *unstable.Node, at int) *node {
 			if c.Raw.Length > 0 {
 				childAt = b.base + int(c.Raw.Offset)
 			} else if len(c.Data) > 0 { // a part of the text, where there is no Raw
-				childAt = b.base + int(b.parser.Range(c.Data).Offset)
+				childAt = b.base + int(b.parser.Range(c.Data).Offset) // Data is a part of the text even if Raw is not set
 			}
 			n.list = append(n.list, b.value(c, childAt))
 		}
@@ -220,7 +221,7 @@ func (b *builder) value(e *unstable.Node, at int) *node {
 	return n
 }
 
-// seal closes an inline table: nothing behind it may add to it.
+// seal closes an inline table: nothing after it may add to it.
 func seal(n *node) {
 	n.inline = true
 	for _, k := range n.keys {
@@ -230,7 +231,8 @@ func seal(n *node) {
 	}
 }
 
-// table returns the table that a head [a.b] opens. Of a wrong one the keys go nowhere.
+// table returns the table that a head [a.b] opens. For a wrong head, it returns one that is not
+// part of the tree.
 func (b *builder) table(e *unstable.Node) *node {
 	parts := b.names(e)
 	last := parts[len(parts)-1]
@@ -277,7 +279,7 @@ func (b *builder) arrayTable(e *unstable.Node) *node {
 	return t
 }
 
-// readable finds what makes a text no policy before it is parsed.
+// readable reports what makes a text unfit for parsing.
 func (s *source) readable() *Error {
 	switch text := s.text; {
 	case len(text) > maxFile:
@@ -302,7 +304,7 @@ func (s *source) readable() *Error {
 	return nil
 }
 
-// confirm asks the library's decoder whether the text is TOML: what it refuses is refused.
+// confirm makes sure that the library's decoder accepts the text as TOML.
 func (s *source) confirm() *Error {
 	var all map[string]any
 	err := toml.Unmarshal(s.text, &all)

@@ -20,7 +20,7 @@ func (d *decoder) isTable(n *node, example string) bool {
 	return n.isTable()
 }
 
-// string reads one string: not empty, of printable characters.
+// string reads a string, which must have printable characters and no others.
 func (d *decoder) string(n *node) (string, bool) {
 	switch {
 	case n.kind != unstable.String:
@@ -41,7 +41,7 @@ func (d *decoder) text(value *string) func(*node, string) {
 	return d.checked(value, func(string) string { return "" })
 }
 
-// checked reads a string that is right if wrong returns no hint for it.
+// checked reads a string. It is valid if wrong returns no hint for it.
 func (d *decoder) checked(value *string, wrong func(string) string) func(*node, string) {
 	return func(n *node, path string) {
 		text, ok := d.string(n)
@@ -89,7 +89,7 @@ func (d *decoder) number(value *int, least, most int) func(*node, string) {
 	}
 }
 
-// days reads a number of days, "14d".
+// days reads a number of days such as "14d".
 func (d *decoder) days(value *int) func(*node, string) {
 	return func(n *node, _ string) {
 		text, ok := d.string(n)
@@ -130,7 +130,7 @@ func (d *decoder) dates(list *[]civil.Day) func(*node, string) {
 	}
 }
 
-// each reads one value or a list of them. No value stands in it twice.
+// each reads a value or a list of them, in which no value may occur twice.
 func each[T any](d *decoder, list *[]T, read func(n *node, path string) []T) func(*node, string) {
 	return func(n *node, path string) {
 		values := []*node{n}
@@ -164,7 +164,7 @@ func (d *decoder) texts(list *[]string) func(*node, string) {
 
 var language = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
-// byLanguage reads a text, which is a string or a table of strings.
+// byLanguage reads a text, which is a string or a table of strings by language.
 func (d *decoder) byLanguage(text *Text) func(*node, string) {
 	return func(n *node, path string) {
 		t := Text{}
@@ -190,7 +190,7 @@ func (d *decoder) byLanguage(text *Text) func(*node, string) {
 	}
 }
 
-// paragraph reads a string that may have several lines.
+// paragraph reads a string that may have line breaks.
 func (d *decoder) paragraph(n *node) (string, bool) {
 	if n.kind != unstable.String {
 		return d.string(n)
@@ -209,7 +209,7 @@ func (d *decoder) recipients(list *[]Text) func(*node, string) {
 	})
 }
 
-// maxName is the longest name of a stream, which is a directory's, or an event.
+// maxName is the longest name of an event or a stream, which is also a directory's, in bytes.
 const maxName = 64
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
@@ -235,7 +235,7 @@ func isDirective(text string) bool {
 	return ok && closed && name != "" && len(letter) == 1 && letter[0]|0x20 >= 'a' && letter[0]|0x20 <= 'z'
 }
 
-// hintOf says what may be meant by a word, or else what there is.
+// hintOf suggests the word that may be meant, or else lists all words.
 func hintOf(word string, words []string) string {
 	if near := spelling.Nearest(word, words); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)

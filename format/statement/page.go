@@ -69,7 +69,7 @@ type maker struct {
 }
 
 // say appends a paragraph of sentences; of none, nothing.
-func (m *maker) say(list *[]Block, at label, sentences ...string) {
+func (m *maker) add(list *[]Block, at label, sentences ...string) {
 	text := strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 	if text != "" {
 		*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: text})
@@ -115,7 +115,7 @@ func (m *maker) lead(since civil.Day) {
 
 func (m *maker) stream(purpose Purpose) {
 	s := Section{Title: purpose.Of()}
-	say := func(at label, sentences ...string) { m.say(&s.Blocks, at, sentences...) }
+	add := func(at label, sentences ...string) { m.add(&s.Blocks, at, sentences...) }
 	for _, c := range m.claims {
 		if c.Of() != s.Title {
 			continue
@@ -126,28 +126,28 @@ func (m *maker) stream(purpose Purpose) {
 		case Basis:
 			m.given(&s.Blocks, labelBasis, m.basis(m.in(c.Text)))
 		case Gate:
-			say(labelGate, m.gate(c)...)
+			add(labelGate, m.gate(c)...)
 		case Nothing:
-			say(labelFields, m.w.Nothing)
+			add(labelFields, m.w.Nothing)
 		case Lines:
-			say(labelLines, m.lines(c)...)
+			add(labelLines, m.lines(c)...)
 		case Fields:
 			s.Blocks = append(s.Blocks, m.fields(c)...)
 			if texts := m.elsewhere(c); len(texts) > 0 {
-				say(labelElsewhere, texts...)
+				add(labelElsewhere, texts...)
 			}
 		case Group:
-			say(labelGroup, fmt.Sprintf(m.w.Group, m.number(c.Least), strings.Join(m.names(c.Fields), ", ")))
+			add(labelGroup, fmt.Sprintf(m.w.Group, m.number(c.Least), strings.Join(m.names(c.Fields), ", ")))
 		case Period:
-			say(labelPeriod, m.period(c)...)
+			add(labelPeriod, m.period(c)...)
 		case Figures:
-			say(labelFigures, m.figures(c)...)
+			add(labelFigures, m.figures(c)...)
 		case Keys:
 			at := labelKey
 			if isPseudonym(c.Client) {
 				at = labelPseudonyms
 			}
-			say(at, m.keys(c)...)
+			add(at, m.keys(c)...)
 		case Disclosure:
 			m.disclosure(&s.Blocks, c)
 		case Recipients:
@@ -157,7 +157,7 @@ func (m *maker) stream(purpose Purpose) {
 			}
 			m.given(&s.Blocks, labelRecipients, sentence(strings.Join(list, "; ")))
 		case Backups:
-			say(labelBackups, m.backups(c))
+			add(labelBackups, m.backups(c))
 		}
 	}
 	m.joining(&s.Blocks, s.Title)

@@ -445,19 +445,19 @@ func (m *maker) keys(k Keys) (list []string) {
 
 func (m *maker) disclosure(list *[]Block, d Disclosure) {
 	under := func(at label, purpose policy.Text) {
-		m.say(list, at, sentence(fmt.Sprintf(m.w.Under, m.in(purpose))), m.w.Recorded)
+		m.add(list, at, sentence(fmt.Sprintf(m.w.Under, m.in(purpose))), m.w.Recorded)
 	}
 	switch {
 	case d.Flags:
 		m.given(list, labelReveal, "")
-		m.say(list, labelAccess, m.w.RecordedAll)
+		m.add(list, labelAccess, m.w.RecordedAll)
 		return
 	case d.Reveal != nil && d.Pseudonyms:
 		under(labelReveal, d.Reveal)
 	case d.Reveal != nil:
 		under(labelAccess, d.Reveal)
 	case d.Pseudonyms:
-		m.say(list, labelReveal, m.w.Refused)
+		m.add(list, labelReveal, m.w.Refused)
 	}
 	if d.Access != nil {
 		under(labelAccess, d.Access)
@@ -550,7 +550,7 @@ func (m *maker) input(in Input) (list []string) {
 func (m *maker) rights(r Rights) Section {
 	s := Section{Title: m.w.Labels[labelRights]}
 	m.paragraph(&s, m.w.Rights)
-	m.say(&s.Blocks, labelObject, m.w.Object)
+	m.add(&s.Blocks, labelObject, m.w.Object)
 	var more []string
 	if strings.Contains(r.Letters, "a") {
 		more = append(more, m.w.Withdraw)
