@@ -1,5 +1,5 @@
-// Package statement implements the privacy notice of a log: it writes each claim that
-// holds of the log as a sentence or a row of a table, as text, Markdown or an HTML page.
+// Package statement implements the privacy notice of a log: it writes each claim that holds for
+// the log as a sentence or a table row, as text, Markdown or an HTML page.
 package statement
 
 import (
@@ -9,12 +9,12 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Claim is one thing that a notice says. Package claims makes the list of them, this one
-// has a sentence for each kind, and package audit a proof for each that is Provable.
+// Claim is one statement of a notice. Package claims lists the claims of a log, this package
+// words each kind, and package audit proves those that are Provable.
 type Claim interface {
 	Kind() Kind
-	// Of is the name of the stream that it is about, "" for the whole log, and for the one
-	// stream of a DIR without a policy.
+	// Of returns the name of the stream that the claim is about, "" for the whole log, and for
+	// the single stream of a DIR without a policy.
 	Of() string
 }
 
@@ -22,7 +22,7 @@ type Claim interface {
 type Kind uint8
 
 const (
-	// Those for people: no program can know whether they hold.
+	// For people: no program can know whether these hold.
 	KindNotice     Kind = iota // Notice
 	KindPurpose                // Purpose
 	KindBasis                  // Basis
@@ -30,7 +30,7 @@ const (
 	KindRecipients             // Recipients
 	KindRights                 // Rights
 
-	// Those that a program can prove.
+	// A program can prove these.
 	KindRunning   // Running
 	KindInput     // Input
 	KindLines     // Lines
@@ -50,23 +50,23 @@ const (
 // Provable reports whether a program can prove claims of the kind.
 func (k Kind) Provable() bool { return k >= KindRunning }
 
-// String returns the kind in one word, for programs.
+// String returns the kind as one word, for programs.
 func (k Kind) String() string {
 	return [NumKinds]string{"notice", "purpose", "basis", "disclosure", "recipients", "rights",
 		"running", "input", "lines", "nothing", "fields", "addresses", "group", "gate", "period", "keys", "figures", "joining", "backups"}[k]
 }
 
-// InStream is the name of the stream that a claim is about.
+// InStream names the stream that a claim is about.
 type InStream string
 
-// Of is as Claim has it.
+// Of implements Claim.
 func (s InStream) Of() string { return string(s) }
 
-// Notice is a text of the table notice, which only people know.
+// Notice is a text of the policy's table notice, which only people know.
 type Notice struct {
 	InStream
 	Key  string      // "controller", "contact", "officer", "authority", "place", "transfer", "more"
-	Text policy.Text // nil: it is missing
+	Text policy.Text // nil if missing
 }
 
 // Purpose is what a stream is for.
@@ -75,132 +75,132 @@ type Purpose struct {
 	Text policy.Text
 }
 
-// Basis is the legal basis.
+// Basis is the legal basis of a stream.
 type Basis struct {
 	InStream
-	Text policy.Text // nil: it is missing
+	Text policy.Text // nil if missing
 }
 
-// Disclosure is for what people may find the address behind a pseudonym, or the lines of a
-// person. Without a purpose hushpipe refuses to.
+// Disclosure is the purposes for which people may look up the address of a pseudonym, or the
+// lines of a person. Without a purpose, hushpipe refuses to.
 type Disclosure struct {
 	InStream
-	Pseudonyms     bool        // are in the lines
+	Pseudonyms     bool        // the lines have pseudonyms
 	Reveal, Access policy.Text // nil: none
-	Flags          bool        // there is no policy that could say
+	Flags          bool        // flags configure the log; no policy could name a purpose
 }
 
-// Recipients are those who get the lines.
+// Recipients are the people who get the lines.
 type Recipients struct {
 	InStream
-	List []policy.Text // nil: the policy does not say
+	List []policy.Text // nil if the policy names none
 }
 
-// Rights are those that a person has.
+// Rights are the rights of a person whose data are logged.
 type Rights struct {
 	InStream
-	Letters     string // of Article 6(1), of the streams' legal bases
-	Lines       bool   // are kept
-	ByAddress   bool   // some hold the address or a pseudonym of it
-	ByUser      bool   // some hold the name of the user, or a hash of it
-	FromBrowser bool   // the data are what a browser sends, not what a server says of an error
+	Letters     string // of Article 6(1), from the streams' legal bases
+	Lines       bool   // some stream keeps lines
+	ByAddress   bool   // some lines have the address or its pseudonym
+	ByUser      bool   // some lines have the user's name or its hash
+	FromBrowser bool   // browsers send the data; else they are a server's report of an error
 }
 
-// Running is what the processes of the log run.
+// Running identifies the configuration that the processes of the log run.
 type Running struct {
 	InStream
-	Digest string // SHA-256 in hexadecimal digits, of the policy or of the flags
+	Digest string // SHA-256 of the policy or of the flags, in hexadecimal
 }
 
-// Input is the log that the lines come from.
+// Input is the log that the lines come from. Its fields are as in policy.Policy.
 type Input struct {
 	InStream
-	Format    string // as of --format
-	Client    string // "": as the web server knows it
+	Format    string // as in --format
+	Client    string // "": the one that the web server knows
 	Proxies   []string
 	JSONKeys  []string
 	UserField string
 }
 
-// Lines is which lines go to a stream.
+// Lines tells which lines go to a stream.
 type Lines struct {
 	InStream
 	Where, Unless policy.Condition
-	Events        []Event // those of Where, of Unless, and those that the lines name
+	Events        []Event // those in Where and Unless, and those that the lines name
 }
 
-// Event is an event: of the policy, of ready-made sets, or of both.
+// Event is an event of the policy, of ready-made sets, or of both.
 type Event struct {
 	Name  string
-	Title policy.Text        // nil: the policy does not say
-	Own   []policy.Condition // of the policy, one of which fits
-	Sets  []string           // ready-made sets that have it
+	Title policy.Text        // nil if the policy has none
+	Own   []policy.Condition // the policy's alternatives; any one of them suffices
+	Sets  []string           // ready-made sets with this event
 }
 
-// Nothing is that a stream writes nothing and counts nothing.
+// Nothing claims that a stream writes and counts nothing.
 type Nothing struct{ InStream }
 
-// Fields is what is written of a line: these and nothing else. Of those that a format
-// does not have, none are here.
+// Fields claims that these fields of a line are written and nothing else. It leaves out fields
+// that the format lacks.
 type Fields struct {
 	InStream
 	List []Field
-	// Whole is that lines are written whole, those in an unknown format as well; List is then
-	// what they usually have, or what their format has, if Known.
+	// Whole: lines are written whole, also those in an unknown format. List then names the
+	// fields that lines usually have, or, if Known, those of the format.
 	Whole, Known bool
 	Events       []Event // that the field event can name, unless Lines has them all
-	Format       string  // LogFormat of the lines that are written, "" for that of the input
+	Format       string  // LogFormat of the output, "" for the input's
 }
 
 // Field is a row of the table of fields.
 type Field struct {
-	// Name is one of policy.FieldNames, or "method", the method and the protocol of the
-	// request, or "identity", or of Other a directive or a JSON key.
+	// Name is one of policy.FieldNames, or "method" (method and protocol of the request), or
+	// "identity"; with Other, it is a directive or a JSON key.
 	Name  string
 	Other bool
 	policy.Treatment
 }
 
-// Addresses is what becomes of addresses elsewhere in a line, and of secrets.
+// Addresses tells how addresses elsewhere in a line, and secrets, are treated.
 type Addresses struct {
 	InStream
 	Client policy.Treatment
-	Redact []string // each as of one --redact
+	Redact []string // one --redact each
 }
 
-// Group is how many people stand behind a line that can be read.
+// Group tells how many people share each readable line.
 type Group struct {
 	InStream
 	Fields []string // "client", "user"
 	Least  int
 }
 
-// Gate is what an agreement demands before a stream writes, and what was decided.
+// Gate is what an agreement requires before a stream writes, and what was decided.
 type Gate struct {
 	InStream
 	policy.Gate
-	Active *policy.Active // without Reason and For; nil: it is closed
+	Active *policy.Active // without Reason and For; nil if the gate is closed
 }
 
-// Period is how long lines are kept.
+// Period is the retention of lines.
 type Period struct {
 	InStream
 	Keep     policy.Keep
-	Workdays string // of hours of workdays: the calendar
+	Workdays string // the calendar, for hours of workdays
 	Holidays []civil.Day
 	Settled  []civil.Day
 }
 
-// Keys is what the keys of the day are for, and how long they live.
+// Keys is the use and the life of the keys of the day.
 type Keys struct {
 	InStream
-	Client policy.Kind // policy.Ipcrypt or Pfx, or another where addresses have no pseudonyms
-	Hashes []Field     // those that are hashed
-	Counts bool        // fingerprints of addresses are kept under them, to count
-	Hits   bool        // and who asked for what, to count traffic
-	Lines  bool        // of the stream that has the keys are kept
-	Days   int         // that the keys live, which streams share; 0: as long as lines of their day
-	Linked string      // that stream; "" for this one
+	Client policy.Kind // policy.Ipcrypt or Pfx, or another if addresses get no pseudonyms
+	Hashes []Field     // fields that are hashed
+	Counts bool        // to count, fingerprints of addresses are kept under them
+	Hits   bool        // to count traffic, requests are kept under them too
+	Lines  bool        // the stream that owns the keys keeps lines
+	Days   int         // life of keys that streams share, in days; 0: that of the lines of their day
+	Linked string      // the stream that owns the keys; "" for this one
 }
 
 // Figures is what is counted.
@@ -209,40 +209,40 @@ type Figures struct {
 	Rooms   []string // presets
 	URLs    []string
 	Hash    string            // "sha1" or "hmac"
-	CountV6 int               // bits, 1…128
-	Lines   bool              // the stream keeps lines, too
-	Traffic *Traffic          // pages, visits and the like are counted; nil: they are not
-	Whole   bool              // the whole address tells clients apart, although lines keep less of it
-	Left    *policy.Treatment // of the address tells clients apart; nil: all of it
+	CountV6 int               // in bits, 1…128
+	Lines   bool              // the stream also keeps lines
+	Traffic *Traffic          // nil if pages, visits and the like are not counted
+	Whole   bool              // clients are told apart by whole addresses, although lines keep less
+	Left    *policy.Treatment // clients are told apart by what this leaves of the address; nil: by all of it
 }
 
-// Traffic is how pages and visits are counted.
+// Traffic tells how pages and visits are counted.
 type Traffic struct {
-	Least     int           // networks that bring a name before it stands by name
-	Sitemap   bool          // names on a list of the operator stand there in any case
+	Least     int           // networks that must request a name before figures show it
+	Sitemap   bool          // names on the operator's list are always shown
 	Countries bool          // hits and visitors are counted by country
-	Groups    []string      // patterns of URLs: what stands for {group} there has figures of its own
-	ByAddress bool          // it alone tells visitors apart; else the address and the user agent
-	Timeout   time.Duration // without a page, after which a visit is over
-	Own       []string      // hosts whose links are within the site
-	Ignore    []string      // networks, and parts of user agents, whose requests are left out
-	MaxVisits int           // visitors of a day; 0: as many as there usually may be
-	MaxNames  int           // of pages of a day; 0: the same
+	Groups    []string      // URL patterns; figures are kept for each value of {group}
+	ByAddress bool          // the address alone tells visitors apart; else the address and the user agent
+	Timeout   time.Duration // a visit ends after so long without a page
+	Own       []string      // hosts whose links are internal
+	Ignore    []string      // networks and parts of user agents whose requests do not count
+	MaxVisits int           // visitors of a day, 0 for the default limit
+	MaxNames  int           // names of pages of a day, 0 for the default limit
 }
 
-// Joining is that lines of two streams can be joined.
+// Joining claims that lines of two streams can be joined.
 type Joining struct {
 	InStream
 	With   string
-	By     []string // names of fields; empty: the order of the lines
+	By     []string // names of fields; empty: by the order of lines
 	Linked bool
 }
 
-// Backups is what programs for backups leave out.
+// Backups tells what backup programs leave out.
 type Backups struct {
 	InStream
-	Lines  bool // are kept
-	Tagged bool // all of the directory is left out; else its keys and journals alone
+	Lines  bool // lines are kept
+	Tagged bool // the whole directory is left out; else only its keys and journals
 }
 
 func (Notice) Kind() Kind     { return KindNotice }

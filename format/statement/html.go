@@ -25,12 +25,12 @@ func pageFile(name string) string {
 	return string(text)
 }
 
-// HTML writes a page that needs no other file, no script and no network, in the looks of
-// those of package report.
+// HTML writes a page that needs no other file, no script and no network, in the design of
+// package report.
 func (p *Page) HTML(w io.Writer) error {
 	style := design.Style + pageFile("page.css")
 	h := page{Page: p, Lang: p.Language.Tag(), CSS: template.CSS(style),
-		// It allows this and nothing else: no request, no script.
+		// Allows the style and nothing else: no request, no script.
 		Policy: "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + design.HashSource(style)}
 	for _, s := range p.Sections {
 		h.Parts = append(h.Parts, part{s.Title, runs(s.Blocks)})
@@ -52,7 +52,7 @@ type part struct {
 	Runs  []run
 }
 
-// run is blocks that are items of one list, or none of any.
+// run is a sequence of blocks that are all items of a list, or all not.
 type run struct {
 	List   bool
 	Blocks []Block

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Markdown writes the notice as GitHub and most others read it,
+// Markdown writes the notice in the dialect that GitHub and most others read,
 // https://github.github.com/gfm/.
 func (p *Page) Markdown(w io.Writer) error {
 	out := bufio.NewWriter(w)
@@ -41,9 +41,8 @@ func (p *Page) Markdown(w io.Writer) error {
 	return out.Flush()
 }
 
-// marks are what Markdown does not take for text wherever it stands. An underscore is
-// between letters, where it means nothing, in each name that has one.
+// marks escapes the characters that Markdown interprets anywhere in a text.
 var marks = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "<", `\<`, ">", `\>`, "[", `\[`, "]", `\]`, "|", `\|`, "&", `\&`, "~", `\~`, "#", `\#`, "_", `\_`)
 
-// escaped returns a text in one line of Markdown.
+// escaped returns a text as one line of Markdown.
 func escaped(text string) string { return marks.Replace(strings.Join(strings.Fields(text), " ")) }

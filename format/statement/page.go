@@ -12,27 +12,27 @@ import (
 	"hushpipe/format/report"
 )
 
-// Page is a notice in a language, ready to be written.
+// Page is a notice in one language, ready to be written as text, Markdown or HTML.
 type Page struct {
 	Title    string
 	Draft    string // what people have to do before they publish it
 	Lead     []Block
 	Sections []Section
-	Foot     string // with the digest
-	Foreign  int    // texts of the policy that stand in another language
+	Foot     string // has the digest
+	Foreign  int    // number of the policy's texts that are in another language
 	Language *report.Language
 }
 
 // Section is a part of a Page.
 type Section struct {
-	Title  string // "" for the one stream of a DIR without a policy
+	Title  string // "" for the single stream of a DIR without a policy
 	Blocks []Block
 }
 
-// Block is a paragraph, a table, or one with a table below it.
+// Block is a paragraph, a table, or a paragraph with a table below it.
 type Block struct {
 	order label
-	Label string // in front of the text, "" for none
+	Label string // heads the text, "" for none
 	Text  string
 	Given bool // in the words of the policy
 	Blank bool // people have to fill it in
@@ -40,8 +40,8 @@ type Block struct {
 	Heads [2]string
 }
 
-// New returns the notice that says the claims. since is the day on which what runs began
-// to, 0 where nothing is known to run.
+// New returns the notice that makes the claims. since is the first day of the running
+// configuration, 0 if none is known to run.
 func New(claims []Claim, l *report.Language, since civil.Day) *Page {
 	w := english
 	for _, of := range []*words{german, norwegian} {
@@ -61,14 +61,14 @@ func New(claims []Claim, l *report.Language, since civil.Day) *Page {
 	return p
 }
 
-// maker makes a Page.
+// maker builds a Page.
 type maker struct {
 	*Page
 	w      *words
 	claims []Claim
 }
 
-// say appends a paragraph of sentences; of none, nothing.
+// add appends a paragraph of sentences, nothing if all are empty.
 func (m *maker) add(list *[]Block, at label, sentences ...string) {
 	text := strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 	if text != "" {
@@ -76,7 +76,7 @@ func (m *maker) add(list *[]Block, at label, sentences ...string) {
 	}
 }
 
-// given appends what people say, or else a blank.
+// given appends a text written by people, or else a blank.
 func (m *maker) given(list *[]Block, at label, text string) {
 	if text == "" {
 		*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: fmt.Sprintf(m.w.Blank, m.w.Blanks[at]), Blank: true})
@@ -85,7 +85,8 @@ func (m *maker) given(list *[]Block, at label, text string) {
 	*list = append(*list, Block{order: at, Label: m.w.Labels[at], Text: text, Given: true})
 }
 
-// in returns a text in the language, or in another where there is none.
+// in returns a text in the language of the page, or in another if there is none, which Foreign
+// counts.
 func (m *maker) in(t policy.Text) string {
 	_, ofAll := t[""]
 	if _, ok := t[m.w.Tag]; !ok && !ofAll && len(t) > 0 {
@@ -201,11 +202,11 @@ func (m *maker) paragraph(s *Section, sentences ...string) {
 	s.Blocks = append(s.Blocks, Block{Text: strings.Join(sentences, " ")})
 }
 
-// article is a legal basis as people write it in a policy.
+// article matches a legal basis as people write it in a policy.
 var article = regexp.MustCompile(`\bGDPR 6\(1\)\(([a-f])\)`)
 
-// Letter returns the letter of Article 6(1) of the GDPR that a legal basis names, "" for
-// none.
+// Letter returns the letter of Article 6(1) GDPR that a legal basis cites, "" for none. Package
+// claims uses it.
 func Letter(basis string) string {
 	if found := article.FindStringSubmatch(basis); found != nil {
 		return found[1]
@@ -213,7 +214,7 @@ func Letter(basis string) string {
 	return ""
 }
 
-// basis is a legal basis as it is cited in the language.
+// basis returns a legal basis with its citation in the language.
 func (m *maker) basis(text string) string {
 	letter := Letter(text)
 	if letter != "" {
@@ -225,7 +226,7 @@ func (m *maker) basis(text string) string {
 	return text
 }
 
-// sentence ends a text with a full stop.
+// sentence adds a full stop to a text without one.
 func sentence(text string) string {
 	if text == "" || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") {
 		return text
@@ -233,10 +234,11 @@ func sentence(text string) string {
 	return text + "."
 }
 
-// digests are those in a page.
+// digests matches the digests in a page.
 var digests = regexp.MustCompile(`\bsha256:([0-9a-f]{64})\b`)
 
-// Digests returns the digests of what the notices in a published page were made from.
+// Digests returns the digests in a published page, of the configurations that its notices were
+// made from.
 func Digests(page []byte) (list []string) {
 	for _, found := range digests.FindAllSubmatch(page, -1) {
 		list = append(list, string(found[1]))
@@ -244,7 +246,7 @@ func Digests(page []byte) (list []string) {
 	return list
 }
 
-// HasBlanks reports whether a published page still has a blank that a notice had.
+// HasBlanks reports whether a published page still has a blank to fill in.
 func HasBlanks(page []byte) bool {
 	return slices.ContainsFunc([]*words{english, german, norwegian}, func(w *words) bool {
 		blank := strings.Trim(strings.ReplaceAll(w.Blank, "%s", ""), "[] ")

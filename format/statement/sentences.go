@@ -66,7 +66,7 @@ func (m *maker) lines(l Lines) []string {
 	return list
 }
 
-// systemsOf returns those whose events are ready-made.
+// systemsOf returns the systems that have ready-made events here.
 func systemsOf(events []Event) (systems []string) {
 	for _, e := range events {
 		for _, set := range e.Sets {
@@ -78,7 +78,7 @@ func systemsOf(events []Event) (systems []string) {
 	return systems
 }
 
-// condition says what a condition asks of a request, behind a noun.
+// condition describes a condition, to follow the noun request.
 func (m *maker) condition(c *policy.Condition, events []Event) string {
 	w := &m.w.Conditions
 	var parts []string
@@ -115,7 +115,7 @@ func (m *maker) condition(c *policy.Condition, events []Event) string {
 	return text
 }
 
-// network is as people write one: of one address without a length.
+// network writes a network as people do: a single address without a length.
 func network(n netip.Prefix) string {
 	if n.IsSingleIP() {
 		return n.Addr().String()
@@ -123,7 +123,7 @@ func network(n netip.Prefix) string {
 	return n.String()
 }
 
-// events are those of the names, or all with "*".
+// events describes the events with these names, all of them for "*".
 func (m *maker) events(names []string, events []Event) string {
 	var list []string
 	for _, e := range events {
@@ -140,7 +140,7 @@ func (m *maker) events(names []string, events []Event) string {
 	return strings.Join(list, ", ")
 }
 
-// event is what an event is called.
+// event returns what people call an event.
 func (m *maker) event(e Event) string {
 	text := m.in(e.Title)
 	if text == "" && len(e.Sets) > 0 {
@@ -152,7 +152,7 @@ func (m *maker) event(e Event) string {
 	return text
 }
 
-// fields are the table, and what stands around it.
+// fields returns the table of fields, with the text before and after it.
 func (m *maker) fields(f Fields) []Block {
 	table := Block{order: labelFields, Label: m.w.Labels[labelFields], Heads: [2]string{m.w.Labels[labelField], m.w.Labels[labelHow]}}
 	after := Block{order: labelFields, Text: m.w.NothingElse}
@@ -174,7 +174,7 @@ func (m *maker) fields(f Fields) []Block {
 	return []Block{table, after}
 }
 
-// how says what becomes of a field.
+// how describes the treatment of a field.
 func (m *maker) how(of Fields, f Field) string {
 	w := &m.w.How
 	not401 := ""
@@ -198,7 +198,7 @@ func (m *maker) how(of Fields, f Field) string {
 	case policy.Pfx:
 		return w.Prefix
 	case policy.Mask:
-		whole := netip.AddrFrom4([4]byte{192, 0, 2, 115}) // of those for examples, RFC 5737
+		whole := netip.AddrFrom4([4]byte{192, 0, 2, 115}) // reserved for examples, RFC 5737
 		cut, _ := whole.Prefix(f.Bits4)
 		return fmt.Sprintf(w.Mask, f.Bits4, f.Bits6) + fmt.Sprintf(w.Example, cut.Addr(), whole)
 	case policy.OnlyNets:
@@ -226,7 +226,7 @@ func (m *maker) how(of Fields, f Field) string {
 	panic("hushpipe: a treatment without words")
 }
 
-// elsewhere says what becomes of addresses and secrets in fields that hold a text.
+// elsewhere describes the treatment of addresses and secrets within fields that hold text.
 func (m *maker) elsewhere(f Fields) (list []string) {
 	var a Addresses
 	for _, c := range m.claims {
@@ -267,7 +267,7 @@ func (m *maker) elsewhere(f Fields) (list []string) {
 	return list
 }
 
-// redacted returns the parameters of --redact, and whether they are all there are.
+// redacted returns the parameters of --redact, and whether they replace the built-in ones.
 func redacted(lists []string) (names []string, replaced bool) {
 	for _, list := range lists {
 		own, anew := strings.CutPrefix(list, "=")
@@ -325,7 +325,7 @@ func (m *maker) figures(f Figures) (list []string) {
 	}
 	if f.Traffic != nil {
 		list = append(list, m.traffic(f.Traffic)...)
-		if f.Whole || f.Lines && f.Left != nil { // what is left is of rooms
+		if f.Whole || f.Lines && f.Left != nil { // Left is for rooms only
 			list = append(list, m.w.WholeAddress)
 		}
 	}
@@ -387,7 +387,7 @@ func (m *maker) traffic(t *Traffic) (list []string) {
 	return list
 }
 
-// brandNames are the names of what rooms and events are of.
+// brandNames are the names of the systems that rooms and events belong to.
 var brandNames = map[string]string{
 	"wordpress": "WordPress", "drupal": "Drupal", "typo3": "TYPO3", "jitsi": "Jitsi Meet", "jitsi-pages": "Jitsi Meet (pages)", "greenlight": "Greenlight",
 	"bigbluebutton": "BigBlueButton", "nextcloud-talk": "Nextcloud Talk", "etherpad": "Etherpad",
@@ -492,7 +492,7 @@ func (m *maker) gate(g Gate) (list []string) {
 	return list
 }
 
-// joining appends the table of streams that lines of one can be joined with.
+// joining appends the table of streams whose lines can be joined with those of stream.
 func (m *maker) joining(list *[]Block, stream string) {
 	table := Block{order: labelJoining, Label: m.w.Labels[labelJoining], Text: m.w.Join, Heads: [2]string{m.w.Labels[labelWith], m.w.Labels[labelBy]}}
 	for _, c := range m.claims {

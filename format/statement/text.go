@@ -46,7 +46,7 @@ func (p *Page) Text(w io.Writer, width int) error {
 	return out.Flush()
 }
 
-// textTable draws rows, whose cells are wrapped.
+// textTable draws rows and wraps their cells.
 func textTable(out io.Writer, rows [][2]string, width int) {
 	first := 0
 	for _, row := range rows {

@@ -2,10 +2,10 @@ package statement
 
 import "hushpipe/format/policy"
 
-// words are what a notice says in a language: sentences, with a verb of package fmt in
-// place of each value.
+// words holds the text of notices in one language: sentences, with a verb of package fmt for
+// each value.
 type words struct {
-	Tag       string // of policy.Text
+	Tag       string // language, as in policy.Text
 	Quote     string // %s
 	And, Or   string
 	Title     string
@@ -14,31 +14,31 @@ type words struct {
 	MadeSince string // %s, %s: a date, a digest
 	Labels    [numLabels]string
 	Blank     string           // %s: what is missing
-	Blanks    map[label]string // what that is
+	Blanks    map[label]string // what it is, by label
 
-	Article  string // %s: the letter behind 6(1)
-	Interest string // behind (f)
+	Article  string // %s: the letter after 6(1)
+	Interest string // follows a basis with letter f
 
 	Every      string
-	Only, But  string // a condition follows
+	Only, But  string // followed by a condition
 	Conditions conditionWords
 	Star       string
 	Answers    string            // %s: systems
-	Events     map[string]string // by name, of ready-made sets
+	Events     map[string]string // by name, for ready-made sets
 
 	Nothing              string
-	Whole, WholeUnknown  string // in front of the table
-	OtherForms, OtherAll string // behind it
+	Whole, WholeUnknown  string // before the table
+	OtherForms, OtherAll string // after the table
 	NothingElse          string
 	Fields               map[string]string // by name
 	How                  howWords
 
-	Elsewhere                         map[policy.Kind]string // addresses, by what becomes of the client
+	Elsewhere                         map[policy.Kind]string // addresses in other fields, by the treatment of the client
 	Spelling                          string
 	Secrets, MoreSecrets, OnlySecrets string // %s: names of parameters
 
-	Day, Days, Hours, Entries, Settling string // %s: how many
-	First                               string // of several, the first that is reached
+	Day, Days, Hours, Entries, Settling string // %s: a number
+	First                               string // if there are several: the first one reached
 	AtMidnight, ByHour, ByEntries       string // how lines are deleted
 	DaysOff, FurtherDaysOff             string // %s: a calendar, dates
 	Settled                             string // %s: dates
@@ -47,38 +47,38 @@ type words struct {
 	Encrypts, Prefixes, Hashes, Fingerprints string
 	LinkedKeys                               string // %s: a stream
 	KeyWithLines, KeyDay, KeyNextDay         string
-	KeyDays                                  string // %s: how many
+	KeyDays                                  string // %s: a number
 	AfterKey, AfterHash, AfterHits, Personal string
-	Under                                    string // %s: when people may do it
-	Recorded, RecordedAll                    string // its use, that of each command
+	Under                                    string // %s: when people may use it
+	Recorded, RecordedAll                    string // its use, the use of each command
 	Refused                                  string
 
 	NoLine             string
-	Rooms              string // %s: of what
+	Rooms              string // %s: names of services
 	Traffic            string // %s: how many networks
 	Sitemap, Countries string
 	Groups             string // %s: patterns
 	HitRecords         string
 
 	ByAddressAlone             string
-	VisitMinutes, VisitSeconds string // %s: how many
+	VisitMinutes, VisitSeconds string // %s: a number
 	Own, Ignored               string // %s: hosts; networks and words
-	MaxVisits, MaxNames        string // %s: how many
+	MaxVisits, MaxNames        string // %s: a number
 
 	SHA1, HMAC   string
-	V6           string // %d: bits
+	V6           string // %d: bits of the prefix
 	WholeAddress string
 	LeftAddress  string // %s: how much of it
 	NoAddress    string
 
-	Group                         string // %s, %s: how many people, fields
+	Group                         string // %s, %s: number of people, fields
 	Closed                        string
 	Open                          string // %s, %s: dates
 	Announced                     string // %s: a date
-	Terms                         string // %s: which
+	Terms                         string // %s: a list of these:
 	Announce, Longest, After, One string // %s: days, days, a stream
 
-	Join              string // in front of the table
+	Join              string // before the table
 	JoinLinked, Order string // in place of fields
 
 	Tagged, Untagged, FiguresUntagged string // backups
@@ -92,22 +92,22 @@ type words struct {
 	ByAddress, ByUser, ByEither, ByNothing string
 }
 
-// conditionWords are what a condition asks of a request.
+// conditionWords are the requirements of a condition.
 type conditionWords struct {
-	Status, Method, Path, Parameter, Host, User, Network, Event string // %s: values, joined by or
+	Status, Method, Path, Parameter, Host, User, Network, Event string // %s: values, joined by Or
 	AnyUser                                                     string
 }
 
-// howWords are what becomes of a field.
+// howWords are the treatments of a field.
 type howWords struct {
 	Full, Second, Not401, Pseudonym, Prefix, Hash, Hour, Date, Path, Site, Word string
 
 	OneOf, Words, Params, Round, Nets string // %s
 	Mask                              string // %d, %d: bits
-	Example                           string // %s, %s: an address cut, and whole
+	Example                           string // %s, %s: an address, truncated and whole
 }
 
-// label is what stands in front of a paragraph, at its head or that of a table.
+// label is the heading of a paragraph, a section or a table.
 type label int
 
 // In the order of a section.
