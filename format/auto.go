@@ -63,6 +63,17 @@ const (
 	isMain
 )
 
+// tailOf returns which of them a line with these delimiters can be.
+func tailOf(m *machine.Delimiters) int {
+	switch m.N {
+	case 6:
+		return isCombined
+	case 8:
+		return isMain
+	}
+	return isCommon
+}
+
 // Parse implements Parser.
 func (a *Auto) Parse(line []byte, out *Line) bool {
 	if n := wrapperLen(line); n > 0 && a.parse(line[n:], a.json, out) {
@@ -202,13 +213,7 @@ func (a *Auto) ParseFast(line []byte, m *machine.Delimiters, out *Line) bool {
 	if line[0] == '{' {
 		return a.json.ParseFast(line, m, out)
 	}
-	tail := isCommon
-	if m.N > 2 {
-		tail = isCombined
-		if m.N == 8 {
-			tail = isMain
-		}
-	}
+	tail := tailOf(m)
 	if !a.access[0][tail].ParseFast(line, m, out) {
 		host, first := hosts(line)
 		if host == 0 || first || !a.access[host][tail].ParseFast(line, m, out) {
@@ -231,13 +236,7 @@ func (a *Auto) ParseFastAll(line []byte, m *machine.Delimiters, out *Line) bool 
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' || a.opt.Client != "" || a.opt.Proxies {
 		return false
 	}
-	tail := isCommon
-	switch m.N {
-	case 6:
-		tail = isCombined
-	case 8:
-		tail = isMain
-	}
+	tail := tailOf(m)
 	if !a.access[0][tail].ParseFastAll(line, m, out) {
 		return false
 	}

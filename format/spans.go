@@ -98,14 +98,7 @@ func (a *Auto) ParseFastRequest(line []byte, m *machine.Delimiters, out *Line) b
 
 // Spans implements FastRequestParser.
 func (a *Auto) Spans(line []byte, m *machine.Delimiters) Spans {
-	tail := isCommon
-	switch m.N {
-	case 6:
-		tail = isCombined
-	case 8:
-		tail = isMain
-	}
-	return a.access[0][tail].Spans(line, m)
+	return a.access[0][tailOf(m)].Spans(line, m)
 }
 
 // sizeSpan returns Spans.Size: what follows `"GET / HTTP/1.1" 200 `.

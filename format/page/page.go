@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
+	"sync"
 )
 
 // Head is what a page begins with.
@@ -16,14 +17,23 @@ const Head = "<!doctype html>"
 var files embed.FS
 
 // Style is the style sheet, in light, dark, on a phone and on paper.
-var Style = file("page.css")
+var Style = File(files, "page.css")
 
-func file(name string) string {
+// File returns the text of an embedded file.
+func File(files embed.FS, name string) string {
 	text, err := files.ReadFile(name)
 	if err != nil {
 		panic(err)
 	}
 	return string(text)
+}
+
+// Template returns a function that parses page/page.html of files on its first call: most
+// processes are loggers, which make no page and would keep the template in memory.
+func Template(files embed.FS) func() *template.Template {
+	return sync.OnceValue(func() *template.Template {
+		return template.Must(template.ParseFS(files, "page/page.html"))
+	})
 }
 
 // HashSource names an inline element by its content, as in section 2.3.1 of
@@ -45,10 +55,10 @@ type Parts struct {
 // WithCharts returns the parts of a page that has a style of its own below Style.
 func WithCharts(style string) Parts {
 	p := Parts{
-		CSS: template.CSS(file("uPlot.min.css") + Style + style),
+		CSS: template.CSS(File(files, "uPlot.min.css") + Style + style),
 		// uPlot's licence asks to stand in all copies.
-		Plot:   template.JS("/*\n" + file("uPlot.LICENSE") + "\n*/\n" + file("uPlot.iife.min.js")),
-		Script: template.JS(file("charts.js")),
+		Plot:   template.JS("/*\n" + File(files, "uPlot.LICENSE") + "\n*/\n" + File(files, "uPlot.iife.min.js")),
+		Script: template.JS(File(files, "charts.js")),
 	}
 	p.Policy = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " +
 		HashSource(string(p.CSS)) + "; script-src " + HashSource(string(p.Plot)) + " " + HashSource(string(p.Script))

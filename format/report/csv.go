@@ -7,20 +7,19 @@ import (
 	"strconv"
 )
 
-// CSV writes one row for each step, below a row of names:
+// CSV writes a row of column names, then one row for each step:
 //
-//	from,to                    dates as 2026-11-22, both included
-//	known_days                 days that have data
-//	missing_days               days that have none
-//	partial_days               known days of which one of several sources has none, or too low counts
+//	from,to                    dates as 2026-11-22, inclusive
+//	known_days                 days with data
+//	missing_days               days without data
+//	partial_days               known days for which one of several sources has no data, or too low counts
 //	conferences,participants
 //	mean,median                participants of a conference
 //	largest                    participants of the largest one
-//	size_2,size_3_5,…,size_51  conferences with so many participants
+//	size_2,size_3_5,…,size_51  conferences by number of participants
 //
-// Numbers have no separators but the decimal point. A step without any data has
-// empty fields from conferences on. Columns are added at the end, but not
-// renamed or dropped.
+// Numbers have a decimal point and no other separators. A step without any data has empty fields
+// from conferences on. Later versions add columns at the end, and never rename or drop one.
 func CSV(w io.Writer, r *Report) error {
 	c := csv.NewWriter(w)
 	head := []string{"from", "to", "known_days", "missing_days", "partial_days",
@@ -32,7 +31,7 @@ func CSV(w io.Writer, r *Report) error {
 		}
 		head = append(head, name)
 	}
-	c.Write(head) // Flush keeps the error
+	c.Write(head) // Error returns a failure after Flush
 	for _, s := range r.Steps {
 		row := []string{s.From.String(), s.To.String(), strconv.Itoa(s.Known), strconv.Itoa(s.Missing), strconv.Itoa(s.Partial)}
 		if s.Known > 0 {

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"hushpipe/format/civil"
@@ -18,31 +16,28 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
-var pageTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
-})
+var pageTemplate = design.Template(pageFiles)
 
-// Page is what a page says beside the figures.
+// Page is what a page has apart from the figures.
 type Page struct {
-	Title   string    // "" for what it is in the language
-	Privacy string    // a URL of the operator's privacy statement, "" for none
-	Made    civil.Day // on this day
-	// Months are the first days of those that have a page of their own beside this
-	// one, by MonthPage, where IndexPage is that of all of them: this one, if Index.
-	// Both are zero for a page that stands alone.
+	Title   string    // "" for the default in the language
+	Privacy string    // URL of the operator's privacy statement, "" for none
+	Made    civil.Day // the day it is made on
+	// Months are the first days of the months that have pages of their own next to this one,
+	// named by MonthPage; IndexPage is the one of all months, which is this page if Index. Both
+	// are zero for a lone page.
 	Months []civil.Day
 	Index  bool
 }
 
-// IndexPage is the name of the page that stands for a directory of pages.
+// IndexPage is the name of the first page of a directory.
 const IndexPage = "index.html"
 
-// MonthPage returns the name of the page of a month, by its first day.
+// MonthPage returns the name of the page of a month, given its first day.
 func MonthPage(first civil.Day) string { return first.String()[:len("2026-11")] + ".html" }
 
-// HTML writes a page that needs no other file and no network: figures, charts,
-// tables and what they mean.
+// HTML writes a page that needs no other file and no network: figures, charts, tables and what
+// they mean.
 func HTML(w io.Writer, r *Report, l *Language, about Page) error {
 	about.Title = cmp.Or(about.Title, l.Text("Conference statistics"))
 	p := &page{Page: about, Report: r, Language: l, Parts: design.WithCharts("")}
@@ -57,11 +52,11 @@ type page struct {
 	design.Parts
 }
 
-// bar is a line of a table with a bar.
+// bar is a row of a table with a bar.
 type bar struct {
 	Label  string
 	N      uint64
-	Length float64 // 0…100, of the longest
+	Length float64 // 0…100, relative to the longest
 	Share  float64 // 0…1, of all
 }
 
@@ -83,12 +78,12 @@ func (p *page) Sizes() []bar {
 	return bars(classLabels(SizeClasses[:]), p.Total.Sizes[:], p.Total.Conferences)
 }
 
-// Recurrences returns the rooms of the period by the days that they were used on.
+// Recurrences returns the rooms of the period by the number of days they were used on.
 func (p *page) Recurrences() []bar {
 	return bars(classLabels(recurrenceClasses), recurring(p.Report), p.RoomsUsed().All)
 }
 
-// RoomsUsed returns how many rooms there were, and those of several days.
+// RoomsUsed returns the number of rooms, and of those used on several days.
 func (p *page) RoomsUsed() (rooms struct{ All, Again uint64 }) {
 	for _, r := range p.Recurring {
 		rooms.All += r.Rooms
@@ -99,7 +94,7 @@ func (p *page) RoomsUsed() (rooms struct{ All, Again uint64 }) {
 	return rooms
 }
 
-// pagesOfYear is a row of links, with nothing for a month that has no page.
+// pagesOfYear is a row of links; a month without a page has none.
 type pagesOfYear struct {
 	Year   int
 	Months [12]monthLink
@@ -111,7 +106,7 @@ type monthLink struct {
 	Here  bool
 }
 
-// Pages returns the other pages, the newest year first.
+// Pages returns the links to the pages of months, the newest year first.
 func (p *page) Pages() (years []pagesOfYear) {
 	for _, first := range slices.Backward(p.Page.Months) {
 		y, m, _ := first.Date()
@@ -135,10 +130,10 @@ type mapRow struct {
 // mapCell is a day of the week in such a month.
 type mapCell struct {
 	Weekday time.Weekday
-	Days    int // with a file
-	Missing int // without
+	Days    int // number of days with a file
+	Missing int // number of days without
 	Mean    float64
-	Level   int // 0…6: of the largest mean, in steps of the same size
+	Level   int // 0…6, in equal steps of the largest mean
 }
 
 const mapLevels = 6
@@ -146,8 +141,8 @@ const mapLevels = 6
 // Weekdays returns the columns of the heat map.
 func (p *page) Weekdays() [7]time.Weekday { return Weekdays }
 
-// Map returns the mean conferences of a day by month and day of the week. A
-// month that comes again, in a longer period, is one row.
+// Map returns the mean number of conferences a day by month and day of the week. In a period of
+// several years, a month is one row.
 func (p *page) Map() []mapRow {
 	var rows []mapRow
 	index := map[time.Month]int{}
@@ -196,22 +191,22 @@ func (p *page) StepHead() string { return stepHead(p.By, p.Language) }
 // Span returns the period in words.
 func (p *page) Span() string { return p.Period(p.From, p.To) }
 
-// StepName is Language.Step by the report's steps.
+// StepName names a step of the report.
 func (p *page) StepName(s Step) string { return p.Step(s, p.By) }
 
-// Sum returns a number of the whole period, which is not known without a day.
+// Sum formats a number of the whole period, which is unknown without a known day.
 func (p *page) Sum(n uint64) string {
 	return ofKnown(p.Total, p.Number(n))
 }
 
-// MeanSize, MedianSize and LargestSize are 0 without a conference, as in the other
-// forms of a report, and a dash where nothing is known.
+// MeanSize is 0 without a conference, as in the other forms of a report, and a dash if nothing
+// is known.
 func (p *page) MeanSize(f Figures) string { return ofKnown(f, p.Decimal(f.Mean)) }
 
-// MedianSize is as MeanSize.
+// MedianSize is 0 or a dash as MeanSize is.
 func (p *page) MedianSize(f Figures) string { return ofKnown(f, p.Decimal(f.Median)) }
 
-// LargestSize is as MeanSize.
+// LargestSize is 0 or a dash as MeanSize is.
 func (p *page) LargestSize(f Figures) string { return ofKnown(f, p.Number(f.Largest)) }
 
 func ofKnown(f Figures, text string) string {
@@ -221,10 +216,10 @@ func ofKnown(f Figures, text string) string {
 	return text
 }
 
-// Int returns a count as the unsigned number that Number takes.
+// Int converts a count for Number.
 func (p *page) Int(n int) uint64 { return uint64(n) }
 
-// Peak says in words what the chart over time shows.
+// Peak describes what the chart over time shows.
 func (p *page) Peak() string {
 	if p.Total.Known == 0 {
 		return p.Text("Nothing is known of this period.")
@@ -242,7 +237,7 @@ func (p *page) Peak() string {
 	return p.Text("Most conferences: %d with %d participants (%s).", s.Conferences, s.Participants, p.StepName(s))
 }
 
-// Data returns what the charts are drawn from.
+// Data returns the data of the charts.
 func (p *page) Data() design.Charts {
 	d := design.Charts{Lang: p.Tag(), By: int(p.By), Months: p.Language.Months(),
 		Words: design.Words{NoData: p.Text("no data"), Missing: p.Text("Days without data"), Partial: p.Text("Days with incomplete data")}}

@@ -5,28 +5,27 @@ import (
 	"io"
 )
 
-// JSON writes the report as one object. Its fields, which are added to, but not
-// renamed or dropped:
+// JSON writes the report as one object. Later versions add fields, and never rename or drop one:
 //
-//	from, to       dates as 2026-11-22, both included
+//	from, to       dates as 2026-11-22, inclusive
 //	by             the length of a step: day, week, month or year
-//	min            from how many participants on it is a conference
-//	size_classes   participants of each class, "from" and "to" included; the last has no "to"
-//	total          the figures of all of the period
+//	min            the least number of participants of a conference
+//	size_classes   participants of each class, "from" and "to" inclusive; the last has no "to"
+//	total          the figures of the whole period
 //	steps          objects with "from", "to" and the figures of each step
-//	recurring      objects: "rooms" held conferences on exactly so many "days"
+//	recurring      objects: "rooms" held conferences on exactly this number of "days"
 //
 // The figures:
 //
-//	known_days     days that have data
-//	missing_days   days that have none
-//	partial_days   known days of which one of several sources has none, or too low counts
+//	known_days     days with data
+//	missing_days   days without data
+//	partial_days   known days for which one of several sources has no data, or too low counts
 //	conferences, participants
 //	mean, median   participants of a conference; 0 without one
 //	largest        participants of the largest conference
 //	sizes          conferences in each of size_classes
 //
-// Where there is no known day, those from conferences on are null.
+// Without a known day, those from conferences on are null.
 func JSON(w io.Writer, r *Report) error {
 	type class struct {
 		From uint64  `json:"from"`
@@ -70,7 +69,7 @@ func JSON(w io.Writer, r *Report) error {
 	return enc.Encode(object)
 }
 
-// jsonFigures are nil from Conferences on where nothing is known.
+// jsonFigures is Figures in JSON, nil from Conferences on if nothing is known.
 type jsonFigures struct {
 	Known        int      `json:"known_days"`
 	Missing      int      `json:"missing_days"`

@@ -13,21 +13,20 @@ import (
 	"golang.org/x/text/number"
 )
 
-// Language writes words, numbers and dates as its readers do. It is for one
-// goroutine at a time.
+// Language writes words, numbers and dates in the way of its readers. It serves one goroutine.
 type Language struct {
 	tag     language.Tag
 	printer *message.Printer
 	*calendar
 }
 
-// calendar holds names by CLDR, which golang.org/x/text has no functions for.
+// calendar holds CLDR names, for which golang.org/x/text has no functions.
 type calendar struct {
 	months   [12]string
 	weekdays [7]string // from Sunday, as in time.Weekday
-	short    int       // letters of a weekday's short form
+	short    int       // length of a weekday's short form, in letters
 	date     func(year, month, mday int) string
-	begin    func(from, to civil.Day) string // of days up to one that is named in full
+	begin    func(from, to civil.Day) string // days up to a day that is written in full
 }
 
 var calendars = map[language.Tag]*calendar{
@@ -36,7 +35,7 @@ var calendars = map[language.Tag]*calendar{
 			"July", "August", "September", "October", "November", "December"},
 		weekdays: [7]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 		short:    3,
-		// The order of en-GB: that of en, which is en-US, is read wrongly in Europe.
+		// The order of en-GB: Europeans misread that of en, which is en-US.
 		date: func(y, m, d int) string {
 			return fmt.Sprintf("%d %s %d", d, time.Month(m).String()[:3], y)
 		},
@@ -70,7 +69,7 @@ var calendars = map[language.Tag]*calendar{
 	},
 }
 
-// norwegian is Bokmål: x/text has the numbers of nb, not of no.
+// norwegian is Bokmål: x/text knows numbers for nb, not for no.
 var norwegian = language.MustParse("nb")
 
 func dotted(y, m, d int) string { return fmt.Sprintf("%02d.%02d.%d", d, m, y) }
@@ -86,9 +85,9 @@ func dottedBegin(from, to civil.Day) string {
 	return fmt.Sprintf("%02d.–", d)
 }
 
-// NewLanguage returns the language of a tag: en, de or no (also nb and nn),
-// with or without a region, as in de-AT or de_AT.UTF-8. For the tag "" it is
-// that of the environment, and English for what is not known there.
+// NewLanguage returns the language for a tag: en, de or no (also nb and nn), with or without a
+// region, as in de-AT or de_AT.UTF-8. For "" it takes the language of the environment, or
+// English if it does not know that.
 func NewLanguage(tag string) (*Language, error) {
 	if tag != "" {
 		t, ok := languageTag(tag)
@@ -97,7 +96,7 @@ func NewLanguage(tag string) (*Language, error) {
 		}
 		return newLanguage(t), nil
 	}
-	// As gettext does: the first that is set and not empty decides.
+	// As in gettext, the first variable that is not empty counts.
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if tag = os.Getenv(name); tag != "" {
 			break
@@ -107,7 +106,7 @@ func NewLanguage(tag string) (*Language, error) {
 	return newLanguage(t), nil
 }
 
-// languageTag returns English for what is not known.
+// languageTag parses a tag; it returns English for an unknown one.
 func languageTag(tag string) (_ language.Tag, known bool) {
 	if end := strings.IndexAny(tag, "-_.@"); end >= 0 {
 		tag = tag[:end]
@@ -132,11 +131,11 @@ func newLanguage(t language.Tag) *Language {
 	return &Language{t, message.NewPrinter(t, message.Catalog(words)), calendars[t]}
 }
 
-// Tag returns the language by BCP 47, as HTML's lang attribute takes it.
+// Tag returns the BCP 47 tag of the language, as for HTML's lang attribute.
 func (l *Language) Tag() string { return l.tag.String() }
 
-// Text returns words by their English form, a format as fmt's; the numbers
-// among args are written as Number does.
+// Text translates a text, given in English as a format of package fmt. It formats numbers among
+// args as Number does.
 func (l *Language) Text(key string, args ...any) string { return l.printer.Sprintf(key, args...) }
 
 // Number returns n with separators between thousands.
@@ -147,12 +146,12 @@ func (l *Language) Decimal(x float64) string {
 	return l.printer.Sprint(number.Decimal(x, number.Scale(1)))
 }
 
-// Percent returns a share, 0…1, with one digit after the decimal separator.
+// Percent returns a share, 0…1, as a percentage with one digit after the decimal separator.
 func (l *Language) Percent(share float64) string {
 	return l.printer.Sprint(number.Percent(share, number.Scale(1)))
 }
 
-// Date returns a day as in 22 Nov 2026 or 22.11.2026.
+// Date returns a day in the form 22 Nov 2026 or 22.11.2026.
 func (l *Language) Date(d civil.Day) string { return l.date(d.Date()) }
 
 // Month returns the name of a month.
@@ -169,11 +168,11 @@ func (l *Language) ShortWeekday(d time.Weekday) string {
 // Months returns the names of the months, from January.
 func (l *Language) Months() []string { return l.months[:] }
 
-// Weekdays are the days of a week in the order of ISO 8601, which all three languages'
-// calendars have.
+// Weekdays are the days of a week in the order of ISO 8601, which the calendars of all three
+// languages use.
 var Weekdays = [7]time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday, time.Sunday}
 
-// WeekdayOf returns the place of a day in Weekdays.
+// WeekdayOf returns the index of a day in Weekdays.
 func WeekdayOf(d civil.Day) int { return ((int(d)+3)%7 + 7) % 7 } // 1970-01-01 was a Thursday
 
 // Period returns days in words: 22 Nov 2026, 2–8 Feb 2026, 26 Jan – 1 Feb 2026,
@@ -199,8 +198,8 @@ func (l *Language) monthOf(d civil.Day) string {
 	return fmt.Sprintf("%s %d", l.Month(time.Month(m)), y)
 }
 
-// Step returns the name of a step: its days, or the month or year that they are in,
-// also where the period cuts it.
+// Step returns the name of a step: its days, or the month or year that they belong to, even if
+// the period cuts it.
 func (l *Language) Step(s Step, by By) string {
 	switch by {
 	case ByMonth:

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Markdown writes tables as GitHub and most others read them,
+// Markdown writes tables in the dialect that GitHub and most others read,
 // https://github.github.com/gfm/#tables-extension-.
 func Markdown(w io.Writer, r *Report, l *Language) error {
 	out := bufio.NewWriter(w)
@@ -23,7 +23,7 @@ func Markdown(w io.Writer, r *Report, l *Language) error {
 	return out.Flush()
 }
 
-// markdownTable writes rows, the first of which are the heads.
+// markdownTable writes rows, of which the first has the heads.
 func markdownTable(out io.Writer, rows [][]string) {
 	for i, row := range rows {
 		fmt.Fprintln(out, "| "+strings.Join(row, " | ")+" |")

@@ -1,5 +1,6 @@
-// Package report renders the figures of a period, taken from daily room files,
-// as text, CSV, JSON, Markdown and as a page.
+// Package report renders the conference figures of a period, taken from daily room files, as
+// text, CSV, JSON, Markdown and an HTML page. Package trafficreport shares its languages, steps
+// and tables.
 package report
 
 import (
@@ -7,19 +8,19 @@ import (
 	"hushpipe/format/civil"
 )
 
-// By is the length of one step of a report.
+// By is the length of a step.
 type By int
 
 const (
 	ByDay  By = iota
-	ByWeek    // ISO 8601: from Monday
+	ByWeek    // from Monday, ISO 8601
 	ByMonth
 	ByYear
 )
 
 var byNames = [...]string{"day", "week", "month", "year"}
 
-// ParseBy reads day, week, month or year.
+// ParseBy parses day, week, month or year.
 func ParseBy(name string) (By, error) {
 	for by, known := range byNames {
 		if name == known {
@@ -32,7 +33,8 @@ func ParseBy(name string) (By, error) {
 // String returns day, week, month or year.
 func (by By) String() string { return byNames[by] }
 
-// Of numbers the steps: days of one step have one number.
+// Of returns the number of the step that a day belongs to; consecutive days of one step share
+// it.
 func (by By) Of(day civil.Day) int {
 	year, month, _ := day.Date()
 	switch by {
@@ -46,45 +48,44 @@ func (by By) Of(day civil.Day) int {
 	return int(day)
 }
 
-// Report is what is known of a period. A conference is a room on a day, used
-// from at least Min addresses; its participants are these addresses.
+// Report is the conference figures of a period. A conference is a room on one day, used from at
+// least Min addresses; its participants are these addresses.
 type Report struct {
-	From, To civil.Day // both included
+	From, To civil.Day // inclusive
 	By       By
 	Min      uint64
 	Total    Figures
-	Steps    []Step // in order and without holes, the first and last cut by From and To
+	Steps    []Step // in order, without gaps; From and To may cut the first and the last
 	Days     []Step // the same, day by day
-	// Recurring[i] is the number of rooms that held a conference on exactly
-	// Recurring[i].Days days; ascending, without zeros.
+	// Recurring is sorted by Days, without zeros.
 	Recurring []Recurrence
 }
 
 // Step is a part of a period.
 type Step struct {
-	From, To civil.Day // both included
+	From, To civil.Day // inclusive
 	Figures
 }
 
-// Figures are those of one part of a period, or of all of it.
+// Figures are those of a step or of the whole period.
 type Figures struct {
-	Known        int // days that have a file, an empty one as well
-	Missing      int // days that have none: a gap, never a zero
-	Partial      int // of Known: days that one of several sources has no readable file of, though it has earlier and later ones, or whose counts are a lower bound
+	Known        int // days with a file, which may be empty
+	Missing      int // days without a file: a gap, never a zero
+	Partial      int // of Known: days for which a source with earlier and later files has no readable one, or whose counts are a lower bound
 	Conferences  uint64
 	Participants uint64
-	Mean, Median float64 // participants of a conference; 0 without one
+	Mean, Median float64 // participants of a conference; 0 if there was none
 	Largest      uint64
-	Sizes        [len(SizeClasses)]uint64 // conferences by class; with Min 1, those of one participant are in none
+	Sizes        [len(SizeClasses)]uint64 // conferences by class; with Min 1, no class has those of a single participant
 }
 
-// Recurrence is how many rooms held a conference on so many days.
+// Recurrence is the number of rooms that held a conference on exactly Days days.
 type Recurrence struct {
 	Days  int
 	Rooms uint64
 }
 
-// SizeClass is a range of participants, both included; To 0 is open.
+// SizeClass is a range of participants, inclusive; To is 0 if it is open.
 type SizeClass struct{ From, To uint64 }
 
 // SizeClasses are the classes of Figures.Sizes.

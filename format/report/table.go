@@ -4,18 +4,19 @@ import (
 	"fmt"
 )
 
-// column is one of the columns that text and Markdown show for each step.
+// column is a column that text and Markdown show for each step.
 type column struct {
 	name string
 	cell func(Figures) string
-	// needless is the order in which a narrow terminal goes without; 0 is never.
+	// needless ranks the columns that a narrow terminal drops, the highest first; 0 is always
+	// shown.
 	needless int
 }
 
-// dash stands for a figure of which nothing is known.
+// dash replaces an unknown figure.
 const dash = "–"
 
-// columns returns those of a report.
+// columns returns the columns of a report.
 func columns(r *Report, l *Language) []column {
 	known := func(cell func(Figures) string) func(Figures) string {
 		return func(f Figures) string {
@@ -40,7 +41,7 @@ func columns(r *Report, l *Language) []column {
 	return list
 }
 
-// summary returns what is reported of the whole period, as names and values.
+// summary returns names and values for the whole period.
 func summary(r *Report, l *Language) [][]string {
 	rows := [][]string{{l.Text("Period"), l.Period(r.From, r.To)}}
 	for _, c := range columns(r, l)[:5] {
@@ -56,7 +57,7 @@ func summary(r *Report, l *Language) [][]string {
 	return rows
 }
 
-// stepRows returns a row for each step, below one of heads.
+// stepRows returns a row of heads and one for each step.
 func stepRows(r *Report, l *Language, shown []column) [][]string {
 	head := []string{stepHead(r.By, l)}
 	for _, c := range shown {
@@ -73,7 +74,7 @@ func stepRows(r *Report, l *Language, shown []column) [][]string {
 	return rows
 }
 
-// stepHead is the head of the column of steps.
+// stepHead returns the head of the column of steps.
 func stepHead(by By, l *Language) string {
 	switch by {
 	case ByWeek:
@@ -86,12 +87,12 @@ func stepHead(by By, l *Language) string {
 	return l.Text("Day")
 }
 
-// sizeRows returns a row for each class of sizes, below one of heads.
+// sizeRows returns a row of heads and one for each class of sizes.
 func sizeRows(r *Report, l *Language) [][]string {
 	return classRows(l.Text("Size of conferences"), l.Text("Conferences"), SizeClasses[:], r.Total.Sizes[:], l)
 }
 
-// recurrenceRows returns the same for the days on which rooms were used.
+// recurrenceRows is sizeRows for the number of days that rooms were used on.
 func recurrenceRows(r *Report, l *Language) [][]string {
 	return classRows(l.Text("Days with a conference"), l.Text("Rooms"), recurrenceClasses, recurring(r), l)
 }
@@ -104,7 +105,7 @@ func classRows(title, what string, classes []SizeClass, counts []uint64, l *Lang
 	return rows
 }
 
-// classLabels returns classes as in 3–5 or 51+.
+// classLabels returns labels of classes such as 3–5 or 51+.
 func classLabels(classes []SizeClass) []string {
 	labels := make([]string, len(classes))
 	for i, c := range classes {
@@ -120,10 +121,10 @@ func classLabels(classes []SizeClass) []string {
 	return labels
 }
 
-// recurrenceClasses are classes of days.
+// recurrenceClasses are classes of numbers of days.
 var recurrenceClasses = []SizeClass{{1, 1}, {2, 2}, {3, 5}, {6, 10}, {11, 20}, {21, 50}, {51, 0}}
 
-// recurring returns how many rooms held conferences on so many days.
+// recurring returns the number of rooms in each of recurrenceClasses.
 func recurring(r *Report) []uint64 {
 	rooms := make([]uint64, len(recurrenceClasses))
 	for _, again := range r.Recurring {

@@ -10,13 +10,13 @@ import (
 	"hushpipe/format/prose"
 )
 
-// Screen is what text is written for.
+// Screen is the terminal that text is written for.
 type Screen struct {
 	Width int  // columns
 	Color bool // by the escape sequences of ECMA-48, section 8.3.117
 }
 
-// What text is painted with.
+// Escape sequences for painted text.
 const (
 	bold  = "\x1b[1m"
 	faint = "\x1b[2m"
@@ -27,10 +27,10 @@ const (
 // Head paints the head of a table.
 func (s Screen) Head(text string) string { return s.paint(bold, text) }
 
-// bar paints what bars draws.
+// bar paints a bar.
 func (s Screen) bar(text string) string { return s.paint(cyan, text) }
 
-// gap paints a line of which nothing is known.
+// gap paints a row without data.
 func (s Screen) gap(text string) string { return s.paint(faint, text) }
 
 func (s Screen) paint(how, text string) string {
@@ -54,7 +54,7 @@ func Text(w io.Writer, r *Report, l *Language, s Screen) error {
 	return out.Flush()
 }
 
-// steps draws the table of steps, each with a bar for its participants.
+// steps writes the table of steps, each with a bar for its participants.
 func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 	var lines []string
 	fit := func(room int) bool {
@@ -95,7 +95,7 @@ func (s Screen) steps(out io.Writer, r *Report, l *Language) {
 	}
 }
 
-// narrower takes away the most needless column, if there is one.
+// narrower removes the least needed column, and reports whether there was one.
 func narrower(shown *[]column) bool {
 	most := -1
 	for i, c := range *shown {
@@ -109,8 +109,9 @@ func narrower(shown *[]column) bool {
 	return most >= 0
 }
 
-// Table writes rows, the first column flush left and the others right. The first row are
-// heads if there are values, which are drawn behind the others where there is room.
+// Table writes rows, with the first column flush left and the others flush right. If there are
+// values, the first row has the heads, and each other row gets a bar for its value if the screen
+// is wide enough.
 func (s Screen) Table(out io.Writer, rows [][]string, values []uint64) {
 	lines := prose.Lines("lr", rows)
 	var bars []string
@@ -128,11 +129,10 @@ func (s Screen) Table(out io.Writer, rows [][]string, values []uint64) {
 	}
 }
 
-// leastBar has room for "no data" in each language; mostBar is where on a wide
-// terminal the eye loses the line.
+// leastBar has room for "no data" in each language; beyond mostBar, the eye loses the line.
 const leastBar, mostBar = 12, 60
 
-// bars draws values to one scale, in so many columns; nil where they are too few.
+// bars draws values to one scale in that many columns; nil if these are too few.
 func (s Screen) bars(values []uint64, columns int) []string {
 	if columns < leastBar {
 		return nil

@@ -1,7 +1,7 @@
 package report
 
-// translations holds the words of all reports by their English form, which is
-// given as a literal where it is asked for, so that the test finds it.
+// translations holds the texts of all reports by their English form. Callers must give that as a
+// literal, so that the test finds it.
 var translations = map[string]struct{ de, no string }{
 	"Conference statistics":     {"Konferenzstatistik", "Konferansestatistikk"},
 	"Made on %s":                {"Erstellt am %s", "Laget %s"},

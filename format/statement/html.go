@@ -4,7 +4,6 @@ import (
 	"embed"
 	"html/template"
 	"io"
-	"sync"
 
 	design "hushpipe/format/page"
 )
@@ -12,23 +11,12 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
-var pageTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
-})
-
-func pageFile(name string) string {
-	text, err := pageFiles.ReadFile("page/" + name)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
+var pageTemplate = design.Template(pageFiles)
 
 // HTML writes a page that needs no other file, no script and no network, in the design of
 // package report.
 func (p *Page) HTML(w io.Writer) error {
-	style := design.Style + pageFile("page.css")
+	style := design.Style + design.File(pageFiles, "page/page.css")
 	h := page{Page: p, Lang: p.Language.Tag(), CSS: template.CSS(style),
 		// Allows the style and nothing else: no request, no script.
 		Policy: "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src " + design.HashSource(style)}

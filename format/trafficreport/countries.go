@@ -10,13 +10,13 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// countryList has a country in each line: its two letters, and its names in English, German
-// and Norwegian by CLDR. The package of these names is forty times as large.
+// countryList has a country on each line: its two letters, and its CLDR names in English, German
+// and Norwegian. The package with these names is forty times as large.
 //
 //go:embed countries.txt
 var countryList string
 
-// countryNames are those of countryList by their letters.
+// countryNames returns the names of countryList by the two letters.
 var countryNames = sync.OnceValue(func() map[string][]string {
 	names := map[string][]string{}
 	for line := range strings.Lines(countryList) {
@@ -41,18 +41,18 @@ func country(code string, l *report.Language) string {
 	return names[map[string]int{"de": 1, "nb": 2}[l.Tag()]]
 }
 
-// source is whom the countries of a period are owed to.
+// source is a credit for country data.
 type source struct{ begins, URL, Text string }
 
-// sources are what makers of databases want to be named with, by how the names of their
-// databases begin.
+// sources are the credits that makers of databases require, by the beginning of their databases'
+// names.
 var sources = []source{
 	{"DBIP-", "https://db-ip.com", "IP Geolocation by DB-IP"},
 	{"GeoLite2-", "https://www.maxmind.com", "This product includes GeoLite Data created by MaxMind, available from https://www.maxmind.com."},
 	{"ipinfo-", "https://ipinfo.io", "IP address data powered by IPinfo"},
 }
 
-// Sources returns those of the period.
+// Sources returns the credits for the period.
 func (p *page) Sources() (list []source) {
 	for _, s := range sources {
 		if slices.ContainsFunc(p.Counted, func(c Counting) bool { return strings.Contains(c.Options, " country="+s.begins) }) {

@@ -10,18 +10,18 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// CSV writes one row for each step, below a row of names:
+// CSV writes a row of column names, then one row for each step:
 //
-//	from,to                     dates as 2026-11-22, both included
-//	known_days,missing_days     days that have a file, and that have none
+//	from,to                     dates as 2026-11-22, inclusive
+//	known_days,missing_days     days with a file, and days without
 //	pages,hits,bytes            of people
 //	visits,visitor_days
 //	robot_hits,robot_bytes
-//	partial_days                known days that one of several servers has no file of, or that lack some of a host
+//	partial_days                known days for which one of several servers has no file, or that lack a part of a host
 //	upper_bound_days            known days whose visits and visitors are an upper bound
 //
-// A step without any file has empty fields from pages on. Columns are added at the end,
-// but not renamed or dropped.
+// A step without any file has empty fields from pages on. Later versions add columns at the end,
+// and never rename or drop one.
 func CSV(w io.Writer, r *Report) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"from", "to", "known_days", "missing_days", "pages", "hits", "bytes", "visits", "visitor_days", "robot_hits", "robot_bytes", "partial_days", "upper_bound_days"})
@@ -40,7 +40,7 @@ func CSV(w io.Writer, r *Report) error {
 	return c.Error()
 }
 
-// TableNames are the tables of CSVTable.
+// TableNames returns the kinds that CSVTable accepts.
 func TableNames() (names []string) {
 	for _, t := range tables {
 		names = append(names, t.kind)
@@ -48,10 +48,10 @@ func TableNames() (names []string) {
 	return append(names, "group")
 }
 
-// CSVTable writes one row for each name in a table of all of the period, below a row of
-// names: key, and trafficfile.Numbers of its kind. Of group they are hits, 4xx and 5xx, and
-// of the timed hits, mean, p50, p95 and p99 in microseconds, which are empty where no time
-// is known.
+// CSVTable writes a row of column names, then one row for each name in a table of the whole
+// period: key, and trafficfile.Numbers of that kind. For group these are hits, 4xx and 5xx, then
+// timed hits and their mean, p50, p95 and p99 in microseconds, which are empty if no time is
+// known.
 func CSVTable(w io.Writer, r *Report, kind string) error {
 	c := csv.NewWriter(w)
 	if kind == "group" {
@@ -85,7 +85,7 @@ func decimals(numbers ...uint64) (texts []string) {
 	return texts
 }
 
-// jsonFigures are Figures in JSON.
+// jsonFigures is Figures in JSON.
 type jsonFigures struct {
 	KnownDays   int    `json:"known_days"`
 	MissingDays int    `json:"missing_days"`
@@ -131,23 +131,23 @@ func (g *group) json() jsonGroup {
 	return out
 }
 
-// JSON writes one object, whose members are added to, but not renamed or dropped:
+// JSON writes one object. Later versions add members, and never rename or drop one:
 //
-//	from, to     dates as 2026-11-22, both included
+//	from, to     dates as 2026-11-22, inclusive
 //	by           the length of a step: day, week, month or year
-//	total        the figures of all of the period, as in CSV: known_days, missing_days, pages …
+//	total        the figures of the whole period, as in CSV: known_days, missing_days, pages …
 //	before       those of as many days before
 //	busiest_day  "day" and "visitors", or null
 //	steps        objects with "from", "to" and the figures of each step
-//	hours        of each day of the week, from Monday: "days" that have a file, and of each hour the "visits" that began on them
-//	counted      objects: from "from" to "to" days were counted with "options"
-//	missing      objects: of "host" nothing is in the figures of "days", which several hosts have made together
+//	hours        for each day of the week, from Monday: the number of "days" with a file, and by hour the "visits" that began
+//	counted      objects: days "from" to "to" were counted with "options"
+//	missing      objects: the figures of "days", which several hosts made together, have nothing from "host"
 //	tables       by kind, a list of objects with "key" and a member for each of trafficfile.Numbers;
-//	             of a kind that is not known, "numbers"
-//	groups       objects: "name", "hits", "4xx", "5xx", and where the time is known, "timed" hits and of
-//	             these "mean", "p50", "p95" and "p99" in microseconds, else null
+//	             for an unknown kind, "numbers"
+//	groups       objects: "name", "hits", "4xx", "5xx", and if the time is known, "timed" hits with their
+//	             "mean", "p50", "p95" and "p99" in microseconds, else null
 //
-// Where there is no known day, figures are 0.
+// Without a known day, figures are 0.
 func JSON(w io.Writer, r *Report) error {
 	type step struct {
 		From string `json:"from"`

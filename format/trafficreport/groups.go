@@ -11,18 +11,19 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// group is what is known of requests that are counted together. Times are microseconds.
+// group is the figures of requests that are counted together. Times are in microseconds.
 type group struct {
 	name   string
 	cell   []uint64 // hits, microseconds, 4xx, 5xx
-	timed  uint64   // hits of which the duration is known
-	within []within // in ascending order
+	timed  uint64   // hits with a known duration
+	within []within // in ascending order of duration
 }
 
-// within is how many hits took up to so long, and longer than those of the step below.
+// within is the number of hits that took at most so long, in microseconds, and longer than the
+// step below.
 type within struct{ most, hits uint64 }
 
-// groups returns those that there are, the most used first, and other last.
+// groups returns the groups by falling number of hits, other last.
 func (r *Report) groups() (list []*group) {
 	by := map[string]*group{}
 	at := func(name string) *group {
@@ -66,8 +67,8 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// quantile returns the time that a part of the hits, 0…1, took at most: the middle of its
-// step, which is 19 % wide. It is false where no time is known.
+// quantile returns the time that a part of the hits, 0…1, took at most: the middle of its step,
+// which is 19 % wide. It reports false if no time is known.
 func (g *group) quantile(part float64) (micros uint64, ok bool) {
 	if g.timed == 0 {
 		return 0, false
@@ -82,7 +83,7 @@ func (g *group) quantile(part float64) (micros uint64, ok bool) {
 	return 0, false
 }
 
-// quantiles are those that are shown.
+// quantiles are the ones shown.
 var quantiles = []struct {
 	name string
 	part float64
@@ -90,17 +91,17 @@ var quantiles = []struct {
 
 var groupHeads = []string{"Group", "Hits", "Mean", "p50", "p95", "p99", "4xx", "5xx"}
 
-// texts returns the columns of a group as people read them.
+// texts returns the columns of a group as text.
 func (g *group) texts(l *report.Language) []string {
 	cells := []string{l.Number(g.cell[0])}
 	if g.timed > 0 {
-		cells = append(cells, took(g.cell[1]/g.timed, l))
+		cells = append(cells, duration(g.cell[1]/g.timed, l))
 	} else {
 		cells = append(cells, dash)
 	}
 	for _, q := range quantiles {
 		if n, ok := g.quantile(q.part); ok {
-			cells = append(cells, took(n, l))
+			cells = append(cells, duration(n, l))
 		} else {
 			cells = append(cells, dash)
 		}
@@ -108,8 +109,8 @@ func (g *group) texts(l *report.Language) []string {
 	return append(cells, l.Number(g.cell[2]), l.Number(g.cell[3]))
 }
 
-// took writes microseconds in a unit that suits them, with three digits at most.
-func took(micros uint64, l *report.Language) string {
+// duration formats microseconds in a suitable unit, with three digits at most.
+func duration(micros uint64, l *report.Language) string {
 	v, unit := float64(micros), "µs"
 	switch {
 	case micros >= 1_000_000:
@@ -123,7 +124,7 @@ func took(micros uint64, l *report.Language) string {
 	return l.Decimal(v) + " " + unit
 }
 
-// groupRows returns a row for each group, below one of heads.
+// groupRows returns a row of heads and one for each group.
 func groupRows(groups []*group, l *report.Language) [][]string {
 	head := []string{}
 	for _, h := range groupHeads {

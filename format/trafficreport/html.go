@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"hushpipe/format/civil"
@@ -21,31 +19,20 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// pageTemplate is parsed when a page is made: loggers make none, and would keep it.
-var pageTemplate = sync.OnceValue(func() *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "page/page.html"))
-})
+var pageTemplate = design.Template(pageFiles)
 
-func pageStyle() string {
-	text, err := pageFiles.ReadFile("page/page.css")
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
-
-// Page is what a page says beside the figures.
+// Page is what a page has apart from the figures.
 type Page struct {
-	Title   string    // "" for what it is in the language
-	Privacy string    // a URL of the operator's privacy statement, "" for none
-	Made    civil.Day // on this day
+	Title   string    // "" for the default in the language
+	Privacy string    // URL of the operator's privacy statement, "" for none
+	Made    civil.Day // the day it is made on
 }
 
-// HTML writes a page that needs no other file and no network: figures, charts, tables
-// and what they mean.
+// HTML writes a page that needs no other file and no network: figures, charts, tables and what
+// they mean.
 func HTML(w io.Writer, r *Report, l *report.Language, about Page) error {
 	about.Title = cmp.Or(about.Title, word(l, "Website statistics"))
-	return pageTemplate().Execute(w, &page{Page: about, Report: r, Language: l, Parts: design.WithCharts(pageStyle())})
+	return pageTemplate().Execute(w, &page{Page: about, Report: r, Language: l, Parts: design.WithCharts(design.File(pageFiles, "page/page.css"))})
 }
 
 // page is what the template sees.
@@ -56,13 +43,15 @@ type page struct {
 	design.Parts
 }
 
-// Text returns words by their English form.
-func (p *page) Text(english string, args ...any) string { return say(p.Language, english, args...) }
+// Text translates a sentence, given in English.
+func (p *page) Text(english string, args ...any) string {
+	return translate(p.Language, english, args...)
+}
 
 // Span returns the period in words.
 func (p *page) Span() string { return p.Period(p.From, p.To) }
 
-// Change says what the period is compared with, or why with nothing.
+// Change tells what the period is compared with, or why there is no comparison.
 func (p *page) Change() string {
 	before := p.Period(p.beforeFrom, p.From-1)
 	switch {
@@ -82,7 +71,7 @@ func (p *page) Headlines() (list []struct{ Title, Figure, Change string }) {
 	return list
 }
 
-// Range says how many different visitors there were.
+// Range bounds the number of different visitors.
 func (p *page) Range() string {
 	if p.Most == 0 || p.From == p.To {
 		return ""
@@ -90,7 +79,7 @@ func (p *page) Range() string {
 	return p.Text("Different visitors: at least %s, those of the busiest day (%s), and at most %s.", p.Most, p.Date(p.Busiest), p.Total.VisitorDays)
 }
 
-// Also returns what else there is to say of the whole period, by lines.
+// Also returns further facts about the whole period, one a line.
 func (p *page) Also() (lines []string) {
 	for _, c := range p.cells {
 		if c.Kind != "total" {
@@ -111,7 +100,7 @@ func (p *page) Also() (lines []string) {
 	return lines
 }
 
-// Peak says in words what the charts over time show.
+// Peak describes what the charts over time show.
 func (p *page) Peak() string {
 	if p.Total.Known == 0 {
 		return p.Text("Nothing is known of this period.")
@@ -123,7 +112,7 @@ func (p *page) Peak() string {
 	return p.Text("Most visits: %s with %s pages (%s).", best.Visits, best.Pages, p.stepName(best, p.Language))
 }
 
-// Data returns what the charts are drawn from.
+// Data returns the data of the charts.
 func (p *page) Data() design.Charts {
 	d := design.Charts{Lang: p.Tag(), By: int(p.By), Months: p.Language.Months(),
 		Words: design.Words{NoData: p.Text("no data"), Missing: p.Text("Days without data"), Partial: p.Text("Days with incomplete data")}}
@@ -161,14 +150,14 @@ type hourRow struct {
 // hourCell is an hour on a day of the week.
 type hourCell struct {
 	Weekday time.Weekday
-	Days    int // with a file
+	Days    int // number of days with a file
 	Mean    float64
-	Level   int // 0…6: of the largest mean, in steps of the same size
+	Level   int // 0…6, in equal steps of the largest mean
 }
 
 const mapLevels = 6
 
-// Map returns the mean of visits that began in an hour, by hour and day of the week.
+// Map returns the mean of the visits that began in an hour, by hour and day of the week.
 func (p *page) Map() (rows []hourRow) {
 	largest := 0.0
 	mean := func(weekday, hour int) float64 {
@@ -201,39 +190,38 @@ type view struct {
 	ID, Title, About string
 	Heads            []string
 	Rows             []viewRow
-	Demanded         *view  // more rows, on demand
-	Rest             string // what is in no row
+	Demanded         *view  // more rows, shown on demand
+	Rest             string // sums up what is in no row
 	Paths            bool   // names are long
-	Many             bool   // has more than two numbers
+	Many             bool   // more than two numbers
 }
 
 type viewRow struct {
 	Name   string
-	Other  bool // stands for all that have no name
+	Other  bool // sums up everything that has no name
 	Cells  []string
 	Length float64 // of the bar, 0…100
 }
 
-// seenRows are the rows of a table that are seen at once, demandedRows those on demand.
-// CSV and JSON have all.
+// seenRows is the number of rows of a table that are visible at once, demandedRows the number of
+// those shown on demand. CSV and JSON have all.
 const seenRows, demandedRows = 15, 300
 
 // Table returns the table of a kind; without rows, its ID is "".
 func (p *page) Table(kind string) view { return p.view(tableOf(kind)) }
 
-// Long returns the kinds of tables that take the whole width, Pairs those of which two
-// stand side by side.
+// Long returns the kinds of tables that take the whole width.
 func (p *page) Long() []string { return []string{"page", "missing"} }
 
-// Pairs is as Long.
+// Pairs returns the kinds of tables that lie side by side.
 func (p *page) Pairs() [][]string {
 	return [][]string{{"browser", "system"}, {"country"}, {"type", "status"}}
 }
 
-// Days returns how many days the period has.
+// Days returns the number of days in the period.
 func (p *page) Days() int { return int(p.To - p.From + 1) }
 
-// Unknown returns the tables of kinds of a later version.
+// Unknown returns the tables of kinds that only a later version knows.
 func (p *page) Unknown() (list []view) {
 	for _, t := range p.unknown() {
 		list = append(list, p.view(t))
@@ -252,7 +240,7 @@ func (p *page) view(t table) view {
 	v := view{ID: "table-" + t.kind, Title: p.Text(t.title), About: p.Text(t.about), Heads: t.heads(p.Language), Paths: t.kind == "page" || t.kind == "missing", Many: len(t.shown) > 2}
 	seen, more, rest := rows, []trafficfile.Cell(nil), []trafficfile.Cell(nil)
 	if t.order == nil {
-		seen, more, rest = parted(rows, seenRows, demandedRows)
+		seen, more, rest = splitRows(rows, seenRows, demandedRows)
 	}
 	largest, all := uint64(1), uint64(0)
 	for _, c := range rows {
@@ -347,7 +335,7 @@ func (p *page) Origins() view {
 	return v
 }
 
-// sortedBy returns the keys of sums, the largest first.
+// sortedBy returns the keys of sums, the one with the largest sum first.
 func sortedBy[V any](sums map[string]V, of func(V) uint64) []string {
 	var keys []string
 	for key := range sums {
@@ -359,7 +347,7 @@ func sortedBy[V any](sums map[string]V, of func(V) uint64) []string {
 	return keys
 }
 
-// Named returns the origins that have a name.
+// Named returns the origins with a name.
 func (p *page) Named() view {
 	v := p.origins(func(key string) bool {
 		return strings.Contains(key, " ") && !isOther(key) && !strings.HasPrefix(key, "campaign ")
@@ -368,7 +356,7 @@ func (p *page) Named() view {
 	return v
 }
 
-// Campaigns returns the links that name one.
+// Campaigns returns the origins that are campaigns.
 func (p *page) Campaigns() view {
 	v := p.origins(func(key string) bool { return strings.HasPrefix(key, "campaign ") })
 	if v.ID != "" {
@@ -377,7 +365,7 @@ func (p *page) Campaigns() view {
 	return v
 }
 
-// origins returns the table of those origins that are wanted.
+// origins returns the table of the wanted origins.
 func (p *page) origins(wanted func(key string) bool) view {
 	some := *p.Report
 	some.cells = slices.DeleteFunc(slices.Clone(p.cells), func(c trafficfile.Cell) bool { return c.Kind == "from" && !wanted(c.Key) })
@@ -399,7 +387,7 @@ type stepRow struct {
 	Missing, Partial string
 }
 
-// StepTables returns that of months, where steps are shorter, and that of steps.
+// StepTables returns the table of months, if steps are shorter, and the table of steps.
 func (p *page) StepTables() (list []stepView) {
 	if p.Report.Months != nil {
 		list = append(list, p.stepView("months", p.Text("Months"), report.ByMonth, p.Report.Months))
@@ -432,5 +420,5 @@ func (p *page) robots(f Figures) []string {
 	return []string{p.Number(f.RobotHits), size(f.RobotBytes, p.Language)}
 }
 
-// Countings returns how the days were counted, by lines.
+// Countings tells how the days were counted, one line for each way.
 func (p *page) Countings() []string { return p.counted(p.Language) }

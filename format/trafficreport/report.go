@@ -11,31 +11,31 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Day is what is known of a day.
+// Day is the traffic figures of a day.
 type Day struct {
 	Cells   []trafficfile.Cell
-	Options []string // what shaped them; several, where its files differ
-	Partial bool     // one of several servers has no file of it, or the figures lack some of a host
-	// Missing are hosts of which nothing is in the figures, which several have made together.
+	Options []string // options that it was counted with; several if its files differ
+	Partial bool     // one of several servers has no file, or a part of a host is missing
+	// Missing are the hosts without any share in figures that several hosts made together.
 	Missing    []string
-	UpperBound bool // visits and visitors: hosts counted under several keys
+	UpperBound bool // visits and visitors are an upper bound, since hosts counted under several keys
 }
 
-// Report is what is known of a period.
+// Report is the traffic figures of a period.
 type Report struct {
-	From, To   civil.Day // both included
+	From, To   civil.Day // inclusive
 	By         report.By
 	Total      Figures
-	Before     Figures // of as many days before; Known 0 for none
-	Steps      []Step  // in order and without holes
-	Months     []Step  // of a period of several months, where steps are shorter; else nil
+	Before     Figures // of as many days before; Known is 0 if there are none
+	Steps      []Step  // in order, without gaps
+	Months     []Step  // if the period has several months and steps are shorter; else nil
 	Gaps       []civil.Day
 	Busiest    civil.Day
 	Most       uint64 // visitors of the busiest day
 	Counted    []Counting
 	Hosts      []Absence
-	Hours      [7][24]uint64 // visits that began, by day of the week as in report.Weekdays
-	Weekdays   [7]int        // days that have a file
+	Hours      [7][24]uint64 // visits by the hour they began in, by day of the week as in report.Weekdays
+	Weekdays   [7]int        // number of days with a file
 	beforeFrom civil.Day
 	cells      []trafficfile.Cell
 }
@@ -46,23 +46,23 @@ type Step struct {
 	Figures
 }
 
-// Counting is which days were counted with which options.
+// Counting tells which days were counted with which options.
 type Counting struct {
-	From, To civil.Day // the first and the last that have a file
+	From, To civil.Day // the first and the last with a file
 	Options  string
 }
 
-// Absence is on which days a host is missing.
+// Absence lists the days on which a host is missing.
 type Absence struct {
 	Host string
 	Days []civil.Day
 }
 
-// Figures are those of one part of a period, or of all of it.
+// Figures are those of a step or of the whole period.
 type Figures struct {
-	Known       int // days that have a file
-	Missing     int // days that have none: a gap, never a zero
-	Partial     int // of Known: days that one of several servers has no file of, or that lack some of a host
+	Known       int // days with a file
+	Missing     int // days without a file: a gap, never a zero
+	Partial     int // of Known: days for which one of several servers has no file, or that lack a part of a host
 	UpperBound  int // of Known: days whose visits and visitors are an upper bound
 	Pages       uint64
 	Hits        uint64
@@ -73,7 +73,8 @@ type Figures struct {
 	RobotBytes  uint64
 }
 
-// New returns the report of a period, of days that may be earlier ones as well.
+// New returns the report of a period. days may include others, of which it uses as many as the
+// period has, right before it.
 func New(from, to civil.Day, by report.By, days map[civil.Day]Day) *Report {
 	length := to - from + 1
 	r := &Report{From: from, To: to, By: by, beforeFrom: from - length}
@@ -137,7 +138,7 @@ func (r *Report) addOptions(at civil.Day, options []string) {
 			r.Counted[n-1].To = at
 			continue
 		}
-		if n := len(r.Counted); len(options) > 1 && n > 1 && r.Counted[n-2].Options == o { // of two servers, day by day
+		if n := len(r.Counted); len(options) > 1 && n > 1 && r.Counted[n-2].Options == o { // two servers alternate day by day
 			r.Counted[n-2].To = at
 			continue
 		}
@@ -155,7 +156,8 @@ func (r *Report) addMissing(at civil.Day, hosts []string) {
 	}
 }
 
-// Comparable reports whether a change against the period before means something.
+// Comparable reports whether a change against the period before is meaningful: neither has a
+// gap.
 func (r *Report) Comparable() bool {
 	return r.Before.Known > 0 && r.Before.Missing == 0 && r.Total.Missing == 0
 }

@@ -11,19 +11,19 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// table is a kind of cells as people see it.
+// table describes how people see one kind of cells.
 type table struct {
 	kind   string
 	title  string
-	about  string // what stands above it in a page
-	key    string // what a row is
-	by     int    // the number to sort by, -1: rows stand in the order of order
-	shown  []int  // the numbers, in the order of columns
-	inPage []int  // those of a page, where they are fewer
+	about  string // explains it, above the table in a page
+	key    string // head of the first column
+	by     int    // number to sort by, -1: by order
+	shown  []int  // indexes of the numbers shown, in the order of columns
+	inPage []int  // the same in a page, if it shows fewer
 	order  []string
 }
 
-// tables are those of the kinds that are known.
+// tables are the known kinds.
 var tables = []table{
 	{kind: "page", title: "Pages", about: "Pages by views; of the visits, how many began there and how many ended", key: "Path", by: 0, shown: []int{0, 2, 3, 1}},
 	{kind: "missing", title: "Not found", about: "Requested paths that were not found (status 404 or 410)", key: "Path", by: 0, shown: []int{0}},
@@ -51,7 +51,7 @@ func tableOf(kind string) table {
 	return tables[slices.IndexFunc(tables, func(t table) bool { return t.kind == kind })]
 }
 
-// unknown returns a table for each kind of a later version.
+// unknown returns a table for each kind that only a later version knows.
 func (r *Report) unknown() (list []table) {
 	for _, c := range r.cells {
 		if c.Kind == "total" || c.Kind == "group" || c.Kind == "time" || slices.ContainsFunc(tables, func(t table) bool { return t.kind == c.Kind }) {
@@ -68,12 +68,12 @@ func (r *Report) unknown() (list []table) {
 	return list
 }
 
-// isOther reports whether a key stands for all that have no name.
+// isOther reports whether a key sums up everything that has no name.
 func isOther(key string) bool {
 	return key == trafficfile.Other || key == "site "+trafficfile.Other || key == "campaign "+trafficfile.Other
 }
 
-// rows returns the cells of a table, in its order; what has no name is last.
+// rows returns the cells of a table in its order, those without a name last.
 func (r *Report) rows(t table) (rows []trafficfile.Cell) {
 	for _, c := range r.cells {
 		if c.Kind == t.kind {
@@ -99,9 +99,9 @@ func (r *Report) rows(t table) (rows []trafficfile.Cell) {
 	return rows
 }
 
-// parted returns the rows to be seen, all that have no name among them, the rows to be
-// seen on demand, and those that are left out.
-func parted(rows []trafficfile.Cell, first, more int) (seen, demanded, rest []trafficfile.Cell) {
+// splitRows splits rows into those that are visible at once, which include all without a name,
+// those shown on demand, and those left out.
+func splitRows(rows []trafficfile.Cell, first, more int) (seen, demanded, rest []trafficfile.Cell) {
 	named := len(rows)
 	for named > 0 && isOther(rows[named-1].Key) {
 		named--
@@ -120,7 +120,7 @@ func (t table) heads(l *report.Language) []string {
 	return heads
 }
 
-// number returns the English name of a number.
+// number returns the English name of number n.
 func (t table) number(n int) string {
 	if names := trafficfile.Numbers[t.kind]; n < len(names) {
 		return columnNames[names[n]]
@@ -131,7 +131,7 @@ func (t table) number(n int) string {
 var columnNames = map[string]string{"views": "Views", "pages": "Pages", "hits": "Hits", "bytes": "Bytes", "visits": "Visits", "visitors": "Visitors",
 	"entries": "Entries", "exits": "Exits", "robots.txt": "robots.txt"}
 
-// numbers returns the numbers of a row as people read them.
+// numbers returns the numbers of a row as text.
 func (t table) numbers(c trafficfile.Cell, l *report.Language) (cells []string) {
 	for _, n := range t.shown {
 		switch {
@@ -146,7 +146,7 @@ func (t table) numbers(c trafficfile.Cell, l *report.Language) (cells []string) 
 	return cells
 }
 
-// name returns a key as people read it. What is not known stands as it is.
+// name returns a key in words. An unknown key stays as it is.
 func (t table) name(key string, l *report.Language) string {
 	switch t.kind {
 	case "hour":
@@ -191,16 +191,16 @@ func origin(key string, l *report.Language) string {
 	return key
 }
 
-// originKinds are those that people read of, in the plural.
+// originKinds are the kinds of origins in words, in the plural.
 var originKinds = map[string]string{"direct": "direct", "own": "own pages", "search": "search engines", "ai": "AI assistants", "social": "social networks", "site": "other sites", "campaign": "campaigns"}
 
-// robotClasses are those of package agent, in words.
+// robotClasses are the classes of package agent in words.
 var robotClasses = map[string]string{"search": "search engine", "ai-training": "AI training", "ai-search": "AI search", "ai-user": "AI for a person",
 	"feed": "feed reader", "preview": "preview of links", "monitor": "monitoring", "scanner": "scanner", "tool": "tool", "headless": "headless browser", "none": "no user agent"}
 
 func robotClass(class string, l *report.Language) string { return word(l, robotClasses[class], class) }
 
-// size writes bytes in units of 1024, as IEC 80000-13 names them.
+// size formats bytes in units of 1024, named by IEC 80000-13.
 func size(n uint64, l *report.Language) string {
 	if n < 1024 {
 		return l.Number(n) + " B"

@@ -11,7 +11,7 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// mostRows is how many rows of a table people see in a terminal; CSV and JSON have all.
+// mostRows is the number of rows of a table in a terminal; CSV and JSON have all.
 const mostRows = 15
 
 // Text writes tables and bar charts for a terminal.
@@ -28,7 +28,7 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 		fmt.Fprintf(out, "\n%s\n", s.Head(word(l, t.title)))
 		var rest []trafficfile.Cell
 		if t.order == nil {
-			rows, _, rest = parted(rows, mostRows, 0)
+			rows, _, rest = splitRows(rows, mostRows, 0)
 		}
 		lines := [][]string{t.heads(l)}
 		var values []uint64
@@ -36,9 +36,9 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 			lines = append(lines, append([]string{t.name(c.Key, l)}, t.numbers(c, l)...))
 			values = append(values, c.Numbers[t.shown[0]])
 		}
-		s.Table(out, fitting(lines, s), values)
+		s.Table(out, fitNames(lines, s), values)
 		if len(rest) > 0 {
-			fmt.Fprintln(out, say(l, "and %s more", len(rest)))
+			fmt.Fprintln(out, translate(l, "and %s more", len(rest)))
 		}
 	}
 	if groups := r.groups(); len(groups) > 0 {
@@ -47,7 +47,7 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 		for _, g := range groups {
 			values = append(values, g.cell[0])
 		}
-		s.Table(out, fitting(groupRows(groups, l), s), values)
+		s.Table(out, fitNames(groupRows(groups, l), s), values)
 	}
 	for _, c := range r.counted(l) {
 		fmt.Fprintf(out, "\n%s", c)
@@ -58,8 +58,7 @@ func Text(w io.Writer, r *Report, l *report.Language, s report.Screen) error {
 	return out.Flush()
 }
 
-// change returns how much more or less there was than in the period before, "" where
-// that means nothing.
+// change returns the relative change against the period before, "" if that is meaningless.
 func (r *Report) change(l *report.Language, of func(Figures) uint64) string {
 	now, before := of(r.Total), of(r.Before)
 	if !r.Comparable() || before == 0 {
@@ -89,7 +88,7 @@ var headlines = []headline{
 	{"Bytes of robots", func(f Figures) uint64 { return f.RobotBytes }, true},
 }
 
-// text returns a figure as people read it.
+// text returns the figure as text.
 func (h headline) text(f Figures, l *report.Language) string {
 	switch {
 	case f.Known == 0:
@@ -100,7 +99,7 @@ func (h headline) text(f Figures, l *report.Language) string {
 	return l.Number(h.of(f))
 }
 
-// dash stands for a figure of which nothing is known.
+// dash replaces an unknown figure.
 const dash = "–"
 
 // summary returns the headline figures, each with its change against as many days before.
@@ -152,10 +151,10 @@ func (r *Report) summary(l *report.Language) [][]string {
 	return rows
 }
 
-// counted says with which options the days were counted: one line for each.
+// counted lists the options that the days were counted with, one line for each.
 func (r *Report) counted(l *report.Language) (lines []string) {
 	for _, c := range r.Counted {
-		lines = append(lines, say(l, "Counted with %s (%s)", c.Options, l.Period(c.From, c.To)))
+		lines = append(lines, translate(l, "Counted with %s (%s)", c.Options, l.Period(c.From, c.To)))
 	}
 	return lines
 }
@@ -185,12 +184,12 @@ func (r *Report) stepName(s Step, l *report.Language) string {
 
 var stepHeads = map[report.By]string{report.ByDay: "Day", report.ByWeek: "Week", report.ByMonth: "Month", report.ByYear: "Year"}
 
-// leastName is what is seen of a name, however narrow the screen.
+// leastName is how many characters of a name are shown, however narrow the screen.
 const leastName = 8
 
-// fitting returns rows with names in the first column that are cut to fit the screen: those
-// that clients gave are of any length.
-func fitting(rows [][]string, s report.Screen) [][]string {
+// fitNames returns rows with the names in the first column cut to fit the screen: clients choose
+// names, of any length.
+func fitNames(rows [][]string, s report.Screen) [][]string {
 	name := 0
 	for _, row := range rows {
 		name = max(name, prose.Width(row[0]))

@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/report"
 )
 
-// words are those of reports by their English form.
+// words holds the translations of reports by their English text.
 var words = map[string]struct{ de, no string }{
 	"change":                             {"Änderung", "endring"},
 	"Period":                             {"Zeitraum", "Periode"},
@@ -219,11 +219,10 @@ var words = map[string]struct{ de, no string }{
 	"1h": {"1 h", "1 t"},
 }
 
-// inEnglish are keys that are no English.
+// inEnglish holds the English text for keys that are not English.
 var inEnglish = map[string]string{"one-page": "one page", "30s": "30 s", "2m": "2 min", "5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "1 h"}
 
-// word returns a word in a language; what is no word of reports stays as it is. Without
-// a word it is what follows.
+// word translates a word; an unknown one stays as it is. If english is "", word uses otherwise.
 func word(l *report.Language, english string, otherwise ...string) string {
 	if english == "" {
 		english = strings.Join(otherwise, "")
@@ -241,8 +240,8 @@ func word(l *report.Language, english string, otherwise ...string) string {
 	return english
 }
 
-// say returns a sentence in a language, a format of %s.
-func say(l *report.Language, english string, args ...any) string {
+// translate translates a sentence, a format with %s, and formats its numbers.
+func translate(l *report.Language, english string, args ...any) string {
 	for i, a := range args {
 		switch n := a.(type) {
 		case int:
