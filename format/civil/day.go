@@ -1,16 +1,14 @@
-// Package civil has dates without a time zone.
+// Package civil implements dates without a time zone.
 package civil
 
 import "time"
 
-// Day is a civil date as the number of days since 1970-01-01. It has no time
-// zone: a line belongs to the day that its own time stamp spells, in the zone
-// that it was written in.
+// Day is a civil date as the number of days since 1970-01-01. It has no time zone: a line
+// belongs to the day that its own time stamp spells, in the zone that it was written in.
 type Day int32
 
-// NewDay returns the Day of a proleptic Gregorian date. It normalises nothing:
-// the caller has checked that month is 1…12 and mday fits the month.
-// The arithmetic is Howard Hinnant's days_from_civil,
+// NewDay returns the Day of a proleptic Gregorian date. It does not normalize: month must be
+// 1…12, and mday must exist in that month. The arithmetic is Howard Hinnant's days_from_civil,
 // https://howardhinnant.github.io/date_algorithms.html.
 func NewDay(year, month, mday int) Day {
 	if month <= 2 {
@@ -27,7 +25,7 @@ func NewDay(year, month, mday int) Day {
 	return Day(era*146097 + doe - 719468)
 }
 
-// DayOf returns the date that t shows in its own location.
+// DayOf returns the date of t in its own location.
 func DayOf(t time.Time) Day {
 	y, m, d := t.Date()
 	return NewDay(y, int(m), d)
@@ -53,7 +51,7 @@ func (d Day) Date() (year, month, mday int) {
 	return year, month, mday
 }
 
-// AppendTo appends the date as in 2026-11-22.
+// AppendTo appends the date in the form 2026-11-22.
 func (d Day) AppendTo(dst []byte) []byte {
 	y, m, md := d.Date()
 	return append(dst,
@@ -61,10 +59,10 @@ func (d Day) AppendTo(dst []byte) []byte {
 		byte('0'+m/10), byte('0'+m%10), '-', byte('0'+md/10), byte('0'+md%10))
 }
 
-// String returns the date as in 2026-11-22.
+// String returns the date in the form 2026-11-22.
 func (d Day) String() string { return string(d.AppendTo(nil)) }
 
-// ParseDay reads a date written as in 2026-11-22, and nothing else.
+// ParseDay parses a date in the form 2026-11-22. It accepts no other.
 func ParseDay[T string | []byte](s T) (Day, bool) {
 	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
 		return 0, false
@@ -84,8 +82,8 @@ func ParseDay[T string | []byte](s T) (Day, bool) {
 	return CheckedDay(n[0], n[1], n[2])
 }
 
-// CheckedDay is NewDay for numbers read from a line: false where there is no
-// such date.
+// CheckedDay is NewDay for unchecked numbers, with a year of 0 to 9999. It reports false if
+// there is no such date.
 func CheckedDay(year, month, mday int) (Day, bool) {
 	if year < 0 || year > 9999 || month < 1 || month > 12 || mday < 1 || mday > daysIn(year, month) {
 		return 0, false

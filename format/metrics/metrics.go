@@ -15,25 +15,25 @@ import (
 	"strings"
 )
 
-// Type is what the values of a metric do.
+// Type is the type of a metric.
 type Type string
 
 const (
-	Counter Type = "counter" // they only grow
+	Counter Type = "counter" // its values only grow
 	Gauge   Type = "gauge"
 )
 
-// Metric is a metric with one value, or one of a metric with a value for each class.
+// Metric is one value of a metric: its only one, or the one of a class.
 type Metric struct {
 	Name   string
 	Type   Type
 	Help   string // one line
-	Labels string // as Labels returns them
-	Class  string // the value of a label more; "": there is one value
+	Labels string // as function Labels returns them
+	Class  string // value of the label class, "" for a metric with a single value
 	Value  float64
 }
 
-// Key tells a Metric apart from others in a file.
+// Key identifies a Metric in a file.
 func (m *Metric) Key() string { return m.Name + m.label() }
 
 func (m *Metric) label() string {
@@ -45,7 +45,7 @@ func (m *Metric) label() string {
 
 const classLabel = `,class="`
 
-// Labels writes labels: names and values in turn.
+// Labels formats labels from names and values in turn.
 func Labels(pairs ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 	var text strings.Builder
@@ -58,7 +58,7 @@ func Labels(pairs ...string) string {
 	return text.String()
 }
 
-// Append appends the text of metrics. The values of one by class stand together.
+// Append appends metrics as text. Values of the same metric must be next to each other.
 func Append(dst []byte, list []Metric) []byte {
 	for i := range list {
 		m := &list[i]
@@ -72,11 +72,10 @@ func Append(dst []byte, list []Metric) []byte {
 	return dst
 }
 
-// errFormat is returned by Parse for what Append has not written.
+// errFormat is the error of Parse for text that Append did not write.
 var errFormat = errors.New("is not hushpipe's")
 
-// Parse reads what Append wrote, but for types and helps. The metrics are by
-// Key.
+// Parse parses what Append wrote, without types and helps. The result is by Key.
 func Parse(text []byte) (map[string]Metric, error) {
 	list := map[string]Metric{}
 	for line := range bytes.Lines(text) {
@@ -101,7 +100,7 @@ func Parse(text []byte) (map[string]Metric, error) {
 	return list, nil
 }
 
-// isClass reports whether a text is the value of a label that is a class, and its quote.
+// isClass reports whether text is a class and the closing quote.
 func isClass(text string) bool {
 	name, ok := strings.CutSuffix(text, `"`)
 	return ok && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") == ""

@@ -7,13 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// Width is how many columns of a terminal a text takes: no letter that is written here
-// takes two, and none is put together from several.
+// Width returns how many columns of a terminal a text takes. hushpipe writes no wide letters and
+// no combining ones.
 func Width(text string) int { return utf8.RuneCountInString(text) }
 
-// Align returns rows whose cells are as wide as the widest of their column. sides has l
-// for a column that is flush left and r for right; its last letter is that of all columns
-// that follow, too.
+// Align pads cells to the width of their column. sides has l for each column that is flush left
+// and r for flush right; its last letter also applies to all further columns.
 func Align(sides string, rows [][]string) [][]string {
 	var widths []int
 	for _, row := range rows {
@@ -40,7 +39,7 @@ func Align(sides string, rows [][]string) [][]string {
 	return aligned
 }
 
-// Lines returns aligned rows as lines of one width.
+// Lines returns aligned rows as lines of equal width.
 func Lines(sides string, rows [][]string) []string {
 	lines := make([]string, len(rows))
 	for n, cells := range Align(sides, rows) {
@@ -49,7 +48,7 @@ func Lines(sides string, rows [][]string) []string {
 	return lines
 }
 
-// Wrap breaks a text into lines. A word that is longer stays whole.
+// Wrap breaks a text into lines of at most width columns. A longer word stays whole.
 func Wrap(text string, width int) (lines []string) {
 	line, n := "", 0
 	for word := range strings.FieldsSeq(text) {
@@ -66,10 +65,11 @@ func Wrap(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// eighths are parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
+// eighths are the parts of a column, https://www.unicode.org/charts/PDF/U2580.pdf.
 var eighths = [...]string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
 
-// Bar draws a value, in so many columns for the largest. What is not 0 can be seen.
+// Bar draws a value to a scale on which largest takes that many columns. Any value but 0 is
+// visible.
 func Bar(value, largest uint64, columns int) string {
 	if value == 0 {
 		return ""

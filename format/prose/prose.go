@@ -1,6 +1,5 @@
-// Package prose writes numbers, lists and tables as people read them, in messages and on
-// terminals. Numbers and plurals are in English; what is written in several languages has
-// a report.Language for them.
+// Package prose formats numbers, lists and tables for people, in messages and on terminals.
+// Numbers and plurals are English; texts in several languages use report.Language for them.
 package prose
 
 import (
@@ -8,10 +7,10 @@ import (
 	"strings"
 )
 
-// Integer is what things are counted in.
+// Integer is a type of counts.
 type Integer interface{ ~int | ~int64 | ~uint64 }
 
-// Commas returns a number with commas between groups of three digits: 1,234,567.
+// Commas returns n with commas between groups of three digits: 1,234,567.
 func Commas[N Integer](n N) string {
 	text := strconv.FormatUint(uint64(n), 10)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -32,7 +31,7 @@ func Plural[N Integer](n N, thing string) string {
 	return Commas(n) + " " + thing
 }
 
-// List joins texts, the last with a word: a, b and c.
+// List joins texts with commas, and the last one with a word: a, b and c.
 func List(texts []string, last string) string {
 	if len(texts) < 2 {
 		return strings.Join(texts, "")

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Roster is the file beside a room file that is made of the counts of several hosts: the
-// ids of the day keys, in how many lines at least a bound left out a pair, and a line for
-// each host with its state, its name, when it was heard of last, and how many pairs of room
-// and address it had. Traffic figures have one as well, with hits in place of pairs.
+// Roster is the file next to a room file made from the counts of several hosts: the IDs of the
+// day keys, a lower bound for the lines that left out a pair, and a line for each host with its
+// state, its name, the time it was last heard of, and its number of pairs of room and address.
+// Traffic figures have one too, with hits in place of pairs.
 //
 //	roster 1
 //	keys 6dc9e92ffdad17b8
@@ -24,17 +24,17 @@ import (
 //	open web2 2026-11-22T21:59:48Z 998
 //	missing web3 - 0
 //
-// With more keys than one, the counts are an upper bound.
+// With more than one key, the counts are an upper bound.
 type Roster struct {
 	Keys     []KeyID // ascending
 	Overflow uint64
 	Hosts    []Host // sorted by name
 }
 
-// KeyID is the id of a day key, as journals have it.
+// KeyID is the ID of a day key, as in journals.
 type KeyID [8]byte
 
-// UniteKeys returns the ids that are in a or in b, ascending.
+// UniteKeys returns the IDs in a or b, ascending.
 func UniteKeys(a, b []KeyID) []KeyID {
 	ids := slices.Concat(a, b)
 	slices.SortFunc(ids, func(a, b KeyID) int { return bytes.Compare(a[:], b[:]) })
@@ -49,13 +49,13 @@ type Host struct {
 	Pairs int       // or hits
 }
 
-// State says how much of a host's day is counted.
+// State tells how much of a host's day is counted.
 type State int
 
 const (
-	Missing State = iota // nothing has come
-	Open                 // more may come
-	Closed               // all of it but late lines
+	Missing State = iota // nothing has arrived
+	Open                 // more may arrive
+	Closed               // everything except late lines
 )
 
 var states = [...]string{Missing: "missing", Open: "open", Closed: "closed"}
@@ -81,7 +81,7 @@ func (r Roster) Missing() (names []string) {
 	return names
 }
 
-// IsWhole reports whether all of each host's day is counted.
+// IsWhole reports whether every host's day is closed.
 func (r Roster) IsWhole() bool {
 	return !slices.ContainsFunc(r.Hosts, func(h Host) bool { return h.State != Closed })
 }
@@ -107,11 +107,11 @@ const rosterVersion = "roster 1"
 
 var errRoster = errors.New("is not a list of hosts")
 
-// ParseRoster reads such a file. The error does not repeat what is in it.
+// ParseRoster parses a roster. Its error does not quote the content.
 func ParseRoster(b []byte) (r Roster, err error) {
 	lines := strings.Split(string(b), "\n")
 	if last := len(lines) - 1; last < 3 || lines[0] != rosterVersion || lines[last] != "" {
-		return Roster{}, errRoster // also one that was cut off
+		return Roster{}, errRoster // a truncated one too
 	}
 	ids := strings.Split(lines[1], " ")
 	if ids[0] != "keys" {
@@ -162,8 +162,8 @@ func number(digits string) (int, error) {
 	return n, nil
 }
 
-// CheckHost returns an error for a name that cannot stand in a Roster: letters, digits
-// and . _ - : @ are allowed, 255 at most.
+// CheckHost returns an error for a name that a Roster cannot hold: it may have up to 255
+// letters, digits and . _ - : @.
 func CheckHost(name string) error {
 	valid := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-:@", c)

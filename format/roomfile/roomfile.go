@@ -1,13 +1,12 @@
-// Package roomfile implements the daily room file: one line COUNT SHA1(ROOM)
-// for each room, sorted by hash, kept for good.
+// Package roomfile implements the daily room file: one line COUNT SHA1(ROOM) for each room,
+// sorted by hash, kept for good.
 //
 //	56 374935dec0d3632a284e67bb45036fd1a0591724
 //	5 d8dd82b4a3161d0eac8543b4867c2758533643b5
 //
-// COUNT is the number of different addresses that used the room that day,
-// decimal, at least 1; the hash is 40 lower-case hex digits. An empty file is a
-// day without rooms. The format is that of published archives: it has no header
-// and no room for one.
+// COUNT is the number of different addresses that used the room on that day, decimal, at least
+// 1; the hash is 40 lower-case hex digits. An empty file is a day without rooms. The format is
+// that of published archives: it has no header and no place for one.
 package roomfile
 
 import (
@@ -21,7 +20,7 @@ import (
 	"strconv"
 )
 
-// Entry is one line. Entries of one file are sorted by hash, each hash once.
+// Entry is one line. The entries of a file are sorted by hash, each hash once.
 type Entry struct {
 	Hash  [20]byte
 	Count uint64
@@ -38,7 +37,7 @@ func Append(dst []byte, entries []Entry) []byte {
 	return dst
 }
 
-// LineError tells what is wrong with a line, never what it says.
+// LineError tells what is wrong with a line, without quoting it.
 type LineError struct {
 	Line   int // from 1
 	Reason string
@@ -46,17 +45,17 @@ type LineError struct {
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// maxLineErrors bounds what a file of another kind makes of a message.
+// maxLineErrors bounds the error for a file of another kind.
 const maxLineErrors = 10
 
-// Parse reads a file. A carriage return before a newline, a missing last
-// newline and lines in another order are accepted. For each other flaw the
-// error holds a *LineError, up to ten, and the entries are those of the lines
-// that are whole; of two with one hash the larger counts.
+// Parse parses a room file. It accepts a carriage return before a newline, a missing last
+// newline, and lines in any order. For each other flaw the error holds a *LineError, for up to
+// ten, and the entries are those of the intact lines; of two with one hash, the larger count
+// remains.
 func Parse(b []byte) ([]Entry, error) { return ParseUpTo(b, math.MaxUint64) }
 
-// ParseUpTo is Parse for files of anybody's, in which a count beyond most is
-// one more flaw.
+// ParseUpTo is Parse for files from untrusted sources, in which a count above most is another
+// flaw.
 func ParseUpTo(b []byte, most uint64) ([]Entry, error) {
 	type numbered struct {
 		Entry
@@ -87,7 +86,7 @@ func ParseUpTo(b []byte, most uint64) ([]Entry, error) {
 		}
 		read = append(read, numbered{e, n})
 	}
-	// By line where hashes are equal, so that the error names the second.
+	// Equal hashes by line, so that the error names the second.
 	slices.SortFunc(read, func(a, b numbered) int {
 		return cmp.Or(bytes.Compare(a.Hash[:], b.Hash[:]), a.line-b.line)
 	})
@@ -106,13 +105,13 @@ func ParseUpTo(b []byte, most uint64) ([]Entry, error) {
 	return entries, errors.Join(errs...)
 }
 
-// parseLine returns an entry, or what is wrong with the line.
+// parseLine returns the line's entry, or what is wrong with it.
 func parseLine(line []byte) (e Entry, reason string) {
 	count, hash, ok := bytes.Cut(line, []byte(" "))
 	if !ok {
 		return e, "not COUNT HASH"
 	}
-	// ParseUint takes 007 for 7; the file knows one spelling.
+	// ParseUint accepts 007; the file has one spelling for each number.
 	if len(count) == 0 || count[0] < '1' || count[0] > '9' {
 		return e, "the count is not a positive number"
 	}
@@ -133,8 +132,8 @@ func parseLine(line []byte) (e Entry, reason string) {
 	return e, ""
 }
 
-// Merge returns the entries of a and b, both sorted by hash, each hash with the
-// larger of its counts: a room file never shrinks.
+// Merge returns the entries of a and b, both sorted by hash, each hash with the larger of its
+// counts, since a room file never shrinks.
 func Merge(a, b []Entry) []Entry {
 	out := make([]Entry, 0, max(len(a), len(b)))
 	for len(a) > 0 && len(b) > 0 {

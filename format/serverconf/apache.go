@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// modules are directives of httpd's modules that write what clients send, by their
-// names in lower case.
+// modules describes directives of httpd's modules that record what clients send, by their
+// lower-case names.
 var modules = map[string]string{
 	"forensiclog":           "writes whole requests, with X-Forwarded-For and cookies",
 	"secauditlog":           "writes requests with addresses",
@@ -25,16 +25,16 @@ var modules = map[string]string{
 	"jklogfile":             "writes addresses in messages",
 }
 
-// defaultFormat is that of TransferLog (DEFAULT_LOG_FORMAT in mod_log_config.c).
+// defaultFormat is the format of TransferLog (DEFAULT_LOG_FORMAT in mod_log_config.c).
 const defaultFormat = `%h %l %u %t "%r" %>s %b`
 
-// host is what <VirtualHost> or the server around it sets.
+// host holds the log settings of a <VirtualHost>, or of the main server.
 type host struct {
 	Place
 	formats       map[string]string
-	defaultFormat string // of TransferLog: a format or its nickname
+	defaultFormat string // for TransferLog: a format or its nickname
 	logs          []int
-	errorLog      int // index of the last ErrorLog, -1: none
+	errorLog      int // index of the last ErrorLog, -1 for none
 }
 
 var (
@@ -44,11 +44,10 @@ var (
 	mainLog = regexp.MustCompile(`^Main ErrorLog: "(.*)"$`)
 )
 
-// Apache returns the logs of a configuration as httpd -t -D DUMP_CONFIG prints it
-// (mod_info.c, put_int_flush_right and the functions around it): files and lines stand in
-// comments, sections such as <IfModule> are decided, and variables and macros resolved.
-// With -D DUMP_RUN_CFG it tells the default ErrorLog as well. It reads what FromFiles
-// makes, too.
+// Apache returns the logs of a configuration as printed by httpd -t -D DUMP_CONFIG (mod_info.c,
+// put_int_flush_right and the functions around it): files and lines are in comments, sections
+// such as <IfModule> are decided, and variables and macros resolved. With -D DUMP_RUN_CFG it
+// also has the default ErrorLog. Apache reads the result of FromFiles too.
 func Apache(dump string) []Log {
 	var logs []Log
 	server := &host{formats: map[string]string{"CLF": defaultFormat}, errorLog: -1}
@@ -110,7 +109,7 @@ func Apache(dump string) []Log {
 			if facility := word(&args); facility != "" && log.Target == "syslog" {
 				log.Target += ":" + facility
 			}
-			if at.errorLog >= 0 { // the last one holds
+			if at.errorLog >= 0 { // the last one wins
 				logs[at.errorLog] = log
 				continue
 			}
@@ -137,9 +136,9 @@ func Apache(dump string) []Log {
 	return logs
 }
 
-// resolve looks nicknames up as httpd does when it has read all (open_multi_logs in
-// mod_log_config.c): what is no nickname is a format. A virtual host has the server's
-// formats besides its own.
+// resolve looks up nicknames as httpd does after it has read everything (open_multi_logs in
+// mod_log_config.c): what is not a nickname is a format. A virtual host can use the main
+// server's formats besides its own.
 func (h *host) resolve(server *host, logs []Log) {
 	lookUp := func(format string) string {
 		for _, formats := range []map[string]string{h.formats, server.formats} {
@@ -160,7 +159,7 @@ func (h *host) resolve(server *host, logs []Log) {
 	}
 }
 
-// word takes the next argument of a directive (ap_getword_conf in server/util.c).
+// word removes and returns the next argument of a directive (ap_getword_conf in server/util.c).
 func word(args *string) string {
 	s := strings.TrimLeft(*args, " \t\r\v\f")
 	var out strings.Builder
@@ -187,14 +186,14 @@ func word(args *string) string {
 	return out.String()
 }
 
-// Quote is a text as one argument of a directive.
+// Quote quotes a text as one argument of a directive.
 func Quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// Split is how httpd splits the command of a piped log into arguments
-// (apr_tokenize_to_argv in apr's strings/apr_cpystrn.c): quotes count at the begin of
-// an argument only, and all backslashes go, but for the second of two.
+// Split splits the command of a piped log into arguments as httpd does (apr_tokenize_to_argv in
+// apr's strings/apr_cpystrn.c): quotes count only at the start of an argument, and all
+// backslashes are removed, except for the second of two.
 func Split(command string) (argv []string) {
 	for {
 		command = strings.TrimLeft(command, " \t")
@@ -223,8 +222,8 @@ func Split(command string) (argv []string) {
 	}
 }
 
-// Argument is a text as one argument of a command, so that Split returns it. ok is
-// false where nothing can say it.
+// Argument quotes a text as one argument of a command, so that Split returns it. It reports
+// false if that is impossible.
 func Argument(text string) (arg string, ok bool) {
 	arg = text
 	if text == "" || strings.ContainsAny(text, " \t\"'\\") {
@@ -234,7 +233,7 @@ func Argument(text string) (arg string, ok bool) {
 	return arg, len(back) == 2 && back[0] == text
 }
 
-// included is a file, and which line of the one around it names it.
+// included is a file of the configuration and the line that includes it.
 type included struct {
 	depth, line int
 	name        string
@@ -246,10 +245,9 @@ var (
 	defined   = regexp.MustCompile(`^Define: (\w+)=(.*)$`)
 )
 
-// FromFiles makes a text for Apache from what httpd -t -D DUMP_INCLUDES prints, for
-// servers without mod_info. Nothing tells then which sections such as <IfModule> are
-// active: all of them are taken for it, and for macros, what stands in them as it stands.
-// read returns the text of a file.
+// FromFiles makes an input for Apache from the output of httpd -t -D DUMP_INCLUDES, for servers
+// without mod_info. It cannot know which sections such as <IfModule> are active, so it takes all
+// of them for active, and the bodies of macros literally. read returns the text of a file.
 func FromFiles(list string, read func(name string) (string, error)) (string, error) {
 	var files []included
 	vars := map[string]string{}
@@ -274,7 +272,7 @@ func FromFiles(list string, read func(name string) (string, error)) (string, err
 	return out.String(), nil
 }
 
-// splice writes the first file with those that it includes, and returns the others.
+// splice writes the first file with the files it includes, and returns the remaining files.
 func splice(out *strings.Builder, files []included, vars map[string]string, read func(string) (string, error)) ([]included, error) {
 	file, rest := files[0], files[1:]
 	text, err := read(file.name)
@@ -286,7 +284,7 @@ func splice(out *strings.Builder, files []included, vars map[string]string, read
 	for line := range strings.Lines(text) {
 		number++
 		line = joined + strings.TrimRight(line, "\r\n")
-		if strings.HasSuffix(line, `\`) { // ap_cfg_getline takes the next line as well
+		if strings.HasSuffix(line, `\`) { // ap_cfg_getline appends the next line
 			joined = strings.TrimSuffix(line, `\`)
 			continue
 		}

@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// combinedNginx is what nginx knows without a log_format.
+// combinedNginx is nginx's built-in log_format.
 const combinedNginx = `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`
 
-// directive is one of nginx, with what stands in its braces.
+// directive is a directive of nginx with the content of its braces.
 type directive struct {
 	Place
-	text   string // in one line, without the braces
+	text   string // the directive in one line, without the braces
 	words  []string
 	block  []directive
 	braced bool
 }
 
-// Nginx returns the logs of a configuration as nginx -T prints it: all files, one after
-// the other. build is what nginx -V prints: it has the default logs in it.
+// Nginx returns the logs of a configuration as printed by nginx -T: all files, one after the
+// other. build is the output of nginx -V, which has the default logs.
 func Nginx(dump, build string) []Log {
 	files := map[string]string{}
 	var names []string
@@ -46,12 +46,13 @@ func Nginx(dump, build string) []Log {
 	return n.logs
 }
 
+// nginx collects the logs of a configuration.
 type nginx struct {
 	files    map[string]string
 	names    []string
 	main     string
 	build    string
-	vars     map[string]string // what makes a variable of the configuration an address
+	vars     map[string]string // variables of the configuration that hold an address, and its origin
 	logs     []Log
 	errorSet bool
 }
@@ -66,13 +67,13 @@ func (n *nginx) built(option, usual string) string {
 	return usual
 }
 
-// read parses a file and those that it includes.
+// read parses a file and the files that it includes.
 func (n *nginx) read(name string, depth int) []directive {
 	p := &nginxParser{text: n.files[name], file: name, line: 1}
 	return n.included(p.block(), depth)
 }
 
-// included puts files in the place of the directives that name them.
+// included replaces include directives by the content of their files.
 func (n *nginx) included(list []directive, depth int) (all []directive) {
 	for _, d := range list {
 		if d.words[0] != "include" || len(d.words) < 2 || depth > 20 {
@@ -93,14 +94,13 @@ func (n *nginx) included(list []directive, depth int) (all []directive) {
 	return all
 }
 
-// address are the variables of nginx and its modules that hold one. A header may have
-// any name.
+// address matches the variables of nginx and its modules that hold an address. A header with one
+// may have any name.
 var address = regexp.MustCompile(`^(remote_addr|binary_remote_addr|realip_remote_addr|proxy_protocol_addr|proxy_add_x_forwarded_for|proxy_protocol_tlv_.*|http_.*(forwarded|client|ip|addr|address))$|^http_.*forwarded_for`)
 
 var nginxVariable = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
 
-// holds returns the first variable in a text that is an address, or may be; "" for
-// none.
+// holds returns the first variable in text that is or may be an address, "" for none.
 func (n *nginx) holds(text string) string {
 	for _, m := range nginxVariable.FindAllStringSubmatch(text, -1) {
 		if name := m[1] + m[2]; address.MatchString(name) || n.vars[name] != "" {
@@ -110,7 +110,7 @@ func (n *nginx) holds(text string) string {
 	return ""
 }
 
-// variables looks for variables that are made of addresses, until nothing new is found.
+// variables finds variables made from addresses, until it finds no new ones.
 func (n *nginx) variables(list []directive) {
 	for found := -1; found != len(n.vars); {
 		found = len(n.vars)
@@ -118,6 +118,7 @@ func (n *nginx) variables(list []directive) {
 	}
 }
 
+// assigned is one pass of variables.
 func (n *nginx) assigned(list []directive) {
 	set := func(name, text string) {
 		if from := n.holds(text); from != "" {
@@ -129,10 +130,10 @@ func (n *nginx) assigned(list []directive) {
 		case w[0] == "set" && len(w) == 3:
 			set(w[1], w[2])
 		case w[0] == "map" && len(w) == 3 && n.holds(w[1]) != "":
-			// A value that does not say so has nothing of the address.
+			// A value without a variable holds nothing of the address.
 			for _, value := range d.block {
 				for _, m := range nginxVariable.FindAllString(strings.Join(value.words[1:], " "), -1) {
-					// Of a part between brackets in a pattern, or another variable.
+					// A group of the pattern, or another variable.
 					n.vars[strings.TrimPrefix(w[2], "$")] = m
 				}
 			}
@@ -147,10 +148,10 @@ func (n *nginx) assigned(list []directive) {
 	}
 }
 
-// scope is what holds in a block of the configuration if it sets nothing else.
+// scope holds the settings that a block of the configuration inherits.
 type scope struct {
-	protocol string // http, stream, mail; "" above
-	logged   bool   // an access_log is set, which may be off
+	protocol string // http, stream or mail; "" at the top
+	logged   bool   // an access_log is set, perhaps to off
 	formats  map[string]string
 	server   bool
 }
@@ -215,12 +216,12 @@ func (n *nginx) walk(list []directive, s scope) {
 	}
 }
 
-// known reports whether a default has been found already.
+// known reports whether a default log has already been found.
 func (n *nginx) known(name string) bool {
 	return slices.ContainsFunc(n.logs, func(l Log) bool { return l.Directive == name && l.Line == 0 })
 }
 
-// nginxParser reads a file as ngx_conf_read_token does (core/ngx_conf_file.c).
+// nginxParser parses a file as ngx_conf_read_token does (core/ngx_conf_file.c).
 type nginxParser struct {
 	text  string
 	file  string
@@ -228,7 +229,7 @@ type nginxParser struct {
 	begin int // line of the last word
 }
 
-// block reads to the brace that closes it, or to the end.
+// block parses up to the brace that closes the block, or to the end of the file.
 func (p *nginxParser) block() (list []directive) {
 	d := directive{}
 	for {
@@ -262,7 +263,7 @@ func (p *nginxParser) block() (list []directive) {
 	}
 }
 
-// spelled is a word as it may stand in a file.
+// spelled returns a word with quotes if it had some.
 func (p *nginxParser) spelled(word string, ends byte) string {
 	if ends == 'q' {
 		return "'" + strings.ReplaceAll(word, "'", `\'`) + "'"
@@ -270,8 +271,8 @@ func (p *nginxParser) spelled(word string, ends byte) string {
 	return word
 }
 
-// token reads a word, and what it ended with: ' ', 'q' for a quoted one, ';', '{', '}',
-// or 0 at the end; the last four stand alone.
+// token returns the next word and how it ended: ' ', 'q' for a quoted word, ';', '{', '}', or 0
+// at the end of the file. The last four come without a word.
 func (p *nginxParser) token() (word string, ends byte) {
 	var out strings.Builder
 	begun := false
@@ -283,7 +284,7 @@ func (p *nginxParser) token() (word string, ends byte) {
 		switch {
 		case c == '\n' || c == ' ' || c == '\t' || c == '\r':
 			if begun {
-				p.text = p.text[i:] // with the end of the line
+				p.text = p.text[i:] // leave the newline to be counted
 				return out.String(), ' '
 			}
 			if c == '\n' {
@@ -332,7 +333,7 @@ func (p *nginxParser) token() (word string, ends byte) {
 	return out.String(), 0
 }
 
-// openVariable cuts a word behind the last ${ that no } closes.
+// openVariable returns word up to and including its last "${" if no } follows, else "".
 func openVariable(word string) string {
 	if at := strings.LastIndex(word, "${"); at >= 0 && !strings.Contains(word[at:], "}") {
 		return word[:at+2]
@@ -340,7 +341,7 @@ func openVariable(word string) string {
 	return ""
 }
 
-// skipLua goes behind the brace that closes a program.
+// skipLua skips a program and the brace that closes it.
 func (p *nginxParser) skipLua() {
 	for depth := 1; p.text != ""; p.text = p.text[1:] {
 		switch p.text[0] {

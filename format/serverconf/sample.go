@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// logDirective is one of a LogFormat string (parse_log_item in mod_log_config.c).
+// logDirective matches a directive of a LogFormat string (parse_log_item in mod_log_config.c).
 var logDirective = regexp.MustCompile(`%[<>!,0-9]*(?:\{([^}]*)\})?[<>!,0-9]*(%|\^?[a-zA-Z]{1,3})`)
 
-// values are what httpd writes for a directive; those of other letters are numbers.
+// values are what httpd writes for a directive; other letters are numbers.
 var values = map[string]string{
 	"a": "192.0.2.1", "h": "192.0.2.1", "A": "192.0.2.2", "l": "-", "u": "-", "v": "www.example.org", "V": "www.example.org",
 	"t": "[22/Nov/2026:06:46:00 +0000]", "r": "GET / HTTP/1.1", "U": "/", "q": "", "m": "GET", "H": "HTTP/1.1", "s": "200",
 	"X": "+", "f": "/srv/index.html", "R": "-", "L": "-", "C": "-", "e": "-", "i": "-", "o": "-", "n": "-", "x": "-", "c": "-", "%": "%",
 }
 
-// Sample returns a line as httpd may write it in a format, of the client 192.0.2.1. It
-// reports false for a format with times of another form, or what it does not know.
+// Sample returns a line as httpd may write it in a format, from client 192.0.2.1. It reports
+// false for a format with another form of time, or with unknown directives.
 func Sample(logFormat string) (line string, ok bool) {
 	ok = true
 	logFormat = strings.NewReplacer(`\"`, `"`, `\t`, "\t", `\\`, `\`).Replace(logFormat)
@@ -25,7 +25,7 @@ func Sample(logFormat string) (line string, ok bool) {
 		m := logDirective.FindStringSubmatch(found)
 		arg, letter := m[1], m[2]
 		more := ""
-		if letter[0] != '^' { // a letter, and what stands behind it
+		if letter[0] != '^' { // a letter and the text behind it
 			letter, more = letter[:1], letter[1:]
 		}
 		value, known := values[letter]
@@ -47,7 +47,7 @@ func Sample(logFormat string) (line string, ok bool) {
 }
 
 // NginxErrorSample is a line of nginx's error log (ngx_http_log_error in
-// http/ngx_http_request.c), of the client 192.0.2.1.
+// http/ngx_http_request.c), about client 192.0.2.1.
 const NginxErrorSample = `2026/11/22 06:46:00 [error] 7#7: *1 open() "/srv/x" failed (2: No such file or directory), ` +
 	`client: 192.0.2.1, server: www.example.org, request: "GET /x HTTP/1.1", host: "www.example.org"`
 
@@ -67,9 +67,9 @@ var nginxValues = map[string]string{
 	"content_length": "80", "gzip_ratio": "3.27", "connection_time": "0.001",
 }
 
-// NginxSample returns a line as nginx may write it in a log_format, of the client
-// 192.0.2.1. A variable that it does not know is a hyphen, which nginx writes for what
-// is not set (ngx_http_log_variable in http/modules/ngx_http_log_module.c).
+// NginxSample returns a line as nginx may write it in a log_format, from client 192.0.2.1. For
+// an unknown variable it has the hyphen that nginx writes for one without a value
+// (ngx_http_log_variable in http/modules/ngx_http_log_module.c).
 func NginxSample(logFormat string) string {
 	logFormat = strings.NewReplacer(`\t`, "\t", `\r`, "\r", `\n`, "\n").Replace(logFormat)
 	return nginxVariable.ReplaceAllStringFunc(logFormat, func(found string) string {

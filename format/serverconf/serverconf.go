@@ -1,39 +1,39 @@
-// Package serverconf implements how Apache's httpd and nginx say what they log: it
-// reads a configuration that the server itself has listed, and returns each directive
-// that makes it write what its clients do, with the format and the virtual host.
+// Package serverconf implements the log directives of Apache's httpd and nginx: it reads a
+// configuration as the server itself lists it, and returns each directive that makes the server
+// record what its clients do, with its format and virtual host. Command check uses it.
 package serverconf
 
-// Kind is what a log holds.
+// Kind is the content of a log.
 type Kind uint8
 
 const (
 	Access Kind = iota // a line for each request, in a format
 	Error              // messages, which name clients
-	Other              // of a module: Log.Holds says what
+	Other              // of a module, see Log.Holds
 )
 
-// Place is where a directive stands. Line 0 is a default that no directive sets; File
-// is the main file then.
+// Place is the position of a directive. Line is 0 for a default that no directive sets; File is
+// then the main file.
 type Place struct {
 	File string
 	Line int
 }
 
-// Log is a directive that makes the server write what clients do, or a default.
+// Log is a directive, or a default, that makes the server record what clients do.
 type Log struct {
 	Place
 	Kind      Kind
-	Directive string // its name, as it stands
-	Text      string // all of it, in one line
-	Target    string // a path, '|' and a command, or syslog:…, in which variables are resolved
-	Host      Place  // of the <VirtualHost> around it, zero for none
+	Directive string // its name as spelled
+	Text      string // the whole directive in one line
+	Target    string // a path, '|' and a command, or syslog:…, with variables resolved
+	Host      Place  // of the surrounding <VirtualHost>, zero for none
 
-	// Format is the text of the format of an access log: a LogFormat string, or nginx's
-	// log_format. Nickname is what the directive says instead, as it stands; Rest is what
-	// follows that, such as env=.
+	// Format is the format of an access log: a LogFormat string, or nginx's log_format. Nickname
+	// is what the directive itself gives, a nickname or a format; Rest is what follows, such as
+	// env=.
 	Format, Nickname, Rest string
 
-	// Holds says of a directive of Kind Other what it writes, and of nginx's access log
-	// which variable in it is an address, or may be; "" for none.
+	// Holds describes, for Kind Other, what the directive records. For nginx's access logs, it
+	// is a variable of the format that is or may be an address, "" for none.
 	Holds string
 }

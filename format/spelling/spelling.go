@@ -1,14 +1,14 @@
-// Package spelling finds the name that somebody meant who wrote another one.
+// Package spelling suggests the name that a misspelled word was meant to be.
 package spelling
 
 import "strings"
 
-// most is how many slips of the hand a guess may be away. One that is far off does harm:
-// --ip is no answer to --kep.
+// most is the largest number of slips in a suggestion. A far-fetched one does harm: --ip is no
+// answer to --kep.
 const most = 2
 
-// Nearest returns the name that begins with the word, else the one with the fewest slips,
-// "" where none is near. Names are in lower case.
+// Nearest returns the first name that begins with the word, or else the one with the fewest
+// slips, "" if none is near. Names must be in lower case.
 func Nearest(word string, names []string) (near string) {
 	if len(word) < 3 {
 		return ""
@@ -20,7 +20,7 @@ func Nearest(word string, names []string) (near string) {
 			return name
 		}
 		if abs(len(word)-len(name)) > most {
-			continue // also of a word of a megabyte
+			continue // cheap even for a word of a megabyte
 		}
 		if n := slips(word, name); n < best && n <= min(len(word), len(name))/3 {
 			near, best = name, n
@@ -31,8 +31,8 @@ func Nearest(word string, names []string) (near string) {
 
 func abs(n int) int { return max(n, -n) }
 
-// slips is how many bytes have to be put in, left out, replaced, or swapped with their
-// neighbour to make b of a (optimal string alignment).
+// slips returns how many bytes must be inserted, removed, replaced, or swapped with their
+// neighbour to turn a into b (optimal string alignment).
 func slips(a, b string) int {
 	var before []int
 	last, row := make([]int, len(b)+1), make([]int, len(b)+1)

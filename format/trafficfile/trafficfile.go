@@ -8,10 +8,10 @@
 //	page 95 1203311 60 58 other
 //	total 1204 9731 812345678 410 361 people
 //
-// The first line has the version, the second the day, the third what shaped the figures.
-// Each further line is a cell: its kind, its numbers (see Numbers), and its key, which
-// ends the line and may have blanks. Lines are sorted by kind, then by key. Kinds that a
-// reader does not know go through it unchanged.
+// The first line has the version, the second the day, the third the options of counting. Each
+// further line is a cell: its kind, its numbers (see Numbers), and its key, which ends the line
+// and may contain spaces. Lines are sorted by kind, then by key. Readers pass on unknown kinds
+// unchanged.
 package trafficfile
 
 import (
@@ -27,7 +27,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Numbers are the kinds of cells, and what the numbers of each are.
+// Numbers holds the kinds of cells with the names of their numbers. The comments describe the
+// keys.
 var Numbers = map[string][]string{
 	"total":   {"pages", "hits", "bytes", "visits", "visitors"}, // people, robots, with-asset, ignored, overflow
 	"hour":    {"pages", "hits", "bytes", "visits"},             // 0 to 23, of people
@@ -38,26 +39,26 @@ var Numbers = map[string][]string{
 	"browser": {"pages", "hits", "bytes", "visitors"},
 	"system":  {"pages", "hits", "bytes", "visitors"},
 	"country": {"pages", "hits", "bytes", "visitors"}, // two letters, or unknown
-	"from":    {"pages"},                              // kind and name of where people came from
+	"from":    {"pages"},                              // kind and name of an origin
 	"status":  {"hits", "bytes"},                      // of people
 	"rstatus": {"hits", "bytes"},                      // of robots
-	"missing": {"hits"},                               // path that is not there
+	"missing": {"hits"},                               // path that was not found
 	"type":    {"pages", "hits", "bytes"},
 	"group":   {"hits", "microseconds", "4xx", "5xx"}, // name
-	"time":    {"hits"},                               // of a group: that took so many microseconds at most, and its name
+	"time":    {"hits"},                               // largest duration in microseconds, and the name of a group
 }
 
-// Other is the key of what does not stand by name.
+// Other is the key for everything without a name.
 const Other = "other"
 
-// Cell is a line.
+// Cell is a line of figures.
 type Cell struct {
 	Kind    string
 	Numbers []uint64
 	Key     string
 }
 
-// Day is a file.
+// Day is the content of a file.
 type Day struct {
 	Day     civil.Day
 	Options string
@@ -66,7 +67,7 @@ type Day struct {
 
 const header = "hushpipe-traffic 1"
 
-// ErrVersion is the error of a file of a later version, or none of these at all.
+// ErrVersion is the error for a file of a later version, or of another kind.
 var ErrVersion = errors.New("no traffic file of a version that is known; hint: a later hushpipe may have written it")
 
 // Append appends the file of a day.
@@ -86,13 +87,13 @@ func (c Cell) appendTo(dst []byte) []byte {
 	return append(append(dst, ' '), c.Key...)
 }
 
-// LineError tells which line cannot be read.
+// LineError names a line that cannot be read.
 type LineError struct{ Line int }
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: no cell of traffic figures", e.Line) }
 
-// Parse reads a file. An error is ErrVersion or a *LineError, of the first such line;
-// the cells of the others are there.
+// Parse parses a file. An error is ErrVersion, or the first *LineError; d then has the cells of
+// all other lines.
 func Parse(text []byte) (d Day, err error) {
 	head, rest, _ := bytes.Cut(text, []byte("\n"))
 	if string(head) != header {
@@ -131,7 +132,7 @@ func Parse(text []byte) (d Day, err error) {
 	return d, err
 }
 
-// ParseCell reads a line behind the first three, without its newline.
+// ParseCell parses a line after the first three, without its newline.
 func ParseCell(line string) (c Cell, ok bool) {
 	kind, rest, _ := strings.Cut(line, " ")
 	return parseCell(kind, rest)
@@ -152,12 +153,12 @@ func parseCell(kind, rest string) (c Cell, ok bool) {
 	return c, isPrintable(kind) && isPrintable(rest) && kind != "" && rest != "" && len(c.Numbers) >= max(many, 1)
 }
 
-// isPrintable reports whether a text says nothing to a terminal but what it shows.
+// isPrintable reports whether text is safe to print on a terminal.
 func isPrintable(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError })
 }
 
-// sum sorts cells by kind and key, and adds those of the same.
+// sum sorts cells by kind and key, and adds up cells that have the same.
 func sum(cells []Cell) []Cell {
 	slices.SortStableFunc(cells, func(a, b Cell) int {
 		if n := strings.Compare(a.Kind, b.Kind); n != 0 {
@@ -179,6 +180,5 @@ func sum(cells []Cell) []Cell {
 	return out
 }
 
-// Add returns the sum of cells, of several days or servers. The visitors of days are
-// visitor-days then.
+// Add returns the sum of cells of several days or servers. Its visitors are then visitor-days.
 func Add(days ...[]Cell) []Cell { return sum(slices.Concat(days...)) }
