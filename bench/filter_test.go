@@ -196,7 +196,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	limits := rooms.DefaultLimits
 	limits.Rooms = max(limits.Rooms, s.Rooms)
 	st := store.Open(store.Config{
-		Directory: store.Directory{Path: dir, Now: logNow, Say: func(topic, line string) { tb.Error(line) }},
+		Directory: store.Directory{Path: dir, Now: logNow, Log: func(topic, line string) { tb.Error(line) }},
 		Keep:      calendar.DefaultPeriod,
 		Counts:    store.Counts{Limits: limits, Counting: true},
 	})

@@ -90,7 +90,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			return err
 		}
 		dirs = append(dirs, at)
-		senders = append(senders, pairs.NewSender(pairs.SenderConfig{Path: at, Fleet: "bench", Host: name, Now: func() time.Time { return now }, Say: say,
+		senders = append(senders, pairs.NewSender(pairs.SenderConfig{Path: at, Fleet: "bench", Host: name, Now: func() time.Time { return now }, Log: say,
 			Open: func() (pairs.Engine, error) { return open() }}))
 	}
 	counts, err := join("counts")
@@ -167,7 +167,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}); err != nil {
 		return err
 	}
-	c := pairs.NewCollector(pairs.CollectorConfig{Path: counts, Fleet: "bench", Now: func() time.Time { return now }, Say: say,
+	c := pairs.NewCollector(pairs.CollectorConfig{Path: counts, Fleet: "bench", Now: func() time.Time { return now }, Log: say,
 		Open: func() (pairs.Counter, error) { return open() }})
 	if err := c.Step(); err != nil {
 		return err

@@ -97,7 +97,7 @@ func (a *account) check(at store.Directory, below ...string) error {
 		return err
 	}
 	if slices.Contains(webUsers, a.name) {
-		at.Say("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
+		at.Log("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
 	}
 	for _, path := range []string{at.Path, at.Keys} {
 		if path == "" {

@@ -96,14 +96,14 @@ type auditBuilder struct {
 
 // directories returns the directories that the audit reads.
 func (s *auditBuilder) places() []string {
-	places := []string{s.Path, s.keys, registry.KeysOf(s.Path)}
+	places := []string{s.Path, s.keys, registry.StreamKeys(s.Path)}
 	if d, err := dir.Open(s.Path, dir.Options{}); err == nil {
 		defer d.Close()
 		earlier, _ := registry.KeyDirs(d) // the audit reports the error
 		places = append(places, earlier...)
 		below, _ := d.Nested()
 		for _, name := range below {
-			places = append(places, registry.KeysOf(filepath.Join(s.Path, name)))
+			places = append(places, registry.StreamKeys(filepath.Join(s.Path, name)))
 		}
 	}
 	return places
@@ -186,7 +186,7 @@ func earlierFlags(st *audit.Stream) {
 	log, unread := registry.ReadFlagsLog(st.Path)
 	st.ByFlags = true
 	st.Earlier = func(day civil.Day) (ways []audit.Way, known bool) {
-		list, known := log.Under(day)
+		list, known := log.FlagsFor(day)
 		known = known && unread == nil
 		for _, flags := range list {
 			r := recordedSettings{dir: st.Path, Settings: registry.Settings{Flags: flags}}
@@ -234,7 +234,7 @@ func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	for i := range p.Streams {
 		of := &p.Streams[i]
 		path := filepath.Join(s.Path, of.Name)
-		st := audit.Stream{Name: of.Name, Path: path, Keys: registry.KeysOf(path)}
+		st := audit.Stream{Name: of.Name, Path: path, Keys: registry.StreamKeys(path)}
 		pipeline, err := o.streamPipeline(p, i, log)
 		if err != nil {
 			return err
@@ -257,7 +257,7 @@ func (s *auditBuilder) claimByPolicy(text []byte, log *messageLog) error {
 	}
 	for _, name := range below {
 		if path := filepath.Join(s.Path, name); p.Stream(name) == nil && audit.CheckUsed(path) == nil {
-			s.addFormer(audit.Stream{Name: name, Path: path, Keys: registry.KeysOf(path), Ways: []audit.Way{auto}, Earlier: earlier(name)})
+			s.addFormer(audit.Stream{Name: name, Path: path, Keys: registry.StreamKeys(path), Ways: []audit.Way{auto}, Earlier: earlier(name)})
 		}
 	}
 	return nil

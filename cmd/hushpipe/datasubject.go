@@ -180,7 +180,7 @@ func (p *findPlace) parsers(day civil.Day) (list []format.Parser) {
 	}
 	under := [][]string{nil}
 	if log, err := registry.ReadFlagsLog(p.path); err == nil {
-		under, _ = log.Under(day)
+		under, _ = log.FlagsFor(day)
 	}
 	if s, err := registry.ReadSettings(p.path); err == nil {
 		under = slices.Insert(under, 0, s.Flags)

@@ -56,7 +56,7 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 				}
 			}
 			e.in = newPrompt(stdin)
-			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
+			keyDir = cmp.Or(keyDir, registry.StreamKeys(args[0]))
 			confine(args[0], keyDir)
 			if persons {
 				var err error
@@ -339,7 +339,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	var actions []dirAction
 	total := 0
 	for i, p := range e.places {
-		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Say: e.log.report}
+		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Log: e.log.report}
 		if err := e.checkShared(p); err != nil {
 			return err
 		}

@@ -348,7 +348,7 @@ func (r *stopState) closeContext(interrupted, terminal bool) (context.Context, c
 
 // filterToStdout writes lines of any age, in the order of the input.
 func filterToStdout(pipeline *pipeline, stdin *os.File, stdout io.Writer, log *messageLog) error {
-	calendar := &store.Stream{Now: pipeline.store.Now, Say: log.report}
+	calendar := &store.Stream{Now: pipeline.store.Now, Log: log.report}
 	if pipeline.store.Path != "" {
 		keys, err := reveal.Open(pipeline.store.Path, pipeline.store.Keys, log.report)
 		if err != nil {
@@ -437,5 +437,5 @@ func counted(stats func() counters.Values, q *filter.Queue) func() counters.Valu
 // check returns an error if filter could not work on DIR.
 func (j *pipeline) check() error {
 	c := &j.store
-	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Say})
+	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Log})
 }

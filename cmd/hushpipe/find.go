@@ -44,7 +44,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 				}
 				return usage("no --address given, and no --user; hint: see 'hushpipe find --help'")
 			}
-			keyDir = cmp.Or(keyDir, registry.KeysOf(args[0]))
+			keyDir = cmp.Or(keyDir, registry.StreamKeys(args[0]))
 			confine(args[0], keyDir)
 			var err error
 			if f.subject, err = subject.read(newPrompt(stdin)); err != nil {
@@ -158,7 +158,7 @@ func (f *finder) openStreams(path string, names []string) error {
 			}
 			return usage("argument %d is not a stream of %s; hint: it has %s, and an address is given by --address, a user by --user", i+2, path, strings.Join(there, ", "))
 		}
-		if err := f.openOne(below[at], registry.KeysOf(below[at])); err != nil {
+		if err := f.openOne(below[at], registry.StreamKeys(below[at])); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (f *finder) open(path, keyDir string) error {
 	}
 	below, errs := f.places[len(f.places)-1].keys.Below()
 	for _, path := range below {
-		if err := f.open(path, registry.KeysOf(path)); err != nil {
+		if err := f.open(path, registry.StreamKeys(path)); err != nil {
 			errs = append(errs, err)
 		}
 	}

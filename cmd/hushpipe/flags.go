@@ -119,7 +119,7 @@ func (o *filterFlags) pipeline(log *messageLog) (*pipeline, error) {
 	}
 	j.store.Process.Version, j.store.Process.IP = version(), j.filter.Mode.String()
 	j.store.Now = now
-	j.store.Say = log.report
+	j.store.Log = log.report
 	return j, nil
 }
 

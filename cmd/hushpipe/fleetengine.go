@@ -144,13 +144,13 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 				}
 			}
 			ready := notifier()
-			keys = cmp.Or(keys, registry.KeysOf(args[1]))
+			keys = cmp.Or(keys, registry.StreamKeys(args[1]))
 			confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
 			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
 			if check {
 				return fleetCheck(s, file.Name, cfg, log)
 			}
-			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Say: log.report,
+			c := pairs.NewCollector(pairs.CollectorConfig{Path: args[1], Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now, Log: log.report,
 				Open: func() (pairs.Counter, error) { return engine.Open(cfg) }})
 			return fleetServe(s, ready, log, func() { collect(c, metrics, log) })
 		},

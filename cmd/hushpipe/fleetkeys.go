@@ -144,7 +144,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 				return usage("--host %q: %w", host, err)
 			}
 			ready := notifier()
-			keys = cmp.Or(keys, registry.KeysOf(args[1]))
+			keys = cmp.Or(keys, registry.StreamKeys(args[1]))
 			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
 			confined := confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, renewed: secretsOf(file)})
 			if check {
@@ -152,7 +152,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 			}
 			send := func() {}
 			if len(cfg.Addresses) > 0 {
-				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Say: log.report,
+				s := pairs.NewSender(pairs.SenderConfig{Path: args[1], Keys: keys, Fleet: file.Name, Host: host, Confined: confined, Now: now, Log: log.report,
 					Open: func() (pairs.Engine, error) { return engine.Open(cfg) }})
 				send = func() { sendPairs(s, log) }
 			}
@@ -182,7 +182,7 @@ func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, work func()) er
 	ready()
 	go work()
 	for {
-		time.Sleep(calendar.UntilNextLook(now()))
+		time.Sleep(calendar.UntilNextCheck(now()))
 		if err := s.Look(); err != nil {
 			log.limited(err.Error(), failure, err.Error())
 		}

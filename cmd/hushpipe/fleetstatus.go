@@ -42,7 +42,7 @@ func fleetStatusCommand() *cobra.Command {
 			path := ""
 			if len(args) == 2 {
 				path = args[1]
-				keys = cmp.Or(keys, registry.KeysOf(path))
+				keys = cmp.Or(keys, registry.StreamKeys(path))
 			}
 			confineToEngine(cfg, diskAccess{dir: path, keys: keys})
 			s, err := pairs.ReadStatus(pairs.CollectorConfig{Path: path, Keys: keys, Fleet: file.Name, Hosts: file.Hosts, Now: now,

@@ -48,7 +48,7 @@ const arrivalTime = 3 * time.Second
 
 // run compares the engine with the journals, and logs the differences.
 func (v *verification) run(out string, log *messageLog) error {
-	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Say: log.report,
+	with, err := pairs.NewVerifier(pairs.CollectorConfig{Path: out, Keys: v.keys, Fleet: v.file.Name, Hosts: v.file.Hosts, Now: now, Log: log.report,
 		Open: func() (pairs.Counter, error) { return engine.Open(v.cfg) }})
 	if err != nil {
 		return err

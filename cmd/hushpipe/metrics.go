@@ -61,7 +61,7 @@ func metricsOf(dir string, f figures) []metrics.Metric {
 		list = append(list, metrics.Metric{Name: name, Type: metrics.Gauge, Help: help, Labels: label, Value: value})
 	}
 	seen := func(value float64) float64 {
-		if !f.Seen {
+		if !f.Known {
 			return math.NaN()
 		}
 		return value

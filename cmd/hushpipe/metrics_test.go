@@ -29,7 +29,7 @@ var someFigures = figures{
 	Figures: registry.Figures{
 		Values: counters.Values{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
 			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13, WithoutClient: 14, WithoutRequest: 15, RoomUnseen: 16},
-		Seen: true, Rooms: 10, Pairs: 11, Visits: 17, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
+		Known: true, Rooms: 10, Pairs: 11, Visits: 17, Oldest: time.Unix(1794182400, 0), LastWrite: time.Unix(1795352799, 0)},
 	version: "v1.0.0", read: 250_000, counting: true, buffered: 12, retention: 14, started: time.UnixMilli(1795350000_250),
 	traffic: &traffic.Totals{agent.Person: {Hits: 18, Pages: 19, Bytes: 20}, agent.AIUser: {Hits: 21, Pages: 22, Bytes: 23}},
 }
@@ -192,14 +192,14 @@ func TestMetricsNotSeen(t *testing.T) {
 	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
 		require.NotContains(t, got, name)
 	}
-	before := write(now.Add(-time.Minute), registry.Figures{Seen: true, Rooms: 5, Pairs: 6, Oldest: now})
+	before := write(now.Add(-time.Minute), registry.Figures{Known: true, Rooms: 5, Pairs: 6, Oldest: now})
 	require.EqualValues(t, 5, before["rooms"])
 	got = write(now, registry.Figures{})
 	require.Greater(t, got["start_time_seconds"], before["start_time_seconds"])
 	for _, name := range []string{"rooms", "pairs", "oldest_day_timestamp_seconds"} {
 		require.Equal(t, before[name], got[name], name)
 	}
-	got = write(now, registry.Figures{Seen: true})
+	got = write(now, registry.Figures{Known: true})
 	require.Zero(t, got["rooms"])
 	require.NotContains(t, got, "oldest_day_timestamp_seconds", "there is none any more")
 }

@@ -244,7 +244,7 @@ func (o *filterFlags) streamPipeline(p *policy.Policy, i int, log *messageLog) (
 	j.store.CacheTag = &onlyLines
 	j.store.Bounds, j.filter.Hours = &bounds, bounds.Hours > 0
 	j.store.NoFollow = true // a link would let whoever can write to DIR redirect the lines
-	j.store.Say = func(topic, line string) { log.report(s.Name+"/"+topic, line) }
+	j.store.Log = func(topic, line string) { log.report(s.Name+"/"+topic, line) }
 	home := s.Name
 	for k := range p.Streams {
 		if p.Streams[k].Name == s.Linked {

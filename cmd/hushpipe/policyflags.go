@@ -55,10 +55,10 @@ func (j *policyPipeline) directories(log *messageLog) (list []store.Directory) {
 	entries, _ := os.ReadDir(j.dir) // errors are reported when DIR is opened
 	for _, e := range entries {
 		if path := filepath.Join(j.dir, e.Name()); e.IsDir() && !known[e.Name()] && !dir.IsUndated("", e.Name()) && hasRule(path) {
-			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Say: log.report})
+			list = append(list, store.Directory{Path: path, NoFollow: true, Now: now, Log: log.report})
 		}
 	}
-	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Say: log.report})
+	return append(list, store.Directory{Path: j.dir, Keys: j.keys, Now: now, Log: log.report})
 }
 
 // hasRule reports whether hushpipe works on a directory.

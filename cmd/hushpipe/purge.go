@@ -35,8 +35,8 @@ func purgeCommand(log *messageLog) *cobra.Command {
 					return usage("--%w", err)
 				}
 			}
-			keys = cmp.Or(keys, registry.KeysOf(args[0]))
-			at := store.Directory{Path: args[0], Keys: keys, Now: now, Say: log.report}
+			keys = cmp.Or(keys, registry.StreamKeys(args[0]))
+			at := store.Directory{Path: args[0], Keys: keys, Now: now, Log: log.report}
 			confine(args[0], keys)
 			if err := audit.CheckUsed(args[0]); err != nil {
 				return err

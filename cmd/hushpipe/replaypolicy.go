@@ -167,7 +167,7 @@ func (s *runningStream) recordKeys() {
 		return // its store reports the error
 	}
 	defer d.Close()
-	registry.New(registry.Config{Path: s.pipeline.store.Path, Flags: s.pipeline.store.Flags, Now: now, Report: dir.NewReporter(s.pipeline.store.Say, now)}).RecordSettings(d, now())
+	registry.New(registry.Config{Path: s.pipeline.store.Path, Flags: s.pipeline.store.Flags, Now: now, Report: dir.NewReporter(s.pipeline.store.Log, now)}).RecordSettings(d, now())
 }
 
 // refuseExistingDaysOfStreams is refuseExistingDays for the streams of a policy.

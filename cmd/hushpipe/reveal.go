@@ -50,7 +50,7 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 					return usage("--ip %s: only ipcrypt and pfx can be turned back", mode)
 				}
 			}
-			confine(args[0], cmp.Or(r.keyDir, registry.KeysOf(args[0])))
+			confine(args[0], cmp.Or(r.keyDir, registry.StreamKeys(args[0])))
 			err := audit.CheckUsed(args[0])
 			if err != nil && strings.ContainsAny(args[0], ":.") && !strings.Contains(args[0], "/") {
 				return usage("%s is not a DIR%s", args[0], dirFirstHint(cmd, args))
@@ -119,7 +119,7 @@ func (r *revealer) openDir(path string) (err error) {
 	if err := r.actor.allows(path, r.terms); err != nil {
 		return err
 	}
-	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.KeysOf(path)), r.log.report); err != nil {
+	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.StreamKeys(path)), r.log.report); err != nil {
 		return err
 	}
 	r.keys.Scan = filter.Pseudonyms

@@ -34,7 +34,7 @@ var severityOf = map[counters.Weight]severity{counters.Usual: note, counters.Dou
 // counterText is the message about a counter with its hint, "" if there is nothing to
 // report.
 func counterText(v counters.Values, c *counters.Counter) string {
-	text := c.Told(v)
+	text := c.Describe(v)
 	if text != "" && c.Hint != "" {
 		text += "; hint: " + c.Hint
 	}

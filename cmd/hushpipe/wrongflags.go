@@ -159,7 +159,7 @@ func discard(src *source, signals <-chan os.Signal, lines *atomic.Uint64) error 
 // a file could not be deleted.
 func purgeHourly(dir, keys string, log *messageLog) {
 	var last time.Time
-	for ; ; time.Sleep(calendar.UntilNextLook(now().Round(0))) {
+	for ; ; time.Sleep(calendar.UntilNextCheck(now().Round(0))) {
 		at := now().Round(0)
 		since := at.Sub(last)
 		recent := since >= 0 && since < time.Hour && civil.DayOf(at) == civil.DayOf(last) && at.Hour() == last.Hour()
@@ -167,7 +167,7 @@ func purgeHourly(dir, keys string, log *messageLog) {
 			continue
 		}
 		last = at
-		if _, err := store.Purge(store.Directory{Path: dir, Keys: keys, Now: now, Say: log.report}, 0, false); err != nil {
+		if _, err := store.Purge(store.Directory{Path: dir, Keys: keys, Now: now, Log: log.report}, 0, false); err != nil {
 			last = time.Time{}
 			log.limited("purge", failure, err.Error())
 		}

@@ -415,4 +415,6 @@ func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 }
 
 // keysOf returns where a stream's keys lie.
-func (s *stream) keysOf() string { return dir.KeyPath(s.Path, cmp.Or(s.Keys, registry.KeysOf(s.Path))) }
+func (s *stream) keysOf() string {
+	return dir.KeyPath(s.Path, cmp.Or(s.Keys, registry.StreamKeys(s.Path)))
+}

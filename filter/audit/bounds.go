@@ -29,7 +29,7 @@ func (v *survey) isPast(sub, name string) bool {
 // bound in entries.
 func (v *survey) isFormer(name string) bool {
 	l, _, ok := dir.ParseLog(name)
-	return ok && v.bounds.Former > 0 && l.Segment == 0 && l.Day < v.firstOf(v.bounds.Former)
+	return ok && v.bounds.FormerPeriod > 0 && l.Segment == 0 && l.Day < v.firstOf(v.bounds.FormerPeriod)
 }
 
 // count counts the lines, where there is a bound on their number.

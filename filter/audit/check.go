@@ -62,7 +62,7 @@ func Check(cfg Config) error {
 	} {
 		errs = append(errs, checkPlace(d, cfg, place.sub, place.name))
 	}
-	errs = append(errs, checkLink(filepath.Join(cfg.Path, dir.LinkName)), d.CheckOpen())
+	errs = append(errs, checkLink(filepath.Join(cfg.Path, dir.LinkName)), d.CheckWorldWritable())
 	warnForeign(d, cfg)
 	for _, of := range []retention.Ruled{retention.OfLines, retention.OfKeys} {
 		_, err := retention.Rule(d, of)

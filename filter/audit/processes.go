@@ -149,7 +149,7 @@ func (v *survey) verdictOfCounts() {
 	since := "since " + v.Counts[0].Day + ": "
 	for _, c := range counters.All {
 		// Each server on the internet gets malformed lines.
-		if text := c.Told(v.Total); text != "" && c.Weight != counters.Usual && c != counters.Malformed {
+		if text := c.Describe(v.Total); text != "" && c.Weight != counters.Usual && c != counters.Malformed {
 			v.note(v.Dir, since+text, cmp.Or(c.Hint, look))
 		}
 	}

@@ -112,7 +112,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 
 // look is ReadStatus, of the directories below as well if nested.
 func look(path, keys string, now time.Time, nested bool) (*survey, error) {
-	keys = cmp.Or(keys, registry.KeysOf(path))
+	keys = cmp.Or(keys, registry.StreamKeys(path))
 	d, err := dir.Open(path, dir.Options{Keys: keys})
 	if err != nil {
 		return nil, err
@@ -368,7 +368,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		v.broken(path, "is older than "+v.Bounds, v.purge(at)).of = rowOf(sub)
 		return
 	case sub == "" && v.isFormer(name):
-		v.broken(path, "is older than "+v.bounds.Former.String()+", for which its lines were to be kept", v.purge(at)).of = rowOf(sub)
+		v.broken(path, "is older than "+v.bounds.FormerPeriod.String()+", for which its lines were to be kept", v.purge(at)).of = rowOf(sub)
 		return
 	case dated && day < first, ahead && civil.DayOf(info.ModTime().In(v.now.Location())) < first:
 		v.broken(path, "is older than "+keep, v.purge(at)).of = rowOf(sub)

@@ -22,13 +22,13 @@ type Bounds struct {
 	After   Period      // whole days after the first of Settled that is not before a line's; 0: no bound
 	Settled []civil.Day // ascending
 
-	// Loose tells that the Period is not a bound that was asked for: it is only longer than
+	// PeriodImplied tells that the Period is not a bound that was asked for: it is only longer than
 	// the others let lines live.
-	Loose bool
+	PeriodImplied bool
 
-	// Former is the period of lines that stand in no segment, 0 for none: they were
+	// FormerPeriod is the period of lines that stand in no segment, 0 for none: they were
 	// written when there was no bound in entries.
-	Former Period
+	FormerPeriod Period
 
 	// Shared tells that other directories have lines under the same keys: these go by
 	// their period alone.
@@ -41,8 +41,8 @@ const MinEntries = segments
 // segments is in how many files the lines stand that are bounded in number.
 const segments = 20
 
-// Settles reports whether the lines of a day have settled long enough ago, as of today.
-func (b Bounds) Settles(day, today civil.Day) bool {
+// HasSettled reports whether the lines of a day have settled long enough ago, as of today.
+func (b Bounds) HasSettled(day, today civil.Day) bool {
 	i, _ := slices.BinarySearch(b.Settled, day)
 	return b.After > 0 && i < len(b.Settled) && b.Settled[i] < b.After.First(today)
 }
@@ -65,7 +65,7 @@ func (b Bounds) With(keep Period) string {
 	if b.After > 0 {
 		list = append(list, b.After.String()+" after settling")
 	}
-	if !b.Loose {
+	if !b.PeriodImplied {
 		list = append(list, keep.String())
 	}
 	return strings.Join(list, ", ")
@@ -84,11 +84,11 @@ func (b Bounds) AppendText(dst []byte) []byte {
 		dst = fmt.Appendf(dst, "after %s\nsettled", b.After)
 		dst = append(appendDays(dst, b.Settled), '\n')
 	}
-	if b.Loose {
+	if b.PeriodImplied {
 		dst = append(dst, "period loose\n"...)
 	}
-	if b.Former > 0 {
-		dst = fmt.Appendf(dst, "former %s\n", b.Former)
+	if b.FormerPeriod > 0 {
+		dst = fmt.Appendf(dst, "former %s\n", b.FormerPeriod)
 	}
 	if b.Shared {
 		dst = append(dst, "keys shared\n"...)
@@ -131,9 +131,9 @@ func ParseBounds(text []byte) (b Bounds, err error) {
 		case "settled":
 			wrong = parseDays(value, &b.Settled)
 		case "period":
-			b.Loose = value == "loose"
+			b.PeriodImplied = value == "loose"
 		case "former":
-			b.Former, wrong = ParsePeriod(value)
+			b.FormerPeriod, wrong = ParsePeriod(value)
 		case "keys":
 			b.Shared = value == "shared"
 		default:

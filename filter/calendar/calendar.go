@@ -38,9 +38,9 @@ func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
 // First is the oldest day that is kept when it is today.
 func (p Period) First(today civil.Day) civil.Day { return today - civil.Day(p) + 1 }
 
-// UntilNextLook is the time to the next look at what has expired: a minute, or less to
+// UntilNextCheck is the time to the next look at what has expired: a minute, or less to
 // the next hour, and to midnight. The wall clock counts, which goes on while a machine is suspended.
-func UntilNextLook(now time.Time) time.Duration {
+func UntilNextCheck(now time.Time) time.Duration {
 	year, month, day := now.Date()
 	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
 	hour := time.Duration(now.Minute())*time.Minute + time.Duration(now.Second())*time.Second + time.Duration(now.Nanosecond())
@@ -94,9 +94,9 @@ func (w Window) At(today civil.Day) Window {
 	return w
 }
 
-// IsNear reports whether lines of a day are expected: late ones, and those of
+// ExpectsLines reports whether lines of a day are expected: late ones, and those of
 // zones that are ahead.
-func (w Window) IsNear(day civil.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
+func (w Window) ExpectsLines(day civil.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
 
 // ErrExpired is returned for a day that is past the retention: what was deleted is
 // not made again.

@@ -51,17 +51,17 @@ type Counter struct {
 	Help   string // what the metric counts
 	Column string // its head in status; "" for none
 	Weight Weight
-	said   string // what follows "3 of 1,000 lines"; "": nobody needs to know
+	text   string // what follows "3 of 1,000 lines"; "": nobody needs to know
 	Hint   string // what to do; "" for nothing
 }
 
-// Told says of so many lines what the counter counted, "" for nothing.
-func (c *Counter) Told(v Values) string {
+// Describe says of so many lines what the counter counted, "" for nothing.
+func (c *Counter) Describe(v Values) string {
 	n := *c.Of(&v)
-	if n == 0 || c.said == "" {
+	if n == 0 || c.text == "" {
 		return ""
 	}
-	return prose.Commas(n) + " of " + prose.Plural(v.Lines, "line") + " " + c.said
+	return prose.Commas(n) + " of " + prose.Plural(v.Lines, "line") + " " + c.text
 }
 
 // The counters.
@@ -73,37 +73,37 @@ var (
 	Malformed = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Malformed }, Metric: "malformed_lines_total", Column: "MALFORMED",
 		Help: "Lines in an unknown format.", Weight: Doubted,
-		said: "in an unknown format; all that could be an address or a client's name in them was replaced",
+		text: "in an unknown format; all that could be an address or a client's name in them was replaced",
 		Hint: "give their format with --format",
 	}
 	WithoutClient = &Counter{
 		Of: func(v *Values) *uint64 { return &v.WithoutClient }, Metric: "without_client_lines_total",
 		Help: "Lines without client, whose rooms are not counted.", Weight: Doubted,
-		said: "without client: their rooms are not counted",
+		text: "without client: their rooms are not counted",
 		Hint: "see --format",
 	}
 	WithoutRequest = &Counter{
 		Of: func(v *Values) *uint64 { return &v.WithoutRequest }, Metric: "without_request_lines_total",
 		Help: "Lines without request, whose rooms are not counted.", Weight: Doubted,
-		said: "without request: their rooms are not counted",
+		text: "without request: their rooms are not counted",
 		Hint: "see --format",
 	}
 	RoomUnseen = &Counter{
 		Of: func(v *Values) *uint64 { return &v.RoomUnseen }, Metric: "room_unseen_lines_total",
 		Help: "Lines of rooms whose name cannot be seen: the query is not logged.", Weight: Doubted,
-		said: "of rooms whose name cannot be seen",
+		text: "of rooms whose name cannot be seen",
 		Hint: "log the query, by %r or %q",
 	}
 	Glued = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Glued }, Metric: "glued_lines_total",
 		Help: "Lines made of several that were written into each other.", Weight: Doubted,
-		said: "made of several that were written into each other; the counts of their days are a lower bound",
+		text: "made of several that were written into each other; the counts of their days are a lower bound",
 		Hint: "see 'hushpipe help lines'",
 	}
 	Cut = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Cut }, Metric: "cut_lines_total",
 		Help: "Lines longer than 1 MiB, whose end was left out.", Weight: Lost,
-		said: "longer than 1 MiB; their ends were dropped",
+		text: "longer than 1 MiB; their ends were dropped",
 	}
 	Late = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Late }, Metric: "late_lines_total", Column: "LATE",
@@ -112,41 +112,41 @@ var (
 	Expired = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Expired }, Metric: "expired_lines_total", Column: "EXPIRED",
 		Help: "Lines past the retention, not written.",
-		said: "past the retention: not written",
+		text: "past the retention: not written",
 		Hint: "--keep keeps older days, and 'hushpipe filter --stdout' writes lines of any age",
 	}
 	Adjusted = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Adjusted }, Metric: "adjusted_lines_total",
 		Help: "Lines with no readable time or dated after tomorrow, written to today's file.",
-		said: "without a readable time or dated after tomorrow: written to today",
+		text: "without a readable time or dated after tomorrow: written to today",
 	}
 	Overflow = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Overflow }, Metric: "uncounted_lines_total", Column: "OVERFLOW",
 		Help: "Lines whose room or address was not counted: past a bound, or glued.", Weight: Lost,
-		said: "not counted in a room: too many rooms or addresses in a day (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other",
+		text: "not counted in a room: too many rooms or addresses in a day (--max-rooms, --max-pairs), a room name that is too long, or lines written into each other",
 	}
 	Failed = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Failed }, Metric: "failed_lines_total",
 		Help: "Lines lost because of an error in hushpipe.", Weight: Lost,
-		said: "left out because of an error in hushpipe",
+		text: "left out because of an error in hushpipe",
 		Hint: "please report it",
 	}
 	Dropped = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Dropped }, Metric: "dropped_lines_total", Column: "DROPPED",
 		Help: "Lines lost because the buffer was full.", Weight: Lost,
-		said: "lost: DIR could not be written, or not in time",
+		text: "lost: DIR could not be written, or not in time",
 	}
 	Omitted = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Omitted }, Weight: Doubted,
-		said: "in an unknown format, and not written: the stream lists its fields",
+		text: "in an unknown format, and not written: the stream lists its fields",
 	}
 	Unfit = &Counter{
 		Of:   func(v *Values) *uint64 { return &v.Unfit },
-		said: "that fit no stream of the policy: not written",
+		text: "that fit no stream of the policy: not written",
 	}
 	Withheld = &Counter{
 		Of:   func(v *Values) *uint64 { return &v.Withheld },
-		said: "withheld for good: too few people share what is left of them",
+		text: "withheld for good: too few people share what is left of them",
 	}
 	Repeated = &Counter{
 		Of: func(v *Values) *uint64 { return &v.Repeated }, Metric: "duplicated_batches_total", Column: "TWICE",

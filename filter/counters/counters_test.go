@@ -23,7 +23,7 @@ func TestAll(t *testing.T) {
 			names[c.Metric] = true
 		}
 		*c.Of(&v) = 1
-		assert.False(t, c.Weight != counters.Usual && c.Told(v) == "", "%s: a loss without a word", c.Metric)
+		assert.False(t, c.Weight != counters.Usual && c.Describe(v) == "", "%s: a loss without a word", c.Metric)
 	}
 	assert.Len(t, counters.All, fields.NumField())
 	for i := range fields.NumField() {

@@ -96,7 +96,7 @@ func (f *Files) dropUnions() {
 // keepsUnion reports whether a day's union stays in memory between two rounds: only the
 // process that writes the room files keeps it, for days that still get lines.
 func (f *Files) keepsUnion(day civil.Day) bool {
-	return f.writer.active && f.cfg.Window().IsNear(day) && day >= f.cfg.Window().First
+	return f.writer.active && f.cfg.Window().ExpectsLines(day) && day >= f.cfg.Window().First
 }
 
 // refreshDay replaces a day's room file: for each hash it writes the larger of the
@@ -129,7 +129,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 	} {
 		if flaw.is && !u.reported[flaw.topic] {
 			u.reported[flaw.topic] = true
-			f.cfg.Report.Say(flaw.topic+day.String(), fmt.Sprintf(flaw.text, f.cfg.Path, day))
+			f.cfg.Report.Log(flaw.topic+day.String(), fmt.Sprintf(flaw.text, f.cfg.Path, day))
 		}
 	}
 	if lateErr := f.checkLate(d, u); lateErr != nil {
@@ -161,7 +161,7 @@ func (f *Files) countsRooms(u *union) bool {
 
 // writeRooms merges a day's counts into its room file.
 func (f *Files) writeRooms(d *dir.Dir, day civil.Day, counted []roomfile.Entry) error {
-	_, _, err := writeRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Say)
+	_, _, err := writeRooms(d, f.cfg.Path, day, counted, f.cfg.Report.Log)
 	return err
 }
 
@@ -219,7 +219,7 @@ func (f *Files) checkLate(d *dir.Dir, u *union) error {
 	unread = unread || others
 	if unread {
 		u.lowerBound = true
-		f.cfg.Report.Say("late"+u.day.String(), fmt.Sprintf("%s: room counts of %s waited in memory until its journals were deleted; they are a lower bound", f.cfg.Path, u.day))
+		f.cfg.Report.Log("late"+u.day.String(), fmt.Sprintf("%s: room counts of %s waited in memory until its journals were deleted; they are a lower bound", f.cfg.Path, u.day))
 	}
 	return nil
 }
@@ -256,9 +256,9 @@ func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.Sum, anew civi
 	}
 	switch {
 	case left == 1:
-		f.cfg.Report.Say("expired-rooms", f.cfg.Path+": one expired day has a room file already; it was left alone")
+		f.cfg.Report.Log("expired-rooms", f.cfg.Path+": one expired day has a room file already; it was left alone")
 	case left > 1:
-		f.cfg.Report.Say("expired-rooms", fmt.Sprintf("%s: %d expired days have room files already; they were left alone", f.cfg.Path, left))
+		f.cfg.Report.Log("expired-rooms", fmt.Sprintf("%s: %d expired days have room files already; they were left alone", f.cfg.Path, left))
 	}
 	return dir.Join(errs...)
 }

@@ -102,7 +102,7 @@ func (f *Files) foldDay(d *dir.Dir, day civil.Day, names []string, typed bool) e
 	}()
 	var errs []error
 	for _, name := range names {
-		file, err := d.OpenOwned(dir.Journal, name, os.O_RDWR)
+		file, err := d.OpenLocked(dir.Journal, name, os.O_RDWR)
 		if err != nil {
 			continue // its writer lives, or reading it for the room file reports why
 		}
@@ -181,7 +181,7 @@ func (f *Files) foldParts(d *dir.Dir, day civil.Day, from origin, parts []*part,
 			info, err := journal.Read(p, 0, func(payload []byte) error {
 				frames++
 				switch {
-				case typed && !journal.Type(payload[0]).IsSet():
+				case typed && !journal.Type(payload[0]).Joinable():
 					if f.cfg.Reseal != nil {
 						payload = f.cfg.Reseal(d, day, payload)
 					}
@@ -244,7 +244,7 @@ func (f *Files) setAside(d *dir.Dir, p *part, why string) error {
 	if err := d.Rename(dir.Journal, p.name, to); err != nil {
 		return err
 	}
-	f.cfg.Report.Say("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
+	f.cfg.Report.Log("aside "+p.name, fmt.Sprintf("%s: %s; set aside as %s", p.Name(), why, to))
 	return nil
 }
 
@@ -252,7 +252,7 @@ func (f *Files) setAside(d *dir.Dir, p *part, why string) error {
 func (f *Files) noteFlaws(u *union) {
 	for name, why := range u.flawed {
 		if why != f.flawed[name] {
-			f.cfg.Report.Say("damaged "+name, filepath.Join(f.cfg.Path, dir.Journal, name)+": "+why)
+			f.cfg.Report.Log("damaged "+name, filepath.Join(f.cfg.Path, dir.Journal, name)+": "+why)
 		}
 		f.flawed[name] = why
 	}

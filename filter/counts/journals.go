@@ -67,7 +67,7 @@ func (o *Journals) Count(d *dir.Dir, day civil.Day, keyID [8]byte, records []byt
 		}
 	}
 	if j.add(records, waiting) {
-		o.cfg.Report.Say("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
+		o.cfg.Report.Log("pending", fmt.Sprintf("%s: more than %d MiB of room counts wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
 	}
 	if d != nil {
 		if err := o.flush(d, id, j); err != nil {
@@ -152,7 +152,7 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 		j.leftOut = rooms.NewCounts(rooms.Limits{})
 	}
 	j.pending = append(j.pending, records[:room]...)
-	j.pending = j.leftOut.AppendLeftOut(j.pending, records[room:])
+	j.pending = j.leftOut.AppendDropped(j.pending, records[room:])
 	return true
 }
 
@@ -182,7 +182,7 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 			return err
 		})
 		if err == nil && readErr != nil {
-			o.cfg.Report.Say("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
+			o.cfg.Report.Log("journal-lost", fmt.Sprintf("%s: was deleted and cannot be read: %v; room counts may be too small", j.file.Name(), readErr))
 		}
 	}
 	if err != nil {
@@ -206,7 +206,7 @@ func (o *Journals) begin(d *dir.Dir, id journalID, j *ownJournal) error {
 func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (name string, file *os.File, err error) {
 	for range 8 {
 		name = newName(day)
-		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		file, err = d.OpenLocked(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
 		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -218,7 +218,7 @@ func createJournal(d *dir.Dir, newName func(civil.Day) string, day civil.Day) (n
 // longer exists or is being folded.
 func (o *Journals) openAgain(d *dir.Dir, j *ownJournal) error {
 	o.closeIdle()
-	file, err := d.OpenOwned(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)
+	file, err := d.OpenLocked(dir.Journal, j.name, os.O_RDWR|os.O_APPEND)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved) || errors.Is(err, dir.ErrLocked) {
 		j.lost = true
 		return nil
@@ -260,7 +260,7 @@ func (o *Journals) closeIdle() {
 		return
 	}
 	for id, j := range o.own {
-		if len(j.pending) == 0 && !o.cfg.Window().IsNear(id.day) {
+		if len(j.pending) == 0 && !o.cfg.Window().ExpectsLines(id.day) {
 			o.close(j)
 		}
 	}

@@ -123,7 +123,7 @@ func (l *Ledger) ReadExpiring(d *dir.Dir, first civil.Day) (unlock func()) {
 		}
 	})
 	if !read {
-		l.cfg.Report.Say("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", l.cfg.Path))
+		l.cfg.Report.Log("expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their room counts may be too small", l.cfg.Path))
 	}
 	return unlock
 }

@@ -32,13 +32,13 @@ type Log struct {
 	files openFiles
 	lock  *dir.Lock
 	limits
-	census *entries.Census // nil: nothing was counted yet
-	most   int             // of the census
-	gone   func()          // a day has no lines any more
+	census     *entries.Census // nil: nothing was counted yet
+	maxEntries int             // of the census
+	dayEmpty   func()          // a day has no lines any more
 
-	waitsTo  time.Time // when Append has waited for locks long enough
-	tail     []byte    // scratch of lineEnd
-	linkSaid bool
+	waitUntil    time.Time // when Append has waited for locks long enough
+	tail         []byte    // scratch of lineEnd
+	linkReported bool
 
 	write func(fd int, p []byte) (int, error)
 }
@@ -54,7 +54,7 @@ type limits struct {
 
 // New returns the day files of d, all of which are open to lines until SetWindow.
 func New(d *dir.Dir) *Log {
-	l := &Log{d: d, gone: func() {}, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
+	l := &Log{d: d, dayEmpty: func() {}, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
 	l.first.Store(math.MinInt32)
 	l.today.Store(math.MaxInt32 - 1)
 	l.bounds.Store(&calendar.Bounds{})
@@ -64,9 +64,9 @@ func New(d *dir.Dir) *Log {
 // SetBounds has Append heed a bound in entries, from the next call on.
 func (l *Log) SetBounds(b calendar.Bounds) { l.bounds.Store(&b) }
 
-// WhenGone has Append call gone when a day has no lines any more, since the oldest made
+// OnDayEmpty has Append call gone when a day has no lines any more, since the oldest made
 // room for new ones. It comes before the first Append.
-func (l *Log) WhenGone(gone func()) { l.gone = gone }
+func (l *Log) OnDayEmpty(gone func()) { l.dayEmpty = gone }
 
 // SetWindow has Append refuse the days before the window: what was deleted is not
 // made again.
@@ -112,11 +112,11 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 	}
 	entries := l.bounds.Load().Entries
 	if entries > 0 {
-		if err := l.count(entries); err != nil {
+		if err := l.takeCensus(entries); err != nil {
 			return 0, err
 		}
 	}
-	l.waitsTo = time.Now().Add(dir.LockPatience)
+	l.waitUntil = time.Now().Add(dir.LockPatience)
 	locked := l.lock.Take()
 	if locked {
 		defer l.lock.Release()
@@ -134,7 +134,7 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	f, size, alone, err := l.lockFile(at, locked)
 	if f != nil {
-		defer l.putBack(f)
+		defer l.release(f)
 	}
 	if err != nil {
 		return 0, l.d.Error("write", "", at.Name(), err)
@@ -149,7 +149,7 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	if alone {
 		if end, err = lineEnd(f, size, l.tail); err == nil && end < size {
 			if err = f.Truncate(end); err == nil {
-				l.d.Say("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
+				l.d.Notifyf("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
 			}
 		}
 		if err != nil {
@@ -203,12 +203,12 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 			// what is appended without the lock meanwhile goes with that.
 			patience := dir.EarlierPatience
 			if locked {
-				patience = max(patience, time.Until(l.waitsTo))
+				patience = max(patience, time.Until(l.waitUntil))
 			}
 			if f.stuck {
 				patience = 0
 			}
-			taken, err := dir.TakeFile(f.File, patience)
+			taken, err := dir.LockFile(f.File, patience)
 			f.stuck = !taken && err == nil
 			f.locked = taken && err == nil
 			alone = f.locked
@@ -219,7 +219,7 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		err = l.d.Lstat(f.name, &st)
 		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
 			if st.Size < f.end {
-				l.d.Say("", f.name, "another program has cut off at least %d bytes; hint: leave DIR out of its configuration, such as logrotate's", f.end-st.Size)
+				l.d.Notifyf("", f.name, "another program has cut off at least %d bytes; hint: leave DIR out of its configuration, such as logrotate's", f.end-st.Size)
 				f.end = st.Size
 			}
 			return f, st.Size, alone, nil
@@ -227,22 +227,22 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		if err != nil && err != unix.ENOENT {
 			return f, 0, false, err
 		}
-		l.sayRotated(f)
-		l.files.outdate(f)
-		l.putBack(f) // closes it, and gives up its lock
+		l.reportRotated(f)
+		l.files.closeLater(f)
+		l.release(f) // closes it, and gives up its lock
 	}
 	return nil, 0, false, errChanging
 }
 
-// sayRotated tells of a day file that another program has renamed, moved elsewhere or
+// reportRotated tells of a day file that another program has renamed, moved elsewhere or
 // deleted. Processes of hushpipe rename none; those of days before today they delete, and
 // others make them anew. Today's are deleted by erase, which dates them.
-func (l *Log) sayRotated(f *dayFile) {
+func (l *Log) reportRotated(f *dayFile) {
 	const hint = "leave DIR out of its configuration, such as logrotate's"
 	names, _ := l.d.Names("")
 	for _, rotated := range names {
 		if strings.HasPrefix(rotated, f.name) && dir.IsRotated(rotated) {
-			l.d.Say("", f.name, "another program has moved it to %s, and lines go to a new file; hint: "+hint, rotated)
+			l.d.Notifyf("", f.name, "another program has moved it to %s, and lines go to a new file; hint: "+hint, rotated)
 			return
 		}
 	}
@@ -250,9 +250,9 @@ func (l *Log) sayRotated(f *dayFile) {
 	switch err := unix.Fstat(int(f.Fd()), &st); {
 	case err != nil, st.Nlink == 0 && time.Unix(st.Mtim.Unix()).Equal(dir.ErasedTime):
 	case st.Nlink > 0:
-		l.d.Say("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
+		l.d.Notifyf("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
 	case int32(f.log.Day) >= l.today.Load():
-		l.d.Say("", f.name, "has been deleted while lines went to it, and they go to a new file; hint: if it was another program than hushpipe, "+hint)
+		l.d.Notifyf("", f.name, "has been deleted while lines went to it, and they go to a new file; hint: if it was another program than hushpipe, "+hint)
 	}
 }
 
@@ -274,21 +274,21 @@ func (l *Log) dayFile(at dir.Log) (*dayFile, error) {
 		f.Close()
 		return nil, err
 	}
-	if err := l.updateLink(at); err != nil && !l.linkSaid {
-		l.linkSaid = true
+	if err := l.updateLink(at); err != nil && !l.linkReported {
+		l.linkReported = true
 		l.d.Notify(err.Error())
 	}
 	l.files.add(f)
 	return f, nil
 }
 
-// putBack ends the use of a day file.
-func (l *Log) putBack(f *dayFile) {
+// release ends the use of a day file.
+func (l *Log) release(f *dayFile) {
 	if f.locked {
 		f.locked = false
-		dir.ReleaseFile(f.File)
+		dir.UnlockFile(f.File)
 	}
-	l.files.putBack(f)
+	l.files.release(f)
 }
 
 // lineEnd returns the offset behind the last newline of a file, reading

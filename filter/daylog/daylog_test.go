@@ -358,7 +358,7 @@ func TestAppendWaits(t *testing.T) {
 				f, err := os.Open(filepath.Join(d.Path, today))
 				require.NoError(t, err)
 				defer f.Close()
-				taken, err := dir.TakeFile(f, 0)
+				taken, err := dir.LockFile(f, 0)
 				require.NoError(t, err)
 				require.True(t, taken)
 				if lock := d.NewLock(dir.Locks, dir.LinesLock); test.lines > 0 {
@@ -388,14 +388,14 @@ func TestAppendBesideAnEarlierVersion(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	for try := 1; ; try++ {
-		taken, err := dir.TakeFile(f, 0)
+		taken, err := dir.LockFile(f, 0)
 		require.NoError(t, err)
 		require.True(t, taken)
 		var released atomic.Bool
 		done := make(chan struct{})
 		time.AfterFunc(300*time.Millisecond, func() {
 			released.Store(true)
-			dir.ReleaseFile(f)
+			dir.UnlockFile(f)
 			close(done)
 		})
 		began := time.Now()

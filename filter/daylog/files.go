@@ -69,15 +69,15 @@ func (o *openFiles) add(f *dayFile) {
 	}
 }
 
-// outdate has a file in use closed once it is put back.
-func (o *openFiles) outdate(f *dayFile) {
+// closeLater has a file in use closed once it is put back.
+func (o *openFiles) closeLater(f *dayFile) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f.close = true
 }
 
-// putBack ends the use of a file.
-func (o *openFiles) putBack(f *dayFile) {
+// release ends the use of a file.
+func (o *openFiles) release(f *dayFile) {
 	o.mu.Lock()
 	f.inUse = false
 	ended := f.close

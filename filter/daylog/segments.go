@@ -15,39 +15,39 @@ import (
 // Where a day begins, its first segment begins as well, and the last one of the day before
 // stays short. So it is the lines that count, not the files.
 
-// count counts the lines that are there before the lock is taken: to read a million of
+// takeCensus counts the lines that are there before the lock is taken: to read a million of
 // them takes longer than others wait for it.
-func (l *Log) count(most int) error {
-	if l.census != nil && l.most == most {
+func (l *Log) takeCensus(most int) error {
+	if l.census != nil && l.maxEntries == most {
 		return nil
 	}
 	c := entries.New(l.d, most)
 	if err := c.Look(); err != nil {
 		return err
 	}
-	l.census, l.most = c, most
+	l.census, l.maxEntries = c, most
 	return nil
 }
 
 // appendBounded is append for segments. The caller has the lock of the lines.
 func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
-	c, size := l.census, calendar.Bounds{Entries: l.most}.SegmentSize()
+	c, size := l.census, calendar.Bounds{Entries: l.maxEntries}.SegmentSize()
 	if err := c.Look(); err != nil {
 		return 0, err
 	}
 	for n < len(lines) {
-		for c.Lines() >= l.most {
+		for c.Lines() >= l.maxEntries {
 			gone, isGone, err := c.RemoveOldest()
 			if err != nil {
 				return n, err
 			}
 			l.files.forget() // else it stays on the disk
 			if isGone && gone != at.Day {
-				l.gone()
+				l.dayEmpty()
 			}
 		}
 		segment, has := c.Segment(at.Day, at.Hour, size)
-		part := firstLines(lines[n:], min(size-has, l.most-c.Lines()))
+		part := firstLines(lines[n:], min(size-has, l.maxEntries-c.Lines()))
 		m, err := l.append(segment, part, true)
 		c.Wrote(segment, part[:m])
 		n += m

@@ -122,7 +122,7 @@ func TestEntriesCountWhatIsThere(t *testing.T) {
 	d.Put(t, "access-2026-11-26.tar.gz", "somebody else's")
 	d.Log.SetBounds(calendar.Bounds{Entries: 100})
 	gone := 0
-	d.Log.WhenGone(func() { gone++ })
+	d.Log.OnDayEmpty(func() { gone++ })
 	appendTest(t, d, "2026-11-27", lines(90, 9))
 	assert.Equal(t, []string{".lock", "access-2026-11-26.log", "access-2026-11-26.tar.gz", "access-2026-11-26T07.log", "access-2026-11-27.0001.log", "access-2026-11-27.0002.log", "access.log"}, names(t, d.Path))
 	assert.Equal(t, 1, gone)

@@ -69,7 +69,7 @@ func Open(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	d := held(fd, path, o)
+	d := newDir(fd, path, o)
 	if err := d.checkVersion(); err != nil {
 		d.Close()
 		return nil, err
@@ -77,7 +77,7 @@ func Open(path string, o Options) (*Dir, error) {
 	return d, nil
 }
 
-func held(fd int, path string, o Options) *Dir {
+func newDir(fd int, path string, o Options) *Dir {
 	d := &Dir{
 		path: path, keys: o.Keys, create: o.Create, notify: o.Notify, fd: fd}
 	d.users.Store(1)
@@ -122,7 +122,7 @@ func (d *Dir) Moved() bool {
 	if fstat(d.fd, &here) != nil {
 		return true
 	}
-	err := again(func() error { return unix.Stat(d.path, &there) })
+	err := ignoringEINTR(func() error { return unix.Stat(d.path, &there) })
 	return err != nil || here.Dev != there.Dev || here.Ino != there.Ino
 }
 
@@ -210,7 +210,7 @@ func (d *Dir) Widen(sub, name string) error {
 	defer unix.Close(at)
 	fd, err := openFile(at, name, unix.O_RDONLY, 0)
 	if err == nil {
-		err = again(func() error { return unix.Fchmod(fd, modeIn(sub, name)) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, modeIn(sub, name)) })
 		unix.Close(fd)
 	}
 	return d.Error("chmod", sub, name, err)
@@ -256,7 +256,7 @@ func (d *Dir) Nested() (names []string, err error) {
 		return nil, err
 	}
 	var keyDir unix.Stat_t
-	elsewhere := d.keys != "" && again(func() error { return unix.Stat(d.keys, &keyDir) }) == nil
+	elsewhere := d.keys != "" && ignoringEINTR(func() error { return unix.Stat(d.keys, &keyDir) }) == nil
 	for _, name := range all {
 		var st unix.Stat_t
 		if slices.Contains(directories, name) || lstat(d.fd, name, &st) != nil || fileType(&st) != unix.S_IFDIR {
@@ -277,7 +277,7 @@ func (d *Dir) OpenNested(name string) (*Dir, error) {
 	if err != nil {
 		return nil, d.Error("open", "", name, err)
 	}
-	return held(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
+	return newDir(fd, filepath.Join(d.path, name), Options{Create: d.create, Notify: d.notify}), nil
 }
 
 // openSub opens a directory in DIR anew each time: a lock, or a position in a listing,
@@ -293,13 +293,13 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	case sub == Keys && d.keys != "":
 		fd, err = openDir(unix.AT_FDCWD, d.keys, 0, create, dirMode)
 	case sub == Locks, sub == Held, sub == Fleet:
-		fd, loose, err = openShut(d.fd, sub, create)
+		fd, loose, err = openPrivate(d.fd, sub, create)
 	case sub == KeyLocks:
 		var at int
 		if at, err = d.openSub(Keys, create); err != nil {
 			return -1, err
 		}
-		fd, loose, err = openShut(at, Locks, create)
+		fd, loose, err = openPrivate(at, Locks, create)
 		unix.Close(at)
 	case sub == Policies:
 		fd, err = openDir(d.fd, sub, unix.O_NOFOLLOW, create, locksMode)
@@ -311,19 +311,19 @@ func (d *Dir) openSub(sub string, create bool) (int, error) {
 	}
 	switch {
 	case loose != 0 && (sub == Held || sub == Fleet):
-		d.Say(sub, "", "others could read this directory (mode %04o): set to 0700", loose)
+		d.Notifyf(sub, "", "others could read this directory (mode %04o): set to 0700", loose)
 	case loose != 0:
-		d.Say(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
+		d.Notifyf(sub, "", "others could hold locks in this directory (mode %04o): set to 0700", loose)
 	}
 	if create && (sub == Keys || sub == Journal || sub == Held || sub == Fleet) {
-		tag(fd, modeIn(sub, CacheTagName))
+		createTag(fd, modeIn(sub, CacheTagName))
 	}
 	return fd, nil
 }
 
 // openPrivate opens a directory in at that only its owner may use. With create, it corrects
 // the mode, and returns a mode that let others in as loose.
-func openShut(at int, name string, create bool) (fd int, loose uint32, err error) {
+func openPrivate(at int, name string, create bool) (fd int, loose uint32, err error) {
 	fd, err = openDir(at, name, unix.O_NOFOLLOW, create, locksMode)
 	if err != nil {
 		return -1, 0, err
@@ -332,7 +332,7 @@ func openShut(at int, name string, create bool) (fd int, loose uint32, err error
 	err = fstat(fd, &st)
 	if mode := uint32(st.Mode) & 0o777; err == nil && mode&^locksMode != 0 && create {
 		loose = mode
-		err = again(func() error { return unix.Fchmod(fd, locksMode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, locksMode) })
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -342,7 +342,7 @@ func openShut(at int, name string, create bool) (fd int, loose uint32, err error
 }
 
 // createTag creates the cache tag of a directory that has none.
-func tag(at int, mode uint32) {
+func createTag(at int, mode uint32) {
 	fd, err := openFile(at, CacheTagName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
 		return // it has one, or the call that needs the directory will fail as well
@@ -355,7 +355,7 @@ func tag(at int, mode uint32) {
 
 // SetCacheTag creates the cache tag of DIR, or removes the one that it created. It reports
 // no error: if it fails, other calls fail too and report it.
-func (d *Dir) Tag(tagged bool) {
+func (d *Dir) SetCacheTag(tagged bool) {
 	if !tagged {
 		if text, err := d.ReadFile("", CacheTagName); err == nil && string(text) == cacheTag {
 			_ = d.Remove("", CacheTagName)
@@ -363,7 +363,7 @@ func (d *Dir) Tag(tagged bool) {
 		return
 	}
 	if at, err := d.openSub("", false); err == nil {
-		tag(at, fileMode)
+		createTag(at, fileMode)
 		unix.Close(at)
 	}
 }
@@ -392,8 +392,8 @@ func (d *Dir) Error(verb, sub, name string, err error) error {
 	return &fs.PathError{Op: verb, Path: d.pathOf(sub, name), Err: Bare(err)}
 }
 
-// Say notifies the operator about a file in sub; see Options.Notify.
-func (d *Dir) Say(sub, name, text string, args ...any) {
+// Notifyf notifies the operator about a file in sub; see Options.Notify.
+func (d *Dir) Notifyf(sub, name, text string, args ...any) {
 	d.notify(d.pathOf(sub, name) + ": " + fmt.Sprintf(text, args...))
 }
 
@@ -401,7 +401,7 @@ func (d *Dir) Say(sub, name, text string, args ...any) {
 func (d *Dir) Notify(msg string) { d.notify(msg) }
 
 // KeysOutside reports whether the key directory is not DIR/keys.
-func (d *Dir) KeysApart() bool { return d.keys != "" }
+func (d *Dir) KeysOutside() bool { return d.keys != "" }
 
 // MayCreate reports whether missing directories are created.
 func (d *Dir) MayCreate() bool { return d.create }

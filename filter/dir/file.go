@@ -13,13 +13,13 @@ var (
 	// ErrRemoved is returned if the open directory no longer exists: call Open again.
 	ErrRemoved = errors.New("its directory was removed, or holds no files; hint: make it again, or name another")
 
-	errSymlink     = errors.New("is a symbolic link; hint: remove it")
-	errIrregular   = errors.New("is not a regular file; hint: remove it")
-	errNoDir       = errors.New("is not a directory; hint: remove it")
-	errIsDir       = errors.New("is a directory; hint: remove it")
-	errUnpublished = errors.New("is not a regular file; hint: name another")
-	errTooLarge    = errors.New("is too large to be hushpipe's; hint: remove it")
-	errLinked      = errors.New("has another name (a hard link), and others can write its directory; hint: remove it")
+	errSymlink    = errors.New("is a symbolic link; hint: remove it")
+	errIrregular  = errors.New("is not a regular file; hint: remove it")
+	errNoDir      = errors.New("is not a directory; hint: remove it")
+	errIsDir      = errors.New("is a directory; hint: remove it")
+	errNotRegular = errors.New("is not a regular file; hint: name another")
+	errTooLarge   = errors.New("is too large to be hushpipe's; hint: remove it")
+	errLinked     = errors.New("has another name (a hard link), and others can write its directory; hint: remove it")
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 )
 
 // ignoringEINTR repeats a call that was interrupted by a signal, as package os does.
-func again(call func() error) error {
+func ignoringEINTR(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
 			return err
@@ -40,7 +40,7 @@ func again(call func() error) error {
 }
 
 func openat(at int, name string, flag int, mode uint32) (fd int, err error) {
-	err = again(func() error {
+	err = ignoringEINTR(func() error {
 		fd, err = unix.Openat(at, name, flag|unix.O_CLOEXEC, mode)
 		return err
 	})
@@ -48,22 +48,22 @@ func openat(at int, name string, flag int, mode uint32) (fd int, err error) {
 }
 
 func flock(fd, how int) error {
-	return again(func() error { return unix.Flock(fd, how) })
+	return ignoringEINTR(func() error { return unix.Flock(fd, how) })
 }
 
 // lstat does not follow a symbolic link.
 func lstat(at int, name string, st *unix.Stat_t) error {
-	return again(func() error { return unix.Fstatat(at, name, st, unix.AT_SYMLINK_NOFOLLOW) })
+	return ignoringEINTR(func() error { return unix.Fstatat(at, name, st, unix.AT_SYMLINK_NOFOLLOW) })
 }
 
 func fstat(fd int, st *unix.Stat_t) error {
-	return again(func() error { return unix.Fstat(fd, st) })
+	return ignoringEINTR(func() error { return unix.Fstat(fd, st) })
 }
 
 func fileType(st *unix.Stat_t) uint32 { return uint32(st.Mode) & unix.S_IFMT }
 
 // wrongType returns an error for a file that is not of the wanted type.
-func refusal(st *unix.Stat_t, want uint32) error {
+func wrongType(st *unix.Stat_t, want uint32) error {
 	switch got := fileType(st); {
 	case got == want:
 		return nil
@@ -90,7 +90,7 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 	for range 8 {
 		if !exclusive {
 			fd, err = openat(at, name, flag&^unix.O_CREAT, 0)
-			for err == unix.EACCES && isBeingGiven(at, name, began) {
+			for err == unix.EACCES && isBeingChowned(at, name, began) {
 				fd, err = openat(at, name, flag&^unix.O_CREAT, 0)
 			}
 			if err != unix.ENOENT || flag&unix.O_CREAT == 0 {
@@ -114,14 +114,14 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 		case gone == unix.ENOENT && (err == unix.ELOOP || err == unix.EMLINK):
 			return -1, gone // ReplaceLink renamed the link meanwhile
 		case gone == nil:
-			if refused := refusal(&st, unix.S_IFREG); refused != nil {
+			if refused := wrongType(&st, unix.S_IFREG); refused != nil {
 				return -1, refused
 			}
 		}
 		return -1, err
 	}
 	if err = fstat(fd, &st); err == nil {
-		err = refusal(&st, unix.S_IFREG)
+		err = wrongType(&st, unix.S_IFREG)
 	}
 	if err == nil && st.Nlink > 1 && othersWrite(at) {
 		err = errLinked
@@ -130,7 +130,7 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 		giveToOwner(at, fd)
 	}
 	if err == nil && created && uint32(st.Mode)&0o777 != mode {
-		err = again(func() error { return unix.Fchmod(fd, mode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, mode) })
 	}
 	if err == nil {
 		err = unix.SetNonblock(fd, false)
@@ -147,7 +147,7 @@ func openFile(at int, name string, flag int, mode uint32) (fd int, err error) {
 func openDir(at int, name string, follow int, create bool, perm uint32) (int, error) {
 	began := time.Now()
 	fd, err := openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
-	for err == unix.EACCES && isBeingGiven(at, name, began) {
+	for err == unix.EACCES && isBeingChowned(at, name, began) {
 		fd, err = openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|follow, 0)
 	}
 	if err == unix.ENOENT && create {
@@ -160,7 +160,7 @@ func openDir(at int, name string, follow int, create bool, perm uint32) (int, er
 	if err != nil {
 		var st unix.Stat_t
 		if follow != 0 && lstat(at, name, &st) == nil {
-			if refused := refusal(&st, unix.S_IFDIR); refused != nil {
+			if refused := wrongType(&st, unix.S_IFDIR); refused != nil {
 				return -1, refused
 			}
 		}
@@ -177,7 +177,7 @@ func makeDir(at int, name string, perm uint32) error {
 	if at != unix.AT_FDCWD {
 		temp = tempName()
 	}
-	if err := again(func() error { return unix.Mkdirat(at, temp, perm) }); err != nil {
+	if err := ignoringEINTR(func() error { return unix.Mkdirat(at, temp, perm) }); err != nil {
 		return err
 	}
 	fd, err := openat(at, temp, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
@@ -193,7 +193,7 @@ func makeDir(at int, name string, perm uint32) error {
 	var st unix.Stat_t
 	if err = fstat(fd, &st); err == nil && uint32(st.Mode)&0o777 != perm {
 		mode := perm | uint32(st.Mode)&unix.S_ISGID
-		err = again(func() error { return unix.Fchmod(fd, mode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, mode) })
 	}
 	if err != nil || temp == name {
 		return err
@@ -201,10 +201,10 @@ func makeDir(at int, name string, perm uint32) error {
 	if err = renameNoReplace(at, temp, name); err == unix.EPERM || err == unix.EACCES {
 		// Where rename cannot refuse to replace, renameNoReplace tries a hard link, which
 		// fails for directories. A plain rename replaces only an empty directory.
-		err = again(func() error { return unix.Renameat(at, temp, at, name) })
+		err = ignoringEINTR(func() error { return unix.Renameat(at, temp, at, name) })
 	}
 	if err != nil {
-		_ = again(func() error { return unix.Unlinkat(at, temp, unix.AT_REMOVEDIR) })
+		_ = ignoringEINTR(func() error { return unix.Unlinkat(at, temp, unix.AT_REMOVEDIR) })
 		return err
 	}
 	giveToOwner(at, fd) // HandOver may have run in between
@@ -235,7 +235,7 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 		err = unix.ENOENT // Sweep has it
 	}
 	if err == nil && mode != secretMode {
-		err = again(func() error { return unix.Fchmod(fd, mode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, mode) })
 	}
 	if err == nil {
 		err = fill(f)
@@ -258,7 +258,7 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 	gid := -1
 	switch err := lstat(at, name, &old); err {
 	case nil:
-		if err := refusal(&old, unix.S_IFREG); err != nil {
+		if err := wrongType(&old, unix.S_IFREG); err != nil {
 			return err
 		}
 		mode &= uint32(old.Mode)
@@ -280,7 +280,7 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 			// Without the right to set that group it keeps ours, which grants no more.
 			_ = unix.Fchown(int(f.Fd()), -1, gid)
 		}
-		err = again(func() error { return unix.Renameat(at, temp, at, name) })
+		err = ignoringEINTR(func() error { return unix.Renameat(at, temp, at, name) })
 		if err != nil {
 			remove(at, temp)
 		}
@@ -298,7 +298,7 @@ const maxSwept = 8
 
 // syncDir makes the names in a directory durable.
 func syncDir(fd int) error {
-	err := again(func() error { return unix.Fsync(fd) })
+	err := ignoringEINTR(func() error { return unix.Fsync(fd) })
 	if err == unix.EINVAL {
 		return nil // not supported for directories by this file system
 	}
@@ -307,7 +307,7 @@ func syncDir(fd int) error {
 
 // linkNoReplace renames a file to a name that must not exist, on any Unix.
 func linkNoReplace(at int, from, to string) error {
-	err := again(func() error { return unix.Linkat(at, from, at, to, 0) })
+	err := ignoringEINTR(func() error { return unix.Linkat(at, from, at, to, 0) })
 	if err == nil {
 		err = remove(at, from)
 	}
@@ -315,7 +315,7 @@ func linkNoReplace(at int, from, to string) error {
 }
 
 func remove(at int, name string) error {
-	return again(func() error { return unix.Unlinkat(at, name, 0) })
+	return ignoringEINTR(func() error { return unix.Unlinkat(at, name, 0) })
 }
 
 // IsPlanted reports whether an error means that the path has a kind of file there that

@@ -28,10 +28,10 @@ var (
 // the directory at.
 func othersWrite(at int) bool {
 	var st unix.Stat_t
-	return fstat(at, &st) != nil || isOthers(&st)
+	return fstat(at, &st) != nil || writableByOthers(&st)
 }
 
-func isOthers(st *unix.Stat_t) bool {
+func writableByOthers(st *unix.Stat_t) bool {
 	return st.Uid != 0 && int(st.Uid) != os.Geteuid() || uint32(st.Mode)&othersBits != 0
 }
 
@@ -49,21 +49,21 @@ func giveToOwner(at, fd int) {
 
 // chownPatience bounds the wait for a file that root is about to give away. It takes a few
 // system calls, but on a busy machine the process may have to wait for them.
-const giving = 200 * time.Millisecond
+const chownPatience = 200 * time.Millisecond
 
 // isBeingChowned reports whether an inaccessible file is one that root has just created and
 // is about to give to the owner of its directory, see giveToOwner. This happens if a reload
 // adds --user together with a new DIR. It waits a moment before it returns true, and returns
 // false once chownPatience has passed since began.
-func isBeingGiven(at int, name string, began time.Time) bool {
+func isBeingChowned(at int, name string, began time.Time) bool {
 	var dir, st unix.Stat_t
-	if time.Since(began) > giving || fstat(at, &dir) != nil || dir.Uid == 0 {
+	if time.Since(began) > chownPatience || fstat(at, &dir) != nil || dir.Uid == 0 {
 		return false
 	}
 	switch err := lstat(at, name, &st); {
 	case err == unix.ENOENT: // it was a temporary file, renamed meanwhile
 		return true
-	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, !isFresh(&st):
+	case err != nil, st.Uid != 0 && st.Uid != dir.Uid, !isRecent(&st):
 		return false
 	}
 	time.Sleep(time.Millisecond)
@@ -71,7 +71,7 @@ func isBeingGiven(at int, name string, began time.Time) bool {
 }
 
 // isRecent reports whether a file was created or given away within the last second.
-func isFresh(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())) < time.Second }
+func isRecent(st *unix.Stat_t) bool { return time.Since(time.Unix(st.Ctim.Unix())) < time.Second }
 
 // HandOver gives DIR and hushpipe's files in it to the user uid; files of root's group get
 // the group gid, all others keep theirs, and setgid bits stay. With dry set it changes
@@ -90,7 +90,7 @@ func (d *Dir) HandOver(uid, gid int, dry bool, below ...string) error {
 	var st unix.Stat_t
 	err := fstat(d.fd, &st)
 	if err == nil && int(st.Uid) != uid {
-		err = reached(d.path, &st)
+		err = checkPath(d.path, &st)
 	}
 	if err != nil {
 		return d.Error("chown", "", "", err)
@@ -122,7 +122,7 @@ type handOver struct {
 }
 
 func (h *handOver) directory() error {
-	if err := h.reached(); err != nil {
+	if err := h.checkKeyPath(); err != nil {
 		return h.d.Error("chown", Keys, "", err)
 	}
 	var err error
@@ -171,7 +171,7 @@ func (h *handOver) isBelow(name string) bool {
 
 // checkKeyPath is checkPath for a key directory outside DIR, unless the user owns it
 // already.
-func (h *handOver) reached() error {
+func (h *handOver) checkKeyPath() error {
 	if h.d.keys == "" || h.sub != Keys && h.sub != KeyLocks {
 		return nil
 	}
@@ -184,13 +184,13 @@ func (h *handOver) reached() error {
 	if err := fstat(at, &st); err != nil || int(st.Uid) == h.uid {
 		return err
 	}
-	return reached(h.d.keys, &st)
+	return checkPath(h.d.keys, &st)
 }
 
 // checkPath returns an error if a path leads to the directory opened by it through a link
 // that users other than root could have created: to an empty directory in /etc, say, or to
 // one of backups named by day.
-func reached(path string, opened *unix.Stat_t) error {
+func checkPath(path string, opened *unix.Stat_t) error {
 	const directory = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	at, err := openat(unix.AT_FDCWD, ".", directory, 0)
 	if err != nil {
@@ -265,7 +265,7 @@ func (h *handOver) file(name string) error {
 	if err := fstat(fd, &st); err != nil {
 		return err
 	}
-	for int(h.was.Uid) == h.uid && st.Uid == 0 && isBeingGiven(h.at, name, h.began) {
+	for int(h.was.Uid) == h.uid && st.Uid == 0 && isBeingChowned(h.at, name, h.began) {
 		if err := fstat(fd, &st); err != nil || st.Nlink == 0 {
 			return err
 		}
@@ -273,7 +273,7 @@ func (h *handOver) file(name string) error {
 	switch {
 	case int(st.Uid) == h.uid && int(h.was.Uid) == h.uid:
 		return nil
-	case !isOthers(&h.was):
+	case !writableByOthers(&h.was):
 	case st.Uid == h.was.Uid && st.Uid != 0 && st.Nlink == 1:
 	default:
 		return errNotGiven

@@ -272,7 +272,7 @@ func TestHandOverWhileRootWrites(t *testing.T) {
 func TestCheckOpen(t *testing.T) {
 	d, said := loggertest.New(t)
 	d.UseAll(t)
-	require.NoError(t, d.CheckOpen())
+	require.NoError(t, d.CheckWorldWritable())
 	require.NoError(t, d.ReplaceFile(Erased, "2026-11-20", nil))
 	require.NoError(t, d.ReplaceFile(Policies, PolicyFile("00"), nil))
 	require.NoError(t, d.ReplaceFile(Traffic, TrafficFile(day("2026-11-22")), nil))
@@ -282,7 +282,7 @@ func TestCheckOpen(t *testing.T) {
 		path := filepath.Join(d.Path, sub)
 		require.NoError(t, os.Chmod(path, 0o777))
 		want := "check " + path + ": everybody can write this directory"
-		assert.ErrorContains(t, d.CheckOpen(), want)
+		assert.ErrorContains(t, d.CheckWorldWritable(), want)
 		*said = nil
 		d.Purge(at("2026-11-22 12:00"), 14, false)
 		require.Len(t, *said, 1)
@@ -297,7 +297,7 @@ func TestCheckOpen(t *testing.T) {
 		assert.Contains(t, (*said)[0], want)
 		require.NoError(t, os.Chmod(path, 0o770))
 	}
-	require.NoError(t, d.CheckOpen(), "the group is the operator's choice")
+	require.NoError(t, d.CheckWorldWritable(), "the group is the operator's choice")
 }
 
 // TestExposed: that others could read a key is known as long as it lives.

@@ -29,9 +29,9 @@ func (d *Dir) ReadLink(name string) (target string, err error) {
 // LinkLock, so that Sweep can tell a leftover from a link being created.
 func (d *Dir) ReplaceLink(name, target string) error {
 	temp := tempName()
-	err := again(func() error { return unix.Symlinkat(target, d.fd, temp) })
+	err := ignoringEINTR(func() error { return unix.Symlinkat(target, d.fd, temp) })
 	if err == nil {
-		err = again(func() error { return unix.Renameat(d.fd, temp, d.fd, name) })
+		err = ignoringEINTR(func() error { return unix.Renameat(d.fd, temp, d.fd, name) })
 	}
 	if err != nil {
 		remove(d.fd, temp)

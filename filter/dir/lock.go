@@ -17,8 +17,8 @@ type Lock struct {
 	checked   time.Time
 	// stuck is set while another process holds the lock for longer than LockPatience: then
 	// nobody waits until it has been free again.
-	stuck bool
-	said  bool // that locking does not work
+	stuck    bool
+	reported bool // that locking does not work
 }
 
 // checkLockEvery is how often an open lock file is looked up by its name.
@@ -31,13 +31,13 @@ func (d *Dir) NewLock(sub, name string) *Lock { return &Lock{d: d, sub: sub, nam
 // second, and from then on at once, until the lock is free again.
 func (l *Lock) Take() bool {
 	if err := l.open(); err != nil {
-		if !l.said {
-			l.said = true
+		if !l.reported {
+			l.reported = true
 			l.d.lockFault(err)
 		}
 		return false
 	}
-	l.said = false
+	l.reported = false
 	patience := LockPatience
 	if l.stuck {
 		patience = 0
@@ -87,7 +87,7 @@ func (l *Lock) open() error {
 
 // LockFile locks an open file, as processes of an earlier version do with day files. It
 // waits up to patience, and reports whether it has the lock.
-func TakeFile(f *os.File, patience time.Duration) (bool, error) { return take(int(f.Fd()), patience) }
+func LockFile(f *os.File, patience time.Duration) (bool, error) { return take(int(f.Fd()), patience) }
 
 // UnlockFile releases the lock of LockFile.
-func ReleaseFile(f *os.File) { flock(int(f.Fd()), unix.LOCK_UN) }
+func UnlockFile(f *os.File) { flock(int(f.Fd()), unix.LOCK_UN) }

@@ -13,7 +13,7 @@ import (
 // is closed, at the latest when the process ends. The error is ErrLocked if another process
 // has it, and fs.ErrNotExist if it was deleted before it could be locked, even if this call
 // created it.
-func (d *Dir) OpenOwned(sub, name string, flag int) (*os.File, error) {
+func (d *Dir) OpenLocked(sub, name string, flag int) (*os.File, error) {
 	f, err := d.OpenFile(sub, name, flag)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 		} else if err != nil {
 			break
 		}
-		if err = again(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
+		if err = ignoringEINTR(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
 			remove(at, temp)
 		}
 		f.Close()
@@ -86,7 +86,7 @@ func (d *Dir) Rename(sub, from, to string) error {
 		return err
 	}
 	defer unix.Close(at)
-	err = again(func() error { return unix.Renameat(at, from, at, to) })
+	err = ignoringEINTR(func() error { return unix.Renameat(at, from, at, to) })
 	return d.Error("rename", sub, from, err)
 }
 

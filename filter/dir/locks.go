@@ -40,7 +40,7 @@ func (d *Dir) openLock(sub, name string) (int, error) {
 		err = fstat(fd, &st)
 	}
 	if err == nil && uint32(st.Mode)&0o777&^secretMode != 0 {
-		err = again(func() error { return unix.Fchmod(fd, secretMode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, secretMode) })
 	}
 	if err != nil {
 		if fd >= 0 {
@@ -114,7 +114,7 @@ func (d *Dir) Acquire(sub, name, earlier string, patience time.Duration) (unlock
 		return nil, d.Error("lock", sub, name, ErrLocked)
 	}
 	if err != nil {
-		d.Say(sub, name, "cannot be locked: %v", err)
+		d.Notifyf(sub, name, "cannot be locked: %v", err)
 	}
 	unlockEarlier := func() {}
 	if d.earlier.Load() {
@@ -261,8 +261,8 @@ func CheckLocks(path string) error {
 	defer unix.Close(at)
 	name := ""
 	fd := -1
-	if unnamed != 0 {
-		fd, _ = openat(at, ".", unix.O_RDWR|unnamed, secretMode)
+	if tmpfileFlag != 0 {
+		fd, _ = openat(at, ".", unix.O_RDWR|tmpfileFlag, secretMode)
 	}
 	if fd < 0 { // not supported by the file system, or by the system
 		name = tempName()

@@ -7,7 +7,7 @@ import (
 )
 
 // CheckWorldWritable returns an error if everybody can write to a directory.
-func (d *Dir) CheckOpen() error {
+func (d *Dir) CheckWorldWritable() error {
 	for _, sub := range directories {
 		at, err := d.openSub(sub, false)
 		if err != nil {
@@ -27,7 +27,7 @@ func (d *Dir) CheckOpen() error {
 // it. They can become readable while a logger runs, as by restoring a backup, and the logger
 // reads a key only once.
 func (d *Dir) Tighten(sub, what string) {
-	d.loose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
+	d.eachLoose(sub, 0o777&^secretMode, func(at int, name string, mode uint32) {
 		if !strings.HasSuffix(name, ExposedSuffix) {
 			d.tightenFile(at, sub, name, what, mode)
 		}
@@ -37,16 +37,16 @@ func (d *Dir) Tighten(sub, what string) {
 func (d *Dir) tightenFile(at int, sub, name, what string, mode uint32) {
 	fd, err := openFile(at, name, unix.O_RDONLY, 0)
 	if err == nil {
-		err = again(func() error { return unix.Fchmod(fd, secretMode) })
+		err = ignoringEINTR(func() error { return unix.Fchmod(fd, secretMode) })
 		unix.Close(fd)
 	}
 	switch {
 	case err == unix.ENOENT: // deleted meanwhile
 		return
 	case err != nil:
-		d.Say(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
+		d.Notifyf(sub, name, "others can read this %s (mode %04o): set it to 0600 by hand", what, mode)
 	default:
-		d.Say(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
+		d.Notifyf(sub, name, "others could read this %s (mode %04o): set to 0600", what, mode)
 	}
 	if sub != Journal && sub != Held {
 		d.MarkExposed(sub, name)
@@ -66,7 +66,7 @@ func (d *Dir) TightenRoomSecret() {
 
 // MakePrivate removes the access of others to an existing directory of locks, held lines or
 // states.
-func (d *Dir) Shut(sub string) {
+func (d *Dir) MakePrivate(sub string) {
 	at, err := d.openSub(sub, false)
 	if err != nil {
 		return // using it reports the error
@@ -83,17 +83,17 @@ func (d *Dir) Shut(sub string) {
 // modes, which an operator may have set.
 func (d *Dir) WarnLoose(sub string, bits uint32, verb string) {
 	var names []string
-	d.loose(sub, bits, func(_ int, name string, _ uint32) { names = append(names, name) })
+	d.eachLoose(sub, bits, func(_ int, name string, _ uint32) { names = append(names, name) })
 	switch n := len(names); {
 	case n == 1:
-		d.Say(sub, names[0], "everybody can %s this file: chmod o= it", verb)
+		d.Notifyf(sub, names[0], "everybody can %s this file: chmod o= it", verb)
 	case n > 1:
-		d.Say(sub, names[0], "everybody can %s this file and %d more: chmod o= them", verb, n-1)
+		d.Notifyf(sub, names[0], "everybody can %s this file and %d more: chmod o= them", verb, n-1)
 	}
 }
 
 // eachLoose calls do for each dated regular file in sub whose mode has any of the bits.
-func (d *Dir) loose(sub string, bits uint32, do func(at int, name string, mode uint32)) {
+func (d *Dir) eachLoose(sub string, bits uint32, do func(at int, name string, mode uint32)) {
 	names, err := d.Names(sub)
 	if err != nil || !d.create {
 		return // deleting files reports the error

@@ -20,7 +20,7 @@ func Publish(path string, data []byte) error {
 		err = replaceFile(at, filepath.Base(path), data, publicMode, true)
 	}
 	if err == errSymlink || err == errIrregular {
-		err = errUnpublished // it is not hushpipe's, so do not suggest to remove it
+		err = errNotRegular // it is not hushpipe's, so do not suggest to remove it
 	}
 	if err != nil {
 		return &fs.PathError{Op: "write", Path: path, Err: err}
@@ -40,7 +40,7 @@ func Update(path string, change func(old []byte) ([]byte, error)) error {
 			return err
 		}
 		defer unlock()
-		old, err := readShared(at, name)
+		old, err := readPublic(at, name)
 		if err != nil && err != unix.ENOENT {
 			return err
 		}
@@ -56,7 +56,7 @@ func Update(path string, change func(old []byte) ([]byte, error)) error {
 // nothing.
 func CheckUpdate(path string, look func(old []byte) error) error {
 	return inDir(path, func(at int, name string) error {
-		old, err := readShared(at, name)
+		old, err := readPublic(at, name)
 		if err != nil && err != unix.ENOENT {
 			return err
 		}
@@ -85,7 +85,7 @@ func lockBeside(at int, name string) (unlock func(), err error) {
 	lock := "." + name + LockSuffix
 	fd, err := openFile(at, lock, unix.O_RDWR|unix.O_CREAT, secretMode)
 	var held, there unix.Stat_t
-	if err == unix.EACCES && lstat(at, lock, &there) == nil && time.Since(time.Unix(there.Mtim.Unix())) > inTheMaking {
+	if err == unix.EACCES && lstat(at, lock, &there) == nil && time.Since(time.Unix(there.Mtim.Unix())) > tempGrace {
 		// Left by a killed process of another user, such as root.
 		if err := remove(at, lock); err != nil {
 			return nil, err
@@ -116,7 +116,7 @@ func lockBeside(at int, name string) (unlock func(), err error) {
 	}, nil
 }
 
-func readShared(at int, name string) ([]byte, error) {
+func readPublic(at int, name string) ([]byte, error) {
 	fd, err := openFile(at, name, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err

@@ -3,11 +3,11 @@ package dir
 import "golang.org/x/sys/unix"
 
 // tmpfileFlag is the flag for a file without a name.
-const unnamed = unix.O_TMPFILE
+const tmpfileFlag = unix.O_TMPFILE
 
 // renameNoReplace renames a file to a name that must not exist (EEXIST).
 func renameNoReplace(at int, from, to string) error {
-	err := again(func() error {
+	err := ignoringEINTR(func() error {
 		return unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
 	})
 	if err == unix.EINVAL || err == unix.ENOSYS { // not supported by the file system or the kernel

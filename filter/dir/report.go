@@ -34,8 +34,8 @@ func NewReporter(say func(topic, line string), now func() time.Time) *Reporter {
 	return &Reporter{say: say, now: now}
 }
 
-// Say reports a line, and stores it as the last fault unless it is good news.
-func (r *Reporter) Say(topic, line string) {
+// Log reports a line, and stores it as the last fault unless it is good news.
+func (r *Reporter) Log(topic, line string) {
 	if topic != "recovered" && topic != "expired-rooms" {
 		r.last.Store(&fault{r.now().Truncate(time.Second), line[:min(len(line), faultSize)]})
 	}
@@ -51,7 +51,7 @@ func (r *Reporter) Fault(topic string, err error, outcome string) {
 		}
 		topic = number.Error()
 	}
-	r.Say(topic, err.Error()+outcome)
+	r.Log(topic, err.Error()+outcome)
 }
 
 // Refuse sets the reason why lines are refused, nil once they are written again.

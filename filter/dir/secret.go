@@ -84,10 +84,10 @@ func (d *Dir) readSecret(f *os.File, sub, name string) (secret [secretSize]byte,
 		if err := f.Chmod(secretMode); err != nil {
 			outcome = "set it to 0600 by hand"
 		}
-		d.Say(sub, name, "others could read this key (mode %04o): %s", mode, outcome)
+		d.Notifyf(sub, name, "others could read this key (mode %04o): %s", mode, outcome)
 		d.MarkExposed(sub, name)
 	} else if d.create && d.isForeign(&st) {
-		d.Say(sub, name, "belongs to another user (%d), who can read this key: see who can write its directory", st.Uid)
+		d.Notifyf(sub, name, "belongs to another user (%d), who can read this key: see who can write its directory", st.Uid)
 		d.MarkExposed(sub, name)
 	}
 	if _, err := io.ReadFull(f, secret[:]); err != nil {
@@ -98,7 +98,7 @@ func (d *Dir) readSecret(f *os.File, sub, name string) (secret [secretSize]byte,
 
 // ForeignOwner returns the owner of an open file in DIR, and whether that is a foreign user:
 // not root, this process's user or DIR's owner. It returns false for a Dir without Create.
-func (d *Dir) Foreign(f *os.File) (uid int, yes bool) {
+func (d *Dir) ForeignOwner(f *os.File) (uid int, yes bool) {
 	var st unix.Stat_t
 	if !d.create || fstat(int(f.Fd()), &st) != nil {
 		return 0, false
@@ -120,7 +120,7 @@ func (d *Dir) isForeign(st *unix.Stat_t) bool {
 		if st.Uid == dir.Uid {
 			return false
 		}
-		if dir.Uid != 0 || !isFresh(st) || time.Since(began) > giving {
+		if dir.Uid != 0 || !isRecent(st) || time.Since(began) > chownPatience {
 			return true
 		}
 	}
@@ -151,7 +151,7 @@ func shred(at int, name string) error {
 		if fstat(fd, &st) == nil && fileType(&st) == unix.S_IFREG && st.Size <= maxSecret {
 			zeros := make([]byte, st.Size)
 			if _, err := unix.Pwrite(fd, zeros, 0); err == nil {
-				_ = again(func() error { return unix.Fsync(fd) })
+				_ = ignoringEINTR(func() error { return unix.Fsync(fd) })
 			}
 		}
 	}

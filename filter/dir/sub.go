@@ -41,7 +41,7 @@ var ErasedTime = time.Unix(0, 0)
 // cannot change times by name.
 func (s Sub) Touch(name string, now time.Time) error {
 	var fd int
-	err := again(func() (err error) {
+	err := ignoringEINTR(func() (err error) {
 		fd, err = unix.Openat(s.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		return err
 	})
@@ -75,7 +75,7 @@ func (s Sub) remove(name string) error {
 }
 
 // tempGrace is far longer than it takes to create and rename a directory.
-const inTheMaking = time.Minute
+const tempGrace = time.Minute
 
 // Sweep removes the temporary file name unless a process is still writing it.
 func (s Sub) Sweep(name string) (removed bool, err error) {
@@ -94,10 +94,10 @@ func (s Sub) Sweep(name string) (removed bool, err error) {
 		defer unlock()
 	case errIrregular: // perhaps a directory that makeDir is about to rename
 		var st unix.Stat_t
-		if lstat(s.fd, name, &st) != nil || time.Since(time.Unix(st.Mtim.Unix())) < inTheMaking {
+		if lstat(s.fd, name, &st) != nil || time.Since(time.Unix(st.Mtim.Unix())) < tempGrace {
 			return false, nil
 		}
-		err = again(func() error { return unix.Unlinkat(s.fd, name, unix.AT_REMOVEDIR) })
+		err = ignoringEINTR(func() error { return unix.Unlinkat(s.fd, name, unix.AT_REMOVEDIR) })
 		return err == nil, s.explain(name, err)
 	default:
 		return false, s.explain(name, err)

@@ -104,7 +104,7 @@ type Silent struct {
 type source struct {
 	Source
 	d     *dir.Dir // nil: cannot be opened
-	lived registry.Lived
+	lived registry.Activity
 	err   error // its records cannot be read
 }
 
@@ -133,7 +133,7 @@ func Merge(cfg Config) (r Result, err error) {
 		}
 		defer s.d.Close()
 		// Before the journals: what a host says of itself is no later than what is read of it.
-		if s.lived, s.err = registry.ReadLived(s.d); s.err != nil {
+		if s.lived, s.err = registry.ReadActivity(s.d); s.err != nil {
 			errs = append(errs, s.err)
 		}
 		if cfg.Now.Sub(s.lived.Last) > silence {

@@ -76,7 +76,7 @@ func (s *Shipper) Look() error {
 			s.cfg.Say(topic, err.Error())
 		}
 	}
-	if err := registry.KeysElsewhere(s.cfg.Path, s.cfg.Keys); err != nil {
+	if err := registry.CheckKeys(s.cfg.Path, s.cfg.Keys); err != nil {
 		s.cfg.Say("fleet-keys", err.Error())
 	}
 	var errs []error

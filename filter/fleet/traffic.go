@@ -39,7 +39,7 @@ func FindKeys(hosts []Source, keys string) string {
 	own := make([]bool, len(hosts))
 	for i := range hosts {
 		h := &hosts[i]
-		h.Keys = registry.KeysOf(h.Path)
+		h.Keys = registry.StreamKeys(h.Path)
 		at := dir.KeyPath(h.Path, h.Keys)
 		if st, err := os.Stat(at); err == nil && st.IsDir() {
 			if own[i] = true; keys == "" {

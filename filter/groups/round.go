@@ -170,7 +170,7 @@ func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
 	err := r.opened.openBy(d, day, u, typed)
 	if u.counts.Recorded()+u.counts.Overflow() > 0 && !r.said[day] {
 		r.said[day] = true
-		r.cfg.Report.Say("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", r.cfg.Path, day))
+		r.cfg.Report.Log("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", r.cfg.Path, day))
 	}
 	left, some := r.opened.begin(day)
 	if !some {

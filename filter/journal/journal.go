@@ -73,27 +73,27 @@ func frameChecksum(length, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, payload)
 }
 
-// part is what the bytes at one position turn out to be.
-type part int
+// parsed is what the bytes at one position turn out to be.
+type parsed int
 
 const (
-	whole   part = iota
-	invalid      // not what was looked for
-	cut          // its beginning, as far as the bytes go
+	whole     parsed = iota
+	invalid          // not what was looked for
+	truncated        // its beginning, as far as the bytes go
 )
 
 // parseHeader returns the length of the header that b begins with. It is whole
 // in another version too.
-func parseHeader(b []byte) (int, part) {
+func parseHeader(b []byte) (int, parsed) {
 	if n := min(len(b), len(magic)); string(b[:n]) != magic[:n] {
 		return 0, invalid
 	}
 	if len(b) < headerBase {
-		return 0, cut
+		return 0, truncated
 	}
 	end := headerBase + int(b[headerBase-1])
 	if len(b) < end+4 {
-		return 0, cut
+		return 0, truncated
 	}
 	if binary.BigEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
 		return 0, invalid
@@ -102,19 +102,19 @@ func parseHeader(b []byte) (int, part) {
 }
 
 // parseFrame returns the payload of the frame that b begins with.
-func parseFrame(b []byte) ([]byte, part) {
+func parseFrame(b []byte) ([]byte, parsed) {
 	if n := min(len(b), len(frameMagic)); string(b[:n]) != frameMagic[:n] {
 		return nil, invalid
 	}
 	if len(b) < 6 {
-		return nil, cut
+		return nil, truncated
 	}
 	size := binary.BigEndian.Uint32(b[2:])
 	if size == 0 || size > MaxPayload {
 		return nil, invalid
 	}
 	if len(b) < frameBase+int(size) {
-		return nil, cut
+		return nil, truncated
 	}
 	payload := b[frameBase : frameBase+int(size)]
 	if binary.BigEndian.Uint32(b[6:]) != frameChecksum(b[2:6], payload) {

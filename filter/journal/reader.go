@@ -57,7 +57,7 @@ func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error)
 		payload, part := parseFrame(s.rest())
 		if part != whole {
 			if !gap {
-				gap, info.Torn = true, part == cut
+				gap, info.Torn = true, part == truncated
 			}
 			s.seek()
 			continue
@@ -109,7 +109,7 @@ func (s *scanner) header(info *Info) error {
 	}
 	n, part := parseHeader(s.rest())
 	if part != whole {
-		info.Torn = part == cut
+		info.Torn = part == truncated
 		return nil
 	}
 	if v := s.rest()[len(magic)]; v != version {

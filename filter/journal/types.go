@@ -18,9 +18,9 @@ const Groups Type = 'g'
 // package trafficlog.
 const Traffic Type = 't'
 
-// IsSet reports whether the records of a type do not depend on each other, so that payloads of
+// Joinable reports whether the records of a type do not depend on each other, so that payloads of
 // the type may be joined.
-func (t Type) IsSet() bool { return t == Groups }
+func (t Type) Joinable() bool { return t == Groups }
 
 // AppendTyped appends records with their type, which is a payload.
 func AppendTyped(dst []byte, t Type, records []byte) []byte {

@@ -19,6 +19,6 @@ func TestTypes(t *testing.T) {
 		_, ok := journal.Groups.Records([]byte(other))
 		assert.False(t, ok, "%q", other)
 	}
-	assert.True(t, journal.Groups.IsSet())
-	assert.False(t, journal.Type('t').IsSet(), "whose records need their payload, for all that is known")
+	assert.True(t, journal.Groups.Joinable())
+	assert.False(t, journal.Type('t').Joinable(), "whose records need their payload, for all that is known")
 }

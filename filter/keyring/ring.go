@@ -37,22 +37,22 @@ type Ring struct {
 	// before it goes on with one in memory. It is set before the first call.
 	Patience time.Duration
 
-	cfg  Config
-	seen map[dir.Log]unix.Stat_t // the lines that Restore found last
+	cfg      Config
+	seenLogs map[dir.Log]unix.Stat_t // the lines that Restore found last
 
-	mu        sync.Mutex // guards what follows
-	keys      map[civil.Day]*pseudonym.Key
-	thrown    map[civil.Day]*pseudonym.Key // throw-away keys of expired days
-	fresh     map[civil.Day]*pseudonym.Key // what becomes a day's key if it has none
-	unsure    map[civil.Day]bool           // their keys are in memory only
-	forgotten map[civil.Day]bool           // days that were deleted on purpose; their keys are dropped
-	erased    map[string]time.Time         // marks of such days that were heeded
+	mu         sync.Mutex // guards what follows
+	keys       map[civil.Day]*pseudonym.Key
+	throwaway  map[civil.Day]*pseudonym.Key // throw-away keys of expired days
+	candidates map[civil.Day]*pseudonym.Key // what becomes a day's key if it has none
+	unsaved    map[civil.Day]bool           // their keys are in memory only
+	forgotten  map[civil.Day]bool           // days that were deleted on purpose; their keys are dropped
+	seenMarks  map[string]time.Time         // marks of such days that were heeded
 }
 
 // New returns an empty Ring.
 func New(cfg Config) *Ring {
-	return &Ring{Patience: patience, cfg: cfg, erased: map[string]time.Time{}, keys: map[civil.Day]*pseudonym.Key{},
-		thrown: map[civil.Day]*pseudonym.Key{}, fresh: map[civil.Day]*pseudonym.Key{}, unsure: map[civil.Day]bool{},
+	return &Ring{Patience: patience, cfg: cfg, seenMarks: map[string]time.Time{}, keys: map[civil.Day]*pseudonym.Key{},
+		throwaway: map[civil.Day]*pseudonym.Key{}, candidates: map[civil.Day]*pseudonym.Key{}, unsaved: map[civil.Day]bool{},
 		forgotten: map[civil.Day]bool{}}
 }
 
@@ -67,7 +67,7 @@ func (r *Ring) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	if placement == calendar.Expired {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return random(r.thrown, day)
+		return randomKey(r.throwaway, day)
 	}
 	r.mu.Lock()
 	key := r.keys[day]
@@ -78,7 +78,7 @@ func (r *Ring) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	if key = r.fetch(day); key != nil {
 		return r.set(day, key, false)
 	}
-	return r.set(day, r.freshKey(day), true)
+	return r.set(day, r.candidateKey(day), true)
 }
 
 // Known returns the day's key if there is one, in memory or in d.
@@ -93,19 +93,19 @@ func (r *Ring) Known(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
 	return (*pseudonym.Key)(&read), err
 }
 
-// freshKey returns a random key for day, the same whoever asks first: one that is
+// candidateKey returns a random key for day, the same whoever asks first: one that is
 // still on its way to the disk can be used, and so is one that is noted by now.
-func (r *Ring) freshKey(day civil.Day) *pseudonym.Key {
+func (r *Ring) candidateKey(day civil.Day) *pseudonym.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known := r.keys[day]; known != nil {
 		return known
 	}
-	return random(r.fresh, day)
+	return randomKey(r.candidates, day)
 }
 
-// random returns the key of day in keys, made if there is none.
-func random(keys map[civil.Day]*pseudonym.Key, day civil.Day) *pseudonym.Key {
+// randomKey returns the key of day in keys, made if there is none.
+func randomKey(keys map[civil.Day]*pseudonym.Key, day civil.Day) *pseudonym.Key {
 	if keys[day] == nil {
 		keys[day] = new(pseudonym.Key)
 		rand.Read(keys[day][:])
@@ -121,9 +121,9 @@ func (r *Ring) set(day civil.Day, key *pseudonym.Key, unsure bool) *pseudonym.Ke
 		return known
 	}
 	r.keys[day] = key
-	delete(r.fresh, day)
+	delete(r.candidates, day)
 	if unsure {
-		r.unsure[day] = true
+		r.unsaved[day] = true
 	}
 	return key
 }
@@ -131,7 +131,7 @@ func (r *Ring) set(day civil.Day, key *pseudonym.Key, unsure bool) *pseudonym.Ke
 // fetch returns the key of day from the disk, or nil where it does not come
 // in time. If there is none the fresh key becomes it, sooner or later.
 func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
-	fresh := r.freshKey(day)
+	fresh := r.candidateKey(day)
 	// The key of a day that a clock just put forward has brought would vouch for
 	// that clock, as the day's lines would: it waits until they are written.
 	vouches := day > r.cfg.Window().Today+1
@@ -165,7 +165,7 @@ func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 	case key := <-answer:
 		return key
 	case <-time.After(r.Patience):
-		r.cfg.Report.Say("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", r.cfg.Path, day))
+		r.cfg.Report.Log("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", r.cfg.Path, day))
 		return nil
 	}
 }
@@ -198,7 +198,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 	if err != nil {
 		return // it is reported where keys are saved
 	}
-	r.heed(d) // the mark is there before the key goes
+	r.dropErased(d) // the mark is there before the key goes
 	lines, err := d.Names("")
 	if err != nil {
 		return
@@ -207,12 +207,12 @@ func (r *Ring) Restore(d *dir.Dir) {
 	for _, name := range names {
 		there[name] = true
 	}
-	for log := range r.seen {
+	for log := range r.seenLogs {
 		hadLines[log.Day] = true
 	}
 	seen, came := map[dir.Log]unix.Stat_t{}, map[civil.Day]bool{}
 	for _, log := range dir.Logs(lines) {
-		was, known := r.seen[log]
+		was, known := r.seenLogs[log]
 		now := was
 		if err := d.Lstat(log.Name(), &now); err == unix.ENOENT {
 			continue
@@ -224,15 +224,15 @@ func (r *Ring) Restore(d *dir.Dir) {
 			hasLines[log.Day] = true
 		}
 	}
-	r.seen = seen
+	r.seenLogs = seen
 	gone, today := 0, civil.DayOf(r.cfg.Now())
 	r.mu.Lock()
 	for day := range r.keys {
 		known := came[day]
 		switch {
-		case r.unsure[day] || there[dir.KeyFile(day)]:
+		case r.unsaved[day] || there[dir.KeyFile(day)]:
 		case day <= today+1 && (hasLines[day] || day > today && !known): // which has no lines yet
-			r.unsure[day] = true
+			r.unsaved[day] = true
 			gone++
 		default:
 			r.drop(day)
@@ -241,13 +241,13 @@ func (r *Ring) Restore(d *dir.Dir) {
 	}
 	r.mu.Unlock()
 	if gone > 0 {
-		r.cfg.Report.Say("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", dir.KeyPath(r.cfg.Path, r.cfg.Keys), gone))
+		r.cfg.Report.Log("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", dir.KeyPath(r.cfg.Path, r.cfg.Keys), gone))
 	}
 }
 
-// heed drops the keys of days that have got a mark in DIR, since they were deleted on
+// dropErased drops the keys of days that have got a mark in DIR, since they were deleted on
 // purpose.
-func (r *Ring) heed(d *dir.Dir) {
+func (r *Ring) dropErased(d *dir.Dir) {
 	names, _ := d.Names(dir.Erased) // without it there are no marks
 	for _, name := range names {
 		day, dated := civil.ParseDay(name)
@@ -261,8 +261,8 @@ func (r *Ring) heed(d *dir.Dir) {
 			continue
 		}
 		r.mu.Lock()
-		if !st.ModTime().Equal(r.erased[name]) {
-			r.erased[name] = st.ModTime()
+		if !st.ModTime().Equal(r.seenMarks[name]) {
+			r.seenMarks[name] = st.ModTime()
 			r.drop(day)
 			r.forgotten[day] = true
 		}
@@ -274,7 +274,7 @@ func (r *Ring) heed(d *dir.Dir) {
 // those that have a mark in DIR, and those of which Restore found neither key nor lines.
 // Lines that come for such a day from now on get another key.
 func (r *Ring) Forgotten(d *dir.Dir) map[civil.Day]bool {
-	r.heed(d)
+	r.dropErased(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	days := r.forgotten
@@ -290,25 +290,25 @@ func (r *Ring) Expire(first civil.Day, past func(civil.Day) bool) {
 	for day := range r.keys {
 		if day < first || past(day) {
 			delete(r.keys, day)
-			delete(r.unsure, day)
+			delete(r.unsaved, day)
 		}
 	}
 }
 
-// Distrust has Save bring all keys to the disk: DIR was made again.
-func (r *Ring) Distrust() {
+// MarkUnsaved has Save bring all keys to the disk: DIR was made again.
+func (r *Ring) MarkUnsaved() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for day := range r.keys {
-		r.unsure[day] = true
+		r.unsaved[day] = true
 	}
 }
 
 // drop takes a key out of memory. The caller holds r.mu.
 func (r *Ring) drop(day civil.Day) {
 	delete(r.keys, day)
-	delete(r.fresh, day)
-	delete(r.unsure, day)
+	delete(r.candidates, day)
+	delete(r.unsaved, day)
 	r.cfg.Changed()
 }
 
@@ -328,7 +328,7 @@ func (r *Ring) Save(d *dir.Dir) error {
 	var errs []error
 	r.mu.Lock()
 	unsure := map[civil.Day]pseudonym.Key{}
-	for day := range r.unsure {
+	for day := range r.unsaved {
 		unsure[day] = *r.keys[day]
 	}
 	r.mu.Unlock()
@@ -337,7 +337,7 @@ func (r *Ring) Save(d *dir.Dir) error {
 		if errors.Is(err, calendar.ErrExpired) { // while it was asked for; its lines are left out
 			r.mu.Lock()
 			delete(r.keys, day)
-			delete(r.unsure, day)
+			delete(r.unsaved, day)
 			r.mu.Unlock()
 			continue
 		}
@@ -348,13 +348,13 @@ func (r *Ring) Save(d *dir.Dir) error {
 			continue
 		}
 		r.mu.Lock()
-		delete(r.unsure, day)
+		delete(r.unsaved, day)
 		if stored != key {
 			r.keys[day] = (*pseudonym.Key)(&stored)
 		}
 		r.mu.Unlock()
 		if stored != key {
-			r.cfg.Report.Say("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", r.cfg.Path, day))
+			r.cfg.Report.Log("key-other", fmt.Sprintf("%s: another process made the key of %s first; pseudonyms of that day made before cannot be revealed", r.cfg.Path, day))
 			r.cfg.Changed()
 		}
 	}
@@ -368,7 +368,7 @@ func (r *Ring) Save(d *dir.Dir) error {
 		}
 		key, err := ReadKey(d, day)
 		if errors.Is(err, fs.ErrNotExist) {
-			key, err = r.put(d, day, *r.freshKey(day))
+			key, err = r.put(d, day, *r.candidateKey(day))
 		}
 		if err != nil {
 			r.cfg.Report.Fault("key-file", err, "")

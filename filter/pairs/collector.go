@@ -34,33 +34,33 @@ type CollectorConfig struct {
 	Hosts      []string // that are expected; nil: those of the days before
 	Open       func() (Counter, error)
 	Now        func() time.Time
-	Say        func(topic, line string)
+	Log        func(topic, line string)
 }
 
 // Collector writes what the engine counts to the room files of a DIR, in which no filter
 // counts, and their rosters. It serves one goroutine. Several may collect, each
 // in a DIR of its own.
 type Collector struct {
-	cfg    CollectorConfig
-	engine Counter
-	codes  map[civil.Day]*code
-	looked time.Time // at all days
+	cfg        CollectorConfig
+	engine     Counter
+	codes      map[civil.Day]*code
+	checkedAll time.Time // at all days
 
-	newest    map[string]heard        // what each host told last of itself, by name
+	newest    map[string]hostRecord   // what each host told last of itself, by name
 	shown     map[civil.Day]DayStatus // of the days near
 	collected time.Time               // when the last step was done without an error
 }
 
 // NewCollector returns a Collector, which does nothing yet.
 func NewCollector(cfg CollectorConfig) *Collector {
-	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}, newest: map[string]heard{}, shown: map[civil.Day]DayStatus{}}
+	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}, newest: map[string]hostRecord{}, shown: map[civil.Day]DayStatus{}}
 }
 
 const (
-	// missed is for how many days a silent host is missed.
-	missed = 7
-	// twice is how close together two hosts of one name are heard of.
-	twice = 10 * time.Minute
+	// missingDays is for how many days a silent host is missed.
+	missingDays = 7
+	// sameNameWindow is how close together two hosts of one name are heard of.
+	sameNameWindow = 10 * time.Minute
 )
 
 // CheckCollect returns an error for a DIR in which a filter counts.
@@ -92,14 +92,14 @@ func (c *Collector) Step() error {
 		if err != nil {
 			return err
 		}
-		c.engine, c.looked = e, time.Time{}
+		c.engine, c.checkedAll = e, time.Time{}
 	}
-	d, err := dir.Open(c.cfg.Path, dir.Options{Keys: c.cfg.Keys, Create: true, Notify: func(msg string) { c.cfg.Say(msg, msg) }})
+	d, err := dir.Open(c.cfg.Path, dir.Options{Keys: c.cfg.Keys, Create: true, Notify: func(msg string) { c.cfg.Log(msg, msg) }})
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	all := now.Sub(c.looked).Abs() >= renewal
+	all := now.Sub(c.checkedAll).Abs() >= renewal
 	if all {
 		if _, err := c.engine.Check(now); err != nil {
 			return err
@@ -132,7 +132,7 @@ func (c *Collector) Step() error {
 		}
 	}
 	if all {
-		c.looked = now
+		c.checkedAll = now
 	}
 	if len(errs) == 0 {
 		c.collected = now
@@ -169,8 +169,8 @@ func keptFor(d *dir.Dir) (calendar.Period, error) {
 	return cmp.Or(keep, calendar.DefaultPeriod), err
 }
 
-// heard is the record of a host, and by what the engine knows it.
-type heard struct {
+// hostRecord is the record of a host, and by what the engine knows it.
+type hostRecord struct {
 	id string
 	record
 	// stale says that the engine was wiped since the host knew it to have all.
@@ -201,19 +201,19 @@ func (c *Collector) day(d *dir.Dir, day civil.Day, near bool) error {
 		return err
 	}
 	m.Lost, m.Grown = unite(&m.Roster, hosts, before, expected)
-	c.hear(hosts)
+	c.updateNewest(hosts)
 	if near {
 		c.shown[day] = dayStatus(day, len(hosts), m.Roster, entries)
 	}
 	if len(hosts) == 0 && len(before.Hosts) == 0 {
 		return damaged // nothing of the day has come to any engine
 	}
-	_, err = counts.WriteHosts(d, c.cfg.Path, day, m, c.cfg.Say)
+	_, err = counts.WriteHosts(d, c.cfg.Path, day, m, c.cfg.Log)
 	return dir.Join(damaged, err)
 }
 
 // hosts returns what the hosts tell of a day.
-func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
+func (c *Collector) hosts(of *code, day civil.Day) (hosts []hostRecord, err error) {
 	fields, err := c.engine.Fields(of.roster())
 	if err != nil {
 		return nil, err
@@ -239,19 +239,19 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
 		}
 		stale := r.Claim != claimID(claim)
 		r.Closed = r.Closed && !stale
-		hosts = append(hosts, heard{id, r, stale})
+		hosts = append(hosts, hostRecord{id, r, stale})
 		for _, s := range r.Settings {
 			settings[s] = settings[s] || !strings.HasSuffix(s, counts.NoRooms)
 		}
 	}
-	slices.SortFunc(hosts, func(a, b heard) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(hosts, func(a, b hostRecord) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.id, b.id)) })
 	for i, h := range hosts {
-		if i > 0 && hosts[i-1].Name == h.Name && hosts[i-1].Seen.Sub(h.Seen).Abs() < twice {
-			c.cfg.Say("fleet-name "+h.Name, fmt.Sprintf("%s: two hosts are named %s; hint: give one another name by hushpipe fleet ship --host", c.cfg.Path, h.Name))
+		if i > 0 && hosts[i-1].Name == h.Name && hosts[i-1].Seen.Sub(h.Seen).Abs() < sameNameWindow {
+			c.cfg.Log("fleet-name "+h.Name, fmt.Sprintf("%s: two hosts are named %s; hint: give one another name by hushpipe fleet ship --host", c.cfg.Path, h.Name))
 		}
 	}
 	if unread > 0 {
-		c.cfg.Say("fleet-unread", fmt.Sprintf("%s: %d records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?", c.cfg.Path, unread))
+		c.cfg.Log("fleet-unread", fmt.Sprintf("%s: %d records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?", c.cfg.Path, unread))
 	}
 	counting := 0
 	for _, counts := range settings {
@@ -260,7 +260,7 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []heard, err error) {
 		}
 	}
 	if counting > 1 {
-		c.cfg.Say("fleet-settings "+day.String(), fmt.Sprintf("%s: %s: counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one", c.cfg.Path, day))
+		c.cfg.Log("fleet-settings "+day.String(), fmt.Sprintf("%s: %s: counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one", c.cfg.Path, day))
 	}
 	return hosts, nil
 }
@@ -294,7 +294,7 @@ func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, er
 	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by hand
 	slices.SortFunc(entries, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	if foreign > 0 {
-		c.cfg.Say("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine do not belong to this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
+		c.cfg.Log("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine do not belong to this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
 	}
 	return entries, nil
 }
@@ -305,7 +305,7 @@ func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err err
 	if c.cfg.Hosts != nil {
 		return c.cfg.Hosts, nil
 	}
-	for before := day - missed; before < day; before++ {
+	for before := day - missingDays; before < day; before++ {
 		r, err := counts.ReadHosts(d, before)
 		if err != nil {
 			return nil, err
@@ -321,7 +321,7 @@ func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err err
 
 // unite fills the roster of a day, and reports whether a host that had sent something is not
 // heard of any more, or may not have sent it again to an engine that was wiped, and whether another has sent more. No host is less closed than it was.
-func unite(now *roomfile.Roster, hosts []heard, before roomfile.Roster, expected []string) (lost, grown bool) {
+func unite(now *roomfile.Roster, hosts []hostRecord, before roomfile.Roster, expected []string) (lost, grown bool) {
 	lines := map[string]roomfile.Host{}
 	for _, name := range expected {
 		lines[name] = roomfile.Host{Name: name}

@@ -371,7 +371,7 @@ func FuzzForeign(f *testing.F) {
 		if r, err := parseRecord([]byte(text)); err == nil {
 			_, err = parseRecord(r.text())
 			require.NoError(t, err)
-			unite(&roomfile.Roster{}, []heard{{id: "a", record: r}, {id: "b", record: r}}, roomfile.Roster{}, nil)
+			unite(&roomfile.Roster{}, []hostRecord{{id: "a", record: r}, {id: "b", record: r}}, roomfile.Roster{}, nil)
 		}
 	})
 }

@@ -68,8 +68,8 @@ func dayStatus(day civil.Day, records int, roster roomfile.Roster, entries []roo
 	return of
 }
 
-// hear notes what hosts told last of themselves.
-func (c *Collector) hear(hosts []heard) {
+// updateNewest notes what hosts told last of themselves.
+func (c *Collector) updateNewest(hosts []hostRecord) {
 	for _, h := range hosts {
 		if was, ok := c.newest[h.Name]; !ok || was.Seen.Before(h.Seen) {
 			c.newest[h.Name] = h
@@ -80,6 +80,6 @@ func (c *Collector) hear(hosts []heard) {
 // forget drops what was told before the first day that is kept, and shown days that are not
 // near any more.
 func (c *Collector) forget(first, today civil.Day) {
-	maps.DeleteFunc(c.newest, func(_ string, h heard) bool { return civil.DayOf(h.Seen) < first })
+	maps.DeleteFunc(c.newest, func(_ string, h hostRecord) bool { return civil.DayOf(h.Seen) < first })
 	maps.DeleteFunc(c.shown, func(day civil.Day, _ DayStatus) bool { return day < today-1 })
 }

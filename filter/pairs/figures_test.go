@@ -43,7 +43,7 @@ func TestFigures(t *testing.T) {
 	m.engine.Run()
 	m.step()
 
-	for day := 1; day <= missed+2; day++ {
+	for day := 1; day <= missingDays+2; day++ {
 		m.now = m.now.AddDate(0, 0, 1)
 		for _, s := range m.shippers {
 			require.NoError(t, s.Look())
@@ -51,7 +51,7 @@ func TestFigures(t *testing.T) {
 		m.try(m.hosts[0].Step)
 		m.try(m.count.Step)
 		f = m.count.Figures()
-		assert.Equal(t, (first+1).String() <= f.Today.Day && f.Today.Day <= (first+missed).String(), len(f.Today.Missing) == 1, "%d", day)
+		assert.Equal(t, (first+1).String() <= f.Today.Day && f.Today.Day <= (first+missingDays).String(), len(f.Today.Missing) == 1, "%d", day)
 	}
 	assert.Equal(t, []string{"web1"}, f.Yesterday.Closed, "though it had no line")
 	assert.Equal(t, []string{"web1"}, f.Today.Open)

@@ -64,7 +64,7 @@ func newMeet(t *testing.T, names ...string) *meet {
 	for _, name := range names {
 		m.join(name)
 	}
-	m.count = NewCollector(CollectorConfig{Path: m.dir("count"), Fleet: "meet", Now: m.clock, Say: m.say,
+	m.count = NewCollector(CollectorConfig{Path: m.dir("count"), Fleet: "meet", Now: m.clock, Log: m.say,
 		Open: func() (Counter, error) { return m.open() }})
 	m.keys("count")
 	return m
@@ -105,7 +105,7 @@ func (m *meet) join(name string) *host {
 
 // restart begins anew, as after a kill.
 func (m *meet) restart(h *host) {
-	h.Sender = NewSender(SenderConfig{Path: h.path, Fleet: "meet", Host: h.name, Now: m.clock, Say: m.say,
+	h.Sender = NewSender(SenderConfig{Path: h.path, Fleet: "meet", Host: h.name, Now: m.clock, Log: m.say,
 		Open: func() (Engine, error) { return m.open() }})
 }
 

@@ -25,10 +25,10 @@ const (
 	batchSize = 20_000
 	// renewal is how often the engine is asked whether it has what was sent.
 	renewal = time.Minute
-	// settled is how long after midnight late lines of the day before still come.
-	settled = 10 * time.Minute
-	// mostTries bounds the positions that may or may not hold.
-	mostTries = 64
+	// lateLines is how long after midnight late lines of the day before still come.
+	lateLines = 10 * time.Minute
+	// maxValid bounds the positions that may or may not hold.
+	maxValid = 64
 )
 
 // Engine is what a Sender asks of an engine.
@@ -49,45 +49,45 @@ type SenderConfig struct {
 	Confined    string // what the kernel keeps this process from, in words
 	Open        func() (Engine, error)
 	Now         func() time.Time
-	Say         func(topic, line string)
+	Log         func(topic, line string)
 }
 
 // Sender brings the pairs in the journals of a DIR to the engine. It serves one goroutine.
 type Sender struct {
-	cfg     SenderConfig
-	run     string // what positions of this process begin with
-	engine  Engine // nil: not connected
-	days    map[civil.Day]*sending
-	renewed time.Time // when the engine was asked last whether it has all
-	twins   twins
-	told    map[civil.Day]bool // that these cannot be sent
-	resends int
-	keep    calendar.Period // for which all that the engine has was bounded; 0: not yet
+	cfg      SenderConfig
+	run      string // what positions of this process begin with
+	engine   Engine // nil: not connected
+	days     map[civil.Day]*sending
+	renewed  time.Time // when the engine was asked last whether it has all
+	twins    twins
+	reported map[civil.Day]bool // that these cannot be sent
+	resends  int
+	keep     calendar.Period // for which all that the engine has was bounded; 0: not yet
 }
 
 // NewSender returns a Sender, which does nothing yet.
 func NewSender(cfg SenderConfig) *Sender {
-	return &Sender{cfg: cfg, run: dir.RandomHex(), days: map[civil.Day]*sending{}, told: map[civil.Day]bool{}}
+	return &Sender{cfg: cfg, run: dir.RandomHex(), days: map[civil.Day]*sending{}, reported: map[civil.Day]bool{}}
 }
 
 // sending is a day that is being sent.
 type sending struct {
-	code    *code
-	expire  time.Time
-	tail    *counts.Tail
-	over    *rooms.Counts // what journals tell to be left out
-	foreign bool          // there are records in them that are none
-	parts   [parts]part
-	gaps    bool   // not all journals could be read when parts were sent again
-	claim   string // the engine's day is that of this fleet, by this seal, which no other has; "": not asked
-	told    record // what was put last
+	code       *code
+	expire     time.Time
+	tail       *counts.Tail
+	overflow   *rooms.Counts // what journals tell to be left out
+	foreign    bool          // there are records in them that are none
+	parts      [parts]part
+	incomplete bool   // not all journals could be read when parts were sent again
+	claim      string // the engine's day is that of this fleet, by this seal, which no other has; "": not asked
+	lastRecord record // what was put last
 }
 
 // part is what is known of the position in a part.
 type part struct {
-	tried uint64   // the number of the last position that was sent
-	right []string // those by which the engine has all pairs; nil: none was acknowledged yet
-	lost  bool     // the engine had another one: all pairs are to be sent again
+	lastSent uint64   // the number of the last position that was sent
+	valid    []string // those by which the engine has all pairs; nil: none was acknowledged yet
+	lost     bool     // the engine had another one: all pairs are to be sent again
 }
 
 // Step sends what is new. Call it each second. After an error, what was not acknowledged is
@@ -104,7 +104,7 @@ func (s *Sender) Step() error {
 		}
 		s.engine, s.renewed = e, time.Time{}
 	}
-	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true, Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true, Notify: func(msg string) { s.cfg.Log(msg, msg) }})
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (s *Sender) Step() error {
 			return err
 		}
 		for _, line := range persists {
-			s.cfg.Say("fleet-persists "+line, fmt.Sprintf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line))
+			s.cfg.Log("fleet-persists "+line, fmt.Sprintf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line))
 		}
 	}
 	keep, err := keptFor(d)
@@ -146,7 +146,7 @@ func (s *Sender) Step() error {
 	}
 	// Of a day without a line, too, the host is to be heard of, and to close it.
 	for day, of := range s.days {
-		if of.told.Pairs == 0 && !slices.Contains(days, day) {
+		if of.lastRecord.Pairs == 0 && !slices.Contains(days, day) {
 			days = append(days, day)
 		}
 	}
@@ -167,14 +167,14 @@ func (s *Sender) Step() error {
 			s.renewed = time.Time{} // the engine may be back without what it had
 			errs = append(errs, err)
 			break // the other days would come to the same
-		} else if isOwn && (day >= today || !s.told[day]) { // of a day that is over it is said once
-			s.told[day] = true
+		} else if isOwn && (day >= today || !s.reported[day]) { // of a day that is over it is said once
+			s.reported[day] = true
 			errs = append(errs, err)
 		}
 	}
-	if s.twins.met {
+	if s.twins.detected {
 		if line := s.twins.step(now); line != "" {
-			s.cfg.Say("fleet-twin", s.cfg.Path+": "+line)
+			s.cfg.Log("fleet-twin", s.cfg.Path+": "+line)
 		}
 	}
 	return dir.Join(errs...)
@@ -231,7 +231,7 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 		if err != nil {
 			return dayError{err}
 		}
-		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), over: rooms.NewCounts(rooms.NoLimits)}
+		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), overflow: rooms.NewCounts(rooms.NoLimits)}
 		s.days[day] = of
 	}
 	of.expire = expiry(day, keep)
@@ -265,7 +265,7 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 	if unread != nil || of.anyLost() {
 		return unread // it is told nothing of what it may not have
 	}
-	held, err := s.tell(d, of, m, day, now, renew)
+	held, err := s.putRecord(d, of, m, day, now, renew)
 	if err != nil || held == of.claim {
 		return err
 	}
@@ -305,19 +305,19 @@ func (s *Sender) compare(of *sending, id string) error {
 		return err
 	}
 	for i, position := range positions {
-		s.judge(&of.parts[i], position)
+		s.checkPosition(&of.parts[i], position)
 	}
 	return nil
 }
 
-// judge tells from the position that the engine has of a part whether it has all pairs.
-func (s *Sender) judge(p *part, position string) {
-	if p.right == nil || slices.Contains(p.right, position) {
+// checkPosition tells from the position that the engine has of a part whether it has all pairs.
+func (s *Sender) checkPosition(p *part, position string) {
+	if p.valid == nil || slices.Contains(p.valid, position) {
 		return
 	}
-	p.lost, p.right = true, []string{position} // on which what is sent again goes
+	p.lost, p.valid = true, []string{position} // on which what is sent again goes
 	if run, _, _ := strings.Cut(position, ":"); position != "" && run != s.run {
-		s.twins.met = true
+		s.twins.detected = true
 	}
 }
 
@@ -328,7 +328,7 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 		n := 0
 		tokens := map[[20]byte]string{}
 		more, err := tail.Next(d, func(payload []byte) bool {
-			of.foreign = of.over.ApplyTo(payload, func(hash *[20]byte, fp uint64) {
+			of.foreign = of.overflow.ApplyTo(payload, func(hash *[20]byte, fp uint64) {
 				token, ok := tokens[*hash]
 				if !ok {
 					token = of.code.token(hash)
@@ -368,8 +368,8 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 // add sends pairs of one part.
 func (s *Sender) add(of *sending, id string, i int, pairs map[[20]byte][]uint64, tokens map[[20]byte]string) error {
 	p := &of.parts[i]
-	p.tried++
-	b := engine.Batch{Positions: of.code.positions(i), Host: id, Position: s.run + ":" + strconv.FormatUint(p.tried, 10),
+	p.lastSent++
+	b := engine.Batch{Positions: of.code.positions(i), Host: id, Position: s.run + ":" + strconv.FormatUint(p.lastSent, 10),
 		Index: of.code.index(i), Expire: of.expire}
 	for hash, fps := range pairs {
 		token := tokens[hash]
@@ -379,16 +379,16 @@ func (s *Sender) add(of *sending, id string, i int, pairs map[[20]byte][]uint64,
 	before, err := s.engine.Add(b)
 	if err != nil {
 		// It may have been done. Before anything was acknowledged, all will be sent anyway.
-		if p.right != nil {
-			p.right = append(p.right, b.Position)
+		if p.valid != nil {
+			p.valid = append(p.valid, b.Position)
 		}
-		if len(p.right) > mostTries { // at worst, it is sent again
-			p.right = slices.Delete(p.right, 1, 2)
+		if len(p.valid) > maxValid { // at worst, it is sent again
+			p.valid = slices.Delete(p.valid, 1, 2)
 		}
 		return err
 	}
-	s.judge(p, before)
-	p.right = []string{b.Position}
+	s.checkPosition(p, before)
+	p.valid = []string{b.Position}
 	return nil
 }
 
@@ -411,17 +411,17 @@ func decimals(fps []uint64) []string {
 // sendAgain sends all of the parts that the engine has lost: where a journal cannot be read,
 // what can be, and all once more each minute, until it can.
 func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, renew bool) error {
-	if !of.anyLost() || of.gaps && !renew {
+	if !of.anyLost() || of.incomplete && !renew {
 		return nil
 	}
 	var lost [parts]bool
 	for i := range of.parts {
 		lost[i] = of.parts[i].lost
 	}
-	if !of.gaps {
+	if !of.incomplete {
 		s.resends++
 	}
-	s.cfg.Say("fleet-resend", fmt.Sprintf("%s: the engine has lost pairs of %s; they are sent again", s.cfg.Path, day))
+	s.cfg.Log("fleet-resend", fmt.Sprintf("%s: the engine has lost pairs of %s; they are sent again", s.cfg.Path, day))
 	// Before: what is lost while they are sent is found by the next transaction.
 	for i := range of.parts {
 		of.parts[i].lost = false
@@ -432,16 +432,16 @@ func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, re
 			of.parts[i].lost = of.parts[i].lost || lost[i]
 		}
 	}
-	of.gaps = errors.As(err, &dayError{})
+	of.incomplete = errors.As(err, &dayError{})
 	return err
 }
 
 // twins tells when another process writes as the same host: a copy of its DIR.
 type twins struct {
-	met   bool // since the last step
-	times int  // in a row
-	last  time.Time
-	quiet time.Time // nothing is sent until then
+	detected bool // since the last step
+	times    int  // in a row
+	last     time.Time
+	quiet    time.Time // nothing is sent until then
 }
 
 // step returns what is to be said where it is to be waited.
@@ -449,7 +449,7 @@ func (t *twins) step(now time.Time) (line string) {
 	if now.Sub(t.last).Abs() > time.Hour {
 		t.times = 0
 	}
-	t.met, t.last = false, now
+	t.detected, t.last = false, now
 	// Once it may have been an engine that went back to what an earlier process sent.
 	if t.times++; t.times == 1 {
 		return ""
@@ -459,12 +459,12 @@ func (t *twins) step(now time.Time) (line string) {
 	return fmt.Sprintf("another hushpipe fleet ship sends as this host, pairs wait for %v; hint: is it a copy of another machine? there, remove %s/%s", wait, dir.Fleet, dir.HostName)
 }
 
-// tell puts the record of the host, where it changed, and each minute, and returns by whose
+// putRecord puts the record of the host, where it changed, and each minute, and returns by whose
 // claim the engine has the day.
-func (s *Sender) tell(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.over.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
-		Closed: civil.DayOf(now.Add(-settled)) > day && !of.tail.Flawed() && !of.foreign}
-	if !renew && of.told.Name != "" && r.Closed == of.told.Closed && (r.Closed || r.Pairs == of.told.Pairs) {
+func (s *Sender) putRecord(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.overflow.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
+		Closed: civil.DayOf(now.Add(-lateLines)) > day && !of.tail.Flawed() && !of.foreign}
+	if !renew && of.lastRecord.Name != "" && r.Closed == of.lastRecord.Closed && (r.Closed || r.Pairs == of.lastRecord.Pairs) {
 		return of.claim, nil
 	}
 	ids, settings := of.tail.Origins()
@@ -482,7 +482,7 @@ func (s *Sender) tell(d *dir.Dir, of *sending, m member, day civil.Day, now time
 	if err != nil {
 		return "", err
 	}
-	of.told = r
+	of.lastRecord = r
 	return held, nil
 }
 

@@ -63,7 +63,7 @@ func ReadStatus(cfg CollectorConfig) (Status, error) {
 	now := cfg.Now().Round(0)
 	v := &survey{now: now, today: civil.DayOf(now), heardOn: map[string][]civil.Day{}, unclosed: map[string][]civil.Day{},
 		Status: Status{Fleet: cfg.Fleet, Time: now.Truncate(time.Second), Persists: []string{}, Days: []DayStatus{}, Behind: []Behind{}}}
-	cfg.Say = func(_, line string) { v.behind(theEngine, line, "") }
+	cfg.Log = func(_, line string) { v.behind(theEngine, line, "") }
 	v.Collector = NewCollector(cfg)
 	var err error
 	if v.engine, err = cfg.Open(); err != nil {
@@ -81,9 +81,9 @@ func ReadStatus(cfg CollectorConfig) (Status, error) {
 		v.behind(theEngine, line+", which may outlive the day's key", "turn that off, the hosts send all again")
 	}
 	if cfg.Path == "" {
-		return v.Status, v.sealed()
+		return v.Status, v.countSealed()
 	}
-	return v.Status, v.opened()
+	return v.Status, v.readRecords()
 }
 
 // theEngine is of what it is said that is of no host.
@@ -106,8 +106,8 @@ func (v *survey) behind(of, what, do string) {
 	}
 }
 
-// sealed counts records without a key.
-func (v *survey) sealed() error {
+// countSealed counts records without a key.
+func (v *survey) countSealed() error {
 	for day := calendar.DefaultPeriod.First(v.today); day <= v.today+1; day++ {
 		fields, err := v.engine.Fields(newCode(v.cfg.Fleet, day, [32]byte{}).roster()) // the key is in no name
 		if err != nil {
@@ -121,8 +121,8 @@ func (v *survey) sealed() error {
 	return nil
 }
 
-// opened reads records by the keys in DIR.
-func (v *survey) opened() error {
+// readRecords reads records by the keys in DIR.
+func (v *survey) readRecords() error {
 	d, err := dir.Open(v.cfg.Path, dir.Options{Keys: v.cfg.Keys})
 	if err != nil {
 		return err
@@ -163,12 +163,12 @@ func (v *survey) opened() error {
 			v.Days[i].Missing = v.missing(day)
 		}
 	}
-	v.judge()
+	v.listProblems()
 	return nil
 }
 
 // day adds a day that hosts reported.
-func (v *survey) day(day civil.Day, hosts []heard) error {
+func (v *survey) day(day civil.Day, hosts []hostRecord) error {
 	var roster roomfile.Roster
 	unite(&roster, hosts, roomfile.Roster{}, nil)
 	for _, h := range roster.Hosts {
@@ -177,7 +177,7 @@ func (v *survey) day(day civil.Day, hosts []heard) error {
 			v.unclosed[h.Name] = append(v.unclosed[h.Name], day)
 		}
 	}
-	v.hear(hosts)
+	v.updateNewest(hosts)
 	entries, err := v.rooms(v.codes[day], day)
 	v.Days = append(v.Days, dayStatus(day, len(hosts), roster, entries))
 	return err
@@ -192,7 +192,7 @@ func (v *survey) missing(day civil.Day) (names []string) {
 	}
 	for _, name := range expected {
 		on := v.heardOn[name]
-		near := func(d civil.Day) bool { return day-missed <= d && d < day }
+		near := func(d civil.Day) bool { return day-missingDays <= d && d < day }
 		if !slices.Contains(on, day) && (v.cfg.Hosts != nil || slices.ContainsFunc(on, near)) {
 			names = append(names, name)
 		}
@@ -201,8 +201,8 @@ func (v *survey) missing(day civil.Day) (names []string) {
 	return names
 }
 
-// judge lists the hosts, and tells which are behind.
-func (v *survey) judge() {
+// listProblems lists the hosts, and tells which are behind.
+func (v *survey) listProblems() {
 	v.Hosts = v.hostStatus(v.now)
 	shortest := calendar.MaxPeriod
 	for _, h := range v.Hosts {

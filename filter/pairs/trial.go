@@ -31,10 +31,10 @@ func Try(e Trial, fleet string, now time.Time) (persists []string, err error) {
 		return persists, err
 	}
 	if held, err := e.Put(of.roster(), "check", "check", "", expire); err != nil || held != "check" {
-		return persists, wrong(err)
+		return persists, orErrTrial(err)
 	}
 	if fields, err := e.Fields(of.roster()); err != nil || fields["check"] != "check" {
-		return persists, wrong(err)
+		return persists, orErrTrial(err)
 	}
 	for i := range parts {
 		b := engine.Batch{Positions: of.positions(i), Host: "check", Position: "check", Index: of.index(i), Tokens: []string{"check"},
@@ -43,20 +43,20 @@ func Try(e Trial, fleet string, now time.Time) (persists []string, err error) {
 			return persists, err
 		}
 		if position, err := e.Field([]string{b.Positions}, b.Host); err != nil || position[0] != b.Position {
-			return persists, wrong(err)
+			return persists, orErrTrial(err)
 		}
 		if tokens, err := e.Members(b.Index); err != nil || len(tokens) != 1 {
-			return persists, wrong(err)
+			return persists, orErrTrial(err)
 		}
 		if sizes, err := e.Sizes([]string{b.Sets[0].Key}); err != nil || sizes[0] != 2 {
-			return persists, wrong(err)
+			return persists, orErrTrial(err)
 		}
 	}
 	return persists, nil
 }
 
-// wrong is an error, also where an answer was none.
-func wrong(err error) error {
+// orErrTrial is an error, also where an answer was none.
+func orErrTrial(err error) error {
 	if err != nil {
 		return err
 	}

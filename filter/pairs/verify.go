@@ -41,15 +41,15 @@ func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 		v.d.Close()
 		return nil, err
 	}
-	if err = v.meet(); err != nil {
+	if err = v.loadHosts(); err != nil {
 		v.d.Close()
 		return nil, err
 	}
 	return v, nil
 }
 
-// meet hears of all hosts.
-func (v *Verifier) meet() error {
+// loadHosts hears of all hosts.
+func (v *Verifier) loadHosts() error {
 	keep, err := keptFor(v.d)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (v *Verifier) meet() error {
 		if err != nil && !errors.Is(err, errSeal) { // of which Compare tells
 			return err
 		}
-		v.hear(hosts)
+		v.updateNewest(hosts)
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Diffe
 	}
 	diff.Has = true
 	for name, h := range v.newest {
-		if since, ok := civil.ParseDay(h.Since); ok && day < since && !slices.ContainsFunc(hosts, func(h heard) bool { return h.Name == name }) {
+		if since, ok := civil.ParseDay(h.Since); ok && day < since && !slices.ContainsFunc(hosts, func(h hostRecord) bool { return h.Name == name }) {
 			diff.Later = append(diff.Later, Late{name, since})
 		}
 	}

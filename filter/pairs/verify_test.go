@@ -34,7 +34,7 @@ func TestVerifyWithoutKey(t *testing.T) {
 
 func (m *meet) verifier() *Verifier {
 	m.Helper()
-	v, err := NewVerifier(CollectorConfig{Path: m.dir("merged"), Keys: filepath.Join(m.dir("count"), dir.Keys), Fleet: "meet", Now: m.clock, Say: m.say,
+	v, err := NewVerifier(CollectorConfig{Path: m.dir("merged"), Keys: filepath.Join(m.dir("count"), dir.Keys), Fleet: "meet", Now: m.clock, Log: m.say,
 		Open: func() (Counter, error) { return m.open() }})
 	require.NoError(m, err)
 	m.Cleanup(v.Close)

@@ -70,16 +70,16 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 		return a.AppendTo(dst)
 	}
 	p := c.perm.encrypt(a)
-	if isDoubtful(a, p) {
+	if passesForClear(a, p) {
 		var text [maxText]byte
 		p = c.nameAddr(a.AppendTo(text[:0]))
 	}
 	return p.AppendTo(dst)
 }
 
-// isDoubtful reports whether an address that nobody has would get a pseudonym p that
+// passesForClear reports whether an address that nobody has would get a pseudonym p that
 // NewProof takes for an address in clear.
-func isDoubtful(a, p Addr) bool { return !p.Is4() && p.isAllocated() && !a.isPlausible() }
+func passesForClear(a, p Addr) bool { return !p.Is4() && p.isAllocated() && !a.isPlausible() }
 
 // Earlier returns the pseudonym that an earlier version made of an address, where
 // AppendAddr makes another one of it. Reveal turns it back.
@@ -88,7 +88,7 @@ func (c *Cipher) Earlier(a Addr) (p Addr, differs bool) {
 		return p, false
 	}
 	p = c.perm.encrypt(a)
-	return p, isDoubtful(a, p)
+	return p, passesForClear(a, p)
 }
 
 // Cost returns how long the pseudonym of an address takes at most, in blocks of AES.

@@ -112,7 +112,7 @@ func (p *proof) appendName(dst, name []byte) []byte {
 				return append(dst, name...) // a network and what stood beside it
 			}
 		case ipcrypt, pfx:
-			if p.standsIn(c, name) {
+			if p.occursIn(c, name) {
 				return append(dst, name...)
 			}
 		}
@@ -124,9 +124,9 @@ func (p *proof) appendName(dst, name []byte) []byte {
 // one among 2^29.
 const groups = 8
 
-// standsIn reports whether a pseudonym occurs in a run of digits: between other groups,
+// occursIn reports whether a pseudonym occurs in a run of digits: between other groups,
 // such as a port, or with digits glued to its ends.
-func (p *proof) standsIn(c *Cipher, run []byte) bool {
+func (p *proof) occursIn(c *Cipher, run []byte) bool {
 	if at := bytes.Index(run, []byte(NoClient)); at >= 0 {
 		return true // that of a name
 	}

@@ -12,14 +12,14 @@ import (
 )
 
 // Activity is when processes ran on a DIR, as far as their records show.
-type Lived struct {
+type Activity struct {
 	Last time.Time          // the last sign of life, in the local zone; zero: unknown
 	Days map[civil.Day]bool // days with a process, of the last 31; true: it also wrote lines
 }
 
 // ReadActivity reads the records in a DIR or a copy of one. In a copy nobody can tell which
 // processes are alive, so it takes no lock.
-func ReadLived(d *dir.Dir) (l Lived, err error) {
+func ReadActivity(d *dir.Dir) (l Activity, err error) {
 	l.Days = map[civil.Day]bool{}
 	names, err := d.Names(dir.Status)
 	if err != nil {
@@ -58,7 +58,7 @@ func ReadLived(d *dir.Dir) (l Lived, err error) {
 	return l, nil
 }
 
-func (l *Lived) add(days map[string]counters.Values) {
+func (l *Activity) add(days map[string]counters.Values) {
 	for date, v := range days {
 		if day, ok := civil.ParseDay(date); ok {
 			l.Days[day] = l.Days[day] || v.Lines > v.Late+v.Expired+v.Malformed+v.Failed

@@ -73,7 +73,7 @@ func readFlagsText(d *dir.Dir) (text []byte, info os.FileInfo, err error) {
 func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 	type line struct {
 		text []byte
-		run
+		flagsLine
 		gone bool
 	}
 	var all []line
@@ -82,9 +82,9 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 		at := line{text: l}
 		whole, isWhole := bytes.CutSuffix(l, []byte("\n"))
 		if r, ok := parseRun(string(whole)); ok && isWhole {
-			at.run = r
+			at.flagsLine = r
 		}
-		switch at.word {
+		switch at.kind {
 		case replayWord:
 			at.gone = at.day < oldest
 		case filterWord:
@@ -92,28 +92,28 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 			// that ended on that day or later. One more day is kept, since the next reader
 			// may be in another time zone.
 			for i := range all {
-				if all[i].word == filterWord && civil.DayOf(at.began.Local()) < oldest-2 {
+				if all[i].kind == filterWord && civil.DayOf(at.began.Local()) < oldest-2 {
 					all[i].gone, ended = true, true
 				}
 			}
 		}
 		all = append(all, at)
 	}
-	var later []run // filters, the latest first
+	var later []flagsLine // filters, the latest first
 	for i := len(all) - 1; i >= 0; i-- {
 		l := &all[i]
-		if l.word != filterWord {
+		if l.kind != filterWord {
 			continue
 		}
-		if n := len(later); n > 0 && beganTogether(l.run, later[n-1]) && slices.ContainsFunc(later, l.saysSame) {
+		if n := len(later); n > 0 && beganTogether(l.flagsLine, later[n-1]) && slices.ContainsFunc(later, l.sameFlags) {
 			l.gone = true
 		} else if !l.gone {
-			later = append(later, l.run)
+			later = append(later, l.flagsLine)
 		}
 	}
 	for _, l := range all {
 		// The line that DIR was empty is useless once the lines after it are removed.
-		if !l.gone && !(ended && l.word == emptyWord) {
+		if !l.gone && !(ended && l.kind == emptyWord) {
 			kept = append(kept, l.text...)
 		}
 	}
@@ -122,7 +122,7 @@ func withoutExpired(text []byte, oldest civil.Day) (kept []byte) {
 
 // beganTogether reports whether two lines began on the same day in every time zone: in all
 // zones, days begin at a quarter of an hour.
-func beganTogether(a, b run) bool {
+func beganTogether(a, b flagsLine) bool {
 	const quarter = 15 * time.Minute
 	return a.began.Truncate(quarter).Equal(b.began.Truncate(quarter))
 }

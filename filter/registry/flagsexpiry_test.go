@@ -105,8 +105,8 @@ func TestExpiredFlagsSayTheSame(t *testing.T) {
 			after, err := registry.ReadFlagsLog(at)
 			require.NoError(t, err)
 			for day := oldest; day < begin+days+5; day++ {
-				was, wasKnown := before.Under(day)
-				is, known := after.Under(day)
+				was, wasKnown := before.FlagsFor(day)
+				is, known := after.FlagsFor(day)
 				require.Equal(t, was, is, "seed %d, %s, oldest %s:\n%s", seed, day, oldest, log.String())
 				require.Equal(t, wasKnown, known, "seed %d, %s, oldest %s:\n%s", seed, day, oldest, log.String())
 			}

@@ -34,13 +34,13 @@ const maxFlagsLog = 1 << 20
 // hours. A replay's flags apply to the lines of one day.
 type FlagsLog struct {
 	complete bool // DIR was empty when the log began
-	runs     []run
+	runs     []flagsLine
 }
 
 // flagsLine is a line of the log.
-type run struct {
+type flagsLine struct {
 	began time.Time
-	word  string
+	kind  string
 	day   civil.Day // of a replay
 	flags []string  // --name=value
 }
@@ -72,10 +72,10 @@ func shapes(flags []string) (list []string, ok bool) {
 	return list, true
 }
 
-func (r run) String() string {
+func (r flagsLine) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", r.began.UTC().Format(time.RFC3339), r.word)
-	if r.word == replayWord {
+	fmt.Fprintf(&b, "%s %s", r.began.UTC().Format(time.RFC3339), r.kind)
+	if r.kind == replayWord {
 		fmt.Fprintf(&b, " %s", r.day)
 	}
 	for _, flag := range r.flags {
@@ -86,18 +86,18 @@ func (r run) String() string {
 }
 
 // sameFlags reports whether two lines differ only in their time.
-func (r run) saysSame(other run) bool {
-	return r.word == other.word && r.day == other.day && slices.Equal(r.flags, other.flags)
+func (r flagsLine) sameFlags(other flagsLine) bool {
+	return r.kind == other.kind && r.day == other.day && slices.Equal(r.flags, other.flags)
 }
 
-func parseRun(line string) (r run, ok bool) {
+func parseRun(line string) (r flagsLine, ok bool) {
 	at, rest, _ := strings.Cut(line, " ")
 	var err error
 	if r.began, err = time.Parse(time.RFC3339, at); err != nil {
 		return r, false
 	}
-	r.word, rest, _ = strings.Cut(rest, " ")
-	if r.word == replayWord {
+	r.kind, rest, _ = strings.Cut(rest, " ")
+	if r.kind == replayWord {
 		var day string
 		day, rest, _ = strings.Cut(rest, " ")
 		if r.day, ok = civil.ParseDay(day); !ok {
@@ -114,7 +114,7 @@ func parseRun(line string) (r run, ok bool) {
 		r.flags = append(r.flags, name+"="+text)
 		rest = strings.TrimPrefix(value[len(quoted):], " ")
 	}
-	return r, r.word == emptyWord || r.word == filterWord || r.word == replayWord
+	return r, r.kind == emptyWord || r.kind == filterWord || r.kind == replayWord
 }
 
 // ReadFlagsLog returns the log of the DIR at path. If an earlier version kept none, it has
@@ -133,7 +133,7 @@ func ReadFlagsLog(path string) (l FlagsLog, err error) {
 		return l, nil
 	}
 	if flags, ok := shapes(s.Flags); ok && err == nil {
-		l.runs = append(l.runs, run{began: s.Started, word: filterWord, flags: flags})
+		l.runs = append(l.runs, flagsLine{began: s.Started, kind: filterWord, flags: flags})
 	}
 	return l, err
 }
@@ -147,7 +147,7 @@ func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
 		whole, ended := bytes.CutSuffix(line, []byte("\n"))
 		switch r, ok := parseRun(string(whole)); {
 		case !ok || !ended:
-		case r.word == emptyWord:
+		case r.kind == emptyWord:
 			l.complete = len(l.runs) == 0
 		default:
 			l.runs = append(l.runs, r)
@@ -159,29 +159,29 @@ func readFlagsLog(d *dir.Dir) (l FlagsLog, err error) {
 // FlagsFor returns the flags that could have shaped lines of a day, the newest first. known
 // is false if there may have been others, which nothing records. It includes flags that
 // began after the day, which shaped late lines, and on the day before, for time zones ahead.
-func (l FlagsLog) Under(day civil.Day) (list [][]string, known bool) {
+func (l FlagsLog) FlagsFor(day civil.Day) (list [][]string, known bool) {
 	end := day + 1
 	for _, r := range slices.Backward(l.runs) {
 		began := civil.DayOf(r.began.Local())
 		possible := day-1 <= end
-		if r.word == replayWord {
+		if r.kind == replayWord {
 			possible = day == r.day
 		}
 		if possible && !slices.ContainsFunc(list, func(other []string) bool { return slices.Equal(other, r.flags) }) {
 			list = append(list, r.flags)
 		}
-		if r.word == filterWord {
+		if r.kind == filterWord {
 			end = began
 		}
 	}
-	first := slices.IndexFunc(l.runs, func(r run) bool { return r.word == filterWord })
+	first := slices.IndexFunc(l.runs, func(r flagsLine) bool { return r.kind == filterWord })
 	return list, l.complete || first >= 0 && day > civil.DayOf(l.runs[first].began.Local())+1
 }
 
 // logFlags adds a line to the log, unless its last line, or for a replay any line, has the
 // same flags. before are the settings that DIR recorded until now, from a time that the log
 // may not cover.
-func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
+func logFlags(d *dir.Dir, r flagsLine, before Settings, recorded bool) error {
 	unlock, err := d.LockFlags(dir.LockPatience)
 	if err != nil {
 		return err
@@ -196,17 +196,17 @@ func logFlags(d *dir.Dir, r run, before Settings, recorded bool) error {
 		first, ok := shapes(before.Flags)
 		switch {
 		case recorded && ok && before.Started.Before(r.began):
-			r := run{began: before.Started, word: filterWord, flags: first}
+			r := flagsLine{began: before.Started, kind: filterWord, flags: first}
 			lines, l.runs = append(lines, r.String()), append(l.runs, r)
 		case !recorded && !hasLinesBefore(d, r.began):
-			lines = append(lines, run{began: r.began, word: emptyWord}.String())
+			lines = append(lines, flagsLine{began: r.began, kind: emptyWord}.String())
 		}
 	}
 	from := max(0, len(l.runs)-1)
-	if r.word == replayWord {
+	if r.kind == replayWord {
 		from = 0 // a replay ends no other flags
 	}
-	if !slices.ContainsFunc(l.runs[from:], r.saysSame) {
+	if !slices.ContainsFunc(l.runs[from:], r.sameFlags) {
 		lines = append(lines, r.String())
 	}
 	if len(lines) == 0 {

@@ -52,7 +52,7 @@ func TestFlagsLog(t *testing.T) {
 			}
 			log, err := registry.ReadFlagsLog(at)
 			require.NoError(t, err)
-			list, known := log.Under(civil.DayOf(time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local)))
+			list, known := log.FlagsFor(civil.DayOf(time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local)))
 			assert.Equal(t, test.want, list)
 			assert.Equal(t, test.known, known)
 		})
@@ -113,7 +113,7 @@ func TestFlagsLogTorn(t *testing.T) {
 			require.NoError(t, d.Close())
 			log, err := registry.ReadFlagsLog(at)
 			require.NoError(t, err)
-			list, known := log.Under(day)
+			list, known := log.FlagsFor(day)
 			require.Equal(t, [][]string{{"--format=json"}}, list, "%q", line[:n])
 			require.True(t, known)
 		}

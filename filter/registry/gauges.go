@@ -17,7 +17,7 @@ import (
 // Figures are what metrics shows about DIR, known without waiting for its disk.
 type Figures struct {
 	counters.Values           // of this process
-	Seen            bool      // Rooms, Pairs, Visits and Oldest were read at least once
+	Known           bool      // Rooms, Pairs, Visits and Oldest were read at least once
 	Rooms, Pairs    int       // of today's room file
 	Visits          uint64    // of people, in today's traffic file
 	Oldest          time.Time // midnight at the beginning of the oldest day with lines; zero: none
@@ -25,7 +25,7 @@ type Figures struct {
 }
 
 // snapshot is what a round read from DIR.
-type noticed struct {
+type snapshot struct {
 	today        civil.Day
 	rooms, pairs int
 	visits       uint64
@@ -35,14 +35,14 @@ type noticed struct {
 // Gauges collects the figures of the lines and rooms in DIR. One goroutine calls Refresh,
 // any the other methods.
 type Gauges struct {
-	wrote   atomic.Int64 // last write of lines, in seconds since 1970; 0: never
-	noticed atomic.Pointer[noticed]
-	today   roomFigures
-	visits  visitFigures
+	wrote    atomic.Int64 // last write of lines, in seconds since 1970; 0: never
+	snapshot atomic.Pointer[snapshot]
+	today    roomFigures
+	visits   visitFigures
 }
 
 // SetWritten records that lines were written.
-func (g *Gauges) Wrote(now time.Time) { g.wrote.Store(now.Unix()) }
+func (g *Gauges) SetWritten(now time.Time) { g.wrote.Store(now.Unix()) }
 
 // Figures returns the figures at the time now; c are this process's counters.
 func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
@@ -50,8 +50,8 @@ func (g *Gauges) Figures(c counters.Values, now time.Time) Figures {
 	if at := g.wrote.Load(); at != 0 {
 		f.LastWrite = time.Unix(at, 0)
 	}
-	if n := g.noticed.Load(); n != nil {
-		f.Seen, f.Oldest = true, n.oldest
+	if n := g.snapshot.Load(); n != nil {
+		f.Known, f.Oldest = true, n.oldest
 		if n.today == civil.DayOf(now) {
 			f.Rooms, f.Pairs, f.Visits = n.rooms, n.pairs, n.visits
 		}
@@ -73,7 +73,7 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 		return 0, 0
 	}
 	defer f.Close()
-	now, same := look(f, r.file)
+	now, same := statFile(f, r.file)
 	if same {
 		return r.rooms, r.pairs
 	}
@@ -91,7 +91,7 @@ func (r *roomFigures) read(d *dir.Dir, day civil.Day) (rooms, pairs int) {
 }
 
 // statFile returns the state of a file, and whether it is still the one before.
-func look(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
+func statFile(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
 	now, err := f.Stat()
 	if err != nil {
 		return nil, false
@@ -100,8 +100,8 @@ func look(f *os.File, before fs.FileInfo) (now fs.FileInfo, same bool) {
 }
 
 // Refresh reads the figures from DIR.
-func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
-	n := noticed{today: civil.DayOf(now)}
+func (g *Gauges) Refresh(d *dir.Dir, now time.Time) {
+	n := snapshot{today: civil.DayOf(now)}
 	n.rooms, n.pairs = g.today.read(d, n.today)
 	n.visits = g.visits.read(d, n.today)
 	names, err := d.Names("")
@@ -115,5 +115,5 @@ func (g *Gauges) Notice(d *dir.Dir, now time.Time) {
 			break
 		}
 	}
-	g.noticed.Store(&n)
+	g.snapshot.Store(&n)
 }

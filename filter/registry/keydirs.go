@@ -75,7 +75,7 @@ func recordKeyDir(d *dir.Dir, earlier, mine Settings) error {
 	if keys := earlier.keys(); keys != "" {
 		paths = append(slices.DeleteFunc(paths, func(path string) bool { return path == keys }), keys)
 	}
-	paths = slices.DeleteFunc(paths, func(path string) bool { return path == mine.keys() || !holdsKeys(path) })
+	paths = slices.DeleteFunc(paths, func(path string) bool { return path == mine.keys() || !hasKeys(path) })
 	paths = paths[max(len(paths)-maxKeyDirs, 0):]
 	switch {
 	case slices.Equal(paths, was):
@@ -91,7 +91,7 @@ func recordKeyDir(d *dir.Dir, earlier, mine Settings) error {
 }
 
 // hasKeys reports whether a directory has keys, or may have some.
-func holdsKeys(path string) bool {
+func hasKeys(path string) bool {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)

@@ -19,7 +19,7 @@ import (
 )
 
 // foundRecord is a record in DIR/status.
-type found struct {
+type foundRecord struct {
 	id     string
 	record processRecord
 	live   bool
@@ -28,12 +28,12 @@ type found struct {
 }
 
 // needsFold reports whether the record's process has ended and is not folded yet.
-func (r found) gone() bool {
+func (r foundRecord) needsFold() bool {
 	return !r.live && !r.folded && (r.err == nil || errors.Is(r.err, ErrRecord))
 }
 
 // findRecords reads DIR/status.
-func findRecords(d *dir.Dir) (t totals, list []found, err error) {
+func findRecords(d *dir.Dir) (t totals, list []foundRecord, err error) {
 	names, err := d.Names(dir.Status)
 	if err != nil {
 		return t, nil, err
@@ -44,7 +44,7 @@ func findRecords(d *dir.Dir) (t totals, list []found, err error) {
 			continue
 		}
 		// Check the lock first: then the record of an ended process is its last one.
-		r := found{id: id}
+		r := foundRecord{id: id}
 		if r.live, r.err = isLive(d, id); r.err == nil {
 			r.err = readJSON(d, name, &r.record)
 		}
@@ -109,15 +109,15 @@ func (r *Registry) Fold(d *dir.Dir, now time.Time) error {
 	changed := errors.Is(err, ErrRecord)
 	if changed {
 		t.NamedFrom = (civil.DayOf(now) + 1).String()
-		r.cfg.Report.Say("ended", err.Error()+"; the counts of ended processes start again at zero")
+		r.cfg.Report.Log("ended", err.Error()+"; the counts of ended processes start again at zero")
 	} else if err != nil {
 		return err
 	}
 	t.Folded = slices.DeleteFunc(t.Folded, func(id string) bool {
-		return !slices.ContainsFunc(list, func(f found) bool { return f.id == id })
+		return !slices.ContainsFunc(list, func(f foundRecord) bool { return f.id == id })
 	})
 	for _, f := range list {
-		if f.gone() {
+		if f.needsFold() {
 			t.add(f.id, f.record, now)
 			changed = true
 		}
@@ -180,10 +180,10 @@ func removeUnlocked(d *dir.Dir, id string, folded bool) error {
 
 // KilledRecently reports whether a process on DIR may have been killed within the last
 // minute.
-func KilledLately(d *dir.Dir, now time.Time) bool {
+func KilledRecently(d *dir.Dir, now time.Time) bool {
 	t, list, err := findRecords(d)
 	return err == nil && (now.Sub(t.LastKill) < time.Minute ||
-		slices.ContainsFunc(list, func(r found) bool { return r.gone() && !r.record.Ended }))
+		slices.ContainsFunc(list, func(r foundRecord) bool { return r.needsFold() && !r.record.Ended }))
 }
 
 // Earlier returns the live processes of earlier versions on DIR, which take no leases and

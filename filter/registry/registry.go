@@ -127,7 +127,7 @@ func (r *Registry) Counters() (c counters.Values) {
 		c = o.counted()
 		if fault := o.fault(); fault != "" {
 			r.panicked.Do(func() {
-				r.cfg.Report.Say("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; hint: please report it", r.cfg.Path, fault))
+				r.cfg.Report.Log("bug", fmt.Sprintf("%s: an error in hushpipe, at %s: what was treated there is left out or not counted; hint: please report it", r.cfg.Path, fault))
 			})
 		}
 	}
@@ -221,7 +221,7 @@ func (r *Registry) Update(d *dir.Dir, now time.Time, fold bool) {
 // written at once, since a process that was killed once may soon be killed again.
 func (r *Registry) NoteRepeated(d *dir.Dir, day civil.Day) {
 	r.repeated.Add(1)
-	r.cfg.Report.Say("repeated", fmt.Sprintf("%s: a process was killed while writing; one batch of lines is twice in the file of %s", r.cfg.Path, day))
+	r.cfg.Report.Log("repeated", fmt.Sprintf("%s: a process was killed while writing; one batch of lines is twice in the file of %s", r.cfg.Path, day))
 	r.Update(d, r.cfg.Now(), false)
 }
 
@@ -252,5 +252,5 @@ func (r *Registry) OthersLive(d *dir.Dir) (bool, error) {
 	own := r.id
 	r.mu.Unlock()
 	_, list, err := findRecords(d)
-	return slices.ContainsFunc(list, func(f found) bool { return f.live && f.id != own }), err
+	return slices.ContainsFunc(list, func(f foundRecord) bool { return f.live && f.id != own }), err
 }

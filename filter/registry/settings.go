@@ -147,7 +147,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 	}
 	mine := Settings{Started: r.flags.begun, Flags: r.cfg.Flags}
 	there, unread := readSettings(d)
-	logged := r.logFlags(d, run{began: mine.Started, word: filterWord}, there, unread == nil)
+	logged := r.logFlags(d, flagsLine{began: mine.Started, kind: filterWord}, there, unread == nil)
 	same := unread == nil && slices.Equal(there.Flags, mine.Flags)
 	later := unread == nil && there.Started.After(mine.Started) && !there.Started.After(now)
 	if same || !later {
@@ -157,7 +157,7 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		}
 	}
 	if same || later {
-		r.recorded(d, logged)
+		r.markRecorded(d, logged)
 		return
 	}
 	text := mine.text()
@@ -172,12 +172,12 @@ func (r *Registry) recordSettings(d *dir.Dir, now time.Time) {
 		r.cfg.Report.Fault("settings", err, "; with wrong flags nothing would be written")
 		return
 	}
-	r.recorded(d, logged)
+	r.markRecorded(d, logged)
 }
 
 // markRecorded records that DIR has the settings. If the log of flags lacks its line,
 // everything is tried again.
-func (r *Registry) recorded(d *dir.Dir, logged bool) {
+func (r *Registry) markRecorded(d *dir.Dir, logged bool) {
 	if logged {
 		r.flags.in = d
 	}
@@ -201,11 +201,11 @@ func (r *Registry) NoteReplayed(d *dir.Dir, day civil.Day) {
 		r.flags.begun = r.cfg.Now()
 	}
 	there, unread := readSettings(d)
-	r.flags.replayed[day] = r.logFlags(d, run{began: r.flags.begun, word: replayWord, day: day}, there, unread == nil)
+	r.flags.replayed[day] = r.logFlags(d, flagsLine{began: r.flags.begun, kind: replayWord, day: day}, there, unread == nil)
 }
 
 // logFlags adds this process's flags to the log of flags. It returns false if that fails.
-func (r *Registry) logFlags(d *dir.Dir, line run, before Settings, recorded bool) bool {
+func (r *Registry) logFlags(d *dir.Dir, line flagsLine, before Settings, recorded bool) bool {
 	var ok bool
 	if line.flags, ok = shapes(r.cfg.Flags); !ok {
 		return true

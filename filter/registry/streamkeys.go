@@ -11,7 +11,7 @@ import (
 
 // StreamKeys returns the key directory that a stream's directory records, if a policy made
 // the stream and it has no keys of its own; "" for any other directory.
-func KeysOf(path string) string {
+func StreamKeys(path string) string {
 	if _, err := os.Lstat(filepath.Join(path, dir.Keys)); err == nil {
 		return ""
 	}
@@ -34,7 +34,7 @@ func KeysOf(path string) string {
 
 // CheckKeys returns an error if, according to DIR, the loggers on the DIR at path keep their
 // keys in another directory than keys; "" is DIR/keys.
-func KeysElsewhere(path, keys string) error {
+func CheckKeys(path, keys string) error {
 	s, err := ReadSettings(path)
 	if err != nil || s.keys() == "" {
 		return nil // nothing is recorded

@@ -34,11 +34,11 @@ type Live struct {
 // Read adds up the records in DIR. It writes nothing. If the total of ended processes cannot
 // be read, Read returns that error (ErrRecord if it is damaged) and the sum of the others.
 func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
-	t, list, err := settledRecords(d)
+	t, list, err := stableRecords(d)
 	for _, f := range list {
 		one := Live{filepath.Join(dir.Status, f.id+dir.RecordSuffix), f.record.Process, f.err}
 		switch {
-		case f.gone():
+		case f.needsFold():
 			t.add(f.id, f.record, now)
 		case f.live:
 			s.Live = append(s.Live, one)
@@ -50,7 +50,7 @@ func Read(d *dir.Dir, now time.Time) (s Sum, err error) {
 	if err != nil || len(s.Unread) > 0 {
 		t.NamedFrom = (civil.DayOf(now) + 1).String()
 	}
-	t.settleNames()
+	t.setNamedFrom()
 	s.UnnamedTo, _ = civil.ParseDay(t.NamedFrom)
 	for date, c := range t.Days {
 		if day, ok := civil.ParseDay(date); ok && unnamed(c) > 0 {
@@ -77,7 +77,7 @@ func (t *totals) addLive(r processRecord) {
 
 // stableRecords is findRecords, repeated until no fold happens meanwhile: otherwise a record
 // read before it is folded, and a total read after two folds, would be counted twice.
-func settledRecords(d *dir.Dir) (t totals, list []found, err error) {
+func stableRecords(d *dir.Dir) (t totals, list []foundRecord, err error) {
 	for range 64 {
 		var before totals
 		err := readJSON(d, dir.EndedName, &before)

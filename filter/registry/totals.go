@@ -24,7 +24,7 @@ type totals struct {
 
 // setNamedFrom sets NamedFrom if an earlier version wrote the file, and updates it for days
 // that are about to be dropped.
-func (t *totals) settleNames() {
+func (t *totals) setNamedFrom() {
 	dates := slices.Sorted(maps.Keys(t.Days))
 	if t.NamedFrom == "" {
 		t.NamedFrom = "0000-01-01" // no day was dropped yet
@@ -48,7 +48,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 		return
 	}
 	t.Folded = append(t.Folded, id)
-	t.settleNames()
+	t.setNamedFrom()
 	if t.Days == nil {
 		t.Days = map[string]counters.Values{}
 	}
@@ -65,7 +65,7 @@ func (t *totals) add(id string, r processRecord, now time.Time) {
 	}
 	day := civil.DayOf(r.Written).String()
 	t.Days[day] = t.Days[day].Plus(ended)
-	t.settleNames()
+	t.setNamedFrom()
 	forgetDays(t.Days)
 	if r.LastError.Time.After(t.LastError.Time) {
 		t.LastError = r.LastError

@@ -26,7 +26,7 @@ func (v *visitFigures) read(d *dir.Dir, day civil.Day) uint64 {
 		return 0
 	}
 	defer f.Close()
-	now, same := look(f, v.file)
+	now, same := statFile(f, v.file)
 	if same {
 		return v.visits
 	}

@@ -37,9 +37,9 @@ func ReadBounds(d *dir.Dir) (b calendar.Bounds, recorded bool, err error) {
 func RecordBounds(d *dir.Dir, b calendar.Bounds, keep calendar.Period) error {
 	was, recorded, err := ReadBounds(d)
 	if err == nil && b.Entries > 0 && keep == calendar.MaxPeriod {
-		b.Former = was.Former
+		b.FormerPeriod = was.FormerPeriod
 		if rule, err := Rule(d, OfLines); err == nil && 0 < rule && rule < keep {
-			b.Former = rule
+			b.FormerPeriod = rule
 		}
 	}
 	text := b.AppendText(nil)
@@ -83,14 +83,14 @@ func (j limits) logPast(l dir.Log) bool {
 	case j.first == never:
 		return false
 	}
-	return j.Former > 0 && l.Segment == 0 && l.Day < j.Former.First(j.v.Window.Today) || j.v.Past(j.Bounds, l)
+	return j.FormerPeriod > 0 && l.Segment == 0 && l.Day < j.FormerPeriod.First(j.v.Window.Today) || j.v.Past(j.Bounds, l)
 }
 
 // Past reports whether a file's lines are past the bounds in time that apply besides
 // the period. An hourly file expires so many hours after its hour begins, a daily file
 // so many after its day begins.
 func Past(b calendar.Bounds, l dir.Log, now time.Time) bool {
-	if b.Settles(l.Day, civil.DayOf(now)) {
+	if b.HasSettled(l.Day, civil.DayOf(now)) {
 		return true
 	}
 	if b.Hours == 0 {

@@ -25,7 +25,7 @@ func TestBoundsOfTheNewestPolicy(t *testing.T) {
 	}
 	require.NoError(t, RecordBounds(d.Dir, calendar.Bounds{}, 14))
 	assert.NotContains(t, d.Tree(t), dir.BoundsName, "nothing is written where there is nothing to say")
-	for _, b := range []calendar.Bounds{{Entries: 10_000}, {Entries: 20, Shared: true}, {Entries: 100, Loose: true}, {}} {
+	for _, b := range []calendar.Bounds{{Entries: 10_000}, {Entries: 20, Shared: true}, {Entries: 100, PeriodImplied: true}, {}} {
 		require.NoError(t, RecordBounds(d.Dir, b, 30))
 		assert.Equal(t, b, read())
 	}
@@ -36,7 +36,7 @@ func TestDamagedBounds(t *testing.T) {
 	for text, want := range map[string]calendar.Bounds{
 		"entries 100\nmoons 3\n": {Entries: 100},
 		"entries 19\n":           {},
-		"entries\nformer 3d\n":   {Former: 3},
+		"entries\nformer 3d\n":   {FormerPeriod: 3},
 		"former x\n":             {},
 		"\n":                     {},
 	} {
@@ -67,7 +67,7 @@ func TestDaysBeforeEntries(t *testing.T) {
 	for _, name := range []string{"access-2026-11-08.log", "access-2026-11-09.log", "access-2026-11-08.log.gz", "access-2026-11-01.0001.log"} {
 		d.Put(t, name, "line\n")
 	}
-	require.NoError(t, RecordBounds(d.Dir, calendar.Bounds{Entries: 100, Loose: true}, calendar.MaxPeriod))
+	require.NoError(t, RecordBounds(d.Dir, calendar.Bounds{Entries: 100, PeriodImplied: true}, calendar.MaxPeriod))
 	p := d.Purge(at("2026-11-22 12:00"), calendar.MaxPeriod, true)
 	assert.Empty(t, p.Errs)
 	assert.Equal(t, []string{"access-2026-11-08.log", "access-2026-11-08.log.gz"}, p.Deleted)
@@ -75,7 +75,7 @@ func TestDaysBeforeEntries(t *testing.T) {
 	lease, _, err = TakeLease(d.Dir, OfLines, calendar.MaxPeriod, 0)
 	require.NoError(t, err)
 	lease.Release()
-	require.NoError(t, RecordBounds(d.Dir, calendar.Bounds{Entries: 200, Loose: true}, calendar.MaxPeriod))
+	require.NoError(t, RecordBounds(d.Dir, calendar.Bounds{Entries: 200, PeriodImplied: true}, calendar.MaxPeriod))
 	p = d.Purge(at("2026-11-23 12:00"), calendar.MaxPeriod, false)
 	assert.Equal(t, []string{"access-2026-11-09.log"}, p.Deleted)
 }

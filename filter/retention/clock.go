@@ -137,7 +137,7 @@ func evidenceOf(d *dir.Dir, zone *time.Location) (e evidence) {
 		e.clock, err = parseClock(text)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.Say("", dir.ClockName, "not used: %v", dir.Bare(err))
+		d.Notifyf("", dir.ClockName, "not used: %v", dir.Bare(err))
 	}
 	e.newest = newest(names, "", zone)
 	return e

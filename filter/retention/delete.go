@@ -62,7 +62,7 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 		expired(dir.Keys)
 		p.advanceFleet(d, v)
 		d.Tighten(dir.Keys, "key")
-		d.Shut(dir.KeyLocks)
+		d.MakePrivate(dir.KeyLocks)
 	case Lines:
 		expired("")
 		expired(dir.Held)
@@ -74,16 +74,16 @@ func Delete(d *dir.Dir, kind Kind, v Verdict, rule calendar.Period) Purged {
 			}
 		}
 		d.WarnLoose("", unix.S_IRWXO, "read")
-		d.Shut(dir.Held)
+		d.MakePrivate(dir.Held)
 		d.Tighten(dir.Held, "file of held lines")
 	case Journals:
 		expired(dir.Journal)
 		d.Tighten(dir.Journal, "journal")
 	case Leftovers:
-		d.Shut(dir.Locks)
+		d.MakePrivate(dir.Locks)
 		d.TightenRoomSecret()
 		d.WarnLoose(dir.Rooms, unix.S_IWOTH, "write")
-		if err := d.CheckOpen(); err != nil {
+		if err := d.CheckWorldWritable(); err != nil {
 			d.Notify(err.Error())
 		}
 		expired(dir.Rooms)
@@ -182,7 +182,7 @@ func (p *Purged) advanceFleet(d *dir.Dir, v Verdict) {
 	if err != nil {
 		p.Errs = append(p.Errs, err)
 	}
-	d.Shut(dir.Fleet)
+	d.MakePrivate(dir.Fleet)
 	p.deleteIf(d, dir.Fleet, func(dir.Sub, string, civil.Day) bool { return false }) // only sweeps temporary files
 }
 

@@ -181,7 +181,7 @@ func (r *Keeper) Check() time.Duration {
 	if rule == 0 {
 		r.failed.Store(true)
 	}
-	return calendar.UntilNextLook(now)
+	return calendar.UntilNextCheck(now)
 }
 
 // settled is the result of settle's reading of DIR.
@@ -313,7 +313,7 @@ func (r *Keeper) runAlone(t Target, kind Kind, do func()) {
 	if !r.busy[kind].CompareAndSwap(false, true) {
 		done()
 		r.failed.Store(true)
-		r.cfg.Report.Say("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.cfg.Path, kind))
+		r.cfg.Report.Log("delete "+kind.String(), fmt.Sprintf("%s: the disk does not answer: expired %s are not deleted yet", r.cfg.Path, kind))
 		return
 	}
 	dir.WaitFor(DeletePatience, func() {

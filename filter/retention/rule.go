@@ -50,7 +50,7 @@ func (r Ruled) locks() string {
 // Rule returns the retention that a directory records, 0 if none.
 func Rule(d *dir.Dir, of Ruled) (calendar.Period, error) {
 	rule, err := record(d, of)
-	if of == OfKeys || d.KeysApart() {
+	if of == OfKeys || d.KeysOutside() {
 		return rule, err
 	}
 	ofKeys, errKeys := record(d, OfKeys)
@@ -130,7 +130,7 @@ func CurrentRule(d *dir.Dir, of Ruled, others calendar.Period) (calendar.Period,
 // ruleWithoutLeases is the rule of a directory that no process has a lease on.
 func ruleWithoutLeases(d *dir.Dir, of Ruled, recorded calendar.Period) calendar.Period {
 	recorded = cmp.Or(recorded, calendar.DefaultPeriod)
-	if of == OfKeys && !d.KeysApart() {
+	if of == OfKeys && !d.KeysOutside() {
 		if lines, err := record(d, OfLines); err == nil && 0 < lines { // Rule(OfLines) reports the error
 			return min(recorded, lines)
 		}
@@ -152,7 +152,7 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case err != nil && !damaged:
 		return live, errors.Join(err, leaseErr)
 	case damaged:
-		d.Say(string(of), dir.RuleName, "was not a retention, %s is written over it", live)
+		d.Notifyf(string(of), dir.RuleName, "was not a retention, %s is written over it", live)
 	case recorded == live && 0 < alone && (alone == live || leaseErr != nil):
 		return live, leaseErr
 	case !start && 0 < recorded && recorded < live:
@@ -160,9 +160,9 @@ func settle(d *dir.Dir, of Ruled, own calendar.Period, start bool) (rule calenda
 	case leaseErr != nil && recorded > live:
 		return recorded, leaseErr // an unreadable lease may be longer
 	case start && 0 < recorded && recorded < live && live == calendar.MaxPeriod: // the policy has no bound in days
-		d.Say(string(of), dir.RuleName, "was %s, there is no bound in days now", recorded)
+		d.Notifyf(string(of), dir.RuleName, "was %s, there is no bound in days now", recorded)
 	case start && 0 < recorded && recorded < live:
-		d.Say(string(of), dir.RuleName, "was %s, is %s now, as --keep or the policy has it", recorded, live)
+		d.Notifyf(string(of), dir.RuleName, "was %s, is %s now, as --keep or the policy has it", recorded, live)
 	}
 	return live, errors.Join(leaseErr, d.ReplaceFile(string(of), dir.RuleName, []byte(live.String()+"\n")))
 }
@@ -193,9 +193,9 @@ func newLease(d *dir.Dir, of Ruled, keep calendar.Period) (*Lease, error) {
 // lives, so it is read-only: a file open for writing would prevent remounting the disk
 // read-only. NFS only locks files that are open for writing.
 func openLease(d *dir.Dir, of Ruled, name string, flag int) (*os.File, error) {
-	f, err := d.OpenOwned(of.locks(), name, os.O_RDONLY|flag)
+	f, err := d.OpenLocked(of.locks(), name, os.O_RDONLY|flag)
 	if errors.Is(err, unix.EBADF) {
-		f, err = d.OpenOwned(of.locks(), name, os.O_RDWR)
+		f, err = d.OpenLocked(of.locks(), name, os.O_RDWR)
 	}
 	return f, err
 }

@@ -70,8 +70,8 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 			defer lock.Release()
 		}
 		// Processes of an earlier version lock the file itself.
-		if taken, err := dir.TakeFile(out, dir.EarlierPatience); taken && err == nil {
-			defer dir.ReleaseFile(out)
+		if taken, err := dir.LockFile(out, dir.EarlierPatience); taken && err == nil {
+			defer dir.UnlockFile(out)
 		}
 		now = append(now[:0], line...)
 		n, err := out.ReadAt(now, at)

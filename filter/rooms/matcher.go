@@ -107,13 +107,13 @@ func (m *Matcher) Match(target []byte, status int, out *Match) bool {
 // path is not empty.
 func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 	if p.param != "" {
-		tenant, ok := p.fits(path)
+		tenant, ok := p.matchPath(path)
 		if !ok {
 			return nil, nil
 		}
 		return tenant, p.value(args)
 	}
-	if p.below {
+	if p.anyFolder {
 		base := len(path) - len(path[bytes.LastIndexByte(path, '/')+1:]) - len(p.prefix)
 		if base < 0 || bytes.Contains(path[:base], phpFile) {
 			return nil, nil
@@ -133,8 +133,8 @@ func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 	return tenant, p.inPath(path[n:])
 }
 
-// fits reports whether a path is that of a pattern with a query.
-func (p *pattern) fits(path []byte) (tenant []byte, ok bool) {
+// matchPath reports whether a path is that of a pattern with a query.
+func (p *pattern) matchPath(path []byte) (tenant []byte, ok bool) {
 	n := len(path) - len(p.prefix)
 	if n < 0 || string(path[n:]) != p.prefix {
 		return nil, false
@@ -151,7 +151,7 @@ func (p *pattern) fits(path []byte) (tenant []byte, ok bool) {
 func (m *Matcher) NeedsQuery(target []byte) bool {
 	for i := range m.patterns {
 		if p := &m.patterns[i]; p.param != "" && len(target) > 0 {
-			if _, ok := p.fits(target); ok {
+			if _, ok := p.matchPath(target); ok {
 				return true
 			}
 		}
@@ -168,7 +168,7 @@ func (p *pattern) inPath(path []byte) []byte {
 		return nil
 	}
 	room := path[len(p.prefix):]
-	if p.rest {
+	if p.moreSegments {
 		if i := bytes.IndexByte(room, '/'); i >= 0 {
 			room = room[:i]
 		}
@@ -178,7 +178,7 @@ func (p *pattern) inPath(path []byte) []byte {
 		return nil
 	}
 	room = segment(room[:n])
-	if room == nil || p.skips(room) || p.drop && len(bytes.Trim(room, jitsiDrops)) == 0 {
+	if room == nil || p.skips(room) || p.drop && len(bytes.Trim(room, jitsiStripped)) == 0 {
 		return nil
 	}
 	return room

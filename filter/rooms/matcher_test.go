@@ -371,7 +371,7 @@ func reference(preset, target string) string {
 				return ""
 			}
 		}
-		if strings.Trim(last, jitsiDrops) == "" {
+		if strings.Trim(last, jitsiStripped) == "" {
 			return ""
 		}
 		return strings.Join(segs, " ")

@@ -129,7 +129,7 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
 	start, keepCase := len(dst), m.KeepCase
 	for _, c := range raw {
-		if !m.Drop || c == '/' || strings.IndexByte(jitsiDrops, c) < 0 {
+		if !m.Drop || c == '/' || strings.IndexByte(jitsiStripped, c) < 0 {
 			dst = append(dst, c)
 		}
 	}

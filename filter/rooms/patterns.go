@@ -11,8 +11,8 @@ type pattern struct {
 	prefix, suffix string
 	param          string // query parameter, "" where the path holds the room
 	tenant         bool   // one more segment may stand before
-	rest           bool   // more segments may follow the room
-	below          bool   // a path may stand before, of folders; for a room at the end of the target's
+	moreSegments   bool   // more segments may follow the room
+	anyFolder      bool   // a path may stand before, of folders; for a room at the end of the target's
 	anyCase        bool   // of the query parameter's name
 	keepCase       bool
 	drop           bool                // see Match
@@ -39,7 +39,7 @@ var presetPatterns = map[string][]pattern{
 	"greenlight": {
 		{prefix: "/rooms/"},
 		{prefix: "/rooms/", suffix: "/join"},
-		{prefix: "/b/", rest: true, reserved: greenlightReserved},
+		{prefix: "/b/", moreSegments: true, reserved: greenlightReserved},
 	},
 	// BigBlueButton's API, which tells Demo and demo apart.
 	"bigbluebutton": {
@@ -47,10 +47,10 @@ var presetPatterns = map[string][]pattern{
 	},
 	// The page of a call, and what its client asks for to join it.
 	"nextcloud-talk": {
-		{prefix: "/call/", below: true},
-		{prefix: "/index.php/call/", below: true},
-		{prefix: "/ocs/v2.php/apps/spreed/api/v4/call/", below: true},
-		{prefix: "/ocs/v1.php/apps/spreed/api/v4/call/", below: true},
+		{prefix: "/call/", anyFolder: true},
+		{prefix: "/index.php/call/", anyFolder: true},
+		{prefix: "/ocs/v2.php/apps/spreed/api/v4/call/", anyFolder: true},
+		{prefix: "/ocs/v1.php/apps/spreed/api/v4/call/", anyFolder: true},
 	},
 	// Etherpad tells Pad and pad apart.
 	"etherpad": {
@@ -73,9 +73,9 @@ var greenlightReserved = set(`401 404 500 account_activations admins assets auth
 	cable health_check ldap_signin password_resets rails room rooms signin
 	signup terms themes u users`)
 
-// jitsiDrops are the characters that jitsi-meet's client leaves out of each part of a
+// jitsiStripped are the characters that jitsi-meet's client leaves out of each part of a
 // path before it decodes it (react/features/base/util/uri.ts).
-const jitsiDrops = `:?#[]@!$&'()*+,;=></"`
+const jitsiStripped = `:?#[]@!$&'()*+,;=></"`
 
 func set(words string) map[string]struct{} {
 	s := map[string]struct{}{}

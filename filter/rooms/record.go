@@ -58,9 +58,9 @@ func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 	return c.appendOverflow(dst)
 }
 
-// AppendLeftOut notes of records that their pairs are not counted, and appends
+// AppendDropped notes of records that their pairs are not counted, and appends
 // what the journal has to know of that; what tells of an Overflow itself stays.
-func (c *Counts) AppendLeftOut(dst, records []byte) []byte {
+func (c *Counts) AppendDropped(dst, records []byte) []byte {
 	for ; len(records) > 0; records = records[RecordSize:] {
 		if [12]byte(records) == overflowMark {
 			dst = append(dst, records[:RecordSize]...)

@@ -65,7 +65,7 @@ func TestBoundOfANewerPolicy(t *testing.T) {
 // TestBoundIsFoundBroken: status counts.
 func TestBoundIsFoundBroken(t *testing.T) {
 	b := newBed(t)
-	b.cfg.Bounds = &calendar.Bounds{Entries: 20, Loose: true}
+	b.cfg.Bounds = &calendar.Bounds{Entries: 20, PeriodImplied: true}
 	s := b.open()
 	b.feed(b.newFilter(s), s, users(today, "a", 1, 300))
 	require.NoError(t, s.Close())

@@ -132,7 +132,7 @@ func TestKeysElsewhere(t *testing.T) {
 	// DIR itself can be lost: the keys are the same.
 	require.NoError(t, os.RemoveAll(b.dir))
 	b.process(users(today, "a", 1, 2))
-	c, err := reveal.Open(b.dir, b.cfg.Keys, b.cfg.Say)
+	c, err := reveal.Open(b.dir, b.cfg.Keys, b.cfg.Log)
 	require.NoError(t, err)
 	defer c.Close()
 	_, err = c.Key(today)
@@ -461,11 +461,11 @@ func TestKeysAreDeleted(t *testing.T) {
 func TestStream(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today-2, "a", 1, 1))
-	c, err := reveal.Open(b.dir, "", b.cfg.Say)
+	c, err := reveal.Open(b.dir, "", b.cfg.Log)
 	require.NoError(t, err)
 	defer c.Close()
 	keys := b.names(dir.Keys)
-	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now, Say: b.cfg.Say}, "without": {Now: b.cfg.Now}} {
+	for name, s := range map[string]*Stream{"with DIR": {Keys: c, Now: b.cfg.Now, Log: b.cfg.Log}, "without": {Now: b.cfg.Now}} {
 		t.Run(name, func(t *testing.T) {
 			for _, day := range []civil.Day{today - 400, today - 2, today, today + 400} {
 				to, placement := s.Place(day, true)
@@ -487,7 +487,7 @@ func TestStream(t *testing.T) {
 	assert.Empty(t, b.heard(), "nor said")
 
 	require.NoError(t, os.WriteFile(b.path(dir.Keys, today.String()+".key"), []byte("short"), 0o600))
-	s := &Stream{Keys: c, Now: b.cfg.Now, Say: b.cfg.Say}
+	s := &Stream{Keys: c, Now: b.cfg.Now, Log: b.cfg.Log}
 	assert.Same(t, s.Key(today, calendar.Open), s.Key(today, calendar.Open))
 	assert.Equal(t, "read "+b.path(dir.Keys, today.String()+".key")+": does not hold 32 bytes; hint: remove it, a new key is made then; using a key that is thrown away", b.heard())
 }

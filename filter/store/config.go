@@ -32,9 +32,9 @@ type Directory struct {
 	NoFollow bool   // refuse a DIR that is a symbolic link
 	CacheTag *bool  // add (or remove) the cache tag that keeps DIR out of backups; nil leaves it as it is
 	Now      func() time.Time
-	// Say prints one line for the operator. Any goroutine may call it. A topic is
+	// Log prints one line for the operator. Any goroutine may call it. A topic is
 	// printed at most once a minute.
-	Say func(topic, line string)
+	Log func(topic, line string)
 }
 
 // Counts configures the counting of rooms, and of people in groups of lines.

@@ -64,7 +64,7 @@ func TestForecast(t *testing.T) {
 
 func earlierConfig(t *testing.T) Config {
 	return Config{Keep: calendar.DefaultPeriod, Counts: Counts{Limits: rooms.DefaultLimits, Counting: true},
-		Directory: Directory{Path: filepath.Join(t.TempDir(), "log"), Now: time.Now, Say: func(topic, line string) { t.Log(line) }}}
+		Directory: Directory{Path: filepath.Join(t.TempDir(), "log"), Now: time.Now, Log: func(topic, line string) { t.Log(line) }}}
 }
 
 // TestRecount: counts of expired days that are made anew take the place of what

@@ -142,7 +142,7 @@ func (e Erasable) grown(d *dir.Dir, day civil.Day) (lines int, err error) {
 // lines since FindErasable, EraseDays first passes their number to note; if note fails,
 // the day stays.
 func EraseDays(at Directory, e Erasable, note func(day civil.Day, lines int) error) (p retention.Purged, err error) {
-	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
+	if err := registry.CheckKeys(at.Path, at.Keys); err != nil {
 		return p, err
 	}
 	d, err := openToPurge(at)

@@ -13,7 +13,7 @@ import (
 func TestFigures(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
-	require.Equal(t, registry.Figures{Seen: true}, s.Figures(), "there is nothing in an empty DIR")
+	require.Equal(t, registry.Figures{Known: true}, s.Figures(), "there is nothing in an empty DIR")
 	f := b.newFilter(s)
 	b.feed(f, s, users(today, "a", 1, 3)+users(today-2, "a", 1, 1))
 	require.Equal(t, noon.Unix(), s.Figures().LastWrite.Unix())

@@ -44,7 +44,7 @@ func (s *Store) initGroups() {
 func (s *Store) bound(l *daylog.Log) {
 	l.SetWindow(s.span())
 	l.SetPast(s.isPast)
-	l.WhenGone(s.keeper.PurgeSoon)
+	l.OnDayEmpty(s.keeper.PurgeSoon)
 	if d := s.dir.Load(); d != nil {
 		l.SetBounds(*d.bounds.Load())
 	}
@@ -111,7 +111,7 @@ func (s *Store) expireGroups(d *place, first civil.Day) {
 			s.report.Fault("held", err, "")
 		}
 	}) {
-		s.report.Say("held-expiring", fmt.Sprintf("%s: expired held lines were not read in time; fewer may be counted as withheld", s.cfg.Path))
+		s.report.Log("held-expiring", fmt.Sprintf("%s: expired held lines were not read in time; fewer may be counted as withheld", s.cfg.Path))
 	}
 }
 

@@ -80,7 +80,7 @@ func newGroupBedOf(t *testing.T, text string, kind groupKind) *groupBed {
 	b.cfg.Counting, b.cfg.Least = false, b.stream.Least
 	if kind.hours > 0 {
 		b.cfg.Keep = 1000 // longer than any hours
-		b.cfg.Bounds = &calendar.Bounds{Hours: kind.hours, Loose: true}
+		b.cfg.Bounds = &calendar.Bounds{Hours: kind.hours, PeriodImplied: true}
 	}
 	if kind.settled != nil {
 		b.cfg.Bounds = &calendar.Bounds{After: 1, Settled: kind.settled}

@@ -28,7 +28,7 @@ func hoursBed(t *testing.T) (*bed, *time.Location) {
 	b.now = time.Date(2026, 11, 27, 15, 30, 0, 0, berlin)
 	off := calendar.DaysOff{Calendar: "de-BE"}
 	b.cfg.Keep = off.Longest(24)
-	b.cfg.Bounds = &calendar.Bounds{Hours: 24, Off: off, Loose: true}
+	b.cfg.Bounds = &calendar.Bounds{Hours: 24, Off: off, PeriodImplied: true}
 	return b, berlin
 }
 
@@ -137,7 +137,7 @@ func TestJournalsOfHours(t *testing.T) {
 		b, berlin := hoursBed(t)
 		require.Equal(t, civil.DayOf(b.now)-1, day)
 		if test.settles {
-			b.cfg.Bounds, b.cfg.Keep = &calendar.Bounds{Settled: []civil.Day{day}, After: 3, Loose: true}, 30
+			b.cfg.Bounds, b.cfg.Keep = &calendar.Bounds{Settled: []civil.Day{day}, After: 3, PeriodImplied: true}, 30
 		}
 		went, err := time.ParseInLocation(time.RFC3339, test.went, berlin)
 		require.NoError(t, err)

@@ -58,7 +58,7 @@ func (s *Store) readSecret(d *place) error {
 	secret, err := keyring.RoomSecret(d.Dir)
 	if err != nil {
 		err = fmt.Errorf("%w; rooms are not counted", err)
-		s.report.Say("secret", err.Error())
+		s.report.Log("secret", err.Error())
 		return err
 	}
 	s.hasher.Store(rooms.NewHasher(secret[:]))

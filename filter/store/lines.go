@@ -52,7 +52,7 @@ func (s *Store) append(at dir.Log, lines []byte) (int, error) {
 	}
 	n, err := d.log.AppendTo(at, lines)
 	if errors.Is(err, calendar.ErrExpired) {
-		s.report.Say("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
+		s.report.Log("expired", fmt.Sprintf("%s: lines of %s waited past the retention of their day and were dropped", s.cfg.Path, day))
 		return len(lines), nil
 	}
 	s.noteWritten(d, n, err)
@@ -75,19 +75,19 @@ func (s *Store) beginLines() bool {
 // noteWritten records the result of writing n bytes of lines.
 func (s *Store) noteWritten(d *place, n int, err error) {
 	if n > 0 {
-		s.gauges.Wrote(s.cfg.Now())
+		s.gauges.SetWritten(s.cfg.Now())
 	}
 	switch {
 	case err == nil:
 		if s.lines.refused {
 			s.lines.refused = false
 			s.report.Refuse(nil)
-			s.report.Say("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
+			s.report.Log("recovered", fmt.Sprintf("%s: writing lines again", s.cfg.Path))
 		}
 	default:
 		s.lines.refused = true
 		s.report.Refuse(err)
-		s.report.Say("append", err.Error()+"; lines wait in memory")
+		s.report.Log("append", err.Error()+"; lines wait in memory")
 		if errors.Is(err, dir.ErrRemoved) || d.Moved() {
 			s.reopen(d)
 		}

@@ -11,7 +11,7 @@ import (
 // owner; see dir.Dir.HandOver. With dry set it changes nothing.
 func HandOver(at Directory, uid, gid int, dry bool, below ...string) error {
 	d, err := dir.Open(at.Path, dir.Options{Keys: at.Keys, NoFollow: at.NoFollow, Create: !dry,
-		Notify: func(msg string) { at.Say(msg, msg) }})
+		Notify: func(msg string) { at.Log(msg, msg) }})
 	if dry && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {

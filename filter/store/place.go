@@ -37,7 +37,7 @@ func (p *place) Judge(now time.Time, keep calendar.Period) retention.Verdict {
 		s.report.Fault("purge", err, "")
 	}
 	if until := v.Window.DoubtUntil; !until.IsZero() {
-		s.report.Say("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
+		s.report.Log("doubt", fmt.Sprintf("%s: the clock is far ahead of the last time seen; nothing is deleted before %s", s.cfg.Path, until.Format(time.RFC3339)))
 	}
 	if s.cfg.Bounds != nil {
 		v.Bounds = *s.cfg.Bounds

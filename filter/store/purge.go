@@ -43,7 +43,7 @@ func purge(cfg Config, force bool) (p Result, err error) {
 		return p, err
 	}
 	defer d.Close()
-	s := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
+	s := newPurger(cfg, dir.NewReporter(cfg.Log, cfg.Now))
 	now := cfg.Now().Round(0)
 	if cfg.Keep > 0 {
 		others := keptByEarlier(d, now)
@@ -78,7 +78,7 @@ func PurgeDay(at Directory, day civil.Day) (p retention.Purged, holders []regist
 	if today := civil.DayOf(at.Now()); day >= today {
 		return p, nil, fmt.Errorf("%s is not over, lines come for it; hint: give a day before %s", day, today)
 	}
-	if err := registry.KeysElsewhere(at.Path, at.Keys); err != nil {
+	if err := registry.CheckKeys(at.Path, at.Keys); err != nil {
 		return p, nil, err
 	}
 	d, err := openToPurge(at)
@@ -98,7 +98,7 @@ func openToPurge(at Directory) (*dir.Dir, error) {
 	}
 	d.Close()
 	d, err = dir.Open(at.Path, dir.Options{Keys: at.Keys, Create: true,
-		Notify: func(msg string) { at.Say(msg, msg) }})
+		Notify: func(msg string) { at.Log(msg, msg) }})
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (p *purger) purgeNested(d *dir.Dir, now time.Time, force bool, add func(ret
 		if retention.HasRule(below) { // else it is not hushpipe's
 			cfg := p.cfg
 			cfg.Path, cfg.Keys, cfg.Traffic = filepath.Join(p.cfg.Path, name), "", nil
-			one := newPurger(cfg, dir.NewReporter(cfg.Say, cfg.Now))
+			one := newPurger(cfg, dir.NewReporter(cfg.Log, cfg.Now))
 			one.purge(below, now, force, add)
 			if err := one.files.Refresh(below, counts.LockPatience); err != nil {
 				add(retention.Purged{Errs: []error{err}})
@@ -223,7 +223,7 @@ func (p *purger) purgeMovedKeys(d *dir.Dir, now time.Time, add func(retention.Pu
 
 // purgeKeysAt deletes expired keys in the directory keys, "" for DIR/keys.
 func (p *purger) purgeKeysAt(keys string, now time.Time, add func(retention.Purged)) {
-	d, err := dir.Open(p.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { p.report.Say(msg, msg) }})
+	d, err := dir.Open(p.cfg.Path, dir.Options{Keys: keys, Notify: func(msg string) { p.report.Log(msg, msg) }})
 	if err != nil {
 		return // the process that writes lines reports it
 	}

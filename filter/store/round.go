@@ -73,7 +73,7 @@ func (s *Store) run(r round) roundDone {
 	if r.hourly {
 		files.Fold(r.d.Dir)
 	}
-	s.gauges.Notice(r.d.Dir, s.cfg.Now())
+	s.gauges.Refresh(r.d.Dir, s.cfg.Now())
 	s.keys.Restore(r.d.Dir)
 	done.err = dir.Join(err, done.err, s.saveKeys(r.d))
 	return done

@@ -122,7 +122,7 @@ func newStore(cfg Config) *Store {
 	s.mu, s.rounds.files.busy = dir.NewTurn(), dir.NewTurn()
 	s.days.init(cfg.Now, cfg.Keep)
 	s.hours = cfg.Bounds != nil && cfg.Bounds.Hours > 0
-	s.report = dir.NewReporter(cfg.Say, cfg.Now)
+	s.report = dir.NewReporter(cfg.Log, cfg.Now)
 	bounds := ""
 	if b := cfg.Bounds; b != nil && !b.IsZero() {
 		bounds = b.With(cfg.Keep)
@@ -205,7 +205,7 @@ func (s *Store) Tick() time.Duration {
 			close(ended)
 		}(s.rounds.running)
 		if d.Moved() {
-			s.report.Say("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
+			s.report.Log("moved", fmt.Sprintf("%s: was renamed or replaced; lines still go to the old directory", s.cfg.Path))
 		}
 	}
 	if !s.rounds.await() {
@@ -271,7 +271,7 @@ func (s *Store) Close() error {
 	s.ledger.ReadUntil(counts.LastDay) // late records have no later chance
 	err := dir.Join(s.saveKeys(d), flushed, s.rounds.files.Finish(d.Dir))
 	err = dir.Join(err, s.finishTraffic(d))
-	s.gauges.Notice(d.Dir, s.cfg.Now())
+	s.gauges.Refresh(d.Dir, s.cfg.Now())
 	s.rounds.files.Resign()
 	s.journals.Close()
 	s.registry.End(d.Dir)
@@ -302,11 +302,11 @@ func (s *Store) usable() *place {
 // open opens DIR, and purges it before any line is written there.
 func (s *Store) open() *place {
 	opened, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, NoFollow: s.cfg.NoFollow, Create: true,
-		Notify: func(msg string) { s.report.Say(msg, msg) }})
+		Notify: func(msg string) { s.report.Log(msg, msg) }})
 	if err != nil {
 		s.lines.openErr, s.lines.refused = err, true
 		s.report.Refuse(err)
-		s.report.Say("open", err.Error()+"; lines wait in memory")
+		s.report.Log("open", err.Error()+"; lines wait in memory")
 		return nil
 	}
 	d := &place{Dir: opened, log: daylog.New(opened), clock: retention.NewClock(opened), store: s}
@@ -317,10 +317,10 @@ func (s *Store) open() *place {
 		}
 	}
 	if s.cfg.CacheTag != nil {
-		d.Tag(*s.cfg.CacheTag)
+		d.SetCacheTag(*s.cfg.CacheTag)
 	}
 	d.recordBounds()
-	d.log.WhenGone(s.keeper.PurgeSoon)
+	d.log.OnDayEmpty(s.keeper.PurgeSoon)
 	s.dir.Store(d)
 	d.Judge(s.cfg.Now().Round(0), s.keeper.Keep())
 	s.keeper.Wake()
@@ -328,7 +328,7 @@ func (s *Store) open() *place {
 	if s.Hasher() == nil {
 		s.readSecret(d) // lines that are read before the secret are not counted
 	}
-	s.lines.afterKill = registry.KilledLately(d.Dir, s.cfg.Now())
+	s.lines.afterKill = registry.KilledRecently(d.Dir, s.cfg.Now())
 	d.ShareWithEarlier(true) // until the Keeper knows whether there are any
 	s.withKeyDir(d, func() {
 		s.keys.Load(d.Dir)
@@ -356,7 +356,7 @@ func (s *Store) reopen(old *place) *place {
 	if d == nil {
 		return nil
 	}
-	s.keys.Distrust()
+	s.keys.MarkUnsaved()
 	s.readSecret(d)
 	s.saveKeysBriefly(d)
 	s.forget(old.Dir)

@@ -51,7 +51,7 @@ func newBed(t *testing.T) *bed {
 				defer b.mu.Unlock()
 				return b.now
 			},
-			Say: func(topic, line string) {
+			Log: func(topic, line string) {
 				b.mu.Lock()
 				defer b.mu.Unlock()
 				b.said = append(b.said, line)
@@ -466,8 +466,8 @@ func TestUnusableDir(t *testing.T) {
 			base := filepath.Dir(b.dir)
 			tt.spoil(b)
 			topics := map[string]bool{}
-			say := b.cfg.Say
-			b.cfg.Say = func(topic, line string) {
+			say := b.cfg.Log
+			b.cfg.Log = func(topic, line string) {
 				b.mu.Lock()
 				topics[topic] = true
 				b.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // stored. Nothing is counted.
 type Stream struct {
 	Keys *reveal.Reader // nil: no DIR
-	Say  func(topic, line string)
+	Log  func(topic, line string)
 	Now  func() time.Time
 
 	throwaway map[civil.Day]*pseudonym.Key
@@ -43,7 +43,7 @@ func (s *Stream) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 			return key
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.Say("key-file", err.Error()+"; using a key that is thrown away")
+			s.Log("key-file", err.Error()+"; using a key that is thrown away")
 		}
 	}
 	if s.throwaway == nil {

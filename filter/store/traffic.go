@@ -138,7 +138,7 @@ func (s *Store) readKilled(d *place) {
 	}
 	for day := range k.doubtful {
 		if of.Repeats(day) != nil { // Repeats removes them from of
-			s.report.Say("traffic-doubt", fmt.Sprintf("%s: the disk did not answer when the first lines came; if a process was killed, the traffic of its last lines may be counted twice", s.cfg.Path))
+			s.report.Log("traffic-doubt", fmt.Sprintf("%s: the disk did not answer when the first lines came; if a process was killed, the traffic of its last lines may be counted twice", s.cfg.Path))
 		}
 	}
 	k.found = of
@@ -185,7 +185,7 @@ func expireTraffic(d *dir.Dir, files *trafficlog.Files, first civil.Day, report 
 		defer done()
 		files.Expiring(d, first)
 	}) {
-		report.Say("traffic-expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their traffic figures may be too small", path))
+		report.Log("traffic-expiring", fmt.Sprintf("%s: the journals of expired days were not read in time; their traffic figures may be too small", path))
 	}
 }
 

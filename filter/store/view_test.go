@@ -27,7 +27,7 @@ func (b *bed) ciphers(files map[civil.Day]string) *reveal.Reader {
 	for day, text := range files {
 		require.NoError(b, os.WriteFile(b.path(logFile(day)), []byte(text), 0o640))
 	}
-	c, err := reveal.Open(b.dir, "", b.cfg.Say)
+	c, err := reveal.Open(b.dir, "", b.cfg.Log)
 	require.NoError(b, err)
 	c.Scan = filter.Pseudonyms
 	b.Cleanup(func() { c.Close() })
@@ -185,7 +185,7 @@ func TestCiphersKey(t *testing.T) {
 	_, err = c.Key(today - 1)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.NoFileExists(t, b.path(dir.Keys, (today-1).String()+".key"), "it reads only")
-	_, err = reveal.Open(b.dir+"x", "", b.cfg.Say)
+	_, err = reveal.Open(b.dir+"x", "", b.cfg.Log)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 

@@ -23,9 +23,9 @@ func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.
 		return 2, b // today and yesterday: keys and journals of figures
 	case bounded:
 	case b.Hours > 0:
-		keep, b.Loose = b.Off.Longest(b.Hours), true
+		keep, b.PeriodImplied = b.Off.Longest(b.Hours), true
 	default:
-		keep, b.Loose = calendar.MaxPeriod, true
+		keep, b.PeriodImplied = calendar.MaxPeriod, true
 	}
 	b.Shared = !b.IsZero() && p.SharesKeys(s)
 	return keep, b
@@ -33,7 +33,7 @@ func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.
 
 // keep refuses bounds that something else of the stream cannot do with.
 func (c *checker) keep(s *policy.Stream, path string) {
-	if keep, b := Keep(c.Policy, s); keep < calendar.MaxPeriod || !b.Loose {
+	if keep, b := Keep(c.Policy, s); keep < calendar.MaxPeriod || !b.PeriodImplied {
 		return
 	}
 	hint := fmt.Sprintf(`give a bound in days as well, as in "%s, 400d"`, s.Keep)

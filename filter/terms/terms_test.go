@@ -136,13 +136,13 @@ func TestKeep(t *testing.T) {
 	}{
 		"14d":                                   {14, calendar.Bounds{}},
 		"none":                                  {2, calendar.Bounds{}},
-		"10000 entries":                         {calendar.MaxPeriod, calendar.Bounds{Entries: 10000, Loose: true}},
+		"10000 entries":                         {calendar.MaxPeriod, calendar.Bounds{Entries: 10000, PeriodImplied: true}},
 		"10000 entries, 30d":                    {30, calendar.Bounds{Entries: 10000}},
-		"24h of workdays":                       {6, calendar.Bounds{Hours: 24, Off: be, Loose: true}},
+		"24h of workdays":                       {6, calendar.Bounds{Hours: 24, Off: be, PeriodImplied: true}},
 		"24h of workdays, 3d":                   {3, calendar.Bounds{Hours: 24, Off: be}},
-		"24h of workdays, 20 entries":           {6, calendar.Bounds{Hours: 24, Off: be, Entries: 20, Loose: true}},
+		"24h of workdays, 20 entries":           {6, calendar.Bounds{Hours: 24, Off: be, Entries: 20, PeriodImplied: true}},
 		"90d after settling, 400d":              {400, calendar.Bounds{After: 90, Settled: july}},
-		"90d after settling, 100 entries":       {calendar.MaxPeriod, calendar.Bounds{After: 90, Settled: july, Entries: 100, Loose: true}},
+		"90d after settling, 100 entries":       {calendar.MaxPeriod, calendar.Bounds{After: 90, Settled: july, Entries: 100, PeriodImplied: true}},
 		"400d, 90d after settling, 100 entries": {400, calendar.Bounds{After: 90, Settled: july, Entries: 100}},
 	} {
 		settled := ""

@@ -12,13 +12,13 @@ import (
 
 // agents tells who sent a hit.
 type agents struct {
-	lists   *agent.Lists
-	ignored [][]byte // Options.IgnoreUA
-	known   knownTexts[agentFact]
-	placed  placedFacts[agentFact]
-	one     agentFact // of a text that is not known
-	none    agentFact // of a format without agents
-	lowered []byte
+	lists    *agent.Lists
+	ignored  [][]byte // Options.IgnoreUA
+	cache    textCache[agentFact]
+	byPlace  placeCache[agentFact]
+	uncached agentFact // of a text that is not known
+	none     agentFact // of a format without agents
+	lowered  []byte
 }
 
 func newAgents(opt Options) agents {
@@ -30,7 +30,7 @@ func newAgents(opt Options) agents {
 }
 
 func (a *agents) forget() {
-	a.known, a.lowered = knownTexts[agentFact]{}, nil
+	a.cache, a.lowered = textCache[agentFact]{}, nil
 }
 
 // of returns what is known of who sent a hit, valid until the next call.
@@ -38,26 +38,26 @@ func (a *agents) of(h *Hit) *agentFact {
 	if h.Agent.At.ID == 0 {
 		return a.byText(h)
 	}
-	e, known := a.placed.find(h.Agent.At)
+	e, known := a.byPlace.find(h.Agent.At)
 	if !known {
-		*e = placedFact[agentFact]{h.Agent.At.ID, *a.byText(h)}
+		*e = placeEntry[agentFact]{h.Agent.At.ID, *a.byText(h)}
 	}
 	return &e.fact
 }
 
 func (a *agents) byText(h *Hit) *agentFact {
-	if h.find(); !h.Agent.Known {
+	if h.loadTexts(); !h.Agent.Known {
 		return &a.none
 	}
-	e, sum, known := a.known.find(h.Agent.Text, false)
+	e, sum, known := a.cache.find(h.Agent.Text, false)
 	if known {
 		return &e.fact
 	}
-	a.one = agentFact{Agent: a.lists.Of(h.Agent.Text), sum: xxhash.Sum64(h.Agent.Text), ignored: a.ignores(h.Agent.Text)}
+	a.uncached = agentFact{Agent: a.lists.Of(h.Agent.Text), sum: xxhash.Sum64(h.Agent.Text), ignored: a.ignores(h.Agent.Text)}
 	if e == nil {
-		return &a.one
+		return &a.uncached
 	}
-	return e.put(h.Agent.Text, sum, false, a.one)
+	return e.put(h.Agent.Text, sum, false, a.uncached)
 }
 
 func (a *agents) ignores(text []byte) bool {

@@ -58,7 +58,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		return
 	}
 	r := c.requests.of(h)
-	class, file := r.answered(h.Status)
+	class, file := r.classify(h.Status)
 	side, pages := uint32(0), uint64(0)
 	if class == page {
 		pages = 1
@@ -99,10 +99,10 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	from := v.of(c, h, who)
 	if missing {
 		if !r.missing.isOf(d) {
-			r.missing.begin(d, stringMissing, kindMissing, c.requests.path(h, r))
+			r.missing.locate(d, stringMissing, kindMissing, c.requests.path(h, r))
 		}
 		d.cells.all[r.missing.cell].sums[1]++
-		r.missing.bring(d, from.network, c.opt.MinGroup)
+		r.missing.addNetwork(d, from.network, c.opt.MinGroup)
 		return
 	}
 	if !from.seen.isOf(d) {
@@ -117,10 +117,10 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 		return
 	}
 	if !r.page.isOf(d) {
-		r.page.begin(d, stringPage, kindPage, c.requests.path(h, r))
+		r.page.locate(d, stringPage, kindPage, c.requests.path(h, r))
 	}
 	d.cells.all[r.page.cell].sums.count(1, h.Bytes)
-	r.page.bring(d, from.network, c.opt.MinGroup)
+	r.page.addNetwork(d, from.network, c.opt.MinGroup)
 	if h.Second >= 0 {
 		d.visits.addPage(visitor, h.Second, r.page.n)
 	}
@@ -131,17 +131,17 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 
 // countOrigin counts where a page's request came from.
 func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
-	h.find()
+	h.loadTexts()
 	o := c.origins.of(h.Referrer)
 	if o.kind != referrer.Site {
 		d.cell(&o.cell, kindOrigin, uint32(o.kind), uint32(o.name))[0]++
 		return
 	}
 	if !o.site.isOf(d) {
-		o.site.begin(d, stringSite, kindSite, c.origins.host(o, h.Referrer))
+		o.site.locate(d, stringSite, kindSite, c.origins.host(o, h.Referrer))
 	}
 	d.cells.all[o.site.cell].sums[0]++
-	o.site.bring(d, network, c.opt.MinGroup)
+	o.site.addNetwork(d, network, c.opt.MinGroup)
 }
 
 // countCountry counts a hit in the country that it came from.
@@ -154,15 +154,15 @@ func (c *Counter) countCountry(d *Delta, h *Hit, v *Visitors, who *agentFact, pa
 	d.cell(&from.hits, kindCountry, uint32(from.country), 0).count(pages, h.Bytes)
 }
 
-// begin finds the place of a string in a Delta, and that of its cell.
-func (t *target) begin(d *Delta, k stringKind, of kind, text []byte) {
+// locate finds the place of a string in a Delta, and that of its cell.
+func (t *target) locate(d *Delta, k stringKind, of kind, text []byte) {
 	*t = target{memo: memo{d.use, d.string(k, text)}}
 	t.cell = d.cells.number(cellOf(of, t.n, 0))
 }
 
-// bring notes that a network brought a string: as many as decide whether it stands by
+// addNetwork notes that a network brought a string: as many as decide whether it stands by
 // name.
-func (t *target) bring(d *Delta, network uint32, most int) {
+func (t *target) addNetwork(d *Delta, network uint32, most int) {
 	if t.networks > 0 && t.last == network || int(t.networks) >= most {
 		return
 	}

@@ -17,7 +17,7 @@ type Day struct {
 	opt      Options
 	networks map[uint32][]uint32   // by string: networks that brought it, MinGroup at most
 	counts   map[stringKind]int    // strings
-	stayed   map[stringKind]int    // of these when some were dropped last: more than stand by name, where too many have rank 0
+	kept     map[stringKind]int    // of these when some were dropped last: more than stand by name, where too many have rank 0
 	limits   map[stringKind]uint64 // strings with a larger rank do not stand by name
 	seed     uint64                // of ranks
 	earlier  Names                 // of rank 0
@@ -29,7 +29,7 @@ type Day struct {
 
 // NewDay returns a Day of no hits.
 func NewDay(opt Options) *Day {
-	d := &Day{opt: opt, networks: map[uint32][]uint32{}, counts: map[stringKind]int{}, stayed: map[stringKind]int{}, limits: map[stringKind]uint64{}}
+	d := &Day{opt: opt, networks: map[uint32][]uint32{}, counts: map[stringKind]int{}, kept: map[stringKind]int{}, limits: map[stringKind]uint64{}}
 	d.visits = visits{timeout: int32(opt.Timeout.Seconds()), names: &d.strings}
 	d.Empty()
 	return d
@@ -58,7 +58,7 @@ func (d *Day) Add(record []byte) error {
 	}
 	d.read(record, true)
 	for k, n := range d.counts {
-		if n > 2*max(d.opt.most(k), d.stayed[k]) {
+		if n > 2*max(d.opt.most(k), d.kept[k]) {
 			d.dropStrings(k)
 		}
 	}
@@ -73,8 +73,8 @@ func (d *Day) Hits(record []byte) uint64 {
 	return d.hits
 }
 
-// drop leaves what the bounds allow.
-func (d *Day) drop() {
+// enforceBounds leaves what the bounds allow.
+func (d *Day) enforceBounds() {
 	d.dropVisitors()
 	for k, n := range d.counts {
 		if n > d.opt.most(k) {
@@ -129,7 +129,7 @@ func (d *Day) read(record []byte, add bool) bool {
 			id = uint64(d.numbers[id])
 		}
 		if k == kindNetwork {
-			d.bring(uint32(id), uint32(sub))
+			d.addNetwork(uint32(id), uint32(sub))
 			continue
 		}
 		d.cells.at(cellOf(k, uint32(id), uint32(sub))).add(&s)
@@ -170,8 +170,8 @@ const (
 	secondsOfDay = 25*3600 + 60 // the longest has 25 hours, and a leap second
 )
 
-// bring notes that a network brought a string.
-func (d *Day) bring(n, network uint32) {
+// addNetwork notes that a network brought a string.
+func (d *Day) addNetwork(n, network uint32) {
 	if len(d.strings.of(n)) == 1 {
 		return
 	}
@@ -297,7 +297,7 @@ func (d *Day) dropStrings(k stringKind) {
 			d.networks[to[n]] = all
 		}
 	}
-	d.stayed[k] = d.counts[k]
+	d.kept[k] = d.counts[k]
 }
 
 // record returns all of the Day as a record.

@@ -102,7 +102,7 @@ func (d *Delta) string(k stringKind, text []byte) uint32 {
 // All numbers but those of visitors are unsigned varints, and single bytes are kind, which
 // sums there are (from bit 0 on), browser, system, and whether there was an asset.
 func (d *Delta) AppendTo(dst []byte) []byte {
-	d.shared.settle(&d.cells)
+	d.shared.flush(&d.cells)
 	dst = appendNumber(dst, recordVersion)
 	dst = appendNumber(dst, uint64(d.strings.len()))
 	for n := range d.strings.len() {

@@ -15,12 +15,12 @@ type Digest struct {
 // Of lines that stand behind each other in the input it takes all at once: to hash 64 KiB
 // takes a tenth of the time that their lines do, one by one.
 type Digester struct {
-	seed  uint64 // nobody knows it without the key of the day
-	hash  *xxh3.Hasher
-	size  uint64
-	first uint64
-	run   []byte // lines that are not hashed yet, where they were read
-	apart []byte // before these, and copied: too few to be worth a hash
+	seed   uint64 // nobody knows it without the key of the day
+	hash   *xxh3.Hasher
+	size   uint64
+	first  uint64
+	run    []byte // lines that are not hashed yet, where they were read
+	copied []byte // before these, and copied: too few to be worth a hash
 }
 
 // NewDigester returns a Digester of no lines.
@@ -54,8 +54,8 @@ func (d *Digester) AddCopied(line []byte) {
 	d.endRun()
 }
 
-// fewApart is as many bytes as are worth a hash.
-const fewApart = 4 << 10
+// minHashed is as many bytes as are worth a hash.
+const minHashed = 4 << 10
 
 // endRun takes the run, and the newline that is not in it.
 func (d *Digester) endRun() {
@@ -63,21 +63,21 @@ func (d *Digester) endRun() {
 	if d.run = nil; run == nil {
 		return
 	}
-	if len(run) < fewApart {
-		d.apart = append(append(d.apart, run...), '\n')
-		if len(d.apart) >= 2*fewApart {
-			d.endApart()
+	if len(run) < minHashed {
+		d.copied = append(append(d.copied, run...), '\n')
+		if len(d.copied) >= 2*minHashed {
+			d.flushCopied()
 		}
 		return
 	}
-	d.endApart()
+	d.flushCopied()
 	d.hash.Write(run)
 	d.hash.Write(newline)
 }
 
-func (d *Digester) endApart() {
-	d.hash.Write(d.apart)
-	d.apart = d.apart[:0]
+func (d *Digester) flushCopied() {
+	d.hash.Write(d.copied)
+	d.copied = d.copied[:0]
 }
 
 var newline = []byte{'\n'}
@@ -91,12 +91,12 @@ func (d *Digester) Sum() Digest {
 		return Digest{}
 	}
 	d.endRun()
-	d.endApart()
+	d.flushCopied()
 	return Digest{d.size, d.first, d.hash.Sum64()}
 }
 
 // Reset has the Digester begin anew.
 func (d *Digester) Reset() {
 	d.hash.Reset()
-	d.size, d.run, d.apart = 0, nil, d.apart[:0]
+	d.size, d.run, d.copied = 0, nil, d.copied[:0]
 }

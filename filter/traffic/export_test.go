@@ -8,5 +8,5 @@ func StepOf(micros uint64) uint32 { return stepOf(micros) }
 
 // Plain has a Counter remember nothing of earlier lines.
 func (c *Counter) Plain() {
-	c.agents.known.off, c.requests.known.off, c.origins.known.off = true, true, true
+	c.agents.cache.off, c.requests.cache.off, c.origins.cache.off = true, true, true
 }

@@ -23,7 +23,7 @@ func (n Names) Add(path string) { n[string(stringPage)+path] = true }
 // Figures returns the figures of a day as they may be kept for good. A string that
 // Options.MinGroup networks brought is added to names; all others become other.
 func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
-	d.drop()
+	d.enforceBounds()
 	f := figures{d: d, names: names, cells: map[[2]string][]uint64{}, people: map[[2]string][]uint32{}}
 	f.public = map[string]bool{}
 	for _, path := range slices.Concat(d.opt.Public, d.opt.Standing) {

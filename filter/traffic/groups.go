@@ -21,8 +21,8 @@ type Groups struct {
 	matcher  *rooms.Matcher
 }
 
-// groupHere is where the name of a group stands in a pattern.
-const groupHere = "{group}"
+// groupPlaceholder is where the name of a group stands in a pattern.
+const groupPlaceholder = "{group}"
 
 // NewGroups returns the Groups of patterns such as /ows?layers={group} or
 // /api/{group}/items: as those of rooms.NewMatcher, with {group} for {room}.
@@ -32,16 +32,16 @@ func NewGroups(patterns []string) (*Groups, error) {
 		if at := strings.Index(p, "{room}"); at >= 0 {
 			return nil, fmt.Errorf("group %q, column %d: the only placeholder is {group}", p, at+1)
 		}
-		asRooms = append(asRooms, strings.Replace(p, groupHere, "{room}", 1))
+		asRooms = append(asRooms, strings.Replace(p, groupPlaceholder, "{room}", 1))
 	}
 	m, err := rooms.NewMatcher(nil, asRooms)
 	if wrong := (*rooms.PatternError)(nil); errors.As(err, &wrong) {
-		pattern := strings.Replace(wrong.Pattern, "{room}", groupHere, 1)
+		pattern := strings.Replace(wrong.Pattern, "{room}", groupPlaceholder, 1)
 		column := wrong.Column
 		if at := strings.Index(wrong.Pattern, "{room}"); at >= 0 && column > at+1 {
-			column += len(groupHere) - len("{room}")
+			column += len(groupPlaceholder) - len("{room}")
 		}
-		reason := strings.NewReplacer("{room}", groupHere, "a room", "a group", "the room", "the group", "/call/", "/api/").Replace(wrong.Reason)
+		reason := strings.NewReplacer("{room}", groupPlaceholder, "a room", "a group", "the room", "the group", "/call/", "/api/").Replace(wrong.Reason)
 		return nil, fmt.Errorf("group %q, column %d: %s", pattern, column, reason)
 	}
 	if err != nil {
@@ -136,8 +136,8 @@ func timeKey(step uint32, name string) string {
 type unit uint8
 
 const (
-	byForm  unit = iota // seconds where it has a decimal point, else microseconds
-	seconds             // %T
+	unitByForm unit = iota // seconds where it has a decimal point, else microseconds
+	seconds                // %T
 	millis
 	micros // %D
 )
@@ -159,7 +159,7 @@ func unitsOf(p format.Parser) (units []unit) {
 		case strings.HasSuffix(d, "T"):
 			units = append(units, seconds)
 		default:
-			units = append(units, byForm)
+			units = append(units, unitByForm)
 		}
 	}
 	return units
@@ -201,7 +201,7 @@ func duration(text []byte, u unit) (uint64, bool) {
 
 func scaled(n float64, exponent int, u unit, point bool) (uint64, bool) {
 	switch {
-	case u == seconds, u == byForm && point:
+	case u == seconds, u == unitByForm && point:
 		exponent += 6
 	case u == millis:
 		exponent += 3

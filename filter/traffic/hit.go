@@ -28,15 +28,15 @@ type Hit struct {
 // texts are those of a usual line, Request.Line, Referrer and Agent: they are looked for
 // where they are needed, since most are known by their Place.
 type texts struct {
-	late   bool // they were not looked for yet
-	line   []byte
-	delims *machine.Delimiters
-	of     format.FastRequestParser
+	pending bool // they were not looked for yet
+	line    []byte
+	delims  *machine.Delimiters
+	of      format.FastRequestParser
 }
 
-// find finds the texts.
-func (h *Hit) find() {
-	if h.texts.late {
+// loadTexts finds the texts.
+func (h *Hit) loadTexts() {
+	if h.texts.pending {
 		h.findTexts()
 	}
 }
@@ -46,7 +46,7 @@ func (h *Hit) findTexts() {
 	s := h.texts.of.Spans(line, h.texts.delims)
 	h.Request.Line, h.Referrer = s.Request.Of(line), s.Referrer.Of(line)
 	h.Agent.Text, h.Agent.Known = s.Agent.Of(line), s.HasAgent
-	h.texts.late = false
+	h.texts.pending = false
 }
 
 // Request is what was asked for. A Line that alone tells method and target is split where
@@ -91,7 +91,7 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	if r.json != nil && l.Start < len(line) && line[l.Start] == '{' {
 		for i, nodes := 0, r.json.Of(line, l.Start); i < len(nodes); i++ {
 			if n := &nodes[i]; n.Bracket == 0 && !n.Literal {
-				r.take(n.Role, line[n.Start:n.End], byForm)
+				r.setField(n.Role, line[n.Start:n.End], unitByForm)
 			}
 		}
 		// A slash may be escaped (RFC 8259, section 7).
@@ -100,7 +100,7 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	} else {
 		for i := range l.Fields {
 			if f := &l.Fields[i]; !f.Joined {
-				r.take(f.Role, line[f.Start:f.End], r.unit(f))
+				r.setField(f.Role, line[f.Start:f.End], r.unit(f))
 			}
 		}
 	}
@@ -130,11 +130,11 @@ func (r *Hits) At(line []byte, m *machine.Delimiters, g format.FastRequestParser
 	h.Second, h.Status, h.Bytes = second, status, sizeIn(line, size)
 	h.Request.At, h.Agent.At, h.HasClient = Place{}, Place{}, false
 	t := &h.texts
-	t.late, t.line, t.delims, t.of = true, line, m, g
+	t.pending, t.line, t.delims, t.of = true, line, m, g
 	if status > 0 {
 		return h, true
 	}
-	h.find()
+	h.loadTexts()
 	var target []byte
 	target, r.scratch = format.Target(h.Request.Line, r.scratch)
 	return h, target != nil
@@ -144,11 +144,11 @@ func (r *Hits) unit(f *format.Field) unit {
 	if n := int(f.Directive); n > 0 && n <= len(r.units) {
 		return r.units[n-1]
 	}
-	return byForm
+	return unitByForm
 }
 
-// take takes the value of a field, a duration in a unit.
-func (r *Hits) take(role format.Role, text []byte, u unit) {
+// setField takes the value of a field, a duration in a unit.
+func (r *Hits) setField(role format.Role, text []byte, u unit) {
 	h := &r.hit
 	switch role {
 	case format.RoleRequest:

@@ -16,13 +16,13 @@ import (
 // sheet. knownTexts remembers what was told of those that came lately, in a table that
 // grows up to a fixed size. Who invents texts only brings the long way back, whose time is
 // bounded.
-type knownTexts[F any] struct {
-	entries []knownText[F] // as many as a power of two
+type textCache[F any] struct {
+	entries []cachedText[F] // as many as a power of two
 	misses  int
 	off     bool // nothing is known: the plain reference
 }
 
-type knownText[F any] struct {
+type cachedText[F any] struct {
 	sum  uint64
 	n    uint8
 	part bool // the text goes on behind these bytes
@@ -39,12 +39,12 @@ const (
 
 // find returns what is known of a text, or where it is to be put: nil for one that is too
 // long.
-func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint64, known bool) {
+func (k *textCache[F]) find(text []byte, part bool) (e *cachedText[F], sum uint64, known bool) {
 	if len(text) > maxKnown || k.off {
 		return nil, 0, false
 	}
 	if k.entries == nil {
-		k.entries = make([]knownText[F], fewTexts)
+		k.entries = make([]cachedText[F], fewTexts)
 	}
 	sum = machine.Sum(text)
 	e = &k.entries[sum&uint64(len(k.entries)-1)]
@@ -52,14 +52,14 @@ func (k *knownTexts[F]) find(text []byte, part bool) (e *knownText[F], sum uint6
 		return e, sum, true
 	}
 	if k.misses++; k.misses > len(k.entries) && len(k.entries) < manyTexts {
-		k.entries, k.misses = make([]knownText[F], 2*len(k.entries)), 0
+		k.entries, k.misses = make([]cachedText[F], 2*len(k.entries)), 0
 		e = &k.entries[sum&uint64(len(k.entries)-1)]
 	}
 	return e, sum, false
 }
 
 // put makes a text known at the place that find returned.
-func (e *knownText[F]) put(text []byte, sum uint64, part bool, fact F) *F {
+func (e *cachedText[F]) put(text []byte, sum uint64, part bool, fact F) *F {
 	e.sum, e.n, e.part, e.used, e.fact = sum, uint8(copy(e.text[:], text)), part, true, fact
 	return &e.fact
 }
@@ -72,18 +72,18 @@ type Place struct {
 	ID uint32
 }
 
-// placedFacts are what is known of texts by their Place.
-type placedFacts[F any] struct{ entries []placedFact[F] }
+// placeCache are what is known of texts by their Place.
+type placeCache[F any] struct{ entries []placeEntry[F] }
 
-type placedFact[F any] struct {
+type placeEntry[F any] struct {
 	id   uint32
 	fact F
 }
 
 // find returns the entry of a Place, and whether it is of its text.
-func (k *placedFacts[F]) find(p Place) (e *placedFact[F], known bool) {
+func (k *placeCache[F]) find(p Place) (e *placeEntry[F], known bool) {
 	if at := int(p.At); at >= len(k.entries) {
-		entries := make([]placedFact[F], max(1<<8, 1<<bits.Len16(p.At)))
+		entries := make([]placeEntry[F], max(1<<8, 1<<bits.Len16(p.At)))
 		copy(entries, k.entries)
 		k.entries = entries
 	}

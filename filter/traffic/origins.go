@@ -9,18 +9,18 @@ import (
 
 // origins tells where a hit came from.
 type origins struct {
-	sites   *referrer.Sites
-	own     []string // Options.Own
-	known   knownTexts[originFact]
-	one     originFact // of a text that is not known
-	oneHost []byte     // of one
-	scratch []byte     // of sites
+	sites        *referrer.Sites
+	own          []string // Options.Own
+	cache        textCache[originFact]
+	uncached     originFact // of a text that is not known
+	uncachedHost []byte     // of one
+	scratch      []byte     // of sites
 }
 
 func newOrigins(opt Options) origins { return origins{sites: referrer.Load(), own: opt.Own} }
 
 func (s *origins) forget() {
-	s.known, s.oneHost, s.scratch = knownTexts[originFact]{}, nil, nil
+	s.cache, s.uncachedHost, s.scratch = textCache[originFact]{}, nil, nil
 }
 
 // of returns what is known of a referrer, valid until the next call.
@@ -29,7 +29,7 @@ func (s *origins) of(text []byte) *originFact {
 	if end := bytes.IndexByte(text, '?'); end >= 0 {
 		key, part = text[:end], true // no list has what stands behind it
 	}
-	e, sum, known := s.known.find(key, part)
+	e, sum, known := s.cache.find(key, part)
 	if known {
 		return &e.fact
 	}
@@ -38,19 +38,19 @@ func (s *origins) of(text []byte) *originFact {
 	if _, isAddr := pseudonym.ParseAddr(o.Host); isAddr || looksSecret(o.Host) {
 		o.Host = nil // it goes to other
 	}
-	s.one, s.oneHost = originFact{kind: o.Kind, name: o.Name}, o.Host
+	s.uncached, s.uncachedHost = originFact{kind: o.Kind, name: o.Name}, o.Host
 	at := bytes.Index(key, o.Host)
 	if e == nil || at < 0 { // it is written in capitals
-		return &s.one
+		return &s.uncached
 	}
-	s.one.at, s.one.end = uint8(at), uint8(at+len(o.Host))
-	return e.put(key, sum, part, s.one)
+	s.uncached.at, s.uncached.end = uint8(at), uint8(at+len(o.Host))
+	return e.put(key, sum, part, s.uncached)
 }
 
 // host returns the host of a referrer of which o is known.
 func (s *origins) host(o *originFact, text []byte) []byte {
-	if o == &s.one {
-		return s.oneHost
+	if o == &s.uncached {
+		return s.uncachedHost
 	}
 	return text[o.at:o.end]
 }

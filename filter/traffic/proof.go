@@ -43,10 +43,10 @@ type Proof struct {
 	Full   bool // Names are as many as are kept: of a text it was not known whether it had enough networks
 	Groups int  // the least number of networks that the file says it has; 0: it does not say
 
-	day    civil.Day
-	public bool               // a sitemap named paths
-	most   int                // Names of a kind
-	counts map[stringKind]int // Names; nil: not counted yet
+	day      civil.Day
+	public   bool               // a sitemap named paths
+	maxNames int                // Names of a kind
+	counts   map[stringKind]int // Names; nil: not counted yet
 }
 
 // Look looks at a file. What it finds is added to Flaws.
@@ -71,7 +71,7 @@ func (p *Proof) Look(day civil.Day, text []byte) {
 			p.flaw(n, "is not a cell of traffic figures")
 			continue
 		}
-		if what := p.wrong(c); what != "" {
+		if what := p.checkCell(c); what != "" {
 			p.flaw(n, what)
 		}
 	}
@@ -81,7 +81,7 @@ func (p *Proof) flaw(line int, what string) { p.Flaws = append(p.Flaws, Flaw{lin
 
 // options reads what a file says of its options: of several that shaped a day, the least.
 func (p *Proof) options(text string) {
-	p.Groups, p.public, p.most = 0, HasSitemap(text), Defaults().MaxNames
+	p.Groups, p.public, p.maxNames = 0, HasSitemap(text), Defaults().MaxNames
 	for word := range strings.FieldsSeq(text) {
 		value, ok := strings.CutPrefix(word, "min-group=")
 		if n, err := strconv.Atoi(value); ok && err == nil && (p.Groups == 0 || n < p.Groups) {
@@ -89,7 +89,7 @@ func (p *Proof) options(text string) {
 		}
 		value, ok = strings.CutPrefix(word, "max-names=")
 		if n, err := strconv.Atoi(value); ok && err == nil && n > 0 {
-			p.most = min(p.most, n)
+			p.maxNames = min(p.maxNames, n)
 		}
 	}
 	if p.Groups > 0 && p.Groups < LeastGroup {
@@ -97,8 +97,8 @@ func (p *Proof) options(text string) {
 	}
 }
 
-// wrong returns what is wrong with a cell, "" for nothing.
-func (p *Proof) wrong(c trafficfile.Cell) string {
+// checkCell returns what is wrong with a cell, "" for nothing.
+func (p *Proof) checkCell(c trafficfile.Cell) string {
 	if i := slices.Index(trafficfile.Numbers[c.Kind], "visitors"); i >= 0 && c.Kind != "total" && p.Groups > 0 &&
 		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Key != country.Unknown && c.Numbers[i] < uint64(p.Groups) {
 		return fmt.Sprintf("appears by name with fewer than %d visitors", p.Groups)
@@ -106,24 +106,24 @@ func (p *Proof) wrong(c trafficfile.Cell) string {
 	kind, host, isSite := strings.Cut(c.Key, " ")
 	switch c.Kind {
 	case "page":
-		return p.path(stringPage, c.Key)
+		return p.checkPath(stringPage, c.Key)
 	case "missing":
-		return p.path(stringMissing, c.Key)
+		return p.checkPath(stringMissing, c.Key)
 	case "group":
-		return p.named(stringGroup, c.Key, looksSecret([]byte(c.Key)))
+		return p.checkName(stringGroup, c.Key, looksSecret([]byte(c.Key)))
 	case "time":
-		return p.named(stringGroup, host, !isSite || !isDigits(kind) || looksSecret([]byte(host)))
+		return p.checkName(stringGroup, host, !isSite || !isDigits(kind) || looksSecret([]byte(host)))
 	case "hour":
 		return numberUpTo(c.Key, 23)
 	case "status", "rstatus":
 		return numberUpTo(c.Key, 999)
 	case "from":
 		if isSite && kind == referrer.Campaign.String() {
-			return p.named(stringCampaign, host, looksSecret([]byte(host)))
+			return p.checkName(stringCampaign, host, looksSecret([]byte(host)))
 		}
 		if isSite && kind == referrer.Site.String() {
 			_, err := netip.ParseAddr(host)
-			return p.named(stringSite, host, err == nil || isDotted([]byte(host)) || strings.ContainsAny(host, "@%/?"))
+			return p.checkName(stringSite, host, err == nil || isDotted([]byte(host)) || strings.ContainsAny(host, "@%/?"))
 		}
 	}
 	if !p.isWord(c) {
@@ -165,18 +165,18 @@ func (p *Proof) isWord(c trafficfile.Cell) bool {
 	return false
 }
 
-// path holds the key of a page against what is left of a path.
-func (p *Proof) path(k stringKind, key string) string {
+// checkPath holds the key of a page against what is left of a path.
+func (p *Proof) checkPath(k stringKind, key string) string {
 	looked := key
 	if len(key) == maxPath && strings.HasSuffix(key, "*") { // what is cut off makes another word of the last one
 		looked = key[:strings.LastIndexByte(key, '/')+1]
 	}
-	return p.named(k, key, string(appendPath(nil, []byte(looked), true)) != looked)
+	return p.checkName(k, key, string(appendPath(nil, []byte(looked), true)) != looked)
 }
 
-// named holds a text that a client chose against the names: it has been let stand on that
+// checkName holds a text that a client chose against the names: it has been let stand on that
 // day, or on an earlier one.
-func (p *Proof) named(k stringKind, text string, unfit bool) string {
+func (p *Proof) checkName(k stringKind, text string, unfit bool) string {
 	switch on, ok := p.Names[string(k)+text]; {
 	case text == trafficfile.Other:
 		return ""
@@ -201,7 +201,7 @@ func (p *Proof) isFull(k stringKind) bool {
 			p.counts[stringKind(name[0])]++
 		}
 	}
-	return p.counts[k] >= p.most
+	return p.counts[k] >= p.maxNames
 }
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

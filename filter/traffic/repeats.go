@@ -20,8 +20,8 @@ type Repeats struct {
 // cursor is at what a killed process counted: the parts that are to come next, and what
 // has come of the first of them.
 type cursor struct {
-	left []Part
-	came *Digester
+	expected []Part
+	received *Digester
 }
 
 // NewRepeats returns Repeats of what each process that was killed counted last, in its
@@ -31,7 +31,7 @@ func NewRepeats(killed ...[]Part) *Repeats {
 	for _, parts := range killed {
 		for i := range parts {
 			if parts[i].Batch > parts[len(parts)-1].Committed {
-				r.all = append(r.all, cursor{left: parts[i:]})
+				r.all = append(r.all, cursor{expected: parts[i:]})
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func NewRepeats(killed ...[]Part) *Repeats {
 // Begin is for the first line: what the Parts have was made with a seed.
 func (r *Repeats) Begin(seed uint64) {
 	for i := range r.all {
-		r.all[i].came = NewDigester(seed)
+		r.all[i].received = NewDigester(seed)
 	}
 }
 
@@ -52,18 +52,18 @@ func (r *Repeats) Begin(seed uint64) {
 func (r *Repeats) Add(line []byte) (counted bool) {
 	kept := r.all[:0]
 	for _, c := range r.all {
-		c.came.AddCopied(line)
-		part := &c.left[0]
+		c.received.AddCopied(line)
+		part := &c.expected[0]
 		switch {
-		case c.came.first != part.First || c.came.size > part.Size:
+		case c.received.first != part.First || c.received.size > part.Size:
 			continue
-		case c.came.size == part.Size:
-			if c.came.Sum().All != part.All {
+		case c.received.size == part.Size:
+			if c.received.Sum().All != part.All {
 				continue
 			}
 			counted = true
-			c.came.Reset()
-			if c.left = c.left[1:]; len(c.left) == 0 {
+			c.received.Reset()
+			if c.expected = c.expected[1:]; len(c.expected) == 0 {
 				continue
 			}
 		}
@@ -79,7 +79,7 @@ func (r *Repeats) Add(line []byte) (counted bool) {
 // Pending reports whether the last lines may be the beginning of a part that was counted.
 func (r *Repeats) Pending() bool {
 	for i := range r.all {
-		if c := r.all[i].came; c != nil && c.size > 0 {
+		if c := r.all[i].received; c != nil && c.size > 0 {
 			return true
 		}
 	}

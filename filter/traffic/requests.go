@@ -9,14 +9,14 @@ import (
 
 // requests tells what a request is for.
 type requests struct {
-	rules   Rules
-	assets  map[string]uint8 // by extension: the number of its type
-	known   knownTexts[requestFact]
-	placed  placedFacts[requestFact]
-	one     requestFact // of a text that is not known
-	split   bool        // the Target of the hit is there
-	scratch []byte      // of a target
-	kept    []byte      // of a path, or of the name of a group
+	rules    Rules
+	assets   map[string]uint8 // by extension: the number of its type
+	cache    textCache[requestFact]
+	byPlace  placeCache[requestFact]
+	uncached requestFact // of a text that is not known
+	split    bool        // the Target of the hit is there
+	scratch  []byte      // of a target
+	kept     []byte      // of a path, or of the name of a group
 }
 
 func newRequests(opt Options) requests {
@@ -31,7 +31,7 @@ func newRequests(opt Options) requests {
 }
 
 func (r *requests) forget() {
-	r.known, r.scratch, r.kept = knownTexts[requestFact]{}, nil, nil
+	r.cache, r.scratch, r.kept = textCache[requestFact]{}, nil, nil
 }
 
 // of returns what is known of the request of a hit, valid until the next call.
@@ -40,40 +40,40 @@ func (r *requests) of(h *Hit) *requestFact {
 	if h.Request.At.ID == 0 {
 		return r.byText(h)
 	}
-	e, known := r.placed.find(h.Request.At)
+	e, known := r.byPlace.find(h.Request.At)
 	if !known {
-		*e = placedFact[requestFact]{h.Request.At.ID, *r.byText(h)}
+		*e = placeEntry[requestFact]{h.Request.At.ID, *r.byText(h)}
 	}
 	return &e.fact
 }
 
 func (r *requests) byText(h *Hit) *requestFact {
-	if h.find(); h.Request.Line == nil {
+	if h.loadTexts(); h.Request.Line == nil {
 		r.split = true
-		r.one = r.fact(h, path(h.Request.Target))
-		return &r.one
+		r.uncached = r.fact(h, path(h.Request.Target))
+		return &r.uncached
 	}
 	key, part := h.Request.Line, false
 	if end := bytes.IndexByte(key, '?'); end >= 0 && endsInProtocol(key[end:]) {
 		key, part = key[:end], true
 	}
-	e, sum, known := r.known.find(key, part)
+	e, sum, known := r.cache.find(key, part)
 	if known {
 		return &e.fact
 	}
 	r.splitRequest(h)
 	name := path(h.Request.Target)
-	r.one = r.fact(h, name)
+	r.uncached = r.fact(h, name)
 	if e == nil || bytes.IndexByte(key, '\\') >= 0 || part && (len(h.Request.Target) == 0 || h.Request.Target[0] != '/' || bytes.Count(key, []byte(" ")) != 1) {
-		return &r.one // what stands behind the key matters
+		return &r.uncached // what stands behind the key matters
 	}
-	if f := &r.one; f.plain {
+	if f := &r.uncached; f.plain {
 		at := bytes.Index(key, name)
 		if f.plain = at >= 0; f.plain {
 			f.at, f.end = uint8(at), uint8(at+len(name))
 		}
 	}
-	return e.put(key, sum, part, r.one)
+	return e.put(key, sum, part, r.uncached)
 }
 
 // endsInProtocol reports whether a request line ends as most do.
@@ -89,7 +89,7 @@ func (r *requests) splitRequest(h *Hit) {
 		return
 	}
 	r.split = true
-	if h.find(); h.Request.Line == nil {
+	if h.loadTexts(); h.Request.Line == nil {
 		return
 	}
 	h.Request.Method, _, _, _ = format.SplitRequest(h.Request.Line)
@@ -99,7 +99,7 @@ func (r *requests) splitRequest(h *Hit) {
 // path returns the path of a hit as it may be kept, valid until the next call.
 func (r *requests) path(h *Hit, f *requestFact) []byte {
 	if f.end > 0 {
-		h.find()
+		h.loadTexts()
 		return h.Request.Line[f.at:f.end]
 	}
 	r.splitRequest(h)
@@ -154,8 +154,8 @@ func (r *requests) isPlain(name []byte) bool {
 	return bytes.Equal(r.kept, name)
 }
 
-// answered tells what a request is that was answered so, and the number of its type.
-func (f *requestFact) answered(status int) (hitClass, uint8) {
+// classify tells what a request is that was answered so, and the number of its type.
+func (f *requestFact) classify(status int) (hitClass, uint8) {
 	whole := status == 200 || status == 304
 	switch {
 	case f.purpose == forFeed:

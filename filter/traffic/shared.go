@@ -33,7 +33,7 @@ func answerOf(status, side uint32, typed bool, file uint8) cell {
 // at returns the sums of the hits of an hour.
 func (s *shared) at(hour, side uint32, to *cells) *sums {
 	if hour != s.hour {
-		s.settleHour(to)
+		s.flushHour(to)
 		s.hour = hour
 	}
 	return &s.now[side]
@@ -43,22 +43,22 @@ func (s *shared) at(hour, side uint32, to *cells) *sums {
 func (s *shared) pair(c cell, to *cells) *sums {
 	p := &s.pairs[uint64(c)*0x9e3779b97f4a7c15>>(64-pairBits)]
 	if p.cell != c {
-		p.settle(to)
+		p.flush(to)
 		p.cell = c
 	}
 	return &p.sums
 }
 
-// settle brings all sums to their cells.
-func (s *shared) settle(to *cells) {
-	s.settleHour(to)
+// flush brings all sums to their cells.
+func (s *shared) flush(to *cells) {
+	s.flushHour(to)
 	for i := range s.pairs {
-		s.pairs[i].settle(to)
+		s.pairs[i].flush(to)
 	}
 }
 
-// settle brings the sums of a pair to both cells.
-func (p *counted) settle(to *cells) {
+// flush brings the sums of a pair to both cells.
+func (p *counted) flush(to *cells) {
 	if p.sums[1] == 0 {
 		return
 	}
@@ -76,7 +76,7 @@ func (p *counted) settle(to *cells) {
 	p.sums = sums{}
 }
 
-func (s *shared) settleHour(to *cells) {
+func (s *shared) flushHour(to *cells) {
 	for side := range s.now {
 		now := &s.now[side]
 		if now[1] == 0 {

@@ -10,7 +10,7 @@ type Totals [agent.NumClasses]counters.Hits
 
 // AddTo adds what was counted to totals.
 func (d *Delta) AddTo(totals *Totals) {
-	d.shared.settle(&d.cells)
+	d.shared.flush(&d.cells)
 	for i := range d.cells.all {
 		c := &d.cells.all[i]
 		class := agent.Person

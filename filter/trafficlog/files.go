@@ -122,12 +122,12 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 		for _, name := range names[day] {
 			f.sizes[name] = sizes[name]
 		}
-		if !f.cfg.Window().IsNear(day) || last < counts.LastDay {
+		if !f.cfg.Window().ExpectsLines(day) || last < counts.LastDay {
 			delete(f.unions, day) // an archive has many days
 		}
 	}
 	for day := range f.unions {
-		if !f.cfg.Window().IsNear(day) && !f.behind[day] {
+		if !f.cfg.Window().ExpectsLines(day) && !f.behind[day] {
 			delete(f.unions, day)
 		}
 	}
@@ -219,11 +219,11 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	}
 	if sha256.Sum256(old) != u.wrote && hits(old) > hitsOf(figures.Cells) {
 		u.private, u.changed = true, false
-		if u.more {
+		if u.keptReported {
 			return false, u.widen(d, today)
 		}
-		u.more = true
-		f.cfg.Report.Say("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
+		u.keptReported = true
+		f.cfg.Report.Log("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
 		return false, u.widen(d, today)
 	}
 	text := trafficfile.Append(nil, figures)
@@ -281,11 +281,11 @@ func (f *Files) maxNames() int { return cmp.Or(f.cfg.Options.MaxNames, traffic.D
 // noteFlaws says what is to be known of a day's journals.
 func (f *Files) noteFlaws(u *union) {
 	if u.flawed {
-		f.cfg.Report.Say("traffic-flaw"+u.day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, u.day))
+		f.cfg.Report.Log("traffic-flaw"+u.day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, u.day))
 	}
-	if len(u.options) > 1 && !u.mixed {
-		u.mixed = true
-		f.cfg.Report.Say("traffic-options"+u.day.String(), fmt.Sprintf("%s: the options of the traffic changed on %s; its figures mix both, and its file says so", f.cfg.Path, u.day))
+	if len(u.options) > 1 && !u.mixedReported {
+		u.mixedReported = true
+		f.cfg.Report.Log("traffic-options"+u.day.String(), fmt.Sprintf("%s: the options of the traffic changed on %s; its figures mix both, and its file says so", f.cfg.Path, u.day))
 	}
 }
 
@@ -353,13 +353,13 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 		f.named.Store(true)
 	}
 	if open > 0 {
-		f.cfg.Report.Say("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))
+		f.cfg.Report.Log("traffic-open", fmt.Sprintf("%s: today is not over; its traffic is not counted; hint: replay its lines once it is", f.cfg.Path))
 	}
 	switch {
 	case left == 1:
-		f.cfg.Report.Say("traffic", fmt.Sprintf("%s: one day has traffic figures already; they were left alone", f.cfg.Path))
+		f.cfg.Report.Log("traffic", fmt.Sprintf("%s: one day has traffic figures already; they were left alone", f.cfg.Path))
 	case left > 1:
-		f.cfg.Report.Say("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", f.cfg.Path, left))
+		f.cfg.Report.Log("traffic", fmt.Sprintf("%s: %d days have traffic figures already; they were left alone", f.cfg.Path, left))
 	}
 	return dir.Join(errs...)
 }

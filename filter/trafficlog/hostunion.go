@@ -24,12 +24,12 @@ import (
 // processes, and writes nothing to their DIRs. It serves one goroutine.
 type HostUnion struct {
 	day   civil.Day
-	hosts []severalHost
+	hosts []host
 	union *union // nil: nothing was read yet
 }
 
-// severalHost is one DIR.
-type severalHost struct {
+// host is one DIR.
+type host struct {
 	*dir.Dir
 	key  *pseudonym.Key
 	part Part
@@ -50,7 +50,7 @@ func NewHostUnion(day civil.Day) *HostUnion { return &HostUnion{day: day} }
 
 // Add adds a DIR, which is read later. key is that of the day, nil where there is none.
 func (s *HostUnion) Add(d *dir.Dir, key *pseudonym.Key) {
-	s.hosts = append(s.hosts, severalHost{Dir: d, key: key})
+	s.hosts = append(s.hosts, host{Dir: d, key: key})
 }
 
 // Read reads the journals of all DIRs, and returns what each has. Names that stand on
@@ -93,7 +93,7 @@ func (s *HostUnion) Read(out *dir.Dir) ([]Part, error) {
 func (s *HostUnion) begin(keys []*pseudonym.Key) {
 	u := s.union
 	if u.keys = len(keys); len(keys) == 0 {
-		keys = s.keysOf(func(*severalHost) bool { return true })
+		keys = s.keysOf(func(*host) bool { return true })
 	}
 	if len(keys) > 0 {
 		u.seed = keys[0].TrafficRank()
@@ -102,7 +102,7 @@ func (s *HostUnion) begin(keys []*pseudonym.Key) {
 }
 
 // read reads the journals of one DIR.
-func (s *HostUnion) read(h *severalHost) error {
+func (s *HostUnion) read(h *host) error {
 	u := s.union
 	names, err := counts.TypedNames(h.Dir)
 	if err != nil {
@@ -113,12 +113,12 @@ func (s *HostUnion) read(h *severalHost) error {
 	if h.key != nil {
 		u.sealer = newSealer(h.key.TrafficAEAD(), h.key.ID(), s.day)
 	}
-	u.alone = &alone{last: map[journalID]uint64{}, Part: Part{File: h.part.File}}
-	defer func() { u.alone = nil }()
+	u.oneDir = &oneDir{last: map[journalID]uint64{}, Part: Part{File: h.part.File}}
+	defer func() { u.oneDir = nil }()
 	err = u.followAll(noKey, h.Dir, names[s.day])
-	h.part = u.alone.Part
-	h.part.Sealed = u.alone.Any && u.flawed && h.part.Hits == 0 && !isUnder(h, names[s.day])
-	h.part.Flawed = u.flawed && u.alone.Any || keptAside(h.Dir, s.day)
+	h.part = u.oneDir.Part
+	h.part.Sealed = u.oneDir.Any && u.flawed && h.part.Hits == 0 && !isUnder(h, names[s.day])
+	h.part.Flawed = u.flawed && u.oneDir.Any || hasSetAside(h.Dir, s.day)
 	return err
 }
 
@@ -126,7 +126,7 @@ func (s *HostUnion) read(h *severalHost) error {
 func noKey(*dir.Dir, civil.Day) (*pseudonym.Key, error) { return nil, fs.ErrNotExist }
 
 // isUnder reports whether one of the journals of a DIR is under its key.
-func isUnder(h *severalHost, names []string) bool {
+func isUnder(h *host, names []string) bool {
 	return h.key != nil && slices.ContainsFunc(names, func(name string) bool {
 		file, err := h.OpenFile(dir.Journal, name, os.O_RDONLY)
 		if err != nil {
@@ -138,8 +138,8 @@ func isUnder(h *severalHost, names []string) bool {
 	})
 }
 
-// keptAside reports whether a journal was kept aside of which not all could be read.
-func keptAside(d *dir.Dir, day civil.Day) bool {
+// hasSetAside reports whether a journal was kept aside of which not all could be read.
+func hasSetAside(d *dir.Dir, day civil.Day) bool {
 	names, _ := d.Names(dir.Journal) // they were listed a moment ago
 	return slices.ContainsFunc(names, func(name string) bool {
 		kept, aside := strings.CutSuffix(name, dir.DamagedSuffix)
@@ -158,10 +158,10 @@ func keptAside(d *dir.Dir, day civil.Day) bool {
 
 // keys returns the keys of those DIRs that have hits, by their ids.
 func (s *HostUnion) keys() []*pseudonym.Key {
-	return s.keysOf(func(h *severalHost) bool { return h.part.Hits > 0 })
+	return s.keysOf(func(h *host) bool { return h.part.Hits > 0 })
 }
 
-func (s *HostUnion) keysOf(has func(*severalHost) bool) (keys []*pseudonym.Key) {
+func (s *HostUnion) keysOf(has func(*host) bool) (keys []*pseudonym.Key) {
 	for i := range s.hosts {
 		if h := &s.hosts[i]; h.key != nil && has(h) {
 			keys = append(keys, h.key)
@@ -186,24 +186,24 @@ func (s *HostUnion) KeyIDs() (ids []roomfile.KeyID) {
 // Options is with how many different options the hits were counted.
 func (s *HostUnion) Options() int { return len(s.union.options) }
 
-// alone is what one DIR has by itself. A nil one takes nothing.
-type alone struct {
+// oneDir is what one DIR has by itself. A nil one takes nothing.
+type oneDir struct {
 	last map[journalID]uint64
 	Part
 }
 
-// sees notes a record that may be sealed.
-func (a *alone) sees() {
+// see notes a record that may be sealed.
+func (a *oneDir) see() {
 	if a != nil {
 		a.Any = true
 	}
 }
 
-// lacks reports whether a record is new.
-func (a *alone) lacks(h head) bool { return a != nil && h.number > a.last[h.journal] }
+// isNew reports whether a record is new.
+func (a *oneDir) isNew(h head) bool { return a != nil && h.number > a.last[h.journal] }
 
 // add counts a record.
-func (a *alone) add(u *union, h head, text []byte) {
+func (a *oneDir) add(u *union, h head, text []byte) {
 	if a == nil {
 		return
 	}
@@ -250,7 +250,7 @@ func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	}
 	// The roster comes last: after it, the next time takes for granted what it says.
 	if err == nil {
-		err = replaceIfOther(out, dir.TrafficHosts(s.day), m.Roster.Append(nil))
+		err = replaceIfChanged(out, dir.TrafficHosts(s.day), m.Roster.Append(nil))
 	}
 	if err == nil && !m.Damaged && !m.Lost && !more { // all that was counted is here again
 		err = dir.IfExists(out.Remove(dir.Traffic, mark))
@@ -261,8 +261,8 @@ func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	return bound, err
 }
 
-// replaceIfOther replaces a file that nobody else can read before its day is over.
-func replaceIfOther(d *dir.Dir, name string, text []byte) error {
+// replaceIfChanged replaces a file that nobody else can read before its day is over.
+func replaceIfChanged(d *dir.Dir, name string, text []byte) error {
 	old, err := d.ReadFile(dir.Traffic, name)
 	if err == nil && bytes.Equal(old, text) {
 		return nil

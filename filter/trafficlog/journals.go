@@ -63,7 +63,7 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 		return // lines that waited past their retention were dropped, and that was said
 	}
 	if o.waiting+len(hits) > maxPending {
-		o.cfg.Report.Say("traffic-pending", fmt.Sprintf("%s: more than %d MiB of traffic figures wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
+		o.cfg.Report.Log("traffic-pending", fmt.Sprintf("%s: more than %d MiB of traffic figures wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
 		return
 	}
 	j := o.own[day]
@@ -94,7 +94,7 @@ func (o *Journals) Flush(d *dir.Dir) error {
 		key := o.cfg.Key(day)
 		if key == nil {
 			if err := o.end(day, j); err != nil {
-				o.cfg.Report.Say("traffic-expired", err.Error())
+				o.cfg.Report.Log("traffic-expired", err.Error())
 				errs = append(errs, err)
 			}
 			continue
@@ -167,7 +167,7 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 	var err error
 	for range 8 { // who folds can take it for that of an ended process before it is locked
 		name = dir.NewTypedJournal(day)
-		file, err = d.OpenOwned(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+		file, err = d.OpenLocked(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
 		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -240,7 +240,7 @@ func (o *Journals) mayCopy(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudo
 	}
 	there, _ := j.isThere(d)
 	if !there {
-		o.cfg.Report.Say("traffic-gone"+day.String(), fmt.Sprintf("%s: a journal of %s was deleted with its key; its traffic figures are not written again", o.cfg.Path, day))
+		o.cfg.Report.Log("traffic-gone"+day.String(), fmt.Sprintf("%s: a journal of %s was deleted with its key; its traffic figures are not written again", o.cfg.Path, day))
 	}
 	return there
 }
@@ -283,7 +283,7 @@ func (o *Journals) closeIdle(d *dir.Dir) {
 		return
 	}
 	for day, j := range o.own {
-		if len(j.pending) == 0 && !o.cfg.Window().IsNear(day) {
+		if len(j.pending) == 0 && !o.cfg.Window().ExpectsLines(day) {
 			o.end(day, j)
 		}
 	}

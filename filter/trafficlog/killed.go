@@ -36,7 +36,7 @@ func (f *Files) ReadKilled(d *dir.Dir) *Killed {
 		}
 		var s *sealer
 		for _, name := range of {
-			file, err := d.OpenOwned(dir.Journal, name, os.O_RDONLY)
+			file, err := d.OpenLocked(dir.Journal, name, os.O_RDONLY)
 			if err != nil {
 				continue // its process lives
 			}
@@ -114,10 +114,10 @@ func (k *Killed) Repeats(day civil.Day) *traffic.Repeats {
 	r := traffic.NewRepeats(parts...)
 	if r != nil {
 		r.Found = func() {
-			k.cfg.Report.Say("traffic-repeated", fmt.Sprintf("%s: a process was killed before it let go of its last lines; they came again, and their traffic is counted once", k.cfg.Path))
+			k.cfg.Report.Log("traffic-repeated", fmt.Sprintf("%s: a process was killed before it let go of its last lines; they came again, and their traffic is counted once", k.cfg.Path))
 		}
 		r.Unsure = func() {
-			k.cfg.Report.Say("traffic-unsure", fmt.Sprintf("%s: a process that was killed may have counted the last lines already; their traffic may be counted twice", k.cfg.Path))
+			k.cfg.Report.Log("traffic-unsure", fmt.Sprintf("%s: a process that was killed may have counted the last lines already; their traffic may be counted twice", k.cfg.Path))
 		}
 	}
 	return r

@@ -27,10 +27,10 @@ type union struct {
 	earlier traffic.Names // likewise
 	sealer  *sealer       // nil: the key is not read yet
 	keys    int           // under so many the journals are, where they are those of several DIRs
-	alone   *alone        // nil: it is not asked for
+	oneDir  *oneDir       // nil: it is not asked for
 	text    []byte
 	reading
-	kept
+	fileState
 }
 
 // reading is how far the journals have been read since the figures were begun.
@@ -44,13 +44,13 @@ type reading struct {
 	stale  bool                 // the figures were begun with other options
 }
 
-// kept is what the file of the day has of a union, and what was said about it.
-type kept struct {
-	wrote   [sha256.Size]byte // of the file, as this process wrote it last
-	changed bool              // the file is behind
-	private bool              // the file was written while the day was not over
-	more    bool              // it was said that the file has more, and stays
-	mixed   bool              // it was said that there are several options
+// fileState is what the file of the day has of a union, and what was said about it.
+type fileState struct {
+	wrote         [sha256.Size]byte // of the file, as this process wrote it last
+	changed       bool              // the file is behind
+	private       bool              // the file was written while the day was not over
+	keptReported  bool              // it was said that the file has more, and stays
+	mixedReported bool              // it was said that there are several options
 }
 
 // pieces are those of a record, as far as they were read.
@@ -97,8 +97,8 @@ func (u *union) counted() traffic.Options {
 	return o
 }
 
-// note notes options. The figures are begun anew with them, where there are some by then.
-func (u *union) note(text []byte) {
+// addOptions notes options. The figures are begun anew with them, where there are some by then.
+func (u *union) addOptions(text []byte) {
 	if u.options[string(text)] {
 		return
 	}
@@ -168,7 +168,7 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 		if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
 			return nil
 		}
-		u.alone.sees()
+		u.oneDir.see()
 		if u.sealer == nil && !u.noKey {
 			if err := u.readKey(known, d); errors.Is(err, fs.ErrNotExist) {
 				u.flawed, u.noKey = true, true
@@ -185,7 +185,7 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 			return nil
 		}
 		u.text = text
-		u.take(name, text)
+		u.addPiece(name, text)
 		return nil
 	})
 	if err != nil && !errors.Is(err, journal.ErrVersion) {
@@ -195,7 +195,7 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 	if info.Damaged > 0 || err != nil {
 		u.flawed = true
 		if info.Frames == 0 { // nobody can tell of what it was
-			u.alone.sees()
+			u.oneDir.see()
 		}
 	}
 	return nil
@@ -214,14 +214,14 @@ func (u *union) readKey(known keys, d *dir.Dir) error {
 	return nil
 }
 
-// take takes a piece of a record, which is added once it is whole, and once only.
-func (u *union) take(name string, text []byte) {
+// addPiece takes a piece of a record, which is added once it is whole, and once only.
+func (u *union) addPiece(name string, text []byte) {
 	h, piece, ok := parseHead(text)
 	if !ok {
 		u.flawed = true
 		return
 	}
-	if h.pieces == 0 || h.number > 0 && h.number <= u.last[h.journal] && !u.alone.lacks(h) {
+	if h.pieces == 0 || h.number > 0 && h.number <= u.last[h.journal] && !u.oneDir.isNew(h) {
 		return
 	}
 	p := u.pieces[name]
@@ -243,10 +243,10 @@ func (u *union) take(name string, text []byte) {
 		return
 	}
 	if h.number == 0 {
-		u.note(piece)
+		u.addOptions(piece)
 		return
 	}
-	if u.alone.add(u, h, piece); h.number <= u.last[h.journal] {
+	if u.oneDir.add(u, h, piece); h.number <= u.last[h.journal] {
 		return // of another DIR
 	}
 	if u.figures.Add(piece) != nil {

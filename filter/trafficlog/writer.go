@@ -18,7 +18,7 @@ type writer struct {
 
 // Update is Refresh if this process is, or becomes, the one that writes the files.
 func (f *Files) Update(d *dir.Dir) error {
-	if !f.become(d) {
+	if !f.becomeWriter(d) {
 		return f.retry(d)
 	}
 	return f.Refresh(d)
@@ -30,7 +30,7 @@ func (f *Files) retry(d *dir.Dir) error { return f.refresh(d, 1, 0) }
 // Finish is Update at the end of this process. Where another one writes the files, it is
 // left to that, which does so within a minute, unless now says that somebody waits.
 func (f *Files) Finish(d *dir.Dir, now bool) error {
-	if !f.become(d) && !now {
+	if !f.becomeWriter(d) && !now {
 		return f.retry(d)
 	}
 	err := f.Refresh(d)
@@ -41,8 +41,8 @@ func (f *Files) Finish(d *dir.Dir, now bool) error {
 	return err
 }
 
-// become reports whether this process writes the files from now on.
-func (f *Files) become(d *dir.Dir) bool {
+// becomeWriter reports whether this process writes the files from now on.
+func (f *Files) becomeWriter(d *dir.Dir) bool {
 	f.mu.Lock()
 	w := &f.writer
 	if w.lock != nil && (w.d != d || !d.LeadsTo(dir.Locks, dir.TrafficLock, w.lock)) {

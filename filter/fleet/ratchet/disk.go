@@ -215,7 +215,7 @@ func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	if err != nil {
 		return Seed{}, false, err
 	}
-	if uid, foreign := d.Foreign(f); foreign {
+	if uid, foreign := d.ForeignOwner(f); foreign {
 		return Seed{}, false, d.Error("read", "", dir.SeedName, fmt.Errorf("belongs to another user (%d), who can read it; hint: give a seed to the owner of DIR, or to root", uid))
 	}
 	text, err := io.ReadAll(io.LimitReader(f, mostSeed+1))
@@ -224,7 +224,7 @@ func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	}
 	if mode := st.Mode().Perm(); mode&0o077 != 0 {
 		exposed = true
-		d.Say("", dir.SeedName, "others could read this seed (mode %04o): make a new one by hushpipe fleet rekey", mode)
+		d.Notifyf("", dir.SeedName, "others could read this seed (mode %04o): make a new one by hushpipe fleet rekey", mode)
 	}
 	return seed, exposed, d.Error("read", "", dir.SeedName, err)
 }
